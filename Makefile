@@ -1,0 +1,47 @@
+# Everything a person or CI runs. Needs Python >= 3.11, make and git; the targets install the rest under .venv and build/.
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+CDK    := $(BIN)/python -m infra.cdk
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test check synth deploy destroy clean
+
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: $(VENV)/ready ## Install everything the other targets need (they call it themselves)
+
+$(VENV)/ready: requirements-dev.txt requirements-function.txt infra/local/requirements.txt pyproject.toml
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed; set PYTHON=...")'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --editable .
+	$(BIN)/python -m infra.node --install
+	$(BIN)/python -m infra.local install
+	@touch $@
+
+demo: setup ## Drop sample_data.csv into the local stack and show what became of every row
+	@$(BIN)/python -m infra.local demo
+
+test: setup ## Run all tests, the fast ones first; then the end-to-end tests in the local stack
+	$(BIN)/python -m pytest -q -m "not e2e"
+	$(BIN)/python -m pytest -q -m e2e
+
+check: setup ## Run the linters and the type checker
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+synth: setup ## Write the CloudFormation template to cdk.out (no AWS account needed)
+	$(CDK) synth --quiet
+
+deploy: setup ## Deploy the stack to the AWS account your credentials name
+	$(CDK) deploy
+
+destroy: setup ## Remove the stack; tables and buckets with data stay unless cdk.json says otherwise
+	$(CDK) destroy
+
+
+clean: ## Remove everything the targets made
+	rm -rf $(VENV) build dist cdk.out

@@ -1,0 +1,112 @@
+"""Names that the stack, the function and its judges must spell alike. Imports nothing."""
+
+# How Lambda finds the handler.
+HANDLER = "ingest.handler.handle"
+FEEDS_FILE = "feeds.toml"  # beside the `ingest` package in the function's zip
+
+
+class Env:
+    """Environment variables the stack sets and the handler reads."""
+
+    QUEUE_URL = "INGEST_QUEUE_URL"
+    DEAD_LETTER_URL = "INGEST_DEAD_LETTER_URL"
+    LEDGER_TABLE = "INGEST_LEDGER_TABLE"
+    REJECTS_BUCKET = "INGEST_REJECTS_BUCKET"
+    RETRY_BASE_S = "INGEST_RETRY_BASE_S"
+    RETRY_CAP_S = "INGEST_RETRY_CAP_S"
+    STACK = "INGEST_STACK"
+
+
+class Output:
+    """Outputs of the stack. `table_output` names those of the feeds' tables."""
+
+    LANDING_BUCKET = "LandingBucket"
+    REJECTS_BUCKET = "RejectsBucket"
+    QUEUE_URL = "QueueUrl"
+    DEAD_LETTER_URL = "DeadLetterUrl"
+    LEDGER_TABLE = "LedgerTable"
+    FUNCTION = "FunctionName"
+    LOG_GROUP = "LogGroup"
+
+
+METRIC_NAMESPACE = "CsvIngest"
+
+
+class Dimension:
+    """Dimensions of every metric. Never a file name: each distinct value is a metric to pay for."""
+
+    STACK = "Stack"
+    FEED = "Feed"
+
+
+class Metric:
+    """CloudWatch metric names: past tense, plural."""
+
+    ROWS_READ = "RowsRead"
+    ROWS_WRITTEN = "RowsWritten"
+    ROWS_REJECTED = "RowsRejected"
+    ROWS_SUPERSEDED = "RowsSuperseded"
+    BYTES_READ = "BytesRead"
+    FILES_COMPLETED = "FilesCompleted"
+    FILES_FAILED = "FilesFailed"
+    FILES_SUPERSEDED = "FilesSuperseded"
+    FILES_STALE = "FilesStale"
+    FILES_DUPLICATE = "FilesDuplicate"
+    FILES_UNBALANCED = "FilesUnbalanced"
+    FILES_RETRIED = "FilesRetried"
+    MESSAGES_UNKNOWN = "MessagesUnknown"
+    EVENT_TO_VISIBLE = "EventToVisible"  # seconds from the S3 event to the closed file
+
+
+class Status:
+    """What a file record in the ledger can be."""
+
+    LOADING = "LOADING"  # leased by a worker
+    WAITING = "WAITING"  # a service fault: its message comes back
+    COMPLETE = "COMPLETE"  # all rows accounted for
+    FAILED = "FAILED"  # a file fault: it will never load as it is
+    SUPERSEDED = "SUPERSEDED"  # deleted or overwritten before it was read
+    UNBALANCED = "UNBALANCED"  # read != written + rejected + superseded: a bug, tell us
+
+
+FINAL_STATUSES = (Status.COMPLETE, Status.FAILED, Status.SUPERSEDED, Status.UNBALANCED)
+
+
+class Ledger:
+    """Key attributes of the ledger table and the fixed sort key of a file's head item."""
+
+    PARTITION_KEY = "pk"  # "<bucket>/<object key>"
+    SORT_KEY = "sk"  # HEAD, or FILE_PREFIX + version
+    HEAD = "HEAD"
+    FILE_PREFIX = "FILE#"
+
+
+class Reason:
+    """Reason codes of rejects. Stable: users filter on them."""
+
+    RAGGED_ROW = "ragged_row"
+    RECORD_TOO_LONG = "record_too_long"
+    UNTERMINATED_QUOTE = "unterminated_quote"
+    BAD_ENCODING = "bad_encoding"
+    MISSING_VALUE = "missing_value"
+    EMPTY_KEY = "empty_key"
+    KEY_TOO_LONG = "key_too_long"
+    BAD_NUMBER = "bad_number"
+    NUMBER_OUT_OF_RANGE = "number_out_of_range"
+    BAD_BOOLEAN = "bad_boolean"
+    BAD_TIMESTAMP = "bad_timestamp"
+    BAD_BINARY = "bad_binary"
+    BAD_JSON = "bad_json"
+    BAD_SET = "bad_set"
+    ITEM_TOO_LARGE = "item_too_large"
+    REFUSED_BY_DYNAMODB = "refused_by_dynamodb"
+
+
+def table_output(table: str) -> str:
+    """Return the name of the stack output that holds a feed table's real name.
+
+    >>> table_output("my-orders.v2")
+    'TableMyOrdersV2'
+    """
+    words = "".join(c if c.isalnum() else " " for c in table).split()
+    return "Table" + "".join(word[0].upper() + word[1:] for word in words)

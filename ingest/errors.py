@@ -1,0 +1,128 @@
+"""What can go wrong, and whose fault it is.
+
+    IngestError
+      SettingsFault      feeds.toml, an option or a variable is wrong: nothing was started
+      FileFault          the file will never load as it is: say why, put it aside, do not retry
+        NoFeed NotCsv EmptyFile BadHeader BadCompression TooManyRejects FileMissing
+      ObjectSuperseded   the object was deleted or overwritten before it was read: nothing to load
+      ServiceFault       try again later: the message comes back
+        Throttled Unavailable AccessDenied TableMissing OutOfTime StillLoading
+      UnknownMessage     a message of no known kind: kept for the operator
+
+A bad row is none of these: it is a value (`ingest.core.faults`), and one bad row never stops a file.
+Each error is one sentence: what, where, what to do. `code` is stable.
+"""
+
+
+class IngestError(Exception):
+    """Any fault the ingester knows by name."""
+
+    code = "ingest_error"
+
+
+class SettingsFault(IngestError):
+    """A setting is wrong; the sentence says where, what was found and what would be accepted."""
+
+    code = "bad_settings"
+
+
+class FileFault(IngestError):
+    """The file will never load as it is."""
+
+    code = "file_fault"
+
+
+class NoFeed(FileFault):
+    """No feed's prefix fits the object key."""
+
+    code = "no_feed"
+
+
+class NotCsv(FileFault):
+    """The bytes are not delimited text."""
+
+    code = "not_csv"
+
+
+class EmptyFile(FileFault):
+    """There is not even a header."""
+
+    code = "empty_file"
+
+
+class BadHeader(FileFault):
+    """The header does not fit the feed."""
+
+    code = "bad_header"
+
+
+class BadCompression(FileFault):
+    """The compressed stream is damaged or cut short."""
+
+    code = "bad_compression"
+
+
+class TooManyRejects(FileFault):
+    """More rows were rejected than the feed allows."""
+
+    code = "too_many_rejects"
+
+
+class FileMissing(FileFault):
+    """The source does not exist."""
+
+    code = "file_missing"
+
+
+class ObjectSuperseded(IngestError):
+    """The object was deleted or overwritten meanwhile."""
+
+    code = "object_superseded"
+
+
+class ServiceFault(IngestError):
+    """A service did not do its part; the same work may succeed later."""
+
+    code = "service_fault"
+
+
+class Throttled(ServiceFault):
+    """The service asked us to slow down until we gave up."""
+
+    code = "throttled"
+
+
+class Unavailable(ServiceFault):
+    """The service could not be reached, or failed on its side."""
+
+    code = "unavailable"
+
+
+class AccessDenied(ServiceFault):
+    """The credentials do not allow the call."""
+
+    code = "access_denied"
+
+
+class TableMissing(ServiceFault):
+    """The table a feed names does not exist."""
+
+    code = "table_missing"
+
+
+class OutOfTime(ServiceFault):
+    """The function's time ran out before the file's end."""
+
+    code = "out_of_time"
+
+
+class StillLoading(ServiceFault):
+    """Another worker holds the lease on this very message."""
+
+    code = "still_loading"
+
+
+class UnknownMessage(IngestError):
+    """The message is none of the kinds we know."""
+
+    code = "unknown_message"

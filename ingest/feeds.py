@@ -1,0 +1,169 @@
+"""What the files under each key prefix mean: the typed form of feeds.toml. Values only; `feeds_file` reads them."""
+
+import re
+from typing import Annotated, Literal
+
+from msgspec import Meta, Struct
+
+from ingest.errors import NoFeed, SettingsFault
+
+ColumnType = Literal["S", "N", "BOOL"]
+NullPolicy = Literal["omit", "null", "empty", "reject"]
+OneCharacter = Annotated[str, Meta(min_length=1, max_length=1)]
+CharacterOrNone = Annotated[str, Meta(max_length=1)]
+
+
+class Csv(Struct, frozen=True, forbid_unknown_fields=True):
+    """How the bytes of a feed's files become cells."""
+
+    delimiter: Annotated[OneCharacter, Meta(description="One ASCII character between cells.")] = ","
+    quote: Annotated[
+        CharacterOrNone, Meta(description='Encloses cells; doubled inside means itself. "" = no quoting.')
+    ] = '"'
+    escape: Annotated[
+        CharacterOrNone, Meta(description='Takes the next character as it is. "" = no escaping.')
+    ] = ""
+    header: Annotated[
+        Literal["first", "none"] | tuple[str, ...],
+        Meta(description="first: column names are the first record; none: column_1, column_2, ...; or the names."),
+    ] = "first"
+    skip_lines: Annotated[int, Meta(ge=0, description="Lines before the header that are not data.")] = 0
+    encoding: Annotated[str, Meta(description="Any text encoding Python knows by name.")] = "utf-8"
+    compression: Annotated[
+        Literal["auto", "none", "gzip", "bz2", "zstd"],
+        Meta(description="auto: recognised by the first bytes, whatever the file is called."),
+    ] = "auto"
+    null_values: Annotated[
+        tuple[str, ...], Meta(description="Cells that mean 'no value'. Nothing else does: NA may be a surname.")
+    ] = ("",)
+    quoted_nulls: Annotated[
+        bool, Meta(description='false: a quoted cell is never null, so "" is an empty string.')
+    ] = True
+    ragged: Annotated[
+        Literal["reject", "pad", "trim"],
+        Meta(description="Rows with another number of cells: reject; pad short ones with nulls; or trim long ones."),
+    ] = "reject"
+    unknown_columns: Annotated[
+        Literal["keep", "drop", "refuse"],
+        Meta(description="Columns of the file that the feed does not list: keep as strings, drop, or fail the file."),
+    ] = "keep"
+
+
+class Column(Struct, frozen=True, forbid_unknown_fields=True):
+    """What one CSV column becomes."""
+
+    type: Annotated[ColumnType, Meta(description="DynamoDB type of the attribute.")] = "S"
+    name: Annotated[str | None, Meta(description="Attribute name, if not the column's.")] = None
+    null: Annotated[
+        NullPolicy,
+        Meta(description="No value: omit the attribute, write NULL, write an empty string, or reject the row."),
+    ] = "omit"
+    drop: Annotated[bool, Meta(description="Leave the column out of the item. Templates may still use it.")] = False
+
+
+class Rejects(Struct, frozen=True, forbid_unknown_fields=True):
+    """How many rejects end the file early, as a file fault. Rows written so far stay and are counted."""
+
+    count: Annotated[Annotated[int, Meta(ge=0)] | None, Meta(description="More rejects than this.")] = None
+    share: Annotated[
+        Annotated[float, Meta(ge=0, le=1)] | None, Meta(description="More than this share of the rows read.")
+    ] = None
+    min_rows: Annotated[int, Meta(ge=1, description="The share is not looked at before so many rows.")] = 1000
+
+
+class Feed(Struct, frozen=True, forbid_unknown_fields=True):
+    """What the files under one key prefix mean, and the table their rows go to."""
+
+    prefix: Annotated[str, Meta(min_length=1, description="Object keys that begin so belong to this feed.")]
+    table: Annotated[str, Meta(pattern=r"^[a-zA-Z0-9_.-]{3,255}$", description="DynamoDB table.")]
+    partition_key: Annotated[str, Meta(min_length=1, description='A column, or a template: "CUST#{customer_id}".')]
+    sort_key: Annotated[
+        Annotated[str, Meta(min_length=1)] | None, Meta(description="A column or a template, as partition_key.")
+    ] = None
+    existing: Annotated[bool, Meta(description="true: the table is there already; the stack does not make it.")] = False
+    csv: Csv = Csv()
+    columns: dict[str, ColumnType | Column] = {}
+    max_rejects: Rejects = Rejects()
+
+    def column(self, name: str) -> Column:
+        """Return what the feed says about a CSV column; a string kept under its name, if nothing.
+
+        >>> Feed("o/", "Orders", "id", columns={"qty": "N"}).column("qty").type
+        'N'
+        """
+        found = self.columns.get(name, Column())
+        return found if isinstance(found, Column) else Column(type=found)
+
+    def keys(self) -> tuple["KeyAttribute", ...]:
+        """Return the table's key attributes, partition key first."""
+        declared = [(self.partition_key, "pk"), (self.sort_key, "sk")]
+        return tuple(self._key(text, default) for text, default in declared if text is not None)
+
+    def _key(self, text: str, default_name: str) -> "KeyAttribute":
+        if is_template(text):
+            return KeyAttribute(name=default_name, type="S", source=text)
+        column = self.column(text)
+        return KeyAttribute(name=column.name or text, type=column.type, source=text)
+
+
+class KeyAttribute(Struct, frozen=True):
+    """One attribute of a table's primary key. `source` is the column or template it is made from."""
+
+    name: str
+    type: ColumnType
+    source: str
+
+
+class Feeds(Struct, frozen=True, forbid_unknown_fields=True):
+    """All feeds by name."""
+
+    feeds: dict[str, Feed]
+
+    def named(self, name: str) -> Feed:
+        """Return the feed of that name.
+
+        Raises:
+            SettingsFault: there is none; says which there are.
+        """
+        if name not in self.feeds:
+            raise SettingsFault(f"There is no feed {name!r}; feeds.toml declares: {', '.join(sorted(self.feeds))}.")
+        return self.feeds[name]
+
+    def for_key(self, key: str) -> tuple[str, Feed]:
+        """Return the name and feed whose prefix the object key begins with.
+
+        Raises:
+            NoFeed: no prefix fits.
+        """
+        for name, feed in self.feeds.items():
+            if key.startswith(feed.prefix):
+                return name, feed
+        prefixes = ", ".join(repr(feed.prefix) for feed in self.feeds.values())
+        raise NoFeed(f"No feed takes the key {key!r}; feeds.toml has the prefixes {prefixes}.")
+
+
+def is_template(text: str) -> bool:
+    """Return whether a key is built from a template instead of taken from a column.
+
+    >>> is_template("CUST#{customer_id}"), is_template("customer_id")
+    (True, False)
+    """
+    return "{" in text
+
+
+def template_columns(template: str) -> list[str]:
+    """Return the columns a template names, in order.
+
+    >>> template_columns("ORDER#{region}#{order_id}")
+    ['region', 'order_id']
+    """
+    return [part for i, part in enumerate(template_parts(template)) if i % 2]
+
+
+def template_parts(template: str) -> list[str]:
+    """Return literal, column, literal, column, ... literal.
+
+    >>> template_parts("CUST#{id}")
+    ['CUST#', 'id', '']
+    """
+    return re.split(r"\{([^{}]+)\}", template)

@@ -1,0 +1,197 @@
+"""Read feeds.toml. A wrong or unknown field is refused with its path, its value and what would be accepted."""
+
+import tomllib
+from pathlib import Path
+from typing import Any, TypeVar
+
+import msgspec
+from msgspec import Struct
+
+from ingest.errors import SettingsFault
+from ingest.feeds import Column, ColumnType, Csv, Feed, Feeds, Rejects, is_template, template_parts
+
+T = TypeVar("T", bound=Struct)
+
+
+def read_feeds(path: Path) -> Feeds:
+    """Return the feeds of a feeds.toml.
+
+    Raises:
+        SettingsFault: unreadable, not TOML, or a field is wrong; says where and what would be accepted.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise SettingsFault(f"{path} does not exist; name the feeds file with --feeds PATH.") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsFault(f"{path} cannot be read: {error}.") from error
+    return parse_feeds(text, origin=str(path))
+
+
+def parse_feeds(text: str, *, origin: str = "feeds.toml") -> Feeds:
+    """Return the feeds declared in TOML text; `origin` is named in errors.
+
+    Raises:
+        SettingsFault: as `read_feeds`.
+    """
+    try:
+        raw = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise SettingsFault(f"{origin} is not TOML: {error}.") from error
+    try:
+        return _checked_feeds(raw)
+    except SettingsFault as fault:
+        raise SettingsFault(f"{origin}: {fault}") from fault
+
+
+def json_schema() -> dict[str, Any]:
+    """Return the JSON Schema of feeds.toml, for editors."""
+    schema = msgspec.json.schema(Feeds)
+    schema["$schema"] = "https://json-schema.org/draft/2020-12/schema"
+    schema["title"] = "feeds.toml"
+    return schema
+
+
+def _checked_feeds(raw: dict[str, Any]) -> Feeds:
+    for name in raw:
+        if name != "feeds":
+            raise SettingsFault(f"unknown field `{name}`; the only one at the top is `feeds` ([feeds.NAME]).")
+    declared = _expect_table(raw.get("feeds", {}), "feeds")
+    if not declared:
+        raise SettingsFault("no feed is declared; add a [feeds.NAME] section with prefix, table and partition_key.")
+    feeds = {name: _feed(value, f"feeds.{name}") for name, value in declared.items()}
+    _check_prefixes(feeds)
+    _check_shared_tables(feeds)
+    return Feeds(feeds=feeds)
+
+
+def _feed(raw: Any, path: str) -> Feed:
+    """Convert part by part, so that an error names the exact path and not `feeds[...]`."""
+    table = dict(_expect_table(raw, path))
+    parts: dict[str, Any] = {}
+    for field, struct in (("csv", Csv), ("max_rejects", Rejects)):
+        if field in table:
+            parts[field] = _convert(table.pop(field), struct, f"{path}.{field}")
+    columns = _expect_table(table.pop("columns", {}), f"{path}.columns")
+    parts["columns"] = {name: _column(value, f"{path}.columns.{name}") for name, value in columns.items()}
+    feed = msgspec.structs.replace(_convert(table, Feed, path), **parts)
+    _check_csv(feed.csv, f"{path}.csv")
+    _check_keys(feed, path)
+    return feed
+
+
+def _column(raw: Any, path: str) -> Column:
+    if isinstance(raw, dict):
+        return _convert(raw, Column, path)
+    try:
+        return Column(type=msgspec.convert(raw, ColumnType))
+    except msgspec.ValidationError:
+        raise SettingsFault(
+            f"{path} = {raw!r} is wrong: give a type ({_one_of(ColumnType)}) or a table like {{ type = \"N\" }}."
+        ) from None
+
+
+def _expect_table(raw: Any, path: str) -> dict[str, Any]:
+    if not isinstance(raw, dict):
+        raise SettingsFault(f"{path} = {raw!r} is wrong: it must be a section, [{path}].")
+    return raw
+
+
+def _convert(raw: Any, struct: type[T], path: str) -> T:
+    table = _expect_table(raw, path)
+    known = {field.name: field for field in msgspec.structs.fields(struct)}
+    for name in table:
+        if name not in known:
+            raise SettingsFault(f"unknown field `{path}.{name}`; accepted there: {', '.join(known)}.")
+    for name, field in known.items():
+        if name in table:
+            _check_field(table[name], field, f"{path}.{name}")
+        elif field.required:
+            raise SettingsFault(f"`{path}.{name}` is missing: {_description(struct, name)}")
+    return msgspec.convert(table, struct)
+
+
+def _check_field(value: Any, field: msgspec.structs.FieldInfo, path: str) -> None:
+    try:
+        msgspec.convert(value, field.type)
+    except msgspec.ValidationError as error:
+        accepted = _one_of(field.type) or str(error).removeprefix("Expected ")
+        raise SettingsFault(f"`{path}` = {value!r} is wrong: accepted is {accepted}.") from None
+
+
+def _one_of(annotation: Any) -> str:
+    """Return the choices of an annotation as text, or '' where it is not a choice."""
+    schema = msgspec.json.schema(annotation)
+    choices = schema.get("enum") or next((s["enum"] for s in schema.get("anyOf", []) if "enum" in s), [])
+    lists = any(s.get("type") == "array" for s in schema.get("anyOf", []))
+    return ", ".join(map(repr, choices)) + (" or a list of strings" if choices and lists else "")
+
+
+def _description(struct: type[Struct], field: str) -> str:
+    properties = msgspec.json.schema(struct)["$defs"][struct.__name__]["properties"]
+    return str(properties[field].get("description", "it has no default."))
+
+
+def _check_csv(csv: Csv, path: str) -> None:
+    for field in ("delimiter", "quote", "escape"):
+        value = getattr(csv, field)
+        if value and (not value.isascii() or value in "\r\n"):
+            raise SettingsFault(f"`{path}.{field}` = {value!r} is wrong: accepted is one ASCII character, no line end.")
+    marks = [mark for mark in (csv.delimiter, csv.quote, csv.escape) if mark]
+    if len(set(marks)) != len(marks):
+        raise SettingsFault(f"`{path}`: delimiter, quote and escape must differ; found {marks!r}.")
+    names = csv.header if isinstance(csv.header, tuple) else ("-",)
+    if not names or "" in names or len(set(names)) != len(names):
+        raise SettingsFault(f"`{path}.header` = {list(names)!r} is wrong: accepted are names, each once, none empty.")
+    try:
+        "".encode(csv.encoding)  # unlike codecs.lookup, this refuses 'hex' and its kind
+    except LookupError:
+        raise SettingsFault(
+            f"`{path}.encoding` = {csv.encoding!r} is wrong: accepted is a text encoding Python knows, as 'cp1252'."
+        ) from None
+
+
+def _check_keys(feed: Feed, path: str) -> None:
+    for field, text in (("partition_key", feed.partition_key), ("sort_key", feed.sort_key)):
+        if text is None:
+            continue
+        if is_template(text):
+            if any("{" in part or "}" in part for part in template_parts(text)):
+                raise SettingsFault(f"`{path}.{field}` = {text!r} is wrong: columns stand in braces, as 'CUST#{{id}}'.")
+            continue
+        column = feed.column(text)
+        if column.drop:
+            raise SettingsFault(f"`{path}.columns.{text}` is dropped, but it is the {field}.")
+        if column.type not in ("S", "N"):
+            raise SettingsFault(f"`{path}.columns.{text}` has type {column.type}; a key can be 'S' or 'N'.")
+    names = [key.name for key in feed.keys()]
+    names += [feed.column(c).name or c for c in feed.columns if not feed.column(c).drop and c not in _key_columns(feed)]
+    doubled = sorted({name for name in names if names.count(name) > 1})
+    if doubled:
+        raise SettingsFault(f"`{path}`: two columns or keys would both be the attribute {doubled[0]!r}.")
+
+
+def _key_columns(feed: Feed) -> list[str]:
+    return [key.source for key in feed.keys() if not is_template(key.source)]
+
+
+def _check_prefixes(feeds: dict[str, Feed]) -> None:
+    """S3 refuses overlapping prefixes for the same event, and a key must belong to one feed."""
+    for name, feed in feeds.items():
+        for other, rival in feeds.items():
+            if name != other and rival.prefix.startswith(feed.prefix):
+                raise SettingsFault(
+                    f"`feeds.{name}.prefix` = {feed.prefix!r} overlaps `feeds.{other}.prefix` = {rival.prefix!r}; "
+                    "a key must belong to one feed."
+                )
+
+
+def _check_shared_tables(feeds: dict[str, Feed]) -> None:
+    shapes: dict[str, tuple[str, Any]] = {}
+    for name, feed in feeds.items():
+        shape = ([(key.name, key.type) for key in feed.keys()], feed.existing)
+        first, expected = shapes.setdefault(feed.table, (name, shape))
+        if expected != shape:
+            raise SettingsFault(
+                f"feeds {first} and {name} share the table {feed.table!r} but declare other keys or another `existing`."
+            )
