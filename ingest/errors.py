@@ -6,7 +6,7 @@
         NoFeed NotCsv EmptyFile BadHeader BadCompression TooManyRejects FileMissing
       ObjectSuperseded   the object was deleted or overwritten before it was read: nothing to load
       ServiceFault       try again later: the message comes back
-        Throttled Unavailable AccessDenied TableMissing OutOfTime StillLoading
+        Throttled Unavailable AccessDenied TableMissing OutOfTime StillLoading InternalFault
       UnknownMessage     a message of no known kind: kept for the operator
 
 A bad row is none of these: it is a value (`ingest.core.faults`), and one bad row never stops a file.
@@ -120,6 +120,12 @@ class StillLoading(ServiceFault):
     """Another worker holds the lease on this very message."""
 
     code = "still_loading"
+
+
+class InternalFault(ServiceFault):
+    """The ingester itself failed: a bug."""
+
+    code = "internal_fault"
 
 
 class UnknownMessage(IngestError):

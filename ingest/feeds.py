@@ -20,9 +20,7 @@ class Csv(Struct, frozen=True, forbid_unknown_fields=True):
     quote: Annotated[
         CharacterOrNone, Meta(description='Encloses cells; doubled inside means itself. "" = no quoting.')
     ] = '"'
-    escape: Annotated[
-        CharacterOrNone, Meta(description='Takes the next character as it is. "" = no escaping.')
-    ] = ""
+    escape: Annotated[CharacterOrNone, Meta(description='Takes the next character as it is. "" = no escaping.')] = ""
     header: Annotated[
         Literal["first", "none"] | tuple[str, ...],
         Meta(description="first: column names are the first record; none: column_1, column_2, ...; or the names."),
@@ -36,9 +34,9 @@ class Csv(Struct, frozen=True, forbid_unknown_fields=True):
     null_values: Annotated[
         tuple[str, ...], Meta(description="Cells that mean 'no value'. Nothing else does: NA may be a surname.")
     ] = ("",)
-    quoted_nulls: Annotated[
-        bool, Meta(description='false: a quoted cell is never null, so "" is an empty string.')
-    ] = True
+    quoted_nulls: Annotated[bool, Meta(description='false: a quoted cell is never null, so "" is an empty string.')] = (
+        True
+    )
     ragged: Annotated[
         Literal["reject", "pad", "trim"],
         Meta(description="Rows with another number of cells: reject; pad short ones with nulls; or trim long ones."),
@@ -94,10 +92,10 @@ class Feed(Struct, frozen=True, forbid_unknown_fields=True):
         found = self.columns.get(name, Column())
         return found if isinstance(found, Column) else Column(type=found)
 
-    def keys(self) -> tuple["KeyAttribute", ...]:
+    def key_attributes(self) -> tuple["KeyAttribute", ...]:
         """Return the table's key attributes, partition key first."""
         declared = [(self.partition_key, "pk"), (self.sort_key, "sk")]
-        return tuple(self._key(text, default) for text, default in declared if text is not None)
+        return tuple(self._key(text, default) for text, default in declared if text)
 
     def _key(self, text: str, default_name: str) -> "KeyAttribute":
         if is_template(text):

@@ -87,7 +87,7 @@ def _column(raw: Any, path: str) -> Column:
         return Column(type=msgspec.convert(raw, ColumnType))
     except msgspec.ValidationError:
         raise SettingsFault(
-            f"{path} = {raw!r} is wrong: give a type ({_one_of(ColumnType)}) or a table like {{ type = \"N\" }}."
+            f'{path} = {raw!r} is wrong: give a type ({_one_of(ColumnType)}) or a table like {{ type = "N" }}.'
         ) from None
 
 
@@ -122,7 +122,7 @@ def _check_field(value: Any, field: msgspec.structs.FieldInfo, path: str) -> Non
 def _one_of(annotation: Any) -> str:
     """Return the choices of an annotation as text, or '' where it is not a choice."""
     schema = msgspec.json.schema(annotation)
-    choices = schema.get("enum") or next((s["enum"] for s in schema.get("anyOf", []) if "enum" in s), [])
+    choices: list[object] = schema.get("enum") or next((s["enum"] for s in schema.get("anyOf", []) if "enum" in s), [])
     lists = any(s.get("type") == "array" for s in schema.get("anyOf", []))
     return ", ".join(map(repr, choices)) + (" or a list of strings" if choices and lists else "")
 
@@ -164,7 +164,7 @@ def _check_keys(feed: Feed, path: str) -> None:
             raise SettingsFault(f"`{path}.columns.{text}` is dropped, but it is the {field}.")
         if column.type not in ("S", "N"):
             raise SettingsFault(f"`{path}.columns.{text}` has type {column.type}; a key can be 'S' or 'N'.")
-    names = [key.name for key in feed.keys()]
+    names = [key.name for key in feed.key_attributes()]
     names += [feed.column(c).name or c for c in feed.columns if not feed.column(c).drop and c not in _key_columns(feed)]
     doubled = sorted({name for name in names if names.count(name) > 1})
     if doubled:
@@ -172,7 +172,7 @@ def _check_keys(feed: Feed, path: str) -> None:
 
 
 def _key_columns(feed: Feed) -> list[str]:
-    return [key.source for key in feed.keys() if not is_template(key.source)]
+    return [key.source for key in feed.key_attributes() if not is_template(key.source)]
 
 
 def _check_prefixes(feeds: dict[str, Feed]) -> None:
@@ -189,7 +189,7 @@ def _check_prefixes(feeds: dict[str, Feed]) -> None:
 def _check_shared_tables(feeds: dict[str, Feed]) -> None:
     shapes: dict[str, tuple[str, Any]] = {}
     for name, feed in feeds.items():
-        shape = ([(key.name, key.type) for key in feed.keys()], feed.existing)
+        shape = ([(key.name, key.type) for key in feed.key_attributes()], feed.existing)
         first, expected = shapes.setdefault(feed.table, (name, shape))
         if expected != shape:
             raise SettingsFault(

@@ -1,0 +1,169 @@
+"""The `ingest` command: look at a file, check it, load it. The same pipeline as the function's, without the queue.
+
+Exit codes: 0 done; 1 check found rejects; 2 wrong option or setting; 3 the file cannot be loaded as it is;
+4 a service failed; 70 a bug; 130 interrupted.
+"""
+
+import contextlib
+import json
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ingest.cli_source import Source, open_source, open_table
+from ingest.cli_view import PreviewWriter, RejectTally, fail, print_check, print_load, progress
+from ingest.core.books import Books
+from ingest.edges.dynamodb import NullWriter
+from ingest.edges.files import RejectFile
+from ingest.errors import FileFault, IngestError, ObjectSuperseded, ServiceFault, SettingsFault
+from ingest.feeds import Feed
+from ingest.feeds_file import json_schema, read_feeds
+from ingest.pipeline import Load
+from ingest.ports import ItemWriter, RejectSink
+
+app = typer.Typer(
+    help="Bulk CSV files into DynamoDB. Add --debug to any command to see tracebacks.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    epilog=str(__doc__).partition("\n\n")[2].replace("\n", " "),
+)
+feeds_app = typer.Typer(help="Work with feeds.toml.", no_args_is_help=True)
+app.add_typer(feeds_app, name="feeds")
+
+FeedsPath = Annotated[Path, typer.Option("--feeds", help="The feeds file.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object, for machines.")]
+FeedName = Annotated[str, typer.Option("--feed", help="The feed the file belongs to.")]
+DEFAULT_FEEDS = Path("feeds.toml")
+
+
+@app.command()
+def preview(
+    file: Annotated[str, typer.Argument(help="A local path or an s3:// URL.")],
+    feed: Annotated[str | None, typer.Option("--feed", help="Without it, every column is a string.")] = None,
+    every: Annotated[bool, typer.Option("--all", help="All rows, not the first few.")] = False,
+    rows: Annotated[int, typer.Option("--rows", min=1, help="How many rows, without --all.")] = 10,
+    form: Annotated[str, typer.Option("--format", help="csv or jsonl (DynamoDB JSON).")] = "csv",
+    feeds: FeedsPath = DEFAULT_FEEDS,
+    as_json: AsJson = False,
+) -> None:
+    """Print the accepted rows as they would be written; say on stderr what would be rejected."""
+    if form not in ("csv", "jsonl"):
+        raise SettingsFault(f"--format {form!r} is wrong: accepted are csv and jsonl.")
+    writer = PreviewWriter(sys.stdout, form="jsonl" if as_json else form, limit=None if every else rows)
+    tally = RejectTally(keep=5)
+    load = _run(open_source(file), _feed(feeds, feed), writer, tally, stop=lambda: writer.is_full)
+    writer.finish()
+    print_check(file, load.books, tally, as_json=as_json, stream=sys.stderr)
+
+
+@app.command()
+def check(
+    file: Annotated[str, typer.Argument(help="A local path or an s3:// URL.")],
+    feed: FeedName,
+    feeds: FeedsPath = DEFAULT_FEEDS,
+    as_json: AsJson = False,
+) -> None:
+    """Read all of a file and write nothing: counts, reasons, first rejects. Exits with 1 if any row is rejected."""
+    tally = RejectTally(keep=20)
+    load = _run(open_source(file), _feed(feeds, feed), NullWriter(), tally, show="checking")
+    print_check(file, load.books, tally, as_json=as_json, stream=sys.stdout)
+    raise typer.Exit(1 if load.books.rows_rejected else 0)
+
+
+@app.command()
+def load(
+    source: Annotated[str, typer.Argument(help="A local path or an s3:// URL.")],
+    feed: FeedName,
+    table: Annotated[str | None, typer.Option("--table", help="Another table than the feed's.")] = None,
+    rejects: Annotated[
+        Path | None, typer.Option("--rejects", help="Where rejects go. [default: FILE.rejects.jsonl here]")
+    ] = None,
+    feeds: FeedsPath = DEFAULT_FEEDS,
+    as_json: AsJson = False,
+) -> None:
+    """Load a file into its feed's table, without queue or stack, and print the books."""
+    chosen = _feed(feeds, feed)
+    opened = open_source(source)
+    path = rejects or Path(f"{Path(source).name}.rejects.jsonl")
+    begun_s = time.monotonic()
+    sink = RejectFile(path, source=source)
+    done = _run(opened, chosen, open_table(table or chosen.table), sink, show=None if as_json else "loading")
+    print_load(done.books, time.monotonic() - begun_s, path, as_json=as_json)
+
+
+@feeds_app.command()
+def schema() -> None:
+    """Print the JSON Schema of feeds.toml, so that editors complete and check it."""
+    print(json.dumps(json_schema(), indent=2))
+
+
+def main() -> None:
+    """Run the command line; every fault becomes one sentence and an exit code."""
+    debug = "--debug" in sys.argv
+    sys.exit(run([argument for argument in sys.argv[1:] if argument != "--debug"], debug=debug))
+
+
+def run(arguments: list[str], *, debug: bool = False) -> int:
+    """Run one command; return its exit code."""
+    as_json = "--json" in arguments
+    try:
+        code = app(arguments, prog_name="ingest", standalone_mode=False)
+        return code if isinstance(code, int) else 0
+    except IngestError as error:
+        if debug:
+            raise
+        return fail(error.code, str(error), _exit_code(error), as_json=as_json)
+    except typer.TyperException as error:
+        message = error.format_message()  # empty where help was printed because nothing was asked
+        return fail("bad_settings", f"{message} See ingest --help.", 2, as_json=as_json) if message else 2
+    except (KeyboardInterrupt, typer.Abort):
+        return fail(
+            "interrupted", "Interrupted; rows written so far stay. Load the file again to finish.", 130, as_json=as_json
+        )
+    except Exception as error:
+        if debug:
+            raise
+        sentence = f"The ingester failed with {type(error).__name__}; run it with --debug and send us the traceback."
+        return fail("internal_fault", sentence, 70, as_json=as_json)
+
+
+def _exit_code(error: IngestError) -> int:
+    if isinstance(error, (FileFault, ObjectSuperseded)):
+        return 3
+    return 4 if isinstance(error, ServiceFault) else 2
+
+
+def _feed(path: Path, name: str | None) -> Feed:
+    """Return a feed of the feeds file; without a name, one without keys in which every column is a string."""
+    return read_feeds(path).named(name) if name else Feed(prefix="", table="", partition_key="")
+
+
+class _EnoughRowsError(Exception):
+    """A preview has all the rows it wants."""
+
+
+def _run(
+    source: Source,
+    feed: Feed,
+    writer: ItemWriter,
+    rejects: RejectSink,
+    *,
+    show: str | None = None,
+    stop: Callable[[], bool] = lambda: False,
+) -> Load:
+    """Return the load of a source, run to its end or until `stop`."""
+    with progress(show, source.size_bytes) as advance:
+
+        def after_block(books: Books) -> None:
+            advance(books)
+            if stop():
+                raise _EnoughRowsError
+
+        load = Load(feed=feed, writer=writer, rejects=rejects, after_block=after_block)
+        with contextlib.suppress(_EnoughRowsError):
+            load.run(source.portions)
+    return load

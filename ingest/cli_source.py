@@ -1,0 +1,69 @@
+"""Where the command line reads from and writes to: a local path or an S3 object, a table by name."""
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import boto3
+from botocore.config import Config
+
+from ingest.core.notification import FileVersion
+from ingest.edges.aws_errors import aws_call
+from ingest.edges.clock import Clock
+from ingest.edges.dynamodb import Boto3Writer
+from ingest.edges.files import file_portions, file_size
+from ingest.edges.s3 import Objects
+from ingest.errors import FileMissing, ObjectSuperseded, SettingsFault
+from ingest.ports import ItemWriter
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A file's bytes, and how many there are before any decompression."""
+
+    portions: Iterator[bytes]
+    size_bytes: int
+
+
+def open_source(name: str) -> Source:
+    """Return the bytes of a local path or an s3:// URL. AWS settings come from botocore's own chain.
+
+    Raises:
+        FileMissing: it is not there.
+        SettingsFault: the URL has no bucket or no key, or AWS settings are wrong.
+    """
+    if not name.startswith("s3://"):
+        path = Path(name)
+        return Source(portions=file_portions(path), size_bytes=file_size(path))
+    url = urlsplit(name, allow_fragments=False)
+    key = name.removeprefix(f"s3://{url.netloc}").removeprefix("/")
+    if not url.netloc or not key:
+        raise SettingsFault(f"{name} is no S3 object; write s3://bucket/key.")
+    return _open_object(FileVersion(bucket=url.netloc, key=key))
+
+
+def open_table(name: str) -> ItemWriter:
+    """Return a writer to a table. Nothing is asked of AWS before the first item."""
+    with aws_call(f"preparing to write to {name}"):
+        return Boto3Writer(_session().resource("dynamodb", config=_config()).Table(name))
+
+
+def _open_object(file: FileVersion) -> Source:
+    with aws_call(f"preparing to read {file.url}"):
+        objects = Objects(client=_session().client("s3", config=_config()), clock=Clock())
+    try:
+        found = objects.find(file)
+    except ObjectSuperseded:
+        raise FileMissing(f"{file.url} does not exist; check bucket and key.") from None
+    return Source(portions=objects.portions(found), size_bytes=found.size_bytes or 0)
+
+
+def _session() -> boto3.Session:
+    """botocore looks at AWS_DEFAULT_REGION only; every other AWS tool knows AWS_REGION too."""
+    return boto3.Session(region_name=os.environ.get("AWS_REGION"))
+
+
+def _config() -> Config:
+    return Config(retries={"mode": "standard", "total_max_attempts": 5}, connect_timeout=5, read_timeout=30)

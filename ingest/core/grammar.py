@@ -1,0 +1,110 @@
+"""Where records end, in exactly the sense of `pyarrow.csv`'s parser. Knows bytes, no cells.
+
+The parser's states (arrow/csv/parser.cc): a quote opens a quoted cell only as the first character of a cell; inside,
+a doubled quote is a quote and any other quote ends the quoting; what follows up to the delimiter is literal, quotes
+included. The escape character takes the next byte as it is, in and out of quotes. LF, CR and CRLF end a record.
+Counting quotes is therefore wrong (`x"y` is literal); these patterns are the same automaton, run by `re` in C.
+Possessive repeats keep them linear.
+"""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from ingest.feeds import Csv
+
+LINE_ENDS = (b"\n", b"\r\n", b"\r")
+_LINE_END = re.compile(rb"\r\n|\n|\r")
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A record's place in its block: bytes [start, end) with its line end, and the line it begins on, from 0."""
+
+    start: int
+    end: int
+    line: int
+
+
+class Grammar:
+    """Finds record ends for one dialect."""
+
+    def __init__(self, csv: Csv) -> None:
+        self._marks = [mark.encode() for mark in (csv.quote, csv.escape) if mark]
+        record = _record_pattern(csv)
+        # A CR at the end of the data may be half of a CRLF, so it ends a record only when another byte follows.
+        self._records = re.compile(rb"(?:%s(?:\n|\r\n|\r(?=[\s\S])))*+" % record)
+        self._record = re.compile(rb"%s(?:\n|\r\n|\r|\Z)" % record)
+        self._whole = re.compile(rb"(?:%s(?:\n|\r\n|\r|\Z))*+\Z" % record)
+
+    def end_of_last_record(self, data: bytes) -> int:
+        """Return how many bytes of `data`, which begins at a record start, are whole records.
+
+        >>> Grammar(Csv()).end_of_last_record(b'a,b\\n1,"x\\ny')
+        4
+        """
+        if any(mark in data for mark in self._marks):
+            match = self._records.match(data)
+            return match.end() if match else 0
+        end = data.rfind(b"\n") + 1
+        return max(end, data.rfind(b"\r", end, len(data) - 1) + 1)
+
+    def is_whole(self, data: bytes) -> bool:
+        """Return whether `data`, which begins at a record start and is the last of the file, leaves no quote open."""
+        return not any(mark in data for mark in self._marks) or self._whole.match(data) is not None
+
+    def end_of_first_record(self, data: bytes, *, at_end: bool) -> int | None:
+        """Return the length of the first record with its line end; None if it does not end here.
+
+        With `at_end` nothing follows `data`, so its end ends a record too, unless a quote is still open.
+        """
+        match = self._record.match(data)
+        if match is None or (match.end() == len(data) and not at_end and not data.endswith(b"\n")):
+            return None
+        return match.end()
+
+    def spans(self, data: bytes) -> Iterator[Span]:
+        """Yield the records of a block in order, without blank lines, which the parser skips too."""
+        start, line = 0, 0
+        while start < len(data):
+            match = self._record.match(data, start)
+            end = match.end() if match else len(data)
+            record = data[start:end]
+            if record not in LINE_ENDS:
+                yield Span(start, end, line)
+            start, line = end, line + count_lines(record)
+
+
+def count_lines(data: bytes) -> int:
+    """Return the number of physical line ends: LF, CRLF and lone CR each count once.
+
+    >>> count_lines(b"a\\nb\\r\\nc\\rd")
+    3
+    """
+    if b"\r" not in data:
+        return data.count(b"\n")
+    return data.count(b"\n") + data.count(b"\r") - data.count(b"\r\n")
+
+
+def end_of_line(data: bytes, *, at_end: bool) -> int:
+    """Return where the first physical line ends, line end included; 0 if it does not end in `data`.
+
+    A CR as the last byte is no line end yet, unless nothing follows (`at_end`): it may be half of a CRLF.
+    """
+    match = _LINE_END.search(data)
+    if match is None or (match.group() == b"\r" and match.end() == len(data) and not at_end):
+        return 0
+    return match.end()
+
+
+def _record_pattern(csv: Csv) -> bytes:
+    """Return a pattern for one record without its line end: cells between delimiters."""
+    delimiter, quote, escape = (re.escape(mark.encode()) for mark in (csv.delimiter, csv.quote, csv.escape))
+    escaped = rb"|%s[\s\S]" % escape if escape else b""
+    stop = rb"\r\n" + delimiter + escape
+    rest = rb"(?:[^%s]++%s)*+" % (stop, escaped)
+    cell = rest
+    if quote:
+        inside = rb"%s(?:[^%s%s]++|%s%s%s)*+%s" % (quote, quote, escape, quote, quote, escaped, quote)
+        cell = rb"(?:%s%s|(?!%s)%s)" % (inside, rest, quote, rest)
+    return rb"%s(?:%s%s)*+" % (cell, delimiter, cell)

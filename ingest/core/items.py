@@ -1,0 +1,180 @@
+"""Rows -> items: typed attributes and keys, column by column, each item checked as DynamoDB would check it."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from decimal import Decimal
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from ingest.contract import Reason
+from ingest.core.faults import Fault
+from ingest.core.mapping import Mapping, Target
+from ingest.core.rows import Rows
+from ingest.core.types import convert
+from ingest.feeds import KeyAttribute, is_template, template_parts
+
+# https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Constraints.html (items, keys)
+MAX_ITEM_BYTES = 400 * 1024
+MAX_KEY_BYTES = (2048, 1024)  # partition key, sort key
+
+
+@dataclass(frozen=True, slots=True)
+class Attribute:
+    """One attribute of all items. A null is left out of its item, or written as NULL if `write_null`."""
+
+    name: str
+    type: str
+    values: pa.Array
+    write_null: bool = False
+
+    def take(self, rows: pa.Array) -> "Attribute":
+        """Return the attribute of some of the items, in the order of `rows`."""
+        return replace(self, values=self.values.take(rows))
+
+
+@dataclass(frozen=True, slots=True)
+class Items:
+    """Items as columns of equal length; `records[i]` is the record of the block that item i came from."""
+
+    attributes: tuple[Attribute, ...]
+    keys: tuple[KeyAttribute, ...]
+    records: list[int]
+
+    def __len__(self) -> int:
+        return len(self.records)
+
+    def take(self, rows: list[int]) -> "Items":
+        """Return some of the items, in the order of `rows`."""
+        wanted = pa.array(rows, pa.int64())
+        return Items(
+            tuple(attribute.take(wanted) for attribute in self.attributes),
+            self.keys,
+            [self.records[row] for row in rows],
+        )
+
+    def slice(self, start: int, end: int) -> "Items":
+        """Return the items from `start` to before `end`, without copying their values."""
+        columns = tuple(replace(a, values=a.values.slice(start, end - start)) for a in self.attributes)
+        return Items(columns, self.keys, self.records[start:end])
+
+    def attribute(self, name: str) -> Attribute:
+        """Return the attribute of that name."""
+        return next(attribute for attribute in self.attributes if attribute.name == name)
+
+
+def build_items(rows: Rows, mapping: Mapping) -> tuple[Items, list[Fault]]:
+    """Return the rows as items, without those that cannot be written, and why each of them cannot.
+
+    A row with several faults tells the first: its columns from left to right, then its keys, then its size.
+    """
+    faults: dict[int, Fault] = {}
+    attributes = [_attribute(rows, target, faults) for target in mapping.targets]
+    for key, limit in zip(mapping.keys, MAX_KEY_BYTES, strict=False):
+        if is_template(key.source):
+            attributes.append(Attribute(key.name, "S", _from_template(rows.table, key.source)))
+        values = next(attribute.values for attribute in attributes if attribute.name == key.name)
+        _check_key(rows, key, values, limit, faults)
+    _check_sizes(rows, attributes, faults)
+    places = [rows.record_of(row) for row in range(rows.table.num_rows)]
+    items = Items(tuple(attributes), mapping.keys, places)
+    if faults:
+        items = items.take([row for row in range(len(places)) if row not in faults])
+    return items, list(faults.values())
+
+
+def python_items(items: Items) -> list[dict[str, Any]]:
+    """Return the items as boto3's resource layer wants them: one dict of Python values each."""
+    columns = [_python_values(attribute) for attribute in items.attributes]
+    names = [attribute.name for attribute in items.attributes]
+    kept_nulls = {attribute.name for attribute in items.attributes if attribute.write_null}
+    return [
+        {name: value for name, value in zip(names, row, strict=True) if value is not None or name in kept_nulls}
+        for row in zip(*columns, strict=True)
+    ]
+
+
+def dynamodb_json(items: Items) -> Iterator[str]:
+    """Yield each item as DynamoDB JSON, one line without its line end."""
+    for item in _typed_items(items):
+        yield json.dumps(item, ensure_ascii=False, separators=(",", ":"))
+
+
+def text_rows(items: Items) -> Iterator[list[str]]:
+    """Yield each item's values as text, in the order of the attributes; empty where there is no value."""
+    columns = [pc.fill_null(attribute.values.cast(pa.string()), "").to_pylist() for attribute in items.attributes]
+    for row in zip(*columns, strict=True):
+        yield list(row)
+
+
+def _attribute(rows: Rows, target: Target, faults: dict[int, Fault]) -> Attribute:
+    cells = rows.table.column(target.column).combine_chunks()
+    typed = convert(cells, target)
+    for bad in typed.bad:
+        faults.setdefault(
+            bad.row, Fault(rows.record_of(bad.row), bad.reason, bad.message, target.column, cells[bad.row].as_py())
+        )
+    return Attribute(target.name, target.type, typed.values, write_null=target.null == "null")
+
+
+def _from_template(table: pa.Table, template: str) -> pa.Array:
+    """Fill a template row by row; null where any of its columns has no value."""
+    parts = [
+        table.column(part).combine_chunks() if i % 2 else pa.scalar(part)
+        for i, part in enumerate(template_parts(template))
+    ]
+    return pc.binary_join_element_wise(*parts, "")
+
+
+def _check_key(rows: Rows, key: KeyAttribute, values: pa.Array, limit: int, faults: dict[int, Fault]) -> None:
+    empty = pc.is_null(values) if key.type == "N" else pc.fill_null(pc.equal(pc.binary_length(values), 0), True)
+    for row in pc.indices_nonzero(empty).to_pylist():
+        message = f"the key {key.name} is empty, and DynamoDB takes no item without its whole key"
+        faults.setdefault(row, Fault(rows.record_of(row), Reason.EMPTY_KEY, message, key.source, ""))
+    if key.type == "N":
+        return
+    for row in pc.indices_nonzero(pc.fill_null(pc.greater(pc.binary_length(values), limit), False)).to_pylist():
+        message = f"the key {key.name} is {len(values[row].as_py().encode())} bytes long, DynamoDB takes {limit}"
+        fault = Fault(rows.record_of(row), Reason.KEY_TOO_LONG, message, key.source, values[row].as_py())
+        faults.setdefault(row, fault)
+
+
+def _check_sizes(rows: Rows, attributes: list[Attribute], faults: dict[int, Fault]) -> None:
+    """DynamoDB counts UTF-8 names and values. An upper bound over the block saves looking at each row."""
+    lengths = [_byte_lengths(attribute) for attribute in attributes]
+    if sum(pc.max(column).as_py() or 0 for column in lengths) <= MAX_ITEM_BYTES:
+        return
+    total = lengths[0]
+    for column in lengths[1:]:
+        total = pc.add(total, column)
+    for row in pc.indices_nonzero(pc.greater(total, MAX_ITEM_BYTES)).to_pylist():
+        message = f"the item is {total[row].as_py()} bytes long, DynamoDB takes {MAX_ITEM_BYTES}"
+        faults.setdefault(row, Fault(rows.record_of(row), Reason.ITEM_TOO_LARGE, message))
+
+
+def _byte_lengths(attribute: Attribute) -> pa.Array:
+    values = attribute.values
+    length = pc.cast(pc.is_valid(values), pa.int64()) if attribute.type == "BOOL" else pc.binary_length(values)
+    present = pc.cast(pc.add(pc.cast(length, pa.int64()), len(attribute.name.encode())), pa.int64())
+    return pc.fill_null(present, len(attribute.name.encode()) + 1 if attribute.write_null else 0)
+
+
+def _python_values(attribute: Attribute) -> list[Any]:
+    values: list[Any] = attribute.values.to_pylist()
+    if attribute.type == "N":
+        return [None if value is None else Decimal(value) for value in values]
+    return values
+
+
+def _typed_items(items: Items) -> Iterator[dict[str, dict[str, Any]]]:
+    kinds = [(attribute.name, attribute.type) for attribute in items.attributes]
+    kept_nulls = {attribute.name for attribute in items.attributes if attribute.write_null}
+    columns = [attribute.values.to_pylist() for attribute in items.attributes]
+    for row in zip(*columns, strict=True):
+        yield {
+            name: {"NULL": True} if value is None else {kind: value}
+            for (name, kind), value in zip(kinds, row, strict=True)
+            if value is not None or name in kept_nulls
+        }

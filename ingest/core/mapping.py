@@ -1,0 +1,80 @@
+"""A feed and a header -> which attribute each column becomes. Refuses a header that does not fit."""
+
+from dataclasses import dataclass
+
+from ingest.errors import BadHeader
+from ingest.feeds import Feed, KeyAttribute, NullPolicy, is_template, template_columns
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """One attribute made from one column."""
+
+    column: str
+    name: str
+    type: str
+    null: NullPolicy
+
+
+@dataclass(frozen=True, slots=True)
+class Mapping:
+    """What one file's rows become: attributes in the file's order, and the table's key attributes."""
+
+    targets: tuple[Target, ...]
+    keys: tuple[KeyAttribute, ...]
+
+
+def map_columns(feed: Feed, columns: tuple[str, ...]) -> Mapping:
+    """Return what the columns of a file become under a feed.
+
+    Raises:
+        BadHeader: a column the feed needs is missing, one it does not know is refused, or two give one attribute.
+    """
+    _check_columns(feed, columns)
+    targets = tuple(_target(feed, column) for column in columns if not _is_dropped(feed, column))
+    keys = feed.key_attributes()
+    _check_names([target.name for target in targets] + [key.name for key in keys if is_template(key.source)])
+    return Mapping(targets, keys)
+
+
+def _check_columns(feed: Feed, columns: tuple[str, ...]) -> None:
+    for column in needed_columns(feed):
+        if column not in columns:
+            raise BadHeader(
+                f"The header has no column {column!r}, which the feed needs; it has {', '.join(map(repr, columns))}. "
+                f"Correct the file, the feed's columns or its delimiter {feed.csv.delimiter!r}."
+            )
+    if feed.csv.unknown_columns == "refuse":
+        unknown = [column for column in columns if not _is_known(feed, column)]
+        if unknown:
+            raise BadHeader(f"The header has the column {unknown[0]!r}, which the feed does not list.")
+
+
+def needed_columns(feed: Feed) -> list[str]:
+    """Return the columns a file of the feed must have: those of the keys, and those listed and not dropped."""
+    names: list[str] = []
+    for key in feed.key_attributes():
+        names += template_columns(key.source) if is_template(key.source) else [key.source]
+    names += [column for column in feed.columns if not feed.column(column).drop]
+    return list(dict.fromkeys(names))
+
+
+def _is_known(feed: Feed, column: str) -> bool:
+    return column in feed.columns or column in needed_columns(feed)
+
+
+def _is_dropped(feed: Feed, column: str) -> bool:
+    if any(key.source == column for key in feed.key_attributes()):
+        return False
+    return feed.column(column).drop or (feed.csv.unknown_columns == "drop" and column not in feed.columns)
+
+
+def _target(feed: Feed, column: str) -> Target:
+    declared = feed.column(column)
+    return Target(column, declared.name or column, declared.type, declared.null)
+
+
+def _check_names(names: list[str]) -> None:
+    for name in names:
+        if names.count(name) > 1:
+            raise BadHeader(f"Two columns would both be the attribute {name!r}; rename one in the feed.")

@@ -1,0 +1,136 @@
+"""The body of a queue message -> what it asks for. Knows the shapes S3, SNS and EventBridge send; nothing of queues."""
+
+import json
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import unquote_plus
+
+from ingest.errors import UnknownMessage
+
+SEQUENCER_WIDTH = 32  # S3's are 16 to 18 hex digits; right-padded with zeros they compare as text
+
+
+@dataclass(frozen=True, slots=True)
+class FileVersion:
+    """One version of one S3 object. What the notification left out is None."""
+
+    bucket: str
+    key: str
+    version_id: str | None = None
+    etag: str | None = None
+    sequencer: str | None = None
+    size_bytes: int | None = None
+    event_time: str | None = None
+
+    @property
+    def version(self) -> str:
+        """The version's name in the ledger: comparable among versions of one key where S3 sent a sequencer.
+
+        >>> FileVersion("b", "k", sequencer="00AB").version
+        '00AB0000000000000000000000000000'
+        """
+        if self.sequencer:
+            return self.sequencer.upper().ljust(SEQUENCER_WIDTH, "0")
+        return f"~{self.version_id or self.etag or 'unversioned'}"
+
+    @property
+    def url(self) -> str:
+        """The object's S3 URL."""
+        return f"s3://{self.bucket}/{self.key}"
+
+
+@dataclass(frozen=True, slots=True)
+class NewFiles:
+    """Files to load. Folder markers (empty objects whose key ends in "/") are left out."""
+
+    files: tuple[FileVersion, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class TestEvent:
+    """What S3 sends when a notification is configured. Nothing to do."""
+
+    __test__ = False  # for pytest
+
+
+Notification = NewFiles | TestEvent
+
+
+def read_notification(body: str) -> Notification:
+    """Return what a message asks for.
+
+    Raises:
+        UnknownMessage: it is of no known kind; says what it looked like.
+    """
+    document = _json_object(body)
+    if document.get("Type") == "Notification" and isinstance(document.get("Message"), str):
+        document = _json_object(document["Message"])  # SNS without raw delivery
+    if document.get("Event") == "s3:TestEvent":
+        return TestEvent()
+    if document.get("source") == "aws.s3":
+        return _new_files([_from_event_bridge(document)])
+    if isinstance(document.get("Records"), list) and document["Records"]:
+        return _new_files([_from_s3(record) for record in document["Records"]])
+    raise UnknownMessage(f"The message has none of the known shapes; its fields are {_names(document)}.")
+
+
+def _json_object(text: str) -> dict[str, Any]:
+    try:
+        document = json.loads(text)
+    except ValueError:
+        raise UnknownMessage("The message is no JSON.") from None
+    if not isinstance(document, dict):
+        raise UnknownMessage("The message is JSON, but no object.")
+    return document
+
+
+def _from_s3(record: Any) -> FileVersion:
+    try:
+        source, event, version = record["eventSource"], record["eventName"], str(record["eventVersion"])
+        bucket, thing = record["s3"]["bucket"]["name"], record["s3"]["object"]
+        key = unquote_plus(thing["key"])
+    except (TypeError, KeyError) as error:
+        raise UnknownMessage(f"A record of the message is no S3 event: {error} is missing.") from None
+    if source != "aws:s3" or not event.startswith("ObjectCreated:") or not version.startswith("2."):
+        raise UnknownMessage(
+            f"The message is {event} {version} of {source}; only ObjectCreated 2.x of aws:s3 is taken."
+        )
+    return FileVersion(
+        bucket=bucket,
+        key=key,
+        version_id=thing.get("versionId"),
+        etag=thing.get("eTag"),
+        sequencer=thing.get("sequencer"),
+        size_bytes=thing.get("size"),
+        event_time=record.get("eventTime"),
+    )
+
+
+def _from_event_bridge(document: dict[str, Any]) -> FileVersion:
+    """Keys are not URL-encoded in this envelope."""
+    if document.get("detail-type") != "Object Created":
+        raise UnknownMessage(
+            f"The message is {document.get('detail-type')!r} of aws.s3; only 'Object Created' is taken."
+        )
+    try:
+        bucket, thing = document["detail"]["bucket"]["name"], document["detail"]["object"]
+        key = thing["key"]
+    except (TypeError, KeyError) as error:
+        raise UnknownMessage(f"The EventBridge message has no {error}.") from None
+    return FileVersion(
+        bucket=bucket,
+        key=key,
+        version_id=thing.get("version-id"),
+        etag=thing.get("etag"),
+        sequencer=thing.get("sequencer"),
+        size_bytes=thing.get("size"),
+        event_time=document.get("time"),
+    )
+
+
+def _new_files(files: list[FileVersion]) -> NewFiles:
+    return NewFiles(tuple(file for file in files if not (file.key.endswith("/") and not file.size_bytes)))
+
+
+def _names(document: dict[str, Any]) -> str:
+    return ", ".join(sorted(document)[:10]) or "none"

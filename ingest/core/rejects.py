@@ -1,0 +1,74 @@
+"""A rejected record as the operator sees it: where it stands in the file, why it was rejected, its raw bytes."""
+
+import base64
+import json
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from ingest.contract import Reason
+from ingest.core.cutter import BadRecord, Block
+from ingest.core.faults import Fault
+from ingest.core.grammar import Grammar
+
+_BAD_RECORD_MESSAGES = {
+    Reason.UNTERMINATED_QUOTE: "the record opens a quote that is not closed before the block or the file ends",
+    Reason.RECORD_TOO_LONG: "the line does not end within a block; only its beginning is kept here",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Reject:
+    """A rejected record with its place in the file: line from 1, byte offset from 0, raw bytes as they stand."""
+
+    line: int
+    byte_offset: int
+    reason: str
+    message: str
+    column: str | None
+    value: str | None
+    raw: bytes
+
+
+def locate(block: Block, faults: Iterable[Fault], grammar: Grammar) -> Iterator[Reject]:
+    """Yield a block's faults in file order, with line, offset and raw bytes."""
+    by_record = {fault.record: fault for fault in faults}
+    if not by_record:
+        return
+    last = max(by_record)
+    for number, span in enumerate(grammar.spans(block.data)):
+        if number > last:
+            return
+        fault = by_record.get(number)
+        if fault:
+            line, offset = block.first_line + span.line, block.first_byte + span.start
+            raw = block.data[span.start : span.end]
+            yield Reject(line, offset, fault.reason, fault.message, fault.column, fault.value, raw)
+
+
+def from_bad_record(bad: BadRecord) -> Reject:
+    """Return the reject for a record that could not even be delimited."""
+    message = _BAD_RECORD_MESSAGES[bad.reason]
+    return Reject(bad.first_line, bad.first_byte, bad.reason, message, None, None, bad.data)
+
+
+def json_line(reject: Reject, file: str) -> bytes:
+    """Return a reject as one line of JSON Lines. `raw_base64` replaces `raw` where the bytes are no UTF-8.
+
+    >>> print(json_line(Reject(3, 40, "bad_number", "no number", "qty", "x", b"a,x"), "a.csv").decode(), end="")
+    {"file":"a.csv","line":3,"byte_offset":40,"column":"qty","value":"x","reason":"bad_number",...
+    """
+    document: dict[str, Any] = {
+        "file": file,
+        "line": reject.line,
+        "byte_offset": reject.byte_offset,
+        "column": reject.column,
+        "value": reject.value,
+        "reason": reject.reason,
+        "message": reject.message,
+    }
+    try:
+        document["raw"] = reject.raw.decode()
+    except UnicodeDecodeError:
+        document["raw_base64"] = base64.b64encode(reject.raw).decode()
+    return json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"

@@ -1,0 +1,18 @@
+"""When to try again. Knows no clock and no chance: both are handed in."""
+
+
+def redelivery_delay_s(delivery: int, *, base_s: float, cap_s: float, chance: float) -> int:
+    """Return how long a message stays hidden after its n-th failed delivery, n from 1.
+
+    Exponential with half jitter: between half of and the whole of min(cap, base * 2^(n-1)). `chance` is in [0, 1).
+
+    >>> [redelivery_delay_s(n, base_s=30, cap_s=900, chance=0.999) for n in (1, 2, 3, 9)]
+    [30, 60, 120, 900]
+    """
+    full = min(cap_s, base_s * 2.0 ** min(delivery - 1, 32))
+    return round(full / 2 + chance * full / 2)
+
+
+def read_pause_s(attempt: int, *, chance: float) -> float:
+    """Return the pause before reading a range of an object again: full jitter, 0.1 s doubled up to 5 s."""
+    return chance * float(min(5.0, 0.1 * 2.0**attempt))

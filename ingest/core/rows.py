@@ -1,0 +1,152 @@
+"""A block -> columns of text and the records that are no rows. All columns are text; types are the feed's business."""
+
+import io
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import pyarrow as pa
+from pyarrow import csv as arrow_csv
+
+from ingest.contract import Reason
+from ingest.core.faults import Fault
+from ingest.core.grammar import Grammar
+from ingest.core.head import parse_options
+from ingest.feeds import Csv
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """What the records of one file look like."""
+
+    columns: tuple[str, ...]
+    csv: Csv
+    grammar: Grammar
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """Text columns of equal length; null where the cell means 'no value'.
+
+    `records[i]` is the record of the block that row i came from, or None where row i is simply record i.
+    """
+
+    table: pa.Table
+    records: list[int] | None
+    faults: list[Fault]
+
+    @property
+    def record_count(self) -> int:
+        """How many records the block holds, rows and faults together."""
+        return int(self.table.num_rows) + len(self.faults)
+
+    def record_of(self, row: int) -> int:
+        """Return the record a row came from."""
+        return row if self.records is None else self.records[row]
+
+
+@dataclass(frozen=True, slots=True)
+class Ragged:
+    """A record with another number of cells than there are columns, by its place among the parsed records."""
+
+    place: int
+    cells: int
+
+
+def parse_rows(data: bytes, layout: Layout) -> Rows:
+    """Return the rows of a block of whole records.
+
+    Records with invalid UTF-8 are faults, and so are records with another number of cells than there are columns,
+    unless the feed pads or trims them.
+    """
+    if _is_utf8(data):
+        return _parse(data, None, layout)
+    good, kept, faults = _without_bad_encoding(data, layout)
+    rows = _parse(good, kept, layout)
+    return Rows(rows.table, rows.records, sorted(faults + rows.faults, key=lambda fault: fault.record))
+
+
+def _parse(data: bytes, records: list[int] | None, layout: Layout) -> Rows:
+    """Parse records; `records` numbers them within the block, None means from 0."""
+    ragged: list[Ragged] = []
+
+    def remember(row: arrow_csv.InvalidRow) -> str:
+        ragged.append(Ragged(row.number - 1, row.actual_columns))
+        return "skip"
+
+    table = _read(data, layout.columns, layout.csv, remember)
+    if not ragged:
+        return Rows(table, records, [])
+    numbers = range(table.num_rows + len(ragged)) if records is None else records
+    mended = [] if layout.csv.ragged == "reject" else [r for r in ragged if _is_mendable(r, layout)]
+    lost = {r.place for r in ragged} - {r.place for r in mended}
+    faults = [_ragged_fault(numbers[r.place], r.cells, layout) for r in ragged if r.place in lost]
+    straight = [place for place in range(len(numbers)) if place not in {r.place for r in ragged}]
+    if mended:
+        table, straight = _with_mended(table, straight, mended, data, layout)
+    return Rows(table, [numbers[place] for place in straight], faults)
+
+
+def _read(
+    data: bytes, columns: tuple[str, ...], csv: Csv, on_ragged: Callable[[arrow_csv.InvalidRow], str]
+) -> pa.Table:
+    """Parse as one chunk: row numbers need a single thread, and a block has no block edges inside."""
+    if not data:
+        return pa.table({name: pa.array([], pa.string()) for name in columns})
+    return arrow_csv.read_csv(
+        io.BytesIO(data),
+        arrow_csv.ReadOptions(column_names=columns, use_threads=False, block_size=len(data) + 1),
+        parse_options(csv, invalid_row_handler=on_ragged),
+        arrow_csv.ConvertOptions(
+            check_utf8=False,
+            column_types=dict.fromkeys(columns, pa.string()),
+            null_values=list(csv.null_values),
+            strings_can_be_null=True,
+            quoted_strings_can_be_null=csv.quoted_nulls,
+        ),
+    ).combine_chunks()
+
+
+def _is_mendable(ragged: Ragged, layout: Layout) -> bool:
+    return (ragged.cells < len(layout.columns)) == (layout.csv.ragged == "pad")
+
+
+def _with_mended(
+    table: pa.Table, straight: list[int], mended: list[Ragged], data: bytes, layout: Layout
+) -> tuple[pa.Table, list[int]]:
+    """Put the ragged records, padded or trimmed, back where they stood: the last row of a key wins."""
+    spans = list(layout.grammar.spans(data))
+    tables = [_resized(data[spans[r.place].start : spans[r.place].end], r.cells, layout) for r in mended]
+    places = straight + [r.place for r in mended]
+    order = sorted(range(len(places)), key=places.__getitem__)
+    joined = pa.concat_tables([table, *tables]).take(order).combine_chunks()
+    return joined, [places[i] for i in order]
+
+
+def _resized(record: bytes, cells: int, layout: Layout) -> pa.Table:
+    table = _read(record, tuple(str(n) for n in range(cells)), layout.csv, lambda row: "error")
+    arrays = table.columns[: len(layout.columns)]
+    arrays += [pa.nulls(1, pa.string())] * (len(layout.columns) - len(arrays))
+    return pa.table(arrays, names=list(layout.columns))
+
+
+def _ragged_fault(record: int, cells: int, layout: Layout) -> Fault:
+    message = f"the record has {cells} cell(s), the header has {len(layout.columns)}"
+    return Fault(record, Reason.RAGGED_ROW, message)
+
+
+def _is_utf8(data: bytes) -> bool:
+    try:
+        data.isascii() or data.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _without_bad_encoding(data: bytes, layout: Layout) -> tuple[bytes, list[int], list[Fault]]:
+    """Return the readable records, their numbers in the block, and a fault for each of the others."""
+    records = [data[span.start : span.end] for span in layout.grammar.spans(data)]
+    kept = [number for number, record in enumerate(records) if _is_utf8(record)]
+    message = f"the record holds bytes that are no {layout.csv.encoding} text"
+    lost = sorted(set(range(len(records))) - set(kept))
+    faults = [Fault(number, Reason.BAD_ENCODING, message) for number in lost]
+    return b"".join(records[number] for number in kept), kept, faults

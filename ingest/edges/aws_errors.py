@@ -1,0 +1,89 @@
+"""AWS errors -> ours, by a table."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from botocore import exceptions as boto
+
+from ingest import errors
+
+_BY_CODE: dict[str, type[errors.IngestError]] = {
+    "AccessDenied": errors.AccessDenied,
+    "AccessDeniedException": errors.AccessDenied,
+    "ExpiredToken": errors.AccessDenied,
+    "ExpiredTokenException": errors.AccessDenied,
+    "InvalidAccessKeyId": errors.AccessDenied,
+    "InvalidClientTokenId": errors.AccessDenied,
+    "InvalidSignatureException": errors.AccessDenied,
+    "MissingAuthenticationTokenException": errors.AccessDenied,
+    "SignatureDoesNotMatch": errors.AccessDenied,
+    "UnrecognizedClientException": errors.AccessDenied,
+    "403": errors.AccessDenied,
+    "404": errors.ObjectSuperseded,
+    "NoSuchKey": errors.ObjectSuperseded,
+    "NoSuchVersion": errors.ObjectSuperseded,
+    "412": errors.ObjectSuperseded,
+    "PreconditionFailed": errors.ObjectSuperseded,
+    "NoSuchBucket": errors.FileMissing,
+    "ResourceNotFoundException": errors.TableMissing,
+    "ItemCollectionSizeLimitExceededException": errors.ServiceFault,
+    "ProvisionedThroughputExceededException": errors.Throttled,
+    "RequestLimitExceeded": errors.Throttled,
+    "SlowDown": errors.Throttled,
+    "Throttling": errors.Throttled,
+    "ThrottlingException": errors.Throttled,
+    "TooManyRequestsException": errors.Throttled,
+    "ReplicatedWriteConflictException": errors.Throttled,
+    "InternalServerError": errors.Unavailable,
+    "InternalError": errors.Unavailable,
+    "ServiceUnavailable": errors.Unavailable,
+    "RequestTimeout": errors.Unavailable,
+}
+_NO_CREDENTIALS = (
+    boto.NoCredentialsError,
+    boto.PartialCredentialsError,
+    boto.CredentialRetrievalError,
+    boto.TokenRetrievalError,
+)
+
+
+@contextmanager
+def aws_call(what: str) -> Iterator[None]:
+    """Run AWS calls and raise their errors as ours; `what` says what was being done, as "reading s3://b/k"."""
+    try:
+        yield
+    except (boto.ClientError, boto.BotoCoreError) as error:
+        raise translate(error, what) from error
+
+
+def translate(error: boto.ClientError | boto.BotoCoreError, what: str) -> errors.IngestError:
+    """Return our error for one of AWS's."""
+    if isinstance(error, boto.ClientError):
+        return _from_client_error(error, what)
+    if isinstance(error, _NO_CREDENTIALS):
+        return errors.AccessDenied(f"No AWS credentials were found while {what}; set a profile or the AWS_* variables.")
+    if isinstance(error, boto.NoRegionError):
+        return errors.SettingsFault(
+            f"No AWS region is set while {what}; set AWS_REGION, AWS_DEFAULT_REGION or a profile."
+        )
+    if isinstance(error, (boto.ProfileNotFound, boto.ParamValidationError)):
+        return errors.SettingsFault(f"AWS refused the settings while {what}: {_line(error)}")
+    if isinstance(error, (boto.HTTPClientError, boto.ConnectionError, boto.IncompleteReadError)):
+        return errors.Unavailable(f"The endpoint could not be reached while {what}: {_line(error)}")
+    return errors.ServiceFault(f"AWS failed while {what}: {_line(error)}")
+
+
+def error_code(error: boto.ClientError) -> str:
+    """Return the service's error code."""
+    return str(error.response.get("Error", {}).get("Code", ""))
+
+
+def _from_client_error(error: boto.ClientError, what: str) -> errors.IngestError:
+    code = error_code(error)
+    status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+    kind = _BY_CODE.get(code) or (errors.Unavailable if status >= 500 else errors.ServiceFault)
+    return kind(f"AWS answered {code} while {what}: {error.response.get('Error', {}).get('Message', '')}")
+
+
+def _line(error: Exception) -> str:
+    return " ".join(str(error).split())

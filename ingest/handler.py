@@ -1,0 +1,163 @@
+"""The Lambda function: builds its parts once per container, answers each batch with the ids that must come back."""
+
+import os
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any, Protocol, TypedDict
+
+import boto3
+from aws_lambda_powertools import Logger
+from botocore.config import Config
+
+from ingest.contract import FEEDS_FILE, Env
+from ingest.core.notification import FileVersion
+from ingest.core.retry import redelivery_delay_s
+from ingest.edges.clock import Clock
+from ingest.edges.dynamodb import Boto3Writer
+from ingest.edges.ledger import LedgerTable
+from ingest.edges.metrics import Metrics
+from ingest.edges.rejects import RejectParts
+from ingest.edges.s3 import Objects
+from ingest.edges.sqs import Queue
+from ingest.errors import IngestError, ServiceFault, SettingsFault
+from ingest.feeds import Feed
+from ingest.feeds_file import read_feeds
+from ingest.intake import Intake, Message
+
+# botocore 1.44 gives DynamoDB four attempts and shares 500 retry tokens a client; say what we want instead.
+CLIENT_CONFIG = Config(
+    retries={"mode": "standard", "total_max_attempts": 8}, connect_timeout=5, read_timeout=30, max_pool_connections=16
+)
+logger = Logger()
+
+
+class Context(Protocol):
+    """What is used of Lambda's context."""
+
+    def get_remaining_time_in_millis(self) -> int:
+        """Return how long the function may still run."""
+
+
+class Failure(TypedDict):
+    """One message that must come back."""
+
+    itemIdentifier: str
+
+
+class Reply(TypedDict):
+    """What Lambda's SQS mapping wants to hear."""
+
+    batchItemFailures: list[Failure]
+
+
+class Function:
+    """Answers batches of queue messages."""
+
+    def __init__(self, *, intake: Intake, queue: Queue, clock: Clock, retry_base_s: float, retry_cap_s: float) -> None:
+        self._intake = intake
+        self._queue = queue
+        self._clock = clock
+        self._retry_base_s = retry_base_s
+        self._retry_cap_s = retry_cap_s
+
+    def answer(self, event: dict[str, Any], left_s: float) -> Reply:
+        """Take each message of a batch; return exactly those that must come back."""
+        deadline_s = self._clock.now_s() + left_s
+        failed = [record for record in event["Records"] if not self._take(record, deadline_s)]
+        return {"batchItemFailures": [{"itemIdentifier": record["messageId"]} for record in failed]}
+
+    def _take(self, record: dict[str, Any], deadline_s: float) -> bool:
+        """Return whether a message is done with. Nothing that happens to one may harm the others."""
+        delivery = int(record["attributes"]["ApproximateReceiveCount"])
+        try:
+            self._intake.take(Message(record["messageId"], record["body"], delivery, deadline_s))
+        except Exception as error:
+            fields = {"message_id": record["messageId"], "delivery": delivery, "code": _code(error)}
+            logger.warning("message comes back", extra=fields, exc_info=not isinstance(error, IngestError))
+            self._hide(record, delivery)
+            return False
+        return True
+
+    def _hide(self, record: dict[str, Any], delivery: int) -> None:
+        """Bring a failed message back soon; the queue's visibility timeout, 90 minutes, is for killed functions."""
+        delay_s = redelivery_delay_s(
+            delivery, base_s=self._retry_base_s, cap_s=self._retry_cap_s, chance=self._clock.chance()
+        )
+        try:
+            self._queue.hide(record["receiptHandle"], delay_s)
+        except ServiceFault as error:
+            logger.warning("message comes back late", extra={"message_id": record["messageId"], "error": str(error)})
+
+
+def _code(error: Exception) -> str:
+    return error.code if isinstance(error, IngestError) else type(error).__name__
+
+
+def build(environment: Mapping[str, str], root: Path) -> Function:
+    """Return the function made from its environment variables and the feeds file in `root`.
+
+    Raises:
+        SettingsFault: a variable is missing or wrong, or the feeds file is.
+    """
+    feeds = read_feeds(root / FEEDS_FILE)
+    session = boto3.Session()
+    dynamodb = session.resource("dynamodb", config=CLIENT_CONFIG)
+    s3 = session.client("s3", config=CLIENT_CONFIG)
+    clock = Clock()
+    queue = Queue(
+        client=session.client("sqs", config=CLIENT_CONFIG),
+        url=_text(environment, Env.QUEUE_URL),
+        dead_letter_url=_text(environment, Env.DEAD_LETTER_URL),
+    )
+    rejects_bucket = _text(environment, Env.REJECTS_BUCKET)
+
+    def writer_for(feed: Feed) -> Boto3Writer:
+        return Boto3Writer(dynamodb.Table(feed.table))
+
+    def rejects_for(file: FileVersion) -> RejectParts:
+        return RejectParts(client=s3, bucket=rejects_bucket, file=file)
+
+    intake = Intake(
+        feeds=feeds,
+        objects=Objects(client=s3, clock=clock),
+        ledger=LedgerTable(table=dynamodb.Table(_text(environment, Env.LEDGER_TABLE))),
+        writer_for=writer_for,
+        rejects_for=rejects_for,
+        dead_letters=queue,
+        metrics=Metrics(stack=_text(environment, Env.STACK)),
+        clock=clock,
+        log=lambda message, fields: logger.info(message, extra=fields),
+    )
+    return Function(
+        intake=intake,
+        queue=queue,
+        clock=clock,
+        retry_base_s=_seconds(environment, Env.RETRY_BASE_S),
+        retry_cap_s=_seconds(environment, Env.RETRY_CAP_S),
+    )
+
+
+def handle(event: dict[str, Any], context: Context) -> Reply:
+    """Answer one batch: the entry point Lambda calls."""
+    return _function().answer(event, context.get_remaining_time_in_millis() / 1000)
+
+
+@cache
+def _function() -> Function:
+    return build(os.environ, Path(__file__).resolve().parent.parent)
+
+
+def _text(environment: Mapping[str, str], name: str) -> str:
+    value = environment.get(name, "")
+    if not value:
+        raise SettingsFault(f"The environment variable {name} is not set; the stack sets it.")
+    return value
+
+
+def _seconds(environment: Mapping[str, str], name: str) -> float:
+    text = _text(environment, name)
+    try:
+        return float(text)
+    except ValueError:
+        raise SettingsFault(f"The environment variable {name} = {text!r} is wrong: accepted are seconds.") from None

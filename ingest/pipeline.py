@@ -1,0 +1,135 @@
+"""The loop: portions of a file -> blocks -> rows -> items -> table and rejects. Knows the edges by Protocol only."""
+
+from collections.abc import Callable, Iterator
+from itertools import chain
+
+from ingest.contract import Reason
+from ingest.core.books import Books
+from ingest.core.cutter import BLOCK_BYTES, BadRecord, Block, Cutter, Piece
+from ingest.core.decoding import decode
+from ingest.core.faults import Fault, Refusal
+from ingest.core.grammar import Grammar
+from ingest.core.head import Head, read_head
+from ingest.core.items import Items, build_items
+from ingest.core.keys import last_of_each_key
+from ingest.core.mapping import Mapping, map_columns
+from ingest.core.rejects import from_bad_record, locate
+from ingest.core.rows import Layout, parse_rows
+from ingest.errors import TooManyRejects
+from ingest.feeds import Feed
+from ingest.ports import ItemWriter, RejectSink
+
+SEGMENT_BYTES = 64 * 1024 * 1024
+
+
+class Load:
+    """Loads one file. `books` is true at any moment, also after an error: what it counts is durable or superseded.
+
+    Peak memory: about twice a portion, plus some 25 times the block while it is text, columns and items, plus the
+    hashes of one segment's keys (`ingest.core.keys`).
+    """
+
+    def __init__(
+        self,
+        *,
+        feed: Feed,
+        writer: ItemWriter,
+        rejects: RejectSink,
+        before_block: Callable[[], None] = lambda: None,
+        after_block: Callable[[Books], None] = lambda books: None,
+        block_bytes: int = BLOCK_BYTES,
+    ) -> None:
+        self.books = Books()
+        self._feed = feed
+        self._writer = writer
+        self._rejects = rejects
+        self._before_block = before_block
+        self._after_block = after_block
+        self._block_bytes = block_bytes
+        self._grammar = Grammar(feed.csv)
+        self._seen: set[int] = set()
+        self._segment_start = 0
+
+    def run(self, portions: Iterator[bytes]) -> Books:
+        """Load a file's bytes, in whatever portions; return its books.
+
+        Raises:
+            FileFault: the file will never load as it is.
+            ServiceFault: trying later may help; `before_block` and the edges raise it.
+        """
+        text = decode(portions, self._feed.csv)
+        head, rest = read_head(text, self._feed.csv, self._grammar)
+        layout = Layout(head.columns, self._feed.csv, self._grammar)
+        mapping = map_columns(self._feed, head.columns)
+        self.books = Books(bytes_read=head.byte_count)
+        for piece in self._pieces(head, chain([rest], text)):
+            self._before_block()
+            self._take(piece, layout, mapping)
+            self._after_block(self.books)
+            self._check_limit()
+        self._rejects.close()
+        return self.books
+
+    def _pieces(self, head: Head, portions: Iterator[bytes]) -> Iterator[Piece]:
+        cutter = Cutter(
+            self._grammar,
+            first_byte=head.byte_count,
+            first_line=1 + head.line_count,
+            block_bytes=self._block_bytes,
+        )
+        for portion in portions:
+            yield from cutter.feed(portion)
+        yield from cutter.finish()
+
+    def _take(self, piece: Piece, layout: Layout, mapping: Mapping) -> None:
+        if isinstance(piece, BadRecord):
+            self._rejects.add([from_bad_record(piece)])
+            self.books = self.books.plus(Books(rows_read=1, rows_rejected=1, bytes_read=piece.byte_count))
+        else:
+            self._take_block(piece, layout, mapping)
+
+    def _take_block(self, block: Block, layout: Layout, mapping: Mapping) -> None:
+        rows = parse_rows(block.data, layout)
+        items, faults = build_items(rows, mapping)
+        items, hashes, superseded = last_of_each_key(items)
+        refusals = self._writer.write(items)
+        if refusals:
+            items, hashes, refused = self._without(items, refusals)
+            faults += refused
+        overwritten = self._count_seen(block, hashes)
+        faults += rows.faults
+        self._rejects.add(list(locate(block, faults, self._grammar)))
+        self.books = self.books.plus(
+            Books(
+                rows_read=rows.record_count,
+                rows_written=len(items) - overwritten,
+                rows_rejected=len(faults),
+                rows_superseded=superseded + overwritten,
+                bytes_read=block.byte_count,
+            )
+        )
+
+    def _without(self, items: Items, refusals: list[Refusal]) -> tuple[Items, set[int], list[Fault]]:
+        refused = {refusal.row for refusal in refusals}
+        faults = [
+            Fault(items.records[refusal.row], Reason.REFUSED_BY_DYNAMODB, refusal.message) for refusal in refusals
+        ]
+        taken, hashes, _ = last_of_each_key(items.take([row for row in range(len(items)) if row not in refused]))
+        return taken, hashes, faults
+
+    def _count_seen(self, block: Block, hashes: set[int]) -> int:
+        """Return how many rows of earlier blocks of the segment these items replaced."""
+        if block.first_byte - self._segment_start >= SEGMENT_BYTES:
+            self._seen.clear()
+            self._segment_start = block.first_byte
+        overwritten = len(self._seen & hashes)
+        self._seen |= hashes
+        return overwritten
+
+    def _check_limit(self) -> None:
+        if self.books.exceeds(self._feed.max_rejects):
+            self._rejects.close()
+            raise TooManyRejects(
+                f"{self.books.rows_rejected} of the first {self.books.rows_read} rows were rejected, more than the "
+                "feed's max_rejects allows; the rows written so far stay. Mend the file or the feed and send it again."
+            )
