@@ -68,8 +68,7 @@ class Cutter:
         data = b"".join(self._parts)
         at = 0
         while len(data) - at >= self._block_bytes:
-            piece, used = self._cut(data[at : at + self._block_bytes])
-            at += used
+            piece, at = self._cut(data, at, at + self._block_bytes)
             if piece:
                 yield piece
         self._hold(data[at:])
@@ -79,8 +78,7 @@ class Cutter:
         data = b"".join(self._parts)
         at = 0
         while at < len(data):
-            piece, used = self._cut_last(data[at:])
-            at += used
+            piece, at = self._cut_last(data, at)
             yield piece
         if self._endless:
             yield self._endless
@@ -89,35 +87,37 @@ class Cutter:
     def _hold(self, rest: bytes) -> None:
         self._parts, self._held = [rest], len(rest)
 
-    def _cut(self, window: bytes) -> tuple[Piece | None, int]:
-        """Return the next piece of a full window, if it ends there, and how many bytes are done with."""
+    def _cut(self, data: bytes, at: int, limit: int) -> tuple[Piece | None, int]:
+        """Return the next piece of data[at:limit], if it ends there, and how far the data is done with."""
         if not self._endless:
-            end = self._grammar.end_of_last_record(window)
+            end = self._grammar.end_of_last_record(data, at, limit)
+            if end > at:
+                return self._block(data[at:end]), end
+            end = end_of_line(data, at, limit, at_end=False)
             if end:
-                return self._block(window[:end]), end
-            end = end_of_line(window, at_end=False)
-            if end:
-                return self._bad(window[:end], Reason.UNTERMINATED_QUOTE), end
-        return self._skip(window)
+                return self._bad(data[at:end], Reason.UNTERMINATED_QUOTE), end
+        return self._skip(data, at, limit)
 
-    def _cut_last(self, window: bytes) -> tuple[Piece, int]:
+    def _cut_last(self, data: bytes, at: int) -> tuple[Piece, int]:
         if self._endless:
-            piece, used = self._skip(window)
-            return piece or self._take_endless(), used
-        end = len(window) if self._grammar.is_whole(window) else self._grammar.end_of_last_record(window)
-        if end:
-            return self._block(window[:end]), end
-        end = end_of_line(window, at_end=True) or len(window)
-        return self._bad(window[:end], Reason.UNTERMINATED_QUOTE), end
+            piece, end = self._skip(data, at, len(data))
+            return piece or self._take_endless(), end
+        whole = self._grammar.is_whole(data, at)
+        end = len(data) if whole else self._grammar.end_of_last_record(data, at, len(data))
+        if end > at:
+            return self._block(data[at:end]), end
+        end = end_of_line(data, at, len(data), at_end=True) or len(data)
+        return self._bad(data[at:end], Reason.UNTERMINATED_QUOTE), end
 
-    def _skip(self, window: bytes) -> tuple[Piece | None, int]:
+    def _skip(self, data: bytes, at: int, limit: int) -> tuple[Piece | None, int]:
         """Pass over a line without end; its bad record comes when the line does end."""
-        end = end_of_line(window, at_end=False)
-        used = end or len(window) - window.endswith(b"\r")
-        so_far = self._endless or BadRecord(window[:RAW_LIMIT], 0, self._byte, self._line, Reason.RECORD_TOO_LONG)
-        self._endless = replace(so_far, byte_count=so_far.byte_count + used)
-        self._advance(window[:used])
-        return (self._take_endless() if end else None), used
+        line_end = end_of_line(data, at, limit, at_end=False)
+        end = line_end or limit - data.endswith(b"\r", at, limit)
+        kept = data[at : min(end, at + RAW_LIMIT)]
+        so_far = self._endless or BadRecord(kept, 0, self._byte, self._line, Reason.RECORD_TOO_LONG)
+        self._endless = replace(so_far, byte_count=so_far.byte_count + end - at)
+        self._advance(data[at:end])
+        return (self._take_endless() if line_end else None), end
 
     def _take_endless(self) -> Piece:
         piece, self._endless = self._endless, None

@@ -37,21 +37,22 @@ class Grammar:
         self._record = re.compile(rb"%s(?:\n|\r\n|\r|\Z)" % record)
         self._whole = re.compile(rb"(?:%s(?:\n|\r\n|\r|\Z))*+\Z" % record)
 
-    def end_of_last_record(self, data: bytes) -> int:
-        """Return how many bytes of `data`, which begins at a record start, are whole records.
+    def end_of_last_record(self, data: bytes, start: int, end: int) -> int:
+        """Return where the last whole record of data[start:end] ends; `start`, a record start, if none does.
 
-        >>> Grammar(Csv()).end_of_last_record(b'a,b\\n1,"x\\ny')
+        >>> Grammar(Csv()).end_of_last_record(b'a,b\\n1,"x\\ny', 0, 10)
         4
         """
-        if any(mark in data for mark in self._marks):
-            match = self._records.match(data)
-            return match.end() if match else 0
-        end = data.rfind(b"\n") + 1
-        return max(end, data.rfind(b"\r", end, len(data) - 1) + 1)
+        if any(data.find(mark, start, end) >= 0 for mark in self._marks):
+            match = self._records.match(data, start, end)
+            return match.end() if match else start
+        last = data.rfind(b"\n", start, end) + 1 or start
+        return max(last, data.rfind(b"\r", last, end - 1) + 1)
 
-    def is_whole(self, data: bytes) -> bool:
-        """Return whether `data`, which begins at a record start and is the last of the file, leaves no quote open."""
-        return not any(mark in data for mark in self._marks) or self._whole.match(data) is not None
+    def is_whole(self, data: bytes, start: int) -> bool:
+        """Return whether the rest of the file, from a record start on, leaves no quote open."""
+        has_marks = any(data.find(mark, start) >= 0 for mark in self._marks)
+        return not has_marks or self._whole.match(data, start) is not None
 
     def end_of_first_record(self, data: bytes, *, at_end: bool) -> int | None:
         """Return the length of the first record with its line end; None if it does not end here.
@@ -86,13 +87,13 @@ def count_lines(data: bytes) -> int:
     return data.count(b"\n") + data.count(b"\r") - data.count(b"\r\n")
 
 
-def end_of_line(data: bytes, *, at_end: bool) -> int:
-    """Return where the first physical line ends, line end included; 0 if it does not end in `data`.
+def end_of_line(data: bytes, start: int, end: int, *, at_end: bool) -> int:
+    """Return where the first physical line of data[start:end] ends, line end included; 0 if it does not.
 
     A CR as the last byte is no line end yet, unless nothing follows (`at_end`): it may be half of a CRLF.
     """
-    match = _LINE_END.search(data)
-    if match is None or (match.group() == b"\r" and match.end() == len(data) and not at_end):
+    match = _LINE_END.search(data, start, end)
+    if match is None or (match.group() == b"\r" and match.end() == end and not at_end):
         return 0
     return match.end()
 

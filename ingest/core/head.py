@@ -55,10 +55,9 @@ def _find_head(data: bytes, csv: Csv, grammar: Grammar, *, at_end: bool) -> Head
     _refuse_other_formats(data)
     start = len(_BOM) if data.startswith(_BOM) else 0
     for _ in range(csv.skip_lines):
-        end = end_of_line(data[start:], at_end=at_end)
-        if not end:
+        start = end_of_line(data, start, len(data), at_end=at_end)
+        if not start:
             return None
-        start += end
     record = _first_record(data[start:], grammar, at_end=at_end)
     if record is None:
         return None

@@ -1,0 +1,136 @@
+"""One local stack for all end-to-end tests, and a hand to reach into it."""
+
+import json
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, TypeVar
+from urllib.parse import quote_plus
+
+import pytest
+from boto3.dynamodb.types import TypeDeserializer
+
+from infra.local.stack import LocalStack, local_stack
+from ingest.contract import FINAL_STATUSES, Output
+
+T = TypeVar("T")
+FEEDS = Path(__file__).parent / "feeds.toml"
+PATIENCE_S = 60.0
+
+
+@pytest.fixture(scope="session")
+def stack() -> Iterator["Hand"]:
+    with local_stack(FEEDS) as deployed:
+        yield Hand(deployed)
+
+
+class Hand:
+    """Drops files, sends messages, and reads back what became of them."""
+
+    def __init__(self, stack: LocalStack) -> None:
+        self.stack = stack
+        self.bucket = stack.outputs[Output.LANDING_BUCKET]
+        self.queue_url = stack.outputs[Output.QUEUE_URL]
+        self.dead_letter_url = stack.outputs[Output.DEAD_LETTER_URL]
+        self._s3, self._sqs = stack.client("s3"), stack.client("sqs")
+        self._dynamodb, self._lambda = stack.client("dynamodb"), stack.client("lambda")
+
+    def drop(self, key: str, data: bytes) -> str:
+        """Put an object in the landing bucket and return its eTag."""
+        return str(self._s3.put_object(Bucket=self.bucket, Key=key, Body=data)["ETag"]).strip('"')
+
+    def delete(self, key: str) -> None:
+        self._s3.delete_object(Bucket=self.bucket, Key=key)
+
+    def send(self, *bodies: str) -> None:
+        """Put messages in the queue, together."""
+        entries = [{"Id": str(n), "MessageBody": body} for n, body in enumerate(bodies)]
+        assert not self._sqs.send_message_batch(QueueUrl=self.queue_url, Entries=entries).get("Failed")
+
+    def s3_event(self, key: str, *, sequencer: str, etag: str | None = None, size: int = 1) -> str:
+        """Return the body of an S3 notification."""
+        thing = {"key": quote_plus(key, safe="/"), "size": size, "eTag": etag or "0" * 32, "sequencer": sequencer}
+        record = {
+            "eventVersion": "2.6",
+            "eventSource": "aws:s3",
+            "eventTime": "2026-11-22T10:00:00.000Z",
+            "eventName": "ObjectCreated:Put",
+            "s3": {"bucket": {"name": self.bucket}, "object": thing},
+        }
+        return json.dumps({"Records": [record]})
+
+    @contextmanager
+    def held_back(self) -> Iterator[None]:
+        """Keep messages in the queue for the length of the block, so that they are delivered together."""
+        mapping = self._lambda.list_event_source_mappings(FunctionName=self.stack.outputs[Output.FUNCTION])
+        uuid = mapping["EventSourceMappings"][0]["UUID"]
+        self._lambda.update_event_source_mapping(UUID=uuid, Enabled=False)
+        time.sleep(1.5)  # a poll under way ends
+        try:
+            yield
+        finally:
+            self._lambda.update_event_source_mapping(UUID=uuid, Enabled=True)
+
+    def records(self, key: str) -> list[dict[str, Any]]:
+        """Return the ledger's records of all versions of an object key, oldest first."""
+        answer = self._dynamodb.query(
+            TableName=self.stack.outputs[Output.LEDGER_TABLE],
+            KeyConditionExpression="pk = :pk AND begins_with(sk, :file)",
+            ExpressionAttributeValues={":pk": {"S": f"{self.bucket}/{key}"}, ":file": {"S": "FILE#"}},
+        )
+        return [_plain(item) for item in answer["Items"]]
+
+    def final_record(self, key: str) -> dict[str, Any]:
+        """Wait until the one version of an object key is closed, and return its record."""
+        return self.wait_for(lambda: next((r for r in self.records(key) if r["status"] in FINAL_STATUSES), None))
+
+    def items(self, table: str) -> list[dict[str, Any]]:
+        """Return all items of a table."""
+        pages = self._dynamodb.get_paginator("scan").paginate(TableName=table, ConsistentRead=True)
+        return [_plain(item) for page in pages for item in page["Items"]]
+
+    def rejects(self, record: dict[str, Any]) -> list[dict[str, Any]]:
+        """Return the rejects a file record points to."""
+        bucket, _, prefix = record["rejects"].removeprefix("s3://").partition("/")
+        keys = [part["Key"] for part in self._s3.list_objects_v2(Bucket=bucket, Prefix=prefix)["Contents"]]
+        bodies = [self._s3.get_object(Bucket=bucket, Key=key)["Body"].read() for key in keys]
+        return [json.loads(line) for body in bodies for line in body.splitlines()]
+
+    def dead_letter(self, containing: str) -> dict[str, Any]:
+        """Wait for a dead letter with this text in its body; take it out and return it."""
+        return self.wait_for(lambda: self._take_dead_letter(containing))
+
+    def depth(self, queue_url: str) -> int:
+        """Return how many messages a queue holds, visible or not."""
+        names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
+        counts = self._sqs.get_queue_attributes(QueueUrl=queue_url, AttributeNames=names)["Attributes"]
+        return sum(int(counts[name]) for name in names)
+
+    def wait_until_quiet(self, patience_s: float = PATIENCE_S) -> None:
+        """Wait until the queue is empty."""
+        self.wait_for(lambda: self.depth(self.queue_url) == 0 or None, patience_s)
+
+    def wait_for(self, look: Callable[[], T | None], patience_s: float = PATIENCE_S) -> T:
+        """Return the first thing `look` finds."""
+        until = time.monotonic() + patience_s
+        while time.monotonic() < until:
+            found = look()
+            if found is not None:
+                return found
+            time.sleep(0.1)
+        raise AssertionError(f"nothing came of it in {patience_s} s; the emulator's log is {self.stack.emulator.log}")
+
+    def _take_dead_letter(self, containing: str) -> dict[str, Any] | None:
+        answer = self._sqs.receive_message(
+            QueueUrl=self.dead_letter_url, MaxNumberOfMessages=10, MessageAttributeNames=["All"], VisibilityTimeout=0
+        )
+        for message in answer.get("Messages", []):
+            if containing in message["Body"]:
+                self._sqs.delete_message(QueueUrl=self.dead_letter_url, ReceiptHandle=message["ReceiptHandle"])
+                return dict(message)
+        return None
+
+
+def _plain(item: dict[str, Any]) -> dict[str, Any]:
+    return {name: TypeDeserializer().deserialize(value) for name, value in item.items()}

@@ -1,0 +1,218 @@
+"""The deployed template in the local stack: what is dropped in S3 is in DynamoDB, in the rejects, or told of."""
+
+import csv
+import gzip
+import io
+import json
+from collections import Counter
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+pytestmark = pytest.mark.e2e
+
+ROOT = Path(__file__).parents[2]
+HEADER = "order_id,customer_id,quantity,gift\n"
+
+
+def orders(customer: str, count: int = 3) -> bytes:
+    return (HEADER + "".join(f"O-{n},{customer},{n + 1},yes\n" for n in range(count))).encode()
+
+
+def of_customer(stack: Any, customer: str) -> list[dict[str, Any]]:
+    return [item for item in stack.items("Orders") if item["customer_id"] == customer]
+
+
+def counts(record: dict[str, Any]) -> tuple[int, ...]:
+    return tuple(int(record[f"rows_{what}"]) for what in ("read", "written", "rejected", "superseded"))
+
+
+def test_a_good_file_lands_in_the_table_and_its_books_balance(stack: Any) -> None:
+    stack.drop("orders/good.csv", orders("good"))
+    record = stack.final_record("orders/good.csv")
+    assert (record["status"], counts(record), record["attempts"]) == ("COMPLETE", (3, 3, 0, 0), 1)
+    assert record["bytes_read"] == len(orders("good"))
+    assert "rejects" not in record
+    assert sorted(of_customer(stack, "good"), key=lambda item: item["order_id"])[0] == {
+        "order_id": "O-0",
+        "customer_id": "good",
+        "quantity": Decimal(1),
+        "gift": True,
+    }
+
+
+def test_the_sample_lands_but_for_its_bad_rows_which_say_why(stack: Any) -> None:
+    stack.drop("orders/sample.csv", (ROOT / "sample_data.csv").read_bytes())
+    record = stack.final_record("orders/sample.csv")
+    assert (record["status"], counts(record)) == ("COMPLETE", (500, 495, 4, 1))
+    rejects = stack.rejects(record)
+    assert Counter(reject["reason"] for reject in rejects) == dict.fromkeys(
+        ["bad_number", "empty_key", "ragged_row", "bad_boolean"], 1
+    )
+    file = (ROOT / "sample_data.csv").read_bytes()
+    for reject in rejects:
+        raw = reject["raw"].encode()
+        assert file[reject["byte_offset"] :].startswith(raw)
+        assert file[: reject["byte_offset"]].count(b"\n") + 1 == reject["line"]
+    assert_table_holds_the_last_good_row_of_each_key(stack, {reject["raw"] for reject in rejects})
+
+
+def assert_table_holds_the_last_good_row_of_each_key(stack: Any, bad: set[str]) -> None:
+    """The truth by Python's csv module, row by row."""
+    expected: dict[tuple[str, str], dict[str, str]] = {}
+    bad_ids = {raw.split(",")[0] for raw in bad}
+    with (ROOT / "sample_data.csv").open(newline="", encoding="utf-8") as file:
+        for row in csv.DictReader(file):
+            if row["order_id"] not in bad_ids:
+                expected[row["customer_id"], row["order_id"]] = row
+    found = {(i["customer_id"], i["order_id"]): i for i in stack.items("Orders") if i["order_id"].startswith("O-7")}
+    assert found.keys() == expected.keys()
+    for key, row in expected.items():
+        item = found[key]
+        assert item.get("note", "") == row["note"]
+        assert item["product"] == row["product"]
+        assert item["unit_price"] == Decimal(row["unit_price"])
+        assert item.get("gift", "") == {"true": True, "false": False, "": ""}[row["gift"]]
+
+
+def test_every_setting_of_the_dialect_holds_on_the_way_through(stack: Any) -> None:
+    text = (
+        "made by: meter v2\nsecond line of preamble\na1;1;Köln;1,5\n".replace(",", ".")
+        + "a1;2;'Gasse 3;\nHof';n/a;''\n"
+        + "a2;3;it\\;s;-7E2;°C\n"
+    )
+    stack.drop("readings/export", gzip.compress(text.encode("cp1252")))
+    record = stack.final_record("readings/export")
+    assert (record["status"], counts(record)) == ("COMPLETE", (3, 3, 0, 0))
+    assert sorted(stack.items("Readings"), key=lambda item: item["at"]) == [
+        {"pk": "SENSOR#a1", "at": 1, "place": "Köln", "reading": Decimal("1.5"), "unit": ""},
+        {"pk": "SENSOR#a1", "at": 2, "place": "Gasse 3;\nHof", "reading": None, "unit": ""},
+        {"pk": "SENSOR#a2", "at": 3, "place": "it;s", "reading": Decimal(-700), "unit": "°C"},
+    ]
+
+
+@pytest.mark.parametrize("name", ["with space.csv", "a+b.csv", "100%.csv", "ünï/çödé.csv", "a%2Bb c+d.csv"])
+def test_a_key_is_read_under_the_name_it_was_dropped_with(stack: Any, name: str) -> None:
+    stack.drop(f"orders/{name}", orders(name))
+    assert stack.final_record(f"orders/{name}")["status"] == "COMPLETE"
+    assert len(of_customer(stack, name)) == 3
+
+
+def test_a_key_under_no_feeds_prefix_is_failed_and_not_tried_again(stack: Any) -> None:
+    stack.send(stack.s3_event("elsewhere/a.csv", sequencer="01"))
+    record = stack.final_record("elsewhere/a.csv")
+    assert (record["status"], record["error"]["code"], record["attempts"]) == ("FAILED", "no_feed", 1)
+    assert "elsewhere/a.csv" in record["error"]["message"]
+    stack.wait_until_quiet()
+
+
+def test_an_empty_file_is_failed_with_a_sentence(stack: Any) -> None:
+    stack.drop("orders/empty.csv", b"")
+    record = stack.final_record("orders/empty.csv")
+    assert (record["status"], record["error"]["code"]) == ("FAILED", "empty_file")
+
+
+def test_a_file_with_a_header_only_is_complete_without_rows(stack: Any) -> None:
+    stack.drop("orders/header.csv", HEADER.strip().encode())
+    record = stack.final_record("orders/header.csv")
+    assert (record["status"], counts(record)) == ("COMPLETE", (0, 0, 0, 0))
+
+
+def test_a_wrong_header_fails_the_file_before_any_row(stack: Any) -> None:
+    stack.drop("orders/wrong.csv", b"order_id;customer_id;quantity;gift\nO-1;wrong;1;no\n")
+    record = stack.final_record("orders/wrong.csv")
+    assert (record["status"], record["error"]["code"], counts(record)) == ("FAILED", "bad_header", (0, 0, 0, 0))
+    assert of_customer(stack, "wrong") == []
+
+
+def test_the_test_event_of_s3_is_done_with(stack: Any) -> None:
+    stack.send(json.dumps({"Service": "Amazon S3", "Event": "s3:TestEvent", "Bucket": stack.bucket}))
+    stack.wait_until_quiet()
+    assert stack.depth(stack.dead_letter_url) == 0
+
+
+def test_an_unknown_message_goes_to_the_dead_letters_with_its_reason(stack: Any) -> None:
+    stack.send('{"hello": "world"}')
+    letter = stack.dead_letter("hello")
+    assert letter["MessageAttributes"]["code"]["StringValue"] == "unknown_message"
+    assert "hello" in letter["MessageAttributes"]["reason"]["StringValue"]
+    stack.wait_until_quiet()
+
+
+def test_one_failing_message_of_a_batch_comes_back_alone_and_ends_in_the_dead_letters(stack: Any) -> None:
+    with stack.held_back():
+        stack.drop("orders/before.csv", orders("before"))
+        stack.drop("orphans/lost.csv", orders("lost"))
+        stack.drop("orders/after.csv", orders("after"))
+    letter = stack.dead_letter("orphans/lost.csv")
+    assert json.loads(letter["Body"])["Records"][0]["s3"]["object"]["key"] == "orphans/lost.csv"
+    for name in ("before", "after"):
+        assert stack.final_record(f"orders/{name}.csv")["attempts"] == 1
+        assert len(of_customer(stack, name)) == 3
+    (lost,) = stack.records("orphans/lost.csv")
+    assert (lost["status"], lost["error"]["code"], lost["attempts"]) == ("WAITING", "table_missing", 3)
+    stack.wait_until_quiet()
+    assert stack.depth(stack.dead_letter_url) == 0
+
+
+def test_the_same_notification_twice_loads_the_file_once(stack: Any) -> None:
+    etag = stack.drop("orders/twice.csv", orders("twice"))
+    before = stack.final_record("orders/twice.csv")
+    sequencer = before["file"]["sequencer"]
+    size = len(orders("twice"))
+    twice = [stack.s3_event("orders/twice.csv", sequencer=sequencer, etag=etag, size=size)] * 2
+    stack.send(*twice)
+    stack.wait_until_quiet()
+    assert stack.records("orders/twice.csv") == [before]
+
+
+def test_an_older_notification_is_stale(stack: Any) -> None:
+    etag = stack.drop("orders/stale.csv", orders("stale"))
+    before = stack.final_record("orders/stale.csv")
+    stack.send(stack.s3_event("orders/stale.csv", sequencer="00", etag=etag, size=len(orders("stale"))))
+    stack.wait_until_quiet()
+    assert stack.records("orders/stale.csv") == [before]
+
+
+def test_an_object_that_is_gone_before_it_is_read_is_superseded(stack: Any) -> None:
+    with stack.held_back():
+        stack.drop("orders/gone.csv", orders("gone"))
+        stack.delete("orders/gone.csv")
+    assert stack.final_record("orders/gone.csv")["status"] == "SUPERSEDED"
+    stack.wait_until_quiet()
+
+
+def test_of_two_versions_dropped_in_a_row_the_later_one_stays(stack: Any) -> None:
+    with stack.held_back():
+        stack.drop("orders/again.csv", orders("again", 2))
+        stack.drop("orders/again.csv", orders("again", 5))
+    stack.wait_until_quiet()
+    *older, newest = stack.records("orders/again.csv")
+    assert (newest["status"], counts(newest)) == ("COMPLETE", (5, 5, 0, 0))
+    assert all(record["status"] == "SUPERSEDED" for record in older)
+    assert len(of_customer(stack, "again")) == 5
+
+
+def test_a_thousand_files_at_once_lose_no_row(stack: Any) -> None:
+    expected: set[str] = set()
+    for number in range(1000):
+        expected |= drop_orders(stack, number)
+    stack.wait_until_quiet(patience_s=240)
+    found = {item["order_id"] for item in stack.items("Orders") if item["customer_id"].startswith("burst")}
+    assert found == expected
+    assert stack.depth(stack.dead_letter_url) == 0
+
+
+def drop_orders(stack: Any, number: int) -> set[str]:
+    """Drop a file of 1 to 50 KB and return its order ids."""
+    text = io.StringIO()
+    text.write(HEADER.strip() + ",note\n")
+    ids = [f"B{number}-{n}" for n in range(2 + number % 98)]
+    for order_id in ids:
+        text.write(f"{order_id},burst{number % 7},1,no,{'x' * 480}\n")
+    data = text.getvalue().encode()
+    assert 1_000 <= len(data) <= 51_200
+    stack.drop(f"orders/burst/{number}.csv", data)
+    return set(ids)
