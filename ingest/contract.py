@@ -2,6 +2,7 @@
 
 # How Lambda finds the handler.
 HANDLER = "ingest.handler.handle"
+SERVICE = "ingest"  # in every log line. Not by environment: powertools would make it a dimension of every metric
 FEEDS_FILE = "feeds.toml"  # beside the `ingest` package in the function's zip
 
 

@@ -41,6 +41,10 @@ class Csv(Struct, frozen=True, forbid_unknown_fields=True):
         Literal["reject", "pad", "trim"],
         Meta(description="Rows with another number of cells: reject; pad short ones with nulls; or trim long ones."),
     ] = "reject"
+    missing_columns: Annotated[
+        Literal["refuse", "allow"],
+        Meta(description="A column the feed lists is not in the file: fail the file, or write rows without it."),
+    ] = "refuse"
     unknown_columns: Annotated[
         Literal["keep", "drop", "refuse"],
         Meta(description="Columns of the file that the feed does not list: keep as strings, drop, or fail the file."),

@@ -1,5 +1,6 @@
 """Read feeds.toml. A wrong or unknown field is refused with its path, its value and what would be accepted."""
 
+import codecs
 import tomllib
 from pathlib import Path
 from typing import Any, TypeVar
@@ -145,7 +146,8 @@ def _check_csv(csv: Csv, path: str) -> None:
         raise SettingsFault(f"`{path}.header` = {list(names)!r} is wrong: accepted are names, each once, none empty.")
     try:
         "".encode(csv.encoding)  # unlike codecs.lookup, this refuses 'hex' and its kind
-    except LookupError:
+        codecs.getincrementaldecoder(csv.encoding)("surrogateescape").decode(b"a")  # and this 'idna' and its kind
+    except (LookupError, ValueError):
         raise SettingsFault(
             f"`{path}.encoding` = {csv.encoding!r} is wrong: accepted is a text encoding Python knows, as 'cp1252'."
         ) from None

@@ -1,6 +1,7 @@
 """The Lambda function: builds its parts once per container, answers each batch with the ids that must come back."""
 
 import os
+import traceback
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
@@ -10,7 +11,7 @@ import boto3
 from aws_lambda_powertools import Logger
 from botocore.config import Config
 
-from ingest.contract import FEEDS_FILE, Env
+from ingest.contract import FEEDS_FILE, SERVICE, Env
 from ingest.core.notification import FileVersion
 from ingest.core.retry import redelivery_delay_s
 from ingest.edges.clock import Clock
@@ -20,7 +21,7 @@ from ingest.edges.metrics import Metrics
 from ingest.edges.rejects import RejectParts
 from ingest.edges.s3 import Objects
 from ingest.edges.sqs import Queue
-from ingest.errors import IngestError, ServiceFault, SettingsFault
+from ingest.errors import IngestError, InternalFault, ServiceFault, SettingsFault
 from ingest.feeds import Feed
 from ingest.feeds_file import read_feeds
 from ingest.intake import Intake, Message
@@ -29,7 +30,7 @@ from ingest.intake import Intake, Message
 CLIENT_CONFIG = Config(
     retries={"mode": "standard", "total_max_attempts": 8}, connect_timeout=5, read_timeout=30, max_pool_connections=16
 )
-logger = Logger()
+logger = Logger(service=SERVICE, location=None)
 
 
 class Context(Protocol):
@@ -73,8 +74,8 @@ class Function:
         try:
             self._intake.take(Message(record["messageId"], record["body"], delivery, deadline_s))
         except Exception as error:
-            fields = {"message_id": record["messageId"], "delivery": delivery, "code": _code(error)}
-            logger.warning("message comes back", extra=fields, exc_info=not isinstance(error, IngestError))
+            fields = {"message_id": record["messageId"], "delivery": delivery}
+            logger.warning("message comes back", extra=fields | _told(error))
             self._hide(record, delivery)
             return False
         return True
@@ -90,8 +91,12 @@ class Function:
             logger.warning("message comes back late", extra={"message_id": record["messageId"], "error": str(error)})
 
 
-def _code(error: Exception) -> str:
-    return error.code if isinstance(error, IngestError) else type(error).__name__
+def _told(error: Exception) -> dict[str, object]:
+    """Return what the log may say of an error. A bug's own message may quote a row, so only its frames are told."""
+    bug = error.__cause__ if isinstance(error, InternalFault) else error
+    if isinstance(bug, IngestError) or bug is None:
+        return {"code": getattr(error, "code", None), "error": str(error)}
+    return {"code": InternalFault.code, "error": type(bug).__name__, "frames": traceback.format_tb(bug.__traceback__)}
 
 
 def build(environment: Mapping[str, str], root: Path) -> Function:

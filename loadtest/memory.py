@@ -2,6 +2,8 @@
 
 import json
 import os
+import re
+import resource
 import subprocess
 import sys
 import tempfile
@@ -68,11 +70,25 @@ def _load(key: str, feeds: Path, endpoints: dict[str, str]) -> tuple[dict[str, o
     """Return the books, the peak resident bytes and the CPU seconds of `ingest load`."""
     command = [sys.executable, "-c", "from ingest.cli import main; main()", "load", f"s3://{BUCKET}/{key}"]
     command += ["--feed", "orders", "--feeds", str(feeds), "--json"]
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    peak = 0
     with subprocess.Popen(command, stdout=subprocess.PIPE, env={**os.environ, **endpoints}) as process:
+        while process.poll() is None:
+            peak = max(peak, _peak_resident_bytes(process.pid))
+            time.sleep(0.05)
         assert process.stdout is not None
         output = process.stdout.read()
-        _, status, usage = os.wait4(process.pid, 0)
-        process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode:
         raise RuntimeError(f"ingest load failed: {output.decode()}")
-    return json.loads(output), usage.ru_maxrss * 1024, usage.ru_utime + usage.ru_stime
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return json.loads(output), peak, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+
+
+def _peak_resident_bytes(pid: int) -> int:
+    """Return a process's own high-water mark; its `ru_maxrss` would begin with that of the process it came from."""
+    try:
+        status = Path(f"/proc/{pid}/status").read_text()
+    except OSError:
+        return 0
+    found = re.search(r"VmHWM:\s+(\d+) kB", status)
+    return int(found[1]) * 1024 if found else 0

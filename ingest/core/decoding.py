@@ -9,11 +9,13 @@ from collections.abc import Iterator
 
 import pyarrow as pa
 
-from ingest.errors import BadCompression
+from ingest.errors import BadCompression, NotCsv
 from ingest.feeds import Csv
 
 EXPANDED_PORTION_BYTES = 4 * 1024 * 1024
+_TO_SURROGATES = "ingest.to_surrogates"
 _MAGIC = ((b"\x1f\x8b", "gzip"), (b"BZh", "bz2"), (b"\x28\xb5\x2f\xfd", "zstd"))
+_LONGEST_MAGIC = max(len(magic) for magic, _ in _MAGIC)
 
 
 def decode(portions: Iterator[bytes], csv: Csv) -> Iterator[bytes]:
@@ -21,8 +23,9 @@ def decode(portions: Iterator[bytes], csv: Csv) -> Iterator[bytes]:
 
     Raises (while iterating):
         BadCompression: the compressed stream is damaged or cut short.
+        NotCsv: the encoding cannot make text of the bytes at all.
     """
-    first = next(portions, b"")
+    first = _first_bytes(portions)
     codec = find_codec(first) if csv.compression == "auto" else csv.compression
     stream = _chain(first, portions)
     if codec not in (None, "none"):
@@ -39,6 +42,14 @@ def find_codec(first_bytes: bytes) -> str | None:
     return next((codec for magic, codec in _MAGIC if first_bytes.startswith(magic)), None)
 
 
+def _first_bytes(portions: Iterator[bytes]) -> bytes:
+    """Return portions joined until they are long enough to show their magic bytes."""
+    first = b""
+    while len(first) < _LONGEST_MAGIC and (portion := next(portions, None)) is not None:
+        first += portion
+    return first
+
+
 def _chain(first: bytes, rest: Iterator[bytes]) -> Iterator[bytes]:
     yield first
     yield from rest
@@ -50,7 +61,7 @@ def _expand(portions: Iterator[bytes], codec: str | None) -> Iterator[bytes]:
     while True:
         try:
             expanded = stream.read(EXPANDED_PORTION_BYTES)
-        except OSError as error:
+        except (OSError, pa.ArrowException) as error:
             raise BadCompression(f"The {codec} stream cannot be expanded: {error}; send the file again.") from error
         if not expanded:
             return
@@ -61,10 +72,23 @@ def _transcode(portions: Iterator[bytes], encoding: str) -> Iterator[bytes]:
     if codecs.lookup(encoding).name == "utf-8":
         yield from portions
         return
-    decoder = codecs.getincrementaldecoder(encoding)(errors="surrogateescape")
-    for portion in portions:
-        yield decoder.decode(portion).encode("utf-8", "surrogateescape")
-    yield decoder.decode(b"", True).encode("utf-8", "surrogateescape")
+    codecs.register_error(_TO_SURROGATES, _to_surrogates)
+    decoder = codecs.getincrementaldecoder(encoding)(errors=_TO_SURROGATES)
+    try:
+        for portion in portions:
+            yield decoder.decode(portion).encode("utf-8", "surrogatepass")
+        yield decoder.decode(b"", True).encode("utf-8", "surrogatepass")
+    except UnicodeError as error:  # UTF-16 and UTF-32 without the byte order mark that tells which
+        raise NotCsv(f"The file is no {encoding} text: {error}; set the feed's encoding.") from error
+
+
+def _to_surrogates(error: UnicodeError) -> tuple[str, int]:
+    """Stand in a lone surrogate for each byte that is no text: it never becomes valid UTF-8.
+
+    Python's own "surrogateescape" would give the bytes back, which may be UTF-8 by chance, and fails below 0x80.
+    """
+    assert isinstance(error, UnicodeDecodeError)
+    return "".join(chr(0xDC00 + byte) for byte in error.object[error.start : error.end]), error.end
 
 
 class _PortionReader(io.RawIOBase):

@@ -34,7 +34,7 @@ class Grammar:
         record = _record_pattern(csv)
         # A CR at the end of the data may be half of a CRLF, so it ends a record only when another byte follows.
         self._records = re.compile(rb"(?:%s(?:\n|\r\n|\r(?=[\s\S])))*+" % record)
-        self._record = re.compile(rb"%s(?:\n|\r\n|\r|\Z)" % record)
+        self._record = re.compile(rb"%s(\n|\r\n|\r|\Z)" % record)
         self._whole = re.compile(rb"(?:%s(?:\n|\r\n|\r|\Z))*+\Z" % record)
 
     def end_of_last_record(self, data: bytes, start: int, end: int) -> int:
@@ -60,7 +60,7 @@ class Grammar:
         With `at_end` nothing follows `data`, so its end ends a record too, unless a quote is still open.
         """
         match = self._record.match(data)
-        if match is None or (match.end() == len(data) and not at_end and not data.endswith(b"\n")):
+        if match is None or (match.end() == len(data) and not at_end and match[1] in (b"", b"\r")):
             return None
         return match.end()
 

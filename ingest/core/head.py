@@ -8,7 +8,7 @@ import pyarrow as pa
 from pyarrow import csv as arrow_csv
 
 from ingest.core.cutter import BLOCK_BYTES
-from ingest.core.grammar import LINE_ENDS, Grammar, count_lines, end_of_line
+from ingest.core.grammar import Grammar, count_lines, end_of_line
 from ingest.errors import BadHeader, EmptyFile, NotCsv
 from ingest.feeds import Csv
 
@@ -71,18 +71,13 @@ def _find_head(data: bytes, csv: Csv, grammar: Grammar, *, at_end: bool) -> Head
 
 def _first_record(data: bytes, grammar: Grammar, *, at_end: bool) -> tuple[int, bytes] | None:
     """Return the bytes of blank lines before the first record, and the record."""
-    start = 0
-    while start < len(data):
-        end = grammar.end_of_first_record(data[start:], at_end=at_end)
-        if end is None:
-            if at_end:
-                raise BadHeader("The header opens a quote that is never closed; check the feed's quote character.")
-            return None
-        record = data[start : start + end]
-        if record not in LINE_ENDS:
-            return start, record
-        start += end
-    return None
+    blank = len(data) - len(data.lstrip(b"\r\n"))
+    if blank == len(data):
+        return None
+    end = grammar.end_of_first_record(data[blank:], at_end=at_end)
+    if end is None and at_end:
+        raise BadHeader("The header opens a quote that is never closed; check the feed's quote character.")
+    return None if end is None else (blank, data[blank : blank + end])
 
 
 def _cells(record: bytes, csv: Csv) -> tuple[str, ...]:

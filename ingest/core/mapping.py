@@ -42,7 +42,7 @@ def _check_columns(feed: Feed, columns: tuple[str, ...]) -> None:
         if column not in columns:
             raise BadHeader(
                 f"The header has no column {column!r}, which the feed needs; it has {', '.join(map(repr, columns))}. "
-                f"Correct the file, the feed's columns or its delimiter {feed.csv.delimiter!r}."
+                f"Mend the file or the feed (its delimiter is {feed.csv.delimiter!r}), or allow missing_columns."
             )
     if feed.csv.unknown_columns == "refuse":
         unknown = [column for column in columns if not _is_known(feed, column)]
@@ -51,12 +51,17 @@ def _check_columns(feed: Feed, columns: tuple[str, ...]) -> None:
 
 
 def needed_columns(feed: Feed) -> list[str]:
-    """Return the columns a file of the feed must have: those of the keys, and those listed and not dropped."""
+    """Return the columns a file of the feed must have: those of its keys, and the listed ones unless it allows less."""
     names: list[str] = []
     for key in feed.key_attributes():
         names += template_columns(key.source) if is_template(key.source) else [key.source]
-    names += [column for column in feed.columns if not feed.column(column).drop]
+    strict = feed.csv.missing_columns == "refuse"
+    names += [name for name in feed.columns if not feed.column(name).drop and (strict or _is_required(feed, name))]
     return list(dict.fromkeys(names))
+
+
+def _is_required(feed: Feed, column: str) -> bool:
+    return feed.column(column).null == "reject"
 
 
 def _is_known(feed: Feed, column: str) -> bool:

@@ -6,7 +6,7 @@ from pathlib import Path
 from ingest.core.rejects import Reject, json_line
 from ingest.errors import FileMissing, SettingsFault
 
-PORTION_BYTES = 4 * 1024 * 1024
+PORTION_BYTES = 1024 * 1024
 
 
 def file_size(path: Path) -> int:

@@ -3,18 +3,17 @@
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, Protocol
 
-from botocore.exceptions import BotoCoreError, ClientError
-
 from ingest.core.notification import FileVersion
 from ingest.core.retry import read_pause_s
-from ingest.edges.aws_errors import aws_call, translate
+from ingest.edges.aws_errors import aws_call
 from ingest.errors import Throttled, Unavailable
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 RANGE_BYTES = 8 * 1024 * 1024  # AWS recommends 8 to 16 MB for byte-range fetches
-ATTEMPTS = 6
+PORTION_BYTES = 1024 * 1024
+ATTEMPTS = 6  # in a row without a byte
 
 
 class ReadClock(Protocol):
@@ -58,37 +57,37 @@ class Objects:
     def portions(self, file: FileVersion) -> Iterator[bytes]:
         """Yield the bytes of exactly this version, in order. The file must have been found.
 
+        A read that breaks goes on at the next byte; a range is never held open for long behind a slow table.
+
         Raises (while iterating):
             ObjectSuperseded: it was deleted or overwritten meanwhile.
-            ServiceFault: a range could not be read in several attempts.
+            ServiceFault: no byte came in several attempts.
         """
-        size = file.size_bytes or 0
-        for start in range(0, size, self._range_bytes):
-            yield self._range(file, start, min(start + self._range_bytes, size))
-
-    def _range(self, file: FileVersion, start: int, end: int) -> bytes:
-        what = f"reading bytes {start}-{end - 1} of {file.url}"
-        for attempt in range(ATTEMPTS):
+        position, failures, size = 0, 0, file.size_bytes or 0
+        while position < size:
             try:
-                return self._get(file, start, end, what)
+                for portion in self._range(file, position, min(position + self._range_bytes, size)):
+                    position, failures = position + len(portion), 0
+                    yield portion
             except (Throttled, Unavailable):
-                if attempt + 1 == ATTEMPTS:
+                failures += 1
+                if failures == ATTEMPTS:
                     raise
-                self._clock.sleep(read_pause_s(attempt, chance=self._clock.chance()))
-        raise AssertionError("the loop above returns or raises")
+                self._clock.sleep(read_pause_s(failures, chance=self._clock.chance()))
 
-    def _get(self, file: FileVersion, start: int, end: int, what: str) -> bytes:
+    def _range(self, file: FileVersion, start: int, end: int) -> Iterator[bytes]:
+        what = f"reading bytes {start}-{end - 1} of {file.url}"
         pin: Any = {"IfMatch": f'"{file.etag}"'} if file.etag else {}
-        try:
+        left = end - start
+        with aws_call(what):
             answer = self._client.get_object(
                 Bucket=file.bucket, Key=file.key, Range=f"bytes={start}-{end - 1}", **pin, **_version(file)
             )
-            body = answer["Body"].read()
-        except (ClientError, BotoCoreError) as error:
-            raise translate(error, what) from error
-        if len(body) != end - start:  # botocore cannot tell a cut ranged answer where Content-Length was lost
-            raise Unavailable(f"S3 sent {len(body)} of {end - start} bytes while {what}.")
-        return body
+            for portion in answer["Body"].iter_chunks(PORTION_BYTES):
+                left -= len(portion)
+                yield portion
+        if left:  # botocore cannot tell a cut ranged answer where Content-Length was lost
+            raise Unavailable(f"S3 sent {left} bytes too few while {what}.")
 
 
 def _version(file: FileVersion) -> Any:

@@ -14,11 +14,11 @@ import pytest
 pytestmark = pytest.mark.e2e
 
 ROOT = Path(__file__).parents[2]
-HEADER = "order_id,customer_id,quantity,gift\n"
+HEADER = "order_id,customer_id,quantity,unit_price,gift\n"
 
 
 def orders(customer: str, count: int = 3) -> bytes:
-    return (HEADER + "".join(f"O-{n},{customer},{n + 1},yes\n" for n in range(count))).encode()
+    return (HEADER + "".join(f"O-{n},{customer},{n + 1},2.50,yes\n" for n in range(count))).encode()
 
 
 def of_customer(stack: Any, customer: str) -> list[dict[str, Any]]:
@@ -39,6 +39,7 @@ def test_a_good_file_lands_in_the_table_and_its_books_balance(stack: Any) -> Non
         "order_id": "O-0",
         "customer_id": "good",
         "quantity": Decimal(1),
+        "unit_price": Decimal("2.5"),
         "gift": True,
     }
 
@@ -121,7 +122,7 @@ def test_a_file_with_a_header_only_is_complete_without_rows(stack: Any) -> None:
 
 
 def test_a_wrong_header_fails_the_file_before_any_row(stack: Any) -> None:
-    stack.drop("orders/wrong.csv", b"order_id;customer_id;quantity;gift\nO-1;wrong;1;no\n")
+    stack.drop("orders/wrong.csv", b"order_id;customer_id;quantity;unit_price;gift\nO-1;wrong;1;2;no\n")
     record = stack.final_record("orders/wrong.csv")
     assert (record["status"], record["error"]["code"], counts(record)) == ("FAILED", "bad_header", (0, 0, 0, 0))
     assert of_customer(stack, "wrong") == []
@@ -211,7 +212,7 @@ def drop_orders(stack: Any, number: int) -> set[str]:
     text.write(HEADER.strip() + ",note\n")
     ids = [f"B{number}-{n}" for n in range(2 + number % 98)]
     for order_id in ids:
-        text.write(f"{order_id},burst{number % 7},1,no,{'x' * 480}\n")
+        text.write(f"{order_id},burst{number % 7},1,2,no,{'x' * 480}\n")
     data = text.getvalue().encode()
     assert 1_000 <= len(data) <= 51_200
     stack.drop(f"orders/burst/{number}.csv", data)
