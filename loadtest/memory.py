@@ -68,7 +68,7 @@ def _upload(key: str, total_bytes: int, row_bytes: int, seed: int, endpoint: str
 
 def _load(key: str, feeds: Path, endpoints: dict[str, str]) -> tuple[dict[str, object], int, float]:
     """Return the books, the peak resident bytes and the CPU seconds of `ingest load`."""
-    command = [sys.executable, "-c", "from ingest.cli import main; main()", "load", f"s3://{BUCKET}/{key}"]
+    command = [sys.executable, "-m", "ingest", "load", f"s3://{BUCKET}/{key}"]
     command += ["--feed", "orders", "--feeds", str(feeds), "--json"]
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     peak = 0

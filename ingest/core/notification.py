@@ -7,6 +7,7 @@ from urllib.parse import unquote_plus
 
 from ingest.errors import UnknownMessage
 
+MAX_SENTENCE = 200  # of what a stranger sent, so much is repeated
 SEQUENCER_WIDTH = 32  # S3's are 16 to 18 hex digits; right-padded with zeros they compare as text
 
 
@@ -77,7 +78,7 @@ def read_notification(body: str) -> Notification:
 def _json_object(text: str) -> dict[str, Any]:
     try:
         document = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         raise UnknownMessage("The message is no JSON.") from None
     if not isinstance(document, dict):
         raise UnknownMessage("The message is JSON, but no object.")
@@ -86,18 +87,19 @@ def _json_object(text: str) -> dict[str, Any]:
 
 def _from_s3(record: Any) -> FileVersion:
     try:
-        source, event, version = record["eventSource"], record["eventName"], str(record["eventVersion"])
+        source, event, version = record["eventSource"], record["eventName"], record["eventVersion"]
         bucket, thing = record["s3"]["bucket"]["name"], record["s3"]["object"]
-        key = unquote_plus(thing["key"])
+        key = thing["key"]
     except (TypeError, KeyError) as error:
         raise UnknownMessage(f"A record of the message is no S3 event: {error} is missing.") from None
-    if source != "aws:s3" or not event.startswith("ObjectCreated:") or not version.startswith("2."):
+    if source != "aws:s3" or not str(event).startswith("ObjectCreated:") or not str(version).startswith("2."):
         raise UnknownMessage(
-            f"The message is {event} {version} of {source}; only ObjectCreated 2.x of aws:s3 is taken."
+            f"The message is {event} {version} of {source}; only ObjectCreated 2.x of aws:s3 is taken."[:MAX_SENTENCE]
         )
-    return FileVersion(
+    return _file(
+        "A record of the message is no S3 event",
         bucket=bucket,
-        key=key,
+        key=unquote_plus(key) if isinstance(key, str) else key,
         version_id=thing.get("versionId"),
         etag=thing.get("eTag"),
         sequencer=thing.get("sequencer"),
@@ -109,15 +111,15 @@ def _from_s3(record: Any) -> FileVersion:
 def _from_event_bridge(document: dict[str, Any]) -> FileVersion:
     """Keys are not URL-encoded in this envelope."""
     if document.get("detail-type") != "Object Created":
-        raise UnknownMessage(
-            f"The message is {document.get('detail-type')!r} of aws.s3; only 'Object Created' is taken."
-        )
+        kind = repr(document.get("detail-type"))[:MAX_SENTENCE]
+        raise UnknownMessage(f"The message is {kind} of aws.s3; only 'Object Created' is taken.")
     try:
         bucket, thing = document["detail"]["bucket"]["name"], document["detail"]["object"]
         key = thing["key"]
     except (TypeError, KeyError) as error:
         raise UnknownMessage(f"The EventBridge message has no {error}.") from None
-    return FileVersion(
+    return _file(
+        "The EventBridge message is no S3 event",
         bucket=bucket,
         key=key,
         version_id=thing.get("version-id"),
@@ -128,9 +130,19 @@ def _from_event_bridge(document: dict[str, Any]) -> FileVersion:
     )
 
 
+def _file(otherwise: str, **fields: Any) -> FileVersion:
+    """Return the file a message tells of. S3 sends the right types; whoever else can write to the queue may not."""
+    for name, value in fields.items():
+        needed = name in ("bucket", "key")
+        is_right = isinstance(value, int if name == "size_bytes" else str)
+        if (needed and not value) or not (is_right or value is None):
+            raise UnknownMessage(f"{otherwise}: {repr(value)[:MAX_SENTENCE]} is no {name}.")
+    return FileVersion(**fields)
+
+
 def _new_files(files: list[FileVersion]) -> NewFiles:
     return NewFiles(tuple(file for file in files if not (file.key.endswith("/") and not file.size_bytes)))
 
 
 def _names(document: dict[str, Any]) -> str:
-    return ", ".join(sorted(document)[:10]) or "none"
+    return ", ".join(sorted(document)[:10])[:MAX_SENTENCE] or "none"

@@ -18,7 +18,7 @@ TRUE_WORDS = ("true", "t", "yes", "y", "1")
 FALSE_WORDS = ("false", "f", "no", "n", "0")
 
 _NUMBER = r"^[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?$"
-_EXACT = Context(prec=1_100_000, Emax=MAX_EMAX, Emin=MIN_EMIN)  # more digits than a record of 1 MiB can hold
+_EXACT = Context(prec=5_000_000, Emax=MAX_EMAX, Emin=MIN_EMIN)  # more digits than a block of 4 MiB can hold
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,9 +82,9 @@ def _numbers(cells: pa.Array) -> Typed:
 
 def _bounded_number(text: str) -> tuple[str, str | None]:
     """Return the number as DynamoDB would store it, and what is wrong with it, if anything."""
-    exponent = text.lower().partition("e")[2]
+    mantissa, _, exponent = text.lower().partition("e")
     if len(exponent.lstrip("+-0")) > 9:
-        return text, _range_message() if Decimal(text.lower().partition("e")[0]) else None
+        return (text, _range_message()) if Decimal(mantissa) else ("0", None)
     number = _EXACT.create_decimal(text).normalize(_EXACT)
     digits = len(number.as_tuple().digits)
     if digits > MAX_DIGITS:

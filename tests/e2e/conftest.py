@@ -90,6 +90,12 @@ class Hand:
         pages = self._dynamodb.get_paginator("scan").paginate(TableName=table, ConsistentRead=True)
         return [_plain(item) for page in pages for item in page["Items"]]
 
+    def log_lines(self) -> list[str]:
+        """Return what the function has logged so far."""
+        pages = self.stack.client("logs").get_paginator("filter_log_events")
+        found = pages.paginate(logGroupName=self.stack.outputs[Output.LOG_GROUP])
+        return [line for page in found for event in page["events"] for line in event["message"].splitlines()]
+
     def rejects(self, record: dict[str, Any]) -> list[dict[str, Any]]:
         """Return the rejects a file record points to."""
         bucket, _, prefix = record["rejects"].removeprefix("s3://").partition("/")

@@ -4,6 +4,9 @@ import csv
 import gzip
 import io
 import json
+import os
+import subprocess
+import sys
 from collections import Counter
 from decimal import Decimal
 from pathlib import Path
@@ -11,9 +14,13 @@ from typing import Any
 
 import pytest
 
+from ingest.contract import METRIC_NAMESPACE, Metric
+
 pytestmark = pytest.mark.e2e
 
 ROOT = Path(__file__).parents[2]
+FEEDS = Path(__file__).parent / "feeds.toml"
+METRICS = {value for name, value in vars(Metric).items() if name.isupper()}
 HEADER = "order_id,customer_id,quantity,unit_price,gift\n"
 
 
@@ -194,6 +201,41 @@ def test_of_two_versions_dropped_in_a_row_the_later_one_stays(stack: Any) -> Non
     assert (newest["status"], counts(newest)) == ("COMPLETE", (5, 5, 0, 0))
     assert all(record["status"] == "SUPERSEDED" for record in older)
     assert len(of_customer(stack, "again")) == 5
+
+
+def test_the_log_tells_counts_by_stack_and_feed_and_never_a_row(stack: Any) -> None:
+    stack.drop("orders/logged.csv", (ROOT / "sample_data.csv").read_bytes())
+    stack.final_record("orders/logged.csv")
+    lines = stack.wait_for(lambda: next((ls for ls in [stack.log_lines()] if "orders/logged.csv" in str(ls)), None))
+    emf = [json.loads(line) for line in lines if line.startswith('{"_aws"')]
+    assert any(document["Feed"] == "orders" and document.get(Metric.ROWS_REJECTED) == [4.0] for document in emf)
+    for document in emf:
+        (directive,) = document["_aws"]["CloudWatchMetrics"]
+        assert (directive["Namespace"], directive["Dimensions"]) == (METRIC_NAMESPACE, [["Stack", "Feed"]])
+        assert {metric["Name"] for metric in directive["Metrics"]} <= METRICS
+    assert not any(word in line for line in lines for word in ("Müller", "M\\u00fcller", "Espresso", "maybe"))
+
+
+def test_the_command_line_loads_from_s3_without_the_queue(stack: Any, tmp_path: Path) -> None:
+    stack.drop("elsewhere/by-hand.csv", orders("by hand", 7) + b"O-8,by hand,x,1,no\n")
+    command = [sys.executable, "-m", "ingest", "load", f"s3://{stack.bucket}/elsewhere/by-hand.csv", "--json"]
+    command += ["--feed", "orders", "--feeds", str(FEEDS), "--rejects", str(tmp_path / "rejects.jsonl")]
+    done = subprocess.run(
+        command, env={**os.environ, **stack.stack.environment()}, capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    books = json.loads(done.stdout)
+    assert books.pop("seconds") > 0
+    assert books == {
+        "rows_read": 8,
+        "rows_written": 7,
+        "rows_rejected": 1,
+        "rows_superseded": 0,
+        "bytes": len(orders("by hand", 7)) + 19,
+        "rejects": str(tmp_path / "rejects.jsonl"),
+    }
+    assert len(of_customer(stack, "by hand")) == 7
+    assert json.loads((tmp_path / "rejects.jsonl").read_text())["reason"] == "bad_number"
 
 
 def test_a_thousand_files_at_once_lose_no_row(stack: Any) -> None:

@@ -1,0 +1,30 @@
+"""What `cdk` runs: settings and feeds in, a CloudFormation template out. Makes no AWS call; works offline."""
+
+import sys
+from pathlib import Path
+
+from aws_cdk import App
+
+from infra import bundle
+from infra.settings import read_settings
+from infra.stack import IngestStack
+from ingest.errors import SettingsFault
+from ingest.feeds_file import read_feeds
+
+
+def main() -> None:
+    """Write the stack of the stage and feeds that the context names."""
+    app = App()
+    settings = read_settings(app.node.try_get_context("stages"), app.node.try_get_context("stage") or "default")
+    feeds_path = Path(app.node.try_get_context("feeds") or "feeds.toml")
+    feeds = read_feeds(feeds_path)
+    code = bundle.build(bundle.ARM64, feeds_path)
+    IngestStack(app, settings.name, settings=settings, feeds=feeds, code=code)
+    app.synth()
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except SettingsFault as fault:
+        sys.exit(f"error: {fault}")

@@ -1,0 +1,90 @@
+"""The queue between S3 and the function, and the queue for messages nobody could handle."""
+
+from typing import Any
+
+from aws_cdk import Duration, Fn, Stack
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_sqs as sqs
+from constructs import Construct
+
+from infra.settings import Settings
+
+# Long enough for a long weekend with a broken function. SQS keeps counting a message's age when it moves to the
+# dead-letter queue, so this must be well below the 14 days there: a week remains to look at it.
+QUEUE_DAYS = 7
+DEAD_LETTER_DAYS = 14  # the SQS maximum
+
+
+class Buffer(Construct):
+    """A standard queue that S3 may send to, its dead-letter queue, and the policy that says so."""
+
+    def __init__(self, scope: Construct, id: str, *, settings: Settings, landing_bucket_name: str) -> None:
+        super().__init__(scope, id)
+        # The two queues name each other (redrive, and permission to redrive); CloudFormation allows that only if one
+        # of the two names is known beforehand.
+        queue_name = f"{settings.name}-files"
+        self.dead_letters = self._dead_letters(queue_name)
+        self.queue = self._queue(queue_name, settings)
+        self.policy = self._policy(landing_bucket_name)
+
+    def _dead_letters(self, source_name: str) -> sqs.Queue:
+        source_arn = Stack.of(self).format_arn(service="sqs", resource=source_name)
+        dead_letters = sqs.Queue(
+            self,
+            "DeadLetters",
+            encryption=sqs.QueueEncryption.SQS_MANAGED,
+            enforce_ssl=True,
+            retention_period=Duration.days(DEAD_LETTER_DAYS),
+        )
+        allow = {"redrivePermission": "byQueue", "sourceQueueArns": [source_arn]}
+        _resource(dead_letters).add_property_override("RedriveAllowPolicy", allow)
+        return dead_letters
+
+    def _queue(self, name: str, settings: Settings) -> sqs.Queue:
+        return sqs.Queue(
+            self,
+            "Queue",
+            queue_name=name,
+            encryption=sqs.QueueEncryption.SQS_MANAGED,
+            retention_period=Duration.days(QUEUE_DAYS),
+            visibility_timeout=Duration.seconds(settings.visibility_s),
+            dead_letter_queue=sqs.DeadLetterQueue(
+                max_receive_count=settings.max_receive_count, queue=self.dead_letters
+            ),
+        )
+
+    def _policy(self, landing_bucket_name: str) -> sqs.QueuePolicy:
+        """One policy with both statements: a second one on the same queue would overwrite it."""
+        policy = sqs.QueuePolicy(self, "Policy", queues=[self.queue])
+        policy.document.add_statements(self._only_tls(), self._s3_may_send(landing_bucket_name))
+        return policy
+
+    def _only_tls(self) -> iam.PolicyStatement:
+        return iam.PolicyStatement(
+            effect=iam.Effect.DENY,
+            principals=[iam.AnyPrincipal()],
+            actions=["sqs:*"],
+            resources=[self.queue.queue_arn],
+            conditions={"Bool": {"aws:SecureTransport": "false"}},
+        )
+
+    def _s3_may_send(self, landing_bucket_name: str) -> iam.PolicyStatement:
+        """The account is named as well as the bucket: a bucket's ARN carries none, and its name can be taken over."""
+        stack = Stack.of(self)
+        bucket_arn = Fn.join("", ["arn:", stack.partition, ":s3:::", landing_bucket_name])
+        conditions: dict[str, Any] = {
+            "ArnLike": {"aws:SourceArn": bucket_arn},
+            "StringEquals": {"aws:SourceAccount": stack.account},
+        }
+        return iam.PolicyStatement(
+            principals=[iam.ServicePrincipal("s3.amazonaws.com")],
+            actions=["sqs:SendMessage"],
+            resources=[self.queue.queue_arn],
+            conditions=conditions,
+        )
+
+
+def _resource(queue: sqs.Queue) -> sqs.CfnQueue:
+    resource = queue.node.default_child
+    assert isinstance(resource, sqs.CfnQueue)
+    return resource

@@ -1,0 +1,159 @@
+"""The function's zip: pinned wheels for its platform, trimmed, plus `ingest` and the feeds file. No Docker.
+
+The wheels are fetched and trimmed once per platform and kept under build/; adding the code takes well under a second.
+"""
+
+import hashlib
+import shutil
+import subprocess
+import sys
+import tempfile
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Literal
+
+from infra import trim
+from ingest import contract
+from ingest.errors import SettingsFault
+
+Platform = Literal["arm64", "host"]
+ARM64: Platform = "arm64"  # what Lambda runs
+HOST: Platform = "host"  # this machine and Python: the local stack, and proof that the trimmed wheels work
+
+PYTHON = "3.14"  # of the function; `infra.worker` names the same runtime
+ROOT = Path(__file__).parent.parent
+REQUIREMENTS = ROOT / "requirements-function.txt"
+BUILD = ROOT / "build"
+MAX_ZIPPED_MB = 60
+MAX_UNPACKED_MB = 200  # Lambda takes 250 with layers; the difference is left to those who add one
+LONG_AGO = (1980, 1, 1, 0, 0, 0)  # the oldest date a zip can hold: equal contents make equal zips
+
+
+def build(platform: Platform, feeds: Path, *, root: Path = ROOT, build_folder: Path = BUILD) -> Path:
+    """Return the zip for a platform with this feeds file in it; equal inputs give the same bytes.
+
+    Raises:
+        SettingsFault: the zip would be too large, or the wheels cannot be had.
+    """
+    build_folder.mkdir(parents=True, exist_ok=True)
+    dependencies = _dependencies(platform, build_folder)
+    feeds_text = feeds.read_bytes()
+    name = f"function-{platform}-{hashlib.sha256(feeds_text).hexdigest()[:8]}.zip"
+    with tempfile.TemporaryDirectory(dir=build_folder) as scratch:
+        draft = Path(scratch) / name
+        shutil.copyfile(dependencies, draft)
+        with zipfile.ZipFile(draft, "a") as archive:
+            for path in _sources(root):
+                _add(archive, path.relative_to(root).as_posix(), path.read_bytes())
+            _add(archive, contract.FEEDS_FILE, feeds_text)
+        _refuse_large(draft)
+        done = draft.replace(build_folder / name)
+    forget_old(build_folder, f"function-{platform}-*.zip")
+    return done
+
+
+def sizes_mb(archive: Path) -> tuple[float, float]:
+    """Return the size of a zip in MB (10^6 bytes), zipped and unpacked."""
+    with zipfile.ZipFile(archive) as opened:
+        unpacked = sum(entry.file_size for entry in opened.infolist())
+    return archive.stat().st_size / 1e6, unpacked / 1e6
+
+
+def forget_old(folder: Path, pattern: str, *, keep: int = 4) -> None:
+    """Remove all but the newest of what earlier builds left; a few stay, as tests use other feeds than the demo."""
+    found = sorted(folder.glob(pattern), key=lambda path: path.stat().st_mtime)
+    for old in found[:-keep]:
+        if old.is_dir():
+            shutil.rmtree(old, ignore_errors=True)
+        else:
+            old.unlink(missing_ok=True)
+
+
+def _sources(root: Path) -> list[Path]:
+    """Return the modules that run in Lambda: all of `ingest` but its command line."""
+    modules = (path for path in (root / "ingest").rglob("*.py") if not path.name.startswith(("cli", "__main__")))
+    return sorted(path for path in modules if "__pycache__" not in path.parts)
+
+
+def _dependencies(platform: Platform, build_folder: Path) -> Path:
+    """Return the zip of trimmed wheels, from an earlier run if nothing that shapes it has changed."""
+    kept = build_folder / "dependencies" / f"{platform}-{_fingerprint(platform)}.zip"
+    if kept.exists():
+        return kept
+    kept.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=build_folder) as scratch:
+        tree = Path(scratch) / "tree"
+        _install(platform, tree)
+        draft = Path(scratch) / "dependencies.zip"
+        with zipfile.ZipFile(draft, "w") as archive:
+            for path in _kept_files(tree):
+                _add(archive, path.relative_to(tree).as_posix(), path.read_bytes())
+        done = draft.replace(kept)
+    forget_old(kept.parent, f"{platform}-*.zip")
+    return done
+
+
+def _fingerprint(platform: Platform) -> str:
+    python = PYTHON if platform == ARM64 else sys.version
+    parts = [REQUIREMENTS.read_bytes(), platform.encode(), python.encode()]
+    parts += [Path(module).read_bytes() for module in (__file__, trim.__file__)]
+    return hashlib.sha256(b"\0".join(parts)).hexdigest()[:16]
+
+
+def _install(platform: Platform, tree: Path) -> None:
+    flags = ["--quiet", "--disable-pip-version-check", "--no-compile", "--no-deps", "--only-binary=:all:"]
+    if platform == ARM64:
+        flags += ["--python-version", PYTHON, "--implementation", "cp"]
+        flags += ["--platform", "manylinux_2_28_aarch64", "--platform", "manylinux2014_aarch64"]
+    command = [
+        sys.executable,
+        "-m",
+        "pip",
+        "install",
+        *flags,
+        "--target",
+        str(tree),
+        "--requirement",
+        str(REQUIREMENTS),
+    ]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise SettingsFault(f"pip could not get the function's wheels for {platform}: {done.stderr.strip()[-600:]}")
+
+
+def _kept_files(tree: Path) -> Iterator[Path]:
+    for path in sorted(path for path in tree.rglob("*") if path.is_file()):
+        if trim.keeps(path.relative_to(tree)):
+            yield path
+
+
+def _add(archive: zipfile.ZipFile, name: str, content: bytes) -> None:
+    entry = zipfile.ZipInfo(name, date_time=LONG_AGO)
+    entry.compress_type = zipfile.ZIP_DEFLATED
+    entry.external_attr = 0o644 << 16  # Lambda runs as another user: it must be able to read
+    archive.writestr(entry, content)
+
+
+def _refuse_large(archive: Path) -> None:
+    zipped, unpacked = sizes_mb(archive)
+    if zipped > MAX_ZIPPED_MB or unpacked > MAX_UNPACKED_MB:
+        raise SettingsFault(
+            f"The function's zip has {zipped:.0f} MB, {unpacked:.0f} MB unpacked; accepted are at most "
+            f"{MAX_ZIPPED_MB} and {MAX_UNPACKED_MB}. Take a dependency out, or trim more in infra/trim.py."
+        )
+
+
+def main() -> None:
+    """Build both zips and print their sizes."""
+    for platform in (ARM64, HOST):
+        archive = build(platform, ROOT / contract.FEEDS_FILE)
+        zipped, unpacked = sizes_mb(archive)
+        print(f"{platform:5}  {zipped:5.1f} MB zipped  {unpacked:6.1f} MB unpacked  {archive.relative_to(ROOT)}")
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except SettingsFault as fault:
+        sys.exit(f"error: {fault}")

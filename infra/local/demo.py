@@ -1,0 +1,173 @@
+"""`make demo`: drop a file into the local stack and show what became of every row."""
+
+import json
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from boto3.dynamodb.types import TypeDeserializer
+from rich import box
+from rich.console import Console
+from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from infra import bundle
+from infra.local.stack import FEEDS, LocalStack, local_stack
+from ingest import contract
+from ingest.contract import Ledger, Output, Status
+from ingest.feeds_file import read_feeds
+
+SAMPLE = bundle.ROOT / "sample_data.csv"
+TIMEOUT_S = 90.0
+ITEMS_SHOWN = 3
+
+Item = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Landed:
+    """What became of a file: its ledger record, its rejects, some items, and how many there are."""
+
+    record: Item
+    rejects: list[Item]
+    items: list[Item]
+    item_count: int
+
+    @property
+    def balances(self) -> bool:
+        """Whether every row read is accounted for."""
+        return bool(self.count("read") == self.count("written") + self.count("rejected") + self.count("superseded"))
+
+    @property
+    def is_proved(self) -> bool:
+        """Whether the file is complete, its books balance, and the table holds as many items as were written."""
+        complete = self.record.get("status") == Status.COMPLETE
+        return complete and self.balances and bool(self.items) and self.item_count == self.count("written")
+
+    def count(self, what: str) -> int:
+        """Return a figure of the books: read, written, rejected or superseded."""
+        return int(self.record.get(f"rows_{what}", 0))
+
+
+def run(console: Console, *, sample: Path = SAMPLE, feeds: Path = FEEDS) -> int:
+    """Show the demonstration; return 0 if every row of the sample is accounted for and read back, else 1."""
+    feed = read_feeds(feeds).feeds["orders"]
+    with _progress(console) as progress:
+        step = progress.add_task("Starting the local stack and deploying the template")
+        with local_stack(feeds) as stack:
+            progress.update(step, completed=1, total=1)
+            step = progress.add_task(f"Dropped {sample.name} under {feed.prefix} in the landing bucket")
+            record = drop_and_wait(stack, feed.prefix + sample.name, sample.read_bytes())
+            progress.update(step, completed=1, total=1)
+            landed = _look(stack, record, feed.table)
+            progress.stop()
+            _show(console, stack, landed)
+    console.print(NEXT, highlight=False, soft_wrap=True)
+    return 0 if landed.is_proved else 1
+
+
+def drop_and_wait(stack: LocalStack, key: str, content: bytes, *, timeout_s: float = TIMEOUT_S) -> Item:
+    """Put an object in the landing bucket and return its ledger record once that is final (or {} if it never is)."""
+    bucket = stack.outputs[Output.LANDING_BUCKET]
+    stack.client("s3").put_object(Bucket=bucket, Key=key, Body=content)
+    deadline = time.monotonic() + timeout_s
+    while time.monotonic() < deadline:
+        for record in file_records(stack, bucket, key):
+            if record.get("status") in contract.FINAL_STATUSES:
+                return record
+        time.sleep(0.1)
+    return {}
+
+
+def file_records(stack: LocalStack, bucket: str, key: str) -> list[Item]:
+    """Return what the ledger holds about the versions of one object."""
+    found = stack.client("dynamodb").query(
+        TableName=stack.outputs[Output.LEDGER_TABLE],
+        KeyConditionExpression="#pk = :file AND begins_with(#sk, :kind)",
+        ExpressionAttributeNames={"#pk": Ledger.PARTITION_KEY, "#sk": Ledger.SORT_KEY},
+        ExpressionAttributeValues={":file": {"S": f"{bucket}/{key}"}, ":kind": {"S": Ledger.FILE_PREFIX}},
+    )
+    return [_plain(item) for item in found["Items"]]
+
+
+def read_rejects(stack: LocalStack, record: Item) -> Iterator[Item]:
+    """Yield the rejected rows of a file."""
+    if "rejects" not in record:
+        return
+    place = urlsplit(str(record["rejects"]))
+    s3 = stack.client("s3")
+    listed = s3.list_objects_v2(Bucket=place.netloc, Prefix=place.path.lstrip("/"))
+    for entry in listed.get("Contents", []):
+        lines = s3.get_object(Bucket=place.netloc, Key=entry["Key"])["Body"].read().splitlines()
+        yield from map(json.loads, lines)
+
+
+def _look(stack: LocalStack, record: Item, table: str) -> Landed:
+    dynamodb = stack.client("dynamodb")
+    name = stack.outputs[contract.table_output(table)]
+    pages = list(dynamodb.get_paginator("scan").paginate(TableName=name))
+    items = [_plain(item) for page in pages for item in page["Items"]]
+    return Landed(record, list(read_rejects(stack, record)), items[:ITEMS_SHOWN], len(items))
+
+
+def _plain(item: Item) -> Item:
+    read = TypeDeserializer().deserialize
+    return {name: read(value) for name, value in item.items()}
+
+
+def _progress(console: Console) -> Progress:
+    columns = (SpinnerColumn(finished_text="[green]✓"), TextColumn("{task.description}"), TimeElapsedColumn())
+    return Progress(*columns, console=console)
+
+
+def _show(console: Console, stack: LocalStack, landed: Landed) -> None:
+    for line in stack.left_out:
+        console.print(f"[yellow]Left out locally:[/] {line}")
+    if not landed.record:
+        console.print(f"[red]No result after {TIMEOUT_S:.0f} s.[/] The end of the log:")
+        console.print("\n".join(stack.emulator.log.read_text(errors="replace").splitlines()[-20:]), markup=False)
+        return
+    _show_books(console, landed)
+    _show_rejects(console, landed.rejects)
+    _show_items(console, landed)
+
+
+def _show_books(console: Console, landed: Landed) -> None:
+    record = landed.record
+    console.print(f"\n[bold]Books[/] of the file: {record['status']} in {float(record.get('seconds', 0)):.2f} s")
+    if "error" in record:
+        console.print(
+            f"  [red]{record['error']['code']}[/]: {record['error']['message']}", highlight=False, soft_wrap=True
+        )
+    for sign, what in ((" ", "read"), ("=", "written"), ("+", "rejected"), ("+", "superseded")):
+        console.print(f"  {sign} rows {what:<10} {landed.count(what):>6,}", highlight=False)
+    verdict = "[green]They balance" if landed.balances else "[red]They do not balance"
+    console.print(f"  {verdict}[/], and the table holds {landed.item_count:,} items.", highlight=False)
+
+
+def _show_rejects(console: Console, rejects: list[Item]) -> None:
+    table = Table("line", "column", "reason", "message", title="Rejected rows", title_justify="left", box=box.SIMPLE)
+    for reject in rejects:
+        cells = (reject["line"], reject.get("column") or "-", reject["reason"], reject["message"])
+        table.add_row(*map(str, cells))
+    console.print(table)
+
+
+def _show_items(console: Console, landed: Landed) -> None:
+    console.print("[bold]Items[/] as DynamoDB gives them back:")
+    for item in landed.items:
+        console.print(
+            f"  {json.dumps(item, default=str, ensure_ascii=False)}", highlight=False, markup=False, soft_wrap=True
+        )
+
+
+NEXT = """
+[bold]Try next[/]
+  .venv/bin/ingest check sample_data.csv --feed orders   the same verdict on each row, without any stack
+  .venv/bin/python -m infra.local up                     keep a local stack, and use the aws command line with it
+  make synth                                             the CloudFormation template, in cdk.out
+  make deploy                                            the same stack in your AWS account
+"""

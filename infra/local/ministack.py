@@ -1,0 +1,187 @@
+"""Start and stop the emulator: its own pinned environment, 127.0.0.1, a free port, a temporary folder, no leftovers."""
+
+import contextlib
+import hashlib
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.error
+import urllib.request
+import venv
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+from infra.local import guarded
+from ingest.errors import IngestError
+
+HOST = "127.0.0.1"
+REGION = "us-east-1"
+CREDENTIALS = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"}
+REQUIREMENTS = Path(__file__).parent / "requirements.txt"
+BUILD = Path(__file__).parent.parent.parent / "build"
+START_TIMEOUT_S = 60.0  # it takes about one second; a loaded machine may need longer
+STOP_TIMEOUT_S = 5.0
+
+
+class EmulatorFault(IngestError):
+    """The local stack could not be started, or refused the template."""
+
+    code = "emulator_fault"
+
+
+@dataclass(frozen=True)
+class Emulator:
+    """A running ministack. `home` holds its state and log and goes with it; its process leads a group of its own."""
+
+    pid: int
+    port: int
+    home: Path
+
+    @property
+    def endpoint_url(self) -> str:
+        """Where every AWS service is to be found."""
+        return f"http://{HOST}:{self.port}"
+
+    @property
+    def log(self) -> Path:
+        """What the emulator and the function print."""
+        return self.home / "ministack.log"
+
+
+def install(build: Path = BUILD) -> Path:
+    """Return the Python of ministack's environment, made on first use or when its pins have changed."""
+    home = build / "ministack"
+    python = home / "bin" / "python"
+    pins = hashlib.sha256(REQUIREMENTS.read_bytes() + sys.version.encode()).hexdigest()
+    stamp = home / "installed"
+    if not (stamp.exists() and stamp.read_text() == pins):
+        venv.create(home, with_pip=True, clear=True)
+        flags = ["--quiet", "--disable-pip-version-check", "--no-deps"]
+        subprocess.run([python, "-m", "pip", "install", *flags, "-r", REQUIREMENTS], check=True)
+        stamp.write_text(pins)
+    return python
+
+
+@contextlib.contextmanager
+def running() -> Iterator[Emulator]:
+    """Give an emulator for the length of the block. It stops however the block ends, or this process."""
+    emulator, guard = _start(stdin=subprocess.PIPE)
+    try:
+        yield emulator
+    finally:
+        _end(emulator)
+        if guard:
+            guard.close()
+
+
+def start() -> Emulator:
+    """Return an emulator that stays when this process ends; `stop` ends it."""
+    return _start(stdin=subprocess.DEVNULL)[0]
+
+
+def stop(emulator: Emulator) -> None:
+    """End an emulator that `start` began, perhaps in another process. Nothing happens if it is gone."""
+    if is_healthy(emulator):  # else its process number may be somebody else's by now
+        _end(emulator)
+
+
+def is_healthy(emulator: Emulator) -> bool:
+    """Return whether it answers."""
+    try:
+        with _direct.open(f"{emulator.endpoint_url}/_ministack/health", timeout=5) as reply:
+            return bool(reply.status == 200)
+    except (urllib.error.URLError, OSError):
+        return False
+
+
+_direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # never by way of a proxy
+
+
+def _start(*, stdin: int) -> tuple[Emulator, IO[bytes] | None]:
+    """Return an emulator that answers, and the pipe that keeps it running if one was asked for."""
+    python = install()
+    home = Path(tempfile.mkdtemp(prefix="ingest-local-"))
+    port = _free_port()
+    # -P: this very folder has a module `ministack` too.
+    script = ["-P", guarded.__file__] if stdin == subprocess.PIPE else ["-m", "ministack"]
+    with (home / "ministack.log").open("wb") as log:
+        process = subprocess.Popen(
+            [python, *script],
+            env=_environment(home, port),
+            cwd=home,
+            stdin=stdin,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,  # a group of its own: the function's processes end with it, Ctrl-C is ours alone
+        )
+    emulator = Emulator(process.pid, port, home)
+    try:
+        _wait_until_healthy(emulator, process)
+    except BaseException:
+        _end(emulator)
+        raise
+    process.returncode = 0  # `_end` waits for it, maybe in another process: subprocess need not warn that it runs
+    return emulator, process.stdin
+
+
+def _environment(home: Path, port: int) -> dict[str, str]:
+    """Nothing is inherited but the PATH: the function gets all of this, and must not see anybody's credentials."""
+    return {
+        "PATH": os.environ.get("PATH", os.defpath),
+        "HOME": str(home),
+        "TMPDIR": str(home),
+        "GATEWAY_PORT": str(port),
+        "BIND_HOST": HOST,  # its default is every interface
+        "MINISTACK_HOST": HOST,
+        "AWS_DEFAULT_REGION": REGION,
+        "AWS_EC2_METADATA_DISABLED": "true",
+        "PYTHONUNBUFFERED": "1",
+        **CREDENTIALS,
+    }
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind((HOST, 0))
+        return int(probe.getsockname()[1])
+
+
+def _wait_until_healthy(emulator: Emulator, process: subprocess.Popen[bytes]) -> None:
+    deadline = time.monotonic() + START_TIMEOUT_S
+    while not is_healthy(emulator):
+        if process.poll() is not None or time.monotonic() > deadline:
+            lines = emulator.log.read_text(errors="replace").splitlines()[-5:]
+            raise EmulatorFault(f"ministack did not start: {' / '.join(lines) or 'it printed nothing'}")
+        time.sleep(0.05)
+
+
+def _end(emulator: Emulator) -> None:
+    """Ask the whole group, give it a moment, then insist; and take the folder away."""
+    for number in (signal.SIGTERM, signal.SIGKILL):
+        _signal(emulator.pid, number)
+        deadline = time.monotonic() + STOP_TIMEOUT_S
+        while not _is_gone(emulator.pid) and time.monotonic() < deadline:
+            time.sleep(0.02)
+    shutil.rmtree(emulator.home, ignore_errors=True)
+
+
+def _is_gone(pid: int) -> bool:
+    with contextlib.suppress(ChildProcessError):  # not our child: started by an earlier `up`
+        os.waitpid(pid, os.WNOHANG)
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return True
+    return False
+
+
+def _signal(group: int, number: signal.Signals) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(group, number)

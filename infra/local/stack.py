@@ -1,0 +1,78 @@
+"""The whole product on this machine: an emulator with the deployed template, and clients that speak to it alone."""
+
+import contextlib
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import boto3
+from botocore.config import Config
+
+from infra import bundle
+from infra.local import deploy as deployment
+from infra.local import ministack
+from infra.local.ministack import CREDENTIALS, REGION, Emulator
+from infra.local.synth import synthesise
+
+FEEDS = bundle.ROOT / "feeds.toml"
+
+
+@dataclass(frozen=True)
+class LocalStack:
+    """The deployed stack. `outputs` are named by `ingest.contract.Output` and `table_output`."""
+
+    emulator: Emulator
+    outputs: dict[str, str]
+    left_out: list[str] = field(default_factory=list)
+
+    @property
+    def endpoint_url(self) -> str:
+        """Where every AWS service is to be found."""
+        return self.emulator.endpoint_url
+
+    def client(self, service: str) -> Any:
+        """Return a boto3 client for this stack, whatever AWS settings this process has."""
+        return _client(self.endpoint_url, service)
+
+    def environment(self) -> dict[str, str]:
+        """Return the variables that point a subprocess's AWS tools here: {**os.environ, **stack.environment()}."""
+        return {
+            "AWS_ENDPOINT_URL": self.endpoint_url,
+            "AWS_REGION": REGION,
+            "AWS_DEFAULT_REGION": REGION,
+            "AWS_EC2_METADATA_DISABLED": "true",
+            "AWS_SESSION_TOKEN": "",
+            "NO_PROXY": ministack.HOST,
+            **CREDENTIALS,
+        }
+
+
+@contextlib.contextmanager
+def local_stack(feeds: Path = FEEDS) -> Iterator[LocalStack]:
+    """Give a freshly deployed stack for the length of the block; nothing of it is left afterwards.
+
+    Raises:
+        EmulatorFault: the emulator did not start, or refused the template.
+    """
+    with ministack.running() as emulator:
+        yield deployed(emulator, feeds)
+
+
+def deployed(emulator: Emulator, feeds: Path = FEEDS) -> LocalStack:
+    """Deploy to a running emulator, or update what is there, and return the stack."""
+    result = deployment.deploy(
+        synthesise(feeds),
+        code=bundle.build(bundle.HOST, feeds),
+        s3=_client(emulator.endpoint_url, "s3"),
+        ssm=_client(emulator.endpoint_url, "ssm"),
+        cloudformation=_client(emulator.endpoint_url, "cloudformation"),
+    )
+    return LocalStack(emulator, result.outputs, result.left_out)
+
+
+def _client(endpoint_url: str, service: Any) -> Any:
+    session = boto3.Session(aws_access_key_id="test", aws_secret_access_key="test", region_name=REGION)
+    # An empty `proxies` keeps botocore from taking one from the environment.
+    config = Config(retries={"mode": "standard", "total_max_attempts": 3}, proxies={}, read_timeout=70)
+    return session.client(service, endpoint_url=endpoint_url, config=config)

@@ -1,0 +1,120 @@
+"""What can be set about a deployment: one block per stage in cdk.json. Values only; `app.py` reads the context."""
+
+from collections.abc import Mapping
+from typing import Annotated, Any
+
+import msgspec
+from msgspec import Meta, Struct
+
+from ingest.errors import SettingsFault
+
+VISIBILITY_FACTOR = 6  # AWS's advice for a queue in front of Lambda: six attempts fit before a message shows again
+
+
+class Settings(Struct, frozen=True, forbid_unknown_fields=True):
+    """One stage of the stack. Not a setting: arm64, a fifth cheaper per GB-second than x86_64 and at least as fast."""
+
+    name: Annotated[
+        str,
+        Meta(
+            pattern="^[a-z]([a-z0-9-]{0,24}[a-z0-9])?$",
+            description="Stack name, and the landing bucket's first word: S3 allows 63 characters in all.",
+        ),
+    ] = "ingest"
+    memory_mb: Annotated[
+        int,
+        Meta(ge=512, le=10_240, description="1,769 MB buys one whole vCPU, and a worker keeps about one core busy."),
+    ] = 1_769
+    timeout_s: Annotated[
+        int, Meta(ge=30, le=900, description="Lambda's maximum: a large file then needs the fewest invocations.")
+    ] = 900
+    batch_size: Annotated[
+        int, Meta(ge=1, le=10, description="Messages per invocation: small files share one, large ones wait for none.")
+    ] = 10
+    batching_window_s: Annotated[
+        int,
+        Meta(ge=0, le=300, description="Seconds to wait for a full batch: a burst of small files costs fewer calls."),
+    ] = 5
+    max_concurrency: Annotated[
+        int, Meta(ge=2, le=1_000, description="Functions at once; 10 already write more than a new table takes.")
+    ] = 10
+    max_receive_count: Annotated[
+        int, Meta(ge=1, le=1_000, description="Deliveries before a message goes to the dead-letter queue.")
+    ] = 5
+    retry_base_s: Annotated[
+        int,
+        Meta(ge=1, le=900, description="Seconds before the first redelivery; each further one waits twice as long."),
+    ] = 30
+    retry_cap_s: Annotated[
+        int, Meta(ge=1, le=43_200, description="Most seconds between two deliveries. SQS allows 12 hours in all.")
+    ] = 900
+    log_retention_days: Annotated[
+        int, Meta(description="Days CloudWatch keeps the function's log; it charges for the storage.")
+    ] = 30
+    rejects_expire_days: Annotated[
+        int, Meta(ge=1, le=3_650, description="Days rejected rows are kept; they hold the users' data.")
+    ] = 90
+    abort_uploads_days: Annotated[
+        int, Meta(ge=1, le=365, description="Days until the parts of an unfinished upload, unseen but paid for, go.")
+    ] = 7
+    deletion_protection: Annotated[
+        bool, Meta(description="true: DynamoDB refuses to delete the tables, whoever asks.")
+    ] = True
+    keep_data: Annotated[
+        bool, Meta(description="true: tables and buckets stay when the stack goes; false: they go with it.")
+    ] = True
+
+    @property
+    def visibility_s(self) -> int:
+        """Seconds a received message stays hidden: no other worker sees it while one may still be at it."""
+        return VISIBILITY_FACTOR * self.timeout_s + self.batching_window_s
+
+
+# The values CloudWatch accepts, from the PutRetentionPolicy reference, up to three years.
+RETENTION_DAYS = (1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1_096)
+
+
+def read_settings(stages: Mapping[str, Any] | None, stage: str) -> Settings:
+    """Return the settings of a stage from cdk.json's `stages`.
+
+    Raises:
+        SettingsFault: no such stage, or a field is unknown or wrong; says which, what it is, what is accepted.
+    """
+    known = stages or {}
+    if stage not in known:
+        raise SettingsFault(f"There is no stage {stage!r}; cdk.json has: {', '.join(sorted(known)) or 'none'}.")
+    return _checked(known[stage], f"stages.{stage}")
+
+
+def _checked(raw: Any, path: str) -> Settings:
+    if not isinstance(raw, Mapping):
+        raise SettingsFault(f"cdk.json: `{path}` = {raw!r} is wrong: accepted is an object.")
+    fields = {field.name: field for field in msgspec.structs.fields(Settings)}
+    for name, value in raw.items():
+        if name not in fields:
+            raise SettingsFault(f"cdk.json: unknown setting `{path}.{name}`; accepted there: {', '.join(fields)}.")
+        _check_value(value, fields[name].type, f"{path}.{name}")
+    settings = msgspec.convert(dict(raw), Settings)
+    _check_together(settings, path)
+    return settings
+
+
+def _check_value(value: Any, kind: Any, path: str) -> None:
+    try:
+        msgspec.convert(value, kind)
+    except msgspec.ValidationError as error:
+        accepted = str(error).removeprefix("Expected ")
+        raise SettingsFault(f"cdk.json: `{path}` = {value!r} is wrong: accepted is {accepted}.") from None
+
+
+def _check_together(settings: Settings, path: str) -> None:
+    if settings.log_retention_days not in RETENTION_DAYS:
+        accepted = ", ".join(map(str, RETENTION_DAYS))
+        raise SettingsFault(
+            f"cdk.json: `{path}.log_retention_days` = {settings.log_retention_days} is wrong: accepted is {accepted}."
+        )
+    if settings.retry_cap_s < settings.retry_base_s:
+        raise SettingsFault(
+            f"cdk.json: `{path}.retry_cap_s` = {settings.retry_cap_s} is wrong: "
+            f"accepted is at least retry_base_s, {settings.retry_base_s}."
+        )

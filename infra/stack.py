@@ -1,0 +1,48 @@
+"""IngestStack: makes the parts, hands one to the next, names each in an output. No resource is defined here."""
+
+from pathlib import Path
+
+from aws_cdk import CfnOutput, Stack
+from constructs import Construct
+
+from infra.buffer import Buffer
+from infra.landing import Landing, landing_bucket_name
+from infra.settings import Settings
+from infra.store import Store
+from infra.worker import Worker
+from ingest import contract
+from ingest.feeds import Feeds
+
+
+class IngestStack(Stack):
+    """Everything that is deployed. `code` is the function's zip; `infra.bundle` builds it."""
+
+    def __init__(self, scope: Construct, id: str, *, settings: Settings, feeds: Feeds, code: Path) -> None:
+        super().__init__(scope, id, description="CSV files dropped in S3 land in DynamoDB.")
+        self.buffer = Buffer(self, "Buffer", settings=settings, landing_bucket_name=landing_bucket_name(settings))
+        self.landing = Landing(self, "Landing", settings=settings, feeds=feeds, buffer=self.buffer)
+        self.store = Store(self, "Store", settings=settings, feeds=feeds)
+        self.worker = Worker(
+            self,
+            "Worker",
+            settings=settings,
+            feeds=feeds,
+            code=code,
+            landing=self.landing,
+            buffer=self.buffer,
+            store=self.store,
+        )
+        for name, value in self._outputs().items():
+            CfnOutput(self, name, value=value)
+
+    def _outputs(self) -> dict[str, str]:
+        output = contract.Output
+        return {
+            output.LANDING_BUCKET: self.landing.bucket.bucket_name,
+            output.REJECTS_BUCKET: self.store.rejects.bucket_name,
+            output.QUEUE_URL: self.buffer.queue.queue_url,
+            output.DEAD_LETTER_URL: self.buffer.dead_letters.queue_url,
+            output.LEDGER_TABLE: self.store.ledger.table_name,
+            output.FUNCTION: self.worker.function.function_name,
+            output.LOG_GROUP: self.worker.log_group.log_group_name,
+        } | {contract.table_output(name): table.table_name for name, table in self.store.tables.items()}

@@ -1,0 +1,77 @@
+"""What is kept: the feeds' tables, the ledger and the rejected rows."""
+
+from collections.abc import Iterable
+
+from aws_cdk import Duration, RemovalPolicy, Stack
+from aws_cdk import aws_dynamodb as dynamodb
+from aws_cdk import aws_s3 as s3
+from constructs import Construct
+
+from infra.settings import Settings
+from ingest import contract
+from ingest.feeds import Feed, Feeds, KeyAttribute
+
+KEY_TYPES = {"S": dynamodb.AttributeType.STRING, "N": dynamodb.AttributeType.NUMBER}
+
+
+class Store(Construct):
+    """The tables rows go to (those that exist already are only named), the ledger, and the bucket of rejects."""
+
+    def __init__(self, scope: Construct, id: str, *, settings: Settings, feeds: Feeds) -> None:
+        super().__init__(scope, id)
+        self._settings = settings
+        # Feeds may share a table; feeds.toml is refused if they then disagree about its keys.
+        by_table = {feed.table: feed for feed in feeds.feeds.values()}
+        self.tables = {name: self._named_table(feed) for name, feed in by_table.items()}
+        self.ledger = self._table("Ledger", LEDGER_KEYS)
+        self.rejects = self._rejects()
+
+    def _named_table(self, feed: Feed) -> dynamodb.ITable:
+        id = contract.table_output(feed.table)
+        if feed.existing:
+            arn = Stack.of(self).format_arn(service="dynamodb", resource="table", resource_name=feed.table)
+            return dynamodb.Table.from_table_arn(self, id, arn)
+        return self._table(id, feed.key_attributes(), name=feed.table)
+
+    def _table(self, id: str, keys: Iterable[KeyAttribute], *, name: str | None = None) -> dynamodb.Table:
+        attributes = [dynamodb.Attribute(name=key.name, type=KEY_TYPES[key.type]) for key in keys]
+        return dynamodb.Table(
+            self,
+            id,
+            table_name=name,
+            partition_key=attributes[0],
+            sort_key=attributes[1] if len(attributes) > 1 else None,
+            billing_mode=dynamodb.BillingMode.PAY_PER_REQUEST,
+            encryption=dynamodb.TableEncryption.AWS_MANAGED,
+            point_in_time_recovery_specification=dynamodb.PointInTimeRecoverySpecification(
+                point_in_time_recovery_enabled=True
+            ),
+            deletion_protection=self._settings.deletion_protection,
+            removal_policy=self._removal,
+        )
+
+    def _rejects(self) -> s3.Bucket:
+        expiry = s3.LifecycleRule(
+            expiration=Duration.days(self._settings.rejects_expire_days),
+            abort_incomplete_multipart_upload_after=Duration.days(self._settings.abort_uploads_days),
+        )
+        return s3.Bucket(
+            self,
+            "Rejects",
+            encryption=s3.BucketEncryption.S3_MANAGED,
+            enforce_ssl=True,
+            block_public_access=s3.BlockPublicAccess.BLOCK_ALL,
+            object_ownership=s3.ObjectOwnership.BUCKET_OWNER_ENFORCED,
+            lifecycle_rules=[expiry],
+            removal_policy=self._removal,
+        )
+
+    @property
+    def _removal(self) -> RemovalPolicy:
+        return RemovalPolicy.RETAIN if self._settings.keep_data else RemovalPolicy.DESTROY
+
+
+LEDGER_KEYS = (
+    KeyAttribute(name=contract.Ledger.PARTITION_KEY, type="S", source=contract.Ledger.PARTITION_KEY),
+    KeyAttribute(name=contract.Ledger.SORT_KEY, type="S", source=contract.Ledger.SORT_KEY),
+)

@@ -1,0 +1,137 @@
+"""The function, the mapping that feeds it from the queue, its log, and exactly what it may do."""
+
+from pathlib import Path
+
+from aws_cdk import Duration, RemovalPolicy
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_logs as logs
+from constructs import Construct
+
+from infra.buffer import Buffer
+from infra.landing import Landing
+from infra.settings import Settings
+from infra.store import Store
+from ingest import contract
+from ingest.feeds import Feeds
+
+
+class Worker(Construct):
+    """The function that loads files: as many at once as the setting says, each allowed only what loading needs."""
+
+    def __init__(
+        self,
+        scope: Construct,
+        id: str,
+        *,
+        settings: Settings,
+        feeds: Feeds,
+        code: Path,
+        landing: Landing,
+        buffer: Buffer,
+        store: Store,
+    ) -> None:
+        super().__init__(scope, id)
+        self.log_group = self._log_group(settings)
+        self.role = iam.Role(self, "Role", assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"))
+        for statement in _grants(self.log_group, feeds, landing, buffer, store):
+            self.role.add_to_policy(statement)
+        self.function = self._function(settings, code, _environment(settings, buffer, store))
+        self._mapping(settings, buffer)
+
+    def _log_group(self, settings: Settings) -> logs.LogGroup:
+        removal = RemovalPolicy.RETAIN if settings.keep_data else RemovalPolicy.DESTROY
+        log_group = logs.LogGroup(self, "Log", removal_policy=removal)
+        resource = log_group.node.default_child
+        assert isinstance(resource, logs.CfnLogGroup)
+        resource.retention_in_days = settings.log_retention_days
+        return log_group
+
+    def _function(self, settings: Settings, code: Path, environment: dict[str, str]) -> lambda_.Function:
+        return lambda_.Function(
+            self,
+            "Function",
+            description="Loads CSV files from S3 into DynamoDB.",
+            runtime=lambda_.Runtime.PYTHON_3_14,
+            architecture=lambda_.Architecture.ARM_64,
+            handler=contract.HANDLER,
+            code=lambda_.Code.from_asset(str(code)),
+            timeout=Duration.seconds(settings.timeout_s),
+            memory_size=settings.memory_mb,
+            environment=environment,
+            role=self.role,
+            log_group=self.log_group,
+            # Segments and continuations go back to the queue the function reads: Lambda would take a long file for a
+            # loop and stop it after about 16 hops. Our own hop and progress guard stands in for it.
+            recursive_loop=lambda_.RecursiveLoop.ALLOW,
+        )
+
+    def _mapping(self, settings: Settings, buffer: Buffer) -> None:
+        """Not `add_event_source`, which would grant more on the queue than `_grants` does."""
+        lambda_.EventSourceMapping(
+            self,
+            "Mapping",
+            target=self.function,
+            event_source_arn=buffer.queue.queue_arn,
+            batch_size=settings.batch_size,
+            max_batching_window=Duration.seconds(settings.batching_window_s),
+            max_concurrency=settings.max_concurrency,
+            report_batch_item_failures=True,
+        )
+
+
+def _environment(settings: Settings, buffer: Buffer, store: Store) -> dict[str, str]:
+    env = contract.Env
+    return {
+        env.QUEUE_URL: buffer.queue.queue_url,
+        env.DEAD_LETTER_URL: buffer.dead_letters.queue_url,
+        env.LEDGER_TABLE: store.ledger.table_name,
+        env.REJECTS_BUCKET: store.rejects.bucket_name,
+        env.RETRY_BASE_S: str(settings.retry_base_s),
+        env.RETRY_CAP_S: str(settings.retry_cap_s),
+        env.STACK: settings.name,
+        "POWERTOOLS_LOG_LEVEL": "INFO",
+    }
+
+
+def _grants(
+    log_group: logs.LogGroup, feeds: Feeds, landing: Landing, buffer: Buffer, store: Store
+) -> list[iam.PolicyStatement]:
+    prefixes = [f"{_literal(feed.prefix)}*" for feed in feeds.feeds.values()]
+    objects = [landing.bucket.arn_for_objects(prefix) for prefix in prefixes]
+    tables = [table.table_arn for table in store.tables.values()]
+    return [
+        _allow(["logs:CreateLogStream", "logs:PutLogEvents"], [log_group.log_group_arn]),
+        _allow(["s3:GetObject", "s3:GetObjectVersion"], objects),
+        _list_bucket(landing, prefixes),
+        _allow(["s3:PutObject"], [store.rejects.arn_for_objects("*")]),
+        _allow(["dynamodb:BatchWriteItem"], tables),
+        _allow(["dynamodb:UpdateItem"], [store.ledger.table_arn]),
+        _allow(CONSUME, [buffer.queue.queue_arn]),
+        # Messages of no known kind are put there by the function itself, with the reason.
+        _allow(["sqs:SendMessage"], [buffer.dead_letters.queue_arn]),
+    ]
+
+
+CONSUME = ["sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ChangeMessageVisibility"]
+
+
+def _list_bucket(landing: Landing, prefixes: list[str]) -> iam.PolicyStatement:
+    """The function lists nothing. But to a reader who may not list, S3 answers 403 for a key that is gone, not 404:
+    a deleted file would look like a missing permission and be tried again and again."""
+    statement = _allow(["s3:ListBucket"], [landing.bucket.bucket_arn])
+    statement.add_condition("StringLike", {"s3:prefix": prefixes})
+    return statement
+
+
+def _allow(actions: list[str], resources: list[str]) -> iam.PolicyStatement:
+    return iam.PolicyStatement(actions=actions, resources=resources)
+
+
+def _literal(prefix: str) -> str:
+    """Return a prefix as IAM takes it literally: `*`, `?` and `$` mean something in resources and conditions.
+
+    >>> _literal("a*b?/")
+    'a${*}b${?}/'
+    """
+    return "".join(f"${{{c}}}" if c in "*?$" else c for c in prefix)

@@ -1,0 +1,210 @@
+"""The local stack itself: it comes up, tells what it leaves out, and leaves nothing behind however it ends."""
+
+import io
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from rich.console import Console
+
+from infra.local import __main__ as command
+from infra.local import deploy, ministack
+from infra.local.demo import run as run_demo
+from infra.local.left_out import without_what_is_refused
+from infra.local.ministack import Emulator, EmulatorFault
+from infra.local.stack import LocalStack, local_stack
+from ingest.contract import Output
+
+ROOT = Path(__file__).parents[2]
+MATH_ALARM = {"Type": "AWS::CloudWatch::Alarm", "Properties": {"Metrics": [{"Id": "e", "Expression": "1"}]}}
+TABLE = {"Type": "AWS::DynamoDB::Table", "Properties": {}}
+
+
+def test_what_ministack_refuses_is_left_out_with_the_reason() -> None:
+    template = {"Resources": {"Burn": MATH_ALARM, "Orders": TABLE}, "Outputs": {}}
+    kept, left_out = without_what_is_refused(template)
+    assert kept == {"Resources": {"Orders": TABLE}, "Outputs": {}}
+    assert left_out == [
+        "Burn (alarm on metric math): ministack refuses its CloudFormation form and would roll the stack back"
+    ]
+    assert "Burn" in template["Resources"]  # the one on disk is as it was
+
+
+def test_a_subprocess_is_pointed_at_the_local_endpoint_with_credentials_of_no_worth(tmp_path: Path) -> None:
+    stack = LocalStack(Emulator(1, 4567, tmp_path), {})
+    told = stack.environment()
+    assert told["AWS_ENDPOINT_URL"] == "http://127.0.0.1:4567"
+    assert (told["AWS_ACCESS_KEY_ID"], told["AWS_SESSION_TOKEN"]) == ("test", "")
+
+
+def test_clients_go_to_the_local_endpoint_whatever_the_shell_says(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "https://example.com")
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "real")
+    monkeypatch.setenv("HTTP_PROXY", "http://example.com:3128")
+    client = LocalStack(Emulator(1, 4567, tmp_path), {}).client("sqs")
+    assert client.meta.endpoint_url == "http://127.0.0.1:4567"
+    assert client.meta.region_name == "us-east-1"
+
+
+def test_the_emulator_and_so_the_function_inherit_nobodys_credentials(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_SESSION_TOKEN", "secret")
+    monkeypatch.setenv("AWS_PROFILE", "production")
+    told = ministack._environment(tmp_path, 4567)
+    assert {name for name in told if name.startswith("AWS_")} == {
+        "AWS_DEFAULT_REGION",
+        "AWS_EC2_METADATA_DISABLED",
+        "AWS_ACCESS_KEY_ID",
+        "AWS_SECRET_ACCESS_KEY",
+    }
+    assert told["BIND_HOST"] == "127.0.0.1"
+
+
+# --- with an emulator
+
+
+def ended(emulator: Emulator, patience_s: float = 10.0) -> bool:
+    """Wait until no process of the emulator's group and no folder of it is left."""
+    until = time.monotonic() + patience_s
+    while time.monotonic() < until:
+        if not (group_lives(emulator.pid) or emulator.home.exists()):
+            return True
+        time.sleep(0.1)
+    return False
+
+
+def group_lives(group: int) -> bool:
+    try:
+        os.killpg(group, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+@pytest.mark.e2e
+def test_the_synthesised_template_is_deployed_whole_and_nothing_is_left_afterwards() -> None:
+    with local_stack() as stack:
+        assert stack.left_out == []
+        name = stack.client("cloudformation").list_stacks()["StackSummaries"][0]["StackName"]
+        found = stack.client("cloudformation").describe_stack_resources(StackName=name)["StackResources"]
+        assert {resource["ResourceStatus"] for resource in found} == {"CREATE_COMPLETE"}
+        s3 = stack.client("s3")
+        notified = s3.get_bucket_notification_configuration(Bucket=stack.outputs[Output.LANDING_BUCKET])
+        assert len(notified["QueueConfigurations"]) == 1
+    assert ended(stack.emulator)
+
+
+@pytest.mark.e2e
+def test_a_refused_template_is_told_of_with_the_emulators_reason(tmp_path: Path) -> None:
+    (tmp_path / "x.assets.json").write_text(json.dumps({"files": {"a": {"destinations": {"d": DESTINATION}}}}))
+    (tmp_path / "x.template.json").write_text(json.dumps({"Resources": {"Bad": {"Type": "AWS::SQS::Queue"} | FIFO}}))
+    with ministack.running() as emulator, pytest.raises(EmulatorFault, match=r"Stack x ended as .*Bad: .*fifo"):
+        client = LocalStack(emulator, {}).client
+        deploy.deploy(
+            tmp_path, code=tmp_path, s3=client("s3"), ssm=client("ssm"), cloudformation=client("cloudformation")
+        )
+
+
+DESTINATION = {"bucketName": "assets-${AWS::AccountId}", "objectKey": "x.json"}
+FIFO = {"Properties": {"QueueName": "no-suffix", "FifoQueue": True}}
+
+
+@pytest.fixture
+def foreground() -> Iterator[Callable[[], tuple[subprocess.Popen[str], Emulator]]]:
+    """Start `python -m infra.local run` and return it with its emulator once the stack is there."""
+    started: list[subprocess.Popen[str]] = []
+
+    def start() -> tuple[subprocess.Popen[str], Emulator]:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "infra.local", "run"], cwd=ROOT, stdout=subprocess.PIPE, text=True
+        )
+        started.append(process)
+        assert process.stdout
+        first = next(line for line in process.stdout if line.startswith("Local stack at"))
+        url, log = first.removeprefix("Local stack at ").strip().split("; log: ")
+        return process, Emulator(child_of(process.pid), int(url.rpartition(":")[2]), Path(log).parent)
+
+    yield start
+    for process in started:
+        process.kill()
+        process.wait()
+        assert process.stdout
+        process.stdout.close()
+
+
+def child_of(pid: int) -> int:
+    listed = subprocess.run(["ps", "-A", "-o", "pid=,ppid="], capture_output=True, text=True, check=True).stdout
+    return next(int(child) for child, parent in map(str.split, listed.splitlines()) if int(parent) == pid)
+
+
+@pytest.mark.e2e
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGKILL, -9)])
+def test_nothing_is_left_however_it_is_ended(
+    foreground: Callable[[], tuple[subprocess.Popen[str], Emulator]], number: signal.Signals, code: int
+) -> None:
+    process, emulator = foreground()
+    assert ministack.is_healthy(emulator)
+    process.send_signal(number)
+    assert process.wait(timeout=30) == code
+    assert ended(emulator)
+
+
+@pytest.mark.e2e
+def test_up_stays_a_second_up_updates_it_and_down_ends_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(command, "STATE", tmp_path / "state.json")
+    monkeypatch.setattr(command, "console", Console(width=200))
+    feeds = ROOT / "feeds.toml"
+    assert command.up(feeds) == 0
+    emulator = command._remembered()
+    assert emulator
+    try:
+        assert emulator.endpoint_url in capsys.readouterr().out
+        assert command.up(feeds) == 0
+        assert command._remembered() == emulator
+        assert "aws s3 cp sample_data.csv s3://" in capsys.readouterr().out
+    finally:
+        assert command.down(feeds) == 0
+    assert ended(emulator)
+    assert command.down(feeds) == 0
+    assert "No local stack is running." in capsys.readouterr().out
+
+
+@pytest.mark.e2e
+def test_the_demo_accounts_for_every_row_and_ends_with_success() -> None:
+    shown = io.StringIO()
+    assert run_demo(Console(file=shown, width=160)) == 0
+    for expected in ("COMPLETE", "They balance", "Rejected rows", "bad_number", "Items as DynamoDB", "Try next"):
+        assert expected in shown.getvalue()
+
+
+@pytest.mark.e2e
+def test_the_demo_fails_when_the_file_does(tmp_path: Path) -> None:
+    sample = tmp_path / "sample.csv"
+    sample.write_bytes(b"")
+    shown = io.StringIO()
+    assert run_demo(Console(file=shown, width=160), sample=sample) == 1
+    assert "FAILED" in shown.getvalue()
+
+
+def test_rows_that_do_not_add_up_are_no_proof() -> None:
+    from infra.local.demo import Landed
+
+    record: dict[str, Any] = {"status": "COMPLETE", "rows_read": 3, "rows_written": 2, "rows_rejected": 1}
+    item = {"id": "1"}
+    assert Landed(record, [], [item], 2).is_proved
+    assert not Landed(record | {"rows_read": 4}, [], [item], 2).is_proved
+    assert not Landed(record, [], [item], 1).is_proved
+    assert not Landed(record | {"status": "FAILED"}, [], [item], 2).is_proved
+    assert not Landed({}, [], [], 0).is_proved

@@ -1,0 +1,71 @@
+import json
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from infra.settings import Settings, read_settings
+from ingest.errors import SettingsFault
+
+ROOT = Path(__file__).parents[2]
+
+
+def refused(**wrong: Any) -> str:
+    with pytest.raises(SettingsFault) as fault:
+        read_settings({"test": wrong}, "test")
+    return str(fault.value)
+
+
+def test_every_stage_of_cdk_json_can_be_read() -> None:
+    stages = json.loads((ROOT / "cdk.json").read_text())["context"]["stages"]
+    assert read_settings(stages, "default") == Settings()
+    local = read_settings(stages, "local")
+    assert (local.timeout_s, local.retry_base_s, local.retry_cap_s, local.max_receive_count) == (60, 1, 2, 3)
+    assert (local.keep_data, local.deletion_protection) == (False, False)
+
+
+def test_each_setting_says_why_it_is_there() -> None:
+    schema = msgspec.json.schema(Settings)["$defs"]["Settings"]["properties"]
+    assert [name for name, setting in schema.items() if len(setting.get("description", "")) < 20] == []
+
+
+@pytest.mark.parametrize(
+    ("wrong", "accepted"),
+    [
+        ({"timeout_s": 901}, "`int` <= 900"),
+        ({"timeout_s": "60"}, "`int`"),
+        ({"max_concurrency": 1}, "`int` >= 2"),
+        ({"batch_size": 11}, "`int` <= 10"),
+        ({"name": "Ingest"}, "`str` matching regex"),
+        ({"name": "x" * 27}, "`str` matching regex"),
+        ({"deletion_protection": "yes"}, "`bool`"),
+        ({"log_retention_days": 31}, "30, 60"),
+        ({"retry_base_s": 60, "retry_cap_s": 30}, "at least retry_base_s, 60"),
+    ],
+)
+def test_a_wrong_value_is_refused_with_its_name_and_what_is_accepted(wrong: dict[str, Any], accepted: str) -> None:
+    sentence = refused(**wrong)
+    name, value = list(wrong.items())[-1]
+    assert f"`stages.test.{name}` = {value!r} is wrong: accepted is" in sentence
+    assert accepted in sentence
+
+
+def test_an_unknown_setting_is_refused_with_those_there_are() -> None:
+    assert "unknown setting `stages.test.memory`; accepted there: name, memory_mb," in refused(memory=1)
+
+
+def test_a_stage_that_is_none_is_refused() -> None:
+    with pytest.raises(SettingsFault, match=r"`stages\.test` = 3 is wrong: accepted is an object"):
+        read_settings({"test": 3}, "test")
+
+
+@pytest.mark.parametrize("stages", [None, {"default": {}, "local": {}}])
+def test_an_unknown_stage_is_refused_with_those_there_are(stages: dict[str, Any] | None) -> None:
+    with pytest.raises(SettingsFault, match=r"There is no stage 'prod'; cdk\.json has: (none|default, local)"):
+        read_settings(stages, "prod")
+
+
+def test_the_bucket_name_fits_s3_for_the_longest_name_and_region() -> None:
+    longest = read_settings({"t": {"name": "x" * 26}}, "t").name
+    assert len(f"{longest}-landing-000000000000-ap-southeast-1") <= 63
