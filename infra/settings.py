@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from typing import Annotated, Any
 
-import msgspec
 from msgspec import Meta, Struct
 
+from ingest.checked import read_struct
 from ingest.errors import SettingsFault
 
 VISIBILITY_FACTOR = 6  # AWS's advice for a queue in front of Lambda: six attempts fit before a message shows again
@@ -83,38 +83,22 @@ def read_settings(stages: Mapping[str, Any] | None, stage: str) -> Settings:
     known = stages or {}
     if stage not in known:
         raise SettingsFault(f"There is no stage {stage!r}; cdk.json has: {', '.join(sorted(known)) or 'none'}.")
-    return _checked(known[stage], f"stages.{stage}")
-
-
-def _checked(raw: Any, path: str) -> Settings:
-    if not isinstance(raw, Mapping):
-        raise SettingsFault(f"cdk.json: `{path}` = {raw!r} is wrong: accepted is an object.")
-    fields = {field.name: field for field in msgspec.structs.fields(Settings)}
-    for name, value in raw.items():
-        if name not in fields:
-            raise SettingsFault(f"cdk.json: unknown setting `{path}.{name}`; accepted there: {', '.join(fields)}.")
-        _check_value(value, fields[name].type, f"{path}.{name}")
-    settings = msgspec.convert(dict(raw), Settings)
-    _check_together(settings, path)
-    return settings
-
-
-def _check_value(value: Any, kind: Any, path: str) -> None:
     try:
-        msgspec.convert(value, kind)
-    except msgspec.ValidationError as error:
-        accepted = str(error).removeprefix("Expected ")
-        raise SettingsFault(f"cdk.json: `{path}` = {value!r} is wrong: accepted is {accepted}.") from None
+        settings = read_struct(known[stage], Settings, f"stages.{stage}")
+        _check_together(settings, f"stages.{stage}")
+    except SettingsFault as fault:
+        raise SettingsFault(f"cdk.json: {fault}") from fault
+    return settings
 
 
 def _check_together(settings: Settings, path: str) -> None:
     if settings.log_retention_days not in RETENTION_DAYS:
         accepted = ", ".join(map(str, RETENTION_DAYS))
         raise SettingsFault(
-            f"cdk.json: `{path}.log_retention_days` = {settings.log_retention_days} is wrong: accepted is {accepted}."
+            f"`{path}.log_retention_days` = {settings.log_retention_days} is wrong: accepted is {accepted}."
         )
     if settings.retry_cap_s < settings.retry_base_s:
         raise SettingsFault(
-            f"cdk.json: `{path}.retry_cap_s` = {settings.retry_cap_s} is wrong: "
+            f"`{path}.retry_cap_s` = {settings.retry_cap_s} is wrong: "
             f"accepted is at least retry_base_s, {settings.retry_base_s}."
         )

@@ -3,15 +3,13 @@
 import codecs
 import tomllib
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import msgspec
-from msgspec import Struct
 
+from ingest.checked import expect_section, one_of, read_struct
 from ingest.errors import SettingsFault
 from ingest.feeds import Column, ColumnType, Csv, Feed, Feeds, Rejects, is_template, template_parts
-
-T = TypeVar("T", bound=Struct)
 
 
 def read_feeds(path: Path) -> Feeds:
@@ -57,7 +55,7 @@ def _checked_feeds(raw: dict[str, Any]) -> Feeds:
     for name in raw:
         if name != "feeds":
             raise SettingsFault(f"unknown field `{name}`; the only one at the top is `feeds` ([feeds.NAME]).")
-    declared = _expect_table(raw.get("feeds", {}), "feeds")
+    declared = expect_section(raw.get("feeds", {}), "feeds")
     if not declared:
         raise SettingsFault("no feed is declared; add a [feeds.NAME] section with prefix, table and partition_key.")
     feeds = {name: _feed(value, f"feeds.{name}") for name, value in declared.items()}
@@ -68,14 +66,14 @@ def _checked_feeds(raw: dict[str, Any]) -> Feeds:
 
 def _feed(raw: Any, path: str) -> Feed:
     """Convert part by part, so that an error names the exact path and not `feeds[...]`."""
-    table = dict(_expect_table(raw, path))
+    table = dict(expect_section(raw, path))
     parts: dict[str, Any] = {}
     for field, struct in (("csv", Csv), ("max_rejects", Rejects)):
         if field in table:
-            parts[field] = _convert(table.pop(field), struct, f"{path}.{field}")
-    columns = _expect_table(table.pop("columns", {}), f"{path}.columns")
+            parts[field] = read_struct(table.pop(field), struct, f"{path}.{field}")
+    columns = expect_section(table.pop("columns", {}), f"{path}.columns")
     parts["columns"] = {name: _column(value, f"{path}.columns.{name}") for name, value in columns.items()}
-    feed = msgspec.structs.replace(_convert(table, Feed, path), **parts)
+    feed = msgspec.structs.replace(read_struct(table, Feed, path), **parts)
     _check_csv(feed.csv, f"{path}.csv")
     _check_keys(feed, path)
     return feed
@@ -83,54 +81,13 @@ def _feed(raw: Any, path: str) -> Feed:
 
 def _column(raw: Any, path: str) -> Column:
     if isinstance(raw, dict):
-        return _convert(raw, Column, path)
+        return read_struct(raw, Column, path)
     try:
         return Column(type=msgspec.convert(raw, ColumnType))
     except msgspec.ValidationError:
         raise SettingsFault(
-            f'{path} = {raw!r} is wrong: give a type ({_one_of(ColumnType)}) or a table like {{ type = "N" }}.'
+            f'{path} = {raw!r} is wrong: give a type ({one_of(ColumnType)}) or a table like {{ type = "N" }}.'
         ) from None
-
-
-def _expect_table(raw: Any, path: str) -> dict[str, Any]:
-    if not isinstance(raw, dict):
-        raise SettingsFault(f"{path} = {raw!r} is wrong: it must be a section, [{path}].")
-    return raw
-
-
-def _convert(raw: Any, struct: type[T], path: str) -> T:
-    table = _expect_table(raw, path)
-    known = {field.name: field for field in msgspec.structs.fields(struct)}
-    for name in table:
-        if name not in known:
-            raise SettingsFault(f"unknown field `{path}.{name}`; accepted there: {', '.join(known)}.")
-    for name, field in known.items():
-        if name in table:
-            _check_field(table[name], field, f"{path}.{name}")
-        elif field.required:
-            raise SettingsFault(f"`{path}.{name}` is missing: {_description(struct, name)}")
-    return msgspec.convert(table, struct)
-
-
-def _check_field(value: Any, field: msgspec.structs.FieldInfo, path: str) -> None:
-    try:
-        msgspec.convert(value, field.type)
-    except msgspec.ValidationError as error:
-        accepted = _one_of(field.type) or str(error).removeprefix("Expected ")
-        raise SettingsFault(f"`{path}` = {value!r} is wrong: accepted is {accepted}.") from None
-
-
-def _one_of(annotation: Any) -> str:
-    """Return the choices of an annotation as text, or '' where it is not a choice."""
-    schema = msgspec.json.schema(annotation)
-    choices: list[object] = schema.get("enum") or next((s["enum"] for s in schema.get("anyOf", []) if "enum" in s), [])
-    lists = any(s.get("type") == "array" for s in schema.get("anyOf", []))
-    return ", ".join(map(repr, choices)) + (" or a list of strings" if choices and lists else "")
-
-
-def _description(struct: type[Struct], field: str) -> str:
-    properties = msgspec.json.schema(struct)["$defs"][struct.__name__]["properties"]
-    return str(properties[field].get("description", "it has no default."))
 
 
 def _check_csv(csv: Csv, path: str) -> None:

@@ -7,7 +7,7 @@ from ingest.contract import Reason
 from ingest.core.books import Books
 from ingest.core.cutter import BLOCK_BYTES, BadRecord, Block, Cutter, Piece
 from ingest.core.decoding import decode
-from ingest.core.faults import Fault, Refusal
+from ingest.core.faults import Fault
 from ingest.core.grammar import Grammar
 from ingest.core.head import Head, read_head
 from ingest.core.items import Items, build_items
@@ -15,7 +15,7 @@ from ingest.core.keys import last_of_each_key
 from ingest.core.mapping import Mapping, map_columns
 from ingest.core.rejects import from_bad_record, locate
 from ingest.core.rows import Layout, parse_rows
-from ingest.errors import TooManyRejects
+from ingest.errors import IngestError, TooManyRejects
 from ingest.feeds import Feed
 from ingest.ports import ItemWriter, RejectSink
 
@@ -62,11 +62,15 @@ class Load:
         layout = Layout(head.columns, self._feed.csv, self._grammar)
         mapping = map_columns(self._feed, head.columns)
         self.books = Books(bytes_read=head.byte_count)
-        for piece in self._pieces(head, chain([rest], text)):
-            self._before_block()
-            self._take(piece, layout, mapping)
-            self._after_block(self.books)
-            self._check_limit()
+        try:
+            for piece in self._pieces(head, chain([rest], text)):
+                self._before_block()
+                self._take(piece, layout, mapping)
+                self._after_block(self.books)
+                self._check_limit()
+        except IngestError:
+            self._rejects.close()  # what the books count so far is kept, whatever ended the load
+            raise
         self._rejects.close()
         return self.books
 
@@ -91,13 +95,9 @@ class Load:
     def _take_block(self, block: Block, layout: Layout, mapping: Mapping) -> None:
         rows = parse_rows(block.data, layout)
         items, faults = build_items(rows, mapping)
-        items, hashes, superseded = last_of_each_key(items)
-        refusals = self._writer.write(items)
-        if refusals:
-            items, hashes, refused = self._without(items, refusals)
-            faults += refused
+        items, hashes, superseded, refused = self._write(items)
         overwritten = self._count_seen(block, hashes)
-        faults += rows.faults
+        faults += refused + rows.faults
         self._rejects.add(list(locate(block, faults, self._grammar)))
         self.books = self.books.plus(
             Books(
@@ -109,13 +109,22 @@ class Load:
             )
         )
 
-    def _without(self, items: Items, refusals: list[Refusal]) -> tuple[Items, set[int], list[Fault]]:
-        refused = {refusal.row for refusal in refusals}
-        faults = [
-            Fault(items.records[refusal.row], Reason.REFUSED_BY_DYNAMODB, refusal.message) for refusal in refusals
-        ]
-        taken, hashes, _ = last_of_each_key(items.take([row for row in range(len(items)) if row not in refused]))
-        return taken, hashes, faults
+    def _write(self, items: Items) -> tuple[Items, set[int], int, list[Fault]]:
+        """Put the last item of each key, and where the table refuses it, the one before it.
+
+        Return the items the table now holds, the hashes of their keys, how many others they replaced, and the refused.
+        """
+        refused: list[Fault] = []
+        tried: set[int] = set()
+        while True:
+            last, hashes, superseded = last_of_each_key(items)
+            fresh = last.without(tried)
+            refusals = self._writer.write(fresh)
+            if not refusals:
+                return last, hashes, superseded, refused
+            tried |= set(fresh.records)
+            refused += [Fault(fresh.records[r.row], Reason.REFUSED_BY_DYNAMODB, r.message) for r in refusals]
+            items = items.without({fault.record for fault in refused})
 
     def _count_seen(self, block: Block, hashes: set[int]) -> int:
         """Return how many rows of earlier blocks of the segment these items replaced."""
@@ -128,7 +137,6 @@ class Load:
 
     def _check_limit(self) -> None:
         if self.books.exceeds(self._feed.max_rejects):
-            self._rejects.close()
             raise TooManyRejects(
                 f"{self.books.rows_rejected} of the first {self.books.rows_read} rows were rejected, more than the "
                 "feed's max_rejects allows; the rows written so far stay. Mend the file or the feed and send it again."

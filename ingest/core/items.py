@@ -55,6 +55,11 @@ class Items:
             [self.records[row] for row in rows],
         )
 
+    def without(self, records: set[int]) -> "Items":
+        """Return the items that came from none of these records."""
+        kept = [row for row, record in enumerate(self.records) if record not in records] if records else None
+        return self if kept is None else self.take(kept)
+
     def slice(self, start: int, end: int) -> "Items":
         """Return the items from `start` to before `end`, without copying their values."""
         columns = tuple(replace(a, values=a.values.slice(start, end - start)) for a in self.attributes)

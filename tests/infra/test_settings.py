@@ -52,11 +52,11 @@ def test_a_wrong_value_is_refused_with_its_name_and_what_is_accepted(wrong: dict
 
 
 def test_an_unknown_setting_is_refused_with_those_there_are() -> None:
-    assert "unknown setting `stages.test.memory`; accepted there: name, memory_mb," in refused(memory=1)
+    assert "unknown field `stages.test.memory`; accepted there: name, memory_mb," in refused(memory=1)
 
 
 def test_a_stage_that_is_none_is_refused() -> None:
-    with pytest.raises(SettingsFault, match=r"`stages\.test` = 3 is wrong: accepted is an object"):
+    with pytest.raises(SettingsFault, match=r"cdk\.json: `stages\.test` = 3 is wrong: it must be a section"):
         read_settings({"test": 3}, "test")
 
 
