@@ -38,6 +38,7 @@ FeedsPath = Annotated[Path, typer.Option("--feeds", help="The feeds file.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object, for machines.")]
 FeedName = Annotated[str, typer.Option("--feed", help="The feed the file belongs to.")]
 DEFAULT_FEEDS = Path("feeds.toml")
+INTERRUPTED = 130
 
 
 @app.command()
@@ -112,6 +113,8 @@ def run(arguments: list[str], *, debug: bool = False) -> int:
     as_json = "--json" in arguments
     try:
         code = app(arguments, prog_name="ingest", standalone_mode=False)
+        if code == INTERRUPTED:  # typer's answer to Ctrl-C
+            raise KeyboardInterrupt
         return code if isinstance(code, int) else 0
     except IngestError as error:
         if debug:
@@ -121,9 +124,8 @@ def run(arguments: list[str], *, debug: bool = False) -> int:
         message = error.format_message()  # empty where help was printed because nothing was asked
         return fail("bad_settings", f"{message} See ingest --help.", 2, as_json=as_json) if message else 2
     except (KeyboardInterrupt, typer.Abort):
-        return fail(
-            "interrupted", "Interrupted; rows written so far stay. Load the file again to finish.", 130, as_json=as_json
-        )
+        sentence = "Interrupted; rows written so far stay. Load the file again to finish."
+        return fail("interrupted", sentence, INTERRUPTED, as_json=as_json)
     except Exception as error:
         if debug:
             raise

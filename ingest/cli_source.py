@@ -2,9 +2,9 @@
 
 import os
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import boto3
 from botocore.config import Config
@@ -37,27 +37,35 @@ def open_source(name: str) -> Source:
     if not name.startswith("s3://"):
         path = Path(name)
         return Source(portions=file_portions(path), size_bytes=file_size(path))
-    url = urlsplit(name, allow_fragments=False)
-    key = name.removeprefix(f"s3://{url.netloc}").removeprefix("/")
-    if not url.netloc or not key:
+    bucket, _, key = name.removeprefix("s3://").partition("/")
+    if not bucket or not key:
         raise SettingsFault(f"{name} is no S3 object; write s3://bucket/key.")
-    return _open_object(FileVersion(bucket=url.netloc, key=key))
+    return _open_object(FileVersion(bucket=bucket, key=key))
 
 
 def open_table(name: str) -> ItemWriter:
     """Return a writer to a table. Nothing is asked of AWS before the first item."""
-    with aws_call(f"preparing to write to {name}"):
+    with _preparing(f"preparing to write to {name}"):
         return Boto3Writer(_session().resource("dynamodb", config=_config()).Table(name))
 
 
 def _open_object(file: FileVersion) -> Source:
-    with aws_call(f"preparing to read {file.url}"):
+    with _preparing(f"preparing to read {file.url}"):
         objects = Objects(client=_session().client("s3", config=_config()), clock=Clock())
     try:
         found = objects.find(file)
     except ObjectSuperseded:
         raise FileMissing(f"{file.url} does not exist; check bucket and key.") from None
     return Source(portions=objects.portions(found), size_bytes=found.size_bytes or 0)
+
+
+@contextmanager
+def _preparing(what: str) -> Iterator[None]:
+    try:
+        with aws_call(what):
+            yield
+    except ValueError as error:  # what botocore has for an endpoint URL that is none
+        raise SettingsFault(f"AWS refused the settings while {what}: {error}.") from error
 
 
 def _session() -> boto3.Session:

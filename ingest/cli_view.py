@@ -19,6 +19,8 @@ from ingest.core.faults import Refusal
 from ingest.core.items import Items, dynamodb_json, text_rows
 from ingest.core.rejects import Reject
 
+RAW_SHOWN = 500  # bytes of a raw record; `load` keeps all of it in the rejects file
+
 
 class PreviewWriter:
     """Prints items instead of writing them, up to a limit; None is no limit."""
@@ -77,8 +79,8 @@ def print_check(file: str, books: Books, tally: RejectTally, *, as_json: bool, s
         document = {"file": file, **_counts(books), "reasons": dict(tally.reasons), "rejects": _documents(tally.first)}
         print(json.dumps(document, ensure_ascii=False), file=stream)
         return
-    console = Console(file=stream, highlight=False)
-    console.print(_sentence(books, "would be written"))
+    console = _console(stream)
+    console.print(_sentence(books, "would be written"), soft_wrap=True)
     if tally.first:
         console.print(_reject_table(tally))
 
@@ -89,11 +91,11 @@ def print_load(books: Books, seconds: float, rejects: Path, *, as_json: bool) ->
     if as_json:
         print(json.dumps({**_counts(books), "seconds": round(seconds, 3), "rejects": where}))
         return
-    console = Console(highlight=False)
-    console.print(_sentence(books))
+    console = _console(sys.stdout)
+    console.print(_sentence(books), soft_wrap=True)
     console.print(f"{books.bytes_read:,} bytes in {seconds:.1f} s, {books.rows_read / max(seconds, 1e-9):,.0f} rows/s.")
     if where:
-        console.print(f"The rejected rows, with line and reason, are in {where}.")
+        console.print(f"The rejected rows, with line and reason, are in {where}.", soft_wrap=True)
 
 
 def fail(code: str, sentence: str, exit_code: int, *, as_json: bool) -> int:
@@ -129,6 +131,11 @@ def progress(what: str | None, size_bytes: int) -> Iterator[Callable[[Books], No
         yield advance
 
 
+def _console(stream: TextIO) -> Console:
+    """Return a console that prints text as it is: a column may be called "[bold]"."""
+    return Console(file=stream, highlight=False, markup=False, emoji=False)
+
+
 def _sentence(books: Books, written: str = "written") -> str:
     balance = "the books balance" if books.balance else "THE BOOKS DO NOT BALANCE"
     return (
@@ -146,7 +153,7 @@ def _counts(books: Books) -> dict[str, int]:
 def _documents(rejects: list[Reject]) -> list[dict[str, Any]]:
     documents = [asdict(reject) for reject in rejects]
     for document in documents:
-        document["raw"] = document["raw"].decode("utf-8", "backslashreplace")
+        document["raw"] = document["raw"][:RAW_SHOWN].decode("utf-8", "backslashreplace")
     return documents
 
 

@@ -1,6 +1,7 @@
 """The Lambda function: builds its parts once per container, answers each batch with the ids that must come back."""
 
 import os
+import re
 import traceback
 from collections.abc import Mapping
 from functools import cache
@@ -21,7 +22,7 @@ from ingest.edges.metrics import Metrics
 from ingest.edges.rejects import RejectParts
 from ingest.edges.s3 import Objects
 from ingest.edges.sqs import Queue
-from ingest.errors import IngestError, InternalFault, ServiceFault, SettingsFault
+from ingest.errors import IngestError, InternalFault, SettingsFault
 from ingest.feeds import Feed
 from ingest.feeds_file import read_feeds
 from ingest.intake import Intake, Message
@@ -87,8 +88,8 @@ class Function:
         )
         try:
             self._queue.hide(record["receiptHandle"], delay_s)
-        except ServiceFault as error:
-            logger.warning("message comes back late", extra={"message_id": record["messageId"], "error": str(error)})
+        except Exception as error:
+            logger.warning("message comes back late", extra={"message_id": record["messageId"]} | _told(error))
 
 
 def _told(error: Exception) -> dict[str, object]:
@@ -162,7 +163,6 @@ def _text(environment: Mapping[str, str], name: str) -> str:
 
 def _seconds(environment: Mapping[str, str], name: str) -> float:
     text = _text(environment, name)
-    try:
-        return float(text)
-    except ValueError:
-        raise SettingsFault(f"The environment variable {name} = {text!r} is wrong: accepted are seconds.") from None
+    if not re.fullmatch(r"\d{1,6}(\.\d+)?", text, re.ASCII):
+        raise SettingsFault(f"The environment variable {name} = {text!r} is wrong: accepted are seconds.")
+    return float(text)

@@ -156,8 +156,8 @@ class Intake:
                 Metric.ROWS_SUPERSEDED: closing.books.rows_superseded,
                 Metric.BYTES_READ: closing.books.bytes_read,
             }
-        if closing.status == Status.COMPLETE and file.event_time:
-            event_s = datetime.fromisoformat(file.event_time).timestamp()
+        event_s = _epoch_s(file.event_time)
+        if closing.status == Status.COMPLETE and event_s is not None:
             values[Metric.EVENT_TO_VISIBLE] = max(0.0, self._clock.now_s() - event_s)
         self._metrics.put(feed, values)
         fields = {"file": file.url, "version": file.version, "feed": feed, "status": closing.status}
@@ -172,6 +172,14 @@ _STATUS_METRICS = {
     Status.UNBALANCED: Metric.FILES_UNBALANCED,
     Status.WAITING: Metric.FILES_RETRIED,
 }
+
+
+def _epoch_s(time: str | None) -> float | None:
+    """Return an ISO 8601 time as epoch seconds; None where there is none, or no such time."""
+    try:
+        return datetime.fromisoformat(time).timestamp() if time else None
+    except ValueError:
+        return None
 
 
 def _status(books: Books, error: IngestError | None) -> str:

@@ -77,10 +77,10 @@ def _parse(data: bytes, records: list[int] | None, layout: Layout) -> Rows:
     if not ragged:
         return Rows(table, records, [])
     numbers = range(table.num_rows + len(ragged)) if records is None else records
-    mended = [] if layout.csv.ragged == "reject" else [r for r in ragged if _is_mendable(r, layout)]
-    lost = {r.place for r in ragged} - {r.place for r in mended}
-    faults = [_ragged_fault(numbers[r.place], r.cells, layout) for r in ragged if r.place in lost]
-    straight = [place for place in range(len(numbers)) if place not in {r.place for r in ragged}]
+    mended = [r for r in ragged if _is_mendable(r, layout)]
+    faults = [_ragged_fault(numbers[r.place], r.cells, layout) for r in ragged if not _is_mendable(r, layout)]
+    not_straight = {r.place for r in ragged}
+    straight = [place for place in range(len(numbers)) if place not in not_straight]
     if mended:
         table, straight = _with_mended(table, straight, mended, data, layout)
     return Rows(table, [numbers[place] for place in straight], faults)
@@ -107,7 +107,7 @@ def _read(
 
 
 def _is_mendable(ragged: Ragged, layout: Layout) -> bool:
-    return (ragged.cells < len(layout.columns)) == (layout.csv.ragged == "pad")
+    return layout.csv.ragged == ("pad" if ragged.cells < len(layout.columns) else "trim")
 
 
 def _with_mended(

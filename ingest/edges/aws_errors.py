@@ -15,6 +15,7 @@ _BY_CODE: dict[str, type[errors.IngestError]] = {
     "InvalidAccessKeyId": errors.AccessDenied,
     "InvalidClientTokenId": errors.AccessDenied,
     "InvalidSignatureException": errors.AccessDenied,
+    "KmsAccessDenied": errors.AccessDenied,
     "MissingAuthenticationTokenException": errors.AccessDenied,
     "SignatureDoesNotMatch": errors.AccessDenied,
     "UnrecognizedClientException": errors.AccessDenied,
@@ -27,8 +28,10 @@ _BY_CODE: dict[str, type[errors.IngestError]] = {
     "NoSuchBucket": errors.FileMissing,
     "ResourceNotFoundException": errors.TableMissing,
     "ItemCollectionSizeLimitExceededException": errors.ServiceFault,
+    "KmsThrottled": errors.Throttled,
     "ProvisionedThroughputExceededException": errors.Throttled,
     "RequestLimitExceeded": errors.Throttled,
+    "RequestThrottled": errors.Throttled,
     "SlowDown": errors.Throttled,
     "Throttling": errors.Throttled,
     "ThrottlingException": errors.Throttled,
@@ -44,7 +47,17 @@ _NO_CREDENTIALS = (
     boto.PartialCredentialsError,
     boto.CredentialRetrievalError,
     boto.TokenRetrievalError,
+    boto.SSOError,
 )
+_WRONG_SETTINGS = (
+    boto.ConfigNotFound,
+    boto.ConfigParseError,
+    boto.InvalidConfigError,
+    boto.InvalidRegionError,
+    boto.ParamValidationError,
+    boto.ProfileNotFound,
+)
+_NOT_REACHED = (boto.HTTPClientError, boto.ConnectionError, boto.IncompleteReadError, boto.FlexibleChecksumError)
 
 
 @contextmanager
@@ -61,14 +74,16 @@ def translate(error: boto.ClientError | boto.BotoCoreError, what: str) -> errors
     if isinstance(error, boto.ClientError):
         return _from_client_error(error, what)
     if isinstance(error, _NO_CREDENTIALS):
-        return errors.AccessDenied(f"No AWS credentials were found while {what}; set a profile or the AWS_* variables.")
+        return errors.AccessDenied(
+            f"No AWS credentials were found while {what}; set a profile or the AWS_* variables. {_line(error)}"
+        )
     if isinstance(error, boto.NoRegionError):
         return errors.SettingsFault(
             f"No AWS region is set while {what}; set AWS_REGION, AWS_DEFAULT_REGION or a profile."
         )
-    if isinstance(error, (boto.ProfileNotFound, boto.ParamValidationError)):
+    if isinstance(error, _WRONG_SETTINGS):
         return errors.SettingsFault(f"AWS refused the settings while {what}: {_line(error)}")
-    if isinstance(error, (boto.HTTPClientError, boto.ConnectionError, boto.IncompleteReadError)):
+    if isinstance(error, _NOT_REACHED):
         return errors.Unavailable(f"The endpoint could not be reached while {what}: {_line(error)}")
     return errors.ServiceFault(f"AWS failed while {what}: {_line(error)}")
 

@@ -1,5 +1,6 @@
 """The reference writer: boto3's own `Table.batch_writer`. Slow and well known; the measure for any faster one."""
 
+from decimal import DecimalException
 from typing import TYPE_CHECKING
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -39,14 +40,18 @@ class Boto3Writer:
         """Put items[start:end]; where DynamoDB refuses a batch, halve until the refused items stand alone."""
         try:
             self._put(items.slice(start, end))
+        except DecimalException:  # boto3's context is narrower than DynamoDB below 1E-128
+            message = "the item holds a number boto3 cannot send without rounding it"
         except (ClientError, BotoCoreError) as error:
             if not isinstance(error, ClientError) or error_code(error) != "ValidationException":
                 raise translate(error, f"writing to table {self._table.name}") from error
-            if end - start == 1:
-                return [Refusal(start, str(error.response["Error"].get("Message", "")))]
-            middle = (start + end) // 2
-            return self._write_range(items, start, middle) + self._write_range(items, middle, end)
-        return []
+            message = str(error.response["Error"].get("Message", ""))
+        else:
+            return []
+        if end - start == 1:
+            return [Refusal(start, message)]
+        middle = (start + end) // 2
+        return self._write_range(items, start, middle) + self._write_range(items, middle, end)
 
     def _put(self, items: Items) -> None:
         with self._table.batch_writer() as batch:

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 from ingest.core.notification import FileVersion
 from ingest.core.rejects import Reject, json_line
 from ingest.edges.aws_errors import aws_call
+from ingest.errors import FileFault, ObjectSuperseded, ServiceFault
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -55,8 +56,11 @@ class RejectParts:
 
     def _put(self) -> None:
         key = f"{rejects_prefix(self._file)}{self._first_byte:015d}.jsonl"
-        with aws_call(f"writing rejects to s3://{self._bucket}/{key}"):
-            self._client.put_object(
-                Bucket=self._bucket, Key=key, Body=b"".join(self._lines), ContentType="application/x-ndjson"
-            )
+        try:
+            with aws_call(f"writing rejects to s3://{self._bucket}/{key}"):
+                self._client.put_object(
+                    Bucket=self._bucket, Key=key, Body=b"".join(self._lines), ContentType="application/x-ndjson"
+                )
+        except (FileFault, ObjectSuperseded) as error:  # a missing bucket is no fault of the file being loaded
+            raise ServiceFault(str(error)) from error
         self._lines, self._held_bytes = [], 0

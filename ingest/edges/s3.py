@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from ingest.core.notification import FileVersion
 from ingest.core.retry import read_pause_s
 from ingest.edges.aws_errors import aws_call
-from ingest.errors import Throttled, Unavailable
+from ingest.errors import ServiceFault, Throttled, Unavailable
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -38,12 +38,12 @@ class Objects:
         """Return the file with size and eTag, asking S3 where the notification left them out.
 
         Raises:
-            ObjectSuperseded: the object is not there.
+            ObjectSuperseded: the object is not there, or is another by now.
         """
         if file.size_bytes is not None and (file.etag or file.version_id):
             return file
         with aws_call(f"looking up {file.url}"):
-            head = self._client.head_object(Bucket=file.bucket, Key=file.key, **_version(file))
+            head = self._client.head_object(Bucket=file.bucket, Key=file.key, **_pin(file))
         return FileVersion(
             bucket=file.bucket,
             key=file.key,
@@ -77,12 +77,13 @@ class Objects:
 
     def _range(self, file: FileVersion, start: int, end: int) -> Iterator[bytes]:
         what = f"reading bytes {start}-{end - 1} of {file.url}"
-        pin: Any = {"IfMatch": f'"{file.etag}"'} if file.etag else {}
         left = end - start
         with aws_call(what):
             answer = self._client.get_object(
-                Bucket=file.bucket, Key=file.key, Range=f"bytes={start}-{end - 1}", **pin, **_version(file)
+                Bucket=file.bucket, Key=file.key, Range=f"bytes={start}-{end - 1}", **_pin(file)
             )
+            if not answer.get("ContentRange", "").startswith(f"bytes {start}-"):
+                raise ServiceFault(f"S3 sent another range than it was asked for while {what}.")
             for portion in answer["Body"].iter_chunks(PORTION_BYTES):
                 left -= len(portion)
                 yield portion
@@ -90,5 +91,7 @@ class Objects:
             raise Unavailable(f"S3 sent {left} bytes too few while {what}.")
 
 
-def _version(file: FileVersion) -> Any:
-    return {"VersionId": file.version_id} if file.version_id else {}
+def _pin(file: FileVersion) -> Any:
+    """Return the arguments that make S3 answer for this version only."""
+    etag = {"IfMatch": f'"{file.etag}"'} if file.etag else {}
+    return etag | ({"VersionId": file.version_id} if file.version_id else {})
