@@ -27,14 +27,24 @@ class Sink:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        asyncio.run_coroutine_threadsafe(self._close(), self._loop).result()
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
+        self._loop.close()
 
     @property
     def url(self) -> str:
         """Where the endpoint listens."""
         assert self._server is not None
         return f"http://127.0.0.1:{self._server.sockets[0].getsockname()[1]}"
+
+    async def _close(self) -> None:
+        assert self._server is not None
+        self._server.close()
+        serving = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in serving:
+            task.cancel()
+        await asyncio.gather(*serving, return_exceptions=True)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
@@ -44,6 +54,8 @@ class Sink:
                 writer.write(_answer(self._count(head, await reader.readexactly(length))))
                 await writer.drain()
         except (asyncio.IncompleteReadError, ConnectionError):
+            pass  # the client is gone
+        finally:
             writer.close()
 
     def _count(self, head: bytes, body: bytes) -> bytes:

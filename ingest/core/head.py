@@ -12,6 +12,7 @@ from ingest.core.grammar import Grammar, count_lines, end_of_line
 from ingest.errors import BadHeader, EmptyFile, NotCsv
 from ingest.feeds import Csv
 
+MAX_NAME = 200  # of a column's name, so much is repeated in an error
 _BOM = b"\xef\xbb\xbf"
 _NOT_CSV = (
     (b"PK\x03\x04", "a ZIP archive or an Excel workbook; export it as CSV"),
@@ -108,11 +109,15 @@ def parse_options(csv: Csv, **more: object) -> arrow_csv.ParseOptions:
 
 
 def _unique(names: tuple[str, ...]) -> tuple[str, ...]:
+    seen: set[str] = set()
     for position, name in enumerate(names, start=1):
         if not name:
             raise BadHeader(f"Column {position} of the header has no name; name it in the file or give a header list.")
-        if names.index(name) != position - 1:
-            raise BadHeader(f"The header names {name!r} twice; rename one in the file or give a header list.")
+        if name in seen:
+            raise BadHeader(
+                f"The header names {name[:MAX_NAME]!r} twice; rename one in the file or give a header list."
+            )
+        seen.add(name)
     return names
 
 

@@ -1,9 +1,12 @@
 """A feed and a header -> which attribute each column becomes. Refuses a header that does not fit."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ingest.errors import BadHeader
 from ingest.feeds import Feed, KeyAttribute, NullPolicy, is_template, template_columns
+
+MAX_LISTED = 500  # characters
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,13 +44,19 @@ def _check_columns(feed: Feed, columns: tuple[str, ...]) -> None:
     for column in needed_columns(feed):
         if column not in columns:
             raise BadHeader(
-                f"The header has no column {column!r}, which the feed needs; it has {', '.join(map(repr, columns))}. "
+                f"The header has no column {column!r}, which the feed needs; it has {_listed(columns)}. "
                 f"Mend the file or the feed (its delimiter is {feed.csv.delimiter!r}), or allow missing_columns."
             )
     if feed.csv.unknown_columns == "refuse":
         unknown = [column for column in columns if not _is_known(feed, column)]
         if unknown:
-            raise BadHeader(f"The header has the column {unknown[0]!r}, which the feed does not list.")
+            raise BadHeader(f"The header has the column {_listed(unknown[:1])}, which the feed does not list.")
+
+
+def _listed(columns: Sequence[str]) -> str:
+    """Return names for a sentence that must fit in the ledger, however many and long they are."""
+    text = ", ".join(map(repr, columns))
+    return text if len(text) <= MAX_LISTED else f"{text[:MAX_LISTED]} ..."
 
 
 def needed_columns(feed: Feed) -> list[str]:
@@ -80,6 +89,8 @@ def _target(feed: Feed, column: str) -> Target:
 
 
 def _check_names(names: list[str]) -> None:
+    seen: set[str] = set()
     for name in names:
-        if names.count(name) > 1:
-            raise BadHeader(f"Two columns would both be the attribute {name!r}; rename one in the feed.")
+        if name in seen:
+            raise BadHeader(f"Two columns would both be the attribute {_listed([name])}; rename one in the feed.")
+        seen.add(name)

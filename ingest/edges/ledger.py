@@ -22,6 +22,7 @@ from ingest.errors import ServiceFault
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.service_resource import Table
 
+MAX_MESSAGE = 2000  # characters of an error, so that no sentence makes the item larger than the table takes
 _CLAIMABLE = "attribute_not_exists(#pk) OR (#status IN (:loading, :waiting) AND lease_until <= :now)"
 
 
@@ -88,7 +89,7 @@ class LedgerTable:
             values[":rejects"] = closing.rejects
             change += ", rejects = :rejects"
         if closing.error:
-            values[":error"] = {"code": closing.error.code, "message": str(closing.error)}
+            values[":error"] = {"code": closing.error.code, "message": str(closing.error)[:MAX_MESSAGE]}
             change += ", #error = :error"
         key = self._key(file, Names.FILE_PREFIX + file.version)
         if self._update("closing a file", key, change, "lease = :lease", values) is not None:

@@ -24,13 +24,14 @@ class Queue:
             )
 
     def bury(self, body: str, *, code: str, reason: str) -> None:
-        """Put a message in the dead-letter queue, with the reason as message attributes."""
+        """Put a message in the dead-letter queue, with the reason as message attributes, in characters SQS takes."""
+        printable = "".join(character if character.isprintable() else "?" for character in reason)
         with aws_call("putting a message in the dead-letter queue"):
             self._client.send_message(
                 QueueUrl=self._dead_letter_url,
                 MessageBody=body,
                 MessageAttributes={
                     "code": {"DataType": "String", "StringValue": code},
-                    "reason": {"DataType": "String", "StringValue": reason},
+                    "reason": {"DataType": "String", "StringValue": printable},
                 },
             )

@@ -122,7 +122,9 @@ def whole_record_count(data: bytes, dialect: Csv) -> int:
     table = pyarrow.csv.read_csv(
         io.BytesIO(data),
         pyarrow.csv.ReadOptions(column_names=["a", "b"], use_threads=False),
-        pyarrow.csv.ParseOptions(newlines_in_values=True, invalid_row_handler=skip, escape_char=dialect.escape or False),
+        pyarrow.csv.ParseOptions(
+            newlines_in_values=True, invalid_row_handler=skip, escape_char=dialect.escape or False
+        ),
     )
     return int(table.num_rows) + len(ragged)
 
@@ -159,3 +161,13 @@ def test_a_line_without_end_is_skipped_and_the_next_line_is_read() -> None:
         BadRecord(b"x" * 32, 501, 2, 2, "record_too_long"),
         Block(b"b\n", 503, 3),
     ]
+
+
+@pytest.mark.parametrize(("data", "line_end"), [(b"x" * 64, b""), (b"x" * 63, b"\r"), (b"x" * 70, b"\r\n")])
+def test_a_line_without_end_may_be_the_last(data: bytes, line_end: bytes) -> None:
+    """What is left of the line end is a blank line, and blank lines are no records."""
+    bad, *rest = cut(data + line_end, portion=64, block_bytes=32)
+    assert isinstance(bad, BadRecord)
+    assert (bad.data, bad.reason, bad.first_line) == (b"x" * 32, "record_too_long", 1)
+    assert b"".join(piece.data for piece in rest).strip() == b""
+    assert_places_are_exact([bad, *rest], data + line_end)

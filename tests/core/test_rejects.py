@@ -1,0 +1,85 @@
+"""A reject says where its record stands in the file, and carries its bytes."""
+
+import base64
+import json
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ingest.contract import Reason
+from ingest.core.cutter import BadRecord, Block
+from ingest.core.faults import Fault
+from ingest.core.grammar import Grammar, count_lines
+from ingest.core.rejects import Reject, from_bad_record, json_line, locate
+from ingest.feeds import Csv
+
+GRAMMAR = Grammar(Csv())
+DATA = b'\n1,a\r\n"2\n\n2",b\n\n\r3,c\r\xff'
+
+
+def fault(record: int, reason: str = Reason.BAD_NUMBER) -> Fault:
+    return Fault(record, reason, "message", "column", "value")
+
+
+def test_rejects_are_in_file_order_with_line_offset_and_raw_bytes() -> None:
+    rejects = list(locate(Block(DATA, 100, 10), [fault(3), fault(1)], GRAMMAR))
+    assert rejects == [
+        Reject(12, 106, Reason.BAD_NUMBER, "message", "column", "value", b'"2\n\n2",b\n'),
+        Reject(18, 121, Reason.BAD_NUMBER, "message", "column", "value", b"\xff"),
+    ]
+
+
+def test_a_block_without_faults_is_not_looked_at() -> None:
+    assert list(locate(Block(DATA, 0, 1), [], GRAMMAR)) == []
+
+
+@given(
+    records=st.lists(st.text(alphabet='a\n\r"', max_size=5), min_size=1, max_size=12),
+    bad=st.sets(st.integers(0, 11)),
+    first_byte=st.integers(0, 10**12),
+    first_line=st.integers(1, 10**9),
+)
+def test_a_rejects_offset_and_line_find_its_record_again(
+    records: list[str], bad: set[int], first_byte: int, first_line: int
+) -> None:
+    lines = [('"' + record.replace('"', '""') + '"\n').encode() for record in records]
+    data = b"".join(lines)
+    wanted = sorted(number for number in bad if number < len(lines))
+    rejects = list(locate(Block(data, first_byte, first_line), [fault(n) for n in wanted], GRAMMAR))
+    assert [reject.raw for reject in rejects] == [lines[number] for number in wanted]
+    for reject in rejects:
+        at = reject.byte_offset - first_byte
+        assert data[at:].startswith(reject.raw)
+        assert reject.line == first_line + count_lines(data[:at])
+
+
+def test_a_record_that_could_not_be_delimited_is_a_reject_with_its_beginning() -> None:
+    reject = from_bad_record(BadRecord(b"xxx", 10**9, 40, 3, Reason.RECORD_TOO_LONG))
+    assert (reject.line, reject.byte_offset, reject.reason, reject.raw) == (3, 40, Reason.RECORD_TOO_LONG, b"xxx")
+    assert "only its beginning is kept" in reject.message
+    assert "quote" in from_bad_record(BadRecord(b'"', 1, 0, 1, Reason.UNTERMINATED_QUOTE)).message
+
+
+def test_a_reject_is_one_line_of_json() -> None:
+    line = json_line(Reject(3, 40, "bad_number", "no number", "qty", "x\ny", 'a,"x\ny",ü\n'.encode()), "s3://b/a.csv")
+    assert line.endswith(b"}\n")
+    assert line.count(b"\n") == 1
+    assert "ü".encode() in line
+    assert json.loads(line) == {
+        "file": "s3://b/a.csv",
+        "line": 3,
+        "byte_offset": 40,
+        "column": "qty",
+        "value": "x\ny",
+        "reason": "bad_number",
+        "message": "no number",
+        "raw": 'a,"x\ny",ü\n',
+    }
+
+
+@given(st.binary(max_size=50))
+def test_no_byte_of_a_reject_is_lost_in_json(raw: bytes) -> None:
+    document = json.loads(json_line(Reject(1, 0, "r", "m", None, None, raw), "f"))
+    kept = document["raw"].encode() if "raw" in document else base64.b64decode(document["raw_base64"])
+    assert kept == raw
+    assert ("raw" in document) != ("raw_base64" in document)

@@ -1,0 +1,187 @@
+"""Stand-ins for the world outside the pipeline: they remember what they were told and fail as scripted."""
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field, replace
+from decimal import Decimal
+from typing import Any
+
+from ingest.contract import FINAL_STATUSES, Status
+from ingest.core.claims import Closing, Lease, Standing
+from ingest.core.faults import Refusal
+from ingest.core.items import Items, python_items
+from ingest.core.notification import FileVersion
+from ingest.core.rejects import Reject
+from ingest.errors import IngestError, ServiceFault
+
+Item = dict[str, Any]
+
+
+class FakeTable:
+    """A table as an `ItemWriter`: the last item put under a key stays.
+
+    `refuse` says which items it never takes; `fail_after` is how many calls succeed before a `ServiceFault`.
+    """
+
+    def __init__(self, *, refuse: Callable[[Item], bool] = lambda item: False, fail_after: int | None = None) -> None:
+        self.items: dict[tuple[Any, ...], Item] = {}
+        self.calls: list[int] = []
+        self._refuse = refuse
+        self._fail_after = fail_after
+
+    def write(self, items: Items) -> list[Refusal]:
+        if self._fail_after is not None and len(self.calls) >= self._fail_after:
+            raise ServiceFault("The table fails, as scripted.")
+        self.calls.append(len(items))
+        refusals = []
+        seen = set()
+        for row, item in enumerate(python_items(items)):
+            key = tuple(item[attribute.name] for attribute in items.keys)
+            assert key not in seen, f"the same key twice in one call: {key}"
+            seen.add(key)
+            if self._refuse(item):
+                refusals.append(Refusal(row, "refused, as scripted"))
+            else:
+                self.items[key] = item
+        return refusals
+
+
+class RecordingRejects:
+    """A `FileRejects` in memory."""
+
+    def __init__(self, url: str = "s3://rejects/file/") -> None:
+        self.taken: list[Reject] = []
+        self.durable = 0
+        self._url = url
+
+    @property
+    def url(self) -> str | None:
+        return self._url if self.taken else None
+
+    def add(self, rejects: list[Reject]) -> None:
+        self.taken += rejects
+
+    def close(self) -> None:
+        self.durable = len(self.taken)
+
+
+@dataclass
+class ScriptedClock:
+    """Time that passes only when it is told to, or by `tick_s` whenever somebody looks; chance that is no chance."""
+
+    time_s: float = 1_000_000.0
+    tick_s: float = 0.0
+    luck: float = 0.5
+    sleeps: list[float] = field(default_factory=list)
+
+    def now_s(self) -> float:
+        self.time_s += self.tick_s
+        return self.time_s
+
+    def monotonic_s(self) -> float:
+        return self.time_s
+
+    def sleep(self, seconds: float) -> None:
+        self.sleeps.append(seconds)
+        self.time_s += seconds
+
+    def chance(self) -> float:
+        return self.luck
+
+
+@dataclass
+class FakeRecord:
+    status: str
+    lease: str
+    until_s: float
+    feed: str
+    attempts: int
+    closing: Closing | None = None
+
+
+class FakeLedger:
+    """The ledger's rules in memory."""
+
+    def __init__(self) -> None:
+        self.newest: dict[str, str] = {}
+        self.records: dict[tuple[str, str], FakeRecord] = {}
+
+    def note_newest(self, file: FileVersion) -> bool:
+        if not file.sequencer:
+            return True
+        newest = max(self.newest.get(file.url, ""), file.version)
+        self.newest[file.url] = newest
+        return newest == file.version
+
+    def claim(self, file: FileVersion, *, feed: str, lease: Lease, now_s: float) -> Standing | None:
+        old = self.records.get((file.url, file.version))
+        if old and (old.status in FINAL_STATUSES or old.until_s > now_s):
+            return Standing(old.status, old.lease)
+        attempts = old.attempts if old else 0
+        record = FakeRecord(Status.LOADING, lease.token, lease.until_s, feed, attempts + 1)
+        self.records[file.url, file.version] = record
+        return None
+
+    def close(self, file: FileVersion, lease: Lease, closing: Closing, *, now_s: float) -> None:
+        record = self.records[file.url, file.version]
+        if record.lease != lease.token:
+            raise ServiceFault("The lease was lost.")
+        self.records[file.url, file.version] = replace(record, status=closing.status, until_s=0.0, closing=closing)
+
+
+class FakeObjects:
+    """Objects by key, read in portions of `portion` bytes. A key may be scripted to end in an error after so many."""
+
+    def __init__(self, contents: dict[str, bytes], *, portion: int = 7) -> None:
+        self.contents = contents
+        self.breaks: dict[str, tuple[int, Exception]] = {}
+        self._portion = portion
+
+    def find(self, file: FileVersion) -> FileVersion:
+        return replace(file, size_bytes=len(self.contents.get(file.key, b"")), etag=file.etag or "e")
+
+    def portions(self, file: FileVersion) -> Iterator[bytes]:
+        after, error = self.breaks.get(file.key, (None, None))
+        for number, portion in enumerate(cut(self.contents[file.key], self._portion)):
+            if error and number == after:
+                raise error
+            yield portion
+
+
+@dataclass
+class RecordingMetrics:
+    """A `MetricSink`; `sums` adds up what was put for a feed."""
+
+    lines: list[tuple[str, dict[str, float]]] = field(default_factory=list)
+
+    def put(self, feed: str, values: dict[str, float]) -> None:
+        self.lines.append((feed, values))
+
+    def sums(self, feed: str) -> dict[str, float]:
+        totals: dict[str, float] = {}
+        for name, values in self.lines:
+            for metric, value in values.items() if name == feed else ():
+                totals[metric] = totals.get(metric, 0) + value
+        return totals
+
+
+@dataclass
+class RecordingDeadLetters:
+    """A `DeadLetters`; fails if told to."""
+
+    buried: list[tuple[str, str, str]] = field(default_factory=list)
+    error: IngestError | None = None
+
+    def bury(self, body: str, *, code: str, reason: str) -> None:
+        if self.error:
+            raise self.error
+        self.buried.append((body, code, reason))
+
+
+def cut(data: bytes, size: int) -> Iterator[bytes]:
+    """Yield the bytes in portions."""
+    return (data[at : at + size] for at in range(0, len(data), size))
+
+
+def plain(items: Iterable[Item]) -> list[Item]:
+    """Return items with numbers as text, for comparing spelling and value alike."""
+    return [{name: str(v) if isinstance(v, Decimal) else v for name, v in item.items()} for item in items]

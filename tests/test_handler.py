@@ -1,0 +1,319 @@
+"""The function's answer to a batch: exactly the ids that must come back. Then the real parts, joined as deployed."""
+
+import io
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+
+from ingest import handler
+from ingest.contract import FINAL_STATUSES, Env, Ledger, Metric, Status
+from ingest.edges.clock import Clock
+from ingest.errors import IngestError, SettingsFault, Throttled, Unavailable
+from tests.clients import client, mock_aws, session, table
+from tests.fakes import ScriptedClock
+from tests.world import EVENTS, KEY, World, event
+
+ROOT = Path(__file__).parent.parent
+
+
+def sqs_record(message_id: str, body: str, *, delivery: int = 1, handle: str | None = None) -> dict[str, Any]:
+    record: dict[str, Any] = json.loads((EVENTS / "sqs_record.json").read_text(encoding="utf-8"))
+    record |= {"messageId": message_id, "receiptHandle": handle or f"handle of {message_id}", "body": body}
+    record["attributes"]["ApproximateReceiveCount"] = str(delivery)
+    return record
+
+
+def returned(reply: handler.Reply) -> list[str]:
+    return [failure["itemIdentifier"] for failure in reply["batchItemFailures"]]
+
+
+class RecordingQueue:
+    """What the function needs of the queue."""
+
+    def __init__(self, error: IngestError | None = None) -> None:
+        self.hidden: list[tuple[str, int]] = []
+        self._error = error
+
+    def hide(self, receipt_handle: str, seconds: int) -> None:
+        if self._error:
+            raise self._error
+        self.hidden.append((receipt_handle, seconds))
+
+
+def function(world: World, queue: RecordingQueue) -> handler.Function:
+    clock = ScriptedClock(time_s=world.clock.time_s)
+    return handler.Function(intake=world.intake, queue=queue, clock=clock, retry_base_s=30, retry_cap_s=900)  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def log(monkeypatch: pytest.MonkeyPatch) -> io.StringIO:
+    stream = io.StringIO()
+    monkeypatch.setattr(handler.logger.registered_handler, "stream", stream)
+    return stream
+
+
+def lines(log: io.StringIO) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in log.getvalue().splitlines()]
+
+
+# --- the answer ---
+
+
+def test_only_the_messages_that_must_come_back_are_in_the_answer(log: io.StringIO) -> None:
+    world, queue = World(), RecordingQueue()
+    world.objects.contents |= {
+        "orders/bug.csv": b"id,n\na,1\n",
+        "orders/slow.csv": b"id,n\na,1\n",
+        "orders/bad.csv": b"",
+    }
+    world.objects.breaks["orders/bug.csv"] = (0, ZeroDivisionError("a bug"))
+    world.objects.breaks["orders/slow.csv"] = (0, Throttled("slow"))
+    batch = [
+        sqs_record("test event", (EVENTS / "s3_test_event.json").read_text(encoding="utf-8")),
+        sqs_record("bug", event("orders/bug.csv"), delivery=3),
+        sqs_record("good", event(KEY)),
+        sqs_record("unknown", "poison"),
+        sqs_record("slow", event("orders/slow.csv")),
+        sqs_record("no feed", event("elsewhere/x.csv")),
+        sqs_record("bad file", event("orders/bad.csv")),
+        sqs_record("duplicate", event(KEY)),
+        sqs_record("good too", event("orders/b.csv")),
+    ]
+    assert returned(function(world, queue).answer({"Records": batch}, 900)) == ["bug", "slow"]
+    assert queue.hidden == [("handle of bug", 90), ("handle of slow", 22)]  # 3/4 of 30 * 2**(n-1): luck is 0.5
+    assert {record.status for record in world.ledger.records.values()} == {*FINAL_STATUSES[:2], Status.WAITING}
+    assert world.record(KEY).status == world.record("orders/b.csv").status == Status.COMPLETE
+    assert len(world.dead_letters.buried) == 1
+    assert [(line["message_id"], line["code"]) for line in lines(log)] == [
+        ("bug", "internal_fault"),
+        ("slow", "throttled"),
+    ]
+
+
+def test_a_batch_that_goes_well_returns_nothing() -> None:
+    reply = function(World(), RecordingQueue()).answer({"Records": [sqs_record("m", event(KEY))]}, 900)
+    assert reply == {"batchItemFailures": []}
+    assert function(World(), RecordingQueue()).answer({"Records": []}, 900) == {"batchItemFailures": []}
+
+
+@pytest.mark.parametrize("error", [Unavailable("the queue is down"), SettingsFault("no region"), KeyError("a bug")])
+def test_a_message_that_cannot_be_hidden_comes_back_late_and_harms_nobody(error: Any, log: io.StringIO) -> None:
+    world = World()
+    world.objects.breaks[KEY] = (0, Throttled("slow"))
+    batch = [sqs_record("slow", event(KEY)), sqs_record("good", event("orders/b.csv"))]
+    assert returned(function(world, RecordingQueue(error)).answer({"Records": batch}, 900)) == ["slow"]
+    assert world.record("orders/b.csv").status == Status.COMPLETE
+    assert [line["message"] for line in lines(log)] == ["message comes back", "message comes back late"]
+
+
+def test_messages_that_find_no_time_left_come_back_untouched() -> None:
+    world, queue = World(), RecordingQueue()
+    batch = [sqs_record("a", event(KEY)), sqs_record("b", event("orders/b.csv"))]
+    assert returned(function(world, queue).answer({"Records": batch}, 20)) == ["a", "b"]
+    assert world.ledger.records == {}
+    assert len(queue.hidden) == 2
+
+
+def test_the_log_shows_where_a_bug_is_and_nothing_of_the_rows(log: io.StringIO) -> None:
+    world = World()
+    world.objects.breaks[KEY] = (1, ZeroDivisionError("4111-1111-1111-1111"))
+    function(world, RecordingQueue()).answer({"Records": [sqs_record("m", event(KEY))]}, 900)
+    (line,) = lines(log)
+    assert line["error"] == "ZeroDivisionError"
+    assert any("fakes.py" in frame for frame in line["frames"])
+    assert "4111" not in log.getvalue()
+
+
+# --- the environment ---
+
+
+@pytest.fixture(autouse=True)
+def one_session(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(boto3, "Session", session)
+
+
+ENVIRONMENT = {
+    Env.QUEUE_URL: "https://sqs.eu-central-1.amazonaws.com/111122223333/buffer",
+    Env.DEAD_LETTER_URL: "https://sqs.eu-central-1.amazonaws.com/111122223333/dead",
+    Env.LEDGER_TABLE: "Ledger",
+    Env.REJECTS_BUCKET: "rejects",
+    Env.RETRY_BASE_S: "30",
+    Env.RETRY_CAP_S: "900",
+    Env.STACK: "test",
+}
+
+
+def test_the_function_is_built_from_its_environment_without_a_call() -> None:
+    assert handler.build(ENVIRONMENT, ROOT)
+
+
+@pytest.mark.parametrize("name", ENVIRONMENT)
+def test_each_missing_variable_is_named(name: str) -> None:
+    environment = {other: value for other, value in ENVIRONMENT.items() if other != name}
+    with pytest.raises(SettingsFault, match=f"environment variable {name} is not set; the stack sets it"):
+        handler.build(environment, ROOT)
+
+
+@pytest.mark.parametrize("name", [Env.RETRY_BASE_S, Env.RETRY_CAP_S])
+@pytest.mark.parametrize("value", ["", "soon", "30s", "nan", "inf", "-1", "1e400"])
+def test_a_delay_that_is_no_number_of_seconds_is_named_with_its_value(name: str, value: str) -> None:
+    sentence = f"{name} = '{value}' is wrong: accepted are seconds" if value else f"{name} is not set"
+    with pytest.raises(SettingsFault, match=sentence):
+        handler.build({**ENVIRONMENT, name: value}, ROOT)
+
+
+def test_a_missing_feeds_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(SettingsFault, match="does not exist"):
+        handler.build(ENVIRONMENT, tmp_path)
+
+
+# --- all real parts, against moto (which is no judge of what DynamoDB refuses) ---
+
+FEEDS = """
+[feeds.orders]
+prefix = "orders/"
+table = "Orders"
+partition_key = "customer_id"
+sort_key = "order_id"
+[feeds.orders.columns]
+quantity = "N"
+unit_price = "N"
+gift = "BOOL"
+[feeds.nowhere]
+prefix = "nowhere/"
+table = "NoSuchTable"
+partition_key = "id"
+"""
+
+
+class Cloud:
+    """The resources of the stack, in moto."""
+
+    def __init__(self, root: Path) -> None:
+        (root / "feeds.toml").write_text(FEEDS, encoding="utf-8")
+        self.s3 = client("s3")
+        self.sqs = client("sqs")
+        for bucket in ("landing", "rejects"):
+            self.s3.create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": "eu-central-1"})
+        self.queue = self.sqs.create_queue(QueueName="buffer")["QueueUrl"]
+        self.dead = self.sqs.create_queue(QueueName="dead")["QueueUrl"]
+        self.orders = table("Orders", "customer_id", "order_id")
+        self.ledger = table("Ledger", Ledger.PARTITION_KEY, Ledger.SORT_KEY)
+        urls = {Env.QUEUE_URL: self.queue, Env.DEAD_LETTER_URL: self.dead}
+        self.environment = {**ENVIRONMENT, **urls, Env.RETRY_BASE_S: "600"}
+        self.function = handler.build(self.environment, root)
+
+    def drop(self, key: str, data: bytes, sequencer: str = "0A") -> str:
+        """Put an object; return the notification S3 would send."""
+        etag = self.s3.put_object(Bucket="landing", Key=key, Body=data)["ETag"].strip('"')
+        body = json.loads(event(key.replace(" ", "+"), sequencer=sequencer))
+        body["Records"][0]["s3"]["bucket"]["name"] = "landing"
+        body["Records"][0]["s3"]["object"] |= {"eTag": etag, "size": len(data)}
+        return json.dumps(body)
+
+    def deliver(self, *bodies: str) -> list[str]:
+        """Send messages through the queue to the function; return the bodies of those that come back."""
+        for body in bodies:
+            self.sqs.send_message(QueueUrl=self.queue, MessageBody=body)
+        received = self.sqs.receive_message(
+            QueueUrl=self.queue, MaxNumberOfMessages=10, AttributeNames=["ApproximateReceiveCount"]
+        )["Messages"]
+        records = [sqs_record(m["MessageId"], m["Body"], handle=m["ReceiptHandle"]) for m in received]
+        back = returned(self.function.answer({"Records": records}, 900))
+        return [record["body"] for record in records if record["messageId"] in back]
+
+    def file(self, key: str) -> dict[str, Any]:
+        """The ledger's record of an object."""
+        record: dict[str, Any]
+        (record,) = [
+            item for item in self.ledger.scan()["Items"] if item["pk"] == f"landing/{key}" and item["sk"] != Ledger.HEAD
+        ]
+        return record
+
+
+@pytest.fixture
+def cloud(tmp_path: Path) -> Iterator[Cloud]:
+    with mock_aws():
+        yield Cloud(tmp_path)
+
+
+def test_the_sample_file_goes_from_the_bucket_to_the_table(
+    cloud: Cloud, log: io.StringIO, capsys: pytest.CaptureFixture[str]
+) -> None:
+    sample = (ROOT / "sample_data.csv").read_bytes()
+    assert cloud.deliver(cloud.drop("orders/sample data.csv", sample)) == []
+    record = cloud.file("orders/sample data.csv")
+    assert (record["status"], record["rows_read"], record["rows_written"]) == (Status.COMPLETE, 500, 495)
+    assert (record["rows_rejected"], record["rows_superseded"], record["bytes_read"]) == (4, 1, len(sample))
+    assert cloud.orders.scan(Select="COUNT")["Count"] == 495
+    item = cloud.orders.get_item(Key={"customer_id": "C1133", "order_id": "O-700002"})["Item"]
+    assert (item["quantity"], str(item["unit_price"]), item["product"]) == (12, "5.85", "Notebook A5, dotted")
+    assert "gift" not in item
+    rejects = cloud.s3.list_objects_v2(Bucket="rejects")["Contents"]
+    assert len(rejects) == 1
+    assert f"s3://rejects/{rejects[0]['Key']}".startswith(record["rejects"])
+    body = cloud.s3.get_object(Bucket="rejects", Key=rejects[0]["Key"])["Body"].read()
+    assert [json.loads(line)["line"] for line in body.splitlines()] == [100, 234, 355, 477]
+    (emf,) = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert (emf["Stack"], emf["Feed"], emf[Metric.ROWS_WRITTEN]) == ("test", "orders", [495.0])
+    assert [line["message"] for line in lines(log)] == ["file closed"]
+
+
+def test_a_mixed_batch_ends_where_each_message_belongs(cloud: Cloud, log: io.StringIO) -> None:
+    good = cloud.drop("orders/good.csv", b"customer_id,order_id,quantity,unit_price,gift\nc,o,1,2,yes\n")
+    homeless = cloud.drop("elsewhere.csv", b"a\n1\n")
+    empty = cloud.drop("orders/empty.csv", b"")
+    tableless = cloud.drop("nowhere/x.csv", b"id\n1\n")
+    gone = cloud.drop("orders/gone.csv", b"x\n1\n")
+    cloud.s3.delete_object(Bucket="landing", Key="orders/gone.csv")
+    overwritten = cloud.drop("orders/over.csv", b"x\n1\n")
+    cloud.s3.put_object(Bucket="landing", Key="orders/over.csv", Body=b"y\n2\n")
+    assert cloud.deliver(good, homeless, empty, tableless, gone, overwritten, "poison", good) == [tableless]
+    statuses = {
+        key: cloud.file(key)["status"]
+        for key in ("orders/good.csv", "elsewhere.csv", "orders/empty.csv", "nowhere/x.csv", "orders/gone.csv")
+    }
+    assert statuses == {
+        "orders/good.csv": Status.COMPLETE,
+        "elsewhere.csv": Status.FAILED,
+        "orders/empty.csv": Status.FAILED,
+        "nowhere/x.csv": Status.WAITING,
+        "orders/gone.csv": Status.SUPERSEDED,
+    }
+    assert cloud.file("orders/over.csv")["status"] == Status.SUPERSEDED
+    assert cloud.file("nowhere/x.csv")["error"]["code"] == "table_missing"
+    assert cloud.file("elsewhere.csv")["error"]["code"] == "no_feed"
+    dead = cloud.sqs.receive_message(QueueUrl=cloud.dead, MessageAttributeNames=["All"])["Messages"]
+    assert [message["Body"] for message in dead] == ["poison"]
+    assert dead[0]["MessageAttributes"]["code"]["StringValue"] == "unknown_message"
+    assert "no JSON" in dead[0]["MessageAttributes"]["reason"]["StringValue"]
+
+
+def test_the_entry_point_builds_its_parts_once(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Context:
+        def get_remaining_time_in_millis(self) -> int:
+            return 900_000
+
+    for name, value in cloud.environment.items():
+        monkeypatch.setenv(name, value)
+    handler._function.cache_clear()
+    try:
+        record = sqs_record("m", cloud.drop("orders/a.csv", b"customer_id,order_id\nc,o\n"))
+        assert returned(handler.handle({"Records": [record]}, Context())) == []
+        assert cloud.file("orders/a.csv")["error"]["code"] == "bad_header"  # this feeds.toml is the repository's
+        assert handler._function() is handler._function()
+    finally:
+        handler._function.cache_clear()
+
+
+def test_the_machines_clock_goes_on() -> None:
+    clock = Clock()
+    begun_s = clock.monotonic_s()
+    clock.sleep(0.001)
+    assert clock.monotonic_s() - begun_s >= 0.001
+    assert clock.now_s() > 1_700_000_000
+    assert 0 <= clock.chance() < 1
