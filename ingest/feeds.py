@@ -7,10 +7,14 @@ from msgspec import Meta, Struct
 
 from ingest.errors import NoFeed, SettingsFault
 
-ColumnType = Literal["S", "N", "BOOL"]
+ColumnType = Literal["S", "N", "BOOL", "B", "SS", "NS", "L", "M"]
 NullPolicy = Literal["omit", "null", "empty", "reject"]
 OneCharacter = Annotated[str, Meta(min_length=1, max_length=1)]
 CharacterOrNone = Annotated[str, Meta(max_length=1)]
+
+
+TRUE_WORDS = ("true", "t", "yes", "y", "1")
+FALSE_WORDS = ("false", "f", "no", "n", "0")
 
 
 class Csv(Struct, frozen=True, forbid_unknown_fields=True):
@@ -37,6 +41,13 @@ class Csv(Struct, frozen=True, forbid_unknown_fields=True):
     quoted_nulls: Annotated[bool, Meta(description='false: a quoted cell is never null, so "" is an empty string.')] = (
         True
     )
+    trim: Annotated[
+        bool, Meta(description="true: take white space around cells and column names away before anything else.")
+    ] = False
+    decimal: Annotated[Literal[".", ","], Meta(description="The decimal mark of numbers.")] = "."
+    thousands: Annotated[
+        CharacterOrNone, Meta(description='Stands between groups of three digits, as in 1_000. "" = none.')
+    ] = ""
     ragged: Annotated[
         Literal["reject", "pad", "trim"],
         Meta(description="Rows with another number of cells: reject; pad short ones with nulls; or trim long ones."),
@@ -60,6 +71,13 @@ class Column(Struct, frozen=True, forbid_unknown_fields=True):
         NullPolicy,
         Meta(description="No value: omit the attribute, write NULL, write an empty string, or reject the row."),
     ] = "omit"
+    default: Annotated[str | None, Meta(description="Text that stands in where the cell has no value.")] = None
+    true: Annotated[tuple[str, ...], Meta(description="BOOL: words for true, in any case.")] = TRUE_WORDS
+    false: Annotated[tuple[str, ...], Meta(description="BOOL: words for false, in any case.")] = FALSE_WORDS
+    encoding: Annotated[Literal["base64", "hex"], Meta(description="B: how the bytes are spelled.")] = "base64"
+    separator: Annotated[
+        Annotated[str, Meta(min_length=1)], Meta(description="SS, NS: stands between members. Equal members are one.")
+    ] = ";"
     drop: Annotated[bool, Meta(description="Leave the column out of the item. Templates may still use it.")] = False
 
 

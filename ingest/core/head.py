@@ -94,7 +94,8 @@ def _cells(record: bytes, csv: Csv) -> tuple[str, ...]:
         parse_options(csv),
         arrow_csv.ConvertOptions(default_column_type=pa.string()),
     )
-    return tuple(column[0].as_py() for column in table.columns)
+    names = tuple(column[0].as_py() for column in table.columns)
+    return tuple(name.strip() for name in names) if csv.trim else names
 
 
 def parse_options(csv: Csv, **more: object) -> arrow_csv.ParseOptions:

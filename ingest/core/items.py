@@ -1,7 +1,8 @@
 """Rows -> items: typed attributes and keys, column by column, each item checked as DynamoDB would check it."""
 
+import base64
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any
@@ -10,6 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ingest.contract import Reason
+from ingest.core.documents import dynamodb_value, read_json
 from ingest.core.faults import Fault
 from ingest.core.mapping import Mapping, Target
 from ingest.core.rows import Rows
@@ -29,10 +31,15 @@ class Attribute:
     type: str
     values: pa.Array
     write_null: bool = False
+    sizes: pa.Array | None = None  # as in `Typed`; only until the items are checked
 
     def take(self, rows: pa.Array) -> "Attribute":
         """Return the attribute of some of the items, in the order of `rows`."""
-        return replace(self, values=self.values.take(rows))
+        return replace(self, values=self.values.take(rows), sizes=None)
+
+    def slice(self, start: int, count: int) -> "Attribute":
+        """Return the attribute of `count` items in a row, without copying its values."""
+        return replace(self, values=self.values.slice(start, count), sizes=None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +69,7 @@ class Items:
 
     def slice(self, start: int, end: int) -> "Items":
         """Return the items from `start` to before `end`, without copying their values."""
-        columns = tuple(replace(a, values=a.values.slice(start, end - start)) for a in self.attributes)
+        columns = tuple(attribute.slice(start, end - start) for attribute in self.attributes)
         return Items(columns, self.keys, self.records[start:end])
 
     def attribute(self, name: str) -> Attribute:
@@ -109,9 +116,19 @@ def dynamodb_json(items: Items) -> Iterator[str]:
 
 def text_rows(items: Items) -> Iterator[list[str]]:
     """Yield each item's values as text, in the order of the attributes; empty where there is no value."""
-    columns = [pc.fill_null(attribute.values.cast(pa.string()), "").to_pylist() for attribute in items.attributes]
+    columns = [_texts(attribute) for attribute in items.attributes]
     for row in zip(*columns, strict=True):
         yield list(row)
+
+
+def _texts(attribute: Attribute) -> list[str]:
+    values = attribute.values
+    if attribute.type == "B":
+        return ["" if value is None else base64.b64encode(value).decode() for value in values.to_pylist()]
+    if attribute.type in ("SS", "NS"):
+        return ["" if value is None else json.dumps(value, ensure_ascii=False) for value in values.to_pylist()]
+    texts: list[str] = pc.fill_null(values.cast(pa.string()), "").to_pylist()
+    return texts
 
 
 def _attribute(rows: Rows, target: Target, faults: dict[int, Fault]) -> Attribute:
@@ -121,7 +138,7 @@ def _attribute(rows: Rows, target: Target, faults: dict[int, Fault]) -> Attribut
         faults.setdefault(
             bad.row, Fault(rows.record_of(bad.row), bad.reason, bad.message, target.column, cells[bad.row].as_py())
         )
-    return Attribute(target.name, target.type, typed.values, write_null=target.null == "null")
+    return Attribute(target.name, target.type, typed.values, target.null == "null", typed.sizes)
 
 
 def _from_template(table: pa.Table, template: str) -> pa.Array:
@@ -160,26 +177,54 @@ def _check_sizes(rows: Rows, attributes: list[Attribute], faults: dict[int, Faul
 
 
 def _byte_lengths(attribute: Attribute) -> pa.Array:
-    values = attribute.values
-    length = pc.cast(pc.is_valid(values), pa.int64()) if attribute.type == "BOOL" else pc.binary_length(values)
-    present = pc.cast(pc.add(pc.cast(length, pa.int64()), len(attribute.name.encode())), pa.int64())
-    return pc.fill_null(present, len(attribute.name.encode()) + 1 if attribute.write_null else 0)
+    values, name_bytes = attribute.values, len(attribute.name.encode())
+    if attribute.sizes is not None:
+        length = attribute.sizes
+    elif attribute.type == "BOOL":
+        length = pc.if_else(pc.is_valid(values), 1, None)
+    else:
+        length = pc.binary_length(values)
+    present = pc.add(pc.cast(length, pa.int64()), name_bytes)
+    return pc.fill_null(present, name_bytes + 1 if attribute.write_null else 0)
 
 
 def _python_values(attribute: Attribute) -> list[Any]:
+    """Return values as boto3's serializer wants them."""
+    read = _FOR_BOTO3.get(attribute.type)
     values: list[Any] = attribute.values.to_pylist()
-    if attribute.type == "N":
-        return [None if value is None else Decimal(value) for value in values]
-    return values
+    return [None if value is None else read(value) for value in values] if read else values
+
+
+_FOR_BOTO3: dict[str, Callable[[Any], Any]] = {
+    "N": Decimal,
+    "SS": set,
+    "NS": lambda members: set(map(Decimal, members)),
+    "L": lambda text: read_json(text, list),
+    "M": lambda text: read_json(text, dict),
+}
 
 
 def _typed_items(items: Items) -> Iterator[dict[str, dict[str, Any]]]:
-    kinds = [(attribute.name, attribute.type) for attribute in items.attributes]
+    names = [attribute.name for attribute in items.attributes]
     kept_nulls = {attribute.name for attribute in items.attributes if attribute.write_null}
-    columns = [attribute.values.to_pylist() for attribute in items.attributes]
+    columns = [_typed_values(attribute) for attribute in items.attributes]
     for row in zip(*columns, strict=True):
         yield {
-            name: {"NULL": True} if value is None else {kind: value}
-            for (name, kind), value in zip(kinds, row, strict=True)
+            name: value or {"NULL": True}
+            for name, value in zip(names, row, strict=True)
             if value is not None or name in kept_nulls
         }
+
+
+def _typed_values(attribute: Attribute) -> list[dict[str, Any] | None]:
+    """Return values as DynamoDB JSON spells them."""
+    kind = attribute.type
+    read = _FOR_JSON.get(kind, lambda value: {kind: value})
+    return [None if value is None else read(value) for value in attribute.values.to_pylist()]
+
+
+_FOR_JSON: dict[str, Callable[[Any], dict[str, Any]]] = {
+    "B": lambda value: {"B": base64.b64encode(value).decode()},
+    "L": lambda text: dynamodb_value(read_json(text, list)),
+    "M": lambda text: dynamodb_value(read_json(text, dict)),
+}

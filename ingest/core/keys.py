@@ -8,7 +8,7 @@ segments, which would count one row as superseded instead of written and change 
 from collections.abc import Hashable
 
 from ingest.core.items import Items
-from ingest.core.types import canonical_number
+from ingest.core.numbers import canonical_number
 
 
 def last_of_each_key(items: Items) -> tuple[Items, set[int], int]:

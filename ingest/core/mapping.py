@@ -4,7 +4,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ingest.errors import BadHeader
-from ingest.feeds import Feed, KeyAttribute, NullPolicy, is_template, template_columns
+from ingest.feeds import (
+    FALSE_WORDS,
+    TRUE_WORDS,
+    Feed,
+    KeyAttribute,
+    NullPolicy,
+    is_template,
+    template_columns,
+)
 
 MAX_LISTED = 500  # characters
 
@@ -15,8 +23,15 @@ class Target:
 
     column: str
     name: str
-    type: str
-    null: NullPolicy
+    type: str = "S"
+    null: NullPolicy = "omit"
+    default: str | None = None
+    true: tuple[str, ...] = TRUE_WORDS
+    false: tuple[str, ...] = FALSE_WORDS
+    encoding: str = "base64"
+    separator: str = ";"
+    decimal: str = "."
+    thousands: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +100,19 @@ def _is_dropped(feed: Feed, column: str) -> bool:
 
 def _target(feed: Feed, column: str) -> Target:
     declared = feed.column(column)
-    return Target(column, declared.name or column, declared.type, declared.null)
+    return Target(
+        column=column,
+        name=declared.name or column,
+        type=declared.type,
+        null=declared.null,
+        default=declared.default,
+        true=declared.true,
+        false=declared.false,
+        encoding=declared.encoding,
+        separator=declared.separator,
+        decimal=feed.csv.decimal,
+        thousands=feed.csv.thousands,
+    )
 
 
 def _check_names(names: list[str]) -> None:

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import pyarrow as pa
+import pyarrow.compute as pc
 from pyarrow import csv as arrow_csv
 
 from ingest.contract import Reason
@@ -92,7 +93,7 @@ def _read(
     """Parse as one chunk: row numbers need a single thread, and a block has no block edges inside."""
     if not data:
         return pa.table({name: pa.array([], pa.string()) for name in columns})
-    return arrow_csv.read_csv(
+    table = arrow_csv.read_csv(
         io.BytesIO(data),
         arrow_csv.ReadOptions(column_names=columns, use_threads=False, block_size=len(data) + 1),
         parse_options(csv, invalid_row_handler=on_ragged),
@@ -104,6 +105,18 @@ def _read(
             quoted_strings_can_be_null=csv.quoted_nulls,
         ),
     ).combine_chunks()
+    return _trimmed(table, csv) if csv.trim else table
+
+
+def _trimmed(table: pa.Table, csv: Csv) -> pa.Table:
+    """Take white space around the cells away; what then says 'no value' means it."""
+    nulls = pa.array(csv.null_values, pa.string())
+    for at, name in enumerate(table.column_names):
+        cells = table.column(at)
+        bare = pc.utf8_trim_whitespace(cells)
+        newly_null = pc.and_(pc.not_equal(bare, cells), pc.is_in(bare, value_set=nulls))
+        table = table.set_column(at, name, pc.if_else(newly_null, pa.scalar(None, pa.string()), bare))
+    return table.combine_chunks()
 
 
 def _is_mendable(ragged: Ragged, layout: Layout) -> bool:

@@ -1,24 +1,19 @@
 """Columns of text -> columns of one DynamoDB type, without loss: numbers stay text, no float anywhere."""
 
+import base64
+import binascii
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from decimal import MAX_EMAX, MIN_EMIN, Context, Decimal
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from ingest.contract import Reason
+from ingest.core.documents import BadValueError, document_bytes, read_json, read_set
 from ingest.core.mapping import Target
-
-# https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Constraints.html (numbers)
-MAX_DIGITS = 38
-MAX_EXPONENT = 125
-MIN_EXPONENT = -130
-TRUE_WORDS = ("true", "t", "yes", "y", "1")
-FALSE_WORDS = ("false", "f", "no", "n", "0")
-
-_NUMBER = r"^[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?$"
-_EXACT = Context(prec=5_000_000, Emax=MAX_EMAX, Emin=MIN_EMIN)  # more digits than a block of 4 MiB can hold
+from ingest.core.numbers import MAX_DIGITS, PATTERN, bounded_number
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,39 +27,39 @@ class Bad:
 
 @dataclass(frozen=True, slots=True)
 class Typed:
-    """A column in its type: S and N as text, BOOL as booleans; null where the attribute has no value."""
+    """A column in its type; null where the attribute has no value.
+
+    S and N are text, BOOL booleans, B bytes, SS and NS lists of text, L and M JSON text. `sizes` are the bytes DynamoDB
+    counts for each value, where they are not the length of what is in `values`.
+    """
 
     values: pa.Array
     bad: list[Bad]
+    sizes: pa.Array | None = None
 
 
 def convert(cells: pa.Array, target: Target) -> Typed:
     """Return a column of text as its feed type, and the cells that are none."""
+    if target.default is not None:
+        cells = pc.fill_null(cells, target.default)
+    missing = []
     if target.null == "reject" and cells.null_count:
         missing = [Bad(row, Reason.MISSING_VALUE, "the cell has no value") for row in _rows_where(pc.is_null(cells))]
-        typed = _CONVERTERS[target.type](cells)
-        return Typed(typed.values, missing + typed.bad)
     if target.null == "empty":
         cells = pc.fill_null(cells, "")
-    return _CONVERTERS[target.type](cells)
+    typed = _CONVERTERS[target.type](cells, target)
+    return Typed(typed.values, missing + typed.bad, typed.sizes)
 
 
-def canonical_number(text: str) -> str:
-    """Return the one spelling that DynamoDB's equal numbers share.
-
-    >>> [canonical_number(text) for text in ("007", "1.10", "1e2", "-0")]
-    ['7', '1.1', '1E+2', '0']
-    """
-    number = _EXACT.create_decimal(text)
-    return str(number.normalize(_EXACT)) if number else "0"
-
-
-def _strings(cells: pa.Array) -> Typed:
+def _strings(cells: pa.Array, target: Target) -> Typed:
     return Typed(cells, [])
 
 
-def _numbers(cells: pa.Array) -> Typed:
-    is_number = pc.fill_null(pc.match_substring_regex(cells, _NUMBER), True)
+def _numbers(cells: pa.Array, target: Target) -> Typed:
+    cells, marked_wrong = _plain_numbers(cells, target)
+    is_number = pc.and_(
+        pc.fill_null(pc.match_substring_regex(cells, f"^(?:{PATTERN})$"), True), pc.invert(marked_wrong)
+    )
     bad = [
         Bad(row, Reason.BAD_NUMBER, "the cell is no number; DynamoDB takes digits, a sign, a point and an exponent")
         for row in _rows_where(pc.invert(is_number))
@@ -75,36 +70,95 @@ def _numbers(cells: pa.Array) -> Typed:
         return Typed(cells, bad)
     texts = cells.to_pylist()
     for row in _rows_where(risky):
-        texts[row], fault = _bounded_number(texts[row])
+        texts[row], fault = bounded_number(texts[row])
         bad += [Bad(row, Reason.NUMBER_OUT_OF_RANGE, fault)] if fault else []
     return Typed(pa.array(texts, pa.string()), bad)
 
 
-def _bounded_number(text: str) -> tuple[str, str | None]:
-    """Return the number as DynamoDB would store it, and what is wrong with it, if anything."""
-    mantissa, _, exponent = text.lower().partition("e")
-    if len(exponent.lstrip("+-0")) > 9:
-        return (text, _range_message()) if Decimal(mantissa) else ("0", None)
-    number = _EXACT.create_decimal(text).normalize(_EXACT)
-    digits = len(number.as_tuple().digits)
-    if digits > MAX_DIGITS:
-        return text, f"the number has {digits} significant digits, DynamoDB keeps {MAX_DIGITS}"
-    if number and not MIN_EXPONENT <= number.adjusted() <= MAX_EXPONENT:
-        return text, _range_message()
-    return canonical_number(text), None
+def _plain_numbers(cells: pa.Array, target: Target) -> tuple[pa.Array, pa.Array]:
+    """Return numbers without thousands marks and with a point, and where the marks stand in the wrong places."""
+    wrong = pa.repeat(False, len(cells))
+    if target.thousands:
+        mark = re.escape(target.thousands)
+        marked = pc.fill_null(pc.match_substring(cells, target.thousands), False)
+        grouped = pc.fill_null(
+            pc.match_substring_regex(cells, rf"^[+-]?[0-9]{{1,3}}(?:{mark}[0-9]{{3}})+(?:$|[^0-9{mark}][^{mark}]*$)"),
+            False,
+        )
+        wrong = pc.and_(marked, pc.invert(grouped))
+        cells = pc.replace_substring(cells, target.thousands, "")
+    if target.decimal != ".":
+        wrong = pc.or_(wrong, pc.fill_null(pc.match_substring(cells, "."), False))
+        cells = pc.replace_substring(cells, target.decimal, ".")
+    return cells, wrong
 
 
-def _range_message() -> str:
-    return f"the number is outside DynamoDB's range, 1E{MIN_EXPONENT} to 9.9E+{MAX_EXPONENT}"
-
-
-def _booleans(cells: pa.Array) -> Typed:
+def _booleans(cells: pa.Array, target: Target) -> Typed:
     words = pc.utf8_lower(cells)
-    true = pc.is_in(words, value_set=pa.array(TRUE_WORDS))
-    known = pc.or_(pc.is_in(words, value_set=pa.array(TRUE_WORDS + FALSE_WORDS)), pc.is_null(cells))
-    message = f"the cell is no yes or no; accepted are {', '.join(TRUE_WORDS + FALSE_WORDS)}"
+    true, false = ([word.lower() for word in words] for words in (target.true, target.false))
+    is_true = pc.is_in(words, value_set=pa.array(true, pa.string()))
+    known = pc.or_(pc.is_in(words, value_set=pa.array(true + false, pa.string())), pc.is_null(cells))
+    message = f"the cell is no yes or no; accepted are {', '.join(target.true + target.false)}"
     bad = [Bad(row, Reason.BAD_BOOLEAN, message) for row in _rows_where(pc.invert(known))]
-    return Typed(pc.if_else(pc.is_valid(cells), true, pa.scalar(None, pa.bool_())), bad)
+    return Typed(pc.if_else(pc.is_valid(cells), is_true, pa.scalar(None, pa.bool_())), bad)
+
+
+def _binary(cells: pa.Array, target: Target) -> Typed:
+    return _one_by_one(cells, lambda text: _bytes(text, target.encoding), Reason.BAD_BINARY, pa.binary())
+
+
+def _bytes(text: str, encoding: str) -> bytes:
+    try:
+        return bytes.fromhex(text) if encoding == "hex" else base64.b64decode(text, validate=True)
+    except (binascii.Error, ValueError):
+        raise BadValueError(f"the cell is no {encoding}") from None
+
+
+def _sets(cells: pa.Array, target: Target) -> Typed:
+    kind = pa.list_(pa.string())
+    is_numbers = target.type == "NS"
+    return _one_by_one(
+        cells,
+        lambda text: read_set(text, target.separator, numbers=is_numbers),
+        Reason.BAD_SET,
+        kind,
+        size=lambda members: sum(len(member.encode()) for member in members),
+    )
+
+
+def _json(cells: pa.Array, target: Target) -> Typed:
+    wanted: Any = list if target.type == "L" else dict
+    sizes: list[int | None] = []
+
+    def check(text: str) -> str:
+        value = read_json(text, wanted)
+        sizes.append(document_bytes(value))
+        return text
+
+    typed = _one_by_one(cells, check, Reason.BAD_JSON, pa.string())
+    found = iter(sizes)
+    by_row = [None if value is None else next(found) for value in typed.values.to_pylist()]
+    return Typed(typed.values, typed.bad, pa.array(by_row, pa.int64()))
+
+
+def _one_by_one(
+    cells: pa.Array,
+    read: Callable[[str], Any],
+    reason: str,
+    kind: pa.DataType,
+    size: Callable[[Any], int] | None = None,
+) -> Typed:
+    """Convert cell by cell; a bad one becomes null."""
+    values: list[Any] = []
+    bad: list[Bad] = []
+    for row, text in enumerate(cells.to_pylist()):
+        try:
+            values.append(None if text is None else read(text))
+        except BadValueError as error:
+            values.append(None)
+            bad.append(Bad(row, reason, str(error)))
+    sizes = [None if value is None else size(value) for value in values] if size else None
+    return Typed(pa.array(values, kind), bad, pa.array(sizes, pa.int64()) if sizes is not None else None)
 
 
 def _rows_where(mask: pa.Array) -> list[int]:
@@ -112,4 +166,13 @@ def _rows_where(mask: pa.Array) -> list[int]:
     return rows
 
 
-_CONVERTERS: dict[str, Callable[[pa.Array], Typed]] = {"S": _strings, "N": _numbers, "BOOL": _booleans}
+_CONVERTERS: dict[str, Callable[[pa.Array, Target], Typed]] = {
+    "S": _strings,
+    "N": _numbers,
+    "BOOL": _booleans,
+    "B": _binary,
+    "SS": _sets,
+    "NS": _sets,
+    "L": _json,
+    "M": _json,
+}

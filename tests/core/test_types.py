@@ -10,7 +10,9 @@ from hypothesis import strategies as st
 
 from ingest.contract import Reason
 from ingest.core.mapping import Target
-from ingest.core.types import FALSE_WORDS, TRUE_WORDS, Typed, canonical_number, convert
+from ingest.core.numbers import canonical_number
+from ingest.core.types import Typed, convert
+from ingest.feeds import FALSE_WORDS, TRUE_WORDS
 
 EXACT = Context(prec=10_000, Emax=MAX_EMAX, Emin=MIN_EMIN)
 

@@ -101,6 +101,33 @@ def test_every_setting_of_the_dialect_holds_on_the_way_through(stack: Any) -> No
     ]
 
 
+def test_every_type_arrives_as_dynamodb_knows_it(stack: Any) -> None:
+    lines = (
+        " sku \tprice\timage\tchecksum\ttags\tsizes\tparts\textra\tactive\tstock\n"
+        'A1\t 1.234,50 \tAAH/\tdeadbeef\tred|blue\t1;2;2,0\t"[1, ""x""]"\t"{""w"": 0.5, ""n"": null}"\tJA\t\n'
+        'A2\t7\t\t\t\t1;2\t"[1, [2]]"\t{}\t\t12\n'
+        "A3\tx\t\t\t\t\t\t\t\t\n"
+    )
+    stack.drop("catalog/all types.tsv", lines.replace("2,0", "2.0").encode())
+    record = stack.final_record("catalog/all types.tsv")
+    assert (record["status"], counts(record)) == ("COMPLETE", (3, 2, 1, 0))
+    assert sorted(stack.items("Catalog"), key=lambda item: item["sku"]) == [
+        {
+            "sku": "A1",
+            "price": Decimal("1234.5"),
+            "image": b"\0\1\xff",
+            "checksum": b"\xde\xad\xbe\xef",
+            "tags": {"red", "blue"},
+            "sizes": {1, 2},
+            "parts": [1, "x"],
+            "extra": {"w": Decimal("0.5"), "n": None},
+            "active": True,
+            "stock": 0,
+        },
+        {"sku": "A2", "price": 7, "sizes": {1, 2}, "parts": [1, [2]], "extra": {}, "active": False, "stock": 12},
+    ]
+
+
 @pytest.mark.parametrize("name", ["with space.csv", "a+b.csv", "100%.csv", "ünï/çödé.csv", "a%2Bb c+d.csv"])
 def test_a_key_is_read_under_the_name_it_was_dropped_with(stack: Any, name: str) -> None:
     stack.drop(f"orders/{name}", orders(name))
