@@ -93,7 +93,7 @@ def load(
     begun_s = time.monotonic()
     sink = RejectFile(path, source=source)
     done = _run(opened, chosen, open_table(table or chosen.table), sink, show=None if as_json else "loading")
-    print_load(done.books, time.monotonic() - begun_s, path, as_json=as_json)
+    print_load(done.books, time.monotonic() - begun_s, sink, as_json=as_json)
 
 
 @feeds_app.command()

@@ -7,7 +7,6 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
-from pathlib import Path
 from typing import Any, TextIO
 
 from rich.console import Console
@@ -18,6 +17,8 @@ from ingest.core.books import Books
 from ingest.core.faults import Refusal
 from ingest.core.items import Items, dynamodb_json, text_rows
 from ingest.core.rejects import Reject
+from ingest.edges.files import RejectFile
+from ingest.feeds import Csv
 
 RAW_SHOWN = 500  # bytes of a raw record; `load` keeps all of it in the rejects file
 
@@ -64,6 +65,9 @@ class RejectTally:
         self.first: list[Reject] = []
         self._keep = keep
 
+    def begin(self, head: bytes, csv: Csv) -> None:
+        """Nothing is needed of the head."""
+
     def add(self, rejects: list[Reject]) -> None:
         """Take a block's rejects."""
         self.reasons.update(reject.reason for reject in rejects)
@@ -85,9 +89,9 @@ def print_check(file: str, books: Books, tally: RejectTally, *, as_json: bool, s
         console.print(_reject_table(tally))
 
 
-def print_load(books: Books, seconds: float, rejects: Path, *, as_json: bool) -> None:
+def print_load(books: Books, seconds: float, rejects: RejectFile, *, as_json: bool) -> None:
     """Print the books of a load."""
-    where = str(rejects) if books.rows_rejected else None
+    where = str(rejects.path) if books.rows_rejected else None
     if as_json:
         print(json.dumps({**_counts(books), "seconds": round(seconds, 3), "rejects": where}))
         return
@@ -95,7 +99,10 @@ def print_load(books: Books, seconds: float, rejects: Path, *, as_json: bool) ->
     console.print(_sentence(books), soft_wrap=True)
     console.print(f"{books.bytes_read:,} bytes in {seconds:.1f} s, {books.rows_read / max(seconds, 1e-9):,.0f} rows/s.")
     if where:
-        console.print(f"The rejected rows, with line and reason, are in {where}.", soft_wrap=True)
+        told = (
+            f"The rejected rows are in {where} with line and reason, and in {rejects.csv_path} to mend and load again."
+        )
+        console.print(told, soft_wrap=True, markup=False)
 
 
 def fail(code: str, sentence: str, exit_code: int, *, as_json: bool) -> int:

@@ -3,7 +3,7 @@
     IngestError
       SettingsFault      feeds.toml, an option or a variable is wrong: nothing was started
       FileFault          the file will never load as it is: say why, put it aside, do not retry
-        NoFeed NotCsv EmptyFile BadHeader BadCompression TooManyRejects FileMissing
+        NoFeed NotCsv EmptyFile BadHeader BadCompression Bomb TooManyRejects FileMissing
       ObjectSuperseded   the object was deleted or overwritten before it was read: nothing to load
       ServiceFault       try again later: the message comes back
         Throttled Unavailable AccessDenied TableMissing OutOfTime StillLoading InternalFault
@@ -60,6 +60,12 @@ class BadCompression(FileFault):
     """The compressed stream is damaged or cut short."""
 
     code = "bad_compression"
+
+
+class Bomb(FileFault):
+    """The compressed file expands beyond what the feed allows."""
+
+    code = "bomb"
 
 
 class TooManyRejects(FileFault):

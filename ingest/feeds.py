@@ -35,6 +35,12 @@ class Csv(Struct, frozen=True, forbid_unknown_fields=True):
         Literal["auto", "none", "gzip", "bz2", "zstd"],
         Meta(description="auto: recognised by the first bytes, whatever the file is called."),
     ] = "auto"
+    max_expanded_bytes: Annotated[
+        int, Meta(ge=1, description="A compressed file that expands to more fails, before memory or disk suffer.")
+    ] = 200_000_000_000
+    max_ratio: Annotated[
+        int, Meta(ge=1, description="So does one that expands to more than this many times its size.")
+    ] = 200
     null_values: Annotated[
         tuple[str, ...], Meta(description="Cells that mean 'no value'. Nothing else does: NA may be a surname.")
     ] = ("",)

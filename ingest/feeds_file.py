@@ -81,7 +81,10 @@ def _feed(raw: Any, path: str) -> Feed:
 
 def _column(raw: Any, path: str) -> Column:
     if isinstance(raw, dict):
-        return read_struct(raw, Column, path)
+        column = read_struct(raw, Column, path)
+        if column.null == "empty" and column.type != "S":
+            raise SettingsFault(f"`{path}.null` = 'empty' is wrong: an empty string is no {column.type}.")
+        return column
     try:
         return Column(type=msgspec.convert(raw, ColumnType))
     except msgspec.ValidationError:

@@ -61,6 +61,7 @@ class Load:
         head, rest = read_head(text, self._feed.csv, self._grammar)
         layout = Layout(head.columns, self._feed.csv, self._grammar)
         mapping = map_columns(self._feed, head.columns)
+        self._rejects.begin(head.raw, self._feed.csv)
         self.books = Books(bytes_read=head.byte_count)
         try:
             for piece in self._pieces(head, chain([rest], text)):

@@ -8,6 +8,7 @@ from ingest.core.faults import Refusal
 from ingest.core.items import Items
 from ingest.core.notification import FileVersion
 from ingest.core.rejects import Reject
+from ingest.feeds import Csv
 
 
 class ItemWriter(Protocol):
@@ -23,6 +24,9 @@ class ItemWriter(Protocol):
 
 class RejectSink(Protocol):
     """Keeps rejects."""
+
+    def begin(self, head: bytes, csv: Csv) -> None:
+        """Take what stands before the rows, ahead of any reject."""
 
     def add(self, rejects: list[Reject]) -> None:
         """Take a block's rejects, in file order."""

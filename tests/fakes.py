@@ -12,6 +12,7 @@ from ingest.core.items import Items, python_items
 from ingest.core.notification import FileVersion
 from ingest.core.rejects import Reject
 from ingest.errors import IngestError, ServiceFault
+from ingest.feeds import Csv
 
 Item = dict[str, Any]
 
@@ -56,6 +57,9 @@ class RecordingRejects:
     @property
     def url(self) -> str | None:
         return self._url if self.taken else None
+
+    def begin(self, head: bytes, csv: Csv) -> None:
+        self.head = head
 
     def add(self, rejects: list[Reject]) -> None:
         self.taken += rejects

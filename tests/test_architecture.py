@@ -22,7 +22,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "ingest.feeds": {"ingest.errors", "msgspec"},
     "ingest.feeds_file": {"ingest.feeds", "ingest.errors", "ingest.checked", "msgspec"},
     "ingest.core": {*PURE, "pyarrow"},
-    "ingest.ports": {"ingest.core"},
+    "ingest.ports": {"ingest.core", "ingest.feeds"},
     "ingest.edges": {*PURE, *AWS, "ingest.edges"},
     "ingest.pipeline": {*PURE, "ingest.ports"},
     "ingest.intake": {*PURE, "ingest.ports", "ingest.pipeline"},

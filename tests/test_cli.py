@@ -203,7 +203,7 @@ def test_load_writes_the_rows_and_the_rejects_and_prints_the_books(
     books, rate, where = ran.out.splitlines()
     assert books == "4 rows read = 2 written + 1 rejected + 1 superseded; the books balance."
     assert rate.startswith(f"{len(CSV)} bytes in ")
-    assert where == "The rejected rows, with line and reason, are in a.csv.rejects.jsonl."
+    assert "in a.csv.rejects.jsonl with line and reason, and in a.csv.rejects.csv to mend and load again" in where
     assert orders.get_item(Key={"id": "a"})["Item"]["note"] == "y,\nz"
     (line,) = Path("a.csv.rejects.jsonl").read_text(encoding="utf-8").splitlines()
     assert json.loads(line) == {

@@ -254,9 +254,9 @@ def test_the_sample_file_goes_from_the_bucket_to_the_table(
     assert (item["quantity"], str(item["unit_price"]), item["product"]) == (12, "5.85", "Notebook A5, dotted")
     assert "gift" not in item
     rejects = cloud.s3.list_objects_v2(Bucket="rejects")["Contents"]
-    assert len(rejects) == 1
-    assert f"s3://rejects/{rejects[0]['Key']}".startswith(record["rejects"])
-    body = cloud.s3.get_object(Bucket="rejects", Key=rejects[0]["Key"])["Body"].read()
+    assert [part["Key"].rpartition(".")[2] for part in rejects] == ["csv", "jsonl"]
+    assert f"s3://rejects/{rejects[1]['Key']}".startswith(record["rejects"])
+    body = cloud.s3.get_object(Bucket="rejects", Key=rejects[1]["Key"])["Body"].read()
     assert [json.loads(line)["line"] for line in body.splitlines()] == [100, 234, 355, 477]
     (emf,) = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert (emf["Stack"], emf["Feed"], emf[Metric.ROWS_WRITTEN]) == ("test", "orders", [495.0])

@@ -101,6 +101,8 @@ def read_rejects(stack: LocalStack, record: Item) -> Iterator[Item]:
     s3 = stack.client("s3")
     listed = s3.list_objects_v2(Bucket=place.netloc, Prefix=place.path.lstrip("/"))
     for entry in listed.get("Contents", []):
+        if not entry["Key"].endswith(".jsonl"):
+            continue  # the same records as a CSV
         lines = s3.get_object(Bucket=place.netloc, Key=entry["Key"])["Body"].read().splitlines()
         yield from map(json.loads, lines)
 

@@ -9,11 +9,19 @@ from collections.abc import Iterator
 
 import pyarrow as pa
 
-from ingest.errors import BadCompression, NotCsv
+from ingest.errors import BadCompression, Bomb, NotCsv
 from ingest.feeds import Csv
 
-EXPANDED_PORTION_BYTES = 4 * 1024 * 1024
+EXPANDED_PORTION_BYTES = 1024 * 1024
+_RATIO_FROM_BYTES = 64 * 1024 * 1024  # so much is harmless, whatever it came from
 _TO_SURROGATES = "ingest.to_surrogates"
+_FROM_SURROGATES = "ingest.from_surrogates"
+# Encodings that put a byte order mark before whatever they encode -> the same without it, and the mark.
+_WITHOUT_MARK = {
+    "utf-16": ("utf-16-le", codecs.BOM_UTF16_LE),
+    "utf-32": ("utf-32-le", codecs.BOM_UTF32_LE),
+    "utf-8-sig": ("utf-8", codecs.BOM_UTF8),
+}
 _MAGIC = ((b"\x1f\x8b", "gzip"), (b"BZh", "bz2"), (b"\x28\xb5\x2f\xfd", "zstd"))
 _LONGEST_MAGIC = max(len(magic) for magic, _ in _MAGIC)
 
@@ -23,13 +31,14 @@ def decode(portions: Iterator[bytes], csv: Csv) -> Iterator[bytes]:
 
     Raises (while iterating):
         BadCompression: the compressed stream is damaged or cut short.
+        Bomb: it expands to more, or by more, than the feed allows.
         NotCsv: the encoding cannot make text of the bytes at all.
     """
     first = _first_bytes(portions)
     codec = find_codec(first) if csv.compression == "auto" else csv.compression
     stream = _chain(first, portions)
     if codec not in (None, "none"):
-        stream = _expand(stream, codec)
+        stream = _expand(stream, codec, csv)
     return _transcode(stream, csv.encoding)
 
 
@@ -55,9 +64,11 @@ def _chain(first: bytes, rest: Iterator[bytes]) -> Iterator[bytes]:
     yield from rest
 
 
-def _expand(portions: Iterator[bytes], codec: str | None) -> Iterator[bytes]:
+def _expand(portions: Iterator[bytes], codec: str | None, csv: Csv) -> Iterator[bytes]:
     """Arrow's codecs: they go on over concatenated members and notice a truncated stream."""
-    stream = pa.CompressedInputStream(pa.PythonFile(_PortionReader(portions), mode="r"), codec)
+    reader = _PortionReader(portions)
+    stream = pa.CompressedInputStream(pa.PythonFile(reader, mode="r"), codec)
+    expanded_bytes = 0
     while True:
         try:
             expanded = stream.read(EXPANDED_PORTION_BYTES)
@@ -65,7 +76,22 @@ def _expand(portions: Iterator[bytes], codec: str | None) -> Iterator[bytes]:
             raise BadCompression(f"The {codec} stream cannot be expanded: {error}; send the file again.") from error
         if not expanded:
             return
+        expanded_bytes += len(expanded)
+        _refuse_bomb(reader.taken_bytes, expanded_bytes, csv)
         yield expanded
+
+
+def _refuse_bomb(compressed_bytes: int, expanded_bytes: int, csv: Csv) -> None:
+    if expanded_bytes > csv.max_expanded_bytes:
+        raise Bomb(
+            f"The file expands to more than {csv.max_expanded_bytes:,} bytes, the feed's max_expanded_bytes; "
+            "raise that if the file is what it should be."
+        )
+    if expanded_bytes > _RATIO_FROM_BYTES and expanded_bytes > csv.max_ratio * compressed_bytes:
+        raise Bomb(
+            f"The file expands to more than {csv.max_ratio} times its size, the feed's max_ratio; "
+            "raise that if the file is what it should be."
+        )
 
 
 def _transcode(portions: Iterator[bytes], encoding: str) -> Iterator[bytes]:
@@ -82,6 +108,25 @@ def _transcode(portions: Iterator[bytes], encoding: str) -> Iterator[bytes]:
         raise NotCsv(f"The file is no {encoding} text: {error}; set the feed's encoding.") from error
 
 
+def original_bytes(text: bytes, encoding: str, *, at_start: bool) -> bytes:
+    """Return a piece of what `decode` yielded as the file had it, byte for byte. `at_start`: with its byte order mark.
+
+    >>> original_bytes("ü".encode(), "cp1252", at_start=False)
+    b'\\xfc'
+    """
+    name = codecs.lookup(encoding).name
+    if name == "utf-8":
+        return text
+    codecs.register_error(_FROM_SURROGATES, _from_surrogates)
+    plain, mark = _WITHOUT_MARK.get(name, (name, b""))
+    return (mark if at_start else b"") + text.decode("utf-8", "surrogatepass").encode(plain, _FROM_SURROGATES)
+
+
+def _from_surrogates(error: UnicodeError) -> tuple[bytes, int]:
+    assert isinstance(error, UnicodeEncodeError)
+    return bytes(ord(character) - 0xDC00 for character in error.object[error.start : error.end]), error.end
+
+
 def _to_surrogates(error: UnicodeError) -> tuple[str, int]:
     """Stand in a lone surrogate for each byte that is no text: it never becomes valid UTF-8.
 
@@ -95,6 +140,7 @@ class _PortionReader(io.RawIOBase):
     """Portions as the file object Arrow wants to read from."""
 
     def __init__(self, portions: Iterator[bytes]) -> None:
+        self.taken_bytes = 0
         self._portions = portions
         self._left = b""
 
@@ -107,5 +153,6 @@ class _PortionReader(io.RawIOBase):
             if portion is None:
                 return b""
             self._left = portion
+            self.taken_bytes += len(portion)
         taken, self._left = self._left[:size], self._left[size:]
         return taken

@@ -26,12 +26,16 @@ _NOT_CSV = (
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """The column names, the header record as it stands in the file, and where the rows begin."""
+    """The column names, and all that stands before the rows: byte order mark, preamble, header."""
 
     columns: tuple[str, ...]
     raw: bytes
-    byte_count: int
     line_count: int
+
+    @property
+    def byte_count(self) -> int:
+        """Where the rows begin."""
+        return len(self.raw)
 
 
 def read_head(portions: Iterator[bytes], csv: Csv, grammar: Grammar) -> tuple[Head, bytes]:
@@ -65,9 +69,9 @@ def _find_head(data: bytes, csv: Csv, grammar: Grammar, *, at_end: bool) -> Head
     blank, header = record
     if csv.header == "first":
         end = start + blank + len(header)
-        return Head(_unique(_cells(header, csv)), header, end, count_lines(data[:end]))
+        return Head(_unique(_cells(header, csv)), data[:end], count_lines(data[:end]))
     names = csv.header if isinstance(csv.header, tuple) else _numbered(len(_cells(header, csv)))
-    return Head(names, b"", start, count_lines(data[:start]))
+    return Head(names, data[:start], count_lines(data[:start]))
 
 
 def _first_record(data: bytes, grammar: Grammar, *, at_end: bool) -> tuple[int, bytes] | None:

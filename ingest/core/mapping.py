@@ -60,12 +60,16 @@ def _check_columns(feed: Feed, columns: tuple[str, ...]) -> None:
         if column not in columns:
             raise BadHeader(
                 f"The header has no column {column!r}, which the feed needs; it has {_listed(columns)}. "
-                f"Mend the file or the feed (its delimiter is {feed.csv.delimiter!r}), or allow missing_columns."
+                f"Mend the file or the feed (its delimiter is {feed.csv.delimiter!r}){_way_out(feed, column)}."
             )
     if feed.csv.unknown_columns == "refuse":
         unknown = [column for column in columns if not _is_known(feed, column)]
         if unknown:
             raise BadHeader(f"The header has the column {_listed(unknown[:1])}, which the feed does not list.")
+
+
+def _way_out(feed: Feed, column: str) -> str:
+    return "" if column in _always_needed(feed) else ", or allow missing_columns"
 
 
 def _listed(columns: Sequence[str]) -> str:
@@ -76,16 +80,15 @@ def _listed(columns: Sequence[str]) -> str:
 
 def needed_columns(feed: Feed) -> list[str]:
     """Return the columns a file of the feed must have: those of its keys, and the listed ones unless it allows less."""
+    listed = [name for name in feed.columns if not feed.column(name).drop]
+    return list(dict.fromkeys(_always_needed(feed) + (listed if feed.csv.missing_columns == "refuse" else [])))
+
+
+def _always_needed(feed: Feed) -> list[str]:
     names: list[str] = []
     for key in feed.key_attributes():
         names += template_columns(key.source) if is_template(key.source) else [key.source]
-    strict = feed.csv.missing_columns == "refuse"
-    names += [name for name in feed.columns if not feed.column(name).drop and (strict or _is_required(feed, name))]
-    return list(dict.fromkeys(names))
-
-
-def _is_required(feed: Feed, column: str) -> bool:
-    return feed.column(column).null == "reject"
+    return names + [name for name in feed.columns if feed.column(name).null == "reject" and not feed.column(name).drop]
 
 
 def _is_known(feed: Feed, column: str) -> bool:

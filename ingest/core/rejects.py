@@ -8,8 +8,10 @@ from typing import Any
 
 from ingest.contract import Reason
 from ingest.core.cutter import BadRecord, Block
+from ingest.core.decoding import original_bytes
 from ingest.core.faults import Fault
 from ingest.core.grammar import Grammar
+from ingest.feeds import Csv
 
 _BAD_RECORD_MESSAGES = {
     Reason.UNTERMINATED_QUOTE: "the record opens a quote that is not closed before the block or the file ends",
@@ -52,23 +54,53 @@ def from_bad_record(bad: BadRecord) -> Reject:
     return Reject(bad.first_line, bad.first_byte, bad.reason, message, None, None, bad.data)
 
 
-def json_line(reject: Reject, file: str) -> bytes:
-    """Return a reject as one line of JSON Lines. `raw_base64` replaces `raw` where the bytes are no UTF-8.
+@dataclass(frozen=True, slots=True)
+class RejectFormat:
+    """Spells the rejects of one file: as JSON Lines, and as a CSV to mend and drop again.
 
-    >>> print(json_line(Reject(3, 40, "bad_number", "no number", "qty", "x", b"a,x"), "a.csv").decode(), end="")
-    {"file":"a.csv","line":3,"byte_offset":40,"column":"qty","value":"x","reason":"bad_number",...
+    `head` is what stood before the rows. The CSV is in the file's own encoding, with its preamble, header and footer.
     """
-    document: dict[str, Any] = {
-        "file": file,
-        "line": reject.line,
-        "byte_offset": reject.byte_offset,
-        "column": reject.column,
-        "value": reject.value,
-        "reason": reject.reason,
-        "message": reject.message,
-    }
-    try:
-        document["raw"] = reject.raw.decode()
-    except UnicodeDecodeError:
-        document["raw_base64"] = base64.b64encode(reject.raw).decode()
-    return json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
+
+    file: str
+    head: bytes
+    csv: Csv
+
+    def json_line(self, reject: Reject) -> bytes:
+        """Return a reject as one line of JSON Lines.
+
+        `raw_base64` replaces `raw` where the bytes are no text: the record as it stands in the file.
+
+        >>> reject = Reject(3, 40, "bad_number", "no number", "qty", "x", b"a,x")
+        >>> print(RejectFormat("a.csv", b"", Csv()).json_line(reject).decode(), end="")
+        {"file":"a.csv","line":3,"byte_offset":40,"column":"qty","value":"x","reason":"bad_number",...
+        """
+        document: dict[str, Any] = {
+            "file": self.file,
+            "line": reject.line,
+            "byte_offset": reject.byte_offset,
+            "column": reject.column,
+            "value": reject.value,
+            "reason": reject.reason,
+            "message": reject.message,
+        }
+        try:
+            document["raw"] = reject.raw.decode()
+        except UnicodeDecodeError:
+            document["raw_base64"] = base64.b64encode(self._original(reject.raw)).decode()
+        return json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
+
+    def csv_head(self) -> bytes:
+        """Return what the CSV of raw records begins with."""
+        return self._original(_ended(self.head), at_start=True)
+
+    def csv_record(self, reject: Reject) -> bytes:
+        """Return the raw record for the CSV; nothing for one of which only the beginning was kept."""
+        return b"" if reject.reason == Reason.RECORD_TOO_LONG else self._original(_ended(reject.raw))
+
+    def _original(self, text: bytes, *, at_start: bool = False) -> bytes:
+        return original_bytes(text, self.csv.encoding, at_start=at_start)
+
+
+def _ended(record: bytes) -> bytes:
+    """Return a record with a line end; the last of a file may have none."""
+    return record if not record or record.endswith((b"\n", b"\r")) else record + b"\n"

@@ -3,8 +3,9 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-from ingest.core.rejects import Reject, json_line
+from ingest.core.rejects import Reject, RejectFormat
 from ingest.errors import FileMissing, SettingsFault
+from ingest.feeds import Csv
 
 PORTION_BYTES = 1024 * 1024
 
@@ -31,23 +32,36 @@ def file_portions(path: Path) -> Iterator[bytes]:
 
 
 class RejectFile:
-    """Rejects as JSON Lines in a local file, which is made anew with the first reject."""
+    """Rejects in local files, made anew by each load: JSON Lines, and beside it a CSV to mend and load again."""
 
     def __init__(self, path: Path, *, source: str) -> None:
-        self._path = path
+        self.csv_path = path.with_name(f"{path.name}.csv") if path.suffix == ".csv" else path.with_suffix(".csv")
+        self.path = path
         self._source = source
+        self._format = RejectFormat(source, b"", Csv())
         self._begun = False
+
+    def begin(self, head: bytes, csv: Csv) -> None:
+        """Take what stands before the file's rows; forget the rejects of an earlier load."""
+        self._format = RejectFormat(self._source, head, csv)
+        for path in (self.path, self.csv_path):
+            path.unlink(missing_ok=True)
 
     def add(self, rejects: list[Reject]) -> None:
         """Append a block's rejects."""
         if not rejects:
             return
-        try:
-            with self._path.open("ab" if self._begun else "wb") as file:
-                file.writelines(json_line(reject, self._source) for reject in rejects)
-        except OSError as error:
-            raise SettingsFault(f"The rejects cannot be written to {self._path}: {error.strerror}.") from error
+        head = b"" if self._begun else self._format.csv_head()
+        self._append(self.path, [self._format.json_line(reject) for reject in rejects])
+        self._append(self.csv_path, [head, *(self._format.csv_record(reject) for reject in rejects)])
         self._begun = True
 
     def close(self) -> None:
         """Nothing is held back."""
+
+    def _append(self, path: Path, lines: list[bytes]) -> None:
+        try:
+            with path.open("ab") as file:
+                file.writelines(lines)
+        except OSError as error:
+            raise SettingsFault(f"The rejects cannot be written to {path}: {error.strerror}.") from error

@@ -1,25 +1,32 @@
-"""Rejects as JSON Lines objects in the rejects bucket, at keys that depend on the file alone."""
+"""Rejects as objects in the rejects bucket, at keys that depend on the file alone."""
 
+import hashlib
 from typing import TYPE_CHECKING
 
 from ingest.core.notification import FileVersion
-from ingest.core.rejects import Reject, json_line
+from ingest.core.rejects import Reject, RejectFormat
 from ingest.edges.aws_errors import aws_call
 from ingest.errors import FileFault, ObjectSuperseded, ServiceFault
+from ingest.feeds import Csv
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 PART_BYTES = 4 * 1024 * 1024
+REJECT_BYTES = 300  # about what a reject's reason and place add to its record
+MAX_KEY_BYTES = 900  # S3 takes 1,024; the version and the part's name come behind
 
 
 def rejects_prefix(file: FileVersion) -> str:
-    """Return the key prefix of a file's rejects: the object's own key, then its version."""
-    return f"{file.key}/{file.version}/"
+    """Return the key prefix of a file's rejects: the object's own key, or a hash of it where that is too long."""
+    key = file.key
+    if len(key.encode()) > MAX_KEY_BYTES:
+        key = f"long-key-{hashlib.sha256(key.encode()).hexdigest()}"
+    return f"{key}/{file.version}/"
 
 
 class RejectParts:
-    """Gathers rejects and puts a part whenever some 4 MiB have come together.
+    """Gathers rejects and puts a part whenever some 4 MiB have come together: JSON Lines, and a CSV beside it.
 
     A part's key is the byte offset of its first reject, so a file that is loaded again writes the same parts again.
     """
@@ -28,9 +35,9 @@ class RejectParts:
         self._client = client
         self._bucket = bucket
         self._file = file
-        self._lines: list[bytes] = []
+        self._format = RejectFormat(file.url, b"", Csv())
+        self._held: list[Reject] = []
         self._held_bytes = 0
-        self._first_byte = 0
         self.count = 0
 
     @property
@@ -38,29 +45,35 @@ class RejectParts:
         """Where the parts are; None while there is no reject."""
         return f"s3://{self._bucket}/{rejects_prefix(self._file)}" if self.count else None
 
+    def begin(self, head: bytes, csv: Csv) -> None:
+        """Take what stands before the file's rows: each CSV begins with it."""
+        self._format = RejectFormat(self._file.url, head, csv)
+
     def add(self, rejects: list[Reject]) -> None:
         """Take a block's rejects; put a part when it is full."""
         for reject in rejects:
-            if not self._lines:
-                self._first_byte = reject.byte_offset
-            self._lines.append(json_line(reject, self._file.url))
-            self._held_bytes += len(self._lines[-1])
+            self._held.append(reject)
+            self._held_bytes += len(reject.raw) + REJECT_BYTES
             self.count += 1
             if self._held_bytes >= PART_BYTES:
                 self._put()
 
     def close(self) -> None:
         """Put what is left; all rejects are durable then."""
-        if self._lines:
+        if self._held:
             self._put()
 
     def _put(self) -> None:
-        key = f"{rejects_prefix(self._file)}{self._first_byte:015d}.jsonl"
+        name = f"{rejects_prefix(self._file)}{self._held[0].byte_offset:015d}"
+        records = [self._format.csv_record(reject) for reject in self._held]
+        self._put_object(f"{name}.csv", b"".join([self._format.csv_head(), *records]), "text/csv")
+        lines = b"".join(self._format.json_line(reject) for reject in self._held)
+        self._put_object(f"{name}.jsonl", lines, "application/x-ndjson")
+        self._held, self._held_bytes = [], 0
+
+    def _put_object(self, key: str, body: bytes, content_type: str) -> None:
         try:
             with aws_call(f"writing rejects to s3://{self._bucket}/{key}"):
-                self._client.put_object(
-                    Bucket=self._bucket, Key=key, Body=b"".join(self._lines), ContentType="application/x-ndjson"
-                )
+                self._client.put_object(Bucket=self._bucket, Key=key, Body=body, ContentType=content_type)
         except (FileFault, ObjectSuperseded) as error:  # a missing bucket is no fault of the file being loaded
             raise ServiceFault(str(error)) from error
-        self._lines, self._held_bytes = [], 0

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ingest.core.decoding import decode, find_codec
-from ingest.errors import BadCompression, NotCsv, ObjectSuperseded, SettingsFault, Throttled
+from ingest.errors import BadCompression, Bomb, NotCsv, ObjectSuperseded, SettingsFault, Throttled
 from ingest.feeds import Csv
 from ingest.feeds_file import parse_feeds
 from tests.fakes import cut
@@ -197,3 +197,27 @@ def test_every_encoding_a_feed_may_name_takes_any_bytes(encoding: str) -> None:
         return
     with contextlib.suppress(NotCsv):  # no byte order mark, perhaps
         decoded(bytes(range(256)) * 2, Csv(encoding=encoding), portion=5)
+
+
+@pytest.mark.parametrize("codec", ["gzip", "bz2", "zstd"])
+def test_a_file_that_expands_beyond_the_feeds_limits_is_a_bomb_and_takes_little_memory(codec: str) -> None:
+    bomb = pa.Codec(codec).compress(b"0" * 300_000_000, asbytes=True) if codec == "zstd" else small_bomb(codec)
+    seen = 0
+    with pytest.raises(Bomb, match="max_ratio"):
+        for portion in decode(iter([bomb]), Csv()):
+            seen += len(portion)
+    assert seen < 70_000_000
+
+
+def test_a_file_that_expands_to_more_bytes_than_allowed_is_a_bomb() -> None:
+    with pytest.raises(Bomb, match="max_expanded_bytes"):
+        list(decode(iter([gzip.compress(b"a,b\n" * 1_000_000)]), Csv(max_expanded_bytes=3_000_000)))
+
+
+def test_limits_can_be_raised() -> None:
+    expanded = decode(iter([small_bomb("gzip")]), Csv(max_ratio=2_000))
+    assert sum(map(len, expanded)) == 100_000_000
+
+
+def small_bomb(codec: str) -> bytes:
+    return {"gzip": gzip, "bz2": bz2}[codec].compress(b"0" * 100_000_000)  # type: ignore[attr-defined, no-any-return]

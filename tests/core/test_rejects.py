@@ -3,17 +3,20 @@
 import base64
 import json
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from ingest.contract import Reason
 from ingest.core.cutter import BadRecord, Block
+from ingest.core.decoding import decode
 from ingest.core.faults import Fault
 from ingest.core.grammar import Grammar, count_lines
-from ingest.core.rejects import Reject, from_bad_record, json_line, locate
+from ingest.core.rejects import Reject, RejectFormat, from_bad_record, locate
 from ingest.feeds import Csv
 
 GRAMMAR = Grammar(Csv())
+BOM = b"\xef\xbb\xbf"
 DATA = b'\n1,a\r\n"2\n\n2",b\n\n\r3,c\r\xff'
 
 
@@ -61,7 +64,8 @@ def test_a_record_that_could_not_be_delimited_is_a_reject_with_its_beginning() -
 
 
 def test_a_reject_is_one_line_of_json() -> None:
-    line = json_line(Reject(3, 40, "bad_number", "no number", "qty", "x\ny", 'a,"x\ny",ü\n'.encode()), "s3://b/a.csv")
+    reject = Reject(3, 40, "bad_number", "no number", "qty", "x\ny", 'a,"x\ny",ü\n'.encode())
+    line = RejectFormat("s3://b/a.csv", b"", Csv()).json_line(reject)
     assert line.endswith(b"}\n")
     assert line.count(b"\n") == 1
     assert "ü".encode() in line
@@ -79,7 +83,35 @@ def test_a_reject_is_one_line_of_json() -> None:
 
 @given(st.binary(max_size=50))
 def test_no_byte_of_a_reject_is_lost_in_json(raw: bytes) -> None:
-    document = json.loads(json_line(Reject(1, 0, "r", "m", None, None, raw), "f"))
+    document = json.loads(RejectFormat("f", b"", Csv()).json_line(Reject(1, 0, "r", "m", None, None, raw)))
     kept = document["raw"].encode() if "raw" in document else base64.b64decode(document["raw_base64"])
     assert kept == raw
     assert ("raw" in document) != ("raw_base64" in document)
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "cp1252", "latin-1", "utf-16", "utf-16-be", "utf-8-sig", "cp037"])
+def test_the_csv_of_rejects_is_in_the_files_own_encoding_and_reads_as_the_file_did(encoding: str) -> None:
+    csv = Csv(encoding=encoding)
+    file = "größe,name\n1,Jülich\n2,Köln".encode(encoding)
+    text = b"".join(decode(iter([file]), csv)).removeprefix(BOM)
+    head, first, second = text.splitlines(keepends=True)
+    form = RejectFormat("f", head, csv)
+    made = form.csv_head() + b"".join(form.csv_record(reject_of(raw)) for raw in (first, second))
+    assert made == "größe,name\n1,Jülich\n2,Köln\n".encode(encoding)
+
+
+def test_a_byte_that_is_no_text_stands_in_the_csv_and_in_base64_as_it_stood_in_the_file() -> None:
+    csv = Csv(encoding="cp1252")
+    raw = b"".join(decode(iter([b"1,\x81\xfc\n"]), csv))
+    form = RejectFormat("f", b"", csv)
+    assert form.csv_record(reject_of(raw)) == b"1,\x81\xfc\n"
+    assert base64.b64decode(json.loads(form.json_line(reject_of(raw)))["raw_base64"]) == b"1,\x81\xfc\n"
+
+
+def test_a_record_of_which_only_the_beginning_is_kept_is_not_in_the_csv() -> None:
+    form = RejectFormat("f", b"", Csv())
+    assert form.csv_record(reject_of(b"xxx", Reason.RECORD_TOO_LONG)) == b""
+
+
+def reject_of(raw: bytes, reason: str = Reason.BAD_NUMBER) -> Reject:
+    return Reject(1, 0, reason, "m", None, None, raw)

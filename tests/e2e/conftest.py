@@ -98,10 +98,17 @@ class Hand:
 
     def rejects(self, record: dict[str, Any]) -> list[dict[str, Any]]:
         """Return the rejects a file record points to."""
+        return [json.loads(line) for body in self._reject_parts(record, ".jsonl") for line in body.splitlines()]
+
+    def rejects_csv(self, record: dict[str, Any]) -> bytes:
+        """Return the CSV of a file's raw rejected records."""
+        (body,) = self._reject_parts(record, ".csv")
+        return body
+
+    def _reject_parts(self, record: dict[str, Any], suffix: str) -> list[bytes]:
         bucket, _, prefix = record["rejects"].removeprefix("s3://").partition("/")
         keys = [part["Key"] for part in self._s3.list_objects_v2(Bucket=bucket, Prefix=prefix)["Contents"]]
-        bodies = [self._s3.get_object(Bucket=bucket, Key=key)["Body"].read() for key in keys]
-        return [json.loads(line) for body in bodies for line in body.splitlines()]
+        return [self._s3.get_object(Bucket=bucket, Key=key)["Body"].read() for key in keys if key.endswith(suffix)]
 
     def dead_letter(self, containing: str) -> dict[str, Any]:
         """Wait for a dead letter with this text in its body; take it out and return it."""

@@ -8,6 +8,7 @@ import pytest
 from ingest.core.rejects import Reject
 from ingest.edges.files import PORTION_BYTES, RejectFile, file_portions, file_size
 from ingest.errors import FileMissing, SettingsFault
+from ingest.feeds import Csv
 
 
 def reject(line: int) -> Reject:
@@ -57,8 +58,17 @@ def test_rejects_are_lines_that_are_there_at_once(tmp_path: Path) -> None:
 def test_the_rejects_of_an_earlier_load_are_replaced(tmp_path: Path) -> None:
     path = tmp_path / "rejects.jsonl"
     path.write_text("old\n", encoding="utf-8")
-    RejectFile(path, source="a.csv").add([reject(3)])
+    sink = RejectFile(path, source="a.csv")
+    sink.begin(b"n\n", Csv())
+    assert not path.exists()
+    sink.add([reject(3)])
     assert "old" not in path.read_text(encoding="utf-8")
+    assert sink.csv_path.read_bytes() == b"n\nx\n"
+
+
+@pytest.mark.parametrize(("path", "csv"), [("r.jsonl", "r.csv"), ("r", "r.csv"), ("r.csv", "r.csv.csv")])
+def test_the_csv_stands_beside_the_lines_under_another_name(path: str, csv: str) -> None:
+    assert RejectFile(Path(path), source="a.csv").csv_path == Path(csv)
 
 
 def test_a_place_where_nothing_can_be_written_is_named(tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from ingest.core.rejects import Reject
 from ingest.edges import rejects as rejects_module
 from ingest.edges.rejects import RejectParts, rejects_prefix
 from ingest.errors import AccessDenied, FileFault, IngestError, ServiceFault, Throttled
+from ingest.feeds import Csv
 from tests.clients import session
 
 FILE = FileVersion("landing", "orders/größe 1+1.csv", sequencer="0A")
@@ -43,10 +44,13 @@ def parts(s3: Any, file: FileVersion = FILE) -> RejectParts:
 def test_a_files_rejects_are_json_lines_under_its_key_and_version() -> None:
     s3 = RecordingS3()
     sink = parts(s3)
+    sink.begin(b"n,m\n", Csv())
     sink.add([reject(40), reject(90)])
     assert s3.calls == []
     sink.close()
-    (call,) = s3.calls
+    csv, call = s3.calls
+    assert (csv["Bucket"], csv["ContentType"], csv["Key"]) == ("rejects", "text/csv", PREFIX + "000000000000040.csv")
+    assert csv["Body"] == b"n,m\nx,y\nx,y\n"
     assert (call["Bucket"], call["ContentType"]) == ("rejects", "application/x-ndjson")
     assert call["Key"] == PREFIX + "000000000000040.jsonl"
     lines = [json.loads(line) for line in call["Body"].splitlines()]
@@ -74,7 +78,7 @@ def test_closing_twice_puts_nothing_twice() -> None:
     sink.add([reject(0)])
     sink.close()
     sink.close()
-    assert len(s3.calls) == 1
+    assert len(s3.calls) == 2
 
 
 @settings(max_examples=50)
@@ -97,9 +101,10 @@ def test_however_the_rejects_arrive_the_parts_are_the_same(sizes: list[int], cut
         sink.close()
     assert whole.objects == pieces.objects
     assert list(whole.objects) == sorted(whole.objects)
-    kept = [json.loads(line)["byte_offset"] for body in whole.objects.values() for line in body.splitlines()]
+    lines = {key: body for key, body in whole.objects.items() if key.endswith(".jsonl")}
+    kept = [json.loads(line)["byte_offset"] for body in lines.values() for line in body.splitlines()]
     assert kept == [reject.byte_offset for reject in rejects]
-    for key, body in whole.objects.items():
+    for key, body in lines.items():
         assert key == f"{PREFIX}{json.loads(body.splitlines()[0])['byte_offset']:015d}.jsonl"
 
 
@@ -107,9 +112,18 @@ def test_a_part_is_put_as_soon_as_it_is_full() -> None:
     s3 = RecordingS3()
     sink = parts(s3)
     sink.add([reject(n * 1024 * 1024, b"x" * 1024 * 1024) for n in range(9)])
-    assert list(s3.objects) == [PREFIX + "000000000000000.jsonl", PREFIX + f"{4 * 1024 * 1024:015d}.jsonl"]
+    assert [key for key in s3.objects if key.endswith(".jsonl")] == [
+        PREFIX + "000000000000000.jsonl",
+        PREFIX + f"{4 * 1024 * 1024:015d}.jsonl",
+    ]
     sink.close()
-    assert len(s3.objects) == 3
+    assert len(s3.objects) == 6
+
+
+def test_a_key_as_long_as_s3_takes_still_has_a_place_for_its_rejects() -> None:
+    longest = [FileVersion("landing", "ü" * 511 + end, sequencer="0A") for end in "ab"]
+    assert all(len(rejects_prefix(file).encode()) < 1000 for file in longest)
+    assert len({rejects_prefix(file) for file in longest}) == 2
 
 
 def test_versions_of_a_key_keep_their_rejects_apart() -> None:
