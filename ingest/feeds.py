@@ -26,10 +26,17 @@ class Csv(Struct, frozen=True, forbid_unknown_fields=True):
     ] = '"'
     escape: Annotated[CharacterOrNone, Meta(description='Takes the next character as it is. "" = no escaping.')] = ""
     header: Annotated[
-        Literal["first", "none"] | tuple[str, ...],
-        Meta(description="first: column names are the first record; none: column_1, column_2, ...; or the names."),
+        Literal["first", "none"] | Annotated[int, Meta(ge=1, le=10)] | tuple[str, ...],
+        Meta(
+            description="first: column names are the first record; a number: so many records, a column's name is what "
+            "they say of it, joined by blanks; none: column_1, column_2, ...; or a list of names."
+        ),
     ] = "first"
     skip_lines: Annotated[int, Meta(ge=0, description="Lines before the header that are not data.")] = 0
+    footer_lines: Annotated[int, Meta(ge=0, le=1000, description="Lines at the end that are not data.")] = 0
+    comment: Annotated[
+        str, Meta(max_length=20, description='Lines that begin so, where a record could begin, are no data. "" = none.')
+    ] = ""
     encoding: Annotated[str, Meta(description="Any text encoding Python knows by name.")] = "utf-8"
     compression: Annotated[
         Literal["auto", "none", "gzip", "bz2", "zstd"],

@@ -101,6 +101,11 @@ def _check_csv(csv: Csv, path: str) -> None:
     marks = [mark for mark in (csv.delimiter, csv.quote, csv.escape) if mark]
     if len(set(marks)) != len(marks):
         raise SettingsFault(f"`{path}`: delimiter, quote and escape must differ; found {marks!r}.")
+    if csv.comment and (csv.comment[0] in (csv.delimiter, csv.quote, csv.escape) or set("\r\n") & set(csv.comment)):
+        raise SettingsFault(
+            f"`{path}.comment` = {csv.comment!r} is wrong: accepted is text that does not begin with the delimiter, "
+            "quote or escape, without line ends."
+        )
     names = csv.header if isinstance(csv.header, tuple) else ("-",)
     if not names or "" in names or len(set(names)) != len(names):
         raise SettingsFault(f"`{path}.header` = {list(names)!r} is wrong: accepted are names, each once, none empty.")

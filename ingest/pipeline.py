@@ -8,6 +8,7 @@ from ingest.core.books import Books
 from ingest.core.cutter import BLOCK_BYTES, BadRecord, Block, Cutter, Piece
 from ingest.core.decoding import decode
 from ingest.core.faults import Fault
+from ingest.core.footer import without_footer
 from ingest.core.grammar import Grammar
 from ingest.core.head import Head, read_head
 from ingest.core.items import Items, build_items
@@ -57,7 +58,7 @@ class Load:
             FileFault: the file will never load as it is.
             ServiceFault: trying later may help; `before_block` and the edges raise it.
         """
-        text = decode(portions, self._feed.csv)
+        text = without_footer(decode(portions, self._feed.csv), self._feed.csv.footer_lines)
         head, rest = read_head(text, self._feed.csv, self._grammar)
         layout = Layout(head.columns, self._feed.csv, self._grammar)
         mapping = map_columns(self._feed, head.columns)

@@ -5,6 +5,7 @@ Plain UTF-8 passes through untouched. Offsets after this step are offsets in wha
 
 import codecs
 import io
+import re
 from collections.abc import Iterator
 
 import pyarrow as pa
@@ -22,8 +23,12 @@ _WITHOUT_MARK = {
     "utf-32": ("utf-32-le", codecs.BOM_UTF32_LE),
     "utf-8-sig": ("utf-8", codecs.BOM_UTF8),
 }
-_MAGIC = ((b"\x1f\x8b", "gzip"), (b"BZh", "bz2"), (b"\x28\xb5\x2f\xfd", "zstd"))
-_LONGEST_MAGIC = max(len(magic) for magic, _ in _MAGIC)
+_MAGIC = (
+    (re.compile(rb"\x1f\x8b"), "gzip"),
+    (re.compile(rb"BZh[1-9](?:1AY&SY|\x17rE8P\x90)"), "bz2"),  # a header may begin with BZh
+    (re.compile(rb"\x28\xb5\x2f\xfd"), "zstd"),
+)
+_LONGEST_MAGIC = 10
 
 
 def decode(portions: Iterator[bytes], csv: Csv) -> Iterator[bytes]:
@@ -48,7 +53,7 @@ def find_codec(first_bytes: bytes) -> str | None:
     >>> find_codec(b"\\x1f\\x8b\\x08")
     'gzip'
     """
-    return next((codec for magic, codec in _MAGIC if first_bytes.startswith(magic)), None)
+    return next((codec for magic, codec in _MAGIC if magic.match(first_bytes)), None)
 
 
 def _first_bytes(portions: Iterator[bytes]) -> bytes:

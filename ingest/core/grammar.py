@@ -30,6 +30,7 @@ class Grammar:
     """Finds record ends for one dialect."""
 
     def __init__(self, csv: Csv) -> None:
+        self._comment = csv.comment.encode()
         self._marks = [mark.encode() for mark in (csv.quote, csv.escape) if mark]
         record = _record_pattern(csv)
         # A CR at the end of the data may be half of a CRLF, so it ends a record only when another byte follows.
@@ -54,24 +55,34 @@ class Grammar:
         has_marks = any(data.find(mark, start) >= 0 for mark in self._marks)
         return not has_marks or self._whole.match(data, start) is not None
 
-    def end_of_first_record(self, data: bytes, *, at_end: bool) -> int | None:
-        """Return the length of the first record with its line end; None if it does not end here.
+    def end_of_first_record(self, data: bytes, start: int = 0, *, at_end: bool) -> int | None:
+        """Return where the record at `start` ends, with its line end; None if it does not end in `data`.
 
         With `at_end` nothing follows `data`, so its end ends a record too, unless a quote is still open.
         """
-        match = self._record.match(data)
+        match = self._record.match(data, start)
         if match is None or (match.end() == len(data) and not at_end and match[1] in (b"", b"\r")):
             return None
         return match.end()
 
+    def is_record(self, line: bytes) -> bool:
+        """Return whether what stands where a record could is one, and no blank line or comment."""
+        return line not in LINE_ENDS and not (self._comment and line.startswith(self._comment))
+
+    def without_comments(self, data: bytes) -> bytes:
+        """Return the records of a block as the parser may have them: it knows no comments."""
+        if not self._comment or self._comment not in data:
+            return data
+        return b"".join(data[span.start : span.end] for span in self.spans(data))
+
     def spans(self, data: bytes) -> Iterator[Span]:
-        """Yield the records of a block in order, without blank lines, which the parser skips too."""
+        """Yield the records of a block in order, without blank lines, which the parser skips too, and comments."""
         start, line = 0, 0
         while start < len(data):
             match = self._record.match(data, start)
             end = match.end() if match else len(data)
             record = data[start:end]
-            if record not in LINE_ENDS:
+            if self.is_record(record):
                 yield Span(start, end, line)
             start, line = end, line + count_lines(record)
 
@@ -108,4 +119,6 @@ def _record_pattern(csv: Csv) -> bytes:
     if quote:
         inside = rb"%s(?:[^%s%s]++|%s%s%s)*+%s" % (quote, quote, escape, quote, quote, escaped, quote)
         cell = rb"(?:%s%s|(?!%s)%s)" % (inside, rest, quote, rest)
-    return rb"%s(?:%s%s)*+" % (cell, delimiter, cell)
+    cells = rb"%s(?:%s%s)*+" % (cell, delimiter, cell)
+    comment = re.escape(csv.comment.encode())
+    return rb"(?:%s[^\r\n]*+|(?!%s)%s)" % (comment, comment, cells) if comment else cells

@@ -3,6 +3,7 @@
 import io
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import zip_longest
 
 import pyarrow as pa
 from pyarrow import csv as arrow_csv
@@ -63,26 +64,44 @@ def _find_head(data: bytes, csv: Csv, grammar: Grammar, *, at_end: bool) -> Head
         start = end_of_line(data, start, len(data), at_end=at_end)
         if not start:
             return None
-    record = _first_record(data[start:], grammar, at_end=at_end)
-    if record is None:
+    if isinstance(csv.header, tuple):
+        return _given(csv.header, data, start, grammar, at_end=at_end)
+    records, end = _first_records(data, start, csv.header if isinstance(csv.header, int) else 1, grammar, at_end=at_end)
+    if not records:
         return None
-    blank, header = record
-    if csv.header == "first":
-        end = start + blank + len(header)
-        return Head(_unique(_cells(header, csv)), data[:end], count_lines(data[:end]))
-    names = csv.header if isinstance(csv.header, tuple) else _numbered(len(_cells(header, csv)))
-    return Head(names, data[:start], count_lines(data[:start]))
+    if csv.header == "none":
+        return Head(_numbered(len(_cells(records[0], csv))), data[:start], count_lines(data[:start]))
+    return Head(_unique(_joined(records, csv)), data[:end], count_lines(data[:end]))
 
 
-def _first_record(data: bytes, grammar: Grammar, *, at_end: bool) -> tuple[int, bytes] | None:
-    """Return the bytes of blank lines before the first record, and the record."""
-    blank = len(data) - len(data.lstrip(b"\r\n"))
-    if blank == len(data):
-        return None
-    end = grammar.end_of_first_record(data[blank:], at_end=at_end)
-    if end is None and at_end:
-        raise BadHeader("The header opens a quote that is never closed; check the feed's quote character.")
-    return None if end is None else (blank, data[blank : blank + end])
+def _given(names: tuple[str, ...], data: bytes, start: int, grammar: Grammar, *, at_end: bool) -> Head | None:
+    """Return the head of a file whose names the feed knows; a file without any record is empty all the same."""
+    records, _ = _first_records(data, start, 1, grammar, at_end=at_end)
+    return Head(names, data[:start], count_lines(data[:start])) if records else None
+
+
+def _first_records(data: bytes, start: int, count: int, grammar: Grammar, *, at_end: bool) -> tuple[list[bytes], int]:
+    """Return the first records behind blank lines and comments, and where they end; none if they are not all there."""
+    records: list[bytes] = []
+    while len(records) < count:
+        start = len(data) - len(data[start:].lstrip(b"\r\n")) if data[start : start + 1] in (b"\r", b"\n") else start
+        if start == len(data):
+            return [], start
+        end = grammar.end_of_first_record(data, start, at_end=at_end)
+        if end is None and at_end:
+            raise BadHeader("The header opens a quote that is never closed; check the feed's quote character.")
+        if end is None:
+            return [], start
+        if grammar.is_record(data[start:end]):
+            records.append(data[start:end])
+        start = end
+    return records, start
+
+
+def _joined(records: list[bytes], csv: Csv) -> tuple[str, ...]:
+    """Return each column's name: what the header records say of it, joined by blanks."""
+    cells = [_cells(record, csv) for record in records]
+    return tuple(" ".join(filter(None, column)) for column in zip_longest(*cells, fillvalue=""))
 
 
 def _cells(record: bytes, csv: Csv) -> tuple[str, ...]:

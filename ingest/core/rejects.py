@@ -97,6 +97,10 @@ class RejectFormat:
         """Return the raw record for the CSV; nothing for one of which only the beginning was kept."""
         return b"" if reject.reason == Reason.RECORD_TOO_LONG else self._original(_ended(reject.raw))
 
+    def csv_foot(self) -> bytes:
+        """Return what the CSV of raw records ends with: as many lines that are no data as the feed leaves out."""
+        return self._original(b"-\n" * self.csv.footer_lines)
+
     def _original(self, text: bytes, *, at_start: bool = False) -> bytes:
         return original_bytes(text, self.csv.encoding, at_start=at_start)
 

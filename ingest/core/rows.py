@@ -59,6 +59,7 @@ def parse_rows(data: bytes, layout: Layout) -> Rows:
     Records with invalid UTF-8 are faults, and so are records with another number of cells than there are columns,
     unless the feed pads or trims them.
     """
+    data = layout.grammar.without_comments(data)
     if _is_utf8(data):
         return _parse(data, None, layout)
     good, kept, faults = _without_bad_encoding(data, layout)

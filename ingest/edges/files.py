@@ -57,7 +57,9 @@ class RejectFile:
         self._begun = True
 
     def close(self) -> None:
-        """Nothing is held back."""
+        """Nothing is held back but the footer of the CSV."""
+        if self._begun:
+            self._append(self.csv_path, [self._format.csv_foot()])
 
     def _append(self, path: Path, lines: list[bytes]) -> None:
         try:

@@ -66,7 +66,9 @@ class RejectParts:
     def _put(self) -> None:
         name = f"{rejects_prefix(self._file)}{self._held[0].byte_offset:015d}"
         records = [self._format.csv_record(reject) for reject in self._held]
-        self._put_object(f"{name}.csv", b"".join([self._format.csv_head(), *records]), "text/csv")
+        self._put_object(
+            f"{name}.csv", b"".join([self._format.csv_head(), *records, self._format.csv_foot()]), "text/csv"
+        )
         lines = b"".join(self._format.json_line(reject) for reject in self._held)
         self._put_object(f"{name}.jsonl", lines, "application/x-ndjson")
         self._held, self._held_bytes = [], 0

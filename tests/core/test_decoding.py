@@ -130,7 +130,14 @@ def test_an_error_of_the_source_passes_through_unchanged(codec: str, error: Exce
 
 @pytest.mark.parametrize(
     ("first_bytes", "codec"),
-    [(b"\x1f\x8b\x08\0", "gzip"), (b"BZh9", "bz2"), (b"\x28\xb5\x2f\xfd", "zstd"), (b"BZ", None), (b"", None)],
+    [
+        (b"\x1f\x8b\x08\0", "gzip"),
+        (b"BZh91AY&SY", "bz2"),
+        (b"BZhotel,a\n", None),
+        (b"\x28\xb5\x2f\xfd", "zstd"),
+        (b"BZ", None),
+        (b"", None),
+    ],
 )
 def test_magic_bytes_tell_the_codec(first_bytes: bytes, codec: str | None) -> None:
     assert find_codec(first_bytes) == codec

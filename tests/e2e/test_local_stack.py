@@ -117,7 +117,9 @@ def test_every_setting_of_the_dialect_holds_on_the_way_through(stack: Any) -> No
 
 def test_every_type_arrives_as_dynamodb_knows_it(stack: Any) -> None:
     lines = (
+        "# exported by catalog 3\n"
         " sku \tprice\timage\tchecksum\ttags\tsizes\tparts\textra\tactive\tstock\n"
+        "\tEUR\n"
         'A1\t 1.234,50 \tAAH/\tdeadbeef\tred|blue\t1;2;2,0\t"[1, ""x""]"\t"{""w"": 0.5, ""n"": null}"\tJA\t\n'
         'A2\t7\t\t\t\t1;2\t"[1, [2]]"\t{}\t\t12\n'
         "A3\tx\t\t\t\t\t\t\t\t\n"
