@@ -122,7 +122,9 @@ def test_every_type_arrives_as_dynamodb_knows_it(stack: Any) -> None:
         "\tEUR\n"
         'A1\t 1.234,50 \tAAH/\tdeadbeef\tred|blue\t1;2;2,0\t"[1, ""x""]"\t"{""w"": 0.5, ""n"": null}"\tJA\t\n'
         'A2\t7\t\t\t\t1;2\t"[1, [2]]"\t{}\t\t12\n'
+        '# "unbalanced\n'
         "A3\tx\t\t\t\t\t\t\t\t\n"
+        "3 articles\n"
     )
     stack.drop("catalog/all types.tsv", lines.replace("2,0", "2.0").encode())
     record = stack.final_record("catalog/all types.tsv")
