@@ -1,0 +1,54 @@
+"""Each example of docs/feeds.md, run: these settings, this file, these items."""
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from ingest.core.items import Items, dynamodb_json
+from ingest.feeds import Column, Csv, Feed, Rejects
+from ingest.feeds_file import parse_feeds
+from ingest.pipeline import Load
+from tests.fakes import RecordingRejects
+
+PAGE = (Path(__file__).parents[1] / "docs/feeds.md").read_text(encoding="utf-8")
+EXAMPLES = re.findall(r"```toml\n(.*?)```\n```csv\n(.*?)```\n```jsonl\n(.*?)```", PAGE, re.DOTALL)
+
+
+class Printed:
+    """An `ItemWriter` that keeps what `preview --format jsonl` would print."""
+
+    def __init__(self) -> None:
+        self.items: list[Any] = []
+
+    def write(self, items: Items) -> list[Any]:
+        self.items += map(json.loads, dynamodb_json(items))
+        return []
+
+
+@pytest.mark.parametrize(("settings", "file", "items"), EXAMPLES, ids=[e[0].split("]")[0][1:] for e in EXAMPLES])
+def test_an_example_gives_the_items_shown(settings: str, file: str, items: str) -> None:
+    (feed,) = parse_feeds(settings).feeds.values()
+    printed, rejects = Printed(), RecordingRejects()
+    Load(feed=feed, writer=printed, rejects=rejects).run(iter([file.encode(feed.csv.encoding)]))
+    assert printed.items == [json.loads(line) for line in items.splitlines()]
+    assert rejects.taken == []
+
+
+def test_there_are_examples() -> None:
+    assert len(EXAMPLES) == PAGE.count("```toml") >= 5
+
+
+@pytest.mark.parametrize("struct", [Feed, Csv, Column, Rejects])
+def test_every_setting_is_on_the_page(struct: type[msgspec.Struct]) -> None:
+    assert [field.name for field in msgspec.structs.fields(struct) if f"`{field.name}`" not in PAGE] == []
+
+
+def test_every_dialect_setting_but_limits_is_used_in_an_example_or_end_to_end() -> None:
+    used = PAGE + (Path(__file__).parent / "e2e/feeds.toml").read_text()
+    names = [field.name for field in msgspec.structs.fields(Csv)]
+    unused = [name for name in names if not re.search(rf"^{name} = ", used, re.MULTILINE)]
+    assert set(unused) <= {"compression", "max_expanded_bytes", "max_ratio", "unknown_columns"}
