@@ -14,6 +14,7 @@ from typing import Annotated
 
 import typer
 
+from ingest.cli_dialect import read_dialect
 from ingest.cli_source import Source, open_source, open_table
 from ingest.cli_view import PreviewWriter, RejectTally, fail, print_check, print_load, progress
 from ingest.core.books import Books
@@ -48,15 +49,45 @@ def preview(
     every: Annotated[bool, typer.Option("--all", help="All rows, not the first few.")] = False,
     rows: Annotated[int, typer.Option("--rows", min=1, help="How many rows, without --all.")] = 10,
     form: Annotated[str, typer.Option("--format", help="csv or jsonl (DynamoDB JSON).")] = "csv",
+    delimiter: Annotated[str | None, typer.Option(help=r"One character; \t and \x01 are understood.")] = None,
+    quote: Annotated[str | None, typer.Option(help="One character, or none.")] = None,
+    escape: Annotated[str | None, typer.Option(help="One character, or none.")] = None,
+    encoding: Annotated[str | None, typer.Option(help="Any text encoding Python knows.")] = None,
+    header: Annotated[str | None, typer.Option(help="How many header lines, or none.")] = None,
+    columns: Annotated[str | None, typer.Option(help="Names in place of the header's: a,b,c.")] = None,
+    skip_lines: Annotated[int | None, typer.Option(min=0, help="Lines before the header.")] = None,
+    footer_lines: Annotated[int | None, typer.Option(min=0, help="Lines at the end that are no data.")] = None,
+    null_values: Annotated[list[str] | None, typer.Option("--null", help="A cell that is no value; repeat.")] = None,
+    ragged: Annotated[str | None, typer.Option(help="pad, trim or reject.")] = None,
+    comment: Annotated[str | None, typer.Option(help="Lines that begin so are no data.")] = None,
+    trim: Annotated[bool | None, typer.Option("--trim", help="Take white space around cells away.")] = None,
     feeds: FeedsPath = DEFAULT_FEEDS,
     as_json: AsJson = False,
 ) -> None:
-    """Print the accepted rows as they would be written; say on stderr what would be rejected."""
+    """Print the accepted rows as they would be written; say on stderr what would be rejected.
+
+    With --feed the dialect is the feed's; without it, that of the flags.
+    """
+    flags: dict[str, object] = {
+        "delimiter": delimiter,
+        "quote": quote,
+        "escape": escape,
+        "encoding": encoding,
+        "header": header,
+    }
+    flags |= {"columns": columns, "skip_lines": skip_lines, "footer_lines": footer_lines, "ragged": ragged}
+    flags |= {"null_values": null_values, "comment": comment, "trim": trim}
+    given = [name for name, value in flags.items() if value is not None]
+    if feed and given:
+        raise SettingsFault(
+            f"--feed and --{given[0].replace('_', '-')} exclude each other: the feed tells the dialect."
+        )
     if form not in ("csv", "jsonl"):
         raise SettingsFault(f"--format {form!r} is wrong: accepted are csv and jsonl.")
+    chosen = read_feeds(feeds).named(feed) if feed else Feed("", "", "", csv=read_dialect(flags))  # without keys
     writer = PreviewWriter(sys.stdout, form="jsonl" if as_json else form, limit=None if every else rows)
     tally = RejectTally(keep=5)
-    load = _run(open_source(file), _feed(feeds, feed), writer, tally, stop=lambda: writer.is_full)
+    load = _run(open_source(file), chosen, writer, tally, stop=lambda: writer.is_full)
     writer.finish()
     print_check(file, load.books, tally, as_json=as_json, stream=sys.stderr)
 
@@ -70,7 +101,7 @@ def check(
 ) -> None:
     """Read all of a file and write nothing: counts, reasons, first rejects. Exits with 1 if any row is rejected."""
     tally = RejectTally(keep=20)
-    load = _run(open_source(file), _feed(feeds, feed), NullWriter(), tally, show="checking")
+    load = _run(open_source(file), read_feeds(feeds).named(feed), NullWriter(), tally, show="checking")
     print_check(file, load.books, tally, as_json=as_json, stream=sys.stdout)
     raise typer.Exit(1 if load.books.rows_rejected else 0)
 
@@ -87,7 +118,7 @@ def load(
     as_json: AsJson = False,
 ) -> None:
     """Load a file into its feed's table, without queue or stack, and print the books."""
-    chosen = _feed(feeds, feed)
+    chosen = read_feeds(feeds).named(feed)
     opened = open_source(source)
     path = rejects or Path(f"{Path(source).name}.rejects.jsonl")
     begun_s = time.monotonic()
@@ -137,11 +168,6 @@ def _exit_code(error: IngestError) -> int:
     if isinstance(error, (FileFault, ObjectSuperseded)):
         return 3
     return 4 if isinstance(error, ServiceFault) else 2
-
-
-def _feed(path: Path, name: str | None) -> Feed:
-    """Return a feed of the feeds file; without a name, one without keys in which every column is a string."""
-    return read_feeds(path).named(name) if name else Feed(prefix="", table="", partition_key="")
 
 
 class _EnoughRowsError(Exception):

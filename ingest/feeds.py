@@ -33,6 +33,9 @@ class Csv(Struct, frozen=True, forbid_unknown_fields=True):
         ),
     ] = "first"
     skip_lines: Annotated[int, Meta(ge=0, description="Lines before the header that are not data.")] = 0
+    names: Annotated[
+        tuple[str, ...], Meta(description="Column names in place of those in the file, one for each column.")
+    ] = ()
     footer_lines: Annotated[int, Meta(ge=0, le=1000, description="Lines at the end that are not data.")] = 0
     comment: Annotated[
         str, Meta(max_length=20, description='Lines that begin so, where a record could begin, are no data. "" = none.')

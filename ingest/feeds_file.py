@@ -43,6 +43,17 @@ def parse_feeds(text: str, *, origin: str = "feeds.toml") -> Feeds:
         raise SettingsFault(f"{origin}: {fault}") from fault
 
 
+def read_csv(raw: Any, path: str) -> Csv:
+    """Return a dialect; `path` is how its section is named in errors.
+
+    Raises:
+        SettingsFault: a field is unknown or wrong, or two do not go together.
+    """
+    csv = read_struct(raw, Csv, path)
+    _check_csv(csv, path)
+    return csv
+
+
 def json_schema() -> dict[str, Any]:
     """Return the JSON Schema of feeds.toml, for editors."""
     schema = msgspec.json.schema(Feeds)
@@ -68,13 +79,13 @@ def _feed(raw: Any, path: str) -> Feed:
     """Convert part by part, so that an error names the exact path and not `feeds[...]`."""
     table = dict(expect_section(raw, path))
     parts: dict[str, Any] = {}
-    for field, struct in (("csv", Csv), ("max_rejects", Rejects)):
-        if field in table:
-            parts[field] = read_struct(table.pop(field), struct, f"{path}.{field}")
+    if "csv" in table:
+        parts["csv"] = read_csv(table.pop("csv"), f"{path}.csv")
+    if "max_rejects" in table:
+        parts["max_rejects"] = read_struct(table.pop("max_rejects"), Rejects, f"{path}.max_rejects")
     columns = expect_section(table.pop("columns", {}), f"{path}.columns")
     parts["columns"] = {name: _column(value, f"{path}.columns.{name}") for name, value in columns.items()}
     feed = msgspec.structs.replace(read_struct(table, Feed, path), **parts)
-    _check_csv(feed.csv, f"{path}.csv")
     _check_keys(feed, path)
     return feed
 
@@ -106,9 +117,13 @@ def _check_csv(csv: Csv, path: str) -> None:
             f"`{path}.comment` = {csv.comment!r} is wrong: accepted is text that does not begin with the delimiter, "
             "quote or escape, without line ends."
         )
-    names = csv.header if isinstance(csv.header, tuple) else ("-",)
-    if not names or "" in names or len(set(names)) != len(names):
-        raise SettingsFault(f"`{path}.header` = {list(names)!r} is wrong: accepted are names, each once, none empty.")
+    for field, names in (("header", csv.header), ("names", csv.names or "-")):
+        if isinstance(names, tuple) and (not names or "" in names or len(set(names)) != len(names)):
+            raise SettingsFault(
+                f"`{path}.{field}` = {list(names)!r} is wrong: accepted are names, each once, none empty."
+            )
+    if csv.names and isinstance(csv.header, tuple):
+        raise SettingsFault(f"`{path}`: header and names both give the names; give one of them.")
     try:
         "".encode(csv.encoding)  # unlike codecs.lookup, this refuses 'hex' and its kind
         codecs.getincrementaldecoder(csv.encoding)("surrogateescape").decode(b"a")  # and this 'idna' and its kind

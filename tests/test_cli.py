@@ -482,3 +482,57 @@ def test_the_schema_is_the_one_editors_read(capsys: pytest.CaptureFixture[str]) 
     assert ran.code == 0
     assert ran.json["title"] == "feeds.toml"
     assert ran.json == json.loads((ROOT / "docs" / "feeds.schema.json").read_text(encoding="utf-8"))
+
+
+def preview_of(capsys: pytest.CaptureFixture[str], data: bytes, *flags: str) -> list[str]:
+    Path("any.csv").write_bytes(data)
+    ran = Ran(capsys, "preview", "any.csv", "--all", *flags)
+    assert ran.code == 0
+    return ran.out.splitlines()
+
+
+@pytest.mark.parametrize(
+    ("data", "flags", "lines"),
+    [
+        (b"a\tb\n1\t2\n", ["--delimiter", r"\t"], ["a,b", "1,2"]),
+        (b"a\x01b\n1\x012\n", ["--delimiter", r"\x01"], ["a,b", "1,2"]),
+        (b"a,b\n'1,2',3\n", ["--quote", "'"], ["a,b", '"1,2",3']),
+        (b'a,b\n"1,2\n', ["--quote", "none"], ["a,b", '"""1",2']),
+        (b"a,b\n1\\,2,3\n", ["--escape", "\\"], ["a,b", '"1,2",3']),
+        ("a\nJülich\n".encode("cp1252"), ["--encoding", "cp1252"], ["a", "Jülich"]),
+        (b"1,2\n3,4\n", ["--header", "none"], ["column_1,column_2", "1,2", "3,4"]),
+        (b"1,2\n3,4\n", ["--columns", "x,y"], ["x,y", "1,2", "3,4"]),
+        (b"1,2\n3,4\n", ["--header", "none", "--columns", "x,y"], ["x,y", "1,2", "3,4"]),
+        (b"# hi\na,b\n3,4\n", ["--header", "1", "--columns", "x,y", "--comment", "#"], ["x,y", "3,4"]),
+        (b"a,b\n,EUR\n3,4\n", ["--header", "2"], ["a,b EUR", "3,4"]),
+        (b"hello\na\n1\n", ["--skip-lines", "1"], ["a", "1"]),
+        (b"a\n1\nsum\n", ["--footer-lines", "1"], ["a", "1"]),
+        (b"a,b\nNA,-\n", ["--null", "NA", "--null", "-"], ["a,b", ","]),
+        (b"a,b\n1\n", ["--ragged", "pad"], ["a,b", "1,"]),
+        (b"a,b\n1,2,3\n", ["--ragged", "trim"], ["a,b", "1,2"]),
+        (b" a ,b\n 1 , 2\n", ["--trim"], ["a,b", "1,2"]),
+    ],
+)
+def test_preview_without_a_feed_takes_the_dialect_from_flags(
+    capsys: pytest.CaptureFixture[str], data: bytes, flags: list[str], lines: list[str]
+) -> None:
+    assert preview_of(capsys, data, *flags) == lines
+
+
+@pytest.mark.parametrize(
+    ("flags", "sentence"),
+    [
+        (["--delimiter", "ab"], "`preview.delimiter` = 'ab' is wrong"),
+        (["--delimiter", '"'], "delimiter, quote and escape must differ"),
+        (["--header", "first"], "accepted are none and a number"),
+        (["--encoding", "klingon"], "accepted is a text encoding"),
+        (["--ragged", "drop"], "accepted is 'pad', 'reject', 'trim'"),
+        (["--feed", "orders", "--trim"], "--feed and --trim exclude each other"),
+    ],
+)
+def test_a_wrong_dialect_flag_exits_with_2_and_says_what_is_accepted(
+    capsys: pytest.CaptureFixture[str], flags: list[str], sentence: str
+) -> None:
+    ran = Ran(capsys, "preview", "a.csv", *flags)
+    assert ran.code == 2
+    assert sentence in ran.err

@@ -70,8 +70,8 @@ def _find_head(data: bytes, csv: Csv, grammar: Grammar, *, at_end: bool) -> Head
     if not records:
         return None
     if csv.header == "none":
-        return Head(_numbered(len(_cells(records[0], csv))), data[:start], count_lines(data[:start]))
-    return Head(_unique(_joined(records, csv)), data[:end], count_lines(data[:end]))
+        return Head(csv.names or _numbered(len(_cells(records[0], csv))), data[:start], count_lines(data[:start]))
+    return Head(csv.names or _unique(_joined(records, csv)), data[:end], count_lines(data[:end]))
 
 
 def _given(names: tuple[str, ...], data: bytes, start: int, grammar: Grammar, *, at_end: bool) -> Head | None:
