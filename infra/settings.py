@@ -26,7 +26,8 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
         Meta(ge=512, le=10_240, description="1,769 MB buys one whole vCPU, and a worker keeps about one core busy."),
     ] = 1_769
     timeout_s: Annotated[
-        int, Meta(ge=30, le=900, description="Lambda's maximum: a large file then needs the fewest invocations.")
+        int,
+        Meta(ge=60, le=900, description="Lambda's maximum; a worker stops 30 s before, so less than 60 is useless."),
     ] = 900
     batch_size: Annotated[
         int, Meta(ge=1, le=10, description="Messages per invocation: small files share one, large ones wait for none.")

@@ -97,6 +97,13 @@ class Column(Struct, frozen=True, forbid_unknown_fields=True):
     drop: Annotated[bool, Meta(description="Leave the column out of the item. Templates may still use it.")] = False
 
 
+class Extra(Struct, frozen=True, forbid_unknown_fields=True):
+    """An attribute that no column gives."""
+
+    value: Annotated[str, Meta(description='A constant, or a template: "ORDER#{order_id}".')]
+    type: Annotated[ColumnType, Meta(description="DynamoDB type of the attribute.")] = "S"
+
+
 class Rejects(Struct, frozen=True, forbid_unknown_fields=True):
     """How many rejects end the file early, as a file fault. Rows written so far stay and are counted."""
 
@@ -119,6 +126,9 @@ class Feed(Struct, frozen=True, forbid_unknown_fields=True):
     existing: Annotated[bool, Meta(description="true: the table is there already; the stack does not make it.")] = False
     csv: Csv = Csv()
     columns: dict[str, ColumnType | Column] = {}
+    attributes: Annotated[
+        dict[str, str | Extra], Meta(description="Attributes beside the columns': constants and templates.")
+    ] = {}
     max_rejects: Rejects = Rejects()
 
     def column(self, name: str) -> Column:
@@ -129,6 +139,12 @@ class Feed(Struct, frozen=True, forbid_unknown_fields=True):
         """
         found = self.columns.get(name, Column())
         return found if isinstance(found, Column) else Column(type=found)
+
+    def extras(self) -> dict[str, Extra]:
+        """Return the attributes that no column gives, by name."""
+        return {
+            name: extra if isinstance(extra, Extra) else Extra(value=extra) for name, extra in self.attributes.items()
+        }
 
     def key_attributes(self) -> tuple["KeyAttribute", ...]:
         """Return the table's key attributes, partition key first."""

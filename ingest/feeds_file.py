@@ -9,7 +9,7 @@ import msgspec
 
 from ingest.checked import expect_section, one_of, read_struct
 from ingest.errors import SettingsFault
-from ingest.feeds import Column, ColumnType, Csv, Feed, Feeds, Rejects, is_template, template_parts
+from ingest.feeds import Column, ColumnType, Csv, Extra, Feed, Feeds, Rejects, is_template, template_parts
 
 
 def read_feeds(path: Path) -> Feeds:
@@ -85,6 +85,8 @@ def _feed(raw: Any, path: str) -> Feed:
         parts["max_rejects"] = read_struct(table.pop("max_rejects"), Rejects, f"{path}.max_rejects")
     columns = expect_section(table.pop("columns", {}), f"{path}.columns")
     parts["columns"] = {name: _column(value, f"{path}.columns.{name}") for name, value in columns.items()}
+    extras = expect_section(table.pop("attributes", {}), f"{path}.attributes")
+    parts["attributes"] = {name: _extra(value, f"{path}.attributes.{name}") for name, value in extras.items()}
     feed = msgspec.structs.replace(read_struct(table, Feed, path), **parts)
     _check_keys(feed, path)
     return feed
@@ -102,6 +104,17 @@ def _column(raw: Any, path: str) -> Column:
         raise SettingsFault(
             f'{path} = {raw!r} is wrong: give a type ({one_of(ColumnType)}) or a table like {{ type = "N" }}.'
         ) from None
+
+
+def _extra(raw: Any, path: str) -> Extra:
+    extra = Extra(value=raw) if isinstance(raw, str) else read_struct(raw, Extra, path)
+    _check_template(extra.value, path)
+    return extra
+
+
+def _check_template(text: str, path: str) -> None:
+    if any("{" in part or "}" in part for part in template_parts(text)):
+        raise SettingsFault(f"`{path}` = {text!r} is wrong: columns stand in braces, as 'CUST#{{id}}'.")
 
 
 def _check_csv(csv: Csv, path: str) -> None:
@@ -138,15 +151,14 @@ def _check_keys(feed: Feed, path: str) -> None:
         if text is None:
             continue
         if is_template(text):
-            if any("{" in part or "}" in part for part in template_parts(text)):
-                raise SettingsFault(f"`{path}.{field}` = {text!r} is wrong: columns stand in braces, as 'CUST#{{id}}'.")
+            _check_template(text, f"{path}.{field}")
             continue
         column = feed.column(text)
         if column.drop:
             raise SettingsFault(f"`{path}.columns.{text}` is dropped, but it is the {field}.")
         if column.type not in ("S", "N"):
             raise SettingsFault(f"`{path}.columns.{text}` has type {column.type}; a key can be 'S' or 'N'.")
-    names = [key.name for key in feed.key_attributes()]
+    names = [key.name for key in feed.key_attributes()] + list(feed.attributes)
     names += [feed.column(c).name or c for c in feed.columns if not feed.column(c).drop and c not in _key_columns(feed)]
     doubled = sorted({name for name in names if names.count(name) > 1})
     if doubled:

@@ -9,7 +9,7 @@ import msgspec
 import pytest
 
 from ingest.core.items import Items, dynamodb_json
-from ingest.feeds import Column, Csv, Feed, Rejects
+from ingest.feeds import Column, Csv, Extra, Feed, Rejects
 from ingest.feeds_file import parse_feeds
 from ingest.pipeline import Load
 from tests.fakes import RecordingRejects
@@ -42,7 +42,7 @@ def test_there_are_examples() -> None:
     assert len(EXAMPLES) == PAGE.count("```toml") >= 5
 
 
-@pytest.mark.parametrize("struct", [Feed, Csv, Column, Rejects])
+@pytest.mark.parametrize("struct", [Feed, Csv, Column, Extra, Rejects])
 def test_every_setting_is_on_the_page(struct: type[msgspec.Struct]) -> None:
     assert [field.name for field in msgspec.structs.fields(struct) if f"`{field.name}`" not in PAGE] == []
 

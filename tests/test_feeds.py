@@ -357,3 +357,20 @@ def test_every_field_has_a_description_for_editors() -> None:
     for name, definition in json_schema()["$defs"].items():
         for field, schema in definition["properties"].items():
             assert "description" in schema or "$ref" in schema or field in ("columns", "feeds"), f"{name}.{field}"
+
+
+@pytest.mark.parametrize(
+    ("attributes", "sentence"),
+    [
+        ('x = "{a"', "`feeds.f.attributes.x` = '{a' is wrong: columns stand in braces"),
+        ("x = 3", "`feeds.f.attributes.x` = 3 is wrong: it must be a section"),
+        ('x = { value = "1", type = "Z" }', "`feeds.f.attributes.x.type` = 'Z' is wrong"),
+        ('x = { type = "N" }', "`feeds.f.attributes.x.value` is missing"),
+        ('id = "again"', "two columns or keys would both be the attribute 'id'"),
+    ],
+)
+def test_a_wrong_attribute_is_refused(attributes: str, sentence: str) -> None:
+    head = '[feeds.f]\nprefix = "f/"\ntable = "Table"\npartition_key = "id"\n[feeds.f.attributes]\n'
+    with pytest.raises(SettingsFault) as fault:
+        parse_feeds(head + attributes)
+    assert sentence in str(fault.value)

@@ -80,13 +80,17 @@ class Items:
 def build_items(rows: Rows, mapping: Mapping) -> tuple[Items, list[Fault]]:
     """Return the rows as items, without those that cannot be written, and why each of them cannot.
 
-    A row with several faults tells the first: its columns from left to right, then its keys, then its size.
+    A row with several faults tells the first: its columns from left to right, its extras, its keys, its size.
     """
     faults: dict[int, Fault] = {}
-    attributes = [_attribute(rows, target, faults) for target in mapping.targets]
+    table = rows.table
+    attributes = [
+        _attribute(rows, target, table.column(target.column).combine_chunks(), faults) for target in mapping.targets
+    ]
+    attributes += [_attribute(rows, extra, _filled(table, extra.column), faults) for extra in mapping.extras]
     for key, limit in zip(mapping.keys, MAX_KEY_BYTES, strict=False):
         if is_template(key.source):
-            attributes.append(Attribute(key.name, "S", _from_template(rows.table, key.source)))
+            attributes.append(Attribute(key.name, "S", _filled(table, key.source)))
         values = next(attribute.values for attribute in attributes if attribute.name == key.name)
         _check_key(rows, key, values, limit, faults)
     _check_sizes(rows, attributes, faults)
@@ -131,8 +135,7 @@ def _texts(attribute: Attribute) -> list[str]:
     return texts
 
 
-def _attribute(rows: Rows, target: Target, faults: dict[int, Fault]) -> Attribute:
-    cells = rows.table.column(target.column).combine_chunks()
+def _attribute(rows: Rows, target: Target, cells: pa.Array, faults: dict[int, Fault]) -> Attribute:
     typed = convert(cells, target)
     for bad in typed.bad:
         faults.setdefault(
@@ -141,8 +144,10 @@ def _attribute(rows: Rows, target: Target, faults: dict[int, Fault]) -> Attribut
     return Attribute(target.name, target.type, typed.values, target.null == "null", typed.sizes)
 
 
-def _from_template(table: pa.Table, template: str) -> pa.Array:
-    """Fill a template row by row; null where any of its columns has no value."""
+def _filled(table: pa.Table, template: str) -> pa.Array:
+    """Fill a template, or repeat a constant, row by row; null where any of its columns has no value."""
+    if not is_template(template):
+        return pa.repeat(pa.scalar(template, pa.string()), table.num_rows)
     parts = [
         table.column(part).combine_chunks() if i % 2 else pa.scalar(part)
         for i, part in enumerate(template_parts(template))

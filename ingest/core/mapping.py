@@ -40,6 +40,7 @@ class Mapping:
 
     targets: tuple[Target, ...]
     keys: tuple[KeyAttribute, ...]
+    extras: tuple[Target, ...] = ()  # their `column` is a constant or a template
 
 
 def map_columns(feed: Feed, columns: tuple[str, ...]) -> Mapping:
@@ -51,8 +52,10 @@ def map_columns(feed: Feed, columns: tuple[str, ...]) -> Mapping:
     _check_columns(feed, columns)
     targets = tuple(_target(feed, column) for column in columns if not _is_dropped(feed, column))
     keys = feed.key_attributes()
-    _check_names([target.name for target in targets] + [key.name for key in keys if is_template(key.source)])
-    return Mapping(targets, keys)
+    extras = tuple(Target(extra.value, name, extra.type) for name, extra in feed.extras().items())
+    made = [key.name for key in keys if is_template(key.source)] + [extra.name for extra in extras]
+    _check_names([target.name for target in targets] + made)
+    return Mapping(targets, keys, extras)
 
 
 def _check_columns(feed: Feed, columns: tuple[str, ...]) -> None:
@@ -88,6 +91,8 @@ def _always_needed(feed: Feed) -> list[str]:
     names: list[str] = []
     for key in feed.key_attributes():
         names += template_columns(key.source) if is_template(key.source) else [key.source]
+    for extra in feed.extras().values():
+        names += template_columns(extra.value)
     return names + [name for name in feed.columns if feed.column(name).null == "reject" and not feed.column(name).drop]
 
 

@@ -141,8 +141,11 @@ def test_every_type_arrives_as_dynamodb_knows_it(stack: Any) -> None:
             "extra": {"w": Decimal("0.5"), "n": None},
             "active": True,
             "stock": 0,
+            "kind": "article",
+            "by_price": "PRICE#1.234,50",
         },
-        {"sku": "A2", "price": 7, "sizes": {1, 2}, "parts": [1, [2]], "extra": {}, "active": False, "stock": 12},
+        {"sku": "A2", "price": 7, "sizes": {1, 2}, "parts": [1, [2]], "extra": {}, "active": False, "stock": 12}
+        | {"kind": "article", "by_price": "PRICE#7"},
     ]
 
 
