@@ -15,8 +15,9 @@ from rich.table import Table
 
 from ingest.core.books import Books
 from ingest.core.faults import Refusal
-from ingest.core.items import Items, dynamodb_json, text_rows
+from ingest.core.items import Items
 from ingest.core.rejects import Reject
+from ingest.core.spelling import dynamodb_json, text_rows
 from ingest.edges.files import RejectFile
 from ingest.feeds import Csv
 

@@ -8,9 +8,10 @@ from typing import Any
 from ingest.contract import FINAL_STATUSES, Status
 from ingest.core.claims import Closing, Lease, Standing
 from ingest.core.faults import Refusal
-from ingest.core.items import Items, python_items
+from ingest.core.items import Items
 from ingest.core.notification import FileVersion
 from ingest.core.rejects import Reject
+from ingest.core.spelling import python_items
 from ingest.errors import IngestError, ServiceFault
 from ingest.feeds import Csv
 

@@ -8,7 +8,8 @@ from typing import Any
 import msgspec
 import pytest
 
-from ingest.core.items import Items, dynamodb_json
+from ingest.core.items import Items
+from ingest.core.spelling import dynamodb_json
 from ingest.feeds import Column, Csv, Extra, Feed, Rejects
 from ingest.feeds_file import parse_feeds
 from ingest.pipeline import Load

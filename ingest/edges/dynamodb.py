@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 from botocore.exceptions import BotoCoreError, ClientError
 
 from ingest.core.faults import Refusal
-from ingest.core.items import Items, python_items
+from ingest.core.items import Items
+from ingest.core.spelling import python_items
 from ingest.edges.aws_errors import error_code, translate
 
 if TYPE_CHECKING:

@@ -12,9 +12,10 @@ from hypothesis import strategies as st
 
 from ingest.contract import Reason
 from ingest.core.faults import Fault
-from ingest.core.items import MAX_ITEM_BYTES, Items, build_items, dynamodb_json, python_items, text_rows
+from ingest.core.items import MAX_ITEM_BYTES, Items, build_items
 from ingest.core.mapping import map_columns
 from ingest.core.rows import Rows
+from ingest.core.spelling import dynamodb_json, python_items, text_rows
 from ingest.feeds import Column, Csv, Feed
 
 Cells = dict[str, list[str | None]]

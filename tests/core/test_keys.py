@@ -8,10 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ingest.core.items import Items, build_items, python_items
+from ingest.core.items import Items, build_items
 from ingest.core.keys import last_of_each_key
 from ingest.core.mapping import map_columns
 from ingest.core.rows import Rows
+from ingest.core.spelling import python_items
 from ingest.feeds import Feed
 
 

@@ -9,8 +9,9 @@ import pyarrow as pa
 import pytest
 from boto3.dynamodb.types import TypeSerializer
 
-from ingest.core.items import Attribute, Items, dynamodb_json, python_items, text_rows
+from ingest.core.items import Attribute, Items
 from ingest.core.mapping import Target
+from ingest.core.spelling import dynamodb_json, python_items, text_rows
 from ingest.core.types import Typed, convert
 
 
