@@ -11,6 +11,7 @@ from urllib.parse import quote_plus
 import pytest
 from boto3.dynamodb.types import TypeDeserializer
 
+from infra.local.demo import file_records, read_rejects
 from infra.local.stack import LocalStack, local_stack
 from ingest.contract import FINAL_STATUSES, Output
 
@@ -74,12 +75,7 @@ class Hand:
 
     def records(self, key: str) -> list[dict[str, Any]]:
         """Return the ledger's records of all versions of an object key, oldest first."""
-        answer = self._dynamodb.query(
-            TableName=self.stack.outputs[Output.LEDGER_TABLE],
-            KeyConditionExpression="pk = :pk AND begins_with(sk, :file)",
-            ExpressionAttributeValues={":pk": {"S": f"{self.bucket}/{key}"}, ":file": {"S": "FILE#"}},
-        )
-        return [_plain(item) for item in answer["Items"]]
+        return file_records(self.stack, self.bucket, key)
 
     def final_record(self, key: str) -> dict[str, Any]:
         """Wait until the one version of an object key is closed, and return its record."""
@@ -98,17 +94,14 @@ class Hand:
 
     def rejects(self, record: dict[str, Any]) -> list[dict[str, Any]]:
         """Return the rejects a file record points to."""
-        return [json.loads(line) for body in self._reject_parts(record, ".jsonl") for line in body.splitlines()]
+        return list(read_rejects(self.stack, record))
 
     def rejects_csv(self, record: dict[str, Any]) -> bytes:
         """Return the CSV of a file's raw rejected records."""
-        (body,) = self._reject_parts(record, ".csv")
-        return body
-
-    def _reject_parts(self, record: dict[str, Any], suffix: str) -> list[bytes]:
         bucket, _, prefix = record["rejects"].removeprefix("s3://").partition("/")
         keys = [part["Key"] for part in self._s3.list_objects_v2(Bucket=bucket, Prefix=prefix)["Contents"]]
-        return [self._s3.get_object(Bucket=bucket, Key=key)["Body"].read() for key in keys if key.endswith(suffix)]
+        (key,) = [key for key in keys if key.endswith(".csv")]
+        return bytes(self._s3.get_object(Bucket=bucket, Key=key)["Body"].read())
 
     def dead_letter(self, containing: str) -> dict[str, Any]:
         """Wait for a dead letter with this text in its body; take it out and return it."""
