@@ -1,0 +1,71 @@
+"""Run one command in a process of its own: what it printed, and what it took."""
+
+import os
+import re
+import subprocess
+import tempfile
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+LOOK_EVERY_S = 0.02
+
+
+@dataclass(frozen=True, slots=True)
+class Ran:
+    """A process that ended. `exit_code` is None where it was stopped at its time limit."""
+
+    exit_code: int | None
+    output: bytes
+    peak_resident_bytes: int
+    cpu_seconds: float  # user and system
+    seconds: float
+
+
+def run(
+    command: list[str],
+    *,
+    cwd: Path | None = None,
+    env: Mapping[str, str] | None = None,
+    time_limit_s: float | None = None,
+) -> Ran:
+    """Run a command to its end, or to its time limit; its stderr goes to ours.
+
+    Its output goes through a file: nobody reads a pipe while the process is watched.
+    """
+    begun = time.monotonic()
+    with tempfile.TemporaryFile() as output, subprocess.Popen(command, stdout=output, cwd=cwd, env=env) as process:
+        try:
+            status, usage, peak = _watch(process, begun + time_limit_s if time_limit_s else None)
+        except BaseException:
+            process.kill()
+            raise
+        seconds = time.monotonic() - begun
+        output.seek(0)
+        return Ran(status, output.read(), peak, usage, seconds)
+
+
+def _watch(process: subprocess.Popen[bytes], stop_at: float | None) -> tuple[int | None, float, int]:
+    """Return exit code, CPU seconds and peak resident bytes of a process once it has ended."""
+    peak, is_stopped = 0, False
+    while True:
+        pid, status, usage = os.wait4(process.pid, os.WNOHANG)
+        if pid:
+            process.returncode = os.waitstatus_to_exitcode(status)
+            return None if is_stopped else process.returncode, usage.ru_utime + usage.ru_stime, peak
+        peak = max(peak, _peak_resident_bytes(process.pid))
+        if stop_at and not is_stopped and time.monotonic() > stop_at:
+            process.kill()
+            is_stopped = True
+        time.sleep(LOOK_EVERY_S)
+
+
+def _peak_resident_bytes(pid: int) -> int:
+    """Return a process's own high-water mark; its `ru_maxrss` would begin with that of the process it came from."""
+    try:
+        status = Path(f"/proc/{pid}/status").read_text()
+    except OSError:
+        return 0
+    found = re.search(r"VmHWM:\s+(\d+) kB", status)
+    return int(found[1]) * 1024 if found else 0
