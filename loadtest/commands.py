@@ -70,7 +70,9 @@ def hostile(arguments: argparse.Namespace) -> int:
     limits = hostile_cases.Limits(arguments.time_limit, arguments.peak_megabytes * MB)
     outcomes = []
     print(f"{'case':<35} {'exit':>4} {'seconds':>8} {'CPU s':>7} {'peak MB':>8}  answer")
-    for outcome in hostile_cases.measure(total_bytes=arguments.megabytes * MB, seed=arguments.seed, limits=limits):
+    for outcome in hostile_cases.measure(
+        total_bytes=arguments.megabytes * MB, seed=arguments.seed, limits=limits, names=arguments.case
+    ):
         outcomes.append(outcome)
         exit_code = "-" if outcome.exit_code is None else outcome.exit_code
         print(
@@ -79,7 +81,9 @@ def hostile(arguments: argparse.Namespace) -> int:
             flush=True,
         )
     command = f"hostile --megabytes {arguments.megabytes} --time-limit {arguments.time_limit:g}"
-    command += f" --peak-megabytes {arguments.peak_megabytes}"
+    command += "".join(
+        [f" --peak-megabytes {arguments.peak_megabytes}", *(f" --case '{c}'" for c in arguments.case or [])]
+    )
     _write(arguments, command, {"outcomes": [asdict(outcome) for outcome in outcomes]})
     return 1 if any(outcome.problems for outcome in outcomes) else 0
 

@@ -49,9 +49,11 @@ class Outcome:
         return "; ".join(filter(None, [self.error, counted, *(f"PROBLEM: {problem}" for problem in self.problems)]))
 
 
-def measure(*, total_bytes: int, seed: int, limits: Limits) -> Iterator[Outcome]:
-    """Yield the outcome of each case."""
+def measure(*, total_bytes: int, seed: int, limits: Limits, names: list[str] | None = None) -> Iterator[Outcome]:
+    """Yield the outcome of each case, or of each case named."""
     for case in cases():
+        if names is not None and case.name not in names:
+            continue
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "hostile.csv"
             with path.open("wb") as file:

@@ -78,7 +78,7 @@ def _joined(*parts: bytes | Make) -> Make:
 
 
 def _bomb(total_bytes: int, chance: random.Random) -> Iterator[bytes]:
-    rows = _joined(HEADER, _filled(b"1,a,2\n"))
+    rows = _joined(HEADER, _filled(b"1,%s,2\n" % (b"a" * 5000)))
     return _gzipped(rows(max(total_bytes, BOMB_BYTES), chance), level=9)
 
 
