@@ -44,14 +44,15 @@ def bench_read(arguments: argparse.Namespace) -> int:
     readings, missing = read_bench.measure(
         megabytes=sizes, repeat=arguments.repeat, seed=arguments.seed, pandas_python=arguments.pandas_python
     )
-    speeds = f"{'rows per CPU-second (min - max)':>35} {'with start-up':>14}"
+    speeds = f"{'rows per CPU-second (min - max)':>35} {'with start-up':>14} {'user alone':>11}"
     print(f"{'file':<13} {'MB':>5}  {'reader':<15} {speeds} {'peak MB':>8}")
     for reading in readings:
         speed = reading.rows_per_cpu_second
         print(
             f"{reading.kind:<13} {reading.file_bytes / MB:>5.0f}  {reading.reader:<15} "
             f"{f'{speed.median:,.0f} ({speed.min:,.0f} - {speed.max:,.0f})':>35} "
-            f"{reading.rows_per_cpu_second_with_start_up.median:>14,.0f} {reading.peak_resident_bytes.max / MB:>8.0f}"
+            f"{reading.rows_per_cpu_second_with_start_up.median:>14,.0f} {reading.rows_per_user_second.median:>11,.0f} "
+            f"{reading.peak_resident_bytes.max / MB:>8.0f}"
         )
     for reader, why in missing.items():
         print(f"not measured: {reader}: {why}")

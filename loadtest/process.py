@@ -8,6 +8,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from resource import struct_rusage
 
 LOOK_EVERY_S = 0.02
 
@@ -19,8 +20,14 @@ class Ran:
     exit_code: int | None
     output: bytes
     peak_resident_bytes: int
-    cpu_seconds: float  # user and system
+    user_seconds: float
+    system_seconds: float
     seconds: float
+
+    @property
+    def cpu_seconds(self) -> float:
+        """User and system together."""
+        return self.user_seconds + self.system_seconds
 
 
 def run(
@@ -37,23 +44,23 @@ def run(
     begun = time.monotonic()
     with tempfile.TemporaryFile() as output, subprocess.Popen(command, stdout=output, cwd=cwd, env=env) as process:
         try:
-            status, usage, peak = _watch(process, begun + time_limit_s if time_limit_s else None)
+            exit_code, usage, peak = _watch(process, begun + time_limit_s if time_limit_s else None)
         except BaseException:
             process.kill()
             raise
         seconds = time.monotonic() - begun
         output.seek(0)
-        return Ran(status, output.read(), peak, usage, seconds)
+        return Ran(exit_code, output.read(), peak, usage.ru_utime, usage.ru_stime, seconds)
 
 
-def _watch(process: subprocess.Popen[bytes], stop_at: float | None) -> tuple[int | None, float, int]:
-    """Return exit code, CPU seconds and peak resident bytes of a process once it has ended."""
+def _watch(process: subprocess.Popen[bytes], stop_at: float | None) -> tuple[int | None, struct_rusage, int]:
+    """Return exit code, usage and peak resident bytes of a process once it has ended."""
     peak, is_stopped = 0, False
     while True:
         pid, status, usage = os.wait4(process.pid, os.WNOHANG)
         if pid:
             process.returncode = os.waitstatus_to_exitcode(status)
-            return None if is_stopped else process.returncode, usage.ru_utime + usage.ru_stime, peak
+            return None if is_stopped else process.returncode, usage, peak
         peak = max(peak, _peak_resident_bytes(process.pid))
         if stop_at and not is_stopped and time.monotonic() > stop_at:
             process.kill()

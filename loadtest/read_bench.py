@@ -38,7 +38,11 @@ class Spread:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What one reader took for one file. Rows per CPU-second are without start-up, and with it."""
+    """What one reader took for one file. Rates are without start-up, but for the one that says so.
+
+    CPU is user and system time. A reader that keeps the whole file pays the system for that memory; user time alone
+    tells what its own code took.
+    """
 
     reader: str
     kind: str
@@ -46,6 +50,7 @@ class Reading:
     rows: int
     rows_per_cpu_second: Spread
     rows_per_cpu_second_with_start_up: Spread
+    rows_per_user_second: Spread
     cpu_seconds: Spread
     start_up_cpu_seconds: float
     seconds: Spread
@@ -127,6 +132,7 @@ def _read(name: str, command: list[str], sample: Sample) -> Ran:
 def _reading(name: str, sample: Sample, runs: Runs, empty: Sample) -> Reading:
     taken = runs[name, sample.path]
     start_up = statistics.median(ran.cpu_seconds for ran in runs[name, empty.path])
+    start_up_user = statistics.median(ran.user_seconds for ran in runs[name, empty.path])
     return Reading(
         reader=name,
         kind=sample.kind,
@@ -134,6 +140,7 @@ def _reading(name: str, sample: Sample, runs: Runs, empty: Sample) -> Reading:
         rows=sample.rows,
         rows_per_cpu_second=_spread(sample.rows / max(ran.cpu_seconds - start_up, 1e-3) for ran in taken),
         rows_per_cpu_second_with_start_up=_spread(sample.rows / ran.cpu_seconds for ran in taken),
+        rows_per_user_second=_spread(sample.rows / max(ran.user_seconds - start_up_user, 1e-3) for ran in taken),
         cpu_seconds=_spread(ran.cpu_seconds for ran in taken),
         start_up_cpu_seconds=start_up,
         seconds=_spread(ran.seconds for ran in taken),

@@ -40,6 +40,8 @@ def judge(readings: list[Reading]) -> Iterator[Goal]:
         bare = _by_size(readings, "bare pyarrow", kind)
         found = ours[-1].rows_per_cpu_second.median / bare[-1].rows_per_cpu_second.median
         yield Goal(f"ingest's share of bare pyarrow's rows per CPU-second, {kind}", found, at_least=share)
+        found = ours[-1].rows_per_user_second.median / bare[-1].rows_per_user_second.median
+        yield Goal(f"the same share, user time alone, {kind}", found, at_least=share)
         for name in ("ingest", "ingest check"):
             peaks = [reading.peak_resident_bytes.median for reading in _by_size(readings, name, kind)]
             yield Goal(f"growth of {name}'s peak memory with the file, {kind}", peaks[-1] / peaks[0], at_most=GROWTH)
