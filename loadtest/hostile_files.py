@@ -35,6 +35,7 @@ def cases() -> list[Case]:
         *_bare_and_behind_header("NUL bytes", _filled(b"\0")),
         *_bare_and_behind_header("random bytes", _random),
         Case("header, then rows of NUL bytes", _joined(HEADER, _filled(b"\0\0\0\0\0\0\0\0,\0,1\n"))),
+        Case("tiny rows, every key another", _tiny),
         Case("quoted cell never closed", _joined(HEADER + b'1,"', _filled(CELL_LINE))),
         Case("quoted cell closed at the end", _joined(HEADER + b'1,"', _filled(CELL_LINE), b'",2\n')),
         Case("last quote missing on every line", _joined(HEADER, _filled(b'"K-000001","some name","12.50\n'))),
@@ -64,6 +65,16 @@ def _filled(unit: bytes) -> Make:
 def _random(total_bytes: int, chance: random.Random) -> Iterator[bytes]:
     for start in range(0, total_bytes, PORTION_BYTES):
         yield chance.randbytes(min(PORTION_BYTES, total_bytes - start))
+
+
+def _tiny(total_bytes: int, chance: random.Random) -> Iterator[bytes]:
+    """Yield sound rows, as many as there can be: what is kept for each row must not add up."""
+    yield HEADER
+    made, number = 0, 0
+    while made < total_bytes:
+        portion = b"".join([b"%x,,\n" % n for n in range(number, number + 5000)])[: total_bytes - made]
+        yield portion
+        made, number = made + len(portion), number + 5000
 
 
 def _joined(*parts: bytes | Make) -> Make:
