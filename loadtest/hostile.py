@@ -22,7 +22,7 @@ BUG = 70
 class Limits:
     """What no case may pass."""
 
-    seconds: float
+    seconds: float  # of CPU, as `loadtest.process.run` has it
     peak_bytes: int
 
 
@@ -98,7 +98,7 @@ def _told(ran: Ran) -> dict[str, Any]:
 
 def _trouble(ran: Ran, limits: Limits) -> Iterator[str]:
     if ran.exit_code is None:
-        yield f"not done after {limits.seconds:.0f} s"
+        yield f"not done after {limits.seconds:g} CPU seconds"
     elif ran.exit_code == BUG or ran.exit_code < 0:
         yield f"crashed with exit code {ran.exit_code}"
     elif not _told(ran):

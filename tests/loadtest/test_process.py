@@ -1,5 +1,7 @@
 import sys
 
+import pytest
+
 from loadtest.process import run
 
 
@@ -18,7 +20,8 @@ def test_a_run_tells_what_the_process_took_and_not_what_its_parent_did() -> None
     assert 100_000_000 < busy.peak_resident_bytes < len(held)
 
 
-def test_a_process_is_stopped_at_its_time_limit() -> None:
-    ran = run([sys.executable, "-c", "import time; time.sleep(60)"], time_limit_s=0.2)
+@pytest.mark.parametrize("program", ["import time; time.sleep(60)", "while True: pass"])
+def test_a_process_is_stopped_at_its_time_limit_idle_or_busy(program: str) -> None:
+    ran = run([sys.executable, "-c", program], time_limit_s=0.2)
     assert ran.exit_code is None
     assert ran.seconds < 10
