@@ -2,9 +2,6 @@
 
 import json
 import os
-import re
-import resource
-import subprocess
 import sys
 import tempfile
 import time
@@ -14,6 +11,7 @@ from pathlib import Path
 import boto3
 
 from loadtest.generate import orders
+from loadtest.process import run
 from loadtest.sink import Sink
 
 BUCKET = "loadtest-memory"
@@ -70,25 +68,7 @@ def _load(key: str, feeds: Path, endpoints: dict[str, str]) -> tuple[dict[str, o
     """Return the books, the peak resident bytes and the CPU seconds of `ingest load`."""
     command = [sys.executable, "-m", "ingest", "load", f"s3://{BUCKET}/{key}"]
     command += ["--feed", "orders", "--feeds", str(feeds), "--json"]
-    before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    peak = 0
-    with subprocess.Popen(command, stdout=subprocess.PIPE, env={**os.environ, **endpoints}) as process:
-        while process.poll() is None:
-            peak = max(peak, _peak_resident_bytes(process.pid))
-            time.sleep(0.05)
-        assert process.stdout is not None
-        output = process.stdout.read()
-    if process.returncode:
-        raise RuntimeError(f"ingest load failed: {output.decode()}")
-    after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return json.loads(output), peak, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-
-
-def _peak_resident_bytes(pid: int) -> int:
-    """Return a process's own high-water mark; its `ru_maxrss` would begin with that of the process it came from."""
-    try:
-        status = Path(f"/proc/{pid}/status").read_text()
-    except OSError:
-        return 0
-    found = re.search(r"VmHWM:\s+(\d+) kB", status)
-    return int(found[1]) * 1024 if found else 0
+    ran = run(command, env={**os.environ, **endpoints})
+    if ran.exit_code:
+        raise RuntimeError(f"ingest load failed: {ran.output.decode()}")
+    return json.loads(ran.output), ran.peak_resident_bytes, ran.cpu_seconds

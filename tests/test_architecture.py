@@ -39,6 +39,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     | {"mypy_boto3_cloudformation", "mypy_boto3_dynamodb", "mypy_boto3_lambda", "mypy_boto3_logs", "mypy_boto3_s3"}
     | {"mypy_boto3_sqs", "mypy_boto3_ssm"},
     "loadtest": {"loadtest", "ingest.contract", "boto3", "botocore"},  # the judge does not use the judged
+    "loadtest.readers": {"pyarrow", "pandas"},  # the measured parties, each started as a process of its own
+    "loadtest.readers.ingest_columns": {"ingest.core", "ingest.edges.files", "ingest.feeds", "ingest.feeds_file"},
     "app": {"infra", "ingest.errors", "ingest.feeds_file", "aws_cdk"},
 }
 
@@ -115,6 +117,9 @@ def test_the_core_knows_calendars_but_never_the_time() -> None:
         ("loadtest.generate", "from ingest.core.items import Items"),
         ("loadtest.generate", "from ingest import errors"),
         ("loadtest.generate", "from infra.local import ministack"),
+        ("loadtest.read_bench", "import pyarrow"),
+        ("loadtest.readers.pyarrow_whole", "from ingest.core.rows import Rows"),
+        ("loadtest.readers.ingest_columns", "from ingest.pipeline import Load"),
         ("app", "from ingest.handler import handle"),
     ],
 )
