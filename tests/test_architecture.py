@@ -29,6 +29,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "ingest.handler": {"ingest", *AWS},
     "ingest.cli": {"ingest", "boto3", "botocore", "typer"},
     "ingest.cli_dialect": {"ingest.errors", "ingest.feeds", "ingest.feeds_file"},
+    "ingest.cli_sniff": {"ingest"},
     "ingest.cli_source": {"ingest", "boto3", "botocore"},
     "ingest.cli_view": {"ingest", "rich"},
     "ingest.__main__": {"ingest.cli"},

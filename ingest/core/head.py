@@ -14,7 +14,7 @@ from ingest.errors import BadHeader, EmptyFile, NotCsv
 from ingest.feeds import Csv
 
 MAX_NAME = 200  # of a column's name, so much is repeated in an error
-_BOM = b"\xef\xbb\xbf"
+BOM = b"\xef\xbb\xbf"
 _NOT_CSV = (
     (b"PK\x03\x04", "a ZIP archive or an Excel workbook; export it as CSV"),
     (b"PAR1", "a Parquet file"),
@@ -58,8 +58,8 @@ def read_head(portions: Iterator[bytes], csv: Csv, grammar: Grammar) -> tuple[He
 
 
 def _find_head(data: bytes, csv: Csv, grammar: Grammar, *, at_end: bool) -> Head | None:
-    _refuse_other_formats(data)
-    start = len(_BOM) if data.startswith(_BOM) else 0
+    refuse_other_formats(data)
+    start = len(BOM) if data.startswith(BOM) else 0
     for _ in range(csv.skip_lines):
         start = end_of_line(data, start, len(data), at_end=at_end)
         if not start:
@@ -149,7 +149,12 @@ def _numbered(count: int) -> tuple[str, ...]:
     return tuple(f"column_{n}" for n in range(1, count + 1))
 
 
-def _refuse_other_formats(data: bytes) -> None:
+def refuse_other_formats(data: bytes) -> None:
+    """Refuse what its first bytes tell to be no delimited UTF-8 text.
+
+    Raises:
+        NotCsv: says what it looks like.
+    """
     for magic, what in _NOT_CSV:
         if data.startswith(magic):
             raise NotCsv(f"This is not CSV: it begins like {what}.")
