@@ -43,6 +43,12 @@ def single_column(window: bytes, comment: str = "") -> Trial | None:
     return choose_quoting(window, delimiter, comment)
 
 
+def is_spaced(trial: Trial) -> bool:
+    """Return whether most delimiters stand before a blank, as commas in prose do."""
+    delimiter = trial.csv.delimiter.encode()
+    return trial.window.count(delimiter + b" ") * 2 > trial.window.count(delimiter)
+
+
 def _best(window: bytes, comment: str) -> Trial | None:
     found = [choose_quoting(window, mark, comment) for mark in DELIMITERS if mark.encode() in window]
     viable = [trial for trial in found if trial and _is_viable(trial)]
@@ -64,14 +70,11 @@ def _is_viable(trial: Trial) -> bool:
 def _score(trial: Trial) -> float:
     """Return how well a dialect fits: records agree, cells are values, few lines stand before them, common mark."""
     order = DELIMITERS.index(trial.csv.delimiter)
-    spaced = trial.window.count(trial.csv.delimiter.encode() + b" ") * 2 > trial.window.count(
-        trial.csv.delimiter.encode()
-    )
     return (
         trial.share
         + 0.1 * _value_share(trial)
         - 0.1 * bool(trial.first)
-        - 0.05 * spaced
+        - 0.05 * is_spaced(trial)
         - 0.001 * order
         - 0.3 * (trial.csv.delimiter == ":")
     )

@@ -15,7 +15,7 @@ ODD_SHARE = 0.01
 _LONGEST = 200  # characters; DynamoDB's numbers are far shorter
 _SPACES = (" ", "\u00a0", "\u202f", "'", "\u2019", "_")
 _LOOSE = r"^[+-]?[0-9.,' _\x{a0}\x{202f}\x{2019}]*[0-9][0-9.,' _\x{a0}\x{202f}\x{2019}]*(?:[eE][+-]?[0-9]+)?$"
-_IDENTIFIER = r"^(?:\+|-?0[0-9])"
+_IDENTIFIER = r"^(?:\+|-?0[0-9]|[0-9]{1,3}(?:\.[0-9]{1,3}){3}$)"  # phone numbers, codes, network addresses
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +52,7 @@ def find_number_format(columns: Sequence[pa.Array], delimiter: str) -> NumberFor
     """Return the marks under which most columns are numbers; other than plain ones only where they are evident."""
     doubtful = [values for values in columns if len(values) and _all_like(values, _LOOSE)]
     best, most = PLAIN, sum(is_number_column(values, PLAIN) for values in doubtful)
-    for form in _formats(delimiter):
+    for form in _formats(delimiter) if most < len(doubtful) else ():
         fitting = [values for values in doubtful if is_number_column(values, form)]
         if len(fitting) > most and any(pc.any(_like(values, form.evidence(delimiter))).as_py() for values in fitting):
             best, most = form, len(fitting)

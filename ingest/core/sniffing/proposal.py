@@ -10,7 +10,7 @@ from ingest.core.grammar import Grammar
 from ingest.core.head import read_head
 from ingest.core.rows import Layout, parse_rows
 from ingest.core.sniffing.columns import Finding, find_columns, null_values, values_without_nulls
-from ingest.core.sniffing.dialect import find_dialect, single_column
+from ingest.core.sniffing.dialect import find_dialect, is_spaced, single_column
 from ingest.core.sniffing.frame import Frame, find_frame, footer_lines, with_fields, with_frame
 from ingest.core.sniffing.keys import Key, find_keys
 from ingest.core.sniffing.names import table_name
@@ -54,7 +54,8 @@ def propose(sample: Sample, *, name: str) -> Proposal:
 def _dialect_and_frame(sample: Sample) -> tuple[Trial, Frame]:
     trial = find_dialect(sample.text)
     frame = find_frame(trial)
-    if trial.first == 1 and trial.counts[0] == 1 and not frame.has_header:  # one name above one column of prose
+    is_title_or_name = trial.first == 1 and trial.counts[0] == 1
+    if is_title_or_name and (is_spaced(trial) or not frame.has_header):  # one name above one column of prose
         trial = single_column(trial.window, trial.csv.comment) or trial
         frame = find_frame(trial)
     if sample.is_whole:

@@ -13,6 +13,8 @@ SAMPLE_BYTES = 4 * 1024 * 1024
 # Control characters that no text has, beside those that text or old exports do have.
 _NO_TEXT = bytes(byte for byte in range(32) if byte not in b"\t\n\v\f\r\x1a\x1b\x01\x02\x1c\x1d\x1e\x1f")
 
+_FEW = 16
+
 
 @dataclass(frozen=True, slots=True)
 class Sample:
@@ -53,7 +55,7 @@ def _beginning(portions: Iterator[bytes], limit_bytes: int) -> tuple[bytes, bool
 
 def _refuse_binary(text: bytes) -> None:
     odd = len(text) - len(text.translate(None, _NO_TEXT))
-    if odd > len(text) * 0.05:
+    if odd > max(_FEW, len(text) * 0.05):
         raise NotCsv("This is no text: too many of its bytes are control characters.")
 
 
