@@ -142,7 +142,7 @@ def test_packages_are_empty_so_that_words_can_be_imported_alone(package: str) ->
         ("ingest.contract", ["msgspec", "boto3", "pyarrow", "aws_cdk"]),
         ("ingest.feeds_file", ["boto3", "pyarrow", "aws_cdk"]),
         ("ingest.pipeline", ["boto3", "botocore", "aws_lambda_powertools", "typer"]),
-        ("ingest.handler", ["typer", "rich", "aws_cdk", "moto"]),
+        ("ingest.handler", ["typer", "rich", "aws_cdk", "moto", "ingest.core.sniffing"]),
     ],
 )
 def test_importing_a_module_in_an_empty_environment_brings_nothing_unwanted(module: str, unwanted: list[str]) -> None:

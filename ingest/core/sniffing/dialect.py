@@ -25,9 +25,10 @@ def find_dialect(text: bytes) -> Trial:
     """
     window = first_lines(text)
     comment = "#" if _REMARK.search(window) else ""
-    best = _best(window, comment)
-    if comment and (best is None or _are_rows(best)):
-        best = _best(window, "")
+    best = _best(window, "")
+    if comment and (best is None or best.width == 1 or best.share < 1):
+        remarked = _best(window, comment)
+        best = remarked if remarked and not _are_rows(remarked) else best
     if best is None:
         raise EmptyFile("The file is empty: it has not even a header.")
     if best.width > MAX_COLUMNS:

@@ -1,24 +1,14 @@
-"""What surrounds the rows: preamble, header, footer; and how wide the rows are."""
+"""What surrounds the rows: preamble and header; and how wide the rows are."""
 
-import re
 from dataclasses import dataclass
 from typing import Any
 
-from ingest.core.footer import start_of_last_lines
-from ingest.core.grammar import count_lines
 from ingest.core.sniffing.grid import read_grid, straight_records
 from ingest.core.sniffing.header import is_header, usable_names
-from ingest.core.sniffing.trial import Trial, try_dialect
+from ingest.core.sniffing.trial import Trial
 from ingest.feeds import Csv
 
 BODY_RECORDS = 500
-_TAIL_LINES = 50
-_TOTAL = re.compile(
-    r"(?:grand |sub)?(?:total|sum|summe|gesamt|gesamtsumme|somme|eof|trailer|trl)s?\s*:?\Z", re.IGNORECASE
-)
-_ROW_COUNT = re.compile(
-    r"\(?\s*(?:\d+\s+(?:rows?|records?|lines?)\b|(?:rows?|records?|lines?|count|total|sum|end)\b)", re.IGNORECASE
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,31 +36,6 @@ def find_frame(trial: Trial) -> Frame:
     if not is_header(grid[0], grid[1:]):
         return Frame(skip_lines, has_header=False, trim=trim)
     return Frame(skip_lines, names=_names_if_needed(grid[0]), trim=trim, ragged=_ragged(trial, start))
-
-
-def footer_lines(text: bytes, csv: Csv, width: int) -> int:
-    """Return how many lines at the end of a whole file are plainly no rows: totals, counts, remarks."""
-    tail = text[start_of_last_lines(text, _TAIL_LINES) :].decode("utf-8", "replace").encode()
-    trial = try_dialect(tail, csv)
-    if trial is None or trial.width != width or width < 2:
-        return 0
-    first = len(trial.spans)
-    while first and len(trial.spans) - first < 3 and _is_footer(trial, first - 1, tail):
-        first -= 1
-    if first in (0, 1, len(trial.spans)) or {*trial.counts[first - 2 : first]} != {width}:
-        return 0
-    rest = tail[trial.spans[first].start :]
-    return count_lines(rest) + (not rest.endswith((b"\n", b"\r")))
-
-
-def _is_footer(trial: Trial, at: int, tail: bytes) -> bool:
-    cell = read_grid(trial, [at])[0][0].strip()
-    if _TOTAL.match(cell):
-        return True
-    if trial.counts[at] == trial.width:
-        return False
-    is_remark = trial.counts[at] == 1 and " " in cell and tail.endswith((b"\n", b"\r"))
-    return is_remark or _ROW_COUNT.match(cell) is not None
 
 
 def _other_width(trial: Trial, at: int) -> Frame | None:

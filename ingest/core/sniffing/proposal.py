@@ -11,7 +11,8 @@ from ingest.core.head import read_head
 from ingest.core.rows import Layout, parse_rows
 from ingest.core.sniffing.columns import Finding, find_columns, null_values, values_without_nulls
 from ingest.core.sniffing.dialect import find_dialect, is_spaced, single_column
-from ingest.core.sniffing.frame import Frame, find_frame, footer_lines, with_fields, with_frame
+from ingest.core.sniffing.ending import footer_lines
+from ingest.core.sniffing.frame import Frame, find_frame, with_fields, with_frame
 from ingest.core.sniffing.keys import Key, find_keys
 from ingest.core.sniffing.names import table_name
 from ingest.core.sniffing.numbers import find_number_format

@@ -56,7 +56,7 @@ def _single_quoted(window: bytes, delimiter: str, comment: str, double: Trial | 
     single = try_dialect(window, csv)
     if single is None or double is None:
         return single
-    return single if single.share > double.share or enclosing.closed * 5 >= len(single.spans) else None
+    return single if single.share > double.share or enclosing.closed * 2 >= len(single.spans) else None
 
 
 def _if_no_worse(trial: Trial | None, other: Trial | None) -> Trial | None:
