@@ -15,7 +15,7 @@ def read_grid(trial: Trial, records: list[int]) -> list[list[str]]:
     if not records:
         return []
     width = trial.counts[records[0]]
-    data = b"".join(trial.record(at).rstrip(b"\r\n") + b"\n" for at in records)
+    data = b"".join(map(trial.record, records))
     csv = Csv(delimiter=trial.csv.delimiter, quote=trial.csv.quote, escape=trial.csv.escape, null_values=())
     table = parse_rows(data, Layout(tuple(map(str, range(width))), csv, Grammar(csv))).table
     columns = [column.to_pylist() for column in table.columns]

@@ -77,7 +77,9 @@ def _on_dialect(feed: Feed) -> dict[str, list[str]]:
     if feed.csv.encoding in GUESSED:
         found["csv.encoding"] = ["A guess: the file is no UTF-8 and has no byte order mark."]
     if feed.csv.skip_lines:
-        found["csv.skip_lines"] = ["These lines have another number of cells than those below, or nearly none."]
+        found["csv.skip_lines"] = [
+            "These lines stand above the header: they have another number of cells, or hardly any."
+        ]
     if feed.csv.footer_lines:
         found["csv.footer_lines"] = ["These lines look like totals or remarks."]
     if feed.csv.names:

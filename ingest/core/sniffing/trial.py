@@ -69,19 +69,20 @@ def try_dialect(window: bytes, csv: Csv) -> Trial | None:
 
 def _cell_counts(records: bytes, csv: Csv, count: int) -> list[int]:
     """Return each record's number of cells: to the parser, all that have more than one are ragged."""
-    counts = [1] * count
+    counts = [1] * (1 + count)
+    data = b"x\n" + records  # else the parser would take a byte order mark at the beginning for one of its own
 
     def remember(row: arrow_csv.InvalidRow) -> str:
         counts[row.number - 1] = row.actual_columns
         return "skip"
 
     arrow_csv.read_csv(
-        io.BytesIO(records),
-        arrow_csv.ReadOptions(column_names=["only"], use_threads=False, block_size=len(records) + 1),
+        io.BytesIO(data),
+        arrow_csv.ReadOptions(column_names=["only"], use_threads=False, block_size=len(data) + 1),
         parse_options(csv, invalid_row_handler=remember),
         arrow_csv.ConvertOptions(column_types={"only": pa.string()}),
     )
-    return counts
+    return counts[1:]
 
 
 def _usual_width(counts: list[int]) -> int:
