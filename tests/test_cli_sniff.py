@@ -473,6 +473,12 @@ def test_a_key_that_is_not_unique_is_said_to_be_none(capsys: pytest.CaptureFixtu
     assert "# Does not tell all of these 5 rows apart: rows that repeat a key, of which the last wins: 4." in found.toml
 
 
+def test_a_second_column_that_tells_nothing_more_is_no_part_of_the_key(capsys: pytest.CaptureFixture[str]) -> None:
+    rows = [[f"C{n % 50}", f"{n % 50 // 2}", "x"] for n in range(100)] + [["C1", "99", "x"]]
+    found = sniffed(capsys, written([["customer_id", "line", "what"], *rows]))
+    assert (found.feed.partition_key, found.feed.sort_key) == ("customer_id", None)
+
+
 def test_a_time_is_a_sort_key_rather_than_a_partition_key(capsys: pytest.CaptureFixture[str]) -> None:
     rows = [[f"2026-01-01T00:{n // 60:02}:{n % 60:02}Z", f"S{n % 7}", str(n / 4)] for n in range(100)]
     found = sniffed(capsys, written([["at", "sensor_id", "value"], *rows]))

@@ -104,7 +104,11 @@ def _pairs(candidates: list[_Candidate], rows: int) -> list[Key]:
     chosen = (full if len(full) > 1 else candidates)[:_PAIRED_COLUMNS]
     keys = [_pair(first, second, rows) for first, second in combinations(chosen, 2)]
     keys.sort(key=lambda key: (not key.is_unique, not is_few(key.odd, rows)))  # stable: the worthier stay before
-    return keys[:_LISTED] if is_few(keys[0].odd, rows) else sorted(keys, key=lambda key: key.odd)[:_LISTED]
+    if is_few(keys[0].odd, rows):
+        return keys[:_LISTED]
+    keys.sort(key=lambda key: key.odd)
+    singles = sorted((_single(one, rows) for one in candidates), key=lambda key: key.odd)
+    return (singles if singles[0].odd * 0.9 <= keys[0].odd else keys)[:_LISTED]  # a second column must tell more
 
 
 def _pair(first: _Candidate, second: _Candidate, rows: int) -> Key:

@@ -57,7 +57,7 @@ def _on_keys(keys: list[Key], rows: int) -> Iterator[str]:
 
 def _key(key: Key) -> str:
     names = " with ".join(map(_shown, key.columns))
-    return names if key.is_unique else f"{names} ({_odd_rows(key)})"
+    return names if key.is_unique else f"{names} (but for {key.odd:,} rows)"
 
 
 def _odd_rows(key: Key) -> str:
