@@ -36,7 +36,7 @@ def take_sample(portions: Iterator[bytes], *, limit_bytes: int = SAMPLE_BYTES) -
         raise EmptyFile("The file is empty: it has not even a header.")
     encoding = find_encoding(data, is_whole=is_whole)
     if not encoding.startswith(("utf-16", "utf-32")):
-        refuse_other_formats(data)
+        refuse_other_formats(data, Csv())
     text = b"".join(decode(iter([data]), Csv(encoding=encoding, compression="none"))).removeprefix(BOM)
     _refuse_binary(text)
     return Sample(text if is_whole else _whole_lines(text), encoding, is_whole)
