@@ -71,9 +71,9 @@ def forget_old(folder: Path, pattern: str, *, keep: int = 4) -> None:
 
 
 def _sources(root: Path) -> list[Path]:
-    """Return the modules that run in Lambda: all of `ingest` but its command line."""
+    """Return the modules that run in Lambda: all of `ingest` but its command line and what only that needs."""
     modules = (path for path in (root / "ingest").rglob("*.py") if not path.name.startswith(("cli", "__main__")))
-    return sorted(path for path in modules if "__pycache__" not in path.parts)
+    return sorted(path for path in modules if not {"__pycache__", "sniffing"} & set(path.relative_to(root).parts))
 
 
 def _dependencies(platform: Platform, build_folder: Path) -> Path:

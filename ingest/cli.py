@@ -15,6 +15,7 @@ from typing import Annotated
 import typer
 
 from ingest.cli_dialect import read_dialect
+from ingest.cli_sniff import print_proposal
 from ingest.cli_source import Source, open_source, open_table
 from ingest.cli_view import PreviewWriter, RejectTally, fail, print_check, print_load, progress
 from ingest.core.books import Books
@@ -125,6 +126,16 @@ def load(
     sink = RejectFile(path, source=source)
     done = _run(opened, chosen, open_table(table or chosen.table), sink, show=None if as_json else "loading")
     print_load(done.books, time.monotonic() - begun_s, sink, as_json=as_json)
+
+
+@app.command()
+def sniff(
+    file: Annotated[str, typer.Argument(help="A local path or an s3:// URL.")],
+    name: Annotated[str | None, typer.Option("--name", help="The feed's name. [default: made from the file's]")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Propose a section of feeds.toml for a file, from its first 4 MiB: dialect, keys, types. Writes nothing."""
+    print_proposal(file, name, as_json=as_json)
 
 
 @feeds_app.command()

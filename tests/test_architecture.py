@@ -31,6 +31,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "ingest.handler": {"ingest", *AWS},
     "ingest.cli": {"ingest", "boto3", "botocore", "typer"},
     "ingest.cli_dialect": {"ingest.errors", "ingest.feeds", "ingest.feeds_file"},
+    "ingest.cli_sniff": {"ingest"},
     "ingest.cli_source": {"ingest", "boto3", "botocore"},
     "ingest.cli_view": {"ingest", "rich"},
     "ingest.__main__": {"ingest.cli"},
@@ -154,7 +155,7 @@ def test_packages_are_empty_so_that_words_can_be_imported_alone(package: str) ->
         ("ingest.contract", ["msgspec", "boto3", "pyarrow", "aws_cdk"]),
         ("ingest.feeds_file", ["boto3", "pyarrow", "aws_cdk"]),
         ("ingest.pipeline", ["boto3", "botocore", "aws_lambda_powertools", "typer"]),
-        ("ingest.handler", ["typer", "rich", "aws_cdk", "moto"]),
+        ("ingest.handler", ["typer", "rich", "aws_cdk", "moto", "ingest.core.sniffing"]),
     ],
 )
 def test_importing_a_module_in_an_empty_environment_brings_nothing_unwanted(module: str, unwanted: list[str]) -> None:

@@ -459,7 +459,7 @@ def test_the_command_exits_with_its_code(monkeypatch: pytest.MonkeyPatch, capsys
 
 
 @pytest.mark.parametrize(
-    "arguments", ["--help", "preview --help", "check --help", "load --help", "feeds schema --help"]
+    "arguments", ["--help", "preview --help", "check --help", "load --help", "sniff --help", "feeds schema --help"]
 )
 def test_help_is_there_for_every_command(capsys: pytest.CaptureFixture[str], arguments: str) -> None:
     ran = Ran(capsys, *arguments.split())

@@ -14,7 +14,7 @@ from ingest.errors import BadHeader, EmptyFile, NotCsv
 from ingest.feeds import Csv
 
 MAX_NAME = 200  # of a column's name, so much is repeated in an error
-_BOM = b"\xef\xbb\xbf"
+BOM = b"\xef\xbb\xbf"
 _FOREIGN_BOM = "ï»¿".encode()  # what the mark becomes when it is read as Latin-1, cp1252 and their like
 _NOT_CSV = (
     (b"PK\x03\x04", "a ZIP archive or an Excel workbook; export it as CSV"),
@@ -60,7 +60,7 @@ def read_head(portions: Iterator[bytes], csv: Csv, grammar: Grammar) -> tuple[He
 
 def _find_head(data: bytes, csv: Csv, grammar: Grammar, *, at_end: bool) -> Head | None:
     refuse_other_formats(data, csv)
-    start = len(_BOM) if data.startswith(_BOM) else 0
+    start = len(BOM) if data.startswith(BOM) else 0
     for _ in range(csv.skip_lines):
         start = end_of_line(data, start, len(data), at_end=at_end)
         if not start:
