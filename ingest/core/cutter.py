@@ -64,6 +64,7 @@ class Cutter:
         self._block_bytes = block_bytes
         self._record_bytes = min(record_bytes, block_bytes)
         self._measure = measure
+        self._open_left = 0
         self._parts: list[bytes] = []
         self._held = 0
         self._endless: BadRecord | None = None
@@ -105,11 +106,13 @@ class Cutter:
             limit = at + self._record_bytes
             end = end_of_line(data, at, limit, at_end=False)
             if end:
-                return self._bad(data[at:end], Reason.UNTERMINATED_QUOTE), end
+                return self._unterminated(data, at, end, self._record_bytes // 4), end
         return self._skip(data, at, limit)
 
     def _end_of_records(self, data: bytes, at: int, limit: int) -> int:
         """Return where the last of the whole records at `at` ends, each of them within the record limit."""
+        if self._open_left > 0:
+            return self._grammar.end_of_lines(data, at, min(limit, at + self._open_left))
         while (end := self._grammar.end_of_last_record(data, at, min(limit, at + self._record_bytes))) > at:
             at = end
         return at
@@ -118,7 +121,7 @@ class Cutter:
         if self._endless:
             return self._skip_last(data, at)
         end = self._end_of_records(data, at, len(data))
-        if len(data) - end <= self._record_bytes and self._grammar.is_whole(data, end):
+        if self._may_be_last(data, end) and self._grammar.is_whole(data, end):
             end = len(data)
         if end > at:
             return self._block(data[at:end]), end
@@ -126,7 +129,14 @@ class Cutter:
         end = end_of_line(data, at, limit, at_end=limit == len(data)) or limit
         if end == limit < len(data):
             return self._skip_last(data, at)
-        return self._bad(data[at:end], Reason.UNTERMINATED_QUOTE), end
+        known = len(data) - at if limit == len(data) else self._record_bytes // 4
+        return self._unterminated(data, at, end, known), end
+
+    def _may_be_last(self, data: bytes, at: int) -> bool:
+        """Return whether the rest may be the file's last record; while a quote is known to be open, one line."""
+        if self._open_left > 0:
+            return end_of_line(data, at, len(data), at_end=True) in (0, len(data))
+        return len(data) - at <= self._record_bytes
 
     def _skip_last(self, data: bytes, at: int) -> tuple[Piece, int]:
         piece, end = self._skip(data, at, len(data))
@@ -157,13 +167,22 @@ class Cutter:
         first_byte, first_line = self._byte, self._line
         return Block(data, first_byte, first_line, self._advance(data))
 
-    def _bad(self, data: bytes, reason: str) -> BadRecord:
+    def _unterminated(self, data: bytes, at: int, end: int, known: int) -> BadRecord:
+        """Give up the line a quote opens on that is not closed in the next `known` bytes.
+
+        No record that begins on a later line and goes beyond it can end there either: at the end of that line both are
+        inside quotes. So these need not be looked at again, and a file of such lines takes time by its length only.
+        """
+        if self._open_left <= 0:
+            self._open_left = known
         first_byte, first_line = self._byte, self._line
-        return BadRecord(data, first_byte, first_line, self._advance(data), reason)
+        line = data[at:end]
+        return BadRecord(line, first_byte, first_line, self._advance(line), Reason.UNTERMINATED_QUOTE)
 
     def _advance(self, data: bytes) -> int:
         """Move on past some of the data; return how many bytes of the file it is."""
         byte_count = self._measure(data)
+        self._open_left -= len(data)
         self._byte += byte_count
         self._line += count_lines(data)
         return byte_count

@@ -32,9 +32,10 @@ class Grammar:
     def __init__(self, csv: Csv) -> None:
         self._comment = csv.comment.encode()
         self._marks = [mark.encode() for mark in (csv.quote, csv.escape) if mark]
-        record = _record_pattern(csv)
+        record, line = _record_pattern(csv), _record_pattern(csv, one_line=True)
         # A CR at the end of the data may be half of a CRLF, so it ends a record only when another byte follows.
         self._records = re.compile(rb"(?:%s(?:\n|\r\n|\r(?=[\s\S])))*+" % record)
+        self._lines = re.compile(rb"(?:%s(?:\n|\r\n|\r(?=[\s\S])))*+" % line)
         self._record = re.compile(rb"%s(\n|\r\n|\r|\Z)" % record)
         self._whole = re.compile(rb"(?:%s(?:\n|\r\n|\r|\Z))*+\Z" % record)
 
@@ -49,6 +50,11 @@ class Grammar:
             return match.end() if match else start
         last = data.rfind(b"\n", start, end) + 1 or start
         return max(last, data.rfind(b"\r", last, end - 1) + 1)
+
+    def end_of_lines(self, data: bytes, start: int, end: int) -> int:
+        """Return where the last of the records at `start` ends that are one line each."""
+        match = self._lines.match(data, start, end)
+        return match.end() if match else start
 
     def is_whole(self, data: bytes, start: int) -> bool:
         """Return whether the rest of the file, from a record start on, leaves no quote open."""
@@ -109,15 +115,17 @@ def end_of_line(data: bytes, start: int, end: int, *, at_end: bool) -> int:
     return match.end()
 
 
-def _record_pattern(csv: Csv) -> bytes:
+def _record_pattern(csv: Csv, *, one_line: bool = False) -> bytes:
     """Return a pattern for one record without its line end: cells between delimiters."""
+    line_end, any_byte = (rb"\r\n", rb"[^\r\n]") if one_line else (b"", rb"[\s\S]")
     delimiter, quote, escape = (re.escape(mark.encode()) for mark in (csv.delimiter, csv.quote, csv.escape))
-    escaped = rb"|%s[\s\S]" % escape if escape else b""
+    escaped = rb"|%s%s" % (escape, any_byte) if escape else b""
     stop = rb"\r\n" + delimiter + escape
-    rest = rb"(?:[^%s]++%s)*+" % (stop, escaped)
+    rest = rb"(?:[^%s]++%s)*+" % (stop, escaped) if escape else rb"[^%s]*+" % stop
     cell = rest
     if quote:
-        inside = rb"%s(?:[^%s%s]++|%s%s%s)*+%s" % (quote, quote, escape, quote, quote, escaped, quote)
+        plain = rb"[^%s%s%s]*+" % (quote, escape, line_end)
+        inside = rb"%s%s(?:(?:%s%s%s)%s)*+%s" % (quote, plain, quote, quote, escaped, plain, quote)
         cell = rb"(?:%s%s|(?!%s)%s)" % (inside, rest, quote, rest)
     cells = rb"%s(?:%s%s)*+" % (cell, delimiter, cell)
     comment = re.escape(csv.comment.encode())

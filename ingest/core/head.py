@@ -13,6 +13,7 @@ from ingest.core.grammar import Grammar, count_lines, end_of_line
 from ingest.errors import BadHeader, EmptyFile, NotCsv
 from ingest.feeds import Csv
 
+MAX_COLUMNS = 30_000  # Arrow takes some 9 KB for each
 MAX_NAME = 200  # of a column's name, so much is repeated in an error
 BOM = b"\xef\xbb\xbf"
 _FOREIGN_BOM = "ï»¿".encode()  # what the mark becomes when it is read as Latin-1, cp1252 and their like
@@ -112,9 +113,11 @@ def _cells(record: bytes, csv: Csv) -> tuple[str, ...]:
         record.decode()
     except UnicodeDecodeError:
         raise NotCsv(f"The first record is no {csv.encoding} text; set the feed's encoding.") from None
+    if record.count(csv.delimiter.encode()) > MAX_COLUMNS:
+        raise NotCsv(f"The first record has more than {MAX_COLUMNS:,} cells; check the feed's delimiter.")
     table = arrow_csv.read_csv(
-        io.BytesIO(record.rstrip(b"\r\n") + b"\n"),
-        arrow_csv.ReadOptions(autogenerate_column_names=True, use_threads=False, block_size=len(record) + 2),
+        io.BytesIO(b"\n" + record + b"\n"),  # before it a blank line, because Arrow takes away a mark it begins with
+        arrow_csv.ReadOptions(autogenerate_column_names=True, use_threads=False, block_size=len(record) + 3),
         parse_options(csv),
         arrow_csv.ConvertOptions(default_column_type=pa.string()),
     )

@@ -1,5 +1,6 @@
 """Rows -> items: typed attributes and keys, column by column, each item checked as DynamoDB would check it."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import pyarrow as pa
@@ -42,7 +43,7 @@ class Items:
 
     attributes: tuple[Attribute, ...]
     keys: tuple[KeyAttribute, ...]
-    records: list[int]
+    records: Sequence[int]
 
     def __len__(self) -> int:
         return len(self.records)
@@ -90,10 +91,9 @@ def build_items(rows: Rows, mapping: Mapping) -> tuple[Items, list[Fault]]:
         _check_key(rows, key, values, limit, faults)
     _check_index_keys(rows, mapping, attributes, faults)
     _check_sizes(rows, attributes, faults)
-    places = [rows.record_of(row) for row in range(rows.table.num_rows)]
-    items = Items(tuple(attributes), mapping.keys, places)
+    items = Items(tuple(attributes), mapping.keys, range(table.num_rows) if rows.records is None else rows.records)
     if faults:
-        items = items.take([row for row in range(len(places)) if row not in faults])
+        items = items.take([row for row in range(table.num_rows) if row not in faults])
     return items, list(faults.values())
 
 
@@ -162,9 +162,9 @@ def _empty_key(record: int, key: KeyAttribute) -> Fault:
 
 def _check_sizes(rows: Rows, attributes: list[Attribute], faults: dict[int, Fault]) -> None:
     """DynamoDB counts UTF-8 names and values. An upper bound over the block saves looking at each row."""
-    lengths = [_byte_lengths(attribute) for attribute in attributes]
-    if sum(pc.max(column).as_py() or 0 for column in lengths) <= MAX_ITEM_BYTES:
+    if sum(_longest(attribute) for attribute in attributes) <= MAX_ITEM_BYTES:
         return
+    lengths = [_byte_lengths(attribute) for attribute in attributes]
     total = lengths[0]
     for column in lengths[1:]:
         total = pc.add(total, column)
@@ -173,13 +173,20 @@ def _check_sizes(rows: Rows, attributes: list[Attribute], faults: dict[int, Faul
         faults.setdefault(row, Fault(rows.record_of(row), Reason.ITEM_TOO_LARGE, message))
 
 
+def _longest(attribute: Attribute) -> int:
+    """Return an upper bound of what the attribute adds to any item."""
+    return len(attribute.name.encode()) + max(1, pc.max(_value_lengths(attribute)).as_py() or 0)
+
+
 def _byte_lengths(attribute: Attribute) -> pa.Array:
-    values, name_bytes = attribute.values, len(attribute.name.encode())
-    if attribute.sizes is not None:
-        length = attribute.sizes
-    elif attribute.type == "BOOL":
-        length = pc.if_else(pc.is_valid(values), 1, None)
-    else:
-        length = pc.binary_length(values)
-    present = pc.add(pc.cast(length, pa.int64()), name_bytes)
+    name_bytes = len(attribute.name.encode())
+    present = pc.add(pc.cast(_value_lengths(attribute), pa.int64()), name_bytes)
     return pc.fill_null(present, name_bytes + 1 if attribute.write_null else 0)
+
+
+def _value_lengths(attribute: Attribute) -> pa.Array:
+    if attribute.sizes is not None:
+        return attribute.sizes
+    if attribute.type == "BOOL":
+        return pc.if_else(pc.is_valid(attribute.values), 1, None)
+    return pc.binary_length(attribute.values)

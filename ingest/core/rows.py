@@ -1,6 +1,7 @@
 """A block -> columns of text and the records that are no rows. All columns are text; types are the feed's business."""
 
 import io
+import struct
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -11,7 +12,7 @@ from pyarrow import csv as arrow_csv
 from ingest.contract import Reason
 from ingest.core.faults import Fault
 from ingest.core.grammar import Grammar
-from ingest.core.head import parse_options
+from ingest.core.head import BOM, parse_options
 from ingest.errors import NotCsv
 from ingest.feeds import Csv
 
@@ -111,6 +112,8 @@ def _read(
     """Parse as one chunk: row numbers need a single thread, and a block has no block edges inside."""
     if not data:
         return pa.table({name: pa.array([], pa.string()) for name in columns})
+    if data.startswith(BOM):
+        data = b"\n" + data  # Arrow takes a mark away wherever it begins to read; here it belongs to a cell
     table = arrow_csv.read_csv(
         io.BytesIO(data),
         arrow_csv.ReadOptions(column_names=columns, use_threads=False, block_size=len(data) + 1),
@@ -166,9 +169,13 @@ def _ragged_fault(record: int, cells: int, layout: Layout) -> Fault:
 
 
 def _is_utf8(data: bytes) -> bool:
+    """Arrow's validator makes no text of the bytes: a tenth of what decoding them costs."""
+    if data.isascii():
+        return True
+    offsets = pa.py_buffer(struct.pack("=ii", 0, len(data)))
     try:
-        data.isascii() or data.decode()
-    except UnicodeDecodeError:
+        pa.Array.from_buffers(pa.string(), 1, [None, offsets, pa.py_buffer(data)]).validate(full=True)
+    except pa.ArrowInvalid:
         return False
     return True
 

@@ -59,17 +59,19 @@ def _strings(cells: pa.Array, target: Target) -> Typed:
 
 
 def _numbers(cells: pa.Array, target: Target) -> Typed:
-    cells, marked_wrong = _plain_numbers(cells, target)
-    is_number = pc.and_(
-        pc.fill_null(pc.match_substring_regex(cells, f"^(?:{PATTERN})$"), True), pc.invert(marked_wrong)
-    )
+    cells, marked_wrong = _with_points(cells, target)
+    if marked_wrong is None and _are_plain(cells):
+        return Typed(cells, [])
+    is_number = pc.fill_null(pc.match_substring_regex(cells, f"^(?:{PATTERN})$"), True)
+    if marked_wrong is not None:
+        is_number = pc.and_(is_number, pc.invert(marked_wrong))
     bad = [
         Bad(row, Reason.BAD_NUMBER, "the cell is no number; DynamoDB takes digits, a sign, a point and an exponent")
         for row in _rows_where(pc.invert(is_number))
     ]
     long = pc.greater(pc.binary_length(cells), MAX_DIGITS)
     risky = pc.and_(is_number, pc.fill_null(pc.or_(long, pc.match_substring_regex(cells, "[eE]")), False))
-    if not pc.any(risky).as_py():  # up to 38 plain characters are always within digits and range
+    if not pc.any(risky).as_py():
         return Typed(cells, bad)
     texts = cells.to_pylist()
     for row in _rows_where(risky):
@@ -78,8 +80,24 @@ def _numbers(cells: pa.Array, target: Target) -> Typed:
     return Typed(pa.array(texts, pa.string()), bad)
 
 
-def _plain_numbers(cells: pa.Array, target: Target) -> tuple[pa.Array, pa.Array]:
-    """Return numbers without thousands marks and with a point, and where the marks stand in the wrong places."""
+def _are_plain(cells: pa.Array) -> bool:
+    """Return whether all cells are digits with at most one point, and few enough to be within digits and range.
+
+    The usual case, told at a fifth of what the pattern for any number costs.
+    """
+    rest = pc.ascii_trim(cells, characters="0123456789")
+    length = pc.binary_length(cells)
+    is_plain = pc.and_(pc.greater(length, pc.binary_length(rest)), pc.less_equal(length, MAX_DIGITS))
+    return bool(pc.all(pc.and_(is_plain, pc.is_in(rest, value_set=_NO_MORE_THAN_A_POINT)), min_count=0).as_py())
+
+
+_NO_MORE_THAN_A_POINT = pa.array(["", "."])
+
+
+def _with_points(cells: pa.Array, target: Target) -> tuple[pa.Array, pa.Array | None]:
+    """Return numbers without thousands marks and with a point, and where the marks stand in the wrong places, if any."""
+    if not target.thousands and target.decimal == ".":
+        return cells, None
     wrong = pa.repeat(False, len(cells))
     if target.thousands:
         mark = re.escape(target.thousands)
@@ -93,7 +111,7 @@ def _plain_numbers(cells: pa.Array, target: Target) -> tuple[pa.Array, pa.Array]
     if target.decimal != ".":
         wrong = pc.or_(wrong, pc.fill_null(pc.match_substring(cells, "."), False))
         cells = pc.replace_substring(cells, target.decimal, ".")
-    return cells, wrong
+    return cells, wrong if pc.any(wrong).as_py() else None
 
 
 def _times(cells: pa.Array, target: Target) -> Typed:
