@@ -1,9 +1,9 @@
 """What the files under each key prefix mean: the typed form of feeds.toml. Values only; `feeds_file` reads them."""
 
 import re
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from msgspec import Meta, Struct
+from msgspec import Meta, Struct, structs
 
 from ingest.errors import NoFeed, SettingsFault
 
@@ -20,7 +20,7 @@ FALSE_WORDS = ("false", "f", "no", "n", "0")
 class Csv(Struct, frozen=True, forbid_unknown_fields=True):
     """How the bytes of a feed's files become cells."""
 
-    delimiter: Annotated[OneCharacter, Meta(description="One ASCII character between cells.")] = ","
+    delimiter: Annotated[OneCharacter, Meta(description="One character between cells.")] = ","
     quote: Annotated[
         CharacterOrNone, Meta(description='Encloses cells; doubled inside means itself. "" = no quoting.')
     ] = '"'
@@ -51,6 +51,9 @@ class Csv(Struct, frozen=True, forbid_unknown_fields=True):
     max_ratio: Annotated[
         int, Meta(ge=1, description="So does one that expands to more than this many times its size.")
     ] = 200
+    max_record_bytes: Annotated[
+        int, Meta(ge=1024, le=16 * 1024 * 1024, description="A longer record is rejected: an open quote, or no CSV.")
+    ] = 1024 * 1024
     null_values: Annotated[
         tuple[str, ...], Meta(description="Cells that mean 'no value'. Nothing else does: NA may be a surname.")
     ] = ("",)
@@ -76,6 +79,16 @@ class Csv(Struct, frozen=True, forbid_unknown_fields=True):
         Literal["keep", "drop", "refuse"],
         Meta(description="Columns of the file that the feed does not list: keep as strings, drop, or fail the file."),
     ] = "keep"
+
+    def translated(self, characters: dict[int, str]) -> "Csv":
+        """Return the dialect for files in which these characters were replaced by others."""
+        changed: dict[str, Any] = {
+            name: getattr(self, name).translate(characters) for name in ("delimiter", "quote", "escape", "comment")
+        }
+        for name in ("null_values", "names", "header"):
+            texts = getattr(self, name)
+            changed[name] = tuple(text.translate(characters) for text in texts) if isinstance(texts, tuple) else texts
+        return structs.replace(self, **changed)
 
 
 class Column(Struct, frozen=True, forbid_unknown_fields=True):

@@ -120,8 +120,10 @@ def _check_template(text: str, path: str) -> None:
 def _check_csv(csv: Csv, path: str) -> None:
     for field in ("delimiter", "quote", "escape"):
         value = getattr(csv, field)
-        if value and (not value.isascii() or value in "\r\n"):
-            raise SettingsFault(f"`{path}.{field}` = {value!r} is wrong: accepted is one ASCII character, no line end.")
+        if value and value in "\r\n\0\ufeff":
+            raise SettingsFault(
+                f"`{path}.{field}` = {value!r} is wrong: accepted is one character, no line end or NUL."
+            )
     marks = [mark for mark in (csv.delimiter, csv.quote, csv.escape) if mark]
     if len(set(marks)) != len(marks):
         raise SettingsFault(f"`{path}`: delimiter, quote and escape must differ; found {marks!r}.")

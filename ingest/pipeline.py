@@ -1,10 +1,12 @@
 """The loop: portions of a file -> blocks -> rows -> items -> table and rejects. Knows the edges by Protocol only."""
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from itertools import chain
 
 from ingest.contract import Reason
 from ingest.core.books import Books
+from ingest.core.charset import Charset
 from ingest.core.cutter import BLOCK_BYTES, BadRecord, Block, Cutter, Piece
 from ingest.core.decoding import decode
 from ingest.core.faults import Fault
@@ -15,7 +17,7 @@ from ingest.core.items import Items, build_items
 from ingest.core.keys import last_of_each_key
 from ingest.core.mapping import Mapping, map_columns
 from ingest.core.rejects import from_bad_record, locate
-from ingest.core.rows import Layout, parse_rows
+from ingest.core.rows import Layout, parse_rows, refuse_other_encoding
 from ingest.errors import IngestError, TooManyRejects
 from ingest.feeds import Feed
 from ingest.ports import ItemWriter, RejectSink
@@ -38,16 +40,17 @@ class Load:
         rejects: RejectSink,
         before_block: Callable[[], None] = lambda: None,
         after_block: Callable[[Books], None] = lambda books: None,
-        block_bytes: int = BLOCK_BYTES,
+        block_bytes: int | None = None,
     ) -> None:
         self.books = Books()
         self._feed = feed
+        self._charset = Charset(feed.csv)
+        self._grammar = Grammar(self._charset.csv)
         self._writer = writer
         self._rejects = rejects
         self._before_block = before_block
         self._after_block = after_block
-        self._block_bytes = block_bytes
-        self._grammar = Grammar(feed.csv)
+        self._block_bytes = block_bytes or max(BLOCK_BYTES, feed.csv.max_record_bytes)
         self._seen: set[int] = set()
         self._segment_start = 0
 
@@ -59,11 +62,12 @@ class Load:
             ServiceFault: trying later may help; `before_block` and the edges raise it.
         """
         text = without_footer(decode(portions, self._feed.csv), self._feed.csv.footer_lines)
-        head, rest = read_head(text, self._feed.csv, self._grammar)
-        layout = Layout(head.columns, self._feed.csv, self._grammar)
-        mapping = map_columns(self._feed, head.columns)
-        self._rejects.begin(head.raw, self._feed.csv)
-        self.books = Books(bytes_read=head.byte_count)
+        head, rest = read_head(text, self._charset.csv, self._grammar)
+        columns = tuple(map(self._charset.own_name, head.columns))
+        layout = Layout(columns, self._charset.csv, self._grammar)
+        mapping = map_columns(self._feed, columns)
+        self._rejects.begin(self._charset.own(head.raw), self._feed.csv)
+        self.books = Books(bytes_read=self._charset.size_of_head(head.raw))
         try:
             for piece in self._pieces(head, chain([rest], text)):
                 self._before_block()
@@ -79,9 +83,11 @@ class Load:
     def _pieces(self, head: Head, portions: Iterator[bytes]) -> Iterator[Piece]:
         cutter = Cutter(
             self._grammar,
-            first_byte=head.byte_count,
+            first_byte=self._charset.size_of_head(head.raw),
             first_line=1 + head.line_count,
             block_bytes=self._block_bytes,
+            record_bytes=self._feed.csv.max_record_bytes,
+            measure=self._charset.size,
         )
         for portion in portions:
             yield from cutter.feed(portion)
@@ -89,18 +95,21 @@ class Load:
 
     def _take(self, piece: Piece, layout: Layout, mapping: Mapping) -> None:
         if isinstance(piece, BadRecord):
-            self._rejects.add([from_bad_record(piece)])
+            self._rejects.add([from_bad_record(piece, self._charset)])
             self.books = self.books.plus(Books(rows_read=1, rows_rejected=1, bytes_read=piece.byte_count))
         else:
             self._take_block(piece, layout, mapping)
 
     def _take_block(self, block: Block, layout: Layout, mapping: Mapping) -> None:
         rows = parse_rows(block.data, layout)
+        if not self.books.rows_read:
+            refuse_other_encoding(rows, self._feed.csv)
+        rows = replace(rows, table=self._charset.own_cells(rows.table))
         items, faults = build_items(rows, mapping)
         items, hashes, superseded, refused = self._write(items)
         overwritten = self._count_seen(block, hashes)
         faults += refused + rows.faults
-        self._rejects.add(list(locate(block, faults, self._grammar)))
+        self._rejects.add(list(locate(block, faults, self._grammar, self._charset)))
         self.books = self.books.plus(
             Books(
                 rows_read=rows.record_count,

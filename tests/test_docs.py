@@ -52,4 +52,4 @@ def test_every_dialect_setting_but_limits_is_used_in_an_example_or_end_to_end() 
     used = PAGE + (Path(__file__).parent / "e2e/feeds.toml").read_text()
     names = [field.name for field in msgspec.structs.fields(Csv)]
     unused = [name for name in names if not re.search(rf"^{name} = ", used, re.MULTILINE)]
-    assert set(unused) <= {"compression", "max_expanded_bytes", "max_ratio", "unknown_columns"}
+    assert set(unused) <= {"compression", "max_expanded_bytes", "max_ratio", "max_record_bytes", "unknown_columns"}

@@ -3,38 +3,37 @@
 Bytes in, pieces out, in whatever portions they arrive. Holds at most a block and a portion.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
 from ingest.contract import Reason
 from ingest.core.grammar import Grammar, count_lines, end_of_line
 
 BLOCK_BYTES = 4 * 1024 * 1024
-RAW_LIMIT = 1024 * 1024  # of a record too long to keep, so much goes to the rejects
+RECORD_BYTES = 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """Whole records: the unit of parsing. `first_byte` counts from 0, `first_line` from 1, both in the file."""
+    """Whole records: the unit of parsing. `first_byte` counts from 0, `first_line` from 1, both in the file.
+
+    `byte_count` is how many bytes of the file the block is; `data` is the same in UTF-8.
+    """
 
     data: bytes
     first_byte: int
     first_line: int
-
-    @property
-    def byte_count(self) -> int:
-        """How many bytes of the file this piece is."""
-        return len(self.data)
+    byte_count: int
 
 
 @dataclass(frozen=True, slots=True)
 class BadRecord:
-    """A record that cannot be delimited. `data` is its beginning, `byte_count` its length in the file."""
+    """A record that cannot be delimited. `data` is its beginning, `byte_count` its whole length in the file."""
 
     data: bytes
-    byte_count: int
     first_byte: int
     first_line: int
+    byte_count: int
     reason: str
 
 
@@ -44,17 +43,27 @@ Piece = Block | BadRecord
 class Cutter:
     """Cuts the bytes fed to it. Each byte comes out exactly once, in a block or as part of a bad record.
 
-    A record that does not end within a block is either a quote never closed (there is a line end inside: the line it
-    begins on is given up, and the next line is taken for a record start) or a line without end (skipped to its end).
+    A record longer than `record_bytes` (and than a block) is either a quote never closed (there is a line end inside:
+    the line it begins on is given up, and the next line is taken for a record start) or a line without end (skipped to
+    its end). `measure` says how many bytes of the file some of the data is, where that is not UTF-8.
     """
 
     def __init__(
-        self, grammar: Grammar, *, first_byte: int = 0, first_line: int = 1, block_bytes: int = BLOCK_BYTES
+        self,
+        grammar: Grammar,
+        *,
+        first_byte: int = 0,
+        first_line: int = 1,
+        block_bytes: int = BLOCK_BYTES,
+        record_bytes: int = RECORD_BYTES,
+        measure: Callable[[bytes], int] = len,
     ) -> None:
         self._grammar = grammar
         self._byte = first_byte
         self._line = first_line
         self._block_bytes = block_bytes
+        self._record_bytes = min(record_bytes, block_bytes)
+        self._measure = measure
         self._parts: list[bytes] = []
         self._held = 0
         self._endless: BadRecord | None = None
@@ -90,34 +99,54 @@ class Cutter:
     def _cut(self, data: bytes, at: int, limit: int) -> tuple[Piece | None, int]:
         """Return the next piece of data[at:limit], if it ends there, and how far the data is done with."""
         if not self._endless:
-            end = self._grammar.end_of_last_record(data, at, limit)
+            end = self._end_of_records(data, at, limit)
             if end > at:
                 return self._block(data[at:end]), end
+            limit = at + self._record_bytes
             end = end_of_line(data, at, limit, at_end=False)
             if end:
                 return self._bad(data[at:end], Reason.UNTERMINATED_QUOTE), end
         return self._skip(data, at, limit)
 
+    def _end_of_records(self, data: bytes, at: int, limit: int) -> int:
+        """Return where the last of the whole records at `at` ends, each of them within the record limit."""
+        while (end := self._grammar.end_of_last_record(data, at, min(limit, at + self._record_bytes))) > at:
+            at = end
+        return at
+
     def _cut_last(self, data: bytes, at: int) -> tuple[Piece, int]:
         if self._endless:
-            piece, end = self._skip(data, at, len(data))
-            return piece or self._take_endless(), end
-        whole = self._grammar.is_whole(data, at)
-        end = len(data) if whole else self._grammar.end_of_last_record(data, at, len(data))
+            return self._skip_last(data, at)
+        end = self._end_of_records(data, at, len(data))
+        if len(data) - end <= self._record_bytes and self._grammar.is_whole(data, end):
+            end = len(data)
         if end > at:
             return self._block(data[at:end]), end
-        end = end_of_line(data, at, len(data), at_end=True) or len(data)
+        limit = min(len(data), at + self._record_bytes)
+        end = end_of_line(data, at, limit, at_end=limit == len(data)) or limit
+        if end == limit < len(data):
+            return self._skip_last(data, at)
         return self._bad(data[at:end], Reason.UNTERMINATED_QUOTE), end
+
+    def _skip_last(self, data: bytes, at: int) -> tuple[Piece, int]:
+        piece, end = self._skip(data, at, len(data))
+        return piece or self._take_endless(), end
 
     def _skip(self, data: bytes, at: int, limit: int) -> tuple[Piece | None, int]:
         """Pass over a line without end; its bad record comes when the line does end."""
         line_end = end_of_line(data, at, limit, at_end=False)
-        end = line_end or limit - data.endswith(b"\r", at, limit)
-        kept = data[at : min(end, at + RAW_LIMIT)]
-        so_far = self._endless or BadRecord(kept, 0, self._byte, self._line, Reason.RECORD_TOO_LONG)
-        self._endless = replace(so_far, byte_count=so_far.byte_count + end - at)
-        self._advance(data[at:end])
+        end = line_end or self._end_of_part(data, at, limit)
+        kept = data[at : min(end, at + self._record_bytes)]
+        so_far = self._endless or BadRecord(kept, self._byte, self._line, 0, Reason.RECORD_TOO_LONG)
+        self._endless = replace(so_far, byte_count=so_far.byte_count + self._advance(data[at:end]))
         return (self._take_endless() if line_end else None), end
+
+    def _end_of_part(self, data: bytes, at: int, limit: int) -> int:
+        """Return where to pause inside a line: not between CR and LF, and not inside a character."""
+        end = limit - data.endswith(b"\r", at, limit)
+        while end < len(data) and data[end] & 0xC0 == 0x80:
+            end -= 1
+        return end if end > at else limit
 
     def _take_endless(self) -> Piece:
         piece, self._endless = self._endless, None
@@ -125,15 +154,16 @@ class Cutter:
         return piece
 
     def _block(self, data: bytes) -> Block:
-        block = Block(data, self._byte, self._line)
-        self._advance(data)
-        return block
+        first_byte, first_line = self._byte, self._line
+        return Block(data, first_byte, first_line, self._advance(data))
 
     def _bad(self, data: bytes, reason: str) -> BadRecord:
-        bad = BadRecord(data[:RAW_LIMIT], len(data), self._byte, self._line, reason)
-        self._advance(data)
-        return bad
+        first_byte, first_line = self._byte, self._line
+        return BadRecord(data, first_byte, first_line, self._advance(data), reason)
 
-    def _advance(self, data: bytes) -> None:
-        self._byte += len(data)
+    def _advance(self, data: bytes) -> int:
+        """Move on past some of the data; return how many bytes of the file it is."""
+        byte_count = self._measure(data)
+        self._byte += byte_count
         self._line += count_lines(data)
+        return byte_count

@@ -1,28 +1,17 @@
-"""Any file's bytes -> the same text as UTF-8 bytes: expanded and transcoded while they stream.
+"""Any file's bytes -> its text: expanded and transcoded while they stream. Plain UTF-8 passes through untouched."""
 
-Plain UTF-8 passes through untouched. Offsets after this step are offsets in what it yields.
-"""
-
-import codecs
 import io
 import re
 from collections.abc import Iterator
 
 import pyarrow as pa
 
-from ingest.errors import BadCompression, Bomb, NotCsv
+from ingest.core.charset import Charset
+from ingest.errors import BadCompression, Bomb
 from ingest.feeds import Csv
 
 EXPANDED_PORTION_BYTES = 1024 * 1024
 _RATIO_FROM_BYTES = 64 * 1024 * 1024  # so much is harmless, whatever it came from
-_TO_SURROGATES = "ingest.to_surrogates"
-_FROM_SURROGATES = "ingest.from_surrogates"
-# Encodings that put a byte order mark before whatever they encode -> the same without it, and the mark.
-_WITHOUT_MARK = {
-    "utf-16": ("utf-16-le", codecs.BOM_UTF16_LE),
-    "utf-32": ("utf-32-le", codecs.BOM_UTF32_LE),
-    "utf-8-sig": ("utf-8", codecs.BOM_UTF8),
-}
 _MAGIC = (
     (re.compile(rb"\x1f\x8b"), "gzip"),
     (re.compile(rb"BZh[1-9](?:1AY&SY|\x17rE8P\x90)"), "bz2"),  # a header may begin with BZh
@@ -32,7 +21,7 @@ _LONGEST_MAGIC = 10
 
 
 def decode(portions: Iterator[bytes], csv: Csv) -> Iterator[bytes]:
-    """Yield the file's text as UTF-8. Bytes that are no text in its encoding come out as invalid UTF-8.
+    """Yield the file's text (`ingest.core.charset`). Bytes that are no text in its encoding are invalid UTF-8.
 
     Raises (while iterating):
         BadCompression: the compressed stream is damaged or cut short.
@@ -44,7 +33,7 @@ def decode(portions: Iterator[bytes], csv: Csv) -> Iterator[bytes]:
     stream = _chain(first, portions)
     if codec not in (None, "none"):
         stream = _expand(stream, codec, csv)
-    return _transcode(stream, csv.encoding)
+    return Charset(csv).to_text(stream)
 
 
 def find_codec(first_bytes: bytes) -> str | None:
@@ -97,48 +86,6 @@ def _refuse_bomb(compressed_bytes: int, expanded_bytes: int, csv: Csv) -> None:
             f"The file expands to more than {csv.max_ratio} times its size, the feed's max_ratio; "
             "raise that if the file is what it should be."
         )
-
-
-def _transcode(portions: Iterator[bytes], encoding: str) -> Iterator[bytes]:
-    if codecs.lookup(encoding).name == "utf-8":
-        yield from portions
-        return
-    codecs.register_error(_TO_SURROGATES, _to_surrogates)
-    decoder = codecs.getincrementaldecoder(encoding)(errors=_TO_SURROGATES)
-    try:
-        for portion in portions:
-            yield decoder.decode(portion).encode("utf-8", "surrogatepass")
-        yield decoder.decode(b"", True).encode("utf-8", "surrogatepass")
-    except UnicodeError as error:  # UTF-16 and UTF-32 without the byte order mark that tells which
-        raise NotCsv(f"The file is no {encoding} text: {error}; set the feed's encoding.") from error
-
-
-def original_bytes(text: bytes, encoding: str, *, at_start: bool) -> bytes:
-    """Return a piece of what `decode` yielded as the file had it, byte for byte. `at_start`: with its byte order mark.
-
-    >>> original_bytes("ü".encode(), "cp1252", at_start=False)
-    b'\\xfc'
-    """
-    name = codecs.lookup(encoding).name
-    if name == "utf-8":
-        return text
-    codecs.register_error(_FROM_SURROGATES, _from_surrogates)
-    plain, mark = _WITHOUT_MARK.get(name, (name, b""))
-    return (mark if at_start else b"") + text.decode("utf-8", "surrogatepass").encode(plain, _FROM_SURROGATES)
-
-
-def _from_surrogates(error: UnicodeError) -> tuple[bytes, int]:
-    assert isinstance(error, UnicodeEncodeError)
-    return bytes(ord(character) - 0xDC00 for character in error.object[error.start : error.end]), error.end
-
-
-def _to_surrogates(error: UnicodeError) -> tuple[str, int]:
-    """Stand in a lone surrogate for each byte that is no text: it never becomes valid UTF-8.
-
-    Python's own "surrogateescape" would give the bytes back, which may be UTF-8 by chance, and fails below 0x80.
-    """
-    assert isinstance(error, UnicodeDecodeError)
-    return "".join(chr(0xDC00 + byte) for byte in error.object[error.start : error.end]), error.end
 
 
 class _PortionReader(io.RawIOBase):

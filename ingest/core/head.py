@@ -15,6 +15,7 @@ from ingest.feeds import Csv
 
 MAX_NAME = 200  # of a column's name, so much is repeated in an error
 _BOM = b"\xef\xbb\xbf"
+_FOREIGN_BOM = "ï»¿".encode()  # what the mark becomes when it is read as Latin-1, cp1252 and their like
 _NOT_CSV = (
     (b"PK\x03\x04", "a ZIP archive or an Excel workbook; export it as CSV"),
     (b"PAR1", "a Parquet file"),
@@ -58,7 +59,7 @@ def read_head(portions: Iterator[bytes], csv: Csv, grammar: Grammar) -> tuple[He
 
 
 def _find_head(data: bytes, csv: Csv, grammar: Grammar, *, at_end: bool) -> Head | None:
-    _refuse_other_formats(data)
+    refuse_other_formats(data, csv)
     start = len(_BOM) if data.startswith(_BOM) else 0
     for _ in range(csv.skip_lines):
         start = end_of_line(data, start, len(data), at_end=at_end)
@@ -149,7 +150,14 @@ def _numbered(count: int) -> tuple[str, ...]:
     return tuple(f"column_{n}" for n in range(1, count + 1))
 
 
-def _refuse_other_formats(data: bytes) -> None:
+def refuse_other_formats(data: bytes, csv: Csv) -> None:
+    """Say what a file is that is plainly not text in the feed's encoding.
+
+    Raises:
+        NotCsv: it begins like another format, or with the mark of UTF-8 where the feed expects something else.
+    """
     for magic, what in _NOT_CSV:
         if data.startswith(magic):
             raise NotCsv(f"This is not CSV: it begins like {what}.")
+    if data.startswith(_FOREIGN_BOM) and csv.encoding != "utf-8":
+        raise NotCsv(f'This is UTF-8 text, by its byte order mark, and no {csv.encoding}; set encoding = "utf-8".')

@@ -7,21 +7,24 @@ from dataclasses import dataclass
 from typing import Any
 
 from ingest.contract import Reason
+from ingest.core.charset import Charset, original_bytes
 from ingest.core.cutter import BadRecord, Block
-from ingest.core.decoding import original_bytes
 from ingest.core.faults import Fault
 from ingest.core.grammar import Grammar
 from ingest.feeds import Csv
 
 _BAD_RECORD_MESSAGES = {
-    Reason.UNTERMINATED_QUOTE: "the record opens a quote that is not closed before the block or the file ends",
-    Reason.RECORD_TOO_LONG: "the line does not end within a block; only its beginning is kept here",
+    Reason.UNTERMINATED_QUOTE: "the record opens a quote that is not closed within max_record_bytes, or at all",
+    Reason.RECORD_TOO_LONG: "the record is longer than the feed's max_record_bytes; only its beginning is kept here",
 }
 
 
 @dataclass(frozen=True, slots=True)
 class Reject:
-    """A rejected record with its place in the file: line from 1, byte offset from 0, raw bytes as they stand."""
+    """A rejected record with its place in the (expanded) file: line from 1, byte offset from 0.
+
+    `raw` is the record as UTF-8; `original_bytes` gives the bytes as they stand, also those that are no text.
+    """
 
     line: int
     byte_offset: int
@@ -32,26 +35,28 @@ class Reject:
     raw: bytes
 
 
-def locate(block: Block, faults: Iterable[Fault], grammar: Grammar) -> Iterator[Reject]:
+def locate(block: Block, faults: Iterable[Fault], grammar: Grammar, charset: Charset) -> Iterator[Reject]:
     """Yield a block's faults in file order, with line, offset and raw bytes."""
     by_record = {fault.record: fault for fault in faults}
     if not by_record:
         return
-    last = max(by_record)
+    last, offset, measured = max(by_record), block.first_byte, 0
     for number, span in enumerate(grammar.spans(block.data)):
         if number > last:
             return
         fault = by_record.get(number)
         if fault:
-            line, offset = block.first_line + span.line, block.first_byte + span.start
-            raw = block.data[span.start : span.end]
+            offset += charset.size(block.data[measured : span.start])
+            measured = span.start
+            raw = charset.own(block.data[span.start : span.end])
+            line = block.first_line + span.line
             yield Reject(line, offset, fault.reason, fault.message, fault.column, fault.value, raw)
 
 
-def from_bad_record(bad: BadRecord) -> Reject:
+def from_bad_record(bad: BadRecord, charset: Charset) -> Reject:
     """Return the reject for a record that could not even be delimited."""
     message = _BAD_RECORD_MESSAGES[bad.reason]
-    return Reject(bad.first_line, bad.first_byte, bad.reason, message, None, None, bad.data)
+    return Reject(bad.first_line, bad.first_byte, bad.reason, message, None, None, charset.own(bad.data))
 
 
 @dataclass(frozen=True, slots=True)

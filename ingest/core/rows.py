@@ -12,7 +12,10 @@ from ingest.contract import Reason
 from ingest.core.faults import Fault
 from ingest.core.grammar import Grammar
 from ingest.core.head import parse_options
+from ingest.errors import NotCsv
 from ingest.feeds import Csv
+
+MANY = 20  # unreadable records are no accident any more
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +68,20 @@ def parse_rows(data: bytes, layout: Layout) -> Rows:
     good, kept, faults = _without_bad_encoding(data, layout)
     rows = _parse(good, kept, layout)
     return Rows(rows.table, rows.records, sorted(faults + rows.faults, key=lambda fault: fault.record))
+
+
+def refuse_other_encoding(rows: Rows, csv: Csv) -> None:
+    """Look whether the first rows of a file are in the feed's encoding at all.
+
+    Raises:
+        NotCsv: of many records with characters beyond ASCII, none is readable: one sentence, and no storm of rejects.
+    """
+    unreadable = sum(fault.reason == Reason.BAD_ENCODING for fault in rows.faults)
+    if unreadable >= MANY and all(pc.all(pc.string_is_ascii(column)).as_py() for column in rows.table.columns):
+        raise NotCsv(
+            f"The file is no {csv.encoding} text: the first {unreadable} records with characters beyond ASCII are all "
+            "unreadable; set the feed's encoding."
+        )
 
 
 def _parse(data: bytes, records: list[int] | None, layout: Layout) -> Rows:

@@ -144,23 +144,51 @@ def test_no_byte_is_lost_in_any_soup(data: bytes, portion: int, block_bytes: int
 def test_a_quote_never_closed_costs_its_line_and_not_the_file() -> None:
     data = b'1,"open\n' + b"2,b\n" * 100
     first, *others = cut(data, portion=50, block_bytes=64)
-    assert first == BadRecord(b'1,"open\n', 8, 0, 1, "unterminated_quote")
+    assert first == BadRecord(b'1,"open\n', 0, 1, 8, "unterminated_quote")
     assert b"".join(piece.data for piece in others) == b"2,b\n" * 100
 
 
 def test_a_quote_never_closed_on_the_last_line_is_reported() -> None:
     pieces = cut(b'1,a\n2,"b', portion=3, block_bytes=64)
-    assert pieces == [Block(b"1,a\n", 0, 1), BadRecord(b'2,"b', 4, 4, 2, "unterminated_quote")]
+    assert pieces == [Block(b"1,a\n", 0, 1, 4), BadRecord(b'2,"b', 4, 2, 4, "unterminated_quote")]
 
 
 def test_a_line_without_end_is_skipped_and_the_next_line_is_read() -> None:
     data = b"a\n" + b"x" * 500 + b"\nb\n"
     pieces = cut(data, portion=7, block_bytes=32)
     assert pieces == [
-        Block(b"a\n", 0, 1),
-        BadRecord(b"x" * 32, 501, 2, 2, "record_too_long"),
-        Block(b"b\n", 503, 3),
+        Block(b"a\n", 0, 1, 2),
+        BadRecord(b"x" * 32, 2, 2, 501, "record_too_long"),
+        Block(b"b\n", 503, 3, 2),
     ]
+
+
+@pytest.mark.parametrize("portion", [1, 7, 1000])
+@pytest.mark.parametrize("block_bytes", [16, 40, 64, 1000])
+@pytest.mark.parametrize(
+    ("long", "reason"),
+    [(b"x" * 16, "record_too_long"), (b'x,"a\nb', "unterminated_quote"), (b"y" * 40 + b'"', "record_too_long")],
+)
+def test_a_record_over_the_limit_is_told_wherever_blocks_end(
+    long: bytes, reason: str, block_bytes: int, portion: int
+) -> None:
+    rest = b"\n" + b"1,2\n" * 20
+    cutter = Cutter(Grammar(Csv()), block_bytes=block_bytes, record_bytes=16)
+    data = b"1,2\n1,2\n" + long + rest
+    pieces = [piece for at in range(0, len(data), portion) for piece in cutter.feed(data[at : at + portion])]
+    pieces += cutter.finish()
+    (bad,) = [piece for piece in pieces if isinstance(piece, BadRecord)]
+    assert (bad.reason, bad.first_byte, bad.first_line) == (reason, 8, 3)
+    assert bad.data == long.split(b"\n")[0][:16] + (b"\n" if reason == "unterminated_quote" else b"")
+    assert_places_are_exact(pieces, data)
+
+
+def test_a_record_as_long_as_the_limit_is_none_too_long() -> None:
+    data = b"x" * 15 + b"\n" + b"y" * 15 + b"\n" + b"z" * 16
+    for portion in (1, 7, 1000):
+        cutter = Cutter(Grammar(Csv()), block_bytes=1000, record_bytes=16)
+        pieces = [piece for at in range(0, len(data), portion) for piece in cutter.feed(data[at : at + portion])]
+        assert [*pieces, *cutter.finish()] == [Block(data, 0, 1, len(data))]
 
 
 @pytest.mark.parametrize(("data", "line_end"), [(b"x" * 64, b""), (b"x" * 63, b"\r"), (b"x" * 70, b"\r\n")])

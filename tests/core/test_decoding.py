@@ -143,11 +143,16 @@ def test_magic_bytes_tell_the_codec(first_bytes: bytes, codec: str | None) -> No
     assert find_codec(first_bytes) == codec
 
 
-@pytest.mark.parametrize("encoding", ["latin-1", "cp1252", "utf-16", "utf-16-le", "utf-32", "utf-8-sig", "cp500"])
+@pytest.mark.parametrize("encoding", ["latin-1", "cp1252", "utf-16", "utf-16-le", "utf-32", "cp500"])
 @pytest.mark.parametrize("portion", [1, 3, 1000])
 def test_text_in_another_encoding_comes_out_as_utf8(encoding: str, portion: int) -> None:
     text = "Größe;Straße\r\n1;2\n"
     assert decoded(text.encode(encoding), Csv(encoding=encoding), portion=portion) == text.encode()
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig"])
+def test_a_byte_order_mark_of_utf8_is_left_to_the_head(encoding: str) -> None:
+    assert decoded("\ufeffa".encode(), Csv(encoding=encoding)) == "\ufeffa".encode()
 
 
 @pytest.mark.parametrize("encoding", ["shift_jis", "gb18030", "euc_kr", "iso2022_jp"])
