@@ -7,6 +7,7 @@ is the file. `check_reading` is the same with the choices made.
 import re
 from itertools import chain
 
+from ingest.core.charset import Charset
 from ingest.core.cutter import BadRecord, Block, Cutter, Piece
 from ingest.core.grammar import Grammar, count_lines
 from ingest.core.head import read_head
@@ -122,16 +123,13 @@ def check_block(block: Block, layout: Layout, mapping: Mapping) -> None:
     items, faults = build_items(rows, mapping)
     records = [*items.records, *(fault.record for fault in faults + rows.faults)]
     assert sorted(records) == list(range(len(spans)))
-    for reject, number in zip(locate(block, faults + rows.faults, layout.grammar), _places(faults + rows.faults), strict=True):
-        span = spans[number]
+    lost = sorted(faults + rows.faults, key=lambda fault: fault.record)
+    for reject, fault in zip(locate(block, lost, layout.grammar, Charset(layout.csv)), lost, strict=True):
+        span = spans[fault.record]
         assert reject.raw == block.data[span.start : span.end]
         assert reject.byte_offset == block.first_byte + span.start
         assert reject.line == block.first_line + count_lines(block.data[: span.start])
     _check_alone(block, layout)
-
-
-def _places(faults: list) -> list[int]:  # type: ignore[type-arg]
-    return sorted(fault.record for fault in faults)
 
 
 def _check_alone(block: Block, layout: Layout) -> None:

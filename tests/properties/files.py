@@ -237,7 +237,7 @@ def _written(
     csv = feed.csv
     spelled = [(row, spell(row.cells, csv, _fitting(row.speller, csv))) for row in rows]
     kept = [(row, record) for row, record in spelled if record is not None]
-    out = _Out(FileWriter(csv.encoding, mark=mark and csv.encoding in MARKABLE))
+    out = _Out(FileWriter(csv.encoding, mark=mark and csv.encoding in MARKABLE), csv.delimiter)
     for at in range(csv.skip_lines):
         out.add("preamble", lines[at], ends[at])
     for row in header:
@@ -261,8 +261,9 @@ def _fitting(speller: Speller, csv: Csv) -> Speller:
 class _Out:
     """Collects pieces; only at the end it is known which one is the last, and may lack its line end."""
 
-    def __init__(self, writer: FileWriter) -> None:
+    def __init__(self, writer: FileWriter, delimiter: str) -> None:
         self._writer = writer
+        self._delimiter = delimiter  # an empty cell at the very end is an open trap: see tests/test_traps.py
         self._pieces: list[tuple[Any, str, str]] = []
 
     def add(self, kind: Any, text: str, line_end: str) -> None:
@@ -275,7 +276,7 @@ class _Out:
 
     def finished(self, *, final: bool) -> tuple[bytes, tuple[Piece, ...], int]:
         for number, (kind, text, line_end) in enumerate(self._pieces, start=1):
-            last = number == len(self._pieces) and text and not final
+            last = number == len(self._pieces) and text and not (final or text.endswith(self._delimiter))
             self._writer.add(kind, text, "" if last else line_end)
         longest = max((len(text.replace(BAD, "\0" * 12).encode()) + 2 for _, text, _ in self._pieces), default=0)
         return self._writer.data, tuple(self._writer.pieces), longest
