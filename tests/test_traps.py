@@ -14,6 +14,7 @@ import pytest
 
 from ingest.contract import Reason
 from ingest.core.books import Books
+from ingest.core.charset import original_bytes
 from ingest.core.rejects import Reject
 from ingest.errors import BadCompression, BadHeader, SettingsFault
 from ingest.feeds import Csv, Feed
@@ -273,3 +274,40 @@ def test_an_empty_cell_at_the_end_of_the_file_is_not_quoted_because_another_one_
 def test_a_quoted_cell_of_blanks_is_never_null_if_the_feed_says_that_quoted_cells_never_are() -> None:
     """docs/feeds.md: "a quoted cell always is a value". With `trim`, what is left of " " is null all the same."""
     assert read(b'id,a\n1," "\n', trim=True, quoted_nulls=False).items == [{"id": "1", "a": ""}]
+
+
+@OPEN
+@pytest.mark.parametrize("comment", [b"", b"#\xff\n"])
+def test_bytes_that_are_no_utf8_stay_what_they_are_beside_marks_beyond_ascii(comment: bytes) -> None:
+    """The stand-ins of bad bytes are not taken back for UTF-8: raw is another, offsets behind it are two too many."""
+    data = b"id,a\n" + comment + b"1,\xff\n2\n"
+    outcome = read(data, quote="\u00fe", comment="#")
+    assert [reject.raw for reject in outcome.rejects] == [b"1,\xff\n", b"2\n"]
+    assert [reject.byte_offset for reject in outcome.rejects] == [data.index(b"1,"), data.index(b"2\n")]
+    assert outcome.books.bytes_read == len(data)
+
+
+@OPEN
+@pytest.mark.parametrize("cell", ["\u00fe", "x\u00fe", "\x1d"])
+def test_trim_takes_blanks_and_no_marks_beyond_ascii(cell: str) -> None:
+    """A mark beyond ASCII and a control character change places before the trimming, and \x1c to \x1f are blanks."""
+    outcome = read(f"id\u00a7a\n1\u00a7y{cell}\n".encode(), trim=True, delimiter="\u00a7", quote="\u00fe")
+    assert values(outcome) == [("1", f"y{cell}".strip())]
+
+
+@OPEN
+def test_a_long_line_of_bytes_that_continue_no_character_costs_only_itself() -> None:
+    """IndexError: the search for the beginning of a character runs backwards out of the line, and out of the data."""
+    outcome = read(b"id,a\n" + b"\x80" * 100 + b"\n1,x\n", blocks=range(24, 26))
+    assert values(outcome) == [("1", "x")]
+    assert [reject.reason for reject in outcome.rejects] == [Reason.RECORD_TOO_LONG]
+
+
+@OPEN
+@pytest.mark.parametrize("dialect", [{"encoding": "cp1252"}, {"quote": "\u00fe"}])
+def test_what_is_kept_of_a_line_without_end_ends_with_a_character(dialect: dict[str, Any]) -> None:
+    """UnicodeDecodeError, here or in writing the reject: the last line of a file is kept up to half a character."""
+    csv = Csv(max_record_bytes=1024, **dialect)
+    data = ("id,a\n1,x\n2,x" + "\u00fc" * 1500).encode(csv.encoding)
+    (reject,) = loaded(cut(data, 5000), Feed("f/", "Table", "id", csv=csv), 4096).rejects
+    assert data[reject.byte_offset :].startswith(original_bytes(reject.raw, csv.encoding, at_start=False))

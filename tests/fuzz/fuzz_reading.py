@@ -24,7 +24,24 @@ with atheris.instrument_imports(include=["ingest"]) if atheris else nullcontext(
 FINDS = Path("build/fuzz")
 LONGEST = 400
 SECONDS = 10  # more for one input is a hang
-TOKENS = (b'"', b"'", b",", b"\n", b"\r", b"\r\n", b"\\", b"^", b"#", b"//", b'""', b"a", b" ", b"\0", b"\xff", b"\xc3\xbc")
+TOKENS = (
+    b'"',
+    b"'",
+    b",",
+    b"\n",
+    b"\r",
+    b"\r\n",
+    b"\\",
+    b"^",
+    b"#",
+    b"//",
+    b'""',
+    b"a",
+    b" ",
+    b"\0",
+    b"\xff",
+    b"\xc3\xbc",
+)
 
 
 def main(arguments: list[str]) -> None:

@@ -25,7 +25,9 @@ def test_an_input_that_breaks_something_is_shown(capsys: pytest.CaptureFixture[s
     assert "input 1 of seed 1: b'" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("pieces", [[], [Block(b"1,2\n", 0, 1, 4)], [Block(b"1,2\n", 0, 1, 4), Block(b"5,6\n", 4, 2, 4)]])
+@pytest.mark.parametrize(
+    "pieces", [[], [Block(b"1,2\n", 0, 1, 4)], [Block(b"1,2\n", 0, 1, 4), Block(b"5,6\n", 4, 2, 4)]]
+)
 def test_a_byte_that_is_missing_is_noticed(pieces: list[Block]) -> None:
     with pytest.raises(AssertionError):
         reading._check_pieces(b"1,2\n3,4\n", b"", pieces)

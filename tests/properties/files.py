@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from ingest.contract import Reason
 from ingest.feeds import Csv, Feed
 from ingest.feeds_file import read_csv
-from tests.properties.writer import BAD, BAD_BYTES, Cell, FileWriter, Piece, Speller, Spelled, spell
+from tests.properties.writer import BAD, BAD_BYTES, Cell, FileWriter, Piece, Spelled, Speller, spell
 
 Item = dict[str, Any]
 
@@ -37,16 +37,19 @@ LINE_ENDS = ("\n", "\r\n", "\r")
 @st.composite
 def dialects(draw: st.DrawFn) -> Csv:
     """Any dialect that feeds.toml takes; what `trim` makes of quoted cells that are never null is told elsewhere."""
-    delimiter = draw(st.sampled_from(",;\t|:^ ~\x01\x1f.*+[)-$x'\"\\"))
-    quote = draw(st.sampled_from([mark for mark in ('"', '"', "'", "|", "") if mark != delimiter]))
-    escape = draw(st.sampled_from([mark for mark in ("", "", "\\", "^", "z") if mark not in (delimiter, quote) or not mark]))
-    comments = [c for c in ("", "", "#", "//", "* ", "§", "--") if c[:1] not in (delimiter, quote, escape) or not c]
     encoding = draw(st.sampled_from(sorted(LETTERS)))
+
+    def mark(*among: str, but: tuple[str, ...] = ()) -> str:
+        return draw(st.sampled_from([m for m in among if not m or (m[0] not in but and _fits(m, encoding))]))
+
+    delimiter = mark(*",;\t|:^ ~\x01\x1f.*+[)-$x'\"\\§表")
+    quote = mark('"', '"', "'", "|", "þ", "😀", "", but=(delimiter,))
+    escape = mark("", "", "", "\\", "^", "z", "¬", but=(delimiter, quote))
     csv = Csv(
         delimiter=delimiter,
         quote=quote,
         escape=escape,
-        comment=draw(st.sampled_from([c for c in comments if c.isascii() or encoding not in ("ascii",)])),
+        comment=mark("", "", "#", "//", "* ", "§", "--", but=(delimiter, quote, escape)),
         header=draw(st.sampled_from(["first", "first", "none", ("a",), 1, 2, 3])),
         skip_lines=draw(st.sampled_from([0, 0, 1, 3])),
         footer_lines=draw(st.sampled_from([0, 0, 1, 2])),
@@ -54,7 +57,9 @@ def dialects(draw: st.DrawFn) -> Csv:
         compression=draw(st.sampled_from(["auto", "auto", "none", "gzip", "bz2", "zstd"])),
         null_values=draw(st.sampled_from([("",), (), ("", "NULL"), ("-", "NA", "ü"), ("x", "null", "")])),
         ragged=draw(st.sampled_from(["reject", "pad", "trim"])),
-        **draw(st.sampled_from([{}, {"quoted_nulls": False}, {"trim": True}])),
+        quoted_nulls=(nulls_and_blanks := draw(st.sampled_from(["", "never quoted", "trim"]))) != "never quoted",
+        # with marks beyond ASCII, an open trap: see tests/test_traps.py
+        trim=nulls_and_blanks == "trim" and (delimiter + quote + escape).isascii(),
     )
     return read_csv(msgspec.to_builtins(csv), "csv")
 
@@ -96,9 +101,11 @@ class File:
 
 def texts(csv: Csv) -> st.SearchStrategy[str]:
     """Texts made of all that could be taken for something else, and are still possible in the dialect."""
-    letters = {csv.delimiter, csv.quote, csv.escape, *csv.comment, *' \t"a\0\r\n\x1c', *LETTERS[csv.encoding]} - {""}
-    words = [word for word in (*WORDS, csv.comment + "x", *csv.null_values) if _fits(word, csv)]
-    soup = st.text(sorted(letter for letter in letters if _fits(letter, csv)), max_size=6)
+    letters = {csv.delimiter, csv.quote, csv.escape, *csv.comment, *' \t"a\0\r\n\x1c\x1f', *LETTERS[csv.encoding]} - {
+        ""
+    }
+    words = [word for word in (*WORDS, csv.comment + "x", *csv.null_values) if _fits(word, csv.encoding)]
+    soup = st.text(sorted(letter for letter in letters if _fits(letter, csv.encoding)), max_size=6)
     return st.one_of(soup, st.sampled_from([word for word in words if not _forbidden(csv) & set(word)])).map(
         lambda text: "".join(letter for letter in text if letter not in _forbidden(csv))
     )
@@ -108,12 +115,9 @@ def _forbidden(csv: Csv) -> set[str]:
     return set() if csv.quote or csv.escape else {csv.delimiter, "\r", "\n"}
 
 
-def _fits(text: str, csv: Csv) -> bool:
-    try:
-        text.encode(csv.encoding)
-    except UnicodeEncodeError:
-        return False
-    return True
+def _fits(text: str, encoding: str) -> bool:
+    """Whether the encoding gives the text back: cp932 takes a NOT SIGN, and gives back a FULLWIDTH NOT SIGN."""
+    return text.encode(encoding, "replace").decode(encoding) == text
 
 
 STYLES = st.sampled_from(["bare", "quoted", "half"])
@@ -147,7 +151,9 @@ def files(draw: st.DrawFn) -> File:
     rows = [row(number) for number in range(count)]
     ends = draw(st.lists(line_ends, min_size=10, max_size=10))
     lines = st.lists(text.map(_one_line), min_size=10, max_size=10)
-    return _written(feed, names, header, rows, draw(lines), ends, draw(st.booleans()), draw(st.booleans()), draw(PACKED))
+    return _written(
+        feed, names, header, rows, draw(lines), ends, draw(st.booleans()), draw(st.booleans()), draw(PACKED)
+    )
 
 
 PACKED = st.tuples(st.sampled_from(["none", "gzip", "bz2", "zstd"]), st.integers(0, 3))
@@ -168,8 +174,14 @@ def _no_records(csv: Csv, text: st.SearchStrategy[str]) -> st.SearchStrategy[str
     return st.one_of(st.just(""), st.builds(lambda t, bad: csv.comment + _one_line(t) + bad, text, _bad(csv)))
 
 
+def _may_be_bad(csv: Csv) -> bool:
+    """Whether bytes can be no text. In UTF-8 with marks beyond ASCII, an open trap: see tests/test_traps.py."""
+    marks = csv.delimiter + csv.quote + csv.escape
+    return csv.encoding in BAD_BYTES and (marks.isascii() or not csv.encoding.startswith("utf-8"))
+
+
 def _bad(csv: Csv) -> st.SearchStrategy[str]:
-    return st.sampled_from(["", "", "", BAD if csv.encoding in BAD_BYTES else ""])
+    return st.sampled_from(["", "", "", BAD if _may_be_bad(csv) else ""])
 
 
 @st.composite
@@ -180,7 +192,7 @@ def _hurt(draw: st.DrawFn, cells: list[Cell], csv: Csv) -> list[Cell]:
         return cells[:-1] or cells
     if kind == "long":
         return [*cells, Cell(draw(texts(csv)), draw(STYLES))]
-    if kind == "bad" and csv.encoding in BAD_BYTES:
+    if kind == "bad" and _may_be_bad(csv):
         at = draw(st.integers(0, len(cells) - 1))
         return [replace(cell, text=cell.text + BAD * (i == at)) for i, cell in enumerate(cells)]
     return cells
@@ -218,7 +230,7 @@ def _trimmed(text: str, csv: Csv) -> str:
 
 
 def _for_first_record(text: str, csv: Csv) -> str:
-    """A NUL in the first record makes the file no CSV. An escaped line end at its end is a known trap: see test_traps."""
+    """A NUL in the first record makes the file no CSV. An escaped line end as its last is an open trap: see test_traps."""
     text = text.replace("\0", "")
     return text.rstrip("\r\n") if csv.escape else text
 

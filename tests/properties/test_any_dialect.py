@@ -56,4 +56,5 @@ def assert_the_books_are_true(loaded: Loaded, file: File, *, written: int, rejec
     books = loaded.books
     assert books.rows_read == len(file.records) == books.rows_written + books.rows_rejected + books.rows_superseded
     assert (books.rows_written, books.rows_rejected) == (written, rejected)
+    assert file.text.startswith(original_bytes(loaded.rejects.head, file.feed.csv.encoding, at_start=True))
     assert books.bytes_read == sum(piece.end - piece.start for piece in file.pieces if piece.kind != "footer")
