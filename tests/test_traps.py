@@ -311,3 +311,11 @@ def test_what_is_kept_of_a_line_without_end_ends_with_a_character(dialect: dict[
     data = ("id,a\n1,x\n2,x" + "\u00fc" * 1500).encode(csv.encoding)
     (reject,) = loaded(cut(data, 5000), Feed("f/", "Table", "id", csv=csv), 4096).rejects
     assert data[reject.byte_offset :].startswith(original_bytes(reject.raw, csv.encoding, at_start=False))
+
+
+@OPEN
+def test_what_is_kept_of_a_line_without_end_does_not_depend_on_the_portions() -> None:
+    """Where a portion ends inside a character, half of it is kept; where it does not, none of it."""
+    line = "1," + "x" * 21 + "\u00fc" * 50
+    (reject,) = read(f"id,a\n{line}\n".encode(), blocks=range(24, 25)).rejects
+    assert line.startswith(reject.raw.decode())

@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 import pyarrow as pa
+from hypothesis import assume
 from hypothesis import strategies as st
 
 from ingest.contract import Reason
@@ -230,7 +231,7 @@ def _trimmed(text: str, csv: Csv) -> str:
 
 
 def _for_first_record(text: str, csv: Csv) -> str:
-    """A NUL in the first record makes the file no CSV. An escaped line end as its last is an open trap: see test_traps."""
+    """A NUL in the first record makes the file no CSV. A line end escaped at its end is an open trap: see test_traps."""
     text = text.replace("\0", "")
     return text.rstrip("\r\n") if csv.escape else text
 
@@ -249,6 +250,7 @@ def _written(
     csv = feed.csv
     spelled = [(row, spell(row.cells, csv, _fitting(row.speller, csv))) for row in rows]
     kept = [(row, record) for row, record in spelled if record is not None]
+    assume(kept or header)
     out = _Out(FileWriter(csv.encoding, mark=mark and csv.encoding in MARKABLE), csv.delimiter)
     for at in range(csv.skip_lines):
         out.add("preamble", lines[at], ends[at])
