@@ -231,7 +231,7 @@ def _trimmed(text: str, csv: Csv) -> str:
 
 
 def _for_first_record(text: str, csv: Csv) -> str:
-    """A NUL in the first record makes the file no CSV. A line end escaped at its end is an open trap: see test_traps."""
+    """A NUL in the first record makes the file no CSV; a line end escaped at its end is an open trap (test_traps)."""
     text = text.replace("\0", "")
     return text.rstrip("\r\n") if csv.escape else text
 
