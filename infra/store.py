@@ -11,7 +11,11 @@ from infra.settings import Settings
 from ingest import contract
 from ingest.feeds import Feed, Feeds, KeyAttribute
 
-KEY_TYPES = {"S": dynamodb.AttributeType.STRING, "N": dynamodb.AttributeType.NUMBER}
+KEY_TYPES = {
+    "S": dynamodb.AttributeType.STRING,
+    "N": dynamodb.AttributeType.NUMBER,
+    "B": dynamodb.AttributeType.BINARY,
+}
 
 
 class Store(Construct):
@@ -31,9 +35,17 @@ class Store(Construct):
         if feed.existing:
             arn = Stack.of(self).format_arn(service="dynamodb", resource="table", resource_name=feed.table)
             return dynamodb.Table.from_table_arn(self, id, arn)
-        return self._table(id, feed.key_attributes(), name=feed.table)
+        expiry = feed.ttl.attribute if feed.ttl else None
+        table = self._table(id, feed.key_attributes(), name=feed.table, expiry=expiry)
+        for index, keys in feed.indexes.items():
+            sort_key = _attribute(feed, keys.sort_key) if keys.sort_key else None
+            partition_key = _attribute(feed, keys.partition_key)
+            table.add_global_secondary_index(index_name=index, partition_key=partition_key, sort_key=sort_key)
+        return table
 
-    def _table(self, id: str, keys: Iterable[KeyAttribute], *, name: str | None = None) -> dynamodb.Table:
+    def _table(
+        self, id: str, keys: Iterable[KeyAttribute], *, name: str | None = None, expiry: str | None = None
+    ) -> dynamodb.Table:
         attributes = [dynamodb.Attribute(name=key.name, type=KEY_TYPES[key.type]) for key in keys]
         return dynamodb.Table(
             self,
@@ -41,6 +53,7 @@ class Store(Construct):
             table_name=name,
             partition_key=attributes[0],
             sort_key=attributes[1] if len(attributes) > 1 else None,
+            time_to_live_attribute=expiry,
             billing_mode=dynamodb.BillingMode.PAY_PER_REQUEST,
             encryption=dynamodb.TableEncryption.AWS_MANAGED,
             point_in_time_recovery_specification=dynamodb.PointInTimeRecoverySpecification(
@@ -69,6 +82,10 @@ class Store(Construct):
     @property
     def _removal(self) -> RemovalPolicy:
         return RemovalPolicy.RETAIN if self._settings.keep_data else RemovalPolicy.DESTROY
+
+
+def _attribute(feed: Feed, name: str) -> dynamodb.Attribute:
+    return dynamodb.Attribute(name=name, type=KEY_TYPES[feed.attribute_type(name)])
 
 
 LEDGER_KEYS = (

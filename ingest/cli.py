@@ -191,7 +191,9 @@ def _run(
             if stop():
                 raise _EnoughRowsError
 
-        load = Load(feed=feed, writer=writer, rejects=rejects, after_block=after_block)
+        load = Load(
+            feed=feed, writer=writer, rejects=rejects, file=source.name, now_s=time.time(), after_block=after_block
+        )
         with contextlib.suppress(_EnoughRowsError):
             load.run(source.portions)
     return load

@@ -23,6 +23,7 @@ from ingest.ports import ItemWriter
 class Source:
     """A file's bytes, and how many there are before any decompression."""
 
+    name: str
     portions: Iterator[bytes]
     size_bytes: int
 
@@ -36,7 +37,7 @@ def open_source(name: str) -> Source:
     """
     if not name.startswith("s3://"):
         path = Path(name)
-        return Source(portions=file_portions(path), size_bytes=file_size(path))
+        return Source(name, portions=file_portions(path), size_bytes=file_size(path))
     bucket, _, key = name.removeprefix("s3://").partition("/")
     if not bucket or not key:
         raise SettingsFault(f"{name} is no S3 object; write s3://bucket/key.")
@@ -56,7 +57,7 @@ def _open_object(file: FileVersion) -> Source:
         found = objects.find(file)
     except ObjectSuperseded:
         raise FileMissing(f"{file.url} does not exist; check bucket and key.") from None
-    return Source(portions=objects.portions(found), size_bytes=found.size_bytes or 0)
+    return Source(file.url, portions=objects.portions(found), size_bytes=found.size_bytes or 0)
 
 
 @contextmanager

@@ -107,6 +107,18 @@ class Column(Struct, frozen=True, forbid_unknown_fields=True):
     separator: Annotated[
         Annotated[str, Meta(min_length=1)], Meta(description="SS, NS: stands between members. Equal members are one.")
     ] = ";"
+    timestamp: Annotated[
+        tuple[str, ...],
+        Meta(
+            description="S, N: the cell is a point in time in one of these forms: iso, epoch_s, epoch_ms, or a pattern "
+            "like %d.%m.%Y %H:%M. It becomes ISO 8601 in UTC (S) or a number since 1970 (N)."
+        ),
+    ] = ()
+    zone: Annotated[str, Meta(description="timestamp: the zone of times that name none, as Europe/Berlin.")] = "UTC"
+    unit: Annotated[
+        Literal["day", "s", "ms", "us"],
+        Meta(description="timestamp: what is counted or shown; day: the date alone, as it stands (S)."),
+    ] = "s"
     drop: Annotated[bool, Meta(description="Leave the column out of the item. Templates may still use it.")] = False
 
 
@@ -115,6 +127,37 @@ class Extra(Struct, frozen=True, forbid_unknown_fields=True):
 
     value: Annotated[str, Meta(description='A constant, or a template: "ORDER#{order_id}".')]
     type: Annotated[ColumnType, Meta(description="DynamoDB type of the attribute.")] = "S"
+
+
+class Ttl(Struct, frozen=True, forbid_unknown_fields=True):
+    """When DynamoDB deletes an item: some time after a point in time in the row, or after the load began."""
+
+    after: Annotated[str, Meta(pattern=r"^[0-9]{1,6}[smhd]$", description="So long after: 90d, 12h, 30m, 60s.")] = "0s"
+    column: Annotated[
+        str, Meta(description="A column with a timestamp; where it has no value, the item stays. Without it: the load.")
+    ] = ""
+    attribute: Annotated[str, Meta(min_length=1, description="Name of the attribute.")] = "ttl"
+
+    @property
+    def after_s(self) -> int:
+        """`after` in seconds."""
+        return int(self.after[:-1]) * {"s": 1, "m": 60, "h": 3600, "d": 86400}[self.after[-1]]
+
+
+class Lineage(Struct, frozen=True, forbid_unknown_fields=True):
+    """Attributes that tell where an item came from."""
+
+    file: Annotated[str, Meta(description='Attribute for the file it came from. "" = none.')] = ""
+    line: Annotated[str, Meta(description='Attribute for its line, from 1. "" = none.')] = ""
+
+
+class Index(Struct, frozen=True, forbid_unknown_fields=True):
+    """The keys of a global secondary index, by attribute name. Items without them are not in the index."""
+
+    partition_key: Annotated[str, Meta(min_length=1, description="An attribute of type S, N or B.")]
+    sort_key: Annotated[
+        Annotated[str, Meta(min_length=1)] | None, Meta(description="An attribute of type S, N or B.")
+    ] = None
 
 
 class Rejects(Struct, frozen=True, forbid_unknown_fields=True):
@@ -142,6 +185,9 @@ class Feed(Struct, frozen=True, forbid_unknown_fields=True):
     attributes: Annotated[
         dict[str, str | Extra], Meta(description="Attributes beside the columns': constants and templates.")
     ] = {}
+    ttl: Annotated[Ttl | None, Meta(description="When items expire.")] = None
+    lineage: Lineage = Lineage()
+    indexes: Annotated[dict[str, Index], Meta(description="The table's global secondary indexes, by name.")] = {}
     max_rejects: Rejects = Rejects()
 
     def column(self, name: str) -> Column:
@@ -159,10 +205,28 @@ class Feed(Struct, frozen=True, forbid_unknown_fields=True):
             name: extra if isinstance(extra, Extra) else Extra(value=extra) for name, extra in self.attributes.items()
         }
 
+    def made_attributes(self) -> list[str]:
+        """Return the names of the attributes that are not a column's: keys from templates, extras, the TTL's."""
+        keys = [key.name for key in self.key_attributes() if is_template(key.source)]
+        return keys + list(self.attributes) + ([self.ttl.attribute] if self.ttl else [])
+
     def key_attributes(self) -> tuple["KeyAttribute", ...]:
         """Return the table's key attributes, partition key first."""
         declared = [(self.partition_key, "pk"), (self.sort_key, "sk")]
         return tuple(self._key(text, default) for text, default in declared if text)
+
+    def index_keys(self) -> list[tuple["KeyAttribute", int]]:
+        """Return the key attributes of all indexes, each with its place in the key: 0 partition, 1 sort."""
+        declared = [(name, at) for i in self.indexes.values() for at, name in enumerate((i.partition_key, i.sort_key))]
+        return [(KeyAttribute(name, self.attribute_type(name), name), at) for name, at in declared if name]
+
+    def attribute_type(self, name: str) -> ColumnType:
+        """Return the type of the attribute of that name; a column the feed does not list gives a string."""
+        types: dict[str, ColumnType] = {self.column(c).name or c: self.column(c).type for c in self.columns}
+        types |= {name: extra.type for name, extra in self.extras().items()}
+        types |= {key.name: key.type for key in self.key_attributes()}
+        types |= {self.ttl.attribute: "N"} if self.ttl else {}
+        return types.get(name, "N" if name == self.lineage.line else "S")
 
     def _key(self, text: str, default_name: str) -> "KeyAttribute":
         if is_template(text):

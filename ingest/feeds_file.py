@@ -1,6 +1,5 @@
 """Read feeds.toml. A wrong or unknown field is refused with its path, its value and what would be accepted."""
 
-import codecs
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -9,7 +8,19 @@ import msgspec
 
 from ingest.checked import expect_section, one_of, read_struct
 from ingest.errors import SettingsFault
-from ingest.feeds import Column, ColumnType, Csv, Extra, Feed, Feeds, Rejects, is_template, template_parts
+from ingest.feeds import (
+    Column,
+    ColumnType,
+    Csv,
+    Extra,
+    Feed,
+    Feeds,
+    Index,
+    Lineage,
+    Rejects,
+    Ttl,
+)
+from ingest.feeds_rules import check_column, check_csv, check_feed, check_prefixes, check_shared_tables, check_template
 
 
 def read_feeds(path: Path) -> Feeds:
@@ -50,7 +61,7 @@ def read_csv(raw: Any, path: str) -> Csv:
         SettingsFault: a field is unknown or wrong, or two do not go together.
     """
     csv = read_struct(raw, Csv, path)
-    _check_csv(csv, path)
+    check_csv(csv, path)
     return csv
 
 
@@ -70,8 +81,8 @@ def _checked_feeds(raw: dict[str, Any]) -> Feeds:
     if not declared:
         raise SettingsFault("no feed is declared; add a [feeds.NAME] section with prefix, table and partition_key.")
     feeds = {name: _feed(value, f"feeds.{name}") for name, value in declared.items()}
-    _check_prefixes(feeds)
-    _check_shared_tables(feeds)
+    check_prefixes(feeds)
+    check_shared_tables(feeds)
     return Feeds(feeds=feeds)
 
 
@@ -81,22 +92,24 @@ def _feed(raw: Any, path: str) -> Feed:
     parts: dict[str, Any] = {}
     if "csv" in table:
         parts["csv"] = read_csv(table.pop("csv"), f"{path}.csv")
-    if "max_rejects" in table:
-        parts["max_rejects"] = read_struct(table.pop("max_rejects"), Rejects, f"{path}.max_rejects")
+    for name, struct in (("max_rejects", Rejects), ("ttl", Ttl), ("lineage", Lineage)):
+        if name in table:
+            parts[name] = read_struct(table.pop(name), struct, f"{path}.{name}")
     columns = expect_section(table.pop("columns", {}), f"{path}.columns")
     parts["columns"] = {name: _column(value, f"{path}.columns.{name}") for name, value in columns.items()}
     extras = expect_section(table.pop("attributes", {}), f"{path}.attributes")
     parts["attributes"] = {name: _extra(value, f"{path}.attributes.{name}") for name, value in extras.items()}
+    indexes = expect_section(table.pop("indexes", {}), f"{path}.indexes")
+    parts["indexes"] = {name: read_struct(value, Index, f"{path}.indexes.{name}") for name, value in indexes.items()}
     feed = msgspec.structs.replace(read_struct(table, Feed, path), **parts)
-    _check_keys(feed, path)
+    check_feed(feed, path)
     return feed
 
 
 def _column(raw: Any, path: str) -> Column:
     if isinstance(raw, dict):
         column = read_struct(raw, Column, path)
-        if column.null == "empty" and column.type != "S":
-            raise SettingsFault(f"`{path}.null` = 'empty' is wrong: an empty string is no {column.type}.")
+        check_column(column, path)
         return column
     try:
         return Column(type=msgspec.convert(raw, ColumnType))
@@ -108,86 +121,5 @@ def _column(raw: Any, path: str) -> Column:
 
 def _extra(raw: Any, path: str) -> Extra:
     extra = Extra(value=raw) if isinstance(raw, str) else read_struct(raw, Extra, path)
-    _check_template(extra.value, path)
+    check_template(extra.value, path)
     return extra
-
-
-def _check_template(text: str, path: str) -> None:
-    if any("{" in part or "}" in part for part in template_parts(text)):
-        raise SettingsFault(f"`{path}` = {text!r} is wrong: columns stand in braces, as 'CUST#{{id}}'.")
-
-
-def _check_csv(csv: Csv, path: str) -> None:
-    for field in ("delimiter", "quote", "escape"):
-        value = getattr(csv, field)
-        if value and value in "\r\n\0\ufeff":
-            raise SettingsFault(
-                f"`{path}.{field}` = {value!r} is wrong: accepted is one character, no line end or NUL."
-            )
-    marks = [mark for mark in (csv.delimiter, csv.quote, csv.escape) if mark]
-    if len(set(marks)) != len(marks):
-        raise SettingsFault(f"`{path}`: delimiter, quote and escape must differ; found {marks!r}.")
-    if csv.comment and (csv.comment[0] in (csv.delimiter, csv.quote, csv.escape) or set("\r\n") & set(csv.comment)):
-        raise SettingsFault(
-            f"`{path}.comment` = {csv.comment!r} is wrong: accepted is text that does not begin with the delimiter, "
-            "quote or escape, without line ends."
-        )
-    for field, names in (("header", csv.header), ("names", csv.names or "-")):
-        if isinstance(names, tuple) and (not names or "" in names or len(set(names)) != len(names)):
-            raise SettingsFault(
-                f"`{path}.{field}` = {list(names)!r} is wrong: accepted are names, each once, none empty."
-            )
-    if csv.names and isinstance(csv.header, tuple):
-        raise SettingsFault(f"`{path}`: header and names both give the names; give one of them.")
-    try:
-        "".encode(csv.encoding)  # unlike codecs.lookup, this refuses 'hex' and its kind
-        codecs.getincrementaldecoder(csv.encoding)("surrogateescape").decode(b"a")  # and this 'idna' and its kind
-    except (LookupError, ValueError):
-        raise SettingsFault(
-            f"`{path}.encoding` = {csv.encoding!r} is wrong: accepted is a text encoding Python knows, as 'cp1252'."
-        ) from None
-
-
-def _check_keys(feed: Feed, path: str) -> None:
-    for field, text in (("partition_key", feed.partition_key), ("sort_key", feed.sort_key)):
-        if text is None:
-            continue
-        if is_template(text):
-            _check_template(text, f"{path}.{field}")
-            continue
-        column = feed.column(text)
-        if column.drop:
-            raise SettingsFault(f"`{path}.columns.{text}` is dropped, but it is the {field}.")
-        if column.type not in ("S", "N"):
-            raise SettingsFault(f"`{path}.columns.{text}` has type {column.type}; a key can be 'S' or 'N'.")
-    names = [key.name for key in feed.key_attributes()] + list(feed.attributes)
-    names += [feed.column(c).name or c for c in feed.columns if not feed.column(c).drop and c not in _key_columns(feed)]
-    doubled = sorted({name for name in names if names.count(name) > 1})
-    if doubled:
-        raise SettingsFault(f"`{path}`: two columns or keys would both be the attribute {doubled[0]!r}.")
-
-
-def _key_columns(feed: Feed) -> list[str]:
-    return [key.source for key in feed.key_attributes() if not is_template(key.source)]
-
-
-def _check_prefixes(feeds: dict[str, Feed]) -> None:
-    """S3 refuses overlapping prefixes for the same event, and a key must belong to one feed."""
-    for name, feed in feeds.items():
-        for other, rival in feeds.items():
-            if name != other and rival.prefix.startswith(feed.prefix):
-                raise SettingsFault(
-                    f"`feeds.{name}.prefix` = {feed.prefix!r} overlaps `feeds.{other}.prefix` = {rival.prefix!r}; "
-                    "a key must belong to one feed."
-                )
-
-
-def _check_shared_tables(feeds: dict[str, Feed]) -> None:
-    shapes: dict[str, tuple[str, Any]] = {}
-    for name, feed in feeds.items():
-        shape = ([(key.name, key.type) for key in feed.key_attributes()], feed.existing)
-        first, expected = shapes.setdefault(feed.table, (name, shape))
-        if expected != shape:
-            raise SettingsFault(
-                f"feeds {first} and {name} share the table {feed.table!r} but declare other keys or another `existing`."
-            )

@@ -121,6 +121,8 @@ class Intake:
                 feed=feed,
                 writer=self._writer_for(feed),
                 rejects=rejects,
+                file=file.url,
+                now_s=_epoch_s(file.event_time) or self._clock.now_s(),  # a redelivery gives the same items
                 before_block=lambda: self._check_time(message),
             )
             return load.run(self._objects.portions(found)), None

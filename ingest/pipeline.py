@@ -15,6 +15,7 @@ from ingest.core.grammar import Grammar
 from ingest.core.head import Head, read_head
 from ingest.core.items import Items, build_items
 from ingest.core.keys import last_of_each_key
+from ingest.core.lineage import with_lineage
 from ingest.core.mapping import Mapping, map_columns
 from ingest.core.rejects import from_bad_record, locate
 from ingest.core.rows import Layout, parse_rows, refuse_other_encoding
@@ -26,7 +27,9 @@ SEGMENT_BYTES = 64 * 1024 * 1024
 
 
 class Load:
-    """Loads one file. `books` is true at any moment, also after an error: what it counts is durable or superseded.
+    """Loads one file, `file` by its URL; items begin to age at `now_s` (epoch).
+
+    `books` is true at any moment, also after an error: what it counts is durable or superseded.
 
     Peak memory: about twice a portion, plus some 25 times the block while it is text, columns and items, plus the
     hashes of one segment's keys (`ingest.core.keys`).
@@ -38,6 +41,8 @@ class Load:
         feed: Feed,
         writer: ItemWriter,
         rejects: RejectSink,
+        file: str = "",
+        now_s: float = 0.0,
         before_block: Callable[[], None] = lambda: None,
         after_block: Callable[[Books], None] = lambda books: None,
         block_bytes: int | None = None,
@@ -48,6 +53,8 @@ class Load:
         self._grammar = Grammar(self._charset.csv)
         self._writer = writer
         self._rejects = rejects
+        self._file = file
+        self._now_s = now_s
         self._before_block = before_block
         self._after_block = after_block
         self._block_bytes = block_bytes or max(BLOCK_BYTES, feed.csv.max_record_bytes)
@@ -65,7 +72,7 @@ class Load:
         head, rest = read_head(text, self._charset.csv, self._grammar)
         columns = tuple(map(self._charset.own_name, head.columns))
         layout = Layout(columns, self._charset.csv, self._grammar)
-        mapping = map_columns(self._feed, columns)
+        mapping = map_columns(self._feed, columns, now_s=self._now_s)
         self._rejects.begin(self._charset.own(head.raw), self._feed.csv)
         self.books = Books(bytes_read=self._charset.size_of_head(head.raw))
         try:
@@ -105,6 +112,7 @@ class Load:
         if not self.books.rows_read:
             refuse_other_encoding(rows, self._feed.csv)
         rows = replace(rows, table=self._charset.own_cells(rows.table))
+        rows = with_lineage(rows, self._feed.lineage, block, self._grammar, self._file)
         items, faults = build_items(rows, mapping)
         items, hashes, superseded, refused = self._write(items)
         overwritten = self._count_seen(block, hashes)

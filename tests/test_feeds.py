@@ -8,7 +8,20 @@ from typing import Any
 import pytest
 
 from ingest.errors import NoFeed, SettingsFault
-from ingest.feeds import Column, Csv, Feed, Feeds, KeyAttribute, Rejects, is_template, template_columns, template_parts
+from ingest.feeds import (
+    Column,
+    Csv,
+    Feed,
+    Feeds,
+    Index,
+    KeyAttribute,
+    Lineage,
+    Rejects,
+    Ttl,
+    is_template,
+    template_columns,
+    template_parts,
+)
 from ingest.feeds_file import json_schema, parse_feeds, read_feeds
 
 ROOT = Path(__file__).parent.parent
@@ -42,6 +55,13 @@ day = { drop = true }
 count = 100
 share = 0.01
 min_rows = 500
+[feeds.orders.ttl]
+after = "2h"
+[feeds.orders.lineage]
+line = "source_line"
+[feeds.orders.indexes.by_gift]
+partition_key = "source_line"
+sort_key = "ttl"
 """
 
 
@@ -82,9 +102,14 @@ def test_every_field_may_be_set() -> None:
                 "gift": Column("BOOL"),
                 "day": Column(drop=True),
             },
+            ttl=Ttl(after="2h"),
+            lineage=Lineage(line="source_line"),
+            indexes={"by_gift": Index("source_line", "ttl")},
             max_rejects=Rejects(count=100, share=0.01, min_rows=500),
         )
     }
+    index_keys = [(key.name, key.type, at) for key, at in parse_feeds(FULL).named("orders").index_keys()]
+    assert index_keys == [("source_line", "N", 0), ("ttl", "N", 1)]
 
 
 @pytest.mark.parametrize(
@@ -155,6 +180,9 @@ def test_a_feed_that_is_not_there_is_named_with_those_that_are() -> None:
 CSV = MINIMAL + "[feeds.a.csv]\n"
 COLUMNS = MINIMAL + "[feeds.a.columns]\n"
 LIMIT = MINIMAL + "[feeds.a.max_rejects]\n"
+TTL = MINIMAL + "[feeds.a.ttl]\n"
+TIME = COLUMNS + "t = { "
+INDEX_N = '\n[feeds.a.indexes.x]\npartition_key = "n"\n'
 
 
 def with_key(key: str) -> str:
@@ -230,6 +258,30 @@ REFUSED = [
     (LIMIT + 'share = "1%"', "`feeds.a.max_rejects.share` = '1%'", "`float"),
     (LIMIT + "min_rows = 0", "`feeds.a.max_rejects.min_rows` = 0", ">= 1"),
     (LIMIT + "rows = 0", "unknown field `feeds.a.max_rejects.rows`", "accepted there: count, share, min_rows"),
+    (CSV + "max_record_bytes = 100", "`feeds.a.csv.max_record_bytes` = 100", ">= 1024"),
+    (
+        TIME + 'timestamp = ["%d.%m."] }',
+        "`feeds.a.columns.t.timestamp` = '%d.%m.'",
+        "iso, epoch_s, epoch_ms and patterns",
+    ),
+    (TIME + 'timestamp = ["%d.%m.%Y %I:%M"] }', "`feeds.a.columns.t.timestamp` = '%d.%m.%Y %I:%M'", "tell year, month"),
+    (TIME + 'timestamp = ["%Y-%m-%d %Z"] }', "`feeds.a.columns.t.timestamp` = '%Y-%m-%d %Z'", "patterns"),
+    (TIME + 'timestamp = ["ISO"] }', "`feeds.a.columns.t.timestamp` = 'ISO'", "iso"),
+    (TIME + 'timestamp = ["iso"], zone = "Berlin" }', "`feeds.a.columns.t.zone` = 'Berlin'", "IANA name"),
+    (TIME + 'timestamp = ["iso"], zone = "../x" }', "`feeds.a.columns.t.zone` = '../x'", "IANA name"),
+    (TIME + 'timestamp = ["iso"], type = "BOOL" }', "`feeds.a.columns.t.type` = 'BOOL'", "'S' or 'N'"),
+    (TIME + 'timestamp = ["iso"], type = "N", unit = "day" }', "`feeds.a.columns.t.unit` = 'day'", "type 'S' only"),
+    (TIME + 'timestamp = ["iso"], null = "empty" }', "`feeds.a.columns.t.null` = 'empty'", "no time"),
+    (TTL + 'after = "90"', "`feeds.a.ttl.after` = '90'", "[smhd]"),
+    (TTL + 'attribute = "gone"', "`feeds.a.ttl.after` is missing", "so long after the load"),
+    (TTL + 'column = "t"', "`feeds.a.ttl.column` = 't'", "give that column a `timestamp`"),
+    (TTL + 'after = "1d"\nattribute = "id"', "`feeds.a`: two columns or keys", "the attribute 'id'"),
+    (MINIMAL + '[feeds.a.lineage]\nfile = "id"', "`feeds.a`: two columns or keys", "the attribute 'id'"),
+    (MINIMAL + "[feeds.a.indexes]\nx = 1", "`feeds.a.indexes.x` = 1", "must be a section"),
+    (MINIMAL + '[feeds.a.indexes.x]\nsort_key = "y"', "`feeds.a.indexes.x.partition_key` is missing", "type S, N or B"),
+    (COLUMNS + 'n = "BOOL"' + INDEX_N, "`feeds.a.indexes`: 'n' is of type BOOL", "S, N or B"),
+    (COLUMNS + 'n = { null = "empty" }' + INDEX_N, "`feeds.a.indexes`: 'n' has null = 'empty'", "with 'omit'"),
+    (MINIMAL + INDEX_N + OTHER.replace("Other", "Table"), "feeds a and b share the table 'Table'", "indexes"),
     (COLUMNS + "id = { drop = true }", "`feeds.a.columns.id` is dropped", "it is the partition_key"),
     (COLUMNS + 'id = "BOOL"', "`feeds.a.columns.id` has type BOOL", "a key can be 'S' or 'N'"),
     (with_key("X#{id"), "`feeds.a.partition_key` = 'X#{id'", "columns stand in braces, as 'CUST#{id}'"),

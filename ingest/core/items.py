@@ -7,9 +7,9 @@ import pyarrow.compute as pc
 
 from ingest.contract import Reason
 from ingest.core.faults import Fault
-from ingest.core.mapping import Mapping, Target
+from ingest.core.mapping import Expiry, Mapping, Target
 from ingest.core.rows import Rows
-from ingest.core.types import convert
+from ingest.core.types import Typed, convert, epoch_seconds
 from ingest.feeds import KeyAttribute, is_template, template_parts
 
 # https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Constraints.html (items, keys)
@@ -82,11 +82,13 @@ def build_items(rows: Rows, mapping: Mapping) -> tuple[Items, list[Fault]]:
         _attribute(rows, target, table.column(target.column).combine_chunks(), faults) for target in mapping.targets
     ]
     attributes += [_attribute(rows, extra, _filled(table, extra.column), faults) for extra in mapping.extras]
+    attributes += [_expiry(rows, mapping.expiry, faults)] if mapping.expiry else []
     for key, limit in zip(mapping.keys, MAX_KEY_BYTES, strict=False):
         if is_template(key.source):
             attributes.append(Attribute(key.name, "S", _filled(table, key.source)))
         values = next(attribute.values for attribute in attributes if attribute.name == key.name)
         _check_key(rows, key, values, limit, faults)
+    _check_index_keys(rows, mapping, attributes, faults)
     _check_sizes(rows, attributes, faults)
     places = [rows.record_of(row) for row in range(rows.table.num_rows)]
     items = Items(tuple(attributes), mapping.keys, places)
@@ -97,11 +99,23 @@ def build_items(rows: Rows, mapping: Mapping) -> tuple[Items, list[Fault]]:
 
 def _attribute(rows: Rows, target: Target, cells: pa.Array, faults: dict[int, Fault]) -> Attribute:
     typed = convert(cells, target)
+    _note(rows, typed, target.column, cells, faults)
+    return Attribute(target.name, target.type, typed.values, target.declared.null == "null", typed.sizes)
+
+
+def _note(rows: Rows, typed: Typed, column: str, cells: pa.Array, faults: dict[int, Fault]) -> None:
     for bad in typed.bad:
-        faults.setdefault(
-            bad.row, Fault(rows.record_of(bad.row), bad.reason, bad.message, target.column, cells[bad.row].as_py())
-        )
-    return Attribute(target.name, target.type, typed.values, target.null == "null", typed.sizes)
+        fault = Fault(rows.record_of(bad.row), bad.reason, bad.message, column, cells[bad.row].as_py())
+        faults.setdefault(bad.row, fault)
+
+
+def _expiry(rows: Rows, expiry: Expiry, faults: dict[int, Fault]) -> Attribute:
+    if expiry.source is None:
+        return Attribute(expiry.attribute, "N", pa.repeat(pa.scalar(str(expiry.after_s)), rows.table.num_rows))
+    cells = rows.table.column(expiry.source.column).combine_chunks()
+    typed = epoch_seconds(cells, expiry.source.declared)
+    _note(rows, typed, expiry.source.column, cells, faults)
+    return Attribute(expiry.attribute, "N", pc.cast(pc.add(typed.values, expiry.after_s), pa.string()))
 
 
 def _filled(table: pa.Table, template: str) -> pa.Array:
@@ -115,17 +129,35 @@ def _filled(table: pa.Table, template: str) -> pa.Array:
     return pc.binary_join_element_wise(*parts, "")
 
 
+def _check_index_keys(rows: Rows, mapping: Mapping, attributes: list[Attribute], faults: dict[int, Fault]) -> None:
+    """An item without an index key is left out of the index; one with an empty or over-long one is refused."""
+    made = {attribute.name: attribute.values for attribute in attributes}
+    for key, at in mapping.index_keys:
+        values = made.get(key.name)
+        if values is not None and key.type != "N":
+            _check_key_lengths(rows, key, values, MAX_KEY_BYTES[at], faults)
+
+
 def _check_key(rows: Rows, key: KeyAttribute, values: pa.Array, limit: int, faults: dict[int, Fault]) -> None:
-    empty = pc.is_null(values) if key.type == "N" else pc.fill_null(pc.equal(pc.binary_length(values), 0), True)
-    for row in pc.indices_nonzero(empty).to_pylist():
-        message = f"the key {key.name} is empty, and DynamoDB takes no item without its whole key"
-        faults.setdefault(row, Fault(rows.record_of(row), Reason.EMPTY_KEY, message, key.source, ""))
-    if key.type == "N":
-        return
-    for row in pc.indices_nonzero(pc.fill_null(pc.greater(pc.binary_length(values), limit), False)).to_pylist():
-        message = f"the key {key.name} is {len(values[row].as_py().encode())} bytes long, DynamoDB takes {limit}"
-        fault = Fault(rows.record_of(row), Reason.KEY_TOO_LONG, message, key.source, values[row].as_py())
-        faults.setdefault(row, fault)
+    for row in pc.indices_nonzero(pc.is_null(values)).to_pylist():
+        faults.setdefault(row, _empty_key(rows.record_of(row), key))
+    if key.type != "N":
+        _check_key_lengths(rows, key, values, limit, faults)
+
+
+def _check_key_lengths(rows: Rows, key: KeyAttribute, values: pa.Array, limit: int, faults: dict[int, Fault]) -> None:
+    lengths = pc.fill_null(pc.binary_length(values), 1)
+    for row in pc.indices_nonzero(pc.equal(lengths, 0)).to_pylist():
+        faults.setdefault(row, _empty_key(rows.record_of(row), key))
+    for row in pc.indices_nonzero(pc.greater(lengths, limit)).to_pylist():
+        message = f"the key {key.name} is {lengths[row].as_py()} bytes long, DynamoDB takes {limit}"
+        value = values[row].as_py() if key.type == "S" else None
+        faults.setdefault(row, Fault(rows.record_of(row), Reason.KEY_TOO_LONG, message, key.source, value))
+
+
+def _empty_key(record: int, key: KeyAttribute) -> Fault:
+    message = f"the key {key.name} is empty, and DynamoDB takes no item with an empty key"
+    return Fault(record, Reason.EMPTY_KEY, message, key.source, "")
 
 
 def _check_sizes(rows: Rows, attributes: list[Attribute], faults: dict[int, Fault]) -> None:

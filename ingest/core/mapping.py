@@ -4,17 +4,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ingest.errors import BadHeader
-from ingest.feeds import (
-    FALSE_WORDS,
-    TRUE_WORDS,
-    Feed,
-    KeyAttribute,
-    NullPolicy,
-    is_template,
-    template_columns,
-)
+from ingest.feeds import Column, Feed, KeyAttribute, is_template, template_columns
 
 MAX_LISTED = 500  # characters
+# Columns the pipeline adds to those of the file. No file has these: a header with NUL bytes is refused.
+FILE_COLUMN = "\0file"
+LINE_COLUMN = "\0line"
+A_STRING = Column()
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,15 +19,23 @@ class Target:
 
     column: str
     name: str
-    type: str = "S"
-    null: NullPolicy = "omit"
-    default: str | None = None
-    true: tuple[str, ...] = TRUE_WORDS
-    false: tuple[str, ...] = FALSE_WORDS
-    encoding: str = "base64"
-    separator: str = ";"
+    declared: Column = A_STRING
     decimal: str = "."
     thousands: str = ""
+
+    @property
+    def type(self) -> str:
+        """The attribute's DynamoDB type."""
+        return self.declared.type
+
+
+@dataclass(frozen=True, slots=True)
+class Expiry:
+    """When items expire: `after_s` seconds after the time in a column, or after 1970 where there is no column."""
+
+    attribute: str
+    source: Target | None
+    after_s: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,21 +45,34 @@ class Mapping:
     targets: tuple[Target, ...]
     keys: tuple[KeyAttribute, ...]
     extras: tuple[Target, ...] = ()  # their `column` is a constant or a template
+    expiry: Expiry | None = None
+    index_keys: tuple[tuple[KeyAttribute, int], ...] = ()  # as `Feed.index_keys`
 
 
-def map_columns(feed: Feed, columns: tuple[str, ...]) -> Mapping:
-    """Return what the columns of a file become under a feed.
+def map_columns(feed: Feed, columns: tuple[str, ...], *, now_s: float = 0) -> Mapping:
+    """Return what the columns of a file become under a feed; `now_s` (epoch) is when items begin to age.
 
     Raises:
         BadHeader: a column the feed needs is missing, one it does not know is refused, or two give one attribute.
     """
     _check_columns(feed, columns)
-    targets = tuple(_target(feed, column) for column in columns if not _is_dropped(feed, column))
-    keys = feed.key_attributes()
-    extras = tuple(Target(extra.value, name, extra.type) for name, extra in feed.extras().items())
-    made = [key.name for key in keys if is_template(key.source)] + [extra.name for extra in extras]
-    _check_names([target.name for target in targets] + made)
-    return Mapping(targets, keys, extras)
+    targets = tuple(_target(feed, column) for column in columns if not _is_dropped(feed, column)) + _lineage(feed)
+    extras = tuple(Target(extra.value, name, Column(extra.type)) for name, extra in feed.extras().items())
+    _check_names([target.name for target in targets] + feed.made_attributes())
+    return Mapping(targets, feed.key_attributes(), extras, _expiry(feed, now_s), tuple(feed.index_keys()))
+
+
+def _lineage(feed: Feed) -> tuple[Target, ...]:
+    kept = (Target(FILE_COLUMN, feed.lineage.file), Target(LINE_COLUMN, feed.lineage.line, Column("N")))
+    return tuple(target for target in kept if target.name)
+
+
+def _expiry(feed: Feed, now_s: float) -> Expiry | None:
+    if not feed.ttl:
+        return None
+    if not feed.ttl.column:
+        return Expiry(feed.ttl.attribute, None, int(now_s) + feed.ttl.after_s)
+    return Expiry(feed.ttl.attribute, _target(feed, feed.ttl.column), feed.ttl.after_s)
 
 
 def _check_columns(feed: Feed, columns: tuple[str, ...]) -> None:
@@ -93,6 +110,7 @@ def _always_needed(feed: Feed) -> list[str]:
         names += template_columns(key.source) if is_template(key.source) else [key.source]
     for extra in feed.extras().values():
         names += template_columns(extra.value)
+    names += [feed.ttl.column] if feed.ttl and feed.ttl.column else []
     return names + [name for name in feed.columns if feed.column(name).null == "reject" and not feed.column(name).drop]
 
 
@@ -111,13 +129,7 @@ def _target(feed: Feed, column: str) -> Target:
     return Target(
         column=column,
         name=declared.name or column,
-        type=declared.type,
-        null=declared.null,
-        default=declared.default,
-        true=declared.true,
-        false=declared.false,
-        encoding=declared.encoding,
-        separator=declared.separator,
+        declared=declared,
         decimal=feed.csv.decimal,
         thousands=feed.csv.thousands,
     )

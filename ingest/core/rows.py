@@ -77,7 +77,7 @@ def refuse_other_encoding(rows: Rows, csv: Csv) -> None:
         NotCsv: of many records with characters beyond ASCII, none is readable: one sentence, and no storm of rejects.
     """
     unreadable = sum(fault.reason == Reason.BAD_ENCODING for fault in rows.faults)
-    if unreadable >= MANY and all(pc.all(pc.string_is_ascii(column)).as_py() for column in rows.table.columns):
+    if unreadable >= MANY and not any(pc.any(pc.invert(pc.string_is_ascii(c))).as_py() for c in rows.table.columns):
         raise NotCsv(
             f"The file is no {csv.encoding} text: the first {unreadable} records with characters beyond ASCII are all "
             "unreadable; set the feed's encoding."

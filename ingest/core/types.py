@@ -14,6 +14,8 @@ from ingest.contract import Reason
 from ingest.core.documents import BadValueError, document_bytes, read_json, read_set
 from ingest.core.mapping import Target
 from ingest.core.numbers import MAX_DIGITS, PATTERN, bounded_number
+from ingest.core.times import CANONICAL_TIME, TimeReader
+from ingest.feeds import Column
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,14 +42,15 @@ class Typed:
 
 def convert(cells: pa.Array, target: Target) -> Typed:
     """Return a column of text as its feed type, and the cells that are none."""
-    if target.default is not None:
-        cells = pc.fill_null(cells, target.default)
+    if target.declared.default is not None:
+        cells = pc.fill_null(cells, target.declared.default)
     missing = []
-    if target.null == "reject" and cells.null_count:
+    if target.declared.null == "reject" and cells.null_count:
         missing = [Bad(row, Reason.MISSING_VALUE, "the cell has no value") for row in _rows_where(pc.is_null(cells))]
-    if target.null == "empty":
+    if target.declared.null == "empty":
         cells = pc.fill_null(cells, "")
-    typed = _CONVERTERS[target.type](cells, target)
+    converter = _times if target.declared.timestamp else _CONVERTERS[target.type]
+    typed = converter(cells, target)
     return Typed(typed.values, missing + typed.bad, typed.sizes)
 
 
@@ -93,18 +96,57 @@ def _plain_numbers(cells: pa.Array, target: Target) -> tuple[pa.Array, pa.Array]
     return cells, wrong
 
 
+def _times(cells: pa.Array, target: Target) -> Typed:
+    """Convert each distinct cell once; times that are already as they shall be are only looked at."""
+    if _is_canonical(cells, target.declared):
+        return Typed(cells, [])
+    read = TimeReader(target.declared).text
+    return _each_once(cells, read, pa.string())
+
+
+def _is_canonical(cells: pa.Array, declared: Column) -> bool:
+    if (declared.type, declared.unit, declared.timestamp[0]) != ("S", "s", "iso"):
+        return False
+    if not pc.all(pc.match_substring_regex(cells, CANONICAL_TIME)).as_py():
+        return False
+    try:
+        pc.cast(cells, pa.timestamp("s", "UTC"))
+    except pa.ArrowInvalid:  # a day or an hour that is none
+        return False
+    return True
+
+
+def epoch_seconds(cells: pa.Array, declared: Column) -> Typed:
+    """Return a column of times as whole epoch seconds (int64), and the cells that are none."""
+    if declared.default is not None:
+        cells = pc.fill_null(cells, declared.default)
+    return _each_once(cells, TimeReader(declared).epoch_s, pa.int64())
+
+
+def _each_once(cells: pa.Array, read: Callable[[str], Any], kind: pa.DataType) -> Typed:
+    coded = cells.dictionary_encode()
+    distinct = _one_by_one(coded.dictionary, read, Reason.BAD_TIMESTAMP, kind)
+    message = {bad.row: bad.message for bad in distinct.bad}
+    wrong = pc.is_in(coded.indices, value_set=pa.array(message, coded.indices.type))
+    bad = [
+        Bad(row, Reason.BAD_TIMESTAMP, message[coded.indices[row].as_py()])
+        for row in _rows_where(pc.and_(wrong, pc.is_valid(cells)))
+    ]
+    return Typed(distinct.values.take(coded.indices), bad)
+
+
 def _booleans(cells: pa.Array, target: Target) -> Typed:
     words = pc.utf8_lower(cells)
-    true, false = ([word.lower() for word in words] for words in (target.true, target.false))
+    true, false = ([word.lower() for word in words] for words in (target.declared.true, target.declared.false))
     is_true = pc.is_in(words, value_set=pa.array(true, pa.string()))
     known = pc.or_(pc.is_in(words, value_set=pa.array(true + false, pa.string())), pc.is_null(cells))
-    message = f"the cell is no yes or no; accepted are {', '.join(target.true + target.false)}"
+    message = f"the cell is no yes or no; accepted are {', '.join(target.declared.true + target.declared.false)}"
     bad = [Bad(row, Reason.BAD_BOOLEAN, message) for row in _rows_where(pc.invert(known))]
     return Typed(pc.if_else(pc.is_valid(cells), is_true, pa.scalar(None, pa.bool_())), bad)
 
 
 def _binary(cells: pa.Array, target: Target) -> Typed:
-    return _one_by_one(cells, lambda text: _bytes(text, target.encoding), Reason.BAD_BINARY, pa.binary())
+    return _one_by_one(cells, lambda text: _bytes(text, target.declared.encoding), Reason.BAD_BINARY, pa.binary())
 
 
 def _bytes(text: str, encoding: str) -> bytes:
@@ -119,7 +161,7 @@ def _sets(cells: pa.Array, target: Target) -> Typed:
     is_numbers = target.type == "NS"
     return _one_by_one(
         cells,
-        lambda text: read_set(text, target.separator, numbers=is_numbers),
+        lambda text: read_set(text, target.declared.separator, numbers=is_numbers),
         Reason.BAD_SET,
         kind,
         size=lambda members: sum(len(member.encode()) for member in members),

@@ -16,7 +16,7 @@ from ingest.core.items import MAX_ITEM_BYTES, Items, build_items
 from ingest.core.mapping import map_columns
 from ingest.core.rows import Rows
 from ingest.core.spelling import dynamodb_json, python_items, text_rows
-from ingest.feeds import Column, Csv, Feed
+from ingest.feeds import Column, Csv, Feed, Index, Ttl
 
 Cells = dict[str, list[str | None]]
 
@@ -216,3 +216,50 @@ def test_dynamodb_json_says_what_boto3_would_send(rows: list[tuple[str | None, .
 
 def numbers_by_value(item: dict[str, Any]) -> dict[str, dict[str, Any]]:
     return {name: {"N": Decimal(value["N"])} if "N" in value else value for name, value in item.items()}
+
+
+EXPIRING = feed(columns={"at": Column(timestamp=("iso",))}, ttl=Ttl(column="at", after="2d", attribute="expires"))
+
+
+def test_an_item_expires_some_time_after_a_columns_time_and_never_where_that_has_no_value() -> None:
+    items, faults = built({"id": ["a", "b", "c"], "at": ["1970-01-02T00:00:00.5Z", None, "soon"]}, EXPIRING)
+    assert told(faults) == [
+        (0, Reason.BAD_TIMESTAMP, "at", "1970-01-02T00:00:00.5Z"),
+        (2, "bad_timestamp", "at", "soon"),
+    ]
+    dropped = feed(columns={"at": Column(timestamp=("iso",), drop=True)}, ttl=EXPIRING.ttl)
+    items, faults = built({"id": ["a", "b", "c"], "at": ["1970-01-02T00:00:00.5Z", None, "soon"]}, dropped)
+    assert python_items(items) == [{"id": "a", "expires": Decimal(3 * 86400)}, {"id": "b"}]
+    assert told(faults) == [(2, Reason.BAD_TIMESTAMP, "at", "soon")]
+
+
+def test_without_a_column_items_expire_some_time_after_the_load() -> None:
+    rows = Rows(pa.table({"id": ["a", "b"]}), None, [])
+    of = feed(ttl=Ttl(after="90d"))
+    items, _ = build_items(rows, map_columns(of, ("id",), now_s=1000.7))
+    assert [item["ttl"] for item in python_items(items)] == [1000 + 90 * 86400] * 2
+
+
+INDEXED = feed(
+    columns={"place": "S", "hash": Column("B", encoding="hex"), "n": "N"},
+    csv=Csv(quoted_nulls=False),
+    indexes={"by_place": Index("place", "n"), "by_hash": Index("n", "hash")},
+)
+
+
+def test_an_index_key_is_checked_as_dynamodb_would_check_it_and_may_be_absent() -> None:
+    cells: Cells = {
+        "id": ["ok", "absent", "empty", "long", "hash", "long hash", "n"],
+        "place": ["x", None, "", "ü" * 1025, "x", "x", "x"],
+        "hash": ["00", None, "00", "00", "", "00" * 1025, "00"],
+        "n": ["1", None, "1", "1", "1", "1", "x"],
+    }
+    items, faults = built(cells, INDEXED)
+    assert [item["id"] for item in python_items(items)] == ["ok", "absent"]
+    assert [(fault.record, fault.reason, fault.column) for fault in sorted(faults, key=lambda f: f.record)] == [
+        (2, Reason.EMPTY_KEY, "place"),
+        (3, Reason.KEY_TOO_LONG, "place"),
+        (4, Reason.EMPTY_KEY, "hash"),
+        (5, Reason.KEY_TOO_LONG, "hash"),
+        (6, Reason.BAD_NUMBER, "n"),
+    ]

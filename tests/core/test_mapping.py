@@ -21,11 +21,11 @@ def test_columns_keep_the_files_order_and_take_the_feeds_types_and_names() -> No
     of = feed(sort_key="day", columns={"qty": Column("N", name="quantity", null="null"), "gift": "BOOL"})
     mapping = map_columns(of, ("gift", "day", "qty", "id", "other"))
     assert mapping.targets == (
-        Target("gift", "gift", "BOOL", "omit"),
-        Target("day", "day", "S", "omit"),
-        Target("qty", "quantity", "N", "null"),
-        Target("id", "id", "S", "omit"),
-        Target("other", "other", "S", "omit"),
+        Target("gift", "gift", Column("BOOL")),
+        Target("day", "day"),
+        Target("qty", "quantity", Column("N", name="quantity", null="null")),
+        Target("id", "id"),
+        Target("other", "other"),
     )
     assert [(key.name, key.type, key.source) for key in mapping.keys] == [("id", "S", "id"), ("day", "S", "day")]
 

@@ -13,10 +13,12 @@ from ingest.core.items import Attribute, Items
 from ingest.core.mapping import Target
 from ingest.core.spelling import dynamodb_json, python_items, text_rows
 from ingest.core.types import Typed, convert
+from ingest.feeds import Column
 
 
 def typed(cells: list[str | None], **target: Any) -> Typed:
-    return convert(pa.array(cells, pa.string()), Target("c", "c", **target))
+    marks = {name: target.pop(name) for name in ("decimal", "thousands") if name in target}
+    return convert(pa.array(cells, pa.string()), Target("c", "c", Column(**target), **marks))
 
 
 def reasons(cells: list[str | None], **target: Any) -> list[tuple[int, str]]:

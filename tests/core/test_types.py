@@ -12,13 +12,13 @@ from ingest.contract import Reason
 from ingest.core.mapping import Target
 from ingest.core.numbers import canonical_number
 from ingest.core.types import Typed, convert
-from ingest.feeds import FALSE_WORDS, TRUE_WORDS
+from ingest.feeds import FALSE_WORDS, TRUE_WORDS, Column
 
 EXACT = Context(prec=10_000, Emax=MAX_EMAX, Emin=MIN_EMIN)
 
 
 def converted(*cells: str | None, kind: str = "N", null: str = "omit") -> Typed:
-    return convert(pa.array(cells, pa.string()), Target("c", "c", kind, null))  # type: ignore[arg-type]
+    return convert(pa.array(cells, pa.string()), Target("c", "c", Column(kind, null=null)))  # type: ignore[arg-type]
 
 
 def reasons(typed: Typed) -> list[tuple[int, str]]:

@@ -149,6 +149,91 @@ def test_every_type_arrives_as_dynamodb_knows_it(stack: Any) -> None:
     ]
 
 
+def exhibit(*cells: str) -> str:
+    return "\x14".join(f"þ{cell}þ" for cell in cells) + "\r\n"
+
+
+EXHIBITS = exhibit("doc", "custodian", "pages", "sent", "day", "junk")
+
+
+def test_times_expiry_lineage_and_indexes_arrive_from_a_file_in_utf16_with_foreign_marks(stack: Any) -> None:
+    lines = [
+        EXHIBITS,
+        exhibit("D1", "Müller", "3", "22.11.2026 17:01", "1795366862000", "x"),
+        exhibit("D2", "", "1", "2026-11-22T17:01:00.250Z", "", "line\r\nbreak þþ"),
+        exhibit("D3", "Weiß", "1", "22.11.26", "", ""),
+        exhibit("D4", "x" * 3000, "1", "", "", ""),
+        exhibit("D5", "Ağa", "", "", "", ""),
+        exhibit("D6", "Ağa", "1", "", "", ""),
+    ]
+    stack.drop("exhibits/production 1.dat", gzip.compress("".join(lines).encode("utf-16")))
+    record = stack.final_record("exhibits/production 1.dat")
+    assert (record["status"], counts(record)) == ("COMPLETE", (6, 3, 3, 0))
+    source = f"s3://{stack.bucket}/exhibits/production 1.dat"
+    common = {"matter": 4711, "source": source}
+    sent = {"sent": "2026-11-22T16:01:00.000Z", "expires": 1795363260 + 864000}
+    assert sorted(stack.items("Exhibits"), key=lambda item: item["doc"]) == [
+        {"doc": "D1", "custodian": "Müller", "pages": 3, "day": 1795366862, "source_line": 2} | sent | common,
+        {"doc": "D2", "pages": 1, "source_line": 3, "sent": "2026-11-22T17:01:00.250Z"}
+        | {"expires": 1795366860 + 864000}
+        | common,
+        {"doc": "D6", "custodian": "Ağa", "pages": 1, "source_line": 8} | common,
+    ]
+    rejects = stack.rejects(record)
+    assert [(reject["line"], reject["reason"], reject["column"]) for reject in rejects] == [
+        (5, "bad_timestamp", "sent"),
+        (6, "record_too_long", None),
+        (7, "missing_value", "pages"),
+    ]
+    expanded = "".join(lines).encode("utf-16")
+    for reject, line in zip(rejects, lines[3:6], strict=True):
+        assert expanded[reject["byte_offset"] :].startswith(line.encode("utf-16-le")), reject
+        assert line.startswith(reject["raw"]) or line == reject["raw"]
+    assert stack.rejects_csv(record) == (EXHIBITS + lines[3] + lines[5]).encode("utf-16")
+
+
+def test_the_table_has_the_feeds_index(stack: Any) -> None:
+    (index,) = stack.stack.client("dynamodb").describe_table(TableName="Exhibits")["Table"]["GlobalSecondaryIndexes"]
+    assert index["IndexName"] == "by_custodian"
+    assert [key["AttributeName"] for key in index["KeySchema"]] == ["custodian", "sent"]
+
+
+BOMB = b"v1,1\n" + b"x" * 70_000_000
+
+
+@pytest.mark.parametrize(
+    ("key", "data", "code"),
+    [
+        ("exhibits/bomb.dat", gzip.compress((EXHIBITS * 2000).encode("utf-16")), "bomb"),
+        ("exhibits/plain.dat", EXHIBITS.encode("utf-16"), "bad_compression"),
+        ("exhibits/cut.dat", gzip.compress(EXHIBITS.encode("utf-16"))[:-5], "bad_compression"),
+        ("visits/bomb.gz", gzip.compress(BOMB, 1), "bomb"),
+        ("visits/bad.csv", b"v2,1\n" * 30 + b"v2,x\n" * 30, "too_many_rejects"),
+        ("visits/book.xlsx", b"PK\x03\x04rest of a workbook", "not_csv"),
+        ("catalog/colour.tsv", b"sku\tcolour\n\t\nA9\tred\n1 article\n", "bad_header"),
+        (
+            "orders/cp1252.csv",
+            (HEADER + "".join(f"Ö-{n},ümlaut,1,1,no\n" for n in range(40))).encode("cp1252"),
+            "not_csv",
+        ),
+    ],
+    ids=lambda value: value if isinstance(value, str) and "/" in value else "",
+)
+def test_a_file_that_cannot_be_what_the_feed_says_fails_with_a_sentence(
+    stack: Any, key: str, data: bytes, code: str
+) -> None:
+    stack.drop(key, data)
+    record = stack.final_record(key)
+    assert (record["status"], record["error"]["code"]) == ("FAILED", code)
+    assert record["error"]["message"].endswith(".")
+
+
+def test_long_records_are_cut_to_size_where_the_feed_says_so(stack: Any) -> None:
+    stack.drop("visits/long.csv", b"t1,1,extra,more\nt2,2\nt3\n")
+    assert counts(stack.final_record("visits/long.csv")) == (3, 2, 1, 0)
+    assert {(item["visitor"], int(item["count"])) for item in stack.items("Visits")} >= {("t1", 1), ("t2", 2)}
+
+
 @pytest.mark.parametrize("name", ["with space.csv", "a+b.csv", "100%.csv", "ünï/çödé.csv", "a%2Bb c+d.csv"])
 def test_a_key_is_read_under_the_name_it_was_dropped_with(stack: Any, name: str) -> None:
     stack.drop(f"orders/{name}", orders(name))

@@ -192,6 +192,32 @@ def test_feeds_get_the_tables_they_name_once_each_with_their_keys(template: Temp
     assert keys(found["ledger"]) == [(ledger.PARTITION_KEY, "HASH", "S"), (ledger.SORT_KEY, "RANGE", "S")]
 
 
+EXPIRING = """
+[feeds.a]
+prefix = "a/"
+table = "Alpha"
+partition_key = "id"
+[feeds.a.columns]
+n = "N"
+[feeds.a.ttl]
+after = "1d"
+attribute = "gone"
+[feeds.a.indexes.by_n]
+partition_key = "place"
+sort_key = "n"
+"""
+
+
+def test_a_feeds_table_forgets_expired_items_and_has_its_indexes(synthesised: Callable[..., Template]) -> None:
+    table = tables(synthesised(feeds=EXPIRING))["Alpha"]
+    assert table["TimeToLiveSpecification"] == {"AttributeName": "gone", "Enabled": True}
+    (index,) = table["GlobalSecondaryIndexes"]
+    assert (index["IndexName"], index["Projection"]) == ("by_n", {"ProjectionType": "ALL"})
+    types = {a["AttributeName"]: a["AttributeType"] for a in table["AttributeDefinitions"]}
+    assert types == {"id": "S", "place": "S", "n": "N"}
+    assert [(key["AttributeName"], key["KeyType"]) for key in index["KeySchema"]] == [("place", "HASH"), ("n", "RANGE")]
+
+
 def keys(table: Any) -> list[tuple[str, str, str]]:
     types = {attribute["AttributeName"]: attribute["AttributeType"] for attribute in table["AttributeDefinitions"]}
     return [(key["AttributeName"], key["KeyType"], types[key["AttributeName"]]) for key in table["KeySchema"]]
