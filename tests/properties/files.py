@@ -2,6 +2,7 @@
 
 import bz2
 import gzip
+import re
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Any
@@ -292,8 +293,13 @@ class _Out:
         for number, (kind, text, line_end) in enumerate(self._pieces, start=1):
             last = number == len(self._pieces) and text and not (final or text.endswith(self._delimiter))
             self._writer.add(kind, text, "" if last else line_end)
-        longest = max((len(text.replace(BAD, "\0" * 12).encode()) + 2 for _, text, _ in self._pieces), default=0)
+        longest = max((_most_bytes(text) + 2 for _, text, _ in self._pieces), default=0)
         return self._writer.data, tuple(self._writer.pieces), longest
+
+
+def _most_bytes(text: str) -> int:
+    """Return how long a text can be on its way: bytes that are no text, and control characters, have stand-ins."""
+    return len(re.sub("[\x1a-\x1f]", "\0" * 4, text.replace(BAD, "\0" * 12)).encode())
 
 
 def _packed(text: bytes, csv: Csv, codec: str, members: int) -> bytes:
