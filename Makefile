@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 CDK    := $(BIN)/python -m infra.cdk
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check synth deploy destroy clean
+.PHONY: help setup demo test nightly check synth deploy destroy clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -27,6 +27,10 @@ demo: setup ## Drop sample_data.csv into the local stack and show what became of
 test: setup ## Run all tests, the fast ones first; then the end-to-end tests in the local stack
 	$(BIN)/python -m pytest -q -m "not e2e"
 	$(BIN)/python -m pytest -q -m e2e
+
+nightly: setup ## Run the property tests with 20,000 examples each, and the fuzz target
+	HYPOTHESIS_PROFILE=nightly $(BIN)/python -m pytest -q tests/properties tests/core/test_cutter.py tests/core/test_grammar.py
+	$(BIN)/python -m tests.fuzz.fuzz_reading --runs 100000
 
 check: setup ## Run the linters and the type checker
 	$(BIN)/ruff check .

@@ -1,12 +1,17 @@
-"""Every test: no ambient AWS settings, and no network unless it says so (e2e, enable_socket, allow_hosts)."""
+"""Every test: no ambient AWS settings, and no network unless it says so (e2e, enable_socket, allow_hosts).
+
+HYPOTHESIS_PROFILE says how many examples each property is tried with: `ci` (the default), or `nightly`.
+"""
 
 import os
 
 import pytest
 from hypothesis import HealthCheck, settings
 
-settings.register_profile("suite", deadline=None, print_blob=True, suppress_health_check=[HealthCheck.too_slow])
-settings.load_profile("suite")
+COMMON = settings(deadline=None, print_blob=True, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("ci", COMMON, max_examples=300)
+settings.register_profile("nightly", COMMON, max_examples=20_000)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
 
 ALLOWED = ("e2e", "enable_socket", "allow_hosts")
 SETTINGS = {

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 from botocore.stub import Stubber
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from ingest.contract import Reason
@@ -81,7 +81,6 @@ def test_closing_twice_puts_nothing_twice() -> None:
     assert len(s3.calls) == 2
 
 
-@settings(max_examples=50)
 @given(
     sizes=st.lists(st.integers(0, 400), max_size=30),
     cuts=st.lists(st.integers(0, 30), max_size=6),

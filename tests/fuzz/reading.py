@@ -1,0 +1,158 @@
+"""What must hold for any bytes under any dialect, whatever they are: nothing crashes and no byte is lost.
+
+`check` is the target of the fuzzer: the first bytes of its input choose the dialect, the block and the portion, the
+rest is the file. `check_reading` is the same with the choices made.
+"""
+
+import re
+from dataclasses import replace
+from itertools import chain
+
+from ingest.contract import Reason
+from ingest.core.charset import Charset
+from ingest.core.cutter import BadRecord, Block, Cutter, Piece
+from ingest.core.grammar import Grammar, count_lines
+from ingest.core.head import read_head
+from ingest.core.items import build_items
+from ingest.core.mapping import Mapping, map_columns
+from ingest.core.rejects import locate
+from ingest.core.rows import Layout, parse_rows
+from ingest.errors import FileFault, SettingsFault
+from ingest.feeds import Csv, Feed
+from ingest.feeds_file import read_csv
+from tests.fakes import cut
+
+CHOICES: tuple[tuple[str, tuple[object, ...]], ...] = (
+    ("delimiter", (",", ";", "\t", "|", "\x01", " ", "a", ".")),
+    ("quote", ('"', "'", "")),
+    ("escape", ("", "\\", "^")),
+    ("header", (("id", "n"), ("id",), "first", "none", 2, ("id", "n", "t"))),
+    ("comment", ("", "#", "//")),
+    ("skip_lines", (0, 0, 1)),
+    ("ragged", ("reject", "pad", "trim")),
+    ("null_values", (("",), (), ("", "NA"))),
+    ("trim", (False, True)),
+    ("quoted_nulls", (True, False)),
+)
+BLOCKS = (8, 9, 13, 16, 31, 64, 100, 4096)
+PORTIONS = (1, 2, 3, 7, 50, 4096)
+SEED_BYTES = len(CHOICES) + 2
+FILES = (
+    b"",
+    b"id,n\n1,2\n3,x\n",
+    b'id,n\r\n"1\r\n2","3""4"\r\n\r\n5,6',
+    b'1,"open\n2,b\n3,"c"\n' * 3,
+    b"#1,2\n//3\n\n4\\,5\\\n6\r7^\r\n8",
+    b"x" * 120 + b"\n1,2\n\xff,\xc3\n\xc3\xbc,1\n",
+    b"a\"b,'c'\n'd\n',\"e\"f\n,,,\n \n\0,NA\n",
+)
+CORPUS = tuple(bytes([7 * n + k for k in range(SEED_BYTES)]) + file for n, file in enumerate(FILES))
+CORPUS += tuple(bytes(SEED_BYTES) + file for file in FILES)
+_LINE = re.compile(rb"[^\r\n]*(?:\r\n|\r|\n|\Z)")
+
+
+def check(data: bytes) -> None:
+    """Raise if anything is lost, or anything breaks."""
+    seed, file = data[:SEED_BYTES].ljust(SEED_BYTES, b"\0"), data[SEED_BYTES:]
+    settings = {name: options[at % len(options)] for (name, options), at in zip(CHOICES, seed, strict=False)}
+    try:
+        csv = read_csv(settings, "csv")
+    except SettingsFault:  # two marks alike
+        return
+    check_reading(file, csv, BLOCKS[seed[-2] % len(BLOCKS)], PORTIONS[seed[-1] % len(PORTIONS)])
+
+
+def check_reading(file: bytes, csv: Csv, block_bytes: int, portion: int) -> None:
+    """Raise unless every byte of the file is in its head, in a record, or in a line that is none."""
+    if is_open_trap(file, csv):
+        return
+    grammar = Grammar(csv)
+    try:
+        mapping, layout, pieces = _read(file, csv, grammar, block_bytes, portion)
+    except FileFault:
+        return
+    in_one_go = _read(file, csv, grammar, block_bytes, len(file) + 1)[2]
+    assert _without_kept(in_one_go) == _without_kept(pieces), "the portions change the pieces"
+    for piece in pieces:
+        if isinstance(piece, Block):
+            check_block(piece, layout, mapping)
+
+
+def is_open_trap(file: bytes, csv: Csv) -> bool:
+    """Whether the file may hit one of the bugs that tests/test_traps.py marks as open. Goes when they are mended."""
+    mark_behind_the_start = b"\xef\xbb\xbf" in file[1:] or (file.startswith(b"\xef\xbb\xbf") and csv.skip_lines)
+    escaped_line_end = csv.escape and re.search(re.escape(csv.escape.encode()) + rb"[\r\n]", file)
+    halves_of_characters = re.search(rb"[\x80-\xbf]{7}", file)
+    return bool(
+        mark_behind_the_start or halves_of_characters or (escaped_line_end and not isinstance(csv.header, tuple))
+    )
+
+
+def _read(
+    file: bytes, csv: Csv, grammar: Grammar, block_bytes: int, portion: int
+) -> tuple[Mapping, Layout, list[Piece]]:
+    portions = cut(file, portion)
+    head, rest = read_head(portions, csv, grammar)
+    names = head.columns
+    feed = Feed("f/", "Table", names[0].replace("{", "") or "id", columns={names[-1]: "N"}, csv=csv)
+    cutter = Cutter(grammar, first_byte=head.byte_count, first_line=1 + count_lines(head.raw), block_bytes=block_bytes)
+    pieces = list(chain.from_iterable(cutter.feed(portion) for portion in chain([rest], portions)))
+    pieces += cutter.finish()
+    _check_pieces(file, head.raw, pieces)
+    return map_columns(feed, names), Layout(names, csv, grammar), pieces
+
+
+def _without_kept(pieces: list[Piece]) -> list[Piece]:
+    """How much is kept of a line without end depends on the portions: an open trap, see tests/test_traps.py."""
+    return [replace(piece, data=b"") if piece.data and _is_too_long(piece) else piece for piece in pieces]
+
+
+def _is_too_long(piece: Piece) -> bool:
+    return isinstance(piece, BadRecord) and piece.reason == Reason.RECORD_TOO_LONG
+
+
+def _check_pieces(file: bytes, head: bytes, pieces: list[Piece]) -> None:
+    """The head and the pieces, laid end to end, are the file."""
+    assert file.startswith(head)
+    at = len(head)
+    for piece in pieces:
+        assert (piece.first_byte, piece.first_line) == (at, 1 + count_lines(file[:at]))
+        assert piece.byte_count > 0
+        assert file[at:].startswith(piece.data)
+        assert isinstance(piece, BadRecord) or len(piece.data) == piece.byte_count
+        at += piece.byte_count
+    assert at == len(file)
+
+
+def check_block(block: Block, layout: Layout, mapping: Mapping) -> None:
+    """Every record of the block is an item or a fault, and between them stand only lines that are no records."""
+    spans = list(layout.grammar.spans(block.data))
+    ends = [0, *(span.end for span in spans)]
+    starts = [*(span.start for span in spans), len(block.data)]
+    for end, start in zip(ends, starts, strict=True):
+        assert all(_is_no_record(line, layout.csv) for line in _LINE.findall(block.data[end:start]))
+    rows = parse_rows(block.data, layout)
+    assert rows.record_count == len(spans)
+    items, faults = build_items(rows, mapping)
+    records = [*items.records, *(fault.record for fault in faults + rows.faults)]
+    assert sorted(records) == list(range(len(spans)))
+    lost = sorted(faults + rows.faults, key=lambda fault: fault.record)
+    for reject, fault in zip(locate(block, lost, layout.grammar, Charset(layout.csv)), lost, strict=True):
+        span = spans[fault.record]
+        assert reject.raw == block.data[span.start : span.end]
+        assert reject.byte_offset == block.first_byte + span.start
+        assert reject.line == block.first_line + count_lines(block.data[: span.start])
+    _check_alone(block, layout)
+
+
+def _check_alone(block: Block, layout: Layout) -> None:
+    """A record says the same alone as among others."""
+    rows = parse_rows(block.data, layout)
+    spans = list(layout.grammar.spans(block.data))
+    for row, cells in enumerate(rows.table.slice(0, 4).to_pylist()):
+        span = spans[rows.record_of(row)]
+        assert parse_rows(block.data[span.start : span.end], layout).table.to_pylist() == [cells]
+
+
+def _is_no_record(line: bytes, csv: Csv) -> bool:
+    return not line.strip(b"\r\n") or bool(csv.comment and line.startswith(csv.comment.encode()))
