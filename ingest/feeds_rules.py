@@ -101,6 +101,10 @@ def check_csv(csv: Csv, path: str) -> None:
         raise SettingsFault(
             f"`{path}.encoding` = {csv.encoding!r} is wrong: accepted is a text encoding Python knows, as 'cp1252'."
         ) from None
+    for field in ("delimiter", "quote", "escape"):
+        mark = getattr(csv, field)
+        if mark.encode(csv.encoding, "replace").decode(csv.encoding, "replace") != mark:
+            raise SettingsFault(f"`{path}.{field}` = {mark!r} is wrong: no file in {csv.encoding} has that character.")
 
 
 def _check_keys(feed: Feed, path: str) -> None:

@@ -408,7 +408,7 @@ def breaking(error: BaseException) -> Source:
         yield b"id,n\n"
         raise error
 
-    return Source(portions(), 5)
+    return Source("f.csv", portions(), 5)
 
 
 def test_a_bug_exits_with_70_and_asks_for_the_traceback(

@@ -5,6 +5,7 @@ a control character change places in the text, and back again in the cells: noth
 """
 
 import codecs
+import re
 from collections.abc import Iterator
 
 import pyarrow as pa
@@ -13,9 +14,9 @@ import pyarrow.compute as pc
 from ingest.errors import NotCsv
 from ingest.feeds import Csv
 
-_STAND_INS = "\x1c\x1d\x1e\x1f\x1a\x1b"  # twice as many as there are marks, so some are free
+_STAND_INS = "\x01\x02\x03\x04\x05\x06"  # no white space; twice as many as there are marks, so some are free
 _TO_SURROGATES = "ingest.to_surrogates"
-_FROM_SURROGATES = "ingest.from_surrogates"
+_BAD_BYTES = re.compile("([\udc00-\udcff]+)")  # as they stand in the text
 # Encodings that put a byte order mark before whatever they encode -> the same without it, and the mark.
 _WITHOUT_MARK = {
     "utf-16": ("utf-16-le", codecs.BOM_UTF16_LE),
@@ -57,7 +58,8 @@ class Charset:
         """Return a piece of text with the file's own characters in it, as UTF-8."""
         if not self._swaps:
             return text
-        return text.decode("utf-8", "surrogatepass").translate(self._swaps).encode("utf-8", "surrogatepass")
+        own = text.decode("utf-8", "surrogatepass").translate(self._swaps)
+        return _encoded(own, "utf-8") if self._encoding == "utf-8" else own.encode("utf-8", "surrogatepass")
 
     def own_name(self, name: str) -> str:
         """Return a column's name with the file's own characters in it."""
@@ -98,9 +100,17 @@ def original_bytes(text: bytes, encoding: str, *, at_start: bool) -> bytes:
     name = _name(encoding)
     if name == "utf-8":
         return text
-    codecs.register_error(_FROM_SURROGATES, _from_surrogates)
     plain, mark = _WITHOUT_MARK.get(name, (name, b""))
-    return (mark if at_start else b"") + text.decode("utf-8", "surrogatepass").encode(plain, _FROM_SURROGATES)
+    return (mark if at_start else b"") + _encoded(text.decode("utf-8", "surrogatepass"), plain)
+
+
+def _encoded(text: str, encoding: str) -> bytes:
+    """Return text in an encoding, and what stands in for bytes that are no text as these bytes."""
+    try:
+        return text.encode(encoding)
+    except UnicodeEncodeError:
+        pieces = enumerate(_BAD_BYTES.split(text))
+        return b"".join(bytes(ord(c) & 0xFF for c in piece) if i % 2 else piece.encode(encoding) for i, piece in pieces)
 
 
 def _name(encoding: str) -> str:
@@ -114,11 +124,6 @@ def _swaps(csv: Csv) -> dict[int, str]:
     free = [mark for mark in _STAND_INS if mark not in (csv.delimiter, csv.quote, csv.escape)]
     pairs = list(zip(foreign, free, strict=False))
     return {ord(a): b for pair in pairs for a, b in (pair, pair[::-1])}
-
-
-def _from_surrogates(error: UnicodeError) -> tuple[bytes, int]:
-    assert isinstance(error, UnicodeEncodeError)
-    return bytes(ord(character) - 0xDC00 for character in error.object[error.start : error.end]), error.end
 
 
 def _to_surrogates(error: UnicodeError) -> tuple[str, int]:

@@ -146,17 +146,20 @@ class Cutter:
         """Pass over a line without end; its bad record comes when the line does end."""
         line_end = end_of_line(data, at, limit, at_end=False)
         end = line_end or self._end_of_part(data, at, limit)
-        kept = data[at : min(end, at + self._record_bytes)]
+        kept = data[at : self._end_of_part(data, at, min(end, at + self._record_bytes))]
         so_far = self._endless or BadRecord(kept, self._byte, self._line, 0, Reason.RECORD_TOO_LONG)
         self._endless = replace(so_far, byte_count=so_far.byte_count + self._advance(data[at:end]))
         return (self._take_endless() if line_end else None), end
 
     def _end_of_part(self, data: bytes, at: int, limit: int) -> int:
-        """Return where to pause inside a line: not between CR and LF, and not inside a character."""
-        end = limit - data.endswith(b"\r", at, limit)
-        while end < len(data) and data[end] & 0xC0 == 0x80:
-            end -= 1
-        return end if end > at else limit
+        """Return where to pause inside a line: not between CR and LF, and not inside a character of UTF-8."""
+        if data.endswith(b"\r", at, limit):
+            return limit - 1
+        for lead in range(limit - 1, max(at, limit - 4), -1):
+            if data[lead] & 0xC0 != 0x80:
+                length = 1 + (data[lead] >= 0xC0) + (data[lead] >= 0xE0) + (data[lead] >= 0xF0)
+                return lead if lead + length > limit else limit
+        return limit
 
     def _take_endless(self) -> Piece:
         piece, self._endless = self._endless, None

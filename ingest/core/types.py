@@ -95,7 +95,7 @@ _NO_MORE_THAN_A_POINT = pa.array(["", "."])
 
 
 def _with_points(cells: pa.Array, target: Target) -> tuple[pa.Array, pa.Array | None]:
-    """Return numbers without thousands marks and with a point, and where the marks stand in the wrong places, if any."""
+    """Return numbers without thousands marks and with a point, and where marks stand in the wrong places, if any do."""
     if not target.thousands and target.decimal == ".":
         return cells, None
     wrong = pa.repeat(False, len(cells))

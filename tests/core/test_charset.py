@@ -33,17 +33,17 @@ def test_a_quote_that_is_not_ascii_encloses_cells(portion: int) -> None:
 
 
 def test_a_control_character_that_stands_in_for_a_mark_may_still_be_in_the_cells() -> None:
-    items, _ = loaded('id§a\n1§x\x1cy\n"2§"§\x1d\n'.encode(), Csv(delimiter="§"))
-    assert items == [{"id": "1", "a": "x\x1cy"}, {"id": "2§", "a": "\x1d"}]
+    items, _ = loaded('id§a\n1§x\x01y\n"2§"§\x02\n'.encode(), Csv(delimiter="§"))
+    assert items == [{"id": "1", "a": "x\x01y"}, {"id": "2§", "a": "\x02"}]
 
 
 def test_names_nulls_and_comments_are_in_the_files_own_characters() -> None:
-    csv = Csv(delimiter="§", comment="§§", null_values=("", "-\x1c"))
-    items, _ = loaded('id§"a§"§"b\x1c"\n§§ note\n1§-\x1c§x\n'.encode(), csv)
-    assert items == [{"id": "1", "b\x1c": "x"}]
+    csv = Csv(delimiter="§", comment="§§", null_values=("", "-\x01"))
+    items, _ = loaded('id§"a§"§"b\x01"\n§§ note\n1§-\x01§x\n'.encode(), csv)
+    assert items == [{"id": "1", "b\x01": "x"}]
 
 
-CELLS = st.text(alphabet='ab§þ€\x1c\x1d\x1e \n\r,"\\ü', max_size=5)
+CELLS = st.text(alphabet='ab§þ€\x01\x02\x03 \n\r,"\\ü', max_size=5)
 
 
 @given(

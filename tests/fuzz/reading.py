@@ -5,10 +5,8 @@ rest is the file. `check_reading` is the same with the choices made.
 """
 
 import re
-from dataclasses import replace
 from itertools import chain
 
-from ingest.contract import Reason
 from ingest.core.charset import Charset
 from ingest.core.cutter import BadRecord, Block, Cutter, Piece
 from ingest.core.grammar import Grammar, count_lines
@@ -64,28 +62,16 @@ def check(data: bytes) -> None:
 
 def check_reading(file: bytes, csv: Csv, block_bytes: int, portion: int) -> None:
     """Raise unless every byte of the file is in its head, in a record, or in a line that is none."""
-    if is_open_trap(file, csv):
-        return
     grammar = Grammar(csv)
     try:
         mapping, layout, pieces = _read(file, csv, grammar, block_bytes, portion)
     except FileFault:
         return
     in_one_go = _read(file, csv, grammar, block_bytes, len(file) + 1)[2]
-    assert _without_kept(in_one_go) == _without_kept(pieces), "the portions change the pieces"
+    assert in_one_go == pieces, "the portions change the pieces"
     for piece in pieces:
         if isinstance(piece, Block):
             check_block(piece, layout, mapping)
-
-
-def is_open_trap(file: bytes, csv: Csv) -> bool:
-    """Whether the file may hit one of the bugs that tests/test_traps.py marks as open. Goes when they are mended."""
-    mark_behind_the_start = b"\xef\xbb\xbf" in file[1:] or (file.startswith(b"\xef\xbb\xbf") and csv.skip_lines)
-    escaped_line_end = csv.escape and re.search(re.escape(csv.escape.encode()) + rb"[\r\n]", file)
-    halves_of_characters = re.search(rb"[\x80-\xbf]{7}", file)
-    return bool(
-        mark_behind_the_start or halves_of_characters or (escaped_line_end and not isinstance(csv.header, tuple))
-    )
 
 
 def _read(
@@ -100,15 +86,6 @@ def _read(
     pieces += cutter.finish()
     _check_pieces(file, head.raw, pieces)
     return map_columns(feed, names), Layout(names, csv, grammar), pieces
-
-
-def _without_kept(pieces: list[Piece]) -> list[Piece]:
-    """How much is kept of a line without end depends on the portions: an open trap, see tests/test_traps.py."""
-    return [replace(piece, data=b"") if piece.data and _is_too_long(piece) else piece for piece in pieces]
-
-
-def _is_too_long(piece: Piece) -> bool:
-    return isinstance(piece, BadRecord) and piece.reason == Reason.RECORD_TOO_LONG
 
 
 def _check_pieces(file: bytes, head: bytes, pieces: list[Piece]) -> None:

@@ -22,7 +22,9 @@ BAD_BYTES = {
     "utf-8": b"\xff",
     "utf-8-sig": b"\xc3\xff",
     "cp1252": b"\x81",
-    # UTF-16 and UTF-32: an open trap, see tests/test_traps.py
+    "utf-16-le": b"\x00\xdc",
+    "utf-16": b"\x00\xdc",
+    "utf-32": b"\x00\x00\x11\x00",
 }
 MARKS = {
     "utf-8-sig": ("utf-8", codecs.BOM_UTF8),
