@@ -21,7 +21,7 @@ from ingest.core.spelling import dynamodb_json, text_rows
 from ingest.edges.files import RejectFile
 from ingest.feeds import Csv
 
-RAW_SHOWN = 500  # bytes of a raw record; `load` keeps all of it in the rejects file
+RAW_SHOWN = 500  # bytes of a raw record or characters of a value; `load` keeps all of it in the rejects file
 
 
 class PreviewWriter:
@@ -162,6 +162,7 @@ def _documents(rejects: list[Reject]) -> list[dict[str, Any]]:
     documents = [asdict(reject) for reject in rejects]
     for document in documents:
         document["raw"] = document["raw"][:RAW_SHOWN].decode("utf-8", "backslashreplace")
+        document["value"] = document["value"] and document["value"][:RAW_SHOWN]
     return documents
 
 

@@ -24,6 +24,7 @@ from ingest.feeds import Feed
 from ingest.ports import ItemWriter, RejectSink
 
 SEGMENT_BYTES = 64 * 1024 * 1024
+MAX_KEYS = 1_000_000  # of a segment are remembered: some 70 MB
 
 
 class Load:
@@ -147,7 +148,7 @@ class Load:
 
     def _count_seen(self, block: Block, hashes: set[int]) -> int:
         """Return how many rows of earlier blocks of the segment these items replaced."""
-        if block.first_byte - self._segment_start >= SEGMENT_BYTES:
+        if block.first_byte - self._segment_start >= SEGMENT_BYTES or len(self._seen) >= MAX_KEYS:
             self._seen.clear()
             self._segment_start = block.first_byte
         overwritten = len(self._seen & hashes)

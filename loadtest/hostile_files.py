@@ -11,6 +11,7 @@ Make = Callable[[int, random.Random], Iterator[bytes]]  # so many bytes, at leas
 HEADER = b"id,name,amount\n"
 PORTION_BYTES = 1_000_000
 BOMB_BYTES = 100_000_000  # a bomb that expands to less is none for `ingest`
+SOUND = "1,Ülkü,2\n".encode()  # the file is in the feed's encoding, then
 CELL_LINE = b"one line of a quoted cell that goes on and on\n"
 
 
@@ -33,7 +34,9 @@ def cases() -> list[Case]:
         *_bare_and_behind_header("line breaks", _filled(b"\n")),
         *_bare_and_behind_header("delimiters", _filled(b",")),
         *_bare_and_behind_header("NUL bytes", _filled(b"\0")),
-        *_bare_and_behind_header("random bytes", _random),
+        Case("nothing but random bytes", _random, error="not_csv"),
+        Case("header, then random bytes", _joined(HEADER, _random), error="not_csv"),
+        Case("header and sound rows, then random bytes", _joined(HEADER + SOUND, _random)),
         Case("header, then rows of NUL bytes", _joined(HEADER, _filled(b"\0\0\0\0\0\0\0\0,\0,1\n"))),
         Case("tiny rows, every key another", _tiny),
         Case("quoted cell never closed", _joined(HEADER + b'1,"', _filled(CELL_LINE))),

@@ -36,7 +36,7 @@ def test_a_bomb_is_small_and_answered_as_one() -> None:
     ("name", "total_bytes", "reasons"),
     [
         ("header, then no line break", 5_000_000, ["record_too_long"]),
-        ("header, then random bytes", 30_000, ["bad_encoding", "ragged_row"]),
+        ("header and sound rows, then random bytes", 30_000, ["bad_encoding", "ragged_row"]),
         ("last quote missing on every line", 30_000, ["unterminated_quote"]),
         ("ragged rows only", 30_000, ["ragged_row"]),
     ],
@@ -45,7 +45,7 @@ def test_every_byte_of_a_file_of_bad_rows_is_accounted_for(name: str, total_byte
     found = outcome(name, total_bytes)
     assert (found.exit_code, found.bytes_accounted, found.problems) == (1, True, [])
     assert set(found.reasons) <= set(reasons)
-    assert found.books["rows_rejected"] == found.books["rows_read"] > 0
+    assert found.books["rows_rejected"] == found.books["rows_read"] - ("sound" in name) > 0
 
 
 def test_a_truncated_gzip_is_told_as_such() -> None:
