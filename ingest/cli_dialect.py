@@ -3,8 +3,8 @@
 import re
 from typing import Any
 
+from ingest.dialect import Csv
 from ingest.errors import SettingsFault
-from ingest.feeds import Csv
 from ingest.feeds_file import read_csv
 
 

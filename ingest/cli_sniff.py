@@ -11,8 +11,9 @@ from ingest.core.sniffing.proposal import Proposal, propose
 from ingest.core.sniffing.remarks import extent, remarks_on
 from ingest.core.sniffing.sample import take_sample
 from ingest.core.sniffing.section import to_toml
+from ingest.dialect import Csv
 from ingest.edges.dynamodb import NullWriter
-from ingest.feeds import Csv, Feed
+from ingest.feeds import Feed
 from ingest.feeds_file import parse_feeds
 from ingest.pipeline import Load
 

@@ -18,8 +18,8 @@ from ingest.core.faults import Refusal
 from ingest.core.items import Items
 from ingest.core.rejects import Reject
 from ingest.core.spelling import dynamodb_json, text_rows
+from ingest.dialect import Csv
 from ingest.edges.files import RejectFile
-from ingest.feeds import Csv
 
 RAW_SHOWN = 500  # bytes of a raw record or characters of a value; `load` keeps all of it in the rejects file
 

@@ -1,132 +1,13 @@
 """What the files under each key prefix mean: the typed form of feeds.toml. Values only; `feeds_file` reads them."""
 
 import re
-from typing import Annotated, Any, Literal
+from typing import Annotated
 
-from msgspec import Meta, Struct, structs
+from msgspec import Meta, Struct
 
+from ingest.columns import Column, ColumnType, Extra
+from ingest.dialect import Csv
 from ingest.errors import NoFeed, SettingsFault
-
-ColumnType = Literal["S", "N", "BOOL", "B", "SS", "NS", "L", "M"]
-NullPolicy = Literal["omit", "null", "empty", "reject"]
-OneCharacter = Annotated[str, Meta(min_length=1, max_length=1)]
-CharacterOrNone = Annotated[str, Meta(max_length=1)]
-
-
-TRUE_WORDS = ("true", "t", "yes", "y", "1")
-FALSE_WORDS = ("false", "f", "no", "n", "0")
-
-
-class Csv(Struct, frozen=True, forbid_unknown_fields=True):
-    """How the bytes of a feed's files become cells."""
-
-    delimiter: Annotated[OneCharacter, Meta(description="One character between cells.")] = ","
-    quote: Annotated[
-        CharacterOrNone, Meta(description='Encloses cells; doubled inside means itself. "" = no quoting.')
-    ] = '"'
-    escape: Annotated[CharacterOrNone, Meta(description='Takes the next character as it is. "" = no escaping.')] = ""
-    header: Annotated[
-        Literal["first", "none"] | Annotated[int, Meta(ge=1, le=10)] | tuple[str, ...],
-        Meta(
-            description="first: column names are the first record; a number: so many records, a column's name is what "
-            "they say of it, joined by blanks; none: column_1, column_2, ...; or a list of names."
-        ),
-    ] = "first"
-    skip_lines: Annotated[int, Meta(ge=0, description="Lines before the header that are not data.")] = 0
-    names: Annotated[
-        tuple[str, ...], Meta(description="Column names in place of those in the file, one for each column.")
-    ] = ()
-    footer_lines: Annotated[int, Meta(ge=0, le=1000, description="Lines at the end that are not data.")] = 0
-    comment: Annotated[
-        str, Meta(max_length=20, description='Lines that begin so, where a record could begin, are no data. "" = none.')
-    ] = ""
-    encoding: Annotated[str, Meta(description="Any text encoding Python knows by name.")] = "utf-8"
-    compression: Annotated[
-        Literal["auto", "none", "gzip", "bz2", "zstd"],
-        Meta(description="auto: recognised by the first bytes, whatever the file is called."),
-    ] = "auto"
-    max_expanded_bytes: Annotated[
-        int, Meta(ge=1, description="A compressed file that expands to more fails, before memory or disk suffer.")
-    ] = 200_000_000_000
-    max_ratio: Annotated[
-        int, Meta(ge=1, description="So does one that expands to more than this many times its size.")
-    ] = 200
-    max_record_bytes: Annotated[
-        int, Meta(ge=1024, le=16 * 1024 * 1024, description="A longer record is rejected: an open quote, or no CSV.")
-    ] = 1024 * 1024
-    null_values: Annotated[
-        tuple[str, ...], Meta(description="Cells that mean 'no value'. Nothing else does: NA may be a surname.")
-    ] = ("",)
-    quoted_nulls: Annotated[bool, Meta(description='false: a quoted cell is never null, so "" is an empty string.')] = (
-        True
-    )
-    trim: Annotated[
-        bool, Meta(description="true: take white space around cells and column names away before anything else.")
-    ] = False
-    decimal: Annotated[Literal[".", ","], Meta(description="The decimal mark of numbers.")] = "."
-    thousands: Annotated[
-        CharacterOrNone, Meta(description='Stands between groups of three digits, as in 1_000. "" = none.')
-    ] = ""
-    ragged: Annotated[
-        Literal["reject", "pad", "trim"],
-        Meta(description="Rows with another number of cells: reject; pad short ones with nulls; or trim long ones."),
-    ] = "reject"
-    missing_columns: Annotated[
-        Literal["refuse", "allow"],
-        Meta(description="A column the feed lists is not in the file: fail the file, or write rows without it."),
-    ] = "refuse"
-    unknown_columns: Annotated[
-        Literal["keep", "drop", "refuse"],
-        Meta(description="Columns of the file that the feed does not list: keep as strings, drop, or fail the file."),
-    ] = "keep"
-
-    def translated(self, characters: dict[int, str]) -> "Csv":
-        """Return the dialect for files in which these characters were replaced by others."""
-        changed: dict[str, Any] = {
-            name: getattr(self, name).translate(characters) for name in ("delimiter", "quote", "escape", "comment")
-        }
-        for name in ("null_values", "names", "header"):
-            texts = getattr(self, name)
-            changed[name] = tuple(text.translate(characters) for text in texts) if isinstance(texts, tuple) else texts
-        return structs.replace(self, **changed)
-
-
-class Column(Struct, frozen=True, forbid_unknown_fields=True):
-    """What one CSV column becomes."""
-
-    type: Annotated[ColumnType, Meta(description="DynamoDB type of the attribute.")] = "S"
-    name: Annotated[str | None, Meta(description="Attribute name, if not the column's.")] = None
-    null: Annotated[
-        NullPolicy,
-        Meta(description="No value: omit the attribute, write NULL, write an empty string, or reject the row."),
-    ] = "omit"
-    default: Annotated[str | None, Meta(description="Text that stands in where the cell has no value.")] = None
-    true: Annotated[tuple[str, ...], Meta(description="BOOL: words for true, in any case.")] = TRUE_WORDS
-    false: Annotated[tuple[str, ...], Meta(description="BOOL: words for false, in any case.")] = FALSE_WORDS
-    encoding: Annotated[Literal["base64", "hex"], Meta(description="B: how the bytes are spelled.")] = "base64"
-    separator: Annotated[
-        Annotated[str, Meta(min_length=1)], Meta(description="SS, NS: stands between members. Equal members are one.")
-    ] = ";"
-    timestamp: Annotated[
-        tuple[str, ...],
-        Meta(
-            description="S, N: the cell is a point in time in one of these forms: iso, epoch_s, epoch_ms, or a pattern "
-            "like %d.%m.%Y %H:%M. It becomes ISO 8601 in UTC (S) or a number since 1970 (N)."
-        ),
-    ] = ()
-    zone: Annotated[str, Meta(description="timestamp: the zone of times that name none, as Europe/Berlin.")] = "UTC"
-    unit: Annotated[
-        Literal["day", "s", "ms", "us"],
-        Meta(description="timestamp: what is counted or shown; day: the date alone, as it stands (S)."),
-    ] = "s"
-    drop: Annotated[bool, Meta(description="Leave the column out of the item. Templates may still use it.")] = False
-
-
-class Extra(Struct, frozen=True, forbid_unknown_fields=True):
-    """An attribute that no column gives."""
-
-    value: Annotated[str, Meta(description='A constant, or a template: "ORDER#{order_id}".')]
-    type: Annotated[ColumnType, Meta(description="DynamoDB type of the attribute.")] = "S"
 
 
 class Ttl(Struct, frozen=True, forbid_unknown_fields=True):

@@ -7,19 +7,10 @@ from typing import Any
 import msgspec
 
 from ingest.checked import expect_section, one_of, read_struct
+from ingest.columns import Column, ColumnType, Extra
+from ingest.dialect import Csv
 from ingest.errors import SettingsFault
-from ingest.feeds import (
-    Column,
-    ColumnType,
-    Csv,
-    Extra,
-    Feed,
-    Feeds,
-    Index,
-    Lineage,
-    Rejects,
-    Ttl,
-)
+from ingest.feeds import Feed, Feeds, Index, Lineage, Rejects, Ttl
 from ingest.feeds_rules import check_column, check_csv, check_feed, check_prefixes, check_shared_tables, check_template
 
 

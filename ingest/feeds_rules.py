@@ -5,8 +5,10 @@ from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from ingest.columns import Column
+from ingest.dialect import Csv
 from ingest.errors import SettingsFault
-from ingest.feeds import Column, Csv, Feed, is_template, template_parts
+from ingest.feeds import Feed, is_template, template_parts
 
 _SAMPLE_TIME = datetime(2003, 11, 22, 13, 45, 56, 789_012)
 _NAMED_FORMS = ("iso", "epoch_s", "epoch_ms")

@@ -8,7 +8,7 @@ from ingest.core.faults import Refusal
 from ingest.core.items import Items
 from ingest.core.notification import FileVersion
 from ingest.core.rejects import Reject
-from ingest.feeds import Csv
+from ingest.dialect import Csv
 
 
 class ItemWriter(Protocol):

@@ -12,8 +12,8 @@ from ingest.core.items import Items
 from ingest.core.notification import FileVersion
 from ingest.core.rejects import Reject
 from ingest.core.spelling import python_items
+from ingest.dialect import Csv
 from ingest.errors import IngestError, ServiceFault
-from ingest.feeds import Csv
 
 Item = dict[str, Any]
 

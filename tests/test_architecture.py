@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
-PURE = {"ingest.core", "ingest.feeds", "ingest.errors", "ingest.contract"}
-VALUES = {"ingest.contract", "ingest.errors", "ingest.feeds"}
+FEEDS = {"ingest.feeds", "ingest.columns", "ingest.dialect"}
+PURE = {"ingest.core", *FEEDS, "ingest.errors", "ingest.contract"}
+VALUES = {"ingest.contract", "ingest.errors", *FEEDS}
 AWS = {"boto3", "botocore", "aws_lambda_powertools", "mypy_boto3_dynamodb", "mypy_boto3_s3", "mypy_boto3_sqs"}
 NO_WORLD = {"os", "time", "random", "logging", "threading", "datetime", "pathlib", "socket", "subprocess", "secrets"}
 
@@ -19,18 +20,20 @@ MAY_IMPORT: dict[str, set[str]] = {
     "ingest.contract": set(),
     "ingest.errors": set(),
     "ingest.checked": {"ingest.errors", "msgspec"},
-    "ingest.feeds": {"ingest.errors", "msgspec"},
-    "ingest.feeds_file": {"ingest.feeds", "ingest.feeds_rules", "ingest.errors", "ingest.checked", "msgspec"},
-    "ingest.feeds_rules": {"ingest.feeds", "ingest.errors"},
+    "ingest.columns": {"msgspec"},
+    "ingest.dialect": {"msgspec"},
+    "ingest.feeds": {"ingest.columns", "ingest.dialect", "ingest.errors", "msgspec"},
+    "ingest.feeds_file": {*FEEDS, "ingest.feeds_rules", "ingest.errors", "ingest.checked", "msgspec"},
+    "ingest.feeds_rules": {*FEEDS, "ingest.errors"},
     "ingest.core": {*PURE, "pyarrow"},
     "ingest.core.times": {*PURE, "datetime"},  # calendars; a test below forbids the clock in it
-    "ingest.ports": {"ingest.core", "ingest.feeds"},
+    "ingest.ports": {"ingest.core", *FEEDS},
     "ingest.edges": {*PURE, *AWS, "ingest.edges"},
     "ingest.pipeline": {*PURE, "ingest.ports"},
     "ingest.intake": {*PURE, "ingest.ports", "ingest.pipeline"},
     "ingest.handler": {"ingest", *AWS},
     "ingest.cli": {"ingest", "boto3", "botocore", "typer"},
-    "ingest.cli_dialect": {"ingest.errors", "ingest.feeds", "ingest.feeds_file"},
+    "ingest.cli_dialect": {"ingest.errors", *FEEDS, "ingest.feeds_file"},
     "ingest.cli_sniff": {"ingest"},
     "ingest.cli_source": {"ingest", "boto3", "botocore"},
     "ingest.cli_view": {"ingest", "rich"},
@@ -41,7 +44,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     | {"mypy_boto3_sqs", "mypy_boto3_ssm"},
     "loadtest": {"loadtest", "ingest.contract", "boto3", "botocore"},  # the judge does not use the judged
     "loadtest.readers": {"pyarrow", "pandas"},  # the measured parties, each started as a process of its own
-    "loadtest.readers.ingest_columns": {"ingest.core", "ingest.edges.files", "ingest.feeds", "ingest.feeds_file"},
+    "loadtest.readers.ingest_columns": {"ingest.core", "ingest.edges.files", *FEEDS, "ingest.feeds_file"},
     "app": {"infra", "ingest.errors", "ingest.feeds_file", "aws_cdk"},
 }
 

@@ -8,9 +8,11 @@ from typing import Any
 import msgspec
 import pytest
 
+from ingest.columns import Column, Extra
 from ingest.core.items import Items
 from ingest.core.spelling import dynamodb_json
-from ingest.feeds import Column, Csv, Extra, Feed, Index, Lineage, Rejects, Ttl
+from ingest.dialect import Csv
+from ingest.feeds import Feed, Index, Lineage, Rejects, Ttl
 from ingest.feeds_file import parse_feeds
 from ingest.pipeline import Load
 from tests.fakes import RecordingRejects

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
+from ingest.columns import Column
+from ingest.dialect import Csv
 from ingest.errors import NoFeed, SettingsFault
 from ingest.feeds import (
-    Column,
-    Csv,
     Feed,
     Feeds,
     Index,

@@ -12,9 +12,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ingest import pipeline
+from ingest.columns import Column
 from ingest.contract import Reason
 from ingest.core.books import Books
 from ingest.core.grammar import count_lines
+from ingest.dialect import Csv
 from ingest.errors import (
     BadCompression,
     BadHeader,
@@ -24,7 +26,7 @@ from ingest.errors import (
     ServiceFault,
     TooManyRejects,
 )
-from ingest.feeds import Column, Csv, Feed, Rejects
+from ingest.feeds import Feed, Rejects
 from ingest.pipeline import Load
 from tests.fakes import FakeTable, RecordingRejects, cut, plain
 

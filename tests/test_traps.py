@@ -16,8 +16,9 @@ from ingest.contract import Reason
 from ingest.core.books import Books
 from ingest.core.charset import original_bytes
 from ingest.core.rejects import Reject
+from ingest.dialect import Csv
 from ingest.errors import BadCompression, BadHeader, SettingsFault
-from ingest.feeds import Csv, Feed
+from ingest.feeds import Feed
 from ingest.feeds_file import read_csv
 from ingest.pipeline import Load
 from tests.fakes import FakeTable, RecordingRejects, cut

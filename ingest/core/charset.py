@@ -11,8 +11,8 @@ from collections.abc import Iterator
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from ingest.dialect import Csv
 from ingest.errors import NotCsv
-from ingest.feeds import Csv
 
 _STAND_INS = "\x01\x02\x03\x04\x05\x06"  # no white space; twice as many as there are marks, so some are free
 _TO_SURROGATES = "ingest.to_surrogates"

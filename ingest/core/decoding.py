@@ -7,8 +7,8 @@ from collections.abc import Iterator
 import pyarrow as pa
 
 from ingest.core.charset import Charset
+from ingest.dialect import Csv
 from ingest.errors import BadCompression, Bomb
-from ingest.feeds import Csv
 
 EXPANDED_PORTION_BYTES = 1024 * 1024
 _RATIO_FROM_BYTES = 64 * 1024 * 1024  # so much is harmless, whatever it came from

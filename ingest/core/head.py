@@ -10,8 +10,8 @@ from pyarrow import csv as arrow_csv
 
 from ingest.core.cutter import BLOCK_BYTES
 from ingest.core.grammar import Grammar, count_lines, end_of_line
+from ingest.dialect import Csv
 from ingest.errors import BadHeader, EmptyFile, NotCsv
-from ingest.feeds import Csv
 
 MAX_COLUMNS = 30_000  # Arrow takes some 9 KB for each
 MAX_NAME = 200  # of a column's name, so much is repeated in an error

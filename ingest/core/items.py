@@ -1,40 +1,20 @@
 """Rows -> items: typed attributes and keys, column by column, each item checked as DynamoDB would check it."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ingest.contract import Reason
+from ingest.core.attributes import Attribute
 from ingest.core.faults import Fault
+from ingest.core.limits import MAX_KEY_BYTES, check_index_keys, check_key, check_sizes
 from ingest.core.mapping import Expiry, Mapping, Target
 from ingest.core.rows import Rows
-from ingest.core.types import Typed, convert, epoch_seconds
+from ingest.core.time_columns import epoch_seconds
+from ingest.core.typed import Typed
+from ingest.core.types import convert
 from ingest.feeds import KeyAttribute, is_template, template_parts
-
-# https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Constraints.html (items, keys)
-MAX_ITEM_BYTES = 400 * 1024
-MAX_KEY_BYTES = (2048, 1024)  # partition key, sort key
-
-
-@dataclass(frozen=True, slots=True)
-class Attribute:
-    """One attribute of all items. A null is left out of its item, or written as NULL if `write_null`."""
-
-    name: str
-    type: str
-    values: pa.Array
-    write_null: bool = False
-    sizes: pa.Array | None = None  # as in `Typed`; only until the items are checked
-
-    def take(self, rows: pa.Array) -> "Attribute":
-        """Return the attribute of some of the items, in the order of `rows`."""
-        return replace(self, values=self.values.take(rows), sizes=None)
-
-    def slice(self, start: int, count: int) -> "Attribute":
-        """Return the attribute of `count` items in a row, without copying its values."""
-        return replace(self, values=self.values.slice(start, count), sizes=None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,9 +68,9 @@ def build_items(rows: Rows, mapping: Mapping) -> tuple[Items, list[Fault]]:
         if is_template(key.source):
             attributes.append(Attribute(key.name, "S", _filled(table, key.source)))
         values = next(attribute.values for attribute in attributes if attribute.name == key.name)
-        _check_key(rows, key, values, limit, faults)
-    _check_index_keys(rows, mapping, attributes, faults)
-    _check_sizes(rows, attributes, faults)
+        check_key(rows, key, values, limit, faults)
+    check_index_keys(rows, mapping, attributes, faults)
+    check_sizes(rows, attributes, faults)
     items = Items(tuple(attributes), mapping.keys, range(table.num_rows) if rows.records is None else rows.records)
     if faults:
         items = items.take([row for row in range(table.num_rows) if row not in faults])
@@ -127,66 +107,3 @@ def _filled(table: pa.Table, template: str) -> pa.Array:
         for i, part in enumerate(template_parts(template))
     ]
     return pc.binary_join_element_wise(*parts, "")
-
-
-def _check_index_keys(rows: Rows, mapping: Mapping, attributes: list[Attribute], faults: dict[int, Fault]) -> None:
-    """An item without an index key is left out of the index; one with an empty or over-long one is refused."""
-    made = {attribute.name: attribute.values for attribute in attributes}
-    for key, at in mapping.index_keys:
-        values = made.get(key.name)
-        if values is not None and key.type != "N":
-            _check_key_lengths(rows, key, values, MAX_KEY_BYTES[at], faults)
-
-
-def _check_key(rows: Rows, key: KeyAttribute, values: pa.Array, limit: int, faults: dict[int, Fault]) -> None:
-    for row in pc.indices_nonzero(pc.is_null(values)).to_pylist():
-        faults.setdefault(row, _empty_key(rows.record_of(row), key))
-    if key.type != "N":
-        _check_key_lengths(rows, key, values, limit, faults)
-
-
-def _check_key_lengths(rows: Rows, key: KeyAttribute, values: pa.Array, limit: int, faults: dict[int, Fault]) -> None:
-    lengths = pc.fill_null(pc.binary_length(values), 1)
-    for row in pc.indices_nonzero(pc.equal(lengths, 0)).to_pylist():
-        faults.setdefault(row, _empty_key(rows.record_of(row), key))
-    for row in pc.indices_nonzero(pc.greater(lengths, limit)).to_pylist():
-        message = f"the key {key.name} is {lengths[row].as_py()} bytes long, DynamoDB takes {limit}"
-        value = values[row].as_py() if key.type == "S" else None
-        faults.setdefault(row, Fault(rows.record_of(row), Reason.KEY_TOO_LONG, message, key.source, value))
-
-
-def _empty_key(record: int, key: KeyAttribute) -> Fault:
-    message = f"the key {key.name} is empty, and DynamoDB takes no item with an empty key"
-    return Fault(record, Reason.EMPTY_KEY, message, key.source, "")
-
-
-def _check_sizes(rows: Rows, attributes: list[Attribute], faults: dict[int, Fault]) -> None:
-    """DynamoDB counts UTF-8 names and values. An upper bound over the block saves looking at each row."""
-    if sum(_longest(attribute) for attribute in attributes) <= MAX_ITEM_BYTES:
-        return
-    lengths = [_byte_lengths(attribute) for attribute in attributes]
-    total = lengths[0]
-    for column in lengths[1:]:
-        total = pc.add(total, column)
-    for row in pc.indices_nonzero(pc.greater(total, MAX_ITEM_BYTES)).to_pylist():
-        message = f"the item is {total[row].as_py()} bytes long, DynamoDB takes {MAX_ITEM_BYTES}"
-        faults.setdefault(row, Fault(rows.record_of(row), Reason.ITEM_TOO_LARGE, message))
-
-
-def _longest(attribute: Attribute) -> int:
-    """Return an upper bound of what the attribute adds to any item."""
-    return len(attribute.name.encode()) + max(1, pc.max(_value_lengths(attribute)).as_py() or 0)
-
-
-def _byte_lengths(attribute: Attribute) -> pa.Array:
-    name_bytes = len(attribute.name.encode())
-    present = pc.add(pc.cast(_value_lengths(attribute), pa.int64()), name_bytes)
-    return pc.fill_null(present, name_bytes + 1 if attribute.write_null else 0)
-
-
-def _value_lengths(attribute: Attribute) -> pa.Array:
-    if attribute.sizes is not None:
-        return attribute.sizes
-    if attribute.type == "BOOL":
-        return pc.if_else(pc.is_valid(attribute.values), 1, None)
-    return pc.binary_length(attribute.values)

@@ -1,8 +1,8 @@
 """Last row wins: which items of a block, and of a segment, share a key.
 
 Two numbers are one key when DynamoDB says so: 1, 1.0 and 1e0. Across blocks only a 64-bit hash of each key is kept,
-about 70 bytes of memory a row; two keys of a million share a hash about once in 4 * 10^7 segments, which would count one
-row as superseded instead of written and change nothing else.
+about 70 bytes of memory a row; two keys of a million share a hash about once in 4 * 10^7 segments, which would count
+one row as superseded instead of written and change nothing else.
 """
 
 from collections.abc import Hashable

@@ -3,8 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from ingest.columns import Column
 from ingest.errors import BadHeader
-from ingest.feeds import Column, Feed, KeyAttribute, is_template, template_columns
+from ingest.feeds import Feed, KeyAttribute, is_template, template_columns
 
 MAX_LISTED = 500  # characters
 # Columns the pipeline adds to those of the file. No file has these: a header with NUL bytes is refused.

@@ -11,7 +11,7 @@ from ingest.core.charset import Charset, original_bytes
 from ingest.core.cutter import BadRecord, Block
 from ingest.core.faults import Fault
 from ingest.core.grammar import Grammar
-from ingest.feeds import Csv
+from ingest.dialect import Csv
 
 _BAD_RECORD_MESSAGES = {
     Reason.UNTERMINATED_QUOTE: "the record opens a quote that is not closed within max_record_bytes, or at all",

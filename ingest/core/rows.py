@@ -1,8 +1,5 @@
 """A block -> columns of text and the records that are no rows. All columns are text; types are the feed's business."""
 
-import io
-import struct
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import pyarrow as pa
@@ -10,11 +7,11 @@ import pyarrow.compute as pc
 from pyarrow import csv as arrow_csv
 
 from ingest.contract import Reason
+from ingest.core.cells import is_utf8, read_cells
 from ingest.core.faults import Fault
 from ingest.core.grammar import Grammar
-from ingest.core.head import BOM, parse_options
+from ingest.dialect import Csv
 from ingest.errors import NotCsv
-from ingest.feeds import Csv
 
 MANY = 20  # unreadable records are no accident any more
 
@@ -64,7 +61,7 @@ def parse_rows(data: bytes, layout: Layout) -> Rows:
     unless the feed pads or trims them.
     """
     data = layout.grammar.without_comments(data)
-    if _is_utf8(data):
+    if is_utf8(data):
         return _parse(data, None, layout)
     good, kept, faults = _without_bad_encoding(data, layout)
     rows = _parse(good, kept, layout)
@@ -93,7 +90,7 @@ def _parse(data: bytes, records: list[int] | None, layout: Layout) -> Rows:
         ragged.append(Ragged(row.number - 1, row.actual_columns))
         return "skip"
 
-    table = _read(data, layout.columns, layout.csv, remember)
+    table = read_cells(data, layout.columns, layout.csv, remember)
     if not ragged:
         return Rows(table, records, [])
     numbers = range(table.num_rows + len(ragged)) if records is None else records
@@ -104,65 +101,6 @@ def _parse(data: bytes, records: list[int] | None, layout: Layout) -> Rows:
     if mended:
         table, straight = _with_mended(table, straight, mended, data, layout)
     return Rows(table, [numbers[place] for place in straight], faults)
-
-
-def _read(
-    data: bytes, columns: tuple[str, ...], csv: Csv, on_ragged: Callable[[arrow_csv.InvalidRow], str]
-) -> pa.Table:
-    """Parse as one chunk: row numbers need a single thread, and a block has no block edges inside."""
-    if not data:
-        return pa.table({name: pa.array([], pa.string()) for name in columns})
-    table = _arrow_table(data, columns, csv, csv.null_values, on_ragged)
-    if not csv.trim:
-        return table
-    if not csv.quoted_nulls:  # only Arrow can tell a quoted cell: let it know how nulls are spelled with blanks
-        blank = {cell for column in table.columns for cell in _padded_nulls(column, csv)}
-        table = _arrow_table(data, columns, csv, (*csv.null_values, *blank), lambda row: "skip") if blank else table
-    return _trimmed(table, csv)
-
-
-def _arrow_table(
-    data: bytes,
-    columns: tuple[str, ...],
-    csv: Csv,
-    nulls: tuple[str, ...],
-    on_ragged: Callable[[arrow_csv.InvalidRow], str],
-) -> pa.Table:
-    if data.startswith(BOM):
-        data = b"\n" + data  # Arrow takes a mark away wherever it begins to read; here it belongs to a cell
-    if not data.endswith((b"\n", b"\r")):
-        data += b"\n"  # without it, Arrow takes an empty last cell for quoted if the cell before is
-    return arrow_csv.read_csv(
-        io.BytesIO(data),
-        arrow_csv.ReadOptions(column_names=columns, use_threads=False, block_size=len(data) + 1),
-        parse_options(csv, invalid_row_handler=on_ragged),
-        arrow_csv.ConvertOptions(
-            check_utf8=False,
-            column_types=dict.fromkeys(columns, pa.string()),
-            null_values=list(nulls),
-            strings_can_be_null=True,
-            quoted_strings_can_be_null=csv.quoted_nulls,
-        ),
-    ).combine_chunks()
-
-
-def _padded_nulls(cells: pa.ChunkedArray, csv: Csv) -> list[str]:
-    """Return the distinct cells that say 'no value' once white space around them is taken away."""
-    bare = pc.utf8_trim_whitespace(cells)
-    padded = pc.and_(pc.not_equal(bare, cells), pc.is_in(bare, value_set=pa.array(csv.null_values, pa.string())))
-    found: list[str] = pc.unique(cells.filter(padded)).to_pylist()
-    return found
-
-
-def _trimmed(table: pa.Table, csv: Csv) -> pa.Table:
-    """Take white space around the cells away; what then says 'no value' means it."""
-    nulls = pa.array(csv.null_values, pa.string())
-    for at, name in enumerate(table.column_names):
-        cells = table.column(at)
-        bare = pc.utf8_trim_whitespace(cells)
-        newly_null = pc.and_(csv.quoted_nulls, pc.and_(pc.not_equal(bare, cells), pc.is_in(bare, value_set=nulls)))
-        table = table.set_column(at, name, pc.if_else(newly_null, pa.scalar(None, pa.string()), bare))
-    return table.combine_chunks()
 
 
 def _is_mendable(ragged: Ragged, layout: Layout) -> bool:
@@ -182,7 +120,7 @@ def _with_mended(
 
 
 def _resized(record: bytes, cells: int, layout: Layout) -> pa.Table:
-    table = _read(record, tuple(str(n) for n in range(cells)), layout.csv, lambda row: "error")
+    table = read_cells(record, tuple(str(n) for n in range(cells)), layout.csv, lambda row: "error")
     arrays = table.columns[: len(layout.columns)]
     arrays += [pa.nulls(1, pa.string())] * (len(layout.columns) - len(arrays))
     return pa.table(arrays, names=list(layout.columns))
@@ -193,22 +131,10 @@ def _ragged_fault(record: int, cells: int, layout: Layout) -> Fault:
     return Fault(record, Reason.RAGGED_ROW, message)
 
 
-def _is_utf8(data: bytes) -> bool:
-    """Arrow's validator makes no text of the bytes: a tenth of what decoding them costs."""
-    if data.isascii():
-        return True
-    offsets = pa.py_buffer(struct.pack("=ii", 0, len(data)))
-    try:
-        pa.Array.from_buffers(pa.string(), 1, [None, offsets, pa.py_buffer(data)]).validate(full=True)
-    except pa.ArrowInvalid:
-        return False
-    return True
-
-
 def _without_bad_encoding(data: bytes, layout: Layout) -> tuple[bytes, list[int], list[Fault]]:
     """Return the readable records, their numbers in the block, and a fault for each of the others."""
     records = [data[span.start : span.end] for span in layout.grammar.spans(data)]
-    kept = [number for number, record in enumerate(records) if _is_utf8(record)]
+    kept = [number for number, record in enumerate(records) if is_utf8(record)]
     message = f"the record holds bytes that are no {layout.csv.encoding} text"
     lost = sorted(set(range(len(records))) - set(kept))
     faults = [Fault(number, Reason.BAD_ENCODING, message) for number in lost]

@@ -9,8 +9,9 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from ingest.core.attributes import Attribute
 from ingest.core.documents import dynamodb_value, read_json
-from ingest.core.items import Attribute, Items
+from ingest.core.items import Items
 
 
 def python_items(items: Items) -> list[dict[str, Any]]:

@@ -7,8 +7,8 @@ from datetime import UTC, datetime, timedelta
 from functools import cache
 from zoneinfo import ZoneInfo
 
+from ingest.columns import Column
 from ingest.core.documents import BadValueError
-from ingest.feeds import Column
 
 CANONICAL_TIME = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z$"
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

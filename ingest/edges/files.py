@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from ingest.core.rejects import Reject, RejectFormat
+from ingest.dialect import Csv
 from ingest.errors import FileMissing, SettingsFault
-from ingest.feeds import Csv
 
 PORTION_BYTES = 1024 * 1024
 

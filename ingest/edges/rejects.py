@@ -5,9 +5,9 @@ from typing import TYPE_CHECKING
 
 from ingest.core.notification import FileVersion
 from ingest.core.rejects import Reject, RejectFormat
+from ingest.dialect import Csv
 from ingest.edges.aws_errors import aws_call
 from ingest.errors import FileFault, ObjectSuperseded, ServiceFault
-from ingest.feeds import Csv
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client

@@ -9,8 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ingest.core.charset import Charset
+from ingest.dialect import Csv
 from ingest.errors import NotCsv
-from ingest.feeds import Csv, Feed
+from ingest.feeds import Feed
 from ingest.pipeline import Load
 from tests.fakes import FakeTable, RecordingRejects, cut
 

@@ -6,8 +6,9 @@ import pytest
 
 from ingest.core.grammar import Grammar
 from ingest.core.head import read_head
+from ingest.dialect import Csv
 from ingest.errors import BadHeader
-from ingest.feeds import Csv, Feed
+from ingest.feeds import Feed
 from ingest.pipeline import Load
 from tests.fakes import FakeTable, RecordingRejects, cut
 

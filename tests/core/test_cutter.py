@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from ingest.core.cutter import BadRecord, Block, Cutter, Piece
 from ingest.core.grammar import Grammar, count_lines
-from ingest.feeds import Csv
+from ingest.dialect import Csv
 
 CASES = {
     "plain": b"a,b\n1,2\n3,4\n",

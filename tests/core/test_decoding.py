@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ingest.core.decoding import decode, find_codec
+from ingest.dialect import Csv
 from ingest.errors import BadCompression, Bomb, NotCsv, ObjectSuperseded, SettingsFault, Throttled
-from ingest.feeds import Csv
 from ingest.feeds_file import parse_feeds
 from tests.fakes import cut
 

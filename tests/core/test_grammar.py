@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ingest.core.grammar import Grammar, Span, count_lines, end_of_line
-from ingest.feeds import Csv
+from ingest.dialect import Csv
 
 DEFAULT = Grammar(Csv())
 ESCAPING = Grammar(Csv(escape="\\"))

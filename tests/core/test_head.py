@@ -8,8 +8,9 @@ from ingest.core.cutter import BLOCK_BYTES
 from ingest.core.grammar import Grammar
 from ingest.core.head import Head, read_head
 from ingest.core.mapping import map_columns
+from ingest.dialect import Csv
 from ingest.errors import BadHeader, EmptyFile, FileFault, NotCsv
-from ingest.feeds import Csv, Feed
+from ingest.feeds import Feed
 from tests.fakes import cut
 
 BOM = b"\xef\xbb\xbf"

@@ -10,13 +10,16 @@ from boto3.dynamodb.types import TypeSerializer
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ingest.columns import Column
 from ingest.contract import Reason
 from ingest.core.faults import Fault
-from ingest.core.items import MAX_ITEM_BYTES, Items, build_items
+from ingest.core.items import Items, build_items
+from ingest.core.limits import MAX_ITEM_BYTES
 from ingest.core.mapping import map_columns
 from ingest.core.rows import Rows
 from ingest.core.spelling import dynamodb_json, python_items, text_rows
-from ingest.feeds import Column, Csv, Feed, Index, Ttl
+from ingest.dialect import Csv
+from ingest.feeds import Feed, Index, Ttl
 
 Cells = dict[str, list[str | None]]
 

@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ingest.feeds import Csv, Feed, Lineage
+from ingest.dialect import Csv
+from ingest.feeds import Feed, Lineage
 from ingest.pipeline import Load
 from tests.fakes import FakeTable, RecordingRejects, cut
 

@@ -4,9 +4,11 @@ from typing import Any
 
 import pytest
 
+from ingest.columns import Column
 from ingest.core.mapping import Target, map_columns, needed_columns
+from ingest.dialect import Csv
 from ingest.errors import BadHeader
-from ingest.feeds import Column, Csv, Feed
+from ingest.feeds import Feed
 
 
 def feed(**fields: Any) -> Feed:

@@ -14,7 +14,7 @@ from ingest.core.decoding import decode
 from ingest.core.faults import Fault
 from ingest.core.grammar import Grammar, count_lines
 from ingest.core.rejects import Reject, RejectFormat, from_bad_record, locate
-from ingest.feeds import Csv
+from ingest.dialect import Csv
 
 GRAMMAR = Grammar(Csv())
 PLAIN = Charset(Csv())

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from ingest.contract import Reason
 from ingest.core.grammar import Grammar
 from ingest.core.rows import Layout, Rows, parse_rows
-from ingest.feeds import Csv
+from ingest.dialect import Csv
 
 
 def rows_of(data: bytes, columns: str = "ab", csv: Csv | None = None) -> Rows:

@@ -9,11 +9,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ingest.columns import Column
 from ingest.contract import Reason
 from ingest.core.mapping import Target
+from ingest.core.time_columns import epoch_seconds
 from ingest.core.times import TimeReader
-from ingest.core.types import Typed, convert, epoch_seconds
-from ingest.feeds import Column
+from ingest.core.typed import Typed
+from ingest.core.types import convert
 
 
 def typed(*cells: str | None, form: str | tuple[str, ...] = "iso", **column: Any) -> Typed:

@@ -9,11 +9,13 @@ import pyarrow as pa
 import pytest
 from boto3.dynamodb.types import TypeSerializer
 
-from ingest.core.items import Attribute, Items
+from ingest.columns import Column
+from ingest.core.attributes import Attribute
+from ingest.core.items import Items
 from ingest.core.mapping import Target
 from ingest.core.spelling import dynamodb_json, python_items, text_rows
-from ingest.core.types import Typed, convert
-from ingest.feeds import Column
+from ingest.core.typed import Typed
+from ingest.core.types import convert
 
 
 def typed(cells: list[str | None], **target: Any) -> Typed:

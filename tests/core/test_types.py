@@ -8,11 +8,12 @@ from boto3.dynamodb.types import TypeSerializer
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ingest.columns import FALSE_WORDS, TRUE_WORDS, Column
 from ingest.contract import Reason
 from ingest.core.mapping import Target
 from ingest.core.numbers import canonical_number
-from ingest.core.types import Typed, convert
-from ingest.feeds import FALSE_WORDS, TRUE_WORDS, Column
+from ingest.core.typed import Typed
+from ingest.core.types import convert
 
 EXACT = Context(prec=10_000, Emax=MAX_EMAX, Emin=MIN_EMIN)
 

@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from ingest.core.rejects import Reject
+from ingest.dialect import Csv
 from ingest.edges.files import PORTION_BYTES, RejectFile, file_portions, file_size
 from ingest.errors import FileMissing, SettingsFault
-from ingest.feeds import Csv
 
 
 def reject(line: int) -> Reject:

@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 from ingest.contract import Reason
 from ingest.core.notification import FileVersion
 from ingest.core.rejects import Reject
+from ingest.dialect import Csv
 from ingest.edges import rejects as rejects_module
 from ingest.edges.rejects import RejectParts, rejects_prefix
 from ingest.errors import AccessDenied, FileFault, IngestError, ServiceFault, Throttled
-from ingest.feeds import Csv
 from tests.clients import session
 
 FILE = FileVersion("landing", "orders/größe 1+1.csv", sequencer="0A")

@@ -15,8 +15,9 @@ from ingest.core.items import build_items
 from ingest.core.mapping import Mapping, map_columns
 from ingest.core.rejects import locate
 from ingest.core.rows import Layout, parse_rows
+from ingest.dialect import Csv
 from ingest.errors import FileFault, SettingsFault
-from ingest.feeds import Csv, Feed
+from ingest.feeds import Feed
 from ingest.feeds_file import read_csv
 from tests.fakes import cut
 

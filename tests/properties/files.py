@@ -13,7 +13,8 @@ from hypothesis import assume
 from hypothesis import strategies as st
 
 from ingest.contract import Reason
-from ingest.feeds import Csv, Feed
+from ingest.dialect import Csv
+from ingest.feeds import Feed
 from ingest.feeds_file import read_csv
 from tests.properties.writer import BAD, BAD_BYTES, Cell, FileWriter, Piece, Spelled, Speller, spell
 

@@ -5,8 +5,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ingest.core.grammar import count_lines
+from ingest.dialect import Csv
 from ingest.errors import FileFault
-from ingest.feeds import Csv, Feed
+from ingest.feeds import Feed
 from ingest.pipeline import Load
 from tests.fakes import FakeTable, RecordingRejects, cut
 from tests.fuzz.reading import check, check_reading

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from ingest.columns import FALSE_WORDS, TRUE_WORDS, Column, ColumnType
 from ingest.core.sniffing.numbers import NumberFormat, is_few, is_number_column
-from ingest.feeds import FALSE_WORDS, TRUE_WORDS, Column, ColumnType
 
 POSTGRES_NULL = "\\N"
 NULL_WORDS = (

@@ -6,8 +6,8 @@ from ingest.core.sniffing.cells import is_value
 from ingest.core.sniffing.grid import MAX_COLUMNS, read_grid, straight_records
 from ingest.core.sniffing.quoting import choose_quoting
 from ingest.core.sniffing.trial import Trial, first_lines, try_dialect
+from ingest.dialect import Csv
 from ingest.errors import EmptyFile, NotCsv
-from ingest.feeds import Csv
 
 DELIMITERS = (",", ";", "\t", "|", "\x01", "\x1f", ":")
 MAX_PREAMBLE_RECORDS = 20

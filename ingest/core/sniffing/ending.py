@@ -6,7 +6,7 @@ from ingest.core.footer import start_of_last_lines
 from ingest.core.grammar import count_lines
 from ingest.core.sniffing.grid import read_grid, straight_records
 from ingest.core.sniffing.trial import Trial, try_dialect
-from ingest.feeds import Csv
+from ingest.dialect import Csv
 
 _TAIL_LINES = 50
 _MAX_RECORDS = 3

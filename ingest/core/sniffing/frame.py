@@ -6,7 +6,7 @@ from typing import Any
 from ingest.core.sniffing.grid import read_grid, straight_records
 from ingest.core.sniffing.header import is_header, usable_names
 from ingest.core.sniffing.trial import Trial
-from ingest.feeds import Csv
+from ingest.dialect import Csv
 
 BODY_RECORDS = 500
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from ingest.core.grammar import Grammar
 from ingest.core.rows import Layout, parse_rows
 from ingest.core.sniffing.trial import Trial
-from ingest.feeds import Csv
+from ingest.dialect import Csv
 
 MAX_COLUMNS = 10_000
 

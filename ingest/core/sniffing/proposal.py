@@ -18,7 +18,8 @@ from ingest.core.sniffing.names import table_name
 from ingest.core.sniffing.numbers import find_number_format
 from ingest.core.sniffing.sample import Sample
 from ingest.core.sniffing.trial import Trial
-from ingest.feeds import Csv, Feed
+from ingest.dialect import Csv
+from ingest.feeds import Feed
 
 MAX_ROWS = 100_000  # are looked at to judge columns and keys
 

@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass
 
 from ingest.core.sniffing.trial import Trial, try_dialect
-from ingest.feeds import Csv
+from ingest.dialect import Csv
 
 
 @dataclass(frozen=True, slots=True)

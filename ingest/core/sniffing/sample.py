@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from ingest.core.decoding import decode
 from ingest.core.head import BOM, refuse_other_formats
 from ingest.core.sniffing.encoding import find_encoding
+from ingest.dialect import Csv
 from ingest.errors import EmptyFile, NotCsv
-from ingest.feeds import Csv
 
 SAMPLE_BYTES = 4 * 1024 * 1024
 # Control characters that no text has, beside those that text or old exports do have.

@@ -3,7 +3,9 @@
 import re
 from collections.abc import Iterator, Mapping, Sequence
 
-from ingest.feeds import Column, Csv, Feed
+from ingest.columns import Column
+from ingest.dialect import Csv
+from ingest.feeds import Feed
 
 Remarks = Mapping[str, Sequence[str]]  # "" for the section, else a field: "csv.encoding", "columns.NAME"
 _LINE = 120

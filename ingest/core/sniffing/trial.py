@@ -10,7 +10,7 @@ from pyarrow import csv as arrow_csv
 
 from ingest.core.grammar import Grammar, Span, count_lines
 from ingest.core.head import parse_options
-from ingest.feeds import Csv
+from ingest.dialect import Csv
 
 WINDOW_LINES = 2000
 WINDOW_BYTES = 512 * 1024

@@ -3,8 +3,10 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ingest.columns import Column
 from ingest.core.sniffing.section import quoted, to_toml
-from ingest.feeds import Column, Csv, Feed
+from ingest.dialect import Csv
+from ingest.feeds import Feed
 from ingest.feeds_file import parse_feeds
 
 any_text = st.text(st.characters(exclude_categories=("Cs",)), min_size=1)

@@ -1,0 +1,82 @@
+"""What DynamoDB would refuse, found before it is sent."""
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from ingest.contract import Reason
+from ingest.core.attributes import Attribute
+from ingest.core.faults import Fault
+from ingest.core.mapping import Mapping
+from ingest.core.rows import Rows
+from ingest.feeds import KeyAttribute
+
+# https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Constraints.html (items, keys)
+MAX_ITEM_BYTES = 400 * 1024
+MAX_KEY_BYTES = (2048, 1024)  # partition key, sort key
+
+
+def check_index_keys(rows: Rows, mapping: Mapping, attributes: list[Attribute], faults: dict[int, Fault]) -> None:
+    """Note the rows that an index would not take. One without an index key is left out of the index."""
+    made = {attribute.name: attribute.values for attribute in attributes}
+    for key, at in mapping.index_keys:
+        values = made.get(key.name)
+        if values is not None and key.type != "N":
+            _check_key_lengths(rows, key, values, MAX_KEY_BYTES[at], faults)
+
+
+def check_key(rows: Rows, key: KeyAttribute, values: pa.Array, limit: int, faults: dict[int, Fault]) -> None:
+    """Note the rows whose key is missing, empty or too long."""
+    for row in pc.indices_nonzero(pc.is_null(values)).to_pylist():
+        faults.setdefault(row, _empty_key(rows.record_of(row), key))
+    if key.type != "N":
+        _check_key_lengths(rows, key, values, limit, faults)
+
+
+def _check_key_lengths(rows: Rows, key: KeyAttribute, values: pa.Array, limit: int, faults: dict[int, Fault]) -> None:
+    lengths = pc.fill_null(pc.binary_length(values), 1)
+    for row in pc.indices_nonzero(pc.equal(lengths, 0)).to_pylist():
+        faults.setdefault(row, _empty_key(rows.record_of(row), key))
+    for row in pc.indices_nonzero(pc.greater(lengths, limit)).to_pylist():
+        message = f"the key {key.name} is {lengths[row].as_py()} bytes long, DynamoDB takes {limit}"
+        value = values[row].as_py() if key.type == "S" else None
+        faults.setdefault(row, Fault(rows.record_of(row), Reason.KEY_TOO_LONG, message, key.source, value))
+
+
+def _empty_key(record: int, key: KeyAttribute) -> Fault:
+    message = f"the key {key.name} is empty, and DynamoDB takes no item with an empty key"
+    return Fault(record, Reason.EMPTY_KEY, message, key.source, "")
+
+
+def check_sizes(rows: Rows, attributes: list[Attribute], faults: dict[int, Fault]) -> None:
+    """Note the rows whose item is too large: DynamoDB counts UTF-8 names and values.
+
+    An upper bound over the block saves looking at each row.
+    """
+    if sum(_longest(attribute) for attribute in attributes) <= MAX_ITEM_BYTES:
+        return
+    lengths = [_byte_lengths(attribute) for attribute in attributes]
+    total = lengths[0]
+    for column in lengths[1:]:
+        total = pc.add(total, column)
+    for row in pc.indices_nonzero(pc.greater(total, MAX_ITEM_BYTES)).to_pylist():
+        message = f"the item is {total[row].as_py()} bytes long, DynamoDB takes {MAX_ITEM_BYTES}"
+        faults.setdefault(row, Fault(rows.record_of(row), Reason.ITEM_TOO_LARGE, message))
+
+
+def _longest(attribute: Attribute) -> int:
+    """Return an upper bound of what the attribute adds to any item."""
+    return len(attribute.name.encode()) + max(1, pc.max(_value_lengths(attribute)).as_py() or 0)
+
+
+def _byte_lengths(attribute: Attribute) -> pa.Array:
+    name_bytes = len(attribute.name.encode())
+    present = pc.add(pc.cast(_value_lengths(attribute), pa.int64()), name_bytes)
+    return pc.fill_null(present, name_bytes + 1 if attribute.write_null else 0)
+
+
+def _value_lengths(attribute: Attribute) -> pa.Array:
+    if attribute.sizes is not None:
+        return attribute.sizes
+    if attribute.type == "BOOL":
+        return pc.if_else(pc.is_valid(attribute.values), 1, None)
+    return pc.binary_length(attribute.values)

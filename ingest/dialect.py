@@ -1,0 +1,82 @@
+"""How the bytes of a feed's files become cells: the typed `csv` section of feeds.toml."""
+
+from typing import Annotated, Any, Literal
+
+from msgspec import Meta, Struct, structs
+
+OneCharacter = Annotated[str, Meta(min_length=1, max_length=1)]
+CharacterOrNone = Annotated[str, Meta(max_length=1)]
+
+
+class Csv(Struct, frozen=True, forbid_unknown_fields=True):
+    """How the bytes of a feed's files become cells."""
+
+    delimiter: Annotated[OneCharacter, Meta(description="One character between cells.")] = ","
+    quote: Annotated[
+        CharacterOrNone, Meta(description='Encloses cells; doubled inside means itself. "" = no quoting.')
+    ] = '"'
+    escape: Annotated[CharacterOrNone, Meta(description='Takes the next character as it is. "" = no escaping.')] = ""
+    header: Annotated[
+        Literal["first", "none"] | Annotated[int, Meta(ge=1, le=10)] | tuple[str, ...],
+        Meta(
+            description="first: column names are the first record; a number: so many records, a column's name is what "
+            "they say of it, joined by blanks; none: column_1, column_2, ...; or a list of names."
+        ),
+    ] = "first"
+    skip_lines: Annotated[int, Meta(ge=0, description="Lines before the header that are not data.")] = 0
+    names: Annotated[
+        tuple[str, ...], Meta(description="Column names in place of those in the file, one for each column.")
+    ] = ()
+    footer_lines: Annotated[int, Meta(ge=0, le=1000, description="Lines at the end that are not data.")] = 0
+    comment: Annotated[
+        str, Meta(max_length=20, description='Lines that begin so, where a record could begin, are no data. "" = none.')
+    ] = ""
+    encoding: Annotated[str, Meta(description="Any text encoding Python knows by name.")] = "utf-8"
+    compression: Annotated[
+        Literal["auto", "none", "gzip", "bz2", "zstd"],
+        Meta(description="auto: recognised by the first bytes, whatever the file is called."),
+    ] = "auto"
+    max_expanded_bytes: Annotated[
+        int, Meta(ge=1, description="A compressed file that expands to more fails, before memory or disk suffer.")
+    ] = 200_000_000_000
+    max_ratio: Annotated[
+        int, Meta(ge=1, description="So does one that expands to more than this many times its size.")
+    ] = 200
+    max_record_bytes: Annotated[
+        int, Meta(ge=1024, le=16 * 1024 * 1024, description="A longer record is rejected: an open quote, or no CSV.")
+    ] = 1024 * 1024
+    null_values: Annotated[
+        tuple[str, ...], Meta(description="Cells that mean 'no value'. Nothing else does: NA may be a surname.")
+    ] = ("",)
+    quoted_nulls: Annotated[bool, Meta(description='false: a quoted cell is never null, so "" is an empty string.')] = (
+        True
+    )
+    trim: Annotated[
+        bool, Meta(description="true: take white space around cells and column names away before anything else.")
+    ] = False
+    decimal: Annotated[Literal[".", ","], Meta(description="The decimal mark of numbers.")] = "."
+    thousands: Annotated[
+        CharacterOrNone, Meta(description='Stands between groups of three digits, as in 1_000. "" = none.')
+    ] = ""
+    ragged: Annotated[
+        Literal["reject", "pad", "trim"],
+        Meta(description="Rows with another number of cells: reject; pad short ones with nulls; or trim long ones."),
+    ] = "reject"
+    missing_columns: Annotated[
+        Literal["refuse", "allow"],
+        Meta(description="A column the feed lists is not in the file: fail the file, or write rows without it."),
+    ] = "refuse"
+    unknown_columns: Annotated[
+        Literal["keep", "drop", "refuse"],
+        Meta(description="Columns of the file that the feed does not list: keep as strings, drop, or fail the file."),
+    ] = "keep"
+
+    def translated(self, characters: dict[int, str]) -> "Csv":
+        """Return the dialect for files in which these characters were replaced by others."""
+        changed: dict[str, Any] = {
+            name: getattr(self, name).translate(characters) for name in ("delimiter", "quote", "escape", "comment")
+        }
+        for name in ("null_values", "names", "header"):
+            texts = getattr(self, name)
+            changed[name] = tuple(text.translate(characters) for text in texts) if isinstance(texts, tuple) else texts
+        return structs.replace(self, **changed)
