@@ -154,11 +154,12 @@ def _fixed(minutes: int) -> Any:
     return datetime.strptime(f"{'+-'[minutes < 0]}{abs(minutes) // 60:02d}{abs(minutes) % 60:02d}", "%z").tzinfo
 
 
+@pytest.mark.parametrize("kind", ["S", "N"])
 @given(
     cells=st.lists(st.text(alphabet="0123456789-T:Z +.", max_size=22) | TIMES.map(lambda t: t.isoformat()[:19] + "Z"))
 )
-def test_the_short_way_for_canonical_times_gives_what_the_long_way_gives(cells: list[str]) -> None:
-    made = typed(*cells)
-    one_by_one = [typed("x", cell) for cell in cells]
+def test_the_short_way_for_canonical_times_gives_what_the_long_way_gives(kind: str, cells: list[str]) -> None:
+    made = typed(*cells, type=kind)
+    one_by_one = [typed("x", cell, type=kind) for cell in cells]
     assert made.values.to_pylist() == [one.values[1].as_py() for one in one_by_one]
     assert [bad.row for bad in made.bad] == [row for row, one in enumerate(one_by_one) if len(one.bad) == 2]

@@ -144,7 +144,7 @@ def files(draw: st.DrawFn) -> File:
             cells[number_at] = Cell(draw(st.sampled_from([*NUMBERS, "", "no"])), draw(STYLES))
         if number or csv.header != "none":
             cells = draw(_hurt(cells, csv))
-        else:  # a NUL in the first record makes the file no CSV
+        if csv.header == "none":  # a NUL in the first record, whichever that will be, makes the file no CSV
             cells = [replace(cell, text=cell.text.replace("\0", "")) for cell in cells]
         return Row(tuple(cells), draw(SPELLERS), draw(line_ends), draw(blanks))
 
