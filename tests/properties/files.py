@@ -144,7 +144,7 @@ def files(draw: st.DrawFn) -> File:
             cells[number_at] = Cell(draw(st.sampled_from([*NUMBERS, "", "no"])), draw(STYLES))
         if number or csv.header != "none":
             cells = draw(_hurt(cells, csv))
-        if csv.header == "none":  # a NUL in the first record, whichever that will be, makes the file no CSV
+        else:  # the first record tells how many columns there are; with a NUL in it the file is no CSV
             cells = [replace(cell, text=cell.text.replace("\0", "")) for cell in cells]
         return Row(tuple(cells), draw(SPELLERS), draw(line_ends), draw(blanks))
 
@@ -245,6 +245,7 @@ def _written(
     spelled = [(row, spell(row.cells, csv, _fitting(row.speller, csv))) for row in rows]
     kept = [(row, record) for row, record in spelled if record is not None]
     assume(kept or header)
+    assume(csv.header != "none" or spelled[0][1] is not None)
     out = _Out(FileWriter(csv.encoding, mark=mark and csv.encoding in MARKABLE))
     for at in range(csv.skip_lines):
         out.add("preamble", lines[at], ends[at])
