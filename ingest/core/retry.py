@@ -13,6 +13,14 @@ def redelivery_delay_s(delivery: int, *, base_s: float, cap_s: float, chance: fl
     return round(full / 2 + chance * full / 2)
 
 
+def send_again_pause_s(tries: int, *, chance: float) -> float:
+    """Return the pause before a batch is sent again: full jitter, 50 ms doubled up to 2 s. `tries` counts from 0.
+
+    DynamoDB's capacity is refilled every second, so longer pauses gain nothing.
+    """
+    return chance * float(min(2.0, 0.05 * 2.0**tries))
+
+
 def read_pause_s(attempt: int, *, chance: float) -> float:
     """Return the pause before reading a range of an object again: full jitter, 0.1 s doubled up to 5 s."""
     return chance * float(min(5.0, 0.1 * 2.0**attempt))

@@ -96,8 +96,13 @@ def error_code(error: boto.ClientError) -> str:
 def _from_client_error(error: boto.ClientError, what: str) -> errors.IngestError:
     code = error_code(error)
     status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+    return service_fault(code, status, error.response.get("Error", {}).get("Message", ""), what)
+
+
+def service_fault(code: str, status: int, message: str, what: str) -> errors.IngestError:
+    """Return our error for an error answer of a service: its code, HTTP status and message."""
     kind = _BY_CODE.get(code) or (errors.Unavailable if status >= 500 else errors.ServiceFault)
-    return kind(f"AWS answered {code} while {what}: {error.response.get('Error', {}).get('Message', '')}")
+    return kind(f"AWS answered {code or status} while {what}: {message}")
 
 
 def _line(error: Exception) -> str:

@@ -1,0 +1,34 @@
+"""How many requests may be under way: found by trying, not told."""
+
+from dataclasses import dataclass, replace
+
+FEWEST = 4
+MOST = 64
+_CUT = 0.7  # of the limit stays after a throttle; a gentle cut, since DynamoDB's capacity refills every second
+
+
+@dataclass(frozen=True, slots=True)
+class Flow:
+    """Additive increase, multiplicative decrease (RFC 5681's way): doubles each round trip until the first throttle,
+    then grows by one a round trip. `cut_at` is when it was last cut: requests begun before then say nothing new.
+    """
+
+    limit: float = FEWEST
+    is_starting: bool = True
+    cut_at: float = float("-inf")
+
+    @property
+    def most_in_flight(self) -> int:
+        """How many requests may be under way now."""
+        return int(self.limit)
+
+    def after_success(self) -> "Flow":
+        """Return the flow after a request whose items were all taken."""
+        step = 1.0 if self.is_starting else 1.0 / self.limit
+        return replace(self, limit=min(float(MOST), self.limit + step))
+
+    def after_throttle(self, *, begun_at: float, now: float) -> "Flow":
+        """Return the flow after a request that was throttled, in whole or in part."""
+        if begun_at < self.cut_at:
+            return self
+        return Flow(limit=max(float(FEWEST), self.limit * _CUT), is_starting=False, cut_at=now)

@@ -1,0 +1,133 @@
+"""Requests under way, many at a time over kept-alive connections, in one thread."""
+
+import selectors
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+from ingest.edges.http.answers import Answer
+from ingest.edges.http.connection import Connection, ConnectionLostError
+from ingest.edges.http.endpoint import Endpoint
+
+T = TypeVar("T")
+
+
+@dataclass(slots=True)
+class _UnderWay(Generic[T]):
+    ticket: T
+    body: bytes
+    until_s: float
+    is_second_try: bool = False
+
+
+class Exchange(Generic[T]):
+    """Sends bodies and hands back answers by the ticket each was given.
+
+    Holds one connection for each request under way at once, and per connection a request and an answer. `sign` makes a
+    request of a body. A kept-alive connection that turns out to be closed is replaced without a word, once a request.
+    """
+
+    def __init__(
+        self,
+        endpoint: Endpoint,
+        sign: Callable[[bytes], bytes],
+        *,
+        connect_timeout_s: float = 5.0,
+        answer_timeout_s: float = 30.0,
+        now_s: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._endpoint = endpoint
+        self._tls = endpoint.tls()
+        self._sign = sign
+        self._connect_timeout_s = connect_timeout_s
+        self._answer_timeout_s = answer_timeout_s
+        self._now_s = now_s
+        self._selector = selectors.DefaultSelector()
+        self._idle: list[Connection] = []
+        self._busy: dict[Connection, _UnderWay[T]] = {}
+        self._failed: list[tuple[T, ConnectionLostError]] = []
+
+    @property
+    def in_flight(self) -> int:
+        """How many requests have no answer yet."""
+        return len(self._busy)
+
+    def start(self, ticket: T, body: bytes) -> None:
+        """Begin a request. A failure, too, comes from `poll`."""
+        self._begin(_UnderWay(ticket, body, self._now_s() + self._answer_timeout_s))
+
+    def poll(self, timeout_s: float) -> list[tuple[T, Answer | ConnectionLostError]]:
+        """Return the answers and failures that have come, waiting at most so long for the first."""
+        done: list[tuple[T, Answer | ConnectionLostError]] = [*self._failed]
+        self._failed.clear()
+        for key, events in self._selector.select(0 if done else timeout_s):
+            outcome = self._advance(key.fileobj, events)  # type: ignore[arg-type]
+            if outcome:
+                done.append(outcome)
+        return done + self._timed_out()
+
+    def close(self) -> None:
+        """Give up whatever is under way, and close all connections."""
+        for connection in [*self._busy, *self._idle]:
+            connection.close()
+        self._busy.clear()
+        self._idle.clear()
+        self._selector.close()
+
+    def _begin(self, work: _UnderWay[T]) -> None:
+        try:
+            connection = self._connection(fresh=work.is_second_try)
+        except ConnectionLostError as error:
+            self._failed.append((work.ticket, error))
+            return
+        self._busy[connection] = work
+        self._selector.register(connection, selectors.EVENT_READ)
+        try:
+            connection.send(self._sign(work.body))
+        except ConnectionLostError as error:
+            self._lose(connection, error)
+        else:
+            if connection.wants_to_write:
+                self._selector.modify(connection, selectors.EVENT_READ | selectors.EVENT_WRITE)
+
+    def _connection(self, *, fresh: bool) -> Connection:
+        if self._idle and not fresh:
+            return self._idle.pop()
+        return Connection(self._endpoint, self._tls, timeout_s=self._connect_timeout_s)
+
+    def _advance(self, connection: Connection, events: int) -> tuple[T, Answer] | None:
+        try:
+            if events & selectors.EVENT_WRITE:
+                connection.push()
+                if not connection.wants_to_write:
+                    self._selector.modify(connection, selectors.EVENT_READ)
+            answer = connection.pull()
+        except ConnectionLostError as error:
+            self._lose(connection, error)
+            return None
+        return (self._release(connection, keep=answer.keeps_alive), answer) if answer else None
+
+    def _release(self, connection: Connection, *, keep: bool) -> T:
+        self._selector.unregister(connection)
+        if keep:
+            self._idle.append(connection)
+        else:
+            connection.close()
+        return self._busy.pop(connection).ticket
+
+    def _lose(self, connection: Connection, error: ConnectionLostError) -> None:
+        work = self._busy[connection]
+        is_stale = connection.answers > 0 and not connection.has_received
+        self._release(connection, keep=False)
+        if is_stale and not work.is_second_try:
+            work.is_second_try = True
+            self._begin(work)
+        else:
+            self._failed.append((work.ticket, error))
+
+    def _timed_out(self) -> list[tuple[T, ConnectionLostError]]:
+        now_s = self._now_s()
+        late = [connection for connection, work in self._busy.items() if work.until_s < now_s]
+        error = ConnectionLostError(f"no answer came within {self._answer_timeout_s:.0f} s")
+        return [(self._release(connection, keep=False), error) for connection in late]

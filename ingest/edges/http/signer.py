@@ -1,0 +1,95 @@
+"""Signature Version 4 for one kind of request, sent many times a second: all but the body is prepared once a second.
+
+https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html
+"""
+
+import hashlib
+import hmac
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+from ingest.edges.http.endpoint import Endpoint
+
+CONTENT_TYPE = "application/x-amz-json-1.0"
+
+
+class Credentials(Protocol):
+    """What botocore calls frozen credentials."""
+
+    access_key: str
+    secret_key: str
+    token: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Prepared:
+    """What the requests of one second share: bytes around the body's hash, and around the signature."""
+
+    key: bytes
+    canonical: bytes
+    to_sign: bytes
+    head: bytes
+
+
+class Signer:
+    """Signs POST requests to an endpoint. `credentials` is asked once a second, so that they may be refreshed."""
+
+    def __init__(
+        self,
+        endpoint: Endpoint,
+        *,
+        target: str,
+        credentials: Callable[[], Credentials],
+        now_s: Callable[[], float] = time.time,
+    ) -> None:
+        self._endpoint = endpoint
+        self._target = target
+        self._credentials = credentials
+        self._now_s = now_s
+        self._second = -1
+        self._prepared = _Prepared(b"", b"", b"", b"")
+
+    def request(self, body: bytes) -> bytes:
+        """Return the whole HTTP request for a body, head and body in one piece."""
+        second = int(self._now_s())
+        if second != self._second:
+            self._prepared, self._second = self._prepare(second), second
+        ready = self._prepared
+        canonical = ready.canonical + hashlib.sha256(body).hexdigest().encode()
+        to_sign = ready.to_sign + hashlib.sha256(canonical).hexdigest().encode()
+        signature = hmac.new(ready.key, to_sign, hashlib.sha256).hexdigest().encode()
+        return b"%s%s\r\nContent-Length: %d\r\n\r\n%s" % (ready.head, signature, len(body), body)
+
+    def _prepare(self, second: int) -> _Prepared:
+        credentials = self._credentials()
+        date = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(second))
+        scope = f"{date[:8]}/{self._endpoint.region}/{self._endpoint.signing_name}/aws4_request"
+        headers = {
+            "content-type": CONTENT_TYPE,
+            "host": self._endpoint.host_header,
+            "x-amz-date": date,
+            **({"x-amz-security-token": credentials.token} if credentials.token else {}),
+            "x-amz-target": self._target,
+        }
+        signed = ";".join(headers)
+        lines = "".join(f"{name}:{value}\n" for name, value in headers.items())
+        authorization = (
+            f"AWS4-HMAC-SHA256 Credential={credentials.access_key}/{scope}, SignedHeaders={signed}, Signature="
+        )
+        head = [f"POST {self._endpoint.path} HTTP/1.1", *(f"{name}: {value}" for name, value in headers.items())]
+        head += [f"user-agent: {self._endpoint.user_agent}", f"authorization: {authorization}"]
+        return _Prepared(
+            key=_signing_key(credentials.secret_key, scope),
+            canonical=f"POST\n{self._endpoint.path}\n\n{lines}\n{signed}\n".encode(),
+            to_sign=f"AWS4-HMAC-SHA256\n{date}\n{scope}\n".encode(),
+            head="\r\n".join(head).encode(),
+        )
+
+
+def _signing_key(secret: str, scope: str) -> bytes:
+    key = b"AWS4" + secret.encode()
+    for part in scope.split("/"):
+        key = hmac.new(key, part.encode(), hashlib.sha256).digest()
+    return key
