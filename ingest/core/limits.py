@@ -90,10 +90,8 @@ def _value_lengths(attribute: Attribute) -> pa.Array:
         return _set_lengths(attribute.values)
     if attribute.type in ("L", "M"):
         wanted: Any = list if attribute.type == "L" else dict
-        texts = attribute.values.to_pylist()
-        return pa.array(
-            [text if text is None else document_bytes(read_json(text, wanted)) for text in texts], pa.int64()
-        )
+        values = [text and read_json(text, wanted) for text in attribute.values.to_pylist()]
+        return pa.array([None if value is None else document_bytes(value) for value in values], pa.int64())
     return pc.binary_length(attribute.values)
 
 

@@ -38,7 +38,7 @@ def put_requests(items: Items) -> pa.Array:
         around = f"{',' * comma_before}{quoted(attribute.name)}:{before}", f"{after}{',' * comma_after}"
         parts += _left_out_with(values, *around) if values.null_count else [around[0], values, around[1]]
     if anchor is None:
-        parts = [pc.ascii_rtrim(_joined(parts), characters=",")]
+        return _joined([pc.ascii_rtrim(_joined([_OPEN, *parts]), characters=","), _CLOSE])
     return _joined([_OPEN, *parts, _CLOSE])
 
 
@@ -47,7 +47,10 @@ def _left_out_with(values: pa.Array, before: str, after: str) -> list[pa.Array]:
 
 
 def _joined(parts: list[Any]) -> pa.Array:
-    """Join columns and constant texts row by row, without the nulls; neighbouring constants become one first."""
+    """Join columns and constant texts row by row, without the nulls; neighbouring constants become one first.
+
+    At least one of them must be a text: Arrow 26 drops a row whose parts are all null.
+    """
     merged: list[Any] = []
     for is_text, run in groupby(parts, lambda part: isinstance(part, str)):
         some = list(run)
