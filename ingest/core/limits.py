@@ -1,10 +1,15 @@
 """What DynamoDB would refuse, found before it is sent."""
 
+from collections.abc import Sequence
+from functools import reduce
+from typing import Any
+
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from ingest.contract import Reason
 from ingest.core.attributes import Attribute
+from ingest.core.documents import document_bytes, read_json
 from ingest.core.faults import Fault
 from ingest.core.mapping import Mapping
 from ingest.core.rows import Rows
@@ -54,13 +59,15 @@ def check_sizes(rows: Rows, attributes: list[Attribute], faults: dict[int, Fault
     """
     if sum(_longest(attribute) for attribute in attributes) <= MAX_ITEM_BYTES:
         return
-    lengths = [_byte_lengths(attribute) for attribute in attributes]
-    total = lengths[0]
-    for column in lengths[1:]:
-        total = pc.add(total, column)
+    total = item_sizes(attributes)
     for row in pc.indices_nonzero(pc.greater(total, MAX_ITEM_BYTES)).to_pylist():
         message = f"the item is {total[row].as_py()} bytes long, DynamoDB takes {MAX_ITEM_BYTES}"
         faults.setdefault(row, Fault(rows.record_of(row), Reason.ITEM_TOO_LARGE, message))
+
+
+def item_sizes(attributes: Sequence[Attribute]) -> pa.Array:
+    """Return the bytes DynamoDB counts for each item (int64): UTF-8 names and values."""
+    return reduce(pc.add, map(_byte_lengths, attributes))
 
 
 def _longest(attribute: Attribute) -> int:
@@ -79,4 +86,18 @@ def _value_lengths(attribute: Attribute) -> pa.Array:
         return attribute.sizes
     if attribute.type == "BOOL":
         return pc.if_else(pc.is_valid(attribute.values), 1, None)
+    if attribute.type in ("SS", "NS"):
+        return _set_lengths(attribute.values)
+    if attribute.type in ("L", "M"):
+        wanted: Any = list if attribute.type == "L" else dict
+        values = [text and read_json(text, wanted) for text in attribute.values.to_pylist()]
+        return pa.array([None if value is None else document_bytes(value) for value in values], pa.int64())
     return pc.binary_length(attribute.values)
+
+
+def _set_lengths(sets: pa.Array) -> pa.Array:
+    """Return the bytes of each set's members together."""
+    lengths = pc.cast(pc.binary_length(sets.values), pa.int64())
+    before = pa.concat_arrays([pa.array([0], pa.int64()), pc.cumulative_sum(lengths)])
+    ends = before.take(sets.offsets)
+    return pc.if_else(pc.is_valid(sets), pc.subtract(ends[1:], ends[:-1]), None)

@@ -1,0 +1,94 @@
+"""Items -> request bodies of DynamoDB's BatchWriteItem."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+import pyarrow as pa
+
+from ingest.core.escapes import quoted
+from ingest.core.items import Items
+from ingest.core.wire import most_bytes, put_requests
+
+# https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchWriteItem.html
+MAX_BATCH_ITEMS = 25
+MAX_BODY_BYTES = 16_000_000  # "16 MB": the smaller of its two meanings
+
+SLICE_ITEMS = 80 * MAX_BATCH_ITEMS  # encoded at a time: few kernel calls a row, little memory
+MAX_SLICE_BYTES = 1 << 30  # half of what 32-bit offsets reach
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """One request body and the rows of the items that are in it, in order; `requests` are theirs as in `wire`."""
+
+    body: bytes
+    rows: Sequence[int]
+    requests: pa.Array
+    table: str
+
+    def only(self, rows: Sequence[int]) -> "Batch":
+        """Return a batch of some of these rows, to be sent again or apart."""
+        place = {row: i for i, row in enumerate(self.rows)}
+        requests = self.requests.take(pa.array([place[row] for row in rows], pa.int32()))
+        return Batch(body_of(requests, self.table), rows, requests, self.table)
+
+
+def batches(items: Items, table: str) -> Iterator[Batch]:
+    """Yield the items in order, as many in a batch as DynamoDB takes. No two may have one key.
+
+    Only where a slice of items ends, and its items are so large that 25 of them do not fit, a batch may have less.
+    """
+    for start, end in _slices(items, 0, len(items)):
+        requests = put_requests(items.slice(start, end))
+        offsets = _offsets(requests)
+        data = memoryview(requests.buffers()[2])
+        before, after = _around(table)
+        room = MAX_BODY_BYTES - len(before) - len(after) + 1  # the last comma is not sent
+        for first, last in pairwise(_cuts(offsets, room)):
+            body = b"".join((before, data[offsets[first] : offsets[last] - 1], after))
+            yield Batch(body, range(start + first, start + last), requests.slice(first, last - first), table)
+
+
+def body_of(requests: pa.Array, table: str) -> bytes:
+    """Return the body that sends these requests, which must be few enough for one."""
+    offsets = _offsets(requests)
+    before, after = _around(table)
+    return b"".join((before, memoryview(requests.buffers()[2])[offsets[0] : offsets[-1] - 1], after))
+
+
+def _slices(items: Items, start: int, end: int) -> Iterator[tuple[int, int]]:
+    """Yield ranges of items that are few enough for one column of text.
+
+    One item always is: DynamoDB takes 400 KiB, which become 5 MiB at most.
+    """
+    for first in range(start, end, SLICE_ITEMS):
+        last = min(first + SLICE_ITEMS, end)
+        if last - first == 1 or most_bytes(items.slice(first, last)) <= MAX_SLICE_BYTES:
+            yield first, last
+        else:
+            middle = (first + last) // 2
+            yield from _slices(items, first, middle)
+            yield from _slices(items, middle, last)
+
+
+def _cuts(offsets: "memoryview[int]", room: int) -> list[int]:
+    """Return where batches of at most `room` bytes begin and end, given where each request begins and ends."""
+    count = len(offsets) - 1
+    cuts = [*range(0, count, MAX_BATCH_ITEMS), count]
+    if all(offsets[last] - offsets[first] <= room for first, last in pairwise(cuts)):
+        return cuts
+    cuts = [0]
+    for row in range(1, count):  # does request `row` still fit?
+        if row - cuts[-1] == MAX_BATCH_ITEMS or offsets[row + 1] - offsets[cuts[-1]] > room:
+            cuts.append(row)
+    return [*cuts, count]
+
+
+def _offsets(requests: pa.Array) -> "memoryview[int]":
+    """Return where each request begins, and where the last one ends."""
+    return memoryview(requests.buffers()[1].slice(requests.offset * 4, len(requests) * 4 + 4)).cast("i")
+
+
+def _around(table: str) -> tuple[bytes, bytes]:
+    return f'{{"RequestItems":{{{quoted(table)}:['.encode(), b"]}}"
