@@ -5,19 +5,18 @@ lets pass.
 """
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from decimal import Decimal
 from typing import Any
 
-from loadtest.sink.errors import Refused, invalid, no_table, not_json
-from loadtest.sink.settings import Key, Table
-from loadtest.sink.values import Item, check_values, item_bytes, scalar_bytes
+from loadtest.sink.errors import invalid, no_table, not_json
+from loadtest.sink.keys import check_keys_of_put, key_values
+from loadtest.sink.settings import Table
+from loadtest.sink.values import Item, check_values, item_bytes
 
 MAX_REQUESTS = 25
 MAX_REQUEST_BYTES = 16 * 1024 * 1024
 MAX_ITEM_BYTES = 400 * 1024
-MAX_PARTITION_KEY_BYTES, MAX_SORT_KEY_BYTES = 2048, 1024
 Tables = Mapping[str, Table] | None
 
 
@@ -69,7 +68,7 @@ def put(body: bytes, tables: Tables) -> Write:
         raise invalid("the sink knows no conditions")
     with _shape():
         named, item = document["TableName"], document["Item"]
-        _check_keys_of_put(item, _table(named, tables))
+        check_keys_of_put(item, _table(named, tables))
         return _write(named, {"PutRequest": {"Item": item}}, tables)
 
 
@@ -115,7 +114,7 @@ def _write(named: str, request: Mapping[str, Any], tables: Tables) -> Write:
     is_put = kind == "PutRequest"
     attributes = content["Item" if is_put else "Key"]
     check_values(attributes)
-    key = tuple(_key_values(attributes, _table(named, tables), is_put=is_put))
+    key = tuple(key_values(attributes, _table(named, tables), is_put=is_put))
     size = item_bytes(attributes)
     if size > MAX_ITEM_BYTES:
         raise invalid("Item size has exceeded the maximum allowed size")
@@ -129,44 +128,3 @@ def _table(named: str, tables: Tables) -> Table | None:
     if table is None:
         raise no_table()
     return table
-
-
-def _key_values(attributes: Item, table: Table | None, *, is_put: bool) -> Iterator[str]:
-    keys = table.keys if table else ()
-    if any(key.type not in attributes.get(key.name, {}) for key in keys) or not (
-        is_put or len(attributes) == len(keys)
-    ):
-        raise invalid("The provided key element does not match the schema")
-    for key in keys:
-        value = attributes[key.name][key.type]
-        _check_key(key, value, is_partition=key is keys[0])
-        yield str(Decimal(value).normalize()) if key.type == "N" else value
-
-
-def _check_key(key: Key, value: str, *, is_partition: bool) -> None:
-    if not value:
-        kind = "binary" if key.type == "B" else "string"
-        raise invalid(
-            "One or more parameter values are not valid. The AttributeValue for a key attribute cannot contain an "
-            f"empty {kind} value. Key: {key.name}"
-        )
-    size = scalar_bytes(key.type, value)
-    if is_partition and size > MAX_PARTITION_KEY_BYTES:
-        raise _too_long("Size of hashkey has exceeded the maximum size limit of2048 bytes")
-    if not is_partition and size > MAX_SORT_KEY_BYTES:
-        raise _too_long("Aggregated size of all range keys has exceeded the size limit of 1024 bytes")
-
-
-def _too_long(what: str) -> Refused:
-    return invalid(f"One or more parameter values were invalid: {what}")
-
-
-def _check_keys_of_put(item: Item, table: Table | None) -> None:
-    """Check what PutItem says in more words than BatchWriteItem."""
-    wrong = "One or more parameter values were invalid: "
-    for key in table.keys if table else ():
-        if key.name not in item:
-            raise invalid(f"{wrong}Missing the key {key.name} in the item")
-        if key.type not in item[key.name]:
-            actual = next(iter(item[key.name]))
-            raise invalid(f"{wrong}Type mismatch for key {key.name} expected: {key.type} actual: {actual}")

@@ -11,6 +11,7 @@ from loadtest.sink.settings import Keep
 from loadtest.sink.values import Item
 
 _MODULUS = 1 << 128
+_text = json.JSONEncoder(sort_keys=True, separators=(",", ":"), check_circular=False).encode
 
 
 def checksum(table: str, items: Iterable[Item]) -> str:
@@ -84,8 +85,7 @@ class Truth:
 
 
 def _digest(table: str, item: Item) -> int:
-    text = json.dumps([table, item], sort_keys=True, separators=(",", ":"))
-    return int.from_bytes(blake2b(text.encode(), digest_size=16).digest())
+    return int.from_bytes(blake2b(_text([table, item]).encode(), digest_size=16).digest())
 
 
 def _hex(total: int) -> str:

@@ -24,19 +24,25 @@ def item_bytes(item: Item) -> int:
 
 
 def check_values(item: Item) -> None:
-    """Check numbers and sets.
+    """Check that each value has one type, numbers and sets.
 
     Raises:
         Refused: DynamoDB does not take one of them.
     """
     for value in item.values():
+        if len(value) != 1:
+            fault = "has more than one datatypes set" if value else "is empty"
+            raise invalid(f"Supplied AttributeValue {fault}, must contain exactly one of the supported datatypes")
         for kind, content in value.items():
-            _check(kind, content)
+            if kind != "S":
+                _check(kind, content)
 
 
 def _value_bytes(value: Mapping[str, Any]) -> int:
     [(kind, content)] = value.items()
     match kind:
+        case "S":
+            return len(content.encode())
         case "M":
             return NESTED_BYTES + item_bytes(content) + ELEMENT_BYTES * len(content)
         case "L":
