@@ -7,6 +7,7 @@ from pathlib import Path
 from loadtest import commands
 from loadtest.hostile_files import cases
 from loadtest.results import RESULTS
+from loadtest.sink import command as sink
 
 
 def main() -> int:
@@ -17,6 +18,7 @@ def main() -> int:
     bench = names.add_parser("bench", help="speed, side by side with other tools").add_subparsers(required=True)
     _add_read(bench.add_parser("read", help="rows per CPU-second and peak memory of CSV readers"))
     _add_hostile(names.add_parser("hostile", help="time and memory of `ingest check` on malformed files"))
+    _add_sink(names.add_parser("sink", help="a DynamoDB endpoint that counts, throttles and fails as asked"))
     arguments = parser.parse_args()
     code: int = arguments.run(arguments)
     return code
@@ -46,6 +48,11 @@ def _add_hostile(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--case", action="append", choices=[case.name for case in cases()], help="repeat (default all)")
     _add_common(parser, "hostile.json")
     parser.set_defaults(run=commands.hostile)
+
+
+def _add_sink(parser: argparse.ArgumentParser) -> None:
+    sink.add_arguments(parser)
+    parser.set_defaults(run=sink.run)
 
 
 def _add_common(parser: argparse.ArgumentParser, result: str) -> None:

@@ -43,6 +43,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     | {"mypy_boto3_cloudformation", "mypy_boto3_dynamodb", "mypy_boto3_lambda", "mypy_boto3_logs", "mypy_boto3_s3"}
     | {"mypy_boto3_sqs", "mypy_boto3_ssm"},
     "loadtest": {"loadtest", "ingest.contract", "boto3", "botocore"},  # the judge does not use the judged
+    "loadtest.sink": {"loadtest.sink"},  # an endpoint of its own: no SDK in it
+    "loadtest.sink.certificate": {"cryptography"},
     "loadtest.readers": {"pyarrow", "pandas"},  # the measured parties, each started as a process of its own
     "loadtest.readers.ingest_columns": {"ingest.core", "ingest.edges.files", *FEEDS, "ingest.feeds_file"},
     "app": {"infra", "ingest.errors", "ingest.feeds_file", "aws_cdk"},

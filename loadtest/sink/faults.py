@@ -1,0 +1,60 @@
+"""Which requests go wrong, and how: a seeded schedule. Pure; the server makes it happen."""
+
+import random
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Fault(StrEnum):
+    """What can go wrong with a request. What is taken although the client sees a failure, says so."""
+
+    INTERNAL_ERROR = "internal_error"  # 500, nothing taken
+    RESET_BEFORE = "reset_before"  # connection reset, nothing taken
+    RESET_AFTER = "reset_after"  # items taken, connection reset instead of an answer
+    TRUNCATED = "truncated"  # items taken, half of the answer, connection closed
+    SLOW = "slow"  # items taken, answer `slow_s` later
+    EXPIRED_TOKEN = "expired_token"  # 400, nothing taken
+    UNRECOGNIZED_CLIENT = "unrecognized_client"  # 400, nothing taken
+    WRONG_CRC32 = "wrong_crc32"  # items taken, the answer's checksum is not that of its body
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Faults:
+    """The share of write requests, from 0 to 1, that each fault hits. A request has one fault at most."""
+
+    seed: int = 1
+    internal_error: float = 0
+    reset_before: float = 0
+    reset_after: float = 0
+    truncated: float = 0
+    slow: float = 0
+    expired_token: float = 0
+    unrecognized_client: float = 0
+    wrong_crc32: float = 0
+    slow_s: float = 5.0
+
+    def __post_init__(self) -> None:
+        shares = list(self.shares().values())
+        if min(shares) < 0 or sum(shares) > 1 + 1e-9:
+            raise ValueError("shares are from 0 to 1, and no more than 1 together")
+
+    def shares(self) -> dict[Fault, float]:
+        """Return the share of each fault."""
+        return {fault: getattr(self, fault.value) for fault in Fault}
+
+
+class Schedule:
+    """Decides request by request; same faults and seed, same decisions."""
+
+    def __init__(self, faults: Faults) -> None:
+        self._chance = random.Random(faults.seed)
+        self._shares = [(fault, share) for fault, share in faults.shares().items() if share]
+
+    def next(self) -> Fault | None:
+        """Return what the next request gets."""
+        drawn = self._chance.random()
+        for fault, share in self._shares:
+            drawn -= share
+            if drawn < 0:
+                return fault
+        return None

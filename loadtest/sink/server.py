@@ -1,0 +1,103 @@
+"""A DynamoDB endpoint on 127.0.0.1 in a thread of its own."""
+
+import asyncio
+import ssl
+import tempfile
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from loadtest.sink.http import Connection
+from loadtest.sink.service import Service
+from loadtest.sink.settings import Settings
+from loadtest.sink.statistics import Statistics
+from loadtest.sink.truth import Truth
+
+_BACKLOG = 1024
+
+
+class Sink:
+    """Runs the endpoint for the length of a `with` block; as often as it is started anew, it is another one."""
+
+    def __init__(self, settings: Settings | None = None, *, clock: Callable[[], float] = time.monotonic) -> None:
+        self.settings = settings or Settings()
+        self._service = Service(self.settings, clock)
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
+        self._connections: set[Connection] = set()
+        self._folder = tempfile.TemporaryDirectory()
+        self._server: asyncio.Server | None = None
+        self._ca_file: Path | None = None
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        context = None
+        if self.settings.tls:
+            from loadtest.sink import certificate  # cryptography is for those who want TLS
+
+            context, self._ca_file = certificate.make(Path(self._folder.name))
+        self._server = self._in_loop(self._listen(context))
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self._in_loop(self._close())
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._loop.close()
+        self._folder.cleanup()
+
+    @property
+    def url(self) -> str:
+        """Where the endpoint listens."""
+        assert self._server is not None
+        scheme = "https" if self.settings.tls else "http"
+        return f"{scheme}://127.0.0.1:{self._server.sockets[0].getsockname()[1]}"
+
+    @property
+    def ca_file(self) -> Path:
+        """The file that clients of a TLS endpoint are to trust, by AWS_CA_BUNDLE or the like."""
+        assert self._ca_file is not None, "only with tls=True"
+        return self._ca_file
+
+    @property
+    def statistics(self) -> Statistics:
+        """What was counted so far."""
+        return self._service.statistics
+
+    @property
+    def truth(self) -> Truth:
+        """What the tables hold, as far as `Settings.keep` says."""
+        return self._service.truth
+
+    @property
+    def requests(self) -> int:
+        """How many requests came."""
+        return self.statistics.requests
+
+    @property
+    def items(self) -> int:
+        """How many items were put."""
+        return self.statistics.items
+
+    async def _listen(self, context: ssl.SSLContext | None) -> asyncio.Server:
+        loop = asyncio.get_running_loop()
+        return await loop.create_server(
+            self._connection, "127.0.0.1", self.settings.port, ssl=context, backlog=_BACKLOG
+        )
+
+    def _connection(self) -> Connection:
+        return Connection(self._service, self._connections)
+
+    async def _close(self) -> None:
+        assert self._server is not None
+        self._server.close()
+        for connection in self._connections:
+            connection.close()
+        while self._connections:
+            await asyncio.sleep(0.001)
+
+    def _in_loop(self, what: Any) -> Any:
+        return asyncio.run_coroutine_threadsafe(what, self._loop).result()
