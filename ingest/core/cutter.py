@@ -112,7 +112,9 @@ class Cutter:
     def _end_of_records(self, data: bytes, at: int, limit: int) -> int:
         """Return where the last of the whole records at `at` ends, each of them within the record limit."""
         if self._open_left > 0:
-            return self._grammar.end_of_lines(data, at, min(limit, at + self._open_left))
+            end = self._grammar.end_of_lines(data, at, min(limit, at + self._open_left))
+            line_end = end_of_line(data, at, limit, at_end=False)  # of a line that goes on beyond what is known
+            return end if end > at else self._grammar.end_of_lines(data, at, min(limit, line_end + 1))
         while (end := self._grammar.end_of_last_record(data, at, min(limit, at + self._record_bytes))) > at:
             at = end
         return at

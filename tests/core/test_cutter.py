@@ -183,6 +183,34 @@ def test_a_record_over_the_limit_is_told_wherever_blocks_end(
     assert_places_are_exact(pieces, data)
 
 
+@pytest.mark.parametrize("line_end", [b"\n", b"\r\n", b"\r"])
+@pytest.mark.parametrize("record_bytes", range(32, 70))
+def test_behind_an_open_quote_every_sound_line_is_read(record_bytes: int, line_end: bytes) -> None:
+    data = b'"' + line_end + (b"1,2" + line_end) * 40
+    cutter = Cutter(Grammar(Csv()), block_bytes=1000, record_bytes=record_bytes)
+    bad, *others = [*cutter.feed(data), *cutter.finish()]
+    assert (bad.data, [type(piece) for piece in others]) == (b'"' + line_end, [Block] * len(others))
+    assert_places_are_exact([bad, *others], data)
+
+
+@given(
+    lines=st.lists(
+        st.sampled_from([b'"', b"1,2", b'1,"2"', b'"a","b', b'"1\n2",3', b'x"y', b"long and plain"]), max_size=60
+    ),
+    record_bytes=st.integers(16, 80),
+    portion=st.integers(1, 200),
+)
+def test_only_lines_with_a_quote_are_given_up_for_one(lines: list[bytes], record_bytes: int, portion: int) -> None:
+    data = b"".join(line + b"\n" for line in lines)
+    cutter = Cutter(Grammar(Csv()), block_bytes=200, record_bytes=record_bytes)
+    pieces = [piece for at in range(0, len(data), portion) for piece in cutter.feed(data[at : at + portion])]
+    pieces += cutter.finish()
+    assert_places_are_exact(pieces, data)
+    for piece in pieces:
+        if isinstance(piece, BadRecord):
+            assert b'"' in piece.data and piece.reason == "unterminated_quote"
+
+
 def test_a_record_as_long_as_the_limit_is_none_too_long() -> None:
     data = b"x" * 15 + b"\n" + b"y" * 15 + b"\n" + b"z" * 16
     for portion in (1, 7, 1000):
