@@ -46,7 +46,7 @@ def test_batches_hold_all_items_in_order_as_boto3_would_send_them(items: Items, 
 
 
 @pytest.mark.parametrize(
-    ("count", "sizes"), [(0, []), (1, [1]), (25, [25]), (26, [25, 1]), (2001, [25] * 80 + [1]), (4000, [25] * 160)]
+    ("count", "sizes"), [(0, []), (1, [1]), (25, [25]), (26, [25, 1]), (4001, [25] * 160 + [1]), (8000, [25] * 320)]
 )
 def test_a_batch_holds_25_items_and_the_last_one_the_rest(count: int, sizes: list[int]) -> None:
     made = list(batches(texts(["x"] * count), "Table"))
