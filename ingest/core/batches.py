@@ -14,8 +14,8 @@ from ingest.core.wire import most_bytes, put_requests
 MAX_BATCH_ITEMS = 25
 MAX_BODY_BYTES = 16_000_000  # "16 MB": the smaller of its two meanings
 
-SLICE_ITEMS = 80 * MAX_BATCH_ITEMS  # encoded at a time: few kernel calls a row, little memory
-MAX_SLICE_BYTES = 1 << 30  # half of what 32-bit offsets reach
+SLICE_ITEMS = 160 * MAX_BATCH_ITEMS  # encoded at a time: few kernel calls a row, little memory
+MAX_SLICE_BYTES = 1 << 28  # as foretold by `most_bytes`: bounds memory, and is far below what 32-bit offsets reach
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +28,7 @@ class Batch:
     table: str
 
     def only(self, rows: Sequence[int]) -> "Batch":
-        """Return a batch of some of these rows, to be sent again or apart."""
+        """Return a batch of some of these rows, at least one, to be sent again or apart."""
         place = {row: i for i, row in enumerate(self.rows)}
         requests = self.requests.take(pa.array([place[row] for row in rows], pa.int32()))
         return Batch(body_of(requests, self.table), rows, requests, self.table)
@@ -37,10 +37,10 @@ class Batch:
 def batches(items: Items, table: str) -> Iterator[Batch]:
     """Yield the items in order, as many in a batch as DynamoDB takes. No two may have one key.
 
-    Only where a slice of items ends, and its items are so large that 25 of them do not fit, a batch may have less.
+    Items are encoded slice by slice, and no batch spans two: where they are large, the last of a slice may be smaller.
     """
-    for start, end in _slices(items, 0, len(items)):
-        requests = put_requests(items.slice(start, end))
+    for start, some in _slices(items, 0, len(items)):
+        requests = put_requests(some)
         offsets = _offsets(requests)
         data = memoryview(requests.buffers()[2])
         before, after = _around(table)
@@ -51,21 +51,22 @@ def batches(items: Items, table: str) -> Iterator[Batch]:
 
 
 def body_of(requests: pa.Array, table: str) -> bytes:
-    """Return the body that sends these requests, which must be few enough for one."""
+    """Return the body that sends these requests, at least one, and few enough for one body."""
     offsets = _offsets(requests)
     before, after = _around(table)
     return b"".join((before, memoryview(requests.buffers()[2])[offsets[0] : offsets[-1] - 1], after))
 
 
-def _slices(items: Items, start: int, end: int) -> Iterator[tuple[int, int]]:
-    """Yield ranges of items that are few enough for one column of text.
+def _slices(items: Items, start: int, end: int) -> Iterator[tuple[int, Items]]:
+    """Yield items from `start` to before `end`, and where they begin, few enough at a time for one column of text.
 
     One item always is: DynamoDB takes 400 KiB, which become 5 MiB at most.
     """
     for first in range(start, end, SLICE_ITEMS):
         last = min(first + SLICE_ITEMS, end)
-        if last - first == 1 or most_bytes(items.slice(first, last)) <= MAX_SLICE_BYTES:
-            yield first, last
+        some = items.slice(first, last)
+        if last - first == 1 or most_bytes(some) <= MAX_SLICE_BYTES:
+            yield first, some
         else:
             middle = (first + last) // 2
             yield from _slices(items, first, middle)

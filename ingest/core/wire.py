@@ -29,21 +29,21 @@ def put_requests(items: Items) -> pa.Array:
     The items must be few enough for 32-bit offsets, which `most_bytes` tells.
     """
     columns = [_values(attribute) for attribute in items.attributes]
-    anchor = next((i for i, (_, values, _) in enumerate(columns) if not values.null_count), None)
-    parts: list[Any] = []
-    for i, (attribute, (before, values, after)) in enumerate(zip(items.attributes, columns, strict=True)):
-        # commas stand towards the anchor, which every item has, so that an attribute can be left out with its own
-        comma_before = anchor is not None and i > anchor
-        comma_after = anchor is None or i < anchor
-        around = f"{',' * comma_before}{quoted(attribute.name)}:{before}", f"{after}{',' * comma_after}"
-        parts += _left_out_with(values, *around) if values.null_count else [around[0], values, around[1]]
-    if anchor is None:
-        return _joined([pc.ascii_rtrim(_joined([_OPEN, *parts]), characters=","), _CLOSE])
-    return _joined([_OPEN, *parts, _CLOSE])
+    anchor = next((i for i, (_, values, _) in enumerate(columns) if not values.null_count), len(columns))
+    parts: list[Any] = [_OPEN]
+    for i, (attribute, column) in enumerate(zip(items.attributes, columns, strict=True)):
+        # commas stand towards the first attribute that every item has, so that any other is left out with its own
+        parts += _parts(attribute.name, column, "," * (i > anchor), "," * (i < anchor))
+    if anchor == len(columns):
+        parts = [pc.ascii_rtrim(_joined(parts), characters=",")]
+    return _joined([*parts, _CLOSE])
 
 
-def _left_out_with(values: pa.Array, before: str, after: str) -> list[pa.Array]:
-    return [pc.binary_join_element_wise(before, values, after, "")]
+def _parts(name: str, column: tuple[str, pa.Array, str], comma_before: str, comma_after: str) -> list[Any]:
+    """Return what an attribute adds to its items, as constants and columns; null where it is left out."""
+    before, values, after = column
+    parts = [f"{comma_before}{quoted(name)}:{before}", values, f"{after}{comma_after}"]
+    return [pc.binary_join_element_wise(*parts, "")] if values.null_count else parts
 
 
 def _joined(parts: list[Any]) -> pa.Array:
