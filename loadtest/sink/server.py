@@ -20,7 +20,7 @@ _BACKLOG = 1024
 
 
 class Sink:
-    """Runs the endpoint for the length of a `with` block; as often as it is started anew, it is another one."""
+    """Runs the endpoint for the length of a `with` block, once. What it counted and kept can be read afterwards too."""
 
     def __init__(self, settings: Settings | None = None, *, clock: Callable[[], float] = time.monotonic) -> None:
         self.settings = settings or Settings()

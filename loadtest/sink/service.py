@@ -68,11 +68,12 @@ class Service:
         self._chance = random.Random(settings.latency.seed)
         self._capacities: dict[str, Capacity] = {}
         self._write = self._count if settings.counts_only else self._batch
-        self._is_plain = not (settings.faults or settings.latency.fixed_s or settings.latency.jitter_s)
+        latency = settings.latency.fixed_s or settings.latency.jitter_s
+        self._is_fast = settings.counts_only and not (settings.faults or latency)
 
     def answer(self, operation: bytes, body: bytes) -> Answer:
         """Return the answer to a request; `operation` is in lower case."""
-        if self._is_plain and operation == b"batchwriteitem" and self._settings.counts_only:
+        if self._is_fast and operation == b"batchwriteitem":
             self._count(body)
             return _ALL_TAKEN
         is_write = operation in {b"batchwriteitem", b"putitem"}
