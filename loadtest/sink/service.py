@@ -26,7 +26,7 @@ from loadtest.sink.statistics import Statistics
 from loadtest.sink.truth import Truth
 
 TOOK_ALL = b'{"UnprocessedItems":{}}'
-_PUT = b'"PutRequest":'  # cannot be in a JSON string: its quotes would be escaped
+_PUT = b'"PutRequest":'  # in no JSON string, where quotes are escaped; an attribute of that name would count
 _INSTEAD = {
     Fault.INTERNAL_ERROR: internal_error,
     Fault.EXPIRED_TOKEN: expired_token,

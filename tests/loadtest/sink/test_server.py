@@ -1,5 +1,6 @@
 """boto3 against the sink over a real socket: taking everything, TLS, latency, statistics."""
 
+import threading
 import time
 import zlib
 from concurrent.futures import ThreadPoolExecutor
@@ -84,7 +85,7 @@ def test_latency_does_not_keep_other_connections_waiting() -> None:
 
         begun = time.monotonic()
         found = list(threads.map(timed, range(16)))
-        assert time.monotonic() - begun < 1.6  # one after the other would take 4 seconds
+        assert time.monotonic() - begun < 2.5  # one after the other would take 4 seconds
         assert min(found) >= 0.2
         assert max(found) - min(found) > 0.02
         assert sink.statistics.max_in_flight > 8
@@ -136,3 +137,12 @@ def test_a_sink_can_be_closed_while_answers_are_due() -> None:
                 time.sleep(0.01)
         assert waiting.exception() is not None
     assert (sink.items, sink.statistics.in_flight, sink.statistics.open_connections) == (1, 0, 0)
+
+
+def test_a_port_that_is_taken_is_an_error_and_leaves_no_thread() -> None:
+    with Sink() as sink:
+        before = threading.active_count()
+        port = int(sink.url.rpartition(":")[2])
+        with pytest.raises(OSError, match="address already in use"), Sink(Settings(port=port, tls=True)):
+            pass
+        assert threading.active_count() == before
