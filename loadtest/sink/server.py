@@ -20,7 +20,7 @@ _BACKLOG = 1024
 
 
 class Sink:
-    """Runs the endpoint for the length of a `with` block; as often as it is started anew, it is another one."""
+    """Runs the endpoint for the length of a `with` block, once. What it counted and kept can be read afterwards too."""
 
     def __init__(self, settings: Settings | None = None, *, clock: Callable[[], float] = time.monotonic) -> None:
         self.settings = settings or Settings()
@@ -28,26 +28,22 @@ class Sink:
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
         self._connections: set[Connection] = set()
-        self._folder = tempfile.TemporaryDirectory()
+        self._folder: tempfile.TemporaryDirectory[str] | None = None
         self._server: asyncio.Server | None = None
         self._ca_file: Path | None = None
 
     def __enter__(self) -> Self:
         self._thread.start()
-        context = None
-        if self.settings.tls:
-            from loadtest.sink import certificate  # cryptography is for those who want TLS
-
-            context, self._ca_file = certificate.make(Path(self._folder.name))
-        self._server = self._in_loop(self._listen(context))
+        try:
+            self._server = self._in_loop(self._listen(self._make_certificate() if self.settings.tls else None))
+        except BaseException:
+            self._stop()
+            raise
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self._in_loop(self._close())
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join()
-        self._loop.close()
-        self._folder.cleanup()
+        self._stop()
 
     @property
     def url(self) -> str:
@@ -82,6 +78,13 @@ class Sink:
         """How many items were put."""
         return self.statistics.items
 
+    def _make_certificate(self) -> ssl.SSLContext:
+        from loadtest.sink import certificate  # cryptography is for those who want TLS
+
+        self._folder = tempfile.TemporaryDirectory()
+        context, self._ca_file = certificate.make(Path(self._folder.name))
+        return context
+
     async def _listen(self, context: ssl.SSLContext | None) -> asyncio.Server:
         loop = asyncio.get_running_loop()
         return await loop.create_server(
@@ -98,6 +101,13 @@ class Sink:
             connection.close()
         while self._connections:
             await asyncio.sleep(0.001)
+
+    def _stop(self) -> None:
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._loop.close()
+        if self._folder:
+            self._folder.cleanup()
 
     def _in_loop(self, what: Any) -> Any:
         return asyncio.run_coroutine_threadsafe(what, self._loop).result()

@@ -26,7 +26,7 @@ from loadtest.sink.statistics import Statistics
 from loadtest.sink.truth import Truth
 
 TOOK_ALL = b'{"UnprocessedItems":{}}'
-_PUT = b'"PutRequest":'  # cannot be in a JSON string: its quotes would be escaped
+_PUT = b'"PutRequest":'  # in no JSON string, where quotes are escaped; an attribute of that name would count
 _INSTEAD = {
     Fault.INTERNAL_ERROR: internal_error,
     Fault.EXPIRED_TOKEN: expired_token,
@@ -68,11 +68,12 @@ class Service:
         self._chance = random.Random(settings.latency.seed)
         self._capacities: dict[str, Capacity] = {}
         self._write = self._count if settings.counts_only else self._batch
-        self._is_plain = not (settings.faults or settings.latency.fixed_s or settings.latency.jitter_s)
+        latency = settings.latency.fixed_s or settings.latency.jitter_s
+        self._is_fast = settings.counts_only and not (settings.faults or latency)
 
     def answer(self, operation: bytes, body: bytes) -> Answer:
         """Return the answer to a request; `operation` is in lower case."""
-        if self._is_plain and operation == b"batchwriteitem" and self._settings.counts_only:
+        if self._is_fast and operation == b"batchwriteitem":
             self._count(body)
             return _ALL_TAKEN
         is_write = operation in {b"batchwriteitem", b"putitem"}
