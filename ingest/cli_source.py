@@ -11,9 +11,11 @@ from botocore.config import Config
 
 from ingest.core.notification import FileVersion
 from ingest.edges.aws_errors import aws_call
+from ingest.edges.batch_writer import BatchWriter
 from ingest.edges.clock import Clock
 from ingest.edges.dynamodb import Boto3Writer
 from ingest.edges.files import file_portions, file_size
+from ingest.edges.http.connect import batch_write_exchange
 from ingest.edges.s3 import Objects
 from ingest.errors import FileMissing, ObjectSuperseded, SettingsFault
 from ingest.ports import ItemWriter
@@ -44,10 +46,14 @@ def open_source(name: str) -> Source:
     return _open_object(FileVersion(bucket=bucket, key=key))
 
 
-def open_table(name: str) -> ItemWriter:
-    """Return a writer to a table. Nothing is asked of AWS before the first item."""
+def open_table(name: str, writer: str) -> ItemWriter:
+    """Return a writer to a table, of the kind a feed names. Nothing is asked of AWS before the first item."""
     with _preparing(f"preparing to write to {name}"):
-        return Boto3Writer(_session().resource("dynamodb", config=_config()).Table(name))
+        session = _session()
+        dynamodb = session.resource("dynamodb", config=_config())
+    if writer == "boto3":
+        return Boto3Writer(dynamodb.Table(name))
+    return BatchWriter(name, lambda: batch_write_exchange(session, dynamodb.meta.client, name))
 
 
 def _open_object(file: FileVersion) -> Source:

@@ -1,7 +1,7 @@
 """What the files under each key prefix mean: the typed form of feeds.toml. Values only; `feeds_file` reads them."""
 
 import re
-from typing import Annotated
+from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 
@@ -60,6 +60,10 @@ class Feed(Struct, frozen=True, forbid_unknown_fields=True):
     sort_key: Annotated[
         Annotated[str, Meta(min_length=1)] | None, Meta(description="A column or a template, as partition_key.")
     ] = None
+    writer: Annotated[
+        Literal["fast", "boto3"],
+        Meta(description="fast: many requests under way; boto3: its batch_writer, the reference, at a fortieth."),
+    ] = "fast"
     existing: Annotated[bool, Meta(description="true: the table is there already; the stack does not make it.")] = False
     csv: Csv = Csv()
     columns: dict[str, ColumnType | Column] = {}

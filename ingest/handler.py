@@ -15,8 +15,10 @@ from botocore.config import Config
 from ingest.contract import FEEDS_FILE, SERVICE, Env
 from ingest.core.notification import FileVersion
 from ingest.core.retry import redelivery_delay_s
+from ingest.edges.batch_writer import BatchWriter
 from ingest.edges.clock import Clock
 from ingest.edges.dynamodb import Boto3Writer
+from ingest.edges.http.connect import batch_write_exchange
 from ingest.edges.ledger import LedgerTable
 from ingest.edges.metrics import Metrics
 from ingest.edges.rejects import RejectParts
@@ -26,6 +28,7 @@ from ingest.errors import IngestError, InternalFault, SettingsFault
 from ingest.feeds import Feed
 from ingest.feeds_file import read_feeds
 from ingest.intake import Intake, Message
+from ingest.ports import ItemWriter
 
 # botocore 1.44 gives DynamoDB four attempts and shares 500 retry tokens a client; say what we want instead.
 CLIENT_CONFIG = Config(
@@ -118,8 +121,12 @@ def build(environment: Mapping[str, str], root: Path) -> Function:
     )
     rejects_bucket = _text(environment, Env.REJECTS_BUCKET)
 
-    def writer_for(feed: Feed) -> Boto3Writer:
-        return Boto3Writer(dynamodb.Table(feed.table))
+    @cache
+    def fast_writer(table: str) -> BatchWriter:  # keeps its connections from file to file
+        return BatchWriter(table, lambda: batch_write_exchange(session, dynamodb.meta.client, table))
+
+    def writer_for(feed: Feed) -> ItemWriter:
+        return Boto3Writer(dynamodb.Table(feed.table)) if feed.writer == "boto3" else fast_writer(feed.table)
 
     def rejects_for(file: FileVersion) -> RejectParts:
         return RejectParts(client=s3, bucket=rejects_bucket, file=file)

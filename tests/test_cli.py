@@ -26,6 +26,7 @@ FEEDS = """
 [feeds.orders]
 prefix = "orders/"
 table = "Orders"
+writer = "boto3"
 partition_key = "id"
 [feeds.orders.columns]
 n = "N"
@@ -396,7 +397,7 @@ def test_the_region_may_be_set_as_every_other_tool_knows_it(monkeypatch: pytest.
 
     monkeypatch.setattr(boto3, "Session", recording)
     monkeypatch.setenv("AWS_REGION", "eu-north-1")
-    open_table("Orders")
+    open_table("Orders", "fast")
     assert asked == ["eu-north-1"]
 
 

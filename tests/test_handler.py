@@ -177,6 +177,7 @@ FEEDS = """
 [feeds.orders]
 prefix = "orders/"
 table = "Orders"
+writer = "boto3"
 partition_key = "customer_id"
 sort_key = "order_id"
 [feeds.orders.columns]
@@ -186,6 +187,7 @@ gift = "BOOL"
 [feeds.nowhere]
 prefix = "nowhere/"
 table = "NoSuchTable"
+writer = "boto3"
 partition_key = "id"
 """
 

@@ -102,7 +102,7 @@ def _from_client_error(error: boto.ClientError, what: str) -> errors.IngestError
 def service_fault(code: str, status: int, message: str, what: str) -> errors.IngestError:
     """Return our error for an error answer of a service: its code, HTTP status and message."""
     kind = _BY_CODE.get(code) or (errors.Unavailable if status >= 500 else errors.ServiceFault)
-    return kind(f"AWS answered {code or status} while {what}: {message}")
+    return kind(f"AWS answered {code} while {what}: {message}")
 
 
 def _line(error: Exception) -> str:

@@ -21,7 +21,7 @@ from ingest.edges.http.exchange import Exchange
 from ingest.errors import IngestError, Throttled, Unavailable
 
 PATIENCE_S = 20.0  # without any item taken; the queue brings the message back
-_TOOK_ALL = (b'{"UnprocessedItems":{}}', b"{}")
+_TOOK_ALL = b'{"UnprocessedItems":{}}'
 _MAY_PASS = ("ExpiredTokenException", "ExpiredToken")  # credentials are asked for again each second
 _TRIES_OF_EXPIRED = 4
 
@@ -38,8 +38,8 @@ class Sent:
 class BatchWriter:
     """Puts items by BatchWriteItem, with the contract of boto3's `batch_writer` and without its faults.
 
-    What DynamoDB leaves unprocessed or throttles is sent again after a pause that grows (full jitter); a request it finds
-    invalid is halved until the bad item stands alone; nothing is sent after an error that will not pass.
+    What DynamoDB leaves unprocessed or throttles is sent again after a pause that grows (full jitter); a request it
+    finds invalid is halved until the bad item stands alone; nothing is sent after an error that will not pass.
     Memory: the bodies of some 2,000 items, and of the requests under way and waiting.
     """
 
@@ -71,10 +71,15 @@ class BatchWriter:
         try:
             self._run(work, self._exchange)
         except BaseException:
-            self._exchange.close()
-            self._exchange = None
+            self.close()
             raise
         return sorted(work.refusals, key=lambda refusal: refusal.row)
+
+    def close(self) -> None:
+        """Give up whatever is under way and close the connections; the next `write` opens new ones."""
+        if self._exchange:
+            self._exchange.close()
+            self._exchange = None
 
     def _run(self, work: "_Work", exchange: Exchange[Sent]) -> None:
         work.progress_s = self._now_s()
@@ -104,7 +109,10 @@ class BatchWriter:
             self._take_error(work, sent, outcome)
 
     def _take_answer(self, work: "_Work", sent: Sent, body: bytes) -> None:
-        left = [] if body in _TOOK_ALL else unprocessed(body, sent.batch, work.items)
+        if b'"UnprocessedItems"' not in body:  # DynamoDB always tells; something between us and it did not
+            self._again(work, sent, Unavailable(f"Table {self._table} answered without saying what it took."))
+            return
+        left = [] if body == _TOOK_ALL else unprocessed(body, sent.batch, work.items)
         if len(left) < len(sent.batch.rows):
             work.progress_s = self._now_s()
         if not left:

@@ -50,8 +50,8 @@ class Exchange(Generic[T]):
 
     @property
     def in_flight(self) -> int:
-        """How many requests have no answer yet."""
-        return len(self._busy)
+        """How many requests have no outcome yet that `poll` has told."""
+        return len(self._busy) + len(self._failed)
 
     def start(self, ticket: T, body: bytes) -> None:
         """Begin a request. A failure, too, comes from `poll`."""

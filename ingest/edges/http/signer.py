@@ -8,19 +8,12 @@ import hmac
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
+
+from botocore.credentials import ReadOnlyCredentials
 
 from ingest.edges.http.endpoint import Endpoint
 
 CONTENT_TYPE = "application/x-amz-json-1.0"
-
-
-class Credentials(Protocol):
-    """What botocore calls frozen credentials."""
-
-    access_key: str
-    secret_key: str
-    token: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +34,7 @@ class Signer:
         endpoint: Endpoint,
         *,
         target: str,
-        credentials: Callable[[], Credentials],
+        credentials: Callable[[], ReadOnlyCredentials],
         now_s: Callable[[], float] = time.time,
     ) -> None:
         self._endpoint = endpoint
@@ -81,7 +74,7 @@ class Signer:
         head = [f"POST {self._endpoint.path} HTTP/1.1", *(f"{name}: {value}" for name, value in headers.items())]
         head += [f"user-agent: {self._endpoint.user_agent}", f"authorization: {authorization}"]
         return _Prepared(
-            key=_signing_key(credentials.secret_key, scope),
+            key=_signing_key(credentials.secret_key or "", scope),
             canonical=f"POST\n{self._endpoint.path}\n\n{lines}\n{signed}\n".encode(),
             to_sign=f"AWS4-HMAC-SHA256\n{date}\n{scope}\n".encode(),
             head="\r\n".join(head).encode(),
