@@ -23,7 +23,7 @@ from ingest.errors import IngestError, Throttled, Unavailable
 PATIENCE_S = 20.0  # without any item taken; the queue brings the message back
 _TOOK_ALL = b'{"UnprocessedItems":{}}'
 _MAY_PASS = ("ExpiredTokenException", "ExpiredToken")  # credentials are asked for again each second
-_TRIES_OF_EXPIRED = 4
+_MOST_EXPIRED = 10  # such answers in a row, with nothing taken in between
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +114,7 @@ class BatchWriter:
             return
         left = [] if body == _TOOK_ALL else unprocessed(body, sent.batch, work.items)
         if len(left) < len(sent.batch.rows):
-            work.progress_s = self._now_s()
+            work.progress_s, work.expired_in_a_row = self._now_s(), 0
         if not left:
             self._flow = self._flow.after_success()
             return
@@ -131,7 +131,8 @@ class BatchWriter:
         fault = service_fault(code, answer.status, message, f"writing to table {self._table}")
         if isinstance(fault, Throttled):
             self._throttled(sent)
-        is_expired = code in _MAY_PASS and sent.tries < _TRIES_OF_EXPIRED
+        work.expired_in_a_row += code in _MAY_PASS
+        is_expired = code in _MAY_PASS and work.expired_in_a_row <= _MOST_EXPIRED
         if not (is_expired or isinstance(fault, (Throttled, Unavailable))):
             raise fault
         self._again(work, sent, fault)
@@ -153,6 +154,7 @@ class _Work:
         self.refusals: list[Refusal] = []
         self.trouble: IngestError | None = None
         self.progress_s = 0.0
+        self.expired_in_a_row = 0
         self._fresh: Iterator[Batch] = batches(items, table)
         self._halves: deque[Batch] = deque()
         self._waiting: list[tuple[float, int, Sent]] = []

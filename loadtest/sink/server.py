@@ -97,9 +97,11 @@ class Sink:
     async def _close(self) -> None:
         assert self._server is not None
         self._server.close()
-        for connection in self._connections:
-            connection.close()
+        for _ in range(3):  # what was accepted just now becomes a connection in the loop's next turns
+            await asyncio.sleep(0)
         while self._connections:
+            for connection in self._connections:
+                connection.close()
             await asyncio.sleep(0.001)
 
     def _stop(self) -> None:

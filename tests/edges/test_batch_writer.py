@@ -24,12 +24,13 @@ from loadtest.sink import Faults, Key, Settings, Simulation, Sink, Table
 pytestmark = pytest.mark.allow_hosts(["127.0.0.1"])
 
 FEED = Feed("f/", "Orders", "id", "n", columns={"n": "N", "note": Column()})
+TEXT = pa.schema([(name, pa.string()) for name in ("id", "n", "note")])
 TABLES = {"Orders": Table(Key("id"), Key("n", "N"))}
 
 
 def items(count: int, *, note: str = 'ü\n"x"', table: str = "Orders") -> Items:
     columns = {"id": [f"c{n % 7}" for n in range(count)], "n": [str(n) for n in range(count)], "note": [note] * count}
-    made, faults = build_items(Rows(pa.table(columns), None, []), map_columns(FEED, ("id", "n", "note")))
+    made, faults = build_items(Rows(pa.table(columns, schema=TEXT), None, []), map_columns(FEED, ("id", "n", "note")))
     assert not faults
     return made
 
@@ -188,6 +189,7 @@ def test_after_a_failure_it_may_be_used_again() -> None:
             failing.write(items(10))
     with sink() as running:
         failing._connect = writer(running)._connect
+        MADE.append(failing)
         assert failing.write(items(10)) == []
 
 
