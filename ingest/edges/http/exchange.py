@@ -11,6 +11,7 @@ from ingest.edges.http.connection import Connection, ConnectionLostError
 from ingest.edges.http.endpoint import Endpoint
 
 T = TypeVar("T")
+MAX_IDLE_S = 15.0  # a function may be frozen between files, and what is between it and the service forgets connections
 
 
 @dataclass(slots=True)
@@ -34,7 +35,7 @@ class Exchange(Generic[T]):
         sign: Callable[[bytes], bytes],
         *,
         connect_timeout_s: float = 5.0,
-        answer_timeout_s: float = 30.0,
+        answer_timeout_s: float = 10.0,
         now_s: Callable[[], float] = time.monotonic,
     ) -> None:
         self._endpoint = endpoint
@@ -44,7 +45,7 @@ class Exchange(Generic[T]):
         self._answer_timeout_s = answer_timeout_s
         self._now_s = now_s
         self._selector = selectors.DefaultSelector()
-        self._idle: list[Connection] = []
+        self._idle: list[tuple[Connection, float]] = []
         self._busy: dict[Connection, _UnderWay[T]] = {}
         self._failed: list[tuple[T, ConnectionLostError]] = []
 
@@ -69,7 +70,7 @@ class Exchange(Generic[T]):
 
     def close(self) -> None:
         """Give up whatever is under way, and close all connections."""
-        for connection in [*self._busy, *self._idle]:
+        for connection in [*self._busy, *(connection for connection, _ in self._idle)]:
             connection.close()
         self._busy.clear()
         self._idle.clear()
@@ -92,8 +93,11 @@ class Exchange(Generic[T]):
                 self._selector.modify(connection, selectors.EVENT_READ | selectors.EVENT_WRITE)
 
     def _connection(self, *, fresh: bool) -> Connection:
-        if self._idle and not fresh:
-            return self._idle.pop()
+        while self._idle and not fresh:
+            connection, since_s = self._idle.pop()
+            if self._now_s() - since_s < MAX_IDLE_S:
+                return connection
+            connection.close()
         return Connection(self._endpoint, self._tls, timeout_s=self._connect_timeout_s)
 
     def _advance(self, connection: Connection, events: int) -> tuple[T, Answer] | None:
@@ -111,7 +115,7 @@ class Exchange(Generic[T]):
     def _release(self, connection: Connection, *, keep: bool) -> T:
         self._selector.unregister(connection)
         if keep:
-            self._idle.append(connection)
+            self._idle.append((connection, self._now_s()))
         else:
             connection.close()
         return self._busy.pop(connection).ticket

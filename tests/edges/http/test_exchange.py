@@ -124,6 +124,18 @@ def test_a_kept_connection_that_was_closed_meanwhile_is_replaced_without_a_word(
         assert outcomes(exchanged, 1)[2] == Answer(200, b"echo b", True)
 
 
+def test_a_connection_that_was_idle_for_long_is_not_trusted() -> None:
+    times, first = [0.0], None
+    with exchange(echo, now_s=lambda: times[0]) as exchanged:
+        for now_s in (0.0, 1.0, 100.0):
+            times[0] = now_s
+            exchanged.start(1, b"a")
+            assert outcomes(exchanged, 1)[1] == Answer(200, b"echo a", True)
+            used = exchanged._idle[0][0]
+            first = used if now_s == 0.0 else first
+            assert (used is first) == (now_s < 100)
+
+
 def reset(connection: socket.socket, number: int) -> None:
     body_of(connection)
 
