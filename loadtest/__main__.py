@@ -43,7 +43,7 @@ def _add_read(parser: argparse.ArgumentParser) -> None:
 
 def _add_hostile(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--megabytes", type=int, default=1000, help="size of each file (default 1000)")
-    parser.add_argument("--time-limit", type=float, default=300, help="CPU seconds; a case that takes more hangs")
+    parser.add_argument("--time-limit", type=float, default=900, help="CPU seconds; a case that takes more hangs")
     parser.add_argument("--peak-megabytes", type=int, default=600, help="memory no case may pass (default 600)")
     parser.add_argument("--case", action="append", choices=[case.name for case in cases()], help="repeat (default all)")
     _add_common(parser, "hostile.json")

@@ -77,3 +77,21 @@ def test_its_memory_figures_are_those_of_the_committed_run() -> None:
 
 def test_the_committed_schema_is_the_one_the_command_prints() -> None:
     assert json.loads((ROOT / "docs/feeds.schema.json").read_text()) == json.loads(json.dumps(json_schema()))
+
+
+def test_its_reading_figures_are_those_of_the_committed_run() -> None:
+    readings = json.loads((ROOT / "loadtest/results/read.json").read_text())["readings"]
+    largest = max(reading["rows"] for reading in readings if reading["kind"] == "quote-free")
+    shown = [reading for reading in readings if reading["kind"] == "quote-free" and reading["rows"] == largest]
+    assert len(shown) >= 4
+    for reading in shown:
+        rate, peak = reading["rows_per_cpu_second"]["median"], reading["peak_resident_bytes"]["median"]
+        assert re.search(rf"\| {rate:,.0f} \| [0-9,]+ \| {peak / 1e6:.0f} MB \|", README), reading["reader"]
+
+
+def test_no_malformed_file_was_a_problem() -> None:
+    outcomes = json.loads((ROOT / "loadtest/results/hostile.json").read_text())["outcomes"]
+    assert len(outcomes) >= 20
+    for outcome in outcomes:
+        assert outcome["problems"] == [] and outcome["peak_resident_bytes"] < 400e6, outcome["case"]
+        assert outcome["bytes_accounted"] is not False
