@@ -97,8 +97,7 @@ class Sink:
     async def _close(self) -> None:
         assert self._server is not None
         self._server.close()
-        for _ in range(3):  # what was accepted just now becomes a connection in the loop's next turns
-            await asyncio.sleep(0)
+        await asyncio.sleep(0.02)  # what was accepted just now becomes a connection in the loop's next turns
         while self._connections:
             for connection in self._connections:
                 connection.close()
