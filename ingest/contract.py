@@ -15,6 +15,12 @@ class Env:
     REJECTS_BUCKET = "INGEST_REJECTS_BUCKET"
     RETRY_BASE_S = "INGEST_RETRY_BASE_S"
     RETRY_CAP_S = "INGEST_RETRY_CAP_S"
+    LEASE_S = "INGEST_LEASE_S"
+    SEGMENT_BYTES = "INGEST_SEGMENT_BYTES"
+    CHECKPOINT_S = "INGEST_CHECKPOINT_S"
+    STOP_BEFORE_END_S = "INGEST_STOP_BEFORE_END_S"
+    STUCK_S = "INGEST_STUCK_S"
+    LANDING_BUCKET = "INGEST_LANDING_BUCKET"
     STACK = "INGEST_STACK"
 
 
@@ -55,18 +61,24 @@ class Metric:
     FILES_DUPLICATE = "FilesDuplicate"
     FILES_UNBALANCED = "FilesUnbalanced"
     FILES_RETRIED = "FilesRetried"
+    HAND_OVERS = "HandOvers"  # a message sent again by a function whose time was up, or whose table was full
+    SEGMENTS_DONE = "SegmentsDone"
     MESSAGES_UNKNOWN = "MessagesUnknown"
     EVENT_TO_VISIBLE = "EventToVisible"  # seconds from the S3 event to the closed file
 
 
 class Status:
-    """What a file record in the ledger can be."""
+    """What a file, or a segment of one, can be in the ledger. `ingest.core.states` says how one becomes another."""
 
+    PENDING = "PENDING"  # a segment that is planned and was not begun yet
     LOADING = "LOADING"  # leased by a worker
-    WAITING = "WAITING"  # a service fault: its message comes back
+    WAITING = "WAITING"  # put back at its checkpoint: its message comes back
+    SPLIT = "SPLIT"  # a file whose segments are all planned: the last to end closes it
+    DONE = "DONE"  # a segment that was read to its end
+    STOPPED = "STOPPED"  # a segment that was given up, because its file has ended otherwise
     COMPLETE = "COMPLETE"  # all rows accounted for
     FAILED = "FAILED"  # a file fault: it will never load as it is
-    SUPERSEDED = "SUPERSEDED"  # deleted or overwritten before it was read
+    SUPERSEDED = "SUPERSEDED"  # deleted or overwritten before all of it was loaded
     UNBALANCED = "UNBALANCED"  # read != written + rejected + superseded: a bug, tell us
 
 
@@ -74,12 +86,31 @@ FINAL_STATUSES = (Status.COMPLETE, Status.FAILED, Status.SUPERSEDED, Status.UNBA
 
 
 class Ledger:
-    """Key attributes of the ledger table and the fixed sort key of a file's head item."""
+    """Key attributes of the ledger table, its sort keys, and its one index (docs/ledger.md)."""
 
     PARTITION_KEY = "pk"  # "<bucket>/<object key>"
-    SORT_KEY = "sk"  # HEAD, or FILE_PREFIX + version
+    SORT_KEY = "sk"  # HEAD, FILE_PREFIX + version, or SEGMENT_PREFIX + version + "#" + first byte
     HEAD = "HEAD"
     FILE_PREFIX = "FILE#"
+    SEGMENT_PREFIX = "SEG#"
+    INDEX = "listing"  # file records by what `LISTING` says, in the order of time
+    LISTING = "listing"  # "<feed>#OPEN" until the outcome is told, then "<feed>#<status>#<day>"
+    LISTED_AT = "listed_at"  # ISO 8601, UTC
+    OPEN = "OPEN"
+
+
+class Attribute:
+    """Message attributes of what the ingester sends to its own queue."""
+
+    HOPS = "hops"  # how often the message was handed over
+    STALLS = "stalls"  # how often in a row without progress
+
+
+class Event:
+    """What goes to the account's default event bus, once for each outcome of a file."""
+
+    SOURCE = "csv-ingest"
+    FILE_ENDED = "file {}"  # detail types: file completed, file failed, file superseded, file unbalanced
 
 
 class Reason:

@@ -6,7 +6,7 @@
         NoFeed NotCsv EmptyFile BadHeader BadCompression Bomb TooManyRejects FileMissing
       ObjectSuperseded   the object was deleted or overwritten before it was read: nothing to load
       ServiceFault       try again later: the message comes back
-        Throttled Unavailable AccessDenied TableMissing OutOfTime StillLoading InternalFault
+        Throttled Unavailable AccessDenied TableMissing OutOfTime LeaseLost StillLoading InternalFault
       UnknownMessage     a message of no known kind: kept for the operator
 
 A bad row is none of these: it is a value (`ingest.core.faults`), and one bad row never stops a file.
@@ -117,9 +117,15 @@ class TableMissing(ServiceFault):
 
 
 class OutOfTime(ServiceFault):
-    """The function's time ran out before the file's end."""
+    """The function's time is up before the work is done; it goes on at its checkpoint."""
 
     code = "out_of_time"
+
+
+class LeaseLost(ServiceFault):
+    """Another worker has taken the work over; what it does counts."""
+
+    code = "lease_lost"
 
 
 class StillLoading(ServiceFault):

@@ -1,39 +1,38 @@
-"""The loop: portions of a file -> blocks -> rows -> items -> table and rejects. Knows the edges by Protocol only."""
+"""The loop: a file's text -> blocks -> rows -> items -> table and rejects. Knows the edges by Protocol only."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from itertools import chain
 
 from ingest.contract import Reason
 from ingest.core.books import Books
 from ingest.core.charset import Charset
-from ingest.core.cutter import BLOCK_BYTES, BadRecord, Block, Cutter, Piece
-from ingest.core.decoding import decode
+from ingest.core.cutter import BLOCK_BYTES, START, BadRecord, Block, Cutter, CutState, Piece
 from ingest.core.faults import Fault
-from ingest.core.footer import without_footer
 from ingest.core.grammar import Grammar
-from ingest.core.head import Head, read_head
 from ingest.core.items import Items, build_items
-from ingest.core.keys import last_of_each_key
+from ingest.core.keys import KeyWindow, last_of_each_key
 from ingest.core.lineage import with_lineage
 from ingest.core.mapping import Mapping, map_columns
+from ingest.core.planner import Segment
 from ingest.core.rejects import from_bad_record, locate
-from ingest.core.rows import Layout, parse_rows, refuse_other_encoding
-from ingest.errors import IngestError, TooManyRejects
+from ingest.core.rows import Layout, Rows, parse_rows, refuse_other_encoding
+from ingest.core.text import Read, Text, open_text
+from ingest.core.work import Checkpoint
+from ingest.errors import FileFault, ObjectSuperseded, TooManyRejects
 from ingest.feeds import Feed
 from ingest.ports import ItemWriter, RejectSink
 
-SEGMENT_BYTES = 64 * 1024 * 1024
-MAX_KEYS = 1_000_000  # of a segment are remembered: some 70 MB
+CELL_BYTES = 4 * 1024 * 1024  # rejects are put, and a checkpoint may be, where a piece goes beyond a multiple of this
 
 
 class Load:
-    """Loads one file, `file` by its URL; items begin to age at `now_s` (epoch).
+    """Loads one file, `file` by its URL, or a segment of it; items begin to age at `now_s` (epoch).
 
-    `books` is true at any moment, also after an error: what it counts is durable or superseded.
+    `books` is true at any moment, also after an error: what it counts is durable or superseded. `checkpoint` is where
+    another load may go on: it gives the same pieces, counts and rejects as if there had been one load only.
 
     Peak memory: about twice a portion, plus some 25 times the block while it is text, columns and items, plus the
-    hashes of one segment's keys (`ingest.core.keys`).
+    hashes of one window's keys (`KeyWindow`).
     """
 
     def __init__(
@@ -46,9 +45,11 @@ class Load:
         now_s: float = 0.0,
         before_block: Callable[[], None] = lambda: None,
         after_block: Callable[[Books], None] = lambda books: None,
+        at_checkpoint: Callable[[Checkpoint], None] = lambda checkpoint: None,
         block_bytes: int | None = None,
     ) -> None:
         self.books = Books()
+        self.checkpoint: Checkpoint | None = None
         self._feed = feed
         self._charset = Charset(feed.csv)
         self._grammar = Grammar(self._charset.csv)
@@ -58,65 +59,80 @@ class Load:
         self._now_s = now_s
         self._before_block = before_block
         self._after_block = after_block
+        self._at_checkpoint = at_checkpoint
         self._block_bytes = block_bytes or max(BLOCK_BYTES, feed.csv.max_record_bytes)
-        self._seen: set[int] = set()
-        self._segment_start = 0
+        self._window = KeyWindow(START)
 
-    def run(self, portions: Iterator[bytes]) -> Books:
-        """Load a file's bytes, in whatever portions; return its books.
+    def run(self, read: Read, segment: Segment | None = None, checkpoint: Checkpoint | None = None) -> Books:
+        """Load a file, or a segment, from its beginning or from a checkpoint; return its books.
 
         Raises:
             FileFault: the file will never load as it is.
-            ServiceFault: trying later may help; `before_block` and the edges raise it.
+            ServiceFault: trying later may help; the callbacks and the edges raise it.
         """
-        text = without_footer(decode(portions, self._feed.csv), self._feed.csv.footer_lines)
-        head, rest = read_head(text, self._charset.csv, self._grammar)
-        columns = tuple(map(self._charset.own_name, head.columns))
-        layout = Layout(columns, self._charset.csv, self._grammar)
-        mapping = map_columns(self._feed, columns, now_s=self._now_s)
-        self._rejects.begin(self._charset.own(head.raw), self._feed.csv)
-        self.books = Books(bytes_read=self._charset.size_of_head(head.raw))
+        text = open_text(read, self._feed.csv, self._charset, self._grammar)
+        self._rejects.begin(self._charset.own(text.head.raw), self._feed.csv)
+        begun = checkpoint or self._beginning(text, segment)
+        self.books, self.checkpoint, self._window = begun.books, begun, KeyWindow(begun.window)
         try:
-            for piece in self._pieces(head, chain([rest], text)):
-                self._before_block()
-                self._take(piece, layout, mapping)
-                self._after_block(self.books)
-                self._check_limit()
-        except IngestError:
-            self._rejects.close()  # what the books count so far is kept, whatever ended the load
+            self._take_all(text, segment, begun)
+        except (FileFault, ObjectSuperseded):
+            self._rejects.close()  # nobody goes on from here: what the books count so far is kept
             raise
         self._rejects.close()
         return self.books
 
-    def _pieces(self, head: Head, portions: Iterator[bytes]) -> Iterator[Piece]:
-        cutter = Cutter(
+    def _beginning(self, text: Text, segment: Segment | None) -> Checkpoint:
+        if segment is not None:
+            return Checkpoint(segment.start, segment.start, Books())
+        return Checkpoint(text.start, text.start, Books(bytes_read=text.start.byte))
+
+    def _take_all(self, text: Text, segment: Segment | None, begun: Checkpoint) -> None:
+        columns = tuple(map(self._charset.own_name, text.head.columns))
+        layout = Layout(columns, self._charset.csv, self._grammar)
+        mapping = map_columns(self._feed, columns, now_s=self._now_s)
+        cutter = self._cutter(begun.window)
+        place = begun.window
+        for piece in _pieces(cutter, text.after(begun.window, segment and segment.end_byte), at_end=segment is None):
+            self._before_block()
+            if piece.first_byte < begun.at.byte:
+                self._remember(piece, place, layout, mapping)
+            else:
+                self._take(piece, place, layout, mapping)
+                self._after_block(self.books)
+                self._check_limit()
+                self._pass(place, cutter.state)
+            place = cutter.state
+
+    def _cutter(self, state: CutState) -> Cutter:
+        return Cutter(
             self._grammar,
-            first_byte=self._charset.size_of_head(head.raw),
-            first_line=1 + head.line_count,
+            state=state,
             block_bytes=self._block_bytes,
             record_bytes=self._feed.csv.max_record_bytes,
             measure=self._charset.size,
         )
-        for portion in portions:
-            yield from cutter.feed(portion)
-        yield from cutter.finish()
 
-    def _take(self, piece: Piece, layout: Layout, mapping: Mapping) -> None:
+    def _pass(self, before: CutState, after: CutState) -> None:
+        """Make rejects durable, and a checkpoint possible, where a piece goes on into another cell of the file."""
+        if before.byte // CELL_BYTES == after.byte // CELL_BYTES:
+            return
+        self._rejects.flush()
+        self.checkpoint = Checkpoint(after, self._window.start, self.books)
+        self._at_checkpoint(self.checkpoint)
+
+    def _take(self, piece: Piece, place: CutState, layout: Layout, mapping: Mapping) -> None:
         if isinstance(piece, BadRecord):
             self._rejects.add([from_bad_record(piece, self._charset)])
             self.books = self.books.plus(Books(rows_read=1, rows_rejected=1, bytes_read=piece.byte_count))
         else:
-            self._take_block(piece, layout, mapping)
+            self._take_block(piece, place, layout, mapping)
 
-    def _take_block(self, block: Block, layout: Layout, mapping: Mapping) -> None:
-        rows = parse_rows(block.data, layout)
-        if not self.books.rows_read:
-            refuse_other_encoding(rows, self._feed.csv)
-        rows = replace(rows, table=self._charset.own_cells(rows.table))
-        rows = with_lineage(rows, self._feed.lineage, block, self._grammar, self._file)
+    def _take_block(self, block: Block, place: CutState, layout: Layout, mapping: Mapping) -> None:
+        rows = self._rows(block, layout)
         items, faults = build_items(rows, mapping)
         items, hashes, superseded, refused = self._write(items)
-        overwritten = self._count_seen(block, hashes)
+        overwritten = self._window.count(place, hashes)
         faults += refused + rows.faults
         self._rejects.add(list(locate(block, faults, self._grammar, self._charset)))
         self.books = self.books.plus(
@@ -128,6 +144,19 @@ class Load:
                 bytes_read=block.byte_count,
             )
         )
+
+    def _remember(self, piece: Piece, place: CutState, layout: Layout, mapping: Mapping) -> None:
+        """Take note of the keys of a block that was loaded before the checkpoint: later rows may replace its rows."""
+        if isinstance(piece, Block):
+            items, _ = build_items(self._rows(piece, layout), mapping)
+            self._window.count(place, last_of_each_key(items)[1])
+
+    def _rows(self, block: Block, layout: Layout) -> Rows:
+        rows = parse_rows(block.data, layout)
+        if not self.books.rows_read:
+            refuse_other_encoding(rows, self._feed.csv)
+        rows = replace(rows, table=self._charset.own_cells(rows.table))
+        return with_lineage(rows, self._feed.lineage, block, self._grammar, self._file)
 
     def _write(self, items: Items) -> tuple[Items, set[int], int, list[Fault]]:
         """Put the last item of each key, and where the table refuses it, the one before it.
@@ -146,18 +175,20 @@ class Load:
             refused += [Fault(fresh.records[r.row], Reason.REFUSED_BY_DYNAMODB, r.message) for r in refusals]
             items = items.without({fault.record for fault in refused})
 
-    def _count_seen(self, block: Block, hashes: set[int]) -> int:
-        """Return how many rows of earlier blocks of the segment these items replaced."""
-        if block.first_byte - self._segment_start >= SEGMENT_BYTES or len(self._seen) >= MAX_KEYS:
-            self._seen.clear()
-            self._segment_start = block.first_byte
-        overwritten = len(self._seen & hashes)
-        self._seen |= hashes
-        return overwritten
-
     def _check_limit(self) -> None:
         if self.books.exceeds(self._feed.max_rejects):
-            raise TooManyRejects(
-                f"{self.books.rows_rejected} of the first {self.books.rows_read} rows were rejected, more than the "
-                "feed's max_rejects allows; the rows written so far stay. Mend the file or the feed and send it again."
-            )
+            raise too_many_rejects(self.books)
+
+
+def too_many_rejects(books: Books) -> TooManyRejects:
+    """Return what is said of a file with more rejects than its feed allows."""
+    return TooManyRejects(
+        f"{books.rows_rejected} of the first {books.rows_read} rows were rejected, more than the "
+        "feed's max_rejects allows; the rows written so far stay. Mend the file or the feed and send it again."
+    )
+
+
+def _pieces(cutter: Cutter, text: Iterator[bytes], *, at_end: bool) -> Iterator[Piece]:
+    for portion in text:
+        yield from cutter.feed(portion)
+    yield from cutter.finish(at_end=at_end)

@@ -1,14 +1,18 @@
 """What the pipeline and the intake need of the world. The edges fit structurally; mypy checks it in the roots."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Protocol
 
-from ingest.core.claims import Closing, Lease, Standing
+from ingest.core.books import Books
+from ingest.core.claims import Claimed, Closing, FileStanding, Lease, Standing
 from ingest.core.faults import Refusal
 from ingest.core.items import Items
 from ingest.core.notification import FileVersion
+from ingest.core.planner import Segment
 from ingest.core.rejects import Reject
+from ingest.core.work import Checkpoint, Plan, Work
 from ingest.dialect import Csv
+from ingest.errors import IngestError
 
 
 class ItemWriter(Protocol):
@@ -31,8 +35,11 @@ class RejectSink(Protocol):
     def add(self, rejects: list[Reject]) -> None:
         """Take a block's rejects, in file order."""
 
+    def flush(self) -> None:
+        """Return when all rejects so far are durable."""
+
     def close(self) -> None:
-        """Return when all rejects are durable."""
+        """Return when all rejects are durable; none will follow."""
 
 
 class Objects(Protocol):
@@ -41,29 +48,76 @@ class Objects(Protocol):
     def find(self, file: FileVersion) -> FileVersion:
         """Return the file with size and eTag."""
 
-    def portions(self, file: FileVersion) -> Iterator[bytes]:
-        """Yield the bytes of exactly this version."""
+    def portions(self, file: FileVersion, start: int = 0, end: int | None = None) -> Iterator[bytes]:
+        """Yield bytes of exactly this version."""
 
 
-class Ledger(Protocol):
-    """What is known of files."""
+class LeaseKeeper(Protocol):
+    """Where leases are kept."""
+
+    def renew(self, work: Work, lease: Lease) -> None:
+        """Hold a lease longer."""
+
+    def save(self, work: Work, lease: Lease, checkpoint: Checkpoint, *, now_s: float) -> None:
+        """Write how far the work is done, and hold the lease longer."""
+
+    def save_plan(self, file: FileVersion, lease: Lease, plan: Plan, *, now_s: float) -> None:
+        """Write how far a file is split, and hold the lease longer."""
+
+
+class Ledger(LeaseKeeper, Protocol):
+    """What is known of files and segments. All that needs a lease raises `LeaseLost` where another has it."""
 
     def note_newest(self, file: FileVersion) -> bool:
         """Return False if a newer version of the key is known."""
 
-    def claim(self, file: FileVersion, *, feed: str, lease: Lease, now_s: float) -> Standing | None:
-        """Take the lease; return None, or what stands against it."""
+    def claim(self, work: Work, *, feed: str, lease: Lease, now_s: float) -> Claimed | Standing:
+        """Take the lease; return how far the work has come, or what stands against it."""
 
-    def close(self, file: FileVersion, lease: Lease, closing: Closing, *, now_s: float) -> None:
-        """Write how an attempt ended, if the lease still holds."""
+    def put_back(self, work: Work, lease: Lease, checkpoint: Checkpoint | None, error: IngestError) -> None:
+        """Give the lease back."""
+
+    def standing(self, file: FileVersion) -> FileStanding:
+        """Return what is known of a file at large."""
+
+    def add_segment(self, file: FileVersion, segment: Segment, *, now_s: float) -> None:
+        """Write a segment's record, unless it is there."""
+
+    def split(self, file: FileVersion, lease: Lease, plan: Plan, *, head_bytes: int, now_s: float) -> None:
+        """Say that all segments are planned."""
+
+    def end_file(self, file: FileVersion, lease: Lease, closing: Closing, *, now_s: float) -> None:
+        """Write how a file ended whose lease is held."""
+
+    def end_segment(self, work: Work, lease: Lease, books: Books, *, is_whole: bool, now_s: float) -> None:
+        """Write that a segment ended, read to its end or given up."""
+
+    def end_early(self, file: FileVersion, closing: Closing, *, now_s: float) -> bool:
+        """Write that a file that is split ended before all its segments did; False if it had ended."""
+
+    def end_split(self, file: FileVersion, *, now_s: float) -> Closing | None:
+        """Close a file if all its segments have ended; None if they have not, or it was closed."""
+
+    def untold(self, file: FileVersion) -> Closing | None:
+        """Return how a file ended whose outcome was not told."""
+
+    def told(self, file: FileVersion, feed: str, status: str, *, now_s: float) -> None:
+        """Remember that it was told."""
 
 
 class FileRejects(RejectSink, Protocol):
     """The rejects of one file."""
 
     @property
-    def url(self) -> str | None:
-        """Where they are; None while there is none."""
+    def url(self) -> str:
+        """Where they are, if there are any."""
+
+
+class Queue(Protocol):
+    """The queue messages come from."""
+
+    def send(self, bodies: Iterable[str], *, hops: int = 0, stalls: int = 0, delay_s: int = 0) -> None:
+        """Put messages in the queue."""
 
 
 class DeadLetters(Protocol):
@@ -78,6 +132,13 @@ class MetricSink(Protocol):
 
     def put(self, feed: str, values: dict[str, float]) -> None:
         """Publish values of one feed."""
+
+
+class EventSink(Protocol):
+    """Where the outcomes of files are told."""
+
+    def file_ended(self, file: FileVersion, feed: str, closing: Closing) -> None:
+        """Tell how a file ended."""
 
 
 class IntakeClock(Protocol):

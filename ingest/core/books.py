@@ -1,6 +1,6 @@
 """The books of a file: every row read ends exactly once in written, rejected or superseded."""
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 from ingest.feeds import Rejects
 
@@ -23,6 +23,10 @@ class Books:
     def balance(self) -> bool:
         """Whether every row is accounted for."""
         return self.rows_read == self.rows_written + self.rows_rejected + self.rows_superseded
+
+    def counts(self) -> dict[str, int]:
+        """Return all counts by name."""
+        return asdict(self)
 
     def plus(self, more: "Books") -> "Books":
         """Return the sum."""

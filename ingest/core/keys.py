@@ -7,8 +7,29 @@ one row as superseded instead of written and change nothing else.
 
 from collections.abc import Hashable
 
+from ingest.core.cutter import CutState
 from ingest.core.items import Items
 from ingest.core.numbers import canonical_number
+
+WINDOW_BYTES = 64 * 1024 * 1024
+MAX_KEYS = 1_000_000  # of a window are remembered: some 70 MB
+
+
+class KeyWindow:
+    """The keys of the blocks since `start`, at most 64 MiB and a million of them; then it begins anew."""
+
+    def __init__(self, start: CutState) -> None:
+        self.start = start
+        self._seen: set[int] = set()
+
+    def count(self, place: CutState, hashes: set[int]) -> int:
+        """Take the keys of a block that begins at `place`; return how many of them an earlier block had."""
+        if place.byte - self.start.byte >= WINDOW_BYTES or len(self._seen) >= MAX_KEYS:
+            self._seen.clear()
+            self.start = place
+        overwritten = len(self._seen & hashes)
+        self._seen |= hashes
+        return overwritten
 
 
 def last_of_each_key(items: Items) -> tuple[Items, set[int], int]:

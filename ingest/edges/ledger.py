@@ -1,134 +1,120 @@
-"""The ledger table: one head item per object key, one record per version. Every call is by key.
+"""The ledger: who works on what, how far it is, how it ended. Every call is by key; docs/ledger.md has the schema."""
 
-| item | sort key | holds |
-|---|---|---|
-| head | `HEAD` | `sequencer`: the newest version seen, so that an older notification is known as stale |
-| file | `FILE#<version>` | feed, status, lease, books, timings, rejects, error |
-"""
-
-from dataclasses import asdict
-from decimal import Decimal
-from typing import TYPE_CHECKING, Any
-
-from botocore.exceptions import ClientError
+from typing import Any
 
 from ingest.contract import Ledger as Names
-from ingest.contract import Status
-from ingest.core.claims import Closing, Lease, Standing
+from ingest.core.books import Books
+from ingest.core.claims import Claimed, FileStanding, Lease, Standing
 from ingest.core.notification import FileVersion
-from ingest.edges.aws_errors import aws_call, error_code
-from ingest.errors import ServiceFault
+from ingest.core.states import FILE_STEPS, SEGMENT_STEPS
+from ingest.core.work import Checkpoint, Work
+from ingest.edges.ledger_endings import Endings
+from ingest.edges.ledger_table import (
+    Item,
+    allowed,
+    books_of,
+    checkpoint_of,
+    cut_fields,
+    error_fields,
+    file_fields,
+    iso,
+    number,
+    plan_of,
+)
+from ingest.errors import IngestError, LeaseLost
 
-if TYPE_CHECKING:
-    from mypy_boto3_dynamodb.service_resource import Table
 
-MAX_MESSAGE = 2000  # characters of an error, so that no sentence makes the item larger than the table takes
-_CLAIMABLE = "attribute_not_exists(#pk) OR (#status IN (:loading, :waiting) AND lease_until <= :now)"
-
-
-class LedgerTable:
-    """Reads and writes file records."""
-
-    def __init__(self, *, table: "Table") -> None:
-        self._table = table
+class LedgerTable(Endings):
+    """Reads and writes the records of files and segments."""
 
     def note_newest(self, file: FileVersion) -> bool:
         """Remember a version as the newest of its key; return False if a newer one is known already."""
         if not file.sequencer:
             return True  # nothing to compare by
-        return (
-            self._update(
-                "noting a version",
-                self._key(file, Names.HEAD),
-                "SET sequencer = :sequencer",
-                "attribute_not_exists(sequencer) OR sequencer <= :sequencer",
-                {":sequencer": file.version},
+        is_newest, _ = self.update(
+            "noting a version",
+            self.key(file, Names.HEAD),
+            "SET sequencer = :sequencer",
+            "attribute_not_exists(sequencer) OR sequencer <= :sequencer",
+            {":sequencer": file.version},
+        )
+        return is_newest
+
+    def claim(self, work: Work, *, feed: str, lease: Lease, now_s: float) -> Claimed | Standing:
+        """Take the lease; return how far the work has come, or what stands against it."""
+        condition, states = allowed((FILE_STEPS if work.segment is None else SEGMENT_STEPS)["claim"])
+        new, values = self._new(work, feed, now_s)
+        change = f"SET #status = :to, lease = :lease, lease_until = :until, moved = :now{new}"
+        change += ", first_seen = if_not_exists(first_seen, :now), started = :now ADD attempts :one REMOVE #error"
+        values |= states | {":to": FILE_STEPS["claim"].target, ":lease": lease.token, ":one": 1}
+        values |= {":until": number(lease.until_s), ":now": number(now_s)}
+        is_ours, item = self.update("claiming", self.key(work.file, work.sort_key), change, condition, values)
+        if not is_ours:
+            return Standing(
+                str(item.get("status", "")), str(item.get("lease", "")), float(item.get("lease_until", 0.0))
             )
-            is None
-        )
+        return Claimed(float(item["first_seen"]), checkpoint_of(item), plan_of(item))
 
-    def claim(self, file: FileVersion, *, feed: str, lease: Lease, now_s: float) -> Standing | None:
-        """Take the lease on a file; return None, or what the ledger says if it cannot be taken."""
-        values = {
-            ":loading": Status.LOADING,
-            ":waiting": Status.WAITING,
-            ":lease": lease.token,
-            ":until": _number(lease.until_s),
-            ":now": _number(now_s),
-            ":one": 1,
-            ":file": _without_none(asdict(file)),
-            ":feed": feed,
-        }
-        old = self._update(
-            "claiming a file",
-            self._key(file, Names.FILE_PREFIX + file.version),
-            "SET #status = :loading, lease = :lease, lease_until = :until, feed = :feed, #file = :file, "
-            "first_seen = if_not_exists(first_seen, :now), started = :now ADD attempts :one REMOVE #error",
-            _CLAIMABLE,
-            values,
-        )
-        return None if old is None else Standing(str(old.get("status", "")), str(old.get("lease", "")))
-
-    def close(self, file: FileVersion, lease: Lease, closing: Closing, *, now_s: float) -> None:
-        """Write how a load ended.
+    def renew(self, work: Work, lease: Lease) -> None:
+        """Hold the lease until `lease.until_s`.
 
         Raises:
-            ServiceFault: the lease was lost meanwhile; nothing is written, another worker's word counts.
+            LeaseLost: another worker has taken it.
         """
-        values: dict[str, Any] = {
-            ":lease": lease.token,
-            ":status": closing.status,
-            ":zero": 0,
-            ":now": _number(now_s),
-            ":seconds": _number(closing.seconds),
-            **{f":{name}": count for name, count in asdict(closing.books).items()},
-        }
-        change = "SET #status = :status, lease_until = :zero, ended = :now, seconds = :seconds, "
-        change += ", ".join(f"{name} = :{name}" for name in asdict(closing.books))
-        if closing.rejects:
-            values[":rejects"] = closing.rejects
-            change += ", rejects = :rejects"
-        if closing.error:
-            values[":error"] = {"code": closing.error.code, "message": str(closing.error)[:MAX_MESSAGE]}
-            change += ", #error = :error"
-        key = self._key(file, Names.FILE_PREFIX + file.version)
-        if self._update("closing a file", key, change, "lease = :lease", values) is not None:
-            raise ServiceFault(f"The lease on {file.url} was lost to another worker; its result counts.")
+        self._held("renewing a lease", work, lease, "save", "", {})
 
-    def _update(
-        self, what: str, key: dict[str, str], change: str, condition: str, values: dict[str, Any]
-    ) -> dict[str, Any] | None:
-        """Update an item on a condition; return None, or the item as it is if the condition does not hold."""
-        names = {"#pk": Names.PARTITION_KEY, "#status": "status", "#file": "file", "#error": "error"}
-        used = {name: real for name, real in names.items() if name in change or name in condition}
-        with aws_call(f"{what} in the ledger {self._table.name}"):
-            try:
-                self._table.update_item(
-                    Key=key,
-                    UpdateExpression=change,
-                    ConditionExpression=condition,
-                    ExpressionAttributeValues=values,
-                    ReturnValuesOnConditionCheckFailure="ALL_OLD",
-                    **({"ExpressionAttributeNames": used} if used else {}),  # type: ignore[arg-type]
-                )
-            except ClientError as error:
-                if error_code(error) != "ConditionalCheckFailedException":
-                    raise
-                return _plain(error.response.get("Item", {}))  # type: ignore[arg-type]
-        return None
+    def save(self, work: Work, lease: Lease, checkpoint: Checkpoint, *, now_s: float) -> None:
+        """Write how far the work is done, and hold the lease until `lease.until_s`.
 
-    def _key(self, file: FileVersion, sort_key: str) -> dict[str, str]:
-        return {Names.PARTITION_KEY: f"{file.bucket}/{file.key}", Names.SORT_KEY: sort_key}
+        Raises:
+            LeaseLost: another worker has taken it; nothing is written.
+        """
+        change, values = _progress(checkpoint)
+        self._held(
+            "saving a checkpoint", work, lease, "save", f"{change}, moved = :now", values | {":now": number(now_s)}
+        )
 
+    def put_back(self, work: Work, lease: Lease, checkpoint: Checkpoint | None, error: IngestError) -> None:
+        """Give the lease back, with how far the work is done and why it is not finished.
 
-def _number(seconds: float) -> Decimal:
-    return Decimal(f"{seconds:.3f}")
+        Raises:
+            LeaseLost: another worker has taken it; nothing is written.
+        """
+        change, values = _progress(checkpoint) if checkpoint else ("", {})
+        values |= {":error": error_fields(error)}
+        self._held("putting work back", work, lease, "put back", f"{change}, #error = :error", values)
 
+    def standing(self, file: FileVersion) -> FileStanding:
+        """Return what is known of a file at large, now."""
+        name = Names.FILE_PREFIX + file.version
+        found = self.read("looking up a file", file, Names.HEAD, name)
+        newest = str(found.get(Names.HEAD, {}).get("sequencer", ""))
+        record = found.get(name, {})
+        is_newest = not file.sequencer or newest <= file.version
+        return FileStanding(str(record.get("status", "")), is_newest, books_of(record) if record else Books())
 
-def _without_none(fields: dict[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in fields.items() if value is not None}
+    def _new(self, work: Work, feed: str, now_s: float) -> tuple[str, Item]:
+        """Return what a record gets when it is claimed first; a segment's was written when it was planned."""
+        if work.segment is not None:
+            return "", {}
+        values: Item = {":file": file_fields(work.file), ":feed": feed, ":listing": f"{feed}#{Names.OPEN}"}
+        change = ", feed = :feed, #file = :file, listing = if_not_exists(listing, :listing)"
+        return change + ", listed_at = if_not_exists(listed_at, :iso)", values | {":iso": iso(now_s)}
+
+    def _held(self, what: str, work: Work, lease: Lease, step: str, change: str, values: dict[str, Any]) -> None:
+        """Change a record whose lease we hold, and the lease with it."""
+        steps = FILE_STEPS if work.segment is None else SEGMENT_STEPS
+        condition, states = allowed(steps[step])
+        until_s = lease.until_s if steps[step].target == steps[step].sources[0] else 0.0
+        values = values | states | {":lease": lease.token, ":to": steps[step].target, ":until": number(until_s)}
+        change = f"SET #status = :to, lease_until = :until{change}"
+        is_ours, _ = self.update(what, self.key(work.file, work.sort_key), change, condition, values)
+        if not is_ours:
+            raise LeaseLost(f"The lease on {work.name} was lost to another worker; its result counts.")
 
 
-def _plain(item: dict[str, dict[str, Any]]) -> dict[str, Any]:
-    """Errors carry items as DynamoDB JSON even in the resource layer; only plain values are looked at here."""
-    return {name: next(iter(value.values())) for name, value in item.items()}
+def _progress(checkpoint: Checkpoint) -> tuple[str, Item]:
+    """Return the change that writes a checkpoint."""
+    counts = {f":{name}": count for name, count in checkpoint.books.counts().items()}
+    change = "".join(f", {name[1:]} = {name}" for name in counts) + ", #at = :at, #window = :window"
+    return change, {**counts, ":at": cut_fields(checkpoint.at), ":window": cut_fields(checkpoint.window)}

@@ -1,0 +1,55 @@
+"""What a worker works on, a whole file or one segment of it, and how far it has come."""
+
+from dataclasses import dataclass
+
+from ingest.contract import Ledger
+from ingest.core.books import Books
+from ingest.core.cutter import CutState
+from ingest.core.notification import FileVersion
+from ingest.core.planner import Segment
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """A file, or a segment of one: the unit of message, lease, retry and checkpoint."""
+
+    file: FileVersion
+    segment: Segment | None = None
+
+    @property
+    def sort_key(self) -> str:
+        """The sort key of its record in the ledger.
+
+        >>> Work(FileVersion("b", "k", etag="e"), Segment(CutState(70, 3), 99)).sort_key
+        'SEG#~e#000000000000070'
+        """
+        if self.segment is None:
+            return Ledger.FILE_PREFIX + self.file.version
+        return f"{Ledger.SEGMENT_PREFIX}{self.file.version}#{self.segment.start.byte:015d}"
+
+    @property
+    def name(self) -> str:
+        """What sentences and logs call it."""
+        if self.segment is None:
+            return self.file.url
+        return f"bytes {self.segment.start.byte}-{self.segment.end_byte - 1} of {self.file.url}"
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """How far the rows are done: all before `at` are durable and counted in `books`.
+
+    `window` is where the rows begin whose keys later ones are compared with (`ingest.pipeline`).
+    """
+
+    at: CutState
+    window: CutState
+    books: Books
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How far a file is split: the next segment begins at `at`, and `segments` were found before it."""
+
+    at: CutState
+    segments: int = 0

@@ -1,0 +1,160 @@
+"""How files are split into segments, how files and segments end, and that the outcome was told."""
+
+from ingest.contract import Ledger as Names
+from ingest.contract import Status
+from ingest.core.books import Books
+from ingest.core.claims import Closing, Lease, final_status
+from ingest.core.notification import FileVersion
+from ingest.core.planner import Segment
+from ingest.core.states import FILE_STEPS, SEGMENT_STEPS, is_open
+from ingest.core.work import Plan, Work
+from ingest.edges.ledger_table import (
+    Item,
+    LedgerItems,
+    allowed,
+    books_of,
+    cut_fields,
+    error_fields,
+    iso,
+    number,
+)
+from ingest.errors import InternalFault, LeaseLost
+
+_FILE_STEP = {
+    Status.COMPLETE: "complete",
+    Status.UNBALANCED: "miscount",
+    Status.FAILED: "fail",
+    Status.SUPERSEDED: "supersede",
+}
+
+
+class Endings(LedgerItems):
+    """Plans and ends work."""
+
+    def add_segment(self, file: FileVersion, segment: Segment, *, now_s: float) -> None:
+        """Write a segment's record, unless it is there already."""
+        work = Work(file, segment)
+        condition, _ = allowed(SEGMENT_STEPS["plan"])
+        values: Item = {":to": SEGMENT_STEPS["plan"].target, ":first": cut_fields(segment.start), ":zero": 0}
+        values |= {":end": segment.end_byte, ":now": number(now_s)}
+        change = "SET #status = :to, #first = :first, end_byte = :end, lease_until = :zero, moved = :now"
+        is_new, item = self.update("planning a segment", self.key(file, work.sort_key), change, condition, values)
+        if not is_new and int(item["end_byte"]) != segment.end_byte:
+            raise InternalFault(f"{work.name} was planned with another end before; nothing was changed.")
+
+    def save_plan(self, file: FileVersion, lease: Lease, plan: Plan, *, now_s: float) -> None:
+        """Write how far a file is split, and hold the lease until `lease.until_s`.
+
+        Raises:
+            LeaseLost: another worker has taken it; nothing is written.
+        """
+        change = "SET #status = :to, lease_until = :until, #plan = :plan, segments = :segments, moved = :now"
+        values = {":plan": cut_fields(plan.at), ":segments": plan.segments, ":until": number(lease.until_s)}
+        self._step("saving a plan", file, "save", lease, change, values | {":now": number(now_s)})
+
+    def split(self, file: FileVersion, lease: Lease, plan: Plan, *, head_bytes: int, now_s: float) -> None:
+        """Say that all segments are planned: the last of them to end closes the file.
+
+        Raises:
+            LeaseLost: another worker has taken the lease; nothing is written.
+        """
+        change = "SET #status = :to, lease_until = :zero, #plan = :plan, segments = :segments, moved = :now"
+        change += " ADD bytes_read :head"
+        values = {":plan": cut_fields(plan.at), ":segments": plan.segments, ":zero": 0, ":head": head_bytes}
+        self._step("splitting a file", file, "split", lease, change, values | {":now": number(now_s)})
+
+    def end_file(self, file: FileVersion, lease: Lease, closing: Closing, *, now_s: float) -> None:
+        """Write how a file ended that was loaded as a whole.
+
+        Raises:
+            LeaseLost: another worker has taken the lease; nothing is written.
+        """
+        counts = {f":{name}": count for name, count in closing.books.counts().items()}
+        change, values = _ended(closing, now_s)
+        change += "".join(f", {name[1:]} = {name}" for name in counts)
+        self._step("closing a file", file, _FILE_STEP[closing.status], lease, change, values | counts)
+
+    def end_segment(self, work: Work, lease: Lease, books: Books, *, is_whole: bool, now_s: float) -> None:
+        """Write that a segment ended, read to its end or given up, and add its books to the file's, in one transaction.
+
+        Raises:
+            LeaseLost: another worker has taken the lease; nothing is written.
+        """
+        step = SEGMENT_STEPS["finish" if is_whole else "stop"]
+        condition, states = allowed(step)
+        counts = {f":{name}": count for name, count in books.counts().items()}
+        change = "SET #status = :to, lease_until = :zero, moved = :now"
+        change += "".join(f", {name[1:]} = {name}" for name in counts)
+        values: Item = states | counts | {":to": step.target, ":zero": 0, ":now": number(now_s), ":lease": lease.token}
+        segment = (self.key(work.file, work.sort_key), change, condition, values)
+        if not self.transact("ending a segment", segment, self._add_to_file(work.file, counts, now_s)):
+            raise LeaseLost(f"The lease on {work.name} was lost to another worker; its result counts.")
+
+    def end_early(self, file: FileVersion, closing: Closing, *, now_s: float) -> bool:
+        """Write that a file that is split ended otherwise than by its last segment; return False if it had ended."""
+        change, values = _ended(closing, now_s)
+        step = "fail, by a segment" if closing.status == Status.FAILED else "supersede, by a segment"
+        condition, states = allowed(FILE_STEPS[step])
+        values |= states | {":to": closing.status}
+        return self.update("ending a file", self._file_key(file), change, condition, values)[0]
+
+    def end_split(self, file: FileVersion, *, now_s: float) -> Closing | None:
+        """Close a file if all its segments have ended; return how it ended, or None if it has not, or had before."""
+        record = self.read("looking up a file", file, Names.FILE_PREFIX + file.version)
+        item = next(iter(record.values()), {})
+        if item.get("status") != Status.SPLIT or item.get("segments") != item.get("segments_done"):
+            return None
+        books = books_of(item)
+        status = final_status(books, all_bytes=file.size_bytes)
+        closing = Closing(status, books, now_s - float(item["first_seen"]))
+        change, values = _ended(closing, now_s)
+        step = "complete, by its last segment" if status == Status.COMPLETE else "miscount, by its last segment"
+        condition, states = allowed(FILE_STEPS[step])
+        values |= states | {":to": status}
+        is_closed, _ = self.update("closing a file", self._file_key(file), change, condition, values)
+        return closing if is_closed else None
+
+    def untold(self, file: FileVersion) -> Closing | None:
+        """Return how a file ended whose outcome was not told yet; None if it was, or the file has not ended."""
+        record = self.read("looking up a file", file, Names.FILE_PREFIX + file.version)
+        item = next(iter(record.values()), {"status": Status.LOADING})
+        if is_open(str(item["status"])) or "told" in item:
+            return None
+        return Closing(str(item["status"]), books_of(item), float(item["seconds"]), item.get("rejects"))
+
+    def told(self, file: FileVersion, feed: str, status: str, *, now_s: float) -> None:
+        """Remember that the outcome of a file was told; from now on it is listed under it."""
+        day = iso(now_s)
+        values = {":told": number(now_s), ":listing": f"{feed}#{status}#{day[:10]}", ":iso": day, ":status": status}
+        change = "SET told = :told, listing = :listing, listed_at = :iso"
+        self.update("noting what was told", self._file_key(file), change, "#status = :status", values)
+
+    def _add_to_file(
+        self, file: FileVersion, counts: Item, now_s: float
+    ) -> tuple[dict[str, str], str, str, Item]:
+        adds = "".join(f", {name[1:]} {name}" for name in counts)
+        values = {**counts, ":one": 1, ":now": number(now_s)}
+        change = f"SET moved = :now ADD segments_done :one{adds}"
+        return self._file_key(file), change, "attribute_exists(#pk)", values
+
+    def _step(
+        self, what: str, file: FileVersion, step: str, lease: Lease, change: str, values: Item
+    ) -> None:
+        condition, states = allowed(FILE_STEPS[step])
+        values = values | states | {":lease": lease.token, ":to": FILE_STEPS[step].target}
+        if not self.update(what, self._file_key(file), change, condition, values)[0]:
+            raise LeaseLost(f"The lease on {file.url} was lost to another worker; its result counts.")
+
+    def _file_key(self, file: FileVersion) -> dict[str, str]:
+        return self.key(file, Names.FILE_PREFIX + file.version)
+
+
+def _ended(closing: Closing, now_s: float) -> tuple[str, Item]:
+    """Return the change that closes a file record, and its values."""
+    change = "SET #status = :to, lease_until = :zero, ended = :now, moved = :now, seconds = :seconds"
+    values: Item = {":zero": 0, ":now": number(now_s), ":seconds": number(closing.seconds)}
+    if closing.rejects:
+        change, values = f"{change}, rejects = :rejects", values | {":rejects": closing.rejects}
+    if closing.error:
+        change, values = f"{change}, #error = :error", values | {":error": error_fields(closing.error)}
+    return change, values
