@@ -7,7 +7,7 @@ from itertools import chain
 from ingest.contract import Reason
 from ingest.core.books import Books
 from ingest.core.charset import Charset
-from ingest.core.cutter import BLOCK_BYTES, BadRecord, Block, Cutter, Piece
+from ingest.core.cutter import BLOCK_BYTES, BadRecord, Block, CutState, Cutter, Piece
 from ingest.core.decoding import decode
 from ingest.core.faults import Fault
 from ingest.core.footer import without_footer
@@ -91,8 +91,7 @@ class Load:
     def _pieces(self, head: Head, portions: Iterator[bytes]) -> Iterator[Piece]:
         cutter = Cutter(
             self._grammar,
-            first_byte=self._charset.size_of_head(head.raw),
-            first_line=1 + head.line_count,
+            state=CutState(self._charset.size_of_head(head.raw), 1 + head.line_count),
             block_bytes=self._block_bytes,
             record_bytes=self._feed.csv.max_record_bytes,
             measure=self._charset.size,
