@@ -1,9 +1,10 @@
 """Cut a byte stream into blocks of whole records, with exact offsets and line numbers.
 
-Bytes in, pieces out, in whatever portions they arrive. Holds at most a block and a portion.
+Bytes in, pieces out, in whatever portions they arrive. Holds at most a block and a portion. Where the next piece begins
+and what it is depends on the state and the bytes behind it alone, so cutting can go on later from any piece's end.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass, replace
 
 from ingest.contract import Reason
@@ -40,6 +41,21 @@ class BadRecord:
 Piece = Block | BadRecord
 
 
+@dataclass(frozen=True, slots=True)
+class CutState:
+    """All that the next pieces depend on, besides the bytes. `byte` counts from 0, `line` from 1, both in the file.
+
+    For the next `open_left` bytes of text a quote is known to be open that is given up already.
+    """
+
+    byte: int
+    line: int
+    open_left: int = 0
+
+
+START = CutState(0, 1)
+
+
 class Cutter:
     """Cuts the bytes fed to it. Each byte comes out exactly once, in a block or as part of a bad record.
 
@@ -52,22 +68,24 @@ class Cutter:
         self,
         grammar: Grammar,
         *,
-        first_byte: int = 0,
-        first_line: int = 1,
+        state: CutState = START,
         block_bytes: int = BLOCK_BYTES,
         record_bytes: int = RECORD_BYTES,
         measure: Callable[[bytes], int] = len,
     ) -> None:
         self._grammar = grammar
-        self._byte = first_byte
-        self._line = first_line
+        self._state = self._at = state
         self._block_bytes = block_bytes
         self._record_bytes = min(record_bytes, block_bytes)
         self._measure = measure
-        self._open_left = 0
         self._parts: list[bytes] = []
         self._held = 0
         self._endless: BadRecord | None = None
+
+    @property
+    def state(self) -> CutState:
+        """Where the piece just yielded ends; a cutter that begins there yields the pieces that follow it."""
+        return self._state
 
     def feed(self, portion: bytes) -> Iterator[Piece]:
         """Yield the pieces that are complete now."""
@@ -80,19 +98,39 @@ class Cutter:
         while len(data) - at >= self._block_bytes:
             piece, at = self._cut(data, at, at + self._block_bytes)
             if piece:
-                yield piece
+                yield self._done(piece)
         self._hold(data[at:])
 
-    def finish(self) -> Iterator[Piece]:
-        """Yield what is left; the end of the data ends the last record."""
+    def finish(self, *, at_end: bool = True) -> Iterator[Piece]:
+        """Yield what is left. The end of the file ends the last record.
+
+        Without `at_end` these bytes end where a piece of the whole file does: the pieces are the whole file's.
+        """
         data = b"".join(self._parts)
         at = 0
+        if not at_end:
+            at = yield from self._finish_part(data)
         while at < len(data):
             piece, at = self._cut_last(data, at)
-            yield piece
+            yield self._done(piece)
         if self._endless:
-            yield self._endless
+            yield self._done(self._take_endless())
         self._hold(b"")
+
+    def _finish_part(self, data: bytes) -> Generator[Piece, None, int]:
+        """Cut as if a line without end followed: no record ends in it, and no decision waits for what does follow."""
+        last_line_end = max(data.rfind(b"\n"), data.rfind(b"\r")) + 1
+        data += b"x" * self._block_bytes
+        at = 0
+        while at < last_line_end:
+            piece, at = self._cut(data, at, at + self._block_bytes)
+            if piece:
+                yield self._done(piece)
+        return at
+
+    def _done(self, piece: Piece) -> Piece:
+        self._state = self._at
+        return piece
 
     def _hold(self, rest: bytes) -> None:
         self._parts, self._held = [rest], len(rest)
@@ -111,8 +149,8 @@ class Cutter:
 
     def _end_of_records(self, data: bytes, at: int, limit: int) -> int:
         """Return where the last of the whole records at `at` ends, each of them within the record limit."""
-        if self._open_left > 0:
-            end = self._grammar.end_of_lines(data, at, min(limit, at + self._open_left))
+        if self._at.open_left:
+            end = self._grammar.end_of_lines(data, at, min(limit, at + self._at.open_left))
             line_end = end_of_line(data, at, limit, at_end=False)  # of a line that goes on beyond what is known
             return end if end > at else self._grammar.end_of_lines(data, at, min(limit, line_end + 1))
         while (end := self._grammar.end_of_last_record(data, at, min(limit, at + self._record_bytes))) > at:
@@ -136,7 +174,7 @@ class Cutter:
 
     def _may_be_last(self, data: bytes, at: int) -> bool:
         """Return whether the rest may be the file's last record; while a quote is known to be open, one line."""
-        if self._open_left > 0:
+        if self._at.open_left:
             return end_of_line(data, at, len(data), at_end=True) in (0, len(data))
         return len(data) - at <= self._record_bytes
 
@@ -149,7 +187,7 @@ class Cutter:
         line_end = end_of_line(data, at, limit, at_end=False)
         end = line_end or self._end_of_part(data, at, limit)
         kept = data[at : self._end_of_part(data, at, min(end, at + self._record_bytes))]
-        so_far = self._endless or BadRecord(kept, self._byte, self._line, 0, Reason.RECORD_TOO_LONG)
+        so_far = self._endless or BadRecord(kept, self._at.byte, self._at.line, 0, Reason.RECORD_TOO_LONG)
         self._endless = replace(so_far, byte_count=so_far.byte_count + self._advance(data[at:end]))
         return (self._take_endless() if line_end else None), end
 
@@ -169,8 +207,8 @@ class Cutter:
         return piece
 
     def _block(self, data: bytes) -> Block:
-        first_byte, first_line = self._byte, self._line
-        return Block(data, first_byte, first_line, self._advance(data))
+        first = self._at
+        return Block(data, first.byte, first.line, self._advance(data))
 
     def _unterminated(self, data: bytes, at: int, end: int, known: int) -> BadRecord:
         """Give up the line a quote opens on that is not closed in the next `known` bytes.
@@ -178,16 +216,15 @@ class Cutter:
         No record that begins on a later line and goes beyond it can end there either: at the end of that line both are
         inside quotes. So these need not be looked at again, and a file of such lines takes time by its length only.
         """
-        if self._open_left <= 0:
-            self._open_left = known
-        first_byte, first_line = self._byte, self._line
+        first = self._at
+        self._at = replace(first, open_left=first.open_left or known)
         line = data[at:end]
-        return BadRecord(line, first_byte, first_line, self._advance(line), Reason.UNTERMINATED_QUOTE)
+        return BadRecord(line, first.byte, first.line, self._advance(line), Reason.UNTERMINATED_QUOTE)
 
     def _advance(self, data: bytes) -> int:
         """Move on past some of the data; return how many bytes of the file it is."""
         byte_count = self._measure(data)
-        self._open_left -= len(data)
-        self._byte += byte_count
-        self._line += count_lines(data)
+        at = self._at
+        open_left = max(0, at.open_left - len(data))
+        self._at = CutState(at.byte + byte_count, at.line + count_lines(data), open_left)
         return byte_count

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from itertools import chain
 from pathlib import Path
 
-from ingest.core.cutter import Block, Cutter, Piece
+from ingest.core.cutter import Block, CutState, Cutter, Piece
 from ingest.core.decoding import decode
 from ingest.core.grammar import Grammar
 from ingest.core.head import Head, read_head
@@ -42,7 +42,7 @@ def read(path: Path, feed: Feed) -> Iterator[Items]:
 
 
 def _pieces(grammar: Grammar, head: Head, portions: Iterator[bytes]) -> Iterator[Piece]:
-    cutter = Cutter(grammar, first_byte=head.byte_count, first_line=1 + head.line_count)
+    cutter = Cutter(grammar, state=CutState(head.byte_count, 1 + head.line_count))
     for portion in portions:
         yield from cutter.feed(portion)
     yield from cutter.finish()

@@ -8,7 +8,7 @@ import re
 from itertools import chain
 
 from ingest.core.charset import Charset
-from ingest.core.cutter import BadRecord, Block, Cutter, Piece
+from ingest.core.cutter import BadRecord, Block, CutState, Cutter, Piece
 from ingest.core.grammar import Grammar, count_lines
 from ingest.core.head import read_head
 from ingest.core.items import build_items
@@ -82,7 +82,7 @@ def _read(
     head, rest = read_head(portions, csv, grammar)
     names = head.columns
     feed = Feed("f/", "Table", names[0].replace("{", "") or "id", columns={names[-1]: "N"}, csv=csv)
-    cutter = Cutter(grammar, first_byte=head.byte_count, first_line=1 + count_lines(head.raw), block_bytes=block_bytes)
+    cutter = Cutter(grammar, state=CutState(head.byte_count, 1 + count_lines(head.raw)), block_bytes=block_bytes)
     pieces = list(chain.from_iterable(cutter.feed(portion) for portion in chain([rest], portions)))
     pieces += cutter.finish()
     _check_pieces(file, head.raw, pieces)
