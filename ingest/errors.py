@@ -129,9 +129,13 @@ class LeaseLost(ServiceFault):
 
 
 class StillLoading(ServiceFault):
-    """Another worker holds the lease on this very message."""
+    """Another worker holds the lease on this very message; it may run out in `wait_s`."""
 
     code = "still_loading"
+
+    def __init__(self, message: str, wait_s: float = 0.0) -> None:
+        super().__init__(message)
+        self.wait_s = wait_s
 
 
 class InternalFault(ServiceFault):

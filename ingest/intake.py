@@ -1,40 +1,50 @@
-"""What becomes of a message: its files are claimed, loaded and closed in the ledger. Knows edges by Protocol only."""
+"""What becomes of a message: its work is claimed and done, or is somebody else's, or goes on later."""
 
-from collections.abc import Callable
-from dataclasses import asdict, dataclass
-from datetime import datetime
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Protocol
 
 from ingest.contract import Metric, Status
-from ingest.core.books import Books
-from ingest.core.claims import Busy, Closing, Lease, final_status, judge_claim
-from ingest.core.notification import FileVersion, NewFiles, read_notification
-from ingest.errors import (
-    FileFault,
-    IngestError,
-    InternalFault,
-    NoFeed,
-    ObjectSuperseded,
-    OutOfTime,
-    ServiceFault,
-    StillLoading,
-    UnknownMessage,
-)
-from ingest.feeds import Feed, Feeds
-from ingest.pipeline import Load
-from ingest.ports import DeadLetters, FileRejects, IntakeClock, ItemWriter, Ledger, MetricSink, Objects
+from ingest.core.claims import Busy, Claimed, Closing, Lease, Standing, judge_claim
+from ingest.core.messages import Reconcile, read_message
+from ingest.core.notification import FileVersion, NewFiles
+from ingest.core.states import is_open
+from ingest.core.work import Work
+from ingest.errors import NoFeed, OutOfTime, StillLoading, Throttled, UnknownMessage
+from ingest.feeds import Feeds
+from ingest.hold import Hold, Timing
+from ingest.ports import DeadLetters, IntakeClock, Ledger, MetricSink, Queue
+from ingest.task import Task, UnfinishedError
+from ingest.teller import Teller
+from ingest.worker import Worker
 
 NO_FEED = "-"
-STOP_BEFORE_END_S = 30.0  # a block of 4 MiB takes the reference writer some 10 s
+MOST_STALLS = 1  # hand-overs in a row without progress; the next is a failed delivery
+STALL_PAUSE_S = 20  # for a table that takes nothing
 
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """One delivery of one queue message. `deadline_s` (epoch seconds) is when the function is stopped."""
+    """One delivery of one queue message. `deadline_s` (epoch seconds) is when the function is stopped.
+
+    `worker` is a name no other worker has. `hops` is how often the message was handed over, `stalls` how often in a row
+    without progress.
+    """
 
     message_id: str
     body: str
     delivery: int
     deadline_s: float
+    worker: str = ""
+    hops: int = 0
+    stalls: int = 0
+
+
+class Reconciler(Protocol):
+    """Looks after what is stuck."""
+
+    def run(self) -> object:
+        """Look once."""
 
 
 class Intake:
@@ -44,149 +54,153 @@ class Intake:
         self,
         *,
         feeds: Feeds,
-        objects: Objects,
+        worker: Worker,
         ledger: Ledger,
-        writer_for: Callable[[Feed], ItemWriter],
-        rejects_for: Callable[[FileVersion], FileRejects],
+        queue: Queue,
         dead_letters: DeadLetters,
+        reconciler: Reconciler,
+        teller: Teller,
         metrics: MetricSink,
         clock: IntakeClock,
-        log: Callable[[str, dict[str, object]], None],
+        timing: Timing,
     ) -> None:
         self._feeds = feeds
-        self._objects = objects
+        self._worker = worker
         self._ledger = ledger
-        self._writer_for = writer_for
-        self._rejects_for = rejects_for
+        self._queue = queue
         self._dead_letters = dead_letters
+        self._reconciler = reconciler
+        self._teller = teller
         self._metrics = metrics
         self._clock = clock
-        self._log = log
+        self._timing = timing
 
-    def take(self, message: Message) -> None:
-        """Bring all files of a message to an end; returning means the message is done with.
+    def take(self, message: Message, keep_messages: Callable[[], None] = lambda: None) -> None:
+        """Bring a message to its end; returning means it is done with. What is left of it goes on in a new message.
+
+        `keep_messages` is called while the work goes on, whenever messages must be kept hidden for longer.
 
         Raises:
             ServiceFault: the message must come back. Files that are done will then be duplicates.
         """
         try:
-            notification = read_notification(message.body)
+            asked = read_message(message.body)
         except UnknownMessage as fault:
-            self._dead_letters.bury(message.body, code=fault.code, reason=str(fault))
-            self._metrics.put(NO_FEED, {Metric.MESSAGES_UNKNOWN: 1})
-            self._log("message buried", {"message_id": message.message_id, "reason": str(fault)})
+            self._bury(message, fault)
             return
-        if isinstance(notification, NewFiles):
-            for file in notification.files:
-                self._take_file(file, message)
-
-    def _take_file(self, file: FileVersion, message: Message) -> None:
-        self._check_time(message)
-        feed = self._feed_name(file)
-        if not self._ledger.note_newest(file):
-            self._pass_over(file, feed, Metric.FILES_STALE)
+        if isinstance(asked, Reconcile):
+            self._reconciler.run()
             return
-        lease = Lease(message.message_id, message.delivery, message.deadline_s)
-        standing = self._ledger.claim(file, feed=feed, lease=lease, now_s=self._clock.now_s())
-        if standing is None:
-            self._load(file, feed, lease, message)
-        elif isinstance(judge_claim(standing, lease), Busy):
-            raise StillLoading(f"An earlier delivery of this message may still be loading {file.url}.")
-        else:
-            self._pass_over(file, feed, Metric.FILES_DUPLICATE)
+        works: Iterable[Work] = map(Work, asked.files) if isinstance(asked, NewFiles) else ()
+        if isinstance(asked, Work):
+            works = (asked,)
+        for work in works:
+            if not self._take_work(work, message, keep_messages):
+                return
 
-    def _load(self, file: FileVersion, feed: str, lease: Lease, message: Message) -> None:
-        begun_s = self._clock.monotonic_s()
-        rejects = self._rejects_for(file)
-        books, error = self._run(file, rejects, message)
-        closing = Closing(
-            status=_status(books, error),
-            books=books,
-            seconds=self._clock.monotonic_s() - begun_s,
-            rejects=rejects.url,
-            error=error,
+    def _take_work(self, work: Work, message: Message, keep_messages: Callable[[], None]) -> bool:
+        """Do some work; return False if the message was handed over, with all of it that is not done."""
+        if self._clock.now_s() > message.deadline_s - self._timing.stop_before_end_s:
+            self._hand_over(message, stalls=message.stalls)
+            return False
+        feed = self._feed_name(work.file)
+        lease = Lease(
+            message.message_id, message.delivery, self._clock.now_s() + self._timing.lease_s, message.worker
         )
-        self._ledger.close(file, lease, closing, now_s=self._clock.now_s())
-        self._tell(file, feed, closing)
-        if isinstance(error, ServiceFault):
-            raise error
+        if work.segment is None and not self._ledger.note_newest(work.file):
+            self._take_stale(work, feed, lease)
+            return True
+        claimed = self._ledger.claim(work, feed=feed, lease=lease, now_s=self._clock.now_s())
+        if isinstance(claimed, Standing):
+            self._take_claimed(work, feed, claimed, lease)
+            return True
+        return self._do(self._task(work, feed, claimed, lease, message, keep_messages), message)
 
-    def _run(self, file: FileVersion, rejects: FileRejects, message: Message) -> tuple[Books, IngestError | None]:
-        """Load a file; return its books so far and what stopped it, if anything did."""
-        load: Load | None = None
+    def _do(self, task: Task, message: Message) -> bool:
+        if task.work.segment is not None and not self._ledger.standing(task.work.file).is_wanted:
+            self._worker.stop_segment(task)
+            return True
         try:
-            _, feed = self._feeds.for_key(file.key)
-            found = self._objects.find(file)
-            load = Load(
-                feed=feed,
-                writer=self._writer_for(feed),
-                rejects=rejects,
-                file=file.url,
-                now_s=_epoch_s(file.event_time) or self._clock.now_s(),  # a redelivery gives the same items
-                before_block=lambda: self._check_time(message),
-            )
-            return load.run(self._objects.portions(found)), None
-        except (FileFault, ObjectSuperseded, ServiceFault) as error:
-            return load.books if load else Books(), error
-        except Exception as error:  # a bug of ours: the message comes back and ends in the dead-letter queue
-            fault = InternalFault(f"The ingester failed with {type(error).__name__}; its log has the traceback.")
-            fault.__cause__ = error
-            return load.books if load else Books(), fault
+            self._worker.do(task)
+        except UnfinishedError as unfinished:
+            self._go_on_later(message, unfinished)
+            return False
+        return True
 
-    def _check_time(self, message: Message) -> None:
-        if self._clock.now_s() > message.deadline_s - STOP_BEFORE_END_S:
-            raise OutOfTime("The function's time ends before the file does; the message comes back.")
+    def _task(
+        self,
+        work: Work,
+        feed: str,
+        claimed: Claimed,
+        lease: Lease,
+        message: Message,
+        keep_messages: Callable[[], None],
+    ) -> Task:
+        hold = Hold(
+            work,
+            lease,
+            ledger=self._ledger,
+            timing=self._timing,
+            deadline_s=message.deadline_s,
+            clock=self._clock,
+            keep_messages=keep_messages,
+        )
+        return Task(work, feed, claimed, hold, message.delivery)
+
+    def _take_claimed(self, work: Work, feed: str, standing: Standing, lease: Lease) -> None:
+        """Look at work that cannot be claimed, and finish what a worker left that died at the very end.
+
+        Raises:
+            StillLoading: it is this message's own, and its lease must run out first.
+        """
+        if isinstance(judge_claim(standing, lease), Busy):
+            wait_s = max(0.0, standing.lease_until_s - self._clock.now_s())
+            raise StillLoading(f"An earlier delivery of this message may still work on {work.name}.", wait_s)
+        if work.segment is not None or standing.status == Status.SPLIT:
+            self._worker.close_split(work.file, feed)
+        untold = self._ledger.untold(work.file)
+        if untold:
+            self._teller.file_ended(work.file, feed, untold)
+        elif work.segment is None:
+            self._teller.passed_over(work.file, feed, Metric.FILES_DUPLICATE)
+
+    def _take_stale(self, work: Work, feed: str, lease: Lease) -> None:
+        """Pass over a version that is not the newest; end it, if it was begun and is nobody's now."""
+        self._teller.passed_over(work.file, feed, Metric.FILES_STALE)
+        standing = self._ledger.standing(work.file)
+        if not standing.status or not is_open(standing.status):
+            return
+        seconds = 0.0
+        closing = Closing(Status.SUPERSEDED, standing.books, seconds)
+        if self._ledger.end_early(work.file, closing, now_s=self._clock.now_s()):
+            self._teller.file_ended(work.file, feed, closing)
+
+    def _go_on_later(self, message: Message, unfinished: UnfinishedError) -> None:
+        """Send the message again if that makes sense.
+
+        Raises:
+            ServiceFault: it does not; the message comes back by itself, and its deliveries are counted.
+        """
+        fault = unfinished.fault
+        if unfinished.made_progress:
+            self._hand_over(message, stalls=0)
+        elif isinstance(fault, (OutOfTime, Throttled)) and message.stalls < MOST_STALLS:
+            self._hand_over(message, stalls=message.stalls + 1)
+        else:
+            raise fault
+
+    def _hand_over(self, message: Message, *, stalls: int) -> None:
+        delay_s = STALL_PAUSE_S if stalls > message.stalls else 0
+        self._queue.send([message.body], hops=message.hops + 1, stalls=stalls, delay_s=delay_s)
+        self._teller.handed_over(message.message_id, message.hops + 1)
+
+    def _bury(self, message: Message, fault: UnknownMessage) -> None:
+        self._dead_letters.bury(message.body, code=fault.code, reason=str(fault))
+        self._metrics.put(NO_FEED, {Metric.MESSAGES_UNKNOWN: 1})
+        self._teller.log("message buried", {"message_id": message.message_id, "reason": str(fault)})
 
     def _feed_name(self, file: FileVersion) -> str:
         try:
             return self._feeds.for_key(file.key)[0]
         except NoFeed:
             return NO_FEED
-
-    def _pass_over(self, file: FileVersion, feed: str, metric: str) -> None:
-        self._metrics.put(feed, {metric: 1})
-        self._log("file passed over", {"file": file.url, "version": file.version, "as": metric})
-
-    def _tell(self, file: FileVersion, feed: str, closing: Closing) -> None:
-        """Publish how an attempt ended. The error's code only: its sentence may quote the file, the ledger has it."""
-        values: dict[str, float] = {_STATUS_METRICS[closing.status]: 1}
-        if closing.status != Status.WAITING:
-            values |= {
-                Metric.ROWS_READ: closing.books.rows_read,
-                Metric.ROWS_WRITTEN: closing.books.rows_written,
-                Metric.ROWS_REJECTED: closing.books.rows_rejected,
-                Metric.ROWS_SUPERSEDED: closing.books.rows_superseded,
-                Metric.BYTES_READ: closing.books.bytes_read,
-            }
-        event_s = _epoch_s(file.event_time)
-        if closing.status == Status.COMPLETE and event_s is not None:
-            values[Metric.EVENT_TO_VISIBLE] = max(0.0, self._clock.now_s() - event_s)
-        self._metrics.put(feed, values)
-        fields = {"file": file.url, "version": file.version, "feed": feed, "status": closing.status}
-        code = closing.error.code if closing.error else None
-        self._log("file closed", fields | asdict(closing.books) | {"seconds": closing.seconds, "error": code})
-
-
-_STATUS_METRICS = {
-    Status.COMPLETE: Metric.FILES_COMPLETED,
-    Status.FAILED: Metric.FILES_FAILED,
-    Status.SUPERSEDED: Metric.FILES_SUPERSEDED,
-    Status.UNBALANCED: Metric.FILES_UNBALANCED,
-    Status.WAITING: Metric.FILES_RETRIED,
-}
-
-
-def _epoch_s(time: str | None) -> float | None:
-    """Return an ISO 8601 time as epoch seconds; None where there is none, or no such time."""
-    try:
-        return datetime.fromisoformat(time).timestamp() if time else None
-    except ValueError:
-        return None
-
-
-def _status(books: Books, error: IngestError | None) -> str:
-    if error is None:
-        return final_status(books)
-    if isinstance(error, FileFault):
-        return Status.FAILED
-    return Status.SUPERSEDED if isinstance(error, ObjectSuperseded) else Status.WAITING

@@ -29,7 +29,8 @@ class Load:
     """Loads one file, `file` by its URL, or a segment of it; items begin to age at `now_s` (epoch).
 
     `books` is true at any moment, also after an error: what it counts is durable or superseded. `checkpoint` is where
-    another load may go on: it gives the same pieces, counts and rejects as if there had been one load only.
+    another load may go on: it gives the same pieces, counts and rejects as if there had been one load only. `has_moved`:
+    it is further than where this one began.
 
     Peak memory: about twice a portion, plus some 25 times the block while it is text, columns and items, plus the
     hashes of one window's keys (`KeyWindow`).
@@ -50,6 +51,7 @@ class Load:
     ) -> None:
         self.books = Books()
         self.checkpoint: Checkpoint | None = None
+        self.has_moved = False
         self._feed = feed
         self._charset = Charset(feed.csv)
         self._grammar = Grammar(self._charset.csv)
@@ -63,8 +65,17 @@ class Load:
         self._block_bytes = block_bytes or max(BLOCK_BYTES, feed.csv.max_record_bytes)
         self._window = KeyWindow(START)
 
-    def run(self, read: Read, segment: Segment | None = None, checkpoint: Checkpoint | None = None) -> Books:
+    def run(
+        self,
+        read: Read,
+        segment: Segment | None = None,
+        checkpoint: Checkpoint | None = None,
+        *,
+        at_end: bool = True,
+    ) -> Books:
         """Load a file, or a segment, from its beginning or from a checkpoint; return its books.
+
+        `at_end`: the file ends where the segment does.
 
         Raises:
             FileFault: the file will never load as it is.
@@ -75,7 +86,7 @@ class Load:
         begun = checkpoint or self._beginning(text, segment)
         self.books, self.checkpoint, self._window = begun.books, begun, KeyWindow(begun.window)
         try:
-            self._take_all(text, segment, begun)
+            self._take_all(text, begun, segment and segment.end_byte, at_end)
         except (FileFault, ObjectSuperseded):
             self._rejects.close()  # nobody goes on from here: what the books count so far is kept
             raise
@@ -87,13 +98,13 @@ class Load:
             return Checkpoint(segment.start, segment.start, Books())
         return Checkpoint(text.start, text.start, Books(bytes_read=text.start.byte))
 
-    def _take_all(self, text: Text, segment: Segment | None, begun: Checkpoint) -> None:
+    def _take_all(self, text: Text, begun: Checkpoint, end_byte: int | None, at_end: bool) -> None:
         columns = tuple(map(self._charset.own_name, text.head.columns))
         layout = Layout(columns, self._charset.csv, self._grammar)
         mapping = map_columns(self._feed, columns, now_s=self._now_s)
         cutter = self._cutter(begun.window)
         place = begun.window
-        for piece in _pieces(cutter, text.after(begun.window, segment and segment.end_byte), at_end=segment is None):
+        for piece in _pieces(cutter, text.after(begun.window, end_byte), at_end=at_end):
             self._before_block()
             if piece.first_byte < begun.at.byte:
                 self._remember(piece, place, layout, mapping)
@@ -118,7 +129,7 @@ class Load:
         if before.byte // CELL_BYTES == after.byte // CELL_BYTES:
             return
         self._rejects.flush()
-        self.checkpoint = Checkpoint(after, self._window.start, self.books)
+        self.checkpoint, self.has_moved = Checkpoint(after, self._window.start, self.books), True
         self._at_checkpoint(self.checkpoint)
 
     def _take(self, piece: Piece, place: CutState, layout: Layout, mapping: Mapping) -> None:

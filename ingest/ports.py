@@ -51,6 +51,9 @@ class Objects(Protocol):
     def portions(self, file: FileVersion, start: int = 0, end: int | None = None) -> Iterator[bytes]:
         """Yield bytes of exactly this version."""
 
+    def ahead(self, file: FileVersion, start: int = 0) -> Iterator[bytes]:
+        """Yield them to the end, with some being read ahead."""
+
 
 class LeaseKeeper(Protocol):
     """Where leases are kept."""
@@ -95,7 +98,7 @@ class Ledger(LeaseKeeper, Protocol):
     def end_early(self, file: FileVersion, closing: Closing, *, now_s: float) -> bool:
         """Write that a file that is split ended before all its segments did; False if it had ended."""
 
-    def end_split(self, file: FileVersion, *, now_s: float) -> Closing | None:
+    def end_split(self, file: FileVersion, *, rejects: str, now_s: float) -> Closing | None:
         """Close a file if all its segments have ended; None if they have not, or it was closed."""
 
     def untold(self, file: FileVersion) -> Closing | None:

@@ -45,12 +45,14 @@ Piece = Block | BadRecord
 class CutState:
     """All that the next pieces depend on, besides the bytes. `byte` counts from 0, `line` from 1, both in the file.
 
-    For the next `open_left` bytes of text a quote is known to be open that is given up already.
+    For the next `open_left` bytes of text a quote is known to be open that is given up already. `text_byte` counts the
+    bytes of text so far, where the text is not the file's own bytes.
     """
 
     byte: int
     line: int
     open_left: int = 0
+    text_byte: int = 0
 
 
 START = CutState(0, 1)
@@ -226,5 +228,5 @@ class Cutter:
         byte_count = self._measure(data)
         at = self._at
         open_left = max(0, at.open_left - len(data))
-        self._at = CutState(at.byte + byte_count, at.line + count_lines(data), open_left)
+        self._at = CutState(at.byte + byte_count, at.line + count_lines(data), open_left, at.text_byte + len(data))
         return byte_count

@@ -28,7 +28,7 @@ def decode(portions: Iterator[bytes], csv: Csv) -> Iterator[bytes]:
         Bomb: it expands to more, or by more, than the feed allows.
         NotCsv: the encoding cannot make text of the bytes at all.
     """
-    first = _first_bytes(portions)
+    first = first_bytes(portions)
     codec = find_codec(first) if csv.compression == "auto" else csv.compression
     stream = _chain(first, portions)
     if codec not in (None, "none"):
@@ -45,8 +45,8 @@ def find_codec(first_bytes: bytes) -> str | None:
     return next((codec for magic, codec in _MAGIC if magic.match(first_bytes)), None)
 
 
-def _first_bytes(portions: Iterator[bytes]) -> bytes:
-    """Return portions joined until they are long enough to show their magic bytes."""
+def first_bytes(portions: Iterator[bytes]) -> bytes:
+    """Return portions joined until they are long enough to show the magic bytes of a compressed file."""
     first = b""
     while len(first) < _LONGEST_MAGIC and (portion := next(portions, None)) is not None:
         first += portion

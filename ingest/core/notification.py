@@ -57,15 +57,14 @@ class TestEvent:
 Notification = NewFiles | TestEvent
 
 
-def read_notification(body: str) -> Notification:
-    """Return what a message asks for.
+def read_notification(document: dict[str, Any]) -> Notification:
+    """Return what a message of S3 asks for, as JSON gives it.
 
     Raises:
         UnknownMessage: it is of no known kind; says what it looked like.
     """
-    document = _json_object(body)
     if document.get("Type") == "Notification" and isinstance(document.get("Message"), str):
-        document = _json_object(document["Message"])  # SNS without raw delivery
+        document = json_object(document["Message"])  # SNS without raw delivery
     if document.get("Event") == "s3:TestEvent":
         return TestEvent()
     if document.get("source") == "aws.s3":
@@ -75,7 +74,12 @@ def read_notification(body: str) -> Notification:
     raise UnknownMessage(f"The message has none of the known shapes; its fields are {_names(document)}.")
 
 
-def _json_object(text: str) -> dict[str, Any]:
+def json_object(text: str) -> dict[str, Any]:
+    """Return the object that a message is.
+
+    Raises:
+        UnknownMessage: it is none.
+    """
     try:
         document = json.loads(text)
     except (ValueError, RecursionError):

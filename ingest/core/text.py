@@ -4,12 +4,13 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import chain
 
-from ingest.core.charset import Charset, is_splittable
+from ingest.core.charset import Charset
 from ingest.core.cutter import CutState
 from ingest.core.decoding import decode, first_bytes
 from ingest.core.footer import without_footer
 from ingest.core.grammar import Grammar
 from ingest.core.head import Head, read_head
+from ingest.core.planner import is_splittable
 from ingest.dialect import Csv
 from ingest.errors import ServiceFault
 
@@ -36,9 +37,15 @@ class Text:
         if place.byte == self.start.byte and end_byte is None:
             return self._rest
         if self.can_jump:
-            _close(self._portions)
+            self.close()
             return self._charset.to_text(self._read(place.byte, end_byte))
         return _skip(self._rest, place.text_byte - self.start.text_byte)
+
+    def close(self) -> None:
+        """Stop reading."""
+        close = getattr(self._portions, "close", None)
+        if close:
+            close()
 
 
 def open_text(read: Read, csv: Csv, charset: Charset, grammar: Grammar) -> Text:
@@ -65,9 +72,3 @@ def _skip(text: Iterator[bytes], count: int) -> Iterator[bytes]:
     if count:
         raise ServiceFault("The file ends before the place it was read to: it was read another way before.")
 
-
-def _close(portions: Iterator[bytes]) -> None:
-    """Stop reading what nobody wants any more."""
-    close = getattr(portions, "close", None)
-    if close:
-        close()

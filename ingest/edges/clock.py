@@ -2,6 +2,7 @@
 
 import random
 import time
+import uuid
 
 
 class Clock:
@@ -22,3 +23,7 @@ class Clock:
     def chance(self) -> float:
         """Return a random number in [0, 1)."""
         return random.random()
+
+    def unique(self) -> str:
+        """Return a name nobody else has."""
+        return uuid.uuid4().hex[:12]

@@ -21,11 +21,14 @@ def file_size(path: Path) -> int:
     return path.stat().st_size
 
 
-def file_portions(path: Path) -> Iterator[bytes]:
-    """Yield a file's bytes in order."""
+def file_portions(path: Path, start: int = 0, end: int | None = None) -> Iterator[bytes]:
+    """Yield a file's bytes in order, from `start` to before `end`."""
     try:
         with path.open("rb") as file:
-            while portion := file.read(PORTION_BYTES):
+            file.seek(start)
+            left = float("inf") if end is None else end - start
+            while portion := file.read(int(min(PORTION_BYTES, left))):
+                left -= len(portion)
                 yield portion
     except PermissionError:
         raise FileMissing(f"{path} may not be read by this user; change its permissions.") from None
@@ -56,8 +59,11 @@ class RejectFile:
         self._append(self.csv_path, [head, *(self._format.csv_record(reject) for reject in rejects)])
         self._begun = True
 
+    def flush(self) -> None:
+        """Nothing is held back."""
+
     def close(self) -> None:
-        """Nothing is held back but the footer of the CSV."""
+        """Write the footer of the CSV."""
         if self._begun:
             self._append(self.csv_path, [self._format.csv_foot()])
 

@@ -17,6 +17,7 @@ from ingest.edges.ledger_table import (
     error_fields,
     iso,
     number,
+    read_cut,
 )
 from ingest.errors import InternalFault, LeaseLost
 
@@ -35,11 +36,11 @@ class Endings(LedgerItems):
         """Write a segment's record, unless it is there already."""
         work = Work(file, segment)
         condition, _ = allowed(SEGMENT_STEPS["plan"])
-        values: Item = {":to": SEGMENT_STEPS["plan"].target, ":first": cut_fields(segment.start), ":zero": 0}
-        values |= {":end": segment.end_byte, ":now": number(now_s)}
-        change = "SET #status = :to, #first = :first, end_byte = :end, lease_until = :zero, moved = :now"
+        values: Item = {":to": SEGMENT_STEPS["plan"].target, ":zero": 0, ":now": number(now_s)}
+        values |= {":start": cut_fields(segment.start), ":end": cut_fields(segment.end)}
+        change = "SET #status = :to, #start = :start, #end = :end, lease_until = :zero, moved = :now"
         is_new, item = self.update("planning a segment", self.key(file, work.sort_key), change, condition, values)
-        if not is_new and int(item["end_byte"]) != segment.end_byte:
+        if not is_new and read_cut(item["end"]) != segment.end:
             raise InternalFault(f"{work.name} was planned with another end before; nothing was changed.")
 
     def save_plan(self, file: FileVersion, lease: Lease, plan: Plan, *, now_s: float) -> None:
@@ -98,15 +99,19 @@ class Endings(LedgerItems):
         values |= states | {":to": closing.status}
         return self.update("ending a file", self._file_key(file), change, condition, values)[0]
 
-    def end_split(self, file: FileVersion, *, now_s: float) -> Closing | None:
-        """Close a file if all its segments have ended; return how it ended, or None if it has not, or had before."""
+    def end_split(self, file: FileVersion, *, rejects: str, now_s: float) -> Closing | None:
+        """Close a file if all its segments have ended; return how it ended, or None if it has not, or had before.
+
+        `rejects` is where its rejects are, if it has any.
+        """
         record = self.read("looking up a file", file, Names.FILE_PREFIX + file.version)
         item = next(iter(record.values()), {})
         if item.get("status") != Status.SPLIT or item.get("segments") != item.get("segments_done"):
             return None
         books = books_of(item)
         status = final_status(books, all_bytes=file.size_bytes)
-        closing = Closing(status, books, now_s - float(item["first_seen"]))
+        seconds = max(0.0, now_s - float(item["first_seen"]))
+        closing = Closing(status, books, seconds, rejects if books.rows_rejected else None)
         change, values = _ended(closing, now_s)
         step = "complete, by its last segment" if status == Status.COMPLETE else "miscount, by its last segment"
         condition, states = allowed(FILE_STEPS[step])

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 MAX_MESSAGE = 2000  # characters of an error, so that no sentence makes the item larger than the table takes
 TRANSACTION_ATTEMPTS = 10  # many workers may end segments of one file at the same moment
 _RESERVED = {"#status": "status", "#file": "file", "#error": "error", "#plan": "plan", "#at": "at"}
-_RESERVED |= {"#pk": Names.PARTITION_KEY, "#first": "first", "#window": "window"}
+_RESERVED |= {"#pk": Names.PARTITION_KEY, "#start": "start", "#end": "end", "#window": "window"}
 Item = dict[str, Any]
 
 

@@ -26,9 +26,10 @@ def rejects_prefix(file: FileVersion) -> str:
 
 
 class RejectParts:
-    """Gathers rejects and puts a part whenever some 4 MiB have come together: JSON Lines, and a CSV beside it.
+    """Gathers rejects and puts them in parts of some 4 MiB at most: JSON Lines, and a CSV beside it.
 
-    A part's key is the byte offset of its first reject, so a file that is loaded again writes the same parts again.
+    A part's key is the byte offset of its first reject. The pipeline flushes at the same places whoever loads the file
+    and from wherever, so what is loaded again writes the same parts again.
     """
 
     def __init__(self, *, client: "S3Client", bucket: str, file: FileVersion) -> None:
@@ -38,12 +39,11 @@ class RejectParts:
         self._format = RejectFormat(file.url, b"", Csv())
         self._held: list[Reject] = []
         self._held_bytes = 0
-        self.count = 0
 
     @property
-    def url(self) -> str | None:
-        """Where the parts are; None while there is no reject."""
-        return f"s3://{self._bucket}/{rejects_prefix(self._file)}" if self.count else None
+    def url(self) -> str:
+        """Where the parts are, if there are any."""
+        return f"s3://{self._bucket}/{rejects_prefix(self._file)}"
 
     def begin(self, head: bytes, csv: Csv) -> None:
         """Take what stands before the file's rows: each CSV begins with it."""
@@ -54,14 +54,17 @@ class RejectParts:
         for reject in rejects:
             self._held.append(reject)
             self._held_bytes += len(reject.raw) + REJECT_BYTES
-            self.count += 1
             if self._held_bytes >= PART_BYTES:
                 self._put()
 
-    def close(self) -> None:
-        """Put what is left; all rejects are durable then."""
+    def flush(self) -> None:
+        """Put what is held; all rejects are durable then."""
         if self._held:
             self._put()
+
+    def close(self) -> None:
+        """Put what is left."""
+        self.flush()
 
     def _put(self) -> None:
         name = f"{rejects_prefix(self._file)}{self._held[0].byte_offset:015d}"

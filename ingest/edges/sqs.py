@@ -1,11 +1,16 @@
-"""The queue's two sides that Lambda does not do for us: hiding a failed message, and burying an unknown one."""
+"""What Lambda does not do for us with the queue: sending, keeping hidden, hiding for long, burying the unknown."""
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
 
+from ingest.contract import Attribute
 from ingest.edges.aws_errors import aws_call
+from ingest.errors import Unavailable
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
+
+MOST_ENTRIES = 10  # in one request: https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessageBatch.html
 
 
 class Queue:
@@ -15,6 +20,33 @@ class Queue:
         self._client = client
         self._url = url
         self._dead_letter_url = dead_letter_url
+
+    def send(self, bodies: Iterable[str], *, hops: int = 0, stalls: int = 0, delay_s: int = 0) -> None:
+        """Put messages in the queue, to be delivered after so many seconds.
+
+        Raises:
+            ServiceFault: not all were taken; sending them again does no harm.
+        """
+        attributes = {name: _number(value) for name, value in ((Attribute.HOPS, hops), (Attribute.STALLS, stalls))}
+        entries: Any = [
+            {"Id": str(n), "MessageBody": body, "DelaySeconds": delay_s, "MessageAttributes": attributes}
+            for n, body in enumerate(bodies)
+        ]
+        for start in range(0, len(entries), MOST_ENTRIES):
+            with aws_call("sending messages"):
+                answer = self._client.send_message_batch(
+                    QueueUrl=self._url, Entries=entries[start : start + MOST_ENTRIES]
+                )
+            _refuse_failed(answer.get("Failed", []), "sending")
+
+    def keep(self, receipt_handles: Iterable[str], seconds: int) -> None:
+        """Let messages come back only after so many seconds from now. Those that are gone already do not matter."""
+        entries: Any = [
+            {"Id": str(n), "ReceiptHandle": handle, "VisibilityTimeout": seconds}
+            for n, handle in enumerate(receipt_handles)
+        ]
+        with aws_call("keeping messages hidden"):
+            self._client.change_message_visibility_batch(QueueUrl=self._url, Entries=entries)
 
     def hide(self, receipt_handle: str, seconds: int) -> None:
         """Let a message that was received come back after so many seconds, instead of after the visibility timeout."""
@@ -35,3 +67,12 @@ class Queue:
                     "reason": {"DataType": "String", "StringValue": printable},
                 },
             )
+
+
+def _number(value: int) -> dict[str, str]:
+    return {"DataType": "Number", "StringValue": str(value)}
+
+
+def _refuse_failed(failed: Any, what: str) -> None:
+    if failed:
+        raise Unavailable(f"The queue refused {len(failed)} message(s) while {what}: {failed[0].get('Message', '')}")

@@ -1,0 +1,57 @@
+"""How files ended, as events on the account's event bus."""
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from ingest.contract import Event
+from ingest.core.claims import Closing
+from ingest.core.notification import FileVersion
+from ingest.edges.aws_errors import aws_call
+from ingest.edges.ledger_table import MAX_MESSAGE
+from ingest.errors import Unavailable
+
+if TYPE_CHECKING:
+    from mypy_boto3_events import EventBridgeClient
+
+
+class EventBus:
+    """The default event bus."""
+
+    def __init__(self, *, client: "EventBridgeClient", stack: str) -> None:
+        self._client = client
+        self._stack = stack
+
+    def file_ended(self, file: FileVersion, feed: str, closing: Closing) -> None:
+        """Put one event. Its `id` is the same if it must be put again: receivers drop what they have had.
+
+        Raises:
+            ServiceFault: it was not taken.
+        """
+        entry: Any = {
+            "Source": Event.SOURCE,
+            "DetailType": Event.FILE_ENDED.format(closing.status.lower().replace("complete", "completed")),
+            "Detail": json.dumps(_detail(file, feed, closing, self._stack), ensure_ascii=False),
+        }
+        with aws_call(f"telling that {file.url} ended"):
+            answer = self._client.put_events(Entries=[entry])
+        if answer["FailedEntryCount"]:
+            raise Unavailable(f"The event bus did not take the event about {file.url}.")
+
+
+def _detail(file: FileVersion, feed: str, closing: Closing, stack: str) -> dict[str, Any]:
+    detail: dict[str, Any] = {
+        "id": f"{file.bucket}/{file.key}#{file.version}#{closing.status}",
+        "stack": stack,
+        "feed": feed,
+        "bucket": file.bucket,
+        "key": file.key,
+        "version_id": file.version_id,
+        "etag": file.etag,
+        "status": closing.status,
+        **closing.books.counts(),
+        "seconds": round(closing.seconds, 3),
+        "rejects": closing.rejects,
+    }
+    if closing.error:
+        detail["error"] = {"code": closing.error.code, "message": str(closing.error)[:MAX_MESSAGE]}
+    return detail

@@ -1,0 +1,86 @@
+"""Splits a large file: streams it once, and sends a message for each segment while it does. Knows edges by Protocol only."""
+
+from collections.abc import Iterator
+
+from ingest.core.charset import Charset
+from ingest.core.claims import Claimed
+from ingest.core.grammar import Grammar
+from ingest.core.mapping import map_columns
+from ingest.core.messages import body_of
+from ingest.core.notification import FileVersion
+from ingest.core.planner import Segment, cutter_for, plan
+from ingest.core.text import open_text
+from ingest.core.work import Plan, Work
+from ingest.feeds import Feed
+from ingest.hold import Hold
+from ingest.ports import IntakeClock, Ledger, Objects, Queue
+
+
+class Split:
+    """Splits one file, from its beginning or from where another has come. `has_moved`: it has come further."""
+
+    def __init__(
+        self,
+        file: FileVersion,
+        feed: Feed,
+        claimed: Claimed,
+        hold: Hold,
+        *,
+        objects: Objects,
+        ledger: Ledger,
+        queue: Queue,
+        clock: IntakeClock,
+        segment_bytes: int,
+    ) -> None:
+        self.has_moved = False
+        self._file = file
+        self._feed = feed
+        self._plan = claimed.plan
+        self._hold = hold
+        self._objects = objects
+        self._ledger = ledger
+        self._queue = queue
+        self._clock = clock
+        self._segment_bytes = segment_bytes
+
+    def run(self) -> bool:
+        """Split the file to its end; return False if one worker must read all of it (`is_splittable`).
+
+        A segment's record is written before its message is sent, and the plan after it: whatever is done twice after
+        a crash is the same again.
+
+        Raises:
+            FileFault: the file will never load as it is.
+            ServiceFault: trying later may help, also LeaseLost and OutOfTime.
+        """
+        charset = Charset(self._feed.csv)
+        grammar = Grammar(charset.csv)
+        text = open_text(self._read, self._feed.csv, charset, grammar)
+        if not text.can_jump:
+            text.close()
+            return False
+        map_columns(self._feed, tuple(map(charset.own_name, text.head.columns)))  # a wrong header ends it here
+        text.close()
+        known = self._plan or Plan(text.start)
+        for segment in plan(self._text(charset, known), cutter_for(self._feed.csv, known.at), segment_bytes=self._segment_bytes):
+            known = self._add(segment, known)
+        now_s = self._clock.now_s()
+        self._ledger.split(self._file, self._hold.lease, known, head_bytes=text.start.byte, now_s=now_s)
+        return True
+
+    def _text(self, charset: Charset, known: Plan) -> Iterator[bytes]:
+        for portion in charset.to_text(self._objects.ahead(self._file, known.at.byte)):
+            self._hold.before_block()
+            yield portion
+
+    def _add(self, segment: Segment, known: Plan) -> Plan:
+        """Make a segment known, and return the plan that has it."""
+        self._ledger.add_segment(self._file, segment, now_s=self._clock.now_s())
+        self._queue.send([body_of(Work(self._file, segment))])
+        known = Plan(segment.end, known.segments + 1)
+        self._hold.save_plan(known)
+        self.has_moved = True
+        return known
+
+    def _read(self, start: int, end: int | None) -> Iterator[bytes]:
+        return self._objects.portions(self._file, start, end)
