@@ -6,6 +6,7 @@ a control character change places in the text, and back again in the cells: noth
 
 import codecs
 import re
+import sys
 from collections.abc import Iterator
 
 import pyarrow as pa
@@ -15,6 +16,7 @@ from ingest.dialect import Csv
 from ingest.errors import NotCsv
 
 _STAND_INS = "\x01\x02\x03\x04\x05\x06"  # no white space; twice as many as there are marks, so some are free
+_ASCII = bytes(range(128)).decode("ascii")
 _TO_SURROGATES = "ingest.to_surrogates"
 _BAD_BYTES = re.compile("([\udc00-\udcff]+)")  # as they stand in the text
 # Encodings that put a byte order mark before whatever they encode -> the same without it, and the mark.
@@ -30,7 +32,13 @@ class Charset:
     def __init__(self, csv: Csv) -> None:
         self._encoding = _name(csv.encoding)
         self._swaps = _swaps(csv)
+        self._is_bytewise = not self._swaps and _is_bytewise(self._encoding)
         self.csv = csv.translated(self._swaps) if self._swaps else csv
+
+    @property
+    def is_seekable(self) -> bool:
+        """Whether text can be made from any record's first byte on, without what stands before it."""
+        return self._is_bytewise or (self._encoding == "utf-8" and not self._swaps)
 
     def to_text(self, portions: Iterator[bytes]) -> Iterator[bytes]:
         """Yield a file's bytes as text. Bytes that are no text in its encoding come out as invalid UTF-8.
@@ -48,6 +56,8 @@ class Charset:
         """
         if self._encoding == "utf-8" and not self._swaps:
             return len(text)
+        if self._is_bytewise:
+            return len(text) if text.isascii() else len(text.decode("utf-8", "surrogatepass"))
         return len(original_bytes(self.own(text), self._encoding, at_start=False))
 
     def size_of_head(self, head: bytes) -> int:
@@ -82,7 +92,8 @@ class Charset:
         decoder = codecs.getincrementaldecoder(self._encoding)(errors=_TO_SURROGATES)
         try:
             for portion in portions:
-                yield self._encoded(decoder.decode(portion))
+                is_text = self._is_bytewise and portion.isascii()
+                yield portion if is_text else self._encoded(decoder.decode(portion))
             yield self._encoded(decoder.decode(b"", True))
         except UnicodeError as error:  # UTF-16 and UTF-32 without the byte order mark that tells which
             raise NotCsv(f"The file is no {self._encoding} text: {error}; set the feed's encoding.") from error
@@ -116,6 +127,15 @@ def _encoded(text: str, encoding: str) -> bytes:
 def _name(encoding: str) -> str:
     """Return an encoding's one name. Whether UTF-8 begins with a mark is seen in the file, not in the feed."""
     return codecs.lookup(encoding).name.removesuffix("-sig")
+
+
+def _is_bytewise(name: str) -> bool:
+    """Return whether an encoding has one character for each byte, ASCII for ASCII and nothing else for it."""
+    if name in ("ascii", "iso8859-1"):
+        return True
+    decoder = codecs.lookup(name).incrementaldecoder
+    table: str = getattr(sys.modules.get(decoder.__module__ if decoder else ""), "decoding_table", "")
+    return table[:128] == _ASCII and len(table) == 256 and not any(map(str.isascii, table[128:]))
 
 
 def _swaps(csv: Csv) -> dict[int, str]:

@@ -4,7 +4,8 @@ The parser's states (arrow/csv/parser.cc): a quote opens a quoted cell only as t
 a doubled quote is a quote and any other quote ends the quoting; what follows up to the delimiter is literal, quotes
 included. The escape character takes the next byte as it is, in and out of quotes. LF, CR and CRLF end a record.
 Counting quotes is therefore wrong (`x"y` is literal); these patterns are the same automaton, run by `re` in C.
-Possessive repeats keep them linear.
+Possessive repeats keep them linear. Where a quote follows an ordinary byte and no quote follows it, the automaton is in
+the same state whatever came before; so the last record's end is mostly found without reading what stands before.
 """
 
 import re
@@ -15,6 +16,9 @@ from ingest.dialect import Csv
 
 LINE_ENDS = (b"\n", b"\r\n", b"\r")
 _LINE_END = re.compile(rb"\r\n|\n|\r")
+# A CR at the end of the data may be half of a CRLF, so it ends a record only when another byte follows.
+_END = rb"(?:\n|\r\n|\r(?=[\s\S]))"
+TAILS = (4 * 1024, 64 * 1024)  # bytes that mostly tell where the last record ends
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,15 +31,17 @@ class Span:
 
 
 class Grammar:
-    """Finds record ends for one dialect."""
+    """Finds record ends for one dialect. `tails`: so many of the last bytes are tried before all are read."""
 
-    def __init__(self, csv: Csv) -> None:
+    def __init__(self, csv: Csv, *, tails: tuple[int, ...] = TAILS) -> None:
+        self._tails = tails
         self._comment = csv.comment.encode()
         self._marks = [mark.encode() for mark in (csv.quote, csv.escape) if mark]
         record, line = _record_pattern(csv), _record_pattern(csv, one_line=True)
-        # A CR at the end of the data may be half of a CRLF, so it ends a record only when another byte follows.
-        self._records = re.compile(rb"(?:%s(?:\n|\r\n|\r(?=[\s\S])))*+" % record)
-        self._lines = re.compile(rb"(?:%s(?:\n|\r\n|\r(?=[\s\S])))*+" % line)
+        self._records = re.compile(rb"(?:%s%s)*+" % (record, _END))
+        self._lines = re.compile(rb"(?:%s%s)*+" % (line, _END))
+        self._rest = re.compile(rb"%s%s(?:%s%s)*+" % (_rest_pattern(csv), _END, record, _END))
+        self._known = _known_pattern(csv)
         self._record = re.compile(rb"%s(\n|\r\n|\r|\Z)" % record)
         self._whole = re.compile(rb"(?:%s(?:\n|\r\n|\r|\Z))*+\Z" % record)
 
@@ -46,10 +52,26 @@ class Grammar:
         4
         """
         if any(data.find(mark, start, end) >= 0 for mark in self._marks):
-            match = self._records.match(data, start, end)
-            return match.end() if match else start
+            return self._end_in_tail(data, start, end) or self._end_from(data, start, end)
         last = data.rfind(b"\n", start, end) + 1 or start
         return max(last, data.rfind(b"\r", last, end - 1) + 1)
+
+    def _end_from(self, data: bytes, start: int, end: int) -> int:
+        match = self._records.match(data, start, end)
+        return match.end() if match else start
+
+    def _end_in_tail(self, data: bytes, start: int, end: int) -> int | None:
+        """Return where the last record ends, read from a place near the end; None if it cannot be told from there.
+
+        A quote behind an ordinary byte opens nothing: it closes a quoted cell or is a letter. Unless another quote
+        follows, what stands behind it is therefore literal up to the next delimiter, whatever stands before it.
+        """
+        for length in self._tails:
+            known = self._known.search(data, end - length, end) if self._known and end - length > start else None
+            match = self._rest.match(data, known.end(), end) if known else None
+            if match:
+                return match.end()
+        return None
 
     def end_of_lines(self, data: bytes, start: int, end: int) -> int:
         """Return where the last of the records at `start` ends that are one line each."""
@@ -115,18 +137,41 @@ def end_of_line(data: bytes, start: int, end: int, *, at_end: bool) -> int:
     return match.end()
 
 
+def _known_pattern(csv: Csv) -> re.Pattern[bytes] | None:
+    """Return what is followed by literal text wherever it stands, if the dialect has such.
+
+    Comments have no cells, so a delimiter in them begins none: whether a line is one must be known from its start.
+    """
+    if not csv.quote or csv.comment:
+        return None
+    quote = re.escape(csv.quote.encode())
+    stop = rb"\r\n" + quote + b"".join(re.escape(mark.encode()) for mark in (csv.delimiter, csv.escape))
+    return re.compile(rb"%s(?<=[^%s]%s)(?=[^%s])" % (quote, stop, quote, quote))
+
+
+def _rest_pattern(csv: Csv) -> bytes:
+    """Return a pattern for what is left of a record, without its line end, from literal text on."""
+    cell, rest = _cell_patterns(csv)
+    return rb"%s(?:%s%s)*+" % (rest, re.escape(csv.delimiter.encode()), cell)
+
+
 def _record_pattern(csv: Csv, *, one_line: bool = False) -> bytes:
     """Return a pattern for one record without its line end: cells between delimiters."""
+    cell, _ = _cell_patterns(csv, one_line=one_line)
+    cells = rb"%s(?:%s%s)*+" % (cell, re.escape(csv.delimiter.encode()), cell)
+    comment = re.escape(csv.comment.encode())
+    return rb"(?:%s[^\r\n]*+|(?!%s)%s)" % (comment, comment, cells) if comment else cells
+
+
+def _cell_patterns(csv: Csv, *, one_line: bool = False) -> tuple[bytes, bytes]:
+    """Return patterns for a cell, and for the literal text one is or goes on with."""
     line_end, any_byte = (rb"\r\n", rb"[^\r\n]") if one_line else (b"", rb"[\s\S]")
     delimiter, quote, escape = (re.escape(mark.encode()) for mark in (csv.delimiter, csv.quote, csv.escape))
     escaped = rb"|%s%s" % (escape, any_byte) if escape else b""
     stop = rb"\r\n" + delimiter + escape
     rest = rb"(?:[^%s]++%s)*+" % (stop, escaped) if escape else rb"[^%s]*+" % stop
-    cell = rest
-    if quote:
-        plain = rb"[^%s%s%s]*+" % (quote, escape, line_end)
-        inside = rb"%s%s(?:(?:%s%s%s)%s)*+%s" % (quote, plain, quote, quote, escaped, plain, quote)
-        cell = rb"(?:%s%s|(?!%s)%s)" % (inside, rest, quote, rest)
-    cells = rb"%s(?:%s%s)*+" % (cell, delimiter, cell)
-    comment = re.escape(csv.comment.encode())
-    return rb"(?:%s[^\r\n]*+|(?!%s)%s)" % (comment, comment, cells) if comment else cells
+    if not quote:
+        return rest, rest
+    plain = rb"[^%s%s%s]*+" % (quote, escape, line_end)
+    inside = rb"%s%s(?:(?:%s%s%s)%s)*+%s" % (quote, plain, quote, quote, escaped, plain, quote)
+    return rb"(?:%s%s|(?!%s)%s)" % (inside, rest, quote, rest), rest

@@ -1,7 +1,7 @@
 """Where records and lines end, dialect by dialect."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ingest.core.grammar import Grammar, Span, count_lines, end_of_line
@@ -96,6 +96,50 @@ def test_the_first_record_ends_when_its_end_is_certain(
 ) -> None:
     assert grammar.end_of_first_record(data, at_end=False) == more_follows
     assert grammar.end_of_first_record(data, at_end=True) == at_end
+
+
+@pytest.mark.parametrize(
+    ("csv", "tail", "end"),
+    [
+        (Csv(), b'b",c\n1,2\n3', 9),  # closed or a letter: the cell ends at the comma
+        (Csv(), b'b"\n1,"2\n"\n3', 10),
+        (Csv(), b'b"c\r\n1', 5),
+        (Csv(escape="\\"), b'b"\\\nc\n1', 6),
+        (Csv(), b'b"",c\n1', None),  # a quote in a cell, or two letters
+        (Csv(), b',"b\n1', None),  # opens a cell, or closes one
+        (Csv(), b'\n"\n1', None),
+        (Csv(escape="\\"), b'\\"b\n1', None),
+        (Csv(comment="#"), b'b","c\n1\n"x\n', None),  # the line may be a comment
+    ],
+)
+def test_a_place_is_known_from_what_stands_around_it_or_not_at_all(csv: Csv, tail: bytes, end: int | None) -> None:
+    """Read from the tail alone, what stands before it makes no difference; else it is not read from the tail alone."""
+    openings = [b"a\n", b'"a\n', b"x,", b'x,"', b"#"]
+    found = set()
+    for opening in openings:
+        data = opening + tail
+        known = Grammar(csv, tails=(len(tail),)).end_of_last_record(data, 0, len(data))
+        assert known == Grammar(csv, tails=()).end_of_last_record(data, 0, len(data))
+        found.add(known - len(opening))
+    assert found == {end} if end else len(found) > 1
+
+
+PARTS = ['"', '"', '""', "\n", "\r", ",", ";", "\\", "#", "a", "b", '","', '"\n"', 'a"']
+
+
+@given(
+    data=st.lists(st.sampled_from(PARTS), max_size=60).map(lambda parts: "".join(parts).encode()),
+    csv=st.sampled_from([Csv(), Csv(escape="\\"), Csv(comment="#"), Csv(delimiter=";"), Csv(quote="a", escape="b")]),
+    tails=st.lists(st.integers(0, 60), max_size=3).map(tuple),
+    start=st.integers(0, 9),
+)
+@settings(max_examples=1000)
+def test_the_end_of_the_last_record_is_the_same_wherever_it_is_read_from(
+    data: bytes, csv: Csv, tails: tuple[int, ...], start: int
+) -> None:
+    own, reference = Grammar(csv, tails=tails), Grammar(csv, tails=())
+    for end in range(start, len(data) + 1):
+        assert own.end_of_last_record(data, start, end) == reference.end_of_last_record(data, start, end)
 
 
 def test_spans_leave_blank_lines_out_but_count_them() -> None:
