@@ -208,5 +208,5 @@ def _run(
             feed=feed, writer=writer, rejects=rejects, file=source.name, now_s=time.time(), after_block=after_block
         )
         with contextlib.suppress(_EnoughRowsError):
-            load.run(source.portions)
+            load.run(source.read)
     return load

@@ -21,7 +21,7 @@ from ingest.pipeline import Load
 def print_proposal(file: str, name: str | None, *, as_json: bool) -> None:
     """Print the feed that a file seems to need, as TOML or as one JSON object with the TOML in it."""
     feed = feed_name(file) if name is None else checked_feed_name(name)
-    sample = take_sample(open_source(file).portions)
+    sample = take_sample(open_source(file).read(0, None))
     proposal = propose(sample, name=feed)
     books, reasons = _try(proposal)
     origin = extent(_base(file), books.rows_read, is_whole=sample.is_whole)
@@ -43,7 +43,7 @@ def _try(proposal: Proposal) -> tuple[Books, dict[str, int]]:
     feed = {field: getattr(proposal.feed, field) for field in Feed.__struct_fields__}
     tally = RejectTally(keep=0)
     load = Load(feed=Feed(**feed | {"csv": dialect}), writer=NullWriter(), rejects=tally)
-    return load.run(iter([proposal.text])), dict(tally.reasons)
+    return load.run(lambda start, end: iter([proposal.text[start:end]])), dict(tally.reasons)
 
 
 def _outcome(books: Books, reasons: dict[str, int]) -> str:

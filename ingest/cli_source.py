@@ -4,12 +4,14 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import boto3
 from botocore.config import Config
 
 from ingest.core.notification import FileVersion
+from ingest.core.text import Read
 from ingest.edges.aws_errors import aws_call
 from ingest.edges.batch_writer import BatchWriter
 from ingest.edges.clock import Clock
@@ -23,10 +25,10 @@ from ingest.ports import ItemWriter
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A file's bytes, and how many there are before any decompression."""
+    """A file that can be read, and how many bytes it has before any decompression."""
 
     name: str
-    portions: Iterator[bytes]
+    read: Read
     size_bytes: int
 
 
@@ -39,7 +41,7 @@ def open_source(name: str) -> Source:
     """
     if not name.startswith("s3://"):
         path = Path(name)
-        return Source(name, portions=file_portions(path), size_bytes=file_size(path))
+        return Source(name, read=partial(file_portions, path), size_bytes=file_size(path))
     bucket, _, key = name.removeprefix("s3://").partition("/")
     if not bucket or not key:
         raise SettingsFault(f"{name} is no S3 object; write s3://bucket/key.")
@@ -63,7 +65,7 @@ def _open_object(file: FileVersion) -> Source:
         found = objects.find(file)
     except ObjectSuperseded:
         raise FileMissing(f"{file.url} does not exist; check bucket and key.") from None
-    return Source(file.url, portions=objects.portions(found), size_bytes=found.size_bytes or 0)
+    return Source(file.url, read=partial(objects.portions, found), size_bytes=found.size_bytes or 0)
 
 
 @contextmanager

@@ -74,6 +74,9 @@ class RejectTally:
         self.reasons.update(reject.reason for reject in rejects)
         self.first += rejects[: self._keep - len(self.first)]
 
+    def flush(self) -> None:
+        """Nothing is held back."""
+
     def close(self) -> None:
         """Nothing is held back."""
 

@@ -3,7 +3,7 @@
     IngestError
       SettingsFault      feeds.toml, an option or a variable is wrong: nothing was started
       FileFault          the file will never load as it is: say why, put it aside, do not retry
-        NoFeed NotCsv EmptyFile BadHeader BadCompression Bomb TooManyRejects FileMissing
+        NoFeed NotCsv EmptyFile BadHeader BadCompression Bomb TooManyRejects FileMissing GivenUp
       ObjectSuperseded   the object was deleted or overwritten before it was read: nothing to load
       ServiceFault       try again later: the message comes back
         Throttled Unavailable AccessDenied TableMissing OutOfTime LeaseLost StillLoading InternalFault
@@ -78,6 +78,12 @@ class FileMissing(FileFault):
     """The source does not exist."""
 
     code = "file_missing"
+
+
+class GivenUp(FileFault):
+    """Nobody could finish the file, however often it was tried."""
+
+    code = "given_up"
 
 
 class ObjectSuperseded(IngestError):

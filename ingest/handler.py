@@ -12,28 +12,34 @@ import boto3
 from aws_lambda_powertools import Logger
 from botocore.config import Config
 
-from ingest.contract import FEEDS_FILE, SERVICE, Env
-from ingest.core.notification import FileVersion
+from ingest.contract import FEEDS_FILE, SERVICE, Attribute, Env
 from ingest.core.retry import redelivery_delay_s
 from ingest.edges.batch_writer import BatchWriter
 from ingest.edges.clock import Clock
 from ingest.edges.dynamodb import Boto3Writer
+from ingest.edges.events import EventBus
 from ingest.edges.http.connect import batch_write_exchange
 from ingest.edges.ledger import LedgerTable
 from ingest.edges.metrics import Metrics
 from ingest.edges.rejects import RejectParts
 from ingest.edges.s3 import Objects
+from ingest.edges.s3_listing import ObjectListing
 from ingest.edges.sqs import Queue
-from ingest.errors import IngestError, InternalFault, SettingsFault
+from ingest.errors import IngestError, InternalFault, SettingsFault, StillLoading
 from ingest.feeds import Feed
 from ingest.feeds_file import read_feeds
+from ingest.hold import Heart, Timing
 from ingest.intake import Intake, Message
 from ingest.ports import ItemWriter
+from ingest.reconcile import Reconciler
+from ingest.teller import Teller
+from ingest.worker import Worker
 
 # botocore 1.44 gives DynamoDB four attempts and shares 500 retry tokens a client; say what we want instead.
 CLIENT_CONFIG = Config(
     retries={"mode": "standard", "total_max_attempts": 8}, connect_timeout=5, read_timeout=30, max_pool_connections=16
 )
+MARGIN_S = 5  # a message comes back when its lease has run out, not before
 logger = Logger(service=SERVICE, location=None)
 
 
@@ -59,40 +65,67 @@ class Reply(TypedDict):
 class Function:
     """Answers batches of queue messages."""
 
-    def __init__(self, *, intake: Intake, queue: Queue, clock: Clock, retry_base_s: float, retry_cap_s: float) -> None:
+    def __init__(
+        self, *, intake: Intake, queue: Queue, clock: Clock, timing: Timing, retry_base_s: float, retry_cap_s: float
+    ) -> None:
         self._intake = intake
         self._queue = queue
         self._clock = clock
+        self._timing = timing
         self._retry_base_s = retry_base_s
         self._retry_cap_s = retry_cap_s
 
     def answer(self, event: dict[str, Any], left_s: float) -> Reply:
         """Take each message of a batch; return exactly those that must come back."""
         deadline_s = self._clock.now_s() + left_s
-        failed = [record for record in event["Records"] if not self._take(record, deadline_s)]
+        kept = {record["receiptHandle"] for record in event["Records"]}
+        self._keep(kept)
+        failed = [record for record in event["Records"] if not self._take(record, deadline_s, kept)]
         return {"batchItemFailures": [{"itemIdentifier": record["messageId"]} for record in failed]}
 
-    def _take(self, record: dict[str, Any], deadline_s: float) -> bool:
+    def _take(self, record: dict[str, Any], deadline_s: float, kept: set[str]) -> bool:
         """Return whether a message is done with. Nothing that happens to one may harm the others."""
-        delivery = int(record["attributes"]["ApproximateReceiveCount"])
+        message = _message(record, deadline_s, self._clock.unique())
         try:
-            self._intake.take(Message(record["messageId"], record["body"], delivery, deadline_s))
+            self._intake.take(message, lambda: self._keep(kept))
         except Exception as error:
-            fields = {"message_id": record["messageId"], "delivery": delivery}
+            fields = {"message_id": message.message_id, "delivery": message.delivery}
             logger.warning("message comes back", extra=fields | _told(error))
-            self._hide(record, delivery)
+            kept.discard(record["receiptHandle"])
+            self._hide(record, self._delay_s(error, message.delivery))
             return False
         return True
 
-    def _hide(self, record: dict[str, Any], delivery: int) -> None:
-        """Bring a failed message back soon; the queue's visibility timeout, 90 minutes, is for killed functions."""
-        delay_s = redelivery_delay_s(
+    def _keep(self, handles: set[str]) -> None:
+        """Hide the batch for as long as a lease holds: if this function is killed, its messages come back soon.
+
+        Not for as long as the queue would hide them, six times the function's time.
+        """
+        try:
+            self._queue.keep(handles, round(self._timing.lease_s + MARGIN_S))
+        except Exception as error:  # they come back later, or too early: the ledger knows whose they are
+            logger.warning("messages not kept hidden", extra=_told(error))
+
+    def _delay_s(self, error: Exception, delivery: int) -> int:
+        """Return how long a failed message stays hidden."""
+        if isinstance(error, StillLoading):
+            return round(error.wait_s) + 1
+        return redelivery_delay_s(
             delivery, base_s=self._retry_base_s, cap_s=self._retry_cap_s, chance=self._clock.chance()
         )
+
+    def _hide(self, record: dict[str, Any], delay_s: int) -> None:
         try:
             self._queue.hide(record["receiptHandle"], delay_s)
         except Exception as error:
             logger.warning("message comes back late", extra={"message_id": record["messageId"]} | _told(error))
+
+
+def _message(record: dict[str, Any], deadline_s: float, worker: str) -> Message:
+    attributes = record.get("messageAttributes", {})
+    hops, stalls = (int(attributes.get(n, {}).get("stringValue") or 0) for n in (Attribute.HOPS, Attribute.STALLS))
+    delivery = int(record["attributes"]["ApproximateReceiveCount"])
+    return Message(record["messageId"], record["body"], delivery, deadline_s, worker, hops, stalls)
 
 
 def _told(error: Exception) -> dict[str, object]:
@@ -110,44 +143,76 @@ def build(environment: Mapping[str, str], root: Path) -> Function:
         SettingsFault: a variable is missing or wrong, or the feeds file is.
     """
     feeds = read_feeds(root / FEEDS_FILE)
-    session = boto3.Session()
+    session, clock = boto3.Session(), Clock()
     dynamodb = session.resource("dynamodb", config=CLIENT_CONFIG)
     s3 = session.client("s3", config=CLIENT_CONFIG)
-    clock = Clock()
     queue = Queue(
         client=session.client("sqs", config=CLIENT_CONFIG),
         url=_text(environment, Env.QUEUE_URL),
         dead_letter_url=_text(environment, Env.DEAD_LETTER_URL),
     )
-    rejects_bucket = _text(environment, Env.REJECTS_BUCKET)
+    rejects_bucket, stack = _text(environment, Env.REJECTS_BUCKET), _text(environment, Env.STACK)
+    heart, metrics, timing = Heart(), Metrics(stack=stack), _timing(environment)
+    ledger = LedgerTable(table=dynamodb.Table(_text(environment, Env.LEDGER_TABLE)), clock=clock)
+    objects = Objects(client=s3, clock=clock)
 
     @cache
     def fast_writer(table: str) -> BatchWriter:  # keeps its connections from file to file
-        return BatchWriter(table, lambda: batch_write_exchange(session, dynamodb.meta.client, table))
+        return BatchWriter(table, lambda: batch_write_exchange(session, dynamodb.meta.client, table), beat=heart.beat)
 
     def writer_for(feed: Feed) -> ItemWriter:
-        return Boto3Writer(dynamodb.Table(feed.table)) if feed.writer == "boto3" else fast_writer(feed.table)
+        table = dynamodb.Table(feed.table)
+        return Boto3Writer(table, beat=heart.beat) if feed.writer == "boto3" else fast_writer(feed.table)
 
-    def rejects_for(file: FileVersion) -> RejectParts:
-        return RejectParts(client=s3, bucket=rejects_bucket, file=file)
-
-    intake = Intake(
-        feeds=feeds,
-        objects=Objects(client=s3, clock=clock),
-        ledger=LedgerTable(table=dynamodb.Table(_text(environment, Env.LEDGER_TABLE))),
-        writer_for=writer_for,
-        rejects_for=rejects_for,
-        dead_letters=queue,
-        metrics=Metrics(stack=_text(environment, Env.STACK)),
+    teller = Teller(
+        ledger=ledger,
+        metrics=metrics,
+        events=EventBus(lambda: session.client("events", config=CLIENT_CONFIG), stack=stack),
         clock=clock,
         log=lambda message, fields: logger.info(message, extra=fields),
+    )
+    worker = Worker(
+        feed_for=lambda key: feeds.for_key(key)[1],
+        objects=objects,
+        ledger=ledger,
+        queue=queue,
+        writer_for=writer_for,
+        rejects_for=lambda file: RejectParts(client=s3, bucket=rejects_bucket, file=file),
+        teller=teller,
+        clock=clock,
+        heart=heart,
+        segment_bytes=round(_number(environment, Env.SEGMENT_BYTES)),
+    )
+    reconciler = Reconciler(
+        feeds=feeds,
+        ledger=ledger,
+        objects=ObjectListing(client=s3),
+        queue=queue,
+        worker=worker,
+        teller=teller,
+        clock=clock,
+        bucket=_text(environment, Env.LANDING_BUCKET),
+        stuck_s=_number(environment, Env.STUCK_S),
+    )
+    intake = Intake(
+        feeds=feeds,
+        worker=worker,
+        ledger=ledger,
+        queue=queue,
+        dead_letters=queue,
+        reconciler=reconciler,
+        teller=teller,
+        metrics=metrics,
+        clock=clock,
+        timing=timing,
     )
     return Function(
         intake=intake,
         queue=queue,
         clock=clock,
-        retry_base_s=_seconds(environment, Env.RETRY_BASE_S),
-        retry_cap_s=_seconds(environment, Env.RETRY_CAP_S),
+        timing=timing,
+        retry_base_s=_number(environment, Env.RETRY_BASE_S),
+        retry_cap_s=_number(environment, Env.RETRY_CAP_S),
     )
 
 
@@ -168,8 +233,16 @@ def _text(environment: Mapping[str, str], name: str) -> str:
     return value
 
 
-def _seconds(environment: Mapping[str, str], name: str) -> float:
+def _number(environment: Mapping[str, str], name: str) -> float:
     text = _text(environment, name)
-    if not re.fullmatch(r"\d{1,6}(\.\d+)?", text, re.ASCII):
-        raise SettingsFault(f"The environment variable {name} = {text!r} is wrong: accepted are seconds.")
+    if not re.fullmatch(r"\d{1,12}(\.\d+)?", text, re.ASCII):
+        raise SettingsFault(f"The environment variable {name} = {text!r} is wrong: accepted is a number.")
     return float(text)
+
+
+def _timing(environment: Mapping[str, str]) -> Timing:
+    return Timing(
+        lease_s=_number(environment, Env.LEASE_S),
+        checkpoint_s=_number(environment, Env.CHECKPOINT_S),
+        stop_before_end_s=_number(environment, Env.STOP_BEFORE_END_S),
+    )

@@ -15,10 +15,9 @@ from ingest.feeds import Feeds
 from ingest.hold import Hold, Timing
 from ingest.ports import DeadLetters, IntakeClock, Ledger, MetricSink, Queue
 from ingest.task import Task, UnfinishedError
-from ingest.teller import Teller
+from ingest.teller import NO_FEED, Teller
 from ingest.worker import Worker
 
-NO_FEED = "-"
 MOST_STALLS = 1  # hand-overs in a row without progress; the next is a failed delivery
 STALL_PAUSE_S = 20  # for a table that takes nothing
 
@@ -107,7 +106,7 @@ class Intake:
         lease = Lease(
             message.message_id, message.delivery, self._clock.now_s() + self._timing.lease_s, message.worker
         )
-        if work.segment is None and not self._ledger.note_newest(work.file):
+        if work.segment is None and not self._ledger.note_newest(work.file, now_s=self._clock.now_s()):
             self._take_stale(work, feed, lease)
             return True
         claimed = self._ledger.claim(work, feed=feed, lease=lease, now_s=self._clock.now_s())

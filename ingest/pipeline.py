@@ -86,7 +86,7 @@ class Load:
         begun = checkpoint or self._beginning(text, segment)
         self.books, self.checkpoint, self._window = begun.books, begun, KeyWindow(begun.window)
         try:
-            self._take_all(text, begun, segment and segment.end_byte, at_end)
+            self._take_all(text, begun, segment.end_byte if segment else None, at_end)
         except (FileFault, ObjectSuperseded):
             self._rejects.close()  # nobody goes on from here: what the books count so far is kept
             raise

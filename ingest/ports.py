@@ -9,6 +9,7 @@ from ingest.core.faults import Refusal
 from ingest.core.items import Items
 from ingest.core.notification import FileVersion
 from ingest.core.planner import Segment
+from ingest.core.records import Record
 from ingest.core.rejects import Reject
 from ingest.core.work import Checkpoint, Plan, Work
 from ingest.dialect import Csv
@@ -71,7 +72,7 @@ class LeaseKeeper(Protocol):
 class Ledger(LeaseKeeper, Protocol):
     """What is known of files and segments. All that needs a lease raises `LeaseLost` where another has it."""
 
-    def note_newest(self, file: FileVersion) -> bool:
+    def note_newest(self, file: FileVersion, *, now_s: float) -> bool:
         """Return False if a newer version of the key is known."""
 
     def claim(self, work: Work, *, feed: str, lease: Lease, now_s: float) -> Claimed | Standing:
@@ -108,6 +109,32 @@ class Ledger(LeaseKeeper, Protocol):
         """Remember that it was told."""
 
 
+class Listing(Protocol):
+    """What the ledger holds."""
+
+    def open_files(self, feed: str) -> Iterator[Record]:
+        """Yield the files of a feed whose outcome was not told yet."""
+
+    def segments(self, file: FileVersion) -> Iterator[Record]:
+        """Yield the records of a file's segments."""
+
+    def knows(self, file: FileVersion) -> bool:
+        """Return whether there is a record of an object, told by its eTag."""
+
+    def note_resent(self, work: Work, *, now_s: float) -> bool:
+        """Remember that the message of stuck work is sent again; False if somebody has it now."""
+
+    def give_up(self, file: FileVersion, closing: Closing, *, now_s: float) -> bool:
+        """Write that a file that nobody could finish has failed; False if it had ended."""
+
+
+class ObjectListing(Protocol):
+    """What lies in a bucket."""
+
+    def under(self, bucket: str, prefix: str) -> Iterator[tuple[FileVersion, float]]:
+        """Yield the objects under a prefix, each with when it was changed (epoch seconds)."""
+
+
 class FileRejects(RejectSink, Protocol):
     """The rejects of one file."""
 
@@ -121,6 +148,13 @@ class Queue(Protocol):
 
     def send(self, bodies: Iterable[str], *, hops: int = 0, stalls: int = 0, delay_s: int = 0) -> None:
         """Put messages in the queue."""
+
+
+class QueueDepth(Queue, Protocol):
+    """A queue that tells how full it is."""
+
+    def waiting(self) -> int:
+        """Return about how many messages wait to be delivered."""
 
 
 class DeadLetters(Protocol):

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from ingest.core.books import Books
 from ingest.core.claims import Claimed
-from ingest.core.work import Work
+from ingest.core.work import Checkpoint, Work
 from ingest.errors import ServiceFault
 from ingest.hold import Hold
 from ingest.pipeline import Load
@@ -46,6 +46,11 @@ class Attempt:
     def books(self) -> Books | None:
         """What was loaded; None if nothing was begun."""
         return self.load.books if self.load else None
+
+    @property
+    def checkpoint(self) -> Checkpoint | None:
+        """How far it has come; None if nothing was begun."""
+        return self.load.checkpoint if self.load else None
 
     @property
     def has_moved(self) -> bool:

@@ -11,6 +11,7 @@ from ingest.core.work import Work
 from ingest.errors import IngestError
 from ingest.ports import EventSink, IntakeClock, Ledger, MetricSink
 
+NO_FEED = "-"  # in place of a feed's name, for what belongs to none
 Log = Callable[[str, dict[str, object]], None]
 
 _METRICS = {
@@ -72,7 +73,7 @@ class Teller:
 
     def handed_over(self, message_id: str, hops: int) -> None:
         """Tell of a message that was sent again, to go on in another invocation."""
-        self._metrics.put("-", {Metric.HAND_OVERS: 1})
+        self._metrics.put(NO_FEED, {Metric.HAND_OVERS: 1})
         self.log("message handed over", {"message_id": message_id, "hops": hops})
 
 

@@ -73,9 +73,9 @@ class Worker:
         except ServiceFault as fault:
             self._put_back(attempt, fault)
         except Exception as error:  # a bug of ours: the message comes back and ends in the dead-letter queue
-            fault = InternalFault(f"The ingester failed with {type(error).__name__}; its log has the traceback.")
-            fault.__cause__ = error
-            self._put_back(attempt, fault)
+            bug = InternalFault(f"The ingester failed with {type(error).__name__}; its log has the traceback.")
+            bug.__cause__ = error
+            self._put_back(attempt, bug)
         else:
             self._ended(attempt, None)
 
@@ -197,6 +197,6 @@ class Worker:
             UnfinishedError: always.
         """
         task = attempt.task
-        self._ledger.put_back(task.work, task.hold.lease, attempt.load and attempt.load.checkpoint, fault)
+        self._ledger.put_back(task.work, task.hold.lease, attempt.checkpoint, fault)
         self._teller.put_back(task.work, task.feed, fault)
         raise UnfinishedError(fault, made_progress=attempt.has_moved) from fault

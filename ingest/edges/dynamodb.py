@@ -1,5 +1,6 @@
 """The reference writer: boto3's own `Table.batch_writer`. Slow and well known; the measure for any faster one."""
 
+from collections.abc import Callable
 from decimal import DecimalException
 from typing import TYPE_CHECKING
 
@@ -23,8 +24,10 @@ class Boto3Writer:
     as the function's time.
     """
 
-    def __init__(self, table: "Table") -> None:
+    def __init__(self, table: "Table", *, beat: Callable[[], None] = lambda: None) -> None:
+        """`beat` is called now and then while it writes; what it raises ends the write."""
         self._table = table
+        self._beat = beat
 
     def write(self, items: Items) -> list[Refusal]:
         """Put all items; return those DynamoDB refuses. All others are durable then.
@@ -58,6 +61,7 @@ class Boto3Writer:
         with self._table.batch_writer() as batch:
             for item in python_items(items):
                 batch.put_item(Item=item)
+        self._beat()
 
 
 class NullWriter:

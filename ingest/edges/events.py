@@ -1,6 +1,8 @@
 """How files ended, as events on the account's event bus."""
 
 import json
+from collections.abc import Callable
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from ingest.contract import Event
@@ -17,8 +19,9 @@ if TYPE_CHECKING:
 class EventBus:
     """The default event bus."""
 
-    def __init__(self, *, client: "EventBridgeClient", stack: str) -> None:
-        self._client = client
+    def __init__(self, connect: Callable[[], "EventBridgeClient"], *, stack: str) -> None:
+        """`connect` makes the client when the first event is to be put: it costs time at a cold start."""
+        self._client = cache(connect)
         self._stack = stack
 
     def file_ended(self, file: FileVersion, feed: str, closing: Closing) -> None:
@@ -33,7 +36,7 @@ class EventBus:
             "Detail": json.dumps(_detail(file, feed, closing, self._stack), ensure_ascii=False),
         }
         with aws_call(f"telling that {file.url} ended"):
-            answer = self._client.put_events(Entries=[entry])
+            answer = self._client().put_events(Entries=[entry])
         if answer["FailedEntryCount"]:
             raise Unavailable(f"The event bus did not take the event about {file.url}.")
 

@@ -9,6 +9,7 @@ from ingest.core.notification import FileVersion
 from ingest.core.states import FILE_STEPS, SEGMENT_STEPS
 from ingest.core.work import Checkpoint, Work
 from ingest.edges.ledger_endings import Endings
+from ingest.edges.ledger_listing import Listing
 from ingest.edges.ledger_table import (
     Item,
     allowed,
@@ -24,21 +25,23 @@ from ingest.edges.ledger_table import (
 from ingest.errors import IngestError, LeaseLost
 
 
-class LedgerTable(Endings):
+class LedgerTable(Endings, Listing):
     """Reads and writes the records of files and segments."""
 
-    def note_newest(self, file: FileVersion) -> bool:
-        """Remember a version as the newest of its key; return False if a newer one is known already."""
-        if not file.sequencer:
-            return True  # nothing to compare by
-        is_newest, _ = self.update(
-            "noting a version",
-            self.key(file, Names.HEAD),
-            "SET sequencer = :sequencer",
-            "attribute_not_exists(sequencer) OR sequencer <= :sequencer",
-            {":sequencer": file.version},
-        )
-        return is_newest
+    def note_newest(self, file: FileVersion, *, now_s: float) -> bool:
+        """Remember a version as the newest of its key; return False if a newer one is known already.
+
+        One without a sequencer was found in the bucket (`ingest.reconcile`) and cannot be compared. It is remembered by
+        its eTag, so that its own notification, should it come late, is known as old.
+        """
+        if file.sequencer:
+            change, condition = "SET sequencer = :this", "(attribute_not_exists(sequencer) OR sequencer <= :this)"
+            values = {":this": file.version, ":etag": file.etag or "-", ":time": file.event_time or "~"}
+            condition += " AND NOT (attribute_exists(found) AND found = :etag AND found_time >= :time)"
+        else:
+            change, condition = "SET found = :etag, found_time = :time", "attribute_not_exists(found) OR found <> :none"
+            values = {":etag": file.etag or "~", ":time": iso(now_s), ":none": "-"}
+        return self.update("noting a version", self.key(file, Names.HEAD), change, condition, values)[0]
 
     def claim(self, work: Work, *, feed: str, lease: Lease, now_s: float) -> Claimed | Standing:
         """Take the lease; return how far the work has come, or what stands against it."""

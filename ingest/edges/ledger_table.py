@@ -65,7 +65,7 @@ class LedgerItems:
             except ClientError as error:
                 if error_code(error) != "ConditionalCheckFailedException":
                     raise
-                return False, plain(error.response.get("Item", {}))  # type: ignore[arg-type]
+                return False, plain(error.response.get("Item", {}))
         return True, answer.get("Attributes", {})
 
     def transact(self, what: str, *changes: tuple[Mapping[str, str], str, str, Item]) -> bool:

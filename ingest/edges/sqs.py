@@ -39,6 +39,14 @@ class Queue:
                 )
             _refuse_failed(answer.get("Failed", []), "sending")
 
+    def waiting(self) -> int:
+        """Return about how many messages wait to be delivered."""
+        with aws_call("looking at the queue"):
+            answer = self._client.get_queue_attributes(
+                QueueUrl=self._url, AttributeNames=["ApproximateNumberOfMessages"]
+            )
+        return int(answer["Attributes"]["ApproximateNumberOfMessages"])
+
     def keep(self, receipt_handles: Iterable[str], seconds: int) -> None:
         """Let messages come back only after so many seconds from now. Those that are gone already do not matter."""
         entries: Any = [

@@ -1,0 +1,118 @@
+"""What is in the ledger: by feed, status and day; by file. Every question is a query by key."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from boto3.dynamodb.conditions import Key
+
+from ingest.contract import Ledger as Names
+from ingest.contract import Status
+from ingest.core.claims import Closing
+from ingest.core.notification import FileVersion
+from ingest.core.planner import Segment
+from ingest.core.records import Record
+from ingest.core.states import FILE_STEPS, SEGMENT_STEPS
+from ingest.core.work import Work
+from ingest.edges.aws_errors import aws_call
+from ingest.edges.ledger_table import Item, LedgerItems, allowed, books_of, error_fields, number, read_cut
+
+
+class Listing(LedgerItems):
+    """Finds records."""
+
+    def open_files(self, feed: str) -> Iterator[Record]:
+        """Yield the files of a feed whose outcome was not told yet, oldest first."""
+        return self._listed(f"{feed}#{Names.OPEN}")
+
+    def ended_files(self, feed: str, status: str, day: str) -> Iterator[Record]:
+        """Yield the files of a feed that ended so on a day (YYYY-MM-DD, UTC), in the order they did."""
+        return self._listed(f"{feed}#{status}#{day}")
+
+    def versions(self, bucket: str, key: str) -> Iterator[Record]:
+        """Yield the records of all versions of an object, oldest first."""
+        return map(_record, self._under(bucket, key, Names.FILE_PREFIX))
+
+    def segments(self, file: FileVersion) -> Iterator[Record]:
+        """Yield the records of a file's segments in their order."""
+        prefix = f"{Names.SEGMENT_PREFIX}{file.version}#"
+        return (_segment_record(file, item) for item in self._under(file.bucket, file.key, prefix))
+
+    def knows(self, file: FileVersion) -> bool:
+        """Return whether there is a record of an object as it is now, told by its eTag."""
+        return any(record.work.file.etag == file.etag for record in self.versions(file.bucket, file.key))
+
+    def note_resent(self, work: Work, *, now_s: float) -> bool:
+        """Remember that the message of stuck work is sent again; return False if somebody has it now."""
+        condition, values = allowed((FILE_STEPS if work.segment is None else SEGMENT_STEPS)["claim"])
+        values |= {":now": number(now_s), ":one": 1}
+        condition = f"attribute_exists(#pk) AND ({condition})"
+        change = "SET moved = :now ADD resent :one"
+        return self.update("noting a resent message", self.key(work.file, work.sort_key), change, condition, values)[0]
+
+    def give_up(self, file: FileVersion, closing: Closing, *, now_s: float) -> bool:
+        """Write that a file that nobody could finish has failed; return False if it had ended."""
+        condition, values = allowed(FILE_STEPS["give up"])
+        values |= {":to": Status.FAILED, ":now": number(now_s), ":zero": 0, ":seconds": number(closing.seconds)}
+        assert closing.error is not None
+        values |= {":error": error_fields(closing.error)}
+        change = "SET #status = :to, lease_until = :zero, ended = :now, seconds = :seconds, #error = :error"
+        key = self.key(file, Names.FILE_PREFIX + file.version)
+        return self.update("giving a file up", key, change, condition, values)[0]
+
+    def _listed(self, listing: str) -> Iterator[Record]:
+        query: Any = {"IndexName": Names.INDEX, "KeyConditionExpression": Key(Names.LISTING).eq(listing)}
+        for entry in self._query("listing files", query):
+            key = {name: entry[name] for name in (Names.PARTITION_KEY, Names.SORT_KEY)}
+            with aws_call(f"listing files in the ledger {self.table.name}"):
+                item = self.table.get_item(Key=key, ConsistentRead=True).get("Item")
+            if item and item[Names.LISTING] == listing:  # the index is a moment behind
+                yield _record(item)
+
+    def _under(self, bucket: str, key: str, prefix: str) -> Iterator[Item]:
+        condition = Key(Names.PARTITION_KEY).eq(f"{bucket}/{key}") & Key(Names.SORT_KEY).begins_with(prefix)
+        return self._query("listing a file", {"KeyConditionExpression": condition, "ConsistentRead": True})
+
+    def _query(self, what: str, query: Any) -> Iterator[Item]:
+        while True:
+            with aws_call(f"{what} in the ledger {self.table.name}"):
+                page: Any = self.table.query(**query)
+            yield from page["Items"]
+            if "LastEvaluatedKey" not in page:
+                return
+            query = query | {"ExclusiveStartKey": page["LastEvaluatedKey"]}
+
+
+def _record(item: Item) -> Record:
+    return _filled(Work(_file(item)), item)
+
+
+def _file(item: Item) -> FileVersion:
+    told: Item = {name: int(value) if name == "size_bytes" else value for name, value in item["file"].items()}
+    return FileVersion(**told)
+
+
+def _segment_record(file: FileVersion, item: Item) -> Record:
+    return _filled(Work(file, Segment(read_cut(item["start"]), read_cut(item["end"]))), item)
+
+
+def _filled(work: Work, item: Item) -> Record:
+    return Record(
+        work=work,
+        status=str(item["status"]),
+        feed=str(item.get("feed", "")),
+        books=books_of(item),
+        segments=int(item.get("segments", 0)),
+        segments_done=int(item.get("segments_done", 0)),
+        attempts=int(item.get("attempts", 0)),
+        resent=int(item.get("resent", 0)),
+        first_seen_s=_time(item, "first_seen"),
+        moved_s=float(item.get("moved", 0)),
+        ended_s=_time(item, "ended"),
+        lease_until_s=float(item.get("lease_until", 0)),
+        rejects=item.get("rejects"),
+        error=item.get("error", {}).get("message"),
+    )
+
+
+def _time(item: Item, name: str) -> float | None:
+    return float(item[name]) if name in item else None
