@@ -17,6 +17,7 @@ def main() -> int:
     _add_memory(names.add_parser("memory", help="peak memory of `ingest load` for files of several sizes"))
     bench = names.add_parser("bench", help="speed, side by side with other tools").add_subparsers(required=True)
     _add_read(bench.add_parser("read", help="rows per CPU-second and peak memory of CSV readers"))
+    _add_plan(bench.add_parser("plan", help="MB per CPU-second of cutting a large file into segments"))
     _add_hostile(names.add_parser("hostile", help="time and memory of `ingest check` on malformed files"))
     _add_sink(names.add_parser("sink", help="a DynamoDB endpoint that counts, throttles and fails as asked"))
     arguments = parser.parse_args()
@@ -39,6 +40,13 @@ def _add_read(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--pandas-python", default=sys.executable, help="the interpreter that has pandas")
     _add_common(parser, "read.json")
     parser.set_defaults(run=commands.bench_read)
+
+
+def _add_plan(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--megabytes", type=int, default=1000, help="size of each file (default 1000)")
+    parser.add_argument("--repeat", type=int, default=3, help="how often each file is planned (default 3)")
+    _add_common(parser, "plan.json")
+    parser.set_defaults(run=commands.bench_plan)
 
 
 def _add_hostile(parser: argparse.ArgumentParser) -> None:

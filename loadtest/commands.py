@@ -7,7 +7,7 @@ from dataclasses import asdict
 
 from loadtest import hostile as hostile_cases
 from loadtest import memory as memory_load
-from loadtest import read_bench
+from loadtest import plan_bench, read_bench
 from loadtest.read_goals import judge
 from loadtest.results import write_result
 
@@ -63,6 +63,27 @@ def bench_read(arguments: argparse.Namespace) -> int:
     command += "" if arguments.pandas_python == sys.executable else " --pandas-python PYTHON"
     figures = {"goals": [goal.document() for goal in goals], "not_measured": missing}
     _write(arguments, command, {**figures, "readings": [asdict(reading) for reading in readings]})
+    return 0
+
+
+def bench_plan(arguments: argparse.Namespace) -> int:
+    """Measure planning for each kind of file; missing a goal is a result, no failure."""
+    plannings = plan_bench.measure(megabytes=arguments.megabytes, repeat=arguments.repeat, seed=arguments.seed)
+    speeds = f"{'MB per CPU-second (min - max)':>30} {'with start-up':>14}"
+    print(f"{'file':<23} {'MB':>5} {'segments':>8} {speeds} {'peak MB':>8}")
+    for planning in plannings:
+        speed = planning.mb_per_cpu_second
+        print(
+            f"{planning.kind:<23} {planning.file_bytes / MB:>5.0f} {planning.segments:>8} "
+            f"{f'{speed.median:,.0f} ({speed.min:,.0f} - {speed.max:,.0f})':>30} "
+            f"{planning.mb_per_cpu_second_with_start_up.median:>14,.0f} {planning.peak_resident_bytes.max / MB:>8.0f}"
+        )
+    goals = list(plan_bench.judge(plannings))
+    for goal in goals:
+        print(goal)
+    command = f"bench plan --megabytes {arguments.megabytes} --repeat {arguments.repeat}"
+    documents = [goal.document() for goal in goals]
+    _write(arguments, command, {"goals": documents, "plannings": [asdict(planning) for planning in plannings]})
     return 0
 
 

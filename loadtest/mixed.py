@@ -28,12 +28,13 @@ _DISTINCT_ROWS = 4000
 _PORTION_ROWS = 500
 
 
-def mixed(*, total_bytes: int, seed: int, quoted: bool) -> Iterator[Portion]:
+def mixed(*, total_bytes: int, seed: int, quoted: bool, line_breaks: bool = True) -> Iterator[Portion]:
     """Yield a file of at least `total_bytes`, at most a portion more; same arguments, same bytes.
 
     Ids count up; what stands behind them comes round again after some thousand rows. 0 bytes are a header alone.
+    Quoted cells hold line breaks, unless that is not wanted.
     """
-    lines = itertools.cycle(_lines(random.Random(seed), quoted))
+    lines = itertools.cycle(_lines(random.Random(seed), quoted, line_breaks))
     header = _csv([COLUMNS], quoted).encode()
     yield Portion(header, 0)
     mark = '"' if quoted else ""
@@ -45,11 +46,12 @@ def mixed(*, total_bytes: int, seed: int, quoted: bool) -> Iterator[Portion]:
         made, number = made + len(data), number + _PORTION_ROWS
 
 
-def _lines(chance: random.Random, quoted: bool) -> list[str]:
-    return [_csv([_cells(chance, quoted)], quoted) for _ in range(_DISTINCT_ROWS)]
+def _lines(chance: random.Random, quoted: bool, line_breaks: bool) -> list[str]:
+    notes = [note for note in _QUOTED_NOTES if line_breaks or "\n" not in note]
+    return [_csv([_cells(chance, quoted, notes)], quoted) for _ in range(_DISTINCT_ROWS)]
 
 
-def _cells(chance: random.Random, quoted: bool) -> tuple[str, ...]:
+def _cells(chance: random.Random, quoted: bool, notes: list[str]) -> tuple[str, ...]:
     """Return a row without its id."""
     return (
         chance.choice(_CUSTOMERS),
@@ -60,7 +62,7 @@ def _cells(chance: random.Random, quoted: bool) -> tuple[str, ...]:
         chance.choice(("", f"-{chance.randint(1, 999) / 1000:.3f}", "0", "0.05")),
         chance.choice(("true", "false", "true", "")),
         f"2026-{chance.randint(1, 12):02d}-{chance.randint(1, 28):02d}T{chance.randint(0, 23):02d}:10:00Z",
-        chance.choice(_QUOTED_NOTES) if quoted else " ".join(chance.choices(_WORDS, k=chance.randint(2, 6))),
+        chance.choice(notes) if quoted else " ".join(chance.choices(_WORDS, k=chance.randint(2, 6))),
     )
 
 

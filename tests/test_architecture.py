@@ -47,6 +47,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "loadtest.sink.certificate": {"cryptography"},
     "loadtest.readers": {"pyarrow", "pandas"},  # the measured parties, each started as a process of its own
     "loadtest.readers.ingest_columns": {"ingest.core", "ingest.edges.files", *FEEDS, "ingest.feeds_file"},
+    "loadtest.readers.ingest_plan": {"ingest.core", "ingest.edges.files", *FEEDS},
     "app": {"infra", "ingest.errors", "ingest.feeds_file", "aws_cdk"},
 }
 

@@ -1,10 +1,11 @@
-"""S3 objects as portions of bytes: ranged reads, pinned to one version, each repeated when it breaks."""
+"""S3 objects as portions of bytes: ranged reads, pinned to one version, each repeated when it breaks, some ahead."""
 
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, Protocol
 
 from ingest.core.notification import FileVersion
 from ingest.core.retry import read_pause_s
+from ingest.edges.ahead import read_ahead
 from ingest.edges.aws_errors import aws_call
 from ingest.errors import ServiceFault, Throttled, Unavailable
 
@@ -54,19 +55,31 @@ class Objects:
             event_time=file.event_time,
         )
 
-    def portions(self, file: FileVersion) -> Iterator[bytes]:
-        """Yield the bytes of exactly this version, in order. The file must have been found.
+    def portions(self, file: FileVersion, start: int = 0, end: int | None = None, *, ahead: int = 0) -> Iterator[bytes]:
+        """Yield bytes [start, end) of exactly this version, in order. The file must have been found.
 
         A read that breaks goes on at the next byte; a range is never held open for long behind a slow table.
+        With `ahead`, so many ranges are read at the same time, by threads that end when the iterator is closed. They
+        begin behind the first portion: who wants only a header reads no more. Holds at most (ahead + 1) * range_bytes;
+        without, a portion.
 
         Raises (while iterating):
             ObjectSuperseded: it was deleted or overwritten meanwhile.
             ServiceFault: no byte came in several attempts.
         """
-        position, failures, size = 0, 0, file.size_bytes or 0
-        while position < size:
+        end = (file.size_bytes or 0) if end is None else end
+        begun = min(start + PORTION_BYTES, start + self._range_bytes, end) if ahead else end
+        yield from self._span(file, start, begun)
+        if begun < end:
+            starts = range(begun, end, self._range_bytes)
+            spans = (self._span(file, at, min(at + self._range_bytes, end)) for at in starts)
+            yield from read_ahead(spans, count=ahead)
+
+    def _span(self, file: FileVersion, position: int, end: int) -> Iterator[bytes]:
+        failures = 0
+        while position < end:
             try:
-                for portion in self._range(file, position, min(position + self._range_bytes, size)):
+                for portion in self._range(file, position, min(position + self._range_bytes, end)):
                     position, failures = position + len(portion), 0
                     yield portion
             except (Throttled, Unavailable):

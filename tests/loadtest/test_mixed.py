@@ -37,6 +37,14 @@ def test_a_quoted_file_has_every_cell_quoted_with_quotes_delimiters_and_line_bre
     assert {'Skillet 11"', "Kettle, 1.7 l", "back door,\nring twice"} <= cells
 
 
+def test_line_breaks_in_cells_are_left_out_where_they_are_not_wanted() -> None:
+    portions = mixed(total_bytes=100_000, seed=1, quoted=True, line_breaks=False)
+    made = b"".join(portion.data for portion in portions).decode()
+    assert made.count("\n") == len(list(csv.reader(io.StringIO(made, newline=""))))
+    assert "\r" not in made
+    assert '"Skillet 11"""' in made
+
+
 def test_a_file_of_no_bytes_is_a_header() -> None:
     assert text(0, quoted=False).strip().split(",") == list(COLUMNS)
 
