@@ -21,6 +21,7 @@ from ingest.edges.http.exchange import Exchange
 from ingest.errors import IngestError, Throttled, Unavailable
 
 PATIENCE_S = 20.0  # without any item taken; the queue brings the message back
+_START = Flow()
 _TOOK_ALL = b'{"UnprocessedItems":{}}'
 _MAY_PASS = ("ExpiredTokenException", "ExpiredToken")  # credentials are asked for again each second
 _MOST_EXPIRED = 10  # such answers in a row, with nothing taken in between
@@ -40,7 +41,8 @@ class BatchWriter:
 
     What DynamoDB leaves unprocessed or throttles is sent again after a pause that grows (full jitter); a request it
     finds invalid is halved until the bad item stands alone; nothing is sent after an error that will not pass.
-    Memory: the bodies of some 2,000 items, and of the requests under way and waiting.
+    `flow` is how many requests may be under way at first. Memory: the bodies of some 4,000 items, and of the requests
+    under way and waiting.
     """
 
     def __init__(
@@ -48,6 +50,7 @@ class BatchWriter:
         table: str,
         connect: Callable[[], Exchange[Sent]],
         *,
+        flow: Flow = _START,
         patience_s: float = PATIENCE_S,
         now_s: Callable[[], float] = time.monotonic,
         chance: Callable[[], float] = random,
@@ -55,7 +58,7 @@ class BatchWriter:
         self._table = table
         self._connect = connect
         self._exchange: Exchange[Sent] | None = None
-        self._flow = Flow()
+        self._flow = flow
         self._patience_s = patience_s
         self._now_s = now_s
         self._chance = chance

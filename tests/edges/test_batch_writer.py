@@ -12,6 +12,7 @@ import pytest
 
 from ingest.columns import Column
 from ingest.core.faults import Refusal
+from ingest.core.flow import Flow
 from ingest.core.items import Items, build_items
 from ingest.core.mapping import map_columns
 from ingest.core.rows import Rows
@@ -20,7 +21,7 @@ from ingest.edges.dynamodb import Boto3Writer
 from ingest.edges.http.connect import batch_write_exchange
 from ingest.errors import AccessDenied, IngestError, TableMissing, Throttled, Unavailable
 from ingest.feeds import Feed
-from loadtest.sink import Faults, Key, Settings, Simulation, Sink, Table
+from loadtest.sink import Faults, Key, Latency, Settings, Simulation, Sink, Table
 
 pytestmark = [
     pytest.mark.allow_hosts(["127.0.0.1"]),
@@ -207,6 +208,13 @@ def test_it_speaks_tls_to_those_it_trusts_and_to_no_others(monkeypatch: pytest.M
         monkeypatch.delenv("AWS_CA_BUNDLE")
         with pytest.raises(Unavailable, match="certificate"):
             writer(running, patience_s=0.2).write(items(1))
+
+
+@pytest.mark.parametrize("requests", [1, 3])
+def test_no_more_requests_are_under_way_than_the_flow_it_is_given_allows(requests: int) -> None:
+    with sink(latency=Latency(fixed_s=0.005)) as running:
+        assert writer(running, flow=Flow.fixed(requests)).write(items(500)) == []
+        assert running.statistics.document()["max_in_flight"] == requests
 
 
 def test_what_is_sent_is_what_boto3_would_send() -> None:
