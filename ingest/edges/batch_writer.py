@@ -41,7 +41,8 @@ class BatchWriter:
 
     What DynamoDB leaves unprocessed or throttles is sent again after a pause that grows (full jitter); a request it
     finds invalid is halved until the bad item stands alone; nothing is sent after an error that will not pass.
-    `flow` is how many requests may be under way at first. Memory: the bodies of some 4,000 items, and of the requests
+    `flow` is how many requests may be under way at first. `beat` is called before each request and at least once a
+    second: what it raises ends the write there and then. Memory: the bodies of some 4,000 items, and of the requests
     under way and waiting.
     """
 
@@ -51,6 +52,7 @@ class BatchWriter:
         connect: Callable[[], Exchange[Sent]],
         *,
         flow: Flow = _START,
+        beat: Callable[[], None] = lambda: None,
         patience_s: float = PATIENCE_S,
         now_s: Callable[[], float] = time.monotonic,
         chance: Callable[[], float] = random,
@@ -59,6 +61,7 @@ class BatchWriter:
         self._connect = connect
         self._exchange: Exchange[Sent] | None = None
         self._flow = flow
+        self._beat = beat
         self._patience_s = patience_s
         self._now_s = now_s
         self._chance = chance
@@ -68,6 +71,7 @@ class BatchWriter:
 
         Raises:
             ServiceFault: not all are written.
+            IngestError: whatever `beat` raised; not all are written.
         """
         self._exchange = self._exchange or self._connect()
         work = _Work(items, self._table)
@@ -90,6 +94,7 @@ class BatchWriter:
             self._start(work, exchange)
             if not exchange.in_flight and work.is_done:
                 return
+            self._beat()
             for sent, outcome in exchange.poll(work.pause_s(self._now_s())):
                 self._take(work, sent, outcome)
             if self._now_s() - work.progress_s > self._patience_s:
@@ -101,6 +106,7 @@ class BatchWriter:
             sent = work.next(now_s)
             if sent is None:
                 return
+            self._beat()
             exchange.start(replace(sent, at_s=now_s), sent.batch.body)
 
     def _take(self, work: "_Work", sent: Sent, outcome: Answer | ConnectionLostError) -> None:

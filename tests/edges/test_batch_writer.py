@@ -2,8 +2,10 @@
 
 import gc
 import json
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import pairwise
 from typing import Any
 
 import boto3
@@ -19,7 +21,7 @@ from ingest.core.rows import Rows
 from ingest.edges.batch_writer import BatchWriter
 from ingest.edges.dynamodb import Boto3Writer
 from ingest.edges.http.connect import batch_write_exchange
-from ingest.errors import AccessDenied, IngestError, TableMissing, Throttled, Unavailable
+from ingest.errors import AccessDenied, IngestError, OutOfTime, TableMissing, Throttled, Unavailable
 from ingest.feeds import Feed
 from loadtest.sink import Faults, Key, Latency, Settings, Simulation, Sink, Table
 
@@ -215,6 +217,56 @@ def test_no_more_requests_are_under_way_than_the_flow_it_is_given_allows(request
     with sink(latency=Latency(fixed_s=0.005)) as running:
         assert writer(running, flow=Flow.fixed(requests)).write(items(500)) == []
         assert running.statistics.document()["max_in_flight"] == requests
+
+
+class Beat:
+    """Counts its calls and remembers when they came; raises at the one it is told."""
+
+    def __init__(self, *, raises_at: int | None = None) -> None:
+        self.at_s: list[float] = []
+        self._raises_at = raises_at
+
+    def __call__(self) -> None:
+        self.at_s.append(time.monotonic())
+        if len(self.at_s) == self._raises_at:
+            raise OutOfTime("There is no time left, as scripted.")
+
+
+def test_it_beats_before_each_request() -> None:
+    beat = Beat()
+    with sink() as running:
+        assert writer(running, beat=beat).write(items(500)) == []
+        assert len(beat.at_s) >= running.requests == 20
+
+
+def test_it_beats_at_least_once_a_second_while_it_waits() -> None:
+    beat = Beat()
+    with sink(latency=Latency(fixed_s=2.3)) as running:
+        begun_s = time.monotonic()
+        assert writer(running, beat=beat).write(items(5)) == []
+        moments = [begun_s, *beat.at_s, time.monotonic()]
+        assert max(later - earlier for earlier, later in pairwise(moments)) < 1.2
+
+
+def test_what_a_beat_raises_ends_the_write_and_nothing_is_sent_after_it() -> None:
+    beat = Beat(raises_at=11)
+    with sink(latency=Latency(fixed_s=0.01)) as running:
+        ended = writer(running, flow=Flow.fixed(2), beat=beat)
+        with pytest.raises(OutOfTime):
+            ended.write(items(1000))
+        time.sleep(0.1)  # what was sent has arrived
+        assert len(beat.at_s) == 11
+        assert running.requests <= 10
+        assert running.statistics.document()["open_connections"] == 0
+
+
+def test_after_a_beat_that_raised_it_may_be_used_again() -> None:
+    with sink() as running:
+        ended = writer(running, beat=Beat(raises_at=3))
+        with pytest.raises(OutOfTime):
+            ended.write(items(300))
+        assert ended.write(items(300)) == []
+        assert kept(running) == expected(300)
 
 
 def test_what_is_sent_is_what_boto3_would_send() -> None:
