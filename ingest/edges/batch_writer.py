@@ -10,6 +10,7 @@ from random import random
 
 from ingest.core.answers import unprocessed
 from ingest.core.batches import Batch, batches
+from ingest.core.counts import WriteCounts, throttled_request
 from ingest.core.faults import Refusal
 from ingest.core.flow import Flow
 from ingest.core.items import Items
@@ -61,10 +62,17 @@ class BatchWriter:
         self._connect = connect
         self._exchange: Exchange[Sent] | None = None
         self._flow = flow
+        self._requests = self._retries = 0
+        self._trouble = WriteCounts()
         self._beat = beat
         self._patience_s = patience_s
         self._now_s = now_s
         self._chance = chance
+
+    @property
+    def counts(self) -> WriteCounts:
+        """What was counted since the writer was made."""
+        return replace(self._trouble, requests=self._requests, retries=self._retries)
 
     def write(self, items: Items) -> list[Refusal]:
         """Put all items; return those DynamoDB refuses. All others are durable then. Keys must be distinct.
@@ -108,6 +116,8 @@ class BatchWriter:
                 return
             self._beat()
             exchange.start(replace(sent, at_s=now_s), sent.batch.body)
+            self._requests += 1
+            self._retries += sent.tries > 0
 
     def _take(self, work: "_Work", sent: Sent, outcome: Answer | ConnectionLostError) -> None:
         if isinstance(outcome, ConnectionLostError):
@@ -127,7 +137,7 @@ class BatchWriter:
         if not left:
             self._flow = self._flow.after_success()
             return
-        self._throttled(sent)
+        self._throttled(sent, WriteCounts(unprocessed=len(left)))
         trouble = Throttled(f"Table {self._table} leaves items unprocessed: its write capacity is used up.")
         self._again(work, replace(sent, batch=sent.batch.only(left)), trouble)
 
@@ -139,14 +149,15 @@ class BatchWriter:
             return
         fault = service_fault(code, answer.status, message, f"writing to table {self._table}")
         if isinstance(fault, Throttled):
-            self._throttled(sent)
+            self._throttled(sent, throttled_request(answer.body))
         work.expired_in_a_row += code in _MAY_PASS
         is_expired = code in _MAY_PASS and work.expired_in_a_row <= _MOST_EXPIRED
         if not (is_expired or isinstance(fault, (Throttled, Unavailable))):
             raise fault
         self._again(work, sent, fault)
 
-    def _throttled(self, sent: Sent) -> None:
+    def _throttled(self, sent: Sent, counted: WriteCounts) -> None:
+        self._trouble = self._trouble.plus(counted)
         self._flow = self._flow.after_throttle(begun_at=sent.at_s, now=self._now_s())
 
     def _again(self, work: "_Work", sent: Sent, trouble: IngestError) -> None:

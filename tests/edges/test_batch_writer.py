@@ -219,6 +219,49 @@ def test_no_more_requests_are_under_way_than_the_flow_it_is_given_allows(request
         assert running.statistics.document()["max_in_flight"] == requests
 
 
+def slow(**limits: Any) -> Simulation:
+    """A table that takes little, and would for one key as much as for many, unless the limits say otherwise."""
+    return Simulation(burst_s=0.1, **{"partition_units_per_s": 100_000.0, **limits})
+
+
+def test_it_counts_what_the_table_counts() -> None:
+    with sink(simulation=slow(mode="provisioned", provisioned_units_per_s=400)) as running:
+        counting = writer(running, flow=Flow.fixed(20))
+        counting.write(items(600))
+        counts, told = counting.counts, running.statistics.document()
+        assert counts.requests == running.requests
+        assert counts.throttled == counts.by_provisioned == told["throttled_requests"] > 0
+        assert counts.retries == counts.requests - 24
+        whole = told["unprocessed"] - counts.unprocessed  # items of requests that were throttled whole
+        assert counts.throttled <= whole <= 25 * counts.throttled
+
+
+@pytest.mark.parametrize(
+    ("simulation", "reason"),
+    [
+        ({"partitions": 1, "partition_units_per_s": 400}, "by_key_range"),
+        ({"account_units_per_s": 400}, "by_account"),
+        ({"max_on_demand_units_per_s": 400}, "by_maximum"),
+        ({"mode": "provisioned", "provisioned_units_per_s": 400}, "by_provisioned"),
+    ],
+)
+def test_it_counts_throttled_requests_by_the_reason_told(simulation: dict[str, Any], reason: str) -> None:
+    with sink(simulation=slow(**simulation)) as running:
+        counting = writer(running, flow=Flow.fixed(20))
+        counting.write(items(600))
+        counts = counting.counts
+        assert getattr(counts, reason) == counts.throttled == running.statistics.document()["throttled_requests"] > 0
+
+
+def test_counts_go_on_from_one_call_to_the_next() -> None:
+    with sink() as running:
+        counting = writer(running)
+        counting.write(items(100))
+        before = counting.counts
+        counting.write(items(75))
+        assert (before.requests, counting.counts.since(before).requests) == (4, 3)
+
+
 class Beat:
     """Counts its calls and remembers when they came; raises at the one it is told."""
 
