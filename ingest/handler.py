@@ -4,7 +4,7 @@ import os
 import re
 import traceback
 from collections.abc import Mapping
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any, Protocol, TypedDict
 
@@ -122,11 +122,14 @@ def build(environment: Mapping[str, str], root: Path) -> Function:
     rejects_bucket = _text(environment, Env.REJECTS_BUCKET)
 
     @cache
-    def fast_writer(table: str) -> BatchWriter:  # keeps its connections from file to file
-        return BatchWriter(table, lambda: batch_write_exchange(session, dynamodb.meta.client, table))
+    def fast_writer(table: str, interleave: bool) -> BatchWriter:  # keeps its connections from file to file
+        connect = partial(batch_write_exchange, session, dynamodb.meta.client, table)
+        return BatchWriter(table, connect, interleave=interleave)
 
     def writer_for(feed: Feed) -> ItemWriter:
-        return Boto3Writer(dynamodb.Table(feed.table)) if feed.writer == "boto3" else fast_writer(feed.table)
+        if feed.writer == "boto3":
+            return Boto3Writer(dynamodb.Table(feed.table))
+        return fast_writer(feed.table, feed.interleave)
 
     def rejects_for(file: FileVersion) -> RejectParts:
         return RejectParts(client=s3, bucket=rejects_bucket, file=file)

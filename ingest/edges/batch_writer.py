@@ -42,6 +42,7 @@ class BatchWriter:
 
     What DynamoDB leaves unprocessed or throttles is sent again after a pause that grows (full jitter); a request it
     finds invalid is halved until the bad item stands alone; nothing is sent after an error that will not pass.
+    Items of one partition key are sent apart from each other, as far as they are in one call, if `interleave`.
     `flow` is how many requests may be under way at first. `beat` is called before each request and at least once a
     second: what it raises ends the write there and then. Memory: the bodies of some 4,000 items, and of the requests
     under way and waiting.
@@ -52,6 +53,7 @@ class BatchWriter:
         table: str,
         connect: Callable[[], Exchange[Sent]],
         *,
+        interleave: bool = True,
         flow: Flow = _START,
         beat: Callable[[], None] = lambda: None,
         patience_s: float = PATIENCE_S,
@@ -61,6 +63,7 @@ class BatchWriter:
         self._table = table
         self._connect = connect
         self._exchange: Exchange[Sent] | None = None
+        self._interleave = interleave
         self._flow = flow
         self._requests = self._retries = 0
         self._trouble = WriteCounts()
@@ -82,7 +85,7 @@ class BatchWriter:
             IngestError: whatever `beat` raised; not all are written.
         """
         self._exchange = self._exchange or self._connect()
-        work = _Work(items, self._table)
+        work = _Work(items, batches(items, self._table, interleave=self._interleave))
         try:
             self._run(work, self._exchange)
         except BaseException:
@@ -169,13 +172,13 @@ class BatchWriter:
 class _Work:
     """What is still to be sent of some items: batches not begun, halves of refused ones, and those that wait."""
 
-    def __init__(self, items: Items, table: str) -> None:
+    def __init__(self, items: Items, fresh: Iterator[Batch]) -> None:
         self.items = items
         self.refusals: list[Refusal] = []
         self.trouble: IngestError | None = None
         self.progress_s = 0.0
         self.expired_in_a_row = 0
-        self._fresh: Iterator[Batch] = batches(items, table)
+        self._fresh = fresh
         self._halves: deque[Batch] = deque()
         self._waiting: list[tuple[float, int, Sent]] = []
         self._number = 0

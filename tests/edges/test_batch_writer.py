@@ -312,6 +312,16 @@ def test_after_a_beat_that_raised_it_may_be_used_again() -> None:
         assert kept(running) == expected(300)
 
 
+@pytest.mark.parametrize(("interleave", "keys"), [(True, 7), (False, 1)])
+def test_rows_of_one_partition_key_are_sent_apart_if_asked(interleave: bool, keys: int) -> None:
+    by_key = items(700).take(sorted(range(700), key=lambda row: row % 7))
+    with sink() as running:
+        assert writer(running, interleave=interleave, flow=Flow.fixed(1)).write(by_key) == []
+        first = [item["id"]["S"] for item in running.truth.items("Orders")[:25]]
+        assert len(set(first)) == keys
+        assert kept(running) == expected(700)
+
+
 def test_what_is_sent_is_what_boto3_would_send() -> None:
     seen: list[Any] = []
     for fast in (True, False):
