@@ -3,11 +3,13 @@
 from typing import Any
 
 from aws_cdk import Duration, Fn, Stack
+from aws_cdk import aws_events as events
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
 from infra.settings import Settings
+from ingest import contract
 
 # Long enough for a long weekend with a broken function. SQS keeps counting a message's age when it moves to the
 # dead-letter queue, so this must be well below the 14 days there: a week remains to look at it.
@@ -26,6 +28,7 @@ class Buffer(Construct):
         self.dead_letters = self._dead_letters(queue_name)
         self.queue = self._queue(queue_name, settings)
         self.policy = self._policy(landing_bucket_name)
+        self._reconcile(settings)
 
     def _dead_letters(self, source_name: str) -> sqs.Queue:
         source_arn = Stack.of(self).format_arn(service="sqs", resource=source_name)
@@ -59,6 +62,28 @@ class Buffer(Construct):
         policy.document.add_statements(self._only_tls(), self._s3_may_send(landing_bucket_name))
         return policy
 
+    def _reconcile(self, settings: Settings) -> None:
+        """Put a message in the queue every so often that asks to look for what is stuck or was lost.
+
+        A rule of the lower level: a target would bring a queue policy of its own, and the last one written wins.
+        """
+        rule = events.CfnRule(
+            self,
+            "Reconcile",
+            description="Look for stuck files and lost notifications.",
+            schedule_expression=_every(settings.reconcile_minutes),
+            targets=[
+                events.CfnRule.TargetProperty(id="Queue", arn=self.queue.queue_arn, input=contract.RECONCILE_MESSAGE)
+            ],
+        )
+        statement = iam.PolicyStatement(
+            principals=[iam.ServicePrincipal("events.amazonaws.com")],
+            actions=["sqs:SendMessage"],
+            resources=[self.queue.queue_arn],
+            conditions={"ArnEquals": {"aws:SourceArn": rule.attr_arn}},
+        )
+        self.policy.document.add_statements(statement)
+
     def _only_tls(self) -> iam.PolicyStatement:
         return iam.PolicyStatement(
             effect=iam.Effect.DENY,
@@ -82,6 +107,15 @@ class Buffer(Construct):
             resources=[self.queue.queue_arn],
             conditions=conditions,
         )
+
+
+def _every(minutes: int) -> str:
+    """Return a schedule.
+
+    >>> _every(1), _every(15)
+    ('rate(1 minute)', 'rate(15 minutes)')
+    """
+    return f"rate({minutes} minute{'s' if minutes > 1 else ''})"
 
 
 def _resource(queue: sqs.Queue) -> sqs.CfnQueue:

@@ -27,7 +27,7 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     ] = 1_769
     timeout_s: Annotated[
         int,
-        Meta(ge=60, le=900, description="Lambda's maximum; a worker stops 30 s before, so less than 60 is useless."),
+        Meta(ge=60, le=900, description="Lambda's maximum; more time means fewer hand-overs."),
     ] = 900
     batch_size: Annotated[
         int, Meta(ge=1, le=10, description="Messages per invocation: small files share one, large ones wait for none.")
@@ -49,6 +49,32 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     retry_cap_s: Annotated[
         int, Meta(ge=1, le=43_200, description="Most seconds between two deliveries. SQS allows 12 hours in all.")
     ] = 900
+    segment_mb: Annotated[
+        int,
+        Meta(
+            ge=8,
+            le=4_096,
+            description="MiB of a segment: a larger file is split, so that many functions load it at once.",
+        ),
+    ] = 64
+    lease_s: Annotated[
+        int,
+        Meta(ge=10, le=600, description="Seconds after which what a killed function held is free again; renewed by it."),
+    ] = 60
+    checkpoint_s: Annotated[
+        int, Meta(ge=1, le=60, description="Seconds between two checkpoints at least: what a killed function must redo.")
+    ] = 5
+    stop_before_end_s: Annotated[
+        int,
+        Meta(ge=20, le=300, description="Seconds before its end that a function begins nothing new and hands over."),
+    ] = 45
+    reconcile_minutes: Annotated[
+        int, Meta(ge=1, le=1_440, description="Minutes between two looks for stuck files and lost notifications.")
+    ] = 15
+    stuck_s: Annotated[
+        int,
+        Meta(ge=60, le=86_400, description="Seconds without progress after which work has lost its message."),
+    ] = 3_600
     log_retention_days: Annotated[
         int, Meta(description="Days CloudWatch keeps the function's log; it charges for the storage.")
     ] = 30
@@ -97,6 +123,11 @@ def _check_together(settings: Settings, path: str) -> None:
         accepted = ", ".join(map(str, RETENTION_DAYS))
         raise SettingsFault(
             f"`{path}.log_retention_days` = {settings.log_retention_days} is wrong: accepted is {accepted}."
+        )
+    if settings.timeout_s < settings.stop_before_end_s + 15:
+        raise SettingsFault(
+            f"`{path}.timeout_s` = {settings.timeout_s} is wrong: "
+            f"accepted is at least stop_before_end_s and 15 more, {settings.stop_before_end_s + 15}."
         )
     if settings.retry_cap_s < settings.retry_base_s:
         raise SettingsFault(

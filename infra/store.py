@@ -28,6 +28,12 @@ class Store(Construct):
         by_table = {feed.table: feed for feed in feeds.feeds.values()}
         self.tables = {name: self._named_table(feed) for name, feed in by_table.items()}
         self.ledger = self._table("Ledger", LEDGER_KEYS)
+        self.ledger.add_global_secondary_index(
+            index_name=contract.Ledger.INDEX,
+            partition_key=_text(contract.Ledger.LISTING),
+            sort_key=_text(contract.Ledger.LISTED_AT),
+            projection_type=dynamodb.ProjectionType.KEYS_ONLY,
+        )
         self.rejects = self._rejects()
 
     def _named_table(self, feed: Feed) -> dynamodb.ITable:
@@ -86,6 +92,10 @@ class Store(Construct):
 
 def _attribute(feed: Feed, name: str) -> dynamodb.Attribute:
     return dynamodb.Attribute(name=name, type=KEY_TYPES[feed.attribute_type(name)])
+
+
+def _text(name: str) -> dynamodb.Attribute:
+    return dynamodb.Attribute(name=name, type=dynamodb.AttributeType.STRING)
 
 
 LEDGER_KEYS = (

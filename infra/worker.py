@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from aws_cdk import Duration, RemovalPolicy
+from aws_cdk import Duration, RemovalPolicy, Stack
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
@@ -36,7 +36,7 @@ class Worker(Construct):
         self.role = iam.Role(self, "Role", assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"))
         for statement in _grants(self.log_group, feeds, landing, buffer, store):
             self.role.add_to_policy(statement)
-        self.function = self._function(settings, code, _environment(settings, buffer, store))
+        self.function = self._function(settings, code, _environment(settings, landing, buffer, store))
         self._mapping(settings, buffer)
 
     def _log_group(self, settings: Settings) -> logs.LogGroup:
@@ -80,7 +80,7 @@ class Worker(Construct):
         )
 
 
-def _environment(settings: Settings, buffer: Buffer, store: Store) -> dict[str, str]:
+def _environment(settings: Settings, landing: Landing, buffer: Buffer, store: Store) -> dict[str, str]:
     env = contract.Env
     return {
         env.QUEUE_URL: buffer.queue.queue_url,
@@ -89,6 +89,12 @@ def _environment(settings: Settings, buffer: Buffer, store: Store) -> dict[str, 
         env.REJECTS_BUCKET: store.rejects.bucket_name,
         env.RETRY_BASE_S: str(settings.retry_base_s),
         env.RETRY_CAP_S: str(settings.retry_cap_s),
+        env.LEASE_S: str(settings.lease_s),
+        env.CHECKPOINT_S: str(settings.checkpoint_s),
+        env.STOP_BEFORE_END_S: str(settings.stop_before_end_s),
+        env.SEGMENT_BYTES: str(settings.segment_mb * 1024 * 1024),
+        env.STUCK_S: str(settings.stuck_s),
+        env.LANDING_BUCKET: landing.bucket.bucket_name,
         env.STACK: settings.name,
         "POWERTOOLS_LOG_LEVEL": "INFO",
     }
@@ -106,8 +112,12 @@ def _grants(
         _list_bucket(landing, prefixes),
         _allow(["s3:PutObject"], [store.rejects.arn_for_objects("*")]),
         _allow(["dynamodb:BatchWriteItem"], tables),
-        _allow(["dynamodb:UpdateItem"], [store.ledger.table_arn]),
+        _allow(["dynamodb:GetItem", "dynamodb:Query", "dynamodb:UpdateItem"], [store.ledger.table_arn]),
+        _allow(["dynamodb:Query"], [f"{store.ledger.table_arn}/index/{contract.Ledger.INDEX}"]),
+        _tell_events(store),
         _allow(CONSUME, [buffer.queue.queue_arn]),
+        # Segments, and what goes on in another invocation.
+        _allow(["sqs:SendMessage"], [buffer.queue.queue_arn]),
         # Messages of no known kind are put there by the function itself, with the reason.
         _allow(["sqs:SendMessage"], [buffer.dead_letters.queue_arn]),
     ]
@@ -117,10 +127,18 @@ CONSUME = ["sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes", 
 
 
 def _list_bucket(landing: Landing, prefixes: list[str]) -> iam.PolicyStatement:
-    """The function lists nothing. But to a reader who may not list, S3 answers 403 for a key that is gone, not 404:
-    a deleted file would look like a missing permission and be tried again and again."""
+    """The reconciler lists. And to a reader who may not list, S3 answers 403 for a key that is gone, not 404: a deleted
+    file would look like a missing permission and be tried again and again."""
     statement = _allow(["s3:ListBucket"], [landing.bucket.bucket_arn])
     statement.add_condition("StringLike", {"s3:prefix": prefixes})
+    return statement
+
+
+def _tell_events(store: Store) -> iam.PolicyStatement:
+    """Only events that say they come from here: others on the bus may trust that."""
+    bus = Stack.of(store).format_arn(service="events", resource="event-bus", resource_name="default")
+    statement = _allow(["events:PutEvents"], [bus])
+    statement.add_condition("StringEquals", {"events:source": contract.Event.SOURCE})
     return statement
 
 

@@ -124,9 +124,8 @@ def load(
     path = rejects or Path(f"{Path(source).name}.rejects.jsonl")
     begun_s = time.monotonic()
     sink = RejectFile(path, source=source)
-    done = _run(
-        opened, chosen, open_table(table or chosen.table, chosen.writer), sink, show=None if as_json else "loading"
-    )
+    writer = open_table(table or chosen.table, chosen)
+    done = _run(opened, chosen, writer, sink, show=None if as_json else "loading")
     print_load(done.books, time.monotonic() - begun_s, sink, as_json=as_json)
 
 

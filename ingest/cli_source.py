@@ -20,6 +20,7 @@ from ingest.edges.files import file_portions, file_size
 from ingest.edges.http.connect import batch_write_exchange
 from ingest.edges.s3 import Objects
 from ingest.errors import FileMissing, ObjectSuperseded, SettingsFault
+from ingest.feeds import Feed
 from ingest.ports import ItemWriter
 
 
@@ -48,14 +49,15 @@ def open_source(name: str) -> Source:
     return _open_object(FileVersion(bucket=bucket, key=key))
 
 
-def open_table(name: str, writer: str) -> ItemWriter:
-    """Return a writer to a table, of the kind a feed names. Nothing is asked of AWS before the first item."""
+def open_table(name: str, feed: Feed) -> ItemWriter:
+    """Return a writer to a table, of the kind the feed names. Nothing is asked of AWS before the first item."""
     with _preparing(f"preparing to write to {name}"):
         session = _session()
         dynamodb = session.resource("dynamodb", config=_config())
-    if writer == "boto3":
+    if feed.writer == "boto3":
         return Boto3Writer(dynamodb.Table(name))
-    return BatchWriter(name, lambda: batch_write_exchange(session, dynamodb.meta.client, name))
+    connect = partial(batch_write_exchange, session, dynamodb.meta.client, name)
+    return BatchWriter(name, connect, interleave=feed.interleave)
 
 
 def _open_object(file: FileVersion) -> Source:

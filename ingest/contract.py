@@ -64,6 +64,15 @@ class Metric:
     HAND_OVERS = "HandOvers"  # a message sent again by a function whose time was up, or whose table was full
     SEGMENTS_DONE = "SegmentsDone"
     MESSAGES_UNKNOWN = "MessagesUnknown"
+    REQUESTS_SENT = "RequestsSent"  # to the feed's table, of 25 items at most
+    REQUESTS_REPEATED = "RequestsRepeated"
+    REQUESTS_THROTTLED = "RequestsThrottled"  # by one or more of the reasons below
+    ITEMS_UNPROCESSED = "ItemsUnprocessed"  # left over by requests of which a part was taken
+    THROTTLED_BY_KEY_RANGE = "ThrottledByKeyRange"
+    THROTTLED_BY_ACCOUNT = "ThrottledByAccount"
+    THROTTLED_BY_MAXIMUM = "ThrottledByMaximum"
+    THROTTLED_BY_PROVISIONED = "ThrottledByProvisioned"
+    THROTTLED_BY_OTHER = "ThrottledByOther"
     EVENT_TO_VISIBLE = "EventToVisible"  # seconds from the S3 event to the closed file
 
 
@@ -104,6 +113,9 @@ class Attribute:
 
     HOPS = "hops"  # how often the message was handed over
     STALLS = "stalls"  # how often in a row without progress
+
+
+RECONCILE_MESSAGE = '{"ingest": "reconcile"}'  # the body a schedule sends
 
 
 class Event:

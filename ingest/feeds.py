@@ -64,6 +64,13 @@ class Feed(Struct, frozen=True, forbid_unknown_fields=True):
         Literal["fast", "boto3"],
         Meta(description="fast: many requests under way; boto3: its batch_writer, the reference, at a fortieth."),
     ] = "fast"
+    interleave: Annotated[
+        bool,
+        Meta(
+            description="true: rows of one partition key go to the table apart from each other, so that a sorted file "
+            "does not ask one partition for all it has. Only where there is a sort key, and with the fast writer."
+        ),
+    ] = True
     existing: Annotated[bool, Meta(description="true: the table is there already; the stack does not make it.")] = False
     csv: Csv = Csv()
     columns: dict[str, ColumnType | Column] = {}

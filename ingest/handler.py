@@ -4,7 +4,7 @@ import os
 import re
 import traceback
 from collections.abc import Mapping
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any, Protocol, TypedDict
 
@@ -157,12 +157,14 @@ def build(environment: Mapping[str, str], root: Path) -> Function:
     objects = Objects(client=s3, clock=clock)
 
     @cache
-    def fast_writer(table: str) -> BatchWriter:  # keeps its connections from file to file
-        return BatchWriter(table, lambda: batch_write_exchange(session, dynamodb.meta.client, table), beat=heart.beat)
+    def fast_writer(table: str, interleave: bool) -> BatchWriter:  # keeps its connections from file to file
+        connect = partial(batch_write_exchange, session, dynamodb.meta.client, table)
+        return BatchWriter(table, connect, interleave=interleave, beat=heart.beat)
 
     def writer_for(feed: Feed) -> ItemWriter:
-        table = dynamodb.Table(feed.table)
-        return Boto3Writer(table, beat=heart.beat) if feed.writer == "boto3" else fast_writer(feed.table)
+        if feed.writer == "boto3":
+            return Boto3Writer(dynamodb.Table(feed.table), beat=heart.beat)
+        return fast_writer(feed.table, feed.interleave)
 
     teller = Teller(
         ledger=ledger,

@@ -103,9 +103,7 @@ class Intake:
             self._hand_over(message, stalls=message.stalls)
             return False
         feed = self._feed_name(work.file)
-        lease = Lease(
-            message.message_id, message.delivery, self._clock.now_s() + self._timing.lease_s, message.worker
-        )
+        lease = Lease(message.message_id, message.delivery, self._clock.now_s() + self._timing.lease_s, message.worker)
         if work.segment is None and not self._ledger.note_newest(work.file, now_s=self._clock.now_s()):
             self._take_stale(work, feed, lease)
             return True

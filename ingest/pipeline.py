@@ -6,14 +6,14 @@ from dataclasses import replace
 from ingest.contract import Reason
 from ingest.core.books import Books
 from ingest.core.charset import Charset
-from ingest.core.cutter import BLOCK_BYTES, START, BadRecord, Block, Cutter, CutState, Piece
+from ingest.core.cutter import START, BadRecord, Block, CutState, Cutter, Piece
 from ingest.core.faults import Fault
 from ingest.core.grammar import Grammar
 from ingest.core.items import Items, build_items
 from ingest.core.keys import KeyWindow, last_of_each_key
 from ingest.core.lineage import with_lineage
 from ingest.core.mapping import Mapping, map_columns
-from ingest.core.planner import Segment
+from ingest.core.planner import Segment, cutter_for
 from ingest.core.rejects import from_bad_record, locate
 from ingest.core.rows import Layout, Rows, parse_rows, refuse_other_encoding
 from ingest.core.text import Read, Text, open_text
@@ -29,8 +29,8 @@ class Load:
     """Loads one file, `file` by its URL, or a segment of it; items begin to age at `now_s` (epoch).
 
     `books` is true at any moment, also after an error: what it counts is durable or superseded. `checkpoint` is where
-    another load may go on: it gives the same pieces, counts and rejects as if there had been one load only. `has_moved`:
-    it is further than where this one began.
+    another load may go on: it gives the same pieces, counts and rejects as if there had been one load only.
+    `has_moved`: it is further than where this one began.
 
     Peak memory: about twice a portion, plus some 25 times the block while it is text, columns and items, plus the
     hashes of one window's keys (`KeyWindow`).
@@ -62,7 +62,7 @@ class Load:
         self._before_block = before_block
         self._after_block = after_block
         self._at_checkpoint = at_checkpoint
-        self._block_bytes = block_bytes or max(BLOCK_BYTES, feed.csv.max_record_bytes)
+        self._block_bytes = block_bytes
         self._window = KeyWindow(START)
 
     def run(
@@ -102,7 +102,7 @@ class Load:
         columns = tuple(map(self._charset.own_name, text.head.columns))
         layout = Layout(columns, self._charset.csv, self._grammar)
         mapping = map_columns(self._feed, columns, now_s=self._now_s)
-        cutter = self._cutter(begun.window)
+        cutter = cutter_for(self._feed.csv, begun.window, block_bytes=self._block_bytes)
         place = begun.window
         for piece in _pieces(cutter, text.after(begun.window, end_byte), at_end=at_end):
             self._before_block()
@@ -114,15 +114,6 @@ class Load:
                 self._check_limit()
                 self._pass(place, cutter.state)
             place = cutter.state
-
-    def _cutter(self, state: CutState) -> Cutter:
-        return Cutter(
-            self._grammar,
-            state=state,
-            block_bytes=self._block_bytes,
-            record_bytes=self._feed.csv.max_record_bytes,
-            measure=self._charset.size,
-        )
 
     def _pass(self, before: CutState, after: CutState) -> None:
         """Make rejects durable, and a checkpoint possible, where a piece goes on into another cell of the file."""

@@ -49,11 +49,8 @@ class Objects(Protocol):
     def find(self, file: FileVersion) -> FileVersion:
         """Return the file with size and eTag."""
 
-    def portions(self, file: FileVersion, start: int = 0, end: int | None = None) -> Iterator[bytes]:
-        """Yield bytes of exactly this version."""
-
-    def ahead(self, file: FileVersion, start: int = 0) -> Iterator[bytes]:
-        """Yield them to the end, with some being read ahead."""
+    def portions(self, file: FileVersion, start: int = 0, end: int | None = None, *, ahead: int = 0) -> Iterator[bytes]:
+        """Yield bytes of exactly this version; `ahead` is how many ranges are read at the same time."""
 
 
 class LeaseKeeper(Protocol):

@@ -1,4 +1,4 @@
-"""Splits a large file: streams it once, and sends a message for each segment while it does. Knows edges by Protocol only."""
+"""Splits a large file: streams it once, and sends a message for each segment meanwhile. Knows edges by Protocol only."""
 
 from collections.abc import Iterator
 
@@ -14,6 +14,8 @@ from ingest.core.work import Plan, Work
 from ingest.feeds import Feed
 from ingest.hold import Hold
 from ingest.ports import IntakeClock, Ledger, Objects, Queue
+
+RANGES_AHEAD = 4  # scanning is faster than one connection to S3
 
 
 class Split:
@@ -62,14 +64,16 @@ class Split:
         map_columns(self._feed, tuple(map(charset.own_name, text.head.columns)))  # a wrong header ends it here
         text.close()
         known = self._plan or Plan(text.start)
-        for segment in plan(self._text(charset, known), cutter_for(self._feed.csv, known.at), segment_bytes=self._segment_bytes):
+        for segment in plan(
+            self._text(charset, known), cutter_for(self._feed.csv, known.at), segment_bytes=self._segment_bytes
+        ):
             known = self._add(segment, known)
         now_s = self._clock.now_s()
         self._ledger.split(self._file, self._hold.lease, known, head_bytes=text.start.byte, now_s=now_s)
         return True
 
     def _text(self, charset: Charset, known: Plan) -> Iterator[bytes]:
-        for portion in charset.to_text(self._objects.ahead(self._file, known.at.byte)):
+        for portion in charset.to_text(self._objects.portions(self._file, known.at.byte, ahead=RANGES_AHEAD)):
             self._hold.before_block()
             yield portion
 

@@ -25,9 +25,7 @@ _METRICS = {
 class Teller:
     """Tells what happened. Never row data, and of an error its code only: its sentence may quote the file."""
 
-    def __init__(
-        self, *, ledger: Ledger, metrics: MetricSink, events: EventSink, clock: IntakeClock, log: Log
-    ) -> None:
+    def __init__(self, *, ledger: Ledger, metrics: MetricSink, events: EventSink, clock: IntakeClock, log: Log) -> None:
         self._ledger = ledger
         self._metrics = metrics
         self._events = events

@@ -24,7 +24,9 @@ from ingest.split import Split
 from ingest.task import Attempt, Task, UnfinishedError
 from ingest.teller import Teller, epoch_s
 
-RENEWED_DELIVERIES = 3  # a message that came so often and makes progress is replaced by a new one, whose count begins anew
+RENEWED_DELIVERIES = (
+    3  # a message that came so often and makes progress is replaced by a new one, whose count begins anew
+)
 
 
 class Worker:
@@ -128,7 +130,8 @@ class Worker:
             writer=self._writer_for(feed),
             rejects=attempt.rejects,
             file=task.work.file.url,
-            now_s=epoch_s(task.work.file.event_time) or task.claimed.first_seen_s,  # whoever goes on makes the same items
+            now_s=epoch_s(task.work.file.event_time)
+            or task.claimed.first_seen_s,  # whoever goes on makes the same items
             before_block=task.hold.before_block,
             at_checkpoint=lambda checkpoint: self._checkpoint(task, feed, checkpoint),
         )

@@ -18,6 +18,7 @@ from ingest import cli
 from ingest.cli_source import Source, open_table
 from ingest.cli_view import RAW_SHOWN
 from ingest.errors import FileMissing
+from ingest.feeds import Feed
 from tests.clients import client, mock_aws, session, table
 
 ROOT = Path(__file__).parent.parent
@@ -397,7 +398,7 @@ def test_the_region_may_be_set_as_every_other_tool_knows_it(monkeypatch: pytest.
 
     monkeypatch.setattr(boto3, "Session", recording)
     monkeypatch.setenv("AWS_REGION", "eu-north-1")
-    open_table("Orders", "fast")
+    open_table("Orders", Feed("o/", "Orders", "id"))
     assert asked == ["eu-north-1"]
 
 

@@ -5,27 +5,37 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from ingest.core.escapes import quoted
 from ingest.core.items import Items
+from ingest.core.spread import spread
 from ingest.core.wire import most_bytes, put_requests
 
 # https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchWriteItem.html
 MAX_BATCH_ITEMS = 25
 MAX_BODY_BYTES = 16_000_000  # "16 MB": the smaller of its two meanings
 
-SLICE_ITEMS = 160 * MAX_BATCH_ITEMS  # encoded at a time: few kernel calls a row, little memory
+SLICE_ITEMS = 1600 * MAX_BATCH_ITEMS  # encoded at a time: few kernel calls a row, and room to interleave
 MAX_SLICE_BYTES = 1 << 28  # as foretold by `most_bytes`: bounds memory, and is far below what 32-bit offsets reach
 
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """One request body and the rows of the items that are in it, in order; `requests` are theirs as in `wire`."""
+    """One request body and the rows of the items that are in it, in order. Their requests as in `wire` are those of
+    `encoded` from `first`.
+    """
 
     body: bytes
     rows: Sequence[int]
-    requests: pa.Array
+    encoded: pa.Array
     table: str
+    first: int = 0
+
+    @property
+    def requests(self) -> pa.Array:
+        """The request of each row."""
+        return self.encoded.slice(self.first, len(self.rows))
 
     def only(self, rows: Sequence[int]) -> "Batch":
         """Return a batch of some of these rows, at least one, to be sent again or apart."""
@@ -34,20 +44,28 @@ class Batch:
         return Batch(body_of(requests, self.table), rows, requests, self.table)
 
 
-def batches(items: Items, table: str) -> Iterator[Batch]:
-    """Yield the items in order, as many in a batch as DynamoDB takes. No two may have one key.
+def batches(items: Items, table: str, *, interleave: bool = False) -> Iterator[Batch]:
+    """Yield the items, as many in a batch as DynamoDB takes: in order, or `interleave`d. No two may have one key.
 
     Items are encoded slice by slice, and no batch spans two: where they are large, the last of a slice may be smaller.
     """
+    before, after = _around(table)
+    room = MAX_BODY_BYTES - len(before) - len(after) + 1  # the last comma is not sent
     for start, some in _slices(items, 0, len(items)):
-        requests = put_requests(some)
+        order = spread(some) if interleave else None
+        requests, rows = _ordered(put_requests(some), order, start)
         offsets = _offsets(requests)
         data = memoryview(requests.buffers()[2])
-        before, after = _around(table)
-        room = MAX_BODY_BYTES - len(before) - len(after) + 1  # the last comma is not sent
         for first, last in pairwise(_cuts(offsets, room)):
             body = b"".join((before, data[offsets[first] : offsets[last] - 1], after))
-            yield Batch(body, range(start + first, start + last), requests.slice(first, last - first), table)
+            yield Batch(body, rows[first:last], requests, table, first)
+
+
+def _ordered(requests: pa.Array, order: pa.Array | None, start: int) -> tuple[pa.Array, Sequence[int]]:
+    """Return the requests of rows from `start` in the order wanted, and the row of each."""
+    if order is None:
+        return requests, range(start, start + len(requests))
+    return requests.take(order), memoryview(pc.add(order, start).buffers()[1]).cast("q")
 
 
 def body_of(requests: pa.Array, table: str) -> bytes:

@@ -11,11 +11,19 @@ _CUT = 0.7  # of the limit stays after a throttle; a gentle cut, since DynamoDB'
 class Flow:
     """Additive increase, multiplicative decrease (RFC 5681's way): doubles each round trip until the first throttle,
     then grows by one a round trip. `cut_at` is when it was last cut: requests begun before then say nothing new.
+    The limit stays between `fewest` and `most`.
     """
 
     limit: float = FEWEST
     is_starting: bool = True
     cut_at: float = float("-inf")
+    fewest: int = FEWEST
+    most: int = MOST
+
+    @classmethod
+    def fixed(cls, requests: int) -> "Flow":
+        """Return a flow that always allows so many requests, whatever comes of them."""
+        return cls(limit=requests, fewest=requests, most=requests)
 
     @property
     def most_in_flight(self) -> int:
@@ -25,10 +33,10 @@ class Flow:
     def after_success(self) -> "Flow":
         """Return the flow after a request whose items were all taken."""
         step = 1.0 if self.is_starting else 1.0 / self.limit
-        return replace(self, limit=min(float(MOST), self.limit + step))
+        return replace(self, limit=min(float(self.most), self.limit + step))
 
     def after_throttle(self, *, begun_at: float, now: float) -> "Flow":
         """Return the flow after a request that was throttled, in whole or in part."""
         if begun_at < self.cut_at:
             return self
-        return Flow(limit=max(float(FEWEST), self.limit * _CUT), is_starting=False, cut_at=now)
+        return replace(self, limit=max(float(self.fewest), self.limit * _CUT), is_starting=False, cut_at=now)

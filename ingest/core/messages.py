@@ -11,7 +11,6 @@ from ingest.core.work import Work
 from ingest.errors import UnknownMessage
 
 KIND = "ingest"  # the field that tells our messages from those of S3
-RECONCILE = json.dumps({KIND: "reconcile"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,9 +38,14 @@ def body_of(work: Work) -> str:
     Work(file=FileVersion(bucket='b', key='k', version_id=None, etag='e', ...), segment=None)
     """
     file = {name: getattr(work.file, name) for name in FileVersion.__slots__}
-    document: dict[str, Any] = {KIND: "file", "file": {name: value for name, value in file.items() if value is not None}}
+    document: dict[str, Any] = {
+        KIND: "file",
+        "file": {name: value for name, value in file.items() if value is not None},
+    }
     if work.segment is not None:
-        ends = {name: list(astuple(place)) for name, place in (("start", work.segment.start), ("end", work.segment.end))}
+        ends = {
+            name: list(astuple(place)) for name, place in (("start", work.segment.start), ("end", work.segment.end))
+        }
         document |= {KIND: "segment", **ends}
     return json.dumps(document, ensure_ascii=False, separators=(",", ":"))
 

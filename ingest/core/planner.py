@@ -42,13 +42,13 @@ def is_splittable(csv: Csv, first_bytes: bytes) -> bool:
     return is_plain and not csv.footer_lines and Charset(csv).is_seekable
 
 
-def cutter_for(csv: Csv, state: CutState = START) -> Cutter:
+def cutter_for(csv: Csv, state: CutState = START, *, block_bytes: int | None = None) -> Cutter:
     """Return the cutter of a feed's files. Planner and loader must cut alike: both take it from here."""
     charset = Charset(csv)
     return Cutter(
         Grammar(charset.csv),
         state=state,
-        block_bytes=max(BLOCK_BYTES, csv.max_record_bytes),
+        block_bytes=block_bytes or max(BLOCK_BYTES, csv.max_record_bytes),
         record_bytes=csv.max_record_bytes,
         measure=charset.size,
     )

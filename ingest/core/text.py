@@ -71,4 +71,3 @@ def _skip(text: Iterator[bytes], count: int) -> Iterator[bytes]:
         count -= len(portion)
     if count:
         raise ServiceFault("The file ends before the place it was read to: it was read another way before.")
-

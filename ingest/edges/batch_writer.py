@@ -10,6 +10,7 @@ from random import random
 
 from ingest.core.answers import unprocessed
 from ingest.core.batches import Batch, batches
+from ingest.core.counts import WriteCounts, throttled_request
 from ingest.core.faults import Refusal
 from ingest.core.flow import Flow
 from ingest.core.items import Items
@@ -21,6 +22,7 @@ from ingest.edges.http.exchange import Exchange
 from ingest.errors import IngestError, Throttled, Unavailable
 
 PATIENCE_S = 20.0  # without any item taken; the queue brings the message back
+_START = Flow()
 _TOOK_ALL = b'{"UnprocessedItems":{}}'
 _MAY_PASS = ("ExpiredTokenException", "ExpiredToken")  # credentials are asked for again each second
 _MOST_EXPIRED = 10  # such answers in a row, with nothing taken in between
@@ -40,7 +42,10 @@ class BatchWriter:
 
     What DynamoDB leaves unprocessed or throttles is sent again after a pause that grows (full jitter); a request it
     finds invalid is halved until the bad item stands alone; nothing is sent after an error that will not pass.
-    Memory: the bodies of some 2,000 items, and of the requests under way and waiting.
+    Items of one partition key are sent apart from each other, as far as they are in one call, if `interleave`.
+    `flow` is how many requests may be under way at first. `beat` is called before each request and at least once a
+    second: what it raises ends the write there and then. Memory: the bodies of some 4,000 items, and of the requests
+    under way and waiting.
     """
 
     def __init__(
@@ -48,6 +53,9 @@ class BatchWriter:
         table: str,
         connect: Callable[[], Exchange[Sent]],
         *,
+        interleave: bool = True,
+        flow: Flow = _START,
+        beat: Callable[[], None] = lambda: None,
         patience_s: float = PATIENCE_S,
         now_s: Callable[[], float] = time.monotonic,
         chance: Callable[[], float] = random,
@@ -55,19 +63,29 @@ class BatchWriter:
         self._table = table
         self._connect = connect
         self._exchange: Exchange[Sent] | None = None
-        self._flow = Flow()
+        self._interleave = interleave
+        self._flow = flow
+        self._requests = self._retries = 0
+        self._trouble = WriteCounts()
+        self._beat = beat
         self._patience_s = patience_s
         self._now_s = now_s
         self._chance = chance
+
+    @property
+    def counts(self) -> WriteCounts:
+        """What was counted since the writer was made."""
+        return replace(self._trouble, requests=self._requests, retries=self._retries)
 
     def write(self, items: Items) -> list[Refusal]:
         """Put all items; return those DynamoDB refuses. All others are durable then. Keys must be distinct.
 
         Raises:
             ServiceFault: not all are written.
+            IngestError: whatever `beat` raised; not all are written.
         """
         self._exchange = self._exchange or self._connect()
-        work = _Work(items, self._table)
+        work = _Work(items, batches(items, self._table, interleave=self._interleave))
         try:
             self._run(work, self._exchange)
         except BaseException:
@@ -87,6 +105,7 @@ class BatchWriter:
             self._start(work, exchange)
             if not exchange.in_flight and work.is_done:
                 return
+            self._beat()
             for sent, outcome in exchange.poll(work.pause_s(self._now_s())):
                 self._take(work, sent, outcome)
             if self._now_s() - work.progress_s > self._patience_s:
@@ -98,7 +117,10 @@ class BatchWriter:
             sent = work.next(now_s)
             if sent is None:
                 return
+            self._beat()
             exchange.start(replace(sent, at_s=now_s), sent.batch.body)
+            self._requests += 1
+            self._retries += sent.tries > 0
 
     def _take(self, work: "_Work", sent: Sent, outcome: Answer | ConnectionLostError) -> None:
         if isinstance(outcome, ConnectionLostError):
@@ -118,7 +140,7 @@ class BatchWriter:
         if not left:
             self._flow = self._flow.after_success()
             return
-        self._throttled(sent)
+        self._throttled(sent, WriteCounts(unprocessed=len(left)))
         trouble = Throttled(f"Table {self._table} leaves items unprocessed: its write capacity is used up.")
         self._again(work, replace(sent, batch=sent.batch.only(left)), trouble)
 
@@ -130,14 +152,15 @@ class BatchWriter:
             return
         fault = service_fault(code, answer.status, message, f"writing to table {self._table}")
         if isinstance(fault, Throttled):
-            self._throttled(sent)
+            self._throttled(sent, throttled_request(answer.body))
         work.expired_in_a_row += code in _MAY_PASS
         is_expired = code in _MAY_PASS and work.expired_in_a_row <= _MOST_EXPIRED
         if not (is_expired or isinstance(fault, (Throttled, Unavailable))):
             raise fault
         self._again(work, sent, fault)
 
-    def _throttled(self, sent: Sent) -> None:
+    def _throttled(self, sent: Sent, counted: WriteCounts) -> None:
+        self._trouble = self._trouble.plus(counted)
         self._flow = self._flow.after_throttle(begun_at=sent.at_s, now=self._now_s())
 
     def _again(self, work: "_Work", sent: Sent, trouble: IngestError) -> None:
@@ -149,13 +172,13 @@ class BatchWriter:
 class _Work:
     """What is still to be sent of some items: batches not begun, halves of refused ones, and those that wait."""
 
-    def __init__(self, items: Items, table: str) -> None:
+    def __init__(self, items: Items, fresh: Iterator[Batch]) -> None:
         self.items = items
         self.refusals: list[Refusal] = []
         self.trouble: IngestError | None = None
         self.progress_s = 0.0
         self.expired_in_a_row = 0
-        self._fresh: Iterator[Batch] = batches(items, table)
+        self._fresh = fresh
         self._halves: deque[Batch] = deque()
         self._waiting: list[tuple[float, int, Sent]] = []
         self._number = 0

@@ -134,17 +134,13 @@ class Endings(LedgerItems):
         change = "SET told = :told, listing = :listing, listed_at = :iso"
         self.update("noting what was told", self._file_key(file), change, "#status = :status", values)
 
-    def _add_to_file(
-        self, file: FileVersion, counts: Item, now_s: float
-    ) -> tuple[dict[str, str], str, str, Item]:
+    def _add_to_file(self, file: FileVersion, counts: Item, now_s: float) -> tuple[dict[str, str], str, str, Item]:
         adds = "".join(f", {name[1:]} {name}" for name in counts)
         values = {**counts, ":one": 1, ":now": number(now_s)}
         change = f"SET moved = :now ADD segments_done :one{adds}"
         return self._file_key(file), change, "attribute_exists(#pk)", values
 
-    def _step(
-        self, what: str, file: FileVersion, step: str, lease: Lease, change: str, values: Item
-    ) -> None:
+    def _step(self, what: str, file: FileVersion, step: str, lease: Lease, change: str, values: Item) -> None:
         condition, states = allowed(FILE_STEPS[step])
         values = values | states | {":lease": lease.token, ":to": FILE_STEPS[step].target}
         if not self.update(what, self._file_key(file), change, condition, values)[0]:

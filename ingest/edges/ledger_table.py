@@ -50,9 +50,7 @@ class LedgerItems:
         """Return the key of an item that belongs to a file."""
         return {Names.PARTITION_KEY: f"{file.bucket}/{file.key}", Names.SORT_KEY: sort_key}
 
-    def update(
-        self, what: str, key: Mapping[str, str], change: str, condition: str, values: Item
-    ) -> tuple[bool, Item]:
+    def update(self, what: str, key: Mapping[str, str], change: str, condition: str, values: Item) -> tuple[bool, Item]:
         """Change an item on a condition; return whether it held, and the item as it is now."""
         with aws_call(f"{what} in the ledger {self.table.name}"):
             try:
@@ -65,7 +63,7 @@ class LedgerItems:
             except ClientError as error:
                 if error_code(error) != "ConditionalCheckFailedException":
                     raise
-                return False, plain(error.response.get("Item", {}))
+                return False, plain(error.response.get("Item", {}))  # type: ignore[arg-type]
         return True, answer.get("Attributes", {})
 
     def transact(self, what: str, *changes: tuple[Mapping[str, str], str, str, Item]) -> bool:
@@ -119,7 +117,7 @@ def _expressions(change: str, condition: str, values: Item) -> Any:
 
 def _reasons(error: ClientError) -> list[str]:
     """Return why a transaction was cancelled, one reason for each of its changes."""
-    reasons: list[Any] = error.response.get("CancellationReasons", [])  # type: ignore[assignment]
+    reasons: Any = error.response.get("CancellationReasons", [])
     return [str(reason.get("Code")) for reason in reasons]
 
 

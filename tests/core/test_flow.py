@@ -30,9 +30,18 @@ def test_requests_begun_before_the_cut_do_not_cut_again() -> None:
     assert cut.after_throttle(begun_at=2.1, now=2.6).most_in_flight < cut.most_in_flight
 
 
-@given(st.lists(st.booleans(), max_size=300))
-def test_it_stays_within_its_bounds(successes: list[bool]) -> None:
-    flow = Flow()
+@given(st.lists(st.booleans(), max_size=300), st.sampled_from([(FEWEST, MOST), (1, 2), (10, 200)]))
+def test_it_stays_within_its_bounds(successes: list[bool], bounds: tuple[int, int]) -> None:
+    fewest, most = bounds
+    flow = Flow(limit=fewest, fewest=fewest, most=most)
     for now, success in enumerate(successes):
         flow = flow.after_success() if success else flow.after_throttle(begun_at=now, now=now)
-        assert FEWEST <= flow.most_in_flight <= MOST
+        assert fewest <= flow.most_in_flight <= most
+
+
+@given(st.lists(st.booleans(), max_size=100), st.integers(1, 100))
+def test_a_fixed_flow_allows_the_same_number_whatever_comes(successes: list[bool], requests: int) -> None:
+    flow = Flow.fixed(requests)
+    for now, success in enumerate(successes):
+        flow = flow.after_success() if success else flow.after_throttle(begun_at=now, now=now)
+        assert flow.most_in_flight == requests

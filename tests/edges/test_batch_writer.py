@@ -2,8 +2,10 @@
 
 import gc
 import json
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import pairwise
 from typing import Any
 
 import boto3
@@ -12,15 +14,16 @@ import pytest
 
 from ingest.columns import Column
 from ingest.core.faults import Refusal
+from ingest.core.flow import Flow
 from ingest.core.items import Items, build_items
 from ingest.core.mapping import map_columns
 from ingest.core.rows import Rows
 from ingest.edges.batch_writer import BatchWriter
 from ingest.edges.dynamodb import Boto3Writer
 from ingest.edges.http.connect import batch_write_exchange
-from ingest.errors import AccessDenied, IngestError, TableMissing, Throttled, Unavailable
+from ingest.errors import AccessDenied, IngestError, OutOfTime, TableMissing, Throttled, Unavailable
 from ingest.feeds import Feed
-from loadtest.sink import Faults, Key, Settings, Simulation, Sink, Table
+from loadtest.sink import Faults, Key, Latency, Settings, Simulation, Sink, Table
 
 pytestmark = [
     pytest.mark.allow_hosts(["127.0.0.1"]),
@@ -207,6 +210,116 @@ def test_it_speaks_tls_to_those_it_trusts_and_to_no_others(monkeypatch: pytest.M
         monkeypatch.delenv("AWS_CA_BUNDLE")
         with pytest.raises(Unavailable, match="certificate"):
             writer(running, patience_s=0.2).write(items(1))
+
+
+@pytest.mark.parametrize("requests", [1, 3])
+def test_no_more_requests_are_under_way_than_the_flow_it_is_given_allows(requests: int) -> None:
+    with sink(latency=Latency(fixed_s=0.005)) as running:
+        assert writer(running, flow=Flow.fixed(requests)).write(items(500)) == []
+        assert running.statistics.document()["max_in_flight"] == requests
+
+
+def slow(**limits: Any) -> Simulation:
+    """A table that takes little, and would for one key as much as for many, unless the limits say otherwise."""
+    return Simulation(burst_s=0.1, **{"partition_units_per_s": 100_000.0, **limits})
+
+
+def test_it_counts_what_the_table_counts() -> None:
+    with sink(simulation=slow(mode="provisioned", provisioned_units_per_s=400)) as running:
+        counting = writer(running, flow=Flow.fixed(20))
+        counting.write(items(600))
+        counts, told = counting.counts, running.statistics.document()
+        assert counts.requests == running.requests
+        assert counts.throttled == counts.by_provisioned == told["throttled_requests"] > 0
+        assert counts.retries == counts.requests - 24
+        whole = told["unprocessed"] - counts.unprocessed  # items of requests that were throttled whole
+        assert counts.throttled <= whole <= 25 * counts.throttled
+
+
+@pytest.mark.parametrize(
+    ("simulation", "reason"),
+    [
+        ({"partitions": 1, "partition_units_per_s": 400}, "by_key_range"),
+        ({"account_units_per_s": 400}, "by_account"),
+        ({"max_on_demand_units_per_s": 400}, "by_maximum"),
+        ({"mode": "provisioned", "provisioned_units_per_s": 400}, "by_provisioned"),
+    ],
+)
+def test_it_counts_throttled_requests_by_the_reason_told(simulation: dict[str, Any], reason: str) -> None:
+    with sink(simulation=slow(**simulation)) as running:
+        counting = writer(running, flow=Flow.fixed(20))
+        counting.write(items(600))
+        counts = counting.counts
+        assert getattr(counts, reason) == counts.throttled == running.statistics.document()["throttled_requests"] > 0
+
+
+def test_counts_go_on_from_one_call_to_the_next() -> None:
+    with sink() as running:
+        counting = writer(running)
+        counting.write(items(100))
+        before = counting.counts
+        counting.write(items(75))
+        assert (before.requests, counting.counts.since(before).requests) == (4, 3)
+
+
+class Beat:
+    """Counts its calls and remembers when they came; raises at the one it is told."""
+
+    def __init__(self, *, raises_at: int | None = None) -> None:
+        self.at_s: list[float] = []
+        self._raises_at = raises_at
+
+    def __call__(self) -> None:
+        self.at_s.append(time.monotonic())
+        if len(self.at_s) == self._raises_at:
+            raise OutOfTime("There is no time left, as scripted.")
+
+
+def test_it_beats_before_each_request() -> None:
+    beat = Beat()
+    with sink() as running:
+        assert writer(running, beat=beat).write(items(500)) == []
+        assert len(beat.at_s) >= running.requests == 20
+
+
+def test_it_beats_at_least_once_a_second_while_it_waits() -> None:
+    beat = Beat()
+    with sink(latency=Latency(fixed_s=2.3)) as running:
+        begun_s = time.monotonic()
+        assert writer(running, beat=beat).write(items(5)) == []
+        moments = [begun_s, *beat.at_s, time.monotonic()]
+        assert max(later - earlier for earlier, later in pairwise(moments)) < 1.2
+
+
+def test_what_a_beat_raises_ends_the_write_and_nothing_is_sent_after_it() -> None:
+    beat = Beat(raises_at=11)
+    with sink(latency=Latency(fixed_s=0.01)) as running:
+        ended = writer(running, flow=Flow.fixed(2), beat=beat)
+        with pytest.raises(OutOfTime):
+            ended.write(items(1000))
+        time.sleep(0.1)  # what was sent has arrived
+        assert len(beat.at_s) == 11
+        assert running.requests <= 10
+        assert running.statistics.document()["open_connections"] == 0
+
+
+def test_after_a_beat_that_raised_it_may_be_used_again() -> None:
+    with sink() as running:
+        ended = writer(running, beat=Beat(raises_at=3))
+        with pytest.raises(OutOfTime):
+            ended.write(items(300))
+        assert ended.write(items(300)) == []
+        assert kept(running) == expected(300)
+
+
+@pytest.mark.parametrize(("interleave", "keys"), [(True, 7), (False, 1)])
+def test_rows_of_one_partition_key_are_sent_apart_if_asked(interleave: bool, keys: int) -> None:
+    by_key = items(700).take(sorted(range(700), key=lambda row: row % 7))
+    with sink() as running:
+        assert writer(running, interleave=interleave, flow=Flow.fixed(1)).write(by_key) == []
+        first = [item["id"]["S"] for item in running.truth.items("Orders")[:25]]
+        assert len(set(first)) == keys
+        assert kept(running) == expected(700)
 
 
 def test_what_is_sent_is_what_boto3_would_send() -> None:

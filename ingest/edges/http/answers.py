@@ -6,11 +6,12 @@ from dataclasses import dataclass
 
 MAX_HEAD_BYTES = 64 * 1024
 _STATUS = re.compile(rb"HTTP/1\.[01] ([1-5][0-9]{2})(?: |\r|$)")
-_LENGTH = re.compile(rb"\r\ncontent-length:[ \t]*([0-9]{1,12})[ \t]*\r\n", re.IGNORECASE)
-_CRC32 = re.compile(rb"\r\nx-amz-crc32:[ \t]*([0-9]{1,10})[ \t]*\r\n", re.IGNORECASE)
-_CHUNKED = re.compile(rb"\r\ntransfer-encoding:[^\r]*chunked", re.IGNORECASE)
-_CLOSE = re.compile(rb"\r\nconnection:[ \t]*close", re.IGNORECASE)
-_ENCODED = re.compile(rb"\r\ncontent-encoding:", re.IGNORECASE)
+# of a head in lower case
+_LENGTH = re.compile(rb"\r\ncontent-length:[ \t]*([0-9]{1,12})[ \t]*\r\n")
+_CRC32 = re.compile(rb"\r\nx-amz-crc32:[ \t]*([0-9]{1,10})[ \t]*\r\n")
+_CHUNKED = re.compile(rb"\r\ntransfer-encoding:[^\r]*chunked")
+_CLOSE = re.compile(rb"\r\nconnection:[ \t]*close")
+_ENCODED = re.compile(rb"\r\ncontent-encoding:")
 
 
 class BadAnswerError(Exception):
@@ -41,14 +42,14 @@ def read_answer(data: bytes) -> Answer | None:
         if status >= 200:
             break
         data = data[end + 4 :]  # 1xx: the answer proper is still to come
-    head, rest = data[: end + 2], data[end + 4 :]
+    head, rest = data[: end + 2].lower(), data[end + 4 :]
     body = _body(head, rest, status)
     if body is None:
         return None
     checksum = _CRC32.search(head)
     if checksum and not _ENCODED.search(head) and int(checksum[1]) != zlib.crc32(body):
         raise BadAnswerError("the body is not what its checksum says")
-    return Answer(status, body, head.startswith(b"HTTP/1.1") and not _CLOSE.search(head))
+    return Answer(status, body, head.startswith(b"http/1.1") and not _CLOSE.search(head))
 
 
 def _check_unfinished_head(data: bytes) -> None:

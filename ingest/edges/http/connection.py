@@ -8,7 +8,8 @@ from urllib.parse import unquote, urlsplit
 from ingest.edges.http.answers import Answer, BadAnswerError, read_answer
 from ingest.edges.http.endpoint import Endpoint
 
-READ_BYTES = 256 * 1024
+READ_BYTES = 16 * 1024  # most answers are shorter by far; a large buffer is made anew each time
+MAX_TUNNEL_BYTES = 256 * 1024
 
 
 class ConnectionLostError(Exception):
@@ -125,7 +126,7 @@ def _tunnel(opened: socket.socket, endpoint: Endpoint, proxy: str) -> None:
     answer = b""
     while b"\r\n\r\n" not in answer:
         part = opened.recv(4096)
-        if not part or len(answer) > READ_BYTES:
+        if not part or len(answer) > MAX_TUNNEL_BYTES:
             raise OSError("the proxy gave no answer")
         answer += part
     if not answer.startswith((b"HTTP/1.1 200", b"HTTP/1.0 200")):

@@ -11,6 +11,7 @@ from ingest.edges.http.connection import Connection, ConnectionLostError
 from ingest.edges.http.endpoint import Endpoint
 
 T = TypeVar("T")
+LOOK_EVERY_S = 0.1  # for requests that take too long
 MAX_IDLE_S = 15.0  # a function may be frozen between files, and what is between it and the service forgets connections
 
 
@@ -27,6 +28,7 @@ class Exchange(Generic[T]):
 
     Holds one connection for each request under way at once, and per connection a request and an answer. `sign` makes a
     request of a body. A kept-alive connection that turns out to be closed is replaced without a word, once a request.
+    Connections stay registered while they are idle: two system calls less a request, and their end is seen.
     """
 
     def __init__(
@@ -48,6 +50,7 @@ class Exchange(Generic[T]):
         self._idle: list[tuple[Connection, float]] = []
         self._busy: dict[Connection, _UnderWay[T]] = {}
         self._failed: list[tuple[T, ConnectionLostError]] = []
+        self._look_at_s = 0.0
 
     @property
     def in_flight(self) -> int:
@@ -63,10 +66,16 @@ class Exchange(Generic[T]):
         done: list[tuple[T, Answer | ConnectionLostError]] = [*self._failed]
         self._failed.clear()
         for key, events in self._selector.select(0 if done else timeout_s):
-            outcome = self._advance(key.fileobj, events)  # type: ignore[arg-type]
-            if outcome:
+            connection: Connection = key.data
+            if connection not in self._busy:
+                self._forget(connection)
+            elif outcome := self._advance(connection, events):
                 done.append(outcome)
-        return done + self._timed_out()
+        now_s = self._now_s()
+        if now_s >= self._look_at_s:
+            self._look_at_s = now_s + LOOK_EVERY_S
+            done += self._timed_out(now_s)
+        return done
 
     def close(self) -> None:
         """Give up whatever is under way, and close all connections."""
@@ -83,42 +92,53 @@ class Exchange(Generic[T]):
             self._failed.append((work.ticket, error))
             return
         self._busy[connection] = work
-        self._selector.register(connection, selectors.EVENT_READ)
         try:
             connection.send(self._sign(work.body))
         except ConnectionLostError as error:
             self._lose(connection, error)
         else:
             if connection.wants_to_write:
-                self._selector.modify(connection, selectors.EVENT_READ | selectors.EVENT_WRITE)
+                self._selector.modify(connection, selectors.EVENT_READ | selectors.EVENT_WRITE, connection)
 
     def _connection(self, *, fresh: bool) -> Connection:
         while self._idle and not fresh:
             connection, since_s = self._idle.pop()
             if self._now_s() - since_s < MAX_IDLE_S:
                 return connection
-            connection.close()
-        return Connection(self._endpoint, self._tls, timeout_s=self._connect_timeout_s)
+            self._end(connection)
+        connection = Connection(self._endpoint, self._tls, timeout_s=self._connect_timeout_s)
+        self._selector.register(connection, selectors.EVENT_READ, connection)
+        return connection
 
     def _advance(self, connection: Connection, events: int) -> tuple[T, Answer] | None:
         try:
             if events & selectors.EVENT_WRITE:
                 connection.push()
                 if not connection.wants_to_write:
-                    self._selector.modify(connection, selectors.EVENT_READ)
+                    self._selector.modify(connection, selectors.EVENT_READ, connection)
             answer = connection.pull()
         except ConnectionLostError as error:
             self._lose(connection, error)
             return None
-        return (self._release(connection, keep=answer.keeps_alive), answer) if answer else None
+        if answer is None:
+            return None
+        return self._release(connection, keep=answer.keeps_alive and not connection.wants_to_write), answer
 
     def _release(self, connection: Connection, *, keep: bool) -> T:
-        self._selector.unregister(connection)
         if keep:
             self._idle.append((connection, self._now_s()))
         else:
-            connection.close()
+            self._end(connection)
         return self._busy.pop(connection).ticket
+
+    def _forget(self, connection: Connection) -> None:
+        """Close an idle connection of which something is heard: its end, or what nobody asked for."""
+        self._idle = [(other, since_s) for other, since_s in self._idle if other is not connection]
+        self._end(connection)
+
+    def _end(self, connection: Connection) -> None:
+        self._selector.unregister(connection)
+        connection.close()
 
     def _lose(self, connection: Connection, error: ConnectionLostError) -> None:
         work = self._busy[connection]
@@ -130,8 +150,7 @@ class Exchange(Generic[T]):
         else:
             self._failed.append((work.ticket, error))
 
-    def _timed_out(self) -> list[tuple[T, ConnectionLostError]]:
-        now_s = self._now_s()
+    def _timed_out(self, now_s: float) -> list[tuple[T, ConnectionLostError]]:
         late = [connection for connection, work in self._busy.items() if work.until_s < now_s]
         error = ConnectionLostError(f"no answer came within {self._answer_timeout_s:.0f} s")
         return [(self._release(connection, keep=False), error) for connection in late]

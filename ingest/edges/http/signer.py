@@ -52,7 +52,7 @@ class Signer:
         ready = self._prepared
         canonical = ready.canonical + hashlib.sha256(body).hexdigest().encode()
         to_sign = ready.to_sign + hashlib.sha256(canonical).hexdigest().encode()
-        signature = hmac.new(ready.key, to_sign, hashlib.sha256).hexdigest().encode()
+        signature = hmac.digest(ready.key, to_sign, "sha256").hex().encode()
         return b"%s%s\r\nContent-Length: %d\r\n\r\n%s" % (ready.head, signature, len(body), body)
 
     def _prepare(self, second: int) -> _Prepared:
@@ -84,5 +84,5 @@ class Signer:
 def _signing_key(secret: str, scope: str) -> bytes:
     key = b"AWS4" + secret.encode()
     for part in scope.split("/"):
-        key = hmac.new(key, part.encode(), hashlib.sha256).digest()
+        key = hmac.digest(key, part.encode(), "sha256")
     return key

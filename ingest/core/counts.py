@@ -1,0 +1,83 @@
+"""What writing met: requests, what was sent again, and why DynamoDB took less than it was given."""
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass, fields
+
+from ingest.contract import Metric
+
+
+@dataclass(frozen=True, slots=True)
+class WriteCounts:
+    """Counts of one writer, from its beginning or between two moments (`since`).
+
+    `by_...` are requests that DynamoDB throttled whole, by the reasons it told: a request may have several, and has
+    `by_other` where it told none that is known here. Items it left unprocessed come without a reason.
+    """
+
+    requests: int = 0
+    retries: int = 0  # requests that sent again what was sent before
+    unprocessed: int = 0  # items left over by a request that took others
+    throttled: int = 0  # requests of which nothing was taken for want of capacity
+    by_key_range: int = 0  # one partition has no more: spread the keys, or wait until DynamoDB splits it
+    by_account: int = 0  # the quota of the account or of each of its tables: ask AWS for more
+    by_maximum: int = 0  # the table's own MaxWriteRequestUnits
+    by_provisioned: int = 0  # the table's provisioned capacity
+    by_other: int = 0
+
+    def since(self, before: "WriteCounts") -> "WriteCounts":
+        """Return what was counted after an earlier moment."""
+        return WriteCounts(*(getattr(self, f.name) - getattr(before, f.name) for f in fields(self)))
+
+    def plus(self, more: "WriteCounts") -> "WriteCounts":
+        """Return the sum."""
+        return WriteCounts(*(getattr(self, f.name) + getattr(more, f.name) for f in fields(self)))
+
+    def metrics(self) -> dict[str, float]:
+        """Return the counts by metric name."""
+        return {metric: getattr(self, name) for name, metric in _METRICS.items()}
+
+
+_METRICS = {
+    "requests": Metric.REQUESTS_SENT,
+    "retries": Metric.REQUESTS_REPEATED,
+    "unprocessed": Metric.ITEMS_UNPROCESSED,
+    "throttled": Metric.REQUESTS_THROTTLED,
+    "by_key_range": Metric.THROTTLED_BY_KEY_RANGE,
+    "by_account": Metric.THROTTLED_BY_ACCOUNT,
+    "by_maximum": Metric.THROTTLED_BY_MAXIMUM,
+    "by_provisioned": Metric.THROTTLED_BY_PROVISIONED,
+    "by_other": Metric.THROTTLED_BY_OTHER,
+}
+# https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/throttling-diagnosing-workflow.html
+# A reason is Table or Index, Read or Write, and one of these.
+_REASONS = {
+    "KeyRangeThroughputExceeded": "by_key_range",
+    "AccountLimitExceeded": "by_account",
+    "MaxOnDemandThroughputExceeded": "by_maximum",
+    "ProvisionedThroughputExceeded": "by_provisioned",
+}
+
+
+def throttled_request(answer: bytes) -> WriteCounts:
+    """Return one throttled request, counted by the reasons its error answer tells.
+
+    >>> throttled_request(b'{"ThrottlingReasons":[{"reason":"TableWriteAccountLimitExceeded"}]}').by_account
+    1
+    """
+    reasons = {_by(reason) for reason in _told(answer)} or {"by_other"}
+    return WriteCounts(throttled=1, **dict.fromkeys(reasons, 1))
+
+
+def _by(reason: str) -> str:
+    return next((name for end, name in _REASONS.items() if reason.endswith(end)), "by_other")
+
+
+def _told(answer: bytes) -> Iterable[str]:
+    """Return the reasons of an error answer; DynamoDB spells the member in two ways."""
+    try:
+        document = json.loads(answer)
+        told = document.get("ThrottlingReasons") or document.get("throttlingReasons") or []
+        return [str(entry.get("reason", "")) for entry in told]
+    except (ValueError, AttributeError, TypeError):
+        return []
