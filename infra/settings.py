@@ -59,10 +59,13 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     ] = 64
     lease_s: Annotated[
         int,
-        Meta(ge=10, le=600, description="Seconds after which what a killed function held is free again; renewed by it."),
+        Meta(
+            ge=10, le=600, description="Seconds after which what a killed function held is free again; renewed by it."
+        ),
     ] = 60
     checkpoint_s: Annotated[
-        int, Meta(ge=1, le=60, description="Seconds between two checkpoints at least: what a killed function must redo.")
+        int,
+        Meta(ge=1, le=60, description="Seconds between two checkpoints at least: what a killed function must redo."),
     ] = 5
     stop_before_end_s: Annotated[
         int,

@@ -1,4 +1,4 @@
-"""Splits a large file: streams it once, and sends a message for each segment meanwhile. Knows edges by Protocol only."""
+"""Splits a large file: streams it once, and sends a message for each segment meanwhile. Edges by Protocol only."""
 
 from collections.abc import Iterator
 

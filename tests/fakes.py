@@ -5,14 +5,14 @@ from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Any
 
-from ingest.contract import FINAL_STATUSES, Status
-from ingest.core.claims import Closing, Lease, Standing
+from ingest.core.claims import Closing
 from ingest.core.faults import Refusal
 from ingest.core.items import Items
 from ingest.core.notification import FileVersion
 from ingest.core.rejects import Reject
 from ingest.core.spelling import python_items
 from ingest.dialect import Csv
+from ingest.edges.ledger_table import iso
 from ingest.errors import IngestError, ServiceFault
 
 Item = dict[str, Any]
@@ -56,8 +56,8 @@ class RecordingRejects:
         self._url = url
 
     @property
-    def url(self) -> str | None:
-        return self._url if self.taken else None
+    def url(self) -> str:
+        return self._url
 
     def begin(self, head: bytes, csv: Csv) -> None:
         self.head = head
@@ -65,8 +65,11 @@ class RecordingRejects:
     def add(self, rejects: list[Reject]) -> None:
         self.taken += rejects
 
-    def close(self) -> None:
+    def flush(self) -> None:
         self.durable = len(self.taken)
+
+    def close(self) -> None:
+        self.flush()
 
 
 @dataclass
@@ -93,63 +96,30 @@ class ScriptedClock:
         return self.luck
 
 
-@dataclass
-class FakeRecord:
-    status: str
-    lease: str
-    until_s: float
-    feed: str
-    attempts: int
-    closing: Closing | None = None
-
-
-class FakeLedger:
-    """The ledger's rules in memory."""
-
-    def __init__(self) -> None:
-        self.newest: dict[str, str] = {}
-        self.records: dict[tuple[str, str], FakeRecord] = {}
-
-    def note_newest(self, file: FileVersion) -> bool:
-        if not file.sequencer:
-            return True
-        newest = max(self.newest.get(file.url, ""), file.version)
-        self.newest[file.url] = newest
-        return newest == file.version
-
-    def claim(self, file: FileVersion, *, feed: str, lease: Lease, now_s: float) -> Standing | None:
-        old = self.records.get((file.url, file.version))
-        if old and (old.status in FINAL_STATUSES or old.until_s > now_s):
-            return Standing(old.status, old.lease)
-        attempts = old.attempts if old else 0
-        record = FakeRecord(Status.LOADING, lease.token, lease.until_s, feed, attempts + 1)
-        self.records[file.url, file.version] = record
-        return None
-
-    def close(self, file: FileVersion, lease: Lease, closing: Closing, *, now_s: float) -> None:
-        record = self.records[file.url, file.version]
-        if record.lease != lease.token:
-            raise ServiceFault("The lease was lost.")
-        self.records[file.url, file.version] = replace(record, status=closing.status, until_s=0.0, closing=closing)
-
-
 class FakeObjects:
     """Objects by key, read in portions of `portion` bytes. A key may be scripted to end in an error after so many."""
 
     def __init__(self, contents: dict[str, bytes], *, portion: int = 7) -> None:
         self.contents = contents
         self.breaks: dict[str, tuple[int, Exception]] = {}
+        self.changed_s: dict[str, float] = {}
         self._portion = portion
 
     def find(self, file: FileVersion) -> FileVersion:
         return replace(file, size_bytes=len(self.contents.get(file.key, b"")), etag=file.etag or "e")
 
-    def portions(self, file: FileVersion) -> Iterator[bytes]:
+    def portions(self, file: FileVersion, start: int = 0, end: int | None = None, *, ahead: int = 0) -> Iterator[bytes]:
         after, error = self.breaks.get(file.key, (None, None))
-        for number, portion in enumerate(cut(self.contents[file.key], self._portion)):
+        for number, portion in enumerate(cut(self.contents[file.key][start:end], self._portion)):
             if error and number == after:
                 raise error
             yield portion
+
+    def under(self, bucket: str, prefix: str) -> Iterator[tuple[FileVersion, float]]:
+        for key, data in self.contents.items():
+            if key.startswith(prefix):
+                changed_s = self.changed_s.get(key, 0.0)
+                yield FileVersion(bucket, key, etag="e", size_bytes=len(data), event_time=iso(changed_s)), changed_s
 
 
 @dataclass
@@ -167,6 +137,45 @@ class RecordingMetrics:
             for metric, value in values.items() if name == feed else ():
                 totals[metric] = totals.get(metric, 0) + value
         return totals
+
+
+@dataclass(frozen=True)
+class SentMessage:
+    """A message as it was put in the queue."""
+
+    body: str
+    hops: int = 0
+    stalls: int = 0
+    delay_s: int = 0
+
+
+@dataclass
+class RecordingQueue:
+    """A queue that keeps what is put in it; fails if told to."""
+
+    sent: list[SentMessage] = field(default_factory=list)
+    error: IngestError | None = None
+
+    def send(self, bodies: Iterable[str], *, hops: int = 0, stalls: int = 0, delay_s: int = 0) -> None:
+        if self.error:
+            raise self.error
+        self.sent += [SentMessage(body, hops, stalls, delay_s) for body in bodies]
+
+    def waiting(self) -> int:
+        return len(self.sent)
+
+
+@dataclass
+class RecordingEvents:
+    """An `EventSink`; fails if told to."""
+
+    told: list[tuple[FileVersion, str, Closing]] = field(default_factory=list)
+    error: IngestError | None = None
+
+    def file_ended(self, file: FileVersion, feed: str, closing: Closing) -> None:
+        if self.error:
+            raise self.error
+        self.told.append((file, feed, closing))
 
 
 @dataclass

@@ -6,21 +6,27 @@ from typing import Any
 
 from ingest.core.notification import FileVersion
 from ingest.feeds import Feed, Feeds, Rejects
+from ingest.hold import Heart, Timing
 from ingest.intake import Intake, Message
 from ingest.ports import ItemWriter
+from ingest.reconcile import Reconciler
+from ingest.teller import Teller
+from ingest.worker import Worker
 from tests.fakes import (
-    FakeLedger,
     FakeObjects,
-    FakeRecord,
     FakeTable,
     RecordingDeadLetters,
+    RecordingEvents,
     RecordingMetrics,
+    RecordingQueue,
     RecordingRejects,
     ScriptedClock,
 )
+from tests.memory_ledger import MemoryLedger, MemoryRecord
 
 EVENTS = Path(__file__).parent / "events"
 CSV = b"id,n\na,1\nb,2\nb,3\nc,x\n"
+BUCKET = "landing-example"
 KEY = "orders/a.csv"
 EVENT_S = 1_795_342_272.345  # 2026-11-22T10:11:12.345Z
 
@@ -29,40 +35,82 @@ class World:
     """An intake and everything it touches."""
 
     def __init__(
-        self, *, writer: ItemWriter | None = None, limit: Rejects | None = None, deadline_s: float = 900
+        self,
+        *,
+        writer: ItemWriter | None = None,
+        limit: Rejects | None = None,
+        deadline_s: float = 900,
+        timing: Timing | None = None,
+        segment_bytes: int = 64 * 1024 * 1024,
     ) -> None:
         self.table = FakeTable()
         self.objects = FakeObjects({KEY: CSV, "orders/b.csv": b"id,n\nz,26\n"})
-        self.ledger = FakeLedger()
+        self.ledger = MemoryLedger()
+        self.queue = RecordingQueue()
         self.rejects: dict[str, RecordingRejects] = {}
         self.dead_letters = RecordingDeadLetters()
         self.metrics = RecordingMetrics()
+        self.events = RecordingEvents()
         self.clock = ScriptedClock(time_s=EVENT_S + 7)
         self.logged: list[tuple[str, dict[str, object]]] = []
         self.deadline_s = self.clock.time_s + deadline_s
         self.writer = writer or self.table
         feed = Feed("orders/", "Orders", "id", columns={"n": "N"}, max_rejects=limit or Rejects())
-        self.intake = Intake(
-            feeds=Feeds({"orders": feed}),
-            objects=self.objects,
+        self.intake = self._intake(Feeds({"orders": feed}), timing or Timing(), segment_bytes)
+
+    def _intake(self, feeds: Feeds, timing: Timing, segment_bytes: int) -> Intake:
+        self.teller = Teller(
             ledger=self.ledger,
-            writer_for=lambda feed: self.writer,
-            rejects_for=self._rejects_for,
-            dead_letters=self.dead_letters,
             metrics=self.metrics,
+            events=self.events,
             clock=self.clock,
             log=lambda message, fields: self.logged.append((message, fields)),
+        )
+        worker = Worker(
+            feed_for=lambda key: feeds.for_key(key)[1],
+            objects=self.objects,
+            ledger=self.ledger,
+            queue=self.queue,
+            writer_for=lambda feed: self.writer,
+            rejects_for=self._rejects_for,
+            teller=self.teller,
+            clock=self.clock,
+            heart=Heart(),
+            segment_bytes=segment_bytes,
+        )
+        self.reconciler = Reconciler(
+            feeds=feeds,
+            ledger=self.ledger,
+            objects=self.objects,
+            queue=self.queue,
+            worker=worker,
+            teller=self.teller,
+            clock=self.clock,
+            bucket=BUCKET,
+            stuck_s=3600,
+        )
+        return Intake(
+            feeds=feeds,
+            worker=worker,
+            ledger=self.ledger,
+            queue=self.queue,
+            dead_letters=self.dead_letters,
+            reconciler=self.reconciler,
+            teller=self.teller,
+            metrics=self.metrics,
+            clock=self.clock,
+            timing=timing,
         )
 
     def _rejects_for(self, file: FileVersion) -> RecordingRejects:
         return self.rejects.setdefault(file.key, RecordingRejects(f"s3://rejects/{file.key}/"))
 
-    def take(self, body: str, *, message_id: str = "m1", delivery: int = 1) -> None:
-        self.intake.take(Message(message_id, body, delivery, self.deadline_s))
+    def take(self, body: str, *, message_id: str = "m1", delivery: int = 1, hops: int = 0, stalls: int = 0) -> None:
+        self.intake.take(Message(message_id, body, delivery, self.deadline_s, "w", hops, stalls))
 
-    def record(self, key: str = KEY) -> FakeRecord:
+    def record(self, key: str = KEY) -> MemoryRecord:
         """The only ledger record of an object."""
-        (record,) = [record for (url, _), record in self.ledger.records.items() if url == f"s3://landing-example/{key}"]
+        (record,) = [record for record in self.ledger.files() if record.work.file.key == key]
         return record
 
 

@@ -48,3 +48,6 @@ class Books:
             return True
         enough = limit.share is not None and self.rows_read >= limit.min_rows
         return enough and self.rows_rejected > (limit.share or 0) * self.rows_read
+
+
+NOTHING = Books()

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from ingest.contract import Status
-from ingest.core.books import Books
+from ingest.core.books import NOTHING, Books
 from ingest.core.states import is_open
 from ingest.core.work import Checkpoint, Plan
 from ingest.errors import IngestError
@@ -79,7 +79,7 @@ class FileStanding:
 
     status: str
     is_newest: bool
-    books: Books = Books()
+    books: Books = NOTHING
 
     @property
     def is_wanted(self) -> bool:
@@ -99,7 +99,7 @@ class Closing:
 
 
 def final_status(books: Books, *, all_bytes: int | None = None) -> str:
-    """Return the status of a file that was read to its end; `all_bytes` is how many it must have read, if that is known.
+    """Return the status of a file that was read to its end; `all_bytes`, if known, is how many it must have.
 
     >>> final_status(Books(rows_read=2, rows_written=1))
     'UNBALANCED'

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from ingest.contract import Status
-from ingest.core.books import Books
+from ingest.core.books import NOTHING, Books
 from ingest.core.states import is_open
 from ingest.core.work import Work
 
@@ -12,14 +12,14 @@ from ingest.core.work import Work
 class Record:
     """One record of a file or segment. Times are epoch seconds; `moved_s` is when it was claimed or got further last.
 
-    `segments` counts those planned, `segments_done` those that have ended. `resent` is how often the reconciler has sent
-    its message.
+    `segments` counts those planned, `segments_done` those that have ended. `resent` is how often the reconciler has
+    sent its message.
     """
 
     work: Work
     status: str
     feed: str = ""
-    books: Books = Books()
+    books: Books = NOTHING
     segments: int = 0
     segments_done: int = 0
     attempts: int = 0

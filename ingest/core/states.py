@@ -1,4 +1,4 @@
-"""What a file and a segment may become, and who may make it so. The ledger's conditions and docs/ledger.md come from here."""
+"""What a file and a segment may become, and who may make it so. The ledger and docs/ledger.md are made of it."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -10,7 +10,10 @@ NEW = ""  # there is no record yet
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """A change of state. `lease`: it must be free (never taken, given back or run out), be held by who asks, or matters not."""
+    """A change of state.
+
+    `lease`: it must be free (never taken, given back, or run out), be held by who asks, or does not matter.
+    """
 
     sources: tuple[str, ...]
     target: str

@@ -37,9 +37,12 @@ class LedgerTable(Endings, Listing):
         if file.sequencer:
             change, condition = "SET sequencer = :this", "(attribute_not_exists(sequencer) OR sequencer <= :this)"
             values = {":this": file.version, ":etag": file.etag or "-", ":time": file.event_time or "~"}
-            condition += " AND NOT (attribute_exists(found) AND found = :etag AND found_time >= :time)"
+            condition += " AND NOT (attribute_exists(found_etag) AND found_etag = :etag AND found_at >= :time)"
         else:
-            change, condition = "SET found = :etag, found_time = :time", "attribute_not_exists(found) OR found <> :none"
+            change, condition = (
+                "SET found_etag = :etag, found_at = :time",
+                "attribute_not_exists(found_etag) OR found_etag <> :none",
+            )
             values = {":etag": file.etag or "~", ":time": iso(now_s), ":none": "-"}
         return self.update("noting a version", self.key(file, Names.HEAD), change, condition, values)[0]
 
@@ -52,7 +55,7 @@ class LedgerTable(Endings, Listing):
         values |= states | {":to": FILE_STEPS["claim"].target, ":lease": lease.token, ":one": 1}
         values |= {":until": number(lease.until_s), ":now": number(now_s)}
         is_ours, item = self.update("claiming", self.key(work.file, work.sort_key), change, condition, values)
-        if not is_ours:
+        if not is_ours and item.get("lease") != lease.token:  # else it was ours, and only the answer was lost
             return Standing(
                 str(item.get("status", "")), str(item.get("lease", "")), float(item.get("lease_until", 0.0))
             )

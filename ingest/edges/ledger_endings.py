@@ -49,7 +49,7 @@ class Endings(LedgerItems):
         Raises:
             LeaseLost: another worker has taken it; nothing is written.
         """
-        change = "SET #status = :to, lease_until = :until, #plan = :plan, segments = :segments, moved = :now"
+        change = "SET #status = :to, lease_until = :until, #plan = :plan, segments_planned = :segments, moved = :now"
         values = {":plan": cut_fields(plan.at), ":segments": plan.segments, ":until": number(lease.until_s)}
         self._step("saving a plan", file, "save", lease, change, values | {":now": number(now_s)})
 
@@ -59,7 +59,7 @@ class Endings(LedgerItems):
         Raises:
             LeaseLost: another worker has taken the lease; nothing is written.
         """
-        change = "SET #status = :to, lease_until = :zero, #plan = :plan, segments = :segments, moved = :now"
+        change = "SET #status = :to, lease_until = :zero, #plan = :plan, segments_planned = :segments, moved = :now"
         change += " ADD bytes_read :head"
         values = {":plan": cut_fields(plan.at), ":segments": plan.segments, ":zero": 0, ":head": head_bytes}
         self._step("splitting a file", file, "split", lease, change, values | {":now": number(now_s)})
@@ -106,7 +106,7 @@ class Endings(LedgerItems):
         """
         record = self.read("looking up a file", file, Names.FILE_PREFIX + file.version)
         item = next(iter(record.values()), {})
-        if item.get("status") != Status.SPLIT or item.get("segments") != item.get("segments_done"):
+        if item.get("status") != Status.SPLIT or item.get("segments_planned") != item.get("segments_done"):
             return None
         books = books_of(item)
         status = final_status(books, all_bytes=file.size_bytes)

@@ -101,7 +101,7 @@ def _filled(work: Work, item: Item) -> Record:
         status=str(item["status"]),
         feed=str(item.get("feed", "")),
         books=books_of(item),
-        segments=int(item.get("segments", 0)),
+        segments=int(item.get("segments_planned", 0)),
         segments_done=int(item.get("segments_done", 0)),
         attempts=int(item.get("attempts", 0)),
         resent=int(item.get("resent", 0)),

@@ -1,4 +1,4 @@
-"""The ledger table's items, and one way to change them: by key, on a condition that comes from a step of `core.states`."""
+"""The ledger table's items, and one way to change them: by key, on the condition that a step of `core.states` gives."""
 
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -174,4 +174,4 @@ def checkpoint_of(item: Item) -> Checkpoint | None:
 
 def plan_of(item: Item) -> Plan | None:
     """Return the plan of a file record, if it has one."""
-    return Plan(read_cut(item["plan"]), int(item.get("segments", 0))) if "plan" in item else None
+    return Plan(read_cut(item["plan"]), int(item.get("segments_planned", 0))) if "plan" in item else None
