@@ -1,4 +1,4 @@
-"""The ledger in memory: the same rules as the table's, taken from the same steps. tests/edges holds both to one contract."""
+"""The ledger in memory, by the same steps as the table: tests/edges holds both to one contract."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
