@@ -11,6 +11,7 @@ from ingest.core.items import Items
 from ingest.core.notification import FileVersion
 from ingest.core.rejects import Reject
 from ingest.core.spelling import python_items
+from ingest.core.text import Read
 from ingest.dialect import Csv
 from ingest.edges.ledger_table import iso
 from ingest.errors import IngestError, ServiceFault
@@ -194,6 +195,13 @@ class RecordingDeadLetters:
 def cut(data: bytes, size: int) -> Iterator[bytes]:
     """Yield the bytes in portions."""
     return (data[at : at + size] for at in range(0, len(data), size))
+
+
+def reading(data: bytes | Iterator[bytes], portion: int) -> Read:
+    """Return what reads these bytes in portions of that size; an iterator can be read once, from its beginning."""
+    if isinstance(data, bytes):
+        return lambda start, end: cut(data[start:end], portion)
+    return lambda start, end: data
 
 
 def plain(items: Iterable[Item]) -> list[Item]:

@@ -28,7 +28,7 @@ from ingest.errors import (
 )
 from ingest.feeds import Feed, Rejects
 from ingest.pipeline import Load
-from tests.fakes import FakeTable, RecordingRejects, cut, plain
+from tests.fakes import FakeTable, RecordingRejects, plain, reading
 
 FEED = Feed("f/", "Table", "id", columns={"n": "N"})
 HEADER = b"id,n,note\n"
@@ -60,7 +60,7 @@ class Loaded:
         )
         self.error: Exception | None = None
         try:
-            self.load.run(cut(data, portion) if isinstance(data, bytes) else data)
+            self.load.run(reading(data, portion))
         except Exception as error:
             self.error = error
 

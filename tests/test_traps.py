@@ -21,7 +21,7 @@ from ingest.errors import BadCompression, BadHeader, SettingsFault
 from ingest.feeds import Feed
 from ingest.feeds_file import read_csv
 from ingest.pipeline import Load
-from tests.fakes import FakeTable, RecordingRejects, cut
+from tests.fakes import FakeTable, RecordingRejects, cut, reading
 
 Item = dict[str, Any]
 BOM = b"\xef\xbb\xbf"
@@ -42,7 +42,7 @@ class Outcome:
 
 def loaded(portions: Iterator[bytes], feed: Feed, block_bytes: int) -> Outcome:
     table, rejects = FakeTable(), RecordingRejects()
-    books = Load(feed=feed, writer=table, rejects=rejects, block_bytes=block_bytes).run(portions)
+    books = Load(feed=feed, writer=table, rejects=rejects, block_bytes=block_bytes).run(reading(portions, 0))
     return Outcome(list(table.items.values()), rejects.taken, books)
 
 

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from ingest.core.charset import original_bytes
 from ingest.core.rejects import Reject
 from ingest.pipeline import Load
-from tests.fakes import FakeTable, RecordingRejects, cut
+from tests.fakes import FakeTable, RecordingRejects, reading
 from tests.properties.files import File, files
 from tests.properties.writer import Piece
 
@@ -20,7 +20,7 @@ class Loaded:
     def __init__(self, file: File, table: FakeTable, *, portion: int, room: int) -> None:
         self.table, self.rejects = table, RecordingRejects()
         load = Load(feed=file.feed, writer=table, rejects=self.rejects, block_bytes=file.longest + 1 + room)
-        self.books = load.run(cut(file.data, portion))
+        self.books = load.run(reading(file.data, portion))
 
 
 @given(file=files(), portion=PORTIONS, room=ROOM)

@@ -9,7 +9,7 @@ from ingest.dialect import Csv
 from ingest.errors import FileFault
 from ingest.feeds import Feed
 from ingest.pipeline import Load
-from tests.fakes import FakeTable, RecordingRejects, cut
+from tests.fakes import FakeTable, RecordingRejects, reading
 from tests.fuzz.reading import check, check_reading
 from tests.properties.files import dialects
 
@@ -42,7 +42,7 @@ def test_every_row_of_any_soup_is_accounted_for(data: st.DataObject, csv: Csv, b
     feed = Feed("f/", "Table", "id", csv=msgspec.structs.replace(csv, compression="none"), columns={"n": "N"})
     load = Load(feed=feed, writer=FakeTable(refuse=lambda item: True), rejects=rejects, block_bytes=block_bytes)
     try:
-        books = load.run(cut(file, portion))
+        books = load.run(reading(file, portion))
     except FileFault:
         return
     assert (books.bytes_read, books.rows_read) == (len(file), len(rejects.taken))
