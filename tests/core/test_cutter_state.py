@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from itertools import combinations
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -64,6 +65,17 @@ def test_the_bytes_between_any_two_pieces_ends_give_the_pieces_between_them(
         other = cutter(csv, start, block_bytes=block_bytes, record_bytes=record_bytes)
         part = data[start.byte : end.byte]
         assert [*feed(other, part, portion), *finish(other, at_end=False)] == steps[first:last]
+
+
+@pytest.mark.parametrize("line_end", [b"\n", b"\r", b"\r\n"])
+def test_bytes_that_end_behind_an_open_quote_end_in_its_state(line_end: bytes) -> None:
+    data = b'1,"' + line_end + (b"2,b" + line_end) * 30
+    own = cutter(Csv(), block_bytes=64, record_bytes=64)
+    bad, state = next(feed(own, data, len(data)))
+    other = cutter(Csv(), block_bytes=64, record_bytes=64)
+    assert list(feed(other, data[: state.byte], 1)) == []
+    assert list(finish(other, at_end=False)) == [(bad, state)]
+    assert state.open_left > 0
 
 
 def test_the_state_tells_how_long_a_quote_is_still_known_to_be_open() -> None:
