@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from itertools import combinations
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from ingest.core.cutter import START, Block, CutState, Cutter, Piece
@@ -41,7 +41,6 @@ SIZES = st.tuples(st.integers(8, 60), st.integers(8, 60))
 
 
 @given(data=SOUP, csv=DIALECTS, sizes=SIZES, portion=st.integers(1, 80))
-@settings(max_examples=300)
 def test_a_new_cutter_goes_on_from_any_pieces_end(data: bytes, csv: Csv, sizes: tuple[int, int], portion: int) -> None:
     block_bytes, record_bytes = sizes
     own = cutter(csv, block_bytes=block_bytes, record_bytes=record_bytes)
@@ -53,7 +52,6 @@ def test_a_new_cutter_goes_on_from_any_pieces_end(data: bytes, csv: Csv, sizes: 
 
 
 @given(data=SOUP, csv=DIALECTS, sizes=SIZES, portion=st.integers(1, 80))
-@settings(max_examples=300)
 def test_the_bytes_between_any_two_pieces_ends_give_the_pieces_between_them(
     data: bytes, csv: Csv, sizes: tuple[int, int], portion: int
 ) -> None:
