@@ -16,6 +16,7 @@ from ingest.dialect import Csv
 
 LINE_ENDS = (b"\n", b"\r\n", b"\r")
 _LINE_END = re.compile(rb"\r\n|\n|\r")
+_LONE_CR = re.compile(rb"\r(?!\n)")
 # A CR at the end of the data may be half of a CRLF, so it ends a record only when another byte follows.
 _END = rb"(?:\n|\r\n|\r(?=[\s\S]))"
 TAILS = (4 * 1024, 64 * 1024)  # bytes that mostly tell where the last record ends
@@ -121,7 +122,7 @@ def count_lines(data: bytes) -> int:
     >>> count_lines(b"a\\nb\\r\\nc\\rd")
     3
     """
-    if b"\r" not in data:
+    if b"\r" not in data or not _LONE_CR.search(data):
         return data.count(b"\n")
     return data.count(b"\n") + data.count(b"\r") - data.count(b"\r\n")
 

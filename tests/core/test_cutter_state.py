@@ -3,7 +3,8 @@
 from collections.abc import Iterator
 from itertools import combinations
 
-from hypothesis import given, settings
+import pytest
+from hypothesis import given
 from hypothesis import strategies as st
 
 from ingest.core.cutter import START, Block, CutState, Cutter, Piece
@@ -40,7 +41,6 @@ SIZES = st.tuples(st.integers(8, 60), st.integers(8, 60))
 
 
 @given(data=SOUP, csv=DIALECTS, sizes=SIZES, portion=st.integers(1, 80))
-@settings(max_examples=300)
 def test_a_new_cutter_goes_on_from_any_pieces_end(data: bytes, csv: Csv, sizes: tuple[int, int], portion: int) -> None:
     block_bytes, record_bytes = sizes
     own = cutter(csv, block_bytes=block_bytes, record_bytes=record_bytes)
@@ -52,7 +52,6 @@ def test_a_new_cutter_goes_on_from_any_pieces_end(data: bytes, csv: Csv, sizes: 
 
 
 @given(data=SOUP, csv=DIALECTS, sizes=SIZES, portion=st.integers(1, 80))
-@settings(max_examples=300)
 def test_the_bytes_between_any_two_pieces_ends_give_the_pieces_between_them(
     data: bytes, csv: Csv, sizes: tuple[int, int], portion: int
 ) -> None:
@@ -64,6 +63,17 @@ def test_the_bytes_between_any_two_pieces_ends_give_the_pieces_between_them(
         other = cutter(csv, start, block_bytes=block_bytes, record_bytes=record_bytes)
         part = data[start.byte : end.byte]
         assert [*feed(other, part, portion), *finish(other, at_end=False)] == steps[first:last]
+
+
+@pytest.mark.parametrize("line_end", [b"\n", b"\r", b"\r\n"])
+def test_bytes_that_end_behind_an_open_quote_end_in_its_state(line_end: bytes) -> None:
+    data = b'1,"' + line_end + (b"2,b" + line_end) * 30
+    own = cutter(Csv(), block_bytes=64, record_bytes=64)
+    bad, state = next(feed(own, data, len(data)))
+    other = cutter(Csv(), block_bytes=64, record_bytes=64)
+    assert list(feed(other, data[: state.byte], 1)) == []
+    assert list(finish(other, at_end=False)) == [(bad, state)]
+    assert state.open_left > 0
 
 
 def test_the_state_tells_how_long_a_quote_is_still_known_to_be_open() -> None:

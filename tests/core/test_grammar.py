@@ -1,7 +1,7 @@
 """Where records and lines end, dialect by dialect."""
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from ingest.core.grammar import Grammar, Span, count_lines, end_of_line
@@ -133,7 +133,6 @@ PARTS = ['"', '"', '""', "\n", "\r", ",", ";", "\\", "#", "a", "b", '","', '"\n"
     tails=st.lists(st.integers(0, 60), max_size=3).map(tuple),
     start=st.integers(0, 9),
 )
-@settings(max_examples=1000)
 def test_the_end_of_the_last_record_is_the_same_wherever_it_is_read_from(
     data: bytes, csv: Csv, tails: tuple[int, ...], start: int
 ) -> None:

@@ -2,7 +2,7 @@
 
 import msgspec
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from ingest.core.charset import Charset
@@ -39,7 +39,6 @@ def pieces(data: bytes, csv: Csv, state: CutState = START, *, portion: int = 37,
 
 
 @given(data=SOUP, csv=DIALECTS, segment_bytes=st.integers(48, 200), portion=st.integers(1, 90))
-@settings(max_examples=500)
 def test_segments_each_cut_on_its_own_give_the_pieces_of_the_whole_file(
     data: bytes, csv: Csv, segment_bytes: int, portion: int
 ) -> None:
@@ -55,7 +54,6 @@ def test_segments_each_cut_on_its_own_give_the_pieces_of_the_whole_file(
 
 
 @given(data=SOUP, csv=DIALECTS, segment_bytes=st.integers(48, 200), portion=st.integers(1, 90))
-@settings(max_examples=300)
 def test_planning_that_begins_again_at_a_segments_end_finds_the_same_segments(
     data: bytes, csv: Csv, segment_bytes: int, portion: int
 ) -> None:
