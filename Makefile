@@ -25,7 +25,7 @@ demo: setup ## Drop sample_data.csv into the local stack and show what became of
 	@$(BIN)/python -m infra.local demo
 
 test: setup ## Run all tests, the fast ones first; then the end-to-end tests in the local stack
-	$(BIN)/python -m pytest -q -m "not e2e"
+	$(BIN)/python -m pytest -q -n auto --dist loadfile -m "not e2e"
 	$(BIN)/python -m pytest -q -m e2e
 
 nightly: setup ## Run the property tests with 20,000 examples each, and the fuzz target

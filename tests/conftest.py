@@ -3,6 +3,7 @@
 HYPOTHESIS_PROFILE says how many examples each property is tried with: `ci` (the default), or `nightly`.
 """
 
+import gc
 import os
 
 import pytest
@@ -29,6 +30,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if not any(item.get_closest_marker(name) for name in ALLOWED):
             item.add_marker(pytest.mark.disable_socket)
+
+
+def pytest_collection_finish() -> None:
+    """Take what is imported by now out of the garbage collector's sight: a collection then looks at a test's own."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(autouse=True)

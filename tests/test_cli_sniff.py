@@ -522,6 +522,7 @@ def test_whatever_the_columns_are_there_is_a_key_that_loads(capsys: pytest.Captu
         (b"x" * (SAMPLE_BYTES + 1), "does not end within"),
         (b"," * 200_000 + b"\n", "200,001 cells"),
     ],
+    ids=lambda value: value if isinstance(value, str) else "",
 )
 def test_what_is_no_csv_is_refused_in_one_sentence(
     capsys: pytest.CaptureFixture[str], data: bytes, sentence: str
@@ -556,7 +557,7 @@ BIG = SAMPLE_BYTES + 10
         b"a;b\n" + b"1" * (BIG // 2) + b";2\n",
         b"a,b\n" + b"1,\xff\n" * (BIG // 4),
         b"".join(b"%d,%d,%d\n" % (n, n * 7, n * 13) for n in range(300_000)),
-        (",".join(f"c{n}" for n in range(5000)) + "\n" + "1," * 4999 + "1\n").encode(),
+        (",".join(f"c{n}" for n in range(2000)) + "\n" + "1," * 1999 + "1\n").encode(),
         b'a,b\n"' + b'""' * (BIG // 2),
         b"," * (BIG // 9) + b"\n",
     ],
