@@ -68,6 +68,8 @@ class Function:
 
         Not for as long as the queue would hide them, six times the function's time.
         """
+        if not handles:
+            return
         try:
             self._queue.keep(handles, round(self._timing.lease_s + MARGIN_S))
         except Exception as error:  # they come back later, or too early: the ledger knows whose they are

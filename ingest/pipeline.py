@@ -1,7 +1,7 @@
 """The loop: a file's text -> blocks -> rows -> items -> table and rejects. Knows the edges by Protocol only."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from ingest.contract import Reason
 from ingest.core.books import Books
@@ -82,11 +82,14 @@ class Load:
             ServiceFault: trying later may help; the callbacks and the edges raise it.
         """
         text = open_text(read, self._feed.csv, self._charset, self._grammar)
+        frame = self._frame(text)
         self._rejects.begin(self._charset.own(text.head.raw), self._feed.csv)
         begun = checkpoint or self._beginning(text, segment)
         self.books, self.checkpoint, self._window = begun.books, begun, KeyWindow(begun.window)
         try:
-            self._take_all(text, begun, segment.end_byte if segment else None, at_end)
+            cutter = cutter_for(self._feed.csv, begun.window, block_bytes=self._block_bytes)
+            portions = text.after(begun.window, segment.end_byte if segment else None)
+            self._take_all(cutter, _pieces(cutter, portions, at_end=at_end), begun, frame)
         except (FileFault, ObjectSuperseded):
             self._rejects.close()  # nobody goes on from here: what the books count so far is kept
             raise
@@ -98,18 +101,19 @@ class Load:
             return Checkpoint(segment.start, segment.start, Books())
         return Checkpoint(text.start, text.start, Books(bytes_read=text.start.byte))
 
-    def _take_all(self, text: Text, begun: Checkpoint, end_byte: int | None, at_end: bool) -> None:
+    def _frame(self, text: Text) -> "_Frame":
         columns = tuple(map(self._charset.own_name, text.head.columns))
         layout = Layout(columns, self._charset.csv, self._grammar)
-        mapping = map_columns(self._feed, columns, now_s=self._now_s)
-        cutter = cutter_for(self._feed.csv, begun.window, block_bytes=self._block_bytes)
+        return _Frame(layout, map_columns(self._feed, columns, now_s=self._now_s))
+
+    def _take_all(self, cutter: Cutter, pieces: Iterator[Piece], begun: Checkpoint, frame: "_Frame") -> None:
         place = begun.window
-        for piece in _pieces(cutter, text.after(begun.window, end_byte), at_end=at_end):
+        for piece in pieces:
             self._before_block()
             if piece.first_byte < begun.at.byte:
-                self._remember(piece, place, layout, mapping)
+                self._remember(piece, place, frame)
             else:
-                self._take(piece, place, layout, mapping)
+                self._take(piece, place, frame)
                 self._after_block(self.books)
                 self._check_limit()
                 self._pass(place, cutter.state)
@@ -123,16 +127,16 @@ class Load:
         self.checkpoint, self.has_moved = Checkpoint(after, self._window.start, self.books), True
         self._at_checkpoint(self.checkpoint)
 
-    def _take(self, piece: Piece, place: CutState, layout: Layout, mapping: Mapping) -> None:
+    def _take(self, piece: Piece, place: CutState, frame: "_Frame") -> None:
         if isinstance(piece, BadRecord):
             self._rejects.add([from_bad_record(piece, self._charset)])
             self.books = self.books.plus(Books(rows_read=1, rows_rejected=1, bytes_read=piece.byte_count))
         else:
-            self._take_block(piece, place, layout, mapping)
+            self._take_block(piece, place, frame)
 
-    def _take_block(self, block: Block, place: CutState, layout: Layout, mapping: Mapping) -> None:
-        rows = self._rows(block, layout)
-        items, faults = build_items(rows, mapping)
+    def _take_block(self, block: Block, place: CutState, frame: "_Frame") -> None:
+        rows = self._rows(block, frame.layout)
+        items, faults = build_items(rows, frame.mapping)
         items, hashes, superseded, refused = self._write(items)
         overwritten = self._window.count(place, hashes)
         faults += refused + rows.faults
@@ -147,10 +151,10 @@ class Load:
             )
         )
 
-    def _remember(self, piece: Piece, place: CutState, layout: Layout, mapping: Mapping) -> None:
+    def _remember(self, piece: Piece, place: CutState, frame: "_Frame") -> None:
         """Take note of the keys of a block that was loaded before the checkpoint: later rows may replace its rows."""
         if isinstance(piece, Block):
-            items, _ = build_items(self._rows(piece, layout), mapping)
+            items, _ = build_items(self._rows(piece, frame.layout), frame.mapping)
             self._window.count(place, last_of_each_key(items)[1])
 
     def _rows(self, block: Block, layout: Layout) -> Rows:
@@ -180,6 +184,14 @@ class Load:
     def _check_limit(self) -> None:
         if self.books.exceeds(self._feed.max_rejects):
             raise too_many_rejects(self.books)
+
+
+@dataclass(frozen=True, slots=True)
+class _Frame:
+    """What the records of one file look like, and what they become."""
+
+    layout: Layout
+    mapping: Mapping
 
 
 def too_many_rejects(books: Books) -> TooManyRejects:

@@ -1,6 +1,6 @@
 """What the pipeline and the intake need of the world. The edges fit structurally; mypy checks it in the roots."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from typing import Protocol
 
 from ingest.core.books import Books
@@ -49,7 +49,9 @@ class Objects(Protocol):
     def find(self, file: FileVersion) -> FileVersion:
         """Return the file with size and eTag."""
 
-    def portions(self, file: FileVersion, start: int = 0, end: int | None = None, *, ahead: int = 0) -> Iterator[bytes]:
+    def portions(
+        self, file: FileVersion, start: int = 0, end: int | None = None, *, ahead: int = 0
+    ) -> Generator[bytes, None, None]:
         """Yield bytes of exactly this version; `ahead` is how many ranges are read at the same time."""
 
 

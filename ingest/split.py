@@ -1,6 +1,7 @@
 """Splits a large file: streams it once, and sends a message for each segment meanwhile. Edges by Protocol only."""
 
 from collections.abc import Iterator
+from contextlib import closing
 
 from ingest.core.charset import Charset
 from ingest.core.claims import Claimed
@@ -73,9 +74,10 @@ class Split:
         return True
 
     def _text(self, charset: Charset, known: Plan) -> Iterator[bytes]:
-        for portion in charset.to_text(self._objects.portions(self._file, known.at.byte, ahead=RANGES_AHEAD)):
-            self._hold.before_block()
-            yield portion
+        with closing(self._objects.portions(self._file, known.at.byte, ahead=RANGES_AHEAD)) as portions:
+            for portion in charset.to_text(portions):
+                self._hold.before_block()
+                yield portion
 
     def _add(self, segment: Segment, known: Plan) -> Plan:
         """Make a segment known, and return the plan that has it."""

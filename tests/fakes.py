@@ -1,6 +1,6 @@
 """Stand-ins for the world outside the pipeline: they remember what they were told and fail as scripted."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Any
@@ -22,18 +22,25 @@ Item = dict[str, Any]
 class FakeTable:
     """A table as an `ItemWriter`: the last item put under a key stays.
 
-    `refuse` says which items it never takes; `fail_after` is how many calls succeed before a `ServiceFault`.
+    `refuse` says which items it never takes; `fail_after` is how many calls succeed before an `error`.
     """
 
-    def __init__(self, *, refuse: Callable[[Item], bool] = lambda item: False, fail_after: int | None = None) -> None:
+    def __init__(
+        self,
+        *,
+        refuse: Callable[[Item], bool] = lambda item: False,
+        fail_after: int | None = None,
+        error: IngestError | None = None,
+    ) -> None:
         self.items: dict[tuple[Any, ...], Item] = {}
         self.calls: list[int] = []
         self._refuse = refuse
         self._fail_after = fail_after
+        self._error = error or ServiceFault("The table fails, as scripted.")
 
     def write(self, items: Items) -> list[Refusal]:
         if self._fail_after is not None and len(self.calls) >= self._fail_after:
-            raise ServiceFault("The table fails, as scripted.")
+            raise self._error
         self.calls.append(len(items))
         refusals = []
         seen = set()
@@ -81,6 +88,7 @@ class ScriptedClock:
     tick_s: float = 0.0
     luck: float = 0.5
     sleeps: list[float] = field(default_factory=list)
+    names: int = 0
 
     def now_s(self) -> float:
         self.time_s += self.tick_s
@@ -96,6 +104,10 @@ class ScriptedClock:
     def chance(self) -> float:
         return self.luck
 
+    def unique(self) -> str:
+        self.names += 1
+        return f"w{self.names}"
+
 
 class FakeObjects:
     """Objects by key, read in portions of `portion` bytes. A key may be scripted to end in an error after so many."""
@@ -109,7 +121,9 @@ class FakeObjects:
     def find(self, file: FileVersion) -> FileVersion:
         return replace(file, size_bytes=len(self.contents.get(file.key, b"")), etag=file.etag or "e")
 
-    def portions(self, file: FileVersion, start: int = 0, end: int | None = None, *, ahead: int = 0) -> Iterator[bytes]:
+    def portions(
+        self, file: FileVersion, start: int = 0, end: int | None = None, *, ahead: int = 0
+    ) -> Generator[bytes, None, None]:
         after, error = self.breaks.get(file.key, (None, None))
         for number, portion in enumerate(cut(self.contents[file.key][start:end], self._portion)):
             if error and number == after:

@@ -11,7 +11,8 @@ ROOT = Path(__file__).parent.parent
 FEEDS = {"ingest.feeds", "ingest.columns", "ingest.dialect"}
 PURE = {"ingest.core", *FEEDS, "ingest.errors", "ingest.contract"}
 VALUES = {"ingest.contract", "ingest.errors", *FEEDS}
-AWS = {"boto3", "botocore", "aws_lambda_powertools", "mypy_boto3_dynamodb", "mypy_boto3_s3", "mypy_boto3_sqs"}
+AWS = {"boto3", "botocore", "aws_lambda_powertools", "mypy_boto3_dynamodb", "mypy_boto3_events", "mypy_boto3_s3"}
+AWS |= {"mypy_boto3_sqs"}
 NO_WORLD = {"os", "time", "random", "logging", "threading", "datetime", "pathlib", "socket", "subprocess", "secrets"}
 
 # importer (the longest name that fits counts) -> what it may import besides the standard library
@@ -27,10 +28,18 @@ MAY_IMPORT: dict[str, set[str]] = {
     "ingest.feeds_rules": {*FEEDS, "ingest.errors"},
     "ingest.core": {*PURE, "pyarrow"},
     "ingest.core.times": {*PURE, "datetime"},  # calendars; a test below forbids the clock in it
-    "ingest.ports": {"ingest.core", *FEEDS},
+    "ingest.ports": {"ingest.core", "ingest.errors", *FEEDS},
     "ingest.edges": {*PURE, *AWS, "ingest.edges"},
     "ingest.pipeline": {*PURE, "ingest.ports"},
-    "ingest.intake": {*PURE, "ingest.ports", "ingest.pipeline"},
+    "ingest.hold": {*PURE, "ingest.ports"},
+    "ingest.teller": {*PURE, "ingest.ports"},
+    "ingest.split": {*PURE, "ingest.ports", "ingest.hold"},
+    "ingest.task": {*PURE, "ingest.ports", "ingest.hold", "ingest.pipeline", "ingest.split"},
+    "ingest.worker": {*PURE, "ingest.ports", "ingest.hold", "ingest.pipeline", "ingest.split", "ingest.task"}
+    | {"ingest.teller"},
+    "ingest.reconcile": {*PURE, "ingest.ports", "ingest.teller", "ingest.worker"},
+    "ingest.intake": {*PURE, "ingest.ports", "ingest.hold", "ingest.task", "ingest.teller", "ingest.worker"},
+    "ingest.function": {"ingest", "aws_lambda_powertools"},
     "ingest.handler": {"ingest", *AWS},
     "ingest.cli": {"ingest", "boto3", "botocore", "typer"},
     "ingest.cli_dialect": {"ingest.errors", *FEEDS, "ingest.feeds_file"},

@@ -24,6 +24,7 @@ from ingest.edges.dynamodb import NullWriter
 from ingest.feeds_file import parse_feeds
 from ingest.pipeline import Load
 from tests.clients import client, mock_aws
+from tests.fakes import reading
 
 SAMPLE = Path(__file__).parent.parent / "sample_data.csv"
 
@@ -606,5 +607,5 @@ def test_any_table_that_python_writes_gets_a_feed_without_ragged_rows(
         def add(self, rejects: list[Any]) -> None:
             rejected.extend(reject.reason for reject in rejects)
 
-    Load(feed=feed, writer=NullWriter(), rejects=Sink()).run(iter([raw]))
+    Load(feed=feed, writer=NullWriter(), rejects=Sink()).run(reading(raw, 1 << 20))
     assert "ragged_row" not in rejected

@@ -15,7 +15,7 @@ from ingest.dialect import Csv
 from ingest.feeds import Feed, Index, Lineage, Rejects, Ttl
 from ingest.feeds_file import parse_feeds
 from ingest.pipeline import Load
-from tests.fakes import RecordingRejects
+from tests.fakes import RecordingRejects, reading
 
 PAGE = (Path(__file__).parents[1] / "docs/feeds.md").read_text(encoding="utf-8")
 EXAMPLES = re.findall(r"```toml\n(.*?)```\n```csv\n(.*?)```\n```jsonl\n(.*?)```", PAGE, re.DOTALL)
@@ -36,7 +36,7 @@ class Printed:
 def test_an_example_gives_the_items_shown(settings: str, file: str, items: str) -> None:
     (feed,) = parse_feeds(settings).feeds.values()
     printed, rejects = Printed(), RecordingRejects()
-    Load(feed=feed, writer=printed, rejects=rejects).run(iter([file.encode(feed.csv.encoding)]))
+    Load(feed=feed, writer=printed, rejects=rejects).run(reading(file.encode(feed.csv.encoding), 1 << 20))
     assert printed.items == [json.loads(line) for line in items.splitlines()]
     assert rejects.taken == []
 

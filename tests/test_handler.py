@@ -2,7 +2,7 @@
 
 import io
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +11,15 @@ import pytest
 
 from ingest import handler
 from ingest.contract import FINAL_STATUSES, Env, Ledger, Metric, Status
+from ingest.core.claims import Lease
+from ingest.core.notification import FileVersion
+from ingest.core.work import Work
 from ingest.edges.clock import Clock
 from ingest.errors import IngestError, SettingsFault, Throttled, Unavailable
+from ingest.function import Function, Reply, logger
+from ingest.hold import Timing
 from tests.clients import client, mock_aws, session, table
-from tests.fakes import ScriptedClock
+from tests.fakes import FakeTable, ScriptedClock, SentMessage
 from tests.world import EVENTS, KEY, World, event
 
 ROOT = Path(__file__).parent.parent
@@ -27,16 +32,22 @@ def sqs_record(message_id: str, body: str, *, delivery: int = 1, handle: str | N
     return record
 
 
-def returned(reply: handler.Reply) -> list[str]:
+def returned(reply: Reply) -> list[str]:
     return [failure["itemIdentifier"] for failure in reply["batchItemFailures"]]
 
 
-class RecordingQueue:
-    """What the function needs of the queue."""
+class ReceivedFrom:
+    """What the function needs of the queue its messages come from."""
 
     def __init__(self, error: IngestError | None = None) -> None:
         self.hidden: list[tuple[str, int]] = []
+        self.kept: list[tuple[set[str], int]] = []
         self._error = error
+
+    def keep(self, receipt_handles: Iterable[str], seconds: int) -> None:
+        if self._error:
+            raise self._error
+        self.kept.append((set(receipt_handles), seconds))
 
     def hide(self, receipt_handle: str, seconds: int) -> None:
         if self._error:
@@ -44,15 +55,15 @@ class RecordingQueue:
         self.hidden.append((receipt_handle, seconds))
 
 
-def function(world: World, queue: RecordingQueue) -> handler.Function:
-    clock = ScriptedClock(time_s=world.clock.time_s)
-    return handler.Function(intake=world.intake, queue=queue, clock=clock, retry_base_s=30, retry_cap_s=900)  # type: ignore[arg-type]
+def function(world: World, queue: ReceivedFrom) -> Function:
+    parts: Any = {"intake": world.intake, "queue": queue, "clock": ScriptedClock(time_s=world.clock.time_s)}
+    return Function(**parts, timing=Timing(lease_s=60), retry_base_s=30, retry_cap_s=900)
 
 
 @pytest.fixture
 def log(monkeypatch: pytest.MonkeyPatch) -> io.StringIO:
     stream = io.StringIO()
-    monkeypatch.setattr(handler.logger.registered_handler, "stream", stream)
+    monkeypatch.setattr(logger.registered_handler, "stream", stream)
     return stream
 
 
@@ -64,14 +75,14 @@ def lines(log: io.StringIO) -> list[dict[str, Any]]:
 
 
 def test_only_the_messages_that_must_come_back_are_in_the_answer(log: io.StringIO) -> None:
-    world, queue = World(), RecordingQueue()
+    world, queue = World(), ReceivedFrom()
     world.objects.contents |= {
         "orders/bug.csv": b"id,n\na,1\n",
         "orders/slow.csv": b"id,n\na,1\n",
         "orders/bad.csv": b"",
     }
     world.objects.breaks["orders/bug.csv"] = (0, ZeroDivisionError("a bug"))
-    world.objects.breaks["orders/slow.csv"] = (0, Throttled("slow"))
+    world.objects.breaks["orders/slow.csv"] = (0, Unavailable("slow"))
     batch = [
         sqs_record("test event", (EVENTS / "s3_test_event.json").read_text(encoding="utf-8")),
         sqs_record("bug", event("orders/bug.csv"), delivery=3),
@@ -90,38 +101,65 @@ def test_only_the_messages_that_must_come_back_are_in_the_answer(log: io.StringI
     assert len(world.dead_letters.buried) == 1
     assert [(line["message_id"], line["code"]) for line in lines(log)] == [
         ("bug", "internal_fault"),
-        ("slow", "throttled"),
+        ("slow", "unavailable"),
     ]
 
 
 def test_a_batch_that_goes_well_returns_nothing() -> None:
-    reply = function(World(), RecordingQueue()).answer({"Records": [sqs_record("m", event(KEY))]}, 900)
+    reply = function(World(), ReceivedFrom()).answer({"Records": [sqs_record("m", event(KEY))]}, 900)
     assert reply == {"batchItemFailures": []}
-    assert function(World(), RecordingQueue()).answer({"Records": []}, 900) == {"batchItemFailures": []}
+    assert function(World(), ReceivedFrom()).answer({"Records": []}, 900) == {"batchItemFailures": []}
 
 
 @pytest.mark.parametrize("error", [Unavailable("the queue is down"), SettingsFault("no region"), KeyError("a bug")])
 def test_a_message_that_cannot_be_hidden_comes_back_late_and_harms_nobody(error: Any, log: io.StringIO) -> None:
     world = World()
-    world.objects.breaks[KEY] = (0, Throttled("slow"))
+    world.objects.breaks[KEY] = (0, Unavailable("slow"))
     batch = [sqs_record("slow", event(KEY)), sqs_record("good", event("orders/b.csv"))]
-    assert returned(function(world, RecordingQueue(error)).answer({"Records": batch}, 900)) == ["slow"]
+    assert returned(function(world, ReceivedFrom(error)).answer({"Records": batch}, 900)) == ["slow"]
     assert world.record("orders/b.csv").status == Status.COMPLETE
-    assert [line["message"] for line in lines(log)] == ["message comes back", "message comes back late"]
+    told = ["messages not kept hidden", "message comes back", "message comes back late"]
+    assert [line["message"] for line in lines(log)] == told
 
 
-def test_messages_that_find_no_time_left_come_back_untouched() -> None:
-    world, queue = World(), RecordingQueue()
+def test_messages_that_find_no_time_left_are_handed_over_untouched() -> None:
+    world, queue = World(), ReceivedFrom()
     batch = [sqs_record("a", event(KEY)), sqs_record("b", event("orders/b.csv"))]
-    assert returned(function(world, queue).answer({"Records": batch}, 20)) == ["a", "b"]
-    assert world.ledger.records == {}
-    assert len(queue.hidden) == 2
+    assert returned(function(world, queue).answer({"Records": batch}, 20)) == []
+    assert (world.ledger.records, queue.hidden) == ({}, [])
+    assert [message.body for message in world.queue.sent] == [event(KEY), event("orders/b.csv")]
+
+
+def test_a_batch_is_hidden_for_little_longer_than_a_lease_holds() -> None:
+    world, queue = World(), ReceivedFrom()
+    world.objects.breaks[KEY] = (0, Unavailable("slow"))
+    batch = [sqs_record("slow", event(KEY)), sqs_record("good", event("orders/b.csv"))]
+    function(world, queue).answer({"Records": batch}, 900)
+    assert queue.kept == [({"handle of slow", "handle of good"}, 65)]
+
+
+def test_a_message_whose_own_lease_still_holds_comes_back_when_it_has_run_out() -> None:
+    world, queue = World(), ReceivedFrom()
+    file = FileVersion("landing-example", KEY, sequencer="0066F2")
+    lease = Lease("m", 1, world.clock.time_s + 40, "dead")
+    world.ledger.claim(Work(file), feed="orders", lease=lease, now_s=world.clock.time_s)
+    batch = [sqs_record("m", event(KEY), delivery=2)]
+    assert returned(function(world, queue).answer({"Records": batch}, 900)) == ["m"]
+    assert queue.hidden == [("handle of m", 41)]
+
+
+def test_hops_and_stalls_come_with_the_message() -> None:
+    world = World(writer=FakeTable(fail_after=0, error=Throttled("full")))
+    record = sqs_record("m", event(KEY))
+    record["messageAttributes"] = {"hops": {"stringValue": "7", "dataType": "Number"}}
+    assert returned(function(world, ReceivedFrom()).answer({"Records": [record]}, 900)) == []
+    assert world.queue.sent == [SentMessage(event(KEY), hops=8, stalls=1, delay_s=20)]
 
 
 def test_the_log_shows_where_a_bug_is_and_nothing_of_the_rows(log: io.StringIO) -> None:
     world = World()
     world.objects.breaks[KEY] = (1, ZeroDivisionError("4111-1111-1111-1111"))
-    function(world, RecordingQueue()).answer({"Records": [sqs_record("m", event(KEY))]}, 900)
+    function(world, ReceivedFrom()).answer({"Records": [sqs_record("m", event(KEY))]}, 900)
     (line,) = lines(log)
     assert line["error"] == "ZeroDivisionError"
     assert any("fakes.py" in frame for frame in line["frames"])
@@ -143,6 +181,12 @@ ENVIRONMENT = {
     Env.REJECTS_BUCKET: "rejects",
     Env.RETRY_BASE_S: "30",
     Env.RETRY_CAP_S: "900",
+    Env.LEASE_S: "60",
+    Env.CHECKPOINT_S: "5",
+    Env.STOP_BEFORE_END_S: "45",
+    Env.SEGMENT_BYTES: "67108864",
+    Env.STUCK_S: "3600",
+    Env.LANDING_BUCKET: "landing",
     Env.STACK: "test",
 }
 
@@ -158,10 +202,10 @@ def test_each_missing_variable_is_named(name: str) -> None:
         handler.build(environment, ROOT)
 
 
-@pytest.mark.parametrize("name", [Env.RETRY_BASE_S, Env.RETRY_CAP_S])
+@pytest.mark.parametrize("name", [Env.RETRY_BASE_S, Env.LEASE_S, Env.SEGMENT_BYTES])
 @pytest.mark.parametrize("value", ["", "soon", "30s", "nan", "inf", "-1", "1e400"])
-def test_a_delay_that_is_no_number_of_seconds_is_named_with_its_value(name: str, value: str) -> None:
-    sentence = f"{name} = '{value}' is wrong: accepted are seconds" if value else f"{name} is not set"
+def test_a_variable_that_is_no_number_is_named_with_its_value(name: str, value: str) -> None:
+    sentence = f"{name} = '{value}' is wrong: accepted is a number" if value else f"{name} is not set"
     with pytest.raises(SettingsFault, match=sentence):
         handler.build({**ENVIRONMENT, name: value}, ROOT)
 
@@ -205,6 +249,7 @@ class Cloud:
         self.dead = self.sqs.create_queue(QueueName="dead")["QueueUrl"]
         self.orders = table("Orders", "customer_id", "order_id")
         self.ledger = table("Ledger", Ledger.PARTITION_KEY, Ledger.SORT_KEY)
+        self.events = client("events")
         urls = {Env.QUEUE_URL: self.queue, Env.DEAD_LETTER_URL: self.dead}
         self.environment = {**ENVIRONMENT, **urls, Env.RETRY_BASE_S: "600"}
         self.function = handler.build(self.environment, root)

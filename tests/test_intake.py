@@ -6,10 +6,11 @@ import pytest
 
 from ingest.contract import Metric, Status
 from ingest.core.books import Books
-from ingest.core.claims import Lease
+from ingest.core.claims import Claimed, Lease
 from ingest.core.faults import Refusal
 from ingest.core.items import Items
 from ingest.core.notification import FileVersion
+from ingest.core.work import Work
 from ingest.errors import (
     IngestError,
     InternalFault,
@@ -24,7 +25,9 @@ from ingest.errors import (
     Unavailable,
 )
 from ingest.feeds import Rejects
-from ingest.intake import NO_FEED, STOP_BEFORE_END_S
+from ingest.hold import Timing
+from ingest.teller import NO_FEED
+from tests.fakes import FakeTable, SentMessage
 from tests.world import CSV, EVENT_S, EVENTS, KEY, World, event
 
 BOOKS = Books(rows_read=4, rows_written=2, rows_rejected=1, rows_superseded=1, bytes_read=len(CSV))
@@ -42,6 +45,8 @@ def test_a_new_file_is_claimed_loaded_closed_and_told_of() -> None:
     assert record.closing is not None
     assert record.closing.books == BOOKS
     assert record.closing.rejects == f"s3://rejects/{KEY}/"
+    assert record.told
+    assert [(file.key, feed, closing) for file, feed, closing in world.events.told] == [(KEY, "orders", record.closing)]
     assert record.closing.error is None
     assert world.rejects[KEY].durable == 1
     assert world.metrics.lines == [
@@ -140,11 +145,25 @@ def test_a_file_whose_holder_died_is_taken_over_when_its_lease_has_run_out() -> 
     assert (world.record().status, world.record().attempts) == (Status.COMPLETE, 2)
 
 
+def test_a_file_that_was_closed_by_a_worker_who_could_not_tell_is_told_of_by_the_next() -> None:
+    world = World()
+    world.events.error = Unavailable("the bus is down")
+    with pytest.raises(Unavailable):
+        world.take(event(KEY))
+    assert (world.record().status, world.record().told) == (Status.COMPLETE, False)
+    world.events.error = None
+    world.take(event(KEY), delivery=2)
+    world.take(event(KEY), delivery=3)
+    assert [closing.books for _, _, closing in world.events.told] == [BOOKS]
+    assert len(world.table.calls) == 1
+
+
 def claim(world: World, message_id: str, delivery: int) -> None:
     """Let somebody else hold the lease on the file."""
     file = FileVersion("landing-example", KEY, sequencer="0066F2")
     lease = Lease(message_id, delivery, world.deadline_s)
-    assert world.ledger.claim(file, feed="orders", lease=lease, now_s=world.clock.now_s()) is None
+    claimed = world.ledger.claim(Work(file), feed="orders", lease=lease, now_s=world.clock.now_s())
+    assert isinstance(claimed, Claimed)
 
 
 def test_an_older_version_is_stale_and_acked_and_a_newer_one_is_loaded() -> None:
@@ -216,14 +235,14 @@ def test_an_object_gone_or_overwritten_is_superseded_and_acked(after: int) -> No
 # --- service faults: recorded, and the message comes back ---
 
 
-@pytest.mark.parametrize("error", [Throttled("slow"), Unavailable("down"), TableMissing("none")])
+@pytest.mark.parametrize("error", [Unavailable("down"), TableMissing("none")])
 def test_a_service_fault_leaves_the_file_waiting_and_comes_back(error: IngestError) -> None:
     world = World()
     world.objects.breaks[KEY] = (1, error)
     with pytest.raises(type(error)):
         world.take(event(KEY))
     record = world.record()
-    assert (record.status, record.until_s) == (Status.WAITING, 0.0)
+    assert (record.status, record.until_s, record.error) == (Status.WAITING, 0.0, error)
     assert world.metrics.lines == [("orders", {Metric.FILES_RETRIED: 1})]  # rows are counted when they count
     del world.objects.breaks[KEY]
     world.take(event(KEY), delivery=2)
@@ -233,8 +252,8 @@ def test_a_service_fault_leaves_the_file_waiting_and_comes_back(error: IngestErr
 
 def test_the_files_of_a_message_that_are_done_are_not_loaded_again_when_it_comes_back() -> None:
     world = World()
-    world.objects.breaks["orders/b.csv"] = (0, Throttled("slow"))
-    with pytest.raises(Throttled):
+    world.objects.breaks["orders/b.csv"] = (0, Unavailable("down"))
+    with pytest.raises(Unavailable):
         world.take(event(KEY, "orders/b.csv"))
     del world.objects.breaks["orders/b.csv"]
     world.take(event(KEY, "orders/b.csv"), delivery=2)
@@ -242,20 +261,41 @@ def test_the_files_of_a_message_that_are_done_are_not_loaded_again_when_it_comes
     assert world.metrics.sums("orders")[Metric.FILES_COMPLETED] == 2
 
 
-def test_too_little_time_is_noticed_before_a_file_is_claimed() -> None:
-    world = World(deadline_s=STOP_BEFORE_END_S - 1)
-    with pytest.raises(OutOfTime):
-        world.take(event(KEY))
+# --- what is left goes on later, in a new message ---
+
+
+def test_a_message_that_finds_too_little_time_is_handed_over_untouched() -> None:
+    world = World(deadline_s=Timing().stop_before_end_s - 1)
+    world.take(event(KEY), hops=3)
     assert world.ledger.records == {}
+    assert world.queue.sent == [SentMessage(event(KEY), hops=4)]
 
 
-def test_time_that_runs_out_while_loading_leaves_the_file_waiting() -> None:
-    world = World(deadline_s=STOP_BEFORE_END_S + 5)
+def test_time_that_runs_out_before_any_progress_is_handed_over_once_and_then_comes_back() -> None:
+    world = World(deadline_s=Timing().stop_before_end_s + 5)
     world.clock.tick_s = 2
-    with pytest.raises(OutOfTime):
-        world.take(event(KEY))
+    world.take(event(KEY))
     assert world.record().status == Status.WAITING
-    assert world.table.calls == []
+    assert (world.table.calls, world.queue.sent) == ([], [SentMessage(event(KEY), 1, 1, delay_s=20)])
+    world.deadline_s = world.clock.time_s + Timing().stop_before_end_s + 5
+    with pytest.raises(OutOfTime):
+        world.take(event(KEY), message_id="m2", hops=1, stalls=1)
+
+
+def test_a_table_that_takes_nothing_is_handed_over_once_and_then_comes_back() -> None:
+    world = World(writer=FakeTable(fail_after=0, error=Throttled("full")))
+    world.take(event(KEY))
+    assert (world.record().status, world.queue.sent[0].stalls) == (Status.WAITING, 1)
+    with pytest.raises(Throttled):
+        world.take(world.queue.sent[0].body, message_id="m2", stalls=1)
+    assert world.metrics.sums("orders") == {Metric.FILES_RETRIED: 2}
+
+
+def test_a_message_that_cannot_be_sent_again_comes_back() -> None:
+    world = World(deadline_s=0)
+    world.queue.error = Unavailable("the queue is down")
+    with pytest.raises(Unavailable):
+        world.take(event(KEY))
 
 
 def test_a_lost_lease_comes_back_and_leaves_the_other_workers_word() -> None:
@@ -271,7 +311,7 @@ def test_a_lost_lease_comes_back_and_leaves_the_other_workers_word() -> None:
     world.writer = Slow()
     with pytest.raises(ServiceFault, match="lost"):
         world.take(event(KEY))
-    assert (world.record().lease, world.record().status) == ("m1/2", Status.LOADING)
+    assert (world.record().lease, world.record().status) == ("m1/2/", Status.LOADING)
     assert world.metrics.lines == []
 
 
@@ -354,7 +394,7 @@ def test_no_row_data_is_in_logs_or_metrics() -> None:
             take()
         except ServiceFault as fault:
             assert SECRET not in str(fault)
-    assert len(world.logged) == 6
+    assert len(world.logged) == 7  # the throttled one is put back and handed over
     assert SECRET not in repr(world.logged)
     assert SECRET not in repr(world.metrics.lines)
     assert SECRET in repr([rejects.taken for rejects in world.rejects.values()])

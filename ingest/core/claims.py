@@ -65,7 +65,7 @@ def judge_claim(standing: Standing, lease: Lease) -> Duplicate | Busy:
     >>> judge_claim(Standing("LOADING", "m2/1/w"), Lease("m1", 2, 0.0))
     Duplicate()
     """
-    if standing.status in (Status.LOADING, Status.WAITING) and standing.holder.partition("/")[0] == lease.message_id:
+    if standing.status in (Status.LOADING, Status.WAITING) and standing.holder.rsplit("/", 2)[0] == lease.message_id:
         return Busy()
     return Duplicate()
 

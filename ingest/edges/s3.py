@@ -1,6 +1,6 @@
 """S3 objects as portions of bytes: ranged reads, pinned to one version, each repeated when it breaks, some ahead."""
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from typing import TYPE_CHECKING, Any, Protocol
 
 from ingest.core.notification import FileVersion
@@ -55,7 +55,9 @@ class Objects:
             event_time=file.event_time,
         )
 
-    def portions(self, file: FileVersion, start: int = 0, end: int | None = None, *, ahead: int = 0) -> Iterator[bytes]:
+    def portions(
+        self, file: FileVersion, start: int = 0, end: int | None = None, *, ahead: int = 0
+    ) -> Generator[bytes, None, None]:
         """Yield bytes [start, end) of exactly this version, in order. The file must have been found.
 
         A read that breaks goes on at the next byte; a range is never held open for long behind a slow table.

@@ -10,7 +10,7 @@ from ingest.dialect import Csv
 from ingest.errors import BadHeader
 from ingest.feeds import Feed
 from ingest.pipeline import Load
-from tests.fakes import FakeTable, RecordingRejects, cut
+from tests.fakes import FakeTable, RecordingRejects, cut, reading
 
 
 def columns(data: bytes, **csv: Any) -> tuple[str, ...]:
@@ -41,7 +41,7 @@ def loaded(data: bytes, portion: int, block_bytes: int, **csv: Any) -> tuple[lis
     table, rejects = FakeTable(), RecordingRejects()
     feed = Feed("f/", "Table", "id", csv=Csv(**csv))
     load = Load(feed=feed, writer=table, rejects=rejects, block_bytes=block_bytes)
-    load.run(cut(data, portion))
+    load.run(reading(data, portion))
     return sorted(item["a"] for item in table.items.values()), load, rejects
 
 

@@ -79,16 +79,16 @@ def test_bytes_that_end_behind_an_open_quote_end_in_its_state(line_end: bytes) -
 def test_the_state_tells_how_long_a_quote_is_still_known_to_be_open() -> None:
     own = cutter(Csv(), block_bytes=64, record_bytes=64)
     steps = feed(own, b'1,"open\n' + b"2,b\n" * 100, 1000)
-    assert next(steps)[1] == CutState(8, 2, 64 // 4 - 8)
-    assert next(steps)[1] == CutState(16, 4)
+    assert next(steps)[1] == CutState(8, 2, 64 // 4 - 8, 8)
+    assert next(steps)[1] == CutState(16, 4, text_byte=16)
 
 
 def test_the_state_stays_at_the_last_pieces_end_while_a_line_without_end_is_skipped() -> None:
     own = cutter(Csv())
     steps = list(feed(own, b"1,2\n" + b"x" * 500, 7))
-    assert steps == [(Block(b"1,2\n", 0, 1, 4), CutState(4, 2))]
-    assert own.state == CutState(4, 2)
-    assert [state for _, state in finish(own)] == [CutState(504, 2)]
+    assert steps == [(Block(b"1,2\n", 0, 1, 4), CutState(4, 2, text_byte=4))]
+    assert own.state == CutState(4, 2, text_byte=4)
+    assert [state for _, state in finish(own)] == [CutState(504, 2, text_byte=504)]
 
 
 def test_bytes_that_end_amid_a_record_lose_none_of_it() -> None:
@@ -97,4 +97,4 @@ def test_bytes_that_end_amid_a_record_lose_none_of_it() -> None:
     assert list(own.feed(b'1,2\n3,"4')) == []
     pieces = list(own.finish(at_end=False))
     assert b"".join(piece.data for piece in pieces) == b'1,2\n3,"4'
-    assert own.state == CutState(8, 2)
+    assert own.state == CutState(8, 2, text_byte=8)

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from ingest.dialect import Csv
 from ingest.feeds import Feed, Lineage
 from ingest.pipeline import Load
-from tests.fakes import FakeTable, RecordingRejects, cut
+from tests.fakes import FakeTable, RecordingRejects, reading
 
 TRACED = Lineage(file="from_file", line="from_line")
 
@@ -16,7 +16,7 @@ def lines_of(data: bytes, *, csv: Csv | None = None, block_bytes: int = 64) -> d
     table = FakeTable()
     feed = Feed("f/", "Table", "id", csv=csv or Csv(), lineage=TRACED)
     load = Load(feed=feed, writer=table, rejects=RecordingRejects(), file="s3://b/f/{x}.csv", block_bytes=block_bytes)
-    load.run(cut(data, 7))
+    load.run(reading(data, 7))
     assert {item["from_file"] for item in table.items.values()} <= {"s3://b/f/{x}.csv"}
     return {item["id"]: int(item["from_line"]) for item in table.items.values()}
 

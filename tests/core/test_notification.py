@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ingest.core.notification import FileVersion, NewFiles, TestEvent, read_notification
+from ingest.core.messages import read_message
+from ingest.core.notification import FileVersion, NewFiles, TestEvent
 from ingest.errors import UnknownMessage
 
 EVENTS = Path(__file__).parent.parent / "events"
@@ -27,7 +28,7 @@ def body(name: str) -> str:
 
 
 def files(text: str) -> tuple[FileVersion, ...]:
-    notification = read_notification(text)
+    notification = read_message(text)
     assert isinstance(notification, NewFiles)
     return notification.files
 
@@ -81,7 +82,7 @@ def test_a_folder_marker_is_no_file_but_a_full_object_of_that_name_is() -> None:
     "wrap", [lambda text: text, lambda text: json.dumps({"Type": "Notification", "Message": text})]
 )
 def test_the_test_event_asks_for_nothing(wrap: Any) -> None:
-    assert read_notification(wrap(body("s3_test_event"))) == TestEvent()
+    assert read_message(wrap(body("s3_test_event"))) == TestEvent()
 
 
 @pytest.mark.parametrize("version", ["2.0", "2.1", "2.4", "2.9", "2.17"])
@@ -166,7 +167,7 @@ def test_an_empty_version_is_none_to_speak_of() -> None:
 )
 def test_a_message_of_no_known_kind_is_unknown_and_says_what_it_looked_like(text: str, reason: str) -> None:
     with pytest.raises(UnknownMessage) as caught:
-        read_notification(text)
+        read_message(text)
     assert reason in str(caught.value)
     assert len(str(caught.value)) < 300
 
@@ -193,7 +194,7 @@ def test_whatever_a_message_holds_it_is_understood_or_unknown(name: str, junk: A
     keys = range(len(place)) if isinstance(place, list) else sorted(place)
     place[data.draw(st.sampled_from(list(keys)))] = junk
     try:
-        read_notification(json.dumps(document))
+        read_message(json.dumps(document))
     except UnknownMessage:
         return
 

@@ -75,7 +75,7 @@ def test_a_segment_is_known_before_the_text_has_ended() -> None:
     rows = b"1,2\n" * 12
     text = iter([rows, rows, rows])
     found = plan(text, cutter(Csv()), segment_bytes=48)
-    assert next(found) == Segment(CutState(0, 1), CutState(48, 13))
+    assert next(found) == Segment(CutState(0, 1), CutState(48, 13, text_byte=48))
     assert next(text) == rows
 
 
@@ -89,7 +89,9 @@ def test_segments_are_filled_as_far_as_pieces_fit() -> None:
 
 def test_planning_begins_behind_the_head_of_the_file() -> None:
     data = b"a,b\n" + b"1,2\n" * 3
-    assert segments(data, Csv(), CutState(4, 2), segment_bytes=48) == [Segment(CutState(4, 2), CutState(16, 5))]
+    assert segments(data, Csv(), CutState(4, 2), segment_bytes=48) == [
+        Segment(CutState(4, 2), CutState(16, 5, text_byte=12))
+    ]
 
 
 def test_the_cutter_of_a_feeds_files_holds_its_longest_record_and_counts_the_files_own_bytes() -> None:
@@ -98,7 +100,7 @@ def test_the_cutter_of_a_feeds_files_holds_its_longest_record_and_counts_the_fil
     own = cutter_for(csv, CutState(10, 2))
     (piece,) = [*own.feed(text), *own.finish()]
     assert (piece.first_byte, piece.byte_count, piece.data) == (10, 2_400_001, text)
-    assert own.state == CutState(2_400_011, 3)
+    assert own.state == CutState(2_400_011, 3, text_byte=4_800_001)
 
 
 @pytest.mark.parametrize(

@@ -62,14 +62,22 @@ def test_a_file_without_rejects_leaves_nothing() -> None:
     sink = parts(s3)
     sink.add([])
     sink.close()
-    assert (s3.calls, sink.url) == ([], None)
+    assert s3.calls == []
 
 
-def test_where_rejects_are_is_known_as_soon_as_there_is_one() -> None:
-    sink = parts(RecordingS3())
-    assert sink.url is None
+def test_where_rejects_are_depends_on_the_file_alone() -> None:
+    assert parts(RecordingS3()).url == f"s3://rejects/{PREFIX}"
+
+
+def test_what_is_flushed_is_durable_and_what_follows_is_another_part() -> None:
+    s3 = RecordingS3()
+    sink = parts(s3)
     sink.add([reject(0)])
-    assert sink.url == f"s3://rejects/{PREFIX}"
+    sink.flush()
+    sink.add([reject(10)])
+    assert len(s3.calls) == 2
+    sink.close()
+    assert len(s3.calls) == 4
 
 
 def test_closing_twice_puts_nothing_twice() -> None:

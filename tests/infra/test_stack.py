@@ -13,6 +13,7 @@ from syrupy.extensions.json import JSONSnapshotExtension
 
 from infra.settings import Settings
 from ingest import contract
+from ingest.core.messages import Reconcile, read_message
 
 Template = dict[str, Any]
 ROOT = Path(__file__).parents[2]
@@ -103,8 +104,10 @@ def test_queues_are_encrypted_with_keys_s3_can_use(template: Template) -> None:
 def test_s3_may_send_but_only_for_our_bucket_in_our_account(template: Template) -> None:
     bucket = only_landing(template)
     policy = template["Resources"][logical_id(template, "BufferPolicy")]["Properties"]
-    (allow,) = [s for s in policy["PolicyDocument"]["Statement"] if s["Effect"] == "Allow"]
+    (allow, by_schedule) = [s for s in policy["PolicyDocument"]["Statement"] if s["Effect"] == "Allow"]
     assert allow["Principal"] == {"Service": "s3.amazonaws.com"}
+    assert by_schedule["Principal"] == {"Service": "events.amazonaws.com"}
+    assert list(by_schedule["Condition"]) == ["ArnEquals"]
     assert allow["Action"] == "sqs:SendMessage"
     assert allow["Condition"]["StringEquals"] == {"aws:SourceAccount": {"Ref": "AWS::AccountId"}}
     arn = {"Fn::Join": ["", ["arn:", {"Ref": "AWS::Partition"}, ":s3:::", bucket["BucketName"]]]}
@@ -291,7 +294,10 @@ def test_the_function_may_do_exactly_what_loading_needs(template: Template) -> N
         "s3:ListBucket",
         "s3:PutObject",
         "dynamodb:BatchWriteItem",
+        "dynamodb:GetItem",
+        "dynamodb:Query",
         "dynamodb:UpdateItem",
+        "events:PutEvents",
         "sqs:ReceiveMessage",
         "sqs:DeleteMessage",
         "sqs:GetQueueAttributes",
@@ -344,11 +350,24 @@ def flat(value: Any) -> str:
 
 def test_the_function_reaches_the_ledger_and_the_queues_by_name(template: Template) -> None:
     by_actions = {frozenset(actions): on for actions, on, _ in grants(template)}
-    ledger = frozenset({"dynamodb:UpdateItem"})
+    ledger = frozenset({"dynamodb:GetItem", "dynamodb:Query", "dynamodb:UpdateItem"})
     assert by_actions[ledger] == [arn_of(template, "StoreLedger")]
-    assert by_actions[frozenset({"sqs:SendMessage"})] == [arn_of(template, "BufferDeadLetters5")]
+    assert by_actions[frozenset({"dynamodb:Query"})] == [under(arn_of(template, "StoreLedger"), "/index/listing")]
     (consuming,) = [on for actions, on in by_actions.items() if "sqs:ReceiveMessage" in actions]
     assert consuming == [arn_of(template, "BufferQueue")]
+    sending = [on for actions, on, _ in grants(template) if actions == {"sqs:SendMessage"}]
+    assert sending == [[arn_of(template, "BufferQueue")], [arn_of(template, "BufferDeadLetters5")]]
+
+
+def test_the_function_tells_events_only_as_itself(template: Template) -> None:
+    ((_, _, condition),) = [grant for grant in grants(template) if grant[0] == {"events:PutEvents"}]
+    assert condition == {"StringEquals": {"events:source": "csv-ingest"}}
+
+
+def test_a_schedule_has_the_queue_asked_to_look_for_what_is_stuck(template: Template) -> None:
+    rule = only(template, "AWS::Events::Rule")
+    assert rule["ScheduleExpression"] == "rate(15 minutes)"
+    assert read_message(rule["Targets"][0]["Input"]) == Reconcile()
 
 
 # --- the whole
