@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 COMMON = settings(deadline=None, print_blob=True, suppress_health_check=[HealthCheck.too_slow])
-settings.register_profile("ci", COMMON, max_examples=200)
+settings.register_profile("ci", COMMON, max_examples=100)
 settings.register_profile("nightly", COMMON, max_examples=20_000)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
 
