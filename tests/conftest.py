@@ -25,6 +25,11 @@ SETTINGS = {
 }
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Let the end-to-end tests of tests/e2e be run with another writer than the feeds' own."""
+    parser.addoption("--writer", choices=["fast", "boto3"], help="the writer of all feeds in tests/e2e")
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Forbid sockets with pytest-socket's own marker. The CDK speaks to its helper through pipes."""
     for item in items:
