@@ -24,9 +24,10 @@ $(VENV)/ready: requirements-dev.txt requirements-function.txt infra/local/requir
 demo: setup ## Drop sample_data.csv into the local stack and show what became of every row
 	@$(BIN)/python -m infra.local demo
 
-test: setup ## Run all tests, the fast ones first; then the end-to-end tests in the local stack
+test: setup ## Run all tests, the fast ones first; then the end-to-end tests in the local stack, with either writer
 	$(BIN)/python -m pytest -q -n auto --dist loadfile -m "not e2e"
 	$(BIN)/python -m pytest -q -m e2e
+	$(BIN)/python -m pytest -q -m e2e --writer boto3 tests/e2e
 
 nightly: setup ## Run the property tests with 20,000 examples each, and the fuzz target
 	HYPOTHESIS_PROFILE=nightly $(BIN)/python -m pytest -q tests/properties tests/core/test_cutter.py tests/core/test_cutter_state.py tests/core/test_grammar.py tests/core/test_planner.py

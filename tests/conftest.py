@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 COMMON = settings(deadline=None, print_blob=True, suppress_health_check=[HealthCheck.too_slow])
-settings.register_profile("ci", COMMON, max_examples=200)
+settings.register_profile("ci", COMMON, max_examples=100)
 settings.register_profile("nightly", COMMON, max_examples=20_000)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
 
@@ -23,6 +23,11 @@ SETTINGS = {
     "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
     "AWS_EC2_METADATA_DISABLED": "true",
 }
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Let the end-to-end tests of tests/e2e be run with another writer than the feeds' own."""
+    parser.addoption("--writer", choices=["fast", "boto3"], help="the writer of all feeds in tests/e2e")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

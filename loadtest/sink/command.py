@@ -27,6 +27,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     _add_capacity(parser.add_argument_group("capacity of each table; without any, it takes everything"))
     faults = ", ".join(Fault)
     parser.add_argument("--fault", type=_fault, action="append", default=[], metavar="NAME=SHARE", help=faults)
+    parser.add_argument("--throttled-items", type=float, default=0, metavar="SHARE", help="that find no capacity")
     parser.add_argument("--slow-s", type=float, default=Faults().slow_s, help="how long a slow answer takes")
 
 
@@ -82,9 +83,10 @@ def _simulation(arguments: argparse.Namespace) -> Simulation | None:
 
 
 def _faults(arguments: argparse.Namespace) -> Faults | None:
-    if not arguments.fault:
+    if not (arguments.fault or arguments.throttled_items):
         return None
-    return Faults(seed=arguments.seed, slow_s=arguments.slow_s, **dict(arguments.fault))
+    storm = arguments.throttled_items
+    return Faults(seed=arguments.seed, slow_s=arguments.slow_s, throttled_items=storm, **dict(arguments.fault))
 
 
 def _table(text: str) -> tuple[str, Table]:

@@ -20,7 +20,10 @@ class Fault(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Faults:
-    """The share of write requests, from 0 to 1, that each fault hits. A request has one fault at most."""
+    """The share of write requests, from 0 to 1, that each fault hits. A request has one fault at most.
+
+    Beside that, a share of the items finds no capacity, as in a storm of throttling: `throttled_items`.
+    """
 
     seed: int = 1
     internal_error: float = 0
@@ -32,10 +35,11 @@ class Faults:
     unrecognized_client: float = 0
     wrong_crc32: float = 0
     slow_s: float = 5.0
+    throttled_items: float = 0
 
     def __post_init__(self) -> None:
         shares = list(self.shares().values())
-        if min(shares) < 0 or sum(shares) > 1 + 1e-9:
+        if min(*shares, self.throttled_items) < 0 or max(sum(shares), self.throttled_items) > 1 + 1e-9:
             raise ValueError("shares are from 0 to 1, and no more than 1 together")
 
     def shares(self) -> dict[Fault, float]:
@@ -48,6 +52,7 @@ class Schedule:
 
     def __init__(self, faults: Faults) -> None:
         self._chance = random.Random(faults.seed)
+        self._of_items, self._throttled_items = random.Random(faults.seed), faults.throttled_items
         self._shares = [(fault, share) for fault, share in faults.shares().items() if share]
 
     def next(self) -> Fault | None:
@@ -58,3 +63,7 @@ class Schedule:
             if drawn < 0:
                 return fault
         return None
+
+    def throttles_next_item(self) -> bool:
+        """Return whether the next item finds no capacity."""
+        return self._throttled_items > 0 and self._of_items.random() < self._throttled_items

@@ -67,7 +67,8 @@ class Service:
         self._slow_s = settings.faults.slow_s if settings.faults else 0.0
         self._chance = random.Random(settings.latency.seed)
         self._capacities: dict[str, Capacity] = {}
-        self._write = self._count if settings.counts_only else self._batch
+        throttles = settings.faults is not None and settings.faults.throttled_items > 0
+        self._write = self._count if settings.counts_only and not throttles else self._batch
         latency = settings.latency.fixed_s or settings.latency.jitter_s
         self._is_fast = settings.counts_only and not (settings.faults or latency)
 
@@ -152,6 +153,8 @@ class Service:
         return [write for write, _ in refused]
 
     def _reason(self, write: Write) -> Reason | None:
+        if self._schedule and self._schedule.throttles_next_item():
+            return Reason.KEY_RANGE
         if self._settings.simulation is None:
             return None
         now = self._clock()

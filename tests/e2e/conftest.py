@@ -1,6 +1,7 @@
 """One local stack for all end-to-end tests, and a hand to reach into it."""
 
 import json
+import re
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -17,12 +18,25 @@ from ingest.contract import FINAL_STATUSES, Output
 
 T = TypeVar("T")
 FEEDS = Path(__file__).parent / "feeds.toml"
+FEED_TABLE = re.compile(r"^\[feeds\.\w+\]$", re.MULTILINE)
 PATIENCE_S = 60.0
 
 
 @pytest.fixture(scope="session")
-def stack() -> Iterator["Hand"]:
-    with local_stack(FEEDS) as deployed:
+def feeds(pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The feeds file of this run: feeds.toml, or the same with the writer that --writer names in every feed."""
+    writer = pytestconfig.getoption("writer")
+    if not writer:
+        return FEEDS
+    text = re.sub(r"^writer = .*\n", "", FEEDS.read_text(encoding="utf-8"), flags=re.MULTILINE)
+    changed = tmp_path_factory.mktemp("feeds") / "feeds.toml"
+    changed.write_text(FEED_TABLE.sub(rf'\g<0>\nwriter = "{writer}"', text), encoding="utf-8")
+    return changed
+
+
+@pytest.fixture(scope="session")
+def stack(feeds: Path) -> Iterator["Hand"]:
+    with local_stack(feeds) as deployed:
         yield Hand(deployed)
 
 
@@ -85,6 +99,11 @@ class Hand:
         """Return all items of a table."""
         pages = self._dynamodb.get_paginator("scan").paginate(TableName=table, ConsistentRead=True)
         return [_plain(item) for page in pages for item in page["Items"]]
+
+    def delete_item(self, table: str, key: dict[str, Any]) -> bool:
+        """Take an item out of a table by its key in DynamoDB JSON; return whether it was there."""
+        answer = self._dynamodb.delete_item(TableName=table, Key=key, ReturnValues="ALL_OLD")
+        return "Attributes" in answer
 
     def log_lines(self) -> list[str]:
         """Return what the function has logged so far."""

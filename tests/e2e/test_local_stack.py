@@ -19,7 +19,6 @@ from ingest.contract import METRIC_NAMESPACE, Metric
 pytestmark = pytest.mark.e2e
 
 ROOT = Path(__file__).parents[2]
-FEEDS = Path(__file__).parent / "feeds.toml"
 METRICS = {value for name, value in vars(Metric).items() if name.isupper()}
 HEADER = "order_id,customer_id,quantity,unit_price,gift\n"
 
@@ -349,10 +348,10 @@ def test_the_log_tells_counts_by_stack_and_feed_and_never_a_row(stack: Any) -> N
     assert not any(word in line for line in lines for word in ("Müller", "M\\u00fcller", "Espresso", "maybe"))
 
 
-def test_the_command_line_loads_from_s3_without_the_queue(stack: Any, tmp_path: Path) -> None:
+def test_the_command_line_loads_from_s3_without_the_queue(stack: Any, feeds: Path, tmp_path: Path) -> None:
     stack.drop("elsewhere/by-hand.csv", orders("by hand", 7) + b"O-8,by hand,x,1,no\n")
     command = [sys.executable, "-m", "ingest", "load", f"s3://{stack.bucket}/elsewhere/by-hand.csv", "--json"]
-    command += ["--feed", "orders", "--feeds", str(FEEDS), "--rejects", str(tmp_path / "rejects.jsonl")]
+    command += ["--feed", "orders", "--feeds", str(feeds), "--rejects", str(tmp_path / "rejects.jsonl")]
     done = subprocess.run(
         command, env={**os.environ, **stack.stack.environment()}, capture_output=True, text=True, check=False
     )
@@ -369,6 +368,20 @@ def test_the_command_line_loads_from_s3_without_the_queue(stack: Any, tmp_path: 
     }
     assert len(of_customer(stack, "by hand")) == 7
     assert json.loads((tmp_path / "rejects.jsonl").read_text())["reason"] == "bad_number"
+
+
+def test_the_writer_is_the_one_asked_for_as_only_boto3s_cannot_send_a_number_this_small(
+    stack: Any, pytestconfig: pytest.Config
+) -> None:
+    """DynamoDB takes it; boto3 would have to round it, so the reference writer refuses its row."""
+    stack.drop("visits/tiny.csv", b"tiny,1.2222222222222222222222222222222222222E-130\nlarge,1\n")
+    record = stack.final_record("visits/tiny.csv")
+    is_refused = pytestconfig.getoption("writer") == "boto3"
+    assert stack.delete_item("Visits", {"visitor": {"S": "tiny"}}) is not is_refused
+    assert counts(record) == ((2, 1, 1, 0) if is_refused else (2, 2, 0, 0))
+    if is_refused:
+        (reject,) = stack.rejects(record)
+        assert (reject["reason"], "boto3" in reject["message"]) == ("refused_by_dynamodb", True)
 
 
 def test_a_thousand_files_at_once_lose_no_row(stack: Any) -> None:

@@ -115,8 +115,8 @@ def test_connections_are_kept_from_one_call_to_the_next() -> None:
 )
 def test_whatever_fails_the_table_ends_with_exactly_the_items(faults: Faults) -> None:
     with sink(faults=faults) as running:
-        assert writer(running, chance=lambda: 0.05).write(items(600)) == []
-        assert kept(running) == expected(600)
+        assert writer(running, chance=lambda: 0.05).write(items(400)) == []
+        assert kept(running) == expected(400)
 
 
 def test_a_slow_answer_holds_up_nobody_else_and_late_ones_are_asked_again() -> None:
@@ -129,8 +129,8 @@ def test_a_slow_answer_holds_up_nobody_else_and_late_ones_are_asked_again() -> N
 def test_what_a_full_table_leaves_is_sent_again_until_it_is_taken(units_per_s: int) -> None:
     simulation = Simulation(mode="provisioned", provisioned_units_per_s=units_per_s, burst_s=0.2)
     with sink(simulation=simulation) as running:
-        assert writer(running).write(items(700)) == []
-        assert kept(running) == expected(700)
+        assert writer(running).write(items(400)) == []
+        assert kept(running) == expected(400)
         told = running.statistics.document()
         assert told["unprocessed"] + told["throttled_requests"] > 0
 
@@ -140,9 +140,9 @@ def test_both_writers_leave_the_same_table() -> None:
     for fast in (True, False):
         with sink(simulation=Simulation(mode="provisioned", provisioned_units_per_s=1000, burst_s=0.1)) as running:
             made = writer(running) if fast else reference_writer(running)
-            assert made.write(items(700)) == []
+            assert made.write(items(400)) == []
             tables.append(kept(running))
-    assert tables[0] == tables[1] == expected(700)
+    assert tables[0] == tables[1] == expected(400)
 
 
 def test_an_item_dynamodb_refuses_is_told_and_the_others_are_written() -> None:

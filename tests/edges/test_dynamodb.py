@@ -102,7 +102,7 @@ def test_refused_items_stand_alone_and_the_others_are_durable(bad: set[int]) -> 
     assert set(dynamodb.items) == {str(n) for n in range(60) if n not in bad}
 
 
-@settings(max_examples=settings.default.max_examples // 5)  # type: ignore[union-attr]
+@settings(max_examples=settings.default.max_examples // 2)  # type: ignore[union-attr]
 @given(st.integers(1, 80), st.sets(st.integers(0, 79), max_size=6))
 def test_every_item_is_written_or_refused(count: int, bad: set[int]) -> None:
     dynamodb = ScriptedDynamoDB(refuse=lambda item: int(item["id"]["S"]) in bad)

@@ -31,7 +31,7 @@ def test_each_setting_has_an_argument() -> None:
         "--port 7 --tls --table A:pk --table B:pk=B,sk=N --keep digests --sequence seq --latency-ms 5 --jitter-ms 10"
     )
     asked += " --seed 9 --on-demand 8000 --burst-s 2 --growth-interval-s 60 --max-on-demand 9000 --account-limit 10000"
-    asked += " --partitions 16 --fault internal_error=0.1 --fault slow=0.2 --slow-s 3"
+    asked += " --partitions 16 --fault internal_error=0.1 --fault slow=0.2 --slow-s 3 --throttled-items 0.4"
     assert parsed(*asked.split()) == Settings(
         tables={"A": Table(Key("pk")), "B": Table(Key("pk", "B"), Key("sk", "N"))},
         simulation=Simulation(
@@ -42,7 +42,7 @@ def test_each_setting_has_an_argument() -> None:
             account_units_per_s=10_000,
             partitions=16,
         ),
-        faults=Faults(seed=9, internal_error=0.1, slow=0.2, slow_s=3),
+        faults=Faults(seed=9, internal_error=0.1, slow=0.2, slow_s=3, throttled_items=0.4),
         latency=Latency(fixed_s=0.005, jitter_s=0.01, seed=9),
         keep="digests",
         sequence="seq",

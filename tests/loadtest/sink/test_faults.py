@@ -31,7 +31,7 @@ def test_without_shares_nothing_goes_wrong() -> None:
     assert Schedule(Faults()).next() is None
 
 
-@pytest.mark.parametrize("faults", [{"slow": 0.6, "truncated": 0.6}, {"slow": -0.1}])
+@pytest.mark.parametrize("faults", [{"slow": 0.6, "truncated": 0.6}, {"slow": -0.1}, {"throttled_items": 1.1}])
 def test_shares_are_shares(faults: dict[str, float]) -> None:
     with pytest.raises(ValueError, match="from 0 to 1"):
         Faults(**faults)  # type: ignore[arg-type]

@@ -3,7 +3,7 @@
 import pytest
 from botocore.exceptions import ClientError
 
-from loadtest.sink import Key, Settings, Simulation, Sink, Table
+from loadtest.sink import Faults, Key, Settings, Simulation, Sink, Table
 from tests.loadtest.sink.clients import client, put, puts
 
 pytestmark = pytest.mark.enable_socket
@@ -37,6 +37,18 @@ def test_the_items_that_found_no_capacity_come_back_as_they_were_sent() -> None:
         assert (sink.statistics.unprocessed, sink.statistics.per_second) == (20, [10, 10])
         assert sink.statistics.throttles == {"TableWriteProvisionedThroughputExceeded": 20}
         assert (sink.statistics.throttled_requests, sink.truth.doubled) == (0, 0)
+
+
+def test_a_storm_throttles_its_share_of_the_items_whatever_the_table_has() -> None:
+    with Sink(Settings(tables=TABLES, keep="items", faults=Faults(throttled_items=0.3))) as sink:
+        dynamodb, left = client(sink), 0
+        for number in range(40):
+            answer = dynamodb.batch_write_item(RequestItems={"T": puts(25, str(number))})
+            left += len(answer["UnprocessedItems"].get("T", []))
+        assert 220 < left < 380
+        assert (sink.items, sink.statistics.unprocessed) == (1000 - left, left)
+    with Sink(Settings(faults=Faults(throttled_items=1.0))) as sink, pytest.raises(ClientError, match="Throttling"):
+        client(sink).batch_write_item(RequestItems={"Any": puts(3)})
 
 
 def test_each_table_has_its_own_capacity() -> None:
