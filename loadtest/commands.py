@@ -5,6 +5,7 @@ import os
 import sys
 from dataclasses import asdict
 
+from loadtest import capacity_bench as capacity
 from loadtest import hostile as hostile_cases
 from loadtest import memory as memory_load
 from loadtest import read_bench
@@ -63,6 +64,19 @@ def bench_read(arguments: argparse.Namespace) -> int:
     command += "" if arguments.pandas_python == sys.executable else " --pandas-python PYTHON"
     figures = {"goals": [goal.document() for goal in goals], "not_measured": missing}
     _write(arguments, command, {**figures, "readings": [asdict(reading) for reading in readings]})
+    return 0
+
+
+def bench_capacity(arguments: argparse.Namespace) -> int:
+    """Measure how loads use and share a table's capacity; missing a goal is a result, no failure."""
+    shape = capacity.Shape(rows=arguments.rows, customers=arguments.customers)
+    shared, spreads = capacity.measure(shape, arguments.seed)
+    goals = list(capacity.judge(shared, spreads))
+    for goal in goals:
+        print(goal)
+    command = f"bench capacity --rows {shape.rows} --customers {shape.customers}"
+    figures = {"goals": [goal.document() for goal in goals], "shared": asdict(shared)}
+    _write(arguments, command, {**figures, "spread": [asdict(spread) for spread in spreads]})
     return 0
 
 
