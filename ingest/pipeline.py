@@ -14,7 +14,7 @@ from ingest.core.footer import without_footer
 from ingest.core.grammar import Grammar
 from ingest.core.head import Head, read_head
 from ingest.core.items import Items, build_items
-from ingest.core.keys import last_of_each_key
+from ingest.core.keys import KeyHashes, SeenKeys, last_of_each_key
 from ingest.core.lineage import with_lineage
 from ingest.core.mapping import Mapping, map_columns
 from ingest.core.rejects import from_bad_record, locate
@@ -59,7 +59,7 @@ class Load:
         self._before_block = before_block
         self._after_block = after_block
         self._block_bytes = block_bytes or max(BLOCK_BYTES, feed.csv.max_record_bytes)
-        self._seen: set[int] = set()
+        self._seen = SeenKeys()
         self._segment_start = 0
 
     def run(self, portions: Iterator[bytes]) -> Books:
@@ -115,8 +115,8 @@ class Load:
         rows = replace(rows, table=self._charset.own_cells(rows.table))
         rows = with_lineage(rows, self._feed.lineage, block, self._grammar, self._file)
         items, faults = build_items(rows, mapping)
-        items, hashes, superseded, refused = self._write(items)
-        overwritten = self._count_seen(block, hashes)
+        items, keys, superseded, refused = self._write(items)
+        overwritten = self._count_seen(block, keys)
         faults += refused + rows.faults
         self._rejects.add(list(locate(block, faults, self._grammar, self._charset)))
         self.books = self.books.plus(
@@ -129,31 +129,29 @@ class Load:
             )
         )
 
-    def _write(self, items: Items) -> tuple[Items, set[int], int, list[Fault]]:
+    def _write(self, items: Items) -> tuple[Items, KeyHashes, int, list[Fault]]:
         """Put the last item of each key, and where the table refuses it, the one before it.
 
-        Return the items the table now holds, the hashes of their keys, how many others they replaced, and the refused.
+        Return the items the table now holds, their keys, how many others they replaced, and the refused.
         """
         refused: list[Fault] = []
         tried: set[int] = set()
         while True:
-            last, hashes, superseded = last_of_each_key(items)
+            last, keys, superseded = last_of_each_key(items)
             fresh = last.without(tried)
             refusals = self._writer.write(fresh)
             if not refusals:
-                return last, hashes, superseded, refused
+                return last, keys, superseded, refused
             tried |= set(fresh.records)
             refused += [Fault(fresh.records[r.row], Reason.REFUSED_BY_DYNAMODB, r.message) for r in refusals]
             items = items.without({fault.record for fault in refused})
 
-    def _count_seen(self, block: Block, hashes: set[int]) -> int:
+    def _count_seen(self, block: Block, keys: KeyHashes) -> int:
         """Return how many rows of earlier blocks of the segment these items replaced."""
-        if block.first_byte - self._segment_start >= SEGMENT_BYTES or len(self._seen) >= MAX_KEYS:
-            self._seen.clear()
+        if block.first_byte - self._segment_start >= SEGMENT_BYTES or self._seen.count >= MAX_KEYS:
+            self._seen = SeenKeys()
             self._segment_start = block.first_byte
-        overwritten = len(self._seen & hashes)
-        self._seen |= hashes
-        return overwritten
+        return self._seen.add(keys)
 
     def _check_limit(self) -> None:
         if self.books.exceeds(self._feed.max_rejects):
