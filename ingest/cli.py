@@ -15,7 +15,6 @@ from typing import Annotated
 import typer
 
 from ingest.cli_dialect import read_dialect
-from ingest.cli_sniff import print_proposal
 from ingest.cli_source import Source, open_source, open_table
 from ingest.cli_view import PreviewWriter, RejectTally, fail, print_check, print_load, progress
 from ingest.core.books import Books
@@ -136,6 +135,8 @@ def sniff(
     as_json: AsJson = False,
 ) -> None:
     """Propose a section of feeds.toml for a file, from its first 4 MiB: dialect, keys, types. Writes nothing."""
+    from ingest.cli_sniff import print_proposal  # the other commands start faster without it
+
     print_proposal(file, name, as_json=as_json)
 
 

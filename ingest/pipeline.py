@@ -10,7 +10,7 @@ from ingest.core.cutter import START, BadRecord, Block, CutState, Cutter, Piece
 from ingest.core.faults import Fault
 from ingest.core.grammar import Grammar
 from ingest.core.items import Items, build_items
-from ingest.core.keys import KeyWindow, last_of_each_key
+from ingest.core.keys import KeyHashes, KeyWindow, last_of_each_key
 from ingest.core.lineage import with_lineage
 from ingest.core.mapping import Mapping, map_columns
 from ingest.core.planner import Segment, cutter_for
@@ -137,8 +137,8 @@ class Load:
     def _take_block(self, block: Block, place: CutState, frame: "_Frame") -> None:
         rows = self._rows(block, frame.layout)
         items, faults = build_items(rows, frame.mapping)
-        items, hashes, superseded, refused = self._write(items)
-        overwritten = self._window.count(place, hashes)
+        items, keys, superseded, refused = self._write(items)
+        overwritten = self._window.count(place, keys)
         faults += refused + rows.faults
         self._rejects.add(list(locate(block, faults, self._grammar, self._charset)))
         self.books = self.books.plus(
@@ -164,19 +164,19 @@ class Load:
         rows = replace(rows, table=self._charset.own_cells(rows.table))
         return with_lineage(rows, self._feed.lineage, block, self._grammar, self._file)
 
-    def _write(self, items: Items) -> tuple[Items, set[int], int, list[Fault]]:
+    def _write(self, items: Items) -> tuple[Items, KeyHashes, int, list[Fault]]:
         """Put the last item of each key, and where the table refuses it, the one before it.
 
-        Return the items the table now holds, the hashes of their keys, how many others they replaced, and the refused.
+        Return the items the table now holds, their keys, how many others they replaced, and the refused.
         """
         refused: list[Fault] = []
         tried: set[int] = set()
         while True:
-            last, hashes, superseded = last_of_each_key(items)
+            last, keys, superseded = last_of_each_key(items)
             fresh = last.without(tried)
             refusals = self._writer.write(fresh)
             if not refusals:
-                return last, hashes, superseded, refused
+                return last, keys, superseded, refused
             tried |= set(fresh.records)
             refused += [Fault(fresh.records[r.row], Reason.REFUSED_BY_DYNAMODB, r.message) for r in refusals]
             items = items.without({fault.record for fault in refused})

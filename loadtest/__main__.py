@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 from loadtest import commands
+from loadtest.capacity_bench import Shape
 from loadtest.hostile_files import cases
 from loadtest.results import RESULTS
 from loadtest.sink import command as sink
@@ -18,6 +19,7 @@ def main() -> int:
     bench = names.add_parser("bench", help="speed, side by side with other tools").add_subparsers(required=True)
     _add_read(bench.add_parser("read", help="rows per CPU-second and peak memory of CSV readers"))
     _add_plan(bench.add_parser("plan", help="MB per CPU-second of cutting a large file into segments"))
+    _add_capacity(bench.add_parser("capacity", help="how well loads use a table's capacity, and share it"))
     _add_hostile(names.add_parser("hostile", help="time and memory of `ingest check` on malformed files"))
     _add_sink(names.add_parser("sink", help="a DynamoDB endpoint that counts, throttles and fails as asked"))
     arguments = parser.parse_args()
@@ -47,6 +49,13 @@ def _add_plan(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--repeat", type=int, default=3, help="how often each file is planned (default 3)")
     _add_common(parser, "plan.json")
     parser.set_defaults(run=commands.bench_plan)
+
+
+def _add_capacity(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--rows", type=int, default=Shape().rows, help="of each load that shares a table")
+    parser.add_argument("--customers", type=int, default=Shape().customers, help=f"of {Shape().rows_each} rows each")
+    _add_common(parser, "capacity.json")
+    parser.set_defaults(run=commands.bench_capacity)
 
 
 def _add_hostile(parser: argparse.ArgumentParser) -> None:

@@ -5,6 +5,7 @@ import os
 import sys
 from dataclasses import asdict
 
+from loadtest import capacity_bench as capacity
 from loadtest import hostile as hostile_cases
 from loadtest import memory as memory_load
 from loadtest import plan_bench, read_bench
@@ -84,6 +85,19 @@ def bench_plan(arguments: argparse.Namespace) -> int:
     command = f"bench plan --megabytes {arguments.megabytes} --repeat {arguments.repeat}"
     documents = [goal.document() for goal in goals]
     _write(arguments, command, {"goals": documents, "plannings": [asdict(planning) for planning in plannings]})
+    return 0
+
+
+def bench_capacity(arguments: argparse.Namespace) -> int:
+    """Measure how loads use and share a table's capacity; missing a goal is a result, no failure."""
+    shape = capacity.Shape(rows=arguments.rows, customers=arguments.customers)
+    shared, spreads = capacity.measure(shape, arguments.seed)
+    goals = list(capacity.judge(shared, spreads))
+    for goal in goals:
+        print(goal)
+    command = f"bench capacity --rows {shape.rows} --customers {shape.customers}"
+    figures = {"goals": [goal.document() for goal in goals], "shared": asdict(shared)}
+    _write(arguments, command, {**figures, "spread": [asdict(spread) for spread in spreads]})
     return 0
 
 

@@ -1,6 +1,5 @@
 """Records -> columns of text by `pyarrow.csv`, without the surprises it has for single blocks of a file."""
 
-import io
 import struct
 from collections.abc import Callable
 
@@ -42,7 +41,7 @@ def _arrow_table(
     if not data.endswith((b"\n", b"\r")):
         data += b"\n"  # without it, Arrow takes an empty last cell for quoted if the cell before is
     return arrow_csv.read_csv(
-        io.BytesIO(data),
+        pa.BufferReader(data),
         arrow_csv.ReadOptions(column_names=columns, use_threads=False, block_size=len(data) + 1),
         parse_options(csv, invalid_row_handler=on_ragged),
         arrow_csv.ConvertOptions(

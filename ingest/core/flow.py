@@ -32,6 +32,8 @@ class Flow:
 
     def after_success(self) -> "Flow":
         """Return the flow after a request whose items were all taken."""
+        if self.limit >= self.most:
+            return self
         step = 1.0 if self.is_starting else 1.0 / self.limit
         return replace(self, limit=min(float(self.most), self.limit + step))
 

@@ -21,6 +21,14 @@ def send_again_pause_s(tries: int, *, chance: float) -> float:
     return chance * float(min(2.0, 0.05 * 2.0**tries))
 
 
+def refill_pause_s(tries: int, *, chance: float) -> float:
+    """Return the pause before items are sent again for which a table had no capacity: half jitter, 100 ms doubled up to
+    2 s. Never at once: something must have been refilled, or it is asked in vain.
+    """
+    full = float(min(2.0, 0.1 * 2.0**tries))
+    return full / 2 + chance * full / 2
+
+
 def read_pause_s(attempt: int, *, chance: float) -> float:
     """Return the pause before reading a range of an object again: full jitter, 0.1 s doubled up to 5 s."""
     return chance * float(min(5.0, 0.1 * 2.0**attempt))

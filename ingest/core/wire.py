@@ -42,7 +42,10 @@ def put_requests(items: Items) -> pa.Array:
 def _parts(name: str, column: tuple[str, pa.Array, str], comma_before: str, comma_after: str) -> list[Any]:
     """Return what an attribute adds to its items, as constants and columns; null where it is left out."""
     before, values, after = column
-    parts = [f"{comma_before}{quoted(name)}:{before}", values, f"{after}{comma_after}"]
+    before, after = f"{comma_before}{quoted(name)}:{before}", f"{after}{comma_after}"
+    if pa.types.is_boolean(values.type):
+        return [pc.if_else(values, f"{before}true{after}", f"{before}false{after}")]
+    parts = [before, values, after]
     return [pc.binary_join_element_wise(*parts, "")] if values.null_count else parts
 
 
@@ -77,10 +80,16 @@ def _extent(values: pa.Array) -> int:
 
 
 def _values(attribute: Attribute) -> tuple[str, pa.Array, str]:
-    """Return an attribute's values as JSON, and what stands before and after each: null where it is left out."""
+    """Return an attribute's values as JSON, and what stands before and after each: null where it is left out.
+
+    Booleans stay what they are, as long as all that stands around them is to be added anyway.
+    """
     before, encode, after = _ENCODINGS[attribute.type]
+    writes_nulls = attribute.write_null and attribute.values.null_count
+    if attribute.type == "BOOL" and not writes_nulls:
+        return before, attribute.values, after
     values = encode(attribute.values)
-    if not (attribute.write_null and values.null_count):
+    if not writes_nulls:
         return before, values, after
     return "", pc.fill_null(pc.binary_join_element_wise(before, values, after, ""), '{"NULL":true}'), ""
 

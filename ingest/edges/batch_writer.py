@@ -2,10 +2,8 @@
 
 import json
 import time
-from collections import deque
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
-from heapq import heappop, heappush
+from collections.abc import Callable
+from dataclasses import replace
 from random import random
 
 from ingest.core.answers import unprocessed
@@ -14,7 +12,9 @@ from ingest.core.counts import WriteCounts, throttled_request
 from ingest.core.faults import Refusal
 from ingest.core.flow import Flow
 from ingest.core.items import Items
-from ingest.core.retry import send_again_pause_s
+from ingest.core.outbox import Outbox, Sent
+from ingest.core.pace import Pace
+from ingest.core.retry import refill_pause_s, send_again_pause_s
 from ingest.edges.aws_errors import service_fault
 from ingest.edges.http.answers import Answer
 from ingest.edges.http.connection import ConnectionLostError
@@ -22,19 +22,11 @@ from ingest.edges.http.exchange import Exchange
 from ingest.errors import IngestError, Throttled, Unavailable
 
 PATIENCE_S = 20.0  # without any item taken; the queue brings the message back
+CATCH_UP_S = 0.05  # what a pace allows and is not used is lost after so long
 _START = Flow()
 _TOOK_ALL = b'{"UnprocessedItems":{}}'
 _MAY_PASS = ("ExpiredTokenException", "ExpiredToken")  # credentials are asked for again each second
 _MOST_EXPIRED = 10  # such answers in a row, with nothing taken in between
-
-
-@dataclass(frozen=True, slots=True)
-class Sent:
-    """A batch under way: how often it was sent before, and when it was sent now."""
-
-    batch: Batch
-    tries: int = 0
-    at_s: float = 0.0
 
 
 class BatchWriter:
@@ -65,6 +57,9 @@ class BatchWriter:
         self._exchange: Exchange[Sent] | None = None
         self._interleave = interleave
         self._flow = flow
+        self._pace = Pace()
+        self._next_s = 0.0  # when the pace allows the next request
+        self._taken = 0
         self._requests = self._retries = 0
         self._trouble = WriteCounts()
         self._beat = beat
@@ -85,7 +80,9 @@ class BatchWriter:
             IngestError: whatever `beat` raised; not all are written.
         """
         self._exchange = self._exchange or self._connect()
-        work = _Work(items, batches(items, self._table, interleave=self._interleave))
+        now_s = self._now_s()
+        work = Outbox(items, batches(items, self._table, interleave=self._interleave), now_s=now_s)
+        self._pace = self._pace.begun(now=now_s, taken=self._taken)
         try:
             self._run(work, self._exchange)
         except BaseException:
@@ -99,30 +96,40 @@ class BatchWriter:
             self._exchange.close()
             self._exchange = None
 
-    def _run(self, work: "_Work", exchange: Exchange[Sent]) -> None:
-        work.progress_s = self._now_s()
+    def _run(self, work: Outbox, exchange: Exchange[Sent]) -> None:
         while True:
             self._start(work, exchange)
             if not exchange.in_flight and work.is_done:
                 return
             self._beat()
-            for sent, outcome in exchange.poll(work.pause_s(self._now_s())):
+            for sent, outcome in exchange.poll(self._wait_s(work, exchange)):
                 self._take(work, sent, outcome)
             if self._now_s() - work.progress_s > self._patience_s:
                 raise work.trouble or Unavailable(f"Table {self._table} gave no answer for {self._patience_s:.0f} s.")
 
-    def _start(self, work: "_Work", exchange: Exchange[Sent]) -> None:
+    def _start(self, work: Outbox, exchange: Exchange[Sent]) -> None:
         now_s = self._now_s()
-        while exchange.in_flight < self._flow.most_in_flight:
+        while exchange.in_flight < self._flow.most_in_flight and self._next_s <= now_s:
             sent = work.next(now_s)
             if sent is None:
                 return
             self._beat()
-            exchange.start(replace(sent, at_s=now_s), sent.batch.body)
+            sent.at_s = now_s
+            exchange.start(sent, sent.batch.body)
             self._requests += 1
             self._retries += sent.tries > 0
+            if self._pace.is_limited:
+                since_s = max(self._next_s, now_s - CATCH_UP_S)
+                self._next_s = since_s + len(sent.batch.rows) / self._pace.per_s(now_s)
 
-    def _take(self, work: "_Work", sent: Sent, outcome: Answer | ConnectionLostError) -> None:
+    def _wait_s(self, work: Outbox, exchange: Exchange[Sent]) -> float:
+        """Return how long nothing can be started; a second at most, which is a beat."""
+        if exchange.in_flight >= self._flow.most_in_flight:
+            return 1.0
+        now_s = self._now_s()
+        return min(1.0, max(work.due_in_s(now_s), self._next_s - now_s))
+
+    def _take(self, work: Outbox, sent: Sent, outcome: Answer | ConnectionLostError) -> None:
         if isinstance(outcome, ConnectionLostError):
             self._again(work, sent, Unavailable(f"Writing to table {self._table} failed: {outcome}."))
         elif outcome.status == 200:
@@ -130,21 +137,26 @@ class BatchWriter:
         else:
             self._take_error(work, sent, outcome)
 
-    def _take_answer(self, work: "_Work", sent: Sent, body: bytes) -> None:
-        if b'"UnprocessedItems"' not in body:  # DynamoDB always tells; something between us and it did not
+    def _take_answer(self, work: Outbox, sent: Sent, body: bytes) -> None:
+        if body == _TOOK_ALL:
+            left = []
+        elif b'"UnprocessedItems"' in body:
+            left = unprocessed(body, sent.batch, work.items)
+        else:  # DynamoDB always tells; something between us and it did not
             self._again(work, sent, Unavailable(f"Table {self._table} answered without saying what it took."))
             return
-        left = [] if body == _TOOK_ALL else unprocessed(body, sent.batch, work.items)
-        if len(left) < len(sent.batch.rows):
+        taken = len(sent.batch.rows) - len(left)
+        if taken:
+            self._taken += taken
             work.progress_s, work.expired_in_a_row = self._now_s(), 0
-        if not left:
+        if left:
+            self._throttled(sent, len(left), WriteCounts(unprocessed=len(left)))
+            trouble = Throttled(f"Table {self._table} leaves items unprocessed: its write capacity is used up.")
+            self._refill(work, sent.batch.only(left), sent.tries, trouble)
+        else:
             self._flow = self._flow.after_success()
-            return
-        self._throttled(sent, WriteCounts(unprocessed=len(left)))
-        trouble = Throttled(f"Table {self._table} leaves items unprocessed: its write capacity is used up.")
-        self._again(work, replace(sent, batch=sent.batch.only(left)), trouble)
 
-    def _take_error(self, work: "_Work", sent: Sent, answer: Answer) -> None:
+    def _take_error(self, work: Outbox, sent: Sent, answer: Answer) -> None:
         code, message = _told(answer.body)
         if code == "ValidationException":
             work.halve(sent.batch, message)
@@ -152,70 +164,34 @@ class BatchWriter:
             return
         fault = service_fault(code, answer.status, message, f"writing to table {self._table}")
         if isinstance(fault, Throttled):
-            self._throttled(sent, throttled_request(answer.body))
+            self._throttled(sent, len(sent.batch.rows), throttled_request(answer.body))
+            self._refill(work, sent.batch, sent.tries, fault)
+            return
         work.expired_in_a_row += code in _MAY_PASS
         is_expired = code in _MAY_PASS and work.expired_in_a_row <= _MOST_EXPIRED
-        if not (is_expired or isinstance(fault, (Throttled, Unavailable))):
+        if not (is_expired or isinstance(fault, Unavailable)):
             raise fault
         self._again(work, sent, fault)
 
-    def _throttled(self, sent: Sent, counted: WriteCounts) -> None:
+    def _throttled(self, sent: Sent, left: int, counted: WriteCounts) -> None:
+        now_s = self._now_s()
         self._trouble = self._trouble.plus(counted)
-        self._flow = self._flow.after_throttle(begun_at=sent.at_s, now=self._now_s())
+        self._flow = self._flow.after_throttle(begun_at=sent.at_s, now=now_s)
+        self._pace = self._pace.after_throttle(
+            begun_at=sent.at_s, now=now_s, taken=self._taken, share=left / len(sent.batch.rows)
+        )
 
-    def _again(self, work: "_Work", sent: Sent, trouble: IngestError) -> None:
-        pause_s = send_again_pause_s(sent.tries, chance=self._chance())
+    def _again(self, work: Outbox, sent: Sent, trouble: IngestError) -> None:
+        """Send a batch again of which nothing is known."""
         work.trouble = trouble
-        work.wait(replace(sent, tries=sent.tries + 1), self._now_s() + pause_s)
+        pause_s = send_again_pause_s(sent.tries, chance=self._chance())
+        work.again(sent.batch, sent.tries + 1, self._now_s() + pause_s)
 
-
-class _Work:
-    """What is still to be sent of some items: batches not begun, halves of refused ones, and those that wait."""
-
-    def __init__(self, items: Items, fresh: Iterator[Batch]) -> None:
-        self.items = items
-        self.refusals: list[Refusal] = []
-        self.trouble: IngestError | None = None
-        self.progress_s = 0.0
-        self.expired_in_a_row = 0
-        self._fresh = fresh
-        self._halves: deque[Batch] = deque()
-        self._waiting: list[tuple[float, int, Sent]] = []
-        self._number = 0
-        self._has_more = True
-
-    @property
-    def is_done(self) -> bool:
-        """Whether nothing is left to be sent."""
-        return not (self._has_more or self._halves or self._waiting)
-
-    def next(self, now_s: float) -> Sent | None:
-        """Return what to send now, if anything: halves first, then what has waited long enough, then what is new."""
-        if self._halves:
-            return Sent(self._halves.popleft())
-        if self._waiting and self._waiting[0][0] <= now_s:
-            return heappop(self._waiting)[2]
-        batch = next(self._fresh, None) if self._has_more else None
-        self._has_more = batch is not None
-        return Sent(batch) if batch else None
-
-    def wait(self, sent: Sent, until_s: float) -> None:
-        """Keep a batch for later."""
-        self._number += 1
-        heappush(self._waiting, (until_s, self._number, sent))
-
-    def pause_s(self, now_s: float) -> float:
-        """Return how long nothing can become due."""
-        return min(1.0, max(0.0, self._waiting[0][0] - now_s)) if self._waiting else 1.0
-
-    def halve(self, batch: Batch, message: str) -> None:
-        """Send the halves of a refused batch apart; an item alone is the bad one."""
-        rows = batch.rows
-        if len(rows) == 1:
-            self.refusals.append(Refusal(rows[0], message))
-            return
-        middle = len(rows) // 2
-        self._halves.extend((batch.only(rows[:middle]), batch.only(rows[middle:])))
+    def _refill(self, work: Outbox, left: Batch, tries: int, trouble: IngestError) -> None:
+        """Send a batch again when the table may have capacity for it."""
+        work.trouble = trouble
+        pause_s = refill_pause_s(tries, chance=self._chance())
+        work.again(left, tries + 1, self._now_s() + pause_s)
 
 
 def _told(body: bytes) -> tuple[str, str]:

@@ -143,6 +143,7 @@ class Service:
         refused = [(write, reason) for write, reason in zip(writes, reasons, strict=True) if reason]
         taken = [write for write, reason in zip(writes, reasons, strict=True) if not reason]
         self._count_refused(reason for _, reason in refused)
+        self.statistics.asked(was_limited=bool(refused))
         if not taken:
             self.statistics.throttled_requests += 1
             raise self._throttled(refused)

@@ -18,6 +18,8 @@ class Statistics:
         faults: requests that were made to go wrong, by fault.
         max_in_flight: most requests at a time that were received and not yet answered.
         per_second: items taken in each second since the first request.
+        asked_per_second, limited_per_second: of requests that are read in full, how many came in each second, and how
+            many of those found no capacity for something or all that they asked.
     """
 
     def __init__(self, clock: Callable[[], float]) -> None:
@@ -30,6 +32,8 @@ class Statistics:
         self.connections = self.open_connections = self.max_connections = 0
         self.in_flight = self.max_in_flight = 0
         self.per_second: list[int] = []
+        self.asked_per_second: list[int] = []
+        self.limited_per_second: list[int] = []
 
     def opened(self) -> None:
         """Count a connection."""
@@ -58,11 +62,19 @@ class Statistics:
         """Count what was taken, now."""
         self.items += items
         self.deletes += deletes
+        self._add(self.per_second, items)
+
+    def asked(self, *, was_limited: bool) -> None:
+        """Count a request by whether it found capacity for all it asked, now."""
+        self._add(self.asked_per_second, 1)
+        self._add(self.limited_per_second, int(was_limited))
+
+    def _add(self, per_second: list[int], count: int) -> None:
         assert self._begun is not None
         second = int(self._clock() - self._begun)
-        if second >= len(self.per_second):
-            self.per_second += [0] * (second + 1 - len(self.per_second))
-        self.per_second[second] += items
+        if second >= len(per_second):
+            per_second += [0] * (second + 1 - len(per_second))
+        per_second[second] += count
 
     def document(self) -> dict[str, Any]:
         """Return the counts as JSON takes them."""

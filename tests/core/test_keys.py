@@ -1,6 +1,7 @@
 """Last row wins, by DynamoDB's own idea of equal keys."""
 
 from collections.abc import Sequence
+from decimal import Decimal
 from typing import Any
 
 import pyarrow as pa
@@ -9,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ingest.core.items import Items, build_items
-from ingest.core.keys import last_of_each_key
+from ingest.core.keys import KeyHashes, SeenKeys, last_of_each_key
 from ingest.core.mapping import map_columns
 from ingest.core.rows import Rows
 from ingest.core.spelling import python_items
@@ -89,3 +90,61 @@ def test_without_keys_nothing_is_replaced() -> None:
     keyless = items_with([("a",), ("a",)])
     items, hashes, replaced = last_of_each_key(Items(keyless.attributes, (), keyless.records))
     assert (kept(items), hashes, replaced) == ([0, 1], set(), 0)
+
+
+def keys_of(keys: Sequence[tuple[str, ...]], types: tuple[str, ...] = ("S", "S")) -> KeyHashes:
+    return last_of_each_key(items_with(keys, types=types))[1]
+
+
+NUMBERS = ["1", "1.0", "+1", "01", "1e0", "2", "-3", "10", "9007199254740993", "12345678901234567890123"]
+BLOCKS = st.lists(st.lists(st.sampled_from("abcdefgh"), min_size=1), max_size=6)
+
+
+@given(BLOCKS, st.booleans())
+def test_keys_seen_in_earlier_blocks_are_counted_in_whatever_order_they_come(
+    blocks: list[list[str]], has_sort_key: bool
+) -> None:
+    seen, expected = SeenKeys(), set[str]()
+    for block in blocks:
+        keys = [(key, "x") if has_sort_key else (key,) for key in block]
+        assert seen.add(keys_of(keys)) == len(expected & set(block))
+        expected |= set(block)
+
+
+@given(st.lists(st.lists(st.sampled_from(NUMBERS), min_size=1, max_size=6), max_size=6))
+def test_equal_numbers_are_seen_again_however_they_are_spelled(blocks: list[list[str]]) -> None:
+    seen, expected = SeenKeys(), set[Decimal]()
+    for block in blocks:
+        values = set(map(Decimal, block))
+        assert seen.add(keys_of([(number,) for number in block], types=("N",))) == len(expected & values)
+        expected |= values
+
+
+def test_blocks_of_a_file_in_the_order_of_its_keys_are_not_hashed() -> None:
+    seen = SeenKeys()
+    blocks = [keys_of([(f"k{n:03}",) for n in range(start, start + 10)]) for start in (0, 10, 20)]
+    assert [seen.add(block) for block in blocks] == [0, 0, 0]
+    assert [vars(block).get("hashes") for block in blocks] == [None, None, None]
+
+
+def test_a_block_that_lies_among_those_before_is_compared_with_all_of_them() -> None:
+    seen = SeenKeys()
+    for start in (0, 10, 20):
+        seen.add(keys_of([(f"k{n:03}",) for n in range(start, start + 10)]))
+    assert seen.add(keys_of([("k005",), ("k015",), ("k025",), ("k0255",)])) == 3
+    assert seen.add(keys_of([("k0255",), ("z",)])) == 1
+
+
+def test_a_block_without_items_changes_nothing() -> None:
+    seen = SeenKeys()
+    assert [seen.add(keys_of([(key,)] if key else [])) for key in ("a", "", "b", "a")] == [0, 0, 0, 1]
+
+
+def test_without_keys_nothing_is_seen_again() -> None:
+    keyless = items_with([("a",)])
+    seen = SeenKeys()
+    assert [seen.add(last_of_each_key(Items(keyless.attributes, (), keyless.records))[1]) for _ in range(3)] == [
+        0,
+        0,
+        0,
+    ]

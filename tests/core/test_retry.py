@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ingest.core.retry import read_pause_s, redelivery_delay_s
+from ingest.core.retry import read_pause_s, redelivery_delay_s, refill_pause_s
 
 MAX_VISIBILITY_S = 12 * 60 * 60  # SQS
 
@@ -33,3 +33,9 @@ def test_a_delay_is_whole_seconds_within_what_the_queue_takes(
 def test_a_read_is_repeated_after_a_pause_with_full_jitter(attempt: int, longest: float) -> None:
     assert read_pause_s(attempt, chance=0.0) == 0.0
     assert read_pause_s(attempt, chance=0.5) == pytest.approx(longest / 2)
+
+
+@pytest.mark.parametrize(("tries", "longest"), [(0, 0.1), (1, 0.2), (4, 1.6), (5, 2.0), (60, 2.0)])
+def test_what_found_no_capacity_is_never_sent_again_at_once(tries: int, longest: float) -> None:
+    pauses = [refill_pause_s(tries, chance=chance) for chance in (0.0, 0.5, 0.999999)]
+    assert pauses == pytest.approx([longest / 2, longest * 3 / 4, longest], rel=1e-3)

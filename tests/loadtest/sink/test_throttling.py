@@ -37,6 +37,7 @@ def test_the_items_that_found_no_capacity_come_back_as_they_were_sent() -> None:
         assert (sink.statistics.unprocessed, sink.statistics.per_second) == (20, [10, 10])
         assert sink.statistics.throttles == {"TableWriteProvisionedThroughputExceeded": 20}
         assert (sink.statistics.throttled_requests, sink.truth.doubled) == (0, 0)
+        assert (sink.statistics.asked_per_second, sink.statistics.limited_per_second) == ([1, 1], [1, 1])
 
 
 def test_a_storm_throttles_its_share_of_the_items_whatever_the_table_has() -> None:
