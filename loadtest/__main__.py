@@ -9,6 +9,7 @@ from loadtest.hostile_files import cases
 from loadtest.objects import command as objects
 from loadtest.results import RESULTS
 from loadtest.sink import command as sink
+from loadtest.writing import command as writing
 
 
 def main() -> int:
@@ -18,6 +19,7 @@ def main() -> int:
     _add_memory(names.add_parser("memory", help="peak memory of `ingest load` for files of several sizes"))
     bench = names.add_parser("bench", help="speed, side by side with other tools").add_subparsers(required=True)
     _add_read(bench.add_parser("read", help="rows per CPU-second and peak memory of CSV readers"))
+    _add_write(bench.add_parser("write", help="rows per CPU-second from file to table, beside the usual boto3 loop"))
     _add_hostile(names.add_parser("hostile", help="time and memory of `ingest check` on malformed files"))
     _add_sink(names.add_parser("sink", help="a DynamoDB endpoint that counts, throttles and fails as asked"))
     _add_objects(names.add_parser("objects", help="an S3 endpoint that serves a folder, and cuts answers as asked"))
@@ -41,6 +43,11 @@ def _add_read(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--pandas-python", default=sys.executable, help="the interpreter that has pandas")
     _add_common(parser, "read.json")
     parser.set_defaults(run=commands.bench_read)
+
+
+def _add_write(parser: argparse.ArgumentParser) -> None:
+    writing.add_arguments(parser)
+    parser.set_defaults(run=writing.run)
 
 
 def _add_hostile(parser: argparse.ArgumentParser) -> None:

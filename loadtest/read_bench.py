@@ -4,12 +4,12 @@ import json
 import statistics
 import sys
 import tempfile
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from loadtest.mixed import mixed
 from loadtest.process import Ran, run
+from loadtest.spread import Spread, spread
 
 HERE = Path(__file__).parent
 MB = 1_000_000
@@ -25,15 +25,6 @@ class Sample:
     kind: str
     file_bytes: int
     rows: int
-
-
-@dataclass(frozen=True, slots=True)
-class Spread:
-    """What one measurement gave when it was repeated."""
-
-    median: float
-    min: float
-    max: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,16 +129,11 @@ def _reading(name: str, sample: Sample, runs: Runs, empty: Sample) -> Reading:
         kind=sample.kind,
         file_bytes=sample.file_bytes,
         rows=sample.rows,
-        rows_per_cpu_second=_spread(sample.rows / max(ran.cpu_seconds - start_up, 1e-3) for ran in taken),
-        rows_per_cpu_second_with_start_up=_spread(sample.rows / ran.cpu_seconds for ran in taken),
-        rows_per_user_second=_spread(sample.rows / max(ran.user_seconds - start_up_user, 1e-3) for ran in taken),
-        cpu_seconds=_spread(ran.cpu_seconds for ran in taken),
+        rows_per_cpu_second=spread(sample.rows / max(ran.cpu_seconds - start_up, 1e-3) for ran in taken),
+        rows_per_cpu_second_with_start_up=spread(sample.rows / ran.cpu_seconds for ran in taken),
+        rows_per_user_second=spread(sample.rows / max(ran.user_seconds - start_up_user, 1e-3) for ran in taken),
+        cpu_seconds=spread(ran.cpu_seconds for ran in taken),
         start_up_cpu_seconds=start_up,
-        seconds=_spread(ran.seconds for ran in taken),
-        peak_resident_bytes=_spread(ran.peak_resident_bytes for ran in taken),
+        seconds=spread(ran.seconds for ran in taken),
+        peak_resident_bytes=spread(ran.peak_resident_bytes for ran in taken),
     )
-
-
-def _spread(values: Iterator[float]) -> Spread:
-    found = [round(value, 3) for value in values]
-    return Spread(statistics.median(found), min(found), max(found))

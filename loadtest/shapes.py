@@ -1,4 +1,4 @@
-"""Seeded CSV files in three shapes, as wide as what people load: 5, 10 and 40 columns. `loadtest/feeds.toml` types them."""
+"""Seeded CSV files in three shapes, 5, 10 and 40 columns wide; `loadtest/feeds.toml` has their types."""
 
 import itertools
 import random

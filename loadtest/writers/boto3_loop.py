@@ -31,9 +31,7 @@ def typed(rows: Iterable[dict[str, str]], types: dict[str, str]) -> Iterator[dic
     conversions = {column: CONVERSIONS[kind] for column, kind in types.items()}
     for row in rows:
         yield {
-            column: conversions[column](cell) if column in conversions else cell
-            for column, cell in row.items()
-            if cell
+            column: conversions[column](cell) if column in conversions else cell for column, cell in row.items() if cell
         }
 
 
