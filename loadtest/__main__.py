@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 from loadtest import commands
+from loadtest.cold_start import command as cold_start
 from loadtest.hostile_files import cases
 from loadtest.objects import command as objects
 from loadtest.results import RESULTS
@@ -20,6 +21,7 @@ def main() -> int:
     bench = names.add_parser("bench", help="speed, side by side with other tools").add_subparsers(required=True)
     _add_read(bench.add_parser("read", help="rows per CPU-second and peak memory of CSV readers"))
     _add_write(bench.add_parser("write", help="rows per CPU-second from file to table, beside the usual boto3 loop"))
+    _add_cold_start(bench.add_parser("cold-start", help="how long the function's first answer takes, step by step"))
     _add_hostile(names.add_parser("hostile", help="time and memory of `ingest check` on malformed files"))
     _add_sink(names.add_parser("sink", help="a DynamoDB endpoint that counts, throttles and fails as asked"))
     _add_objects(names.add_parser("objects", help="an S3 endpoint that serves a folder, and cuts answers as asked"))
@@ -48,6 +50,11 @@ def _add_read(parser: argparse.ArgumentParser) -> None:
 def _add_write(parser: argparse.ArgumentParser) -> None:
     writing.add_arguments(parser)
     parser.set_defaults(run=writing.run)
+
+
+def _add_cold_start(parser: argparse.ArgumentParser) -> None:
+    cold_start.add_arguments(parser)
+    parser.set_defaults(run=cold_start.run)
 
 
 def _add_hostile(parser: argparse.ArgumentParser) -> None:

@@ -1,4 +1,4 @@
-"""awscrt with a ready-made body: HTTP, TLS and signatures in C, with callbacks into Python. Not a dependency of ours."""
+"""awscrt with a ready-made body: HTTP, TLS and signatures in C, with callbacks into Python. Need not be installed."""
 
 import os
 import threading

@@ -7,6 +7,7 @@ import ssl
 from loadtest.writers.ready import CONTENT_TYPE, TARGET, TOOK_ALL, Place, Task, main, place
 
 READ_BYTES = 64 * 1024
+_FINE = b"HTTP/1.1 200 "
 
 
 def send(task: Task) -> None:
@@ -49,9 +50,9 @@ def _read_answer(opened: socket.socket) -> None:
     answer = b""
     while not answer.endswith(TOOK_ALL):
         part = opened.recv(READ_BYTES)
-        if not part or len(answer) > READ_BYTES:
-            raise RuntimeError(f"the sink did not take all: {answer[:200]!r}")
         answer += part
+        if not part or not answer.startswith(_FINE[: len(answer)]):
+            raise RuntimeError(f"the sink did not take all: {answer[:200]!r}")
 
 
 if __name__ == "__main__":

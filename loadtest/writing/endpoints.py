@@ -29,8 +29,7 @@ class Endpoint:
 
     def __exit__(self, *_: object) -> None:
         self._process.send_signal(signal.SIGTERM)
-        told, _ = self._process.communicate(timeout=60)
-        self.statistics = json.loads(told)
+        self.statistics = json.loads(self._process.communicate(timeout=60)[0])
 
     def _line(self) -> str:
         assert self._process.stdout is not None

@@ -34,9 +34,9 @@ def markdown(document: dict[str, Any]) -> str:
 def _head(document: dict[str, Any]) -> Iterator[str]:
     yield "# The write benchmark"
     yield ""
-    yield "Made by `python -m loadtest bench write` from `write.json`; do not edit. Medians, and rates are"
-    yield "without start-up where they do not say so. CPU-seconds are user and system time of the whole process, from file"
-    yield "to acknowledged. A sink without latency answers at once, so it never sees two requests at a time."
+    yield "Made by `python -m loadtest bench write` from `write.json`; do not edit. Medians, and rates are without"
+    yield "start-up where they do not say so. CPU-seconds are user and system time of the whole process, from file to"
+    yield "acknowledged. A sink without latency answers at once, so it never sees two requests at a time."
     yield ""
     for goal in document["goals"]:
         bound = f"at least {goal['at_least']}" if "at_least" in goal else f"at most {goal['at_most']}"
