@@ -22,6 +22,7 @@ COLUMNS = (
     "with start-up",
     "peak MB",
     "requests",
+    "µs of CPU a request",
     "most at a time",
 )
 
@@ -36,7 +37,8 @@ def _head(document: dict[str, Any]) -> Iterator[str]:
     yield ""
     yield "Made by `python -m loadtest bench write` from `write.json`; do not edit. Medians, and rates are without"
     yield "start-up where they do not say so. CPU-seconds are user and system time of the whole process, from file to"
-    yield "acknowledged. A sink without latency answers at once, so it never sees two requests at a time."
+    yield "acknowledged. With TLS, the file too is read through it. A sink without latency answers at once, so it never"
+    yield "sees two requests at a time."
     yield ""
     for goal in document["goals"]:
         bound = f"at least {goal['at_least']}" if "at_least" in goal else f"at most {goal['at_most']}"
@@ -61,5 +63,12 @@ def _row(found: dict[str, Any]) -> str:
     cells = [found["party"], found["shape"], "yes" if found["tls"] else "no", str(found["latency_ms"])]
     cells += [f"{found['rows']:,}", *(f"{found[rate]['median']:,.0f}" for rate in rates)]
     cells += [f"{found['peak_resident_bytes']['median'] / 1_000_000:.0f}"]
-    cells += [f"{found['requests']:,}", str(found["most_in_flight"])]
+    cells += [f"{found['requests']:,}", _cost(found), str(found["most_in_flight"])]
     return f"| {' | '.join(cells)} |"
+
+
+def _cost(found: dict[str, Any]) -> str:
+    """Return the CPU time of a request, with all that was done for its rows."""
+    if not found["requests"]:
+        return "-"
+    return f"{1e6 * found['rows'] / found['requests'] / found['rows_per_cpu_second']['median']:,.0f}"
