@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import os
 import sys
 import tempfile
 from pathlib import Path
@@ -48,7 +49,7 @@ def _known(path: Path) -> dict[str, Any]:
 
 def _measure(name: str, extent: Extent) -> dict[str, Any]:
     print(f"{name}:", flush=True)
-    measured = []
+    measured, busy = [], os.getloadavg()[0]
     with tempfile.TemporaryDirectory() as folder:
         bench = Bench(Path(folder))
         for found in PARTS[name](bench, extent):
@@ -59,7 +60,7 @@ def _measure(name: str, extent: Extent) -> dict[str, Any]:
     command = f"python -m loadtest bench write --part {name} --megabytes {extent.megabytes} --repeat {extent.repeat}"
     command += "" if extent.awscrt_python == sys.executable else " --awscrt-python PYTHON"
     provenance = origin(command=f"{command} --seed {extent.seed}", seed=extent.seed)
-    return {**provenance, "not_measured": bench.missing, "measured": measured}
+    return {**provenance, "load_before": round(busy, 1), "not_measured": bench.missing, "measured": measured}
 
 
 def _document(parts: dict[str, Any]) -> dict[str, Any]:

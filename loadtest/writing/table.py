@@ -47,7 +47,8 @@ def _head(document: dict[str, Any]) -> Iterator[str]:
 
 def _part(name: str, part: dict[str, Any]) -> Iterator[str]:
     yield from ("", f"## {TITLES[name]}", "")
-    yield f"`{part['command']}` at {part['at']}, commit {part['commit'][:12]}, {part['machine']}."
+    yield f"`{part['command']}` at {part['at']}, commit {part['commit'][:12]}, {part['machine']},"
+    yield f"which had a load of {part['load_before']} before."
     yield ""
     yield f"| {' | '.join(COLUMNS)} |"
     yield f"|{'---|' * len(COLUMNS)}"

@@ -32,7 +32,7 @@ def run(out: Path, *arguments: str) -> dict[str, Any]:
 def test_the_command_measures_a_part_judges_it_and_keeps_the_others(tmp_path: Path) -> None:
     out = tmp_path / "write.json"
     flow = {"measured": [measured("ingest load", 10), measured("8 at a time", 9)], "not_measured": {}}
-    flow |= {"command": "an older one", "at": "then", "commit": "abc", "machine": "one"}
+    flow |= {"command": "an older one", "at": "then", "commit": "abc", "machine": "one", "load_before": 0.1}
     out.write_text(json.dumps({"goals": [], "parts": {"flow": flow}}))
     result = run(out, "--part", "memory")
     assert list(result["parts"]) == ["flow", "memory"]
@@ -113,7 +113,7 @@ def test_goals_are_judged_by_what_was_measured() -> None:
 
 
 def test_the_table_has_a_row_for_each_measurement_and_says_what_is_missing() -> None:
-    part = {"command": "command", "at": "now", "commit": "0123456789abcdef", "machine": "one"}
+    part = {"command": "command", "at": "now", "commit": "0123456789abcdef", "machine": "one", "load_before": 0.1}
     part |= {"measured": [measured("ingest load", 1234.4)], "not_measured": {"awscrt": "no such module"}}
     goals = [goal.document() for goal in judge({"latency": [measured("ingest load", 70_000.0, latency_ms=10)]})]
     page = markdown({"goals": goals, "parts": {"transports": part}})
