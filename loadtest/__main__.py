@@ -6,9 +6,12 @@ from pathlib import Path
 
 from loadtest import commands
 from loadtest.capacity_bench import Shape
+from loadtest.cold_start import command as cold_start
 from loadtest.hostile_files import cases
+from loadtest.objects import command as objects
 from loadtest.results import RESULTS
 from loadtest.sink import command as sink
+from loadtest.writing import command as writing
 
 
 def main() -> int:
@@ -20,8 +23,11 @@ def main() -> int:
     _add_read(bench.add_parser("read", help="rows per CPU-second and peak memory of CSV readers"))
     _add_plan(bench.add_parser("plan", help="MB per CPU-second of cutting a large file into segments"))
     _add_capacity(bench.add_parser("capacity", help="how well loads use a table's capacity, and share it"))
+    _add_write(bench.add_parser("write", help="rows per CPU-second from file to table, beside the usual boto3 loop"))
+    _add_cold_start(bench.add_parser("cold-start", help="how long the function's first answer takes, step by step"))
     _add_hostile(names.add_parser("hostile", help="time and memory of `ingest check` on malformed files"))
     _add_sink(names.add_parser("sink", help="a DynamoDB endpoint that counts, throttles and fails as asked"))
+    _add_objects(names.add_parser("objects", help="an S3 endpoint that serves a folder, and cuts answers as asked"))
     arguments = parser.parse_args()
     code: int = arguments.run(arguments)
     return code
@@ -58,6 +64,16 @@ def _add_capacity(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(run=commands.bench_capacity)
 
 
+def _add_write(parser: argparse.ArgumentParser) -> None:
+    writing.add_arguments(parser)
+    parser.set_defaults(run=writing.run)
+
+
+def _add_cold_start(parser: argparse.ArgumentParser) -> None:
+    cold_start.add_arguments(parser)
+    parser.set_defaults(run=cold_start.run)
+
+
 def _add_hostile(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--megabytes", type=int, default=1000, help="size of each file (default 1000)")
     parser.add_argument("--time-limit", type=float, default=900, help="CPU seconds; a case that takes more hangs")
@@ -70,6 +86,11 @@ def _add_hostile(parser: argparse.ArgumentParser) -> None:
 def _add_sink(parser: argparse.ArgumentParser) -> None:
     sink.add_arguments(parser)
     parser.set_defaults(run=sink.run)
+
+
+def _add_objects(parser: argparse.ArgumentParser) -> None:
+    objects.add_arguments(parser)
+    parser.set_defaults(run=objects.run)
 
 
 def _add_common(parser: argparse.ArgumentParser, result: str) -> None:

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from loadtest.goals import Goal
 from loadtest.keyed_files import write_customers, write_repeating
-from loadtest.read_goals import Goal
 from loadtest.sink import checksum
 from loadtest.sink_process import load_all, running_sink
 

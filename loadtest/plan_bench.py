@@ -8,10 +8,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from loadtest.goals import Goal
 from loadtest.mixed import mixed
 from loadtest.process import Ran, run
-from loadtest.read_bench import Spread, spread
-from loadtest.read_goals import Goal
+from loadtest.spread import Spread, spread
 
 HERE = Path(__file__).parent
 MB = 1_000_000

@@ -4,12 +4,12 @@ import json
 import statistics
 import sys
 import tempfile
-from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 from loadtest.mixed import mixed
 from loadtest.process import Ran, run
+from loadtest.spread import Spread, spread
 
 HERE = Path(__file__).parent
 MB = 1_000_000
@@ -25,15 +25,6 @@ class Sample:
     kind: str
     file_bytes: int
     rows: int
-
-
-@dataclass(frozen=True, slots=True)
-class Spread:
-    """What one measurement gave when it was repeated."""
-
-    median: float
-    min: float
-    max: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,9 +137,3 @@ def _reading(name: str, sample: Sample, runs: Runs, empty: Sample) -> Reading:
         seconds=spread(ran.seconds for ran in taken),
         peak_resident_bytes=spread(ran.peak_resident_bytes for ran in taken),
     )
-
-
-def spread(values: Iterable[float]) -> Spread:
-    """Return the spread of what was measured."""
-    found = [round(value, 3) for value in values]
-    return Spread(statistics.median(found), min(found), max(found))

@@ -13,7 +13,18 @@ RESULTS = Path(__file__).parent / "results"
 
 def write_result(path: Path, *, command: str, seed: int, figures: dict[str, object]) -> None:
     """Write figures with the command, seed, commit, machine and versions they came from."""
-    document = {
+    write_document(path, {**origin(command=command, seed=seed), **figures})
+
+
+def write_document(path: Path, document: dict[str, object]) -> None:
+    """Write a document as JSON."""
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(json.dumps(document, indent=2) + "\n")
+
+
+def origin(*, command: str, seed: int) -> dict[str, object]:
+    """Return what is needed to get figures measured now again."""
+    return {
         "command": command,
         "seed": seed,
         "at": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -22,7 +33,4 @@ def write_result(path: Path, *, command: str, seed: int, figures: dict[str, obje
         ).stdout.strip(),
         "machine": f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}",
         "versions": {name: version(name) for name in ("boto3", "pyarrow", "msgspec")},
-        **figures,
     }
-    path.parent.mkdir(exist_ok=True)
-    path.write_text(json.dumps(document, indent=2) + "\n")

@@ -57,6 +57,10 @@ MAY_IMPORT: dict[str, set[str]] = {
     "loadtest.readers": {"pyarrow", "pandas"},  # the measured parties, each started as a process of its own
     "loadtest.readers.ingest_columns": {"ingest.core", "ingest.edges.files", *FEEDS, "ingest.feeds_file"},
     "loadtest.readers.ingest_plan": {"ingest.core", "ingest.edges.files", *FEEDS},
+    "loadtest.writers": {"loadtest.writers", "boto3", "botocore", "awscrt"},  # measured parties too
+    "loadtest.writers.ingest_fixed": {"ingest"},
+    "loadtest.writers.ready_lean": {"loadtest.writers", "ingest.edges.http", "boto3"},
+    "loadtest.cold_start.probe": {"ingest.handler"},
     "app": {"infra", "ingest.errors", "ingest.feeds_file", "aws_cdk"},
 }
 
@@ -136,6 +140,10 @@ def test_the_core_knows_calendars_but_never_the_time() -> None:
         ("loadtest.read_bench", "import pyarrow"),
         ("loadtest.readers.pyarrow_whole", "from ingest.core.rows import Rows"),
         ("loadtest.readers.ingest_columns", "from ingest.pipeline import Load"),
+        ("loadtest.writing.parts", "from ingest.core.flow import Flow"),
+        ("loadtest.writers.boto3_loop", "from ingest.feeds_file import read_feeds"),
+        ("loadtest.writers.ready_lean", "from ingest.edges.batch_writer import BatchWriter"),
+        ("loadtest.cold_start.measuring", "from ingest import handler"),
         ("app", "from ingest.handler import handle"),
     ],
 )

@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 
 from loadtest import read_bench
-from loadtest.read_bench import Reading, Spread
+from loadtest.read_bench import Reading
 from loadtest.read_goals import judge
+from loadtest.spread import Spread
 
 READERS = {"ingest", "ingest check", "csv.DictReader", "bare pyarrow"}
 
