@@ -182,6 +182,12 @@ def _environment(s3: str, dynamodb: str) -> dict[str, str]:
         Env.REJECTS_BUCKET: "rejects",
         Env.RETRY_BASE_S: "1",
         Env.RETRY_CAP_S: "60",
+        Env.LEASE_S: "60",
+        Env.CHECKPOINT_S: "5",
+        Env.STOP_BEFORE_END_S: "45",
+        Env.SEGMENT_BYTES: str(64 * 1024 * 1024),
+        Env.STUCK_S: "3600",
+        Env.LANDING_BUCKET: "landing",
         Env.STACK: "loadtest",
     }
 
