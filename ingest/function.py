@@ -41,18 +41,21 @@ class Function:
         self._timing = timing
         self._retry_base_s = retry_base_s
         self._retry_cap_s = retry_cap_s
+        self._kept_s = float("-inf")
 
     def answer(self, event: dict[str, Any], left_s: float) -> Reply:
         """Take each message of a batch; return exactly those that must come back."""
         deadline_s = self._clock.now_s() + left_s
         kept = {record["receiptHandle"] for record in event["Records"]}
-        self._keep(kept)
+        self._kept_s = float("-inf")
         failed = [record for record in event["Records"] if not self._take(record, deadline_s, kept)]
         return {"batchItemFailures": [{"itemIdentifier": record["messageId"]} for record in failed]}
 
     def _take(self, record: dict[str, Any], deadline_s: float, kept: set[str]) -> bool:
         """Return whether a message is done with. Nothing that happens to one may harm the others."""
         message = _message(record, deadline_s, self._clock.unique())
+        if self._clock.monotonic_s() - self._kept_s >= self._timing.lease_s / 3:
+            self._keep(kept)
         try:
             self._intake.take(message, lambda: self._keep(kept))
         except Exception as error:
@@ -68,8 +71,7 @@ class Function:
 
         Not for as long as the queue would hide them, six times the function's time.
         """
-        if not handles:
-            return
+        self._kept_s = self._clock.monotonic_s()
         try:
             self._queue.keep(handles, round(self._timing.lease_s + MARGIN_S))
         except Exception as error:  # they come back later, or too early: the ledger knows whose they are

@@ -46,11 +46,11 @@ class Teller:
         event_s = epoch_s(file.event_time)
         if closing.status == Status.COMPLETE and event_s is not None:
             values[Metric.EVENT_TO_VISIBLE] = max(0.0, self._clock.now_s() - event_s)
+        self._events.file_ended(file, feed, closing)  # first, because it may fail
         self._metrics.put(feed, values)
         fields = {"file": file.url, "version": file.version, "feed": feed, "status": closing.status}
         code = closing.error.code if closing.error else None
         self.log("file closed", fields | asdict(counts) | {"seconds": closing.seconds, "error": code})
-        self._events.file_ended(file, feed, closing)
         self._ledger.told(file, feed, closing.status, now_s=self._clock.now_s())
 
     def segment_ended(self, work: Work, feed: str, closing: Closing) -> None:

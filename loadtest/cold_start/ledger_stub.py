@@ -1,4 +1,4 @@
-"""A DynamoDB endpoint that agrees to everything at once: batches are taken, the ledger's conditions hold.
+"""An endpoint of DynamoDB, SQS and EventBridge that agrees at once: batches are taken, the ledger's conditions hold.
 
 What a cold start takes is to be the function's, not that of an emulator that reads expressions.
 """
@@ -8,6 +8,12 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
 from typing import Self, cast
 
+_ANSWERS = {
+    "BatchWriteItem": b'{"UnprocessedItems":{}}',
+    "UpdateItem": b'{"Attributes":{"first_seen":{"N":"1"}}}',
+    "ChangeMessageVisibilityBatch": b'{"Successful":[],"Failed":[]}',
+    "PutEvents": b'{"FailedEntryCount":0,"Entries":[]}',
+}
 _PUT = b'"PutRequest":'
 
 
@@ -26,10 +32,10 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers["Content-Length"]))
-        is_batch = self.headers["X-Amz-Target"].endswith(".BatchWriteItem")
-        if is_batch:
+        operation = self.headers["X-Amz-Target"].rpartition(".")[2]
+        if operation == "BatchWriteItem":
             cast(_Listener, self.server).items += body.count(_PUT)
-        answer = b'{"UnprocessedItems":{}}' if is_batch else b"{}"
+        answer = _ANSWERS.get(operation, b"{}")
         self.send_response(200)
         self.send_header("Content-Type", "application/x-amz-json-1.0")
         self.send_header("Content-Length", str(len(answer)))

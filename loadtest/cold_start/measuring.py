@@ -176,8 +176,10 @@ def _environment(s3: str, dynamodb: str) -> dict[str, str]:
         "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
         "AWS_ENDPOINT_URL_S3": s3,
         "AWS_ENDPOINT_URL_DYNAMODB": dynamodb,
-        Env.QUEUE_URL: "http://127.0.0.1:9/queue",  # nobody there: a message that comes back would be an error
-        Env.DEAD_LETTER_URL: "http://127.0.0.1:9/dead",
+        "AWS_ENDPOINT_URL_SQS": dynamodb,
+        "AWS_ENDPOINT_URL_EVENTS": dynamodb,
+        Env.QUEUE_URL: f"{dynamodb}/queue",
+        Env.DEAD_LETTER_URL: f"{dynamodb}/dead",
         Env.LEDGER_TABLE: "Ledger",
         Env.REJECTS_BUCKET: "rejects",
         Env.RETRY_BASE_S: "1",
