@@ -6,6 +6,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ingest.contract import Reason
+from ingest.core.escapes import utf8_of
 from ingest.core.mapping import Target
 from ingest.core.numbers import MAX_DIGITS, PATTERN, bounded_number
 from ingest.core.typed import Bad, Typed, rows_where
@@ -35,14 +36,23 @@ def numbers(cells: pa.Array, target: Target) -> Typed:
 
 
 def _are_plain(cells: pa.Array) -> bool:
-    """Return whether all cells are digits with at most one point, and few enough to be within digits and range.
+    """Return whether all cells are digits with at most one point, and few enough to be within digits and range; a sign
+    may stand before them.
 
     The usual case, told at a fifth of what the pattern for any number costs.
     """
-    rest = pc.ascii_trim(cells, characters="0123456789")
-    length = pc.binary_length(cells)
+    bare = _without_signs(cells) if b"-" in utf8_of(cells).to_pybytes() else cells
+    length = pc.binary_length(bare)
+    rest = pc.ascii_trim(bare, characters="0123456789")
     is_plain = pc.and_(pc.greater(length, pc.binary_length(rest)), pc.less_equal(length, MAX_DIGITS))
     return bool(pc.all(pc.and_(is_plain, pc.is_in(rest, value_set=_NO_MORE_THAN_A_POINT)), min_count=0).as_py())
+
+
+def _without_signs(cells: pa.Array) -> pa.Array:
+    """Return cells without a minus before them; unchanged if one has several, which is no number."""
+    bare = pc.ascii_ltrim(cells, characters="-")
+    most = pc.max(pc.subtract(pc.binary_length(cells), pc.binary_length(bare))).as_py()
+    return bare if most == 1 else cells
 
 
 _NO_MORE_THAN_A_POINT = pa.array(["", "."])

@@ -18,11 +18,13 @@ CONTENT_TYPE = "application/x-amz-json-1.0"
 
 @dataclass(frozen=True, slots=True)
 class _Prepared:
-    """What the requests of one second share: bytes around the body's hash, and around the signature."""
+    """What the requests of one second share: hashes of what stands before the body's, and the head up to the signature.
 
-    key: bytes
-    canonical: bytes
-    to_sign: bytes
+    Copies of a hash are half the price of new ones.
+    """
+
+    canonical: "hashlib._Hash"
+    to_sign: hmac.HMAC
     head: bytes
 
 
@@ -42,18 +44,18 @@ class Signer:
         self._credentials = credentials
         self._now_s = now_s
         self._second = -1
-        self._prepared = _Prepared(b"", b"", b"", b"")
+        self._prepared: _Prepared | None = None
 
     def request(self, body: bytes) -> bytes:
         """Return the whole HTTP request for a body, head and body in one piece."""
         second = int(self._now_s())
-        if second != self._second:
+        if self._prepared is None or second != self._second:
             self._prepared, self._second = self._prepare(second), second
         ready = self._prepared
-        canonical = ready.canonical + hashlib.sha256(body).hexdigest().encode()
-        to_sign = ready.to_sign + hashlib.sha256(canonical).hexdigest().encode()
-        signature = hmac.digest(ready.key, to_sign, "sha256").hex().encode()
-        return b"%s%s\r\nContent-Length: %d\r\n\r\n%s" % (ready.head, signature, len(body), body)
+        canonical, signature = ready.canonical.copy(), ready.to_sign.copy()
+        canonical.update(hashlib.sha256(body).hexdigest().encode())
+        signature.update(canonical.hexdigest().encode())
+        return b"%s%s\r\nContent-Length: %d\r\n\r\n%s" % (ready.head, signature.hexdigest().encode(), len(body), body)
 
     def _prepare(self, second: int) -> _Prepared:
         credentials = self._credentials()
@@ -74,9 +76,12 @@ class Signer:
         head = [f"POST {self._endpoint.path} HTTP/1.1", *(f"{name}: {value}" for name, value in headers.items())]
         head += [f"user-agent: {self._endpoint.user_agent}", f"authorization: {authorization}"]
         return _Prepared(
-            key=_signing_key(credentials.secret_key or "", scope),
-            canonical=f"POST\n{self._endpoint.path}\n\n{lines}\n{signed}\n".encode(),
-            to_sign=f"AWS4-HMAC-SHA256\n{date}\n{scope}\n".encode(),
+            canonical=hashlib.sha256(f"POST\n{self._endpoint.path}\n\n{lines}\n{signed}\n".encode()),
+            to_sign=hmac.new(
+                _signing_key(credentials.secret_key or "", scope),
+                f"AWS4-HMAC-SHA256\n{date}\n{scope}\n".encode(),
+                hashlib.sha256,
+            ),
             head="\r\n".join(head).encode(),
         )
 
