@@ -149,7 +149,7 @@ def _run(code: Code, around: World, *flags: str) -> tuple[str, str]:
         )
     output, told = process.communicate(timeout=120)
     if process.returncode:
-        raise RuntimeError(f"the handler failed: {told[-2000:]}")
+        raise RuntimeError(f"the handler failed: {output[-2000:]}\n{told[-2000:]}")
     return output, told
 
 
@@ -177,7 +177,7 @@ def _environment(s3: str, dynamodb: str) -> dict[str, str]:
         "AWS_ENDPOINT_URL_S3": s3,
         "AWS_ENDPOINT_URL_DYNAMODB": dynamodb,
         "AWS_ENDPOINT_URL_SQS": dynamodb,
-        "AWS_ENDPOINT_URL_EVENTS": dynamodb,
+        "AWS_ENDPOINT_URL_EVENTBRIDGE": dynamodb,
         Env.QUEUE_URL: f"{dynamodb}/queue",
         Env.DEAD_LETTER_URL: f"{dynamodb}/dead",
         Env.LEDGER_TABLE: "Ledger",
