@@ -18,13 +18,14 @@ MAX_KEYS = 1_000_000  # of a window are remembered: some 70 MB
 class KeyWindow:
     """The keys of the blocks since `start`, at most 64 MiB and a million of them; then it begins anew."""
 
-    def __init__(self, start: CutState) -> None:
+    def __init__(self, start: CutState, *, window_bytes: int = WINDOW_BYTES) -> None:
         self.start = start
+        self._window_bytes = window_bytes
         self._seen: set[int] = set()
 
     def count(self, place: CutState, hashes: set[int]) -> int:
         """Take the keys of a block that begins at `place`; return how many of them an earlier block had."""
-        if place.byte - self.start.byte >= WINDOW_BYTES or len(self._seen) >= MAX_KEYS:
+        if place.byte - self.start.byte >= self._window_bytes or len(self._seen) >= MAX_KEYS:
             self._seen.clear()
             self.start = place
         overwritten = len(self._seen & hashes)
