@@ -29,8 +29,8 @@ test: setup ## Run all tests, the fast ones first; then the end-to-end tests in 
 	$(BIN)/python -m pytest -q -m e2e
 	$(BIN)/python -m pytest -q -m e2e --writer boto3 tests/e2e
 
-nightly: setup ## Run the property tests with 20,000 examples each, and the fuzz target
-	HYPOTHESIS_PROFILE=nightly $(BIN)/python -m pytest -q tests/properties tests/core/test_cutter.py tests/core/test_cutter_state.py tests/core/test_grammar.py tests/core/test_planner.py
+nightly: setup ## Run the property tests and the model with 20,000 examples or more each, and the fuzz target
+	HYPOTHESIS_PROFILE=nightly $(BIN)/python -m pytest -q tests/properties tests/model tests/core/test_cutter.py tests/core/test_cutter_state.py tests/core/test_grammar.py tests/core/test_planner.py
 	$(BIN)/python -m tests.fuzz.fuzz_reading --runs 100000
 
 check: setup ## Run the linters and the type checker

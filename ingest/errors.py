@@ -154,3 +154,17 @@ class UnknownMessage(IngestError):
     """The message is none of the kinds we know."""
 
     code = "unknown_message"
+
+
+def error_of(code: str, message: str) -> IngestError:
+    """Return the error that was told by its code and sentence.
+
+    >>> error_of("no_feed", "No feed's prefix fits.")
+    NoFeed("No feed's prefix fits.")
+    """
+    kinds = [IngestError]
+    for kind in kinds:
+        if kind.code == code:
+            return kind(message)
+        kinds += kind.__subclasses__()
+    return IngestError(message)

@@ -116,6 +116,7 @@ class Intake:
     def _do(self, task: Task, message: Message) -> bool:
         if task.work.segment is not None and not self._ledger.standing(task.work.file).is_wanted:
             self._worker.stop_segment(task)
+            self._worker.close_split(task.work.file, task.feed)  # where a newer version is known, nobody else may come
             return True
         try:
             self._worker.do(task)

@@ -10,7 +10,7 @@ from ingest.core.cutter import START, BadRecord, Block, CutState, Cutter, Piece
 from ingest.core.faults import Fault
 from ingest.core.grammar import Grammar
 from ingest.core.items import Items, build_items
-from ingest.core.keys import KeyHashes, KeyWindow, last_of_each_key
+from ingest.core.keys import WINDOW_BYTES, KeyHashes, KeyWindow, last_of_each_key
 from ingest.core.lineage import with_lineage
 from ingest.core.mapping import Mapping, map_columns
 from ingest.core.planner import Segment, cutter_for
@@ -22,7 +22,20 @@ from ingest.errors import FileFault, ObjectSuperseded, TooManyRejects
 from ingest.feeds import Feed
 from ingest.ports import ItemWriter, RejectSink
 
-CELL_BYTES = 4 * 1024 * 1024  # rejects are put, and a checkpoint may be, where a piece goes beyond a multiple of this
+CELL_BYTES = 4 * 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Sizes:
+    """How a file is taken apart, in bytes. All who load or split one file must agree on them.
+
+    `block`: of a block, if not what the feed's records ask for. `cell`: rejects are put, and a checkpoint may be, where
+    a piece goes beyond a multiple of this. `window`: keys are compared within so much (`KeyWindow`).
+    """
+
+    block: int | None = None
+    cell: int = CELL_BYTES
+    window: int = WINDOW_BYTES
 
 
 class Load:
@@ -48,6 +61,7 @@ class Load:
         after_block: Callable[[Books], None] = lambda books: None,
         at_checkpoint: Callable[[Checkpoint], None] = lambda checkpoint: None,
         block_bytes: int | None = None,
+        sizes: Sizes | None = None,
     ) -> None:
         self.books = Books()
         self.checkpoint: Checkpoint | None = None
@@ -62,8 +76,8 @@ class Load:
         self._before_block = before_block
         self._after_block = after_block
         self._at_checkpoint = at_checkpoint
-        self._block_bytes = block_bytes
-        self._window = KeyWindow(START)
+        self._sizes = sizes or Sizes(block=block_bytes)
+        self._window = self._window_at(START)
 
     def run(
         self,
@@ -81,17 +95,22 @@ class Load:
             FileFault: the file will never load as it is.
             ServiceFault: trying later may help; the callbacks and the edges raise it.
         """
+        if checkpoint:  # true also where the file cannot even be opened any more
+            self.books, self.checkpoint = checkpoint.books, checkpoint
         text = open_text(read, self._feed.csv, self._charset, self._grammar)
         frame = self._frame(text)
         self._rejects.begin(self._charset.own(text.head.raw), self._feed.csv)
         begun = checkpoint or self._beginning(text, segment)
-        self.books, self.checkpoint, self._window = begun.books, begun, KeyWindow(begun.window)
+        self.books, self.checkpoint, self._window = begun.books, begun, self._window_at(begun.window)
         try:
-            cutter = cutter_for(self._feed.csv, begun.window, block_bytes=self._block_bytes)
+            cutter = cutter_for(self._feed.csv, begun.window, block_bytes=self._sizes.block)
             portions = text.after(begun.window, segment.end_byte if segment else None)
             self._take_all(cutter, _pieces(cutter, portions, at_end=at_end), begun, frame)
-        except (FileFault, ObjectSuperseded):
-            self._rejects.close()  # nobody goes on from here: what the books count so far is kept
+        except FileFault:  # whoever loads these bytes comes to it at the same place, with the same rejects
+            self._rejects.close()
+            raise
+        except ObjectSuperseded:  # a part cut short here might replace a whole one of a worker that was faster
+            self.books = self.checkpoint.books
             raise
         self._rejects.close()
         return self.books
@@ -113,7 +132,7 @@ class Load:
             if piece.first_byte < begun.at.byte:
                 self._remember(piece, place, frame)
             else:
-                self._take(piece, place, frame)
+                self._take(piece, (place, cutter.state), frame)
                 self._after_block(self.books)
                 self._check_limit()
                 self._pass(place, cutter.state)
@@ -121,24 +140,29 @@ class Load:
 
     def _pass(self, before: CutState, after: CutState) -> None:
         """Make rejects durable, and a checkpoint possible, where a piece goes on into another cell of the file."""
-        if before.byte // CELL_BYTES == after.byte // CELL_BYTES:
+        if before.byte // self._sizes.cell == after.byte // self._sizes.cell:
             return
         self._rejects.flush()
         self.checkpoint, self.has_moved = Checkpoint(after, self._window.start, self.books), True
         self._at_checkpoint(self.checkpoint)
 
-    def _take(self, piece: Piece, place: CutState, frame: "_Frame") -> None:
+    def _window_at(self, place: CutState) -> KeyWindow:
+        return KeyWindow(place, window_bytes=self._sizes.window)
+
+    def _take(self, piece: Piece, ends: tuple[CutState, CutState], frame: "_Frame") -> None:
         if isinstance(piece, BadRecord):
             self._rejects.add([from_bad_record(piece, self._charset)])
             self.books = self.books.plus(Books(rows_read=1, rows_rejected=1, bytes_read=piece.byte_count))
         else:
-            self._take_block(piece, place, frame)
+            self._take_block(piece, ends, frame)
 
-    def _take_block(self, block: Block, place: CutState, frame: "_Frame") -> None:
+    def _take_block(self, block: Block, ends: tuple[CutState, CutState], frame: "_Frame") -> None:
         rows = self._rows(block, frame.layout)
         items, faults = build_items(rows, frame.mapping)
         items, keys, superseded, refused = self._write(items)
-        overwritten = self._window.count(place, keys)
+        overwritten = self._window.count(ends[0], keys)
+        if refused:  # who goes on from a checkpoint could not tell which keys of this block are in the table
+            self._window = self._window_at(ends[1])
         faults += refused + rows.faults
         self._rejects.add(list(locate(block, faults, self._grammar, self._charset)))
         self.books = self.books.plus(

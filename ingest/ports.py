@@ -95,11 +95,14 @@ class Ledger(LeaseKeeper, Protocol):
     def end_segment(self, work: Work, lease: Lease, books: Books, *, is_whole: bool, now_s: float) -> None:
         """Write that a segment ended, read to its end or given up."""
 
+    def end_begun(self, file: FileVersion, lease: Lease, closing: Closing, *, now_s: float) -> None:
+        """Write how a file ended whose lease is held and of which nothing was read but its head."""
+
     def end_early(self, file: FileVersion, closing: Closing, *, now_s: float) -> bool:
         """Write that a file that is split ended before all its segments did; False if it had ended."""
 
     def end_split(self, file: FileVersion, *, rejects: str, now_s: float) -> Closing | None:
-        """Close a file if all its segments have ended; None if they have not, or it was closed."""
+        """Close a file if all its segments have ended, or a newer one is known; None if neither, or it was closed."""
 
     def untold(self, file: FileVersion) -> Closing | None:
         """Return how a file ended whose outcome was not told."""

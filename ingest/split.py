@@ -34,6 +34,7 @@ class Split:
         queue: Queue,
         clock: IntakeClock,
         segment_bytes: int,
+        block_bytes: int | None = None,
     ) -> None:
         self.has_moved = False
         self._file = file
@@ -45,6 +46,7 @@ class Split:
         self._queue = queue
         self._clock = clock
         self._segment_bytes = segment_bytes
+        self._block_bytes = block_bytes
 
     def run(self) -> bool:
         """Split the file to its end; return False if one worker must read all of it (`is_splittable`).
@@ -65,9 +67,8 @@ class Split:
         map_columns(self._feed, tuple(map(charset.own_name, text.head.columns)))  # a wrong header ends it here
         text.close()
         known = self._plan or Plan(text.start)
-        for segment in plan(
-            self._text(charset, known), cutter_for(self._feed.csv, known.at), segment_bytes=self._segment_bytes
-        ):
+        cutter = cutter_for(self._feed.csv, known.at, block_bytes=self._block_bytes)
+        for segment in plan(self._text(charset, known), cutter, segment_bytes=self._segment_bytes):
             known = self._add(segment, known)
         now_s = self._clock.now_s()
         self._ledger.split(self._file, self._hold.lease, known, head_bytes=text.start.byte, now_s=now_s)

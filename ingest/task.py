@@ -22,6 +22,11 @@ class Task:
     hold: Hold
     delivery: int = 1
 
+    @property
+    def books(self) -> Books:
+        """What others have counted before."""
+        return self.claimed.checkpoint.books if self.claimed.checkpoint else Books()
+
 
 class UnfinishedError(Exception):
     """The work is put back at its checkpoint; `fault` says why, `made_progress` whether the checkpoint has moved."""

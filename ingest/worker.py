@@ -18,7 +18,7 @@ from ingest.errors import (
 )
 from ingest.feeds import Feed
 from ingest.hold import Heart
-from ingest.pipeline import Load, too_many_rejects
+from ingest.pipeline import Load, Sizes, too_many_rejects
 from ingest.ports import FileRejects, IntakeClock, ItemWriter, Ledger, Objects, Queue
 from ingest.split import Split
 from ingest.task import Attempt, Task, UnfinishedError
@@ -45,6 +45,7 @@ class Worker:
         clock: IntakeClock,
         heart: Heart,
         segment_bytes: int,
+        sizes: Sizes | None = None,
     ) -> None:
         self._feed_for = feed_for
         self._objects = objects
@@ -56,6 +57,7 @@ class Worker:
         self._clock = clock
         self._heart = heart
         self._segment_bytes = segment_bytes
+        self._sizes = sizes or Sizes()
 
     def do(self, task: Task) -> None:
         """Bring a task to its end, and write that in the ledger.
@@ -109,6 +111,7 @@ class Worker:
             queue=self._queue,
             clock=self._clock,
             segment_bytes=self._segment_bytes,
+            block_bytes=self._sizes.block,
         )
 
     def close_split(self, file: FileVersion, feed: str) -> None:
@@ -120,8 +123,7 @@ class Worker:
 
     def stop_segment(self, task: Task) -> None:
         """Give a segment up whose file has ended."""
-        books = task.claimed.checkpoint.books if task.claimed.checkpoint else Books()
-        self._end_segment(task, books, Status.STOPPED)
+        self._end_segment(task, task.books, Status.STOPPED)
 
     def _load(self, attempt: Attempt, feed: Feed) -> Load:
         task = attempt.task
@@ -134,6 +136,7 @@ class Worker:
             or task.claimed.first_seen_s,  # whoever goes on makes the same items
             before_block=task.hold.before_block,
             at_checkpoint=lambda checkpoint: self._checkpoint(task, feed, checkpoint),
+            sizes=self._sizes,
         )
 
     def _load_all(self, load: Load, task: Task, file: FileVersion) -> None:
@@ -162,7 +165,7 @@ class Worker:
         """Write how a file or segment ended."""
         task = attempt.task
         if task.work.segment is not None:
-            self._end_segment(task, attempt.books or Books(), Status.STOPPED if error else Status.DONE)
+            self._end_segment(task, attempt.books or task.books, Status.STOPPED if error else Status.DONE)
         if error is None and (attempt.is_split or task.work.segment is not None):
             self.close_split(task.work.file, task.feed)
         elif task.work.segment is not None or attempt.books is None:
@@ -188,10 +191,14 @@ class Worker:
 
     def _end_early(self, attempt: Attempt, error: IngestError | None) -> None:
         """End a file before all of it is read; its books are those of the segments that have ended so far."""
-        file = attempt.task.work.file
+        task, file = attempt.task, attempt.task.work.file
         closing = self._closing(attempt, self._ledger.standing(file).books, error)
-        if self._ledger.end_early(file, closing, now_s=self._clock.now_s()):
-            self._teller.file_ended(file, attempt.task.feed, closing)
+        now_s = self._clock.now_s()
+        if task.work.segment is None:
+            self._ledger.end_begun(file, task.hold.lease, closing, now_s=now_s)
+        elif not self._ledger.end_early(file, closing, now_s=now_s):
+            return
+        self._teller.file_ended(file, task.feed, closing)
 
     def _put_back(self, attempt: Attempt, fault: ServiceFault) -> None:
         """Put the work back at its checkpoint.

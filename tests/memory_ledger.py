@@ -50,7 +50,7 @@ class MemoryLedger:
             self.found[file.url] = (file.etag, iso(now_s))
             return True
         etag, found_at = self.found.get(file.url, ("", ""))
-        if etag == file.etag and found_at >= (file.event_time or "~"):
+        if etag is not None and etag == file.etag and found_at >= (file.event_time or "~"):
             return False
         is_newest = self.newest.get(file.url, "") <= file.version
         if is_newest:
@@ -59,10 +59,13 @@ class MemoryLedger:
 
     def claim(self, work: Work, *, feed: str, lease: Lease, now_s: float) -> Claimed | Standing:
         record = self._of(work)
-        if not _allows(_steps(work)["claim"], record, lease, now_s) and record.lease != lease.token:
+        if not _allows(_steps(work)["claim"], record, lease, now_s):
+            if (record.status, record.lease) == (Status.LOADING, lease.token):  # ours, and only the answer was lost
+                return Claimed(record.first_seen_s or 0.0, record.checkpoint, record.plan)
             return Standing(record.status, record.lease, record.until_s)
         record.status, record.lease, record.until_s, record.error = Status.LOADING, lease.token, lease.until_s, None
-        record.feed, record.moved_s, record.attempts = feed, now_s, record.attempts + 1
+        record.moved_s, record.attempts = now_s, record.attempts + 1
+        record.feed = feed if work.segment is None else ""
         record.first_seen_s = now_s if record.first_seen_s is None else record.first_seen_s
         self._keep(record)
         return Claimed(record.first_seen_s, record.checkpoint, record.plan)
@@ -83,8 +86,7 @@ class MemoryLedger:
 
     def standing(self, file: FileVersion) -> FileStanding:
         record = self._of(Work(file))
-        is_newest = not file.sequencer or self.newest.get(file.url, "") <= file.version
-        return FileStanding(record.status, is_newest, record.books)
+        return FileStanding(record.status, self._is_newest(file), record.books)
 
     def add_segment(self, file: FileVersion, segment: Segment, *, now_s: float) -> None:
         record = self._of(Work(file, segment))
@@ -115,6 +117,9 @@ class MemoryLedger:
         file = self._of(Work(work.file))
         file.books, file.segments_done, file.moved_s = file.books.plus(books), file.segments_done + 1, now_s
 
+    def end_begun(self, file: FileVersion, lease: Lease, closing: Closing, *, now_s: float) -> None:
+        self._close(self._held(Work(file), "fail", lease), closing, now_s)
+
     def end_early(self, file: FileVersion, closing: Closing, *, now_s: float) -> bool:
         record = self._of(Work(file))
         if not _allows(FILE_STEPS["fail, by a segment"], record, None, now_s):
@@ -124,10 +129,11 @@ class MemoryLedger:
 
     def end_split(self, file: FileVersion, *, rejects: str, now_s: float) -> Closing | None:
         record = self._of(Work(file))
-        planned = record.plan.segments if record.plan else 0
-        if record.status != Status.SPLIT or record.segments_done != planned:
+        has_all = record.plan is not None and record.segments_done == record.plan.segments
+        if record.status != Status.SPLIT or (self._is_newest(file) and not has_all):
             return None
         status = final_status(record.books, all_bytes=file.size_bytes)
+        status = status if self._is_newest(file) else Status.SUPERSEDED
         where = rejects if record.books.rows_rejected else None
         self._close(record, Closing(status, record.books, now_s - (record.first_seen_s or now_s), where), now_s)
         return record.closing
@@ -173,6 +179,9 @@ class MemoryLedger:
     def _of(self, work: Work) -> MemoryRecord:
         return self.records.get((work.file.url, work.sort_key)) or MemoryRecord(work)
 
+    def _is_newest(self, file: FileVersion) -> bool:
+        return not file.sequencer or self.newest.get(file.url, "") <= file.version
+
     def _keep(self, record: MemoryRecord) -> None:
         self.records[record.work.file.url, record.work.sort_key] = record
 
@@ -213,5 +222,6 @@ def _told(record: MemoryRecord) -> Record:
         moved_s=record.moved_s,
         ended_s=record.moved_s if record.closing else None,
         lease_until_s=record.until_s,
+        rejects=record.closing.rejects if record.closing else None,
         error=str(record.error) if record.error else None,
     )

@@ -88,13 +88,14 @@ class SeenKeys:
 class KeyWindow:
     """The keys of the blocks since `start`, at most 64 MiB and a million of them; then it begins anew."""
 
-    def __init__(self, start: CutState) -> None:
+    def __init__(self, start: CutState, *, window_bytes: int = WINDOW_BYTES) -> None:
         self.start = start
+        self._window_bytes = window_bytes
         self._seen = SeenKeys()
 
     def count(self, place: CutState, keys: KeyHashes) -> int:
         """Take the keys of a block that begins at `place`; return how many of them an earlier block had."""
-        if place.byte - self.start.byte >= WINDOW_BYTES or self._seen.count >= MAX_KEYS:
+        if place.byte - self.start.byte >= self._window_bytes or self._seen.count >= MAX_KEYS:
             self._seen = SeenKeys()
             self.start = place
         return self._seen.add(keys)

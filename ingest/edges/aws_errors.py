@@ -37,6 +37,7 @@ _BY_CODE: dict[str, type[errors.IngestError]] = {
     "ThrottlingException": errors.Throttled,
     "TooManyRequestsException": errors.Throttled,
     "ReplicatedWriteConflictException": errors.Throttled,
+    "TransactionConflictException": errors.Throttled,
     "InternalServerError": errors.Unavailable,
     "InternalError": errors.Unavailable,
     "ServiceUnavailable": errors.Unavailable,

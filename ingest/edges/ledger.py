@@ -3,7 +3,7 @@
 from typing import Any
 
 from ingest.contract import Ledger as Names
-from ingest.core.books import Books
+from ingest.contract import Status
 from ingest.core.claims import Claimed, FileStanding, Lease, Standing
 from ingest.core.notification import FileVersion
 from ingest.core.states import FILE_STEPS, SEGMENT_STEPS
@@ -18,6 +18,7 @@ from ingest.edges.ledger_table import (
     cut_fields,
     error_fields,
     file_fields,
+    is_newest_in,
     iso,
     number,
     plan_of,
@@ -55,7 +56,8 @@ class LedgerTable(Endings, Listing):
         values |= states | {":to": FILE_STEPS["claim"].target, ":lease": lease.token, ":one": 1}
         values |= {":until": number(lease.until_s), ":now": number(now_s)}
         is_ours, item = self.update("claiming", self.key(work.file, work.sort_key), change, condition, values)
-        if not is_ours and item.get("lease") != lease.token:  # else it was ours, and only the answer was lost
+        is_ours = is_ours or (item.get("status"), item.get("lease")) == (Status.LOADING, lease.token)
+        if not is_ours:  # by the second look: it was ours already, and only the answer was lost
             return Standing(
                 str(item.get("status", "")), str(item.get("lease", "")), float(item.get("lease_until", 0.0))
             )
@@ -94,10 +96,8 @@ class LedgerTable(Endings, Listing):
         """Return what is known of a file at large, now."""
         name = Names.FILE_PREFIX + file.version
         found = self.read("looking up a file", file, Names.HEAD, name)
-        newest = str(found.get(Names.HEAD, {}).get("sequencer", ""))
         record = found.get(name, {})
-        is_newest = not file.sequencer or newest <= file.version
-        return FileStanding(str(record.get("status", "")), is_newest, books_of(record) if record else Books())
+        return FileStanding(str(record.get("status", "")), is_newest_in(found, file), books_of(record))
 
     def _new(self, work: Work, feed: str, now_s: float) -> tuple[str, Item]:
         """Return what a record gets when it is claimed first; a segment's was written when it was planned."""

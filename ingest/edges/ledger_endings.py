@@ -15,9 +15,11 @@ from ingest.edges.ledger_table import (
     books_of,
     cut_fields,
     error_fields,
+    is_newest_in,
     iso,
     number,
     read_cut,
+    read_error,
 )
 from ingest.errors import InternalFault, LeaseLost
 
@@ -26,6 +28,11 @@ _FILE_STEP = {
     Status.UNBALANCED: "miscount",
     Status.FAILED: "fail",
     Status.SUPERSEDED: "supersede",
+}
+_SPLIT_STEP = {
+    Status.COMPLETE: "complete, by its last segment",
+    Status.UNBALANCED: "miscount, by its last segment",
+    Status.SUPERSEDED: "supersede, by a segment",
 }
 
 
@@ -91,30 +98,41 @@ class Endings(LedgerItems):
         if not self.transact("ending a segment", segment, self._add_to_file(work.file, counts, now_s)):
             raise LeaseLost(f"The lease on {work.name} was lost to another worker; its result counts.")
 
+    def end_begun(self, file: FileVersion, lease: Lease, closing: Closing, *, now_s: float) -> None:
+        """Write how a file ended of which nothing was read but its head; what its segments have counted stays.
+
+        Raises:
+            LeaseLost: another worker has taken the lease; nothing is written.
+        """
+        change, values = _ended(closing, now_s)
+        self._step("ending a file", file, _FILE_STEP[closing.status], lease, change, values)
+
     def end_early(self, file: FileVersion, closing: Closing, *, now_s: float) -> bool:
         """Write that a file that is split ended otherwise than by its last segment; return False if it had ended."""
-        change, values = _ended(closing, now_s)
         step = "fail, by a segment" if closing.status == Status.FAILED else "supersede, by a segment"
-        condition, states = allowed(FILE_STEPS[step])
-        values |= states | {":to": closing.status}
-        return self.update("ending a file", self._file_key(file), change, condition, values)[0]
+        return self._end_any(file, step, closing, now_s)
+
+    def give_up(self, file: FileVersion, closing: Closing, *, now_s: float) -> bool:
+        """Write that a file that nobody could finish has failed; return False if it had ended."""
+        return self._end_any(file, "give up", closing, now_s)
 
     def end_split(self, file: FileVersion, *, rejects: str, now_s: float) -> Closing | None:
-        """Close a file if all its segments have ended; return how it ended, or None if it has not, or had before.
+        """Close a file that is split, if all its segments have ended or a newer version of it is known.
 
-        `rejects` is where its rejects are, if it has any.
+        Return how it ended, or None if it has not, or had before. `rejects` is where its rejects are, if it has any.
         """
-        record = self.read("looking up a file", file, Names.FILE_PREFIX + file.version)
-        item = next(iter(record.values()), {})
-        if item.get("status") != Status.SPLIT or item.get("segments_planned") != item.get("segments_done"):
+        name = Names.FILE_PREFIX + file.version
+        found = self.read("looking up a file", file, Names.HEAD, name)
+        item, is_newest = found.get(name, {}), is_newest_in(found, file)
+        has_all = item.get("segments_planned") == item.get("segments_done")
+        if item.get("status") != Status.SPLIT or (is_newest and not has_all):
             return None
         books = books_of(item)
-        status = final_status(books, all_bytes=file.size_bytes)
+        status = final_status(books, all_bytes=file.size_bytes) if is_newest else Status.SUPERSEDED
         seconds = max(0.0, now_s - float(item["first_seen"]))
         closing = Closing(status, books, seconds, rejects if books.rows_rejected else None)
         change, values = _ended(closing, now_s)
-        step = "complete, by its last segment" if status == Status.COMPLETE else "miscount, by its last segment"
-        condition, states = allowed(FILE_STEPS[step])
+        condition, states = allowed(FILE_STEPS[_SPLIT_STEP[status]])
         values |= states | {":to": status}
         is_closed, _ = self.update("closing a file", self._file_key(file), change, condition, values)
         return closing if is_closed else None
@@ -125,7 +143,8 @@ class Endings(LedgerItems):
         item = next(iter(record.values()), {"status": Status.LOADING})
         if is_open(str(item["status"])) or "told" in item:
             return None
-        return Closing(str(item["status"]), books_of(item), float(item["seconds"]), item.get("rejects"))
+        seconds = float(item["seconds"])
+        return Closing(str(item["status"]), books_of(item), seconds, item.get("rejects"), read_error(item))
 
     def told(self, file: FileVersion, feed: str, status: str, *, now_s: float) -> None:
         """Remember that the outcome of a file was told; from now on it is listed under it."""
@@ -133,6 +152,12 @@ class Endings(LedgerItems):
         values = {":told": number(now_s), ":listing": f"{feed}#{status}#{day[:10]}", ":iso": day, ":status": status}
         change = "SET told = :told, listing = :listing, listed_at = :iso"
         self.update("noting what was told", self._file_key(file), change, "#status = :status", values)
+
+    def _end_any(self, file: FileVersion, step: str, closing: Closing, now_s: float) -> bool:
+        change, values = _ended(closing, now_s)
+        condition, states = allowed(FILE_STEPS[step])
+        values |= states | {":to": closing.status}
+        return self.update("ending a file", self._file_key(file), change, condition, values)[0]
 
     def _add_to_file(self, file: FileVersion, counts: Item, now_s: float) -> tuple[dict[str, str], str, str, Item]:
         adds = "".join(f", {name[1:]} {name}" for name in counts)

@@ -6,15 +6,13 @@ from typing import Any
 from boto3.dynamodb.conditions import Key
 
 from ingest.contract import Ledger as Names
-from ingest.contract import Status
-from ingest.core.claims import Closing
 from ingest.core.notification import FileVersion
 from ingest.core.planner import Segment
 from ingest.core.records import Record
 from ingest.core.states import FILE_STEPS, SEGMENT_STEPS
 from ingest.core.work import Work
 from ingest.edges.aws_errors import aws_call
-from ingest.edges.ledger_table import Item, LedgerItems, allowed, books_of, error_fields, number, read_cut
+from ingest.edges.ledger_table import Item, LedgerItems, allowed, books_of, number, read_cut
 
 
 class Listing(LedgerItems):
@@ -48,16 +46,6 @@ class Listing(LedgerItems):
         condition = f"attribute_exists(#pk) AND ({condition})"
         change = "SET moved = :now ADD resent :one"
         return self.update("noting a resent message", self.key(work.file, work.sort_key), change, condition, values)[0]
-
-    def give_up(self, file: FileVersion, closing: Closing, *, now_s: float) -> bool:
-        """Write that a file that nobody could finish has failed; return False if it had ended."""
-        condition, values = allowed(FILE_STEPS["give up"])
-        values |= {":to": Status.FAILED, ":now": number(now_s), ":zero": 0, ":seconds": number(closing.seconds)}
-        assert closing.error is not None
-        values |= {":error": error_fields(closing.error)}
-        change = "SET #status = :to, lease_until = :zero, ended = :now, seconds = :seconds, #error = :error"
-        key = self.key(file, Names.FILE_PREFIX + file.version)
-        return self.update("giving a file up", key, change, condition, values)[0]
 
     def _listed(self, listing: str) -> Iterator[Record]:
         query: Any = {"IndexName": Names.INDEX, "KeyConditionExpression": Key(Names.LISTING).eq(listing)}

@@ -1,6 +1,6 @@
 """The ledger table's items, and one way to change them: by key, on the condition that a step of `core.states` gives."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -17,7 +17,7 @@ from ingest.core.retry import send_again_pause_s
 from ingest.core.states import NEW, Step
 from ingest.core.work import Checkpoint, Plan
 from ingest.edges.aws_errors import aws_call, error_code
-from ingest.errors import IngestError
+from ingest.errors import IngestError, Throttled, error_of
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.service_resource import Table
@@ -26,6 +26,7 @@ MAX_MESSAGE = 2000  # characters of an error, so that no sentence makes the item
 TRANSACTION_ATTEMPTS = 10  # many workers may end segments of one file at the same moment
 _RESERVED = {"#status": "status", "#file": "file", "#error": "error", "#plan": "plan", "#at": "at"}
 _RESERVED |= {"#pk": Names.PARTITION_KEY, "#start": "start", "#end": "end", "#window": "window"}
+_TEMPORARY = {"TransactionConflictException", "TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"}
 Item = dict[str, Any]
 
 
@@ -52,14 +53,16 @@ class LedgerItems:
 
     def update(self, what: str, key: Mapping[str, str], change: str, condition: str, values: Item) -> tuple[bool, Item]:
         """Change an item on a condition; return whether it held, and the item as it is now."""
+        expressions = _expressions(change, condition, values)
+
+        def send() -> Any:
+            return self.table.update_item(
+                Key=key, ReturnValues="ALL_NEW", ReturnValuesOnConditionCheckFailure="ALL_OLD", **expressions
+            )
+
         with aws_call(f"{what} in the ledger {self.table.name}"):
             try:
-                answer = self.table.update_item(
-                    Key=key,
-                    ReturnValues="ALL_NEW",
-                    ReturnValuesOnConditionCheckFailure="ALL_OLD",
-                    **_expressions(change, condition, values),
-                )
+                answer = self._persist(send)
             except ClientError as error:
                 if error_code(error) != "ConditionalCheckFailedException":
                     raise
@@ -73,19 +76,28 @@ class LedgerItems:
             for key, change, condition, values in changes
         ]
         with aws_call(f"{what} in the ledger {self.table.name}"):
-            for attempt in range(TRANSACTION_ATTEMPTS):
-                try:
-                    self.table.meta.client.transact_write_items(TransactItems=updates)
-                except ClientError as error:
-                    reasons = _reasons(error)
-                    if "ConditionalCheckFailed" in reasons:
-                        return False
-                    if "TransactionConflict" not in reasons or attempt == TRANSACTION_ATTEMPTS - 1:
-                        raise
-                    self._clock.sleep(send_again_pause_s(attempt, chance=self._clock.chance()))
-                else:
-                    break
+            try:
+                self._persist(lambda: self.table.meta.client.transact_write_items(TransactItems=updates))
+            except ClientError as error:
+                if "ConditionalCheckFailed" in _reasons(error):
+                    return False
+                if _is_temporary(error):
+                    raise Throttled(
+                        f"The ledger {self.table.name} took no transaction while {what}: {error}"
+                    ) from error
+                raise
         return True
+
+    def _persist(self, send: Callable[[], Any]) -> Any:
+        """Send a request again while a transaction of others is in its way; nothing is written of those that fail."""
+        for attempt in range(TRANSACTION_ATTEMPTS - 1):
+            try:
+                return send()
+            except ClientError as error:
+                if not _is_temporary(error):
+                    raise
+                self._clock.sleep(send_again_pause_s(attempt, chance=self._clock.chance()))
+        return send()
 
     def read(self, what: str, file: FileVersion, *sort_keys: str) -> dict[str, Item]:
         """Return items of a file by sort key, as they are now; those that are not there are left out."""
@@ -113,6 +125,12 @@ def _expressions(change: str, condition: str, values: Item) -> Any:
     used = {name: real for name, real in _RESERVED.items() if name in change or name in condition}
     expressions = {"UpdateExpression": change, "ConditionExpression": condition, "ExpressionAttributeValues": values}
     return expressions | ({"ExpressionAttributeNames": used} if used else {})
+
+
+def _is_temporary(error: ClientError) -> bool:
+    """Return whether trying again at once may help. botocore does not see why a transaction was cancelled."""
+    reasons = {error_code(error), *_reasons(error)}
+    return "ConditionalCheckFailed" not in reasons and not _TEMPORARY.isdisjoint(reasons)
 
 
 def _reasons(error: ClientError) -> list[str]:
@@ -150,6 +168,11 @@ def error_fields(error: IngestError) -> Item:
     return {"code": error.code, "message": str(error)[:MAX_MESSAGE]}
 
 
+def read_error(item: Item) -> IngestError | None:
+    """Return the error of a record, if it has one."""
+    return error_of(item["error"]["code"], item["error"]["message"]) if "error" in item else None
+
+
 def cut_fields(state: CutState) -> list[int]:
     """Return a place in a file as the ledger has it."""
     return [state.byte, state.line, state.open_left, state.text_byte]
@@ -170,6 +193,14 @@ def checkpoint_of(item: Item) -> Checkpoint | None:
     if "at" not in item:
         return None
     return Checkpoint(read_cut(item["at"]), read_cut(item["window"]), books_of(item))
+
+
+def is_newest_in(found: Mapping[str, Item], file: FileVersion) -> bool:
+    """Return whether no newer version is known, by the records of a file that were read.
+
+    One that was found in the bucket cannot be compared; reading it fails when it is not the newest any more.
+    """
+    return not file.sequencer or str(found.get(Names.HEAD, {}).get("sequencer", "")) <= file.version
 
 
 def plan_of(item: Item) -> Plan | None:

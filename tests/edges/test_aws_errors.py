@@ -32,7 +32,6 @@ CALLS = {
 GENERIC = {
     "ConditionalCheckFailedException",  # the ledger takes it as an answer before it is an error
     "ItemCollectionSizeLimitExceededException",  # 10 GB under one partition key with a local index
-    "TransactionConflictException",  # we make no transactions
     "MessageNotInflight",
     "ReceiptHandleIsInvalid",
     "QueueDoesNotExist",

@@ -1,189 +1,194 @@
-"""The ledger's rules, kept by DynamoDB's conditions (moto's, here)."""
+"""The ledger's rules about leases, checkpoints and versions. The table and the one in memory keep the same."""
 
-from collections.abc import Iterator
-from decimal import Decimal
-from typing import Any
+from dataclasses import replace
 
 import pytest
-from botocore.stub import Stubber
 
-from ingest.contract import FINAL_STATUSES, Status
-from ingest.contract import Ledger as Names
+from ingest.contract import Status
 from ingest.core.books import Books
-from ingest.core.claims import Closing, Lease, Standing
+from ingest.core.claims import Claimed, FileStanding, Lease, Standing
+from ingest.core.cutter import CutState
 from ingest.core.notification import FileVersion
-from ingest.edges.ledger import LedgerTable
-from ingest.errors import BadHeader, IngestError, ServiceFault, TableMissing, Throttled
-from tests.clients import mock_aws, resource, session, table
-
-FILE = FileVersion("landing", "orders/größe 1+1.csv", etag="e", sequencer="0A", size_bytes=7)
-FIRST = Lease("m1", 1, until_s=1000.5)
-SECOND = Lease("m2", 1, until_s=2000)
-BOOKS = Books(rows_read=6, rows_written=3, rows_rejected=2, rows_superseded=1, bytes_read=99)
+from ingest.core.work import Checkpoint, Plan, Work
+from ingest.errors import LeaseLost, Throttled
+from tests.edges.ledgers import CHECKPOINT, FILE, FIRST, HALF, LEASE, ONE, OTHER, TWO, WORK, Both, claim, end, split
 
 
-@pytest.fixture
-def rows() -> Iterator[Any]:
-    with mock_aws():
-        yield table("Ledger", Names.PARTITION_KEY, Names.SORT_KEY)
+def file_record_of(ledger: Both) -> tuple[str, float, float, int]:
+    (record,) = ledger.open_files("orders")
+    return record.status, record.lease_until_s, record.moved_s, record.attempts
 
 
-@pytest.fixture
-def ledger(rows: Any) -> LedgerTable:
-    return LedgerTable(table=rows)
+def test_new_work_is_claimed(ledger: Both) -> None:
+    assert claim(ledger) == Claimed(100.5)
+    assert file_record_of(ledger) == (Status.LOADING, 160.5, 100.5, 1)
 
 
-def record(rows: Any, file: FileVersion = FILE) -> dict[str, Any]:
-    key = {"pk": f"{file.bucket}/{file.key}", "sk": f"FILE#{file.version}"}
-    item: dict[str, Any] = rows.get_item(Key=key)["Item"]
-    return item
-
-
-def claim(ledger: LedgerTable, lease: Lease = FIRST, *, now_s: float = 100.25, file: FileVersion = FILE) -> Any:
-    return ledger.claim(file, feed="orders", lease=lease, now_s=now_s)
-
-
-def closed(status: str, error: IngestError | None = None, rejects: str | None = None) -> Closing:
-    return Closing(status=status, books=BOOKS, seconds=1.23456, rejects=rejects, error=error)
-
-
-def test_a_new_file_is_claimed_and_its_record_says_by_whom(ledger: LedgerTable, rows: Any) -> None:
-    assert claim(ledger) is None
-    assert record(rows) == {
-        "pk": "landing/orders/größe 1+1.csv",
-        "sk": "FILE#" + FILE.version,
-        "status": Status.LOADING,
-        "lease": "m1/1",
-        "lease_until": Decimal("1000.5"),
-        "feed": "orders",
-        "attempts": 1,
-        "first_seen": Decimal("100.25"),
-        "started": Decimal("100.25"),
-        "file": {"bucket": "landing", "key": FILE.key, "etag": "e", "sequencer": "0A", "size_bytes": 7},
-    }
-
-
-def test_a_file_whose_lease_holds_cannot_be_claimed_by_anybody(ledger: LedgerTable, rows: Any) -> None:
+def test_work_whose_lease_holds_cannot_be_claimed_and_stays_as_it_is(ledger: Both) -> None:
     claim(ledger)
-    before = record(rows)
-    assert claim(ledger, SECOND, now_s=1000.499) == Standing(Status.LOADING, "m1/1")
-    assert claim(ledger, FIRST, now_s=500) == Standing(Status.LOADING, "m1/1")
-    assert record(rows) == before
+    for lease in (OTHER, replace(LEASE, delivery=2), replace(LEASE, worker="w3")):
+        assert claim(ledger, lease=lease, now_s=160.499) == Standing(Status.LOADING, "m1/1/w1", 160.5)
+    assert file_record_of(ledger) == (Status.LOADING, 160.5, 100.5, 1)
 
 
-def test_a_file_whose_lease_has_run_out_is_taken_over(ledger: LedgerTable, rows: Any) -> None:
+def test_who_asks_twice_for_the_same_lease_has_it(ledger: Both) -> None:
     claim(ledger)
-    assert claim(ledger, SECOND, now_s=1000.5) is None
-    taken = record(rows)
-    assert (taken["lease"], taken["attempts"], taken["lease_until"]) == ("m2/1", 2, 2000)
-    assert (taken["first_seen"], taken["started"]) == (Decimal("100.25"), Decimal("1000.5"))
+    ledger.save(WORK, LEASE, CHECKPOINT, now_s=101.0)
+    assert claim(ledger, now_s=102.0) == Claimed(100.5, CHECKPOINT)
+    assert file_record_of(ledger) == (Status.LOADING, 160.5, 101.0, 1)
 
 
-@pytest.mark.parametrize("status", FINAL_STATUSES)
-def test_a_file_that_came_to_an_end_is_never_claimed_again(ledger: LedgerTable, status: str) -> None:
+def test_a_lease_that_has_run_out_is_taken_over(ledger: Both) -> None:
     claim(ledger)
-    ledger.close(FILE, FIRST, closed(status), now_s=200)
-    assert claim(ledger, SECOND, now_s=10**6) == Standing(status, "m1/1")
+    assert claim(ledger, lease=OTHER, now_s=160.5) == Claimed(100.5)
+    assert file_record_of(ledger) == (Status.LOADING, 300.0, 160.5, 2)
 
 
-def test_a_waiting_file_is_claimed_at_once_and_its_error_is_gone(ledger: LedgerTable, rows: Any) -> None:
+def test_a_lease_is_renewed(ledger: Both) -> None:
     claim(ledger)
-    ledger.close(FILE, FIRST, closed(Status.WAITING, Throttled("slow")), now_s=200)
-    assert record(rows)["error"] == {"code": "throttled", "message": "slow"}
-    again = Lease("m1", 2, until_s=3000)
-    assert claim(ledger, again, now_s=201) is None
-    assert "error" not in record(rows)
-    ledger.close(FILE, again, closed(Status.COMPLETE), now_s=300)
-    assert (record(rows)["status"], record(rows)["attempts"]) == (Status.COMPLETE, 2)
+    ledger.renew(WORK, replace(LEASE, until_s=200.25))
+    assert claim(ledger, lease=OTHER, now_s=200.2) == Standing(Status.LOADING, "m1/1/w1", 200.25)
+    assert file_record_of(ledger)[2] == 100.5  # no progress
 
 
-def test_a_closed_file_has_its_books_times_rejects_and_error(ledger: LedgerTable, rows: Any) -> None:
+@pytest.mark.parametrize("work", [WORK, ONE])
+def test_a_checkpoint_is_saved_for_whoever_goes_on(ledger: Both, work: Work) -> None:
+    if work is ONE:
+        ledger.add_segment(FILE, FIRST, now_s=99.0)
+    claim(ledger, work)
+    ledger.save(work, replace(LEASE, until_s=170.0), CHECKPOINT, now_s=110.0)
+    assert claim(ledger, work, OTHER, now_s=169.9) == Standing(Status.LOADING, "m1/1/w1", 170.0)
+    assert claim(ledger, work, OTHER, now_s=170.0) == Claimed(100.5, CHECKPOINT)
+
+
+def test_a_later_checkpoint_replaces_an_earlier_one(ledger: Both) -> None:
+    later = Checkpoint(CutState(60, 7), CutState(50, 6), Books(rows_read=5, rows_rejected=5, bytes_read=50))
     claim(ledger)
-    ledger.close(FILE, FIRST, closed(Status.FAILED, BadHeader("no column"), "s3://rejects/x/"), now_s=200.5)
-    end = record(rows)
-    assert {name: end[name] for name in ("rows_read", "rows_written", "rows_rejected", "rows_superseded")} == {
-        "rows_read": 6,
-        "rows_written": 3,
-        "rows_rejected": 2,
-        "rows_superseded": 1,
-    }
-    assert (end["bytes_read"], end["seconds"], end["ended"]) == (99, Decimal("1.235"), Decimal("200.5"))
-    assert (end["status"], end["lease_until"], end["rejects"]) == (Status.FAILED, 0, "s3://rejects/x/")
-    assert end["error"] == {"code": "bad_header", "message": "no column"}
+    ledger.save(WORK, LEASE, CHECKPOINT, now_s=110.0)
+    ledger.save(WORK, LEASE, later, now_s=120.0)
+    assert claim(ledger, lease=OTHER, now_s=200.0) == Claimed(100.5, later)
 
 
-def test_a_long_error_is_shortened_to_what_an_item_can_hold(ledger: LedgerTable, rows: Any) -> None:
+def test_work_is_put_back_for_anybody_at_once(ledger: Both) -> None:
     claim(ledger)
-    ledger.close(FILE, FIRST, closed(Status.FAILED, BadHeader("ü" * 400_000)), now_s=200)
-    assert len(record(rows)["error"]["message"]) == 2000
+    ledger.put_back(WORK, LEASE, CHECKPOINT, Throttled("Slow down."))
+    (record,) = ledger.open_files("orders")
+    assert (record.status, record.lease_until_s, record.error) == (Status.WAITING, 0.0, "Slow down.")
+    assert claim(ledger, lease=OTHER, now_s=101.0) == Claimed(100.5, CHECKPOINT)
+    (record,) = ledger.open_files("orders")
+    assert (record.error, record.books) == (None, HALF)
 
 
-def test_nothing_is_said_of_rejects_and_errors_that_were_not(ledger: LedgerTable, rows: Any) -> None:
+def test_what_was_put_back_without_a_checkpoint_keeps_the_one_it_has(ledger: Both) -> None:
     claim(ledger)
-    ledger.close(FILE, FIRST, closed(Status.COMPLETE), now_s=200)
-    assert {"rejects", "error"}.isdisjoint(record(rows))
+    ledger.save(WORK, LEASE, CHECKPOINT, now_s=110.0)
+    ledger.put_back(WORK, LEASE, None, Throttled("Slow down."))
+    assert claim(ledger, lease=OTHER, now_s=111.0) == Claimed(100.5, CHECKPOINT)
 
 
-def test_who_lost_the_lease_cannot_close(ledger: LedgerTable, rows: Any) -> None:
+def test_who_put_work_back_does_not_hold_it_any_more(ledger: Both) -> None:
     claim(ledger)
-    claim(ledger, SECOND, now_s=1500)
-    with pytest.raises(ServiceFault, match="lost to another worker"):
-        ledger.close(FILE, FIRST, closed(Status.COMPLETE), now_s=1501)
-    assert (record(rows)["status"], record(rows)["lease"]) == (Status.LOADING, "m2/1")
-    ledger.close(FILE, SECOND, closed(Status.COMPLETE), now_s=1502)
-    assert record(rows)["status"] == Status.COMPLETE
+    ledger.put_back(WORK, LEASE, CHECKPOINT, Throttled("Slow down."))
+    with pytest.raises(LeaseLost):
+        ledger.renew(WORK, LEASE)
 
 
-def test_an_earlier_delivery_of_the_same_message_cannot_close_either(ledger: LedgerTable) -> None:
+def test_a_plan_is_saved_for_whoever_goes_on(ledger: Both) -> None:
     claim(ledger)
-    claim(ledger, Lease("m1", 2, until_s=3000), now_s=1500)
-    with pytest.raises(ServiceFault):
-        ledger.close(FILE, FIRST, closed(Status.COMPLETE), now_s=1501)
+    ledger.save_plan(FILE, replace(LEASE, until_s=180.0), Plan(FIRST.end, 1), now_s=110.0)
+    (record,) = ledger.open_files("orders")
+    assert (record.segments, record.lease_until_s, record.moved_s) == (1, 180.0, 110.0)
+    assert claim(ledger, lease=OTHER, now_s=180.0) == Claimed(100.5, None, Plan(FIRST.end, 1))
 
 
-def test_a_file_nobody_claimed_cannot_be_closed(ledger: LedgerTable, rows: Any) -> None:
-    with pytest.raises(ServiceFault):
-        ledger.close(FILE, FIRST, closed(Status.COMPLETE), now_s=200)
-    assert rows.scan()["Items"] == []
+def test_a_segment_that_nobody_planned_cannot_be_claimed(ledger: Both) -> None:
+    assert claim(ledger, ONE) == Standing("")
+    assert list(ledger.segments(FILE)) == []
 
 
-def test_versions_of_a_key_have_records_of_their_own(ledger: LedgerTable, rows: Any) -> None:
-    for sequencer in ("0A", "0B"):
-        assert claim(ledger, file=FileVersion("landing", "k", sequencer=sequencer)) is None
-    for version in ("v1", "v2"):
-        assert claim(ledger, file=FileVersion("landing", "k", version_id=version)) is None
-    assert claim(ledger, file=FileVersion("landing", "other", sequencer="0A")) is None
-    assert rows.scan()["Count"] == 5
+def test_a_planned_segment_is_claimed_once(ledger: Both) -> None:
+    split(ledger)
+    assert claim(ledger, ONE, now_s=120.0) == Claimed(120.0)
+    assert claim(ledger, ONE, OTHER, now_s=121.0) == Standing(Status.LOADING, "m1/1/w1", 160.5)
+    assert claim(ledger, TWO, OTHER, now_s=121.0) == Claimed(121.0)
 
 
-def test_an_older_notification_is_known_as_stale(ledger: LedgerTable) -> None:
-    def note(sequencer: str, key: str = "k") -> bool:
-        return ledger.note_newest(FileVersion("landing", key, sequencer=sequencer))
-
-    assert note("0066F2A1")
-    assert note("0066F2A1")  # the same again: the claim will tell
-    assert note("0066F2A101")
-    assert not note("0066F2A1")
-    assert not note("0066f2a1")
-    assert note("0066f2a2")
-    assert note("01", key="another key")
+def test_what_has_ended_cannot_be_claimed_not_even_by_who_ended_it(ledger: Both) -> None:
+    split(ledger)
+    end(ledger, ONE)
+    end(ledger, TWO, is_whole=False)
+    for lease in (LEASE, OTHER):
+        assert claim(ledger, ONE, lease, now_s=999.0) == Standing(Status.DONE, "m1/1/w1", 0.0)
+        assert claim(ledger, TWO, lease, now_s=999.0) == Standing(Status.STOPPED, "m1/1/w1", 0.0)
+        assert claim(ledger, WORK, lease, now_s=999.0) == Standing(Status.SPLIT, "m1/1/w1", 0.0)
 
 
-def test_without_a_sequencer_nothing_is_stale(ledger: LedgerTable, rows: Any) -> None:
-    assert ledger.note_newest(FileVersion("landing", "k", etag="e"))
-    assert rows.scan()["Items"] == []
+def test_the_standing_of_a_file(ledger: Both) -> None:
+    assert ledger.standing(FILE) == FileStanding("", is_newest=True)
+    ledger.note_newest(FILE, now_s=100.0)
+    claim(ledger)
+    ledger.save(WORK, LEASE, CHECKPOINT, now_s=110.0)
+    assert ledger.standing(FILE) == FileStanding(Status.LOADING, is_newest=True, books=HALF)
+    ledger.note_newest(replace(FILE, sequencer="0B"), now_s=111.0)
+    assert ledger.standing(FILE) == FileStanding(Status.LOADING, is_newest=False, books=HALF)
+    assert ledger.standing(replace(FILE, sequencer=None)).is_newest  # cannot be compared
 
 
-def test_a_missing_ledger_is_a_service_fault_that_names_it() -> None:
-    with mock_aws():
-        ledger = LedgerTable(table=resource("dynamodb").Table("Nothing"))
-        with pytest.raises(TableMissing, match="claiming a file in the ledger Nothing"):
-            claim(ledger)
+def test_versions_of_a_key_have_records_of_their_own(ledger: Both) -> None:
+    versions = [FileVersion("landing", "k", sequencer=s) for s in ("0A", "0B")]
+    versions += [FileVersion("landing", "k", version_id=v) for v in ("v1", "v2")]
+    for file in (*versions, FileVersion("landing", "other", sequencer="0A"), FileVersion("b", "k", sequencer="0A")):
+        assert claim(ledger, Work(file)) == Claimed(100.5)
 
 
-def test_a_throttled_ledger_is_a_service_fault() -> None:
-    own = session().resource("dynamodb").Table("Ledger")
-    with Stubber(own.meta.client) as stub:
-        stub.add_client_error("update_item", "ProvisionedThroughputExceededException", http_status_code=400)
-        with pytest.raises(Throttled, match="closing a file in the ledger Ledger"):
-            LedgerTable(table=own).close(FILE, FIRST, closed(Status.COMPLETE), now_s=1)
+def note(
+    ledger: Both, sequencer: str | None, *, key: str = "k", etag: str | None = "e", time: str | None = None
+) -> bool:
+    return ledger.note_newest(
+        FileVersion("landing", key, None, etag, sequencer, event_time=time), now_s=1_000_000_000.0
+    )
+
+
+def test_an_older_version_is_stale(ledger: Both) -> None:
+    assert note(ledger, "0066F2A1")
+    assert note(ledger, "0066F2A1")  # the same again: the claim will tell
+    assert note(ledger, "0066F2A101")
+    assert not note(ledger, "0066F2A1")
+    assert not note(ledger, "0066f2a1")
+    assert note(ledger, "0066f2a2")
+    assert note(ledger, "01", key="another key")
+
+
+FOUND_AT = "2001-09-09T01:46:40Z"  # 1,000,000,000
+
+
+def test_the_late_notification_of_an_object_that_was_found_is_stale(ledger: Both) -> None:
+    assert note(ledger, None, etag="found")
+    assert not note(ledger, "0A", etag="found", time="2001-09-09T01:46:39.000Z")
+    assert note(ledger, "0A", etag="found", time="2001-09-09T01:47:00.000Z")  # the same bytes, written again later
+    assert note(ledger, "0B", etag="other", time="2001-09-09T01:00:00.000Z")
+    assert note(ledger, "0C", etag="found")  # no time: loaded rather than left out
+
+
+def test_an_object_that_was_found_is_stale_to_nobody(ledger: Both) -> None:
+    assert note(ledger, "0A")
+    assert note(ledger, None, etag="found")
+    assert note(ledger, None, etag="found")
+    assert note(ledger, None, etag=None)
+    assert note(ledger, "0B", etag=None, time="2001-09-09T01:00:00.000Z")
+
+
+@pytest.mark.parametrize("taken_at_s", [160.5, 1e6])
+def test_nothing_is_written_with_a_lease_that_another_has_taken(ledger: Both, taken_at_s: float) -> None:
+    claim(ledger)
+    claim(ledger, lease=Lease("m1", 2, taken_at_s + 60, "w2"), now_s=taken_at_s)
+    before = list(ledger.open_files("orders"))
+    with pytest.raises(LeaseLost):
+        ledger.renew(WORK, LEASE)
+    with pytest.raises(LeaseLost):
+        ledger.save(WORK, LEASE, CHECKPOINT, now_s=taken_at_s)
+    with pytest.raises(LeaseLost):
+        ledger.put_back(WORK, LEASE, CHECKPOINT, Throttled("Slow down."))
+    with pytest.raises(LeaseLost):
+        ledger.save_plan(FILE, LEASE, Plan(FIRST.end, 1), now_s=taken_at_s)
+    assert list(ledger.open_files("orders")) == before

@@ -1,0 +1,208 @@
+"""The edges as one worker sees them: what they keep is shared, and before and after each touch there is a point."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from ingest.core.claims import Closing
+from ingest.core.faults import Refusal
+from ingest.core.items import Items
+from ingest.core.notification import FileVersion
+from ingest.core.rejects import Reject
+from ingest.dialect import Csv
+from ingest.edges.ledger_table import iso
+from ingest.errors import ObjectSuperseded
+from tests.fakes import FakeTable, cut
+from tests.model.scheduler import Scheduler
+from tests.model.watch import Watch
+
+PORTION = 17  # bytes: neither a row nor a block
+ITERATES = ("open_files", "segments")
+
+
+@dataclass(slots=True)
+class Clock:
+    """Time, shared by all."""
+
+    time_s: float
+
+    def now_s(self) -> float:
+        return self.time_s
+
+    def monotonic_s(self) -> float:
+        return self.time_s
+
+
+@dataclass(frozen=True)
+class OwnClock:
+    """Looking at the clock, which may be wrong, is a point: whoever looks may be late when it acts on it."""
+
+    clock: Clock
+    scheduler: Scheduler
+    skew_s: int = 0
+
+    def now_s(self) -> float:
+        now_s = self.clock.time_s + self.skew_s
+        self.scheduler.point("looking at the clock", is_after=True)
+        return now_s
+
+    def monotonic_s(self) -> float:
+        return self.clock.time_s
+
+
+class OwnLedger:
+    """The ledger, watched."""
+
+    def __init__(self, watch: Watch, scheduler: Scheduler, worker: str) -> None:
+        self._watch = watch
+        self._scheduler = scheduler
+        self._worker = worker
+
+    def __getattr__(self, name: str) -> Any:
+        def call(*args: Any, **named: Any) -> Any:
+            self._scheduler.point(name, may_fail=True)
+            answer = self._watch.call(self._worker, name, args, named)
+            answer = list(answer) if name in ITERATES else answer
+            self._scheduler.point(name, is_after=True, may_fail=True)
+            return iter(answer) if name in ITERATES else answer
+
+        return call
+
+
+@dataclass(frozen=True)
+class OwnQueue:
+    """The queue, as far as a worker sends to it."""
+
+    queue: Any
+    scheduler: Scheduler
+
+    def send(self, bodies: Any, **named: int) -> None:
+        self.scheduler.point("send", may_fail=True)
+        self.queue.send(bodies, **named)
+        self.scheduler.point("send", is_after=True, may_fail=True)
+
+    def waiting(self) -> int:
+        return int(self.queue.waiting())
+
+
+@dataclass(frozen=True)
+class OwnWriter:
+    """The table: half of the items, then the rest. Like the real writer it beats before it sends."""
+
+    table: FakeTable
+    scheduler: Scheduler
+    watch: Watch
+    worker: str
+    beat: Callable[[], None]
+
+    def write(self, items: Items) -> list[Refusal]:
+        middle = len(items) // 2
+        refusals = []
+        for start, end in ((0, middle), (middle, len(items))):
+            self.beat()
+            self.scheduler.point("write", may_fail=True)
+            part = items.take(list(range(start, end)))
+            before = dict(self.table.items)
+            refusals += [replace(refusal, row=refusal.row + start) for refusal in self.table.write(part)]
+            self.watch.wrote(self.worker, before, self.table.items)
+            self.scheduler.point("write", is_after=True, may_fail=True)
+        return refusals
+
+
+@dataclass
+class Object:
+    """What lies under a key now."""
+
+    etag: str
+    data: bytes
+    changed_s: float
+
+
+@dataclass
+class Bucket:
+    """Objects, of which the newest version only can be read."""
+
+    objects: dict[str, Object] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class OwnObjects:
+    """Reads pinned to a version, and the listing."""
+
+    bucket: Bucket
+    scheduler: Scheduler
+
+    def find(self, file: FileVersion) -> FileVersion:
+        self.scheduler.point("find", may_fail=True)
+        return replace(file, size_bytes=len(self._data(file)))
+
+    def portions(self, file: FileVersion, start: int = 0, end: int | None = None, *, ahead: int = 0) -> Iterator[bytes]:
+        for portion in cut(self._data(file)[start:end], PORTION):
+            self.scheduler.point("read", may_fail=True)
+            self._data(file)
+            yield portion
+
+    def under(self, bucket: str, prefix: str) -> Iterator[tuple[FileVersion, float]]:
+        self.scheduler.point("list", may_fail=True)
+        for key, found in list(self.bucket.objects.items()):
+            if key.startswith(prefix):
+                size, time = len(found.data), iso(found.changed_s)
+                yield FileVersion(bucket, key, etag=found.etag, size_bytes=size, event_time=time), found.changed_s
+
+    def _data(self, file: FileVersion) -> bytes:
+        found = self.bucket.objects[file.key]
+        if found.etag != file.etag:
+            raise ObjectSuperseded(f"{file.url} was overwritten.")
+        return found.data
+
+
+Parts = dict[tuple[str, str], dict[int, list[int]]]  # of a file's version: the offsets of the rejects in each part
+
+
+class OwnRejects:
+    """Like `ingest.edges.rejects.RejectParts`: a part for each flush, named by its first reject, put over another."""
+
+    url = "s3://rejects/"
+
+    def __init__(self, parts: Parts, file: FileVersion, scheduler: Scheduler) -> None:
+        self._parts = parts.setdefault((file.url, file.version), {})
+        self._scheduler = scheduler
+        self._held: list[int] = []
+
+    def begin(self, head: bytes, csv: Csv) -> None:
+        pass
+
+    def add(self, rejects: list[Reject]) -> None:
+        self._held += [reject.byte_offset for reject in rejects]
+
+    def flush(self) -> None:
+        if self._held:
+            self._scheduler.point("put rejects", may_fail=True)
+            self._parts[self._held[0]] = self._held
+            self._held = []
+            self._scheduler.point("put rejects", is_after=True, may_fail=True)
+
+    def close(self) -> None:
+        self.flush()
+
+
+@dataclass(frozen=True)
+class Told:
+    """An outcome as it was told."""
+
+    file: FileVersion
+    feed: str
+    closing: Closing
+
+
+@dataclass(frozen=True)
+class OwnEvents:
+    """The event bus."""
+
+    told: list[Told]
+    scheduler: Scheduler
+
+    def file_ended(self, file: FileVersion, feed: str, closing: Closing) -> None:
+        self.scheduler.point("tell", may_fail=True)
+        self.told.append(Told(file, feed, closing))
+        self.scheduler.point("tell", is_after=True, may_fail=True)

@@ -1,0 +1,107 @@
+"""What the model has found, each in the smallest world that shows it."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from ingest.contract import Status
+from ingest.core.books import Books
+from ingest.core.work import Checkpoint
+from ingest.errors import ObjectSuperseded
+from ingest.pipeline import Load
+from tests.fakes import FakeTable, RecordingRejects
+from tests.model.truth import check
+from tests.model.world import FEED, HEAD, REFUSED, SIZES, World
+
+KEY = "orders/b.csv"
+ROWS = b"".join(b"k%d,%d\n" % (n % 4, 20 + n) for n in range(20))
+
+
+class Loading:
+    """One load of a file, which ends as scripted."""
+
+    def __init__(self, data: bytes, *, breaks_at: int | None = None) -> None:
+        self.table = FakeTable(refuse=lambda item: str(item["n"]) == REFUSED)
+        self.rejects = RecordingRejects()
+        self.checkpoints: list[Checkpoint] = []
+        self.load = Load(
+            feed=FEED,
+            writer=self.table,
+            rejects=self.rejects,
+            at_checkpoint=self.checkpoints.append,
+            sizes=SIZES,
+        )
+        self._data = data
+        self._breaks_at = breaks_at
+
+    def run(self, checkpoint: Checkpoint | None = None) -> Books:
+        return self.load.run(self._read, checkpoint=checkpoint)
+
+    def _read(self, start: int, end: int | None) -> Iterator[bytes]:
+        for at in range(start, len(self._data) if end is None else end):
+            if at == self._breaks_at:
+                raise ObjectSuperseded("It was overwritten.")
+            yield self._data[at : at + 1]
+
+
+def test_a_key_the_table_refused_is_written_later_whoever_loads_the_rest() -> None:
+    """A row was counted as superseded by one that took the place of a refused one."""
+    data = HEAD + b"k0,13\nk1,21\nk2,22\nk3,23\nk1,24\nk2,25\nk3,26\nk0,27\n" + ROWS
+    whole = Loading(data)
+    books = whole.run()
+    assert (books.rows_read, books.rows_rejected, books.balance) == (28, 1, True)
+    assert len(whole.checkpoints) > 2
+    for checkpoint in whole.checkpoints:
+        assert Loading(data).run(checkpoint) == books
+
+
+def test_an_overwritten_object_leaves_the_rejects_of_its_last_part_to_others() -> None:
+    """A slow worker put a part cut short over the whole one of a faster worker."""
+    slow = Loading(HEAD + b"k0,x1\n" * 20, breaks_at=100)
+    with pytest.raises(ObjectSuperseded):
+        slow.run()
+    assert len(slow.rejects.taken) > slow.rejects.durable == slow.load.books.rows_rejected > 0
+    assert slow.load.checkpoint is not None
+    assert slow.load.books == slow.load.checkpoint.books
+
+
+def test_an_object_that_is_gone_takes_nothing_from_what_was_counted() -> None:
+    """A segment that went on at a checkpoint ended with no rows at all."""
+    whole = Loading(HEAD + ROWS)
+    whole.run()
+    gone = Loading(HEAD + ROWS, breaks_at=0)
+    with pytest.raises(ObjectSuperseded):
+        gone.run(whole.checkpoints[0])
+    assert gone.load.books == whole.checkpoints[0].books
+    assert gone.load.checkpoint == whole.checkpoints[0]
+
+
+def test_a_split_file_is_superseded_by_its_segments_when_a_newer_version_is_known() -> None:
+    """Its segments were given up one by one, and then it was UNBALANCED."""
+    world = World([])
+    world.drop((KEY, HEAD + ROWS))
+    planner = world.next_runner()
+    assert planner is not None
+    world.scheduler.run(planner)
+    segments, world.queue.messages = world.queue.messages, []
+    world.drop((KEY, HEAD + ROWS[6:]))
+    world.run()
+    world.queue.messages = segments
+    world.run()
+    check(world)
+    assert [record.status for record in world.ledger.files()] == [Status.SUPERSEDED, Status.COMPLETE]
+
+
+def test_an_older_version_is_not_complete_when_its_last_segment_ends() -> None:
+    """All of it was loaded, but a newer version had come before."""
+    world = World([])
+    world.drop((KEY, HEAD + ROWS))
+    for _ in range(2):  # the planner, and all segments but the last
+        runner = world.next_runner()
+        assert runner is not None
+        world.scheduler.run(runner)
+    (file,) = world.ledger.files()
+    assert file.segments_done == len(world.queue.messages) == 1
+    world.ledger.newest[file.work.file.url] = "F"
+    world.run()
+    assert file.status == Status.SUPERSEDED

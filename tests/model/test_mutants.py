@@ -1,0 +1,95 @@
+"""The checker can fail: each of these wrong ingesters is caught within the schedules that CI tries."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from hypothesis import Phase, find, settings
+
+from ingest.contract import Status
+from ingest.core.books import Books
+from ingest.core.claims import Lease
+from ingest.core.notification import FileVersion
+from ingest.core.work import Checkpoint, Work
+from ingest.errors import IngestError
+from tests.memory_ledger import MemoryLedger
+from tests.model.edges import OwnRejects
+from tests.model.test_model import run, worlds
+from tests.model.world import Kinds, World
+
+MOST = 2000  # schedules until each must have been caught
+
+
+class AddsTwice(MemoryLedger):
+    """Adds a segment's books again when its end is told again."""
+
+    def end_segment(self, work: Work, lease: Lease, books: Books, *, is_whole: bool, now_s: float) -> None:
+        record = self._of(work)
+        record.status, record.lease = Status.LOADING, lease.token
+        super().end_segment(work, lease, books, is_whole=is_whole, now_s=now_s)
+
+
+class PutsBackWhatOthersHold(MemoryLedger):
+    """Does not look whose lease it gives back."""
+
+    def put_back(self, work: Work, lease: Lease, checkpoint: Checkpoint | None, error: IngestError) -> None:
+        record = self._of(work)
+        super().put_back(work, replace(lease, **_parts(record.lease)), checkpoint, error)
+
+
+class ForgetsToClose(MemoryLedger):
+    """Never finds that all segments have ended."""
+
+    def end_split(self, file: FileVersion, *, rejects: str, now_s: float) -> None:
+        return None
+
+
+class IsFlushedLate(OwnRejects):
+    """Puts rejects only at the end: a checkpoint is saved before them."""
+
+    def flush(self) -> None:
+        pass
+
+    def close(self) -> None:
+        super().flush()
+
+
+class IsNamedByTime(OwnRejects):
+    """Gives each part a name of its own: what is loaded again is there twice."""
+
+    def flush(self) -> None:
+        if self._held:
+            self._parts[self._held[0] + 1000 * len(self._parts)] = self._held
+            self._held = []
+
+
+MUTANTS = {
+    "adds a segment twice": Kinds(ledger=AddsTwice),
+    "puts back what others hold": Kinds(ledger=PutsBackWhatOthersHold),
+    "never closes": Kinds(ledger=ForgetsToClose),
+    "saves a checkpoint before its rejects": Kinds(rejects=IsFlushedLate),
+    "keeps rejects twice": Kinds(rejects=IsNamedByTime),
+}
+
+
+def _parts(token: str) -> dict[str, Any]:
+    message_id, delivery, worker = token.split("/")
+    return {"message_id": message_id, "delivery": int(delivery), "worker": worker}
+
+
+@pytest.mark.parametrize("name", MUTANTS)
+def test_a_wrong_ingester_is_caught(name: str) -> None:
+    find(
+        worlds(MUTANTS[name]),
+        is_wrong,
+        settings=settings(max_examples=MOST, phases=[Phase.generate], database=None, derandomize=True),
+    )
+
+
+def is_wrong(world: World) -> bool:
+    """Return whether running a world shows that something is wrong."""
+    try:
+        run(world)
+    except AssertionError:
+        return True
+    return False

@@ -1,0 +1,118 @@
+"""What a world must have come to, worked out from the rows alone and from a load that nobody disturbed."""
+
+from functools import cache
+from itertools import pairwise
+from typing import Any
+
+from ingest.contract import Status
+from ingest.core.books import Books
+from ingest.core.notification import FileVersion
+from tests.memory_ledger import MemoryRecord
+from tests.model.world import BUCKET, HEAD, REFUSED, World
+
+Row = tuple[int, str, str]  # byte offset, key, number
+
+
+def check(world: World) -> None:
+    """Fail unless nothing was lost, doubled or forgotten."""
+    assert not world.queue.messages
+    _check_dead_letters(world)
+    for record in world.ledger.files():
+        _check_outcome(world, record)
+    for key, found in world.bucket.objects.items():
+        url = f"s3://{BUCKET}/{key}"
+        versions = [r for r in world.ledger.files() if (r.work.file.url, r.work.file.etag) == (url, found.etag)]
+        _check_newest(world, versions)
+
+
+def _check_dead_letters(world: World) -> None:
+    faults = world.scheduler.disturbances + 10 * any(world.skews_s)
+    assert not world.queue.dead or faults >= world.most_received - 1, "a good message was buried"
+
+
+def _check_outcome(world: World, record: MemoryRecord) -> None:
+    file = record.work.file
+    told = [t.closing for t in world.told if (t.file.url, t.file.version) == (file.url, file.version)]
+    outcomes = {(closing.status, closing.error and closing.error.code) for closing in told}
+    assert outcomes == {(record.status, record.error and record.error.code)}, f"told of {file.url}: {outcomes}"
+    assert record.until_s == 0.0, "an open lease"
+    if record.status == Status.COMPLETE:
+        _check_complete(world, record, {closing.books for closing in told})
+    elif not world.queue.dead:
+        for segment in world.ledger.segment_records(file):
+            assert segment.status != Status.LOADING, f"{segment.work.name} of a file that has ended"
+
+
+def _check_complete(world: World, record: MemoryRecord, told: set[Books]) -> None:
+    data = world.data(record.work.file)
+    segments = world.ledger.segment_records(record.work.file)
+    assert all(segment.status == Status.DONE for segment in segments)
+    expected, bad = undisturbed(data)
+    assert record.books == expected, f"{record.books}, not {expected}"
+    assert told == {expected}
+    rows = rows_of(data)
+    assert record.books.rows_read == len(rows)
+    assert record.books.balance
+    rejects = [o for part in world.parts[record.work.file.url, record.work.file.version].values() for o in part]
+    assert sorted(rejects) == bad, f"rejects {sorted(rejects)}, not {bad}"
+    assert {offset for offset, _, number in rows if not number.isdigit()} <= set(bad)
+    assert set(bad) <= {offset for offset, _, number in rows if is_bad(number)}
+
+
+def _check_newest(world: World, versions: list[MemoryRecord]) -> None:
+    """At least one load of the newest version is complete, unless it cannot be, or nobody was left to do it."""
+    data = world.data(versions[0].work.file)
+    statuses = {record.status for record in versions}
+    if not data.startswith(HEAD):
+        assert statuses <= {Status.FAILED}, statuses
+        return
+    if world.queue.dead and Status.FAILED in statuses:  # given up
+        return
+    assert Status.COMPLETE in statuses, f"{versions[0].work.file.url} is {statuses}"
+    for record in versions:
+        if record.status == Status.COMPLETE:
+            _check_table(world, record.work.file)
+
+
+def _check_table(world: World, file: FileVersion) -> None:
+    ends = [0, *(r.work.segment.end.byte for r in world.ledger.segment_records(file) if r.work.segment), 10**9]
+    allowed: dict[str, dict[int, str]] = {}
+    every: dict[str, set[str]] = {}
+    for offset, key, number in rows_of(world.data(file)):
+        if not is_bad(number):
+            segment = next(n for n, (start, end) in enumerate(pairwise(ends)) if start <= offset < end)
+            allowed.setdefault(key, {})[segment] = number
+            every.setdefault(key, set()).add(number)
+    is_alone = sum(url == file.url for url, _ in world.versions) == 1
+    for key, numbers in allowed.items():
+        item = world.table.items.get((key,))
+        assert item is not None, f"{key} is lost"
+        if is_alone and not world.watch.late_keys[key,]:
+            assert str(item["n"]) in numbers.values(), f"{key} has {item['n']}, not one of {numbers}"
+        else:  # which of two versions, or of two workers on one, is last is not promised
+            assert str(item["n"]) in every[key]
+
+
+def rows_of(data: bytes) -> list[Row]:
+    """Return the rows of a file."""
+    rows, offset = [], len(data.split(b"\n")[0]) + 1
+    for line in data.splitlines(keepends=True)[1:]:
+        key, number = line.decode().strip().split(",")
+        rows.append((offset, key, number))
+        offset += len(line)
+    return rows
+
+
+def is_bad(number: str) -> bool:
+    """Return whether a row is rejected: by the feed, or by the table."""
+    return not number.isdigit() or number == REFUSED
+
+
+@cache
+def undisturbed(data: bytes) -> tuple[Books, list[int]]:
+    """Return the books of a load that nobody disturbs, and where its rejects stand."""
+    world: Any = World([])
+    world.drop(("orders/x.csv", data))
+    world.run()
+    (record,) = world.ledger.files()
+    return record.books, sorted(offset for parts in world.parts.values() for part in parts.values() for offset in part)

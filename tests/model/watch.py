@@ -1,0 +1,77 @@
+"""Watches every call to the ledger, with bookkeeping of its own: who holds what, and what may never change."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from ingest.contract import FINAL_STATUSES, Status
+from ingest.core.claims import Claimed, Lease
+from ingest.core.notification import FileVersion
+from ingest.core.work import Work
+from ingest.errors import LeaseLost
+from tests.memory_ledger import MemoryLedger, MemoryRecord
+
+NEEDS_LEASE = ("renew", "save", "put_back", "save_plan", "split", "end_file", "end_begun", "end_segment")
+Key = tuple[str, str]
+Records = dict[Key, MemoryRecord]
+
+
+@dataclass
+class Watch:
+    """Calls the ledger for a worker, and fails when that does what it must not.
+
+    `rows` says how many rows a version has: no record may ever count more.
+    """
+
+    ledger: MemoryLedger
+    rows: Callable[[FileVersion], int]
+    holders: dict[Key, str] = field(default_factory=dict)
+    own: dict[str, tuple[Key, str]] = field(default_factory=dict)
+    looks: dict[str, dict[str, str]] = field(default_factory=dict)
+    late_keys: dict[Any, bool] = field(default_factory=dict)
+
+    def call(self, worker: str, name: str, args: tuple[Any, ...], named: dict[str, Any]) -> Any:
+        """Make one call."""
+        before = {key: replace(record) for key, record in self.ledger.records.items()}
+        try:
+            answer = getattr(self.ledger, name)(*args, **named)
+        except LeaseLost:
+            assert self.ledger.records == before, f"{name} has changed something without the lease"
+            raise
+        if name == "claim" and isinstance(answer, Claimed):
+            self._claimed(worker, args[0], named["lease"])
+        if name in ("standing", "note_newest", "end_split"):
+            self.looks.setdefault(worker, {})[args[0].url] = self.ledger.newest.get(args[0].url, "")
+        if name in NEEDS_LEASE:
+            work = args[0] if isinstance(args[0], Work) else Work(args[0])
+            assert self.holders[_key(work)] == args[1].token, f"{name} by {worker}, whose lease another has taken"
+        for key, record in self.ledger.records.items():
+            self._compare(worker, name, before.get(key), record)
+        return answer
+
+    def wrote(self, worker: str, before: dict[Any, Any], after: dict[Any, Any]) -> None:
+        """Take note of items put by a worker that lost its lease after it had looked: no one can hinder those."""
+        key, token = self.own[worker]
+        for item, value in after.items():
+            if before.get(item) is not value:
+                self.late_keys[item] = self.holders[key] != token
+
+    def _claimed(self, worker: str, work: Work, lease: Lease) -> None:
+        self.holders[_key(work)] = lease.token
+        self.own[worker] = (_key(work), lease.token)
+
+    def _compare(self, worker: str, name: str, before: MemoryRecord | None, now: MemoryRecord) -> None:
+        assert now.books.rows_read <= self.rows(now.work.file), f"{name} counts rows of {now.work.name} twice"
+        if before is None:
+            return
+        for count, value in before.books.counts().items():
+            assert getattr(now.books, count) >= value, f"{name} counts {count} back"
+        is_closed = now.work.segment is None and now.status != before.status
+        assert not (is_closed and before.status in FINAL_STATUSES), f"{name} makes {before.status} {now.status}"
+        if is_closed and now.status == Status.COMPLETE and now.work.file.sequencer:
+            seen = self.looks.get(worker, {}).get(now.work.file.url)
+            assert seen is not None and seen <= now.work.file.version, f"{name}: COMPLETE, and a newer one was known"
+
+
+def _key(work: Work) -> Key:
+    return work.file.url, work.sort_key

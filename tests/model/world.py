@@ -1,0 +1,247 @@
+"""A small world: two files of a few rows, several workers, and whatever a schedule does to them."""
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from ingest.contract import RECONCILE_MESSAGE
+from ingest.core.notification import FileVersion
+from ingest.edges.ledger_table import iso
+from ingest.errors import IngestError, InternalFault, StillLoading
+from ingest.feeds import Feed, Feeds
+from ingest.hold import Heart, Timing
+from ingest.intake import Intake, Message
+from ingest.pipeline import Sizes
+from ingest.reconcile import Reconciler
+from ingest.teller import Teller
+from ingest.worker import Worker
+from tests.fakes import FakeTable, RecordingDeadLetters, RecordingMetrics
+from tests.memory_ledger import MemoryLedger
+from tests.model.edges import (
+    Bucket,
+    Clock,
+    Object,
+    OwnClock,
+    OwnEvents,
+    OwnLedger,
+    OwnObjects,
+    OwnQueue,
+    OwnRejects,
+    OwnWriter,
+    Parts,
+    Told,
+)
+from tests.model.scheduler import LAST, Act, Kind, Runner, Scheduler
+from tests.model.sqs import Delivery, MemoryQueue
+from tests.model.watch import Watch
+
+BUCKET = "landing"
+FEED = Feed("orders/", "Orders", "id", columns={"n": "N"})
+FEEDS = Feeds({"orders": FEED})
+HEAD = b"id,n\n"
+REFUSED = "13"  # the table takes no item with this number
+SIZES = Sizes(block=20, cell=36, window=48)
+SEGMENT_BYTES = 72
+TIMING = Timing(lease_s=60, checkpoint_s=5, stop_before_end_s=45)
+FUNCTION_S = 900
+STUCK_S = 3600.0
+MOST_ROUNDS = 25
+PASSES_S = (1, 6, 25, 66, 130, 840)
+
+
+@dataclass(frozen=True, slots=True)
+class Kinds:
+    """Parts of the ingester that a test replaces by wrong ones."""
+
+    ledger: Callable[[], MemoryLedger] = MemoryLedger
+    rejects: Callable[..., OwnRejects] = OwnRejects
+
+
+@dataclass
+class World:
+    """Runs a schedule until all is done: `run`, then look at what it left."""
+
+    acts: list[Act]
+    kinds: Kinds = field(default_factory=Kinds)
+    most_received: int = 5
+    skews_s: tuple[int, ...] = (0,)  # by how much the workers' clocks are wrong, one after another
+    versions: dict[tuple[str, str], bytes] = field(default_factory=dict)  # (URL, eTag) -> data
+    notifications: list[str] = field(default_factory=list)
+    told: list[Told] = field(default_factory=list)
+    parts: Parts = field(default_factory=dict)
+    bugs: list[Exception] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.clock = Clock(1_795_342_272.0)
+        self.queue = MemoryQueue(self.clock.now_s, self.most_received)
+        self.bucket = Bucket()
+        self.table = FakeTable(refuse=lambda item: str(item["n"]) == REFUSED)
+        self.ledger = self.kinds.ledger()
+        self.watch = Watch(self.ledger, self.row_count)
+        self.scheduler = Scheduler(self.acts, now_s=self.clock.now_s, interfere=self._interfere)
+        self._workers = 0
+
+    def drop(self, *files: tuple[str, bytes], is_told: bool = True) -> None:
+        """Put objects, told of in one notification, or not at all."""
+        records = []
+        for key, data in files:
+            etag = f"e{len(self.versions)}"
+            self.versions[f"s3://{BUCKET}/{key}", etag] = data
+            self.bucket.objects[key] = Object(etag, data, self.clock.time_s)
+            records.append(self._record(key, etag, len(data)))
+        self.notifications.append(json.dumps({"Records": records}))
+        if is_told:
+            self.queue.send([self.notifications[-1]])
+
+    def run(self) -> None:
+        """Do all there is to do; then look after what is stuck, as often as needed."""
+        try:
+            self._run()
+        finally:
+            self.scheduler.abandon()
+
+    def _run(self) -> None:
+        for _ in range(MOST_ROUNDS):
+            self._drain()
+            if self.is_settled:
+                return
+            self.clock.time_s += STUCK_S
+            self.queue.send([RECONCILE_MESSAGE])
+        raise AssertionError("something is stuck")
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether all objects are known, and the outcome of all files was told."""
+        known = {(record.work.file.url, record.work.file.etag) for record in self.ledger.files()}
+        lying = {(f"s3://{BUCKET}/{key}", found.etag) for key, found in self.bucket.objects.items()}
+        return lying <= known and all(record.told for record in self.ledger.files())
+
+    def row_count(self, file: FileVersion) -> int:
+        """Return how many rows a version has."""
+        return self.data(file).count(b"\n") - 1
+
+    def data(self, file: FileVersion) -> bytes:
+        """Return what a version holds."""
+        return self.versions[file.url, file.etag or ""]
+
+    def _drain(self) -> None:
+        while runner := self.next_runner():
+            self.scheduler.run(runner)
+        if self.bugs:
+            raise self.bugs[0]
+
+    def next_runner(self) -> Runner | None:
+        """Return who runs next; let time pass if everybody waits."""
+        while True:
+            started = self._receive() or self.scheduler.awake(LAST - 1)
+            if started:
+                return started
+            next_s = self.queue.next_s()
+            if next_s is None:
+                return self.scheduler.awake(LAST)
+            self.clock.time_s = max(self.clock.time_s, next_s)
+
+    def _receive(self) -> Runner | None:
+        delivery = self.queue.receive(TIMING.lease_s + 5)
+        if not delivery:
+            return None
+        self._workers += 1
+        name = f"w{self._workers}"
+        skew_s = self.skews_s[self._workers % len(self.skews_s)]
+        deadline_s = self.clock.time_s + FUNCTION_S
+        self.scheduler.trace.append(f"{self.clock.time_s:.0f} {name} gets {delivery.message.body[:70]}")
+        return Runner(name, lambda: self._work(delivery, name, skew_s), deadline_s)
+
+    def _work(self, delivery: Delivery, name: str, skew_s: int) -> None:
+        """What `ingest.handler` does with one message."""
+        queued = delivery.message
+        deadline_s = self.clock.time_s + skew_s + FUNCTION_S
+        message = Message(queued.message_id, queued.body, queued.received, deadline_s, name, queued.hops, queued.stalls)
+        try:
+            self._intake(name, skew_s).take(message, lambda: self.queue.hide(delivery, TIMING.lease_s + 5))
+        except IngestError as error:
+            if isinstance(error, InternalFault):
+                self.bugs.append(error)
+            wait_s = error.wait_s + 1 if isinstance(error, StillLoading) else 30
+            self.scheduler.trace.append(f"{self.clock.time_s:.0f} {name} gives its message back: {error}")
+            self.queue.hide(delivery, wait_s)
+        else:
+            self.scheduler.point("acknowledge")
+            self.queue.delete(delivery)
+
+    def _intake(self, name: str, skew_s: int) -> Intake:
+        scheduler, heart = self.scheduler, Heart()
+        ledger: Any = OwnLedger(self.watch, scheduler, name)
+        clock, objects, queue = (
+            OwnClock(self.clock, scheduler, skew_s),
+            OwnObjects(self.bucket, scheduler),
+            OwnQueue(self.queue, scheduler),
+        )
+        metrics = RecordingMetrics()
+        teller = Teller(
+            ledger=ledger, metrics=metrics, events=OwnEvents(self.told, scheduler), clock=clock, log=lambda *_: None
+        )
+        worker = Worker(
+            feed_for=lambda key: FEEDS.for_key(key)[1],
+            objects=objects,
+            ledger=ledger,
+            queue=queue,
+            writer_for=lambda feed: OwnWriter(self.table, scheduler, self.watch, name, heart.beat),
+            rejects_for=lambda file: self.kinds.rejects(self.parts, file, scheduler),
+            teller=teller,
+            clock=clock,
+            heart=heart,
+            segment_bytes=SEGMENT_BYTES,
+            sizes=SIZES,
+        )
+        reconciler = Reconciler(
+            feeds=FEEDS,
+            ledger=ledger,
+            objects=objects,
+            queue=queue,
+            worker=worker,
+            teller=teller,
+            clock=clock,
+            bucket=BUCKET,
+            stuck_s=STUCK_S,
+        )
+        return Intake(
+            feeds=FEEDS,
+            worker=worker,
+            ledger=ledger,
+            queue=queue,
+            dead_letters=RecordingDeadLetters(),
+            reconciler=reconciler,
+            teller=teller,
+            metrics=metrics,
+            clock=clock,
+            timing=TIMING,
+        )
+
+    def _interfere(self, act: Act) -> None:
+        if act.kind == Kind.PASS:
+            self.clock.time_s += PASSES_S[act.arg % len(PASSES_S)]
+        elif act.kind == Kind.AGAIN and self.queue.messages:
+            self.queue.messages[act.arg % len(self.queue.messages)].visible_s = self.clock.time_s
+        elif act.kind == Kind.NOTIFY:
+            self.queue.send([self.notifications[act.arg % len(self.notifications)]])
+        elif act.kind == Kind.RECONCILE:
+            self.queue.send([RECONCILE_MESSAGE])
+        elif act.kind == Kind.OVERWRITE:
+            key = sorted(self.bucket.objects)[act.arg % len(self.bucket.objects)]
+            lines = self.bucket.objects[key].data.splitlines(keepends=True)
+            self.clock.time_s += 1  # S3 orders versions by time
+            self.drop((key, b"".join([lines[0], *reversed(lines[1:])])), is_told=act.arg % 3 != 0)
+
+    def _record(self, key: str, etag: str, size: int) -> dict[str, Any]:
+        return {
+            "eventVersion": "2.1",
+            "eventSource": "aws:s3",
+            "eventName": "ObjectCreated:Put",
+            "eventTime": iso(self.clock.time_s),
+            "s3": {
+                "bucket": {"name": BUCKET},
+                "object": {"key": key, "eTag": etag, "size": size, "sequencer": f"{len(self.versions):016X}"},
+            },
+        }
