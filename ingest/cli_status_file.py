@@ -84,14 +84,15 @@ def _chosen(versions: tuple[FileView, ...], name: str | None) -> FileView:
     if name is None:
         return versions[-1]
     for view in reversed(versions):
-        if name in _names(view.record.work.file):
+        if name.upper() in _names(view.record.work.file):
             return view
     known = ", ".join(view.record.work.file.version for view in versions)
     raise SettingsFault(f"--version {name!r} is not in the ledger; known are: {known}.")
 
 
-def _names(file: FileVersion) -> tuple[str | None, ...]:
-    return (file.version, file.sequencer, file.version_id, file.etag)
+def _names(file: FileVersion) -> set[str]:
+    names = (file.version, file.sequencer, file.version_id, file.etag)
+    return {name.upper() for name in names if name}
 
 
 def _document(history: History, limit: int | None) -> dict[str, Any]:
@@ -127,7 +128,7 @@ def _lines(view: FileView, now_s: float) -> list[str]:
     ended = "" if record.ended_s is None else f", ended {time_text(record.ended_s)}"
     seconds = "" if record.seconds is None else f", {record.seconds:,.1f} s"
     told = {
-        "": f"{share_text(view.progress.share)}{_in_segments(record)}",
+        "done": ", ".join(filter(None, (share_text(view.progress.share), _in_segments(record)))),
         "seen": f"first {time_text(record.first_seen_s)}{ended}{seconds}, {_attempts(record)}",
         "lease": lease_text(record, now_s=now_s),
         "books": books_sentence(view.progress.books),
@@ -139,7 +140,7 @@ def _lines(view: FileView, now_s: float) -> list[str]:
 
 
 def _in_segments(record: Record) -> str:
-    return f"  {segments_text(record)} segments" if record.segments else ""
+    return f"{segments_text(record)} segments" if record.segments else ""
 
 
 def _attempts(record: Record) -> str:

@@ -20,6 +20,7 @@ from ingest.cli_view import RAW_SHOWN
 from ingest.errors import FileMissing
 from ingest.feeds import Feed
 from tests.clients import client, mock_aws, session, table
+from tests.command import Ran
 
 ROOT = Path(__file__).parent.parent
 SAMPLE = str(ROOT / "sample_data.csv")
@@ -43,27 +44,6 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     Path("feeds.toml").write_text(FEEDS, encoding="utf-8")
     Path("a.csv").write_text(CSV, encoding="utf-8")
     return tmp_path
-
-
-class Ran:
-    """One run of the command."""
-
-    def __init__(self, capsys: pytest.CaptureFixture[str], *arguments: str) -> None:
-        self.code = cli.run(list(arguments))
-        self.out, self.err = capsys.readouterr()
-
-    @property
-    def json(self) -> Any:
-        return json.loads(self.out)
-
-    @property
-    def sentence(self) -> str:
-        """The one line on stderr, without the command's name."""
-        assert self.out == ""
-        (line,) = self.err.splitlines()
-        assert line.startswith("ingest: ")
-        assert "Traceback" not in line
-        return line.removeprefix("ingest: ")
 
 
 # --- preview ---
