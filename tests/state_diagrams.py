@@ -1,6 +1,6 @@
-"""The tables and diagrams of docs/ledger.md, made from `ingest.core.states`: `python -m tests.state_diagrams` writes them.
+"""The tables and diagrams of docs/ledger.md, made from `ingest.core.states`.
 
-Each stands between two comments, <!-- name --> and <!-- end -->.
+`python -m tests.state_diagrams` writes them. Each stands between two comments, <!-- name --> and <!-- end -->.
 """
 
 import re
@@ -56,12 +56,9 @@ def parts() -> dict[str, str]:
 def with_parts(page: str) -> str:
     """Return the page with its parts as they should be."""
     for name, text in parts().items():
-        page = re.sub(
-            rf"(<!-- {name} -->\n).*?(<!-- end -->)",
-            lambda m, text=text: f"{m[1]}{text}\n{m[2]}",
-            page,
-            flags=re.DOTALL,
-        )
+        begin, end = f"<!-- {name} -->\n", "<!-- end -->"
+        before, _, rest = page.partition(begin)
+        page = f"{before}{begin}{text}\n{end}{rest.partition(end)[2]}"
     return page
 
 

@@ -8,12 +8,12 @@ import pytest
 pytestmark = pytest.mark.e2e
 
 FEEDS = ("--feeds", str(Path(__file__).parent / "feeds.toml"))
-HEADER = "order_id,customer_id,note\n"
+HEADER = "order_id,customer_id,quantity,unit_price,gift,note\n"
 SEGMENT_BYTES = 8 * 1024 * 1024  # of the local stage
 
 
 def orders(customer: str, count: int, note: str = "") -> bytes:
-    return (HEADER + "".join(f"O-{n},{customer},{note}\n" for n in range(count))).encode()
+    return (HEADER + "".join(f"O-{n},{customer},1,2.50,no,{note}\n" for n in range(count))).encode()
 
 
 def test_a_file_that_is_split_shows_its_segments(stack: Any) -> None:
