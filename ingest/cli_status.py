@@ -15,7 +15,7 @@ from ingest.cli_stack import DeployedStack
 from ingest.cli_status_file import find_history, print_history
 from ingest.cli_status_find import Question, look
 from ingest.cli_status_view import overview_document, overview_lines
-from ingest.cli_view import console_on
+from ingest.cli_view import line_console
 from ingest.edges.clock import Clock
 from ingest.errors import SettingsFault
 from ingest.feeds_file import read_feeds
@@ -70,7 +70,7 @@ def status(
         overview = look(deployed.ledger, question, now_s=clock.now_s())
         print(json.dumps(overview_document(overview, deployed.name), ensure_ascii=False))
     elif watch is None:
-        console_on(sys.stdout).print(overview_lines(look(deployed.ledger, question, now_s=clock.now_s())))
+        line_console(sys.stdout).print(overview_lines(look(deployed.ledger, question, now_s=clock.now_s())))
     else:
         keep_looking(lambda: overview_lines(look(deployed.ledger, question, now_s=clock.now_s())), watch, clock)
 
@@ -84,7 +84,7 @@ class WatchClock(Protocol):
 
 def keep_looking(view: Callable[[], Group], seconds: float, clock: WatchClock) -> None:
     """Show what `view` returns, anew every so many seconds, until Ctrl-C."""
-    with Live(console=console_on(sys.stdout), auto_refresh=False) as live:
+    with Live(console=line_console(sys.stdout), auto_refresh=False) as live:
         while True:
             live.update(view(), refresh=True)
             clock.sleep(seconds)

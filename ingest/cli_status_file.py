@@ -5,7 +5,6 @@ import sys
 from dataclasses import dataclass
 from typing import Any
 
-from rich import box
 from rich.table import Table
 
 from ingest.cli_stack import DeployedStack
@@ -14,12 +13,13 @@ from ingest.cli_status_view import (
     attempts_document,
     file_document,
     lease_text,
+    plain_table,
     segments_text,
     share_text,
     status_text,
     time_text,
 )
-from ingest.cli_view import books_sentence, console_on
+from ingest.cli_view import books_sentence, line_console
 from ingest.core.notification import FileVersion
 from ingest.core.progress import segment_share
 from ingest.core.records import Record
@@ -60,7 +60,7 @@ def print_history(history: History, *, limit: int | None, as_json: bool) -> None
     if as_json:
         print(json.dumps(_document(history, limit), ensure_ascii=False))
         return
-    console = console_on(sys.stdout)
+    console = line_console(sys.stdout)
     console.print(history.chosen.record.work.file.url, soft_wrap=True)
     for view in history.versions:
         console.print("\n".join(_lines(view, history.now_s)), soft_wrap=True)
@@ -149,10 +149,10 @@ def _attempts(record: Record) -> str:
 
 
 def _segment_table(history: History, limit: int | None) -> Table:
-    title = f"segments of version {history.chosen.record.work.file.version}"
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, title=title, title_justify="left")
+    table = plain_table(f"segments of version {history.chosen.record.work.file.version}")
     for name in ("first byte", "end", "line", "status", "done", "rows", "rejects", "attempts", "lease", "error"):
-        table.add_column(name, justify="left" if name in ("status", "lease", "error") else "right")
+        is_text = name in ("status", "lease", "error")
+        table.add_column(name, justify="left" if is_text else "right", no_wrap=name not in ("lease", "error"))
     for record in history.segments[:limit]:
         segment = record.work.segment
         assert segment is not None

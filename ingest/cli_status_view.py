@@ -13,6 +13,7 @@ from ingest.core.records import Record
 from ingest.core.states import is_open
 from ingest.edges.ledger_table import iso
 
+SHORTEST_KEY = 12
 _COLOURS = {Status.COMPLETE: "green", Status.FAILED: "red", Status.UNBALANCED: "red", Status.WAITING: "yellow"}
 
 
@@ -66,28 +67,43 @@ def overview_lines(overview: Overview) -> Group:
     """Return a table of the files, and what else there is to say."""
     if not overview.files:
         return Group(Text("No file is open, and none ended on the day that was asked for."))
-    table = Table("file", "feed", "status", box=box.SIMPLE_HEAD, pad_edge=False)
-    for name in ("progress", "segments", "rows/s", "rows", "rejects", "age"):
-        table.add_column(name, justify="right")
-    for view in overview.files:
-        table.add_row(*_cells(view))
     more = [Text(f"There are more than these {len(overview.files)}; see --limit, --feed, --status and --day.")]
-    return Group(table, *(more if overview.is_cut else ()))
+    return Group(_table([_cells(view) for view in overview.files]), *(more if overview.is_cut else ()))
 
 
-def _cells(view: FileView) -> list[str | Text]:
+def _table(rows: list[dict[str, str | Text]]) -> Table:
+    """Return a table without the columns in which nothing stands. A key is never cut, and figures never broken."""
+    table = plain_table()
+    names = [name for name in rows[0] if any(row[name] for row in rows)]
+    for name in names:
+        if name == "file":
+            table.add_column(name, overflow="fold", min_width=SHORTEST_KEY)
+        else:
+            table.add_column(name, no_wrap=True, justify="left" if name == "status" else "right")
+    for row in rows:
+        table.add_row(*(row[name] for name in names))
+    return table
+
+
+def plain_table(title: str | None = None) -> Table:
+    """Return an empty table with no more than a line under its head."""
+    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), title=title, title_justify="left")
+    table.pad_edge = table.show_edge = False
+    return table
+
+
+def _cells(view: FileView) -> dict[str, str | Text]:
     record, progress = view.record, view.progress
-    return [
-        record.work.file.key,
-        record.feed,
-        status_text(record),
-        share_text(progress.share),
-        segments_text(record),
-        "" if progress.rows_per_s is None else f"{progress.rows_per_s:,.0f}",
-        f"{progress.books.rows_read:,}",
-        f"{progress.books.rows_rejected:,}",
-        age_text(progress.age_s),
-    ]
+    return {
+        "file": record.work.file.key,
+        "status": status_text(record),
+        "done": share_text(progress.share),
+        "segments": segments_text(record),
+        "rows/s": "" if progress.rows_per_s is None else f"{progress.rows_per_s:,.0f}",
+        "rows": f"{progress.books.rows_read:,}",
+        "rejects": f"{progress.books.rows_rejected:,}",
+        "age": age_text(progress.age_s),
+    }
 
 
 def status_text(record: Record) -> Text:

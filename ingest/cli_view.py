@@ -2,6 +2,7 @@
 
 import csv
 import json
+import os
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -21,6 +22,7 @@ from ingest.core.spelling import dynamodb_json, text_rows
 from ingest.dialect import Csv
 from ingest.edges.files import RejectFile
 
+MOST_COLUMNS = 2000  # more than an object key and its figures
 RAW_SHOWN = 500  # bytes of a raw record or characters of a value; `load` keeps all of it in the rejects file
 
 
@@ -145,6 +147,12 @@ def progress(what: str | None, size_bytes: int) -> Iterator[Callable[[Books], No
 def console_on(stream: TextIO) -> Console:
     """Return a console that prints text as it is: a column may be called "[bold]"."""
     return Console(file=stream, highlight=False, markup=False, emoji=False)
+
+
+def line_console(stream: TextIO) -> Console:
+    """Return a console on which a row of a table is one line where nobody has said how wide it may be: in a pipe."""
+    is_free = not stream.isatty() and "COLUMNS" not in os.environ
+    return Console(file=stream, highlight=False, markup=False, emoji=False, width=MOST_COLUMNS if is_free else None)
 
 
 def books_sentence(books: Books, written: str = "written") -> str:

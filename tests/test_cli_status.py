@@ -105,7 +105,7 @@ def test_a_file_that_loads_is_shown_with_how_far_it_has_come(capsys: pytest.Capt
     story.save(work, lease, -10, Books(5000, 4990, 7, 3, 250))
     ran = Ran(capsys, "status")
     *_, line = [line for line in ran.out.splitlines() if line.strip()]
-    assert cells(line) == ["orders/now.csv", "orders", "LOADING", "25.0 %", "50", "5,000", "7", "1 min 40 s"]
+    assert cells(line) == ["orders/now.csv", "LOADING", "25.0 %", "50", "5,000", "7", "1 min 40 s"]
     (document,) = Ran(capsys, "status", "--json").json["files"]
     assert document == {
         "file": "s3://landing/orders/now.csv",
@@ -134,6 +134,27 @@ def test_a_file_that_loads_is_shown_with_how_far_it_has_come(capsys: pytest.Capt
         "lease": {"held_s": 100.0, "left_s": -40.0},
         "error": None,
     }
+
+
+@pytest.mark.parametrize(("columns", "lines"), [("80", 3), (None, 1)])
+def test_a_key_is_never_cut_and_in_a_pipe_each_file_is_one_line(
+    capsys: pytest.CaptureFixture[str],
+    story: Story,
+    monkeypatch: pytest.MonkeyPatch,
+    columns: str | None,
+    lines: int,
+) -> None:
+    key = "orders/" + "x" * 43
+    work = Work(file(key))
+    story.save(work, story.begin(work, -4000), -10, Books(12_345_678, 12_345_678, 0, 0, 250))
+    monkeypatch.setenv("COLUMNS", columns or "")
+    if columns is None:
+        monkeypatch.delenv("COLUMNS")
+    head, _, *shown = Ran(capsys, "status").out.rstrip().splitlines()
+    assert head.split() == ["file", "status", "done", "rows/s", "rows", "rejects", "age"]
+    assert "12,345,678" in shown[0] and "1 h 6 min" in shown[0]
+    assert len(shown) == lines
+    assert "".join(line.split()[0] for line in shown) == key
 
 
 def test_of_a_compressed_file_it_is_not_known_how_much_is_to_come(
@@ -171,7 +192,7 @@ def test_a_split_file_has_come_as_far_as_its_segments(
     split(story, "orders/large.csv", planned=planned)
     ran = Ran(capsys, "status")
     *_, line = [line for line in ran.out.splitlines() if line.strip()]
-    assert cells(line) == ["orders/large.csv", "orders", status, "50.5 %", shown, "0", "45", "2", "3 min 20 s"]
+    assert cells(line) == ["orders/large.csv", status, "50.5 %", shown, "0", "45", "2", "3 min 20 s"]
     (document,) = Ran(capsys, "status", "--json").json["files"]
     assert document["segments"] == {"planned": 3, "done": 1, "all_planned": planned}
     assert (document["rows_read"], document["bytes_read"]) == (45, 460)
