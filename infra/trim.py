@@ -7,7 +7,7 @@ so those stay; what is left out here is what nothing on the CSV path loads (meas
 import re
 from pathlib import PurePath
 
-# Services whose API descriptions botocore keeps. The function uses the first four; sts is for assumed roles.
+# Services whose API descriptions botocore keeps. The function uses them; sts is for assumed roles.
 SERVICES = ("dynamodb", "events", "s3", "sqs", "sts")
 
 DROPPED = tuple(

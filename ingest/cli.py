@@ -11,9 +11,8 @@ import typer
 
 from ingest.cli_backfill import backfill
 from ingest.cli_load import check, load
-from ingest.cli_preview import preview
+from ingest.cli_preview import preview, sniff
 from ingest.cli_reconcile import reconcile
-from ingest.cli_sniff import sniff
 from ingest.cli_status import status, with_watch_value
 from ingest.cli_view import fail
 from ingest.errors import FileFault, IngestError, ObjectSuperseded, ServiceFault

@@ -1,4 +1,4 @@
-"""`ingest preview`: the first rows of a file as they would be written."""
+"""`ingest preview` and `ingest sniff`: what a file looks like, and which feed it needs."""
 
 import sys
 from typing import Annotated
@@ -62,3 +62,14 @@ def preview(
     load = run_load(open_source(file), chosen, writer, tally, stop=lambda: writer.is_full)
     writer.finish()
     print_check(file, load.books, tally, as_json=as_json, stream=sys.stderr)
+
+
+def sniff(
+    file: Annotated[str, typer.Argument(help="A local path or an s3:// URL.")],
+    name: Annotated[str | None, typer.Option("--name", help="The feed's name. [default: made from the file's]")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Propose a section of feeds.toml for a file, from its first 4 MiB: dialect, keys, types. Writes nothing."""
+    from ingest.cli_sniff import print_proposal  # the other commands start faster without it
+
+    print_proposal(file, name, as_json=as_json)

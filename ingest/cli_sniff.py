@@ -1,12 +1,8 @@
-"""`ingest sniff`: a file's beginning -> a section of feeds.toml, tried on that beginning."""
+"""What `ingest sniff` does: a file's beginning -> a section of feeds.toml, tried on that beginning."""
 
 import json
 import sys
-from typing import Annotated
 
-import typer
-
-from ingest.cli_options import AsJson
 from ingest.cli_source import open_source
 from ingest.cli_view import RejectTally
 from ingest.core.books import Books
@@ -20,15 +16,6 @@ from ingest.edges.dynamodb import NullWriter
 from ingest.feeds import Feed
 from ingest.feeds_file import parse_feeds
 from ingest.pipeline import Load
-
-
-def sniff(
-    file: Annotated[str, typer.Argument(help="A local path or an s3:// URL.")],
-    name: Annotated[str | None, typer.Option("--name", help="The feed's name. [default: made from the file's]")] = None,
-    as_json: AsJson = False,
-) -> None:
-    """Propose a section of feeds.toml for a file, from its first 4 MiB: dialect, keys, types. Writes nothing."""
-    print_proposal(file, name, as_json=as_json)
 
 
 def print_proposal(file: str, name: str | None, *, as_json: bool) -> None:

@@ -57,7 +57,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "ingest.cli_options": {"typer"},
     "ingest.cli_preview": {"ingest", "typer"},
     "ingest.cli_reconcile": {"ingest", "typer"},
-    "ingest.cli_sniff": {"ingest", "typer"},
+    "ingest.cli_sniff": {"ingest"},
     "ingest.cli_source": {"ingest"},
     "ingest.cli_stack": {"ingest", "botocore"},
     "ingest.cli_status": {"ingest", "typer", "rich"},

@@ -386,11 +386,11 @@ def test_the_region_may_be_set_as_every_other_tool_knows_it(monkeypatch: pytest.
 
 
 def breaking(error: BaseException) -> Source:
-    def portions(start: int, end: int | None) -> Iterator[bytes]:
+    def read(start: int, end: int | None) -> Iterator[bytes]:
         yield b"id,n\n"
         raise error
 
-    return Source("f.csv", portions, 5)
+    return Source("f.csv", read, 5)
 
 
 def test_a_bug_exits_with_70_and_asks_for_the_traceback(
