@@ -2,6 +2,7 @@
 
 import csv
 import json
+import os
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -21,6 +22,7 @@ from ingest.core.spelling import dynamodb_json, text_rows
 from ingest.dialect import Csv
 from ingest.edges.files import RejectFile
 
+MOST_COLUMNS = 2000  # more than an object key and its figures
 RAW_SHOWN = 500  # bytes of a raw record or characters of a value; `load` keeps all of it in the rejects file
 
 
@@ -87,8 +89,8 @@ def print_check(file: str, books: Books, tally: RejectTally, *, as_json: bool, s
         document = {"file": file, **_counts(books), "reasons": dict(tally.reasons), "rejects": _documents(tally.first)}
         print(json.dumps(document, ensure_ascii=False), file=stream)
         return
-    console = _console(stream)
-    console.print(_sentence(books, "would be written"), soft_wrap=True)
+    console = console_on(stream)
+    console.print(books_sentence(books, "would be written"), soft_wrap=True)
     if tally.first:
         console.print(_reject_table(tally))
 
@@ -99,8 +101,8 @@ def print_load(books: Books, seconds: float, rejects: RejectFile, *, as_json: bo
     if as_json:
         print(json.dumps({**_counts(books), "seconds": round(seconds, 3), "rejects": where}))
         return
-    console = _console(sys.stdout)
-    console.print(_sentence(books), soft_wrap=True)
+    console = console_on(sys.stdout)
+    console.print(books_sentence(books), soft_wrap=True)
     console.print(f"{books.bytes_read:,} bytes in {seconds:.1f} s, {books.rows_read / max(seconds, 1e-9):,.0f} rows/s.")
     if where:
         told = (
@@ -142,12 +144,19 @@ def progress(what: str | None, size_bytes: int) -> Iterator[Callable[[Books], No
         yield advance
 
 
-def _console(stream: TextIO) -> Console:
+def console_on(stream: TextIO) -> Console:
     """Return a console that prints text as it is: a column may be called "[bold]"."""
     return Console(file=stream, highlight=False, markup=False, emoji=False)
 
 
-def _sentence(books: Books, written: str = "written") -> str:
+def line_console(stream: TextIO) -> Console:
+    """Return a console on which a row of a table is one line where nobody has said how wide it may be: in a pipe."""
+    is_free = not stream.isatty() and "COLUMNS" not in os.environ
+    return Console(file=stream, highlight=False, markup=False, emoji=False, width=MOST_COLUMNS if is_free else None)
+
+
+def books_sentence(books: Books, written: str = "written") -> str:
+    """Return the books as one sentence."""
     balance = "the books balance" if books.balance else "THE BOOKS DO NOT BALANCE"
     return (
         f"{books.rows_read:,} rows read = {books.rows_written:,} {written} + {books.rows_rejected:,} rejected "

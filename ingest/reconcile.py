@@ -14,7 +14,6 @@ from ingest.errors import GivenUp
 from ingest.feeds import Feeds
 from ingest.ports import IntakeClock, Ledger, Listing, ObjectListing, QueueDepth
 from ingest.teller import NO_FEED, Teller
-from ingest.worker import Worker
 
 MOST_RESENT = 3
 DAY_S = 86_400.0
@@ -31,11 +30,19 @@ class Findings:
     segments_sent_again: int = 0
     files_given_up: int = 0
     objects_not_known: int = 0
+    is_late: bool = False  # the queue is long: nothing was sent again, and no lost notification looked for
 
     @property
     def is_nothing(self) -> bool:
         """Whether all was well."""
         return not any(asdict(self).values())
+
+
+class Closer(Protocol):
+    """Closes files whose last segment has ended."""
+
+    def close_split(self, file: FileVersion, feed: str) -> None:
+        """Close a file that is split if all its segments have ended, and tell."""
 
 
 class ReconcilerLedger(Ledger, Listing, Protocol):
@@ -56,7 +63,7 @@ class Reconciler:
         ledger: ReconcilerLedger,
         objects: ObjectListing,
         queue: QueueDepth,
-        worker: Worker,
+        worker: Closer,
         teller: Teller,
         clock: IntakeClock,
         bucket: str,
@@ -74,8 +81,8 @@ class Reconciler:
 
     def run(self) -> Findings:
         """Look once; return what was found, and done about it."""
-        findings = Findings()
         is_late = self._queue.waiting() >= LONG_QUEUE
+        findings = Findings(is_late=is_late)
         for feed in (*self._feeds.feeds, NO_FEED):
             for record in self._ledger.open_files(feed):
                 self._look_after(record, findings, is_late=is_late)
@@ -114,6 +121,7 @@ class Reconciler:
                 return
             if self._ledger.note_resent(part.work, now_s=now_s):
                 self._queue.send([body_of(part.work)])
+                self._teller.log("work sent again", {"work": part.work.name, "resent": part.resent + 1})
                 findings.segments_sent_again += part.work.segment is not None
                 findings.files_sent_again += part.work.segment is None
 
@@ -137,6 +145,7 @@ class Reconciler:
             is_due = self._stuck_s <= now_s - changed_s <= self._stuck_s + DAY_S
             if is_due and not is_marker(file) and not self._ledger.knows(file):
                 self._queue.send([body_of(Work(file))])
+                self._teller.log("object found", {"file": file.url})
                 findings.objects_not_known += 1
 
 

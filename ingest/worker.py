@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+from ingest.closing import SplitCloser
 from ingest.contract import Status
 from ingest.core.books import Books
 from ingest.core.claims import Closing, final_status
@@ -58,6 +59,9 @@ class Worker:
         self._heart = heart
         self._segment_bytes = segment_bytes
         self._sizes = sizes or Sizes()
+        self.close_split = SplitCloser(
+            ledger=ledger, teller=teller, clock=clock, rejects_url=lambda file: rejects_for(file).url
+        ).close_split
 
     def do(self, task: Task) -> None:
         """Bring a task to its end, and write that in the ledger.
@@ -113,13 +117,6 @@ class Worker:
             segment_bytes=self._segment_bytes,
             block_bytes=self._sizes.block,
         )
-
-    def close_split(self, file: FileVersion, feed: str) -> None:
-        """Close a file that is split if all its segments have ended, and tell."""
-        rejects = self._rejects_for(file).url
-        closing = self._ledger.end_split(file, rejects=rejects, now_s=self._clock.now_s())
-        if closing:
-            self._teller.file_ended(file, feed, closing)
 
     def stop_segment(self, task: Task) -> None:
         """Give a segment up whose file has ended."""

@@ -6,7 +6,9 @@ from typing import Any
 import boto3
 from moto import mock_aws
 
-__all__ = ["client", "mock_aws", "resource", "session", "table"]
+from ingest.contract import Ledger
+
+__all__ = ["client", "ledger_table", "mock_aws", "resource", "session", "table"]
 
 
 @cache
@@ -28,7 +30,26 @@ def table(name: str, *keys: str) -> Any:
     """Make a table with string keys."""
     return resource("dynamodb").create_table(
         TableName=name,
-        KeySchema=[{"AttributeName": key, "KeyType": kind} for key, kind in zip(keys, ("HASH", "RANGE"), strict=False)],
+        KeySchema=_schema(keys),
         AttributeDefinitions=[{"AttributeName": key, "AttributeType": "S"} for key in keys],
         BillingMode="PAY_PER_REQUEST",
     )
+
+
+def ledger_table(name: str = "Ledger") -> Any:
+    """Make a ledger table with its index."""
+    keys = (Ledger.PARTITION_KEY, Ledger.SORT_KEY)
+    listing = (Ledger.LISTING, Ledger.LISTED_AT)
+    return resource("dynamodb").create_table(
+        TableName=name,
+        KeySchema=_schema(keys),
+        AttributeDefinitions=[{"AttributeName": name, "AttributeType": "S"} for name in (*keys, *listing)],
+        GlobalSecondaryIndexes=[
+            {"IndexName": Ledger.INDEX, "KeySchema": _schema(listing), "Projection": {"ProjectionType": "KEYS_ONLY"}}
+        ],
+        BillingMode="PAY_PER_REQUEST",
+    )
+
+
+def _schema(keys: tuple[str, ...]) -> Any:
+    return [{"AttributeName": key, "KeyType": kind} for key, kind in zip(keys, ("HASH", "RANGE"), strict=False)]

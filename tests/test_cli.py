@@ -14,12 +14,13 @@ from typing import Any
 import boto3
 import pytest
 
-from ingest import cli
+from ingest import cli, cli_load
 from ingest.cli_source import Source, open_table
 from ingest.cli_view import RAW_SHOWN
 from ingest.errors import FileMissing
 from ingest.feeds import Feed
 from tests.clients import client, mock_aws, session, table
+from tests.command import Ran
 
 ROOT = Path(__file__).parent.parent
 SAMPLE = str(ROOT / "sample_data.csv")
@@ -43,27 +44,6 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     Path("feeds.toml").write_text(FEEDS, encoding="utf-8")
     Path("a.csv").write_text(CSV, encoding="utf-8")
     return tmp_path
-
-
-class Ran:
-    """One run of the command."""
-
-    def __init__(self, capsys: pytest.CaptureFixture[str], *arguments: str) -> None:
-        self.code = cli.run(list(arguments))
-        self.out, self.err = capsys.readouterr()
-
-    @property
-    def json(self) -> Any:
-        return json.loads(self.out)
-
-    @property
-    def sentence(self) -> str:
-        """The one line on stderr, without the command's name."""
-        assert self.out == ""
-        (line,) = self.err.splitlines()
-        assert line.startswith("ingest: ")
-        assert "Traceback" not in line
-        return line.removeprefix("ingest: ")
 
 
 # --- preview ---
@@ -416,22 +396,30 @@ def breaking(error: BaseException) -> Source:
 def test_a_bug_exits_with_70_and_asks_for_the_traceback(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(cli, "open_source", lambda name: breaking(ZeroDivisionError("row data")))
+    monkeypatch.setattr(cli_load, "open_source", lambda name: breaking(ZeroDivisionError("row data")))
     ran = Ran(capsys, "check", "a.csv", "--feed", "orders")
     assert ran.code == 70
     assert ran.sentence == (
         "The ingester failed with ZeroDivisionError; run it with --debug and send us the traceback."
     )
-    monkeypatch.setattr(cli, "open_source", lambda name: breaking(ZeroDivisionError("row data")))
+    monkeypatch.setattr(cli_load, "open_source", lambda name: breaking(ZeroDivisionError("row data")))
     with pytest.raises(ZeroDivisionError):
         cli.run(["check", "a.csv", "--feed", "orders"], debug=True)
 
 
-def test_an_interruption_exits_with_130(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cli, "open_source", lambda name: breaking(KeyboardInterrupt()))
-    ran = Ran(capsys, "check", "a.csv", "--feed", "orders")
-    assert ran.code == 130
-    assert ran.sentence.startswith("Interrupted; rows written so far stay.")
+@pytest.mark.parametrize(
+    ("command", "sentence"),
+    [
+        ("check", "Interrupted."),
+        ("load", "Interrupted. Rows written so far stay; load the file again to finish."),
+    ],
+)
+def test_an_interruption_exits_with_130_and_says_what_is_left(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, orders: Any, command: str, sentence: str
+) -> None:
+    monkeypatch.setattr(cli_load, "open_source", lambda name: breaking(KeyboardInterrupt()))
+    ran = Ran(capsys, command, "a.csv", "--feed", "orders")
+    assert (ran.code, ran.sentence) == (130, sentence)
 
 
 def test_debug_may_stand_anywhere_and_shows_the_fault_itself(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -461,10 +449,11 @@ def test_the_command_exits_with_its_code(monkeypatch: pytest.MonkeyPatch, capsys
 
 
 @pytest.mark.parametrize(
-    "arguments", ["--help", "preview --help", "check --help", "load --help", "sniff --help", "feeds schema --help"]
+    "arguments",
+    ["", "preview", "check", "load", "sniff", "status", "reconcile", "backfill", "feeds schema"],
 )
 def test_help_is_there_for_every_command(capsys: pytest.CaptureFixture[str], arguments: str) -> None:
-    ran = Ran(capsys, *arguments.split())
+    ran = Ran(capsys, *arguments.split(), "--help")
     assert (ran.code, ran.err) == (0, "")
     assert "Usage: ingest" in ran.out
 

@@ -107,6 +107,7 @@ def _describe(stack: LocalStack) -> None:
     console.print("\nTo use the aws command line, or `ingest`, with it:")
     console.print(f"  export {settings}", highlight=False, soft_wrap=True)
     console.print(f"  aws s3 cp sample_data.csv s3://{bucket}/orders/", highlight=False, soft_wrap=True)
+    console.print("  ingest status", highlight=False, soft_wrap=True)
 
 
 def _end(number: int, frame: object) -> None:

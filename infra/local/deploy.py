@@ -24,8 +24,9 @@ TIMEOUT_S = 120.0
 
 @dataclass(frozen=True)
 class Deployed:
-    """A stack's outputs, and what was left out of its template, with the reason."""
+    """A stack's name and outputs, and what was left out of its template, with the reason."""
 
+    name: str
     outputs: dict[str, str]
     left_out: list[str]
 
@@ -45,7 +46,7 @@ def deploy(
     bucket = _upload(manifest, template, code=code, s3=s3)
     url = f"{s3.meta.endpoint_url}/{bucket}/{_TEMPLATE_KEY}"
     _create_or_update(stack, url, cloudformation)
-    return Deployed(_finished(stack, cloudformation), left_out)
+    return Deployed(stack, _finished(stack, cloudformation), left_out)
 
 
 _TEMPLATE_KEY = "template.json"

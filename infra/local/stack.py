@@ -14,6 +14,7 @@ from infra.local import deploy as deployment
 from infra.local import ministack
 from infra.local.ministack import CREDENTIALS, REGION, Emulator
 from infra.local.synth import synthesise
+from ingest.contract import Env
 
 FEEDS = bundle.ROOT / "feeds.toml"
 
@@ -25,6 +26,7 @@ class LocalStack:
     emulator: Emulator
     outputs: dict[str, str]
     left_out: list[str] = field(default_factory=list)
+    name: str = ""
 
     @property
     def endpoint_url(self) -> str:
@@ -36,7 +38,10 @@ class LocalStack:
         return _client(self.endpoint_url, service)
 
     def environment(self) -> dict[str, str]:
-        """Return the variables that point a subprocess's AWS tools here: {**os.environ, **stack.environment()}."""
+        """Return the variables that point a subprocess's AWS tools, and `ingest`, here.
+
+        {**os.environ, **stack.environment()}
+        """
         return {
             "AWS_ENDPOINT_URL": self.endpoint_url,
             "AWS_REGION": REGION,
@@ -44,6 +49,7 @@ class LocalStack:
             "AWS_EC2_METADATA_DISABLED": "true",
             "AWS_SESSION_TOKEN": "",
             "NO_PROXY": ministack.HOST,
+            Env.STACK: self.name,
             **CREDENTIALS,
         }
 
@@ -68,7 +74,7 @@ def deployed(emulator: Emulator, feeds: Path = FEEDS) -> LocalStack:
         ssm=_client(emulator.endpoint_url, "ssm"),
         cloudformation=_client(emulator.endpoint_url, "cloudformation"),
     )
-    return LocalStack(emulator, result.outputs, result.left_out)
+    return LocalStack(emulator, result.outputs, result.left_out, result.name)
 
 
 def _client(endpoint_url: str, service: Any) -> Any:

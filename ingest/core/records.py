@@ -12,6 +12,7 @@ from ingest.core.work import Work
 class Record:
     """One record of a file or segment. Times are epoch seconds; `moved_s` is when it was claimed or got further last.
 
+    `started_s` is when its worker claimed it; `seconds` is how long a file took from `first_seen_s` to its end.
     `segments` counts those planned, `segments_done` those that have ended. `resent` is how often the reconciler has
     sent its message.
     """
@@ -25,11 +26,14 @@ class Record:
     attempts: int = 0
     resent: int = 0
     first_seen_s: float | None = None
+    started_s: float | None = None
     moved_s: float = 0.0
     ended_s: float | None = None
+    seconds: float | None = None
     lease_until_s: float = 0.0
     rejects: str | None = None
     error: str | None = None
+    error_code: str | None = None
 
     def is_stuck(self, now_s: float, stuck_s: float) -> bool:
         """Return whether nobody works on it, and nobody has for a while, though it is not finished."""

@@ -18,13 +18,13 @@ from ingest.edges.ledger_table import Item, LedgerItems, allowed, books_of, numb
 class Listing(LedgerItems):
     """Finds records."""
 
-    def open_files(self, feed: str) -> Iterator[Record]:
-        """Yield the files of a feed whose outcome was not told yet, oldest first."""
-        return self._listed(f"{feed}#{Names.OPEN}")
+    def open_files(self, feed: str, *, newest_first: bool = False) -> Iterator[Record]:
+        """Yield the files of a feed whose outcome was not told yet, in the order they were first seen."""
+        return self._listed(f"{feed}#{Names.OPEN}", newest_first=newest_first)
 
-    def ended_files(self, feed: str, status: str, day: str) -> Iterator[Record]:
+    def ended_files(self, feed: str, status: str, day: str, *, newest_first: bool = False) -> Iterator[Record]:
         """Yield the files of a feed that ended so on a day (YYYY-MM-DD, UTC), in the order they did."""
-        return self._listed(f"{feed}#{status}#{day}")
+        return self._listed(f"{feed}#{status}#{day}", newest_first=newest_first)
 
     def versions(self, bucket: str, key: str) -> Iterator[Record]:
         """Yield the records of all versions of an object, oldest first."""
@@ -47,8 +47,9 @@ class Listing(LedgerItems):
         change = "SET moved = :now ADD resent :one"
         return self.update("noting a resent message", self.key(work.file, work.sort_key), change, condition, values)[0]
 
-    def _listed(self, listing: str) -> Iterator[Record]:
+    def _listed(self, listing: str, *, newest_first: bool) -> Iterator[Record]:
         query: Any = {"IndexName": Names.INDEX, "KeyConditionExpression": Key(Names.LISTING).eq(listing)}
+        query["ScanIndexForward"] = not newest_first
         for entry in self._query("listing files", query):
             key = {name: entry[name] for name in (Names.PARTITION_KEY, Names.SORT_KEY)}
             with aws_call(f"listing files in the ledger {self.table.name}"):
@@ -94,11 +95,14 @@ def _filled(work: Work, item: Item) -> Record:
         attempts=int(item.get("attempts", 0)),
         resent=int(item.get("resent", 0)),
         first_seen_s=_time(item, "first_seen"),
+        started_s=_time(item, "started"),
         moved_s=float(item.get("moved", 0)),
         ended_s=_time(item, "ended"),
+        seconds=_time(item, "seconds"),
         lease_until_s=float(item.get("lease_until", 0)),
         rejects=item.get("rejects"),
         error=item.get("error", {}).get("message"),
+        error_code=item.get("error", {}).get("code"),
     )
 
 

@@ -25,6 +25,11 @@ def rejects_prefix(file: FileVersion) -> str:
     return f"{key}/{file.version}/"
 
 
+def rejects_url(bucket: str, file: FileVersion) -> str:
+    """Return where a file's rejects are, if it has any."""
+    return f"s3://{bucket}/{rejects_prefix(file)}"
+
+
 class RejectParts:
     """Gathers rejects and puts them in parts of some 4 MiB at most: JSON Lines, and a CSV beside it.
 
@@ -43,7 +48,7 @@ class RejectParts:
     @property
     def url(self) -> str:
         """Where the parts are, if there are any."""
-        return f"s3://{self._bucket}/{rejects_prefix(self._file)}"
+        return rejects_url(self._bucket, self._file)
 
     def begin(self, head: bytes, csv: Csv) -> None:
         """Take what stands before the file's rows: each CSV begins with it."""

@@ -1,7 +1,10 @@
 """One local stack for all end-to-end tests, and a hand to reach into it."""
 
 import json
+import os
 import re
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -86,6 +89,29 @@ class Hand:
             yield
         finally:
             self._lambda.update_event_source_mapping(UUID=uuid, Enabled=True)
+
+    @contextmanager
+    def withheld(self) -> Iterator[None]:
+        """Let the bucket notify nobody for the length of the block."""
+        said = self._s3.get_bucket_notification_configuration(Bucket=self.bucket)
+        configuration = {name: value for name, value in said.items() if name != "ResponseMetadata"}
+        self._s3.put_bucket_notification_configuration(Bucket=self.bucket, NotificationConfiguration={})
+        try:
+            yield
+        finally:
+            self._s3.put_bucket_notification_configuration(Bucket=self.bucket, NotificationConfiguration=configuration)
+
+    def ingest(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Run the command line against the stack."""
+        command = [sys.executable, "-m", "ingest", *arguments]
+        environment = {**os.environ, **self.stack.environment()}
+        return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120, check=False)
+
+    def ingest_json(self, *arguments: str) -> Any:
+        """Run a command that must succeed, and return what it prints for machines."""
+        done = self.ingest(*arguments, "--json")
+        assert (done.returncode, done.stderr) == (0, ""), done.stdout
+        return json.loads(done.stdout)
 
     def records(self, key: str) -> list[dict[str, Any]]:
         """Return the ledger's records of all versions of an object key, oldest first."""

@@ -27,7 +27,7 @@ table = pa.csv.read_csv(pa.CompressedInputStream(pa.py_buffer(gzip.compress(b"a,
 assert pc.binary_join_element_wise(pc.cast(table["a"], pa.string()), table["b"], "-").to_pylist() == ["1-x", "2-y"]
 assert table.filter(pc.field("a") > 1).num_rows == 1
 import boto3
-for service in ("dynamodb", "s3", "sqs", "sts"):
+for service in ("dynamodb", "events", "s3", "sqs", "sts"):
     boto3.client(service, region_name="us-east-1", aws_access_key_id="x", aws_secret_access_key="x")
 boto3.resource("dynamodb", region_name="us-east-1")
 import msgspec, aws_lambda_powertools.metrics, aws_lambda_powertools.utilities.batch

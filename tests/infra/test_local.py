@@ -38,8 +38,9 @@ def test_what_ministack_refuses_is_left_out_with_the_reason() -> None:
 
 
 def test_a_subprocess_is_pointed_at_the_local_endpoint_with_credentials_of_no_worth(tmp_path: Path) -> None:
-    stack = LocalStack(Emulator(1, 4567, tmp_path), {})
+    stack = LocalStack(Emulator(1, 4567, tmp_path), {}, name="ingest-local")
     told = stack.environment()
+    assert told["INGEST_STACK"] == "ingest-local"
     assert told["AWS_ENDPOINT_URL"] == "http://127.0.0.1:4567"
     assert (told["AWS_ACCESS_KEY_ID"], told["AWS_SESSION_TOKEN"]) == ("test", "")
 

@@ -1,0 +1,106 @@
+"""`ingest reconcile`: the function's own look after what is stuck or was never told of, at once and by hand."""
+
+import json
+import sys
+from collections.abc import Iterator
+from dataclasses import asdict
+from typing import Annotated
+
+import typer
+
+from ingest.cli_aws import client
+from ingest.cli_options import DEFAULT_FEEDS, AsJson, FeedsPath, StackName
+from ingest.cli_stack import DeployedStack
+from ingest.cli_view import console_on
+from ingest.closing import SplitCloser
+from ingest.edges.clock import Clock
+from ingest.edges.events import EventBus
+from ingest.edges.rejects import rejects_url
+from ingest.feeds import Feeds
+from ingest.feeds_file import read_feeds
+from ingest.reconcile import Findings, Reconciler
+from ingest.teller import Teller
+
+STUCK_S = 3600.0  # as infra.settings has it
+Log = list[tuple[str, dict[str, object]]]
+
+_FOUND = {
+    "outcomes_told": "{:,} file(s) had ended and nobody had been told: the event was sent.",
+    "files_closed": "{:,} file(s) had all segments loaded and were not closed: they are now.",
+    "files_sent_again": "{:,} file(s) were stuck: their messages were sent again.",
+    "segments_sent_again": "{:,} segment(s) were stuck: their messages were sent again.",
+    "files_given_up": "{:,} file(s) were sent again too often: they have FAILED; `ingest status FILE` says why.",
+    "objects_not_known": "{:,} object(s) were never heard of: messages were sent for them.",
+}
+_DID = {
+    "work sent again": "sent again: {work}",
+    "object found": "found: {file}",
+    "file closed": "closed: {file} is {status}",
+}
+
+
+def reconcile(
+    stuck_after: Annotated[
+        float, typer.Option("--stuck-after", min=0, help="Seconds without progress after which work is stuck.")
+    ] = STUCK_S,
+    stack: StackName = None,
+    feeds: FeedsPath = DEFAULT_FEEDS,
+    as_json: AsJson = False,
+) -> None:
+    """Look after stuck files, and objects of the last day that nobody was told of; send what is missing.
+
+    The stack does the same on a schedule. Safe to run at any time.
+    """
+    log: Log = []
+    findings = _reconciler(DeployedStack(stack), read_feeds(feeds), stuck_after, log).run()
+    did = [(message, fields) for message, fields in log if message in _DID]
+    if as_json:
+        print(json.dumps({"found": asdict(findings), "did": [{"what": m, **fields} for m, fields in did]}))
+        return
+    console = console_on(sys.stdout)
+    for line in sentences(findings):
+        console.print(line, soft_wrap=True)
+    for message, fields in did:
+        console.print("  " + _DID[message].format(**fields), soft_wrap=True)
+
+
+def sentences(findings: Findings) -> Iterator[str]:
+    """Yield what was found and done."""
+    if findings.is_nothing:
+        yield "All is well: nothing is stuck, and every object is known."
+    if findings.is_late:
+        yield "Many messages wait in the queue: what nobody has begun is only late. Nothing was sent; look again later."
+    counts = asdict(findings)
+    yield from (sentence.format(counts[name]) for name, sentence in _FOUND.items() if counts[name])
+
+
+class NoMetrics:
+    """A `MetricSink` for where no metrics are taken from the log. The event that a file ended is sent all the same."""
+
+    def put(self, feed: str, values: dict[str, float]) -> None:
+        """Take nothing."""
+
+
+def _reconciler(stack: DeployedStack, feeds: Feeds, stuck_s: float, log: Log) -> Reconciler:
+    clock, rejects = Clock(), stack.rejects_bucket
+    teller = Teller(
+        ledger=stack.ledger,
+        metrics=NoMetrics(),
+        events=EventBus(lambda: client("events", "preparing to send events"), stack=stack.name),
+        clock=clock,
+        log=lambda message, fields: log.append((message, fields)),
+    )
+    closer = SplitCloser(
+        ledger=stack.ledger, teller=teller, clock=clock, rejects_url=lambda file: rejects_url(rejects, file)
+    )
+    return Reconciler(
+        feeds=feeds,
+        ledger=stack.ledger,
+        objects=stack.objects,
+        queue=stack.queue,
+        worker=closer,
+        teller=teller,
+        clock=clock,
+        bucket=stack.landing_bucket,
+        stuck_s=stuck_s,
+    )

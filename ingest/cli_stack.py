@@ -1,0 +1,104 @@
+"""Where the deployed stack is: by its CloudFormation outputs, or by the variables its function has."""
+
+import os
+from functools import cached_property
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from ingest.cli_aws import client, config, preparing, session
+from ingest.contract import Env, Output
+from ingest.edges.aws_errors import aws_call, error_code
+from ingest.edges.clock import Clock
+from ingest.edges.ledger import LedgerTable
+from ingest.edges.s3_listing import ObjectListing
+from ingest.edges.sqs import Queue
+from ingest.errors import SettingsFault
+
+DEFAULT_NAME = "ingest"
+_VARIABLES = {
+    Output.LEDGER_TABLE: Env.LEDGER_TABLE,
+    Output.QUEUE_URL: Env.QUEUE_URL,
+    Output.LANDING_BUCKET: Env.LANDING_BUCKET,
+    Output.REJECTS_BUCKET: Env.REJECTS_BUCKET,
+}
+
+
+class DeployedStack:
+    """A deployed stack and its parts. CloudFormation is asked once, and only if a variable is missing.
+
+    A stack that is named on the command line is the one that is meant, whatever variables are set.
+    """
+
+    def __init__(self, option: str | None) -> None:
+        self.name = option or os.environ.get(Env.STACK) or DEFAULT_NAME
+        self._is_named = option is not None
+
+    @property
+    def landing_bucket(self) -> str:
+        """The bucket files are dropped in."""
+        return self._find(Output.LANDING_BUCKET)
+
+    @property
+    def rejects_bucket(self) -> str:
+        """The bucket of rejected rows."""
+        return self._find(Output.REJECTS_BUCKET)
+
+    @cached_property
+    def ledger(self) -> LedgerTable:
+        """The ledger."""
+        name = self._find(Output.LEDGER_TABLE)
+        with preparing(f"preparing to look at the ledger {name}"):
+            table = session().resource("dynamodb", config=config()).Table(name)
+        return LedgerTable(table=table, clock=Clock())
+
+    @cached_property
+    def queue(self) -> Queue:
+        """The queue, to send to: nothing is buried from the command line."""
+        url = self._find(Output.QUEUE_URL)
+        return Queue(client=client("sqs", "preparing to send messages"), url=url, dead_letter_url="")
+
+    @cached_property
+    def objects(self) -> ObjectListing:
+        """What lies in buckets."""
+        return ObjectListing(client=client("s3", "preparing to list objects"))
+
+    def _find(self, output: str) -> str:
+        """Return what an output says.
+
+        Raises:
+            SettingsFault: there is no such stack, or it has no such output.
+        """
+        told = "" if self._is_named else os.environ.get(_VARIABLES[output], "")
+        found = told or self._outputs.get(output, "")
+        if not found:
+            raise SettingsFault(
+                f"The CloudFormation stack {self.name!r} has no output {output}: it is no stack of ours, or its "
+                "deployment is not finished; name another with --stack."
+            )
+        return found
+
+    @cached_property
+    def _outputs(self) -> dict[str, str]:
+        what = f"looking for the CloudFormation stack {self.name}"
+        cloudformation = client("cloudformation", what)
+        with aws_call(what):
+            try:
+                answer = cloudformation.describe_stacks(StackName=self.name)
+            except ClientError as error:
+                if not _is_missing(error):
+                    raise
+                raise self._missing(cloudformation.meta.region_name) from None
+        return {output["OutputKey"]: output["OutputValue"] for output in answer["Stacks"][0].get("Outputs", [])}
+
+    def _missing(self, region: Any) -> SettingsFault:
+        variables = ", ".join(_VARIABLES.values())
+        return SettingsFault(
+            f"There is no CloudFormation stack {self.name!r} in {region}; name it with --stack, choose account and "
+            f"region, or set {variables}."
+        )
+
+
+def _is_missing(error: ClientError) -> bool:
+    message = str(error.response.get("Error", {}).get("Message", ""))
+    return error_code(error) == "ValidationError" and "not exist" in message

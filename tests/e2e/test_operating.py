@@ -1,0 +1,86 @@
+"""What an operator asks and does, by the command line, against the deployed template in the local stack."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+pytestmark = pytest.mark.e2e
+
+FEEDS = ("--feeds", str(Path(__file__).parent / "feeds.toml"))
+HEADER = "order_id,customer_id,quantity,unit_price,gift,note\n"
+SEGMENT_BYTES = 8 * 1024 * 1024  # of the local stage
+
+
+def orders(customer: str, count: int, note: str = "") -> bytes:
+    return (HEADER + "".join(f"O-{n},{customer},1,2.50,no,{note}\n" for n in range(count))).encode()
+
+
+def test_a_file_that_is_split_shows_its_segments(stack: Any) -> None:
+    data = orders("split", 2500, "x" * 8000)
+    assert 2 * SEGMENT_BYTES < len(data) < 3 * SEGMENT_BYTES
+    stack.drop("orders/large.csv", data)
+    assert stack.final_record("orders/large.csv")["status"] == "COMPLETE"
+    told = stack.ingest_json("status", "orders/large.csv")
+    (version,) = told["versions"]
+    assert version["segments"] == {"planned": 3, "done": 3, "all_planned": True}
+    assert (version["progress"], version["rows_written"], version["bytes_read"]) == (1.0, 2500, len(data))
+    segments = told["segments"]
+    assert [(segment["status"], segment["progress"]) for segment in segments] == [("DONE", 1.0)] * 3
+    ends = [len(HEADER), *(segment["end_byte"] for segment in segments)]
+    assert [segment["first_byte"] for segment in segments] == ends[:-1]
+    assert ends[-1] == len(data)
+    assert sum(segment["rows_read"] for segment in segments) == 2500
+    printed = stack.ingest("status", f"s3://{stack.bucket}/orders/large.csv").stdout
+    assert "done     100 %, 3/3 segments" in printed
+    assert printed.count("DONE") == 3
+
+
+def test_files_are_listed_by_feed_and_status(stack: Any) -> None:
+    stack.drop("visits/listed.csv", b"anna,1\nbert,x\n")
+    stack.final_record("visits/listed.csv")
+    stack.wait_until_quiet()  # it was told, too
+    files = stack.ingest_json("status", "--feed", "visits", "--status", "COMPLETE", *FEEDS)["files"]
+    (listed,) = [file for file in files if file["file"].endswith("/visits/listed.csv")]
+    assert (listed["rows_read"], listed["rows_rejected"], listed["progress"]) == (2, 1, 1.0)
+    assert listed["rejects"].startswith("s3://") and listed["age_s"] > 0
+    assert "visits/listed.csv" in stack.ingest("status", "--feed", "visits", *FEEDS).stdout
+
+
+def test_a_withheld_notification_is_found(stack: Any) -> None:
+    with stack.withheld():
+        stack.drop("orders/withheld.csv", orders("withheld", 3))
+    assert stack.records("orders/withheld.csv") == []
+    missing = stack.ingest("status", "orders/withheld.csv")
+    assert (missing.returncode, missing.stdout) == (3, "")
+    told = stack.ingest_json("reconcile", "--stuck-after", "0", *FEEDS)
+    assert told["found"]["objects_not_known"] == 1
+    assert f"s3://{stack.bucket}/orders/withheld.csv" in [did.get("file") for did in told["did"]]
+    assert stack.final_record("orders/withheld.csv")["status"] == "COMPLETE"
+    assert stack.ingest_json("reconcile", *FEEDS)["found"]["objects_not_known"] == 0
+
+
+def test_what_was_there_before_is_sent_once(stack: Any) -> None:
+    with stack.withheld():
+        for n in range(3):
+            stack.drop(f"orders/backlog/{n}.csv", orders(f"backlog{n}", 3))
+        stack.drop("elsewhere/backlog.csv", orders("backlog", 3))
+    place = f"s3://{stack.bucket}/orders/backlog/"
+    dry = stack.ingest_json("backfill", place, "--dry-run", *FEEDS)
+    assert (dry["seen"], dry["sent"]) == (3, 3)
+    assert stack.records("orders/backlog/0.csv") == []
+    told = stack.ingest_json("backfill", place, "--per-second", "50", *FEEDS)
+    assert (told["seen"], told["sent"], told["known"]) == (3, 3, 0)
+    for n in range(3):
+        assert stack.final_record(f"orders/backlog/{n}.csv")["rows_written"] == 3
+    again = stack.ingest_json("backfill", place, *FEEDS)
+    assert (again["sent"], again["known"]) == (0, 3)
+    refused = stack.ingest("backfill", f"s3://{stack.bucket}/elsewhere/backlog", *FEEDS)
+    assert (refused.returncode, refused.stderr) == (0, "")
+    assert "1 under no feed's prefix" in refused.stdout
+
+
+def test_a_stack_that_is_not_there_is_told_of_in_one_sentence(stack: Any) -> None:
+    done = stack.ingest("status", "--stack", "nowhere", *FEEDS)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith("ingest: There is no CloudFormation stack 'nowhere' in us-east-1;")
