@@ -6,6 +6,7 @@ from pathlib import Path
 
 from loadtest import commands
 from loadtest.hostile_files import cases
+from loadtest.objects import command as objects
 from loadtest.results import RESULTS
 from loadtest.sink import command as sink
 
@@ -20,6 +21,7 @@ def main() -> int:
     _add_plan(bench.add_parser("plan", help="MB per CPU-second of cutting a large file into segments"))
     _add_hostile(names.add_parser("hostile", help="time and memory of `ingest check` on malformed files"))
     _add_sink(names.add_parser("sink", help="a DynamoDB endpoint that counts, throttles and fails as asked"))
+    _add_objects(names.add_parser("objects", help="an S3 endpoint that serves a folder, and cuts answers as asked"))
     arguments = parser.parse_args()
     code: int = arguments.run(arguments)
     return code
@@ -61,6 +63,11 @@ def _add_hostile(parser: argparse.ArgumentParser) -> None:
 def _add_sink(parser: argparse.ArgumentParser) -> None:
     sink.add_arguments(parser)
     parser.set_defaults(run=sink.run)
+
+
+def _add_objects(parser: argparse.ArgumentParser) -> None:
+    objects.add_arguments(parser)
+    parser.set_defaults(run=objects.run)
 
 
 def _add_common(parser: argparse.ArgumentParser, result: str) -> None:

@@ -1,0 +1,78 @@
+"""What stands under a bucket and key, which of its bytes a request means, and what S3 answers. No sockets here."""
+
+import re
+from dataclasses import dataclass
+from hashlib import md5
+from pathlib import Path
+from typing import NamedTuple
+from urllib.parse import unquote, urlsplit
+
+_RANGE = re.compile(r"bytes=(\d*)-(\d*)")
+
+
+class Refused(Exception):
+    """What S3 answers instead of bytes."""
+
+    def __init__(self, status: int, code: str) -> None:
+        super().__init__(code)
+        self.status, self.code = status, code
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """One object as it is now."""
+
+    path: Path
+    size: int
+    etag: str
+    modified_s: float
+
+
+class Extent(NamedTuple):
+    """The bytes from `first` to before `end`."""
+
+    first: int
+    end: int
+
+
+def find(folder: Path, target: str) -> Found:
+    """Return the object that a request's target, `/bucket/key`, names.
+
+    Raises:
+        Refused: there is none.
+    """
+    path = (folder / unquote(urlsplit(target).path).lstrip("/")).resolve()
+    if not (path.is_file() and path.is_relative_to(folder.resolve())):
+        raise Refused(404, "NoSuchKey")
+    about = path.stat()
+    version = f"{path}\n{about.st_size}\n{about.st_mtime_ns}\n{about.st_ino}"
+    etag = f'"{md5(version.encode(), usedforsecurity=False).hexdigest()}"'
+    return Found(path, about.st_size, etag, about.st_mtime)
+
+
+def check_version(found: Found, if_match: str | None) -> None:
+    """Check that an object is the one the client means.
+
+    Raises:
+        Refused: it is another by now.
+    """
+    if if_match and if_match.strip('"') not in {"*", found.etag.strip('"')}:
+        raise Refused(412, "PreconditionFailed")
+
+
+def extent(found: Found, asked: str | None) -> Extent | None:
+    """Return the bytes that a Range header asks for; None if all, as for a header that is no range.
+
+    Raises:
+        Refused: there are no such bytes.
+    """
+    match = _RANGE.fullmatch(asked or "")
+    if not match or match[1] == match[2] == "":
+        return None
+    if match[1]:
+        asked_for = Extent(int(match[1]), min(int(match[2]) + 1 if match[2] else found.size, found.size))
+    else:
+        asked_for = Extent(max(0, found.size - int(match[2])), found.size)
+    if asked_for.first >= asked_for.end:
+        raise Refused(416, "InvalidRange")
+    return asked_for
