@@ -16,6 +16,8 @@ class Fault(StrEnum):
     EXPIRED_TOKEN = "expired_token"  # 400, nothing taken
     UNRECOGNIZED_CLIENT = "unrecognized_client"  # 400, nothing taken
     WRONG_CRC32 = "wrong_crc32"  # items taken, the answer's checksum is not that of its body
+    THROTTLED = "throttled"  # 400, nothing taken: for want of capacity, whatever there is
+    UNPROCESSED = "unprocessed"  # some items taken, the others come back unprocessed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,6 +33,8 @@ class Faults:
     expired_token: float = 0
     unrecognized_client: float = 0
     wrong_crc32: float = 0
+    throttled: float = 0
+    unprocessed: float = 0
     slow_s: float = 5.0
 
     def __post_init__(self) -> None:

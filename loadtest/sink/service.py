@@ -16,6 +16,7 @@ from loadtest.sink.errors import (
     expired_token,
     internal_error,
     throttled,
+    throttled_by_fault,
     unknown_operation,
     unrecognized_client,
 )
@@ -31,6 +32,7 @@ _INSTEAD = {
     Fault.INTERNAL_ERROR: internal_error,
     Fault.EXPIRED_TOKEN: expired_token,
     Fault.UNRECOGNIZED_CLIENT: unrecognized_client,
+    Fault.THROTTLED: throttled_by_fault,
 }
 
 
@@ -68,6 +70,7 @@ class Service:
         self._chance = random.Random(settings.latency.seed)
         self._capacities: dict[str, Capacity] = {}
         self._write = self._count if settings.counts_only else self._batch
+        self._leaves_some = False
         latency = settings.latency.fixed_s or settings.latency.jitter_s
         self._is_fast = settings.counts_only and not (settings.faults or latency)
 
@@ -89,6 +92,7 @@ class Service:
                 raise _INSTEAD[fault]()
             if fault is Fault.RESET_BEFORE:
                 return 200, b""
+            self._leaves_some = fault is Fault.UNPROCESSED
             return 200, self._done(operation, body)
         except Refused as refused:
             self.statistics.errors[refused.name] += 1
@@ -120,7 +124,9 @@ class Service:
 
     def _batch(self, body: bytes) -> bytes:
         writes = requests.batch(body, self._settings.tables)
-        left = self._take(writes)
+        tried = self._chance.randint(1, len(writes)) if self._leaves_some else len(writes)
+        left = self._take(writes[:tried]) + writes[tried:]
+        self.statistics.unprocessed += len(writes) - tried
         if not left:
             return TOOK_ALL
         unprocessed: dict[str, list[Mapping[str, Any]]] = {}
