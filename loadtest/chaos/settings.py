@@ -38,7 +38,7 @@ class Settings:
     sizes: tuple[int, ...] = SIZES
     skews_s: tuple[float, ...] = (0.0, 0.0, 25.0, -25.0)
     redeliver: float = 0.05
-    segment_bytes: int = 6 * MB
+    segment_bytes: int = 9 * MB
     function_s: float = 40.0
     lease_s: float = 10.0
     stuck_s: float = 60.0

@@ -45,7 +45,7 @@ class Hand:
     def prepare(self, max_receive_count: int, visibility_s: float) -> None:
         """Take the function from the queue and the queue from the bucket; gather events in a queue of our own.
 
-        `visibility_s`: who is killed before he could hide his messages for as long as a lease leaves them hidden so long.
+        `visibility_s`: so long messages stay hidden whose worker is killed before it could say itself how long.
         """
         functions, events = self._stack.client("lambda"), self._stack.client("events")
         name = self._stack.outputs[Output.FUNCTION]
