@@ -74,21 +74,22 @@ class Dropper:
         """Drop one more thing."""
         kind = self._chance.choices(list(FILE_KINDS), FILE_KINDS.values())[0]  # type: ignore[arg-type]
         self.counts[kind] += 1
-        number = next(self._numbers)
         if kind == "poison message":
-            self._send_poison(number)
+            self._send_poison(next(self._numbers))
         elif kind == "poison file":
-            self._drop_poison(number)
+            self._drop_poison(next(self._numbers))
         else:
-            self._drop_rows(number, kind)
+            self.drop_rows(kind)
 
-    def _drop_rows(self, number: int, kind: str) -> None:
+    def drop_rows(self, kind: str, *, news: str | None = None) -> None:
+        """Drop a file with rows: plain, gzip, overwritten or deleted. `news`: how it is told of; else by chance."""
+        number = next(self._numbers)
         key = f"{PREFIX}{number:04d} file+{kind}.csv"
         size = self._chance.choice(self._settings.sizes)
         if kind == "gzip":
             size = min(size, MOST_GZIP_BYTES)
         is_whole = kind in ("plain", "gzip")
-        self._put_rows(key, f"f{number}v1", size, ALWAYS if is_whole else PERHAPS, is_gzip=kind == "gzip")
+        self._put_rows(key, f"f{number}v1", size, ALWAYS if is_whole else PERHAPS, news, is_gzip=kind == "gzip")
         if not is_whole:
             self._do_later(self._chance.uniform(0.5, 15), lambda: self._replace(key, number, kind))
 
@@ -97,15 +98,17 @@ class Dropper:
             self._hand.delete(key)
         else:
             size = self._chance.choice(self._settings.sizes)
-            self._put_rows(key, f"f{number}v2", size, ALWAYS, is_gzip=False)
+            self._put_rows(key, f"f{number}v2", size, ALWAYS, None, is_gzip=False)
 
-    def _put_rows(self, key: str, name: str, size: int, may_end: frozenset[str], *, is_gzip: bool) -> None:
+    def _put_rows(
+        self, key: str, name: str, size: int, may_end: frozenset[str], news: str | None, *, is_gzip: bool
+    ) -> None:
         maker = RowMaker(name, self._chance.randrange(1 << 32))
         data = b"".join(maker.until(size))
         data = gzip.compress(data, 1, mtime=0) if is_gzip else data
         etag = self._hand.put(key, data)
         self.versions.append(Version(key, etag, len(data), may_end, is_gzip, maker.oracle))
-        self._tell(key, etag, len(data))
+        self._tell(key, etag, len(data), news)
 
     def _drop_poison(self, number: int) -> None:
         """Drop a file that can never be loaded. It is told of, and its size is small."""

@@ -4,6 +4,8 @@ import http.client
 import threading
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
+from types import TracebackType
+from typing import Self
 
 from loadtest.chaos.costs import LedgerCosts
 from loadtest.chaos.upstream import Upstream
@@ -34,11 +36,19 @@ class LedgerFront:
         self.costs = LedgerCosts()
         self._schedule = Schedule(faults) if faults else None
         self._upstream = Upstream(url)
+        self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="ledger")
         self._lock = threading.Lock()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self._threads.shutdown()
+        self._upstream.close()
 
     def elsewhere(self) -> Elsewhere:
         """Return this front as a sink takes it."""
-        return Elsewhere(self.answer, ThreadPoolExecutor(THREADS, thread_name_prefix="ledger"))
+        return Elsewhere(self.answer, self._threads)
 
     def answer(self, target: str, body: bytes) -> Answer:
         """Return the answer to a request; faults come before it or after."""

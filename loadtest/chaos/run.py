@@ -5,7 +5,7 @@ import shutil
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -187,8 +187,8 @@ def _kept_logs(folder: Path) -> str:
 
 
 @contextmanager
-def begun(settings: Settings, folder: Path) -> Iterator[Run]:
-    """Give a run whose workers wait for work, for the length of the block."""
+def begun(settings: Settings, folder: Path, more: Mapping[str, str] | None = None) -> Iterator[Run]:
+    """Give a run whose workers wait for work, for the length of the block; `more` are variables for them."""
     with ExitStack() as stack:
         hand = stack.enter_context(
             prepared(
@@ -197,13 +197,14 @@ def begun(settings: Settings, folder: Path) -> Iterator[Run]:
                 visibility_s=settings.function_s + settings.lease_s,
             )
         )
-        ledger = LedgerFront(hand.url, settings.ledger_faults)
+        ledger = stack.enter_context(LedgerFront(hand.url, settings.ledger_faults))
         sink_settings = SinkSettings(tables=TABLES, keep="digests", faults=settings.table_faults)
         sink = stack.enter_context(Sink(sink_settings, elsewhere=ledger.elsewhere()))
         front = Front(hand.url, cut_share=settings.cut_share, seed=settings.seed)
         s3 = stack.enter_context(S3Front(front))
         base = {
             **hand.environment(),
+            **(more or {}),
             "AWS_ENDPOINT_URL_DYNAMODB": sink.url,
             "AWS_ENDPOINT_URL_S3": s3.url,
             Env.SEGMENT_BYTES: str(settings.segment_bytes),

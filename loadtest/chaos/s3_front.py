@@ -25,6 +25,7 @@ class Front(ThreadingHTTPServer):
         self.cut = 0
         self._cut_share, self._chance = cut_share, random.Random(seed)
         self._lock = threading.Lock()
+        self._open: set[socket.socket] = set()
         super().__init__(("127.0.0.1", 0), Relay)
 
     def is_to_be_cut(self) -> bool:
@@ -33,6 +34,26 @@ class Front(ThreadingHTTPServer):
             is_cut = self._chance.random() < self._cut_share
             self.cut += is_cut
         return is_cut
+
+    def get_request(self) -> tuple[socket.socket, object]:
+        """Accept a connection."""
+        connection, address = super().get_request()
+        with self._lock:
+            self._open.add(connection)
+        return connection, address
+
+    def shutdown_request(self, request: socket.socket) -> None:  # type: ignore[override]
+        """Close a connection."""
+        with self._lock:
+            self._open.discard(request)
+        super().shutdown_request(request)
+
+    def end_connections(self) -> None:
+        """Close what is open still."""
+        for connection in tuple(self._open):
+            with contextlib.suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)
+            connection.close()
 
     def handle_error(self, request: object, client_address: object) -> None:
         """Say nothing: clients that are killed are what this is about."""
@@ -95,6 +116,8 @@ class S3Front:
         with contextlib.suppress(OSError):
             self.front.socket.shutdown(socket.SHUT_RDWR)
         self.front.server_close()
+        self.front.end_connections()
+        self.front.upstream.close()
 
     @property
     def url(self) -> str:

@@ -24,6 +24,7 @@ def prepared(feeds: Path, *, max_receive_count: int, visibility_s: float) -> Ite
         hand = Hand(stack)
         hand.prepare(max_receive_count, visibility_s)
         yield hand
+        hand.close()
 
 
 class Hand:
@@ -60,6 +61,11 @@ class Hand:
         events.put_targets(Rule="chaos", Targets=[{"Id": "1", "Arn": self._arn(self._events_url)}])
         time.sleep(POLL_ENDS_S)
         self._sqs.purge_queue(QueueUrl=self.queue_url)
+
+    def close(self) -> None:
+        """Close the connections to the emulator."""
+        for client in (self._s3, self._sqs, self._dynamodb):
+            client.close()
 
     def environment(self) -> dict[str, str]:
         """Return the variables of the deployed function, and those that point its SDK to the emulator."""

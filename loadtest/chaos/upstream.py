@@ -25,6 +25,7 @@ class Upstream:
     def __init__(self, url: str) -> None:
         self._host = urlsplit(url).netloc
         self._local = threading.local()
+        self._made: list[http.client.HTTPConnection] = []
 
     def ask(self, method: str, target: str, body: bytes, headers: Mapping[str, str]) -> Answered:
         """Return the answer; ask again once if a kept connection was closed meanwhile.
@@ -36,6 +37,11 @@ class Upstream:
             return self._ask(method, target, body, headers)
         except (ConnectionError, http.client.BadStatusLine):
             return self._ask(method, target, body, headers)
+
+    def close(self) -> None:
+        """Close all connections, once nobody asks any more."""
+        for connection in self._made:
+            connection.close()
 
     def _ask(self, method: str, target: str, body: bytes, headers: Mapping[str, str]) -> Answered:
         connection = self._connection()
@@ -52,5 +58,6 @@ class Upstream:
     def _connection(self) -> http.client.HTTPConnection:
         if getattr(self._local, "connection", None) is None:
             self._local.connection = http.client.HTTPConnection(self._host, timeout=TIMEOUT_S)
+            self._made.append(self._local.connection)
         connection: http.client.HTTPConnection = self._local.connection
         return connection

@@ -7,7 +7,7 @@ from typing import Any
 
 from ingest.contract import FINAL_STATUSES, Ledger, Status
 from loadtest.chaos.drops import Version
-from loadtest.chaos.rows import Key, is_apart
+from loadtest.chaos.rows import Key, digest_of, is_apart
 
 SEGMENT_ENDS = (Status.DONE, Status.STOPPED)
 SHOWN = 20
@@ -100,11 +100,11 @@ class Judge:
         return self._segments[record[Ledger.PARTITION_KEY], version]
 
     def _allow(self, version: Version, starts: list[int], *, is_needed: bool) -> None:
-        for key, digest in version.oracle.items.items():
-            self._allowed.setdefault(key, set()).add(digest)
+        for key, tail in version.oracle.items.items():
+            self._allowed.setdefault(key, set()).add(digest_of(key, tail))
         for repeat in version.oracle.repeats:
             if not is_needed or is_apart(repeat, starts):
-                self._allowed[repeat.key].add(repeat.earlier_digest)
+                self._allowed[repeat.key].add(digest_of(repeat.key, repeat.earlier))
         if is_needed or version.may_end == {Status.COMPLETE}:
             self._needed |= version.oracle.items.keys()
 

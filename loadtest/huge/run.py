@@ -157,7 +157,7 @@ def _begun(case: Case, folder: Path, tell: Callable[[str], None]) -> Iterator[Lo
             file: kinds.write(path, file, size, is_gzip=case.is_gzip)
             for file, (path, size) in enumerate(zip(paths, case.sizes, strict=True))
         }
-        truth, ledger = RowTruth(kinds, rows), LedgerFront(hand.url, None)
+        truth, ledger = RowTruth(kinds, rows), stack.enter_context(LedgerFront(hand.url, None))
         sink = stack.enter_context(Sink(service=truth, elsewhere=ledger.elsewhere()))
         s3 = stack.enter_context(S3Front(DiskFront(hand.url, objects, cut_share=0.01, seed=case.seed)))
         workers = _environments(case, hand, {"AWS_ENDPOINT_URL_DYNAMODB": sink.url, "AWS_ENDPOINT_URL_S3": s3.url})
