@@ -6,8 +6,10 @@ from pathlib import Path
 
 from loadtest import commands
 from loadtest.capacity_bench import Shape
+from loadtest.chaos import command as chaos
 from loadtest.cold_start import command as cold_start
 from loadtest.hostile_files import cases
+from loadtest.huge import command as huge
 from loadtest.objects import command as objects
 from loadtest.results import RESULTS
 from loadtest.sink import command as sink
@@ -28,6 +30,8 @@ def main() -> int:
     _add_hostile(names.add_parser("hostile", help="time and memory of `ingest check` on malformed files"))
     _add_sink(names.add_parser("sink", help="a DynamoDB endpoint that counts, throttles and fails as asked"))
     _add_objects(names.add_parser("objects", help="an S3 endpoint that serves a folder, and cuts answers as asked"))
+    _add_chaos(names.add_parser("chaos", help="the local stack with its workers killed: is every row accounted for?"))
+    _add_huge(names.add_parser("huge", help="files of gigabytes: kills, hand-overs, what the bookkeeping costs"))
     arguments = parser.parse_args()
     code: int = arguments.run(arguments)
     return code
@@ -81,6 +85,18 @@ def _add_hostile(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--case", action="append", choices=[case.name for case in cases()], help="repeat (default all)")
     _add_common(parser, "hostile.json")
     parser.set_defaults(run=commands.hostile)
+
+
+def _add_chaos(parser: argparse.ArgumentParser) -> None:
+    chaos.add_arguments(parser)
+    _add_common(parser, "chaos.json")
+    parser.set_defaults(run=chaos.run)
+
+
+def _add_huge(parser: argparse.ArgumentParser) -> None:
+    huge.add_arguments(parser)
+    _add_common(parser, "huge.json")
+    parser.set_defaults(run=huge.run)
 
 
 def _add_sink(parser: argparse.ArgumentParser) -> None:

@@ -43,18 +43,22 @@ class MemoryLedger:
     def __init__(self) -> None:
         self.newest: dict[str, str] = {}
         self.found: dict[str, tuple[str | None, str]] = {}
+        self.told_etags: dict[str, str | None] = {}
         self.records: dict[tuple[str, str], MemoryRecord] = {}
 
     def note_newest(self, file: FileVersion, *, now_s: float) -> bool:
         if not file.sequencer:
-            self.found[file.url] = (file.etag, iso(now_s))
-            return True
+            is_told = file.etag is not None and self.told_etags.get(file.url) == file.etag
+            if not is_told:
+                self.found[file.url] = (file.etag, iso(now_s))
+            return not is_told
         etag, found_at = self.found.get(file.url, ("", ""))
         if etag is not None and etag == file.etag and found_at >= (file.event_time or "~"):
             return False
         is_newest = self.newest.get(file.url, "") <= file.version
         if is_newest:
             self.newest[file.url] = file.version
+            self.told_etags[file.url] = file.etag
         return is_newest
 
     def claim(self, work: Work, *, feed: str, lease: Lease, now_s: float) -> Claimed | Standing:

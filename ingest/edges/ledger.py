@@ -33,18 +33,18 @@ class LedgerTable(Endings, Listing):
         """Remember a version as the newest of its key; return False if a newer one is known already.
 
         One without a sequencer was found in the bucket (`ingest.reconcile`) and cannot be compared. It is remembered by
-        its eTag, so that its own notification, should it come late, is known as old.
+        its eTag, so that its own notification, should it come late, is known as old; and it is old itself if its own
+        notification came first.
         """
         if file.sequencer:
-            change, condition = "SET sequencer = :this", "(attribute_not_exists(sequencer) OR sequencer <= :this)"
+            change = "SET sequencer = :this, told_etag = :etag"
+            condition = "(attribute_not_exists(sequencer) OR sequencer <= :this)"
             values = {":this": file.version, ":etag": file.etag or "-", ":time": file.event_time or "~"}
             condition += " AND NOT (attribute_exists(found_etag) AND found_etag = :etag AND found_at >= :time)"
         else:
-            change, condition = (
-                "SET found_etag = :etag, found_at = :time",
-                "attribute_not_exists(found_etag) OR found_etag <> :none",
-            )
-            values = {":etag": file.etag or "~", ":time": iso(now_s), ":none": "-"}
+            change = "SET found_etag = :etag, found_at = :time"
+            condition = "attribute_not_exists(told_etag) OR told_etag <> :etag"
+            values = {":etag": file.etag or "~", ":time": iso(now_s)}
         return self.update("noting a version", self.key(file, Names.HEAD), change, condition, values)[0]
 
     def claim(self, work: Work, *, feed: str, lease: Lease, now_s: float) -> Claimed | Standing:

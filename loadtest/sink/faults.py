@@ -16,6 +16,7 @@ class Fault(StrEnum):
     EXPIRED_TOKEN = "expired_token"  # 400, nothing taken
     UNRECOGNIZED_CLIENT = "unrecognized_client"  # 400, nothing taken
     WRONG_CRC32 = "wrong_crc32"  # items taken, the answer's checksum is not that of its body
+    THROTTLED = "throttled"  # 400, nothing taken: for want of capacity, whatever there is
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,6 +35,7 @@ class Faults:
     expired_token: float = 0
     unrecognized_client: float = 0
     wrong_crc32: float = 0
+    throttled: float = 0
     slow_s: float = 5.0
     throttled_items: float = 0
 

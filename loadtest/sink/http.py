@@ -4,6 +4,9 @@ import asyncio
 import socket
 import struct
 import zlib
+from collections.abc import Callable
+from concurrent.futures import Executor
+from dataclasses import dataclass
 from typing import cast
 
 from loadtest.sink.service import TOOK_ALL, Answer, Ending, Service
@@ -17,14 +20,23 @@ _HEAD = (
 _NO_LINGER = struct.pack("ii", 1, 0)  # makes closing a socket a reset
 
 
+@dataclass(frozen=True, slots=True)
+class Elsewhere:
+    """Who answers all operations but BatchWriteItem: `answer(target, body)`, called in a thread of `threads`."""
+
+    answer: Callable[[str, bytes], Answer]
+    threads: Executor
+
+
 class Connection(asyncio.Protocol):
     """Serves one client. While an answer is delayed, the client's further requests wait; other clients do not."""
 
-    def __init__(self, service: Service, connections: "set[Connection]") -> None:
+    def __init__(self, service: Service, connections: "set[Connection]", elsewhere: Elsewhere | None = None) -> None:
         self._service, self._statistics, self._connections = service, service.statistics, connections
         self._held = bytearray()
         self._needed = 0  # bytes before it is worth while to look
-        self._delayed: asyncio.TimerHandle | None = None
+        self._elsewhere = elsewhere
+        self._delayed: asyncio.TimerHandle | asyncio.Future[Answer] | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Begin."""
@@ -55,7 +67,8 @@ class Connection(asyncio.Protocol):
             head_end = self._held.find(_HEAD_END)
             if head_end < 0:
                 return
-            head = bytes(self._held[: head_end + 2]).lower()
+            own = bytes(self._held[: head_end + 2])
+            head = own.lower()
             begin = head_end + len(_HEAD_END)
             end = begin + int(_header(head, _LENGTH) or 0)
             if len(self._held) < end:
@@ -64,7 +77,22 @@ class Connection(asyncio.Protocol):
             body = bytes(memoryview(self._held)[begin:end])
             del self._held[:end]
             self._needed = 0
-            self._answer(_header(head, _TARGET).rpartition(b".")[2], body)
+            operation = _header(head, _TARGET).rpartition(b".")[2]
+            if self._elsewhere and operation != b"batchwriteitem":
+                at = head.find(_TARGET) + len(_TARGET)
+                self._forward(self._elsewhere, own[at:].partition(b"\r\n")[0].strip().decode(), body)
+            else:
+                self._answer(operation, body)
+
+    def _forward(self, elsewhere: Elsewhere, target: str, body: bytes) -> None:
+        self._statistics.received(len(body))
+        asked = asyncio.get_running_loop().run_in_executor(elsewhere.threads, elsewhere.answer, target, body)
+        self._delayed = asked
+        asked.add_done_callback(self._send_forwarded)
+
+    def _send_forwarded(self, asked: "asyncio.Future[Answer]") -> None:
+        if not asked.cancelled():
+            self._send_delayed(asked.result())
 
     def _answer(self, operation: bytes, body: bytes) -> None:
         self._statistics.received(len(body))

@@ -10,7 +10,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from loadtest.sink.http import Connection
+from loadtest.sink.http import Connection, Elsewhere
 from loadtest.sink.service import Service
 from loadtest.sink.settings import Settings
 from loadtest.sink.statistics import Statistics
@@ -22,9 +22,18 @@ _BACKLOG = 1024
 class Sink:
     """Runs the endpoint for the length of a `with` block, once. What it counted and kept can be read afterwards too."""
 
-    def __init__(self, settings: Settings | None = None, *, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        settings: Settings | None = None,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        service: Service | None = None,
+        elsewhere: Elsewhere | None = None,
+    ) -> None:
+        """`elsewhere` answers all operations but BatchWriteItem, `service` that in place of the sink's own."""
         self.settings = settings or Settings()
-        self._service = Service(self.settings, clock)
+        self._service = service or Service(self.settings, clock)
+        self._elsewhere = elsewhere
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
         self._connections: set[Connection] = set()
@@ -92,7 +101,7 @@ class Sink:
         )
 
     def _connection(self) -> Connection:
-        return Connection(self._service, self._connections)
+        return Connection(self._service, self._connections, self._elsewhere)
 
     async def _close(self) -> None:
         assert self._server is not None

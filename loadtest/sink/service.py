@@ -16,6 +16,7 @@ from loadtest.sink.errors import (
     expired_token,
     internal_error,
     throttled,
+    throttled_by_fault,
     unknown_operation,
     unrecognized_client,
 )
@@ -31,6 +32,7 @@ _INSTEAD = {
     Fault.INTERNAL_ERROR: internal_error,
     Fault.EXPIRED_TOKEN: expired_token,
     Fault.UNRECOGNIZED_CLIENT: unrecognized_client,
+    Fault.THROTTLED: throttled_by_fault,
 }
 
 

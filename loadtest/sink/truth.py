@@ -19,7 +19,7 @@ def checksum(table: str, items: Iterable[Item]) -> str:
 
     Numbers count as they are written: 1 and 1.0 are different items.
     """
-    return _hex(sum(_digest(table, item) for item in items))
+    return _hex(sum(digest(table, item) for item in items))
 
 
 @dataclass(slots=True)
@@ -51,19 +51,19 @@ class Truth:
         if write.item is None:
             self._tables.get(write.table, {}).pop(write.key, None)
             return
-        digest = _digest(write.table, write.item)
-        self._sum += digest
+        of_item = digest(write.table, write.item)
+        self._sum += of_item
         if self._keep != "checksum":
-            self._keep_last(write, write.item, digest)
+            self._keep_last(write, write.item, of_item)
 
-    def _keep_last(self, write: Write, item: Item, digest: int) -> None:
+    def _keep_last(self, write: Write, item: Item, of_item: int) -> None:
         table = self._tables.setdefault(write.table, {})
         before, sequence = table.get(write.key), _number(item, self._sequence)
-        table[write.key] = _Kept(digest, sequence, item if self._keep == "items" else None)
+        table[write.key] = _Kept(of_item, sequence, item if self._keep == "items" else None)
         if before is None:
             return
-        self.doubled += before.digest == digest
-        self.overwritten += before.digest != digest
+        self.doubled += before.digest == of_item
+        self.overwritten += before.digest != of_item
         self.out_of_order += None not in (sequence, before.sequence) and sequence < before.sequence  # type: ignore[operator]
 
     @property
@@ -79,12 +79,17 @@ class Truth:
         """Return the checksum of the items a table holds."""
         return _hex(sum(kept.digest for kept in self._tables.get(table, {}).values()))
 
+    def digests(self, table: str) -> dict[tuple[str, ...], int]:
+        """Return the digest of each item a table holds, by its key."""
+        return {key: kept.digest for key, kept in self._tables.get(table, {}).items()}
+
     def items(self, table: str) -> list[Item]:
         """Return the items a table holds, if they are kept."""
         return [kept.item for kept in self._tables.get(table, {}).values() if kept.item is not None]
 
 
-def _digest(table: str, item: Item) -> int:
+def digest(table: str, item: Item) -> int:
+    """Return the digest of an item of a table, in DynamoDB JSON. Numbers count as they are written."""
     return int.from_bytes(blake2b(_text([table, item]).encode(), digest_size=16).digest())
 
 

@@ -43,6 +43,11 @@ def stack(feeds: Path) -> Iterator["Hand"]:
         yield Hand(deployed)
 
 
+def is_told(record: dict[str, Any]) -> bool:
+    """Return whether a file has ended and that was told: its record does not change any more."""
+    return record["status"] in FINAL_STATUSES and "told" in record
+
+
 class Hand:
     """Drops files, sends messages, and reads back what became of them."""
 
@@ -119,7 +124,7 @@ class Hand:
 
     def final_record(self, key: str) -> dict[str, Any]:
         """Wait until the one version of an object key is closed, and return its record."""
-        return self.wait_for(lambda: next((r for r in self.records(key) if r["status"] in FINAL_STATUSES), None))
+        return self.wait_for(lambda: next(filter(is_told, self.records(key)), None))
 
     def items(self, table: str) -> list[dict[str, Any]]:
         """Return all items of a table."""

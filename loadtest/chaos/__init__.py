@@ -1,0 +1,1 @@
+"""Chaos runs: the product in a local stack, with its workers killed and its services failing, judged from outside."""

@@ -1,0 +1,114 @@
+"""Worker processes that are started, killed, stopped for a while, and started again."""
+
+import json
+import math
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+ROOT = Path(__file__).parent.parent.parent
+
+
+class Fleet:
+    """As many workers as there are environments, for the length of a `with` block. `ended` counts how they ended."""
+
+    def __init__(self, module: str, environments: list[dict[str, str]], folder: Path, chance: random.Random) -> None:
+        self.ended: Counter[str] = Counter()
+        self.freezes = 0
+        self._module, self._environments, self._folder, self._chance = module, environments, folder, chance
+        self._workers: list[subprocess.Popen[bytes]] = []
+        self._killed: set[int] = set()
+        self._thaw_s: dict[int, float] = {}
+
+    def __enter__(self) -> Self:
+        self._workers = [self._start(number) for number in range(len(self._environments))]
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        for worker in self._workers:
+            worker.kill()
+        for worker in self._workers:
+            worker.wait()
+            if worker.stdin:
+                worker.stdin.close()
+
+    def look(self) -> None:
+        """Start workers that have ended, and let those go on whose pause is over."""
+        for number, worker in enumerate(self._workers):
+            if worker.poll() is not None:
+                self.ended[self._how(worker)] += 1
+                if worker.stdin:
+                    worker.stdin.close()
+                self._workers[number] = self._start(number)
+            elif self._thaw_s.get(worker.pid, math.inf) <= time.monotonic():
+                del self._thaw_s[worker.pid]
+                worker.send_signal(signal.SIGCONT)
+
+    def kill_one(self) -> None:
+        """Kill a worker, whatever it does."""
+        worker = self._chance.choice(self._workers)
+        if worker.poll() is None and worker.pid not in self._killed:
+            self._killed.add(worker.pid)
+            worker.kill()
+
+    def freeze_one(self, seconds: float) -> None:
+        """Stop a worker for so long; its connections stay."""
+        worker = self._chance.choice(self._workers)
+        if worker.poll() is None and worker.pid not in self._thaw_s:
+            self._thaw_s[worker.pid] = time.monotonic() + seconds
+            self.freezes += 1
+            worker.send_signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        """Let all go on."""
+        self._thaw_s = dict.fromkeys(self._thaw_s, 0.0)
+
+    def log(self) -> Iterator[dict[str, Any]]:
+        """Yield what all workers have logged so far, but for lines that were cut by a kill."""
+        for path in sorted(self._folder.glob("worker-*.log")):
+            for line in path.read_text(errors="replace").splitlines():
+                try:
+                    told = json.loads(line)
+                except ValueError:
+                    continue
+                if isinstance(told, dict):
+                    yield told
+
+    def _start(self, number: int) -> subprocess.Popen[bytes]:
+        environment = {"PATH": os.environ.get("PATH", os.defpath), **self._environments[number]}
+        with (self._folder / f"worker-{number}.log").open("ab") as log:
+            return subprocess.Popen(
+                [sys.executable, "-m", self._module],
+                env=environment,
+                cwd=ROOT,
+                stdin=subprocess.PIPE,
+                stdout=log,
+                stderr=log,
+            )
+
+    def _how(self, worker: subprocess.Popen[bytes]) -> str:
+        if worker.pid in self._killed:
+            return "killed"
+        return "out of time" if worker.returncode == -signal.SIGALRM else f"crashed ({worker.returncode})"
+
+
+def environments(
+    base: Mapping[str, str], *, skews_s: tuple[float, ...], root: Path, function_s: float, redeliver: float
+) -> list[dict[str, str]]:
+    """Return one environment for each skew of a worker's clock."""
+    own = {
+        "CHAOS_FUNCTION_S": str(function_s),
+        "CHAOS_REDELIVER": str(redeliver),
+        "CHAOS_ROOT": str(root),
+        "CHAOS_BATCH": "10",
+        "PYTHONUNBUFFERED": "1",
+    }
+    return [{**base, **own, "CHAOS_SKEW_S": str(skew)} for skew in skews_s]

@@ -1,0 +1,235 @@
+"""One chaos run: the stack, the fronts, the fleet; files and troubles; then quiet, and the verdict."""
+
+import random
+import shutil
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from ingest.contract import FINAL_STATUSES, RECONCILE_MESSAGE, Env, Ledger
+from loadtest.chaos.drops import Dropper
+from loadtest.chaos.dynamodb_front import LedgerFront
+from loadtest.chaos.fleet import Fleet, environments
+from loadtest.chaos.s3_front import Front, S3Front
+from loadtest.chaos.settings import FEEDS, MB, TABLE, TABLES, Settings
+from loadtest.chaos.stack import Hand, prepared
+from loadtest.chaos.verdict import Found, Judge, Verdict
+from loadtest.sink import Settings as SinkSettings
+from loadtest.sink import Sink
+
+TICK_S = 0.1
+FREEZE_LEASES = 1.6  # so long a worker is stopped: its lease has run out when it goes on
+TELL_EVERY_S = 10.0
+_BUG = "internal_fault"
+FINDINGS = (
+    "outcomes_told",
+    "files_closed",
+    "files_sent_again",
+    "segments_sent_again",
+    "files_given_up",
+    "objects_not_known",
+)
+
+
+@dataclass(slots=True)
+class Run:
+    """A run that is under way, and what it has come to."""
+
+    settings: Settings
+    hand: Hand
+    sink: Sink
+    ledger: LedgerFront
+    s3: Front
+    fleet: Fleet
+    dropper: Dropper
+    events: list[dict[str, Any]]
+    begun_s: float
+    reconcile: "Every"
+    ended: set[tuple[str, str]] = field(default_factory=set)  # key and eTag of what was told of
+
+    def look(self) -> None:
+        """Look after workers, what is due, and what was told; then pause."""
+        self.fleet.look()
+        self.dropper.do_what_is_due()
+        self.reconcile.look()
+        self.events += (news := self.hand.events())
+        self.ended |= {(event["key"], str(event.get("etag"))) for event in news}
+        time.sleep(TICK_S)
+
+    def open_bytes(self) -> int:
+        """Return how many bytes of files are dropped and have not ended."""
+        return sum(version.size for version in self.dropper.versions if (version.key, version.etag) not in self.ended)
+
+    def is_quiet(self) -> bool:
+        """Return whether all that must end has ended, and nothing is left to do."""
+        awaited = {(version.key, version.etag) for version in self.dropper.versions if "" not in version.may_end}
+        if self.dropper.has_more or not awaited <= self.ended or self.hand.depth():
+            return False
+        files = [record for record in self.hand.ledger() if str(record[Ledger.SORT_KEY]).startswith(Ledger.FILE_PREFIX)]
+        return all(record["status"] in FINAL_STATUSES and "told" in record for record in files)
+
+    def state(self) -> str:
+        """Return how things stand, as one line."""
+        return (
+            f"{time.monotonic() - self.begun_s:5.0f} s: {len(self.dropper.versions)} files dropped, "
+            f"{len(self.ended)} ended, {self.open_bytes() / MB:.0f} MB open, {self.hand.depth()} messages, "
+            f"{self.fleet.ended['killed']} kills, {self.sink.statistics.items:,} puts"
+        )
+
+    def verdict(self) -> Verdict:
+        """Return the verdict."""
+        found = Found(
+            ledger=self.hand.ledger(),
+            table={(key[0], key[1]): digest for key, digest in self.sink.truth.digests(TABLE).items()},
+            rejects=self.hand.rejects,
+            dead_letters=self.hand.dead_letters(),
+            queue_depth=self.hand.depth(),
+            events=self.events,
+        )
+        verdict = Judge(self.hand.bucket, self.dropper.versions, self.dropper.poison, found).judge()
+        verdict.problems += [f"{count} workers {how}" for how, count in self.fleet.ended.items() if "crash" in how]
+        verdict.problems += sorted({f"a bug: {told}" for told in self.fleet.log() if told.get("code") == _BUG})
+        return verdict
+
+    def document(self, verdict: Verdict) -> dict[str, Any]:
+        """Return the figures as JSON takes them."""
+        log = list(self.fleet.log())
+        said = Counter(str(told.get("message")) for told in log)
+        return {
+            "seconds": round(time.monotonic() - self.begun_s, 1),
+            "kills": self.fleet.ended["killed"],
+            "freezes": self.fleet.freezes,
+            "ended": dict(self.fleet.ended),
+            "dropped": self.dropper.counts,
+            "deliveries": sum(told.get("received", 0) for told in log),
+            "redelivered_to_live_workers": sum(told.get("redelivered", 0) for told in log),
+            "hand_overs": said["message handed over"],
+            "came_back": said["message comes back"],
+            "put_back": said["work put back"],
+            "reconciled": _summed(told for told in log if told.get("message") == "reconciled"),
+            "faults": {
+                "table": dict(self.sink.statistics.faults),
+                "ledger": dict(self.ledger.faults),
+                "s3_cut": self.s3.cut,
+            },
+            "table_requests": self.sink.statistics.requests,
+            "puts": self.sink.statistics.items,
+            **verdict.document(),
+        }
+
+
+def perform(settings: Settings, tell: Callable[[str], None]) -> tuple[Verdict, dict[str, Any]]:
+    """Run to the end; return the verdict, and all figures with it. `tell` gets a line now and then."""
+    with tempfile.TemporaryDirectory(prefix="chaos-") as folder, begun(settings, Path(folder)) as run:
+        trouble(run, tell)
+        settle(run, tell)
+        verdict = run.verdict()
+        document = run.document(verdict)
+        if verdict.problems:
+            tell(_kept_logs(Path(folder)))
+        return verdict, document
+
+
+def trouble(run: Run, tell: Callable[[str], None]) -> None:
+    """Drop files and make trouble for as long as the settings say."""
+    settings, chance = run.settings, random.Random(run.settings.seed + 2)
+    kill = Every(settings.kill_every_s, chance, run.fleet.kill_one)
+    freeze = Every(settings.freeze_every_s, chance, lambda: run.fleet.freeze_one(FREEZE_LEASES * settings.lease_s))
+    report = Every(TELL_EVERY_S, None, lambda: tell(run.state()))
+    while time.monotonic() < run.begun_s + settings.seconds:
+        if run.open_bytes() < settings.open_bytes:
+            run.dropper.drop()
+        run.look()
+        for thing in (kill, freeze, report):
+            thing.look()
+
+
+def settle(run: Run, tell: Callable[[str], None]) -> None:
+    """Let the workers finish what there is, without further trouble; faults of the services go on."""
+    run.fleet.thaw()
+    until_s = time.monotonic() + run.settings.patience_s
+    report = Every(TELL_EVERY_S, None, lambda: tell(run.state()))
+    while time.monotonic() < until_s and not run.is_quiet():
+        run.look()
+        report.look()
+    time.sleep(1.0)  # a worker that has told its last event deletes the message
+    run.look()
+
+
+class Every:
+    """Does a thing again and again: at fixed times, or, with `chance`, at random moments of that mean distance."""
+
+    def __init__(self, seconds: float, chance: random.Random | None, action: Callable[[], None]) -> None:
+        self._seconds, self._chance, self._action = seconds, chance, action
+        self._next_s = time.monotonic() + self._pause_s()
+
+    def look(self) -> None:
+        """Do it if it is time."""
+        if time.monotonic() >= self._next_s:
+            self._next_s = time.monotonic() + self._pause_s()
+            self._action()
+
+    def _pause_s(self) -> float:
+        return self._chance.expovariate(1 / self._seconds) if self._chance else self._seconds
+
+
+def _kept_logs(folder: Path) -> str:
+    """Copy the workers' logs to where they stay; return where that is, as a line to be told."""
+    kept = Path(tempfile.mkdtemp(prefix="chaos-logs-"))
+    for path in folder.glob("*.log"):
+        shutil.copy(path, kept)
+    return f"The logs of the workers are in {kept}."
+
+
+@contextmanager
+def begun(settings: Settings, folder: Path, more: Mapping[str, str] | None = None) -> Iterator[Run]:
+    """Give a run whose workers wait for work, for the length of the block; `more` are variables for them."""
+    with ExitStack() as stack:
+        hand = stack.enter_context(
+            prepared(
+                FEEDS,
+                max_receive_count=settings.max_receive_count,
+                visibility_s=settings.function_s + settings.lease_s,
+            )
+        )
+        ledger = stack.enter_context(LedgerFront(hand.url, settings.ledger_faults))
+        sink_settings = SinkSettings(tables=TABLES, keep="digests", faults=settings.table_faults)
+        sink = stack.enter_context(Sink(sink_settings, elsewhere=ledger.elsewhere()))
+        front = Front(hand.url, cut_share=settings.cut_share, seed=settings.seed)
+        s3 = stack.enter_context(S3Front(front))
+        base = {
+            **hand.environment(),
+            **(more or {}),
+            "AWS_ENDPOINT_URL_DYNAMODB": sink.url,
+            "AWS_ENDPOINT_URL_S3": s3.url,
+            Env.SEGMENT_BYTES: str(settings.segment_bytes),
+            Env.LEASE_S: str(settings.lease_s),
+            Env.STUCK_S: str(settings.stuck_s),
+            Env.CHECKPOINT_S: "1",
+            Env.STOP_BEFORE_END_S: "15",
+        }
+        workers = environments(
+            base,
+            skews_s=settings.skews_s,
+            root=FEEDS.parent,
+            function_s=settings.function_s,
+            redeliver=settings.redeliver,
+        )
+        chance = random.Random(settings.seed)
+        fleet = stack.enter_context(Fleet(settings.worker, workers, folder, chance))
+        dropper = Dropper(hand, settings, time.monotonic)
+        reconcile = Every(settings.reconcile_every_s, None, lambda: hand.send(RECONCILE_MESSAGE))
+        yield Run(settings, hand, sink, ledger, front, fleet, dropper, [], time.monotonic(), reconcile)
+
+
+def _summed(logged: Iterable[dict[str, Any]]) -> dict[str, int]:
+    """Return the sums of what the reconciler says it found."""
+    total: Counter[str] = Counter()
+    for told in logged:
+        total.update({name: told[name] for name in FINDINGS if name in told})
+    return dict(total)

@@ -1,0 +1,133 @@
+"""The product in the emulator, prepared for chaos, and a hand to reach into it."""
+
+import contextlib
+import json
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from boto3.dynamodb.types import TypeDeserializer
+
+from infra.local.stack import LocalStack, local_stack
+from ingest.contract import Event, Output
+
+POLL_ENDS_S = 1.5
+MOST_MESSAGES = 10
+
+
+@contextlib.contextmanager
+def prepared(feeds: Path, *, max_receive_count: int, visibility_s: float) -> Iterator["Hand"]:
+    """Give a deployed stack whose own function sleeps, and whose bucket tells nobody, for the length of a block."""
+    with local_stack(feeds) as stack:
+        hand = Hand(stack)
+        hand.prepare(max_receive_count, visibility_s)
+        yield hand
+        hand.close()
+
+
+class Hand:
+    """Drops objects, sends messages, and reads what became of them. Use it from one thread."""
+
+    def __init__(self, stack: LocalStack) -> None:
+        self._stack = stack
+        self.bucket = stack.outputs[Output.LANDING_BUCKET]
+        self.queue_url = stack.outputs[Output.QUEUE_URL]
+        self._dead_letter_url = stack.outputs[Output.DEAD_LETTER_URL]
+        self._s3, self._sqs, self._dynamodb = (stack.client(name) for name in ("s3", "sqs", "dynamodb"))
+        self._events_url = ""
+
+    @property
+    def url(self) -> str:
+        """Where the emulator is."""
+        return self._stack.endpoint_url
+
+    def prepare(self, max_receive_count: int, visibility_s: float) -> None:
+        """Take the function from the queue and the queue from the bucket; gather events in a queue of our own.
+
+        `visibility_s`: so long messages stay hidden whose worker is killed before it could say itself how long.
+        """
+        functions, events = self._stack.client("lambda"), self._stack.client("events")
+        name = self._stack.outputs[Output.FUNCTION]
+        for mapping in functions.list_event_source_mappings(FunctionName=name)["EventSourceMappings"]:
+            functions.update_event_source_mapping(UUID=mapping["UUID"], Enabled=False)
+        self._s3.put_bucket_notification_configuration(Bucket=self.bucket, NotificationConfiguration={})
+        policy = {"deadLetterTargetArn": self._arn(self._dead_letter_url), "maxReceiveCount": max_receive_count}
+        attributes = {"RedrivePolicy": json.dumps(policy), "VisibilityTimeout": str(round(visibility_s))}
+        self._sqs.set_queue_attributes(QueueUrl=self.queue_url, Attributes=attributes)
+        self._events_url = self._sqs.create_queue(QueueName="chaos-events")["QueueUrl"]
+        events.put_rule(Name="chaos", EventPattern=json.dumps({"source": [Event.SOURCE]}))
+        events.put_targets(Rule="chaos", Targets=[{"Id": "1", "Arn": self._arn(self._events_url)}])
+        time.sleep(POLL_ENDS_S)
+        self._sqs.purge_queue(QueueUrl=self.queue_url)
+
+    def close(self) -> None:
+        """Close the connections to the emulator."""
+        for client in (self._s3, self._sqs, self._dynamodb):
+            client.close()
+
+    def environment(self) -> dict[str, str]:
+        """Return the variables of the deployed function, and those that point its SDK to the emulator."""
+        told = self._stack.client("lambda").get_function_configuration(
+            FunctionName=self._stack.outputs[Output.FUNCTION]
+        )
+        return {**told["Environment"]["Variables"], **self._stack.environment()}
+
+    def put(self, key: str, data: bytes) -> str:
+        """Put an object; return its eTag."""
+        return str(self._s3.put_object(Bucket=self.bucket, Key=key, Body=data)["ETag"]).strip('"')
+
+    def delete(self, key: str) -> None:
+        """Delete an object."""
+        self._s3.delete_object(Bucket=self.bucket, Key=key)
+
+    def send(self, body: str) -> None:
+        """Put a message in the queue."""
+        self._sqs.send_message(QueueUrl=self.queue_url, MessageBody=body)
+
+    def depth(self) -> int:
+        """Return how many messages the queue holds: waiting, delayed, or with a worker."""
+        names = ["", "NotVisible", "Delayed"]
+        wanted = [f"ApproximateNumberOfMessages{name}" for name in names]
+        told = self._sqs.get_queue_attributes(QueueUrl=self.queue_url, AttributeNames=wanted)["Attributes"]
+        return sum(int(told.get(name, 0)) for name in wanted)
+
+    def events(self) -> list[dict[str, Any]]:
+        """Take the details of the events that came since the last call."""
+        return [json.loads(body)["detail"] for body in self._taken(self._events_url)]
+
+    def dead_letters(self) -> list[str]:
+        """Take the bodies of all dead letters."""
+        return list(self._taken(self._dead_letter_url))
+
+    def ledger(self) -> list[dict[str, Any]]:
+        """Return all items of the ledger table."""
+        pages = self._dynamodb.get_paginator("scan").paginate(
+            TableName=self._stack.outputs[Output.LEDGER_TABLE], ConsistentRead=True
+        )
+        read = TypeDeserializer().deserialize
+        return [{name: read(value) for name, value in item.items()} for page in pages for item in page["Items"]]
+
+    def rejects(self, url: str) -> list[dict[str, Any]]:
+        """Return the rejects under the URL a file's record tells."""
+        place, found = urlsplit(url), []
+        pages = self._s3.get_paginator("list_objects_v2").paginate(Bucket=place.netloc, Prefix=place.path.lstrip("/"))
+        for key in (thing["Key"] for page in pages for thing in page.get("Contents", [])):
+            if key.endswith(".jsonl"):
+                body = self._s3.get_object(Bucket=place.netloc, Key=key)["Body"].read()
+                found += [json.loads(line) for line in body.splitlines()]
+        return found
+
+    def _taken(self, url: str) -> Iterator[str]:
+        while True:
+            messages = self._sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=MOST_MESSAGES).get("Messages", [])
+            for message in messages:
+                self._sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
+                yield message["Body"]
+            if not messages:
+                return
+
+    def _arn(self, url: str) -> str:
+        told = self._sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])
+        return str(told["Attributes"]["QueueArn"])

@@ -1,0 +1,71 @@
+"""`python -m loadtest huge`: a plain file with kills, a gzip file over hand-overs, and what bookkeeping costs."""
+
+import argparse
+
+from loadtest.huge.run import Case, perform
+from loadtest.results import write_result
+
+MB = 1_000_000
+KINDS = ("plain", "gzip", "costs")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Give the parser sizes and troubles."""
+    parser.add_argument("--only", choices=KINDS, action="append", help="repeat (default: all)")
+    parser.add_argument("--plain-mb", type=int, default=5_000, help="size of the plain file (default 5000)")
+    parser.add_argument("--gzip-mb", type=int, default=1_000, help="size of the gzip file as it lies there")
+    parser.add_argument("--workers", type=int, default=4, help="for the plain file (default 4)")
+    parser.add_argument("--kill-every-s", type=float, default=20.0, help="for the plain file, on average (default 20)")
+    parser.add_argument("--function-s", type=float, default=45.0, help="time of a function with the gzip file")
+
+
+def cases(arguments: argparse.Namespace) -> list[Case]:
+    """Return what is to be loaded."""
+    seed = arguments.seed
+    plain = Case(
+        name="plain",
+        sizes=[arguments.plain_mb * MB],
+        workers=arguments.workers,
+        kill_every_s=arguments.kill_every_s,
+        least_kills=1,
+        seed=seed,
+    )
+    packed = Case(
+        name="gzip",
+        sizes=[arguments.gzip_mb * MB],
+        is_gzip=True,
+        workers=2,
+        function_s=arguments.function_s,
+        least_hand_overs=3,
+        seed=seed,
+    )
+    costs = [
+        Case(name=f"costs, files of {size // 1000} KB", sizes=[size] * count, workers=1, seed=seed)
+        for size, count in ((1_000, 50), (1_000_000, 20), (10_000_000, 5), (200_000_000, 1))
+    ]
+    wanted = arguments.only or KINDS
+    chosen = {"plain": [plain], "gzip": [packed], "costs": costs}
+    return [case for kind in KINDS if kind in wanted for case in chosen[kind]]
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Load all; return 1 if anything is wrong."""
+    figures = []
+    for case in cases(arguments):
+        told = perform(case, lambda line: print(line, flush=True))
+        figures.append(told)
+        print(
+            f"{told['case']}: {told['rows']:,} rows in {told['seconds']:,} s ({told['rows_per_s']:,} rows/s), "
+            f"{told['kills']} kills, {told['hand_overs']} hand-overs, {told['segments']} segments; the ledger took "
+            f"{told['ledger_write_units_per_file']:,} write units a file, "
+            f"{told['ledger_share_of_write_units']:.3%} of all",
+            flush=True,
+        )
+        for problem in told["problems"]:
+            print(f"WRONG: {problem}")
+    command = f"python -m loadtest huge --plain-mb {arguments.plain_mb} --gzip-mb {arguments.gzip_mb}"
+    command += f" --workers {arguments.workers} --kill-every-s {arguments.kill_every_s:g}"
+    command += f" --function-s {arguments.function_s:g} --seed {arguments.seed}"
+    command += "".join(f" --only {kind}" for kind in arguments.only or [])
+    write_result(arguments.out, command=command, seed=arguments.seed, figures={"cases": figures})
+    return 1 if any(told["problems"] for told in figures) else 0

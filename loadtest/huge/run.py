@@ -1,0 +1,182 @@
+"""Loads files of any size with a fleet of workers that may be killed, and judges what came of them."""
+
+import random
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from ingest.contract import Env, Ledger, Status
+from loadtest.chaos.drops import s3_event
+from loadtest.chaos.dynamodb_front import LedgerFront
+from loadtest.chaos.fleet import Fleet, environments
+from loadtest.chaos.run import Every
+from loadtest.chaos.s3_front import S3Front
+from loadtest.chaos.stack import Hand, prepared
+from loadtest.huge.disk_front import DiskFront
+from loadtest.huge.rows import Kinds, is_spoiled
+from loadtest.huge.truth import RowTruth
+from loadtest.objects.files import find
+from loadtest.sink import Sink
+
+FEEDS = Path(__file__).parent / "feeds.toml"
+PREFIX = "huge/"
+TICK_S = 0.25
+TELL_EVERY_S = 15.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Case:
+    """What is loaded, and how its workers fare. `kill_every_s` 0: none is killed."""
+
+    name: str
+    sizes: list[int]
+    is_gzip: bool = False
+    workers: int = 4
+    kill_every_s: float = 0.0
+    function_s: float = 300.0
+    lease_s: float = 10.0
+    segment_bytes: int = 64 * 1024 * 1024
+    least_kills: int = 0
+    least_hand_overs: int = 0
+    seed: int = 1
+    patience_s: float = 3600.0
+
+
+@dataclass(slots=True)
+class Loaded:
+    """A case under way."""
+
+    case: Case
+    hand: Hand
+    truth: RowTruth
+    ledger: LedgerFront
+    fleet: Fleet
+    rows: dict[int, int]
+    ended: set[str] = field(default_factory=set)
+
+    def look(self) -> None:
+        """Look after the workers, and who has ended."""
+        self.fleet.look()
+        self.ended |= {str(event["key"]) for event in self.hand.events()}
+        time.sleep(TICK_S)
+
+    def document(self, seconds: float) -> dict[str, Any]:
+        """Return figures and verdict."""
+        records = [r for r in self.hand.ledger() if str(r[Ledger.SORT_KEY]).startswith(Ledger.FILE_PREFIX)]
+        segments = sum(str(r[Ledger.SORT_KEY]).startswith(Ledger.SEGMENT_PREFIX) for r in self.hand.ledger())
+        rows, said = sum(self.rows.values()), Counter(str(told.get("message")) for told in self.fleet.log())
+        hand_overs, costs = said["message handed over"], self.ledger.costs
+        problems = [*self._problems(records), *self._missed_aims(hand_overs)]
+        return {
+            "case": self.case.name,
+            "files": len(self.rows),
+            "bytes": sum(self.case.sizes),
+            "rows": rows,
+            "seconds": round(seconds, 1),
+            "rows_per_s": round(rows / seconds),
+            "workers": self.case.workers,
+            "function_s": self.case.function_s,
+            "kills": self.fleet.ended["killed"],
+            "ended": dict(self.fleet.ended),
+            "hand_overs": hand_overs,
+            "segments": segments,
+            "puts_repeated": self.truth.repeated,
+            "lost": self.truth.lost(),
+            "wrong": self.truth.wrong,
+            "table_write_units": self.truth.units,
+            "ledger_write_units": dict(costs.units),
+            "ledger_writes": dict(costs.writes),
+            "ledger_write_units_per_file": round(costs.total / len(self.rows), 2),
+            "ledger_write_units_per_million_rows": round(costs.total / rows * 1e6, 1),
+            "ledger_share_of_write_units": round(costs.total / (costs.total + self.truth.units), 6),
+            "problems": problems,
+        }
+
+    def _problems(self, records: list[dict[str, Any]]) -> Iterator[str]:
+        if len(records) != len(self.rows):
+            yield f"the ledger has {len(records)} files, not {len(self.rows)}"
+        if self.truth.lost() or self.truth.wrong:
+            yield f"{self.truth.lost()} rows are lost, {self.truth.wrong} wrong"
+        for record in records:
+            yield from self._problems_of(record)
+        yield from (f"{count} workers {how}" for how, count in self.fleet.ended.items() if "crash" in how)
+        if self.hand.depth() or self.hand.dead_letters():
+            yield "the queue or the dead-letter queue is not empty"
+
+    def _problems_of(self, record: dict[str, Any]) -> Iterator[str]:
+        file = int(str(record["file"]["key"]).removeprefix(PREFIX).partition(".")[0])
+        rows = self.rows[file]
+        spoiled = sum(map(is_spoiled, range(rows)))
+        expected = (Status.COMPLETE, rows, rows - spoiled, spoiled, 0)
+        names = ("rows_read", "rows_written", "rows_rejected", "rows_superseded")
+        found = (record["status"], *(int(record.get(name, 0)) for name in names))
+        if found != expected:
+            yield f"file {file} ended as {found}, expected {expected}"
+        raw = [str(reject["raw"])[:14] for reject in self.hand.rejects(record["rejects"])] if spoiled else []
+        if sorted(raw) != [f"H{file:02d}-{number:010d}" for number in range(rows) if is_spoiled(number)]:
+            yield f"file {file}: its rejects are not the spoiled rows, each once: {len(raw)} rejects"
+
+    def _missed_aims(self, hand_overs: int) -> Iterator[str]:
+        if self.fleet.ended["killed"] < self.case.least_kills:
+            yield f"only {self.fleet.ended['killed']} kills: it shows less than it is to show"
+        if hand_overs < self.case.least_hand_overs:
+            yield f"only {hand_overs} hand-overs: it shows less than it is to show"
+
+
+def perform(case: Case, tell: Callable[[str], None]) -> dict[str, Any]:
+    """Load the files of a case; return figures and verdict (`problems`)."""
+    with tempfile.TemporaryDirectory(prefix="huge-") as folder, _begun(case, Path(folder), tell) as loaded:
+        begun_s = time.monotonic()
+        kill = Every(case.kill_every_s, random.Random(case.seed), loaded.fleet.kill_one) if case.kill_every_s else None
+        report = Every(TELL_EVERY_S, None, lambda: tell(f"{case.name}: {loaded.truth.statistics.items:,} puts"))
+        while len(loaded.ended) < len(loaded.rows) and time.monotonic() < begun_s + case.patience_s:
+            loaded.look()
+            report.look()
+            if kill:
+                kill.look()
+        seconds = time.monotonic() - begun_s
+        while loaded.hand.depth() and time.monotonic() < begun_s + case.patience_s:  # duplicates that come back
+            loaded.look()
+        return loaded.document(seconds)
+
+
+@contextmanager
+def _begun(case: Case, folder: Path, tell: Callable[[str], None]) -> Iterator[Loaded]:
+    with ExitStack() as stack:
+        visibility_s = case.lease_s + 30
+        hand = stack.enter_context(prepared(FEEDS, max_receive_count=5, visibility_s=visibility_s))
+        kinds, objects = Kinds(case.seed), folder / "objects"
+        paths = [objects / hand.bucket / f"{PREFIX}{file}.csv" for file in range(len(case.sizes))]
+        tell(f"{case.name}: writing {sum(case.sizes) / 1e6:,.0f} MB")
+        rows = {
+            file: kinds.write(path, file, size, is_gzip=case.is_gzip)
+            for file, (path, size) in enumerate(zip(paths, case.sizes, strict=True))
+        }
+        truth, ledger = RowTruth(kinds, rows), stack.enter_context(LedgerFront(hand.url, None))
+        sink = stack.enter_context(Sink(service=truth, elsewhere=ledger.elsewhere()))
+        s3 = stack.enter_context(S3Front(DiskFront(hand.url, objects, cut_share=0.01, seed=case.seed)))
+        workers = _environments(case, hand, {"AWS_ENDPOINT_URL_DYNAMODB": sink.url, "AWS_ENDPOINT_URL_S3": s3.url})
+        fleet = stack.enter_context(Fleet("loadtest.chaos.worker", workers, folder, random.Random(case.seed)))
+        for number, path in enumerate(paths):
+            found = find(objects, f"/{hand.bucket}/{PREFIX}{path.name}")
+            hand.send(
+                s3_event(hand.bucket, f"{PREFIX}{path.name}", found.etag.strip('"'), found.size, f"{number:016X}")
+            )
+        yield Loaded(case, hand, truth, ledger, fleet, rows)
+
+
+def _environments(case: Case, hand: Hand, endpoints: dict[str, str]) -> list[dict[str, str]]:
+    own = {
+        Env.SEGMENT_BYTES: str(case.segment_bytes),
+        Env.LEASE_S: str(case.lease_s),
+        Env.CHECKPOINT_S: "5",
+        Env.STOP_BEFORE_END_S: "15",
+    }
+    base = {**hand.environment(), **endpoints, **own}
+    skews_s = (0.0,) * case.workers
+    return environments(base, skews_s=skews_s, root=FEEDS.parent, function_s=case.function_s, redeliver=0.0)

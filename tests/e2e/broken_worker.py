@@ -1,0 +1,38 @@
+"""A worker of the chaos harness with a bug in it, which CHAOS_BUG names: the harness must find it."""
+
+import os
+from dataclasses import replace
+from typing import Any
+
+from ingest import handler
+from ingest.core.items import Items
+from ingest.edges.batch_writer import BatchWriter
+from loadtest.chaos import worker
+
+
+class DropsARow(BatchWriter):
+    """Never writes the first item of a block."""
+
+    def write(self, items: Items) -> Any:
+        return super().write(items.take(list(range(1, len(items)))))
+
+
+class CountsTwice(handler.LedgerTable):
+    """Counts all of a file again when it ends: the books still balance."""
+
+    def end_file(self, file: Any, lease: Any, closing: Any, *, now_s: float) -> None:
+        twice = replace(closing, books=closing.books.plus(closing.books))
+        super().end_file(file, lease, twice, now_s=now_s)
+
+
+def main() -> None:
+    bug = os.environ["CHAOS_BUG"]
+    if bug == "drops a row":
+        handler.BatchWriter = DropsARow  # type: ignore[misc]
+    else:
+        handler.LedgerTable = CountsTwice  # type: ignore[misc]
+    worker.main()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,82 @@
+"""What is dropped and told: seeded, remembered, and never more lost than the harness means."""
+
+import json
+from urllib.parse import unquote_plus
+
+from ingest.contract import Status
+from loadtest.chaos.drops import Dropper
+from loadtest.chaos.settings import KB, Settings
+
+SETTINGS = Settings(seconds=1, seed=3, sizes=(KB, 2 * KB))
+
+
+class Bucket:
+    bucket = "b"
+
+    def __init__(self) -> None:
+        self.objects: dict[str, bytes] = {}
+        self.sent: list[str] = []
+
+    def put(self, key: str, data: bytes) -> str:
+        self.objects[key] = data
+        return f"e{len(data)}-{hash(data)}"
+
+    def delete(self, key: str) -> None:
+        del self.objects[key]
+
+    def send(self, body: str) -> None:
+        self.sent.append(body)
+
+
+class Time:
+    now_s = 0.0
+
+    def __call__(self) -> float:
+        return self.now_s
+
+
+def dropped(count: int = 200) -> tuple[Dropper, Bucket]:
+    bucket, clock = Bucket(), Time()
+    dropper = Dropper(bucket, SETTINGS, clock)
+    for _ in range(count):
+        dropper.drop()
+    clock.now_s = 1000.0
+    dropper.do_what_is_due()
+    clock.now_s = 2000.0  # versions that came later were told of later
+    dropper.do_what_is_due()
+    return dropper, bucket
+
+
+def test_all_is_done_in_the_end_and_each_kind_came() -> None:
+    dropper, _ = dropped()
+    assert not dropper.has_more
+    assert min(dropper.counts.values()) > 0
+
+
+def test_what_lies_in_the_bucket_is_the_last_version_of_each_key() -> None:
+    dropper, bucket = dropped()
+    last = {version.key: version for version in dropper.versions}
+    assert {key: len(data) for key, data in bucket.objects.items()} == {
+        key: version.size for key, version in last.items() if key in bucket.objects
+    }
+    gone = [version for key, version in last.items() if key not in bucket.objects]
+    assert len(gone) == dropper.counts["deleted"]
+    assert all("" in version.may_end for version in gone)
+
+
+def test_poison_is_sent_as_it_is_remembered_and_poison_files_must_fail() -> None:
+    dropper, bucket = dropped()
+    assert len(dropper.poison) == dropper.counts["poison message"]
+    assert dropper.poison <= set(bucket.sent)
+    failing = [version for version in dropper.versions if version.may_end == {Status.FAILED}]
+    assert len(failing) == dropper.counts["poison file"]
+
+
+def test_only_files_nobody_is_to_be_told_of_have_no_notification() -> None:
+    dropper, bucket = dropped()
+    told = [json.loads(body) for body in bucket.sent if body not in dropper.poison]
+    things = [record["s3"]["object"] for message in told for record in message["Records"]]
+    known = {(unquote_plus(thing["key"]), thing["eTag"]) for thing in things}
+    versions = {(version.key, version.etag) for version in dropper.versions}
+    assert known <= versions
+    assert len(versions - known) == dropper.counts["told never"]

@@ -1,0 +1,91 @@
+"""The judge finds what is wrong, and nothing where all is right."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from ingest.contract import Status
+from loadtest.chaos.drops import ALWAYS, PERHAPS, Version
+from loadtest.chaos.rows import RowMaker, digest_of
+from loadtest.chaos.verdict import Found, Judge
+
+MAKER = RowMaker("f1v1", 1)
+DATA = b"".join(MAKER.until(200_000))
+ORACLE = MAKER.oracle
+VERSION = Version("drops/1.csv", "e1", len(DATA), ALWAYS, oracle=ORACLE)
+TABLE = {key: digest_of(key, tail) for key, tail in ORACLE.items.items()}
+REJECTS = [{"line": line, "reason": reason} for line, reason in ORACLE.rejects.items()]
+RECORD: dict[str, Any] = {
+    "pk": "b/drops/1.csv",
+    "sk": "FILE#01",
+    "file": {"key": "drops/1.csv", "etag": "e1"},
+    "status": Status.COMPLETE,
+    "told": 1,
+    "lease_until": 0,
+    "rows_read": ORACLE.rows,
+    "rows_written": len(ORACLE.items),
+    "rows_rejected": len(ORACLE.rejects),
+    "rows_superseded": len(ORACLE.repeats),
+    "rejects": "s3://r/1",
+}
+EVENT = {"key": "drops/1.csv", "etag": "e1", "id": "1"}
+GOOD = Found(
+    ledger=[RECORD],
+    table=TABLE,
+    rejects=lambda url: REJECTS,
+    dead_letters=["poison", "poison"],
+    queue_depth=0,
+    events=[EVENT, EVENT],
+)
+
+
+def problems(found: Found, version: Version = VERSION) -> list[str]:
+    return Judge("b", [version], {"poison"}, found).judge().problems
+
+
+def record(**changes: Any) -> list[dict[str, Any]]:
+    return [{**RECORD, **changes}]
+
+
+def test_a_good_run_has_no_problems() -> None:
+    verdict = Judge("b", [VERSION], {"poison"}, GOOD).judge()
+    assert verdict.problems == []
+    assert (verdict.rows, verdict.lost, verdict.doubled, verdict.stuck) == (ORACLE.rows, 0, 0, 0)
+
+
+@pytest.mark.parametrize(
+    ("found", "said"),
+    [
+        (replace(GOOD, table=dict(list(TABLE.items())[1:])), "the table lacks 1 items"),
+        (replace(GOOD, table={**TABLE, ("C", "x"): 1}), "the table has 1 items that no file says"),
+        (replace(GOOD, table={**TABLE, next(iter(TABLE)): 1}), "the table has 1 items that no file says"),
+        (replace(GOOD, rejects=lambda url: REJECTS[1:]), "rejects missing"),
+        (replace(GOOD, rejects=lambda url: [*REJECTS, REJECTS[0]]), "too many"),
+        (replace(GOOD, ledger=record(rows_read=2 * ORACLE.rows)), "do not balance"),
+        (
+            replace(GOOD, ledger=record(rows_read=ORACLE.rows + 1, rows_written=len(ORACLE.items) + 1)),
+            "the books are",
+        ),
+        (replace(GOOD, ledger=record(status=Status.LOADING)), "ended as ['LOADING']"),
+        (replace(GOOD, ledger=record(lease_until=12)), "its lease runs to 12"),
+        (replace(GOOD, ledger=[*record(), *record(sk="FILE#~e1")]), "ended as ['COMPLETE', 'COMPLETE']"),
+        (replace(GOOD, ledger=[]), "ended as ['']"),
+        (replace(GOOD, ledger=[{k: v for k, v in RECORD.items() if k != "told"}]), "was never told of"),
+        (replace(GOOD, dead_letters=["poison", "good"]), "a dead letter that is no poison: good"),
+        (replace(GOOD, dead_letters=[]), "in no dead letter"),
+        (replace(GOOD, queue_depth=1), "the queue still holds 1"),
+        (replace(GOOD, events=[]), "no event tells"),
+        (replace(GOOD, events=[EVENT, {**EVENT, "id": "2"}]), "has 2 outcomes"),
+    ],
+)
+def test_what_is_wrong_is_said(found: Found, said: str) -> None:
+    assert any(said in problem for problem in problems(found)), problems(found)
+
+
+def test_a_version_that_was_overwritten_may_leave_some_of_its_rows() -> None:
+    version = replace(VERSION, may_end=PERHAPS)
+    found = replace(
+        GOOD, ledger=record(status=Status.SUPERSEDED), table=dict(list(TABLE.items())[:10]), dead_letters=["poison"]
+    )
+    assert problems(found, version) == []
