@@ -161,11 +161,15 @@ class Worker:
     def _ended(self, attempt: Attempt, error: IngestError | None) -> None:
         """Write how a file or segment ended."""
         task = attempt.task
-        if task.work.segment is not None:
-            self._end_segment(task, attempt.books or task.books, Status.STOPPED if error else Status.DONE)
-        if error is None and (attempt.is_split or task.work.segment is not None):
+        if task.work.segment is not None and error is not None:
+            self._end_early(attempt, error)  # the file first: else the last segment to end would find it unbalanced
+            self._end_segment(task, attempt.books or task.books, Status.STOPPED)
+        elif task.work.segment is not None:
+            self._end_segment(task, attempt.books or task.books, Status.DONE)
             self.close_split(task.work.file, task.feed)
-        elif task.work.segment is not None or attempt.books is None:
+        elif error is None and attempt.is_split:
+            self.close_split(task.work.file, task.feed)
+        elif attempt.books is None:
             self._end_early(attempt, error)
         else:
             closing = self._closing(attempt, attempt.books, error)
@@ -187,9 +191,10 @@ class Worker:
         self._teller.segment_ended(task.work, task.feed, closing)
 
     def _end_early(self, attempt: Attempt, error: IngestError | None) -> None:
-        """End a file before all of it is read; its books are those of the segments that have ended so far."""
+        """End a file before all of it is read; its books are those of the segments that have ended, and of this one."""
         task, file = attempt.task, attempt.task.work.file
-        closing = self._closing(attempt, self._ledger.standing(file).books, error)
+        own = (attempt.books or task.books) if task.work.segment else Books()
+        closing = self._closing(attempt, self._ledger.standing(file).books.plus(own), error)
         now_s = self._clock.now_s()
         if task.work.segment is None:
             self._ledger.end_begun(file, task.hold.lease, closing, now_s=now_s)

@@ -105,3 +105,16 @@ def test_an_older_version_is_not_complete_when_its_last_segment_ends() -> None:
     world.ledger.newest[file.work.file.url] = "F"
     world.run()
     assert file.status == Status.SUPERSEDED
+
+
+def test_a_segment_that_finds_its_object_gone_ends_the_file_before_itself() -> None:
+    """The segment that ended last in between took the file for unbalanced; `Watch` looks at the order."""
+    world = World([])
+    world.drop((KEY, HEAD + ROWS))
+    planner = world.next_runner()
+    assert planner is not None
+    world.scheduler.run(planner)
+    world.drop((KEY, HEAD + ROWS[6:]), is_told=False)
+    world.run()
+    check(world)
+    assert [record.status for record in world.ledger.files()] == [Status.SUPERSEDED, Status.COMPLETE]

@@ -32,6 +32,7 @@ def _check_dead_letters(world: World) -> None:
 
 def _check_outcome(world: World, record: MemoryRecord) -> None:
     file = record.work.file
+    assert record.status != Status.UNBALANCED, f"{file.url} {file.version}: {record.books}"
     told = [t.closing for t in world.told if (t.file.url, t.file.version) == (file.url, file.version)]
     outcomes = {(closing.status, closing.error and closing.error.code) for closing in told}
     assert outcomes == {(record.status, record.error and record.error.code)}, f"told of {file.url}: {outcomes}"

@@ -45,6 +45,8 @@ class Watch:
         if name in NEEDS_LEASE:
             work = args[0] if isinstance(args[0], Work) else Work(args[0])
             assert self.holders[_key(work)] == args[1].token, f"{name} by {worker}, whose lease another has taken"
+        if name == "end_segment" and not named["is_whole"]:
+            assert not self.ledger.standing(args[0].file).is_wanted, "a segment was given up of a file that is wanted"
         for key, record in self.ledger.records.items():
             self._compare(worker, name, before.get(key), record)
         return answer
