@@ -26,6 +26,7 @@ class MemoryRecord:
     until_s: float = 0.0
     attempts: int = 0
     first_seen_s: float | None = None
+    started_s: float | None = None
     moved_s: float = 0.0
     checkpoint: Checkpoint | None = None
     plan: Plan | None = None
@@ -68,7 +69,8 @@ class MemoryLedger:
                 return Claimed(record.first_seen_s or 0.0, record.checkpoint, record.plan)
             return Standing(record.status, record.lease, record.until_s)
         record.status, record.lease, record.until_s, record.error = Status.LOADING, lease.token, lease.until_s, None
-        record.moved_s, record.attempts = now_s, record.attempts + 1
+        record.started_s = record.moved_s = now_s
+        record.attempts += 1
         record.feed = feed if work.segment is None else ""
         record.first_seen_s = now_s if record.first_seen_s is None else record.first_seen_s
         self._keep(record)
@@ -223,6 +225,7 @@ def _told(record: MemoryRecord) -> Record:
         attempts=record.attempts,
         resent=record.resent,
         first_seen_s=record.first_seen_s,
+        started_s=record.started_s,
         moved_s=record.moved_s,
         ended_s=record.moved_s if record.closing else None,
         lease_until_s=record.until_s,

@@ -68,7 +68,13 @@ MAY_IMPORT: dict[str, set[str]] = {
     "loadtest.sink": {"loadtest.sink"},  # an endpoint of its own: no SDK in it
     "loadtest.sink.certificate": {"cryptography"},
     "loadtest.chaos.stack": {"infra.local.stack", "ingest.contract", "boto3"},  # where the product is deployed
-    "loadtest.chaos.worker": {"ingest.handler", "ingest.contract", "ingest.edges.clock", "boto3"},  # measured, too
+    "loadtest.chaos.worker": {
+        "ingest.function",
+        "ingest.handler",
+        "ingest.contract",
+        "ingest.edges.clock",
+        "boto3",
+    },  # measured, too
     "loadtest.readers": {"pyarrow", "pandas"},  # the measured parties, each started as a process of its own
     "loadtest.readers.ingest_columns": {"ingest.core", "ingest.edges.files", *FEEDS, "ingest.feeds_file"},
     "loadtest.readers.ingest_plan": {"ingest.core", "ingest.edges.files", *FEEDS},

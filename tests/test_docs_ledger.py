@@ -4,6 +4,7 @@ import json
 import re
 import shlex
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -58,7 +59,7 @@ def rows() -> Iterator[Any]:
         ledger = LedgerTable(table=rows, clock=ScriptedClock())
         lease = Lease("m", 1, NOW_S + 60)
         ledger.note_newest(FILE, now_s=NOW_S)
-        ledger.note_newest(BEFORE, now_s=NOW_S)
+        ledger.note_newest(replace(BEFORE, etag="found"), now_s=NOW_S)
         segment = Segment(CutState(5, 2), CutState(100, 20))
         ledger.claim(Work(FILE), feed="orders", lease=lease, now_s=NOW_S)
         ledger.add_segment(FILE, segment, now_s=NOW_S)

@@ -25,7 +25,16 @@ def test_files_are_listed_by_feed_until_their_outcome_was_told(ledger: Both) -> 
 def test_a_record_tells_what_is_known(ledger: Both) -> None:
     claim(ledger)
     assert list(ledger.open_files("orders")) == [
-        Record(WORK, Status.LOADING, "orders", attempts=1, first_seen_s=100.5, moved_s=100.5, lease_until_s=160.5)
+        Record(
+            WORK,
+            Status.LOADING,
+            "orders",
+            attempts=1,
+            first_seen_s=100.5,
+            started_s=100.5,
+            moved_s=100.5,
+            lease_until_s=160.5,
+        )
     ]
 
 
@@ -36,7 +45,9 @@ def test_segments_are_listed_in_their_order_and_of_one_version_only(ledger: Both
         ledger.add_segment(file, work.segment, now_s=100.0)
     claim(ledger, ONE)
     assert list(ledger.segments(FILE)) == [
-        Record(ONE, Status.LOADING, attempts=1, first_seen_s=100.5, moved_s=100.5, lease_until_s=160.5),
+        Record(
+            ONE, Status.LOADING, attempts=1, first_seen_s=100.5, started_s=100.5, moved_s=100.5, lease_until_s=160.5
+        ),
         Record(TWO, Status.PENDING, moved_s=100.0),
     ]
     assert [record.work.file for record in ledger.segments(newer)] == [newer]

@@ -120,7 +120,7 @@ def test_the_item_that_remembers_the_newest_version(table: LedgerTable, rows: An
     table.note_newest(replace(FILE, sequencer=None, etag="found"), now_s=100.0)
     head = rows.get_item(Key={"pk": CLAIMED["pk"], "sk": "HEAD"})["Item"]
     found = {"found_etag": "found", "found_at": f"{DAY}T00:01:40Z"}
-    assert head == {"pk": CLAIMED["pk"], "sk": "HEAD", "sequencer": FILE.version} | found
+    assert head == {"pk": CLAIMED["pk"], "sk": "HEAD", "sequencer": FILE.version, "told_etag": "e"} | found
 
 
 def test_a_long_error_is_shortened_to_what_an_item_can_hold(table: LedgerTable, rows: Any) -> None:
@@ -154,7 +154,7 @@ def test_what_the_index_still_lists_but_has_moved_on_is_left_out(table: LedgerTa
     other = replace(FILE, key="orders/other.csv")
     claim(table, Work(other), now_s=200.0)
     assert next(records).work.file == FILE
-    listed = list(table._listed("orders#OPEN"))
+    listed = list(table.open_files("orders"))
     assert [record.work.file for record in listed] == [FILE, other]
     stale = _Behind(table.table)
     table.end_file(FILE, LEASE, closed(Status.COMPLETE), now_s=5.0)
