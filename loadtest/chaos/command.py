@@ -11,7 +11,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Give the parser the settings of a run that are worth changing."""
     parser.add_argument("--minutes", type=float, default=3.0, help="how long files are dropped and workers killed")
     parser.add_argument("--kill-every-s", type=float, default=5.0, help="mean time between two kills (default 5)")
-    parser.add_argument("--max-receive-count", type=int, default=5, help="deliveries before the dead-letter queue")
+    parser.add_argument("--max-receive-count", type=int, default=15, help="deliveries before the dead-letter queue")
     parser.add_argument("--patience-s", type=float, default=600.0, help="how long all may take to settle then")
 
 

@@ -54,7 +54,8 @@ class LedgerFront:
         """Return the answer to a request; faults come before it or after."""
         with self._lock:
             fault = self._schedule.next() if self._schedule else None
-            self.faults[str(fault)] += fault is not None
+            if fault:
+                self.faults[str(fault)] += 1
         if fault in _NOT_ASKED:
             refused = _NOT_ASKED[fault]()
             return Answer(refused.body(), refused.status)

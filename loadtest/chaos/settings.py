@@ -27,6 +27,8 @@ class Settings:
         sizes: file sizes to choose from; each as likely as the others.
         skews_s: by how much the clock of each worker is off, and so how many workers there are.
         redeliver: the share of messages that come back while their worker lives.
+        max_receive_count: deliveries before the dead-letter queue; more than the stack's 5, because workers live for
+            half a minute here, and each that is killed has spent a delivery of all its messages.
         worker: the module that is run as a worker.
     """
 
@@ -34,16 +36,16 @@ class Settings:
     seed: int
     kill_every_s: float = 5.0
     freeze_every_s: float = 40.0
-    open_bytes: int = 40 * MB
+    open_bytes: int = 60 * MB
     sizes: tuple[int, ...] = SIZES
-    skews_s: tuple[float, ...] = (0.0, 0.0, 25.0, -25.0)
+    skews_s: tuple[float, ...] = (0.0, 0.0, 15.0, -15.0)
     redeliver: float = 0.05
     segment_bytes: int = 9 * MB
     function_s: float = 40.0
     lease_s: float = 10.0
     stuck_s: float = 60.0
     reconcile_every_s: float = 20.0
-    max_receive_count: int = 5
+    max_receive_count: int = 15
     patience_s: float = 600.0
     worker: str = "loadtest.chaos.worker"
 
