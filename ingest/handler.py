@@ -28,7 +28,7 @@ from ingest.feeds_file import read_feeds
 from ingest.function import Function, Reply, logger
 from ingest.hold import Heart, Timing
 from ingest.intake import Intake
-from ingest.ports import ItemWriter
+from ingest.ports import CountingWriter
 from ingest.reconcile import Reconciler
 from ingest.teller import Teller
 from ingest.worker import Worker
@@ -71,7 +71,7 @@ def build(environment: Mapping[str, str], root: Path) -> Function:
         connect = partial(batch_write_exchange, session, dynamodb.meta.client, table)
         return BatchWriter(table, connect, interleave=interleave, beat=heart.beat)
 
-    def writer_for(feed: Feed) -> ItemWriter:
+    def writer_for(feed: Feed) -> CountingWriter:
         if feed.writer == "boto3":
             return Boto3Writer(dynamodb.Table(feed.table), beat=heart.beat)
         return fast_writer(feed.table, feed.interleave)

@@ -5,6 +5,7 @@ from typing import Protocol
 
 from ingest.core.books import Books
 from ingest.core.claims import Claimed, Closing, FileStanding, Lease, Standing
+from ingest.core.counts import WriteCounts
 from ingest.core.faults import Refusal
 from ingest.core.items import Items
 from ingest.core.notification import FileVersion
@@ -25,6 +26,14 @@ class ItemWriter(Protocol):
         Raises:
             ServiceFault: not all are written, and trying later may help.
         """
+
+
+class CountingWriter(ItemWriter, Protocol):
+    """A writer that tells what it met."""
+
+    @property
+    def counts(self) -> WriteCounts:
+        """What was counted since the writer was made."""
 
 
 class RejectSink(Protocol):

@@ -6,6 +6,7 @@ from datetime import datetime
 
 from ingest.contract import Metric, Status
 from ingest.core.claims import Closing
+from ingest.core.counts import WriteCounts
 from ingest.core.notification import FileVersion
 from ingest.core.work import Work
 from ingest.errors import IngestError
@@ -52,6 +53,11 @@ class Teller:
         code = closing.error.code if closing.error else None
         self.log("file closed", fields | asdict(counts) | {"seconds": closing.seconds, "error": code})
         self._ledger.told(file, feed, closing.status, now_s=self._clock.now_s())
+
+    def wrote(self, feed: str, counts: WriteCounts) -> None:
+        """Tell what writing met."""
+        if counts.requests:
+            self._metrics.put(feed, counts.metrics())
 
     def segment_ended(self, work: Work, feed: str, closing: Closing) -> None:
         """Tell that a segment ended; its rows are told of with its file."""

@@ -20,7 +20,7 @@ from ingest.errors import (
 from ingest.feeds import Feed
 from ingest.hold import Heart
 from ingest.pipeline import Load, Sizes, too_many_rejects
-from ingest.ports import FileRejects, IntakeClock, ItemWriter, Ledger, Objects, Queue
+from ingest.ports import CountingWriter, FileRejects, IntakeClock, Ledger, Objects, Queue
 from ingest.split import Split
 from ingest.task import Attempt, Task, UnfinishedError
 from ingest.teller import Teller, epoch_s
@@ -40,7 +40,7 @@ class Worker:
         objects: Objects,
         ledger: Ledger,
         queue: Queue,
-        writer_for: Callable[[Feed], ItemWriter],
+        writer_for: Callable[[Feed], CountingWriter],
         rejects_for: Callable[[FileVersion], FileRejects],
         teller: Teller,
         clock: IntakeClock,
@@ -73,7 +73,7 @@ class Worker:
         attempt = Attempt(task, self._rejects_for(task.work.file))
         try:
             with self._heart.of(task.hold):
-                self._run(attempt)
+                self._run_and_tell(attempt)
         except LeaseLost:
             raise
         except (FileFault, ObjectSuperseded) as error:
@@ -86,6 +86,12 @@ class Worker:
             self._put_back(attempt, bug)
         else:
             self._ended(attempt, None)
+
+    def _run_and_tell(self, attempt: Attempt) -> None:
+        try:
+            self._run(attempt)
+        finally:
+            self._teller.wrote(attempt.task.feed, attempt.written())
 
     def _run(self, attempt: Attempt) -> None:
         task = attempt.task
@@ -126,13 +132,13 @@ class Worker:
         task = attempt.task
         return Load(
             feed=feed,
-            writer=self._writer_for(feed),
+            writer=attempt.begin(self._writer_for(feed)),
             rejects=attempt.rejects,
             file=task.work.file.url,
             now_s=epoch_s(task.work.file.event_time)
             or task.claimed.first_seen_s,  # whoever goes on makes the same items
             before_block=task.hold.before_block,
-            at_checkpoint=lambda checkpoint: self._checkpoint(task, feed, checkpoint),
+            at_checkpoint=lambda checkpoint: self._checkpoint(attempt, feed, checkpoint),
             sizes=self._sizes,
         )
 
@@ -145,10 +151,12 @@ class Worker:
             at_end=segment is None or segment.end.byte == file.size_bytes,
         )
 
-    def _checkpoint(self, task: Task, feed: Feed, checkpoint: Checkpoint) -> None:
+    def _checkpoint(self, attempt: Attempt, feed: Feed, checkpoint: Checkpoint) -> None:
         """Save a checkpoint if it is time, and look whether the work is still wanted."""
+        task = attempt.task
         if not task.hold.save(checkpoint):
             return
+        self._teller.wrote(task.feed, attempt.written())
         standing = self._ledger.standing(task.work.file)
         if not standing.is_wanted:
             raise ObjectSuperseded(f"{task.work.file.url} has a newer version, or has ended otherwise.")

@@ -6,6 +6,7 @@ from decimal import Decimal
 from typing import Any
 
 from ingest.core.claims import Closing
+from ingest.core.counts import WriteCounts
 from ingest.core.faults import Refusal
 from ingest.core.items import Items
 from ingest.core.notification import FileVersion
@@ -20,7 +21,7 @@ Item = dict[str, Any]
 
 
 class FakeTable:
-    """A table as an `ItemWriter`: the last item put under a key stays.
+    """A table as a `CountingWriter`: the last item put under a key stays.
 
     `refuse` says which items it never takes; `fail_after` is how many calls succeed before an `error`.
     """
@@ -31,8 +32,11 @@ class FakeTable:
         refuse: Callable[[Item], bool] = lambda item: False,
         fail_after: int | None = None,
         error: IngestError | None = None,
+        requests_a_call: int = 0,
     ) -> None:
+        self.requests_a_call = requests_a_call
         self.items: dict[tuple[Any, ...], Item] = {}
+        self.counts = WriteCounts()
         self.calls: list[int] = []
         self._refuse = refuse
         self._fail_after = fail_after
@@ -42,6 +46,7 @@ class FakeTable:
         if self._fail_after is not None and len(self.calls) >= self._fail_after:
             raise self._error
         self.calls.append(len(items))
+        self.counts = self.counts.plus(WriteCounts(requests=self.requests_a_call))
         refusals = []
         seen = set()
         for row, item in enumerate(python_items(items)):

@@ -107,6 +107,16 @@ def test_a_clock_behind_s3s_measures_no_negative_time() -> None:
     assert world.metrics.sums("orders")[Metric.EVENT_TO_VISIBLE] == 0.0
 
 
+def test_what_the_writer_met_is_told_once_for_each_file() -> None:
+    world = World(writer=FakeTable(requests_a_call=3))
+    world.take(event(KEY))
+    world.take(event("orders/b.csv"), message_id="m2")
+    assert [values[Metric.REQUESTS_SENT] for _, values in world.metrics.lines if Metric.REQUESTS_SENT in values] == [
+        3,
+        3,
+    ]
+
+
 # --- the same file again ---
 
 
@@ -301,7 +311,7 @@ def test_a_message_that_cannot_be_sent_again_comes_back() -> None:
 def test_a_lost_lease_comes_back_and_leaves_the_other_workers_word() -> None:
     world = World()
 
-    class Slow:
+    class Slow(FakeTable):
         def write(self, items: Items) -> list[Refusal]:
             world.clock.time_s += 1000  # the lease has run out: somebody else takes over
             world.deadline_s += 1000
@@ -384,7 +394,7 @@ def secretive(world: World) -> Iterator[Callable[[], None]]:
 
 
 def test_no_row_data_is_in_logs_or_metrics() -> None:
-    class Refusing:
+    class Refusing(FakeTable):
         def write(self, items: Items) -> list[Refusal]:
             return [Refusal(row, f"no such thing as {SECRET}") for row in range(len(items))]
 

@@ -38,6 +38,7 @@ class WriteCounts:
         return {metric: getattr(self, name) for name, metric in _METRICS.items()}
 
 
+NOTHING_WRITTEN = WriteCounts()
 _METRICS = {
     "requests": Metric.REQUESTS_SENT,
     "retries": Metric.REQUESTS_REPEATED,

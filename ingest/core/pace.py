@@ -10,6 +10,9 @@ from math import inf, sqrt
 FEWEST_PER_S = 5.0
 MEASURED_S = 0.5  # as long a rate is measured at least, and nothing new is learnt for so long after a cut
 _LEAST_CUT, _MORE_CUT = 0.05, 0.25  # the second in proportion to what was left of a request
+_IN_VAIN = 3  # cuts in a row after which the same part is left as before: it is not the pace
+_SOON_S = 1.0  # after a cut the pace has hardly grown
+_LESS = 0.8  # of what was left before is less; above it is the same
 _STEP = 2.5  # growth in a second, by the root of the rate: 80 a second at 1,000 a second, 250 at 10,000
 
 
@@ -20,11 +23,18 @@ class Pace:
     `cut_at` is when it was last cut, `taken` how many items the table had taken then. Growth is by time and its cube:
     2 steps in 1 s, 10 in 2 s, 30 in 3 s. A step is the larger part of a rate the lower it is, while all are cut by
     about the same part: so those who write to a table together come to equal shares, and one that comes late gets in.
+
+    Where cuts are in vain, as with a partition that takes nothing however little is sent, there is no limit again: to
+    be slower would only hold up what goes to the others. `left` is how many items were left until then, `share` which
+    part of all that were sent between the last two cuts, `in_vain` how many cuts in a row have changed nothing.
     """
 
     base_per_s: float = inf
     cut_at: float = -inf
     taken: int = 0
+    left: int = 0
+    share: float = 0.0
+    in_vain: int = 0
 
     @property
     def is_limited(self) -> bool:
@@ -38,17 +48,25 @@ class Pace:
         age_s = now - self.cut_at
         return self.base_per_s + _STEP * sqrt(self.base_per_s) * (age_s + age_s**3)
 
-    def begun(self, *, now: float, taken: int) -> "Pace":
+    def begun(self, *, now: float, taken: int, left: int) -> "Pace":
         """Return the pace when writing begins: without a limit, what is measured is measured from here."""
-        return self if self.is_limited else Pace(cut_at=now, taken=taken)
+        return self if self.is_limited else Pace(cut_at=now, taken=taken, left=left)
 
-    def after_throttle(self, *, begun_at: float, now: float, taken: int, share: float) -> "Pace":
-        """Return the pace after a request of which this share was left; `taken` is how many items were taken by now.
+    def after_throttle(self, *, begun_at: float, now: float, taken: int, left: int, share: float) -> "Pace":
+        """Return the pace after a request of which this share was left.
 
-        What a request tells that was begun before the last cut, or just after it, is known already.
+        `taken` and `left` are how many items were taken, and left, by now. What a request tells that was begun before
+        the last cut, or just after it, is known already; without a limit, so long is measured before there is one.
         """
-        if self.is_limited and begun_at < self.cut_at + MEASURED_S:
+        if (begun_at if self.is_limited else now) < self.cut_at + MEASURED_S:
             return self
-        took_per_s = (taken - self.taken) / max(MEASURED_S, now - self.cut_at)
+        took, stayed, age_s = taken - self.taken, left - self.left, now - self.cut_at
+        share_now = stayed / max(1, took + stayed)
+        is_in_vain = self.is_limited and age_s < _SOON_S and share_now > _LESS * self.share
+        in_vain = self.in_vain + 1 if is_in_vain else 0
+        if in_vain == _IN_VAIN:
+            return Pace(cut_at=now, taken=taken, left=left)
         kept = 1 - _LEAST_CUT - _MORE_CUT * share
-        return Pace(max(FEWEST_PER_S, kept * min(self.per_s(now), took_per_s)), now, taken)
+        took_per_s = took / age_s
+        base_per_s = max(FEWEST_PER_S, kept * min(self.per_s(now), took_per_s))
+        return Pace(base_per_s, now, taken, left, share_now, in_vain)

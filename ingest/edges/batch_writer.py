@@ -59,7 +59,7 @@ class BatchWriter:
         self._flow = flow
         self._pace = Pace()
         self._next_s = 0.0  # when the pace allows the next request
-        self._taken = 0
+        self._taken = self._left = 0
         self._requests = self._retries = 0
         self._trouble = WriteCounts()
         self._beat = beat
@@ -82,7 +82,7 @@ class BatchWriter:
         self._exchange = self._exchange or self._connect()
         now_s = self._now_s()
         work = Outbox(items, batches(items, self._table, interleave=self._interleave), now_s=now_s)
-        self._pace = self._pace.begun(now=now_s, taken=self._taken)
+        self._pace = self._pace.begun(now=now_s, taken=self._taken, left=self._left)
         try:
             self._run(work, self._exchange)
         except BaseException:
@@ -177,8 +177,10 @@ class BatchWriter:
         now_s = self._now_s()
         self._trouble = self._trouble.plus(counted)
         self._flow = self._flow.after_throttle(begun_at=sent.at_s, now=now_s)
+        self._left += left
+        share = left / len(sent.batch.rows)
         self._pace = self._pace.after_throttle(
-            begun_at=sent.at_s, now=now_s, taken=self._taken, share=left / len(sent.batch.rows)
+            begun_at=sent.at_s, now=now_s, taken=self._taken, left=self._left, share=share
         )
 
     def _again(self, work: Outbox, sent: Sent, trouble: IngestError) -> None:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from ingest.core.counts import WriteCounts
 from ingest.core.faults import Refusal
 from ingest.core.items import Items
 from ingest.core.spelling import python_items
@@ -28,6 +29,7 @@ class Boto3Writer:
         """`beat` is called now and then while it writes; what it raises ends the write."""
         self._table = table
         self._beat = beat
+        self.counts = WriteCounts()  # boto3 tells nothing of what it meets
 
     def write(self, items: Items) -> list[Refusal]:
         """Put all items; return those DynamoDB refuses. All others are durable then.

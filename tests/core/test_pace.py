@@ -9,13 +9,17 @@ from hypothesis import strategies as st
 from ingest.core.pace import FEWEST_PER_S, MEASURED_S, Pace
 
 
-def throttled(pace: Pace, *, now: float, taken: int, share: float = 0.2, begun_at: float | None = None) -> Pace:
-    return pace.after_throttle(begun_at=now if begun_at is None else begun_at, now=now, taken=taken, share=share)
+def throttled(
+    pace: Pace, *, now: float, taken: int, left: int | None = None, share: float = 0.2, begun_at: float | None = None
+) -> Pace:
+    begun_at = now if begun_at is None else begun_at
+    left = pace.left + 1 if left is None else left  # nearly nothing
+    return pace.after_throttle(begun_at=begun_at, now=now, taken=taken, left=left, share=share)
 
 
 def limited() -> Pace:
     """A pace that was cut at 10 s, when 5,000 items of this second had been taken."""
-    return throttled(Pace().begun(now=9.0, taken=0), now=10.0, taken=5000)
+    return throttled(Pace().begun(now=9.0, taken=0, left=0), now=10.0, taken=5000)
 
 
 def test_there_is_no_limit_before_the_table_leaves_something() -> None:
@@ -29,12 +33,12 @@ def test_the_first_limit_is_a_little_less_than_what_the_table_took() -> None:
 
 
 def test_what_was_taken_before_writing_began_does_not_count() -> None:
-    idle = Pace().begun(now=0.0, taken=0).begun(now=100.0, taken=70_000)
+    idle = Pace().begun(now=0.0, taken=0, left=0).begun(now=100.0, taken=70_000, left=0)
     assert throttled(idle, now=101.0, taken=75_000).per_s(101.0) == pytest.approx(0.9 * 5000)
 
 
 def test_a_limit_outlasts_the_end_of_one_writing_and_the_beginning_of_the_next() -> None:
-    assert limited().begun(now=11.0, taken=5000) == limited()
+    assert limited().begun(now=11.0, taken=5000, left=0) == limited()
 
 
 def test_a_request_refused_whole_cuts_more_than_one_of_which_little_was_left() -> None:
@@ -56,7 +60,7 @@ def test_it_grows_slowly_at_first_and_then_fast() -> None:
 
 
 def test_who_has_little_grows_by_more_than_its_part() -> None:
-    little = throttled(Pace().begun(now=9.0, taken=0), now=10.0, taken=100)
+    little = throttled(Pace().begun(now=9.0, taken=0, left=0), now=10.0, taken=100)
     much = limited()
     assert little.per_s(11.0) / little.per_s(10.0) > 1.5
     assert much.per_s(11.0) / much.per_s(10.0) < 1.1
@@ -64,7 +68,7 @@ def test_who_has_little_grows_by_more_than_its_part() -> None:
 
 @given(st.lists(st.tuples(st.floats(0.001, 5), st.integers(0, 50_000), st.floats(0.01, 1)), max_size=50))
 def test_it_never_stops(throttles: list[tuple[float, int, float]]) -> None:
-    pace, now, taken = Pace().begun(now=0.0, taken=0), 0.0, 0
+    pace, now, taken = Pace().begun(now=0.0, taken=0, left=0), 0.0, 0
     for after_s, more, share in throttles:
         now, taken = now + after_s, taken + more
         pace = throttled(pace, now=now, taken=taken, share=share)
@@ -98,3 +102,28 @@ def test_writers_to_one_table_come_to_similar_shares_and_use_all_of_it() -> None
 
 def test_a_table_that_takes_more_than_before_is_used_within_seconds() -> None:
     assert limited().per_s(10.0 + 5) > 4 * 5000
+
+
+def storm(pace: Pace, *, share: float, seconds: float, most_per_s: float = 10_000.0) -> tuple[int, Pace]:
+    """Send as the pace allows, and have the same share left whatever it is; return how many items were taken."""
+    now, taken, left = 0.0, 0, 0
+    while now < seconds:
+        sent = 100
+        now += sent / min(most_per_s, pace.per_s(now))
+        taken, left = taken + round(sent * (1 - share)), left + round(sent * share)
+        pace = throttled(pace, now=now, taken=taken, left=left, share=share)
+    return taken, pace
+
+
+@pytest.mark.parametrize("share", [0.05, 0.3, 0.6, 0.9])
+def test_a_table_that_leaves_the_same_part_whatever_is_sent_is_not_asked_ever_more_slowly(share: float) -> None:
+    taken, _ = storm(Pace().begun(now=0.0, taken=0, left=0), share=share, seconds=60.0)
+    assert taken > 0.2 * (1 - share) * 10_000 * 60
+
+
+def test_cuts_that_help_are_kept() -> None:
+    pace, now, taken, left = limited(), 11.0, 5000, 1
+    for _ in range(10):  # ever less is left
+        taken, left = taken + 4500, left + 10
+        pace, now = throttled(pace, now=now, taken=taken, left=left, share=0.04), now + 1.0
+        assert pace.is_limited

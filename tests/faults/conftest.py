@@ -28,11 +28,13 @@ from ingest.edges.s3 import Objects
 from ingest.errors import ServiceFault
 from ingest.feeds import Feeds
 from ingest.handler import CLIENT_CONFIG
+from ingest.hold import Timing
 from ingest.intake import Intake, Message
 from loadtest.sink import Key, Settings, Sink, Table
-from tests.fakes import RecordingDeadLetters, RecordingMetrics
+from tests.fakes import RecordingDeadLetters, RecordingEvents, RecordingMetrics, RecordingQueue
 from tests.faults.chaos import Chaos, chaos, free_port
 from tests.faults.files import FEED, File, as_read, make_file
+from tests.world import wired
 
 LANDING, REJECTS, LEDGER = "landing", "rejects", "ledger"
 TABLES = {"Orders": Table(Key("customer_id"), Key("order_no", "N"))}
@@ -139,6 +141,7 @@ class Place:
         self._emulator = emulator
         self.storage_url = emulator
         self.session = session()
+        self.queue = RecordingQueue()
         self.answer_timeout_s = 5.0
         self.patience_s = 20.0
         self.chance: Callable[[], float] = lambda: 0.02  # short pauses, for the tests' sake
@@ -159,10 +162,13 @@ class Place:
             for delivery in range(1, deliveries + 1):
                 try:
                     intake.take(Message(key, body, delivery, time.time() + 120))
-                    break
                 except ServiceFault as fault:
                     raised.append(fault)
-                    between(self._record(key))
+                else:
+                    if not self.queue.sent:
+                        break
+                    self.queue.sent.clear()  # it was handed over: the next delivery is that of the new message
+                between(self._record(key))
             return Outcome(self._record(key), _rejects(plain, key), raised)
 
     @contextmanager
@@ -176,20 +182,21 @@ class Place:
             stack.callback(ledger.meta.client.close)
             writer = self._writer(dynamodb)
             stack.callback(writer.close)
-            yield (
-                Intake(
-                    feeds=Feeds({"orders": FEED}),
-                    objects=Objects(client=s3, clock=Clock()),
-                    ledger=LedgerTable(table=ledger.Table(LEDGER)),
-                    writer_for=lambda feed: writer,
-                    rejects_for=lambda version: RejectParts(client=s3, bucket=REJECTS, file=version),
-                    dead_letters=RecordingDeadLetters(),
-                    metrics=RecordingMetrics(),
-                    clock=Clock(),
-                    log=lambda message, fields: None,
-                ),
-                plain,
+            intake = wired(
+                feeds=Feeds({"orders": FEED}),
+                objects=Objects(client=s3, clock=Clock()),
+                ledger=LedgerTable(table=ledger.Table(LEDGER), clock=Clock()),
+                queue=self.queue,
+                writer_for=lambda feed: writer,
+                rejects_for=lambda version: RejectParts(client=s3, bucket=REJECTS, file=version),
+                dead_letters=RecordingDeadLetters(),
+                metrics=RecordingMetrics(),
+                events=RecordingEvents(),
+                clock=Clock(),
+                log=lambda message, fields: None,
+                timing=Timing(),
             )
+            yield intake, plain
 
     def _writer(self, dynamodb: Any) -> BatchWriter:
         credentials = self.session.get_credentials()

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ingest.core.claims import Closing
+from ingest.core.counts import NOTHING_WRITTEN, WriteCounts
 from ingest.core.faults import Refusal
 from ingest.core.items import Items
 from ingest.core.notification import FileVersion
@@ -94,6 +95,7 @@ class OwnWriter:
     watch: Watch
     worker: str
     beat: Callable[[], None]
+    counts: WriteCounts = NOTHING_WRITTEN
 
     def write(self, items: Items) -> list[Refusal]:
         middle = len(items) // 2
