@@ -116,7 +116,7 @@ class Reconciler:
         for part in parts:
             if not part.is_stuck(now_s, self._stuck_s):
                 continue
-            if part.resent >= MOST_RESENT:
+            if part.resent >= MOST_RESENT and part.attempts > part.attempts_when_resent:
                 findings.files_given_up += self._give_up(record, part)
                 return
             if self._ledger.note_resent(part.work, now_s=now_s):

@@ -33,6 +33,7 @@ class MemoryRecord:
     books: Books = NOTHING
     segments_done: int = 0
     resent: int = 0
+    attempts_when_resent: int = 0
     closing: Closing | None = None
     error: IngestError | None = None
     told: bool = False
@@ -81,7 +82,7 @@ class MemoryLedger:
 
     def save(self, work: Work, lease: Lease, checkpoint: Checkpoint, *, now_s: float) -> None:
         record = self._held(work, "save", lease)
-        record.until_s, record.moved_s = lease.until_s, now_s
+        record.until_s, record.moved_s, record.resent = lease.until_s, now_s, 0
         record.checkpoint, record.books = checkpoint, checkpoint.books
 
     def put_back(self, work: Work, lease: Lease, checkpoint: Checkpoint | None, error: IngestError) -> None:
@@ -104,7 +105,7 @@ class MemoryLedger:
 
     def save_plan(self, file: FileVersion, lease: Lease, plan: Plan, *, now_s: float) -> None:
         record = self._held(Work(file), "save", lease)
-        record.plan, record.until_s, record.moved_s = plan, lease.until_s, now_s
+        record.plan, record.until_s, record.moved_s, record.resent = plan, lease.until_s, now_s, 0
 
     def split(self, file: FileVersion, lease: Lease, plan: Plan, *, head_bytes: int, now_s: float) -> None:
         record = self._held(Work(file), "split", lease)
@@ -167,7 +168,7 @@ class MemoryLedger:
         record = self._of(work)
         if record.status == NEW or not _allows(_steps(work)["claim"], record, None, now_s):
             return False
-        record.resent, record.moved_s = record.resent + 1, now_s
+        record.resent, record.moved_s, record.attempts_when_resent = record.resent + 1, now_s, record.attempts
         return True
 
     def give_up(self, file: FileVersion, closing: Closing, *, now_s: float) -> bool:
@@ -224,6 +225,7 @@ def _told(record: MemoryRecord) -> Record:
         segments_done=record.segments_done,
         attempts=record.attempts,
         resent=record.resent,
+        attempts_when_resent=record.attempts_when_resent,
         first_seen_s=record.first_seen_s,
         started_s=record.started_s,
         moved_s=record.moved_s,

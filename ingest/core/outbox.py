@@ -31,7 +31,7 @@ class Outbox:
         self.refusals: list[Refusal] = []
         self.trouble: IngestError | None = None
         self.progress_s = now_s
-        self.expired_in_a_row = 0
+        self.expired_since_s: float | None = None
         self._fresh = fresh
         self._halves: deque[Batch] = deque()
         self._waiting: list[tuple[float, int, Sent]] = []

@@ -10,6 +10,7 @@ from math import inf, sqrt
 FEWEST_PER_S = 5.0
 MEASURED_S = 0.5  # as long a rate is measured at least, and nothing new is learnt for so long after a cut
 _LEAST_CUT, _MORE_CUT = 0.05, 0.25  # the second in proportion to what was left of a request
+_MOST_CUT = 0.5  # of a pace stays at least: what little was taken may have another cause
 _IN_VAIN = 3  # cuts in a row after which the same part is left as before: it is not the pace
 _SOON_S = 1.0  # after a cut the pace has hardly grown
 _LESS = 0.8  # of what was left before is less; above it is the same
@@ -68,5 +69,6 @@ class Pace:
             return Pace(cut_at=now, taken=taken, left=left)
         kept = 1 - _LEAST_CUT - _MORE_CUT * share
         took_per_s = took / age_s
-        base_per_s = max(FEWEST_PER_S, kept * min(self.per_s(now), took_per_s))
+        least_per_s = max(FEWEST_PER_S, _MOST_CUT * self.per_s(now) if self.is_limited else 0.0)
+        base_per_s = max(least_per_s, kept * min(self.per_s(now), took_per_s))
         return Pace(base_per_s, now, taken, left, share_now, in_vain)

@@ -14,7 +14,7 @@ class Record:
 
     `started_s` is when its worker claimed it; `seconds` is how long a file took from `first_seen_s` to its end.
     `segments` counts those planned, `segments_done` those that have ended. `resent` is how often the reconciler has
-    sent its message.
+    sent its message since it got further last, and `attempts_when_resent` how often it had been tried by then.
     """
 
     work: Work
@@ -25,6 +25,7 @@ class Record:
     segments_done: int = 0
     attempts: int = 0
     resent: int = 0
+    attempts_when_resent: int = 0
     first_seen_s: float | None = None
     started_s: float | None = None
     moved_s: float = 0.0

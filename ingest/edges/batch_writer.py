@@ -22,11 +22,12 @@ from ingest.edges.http.exchange import Exchange
 from ingest.errors import IngestError, Throttled, Unavailable
 
 PATIENCE_S = 20.0  # without any item taken; the queue brings the message back
+FORGET_S = 10.0  # without a write: what a table took then says little of what it takes now
+EXPIRED_S = 5.0  # such answers for so long, with nothing taken in between, will not pass
 CATCH_UP_S = 0.05  # what a pace allows and is not used is lost after so long
 _START = Flow()
 _TOOK_ALL = b'{"UnprocessedItems":{}}'
 _MAY_PASS = ("ExpiredTokenException", "ExpiredToken")  # credentials are asked for again each second
-_MOST_EXPIRED = 10  # such answers in a row, with nothing taken in between
 
 
 class BatchWriter:
@@ -65,6 +66,8 @@ class BatchWriter:
         self._beat = beat
         self._patience_s = patience_s
         self._now_s = now_s
+        self._ended_s = now_s()
+        self._idle_s = 0.0
         self._chance = chance
 
     @property
@@ -80,7 +83,8 @@ class BatchWriter:
             IngestError: whatever `beat` raised; not all are written.
         """
         self._exchange = self._exchange or self._connect()
-        now_s = self._now_s()
+        self._pass_over_idle()
+        now_s = self._busy_s()
         work = Outbox(items, batches(items, self._table, interleave=self._interleave), now_s=now_s)
         self._pace = self._pace.begun(now=now_s, taken=self._taken, left=self._left)
         try:
@@ -88,6 +92,8 @@ class BatchWriter:
         except BaseException:
             self.close()
             raise
+        finally:
+            self._ended_s = self._now_s()
         return sorted(work.refusals, key=lambda refusal: refusal.row)
 
     def close(self) -> None:
@@ -95,6 +101,17 @@ class BatchWriter:
         if self._exchange:
             self._exchange.close()
             self._exchange = None
+
+    def _pass_over_idle(self) -> None:
+        """Stop the writer's clock between two writes: what was taken in a second of it is what the pace learns from."""
+        idle_s = self._now_s() - self._ended_s
+        if idle_s > FORGET_S:
+            self._pace, self._next_s = Pace(), 0.0
+        self._idle_s += idle_s
+
+    def _busy_s(self) -> float:
+        """Return the writer's clock."""
+        return self._now_s() - self._idle_s
 
     def _run(self, work: Outbox, exchange: Exchange[Sent]) -> None:
         while True:
@@ -104,11 +121,11 @@ class BatchWriter:
             self._beat()
             for sent, outcome in exchange.poll(self._wait_s(work, exchange)):
                 self._take(work, sent, outcome)
-            if self._now_s() - work.progress_s > self._patience_s:
+            if self._busy_s() - work.progress_s > self._patience_s:
                 raise work.trouble or Unavailable(f"Table {self._table} gave no answer for {self._patience_s:.0f} s.")
 
     def _start(self, work: Outbox, exchange: Exchange[Sent]) -> None:
-        now_s = self._now_s()
+        now_s = self._busy_s()
         while exchange.in_flight < self._flow.most_in_flight and self._next_s <= now_s:
             sent = work.next(now_s)
             if sent is None:
@@ -126,7 +143,7 @@ class BatchWriter:
         """Return how long nothing can be started; a second at most, which is a beat."""
         if exchange.in_flight >= self._flow.most_in_flight:
             return 1.0
-        now_s = self._now_s()
+        now_s = self._busy_s()
         return min(1.0, max(work.due_in_s(now_s), self._next_s - now_s))
 
     def _take(self, work: Outbox, sent: Sent, outcome: Answer | ConnectionLostError) -> None:
@@ -148,7 +165,7 @@ class BatchWriter:
         taken = len(sent.batch.rows) - len(left)
         if taken:
             self._taken += taken
-            work.progress_s, work.expired_in_a_row = self._now_s(), 0
+            work.progress_s, work.expired_since_s = self._busy_s(), None
         if left:
             self._throttled(sent, len(left), WriteCounts(unprocessed=len(left)))
             trouble = Throttled(f"Table {self._table} leaves items unprocessed: its write capacity is used up.")
@@ -160,21 +177,27 @@ class BatchWriter:
         code, message = _told(answer.body)
         if code == "ValidationException":
             work.halve(sent.batch, message)
-            work.progress_s = self._now_s()
+            work.progress_s = self._busy_s()
             return
         fault = service_fault(code, answer.status, message, f"writing to table {self._table}")
         if isinstance(fault, Throttled):
             self._throttled(sent, len(sent.batch.rows), throttled_request(answer.body))
             self._refill(work, sent.batch, sent.tries, fault)
             return
-        work.expired_in_a_row += code in _MAY_PASS
-        is_expired = code in _MAY_PASS and work.expired_in_a_row <= _MOST_EXPIRED
-        if not (is_expired or isinstance(fault, Unavailable)):
+        if not (self._may_pass(work, code) or isinstance(fault, Unavailable)):
             raise fault
         self._again(work, sent, fault)
 
+    def _may_pass(self, work: Outbox, code: str) -> bool:
+        """Return whether credentials were refused that are about to be replaced."""
+        if code not in _MAY_PASS:
+            return False
+        if work.expired_since_s is None:
+            work.expired_since_s = self._busy_s()
+        return self._busy_s() - work.expired_since_s < EXPIRED_S
+
     def _throttled(self, sent: Sent, left: int, counted: WriteCounts) -> None:
-        now_s = self._now_s()
+        now_s = self._busy_s()
         self._trouble = self._trouble.plus(counted)
         self._flow = self._flow.after_throttle(begun_at=sent.at_s, now=now_s)
         self._left += left
@@ -187,13 +210,13 @@ class BatchWriter:
         """Send a batch again of which nothing is known."""
         work.trouble = trouble
         pause_s = send_again_pause_s(sent.tries, chance=self._chance())
-        work.again(sent.batch, sent.tries + 1, self._now_s() + pause_s)
+        work.again(sent.batch, sent.tries + 1, self._busy_s() + pause_s)
 
     def _refill(self, work: Outbox, left: Batch, tries: int, trouble: IngestError) -> None:
         """Send a batch again when the table may have capacity for it."""
         work.trouble = trouble
         pause_s = refill_pause_s(tries, chance=self._chance())
-        work.again(left, tries + 1, self._now_s() + pause_s)
+        work.again(left, tries + 1, self._busy_s() + pause_s)
 
 
 def _told(body: bytes) -> tuple[str, str]:

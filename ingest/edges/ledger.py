@@ -79,7 +79,12 @@ class LedgerTable(Endings, Listing):
         """
         change, values = _progress(checkpoint)
         self._held(
-            "saving a checkpoint", work, lease, "save", f"{change}, moved = :now", values | {":now": number(now_s)}
+            "saving a checkpoint",
+            work,
+            lease,
+            "save",
+            f"{change}, moved = :now REMOVE resent",
+            values | {":now": number(now_s)},
         )
 
     def put_back(self, work: Work, lease: Lease, checkpoint: Checkpoint | None, error: IngestError) -> None:

@@ -57,6 +57,7 @@ class Endings(LedgerItems):
             LeaseLost: another worker has taken it; nothing is written.
         """
         change = "SET #status = :to, lease_until = :until, #plan = :plan, segments_planned = :segments, moved = :now"
+        change += " REMOVE resent"
         values = {":plan": cut_fields(plan.at), ":segments": plan.segments, ":until": number(lease.until_s)}
         self._step("saving a plan", file, "save", lease, change, values | {":now": number(now_s)})
 

@@ -44,7 +44,8 @@ class Listing(LedgerItems):
         condition, values = allowed((FILE_STEPS if work.segment is None else SEGMENT_STEPS)["claim"])
         values |= {":now": number(now_s), ":one": 1}
         condition = f"attribute_exists(#pk) AND ({condition})"
-        change = "SET moved = :now ADD resent :one"
+        change = "SET moved = :now, attempts_when_resent = if_not_exists(attempts, :zero) ADD resent :one"
+        values |= {":zero": 0}
         return self.update("noting a resent message", self.key(work.file, work.sort_key), change, condition, values)[0]
 
     def _listed(self, listing: str, *, newest_first: bool) -> Iterator[Record]:
@@ -94,6 +95,7 @@ def _filled(work: Work, item: Item) -> Record:
         segments_done=int(item.get("segments_done", 0)),
         attempts=int(item.get("attempts", 0)),
         resent=int(item.get("resent", 0)),
+        attempts_when_resent=int(item.get("attempts_when_resent", 0)),
         first_seen_s=_time(item, "first_seen"),
         started_s=_time(item, "started"),
         moved_s=float(item.get("moved", 0)),

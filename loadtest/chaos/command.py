@@ -11,6 +11,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Give the parser the settings of a run that are worth changing."""
     parser.add_argument("--minutes", type=float, default=3.0, help="how long files are dropped and workers killed")
     parser.add_argument("--kill-every-s", type=float, default=5.0, help="mean time between two kills (default 5)")
+    parser.add_argument("--throttled", type=float, default=0.3, help="share of writes that is throttled (default 0.3)")
     parser.add_argument("--max-receive-count", type=int, default=15, help="deliveries before the dead-letter queue")
     parser.add_argument("--patience-s", type=float, default=600.0, help="how long all may take to settle then")
 
@@ -21,6 +22,7 @@ def run(arguments: argparse.Namespace) -> int:
         seconds=60 * arguments.minutes,
         seed=arguments.seed,
         kill_every_s=arguments.kill_every_s,
+        throttled=arguments.throttled,
         max_receive_count=arguments.max_receive_count,
         patience_s=arguments.patience_s,
     )
@@ -30,6 +32,7 @@ def run(arguments: argparse.Namespace) -> int:
     for problem in figures["problems"]:
         print(f"WRONG: {problem}")
     command = f"python -m loadtest chaos --minutes {arguments.minutes:g} --kill-every-s {arguments.kill_every_s:g}"
+    command += f" --throttled {arguments.throttled:g}"
     command += f" --max-receive-count {arguments.max_receive_count} --seed {arguments.seed}"
     write_result(arguments.out, command=command, seed=arguments.seed, figures=figures)
     print("verdict: " + ("WRONG" if verdict.problems else "all rows accounted for"))

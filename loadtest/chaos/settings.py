@@ -27,6 +27,8 @@ class Settings:
         sizes: file sizes to choose from; each as likely as the others.
         skews_s: by how much the clock of each worker is off, and so how many workers there are.
         redeliver: the share of messages that come back while their worker lives.
+        throttled: the share of BatchWriteItem requests that are throttled, half of them in part; it does not depend on
+            how much is sent.
         max_receive_count: deliveries before the dead-letter queue; more than the stack's 5, because workers live for
             half a minute here, and each that is killed has spent a delivery of all its messages.
         worker: the module that is run as a worker.
@@ -40,6 +42,7 @@ class Settings:
     sizes: tuple[int, ...] = SIZES
     skews_s: tuple[float, ...] = (0.0, 0.0, 15.0, -15.0)
     redeliver: float = 0.05
+    throttled: float = 0.3
     segment_bytes: int = 9 * MB
     function_s: float = 40.0
     lease_s: float = 10.0
@@ -51,11 +54,11 @@ class Settings:
 
     @property
     def table_faults(self) -> Faults:
-        """Return what goes wrong with BatchWriteItem: nearly a third of the requests is throttled."""
+        """Return what goes wrong with BatchWriteItem."""
         return Faults(
             seed=self.seed,
-            throttled=0.15,
-            throttled_items=0.15,
+            throttled=self.throttled / 2,
+            throttled_items=self.throttled / 2,
             internal_error=0.02,
             reset_before=0.005,
             reset_after=0.005,

@@ -18,8 +18,9 @@ SMALL = Settings(
     skews_s=(0.0, 0.0, 12.0),
     segment_bytes=2 * MB,
     lease_s=6,
-    stuck_s=8,
+    stuck_s=15,
     reconcile_every_s=5,
+    throttled=0.05,
     max_receive_count=12,
     patience_s=120,
 )
