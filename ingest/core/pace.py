@@ -4,15 +4,16 @@ DynamoDB's capacity is units a second, so a limit on requests under way alone fi
 milliseconds each are already more than a table of some thousand units takes.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import inf, sqrt
 
-FEWEST_PER_S = 5.0
+FEWEST_PER_S = 25.0  # a whole request a second
 MEASURED_S = 0.5  # as long a rate is measured at least, and nothing new is learnt for so long after a cut
 _LEAST_CUT, _MORE_CUT = 0.05, 0.25  # the second in proportion to what was left of a request
 _MOST_CUT = 0.5  # of a pace stays at least: what little was taken may have another cause
 _IN_VAIN = 3  # cuts in a row after which the same part is left as before: it is not the pace
 _SOON_S = 1.0  # after a cut the pace has hardly grown
+_FREE_S = 5.0
 _LESS = 0.8  # of what was left before is less; above it is the same
 _STEP = 2.5  # growth in a second, by the root of the rate: 80 a second at 1,000 a second, 250 at 10,000
 
@@ -27,7 +28,8 @@ class Pace:
 
     Where cuts are in vain, as with a partition that takes nothing however little is sent, there is no limit again: to
     be slower would only hold up what goes to the others. `left` is how many items were left until then, `share` which
-    part of all that were sent between the last two cuts, `in_vain` how many cuts in a row have changed nothing.
+    part of all that were sent between the last two cuts, `in_vain` how many cuts in a row have changed nothing. After
+    them there is no limit before `free_until`.
     """
 
     base_per_s: float = inf
@@ -36,6 +38,7 @@ class Pace:
     left: int = 0
     share: float = 0.0
     in_vain: int = 0
+    free_until: float = -inf
 
     @property
     def is_limited(self) -> bool:
@@ -61,12 +64,14 @@ class Pace:
         """
         if (begun_at if self.is_limited else now) < self.cut_at + MEASURED_S:
             return self
+        if now < self.free_until:
+            return replace(self, cut_at=now, taken=taken, left=left)
         took, stayed, age_s = taken - self.taken, left - self.left, now - self.cut_at
         share_now = stayed / max(1, took + stayed)
         is_in_vain = self.is_limited and age_s < _SOON_S and share_now > _LESS * self.share
         in_vain = self.in_vain + 1 if is_in_vain else 0
         if in_vain == _IN_VAIN:
-            return Pace(cut_at=now, taken=taken, left=left)
+            return Pace(cut_at=now, taken=taken, left=left, free_until=now + _FREE_S)
         kept = 1 - _LEAST_CUT - _MORE_CUT * share
         took_per_s = took / age_s
         least_per_s = max(FEWEST_PER_S, _MOST_CUT * self.per_s(now) if self.is_limited else 0.0)

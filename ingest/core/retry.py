@@ -22,11 +22,10 @@ def send_again_pause_s(tries: int, *, chance: float) -> float:
 
 
 def refill_pause_s(tries: int, *, chance: float) -> float:
-    """Return the pause before items are sent again for which a table had no capacity: half jitter, 100 ms doubled up to
-    2 s. Never at once: something must have been refilled, or it is asked in vain.
+    """Return the pause before items are sent again for which a table had no capacity: full jitter, 200 ms doubled up to
+    2 s, but 100 ms at least: something must have been refilled, or it is asked in vain.
     """
-    full = float(min(2.0, 0.1 * 2.0**tries))
-    return full / 2 + chance * full / 2
+    return max(0.1, chance * float(min(2.0, 0.2 * 2.0**tries)))
 
 
 def read_pause_s(attempt: int, *, chance: float) -> float:
