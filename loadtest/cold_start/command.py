@@ -1,6 +1,7 @@
 """`python -m loadtest bench cold-start`: how long the function's first answer takes, and where the time goes."""
 
 import argparse
+import os
 import tempfile
 from dataclasses import asdict
 from pathlib import Path
@@ -24,6 +25,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Measure; missing the goal is a result, no failure."""
     starts: list[Started] = []
+    busy = round(os.getloadavg()[0], 1)  # figures by the clock suffer from it, those of CPU hardly
     with tempfile.TemporaryDirectory() as folder, world(Path(folder), arguments.seed) as around:
         for code in codes(arguments.zip, Path(folder)):
             starts.append(measure(code, around, arguments.repeat))
@@ -34,6 +36,7 @@ def run(arguments: argparse.Namespace) -> int:
     command = f"python -m loadtest bench cold-start --repeat {arguments.repeat}"
     command += f"{' --zip ZIP' if arguments.zip else ''} --seed {arguments.seed}"
     figures: dict[str, object] = {
+        "load_before": busy,
         "goals": [goal.document() for goal in goals],
         "starts": [asdict(start) for start in starts],
     }
