@@ -16,6 +16,7 @@ from botocore.config import Config
 
 from infra.local import ministack
 from ingest.contract import Ledger as Names
+from ingest.core.cutter import BLOCK_BYTES
 from ingest.edges.batch_writer import BatchWriter
 from ingest.edges.clock import Clock
 from ingest.edges.http.connect import BATCH_WRITE
@@ -36,6 +37,7 @@ from tests.faults.chaos import Chaos, chaos, free_port
 from tests.faults.files import FEED, File, as_read, make_file
 from tests.world import wired
 
+RANGE_BYTES = 5 * 1024 * 1024
 LANDING, REJECTS, LEDGER = "landing", "rejects", "ledger"
 TABLES = {"Orders": Table(Key("customer_id"), Key("order_no", "N"))}
 CONFIG = CLIENT_CONFIG.merge(Config(read_timeout=1, proxies={}))
@@ -45,9 +47,9 @@ Record = dict[str, Any]
 
 @pytest.fixture(scope="session")
 def file() -> File:
-    """Three blocks and two ranges: a key's rows stand in the same block and in others."""
-    made = make_file(rows=4000, longest_note=7000)
-    assert 8 * 1024 * 1024 < len(made.data) < 16 * 1024 * 1024
+    """Two blocks and two ranges: a key's rows stand in the same block and in others."""
+    made = make_file(rows=4000, longest_note=4000)
+    assert BLOCK_BYTES < RANGE_BYTES < len(made.data) < 2 * BLOCK_BYTES
     assert len(made.bad) > 30
     assert len(made.truth) < 0.6 * len(made.rows)
     return made
@@ -182,6 +184,7 @@ class Place:
             stack.callback(ledger.meta.client.close)
             writer = self._writer(dynamodb)
             stack.callback(writer.close)
+<<<<<<< HEAD
             intake = wired(
                 feeds=Feeds({"orders": FEED}),
                 objects=Objects(client=s3, clock=Clock()),
@@ -195,6 +198,21 @@ class Place:
                 clock=Clock(),
                 log=lambda message, fields: None,
                 timing=Timing(),
+=======
+            yield (
+                Intake(
+                    feeds=Feeds({"orders": FEED}),
+                    objects=Objects(client=s3, clock=Clock(), range_bytes=RANGE_BYTES),
+                    ledger=LedgerTable(table=ledger.Table(LEDGER)),
+                    writer_for=lambda feed: writer,
+                    rejects_for=lambda version: RejectParts(client=s3, bucket=REJECTS, file=version),
+                    dead_letters=RecordingDeadLetters(),
+                    metrics=RecordingMetrics(),
+                    clock=Clock(),
+                    log=lambda message, fields: None,
+                ),
+                plain,
+>>>>>>> faults
             )
             yield intake, plain
 
@@ -261,7 +279,8 @@ def assert_landed(outcome: Outcome, file: File, running: Sink) -> None:
     held = {(item["customer_id"], item["order_no"]): item for item in map(as_read, running.truth.items(FEED.table))}
     assert held.keys() == file.truth.keys()
     assert held == file.truth
-    assert running.truth.out_of_order == 0
+    if not outcome.raised:  # a second delivery begins with the file's first row again
+        assert running.truth.out_of_order == 0
     good = len(file.rows) - len(file.bad)
     books = (len(file.rows), len(file.truth), len(file.bad), good - len(file.truth))
     assert (outcome.record["status"], counts(outcome.record)) == ("COMPLETE", books)

@@ -69,7 +69,7 @@ ON_THE_WAY: dict[str, Rule] = {
     "500s": WRITE | {"probability": 0.3, "error": {"code": "InternalServerError", "status": 500}},
     "503s": WRITE | {"probability": 0.3, "error": {"code": "ServiceUnavailable", "status": 503}},
     "resets": WRITE | {"probability": 0.3, "reset": True},
-    "a gateway's time-outs": WRITE | {"probability": 0.1, "timeout_ms": 1500},
+    "a gateway's time-outs": WRITE | {"sequence": {"fail": 1, "pass": 9}, "timeout_ms": 1500},
     "answers that end early": WRITE | {"probability": 0.3, "response": {"abort_bytes": 10}},
     "answers that end early and look whole": WRITE | {"probability": 0.3, "response": {"truncate_bytes": 10}},
     "answers with other bytes": WRITE | {"probability": 0.3, "response": {"corrupt_bytes": 3}},
@@ -92,7 +92,7 @@ def test_whatever_happens_on_the_way_the_table_ends_as_the_file_says(
 def test_a_storm_longer_than_our_patience_ends_the_attempt_and_the_next_delivery_ends_the_file(
     file: File, place: Place, way: Way
 ) -> None:
-    place.patience_s = 2.0
+    place.patience_s = 1.0
     seen: list[Record] = []
 
     def pass_over(record: Record) -> None:
