@@ -184,10 +184,9 @@ class Place:
             stack.callback(ledger.meta.client.close)
             writer = self._writer(dynamodb)
             stack.callback(writer.close)
-<<<<<<< HEAD
             intake = wired(
                 feeds=Feeds({"orders": FEED}),
-                objects=Objects(client=s3, clock=Clock()),
+                objects=Objects(client=s3, clock=Clock(), range_bytes=RANGE_BYTES),
                 ledger=LedgerTable(table=ledger.Table(LEDGER), clock=Clock()),
                 queue=self.queue,
                 writer_for=lambda feed: writer,
@@ -198,21 +197,6 @@ class Place:
                 clock=Clock(),
                 log=lambda message, fields: None,
                 timing=Timing(),
-=======
-            yield (
-                Intake(
-                    feeds=Feeds({"orders": FEED}),
-                    objects=Objects(client=s3, clock=Clock(), range_bytes=RANGE_BYTES),
-                    ledger=LedgerTable(table=ledger.Table(LEDGER)),
-                    writer_for=lambda feed: writer,
-                    rejects_for=lambda version: RejectParts(client=s3, bucket=REJECTS, file=version),
-                    dead_letters=RecordingDeadLetters(),
-                    metrics=RecordingMetrics(),
-                    clock=Clock(),
-                    log=lambda message, fields: None,
-                ),
-                plain,
->>>>>>> faults
             )
             yield intake, plain
 
