@@ -16,7 +16,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--gzip-mb", type=int, default=1_000, help="size of the gzip file as it lies there")
     parser.add_argument("--workers", type=int, default=4, help="for the plain file (default 4)")
     parser.add_argument("--kill-every-s", type=float, default=20.0, help="for the plain file, on average (default 20)")
-    parser.add_argument("--function-s", type=float, default=45.0, help="time of a function with the gzip file")
+    parser.add_argument("--function-s", type=float, default=22.0, help="time of a function with the gzip file")
 
 
 def cases(arguments: argparse.Namespace) -> list[Case]:
