@@ -20,7 +20,6 @@ def main() -> int:
     """Run one benchmark and return its exit code."""
     parser = argparse.ArgumentParser(prog="python -m loadtest", description=__doc__)
     names = parser.add_subparsers(required=True, metavar="NAME")
-    _add_memory(names.add_parser("memory", help="peak memory of `ingest load` for files of several sizes"))
     bench = names.add_parser("bench", help="speed, side by side with other tools").add_subparsers(required=True)
     _add_read(bench.add_parser("read", help="rows per CPU-second and peak memory of CSV readers"))
     _add_plan(bench.add_parser("plan", help="MB per CPU-second of cutting a large file into segments"))
@@ -35,15 +34,6 @@ def main() -> int:
     arguments = parser.parse_args()
     code: int = arguments.run(arguments)
     return code
-
-
-def _add_memory(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--s3-endpoint", required=True, help="an S3 endpoint, as `python -m infra.local up` prints it")
-    parser.add_argument("--megabytes", type=int, action="append", help="file size; repeat (default 200 and 400)")
-    parser.add_argument("--row-bytes", type=int, default=500, help="about how long a row is (default 500)")
-    parser.add_argument("--feeds", type=Path, default=Path("feeds.toml"))
-    _add_common(parser, "memory.json")
-    parser.set_defaults(run=commands.memory)
 
 
 def _add_read(parser: argparse.ArgumentParser) -> None:

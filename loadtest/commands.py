@@ -1,42 +1,16 @@
 """The commands of `python -m loadtest`: measure, print a line for each measurement, write all of it as JSON."""
 
 import argparse
-import os
 import sys
 from dataclasses import asdict
 
 from loadtest import capacity_bench as capacity
 from loadtest import hostile as hostile_cases
-from loadtest import memory as memory_load
 from loadtest import plan_bench, read_bench
 from loadtest.read_goals import judge
 from loadtest.results import write_result
 
 MB = 1_000_000
-
-
-def memory(arguments: argparse.Namespace) -> int:
-    """Measure `ingest load` for each size."""
-    os.environ.setdefault("AWS_REGION", "us-east-1")
-    os.environ |= {"AWS_DEFAULT_REGION": "us-east-1", "AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"}
-    sizes, runs = arguments.megabytes or [200, 400], []
-    for megabytes in sizes:
-        run = memory_load.measure(
-            megabytes=megabytes,
-            row_bytes=arguments.row_bytes,
-            seed=arguments.seed,
-            s3_endpoint=arguments.s3_endpoint,
-            feeds=arguments.feeds,
-        )
-        runs.append(run)
-        print(
-            f"{megabytes} MB, {run.rows:,} rows: peak {run.peak_resident_bytes / MB:.0f} MB resident, "
-            f"{run.rows / run.cpu_seconds:,.0f} rows per CPU-second, {run.seconds:.0f} s",
-            flush=True,
-        )
-    command = f"memory --s3-endpoint URL {_repeated(sizes)} --row-bytes {arguments.row_bytes}"
-    _write(arguments, command, {"runs": [asdict(run) for run in runs]})
-    return 0
 
 
 def bench_read(arguments: argparse.Namespace) -> int:

@@ -3,7 +3,6 @@
 import json
 import re
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -64,15 +63,41 @@ def test_it_names_only_reason_codes_there_are() -> None:
     assert set(re.findall(r"`(\w+)`", paragraph)) <= codes
 
 
-def test_its_memory_figures_are_those_of_the_committed_run() -> None:
-    results: dict[str, Any] = json.loads((ROOT / "loadtest/results/memory.json").read_text())
-    small, large = results["runs"]
-    for measured in (small, large):
-        assert f"| {measured['rows']:,} | {measured['peak_resident_bytes'] / 1e6:.0f} MB |" in README
-        assert measured["rows"] == measured["items_taken"] == measured["books"]["rows_written"]
-        assert measured["peak_resident_bytes"] < 300e6
-    assert large["peak_resident_bytes"] <= 1.1 * small["peak_resident_bytes"]
-    assert f"loads within {large['peak_resident_bytes'] / 1e6:.0f} MB" in README
+def test_its_loading_figures_are_those_of_the_committed_run() -> None:
+    parts = json.loads((ROOT / "loadtest/results/write.json").read_text())["parts"]
+    rates = {
+        (m["party"], m["shape"], m["tls"]): m["rows_per_cpu_second"]["median"] for m in parts["shapes"]["measured"]
+    }
+    for shape in ("narrow", "mixed", "wide"):
+        (ours, theirs), (tls, their_tls) = [
+            [rates[party, shape, is_tls] for party in ("ingest load", "boto3 loop")] for is_tls in (False, True)
+        ]
+        assert f"| {ours:,.0f} | {theirs:,.0f} | {int(ours / theirs)} | {int(tls / their_tls)} |" in README
+    assert f"One core writes {rates['ingest load', 'mixed', False]:,.0f} rows a second" in README
+    small, large = (m["peak_resident_bytes"]["max"] / 1e6 for m in parts["memory"]["measured"])
+    assert f"{small:.0f} MB for a file of 200 MB and {large:.0f} MB for one of 2 GB" in README
+
+
+def test_the_chaos_run_it_tells_of_is_the_committed_one_and_lost_nothing() -> None:
+    run = json.loads((ROOT / "loadtest/results/chaos.json").read_text())
+    assert run["problems"] == []
+    assert (run["lost"], run["doubled"], run["stuck"]) == (0, 0, 0)
+    assert run["kills"] >= 100
+    assert f"killed with SIGKILL {run['kills']} times" in README
+    assert f"{run['files']} files with quoted" in README
+    assert f"{run['rows']:,} rows, **0 lost" in README
+    assert run["command"].removeprefix("python -m loadtest chaos ").split()[:2] == ["--minutes", "8"]
+
+
+def test_the_huge_files_it_tells_of_are_the_committed_ones_and_are_exact() -> None:
+    cases = {case["case"]: case for case in json.loads((ROOT / "loadtest/results/huge.json").read_text())["cases"]}
+    for case in cases.values():
+        assert (case["lost"], case["wrong"], case["problems"]) == (0, 0, []), case["case"]
+    plain, packed = cases["plain"], cases["gzip"]
+    assert (
+        f"| {plain['rows']:,} | {plain['seconds']:.0f} s, {plain['rows_per_s']:,} rows/s | {plain['kills']} " in README
+    )
+    assert f"| {packed['rows']:,} | {packed['seconds']:.0f} s | {packed['hand_overs']} hand-overs; exact |" in README
 
 
 def test_the_committed_schema_is_the_one_the_command_prints() -> None:
