@@ -10,6 +10,7 @@ from typing import Any, Protocol
 import boto3
 from botocore.config import Config
 
+from ingest.assembly import assemble
 from ingest.contract import FEEDS_FILE, Env
 from ingest.edges.batch_writer import BatchWriter
 from ingest.edges.clock import Clock
@@ -27,11 +28,7 @@ from ingest.feeds import Feed
 from ingest.feeds_file import read_feeds
 from ingest.function import Function, Reply, logger
 from ingest.hold import Heart, Timing
-from ingest.intake import Intake
 from ingest.ports import CountingWriter
-from ingest.reconcile import Reconciler
-from ingest.teller import Teller
-from ingest.worker import Worker
 
 # botocore 1.44 gives DynamoDB four attempts and shares 500 retry tokens a client; say what we want instead.
 CLIENT_CONFIG = Config(
@@ -62,9 +59,7 @@ def build(environment: Mapping[str, str], root: Path) -> Function:
         dead_letter_url=_text(environment, Env.DEAD_LETTER_URL),
     )
     rejects_bucket, stack = _text(environment, Env.REJECTS_BUCKET), _text(environment, Env.STACK)
-    heart, metrics, timing = Heart(), Metrics(stack=stack), _timing(environment)
-    ledger = LedgerTable(table=dynamodb.Table(_text(environment, Env.LEDGER_TABLE)), clock=clock)
-    objects = Objects(client=s3, clock=clock)
+    heart, timing = Heart(), _timing(environment)
 
     @cache
     def fast_writer(table: str, interleave: bool) -> BatchWriter:  # keeps its connections from file to file
@@ -76,47 +71,24 @@ def build(environment: Mapping[str, str], root: Path) -> Function:
             return Boto3Writer(dynamodb.Table(feed.table), beat=heart.beat)
         return fast_writer(feed.table, feed.interleave)
 
-    teller = Teller(
-        ledger=ledger,
-        metrics=metrics,
-        events=EventBus(lambda: session.client("events", config=CLIENT_CONFIG), stack=stack),
-        clock=clock,
-        log=lambda message, fields: logger.info(message, extra=fields),
-    )
-    worker = Worker(
-        feed_for=lambda key: feeds.for_key(key)[1],
-        objects=objects,
-        ledger=ledger,
+    intake = assemble(
+        feeds=feeds,
+        ledger=LedgerTable(table=dynamodb.Table(_text(environment, Env.LEDGER_TABLE)), clock=clock),
+        objects=Objects(client=s3, clock=clock),
+        listing=ObjectListing(client=s3),
         queue=queue,
         writer_for=writer_for,
         rejects_for=lambda file: RejectParts(client=s3, bucket=rejects_bucket, file=file),
-        teller=teller,
+        dead_letters=queue,
+        metrics=Metrics(stack=stack),
+        events=EventBus(lambda: session.client("events", config=CLIENT_CONFIG), stack=stack),
         clock=clock,
+        log=lambda message, fields: logger.info(message, extra=fields),
         heart=heart,
+        timing=timing,
         segment_bytes=round(_number(environment, Env.SEGMENT_BYTES)),
-    )
-    reconciler = Reconciler(
-        feeds=feeds,
-        ledger=ledger,
-        objects=ObjectListing(client=s3),
-        queue=queue,
-        worker=worker,
-        teller=teller,
-        clock=clock,
         bucket=_text(environment, Env.LANDING_BUCKET),
         stuck_s=_number(environment, Env.STUCK_S),
-    )
-    intake = Intake(
-        feeds=feeds,
-        worker=worker,
-        ledger=ledger,
-        queue=queue,
-        dead_letters=queue,
-        reconciler=reconciler,
-        teller=teller,
-        metrics=metrics,
-        clock=clock,
-        timing=timing,
     )
     return Function(
         intake=intake,

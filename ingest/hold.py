@@ -5,7 +5,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 from ingest.core.claims import Lease
-from ingest.core.notification import FileVersion
 from ingest.core.work import Checkpoint, Plan, Work
 from ingest.errors import OutOfTime
 from ingest.ports import IntakeClock, LeaseKeeper
@@ -89,8 +88,7 @@ class Hold:
         Raises:
             LeaseLost: another worker has taken the work over.
         """
-        file: FileVersion = self._work.file
-        self._ledger.save_plan(file, self._longer(), plan, now_s=self._clock.now_s())
+        self._ledger.save_plan(self._work.file, self._longer(), plan, now_s=self._clock.now_s())
 
     def _longer(self) -> Lease:
         """Return the lease from now on. It counts from before it is written, so it never holds longer than told."""

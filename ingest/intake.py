@@ -105,7 +105,7 @@ class Intake:
         feed = self._feed_name(work.file)
         lease = Lease(message.message_id, message.delivery, self._clock.now_s() + self._timing.lease_s, message.worker)
         if work.segment is None and not self._ledger.note_newest(work.file, now_s=self._clock.now_s()):
-            self._take_stale(work, feed, lease)
+            self._take_stale(work, feed)
             return True
         claimed = self._ledger.claim(work, feed=feed, lease=lease, now_s=self._clock.now_s())
         if isinstance(claimed, Standing):
@@ -162,14 +162,13 @@ class Intake:
         elif work.segment is None:
             self._teller.passed_over(work.file, feed, Metric.FILES_DUPLICATE)
 
-    def _take_stale(self, work: Work, feed: str, lease: Lease) -> None:
-        """Pass over a version that is not the newest; end it, if it was begun and is nobody's now."""
+    def _take_stale(self, work: Work, feed: str) -> None:
+        """Pass over a version that is not the newest; end it, if it was begun."""
         self._teller.passed_over(work.file, feed, Metric.FILES_STALE)
         standing = self._ledger.standing(work.file)
         if not standing.status or not is_open(standing.status):
             return
-        seconds = 0.0
-        closing = Closing(Status.SUPERSEDED, standing.books, seconds)
+        closing = Closing(Status.SUPERSEDED, standing.books, seconds=0.0)
         if self._ledger.end_early(work.file, closing, now_s=self._clock.now_s()):
             self._teller.file_ended(work.file, feed, closing)
 

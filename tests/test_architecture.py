@@ -39,6 +39,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     | {"ingest.task", "ingest.teller"},
     "ingest.reconcile": {*PURE, "ingest.ports", "ingest.teller"},
     "ingest.intake": {*PURE, "ingest.ports", "ingest.hold", "ingest.task", "ingest.teller", "ingest.worker"},
+    "ingest.assembly": {*PURE, "ingest.ports", "ingest.hold", "ingest.intake", "ingest.pipeline", "ingest.reconcile"}
+    | {"ingest.teller", "ingest.worker"},
     "ingest.function": {"ingest", "aws_lambda_powertools"},
     "ingest.handler": {"ingest", *AWS},
     "ingest.closing": {*PURE, "ingest.ports", "ingest.teller"},

@@ -1,17 +1,15 @@
 """An intake with fakes around it, and the events that wake it."""
 
 import json
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from ingest.assembly import assemble
 from ingest.core.notification import FileVersion
 from ingest.feeds import Feed, Feeds, Rejects
 from ingest.hold import Heart, Timing
 from ingest.intake import Intake, Message
-from ingest.ports import CountingWriter, DeadLetters, EventSink, FileRejects, MetricSink
-from ingest.teller import Log, Teller
-from ingest.worker import Worker
+from ingest.ports import CountingWriter
 from tests.fakes import (
     FakeObjects,
     FakeTable,
@@ -59,10 +57,11 @@ class World:
         self.intake = self._intake(Feeds({"orders": feed}), timing or Timing(), segment_bytes)
 
     def _intake(self, feeds: Feeds, timing: Timing, segment_bytes: int) -> Intake:
-        return wired(
+        return assemble(
             feeds=feeds,
             ledger=self.ledger,
             objects=self.objects,
+            listing=self.objects,
             queue=self.queue,
             writer_for=lambda feed: self.writer,
             rejects_for=self._rejects_for,
@@ -71,8 +70,11 @@ class World:
             events=self.events,
             clock=self.clock,
             log=lambda message, fields: self.logged.append((message, fields)),
+            heart=Heart(),
             timing=timing,
             segment_bytes=segment_bytes,
+            bucket=BUCKET,
+            stuck_s=3600,
         )
 
     def _rejects_for(self, file: FileVersion) -> RecordingRejects:
@@ -85,60 +87,6 @@ class World:
         """The only ledger record of an object."""
         (record,) = [record for record in self.ledger.files() if record.work.file.key == key]
         return record
-
-
-def wired(
-    *,
-    feeds: Feeds,
-    ledger: Any,
-    objects: Any,
-    queue: Any,
-    writer_for: Callable[[Feed], CountingWriter],
-    rejects_for: Callable[[FileVersion], FileRejects],
-    dead_letters: DeadLetters,
-    metrics: MetricSink,
-    events: EventSink,
-    clock: Any,
-    log: Log,
-    timing: Timing,
-    segment_bytes: int = 64 * 1024 * 1024,
-) -> Intake:
-    """Return an intake and its worker, joined as the function joins them; its reconciler looks at nothing."""
-    teller = Teller(ledger=ledger, metrics=metrics, events=events, clock=clock, log=log)
-    worker = Worker(
-        feed_for=lambda key: feeds.for_key(key)[1],
-        objects=objects,
-        ledger=ledger,
-        queue=queue,
-        writer_for=writer_for,
-        rejects_for=rejects_for,
-        teller=teller,
-        clock=clock,
-        heart=Heart(),
-        segment_bytes=segment_bytes,
-    )
-    return Intake(
-        feeds=feeds,
-        worker=worker,
-        ledger=ledger,
-        queue=queue,
-        dead_letters=dead_letters,
-        reconciler=NoReconciler(),
-        teller=teller,
-        metrics=metrics,
-        clock=clock,
-        timing=timing,
-    )
-
-
-class NoReconciler:
-    """Counts how often it was asked to look."""
-
-    def __init__(self) -> None:
-        self.runs = 0
-
-    def run(self) -> None:
-        self.runs += 1
 
 
 def event(*keys: str, sequencer: str = "0066F2", **fields: Any) -> str:

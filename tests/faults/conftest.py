@@ -15,6 +15,7 @@ import pytest
 from botocore.config import Config
 
 from infra.local import ministack
+from ingest.assembly import assemble
 from ingest.contract import Ledger as Names
 from ingest.core.cutter import BLOCK_BYTES
 from ingest.edges.batch_writer import BatchWriter
@@ -26,16 +27,16 @@ from ingest.edges.http.signer import Signer
 from ingest.edges.ledger import LedgerTable
 from ingest.edges.rejects import RejectParts
 from ingest.edges.s3 import Objects
+from ingest.edges.s3_listing import ObjectListing
 from ingest.errors import ServiceFault
 from ingest.feeds import Feeds
 from ingest.handler import CLIENT_CONFIG
-from ingest.hold import Timing
+from ingest.hold import Heart, Timing
 from ingest.intake import Intake, Message
 from loadtest.sink import Key, Settings, Sink, Table
 from tests.fakes import RecordingDeadLetters, RecordingEvents, RecordingMetrics, RecordingQueue
 from tests.faults.chaos import Chaos, chaos, free_port
 from tests.faults.files import FEED, File, as_read, make_file
-from tests.world import wired
 
 RANGE_BYTES = 5 * 1024 * 1024
 LANDING, REJECTS, LEDGER = "landing", "rejects", "ledger"
@@ -184,9 +185,10 @@ class Place:
             stack.callback(ledger.meta.client.close)
             writer = self._writer(dynamodb)
             stack.callback(writer.close)
-            intake = wired(
+            intake = assemble(
                 feeds=Feeds({"orders": FEED}),
                 objects=Objects(client=s3, clock=Clock(), range_bytes=RANGE_BYTES),
+                listing=ObjectListing(client=s3),
                 ledger=LedgerTable(table=ledger.Table(LEDGER), clock=Clock()),
                 queue=self.queue,
                 writer_for=lambda feed: writer,
@@ -196,7 +198,11 @@ class Place:
                 events=RecordingEvents(),
                 clock=Clock(),
                 log=lambda message, fields: None,
+                heart=Heart(),
                 timing=Timing(),
+                segment_bytes=64 * 1024 * 1024,
+                bucket=LANDING,
+                stuck_s=3600,
             )
             yield intake, plain
 

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from ingest.assembly import assemble
 from ingest.contract import RECONCILE_MESSAGE
 from ingest.core.notification import FileVersion
 from ingest.edges.ledger_table import iso
@@ -13,9 +14,6 @@ from ingest.feeds import Feed, Feeds
 from ingest.hold import Heart, Timing
 from ingest.intake import Intake, Message
 from ingest.pipeline import Sizes
-from ingest.reconcile import Reconciler
-from ingest.teller import Teller
-from ingest.worker import Worker
 from tests.fakes import FakeTable, RecordingDeadLetters, RecordingMetrics
 from tests.memory_ledger import MemoryLedger
 from tests.model.edges import (
@@ -178,45 +176,25 @@ class World:
             OwnObjects(self.bucket, scheduler),
             OwnQueue(self.queue, scheduler),
         )
-        metrics = RecordingMetrics()
-        teller = Teller(
-            ledger=ledger, metrics=metrics, events=OwnEvents(self.told, scheduler), clock=clock, log=lambda *_: None
-        )
-        worker = Worker(
-            feed_for=lambda key: FEEDS.for_key(key)[1],
-            objects=objects,
+        return assemble(
+            feeds=FEEDS,
             ledger=ledger,
+            objects=objects,
+            listing=objects,
             queue=queue,
             writer_for=lambda feed: OwnWriter(self.table, scheduler, self.watch, name, heart.beat),
             rejects_for=lambda file: self.kinds.rejects(self.parts, file, scheduler),
-            teller=teller,
+            dead_letters=RecordingDeadLetters(),
+            metrics=RecordingMetrics(),
+            events=OwnEvents(self.told, scheduler),
             clock=clock,
+            log=lambda *_: None,
             heart=heart,
+            timing=TIMING,
             segment_bytes=SEGMENT_BYTES,
-            sizes=SIZES,
-        )
-        reconciler = Reconciler(
-            feeds=FEEDS,
-            ledger=ledger,
-            objects=objects,
-            queue=queue,
-            worker=worker,
-            teller=teller,
-            clock=clock,
             bucket=BUCKET,
             stuck_s=STUCK_S,
-        )
-        return Intake(
-            feeds=FEEDS,
-            worker=worker,
-            ledger=ledger,
-            queue=queue,
-            dead_letters=RecordingDeadLetters(),
-            reconciler=reconciler,
-            teller=teller,
-            metrics=metrics,
-            clock=clock,
-            timing=TIMING,
+            sizes=SIZES,
         )
 
     def _interfere(self, act: Act) -> None:
