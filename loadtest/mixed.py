@@ -6,7 +6,7 @@ import itertools
 import random
 from collections.abc import Iterator
 
-from loadtest.generate import Portion
+from loadtest.portion import Portion
 
 COLUMNS = ("id", "customer", "city", "product", "quantity", "price", "discount", "paid", "ordered_at", "note")
 STRINGS = ("id", "customer", "city", "product", "ordered_at", "note")

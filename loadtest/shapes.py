@@ -4,8 +4,8 @@ import itertools
 import random
 from collections.abc import Callable, Iterator
 
-from loadtest.generate import Portion
 from loadtest.mixed import mixed
+from loadtest.portion import Portion
 
 NARROW = ("id", "customer", "quantity", "paid", "ordered_at")
 WIDE = (

@@ -1,62 +1,27 @@
 """S3 as the workers see it: the emulator's, or files on disk, and some answers end in their middle."""
 
 import contextlib
-import random
 import socket
 import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from types import TracebackType
 from typing import Self, cast
 
 from loadtest.chaos.upstream import Upstream
+from loadtest.objects.listener import CuttingServer
 
 _LEFT_OUT = {"connection", "transfer-encoding", "content-length", "expect", "keep-alive", "date", "server"}
 SMALLEST_CUT = 2
 
 
-class Front(ThreadingHTTPServer):
+class Front(CuttingServer):
     """Relays to the emulator. Knows what all connections share."""
 
     daemon_threads = True
-    request_queue_size = 128
 
     def __init__(self, url: str, *, cut_share: float, seed: int) -> None:
         self.upstream = Upstream(url)
-        self.cut = 0
-        self._cut_share, self._chance = cut_share, random.Random(seed)
-        self._lock = threading.Lock()
-        self._open: set[socket.socket] = set()
-        super().__init__(("127.0.0.1", 0), Relay)
-
-    def is_to_be_cut(self) -> bool:
-        """Return whether the next answer is to end in its middle."""
-        with self._lock:
-            is_cut = self._chance.random() < self._cut_share
-            self.cut += is_cut
-        return is_cut
-
-    def get_request(self) -> tuple[socket.socket, object]:
-        """Accept a connection."""
-        connection, address = super().get_request()
-        with self._lock:
-            self._open.add(connection)
-        return connection, address
-
-    def shutdown_request(self, request: socket.socket) -> None:  # type: ignore[override]
-        """Close a connection."""
-        with self._lock:
-            self._open.discard(request)
-        super().shutdown_request(request)
-
-    def end_connections(self) -> None:
-        """Close what is open still."""
-        for connection in tuple(self._open):
-            with contextlib.suppress(OSError):
-                connection.shutdown(socket.SHUT_RDWR)
-            connection.close()
-
-    def handle_error(self, request: object, client_address: object) -> None:
-        """Say nothing: clients that are killed are what this is about."""
+        super().__init__(Relay, cut_share=cut_share, seed=seed)
 
 
 class Relay(BaseHTTPRequestHandler):

@@ -1,34 +1,28 @@
 """An S3 endpoint on 127.0.0.1 in threads of its own."""
 
-import contextlib
-import random
 import socket
 import ssl
 import tempfile
 import threading
-from http.server import ThreadingHTTPServer
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 from loadtest.objects.http import Handler
+from loadtest.objects.listener import CuttingServer
 from loadtest.objects.settings import Settings
 
 
-class Listener(ThreadingHTTPServer):
-    """Accepts connections, and knows what all of them share."""
+class Listener(CuttingServer):
+    """Serves a folder, and counts what was asked for."""
 
     daemon_threads = False
-    request_queue_size = 128
 
     def __init__(self, folder: Path, settings: Settings, tls: ssl.SSLContext | None) -> None:
         self.folder = folder
-        self.requests = self.cut = self.bytes = 0
-        self._cut_share, self._chance = settings.cut_share, random.Random(settings.seed)
+        self.requests = self.bytes = 0
         self._tls = tls
-        self._open: set[socket.socket] = set()
-        self._lock = threading.Lock()
-        super().__init__(("127.0.0.1", settings.port), Handler)
+        super().__init__(Handler, port=settings.port, cut_share=settings.cut_share, seed=settings.seed)
 
     def count_request(self) -> None:
         """Count a request."""
@@ -40,37 +34,11 @@ class Listener(ThreadingHTTPServer):
         with self._lock:
             self.bytes += count
 
-    def is_to_be_cut(self) -> bool:
-        """Return whether the next answer is to end in its middle."""
-        with self._lock:
-            is_cut = self._chance.random() < self._cut_share
-            self.cut += is_cut
-        return is_cut
-
-    def get_request(self) -> tuple[socket.socket, object]:
-        """Accept a connection. Its handshake is made by its own thread, when it first reads."""
-        connection, address = super().get_request()
-        if self._tls:
-            connection = self._tls.wrap_socket(connection, server_side=True, do_handshake_on_connect=False)
-        with self._lock:
-            self._open.add(connection)
-        return connection, address
-
-    def shutdown_request(self, request: socket.socket) -> None:  # type: ignore[override]
-        """Close a connection."""
-        with self._lock:
-            self._open.discard(request)
-        super().shutdown_request(request)
-
-    def handle_error(self, request: object, client_address: object) -> None:
-        """Say nothing: clients that go away are what tests are about."""
-
-    def end_connections(self) -> None:
-        """End what is open, so that its threads end."""
-        with self._lock:
-            for connection in self._open:
-                with contextlib.suppress(OSError):
-                    connection.shutdown(socket.SHUT_RDWR)
+    def accepted(self, connection: socket.socket) -> socket.socket:
+        """Return a connection as it is to be used. Its handshake is made by its own thread, when it first reads."""
+        if not self._tls:
+            return connection
+        return self._tls.wrap_socket(connection, server_side=True, do_handshake_on_connect=False)
 
 
 class ObjectServer:
