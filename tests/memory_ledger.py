@@ -45,12 +45,12 @@ class MemoryLedger:
     def __init__(self) -> None:
         self.newest: dict[str, str] = {}
         self.found: dict[str, tuple[str | None, str]] = {}
-        self.told_etags: dict[str, str | None] = {}
         self.records: dict[tuple[str, str], MemoryRecord] = {}
 
     def note_newest(self, file: FileVersion, *, now_s: float) -> bool:
         if not file.sequencer:
-            is_told = file.etag is not None and self.told_etags.get(file.url) == file.etag
+            others = [r.work.file for r in self.files() if r.work.file.url == file.url]
+            is_told = any(file.etag and o.etag == file.etag and o.version != file.version for o in others)
             if not is_told:
                 self.found[file.url] = (file.etag, iso(now_s))
             return not is_told
@@ -60,7 +60,6 @@ class MemoryLedger:
         is_newest = self.newest.get(file.url, "") <= file.version
         if is_newest:
             self.newest[file.url] = file.version
-            self.told_etags[file.url] = file.etag
         return is_newest
 
     def claim(self, work: Work, *, feed: str, lease: Lease, now_s: float) -> Claimed | Standing:

@@ -34,16 +34,19 @@ class LedgerTable(Endings, Listing):
 
         One without a sequencer was found in the bucket (`ingest.reconcile`) and cannot be compared. It is remembered by
         its eTag, so that its own notification, should it come late, is known as old; and it is old itself if its own
-        notification came first.
+        notification was taken first, as its record tells. A notification that was only noted, by a worker that died
+        there, does not count: nobody else may come for the object.
         """
         if file.sequencer:
-            change = "SET sequencer = :this, told_etag = :etag"
+            change = "SET sequencer = :this"
             condition = "(attribute_not_exists(sequencer) OR sequencer <= :this)"
             values = {":this": file.version, ":etag": file.etag or "-", ":time": file.event_time or "~"}
             condition += " AND NOT (attribute_exists(found_etag) AND found_etag = :etag AND found_at >= :time)"
+        elif self.knows_by_another_name(file):
+            return False
         else:
             change = "SET found_etag = :etag, found_at = :time"
-            condition = "attribute_not_exists(told_etag) OR told_etag <> :etag"
+            condition = "attribute_exists(#pk) OR attribute_not_exists(#pk)"
             values = {":etag": file.etag or "~", ":time": iso(now_s)}
         return self.update("noting a version", self.key(file, Names.HEAD), change, condition, values)[0]
 

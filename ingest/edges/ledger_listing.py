@@ -39,6 +39,11 @@ class Listing(LedgerItems):
         """Return whether there is a record of an object as it is now, told by its eTag."""
         return any(record.work.file.etag == file.etag for record in self.versions(file.bucket, file.key))
 
+    def knows_by_another_name(self, file: FileVersion) -> bool:
+        """Return whether there is a record of this object under another version's name, told by its eTag."""
+        others = (record.work.file for record in self.versions(file.bucket, file.key))
+        return any(file.etag and other.etag == file.etag and other.version != file.version for other in others)
+
     def note_resent(self, work: Work, *, now_s: float) -> bool:
         """Remember that the message of stuck work is sent again; return False if somebody has it now."""
         condition, values = allowed((FILE_STEPS if work.segment is None else SEGMENT_STEPS)["claim"])

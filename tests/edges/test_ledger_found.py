@@ -7,7 +7,9 @@ from typing import Any
 import pytest
 
 from ingest.contract import Ledger as Names
+from ingest.core.claims import Lease
 from ingest.core.notification import FileVersion
+from ingest.core.work import Work
 from ingest.edges.clock import Clock
 from ingest.edges.ledger import LedgerTable
 from tests.clients import mock_aws, table
@@ -28,7 +30,14 @@ def ledger(request: pytest.FixtureRequest) -> Iterator[Any]:
 
 def test_a_found_object_is_old_when_its_notification_came_while_its_message_waited(ledger: Any) -> None:
     assert ledger.note_newest(TOLD, now_s=100)
+    ledger.claim(Work(TOLD), feed="orders", lease=Lease("m", 1, 160.0), now_s=100)
     assert not ledger.note_newest(FOUND, now_s=200)
+
+
+def test_a_found_object_goes_on_when_whoever_took_its_notification_died_before_claiming_it(ledger: Any) -> None:
+    assert ledger.note_newest(TOLD, now_s=100)
+    assert ledger.note_newest(FOUND, now_s=200)
+    assert not ledger.note_newest(TOLD, now_s=300)
 
 
 def test_a_notification_is_old_when_its_object_was_found_and_the_found_one_goes_on(ledger: Any) -> None:

@@ -10,6 +10,7 @@ from ingest.core.work import Checkpoint
 from ingest.errors import ObjectSuperseded
 from ingest.pipeline import Load
 from tests.fakes import FakeTable, RecordingRejects
+from tests.model.scheduler import Act, Kind
 from tests.model.truth import check
 from tests.model.world import FEED, HEAD, REFUSED, SIZES, World
 
@@ -118,3 +119,12 @@ def test_a_segment_that_finds_its_object_gone_ends_the_file_before_itself() -> N
     world.run()
     check(world)
     assert [record.status for record in world.ledger.files()] == [Status.SUPERSEDED, Status.COMPLETE]
+
+
+def test_an_object_whose_notification_died_with_two_workers_is_found_in_the_bucket() -> None:
+    """Killed before and after it was noted as the newest, and never claimed: only the reconciler comes for it."""
+    world = World([Act(0, Kind.KILL, 0), Act(4, Kind.KILL, 0)], most_received=2)
+    world.drop((KEY, HEAD + b"a,20\n"))
+    world.run()
+    check(world)
+    assert [record.status for record in world.ledger.files()] == [Status.COMPLETE]
