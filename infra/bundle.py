@@ -27,6 +27,7 @@ REQUIREMENTS = ROOT / "requirements-function.txt"
 BUILD = ROOT / "build"
 MAX_ZIPPED_MB = 60
 MAX_UNPACKED_MB = 200  # Lambda takes 250 with layers; the difference is left to those who add one
+NOT_SHIPPED = {"__pycache__", "__main__.py", "cli.py", "commands", "sniffing"}  # the command line, and its own parts
 LONG_AGO = (1980, 1, 1, 0, 0, 0)  # the oldest date a zip can hold: equal contents make equal zips
 
 
@@ -72,8 +73,8 @@ def forget_old(folder: Path, pattern: str, *, keep: int = 4) -> None:
 
 def _sources(root: Path) -> list[Path]:
     """Return the modules that run in Lambda: all of `ingest` but its command line and what only that needs."""
-    modules = (path for path in (root / "ingest").rglob("*.py") if not path.name.startswith(("cli", "__main__")))
-    return sorted(path for path in modules if not {"__pycache__", "sniffing"} & set(path.relative_to(root).parts))
+    modules = (path for path in (root / "ingest").rglob("*.py") if not NOT_SHIPPED & set(path.relative_to(root).parts))
+    return sorted(modules)
 
 
 def _dependencies(platform: Platform, build_folder: Path) -> Path:

@@ -9,12 +9,12 @@ import sys
 
 import typer
 
-from ingest.cli_backfill import backfill
-from ingest.cli_load import check, load
-from ingest.cli_preview import preview, sniff
-from ingest.cli_reconcile import reconcile
-from ingest.cli_status import status, with_watch_value
-from ingest.cli_view import fail
+from ingest.commands.backfill import backfill
+from ingest.commands.load import check, load
+from ingest.commands.preview import preview, sniff
+from ingest.commands.reconcile import reconcile
+from ingest.commands.status import status, with_watch_value
+from ingest.commands.view import fail
 from ingest.errors import FileFault, IngestError, ObjectSuperseded, ServiceFault
 from ingest.feeds_file import json_schema
 

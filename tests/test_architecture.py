@@ -46,21 +46,9 @@ MAY_IMPORT: dict[str, set[str]] = {
     "ingest.closing": {*PURE, "ingest.ports", "ingest.teller"},
     "ingest.backfill": {*PURE, "ingest.ports", "ingest.reconcile"},
     "ingest.cli": {"ingest", "typer"},
-    "ingest.cli_aws": {"ingest.edges", "ingest.errors", "boto3", "botocore"},
-    "ingest.cli_backfill": {"ingest", "typer", "rich"},
-    "ingest.cli_dialect": {"ingest.errors", *FEEDS, "ingest.feeds_file"},
-    "ingest.cli_load": {"ingest", "typer"},
-    "ingest.cli_options": {"typer"},
-    "ingest.cli_preview": {"ingest", "typer"},
-    "ingest.cli_reconcile": {"ingest", "typer"},
-    "ingest.cli_sniff": {"ingest"},
-    "ingest.cli_source": {"ingest"},
-    "ingest.cli_stack": {"ingest", "botocore"},
-    "ingest.cli_status": {"ingest", "typer", "rich"},
-    "ingest.cli_status_file": {"ingest", "rich"},
-    "ingest.cli_status_find": {"ingest"},
-    "ingest.cli_status_view": {"ingest", "rich"},
-    "ingest.cli_view": {"ingest", "rich"},
+    "ingest.commands": {"ingest", "typer", "rich"},
+    "ingest.commands.aws": {"ingest.edges", "ingest.errors", "boto3", "botocore"},
+    "ingest.commands.stack": {"ingest", "botocore"},
     "ingest.__main__": {"ingest.cli"},
     "infra": {"infra", *VALUES, "ingest.feeds_file", "ingest.checked", "aws_cdk", "constructs", "msgspec"},
     "infra.local": {"infra", *VALUES, "ingest.feeds_file", "boto3", "botocore", "rich", "ministack"}
@@ -152,7 +140,7 @@ def test_the_core_knows_calendars_but_never_the_time() -> None:
         ("ingest.edges.s3", "if TYPE_CHECKING:\n    from ingest.ports import Objects"),
         ("ingest.handler", "from infra import stack"),
         ("ingest.cli", "import infra.local"),
-        ("ingest.cli_view", "import boto3"),
+        ("ingest.commands.view", "import boto3"),
         ("infra.stack", "from ingest.core import items"),
         ("infra.stack", "from ingest import handler"),
         ("infra.stack", "from ingest import contract, pipeline"),
@@ -190,7 +178,7 @@ def test_what_the_table_allows_is_no_violation(module: str, source: str) -> None
     assert violations(module, source) == []
 
 
-@pytest.mark.parametrize("package", ["ingest", "ingest/core", "ingest/edges"])
+@pytest.mark.parametrize("package", ["ingest", "ingest/core", "ingest/edges", "ingest/commands"])
 def test_packages_are_empty_so_that_words_can_be_imported_alone(package: str) -> None:
     assert (ROOT / package / "__init__.py").read_text(encoding="utf-8") == ""
 

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from ingest import cli_backfill
 from ingest.backfill import REFUSED_SHOWN, Backfill, Tally
-from ingest.cli_backfill import sentences
+from ingest.commands import backfill as command
+from ingest.commands.backfill import sentences
 from ingest.core.messages import read_message
 from ingest.core.notification import FileVersion
 from ingest.core.work import Work
@@ -133,7 +133,7 @@ class FakeStack:
 @pytest.fixture
 def stack(monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> Iterator[FakeStack]:
     fake = FakeStack()
-    monkeypatch.setattr(cli_backfill, "DeployedStack", lambda name: fake)
+    monkeypatch.setattr(command, "DeployedStack", lambda name: fake)
     (tmp_path / "feeds.toml").write_text("[feeds.orders]\nprefix='orders/'\ntable='Orders'\npartition_key='id'\n")
     monkeypatch.chdir(tmp_path)
     return fake

@@ -5,7 +5,7 @@ import json
 import time
 from pathlib import Path
 
-from ingest.cli_source import open_source, open_table
+from ingest.commands.source import open_source, open_table
 from ingest.core.flow import Flow
 from ingest.edges.batch_writer import BatchWriter
 from ingest.edges.files import RejectFile

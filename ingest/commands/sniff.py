@@ -3,8 +3,8 @@
 import json
 import sys
 
-from ingest.cli_source import open_source
-from ingest.cli_view import RejectTally
+from ingest.commands.source import open_source
+from ingest.commands.view import RejectTally
 from ingest.core.books import Books
 from ingest.core.sniffing.names import checked_feed_name, feed_name
 from ingest.core.sniffing.proposal import Proposal, propose

@@ -10,12 +10,12 @@ import typer
 from rich.console import Group
 from rich.live import Live
 
-from ingest.cli_options import DEFAULT_FEEDS, AsJson, FeedsPath, StackName
-from ingest.cli_stack import DeployedStack
-from ingest.cli_status_file import find_history, print_history
-from ingest.cli_status_find import Question, look
-from ingest.cli_status_view import overview_document, overview_lines
-from ingest.cli_view import line_console
+from ingest.commands.options import DEFAULT_FEEDS, AsJson, FeedsPath, StackName
+from ingest.commands.stack import DeployedStack
+from ingest.commands.status_file import find_history, print_history
+from ingest.commands.status_find import Question, look
+from ingest.commands.status_view import overview_document, overview_lines
+from ingest.commands.view import line_console
 from ingest.edges.clock import Clock
 from ingest.errors import SettingsFault
 from ingest.feeds_file import read_feeds

@@ -11,9 +11,9 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from ingest.backfill import Backfill, Tally
-from ingest.cli_options import DEFAULT_FEEDS, AsJson, FeedsPath, StackName
-from ingest.cli_stack import DeployedStack
-from ingest.cli_view import console_on
+from ingest.commands.options import DEFAULT_FEEDS, AsJson, FeedsPath, StackName
+from ingest.commands.stack import DeployedStack
+from ingest.commands.view import console_on
 from ingest.edges.clock import Clock
 from ingest.errors import SettingsFault
 from ingest.feeds_file import read_feeds

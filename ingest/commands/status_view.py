@@ -7,7 +7,7 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
-from ingest.cli_status_find import FileView, Overview
+from ingest.commands.status_find import FileView, Overview
 from ingest.contract import Status
 from ingest.core.records import Record
 from ingest.core.states import is_open

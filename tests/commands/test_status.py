@@ -9,8 +9,8 @@ import boto3
 import pytest
 from rich.console import Group
 
-from ingest import cli_status
-from ingest.cli_status import keep_looking
+from ingest.commands import status as command
+from ingest.commands.status import keep_looking
 from ingest.contract import Status
 from ingest.core.books import Books
 from ingest.core.claims import Closing, Lease
@@ -78,7 +78,7 @@ def story(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Story]:
     Path("feeds.toml").write_text(FEEDS, encoding="utf-8")
     with mock_aws():
         told = Story()
-        monkeypatch.setattr(cli_status, "Clock", lambda: told.clock)
+        monkeypatch.setattr(command, "Clock", lambda: told.clock)
         yield told
 
 

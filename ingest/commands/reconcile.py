@@ -8,11 +8,11 @@ from typing import Annotated
 
 import typer
 
-from ingest.cli_aws import client
-from ingest.cli_options import DEFAULT_FEEDS, AsJson, FeedsPath, StackName
-from ingest.cli_stack import DeployedStack
-from ingest.cli_view import console_on
 from ingest.closing import SplitCloser
+from ingest.commands.aws import client
+from ingest.commands.options import DEFAULT_FEEDS, AsJson, FeedsPath, StackName
+from ingest.commands.stack import DeployedStack
+from ingest.commands.view import console_on
 from ingest.edges.clock import Clock
 from ingest.edges.events import EventBus
 from ingest.edges.rejects import rejects_url

@@ -9,9 +9,9 @@ from typing import Annotated
 
 import typer
 
-from ingest.cli_options import DEFAULT_FEEDS, AsJson, FeedName, FeedsPath
-from ingest.cli_source import Source, open_source, open_table
-from ingest.cli_view import RejectTally, print_check, print_load, progress
+from ingest.commands.options import DEFAULT_FEEDS, AsJson, FeedName, FeedsPath
+from ingest.commands.source import Source, open_source, open_table
+from ingest.commands.view import RejectTally, print_check, print_load, progress
 from ingest.core.books import Books
 from ingest.edges.dynamodb import NullWriter
 from ingest.edges.files import RejectFile

@@ -5,11 +5,11 @@ from typing import Annotated
 
 import typer
 
-from ingest.cli_dialect import read_dialect
-from ingest.cli_load import run_load
-from ingest.cli_options import DEFAULT_FEEDS, AsJson, FeedsPath
-from ingest.cli_source import open_source
-from ingest.cli_view import PreviewWriter, RejectTally, print_check
+from ingest.commands.dialect import read_dialect
+from ingest.commands.load import run_load
+from ingest.commands.options import DEFAULT_FEEDS, AsJson, FeedsPath
+from ingest.commands.source import open_source
+from ingest.commands.view import PreviewWriter, RejectTally, print_check
 from ingest.errors import SettingsFault
 from ingest.feeds import Feed
 from ingest.feeds_file import read_feeds
@@ -70,6 +70,6 @@ def sniff(
     as_json: AsJson = False,
 ) -> None:
     """Propose a section of feeds.toml for a file, from its first 4 MiB: dialect, keys, types. Writes nothing."""
-    from ingest.cli_sniff import print_proposal  # the other commands start faster without it
+    from ingest.commands.sniff import print_proposal  # the other commands start faster without it
 
     print_proposal(file, name, as_json=as_json)

@@ -8,7 +8,7 @@ from pathlib import Path
 import boto3
 import pytest
 
-from ingest.cli_reconcile import sentences
+from ingest.commands.reconcile import sentences
 from ingest.contract import Status
 from ingest.core.books import Books
 from ingest.core.claims import Closing, Lease

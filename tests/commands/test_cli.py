@@ -14,15 +14,16 @@ from typing import Any
 import boto3
 import pytest
 
-from ingest import cli, cli_load
-from ingest.cli_source import Source, open_table
-from ingest.cli_view import RAW_SHOWN
+from ingest import cli
+from ingest.commands import load
+from ingest.commands.source import Source, open_table
+from ingest.commands.view import RAW_SHOWN
 from ingest.errors import FileMissing
 from ingest.feeds import Feed
 from tests.clients import client, mock_aws, session, table
 from tests.command import Ran
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parent.parent.parent
 SAMPLE = str(ROOT / "sample_data.csv")
 FEEDS = """
 [feeds.orders]
@@ -396,13 +397,13 @@ def breaking(error: BaseException) -> Source:
 def test_a_bug_exits_with_70_and_asks_for_the_traceback(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(cli_load, "open_source", lambda name: breaking(ZeroDivisionError("row data")))
+    monkeypatch.setattr(load, "open_source", lambda name: breaking(ZeroDivisionError("row data")))
     ran = Ran(capsys, "check", "a.csv", "--feed", "orders")
     assert ran.code == 70
     assert ran.sentence == (
         "The ingester failed with ZeroDivisionError; run it with --debug and send us the traceback."
     )
-    monkeypatch.setattr(cli_load, "open_source", lambda name: breaking(ZeroDivisionError("row data")))
+    monkeypatch.setattr(load, "open_source", lambda name: breaking(ZeroDivisionError("row data")))
     with pytest.raises(ZeroDivisionError):
         cli.run(["check", "a.csv", "--feed", "orders"], debug=True)
 
@@ -417,7 +418,7 @@ def test_a_bug_exits_with_70_and_asks_for_the_traceback(
 def test_an_interruption_exits_with_130_and_says_what_is_left(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, orders: Any, command: str, sentence: str
 ) -> None:
-    monkeypatch.setattr(cli_load, "open_source", lambda name: breaking(KeyboardInterrupt()))
+    monkeypatch.setattr(load, "open_source", lambda name: breaking(KeyboardInterrupt()))
     ran = Ran(capsys, command, "a.csv", "--feed", "orders")
     assert (ran.code, ran.sentence) == (130, sentence)
 

@@ -8,7 +8,7 @@ import boto3
 import pytest
 from botocore.exceptions import ClientError
 
-from ingest.cli_stack import DeployedStack
+from ingest.commands.stack import DeployedStack
 from ingest.errors import SettingsFault
 from tests.clients import client, ledger_table, mock_aws, session
 from tests.command import Ran

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from ingest.cli_aws import client, config, preparing, session
+from ingest.commands.aws import client, config, preparing, session
 from ingest.core.notification import FileVersion
 from ingest.core.text import Read
 from ingest.edges.batch_writer import BatchWriter

@@ -26,7 +26,7 @@ from ingest.pipeline import Load
 from tests.clients import client, mock_aws
 from tests.fakes import reading
 
-SAMPLE = Path(__file__).parent.parent / "sample_data.csv"
+SAMPLE = Path(__file__).parent.parent.parent / "sample_data.csv"
 
 
 @pytest.fixture(autouse=True)

@@ -7,9 +7,9 @@ from typing import Any
 
 from rich.table import Table
 
-from ingest.cli_stack import DeployedStack
-from ingest.cli_status_find import FileView, view_of
-from ingest.cli_status_view import (
+from ingest.commands.stack import DeployedStack
+from ingest.commands.status_find import FileView, view_of
+from ingest.commands.status_view import (
     attempts_document,
     file_document,
     lease_text,
@@ -19,7 +19,7 @@ from ingest.cli_status_view import (
     status_text,
     time_text,
 )
-from ingest.cli_view import books_sentence, line_console
+from ingest.commands.view import books_sentence, line_console
 from ingest.core.notification import FileVersion
 from ingest.core.progress import segment_share
 from ingest.core.records import Record

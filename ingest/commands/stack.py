@@ -6,7 +6,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from ingest.cli_aws import client, config, preparing, session
+from ingest.commands.aws import client, config, preparing, session
 from ingest.contract import Env, Output
 from ingest.edges.aws_errors import aws_call, error_code
 from ingest.edges.clock import Clock
