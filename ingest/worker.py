@@ -1,6 +1,7 @@
 """Does work that was claimed: splits a large file, loads a file or a segment, and writes how it ended."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from ingest.closing import SplitCloser
 from ingest.contract import Status
@@ -181,6 +182,7 @@ class Worker:
             self._end_early(attempt, error)
         else:
             closing = self._closing(attempt, attempt.books, error)
+            closing = replace(closing, checkpoint=attempt.checkpoint if error else None)
             self._ledger.end_file(task.work.file, task.hold.lease, closing, now_s=self._clock.now_s())
             self._teller.file_ended(task.work.file, task.feed, closing)
 

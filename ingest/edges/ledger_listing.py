@@ -15,6 +15,9 @@ from ingest.edges.aws_errors import aws_call
 from ingest.edges.ledger_table import Item, LedgerItems, allowed, books_of, number, read_cut
 
 
+_NUMBERS = ("size_bytes", "retry")
+
+
 class Listing(LedgerItems):
     """Finds records."""
 
@@ -30,6 +33,11 @@ class Listing(LedgerItems):
         """Yield the records of all versions of an object, oldest first."""
         return map(_record, self._under(bucket, key, Names.FILE_PREFIX))
 
+    def record(self, work: Work) -> Record | None:
+        """Return the record of a file or segment, if there is one."""
+        item = self.read("looking up work", work.file, work.sort_key).get(work.sort_key)
+        return _filled(work, item) if item else None
+
     def segments(self, file: FileVersion) -> Iterator[Record]:
         """Yield the records of a file's segments in their order."""
         prefix = f"{Names.SEGMENT_PREFIX}{file.version}#"
@@ -42,7 +50,9 @@ class Listing(LedgerItems):
     def knows_by_another_name(self, file: FileVersion) -> bool:
         """Return whether there is a record of this object under another version's name, told by its eTag."""
         others = (record.work.file for record in self.versions(file.bucket, file.key))
-        return any(file.etag and other.etag == file.etag and other.version != file.version for other in others)
+        return any(
+            file.etag and other.etag == file.etag and other.first_version != file.first_version for other in others
+        )
 
     def note_resent(self, work: Work, *, now_s: float) -> bool:
         """Remember that the message of stuck work is sent again; return False if somebody has it now."""
@@ -82,7 +92,7 @@ def _record(item: Item) -> Record:
 
 
 def _file(item: Item) -> FileVersion:
-    told: Item = {name: int(value) if name == "size_bytes" else value for name, value in item["file"].items()}
+    told: Item = {name: int(value) if name in _NUMBERS else value for name, value in item["file"].items()}
     return FileVersion(**told)
 
 

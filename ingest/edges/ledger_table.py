@@ -192,7 +192,8 @@ def checkpoint_of(item: Item) -> Checkpoint | None:
     """Return the checkpoint of a record, if there is one."""
     if "at" not in item:
         return None
-    return Checkpoint(read_cut(item["at"]), read_cut(item["window"]), books_of(item))
+    books = Books(*map(int, item["at_books"])) if "at_books" in item else books_of(item)
+    return Checkpoint(read_cut(item["at"]), read_cut(item["window"]), books)
 
 
 def is_newest_in(found: Mapping[str, Item], file: FileVersion) -> bool:

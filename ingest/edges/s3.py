@@ -1,6 +1,7 @@
 """S3 objects as portions of bytes: ranged reads, pinned to one version, each repeated when it breaks, some ahead."""
 
 from collections.abc import Generator, Iterator
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Protocol
 
 from ingest.core.notification import FileVersion
@@ -45,15 +46,7 @@ class Objects:
             return file
         with aws_call(f"looking up {file.url}"):
             head = self._client.head_object(Bucket=file.bucket, Key=file.key, **_pin(file))
-        return FileVersion(
-            bucket=file.bucket,
-            key=file.key,
-            version_id=file.version_id,
-            etag=head["ETag"].strip('"'),
-            sequencer=file.sequencer,
-            size_bytes=head["ContentLength"],
-            event_time=file.event_time,
-        )
+        return replace(file, etag=head["ETag"].strip('"'), size_bytes=head["ContentLength"])
 
     def portions(
         self, file: FileVersion, start: int = 0, end: int | None = None, *, ahead: int = 0

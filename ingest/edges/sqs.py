@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
-from ingest.contract import Attribute
+from ingest.contract import Attribute, DeadLetter
 from ingest.edges.aws_errors import aws_call
 from ingest.errors import Unavailable
 
@@ -71,8 +71,8 @@ class Queue:
                 QueueUrl=self._dead_letter_url,
                 MessageBody=body,
                 MessageAttributes={
-                    "code": {"DataType": "String", "StringValue": code},
-                    "reason": {"DataType": "String", "StringValue": printable},
+                    DeadLetter.CODE: {"DataType": "String", "StringValue": code},
+                    DeadLetter.REASON: {"DataType": "String", "StringValue": printable},
                 },
             )
 
