@@ -5,12 +5,12 @@ from the checkpoint begins with what the attempt before had finished: that is co
 file record comes last and makes it so; whatever breaks off before or after is mended by asking again.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Literal, Protocol
 
 from ingest.contract import Status
-from ingest.core.books import NOTHING
+from ingest.core.books import NOTHING, Books
 from ingest.core.claims import Closing
 from ingest.core.messages import body_of
 from ingest.core.notification import FileVersion
@@ -23,6 +23,8 @@ from ingest.ports import Ledger as Claims
 from ingest.teller import Teller
 
 From = Literal["start", "checkpoint"]
+START: From = "start"
+CHECKPOINT: From = "checkpoint"
 MOST_RETRIES = 999  # their names would not sort any more
 
 
@@ -53,6 +55,11 @@ class Retried:
     is_new: bool
     ended: FileVersion | None = None
     begun: Begun = NOT_BEGUN
+
+    @property
+    def kept(self) -> Books:
+        """What the new attempt counts without loading it."""
+        return self.begun.checkpoint.books if self.begun.checkpoint else self.begun.books
 
 
 class Retry:
@@ -87,9 +94,9 @@ class Retry:
         self._refuse_changed(last.work.file)
         parts = [last, *self._ledger.segments(last.work.file)]
         self._refuse_held(parts)
-        if is_open(last.status) and (start == "checkpoint" or is_untouched(last)):
+        if is_open(last.status) and (start == CHECKPOINT or is_untouched(last)):
             return Retried(last.work.file, self._send(parts), is_new=False)
-        if start == "checkpoint" and last.status != Status.FAILED:
+        if start == CHECKPOINT and last.status != Status.FAILED:
             raise SettingsFault(
                 f"{last.work.file.url} is {last.status}: there is no checkpoint to go on from; --from start loads all "
                 "of it again."
@@ -134,7 +141,7 @@ class Retry:
 
     def _begin(self, last: Record, segments: list[Record], start: From) -> Retried:
         file = self._next(last.work.file, start)
-        begun = NOT_BEGUN if start == "start" else self._carry_over(last.work.file, file, segments)
+        begun = NOT_BEGUN if start == START else self._carry_over(last.work.file, file, segments)
         is_new = self._ledger.retry(file, feed=last.feed, begun=begun, now_s=self._clock.now_s())
         record = self._ledger.record(Work(file))
         assert record is not None
@@ -144,7 +151,7 @@ class Retry:
         """Return the next attempt. One from the start has nothing of one that broke off before it began."""
         for number in range((file.retry or 0) + 1, MOST_RETRIES + 1):
             new = replace(file, retry=number, event_time=None)  # it is not late: no one waits since that event
-            if start == "checkpoint" or not (any(self._ledger.segments(new)) or self._rejects.any_of(new)):
+            if start == CHECKPOINT or not (any(self._ledger.segments(new)) or self._rejects.any_of(new)):
                 return new
         raise SettingsFault(f"{file.url} was retried {MOST_RETRIES} times; drop it again instead.")
 
@@ -180,11 +187,6 @@ def is_untouched(record: Record) -> bool:
     return record.attempts == 0 and record.books == NOTHING and not record.segments
 
 
-def attempts_at(records: Iterator[Record], version: str) -> list[Record]:
-    """Return the records of all attempts at one version."""
-    return [record for record in records if record.work.file.first_version == version]
-
-
 def _holds(record: Record, byte: int) -> bool:
     segment = record.work.segment
     return segment is not None and record.status == Status.DONE and segment.start.byte <= byte < segment.end_byte
@@ -200,4 +202,3 @@ def _sum(segments: list[Record]) -> Begun:
     last = segments[-1].work.segment
     assert last is not None
     return Begun(plan=Plan(last.end, len(segments)), segments_done=len(done), books=books)
-

@@ -14,7 +14,6 @@ from ingest.core.work import Work
 from ingest.edges.aws_errors import aws_call
 from ingest.edges.ledger_table import Item, LedgerItems, allowed, books_of, number, read_cut
 
-
 _NUMBERS = ("size_bytes", "retry")
 
 
@@ -31,7 +30,7 @@ class Listing(LedgerItems):
 
     def versions(self, bucket: str, key: str) -> Iterator[Record]:
         """Yield the records of all versions of an object, oldest first."""
-        return map(_record, self._under(bucket, key, Names.FILE_PREFIX))
+        return map(read_record, self._under(bucket, key, Names.FILE_PREFIX))
 
     def record(self, work: Work) -> Record | None:
         """Return the record of a file or segment, if there is one."""
@@ -66,18 +65,19 @@ class Listing(LedgerItems):
     def _listed(self, listing: str, *, newest_first: bool) -> Iterator[Record]:
         query: Any = {"IndexName": Names.INDEX, "KeyConditionExpression": Key(Names.LISTING).eq(listing)}
         query["ScanIndexForward"] = not newest_first
-        for entry in self._query("listing files", query):
+        for entry in self.query("listing files", query):
             key = {name: entry[name] for name in (Names.PARTITION_KEY, Names.SORT_KEY)}
             with aws_call(f"listing files in the ledger {self.table.name}"):
                 item = self.table.get_item(Key=key, ConsistentRead=True).get("Item")
             if item and item[Names.LISTING] == listing:  # the index is a moment behind
-                yield _record(item)
+                yield read_record(item)
 
     def _under(self, bucket: str, key: str, prefix: str) -> Iterator[Item]:
         condition = Key(Names.PARTITION_KEY).eq(f"{bucket}/{key}") & Key(Names.SORT_KEY).begins_with(prefix)
-        return self._query("listing a file", {"KeyConditionExpression": condition, "ConsistentRead": True})
+        return self.query("listing a file", {"KeyConditionExpression": condition, "ConsistentRead": True})
 
-    def _query(self, what: str, query: Any) -> Iterator[Item]:
+    def query(self, what: str, query: Any) -> Iterator[Item]:
+        """Yield what a query finds, page after page."""
         while True:
             with aws_call(f"{what} in the ledger {self.table.name}"):
                 page: Any = self.table.query(**query)
@@ -87,7 +87,8 @@ class Listing(LedgerItems):
             query = query | {"ExclusiveStartKey": page["LastEvaluatedKey"]}
 
 
-def _record(item: Item) -> Record:
+def read_record(item: Item) -> Record:
+    """Return the record of a file."""
     return _filled(Work(_file(item)), item)
 
 

@@ -45,7 +45,7 @@ class LedgerItems:
 
     def __init__(self, *, table: "Table", clock: RetryClock) -> None:
         self.table = table
-        self._clock = clock
+        self.clock = clock
 
     def key(self, file: FileVersion, sort_key: str) -> dict[str, str]:
         """Return the key of an item that belongs to a file."""
@@ -96,7 +96,7 @@ class LedgerItems:
             except ClientError as error:
                 if not _is_temporary(error):
                     raise
-                self._clock.sleep(send_again_pause_s(attempt, chance=self._clock.chance()))
+                self.clock.sleep(send_again_pause_s(attempt, chance=self.clock.chance()))
         return send()
 
     def read(self, what: str, file: FileVersion, *sort_keys: str) -> dict[str, Item]:

@@ -31,7 +31,7 @@ class KeptRejects:
             yield from map(json.loads, self._read(key)[0].splitlines())
 
     def csv(self, file: FileVersion, *, wanted: Callable[[Document], bool]) -> Iterator[bytes]:
-        """Yield the bytes of one CSV of the rejects that are wanted, with the file's own head and foot, to mend and drop.
+        """Yield the bytes of one CSV of the rejects that are wanted, to mend and drop, with the file's head and foot.
 
         Raises:
             FileFault: they are of an earlier version of the ingester, which did not note what is needed for that.
@@ -76,7 +76,7 @@ class KeptRejects:
         return data[: int(about[RejectPart.HEAD_BYTES])], data[foot_at:], about
 
     def _keys(self, file: FileVersion, kind: str) -> Iterator[str]:
-        """Yield the keys of a file's parts. Their names are offsets of equal width: S3 lists them in the file's order."""
+        """Yield the keys of a file's parts. Their names are offsets of equal width: S3 lists them in that order."""
         prefix = rejects_prefix(file)
         pages = iter(self._client.get_paginator("list_objects_v2").paginate(Bucket=self._bucket, Prefix=prefix))
         while True:
@@ -84,7 +84,10 @@ class KeptRejects:
                 page = next(pages, None)
             if page is None:
                 return
-            yield from (thing["Key"] for thing in page.get("Contents", []) if thing["Key"].endswith(kind))
+            for thing in page.get("Contents", []):
+                name = thing["Key"].removeprefix(prefix)
+                if name.endswith(kind) and name.removesuffix(kind).isdecimal():
+                    yield thing["Key"]
 
     def _read(self, key: str) -> tuple[bytes, dict[str, str]]:
         with aws_call(f"reading rejects from s3://{self._bucket}/{key}"):
