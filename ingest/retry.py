@@ -101,8 +101,7 @@ class Retry:
                 f"{last.work.file.url} is {last.status}: there is no checkpoint to go on from; --from start loads all "
                 "of it again."
             )
-        ended = self._give_way(last) if is_open(last.status) else None
-        return replace(self._begin(last, parts[1:], start), ended=ended)
+        return self._begin(last, parts[1:], start)
 
     def _refuse_changed(self, file: FileVersion) -> None:
         if not self._ledger.standing(file).is_newest:
@@ -143,9 +142,11 @@ class Retry:
         file = self._next(last.work.file, start)
         begun = NOT_BEGUN if start == START else self._carry_over(last.work.file, file, segments)
         is_new = self._ledger.retry(file, feed=last.feed, begun=begun, now_s=self._clock.now_s())
+        ended = self._give_way(last) if is_open(last.status) else None  # not before: else nobody might load it
         record = self._ledger.record(Work(file))
         assert record is not None
-        return Retried(file, self._send([record, *self._ledger.segments(file)]), is_new=is_new, begun=begun)
+        messages = self._send([record, *self._ledger.segments(file)])
+        return Retried(file, messages, is_new=is_new, ended=ended, begun=begun)
 
     def _next(self, file: FileVersion, start: From) -> FileVersion:
         """Return the next attempt. One from the start has nothing of one that broke off before it began."""
