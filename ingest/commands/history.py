@@ -46,10 +46,10 @@ def history(
     if as_csv and as_json:
         raise SettingsFault("--csv and --json exclude each other.")
     deployed = DeployedStack(stack)
-    names = list(read_feeds(feeds).feeds) if feed != NO_FEED else []
-    if feed not in (None, NO_FEED, *names):
-        read_feeds(feeds).named(str(feed))  # says which there are
-    question = Question(_days(day, days), [feed] if feed else [*names, NO_FEED], _statuses(state))
+    known = read_feeds(feeds)
+    if feed not in (None, NO_FEED):
+        known.named(str(feed))
+    question = Question(_days(day, days), [feed] if feed else [*known.feeds, NO_FEED], _statuses(state))
     ended = question.ask(deployed.ended_files)
     with piped():
         form = "csv" if as_csv else "json" if as_json else "table"

@@ -53,7 +53,7 @@ def redrive(
     deployed, clock = DeployedStack(stack), Clock()
     now_s = clock.now_s()
     before_s = now_s - seconds_of(older_than, "--older-than") if older_than else None
-    choice = Choice(reason, feed, file, before_s, limit, _feed_of(read_feeds(feeds)) if feed else str)
+    choice = Choice(reason, feed, file, before_s, limit, _feed_of(read_feeds(feeds), feed) if feed else str)
     run = Redrive(letters=deployed.dead_letters, queue=deployed.queue, find=deployed.ledger.record)
     with closing(run):
         found = list(run.look(choice))
@@ -66,7 +66,15 @@ def redrive(
     print_done(found, done, verb="deleted" if discard else "sent", dry_run=dry_run, as_json=as_json)
 
 
-def _feed_of(feeds: Feeds) -> Callable[[str], str]:
+def _feed_of(feeds: Feeds, asked: str) -> Callable[[str], str]:
+    """Return what tells the feed of a key.
+
+    Raises:
+        SettingsFault: there is no such feed as was asked for.
+    """
+    if asked != NO_FEED:
+        feeds.named(asked)
+
     def feed_of(key: str) -> str:
         try:
             return feeds.for_key(key)[0]

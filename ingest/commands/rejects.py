@@ -64,17 +64,15 @@ def rejects(
 
 def print_csv(kept: KeptRejects, record: Record, reason: str | None, limit: int | None) -> None:
     """Print the raw rows as bytes; say on stderr what cannot be among them."""
-    left_out = printed = 0
+    left_out = 0
 
     def is_wanted(document: Document) -> bool:
-        nonlocal left_out, printed
-        if (limit is not None and printed >= limit) or reason not in (None, document["reason"]):
-            return False
-        is_cut = document["reason"] == Reason.RECORD_TOO_LONG
-        left_out, printed = left_out + is_cut, printed + (not is_cut)
-        return not is_cut
+        nonlocal left_out
+        is_cut = document["reason"] == Reason.RECORD_TOO_LONG and reason in (None, Reason.RECORD_TOO_LONG)
+        left_out += is_cut
+        return not is_cut and reason in (None, document["reason"])
 
-    for data in kept.csv(record.work.file, wanted=is_wanted):
+    for data in kept.csv(record.work.file, wanted=is_wanted, limit=limit):
         sys.stdout.buffer.write(data)
     sys.stdout.buffer.flush()
     if left_out:

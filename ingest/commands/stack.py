@@ -26,6 +26,7 @@ _VARIABLES = {
     Output.LANDING_BUCKET: Env.LANDING_BUCKET,
     Output.REJECTS_BUCKET: Env.REJECTS_BUCKET,
 }
+_ALL_VARIABLES = {**_VARIABLES, Output.DEAD_LETTER_URL: Env.DEAD_LETTER_URL}  # of which only `redrive` needs the last
 
 
 class DeployedStack:
@@ -95,7 +96,7 @@ class DeployedStack:
         Raises:
             SettingsFault: there is no such stack, or it has no such output.
         """
-        told = "" if self._is_named else os.environ.get(_VARIABLES.get(output, ""), "")
+        told = "" if self._is_named else os.environ.get(_ALL_VARIABLES.get(output, ""), "")
         found = told or self._outputs.get(output, "")
         if not found:
             raise SettingsFault(

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterator
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from ingest.contract import RejectPart
@@ -30,7 +31,9 @@ class KeptRejects:
         for key in self._keys(file, LINES):
             yield from map(json.loads, self._read(key)[0].splitlines())
 
-    def csv(self, file: FileVersion, *, wanted: Callable[[Document], bool]) -> Iterator[bytes]:
+    def csv(
+        self, file: FileVersion, *, wanted: Callable[[Document], bool], limit: int | None = None
+    ) -> Iterator[bytes]:
         """Yield the bytes of one CSV of the rejects that are wanted, to mend and drop, with the file's head and foot.
 
         Raises:
@@ -38,9 +41,7 @@ class KeptRejects:
         """
         head = foot = b""
         about: dict[str, str] = {}
-        for document in self.of(file):
-            if not wanted(document):
-                continue
+        for document in islice(filter(wanted, self.of(file)), limit):
             if not about:
                 head, foot, about = self._ends(file)
                 yield head
