@@ -68,3 +68,6 @@ class Dirt:
     def rejected(self) -> float:
         """The share of rows that are rejected."""
         return sum(share for _, share in self.rejects)
+
+
+CLEAN = Dirt()

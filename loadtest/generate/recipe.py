@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, get_args
 
-from loadtest.generate.dirt import Dirt
+from loadtest.generate.dirt import CLEAN, Dirt
 from loadtest.generate.distribution import Distribution, parse_distribution
 from loadtest.generate.faults import BadRecipe
 from loadtest.generate.schema import Schema, read_schema
@@ -38,7 +38,7 @@ class Recipe:
     text_bytes: int | None = None
     seed: int = 1
     columns: tuple[tuple[str, Distribution], ...] = ()
-    dirt: Dirt = Dirt()
+    dirt: Dirt = CLEAN
     key_order: KeyOrder = "random"
     compression: Compression = "none"
     quoting: Quoting = "needed"
