@@ -57,6 +57,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "loadtest": {"loadtest", "ingest.contract", "boto3", "botocore"},  # the judge does not use the judged
     "loadtest.sink": {"loadtest.sink"},  # an endpoint of its own: no SDK in it
     "loadtest.sink.certificate": {"cryptography"},
+    "loadtest.run": {"loadtest", "ingest.contract", "infra.local", "rich"},  # where the product is deployed, too
+    "loadtest.verdict": {"loadtest", "ingest.contract", "numpy"},
     "loadtest.chaos.stack": {"infra.local.stack", "ingest.contract", "boto3"},  # where the product is deployed
     "loadtest.chaos.worker": {
         "ingest.function",

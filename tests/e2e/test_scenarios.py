@@ -1,0 +1,89 @@
+"""Each scenario in small: the product is measured, and every row is where it must be. A broken writer is caught."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from loadtest.run.driver import perform
+from loadtest.run.local import LocalTarget
+from loadtest.run.progress import Progress
+from loadtest.run.sim import SimTarget
+from loadtest.run.target import Target
+from loadtest.scenarios.catalog import SCENARIOS
+from loadtest.scenarios.scenario import Files, Scenario
+
+pytestmark = pytest.mark.e2e
+SCALES = {
+    "smoke": 0.1,
+    "steady": 0.025,
+    "burst": 0.03,
+    "one_huge_file": 0.004,
+    "many_large": 0.003,
+    "dirty": 0.01,
+    "hot_key": 0.03,
+    "throttled": 0.02,
+    "duplicate_storm": 0.03,
+    "mixed_feeds": 0.04,
+}
+
+
+@pytest.fixture(scope="module")
+def sim() -> Iterator[SimTarget]:
+    with SimTarget() as target:
+        yield target
+
+
+def performed(scenario: Scenario, target: Target, scale: float) -> dict[str, Any]:
+    with Progress(scenario.name) as progress:
+        return perform(scenario, target, scale=scale, seed=3, progress=progress, patience_s=100)
+
+
+@pytest.mark.parametrize("name", SCALES)
+def test_a_scenario_in_small_loses_and_doubles_nothing(name: str, sim: Target) -> None:
+    told = performed(SCENARIOS[name], sim, SCALES[name])
+    assert told["verdict"]["problems"] == []
+    assert told["verdict"]["rows"]["found"] > 0
+    assert told["figures"]["rows_written"] >= told["verdict"]["rows"]["found"]
+
+
+def test_the_whole_stack_in_the_emulator_loses_and_doubles_nothing() -> None:
+    scenario = replace(SCENARIOS["mixed_feeds"], every_s=0.0)
+    with LocalTarget() as local:
+        told = performed(scenario, local, 0.04)
+    assert told["verdict"]["problems"] == []
+    assert told["verdict"]["rows"]["found"] > 0
+
+
+def broken(sim: SimTarget, bug: str, scenario: Scenario) -> dict[str, Any]:
+    """Return the verdict on a scenario whose workers have a bug."""
+    target = sim.with_workers("tests.e2e.broken_writer", {"LOADTEST_BUG": bug})
+    verdict: dict[str, Any] = performed(scenario, target, 1)["verdict"]
+    assert not verdict["ok"]
+    return verdict
+
+
+def one_worker(rows: int) -> Scenario:
+    return replace(SCENARIOS["one_huge_file"], files=(Files(feed="orders", count=1, rows=rows),), workers=1)
+
+
+def test_a_writer_that_drops_a_row_in_100_000_is_caught(sim: SimTarget) -> None:
+    verdict = broken(sim, "DropsARow", one_worker(200_000))
+    assert verdict["rows"]["lost"] == 2
+    assert "lacks 2 of 200,000 rows" in verdict["problems"][0]
+
+
+def test_a_writer_that_writes_a_row_twice_with_different_content_is_caught(sim: SimTarget) -> None:
+    verdict = broken(sim, "WritesTwice", one_worker(2_000))
+    assert (verdict["rows"]["doubled"], verdict["rows"]["wrong"], verdict["rows"]["lost"]) == (1, 1, 0)
+
+
+def test_it_is_caught_too_if_the_right_content_is_what_stays(sim: SimTarget) -> None:
+    verdict = broken(sim, "WritesTwiceTheOtherWayRound", one_worker(2_000))
+    assert (verdict["rows"]["doubled"], verdict["rows"]["wrong"], verdict["rows"]["lost"]) == (1, 0, 0)
+
+
+def test_a_writer_that_ignores_a_throttle_is_caught(sim: SimTarget) -> None:
+    small = SCENARIOS["throttled"].scaled(0.02)
+    assert broken(sim, "IgnoresAThrottle", small)["rows"]["lost"] > 0
