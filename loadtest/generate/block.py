@@ -29,8 +29,8 @@ class Extent:
 
 @dataclass(frozen=True, slots=True)
 class _Rows:
-    """The rows of a block: the hash of each one's item, why it is rejected (0: it is not), whether a blank line follows,
-    and which row it has the key of (None: each its own).
+    """The rows of a block: the hash of each one's item, why it is rejected (0: it is not), whether a blank line
+    follows, and which row it has the key of (None: each its own).
     """
 
     hashes: U64

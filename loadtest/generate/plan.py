@@ -1,4 +1,4 @@
-"""A recipe, ready to be followed: the columns' makers, the kinds of bad rows, what stands before and behind the rows."""
+"""A recipe, ready to be followed: makers of columns, kinds of bad rows, what stands before and behind the rows."""
 
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -24,6 +24,7 @@ from loadtest.generate.recipe import Recipe
 from loadtest.generate.spoiling import Spoils, anchor, spoils_of
 
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+_FILLED = 0.75  # of a row's bytes, about
 _SAMPLE_REJECTS = 0.8  # of what a feed bears: more is too near
 
 
@@ -40,10 +41,16 @@ class Plan:
     duplicates: float
     blank_lines: float
     ordered_rows: int
+    row_bytes: int  # at most, but for over-long cells
     head: bytes
     foot: bytes
     delimiter: bytes
     line_end: bytes
+
+    @property
+    def likely_row_bytes(self) -> float:
+        """About so many bytes a row has."""
+        return self.row_bytes * _FILLED + self.spoils.mean_long_bytes
 
     def canvas(self) -> Canvas:
         """Return room for the rows of one file."""
@@ -81,6 +88,7 @@ def _plan(recipe: Recipe, compression: str) -> Plan:
         duplicates=recipe.dirt.share(DUPLICATES),
         blank_lines=recipe.dirt.share(BLANK_LINES),
         ordered_rows=int(recipe.segment_bytes / 4 / (canvas.width + 4 * spoils.mean_long_bytes)),
+        row_bytes=canvas.width,
         head=(BYTE_ORDER_MARK if recipe.byte_order_mark else b"") + _head(recipe, columns).encode(dialect.encoding),
         foot=f"generated{recipe.line_end}".encode() * dialect.footer_lines,
         delimiter=delimiter,
