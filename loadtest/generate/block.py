@@ -29,8 +29,8 @@ class Extent:
 
 @dataclass(frozen=True, slots=True)
 class _Rows:
-    """The rows of a block: the hash of each one's item, why it is rejected (0: it is not), whether a blank line follows,
-    and which row it has the key of (None: each its own).
+    """The rows of a block: the hash of each one's item, why it is rejected (0: it is not), whether a blank line
+    follows, and which row it has the key of (None: each its own).
     """
 
     hashes: U64
@@ -107,9 +107,12 @@ class Blocks:
     def _fill(self, numbers: Numbers, words: Words, again: Repeats | None) -> U64:
         """Write all cells; return the hash of each row's item."""
         cells: dict[str, Cells] = {}
+        anchored, cell = self._plan.anchor or ("", None)
         for at, name in enumerate(self._plan.columns):
             rows = None if again is None else again.keys if name in self._plan.keys else again.contents
-            cells[name] = self._plan.makers[name].make(Draw(numbers, words[at], rows, self._file))
+            cells[name] = self._plan.makers[name].make(
+                Draw(numbers, words[at], rows, self._file, cell if name == anchored and numbers[0] == 0 else None)
+            )
             self._canvas.fill(at, cells[name].fields, len(numbers))
         return self._plan.attributes.hashes(cells)
 

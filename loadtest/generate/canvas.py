@@ -9,7 +9,6 @@ from numpy.typing import NDArray
 from loadtest.generate.digits import Fields
 from loadtest.generate.makers import Numbers
 
-LEAST_WIDTH = 10  # of a cell, so that a spoiled one has room
 EXTRA_CELL = b"x"
 
 
@@ -23,17 +22,20 @@ class Box:
 
 
 class Canvas:
-    """Rows of one width. `fill` writes cells, `text` is all of them; `cleared` takes spoiled rows back."""
+    """Rows of one width. `fill` writes cells, `text` is all of them; `clear` takes back what else was done.
 
-    def __init__(self, widths: Sequence[Sequence[int]], delimiter: bytes, line_end: bytes) -> None:
+    Of each column the widths of its fields are given, and how wide its cells are at least.
+    """
+
+    def __init__(self, widths: Sequence[tuple[Sequence[int], int]], delimiter: bytes, line_end: bytes) -> None:
         self.boxes: list[Box] = []
         self._delimiter, self._line_end = delimiter, line_end
         self._offsets: list[list[int]] = []
         at = 0
-        for column, parts in enumerate(widths):
+        for column, (parts, least) in enumerate(widths):
             start = at + (len(delimiter) if column else 0)
             self._offsets.append([start + sum(parts[:part]) for part in range(len(parts))])
-            end = start + max(sum(parts), LEAST_WIDTH)
+            end = start + max(sum(parts), least)
             self.boxes.append(Box(at, start, end))
             at = end
         self._extra = at

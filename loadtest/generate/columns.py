@@ -3,10 +3,11 @@
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from itertools import islice
 
 from loadtest.generate import samples
-from loadtest.generate.dirt import LINE_BREAKS, QUOTES, Dirt
+from loadtest.generate.dirt import LINE_BREAKS, QUOTES
 from loadtest.generate.distribution import FORMS, Distribution
 from loadtest.generate.faults import BadRecipe
 from loadtest.generate.makers import Draw, Maker, Numbers, Padded, Plain, Pool
@@ -22,7 +23,8 @@ _NUMERIC = re.compile(r"[-0-9.,]+")
 @dataclass(frozen=True, slots=True)
 class Place:
     """Where a column stands, and what its maker must know of it. `attribute` is the name its values have in the table;
-    `expiry` the attribute, and the seconds after, of the expiry that follows from it.
+    `in_template`: a key or attribute is filled
+    with its text; `expiry`: the attribute, and the seconds after, of the expiry that follows from it.
     """
 
     name: str
@@ -31,7 +33,9 @@ class Place:
     quote_all: bool
     is_first: bool
     seed: int
-    dirt: Dirt
+    quotes: float = 0.0
+    line_breaks: float = 0.0
+    in_template: bool = False
     expiry: tuple[str, int] | None = None
 
     @property
@@ -51,7 +55,7 @@ class Place:
 
     def pool(self, entries: list[Entry], weights: Sequence[float] | None = None) -> Pool:
         """Return a maker of ready cells."""
-        return Pool(entries, self.attribute[0], weights, expiry=self.expiry)
+        return Pool(entries, self.attribute[0], weights, in_template=self.in_template, expiry=self.expiry)
 
     def quote_for(self, sample: str) -> bytes:
         """Return what encloses cells of which this is one, if they need it.
@@ -66,6 +70,7 @@ class Place:
         return self.dialect.quote.encode()
 
 
+@lru_cache(maxsize=256)
 def maker_of(place: Place, distribution: Distribution) -> Maker:
     """Return what makes a column's cells.
 
@@ -138,7 +143,15 @@ def _has_plain_numbers(place: Place) -> bool:
 def _plain(place: Place, numbers: Callable[[Draw], Numbers], largest: int, decimals: int = 0) -> Maker:
     mark = place.dialect.decimal if place.column.type == "N" else "."
     quote = place.quote_for("-0123456789" + mark * bool(decimals))
-    return Plain(place.attribute, numbers, largest=largest, decimals=decimals, mark=mark, quote=quote)
+    return Plain(
+        place.attribute,
+        numbers,
+        largest=largest,
+        decimals=decimals,
+        mark=mark,
+        quote=quote,
+        in_template=place.in_template,
+    )
 
 
 def _zipf(place: Place, d: Distribution) -> Maker:
@@ -191,7 +204,7 @@ def _texts(place: Place, least: int, most: int) -> Iterator[str]:
     chance, dialect = place.chance, place.dialect
     words = tuple(word for word in samples.WORDS if _is_plain(word, place))
     joint = " " if dialect.delimiter != " " or dialect.quote else "_"
-    quoted, broken = (round(place.dirt.share(kind) * samples.POOL) for kind in (QUOTES, LINE_BREAKS))
+    quoted, broken = (round(share * samples.POOL) for share in (place.quotes, place.line_breaks))
     if (quoted or broken) and not dialect.quote:
         raise BadRecipe(f"the feed's files know no quotes: {QUOTES} and {LINE_BREAKS} cannot be made.")
     if quoted + broken > samples.POOL:

@@ -24,12 +24,14 @@ class Draw:
         words: a random word for each row.
         rows: where in the block each row takes its word; None: each its own.
         file: the file's number.
+        first: which ready cell the block's first row has, if that matters.
     """
 
     numbers: Numbers
     words: Words
     rows: Numbers | None
     file: int
+    first: int | None = None
 
     def taken(self, values: Numbers) -> Numbers:
         """Return values of the block's rows as its rows take them."""
@@ -59,7 +61,7 @@ class Maker(Protocol):
 
 
 class Pool:
-    """Ready cells, one of which is chosen for each row. `anchor` is the one that the file's first row has, if any."""
+    """Ready cells, one of which is chosen for each row."""
 
     def __init__(
         self,
@@ -67,16 +69,15 @@ class Pool:
         attribute: str,
         weights: Sequence[float] | None = None,
         *,
+        in_template: bool = True,
         expiry: tuple[str, int] | None = None,
     ) -> None:
         self.entries, self.weights = entries, weights
-        self.anchor: int | None = None
         self._picker: Picker = Weighted(weights) if weights else Evenly(len(entries))
         self._cells = void([entry.cell for entry in entries])
         self.widths: tuple[int, ...] = (self._cells.dtype.itemsize,)
         self._hashes = _entry_hashes(attribute, [entry.value for entry in entries])
-        texts, lengths = linear([(entry.text or "").encode() for entry in entries])
-        self._texts, self._powers = texts, powers(int(lengths.max(initial=0)) + 1)[lengths]
+        self._texts = _text_hashes(entries) if in_template else None
         missing = np.array([entry.text is None for entry in entries])
         self._missing = missing if missing.any() else None
         self._expiry = _expiry_hashes(entries, expiry) if expiry else None
@@ -84,14 +85,14 @@ class Pool:
     def make(self, draw: Draw) -> Cells:
         """Return the cells of some rows."""
         chosen = self._picker.pick(draw.words)
-        if self.anchor is not None and draw.numbers[0] == 0:
-            chosen[0] = self.anchor
+        if draw.first is not None:
+            chosen[0] = draw.first
         chosen = draw.taken(chosen)
         return Cells(
             [self._cells[chosen]],
             self._hashes[chosen],
-            (self._texts[chosen], self._powers[chosen]),
-            None if self._missing is None else self._missing[chosen],
+            (self._texts[0][chosen], self._texts[1][chosen]) if self._texts else None,
+            None if self._missing is None or self._texts is None else self._missing[chosen],
             None if self._expiry is None else self._expiry[chosen],
         )
 
@@ -107,7 +108,7 @@ class Padded:
     ) -> None:
         self._literal, self._groups, self._numbers, self._quote = literal, groups, numbers, quote
         self._seed = attribute_seed(*attribute)
-        self.widths: tuple[int, ...] = (len(self._prefix(0)), *[4] * groups, *([len(quote)] if quote else []))
+        self.widths = tuple(filter(None, (len(self._prefix(0)), *[4] * groups, len(quote))))
 
     def make(self, draw: Draw) -> Cells:
         """Return the cells of some rows."""
@@ -117,9 +118,8 @@ class Padded:
         length = 4 * self._groups
         hashes = hashes + np.uint64(joined_hash(literal) * int(powers(length + 1)[length]) & MASK)
         power = np.broadcast_to(powers(length + len(literal) + 1)[length + len(literal)], hashes.shape)
-        before = [np.frombuffer(self._prefix(draw.file), f"V{self.widths[0]}")]
-        after = [np.frombuffer(self._quote, f"V{len(self._quote)}")] if self._quote else []
-        return Cells(before + fields + after, value_hashes(self._seed, hashes, power), (hashes, power))
+        around = _constant(self._prefix(draw.file)), _constant(self._quote)
+        return Cells([*around[0], *fields, *around[1]], value_hashes(self._seed, hashes, power), (hashes, power))
 
     def _prefix(self, file: int) -> bytes:
         return self._quote + self._literal.format(file=file).encode()
@@ -137,8 +137,10 @@ class Plain:
         decimals: int = 0,
         mark: str = ".",
         quote: bytes = b"",
+        in_template: bool = True,
     ) -> None:
         self._numbers, self._quote = numbers, quote
+        self._in_template = in_template or attribute[1] == "S"
         self._fractions = Fractions(decimals, mark.encode())
         self._groups = max(1, -(-len(str(largest // 10**decimals)) // 4))
         self._kind, self._seed = attribute[1], attribute_seed(*attribute)
@@ -154,10 +156,18 @@ class Plain:
         fields, hashes, lengths = plain(whole, self._groups)
         signs = numbers < 0
         minus = np.where(signs, np.uint8(ord("-")), np.uint8(0)).view("V1")
-        quote = [np.frombuffer(self._quote, f"V{len(self._quote)}")] if self._quote else []
-        text = _with_parts(hashes, lengths, signs, f.spelled[parts], f.spelled_lengths[parts])
-        meant = text if self._kind == "S" else _with_parts(hashes, lengths, signs, f.hashes[parts], f.lengths[parts])
-        return Cells([*quote, minus, *fields, f.texts[parts], *quote], value_hashes(self._seed, *meant), text)
+        quote = _constant(self._quote)
+        meant = _with_parts(hashes, lengths, signs, f.hashes[parts], f.lengths[parts])
+        text = None
+        if self._in_template:
+            text = _with_parts(hashes, lengths, signs, f.spelled[parts], f.spelled_lengths[parts])
+        spelled = text if text and self._kind == "S" else meant
+        return Cells([*quote, minus, *fields, f.texts[parts], *quote], value_hashes(self._seed, *spelled), text)
+
+
+def _constant(text: bytes) -> Fields:
+    """Return a text that is the same in each row as a field; none if it is empty."""
+    return [np.frombuffer(text, f"V{len(text)}")] if text else []
 
 
 def _with_parts(
@@ -168,6 +178,11 @@ def _with_parts(
     table = powers(int(length.max(initial=0)) + 2)
     hashes = whole * table[part_lengths] + parts + signs * (table[length] * np.uint64(ord("-")))
     return hashes, table[length + signs]
+
+
+def _text_hashes(entries: Sequence[Entry]) -> tuple[U64, U64]:
+    texts, lengths = linear([(entry.text or "").encode() for entry in entries])
+    return texts, powers(int(lengths.max(initial=0)) + 1)[lengths]
 
 
 def _entry_hashes(attribute: str, values: Sequence[tuple[str, bytes] | None]) -> U64:

@@ -1,5 +1,6 @@
-"""A recipe, ready to be followed: the columns' makers, the kinds of bad rows, what stands before and behind the rows."""
+"""A recipe, ready to be followed: makers of columns, kinds of bad rows, what stands before and behind the rows."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
@@ -7,7 +8,7 @@ from ingest.contract import Reason
 from loadtest.generate.attributes import Attributes, attributes_of, not_summed
 from loadtest.generate.canvas import Canvas
 from loadtest.generate.columns import Place, maker_of
-from loadtest.generate.dirt import BLANK_LINES, DUPLICATES
+from loadtest.generate.dirt import BLANK_LINES, DUPLICATES, LINE_BREAKS, QUOTES
 from loadtest.generate.distribution import Distribution
 from loadtest.generate.faults import BadRecipe
 from loadtest.generate.keys import (
@@ -21,9 +22,11 @@ from loadtest.generate.keys import (
 )
 from loadtest.generate.makers import Maker
 from loadtest.generate.recipe import Recipe
+from loadtest.generate.schema import sources, templates_of
 from loadtest.generate.spoiling import Spoils, anchor, spoils_of
 
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+_FILLED = 0.75  # of a row's bytes, about
 _SAMPLE_REJECTS = 0.8  # of what a feed bears: more is too near
 
 
@@ -37,17 +40,24 @@ class Plan:
     attributes: Attributes
     not_summed: tuple[str, ...]
     spoils: Spoils
+    anchor: tuple[str, int] | None  # a column, and which of its cells the file's first row has
     duplicates: float
     blank_lines: float
     ordered_rows: int
+    row_bytes: int  # at most, but for over-long cells
     head: bytes
     foot: bytes
     delimiter: bytes
     line_end: bytes
 
+    @property
+    def likely_row_bytes(self) -> float:
+        """About so many bytes a row has."""
+        return self.row_bytes * _FILLED + self.spoils.mean_long_bytes
+
     def canvas(self) -> Canvas:
         """Return room for the rows of one file."""
-        return Canvas([self.makers[name].widths for name in self.columns], self.delimiter, self.line_end)
+        return _canvas(self.columns, self.makers, self.spoils, self.delimiter, self.line_end)
 
 
 def plan_of(recipe: Recipe) -> Plan:
@@ -66,11 +76,8 @@ def _plan(recipe: Recipe, compression: str) -> Plan:
     columns = _columns(recipe)
     makers = {name: _maker(recipe, name, columns) for name in columns}
     spoils = spoils_of(recipe.dirt, schema, columns)
-    if recipe.dirt.share(Reason.BAD_ENCODING):
-        maker, place = anchor(makers)
-        maker.anchor = place
     delimiter, line_end = dialect.delimiter.encode(dialect.encoding), recipe.line_end.encode()
-    canvas = Canvas([makers[name].widths for name in columns], delimiter, line_end)
+    canvas = _canvas(columns, makers, spoils, delimiter, line_end)
     return Plan(
         columns=columns,
         makers=makers,
@@ -78,14 +85,26 @@ def _plan(recipe: Recipe, compression: str) -> Plan:
         attributes=attributes_of(schema, columns),
         not_summed=not_summed(schema),
         spoils=spoils,
+        anchor=anchor(makers) if recipe.dirt.share(Reason.BAD_ENCODING) else None,
         duplicates=recipe.dirt.share(DUPLICATES),
         blank_lines=recipe.dirt.share(BLANK_LINES),
         ordered_rows=int(recipe.segment_bytes / 4 / (canvas.width + 4 * spoils.mean_long_bytes)),
+        row_bytes=canvas.width,
         head=(BYTE_ORDER_MARK if recipe.byte_order_mark else b"") + _head(recipe, columns).encode(dialect.encoding),
         foot=f"generated{recipe.line_end}".encode() * dialect.footer_lines,
         delimiter=delimiter,
         line_end=line_end,
     )
+
+
+def _canvas(
+    columns: Sequence[str], makers: Mapping[str, Maker], spoils: Spoils, mark: bytes, line_end: bytes
+) -> Canvas:
+    """Return room for rows, in which a spoiled cell has room too."""
+    widest = {name: len(kind.cell) for kind in spoils.kinds for name in kind.columns}
+    for kind in spoils.kinds:
+        widest |= {name: max(widest[name], len(kind.cell)) for name in kind.columns}
+    return Canvas([(makers[name].widths, widest.get(name, 0)) for name in columns], mark, line_end)
 
 
 def _check(recipe: Recipe) -> None:
@@ -140,7 +159,9 @@ def _maker(recipe: Recipe, name: str, columns: tuple[str, ...]) -> Maker:
         quote_all=recipe.quoting == "all",
         is_first=name == columns[0],
         seed=recipe.seed,
-        dirt=recipe.dirt,
+        quotes=recipe.dirt.share(QUOTES),
+        line_breaks=recipe.dirt.share(LINE_BREAKS),
+        in_template=any(name in sources(text) for text in templates_of(schema)),
         expiry=(ttl[2], ttl[1]) if ttl and ttl[0] == name else None,
     )
     if name == numbering_column(schema):

@@ -161,6 +161,12 @@ def sources(text: str) -> list[str]:
     return template_parts(text)[1::2] if is_template(text) else [text]
 
 
+def templates_of(schema: Schema) -> list[str]:
+    """Return the templates of keys and attributes."""
+    texts = [source for _, source in schema.keys] + [text for _, text, _ in schema.attributes]
+    return [text for text in texts if is_template(text)]
+
+
 def _filled(kind: type[T], raw: dict[str, Any]) -> T:
     """Return a section as its dataclass; lists become tuples, what the generator does not need is left out."""
     known = {field.name for field in fields(kind)}  # type: ignore[arg-type]

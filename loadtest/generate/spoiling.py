@@ -178,16 +178,16 @@ def _undecodable(dialect: Dialect) -> bytes:
     raise BadRecipe(f"any bytes are {dialect.encoding} text: bad_encoding cannot be made.")
 
 
-def anchor(makers: Mapping[str, Maker]) -> tuple[Pool, int]:
-    """Return a column and a cell of it beyond ASCII, for the first row: where all such cells of a file's beginning are
-    unreadable, the loader takes the whole file for one in another encoding.
+def anchor(makers: Mapping[str, Maker]) -> tuple[str, int]:
+    """Return a column and which of its cells is beyond ASCII, for the first row: where all such cells of a file's
+    beginning are unreadable, the loader takes the whole file for one in another encoding.
 
     Raises:
         BadRecipe: there is none.
     """
-    for maker in makers.values():
+    for name, maker in makers.items():
         if isinstance(maker, Pool):
             for place, entry in enumerate(maker.entries):
                 if entry.text and not entry.text.isascii():
-                    return maker, place
+                    return name, place
     raise BadRecipe("bad_encoding needs a column of free text, or of another with characters beyond ASCII.")

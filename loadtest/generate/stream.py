@@ -30,6 +30,22 @@ class Generation:
         if recipe.text_bytes is not None and recipe.text_bytes < len(self._plan.head) + len(self._plan.foot):
             raise BadRecipe(f"{recipe.text_bytes} bytes: the header alone is {len(self._plan.head)}.")
 
+    @property
+    def most_bytes(self) -> int:
+        """No more bytes than these come out."""
+        first, end = self.recipe.part or (0, self.recipe.rows or 0)
+        long = sum(kind.size for kind in self._plan.spoils.kinds if kind.share)
+        most = self.recipe.text_bytes or len(self._plan.head + self._plan.foot) + (end - first) * (
+            self._plan.row_bytes + long
+        )
+        return most + most // 100 + 1024  # what cannot be compressed grows a little
+
+    @property
+    def likely_bytes(self) -> int:
+        """About so many bytes of text come out."""
+        first, end = self.recipe.part or (0, self.recipe.rows or 0)
+        return self.recipe.text_bytes or int((end - first) * self._plan.likely_row_bytes)
+
     def __iter__(self) -> Iterator[bytes]:
         """Yield the file's bytes, some 100 KB to 1 MB at a time."""
         self.truth = Truth(not_summed=self._plan.not_summed)
