@@ -115,8 +115,8 @@ def _made(scenario: Scenario, deployment: Deployment, seed: int, progress: Progr
 
 def _making(scenario: Scenario, deployment: Deployment, seed: int, progress: Progress) -> Iterator[Made]:
     folder = f"{scenario.name}-{datetime.now(UTC):%Y%m%dT%H%M%S}"  # no two runs share a key: a stack remembers
-    for number, (name, kind) in enumerate(scenario.in_turn()):
-        yield make(scenario, f"{folder}/{name}", kind, number, seed=seed, place=deployment.place)
+    for number, kind in enumerate(scenario.in_turn()):
+        yield make(scenario, f"{folder}/{number:05d}", kind, number, seed=seed, place=deployment.place)
         progress.step()
 
 

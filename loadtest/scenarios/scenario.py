@@ -89,10 +89,7 @@ class Scenario:
         """How many files there are."""
         return sum(kind.count for kind in self.files)
 
-    def in_turn(self) -> Iterator[tuple[str, Files]]:
-        """Yield a name, and its kind, for each file: the kinds take turns."""
-        most = max(kind.count for kind in self.files)
-        for number in range(most):
-            for kind in self.files:
-                if number < kind.count:
-                    yield f"{number:05d}", kind
+    def in_turn(self) -> Iterator[Files]:
+        """Yield the kind of each file: they take turns."""
+        for number in range(max(kind.count for kind in self.files)):
+            yield from (kind for kind in self.files if number < kind.count)

@@ -13,6 +13,7 @@ from loadtest.run.sim import SimTarget
 from loadtest.run.target import Target
 from loadtest.scenarios.catalog import SCENARIOS
 from loadtest.scenarios.scenario import Files, Scenario
+from loadtest.sink.capacity import Simulation
 
 pytestmark = pytest.mark.e2e
 SCALES = {
@@ -49,9 +50,10 @@ def test_a_scenario_in_small_loses_and_doubles_nothing(name: str, sim: Target) -
 
 
 def test_the_whole_stack_in_the_emulator_loses_and_doubles_nothing() -> None:
-    scenario = replace(SCENARIOS["mixed_feeds"], every_s=0.0)
+    kinds = tuple(replace(kind, count=1, rows=300) for kind in SCENARIOS["mixed_feeds"].files)
+    dirty = replace(SCENARIOS["dirty"].files[0], count=1, rows=500)
     with LocalTarget() as local:
-        told = performed(scenario, local, 0.04)
+        told = performed(replace(SCENARIOS["mixed_feeds"], every_s=0.0, files=(*kinds, dirty)), local, 1)
     assert told["verdict"]["problems"] == []
     assert told["verdict"]["rows"]["found"] > 0
 
@@ -69,9 +71,9 @@ def one_worker(rows: int) -> Scenario:
 
 
 def test_a_writer_that_drops_a_row_in_100_000_is_caught(sim: SimTarget) -> None:
-    verdict = broken(sim, "DropsARow", one_worker(200_000))
-    assert verdict["rows"]["lost"] == 2
-    assert "lacks 2 of 200,000 rows" in verdict["problems"][0]
+    verdict = broken(sim, "DropsARow", one_worker(110_000))
+    assert verdict["rows"]["lost"] == 1
+    assert "lacks 1 of 110,000 rows" in verdict["problems"][0]
 
 
 def test_a_writer_that_writes_a_row_twice_with_different_content_is_caught(sim: SimTarget) -> None:
@@ -85,5 +87,6 @@ def test_it_is_caught_too_if_the_right_content_is_what_stays(sim: SimTarget) -> 
 
 
 def test_a_writer_that_ignores_a_throttle_is_caught(sim: SimTarget) -> None:
-    small = SCENARIOS["throttled"].scaled(0.02)
-    assert broken(sim, "IgnoresAThrottle", small)["rows"]["lost"] > 0
+    table = Simulation(mode="provisioned", provisioned_units_per_s=500)
+    verdict = broken(sim, "IgnoresAThrottle", replace(one_worker(3_000), table=table))
+    assert verdict["rows"]["lost"] > 0
