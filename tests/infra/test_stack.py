@@ -107,7 +107,8 @@ def test_s3_may_send_but_only_for_our_bucket_in_our_account(template: Template) 
     (allow, by_schedule) = [s for s in policy["PolicyDocument"]["Statement"] if s["Effect"] == "Allow"]
     assert allow["Principal"] == {"Service": "s3.amazonaws.com"}
     assert by_schedule["Principal"] == {"Service": "events.amazonaws.com"}
-    assert list(by_schedule["Condition"]) == ["ArnEquals"]
+    assert list(by_schedule["Condition"]) == ["ArnEquals", "StringEquals"]
+    assert by_schedule["Condition"]["StringEquals"] == allow["Condition"]["StringEquals"]
     assert allow["Action"] == "sqs:SendMessage"
     assert allow["Condition"]["StringEquals"] == {"aws:SourceAccount": {"Ref": "AWS::AccountId"}}
     arn = {"Fn::Join": ["", ["arn:", {"Ref": "AWS::Partition"}, ":s3:::", bucket["BucketName"]]]}
@@ -130,7 +131,7 @@ def only_landing(template: Template) -> Any:
 def test_whoever_comes_without_tls_is_refused(template: Template, kind: str) -> None:
     of = {"AWS::S3::BucketPolicy": "AWS::S3::Bucket", "AWS::SQS::QueuePolicy": "AWS::SQS::Queue"}[kind]
     policies = properties(template, kind)
-    assert len(policies) == len(resources(template, of)) == 2
+    assert len(policies) == len(resources(template, of)) >= 2
     for policy in policies:
         (deny,) = [s for s in policy["PolicyDocument"]["Statement"] if s["Effect"] == "Deny"]
         assert deny["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
