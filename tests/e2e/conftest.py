@@ -38,8 +38,8 @@ def feeds(pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPathFactory)
 
 
 @pytest.fixture(scope="session")
-def stack(feeds: Path) -> Iterator["Hand"]:
-    with local_stack(feeds) as deployed:
+def stack(feeds: Path, pytestconfig: pytest.Config) -> Iterator["Hand"]:
+    with local_stack(feeds, iam=pytestconfig.getoption("iam")) as deployed:
         yield Hand(deployed)
 
 
