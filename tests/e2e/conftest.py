@@ -157,6 +157,11 @@ class Hand:
         """Wait for a dead letter with this text in its body; take it out and return it."""
         return self.wait_for(lambda: self._take_dead_letter(containing))
 
+    def dead_letters(self, containing: str) -> list[str]:
+        """Return the bodies with this text among the dead letters that are there, ten at most."""
+        answer = self._sqs.receive_message(QueueUrl=self.dead_letter_url, MaxNumberOfMessages=10, VisibilityTimeout=0)
+        return [message["Body"] for message in answer.get("Messages", []) if containing in message["Body"]]
+
     def depth(self, queue_url: str) -> int:
         """Return how many messages a queue holds, visible or not."""
         names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
