@@ -82,7 +82,8 @@ def deployed(emulator: Emulator, feeds: Path = FEEDS) -> LocalStack:
 
 
 def _client(emulator: Emulator, service: Any) -> Any:
-    session = boto3.Session(aws_access_key_id="test", aws_secret_access_key="test", region_name=REGION)
+    key, secret = CREDENTIALS.values()
+    session = boto3.Session(aws_access_key_id=key, aws_secret_access_key=secret, region_name=REGION)
     # An empty `proxies` keeps botocore from taking one from the environment.
     config = Config(retries={"mode": "standard", "total_max_attempts": 3}, proxies={}, read_timeout=70)
     ca_bundle = str(emulator.ca_bundle) if emulator.ca_bundle else None
