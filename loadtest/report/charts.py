@@ -33,7 +33,7 @@ def timelines(run: Run) -> dict[str, Figure]:
     """Return a chart over the seconds of the run for each thing that was measured."""
     drawn = {}
     for title in measured(run):
-        drawn[title], axes = _figure()
+        drawn[title], axes = figure_and_axes()
         _draw(axes, run, CHARTS[title])
     return drawn
 
@@ -48,7 +48,7 @@ def distribution(run: Run) -> Figure | None:
     waits = run.waits_s()
     if len(waits) < 10:
         return None
-    figure, axes = _figure()
+    figure, axes = figure_and_axes()
     shares = [100 * (number + 1) / len(waits) for number in range(len(waits))]
     axes.step(waits, shares, where="post", color=LINES[0][0])
     for percent, (color, dash) in zip(PERCENTILES, LINES[1:], strict=False):
@@ -66,7 +66,7 @@ def comparison(runs: Sequence[Run]) -> Figure | None:
     """Return the throughput of several runs over each other; None for one run."""
     if len(runs) < 2:
         return None
-    figure, axes = _figure()
+    figure, axes = figure_and_axes()
     for number, run in enumerate(runs):
         color, dash = LINES[number % len(LINES)]
         values = run.series("rows_per_s")
@@ -129,7 +129,8 @@ def _second_scale(axes: Axes) -> Axes:
     return place
 
 
-def _figure() -> tuple[Figure, Axes]:
+def figure_and_axes() -> tuple[Figure, Axes]:
+    """Return an empty chart in the manner of the report."""
     figure = Figure(figsize=(WIDTH, HEIGHT), layout="constrained")
     axes = figure.add_subplot()
     _style(axes)

@@ -12,11 +12,9 @@ from loadtest.report.runs import Run
 
 def page(runs: Sequence[Run]) -> str:
     """Return the page: verdicts first, then figures side by side, then the curves of each run."""
-    environment = Environment(
-        loader=FileSystemLoader(Path(__file__).parent), autoescape=True, undefined=StrictUndefined, trim_blocks=True
-    )
     compared = charts.comparison(runs)
-    return environment.get_template("page.html.j2").render(
+    return render(
+        "page.html.j2",
         runs=runs,
         sentence=sentence,
         rejected=rejected,
@@ -26,6 +24,14 @@ def page(runs: Sequence[Run]) -> str:
         comparison=charts.svg(compared) if compared else "",
         charts={run.name: _charts(run) for run in runs},
     )
+
+
+def render(template: str, **values: object) -> str:
+    """Return a template of this folder, filled; what is put into it is escaped."""
+    environment = Environment(
+        loader=FileSystemLoader(Path(__file__).parent), autoescape=True, undefined=StrictUndefined, trim_blocks=True
+    )
+    return environment.get_template(template).render(**values)
 
 
 def sentence(run: Run) -> str:
