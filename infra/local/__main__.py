@@ -89,7 +89,7 @@ def _remembered() -> Emulator | None:
     if not STATE.exists():
         return None
     kept = json.loads(STATE.read_text())
-    emulator = Emulator(kept["pid"], kept["port"], Path(kept["home"]), kept["iam"])
+    emulator = Emulator(kept["pid"], kept["port"], Path(kept["home"]), kept.get("iam", False))
     if ministack.is_healthy(emulator):
         return emulator
     shutil.rmtree(emulator.home, ignore_errors=True)

@@ -12,7 +12,6 @@ from infra import audit, lint
 from infra.local.iam_gaps import as_ministack_asks
 from infra.settings import Settings
 from ingest.feeds_file import parse_feeds
-
 from tests.infra.conftest import FEEDS
 
 Template = dict[str, Any]
