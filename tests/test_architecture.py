@@ -51,12 +51,16 @@ MAY_IMPORT: dict[str, set[str]] = {
     "ingest.commands.stack": {"ingest", "botocore"},
     "ingest.__main__": {"ingest.cli"},
     "infra": {"infra", *VALUES, "ingest.feeds_file", "ingest.checked", "aws_cdk", "constructs", "msgspec"},
+    "infra.lint": {"infra", "cfnlint"},
+    "infra.nag": {"infra", "ingest.feeds", "aws_cdk", "cdk_nag", "constructs"},
     "infra.local": {"infra", *VALUES, "ingest.feeds_file", "boto3", "botocore", "rich", "ministack"}
     | {"mypy_boto3_cloudformation", "mypy_boto3_dynamodb", "mypy_boto3_lambda", "mypy_boto3_logs", "mypy_boto3_s3"}
     | {"mypy_boto3_sqs", "mypy_boto3_ssm"},
     "loadtest": {"loadtest", "ingest.contract", "boto3", "botocore"},  # the judge does not use the judged
     "loadtest.generate": {"loadtest.generate", "ingest.contract", "numpy", "boto3", "botocore", "rich"},
     "loadtest.generate.compression": {"pyarrow"},  # its zstd: Python has none before 3.14
+    "loadtest.report": {"loadtest", "jinja2", "markupsafe", "matplotlib"},
+    "loadtest.scale": {"loadtest", "ingest.contract", "matplotlib"},
     "loadtest.sink": {"loadtest.sink"},  # an endpoint of its own: no SDK in it
     "loadtest.sink.certificate": {"cryptography"},
     "loadtest.run": {"loadtest", "ingest.contract", "infra.local", "rich"},  # where the product is deployed, too

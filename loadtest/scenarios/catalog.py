@@ -67,8 +67,8 @@ _ALL = (
     ),
     Scenario(
         name="hot_key",
-        says="files sorted so that runs of rows have one partition key, for a new table of four partitions",
-        files=(Files(feed="orders", count=4, rows=50_000, recipe={"key_order": "hot"}),),
+        says="four files, each with one partition key in nine rows of ten, for a new table of four partitions",
+        files=(Files(feed="orders", count=4, rows=30_000, recipe={"key_order": "hot"}),),
         table=_HOT,
         objectives=(_throttled(0.3),),
     ),

@@ -1,7 +1,14 @@
 """Each scenario in small: the product is measured, and every row is where it must be. A broken writer is caught."""
 
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import time
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -56,6 +63,30 @@ def test_the_whole_stack_in_the_emulator_loses_and_doubles_nothing() -> None:
         told = performed(replace(SCENARIOS["mixed_feeds"], every_s=0.0, files=(*kinds, dirty)), local, 1)
     assert told["verdict"]["problems"] == []
     assert told["verdict"]["rows"]["found"] > 0
+
+
+def test_ctrl_c_leaves_no_process_and_no_file(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "loadtest", "run", "throttled", "--out", str(tmp_path.parent / "never.json")]
+    environment = {**os.environ, "TMPDIR": str(tmp_path)}
+    with subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, stdout=subprocess.PIPE) as run:
+        until_s = time.monotonic() + 60
+        while not list(tmp_path.rglob("worker-1.log")) and time.monotonic() < until_s:
+            time.sleep(0.1)
+        run.send_signal(signal.SIGINT)
+        told = run.communicate(timeout=60)[1]
+    assert (run.returncode, b"nothing is left" in told) == (130, True), told
+    assert list(tmp_path.iterdir()) == []
+    assert processes_with(f"TMPDIR={tmp_path}") == []
+
+
+def processes_with(variable: str) -> list[str]:
+    """Return the command lines of the processes that have a variable, as the emulator and all its children do."""
+    found = []
+    for process in Path("/proc").iterdir():
+        with contextlib.suppress(OSError):
+            if process.name.isdigit() and variable.encode() in (process / "environ").read_bytes().split(b"\0"):
+                found.append((process / "cmdline").read_text().replace("\0", " "))
+    return found
 
 
 def broken(sim: SimTarget, bug: str, scenario: Scenario) -> dict[str, Any]:

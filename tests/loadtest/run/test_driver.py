@@ -45,7 +45,8 @@ def test_a_product_without_a_fault_gets_a_green_verdict(good: Told) -> None:
 
 def test_files_are_dropped_when_they_are_due_and_each_once(good: Told) -> None:
     times = [at_s for at_s, _ in good[0].drops]
-    assert [later - times[0] for later in times] >= [0, 0.06, 0.18]
+    assert times[1] - times[0] > 0.06
+    assert times[2] - times[0] > 0.18
     assert len({drop.key for _, drop in good[0].drops}) == 3
     assert all(drop.path.stat().st_size == drop.size for _, drop in good[0].drops)
 
