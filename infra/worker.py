@@ -127,8 +127,8 @@ CONSUME = ["sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes", 
 
 
 def _list_bucket(landing: Landing, prefixes: list[str]) -> iam.PolicyStatement:
-    """The reconciler lists. And to a reader who may not list, S3 answers 403 for a key that is gone, not 404: a deleted
-    file would look like a missing permission and be tried again and again."""
+    """The reconciler lists. And S3 answers 403 for a key that is gone, not 404, to a reader who may not list: by
+    listing the key, the function tells a deleted file from a missing permission."""
     statement = _allow(["s3:ListBucket"], [landing.bucket.bucket_arn])
     statement.add_condition("StringLike", {"s3:prefix": prefixes})
     return statement
