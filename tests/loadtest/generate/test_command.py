@@ -2,21 +2,29 @@
 
 import argparse
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from loadtest.generate import command
+from loadtest.generate.stream import Generation
 from loadtest.generate.targets import truth_path, write_to
 from loadtest.generate.truth import Truth
 from tests.loadtest.generate.found import FEEDS, made, recipe
 
+ROOT = Path(__file__).parents[3]
+
 
 def run(*arguments: str) -> int:
+    return command.run(parsed("--feeds", str(FEEDS), *arguments))
+
+
+def parsed(*arguments: str) -> argparse.Namespace:
     parser = argparse.ArgumentParser()
     command.add_arguments(parser)
-    return command.run(parser.parse_args(["--feeds", str(FEEDS), *arguments]))
+    return parser.parse_args(arguments)
 
 
 def test_the_truth_lies_beside_the_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -49,6 +57,15 @@ def test_parts_made_apart_are_the_file(tmp_path: Path) -> None:
     for part in ("0:60", "60:100"):
         assert run("--feed", "plain", "--rows", "100", "--part", part, "--out", str(tmp_path / part)) == 0
     assert (tmp_path / "0:60").read_bytes() + (tmp_path / "60:100").read_bytes() == made(recipe("plain"))[0]
+
+
+@pytest.mark.parametrize("text", [command.EPILOG, (ROOT / "docs/generator.md").read_text()], ids=["help", "docs"])
+def test_the_examples_shown_are_recipes(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
+    shown = re.findall(r"python -m loadtest generate (-[^`\n]*)$", text, re.MULTILINE)
+    assert len(shown) == 3
+    for line in shown:
+        Generation(command.recipe_from(parsed(*line.split())))
 
 
 def test_a_wrong_recipe_is_a_sentence(capsys: pytest.CaptureFixture[str]) -> None:

@@ -20,6 +20,7 @@ from tests.loadtest.generate.found import FEEDS, made, recipe
         ("plain", {"size": "1 apple"}, "'1 apple' is no size; sizes are like 300, 10KB"),
         ("plain", {"size": 10}, "the header alone is 17"),
         ("plain", {"rows": -1}, "a file has 0 to"),
+        ("plain", {"seed": -1}, "a seed is a whole number, 0 or more"),
         ("plain", {"file": 100_000}, "numbered from 0 to 99,999"),
         ("nobody", {}, "no feed 'nobody'; it declares commas, everything"),
         ("plain", {"key_order": "any"}, "accepted are random, sorted, hot"),
@@ -55,7 +56,7 @@ def test_a_feed_that_ends_early_at_rejects_is_not_given_more(tmp_path: Path) -> 
     feeds = tmp_path / "feeds.toml"
     limited = '[feeds.f]\nprefix="f/"\ntable="Fff"\npartition_key="id"\n[feeds.f.max_rejects]\nshare = 0.1\n'
     feeds.write_text(limited)
-    with pytest.raises(BadRecipe, match="a share of 0.1 rejects"):
+    with pytest.raises(BadRecipe, match=r"a share of 0\.1 rejects"):
         Generation(recipe_of(feeds, "f", rows=10, dirt={"ragged_row": 0.09}))
     Generation(recipe_of(feeds, "f", rows=10, dirt={"ragged_row": 0.05}))
 
