@@ -8,6 +8,7 @@ from loadtest import commands
 from loadtest.capacity_bench import Shape
 from loadtest.chaos import command as chaos
 from loadtest.cold_start import command as cold_start
+from loadtest.generate import bench_command as bench_generate
 from loadtest.generate import command as generate
 from loadtest.hostile_files import cases
 from loadtest.huge import command as huge
@@ -30,6 +31,7 @@ def main() -> int:
     _add_write(bench.add_parser("write", help="rows per CPU-second from file to table, beside the usual boto3 loop"))
     _add_cold_start(bench.add_parser("cold-start", help="how long the function's first answer takes, step by step"))
     _add_generate(names.add_parser("generate", help="a CSV file of any size for a feed, and what must be found of it"))
+    _add_bench_generate(bench.add_parser("generate", help="MB per CPU-second of `generate`, and of its checksum"))
     _add_hostile(names.add_parser("hostile", help="time and memory of `ingest check` on malformed files"))
     _add_sink(names.add_parser("sink", help="a DynamoDB endpoint that counts, throttles and fails as asked"))
     _add_objects(names.add_parser("objects", help="an S3 endpoint that serves a folder, and cuts answers as asked"))
@@ -77,6 +79,11 @@ def _add_cold_start(parser: argparse.ArgumentParser) -> None:
 def _add_generate(parser: argparse.ArgumentParser) -> None:
     generate.add_arguments(parser)
     parser.set_defaults(run=generate.run)
+
+
+def _add_bench_generate(parser: argparse.ArgumentParser) -> None:
+    bench_generate.add_arguments(parser)
+    parser.set_defaults(run=bench_generate.run)
 
 
 def _add_hostile(parser: argparse.ArgumentParser) -> None:

@@ -59,6 +59,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     | {"mypy_boto3_sqs", "mypy_boto3_ssm"},
     "loadtest": {"loadtest", "ingest.contract", "boto3", "botocore"},  # the judge does not use the judged
     "loadtest.generate": {"loadtest.generate", "ingest.contract", "numpy", "boto3", "botocore", "rich"},
+    "loadtest.generate.bench": {"loadtest"},
+    "loadtest.generate.bench_command": {"loadtest"},
     "loadtest.generate.compression": {"pyarrow"},  # its zstd: Python has none before 3.14
     "loadtest.report": {"loadtest", "jinja2", "markupsafe", "matplotlib"},
     "loadtest.scale": {"loadtest", "ingest.contract", "matplotlib"},

@@ -3,7 +3,7 @@
 import json
 import re
 from base64 import b64decode
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from decimal import MAX_EMAX, MIN_EMIN, Context
 from functools import lru_cache
 from typing import Any
@@ -34,6 +34,11 @@ def canonical_value(kind: str, content: Any) -> bytes:
     (b'1.5', b'["a","b"]', b'{"x":["N","1"]}')
     """
     return _SPELLED[kind](content)
+
+
+def canonical_values(kind: str, contents: Iterable[Any]) -> list[bytes]:
+    """Return the bytes that stand for values of one type."""
+    return list(map(_SPELLED[kind], contents))
 
 
 def _binary(content: Any) -> bytes:

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from loadtest.generate.canonical import canonical_value
+from loadtest.generate.canonical import canonical_values
 from loadtest.generate.hashing import U64, attribute_seed, linear, powers, row_hashes, value_hashes
 from loadtest.generate.truth import MODULUS
 
@@ -44,28 +44,36 @@ class Checksum:
 def item_hashes(items: list[Item], not_summed: frozenset[str] = frozenset()) -> U64:
     """Return the hash of each item; equal items have equal hashes, in whatever order or spelling their values are."""
     sums = np.zeros(len(items), np.uint64)
-    for (name, kind), (rows, contents) in _by_attribute(items).items():
+    for name, kind, rows, contents in _columns(items):
         if name not in not_summed:
-            values, lengths = linear(contents)
+            values, lengths = linear(canonical_values(kind, contents))
             table = powers(int(lengths.max(initial=0)) + 1)
-            hashes = value_hashes(attribute_seed(name, kind), values, table[lengths])
-            if len(rows) == len(items):
-                sums += hashes
-            else:
-                sums[rows] += hashes
+            sums[rows] += value_hashes(attribute_seed(name, kind), values, table[lengths])
     return row_hashes(sums)
 
 
-def _by_attribute(items: list[Item]) -> dict[tuple[str, str], tuple[list[int], list[bytes]]]:
-    """Return the values of each attribute and type, and which items have them."""
-    found: dict[tuple[str, str], tuple[list[int], list[bytes]]] = defaultdict(lambda: ([], []))
+def _columns(items: list[Item]) -> Iterator[tuple[str, str, list[int] | slice, list[Any]]]:
+    """Yield names and types with their values, and which items have them: those of equal shape together."""
+    shapes: dict[tuple[str, ...], list[int]] = defaultdict(list)
     for row, item in enumerate(items):
-        for name, value in item.items():
-            [(kind, content)] = value.items()
-            rows, contents = found[name, kind]
-            rows.append(row)
-            contents.append(content.encode() if kind == "S" else canonical_value(kind, content))
-    return found
+        shapes[(*item,)].append(row)
+    for names, rows in shapes.items():
+        some = items if len(shapes) == 1 else [items[row] for row in rows]
+        for name in names:
+            yield from _by_type(name, rows, [item[name] for item in some])
+
+
+def _by_type(
+    name: str, rows: list[int], values: list[Mapping[str, Any]]
+) -> Iterator[tuple[str, str, list[int] | slice, list[Any]]]:
+    kinds = set().union(*values)
+    if len(kinds) == 1:
+        [kind] = kinds
+        yield name, kind, slice(len(rows)) if len(rows) == rows[-1] + 1 else rows, [value[kind] for value in values]
+        return
+    for kind in kinds:
+        places = [place for place, value in enumerate(values) if kind in value]
+        yield name, kind, [rows[place] for place in places], [values[place][kind] for place in places]
 
 
 def _batches(items: Iterable[Item]) -> Iterator[list[Item]]:

@@ -5,7 +5,9 @@ import json
 import signal
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
+from textwrap import fill, indent
 from typing import Any, get_args
 
 import boto3
@@ -25,15 +27,20 @@ from loadtest.generate.truth import Truth
 INTERRUPTED = 130
 _LINE_ENDS = {"lf": "\n", "crlf": "\r\n"}
 _ATTEMPTS = 10  # of each request to S3
-EPILOG = f"""distributions: {"; ".join(FORMS.values())}. "?0.1" behind one leaves a tenth of the cells empty.
-
-kinds of dirt, as shares of the rows: {", ".join(REJECTED)} (rows that are rejected, by the reason);
-{", ".join(UNUSUAL)} (quotes and line_breaks: shares of the cells of free text).
+_FORMS = "".join(f"  {form}\n" for form in FORMS.values())
+EPILOG = f"""distributions ("?0.1" behind one leaves a tenth of the cells empty):
+{_FORMS}
+rows that are rejected, as --dirt KIND=SHARE of the rows:
+{indent(fill(", ".join(REJECTED), 100), "  ")}
+what is unusual: {", ".join(UNUSUAL)}
+  (quotes and line_breaks are shares of the cells of free text)
 
 examples:
   python -m loadtest generate --feed orders --size 10GB --out s3://BUCKET/orders/large.csv
   python -m loadtest generate --feed orders --rows 100000 --dirt ragged_row=0.01 --dirt duplicates=0.05
   python -m loadtest generate --feed orders --size 1GB --column city=zipf:1.1:5000 --key-order hot --compression gzip
+
+docs/generator.md says what is exact of what must be found.
 """
 
 
@@ -64,6 +71,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--file", type=int, default=0, help="files of other numbers have other keys (default 0)")
     add("--part", type=_part, metavar="FROM:TO", help="only these rows of the file, from 0; parts joined are the file")
     add("--segment-mb", type=float, help="what the loader keeps in order at least (default 64)")
+    add("--quiet", action="store_true", help="no bar, and no line at the end")
     add("--endpoint-url", help="of S3, if it is not that of AWS")
 
 
@@ -72,7 +80,8 @@ def run(arguments: argparse.Namespace) -> int:
     signal.signal(signal.SIGTERM, lambda number, frame: signal.raise_signal(signal.SIGINT))
     try:
         recipe = recipe_from(arguments)
-        truth = generate(recipe, arguments.out, client=lambda: _s3(arguments.endpoint_url))
+        client = partial(_s3, arguments.endpoint_url)
+        truth = generate(recipe, arguments.out, client=client, is_quiet=arguments.quiet)
     except BadRecipe as error:
         return _fail(str(error), 2)
     except (BotoCoreError, ClientError, OSError) as error:
@@ -83,14 +92,14 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def generate(recipe: Recipe, target: str, *, client: Callable[[], Any]) -> Truth:
+def generate(recipe: Recipe, target: str, *, client: Callable[[], Any], is_quiet: bool = False) -> Truth:
     """Write a file to a target, with a bar on a terminal; return what must be found of it.
 
     Raises:
         BadRecipe, OSError, botocore's errors: it could not be made or written.
     """
     generation = Generation(recipe)
-    with told(generation) as portions:
+    with told(generation, is_quiet=is_quiet) as portions:
         write_to(target, portions, most_bytes=generation.most_bytes, client=client)
     return generation.truth
 
@@ -131,6 +140,8 @@ def _tell(truth: Truth, recipe: Recipe, arguments: argparse.Namespace) -> None:
         path.write_text(json.dumps({"made": {"target": arguments.out, **made_of}, **truth.document()}, indent=2) + "\n")
     elif arguments.out == STDOUT:
         print(json.dumps({"made": made_of, **truth.document()}), file=sys.stderr)
+        return
+    if arguments.quiet:
         return
     print(
         f"{arguments.out}: {truth.bytes:,} bytes, {truth.rows:,} rows = {truth.rows_kept:,} good + "

@@ -13,9 +13,9 @@ LARGE = 20_000_000  # bytes: less is made before anybody could read the bar
 
 
 @contextmanager
-def told(generation: Generation) -> Iterator[Iterable[bytes]]:
+def told(generation: Generation, *, is_quiet: bool = False) -> Iterator[Iterable[bytes]]:
     """Yield the file's portions; a bar moves as they are taken."""
-    if not sys.stderr.isatty() or generation.most_bytes < LARGE:
+    if is_quiet or not sys.stderr.isatty() or generation.most_bytes < LARGE:
         yield generation
         return
     columns = (

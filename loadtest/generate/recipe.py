@@ -58,6 +58,8 @@ class Recipe:
             raise BadRecipe("give the number of rows or the size of the file, and not both.")
         if not 0 <= (self.rows or 0) <= MOST_ROWS:
             raise BadRecipe(f"{self.rows:,} rows: a file has 0 to {MOST_ROWS:,}.")
+        if self.seed < 0:
+            raise BadRecipe(f"seed {self.seed}: a seed is a whole number, 0 or more.")
         if not 0 <= self.file < MOST_FILES:
             raise BadRecipe(f"file {self.file}: files are numbered from 0 to {MOST_FILES - 1:,}.")
         for value, known, what in (

@@ -64,7 +64,8 @@ class Generation:
     def _texts(self) -> Iterator[bytes]:
         """Yield the file's text; add to the truth what each part of it holds."""
         first, end = self.recipe.part or (0, self.recipe.rows)
-        if first == 0:
+        is_empty = first == end and self.recipe.rows != 0  # so that the first part with a row has the header
+        if first == 0 and not is_empty:
             yield self._taken(self._plan.head, Truth())
         blocks = Blocks(self._plan, self.recipe.seed, self.recipe.file)
         number = first // BLOCK_ROWS
@@ -76,7 +77,7 @@ class Generation:
             if truth.rows < extent.end - extent.first:
                 break
             number += 1
-        if end in (None, self.recipe.rows):
+        if end in (None, self.recipe.rows) and not is_empty:
             yield self._taken(self._plan.foot, Truth())
 
     def _taken(self, text: bytes, truth: Truth) -> bytes:
