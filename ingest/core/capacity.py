@@ -11,8 +11,13 @@ WRITE_UNIT_BYTES = 1024
 
 def write_units(items: Items) -> int:
     """Return the write units DynamoDB takes for putting all items: one for each started KiB of each of them."""
-    if not len(items):
-        return 0
-    sizes = item_sizes(items.attributes)
-    units = pc.divide(pc.add(sizes, pa.scalar(WRITE_UNIT_BYTES - 1)), pa.scalar(WRITE_UNIT_BYTES))
-    return int(pc.sum(units).as_py())
+    return int(pc.sum(units_of(item_sizes(items.attributes))).as_py()) if len(items) else 0
+
+
+def units_of(sizes: pa.Array) -> pa.Array:
+    """Return the write units of items by their bytes.
+
+    >>> units_of(pa.array([100, 1024, 1025], pa.int64())).to_pylist()
+    [1, 1, 2]
+    """
+    return pc.divide(pc.add(sizes, pa.scalar(WRITE_UNIT_BYTES - 1)), pa.scalar(WRITE_UNIT_BYTES))
