@@ -61,7 +61,7 @@ class Teller:
 
     def segment_ended(self, work: Work, feed: str, closing: Closing) -> None:
         """Tell that a segment ended; its rows are told of with its file."""
-        self._metrics.put(feed, {Metric.SEGMENTS_DONE: closing.status == Status.DONE})
+        self._metrics.put(feed, {Metric.SEGMENTS_DONE: int(closing.status == Status.DONE)})
         fields = {"work": work.name, "version": work.file.version, "feed": feed, "status": closing.status}
         self.log("segment closed", fields | asdict(closing.books) | {"seconds": closing.seconds})
 

@@ -15,6 +15,8 @@ class WriteCounts:
     `by_other` where it told none that is known here. Items it left unprocessed come without a reason.
     """
 
+    items: int = 0  # in all requests; again where they are sent again
+    units: int = 0  # of write capacity, for the items that were taken: 1 KB each begun, without those of indexes
     requests: int = 0
     retries: int = 0  # requests that sent again what was sent before
     unprocessed: int = 0  # items left over by a request that took others
@@ -40,6 +42,8 @@ class WriteCounts:
 
 NOTHING_WRITTEN = WriteCounts()
 _METRICS = {
+    "items": Metric.ITEMS_SENT,
+    "units": Metric.WRITE_UNITS,
     "requests": Metric.REQUESTS_SENT,
     "retries": Metric.REQUESTS_REPEATED,
     "unprocessed": Metric.ITEMS_UNPROCESSED,
