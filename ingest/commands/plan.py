@@ -11,7 +11,7 @@ import typer
 
 from ingest.commands.options import DEFAULT_FEEDS, AsJson, FeedName, FeedsPath
 from ingest.commands.plan_files import find_sources, some_of
-from ingest.commands.plan_make import capacities, make_plan
+from ingest.commands.plan_make import Plan, capacities
 from ingest.commands.plan_read import Reader, Reading
 from ingest.commands.plan_view import plan_document, plan_lines
 from ingest.commands.source import Source
@@ -57,7 +57,7 @@ def plan(
     budget = None if full else round((sample or SAMPLE_MB) * 1024 * 1024)
     reader, read, unread = _read(chosen, find_sources(source), budget)
     wanted = capacities(capacity, is_new=table_is_new)
-    made = make_plan(feed, chosen, reader, read, unread, wanted, Fleet(functions=functions))
+    made = Plan(feed, chosen, reader, tuple(read), unread, wanted, Fleet(functions=functions))
     if as_json:
         print(json.dumps(plan_document(made, source), ensure_ascii=False))
         return

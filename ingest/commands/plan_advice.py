@@ -3,8 +3,9 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from ingest.commands.plan_make import Plan, demand
+from ingest.commands.plan_make import Plan
 from ingest.contract import Reason
+from ingest.core.books import Books
 from ingest.core.meter import Part
 from ingest.core.schedule import NEW_TABLE, PARTITION, QUOTA
 
@@ -27,7 +28,7 @@ def warnings(plan: Plan) -> list[Warned]:
 
 
 def _failure(plan: Plan) -> Iterator[Warned]:
-    limit = plan.feed.max_rejects
+    rejected = plan.estimate(lambda part: part.rejected).value
     failed = next((r.failed_at for r in plan.readings if r.failed_at and r.how != "spread"), None)
     if failed:
         yield Warned(
@@ -35,14 +36,11 @@ def _failure(plan: Plan) -> Iterator[Warned]:
             f"{failed.rows_rejected:,} of the first {failed.rows_read:,} rows are rejected, more than the feed's "
             "max_rejects allows: the file would end there as FAILED. Mend the file or the feed.",
         )
-    elif plan.files == 1 and (
-        (limit.count is not None and plan.rejected.value > limit.count)
-        or (limit.share is not None and plan.rows.value and plan.rejected.value > limit.share * plan.rows.value)
-    ):
+    elif plan.files == 1 and Books(rows_read=plan.rows.value, rows_rejected=rejected).exceeds(plan.feed.max_rejects):
         yield Warned(
             "would_fail",
-            f"About {plan.rejected.value:,} of {plan.rows.value:,} rows would be rejected, more than the feed's "
-            "max_rejects allows: the file would end as FAILED. Mend the file or the feed.",
+            f"About {rejected:,} of {plan.rows.value:,} rows would be rejected, more than the feed's max_rejects "
+            "allows: the file would end as FAILED. Mend the file or the feed.",
         )
 
 
@@ -58,13 +56,13 @@ def _rejects(plan: Plan) -> Iterator[Warned]:
             f"{odd:,} records are longer than max_record_bytes ({plan.feed.csv.max_record_bytes:,}) or open a quote "
             "that is not closed: look at the quote and the escape of the feed.",
         )
-    read = sum(part.rows for reading in plan.readings for part in reading.seen)
+    read = sum(part.rows for part in plan.seen)
     share = reasons.total() / read if read else 0.0
     if share > 0.01 and not any(True for _ in _failure(plan)):
         yield Warned(
             "many_rejects", f"{share * 100:.1f} % of the rows read are rejected: `ingest check` shows the first ones."
         )
-    superseded = sum(part.superseded for reading in plan.readings for part in reading.seen)
+    superseded = sum(part.superseded for part in plan.seen)
     if read and superseded / read > 0.01:
         yield Warned(
             "duplicate_keys",
@@ -76,7 +74,7 @@ def _rejects(plan: Plan) -> Iterator[Warned]:
 def _hot_keys(plan: Plan) -> Iterator[Warned]:
     """Keys that hold the load up, whatever the capacity: by all they get, or by what they get at a time."""
     for part in plan.parts:
-        found = demand(part, plan.scale)
+        found = plan.demand(part)
         key_s = found.hottest_key_units / PARTITION
         together_s = found.hottest_together_units / PARTITION / plan.workers
         if max(key_s, together_s, SHORT_S) > max(SHORT_S, plan.scenarios[-1].capacity.seconds(found.units)):
@@ -97,8 +95,8 @@ def _together(plan: Plan, part: Part, together_s: float) -> Warned:
     share = part.skew.hottest_units / part.units
     return Warned(
         "sorted_input",
-        f"Rows of one partition key of {_name(part)} stand together: {share * 100:.0f} % of a stretch are its commonest "
-        f"key's. One key takes {PARTITION:,} write units a second, so {plan.workers} function(s) take "
+        f"Rows of one partition key of {_name(part)} stand together: {share * 100:.0f} % of a stretch are its "
+        f"commonest key's. One key takes {PARTITION:,} write units a second, so {plan.workers} function(s) take "
         f"{together_s / 60:,.0f} min, whatever the capacity. Shuffle the file.",
     )
 
@@ -120,9 +118,8 @@ def _new_table(plan: Plan) -> Iterator[Warned]:
 
 
 def _shape(plan: Plan) -> Iterator[Warned]:
-    large = [r for r in plan.readings if not r.is_splittable and r.source.size_bytes > plan.fleet.segment_bytes]
     seconds = plan.scenarios[0].duration.seconds
-    if large or (plan.workers == 1 and any(not r.is_splittable for r in plan.readings) and seconds > plan.fleet.run_s):
+    if any(not reading.is_splittable and reading.text_bytes > plan.fleet.segment_bytes for reading in plan.readings):
         yield Warned(
             "not_splittable",
             "The file is compressed, or its encoding or footer forbids to begin in its midst: one function after "

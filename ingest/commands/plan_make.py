@@ -1,7 +1,8 @@
 """From what was read of some files to a plan for all of them: how much, how long, how dear."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 
 from ingest.commands.plan_read import Reader, Reading
 from ingest.commands.source import Source
@@ -22,27 +23,17 @@ class Scenario:
     duration: Duration
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Plan:
-    """What loading some files means. What was not read is estimated; `scale` is by how much more than what was read."""
+    """What loading some files means. What was not read of them is estimated. The bill is for the first capacity."""
 
     feed_name: str
     feed: Feed
+    reader: Reader
     readings: tuple[Reading, ...]
     unread: tuple[Source, ...]
-    reader: Reader
-    rows: Estimate
-    written: Estimate
-    rejected: Estimate
-    superseded: Estimate
-    units: Estimate
-    text_bytes: float
-    scale: float
-    segments: int
-    workers: int
+    capacities: tuple[tuple[str, Capacity], ...]
     fleet: Fleet
-    scenarios: tuple[Scenario, ...]
-    charges: tuple[Charge, ...]
 
     @property
     def files(self) -> int:
@@ -54,10 +45,52 @@ class Plan:
         """How large they are as they lie there."""
         return sum(reading.source.size_bytes for reading in self.readings) + sum(s.size_bytes for s in self.unread)
 
+    @cached_property
+    def seen(self) -> tuple[Observed, ...]:
+        """All records that were read."""
+        return tuple(part for reading in self.readings for part in reading.seen)
+
+    @property
+    def read_bytes(self) -> int:
+        """How much text was read."""
+        return sum(part.bytes for part in self.seen)
+
+    @cached_property
+    def text_bytes(self) -> float:
+        """How much text there is, expanded."""
+        text = sum(reading.text_bytes for reading in self.readings)
+        size = sum(reading.source.size_bytes for reading in self.readings)
+        return text + sum(source.size_bytes for source in self.unread) * (text / size if size else 1.0)
+
+    @property
+    def scale(self) -> float:
+        """How many times as much there is as was read."""
+        return self.text_bytes / self.read_bytes if self.read_bytes else 1.0
+
     @property
     def is_exact(self) -> bool:
         """Whether all was read."""
         return not self.unread and all(reading.is_whole for reading in self.readings)
+
+    def estimate(self, number: Callable[[Observed], int]) -> Estimate:
+        """Return how many there are in all files: known of those that were read, estimated for the rest."""
+        whole = [part for reading in self.readings if reading.is_whole for part in reading.seen]
+        parts = [part for reading in self.readings if not reading.is_whole for part in reading.seen]
+        known = sum(map(number, whole))
+        if self.is_exact:
+            return exactly(known)
+        left = self.text_bytes - sum(part.bytes for part in whole)
+        return extrapolate([(part.bytes, number(part)) for part in parts or whole], left).plus(known)
+
+    @cached_property
+    def rows(self) -> Estimate:
+        """The rows."""
+        return self.estimate(lambda part: part.rows)
+
+    @cached_property
+    def units(self) -> Estimate:
+        """The write units of the table and its indexes."""
+        return self.estimate(lambda part: part.units)
 
     @property
     def sizes(self) -> ItemSizes | None:
@@ -69,101 +102,66 @@ class Plan:
         """The table and its indexes, as far as was read."""
         return self.reader.meter.parts
 
+    @cached_property
+    def segments(self) -> int:
+        """In how many parts they are loaded."""
+        known = [(reading.source.size_bytes, reading.is_splittable) for reading in self.readings]
+        like_those = all(reading.is_splittable for reading in self.readings)
+        sizes = known + [(source.size_bytes, like_those) for source in self.unread]
+        return sum(self.fleet.segments(size, is_splittable=splittable) for size, splittable in sizes)
 
-def capacities(given: int | None, *, is_new: bool) -> list[tuple[str, Capacity]]:
+    @property
+    def workers(self) -> int:
+        """How many functions at once load them."""
+        return max(1, min(self.segments, self.fleet.functions))
+
+    @property
+    def work_s(self) -> float:
+        """What one core would take for all of it."""
+        return work_seconds(self.rows.value, self.text_bytes)
+
+    def demand(self, part: Part) -> Demand:
+        """Return what the table or an index is asked for."""
+        hottest = part.skew.hottest()
+        units = part.units * self.scale
+        return Demand(units, units * hottest[1] if hottest else 0.0, part.skew.hottest_units * self.scale)
+
+    @cached_property
+    def scenarios(self) -> tuple[Scenario, ...]:
+        """How long it takes at each capacity."""
+        demands = [self.demand(part) for part in self.parts]
+        return tuple(
+            Scenario(what, capacity, duration(demands, capacity, work_s=self.work_s, workers=self.workers))
+            for what, capacity in self.capacities
+        )
+
+    @cached_property
+    def charges(self) -> list[Charge]:
+        """The bill."""
+        table, *indexes = (part.units * self.scale for part in self.parts)
+        load = Load(
+            files=self.files,
+            size_bytes=self.size_bytes,
+            segments=self.segments,
+            workers=self.workers,
+            seconds=self.scenarios[0].duration.seconds,
+            table_units=table,
+            index_units=sum(indexes),
+            reject_parts=self._reject_parts(),
+            splits=self.segments > self.files,
+        )
+        return charges(load, self.fleet)
+
+    def _reject_parts(self) -> int:
+        """Rejects are put where a cell of the file ends: once for each that has any."""
+        with_rejects = sum(part.rejected > 0 for part in self.seen) * self.scale
+        return round(min(with_rejects, self.text_bytes / CELL_BYTES + self.files))
+
+
+def capacities(given: int | None, *, is_new: bool) -> tuple[tuple[str, Capacity], ...]:
     """Return the capacities a plan is made for, each with what it is called."""
     if given is not None:
-        return [("as given, a new table", Capacity(given, is_new=True)) if is_new else ("as given", Capacity(given))]
+        return (("as given, a new table", Capacity(given, is_new=True)) if is_new else ("as given", Capacity(given)),)
     new = ("a new table on demand", Capacity(QUOTA, is_new=True))
-    at_first = ("as a new one takes at first", Capacity(NEW_TABLE))
-    return [new] if is_new else [new, at_first, ("the default quota", Capacity(QUOTA))]
-
-
-def make_plan(
-    feed_name: str,
-    feed: Feed,
-    reader: Reader,
-    readings: Sequence[Reading],
-    unread: Sequence[Source],
-    wanted: Sequence[tuple[str, Capacity]],
-    fleet: Fleet,
-) -> Plan:
-    """Return the plan; its bill is for the first of the wanted capacities."""
-    whole = [part for reading in readings if reading.is_whole for part in reading.seen]
-    parts = [part for reading in readings if not reading.is_whole for part in reading.seen]
-    read_text = sum(reading.text_bytes for reading in readings)
-    unread_text = _unread_text(readings, unread)
-    left = sum(reading.text_bytes for reading in readings if not reading.is_whole) + unread_text
-
-    def estimate(number: Callable[[Observed], int]) -> Estimate:
-        known = sum(map(number, whole))
-        if not left:
-            return exactly(known)
-        return extrapolate([(part.bytes, number(part)) for part in parts or whole], left).plus(known)
-
-    rows, units = estimate(lambda part: part.rows), estimate(lambda part: part.units)
-    read_bytes = sum(reading.read_bytes for reading in readings)
-    scale = (read_text + unread_text) / read_bytes if read_bytes else 1.0
-    segments, workers = _work(readings, unread, fleet)
-    demands = [demand(part, scale) for part in reader.meter.parts]
-    work_s = work_seconds(rows.value, read_text + unread_text)
-    scenarios = tuple(
-        Scenario(what, capacity, duration(demands, capacity, work_s=work_s, workers=workers))
-        for what, capacity in wanted
-    )
-    table = reader.meter.parts[0].units * scale
-    load = Load(
-        files=len(readings) + len(unread),
-        size_bytes=sum(r.source.size_bytes for r in readings) + sum(s.size_bytes for s in unread),
-        segments=segments,
-        workers=workers,
-        seconds=scenarios[0].duration.seconds,
-        table_units=table,
-        index_units=sum(part.units for part in reader.meter.parts[1:]) * scale,
-        reject_parts=_reject_parts(readings, scale, read_text + unread_text),
-        splits=segments > len(readings) + len(unread),
-    )
-    return Plan(
-        feed_name=feed_name,
-        feed=feed,
-        readings=tuple(readings),
-        unread=tuple(unread),
-        reader=reader,
-        rows=rows,
-        written=estimate(lambda part: part.written),
-        rejected=estimate(lambda part: part.rejected),
-        superseded=estimate(lambda part: part.superseded),
-        units=units,
-        text_bytes=read_text + unread_text,
-        scale=scale,
-        segments=segments,
-        workers=workers,
-        fleet=fleet,
-        scenarios=scenarios,
-        charges=tuple(charges(load, fleet)),
-    )
-
-
-def _unread_text(readings: Sequence[Reading], unread: Sequence[Source]) -> float:
-    size = sum(reading.source.size_bytes for reading in readings)
-    text = sum(reading.text_bytes for reading in readings)
-    return sum(source.size_bytes for source in unread) * (text / size if size else 1.0)
-
-
-def _work(readings: Sequence[Reading], unread: Sequence[Source], fleet: Fleet) -> tuple[int, int]:
-    """Return how many parts there are to load, and how many functions at once load them."""
-    is_splittable = all(reading.is_splittable for reading in readings)
-    segments = sum(fleet.segments(r.source.size_bytes, is_splittable=r.is_splittable) for r in readings)
-    segments += sum(fleet.segments(source.size_bytes, is_splittable=is_splittable) for source in unread)
-    return segments, max(1, min(segments, fleet.functions))
-
-
-def _demand(part: Part, scale: float) -> Demand:
-    hottest = part.skew.hottest()
-    share = hottest[1] if hottest else 0.0
-    return Demand(part.units * scale, part.units * scale * share, part.skew.hottest_units * scale)
-
-
-def _reject_parts(readings: Sequence[Reading], scale: float, text_bytes: float) -> int:
-    cells = sum(reading.reject_cells for reading in readings) * scale
-    return round(min(cells, text_bytes / CELL_BYTES + len(readings)))
+    at_first = ("what a new one takes at first", Capacity(NEW_TABLE))
+    return (new,) if is_new else (new, at_first, ("the default quota", Capacity(QUOTA)))

@@ -41,7 +41,6 @@ class Reading:
     text_bytes: float = 0.0
     seen: list[Observed] = field(default_factory=list)
     failed_at: Books | None = None
-    reject_cells: int = 0
 
     @property
     def read_bytes(self) -> int:
@@ -149,18 +148,16 @@ class Reader:
 def _note(reading: Reading, before: Books, books: Books, units: int, limit: Rejects) -> None:
     """Take note of a block; the head is in the first one's bytes, and not in the rows'."""
     head = 0 if before.bytes_read else reading.head_bytes
-    rejected = books.rows_rejected - before.rows_rejected
     reading.seen.append(
         Observed(
             bytes=books.bytes_read - before.bytes_read - head,
             rows=books.rows_read - before.rows_read,
             written=books.rows_written - before.rows_written,
-            rejected=rejected,
+            rejected=books.rows_rejected - before.rows_rejected,
             superseded=books.rows_superseded - before.rows_superseded,
             units=units,
         )
     )
-    reading.reject_cells += 1 if rejected else 0
     if reading.failed_at is None and books.exceeds(limit):
         reading.failed_at = books
 

@@ -9,7 +9,6 @@ from ingest.commands.plan_make import Plan, Scenario
 from ingest.core import prices
 from ingest.core.bill import provisioned_dollars
 from ingest.core.estimate import Estimate
-from ingest.core.schedule import work_seconds
 
 SHOWN_CHARGES = 4
 SENTENCES = {"capacity": "the capacity", "hot_key": "one partition key", "workers": "the functions"}
@@ -26,9 +25,9 @@ def plan_document(plan: Plan, source: str) -> dict[str, Any]:
         "text_bytes": round(plan.text_bytes),
         "sample": _sample(plan),
         "rows": asdict(plan.rows),
-        "rows_written": asdict(plan.written),
-        "rows_rejected": asdict(plan.rejected),
-        "rows_superseded": asdict(plan.superseded),
+        "rows_written": asdict(_count(plan, "written")),
+        "rows_rejected": asdict(_count(plan, "rejected")),
+        "rows_superseded": asdict(_count(plan, "superseded")),
         "reasons": {reason: round(count * plan.scale) for reason, count in plan.reader.reasons.most_common()},
         "item_bytes": asdict(plan.sizes) if plan.sizes else None,
         "write_units": asdict(plan.units) | {"per_row": _per_row(plan), "parts": _parts(plan)},
@@ -60,14 +59,15 @@ def _sample(plan: Plan) -> dict[str, Any]:
         "is_exact": plan.is_exact,
         "how": ways.pop() if len(ways) == 1 else "mixed",
         "files_read": len(plan.readings),
-        "bytes_read": sum(reading.read_bytes for reading in plan.readings),
-        "rows_read": sum(part.rows for reading in plan.readings for part in reading.seen),
-        "places": sum(len(reading.seen) for reading in plan.readings),
+        "bytes_read": plan.read_bytes,
+        "rows_read": sum(part.rows for part in plan.seen),
+        "places": len(plan.seen),
     }
 
 
 def _per_row(plan: Plan) -> float | None:
-    return round(plan.units.value / plan.written.value, 3) if plan.written.value else None
+    items = plan.reader.meter.items
+    return round(plan.reader.meter.units / items, 3) if items else None
 
 
 def _parts(plan: Plan) -> list[dict[str, Any]]:
@@ -82,11 +82,10 @@ def _parts(plan: Plan) -> list[dict[str, Any]]:
 
 
 def _work(plan: Plan) -> dict[str, Any]:
-    core_s = work_seconds(plan.rows.value, plan.text_bytes)
     return {
         "segments": plan.segments,
         "functions": plan.workers,
-        "rows_per_core_second": round(plan.rows.value / core_s) if core_s else None,
+        "rows_per_core_second": round(plan.rows.value / plan.work_s) if plan.work_s else None,
     }
 
 
@@ -139,17 +138,16 @@ def _how_read(plan: Plan) -> str:
         return f"All of it was read: {sample['rows_read']:,} rows."
     why = next((reading.why for reading in plan.readings if reading.why), "not all files were read")
     share = sample["bytes_read"] / plan.text_bytes if plan.text_bytes else 1.0
-    return (
-        f"A sample, {share * 100:.1f} % of the text in {sample['places']} place(s): {why}. In brackets: where the figure lies "
-        "if the rest is alike (95 %)."
-    )
+    where = f"{share * 100:.1f} % of the text in {sample['places']} place(s)"
+    return f"A sample, {where}: {why}. In brackets: where figures lie if the rest is alike (95 %)."
 
 
 def _contents(plan: Plan) -> Iterator[str]:
     yield f"  rows          {_estimate(plan.rows)}"
-    yield f"  written       {_estimate(plan.written)}; {plan.superseded.value:,} replaced by later rows of their keys"
+    replaced = f"{_count(plan, 'superseded').value:,} replaced by later rows of their keys"
+    yield f"  written       {_estimate(_count(plan, 'written'))}; {replaced}"
     reasons = ", ".join(f"{round(count * plan.scale):,} {why}" for why, count in plan.reader.reasons.most_common(4))
-    yield f"  rejected      {_estimate(plan.rejected)}{': ' + reasons if reasons else ''}"
+    yield f"  rejected      {_estimate(_count(plan, 'rejected'))}{': ' + reasons if reasons else ''}"
     if sizes := plan.sizes:
         extent = f"{sizes.least:,} to {sizes.most:,}, average {sizes.average:,.0f}, 99 % up to {sizes.p99:,}"
         yield f"  item bytes    {extent}; {sizes.over_1_kib * 100:.1f} % over 1 KB"
@@ -169,12 +167,12 @@ def _units(plan: Plan) -> str:
 
 
 def _times(plan: Plan) -> Iterator[str]:
-    yield f"  {'how long':<28}{'write units/s':>15}  {'time':<13}limited by"
+    yield f"  {'how long':<29}{'write units/s':>15}  {'time':<13}limited by"
     for scenario in plan.scenarios:
         most = f"{scenario.capacity.most:,}"
         rate = f"4,000 to {most}" if scenario.capacity.is_new and scenario.capacity.most > 4000 else most
         time = time_text(scenario.duration.seconds)
-        yield f"  {scenario.what:<28}{rate:>15}  {time:<13}{SENTENCES[scenario.duration.limit]}"
+        yield f"  {scenario.what:<29}{rate:>15}  {time:<13}{SENTENCES[scenario.duration.limit]}"
 
 
 def _costs(plan: Plan) -> Iterator[str]:
@@ -186,6 +184,11 @@ def _costs(plan: Plan) -> Iterator[str]:
         f"    With {plan.scenarios[-1].capacity.most:,} write units provisioned for whole hours: "
         f"{_dollars(_provisioned(plan))}. Storage: {_dollars(_stored(plan))} a month."
     )
+
+
+def _count(plan: Plan, of: str) -> Estimate:
+    """Return how many rows were written, rejected or superseded."""
+    return plan.estimate(lambda part: int(getattr(part, of)))
 
 
 def _estimate(number: Estimate) -> str:
