@@ -49,6 +49,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "ingest.commands": {"ingest", "typer", "rich"},
     "ingest.commands.aws": {"ingest.edges", "ingest.errors", "boto3", "botocore"},
     "ingest.commands.stack": {"ingest", "botocore"},
+    "ingest.commands.plan_read": {"ingest", "msgspec"},
     "ingest.__main__": {"ingest.cli"},
     "infra": {"infra", *VALUES, "ingest.feeds_file", "ingest.checked", "aws_cdk", "constructs", "msgspec"},
     "infra.local": {"infra", *VALUES, "ingest.feeds_file", "boto3", "botocore", "rich", "ministack"}
