@@ -16,17 +16,18 @@ from ingest.edges.ledger_table import iso
 _BARS = " ▁▂▃▄▅▆▇█"
 _DONE, _LEFT = "━", "─"
 BAR = 8  # characters
+FIXED_LINES = 16  # all that are no files'
 WORD = 12  # of what a line is about
 
 
 def view(vitals: Vitals, *, rows: int, every: float | None = None, trouble: str = "") -> Group:
     """Return one picture, of no more than about `rows` lines; `trouble` is why it is older than it should be."""
-    room = max(6, rows - 16)
+    room = max(4, rows - FIXED_LINES)
+    ended = max(1, room // 4)
     lines: list[RenderableType] = [_title(vitals, every), *_lag(vitals), *_throughput(vitals), *_errors(vitals)]
-    lines += [_function(vitals), Text()]
-    lines += _open(vitals, max(3, room - 6))
-    lines += _listed("last ended", vitals.ended[: max(2, room // 4)], vitals.now_s)
-    lines += _listed("last failures", vitals.failed[: max(2, room // 4)], vitals.now_s)
+    lines += [_function(vitals), Text(), *_open(vitals, room - 2 * ended)]
+    lines += _listed("last ended", vitals.ended[:ended], vitals.now_s)
+    lines += _listed("last failures", vitals.failed[:ended], vitals.now_s)
     lines += [Text(trouble, style="red")] if trouble else []
     lines += [Text("q ends", style="dim")] if every else []
     return Group(*lines)
