@@ -7,7 +7,7 @@ from functools import cached_property
 from ingest.commands.plan_read import Reader, Reading
 from ingest.commands.source import Source
 from ingest.core.bill import Charge, Load, charges
-from ingest.core.estimate import Estimate, Observed, exactly, extrapolate
+from ingest.core.estimate import Estimate, Observed, exactly, extrapolate, none_seen
 from ingest.core.meter import ItemSizes, Part, summary
 from ingest.core.schedule import NEW_TABLE, QUOTA, Capacity, Demand, Duration, Fleet, duration, work_seconds
 from ingest.feeds import Feed
@@ -80,7 +80,11 @@ class Plan:
         if self.is_exact:
             return exactly(known)
         left = self.text_bytes - sum(part.bytes for part in whole)
-        return extrapolate([(part.bytes, number(part)) for part in parts or whole], left).plus(known)
+        read = parts or whole
+        if not any(map(number, read)):
+            rows = sum(part.rows for part in read)
+            return none_seen(rows, rows * left / max(1, sum(part.bytes for part in read))).plus(known)
+        return extrapolate([(part.bytes, number(part)) for part in read], left).plus(known)
 
     @cached_property
     def rows(self) -> Estimate:

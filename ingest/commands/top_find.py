@@ -155,6 +155,6 @@ def is_aws(endpoint_url: str) -> bool:
 def eta_s(view: FileView) -> float | None:
     """Return in how long a file is loaded if it goes on as it has since it was first seen; None if nobody can tell."""
     share, age_s = view.progress.share, view.progress.age_s
-    if not share or age_s is None:
+    if not share or age_s is None or not view.progress.books.rows_read:  # the head alone tells nothing of the pace
         return None
     return max(0.0, age_s * (1 - share) / share)

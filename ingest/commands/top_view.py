@@ -16,6 +16,7 @@ from ingest.edges.ledger_table import iso
 _BARS = " ▁▂▃▄▅▆▇█"
 _DONE, _LEFT = "━", "─"
 BAR = 8  # characters
+KEY = 31  # characters of a file's key at most
 FIXED_LINES = 16  # all that are no files'
 WORD = 12  # of what a line is about
 
@@ -169,7 +170,7 @@ def _open_cells(view: FileView) -> list[str | Text]:
         done,
         f"{amount(progress.books.rows_read)} rows",
         rate,
-        "" if left is None else age_text(left),
+        "" if left is None else _short(left),
     ]
 
 
@@ -182,15 +183,28 @@ def _listed(title: str, views: Iterable[FileView], now_s: float) -> Iterator[Ren
 
 def _ended_cells(view: FileView, now_s: float) -> list[str | Text]:
     record = view.record
-    ago = "" if record.ended_s is None else f"{age_text(max(0.0, now_s - record.ended_s))} ago"
-    took = "" if record.seconds is None else f"{record.seconds:,.1f} s"
+    ago = "" if record.ended_s is None else f"{_short(max(0.0, now_s - record.ended_s))} ago"
     rejected = f"{amount(record.books.rows_rejected)} rejects" if record.books.rows_rejected else ""
     told = Text(record.error_code, style="red") if record.error_code else status_text(record)
-    return [record.work.file.key, told, f"{amount(record.books.rows_read)} rows", rejected, took, ago]
+    return [record.work.file.key, told, f"{amount(record.books.rows_read)} rows", rejected, ago]
+
+
+def _short(seconds: float) -> str:
+    """Return a duration in its largest unit: places in a row are few."""
+    return " ".join(age_text(seconds).split()[:2])
+
+
+def _tail(key: str) -> str:
+    """Return a key, or its end, which tells most.
+
+    >>> _tail("orders/2026/11/22/europe/export-0001.csv")
+    '…6/11/22/europe/export-0001.csv'
+    """
+    return key if len(key) <= KEY else f"…{key[1 - KEY :]}"
 
 
 def _table(rows: list[list[str | Text]]) -> Table:
-    """Return a table as wide as there is room, whose first column gives way: of a key, the end tells most."""
+    """Return a table as wide as there is room, whose first column gives way."""
     table = Table(box=None, show_header=False, padding=(0, 1, 0, 0), expand=True)
     for n in range(len(rows[0])):
         is_text = n < 2
@@ -198,5 +212,5 @@ def _table(rows: list[list[str | Text]]) -> Table:
             no_wrap=True, justify="left" if is_text else "right", ratio=None if n else 1, overflow="ellipsis"
         )
     for row in rows:
-        table.add_row(Text(f"  {row[0]}"), *row[1:])
+        table.add_row(Text(f"  {_tail(str(row[0]))}"), *row[1:])
     return table

@@ -39,6 +39,16 @@ def exactly(value: int) -> Estimate:
     return Estimate(value, value, value)
 
 
+def none_seen(read: int, total: float) -> Estimate:
+    """Return what is known of how many there are in all when there was none in so many that were read: three in as many
+    would have been missed in 5 of 100 samples.
+
+    >>> none_seen(1000, 100_000)
+    Estimate(value=0, low=0, high=300)
+    """
+    return Estimate(0, 0, round(3 * total / read) if read else None)
+
+
 def extrapolate(pairs: Sequence[tuple[int, int]], total_bytes: float) -> Estimate:
     """Return what there is in all bytes, given (bytes, number) of some places: a ratio estimate with its error.
 

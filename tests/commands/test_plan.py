@@ -161,6 +161,8 @@ def test_of_a_large_plain_file_places_all_over_it_are_read_and_the_rest_is_estim
     assert found["rows"]["low"] <= rows <= found["rows"]["high"]
     assert abs(found["rows"]["value"] - rows) < 0.01 * rows
     assert abs(found["rows_rejected"]["value"] - rows / 100) < 0.2 * rows / 100
+    assert 0 == found["rows_superseded"]["low"] == found["rows_superseded"]["value"]
+    assert 0 < found["rows_superseded"]["high"] < 20  # none was seen, which does not prove there is none
 
 
 @pytest.mark.parametrize(

@@ -198,7 +198,7 @@ def test_without_a_terminal_it_shows_one_picture_of_80_columns(
     assert "errors      64 rejects (1.00 %)   1 failed   1 dead letters   0 retried" in lines
     assert "throttled   40 of 500 requests (key_range 40)   45 repeated" in lines
     (opened,) = [line for line in lines if "now.csv" in line]
-    cells = "orders/now.csv ━━────── 25.0 % 0.2/1.0 MB 5,000 rows 50/s 5 min 0 s"
+    cells = "orders/now.csv ━━────── 25.0 % 0.2/1.0 MB 5,000 rows 50/s 5 min"
     assert opened.split() == cells.split()
     (failed,) = [line for line in lines[lines.index("last failures") :] if "bad.csv" in line]
     assert "bad_header" in failed
@@ -249,6 +249,14 @@ def test_metrics_are_cloudwatchs_in_aws_and_the_logs_where_it_is_emulated(
 def test_a_source_that_is_none_is_refused(capsys: pytest.CaptureFixture[str], world: World) -> None:
     ran = Ran(capsys, "top", "--once", "--source", "log")
     assert (ran.code, ran.sentence) == (2, "--source 'log' is wrong: accepted are auto, cloudwatch, logs.")
+
+
+def test_a_file_of_which_only_the_head_was_read_has_no_end_in_sight(
+    capsys: pytest.CaptureFixture[str], world: World
+) -> None:
+    world.begin("orders/now.csv", 10, rows=0, read_bytes=50)
+    found = Ran(capsys, "top", "--json").json
+    assert (found["files"]["open"][0]["eta_s"], found["lag"]["drain_s"]) == (None, None)
 
 
 # --- live ---
