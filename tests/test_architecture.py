@@ -54,6 +54,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "ingest.commands.plan_read": {"ingest", "msgspec"},
     "ingest.__main__": {"ingest.cli"},
     "infra": {"infra", *VALUES, "ingest.feeds_file", "ingest.checked", "aws_cdk", "constructs", "msgspec"},
+    "infra.lint": {"infra", "cfnlint"},
+    "infra.nag": {"infra", "ingest.feeds", "aws_cdk", "cdk_nag", "constructs"},
     "infra.local": {"infra", *VALUES, "ingest.feeds_file", "boto3", "botocore", "rich", "ministack"}
     | {"mypy_boto3_cloudformation", "mypy_boto3_dynamodb", "mypy_boto3_lambda", "mypy_boto3_logs", "mypy_boto3_s3"}
     | {"mypy_boto3_sqs", "mypy_boto3_ssm"},
