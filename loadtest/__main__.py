@@ -13,7 +13,9 @@ from loadtest.generate import command as generate
 from loadtest.hostile_files import cases
 from loadtest.huge import command as huge
 from loadtest.objects import command as objects
+from loadtest.report import command as report
 from loadtest.results import RESULTS
+from loadtest.run import command as scenario_run
 from loadtest.sink import command as sink
 from loadtest.writing import command as writing
 
@@ -33,8 +35,10 @@ def main() -> int:
     _add_hostile(names.add_parser("hostile", help="time and memory of `ingest check` on malformed files"))
     _add_sink(names.add_parser("sink", help="a DynamoDB endpoint that counts, throttles and fails as asked"))
     _add_objects(names.add_parser("objects", help="an S3 endpoint that serves a folder, and cuts answers as asked"))
+    _add_run(names.add_parser("run", help="a scenario: files dropped on the product, measured and judged"))
     _add_chaos(names.add_parser("chaos", help="the local stack with its workers killed: is every row accounted for?"))
     _add_huge(names.add_parser("huge", help="files of gigabytes: kills, hand-overs, what the bookkeeping costs"))
+    report.add_arguments(names.add_parser("report", help="what runs showed: a page, pictures, Markdown"))
     arguments = parser.parse_args()
     code: int = arguments.run(arguments)
     return code
@@ -89,6 +93,11 @@ def _add_hostile(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--case", action="append", choices=[case.name for case in cases()], help="repeat (default all)")
     _add_common(parser, "hostile.json")
     parser.set_defaults(run=commands.hostile)
+
+
+def _add_run(parser: argparse.ArgumentParser) -> None:
+    scenario_run.add_arguments(parser)
+    parser.set_defaults(run=scenario_run.run)
 
 
 def _add_chaos(parser: argparse.ArgumentParser) -> None:
