@@ -14,12 +14,14 @@ from ingest.commands.backfill import backfill
 from ingest.commands.history import history
 from ingest.commands.load import check, load
 from ingest.commands.pause import pause, resume
+from ingest.commands.plan import plan
 from ingest.commands.preview import preview, sniff
 from ingest.commands.reconcile import reconcile
 from ingest.commands.redrive import redrive
 from ingest.commands.rejects import rejects
 from ingest.commands.retry import retry
 from ingest.commands.status import status, with_watch_value
+from ingest.commands.top import top
 from ingest.commands.view import fail
 from ingest.errors import FileFault, IngestError, ObjectSuperseded, ServiceFault, StillLoading
 from ingest.feeds_file import json_schema
@@ -30,19 +32,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     epilog=str(__doc__).partition("\n\n")[2].replace("\n", " "),
 )
-FILES: tuple[Callable[..., None], ...] = (preview, check, load, sniff)
-OPERATION: tuple[Callable[..., None], ...] = (
-    status,
-    history,
-    rejects,
-    retry,
-    reconcile,
-    redrive,
-    backfill,
-    pause,
-    resume,
-)
-for command in (*FILES, *OPERATION):
+_LOOK: tuple[Callable[..., None], ...] = (preview, check, plan, load, sniff, status, top, history, rejects)
+_ACT: tuple[Callable[..., None], ...] = (retry, reconcile, redrive, backfill, pause, resume)
+for command in (*_LOOK, *_ACT):
     app.command()(command)
 feeds_app = typer.Typer(help="Work with feeds.toml.", no_args_is_help=True)
 app.add_typer(feeds_app, name="feeds")

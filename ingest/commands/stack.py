@@ -49,6 +49,14 @@ class DeployedStack:
         """The bucket of rejected rows."""
         return self._find(Output.REJECTS_BUCKET)
 
+    def output(self, name: str) -> str:
+        """Return an output of the stack, by its name in `ingest.contract.Output`.
+
+        Raises:
+            SettingsFault: there is no such stack, or it has no such output.
+        """
+        return self._find(name)
+
     @cached_property
     def ledger(self) -> LedgerTable:
         """The ledger."""
