@@ -34,6 +34,8 @@ class Output:
     LEDGER_TABLE = "LedgerTable"
     FUNCTION = "FunctionName"
     LOG_GROUP = "LogGroup"
+    ALARM_TOPIC = "AlarmTopic"
+    DASHBOARD = "Dashboard"
 
 
 METRIC_NAMESPACE = "CsvIngest"
@@ -74,6 +76,12 @@ class Metric:
     THROTTLED_BY_PROVISIONED = "ThrottledByProvisioned"
     THROTTLED_BY_OTHER = "ThrottledByOther"
     EVENT_TO_VISIBLE = "EventToVisible"  # seconds from the S3 event to the closed file
+    WRITE_UNITS = "WriteUnits"
+    ITEMS_SENT = "ItemsSent"
+    UNPROCESSED_SHARE = "UnprocessedShare"
+    ROWS_PER_SECOND = "RowsPerSecond"
+    REQUEST_LATENCY = "RequestLatency"
+    OLDEST_UNFINISHED_FILE = "OldestUnfinishedFile"
 
 
 class Status:
