@@ -11,6 +11,7 @@ from loadtest.cold_start import command as cold_start
 from loadtest.hostile_files import cases
 from loadtest.huge import command as huge
 from loadtest.objects import command as objects
+from loadtest.observed import command as observed
 from loadtest.results import RESULTS
 from loadtest.sink import command as sink
 from loadtest.writing import command as writing
@@ -31,6 +32,7 @@ def main() -> int:
     _add_objects(names.add_parser("objects", help="an S3 endpoint that serves a folder, and cuts answers as asked"))
     _add_chaos(names.add_parser("chaos", help="the local stack with its workers killed: is every row accounted for?"))
     _add_huge(names.add_parser("huge", help="files of gigabytes: kills, hand-overs, what the bookkeeping costs"))
+    _add_observe(names.add_parser("observe", help="a mixed load in the local stack, for the dashboard's picture"))
     arguments = parser.parse_args()
     code: int = arguments.run(arguments)
     return code
@@ -87,6 +89,12 @@ def _add_huge(parser: argparse.ArgumentParser) -> None:
     huge.add_arguments(parser)
     _add_common(parser, "huge.json")
     parser.set_defaults(run=huge.run)
+
+
+def _add_observe(parser: argparse.ArgumentParser) -> None:
+    observed.add_arguments(parser)
+    _add_common(parser, "observed.json")
+    parser.set_defaults(run=observed.run)
 
 
 def _add_sink(parser: argparse.ArgumentParser) -> None:
