@@ -34,9 +34,10 @@ MAY_IMPORT: dict[str, set[str]] = {
     "ingest.hold": {*PURE, "ingest.ports"},
     "ingest.teller": {*PURE, "ingest.ports"},
     "ingest.split": {*PURE, "ingest.ports", "ingest.hold"},
-    "ingest.task": {*PURE, "ingest.ports", "ingest.hold", "ingest.pipeline", "ingest.split"},
-    "ingest.worker": {*PURE, "ingest.ports", "ingest.closing", "ingest.hold", "ingest.pipeline", "ingest.split"}
-    | {"ingest.task", "ingest.teller"},
+    "ingest.account": {*PURE, "ingest.ports", "ingest.hold", "ingest.teller"},
+    "ingest.task": {*PURE, "ingest.ports", "ingest.account", "ingest.hold", "ingest.pipeline", "ingest.split"},
+    "ingest.worker": {*PURE, "ingest.ports", "ingest.account", "ingest.closing", "ingest.hold", "ingest.pipeline"}
+    | {"ingest.split", "ingest.task", "ingest.teller"},
     "ingest.reconcile": {*PURE, "ingest.ports", "ingest.teller"},
     "ingest.intake": {*PURE, "ingest.ports", "ingest.hold", "ingest.task", "ingest.teller", "ingest.worker"},
     "ingest.assembly": {*PURE, "ingest.ports", "ingest.hold", "ingest.intake", "ingest.pipeline", "ingest.reconcile"}
