@@ -60,14 +60,15 @@ def cost(sources: Sources) -> Widgets:
         for label, (dollars, metrics) in parts.items()
     ]
     total = " + ".join(f"({dollars})" for dollars, _ in parts.values())
-    whole = [
-        math(f"1000000 * ({total}) / rows", {**using, "rows": rows}, label="dollars per million rows"),
-        math(total, using, label="dollars in this time"),
-    ]
+    whole = math(f"1000000 * ({total}) / rows", {**using, "rows": rows}, label="all of it", period=five)
     return [
         graph("Dollars per million rows written", by_part, unit="dollars", stacked=True, width=18),
         cloudwatch.SingleValueWidget(
-            title="In the time shown", metrics=whole, set_period_to_time_range=True, width=6, height=HEIGHT
+            title="Dollars per million rows, in the time shown",
+            metrics=[whole, *by_part],
+            set_period_to_time_range=True,
+            width=6,
+            height=HEIGHT,
         ),
     ]
 

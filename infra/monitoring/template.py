@@ -62,9 +62,9 @@ class Line:
         return set(_EXPRESSION_NAME.findall(self.expression))
 
 
-def lines_of(widget: dict[str, Any]) -> list[Line]:
+def lines_of(properties: dict[str, Any]) -> list[Line]:
     """Return the lines of a widget, the hidden ones too."""
-    return [_line(entry) for entry in widget["properties"].get("metrics", [])]
+    return [_line(entry) for entry in properties.get("metrics", [])]
 
 
 def _line(entry: list[Any]) -> Line:
@@ -102,5 +102,5 @@ def _metric(told: dict[str, Any]) -> MetricName:
 def watched(template: Template) -> Iterator[MetricName]:
     """Return every metric that an alarm or a widget looks at."""
     lines = [line for alarm in alarms_of(template) for line in lines_of_alarm(alarm)]
-    lines += [line for widget in widgets_of(template) for line in lines_of(widget)]
+    lines += [line for widget in widgets_of(template) for line in lines_of(widget["properties"])]
     return (line.metric for line in lines if line.metric)

@@ -3,16 +3,17 @@
 import contextlib
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 from infra.local.stack import LocalStack, local_stack
-from ingest.contract import RECONCILE_MESSAGE, Output
+from ingest.contract import RECONCILE_MESSAGE, Ledger, Output
 from loadtest.chaos.dynamodb_front import LedgerFront
 from loadtest.observed.drops import perform, schedule
 from loadtest.observed.hand import Hand
-from loadtest.observed.telling import SQS, Samples, add_concurrency, read_log
+from loadtest.observed.telling import CONSUMED, DYNAMODB, SQS, Samples, add_concurrency, read_log
 from loadtest.sink import Key, Settings, Simulation, Sink, Table
 
 FEEDS = Path(__file__).parent / "feeds.toml"
@@ -24,15 +25,16 @@ TABLE_UNITS_PER_S = 2000  # what each table takes; the local stage in cdk.json s
 POLL_S = 0.5
 QUIET_S = 3.0
 START_S = 120.0
+WARM_UP_FILES = 12
 
 
 def observe(*, seconds: float, seed: int, patience_s: float, say: Callable[[str], None]) -> dict[str, Any]:
     """Return all that a run of so many seconds told, until its queue was empty."""
-    with local_stack(FEEDS) as stack, _simulated(stack):
+    with local_stack(FEEDS) as stack, _simulated(stack) as front:
         say(f"The local stack is up at {stack.endpoint_url}; files are dropped for {seconds:.0f} s.")
         began_s = float(int(time.time()))
         samples = Samples(began_s)
-        with contextlib.closing(Hand(stack)) as hand, _polled(stack, samples):
+        with contextlib.closing(Hand(stack)) as hand, _polled(stack, front, samples):
             _drop_all(hand, seconds, seed)
             say("All is dropped; waiting until the queue is empty.")
             _wait_until_quiet(hand, patience_s)
@@ -55,8 +57,8 @@ def observe(*, seconds: float, seed: int, patience_s: float, say: Callable[[str]
 
 
 @contextlib.contextmanager
-def _simulated(stack: LocalStack) -> Iterator[None]:
-    """Put tables with a limit in the place of the emulator's, which has none."""
+def _simulated(stack: LocalStack) -> Iterator[LedgerFront]:
+    """Put tables with a limit in the place of the emulator's, which has none; give what counts the ledger's costs."""
     simulation = Simulation(mode="provisioned", provisioned_units_per_s=TABLE_UNITS_PER_S)
     with (
         LedgerFront(stack.endpoint_url, None) as front,
@@ -65,17 +67,27 @@ def _simulated(stack: LocalStack) -> Iterator[None]:
         with contextlib.closing(Hand(stack)) as hand:
             _wait_until_quiet(hand, START_S)  # S3's test messages are done with
             hand.point_function_at(sink.url)
-        yield
+            for n in range(WARM_UP_FILES):  # the emulator starts the function anew
+                hand.drop(f"visits/warm-up-{n}.csv", b"visitor,at,page\nnobody,1,/\n")
+            _wait_until_quiet(hand, START_S)
+        yield front
 
 
 @contextlib.contextmanager
-def _polled(stack: LocalStack, samples: Samples) -> Iterator[None]:
-    """Ask both queues how much they hold, as long as the block lasts."""
+def _polled(stack: LocalStack, front: LedgerFront, samples: Samples) -> Iterator[None]:
+    """Ask both queues how much they hold, and what the ledger cost since, as long as the block lasts."""
     over = threading.Event()
+    ledger, index = {"TableName": stack.outputs[Output.LEDGER_TABLE]}, {"GlobalSecondaryIndexName": Ledger.INDEX}
 
     def poll() -> None:
+        before = Counter(front.costs.units)
         with contextlib.closing(Hand(stack)) as hand:
             while not over.wait(POLL_S):
+                now = Counter(front.costs.units)
+                more, before = now - before, now
+                of_index = more.pop("index", 0)
+                samples.add(DYNAMODB, CONSUMED, ledger, time.time(), more.total())
+                samples.add(DYNAMODB, CONSUMED, ledger | index, time.time(), of_index)
                 for url in (hand.queue_url, hand.dead_letter_url):
                     _add_depths(hand, url, samples)
 

@@ -6,10 +6,9 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import Any
 
-LAMBDA, SQS = "AWS/Lambda", "AWS/SQS"
-_REPORT = re.compile(
-    r"^REPORT RequestId: (\S+)\tDuration: ([\d.]+) ms.*Memory Size: (\d+) MB\tMax Memory Used: (\d+) MB"
-)
+LAMBDA, SQS, DYNAMODB = "AWS/Lambda", "AWS/SQS", "AWS/DynamoDB"
+CONSUMED = "ConsumedWriteCapacityUnits"
+_REPORT = re.compile(r"^REPORT .*\tDuration: ([\d.]+) ms.*\tMemory Size: (\d+) MB\tMax Memory Used: (\d+) MB")
 Dimensions = tuple[tuple[str, str], ...]
 
 
@@ -21,7 +20,9 @@ class Samples:
         self._found: dict[tuple[str, str, Dimensions], Counter[tuple[int, float]]] = {}
 
     def add(self, namespace: str, name: str, dimensions: dict[str, str], at_s: float, value: float) -> None:
-        """Add one value."""
+        """Add one value, unless it is from before the beginning."""
+        if at_s < self._began_s:
+            return
         key = (namespace, name, tuple(sorted(dimensions.items())))
         rounded = float(f"{value:.6g}")
         self._found.setdefault(key, Counter())[int(at_s - self._began_s), rounded] += 1
@@ -47,6 +48,7 @@ def read_log(events: Iterable[tuple[float, str]], samples: Samples, *, function:
             memory += _read_report(line, at_s, samples, {"FunctionName": function})
         elif line.startswith("{"):
             closed += _read_json(line, samples)
+    closed = [line for line in closed if "/warm-up-" not in line["file"]]
     return {"closed": closed, "memory": memory}
 
 
