@@ -82,7 +82,7 @@ def _health(sources: Sources, alarms: Sequence[cloudwatch.IAlarm]) -> Widgets:
         sources.own(Metric.EVENT_TO_VISIBLE, MAXIMUM, label="longest from event to end, s"),
     ]
     return [
-        cloudwatch.AlarmStatusWidget(title="Alarms", alarms=list(alarms), width=COLUMNS, height=4),
+        cloudwatch.AlarmStatusWidget(title="Alarms", alarms=list(alarms), width=COLUMNS, height=3),
         cloudwatch.SingleValueWidget(
             title="In the time shown", metrics=totals, set_period_to_time_range=True, width=COLUMNS, height=3
         ),

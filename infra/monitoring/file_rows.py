@@ -54,7 +54,7 @@ def throughput(sources: Sources) -> Widgets:
         math(
             f"units{n} / PERIOD(units{n})",
             {f"units{n}": sources.of_table(table, "ConsumedWriteCapacityUnits")},
-            label=f"{name}, as DynamoDB counts",
+            label=f"{name}: consumed",
         )
         for n, (name, table) in enumerate(sources.tables.items())
     ]

@@ -64,7 +64,7 @@ def cost(sources: Sources) -> Widgets:
     return [
         graph("Dollars per million rows written", by_part, unit="dollars", stacked=True, width=18),
         cloudwatch.SingleValueWidget(
-            title="Dollars per million rows, in the time shown",
+            title="Per million rows, in all",
             metrics=[whole, *by_part],
             set_period_to_time_range=True,
             width=6,

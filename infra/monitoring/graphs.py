@@ -50,7 +50,7 @@ def _times(values: Any) -> Any:
 
 
 def _curve(axes: Axes, values: Any, colour: str) -> None:
-    axes.plot(_times(values), values, color=colour, linewidth=1.6, marker="o", markersize=2.6)
+    axes.plot(_times(values), values, color=colour, linewidth=1.6, marker="o", markersize=3)
 
 
 def _area(axes: Axes, values: Any, base: Any, colour: str) -> Any:
@@ -93,6 +93,6 @@ def memory(panel: Panel, run: Run) -> None:
     names = re.findall(r"as (\w+)", panel.properties["query"])
     for n, (name, field) in enumerate(zip(names, ("used_mb", "size_mb"), strict=True)):
         points = sorted((invocation["at_s"], invocation[field]) for invocation in run.memory if invocation["at_s"] >= 0)
-        axes.plot(*zip(*points, strict=True), color=COLOURS[n], linewidth=1.6, marker="o", markersize=2.6)
+        axes.plot(*zip(*points, strict=True), color=COLOURS[n], linewidth=1.6, marker="o", markersize=3)
         _legend(panel, n, len(names), Line("", {"label": name}), COLOURS[n], "")
     _axis(axes, {"label": "MB", "min": 0}, run)

@@ -44,7 +44,7 @@ def _alarms(panel: Panel, alarms: list[dict[str, Any]], run: Run) -> None:
     across = panel.figure.get_figwidth() * panel.place[2] / columns - 0.04
     for n, alarm in enumerate(alarms):
         state = state_after(alarm, run)
-        left, down = 0.16 + n % columns * across, 0.75 + n // columns * 0.75
+        left, down = 0.16 + n % columns * across, 0.66 + n // columns * 0.52
         colour = STATE_COLOURS.get(state or "", "#879596")
         name = alarm["AlarmName"].removeprefix(f"{run.stack}-")
         box = {"boxstyle": "round,pad=0.3", "facecolor": colour, "edgecolor": "none"}
@@ -52,7 +52,7 @@ def _alarms(panel: Panel, alarms: list[dict[str, Any]], run: Run) -> None:
         panel.text(left + 0.08, down, word, fontsize=9, color="white", bbox=box, family="monospace")
         panel.text(left + 0.88, down, name, fontsize=11, color=INK)
         note = ONLY_IN_AWS if state is None else _threshold(alarm)
-        panel.text(left + 0.88, down + 0.22, note, fontsize=8.5, color=PALE)
+        panel.text(left + 0.88, down + 0.19, note, fontsize=8.5, color=PALE)
 
 
 def _threshold(alarm: dict[str, Any]) -> str:
@@ -95,7 +95,8 @@ def _table(panel: Panel, run: Run) -> None:
 
 
 def _column_width(name: str) -> float:
-    return {"file": 20, "@timestamp": 11, "status": 10, "error": 14, "bytes_read": 9, "rows_written": 11}.get(name, 9)
+    known = {"file": 17, "feed": 8, "seconds": 8, "rows_written": 12, "rows_rejected": 12}
+    return known.get(name, 11)
 
 
 def _cell(name: str, value: Any) -> str:

@@ -2,6 +2,7 @@
 
 import json
 import time
+from datetime import UTC, datetime
 from urllib.parse import quote_plus
 
 from infra.local.stack import LocalStack
@@ -40,7 +41,7 @@ class Hand:
         record = {
             "eventVersion": "2.6",
             "eventSource": "aws:s3",
-            "eventTime": "2026-11-22T10:00:00.000Z",
+            "eventTime": datetime.now(UTC).isoformat(timespec="milliseconds"),
             "eventName": "ObjectCreated:Put",
             "s3": {"bucket": {"name": self.bucket}, "object": thing},
         }

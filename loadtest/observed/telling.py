@@ -86,7 +86,10 @@ def _read_report(line: str, at_s: float, samples: Samples, dimensions: dict[str,
 
 
 def add_concurrency(runs: list[dict[str, float]], samples: Samples, *, function: str) -> None:
-    """Add how many invocations were under way in each second in which one was."""
-    at_once = Counter(second for run in runs for second in range(int(run["began_s"]), int(run["at_s"]) + 1))
-    for second, count in at_once.items():
-        samples.add(LAMBDA, "ConcurrentExecutions", {"FunctionName": function}, second, count)
+    """Add how many invocations were under way, whenever that changed and in each second it did not."""
+    changes = [(run["began_s"], 1) for run in runs] + [(run["at_s"], -1) for run in runs]
+    changes += [(second, 0) for run in runs for second in range(int(run["began_s"]) + 1, int(run["at_s"]) + 1)]
+    at_once = 0
+    for at_s, change in sorted(changes):
+        at_once += change
+        samples.add(LAMBDA, "ConcurrentExecutions", {"FunctionName": function}, at_s, at_once)
