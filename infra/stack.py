@@ -5,6 +5,7 @@ from pathlib import Path
 from aws_cdk import CfnOutput, Stack
 from constructs import Construct
 
+from infra.access_logs import AccessLogs
 from infra.buffer import Buffer
 from infra.landing import Landing, landing_bucket_name
 from infra.monitoring.construct import Monitoring
@@ -23,6 +24,8 @@ class IngestStack(Stack):
         self.buffer = Buffer(self, "Buffer", settings=settings, landing_bucket_name=landing_bucket_name(settings))
         self.landing = Landing(self, "Landing", settings=settings, feeds=feeds, buffer=self.buffer)
         self.store = Store(self, "Store", settings=settings, feeds=feeds)
+        logged = {"landing": self.landing.bucket, "rejects": self.store.rejects}
+        self.access_logs = AccessLogs(self, "AccessLogs", settings=settings, sources=logged)
         self.worker = Worker(
             self,
             "Worker",

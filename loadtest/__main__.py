@@ -12,6 +12,7 @@ from loadtest.hostile_files import cases
 from loadtest.huge import command as huge
 from loadtest.objects import command as objects
 from loadtest.observed import command as observed
+from loadtest.report import command as report
 from loadtest.results import RESULTS
 from loadtest.sink import command as sink
 from loadtest.writing import command as writing
@@ -33,6 +34,7 @@ def main() -> int:
     _add_chaos(names.add_parser("chaos", help="the local stack with its workers killed: is every row accounted for?"))
     _add_huge(names.add_parser("huge", help="files of gigabytes: kills, hand-overs, what the bookkeeping costs"))
     _add_observe(names.add_parser("observe", help="a mixed load in the local stack, for the dashboard's picture"))
+    report.add_arguments(names.add_parser("report", help="what runs showed: a page, pictures, Markdown"))
     arguments = parser.parse_args()
     code: int = arguments.run(arguments)
     return code

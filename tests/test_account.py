@@ -273,6 +273,16 @@ def test_what_writing_met_is_told_though_the_work_is_given_back() -> None:
     assert Metric.THROTTLED_BY_ACCOUNT not in sums
 
 
+def test_what_writing_met_is_told_by_a_worker_whose_rows_do_not_count() -> None:
+    world = small_steps()
+    table = ThenWriter(8, lambda: setattr(world.record(), "lease", "another's"))
+    table.requests_a_call = 1
+    world.writer = table
+    with pytest.raises(LeaseLost):
+        world.take(event(KEY))
+    assert world.metrics.sums("orders")[Metric.REQUESTS_SENT] == len(table.calls) >= 9
+
+
 # --- values ---
 
 

@@ -391,7 +391,7 @@ def test_a_thousand_files_at_once_lose_no_row(stack: Any) -> None:
     stack.wait_until_quiet(patience_s=240)
     found = {item["order_id"] for item in stack.items("Orders") if item["customer_id"].startswith("burst")}
     assert found == expected
-    assert stack.depth(stack.dead_letter_url) == 0
+    assert stack.dead_letters("orders/burst/") == []
 
 
 def drop_orders(stack: Any, number: int) -> set[str]:
