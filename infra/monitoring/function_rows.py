@@ -113,7 +113,7 @@ def log(sources: Sources) -> Widgets:
     """What does the log say? File names, never rows."""
     closed = 'filter message = "file closed"'
     failures = [
-        "fields @timestamp, status, error, feed, file, rows_read, rows_rejected",
+        "fields @timestamp, status, error, feed, file, rows_rejected",
         f'{closed} and (status = "{Status.FAILED}" or status = "{Status.UNBALANCED}")',
         "sort @timestamp desc",
         "limit 20",

@@ -37,6 +37,7 @@ def graph(panel: Panel, run: Run) -> None:
         _mark(left, mark)
     for axes, side in names.items():
         _axis(axes, properties["yAxis"][side], run)
+    left.grid(axis="y", color="#eaeded", linewidth=0.8)
 
 
 def _note(values: Any) -> str:
@@ -82,7 +83,6 @@ def _axis(axes: Axes, told: dict[str, Any], run: Run) -> None:
     axes.set_xticks(seconds, [f"{second // 60}:{second % 60:02}" for second in seconds])
     axes.tick_params(labelsize=8.5, length=2)
     axes.yaxis.set_major_formatter(lambda value, position: f"{value:,.4g}" if value < 1000 else f"{value:,.0f}")
-    axes.grid(axis="y", color="#eaeded", linewidth=0.8)
     axes.set_axisbelow(True)
     axes.set_facecolor("none")
 

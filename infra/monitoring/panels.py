@@ -12,6 +12,7 @@ from infra.monitoring.query import columns_of, run_query
 from infra.monitoring.run import Run
 from infra.monitoring.template import lines_of
 
+ROWS_SHOWN = 11
 STATE_COLOURS = {OK: "#1d8102", ALARM: "#d13212"}
 
 
@@ -57,7 +58,7 @@ def _alarms(panel: Panel, alarms: list[dict[str, Any]], run: Run) -> None:
 
 def _threshold(alarm: dict[str, Any]) -> str:
     periods = alarm["EvaluationPeriods"]
-    return f"rings at {alarm['Threshold']:,}" + (f", {periods} times in a row" if periods > 1 else "")
+    return f"at {alarm['Threshold']:,}" + (f", {periods} in a row" if periods > 1 else "")
 
 
 def _numbers(panel: Panel, run: Run) -> None:
@@ -82,21 +83,17 @@ def _number(value: float) -> str:
 
 
 def _table(panel: Panel, run: Run) -> None:
-    query = panel.properties["query"]
-    columns, rows = columns_of(query), run_query(query, list(run.closed))
-    room = panel.place[2] * panel.figure.get_figwidth() - 0.4
-    widths = [_column_width(name) for name in columns]
-    starts = np.concatenate([[0], np.cumsum(widths)]) / sum(widths) * room + 0.2
-    for name, start in zip(columns, starts, strict=False):
-        panel.text(start, 0.58, name, fontsize=8.5, color=PALE, fontweight="bold")
-    for n, row in enumerate(rows[:11]):
-        for name, value, start in zip(columns, row, starts, strict=False):
-            panel.text(start, 0.8 + 0.21 * n, _cell(name, value), fontsize=8.5, color=INK)
-
-
-def _column_width(name: str) -> float:
-    known = {"file": 17, "feed": 8, "seconds": 8, "rows_written": 12, "rows_rejected": 12}
-    return known.get(name, 11)
+    columns = columns_of(panel.properties["query"])
+    rows = run_query(panel.properties["query"], list(run.closed))[:ROWS_SHOWN]
+    cells = [[_cell(name, value) for name, value in zip(columns, row, strict=True)] for row in rows]
+    # A head is bold, so wider than as many letters of a cell.
+    widths = [max(1.2 * len(name), *(len(row[n]) for row in cells), 1) + 2 for n, name in enumerate(columns)]
+    room = panel.place[2] * panel.figure.get_figwidth() - 0.3
+    starts = 0.2 + np.concatenate([[0], np.cumsum(widths)[:-1]]) / sum(widths) * room
+    for n, start in enumerate(starts):
+        panel.text(start, 0.58, columns[n], fontsize=8.5, color=PALE, fontweight="bold")
+        for m, row in enumerate(cells):
+            panel.text(start, 0.8 + 0.21 * m, row[n], fontsize=8.5, color=INK)
 
 
 def _cell(name: str, value: Any) -> str:
@@ -105,5 +102,5 @@ def _cell(name: str, value: Any) -> str:
     if name == "file":
         return str(value).rpartition("/")[2]  # the bucket would fill the column
     if isinstance(value, float):
-        return f"{value:,.4g}"
+        return f"{value:,.3g}"
     return f"{value:,}" if isinstance(value, int) else str(value or "")
