@@ -59,10 +59,16 @@ MAY_IMPORT: dict[str, set[str]] = {
     | {"mypy_boto3_cloudformation", "mypy_boto3_dynamodb", "mypy_boto3_lambda", "mypy_boto3_logs", "mypy_boto3_s3"}
     | {"mypy_boto3_sqs", "mypy_boto3_ssm"},
     "loadtest": {"loadtest", "ingest.contract", "boto3", "botocore"},  # the judge does not use the judged
+    "loadtest.generate": {"loadtest.generate", "ingest.contract", "numpy", "boto3", "botocore", "rich"},
+    "loadtest.generate.bench": {"loadtest"},
+    "loadtest.generate.bench_command": {"loadtest"},
+    "loadtest.generate.compression": {"pyarrow"},  # its zstd: Python has none before 3.14
     "loadtest.report": {"loadtest", "jinja2", "markupsafe", "matplotlib"},
     "loadtest.scale": {"loadtest", "ingest.contract", "matplotlib"},
     "loadtest.sink": {"loadtest.sink"},  # an endpoint of its own: no SDK in it
     "loadtest.sink.certificate": {"cryptography"},
+    "loadtest.run": {"loadtest", "ingest.contract", "infra.local", "rich"},  # where the product is deployed, too
+    "loadtest.verdict": {"loadtest", "ingest.contract", "numpy"},
     "loadtest.chaos.stack": {"infra.local.stack", "ingest.contract", "boto3"},  # where the product is deployed
     "loadtest.chaos.worker": {
         "ingest.function",
@@ -155,6 +161,8 @@ def test_the_core_knows_calendars_but_never_the_time() -> None:
         ("loadtest.mixed", "from ingest.core.items import Items"),
         ("loadtest.mixed", "from ingest import errors"),
         ("loadtest.mixed", "from infra.local import ministack"),
+        ("loadtest.generate.block", "from ingest.core.items import Items"),
+        ("loadtest.generate.columns", "import pyarrow"),
         ("loadtest.read_bench", "import pyarrow"),
         ("loadtest.readers.pyarrow_whole", "from ingest.core.rows import Rows"),
         ("loadtest.readers.ingest_columns", "from ingest.pipeline import Load"),
