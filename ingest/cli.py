@@ -11,9 +11,11 @@ import typer
 
 from ingest.commands.backfill import backfill
 from ingest.commands.load import check, load
+from ingest.commands.plan import plan
 from ingest.commands.preview import preview, sniff
 from ingest.commands.reconcile import reconcile
 from ingest.commands.status import status, with_watch_value
+from ingest.commands.top import top
 from ingest.commands.view import fail
 from ingest.errors import FileFault, IngestError, ObjectSuperseded, ServiceFault
 from ingest.feeds_file import json_schema
@@ -24,7 +26,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     epilog=str(__doc__).partition("\n\n")[2].replace("\n", " "),
 )
-for command in (preview, check, load, sniff, status, reconcile, backfill):
+for command in (preview, check, plan, load, sniff, status, top, reconcile, backfill):
     app.command()(command)
 feeds_app = typer.Typer(help="Work with feeds.toml.", no_args_is_help=True)
 app.add_typer(feeds_app, name="feeds")

@@ -44,6 +44,14 @@ class DeployedStack:
         """The bucket of rejected rows."""
         return self._find(Output.REJECTS_BUCKET)
 
+    def output(self, name: str) -> str:
+        """Return an output of the stack, by its name in `ingest.contract.Output`.
+
+        Raises:
+            SettingsFault: there is no such stack, or it has no such output.
+        """
+        return self._find(name)
+
     @cached_property
     def ledger(self) -> LedgerTable:
         """The ledger."""
@@ -69,7 +77,7 @@ class DeployedStack:
         Raises:
             SettingsFault: there is no such stack, or it has no such output.
         """
-        told = "" if self._is_named else os.environ.get(_VARIABLES[output], "")
+        told = "" if self._is_named else os.environ.get(_VARIABLES.get(output, ""), "")
         found = told or self._outputs.get(output, "")
         if not found:
             raise SettingsFault(
