@@ -12,7 +12,7 @@ import pytest
 import loadtest.generate
 from loadtest.generate import summing
 from loadtest.generate.bench import COMMAND, KINDS, MIXED, Making, Summing, judge
-from loadtest.generate.command import recipe_from
+from loadtest.generate.options import recipe_from
 from loadtest.generate.stream import Generation
 from loadtest.spread import Spread
 from tests.loadtest.generate.test_command import parsed
