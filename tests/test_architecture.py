@@ -47,6 +47,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "ingest.handler": {"ingest", *AWS},
     "ingest.closing": {*PURE, "ingest.ports", "ingest.teller"},
     "ingest.backfill": {*PURE, "ingest.ports", "ingest.reconcile"},
+    "ingest.redrive": {*PURE, "ingest.ports"},
+    "ingest.retry": {*PURE, "ingest.ports", "ingest.teller"},
     "ingest.cli": {"ingest", "typer"},
     "ingest.commands": {"ingest", "typer", "rich"},
     "ingest.commands.aws": {"ingest.edges", "ingest.errors", "boto3", "botocore"},

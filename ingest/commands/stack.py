@@ -10,7 +10,11 @@ from ingest.commands.aws import client, config, preparing, session
 from ingest.contract import Env, Output
 from ingest.edges.aws_errors import aws_call, error_code
 from ingest.edges.clock import Clock
+from ingest.edges.dead_letters import DeadLetterQueue
 from ingest.edges.ledger import LedgerTable
+from ingest.edges.ledger_ended import EndedFiles
+from ingest.edges.polling import Polling
+from ingest.edges.rejects_kept import KeptRejects
 from ingest.edges.s3_listing import ObjectListing
 from ingest.edges.sqs import Queue
 from ingest.errors import SettingsFault
@@ -22,6 +26,7 @@ _VARIABLES = {
     Output.LANDING_BUCKET: Env.LANDING_BUCKET,
     Output.REJECTS_BUCKET: Env.REJECTS_BUCKET,
 }
+_ALL_VARIABLES = {**_VARIABLES, Output.DEAD_LETTER_URL: Env.DEAD_LETTER_URL}  # of which only `redrive` needs the last
 
 
 class DeployedStack:
@@ -61,6 +66,11 @@ class DeployedStack:
         return LedgerTable(table=table, clock=Clock())
 
     @cached_property
+    def ended_files(self) -> EndedFiles:
+        """The files that have ended, by the ledger, in large numbers."""
+        return EndedFiles(table=self.ledger.table, clock=Clock())
+
+    @cached_property
     def queue(self) -> Queue:
         """The queue, to send to: nothing is buried from the command line."""
         url = self._find(Output.QUEUE_URL)
@@ -71,13 +81,30 @@ class DeployedStack:
         """What lies in buckets."""
         return ObjectListing(client=client("s3", "preparing to list objects"))
 
+    @cached_property
+    def rejects(self) -> KeptRejects:
+        """The rejects of all files."""
+        return KeptRejects(client=client("s3", "preparing to read rejects"), bucket=self.rejects_bucket)
+
+    @cached_property
+    def dead_letters(self) -> DeadLetterQueue:
+        """The dead-letter queue."""
+        url = self._find(Output.DEAD_LETTER_URL)
+        return DeadLetterQueue(client=client("sqs", "preparing to look at dead letters"), url=url)
+
+    @cached_property
+    def polling(self) -> Polling:
+        """Whether the function takes messages."""
+        name = self._find(Output.FUNCTION)
+        return Polling(client=client("lambda", "preparing to look at the function"), function=name, clock=Clock())
+
     def _find(self, output: str) -> str:
         """Return what an output says.
 
         Raises:
             SettingsFault: there is no such stack, or it has no such output.
         """
-        told = "" if self._is_named else os.environ.get(_VARIABLES.get(output, ""), "")
+        told = "" if self._is_named else os.environ.get(_ALL_VARIABLES.get(output, ""), "")
         found = told or self._outputs.get(output, "")
         if not found:
             raise SettingsFault(
