@@ -5,6 +5,8 @@ from typing import Annotated, Any
 
 from msgspec import Meta, Struct
 
+from infra.alarm_settings import Alarms
+from infra.price_settings import Prices
 from ingest.checked import read_struct
 from ingest.errors import SettingsFault
 
@@ -96,6 +98,8 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     keep_data: Annotated[
         bool, Meta(description="true: tables and buckets stay when the stack goes; false: they go with it.")
     ] = True
+    alarms: Annotated[Alarms, Meta(description="When somebody is called, and who. Fields of its own.")] = Alarms()
+    prices: Annotated[Prices, Meta(description="What AWS takes, for the costs on the dashboard.")] = Prices()
 
     @property
     def visibility_s(self) -> int:
@@ -117,11 +121,20 @@ def read_settings(stages: Mapping[str, Any] | None, stage: str) -> Settings:
     if stage not in known:
         raise SettingsFault(f"There is no stage {stage!r}; cdk.json has: {', '.join(sorted(known)) or 'none'}.")
     try:
+        _check_nested(known[stage], f"stages.{stage}")
         settings = read_struct(known[stage], Settings, f"stages.{stage}")
         _check_together(settings, f"stages.{stage}")
     except SettingsFault as fault:
         raise SettingsFault(f"cdk.json: {fault}") from fault
     return settings
+
+
+def _check_nested(raw: Any, path: str) -> None:
+    """Read the sections in a stage by themselves: an error then names the field, not the whole section."""
+    nested: dict[str, type[Alarms | Prices]] = {"alarms": Alarms, "prices": Prices}
+    for name, struct in nested.items():
+        if isinstance(raw, Mapping) and name in raw:
+            read_struct(raw[name], struct, f"{path}.{name}")
 
 
 def _check_together(settings: Settings, path: str) -> None:
@@ -139,4 +152,14 @@ def _check_together(settings: Settings, path: str) -> None:
         raise SettingsFault(
             f"`{path}.retry_cap_s` = {settings.retry_cap_s} is wrong: "
             f"accepted is at least retry_base_s, {settings.retry_base_s}."
+        )
+    if settings.alarms.oldest_message_s <= settings.timeout_s:
+        raise SettingsFault(
+            f"`{path}.alarms.oldest_message_s` = {settings.alarms.oldest_message_s} is wrong: a message that is being "
+            f"worked on counts as well, so accepted is more than timeout_s, {settings.timeout_s}."
+        )
+    if settings.alarms.oldest_file_s <= settings.stuck_s:
+        raise SettingsFault(
+            f"`{path}.alarms.oldest_file_s` = {settings.alarms.oldest_file_s} is wrong: stuck work is only sent again "
+            f"after stuck_s, so accepted is more than that, {settings.stuck_s}."
         )

@@ -8,6 +8,7 @@ from constructs import Construct
 from infra.access_logs import AccessLogs
 from infra.buffer import Buffer
 from infra.landing import Landing, landing_bucket_name
+from infra.monitoring.construct import Monitoring
 from infra.settings import Settings
 from infra.store import Store
 from infra.worker import Worker
@@ -35,6 +36,15 @@ class IngestStack(Stack):
             buffer=self.buffer,
             store=self.store,
         )
+        self.monitoring = Monitoring(
+            self,
+            "Monitoring",
+            settings=settings,
+            feeds=feeds,
+            buffer=self.buffer,
+            store=self.store,
+            worker=self.worker,
+        )
         for name, value in self._outputs().items():
             CfnOutput(self, name, value=value)
 
@@ -48,4 +58,6 @@ class IngestStack(Stack):
             output.LEDGER_TABLE: self.store.ledger.table_name,
             output.FUNCTION: self.worker.function.function_name,
             output.LOG_GROUP: self.worker.log_group.log_group_name,
+            output.ALARM_TOPIC: self.monitoring.topic.topic_arn,
+            output.DASHBOARD: self.monitoring.dashboard.dashboard_name,
         } | {contract.table_output(name): table.table_name for name, table in self.store.tables.items()}

@@ -34,6 +34,8 @@ class Output:
     LEDGER_TABLE = "LedgerTable"
     FUNCTION = "FunctionName"
     LOG_GROUP = "LogGroup"
+    ALARM_TOPIC = "AlarmTopic"
+    DASHBOARD = "Dashboard"
 
 
 METRIC_NAMESPACE = "CsvIngest"

@@ -56,6 +56,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "ingest.commands.plan_read": {"ingest", "msgspec"},
     "ingest.__main__": {"ingest.cli"},
     "infra": {"infra", *VALUES, "ingest.feeds_file", "ingest.checked", "aws_cdk", "constructs", "msgspec"},
+    "infra.monitoring": {"infra", *VALUES, "aws_cdk", "constructs", "numpy", "matplotlib"},
     "infra.lint": {"infra", "cfnlint"},
     "infra.nag": {"infra", "ingest.feeds", "aws_cdk", "cdk_nag", "constructs"},
     "infra.local": {"infra", *VALUES, "ingest.feeds_file", "boto3", "botocore", "rich", "ministack"}
@@ -80,6 +81,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "ingest.edges.clock",
         "boto3",
     },  # measured, too
+    "loadtest.observed": {"loadtest", "infra.local.stack", "ingest.contract"},  # where the product is deployed
     "loadtest.readers": {"pyarrow", "pandas"},  # the measured parties, each started as a process of its own
     "loadtest.readers.ingest_columns": {"ingest.core", "ingest.edges.files", *FEEDS, "ingest.feeds_file"},
     "loadtest.readers.ingest_plan": {"ingest.core", "ingest.edges.files", *FEEDS},
