@@ -44,11 +44,21 @@ def grants(template: Template) -> list[Any]:
 
 
 def test_no_grant_has_a_wildcard_for_its_action_or_is_for_everything(template: Template) -> None:
-    allowed = [statement for _, statement in statements(template) if statement["Effect"] == "Allow"]
+    keys = of_kind(template, "AWS::KMS::Key")
+    allowed = [s for name, s in statements(template) if s["Effect"] == "Allow" and name not in keys]
     assert len(allowed) > 10
     for statement in allowed:
         assert not [action for action in listed(statement["Action"]) if "*" in action]
         assert "*" not in listed(statement.get("Resource", []))
+
+
+def test_a_key_is_the_accounts_to_administer_and_alarms_may_only_encrypt_with_it(template: Template) -> None:
+    ((_, key),) = of_kind(template, "AWS::KMS::Key").items()
+    account, alarms = key["KeyPolicy"]["Statement"]  # whose Resource "*" is this key and no other
+    assert "root" in json.dumps(account["Principal"])
+    assert alarms["Principal"] == {"Service": "cloudwatch.amazonaws.com"}
+    assert not [action for action in alarms["Action"] if "*" in action]
+    assert set(alarms["Condition"]) == {"ArnLike", "StringEquals"}
 
 
 def test_there_is_one_role_and_only_lambda_may_take_it(template: Template) -> None:
