@@ -126,6 +126,21 @@ class Attribute:
     STALLS = "stalls"  # how often in a row without progress
 
 
+class DeadLetter:
+    """Message attributes of what the function puts in the dead-letter queue itself."""
+
+    CODE = "code"
+    REASON = "reason"
+
+
+class RejectPart:
+    """Metadata of a CSV of rejected rows: how many bytes stand before and behind the rows, and their encoding."""
+
+    HEAD_BYTES = "head-bytes"
+    FOOT_BYTES = "foot-bytes"
+    ENCODING = "encoding"
+
+
 RECONCILE_MESSAGE = '{"ingest": "reconcile"}'  # the body a schedule sends
 
 

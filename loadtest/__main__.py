@@ -17,6 +17,7 @@ from loadtest.observed import command as observed
 from loadtest.report import command as report
 from loadtest.results import RESULTS
 from loadtest.run import command as scenario_run
+from loadtest.scale import command as scale
 from loadtest.sink import command as sink
 from loadtest.writing import command as writing
 
@@ -39,6 +40,7 @@ def main() -> int:
     _add_run(names.add_parser("run", help="a scenario: files dropped on the product, measured and judged"))
     _add_chaos(names.add_parser("chaos", help="the local stack with its workers killed: is every row accounted for?"))
     _add_huge(names.add_parser("huge", help="files of gigabytes: kills, hand-overs, what the bookkeeping costs"))
+    scale.add_arguments(names.add_parser("scale", help="rows a second by number of workers: measured, and computed"))
     _add_observe(names.add_parser("observe", help="a mixed load in the local stack, for the dashboard's picture"))
     report.add_arguments(names.add_parser("report", help="what runs showed: a page, pictures, Markdown"))
     arguments = parser.parse_args()

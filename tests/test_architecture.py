@@ -12,7 +12,8 @@ FEEDS = {"ingest.feeds", "ingest.columns", "ingest.dialect"}
 PURE = {"ingest.core", *FEEDS, "ingest.errors", "ingest.contract"}
 VALUES = {"ingest.contract", "ingest.errors", *FEEDS}
 AWS = {"boto3", "botocore", "aws_lambda_powertools", "mypy_boto3_dynamodb", "mypy_boto3_events", "mypy_boto3_s3"}
-AWS |= {"mypy_boto3_sqs"}
+AWS |= {"mypy_boto3_lambda", "mypy_boto3_sqs"}
+AWS |= {"mypy_boto3_cloudwatch", "mypy_boto3_logs"}
 NO_WORLD = {"os", "time", "random", "logging", "threading", "datetime", "pathlib", "socket", "subprocess", "secrets"}
 
 # importer (the longest name that fits counts) -> what it may import besides the standard library
@@ -46,10 +47,13 @@ MAY_IMPORT: dict[str, set[str]] = {
     "ingest.handler": {"ingest", *AWS},
     "ingest.closing": {*PURE, "ingest.ports", "ingest.teller"},
     "ingest.backfill": {*PURE, "ingest.ports", "ingest.reconcile"},
+    "ingest.redrive": {*PURE, "ingest.ports"},
+    "ingest.retry": {*PURE, "ingest.ports", "ingest.teller"},
     "ingest.cli": {"ingest", "typer"},
     "ingest.commands": {"ingest", "typer", "rich"},
     "ingest.commands.aws": {"ingest.edges", "ingest.errors", "boto3", "botocore"},
     "ingest.commands.stack": {"ingest", "botocore"},
+    "ingest.commands.plan_read": {"ingest", "msgspec"},
     "ingest.__main__": {"ingest.cli"},
     "infra": {"infra", *VALUES, "ingest.feeds_file", "ingest.checked", "aws_cdk", "constructs", "msgspec"},
     "infra.monitoring": {"infra", *VALUES, "aws_cdk", "constructs", "numpy", "matplotlib"},
