@@ -19,6 +19,7 @@ from loadtest.results import RESULTS
 from loadtest.run import command as scenario_run
 from loadtest.scale import command as scale
 from loadtest.sink import command as sink
+from loadtest.transcript import command as transcript
 from loadtest.writing import command as writing
 
 
@@ -42,6 +43,7 @@ def main() -> int:
     _add_huge(names.add_parser("huge", help="files of gigabytes: kills, hand-overs, what the bookkeeping costs"))
     scale.add_arguments(names.add_parser("scale", help="rows a second by number of workers: measured, and computed"))
     _add_observe(names.add_parser("observe", help="a mixed load in the local stack, for the dashboard's picture"))
+    _add_transcript(names.add_parser("transcript", help="an operator's day in the local stack, as a page of the docs"))
     report.add_arguments(names.add_parser("report", help="what runs showed: a page, pictures, Markdown"))
     arguments = parser.parse_args()
     code: int = arguments.run(arguments)
@@ -120,6 +122,11 @@ def _add_observe(parser: argparse.ArgumentParser) -> None:
     observed.add_arguments(parser)
     _add_common(parser, "observed.json")
     parser.set_defaults(run=observed.run)
+
+
+def _add_transcript(parser: argparse.ArgumentParser) -> None:
+    transcript.add_arguments(parser)
+    parser.set_defaults(run=transcript.run)
 
 
 def _add_sink(parser: argparse.ArgumentParser) -> None:

@@ -64,6 +64,12 @@ class Hand:
         functions.update_function_configuration(FunctionName=name, Environment={"Variables": variables})
         functions.update_event_source_mapping(UUID=mapping["UUID"], Enabled=True)
 
+    def deploy_code(self, archive: bytes) -> None:
+        """Give the function another zip. Not while it runs: the emulator kills what does."""
+        self._stack.client("lambda").update_function_code(
+            FunctionName=self._stack.outputs[Output.FUNCTION], ZipFile=archive
+        )
+
     def physical_names(self) -> dict[str, str]:
         """Return what the template's resources are called here, by logical id."""
         resources = self._stack.client("cloudformation").describe_stack_resources(StackName=self._stack.name)

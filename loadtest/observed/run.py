@@ -13,8 +13,9 @@ from ingest.contract import RECONCILE_MESSAGE, Ledger, Output
 from loadtest.chaos.dynamodb_front import LedgerFront
 from loadtest.observed.drops import perform, schedule
 from loadtest.observed.hand import Hand
+from loadtest.observed.simulated import START_S, simulated, wait_until_quiet
 from loadtest.observed.telling import CONSUMED, DYNAMODB, SQS, Samples, add_concurrency, read_log
-from loadtest.sink import Key, Settings, Simulation, Sink, Table
+from loadtest.sink import Key, Table
 
 FEEDS = Path(__file__).parent / "feeds.toml"
 TABLES = {
@@ -23,21 +24,21 @@ TABLES = {
 }
 TABLE_UNITS_PER_S = 2000  # what each table takes; the local stage in cdk.json says so to the dashboard
 POLL_S = 0.5
-QUIET_S = 3.0
-START_S = 120.0
 WARM_UP_FILES = 12
 
 
 def observe(*, seconds: float, seed: int, patience_s: float, say: Callable[[str], None]) -> dict[str, Any]:
     """Return all that a run of so many seconds told, until its queue was empty."""
-    with local_stack(FEEDS) as stack, _simulated(stack) as front:
+    with local_stack(FEEDS) as stack, simulated(stack, TABLES, units_per_s=TABLE_UNITS_PER_S) as tables:
+        with contextlib.closing(Hand(stack)) as hand:
+            _warm_up(hand)
         say(f"The local stack is up at {stack.endpoint_url}; files are dropped for {seconds:.0f} s.")
         began_s = float(int(time.time()))
         samples = Samples(began_s)
-        with contextlib.closing(Hand(stack)) as hand, _polled(stack, front, samples):
+        with contextlib.closing(Hand(stack)) as hand, _polled(stack, tables.front, samples):
             _drop_all(hand, seconds, seed)
             say("All is dropped; waiting until the queue is empty.")
-            _wait_until_quiet(hand, patience_s)
+            wait_until_quiet(hand, patience_s)
             lines = hand.log_events()
             names = hand.physical_names()
         took_s = time.time() - began_s
@@ -56,21 +57,11 @@ def observe(*, seconds: float, seed: int, patience_s: float, say: Callable[[str]
     }
 
 
-@contextlib.contextmanager
-def _simulated(stack: LocalStack) -> Iterator[LedgerFront]:
-    """Put tables with a limit in the place of the emulator's, which has none; give what counts the ledger's costs."""
-    simulation = Simulation(mode="provisioned", provisioned_units_per_s=TABLE_UNITS_PER_S)
-    with (
-        LedgerFront(stack.endpoint_url, None) as front,
-        Sink(Settings(tables=TABLES, simulation=simulation), elsewhere=front.elsewhere()) as sink,
-    ):
-        with contextlib.closing(Hand(stack)) as hand:
-            _wait_until_quiet(hand, START_S)  # S3's test messages are done with
-            hand.point_function_at(sink.url)
-            for n in range(WARM_UP_FILES):  # the emulator starts the function anew
-                hand.drop(f"visits/warm-up-{n}.csv", b"visitor,at,page\nnobody,1,/\n")
-            _wait_until_quiet(hand, START_S)
-        yield front
+def _warm_up(hand: Hand) -> None:
+    """Let the emulator start the function anew, as often as it runs at once."""
+    for n in range(WARM_UP_FILES):
+        hand.drop(f"visits/warm-up-{n}.csv", b"visitor,at,page\nnobody,1,/\n")
+    wait_until_quiet(hand, START_S)
 
 
 @contextlib.contextmanager
@@ -114,14 +105,3 @@ def _drop_all(hand: Hand, seconds: float, seed: int) -> None:
         perform(drop, hand, seed)
     time.sleep(max(0.0, began_s + seconds - time.monotonic()))
     hand.send(RECONCILE_MESSAGE)  # a short run may not see the schedule's own
-
-
-def _wait_until_quiet(hand: Hand, patience_s: float) -> None:
-    """Wait until the queue has been empty for a while."""
-    until, quiet_since = time.monotonic() + patience_s, time.monotonic()
-    while time.monotonic() - quiet_since < QUIET_S:
-        if sum(hand.depths(hand.queue_url)):
-            quiet_since = time.monotonic()
-        if time.monotonic() > until:
-            raise TimeoutError(f"The queue was not empty {patience_s:.0f} s after the last file.")
-        time.sleep(0.2)
