@@ -6,8 +6,10 @@ import sys
 from collections.abc import Iterable
 from typing import Any
 
-from ingest.commands.status_view import plain_table, status_text, time_text
+from ingest.commands.status_view import time_text, told_text
+from ingest.commands.tables import Cell, Column, FittingTable
 from ingest.commands.view import line_console
+from ingest.core.books import Books
 from ingest.core.days import DayCount, total
 from ingest.core.notification import FileVersion
 from ingest.core.records import Record
@@ -15,6 +17,24 @@ from ingest.core.work import Work
 
 NOTHING = "Nothing ended on the days that were asked for."
 _FIGURES = ("rows read", "written", "rejected", "superseded", "bytes")
+_BOOKS = (Column("rows read"), Column("written", may_go=1), Column("rejected"), Column("superseded", may_go=2))
+_COUNT_COLUMNS = (
+    Column("day", "word"),
+    Column("feed", "word"),
+    Column("files"),
+    Column("failed"),
+    *_BOOKS,
+    Column("bytes", may_go=3),
+)
+_FILE_COLUMNS = (
+    Column("ended", "word"),
+    Column("feed", "word", may_go=3),
+    Column("file", "key"),
+    Column("status", "words"),
+    *_BOOKS,
+    Column("bytes", may_go=5),
+    Column("seconds", may_go=4),
+)
 
 
 def print_counts(counts: list[DayCount], form: str) -> None:
@@ -72,32 +92,35 @@ def _print_csv(documents: Iterable[dict[str, Any]], like: dict[str, Any]) -> Non
 
 
 def _print_count_table(counts: list[DayCount]) -> None:
-    console = line_console(sys.stdout)
     if not counts:
-        console.print(NOTHING)
+        line_console(sys.stdout).print(NOTHING)
         return
-    table = plain_table()
-    for name in ("day", "feed", "files", "failed", *_FIGURES):
-        table.add_column(name, justify="left" if name in ("day", "feed") else "right", no_wrap=True)
-    for count in [*counts, total(counts)]:
-        figures = (count.files, count.failed, *count.books.counts().values())
-        table.add_row(count.day, count.feed, *(f"{figure:,}" for figure in figures))
-    console.print(table)
+    rows = [_count_cells(count) for count in [*counts, total(counts)]]
+    line_console(sys.stdout).print(FittingTable(_COUNT_COLUMNS, rows))
+
+
+def _count_cells(count: DayCount) -> dict[str, Cell]:
+    figures = {"files": f"{count.files:,}", "failed": f"{count.failed:,}", **_books_cells(count.books)}
+    return {"day": count.day, "feed": count.feed, **figures}
 
 
 def _print_file_table(ended: list[tuple[str, Record]]) -> None:
-    console = line_console(sys.stdout)
     if not ended:
-        console.print(NOTHING)
+        line_console(sys.stdout).print(NOTHING)
         return
-    table = plain_table()
-    for name in ("ended", "feed", "file", "status", *_FIGURES, "seconds", "error"):
-        is_figure = name in (*_FIGURES, "seconds")
-        is_wide = name in ("file", "error")
-        table.add_column(name, justify="right" if is_figure else "left", no_wrap=not is_wide, overflow="fold")
-    for _, record in ended:
-        figures = (f"{figure:,}" for figure in record.books.counts().values())
-        seconds = "" if record.seconds is None else f"{record.seconds:,.1f}"
-        begin = (time_text(record.ended_s) or "", record.feed, record.work.file.key, status_text(record))
-        table.add_row(*begin, *figures, seconds, record.error_code or "")
-    console.print(table)
+    line_console(sys.stdout).print(FittingTable(_FILE_COLUMNS, [_file_cells(record) for _, record in ended]))
+
+
+def _file_cells(record: Record) -> dict[str, Cell]:
+    return {
+        "ended": time_text(record.ended_s) or "",
+        "feed": record.feed,
+        "file": record.work.file.key,
+        "status": told_text(record),
+        **_books_cells(record.books),
+        "seconds": "" if record.seconds is None else f"{record.seconds:,.1f}",
+    }
+
+
+def _books_cells(books: Books) -> dict[str, str]:
+    return dict(zip(_FIGURES, (f"{figure:,}" for figure in books.counts().values()), strict=True))

@@ -58,7 +58,7 @@ def redrive(
     with closing(run):
         found = list(run.look(choice))
         if not as_json:
-            show(found, now_s)
+            show(found, now_s, discard=discard)
         letters = [one.letter for one in found if one.is_chosen]
         done = 0
         if letters and not dry_run and (yes or _agrees(len(letters), discard=discard)):

@@ -14,7 +14,7 @@ from ingest.commands.file_choice import choose, find_versions
 from ingest.commands.options import AsJson, StackName
 from ingest.commands.piped import piped
 from ingest.commands.stack import DeployedStack
-from ingest.commands.status_view import plain_table
+from ingest.commands.tables import plain_table
 from ingest.commands.view import line_console
 from ingest.contract import Reason
 from ingest.core.records import Record

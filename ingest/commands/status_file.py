@@ -5,7 +5,7 @@ import sys
 from dataclasses import dataclass
 from typing import Any
 
-from rich.table import Table
+from rich.text import Text
 
 from ingest.commands.file_choice import choose, find_versions
 from ingest.commands.stack import DeployedStack
@@ -14,15 +14,28 @@ from ingest.commands.status_view import (
     attempts_document,
     file_document,
     lease_text,
-    plain_table,
     segments_text,
     share_text,
     status_text,
     time_text,
 )
+from ingest.commands.tables import Column, FittingTable
 from ingest.commands.view import books_sentence, line_console
 from ingest.core.progress import segment_share
 from ingest.core.records import Record
+
+_COLUMNS = (
+    Column("first byte"),
+    Column("end", may_go=4),
+    Column("line", may_go=3),
+    Column("status", "word"),
+    Column("done"),
+    Column("rows", may_go=1),
+    Column("rejects", may_go=2),
+    Column("attempts", may_go=5),
+    Column("lease", "words"),
+    Column("error", "words"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,24 +129,23 @@ def _attempts(record: Record) -> str:
     return f"{record.attempts} attempt(s){resent}"
 
 
-def _segment_table(history: History, limit: int | None) -> Table:
-    table = plain_table(f"segments of version {history.chosen.record.work.file.version}")
-    for name in ("first byte", "end", "line", "status", "done", "rows", "rejects", "attempts", "lease", "error"):
-        is_text = name in ("status", "lease", "error")
-        table.add_column(name, justify="left" if is_text else "right", no_wrap=name not in ("lease", "error"))
-    for record in history.segments[:limit]:
-        segment = record.work.segment
-        assert segment is not None
-        table.add_row(
-            f"{segment.start.byte:,}",
-            f"{segment.end_byte:,}",
-            f"{segment.start.line:,}",
-            status_text(record),
-            share_text(segment_share(record)),
-            f"{record.books.rows_read:,}",
-            f"{record.books.rows_rejected:,}",
-            str(record.attempts),
-            lease_text(record, now_s=history.now_s),
-            record.error or "",
-        )
-    return table
+def _segment_table(history: History, limit: int | None) -> FittingTable:
+    rows = [_segment_cells(record, history.now_s) for record in history.segments[:limit]]
+    return FittingTable(_COLUMNS, rows, f"segments of version {history.chosen.record.work.file.version}")
+
+
+def _segment_cells(record: Record, now_s: float) -> dict[str, str | Text]:
+    segment = record.work.segment
+    assert segment is not None
+    return {
+        "first byte": f"{segment.start.byte:,}",
+        "end": f"{segment.end_byte:,}",
+        "line": f"{segment.start.line:,}",
+        "status": status_text(record),
+        "done": share_text(segment_share(record)),
+        "rows": f"{record.books.rows_read:,}",
+        "rejects": f"{record.books.rows_rejected:,}",
+        "attempts": str(record.attempts),
+        "lease": lease_text(record, now_s=now_s),
+        "error": record.error or "",
+    }

@@ -2,18 +2,26 @@
 
 from typing import Any
 
-from rich import box
 from rich.console import Group
-from rich.table import Table
 from rich.text import Text
 
 from ingest.commands.status_find import FileView, Overview
+from ingest.commands.tables import Column, FittingTable
 from ingest.contract import Status
 from ingest.core.records import Record
 from ingest.core.states import is_open
 from ingest.edges.ledger_table import iso
 
-SHORTEST_KEY = 12
+_COLUMNS = (
+    Column("file", "key"),
+    Column("status", "words"),
+    Column("done"),
+    Column("segments", may_go=1),
+    Column("rows/s", may_go=2),
+    Column("rows"),
+    Column("rejects"),
+    Column("age"),
+)
 _COLOURS = {Status.COMPLETE: "green", Status.FAILED: "red", Status.UNBALANCED: "red", Status.WAITING: "yellow"}
 
 
@@ -68,35 +76,15 @@ def overview_lines(overview: Overview) -> Group:
     if not overview.files:
         return Group(Text("No file is open, and none ended on the day that was asked for."))
     more = [Text(f"There are more than these {len(overview.files)}; see --limit, --feed, --status and --day.")]
-    return Group(_table([_cells(view) for view in overview.files]), *(more if overview.is_cut else ()))
-
-
-def _table(rows: list[dict[str, str | Text]]) -> Table:
-    """Return a table without the columns in which nothing stands. A key is never cut, and figures never broken."""
-    table = plain_table()
-    names = [name for name in rows[0] if any(row[name] for row in rows)]
-    for name in names:
-        if name == "file":
-            table.add_column(name, overflow="fold", min_width=SHORTEST_KEY)
-        else:
-            table.add_column(name, no_wrap=True, justify="left" if name == "status" else "right")
-    for row in rows:
-        table.add_row(*(row[name] for name in names))
-    return table
-
-
-def plain_table(title: str | None = None) -> Table:
-    """Return an empty table with no more than a line under its head."""
-    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), title=title, title_justify="left")
-    table.pad_edge = table.show_edge = False
-    return table
+    table = FittingTable(_COLUMNS, [_cells(view) for view in overview.files])
+    return Group(table, *(more if overview.is_cut else ()))
 
 
 def _cells(view: FileView) -> dict[str, str | Text]:
     record, progress = view.record, view.progress
     return {
         "file": record.work.file.key,
-        "status": status_text(record),
+        "status": told_text(record),
         "done": share_text(progress.share),
         "segments": segments_text(record),
         "rows/s": "" if progress.rows_per_s is None else f"{progress.rows_per_s:,.0f}",
@@ -109,6 +97,11 @@ def _cells(view: FileView) -> dict[str, str | Text]:
 def status_text(record: Record) -> Text:
     """Return a status in its colour."""
     return Text(record.status, style=_COLOURS.get(record.status, ""))
+
+
+def told_text(record: Record) -> Text:
+    """Return a status with the code of what stands against the file, if anything does."""
+    return status_text(record).append(f" {record.error_code}" if record.error_code else "")
 
 
 def share_text(share: float | None) -> str:

@@ -121,9 +121,22 @@ def test_each_file_is_shown_when_that_is_asked(capsys: pytest.CaptureFixture[str
         ["orders", "orders/b.csv", "COMPLETE"],
         ["orders", "orders/c.csv", "FAILED"],
     ]
-    assert out.splitlines()[-1].endswith("bad_header")
+    assert "FAILED bad_header" in out.splitlines()[-1]
     files = Ran(capsys, "history", "--files", "--json").json["files"]
     assert [file["rows_read"] for file in files] == [10, 10, 1000, 10]
+
+
+@pytest.mark.parametrize("arguments", [[], ["--files"]])
+def test_on_a_narrow_terminal_it_leaves_out_what_matters_less_and_says_so(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, story: Story, arguments: list[str]
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    story.ended("orders/a/name/that/is/long/and/longer/still/and/does/not/fit.csv", status=Status.FAILED)
+    lines = Ran(capsys, "history", *arguments).out.splitlines()
+    assert max(map(len, lines)) <= 80
+    assert lines[-1].startswith("Left out for want of room: ") and "bytes" in lines[-1]
+    assert "rejected" in lines[0] and "failed" in "".join(lines).lower()
+    assert ("orders/c.csv" in "".join(lines)) == bool(arguments)
 
 
 @pytest.mark.parametrize(("arguments", "count"), [([], 2), (["--files"], 4)])

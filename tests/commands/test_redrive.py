@@ -79,10 +79,14 @@ def test_the_reasons_come_first_and_nothing_is_touched(capsys: pytest.CaptureFix
         "2 dead letter(s): 1 table_missing, 1 unknown_message",
         "2 dead letter(s): 1 unknown_message, 1 table_missing",
     )
+    assert sorted(lines[1:3]) == [
+        "  table_missing: There is no table Orders.",
+        "  unknown_message: It is of no known kind.",
+    ]
     (row,) = [line for line in lines if "orders/a.csv" in line]
-    assert row.startswith("→") and "WAITING" in row and row.endswith("There is no table Orders.")
+    assert row.startswith("→") and row.split()[2] == "table_missing" and row.endswith("WAITING")
     (row,) = [line for line in lines if line.lstrip().startswith("message ")]
-    assert row.endswith("It is of no known kind.")
+    assert row.split()[2] == "unknown_message"
     assert "1 of no known kind stay where they are" in out
     assert lines[-1] == "2 dead letter(s) = 1 would be sent + 1 left as they are."
     assert story.bodies(story.dead_url) == sorted([body, "hello"])
@@ -109,6 +113,21 @@ def test_unknown_ones_are_deleted_when_that_is_said(capsys: pytest.CaptureFixtur
     assert (told["sent"], told["deleted"]) == (0, 1)
     assert "hello" not in story.bodies(story.dead_url)
     assert story.bodies(story.url) == []
+
+
+def test_a_reason_whose_sentences_differ_shows_the_commonest(capsys: pytest.CaptureFixture[str], story: Story) -> None:
+    for n in range(6):
+        story.died(f"orders/{n}.csv", f"There is no table Orders{max(1, n)}.")
+    lines = Ran(capsys, "redrive", "--dry-run").out.splitlines()
+    assert lines[1] == "  table_missing: There is no table Orders1."
+    assert lines[4] == "  table_missing: and 2 more that differ; --json has all."
+
+
+def test_what_is_deleted_is_not_said_to_be_sent_again(capsys: pytest.CaptureFixture[str], story: Story) -> None:
+    story.buried("hello")
+    out = Ran(capsys, "redrive", "--reason", "unknown_message", "--discard", "--yes").out
+    assert "sent again" not in out
+    assert out.endswith("1 dead letter(s) = 1 deleted + 0 left as they are.\n")
 
 
 def test_on_a_terminal_it_asks_first(
