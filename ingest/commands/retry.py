@@ -1,6 +1,7 @@
 """`ingest retry`: load a file again, from its start or from its checkpoint."""
 
 import json
+import shlex
 import sys
 from collections.abc import Iterator
 from typing import Annotated, Any
@@ -60,7 +61,7 @@ def sentences(retried: Retried) -> Iterator[str]:
         yield f"{file.url} is loaded again as {file.version}: {_extent(retried)}"
     else:
         yield f"{file.url} goes on as {file.version}: {retried.messages} message(s) were sent."
-    yield "See how it goes with `ingest status FILE`."
+    yield f"See how it goes with `{shlex.join(['ingest', 'status', file.key])}`."
 
 
 def document(retried: Retried, start: str) -> dict[str, Any]:

@@ -53,6 +53,8 @@ class Vitals:
         """
         if not self.queue.all and not self.open.files:
             return 0.0
+        if self.is_paused:
+            return None
         rate = self.measured.ends_per_s
         messages = self.queue.all / rate if rate else None
         known = [left for view in self.open.files if (left := eta_s(view)) is not None]

@@ -79,7 +79,7 @@ def test_a_failed_file_is_loaded_from_its_start(capsys: pytest.CaptureFixture[st
     again = f"0A{'0' * 30}+001"
     assert Ran(capsys, "retry", KEY).out.splitlines() == [
         f"s3://landing/{KEY} is loaded again as {again}: all of it.",
-        "See how it goes with `ingest status FILE`.",
+        "See how it goes with `ingest status orders/a.csv`.",
     ]
     assert [(message["ingest"], message["file"]["retry"]) for message in story.messages()] == [("file", 1)]
     told = Ran(capsys, "status", KEY, "--json").json

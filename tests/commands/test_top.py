@@ -28,7 +28,7 @@ from ingest.core.notification import FileVersion
 from ingest.core.work import Checkpoint, Work
 from ingest.edges.depths import Depth
 from ingest.edges.ledger import LedgerTable
-from ingest.errors import BadHeader, Unavailable
+from ingest.errors import BadHeader, TableMissing, Unavailable
 from tests.clients import client, ledger_table, mock_aws, session
 from tests.command import Ran
 from tests.edges.test_cloudwatch import FakeCloudWatch
@@ -214,6 +214,22 @@ def test_a_paused_stack_says_so(capsys: pytest.CaptureFixture[str], world: World
     world.state = "Disabled"
     assert Ran(capsys, "top", "--json").json["function"]["is_paused"] is True
     assert "PAUSED" in Ran(capsys, "top", "--once").out.splitlines()[0]
+
+
+def test_what_a_paused_stack_has_to_do_waits_until_it_is_resumed(
+    capsys: pytest.CaptureFixture[str], world: World
+) -> None:
+    busy(world)
+    world.state = "Disabled"
+    assert Ran(capsys, "top", "--json").json["lag"]["drain_s"] is None
+    assert Ran(capsys, "top", "--once").out.splitlines()[1].rstrip().endswith("until `ingest resume`")
+
+
+def test_a_file_that_waits_shows_what_it_waits_for(capsys: pytest.CaptureFixture[str], world: World) -> None:
+    work, lease = world.begin("orders/waits.csv", 10, read_bytes=35)
+    world.ledger.put_back(work, lease, None, TableMissing("There is no table Orders."))
+    (line,) = [line for line in Ran(capsys, "top", "--once").out.splitlines() if "waits.csv" in line]
+    assert line.split() == ["orders/waits.csv", "table_missing", "0.0", "%", "0.0/1.0", "MB", "0", "rows"]
 
 
 def test_with_messages_and_nothing_that_ends_there_is_no_end_in_sight(
