@@ -2,8 +2,9 @@
 
 import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -83,7 +84,7 @@ class Story:
     def wait_for_end(self, *keys: str, versions: int = 1) -> None:
         """Wait until so many versions of each file have ended and that was told."""
         for key in keys:
-            self._wait(lambda key=key: len(list(self._ended(key))) >= versions, f"{key} has not ended")
+            self._wait(partial(self._has_ended, key, versions), f"{key} has not ended")
 
     def wait_for_progress(self, key: str) -> None:
         """Wait until a file is being loaded and some of it is done."""
@@ -97,8 +98,8 @@ class Story:
         """Wait until so many messages or more are in the queue."""
         self._wait(lambda: sum(self.hand.depths(self.hand.queue_url)) >= count, f"there are not {count} messages")
 
-    def _ended(self, key: str) -> Iterator[Any]:
-        return (version for version in self._versions(key) if version["ended"])
+    def _has_ended(self, key: str, versions: int) -> bool:
+        return sum(version["ended"] is not None for version in self._versions(key)) >= versions
 
     def _versions(self, key: str) -> list[Any]:
         ran = self._run("status", key, "--json")
