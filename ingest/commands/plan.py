@@ -10,10 +10,13 @@ from typing import Annotated
 import typer
 
 from ingest.commands.options import DEFAULT_FEEDS, AsJson, FeedName, FeedsPath
+from ingest.commands.plan_capacity import capacities
+from ingest.commands.plan_document import plan_document
 from ingest.commands.plan_files import find_sources, some_of
-from ingest.commands.plan_make import Plan, capacities
-from ingest.commands.plan_read import Reader, Reading
-from ingest.commands.plan_view import plan_document, plan_lines
+from ingest.commands.plan_make import Plan
+from ingest.commands.plan_read import Reader
+from ingest.commands.plan_reading import Reading
+from ingest.commands.plan_view import plan_lines
 from ingest.commands.source import Source
 from ingest.commands.view import console_on, progress
 from ingest.core.books import Books

@@ -4,23 +4,16 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 
-from ingest.commands.plan_read import Reader, Reading
+from ingest.commands.plan_capacity import Scenario
+from ingest.commands.plan_read import Reader
+from ingest.commands.plan_reading import Reading
 from ingest.commands.source import Source
 from ingest.core.bill import Charge, Load, charges
 from ingest.core.estimate import Estimate, Observed, exactly, extrapolate, none_seen
 from ingest.core.meter import ItemSizes, Part, summary
-from ingest.core.schedule import NEW_TABLE, QUOTA, Capacity, Demand, Duration, Fleet, duration, work_seconds
+from ingest.core.schedule import Capacity, Demand, Fleet, duration, work_seconds
 from ingest.feeds import Feed
 from ingest.pipeline import CELL_BYTES
-
-
-@dataclass(frozen=True, slots=True)
-class Scenario:
-    """How long it takes at a capacity."""
-
-    what: str
-    capacity: Capacity
-    duration: Duration
 
 
 @dataclass(frozen=True)
@@ -160,12 +153,3 @@ class Plan:
         """Rejects are put where a cell of the file ends: once for each that has any."""
         with_rejects = sum(part.rejected > 0 for part in self.seen) * self.scale
         return round(min(with_rejects, self.text_bytes / CELL_BYTES + self.files))
-
-
-def capacities(given: int | None, *, is_new: bool) -> tuple[tuple[str, Capacity], ...]:
-    """Return the capacities a plan is made for, each with what it is called."""
-    if given is not None:
-        return (("as given, a new table", Capacity(given, is_new=True)) if is_new else ("as given", Capacity(given)),)
-    new = ("a new table on demand", Capacity(QUOTA, is_new=True))
-    at_first = ("what a new one takes at first", Capacity(NEW_TABLE))
-    return (new,) if is_new else (new, at_first, ("the default quota", Capacity(QUOTA)))

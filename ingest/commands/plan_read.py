@@ -3,17 +3,16 @@
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass, field
 
 from msgspec import structs
 
 from ingest.commands.load import EnoughRowsError
+from ingest.commands.plan_reading import Reading
 from ingest.commands.source import Source
 from ingest.commands.view import RejectTally
 from ingest.core.books import NOTHING, Books
 from ingest.core.charset import Charset
 from ingest.core.decoding import decode
-from ingest.core.estimate import Observed
 from ingest.core.grammar import Grammar
 from ingest.core.meter import Meter
 from ingest.core.places import whole_records, window_bytes, windows
@@ -23,34 +22,6 @@ from ingest.pipeline import CELL_BYTES, Load
 
 SLICE_BYTES = 4 * 1024  # of a compressed file, to know how many of its bytes some text was
 Watch = Callable[[Books], None]
-
-
-@dataclass(slots=True)
-class Reading:
-    """What was found in one file. `text_bytes` is how long its rows are, expanded, and `read_bytes` of them were read.
-
-    `how`: all of it, in places spread over it, or its head; `why` says why not more. `failed_at` is when its feed's
-    max_rejects was exceeded, in what was read.
-    """
-
-    source: Source
-    is_splittable: bool
-    how: str = "all"
-    why: str = ""
-    head_bytes: int = 0
-    text_bytes: float = 0.0
-    seen: list[Observed] = field(default_factory=list)
-    failed_at: Books | None = None
-
-    @property
-    def read_bytes(self) -> int:
-        """How much was read."""
-        return sum(part.bytes for part in self.seen)
-
-    @property
-    def is_whole(self) -> bool:
-        """Whether all of it was read."""
-        return self.how == "all"
 
 
 class Reader:
@@ -125,7 +96,7 @@ class Reader:
 
         def after_block(books: Books) -> None:
             nonlocal before, units
-            _note(reading, before, books, self.meter.units - units, self._feed.max_rejects)
+            reading.note(before, books, self.meter.units - units, self._feed.max_rejects)
             before, units = books, self.meter.units
             watch(books)
             if budget is not None and books.bytes_read >= budget:
@@ -143,23 +114,6 @@ class Reader:
             load.run(read)
             return False
         return True
-
-
-def _note(reading: Reading, before: Books, books: Books, units: int, limit: Rejects) -> None:
-    """Take note of a block; the head is in the first one's bytes, and not in the rows'."""
-    head = 0 if before.bytes_read else reading.head_bytes
-    reading.seen.append(
-        Observed(
-            bytes=books.bytes_read - before.bytes_read - head,
-            rows=books.rows_read - before.rows_read,
-            written=books.rows_written - before.rows_written,
-            rejected=books.rows_rejected - before.rows_rejected,
-            superseded=books.rows_superseded - before.rows_superseded,
-            units=units,
-        )
-    )
-    if reading.failed_at is None and books.exceeds(limit):
-        reading.failed_at = books
 
 
 def _in_memory(data: bytes) -> Read:

@@ -10,6 +10,7 @@ import typer
 
 from ingest.closing import SplitCloser
 from ingest.commands.aws import client
+from ingest.commands.durations import seconds_of
 from ingest.commands.options import DEFAULT_FEEDS, AsJson, FeedsPath, StackName
 from ingest.commands.stack import DeployedStack
 from ingest.commands.view import console_on
@@ -22,7 +23,7 @@ from ingest.feeds_file import read_feeds
 from ingest.reconcile import Findings, Reconciler
 from ingest.teller import Teller
 
-STUCK_S = 3600.0  # as infra.settings has it
+STUCK_AFTER = "1h"  # as infra.settings has it
 Log = list[tuple[str, dict[str, object]]]
 
 _FOUND = {
@@ -42,8 +43,9 @@ _DID = {
 
 def reconcile(
     stuck_after: Annotated[
-        float, typer.Option("--stuck-after", min=0, help="Seconds without progress after which work is stuck.")
-    ] = STUCK_S,
+        str,
+        typer.Option("--stuck-after", metavar="TIME", help="What made no progress for so long is stuck: 10m, 1h."),
+    ] = STUCK_AFTER,
     stack: StackName = None,
     feeds: FeedsPath = DEFAULT_FEEDS,
     as_json: AsJson = False,
@@ -53,7 +55,8 @@ def reconcile(
     The stack does the same on a schedule. Safe to run at any time.
     """
     log: Log = []
-    findings = _reconciler(DeployedStack(stack), read_feeds(feeds), stuck_after, log).run()
+    stuck_s = seconds_of(stuck_after, "--stuck-after")
+    findings = _reconciler(DeployedStack(stack), read_feeds(feeds), stuck_s, log).run()
     did = [(message, fields) for message, fields in log if message in _DID]
     if as_json:
         print(json.dumps({"found": asdict(findings), "did": [{"what": m, **fields} for m, fields in did]}))

@@ -34,15 +34,15 @@ def simulated(
         Sink(settings, elsewhere=front.elsewhere()) as sink,
     ):
         with contextlib.closing(Hand(stack)) as hand:
-            wait_until_quiet(hand, START_S)  # S3's test messages are done with
+            wait_until_quiet(hand, START_S, quiet_s=1.0)  # S3's test messages are done with
             hand.point_function_at(sink.url)
         yield Simulated(sink, front)
 
 
-def wait_until_quiet(hand: Hand, patience_s: float) -> None:
+def wait_until_quiet(hand: Hand, patience_s: float, quiet_s: float = QUIET_S) -> None:
     """Wait until the queue has been empty for a while."""
     until, quiet_since = time.monotonic() + patience_s, time.monotonic()
-    while time.monotonic() - quiet_since < QUIET_S:
+    while time.monotonic() - quiet_since < quiet_s:
         if sum(hand.depths(hand.queue_url)):
             quiet_since = time.monotonic()
         if time.monotonic() > until:

@@ -42,8 +42,8 @@ def the_load(story: Story) -> None:
     for key in (MONDAY, "visits/monday.csv", "stock/monday.csv", "returns/monday.csv"):
         story.drop(key)
     story.hand.send(POISON)
-    story.wait_for_end(MONDAY, "visits/monday.csv", "stock/monday.csv")
     story.drop(LARGE)
+    story.wait_for_end(MONDAY, "visits/monday.csv", "stock/monday.csv")
     story.wait_for_progress(LARGE)
     story.say(
         "`ingest top` is kept open in a terminal; `--once` takes one picture of it. Rows flow, it says when the large "

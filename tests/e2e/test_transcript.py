@@ -10,6 +10,7 @@ import pytest
 
 from infra.local.stack import LocalStack
 from ingest import cli
+from ingest.edges import dead_letters
 from loadtest.sink import Sink
 from loadtest.sink.capacity import write_units
 from loadtest.sink.values import item_bytes
@@ -40,6 +41,7 @@ def told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Stor
         return in_this_process
 
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(dead_letters, "WAIT_S", 0)  # the emulator's queue answers with all it has
     yield tell(tmp_path, command, form=("--json",))
 
 
