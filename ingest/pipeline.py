@@ -222,7 +222,8 @@ def too_many_rejects(books: Books) -> TooManyRejects:
     """Return what is said of a file with more rejects than its feed allows."""
     return TooManyRejects(
         f"{books.rows_rejected} of the first {books.rows_read} rows were rejected, more than the "
-        "feed's max_rejects allows; the rows written so far stay. Mend the file or the feed and send it again."
+        "feed's max_rejects allows; the rows written so far stay. Mend the file and "
+        "send it again, or mend the feed and let `ingest retry` load it."
     )
 
 

@@ -82,7 +82,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "boto3",
     },  # measured, too
     "loadtest.observed": {"loadtest", "infra.local.stack", "ingest.contract"},  # where the product is deployed
-    "loadtest.transcript": {"loadtest", "infra.local.stack", "infra.bundle", "ingest.contract"},
+    "loadtest.transcript": {"loadtest", "infra.local", "infra.bundle", "ingest.contract"},
     "loadtest.readers": {"pyarrow", "pandas"},  # the measured parties, each started as a process of its own
     "loadtest.readers.ingest_columns": {"ingest.core", "ingest.edges.files", *FEEDS, "ingest.feeds_file"},
     "loadtest.readers.ingest_plan": {"ingest.core", "ingest.edges.files", *FEEDS},

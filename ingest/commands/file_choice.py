@@ -22,7 +22,7 @@ def find_versions(stack: DeployedStack, name: str) -> list[Record]:
     if not records:
         raise FileMissing(
             f"The ledger knows nothing of s3://{bucket}/{key}: check the key; if the object is there, its notification "
-            "waits in the queue (`ingest top` says for what), or is lost, and `ingest reconcile` finds it."
+            "waits in the queue (`ingest top` shows that, and a pause), or is lost, and `ingest reconcile` finds it."
         )
     return records
 

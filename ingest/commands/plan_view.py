@@ -74,12 +74,22 @@ def _costs(plan: Plan) -> Iterator[str]:
     total = _dollars(total_dollars(plan))
     yield f"  what it costs: about {total} on demand ({prices.REGION}, prices of {prices.AS_OF})"
     for charge in sorted(plan.charges, key=lambda charge: -charge.dollars)[:SHOWN_CHARGES]:
-        quantity = f"{charge.quantity:,.0f}" if charge.quantity >= 10 else f"{charge.quantity:.2g}"
-        yield f"    {_dollars(charge.dollars):>12}  {quantity} {charge.what}"
+        yield f"    {_dollars(charge.dollars):>12}  {_quantity(charge.quantity)} {charge.what}"
     yield (
         f"    With {plan.scenarios[-1].capacity.most:,} write units provisioned for whole hours: "
         f"{_dollars(provisioned(plan))}. Storage: {_dollars(stored_dollars(plan))} a month."
     )
+
+
+def _quantity(quantity: float) -> str:
+    """Return how much of something, as it is read.
+
+    >>> _quantity(1234.5), _quantity(0.0011), _quantity(0.0000047)
+    ('1,234', '0.0011', '< 0.0001')
+    """
+    if quantity >= 10:
+        return f"{quantity:,.0f}"
+    return f"{quantity:.2g}" if quantity >= 1e-4 or not quantity else "< 0.0001"
 
 
 def _estimate(number: Estimate) -> str:

@@ -28,6 +28,10 @@ class Column:
         longest = max(len(part) for row in rows for part in self._parts(str(row[self.name])))
         return max(len(self.name), min(longest, SHORTEST) if self.kind == "key" else longest)
 
+    def most(self, rows: Sequence[Row]) -> int:
+        """Return how many characters it has if nothing is broken."""
+        return max(len(self.name), *(len(str(row[self.name])) for row in rows))
+
     def _parts(self, text: str) -> list[str]:
         return (text.split() or [""]) if self.kind == "words" else [text]
 
@@ -43,11 +47,9 @@ class FittingTable:
         """Yield the table, and which columns are left out."""
         shown, gone = self.fitting(options.max_width)
         table = plain_table(self._title)
-        for column in shown:
-            is_broken = column.kind in ("words", "key")
+        for column, width in zip(shown, self._widths(shown, options.max_width), strict=True):
             justify: Literal["left", "right"] = "right" if column.kind == "figure" else "left"
-            least = column.least(self._rows) if is_broken else None
-            table.add_column(column.name, justify=justify, no_wrap=not is_broken, overflow="fold", min_width=least)
+            table.add_column(column.name, justify=justify, overflow="fold", width=width)
         for row in self._rows:
             table.add_row(*(row[column.name] for column in shown))
         yield table
@@ -65,6 +67,16 @@ class FittingTable:
             shown.remove(least_needed)
             gone.insert(0, least_needed.name)
         return shown, gone
+
+    def _widths(self, columns: Sequence[Column], width: int) -> list[int]:
+        """Return how wide each is: sentences give way first, keys then, and nothing else."""
+        widths = [column.most(self._rows) for column in columns]
+        for kind in ("words", "key"):
+            for n, column in enumerate(columns):
+                over = sum(widths) + GAP * (len(widths) - 1) - width
+                if column.kind == kind and over > 0:
+                    widths[n] = max(column.least(self._rows), widths[n] - over)
+        return widths
 
 
 def plain_table(title: str | None = None) -> Table:

@@ -8,6 +8,7 @@ from textwrap import wrap
 from loadtest.transcript.story import Part, Ran, Said, Title
 
 MOST_LINES, FIRST_LINES = 40, 34
+MOST_CHARACTERS = 600
 WIDTH = 120
 
 
@@ -34,8 +35,8 @@ def _shown(ran: Ran) -> list[str]:
 
 
 def _lines(ran: Ran) -> list[str]:
-    """Return what was printed, one JSON document indented."""
-    text = ran.out + ran.err
-    if "--json" in ran.arguments and not ran.code:
-        text = json.dumps(json.loads(ran.out), indent=2, ensure_ascii=False)
-    return [line.rstrip() for line in text.rstrip("\n").split("\n")]
+    """Return what was printed; of a JSON document each key in a line, which is cut where it is long."""
+    if "--json" not in ran.arguments or ran.code:
+        return [line.rstrip() for line in (ran.out + ran.err).rstrip("\n").split("\n")]
+    fields = [f'  "{name}": {json.dumps(value, ensure_ascii=False)}' for name, value in ran.json.items()]
+    return ["{", *(line if len(line) <= MOST_CHARACTERS else f"{line[:MOST_CHARACTERS]} …" for line in fields), "}"]

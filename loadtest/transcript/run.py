@@ -9,7 +9,6 @@ from pathlib import Path
 
 from infra import bundle
 from infra.local.stack import LocalStack, local_stack
-from loadtest.observed.hand import Hand
 from loadtest.observed.simulated import simulated
 from loadtest.sink import Key, Sink, Table
 from loadtest.transcript import chapters
@@ -36,10 +35,10 @@ def tell(folder: Path, command: Callable[[LocalStack], Command], *, form: tuple[
     with (
         local_stack(FEEDS) as stack,
         simulated(stack, tables, units_per_s=TABLE_UNITS_PER_S, keep_items=True) as there,
-        contextlib.closing(Hand(stack)) as hand,
     ):
-        story = Story(hand, command(stack), folder, form=form)
-        _tell_all(story, tables, feeds)
+        story = Story(stack, there.sink, command(stack), folder, form=form)
+        with contextlib.closing(story.hand):
+            _tell_all(story, tables, feeds)
     return story, there.sink
 
 

@@ -8,7 +8,10 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from infra.local.demo import file_records
+from infra.local.stack import LocalStack
 from loadtest.observed.hand import Hand
+from loadtest.sink import Sink
 from loadtest.transcript.incoming import FOLDER
 
 PATIENCE_S = 60.0
@@ -54,8 +57,11 @@ class Story:
     With `form` as ("--json",) each command prints for machines; what is printed as CSV stays as it is.
     """
 
-    def __init__(self, hand: Hand, run: Command, folder: Path, *, form: tuple[str, ...] = ()) -> None:
-        self.hand = hand
+    def __init__(
+        self, stack: LocalStack, tables: Sink, run: Command, folder: Path, *, form: tuple[str, ...] = ()
+    ) -> None:
+        self.hand = Hand(stack)
+        self._stack, self._tables = stack, tables
         self.folder = folder
         self.parts: list[Part] = []
         self.steps: dict[str, Ran] = {}
@@ -86,9 +92,9 @@ class Story:
         for key in keys:
             self._wait(partial(self._has_ended, key, versions), f"{key} has not ended")
 
-    def wait_for_progress(self, key: str) -> None:
-        """Wait until a file is being loaded and some of it is done."""
-        self._wait(lambda: any(0.1 < (v["progress"] or 0) < 1 for v in self._versions(key)), f"{key} does not move")
+    def wait_for_items(self, table: str, count: int) -> None:
+        """Wait until a table holds so many items."""
+        self._wait(lambda: self._tables.truth.keys(table) >= count, f"{table} does not hold {count} items")
 
     def wait_for_dead_letters(self, count: int) -> None:
         """Wait until there are so many."""
@@ -99,11 +105,8 @@ class Story:
         self._wait(lambda: sum(self.hand.depths(self.hand.queue_url)) >= count, f"there are not {count} messages")
 
     def _has_ended(self, key: str, versions: int) -> bool:
-        return sum(version["ended"] is not None for version in self._versions(key)) >= versions
-
-    def _versions(self, key: str) -> list[Any]:
-        ran = self._run("status", key, "--json")
-        return list(ran.json["versions"]) if ran.code == 0 else []
+        records = file_records(self._stack, self.hand.bucket, key)
+        return sum("told" in record for record in records) >= versions
 
     def _wait(self, is_so: Callable[[], bool], otherwise: str) -> None:
         until = time.monotonic() + PATIENCE_S
