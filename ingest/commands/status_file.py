@@ -33,7 +33,7 @@ _COLUMNS = (
     Column("rows", may_go=1),
     Column("rejects", may_go=2),
     Column("attempts", may_go=5),
-    Column("lease", "words"),
+    Column("lease", "word"),
     Column("error", "words"),
 )
 

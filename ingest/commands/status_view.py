@@ -12,6 +12,10 @@ from ingest.core.records import Record
 from ingest.core.states import is_open
 from ingest.edges.ledger_table import iso
 
+NOTHING = (
+    "No file is such: neither open, nor ended on the day that was asked for, which is today (UTC) without --day. "
+    "`ingest history --files` shows more days."
+)
 _COLUMNS = (
     Column("file", "key"),
     Column("status", "words"),
@@ -74,7 +78,7 @@ def attempts_document(record: Record, *, now_s: float) -> dict[str, Any]:
 def overview_lines(overview: Overview) -> Group:
     """Return a table of the files, and what else there is to say."""
     if not overview.files:
-        return Group(Text("No file is open, and none ended on the day that was asked for."))
+        return Group(Text(NOTHING))
     more = [Text(f"There are more than these {len(overview.files)}; see --limit, --feed, --status and --day.")]
     table = FittingTable(_COLUMNS, [_cells(view) for view in overview.files])
     return Group(table, *(more if overview.is_cut else ()))

@@ -9,7 +9,7 @@ from rich.console import Console, ConsoleOptions, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-SHORTEST = 12  # characters of what may be broken anywhere
+SHORTEST, PLEASANT = 12, 20  # characters of a key, where there is little room, and where a column may go for it
 GAP = 2
 Cell = str | Text
 Row = Mapping[str, Cell]
@@ -23,10 +23,10 @@ class Column:
     kind: Literal["figure", "word", "words", "key"] = "figure"
     may_go: int = 0
 
-    def least(self, rows: Sequence[Row]) -> int:
-        """Return how many characters it needs: figures and words are never broken, keys are where it must be."""
+    def least(self, rows: Sequence[Row], key: int = SHORTEST) -> int:
+        """Return how many characters it needs: figures and words are never broken, keys at so many if they must be."""
         longest = max(len(part) for row in rows for part in self._parts(str(row[self.name])))
-        return max(len(self.name), min(longest, SHORTEST) if self.kind == "key" else longest)
+        return max(len(self.name), min(longest, key) if self.kind == "key" else longest)
 
     def most(self, rows: Sequence[Row]) -> int:
         """Return how many characters it has if nothing is broken."""
@@ -60,7 +60,7 @@ class FittingTable:
         """Return the columns for which there is room, and the names of the others."""
         shown = list(self._columns)
         gone: list[str] = []
-        while sum(column.least(self._rows) + GAP for column in shown) - GAP > width:
+        while sum(column.least(self._rows, PLEASANT) + GAP for column in shown) - GAP > width:
             least_needed = max(shown, key=lambda column: column.may_go)
             if not least_needed.may_go:
                 break

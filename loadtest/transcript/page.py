@@ -4,11 +4,12 @@ import json
 import shlex
 from collections.abc import Iterable
 from textwrap import wrap
+from typing import Any
 
 from loadtest.transcript.story import Part, Ran, Said, Title
 
 MOST_LINES, FIRST_LINES = 40, 34
-MOST_CHARACTERS = 600
+MOST_CHARACTERS, COLUMNS = 560, 100  # of a JSON value, and of its lines
 WIDTH = 120
 
 
@@ -35,8 +36,13 @@ def _shown(ran: Ran) -> list[str]:
 
 
 def _lines(ran: Ran) -> list[str]:
-    """Return what was printed; of a JSON document each key in a line, which is cut where it is long."""
+    """Return what was printed; of a JSON document each key begins a line, and long values are cut."""
     if "--json" not in ran.arguments or ran.code:
         return [line.rstrip() for line in (ran.out + ran.err).rstrip("\n").split("\n")]
-    fields = [f'  "{name}": {json.dumps(value, ensure_ascii=False)}' for name, value in ran.json.items()]
-    return ["{", *(line if len(line) <= MOST_CHARACTERS else f"{line[:MOST_CHARACTERS]} …" for line in fields), "}"]
+    return ["{", *(line for field in ran.json.items() for line in _field(*field)), "}"]
+
+
+def _field(name: str, value: Any) -> list[str]:
+    text = json.dumps(value, ensure_ascii=False)
+    cut = text if len(text) <= MOST_CHARACTERS else f"{text[:MOST_CHARACTERS]} …"
+    return wrap(f'"{name}": {cut},', COLUMNS, initial_indent="  ", subsequent_indent="    ", break_long_words=False)

@@ -96,7 +96,7 @@ def cells(line: str) -> list[str]:
 def test_without_any_file_it_says_so(capsys: pytest.CaptureFixture[str], story: Story) -> None:
     ran = Ran(capsys, "status")
     assert (ran.code, ran.err) == (0, "")
-    assert ran.out == "No file is open, and none ended on the day that was asked for.\n"
+    assert ran.out.startswith("No file is such: neither open, nor ended on the day that was asked for")
 
 
 def test_a_file_that_loads_is_shown_with_how_far_it_has_come(capsys: pytest.CaptureFixture[str], story: Story) -> None:
