@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from loadtest.sink import Key, Table
-from loadtest.transcript.incoming import FOLDER, LARGE_ROWS, POISON, mended
+from loadtest.transcript.incoming import FOLDER, POISON, mended
 from loadtest.transcript.story import Story
 
 LARGE = "clicks/large.csv"
@@ -44,7 +44,7 @@ def the_load(story: Story) -> None:
     story.hand.send(POISON)
     story.drop(LARGE)
     story.wait_for_end(MONDAY, "visits/monday.csv", "stock/monday.csv")
-    story.wait_for_items("Clicks", LARGE_ROWS * 3 // 5)
+    story.wait_for_a_checkpoint(LARGE)
     story.say(
         "`ingest top` is kept open in a terminal; `--once` takes one picture of it. Rows flow, it says when the large "
         "file will be done, and as its table is at its limit some requests are throttled. Two files have failed, "

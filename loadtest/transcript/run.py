@@ -36,7 +36,7 @@ def tell(folder: Path, command: Callable[[LocalStack], Command], *, form: tuple[
         local_stack(FEEDS) as stack,
         simulated(stack, tables, units_per_s=TABLE_UNITS_PER_S, keep_items=True) as there,
     ):
-        story = Story(stack, there.sink, command(stack), folder, form=form)
+        story = Story(stack, command(stack), folder, form=form)
         with contextlib.closing(story.hand):
             _tell_all(story, tables, feeds)
     return story, there.sink

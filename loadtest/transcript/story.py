@@ -10,8 +10,8 @@ from typing import Any
 
 from infra.local.demo import file_records
 from infra.local.stack import LocalStack
+from ingest.contract import Ledger, Output
 from loadtest.observed.hand import Hand
-from loadtest.sink import Sink
 from loadtest.transcript.incoming import FOLDER
 
 PATIENCE_S = 60.0
@@ -57,11 +57,9 @@ class Story:
     With `form` as ("--json",) each command prints for machines; what is printed as CSV stays as it is.
     """
 
-    def __init__(
-        self, stack: LocalStack, tables: Sink, run: Command, folder: Path, *, form: tuple[str, ...] = ()
-    ) -> None:
+    def __init__(self, stack: LocalStack, run: Command, folder: Path, *, form: tuple[str, ...] = ()) -> None:
         self.hand = Hand(stack)
-        self._stack, self._tables = stack, tables
+        self._stack = stack
         self.folder = folder
         self.parts: list[Part] = []
         self.steps: dict[str, Ran] = {}
@@ -92,9 +90,9 @@ class Story:
         for key in keys:
             self._wait(partial(self._has_ended, key, versions), f"{key} has not ended")
 
-    def wait_for_items(self, table: str, count: int) -> None:
-        """Wait until a table holds so many items."""
-        self._wait(lambda: self._tables.truth.keys(table) >= count, f"{table} does not hold {count} items")
+    def wait_for_a_checkpoint(self, key: str) -> None:
+        """Wait until a segment of a file has one."""
+        self._wait(partial(self._has_checkpoint, key), f"{key} has no checkpoint")
 
     def wait_for_dead_letters(self, count: int) -> None:
         """Wait until there are so many."""
@@ -107,6 +105,18 @@ class Story:
     def _has_ended(self, key: str, versions: int) -> bool:
         records = file_records(self._stack, self.hand.bucket, key)
         return sum("told" in record for record in records) >= versions
+
+    def _has_checkpoint(self, key: str) -> bool:
+        found = self._stack.client("dynamodb").query(
+            TableName=self._stack.outputs[Output.LEDGER_TABLE],
+            KeyConditionExpression="#pk = :file AND begins_with(#sk, :kind)",
+            ExpressionAttributeNames={"#pk": Ledger.PARTITION_KEY, "#sk": Ledger.SORT_KEY},
+            ExpressionAttributeValues={
+                ":file": {"S": f"{self.hand.bucket}/{key}"},
+                ":kind": {"S": Ledger.SEGMENT_PREFIX},
+            },
+        )
+        return any(int(item.get("rows_read", {"N": "0"})["N"]) for item in found["Items"])
 
     def _wait(self, is_so: Callable[[], bool], otherwise: str) -> None:
         until = time.monotonic() + PATIENCE_S
