@@ -6,7 +6,7 @@ Queue, ledger, rejects and events are those of the emulator with the deployed te
 import random
 import tempfile
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from copy import copy
 from pathlib import Path
@@ -24,6 +24,7 @@ from loadtest.measure.observation import Observation
 from loadtest.measure.price import Bill
 from loadtest.measure.usage import Usage
 from loadtest.objects.files import find
+from loadtest.run.disk import write_file
 from loadtest.run.ledger import records_of, rejects_of
 from loadtest.run.target import Drop
 from loadtest.scenarios.feeds import FEEDS, tables
@@ -64,7 +65,7 @@ class SimTarget:
         return other
 
     @contextmanager
-    def deployed(self, scenario: Scenario, seed: int) -> Iterator["SimDeployment"]:
+    def deployed(self, scenario: Scenario, seed: int, run: str) -> Iterator["SimDeployment"]:
         """Give workers that start, an empty table, and an empty landing bucket for the length of a block."""
         with tempfile.TemporaryDirectory(prefix="loadtest-sim-") as folder, ExitStack() as running:
             assert self._hand, "only within a `with` block"
@@ -100,9 +101,9 @@ class SimDeployment:
         """Start the workers; they need a moment."""
         self._fleet = self._running.enter_context(fleet)
 
-    def place(self, key: str) -> Path:
-        """Return where the file of an object is to be written before it is dropped."""
-        return self._objects / self._hand.bucket / key
+    def write(self, key: str, portions: Iterable[bytes], *, most_bytes: int) -> None:
+        """Put the file where the bucket's objects lie; nobody knows of it before it is told of."""
+        write_file(self._objects / self._hand.bucket / key, portions)
 
     def get_ready(self) -> None:
         """Wait until all workers ask for messages."""
@@ -151,11 +152,11 @@ class SimDeployment:
         depth, troubles = self._hand.depth(), self._troubles()
         self._running.close()
         self._replayed = replay(self._folder / "spool", tables())
-        records = records_of(self._hand, keys)
+        records = records_of(self._hand.ledger(), self._hand.bucket, keys)
         return Found(
             tables=self._replayed.tables,
             records=records,
-            rejects=rejects_of(self._hand, records),
+            rejects=rejects_of(self._hand.rejects, records),
             queue_depth=depth,
             dead_letters=self._hand.dead_letters(),
             events=events,

@@ -3,7 +3,6 @@
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from pathlib import Path
 from types import TracebackType
 from typing import Any, Protocol, Self
 
@@ -15,10 +14,9 @@ from loadtest.verdict.found import Found
 
 @dataclass(frozen=True, slots=True)
 class Drop:
-    """A file that is made and can be dropped: its object key, where it lies, and how often it is told of."""
+    """A file that is made and can be dropped: its object key, its size, and how often it is told of."""
 
     key: str
-    path: Path
     size: int
     notices: int = 1
 
@@ -26,8 +24,8 @@ class Drop:
 class Deployment(Protocol):
     """The product, deployed and waiting, for one run."""
 
-    def place(self, key: str) -> Path:
-        """Return where the file of an object is to be written before it is dropped."""
+    def write(self, key: str, portions: Iterable[bytes], *, most_bytes: int) -> None:
+        """Keep the file of an object, of at most so many bytes, until it is dropped. All portions are taken."""
 
     def get_ready(self) -> None:
         """Wait until workers ask for messages. What was observed before does not count."""
@@ -68,5 +66,5 @@ class Target(Protocol):
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         """End it; nothing is left."""
 
-    def deployed(self, scenario: Scenario, seed: int) -> AbstractContextManager[Deployment]:
-        """Give a deployment for the length of a block; nothing of it is left afterwards."""
+    def deployed(self, scenario: Scenario, seed: int, run: str) -> AbstractContextManager[Deployment]:
+        """Give a deployment for the length of a block; nothing of it is left afterwards. `run` is in all its keys."""
