@@ -33,7 +33,7 @@ def upload(client: Any, bucket: str, key: str, portions: Iterable[bytes], *, mos
     if second is None:
         client.put_object(Bucket=bucket, Key=key, Body=first)
         return
-    send_parts(client, bucket, key, chain([first, second], parts)).complete()
+    _send_all(client, bucket, key, chain([first, second], parts)).complete()
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,10 +60,10 @@ def keep(client: Any, bucket: str, key: str, portions: Iterable[bytes], *, most_
     Raises:
         botocore's errors: it was not uploaded.
     """
-    return send_parts(client, bucket, key, _parts(portions, part_bytes(most_bytes)))
+    return _send_all(client, bucket, key, _parts(portions, part_bytes(most_bytes)))
 
 
-def send_parts(client: Any, bucket: str, key: str, parts: Iterable[bytes]) -> Unfinished:
+def _send_all(client: Any, bucket: str, key: str, parts: Iterable[bytes]) -> Unfinished:
     """Upload an object in these parts, but for the last step. What fails or is interrupted is aborted.
 
     Raises:

@@ -8,10 +8,10 @@ from types import TracebackType
 from typing import Any, Self
 
 from infra.local.stack import LocalStack, local_stack
-from ingest.contract import Metric, Output, table_output
+from ingest.contract import Output, table_output
 from loadtest.chaos.drops import s3_event
 from loadtest.chaos.stack import Hand
-from loadtest.measure.emf import metrics, totals
+from loadtest.measure.emf import requests_told
 from loadtest.measure.observation import Observation
 from loadtest.measure.price import Bill
 from loadtest.measure.usage import Usage, members
@@ -114,9 +114,7 @@ class LocalDeployment:
 
     def requests(self, log: Sequence[Mapping[str, Any]]) -> tuple[int | None, float | None]:
         """Return how many requests to the tables there were, and which share was throttled, as the function says."""
-        counted = totals(metrics(log))
-        sent, throttled = counted[Metric.REQUESTS_SENT], counted[Metric.REQUESTS_THROTTLED]
-        return round(sent), throttled / sent if sent else 0.0
+        return requests_told(log)
 
     def bill(self, log: Sequence[Mapping[str, Any]]) -> Bill | None:
         """Nobody counts write units here."""

@@ -28,7 +28,7 @@ def run(*words: str) -> int:
 
 
 def on(monkeypatch: pytest.MonkeyPatch, target: MemoryTarget) -> None:
-    monkeypatch.setitem(command.TARGETS, "sim", lambda arguments: target)
+    monkeypatch.setitem(command.TARGETS, "sim", lambda arguments, wanted: target)
 
 
 def test_a_run_is_told_of_and_written_with_all_that_is_needed_to_repeat_it(

@@ -1,0 +1,9 @@
+"""Why a run on AWS does not begin, or leaves something behind."""
+
+
+class Refused(Exception):
+    """The guard does not let it happen; nothing was done."""
+
+
+class NotClean(Exception):
+    """Something of a run is left; says what, and what to do."""
