@@ -67,8 +67,14 @@ MAY_IMPORT: dict[str, set[str]] = {
     "loadtest.sink": {"loadtest.sink"},  # an endpoint of its own: no SDK in it
     "loadtest.sink.certificate": {"cryptography"},
     "loadtest.run": {"loadtest", "ingest.contract", "infra.local", "rich"},  # where the product is deployed, too
+    "loadtest.run.aws": {"loadtest", "ingest.contract", "boto3", "botocore"},
     "loadtest.verdict": {"loadtest", "ingest.contract", "numpy"},
-    "loadtest.chaos.stack": {"infra.local.stack", "ingest.contract", "loadtest.rejects", "boto3"},  # where it is deployed
+    "loadtest.chaos.stack": {
+        "infra.local.stack",
+        "ingest.contract",
+        "loadtest.rejects",
+        "boto3",
+    },  # where the product is deployed
     "loadtest.chaos.worker": {
         "ingest.function",
         "ingest.handler",

@@ -69,8 +69,7 @@ def _run(arguments: argparse.Namespace) -> int:
     wanted = list(SCENARIOS.values()) if arguments.all else [SCENARIOS[arguments.scenario]]
     scaled = [scenario.scaled(arguments.scale) for scenario in wanted]
     if arguments.dry_run:
-        aws.target_of(arguments, scaled).show()
-        return 0
+        return aws.dry_run(arguments, scaled)
     is_ok = True
     with TARGETS[arguments.target](arguments, scaled) as target:
         for scenario in wanted:

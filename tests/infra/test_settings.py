@@ -7,6 +7,7 @@ import pytest
 
 from infra.settings import Settings, read_settings
 from ingest.errors import SettingsFault
+from loadtest.run.aws.stack import DEFAULT_NAME, STAGE
 
 ROOT = Path(__file__).parents[2]
 
@@ -23,6 +24,7 @@ def test_every_stage_of_cdk_json_can_be_read() -> None:
     local = read_settings(stages, "local")
     assert (local.timeout_s, local.retry_base_s, local.retry_cap_s, local.max_receive_count) == (60, 1, 2, 3)
     assert (local.keep_data, local.deletion_protection) == (False, False)
+    assert read_settings(stages, STAGE).name == DEFAULT_NAME
 
 
 def test_each_setting_says_why_it_is_there() -> None:

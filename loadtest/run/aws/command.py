@@ -8,14 +8,14 @@ from botocore.exceptions import BotoCoreError, ClientError
 from loadtest.run.aws import telling
 from loadtest.run.aws.cleaning import Cleaner
 from loadtest.run.aws.clients import Clients
-from loadtest.run.aws.faults import NotClean, Refused
+from loadtest.run.aws.faults import Failed, NotClean, Refused
 from loadtest.run.aws.guard import Ask, approve
 from loadtest.run.aws.stack import DEFAULT_NAME, find, identify
 from loadtest.run.aws.target import AwsTarget
 from loadtest.scenarios.scenario import Scenario
 
 REFUSED, SERVICE_FAILED = 2, 4
-FAULTS = (Refused, NotClean, BotoCoreError, ClientError)
+FAULTS = (Refused, Failed, NotClean, BotoCoreError, ClientError)
 
 
 def add_stack_arguments(parser: argparse.ArgumentParser) -> None:
@@ -26,14 +26,20 @@ def add_stack_arguments(parser: argparse.ArgumentParser) -> None:
 
 def target_of(arguments: argparse.Namespace, wanted: list[Scenario]) -> AwsTarget:
     """Return the target that the options name."""
-    return AwsTarget(
-        arguments.stack,
-        wanted,
-        seed=arguments.seed,
-        account=arguments.account,
-        ask=ask_on_terminal(),
-        say=_say,
-    )
+    seed, account = arguments.seed, arguments.account
+    return AwsTarget(arguments.stack, wanted, seed=seed, account=account, ask=ask_on_terminal(), say=_say)
+
+
+def dry_run(arguments: argparse.Namespace, wanted: list[Scenario]) -> int:
+    """Show what a run would do and cost; nothing is written.
+
+    Raises:
+        Refused: a run would be.
+    """
+    seed, account = arguments.seed, arguments.account
+    AwsTarget(arguments.stack, wanted, seed=seed, account=account, ask=None, say=print).show()
+    print("A dry run: nothing was done.")
+    return 0
 
 
 def add_clean_arguments(parser: argparse.ArgumentParser) -> None:

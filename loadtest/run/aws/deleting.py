@@ -6,16 +6,14 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from itertools import islice
-from typing import Any, TypeVar
+from typing import Any
 
 from loadtest.run.aws.faults import NotClean
 from loadtest.run.tables import pages
 
-T = TypeVar("T")
 READERS = 8
 _ITEMS, _OBJECTS = 25, 1000  # a request
 _ATTEMPTS, _LONGEST_PAUSE_S = 60, 10.0
-_NAMES = 10
 
 
 def delete_objects(s3: Any, bucket: str, prefix: str) -> int:
@@ -28,10 +26,8 @@ def delete_objects(s3: Any, bucket: str, prefix: str) -> int:
     found = _versions(s3, bucket, prefix)
     while some := list(islice(found, _OBJECTS)):
         told = s3.delete_objects(Bucket=bucket, Delete={"Objects": some, "Quiet": True})
-        if told.get("Errors"):
-            raise NotClean(
-                f"s3://{bucket}/{told['Errors'][0]['Key']} cannot be deleted: {told['Errors'][0]['Message']}"
-            )
+        for error in told.get("Errors", []):
+            raise NotClean(f"s3://{bucket}/{error['Key']} cannot be deleted: {error.get('Message', error['Code'])}.")
         count += len(some)
     return count
 

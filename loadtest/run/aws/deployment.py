@@ -31,16 +31,16 @@ CLOSED = "file closed"
 
 
 class AwsDeployment:
-    """Use it from one thread."""
+    """Use it from one thread. `begun_s`: when the run began, by a clock of AWS."""
 
-    def __init__(self, clients: Clients, stack: Stack, run: str, load: Load) -> None:
+    def __init__(self, clients: Clients, stack: Stack, run: str, load: Load, begun_s: float) -> None:
         self._stack, self._run, self._load = stack, run, load
         self._s3, self._sqs, self._dynamodb = (clients.get(name) for name in ("s3", "sqs", "dynamodb"))
         self._bucket = stack.outputs[Output.LANDING_BUCKET]
         self._books = Books(self._dynamodb, stack.outputs[Output.LEDGER_TABLE], self._bucket)
         self._uploads = Uploads(self._s3, self._bucket)
-        self._begun_s = time.time()
-        self._log = Log(clients.get("logs"), stack.outputs[Output.LOG_GROUP], since_ms=round(self._begun_s * 1000))
+        self._begun_s = begun_s
+        self._log = Log(clients.get("logs"), stack.outputs[Output.LOG_GROUP], since_ms=round(begun_s * 1000))
         self._feeds = {kind.feed for kind in load.scenario.files}
         self._next_look_s = self._next_log_s = 0.0
         self._again: dict[str, tuple[Drop, str]] = {}  # told of once so far, and to be told of more often; with eTags
@@ -73,7 +73,7 @@ class AwsDeployment:
             in_flight=in_flight,
             rows_told=round(totals(metrics(self._log.told))[Metric.ROWS_WRITTEN]),
             workers=self._log.environments(BUSY_WITHIN_S),
-            peak_memory_bytes=max((report.peak_memory_bytes for report in self._log.reports), default=None),
+            peak_memory_bytes=max((report.peak_memory_bytes for report in self._log.reports), default=0) or None,
         )
 
     def ended(self) -> list[dict[str, Any]]:
@@ -88,9 +88,8 @@ class AwsDeployment:
         for key, version, status in self._books.ended(self._feeds, self._begun_s):
             if f"/{self._run}/" in f"/{key}":
                 self._ended[f"{key}#{version}#{status}"] = {"key": key}
-        news = [
-            name for name, event in self._ended.items() if name not in self._told and event["key"] not in self._again
-        ]
+        ready = (name for name, event in self._ended.items() if event["key"] not in self._again)
+        news = [name for name in ready if name not in self._told]
         self._told |= set(news)
         return [{**self._ended[name], "id": name} for name in news]
 

@@ -5,7 +5,7 @@ Where a figure is not known before the run, the dearer guess is taken.
 
 import json
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -74,7 +74,7 @@ def estimate(load: Load, stack: Stack, rows_per_s: float) -> list[Line]:
     ]
 
 
-def total(lines: list[Line]) -> float:
+def total(lines: Sequence[Line]) -> float:
     """Return the sum in dollars."""
     return sum(line.usd for line in lines)
 
@@ -103,9 +103,8 @@ def _tables(load: Load, stack: Stack) -> Iterator[Line]:
             yield _line(f"DynamoDB {table.name}: rows written{told}", units, "write units", unit)
             yield _line(f"DynamoDB {table.name}: rows deleted again{told}", units, "write units", unit)
     size = sum(part.all_rows * part.item_bytes for part in load.parts)
-    yield _line(
-        "DynamoDB: reading all rows back, and once more to delete them", 2 * size / PAGE, "read units", price.READ_UNIT
-    )
+    what = "DynamoDB: all rows read back, and again to delete them"
+    yield _line(what, 2 * size / PAGE, "read units", price.READ_UNIT)
     yield _line("Transfer of these rows, if you are outside AWS", 2 * size / GB, "GB", price.TRANSFER_OUT_GB)
 
 
@@ -128,9 +127,7 @@ def _watching(load: Load, stack: Stack, seconds: float) -> Iterator[Line]:
     metrics = METRICS * (1 + len({part.table for part in load.parts}))
     hours = 1 + math.ceil(seconds_at_capacity(load, stack) / 3600)
     yield _line("CloudWatch: log", logged / GB, "GB", price.LOG_GB)
-    yield _line(
-        "CloudWatch: metrics, for the hours of the run", metrics * hours, "metric hours", price.METRIC_MONTH / MONTH_H
-    )
+    yield _line("CloudWatch: metrics", metrics * hours, "metric hours", price.METRIC_MONTH / MONTH_H)
 
 
 def _line(what: str, amount: float, unit: str, usd: float) -> Line:

@@ -1,8 +1,12 @@
-"""Why a run on AWS does not begin, or leaves something behind."""
+"""Why a run on AWS does not begin, breaks off, or leaves something behind."""
 
 
 class Refused(Exception):
     """The guard does not let it happen; nothing was done."""
+
+
+class Failed(Exception):
+    """AWS did not take what was asked of it."""
 
 
 class NotClean(Exception):

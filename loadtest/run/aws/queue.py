@@ -1,11 +1,12 @@
 """The stack's queues, looked into without taking anything away."""
 
-import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
+from loadtest.run.aws.faults import Failed
+
 _DEPTHS = [f"ApproximateNumberOfMessages{name}" for name in ("", "Delayed", "NotVisible")]
-_AT_ONCE, _HIDDEN_S = 10, 30
+_AT_ONCE, _HIDDEN_S = 10, 60
 
 
 def depths(sqs: Any, url: str) -> tuple[int, int]:
@@ -15,27 +16,31 @@ def depths(sqs: Any, url: str) -> tuple[int, int]:
     return visible + delayed, with_worker
 
 
-def messages_about(sqs: Any, url: str, run: str) -> Iterator[tuple[str, str]]:
-    """Yield bodies and receipts of the messages of a queue that name a run. All come to light again after a while."""
-    while True:
-        asked = {"QueueUrl": url, "MaxNumberOfMessages": _AT_ONCE, "VisibilityTimeout": _HIDDEN_S}
-        messages = sqs.receive_message(**asked, WaitTimeSeconds=1).get("Messages", [])
-        yield from ((message["Body"], message["ReceiptHandle"]) for message in messages if run in message["Body"])
-        if not messages:
-            return
+def messages_about(sqs: Any, url: str, run: str) -> list[tuple[str, str]]:
+    """Return bodies and receipts of the messages of a queue that name a run; all messages stay where they are."""
+    found = list(_received(sqs, url))
+    for first in range(0, len(found), _AT_ONCE):
+        receipts = [message["ReceiptHandle"] for message in found[first : first + _AT_ONCE]]
+        entries = [{"Id": str(n), "ReceiptHandle": it, "VisibilityTimeout": 0} for n, it in enumerate(receipts)]
+        sqs.change_message_visibility_batch(QueueUrl=url, Entries=entries)
+    return [(message["Body"], message["ReceiptHandle"]) for message in found if run in message["Body"]]
+
+
+def _received(sqs: Any, url: str) -> Iterator[Mapping[str, Any]]:
+    asked = {"QueueUrl": url, "MaxNumberOfMessages": _AT_ONCE, "VisibilityTimeout": _HIDDEN_S, "WaitTimeSeconds": 1}
+    while messages := sqs.receive_message(**asked).get("Messages", []):
+        yield from messages
 
 
 def send_all(sqs: Any, url: str, bodies: list[str]) -> None:
     """Put messages in a queue, ten a request.
 
     Raises:
-        RuntimeError: some were not taken.
+        Failed: some were not taken.
     """
     for first in range(0, len(bodies), _AT_ONCE):
         some = bodies[first : first + _AT_ONCE]
         entries = [{"Id": str(number), "MessageBody": body} for number, body in enumerate(some)]
         failed = sqs.send_message_batch(QueueUrl=url, Entries=entries).get("Failed")
         if failed:
-            raise RuntimeError(
-                f"the queue did not take {len(failed)} messages, the first because: {json.dumps(failed[0])}"
-            )
+            raise Failed(f"The queue did not take {len(failed)} messages, the first because: {failed[0]}")

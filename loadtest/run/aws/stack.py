@@ -12,7 +12,8 @@ from loadtest.run.aws.faults import Refused
 from loadtest.scenarios.feeds import NAMES, schema, tables
 
 STAGE, DEFAULT_NAME = "loadtest", "ingest-loadtest"
-DEPLOY = f"deploy one for load tests with `python -m infra.cdk deploy -c stage={STAGE} -c feeds=loadtest/scenarios/feeds.toml`"
+CDK = f"python -m infra.cdk deploy -c stage={STAGE} -c feeds=loadtest/scenarios/feeds.toml"
+DEPLOY = f"deploy one for load tests with `{CDK}`"
 NEW_TABLE_UNITS_PER_S = 4_000  # what an on-demand table takes from its first second on
 MOST_FUNCTIONS = 1_000  # a mapping without a limit
 _SETTLED = ("CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE", "IMPORT_COMPLETE")
@@ -139,9 +140,8 @@ def _table(clients: Clients, feed_name: str, name: str) -> Table:
     if keys != [key.name for key in tables()[feed_name].keys]:
         raise Refused(f"The table {name} has other keys than the scenarios' feed says: {', '.join(keys)}; {DEPLOY}.")
     is_on_demand = told.get("BillingModeSummary", {}).get("BillingMode") == "PAY_PER_REQUEST"
-    return Table(
-        name, told["TableArn"], _units(told, is_on_demand), is_on_demand, len(told.get("GlobalSecondaryIndexes", []))
-    )
+    indexes = len(told.get("GlobalSecondaryIndexes", []))
+    return Table(name, told["TableArn"], _units(told, is_on_demand), is_on_demand, indexes)
 
 
 def _units(told: Mapping[str, Any], is_on_demand: bool) -> float:

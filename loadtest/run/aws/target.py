@@ -37,6 +37,7 @@ class AwsTarget:
         self._stack_name, self._wanted, self._seed = stack, wanted, seed
         self._account, self._ask, self._say = account, ask, say
         self._clients = Clients()
+        self._left: list[str] = []
 
     def __enter__(self) -> Self:
         """Show what will be done, and have it approved.
@@ -49,7 +50,14 @@ class AwsTarget:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        """End it; say at the very end if something is left.
+
+        Raises:
+            NotClean: something is.
+        """
         self._clients.close()
+        if self._left:
+            raise NotClean(" ".join(self._left))
 
     def show(self) -> Identity:
         """Show account, resources, plan and cost; return who asks. Reads only.
@@ -76,13 +84,12 @@ class AwsTarget:
 
         Raises:
             Refused: the stack is not free.
-            NotClean: something is left.
         """
         load = load_of(scenario, seed)
         self._check([load])
-        deployment = AwsDeployment(self._clients, self._stack, run, load)
-        feeds = sorted({kind.feed for kind in scenario.files})
-        Markers(self._clients, self._stack).put(run, feeds, list(keys_of(scenario, run)))
+        feeds, keys = sorted({kind.feed for kind in scenario.files}), list(keys_of(scenario, run))
+        begun_s = Markers(self._clients, self._stack).put(run, feeds, keys)
+        deployment = AwsDeployment(self._clients, self._stack, run, load, begun_s)
         try:
             yield deployment
         finally:
@@ -93,12 +100,9 @@ class AwsTarget:
         command = f"python -m loadtest clean --target aws --stack {self._stack.name} --run {run}"
         self._say(f"cleaning up after {run}; should that be killed: {command}")
         try:
-            cleaned = Cleaner(self._clients, self._stack, self._say).clean(run)
-        except NotClean:
-            raise
-        except Exception as error:
-            raise NotClean(f"Not all of the run {run} could be deleted ({error}): run `{command}`.") from error
-        self._say(f"deleted: {cleaned}")
+            self._say(f"deleted: {Cleaner(self._clients, self._stack, self._say).clean(run)}")
+        except Exception as error:  # the run's result is not lost over it: what is left is told at the end
+            self._left.append(f"Not all of the run {run} could be deleted ({error}): `{command}` does it.")
 
     def _check(self, loads: list[Load]) -> None:
         found = obstacles(self._clients, self._stack, loads)

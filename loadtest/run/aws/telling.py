@@ -49,5 +49,9 @@ def bill(lines: Sequence[Line]) -> Iterator[str]:
     shown = [line for line in lines if line.amount]
     widest = max(len(line.what) for line in shown)
     for line in shown:
-        yield f"  {line.what:<{widest}}  {line.amount:>16,.3f} {line.unit:<12}  ${line.usd:>10.4f}"
-    yield f"  {'at most, at list prices of us-east-1':<{widest}}  {'':>16} {'':<12}  ${estimate.total(lines):>10.4f}"
+        yield f"  {line.what:<{widest}}  {_amount(line.amount):>15} {line.unit:<12}  ${line.usd:>10.4f}"
+    yield f"  {'at most, at list prices of us-east-1':<{widest}}  {'':>15} {'':<12}  ${estimate.total(lines):>10.4f}"
+
+
+def _amount(amount: float) -> str:
+    return f"{amount:,.0f}" if amount >= 100 else f"{amount:.3g}"
