@@ -6,7 +6,6 @@ It lies under no feed's prefix, so nobody is told of it. As there can be one onl
 import json
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from typing import Any
 
 from botocore.exceptions import ClientError
@@ -65,12 +64,12 @@ class Markers:
         begun = datetime.now(UTC).isoformat(timespec="seconds")
         marker = Marker(run=run, caller=self._stack.identity.caller, begun=begun, feeds=feeds, keys=keys)
         try:
-            told = self._s3.put_object(**self._name, Body=json.dumps(asdict(marker)).encode(), IfNoneMatch="*")
+            self._s3.put_object(**self._name, Body=json.dumps(asdict(marker)).encode(), IfNoneMatch="*")
         except ClientError as error:
             if error.response["Error"]["Code"] not in ("PreconditionFailed", "ConditionalRequestConflict"):
                 raise
             raise Refused("Another run has begun on the stack in this moment; nothing was done.") from None
-        return parsedate_to_datetime(told["ResponseMetadata"]["HTTPHeaders"]["date"]).timestamp()
+        return float(self._s3.head_object(**self._name)["LastModified"].timestamp())
 
     def remove(self) -> None:
         """End the run."""

@@ -16,9 +16,12 @@ def depths(sqs: Any, url: str) -> tuple[int, int]:
     return visible + delayed, with_worker
 
 
-def messages_about(sqs: Any, url: str, run: str) -> list[tuple[str, str]]:
-    """Return bodies and receipts of the messages of a queue that name a run; all messages stay where they are."""
-    found = list(_received(sqs, url))
+def messages_about(sqs: Any, url: str, run: str, *, wait_s: int = 1) -> list[tuple[str, str]]:
+    """Return bodies and receipts of the messages of a queue that name a run; all messages stay where they are.
+
+    `wait_s`: how long SQS is to look on all its servers.
+    """
+    found = list(_received(sqs, url, wait_s))
     for first in range(0, len(found), _AT_ONCE):
         receipts = [message["ReceiptHandle"] for message in found[first : first + _AT_ONCE]]
         entries = [{"Id": str(n), "ReceiptHandle": it, "VisibilityTimeout": 0} for n, it in enumerate(receipts)]
@@ -26,8 +29,9 @@ def messages_about(sqs: Any, url: str, run: str) -> list[tuple[str, str]]:
     return [(message["Body"], message["ReceiptHandle"]) for message in found if run in message["Body"]]
 
 
-def _received(sqs: Any, url: str) -> Iterator[Mapping[str, Any]]:
-    asked = {"QueueUrl": url, "MaxNumberOfMessages": _AT_ONCE, "VisibilityTimeout": _HIDDEN_S, "WaitTimeSeconds": 1}
+def _received(sqs: Any, url: str, wait_s: int) -> Iterator[Mapping[str, Any]]:
+    asked = {"QueueUrl": url, "MaxNumberOfMessages": _AT_ONCE, "VisibilityTimeout": _HIDDEN_S}
+    asked["WaitTimeSeconds"] = wait_s
     while messages := sqs.receive_message(**asked).get("Messages", []):
         yield from messages
 
