@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from ingest.contract import Metric
 from loadtest.measure.emf import Told, metrics, rates
+from loadtest.measure.invocations import at_work
 from loadtest.measure.observation import MB
 from loadtest.measure.shares import distribution
 from loadtest.verdict.found import Found
@@ -73,7 +74,7 @@ def _figures(run: "Run", found: Found, files: Sequence[Document], log: Sequence[
         "write_units": None if bill is None else bill.write_units,
         "requests": requests,
         "throttled_share": None if throttled is None else round(throttled, 5),
-        "workers": max((workers for workers in run.samples.values("workers") if workers is not None), default=None),
+        "workers": max((workers for workers in _workers(run) if workers is not None), default=None),
         "event_to_visible_s": distribution(visible),
         "usd_per_million_rows": None if bill is None else bill.usd_per_million(rows),
     }
@@ -103,10 +104,17 @@ def _samples(run: "Run", told: Sequence[Told]) -> Document:
         "bytes_per_s": said(Metric.BYTES_READ),
         "throttles_per_s": said(Metric.REQUESTS_THROTTLED) if _is_unknown(throttles) else throttles,
         "rejected_per_s": said(Metric.ROWS_REJECTED),
-        "workers": samples.values("workers"),
+        "workers": _workers(run),
         "cpu": samples.rates("cpu_seconds"),
         "memory_mb": [None if size is None else round(size / MB, 1) for size in memory],
     }
+
+
+def _workers(run: "Run") -> list[int | None]:
+    """Return how many were at work at each sample: as they were seen, or else as it is told of them afterwards."""
+    seen: list[int | None] = run.samples.values("workers")
+    told = run.deployment.invocations()
+    return [*at_work(told, begun_s=run.begun_s, times=run.samples.times)] if told and _is_unknown(seen) else seen
 
 
 def _is_unknown(values: Iterable[Any]) -> bool:

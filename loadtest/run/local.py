@@ -12,6 +12,7 @@ from ingest.contract import Output, table_output
 from loadtest.chaos.drops import s3_event
 from loadtest.chaos.stack import Hand
 from loadtest.measure.emf import requests_told
+from loadtest.measure.invocations import Invocation
 from loadtest.measure.observation import Observation
 from loadtest.measure.price import Bill
 from loadtest.measure.usage import Usage, members
@@ -99,6 +100,10 @@ class LocalDeployment:
         """Return what the function has logged."""
         self._log.look()
         return self._log.told
+
+    def invocations(self) -> Sequence[Invocation]:
+        """The workers are looked at themselves."""
+        return ()
 
     def read_back(self, keys: Sequence[str], events: Sequence[Mapping[str, Any]]) -> Found:
         """Read every row, and all that is told of the files."""

@@ -3,22 +3,13 @@
 import json
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
+
+from loadtest.measure.invocations import Invocation, invocation
 
 MOST_LINES = 10_000  # at once
 LATE_MS = 60_000  # a line may come so much later than one that was written after it
-_REPORT = re.compile(r"^REPORT RequestId: .*Billed Duration: (\d+) ms.*Max Memory Used: (\d+) MB")
 _CRASHED = re.compile(r"Task timed out|Runtime exited|Runtime\.\w*Error|Runtime\.OutOfMemory")
-_MIB = 1024 * 1024
-
-
-@dataclass(frozen=True, slots=True)
-class Report:
-    """What Lambda says of one invocation."""
-
-    seconds: float
-    peak_memory_bytes: int
 
 
 class Log:
@@ -26,18 +17,17 @@ class Log:
 
     Attributes:
         told: the parsed lines of the function.
-        reports: what Lambda says of each invocation that has ended.
+        invocations: what Lambda says of those that have ended.
         crashes: lines that tell of one that did not end well.
-        heard_ms: when each stream, which is one execution environment, was heard of last.
     """
 
     def __init__(self, client: Any, group: str, *, since_ms: int = 0) -> None:
         self.told: list[Mapping[str, Any]] = []
-        self.reports: list[Report] = []
+        self.invocations: list[Invocation] = []
         self.crashes: list[str] = []
-        self.heard_ms: dict[str, int] = {}
         self._client, self._group, self._since_ms = client, group, since_ms
         self._seen: set[Any] = set()
+        self._newest_ms = since_ms
 
     def look(self) -> None:
         """Read on to the end."""
@@ -53,12 +43,7 @@ class Log:
                 break
             else:  # the emulator gives no token
                 since_ms, more = events[-1]["timestamp"], {}
-        self._since_ms = max(self._since_ms, max(self.heard_ms.values(), default=0) - LATE_MS)
-
-    def environments(self, within_s: float) -> int:
-        """Return how many execution environments were heard of in the last seconds that were read."""
-        newest_ms = max(self.heard_ms.values(), default=0)
-        return sum(at_ms >= newest_ms - 1000 * within_s for at_ms in self.heard_ms.values())
+        self._since_ms = max(self._since_ms, self._newest_ms - LATE_MS)
 
     def _take(self, events: list[dict[str, Any]]) -> None:
         for event in events:
@@ -66,14 +51,14 @@ class Log:
             name = event.get("eventId") or (stream, at_ms, message)
             if name not in self._seen:
                 self._seen.add(name)
-                self.heard_ms[stream] = max(at_ms, self.heard_ms.get(stream, 0))
-                self._read(message)
+                self._newest_ms = max(at_ms, self._newest_ms)
+                self._read(message, at_ms / 1000)
 
-    def _read(self, message: str) -> None:
+    def _read(self, message: str, at_s: float) -> None:
         for line in message.splitlines():
-            report = _REPORT.match(line)
+            report = invocation(line, at_s)
             if report:
-                self.reports.append(Report(int(report[1]) / 1000, int(report[2]) * _MIB))
+                self.invocations.append(report)
             else:
                 self.told += _parsed(line)
             if _CRASHED.search(line):

@@ -20,6 +20,7 @@ from loadtest.chaos.fleet import Fleet, environments
 from loadtest.chaos.s3_front import S3Front
 from loadtest.chaos.stack import Hand, prepared
 from loadtest.huge.disk_front import DiskFront
+from loadtest.measure.invocations import Invocation
 from loadtest.measure.observation import Observation
 from loadtest.measure.price import Bill
 from loadtest.measure.usage import Usage
@@ -146,6 +147,10 @@ class SimDeployment:
     def log(self) -> list[Mapping[str, Any]]:
         """Return what the workers have logged."""
         return list(self._fleet.log())
+
+    def invocations(self) -> Sequence[Invocation]:
+        """The workers are looked at themselves."""
+        return ()
 
     def read_back(self, keys: Sequence[str], events: Sequence[Mapping[str, Any]]) -> Found:
         """End the workers and the table; return what all of it has come to."""

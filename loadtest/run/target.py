@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Protocol, Self
 
+from loadtest.measure.invocations import Invocation
 from loadtest.measure.observation import Observation
 from loadtest.measure.price import Bill
 from loadtest.scenarios.scenario import Scenario
@@ -41,6 +42,9 @@ class Deployment(Protocol):
 
     def log(self) -> Iterable[Mapping[str, Any]]:
         """Return what the workers have logged: parsed lines."""
+
+    def invocations(self) -> Sequence[Invocation]:
+        """Return what is told of each call of the function, if nobody can look at the workers; after `log`."""
 
     def read_back(self, keys: Sequence[str], events: Sequence[Mapping[str, Any]]) -> Found:
         """Return what is left of the run with these object keys, once nothing moves any more."""

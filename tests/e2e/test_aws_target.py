@@ -87,6 +87,7 @@ def test_a_run_is_judged_and_leaves_nothing(stack: LocalStack, tmp_path: Path) -
     figures = told["figures"]
     assert figures["requests"] >= 24
     assert figures["write_units"] >= 600
+    assert figures["workers"] >= 1
     assert sum(told["samples"]["bytes_per_s"]) > 0
     assert contents(stack) == NOTHING
 

@@ -7,6 +7,7 @@ from typing import Any
 from ingest.contract import Metric, Output
 from loadtest.chaos.drops import s3_event
 from loadtest.measure.emf import metrics, requests_told, totals
+from loadtest.measure.invocations import Invocation
 from loadtest.measure.observation import Observation
 from loadtest.measure.price import Bill
 from loadtest.rejects import read_rejects
@@ -25,7 +26,6 @@ from loadtest.verdict.found import Found
 
 LEDGER_EVERY_S, LOG_EVERY_S = 1.0, 5.0
 LOG_LATE_S, QUIET_WITHIN_S = 60.0, 30.0
-BUSY_WITHIN_S = 10.0  # an environment that loads says so at each checkpoint, every five seconds
 READERS = 8
 CLOSED = "file closed"
 
@@ -63,7 +63,7 @@ class AwsDeployment:
         self._again |= {drop.key: (drop, etags[drop.key]) for drop in drops if drop.notices > 1}
 
     def observe(self) -> Observation:
-        """Return how things stand; of rows and functions, as the log tells it."""
+        """Return how things stand; of rows and memory, as the log tells it."""
         if time.monotonic() >= self._next_log_s:
             self._log.look()
             self._next_log_s = time.monotonic() + LOG_EVERY_S
@@ -72,8 +72,7 @@ class AwsDeployment:
             backlog=backlog,
             in_flight=in_flight,
             rows_told=round(totals(metrics(self._log.told))[Metric.ROWS_WRITTEN]),
-            workers=self._log.environments(BUSY_WITHIN_S),
-            peak_memory_bytes=max((report.peak_memory_bytes for report in self._log.reports), default=0) or None,
+            peak_memory_bytes=max((one.peak_memory_bytes for one in self._log.invocations), default=0) or None,
         )
 
     def ended(self) -> list[dict[str, Any]]:
@@ -117,6 +116,10 @@ class AwsDeployment:
             troubles=[f"a function did not end well: {line}" for line in self._log.crashes],
         )
 
+    def invocations(self) -> Sequence[Invocation]:
+        """Return what Lambda says of each."""
+        return self._log.invocations
+
     def requests(self, log: Sequence[Mapping[str, Any]]) -> tuple[int | None, float | None]:
         """Return how many requests to the tables there were, and which share was throttled, as the function says."""
         return requests_told(log)
@@ -128,8 +131,8 @@ class AwsDeployment:
         ledger_units += (segments - self._load.files) * estimate.LEDGER_UNITS_A_SEGMENT
         return Bill(
             write_units=totals(metrics(log))[Metric.WRITE_UNITS] + ledger_units,
-            worker_seconds=sum(report.seconds for report in self._log.reports),
-            invocations=len(self._log.reports),
+            worker_seconds=sum(one.seconds for one in self._log.invocations),
+            invocations=len(self._log.invocations),
             queue_requests=(self._messages + segments) * estimate.QUEUE_REQUESTS_A_MESSAGE,
             objects_put=sum(part.uploads for part in self._load.parts),
             object_reads=self._load.files * 2 + self._load.bytes // estimate.READ_BYTES,

@@ -7,6 +7,7 @@ from loadtest.run.aws.faults import Failed
 
 _DEPTHS = [f"ApproximateNumberOfMessages{name}" for name in ("", "Delayed", "NotVisible")]
 _AT_ONCE, _HIDDEN_S = 10, 60
+WAIT_S = 1  # so that SQS looks on all its servers
 
 
 def depths(sqs: Any, url: str) -> tuple[int, int]:
@@ -16,12 +17,9 @@ def depths(sqs: Any, url: str) -> tuple[int, int]:
     return visible + delayed, with_worker
 
 
-def messages_about(sqs: Any, url: str, run: str, *, wait_s: int = 1) -> list[tuple[str, str]]:
-    """Return bodies and receipts of the messages of a queue that name a run; all messages stay where they are.
-
-    `wait_s`: how long SQS is to look on all its servers.
-    """
-    found = list(_received(sqs, url, wait_s))
+def messages_about(sqs: Any, url: str, run: str) -> list[tuple[str, str]]:
+    """Return bodies and receipts of the messages of a queue that name a run; all messages stay where they are."""
+    found = list(_received(sqs, url))
     for first in range(0, len(found), _AT_ONCE):
         receipts = [message["ReceiptHandle"] for message in found[first : first + _AT_ONCE]]
         entries = [{"Id": str(n), "ReceiptHandle": it, "VisibilityTimeout": 0} for n, it in enumerate(receipts)]
@@ -29,9 +27,9 @@ def messages_about(sqs: Any, url: str, run: str, *, wait_s: int = 1) -> list[tup
     return [(message["Body"], message["ReceiptHandle"]) for message in found if run in message["Body"]]
 
 
-def _received(sqs: Any, url: str, wait_s: int) -> Iterator[Mapping[str, Any]]:
+def _received(sqs: Any, url: str) -> Iterator[Mapping[str, Any]]:
     asked = {"QueueUrl": url, "MaxNumberOfMessages": _AT_ONCE, "VisibilityTimeout": _HIDDEN_S}
-    asked["WaitTimeSeconds"] = wait_s
+    asked["WaitTimeSeconds"] = WAIT_S
     while messages := sqs.receive_message(**asked).get("Messages", []):
         yield from messages
 

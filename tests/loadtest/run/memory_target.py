@@ -11,6 +11,7 @@ from typing import Any, Self
 from ingest.contract import Status
 from loadtest.generate.stream import Generation
 from loadtest.generate.truth import Truth
+from loadtest.measure.invocations import Invocation
 from loadtest.measure.observation import Observation
 from loadtest.measure.price import Bill
 from loadtest.run.disk import write_file
@@ -63,6 +64,9 @@ class MemoryTarget:
 
     def log(self) -> list[Mapping[str, Any]]:
         return []
+
+    def invocations(self) -> Sequence[Invocation]:
+        return ()
 
     def read_back(self, keys: Sequence[str], events: Sequence[Mapping[str, Any]]) -> Found:
         truths = [self._truth(number, kind) for number, kind in enumerate(self.scenario.in_turn())]

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from loadtest.measure.invocations import Invocation
 from loadtest.run import log
 from loadtest.run.log import Log
 
@@ -58,13 +59,6 @@ def test_lambda_tells_what_an_invocation_took_and_how_it_ended() -> None:
     lines = (1, "START RequestId: 1f\n"), (2, REPORT + "\t\n"), (3, "2026 1f Task timed out after 60.00 seconds")
     it = Log(FakeLogs(*lines, (4, '["no object"]')), "group")
     it.look()
-    [report] = it.reports
-    assert (report.seconds, report.peak_memory_bytes) == (1.204, 211 * 1024 * 1024)
+    assert it.invocations == [Invocation(0.002, 1.204, 211 * 1024 * 1024)]
     assert it.crashes == [lines[2][1]]
     assert it.told == []
-
-
-def test_an_environment_that_says_nothing_any_more_is_not_at_work() -> None:
-    it = Log(FakeLogs((1_001, "{}"), (50_000, "{}"), (60_000, "{}")), "group")
-    it.look()
-    assert (it.environments(10), it.environments(60)) == (1, 2)

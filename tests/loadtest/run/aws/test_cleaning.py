@@ -7,7 +7,7 @@ from typing import Any, cast
 import pytest
 
 from ingest.contract import Output
-from loadtest.run.aws import cleaning
+from loadtest.run.aws import cleaning, queue
 from loadtest.run.aws.books import Books
 from loadtest.run.aws.cleaning import Cleaned, Cleaner
 from loadtest.run.aws.clients import Clients
@@ -26,7 +26,9 @@ TABLES = {"LoadOrders": Table("LoadOrders", "arn", 4000, is_on_demand=True, inde
 
 
 @pytest.fixture(autouse=True)
-def aws() -> Iterator[None]:
+def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setattr(queue, "WAIT_S", 0)
+    monkeypatch.setattr(cleaning, "_LOOK_EVERY_S", 0)
     with mock_aws():
         yield
 
@@ -131,8 +133,7 @@ def left(name: str) -> list[str]:
     return [item["pk"]["S"] for item in client("dynamodb").scan(TableName=name)["Items"]]
 
 
-def test_a_run_is_taken_away_and_nothing_else(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cleaning, "_LOOK_EVERY_S", 0)
+def test_a_run_is_taken_away_and_nothing_else() -> None:
     clients, stack = deployed()
     Markers(clients, stack).put("run-1", ["orders"], ["orders/run-1/0.csv"])
     cleaned = Cleaner(clients, stack, print).clean("run-1")
@@ -151,8 +152,7 @@ def test_a_run_of_another_name_is_left_alone() -> None:
     assert "orders/run-1/0.csv" in keys("landing")
 
 
-def test_while_functions_may_still_write_a_run_keeps_its_marker(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cleaning, "_LOOK_EVERY_S", 0)
+def test_while_functions_may_still_write_a_run_keeps_its_marker() -> None:
     clients, stack = deployed()
     Markers(clients, stack).put("run-1", ["orders"], ["orders/run-1/0.csv"])
     send_all(client("sqs"), stack.outputs[Output.QUEUE_URL], ["news"])
@@ -175,9 +175,9 @@ def test_dead_letters_of_others_stay_and_can_be_received_at_once() -> None:
     sqs = client("sqs")
     url = sqs.create_queue(QueueName="dead")["QueueUrl"]
     send_all(sqs, url, [f"of run-{number % 2}/" for number in range(24)])
-    found = messages_about(sqs, url, "run-1/", wait_s=0)
+    found = messages_about(sqs, url, "run-1/")
     assert [body for body, _ in found] == ["of run-1/"] * 12
-    assert len(messages_about(sqs, url, "run-0/", wait_s=0)) == 12, "they are visible again"
+    assert len(messages_about(sqs, url, "run-0/")) == 12, "they are visible again"
     sqs.delete_message(QueueUrl=url, ReceiptHandle=found[0][1])
 
 
