@@ -15,6 +15,8 @@ import pytest
 
 from infra.local.stack import LocalStack, local_stack
 from ingest.contract import Output
+from loadtest.run.aws import marker
+from loadtest.run.aws.faults import Refused
 from loadtest.run.aws.target import AwsTarget
 from loadtest.run.driver import perform
 from loadtest.run.progress import Progress
@@ -42,6 +44,12 @@ def loadtest(stack: LocalStack, *words: str) -> subprocess.CompletedProcess[str]
     )
 
 
+def use(stack: LocalStack, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Point the AWS settings of this process to the stack."""
+    for name, value in stack.environment().items():
+        monkeypatch.setenv(name, value)
+
+
 def contents(stack: LocalStack) -> dict[str, list[Any]]:
     """Return all that the stack holds: objects, unfinished uploads, items, records, messages."""
     s3, sqs, dynamodb = (stack.client(name) for name in ("s3", "sqs", "dynamodb"))
@@ -63,6 +71,12 @@ def _items(dynamodb: Any, table: str) -> list[Any]:
 
 def _attributes(sqs: Any, url: str, names: list[str]) -> list[str]:
     return list(sqs.get_queue_attributes(QueueUrl=url, AttributeNames=names)["Attributes"].values())
+
+
+def run_name(stack: LocalStack) -> str:
+    """Return the name of the run that is marked in the stack."""
+    found = stack.client("s3").get_object(Bucket=stack.outputs[Output.LANDING_BUCKET], Key=marker.KEY)
+    return str(json.loads(found["Body"].read())["run"])
 
 
 def log_lines(stack: LocalStack, containing: str) -> int:
@@ -95,8 +109,7 @@ def test_a_run_is_judged_and_leaves_nothing(stack: LocalStack, tmp_path: Path) -
 def test_rejects_and_news_that_comes_again_are_judged_and_leave_nothing(
     stack: LocalStack, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for name, value in stack.environment().items():
-        monkeypatch.setenv(name, value)
+    use(stack, monkeypatch)
     files = replace(SCENARIOS["dirty"].files[0], count=2, rows=500)
     scenario = replace(SCENARIOS["dirty"], files=(files,), notices=4)
     said: list[str] = []
@@ -120,9 +133,11 @@ def test_a_dry_run_shows_plan_cost_and_resources_and_does_nothing(stack: LocalSt
     assert contents(stack) == NOTHING
 
 
-def test_nothing_begins_in_an_account_that_nobody_named(stack: LocalStack) -> None:
-    done = loadtest(stack, "run", "smoke")
-    assert (done.returncode, f"say --account {ACCOUNT}" in done.stderr) == (2, True), done.stderr
+def test_nothing_begins_in_an_account_that_nobody_named(stack: LocalStack, monkeypatch: pytest.MonkeyPatch) -> None:
+    use(stack, monkeypatch)
+    unnamed = AwsTarget("ingest-local", [SCENARIOS["smoke"]], seed=3, account=None, ask=None, say=print)
+    with pytest.raises(Refused, match=f"say --account {ACCOUNT}"), unnamed:
+        pytest.fail("it began")
     assert contents(stack) == NOTHING
 
 
@@ -140,10 +155,7 @@ def test_a_run_that_was_interrupted_or_killed_leaves_nothing_in_the_end(
         told = run.communicate(timeout=60)[1].decode()
     if how == signal.SIGKILL:
         assert contents(stack)["uploads"] != []
-        dry = loadtest(stack, "run", "smoke", "--dry-run")
-        name = dry.stderr.rpartition("--run ")[2].split("`")[0]
-        assert (dry.returncode, name[:7]) == (2, "steady-"), "no other run may begin, and it is said what is to be done"
-        cleaned = loadtest(stack, "clean", "--run", name, "--account", ACCOUNT)
+        cleaned = loadtest(stack, "clean", "--run", run_name(stack), "--account", ACCOUNT)
         assert cleaned.returncode == 0, cleaned.stderr
     else:
         assert (run.returncode, "nothing is left" in told) == (130, True), told
