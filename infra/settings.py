@@ -3,9 +3,11 @@
 from collections.abc import Mapping
 from typing import Annotated, Any
 
+import msgspec
 from msgspec import Meta, Struct
 
-from ingest.checked import read_struct
+from infra.existing import Existing, check_existing
+from ingest.checked import expect_section, read_struct
 from ingest.errors import SettingsFault
 
 VISIBILITY_FACTOR = 6  # AWS's advice for a queue in front of Lambda: six attempts fit before a message shows again
@@ -93,6 +95,7 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     keep_data: Annotated[
         bool, Meta(description="true: tables and buckets stay when the stack goes; false: they go with it.")
     ] = True
+    existing: Annotated[Existing, Meta(description="What the stack uses and does not make.")] = Existing()
 
     @property
     def visibility_s(self) -> int:
@@ -114,11 +117,25 @@ def read_settings(stages: Mapping[str, Any] | None, stage: str) -> Settings:
     if stage not in known:
         raise SettingsFault(f"There is no stage {stage!r}; cdk.json has: {', '.join(sorted(known)) or 'none'}.")
     try:
-        settings = read_struct(known[stage], Settings, f"stages.{stage}")
+        settings = _read(known[stage], f"stages.{stage}")
         _check_together(settings, f"stages.{stage}")
+        check_existing(settings.existing, f"stages.{stage}.existing")
     except SettingsFault as fault:
         raise SettingsFault(f"cdk.json: {fault}") from fault
     return settings
+
+
+def _read(raw: Any, path: str) -> Settings:
+    """Convert section by section, so that an error names the exact path."""
+    table = dict(expect_section(raw, path))
+    parts: dict[str, Any] = {}
+    for name, struct in _SECTIONS.items():
+        if name in table:
+            parts[name] = read_struct(table.pop(name), struct, f"{path}.{name}")
+    return msgspec.structs.replace(read_struct(table, Settings, path), **parts)
+
+
+_SECTIONS = {"existing": Existing}
 
 
 def _check_together(settings: Settings, path: str) -> None:

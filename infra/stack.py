@@ -6,6 +6,7 @@ from aws_cdk import CfnOutput, Stack
 from constructs import Construct
 
 from infra.buffer import Buffer
+from infra.encryption import Encryption
 from infra.landing import Landing, landing_bucket_name
 from infra.settings import Settings
 from infra.store import Store
@@ -19,9 +20,13 @@ class IngestStack(Stack):
 
     def __init__(self, scope: Construct, id: str, *, settings: Settings, feeds: Feeds, code: Path) -> None:
         super().__init__(scope, id, description="CSV files dropped in S3 land in DynamoDB.")
-        self.buffer = Buffer(self, "Buffer", settings=settings, landing_bucket_name=landing_bucket_name(settings))
-        self.landing = Landing(self, "Landing", settings=settings, feeds=feeds, buffer=self.buffer)
-        self.store = Store(self, "Store", settings=settings, feeds=feeds)
+        encryption = Encryption(self, "Encryption", settings=settings)
+        bucket_name = landing_bucket_name(settings)
+        self.buffer = Buffer(self, "Buffer", settings=settings, encryption=encryption, landing_bucket_name=bucket_name)
+        self.landing = Landing(
+            self, "Landing", settings=settings, feeds=feeds, buffer=self.buffer, encryption=encryption
+        )
+        self.store = Store(self, "Store", settings=settings, feeds=feeds, encryption=encryption)
         self.worker = Worker(
             self,
             "Worker",
@@ -31,6 +36,7 @@ class IngestStack(Stack):
             landing=self.landing,
             buffer=self.buffer,
             store=self.store,
+            encryption=encryption,
         )
         for name, value in self._outputs().items():
             CfnOutput(self, name, value=value)
@@ -45,4 +51,5 @@ class IngestStack(Stack):
             output.LEDGER_TABLE: self.store.ledger.table_name,
             output.FUNCTION: self.worker.function.function_name,
             output.LOG_GROUP: self.worker.log_group.log_group_name,
+            **({contract.NOTIFY_COMMAND_OUTPUT: command} if (command := self.landing.notify_command) else {}),
         } | {contract.table_output(name): table.table_name for name, table in self.store.tables.items()}

@@ -8,7 +8,9 @@ from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
 from constructs import Construct
 
+from infra import network
 from infra.buffer import Buffer
+from infra.encryption import Encryption
 from infra.landing import Landing
 from infra.settings import Settings
 from infra.store import Store
@@ -30,18 +32,22 @@ class Worker(Construct):
         landing: Landing,
         buffer: Buffer,
         store: Store,
+        encryption: Encryption,
     ) -> None:
         super().__init__(scope, id)
+        self._key = encryption.key
         self.log_group = self._log_group(settings)
         self.role = iam.Role(self, "Role", assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"))
-        for statement in _grants(self.log_group, feeds, landing, buffer, store):
+        granted = _grants(self.log_group, feeds, landing, buffer, store)
+        for statement in [*granted, *encryption.grants(), *network.grants(self, settings.existing)]:
             self.role.add_to_policy(statement)
         self.function = self._function(settings, code, _environment(settings, landing, buffer, store))
+        network.attach(self.function, settings.existing)
         self._mapping(settings, buffer)
 
     def _log_group(self, settings: Settings) -> logs.LogGroup:
         removal = RemovalPolicy.RETAIN if settings.keep_data else RemovalPolicy.DESTROY
-        log_group = logs.LogGroup(self, "Log", removal_policy=removal)
+        log_group = logs.LogGroup(self, "Log", removal_policy=removal, encryption_key=self._key)
         resource = log_group.node.default_child
         assert isinstance(resource, logs.CfnLogGroup)
         resource.retention_in_days = settings.log_retention_days
@@ -59,6 +65,7 @@ class Worker(Construct):
             timeout=Duration.seconds(settings.timeout_s),
             memory_size=settings.memory_mb,
             environment=environment,
+            environment_encryption=self._key,
             role=self.role,
             log_group=self.log_group,
             # Segments and continuations go back to the queue the function reads: Lambda would take a long file for a

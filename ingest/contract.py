@@ -36,6 +36,9 @@ class Output:
     LOG_GROUP = "LogGroup"
 
 
+# Only where an existing bucket notifies the queue itself: what somebody must run once.
+NOTIFY_COMMAND_OUTPUT = "NotifyCommand"
+
 METRIC_NAMESPACE = "CsvIngest"
 
 
