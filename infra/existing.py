@@ -7,7 +7,8 @@ from msgspec import Meta, Struct
 from ingest.errors import SettingsFault
 
 KEY_ARN = r"^arn:aws[a-z-]*:kms:[a-z0-9-]+:[0-9]{12}:key/[a-zA-Z0-9-]{1,64}$"  # not an alias: IAM cannot grant on one
-_Bucket = Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$")]
+BUCKET_NAME = r"^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$"
+_Bucket = Annotated[str, Meta(pattern=BUCKET_NAME)]
 _KeyArn = Annotated[str, Meta(pattern=KEY_ARN)]
 _Subnet = Annotated[str, Meta(pattern=r"^subnet-[0-9a-f]{8,17}$")]
 _SecurityGroup = Annotated[str, Meta(pattern=r"^sg-[0-9a-f]{8,17}$")]

@@ -3,7 +3,7 @@
 import json
 import shlex
 
-from aws_cdk import Duration, Fn, RemovalPolicy
+from aws_cdk import Aws, Duration, RemovalPolicy
 from aws_cdk import aws_events as events
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
@@ -84,7 +84,7 @@ class Landing(Construct):
 
 def landing_bucket_name(settings: Settings) -> str:
     """Return the bucket's name, known before the bucket is: the queue's policy names it, and must come first."""
-    made = Fn.sub(f"{settings.name}-landing-${{AWS::AccountId}}-${{AWS::Region}}")
+    made = settings.landing_bucket_name or f"{settings.name}-landing-{Aws.ACCOUNT_ID}-{Aws.REGION}"
     return settings.existing.landing_bucket or made
 
 

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import Meta, Struct
 
-from infra.existing import Existing, check_existing
+from infra.existing import BUCKET_NAME, Existing, check_existing
 from ingest.checked import expect_section, read_struct
 from ingest.errors import SettingsFault
 
@@ -95,6 +95,10 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     keep_data: Annotated[
         bool, Meta(description="true: tables and buckets stay when the stack goes; false: they go with it.")
     ] = True
+    landing_bucket_name: Annotated[
+        Annotated[str, Meta(pattern=BUCKET_NAME)] | None,
+        Meta(description="Name of the bucket the stack makes for files. Without: <name>-landing-<account>-<region>."),
+    ] = None
     existing: Annotated[Existing, Meta(description="What the stack uses and does not make.")] = Existing()
 
     @property
@@ -148,6 +152,11 @@ def _check_together(settings: Settings, path: str) -> None:
         raise SettingsFault(
             f"`{path}.timeout_s` = {settings.timeout_s} is wrong: "
             f"accepted is at least stop_before_end_s and 15 more, {settings.stop_before_end_s + 15}."
+        )
+    if settings.landing_bucket_name and settings.existing.landing_bucket:
+        raise SettingsFault(
+            f"`{path}.landing_bucket_name` = {settings.landing_bucket_name!r} is wrong: with "
+            f"`{path}.existing.landing_bucket` the stack makes no bucket for files."
         )
     if settings.retry_cap_s < settings.retry_base_s:
         raise SettingsFault(

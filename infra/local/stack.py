@@ -42,16 +42,20 @@ class LocalStack:
 
         {**os.environ, **stack.environment()}
         """
-        return {
-            "AWS_ENDPOINT_URL": self.endpoint_url,
-            "AWS_REGION": REGION,
-            "AWS_DEFAULT_REGION": REGION,
-            "AWS_EC2_METADATA_DISABLED": "true",
-            "AWS_SESSION_TOKEN": "",
-            "NO_PROXY": ministack.HOST,
-            Env.STACK: self.name,
-            **CREDENTIALS,
-        }
+        return {**environment(self.endpoint_url), Env.STACK: self.name}
+
+
+def environment(endpoint_url: str) -> dict[str, str]:
+    """Return the variables that point AWS tools at an emulator."""
+    return {
+        "AWS_ENDPOINT_URL": endpoint_url,
+        "AWS_REGION": REGION,
+        "AWS_DEFAULT_REGION": REGION,
+        "AWS_EC2_METADATA_DISABLED": "true",
+        "AWS_SESSION_TOKEN": "",
+        "NO_PROXY": ministack.HOST,
+        **CREDENTIALS,
+    }
 
 
 @contextlib.contextmanager
