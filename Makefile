@@ -5,14 +5,14 @@ BIN    := $(VENV)/bin
 CDK    := $(BIN)/python -m infra.cdk
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test nightly check synth deploy destroy clean
+.PHONY: help setup demo test nightly check synth deploy destroy template clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: $(VENV)/ready ## Install everything the other targets need (they call it themselves)
 
-$(VENV)/ready: requirements-dev.txt requirements-function.txt infra/local/requirements.txt pyproject.toml
+$(VENV)/ready: requirements-dev.txt requirements-function.txt infra/local/requirements.txt infra/local/awscli.txt pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed; set PYTHON=...")'
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements-dev.txt
@@ -47,6 +47,10 @@ deploy: setup ## Deploy the stack to the AWS account your credentials name
 destroy: setup ## Remove the stack; tables and buckets with data stay unless cdk.json says otherwise
 	$(CDK) destroy
 
+template: setup ## Write what deploys without the CDK to dist/, and measure it: template, zip, cold start
+	@$(BIN)/python -m infra.plain
+	@echo
+	@$(BIN)/python -m loadtest bench cold-start --repeat 5 --zip "$$($(BIN)/python -m infra.bundle --host)" --out build/cold_start.json
 
 clean: ## Remove everything the targets made
 	rm -rf $(VENV) build dist cdk.out

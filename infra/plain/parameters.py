@@ -80,7 +80,7 @@ def defaults(settings: Settings) -> dict[str, Any]:
         "CodeVersion": "",
         "MemoryMb": settings.memory_mb,
         "MaxConcurrency": settings.max_concurrency,
-        "LogRetentionDays": settings.log_retention_days,
+        "LogRetentionDays": str(settings.log_retention_days),  # as the accepted values are written
         "DeletionProtection": str(settings.deletion_protection).lower(),
         "LandingBucketName": settings.landing_bucket_name or "",
     }

@@ -20,7 +20,7 @@ class Short:
     value: Any
 
 
-class _Dumper(yaml.SafeDumper):
+class _Dumper(yaml.SafeDumper):  # type: ignore[misc]  # PyYAML tells no types
     def ignore_aliases(self, data: Any) -> bool:
         return True  # CloudFormation knows no aliases
 
@@ -40,7 +40,8 @@ def as_yaml(template: dict[str, Any], *, header: str = "") -> str:
     ordered = {name: template[name] for name in SECTIONS if name in template}
     ordered |= template  # whatever else there is comes last
     comment = "".join(f"# {line}".rstrip() + "\n" for line in header.splitlines())
-    return comment + yaml.dump(short(ordered), Dumper=_Dumper, sort_keys=False, width=WIDTH, allow_unicode=True)
+    text = yaml.dump(short(ordered), Dumper=_Dumper, sort_keys=False, width=WIDTH, allow_unicode=True)
+    return f"{comment}{text}"
 
 
 def short(value: Any) -> Any:
@@ -58,7 +59,7 @@ def short(value: Any) -> Any:
 
 def _function(value: dict[str, Any]) -> Short | None:
     """Return the short form of an intrinsic function; None if the value is none."""
-    name, inside = next(iter(value.items()), ("", None))
+    name, inside = next(iter(value.items()), ("", []))
     if len(value) > 1 or not (name == "Ref" or name.startswith("Fn::")):
         return None
     if name == "Fn::Join" and (text := _joined(inside)) is not None:
