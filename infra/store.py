@@ -41,7 +41,13 @@ class Store(Construct):
     def _named_table(self, feed: Feed) -> dynamodb.ITable:
         id = contract.table_output(feed.table)
         if feed.existing:
-            arn = Stack.of(self).format_arn(service="dynamodb", resource="table", resource_name=feed.table)
+            arn = Stack.of(self).format_arn(
+                service="dynamodb",
+                resource="table",
+                resource_name=feed.table,
+                region=feed.region,
+                account=_account(feed.role),
+            )
             return dynamodb.Table.from_table_arn(self, id, arn)
         expiry = feed.ttl.attribute if feed.ttl else None
         table = self._table(id, feed.key_attributes(), name=feed.table, expiry=expiry)
@@ -93,6 +99,15 @@ class Store(Construct):
     @property
     def _removal(self) -> RemovalPolicy:
         return RemovalPolicy.RETAIN if self._settings.keep_data else RemovalPolicy.DESTROY
+
+
+def _account(role: str | None) -> str | None:
+    """Return the account of a role, which is that of the table it is for.
+
+    >>> _account("arn:aws:iam::111122223333:role/writer")
+    '111122223333'
+    """
+    return role.split(":")[4] if role else None
 
 
 def _attribute(feed: Feed, name: str) -> dynamodb.Attribute:

@@ -112,13 +112,17 @@ def _grants(
 ) -> list[iam.PolicyStatement]:
     prefixes = [f"{_literal(feed.prefix)}*" for feed in feeds.feeds.values()]
     objects = [landing.bucket.arn_for_objects(prefix) for prefix in prefixes]
-    tables = [table.table_arn for table in store.tables.values()]
+    roles = sorted({feed.role for feed in feeds.feeds.values() if feed.role})
+    foreign = {feed.table for feed in feeds.feeds.values() if feed.role}
+    tables = [table.table_arn for name, table in store.tables.items() if name not in foreign]
     return [
         _allow(["logs:CreateLogStream", "logs:PutLogEvents"], [log_group.log_group_arn]),
         _allow(["s3:GetObject", "s3:GetObjectVersion"], objects),
         _list_bucket(landing, prefixes),
         _allow(["s3:PutObject"], [store.rejects.arn_for_objects("*")]),
-        _allow(["dynamodb:BatchWriteItem"], tables),
+        *([_allow(["dynamodb:BatchWriteItem"], tables)] if tables else []),
+        # Their tables are for these roles to write to, in their own accounts.
+        *([_allow(["sts:AssumeRole"], roles)] if roles else []),
         _allow(["dynamodb:GetItem", "dynamodb:Query", "dynamodb:UpdateItem"], [store.ledger.table_arn]),
         _allow(["dynamodb:Query"], [f"{store.ledger.table_arn}/index/{contract.Ledger.INDEX}"]),
         _tell_events(store),
