@@ -26,8 +26,8 @@ demo: setup ## Drop sample_data.csv into the local stack and show what became of
 
 test: setup ## Run all tests, the fast ones first; then the end-to-end tests in the local stack, with either writer
 	$(BIN)/python -m pytest -q -n auto --dist loadfile -m "not e2e"
-	$(BIN)/python -m pytest -q -m e2e
-	$(BIN)/python -m pytest -q -m e2e --writer boto3 tests/e2e/test_local_stack.py tests/e2e/test_operating.py
+	$(BIN)/python -m pytest -q -n 3 --dist worksteal -m e2e
+	$(BIN)/python -m pytest -q -n 2 --dist worksteal -m e2e --writer boto3 tests/e2e/test_local_stack.py tests/e2e/test_operating.py
 
 nightly: setup ## Run the property tests and the model with 20,000 examples or more each, and the fuzz target
 	HYPOTHESIS_PROFILE=nightly $(BIN)/python -m pytest -q tests/properties tests/model tests/core/test_cutter.py tests/core/test_cutter_state.py tests/core/test_grammar.py tests/core/test_planner.py

@@ -11,6 +11,7 @@ from loadtest.cold_start import command as cold_start
 from loadtest.hostile_files import cases
 from loadtest.huge import command as huge
 from loadtest.objects import command as objects
+from loadtest.report import command as report
 from loadtest.results import RESULTS
 from loadtest.sink import command as sink
 from loadtest.writing import command as writing
@@ -31,6 +32,7 @@ def main() -> int:
     _add_objects(names.add_parser("objects", help="an S3 endpoint that serves a folder, and cuts answers as asked"))
     _add_chaos(names.add_parser("chaos", help="the local stack with its workers killed: is every row accounted for?"))
     _add_huge(names.add_parser("huge", help="files of gigabytes: kills, hand-overs, what the bookkeeping costs"))
+    report.add_arguments(names.add_parser("report", help="what runs showed: a page, pictures, Markdown"))
     arguments = parser.parse_args()
     code: int = arguments.run(arguments)
     return code

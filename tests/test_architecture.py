@@ -56,6 +56,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     | {"mypy_boto3_cloudformation", "mypy_boto3_dynamodb", "mypy_boto3_lambda", "mypy_boto3_logs", "mypy_boto3_s3"}
     | {"mypy_boto3_sqs", "mypy_boto3_ssm"},
     "loadtest": {"loadtest", "ingest.contract", "boto3", "botocore"},  # the judge does not use the judged
+    "loadtest.report": {"loadtest", "jinja2", "markupsafe", "matplotlib"},
+    "loadtest.scale": {"loadtest", "ingest.contract", "matplotlib"},
     "loadtest.sink": {"loadtest.sink"},  # an endpoint of its own: no SDK in it
     "loadtest.sink.certificate": {"cryptography"},
     "loadtest.chaos.stack": {"infra.local.stack", "ingest.contract", "boto3"},  # where the product is deployed

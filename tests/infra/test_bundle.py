@@ -84,6 +84,7 @@ def test_libraries_are_those_of_the_functions_platform(platform: Platform, archi
     assert expected in library
 
 
+@pytest.mark.e2e
 def test_trimmed_wheels_still_do_what_the_function_asks_of_them(tmp_path: Path) -> None:
     with zipfile.ZipFile(bundle.build(HOST, FEEDS)) as opened:
         opened.extractall(tmp_path)

@@ -80,6 +80,7 @@ def test_a_load_that_fails_is_an_error(tmp_path: Path) -> None:
         load_all([tmp_path / "missing.csv"], feed="capacity", sink=sink)
 
 
+@pytest.mark.e2e
 def test_the_command_measures_and_judges(tmp_path: Path) -> None:
     out = tmp_path / "capacity.json"
     command = [sys.executable, "-m", "loadtest", "bench", "capacity", "--rows", "1500", "--customers", "10"]

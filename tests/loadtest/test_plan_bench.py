@@ -10,6 +10,7 @@ from loadtest.plan_bench import KINDS, Planning, judge, measure
 from loadtest.read_bench import Spread
 
 
+@pytest.mark.e2e
 def test_the_command_measures_every_kind_of_file(tmp_path: Path) -> None:
     out = tmp_path / "plan.json"
     command = [sys.executable, "-m", "loadtest", "bench", "plan", "--megabytes", "1", "--repeat", "1"]

@@ -13,6 +13,7 @@ from loadtest.spread import Spread
 READERS = {"ingest", "ingest check", "csv.DictReader", "bare pyarrow"}
 
 
+@pytest.mark.e2e
 def test_the_command_measures_every_reader_that_is_there(tmp_path: Path) -> None:
     out = tmp_path / "read.json"
     command = [sys.executable, "-m", "loadtest", "bench", "read", "--megabytes", "1", "--repeat", "1"]

@@ -12,6 +12,7 @@ from loadtest.cold_start.ledger_stub import AgreeableTables
 ROOT = Path(__file__).parents[3]
 
 
+@pytest.mark.e2e
 def test_the_command_tells_where_the_time_of_a_cold_start_goes(tmp_path: Path) -> None:
     out = tmp_path / "cold.json"
     command = [sys.executable, "-m", "loadtest", "bench", "cold-start", "--repeat", "2", "--out", str(out)]

@@ -29,6 +29,7 @@ def run(out: Path, *arguments: str) -> dict[str, Any]:
     return result
 
 
+@pytest.mark.e2e
 def test_the_command_measures_a_part_judges_it_and_keeps_the_others(tmp_path: Path) -> None:
     out = tmp_path / "write.json"
     flow = {"measured": [measured("ingest load", 10), measured("8 at a time", 9)], "not_measured": {}}
@@ -49,6 +50,7 @@ def case(items: int, taken: int) -> Case:
     return Case("tiny", [*command, str(taken)], [*command, "0"], rows=items, items=items)
 
 
+@pytest.mark.e2e
 def test_a_party_that_loads_all_is_measured(tmp_path: Path) -> None:
     (found,) = Bench(tmp_path).measure([replace(case(5, 5), latency_ms=50)], repeat=1)
     assert (found.rows, found.requests, found.latency_ms) == (5, 1, 50)
@@ -56,18 +58,21 @@ def test_a_party_that_loads_all_is_measured(tmp_path: Path) -> None:
     assert found.rows_per_cpu_second_with_start_up.median > 1
 
 
+@pytest.mark.e2e
 @pytest.mark.parametrize("taken", [4, 6])
 def test_a_party_that_loses_or_doubles_rows_is_an_error(taken: int, tmp_path: Path) -> None:
     with pytest.raises(RuntimeError, match=f"lost or doubled rows: {taken} of 5"):
         list(Bench(tmp_path).measure([case(5, taken)], repeat=1))
 
 
+@pytest.mark.e2e
 def test_a_party_that_fails_is_an_error(tmp_path: Path) -> None:
     failing = replace(case(0, 0), command=[sys.executable, "-c", "raise SystemExit(3)"])
     with pytest.raises(RuntimeError, match="exit 3"):
         list(Bench(tmp_path).measure([failing], repeat=1))
 
 
+@pytest.mark.e2e
 def test_a_party_that_is_not_installed_is_left_out_and_told_of(tmp_path: Path) -> None:
     absent = [sys.executable, "-c", """print('{"not_measured": "no such module"}')"""]
     bench = Bench(tmp_path)

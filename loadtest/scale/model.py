@@ -1,0 +1,91 @@
+"""How many rows a second so many workers write, computed: the smallest of what each part can do. Pure.
+
+A worker alone does what was measured; the others are AWS's published limits (`limits`). Workers share nothing but the
+table, the queue and the ledger, so up to the first limit they add up; the measured points of the same study show how
+far that holds on one machine.
+"""
+
+import math
+from dataclasses import dataclass
+
+from loadtest.scale import limits
+from loadtest.scale.limits import Table
+
+
+@dataclass(frozen=True, slots=True)
+class Worker:
+    """What one worker does, measured."""
+
+    rows_per_second: float  # with a core of its own, against a table that takes everything
+    ledger_writes_per_second: float  # checkpoints and leases
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """What is loaded."""
+
+    file_bytes: float
+    row_bytes: float
+    units_per_row: float  # write units, with the table's indexes
+    segment_bytes: float
+
+
+@dataclass(frozen=True, slots=True)
+class Cap:
+    """A bound: rows a second, and what raises it."""
+
+    what: str
+    rows_per_second: float
+    raised_by: str
+
+
+@dataclass(frozen=True, slots=True)
+class Forecast:
+    """What so many workers do, computed."""
+
+    workers: int
+    table: str
+    rows_per_second: float
+    bottleneck: str
+    raised_by: str
+
+    def hours(self, work: Work) -> float:
+        """Return how long the file takes."""
+        return work.file_bytes / work.row_bytes / self.rows_per_second / 3600
+
+
+def forecast(workers: int, worker: Worker, work: Work, table: Table) -> Forecast:
+    """Return the rows a second of so many workers on one file, and the part that bounds them."""
+    least = min(caps(workers, worker, work, table), key=lambda cap: cap.rows_per_second)
+    return Forecast(workers, table.name, least.rows_per_second, least.what, least.raised_by)
+
+
+def caps(workers: int, worker: Worker, work: Work, table: Table) -> list[Cap]:
+    """Return what each part allows."""
+    segments = math.ceil(work.file_bytes / work.segment_bytes)
+    return [
+        Cap("workers", workers * worker.rows_per_second, "more workers: `max_concurrency`, memory above 1,769 MB"),
+        Cap("segments of the file", segments * worker.rows_per_second, "smaller segments: `segment_mb`; or more files"),
+        Cap("table", table.write_units / work.units_per_row, "write units of the table: quota, warm throughput"),
+        Cap(
+            "planner: one reader of the file",
+            limits.STREAM_BYTES / work.row_bytes,
+            "several files at once instead of one: each has a planner of its own",
+        ),
+        Cap("ledger: one file's records are one partition", _ledger_cap(worker), "a longer `checkpoint_s`; more files"),
+        Cap(
+            "functions at once",
+            limits.MAPPING_CONCURRENCY * worker.rows_per_second,
+            "provisioned mode of the mapping, and the account's concurrency above 1,000",
+        ),
+    ]
+
+
+def knee(worker: Worker, work: Work, table: Table) -> float:
+    """Return how many workers reach the first other limit: more of them write no more."""
+    others = [cap.rows_per_second for cap in caps(1, worker, work, table) if cap.what != "workers"]
+    return min(others) / worker.rows_per_second
+
+
+def _ledger_cap(worker: Worker) -> float:
+    return limits.PARTITION_WRITE_UNITS / worker.ledger_writes_per_second * worker.rows_per_second

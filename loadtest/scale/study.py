@@ -1,0 +1,69 @@
+"""The scaling study as a document: what was measured, what is computed from it, and where the knees are."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from loadtest.scale.limits import TABLES
+from loadtest.scale.model import Work, Worker, forecast, knee
+
+COMPUTED_FOR = (1, 10, 100, 1_000)
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """A measured run: so many workers, all at one table."""
+
+    workers: int
+    rows: int
+    seconds: float
+    cpu_seconds: float  # of all workers
+    ledger_writes: float  # requests that write to the ledger, of all workers
+
+    @property
+    def rows_per_second(self) -> float:
+        """What all workers wrote together."""
+        return self.rows / self.seconds
+
+    @property
+    def rows_per_cpu_second(self) -> float:
+        """What a core that does nothing else would write in a second."""
+        return self.rows / self.cpu_seconds
+
+
+def worker_of(points: Sequence[Point]) -> Worker:
+    """Return one worker as the model takes it, from the run with the fewest workers.
+
+    Its rate is that of a core of its own: rows per CPU-second, and no more than it really wrote alone.
+    """
+    one = min(points, key=lambda point: point.workers)
+    rate = min(one.rows_per_cpu_second, one.rows_per_second / one.workers)
+    return Worker(rate, max(one.ledger_writes / one.seconds / one.workers, 1e-9))
+
+
+def document(points: Sequence[Point], work: Work) -> dict[str, Any]:
+    """Return the study as JSON takes it. `kind` of each figure says whether it was measured or computed."""
+    worker = worker_of(points)
+    return {
+        "work": asdict(work),
+        "worker": asdict(worker),
+        "measured": [_measured(point) for point in points],
+        "computed": [
+            asdict(found) | {"hours": found.hours(work)}
+            for table in TABLES
+            for found in (forecast(workers, worker, work, table) for workers in COMPUTED_FOR)
+        ],
+        "knees": [
+            {"table": table.name, "workers": knee(worker, work, table)}
+            | {
+                "bottleneck": forecast(10**9, worker, work, table).bottleneck,
+                "raised_by": forecast(10**9, worker, work, table).raised_by,
+            }
+            for table in TABLES
+        ],
+    }
+
+
+def _measured(point: Point) -> dict[str, Any]:
+    rates = {"rows_per_second": point.rows_per_second, "rows_per_cpu_second": point.rows_per_cpu_second}
+    return asdict(point) | rates
