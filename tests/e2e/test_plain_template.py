@@ -1,34 +1,30 @@
 """`make template`, deployed by the `aws` command line as docs/deploy.md says; every row of the sample is read back."""
 
+import os
+import shlex
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
-from infra import bundle
-from infra.local import awscli, ministack
+from infra import node
+from infra.existing import Existing
+from infra.local import ministack
 from infra.local.demo import drop_and_wait, read_rejects
 from infra.local.left_out import without_what_is_refused
-from infra.local.ministack import Emulator
-from infra.local.stack import LocalStack
+from infra.local.stack import FEEDS, LocalStack
 from infra.plain.__main__ import Written, write
+from infra.plain.text import as_yaml
+from infra.settings import Settings
 from ingest import contract
+from ingest.feeds_file import read_feeds
+from tests.e2e.by_hand import CODES, NAME, aws, concurrency, deploy, first_deployment
 from tests.infra.plain_yaml import long_form
 
 pytestmark = pytest.mark.e2e
-ROOT = Path(__file__).parents[2]
-FEEDS = ROOT / "feeds.toml"
-NAME = "by-hand"
+SAMPLE = Path(__file__).parents[2] / "sample_data.csv"
 PARAMETERS = {"MemoryMb": "2048", "MaxConcurrency": "3", "LogRetentionDays": "7", "DeletionProtection": "false"}
-
-
-def aws(emulator: Emulator, *arguments: str) -> str:
-    """Run the aws command line and return what it prints."""
-    done = awscli.run(emulator.endpoint_url, *arguments)
-    assert done.returncode == 0, done.stderr
-    return done.stdout
 
 
 @pytest.fixture(scope="module")
@@ -37,66 +33,29 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> Written:
     written = write(tmp_path_factory.mktemp("dist"), feeds=FEEDS)
     template, left_out = without_what_is_refused(long_form(written.template.read_text(encoding="utf-8")))
     if left_out:
-        written.template.write_text(yaml.safe_dump(template), encoding="utf-8")
+        written.template.write_text(as_yaml(template), encoding="utf-8")
     return written
 
 
 @pytest.fixture(scope="module")
 def stack(written: Written) -> Iterator[LocalStack]:
-    """The stack, deployed with nothing but the aws command line. The zip is this machine's: arm64 cannot run here."""
     with ministack.running() as emulator:
-        deploy(emulator, written, **PARAMETERS)
-        stack = LocalStack(emulator, outputs(emulator), name=NAME)
-        mend_number(stack)
-        yield stack
+        yield first_deployment(emulator, written.template, written.key, **PARAMETERS)
 
 
-def mend_number(stack: LocalStack) -> None:
-    """A parameter's value is text. CloudFormation makes it the number a property wants; ministack leaves it text, and
-    its poller fails to compare it. So that one number is said once more."""
-    client = stack.client("lambda")
-    (mapping,) = client.list_event_source_mappings()["EventSourceMappings"]
-    scaling = {"MaximumConcurrency": int(mapping["ScalingConfig"]["MaximumConcurrency"])}
-    client.update_event_source_mapping(UUID=mapping["UUID"], ScalingConfig=scaling)
+def counts(record: dict[str, Any]) -> tuple[int, ...]:
+    return tuple(int(record.get(f"rows_{what}", -1)) for what in ("read", "written", "rejected", "superseded"))
 
 
-def concurrency(stack: LocalStack) -> int:
-    (mapping,) = stack.client("lambda").list_event_source_mappings()["EventSourceMappings"]
-    return int(mapping["ScalingConfig"]["MaximumConcurrency"])
-
-
-def deploy(emulator: Emulator, written: Written, **parameters: str) -> str:
-    code = f"s3://codes/{written.key}"
-    aws(emulator, "s3", "mb", "s3://codes")
-    aws(emulator, "s3", "cp", str(bundle.build(bundle.HOST, FEEDS)), code)
-    given = [f"{name}={value}" for name, value in parameters.items()]
-    return aws(
-        emulator,
-        *("cloudformation", "deploy", "--template-file", str(written.template), "--stack-name", NAME),
-        *("--s3-bucket", "codes", "--capabilities", "CAPABILITY_IAM"),
-        *("--parameter-overrides", "CodeBucket=codes", f"CodeKey={written.key}", *given),
-    )
-
-
-def outputs(emulator: Emulator) -> dict[str, str]:
-    listed = aws(
-        emulator,
-        *("cloudformation", "describe-stacks", "--stack-name", NAME, "--output", "text"),
-        *("--query", "Stacks[0].Outputs[].[OutputKey,OutputValue]"),
-    )
-    return dict(line.split("\t") for line in listed.splitlines())
+def items(stack: LocalStack) -> int:
+    table = stack.outputs[contract.table_output("Orders")]
+    return int(stack.client("dynamodb").scan(TableName=table, Select="COUNT")["Count"])
 
 
 def test_every_row_of_the_sample_is_in_the_table_or_says_why_not(stack: LocalStack) -> None:
-    sample = ROOT / "sample_data.csv"
-    record = drop_and_wait(stack, "orders/sample_data.csv", sample.read_bytes())
-    counts = {what: int(record[f"rows_{what}"]) for what in ("read", "written", "rejected", "superseded")}
-    assert (record["status"], counts) == (
-        "COMPLETE",
-        {"read": 500, "written": 495, "rejected": 4, "superseded": 1},
-    )
-    table = stack.outputs[contract.table_output("Orders")]
-    assert stack.client("dynamodb").scan(TableName=table, Select="COUNT")["Count"] == counts["written"]
+    record = drop_and_wait(stack, "orders/sample_data.csv", SAMPLE.read_bytes())
+    assert (record.get("status"), counts(record)) == ("COMPLETE", (500, 495, 4, 1))
+    assert items(stack) == 495
     assert sorted(reject["line"] for reject in read_rejects(stack, record)) == [100, 234, 355, 477]
 
 
@@ -116,22 +75,41 @@ def test_nothing_but_the_template_is_needed(stack: LocalStack) -> None:
     assert {found["StackName"] for found in listed} == {NAME}
     assert stack.client("ssm").describe_parameters()["Parameters"] == []
     buckets = {bucket["Name"] for bucket in stack.client("s3").list_buckets()["Buckets"]}
-    made: list[dict[str, Any]] = stack.client("cloudformation").describe_stack_resources(StackName=NAME)[
-        "StackResources"
-    ]
+    made = stack.client("cloudformation").describe_stack_resources(StackName=NAME)["StackResources"]
     of_stack = {r["PhysicalResourceId"] for r in made if r["ResourceType"] == "AWS::S3::Bucket"}
-    assert buckets == of_stack | {"codes"}
+    assert buckets == of_stack | {CODES}
 
 
-def test_a_second_deployment_with_another_parameter_is_an_update(stack: LocalStack, written: Written) -> None:
-    shown = awscli.run(
-        stack.endpoint_url,
-        *("cloudformation", "deploy", "--template-file", str(written.template), "--stack-name", NAME),
-        *("--s3-bucket", "codes", "--capabilities", "CAPABILITY_IAM"),
-        *("--parameter-overrides", "MaxConcurrency=4"),  # all others keep what they were
-    )
-    assert (shown.returncode, shown.stderr) == (0, "")
-    mend_number(stack)
+def test_a_second_deployment_changes_what_is_given_and_nothing_else(stack: LocalStack, written: Written) -> None:
+    deploy(stack.emulator, written.template, MaxConcurrency="4")
     assert concurrency(stack) == 4
     function = stack.client("lambda").get_function_configuration(FunctionName=stack.outputs[contract.Output.FUNCTION])
     assert function["MemorySize"] == int(PARAMETERS["MemoryMb"])
+
+
+@pytest.mark.parametrize("notified_by", ["eventbridge", "s3"])
+def test_files_of_a_bucket_that_was_there_before_are_loaded(notified_by: Any, tmp_path: Path) -> None:
+    bucket = "their-drops"
+    template = tmp_path / "template.yml"
+    template.write_text(existing_bucket_template(Existing(landing_bucket=bucket, notified_by=notified_by)))
+    with ministack.running() as emulator:
+        aws(emulator, "s3", "mb", f"s3://{bucket}")
+        if notified_by == "eventbridge":
+            configuration = ("--notification-configuration", '{"EventBridgeConfiguration": {}}')
+            aws(emulator, "s3api", "put-bucket-notification-configuration", "--bucket", bucket, *configuration)
+        stack = first_deployment(emulator, template, "code.zip")
+        if notified_by == "s3":
+            program, *arguments = shlex.split(stack.outputs[contract.NOTIFY_COMMAND_OUTPUT])
+            assert program == "aws"
+            aws(emulator, *arguments)
+        record = drop_and_wait(stack, "orders/of theirs+1.csv", SAMPLE.read_bytes())
+        assert (record.get("status"), counts(record)) == ("COMPLETE", (500, 495, 4, 1))
+        assert items(stack) == 495
+
+
+def existing_bucket_template(existing: Existing) -> str:
+    os.environ.update(node.environment())  # the CDK starts Node.js on its first use
+    from infra.plain.template import plain_template
+
+    template = plain_template(Settings(existing=existing), read_feeds(FEEDS))
+    return as_yaml(without_what_is_refused(template)[0])

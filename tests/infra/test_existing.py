@@ -289,3 +289,66 @@ def test_what_does_not_go_together_is_refused_in_one_sentence(section: dict[str,
     with pytest.raises(SettingsFault) as fault:
         read_settings({"prod": {"existing": section}}, "prod")
     assert sentence in str(fault.value)
+
+
+# --- tables of others
+
+FOREIGN = """
+[feeds.mine]
+prefix = "mine/"
+table = "Mine"
+partition_key = "id"
+
+[feeds.theirs]
+prefix = "theirs/"
+table = "Theirs"
+partition_key = "id"
+existing = true
+role = "arn:aws:iam::444455556666:role/writes-theirs"
+
+[feeds.also_theirs]
+prefix = "also/"
+table = "AlsoTheirs"
+partition_key = "id"
+existing = true
+role = "arn:aws:iam::444455556666:role/writes-theirs"
+region = "eu-west-1"
+
+[feeds.away]
+prefix = "away/"
+table = "Away"
+partition_key = "id"
+existing = true
+region = "eu-west-1"
+"""
+
+
+def test_a_table_of_a_role_is_written_to_by_that_role_alone(synthesised: Synthesised) -> None:
+    granted = statements(synthesised(feeds=FOREIGN))
+    (assume,) = [s for s in granted if s["Action"] == "sts:AssumeRole"]
+    assert assume["Resource"] == "arn:aws:iam::444455556666:role/writes-theirs"
+    (write,) = [s for s in granted if s["Action"] == "dynamodb:BatchWriteItem"]
+    assert "Theirs" not in json.dumps(write)
+
+
+def test_a_table_of_another_region_is_granted_there(synthesised: Synthesised) -> None:
+    (write,) = [s for s in statements(synthesised(feeds=FOREIGN)) if s["Action"] == "dynamodb:BatchWriteItem"]
+    mine, away = map(flat, write["Resource"])
+    assert "StoreTableMine" in mine
+    assert away.endswith(':dynamodb:eu-west-1:{"Ref": "AWS::AccountId"}:table/Away')
+
+
+def test_with_nothing_but_tables_of_others_the_function_may_write_to_no_table(synthesised: Synthesised) -> None:
+    only_theirs = FOREIGN[FOREIGN.index("[feeds.theirs]") : FOREIGN.index("[feeds.also_theirs]")]
+    assert "BatchWriteItem" not in json.dumps(statements(synthesised(feeds=only_theirs)))
+
+
+def test_tables_of_others_are_named_in_the_outputs_and_not_made(synthesised: Synthesised) -> None:
+    template = synthesised(feeds=FOREIGN)
+    assert {t.get("TableName") for t in resources(template, "AWS::DynamoDB::Table").values()} == {"Mine", None}
+    named = {name: output["Value"] for name, output in template["Outputs"].items() if name.startswith("Table")}
+    assert {n: v for n, v in named.items() if isinstance(v, str)} == {
+        "TableTheirs": "Theirs",
+        "TableAlsoTheirs": "AlsoTheirs",
+        "TableAway": "Away",
+    }
