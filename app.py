@@ -5,7 +5,7 @@ from pathlib import Path
 
 from aws_cdk import App
 
-from infra import bundle
+from infra import bundle, nag
 from infra.settings import read_settings
 from infra.stack import IngestStack
 from ingest.errors import SettingsFault
@@ -19,7 +19,8 @@ def main() -> None:
     feeds_path = Path(app.node.try_get_context("feeds") or "feeds.toml")
     feeds = read_feeds(feeds_path)
     code = bundle.build(bundle.ARM64, feeds_path)
-    IngestStack(app, settings.name, settings=settings, feeds=feeds, code=code)
+    stack = IngestStack(app, settings.name, settings=settings, feeds=feeds, code=code)
+    nag.watch(app, stack, feeds)
     app.synth()
 
 
@@ -28,3 +29,9 @@ if __name__ == "__main__":
         main()
     except SettingsFault as fault:
         sys.exit(f"error: {fault}")
+    except RuntimeError as error:
+        if not str(error).startswith("ValidationFailed"):
+            raise
+        sys.exit(
+            "error: cdk-nag found what is written above; mend it, or acknowledge it with a reason in infra/nag.py."
+        )

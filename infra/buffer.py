@@ -70,7 +70,10 @@ class Buffer(Construct):
             principals=[iam.ServicePrincipal("events.amazonaws.com")],
             actions=["sqs:SendMessage"],
             resources=[self.queue.queue_arn],
-            conditions={"ArnEquals": {"aws:SourceArn": rule.attr_arn}},
+            conditions={
+                "ArnEquals": {"aws:SourceArn": rule.attr_arn},
+                "StringEquals": {"aws:SourceAccount": Stack.of(self).account},
+            },
         )
         self.policy.document.add_statements(statement)
 

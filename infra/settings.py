@@ -86,6 +86,9 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     rejects_expire_days: Annotated[
         int, Meta(ge=1, le=3_650, description="Days rejected rows are kept; they hold the users' data.")
     ] = 90
+    access_logs_expire_days: Annotated[
+        int, Meta(ge=1, le=3_650, description="Days the record of who reached into the buckets is kept.")
+    ] = 90
     abort_uploads_days: Annotated[
         int, Meta(ge=1, le=365, description="Days until the parts of an unfinished upload, unseen but paid for, go.")
     ] = 7

@@ -5,6 +5,7 @@ from pathlib import Path
 from aws_cdk import CfnOutput, Stack
 from constructs import Construct
 
+from infra.access_logs import AccessLogs
 from infra.buffer import Buffer
 from infra.encryption import Encryption
 from infra.landing import Landing, landing_bucket_name
@@ -27,6 +28,8 @@ class IngestStack(Stack):
             self, "Landing", settings=settings, feeds=feeds, buffer=self.buffer, encryption=encryption
         )
         self.store = Store(self, "Store", settings=settings, feeds=feeds, encryption=encryption)
+        logged = {"landing": self.landing.bucket, "rejects": self.store.rejects}
+        self.access_logs = AccessLogs(self, "AccessLogs", settings=settings, sources=logged)
         self.worker = Worker(
             self,
             "Worker",

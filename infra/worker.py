@@ -110,7 +110,7 @@ def _environment(settings: Settings, landing: Landing, buffer: Buffer, store: St
 def _grants(
     log_group: logs.LogGroup, feeds: Feeds, landing: Landing, buffer: Buffer, store: Store
 ) -> list[iam.PolicyStatement]:
-    prefixes = [f"{_literal(feed.prefix)}*" for feed in feeds.feeds.values()]
+    prefixes = [f"{literal(feed.prefix)}*" for feed in feeds.feeds.values()]
     objects = [landing.bucket.arn_for_objects(prefix) for prefix in prefixes]
     roles = sorted({feed.role for feed in feeds.feeds.values() if feed.role})
     foreign = {feed.table for feed in feeds.feeds.values() if feed.role}
@@ -138,8 +138,8 @@ CONSUME = ["sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes", 
 
 
 def _list_bucket(landing: Landing, prefixes: list[str]) -> iam.PolicyStatement:
-    """The reconciler lists. And to a reader who may not list, S3 answers 403 for a key that is gone, not 404: a deleted
-    file would look like a missing permission and be tried again and again."""
+    """The reconciler lists. And S3 answers 403 for a key that is gone, not 404, to a reader who may not list: by
+    listing the key, the function tells a deleted file from a missing permission."""
     statement = _allow(["s3:ListBucket"], [landing.bucket.bucket_arn])
     statement.add_condition("StringLike", {"s3:prefix": prefixes})
     return statement
@@ -157,10 +157,10 @@ def _allow(actions: list[str], resources: list[str]) -> iam.PolicyStatement:
     return iam.PolicyStatement(actions=actions, resources=resources)
 
 
-def _literal(prefix: str) -> str:
+def literal(prefix: str) -> str:
     """Return a prefix as IAM takes it literally: `*`, `?` and `$` mean something in resources and conditions.
 
-    >>> _literal("a*b?/")
+    >>> literal("a*b?/")
     'a${*}b${?}/'
     """
     return "".join(f"${{{c}}}" if c in "*?$" else c for c in prefix)

@@ -43,14 +43,17 @@ METRIC_NAMESPACE = "CsvIngest"
 
 
 class Dimension:
-    """Dimensions of every metric. Never a file name: each distinct value is a metric to pay for."""
+    """Dimensions of every metric, which is told twice: by stack, for totals and alarms, and by stack and feed.
+
+    Never a file name: each distinct value is a metric to pay for.
+    """
 
     STACK = "Stack"
     FEED = "Feed"
 
 
 class Metric:
-    """CloudWatch metric names: past tense, plural."""
+    """CloudWatch metric names: counts in past tense and plural, measures by their noun (docs/metrics.md)."""
 
     ROWS_READ = "RowsRead"
     ROWS_WRITTEN = "RowsWritten"
@@ -67,9 +70,14 @@ class Metric:
     HAND_OVERS = "HandOvers"  # a message sent again by a function whose time was up, or whose table was full
     SEGMENTS_DONE = "SegmentsDone"
     MESSAGES_UNKNOWN = "MessagesUnknown"
+    WRITE_UNITS = "WriteUnits"  # of the items taken, 1 KB each begun; an index of the table costs more
+    ROWS_PER_SECOND = "RowsPerSecond"  # written by one function since it told last
     REQUESTS_SENT = "RequestsSent"  # to the feed's table, of 25 items at most
     REQUESTS_REPEATED = "RequestsRepeated"
     REQUESTS_THROTTLED = "RequestsThrottled"  # by one or more of the reasons below
+    REQUEST_LATENCY = "RequestLatency"  # milliseconds, a sample of the requests answered
+    ITEMS_SENT = "ItemsSent"  # in all requests, so again where they are sent again
+    UNPROCESSED_SHARE = "UnprocessedShare"  # percent of the items sent
     ITEMS_UNPROCESSED = "ItemsUnprocessed"  # left over by requests of which a part was taken
     THROTTLED_BY_KEY_RANGE = "ThrottledByKeyRange"
     THROTTLED_BY_ACCOUNT = "ThrottledByAccount"
@@ -77,6 +85,7 @@ class Metric:
     THROTTLED_BY_PROVISIONED = "ThrottledByProvisioned"
     THROTTLED_BY_OTHER = "ThrottledByOther"
     EVENT_TO_VISIBLE = "EventToVisible"  # seconds from the S3 event to the closed file
+    OLDEST_UNFINISHED_FILE = "OldestUnfinishedFile"  # seconds since it was first seen; 0 where there is none
 
 
 class Status:

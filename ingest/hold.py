@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from typing import Protocol
 
 from ingest.core.claims import Lease
 from ingest.core.work import Checkpoint, Plan, Work
@@ -98,11 +99,18 @@ class Hold:
         return self.lease
 
 
+class Beating(Protocol):
+    """What must be told all the time that the work goes on."""
+
+    def beat(self) -> None:
+        """Take note of it. Raises LeaseLost or OutOfTime where the work must end."""
+
+
 class Heart:
     """Beats for whatever is held now: what is made once a function, such as a writer, is given this one's `beat`."""
 
     def __init__(self) -> None:
-        self._hold: Hold | None = None
+        self._hold: Beating | None = None
 
     def beat(self) -> None:
         """Beat the hold of the work that is being done, if any is.
@@ -114,8 +122,8 @@ class Heart:
             self._hold.beat()
 
     @contextmanager
-    def of(self, hold: Hold) -> Iterator[None]:
-        """Beat for this hold for the length of the block."""
+    def of(self, hold: Beating) -> Iterator[None]:
+        """Beat for this one for the length of the block."""
         self._hold = hold
         try:
             yield

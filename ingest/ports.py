@@ -1,11 +1,12 @@
 """What the pipeline and the intake need of the world. The edges fit structurally; mypy checks it in the roots."""
 
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator, Mapping
 from typing import Protocol
 
 from ingest.core.books import Books
 from ingest.core.claims import Claimed, Closing, FileStanding, Lease, Standing
 from ingest.core.counts import WriteCounts
+from ingest.core.emf import Value
 from ingest.core.faults import Refusal
 from ingest.core.items import Items
 from ingest.core.notification import FileVersion
@@ -178,7 +179,7 @@ class DeadLetters(Protocol):
 class MetricSink(Protocol):
     """Where counts go."""
 
-    def put(self, feed: str, values: dict[str, float]) -> None:
+    def put(self, feed: str, values: Mapping[str, Value]) -> None:
         """Publish values of one feed."""
 
 

@@ -84,46 +84,60 @@ class Reconciler:
         is_late = self._queue.waiting() >= LONG_QUEUE
         findings = Findings(is_late=is_late)
         for feed in (*self._feeds.feeds, NO_FEED):
-            for record in self._ledger.open_files(feed):
-                self._look_after(record, findings, is_late=is_late)
+            self._look_after_feed(feed, findings, is_late=is_late)
         if not is_late:
             for prefix in (feed.prefix for feed in self._feeds.feeds.values()):
                 self._look_for_lost(prefix, findings)
         self._teller.log("reconciled", dict(asdict(findings)))
         return findings
 
-    def _look_after(self, record: Record, findings: Findings, *, is_late: bool) -> None:
+    def _look_after_feed(self, feed: str, findings: Findings, *, is_late: bool) -> None:
+        """Look after a feed's files, and tell how old the oldest is that stays unfinished."""
+        begun_s = [
+            record.first_seen_s or record.moved_s
+            for record in self._ledger.open_files(feed)
+            if self._look_after(record, findings, is_late=is_late)
+        ]
+        if begun_s or feed != NO_FEED:  # what has no feed ends at once: it is no metric to pay for until it does not
+            oldest_s = max(0.0, self._clock.now_s() - min(begun_s)) if begun_s else 0.0
+            self._teller.oldest_unfinished(feed, oldest_s)
+
+    def _look_after(self, record: Record, findings: Findings, *, is_late: bool) -> bool:
+        """Return whether the file stays unfinished."""
         file = record.work.file
         if not is_open(record.status):
             untold = self._ledger.untold(file) if self._is_old(record) else None
             if untold:
                 self._teller.file_ended(file, record.feed, untold)
                 findings.outcomes_told += 1
-        elif record.status == Status.SPLIT and record.segments == record.segments_done:
+            return False
+        if record.status == Status.SPLIT and record.segments == record.segments_done:
             self._worker.close_split(file, record.feed)
             findings.files_closed += 1
-        elif not is_late:
-            self._send_stuck(record, findings)
+            return False
+        return is_late or not self._send_stuck(record, findings)
 
     def _is_old(self, record: Record) -> bool:
         """Return whether whoever closed the file has had the time to tell."""
         return self._clock.now_s() - record.moved_s >= min(60.0, self._stuck_s)
 
-    def _send_stuck(self, record: Record, findings: Findings) -> None:
-        """Send the messages of the stuck parts of a file again, or give it up."""
+    def _send_stuck(self, record: Record, findings: Findings) -> bool:
+        """Send the messages of the stuck parts of a file again, or give it up; return whether it was given up."""
         now_s = self._clock.now_s()
         parts = [record, *(self._ledger.segments(record.work.file) if record.segments else ())]
         for part in parts:
             if not part.is_stuck(now_s, self._stuck_s):
                 continue
             if part.resent >= MOST_RESENT and part.attempts > part.attempts_when_resent:
-                findings.files_given_up += self._give_up(record, part)
-                return
+                is_given_up = self._give_up(record, part)
+                findings.files_given_up += is_given_up
+                return is_given_up
             if self._ledger.note_resent(part.work, now_s=now_s):
                 self._queue.send([body_of(part.work)])
                 self._teller.log("work sent again", {"work": part.work.name, "resent": part.resent + 1})
                 findings.segments_sent_again += part.work.segment is not None
                 findings.files_sent_again += part.work.segment is None
+        return False
 
     def _give_up(self, record: Record, part: Record) -> bool:
         now_s = self._clock.now_s()

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import closing
 
+from ingest.core.books import NOTHING, Books
 from ingest.core.charset import Charset
 from ingest.core.claims import Claimed
 from ingest.core.grammar import Grammar
@@ -20,7 +21,10 @@ RANGES_AHEAD = 4  # scanning is faster than one connection to S3
 
 
 class Split:
-    """Splits one file, from its beginning or from where another has come. `has_moved`: it has come further."""
+    """Splits one file, from its beginning or from where another has come. `has_moved`: it has come further.
+
+    `books` is what the file's record counts because of it: the head, which is in no segment, once all are planned.
+    """
 
     def __init__(
         self,
@@ -37,6 +41,7 @@ class Split:
         block_bytes: int | None = None,
     ) -> None:
         self.has_moved = False
+        self.books = NOTHING
         self._file = file
         self._feed = feed
         self._plan = claimed.plan
@@ -72,6 +77,7 @@ class Split:
             known = self._add(segment, known)
         now_s = self._clock.now_s()
         self._ledger.split(self._file, self._hold.lease, known, head_bytes=text.start.byte, now_s=now_s)
+        self.books = Books(bytes_read=text.start.byte)
         return True
 
     def _text(self, charset: Charset, known: Plan) -> Iterator[bytes]:

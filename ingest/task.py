@@ -2,14 +2,14 @@
 
 from dataclasses import dataclass
 
+from ingest.account import Account
 from ingest.core.books import Books
 from ingest.core.claims import Claimed
-from ingest.core.counts import NOTHING_WRITTEN, WriteCounts
 from ingest.core.work import Checkpoint, Work
 from ingest.errors import ServiceFault
 from ingest.hold import Hold
 from ingest.pipeline import Load
-from ingest.ports import CountingWriter, FileRejects
+from ingest.ports import FileRejects
 from ingest.split import Split
 
 
@@ -44,21 +44,10 @@ class Attempt:
 
     task: Task
     rejects: FileRejects
-    writer: CountingWriter | None = None
-    told: WriteCounts = NOTHING_WRITTEN
+    account: Account
     split: Split | None = None
     is_split: bool = False
     load: Load | None = None
-
-    def begin(self, writer: CountingWriter) -> CountingWriter:
-        """Take the writer that is used from now on."""
-        self.writer, self.told = writer, writer.counts
-        return writer
-
-    def written(self) -> WriteCounts:
-        """Return what the writer met since this was asked last."""
-        before, self.told = self.told, self.writer.counts if self.writer else NOTHING_WRITTEN
-        return self.told.since(before)
 
     @property
     def books(self) -> Books | None:

@@ -1,12 +1,14 @@
-"""Tells how files ended: metrics, one log line, one event. Knows the edges by Protocol only."""
+"""Tells how work goes on, and how files ended: metrics, one log line, one event. Knows the edges by Protocol only."""
 
 from collections.abc import Callable
 from dataclasses import asdict
 from datetime import datetime
 
 from ingest.contract import Metric, Status
+from ingest.core.books import NOTHING, Books
 from ingest.core.claims import Closing
 from ingest.core.counts import WriteCounts
+from ingest.core.emf import Value
 from ingest.core.notification import FileVersion
 from ingest.core.work import Work
 from ingest.errors import IngestError
@@ -34,16 +36,11 @@ class Teller:
         self.log = log
 
     def file_ended(self, file: FileVersion, feed: str, closing: Closing) -> None:
-        """Tell how a file ended, and remember that it was told. After a crash in between it is told again."""
-        values: dict[str, float] = {_METRICS[closing.status]: 1}
-        counts = closing.books
-        values |= {
-            Metric.ROWS_READ: counts.rows_read,
-            Metric.ROWS_WRITTEN: counts.rows_written,
-            Metric.ROWS_REJECTED: counts.rows_rejected,
-            Metric.ROWS_SUPERSEDED: counts.rows_superseded,
-            Metric.BYTES_READ: counts.bytes_read,
-        }
+        """Tell how a file ended, and remember that it was told. After a crash in between it is told again.
+
+        Its rows were told as they were counted.
+        """
+        values: dict[str, Value] = {_METRICS[closing.status]: 1}
         event_s = epoch_s(file.event_time)
         if closing.status == Status.COMPLETE and event_s is not None:
             values[Metric.EVENT_TO_VISIBLE] = max(0.0, self._clock.now_s() - event_s)
@@ -51,17 +48,19 @@ class Teller:
         self._metrics.put(feed, values)
         fields = {"file": file.url, "version": file.version, "feed": feed, "status": closing.status}
         code = closing.error.code if closing.error else None
-        self.log("file closed", fields | asdict(counts) | {"seconds": closing.seconds, "error": code})
+        self.log("file closed", fields | asdict(closing.books) | {"seconds": closing.seconds, "error": code})
         self._ledger.told(file, feed, closing.status, now_s=self._clock.now_s())
 
-    def wrote(self, feed: str, counts: WriteCounts) -> None:
-        """Tell what writing met."""
-        if counts.requests:
-            self._metrics.put(feed, counts.metrics())
+    def progressed(self, feed: str, more: Books, written: WriteCounts, seconds: float) -> None:
+        """Tell what was counted, and what writing met, in so many seconds; where neither is anything, nothing."""
+        values = _rows(more, seconds) if more != NOTHING else {}
+        values |= {} if written.is_nothing else written.metrics()
+        if values:
+            self._metrics.put(feed, values)
 
     def segment_ended(self, work: Work, feed: str, closing: Closing) -> None:
-        """Tell that a segment ended; its rows are told of with its file."""
-        self._metrics.put(feed, {Metric.SEGMENTS_DONE: closing.status == Status.DONE})
+        """Tell that a segment ended."""
+        self._metrics.put(feed, {Metric.SEGMENTS_DONE: int(closing.status == Status.DONE)})
         fields = {"work": work.name, "version": work.file.version, "feed": feed, "status": closing.status}
         self.log("segment closed", fields | asdict(closing.books) | {"seconds": closing.seconds})
 
@@ -75,10 +74,25 @@ class Teller:
         self._metrics.put(feed, {Metric.FILES_RETRIED: 1})
         self.log("work put back", {"work": work.name, "version": work.file.version, "feed": feed, "error": error.code})
 
+    def oldest_unfinished(self, feed: str, seconds: float) -> None:
+        """Tell the age of a feed's oldest file that has not ended; 0 where there is none, so that an alarm sees it."""
+        self._metrics.put(feed, {Metric.OLDEST_UNFINISHED_FILE: seconds})
+
     def handed_over(self, message_id: str, hops: int) -> None:
         """Tell of a message that was sent again, to go on in another invocation."""
         self._metrics.put(NO_FEED, {Metric.HAND_OVERS: 1})
         self.log("message handed over", {"message_id": message_id, "hops": hops})
+
+
+def _rows(more: Books, seconds: float) -> dict[str, Value]:
+    values: dict[str, Value] = {
+        Metric.ROWS_READ: more.rows_read,
+        Metric.ROWS_WRITTEN: more.rows_written,
+        Metric.ROWS_REJECTED: more.rows_rejected,
+        Metric.ROWS_SUPERSEDED: more.rows_superseded,
+        Metric.BYTES_READ: more.bytes_read,
+    }
+    return values | ({Metric.ROWS_PER_SECOND: more.rows_written / seconds} if seconds > 0 else {})
 
 
 def epoch_s(time: str | None) -> float | None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+from ingest.account import Account
 from ingest.closing import SplitCloser
 from ingest.contract import Status
 from ingest.core.books import Books
@@ -70,10 +71,17 @@ class Worker:
             UnfinishedError: it goes on later, at its checkpoint.
             LeaseLost: another worker has taken it over.
         """
-        attempt = Attempt(task, self._rejects_for(task.work.file))
+        account = Account(task.feed, task.books, task.hold, teller=self._teller, clock=self._clock)
+        attempt = Attempt(task, self._rejects_for(task.work.file), account)
         try:
-            with self._heart.of(task.hold):
-                self._run_and_tell(attempt)
+            self._do(attempt)
+        finally:
+            account.wrote()
+
+    def _do(self, attempt: Attempt) -> None:
+        try:
+            with self._heart.of(attempt.account):
+                self._run(attempt)
         except LeaseLost:
             raise
         except (FileFault, ObjectSuperseded) as error:
@@ -87,12 +95,6 @@ class Worker:
         else:
             self._ended(attempt, None)
 
-    def _run_and_tell(self, attempt: Attempt) -> None:
-        try:
-            self._run(attempt)
-        finally:
-            self._teller.wrote(attempt.task.feed, attempt.written())
-
     def _run(self, attempt: Attempt) -> None:
         task = attempt.task
         feed = self._feed_for(task.work.file.key)
@@ -100,6 +102,7 @@ class Worker:
         if self._may_split(task, file):
             attempt.split = self._split(task, feed, file)
             attempt.is_split = attempt.split.run()
+            attempt.account.counted(task.books.plus(attempt.split.books))
         if not attempt.is_split:
             attempt.load = self._load(attempt, feed)
             self._load_all(attempt.load, task, file)
@@ -132,7 +135,7 @@ class Worker:
         task = attempt.task
         return Load(
             feed=feed,
-            writer=attempt.begin(self._writer_for(feed)),
+            writer=attempt.account.begin(self._writer_for(feed)),
             rejects=attempt.rejects,
             file=task.work.file.url,
             now_s=epoch_s(task.work.file.event_time)
@@ -156,7 +159,7 @@ class Worker:
         task = attempt.task
         if not task.hold.save(checkpoint):
             return
-        self._teller.wrote(task.feed, attempt.written())
+        attempt.account.counted(checkpoint.books)
         standing = self._ledger.standing(task.work.file)
         if not standing.is_wanted:
             raise ObjectSuperseded(f"{task.work.file.url} has a newer version, or has ended otherwise.")
@@ -171,9 +174,9 @@ class Worker:
         task = attempt.task
         if task.work.segment is not None and error is not None:
             self._end_early(attempt, error)  # the file first: else the last segment to end would find it unbalanced
-            self._end_segment(task, attempt.books or task.books, Status.STOPPED)
+            self._end_loaded_segment(attempt, Status.STOPPED)
         elif task.work.segment is not None:
-            self._end_segment(task, attempt.books or task.books, Status.DONE)
+            self._end_loaded_segment(attempt, Status.DONE)
             self.close_split(task.work.file, task.feed)
         elif error is None and attempt.is_split:
             self.close_split(task.work.file, task.feed)
@@ -182,6 +185,7 @@ class Worker:
         else:
             closing = self._closing(attempt, attempt.books, error)
             self._ledger.end_file(task.work.file, task.hold.lease, closing, now_s=self._clock.now_s())
+            attempt.account.counted(closing.books)
             self._teller.file_ended(task.work.file, task.feed, closing)
 
     def _closing(self, attempt: Attempt, books: Books, error: IngestError | None) -> Closing:
@@ -191,6 +195,11 @@ class Worker:
             status = Status.FAILED if isinstance(error, FileFault) else Status.SUPERSEDED
         seconds = max(0.0, self._clock.now_s() - attempt.task.claimed.first_seen_s)
         return Closing(status, books, seconds, attempt.rejects.url if books.rows_rejected else None, error)
+
+    def _end_loaded_segment(self, attempt: Attempt, status: str) -> None:
+        books = attempt.books or attempt.task.books
+        self._end_segment(attempt.task, books, status)
+        attempt.account.counted(books)
 
     def _end_segment(self, task: Task, books: Books, status: str) -> None:
         now_s = self._clock.now_s()
@@ -218,5 +227,7 @@ class Worker:
         """
         task = attempt.task
         self._ledger.put_back(task.work, task.hold.lease, attempt.checkpoint, fault)
+        if attempt.checkpoint:
+            attempt.account.counted(attempt.checkpoint.books)
         self._teller.put_back(task.work, task.feed, fault)
         raise UnfinishedError(fault, made_progress=attempt.has_moved) from fault

@@ -1,12 +1,13 @@
 """Stand-ins for the world outside the pipeline: they remember what they were told and fail as scripted."""
 
-from collections.abc import Callable, Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Any
 
 from ingest.core.claims import Closing
 from ingest.core.counts import WriteCounts
+from ingest.core.emf import Value, emf_line
 from ingest.core.faults import Refusal
 from ingest.core.items import Items
 from ingest.core.notification import FileVersion
@@ -144,18 +145,20 @@ class FakeObjects:
 
 @dataclass
 class RecordingMetrics:
-    """A `MetricSink`; `sums` adds up what was put for a feed."""
+    """A `MetricSink`; `sums` adds up the counts that were put for a feed."""
 
-    lines: list[tuple[str, dict[str, float]]] = field(default_factory=list)
+    lines: list[tuple[str, dict[str, Value]]] = field(default_factory=list)
 
-    def put(self, feed: str, values: dict[str, float]) -> None:
-        self.lines.append((feed, values))
+    def put(self, feed: str, values: Mapping[str, Value]) -> None:
+        assert emf_line("stack", feed, values, at_s=0)  # what could not be written fails the test
+        self.lines.append((feed, dict(values)))
 
     def sums(self, feed: str) -> dict[str, float]:
         totals: dict[str, float] = {}
         for name, values in self.lines:
             for metric, value in values.items() if name == feed else ():
-                totals[metric] = totals.get(metric, 0) + value
+                if isinstance(value, (int, float)):
+                    totals[metric] = totals.get(metric, 0) + value
         return totals
 
 

@@ -34,9 +34,10 @@ MAY_IMPORT: dict[str, set[str]] = {
     "ingest.hold": {*PURE, "ingest.ports"},
     "ingest.teller": {*PURE, "ingest.ports"},
     "ingest.split": {*PURE, "ingest.ports", "ingest.hold"},
-    "ingest.task": {*PURE, "ingest.ports", "ingest.hold", "ingest.pipeline", "ingest.split"},
-    "ingest.worker": {*PURE, "ingest.ports", "ingest.closing", "ingest.hold", "ingest.pipeline", "ingest.split"}
-    | {"ingest.task", "ingest.teller"},
+    "ingest.account": {*PURE, "ingest.ports", "ingest.hold", "ingest.teller"},
+    "ingest.task": {*PURE, "ingest.ports", "ingest.account", "ingest.hold", "ingest.pipeline", "ingest.split"},
+    "ingest.worker": {*PURE, "ingest.ports", "ingest.account", "ingest.closing", "ingest.hold", "ingest.pipeline"}
+    | {"ingest.split", "ingest.task", "ingest.teller"},
     "ingest.reconcile": {*PURE, "ingest.ports", "ingest.teller"},
     "ingest.intake": {*PURE, "ingest.ports", "ingest.hold", "ingest.task", "ingest.teller", "ingest.worker"},
     "ingest.assembly": {*PURE, "ingest.ports", "ingest.hold", "ingest.intake", "ingest.pipeline", "ingest.reconcile"}
@@ -51,6 +52,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "ingest.commands.stack": {"ingest", "botocore"},
     "ingest.__main__": {"ingest.cli"},
     "infra": {"infra", *VALUES, "ingest.feeds_file", "ingest.checked", "aws_cdk", "constructs", "msgspec"},
+    "infra.lint": {"infra", "cfnlint"},
+    "infra.nag": {"infra", "ingest.feeds", "aws_cdk", "cdk_nag", "constructs"},
     "infra.plain.text": {"yaml"},
     "infra.local": {"infra", *VALUES, "ingest.feeds_file", "boto3", "botocore", "rich", "ministack"}
     | {"mypy_boto3_cloudformation", "mypy_boto3_dynamodb", "mypy_boto3_lambda", "mypy_boto3_logs", "mypy_boto3_s3"}

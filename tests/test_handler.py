@@ -12,6 +12,7 @@ import pytest
 from ingest import handler
 from ingest.contract import FINAL_STATUSES, Env, Ledger, Metric, Status
 from ingest.core.claims import Lease
+from ingest.core.emf import read_emf
 from ingest.core.notification import FileVersion
 from ingest.core.work import Work
 from ingest.edges.clock import Clock
@@ -305,8 +306,11 @@ def test_the_sample_file_goes_from_the_bucket_to_the_table(
     assert f"s3://rejects/{rejects[1]['Key']}".startswith(record["rejects"])
     body = cloud.s3.get_object(Bucket="rejects", Key=rejects[1]["Key"])["Body"].read()
     assert [json.loads(line)["line"] for line in body.splitlines()] == [100, 234, 355, 477]
-    (emf,) = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
-    assert (emf["Stack"], emf["Feed"], emf[Metric.ROWS_WRITTEN]) == ("test", "orders", [495.0])
+    progress, ending = [read_emf(line) for line in capsys.readouterr().out.splitlines()]
+    assert progress and ending
+    assert (progress.stack, progress.feed) == (ending.stack, ending.feed) == ("test", "orders")
+    assert (progress.values[Metric.ROWS_WRITTEN], progress.values[Metric.WRITE_UNITS]) == (495, 495)
+    assert ending.values[Metric.FILES_COMPLETED] == 1
     assert [line["message"] for line in lines(log)] == ["file closed"]
 
 

@@ -1,8 +1,10 @@
 """What no message brings to its end is found: stuck work is sent again, and given up if that helps nobody."""
 
+from dataclasses import replace
+
 import pytest
 
-from ingest.contract import Status
+from ingest.contract import Metric, Status
 from ingest.core.claims import Lease
 from ingest.core.messages import read_message
 from ingest.core.notification import FileVersion
@@ -10,7 +12,7 @@ from ingest.core.work import Work
 from ingest.errors import Throttled
 from ingest.feeds import Feed, Feeds
 from ingest.reconcile import LONG_QUEUE, Findings, Reconciler
-from ingest.teller import Teller
+from ingest.teller import NO_FEED, Teller
 from tests.fakes import SentMessage
 from tests.world import BUCKET, KEY, World
 
@@ -130,6 +132,62 @@ def test_an_outcome_that_was_not_told_is_told() -> None:
     made.clock.time_s += 61
     assert look(made).outcomes_told == 1
     assert [closing.status for _, _, closing in made.events.told] == [Status.COMPLETE]
+
+
+def oldest(world: World, feed: str = "orders") -> list[object]:
+    """Return the ages that were told, one for each look."""
+    metric = Metric.OLDEST_UNFINISHED_FILE
+    return [values[metric] for name, values in world.metrics.lines if name == feed and metric in values]
+
+
+def test_the_age_of_the_oldest_file_that_has_not_ended_is_told_for_each_feed() -> None:
+    made = world()
+    try_once(made)
+    made.clock.time_s += 100
+    look(made)
+    younger = Work(replace(FILE, key="orders/b.csv"))
+    made.ledger.claim(younger, feed="orders", lease=Lease("n", 1, 0, "w"), now_s=made.clock.time_s)
+    made.clock.time_s += 50
+    look(made)
+    assert oldest(made) == [100, 150]
+
+
+def test_where_no_file_is_unfinished_its_age_is_0_so_that_an_alarm_sees_it() -> None:
+    made = world()
+    made.take(f'{{"ingest":"file","file":{{"bucket":"{BUCKET}","key":"{KEY}","etag":"e","sequencer":"0A"}}}}')
+    made.metrics.lines.clear()
+    made.clock.time_s += 100
+    look(made)
+    assert oldest(made) == [0.0]
+
+
+def test_a_file_that_is_given_up_is_not_unfinished_any_more() -> None:
+    made = world()
+    for number in range(4):
+        try_once(made, f"m{number}")
+        made.clock.time_s += STUCK_S
+        look(made)
+    assert oldest(made) == [STUCK_S, 2 * STUCK_S, 3 * STUCK_S, 0.0]
+
+
+def test_a_file_that_has_ended_and_was_not_told_of_is_not_unfinished() -> None:
+    made = world()
+    made.events.error = Throttled("the bus is busy")
+    with pytest.raises(Throttled):
+        made.take(f'{{"ingest":"file","file":{{"bucket":"{BUCKET}","key":"{KEY}","etag":"e","sequencer":"0A"}}}}')
+    made.events.error = None
+    look(made)
+    assert oldest(made) == [0.0]
+
+
+def test_what_has_no_feed_is_told_of_only_while_it_is_unfinished() -> None:
+    made = world()
+    look(made)
+    assert oldest(made, NO_FEED) == []
+    made.ledger.claim(Work(FILE), feed=NO_FEED, lease=Lease("n", 1, 0, "w"), now_s=made.clock.time_s)
+    made.clock.time_s += 30
+    look(made)
+    assert oldest(made, NO_FEED) == [30]
 
 
 @pytest.mark.parametrize(("age_s", "found"), [(STUCK_S - 1, 0), (STUCK_S + 1, 1), (STUCK_S + 100_000, 0)])

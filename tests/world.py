@@ -9,6 +9,7 @@ from ingest.core.notification import FileVersion
 from ingest.feeds import Feed, Feeds, Rejects
 from ingest.hold import Heart, Timing
 from ingest.intake import Intake, Message
+from ingest.pipeline import Sizes
 from ingest.ports import CountingWriter
 from tests.fakes import (
     FakeObjects,
@@ -40,6 +41,7 @@ class World:
         deadline_s: float = 900,
         timing: Timing | None = None,
         segment_bytes: int = 64 * 1024 * 1024,
+        sizes: Sizes | None = None,
     ) -> None:
         self.table = FakeTable()
         self.objects = FakeObjects({KEY: CSV, "orders/b.csv": b"id,n\nz,26\n"})
@@ -54,9 +56,10 @@ class World:
         self.deadline_s = self.clock.time_s + deadline_s
         self.writer = writer or self.table
         feed = Feed("orders/", "Orders", "id", columns={"n": "N"}, max_rejects=limit or Rejects())
-        self.intake = self._intake(Feeds({"orders": feed}), timing or Timing(), segment_bytes)
+        self.heart = Heart()
+        self.intake = self._intake(Feeds({"orders": feed}), timing or Timing(), segment_bytes, sizes)
 
-    def _intake(self, feeds: Feeds, timing: Timing, segment_bytes: int) -> Intake:
+    def _intake(self, feeds: Feeds, timing: Timing, segment_bytes: int, sizes: Sizes | None) -> Intake:
         return assemble(
             feeds=feeds,
             ledger=self.ledger,
@@ -70,11 +73,12 @@ class World:
             events=self.events,
             clock=self.clock,
             log=lambda message, fields: self.logged.append((message, fields)),
-            heart=Heart(),
+            heart=self.heart,
             timing=timing,
             segment_bytes=segment_bytes,
             bucket=BUCKET,
             stuck_s=3600,
+            sizes=sizes,
         )
 
     def _rejects_for(self, file: FileVersion) -> RecordingRejects:

@@ -23,21 +23,21 @@ STATE = bundle.BUILD / "local" / "state.json"  # where `up` left the emulator, f
 console = Console()
 
 
-def install(feeds: Path) -> int:
+def install(feeds: Path, *, iam: bool) -> int:
     """Make the Python environments of the emulator and of the aws command line."""
     console.print(f"ministack: {ministack.install().parent.parent}", highlight=False)
     console.print(f"aws: {awscli.install()}", highlight=False, soft_wrap=True)
     return 0
 
 
-def up(feeds: Path) -> int:
+def up(feeds: Path, *, iam: bool = False) -> int:
     """Start the stack in the background, or update the one that runs."""
-    _describe(_updated(feeds) or _started(feeds))
+    _describe(_updated(feeds) or _started(feeds, iam=iam))
     console.print("\nStop it with: python -m infra.local down")
     return 0
 
 
-def down(feeds: Path) -> int:
+def down(feeds: Path, *, iam: bool = False) -> int:
     """Stop what `up` started."""
     emulator = _remembered()
     if emulator is None:
@@ -49,23 +49,23 @@ def down(feeds: Path) -> int:
     return 0
 
 
-def run(feeds: Path) -> int:
+def run(feeds: Path, *, iam: bool) -> int:
     """Keep the stack in the foreground until Ctrl-C."""
-    with local_stack(feeds) as stack:
+    with local_stack(feeds, iam=iam) as stack:
         _describe(stack)
         console.print("\nStop it with Ctrl-C.")
         threading.Event().wait()
     return 0
 
 
-def demo(feeds: Path) -> int:
+def demo(feeds: Path, *, iam: bool) -> int:
     """Drop sample_data.csv and show what became of every row."""
     from infra.local.demo import run as run_demo
 
-    return run_demo(console, feeds=feeds)
+    return run_demo(console, feeds=feeds, iam=iam)
 
 
-COMMANDS: dict[str, Callable[[Path], int]] = {f.__name__: f for f in (install, up, down, run, demo)}
+COMMANDS: dict[str, Callable[..., int]] = {f.__name__: f for f in (install, up, down, run, demo)}
 
 
 def _updated(feeds: Path) -> LocalStack | None:
@@ -73,8 +73,8 @@ def _updated(feeds: Path) -> LocalStack | None:
     return deployed(emulator, feeds) if emulator else None
 
 
-def _started(feeds: Path) -> LocalStack:
-    emulator = ministack.start()
+def _started(feeds: Path, *, iam: bool) -> LocalStack:
+    emulator = ministack.start(iam=iam)
     try:
         stack = deployed(emulator, feeds)
     except BaseException:
@@ -90,7 +90,7 @@ def _remembered() -> Emulator | None:
     if not STATE.exists():
         return None
     kept = json.loads(STATE.read_text())
-    emulator = Emulator(kept["pid"], kept["port"], Path(kept["home"]))
+    emulator = Emulator(kept["pid"], kept["port"], Path(kept["home"]), kept.get("iam", False))
     if ministack.is_healthy(emulator):
         return emulator
     shutil.rmtree(emulator.home, ignore_errors=True)
@@ -119,13 +119,14 @@ def main() -> int:
     """Run one command and return its exit code."""
     parser = argparse.ArgumentParser(prog="python -m infra.local", description=__doc__)
     parser.add_argument("--feeds", type=Path, default=FEEDS, help="feeds file (default: feeds.toml)")
+    parser.add_argument("--iam", action="store_true", help="hold the function to what its role allows, over TLS")
     commands = parser.add_subparsers(dest="command", required=True)
     for name, command in COMMANDS.items():
         commands.add_parser(name, help=command.__doc__)
     arguments = parser.parse_args()
     signal.signal(signal.SIGTERM, _end)
     try:
-        return COMMANDS[arguments.command](arguments.feeds)
+        return COMMANDS[arguments.command](arguments.feeds, iam=arguments.iam)
     except IngestError as error:
         console.print(f"error: {error}", markup=False, highlight=False, soft_wrap=True)
         return 1

@@ -52,12 +52,12 @@ class Landed:
         return int(self.record.get(f"rows_{what}", 0))
 
 
-def run(console: Console, *, sample: Path = SAMPLE, feeds: Path = FEEDS) -> int:
+def run(console: Console, *, sample: Path = SAMPLE, feeds: Path = FEEDS, iam: bool = False) -> int:
     """Show the demonstration; return 0 if every row of the sample is accounted for and read back, else 1."""
     feed = read_feeds(feeds).feeds["orders"]
     with _progress(console) as progress:
         step = progress.add_task("Starting the local stack and deploying the template")
-        with local_stack(feeds) as stack:
+        with local_stack(feeds, iam=iam) as stack:
             progress.update(step, completed=1, total=1)
             step = progress.add_task(f"Dropped {sample.name} under {feed.prefix} in the landing bucket")
             record = drop_and_wait(stack, feed.prefix + sample.name, sample.read_bytes())

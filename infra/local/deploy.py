@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
+from infra.local.iam_gaps import as_ministack_asks
 from infra.local.left_out import without_what_is_refused
 from infra.local.ministack import REGION, EmulatorFault
 
@@ -32,9 +33,17 @@ class Deployed:
 
 
 def deploy(
-    assembly: Path, *, code: Path, s3: "S3Client", ssm: "SSMClient", cloudformation: "CloudFormationClient"
+    assembly: Path,
+    *,
+    code: Path,
+    s3: "S3Client",
+    ssm: "SSMClient",
+    cloudformation: "CloudFormationClient",
+    iam: bool = False,
 ) -> Deployed:
     """Create or update the stack in a cdk.out folder and wait for it. `code` stands in for the arm64 zip.
+
+    With `iam` the emulator holds the function to its role.
 
     Raises:
         EmulatorFault: the emulator refused something; says what and why.
@@ -42,6 +51,9 @@ def deploy(
     (manifest,) = assembly.glob("*.assets.json")
     stack = manifest.name.removesuffix(".assets.json")
     template, left_out = without_what_is_refused(json.loads((assembly / f"{stack}.template.json").read_bytes()))
+    if iam:
+        template, dropped = as_ministack_asks(template)
+        left_out += dropped
     ssm.put_parameter(Name=BOOTSTRAP_PARAMETER, Value=BOOTSTRAP_VERSION, Type="String", Overwrite=True)
     bucket = _upload(manifest, template, code=code, s3=s3)
     url = f"{s3.meta.endpoint_url}/{bucket}/{_TEMPLATE_KEY}"

@@ -1,11 +1,12 @@
 """Run ministack for as long as the process that started us lives. A script for ministack's own Python; import nothing.
 
-Our standard input is a pipe that only the starter holds. When it ends, in whatever way, the pipe closes and we stop: so
-even a starter that was killed outright leaves no emulator, no function and no folder behind.
+If our standard input is a pipe, only the starter holds it. When it ends, in whatever way, the pipe closes and we stop:
+so even a starter that was killed outright leaves no emulator, no function and no folder behind.
 """
 
 import os
 import signal
+import stat
 import subprocess
 import sys
 import threading
@@ -19,7 +20,9 @@ def _watch() -> None:
 
 
 if __name__ == "__main__":
-    from ministack.app import main  # type: ignore[import-not-found, unused-ignore]
+    from ministack import app  # type: ignore[import-not-found, unused-ignore]
 
-    threading.Thread(target=_watch, daemon=True).start()
-    main()
+    app._port_is_bindable = lambda *_: False  # with TLS it would take port 443, too, if it may
+    if stat.S_ISFIFO(os.fstat(sys.stdin.fileno()).st_mode):
+        threading.Thread(target=_watch, daemon=True).start()
+    app.main()

@@ -5,6 +5,7 @@ import os
 import shutil
 import signal
 import socket
+import ssl
 import subprocess
 import tempfile
 import time
@@ -35,16 +36,26 @@ class EmulatorFault(IngestError):
 
 @dataclass(frozen=True)
 class Emulator:
-    """A running ministack. `home` holds its state and log and goes with it; its process leads a group of its own."""
+    """A running ministack. `home` holds its state and log and goes with it; its process leads a group of its own.
+
+    With `iam` it asks of each request whether the caller's policies allow it, and speaks TLS alone, as AWS does: our
+    buckets and queues refuse whoever comes without.
+    """
 
     pid: int
     port: int
     home: Path
+    iam: bool = False
 
     @property
     def endpoint_url(self) -> str:
         """Where every AWS service is to be found."""
-        return f"http://{HOST}:{self.port}"
+        return f"{'https' if self.iam else 'http'}://{HOST}:{self.port}"
+
+    @property
+    def ca_bundle(self) -> Path | None:
+        """The certificate it shows, made by itself at its start; None if it speaks without TLS."""
+        return self.home / "ministack-tls" / "server.crt" if self.iam else None
 
     @property
     def log(self) -> Path:
@@ -58,9 +69,9 @@ def install(build: Path = BUILD) -> Path:
 
 
 @contextlib.contextmanager
-def running() -> Iterator[Emulator]:
+def running(*, iam: bool = False) -> Iterator[Emulator]:
     """Give an emulator for the length of the block. It stops however the block ends, or this process."""
-    emulator, guard = _start(stdin=subprocess.PIPE)
+    emulator, guard = _start(stdin=subprocess.PIPE, iam=iam)
     try:
         yield emulator
     finally:
@@ -69,9 +80,9 @@ def running() -> Iterator[Emulator]:
             guard.close()
 
 
-def start() -> Emulator:
+def start(*, iam: bool = False) -> Emulator:
     """Return an emulator that stays when this process ends; `stop` ends it."""
-    return _start(stdin=subprocess.DEVNULL)[0]
+    return _start(stdin=subprocess.DEVNULL, iam=iam)[0]
 
 
 def stop(emulator: Emulator) -> None:
@@ -83,33 +94,38 @@ def stop(emulator: Emulator) -> None:
 def is_healthy(emulator: Emulator) -> bool:
     """Return whether it answers."""
     try:
-        with _direct.open(f"{emulator.endpoint_url}/_ministack/health", timeout=5) as reply:
+        with _opener(emulator).open(f"{emulator.endpoint_url}/_ministack/health", timeout=5) as reply:
             return bool(reply.status == 200)
-    except (urllib.error.URLError, OSError):
+    except (urllib.error.URLError, OSError):  # no certificate yet, too
         return False
 
 
-_direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # never by way of a proxy
+def _opener(emulator: Emulator) -> urllib.request.OpenerDirector:
+    direct = urllib.request.ProxyHandler({})  # never by way of a proxy
+    if emulator.ca_bundle is None:
+        return urllib.request.build_opener(direct)
+    trusting = ssl.create_default_context(cafile=str(emulator.ca_bundle))
+    return urllib.request.build_opener(direct, urllib.request.HTTPSHandler(context=trusting))
 
 
-def _start(*, stdin: int) -> tuple[Emulator, IO[bytes] | None]:
+def _start(*, stdin: int, iam: bool) -> tuple[Emulator, IO[bytes] | None]:
     """Return an emulator that answers, and the pipe that keeps it running if one was asked for."""
+    if iam and not shutil.which("openssl"):
+        raise EmulatorFault("IAM locally needs TLS, and ministack makes its certificate with openssl; install that.")
     python = install()
     home = Path(tempfile.mkdtemp(prefix="ingest-local-"))
     port = _free_port()
-    # -P: this very folder has a module `ministack` too.
-    script = ["-P", guarded.__file__] if stdin == subprocess.PIPE else ["-m", "ministack"]
     with (home / "ministack.log").open("wb") as log:
         process = subprocess.Popen(
-            [python, *script],
-            env=_environment(home, port),
+            [python, "-P", guarded.__file__],  # -P: this very folder has a module `ministack` too
+            env=_environment(home, port, iam=iam),
             cwd=home,
             stdin=stdin,
             stdout=log,
             stderr=log,
             start_new_session=True,  # a group of its own: the function's processes end with it, Ctrl-C is ours alone
         )
-    emulator = Emulator(process.pid, port, home)
+    emulator = Emulator(process.pid, port, home, iam)
     try:
         _wait_until_healthy(emulator, process)
     except BaseException:
@@ -119,7 +135,7 @@ def _start(*, stdin: int) -> tuple[Emulator, IO[bytes] | None]:
     return emulator, process.stdin
 
 
-def _environment(home: Path, port: int) -> dict[str, str]:
+def _environment(home: Path, port: int, *, iam: bool = False) -> dict[str, str]:
     """Nothing is inherited but the PATH: the function gets all of this, and must not see anybody's credentials."""
     return {
         "PATH": os.environ.get("PATH", os.defpath),
@@ -131,6 +147,7 @@ def _environment(home: Path, port: int) -> dict[str, str]:
         "AWS_DEFAULT_REGION": REGION,
         "AWS_EC2_METADATA_DISABLED": "true",
         "PYTHONUNBUFFERED": "1",
+        **({"AUTH": "true", "USE_SSL": "1"} if iam else {}),
         **CREDENTIALS,
     }
 

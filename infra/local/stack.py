@@ -35,14 +35,15 @@ class LocalStack:
 
     def client(self, service: str) -> Any:
         """Return a boto3 client for this stack, whatever AWS settings this process has."""
-        return _client(self.endpoint_url, service)
+        return _client(self.emulator, service)
 
     def environment(self) -> dict[str, str]:
         """Return the variables that point a subprocess's AWS tools, and `ingest`, here.
 
         {**os.environ, **stack.environment()}
         """
-        return {**environment(self.endpoint_url), Env.STACK: self.name}
+        trusted = {"AWS_CA_BUNDLE": str(self.emulator.ca_bundle)} if self.emulator.ca_bundle else {}
+        return {**environment(self.endpoint_url), Env.STACK: self.name, **trusted}
 
 
 def environment(endpoint_url: str) -> dict[str, str]:
@@ -59,13 +60,15 @@ def environment(endpoint_url: str) -> dict[str, str]:
 
 
 @contextlib.contextmanager
-def local_stack(feeds: Path = FEEDS) -> Iterator[LocalStack]:
+def local_stack(feeds: Path = FEEDS, *, iam: bool = False) -> Iterator[LocalStack]:
     """Give a freshly deployed stack for the length of the block; nothing of it is left afterwards.
+
+    With `iam` the function may do only what its role allows.
 
     Raises:
         EmulatorFault: the emulator did not start, or refused the template.
     """
-    with ministack.running() as emulator:
+    with ministack.running(iam=iam) as emulator:
         yield deployed(emulator, feeds)
 
 
@@ -74,15 +77,18 @@ def deployed(emulator: Emulator, feeds: Path = FEEDS) -> LocalStack:
     result = deployment.deploy(
         synthesise(feeds),
         code=bundle.build(bundle.HOST, feeds),
-        s3=_client(emulator.endpoint_url, "s3"),
-        ssm=_client(emulator.endpoint_url, "ssm"),
-        cloudformation=_client(emulator.endpoint_url, "cloudformation"),
+        s3=_client(emulator, "s3"),
+        ssm=_client(emulator, "ssm"),
+        cloudformation=_client(emulator, "cloudformation"),
+        iam=emulator.iam,
     )
     return LocalStack(emulator, result.outputs, result.left_out, result.name)
 
 
-def _client(endpoint_url: str, service: Any) -> Any:
-    session = boto3.Session(aws_access_key_id="test", aws_secret_access_key="test", region_name=REGION)
+def _client(emulator: Emulator, service: Any) -> Any:
+    key, secret = CREDENTIALS.values()
+    session = boto3.Session(aws_access_key_id=key, aws_secret_access_key=secret, region_name=REGION)
     # An empty `proxies` keeps botocore from taking one from the environment.
     config = Config(retries={"mode": "standard", "total_max_attempts": 3}, proxies={}, read_timeout=70)
-    return session.client(service, endpoint_url=endpoint_url, config=config)
+    ca_bundle = str(emulator.ca_bundle) if emulator.ca_bundle else None
+    return session.client(service, endpoint_url=emulator.endpoint_url, verify=ca_bundle, config=config)

@@ -2,7 +2,7 @@
 
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from typing import Annotated
 
@@ -13,6 +13,7 @@ from ingest.commands.aws import client
 from ingest.commands.options import DEFAULT_FEEDS, AsJson, FeedsPath, StackName
 from ingest.commands.stack import DeployedStack
 from ingest.commands.view import console_on
+from ingest.core.emf import Value
 from ingest.edges.clock import Clock
 from ingest.edges.events import EventBus
 from ingest.edges.rejects import rejects_url
@@ -77,7 +78,7 @@ def sentences(findings: Findings) -> Iterator[str]:
 class NoMetrics:
     """A `MetricSink` for where no metrics are taken from the log. The event that a file ended is sent all the same."""
 
-    def put(self, feed: str, values: dict[str, float]) -> None:
+    def put(self, feed: str, values: Mapping[str, Value]) -> None:
         """Take nothing."""
 
 

@@ -7,6 +7,7 @@ from itertools import pairwise
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from ingest.core.capacity import units_of_each
 from ingest.core.escapes import quoted
 from ingest.core.items import Items
 from ingest.core.spread import spread
@@ -23,7 +24,7 @@ MAX_SLICE_BYTES = 1 << 28  # as foretold by `most_bytes`: bounds memory, and is 
 @dataclass(frozen=True, slots=True)
 class Batch:
     """One request body and the rows of the items that are in it, in order. Their requests as in `wire` are those of
-    `encoded` from `first`.
+    `encoded` from `first`, as are their write units those of `units`; None stands for one each.
     """
 
     body: bytes
@@ -31,6 +32,12 @@ class Batch:
     encoded: pa.Array
     table: str
     first: int = 0
+    units: Sequence[int] | None = None
+
+    @property
+    def write_units(self) -> int:
+        """What DynamoDB takes for all of it, without the table's indexes."""
+        return len(self.rows) if self.units is None else sum(self.units[self.first : self.first + len(self.rows)])
 
     @property
     def requests(self) -> pa.Array:
@@ -40,8 +47,10 @@ class Batch:
     def only(self, rows: Sequence[int]) -> "Batch":
         """Return a batch of some of these rows, at least one, to be sent again or apart."""
         place = {row: i for i, row in enumerate(self.rows)}
-        requests = self.requests.take(pa.array([place[row] for row in rows], pa.int32()))
-        return Batch(body_of(requests, self.table), rows, requests, self.table)
+        places = [place[row] for row in rows]
+        requests = self.requests.take(pa.array(places, pa.int32()))
+        units = None if self.units is None else [self.units[self.first + i] for i in places]
+        return Batch(body_of(requests, self.table), rows, requests, self.table, units=units)
 
 
 def batches(items: Items, table: str, *, interleave: bool = False) -> Iterator[Batch]:
@@ -53,12 +62,14 @@ def batches(items: Items, table: str, *, interleave: bool = False) -> Iterator[B
     room = MAX_BODY_BYTES - len(before) - len(after) + 1  # the last comma is not sent
     for start, some in _slices(items, 0, len(items)):
         order = spread(some) if interleave else None
-        requests, rows = _ordered(put_requests(some), order, start)
+        encoded = put_requests(some)
+        units = units_of_each(some, encoded, order)
+        requests, rows = _ordered(encoded, order, start)
         offsets = _offsets(requests)
         data = memoryview(requests.buffers()[2])
         for first, last in pairwise(_cuts(offsets, room)):
             body = b"".join((before, data[offsets[first] : offsets[last] - 1], after))
-            yield Batch(body, rows[first:last], requests, table, first)
+            yield Batch(body, rows[first:last], requests, table, first, units)
 
 
 def _ordered(requests: pa.Array, order: pa.Array | None, start: int) -> tuple[pa.Array, Sequence[int]]:

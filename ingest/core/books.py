@@ -38,6 +38,16 @@ class Books:
             self.bytes_read + more.bytes_read,
         )
 
+    def since(self, before: "Books") -> "Books":
+        """Return what was counted after an earlier moment."""
+        return Books(
+            self.rows_read - before.rows_read,
+            self.rows_written - before.rows_written,
+            self.rows_rejected - before.rows_rejected,
+            self.rows_superseded - before.rows_superseded,
+            self.bytes_read - before.bytes_read,
+        )
+
     def exceeds(self, limit: Rejects) -> bool:
         """Return whether more rows were rejected than a feed allows.
 

@@ -3,8 +3,11 @@
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass, fields
+from typing import Any
 
 from ingest.contract import Metric
+from ingest.core.emf import MOST_VALUES, Value
+from ingest.core.latency import NO_LATENCIES, Latencies
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,6 +18,8 @@ class WriteCounts:
     `by_other` where it told none that is known here. Items it left unprocessed come without a reason.
     """
 
+    items: int = 0  # in all requests; again where they are sent again
+    units: int = 0  # of write capacity, for the items that were taken: 1 KB each begun, without those of indexes
     requests: int = 0
     retries: int = 0  # requests that sent again what was sent before
     unprocessed: int = 0  # items left over by a request that took others
@@ -24,6 +29,7 @@ class WriteCounts:
     by_maximum: int = 0  # the table's own MaxWriteRequestUnits
     by_provisioned: int = 0  # the table's provisioned capacity
     by_other: int = 0
+    latencies: Latencies = NO_LATENCIES  # of the requests of which DynamoDB took something
 
     def since(self, before: "WriteCounts") -> "WriteCounts":
         """Return what was counted after an earlier moment."""
@@ -33,17 +39,32 @@ class WriteCounts:
         """Return the sum."""
         return WriteCounts(*(getattr(self, f.name) + getattr(more, f.name) for f in fields(self)))
 
-    def metrics(self) -> dict[str, float]:
-        """Return the counts by metric name."""
-        return {metric: getattr(self, name) for name, metric in _METRICS.items()}
+    @property
+    def is_nothing(self) -> bool:
+        """Whether nothing was counted."""
+        return not any(getattr(self, f.name) for f in fields(self))
+
+    def metrics(self) -> dict[str, Value]:
+        """Return the counts by metric name. A reason that was not told is left out: each costs what a metric costs."""
+        values: dict[str, Value] = {metric: getattr(self, name) for name, metric in _METRICS.items()}
+        values |= {metric: getattr(self, name) for name, metric in _BY_REASON.items() if getattr(self, name)}
+        if self.items:  # answers may come later than their requests were counted
+            values[Metric.UNPROCESSED_SHARE] = min(100.0, 100 * self.unprocessed / self.items)
+        if sample := self.latencies.sample(MOST_VALUES):
+            values[Metric.REQUEST_LATENCY] = sample
+        return values
 
 
 NOTHING_WRITTEN = WriteCounts()
 _METRICS = {
+    "items": Metric.ITEMS_SENT,
+    "units": Metric.WRITE_UNITS,
     "requests": Metric.REQUESTS_SENT,
     "retries": Metric.REQUESTS_REPEATED,
     "unprocessed": Metric.ITEMS_UNPROCESSED,
     "throttled": Metric.REQUESTS_THROTTLED,
+}
+_BY_REASON = {
     "by_key_range": Metric.THROTTLED_BY_KEY_RANGE,
     "by_account": Metric.THROTTLED_BY_ACCOUNT,
     "by_maximum": Metric.THROTTLED_BY_MAXIMUM,
@@ -66,8 +87,8 @@ def throttled_request(answer: bytes) -> WriteCounts:
     >>> throttled_request(b'{"ThrottlingReasons":[{"reason":"TableWriteAccountLimitExceeded"}]}').by_account
     1
     """
-    reasons = {_by(reason) for reason in _told(answer)} or {"by_other"}
-    return WriteCounts(throttled=1, **dict.fromkeys(reasons, 1))
+    reasons: dict[str, Any] = dict.fromkeys((_by(reason) for reason in _told(answer)), 1)
+    return WriteCounts(throttled=1, **(reasons or {"by_other": 1}))
 
 
 def _by(reason: str) -> str:

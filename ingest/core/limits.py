@@ -67,7 +67,27 @@ def check_sizes(rows: Rows, attributes: list[Attribute], faults: dict[int, Fault
 
 def item_sizes(attributes: Sequence[Attribute]) -> pa.Array:
     """Return the bytes DynamoDB counts for each item (int64): UTF-8 names and values."""
-    return reduce(pc.add, map(_byte_lengths, attributes))
+    plain = [attribute for attribute in attributes if _is_plain(attribute)]
+    others = [_byte_lengths(attribute) for attribute in attributes if not _is_plain(attribute)]
+    return reduce(pc.add, [*others, _plain_lengths(plain)] if plain else others)
+
+
+def _is_plain(attribute: Attribute) -> bool:
+    """Return whether every item has the attribute, as text or bytes that are counted as they are."""
+    values = attribute.values
+    return attribute.type in ("S", "N", "B") and attribute.sizes is None and len(values) > 0 and not values.null_count
+
+
+def _plain_lengths(attributes: Sequence[Attribute]) -> pa.Array:
+    """Return what plain attributes add to each item: one kernel a column, as where texts end is known already."""
+    ends = reduce(pc.add, (_ends(attribute.values) for attribute in attributes))  # where it wraps, the difference does
+    lengths = pc.cast(pc.subtract(ends[1:], ends[:-1]), pa.int64())
+    return pc.add(lengths, sum(len(attribute.name.encode()) for attribute in attributes))
+
+
+def _ends(values: pa.Array) -> pa.Array:
+    """Return where the first text begins and each text ends (int32), without copying."""
+    return pa.Array.from_buffers(pa.int32(), len(values) + 1, [None, values.buffers()[1]], offset=values.offset)
 
 
 def _longest(attribute: Attribute) -> int:

@@ -12,6 +12,7 @@ from ingest.core.counts import WriteCounts, throttled_request
 from ingest.core.faults import Refusal
 from ingest.core.flow import Flow
 from ingest.core.items import Items
+from ingest.core.latency import BUCKETS, Latencies, bucket_of
 from ingest.core.outbox import Outbox, Sent
 from ingest.core.pace import Pace
 from ingest.core.retry import refill_pause_s, send_again_pause_s
@@ -61,7 +62,8 @@ class BatchWriter:
         self._pace = Pace()
         self._next_s = 0.0  # when the pace allows the next request
         self._taken = self._left = 0
-        self._requests = self._retries = 0
+        self._requests = self._retries = self._items = self._units = 0
+        self._latencies = [0] * BUCKETS
         self._trouble = WriteCounts()
         self._beat = beat
         self._patience_s = patience_s
@@ -73,7 +75,14 @@ class BatchWriter:
     @property
     def counts(self) -> WriteCounts:
         """What was counted since the writer was made."""
-        return replace(self._trouble, requests=self._requests, retries=self._retries)
+        return replace(
+            self._trouble,
+            items=self._items,
+            units=self._units,
+            requests=self._requests,
+            retries=self._retries,
+            latencies=Latencies(tuple(self._latencies)),
+        )
 
     def write(self, items: Items) -> list[Refusal]:
         """Put all items; return those DynamoDB refuses. All others are durable then. Keys must be distinct.
@@ -135,6 +144,7 @@ class BatchWriter:
             exchange.start(sent, sent.batch.body)
             self._requests += 1
             self._retries += sent.tries > 0
+            self._items += len(sent.batch.rows)
             if self._pace.is_limited:
                 since_s = max(self._next_s, now_s - CATCH_UP_S)
                 self._next_s = since_s + len(sent.batch.rows) / self._pace.per_s(now_s)
@@ -166,11 +176,15 @@ class BatchWriter:
         if taken:
             self._taken += taken
             work.progress_s, work.expired_since_s = self._busy_s(), None
+            self._latencies[bucket_of(work.progress_s - sent.at_s)] += 1
         if left:
             self._throttled(sent, len(left), WriteCounts(unprocessed=len(left)))
             trouble = Throttled(f"Table {self._table} leaves items unprocessed: its write capacity is used up.")
-            self._refill(work, sent.batch.only(left), sent.tries, trouble)
+            rest = sent.batch.only(left)
+            self._units += sent.batch.write_units - rest.write_units
+            self._refill(work, rest, sent.tries, trouble)
         else:
+            self._units += sent.batch.write_units
             self._flow = self._flow.after_success()
 
     def _take_error(self, work: Outbox, sent: Sent, answer: Answer) -> None:

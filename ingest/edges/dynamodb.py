@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from ingest.core.capacity import write_units
 from ingest.core.counts import WriteCounts
 from ingest.core.faults import Refusal
 from ingest.core.items import Items
@@ -29,7 +30,7 @@ class Boto3Writer:
         """`beat` is called now and then while it writes; what it raises ends the write."""
         self._table = table
         self._beat = beat
-        self.counts = WriteCounts()  # boto3 tells nothing of what it meets
+        self.counts = WriteCounts()  # of items only: boto3 tells nothing of what its requests meet
 
     def write(self, items: Items) -> list[Refusal]:
         """Put all items; return those DynamoDB refuses. All others are durable then.
@@ -63,6 +64,7 @@ class Boto3Writer:
         with self._table.batch_writer() as batch:
             for item in python_items(items):
                 batch.put_item(Item=item)
+        self.counts = self.counts.plus(WriteCounts(items=len(items), units=write_units(items)))
         self._beat()
 
 

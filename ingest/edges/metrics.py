@@ -1,23 +1,18 @@
 """Metrics as EMF lines on standard output, which CloudWatch Logs turns into metrics."""
 
-from aws_lambda_powertools.metrics import EphemeralMetrics, MetricUnit
+import time
+from collections.abc import Callable, Mapping
 
-from ingest.contract import METRIC_NAMESPACE, Dimension, Metric
-
-_UNITS = {Metric.BYTES_READ: MetricUnit.Bytes, Metric.EVENT_TO_VISIBLE: MetricUnit.Seconds}
+from ingest.core.emf import Value, emf_line
 
 
 class Metrics:
     """Writes metrics of one stack."""
 
-    def __init__(self, *, stack: str) -> None:
+    def __init__(self, *, stack: str, now_s: Callable[[], float] = time.time) -> None:
         self._stack = stack
+        self._now_s = now_s
 
-    def put(self, feed: str, values: dict[str, float]) -> None:
-        """Write one EMF line. `feed` is a feed's name, or "-" for what belongs to none."""
-        metrics = EphemeralMetrics(namespace=METRIC_NAMESPACE)
-        metrics.add_dimension(name=Dimension.STACK, value=self._stack)
-        metrics.add_dimension(name=Dimension.FEED, value=feed)
-        for name, value in values.items():
-            metrics.add_metric(name=name, unit=_UNITS.get(name, MetricUnit.Count), value=value)
-        metrics.flush_metrics()
+    def put(self, feed: str, values: Mapping[str, Value]) -> None:
+        """Write one line, at once: a function that is killed has told it. `feed` is "-" for what belongs to none."""
+        print(emf_line(self._stack, feed, values, at_s=self._now_s()), flush=True)

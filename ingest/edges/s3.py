@@ -1,13 +1,14 @@
 """S3 objects as portions of bytes: ranged reads, pinned to one version, each repeated when it breaks, some ahead."""
 
 from collections.abc import Generator, Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Protocol
 
 from ingest.core.notification import FileVersion
 from ingest.core.retry import read_pause_s
 from ingest.edges.ahead import read_ahead
 from ingest.edges.aws_errors import aws_call
-from ingest.errors import ServiceFault, Throttled, Unavailable
+from ingest.errors import AccessDenied, ObjectSuperseded, ServiceFault, Throttled, Unavailable
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -43,7 +44,7 @@ class Objects:
         """
         if file.size_bytes is not None and (file.etag or file.version_id):
             return file
-        with aws_call(f"looking up {file.url}"):
+        with self._call(f"looking up {file.url}", file):
             head = self._client.head_object(Bucket=file.bucket, Key=file.key, **_pin(file))
         return FileVersion(
             bucket=file.bucket,
@@ -93,7 +94,7 @@ class Objects:
     def _range(self, file: FileVersion, start: int, end: int) -> Iterator[bytes]:
         what = f"reading bytes {start}-{end - 1} of {file.url}"
         left = end - start
-        with aws_call(what):
+        with self._call(what, file):
             answer = self._client.get_object(
                 Bucket=file.bucket, Key=file.key, Range=f"bytes={start}-{end - 1}", **_pin(file)
             )
@@ -104,6 +105,32 @@ class Objects:
                 yield portion
         if left:  # botocore cannot tell a cut ranged answer where Content-Length was lost
             raise Unavailable(f"S3 sent {left} bytes too few while {what}.")
+
+    @contextmanager
+    def _call(self, what: str, file: FileVersion) -> Iterator[None]:
+        """Run a call on the object. A refusal is taken for one only if the object is there.
+
+        To a reader who may not list a whole bucket, S3 answers 403 where the object is gone; the function may list
+        under the feeds' prefixes only, and a GET names none.
+        """
+        try:
+            with aws_call(what):
+                yield
+        except AccessDenied as denied:
+            if self._is_gone(file):
+                raise ObjectSuperseded(f"{file.url} was deleted or overwritten before it was read.") from denied
+            raise
+
+    def _is_gone(self, file: FileVersion) -> bool:
+        """Return whether the object is known not to be there as it was told of."""
+        try:
+            with aws_call(f"looking for {file.url}"):
+                found = self._client.list_objects_v2(Bucket=file.bucket, Prefix=file.key, MaxKeys=1).get("Contents", [])
+        except ServiceFault:
+            return False
+        return not any(
+            thing["Key"] == file.key and file.etag in (None, thing["ETag"].strip('"')) for thing in found
+        )  # the first key with a prefix is the prefix itself, if there is such a key
 
 
 def _pin(file: FileVersion) -> Any:

@@ -4,10 +4,12 @@ import base64
 import json
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from decimal import Decimal
 from itertools import pairwise
 from typing import Any
 
+import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -194,6 +196,39 @@ def test_write_units_count_each_started_kib_of_each_item(items: Items) -> None:
 @pytest.mark.parametrize(("size", "units"), [(1, 1), (1023, 1), (1024, 1), (1025, 2), (2048, 2), (2049, 3)])
 def test_a_kib_is_one_unit_and_a_byte_more_is_two(size: int, units: int) -> None:
     assert write_units(items_of(attribute("ü", "S", ["x" * (size - 2)] * 3))) == 3 * units
+
+
+@given(keyed_items(), st.booleans())
+def test_the_write_units_of_batches_and_of_parts_of_them_are_those_of_their_items(
+    items: Items, interleave: bool
+) -> None:
+    made = list(batches(items, "Table", interleave=interleave))
+    assert sum(batch.write_units for batch in made) == write_units(items)
+    for batch in made:
+        some = list(batch.rows)[::2]
+        assert batch.only(some).write_units == write_units(items.take(some))
+
+
+def test_sizes_that_are_known_stay_known_of_some_of_the_items() -> None:
+    sizes = [500, 1500, None, 2500]
+    document = replace(attribute("d", "L", ["[]", "[1]", None, "[2]"]), sizes=pa.array(sizes, pa.int64()))
+    items = items_of(attribute("id", "S", ["a", "b", "c", "d"]), document)
+    assert write_units(items) == 1 + 2 + 1 + 3
+    assert write_units(items.take([3, 0])) == 3 + 1
+    assert write_units(items.slice(1, 3)) == 2 + 1
+
+
+@pytest.mark.parametrize("interleave", [False, True])
+def test_large_items_cost_their_units_wherever_they_are_sent(interleave: bool) -> None:
+    lengths = [n % 7 * 700 for n in range(120)]
+    keys = tuple(KeyAttribute(name, "S", name) for name in ("p", "s"))
+    columns = [[str(n % 3) for n in range(120)], [str(n) for n in range(120)], ["ü" * length for length in lengths]]
+    items = items_of(*(attribute(name, "S", some) for name, some in zip("pst", columns, strict=True)), keys=keys)
+    for batch in batches(items, "Table", interleave=interleave):
+        bytes_each = [1 + len(str(row % 3)) + 1 + len(str(row)) + 1 + 2 * lengths[row] for row in batch.rows]
+        assert batch.write_units == sum(math.ceil(size / 1024) for size in bytes_each)
+        last = batch.only([batch.rows[-1]])
+        assert last.write_units == math.ceil(bytes_each[-1] / 1024)
 
 
 def items_as_written(items: Items) -> list[dict[str, Any]]:

@@ -38,8 +38,8 @@ def feeds(pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPathFactory)
 
 
 @pytest.fixture(scope="session")
-def stack(feeds: Path) -> Iterator["Hand"]:
-    with local_stack(feeds) as deployed:
+def stack(feeds: Path, pytestconfig: pytest.Config) -> Iterator["Hand"]:
+    with local_stack(feeds, iam=pytestconfig.getoption("iam")) as deployed:
         yield Hand(deployed)
 
 
@@ -156,6 +156,11 @@ class Hand:
     def dead_letter(self, containing: str) -> dict[str, Any]:
         """Wait for a dead letter with this text in its body; take it out and return it."""
         return self.wait_for(lambda: self._take_dead_letter(containing))
+
+    def dead_letters(self, containing: str) -> list[str]:
+        """Return the bodies with this text among the dead letters that are there, ten at most."""
+        answer = self._sqs.receive_message(QueueUrl=self.dead_letter_url, MaxNumberOfMessages=10, VisibilityTimeout=0)
+        return [message["Body"] for message in answer.get("Messages", []) if containing in message["Body"]]
 
     def depth(self, queue_url: str) -> int:
         """Return how many messages a queue holds, visible or not."""

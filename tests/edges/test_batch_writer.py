@@ -13,6 +13,7 @@ import pyarrow as pa
 import pytest
 
 from ingest.columns import Column
+from ingest.core.capacity import write_units
 from ingest.core.faults import Refusal
 from ingest.core.flow import Flow
 from ingest.core.items import Items, build_items
@@ -251,6 +252,29 @@ def test_it_counts_throttled_requests_by_the_reason_told(simulation: dict[str, A
         counting.write(items(600))
         counts = counting.counts
         assert getattr(counts, reason) == counts.throttled == running.statistics.document()["throttled_requests"] > 0
+
+
+@pytest.mark.parametrize("note", ["x", "ü" * 1100])
+def test_it_counts_the_write_units_and_the_latency_of_what_was_taken(note: str) -> None:
+    with sink(
+        simulation=slow(mode="provisioned", provisioned_units_per_s=600), latency=Latency(fixed_s=0.02)
+    ) as running:
+        counting = writer(running, flow=Flow.fixed(8))
+        counting.write(items(400, note=note))
+        counts = counting.counts
+        assert counts.units == 400 * (1 if note == "x" else 3) == write_units(items(400, note=note))
+        assert counts.items == 400 + running.statistics.document()["unprocessed"]
+        values = counts.latencies.sample(100)
+        assert 16 <= len(values) <= counts.requests - counts.throttled
+        assert values[0] >= 19
+
+
+def test_both_writers_count_the_same_units() -> None:
+    for make in (writer, reference_writer):
+        with sink() as running:
+            counting = make(running)
+            counting.write(items(60, note="ü" * 1100))
+            assert (counting.counts.items, counting.counts.units) == (60, 180)
 
 
 def test_counts_go_on_from_one_call_to_the_next() -> None:

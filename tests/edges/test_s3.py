@@ -61,8 +61,9 @@ def ignores_ranges(data: bytes) -> StreamingBody:
 class ScriptedS3:
     """Answers each request for a range with the next step of its script, then always well."""
 
-    def __init__(self, *script: Step, data: bytes = DATA) -> None:
+    def __init__(self, *script: Step, data: bytes = DATA, listed: Any = ({"Key": FILE.key, "ETag": '"e1"'},)) -> None:
         self.calls: list[dict[str, str]] = []
+        self._listed = listed
         self._script: Iterator[Step] = iter(script)
         self._data = data
 
@@ -74,6 +75,12 @@ class ScriptedS3:
         first, last = call["Range"].removeprefix("bytes=").split("-")
         answer = {"ContentRange": f"bytes {first}-{last}/{len(self._data)}"} if step is not ignores_ranges else {}
         return answer | {"Body": (step or whole)(self._data[int(first) : int(last) + 1])}
+
+    def list_objects_v2(self, **call: Any) -> dict[str, Any]:
+        assert call == {"Bucket": FILE.bucket, "Prefix": FILE.key, "MaxKeys": 1}
+        if isinstance(self._listed, Exception):
+            raise self._listed
+        return {"Contents": list(self._listed)} if self._listed else {}
 
     @property
     def ranges(self) -> list[str]:
@@ -259,6 +266,23 @@ def test_an_object_that_is_not_there_is_superseded(s3: Any, key: str) -> None:
         objects(s3).find(FileVersion("landing", key))
     with pytest.raises(ObjectSuperseded):
         list(objects(s3).portions(FileVersion("landing", key, etag="e", size_bytes=5)))
+
+
+@pytest.mark.parametrize(
+    "listed",
+    [(), ({"Key": FILE.key + ".bak", "ETag": '"e1"'},), ({"Key": FILE.key, "ETag": '"e2"'},)],
+    ids=["nothing is there", "another key is there", "another object is there"],
+)
+def test_a_refused_read_of_an_object_that_is_gone_is_superseded(listed: Any) -> None:
+    """S3 answers 403, not 404, to a reader who may not list the whole bucket."""
+    with pytest.raises(ObjectSuperseded, match="deleted or overwritten"):
+        read(ScriptedS3(client_error("AccessDenied", 403), listed=listed))
+
+
+@pytest.mark.parametrize("listed", [({"Key": FILE.key, "ETag": '"e1"'},), client_error("AccessDenied", 403)])
+def test_a_refused_read_of_an_object_that_is_or_may_be_there_is_a_refusal(listed: Any) -> None:
+    with pytest.raises(AccessDenied):
+        read(ScriptedS3(client_error("AccessDenied", 403), listed=listed))
 
 
 def test_an_etag_the_notification_told_must_still_be_the_objects(s3: Any) -> None:

@@ -45,6 +45,21 @@ def test_a_subprocess_is_pointed_at_the_local_endpoint_with_credentials_of_no_wo
     assert (told["AWS_ACCESS_KEY_ID"], told["AWS_SESSION_TOKEN"]) == ("test", "")
 
 
+def test_with_iam_the_emulator_holds_the_function_to_its_role_and_is_reached_by_tls_alone(tmp_path: Path) -> None:
+    emulator = Emulator(1, 4567, tmp_path, iam=True)
+    told = LocalStack(emulator, {}).environment()
+    assert told["AWS_ENDPOINT_URL"] == "https://127.0.0.1:4567"
+    assert told["AWS_CA_BUNDLE"] == str(emulator.ca_bundle)
+    assert ministack._environment(tmp_path, 4567, iam=True).items() >= {"AUTH": "true", "USE_SSL": "1"}.items()
+    assert "AUTH" not in ministack._environment(tmp_path, 4567)
+
+
+def test_without_openssl_iam_is_refused_with_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", "")
+    with pytest.raises(EmulatorFault, match="openssl"):
+        ministack.start(iam=True)
+
+
 def test_clients_go_to_the_local_endpoint_whatever_the_shell_says(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

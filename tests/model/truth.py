@@ -4,12 +4,13 @@ from functools import cache
 from itertools import pairwise
 from typing import Any
 
-from ingest.contract import Status
-from ingest.core.books import Books
+from ingest.contract import Metric, Status
+from ingest.core.books import NOTHING, Books
 from ingest.core.notification import FileVersion
 from tests.memory_ledger import MemoryRecord
 from tests.model.world import BUCKET, HEAD, REFUSED, World
 
+COUNTED = (Metric.ROWS_READ, Metric.ROWS_WRITTEN, Metric.ROWS_REJECTED, Metric.ROWS_SUPERSEDED, Metric.BYTES_READ)
 Row = tuple[int, str, str]  # byte offset, key, number
 
 
@@ -17,6 +18,7 @@ def check(world: World) -> None:
     """Fail unless nothing was lost, doubled or forgotten."""
     assert not world.queue.messages
     _check_dead_letters(world)
+    _check_told_rows(world)
     for record in world.ledger.files():
         _check_outcome(world, record)
     for key, found in world.bucket.objects.items():
@@ -28,6 +30,21 @@ def check(world: World) -> None:
 def _check_dead_letters(world: World) -> None:
     faults = world.scheduler.disturbances + 10 * any(world.skews_s)
     assert not world.queue.dead or faults >= world.most_received - 1, "a good message was buried"
+
+
+def _check_told_rows(world: World) -> None:
+    """No row was told twice, and all were if nobody died or was late before it could tell."""
+    counted = NOTHING
+    for record in world.ledger.files():
+        counted = counted.plus(record.books)
+        for segment in world.ledger.segment_records(record.work.file):
+            if segment.status not in (Status.DONE, Status.STOPPED):  # the file does not count it yet
+                counted = counted.plus(segment.books)
+    sums = world.metrics.sums("orders")
+    told = Books(*(int(sums.get(metric, 0)) for metric in COUNTED))
+    assert all(getattr(told, name) <= count for name, count in counted.counts().items()), f"{told} of {counted}"
+    if not world.scheduler.disturbances:
+        assert told == counted, f"{told} of {counted}"
 
 
 def _check_outcome(world: World, record: MemoryRecord) -> None:

@@ -72,6 +72,7 @@ class World:
 
     def __post_init__(self) -> None:
         self.clock = Clock(1_795_342_272.0)
+        self.metrics = RecordingMetrics()
         self.queue = MemoryQueue(self.clock.now_s, self.most_received)
         self.bucket = Bucket()
         self.table = FakeTable(refuse=lambda item: str(item["n"]) == REFUSED)
@@ -185,7 +186,7 @@ class World:
             writer_for=lambda feed: OwnWriter(self.table, scheduler, self.watch, name, heart.beat),
             rejects_for=lambda file: self.kinds.rejects(self.parts, file, scheduler),
             dead_letters=RecordingDeadLetters(),
-            metrics=RecordingMetrics(),
+            metrics=self.metrics,
             events=OwnEvents(self.told, scheduler),
             clock=clock,
             log=lambda *_: None,

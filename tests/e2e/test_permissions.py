@@ -1,0 +1,341 @@
+"""What the function may do, held by the emulator's IAM: all that loading needs, and nothing it does not need."""
+
+import itertools
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import boto3
+import pytest
+from botocore.config import Config
+from botocore.exceptions import ClientError
+
+from infra.local.ministack import REGION
+from infra.local.stack import local_stack
+from ingest.contract import RECONCILE_MESSAGE, Env, Output
+from tests.e2e.conftest import FEEDS, Hand
+
+pytestmark = pytest.mark.e2e
+
+HEADER = b"order_id,customer_id,quantity,unit_price,gift\n"
+MIXED = HEADER + b"O-1,permitted,1,2.50,yes\nO-2,permitted,x,1,no\n"  # one row for the table, one for the rejects
+SEGMENT_BYTES = 4_096
+LARGE = HEADER + b"".join(b"O-%d,permitted,1,2,no\n" % n for n in range(400))
+
+# What ministack 1.5 does itself, without asking whether the role may. tests/infra/test_security.py holds that these
+# are granted on this stack's log and queue alone.
+NOT_ASKED_FOR = {
+    "logs:CreateLogStream": "the emulator writes the log itself",
+    "logs:PutLogEvents": "the emulator writes the log itself",
+    "sqs:ReceiveMessage": "the emulator's poller takes messages from the queue as itself",
+    "sqs:DeleteMessage": "the emulator's poller deletes messages as itself",
+}
+# Without it messages come back too early, or late: the ledger knows whose they are, and the function goes on.
+GOES_ON_WITHOUT = {"sqs:ChangeMessageVisibility"}
+
+
+@dataclass(frozen=True)
+class Tried:
+    """Which messages came back, each with the code of its error, and what was logged of being denied something."""
+
+    failed: dict[str, str]
+    denials: list[str]
+
+    def was_denied(self, action: str) -> bool:
+        names = (f"perform: {action} ", f"perform: {action}Batch ")
+        return any(name in line for line in self.denials for name in names)
+
+
+# ministack 1.5 answers a ranged read of a version with the whole object, and the function does not take that for it.
+WITH_ALL_GRANTS = Tried({"versioned": "service_fault"}, [])
+
+
+class Desk:
+    """Invokes the function with one batch of every kind of message, under the role's policy or less than that.
+
+    Nobody else does: the mapping is off and the bucket notifies nobody. Segments are small, and nothing is too young to
+    be stuck or lost.
+    """
+
+    def __init__(self, hand: Hand) -> None:
+        client = hand.stack.client
+        self._hand, self._iam, self._lambda, self._s3 = hand, client("iam"), client("lambda"), client("s3")
+        self._function = hand.stack.outputs[Output.FUNCTION]
+        self.role_arn = self._lambda.get_function_configuration(FunctionName=self._function)["Role"]
+        self._role = self.role_arn.rpartition("/")[2]
+        (self._policy,) = self._iam.list_role_policies(RoleName=self._role)["PolicyNames"]
+        self.document = self._iam.get_role_policy(RoleName=self._role, PolicyName=self._policy)["PolicyDocument"]
+        self._numbers = itertools.count()
+
+    def prepare(self) -> None:
+        enabled = {"Status": "Enabled"}
+        self._s3.put_bucket_versioning(Bucket=self._hand.bucket, VersioningConfiguration=enabled)
+        known = self._lambda.get_function_configuration(FunctionName=self._function)["Environment"]["Variables"]
+        changed = known | {Env.STUCK_S: "0", Env.SEGMENT_BYTES: str(SEGMENT_BYTES)}
+        self._lambda.update_function_configuration(FunctionName=self._function, Environment={"Variables": changed})
+
+    @contextmanager
+    def without(self, place: int, action: str) -> Iterator[None]:
+        """Take one action out of one statement of the role for the length of the block."""
+        document = json.loads(json.dumps(self.document))
+        statement = document["Statement"][place]
+        statement["Action"] = [a for a in statement["Action"] if a.removesuffix("Batch") != action]
+        if not statement["Action"]:
+            del document["Statement"][place]
+        self._put(document)
+        try:
+            yield
+        finally:
+            self._put(self.document)
+
+    def try_everything(self) -> Tried:
+        """Let the function load, reject, split, look for what was lost, and bury what it does not know."""
+        name = f"orders/{next(self._numbers)}"
+        version_id = self._drop(f"{name}/versioned.csv", MIXED)
+        self._drop(f"{name}/plain.csv", MIXED)
+        self._drop(f"{name}/large.csv", LARGE)
+        self._drop(f"{name}/lost.csv", MIXED)
+        event = self._hand.s3_event
+        bodies = {
+            "versioned": _of_version(event(f"{name}/versioned.csv", sequencer="01", size=len(MIXED)), version_id),
+            "plain": self._of(f"{name}/plain.csv", MIXED),
+            "large": self._of(f"{name}/large.csv", LARGE),
+            "unknown": '{"hello": "world"}',
+            "reconcile": RECONCILE_MESSAGE,
+        }
+        before = len(self._hand.log_lines())
+        answer = self._lambda.invoke(FunctionName=self._function, Payload=json.dumps(_batch(bodies)))
+        failures = json.loads(answer["Payload"].read())["batchItemFailures"]
+        logged = self._hand.log_lines()[before:]
+        return Tried(
+            {failure["itemIdentifier"]: _code(logged, failure["itemIdentifier"]) for failure in failures},
+            [line for line in logged if "not authorized to perform" in line],
+        )
+
+    def _drop(self, key: str, data: bytes) -> str:
+        return str(self._s3.put_object(Bucket=self._hand.bucket, Key=key, Body=data)["VersionId"])
+
+    def _of(self, key: str, data: bytes) -> str:
+        etag = self._s3.head_object(Bucket=self._hand.bucket, Key=key)["ETag"].strip('"')
+        return self._hand.s3_event(key, sequencer="01", size=len(data), etag=etag)
+
+    def _put(self, document: Any) -> None:
+        self._iam.put_role_policy(RoleName=self._role, PolicyName=self._policy, PolicyDocument=json.dumps(document))
+
+
+def _code(logged: list[str], message_id: str) -> str:
+    lines = [json.loads(line) for line in logged if '"message comes back"' in line]
+    return str(next(line["code"] for line in lines if line["message_id"] == message_id))
+
+
+def _of_version(body: str, version_id: str) -> str:
+    document = json.loads(body)
+    thing = document["Records"][0]["s3"]["object"]
+    del thing["eTag"]
+    thing["versionId"] = version_id
+    return json.dumps(document)
+
+
+def _batch(bodies: dict[str, str]) -> dict[str, Any]:
+    return {
+        "Records": [
+            {
+                "messageId": name,
+                "receiptHandle": name,
+                "body": body,
+                "attributes": {"ApproximateReceiveCount": "1"},
+                "messageAttributes": {},
+            }
+            for name, body in bodies.items()
+        ]
+    }
+
+
+@pytest.fixture(scope="module")
+def held() -> Iterator[Hand]:
+    """A stack whose function is held to its role."""
+    with local_stack(FEEDS, iam=True) as deployed:
+        yield Hand(deployed)
+
+
+@pytest.fixture(scope="module")
+def desk(held: Hand) -> Iterator[Desk]:
+    """The same, when nobody but the test calls the function."""
+    with held.held_back(), held.withheld():
+        desk = Desk(held)
+        desk.prepare()
+        yield desk
+
+
+def test_a_mixed_load_comes_to_its_end_with_what_the_role_allows(held: Hand) -> None:
+    held.drop("orders/mixed.csv", MIXED)
+    held.drop("orders/wrong.csv", b"a;b\n1;2\n")
+    held.send('{"hello": "world"}')
+    record = held.final_record("orders/mixed.csv")
+    assert (record["status"], record["rows_written"], record["rows_rejected"]) == ("COMPLETE", 1, 1)
+    assert held.final_record("orders/wrong.csv")["status"] == "FAILED"
+    assert [reject["reason"] for reject in held.rejects(record)] == ["bad_number"]
+    assert held.dead_letter("hello")["MessageAttributes"]["code"]["StringValue"] == "unknown_message"
+    held.wait_until_quiet()
+    assert [line for line in held.log_lines() if "access_denied" in line] == []
+
+
+def test_the_function_needs_each_grant_that_it_has(desk: Desk) -> None:
+    assert desk.try_everything() == WITH_ALL_GRANTS
+    grants = [(place, action) for place, s in enumerate(desk.document["Statement"]) for action in single(s["Action"])]
+    needless, silent = set(), set()
+    for place, action in grants:
+        with desk.without(place, action):
+            tried = desk.try_everything()
+        if not tried.was_denied(action):
+            needless.add((place, action))
+        elif tried.failed == WITH_ALL_GRANTS.failed:
+            silent.add(action)
+    assert {action for _, action in needless} == set(NOT_ASKED_FOR), needless
+    assert silent == GOES_ON_WITHOUT
+    assert len(grants) > len(needless) + 10
+    assert desk.try_everything() == WITH_ALL_GRANTS
+
+
+def single(actions: list[str]) -> list[str]:
+    return [action for action in actions if not action.endswith("Batch")]
+
+
+# --- what it may not do
+
+Case = tuple[str, str, dict[str, Any]]  # service, call, arguments
+
+
+class Role:
+    """Clients that are who the function is."""
+
+    def __init__(self, held: Hand, role_arn: str) -> None:
+        answer = held.stack.client("sts").assume_role(RoleArn=role_arn, RoleSessionName="test")["Credentials"]
+        self._session = boto3.Session(
+            aws_access_key_id=answer["AccessKeyId"],
+            aws_secret_access_key=answer["SecretAccessKey"],
+            aws_session_token=answer["SessionToken"],
+            region_name=REGION,
+        )
+        self._emulator = held.stack.emulator
+
+    def may(self, service: Any, call: str, arguments: dict[str, Any]) -> bool:
+        """Make a call, and return whether it was allowed. It must not fail for another reason."""
+        try:
+            getattr(self._client(service), call)(**arguments)
+        except ClientError as error:
+            assert error.response["Error"]["Code"] in ("AccessDenied", "AccessDeniedException", "403"), (call, error)
+            return False
+        return True
+
+    def _client(self, service: Any) -> Any:
+        config = Config(retries={"total_max_attempts": 1}, proxies={})
+        ca_bundle, url = str(self._emulator.ca_bundle), self._emulator.endpoint_url
+        return self._session.client(service, endpoint_url=url, verify=ca_bundle, config=config)
+
+
+def made_places(held: Hand) -> dict[str, str]:
+    """What a request can be about: the stack's own resources, and some beside them."""
+    client, outputs = held.stack.client, held.stack.outputs
+    client("dynamodb").create_table(
+        TableName="Elsewhere",
+        KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
+        AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
+        BillingMode="PAY_PER_REQUEST",
+    )
+    client("s3").put_object(Bucket=held.bucket, Key="elsewhere/a.csv", Body=MIXED)
+    client("s3").put_object(Bucket=held.bucket, Key="orders/there.csv", Body=MIXED)
+    client("s3").put_object(Bucket=outputs[Output.REJECTS_BUCKET], Key="orders/there.jsonl", Body=b"{}")
+    (logs,) = [b["Name"] for b in client("s3").list_buckets()["Buckets"] if "accesslogs" in b["Name"]]
+    role = client("lambda").get_function_configuration(FunctionName=outputs[Output.FUNCTION])["Role"]
+    return {
+        "landing": held.bucket,
+        "rejects": outputs[Output.REJECTS_BUCKET],
+        "access_logs": logs,
+        "queue": held.queue_url,
+        "dead_letters": held.dead_letter_url,
+        "other_queue": client("sqs").create_queue(QueueName="elsewhere")["QueueUrl"],
+        "ledger": outputs[Output.LEDGER_TABLE],
+        "function": outputs[Output.FUNCTION],
+        "log": outputs[Output.LOG_GROUP],
+        "role": role.rpartition("/")[2],
+        "role_arn": role,
+    }
+
+
+KEY = {"id": {"S": "1"}}
+ORDER = {"customer_id": {"S": "permitted"}, "order_id": {"S": "O-1"}}
+FILE = {"pk": {"S": "a"}, "sk": {"S": "HEAD"}}
+ALLOWED: list[Case] = [
+    ("s3", "get_object", {"Bucket": "{landing}", "Key": "orders/there.csv"}),
+    ("s3", "list_objects_v2", {"Bucket": "{landing}", "Prefix": "orders/"}),
+    ("s3", "put_object", {"Bucket": "{rejects}", "Key": "orders/a.jsonl"}),
+    ("dynamodb", "batch_write_item", {"RequestItems": {"Orders": [{"PutRequest": {"Item": ORDER}}]}}),
+    ("dynamodb", "get_item", {"TableName": "{ledger}", "Key": FILE}),
+    ("sqs", "send_message", {"QueueUrl": "{dead_letters}", "MessageBody": "allowed"}),
+]
+DENIED: list[Case] = [
+    # dropped files: other prefixes are not read or listed, and nothing is written or deleted
+    ("s3", "get_object", {"Bucket": "{landing}", "Key": "elsewhere/a.csv"}),
+    ("s3", "head_object", {"Bucket": "{landing}", "Key": "elsewhere/a.csv"}),
+    ("s3", "list_objects_v2", {"Bucket": "{landing}", "Prefix": "elsewhere/"}),
+    ("s3", "list_objects_v2", {"Bucket": "{landing}"}),
+    ("s3", "list_object_versions", {"Bucket": "{landing}", "Prefix": "orders/"}),
+    ("s3", "put_object", {"Bucket": "{landing}", "Key": "orders/new.csv"}),
+    ("s3", "delete_object", {"Bucket": "{landing}", "Key": "orders/there.csv"}),
+    ("s3", "put_bucket_policy", {"Bucket": "{landing}", "Policy": "{{}}"}),
+    # rejects: written, never read or deleted
+    ("s3", "get_object", {"Bucket": "{rejects}", "Key": "orders/there.jsonl"}),
+    ("s3", "list_objects_v2", {"Bucket": "{rejects}", "Prefix": "orders/"}),
+    ("s3", "delete_object", {"Bucket": "{rejects}", "Key": "orders/there.jsonl"}),
+    # the record of who reached into the buckets
+    ("s3", "put_object", {"Bucket": "{access_logs}", "Key": "landing/a"}),
+    ("s3", "get_object", {"Bucket": "{access_logs}", "Key": "landing/a"}),
+    ("s3", "list_buckets", {}),
+    # rows: put in batches, never read, changed or deleted one by one
+    ("dynamodb", "batch_write_item", {"RequestItems": {"Elsewhere": [{"PutRequest": {"Item": KEY}}]}}),
+    ("dynamodb", "put_item", {"TableName": "Elsewhere", "Item": KEY}),
+    ("dynamodb", "put_item", {"TableName": "Orders", "Item": ORDER}),
+    ("dynamodb", "delete_item", {"TableName": "Orders", "Key": ORDER}),
+    ("dynamodb", "get_item", {"TableName": "Orders", "Key": ORDER}),
+    ("dynamodb", "scan", {"TableName": "Orders"}),
+    ("dynamodb", "delete_table", {"TableName": "Orders"}),
+    # the ledger: changed item by item, never deleted from, written past the conditions of a change, or read whole
+    ("dynamodb", "delete_item", {"TableName": "{ledger}", "Key": FILE}),
+    ("dynamodb", "put_item", {"TableName": "{ledger}", "Item": FILE}),
+    ("dynamodb", "batch_write_item", {"RequestItems": {"{ledger}": [{"PutRequest": {"Item": FILE}}]}}),
+    ("dynamodb", "scan", {"TableName": "{ledger}"}),
+    # queues
+    ("sqs", "send_message", {"QueueUrl": "{other_queue}", "MessageBody": "a"}),
+    ("sqs", "purge_queue", {"QueueUrl": "{queue}"}),
+    ("sqs", "set_queue_attributes", {"QueueUrl": "{queue}", "Attributes": {"Policy": ""}}),
+    ("sqs", "receive_message", {"QueueUrl": "{dead_letters}"}),
+    ("sqs", "delete_message", {"QueueUrl": "{dead_letters}", "ReceiptHandle": "a"}),
+    # itself
+    ("lambda", "invoke", {"FunctionName": "{function}"}),
+    ("lambda", "get_function", {"FunctionName": "{function}"}),
+    ("logs", "filter_log_events", {"logGroupName": "{log}"}),
+    ("logs", "delete_log_group", {"logGroupName": "{log}"}),
+    ("iam", "put_role_policy", {"RoleName": "{role}", "PolicyName": "a", "PolicyDocument": "{{}}"}),
+    ("iam", "list_roles", {}),
+    ("sts", "assume_role", {"RoleArn": "{role_arn}", "RoleSessionName": "again"}),
+    ("cloudformation", "delete_stack", {"StackName": "ingest-local"}),
+]
+
+
+def told(value: Any, places: dict[str, str]) -> Any:
+    """Put the names of the stack's resources where they are asked for."""
+    if isinstance(value, dict):
+        return {told(name, places): told(inner, places) for name, inner in value.items()}
+    if isinstance(value, list):
+        return [told(inner, places) for inner in value]
+    return value.format(**places) if isinstance(value, str) else value
+
+
+def test_whoever_is_the_function_may_do_what_loading_needs_and_nothing_else(held: Hand) -> None:
+    places = made_places(held)
+    role = Role(held, places["role_arn"])
+    outcome = [(case, role.may(case[0], case[1], told(case[2], places))) for case in (*ALLOWED, *DENIED)]
+    assert [case for case, is_allowed in outcome if is_allowed] == ALLOWED
