@@ -31,11 +31,15 @@ def grants(scope: Construct, existing: Existing) -> list[iam.PolicyStatement]:
         return []
     made_of = [_arn(scope, "subnet", id) for id in existing.subnets]
     made_of += [_arn(scope, "security-group", id) for id in existing.security_groups]
-    interfaces = _arn(scope, "network-interface", "*")
-    create = iam.PolicyStatement(actions=["ec2:CreateNetworkInterface"], resources=[interfaces, *made_of])
-    address = iam.PolicyStatement(actions=_ADDRESSES, resources=[interfaces])
+    create = iam.PolicyStatement(actions=["ec2:CreateNetworkInterface"], resources=[interfaces(scope), *made_of])
+    address = iam.PolicyStatement(actions=_ADDRESSES, resources=[interfaces(scope)])
     anywhere = iam.PolicyStatement(actions=_ANYWHERE, resources=["*"])
     return [create, address, anywhere, _not_by_code(scope)]
+
+
+def interfaces(scope: Construct) -> str:
+    """Return the ARN of all network interfaces of the stack's account and region."""
+    return _arn(scope, "network-interface", "*")
 
 
 def _not_by_code(scope: Construct) -> iam.PolicyStatement:

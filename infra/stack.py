@@ -21,6 +21,7 @@ class IngestStack(Stack):
 
     def __init__(self, scope: Construct, id: str, *, settings: Settings, feeds: Feeds, code: Path) -> None:
         super().__init__(scope, id, description="CSV files dropped in S3 land in DynamoDB.")
+        self.existing = settings.existing
         encryption = Encryption(self, "Encryption", settings=settings)
         bucket_name = landing_bucket_name(settings)
         self.buffer = Buffer(self, "Buffer", settings=settings, encryption=encryption, landing_bucket_name=bucket_name)

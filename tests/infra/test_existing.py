@@ -15,6 +15,7 @@ from infra.settings import Settings, read_settings
 from ingest import contract
 from ingest.core.notification import NewFiles, read_notification
 from ingest.errors import SettingsFault
+from ingest.feeds_file import parse_feeds
 
 Template = dict[str, Any]
 Synthesised = Callable[..., Template]
@@ -352,3 +353,20 @@ def test_tables_of_others_are_named_in_the_outputs_and_not_made(synthesised: Syn
         "TableAlsoTheirs": "AlsoTheirs",
         "TableAway": "Away",
     }
+
+
+@pytest.mark.parametrize("existing", [BY_RULE, BY_COMMAND, ALL])
+def test_cdk_nag_finds_only_what_is_acknowledged(zip_path: Path, existing: Existing) -> None:
+    from aws_cdk import App
+
+    from infra import nag
+    from infra.stack import IngestStack
+    from tests.infra.test_security import PAGE, found
+
+    app, feeds = App(), parse_feeds(FOREIGN)
+    stack = IngestStack(app, "ingest", settings=Settings(existing=existing), feeds=feeds, code=zip_path)
+    known = list(nag.acknowledged(stack, feeds))
+    assert found(stack) == {each.finding for each in known}
+    assert [each.reason for each in known if each.reason not in " ".join(PAGE.split())] == []
+    nag.watch(app, stack, feeds)
+    app.synth()
