@@ -41,9 +41,7 @@ def acknowledged(stack: IngestStack, feeds: Feeds) -> Iterator[Acknowledged]:
 
 READS_A_PREFIX = "The function reads what is dropped under a feed's prefix: the names are known only when files come."
 MAKES_INTERFACES = "Lambda names the network interfaces it makes; the subnets and security groups are given one by one."
-LAMBDA_WANTS_ALL = (
-    "Lambda refuses a role that may describe or delete less; the function's code is denied all of it."
-)
+LAMBDA_WANTS_ALL = "Lambda refuses a role that may describe or delete less; the function's code is denied all of it."
 WRITES_REJECTS = "The bucket holds rejects and nothing else; their keys repeat the names of the files they are from."
 
 
