@@ -45,7 +45,7 @@ def plain_template(settings: Settings, feeds: Feeds) -> dict[str, Any]:
         app = App(outdir=folder, default_stack_synthesizer=synthesizer, analytics_reporting=False)
         stack = IngestStack(app, ID, settings=_with_parameters(settings), feeds=feeds, code=_no_code(Path(folder)))
         _declare(stack, settings)
-        _take_code_from_parameters(stack)
+        _set_function_by_parameters(stack)
         _let_parameters_protect(stack)
         app.synth()
         template: dict[str, Any] = json.loads((Path(folder) / f"{ID}.template.json").read_bytes())
@@ -53,14 +53,14 @@ def plain_template(settings: Settings, feeds: Feeds) -> dict[str, Any]:
 
 
 def _with_parameters(settings: Settings) -> Settings:
-    """Return the settings with references in place of values. The CDK carries them to wherever a value would go."""
+    """Return the settings with references in place of values. The CDK carries them to wherever a value would go, as long
+    as nobody reckons with them; so memory, of which costs are made, is not among them."""
     made = f"{Aws.STACK_NAME}-landing-{Aws.ACCOUNT_ID}-{Aws.REGION}"
     named = Token.as_string(Fn.condition_if(NAMES_BUCKET, Fn.ref("LandingBucketName"), made))
     return msgspec.structs.replace(
         settings,
         name=Aws.STACK_NAME,
         landing_bucket_name=None if settings.existing.landing_bucket else named,
-        memory_mb=_number("MemoryMb"),
         max_concurrency=_number("MaxConcurrency"),
         log_retention_days=_number("LogRetentionDays"),
     )
@@ -101,12 +101,13 @@ def _no_code(folder: Path) -> Path:
     return path
 
 
-def _take_code_from_parameters(stack: IngestStack) -> None:
+def _set_function_by_parameters(stack: IngestStack) -> None:
     version = {"Fn::If": [HAS_VERSION, {"Ref": "CodeVersion"}, {"Ref": "AWS::NoValue"}]}
     code = {"S3Bucket": {"Ref": "CodeBucket"}, "S3Key": {"Ref": "CodeKey"}, "S3ObjectVersion": version}
     function = stack.worker.function.node.default_child
     assert isinstance(function, CfnResource)
     function.add_property_override("Code", code)
+    function.add_property_override("MemorySize", {"Ref": "MemoryMb"})
     Validations.of(function).acknowledge(Acknowledgment(id=NO_VERSION, reason="Without a version, there is none."))
 
 
