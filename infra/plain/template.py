@@ -53,8 +53,8 @@ def plain_template(settings: Settings, feeds: Feeds) -> dict[str, Any]:
 
 
 def _with_parameters(settings: Settings) -> Settings:
-    """Return the settings with references in place of values. The CDK carries them to wherever a value would go, as long
-    as nobody reckons with them; so memory, of which costs are made, is not among them."""
+    """Return the settings with references in place of values. The CDK carries them to wherever a value would go, if
+    nobody reckons with them; so memory, of which costs are made, is not among them."""
     made = f"{Aws.STACK_NAME}-landing-{Aws.ACCOUNT_ID}-{Aws.REGION}"
     named = Token.as_string(Fn.condition_if(NAMES_BUCKET, Fn.ref("LandingBucketName"), made))
     return msgspec.structs.replace(

@@ -104,9 +104,9 @@ def joined(value: Any) -> Any:
         return {key: joined(inside) for key, inside in value.items()}
     pieces: list[Any] = []
     for part in value["Fn::Join"][1]:
-        for piece in joined(part)["pieces"] if isinstance(part, dict) and "Fn::Join" in part else [joined(part)]:
-            if isinstance(piece, int):  # a number in the middle of a text
-                piece = str(piece)
+        inside = joined(part)
+        for each in inside["pieces"] if isinstance(inside, dict) and "pieces" in inside else [inside]:
+            piece = str(each) if isinstance(each, int) else each  # a number in the middle of a text
             if pieces and isinstance(piece, str) and isinstance(pieces[-1], str):
                 pieces[-1] += piece
             elif piece != "":
