@@ -6,7 +6,9 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import Meta, Struct
 
+from infra.alarm_settings import Alarms
 from infra.existing import BUCKET_NAME, Existing, check_existing
+from infra.price_settings import Prices
 from ingest.checked import expect_section, read_struct
 from ingest.errors import SettingsFault
 
@@ -103,6 +105,8 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
         Meta(description="Name of the bucket the stack makes for files. Without: <name>-landing-<account>-<region>."),
     ] = None
     existing: Annotated[Existing, Meta(description="What the stack uses and does not make.")] = Existing()
+    alarms: Annotated[Alarms, Meta(description="When somebody is called, and who. Fields of its own.")] = Alarms()
+    prices: Annotated[Prices, Meta(description="What AWS takes, for the costs on the dashboard.")] = Prices()
 
     @property
     def visibility_s(self) -> int:
@@ -142,7 +146,7 @@ def _read(raw: Any, path: str) -> Settings:
     return msgspec.structs.replace(read_struct(table, Settings, path), **parts)
 
 
-_SECTIONS = {"existing": Existing}
+_SECTIONS: dict[str, type[Alarms | Existing | Prices]] = {"alarms": Alarms, "existing": Existing, "prices": Prices}
 
 
 def _check_together(settings: Settings, path: str) -> None:
@@ -165,4 +169,14 @@ def _check_together(settings: Settings, path: str) -> None:
         raise SettingsFault(
             f"`{path}.retry_cap_s` = {settings.retry_cap_s} is wrong: "
             f"accepted is at least retry_base_s, {settings.retry_base_s}."
+        )
+    if settings.alarms.oldest_message_s <= settings.timeout_s:
+        raise SettingsFault(
+            f"`{path}.alarms.oldest_message_s` = {settings.alarms.oldest_message_s} is wrong: a message that is being "
+            f"worked on counts as well, so accepted is more than timeout_s, {settings.timeout_s}."
+        )
+    if settings.alarms.oldest_file_s <= settings.stuck_s:
+        raise SettingsFault(
+            f"`{path}.alarms.oldest_file_s` = {settings.alarms.oldest_file_s} is wrong: stuck work is only sent again "
+            f"after stuck_s, so accepted is more than that, {settings.stuck_s}."
         )

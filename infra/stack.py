@@ -9,6 +9,7 @@ from infra.access_logs import AccessLogs
 from infra.buffer import Buffer
 from infra.encryption import Encryption
 from infra.landing import Landing, landing_bucket_name
+from infra.monitoring.construct import Monitoring
 from infra.settings import Settings
 from infra.store import Store
 from infra.worker import Worker
@@ -42,6 +43,16 @@ class IngestStack(Stack):
             store=self.store,
             encryption=encryption,
         )
+        self.monitoring = Monitoring(
+            self,
+            "Monitoring",
+            settings=settings,
+            feeds=feeds,
+            buffer=self.buffer,
+            store=self.store,
+            worker=self.worker,
+            key=encryption.key,
+        )
         for name, value in self._outputs().items():
             CfnOutput(self, name, value=value)
 
@@ -55,5 +66,7 @@ class IngestStack(Stack):
             output.LEDGER_TABLE: self.store.ledger.table_name,
             output.FUNCTION: self.worker.function.function_name,
             output.LOG_GROUP: self.worker.log_group.log_group_name,
+            output.ALARM_TOPIC: self.monitoring.topic.topic_arn,
+            output.DASHBOARD: self.monitoring.dashboard.dashboard_name,
             **({contract.NOTIFY_COMMAND_OUTPUT: command} if (command := self.landing.notify_command) else {}),
         } | {contract.table_output(name): table.table_name for name, table in self.store.tables.items()}

@@ -8,11 +8,16 @@ from loadtest import commands
 from loadtest.capacity_bench import Shape
 from loadtest.chaos import command as chaos
 from loadtest.cold_start import command as cold_start
+from loadtest.generate import bench_command as bench_generate
+from loadtest.generate import command as generate
 from loadtest.hostile_files import cases
 from loadtest.huge import command as huge
 from loadtest.objects import command as objects
+from loadtest.observed import command as observed
 from loadtest.report import command as report
 from loadtest.results import RESULTS
+from loadtest.run import command as scenario_run
+from loadtest.scale import command as scale
 from loadtest.sink import command as sink
 from loadtest.writing import command as writing
 
@@ -27,11 +32,16 @@ def main() -> int:
     _add_capacity(bench.add_parser("capacity", help="how well loads use a table's capacity, and share it"))
     _add_write(bench.add_parser("write", help="rows per CPU-second from file to table, beside the usual boto3 loop"))
     _add_cold_start(bench.add_parser("cold-start", help="how long the function's first answer takes, step by step"))
+    _add_generate(names.add_parser("generate", help="a CSV file of any size for a feed, and what must be found of it"))
+    _add_bench_generate(bench.add_parser("generate", help="MB per CPU-second of `generate`, and of its checksum"))
     _add_hostile(names.add_parser("hostile", help="time and memory of `ingest check` on malformed files"))
     _add_sink(names.add_parser("sink", help="a DynamoDB endpoint that counts, throttles and fails as asked"))
     _add_objects(names.add_parser("objects", help="an S3 endpoint that serves a folder, and cuts answers as asked"))
+    _add_run(names.add_parser("run", help="a scenario: files dropped on the product, measured and judged"))
     _add_chaos(names.add_parser("chaos", help="the local stack with its workers killed: is every row accounted for?"))
     _add_huge(names.add_parser("huge", help="files of gigabytes: kills, hand-overs, what the bookkeeping costs"))
+    scale.add_arguments(names.add_parser("scale", help="rows a second by number of workers: measured, and computed"))
+    _add_observe(names.add_parser("observe", help="a mixed load in the local stack, for the dashboard's picture"))
     report.add_arguments(names.add_parser("report", help="what runs showed: a page, pictures, Markdown"))
     arguments = parser.parse_args()
     code: int = arguments.run(arguments)
@@ -70,6 +80,16 @@ def _add_cold_start(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(run=cold_start.run)
 
 
+def _add_generate(parser: argparse.ArgumentParser) -> None:
+    generate.add_arguments(parser)
+    parser.set_defaults(run=generate.run)
+
+
+def _add_bench_generate(parser: argparse.ArgumentParser) -> None:
+    bench_generate.add_arguments(parser)
+    parser.set_defaults(run=bench_generate.run)
+
+
 def _add_hostile(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--megabytes", type=int, default=1000, help="size of each file (default 1000)")
     parser.add_argument("--time-limit", type=float, default=900, help="CPU seconds; a case that takes more hangs")
@@ -77,6 +97,11 @@ def _add_hostile(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--case", action="append", choices=[case.name for case in cases()], help="repeat (default all)")
     _add_common(parser, "hostile.json")
     parser.set_defaults(run=commands.hostile)
+
+
+def _add_run(parser: argparse.ArgumentParser) -> None:
+    scenario_run.add_arguments(parser)
+    parser.set_defaults(run=scenario_run.run)
 
 
 def _add_chaos(parser: argparse.ArgumentParser) -> None:
@@ -89,6 +114,12 @@ def _add_huge(parser: argparse.ArgumentParser) -> None:
     huge.add_arguments(parser)
     _add_common(parser, "huge.json")
     parser.set_defaults(run=huge.run)
+
+
+def _add_observe(parser: argparse.ArgumentParser) -> None:
+    observed.add_arguments(parser)
+    _add_common(parser, "observed.json")
+    parser.set_defaults(run=observed.run)
 
 
 def _add_sink(parser: argparse.ArgumentParser) -> None:

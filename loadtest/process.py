@@ -64,14 +64,14 @@ def _watch(process: subprocess.Popen[bytes], limit_s: float) -> tuple[int | None
         if pid:
             process.returncode = os.waitstatus_to_exitcode(status)
             return None if is_stopped else process.returncode, usage, peak
-        peak = max(peak, _peak_resident_bytes(process.pid))
-        if not is_stopped and (_cpu_seconds(process.pid) > limit_s or time.monotonic() > last_moment):
+        peak = max(peak, peak_resident_bytes(process.pid))
+        if not is_stopped and (cpu_seconds(process.pid) > limit_s or time.monotonic() > last_moment):
             process.kill()
             is_stopped = True
         time.sleep(LOOK_EVERY_S)
 
 
-def _peak_resident_bytes(pid: int) -> int:
+def peak_resident_bytes(pid: int) -> int:
     """Return a process's own high-water mark; its `ru_maxrss` would begin with that of the process it came from."""
     try:
         status = Path(f"/proc/{pid}/status").read_text()
@@ -81,7 +81,7 @@ def _peak_resident_bytes(pid: int) -> int:
     return int(found[1]) * 1024 if found else 0
 
 
-def _cpu_seconds(pid: int) -> float:
+def cpu_seconds(pid: int) -> float:
     """Return the CPU seconds a process took so far."""
     try:
         fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()

@@ -18,7 +18,7 @@ def write_result(path: Path, *, command: str, seed: int, figures: dict[str, obje
 
 def write_document(path: Path, document: dict[str, object]) -> None:
     """Write a document as JSON."""
-    path.parent.mkdir(exist_ok=True)
+    path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(document, indent=2) + "\n")
 
 

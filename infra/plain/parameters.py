@@ -56,6 +56,17 @@ PARAMETERS = (
         "Number",
         more=(("allowed_values", [str(days) for days in RETENTION_DAYS]),),
     ),
+    Parameter(
+        "AlarmMail",
+        CARE,
+        more=(
+            ("allowed_pattern", r"([^@\s]+@[^@\s]+\.[^@\s]+)?"),
+            (
+                "description",
+                "Where alarms are mailed to; AWS asks that address once whether it wants them. Empty: nowhere.",
+            ),
+        ),
+    ),
     Parameter("DeletionProtection", CARE, "deletion_protection", more=(("allowed_values", ["true", "false"]),)),
     Parameter(
         "LandingBucketName",
@@ -81,6 +92,7 @@ def defaults(settings: Settings) -> dict[str, Any]:
         "MemoryMb": settings.memory_mb,
         "MaxConcurrency": settings.max_concurrency,
         "LogRetentionDays": str(settings.log_retention_days),  # as the accepted values are written
+        "AlarmMail": settings.alarms.mail or "",
         "DeletionProtection": str(settings.deletion_protection).lower(),
         "LandingBucketName": settings.landing_bucket_name or "",
     }

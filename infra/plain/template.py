@@ -21,6 +21,7 @@ from aws_cdk import (
     Token,
     Validations,
 )
+from aws_cdk import aws_sns as sns
 
 from infra.plain.parameters import PARAMETERS, Parameter, defaults
 from infra.settings import Settings
@@ -32,6 +33,7 @@ NO_VERSION = "CloudFormation-Validate::F3033"  # the CDK tries the parameters' d
 HAS_VERSION = "HasCodeVersion"
 NAMES_BUCKET = "NamesLandingBucket"
 PROTECTS = "ProtectsTables"
+MAILS, MAIL = "MailsAlarms", "AlarmMailSubscription"
 
 
 def plain_template(settings: Settings, feeds: Feeds) -> dict[str, Any]:
@@ -47,6 +49,7 @@ def plain_template(settings: Settings, feeds: Feeds) -> dict[str, Any]:
         _declare(stack, settings)
         _set_function_by_parameters(stack)
         _let_parameters_protect(stack)
+        _let_parameters_mail(stack)
         app.synth()
         template: dict[str, Any] = json.loads((Path(folder) / f"{ID}.template.json").read_bytes())
     return template
@@ -60,6 +63,7 @@ def _with_parameters(settings: Settings) -> Settings:
     return msgspec.structs.replace(
         settings,
         name=Aws.STACK_NAME,
+        alarms=msgspec.structs.replace(settings.alarms, mail=None),  # `_let_parameters_mail` does it
         landing_bucket_name=None if settings.existing.landing_bucket else named,
         max_concurrency=_number("MaxConcurrency"),
         log_retention_days=_number("LogRetentionDays"),
@@ -77,6 +81,7 @@ def _declare(stack: Stack, settings: Settings) -> None:
         CfnParameter(stack, parameter.name, **parameter.properties(values.get(parameter.name)))
     CfnCondition(stack, HAS_VERSION, expression=_is_given("CodeVersion"))
     CfnCondition(stack, PROTECTS, expression=Fn.condition_equals(Fn.ref("DeletionProtection"), "true"))
+    CfnCondition(stack, MAILS, expression=_is_given("AlarmMail"))
     if not settings.existing.landing_bucket:
         CfnCondition(stack, NAMES_BUCKET, expression=_is_given("LandingBucketName"))
     stack.add_metadata("AWS::CloudFormation::Interface", {"ParameterGroups": list(_groups(wanted))})
@@ -115,3 +120,9 @@ def _let_parameters_protect(stack: IngestStack) -> None:
     for construct in stack.node.find_all():
         if isinstance(construct, CfnResource) and construct.cfn_resource_type == "AWS::DynamoDB::Table":
             construct.add_property_override("DeletionProtectionEnabled", {"Fn::If": [PROTECTS, True, False]})
+
+
+def _let_parameters_mail(stack: IngestStack) -> None:
+    topic = stack.monitoring.topic.topic_arn
+    mail = sns.CfnSubscription(stack, MAIL, topic_arn=topic, protocol="email", endpoint=Fn.ref("AlarmMail"))
+    mail.add_override("Condition", MAILS)

@@ -15,6 +15,7 @@ from types import TracebackType
 from typing import Any, Self
 
 ROOT = Path(__file__).parent.parent.parent
+READY_S = 60.0
 
 
 class Fleet:
@@ -39,6 +40,23 @@ class Fleet:
             worker.wait()
             if worker.stdin:
                 worker.stdin.close()
+
+    @property
+    def pids(self) -> list[int]:
+        """The workers that run now."""
+        return [worker.pid for worker in self._workers]
+
+    def wait_until_ready(self, patience_s: float = READY_S) -> None:
+        """Wait until each worker that was started asks for messages.
+
+        Raises:
+            TimeoutError: one of them does not, and says in its log why.
+        """
+        until_s = time.monotonic() + patience_s
+        while sum(told.get("worker") == "ready" for told in self.log()) < len(self._workers):
+            if time.monotonic() > until_s or any(worker.poll() is not None for worker in self._workers):
+                raise TimeoutError(f"the workers did not start; the end of a log: {self._last_words()}")
+            time.sleep(0.05)
 
     def look(self) -> None:
         """Start workers that have ended, and let those go on whose pause is over."""
@@ -81,6 +99,10 @@ class Fleet:
                     continue
                 if isinstance(told, dict):
                     yield told
+
+    def _last_words(self) -> str:
+        ends = [path.read_text(errors="replace")[-300:] for path in sorted(self._folder.glob("worker-*.log"))]
+        return next((end for end in ends if "ready" not in end), "").strip()
 
     def _start(self, number: int) -> subprocess.Popen[bytes]:
         environment = {"PATH": os.environ.get("PATH", os.defpath), **self._environments[number]}

@@ -21,6 +21,7 @@ class Front(CuttingServer):
 
     def __init__(self, url: str, *, cut_share: float, seed: int) -> None:
         self.upstream = Upstream(url)
+        self.writes = 0
         super().__init__(Relay, cut_share=cut_share, seed=seed)
 
 
@@ -42,7 +43,8 @@ class Relay(BaseHTTPRequestHandler):
         self._relay()
 
     def do_PUT(self) -> None:
-        """Relay."""
+        """Relay, and count."""
+        cast(Front, self.server).writes += 1
         self._relay()
 
     do_POST = do_DELETE = do_PUT

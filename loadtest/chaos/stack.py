@@ -3,7 +3,7 @@
 import contextlib
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -44,23 +44,33 @@ class Hand:
         return self._stack.endpoint_url
 
     def prepare(self, max_receive_count: int, visibility_s: float) -> None:
-        """Take the function from the queue and the queue from the bucket; gather events in a queue of our own.
+        """Take the function from the queue and the queue from the bucket; gather events.
 
         `visibility_s`: so long messages stay hidden whose worker is killed before it could say itself how long.
         """
-        functions, events = self._stack.client("lambda"), self._stack.client("events")
+        functions = self._stack.client("lambda")
         name = self._stack.outputs[Output.FUNCTION]
+        self.gather_events()
         for mapping in functions.list_event_source_mappings(FunctionName=name)["EventSourceMappings"]:
             functions.update_event_source_mapping(UUID=mapping["UUID"], Enabled=False)
-        self._s3.put_bucket_notification_configuration(Bucket=self.bucket, NotificationConfiguration={})
+        self.silence_bucket()
         policy = {"deadLetterTargetArn": self._arn(self._dead_letter_url), "maxReceiveCount": max_receive_count}
         attributes = {"RedrivePolicy": json.dumps(policy), "VisibilityTimeout": str(round(visibility_s))}
         self._sqs.set_queue_attributes(QueueUrl=self.queue_url, Attributes=attributes)
-        self._events_url = self._sqs.create_queue(QueueName="chaos-events")["QueueUrl"]
-        events.put_rule(Name="chaos", EventPattern=json.dumps({"source": [Event.SOURCE]}))
-        events.put_targets(Rule="chaos", Targets=[{"Id": "1", "Arn": self._arn(self._events_url)}])
         time.sleep(POLL_ENDS_S)
         self._sqs.purge_queue(QueueUrl=self.queue_url)
+
+    def silence_bucket(self) -> None:
+        """Let the bucket tell nobody of what is put there."""
+        self._s3.put_bucket_notification_configuration(Bucket=self.bucket, NotificationConfiguration={})
+
+    def gather_events(self) -> None:
+        """Let the events of the stack come to a queue of our own."""
+        events = self._stack.client("events")
+        self._events_url = self._sqs.create_queue(QueueName="loadtest-events")["QueueUrl"]
+        events.put_rule(Name="loadtest", EventPattern=json.dumps({"source": [Event.SOURCE]}))
+        events.put_targets(Rule="loadtest", Targets=[{"Id": "1", "Arn": self._arn(self._events_url)}])
+        events.close()
 
     def close(self) -> None:
         """Close the connections to the emulator."""
@@ -78,6 +88,11 @@ class Hand:
         """Put an object; return its eTag."""
         return str(self._s3.put_object(Bucket=self.bucket, Key=key, Body=data)["ETag"]).strip('"')
 
+    def put_file(self, key: str, path: Path) -> str:
+        """Put a file as an object; return its eTag."""
+        self._s3.upload_file(str(path), self.bucket, key)
+        return str(self._s3.head_object(Bucket=self.bucket, Key=key)["ETag"]).strip('"')
+
     def delete(self, key: str) -> None:
         """Delete an object."""
         self._s3.delete_object(Bucket=self.bucket, Key=key)
@@ -86,12 +101,25 @@ class Hand:
         """Put a message in the queue."""
         self._sqs.send_message(QueueUrl=self.queue_url, MessageBody=body)
 
+    def send_all(self, bodies: Sequence[str]) -> None:
+        """Put messages in the queue, ten a request."""
+        for first in range(0, len(bodies), MOST_MESSAGES):
+            batch = bodies[first : first + MOST_MESSAGES]
+            entries = [{"Id": str(number), "MessageBody": body} for number, body in enumerate(batch)]
+            failed = self._sqs.send_message_batch(QueueUrl=self.queue_url, Entries=entries).get("Failed")
+            if failed:
+                raise RuntimeError(f"the queue did not take {len(failed)} messages, the first because: {failed[0]}")
+
     def depth(self) -> int:
         """Return how many messages the queue holds: waiting, delayed, or with a worker."""
-        names = ["", "NotVisible", "Delayed"]
-        wanted = [f"ApproximateNumberOfMessages{name}" for name in names]
+        return sum(self.depths())
+
+    def depths(self) -> tuple[int, int]:
+        """Return how many messages wait, delayed ones among them, and how many are with a worker."""
+        wanted = [f"ApproximateNumberOfMessages{name}" for name in ("", "Delayed", "NotVisible")]
         told = self._sqs.get_queue_attributes(QueueUrl=self.queue_url, AttributeNames=wanted)["Attributes"]
-        return sum(int(told.get(name, 0)) for name in wanted)
+        visible, delayed, with_worker = (int(told.get(name, 0)) for name in wanted)
+        return visible + delayed, with_worker
 
     def events(self) -> list[dict[str, Any]]:
         """Take the details of the events that came since the last call."""

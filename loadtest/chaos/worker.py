@@ -104,6 +104,7 @@ def main() -> None:
     root = Path(os.environ["CHAOS_ROOT"])
     poller = Poller(handler.build(os.environ, root), boto3.Session().client("sqs", config=handler.CLIENT_CONFIG))
     threading.Thread(target=_end_with_the_harness, daemon=True).start()
+    print('{"worker": "ready"}', flush=True)
     while True:
         try:
             poller.poll()

@@ -15,9 +15,11 @@ class DiskFront(Front):
         super().__init__(url, cut_share=cut_share, seed=seed)
         self.RequestHandlerClass = DiskRelay
         self.folder = folder
+        self.reads = 0
 
     def count_request(self) -> None:
-        """Nobody asks."""
+        """Count a request for a file."""
+        self.reads += 1
 
     def count_bytes(self, count: int) -> None:
         """Nobody asks."""

@@ -53,6 +53,7 @@ class Sink:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self._in_loop(self._close())
         self._stop()
+        self._service.close()
 
     @property
     def url(self) -> str:

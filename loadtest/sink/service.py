@@ -23,6 +23,7 @@ from loadtest.sink.errors import (
 from loadtest.sink.faults import Fault, Schedule
 from loadtest.sink.requests import Write
 from loadtest.sink.settings import Settings
+from loadtest.sink.spool import Spool
 from loadtest.sink.statistics import Statistics
 from loadtest.sink.truth import Truth
 
@@ -65,6 +66,7 @@ class Service:
         self.statistics = Statistics(clock)
         self.truth = Truth(settings.keep, settings.sequence)
         self._settings, self._clock = settings, clock
+        self._spool = Spool(settings.spool) if settings.spool else None
         self._schedule = Schedule(settings.faults) if settings.faults else None
         self._slow_s = settings.faults.slow_s if settings.faults else 0.0
         self._chance = random.Random(settings.latency.seed)
@@ -117,8 +119,15 @@ class Service:
             return describe(body, self._settings, self.truth)
         raise unknown_operation()
 
+    def close(self) -> None:
+        """End the spool, if there is one: it can be read then."""
+        if self._spool:
+            self._spool.close()
+
     def _count(self, body: bytes) -> bytes:
         self.statistics.took(body.count(_PUT))
+        if self._spool:
+            self._spool.took(body)
         return TOOK_ALL
 
     def _batch(self, body: bytes) -> bytes:
@@ -151,6 +160,8 @@ class Service:
             raise self._throttled(refused)
         for write in taken:
             self.truth.apply(write)
+        if self._spool:
+            self._spool.took_some([(write.named, write.request) for write in taken])
         puts = sum(write.item is not None for write in taken)
         self.statistics.took(puts, len(taken) - puts)
         return [write for write, _ in refused]

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Literal
 
 from loadtest.sink.capacity import Simulation
@@ -50,6 +51,7 @@ class Settings:
         faults: what goes wrong. None: nothing.
         keep: what is known afterwards of the items taken: `nothing` but their number; the `checksum` of all puts;
             `digests` of the last item of each key; those `items` themselves. The last two find doubled puts.
+        spool: the file that all writes taken go to, to be looked at afterwards (`loadtest.sink.spool`).
         sequence: an attribute with a number that must not fall for the same key; needs `digests` or `items`.
         tls: speak TLS, with a certificate made at the start. `Sink.ca_file` is what clients are to trust.
     """
@@ -59,6 +61,7 @@ class Settings:
     faults: Faults | None = None
     latency: Latency = field(default_factory=Latency)
     keep: Keep = "nothing"
+    spool: Path | None = None
     sequence: str | None = None
     tls: bool = False
     port: int = 0

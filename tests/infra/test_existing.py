@@ -182,6 +182,9 @@ def test_the_key_encrypts_whatever_the_stack_makes(synthesised: Synthesised) -> 
         assert table["SSESpecification"] == {"SSEEnabled": True, "SSEType": "KMS", "KMSMasterKeyId": KEY}
     (function,) = resources(template, "AWS::Lambda::Function").values()
     assert function["KmsKeyArn"] == KEY
+    (topic,) = resources(template, "AWS::SNS::Topic").values()
+    assert topic["KmsMasterKeyId"] == KEY
+    assert resources(template, "AWS::KMS::Key") == {}
     for group in resources(template, "AWS::Logs::LogGroup").values():
         assert group["KmsKeyId"] == KEY
 

@@ -11,10 +11,11 @@ from cfnlint.api import lint
 from cfnlint.config import ManualArgs
 
 from infra import bundle
+from infra.alarm_settings import Alarms
 from infra.existing import Existing
 from infra.plain.__main__ import MAX_BYTES, Written, write
 from infra.plain.parameters import PARAMETERS
-from infra.plain.template import plain_template
+from infra.plain.template import MAIL, plain_template
 from infra.plain.text import as_yaml
 from infra.settings import Settings, read_settings
 from ingest import contract
@@ -51,7 +52,7 @@ def test_it_makes_what_the_cdk_makes_under_the_same_names_so_that_one_can_follow
     synthesised: Callable[..., Template], settings: Settings
 ) -> None:
     kinds = [
-        {name: (r["Type"], r.get("DeletionPolicy")) for name, r in template["Resources"].items()}
+        {name: (r["Type"], r.get("DeletionPolicy")) for name, r in template["Resources"].items() if name != MAIL}
         for template in (synthesised(settings), plain_template(settings, parse_feeds(FEEDS)))
     ]
     assert kinds[0] == kinds[1]
@@ -62,7 +63,9 @@ def test_a_stack_named_as_the_stage_has_the_very_same_resources(
 ) -> None:
     """Put the defaults and the stack's name in place of the references, and nothing but the code is different."""
     made = without_code(synthesised()["Resources"])
-    assert without_code(filled_in(plain, "ingest")["Resources"]) == json.loads(json.dumps(made))
+    found = without_code(filled_in(plain, "ingest")["Resources"])
+    assert found.pop(MAIL)["Condition"] == "MailsAlarms"
+    assert found == json.loads(json.dumps(made))
 
 
 def without_code(resources: Any) -> Any:
@@ -154,6 +157,7 @@ def test_two_parameters_must_be_given_and_all_others_are_what_the_stage_says() -
         "MemoryMb": 3008,
         "MaxConcurrency": 7,
         "LogRetentionDays": "90",
+        "AlarmMail": "",
         "DeletionProtection": "false",
         "LandingBucketName": "",
     }
@@ -177,6 +181,16 @@ def test_every_parameter_is_used(plain: Template) -> None:
         name for g in plain["Metadata"]["AWS::CloudFormation::Interface"]["ParameterGroups"] for name in g["Parameters"]
     ]
     assert sorted(shown) == sorted(plain["Parameters"])
+
+
+def test_alarms_are_mailed_to_the_address_that_is_given_and_to_the_stages_by_default(plain: Template) -> None:
+    mail = only(plain, "AWS::SNS::Subscription")
+    assert (mail["Protocol"], mail["Endpoint"]) == ("email", {"Ref": "AlarmMail"})
+    assert "Fn::Not" in plain["Conditions"]["MailsAlarms"]
+    settings = Settings(alarms=Alarms(mail="ops@example.com"))
+    template = plain_template(settings, parse_feeds(FEEDS))
+    assert template["Parameters"]["AlarmMail"]["Default"] == "ops@example.com"
+    assert only(template, "AWS::SNS::Subscription") == mail
 
 
 def test_a_bucket_that_is_there_already_needs_no_name() -> None:

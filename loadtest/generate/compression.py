@@ -1,0 +1,85 @@
+"""Compressors of a stream, all with the same two calls."""
+
+import bz2
+import zlib
+from typing import Protocol
+
+import pyarrow as pa
+
+LEVEL = 1  # generating is to be bound by the CPU as little as may be
+
+
+class Compressor(Protocol):
+    """Takes bytes, gives those that are ready."""
+
+    def compress(self, data: bytes, /) -> bytes:
+        """Take some bytes."""
+
+    def flush(self) -> bytes:
+        """Return what is left."""
+
+
+class Stored:
+    """No compression."""
+
+    def compress(self, data: bytes, /) -> bytes:
+        """Return the bytes as they are."""
+        return data
+
+    def flush(self) -> bytes:
+        """Return nothing: nothing is held back."""
+        return b""
+
+
+class Zstandard:
+    """Zstandard by Arrow: Python has none of its own before 3.14."""
+
+    def __init__(self) -> None:
+        self._sink = _Sink()
+        self._stream = pa.CompressedOutputStream(pa.PythonFile(self._sink, mode="w"), "zstd")
+
+    def compress(self, data: bytes, /) -> bytes:
+        """Take some bytes."""
+        self._stream.write(data)
+        return self._sink.take()
+
+    def flush(self) -> bytes:
+        """Return what is left."""
+        self._stream.close()
+        return self._sink.take()
+
+
+class _Sink:
+    """A file object that keeps what is written until it is taken."""
+
+    closed = False
+
+    def __init__(self) -> None:
+        self._parts: list[bytes] = []
+
+    def write(self, data: bytes) -> int:
+        self._parts.append(bytes(data))
+        return len(data)
+
+    def take(self) -> bytes:
+        taken, self._parts = b"".join(self._parts), []
+        return taken
+
+    def flush(self) -> None:
+        pass
+
+    def close(self) -> None:
+        self.closed = True
+
+
+def compressor(name: str) -> Compressor:
+    """Return a compressor by name: none, gzip, bz2 or zstd."""
+    match name:
+        case "gzip":
+            return zlib.compressobj(LEVEL, wbits=31)
+        case "bz2":
+            return bz2.BZ2Compressor(LEVEL)
+        case "zstd":
+            return Zstandard()
+        case _:
+            return Stored()

@@ -1,0 +1,1 @@
+"""What is measured while a scenario runs, once a second, and the figures made of it afterwards."""

@@ -1,0 +1,106 @@
+"""A run as JSON takes it: verdict, figures, samples, files. `loadtest report` reads it."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from ingest.contract import Metric
+from loadtest.measure.emf import Told, metrics, rates
+from loadtest.measure.observation import MB
+from loadtest.measure.shares import distribution
+from loadtest.verdict.found import Found
+from loadtest.verdict.judge import Verdict
+
+if TYPE_CHECKING:
+    from loadtest.run.driver import Run
+
+MOST_FILES = 10_000
+Document = dict[str, Any]
+
+
+def document(run: "Run", found: Found, verdict: Verdict, log: Sequence[Mapping[str, Any]]) -> Document:
+    """Return objectives, verdict, figures, samples and files of a run."""
+    files, told = _files(run, found), metrics(log)
+    figures = _figures(run, found, files, log)
+    goals = [objective.judged(figures) for objective in run.scenario.objectives]
+    return {
+        "objectives": [goal.document() for goal in goals if goal],
+        "verdict": verdict.document(),
+        "figures": figures,
+        "samples": _samples(run, told),
+        "files": files[:MOST_FILES],
+    }
+
+
+def _files(run: "Run", found: Found) -> list[Document]:
+    records = {str(record["file"]["key"]): record for record in found.records}
+    return [_file(run, file.drop.key, file.drop.size, records.get(file.drop.key, {})) for file in run.made]
+
+
+def _file(run: "Run", key: str, size: int, record: Mapping[str, Any]) -> Document:
+    """Return what became of a file. It is visible once its last row is written and its books are closed."""
+    is_known = "ended" in record and key in run.dropped_s
+    visible_s = round(float(record["ended"]) - run.dropped_s[key], 3) if is_known else None
+    rows = int(record.get("rows_read", 0))
+    return {
+        "name": key,
+        "bytes": size,
+        "rows": rows,
+        "status": record.get("status"),
+        "event_to_visible_s": None if visible_s is None else max(0.0, visible_s),
+    }
+
+
+def _figures(run: "Run", found: Found, files: Sequence[Document], log: Sequence[Mapping[str, Any]]) -> Document:
+    seconds = _seconds(run, found)
+    rows = sum(int(record.get("rows_written", 0)) for record in found.records)
+    requests, throttled = run.deployment.requests(log)
+    bill, peak = run.deployment.bill(log), run.samples.last("peak_memory_bytes")
+    visible = [file["event_to_visible_s"] for file in files if file["event_to_visible_s"] is not None]
+    return {
+        "seconds": round(seconds, 3),
+        "rows_written": rows,
+        "rows_per_second": round(rows / seconds, 1) if seconds else None,
+        "rows_per_cpu_second": round(rows / run.cpu_s, 1) if run.cpu_s else None,
+        "bytes": sum(file["bytes"] for file in files),
+        "peak_memory_mb": None if peak is None else round(peak / MB, 1),
+        "write_units": None if bill is None else bill.write_units,
+        "requests": requests,
+        "throttled_share": None if throttled is None else round(throttled, 5),
+        "workers": max((workers for workers in run.samples.values("workers") if workers is not None), default=None),
+        "event_to_visible_s": distribution(visible),
+        "usd_per_million_rows": None if bill is None else bill.usd_per_million(rows),
+    }
+
+
+def _seconds(run: "Run", found: Found) -> float:
+    """Return how long it took from the first drop to the end of the last file."""
+    ended = [float(record["ended"]) for record in found.records if "ended" in record]
+    return max(0.0, max(ended, default=run.begun_s) - run.begun_s)
+
+
+def _samples(run: "Run", told: Sequence[Told]) -> Document:
+    """Return the curves. What only the functions know comes from their metrics, each at its second."""
+    samples, times = run.samples, run.samples.times
+    rows, throttles, memory = samples.rates("rows"), samples.rates("throttles"), samples.values("memory_bytes")
+
+    def said(*names: str) -> list[float]:
+        each = [rates(told, name, begun_s=run.begun_s, times=times) for name in names]
+        return [round(sum(values), 2) for values in zip(*each, strict=True)]
+
+    return {
+        "t": [round(at_s, 2) for at_s in times],
+        "backlog": samples.values("backlog"),
+        "in_flight": samples.values("in_flight"),
+        "oldest_s": [round(age_s, 2) for age_s in samples.oldest_s],
+        "rows_per_s": rows,
+        "bytes_per_s": said(Metric.BYTES_READ),
+        "throttles_per_s": said(Metric.REQUESTS_THROTTLED) if _is_unknown(throttles) else throttles,
+        "rejected_per_s": said(Metric.ROWS_REJECTED),
+        "workers": samples.values("workers"),
+        "cpu": samples.rates("cpu_seconds"),
+        "memory_mb": [None if size is None else round(size / MB, 1) for size in memory],
+    }
+
+
+def _is_unknown(values: Iterable[Any]) -> bool:
+    return all(value is None for value in values)

@@ -1,0 +1,162 @@
+"""The target `local`: the whole product in the emulator, as its template says; tables are read back row by row."""
+
+import json
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from infra.local.stack import LocalStack, local_stack
+from ingest.contract import Metric, Output, table_output
+from loadtest.chaos.drops import s3_event
+from loadtest.chaos.stack import Hand
+from loadtest.generate.checksum import Checksum
+from loadtest.measure.emf import metrics, totals
+from loadtest.measure.observation import Observation
+from loadtest.measure.price import Bill
+from loadtest.measure.usage import Usage, members
+from loadtest.run.ledger import records_of, rejects_of
+from loadtest.run.target import Drop
+from loadtest.scenarios.feeds import FEEDS, tables
+from loadtest.scenarios.scenario import Scenario
+from loadtest.verdict.found import Found, TableFound
+
+MOST_LINES = 10_000  # the emulator gives no more at once
+
+
+class LocalTarget:
+    """A fresh emulator for each run."""
+
+    name = "local"
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        pass
+
+    @contextmanager
+    def deployed(self, scenario: Scenario, seed: int) -> Iterator["LocalDeployment"]:
+        """Give the deployed stack for the length of a block."""
+        with tempfile.TemporaryDirectory(prefix="loadtest-local-") as folder, local_stack(FEEDS) as stack:
+            hand = Hand(stack)
+            hand.gather_events()
+            try:
+                yield LocalDeployment(stack, hand, Path(folder))
+            finally:
+                hand.close()
+
+
+class LocalDeployment:
+    """One run. Use it from one thread."""
+
+    def __init__(self, stack: LocalStack, hand: Hand, folder: Path) -> None:
+        self._stack, self._hand, self._folder, self._usage = stack, hand, folder, Usage()
+        self._dynamodb, self._logs = stack.client("dynamodb"), stack.client("logs")
+        self._names = {name: stack.outputs[table_output(name)] for name in tables()}
+        self._sent = 0
+
+    def place(self, key: str) -> Path:
+        """Return where the file of an object is to be written before it is dropped."""
+        return self._folder / key
+
+    def get_ready(self) -> None:
+        """Nothing to wait for: functions start with the first message, as they do on AWS."""
+        self._hand.events()
+
+    def drop(self, drops: Sequence[Drop]) -> None:
+        """Put objects; the bucket tells of them, or we do where more than one notice of each is wanted."""
+        if any(drop.notices > 1 for drop in drops):
+            self._hand.silence_bucket()
+        for drop in drops:
+            etag = self._hand.put_file(drop.key, drop.path)
+            self._sent += 1
+            if drop.notices > 1:
+                body = s3_event(self._hand.bucket, drop.key, etag, drop.size, f"{self._sent:016X}")
+                self._hand.send_all([body] * drop.notices)
+
+    def observe(self) -> Observation:
+        """Return how things stand."""
+        self._usage.look(members(self._stack.emulator.pid))
+        backlog, in_flight = self._hand.depths()
+        return Observation(
+            backlog=backlog,
+            in_flight=in_flight,
+            rows=sum(self._count(name) for name in self._names.values()),
+            workers=self._usage.workers,
+            cpu_seconds=self._usage.cpu_seconds,
+            memory_bytes=self._usage.resident_bytes,
+            peak_memory_bytes=self._usage.peak_bytes,
+        )
+
+    def ended(self) -> list[dict[str, Any]]:
+        """Return the events about files that have come since the last call."""
+        return self._hand.events()
+
+    def log(self) -> list[Mapping[str, Any]]:
+        """Return what the function has logged."""
+        lines: dict[tuple[str, int, str], None] = {}
+        since_ms = 0
+        while True:
+            group = self._stack.outputs[Output.LOG_GROUP]
+            found = self._logs.filter_log_events(logGroupName=group, startTime=since_ms, limit=MOST_LINES)["events"]
+            lines |= {(event["logStreamName"], event["timestamp"], event["message"]): None for event in found}
+            if len(found) < MOST_LINES or found[-1]["timestamp"] == since_ms:
+                return [told for *_, line in lines for told in _parsed(line)]
+            since_ms = found[-1]["timestamp"]
+
+    def read_back(self, keys: Sequence[str], events: Sequence[Mapping[str, Any]]) -> Found:
+        """Read every row, and all that is told of the files."""
+        records = records_of(self._hand, keys)
+        return Found(
+            tables={name: self._table(real) for name, real in self._names.items()},
+            records=records,
+            rejects=rejects_of(self._hand, records),
+            queue_depth=self._hand.depth(),
+            dead_letters=self._hand.dead_letters(),
+            events=events,
+        )
+
+    def requests(self, log: Sequence[Mapping[str, Any]]) -> tuple[int | None, float | None]:
+        """Return how many requests to the tables there were, and which share was throttled, as the function says."""
+        counted = totals(metrics(log))
+        sent, throttled = counted[Metric.REQUESTS_SENT], counted[Metric.REQUESTS_THROTTLED]
+        return round(sent), throttled / sent if sent else 0.0
+
+    def bill(self, log: Sequence[Mapping[str, Any]]) -> Bill | None:
+        """Nobody counts write units here."""
+        return None
+
+    def keep_logs(self, folder: Path) -> None:
+        """Copy the log of emulator and function to a folder, which is made."""
+        folder.mkdir(parents=True, exist_ok=True)
+        shutil.copy(self._stack.emulator.log, folder)
+        (folder / "function.log").write_text("\n".join(map(json.dumps, self.log())))
+
+    def clean_up(self) -> None:
+        """Nothing outlives the emulator."""
+        self._dynamodb.close()
+        self._logs.close()
+
+    def _count(self, table: str) -> int:
+        return int(self._dynamodb.describe_table(TableName=table)["Table"]["ItemCount"])
+
+    def _table(self, name: str) -> TableFound:
+        pages = self._dynamodb.get_paginator("scan").paginate(TableName=name, ConsistentRead=True)
+        checksum = Checksum()
+        for page in pages:
+            checksum.add(page["Items"])
+        return TableFound(items=checksum.items, checksum=checksum.value)
+
+
+def _parsed(message: str) -> Iterator[Mapping[str, Any]]:
+    for line in message.splitlines():
+        try:
+            told = json.loads(line)
+        except ValueError:
+            continue
+        if isinstance(told, dict):
+            yield told

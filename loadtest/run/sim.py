@@ -1,0 +1,204 @@
+"""The target `sim`: the product's function in real processes; its rows go to a table that is simulated, at full speed.
+
+Queue, ledger, rejects and events are those of the emulator with the deployed template; objects come from disk.
+"""
+
+import random
+import shutil
+import tempfile
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from copy import copy
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from ingest.contract import Env
+from loadtest.chaos.drops import s3_event
+from loadtest.chaos.dynamodb_front import LedgerFront
+from loadtest.chaos.fleet import Fleet, environments
+from loadtest.chaos.s3_front import S3Front
+from loadtest.chaos.stack import Hand, prepared
+from loadtest.huge.disk_front import DiskFront
+from loadtest.measure.observation import Observation
+from loadtest.measure.price import Bill
+from loadtest.measure.usage import Usage
+from loadtest.objects.files import find
+from loadtest.run.ledger import records_of, rejects_of
+from loadtest.run.target import Drop
+from loadtest.scenarios.feeds import FEEDS, tables
+from loadtest.scenarios.scenario import Scenario
+from loadtest.sink import Settings as SinkSettings
+from loadtest.sink import Sink
+from loadtest.verdict.found import Found
+from loadtest.verdict.replay import Replayed, replay
+
+MAX_RECEIVE_COUNT, VISIBILITY_S = 5, 120.0
+FUNCTION_S = 900.0
+WORKER = "loadtest.chaos.worker"
+
+
+class SimTarget:
+    """One emulator for as many runs as are wanted; workers, table and objects are each run's own."""
+
+    name = "sim"
+
+    def __init__(self, *, workers: int | None = None) -> None:
+        """`workers`: other than the scenario says."""
+        self._workers, self._module, self._more = workers, WORKER, dict[str, str]()
+        self._stack = ExitStack()
+        self._hand: Hand | None = None
+
+    def __enter__(self) -> Self:
+        hand = prepared(FEEDS, max_receive_count=MAX_RECEIVE_COUNT, visibility_s=VISIBILITY_S)
+        self._hand = self._stack.enter_context(hand)
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self._stack.close()
+
+    def with_workers(self, module: str, more: Mapping[str, str]) -> Self:
+        """Return the same target with another program as worker, and variables for it: tests need broken ones."""
+        other = copy(self)
+        other._module, other._more = module, dict(more)
+        return other
+
+    @contextmanager
+    def deployed(self, scenario: Scenario, seed: int) -> Iterator["SimDeployment"]:
+        """Give workers that start, an empty table, and an empty landing bucket for the length of a block."""
+        with tempfile.TemporaryDirectory(prefix="loadtest-sim-") as folder, ExitStack() as running:
+            assert self._hand, "only within a `with` block"
+            deployment = SimDeployment(self._hand, Path(folder), scenario, running)
+            count = self._workers or scenario.workers
+            base = {**self._hand.environment(), **self._more, **deployment.endpoints(), **_timing(scenario)}
+            workers = environments(
+                base, skews_s=(0.0,) * count, root=FEEDS.parent, function_s=FUNCTION_S, redeliver=0.0
+            )
+            deployment.start(Fleet(self._module, workers, Path(folder), random.Random(seed)))
+            yield deployment
+
+
+class SimDeployment:
+    """One run. Use it from one thread."""
+
+    def __init__(self, hand: Hand, folder: Path, scenario: Scenario, running: ExitStack) -> None:
+        self._hand, self._folder, self._running, self._usage = hand, folder, running, Usage()
+        self._objects = folder / "objects"
+        self._ledger = running.enter_context(LedgerFront(hand.url, None))
+        self._sink = running.enter_context(Sink(self._sink_settings(scenario), elsewhere=self._ledger.elsewhere()))
+        self._front = DiskFront(hand.url, self._objects, cut_share=0.0, seed=1)
+        self._s3 = running.enter_context(S3Front(self._front))
+        self._replayed = Replayed()
+        self._sent = 0
+        self._at_start = (0.0, 0)
+
+    def endpoints(self) -> dict[str, str]:
+        """Return the variables that point workers to what is simulated."""
+        return {"AWS_ENDPOINT_URL_DYNAMODB": self._sink.url, "AWS_ENDPOINT_URL_S3": self._s3.url}
+
+    def start(self, fleet: Fleet) -> None:
+        """Start the workers; they need a moment."""
+        self._fleet = self._running.enter_context(fleet)
+
+    def place(self, key: str) -> Path:
+        """Return where the file of an object is to be written before it is dropped."""
+        return self._objects / self._hand.bucket / key
+
+    def get_ready(self) -> None:
+        """Wait until all workers ask for messages."""
+        self._fleet.wait_until_ready()
+        self._hand.events()
+        self._usage.look(self._fleet.pids)
+        self._at_start = self._usage.cpu_seconds, self._ledger.costs.total
+
+    def drop(self, drops: Sequence[Drop]) -> None:
+        """Tell of objects, each as often as it says; they lie there already."""
+        bodies = [body for drop in drops for body in [self._news(drop)] * drop.notices]
+        random.Random(len(bodies)).shuffle(bodies)
+        self._hand.send_all(bodies)
+
+    def _news(self, drop: Drop) -> str:
+        found = find(self._objects, f"/{self._hand.bucket}/{drop.key}")
+        self._sent += 1
+        return s3_event(self._hand.bucket, drop.key, found.etag.strip('"'), found.size, f"{self._sent:016X}")
+
+    def observe(self) -> Observation:
+        """Return how things stand."""
+        self._fleet.look()
+        self._usage.look(self._fleet.pids)
+        backlog, in_flight = self._hand.depths()
+        return Observation(
+            backlog=backlog,
+            in_flight=in_flight,
+            rows=self._sink.statistics.items,
+            throttles=sum(self._sink.statistics.limited_per_second),
+            workers=self._usage.workers,
+            cpu_seconds=self._usage.cpu_seconds - self._at_start[0],
+            memory_bytes=self._usage.resident_bytes,
+            peak_memory_bytes=self._usage.peak_bytes,
+        )
+
+    def ended(self) -> list[dict[str, Any]]:
+        """Return the events about files that have come since the last call."""
+        return self._hand.events()
+
+    def log(self) -> list[Mapping[str, Any]]:
+        """Return what the workers have logged."""
+        return list(self._fleet.log())
+
+    def read_back(self, keys: Sequence[str], events: Sequence[Mapping[str, Any]]) -> Found:
+        """End the workers and the table; return what all of it has come to."""
+        depth, troubles = self._hand.depth(), self._troubles()
+        self._running.close()
+        self._replayed = replay(self._folder / "spool", tables())
+        records = records_of(self._hand, keys)
+        return Found(
+            tables=self._replayed.tables,
+            records=records,
+            rejects=rejects_of(self._hand, records),
+            queue_depth=depth,
+            dead_letters=self._hand.dead_letters(),
+            events=events,
+            troubles=troubles,
+        )
+
+    def requests(self, log: Sequence[Mapping[str, Any]]) -> tuple[int, float]:
+        """Return how many requests to the table there were, and which share found no capacity for all they asked."""
+        statistics = self._sink.statistics
+        asked = self._replayed.requests + statistics.throttled_requests
+        return asked, sum(statistics.limited_per_second) / asked if asked else 0.0
+
+    def bill(self, log: Sequence[Mapping[str, Any]]) -> Bill:
+        """Return what was used."""
+        received = [line["received"] for line in log if "received" in line]
+        return Bill(
+            write_units=self._replayed.write_units + self._ledger.costs.total - self._at_start[1],
+            worker_seconds=self._usage.cpu_seconds - self._at_start[0],
+            invocations=len(received),
+            queue_requests=self._sent + len(received) + sum(received),
+            objects_put=self._front.writes,
+            object_reads=self._front.reads,
+        )
+
+    def keep_logs(self, folder: Path) -> None:
+        """Copy the workers' logs to a folder, which is made."""
+        folder.mkdir(parents=True, exist_ok=True)
+        for path in self._folder.glob("worker-*.log"):
+            shutil.copy(path, folder)
+
+    def clean_up(self) -> None:
+        """Nothing outlives the deployment but records of the emulator's ledger, which goes with the target."""
+
+    def _sink_settings(self, scenario: Scenario) -> SinkSettings:
+        known = tables() if scenario.table else None
+        return SinkSettings(tables=known, simulation=scenario.table, spool=self._folder / "spool")
+
+    def _troubles(self) -> list[str]:
+        ended = [f"{count} workers {how}" for how, count in self._fleet.ended.items()]
+        codes = Counter(str(line["code"]) for line in self._fleet.log() if line.get("code") == "internal_fault")
+        return ended + [f"{count} messages met a bug ({code}): see the workers' logs" for code, count in codes.items()]
+
+
+def _timing(scenario: Scenario) -> dict[str, str]:
+    return {Env.SEGMENT_BYTES: str(scenario.segment_bytes), Env.LEASE_S: str(scenario.lease_s), Env.CHECKPOINT_S: "1"}

@@ -1,0 +1,75 @@
+"""Where a scenario is run: what every target can do, be it on this machine or in a cloud."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Protocol, Self
+
+from loadtest.measure.observation import Observation
+from loadtest.measure.price import Bill
+from loadtest.scenarios.scenario import Scenario
+from loadtest.verdict.found import Found
+
+
+@dataclass(frozen=True, slots=True)
+class Drop:
+    """A file that is made and can be dropped: its object key, where it lies, and how often it is told of."""
+
+    key: str
+    path: Path
+    size: int
+    notices: int = 1
+
+
+class Deployment(Protocol):
+    """The product, deployed and waiting, for one run."""
+
+    def place(self, key: str) -> Path:
+        """Return where the file of an object is to be written before it is dropped."""
+
+    def get_ready(self) -> None:
+        """Wait until workers ask for messages. What was observed before does not count."""
+
+    def drop(self, drops: Sequence[Drop]) -> None:
+        """Put objects in the landing bucket and have them told of, each as often as it says."""
+
+    def observe(self) -> Observation:
+        """Return how things stand."""
+
+    def ended(self) -> list[dict[str, Any]]:
+        """Return the events about files that have come since the last call."""
+
+    def log(self) -> Iterable[Mapping[str, Any]]:
+        """Return what the workers have logged: parsed lines."""
+
+    def read_back(self, keys: Sequence[str], events: Sequence[Mapping[str, Any]]) -> Found:
+        """Return what is left of the run with these object keys, once nothing moves any more."""
+
+    def requests(self, log: Sequence[Mapping[str, Any]]) -> tuple[int | None, float | None]:
+        """Return how many requests to the tables there were, and which share was throttled; after `read_back`."""
+
+    def bill(self, log: Sequence[Mapping[str, Any]]) -> Bill | None:
+        """Return what was used, if that can be told; after `read_back`."""
+
+    def keep_logs(self, folder: Path) -> None:
+        """Copy what was logged to a folder, which is made."""
+
+    def clean_up(self) -> None:
+        """Take away what the run has put anywhere that outlives the deployment."""
+
+
+class Target(Protocol):
+    """A kind of place."""
+
+    name: str
+
+    def __enter__(self) -> Self:
+        """Begin what several runs share."""
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        """End it; nothing is left."""
+
+    def deployed(self, scenario: Scenario, seed: int) -> AbstractContextManager[Deployment]:
+        """Give a deployment for the length of a block; nothing of it is left afterwards."""

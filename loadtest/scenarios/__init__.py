@@ -1,0 +1,1 @@
+"""The scenarios: named, frozen, and the same for everybody who runs them."""

@@ -1,0 +1,74 @@
+"""A worker whose writer has a bug, which LOADTEST_BUG names: the verdict on a scenario must find it."""
+
+import json
+import os
+from typing import Any
+
+import boto3
+
+from ingest import handler
+from ingest.core.batches import batches
+from ingest.core.items import Items
+from ingest.edges.batch_writer import BatchWriter
+from loadtest.chaos import worker
+
+EVERY = 100_000
+
+
+class DropsARow(BatchWriter):
+    """Does not write one row in 100,000, and says it did."""
+
+    seen = 0
+
+    def write(self, items: Items) -> Any:
+        kept = [n for n in range(len(items)) if (self.seen + n + 1) % EVERY]
+        type(self).seen += len(items)
+        return super().write(items.take(kept))
+
+
+class WritesTwice(BatchWriter):
+    """Puts the first row it is given a second time, with one more letter in a text of it: before it or after it."""
+
+    is_done = False
+    first = False
+
+    def write(self, items: Items) -> Any:
+        if self.first:
+            self._once_more(items)
+        refusals = super().write(items)
+        self._once_more(items)
+        return refusals
+
+    def _once_more(self, items: Items) -> None:
+        if type(self).is_done or not len(items):
+            return
+        type(self).is_done = True
+        body = json.loads(next(iter(batches(items.take([0]), self._table))).body)
+        [[put]] = body["RequestItems"].values()
+        put["PutRequest"]["Item"]["product"]["S"] += "x"
+        boto3.client("dynamodb").batch_write_item(**body)
+
+
+class WritesTwiceTheOtherWayRound(WritesTwice):
+    """Puts the wrong content first: the table is right in the end."""
+
+    first = True
+
+
+class IgnoresAThrottle(BatchWriter):
+    """Takes what DynamoDB left unprocessed for written."""
+
+    def _take_answer(self, work: Any, sent: Any, body: bytes) -> None:
+        super()._take_answer(work, sent, b'{"UnprocessedItems":{}}')
+
+
+BUGS = {kind.__name__: kind for kind in (DropsARow, WritesTwice, WritesTwiceTheOtherWayRound, IgnoresAThrottle)}
+
+
+def main() -> None:
+    handler.BatchWriter = BUGS[os.environ["LOADTEST_BUG"]]  # type: ignore[misc]
+    worker.main()
+
+
+if __name__ == "__main__":
+    main()

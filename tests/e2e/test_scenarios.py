@@ -1,0 +1,123 @@
+"""Each scenario in small: the product is measured, and every row is where it must be. A broken writer is caught."""
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from loadtest.run.driver import perform
+from loadtest.run.local import LocalTarget
+from loadtest.run.progress import Progress
+from loadtest.run.sim import SimTarget
+from loadtest.run.target import Target
+from loadtest.scenarios.catalog import SCENARIOS
+from loadtest.scenarios.scenario import Files, Scenario
+from loadtest.sink.capacity import Simulation
+
+pytestmark = pytest.mark.e2e
+SCALES = {
+    "smoke": 0.1,
+    "steady": 0.025,
+    "burst": 0.03,
+    "one_huge_file": 0.004,
+    "many_large": 0.003,
+    "dirty": 0.01,
+    "hot_key": 0.03,
+    "throttled": 0.02,
+    "duplicate_storm": 0.03,
+    "mixed_feeds": 0.04,
+}
+
+
+@pytest.fixture(scope="module")
+def sim() -> Iterator[SimTarget]:
+    with SimTarget() as target:
+        yield target
+
+
+def performed(scenario: Scenario, target: Target, scale: float) -> dict[str, Any]:
+    with Progress(scenario.name) as progress:
+        return perform(scenario, target, scale=scale, seed=3, progress=progress, patience_s=100)
+
+
+@pytest.mark.parametrize("name", SCALES)
+def test_a_scenario_in_small_loses_and_doubles_nothing(name: str, sim: Target) -> None:
+    told = performed(SCENARIOS[name], sim, SCALES[name])
+    assert told["verdict"]["problems"] == []
+    assert told["verdict"]["rows"]["found"] > 0
+    assert told["figures"]["rows_written"] >= told["verdict"]["rows"]["found"]
+
+
+def test_the_whole_stack_in_the_emulator_loses_and_doubles_nothing() -> None:
+    kinds = tuple(replace(kind, count=1, rows=300) for kind in SCENARIOS["mixed_feeds"].files)
+    dirty = replace(SCENARIOS["dirty"].files[0], count=1, rows=500)
+    with LocalTarget() as local:
+        told = performed(replace(SCENARIOS["mixed_feeds"], every_s=0.0, files=(*kinds, dirty)), local, 1)
+    assert told["verdict"]["problems"] == []
+    assert told["verdict"]["rows"]["found"] > 0
+
+
+def test_ctrl_c_leaves_no_process_and_no_file(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "loadtest", "run", "throttled", "--out", str(tmp_path.parent / "never.json")]
+    environment = {**os.environ, "TMPDIR": str(tmp_path)}
+    with subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, stdout=subprocess.PIPE) as run:
+        until_s = time.monotonic() + 60
+        while not list(tmp_path.rglob("worker-1.log")) and time.monotonic() < until_s:
+            time.sleep(0.1)
+        run.send_signal(signal.SIGINT)
+        told = run.communicate(timeout=60)[1]
+    assert (run.returncode, b"nothing is left" in told) == (130, True), told
+    assert list(tmp_path.iterdir()) == []
+    assert processes_with(f"TMPDIR={tmp_path}") == []
+
+
+def processes_with(variable: str) -> list[str]:
+    """Return the command lines of the processes that have a variable, as the emulator and all its children do."""
+    found = []
+    for process in Path("/proc").iterdir():
+        with contextlib.suppress(OSError):
+            if process.name.isdigit() and variable.encode() in (process / "environ").read_bytes().split(b"\0"):
+                found.append((process / "cmdline").read_text().replace("\0", " "))
+    return found
+
+
+def broken(sim: SimTarget, bug: str, scenario: Scenario) -> dict[str, Any]:
+    """Return the verdict on a scenario whose workers have a bug."""
+    target = sim.with_workers("tests.e2e.broken_writer", {"LOADTEST_BUG": bug})
+    verdict: dict[str, Any] = performed(scenario, target, 1)["verdict"]
+    assert not verdict["ok"]
+    return verdict
+
+
+def one_worker(rows: int) -> Scenario:
+    return replace(SCENARIOS["one_huge_file"], files=(Files(feed="orders", count=1, rows=rows),), workers=1)
+
+
+def test_a_writer_that_drops_a_row_in_100_000_is_caught(sim: SimTarget) -> None:
+    verdict = broken(sim, "DropsARow", one_worker(110_000))
+    assert verdict["rows"]["lost"] == 1
+    assert "lacks 1 of 110,000 rows" in verdict["problems"][0]
+
+
+def test_a_writer_that_writes_a_row_twice_with_different_content_is_caught(sim: SimTarget) -> None:
+    verdict = broken(sim, "WritesTwice", one_worker(2_000))
+    assert (verdict["rows"]["doubled"], verdict["rows"]["wrong"], verdict["rows"]["lost"]) == (1, 1, 0)
+
+
+def test_it_is_caught_too_if_the_right_content_is_what_stays(sim: SimTarget) -> None:
+    verdict = broken(sim, "WritesTwiceTheOtherWayRound", one_worker(2_000))
+    assert (verdict["rows"]["doubled"], verdict["rows"]["wrong"], verdict["rows"]["lost"]) == (1, 0, 0)
+
+
+def test_a_writer_that_ignores_a_throttle_is_caught(sim: SimTarget) -> None:
+    table = Simulation(mode="provisioned", provisioned_units_per_s=500)
+    verdict = broken(sim, "IgnoresAThrottle", replace(one_worker(3_000), table=table))
+    assert verdict["rows"]["lost"] > 0

@@ -1,0 +1,96 @@
+"""A product that loads in no time and without a fault, unless it is told to have one."""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from time import time
+from typing import Any, Self
+
+from ingest.contract import Status
+from loadtest.generate.stream import Generation
+from loadtest.generate.truth import Truth
+from loadtest.measure.observation import Observation
+from loadtest.measure.price import Bill
+from loadtest.run.making import recipe
+from loadtest.run.target import Drop
+from loadtest.scenarios.scenario import Scenario
+from loadtest.verdict.found import Found, TableFound
+
+
+@dataclass
+class MemoryTarget:
+    """Target and deployment in one. `loses`: so many rows; `stalls`: no file ever ends."""
+
+    folder: Path
+    name: str = "memory"
+    loses: int = 0
+    stalls: bool = False
+    drops: list[tuple[float, Drop]] = field(default_factory=list)
+    told: int = 0
+    is_clean: bool = False
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *how: object) -> None:
+        pass
+
+    @contextmanager
+    def deployed(self, scenario: Scenario, seed: int) -> Iterator["MemoryTarget"]:
+        self.scenario, self.seed, self.drops, self.told = scenario, seed, [], 0
+        yield self
+
+    def place(self, key: str) -> Path:
+        return self.folder / key
+
+    def get_ready(self) -> None:
+        assert not self.drops
+
+    def drop(self, drops: Sequence[Drop]) -> None:
+        self.drops += [(time(), drop) for drop in drops]
+
+    def observe(self) -> Observation:
+        return Observation(backlog=0, in_flight=len(self.drops) - self.told, rows=100 * self.told, workers=1)
+
+    def ended(self) -> list[dict[str, Any]]:
+        news = [{"key": drop.key, "id": drop.key} for _, drop in self.drops[self.told :]]
+        self.told = len(self.drops)
+        return [] if self.stalls else news
+
+    def log(self) -> list[Mapping[str, Any]]:
+        return []
+
+    def read_back(self, keys: Sequence[str], events: Sequence[Mapping[str, Any]]) -> Found:
+        truths = [self._truth(number, kind) for number, kind in enumerate(self.scenario.in_turn())]
+        whole = Truth.of_files(truths)
+        records = [] if self.stalls else [self._record(*one) for one in zip(self.drops, truths, strict=True)]
+        table = TableFound(items=whole.items - self.loses, checksum=whole.checksum)
+        rejects = {drop.key: Counter(truth.rejected) for (_, drop), truth in zip(self.drops, truths, strict=True)}
+        return Found(tables={"LoadOrders": table}, records=records, rejects=rejects, events=events)
+
+    def _truth(self, number: int, kind: Any) -> Truth:
+        generation = Generation(recipe(self.scenario, kind, number, seed=self.seed))
+        for _ in generation:
+            pass
+        return generation.truth
+
+    def _record(self, dropped: tuple[float, Drop], truth: Truth) -> dict[str, Any]:
+        read, rejected, superseded = truth.rows, truth.rows_rejected, truth.superseded[1]
+        counts = {"rows_read": read, "rows_rejected": rejected, "rows_superseded": superseded}
+        counts["rows_written"] = read - rejected - superseded
+        ended = {"status": Status.COMPLETE, "told": 1, "ended": dropped[0] + 0.25}
+        return {"file": {"key": dropped[1].key}, **ended, **counts}
+
+    def requests(self, log: Sequence[Mapping[str, Any]]) -> tuple[int, float]:
+        return 40, 0.1
+
+    def bill(self, log: Sequence[Mapping[str, Any]]) -> Bill:
+        return Bill(write_units=1000, worker_seconds=0, invocations=0, queue_requests=0, objects_put=0, object_reads=0)
+
+    def keep_logs(self, folder: Path) -> None:
+        folder.mkdir()
+
+    def clean_up(self) -> None:
+        self.is_clean = True

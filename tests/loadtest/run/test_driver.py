@@ -1,0 +1,89 @@
+import io
+from pathlib import Path
+from typing import Any
+
+import pytest
+from rich.console import Console
+
+from loadtest.run.driver import perform
+from loadtest.run.progress import Progress
+from loadtest.scenarios.scenario import Files, Objective, Scenario
+from tests.loadtest.run.memory_target import MemoryTarget
+
+Told = tuple[MemoryTarget, dict[str, Any]]
+DIRT = {"dirt": {"bad_number": 0.1, "duplicates": 0.1}}
+SCENARIO = Scenario(
+    name="tiny",
+    says="three files",
+    files=(Files(feed="orders", count=2, rows=100, recipe=DIRT), Files(feed="orders", count=1, rows=100)),
+    every_s=0.12,
+    objectives=(Objective("soon", "event_to_visible_s.p99", at_most=0.2), Objective("cpu", "rows_per_cpu_second", 1)),
+)
+SAMPLES = ["t", "backlog", "in_flight", "oldest_s", "rows_per_s", "bytes_per_s", "throttles_per_s", "rejected_per_s"]
+FIGURES = ["seconds", "rows_written", "rows_per_second", "rows_per_cpu_second", "bytes", "peak_memory_mb"]
+FIGURES += ["write_units", "requests", "throttled_share", "workers", "event_to_visible_s", "usd_per_million_rows"]
+
+
+def performed(target: MemoryTarget, patience_s: float = 30) -> dict[str, Any]:
+    with Progress("tiny", Console(file=io.StringIO())) as progress:
+        return perform(SCENARIO, target, scale=1, seed=5, progress=progress, patience_s=patience_s)
+
+
+@pytest.fixture(scope="module")
+def good(tmp_path_factory: pytest.TempPathFactory) -> Told:
+    target = MemoryTarget(tmp_path_factory.mktemp("objects"))
+    return target, performed(target)
+
+
+def test_a_product_without_a_fault_gets_a_green_verdict(good: Told) -> None:
+    verdict = good[1]["verdict"]
+    assert verdict["problems"] == []
+    assert verdict["files"] == {"expected": 3, "complete": 3, "failed": 0, "superseded": 0}
+    assert verdict["rows"]["found"] == verdict["rows"]["expected"] > 200
+    assert verdict["rejected"]["found"]["bad_number"] > 0
+
+
+def test_files_are_dropped_when_they_are_due_and_each_once(good: Told) -> None:
+    times = [at_s for at_s, _ in good[0].drops]
+    assert times[1] - times[0] > 0.06
+    assert times[2] - times[0] > 0.18
+    assert len({drop.key for _, drop in good[0].drops}) == 3
+    assert all(drop.path.stat().st_size == drop.size for _, drop in good[0].drops)
+
+
+def test_the_document_has_the_form_that_the_report_reads(good: Told) -> None:
+    told = good[1]
+    assert list(told) == ["objectives", "verdict", "figures", "samples", "files"]
+    assert list(told["figures"]) == FIGURES
+    assert list(told["samples"]) == [*SAMPLES, "workers", "cpu", "memory_mb"]
+    assert len({len(values) for values in told["samples"].values()}) == 1
+    assert list(told["files"][0]) == ["name", "bytes", "rows", "status", "event_to_visible_s"]
+
+
+def test_figures_are_made_of_what_ledger_and_target_say(good: Told) -> None:
+    figures = good[1]["figures"]
+    assert figures["event_to_visible_s"]["p99"] == pytest.approx(0.25, abs=0.01)
+    assert 0.4 < figures["seconds"] < 5
+    assert (figures["requests"], figures["throttled_share"], figures["write_units"]) == (40, 0.1, 1000)
+    assert figures["usd_per_million_rows"] == pytest.approx(1000 * 0.625 / figures["rows_written"], abs=0.001)
+    assert figures["rows_per_second"] == pytest.approx(figures["rows_written"] / figures["seconds"], rel=0.01)
+
+
+def test_a_missed_objective_is_told_and_one_that_was_not_measured_is_left_out(good: Told) -> None:
+    [goal] = good[1]["objectives"]
+    assert (goal["what"], goal["is_met"]) == ("soon", False)
+
+
+def test_what_a_run_left_is_cleaned_up(good: Told) -> None:
+    assert good[0].is_clean
+
+
+def test_a_lost_row_is_no_green_verdict(tmp_path: Path) -> None:
+    verdict = performed(MemoryTarget(tmp_path, loses=1))["verdict"]
+    assert (verdict["ok"], verdict["rows"]["lost"]) == (False, 1)
+
+
+def test_a_product_that_stalls_is_given_up_and_judged_by_what_it_did(tmp_path: Path) -> None:
+    told = performed(MemoryTarget(tmp_path, stalls=True), patience_s=0.5)
+    assert any("ended as nothing" in problem for problem in told["verdict"]["problems"])
+    assert told["files"][0]["event_to_visible_s"] is None
