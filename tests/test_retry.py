@@ -116,7 +116,7 @@ def test_a_file_that_failed_is_loaded_again_by_another_name_and_the_failure_stay
     world = World(limit=Rejects(count=0))
     operator = failed(world)
     mended = Feed("orders/", "Orders", "id", columns={"n": "N"})
-    world.intake = world._intake(Feeds({"orders": mended}), Timing(), 64 * 1024 * 1024)
+    world.intake = world._intake(Feeds({"orders": mended}), Timing(), 64 * 1024 * 1024, None)
     retried = operator.retry()
     assert (retried.is_new, retried.messages, retried.ended, retried.kept) == (True, 1, None, Books())
     waiting = operator.attempts()[1]

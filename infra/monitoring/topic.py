@@ -36,7 +36,9 @@ class AlarmTopic(Construct):
             removal_policy=RemovalPolicy.DESTROY,
             pending_window=Duration.days(7),
         )
-        key.add_to_resource_policy(self._may(["kms:Decrypt", "kms:GenerateDataKey*"], "*"))
+        key.add_to_resource_policy(
+            self._may(["kms:Decrypt", "kms:GenerateDataKey", "kms:GenerateDataKeyWithoutPlaintext"], "*")
+        )
         return key
 
     def _may(self, actions: list[str], resource: str) -> iam.PolicyStatement:
