@@ -68,8 +68,10 @@ def test_without_role_or_region_it_is_the_session_itself() -> None:
 
 
 def test_another_region_has_the_same_credentials() -> None:
-    opened = table_session(session(), role=None, region=REGION)
-    assert (opened.region_name, key_of(opened)) == (REGION, "testing")
+    own = boto3.Session(region_name="us-east-1")
+    opened = table_session(own, role=None, region=REGION)
+    assert (opened.region_name, key_of(opened)) == (REGION, key_of(own))
+    assert key_of(own) == "testing"
 
 
 def test_nothing_is_asked_before_the_first_request_and_the_role_by_its_name() -> None:
