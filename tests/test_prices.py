@@ -1,4 +1,4 @@
-"""Three parts tell what AWS takes, and may not import each other: the plan, the dashboard, the load test. They agree."""
+"""The plan, the dashboard and the load test tell what AWS takes, and may not import each other. They agree."""
 
 import pytest
 
