@@ -1,21 +1,29 @@
 """The `ingest` command: look at files, load them without the stack, and look after the stack that loads them.
 
-Exit codes: 0 done; 1 check found rejects; 2 wrong option or setting; 3 the file cannot be loaded as it is, or is not
-there; 4 a service failed; 70 a bug; 130 interrupted.
+Exit codes: 0 done; 1 check found rejects; 2 wrong option or setting; 3 the file cannot be loaded as it is, is not
+there, or is being loaded; 4 a service failed; 70 a bug; 130 interrupted.
 """
 
 import json
 import sys
+from collections.abc import Callable
 
 import typer
 
 from ingest.commands.backfill import backfill
+from ingest.commands.history import history
 from ingest.commands.load import check, load
+from ingest.commands.pause import pause, resume
+from ingest.commands.plan import plan
 from ingest.commands.preview import preview, sniff
 from ingest.commands.reconcile import reconcile
+from ingest.commands.redrive import redrive
+from ingest.commands.rejects import rejects
+from ingest.commands.retry import retry
 from ingest.commands.status import status, with_watch_value
+from ingest.commands.top import top
 from ingest.commands.view import fail
-from ingest.errors import FileFault, IngestError, ObjectSuperseded, ServiceFault
+from ingest.errors import FileFault, IngestError, ObjectSuperseded, ServiceFault, StillLoading
 from ingest.feeds_file import json_schema
 
 app = typer.Typer(
@@ -24,7 +32,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     epilog=str(__doc__).partition("\n\n")[2].replace("\n", " "),
 )
-for command in (preview, check, load, sniff, status, reconcile, backfill):
+_LOOK: tuple[Callable[..., None], ...] = (preview, check, plan, load, sniff, status, top, history, rejects)
+_ACT: tuple[Callable[..., None], ...] = (retry, reconcile, redrive, backfill, pause, resume)
+for command in (*_LOOK, *_ACT):
     app.command()(command)
 feeds_app = typer.Typer(help="Work with feeds.toml.", no_args_is_help=True)
 app.add_typer(feeds_app, name="feeds")
@@ -33,6 +43,8 @@ INTERRUPTED = 130
 _INTERRUPTED = {
     "load": " Rows written so far stay; load the file again to finish.",
     "backfill": " What was sent is on its way; run it again for the rest.",
+    "redrive": " What was sent is on its way; all others are dead letters still. Run it again for the rest.",
+    "retry": " Run it again: what was begun goes on.",
 }
 
 
@@ -74,6 +86,6 @@ def run(arguments: list[str], *, debug: bool = False) -> int:
 
 
 def _exit_code(error: IngestError) -> int:
-    if isinstance(error, (FileFault, ObjectSuperseded)):
+    if isinstance(error, (FileFault, ObjectSuperseded, StillLoading)):
         return 3
     return 4 if isinstance(error, ServiceFault) else 2

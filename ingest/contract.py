@@ -34,7 +34,12 @@ class Output:
     LEDGER_TABLE = "LedgerTable"
     FUNCTION = "FunctionName"
     LOG_GROUP = "LogGroup"
+    ALARM_TOPIC = "AlarmTopic"
+    DASHBOARD = "Dashboard"
 
+
+# Only where an existing bucket notifies the queue itself: what somebody must run once.
+NOTIFY_COMMAND_OUTPUT = "NotifyCommand"
 
 METRIC_NAMESPACE = "CsvIngest"
 
@@ -122,6 +127,21 @@ class Attribute:
 
     HOPS = "hops"  # how often the message was handed over
     STALLS = "stalls"  # how often in a row without progress
+
+
+class DeadLetter:
+    """Message attributes of what the function puts in the dead-letter queue itself."""
+
+    CODE = "code"
+    REASON = "reason"
+
+
+class RejectPart:
+    """Metadata of a CSV of rejected rows: how many bytes stand before and behind the rows, and their encoding."""
+
+    HEAD_BYTES = "head-bytes"
+    FOOT_BYTES = "foot-bytes"
+    ENCODING = "encoding"
 
 
 RECONCILE_MESSAGE = '{"ingest": "reconcile"}'  # the body a schedule sends

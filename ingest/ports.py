@@ -13,7 +13,7 @@ from ingest.core.notification import FileVersion
 from ingest.core.planner import Segment
 from ingest.core.records import Record
 from ingest.core.rejects import Reject
-from ingest.core.work import Checkpoint, Plan, Work
+from ingest.core.work import Begun, Checkpoint, Plan, Work
 from ingest.dialect import Csv
 from ingest.errors import IngestError
 
@@ -138,6 +138,22 @@ class Listing(Protocol):
 
     def give_up(self, file: FileVersion, closing: Closing, *, now_s: float) -> bool:
         """Write that a file that nobody could finish has failed; False if it had ended."""
+
+
+class Retries(Protocol):
+    """Where attempts begin that an operator asked for."""
+
+    def record(self, work: Work) -> Record | None:
+        """Return the record of a file or segment, if there is one."""
+
+    def checkpoint(self, file: FileVersion) -> Checkpoint | None:
+        """Return how far a file that is not split was loaded."""
+
+    def retry(self, file: FileVersion, *, feed: str, begun: Begun, now_s: float) -> bool:
+        """Write the record of another attempt at a file; False if there is one already."""
+
+    def carry_over(self, file: FileVersion, segment: Segment, books: Books, *, now_s: float) -> None:
+        """Write the record of a segment that an earlier attempt has loaded, unless it is there already."""
 
 
 class ObjectListing(Protocol):

@@ -143,7 +143,7 @@ class Reconciler:
         now_s = self._clock.now_s()
         error = GivenUp(
             f"{part.work.name} was sent to a worker {1 + part.resent} times over and nobody could finish it; the last "
-            f"error was: {part.error or 'none was told'} Mend the cause and drop the file again."
+            f"error was: {part.error or 'none was told'} Mend the cause and retry the file."
         )
         begun_s = record.first_seen_s or now_s
         closing = Closing(Status.FAILED, record.books, max(0.0, now_s - begun_s), record.rejects, error)

@@ -1,6 +1,7 @@
 """Does work that was claimed: splits a large file, loads a file or a segment, and writes how it ended."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from ingest.account import Account
 from ingest.closing import SplitCloser
@@ -184,6 +185,7 @@ class Worker:
             self._end_early(attempt, error)
         else:
             closing = self._closing(attempt, attempt.books, error)
+            closing = replace(closing, checkpoint=attempt.checkpoint if error else None)
             self._ledger.end_file(task.work.file, task.hold.lease, closing, now_s=self._clock.now_s())
             attempt.account.counted(closing.books)
             self._teller.file_ended(task.work.file, task.feed, closing)

@@ -13,10 +13,12 @@ from loadtest.generate import command as generate
 from loadtest.hostile_files import cases
 from loadtest.huge import command as huge
 from loadtest.objects import command as objects
+from loadtest.observed import command as observed
 from loadtest.report import command as report
 from loadtest.results import RESULTS
 from loadtest.run import command as scenario_run
 from loadtest.run.aws import command as aws
+from loadtest.scale import command as scale
 from loadtest.sink import command as sink
 from loadtest.writing import command as writing
 
@@ -40,6 +42,8 @@ def main() -> int:
     _add_clean(names.add_parser("clean", help="what a run on AWS left that was killed"))
     _add_chaos(names.add_parser("chaos", help="the local stack with its workers killed: is every row accounted for?"))
     _add_huge(names.add_parser("huge", help="files of gigabytes: kills, hand-overs, what the bookkeeping costs"))
+    scale.add_arguments(names.add_parser("scale", help="rows a second by number of workers: measured, and computed"))
+    _add_observe(names.add_parser("observe", help="a mixed load in the local stack, for the dashboard's picture"))
     report.add_arguments(names.add_parser("report", help="what runs showed: a page, pictures, Markdown"))
     arguments = parser.parse_args()
     code: int = arguments.run(arguments)
@@ -117,6 +121,12 @@ def _add_huge(parser: argparse.ArgumentParser) -> None:
     huge.add_arguments(parser)
     _add_common(parser, "huge.json")
     parser.set_defaults(run=huge.run)
+
+
+def _add_observe(parser: argparse.ArgumentParser) -> None:
+    observed.add_arguments(parser)
+    _add_common(parser, "observed.json")
+    parser.set_defaults(run=observed.run)
 
 
 def _add_sink(parser: argparse.ArgumentParser) -> None:

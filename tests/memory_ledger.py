@@ -10,7 +10,7 @@ from ingest.core.notification import FileVersion
 from ingest.core.planner import Segment
 from ingest.core.records import Record
 from ingest.core.states import FILE_STEPS, NEW, SEGMENT_STEPS, Step, is_open
-from ingest.core.work import Checkpoint, Plan, Work
+from ingest.core.work import Begun, Checkpoint, Plan, Work
 from ingest.edges.ledger_table import iso
 from ingest.errors import IngestError, InternalFault, LeaseLost
 
@@ -50,7 +50,7 @@ class MemoryLedger:
     def note_newest(self, file: FileVersion, *, now_s: float) -> bool:
         if not file.sequencer:
             others = [r.work.file for r in self.files() if r.work.file.url == file.url]
-            is_told = any(file.etag and o.etag == file.etag and o.version != file.version for o in others)
+            is_told = any(file.etag and o.etag == file.etag and o.first_version != file.first_version for o in others)
             if not is_told:
                 self.found[file.url] = (file.etag, iso(now_s))
             return not is_told
@@ -173,6 +173,29 @@ class MemoryLedger:
     def give_up(self, file: FileVersion, closing: Closing, *, now_s: float) -> bool:
         return self.end_early(file, closing, now_s=now_s)
 
+    def record(self, work: Work) -> Record | None:
+        record = self._of(work)
+        return None if record.status == NEW else _told(record)
+
+    def checkpoint(self, file: FileVersion) -> Checkpoint | None:
+        return self._of(Work(file)).checkpoint
+
+    def retry(self, file: FileVersion, *, feed: str, begun: Begun, now_s: float) -> bool:
+        record = self._of(Work(file))
+        if not _allows(FILE_STEPS["retry"], record, None, now_s):
+            return False
+        record.status, record.feed, record.first_seen_s, record.moved_s = Status.WAITING, feed, now_s, now_s
+        record.checkpoint, record.plan, record.segments_done = begun.checkpoint, begun.plan, begun.segments_done
+        record.books = begun.checkpoint.books if begun.checkpoint else begun.books
+        self._keep(record)
+        return True
+
+    def carry_over(self, file: FileVersion, segment: Segment, books: Books, *, now_s: float) -> None:
+        record = self._of(Work(file, segment))
+        if _allows(SEGMENT_STEPS["carry over"], record, None, now_s):
+            record.status, record.books, record.moved_s = Status.DONE, books, now_s
+            self._keep(record)
+
     def files(self) -> list[MemoryRecord]:
         """Return the records of files."""
         return [record for record in self.records.values() if record.work.segment is None]
@@ -200,6 +223,7 @@ class MemoryLedger:
     def _close(self, record: MemoryRecord, closing: Closing, now_s: float) -> None:
         record.status, record.until_s, record.moved_s = closing.status, 0.0, now_s
         record.closing, record.error = closing, closing.error
+        record.checkpoint = closing.checkpoint or record.checkpoint
 
 
 def _steps(work: Work) -> dict[str, Step]:

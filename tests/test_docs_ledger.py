@@ -16,7 +16,7 @@ from ingest.core.cutter import CutState
 from ingest.core.notification import FileVersion
 from ingest.core.planner import Segment
 from ingest.core.states import Step
-from ingest.core.work import Checkpoint, Plan, Work
+from ingest.core.work import Begun, Checkpoint, Plan, Work
 from ingest.edges.ledger import LedgerTable
 from ingest.errors import BadHeader, Throttled
 from tests.clients import client, ledger_table, mock_aws
@@ -76,12 +76,17 @@ def rows() -> Iterator[Any]:
         closing = Closing(Status.FAILED, Books(), 1.0, "s3://rejects/", BadHeader("no column"))
         ledger.end_early(FILE, closing, now_s=NOW_S)
         ledger.told(FILE, "orders", Status.FAILED, now_s=NOW_S)
+        other = replace(FILE, key="orders/b.csv", retry=1)
+        ledger.retry(other, feed="orders", begun=Begun(), now_s=NOW_S)
+        ledger.claim(Work(other), feed="orders", lease=lease, now_s=NOW_S)
+        checkpoint = Checkpoint(segment.start, segment.start, Books())
+        ledger.end_file(other, lease, replace(closing, checkpoint=checkpoint), now_s=NOW_S)
         yield rows
 
 
 def test_the_page_names_every_attribute_and_the_parts_of_a_file(rows: Any) -> None:
     items = rows.scan()["Items"]
-    assert sorted(item[Ledger.SORT_KEY].partition("#")[0] for item in items) == ["FILE", "HEAD", "SEG"]
+    assert sorted(item[Ledger.SORT_KEY].partition("#")[0] for item in items) == ["FILE", "FILE", "HEAD", "SEG"]
     names = {name for item in items for name in (*item, *item.get("file", {}), *item.get("error", {}))}
     assert {"told", "found_etag", "window", "resent", "event_time", "code"} <= names
     assert sorted(name for name in names if f"`{name}`" not in TEXT) == []

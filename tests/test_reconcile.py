@@ -103,7 +103,7 @@ def test_a_file_nobody_can_finish_fails_with_the_last_error_and_what_to_do() -> 
     assert closing.error is not None
     assert closing.error.code == "given_up"
     assert "full" in str(closing.error)
-    assert str(closing.error).endswith("drop the file again.")
+    assert str(closing.error).endswith("retry the file.")
 
 
 def test_a_file_that_is_only_late_is_not_given_up() -> None:

@@ -30,7 +30,7 @@ def backfill(
 ) -> None:
     """Send a message for each object under a prefix that the ledger does not know, told by key and eTag.
 
-    What failed before is known: drop it again. Safe to run again, at any time.
+    What failed before is known: `ingest retry` loads it again. Safe to run again, at any time.
     """
     deployed = DeployedStack(stack)
     bucket, prefix = _place(place, deployed)

@@ -10,7 +10,11 @@ from ingest.commands.aws import client, config, preparing, session
 from ingest.contract import Env, Output
 from ingest.edges.aws_errors import aws_call, error_code
 from ingest.edges.clock import Clock
+from ingest.edges.dead_letters import DeadLetterQueue
 from ingest.edges.ledger import LedgerTable
+from ingest.edges.ledger_ended import EndedFiles
+from ingest.edges.polling import Polling
+from ingest.edges.rejects_kept import KeptRejects
 from ingest.edges.s3_listing import ObjectListing
 from ingest.edges.sqs import Queue
 from ingest.errors import SettingsFault
@@ -22,6 +26,7 @@ _VARIABLES = {
     Output.LANDING_BUCKET: Env.LANDING_BUCKET,
     Output.REJECTS_BUCKET: Env.REJECTS_BUCKET,
 }
+_ALL_VARIABLES = {**_VARIABLES, Output.DEAD_LETTER_URL: Env.DEAD_LETTER_URL}  # of which only `redrive` needs the last
 
 
 class DeployedStack:
@@ -44,6 +49,14 @@ class DeployedStack:
         """The bucket of rejected rows."""
         return self._find(Output.REJECTS_BUCKET)
 
+    def output(self, name: str) -> str:
+        """Return an output of the stack, by its name in `ingest.contract.Output`.
+
+        Raises:
+            SettingsFault: there is no such stack, or it has no such output.
+        """
+        return self._find(name)
+
     @cached_property
     def ledger(self) -> LedgerTable:
         """The ledger."""
@@ -51,6 +64,11 @@ class DeployedStack:
         with preparing(f"preparing to look at the ledger {name}"):
             table = session().resource("dynamodb", config=config()).Table(name)
         return LedgerTable(table=table, clock=Clock())
+
+    @cached_property
+    def ended_files(self) -> EndedFiles:
+        """The files that have ended, by the ledger, in large numbers."""
+        return EndedFiles(table=self.ledger.table, clock=Clock())
 
     @cached_property
     def queue(self) -> Queue:
@@ -63,13 +81,30 @@ class DeployedStack:
         """What lies in buckets."""
         return ObjectListing(client=client("s3", "preparing to list objects"))
 
+    @cached_property
+    def rejects(self) -> KeptRejects:
+        """The rejects of all files."""
+        return KeptRejects(client=client("s3", "preparing to read rejects"), bucket=self.rejects_bucket)
+
+    @cached_property
+    def dead_letters(self) -> DeadLetterQueue:
+        """The dead-letter queue."""
+        url = self._find(Output.DEAD_LETTER_URL)
+        return DeadLetterQueue(client=client("sqs", "preparing to look at dead letters"), url=url)
+
+    @cached_property
+    def polling(self) -> Polling:
+        """Whether the function takes messages."""
+        name = self._find(Output.FUNCTION)
+        return Polling(client=client("lambda", "preparing to look at the function"), function=name, clock=Clock())
+
     def _find(self, output: str) -> str:
         """Return what an output says.
 
         Raises:
             SettingsFault: there is no such stack, or it has no such output.
         """
-        told = "" if self._is_named else os.environ.get(_VARIABLES[output], "")
+        told = "" if self._is_named else os.environ.get(_ALL_VARIABLES.get(output, ""), "")
         found = told or self._outputs.get(output, "")
         if not found:
             raise SettingsFault(

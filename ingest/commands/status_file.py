@@ -7,6 +7,7 @@ from typing import Any
 
 from rich.table import Table
 
+from ingest.commands.file_choice import choose, find_versions
 from ingest.commands.stack import DeployedStack
 from ingest.commands.status_find import FileView, view_of
 from ingest.commands.status_view import (
@@ -20,10 +21,8 @@ from ingest.commands.status_view import (
     time_text,
 )
 from ingest.commands.view import books_sentence, line_console
-from ingest.core.notification import FileVersion
 from ingest.core.progress import segment_share
 from ingest.core.records import Record
-from ingest.errors import FileMissing, SettingsFault
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,15 +42,9 @@ def find_history(stack: DeployedStack, name: str, version: str | None, *, now_s:
         FileMissing: nothing.
         SettingsFault: the URL has no key, or there is no such version.
     """
-    bucket, key = _place(stack, name)
-    records = sorted(stack.ledger.versions(bucket, key), key=lambda record: record.first_seen_s or 0.0)
-    if not records:
-        raise FileMissing(
-            f"The ledger knows nothing of s3://{bucket}/{key}: check the key; if the object is there, its notification "
-            "is on its way or lost, and `ingest reconcile` finds it."
-        )
+    records = find_versions(stack, name)
     versions = tuple(view_of(stack.ledger, record, None, now_s=now_s) for record in records)
-    chosen = _chosen(versions, version)
+    chosen = versions[records.index(choose(records, version))]
     return History(versions, chosen, tuple(stack.ledger.segments(chosen.record.work.file)), now_s)
 
 
@@ -68,31 +61,6 @@ def print_history(history: History, *, limit: int | None, as_json: bool) -> None
         console.print(_segment_table(history, limit))
         if limit is not None and limit < len(history.segments):
             console.print(f"There are {len(history.segments)} segments; --limit says how many are shown.")
-
-
-def _place(stack: DeployedStack, name: str) -> tuple[str, str]:
-    if not name.startswith("s3://"):
-        return stack.landing_bucket, name
-    bucket, _, key = name.removeprefix("s3://").partition("/")
-    if not bucket or not key:
-        raise SettingsFault(f"{name} is no S3 object; write s3://bucket/key.")
-    return bucket, key
-
-
-def _chosen(versions: tuple[FileView, ...], name: str | None) -> FileView:
-    """Return the version of that name, or the one that was seen last."""
-    if name is None:
-        return versions[-1]
-    for view in reversed(versions):
-        if name.upper() in _names(view.record.work.file):
-            return view
-    known = ", ".join(view.record.work.file.version for view in versions)
-    raise SettingsFault(f"--version {name!r} is not in the ledger; known are: {known}.")
-
-
-def _names(file: FileVersion) -> set[str]:
-    names = (file.version, file.sequencer, file.version_id, file.etag)
-    return {name.upper() for name in names if name}
 
 
 def _document(history: History, limit: int | None) -> dict[str, Any]:

@@ -70,7 +70,7 @@ class Question:
         known = (*OPEN_STATUSES, *FINAL_STATUSES)
         if self.status not in (None, *known):
             raise SettingsFault(f"--status {self.status!r} is wrong: accepted are {', '.join(known)}.")
-        if self.day is not None and not _is_day(self.day):
+        if self.day is not None and not is_day(self.day):
             raise SettingsFault(f"--day {self.day!r} is wrong: accepted is a date as 2026-11-22.")
         if self.day is not None and self.status in OPEN_STATUSES:
             raise SettingsFault(f"--day and --status {self.status} exclude each other: such files have not ended.")
@@ -126,7 +126,8 @@ def _newest(sources: Iterable[Iterator[Record]]) -> Iterator[Record]:
     return merge(*sources, key=lambda r: r.first_seen_s or 0.0 if r.ended_s is None else r.ended_s, reverse=True)
 
 
-def _is_day(text: str) -> bool:
+def is_day(text: str) -> bool:
+    """Return whether a text is a day as 2026-11-22."""
     try:
         return date.fromisoformat(text).isoformat() == text
     except ValueError:

@@ -13,7 +13,7 @@ WRITE_UNIT_BYTES = 1024
 
 def write_units(items: Items) -> int:
     """Return the write units DynamoDB takes for putting all items: one for each started KiB of each of them."""
-    return int(pc.sum(_units(items)).as_py()) if len(items) else 0
+    return int(pc.sum(units_of(item_sizes(items.attributes))).as_py()) if len(items) else 0
 
 
 def units_of_each(items: Items, requests: pa.Array, order: pa.Array | None = None) -> Sequence[int] | None:
@@ -23,10 +23,14 @@ def units_of_each(items: Items, requests: pa.Array, order: pa.Array | None = Non
     """
     if not len(items) or pc.max(pc.binary_length(requests)).as_py() <= WRITE_UNIT_BYTES:
         return None
-    units = _units(items)
+    units = units_of(item_sizes(items.attributes))
     return memoryview((units if order is None else units.take(order)).buffers()[1]).cast("q")
 
 
-def _units(items: Items) -> pa.Array:
-    sizes = item_sizes(items.attributes)
+def units_of(sizes: pa.Array) -> pa.Array:
+    """Return the write units of items by their bytes.
+
+    >>> units_of(pa.array([100, 1024, 1025], pa.int64())).to_pylist()
+    [1, 1, 2]
+    """
     return pc.divide(pc.add(sizes, pa.scalar(WRITE_UNIT_BYTES - 1)), pa.scalar(WRITE_UNIT_BYTES))

@@ -89,13 +89,17 @@ class FileStanding:
 
 @dataclass(frozen=True, slots=True)
 class Closing:
-    """How a file or segment ended. `seconds` passed since it was first claimed; `rejects` is where its rejects are."""
+    """How a file or segment ended. `seconds` passed since it was first claimed; `rejects` is where its rejects are.
+
+    `checkpoint` is where another attempt may go on at a file that was not read to its end: `books` may be ahead of it.
+    """
 
     status: str
     books: Books
     seconds: float
     rejects: str | None = None
     error: IngestError | None = None
+    checkpoint: Checkpoint | None = None
 
 
 def final_status(books: Books, *, all_bytes: int | None = None) -> str:

@@ -110,6 +110,21 @@ class RejectFormat:
         return original_bytes(text, self.csv.encoding, at_start=at_start)
 
 
+def raw_record(document: dict[str, Any], encoding: str) -> bytes:
+    """Return the record of a line of JSON Lines as `RejectFormat.csv_record` gives it, in the file's encoding.
+
+    >>> raw_record({"reason": "ragged_row", "raw": "ü,1"}, "cp1252")
+    b'\\xfc,1\\n'
+    """
+    if document["reason"] == Reason.RECORD_TOO_LONG:
+        return b""
+    if "raw" in document:
+        return original_bytes(_ended(document["raw"].encode()), encoding, at_start=False)
+    raw = base64.b64decode(document["raw_base64"])
+    ends = tuple(original_bytes(mark, encoding, at_start=False) for mark in (b"\n", b"\r"))
+    return raw if raw.endswith(ends) else raw + ends[0]
+
+
 def _ended(record: bytes) -> bytes:
     """Return a record with a line end; the last of a file may have none."""
     return record if not record or record.endswith((b"\n", b"\r")) else record + b"\n"

@@ -23,6 +23,7 @@ class Step:
 _OPEN = (Status.LOADING, Status.WAITING, Status.SPLIT)
 
 FILE_STEPS = {
+    "retry": Step((NEW,), Status.WAITING, "any"),
     "claim": Step((NEW, Status.LOADING, Status.WAITING), Status.LOADING, "free"),
     "save": Step((Status.LOADING,), Status.LOADING),
     "put back": Step((Status.LOADING,), Status.WAITING),
@@ -40,6 +41,7 @@ FILE_STEPS = {
 
 SEGMENT_STEPS = {
     "plan": Step((NEW,), Status.PENDING, "any"),
+    "carry over": Step((NEW,), Status.DONE, "any"),
     "claim": Step((Status.PENDING, Status.LOADING, Status.WAITING), Status.LOADING, "free"),
     "save": Step((Status.LOADING,), Status.LOADING),
     "put back": Step((Status.LOADING,), Status.WAITING),

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from ingest.contract import Ledger
-from ingest.core.books import Books
+from ingest.core.books import NOTHING, Books
 from ingest.core.cutter import CutState
 from ingest.core.notification import FileVersion
 from ingest.core.planner import Segment
@@ -53,3 +53,19 @@ class Plan:
 
     at: CutState
     segments: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """What an attempt at a file has of the one before: a checkpoint, or segments that were planned, some of them done.
+
+    `books` are those of the segments that are done.
+    """
+
+    checkpoint: Checkpoint | None = None
+    plan: Plan | None = None
+    segments_done: int = 0
+    books: Books = NOTHING
+
+
+NOT_BEGUN = Begun()

@@ -10,6 +10,7 @@ from ingest.core.states import FILE_STEPS, SEGMENT_STEPS
 from ingest.core.work import Checkpoint, Work
 from ingest.edges.ledger_endings import Endings
 from ingest.edges.ledger_listing import Listing
+from ingest.edges.ledger_retries import Retries
 from ingest.edges.ledger_table import (
     Item,
     allowed,
@@ -26,7 +27,7 @@ from ingest.edges.ledger_table import (
 from ingest.errors import IngestError, LeaseLost
 
 
-class LedgerTable(Endings, Listing):
+class LedgerTable(Endings, Listing, Retries):
     """Reads and writes the records of files and segments."""
 
     def note_newest(self, file: FileVersion, *, now_s: float) -> bool:
@@ -112,7 +113,7 @@ class LedgerTable(Endings, Listing):
         if work.segment is not None:
             return "", {}
         values: Item = {":file": file_fields(work.file), ":feed": feed, ":listing": f"{feed}#{Names.OPEN}"}
-        change = ", feed = :feed, #file = :file, listing = if_not_exists(listing, :listing)"
+        change = ", feed = :feed, #file = :file, listing = :listing"
         return change + ", listed_at = if_not_exists(listed_at, :iso)", values | {":iso": iso(now_s)}
 
     def _held(self, what: str, work: Work, lease: Lease, step: str, change: str, values: dict[str, Any]) -> None:

@@ -184,4 +184,8 @@ def _ended(closing: Closing, now_s: float) -> tuple[str, Item]:
         change, values = f"{change}, rejects = :rejects", values | {":rejects": closing.rejects}
     if closing.error:
         change, values = f"{change}, #error = :error", values | {":error": error_fields(closing.error)}
+    if closing.checkpoint:
+        change += ", #at = :at, #window = :window, at_books = :at_books"
+        values |= {":at": cut_fields(closing.checkpoint.at), ":window": cut_fields(closing.checkpoint.window)}
+        values |= {":at_books": list(closing.checkpoint.books.counts().values())}
     return change, values

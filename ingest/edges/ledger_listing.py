@@ -14,6 +14,8 @@ from ingest.core.work import Work
 from ingest.edges.aws_errors import aws_call
 from ingest.edges.ledger_table import Item, LedgerItems, allowed, books_of, number, read_cut
 
+_NUMBERS = ("size_bytes", "retry")
+
 
 class Listing(LedgerItems):
     """Finds records."""
@@ -28,7 +30,12 @@ class Listing(LedgerItems):
 
     def versions(self, bucket: str, key: str) -> Iterator[Record]:
         """Yield the records of all versions of an object, oldest first."""
-        return map(_record, self._under(bucket, key, Names.FILE_PREFIX))
+        return map(read_record, self._under(bucket, key, Names.FILE_PREFIX))
+
+    def record(self, work: Work) -> Record | None:
+        """Return the record of a file or segment, if there is one."""
+        item = self.read("looking up work", work.file, work.sort_key).get(work.sort_key)
+        return _filled(work, item) if item else None
 
     def segments(self, file: FileVersion) -> Iterator[Record]:
         """Yield the records of a file's segments in their order."""
@@ -42,7 +49,9 @@ class Listing(LedgerItems):
     def knows_by_another_name(self, file: FileVersion) -> bool:
         """Return whether there is a record of this object under another version's name, told by its eTag."""
         others = (record.work.file for record in self.versions(file.bucket, file.key))
-        return any(file.etag and other.etag == file.etag and other.version != file.version for other in others)
+        return any(
+            file.etag and other.etag == file.etag and other.first_version != file.first_version for other in others
+        )
 
     def note_resent(self, work: Work, *, now_s: float) -> bool:
         """Remember that the message of stuck work is sent again; return False if somebody has it now."""
@@ -56,18 +65,19 @@ class Listing(LedgerItems):
     def _listed(self, listing: str, *, newest_first: bool) -> Iterator[Record]:
         query: Any = {"IndexName": Names.INDEX, "KeyConditionExpression": Key(Names.LISTING).eq(listing)}
         query["ScanIndexForward"] = not newest_first
-        for entry in self._query("listing files", query):
+        for entry in self.query("listing files", query):
             key = {name: entry[name] for name in (Names.PARTITION_KEY, Names.SORT_KEY)}
             with aws_call(f"listing files in the ledger {self.table.name}"):
                 item = self.table.get_item(Key=key, ConsistentRead=True).get("Item")
             if item and item[Names.LISTING] == listing:  # the index is a moment behind
-                yield _record(item)
+                yield read_record(item)
 
     def _under(self, bucket: str, key: str, prefix: str) -> Iterator[Item]:
         condition = Key(Names.PARTITION_KEY).eq(f"{bucket}/{key}") & Key(Names.SORT_KEY).begins_with(prefix)
-        return self._query("listing a file", {"KeyConditionExpression": condition, "ConsistentRead": True})
+        return self.query("listing a file", {"KeyConditionExpression": condition, "ConsistentRead": True})
 
-    def _query(self, what: str, query: Any) -> Iterator[Item]:
+    def query(self, what: str, query: Any) -> Iterator[Item]:
+        """Yield what a query finds, page after page."""
         while True:
             with aws_call(f"{what} in the ledger {self.table.name}"):
                 page: Any = self.table.query(**query)
@@ -77,12 +87,13 @@ class Listing(LedgerItems):
             query = query | {"ExclusiveStartKey": page["LastEvaluatedKey"]}
 
 
-def _record(item: Item) -> Record:
+def read_record(item: Item) -> Record:
+    """Return the record of a file."""
     return _filled(Work(_file(item)), item)
 
 
 def _file(item: Item) -> FileVersion:
-    told: Item = {name: int(value) if name == "size_bytes" else value for name, value in item["file"].items()}
+    told: Item = {name: int(value) if name in _NUMBERS else value for name, value in item["file"].items()}
     return FileVersion(**told)
 
 

@@ -45,7 +45,7 @@ class LedgerItems:
 
     def __init__(self, *, table: "Table", clock: RetryClock) -> None:
         self.table = table
-        self._clock = clock
+        self.clock = clock
 
     def key(self, file: FileVersion, sort_key: str) -> dict[str, str]:
         """Return the key of an item that belongs to a file."""
@@ -96,7 +96,7 @@ class LedgerItems:
             except ClientError as error:
                 if not _is_temporary(error):
                     raise
-                self._clock.sleep(send_again_pause_s(attempt, chance=self._clock.chance()))
+                self.clock.sleep(send_again_pause_s(attempt, chance=self.clock.chance()))
         return send()
 
     def read(self, what: str, file: FileVersion, *sort_keys: str) -> dict[str, Item]:
@@ -192,7 +192,8 @@ def checkpoint_of(item: Item) -> Checkpoint | None:
     """Return the checkpoint of a record, if there is one."""
     if "at" not in item:
         return None
-    return Checkpoint(read_cut(item["at"]), read_cut(item["window"]), books_of(item))
+    books = Books(*map(int, item["at_books"])) if "at_books" in item else books_of(item)
+    return Checkpoint(read_cut(item["at"]), read_cut(item["window"]), books)
 
 
 def is_newest_in(found: Mapping[str, Item], file: FileVersion) -> bool:

@@ -1,8 +1,9 @@
 """Rejects as objects in the rejects bucket, at keys that depend on the file alone."""
 
 import hashlib
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from ingest.contract import RejectPart
 from ingest.core.notification import FileVersion
 from ingest.core.rejects import Reject, RejectFormat
 from ingest.dialect import Csv
@@ -74,16 +75,17 @@ class RejectParts:
     def _put(self) -> None:
         name = f"{rejects_prefix(self._file)}{self._held[0].byte_offset:015d}"
         records = [self._format.csv_record(reject) for reject in self._held]
-        self._put_object(
-            f"{name}.csv", b"".join([self._format.csv_head(), *records, self._format.csv_foot()]), "text/csv"
-        )
+        head, foot = self._format.csv_head(), self._format.csv_foot()
+        sizes = {RejectPart.HEAD_BYTES: str(len(head)), RejectPart.FOOT_BYTES: str(len(foot))}
+        about = sizes | {RejectPart.ENCODING: self._format.csv.encoding}
+        self._put_object(f"{name}.csv", b"".join([head, *records, foot]), "text/csv", Metadata=about)
         lines = b"".join(self._format.json_line(reject) for reject in self._held)
         self._put_object(f"{name}.jsonl", lines, "application/x-ndjson")
         self._held, self._held_bytes = [], 0
 
-    def _put_object(self, key: str, body: bytes, content_type: str) -> None:
+    def _put_object(self, key: str, body: bytes, content_type: str, **more: Any) -> None:
         try:
             with aws_call(f"writing rejects to s3://{self._bucket}/{key}"):
-                self._client.put_object(Bucket=self._bucket, Key=key, Body=body, ContentType=content_type)
+                self._client.put_object(Bucket=self._bucket, Key=key, Body=body, ContentType=content_type, **more)
         except (FileFault, ObjectSuperseded) as error:  # a missing bucket is no fault of the file being loaded
             raise ServiceFault(str(error)) from error

@@ -2,6 +2,7 @@
 
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Protocol
 
 from ingest.core.notification import FileVersion
@@ -46,15 +47,7 @@ class Objects:
             return file
         with self._call(f"looking up {file.url}", file):
             head = self._client.head_object(Bucket=file.bucket, Key=file.key, **_pin(file))
-        return FileVersion(
-            bucket=file.bucket,
-            key=file.key,
-            version_id=file.version_id,
-            etag=head["ETag"].strip('"'),
-            sequencer=file.sequencer,
-            size_bytes=head["ContentLength"],
-            event_time=file.event_time,
-        )
+        return replace(file, etag=head["ETag"].strip('"'), size_bytes=head["ContentLength"])
 
     def portions(
         self, file: FileVersion, start: int = 0, end: int | None = None, *, ahead: int = 0

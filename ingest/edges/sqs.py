@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
-from ingest.contract import Attribute
+from ingest.contract import Attribute, DeadLetter
 from ingest.edges.aws_errors import aws_call
 from ingest.errors import Unavailable
 
@@ -41,11 +41,16 @@ class Queue:
 
     def waiting(self) -> int:
         """Return about how many messages wait to be delivered."""
+        return self._count("ApproximateNumberOfMessages")
+
+    def held(self) -> int:
+        """Return about how many messages were delivered and neither deleted nor came back."""
+        return self._count("ApproximateNumberOfMessagesNotVisible")
+
+    def _count(self, attribute: Any) -> int:
         with aws_call("looking at the queue"):
-            answer = self._client.get_queue_attributes(
-                QueueUrl=self._url, AttributeNames=["ApproximateNumberOfMessages"]
-            )
-        return int(answer["Attributes"]["ApproximateNumberOfMessages"])
+            answer = self._client.get_queue_attributes(QueueUrl=self._url, AttributeNames=[attribute])
+        return int(answer["Attributes"][attribute])
 
     def keep(self, receipt_handles: Iterable[str], seconds: int) -> None:
         """Let messages come back only after so many seconds from now. Those that are gone already do not matter."""
@@ -71,8 +76,8 @@ class Queue:
                 QueueUrl=self._dead_letter_url,
                 MessageBody=body,
                 MessageAttributes={
-                    "code": {"DataType": "String", "StringValue": code},
-                    "reason": {"DataType": "String", "StringValue": printable},
+                    DeadLetter.CODE: {"DataType": "String", "StringValue": code},
+                    DeadLetter.REASON: {"DataType": "String", "StringValue": printable},
                 },
             )
 

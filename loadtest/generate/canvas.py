@@ -45,13 +45,15 @@ class Canvas:
         for box in self.boxes[1:]:
             self._blank[box.before : box.start] = np.frombuffer(delimiter, np.uint8)
         self._blank[self._end : self._end + len(line_end)] = np.frombuffer(line_end, np.uint8)
+        self._bytes = bytearray()
         self._rows = self._blank[None, :][:0]
         self._views: dict[tuple[int, int], NDArray[np.void]] = {}
 
     def size(self, count: int) -> None:
         """Make room for so many rows."""
         if len(self._rows) < count:
-            self._rows = np.tile(self._blank, (count, 1))
+            self._bytes = bytearray(self._blank.tobytes() * count)
+            self._rows = np.frombuffer(self._bytes, np.uint8).reshape(count, self.width)
             self._views.clear()
 
     def fill(self, column: int, fields: Fields, count: int) -> None:
@@ -99,5 +101,5 @@ class Canvas:
 
     def text(self, count: int) -> bytes:
         """Return the first rows as they stand in the file."""
-        filled = self._rows[:count].reshape(-1)
-        return bytes(filled[filled != 0].tobytes())
+        filled = self._bytes if count == len(self._rows) else self._bytes[: count * self.width]
+        return bytes(filled.translate(None, b"\0"))  # faster than numpy's masks

@@ -28,8 +28,8 @@ def padded(numbers: NDArray[np.int64], groups: int) -> tuple[Fields, U64]:
     fields: Fields = []
     total = np.zeros(len(numbers), np.uint64)
     for digits, _ in _groups(numbers, groups):
-        fields.append(texts[digits])
-        total = total * powers(5)[4] + hashes[digits]
+        fields.append(texts.take(digits))
+        total = total * powers(5)[4] + hashes.take(digits)
     return fields, total
 
 
@@ -42,9 +42,9 @@ def plain(numbers: NDArray[np.int64], groups: int) -> tuple[Fields, U64, NDArray
     for place, (digits, higher) in enumerate(_groups(numbers, groups), start=1):
         table = _GROUP if place < groups else 2 * _GROUP
         chosen = digits + (higher == 0) * table
-        fields.append(texts[chosen])
-        total = total * powers(5)[4] + hashes[chosen]
-        length += lengths[chosen]
+        fields.append(texts.take(chosen))
+        total = total * powers(5)[4] + hashes.take(chosen)
+        length += lengths.take(chosen)
     return fields, total, length
 
 

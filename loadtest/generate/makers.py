@@ -89,8 +89,8 @@ class Pool:
             chosen[0] = draw.first
         chosen = draw.taken(chosen)
         return Cells(
-            [self._cells[chosen]],
-            self._hashes[chosen],
+            [self._cells.take(chosen)],
+            self._hashes.take(chosen),
             (self._texts[0][chosen], self._texts[1][chosen]) if self._texts else None,
             None if self._missing is None or self._texts is None else self._missing[chosen],
             None if self._expiry is None else self._expiry[chosen],
@@ -157,12 +157,12 @@ class Plain:
         signs = numbers < 0
         minus = np.where(signs, np.uint8(ord("-")), np.uint8(0)).view("V1")
         quote = _constant(self._quote)
-        meant = _with_parts(hashes, lengths, signs, f.hashes[parts], f.lengths[parts])
+        meant = _with_parts(hashes, lengths, signs, f.hashes.take(parts), f.lengths.take(parts))
         text = None
         if self._in_template:
-            text = _with_parts(hashes, lengths, signs, f.spelled[parts], f.spelled_lengths[parts])
+            text = _with_parts(hashes, lengths, signs, f.spelled.take(parts), f.spelled_lengths.take(parts))
         spelled = text if text and self._kind == "S" else meant
-        return Cells([*quote, minus, *fields, f.texts[parts], *quote], value_hashes(self._seed, *spelled), text)
+        return Cells([*quote, minus, *fields, f.texts.take(parts), *quote], value_hashes(self._seed, *spelled), text)
 
 
 def _constant(text: bytes) -> Fields:
@@ -176,8 +176,10 @@ def _with_parts(
     """Return the linear hash of sign, whole number and what is behind the point, and the power of their length."""
     length = lengths + part_lengths
     table = powers(int(length.max(initial=0)) + 2)
-    hashes = whole * table[part_lengths] + parts + signs * (table[length] * np.uint64(ord("-")))
-    return hashes, table[length + signs]
+    hashes = whole * table.take(part_lengths) + parts
+    if signs.any():
+        hashes += signs * (table.take(length) * np.uint64(ord("-")))
+    return hashes, table.take(length + signs)
 
 
 def _text_hashes(entries: Sequence[Entry]) -> tuple[U64, U64]:

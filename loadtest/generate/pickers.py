@@ -41,8 +41,8 @@ class Weighted:
         """Return a place for each word."""
         scaled = words.astype(np.uint64) * self._count
         places = (scaled >> np.uint64(32)).astype(np.int64)
-        is_own = (scaled & np.uint64(_ONE - 1)) < self._share[places]
-        return np.where(is_own, places, self._other[places])
+        is_own = (scaled & np.uint64(_ONE - 1)) < self._share.take(places)
+        return np.where(is_own, places, self._other.take(places))
 
 
 class Hot:

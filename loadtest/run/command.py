@@ -1,8 +1,10 @@
 """`python -m loadtest run SCENARIO`: one scenario, or all of them, on a target; a JSON for each run."""
 
 import argparse
+import os
 import signal
 import sys
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -77,6 +79,8 @@ def _run(arguments: argparse.Namespace) -> int:
                 document = run_one(scenario, target, arguments, progress)
             write_document(_path(arguments, scenario), document)
             print("\n".join(sentences(document)), flush=True)
+            if _logs(scenario).exists():
+                print(f"  The logs are in {_logs(scenario)}.", flush=True)
             is_ok &= document["verdict"]["ok"]
     return 0 if is_ok else 1
 
@@ -89,7 +93,8 @@ def run_one(scenario: Scenario, target: Target, arguments: argparse.Namespace, p
     command += f" --stack {arguments.stack}" if target.name == "aws" else ""
     head = {"kind": "run", "scenario": scenario.name, "target": target.name, "scale": scale}
     head |= origin(command=command, seed=seed)
-    told = perform(scenario, target, scale=scale, seed=seed, progress=progress, patience_s=arguments.patience_s)
+    logs, patience_s = _logs(scenario), arguments.patience_s
+    told = perform(scenario, target, scale=scale, seed=seed, progress=progress, patience_s=patience_s, logs=logs)
     return {**head, **told}
 
 
@@ -120,6 +125,11 @@ def _path(arguments: argparse.Namespace, scenario: Scenario) -> Path:
         return Path(arguments.out)
     name = scenario.name if arguments.target == "sim" else f"{scenario.name}-{arguments.target}"
     return Path(arguments.out or RUNS) / f"{name}.json"
+
+
+def _logs(scenario: Scenario) -> Path:
+    """Return where logs go that somebody should look at."""
+    return Path(tempfile.gettempdir()) / f"loadtest-logs-{os.getpid()}-{scenario.name}"
 
 
 def _scale(text: str) -> float:

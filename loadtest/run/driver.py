@@ -4,6 +4,7 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 from loadtest.measure.observation import Observation, Samples
@@ -88,9 +89,19 @@ class Run:
 
 
 def perform(
-    scenario: Scenario, target: Target, *, scale: float, seed: int, progress: Progress, patience_s: float
+    scenario: Scenario,
+    target: Target,
+    *,
+    scale: float,
+    seed: int,
+    progress: Progress,
+    patience_s: float,
+    logs: Path | None = None,
 ) -> dict[str, Any]:
-    """Run a scenario at a scale; return objectives, verdict, figures, samples and files as JSON takes them."""
+    """Run a scenario at a scale; return objectives, verdict, figures, samples and files as JSON takes them.
+
+    If the verdict is not green, the logs go to the folder `logs`: nothing else is left of the run to look at.
+    """
     scaled = scenario.scaled(scale)
     progress.phase(f"deploying to {target.name}")
     name = f"{scenario.name}-{datetime.now(UTC):%Y%m%dT%H%M%S}"
@@ -107,6 +118,8 @@ def perform(
         found = deployment.read_back([file.drop.key for file in made], run.events)
         verdict = judge([file.expected for file in made], found)
         told = document(run, found, verdict, log)
+        if logs and not verdict.ok:
+            deployment.keep_logs(logs)
         progress.phase("cleaning up")
         deployment.clean_up()
     return told

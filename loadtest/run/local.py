@@ -1,5 +1,7 @@
 """The target `local`: the whole product in the emulator, as its template says; tables are read back row by row."""
 
+import json
+import shutil
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -124,6 +126,12 @@ class LocalDeployment:
     def bill(self, log: Sequence[Mapping[str, Any]]) -> Bill | None:
         """Nobody counts write units here."""
         return None
+
+    def keep_logs(self, folder: Path) -> None:
+        """Copy the log of emulator and function to a folder, which is made."""
+        folder.mkdir(parents=True, exist_ok=True)
+        shutil.copy(self._stack.emulator.log, folder)
+        (folder / "function.log").write_text("\n".join(map(json.dumps, self.log())))
 
     def clean_up(self) -> None:
         """Nothing outlives the emulator."""

@@ -4,6 +4,7 @@ Queue, ledger, rejects and events are those of the emulator with the deployed te
 """
 
 import random
+import shutil
 import tempfile
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -185,6 +186,12 @@ class SimDeployment:
             objects_put=self._front.writes,
             object_reads=self._front.reads,
         )
+
+    def keep_logs(self, folder: Path) -> None:
+        """Copy the workers' logs to a folder, which is made."""
+        folder.mkdir(parents=True, exist_ok=True)
+        for path in self._folder.glob("worker-*.log"):
+            shutil.copy(path, folder)
 
     def clean_up(self) -> None:
         """Nothing outlives the deployment but records of the emulator's ledger, which goes with the target."""

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Protocol, Self
 
@@ -54,6 +55,9 @@ class Deployment(Protocol):
 
     def bill(self, log: Sequence[Mapping[str, Any]]) -> Bill | None:
         """Return what was used, if that can be told; after `read_back`."""
+
+    def keep_logs(self, folder: Path) -> None:
+        """Copy what was logged to a folder, which is made."""
 
     def clean_up(self) -> None:
         """Take away what the run has put anywhere that outlives the deployment."""

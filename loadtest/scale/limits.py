@@ -21,9 +21,8 @@ class Table:
     how: str  # what one has to do for it
 
 
-TABLES = (
-    Table("new table", NEW_TABLE_WRITE_UNITS, "nothing: what a new on-demand table takes at first"),
-    Table("default quota", TABLE_QUOTA_WRITE_UNITS, "warm throughput of 40,000 write units, or a warmed-up table"),
-    Table("ten times the quota", 400_000, "raise the table's quota, then warm throughput of 400,000 write units"),
-    Table("without a limit", 10**9, "no such table: shows what would bound the rest"),
-)
+NEW = Table("new table", NEW_TABLE_WRITE_UNITS, "nothing: what a new on-demand table takes at first")
+DEFAULT = Table("default quota", TABLE_QUOTA_WRITE_UNITS, "warm throughput of 40,000 write units, or a warmed-up table")
+TENFOLD = Table("ten times the quota", 400_000, "a higher quota for the table, and warm throughput of 400,000")
+ENDLESS = Table("without a limit", 10**9, "no such table: shows what would bound the rest")
+TABLES = (NEW, DEFAULT, TENFOLD, ENDLESS)

@@ -42,8 +42,9 @@ def chart(study: dict[str, Any]) -> Figure:
         axes.plot(counts, rates, color=color, linestyle=dash, label=f"computed: {limit.name}")
         workers, found = _points(found for found in study["computed"] if found["table"] == limit.name)
         axes.scatter(workers, found, s=28, facecolors="white", edgecolors=color, zorder=3)
-    workers, found = _points(study["measured"])
-    axes.scatter(workers, found, s=36, color="black", marker="D", zorder=4, label="measured here")
+        workers, found = _points(found for found in study["measured"] if found["table"] == limit.name)
+        axes.scatter(workers, found, s=36, color=color, edgecolors="black", marker="D", zorder=4)
+    axes.scatter([], [], s=36, color="black", marker="D", label="measured here")
     axes.set_xscale("log")
     axes.set_yscale("log")
     axes.set_xlabel("workers", fontsize=9)
@@ -71,16 +72,17 @@ def _explained(study: dict[str, Any]) -> str:
 
 
 def _measured(points: Sequence[dict[str, Any]]) -> str:
-    head = ["Workers", "Rows", "Took", "Rows a second", "Rows per CPU-second", "Against one worker"]
-    first = points[0]["rows_per_second"]
+    head = ["Table", "Workers", "Rows", "Took", "Rows a second", "Rows per CPU-second", "Against one worker"]
+    first = {point["table"]: point["rows_per_second"] for point in reversed(points)}
     lines = [
         [
+            point["table"],
             f"{point['workers']}",
             f"{point['rows']:,}",
             f"{point['seconds']:.1f} s",
             f"{point['rows_per_second']:,.0f}",
             f"{point['rows_per_cpu_second']:,.0f}",
-            f"{point['rows_per_second'] / first:.2f}x",
+            f"{point['rows_per_second'] / first[point['table']]:.2f}x",
         ]
         for point in points
     ]

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from loadtest.scale.limits import TABLES
+from loadtest.scale.limits import ENDLESS, TABLES
 from loadtest.scale.model import Work, Worker, forecast, knee
 
 COMPUTED_FOR = (1, 10, 100, 1_000)
@@ -12,9 +12,10 @@ COMPUTED_FOR = (1, 10, 100, 1_000)
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """A measured run: so many workers, all at one table."""
+    """A measured run: so many workers, all at one table. `table` is the name of one of `limits.TABLES`."""
 
     workers: int
+    table: str
     rows: int
     seconds: float
     cpu_seconds: float  # of all workers
@@ -32,11 +33,11 @@ class Point:
 
 
 def worker_of(points: Sequence[Point]) -> Worker:
-    """Return one worker as the model takes it, from the run with the fewest workers.
+    """Return one worker as the model takes it, from the run with the fewest workers at a table without a limit.
 
     Its rate is that of a core of its own: rows per CPU-second, and no more than it really wrote alone.
     """
-    one = min(points, key=lambda point: point.workers)
+    one = min((point for point in points if point.table == ENDLESS.name), key=lambda point: point.workers)
     rate = min(one.rows_per_cpu_second, one.rows_per_second / one.workers)
     return Worker(rate, max(one.ledger_writes / one.seconds / one.workers, 1e-9))
 

@@ -106,6 +106,21 @@ class Hand:
         finally:
             self._s3.put_bucket_notification_configuration(Bucket=self.bucket, NotificationConfiguration=configuration)
 
+    @contextmanager
+    def table(self, name: str, partition_key: str, sort_key: str) -> Iterator[None]:
+        """Let a table be there for the length of the block."""
+        keys = {partition_key: "HASH", sort_key: "RANGE"}
+        self._dynamodb.create_table(
+            TableName=name,
+            KeySchema=[{"AttributeName": key, "KeyType": kind} for key, kind in keys.items()],
+            AttributeDefinitions=[{"AttributeName": key, "AttributeType": "S"} for key in keys],
+            BillingMode="PAY_PER_REQUEST",
+        )
+        try:
+            yield
+        finally:
+            self._dynamodb.delete_table(TableName=name)
+
     def ingest(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Run the command line against the stack."""
         command = [sys.executable, "-m", "ingest", *arguments]

@@ -11,7 +11,7 @@ from ingest.core.planner import Segment
 from ingest.core.records import Record
 from ingest.core.work import Checkpoint, Plan, Work
 from ingest.errors import IngestError
-from ingest.reconcile import ReconcilerLedger
+from ingest.retry import RetryLedger
 from tests.clients import resource
 
 FILE = FileVersion("landing", "orders/größe 1+1.csv", etag="e", sequencer="0A", size_bytes=90)
@@ -27,7 +27,7 @@ CHECKPOINT = Checkpoint(CutState(30, 4, 1, 29), CutState(10, 2), HALF)
 ALL_PLANNED = Plan(SECOND.end, 2)
 
 
-class Both(ReconcilerLedger, Protocol):
+class Both(RetryLedger, Protocol):
     """All of the ledger."""
 
 

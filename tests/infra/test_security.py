@@ -44,11 +44,23 @@ def grants(template: Template) -> list[Any]:
 
 
 def test_no_grant_has_a_wildcard_for_its_action_or_is_for_everything(template: Template) -> None:
-    allowed = [statement for _, statement in statements(template) if statement["Effect"] == "Allow"]
+    keys = of_kind(template, "AWS::KMS::Key")
+    allowed = [s for name, s in statements(template) if s["Effect"] == "Allow" and name not in keys]
     assert len(allowed) > 10
     for statement in allowed:
         assert not [action for action in listed(statement["Action"]) if "*" in action]
         assert "*" not in listed(statement.get("Resource", []))
+
+
+def test_a_keys_policy_lets_in_its_account_and_else_a_service_for_this_accounts_own_alarms(template: Template) -> None:
+    """In the policy of a key, the resource `*` is that key; the account's own statement is what lets IAM decide."""
+    let_in = [s for name, s in statements(template) if name in of_kind(template, "AWS::KMS::Key")]
+    account, service = let_in
+    assert account["Action"] == "kms:*"
+    assert list(account["Principal"]) == ["AWS"]
+    assert service["Principal"] == {"Service": "cloudwatch.amazonaws.com"}
+    assert service["Condition"]["StringEquals"] == {"aws:SourceAccount": {"Ref": "AWS::AccountId"}}
+    assert "alarm:*" in str(service["Condition"]["ArnLike"]["aws:SourceArn"])
 
 
 def test_there_is_one_role_and_only_lambda_may_take_it(template: Template) -> None:

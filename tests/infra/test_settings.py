@@ -5,6 +5,8 @@ from typing import Any
 import msgspec
 import pytest
 
+from infra.alarm_settings import Alarms
+from infra.price_settings import Prices
 from infra.settings import Settings, read_settings
 from ingest.errors import SettingsFault
 from loadtest.run.aws.stack import DEFAULT_NAME, STAGE
@@ -27,8 +29,9 @@ def test_every_stage_of_cdk_json_can_be_read() -> None:
     assert read_settings(stages, STAGE).name == DEFAULT_NAME
 
 
-def test_each_setting_says_why_it_is_there() -> None:
-    schema = msgspec.json.schema(Settings)["$defs"]["Settings"]["properties"]
+@pytest.mark.parametrize("struct", [Settings, Alarms, Prices])
+def test_each_setting_says_why_it_is_there(struct: type[msgspec.Struct]) -> None:
+    schema = msgspec.json.schema(struct)["$defs"][struct.__name__]["properties"]
     assert [name for name, setting in schema.items() if len(setting.get("description", "")) < 20] == []
 
 
@@ -51,6 +54,28 @@ def test_a_wrong_value_is_refused_with_its_name_and_what_is_accepted(wrong: dict
     name, value = list(wrong.items())[-1]
     assert f"`stages.test.{name}` = {value!r} is wrong: accepted is" in sentence
     assert accepted in sentence
+
+
+@pytest.mark.parametrize(
+    ("wrong", "sentence"),
+    [
+        ({"oldest_message_s": 900}, "oldest_message_s` = 900 is wrong: a message that is being worked on counts"),
+        ({"oldest_file_s": 3600}, "oldest_file_s` = 3600 is wrong: stuck work is only sent again after stuck_s"),
+        ({"reject_percent": 0}, "reject_percent` = 0 is wrong: accepted is `float` > 0.0"),
+        ({"mail": "nobody"}, "mail` = 'nobody' is wrong: accepted is `str` matching"),
+        ({"stalled_minutes": 7}, "stalled_minutes` = 7 is wrong: accepted is `int` that's a multiple of 5"),
+    ],
+)
+def test_a_wrong_threshold_is_refused_by_its_whole_name(wrong: dict[str, Any], sentence: str) -> None:
+    assert f"`stages.test.alarms.{sentence}" in refused(alarms=wrong)
+
+
+def test_sections_in_a_stage_are_read_as_such() -> None:
+    told = {"alarms": {"mail": "ops@example.com"}, "prices": {"write_units_per_million": 0.7}}
+    settings = read_settings({"test": told}, "test")
+    assert (settings.alarms.mail, settings.prices.write_units_per_million) == ("ops@example.com", 0.7)
+    assert "unknown field `stages.test.prices.gold`" in refused(prices={"gold": 1})
+    assert "`stages.test.alarms` = 3 is wrong: it must be a section" in refused(alarms=3)
 
 
 def test_an_unknown_setting_is_refused_with_those_there_are() -> None:

@@ -127,6 +127,14 @@ class Bucket:
     objects: dict[str, Object] = field(default_factory=dict)
 
 
+def listed(lying: Bucket, bucket: str, prefix: str) -> Iterator[tuple[FileVersion, float]]:
+    """Yield what lies under a prefix."""
+    for key, found in list(lying.objects.items()):
+        if key.startswith(prefix):
+            size, time = len(found.data), iso(found.changed_s)
+            yield FileVersion(bucket, key, etag=found.etag, size_bytes=size, event_time=time), found.changed_s
+
+
 @dataclass(frozen=True)
 class OwnObjects:
     """Reads pinned to a version, and the listing."""
@@ -146,10 +154,7 @@ class OwnObjects:
 
     def under(self, bucket: str, prefix: str) -> Iterator[tuple[FileVersion, float]]:
         self.scheduler.point("list", may_fail=True)
-        for key, found in list(self.bucket.objects.items()):
-            if key.startswith(prefix):
-                size, time = len(found.data), iso(found.changed_s)
-                yield FileVersion(bucket, key, etag=found.etag, size_bytes=size, event_time=time), found.changed_s
+        return listed(self.bucket, bucket, prefix)
 
     def _data(self, file: FileVersion) -> bytes:
         found = self.bucket.objects[file.key]

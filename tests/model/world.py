@@ -6,14 +6,17 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ingest.assembly import assemble
-from ingest.contract import RECONCILE_MESSAGE
+from ingest.contract import RECONCILE_MESSAGE, Status
+from ingest.core.claims import Closing
 from ingest.core.notification import FileVersion
+from ingest.core.states import is_open
 from ingest.edges.ledger_table import iso
-from ingest.errors import IngestError, InternalFault, StillLoading
+from ingest.errors import GivenUp, IngestError, InternalFault, StillLoading
 from ingest.feeds import Feed, Feeds
 from ingest.hold import Heart, Timing
 from ingest.intake import Intake, Message
 from ingest.pipeline import Sizes
+from ingest.retry import From
 from tests.fakes import FakeTable, RecordingDeadLetters, RecordingMetrics
 from tests.memory_ledger import MemoryLedger
 from tests.model.edges import (
@@ -30,6 +33,7 @@ from tests.model.edges import (
     Parts,
     Told,
 )
+from tests.model.operator import Operator
 from tests.model.scheduler import LAST, Act, Kind, Runner, Scheduler
 from tests.model.sqs import Delivery, MemoryQueue
 from tests.model.watch import Watch
@@ -69,6 +73,8 @@ class World:
     told: list[Told] = field(default_factory=list)
     parts: Parts = field(default_factory=dict)
     bugs: list[Exception] = field(default_factory=list)
+    retried: set[str] = field(default_factory=set)  # URLs
+    given_up: set[str] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         self.clock = Clock(1_795_342_272.0)
@@ -103,8 +109,11 @@ class World:
     def _run(self) -> None:
         for _ in range(MOST_ROUNDS):
             self._drain()
-            if self.is_settled:
+            if self.is_settled and not self.given_up:
                 return
+            for url in self.given_up:
+                self._retry_file(url, "checkpoint", 99)
+            self.given_up.clear()
             self.clock.time_s += STUCK_S
             self.queue.send([RECONCILE_MESSAGE])
         raise AssertionError("something is stuck")
@@ -207,11 +216,32 @@ class World:
             self.queue.send([self.notifications[act.arg % len(self.notifications)]])
         elif act.kind == Kind.RECONCILE:
             self.queue.send([RECONCILE_MESSAGE])
+        elif act.kind in (Kind.RETRY, Kind.GIVE_UP):
+            files = sorted({record.work.file.url for record in self.ledger.files()})
+            if files and act.kind == Kind.GIVE_UP:
+                self._give_up(files[act.arg % len(files)])
+            elif files:
+                start: From = "checkpoint" if act.arg % 4 < 2 else "start"
+                self._retry_file(files[act.arg % len(files)], start, (99, 1, 3, 6)[act.arg // 4 % 4])
         elif act.kind == Kind.OVERWRITE:
             key = sorted(self.bucket.objects)[act.arg % len(self.bucket.objects)]
             lines = self.bucket.objects[key].data.splitlines(keepends=True)
             self.clock.time_s += 1  # S3 orders versions by time
             self.drop((key, b"".join([lines[0], *reversed(lines[1:])])), is_told=act.arg % 3 != 0)
+
+    def _retry_file(self, url: str, start: From, most_calls: int) -> None:
+        """Let an operator retry a file, in one go or until a call to something outside."""
+        operator = Operator(self.ledger, self.queue, self.bucket, self.parts, self.told, self.clock)
+        told = operator.retry(url, start, most_calls=most_calls)
+        self.retried.add(url)
+        self.scheduler.trace.append(f"{self.clock.time_s:.0f} operator: {told}")
+
+    def _give_up(self, url: str) -> None:
+        for record in self.ledger.files():
+            if record.work.file.url == url and is_open(record.status):
+                closing = Closing(Status.FAILED, record.books, 1.0, None, GivenUp("Nobody could finish it."))
+                self.ledger.give_up(record.work.file, closing, now_s=self.clock.time_s)
+                self.given_up.add(url)
 
     def _record(self, key: str, etag: str, size: int) -> dict[str, Any]:
         return {

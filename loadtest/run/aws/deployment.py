@@ -1,7 +1,9 @@
 """One run on a deployed stack."""
 
+import json
 import time
 from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from ingest.contract import Metric, Output
@@ -138,6 +140,11 @@ class AwsDeployment:
             object_reads=self._load.files * 2 + self._load.bytes // estimate.READ_BYTES,
             memory_mb=self._stack.memory_mb,
         )
+
+    def keep_logs(self, folder: Path) -> None:
+        """Write what the function logged in the run to a folder, which is made."""
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "function.log").write_text("\n".join([*map(json.dumps, self._log.told), *self._log.crashes]))
 
     def clean_up(self) -> None:
         """End the uploads; what is in the stack goes when the deployment ends, however it does."""

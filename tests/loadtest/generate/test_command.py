@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from loadtest.generate import command
+from loadtest.generate import command, options
 from loadtest.generate.stream import Generation
 from loadtest.generate.targets import truth_path, write_to
 from loadtest.generate.truth import Truth
@@ -59,13 +59,13 @@ def test_parts_made_apart_are_the_file(tmp_path: Path) -> None:
     assert (tmp_path / "0:60").read_bytes() + (tmp_path / "60:100").read_bytes() == made(recipe("plain"))[0]
 
 
-@pytest.mark.parametrize("text", [command.EPILOG, (ROOT / "docs/generator.md").read_text()], ids=["help", "docs"])
+@pytest.mark.parametrize("text", [options.EPILOG, (ROOT / "docs/generator.md").read_text()], ids=["help", "docs"])
 def test_the_examples_shown_are_recipes(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(ROOT)
     shown = re.findall(r"python -m loadtest generate (-[^`\n]*)$", text, re.MULTILINE)
     assert len(shown) == 3
     for line in shown:
-        Generation(command.recipe_from(parsed(*line.split())))
+        Generation(options.recipe_from(parsed(*line.split())))
 
 
 def test_a_wrong_recipe_is_a_sentence(capsys: pytest.CaptureFixture[str]) -> None:

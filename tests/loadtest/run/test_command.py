@@ -1,6 +1,7 @@
 import argparse
 import json
 import signal
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -46,9 +47,12 @@ def test_a_run_is_told_of_and_written_with_all_that_is_needed_to_repeat_it(
 def test_a_verdict_that_is_not_green_is_said_and_is_the_exit_code(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     on(monkeypatch, MemoryTarget(tmp_path, loses=2))
     assert run("smoke", "--scale", "0.02", "--out", str(tmp_path / "it.json")) == 1
-    assert "WRONG: table LoadOrders lacks 2 of 60 rows" in capsys.readouterr().out
+    told = capsys.readouterr().out
+    assert "WRONG: table LoadOrders lacks 2 of 60 rows" in told
+    assert Path(told.rpartition(" are in ")[2].strip().rstrip(".")).is_dir()
 
 
 def test_all_scenarios_are_written_each_to_its_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

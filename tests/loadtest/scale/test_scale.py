@@ -5,17 +5,17 @@ import math
 
 import pytest
 
-from loadtest.scale.limits import TABLES, Table
+from loadtest.scale.limits import DEFAULT, ENDLESS, TABLES, TENFOLD, Table
 from loadtest.scale.model import Work, Worker, caps, forecast, knee
 from loadtest.scale.page import page
 from loadtest.scale.study import Point, document, worker_of
 
 WORK = Work(file_bytes=50e9, row_bytes=100, units_per_row=1, segment_bytes=64 * 1024 * 1024)
 WORKER = Worker(rows_per_second=100_000, ledger_writes_per_second=0.3)
-NEW, DEFAULT, TENFOLD, ENDLESS = TABLES
 POINTS = [
-    Point(1, 1_000_000, seconds=10, cpu_seconds=8, ledger_writes=3),
-    Point(2, 2_000_000, seconds=12, cpu_seconds=17, ledger_writes=6),
+    Point(1, ENDLESS.name, 1_000_000, seconds=10, cpu_seconds=8, ledger_writes=3),
+    Point(2, ENDLESS.name, 2_000_000, seconds=12, cpu_seconds=17, ledger_writes=6),
+    Point(1, DEFAULT.name, 400_000, seconds=10.2, cpu_seconds=3, ledger_writes=3),
 ]
 
 
@@ -68,7 +68,7 @@ def test_the_model_takes_what_one_worker_really_did() -> None:
 
 
 def test_a_worker_that_waits_is_not_taken_for_a_fast_one() -> None:
-    waited = Point(1, 1_000_000, seconds=20, cpu_seconds=2, ledger_writes=3)
+    waited = Point(1, ENDLESS.name, 1_000_000, seconds=20, cpu_seconds=2, ledger_writes=3)
     assert worker_of([waited]).rows_per_second == 50_000
 
 

@@ -1,0 +1,98 @@
+"""Graphs of the picture, in steps of some seconds."""
+
+import re
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+
+from infra.monitoring.panel import INK, ONLY_IN_AWS, PALE, Panel
+from infra.monitoring.run import Run
+from infra.monitoring.template import Line, lines_of
+
+STEP_S = 5.0
+COLOURS = ("#1f77b4", "#ff7f0e", "#2ca02c", "#9467bd", "#8c564b", "#e377c2")
+
+
+def graph(panel: Panel, run: Run) -> None:
+    """Draw lines or areas, what they are held against, and which is which; say what only AWS measures."""
+    properties = panel.properties
+    lines = lines_of(panel.properties)
+    shown = [line for line in lines if line.options.get("visible", True)]
+    has_right = any(line.options.get("yAxis") == "right" for line in shown)
+    left = panel.axes(0.72, 0.42 + 0.2 * len(shown), 0.62 if has_right else 0.2, 0.42)
+    right = left.twinx() if has_right else left
+    names = {left: "left", right: "right"} if has_right else {left: "left"}
+    base = np.zeros(run.bins(STEP_S))
+    for n, line in enumerate(shown):
+        values, colour = run.of_line(line, lines, STEP_S), COLOURS[n % len(COLOURS)]
+        on_right = line.options.get("yAxis") == "right"
+        if values is not None and not np.isnan(values).all():
+            if properties.get("stacked") and not on_right:
+                base = _area(left, values, base, colour)
+            else:
+                _curve(right if on_right else left, values, colour)
+        _legend(panel, n, len(shown), line, colour, _note(values))
+    for mark in properties.get("annotations", {}).get("horizontal", []):
+        _mark(left, mark)
+    for axes, side in names.items():
+        _axis(axes, properties["yAxis"][side], run)
+    left.grid(axis="y", color="#eaeded", linewidth=0.8)
+
+
+def _note(values: Any) -> str:
+    if values is None:
+        return f" — {ONLY_IN_AWS}"
+    return " — none" if np.isnan(values).all() else ""
+
+
+def _times(values: Any) -> Any:
+    return (np.arange(len(values)) + 0.5) * STEP_S
+
+
+def _curve(axes: Axes, values: Any, colour: str) -> None:
+    axes.plot(_times(values), values, color=colour, linewidth=1.6, marker="o", markersize=3)
+
+
+def _area(axes: Axes, values: Any, base: Any, colour: str) -> Any:
+    """Draw an area on top of those before; return what the next one stands on."""
+    top = base + np.nan_to_num(values)
+    axes.fill_between(_times(values), base, top, color=colour, alpha=0.75, linewidth=0)
+    return top
+
+
+def _legend(panel: Panel, n: int, count: int, line: Line, colour: str, note: str) -> None:
+    height = panel.place[3] * panel.figure.get_figheight()
+    down = height - 0.16 - 0.2 * (count - 1 - n)
+    panel.text(0.2, down, "■", fontsize=9, color=colour if not note else "#c3c9d0")
+    panel.text(0.38, down, line.options["label"] + note, fontsize=9, color=PALE if note else INK)
+
+
+def _mark(axes: Axes, mark: dict[str, Any]) -> None:
+    axes.axhline(mark["value"], color=mark["color"], linewidth=1.1, linestyle=(0, (5, 2)))
+    options: dict[str, Any] = {"ha": "right", "va": "bottom", "transform": axes.get_yaxis_transform(), "fontsize": 8.5}
+    axes.text(0.995, mark["value"], f"{mark['label']} {mark['value']:,}", color=mark["color"], **options)
+
+
+def _axis(axes: Axes, told: dict[str, Any], run: Run) -> None:
+    axes.set_ylabel(told["label"], fontsize=9)
+    top = max(axes.get_ylim()[1], 1e-9)
+    axes.set_ylim(told["min"], 1.0 if top <= 1e-6 else top * 1.12)
+    axes.set_xlim(0, run.seconds)
+    seconds = range(0, int(run.seconds) + 1, 30)
+    axes.set_xticks(seconds, [f"{second // 60}:{second % 60:02}" for second in seconds])
+    axes.tick_params(labelsize=8.5, length=2)
+    axes.yaxis.set_major_formatter(lambda value, position: f"{value:,.4g}" if value < 1000 else f"{value:,.0f}")
+    axes.set_axisbelow(True)
+    axes.set_facecolor("none")
+
+
+def memory(panel: Panel, run: Run) -> None:
+    """Draw what invocations told of their memory."""
+    axes = panel.axes(0.72, 0.82, 0.2, 0.42)
+    names = re.findall(r"as (\w+)", panel.properties["query"])
+    for n, (name, field) in enumerate(zip(names, ("used_mb", "size_mb"), strict=True)):
+        points = sorted((invocation["at_s"], invocation[field]) for invocation in run.memory if invocation["at_s"] >= 0)
+        axes.plot(*zip(*points, strict=True), color=COLOURS[n], linewidth=1.6, marker="o", markersize=3)
+        _legend(panel, n, len(names), Line("", {"label": name}), COLOURS[n], "")
+    _axis(axes, {"label": "MB", "min": 0}, run)

@@ -1,0 +1,106 @@
+"""Alarms and dashboard as a synthesised template holds them, read back: for tests, and for the picture."""
+
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+Template = dict[str, Any]
+_EXPRESSION_NAME = re.compile(r"\b[a-z][A-Za-z0-9_]*\b")  # metric math: functions and keywords are upper case
+
+
+@dataclass(frozen=True, order=True)
+class MetricName:
+    """A metric as CloudWatch tells it from all others."""
+
+    namespace: str
+    name: str
+    dimensions: tuple[tuple[str, str], ...]
+
+
+def text_of(value: Any) -> str:
+    """Return a value as text; what is known only in AWS is `${...}`, by its logical id.
+
+    >>> text_of({"Fn::Join": ["", ["a-", {"Ref": "Topic"}]]}), text_of({"Fn::GetAtt": ["Queue", "Name"]})
+    ('a-${Topic}', '${Queue.Name}')
+    """
+    match value:
+        case {"Fn::Join": [separator, parts]}:
+            return str(separator).join(map(text_of, parts))
+        case {"Ref": name}:
+            return f"${{{name}}}"
+        case {"Fn::GetAtt": [name, attribute]}:
+            return f"${{{name}.{attribute}}}"
+    return str(value)
+
+
+def alarms_of(template: Template) -> list[dict[str, Any]]:
+    """Return the properties of all alarms."""
+    return [r["Properties"] for r in template["Resources"].values() if r["Type"] == "AWS::CloudWatch::Alarm"]
+
+
+def widgets_of(template: Template) -> list[dict[str, Any]]:
+    """Return the widgets of the one dashboard."""
+    kind = "AWS::CloudWatch::Dashboard"
+    (dashboard,) = [r["Properties"] for r in template["Resources"].values() if r["Type"] == kind]
+    widgets: list[dict[str, Any]] = json.loads(text_of(dashboard["DashboardBody"]))["widgets"]
+    return widgets
+
+
+@dataclass(frozen=True)
+class Line:
+    """One line of a graph, or what an alarm looks at: a metric, or an expression of others by their ids."""
+
+    id: str
+    options: dict[str, Any]
+    metric: MetricName | None = None
+    expression: str = ""
+
+    def names(self) -> set[str]:
+        """Return the ids that the expression is made of."""
+        return set(_EXPRESSION_NAME.findall(self.expression))
+
+
+def lines_of(properties: dict[str, Any]) -> list[Line]:
+    """Return the lines of a widget, the hidden ones too."""
+    return [_line(entry) for entry in properties.get("metrics", [])]
+
+
+def _line(entry: list[Any]) -> Line:
+    """Read `[namespace, name, dimension, value, ..., options]`, or `[options with an expression]`."""
+    options = entry[-1] if isinstance(entry[-1], dict) else {}
+    if "expression" in options:
+        return Line(options.get("id", ""), options, expression=options["expression"])
+    namespace, name, *rest = [part for part in entry if isinstance(part, str)]
+    dimensions = tuple(sorted(zip(rest[::2], rest[1::2], strict=True)))
+    return Line(options.get("id", ""), options, MetricName(namespace, name, dimensions))
+
+
+def lines_of_alarm(alarm: dict[str, Any]) -> list[Line]:
+    """Return what an alarm looks at: one metric, or an expression and the metrics in it."""
+    if "Metrics" not in alarm:
+        options = {"stat": alarm["Statistic"], "period": alarm["Period"]}
+        return [Line("m", options, _metric(alarm))]
+    return [_query(entry) for entry in alarm["Metrics"]]
+
+
+def _query(entry: dict[str, Any]) -> Line:
+    told = {"visible": entry.get("ReturnData", True)}
+    if "Expression" in entry:
+        return Line(entry["Id"], told, expression=entry["Expression"])
+    stat = entry["MetricStat"]
+    options = {"stat": stat["Stat"], "period": stat["Period"], **told}
+    return Line(entry["Id"], options, _metric(stat["Metric"]))
+
+
+def _metric(told: dict[str, Any]) -> MetricName:
+    dimensions = sorted((d["Name"], text_of(d["Value"])) for d in told.get("Dimensions", []))
+    return MetricName(told["Namespace"], told["MetricName"], tuple(dimensions))
+
+
+def watched(template: Template) -> Iterator[MetricName]:
+    """Return every metric that an alarm or a widget looks at."""
+    lines = [line for alarm in alarms_of(template) for line in lines_of_alarm(alarm)]
+    lines += [line for widget in widgets_of(template) for line in lines_of(widget["properties"])]
+    return (line.metric for line in lines if line.metric)

@@ -1,0 +1,52 @@
+"""Whatever an alarm or a widget watches is what the deployed function really tells, in the local stack."""
+
+import json
+from typing import Any
+
+import pytest
+
+from infra.local.synth import synthesise
+from infra.monitoring.query import fields_of
+from infra.monitoring.template import MetricName, watched, widgets_of
+from ingest.contract import METRIC_NAMESPACE, Dimension
+from loadtest.observed.run import FEEDS, observe
+from tests.rare_metrics import told_rarely
+
+pytestmark = pytest.mark.e2e
+
+SECONDS = 15.0
+
+
+@pytest.fixture(scope="module")
+def told() -> dict[str, Any]:
+    """What a mixed load told: good and bad rows, failed, split, doubled and stale files, poison, throttles."""
+    return observe(seconds=SECONDS, seed=1, patience_s=180, say=lambda line: None)
+
+
+@pytest.fixture(scope="module")
+def template() -> dict[str, Any]:
+    (path,) = synthesise(FEEDS).glob("*.template.json")
+    found: dict[str, Any] = json.loads(path.read_text())
+    return found
+
+
+def test_every_metric_that_is_watched_is_told_with_these_dimensions(
+    told: dict[str, Any], template: dict[str, Any]
+) -> None:
+    emitted = {
+        MetricName(one["namespace"], one["name"], tuple(sorted(one["dimensions"].items()))) for one in told["metrics"]
+    }
+    ours = {metric for metric in watched(template) if metric.namespace == METRIC_NAMESPACE}
+    stack = ((Dimension.STACK, told["stack"]),)
+    by_the_teller = {MetricName(METRIC_NAMESPACE, name, stack) for one in told_rarely("x") for name in one.values}
+    assert ours - emitted - by_the_teller == set()
+    assert len(ours & emitted) >= 20  # most of it was seen, not argued
+
+
+def test_every_field_of_a_log_query_is_in_the_lines_it_asks_for(told: dict[str, Any], template: dict[str, Any]) -> None:
+    queries = [w["properties"]["query"] for w in widgets_of(template) if w["type"] == "log"]
+    (failures, slowest) = [query for query in queries if "file closed" in query]
+    lines = told["log"]["closed"]
+    failed = [line for line in lines if line["status"] == "FAILED"]
+    assert failed and fields_of(failures) <= set(failed[0]) | {"@timestamp"}
+    assert all(fields_of(slowest) <= set(line) for line in lines)

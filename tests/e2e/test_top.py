@@ -1,0 +1,42 @@
+"""`ingest top` against the deployed template in the local stack, after a small mixed load."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+pytestmark = pytest.mark.e2e
+
+FEEDS = ("--feeds", str(Path(__file__).parent / "feeds.toml"))
+HEADER = "order_id,customer_id,quantity,unit_price,gift,note\n"
+
+
+def test_after_a_mixed_load_it_tells_lag_throughput_errors_and_files(stack: Any) -> None:
+    good = "".join(f"O-{n},top{n % 7},{n},2.50,no,\n" for n in range(200))
+    bad = "".join(f"O-{n},top,x,2.50,no,\n" for n in range(10))
+    stack.drop("orders/top-good.csv", (HEADER + good + bad).encode())
+    stack.drop("visits/top-bad.csv", b"".join(b"v%d,x\n" % n for n in range(90)))  # too many rejects
+    stack.send("poison of top")
+    record = stack.final_record("orders/top-good.csv")
+    assert stack.final_record("visits/top-bad.csv")["status"] == "FAILED"
+    stack.wait_until_quiet()
+
+    def told() -> Any:
+        """Return what it tells once the emulator has delivered the log: at an invocation's end."""
+        found = stack.ingest_json("top", "--once", *FEEDS)
+        return found if found["errors"]["files_failed"] and found["files"]["completed"] else None
+
+    found = stack.wait_for(told)
+    assert (found["source"], found["function"]["is_paused"]) == ("logs", False)
+    assert found["throughput"]["rows_written_by_feed"]["orders"] >= 200 == record["rows_written"]
+    assert sum(found["throughput"]["series"]["rows_written"]) == found["throughput"]["rows_written"]
+    assert found["errors"]["rows_rejected"] >= 10 + 21
+    assert found["errors"]["dead_letters"] >= 1 <= found["errors"]["messages_unknown"]
+    assert 0 < found["errors"]["reject_share"] < 1
+    assert found["lag"]["event_to_visible_p99_s"] >= found["lag"]["event_to_visible_p50_s"] > 0
+    assert found["function"]["invocations"] > 0
+    failed = {file["file"].rpartition("/")[2]: file["error"]["code"] for file in found["files"]["last_failed"]}
+    assert failed["top-bad.csv"] == "too_many_rejects"
+    page = stack.ingest("top", *FEEDS)
+    assert (page.returncode, page.stderr) == (0, "")
+    assert "visits/top-bad.csv" in page.stdout

@@ -1,0 +1,93 @@
+"""An operator who retries files, and may be cut off before any call to something outside: `ingest.retry` as it is."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from ingest.core.notification import FileVersion
+from ingest.errors import IngestError, InternalFault, Unavailable
+from ingest.retry import From, Retry
+from ingest.teller import Teller
+from tests.fakes import RecordingMetrics
+from tests.memory_ledger import MemoryLedger, MemoryRecord
+from tests.model.edges import Bucket, Clock, Parts, Told, listed
+
+
+@dataclass
+class Operator:
+    """Retries a file at one moment."""
+
+    ledger: MemoryLedger
+    queue: Any
+    bucket: Bucket
+    parts: Parts
+    told: list[Told]
+    clock: Clock
+    calls_left: int = 0
+
+    def retry(self, url: str, start: From, *, most_calls: int) -> str:
+        """Retry the version that lies in the bucket, if it is known, or the one seen last; return what came of it."""
+        self.calls_left = most_calls
+        records = [record for record in self.ledger.files() if record.work.file.url == url]
+        last = max(records, key=self._age).work.file.first_version
+        works = [record.work for record in records if record.work.file.first_version == last]
+        attempts = [record for record in map(self.ledger.record, works) if record]
+        try:
+            return str(self._retry().run(attempts, start))
+        except InternalFault:
+            raise
+        except IngestError as error:
+            return f"{start} of {url}: {error}"
+
+    def _age(self, record: MemoryRecord) -> tuple[bool, float, str]:
+        file = record.work.file
+        return self.bucket.objects[file.key].etag == file.etag, record.first_seen_s or 0.0, file.version
+
+    def _retry(self) -> Retry:
+        ledger: Any = Cut(self.ledger, self._call)
+        teller = Teller(
+            ledger=ledger, metrics=RecordingMetrics(), events=self, clock=self.clock, log=lambda message, fields: None
+        )
+        return Retry(
+            ledger=ledger,
+            objects=self,
+            queue=Cut(self.queue, self._call),  # type: ignore[arg-type]
+            rejects=self,
+            teller=teller,
+            clock=self.clock,
+        )
+
+    def _call(self) -> None:
+        self.calls_left -= 1
+        if self.calls_left < 0:
+            raise Unavailable("The operator's connection is gone.")
+
+    def under(self, bucket: str, prefix: str) -> Any:
+        return listed(self.bucket, bucket, prefix)
+
+    def any_of(self, file: FileVersion) -> bool:
+        return bool(self.parts.get((file.url, file.version)))
+
+    def copy(self, old: FileVersion, new: FileVersion, *, wanted: Callable[[int], bool]) -> None:
+        kept = self.parts.setdefault((new.url, new.version), {})
+        for first, offsets in self.parts.get((old.url, old.version), {}).items():
+            self._call()
+            if wanted(first):
+                kept[first] = offsets
+
+    def file_ended(self, file: FileVersion, feed: str, closing: Any) -> None:
+        self._call()
+        self.told.append(Told(file, feed, closing))
+
+
+class Cut:
+    """Something outside, to which the connection may be gone before a call. Looking up costs nothing."""
+
+    def __init__(self, thing: Any, call: Callable[[], None]) -> None:
+        self._thing = thing
+        self._call = call
+
+    def __getattr__(self, name: str) -> Any:
+        if name in ("retry", "carry_over", "add_segment", "end_early", "told", "send"):
+            self._call()
+        return getattr(self._thing, name)
