@@ -28,6 +28,8 @@ def resources(stack: Stack) -> Iterator[str]:
     yield f"ledger    {out[Output.LEDGER_TABLE]}"
     yield f"function  {out[Output.FUNCTION]}, {stack.memory_mb} MB, {stack.functions} at once at most"
     yield f"log       {out[Output.LOG_GROUP]}"
+    yield f"dashboard {out[Output.DASHBOARD]}"
+    yield f"alarms    {out[Output.ALARM_TOPIC]}: who is subscribed hears of it if the run makes one go off"
     for table in stack.tables.values():
         mode = "on demand" if table.is_on_demand else "provisioned"
         yield f"table     {table.arn}, {mode}, {table.units_per_s:,.0f} write units a second"

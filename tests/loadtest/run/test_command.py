@@ -68,6 +68,11 @@ def test_one_scenario_or_all_must_be_asked_for(words: list[str], capsys: pytest.
     assert "--all" in capsys.readouterr().err
 
 
+def test_a_dry_run_is_for_what_costs_something(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("smoke", "--dry-run") == 2
+    assert "--dry-run is for --target aws" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("scale", ["0", "-1", "much", "1001", "nan"])
 def test_a_scale_is_a_number_above_0(scale: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):

@@ -1,6 +1,7 @@
 """A deployed stack as clients tell of it: what a test changes of it is what is wrong with it."""
 
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any
 
 from botocore.exceptions import ClientError
@@ -68,6 +69,15 @@ class Deployed:
         if self.marker is None:
             raise ClientError({"Error": {"Code": "NoSuchKey", "Message": "no such key"}}, "GetObject")
         return {"Body": self}
+
+    def put_object(self, *, Body: bytes, **name: str) -> None:
+        self.marker = Body
+
+    def head_object(self, **name: str) -> dict[str, Any]:
+        return {"LastModified": datetime.now(UTC)}
+
+    def close(self) -> None:
+        pass
 
     def read(self) -> bytes:
         return self.marker or b""
