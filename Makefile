@@ -10,14 +10,14 @@ LET_PASS           := B101
 LET_PASS_UNSHIPPED := B105,B106,B311,B404,B603,B607
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test nightly check audit synth deploy destroy clean
+.PHONY: help setup demo test nightly check audit synth deploy destroy template clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: $(VENV)/ready ## Install everything the other targets need (they call it themselves)
 
-$(VENV)/ready: requirements-dev.txt requirements-function.txt infra/local/requirements.txt pyproject.toml
+$(VENV)/ready: requirements-dev.txt requirements-function.txt infra/local/requirements.txt infra/local/awscli.txt pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed; set PYTHON=...")'
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements-dev.txt
@@ -30,7 +30,8 @@ demo: setup ## Drop sample_data.csv into the local stack and show what became of
 	@$(BIN)/python -m infra.local demo
 
 test: setup ## Run all tests, the fast ones first; then the end-to-end tests in the local stack, with either writer and with IAM
-	$(BIN)/python -m pytest -q -n auto --dist loadfile -m "not e2e"
+	$(BIN)/python -m pytest -q -n 3 --dist worksteal -m "not e2e" --ignore tests/infra --ignore tests/loadtest
+	$(BIN)/python -m pytest -q -n auto --dist loadfile -m "not e2e" tests/infra tests/loadtest
 	$(BIN)/python -m pytest -q -n 3 --dist worksteal -m e2e
 	$(BIN)/python -m pytest -q -n 2 --dist worksteal -m e2e --writer boto3 --iam tests/e2e/test_local_stack.py tests/e2e/test_operating.py
 
@@ -58,6 +59,10 @@ deploy: setup ## Deploy the stack to the AWS account your credentials name
 destroy: setup ## Remove the stack; tables and buckets with data stay unless cdk.json says otherwise
 	$(CDK) destroy
 
+template: setup ## Write what deploys without the CDK to dist/, and measure it: template, zip, cold start
+	@$(BIN)/python -m infra.plain
+	@echo
+	@$(BIN)/python -m loadtest bench cold-start --repeat 5 --zip "$$($(BIN)/python -m infra.bundle --host)" --out build/cold_start.json
 
 clean: ## Remove everything the targets made
 	rm -rf $(VENV) build dist cdk.out

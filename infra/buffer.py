@@ -8,6 +8,7 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
+from infra.encryption import Encryption
 from infra.settings import Settings
 from ingest import contract
 
@@ -20,14 +21,19 @@ DEAD_LETTER_DAYS = 14  # the SQS maximum
 class Buffer(Construct):
     """A standard queue that S3 may send to, its dead-letter queue, and the policy that says so."""
 
-    def __init__(self, scope: Construct, id: str, *, settings: Settings, landing_bucket_name: str) -> None:
+    def __init__(
+        self, scope: Construct, id: str, *, settings: Settings, encryption: Encryption, landing_bucket_name: str
+    ) -> None:
         super().__init__(scope, id)
+        self._encryption = encryption
         # The two queues name each other (redrive, and permission to redrive); CloudFormation allows that only if one
         # of the two names is known beforehand.
         queue_name = f"{settings.name}-files"
         self.dead_letters = self._dead_letters(queue_name)
         self.queue = self._queue(queue_name, settings)
-        self.policy = self._policy(landing_bucket_name)
+        self.policy = self._policy()
+        if not settings.existing.notifies_by_rule:
+            self.policy.document.add_statements(self._s3_may_send(landing_bucket_name))
         self._reconcile(settings)
 
     def _dead_letters(self, source_name: str) -> sqs.Queue:
@@ -35,7 +41,8 @@ class Buffer(Construct):
         dead_letters = sqs.Queue(
             self,
             "DeadLetters",
-            encryption=sqs.QueueEncryption.SQS_MANAGED,
+            encryption=self._encryption.queue,
+            encryption_master_key=self._encryption.key,
             enforce_ssl=True,
             retention_period=Duration.days(DEAD_LETTER_DAYS),
         )
@@ -48,7 +55,8 @@ class Buffer(Construct):
             self,
             "Queue",
             queue_name=name,
-            encryption=sqs.QueueEncryption.SQS_MANAGED,
+            encryption=self._encryption.queue,
+            encryption_master_key=self._encryption.key,
             retention_period=Duration.days(QUEUE_DAYS),
             visibility_timeout=Duration.seconds(settings.visibility_s),
             dead_letter_queue=sqs.DeadLetterQueue(
@@ -56,10 +64,23 @@ class Buffer(Construct):
             ),
         )
 
-    def _policy(self, landing_bucket_name: str) -> sqs.QueuePolicy:
-        """One policy with both statements: a second one on the same queue would overwrite it."""
+    def rule_may_send(self, rule: events.CfnRule) -> None:
+        """Let an EventBridge rule put messages in the queue."""
+        statement = iam.PolicyStatement(
+            principals=[iam.ServicePrincipal("events.amazonaws.com")],
+            actions=["sqs:SendMessage"],
+            resources=[self.queue.queue_arn],
+            conditions={
+                "ArnEquals": {"aws:SourceArn": rule.attr_arn},
+                "StringEquals": {"aws:SourceAccount": Stack.of(self).account},
+            },
+        )
+        self.policy.document.add_statements(statement)
+
+    def _policy(self) -> sqs.QueuePolicy:
+        """One policy with all statements: a second one on the same queue would overwrite it."""
         policy = sqs.QueuePolicy(self, "Policy", queues=[self.queue])
-        policy.document.add_statements(self._only_tls(), self._s3_may_send(landing_bucket_name))
+        policy.document.add_statements(self._only_tls())
         return policy
 
     def _reconcile(self, settings: Settings) -> None:
@@ -76,16 +97,7 @@ class Buffer(Construct):
                 events.CfnRule.TargetProperty(id="Queue", arn=self.queue.queue_arn, input=contract.RECONCILE_MESSAGE)
             ],
         )
-        statement = iam.PolicyStatement(
-            principals=[iam.ServicePrincipal("events.amazonaws.com")],
-            actions=["sqs:SendMessage"],
-            resources=[self.queue.queue_arn],
-            conditions={
-                "ArnEquals": {"aws:SourceArn": rule.attr_arn},
-                "StringEquals": {"aws:SourceAccount": Stack.of(self).account},
-            },
-        )
-        self.policy.document.add_statements(statement)
+        self.rule_may_send(rule)
 
     def _only_tls(self) -> iam.PolicyStatement:
         return iam.PolicyStatement(

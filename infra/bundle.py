@@ -3,6 +3,7 @@
 The wheels are fetched and trimmed once per platform and kept under build/; adding the code takes well under a second.
 """
 
+import argparse
 import hashlib
 import shutil
 import subprocess
@@ -146,7 +147,12 @@ def _refuse_large(archive: Path) -> None:
 
 
 def main() -> None:
-    """Build both zips and print their sizes."""
+    """Build both zips and print their sizes; with --host, print only where the one for this machine is."""
+    parser = argparse.ArgumentParser(prog="python -m infra.bundle", description=__doc__)
+    parser.add_argument("--host", action="store_true", help="print the path of this machine's zip")
+    if parser.parse_args().host:
+        print(build(HOST, ROOT / contract.FEEDS_FILE))
+        return
     for platform in (ARM64, HOST):
         archive = build(platform, ROOT / contract.FEEDS_FILE)
         zipped, unpacked = sizes_mb(archive)

@@ -7,6 +7,7 @@ from aws_cdk import Acknowledgment, App, Validations
 from cdk_nag import AwsSolutionsChecks
 from constructs import IConstruct
 
+from infra import network
 from infra.stack import IngestStack
 from infra.worker import literal
 from ingest.feeds import Feeds
@@ -33,9 +34,14 @@ def acknowledged(stack: IngestStack, feeds: Feeds) -> Iterator[Acknowledged]:
         objects = stack.landing.bucket.arn_for_objects(f"{literal(feed.prefix)}*")
         yield _wildcard(stack, objects, READS_A_PREFIX)
     yield _wildcard(stack, stack.store.rejects.arn_for_objects("*"), WRITES_REJECTS)
+    if stack.existing.subnets:
+        yield _wildcard(stack, network.interfaces(stack), MAKES_INTERFACES)
+        yield Acknowledged(stack.worker.role, "AwsSolutions-IAM5[Resource::*]", LAMBDA_WANTS_ALL)
 
 
 READS_A_PREFIX = "The function reads what is dropped under a feed's prefix: the names are known only when files come."
+MAKES_INTERFACES = "Lambda names the network interfaces it makes; the subnets and security groups are given one by one."
+LAMBDA_WANTS_ALL = "Lambda refuses a role that may describe or delete less; the function's code is denied all of it."
 WRITES_REJECTS = "The bucket holds rejects and nothing else; their keys repeat the names of the files they are from."
 
 

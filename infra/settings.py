@@ -3,11 +3,13 @@
 from collections.abc import Mapping
 from typing import Annotated, Any
 
+import msgspec
 from msgspec import Meta, Struct
 
 from infra.alarm_settings import Alarms
+from infra.existing import BUCKET_NAME, Existing, check_existing
 from infra.price_settings import Prices
-from ingest.checked import read_struct
+from ingest.checked import expect_section, read_struct
 from ingest.errors import SettingsFault
 
 VISIBILITY_FACTOR = 6  # AWS's advice for a queue in front of Lambda: six attempts fit before a message shows again
@@ -98,6 +100,11 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     keep_data: Annotated[
         bool, Meta(description="true: tables and buckets stay when the stack goes; false: they go with it.")
     ] = True
+    landing_bucket_name: Annotated[
+        Annotated[str, Meta(pattern=BUCKET_NAME)] | None,
+        Meta(description="Name of the bucket the stack makes for files. Without: <name>-landing-<account>-<region>."),
+    ] = None
+    existing: Annotated[Existing, Meta(description="What the stack uses and does not make.")] = Existing()
     alarms: Annotated[Alarms, Meta(description="When somebody is called, and who. Fields of its own.")] = Alarms()
     prices: Annotated[Prices, Meta(description="What AWS takes, for the costs on the dashboard.")] = Prices()
 
@@ -121,20 +128,25 @@ def read_settings(stages: Mapping[str, Any] | None, stage: str) -> Settings:
     if stage not in known:
         raise SettingsFault(f"There is no stage {stage!r}; cdk.json has: {', '.join(sorted(known)) or 'none'}.")
     try:
-        _check_nested(known[stage], f"stages.{stage}")
-        settings = read_struct(known[stage], Settings, f"stages.{stage}")
+        settings = _read(known[stage], f"stages.{stage}")
         _check_together(settings, f"stages.{stage}")
+        check_existing(settings.existing, f"stages.{stage}.existing")
     except SettingsFault as fault:
         raise SettingsFault(f"cdk.json: {fault}") from fault
     return settings
 
 
-def _check_nested(raw: Any, path: str) -> None:
-    """Read the sections in a stage by themselves: an error then names the field, not the whole section."""
-    nested: dict[str, type[Alarms | Prices]] = {"alarms": Alarms, "prices": Prices}
-    for name, struct in nested.items():
-        if isinstance(raw, Mapping) and name in raw:
-            read_struct(raw[name], struct, f"{path}.{name}")
+def _read(raw: Any, path: str) -> Settings:
+    """Convert section by section, so that an error names the exact path."""
+    table = dict(expect_section(raw, path))
+    parts: dict[str, Any] = {}
+    for name, struct in _SECTIONS.items():
+        if name in table:
+            parts[name] = read_struct(table.pop(name), struct, f"{path}.{name}")
+    return msgspec.structs.replace(read_struct(table, Settings, path), **parts)
+
+
+_SECTIONS: dict[str, type[Alarms | Existing | Prices]] = {"alarms": Alarms, "existing": Existing, "prices": Prices}
 
 
 def _check_together(settings: Settings, path: str) -> None:
@@ -147,6 +159,11 @@ def _check_together(settings: Settings, path: str) -> None:
         raise SettingsFault(
             f"`{path}.timeout_s` = {settings.timeout_s} is wrong: "
             f"accepted is at least stop_before_end_s and 15 more, {settings.stop_before_end_s + 15}."
+        )
+    if settings.landing_bucket_name and settings.existing.landing_bucket:
+        raise SettingsFault(
+            f"`{path}.landing_bucket_name` = {settings.landing_bucket_name!r} is wrong: with "
+            f"`{path}.existing.landing_bucket` the stack makes no bucket for files."
         )
     if settings.retry_cap_s < settings.retry_base_s:
         raise SettingsFault(

@@ -7,6 +7,7 @@ from constructs import Construct
 
 from infra.access_logs import AccessLogs
 from infra.buffer import Buffer
+from infra.encryption import Encryption
 from infra.landing import Landing, landing_bucket_name
 from infra.monitoring.construct import Monitoring
 from infra.settings import Settings
@@ -21,9 +22,14 @@ class IngestStack(Stack):
 
     def __init__(self, scope: Construct, id: str, *, settings: Settings, feeds: Feeds, code: Path) -> None:
         super().__init__(scope, id, description="CSV files dropped in S3 land in DynamoDB.")
-        self.buffer = Buffer(self, "Buffer", settings=settings, landing_bucket_name=landing_bucket_name(settings))
-        self.landing = Landing(self, "Landing", settings=settings, feeds=feeds, buffer=self.buffer)
-        self.store = Store(self, "Store", settings=settings, feeds=feeds)
+        self.existing = settings.existing
+        encryption = Encryption(self, "Encryption", settings=settings)
+        bucket_name = landing_bucket_name(settings)
+        self.buffer = Buffer(self, "Buffer", settings=settings, encryption=encryption, landing_bucket_name=bucket_name)
+        self.landing = Landing(
+            self, "Landing", settings=settings, feeds=feeds, buffer=self.buffer, encryption=encryption
+        )
+        self.store = Store(self, "Store", settings=settings, feeds=feeds, encryption=encryption)
         logged = {"landing": self.landing.bucket, "rejects": self.store.rejects}
         self.access_logs = AccessLogs(self, "AccessLogs", settings=settings, sources=logged)
         self.worker = Worker(
@@ -35,6 +41,7 @@ class IngestStack(Stack):
             landing=self.landing,
             buffer=self.buffer,
             store=self.store,
+            encryption=encryption,
         )
         self.monitoring = Monitoring(
             self,
@@ -44,6 +51,7 @@ class IngestStack(Stack):
             buffer=self.buffer,
             store=self.store,
             worker=self.worker,
+            key=encryption.key,
         )
         for name, value in self._outputs().items():
             CfnOutput(self, name, value=value)
@@ -60,4 +68,5 @@ class IngestStack(Stack):
             output.LOG_GROUP: self.worker.log_group.log_group_name,
             output.ALARM_TOPIC: self.monitoring.topic.topic_arn,
             output.DASHBOARD: self.monitoring.dashboard.dashboard_name,
+            **({contract.NOTIFY_COMMAND_OUTPUT: command} if (command := self.landing.notify_command) else {}),
         } | {contract.table_output(name): table.table_name for name, table in self.store.tables.items()}

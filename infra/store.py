@@ -7,6 +7,7 @@ from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
+from infra.encryption import Encryption
 from infra.settings import Settings
 from ingest import contract
 from ingest.feeds import Feed, Feeds, KeyAttribute
@@ -21,9 +22,10 @@ KEY_TYPES = {
 class Store(Construct):
     """The tables rows go to (those that exist already are only named), the ledger, and the bucket of rejects."""
 
-    def __init__(self, scope: Construct, id: str, *, settings: Settings, feeds: Feeds) -> None:
+    def __init__(self, scope: Construct, id: str, *, settings: Settings, feeds: Feeds, encryption: Encryption) -> None:
         super().__init__(scope, id)
         self._settings = settings
+        self._encryption = encryption
         # Feeds may share a table; feeds.toml is refused if they then disagree about its keys.
         by_table = {feed.table: feed for feed in feeds.feeds.values()}
         self.tables = {name: self._named_table(feed) for name, feed in by_table.items()}
@@ -39,7 +41,13 @@ class Store(Construct):
     def _named_table(self, feed: Feed) -> dynamodb.ITable:
         id = contract.table_output(feed.table)
         if feed.existing:
-            arn = Stack.of(self).format_arn(service="dynamodb", resource="table", resource_name=feed.table)
+            arn = Stack.of(self).format_arn(
+                service="dynamodb",
+                resource="table",
+                resource_name=feed.table,
+                region=feed.region,
+                account=_account(feed.role),
+            )
             return dynamodb.Table.from_table_arn(self, id, arn)
         expiry = feed.ttl.attribute if feed.ttl else None
         table = self._table(id, feed.key_attributes(), name=feed.table, expiry=expiry)
@@ -61,7 +69,8 @@ class Store(Construct):
             sort_key=attributes[1] if len(attributes) > 1 else None,
             time_to_live_attribute=expiry,
             billing_mode=dynamodb.BillingMode.PAY_PER_REQUEST,
-            encryption=dynamodb.TableEncryption.AWS_MANAGED,
+            encryption=self._encryption.table,
+            encryption_key=self._encryption.key,
             point_in_time_recovery_specification=dynamodb.PointInTimeRecoverySpecification(
                 point_in_time_recovery_enabled=True
             ),
@@ -77,7 +86,9 @@ class Store(Construct):
         return s3.Bucket(
             self,
             "Rejects",
-            encryption=s3.BucketEncryption.S3_MANAGED,
+            encryption=self._encryption.bucket,
+            encryption_key=self._encryption.key,
+            bucket_key_enabled=self._encryption.key is not None or None,
             enforce_ssl=True,
             block_public_access=s3.BlockPublicAccess.BLOCK_ALL,
             object_ownership=s3.ObjectOwnership.BUCKET_OWNER_ENFORCED,
@@ -88,6 +99,15 @@ class Store(Construct):
     @property
     def _removal(self) -> RemovalPolicy:
         return RemovalPolicy.RETAIN if self._settings.keep_data else RemovalPolicy.DESTROY
+
+
+def _account(role: str | None) -> str | None:
+    """Return the account of a role, which is that of the table it is for.
+
+    >>> _account("arn:aws:iam::111122223333:role/writer")
+    '111122223333'
+    """
+    return role.split(":")[4] if role else None
 
 
 def _attribute(feed: Feed, name: str) -> dynamodb.Attribute:

@@ -8,7 +8,9 @@ from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
 from constructs import Construct
 
+from infra import network
 from infra.buffer import Buffer
+from infra.encryption import Encryption
 from infra.landing import Landing
 from infra.settings import Settings
 from infra.store import Store
@@ -30,18 +32,22 @@ class Worker(Construct):
         landing: Landing,
         buffer: Buffer,
         store: Store,
+        encryption: Encryption,
     ) -> None:
         super().__init__(scope, id)
+        self._key = encryption.key
         self.log_group = self._log_group(settings)
         self.role = iam.Role(self, "Role", assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"))
-        for statement in _grants(self.log_group, feeds, landing, buffer, store):
+        granted = _grants(self.log_group, feeds, landing, buffer, store)
+        for statement in [*granted, *encryption.grants(), *network.grants(self, settings.existing)]:
             self.role.add_to_policy(statement)
         self.function = self._function(settings, code, _environment(settings, landing, buffer, store))
+        network.attach(self.function, settings.existing)
         self._mapping(settings, buffer)
 
     def _log_group(self, settings: Settings) -> logs.LogGroup:
         removal = RemovalPolicy.RETAIN if settings.keep_data else RemovalPolicy.DESTROY
-        log_group = logs.LogGroup(self, "Log", removal_policy=removal)
+        log_group = logs.LogGroup(self, "Log", removal_policy=removal, encryption_key=self._key)
         resource = log_group.node.default_child
         assert isinstance(resource, logs.CfnLogGroup)
         resource.retention_in_days = settings.log_retention_days
@@ -59,6 +65,7 @@ class Worker(Construct):
             timeout=Duration.seconds(settings.timeout_s),
             memory_size=settings.memory_mb,
             environment=environment,
+            environment_encryption=self._key,
             role=self.role,
             log_group=self.log_group,
             # Segments and continuations go back to the queue the function reads: Lambda would take a long file for a
@@ -105,13 +112,17 @@ def _grants(
 ) -> list[iam.PolicyStatement]:
     prefixes = [f"{literal(feed.prefix)}*" for feed in feeds.feeds.values()]
     objects = [landing.bucket.arn_for_objects(prefix) for prefix in prefixes]
-    tables = [table.table_arn for table in store.tables.values()]
+    roles = sorted({feed.role for feed in feeds.feeds.values() if feed.role})
+    foreign = {feed.table for feed in feeds.feeds.values() if feed.role}
+    tables = [table.table_arn for name, table in store.tables.items() if name not in foreign]
     return [
         _allow(["logs:CreateLogStream", "logs:PutLogEvents"], [log_group.log_group_arn]),
         _allow(["s3:GetObject", "s3:GetObjectVersion"], objects),
         _list_bucket(landing, prefixes),
         _allow(["s3:PutObject"], [store.rejects.arn_for_objects("*")]),
-        _allow(["dynamodb:BatchWriteItem"], tables),
+        *([_allow(["dynamodb:BatchWriteItem"], tables)] if tables else []),
+        # Their tables are for these roles to write to, in their own accounts.
+        *([_allow(["sts:AssumeRole"], roles)] if roles else []),
         _allow(["dynamodb:GetItem", "dynamodb:Query", "dynamodb:UpdateItem"], [store.ledger.table_arn]),
         _allow(["dynamodb:Query"], [f"{store.ledger.table_arn}/index/{contract.Ledger.INDEX}"]),
         _tell_events(store),

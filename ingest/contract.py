@@ -38,6 +38,9 @@ class Output:
     DASHBOARD = "Dashboard"
 
 
+# Only where an existing bucket notifies the queue itself: what somebody must run once.
+NOTIFY_COMMAND_OUTPUT = "NotifyCommand"
+
 METRIC_NAMESPACE = "CsvIngest"
 
 

@@ -72,6 +72,14 @@ class Feed(Struct, frozen=True, forbid_unknown_fields=True):
         ),
     ] = True
     existing: Annotated[bool, Meta(description="true: the table is there already; the stack does not make it.")] = False
+    role: Annotated[
+        Annotated[str, Meta(pattern=r"^arn:aws[a-z-]*:iam::[0-9]{12}:role/[\w+=,.@/-]{1,512}$")] | None,
+        Meta(description="ARN of a role to assume for writing to the table: it may be in another account."),
+    ] = None
+    region: Annotated[
+        Annotated[str, Meta(pattern=r"^[a-z]{2}(-[a-z]+)+-[0-9]$")] | None,
+        Meta(description="The table's region, if it is not the stack's."),
+    ] = None
     csv: Csv = Csv()
     columns: dict[str, ColumnType | Column] = {}
     attributes: Annotated[

@@ -16,6 +16,7 @@ _NAMED_FORMS = ("iso", "epoch_s", "epoch_ms")
 
 def check_feed(feed: Feed, path: str) -> None:
     """Check what a feed says of keys, attributes, expiry and indexes against its columns."""
+    _check_table(feed, path)
     _check_keys(feed, path)
     _check_names(feed, path)
     _check_ttl(feed, path)
@@ -109,6 +110,15 @@ def check_csv(csv: Csv, path: str) -> None:
             raise SettingsFault(f"`{path}.{field}` = {mark!r} is wrong: no file in {csv.encoding} has that character.")
 
 
+def _check_table(feed: Feed, path: str) -> None:
+    for field in ("role", "region"):
+        if getattr(feed, field) and not feed.existing:
+            raise SettingsFault(
+                f"`{path}.{field}` = {getattr(feed, field)!r} is wrong without `existing = true`: "
+                "the stack makes tables in its own account and region only."
+            )
+
+
 def _check_keys(feed: Feed, path: str) -> None:
     for field, text in (("partition_key", feed.partition_key), ("sort_key", feed.sort_key)):
         if text is None:
@@ -175,10 +185,11 @@ def check_shared_tables(feeds: dict[str, Feed]) -> None:
     shapes: dict[str, tuple[str, Any]] = {}
     for name, feed in feeds.items():
         keys = [(key.name, key.type) for key in feed.key_attributes()]
-        shape = (keys, feed.existing, feed.ttl and feed.ttl.attribute, feed.indexes, feed.index_keys())
+        where = (feed.existing, feed.role, feed.region)
+        shape = (keys, where, feed.ttl and feed.ttl.attribute, feed.indexes, feed.index_keys())
         first, expected = shapes.setdefault(feed.table, (name, shape))
         if expected != shape:
             raise SettingsFault(
                 f"feeds {first} and {name} share the table {feed.table!r} but declare other keys, indexes, `ttl` "
-                "or another `existing`."
+                "or another `existing`, `role` or `region`."
             )

@@ -23,6 +23,7 @@ from ingest.edges.rejects import RejectParts
 from ingest.edges.s3 import Objects
 from ingest.edges.s3_listing import ObjectListing
 from ingest.edges.sqs import Queue
+from ingest.edges.table_access import table_session
 from ingest.errors import SettingsFault
 from ingest.feeds import Feed
 from ingest.feeds_file import read_feeds
@@ -62,14 +63,22 @@ def build(environment: Mapping[str, str], root: Path) -> Function:
     heart, timing = Heart(), _timing(environment)
 
     @cache
-    def fast_writer(table: str, interleave: bool) -> BatchWriter:  # keeps its connections from file to file
-        connect = partial(batch_write_exchange, session, dynamodb.meta.client, table)
+    def tables_for(role: str | None, region: str | None) -> tuple[boto3.Session, Any]:
+        """Keeps assumed roles from file to file."""
+        opened = table_session(session, role=role, region=region, config=CLIENT_CONFIG)
+        return opened, dynamodb if opened is session else opened.resource("dynamodb", config=CLIENT_CONFIG)
+
+    @cache
+    def fast_writer(table: str, interleave: bool, role: str | None, region: str | None) -> BatchWriter:
+        """Keeps its connections from file to file."""
+        opened, tables = tables_for(role, region)
+        connect = partial(batch_write_exchange, opened, tables.meta.client, table)
         return BatchWriter(table, connect, interleave=interleave, beat=heart.beat)
 
     def writer_for(feed: Feed) -> CountingWriter:
         if feed.writer == "boto3":
-            return Boto3Writer(dynamodb.Table(feed.table), beat=heart.beat)
-        return fast_writer(feed.table, feed.interleave)
+            return Boto3Writer(tables_for(feed.role, feed.region)[1].Table(feed.table), beat=heart.beat)
+        return fast_writer(feed.table, feed.interleave, feed.role, feed.region)
 
     intake = assemble(
         feeds=feeds,

@@ -17,6 +17,7 @@ from loadtest.observed import command as observed
 from loadtest.report import command as report
 from loadtest.results import RESULTS
 from loadtest.run import command as scenario_run
+from loadtest.run.aws import command as aws
 from loadtest.scale import command as scale
 from loadtest.sink import command as sink
 from loadtest.transcript import command as transcript
@@ -39,6 +40,7 @@ def main() -> int:
     _add_sink(names.add_parser("sink", help="a DynamoDB endpoint that counts, throttles and fails as asked"))
     _add_objects(names.add_parser("objects", help="an S3 endpoint that serves a folder, and cuts answers as asked"))
     _add_run(names.add_parser("run", help="a scenario: files dropped on the product, measured and judged"))
+    _add_clean(names.add_parser("clean", help="what a run on AWS left that was killed"))
     _add_chaos(names.add_parser("chaos", help="the local stack with its workers killed: is every row accounted for?"))
     _add_huge(names.add_parser("huge", help="files of gigabytes: kills, hand-overs, what the bookkeeping costs"))
     scale.add_arguments(names.add_parser("scale", help="rows a second by number of workers: measured, and computed"))
@@ -104,6 +106,11 @@ def _add_hostile(parser: argparse.ArgumentParser) -> None:
 def _add_run(parser: argparse.ArgumentParser) -> None:
     scenario_run.add_arguments(parser)
     parser.set_defaults(run=scenario_run.run)
+
+
+def _add_clean(parser: argparse.ArgumentParser) -> None:
+    aws.add_clean_arguments(parser)
+    parser.set_defaults(run=aws.clean)
 
 
 def _add_chaos(parser: argparse.ArgumentParser) -> None:

@@ -59,6 +59,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "infra.monitoring": {"infra", *VALUES, "aws_cdk", "constructs", "numpy", "matplotlib"},
     "infra.lint": {"infra", "cfnlint"},
     "infra.nag": {"infra", "ingest.feeds", "aws_cdk", "cdk_nag", "constructs"},
+    "infra.plain.text": {"yaml"},
     "infra.local": {"infra", *VALUES, "ingest.feeds_file", "boto3", "botocore", "rich", "ministack"}
     | {"mypy_boto3_cloudformation", "mypy_boto3_dynamodb", "mypy_boto3_lambda", "mypy_boto3_logs", "mypy_boto3_s3"}
     | {"mypy_boto3_sqs", "mypy_boto3_ssm"},
@@ -72,8 +73,14 @@ MAY_IMPORT: dict[str, set[str]] = {
     "loadtest.sink": {"loadtest.sink"},  # an endpoint of its own: no SDK in it
     "loadtest.sink.certificate": {"cryptography"},
     "loadtest.run": {"loadtest", "ingest.contract", "infra.local", "rich"},  # where the product is deployed, too
+    "loadtest.run.aws": {"loadtest", "ingest.contract", "boto3", "botocore"},
     "loadtest.verdict": {"loadtest", "ingest.contract", "numpy"},
-    "loadtest.chaos.stack": {"infra.local.stack", "ingest.contract", "boto3"},  # where the product is deployed
+    "loadtest.chaos.stack": {
+        "infra.local.stack",
+        "ingest.contract",
+        "loadtest.rejects",
+        "boto3",
+    },  # where the product is deployed
     "loadtest.chaos.worker": {
         "ingest.function",
         "ingest.handler",

@@ -26,6 +26,7 @@ from ingest.feeds_file import json_schema, parse_feeds, read_feeds
 
 ROOT = Path(__file__).parent.parent
 MINIMAL = '[feeds.a]\nprefix = "a/"\ntable = "Table"\npartition_key = "id"\n'
+ROLE = "arn:aws:iam::111122223333:role/path/writes-orders"
 OTHER = '[feeds.b]\nprefix = "b/"\ntable = "Other"\npartition_key = "id"\n'
 FULL = """
 [feeds.orders]
@@ -34,6 +35,8 @@ table = "my.Orders_2-x"
 partition_key = "CUST#{customer_id}"
 sort_key = "{day}#{order_id}"
 existing = true
+role = "arn:aws:iam::111122223333:role/path/writes-orders"
+region = "us-gov-west-1"
 [feeds.orders.csv]
 delimiter = ";"
 quote = "'"
@@ -83,6 +86,8 @@ def test_every_field_may_be_set() -> None:
             partition_key="CUST#{customer_id}",
             sort_key="{day}#{order_id}",
             existing=True,
+            role=ROLE,
+            region="us-gov-west-1",
             csv=Csv(
                 delimiter=";",
                 quote="'",
@@ -301,6 +306,15 @@ REFUSED = [
         "other keys",
     ),
     (MINIMAL + OTHER.replace("Other", "Table") + "existing = true", "share the table 'Table'", "another `existing`"),
+    (MINIMAL + f"role = '{ROLE}'", f"`feeds.a.role` = '{ROLE}'", "without `existing = true`"),
+    (MINIMAL + "region = 'eu-west-1'", "`feeds.a.region` = 'eu-west-1'", "without `existing = true`"),
+    (MINIMAL + "existing = true\nrole = 'writer'", "`feeds.a.role` = 'writer'", "matching regex"),
+    (MINIMAL + "existing = true\nregion = 'Ireland'", "`feeds.a.region` = 'Ireland'", "matching regex"),
+    (
+        MINIMAL + "existing = true\n" + OTHER.replace("Other", "Table") + f"existing = true\nrole = '{ROLE}'",
+        "share the table 'Table'",
+        "`role` or `region`",
+    ),
     ("feeds = ?", "feeds.toml is not TOML", "line 1"),
     (MINIMAL + MINIMAL, "feeds.toml is not TOML", "line 5"),
 ]

@@ -13,7 +13,7 @@ from pathlib import Path
 from rich.console import Console
 
 from infra import bundle
-from infra.local import ministack
+from infra.local import awscli, ministack
 from infra.local.ministack import Emulator
 from infra.local.stack import FEEDS, LocalStack, deployed, local_stack
 from ingest.contract import Output
@@ -24,8 +24,9 @@ console = Console()
 
 
 def install(feeds: Path, *, iam: bool) -> int:
-    """Make the emulator's own Python environment."""
+    """Make the Python environments of the emulator and of the aws command line."""
     console.print(f"ministack: {ministack.install().parent.parent}", highlight=False)
+    console.print(f"aws: {awscli.install()}", highlight=False, soft_wrap=True)
     return 0
 
 

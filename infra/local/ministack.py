@@ -1,25 +1,22 @@
 """Start and stop the emulator: its own pinned environment, 127.0.0.1, a free port, a temporary folder, no leftovers."""
 
 import contextlib
-import hashlib
 import os
 import shutil
 import signal
 import socket
 import ssl
 import subprocess
-import sys
 import tempfile
 import time
 import urllib.error
 import urllib.request
-import venv
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
-from infra.local import guarded
+from infra.local import environments, guarded
 from ingest.errors import IngestError
 
 HOST = "127.0.0.1"
@@ -68,16 +65,7 @@ class Emulator:
 
 def install(build: Path = BUILD) -> Path:
     """Return the Python of ministack's environment, made on first use or when its pins have changed."""
-    home = build / "ministack"
-    python = home / "bin" / "python"
-    pins = hashlib.sha256(REQUIREMENTS.read_bytes() + sys.version.encode()).hexdigest()
-    stamp = home / "installed"
-    if not (stamp.exists() and stamp.read_text() == pins):
-        venv.create(home, with_pip=True, clear=True)
-        flags = ["--quiet", "--disable-pip-version-check", "--no-deps"]
-        subprocess.run([python, "-m", "pip", "install", *flags, "-r", REQUIREMENTS], check=True)
-        stamp.write_text(pins)
-    return python
+    return environments.made(build / "ministack", REQUIREMENTS) / "python"
 
 
 @contextlib.contextmanager

@@ -42,17 +42,21 @@ class LocalStack:
 
         {**os.environ, **stack.environment()}
         """
-        return {
-            "AWS_ENDPOINT_URL": self.endpoint_url,
-            "AWS_REGION": REGION,
-            "AWS_DEFAULT_REGION": REGION,
-            "AWS_EC2_METADATA_DISABLED": "true",
-            "AWS_SESSION_TOKEN": "",
-            "NO_PROXY": ministack.HOST,
-            Env.STACK: self.name,
-            **({"AWS_CA_BUNDLE": str(self.emulator.ca_bundle)} if self.emulator.ca_bundle else {}),
-            **CREDENTIALS,
-        }
+        trusted = {"AWS_CA_BUNDLE": str(self.emulator.ca_bundle)} if self.emulator.ca_bundle else {}
+        return {**environment(self.endpoint_url), Env.STACK: self.name, **trusted}
+
+
+def environment(endpoint_url: str) -> dict[str, str]:
+    """Return the variables that point AWS tools at an emulator."""
+    return {
+        "AWS_ENDPOINT_URL": endpoint_url,
+        "AWS_REGION": REGION,
+        "AWS_DEFAULT_REGION": REGION,
+        "AWS_EC2_METADATA_DISABLED": "true",
+        "AWS_SESSION_TOKEN": "",
+        "NO_PROXY": ministack.HOST,
+        **CREDENTIALS,
+    }
 
 
 @contextlib.contextmanager

@@ -1,5 +1,6 @@
 """Who is called, when, and what they see."""
 
+from aws_cdk import aws_kms as kms
 from constructs import Construct
 
 from infra.buffer import Buffer
@@ -28,6 +29,7 @@ class Monitoring(Construct):
         buffer: Buffer,
         store: Store,
         worker: Worker,
+        key: kms.IKey | None,
     ) -> None:
         super().__init__(scope, id)
         sources = Sources(
@@ -40,7 +42,7 @@ class Monitoring(Construct):
             tables=store.tables,
             ledger=store.ledger,
         )
-        self.topic = AlarmTopic(self, "Alarms", mail=settings.alarms.mail).topic
+        self.topic = AlarmTopic(self, "Alarms", mail=settings.alarms.mail, key=key).topic
         watches = [*file_watches(sources), *service_watches(sources)]
         alarms = make_alarms(self, watches, stack_name=settings.name, topic=self.topic)
         self.dashboard = make_dashboard(self, "Dashboard", sources, alarms)

@@ -11,15 +11,16 @@ ALARMS = iam.ServicePrincipal("cloudwatch.amazonaws.com")
 
 
 class AlarmTopic(Construct):
-    """A topic with a key of its own.
+    """A topic under the customer's key, or one of its own.
 
     The key AWS keeps for SNS costs nothing, but its policy cannot be changed and does not let CloudWatch in: alarms
-    would change their state and tell nobody. A key of our own is a dollar a month, and may name CloudWatch.
+    would change their state and tell nobody. A key of our own is a dollar a month, and may name CloudWatch; what the
+    customer's key allows is the customer's to say (docs/deploy.md).
     """
 
-    def __init__(self, scope: Construct, id: str, *, mail: str | None) -> None:
+    def __init__(self, scope: Construct, id: str, *, mail: str | None, key: kms.IKey | None = None) -> None:
         super().__init__(scope, id)
-        self.topic = sns.Topic(self, "Topic", master_key=self._key(), enforce_ssl=True)
+        self.topic = sns.Topic(self, "Topic", master_key=key or self._key(), enforce_ssl=True)
         # A topic without a policy of its own takes what its account sends; `enforce_ssl` brings one, so that names who.
         self.topic.add_to_resource_policy(self._may(["sns:Publish"], self.topic.topic_arn))
         if mail:

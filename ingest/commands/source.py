@@ -13,6 +13,7 @@ from ingest.edges.dynamodb import Boto3Writer
 from ingest.edges.files import file_portions, file_size
 from ingest.edges.http.connect import batch_write_exchange
 from ingest.edges.s3 import Objects
+from ingest.edges.table_access import table_session
 from ingest.errors import FileMissing, ObjectSuperseded, SettingsFault
 from ingest.feeds import Feed
 from ingest.ports import ItemWriter
@@ -46,7 +47,7 @@ def open_source(name: str) -> Source:
 def open_table(name: str, feed: Feed) -> ItemWriter:
     """Return a writer to a table, of the kind the feed names. Nothing is asked of AWS before the first item."""
     with preparing(f"preparing to write to {name}"):
-        opened = session()
+        opened = table_session(session(), role=feed.role, region=feed.region, config=config())
         dynamodb = opened.resource("dynamodb", config=config())
     if feed.writer == "boto3":
         return Boto3Writer(dynamodb.Table(name))

@@ -6,12 +6,12 @@ import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 from boto3.dynamodb.types import TypeDeserializer
 
 from infra.local.stack import LocalStack, local_stack
 from ingest.contract import Event, Output
+from loadtest.rejects import read_rejects
 
 POLL_ENDS_S = 1.5
 MOST_MESSAGES = 10
@@ -139,13 +139,7 @@ class Hand:
 
     def rejects(self, url: str) -> list[dict[str, Any]]:
         """Return the rejects under the URL a file's record tells."""
-        place, found = urlsplit(url), []
-        pages = self._s3.get_paginator("list_objects_v2").paginate(Bucket=place.netloc, Prefix=place.path.lstrip("/"))
-        for key in (thing["Key"] for page in pages for thing in page.get("Contents", [])):
-            if key.endswith(".jsonl"):
-                body = self._s3.get_object(Bucket=place.netloc, Key=key)["Body"].read()
-                found += [json.loads(line) for line in body.splitlines()]
-        return found
+        return read_rejects(self._s3, url)
 
     def _taken(self, url: str) -> Iterator[str]:
         while True:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass
 from itertools import chain
 from typing import Any
 
@@ -32,11 +33,46 @@ def upload(client: Any, bucket: str, key: str, portions: Iterable[bytes], *, mos
     if second is None:
         client.put_object(Bucket=bucket, Key=key, Body=first)
         return
+    _send_all(client, bucket, key, chain([first, second], parts)).complete()
+
+
+@dataclass(frozen=True, slots=True)
+class Unfinished:
+    """An upload whose parts are all there: the object is, and is told of, once it is completed."""
+
+    client: Any
+    name: dict[str, str]
+    parts: list[dict[str, Any]]
+
+    def complete(self) -> str:
+        """Make the object of the parts, or nothing; return its eTag."""
+        try:
+            told = self.client.complete_multipart_upload(**self.name, MultipartUpload={"Parts": self.parts})
+        except BaseException:
+            self.client.abort_multipart_upload(**self.name)
+            raise
+        return str(told["ETag"]).strip('"')
+
+
+def keep(client: Any, bucket: str, key: str, portions: Iterable[bytes], *, most_bytes: int) -> Unfinished:
+    """Upload an object of at most `most_bytes`, but for the last step. What fails or is interrupted is aborted.
+
+    Raises:
+        botocore's errors: it was not uploaded.
+    """
+    return _send_all(client, bucket, key, _parts(portions, part_bytes(most_bytes)))
+
+
+def _send_all(client: Any, bucket: str, key: str, parts: Iterable[bytes]) -> Unfinished:
+    """Upload an object in these parts, but for the last step. What fails or is interrupted is aborted.
+
+    Raises:
+        botocore's errors: it was not uploaded.
+    """
     started = client.create_multipart_upload(Bucket=bucket, Key=key)
     name = {"Bucket": bucket, "Key": key, "UploadId": started["UploadId"]}
     try:
-        done = _send(client, name, chain([first, second], parts))
-        client.complete_multipart_upload(**name, MultipartUpload={"Parts": done})
+        return Unfinished(client, name, _send(client, name, parts))
     except BaseException:
         client.abort_multipart_upload(**name)
         raise

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
-from ingest.contract import METRIC_NAMESPACE
+from ingest.contract import METRIC_NAMESPACE, Metric
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +42,13 @@ def totals(told: Iterable[Told]) -> Counter[str]:
     for line in told:
         total.update(line.values)
     return total
+
+
+def requests_told(log: Iterable[Mapping[str, Any]]) -> tuple[int, float]:
+    """Return how many requests to the tables the functions sent, and which share of them was throttled."""
+    counted = totals(metrics(log))
+    sent, throttled = counted[Metric.REQUESTS_SENT], counted[Metric.REQUESTS_THROTTLED]
+    return round(sent), throttled / sent if sent else 0.0
 
 
 def _is_ours(line: Mapping[str, Any]) -> bool:

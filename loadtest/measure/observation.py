@@ -14,6 +14,7 @@ class Observation:
         backlog: messages that wait.
         in_flight: messages with a worker.
         rows: rows in the tables so far, as far as that can be told without looking at each.
+        rows_told: rows that the functions have told of so far, where that comes late: no curve is made of it.
         throttles: requests so far that found no capacity for all they asked.
         workers: processes at work.
         cpu_seconds: what all of them took so far.
@@ -23,6 +24,7 @@ class Observation:
     backlog: int
     in_flight: int
     rows: int | None = None
+    rows_told: int | None = None
     throttles: int | None = None
     workers: int | None = None
     cpu_seconds: float | None = None
@@ -55,10 +57,6 @@ class Samples:
             before, passed = (values[number - 1], self._passed(number)) if number else (value, 1.0)
             grown.append(None if value is None or before is None else round((value - before) / passed, 2))
         return grown
-
-    def last(self, name: str) -> Any:
-        """Return a figure's last value, None where there is none."""
-        return next((value for value in reversed(self.values(name)) if value is not None), None)
 
     def _passed(self, number: int) -> float:
         return max(self.times[number] - self.times[number - 1], 1e-9)

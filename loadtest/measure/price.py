@@ -3,16 +3,20 @@
 On demand; without S3 storage, transfer and the free tier. A worker's CPU seconds stand for the time its function would
 have run: functions here share cores, and their waiting is not what they would wait for there.
 https://aws.amazon.com/dynamodb/pricing/on-demand/ https://aws.amazon.com/lambda/pricing/
-https://aws.amazon.com/sqs/pricing/ https://aws.amazon.com/s3/pricing/
+https://aws.amazon.com/sqs/pricing/ https://aws.amazon.com/s3/pricing/ https://aws.amazon.com/cloudwatch/pricing/
 """
 
 from dataclasses import dataclass
 
-WRITE_UNIT = 0.625 / 1e6
+WRITE_UNIT, READ_UNIT = 0.625 / 1e6, 0.125 / 1e6
 GB_SECOND_ARM64 = 0.0000133334
 INVOCATION = 0.20 / 1e6
 SQS_REQUEST = 0.40 / 1e6
 S3_PUT, S3_GET = 0.005 / 1e3, 0.0004 / 1e3
+S3_GB_MONTH = 0.023
+LOG_GB = 0.50
+METRIC_MONTH = 0.30  # paid by the hour
+TRANSFER_OUT_GB = 0.09  # to the internet
 GIB_MB = 1024
 
 

@@ -12,6 +12,7 @@ from typing import Any
 from infra.local.ministack import EmulatorFault
 from loadtest.generate.faults import BadRecipe
 from loadtest.results import RESULTS, origin, write_document
+from loadtest.run.aws import command as aws
 from loadtest.run.driver import perform
 from loadtest.run.local import LocalTarget
 from loadtest.run.progress import Progress
@@ -22,9 +23,10 @@ from loadtest.scenarios.scenario import Scenario
 
 RUNS = RESULTS / "runs"
 INTERRUPTED = 130
-TARGETS: dict[str, Callable[[argparse.Namespace], Target]] = {
-    "local": lambda arguments: LocalTarget(),
-    "sim": lambda arguments: SimTarget(workers=arguments.workers),
+TARGETS: dict[str, Callable[[argparse.Namespace, list[Scenario]], Target]] = {
+    "local": lambda arguments, wanted: LocalTarget(),
+    "sim": lambda arguments, wanted: SimTarget(workers=arguments.workers),
+    "aws": aws.target_of,
 }
 
 
@@ -38,6 +40,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seed", type=int, default=1, help="of all data (default 1)")
     parser.add_argument("--workers", type=int, help="in sim: other than the scenario says")
     parser.add_argument("--patience-s", type=float, default=3600.0, help="after which a run is given up (default 3600)")
+    aws.add_stack_arguments(parser)
+    parser.add_argument("--dry-run", action="store_true", help="in aws: show plan, cost and resources, do nothing")
     parser.add_argument("--out", type=Path, help="a file, with --all a folder (default loadtest/results/runs)")
 
 
@@ -45,6 +49,9 @@ def run(arguments: argparse.Namespace) -> int:
     """Run; 1 if a verdict is not green. A missed objective is a result, no failure."""
     if bool(arguments.scenario) == arguments.all:
         print("name a scenario, or say --all", file=sys.stderr)
+        return 2
+    if arguments.dry_run and arguments.target != "aws":
+        print("--dry-run is for --target aws; the others cost nothing", file=sys.stderr)
         return 2
     signal.signal(signal.SIGINT, _end)
     signal.signal(signal.SIGTERM, _end)
@@ -56,12 +63,17 @@ def run(arguments: argparse.Namespace) -> int:
     except (BadRecipe, EmulatorFault, TimeoutError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
+    except aws.FAULTS as error:
+        return aws.fail(error)
 
 
 def _run(arguments: argparse.Namespace) -> int:
     wanted = list(SCENARIOS.values()) if arguments.all else [SCENARIOS[arguments.scenario]]
+    scaled = [scenario.scaled(arguments.scale) for scenario in wanted]
+    if arguments.dry_run:
+        return aws.dry_run(arguments, scaled)
     is_ok = True
-    with TARGETS[arguments.target](arguments) as target:
+    with TARGETS[arguments.target](arguments, scaled) as target:
         for scenario in wanted:
             with Progress(f"{scenario.name} on {target.name}") as progress:
                 document = run_one(scenario, target, arguments, progress)
@@ -78,6 +90,7 @@ def run_one(scenario: Scenario, target: Target, arguments: argparse.Namespace, p
     scale, seed = arguments.scale, arguments.seed
     command = f"python -m loadtest run {scenario.name} --target {target.name} --scale {scale:g} --seed {seed}"
     command += f" --workers {arguments.workers}" if arguments.workers else ""
+    command += f" --stack {arguments.stack}" if target.name == "aws" else ""
     head = {"kind": "run", "scenario": scenario.name, "target": target.name, "scale": scale}
     head |= origin(command=command, seed=seed)
     logs, patience_s = _logs(scenario), arguments.patience_s

@@ -1,10 +1,12 @@
 """A run as JSON takes it: verdict, figures, samples, files. `loadtest report` reads it."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from ingest.contract import Metric
 from loadtest.measure.emf import Told, metrics, rates
+from loadtest.measure.invocations import at_work
 from loadtest.measure.observation import MB
 from loadtest.measure.shares import distribution
 from loadtest.verdict.found import Found
@@ -38,8 +40,8 @@ def _files(run: "Run", found: Found) -> list[Document]:
 
 def _file(run: "Run", key: str, size: int, record: Mapping[str, Any]) -> Document:
     """Return what became of a file. It is visible once its last row is written and its books are closed."""
-    is_known = "ended" in record and key in run.dropped_s
-    visible_s = round(float(record["ended"]) - run.dropped_s[key], 3) if is_known else None
+    begun_s = _told_s(record) or run.dropped_s.get(key)
+    visible_s = round(float(record["ended"]) - begun_s, 3) if "ended" in record and begun_s else None
     rows = int(record.get("rows_read", 0))
     return {
         "name": key,
@@ -50,11 +52,17 @@ def _file(run: "Run", key: str, size: int, record: Mapping[str, Any]) -> Documen
     }
 
 
+def _told_s(record: Mapping[str, Any]) -> float | None:
+    """Return when S3 says that a file came: to drop many takes seconds, and a cloud has clocks of its own."""
+    told = record.get("file", {}).get("event_time")
+    return datetime.fromisoformat(told).timestamp() if told else None
+
+
 def _figures(run: "Run", found: Found, files: Sequence[Document], log: Sequence[Mapping[str, Any]]) -> Document:
     seconds = _seconds(run, found)
     rows = sum(int(record.get("rows_written", 0)) for record in found.records)
     requests, throttled = run.deployment.requests(log)
-    bill, peak = run.deployment.bill(log), run.samples.last("peak_memory_bytes")
+    bill, peak = run.deployment.bill(log), run.seen_last.peak_memory_bytes if run.seen_last else None
     visible = [file["event_to_visible_s"] for file in files if file["event_to_visible_s"] is not None]
     return {
         "seconds": round(seconds, 3),
@@ -66,7 +74,7 @@ def _figures(run: "Run", found: Found, files: Sequence[Document], log: Sequence[
         "write_units": None if bill is None else bill.write_units,
         "requests": requests,
         "throttled_share": None if throttled is None else round(throttled, 5),
-        "workers": max((workers for workers in run.samples.values("workers") if workers is not None), default=None),
+        "workers": max((workers for workers in _workers(run) if workers is not None), default=None),
         "event_to_visible_s": distribution(visible),
         "usd_per_million_rows": None if bill is None else bill.usd_per_million(rows),
     }
@@ -92,14 +100,21 @@ def _samples(run: "Run", told: Sequence[Told]) -> Document:
         "backlog": samples.values("backlog"),
         "in_flight": samples.values("in_flight"),
         "oldest_s": [round(age_s, 2) for age_s in samples.oldest_s],
-        "rows_per_s": rows,
+        "rows_per_s": said(Metric.ROWS_WRITTEN) if _is_unknown(rows) else rows,
         "bytes_per_s": said(Metric.BYTES_READ),
         "throttles_per_s": said(Metric.REQUESTS_THROTTLED) if _is_unknown(throttles) else throttles,
         "rejected_per_s": said(Metric.ROWS_REJECTED),
-        "workers": samples.values("workers"),
+        "workers": _workers(run),
         "cpu": samples.rates("cpu_seconds"),
         "memory_mb": [None if size is None else round(size / MB, 1) for size in memory],
     }
+
+
+def _workers(run: "Run") -> list[int | None]:
+    """Return how many were at work at each sample: as they were seen, or else as it is told of them afterwards."""
+    seen: list[int | None] = run.samples.values("workers")
+    told = run.deployment.invocations()
+    return [*at_work(told, begun_s=run.begun_s, times=run.samples.times)] if told and _is_unknown(seen) else seen
 
 
 def _is_unknown(values: Iterable[Any]) -> bool:

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from loadtest.measure.observation import Samples
+from loadtest.measure.observation import Observation, Samples
 from loadtest.run.document import document
 from loadtest.run.making import Made, make
 from loadtest.run.progress import Progress
@@ -36,6 +36,7 @@ class Run:
     ended: set[str] = field(default_factory=set)
     begun_s: float = 0.0
     cpu_s: float = 0.0  # of the workers when the last file had ended
+    seen_last: Observation | None = None  # once all of the log was there
 
     def perform(self) -> None:
         """Drop all files, and watch until nothing moves any more.
@@ -103,33 +104,35 @@ def perform(
     """
     scaled = scenario.scaled(scale)
     progress.phase(f"deploying to {target.name}")
-    with target.deployed(scaled, seed) as deployment:
-        made = _made(scaled, deployment, seed, progress)
+    name = f"{scenario.name}-{datetime.now(UTC):%Y%m%dT%H%M%S}"
+    with target.deployed(scaled, seed, name) as deployment:
+        made = _made(scaled, name, deployment, seed, progress)
         progress.phase("waiting for the workers")
         deployment.get_ready()
         progress.load(sum(file.expected.items for file in made))
         run = Run(scaled, deployment, made, progress, patience_s)
         run.perform()
         log = list(deployment.log())
+        run.seen_last = deployment.observe()
         progress.phase("looking at every row")
         found = deployment.read_back([file.drop.key for file in made], run.events)
         verdict = judge([file.expected for file in made], found)
         told = document(run, found, verdict, log)
         if logs and not verdict.ok:
             deployment.keep_logs(logs)
+        progress.phase("cleaning up")
         deployment.clean_up()
     return told
 
 
-def _made(scenario: Scenario, deployment: Deployment, seed: int, progress: Progress) -> list[Made]:
+def _made(scenario: Scenario, name: str, deployment: Deployment, seed: int, progress: Progress) -> list[Made]:
     progress.phase("making files", total=scenario.count)
-    return list(_making(scenario, deployment, seed, progress))
+    return list(_making(scenario, name, deployment, seed, progress))
 
 
-def _making(scenario: Scenario, deployment: Deployment, seed: int, progress: Progress) -> Iterator[Made]:
-    folder = f"{scenario.name}-{datetime.now(UTC):%Y%m%dT%H%M%S}"  # no two runs share a key: a stack remembers
+def _making(scenario: Scenario, name: str, deployment: Deployment, seed: int, progress: Progress) -> Iterator[Made]:
     for number, kind in enumerate(scenario.in_turn()):
-        yield make(scenario, f"{folder}/{number:05d}", kind, number, seed=seed, place=deployment.place)
+        yield make(scenario, name, kind, number, seed=seed, write=deployment.write)
         progress.step()
 
 

@@ -3,28 +3,29 @@
 import json
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 from infra.local.stack import LocalStack, local_stack
-from ingest.contract import Metric, Output, table_output
+from ingest.contract import Output, table_output
 from loadtest.chaos.drops import s3_event
 from loadtest.chaos.stack import Hand
-from loadtest.generate.checksum import Checksum
-from loadtest.measure.emf import metrics, totals
+from loadtest.measure.emf import requests_told
+from loadtest.measure.invocations import Invocation
 from loadtest.measure.observation import Observation
 from loadtest.measure.price import Bill
 from loadtest.measure.usage import Usage, members
+from loadtest.run.disk import write_file
 from loadtest.run.ledger import records_of, rejects_of
+from loadtest.run.log import Log
+from loadtest.run.tables import read_table
 from loadtest.run.target import Drop
 from loadtest.scenarios.feeds import FEEDS, tables
 from loadtest.scenarios.scenario import Scenario
-from loadtest.verdict.found import Found, TableFound
-
-MOST_LINES = 10_000  # the emulator gives no more at once
+from loadtest.verdict.found import Found
 
 
 class LocalTarget:
@@ -39,7 +40,7 @@ class LocalTarget:
         pass
 
     @contextmanager
-    def deployed(self, scenario: Scenario, seed: int) -> Iterator["LocalDeployment"]:
+    def deployed(self, scenario: Scenario, seed: int, run: str) -> Iterator["LocalDeployment"]:
         """Give the deployed stack for the length of a block."""
         with tempfile.TemporaryDirectory(prefix="loadtest-local-") as folder, local_stack(FEEDS) as stack:
             hand = Hand(stack)
@@ -56,12 +57,13 @@ class LocalDeployment:
     def __init__(self, stack: LocalStack, hand: Hand, folder: Path) -> None:
         self._stack, self._hand, self._folder, self._usage = stack, hand, folder, Usage()
         self._dynamodb, self._logs = stack.client("dynamodb"), stack.client("logs")
+        self._log = Log(self._logs, stack.outputs[Output.LOG_GROUP])
         self._names = {name: stack.outputs[table_output(name)] for name in tables()}
         self._sent = 0
 
-    def place(self, key: str) -> Path:
-        """Return where the file of an object is to be written before it is dropped."""
-        return self._folder / key
+    def write(self, key: str, portions: Iterable[bytes], *, most_bytes: int) -> None:
+        """Keep the file on disk."""
+        write_file(self._folder / key, portions)
 
     def get_ready(self) -> None:
         """Nothing to wait for: functions start with the first message, as they do on AWS."""
@@ -72,7 +74,7 @@ class LocalDeployment:
         if any(drop.notices > 1 for drop in drops):
             self._hand.silence_bucket()
         for drop in drops:
-            etag = self._hand.put_file(drop.key, drop.path)
+            etag = self._hand.put_file(drop.key, self._folder / drop.key)
             self._sent += 1
             if drop.notices > 1:
                 body = s3_event(self._hand.bucket, drop.key, etag, drop.size, f"{self._sent:016X}")
@@ -98,23 +100,20 @@ class LocalDeployment:
 
     def log(self) -> list[Mapping[str, Any]]:
         """Return what the function has logged."""
-        lines: dict[tuple[str, int, str], None] = {}
-        since_ms = 0
-        while True:
-            group = self._stack.outputs[Output.LOG_GROUP]
-            found = self._logs.filter_log_events(logGroupName=group, startTime=since_ms, limit=MOST_LINES)["events"]
-            lines |= {(event["logStreamName"], event["timestamp"], event["message"]): None for event in found}
-            if len(found) < MOST_LINES or found[-1]["timestamp"] == since_ms:
-                return [told for *_, line in lines for told in _parsed(line)]
-            since_ms = found[-1]["timestamp"]
+        self._log.look()
+        return self._log.told
+
+    def invocations(self) -> Sequence[Invocation]:
+        """The workers are looked at themselves."""
+        return ()
 
     def read_back(self, keys: Sequence[str], events: Sequence[Mapping[str, Any]]) -> Found:
         """Read every row, and all that is told of the files."""
-        records = records_of(self._hand, keys)
+        records = records_of(self._hand.ledger(), self._hand.bucket, keys)
         return Found(
-            tables={name: self._table(real) for name, real in self._names.items()},
+            tables={name: read_table(self._dynamodb, real) for name, real in self._names.items()},
             records=records,
-            rejects=rejects_of(self._hand, records),
+            rejects=rejects_of(self._hand.rejects, records),
             queue_depth=self._hand.depth(),
             dead_letters=self._hand.dead_letters(),
             events=events,
@@ -122,9 +121,7 @@ class LocalDeployment:
 
     def requests(self, log: Sequence[Mapping[str, Any]]) -> tuple[int | None, float | None]:
         """Return how many requests to the tables there were, and which share was throttled, as the function says."""
-        counted = totals(metrics(log))
-        sent, throttled = counted[Metric.REQUESTS_SENT], counted[Metric.REQUESTS_THROTTLED]
-        return round(sent), throttled / sent if sent else 0.0
+        return requests_told(log)
 
     def bill(self, log: Sequence[Mapping[str, Any]]) -> Bill | None:
         """Nobody counts write units here."""
@@ -143,20 +140,3 @@ class LocalDeployment:
 
     def _count(self, table: str) -> int:
         return int(self._dynamodb.describe_table(TableName=table)["Table"]["ItemCount"])
-
-    def _table(self, name: str) -> TableFound:
-        pages = self._dynamodb.get_paginator("scan").paginate(TableName=name, ConsistentRead=True)
-        checksum = Checksum()
-        for page in pages:
-            checksum.add(page["Items"])
-        return TableFound(items=checksum.items, checksum=checksum.value)
-
-
-def _parsed(message: str) -> Iterator[Mapping[str, Any]]:
-    for line in message.splitlines():
-        try:
-            told = json.loads(line)
-        except ValueError:
-            continue
-        if isinstance(told, dict):
-            yield told

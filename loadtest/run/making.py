@@ -1,8 +1,8 @@
 """Makes the files of a scenario, by the generator; what must become of each is known then."""
 
-from collections.abc import Callable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
+from typing import Protocol
 
 from loadtest.generate.recipe import Recipe, recipe_of
 from loadtest.generate.stream import Generation
@@ -23,14 +23,36 @@ class Made:
     expected: Expected
 
 
-def make(scenario: Scenario, name: str, kind: Files, number: int, *, seed: int, place: Callable[[str], Path]) -> Made:
-    """Make the file of this number; `place` says where the file of an object key belongs."""
-    made = recipe(scenario, kind, number, seed=seed)
-    key = f"{made.schema.prefix}{name}{_ENDINGS.get(made.compression, '.csv')}"
-    path = place(key)
-    truth = _written(made, path)
-    size = path.stat().st_size
-    return Made(Drop(key, path, size, scenario.notices), expected(key, kind.feed, truth))
+class Write(Protocol):
+    """Keeps the bytes of an object."""
+
+    def __call__(self, key: str, portions: Iterable[bytes], *, most_bytes: int) -> None:
+        """Take all portions, of at most so many bytes."""
+
+
+def make(scenario: Scenario, run: str, kind: Files, number: int, *, seed: int, write: Write) -> Made:
+    """Make a run's file of this number; `write` takes its bytes."""
+    key = key_of(run, kind, number)
+    generation = Generation(recipe(scenario, kind, number, seed=seed))
+    write(key, generation, most_bytes=generation.most_bytes)
+    truth = generation.truth
+    return Made(Drop(key, truth.bytes, scenario.notices), expected(key, kind.feed, truth))
+
+
+def keys_of(scenario: Scenario, run: str) -> Iterator[str]:
+    """Yield the object keys of a run, in the order of its files."""
+    return (key_of(run, kind, number) for number, kind in enumerate(scenario.in_turn()))
+
+
+def key_of(run: str, kind: Files, number: int) -> str:
+    """Return the object key of a run's file. No two runs share one: a stack remembers."""
+    ending = _ENDINGS.get(kind.recipe.get("compression", ""), ".csv")
+    return f"{folder(kind.feed, run)}{number:05d}{ending}"
+
+
+def folder(feed: str, run: str) -> str:
+    """Return how the keys of a run's files of one feed begin, and no other's."""
+    return f"{schema(feed).prefix}{run}/"
 
 
 def recipe(scenario: Scenario, kind: Files, number: int, *, seed: int) -> Recipe:
@@ -53,11 +75,3 @@ def expected(key: str, feed: str, truth: Truth) -> Expected:
         rejected=truth.rejected,
         superseded=truth.superseded,
     )
-
-
-def _written(recipe: Recipe, path: Path) -> Truth:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    generation = Generation(recipe)
-    with path.open("wb") as file:
-        file.writelines(generation)
-    return generation.truth

@@ -7,7 +7,7 @@ import random
 import shutil
 import tempfile
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from copy import copy
 from pathlib import Path
@@ -21,10 +21,12 @@ from loadtest.chaos.fleet import Fleet, environments
 from loadtest.chaos.s3_front import S3Front
 from loadtest.chaos.stack import Hand, prepared
 from loadtest.huge.disk_front import DiskFront
+from loadtest.measure.invocations import Invocation
 from loadtest.measure.observation import Observation
 from loadtest.measure.price import Bill
 from loadtest.measure.usage import Usage
 from loadtest.objects.files import find
+from loadtest.run.disk import write_file
 from loadtest.run.ledger import records_of, rejects_of
 from loadtest.run.target import Drop
 from loadtest.scenarios.feeds import FEEDS, tables
@@ -65,7 +67,7 @@ class SimTarget:
         return other
 
     @contextmanager
-    def deployed(self, scenario: Scenario, seed: int) -> Iterator["SimDeployment"]:
+    def deployed(self, scenario: Scenario, seed: int, run: str) -> Iterator["SimDeployment"]:
         """Give workers that start, an empty table, and an empty landing bucket for the length of a block."""
         with tempfile.TemporaryDirectory(prefix="loadtest-sim-") as folder, ExitStack() as running:
             assert self._hand, "only within a `with` block"
@@ -101,9 +103,9 @@ class SimDeployment:
         """Start the workers; they need a moment."""
         self._fleet = self._running.enter_context(fleet)
 
-    def place(self, key: str) -> Path:
-        """Return where the file of an object is to be written before it is dropped."""
-        return self._objects / self._hand.bucket / key
+    def write(self, key: str, portions: Iterable[bytes], *, most_bytes: int) -> None:
+        """Put the file where the bucket's objects lie; nobody knows of it before it is told of."""
+        write_file(self._objects / self._hand.bucket / key, portions)
 
     def get_ready(self) -> None:
         """Wait until all workers ask for messages."""
@@ -147,16 +149,20 @@ class SimDeployment:
         """Return what the workers have logged."""
         return list(self._fleet.log())
 
+    def invocations(self) -> Sequence[Invocation]:
+        """The workers are looked at themselves."""
+        return ()
+
     def read_back(self, keys: Sequence[str], events: Sequence[Mapping[str, Any]]) -> Found:
         """End the workers and the table; return what all of it has come to."""
         depth, troubles = self._hand.depth(), self._troubles()
         self._running.close()
         self._replayed = replay(self._folder / "spool", tables())
-        records = records_of(self._hand, keys)
+        records = records_of(self._hand.ledger(), self._hand.bucket, keys)
         return Found(
             tables=self._replayed.tables,
             records=records,
-            rejects=rejects_of(self._hand, records),
+            rejects=rejects_of(self._hand.rejects, records),
             queue_depth=depth,
             dead_letters=self._hand.dead_letters(),
             events=events,

@@ -7,6 +7,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Protocol, Self
 
+from loadtest.measure.invocations import Invocation
 from loadtest.measure.observation import Observation
 from loadtest.measure.price import Bill
 from loadtest.scenarios.scenario import Scenario
@@ -15,10 +16,9 @@ from loadtest.verdict.found import Found
 
 @dataclass(frozen=True, slots=True)
 class Drop:
-    """A file that is made and can be dropped: its object key, where it lies, and how often it is told of."""
+    """A file that is made and can be dropped: its object key, its size, and how often it is told of."""
 
     key: str
-    path: Path
     size: int
     notices: int = 1
 
@@ -26,8 +26,8 @@ class Drop:
 class Deployment(Protocol):
     """The product, deployed and waiting, for one run."""
 
-    def place(self, key: str) -> Path:
-        """Return where the file of an object is to be written before it is dropped."""
+    def write(self, key: str, portions: Iterable[bytes], *, most_bytes: int) -> None:
+        """Keep the file of an object, of at most so many bytes, until it is dropped. All portions are taken."""
 
     def get_ready(self) -> None:
         """Wait until workers ask for messages. What was observed before does not count."""
@@ -43,6 +43,9 @@ class Deployment(Protocol):
 
     def log(self) -> Iterable[Mapping[str, Any]]:
         """Return what the workers have logged: parsed lines."""
+
+    def invocations(self) -> Sequence[Invocation]:
+        """Return what is told of each call of the function, if nobody can look at the workers; after `log`."""
 
     def read_back(self, keys: Sequence[str], events: Sequence[Mapping[str, Any]]) -> Found:
         """Return what is left of the run with these object keys, once nothing moves any more."""
@@ -71,5 +74,5 @@ class Target(Protocol):
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         """End it; nothing is left."""
 
-    def deployed(self, scenario: Scenario, seed: int) -> AbstractContextManager[Deployment]:
-        """Give a deployment for the length of a block; nothing of it is left afterwards."""
+    def deployed(self, scenario: Scenario, seed: int, run: str) -> AbstractContextManager[Deployment]:
+        """Give a deployment for the length of a block; nothing of it is left afterwards. `run` is in all its keys."""

@@ -31,12 +31,8 @@ def told_by(stack: Any) -> Iterator[Told]:
 
 def values_of(stack: Any, metric: str, feed: str = FEED) -> list[float]:
     """Return all values of a metric that were told of a feed."""
-    found: list[Value] = [told.values[metric] for told in told_by(stack) if (told.feed, metric) in keys(told)]
+    found: list[Value] = [told.values[metric] for told in told_by(stack) if told.feed == feed and metric in told.values]
     return [number for value in found for number in ([value] if isinstance(value, (int, float)) else value)]
-
-
-def keys(told: Told) -> set[tuple[str | None, str]]:
-    return {(told.feed, metric) for metric in told.values}
 
 
 def readings(meter: str, count: int, *, bad: int = 0, note: str = "") -> bytes:

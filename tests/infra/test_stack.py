@@ -111,7 +111,7 @@ def test_s3_may_send_but_only_for_our_bucket_in_our_account(template: Template) 
     assert allow["Action"] == "sqs:SendMessage"
     assert allow["Condition"]["StringEquals"] == {"aws:SourceAccount": {"Ref": "AWS::AccountId"}}
     arn = {"Fn::Join": ["", ["arn:", {"Ref": "AWS::Partition"}, ":s3:::", bucket["BucketName"]]]}
-    assert allow["Condition"]["ArnLike"] == {"aws:SourceArn": arn}
+    assert flat(allow["Condition"]["ArnLike"]["aws:SourceArn"]) == flat(arn)
 
 
 def test_each_queue_has_one_policy_for_a_second_would_overwrite_it(template: Template) -> None:

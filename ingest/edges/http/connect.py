@@ -4,9 +4,10 @@ from typing import Any
 
 import boto3
 import botocore.session
+from botocore.credentials import ReadOnlyCredentials
 from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError
 
-from ingest.edges.aws_errors import translate
+from ingest.edges.aws_errors import aws_call, translate
 from ingest.edges.http.endpoint import find_endpoint
 from ingest.edges.http.exchange import Exchange
 from ingest.edges.http.signer import Signer
@@ -28,5 +29,10 @@ def batch_write_exchange(session: boto3.Session, client: Any, table: str) -> Exc
         endpoint = find_endpoint(client, table, ca_bundle=ca_bundle)
     except (BotoCoreError, ClientError) as error:
         raise translate(error, f"preparing to write to table {table}") from error
-    signer = Signer(endpoint, target=BATCH_WRITE, credentials=credentials.get_frozen_credentials)
-    return Exchange(endpoint, signer.request)
+
+    def current() -> ReadOnlyCredentials:
+        """Fetched anew by botocore when they are about to expire, which may fail."""
+        with aws_call(f"renewing the credentials to write to table {table}"):
+            return credentials.get_frozen_credentials()
+
+    return Exchange(endpoint, Signer(endpoint, target=BATCH_WRITE, credentials=current).request)

@@ -35,9 +35,10 @@ class FakeS3:
         self.parts[PartNumber] = Body
         return {"ETag": f"e{PartNumber}"}
 
-    def complete_multipart_upload(self, *, MultipartUpload: Any, **name: str) -> None:
+    def complete_multipart_upload(self, *, MultipartUpload: Any, **name: str) -> dict[str, str]:
         self.calls.append("complete")
         self.completed = [part["PartNumber"] for part in MultipartUpload["Parts"]]
+        return {"ETag": '"whole-6"'}
 
     def abort_multipart_upload(self, **name: str) -> None:
         self.calls.append("abort")

@@ -25,13 +25,7 @@ def test_a_late_sample_does_not_look_like_a_peak() -> None:
 
 
 def test_what_is_not_known_stays_unknown() -> None:
-    taken = samples(None, None)
-    assert taken.rates("rows") == [None, None]
-    assert taken.last("rows") is None
-
-
-def test_the_last_known_value_is_kept() -> None:
-    assert samples(1, 5, None).last("rows") == 5
+    assert samples(None, None).rates("rows") == [None, None]
     assert samples(1, 5, None).values("backlog") == [9, 8, 7]
 
 

@@ -1,7 +1,7 @@
 """A product that loads in no time and without a fault, unless it is told to have one."""
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,8 +11,10 @@ from typing import Any, Self
 from ingest.contract import Status
 from loadtest.generate.stream import Generation
 from loadtest.generate.truth import Truth
+from loadtest.measure.invocations import Invocation
 from loadtest.measure.observation import Observation
 from loadtest.measure.price import Bill
+from loadtest.run.disk import write_file
 from loadtest.run.making import recipe
 from loadtest.run.target import Drop
 from loadtest.scenarios.scenario import Scenario
@@ -38,12 +40,13 @@ class MemoryTarget:
         pass
 
     @contextmanager
-    def deployed(self, scenario: Scenario, seed: int) -> Iterator["MemoryTarget"]:
+    def deployed(self, scenario: Scenario, seed: int, run: str) -> Iterator["MemoryTarget"]:
         self.scenario, self.seed, self.drops, self.told = scenario, seed, [], 0
         yield self
 
-    def place(self, key: str) -> Path:
-        return self.folder / key
+    def write(self, key: str, portions: Iterable[bytes], *, most_bytes: int) -> None:
+        write_file(self.folder / key, portions)
+        assert (self.folder / key).stat().st_size <= most_bytes
 
     def get_ready(self) -> None:
         assert not self.drops
@@ -61,6 +64,9 @@ class MemoryTarget:
 
     def log(self) -> list[Mapping[str, Any]]:
         return []
+
+    def invocations(self) -> Sequence[Invocation]:
+        return ()
 
     def read_back(self, keys: Sequence[str], events: Sequence[Mapping[str, Any]]) -> Found:
         truths = [self._truth(number, kind) for number, kind in enumerate(self.scenario.in_turn())]

@@ -29,7 +29,7 @@ def run(*words: str) -> int:
 
 
 def on(monkeypatch: pytest.MonkeyPatch, target: MemoryTarget) -> None:
-    monkeypatch.setitem(command.TARGETS, "sim", lambda arguments: target)
+    monkeypatch.setitem(command.TARGETS, "sim", lambda arguments, wanted: target)
 
 
 def test_a_run_is_told_of_and_written_with_all_that_is_needed_to_repeat_it(
@@ -66,6 +66,11 @@ def test_all_scenarios_are_written_each_to_its_file(tmp_path: Path, monkeypatch:
 def test_one_scenario_or_all_must_be_asked_for(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert run(*words) == 2
     assert "--all" in capsys.readouterr().err
+
+
+def test_a_dry_run_is_for_what_costs_something(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("smoke", "--dry-run") == 2
+    assert "--dry-run is for --target aws" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("scale", ["0", "-1", "much", "1001", "nan"])

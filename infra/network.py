@@ -1,0 +1,57 @@
+"""The function in a VPC of yours: where it is attached, and what its role must then be allowed to do."""
+
+from aws_cdk import Stack
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_lambda as lambda_
+from constructs import Construct
+
+from infra.existing import Existing
+
+_ADDRESSES = ["ec2:AssignPrivateIpAddresses", "ec2:UnassignPrivateIpAddresses"]
+_ANYWHERE = ["ec2:DeleteNetworkInterface", "ec2:DescribeNetworkInterfaces", "ec2:DescribeSubnets"]
+
+
+def attach(function: lambda_.Function, existing: Existing) -> None:
+    """Put the function in the subnets. By the resource itself: the CDK's own way needs a VPC that is looked up."""
+    if existing.subnets:
+        resource = function.node.default_child
+        assert isinstance(resource, lambda_.CfnFunction)
+        resource.vpc_config = lambda_.CfnFunction.VpcConfigProperty(
+            subnet_ids=list(existing.subnets), security_group_ids=list(existing.security_groups)
+        )
+
+
+def grants(scope: Construct, existing: Existing) -> list[iam.PolicyStatement]:
+    """Return what Lambda does with the function's role to attach it; none of it may the function's code do.
+
+    Narrower than the managed policy AWSLambdaVPCAccessExecutionRole: interfaces are made in these subnets with these
+    security groups only. To describe has no resource in IAM, and Lambda refuses a role that may delete less than all.
+    """
+    if not existing.subnets:
+        return []
+    made_of = [_arn(scope, "subnet", id) for id in existing.subnets]
+    made_of += [_arn(scope, "security-group", id) for id in existing.security_groups]
+    create = iam.PolicyStatement(actions=["ec2:CreateNetworkInterface"], resources=[interfaces(scope), *made_of])
+    address = iam.PolicyStatement(actions=_ADDRESSES, resources=[interfaces(scope)])
+    anywhere = iam.PolicyStatement(actions=_ANYWHERE, resources=["*"])
+    return [create, address, anywhere, _not_by_code(scope)]
+
+
+def interfaces(scope: Construct) -> str:
+    """Return the ARN of all network interfaces of the stack's account and region."""
+    return _arn(scope, "network-interface", "*")
+
+
+def _not_by_code(scope: Construct) -> iam.PolicyStatement:
+    """Requests that code in a function makes carry its ARN; those that Lambda makes for it do not."""
+    functions = Stack.of(scope).format_arn(service="lambda", resource="function:*")
+    return iam.PolicyStatement(
+        effect=iam.Effect.DENY,
+        actions=["ec2:CreateNetworkInterface", *_ADDRESSES, *_ANYWHERE],
+        resources=["*"],
+        conditions={"ArnLike": {"lambda:SourceFunctionArn": functions}},
+    )
+
+
+def _arn(scope: Construct, kind: str, name: str) -> str:
+    return Stack.of(scope).format_arn(service="ec2", resource=kind, resource_name=name)

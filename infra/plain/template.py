@@ -1,0 +1,128 @@
+"""The stack as one template that needs no CDK: code and what is changed most often are parameters."""
+
+import json
+import tempfile
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from aws_cdk import (
+    Acknowledgment,
+    App,
+    Aws,
+    CfnCondition,
+    CfnParameter,
+    CfnResource,
+    DefaultStackSynthesizer,
+    Fn,
+    Stack,
+    Token,
+    Validations,
+)
+from aws_cdk import aws_sns as sns
+
+from infra.plain.parameters import PARAMETERS, Parameter, defaults
+from infra.settings import Settings
+from infra.stack import IngestStack
+from ingest.feeds import Feeds
+
+ID = "Pipeline"
+NO_VERSION = "CloudFormation-Validate::F3033"  # the CDK tries the parameters' defaults and overlooks AWS::NoValue
+HAS_VERSION = "HasCodeVersion"
+NAMES_BUCKET = "NamesLandingBucket"
+PROTECTS = "ProtectsTables"
+MAILS, MAIL = "MailsAlarms", "AlarmMailSubscription"
+
+
+def plain_template(settings: Settings, feeds: Feeds) -> dict[str, Any]:
+    """Return the template of a stage: the resources that `cdk deploy` makes, under the same logical ids.
+
+    Not a parameter is whatever other settings are computed from (the function's time), and what CloudFormation wants to
+    know beforehand (whether data is kept). The stack's name is the one that CloudFormation is given.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        synthesizer = DefaultStackSynthesizer(generate_bootstrap_version_rule=False)
+        app = App(outdir=folder, default_stack_synthesizer=synthesizer, analytics_reporting=False)
+        stack = IngestStack(app, ID, settings=_with_parameters(settings), feeds=feeds, code=_no_code(Path(folder)))
+        _declare(stack, settings)
+        _set_function_by_parameters(stack)
+        _let_parameters_protect(stack)
+        _let_parameters_mail(stack)
+        app.synth()
+        template: dict[str, Any] = json.loads((Path(folder) / f"{ID}.template.json").read_bytes())
+    return template
+
+
+def _with_parameters(settings: Settings) -> Settings:
+    """Return the settings with references in place of values. The CDK carries them to wherever a value would go, if
+    nobody reckons with them; so memory, of which costs are made, is not among them."""
+    made = f"{Aws.STACK_NAME}-landing-{Aws.ACCOUNT_ID}-{Aws.REGION}"
+    named = Token.as_string(Fn.condition_if(NAMES_BUCKET, Fn.ref("LandingBucketName"), made))
+    return msgspec.structs.replace(
+        settings,
+        name=Aws.STACK_NAME,
+        alarms=msgspec.structs.replace(settings.alarms, mail=None),  # `_let_parameters_mail` does it
+        landing_bucket_name=None if settings.existing.landing_bucket else named,
+        max_concurrency=_number("MaxConcurrency"),
+        log_retention_days=_number("LogRetentionDays"),
+    )
+
+
+def _number(parameter: str) -> Any:
+    return Token.as_number({"Ref": parameter})
+
+
+def _declare(stack: Stack, settings: Settings) -> None:
+    values = defaults(settings)
+    wanted = [parameter for parameter in PARAMETERS if not parameter.unless(settings)]
+    for parameter in wanted:
+        CfnParameter(stack, parameter.name, **parameter.properties(values.get(parameter.name)))
+    CfnCondition(stack, HAS_VERSION, expression=_is_given("CodeVersion"))
+    CfnCondition(stack, PROTECTS, expression=Fn.condition_equals(Fn.ref("DeletionProtection"), "true"))
+    CfnCondition(stack, MAILS, expression=_is_given("AlarmMail"))
+    if not settings.existing.landing_bucket:
+        CfnCondition(stack, NAMES_BUCKET, expression=_is_given("LandingBucketName"))
+    stack.add_metadata("AWS::CloudFormation::Interface", {"ParameterGroups": list(_groups(wanted))})
+
+
+def _groups(parameters: list[Parameter]) -> Iterator[dict[str, Any]]:
+    """Yield how the console shows the parameters."""
+    for label in dict.fromkeys(parameter.group for parameter in parameters):
+        names = [parameter.name for parameter in parameters if parameter.group == label]
+        yield {"Label": {"default": label}, "Parameters": names}
+
+
+def _is_given(parameter: str) -> Any:
+    return Fn.condition_not(Fn.condition_equals(Fn.ref(parameter), ""))
+
+
+def _no_code(folder: Path) -> Path:
+    """The stack wants a zip; the template names another."""
+    path = folder / "none.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("none", "")
+    return path
+
+
+def _set_function_by_parameters(stack: IngestStack) -> None:
+    version = {"Fn::If": [HAS_VERSION, {"Ref": "CodeVersion"}, {"Ref": "AWS::NoValue"}]}
+    code = {"S3Bucket": {"Ref": "CodeBucket"}, "S3Key": {"Ref": "CodeKey"}, "S3ObjectVersion": version}
+    function = stack.worker.function.node.default_child
+    assert isinstance(function, CfnResource)
+    function.add_property_override("Code", code)
+    function.add_property_override("MemorySize", {"Ref": "MemoryMb"})
+    Validations.of(function).acknowledge(Acknowledgment(id=NO_VERSION, reason="Without a version, there is none."))
+
+
+def _let_parameters_protect(stack: IngestStack) -> None:
+    for construct in stack.node.find_all():
+        if isinstance(construct, CfnResource) and construct.cfn_resource_type == "AWS::DynamoDB::Table":
+            construct.add_property_override("DeletionProtectionEnabled", {"Fn::If": [PROTECTS, True, False]})
+
+
+def _let_parameters_mail(stack: IngestStack) -> None:
+    topic = stack.monitoring.topic.topic_arn
+    mail = sns.CfnSubscription(stack, MAIL, topic_arn=topic, protocol="email", endpoint=Fn.ref("AlarmMail"))
+    mail.add_override("Condition", MAILS)

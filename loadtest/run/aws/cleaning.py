@@ -1,0 +1,117 @@
+"""Takes away what a run left: objects, rows, rejects, the ledger's records, dead letters; and nothing else."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from ingest.contract import Ledger, Output
+from loadtest.run.aws.books import Books
+from loadtest.run.aws.clients import Clients
+from loadtest.run.aws.deleting import delete_items, delete_objects, empty_table
+from loadtest.run.aws.faults import NotClean, Refused
+from loadtest.run.aws.marker import Marker, Markers
+from loadtest.run.aws.queue import depths, messages_about
+from loadtest.run.aws.stack import Stack
+from loadtest.run.making import folder
+from loadtest.scenarios.feeds import schema
+
+DRAINED_WITHIN_S = 900.0  # a message that came back waits so long at most
+_QUIET_LOOKS, _LOOK_EVERY_S = 2, 1.0
+_PASSES = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Cleaned:
+    """How much went."""
+
+    objects: int
+    rows: int
+    rejects: int
+    records: int
+    dead_letters: int
+
+    def __str__(self) -> str:
+        return (
+            f"{self.objects:,} objects and uploads, {self.rows:,} rows, {self.rejects:,} objects with rejects, "
+            f"{self.records:,} records of the ledger, {self.dead_letters:,} dead letters"
+        )
+
+
+class Cleaner:
+    """Cleans a stack. `say` is told what takes long."""
+
+    def __init__(
+        self, clients: Clients, stack: Stack, say: Callable[[str], None], *, drained_within_s: float = DRAINED_WITHIN_S
+    ) -> None:
+        self._clients, self._stack, self._say, self._drained_within_s = clients, stack, say, drained_within_s
+        self._markers = Markers(clients, stack)
+
+    def clean(self, run: str) -> Cleaned:
+        """Clean up after a run. What fails can be done again: the marker goes last.
+
+        Raises:
+            Refused: the stack has no marker of this run.
+            NotClean: something is left.
+        """
+        marker = self._markers.find()
+        if marker is None or marker.run != run:
+            raise Refused(f"The stack {self._stack.name} knows of no run {run} that was not cleaned up.")
+        s3 = self._clients.get("s3")
+        objects = sum(delete_objects(s3, self._out(Output.LANDING_BUCKET), folder(feed, run)) for feed in marker.feeds)
+        is_drained = self._drain()  # functions that are at it find their objects gone
+        cleaned = Cleaned(
+            objects=objects,
+            rows=self._empty_tables(marker),
+            rejects=sum(delete_objects(s3, self._out(Output.REJECTS_BUCKET), folder(f, run)) for f in marker.feeds),
+            records=self._forget(marker),
+            dead_letters=self._bury(run),
+        )
+        if not is_drained:
+            raise NotClean(
+                f"The queue still held messages after {self._drained_within_s:.0f} s, and functions may write rows "
+                f"again: run `{marker.clean_command(self._stack)}` once it is empty."
+            )
+        self._markers.remove()
+        return cleaned
+
+    def _drain(self) -> bool:
+        until_s, quiet = time.monotonic() + self._drained_within_s, 0
+        sqs, url = self._clients.get("sqs"), self._out(Output.QUEUE_URL)
+        while quiet < _QUIET_LOOKS:
+            depth = sum(depths(sqs, url))
+            quiet = 0 if depth else quiet + 1
+            if depth and time.monotonic() > until_s:
+                return False
+            if quiet < _QUIET_LOOKS:
+                time.sleep(_LOOK_EVERY_S)
+        return True
+
+    def _empty_tables(self, marker: Marker) -> int:
+        """Empty the tables of the run's feeds, until nothing is found in them."""
+        dynamodb, count = self._clients.get("dynamodb"), 0
+        for name in {self._stack.tables[schema(feed).table].name for feed in marker.feeds}:
+            for _ in range(_PASSES):
+                deleted = empty_table(dynamodb, name)
+                count += deleted
+                if not deleted:
+                    break
+                self._say(f"{deleted:,} rows deleted from {name}")
+            else:
+                raise NotClean(f"Somebody writes rows to {name} all the time; {marker.clean_command(self._stack)}.")
+        return count
+
+    def _forget(self, marker: Marker) -> int:
+        dynamodb, table = self._clients.get("dynamodb"), self._out(Output.LEDGER_TABLE)
+        items = Books(dynamodb, table, self._out(Output.LANDING_BUCKET)).items(marker.keys)
+        keys = ({name: item[name] for name in (Ledger.PARTITION_KEY, Ledger.SORT_KEY)} for item in items)
+        return delete_items(dynamodb, table, keys)
+
+    def _bury(self, run: str) -> int:
+        sqs, url = self._clients.get("sqs"), self._out(Output.DEAD_LETTER_URL)
+        receipts = [receipt for _, receipt in messages_about(sqs, url, run)]
+        for receipt in receipts:
+            sqs.delete_message(QueueUrl=url, ReceiptHandle=receipt)
+        return len(receipts)
+
+    def _out(self, output: str) -> str:
+        return self._stack.outputs[output]

@@ -1,0 +1,61 @@
+"""A stack deployed with nothing but the `aws` command line, as docs/deploy.md says."""
+
+from pathlib import Path
+
+from infra import bundle
+from infra.local import awscli
+from infra.local.ministack import Emulator
+from infra.local.stack import FEEDS, LocalStack
+
+NAME = "by-hand"
+CODES = "codes"  # the bucket code and template are uploaded to
+
+
+def aws(emulator: Emulator, *arguments: str) -> str:
+    """Run the aws command line and return what it prints."""
+    done = awscli.run(emulator.endpoint_url, *arguments)
+    assert done.returncode == 0, done.stderr  # which shows progress, too
+    return done.stdout
+
+
+def first_deployment(emulator: Emulator, template: Path, key: str, **parameters: str) -> LocalStack:
+    """Upload this machine's zip, for arm64 cannot run here, and deploy; return the stack."""
+    aws(emulator, "s3", "mb", f"s3://{CODES}")
+    aws(emulator, "s3", "cp", str(bundle.build(bundle.HOST, FEEDS)), f"s3://{CODES}/{key}")
+    deploy(emulator, template, CodeBucket=CODES, CodeKey=key, **parameters)
+    return LocalStack(emulator, outputs(emulator), name=NAME)
+
+
+def deploy(emulator: Emulator, template: Path, **parameters: str) -> None:
+    """Create or update the stack. Parameters that are not given stay what they were."""
+    aws(
+        emulator,
+        *("cloudformation", "deploy", "--template-file", str(template), "--stack-name", NAME),
+        *("--s3-bucket", CODES, "--capabilities", "CAPABILITY_IAM"),
+        *("--parameter-overrides", *(f"{name}={value}" for name, value in parameters.items())),
+    )
+    _mend_number(LocalStack(emulator, {}))
+
+
+def outputs(emulator: Emulator) -> dict[str, str]:
+    """Return the stack's outputs."""
+    listed = aws(
+        emulator,
+        *("cloudformation", "describe-stacks", "--stack-name", NAME, "--output", "text"),
+        *("--query", "Stacks[0].Outputs[].[OutputKey,OutputValue]"),
+    )
+    return dict(line.split("\t", 1) for line in listed.splitlines())
+
+
+def concurrency(stack: LocalStack) -> int:
+    """Return how many functions may run at once."""
+    (mapping,) = stack.client("lambda").list_event_source_mappings()["EventSourceMappings"]
+    return int(mapping["ScalingConfig"]["MaximumConcurrency"])
+
+
+def _mend_number(stack: LocalStack) -> None:
+    """A parameter's value is text. CloudFormation makes it the number a property wants; ministack leaves it text, and
+    its poller fails to compare it. So that one number is said once more."""
+    client = stack.client("lambda")
+    (mapping,) = client.list_event_source_mappings()["EventSourceMappings"]
+    client.update_event_source_mapping(UUID=mapping["UUID"], ScalingConfig={"MaximumConcurrency": concurrency(stack)})

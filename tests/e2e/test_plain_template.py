@@ -1,0 +1,115 @@
+"""`make template`, deployed by the `aws` command line as docs/deploy.md says; every row of the sample is read back."""
+
+import os
+import shlex
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from infra import node
+from infra.existing import Existing
+from infra.local import ministack
+from infra.local.demo import drop_and_wait, read_rejects
+from infra.local.left_out import without_what_is_refused
+from infra.local.stack import FEEDS, LocalStack
+from infra.plain.__main__ import Written, write
+from infra.plain.text import as_yaml
+from infra.settings import Settings
+from ingest import contract
+from ingest.feeds_file import read_feeds
+from tests.e2e.by_hand import CODES, NAME, aws, concurrency, deploy, first_deployment
+from tests.infra.plain_yaml import long_form
+
+pytestmark = pytest.mark.e2e
+SAMPLE = Path(__file__).parents[2] / "sample_data.csv"
+PARAMETERS = {"MemoryMb": "2048", "MaxConcurrency": "3", "LogRetentionDays": "7", "DeletionProtection": "false"}
+
+
+@pytest.fixture(scope="module")
+def written(tmp_path_factory: pytest.TempPathFactory) -> Written:
+    """What `make template` writes, but for what the emulator cannot hold."""
+    written = write(tmp_path_factory.mktemp("dist"), feeds=FEEDS)
+    template, left_out = without_what_is_refused(long_form(written.template.read_text(encoding="utf-8")))
+    if left_out:
+        written.template.write_text(as_yaml(template), encoding="utf-8")
+    return written
+
+
+@pytest.fixture(scope="module")
+def stack(written: Written) -> Iterator[LocalStack]:
+    with ministack.running() as emulator:
+        yield first_deployment(emulator, written.template, written.key, **PARAMETERS)
+
+
+def counts(record: dict[str, Any]) -> tuple[int, ...]:
+    return tuple(int(record.get(f"rows_{what}", -1)) for what in ("read", "written", "rejected", "superseded"))
+
+
+def items(stack: LocalStack) -> int:
+    table = stack.outputs[contract.table_output("Orders")]
+    return int(stack.client("dynamodb").scan(TableName=table, Select="COUNT")["Count"])
+
+
+def test_every_row_of_the_sample_is_in_the_table_or_says_why_not(stack: LocalStack) -> None:
+    record = drop_and_wait(stack, "orders/sample_data.csv", SAMPLE.read_bytes())
+    assert (record.get("status"), counts(record)) == ("COMPLETE", (500, 495, 4, 1))
+    assert items(stack) == 495
+    assert sorted(reject["line"] for reject in read_rejects(stack, record)) == [100, 234, 355, 477]
+
+
+def test_what_was_given_as_parameters_is_so(stack: LocalStack) -> None:
+    function = stack.client("lambda").get_function_configuration(FunctionName=stack.outputs[contract.Output.FUNCTION])
+    assert function["MemorySize"] == int(PARAMETERS["MemoryMb"])
+    assert function["Environment"]["Variables"][contract.Env.STACK] == NAME
+    table = stack.client("dynamodb").describe_table(TableName="Orders")["Table"]
+    assert not table["DeletionProtectionEnabled"]
+    assert concurrency(stack) in (3, 4)  # 4 when the update below has been made
+    assert stack.outputs[contract.Output.LANDING_BUCKET].startswith(f"{NAME}-landing-")
+
+
+def test_nothing_but_the_template_is_needed(stack: LocalStack) -> None:
+    """No bootstrap: no parameter of the CDK's, no bucket but the one for the code, no stack but this."""
+    listed = stack.client("cloudformation").list_stacks()["StackSummaries"]
+    assert {found["StackName"] for found in listed} == {NAME}
+    assert stack.client("ssm").describe_parameters()["Parameters"] == []
+    buckets = {bucket["Name"] for bucket in stack.client("s3").list_buckets()["Buckets"]}
+    made = stack.client("cloudformation").describe_stack_resources(StackName=NAME)["StackResources"]
+    of_stack = {r["PhysicalResourceId"] for r in made if r["ResourceType"] == "AWS::S3::Bucket"}
+    assert buckets == of_stack | {CODES}
+
+
+def test_a_second_deployment_changes_what_is_given_and_nothing_else(stack: LocalStack, written: Written) -> None:
+    deploy(stack.emulator, written.template, MaxConcurrency="4")
+    assert concurrency(stack) == 4
+    function = stack.client("lambda").get_function_configuration(FunctionName=stack.outputs[contract.Output.FUNCTION])
+    assert function["MemorySize"] == int(PARAMETERS["MemoryMb"])
+
+
+@pytest.mark.parametrize("notified_by", ["eventbridge", "s3"])
+def test_files_of_a_bucket_that_was_there_before_are_loaded(notified_by: Any, tmp_path: Path) -> None:
+    bucket = "their-drops"
+    template = tmp_path / "template.yml"
+    template.write_text(existing_bucket_template(Existing(landing_bucket=bucket, notified_by=notified_by)))
+    with ministack.running() as emulator:
+        aws(emulator, "s3", "mb", f"s3://{bucket}")
+        if notified_by == "eventbridge":
+            configuration = ("--notification-configuration", '{"EventBridgeConfiguration": {}}')
+            aws(emulator, "s3api", "put-bucket-notification-configuration", "--bucket", bucket, *configuration)
+        stack = first_deployment(emulator, template, "code.zip")
+        if notified_by == "s3":
+            program, *arguments = shlex.split(stack.outputs[contract.NOTIFY_COMMAND_OUTPUT])
+            assert program == "aws"
+            aws(emulator, *arguments)
+        record = drop_and_wait(stack, "orders/of theirs+1.csv", SAMPLE.read_bytes())
+        assert (record.get("status"), counts(record)) == ("COMPLETE", (500, 495, 4, 1))
+        assert items(stack) == 495
+
+
+def existing_bucket_template(existing: Existing) -> str:
+    os.environ.update(node.environment())  # the CDK starts Node.js on its first use
+    from infra.plain.template import plain_template
+
+    template = plain_template(Settings(existing=existing), read_feeds(FEEDS))
+    return as_yaml(without_what_is_refused(template)[0])
