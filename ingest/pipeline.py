@@ -112,6 +112,8 @@ class Load:
         except ObjectSuperseded:  # a part cut short here might replace a whole one of a worker that was faster
             self.books = self.checkpoint.books
             raise
+        finally:  # who keeps the load for its books, in a cycle that is collected late, keeps no 64 MiB of keys
+            self._window = self._window_at(START)
         self._rejects.close()
         return self.books
 

@@ -1,6 +1,7 @@
 """One file through the whole loop: the same table, rejects and books whatever the portions and blocks."""
 
 import bz2
+import gc
 import gzip
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ from ingest.columns import Column
 from ingest.contract import Reason
 from ingest.core.books import Books
 from ingest.core.grammar import count_lines
+from ingest.core.keys import SeenKeys
 from ingest.dialect import Csv
 from ingest.errors import (
     BadCompression,
@@ -179,6 +181,13 @@ def test_a_key_that_comes_again_in_another_window_counts_as_written_again() -> N
     loaded = Loaded(HEADER + b"a,1,x\nb,1,x\n" * 6, sizes=Sizes(block=16, window=24))
     assert counted(loaded.books) == counts(12, 6, 0, 6)
     assert len(loaded.items) == 2
+
+
+def test_a_load_that_is_over_keeps_its_books_and_none_of_its_keys() -> None:
+    """Workers keep a load in a cycle, which is collected late: the keys of many segments were kept."""
+    loaded = Loaded(HEADER + b"".join(b"%d,1,x\n" % n for n in (3, 1, 2, 5, 4)))
+    assert loaded.load.books.rows_written == 5
+    assert [kept for kept in gc.get_objects() if isinstance(kept, SeenKeys) and kept.count] == []
 
 
 def test_a_row_superseded_by_a_bad_row_stays() -> None:

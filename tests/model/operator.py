@@ -6,7 +6,7 @@ from typing import Any
 
 from ingest.core.notification import FileVersion
 from ingest.errors import IngestError, InternalFault, Unavailable
-from ingest.retry import From, Retry
+from ingest.retry import From, Retried, Retry
 from ingest.teller import Teller
 from tests.fakes import RecordingMetrics
 from tests.memory_ledger import MemoryLedger, MemoryRecord
@@ -25,7 +25,7 @@ class Operator:
     clock: Clock
     calls_left: int = 0
 
-    def retry(self, url: str, start: From, *, most_calls: int) -> str:
+    def retry(self, url: str, start: From, *, most_calls: int) -> Retried | str:
         """Retry the version that lies in the bucket, if it is known, or the one seen last; return what came of it."""
         self.calls_left = most_calls
         records = [record for record in self.ledger.files() if record.work.file.url == url]
@@ -33,7 +33,7 @@ class Operator:
         works = [record.work for record in records if record.work.file.first_version == last]
         attempts = [record for record in map(self.ledger.record, works) if record]
         try:
-            return str(self._retry().run(attempts, start))
+            return self._retry().run(attempts, start)
         except InternalFault:
             raise
         except IngestError as error:

@@ -7,6 +7,7 @@ from typing import Any
 
 from ingest.assembly import assemble
 from ingest.contract import RECONCILE_MESSAGE, Status
+from ingest.core.books import NOTHING, Books
 from ingest.core.claims import Closing
 from ingest.core.notification import FileVersion
 from ingest.core.states import is_open
@@ -16,7 +17,7 @@ from ingest.feeds import Feed, Feeds
 from ingest.hold import Heart, Timing
 from ingest.intake import Intake, Message
 from ingest.pipeline import Sizes
-from ingest.retry import From
+from ingest.retry import From, Retried
 from tests.fakes import FakeTable, RecordingDeadLetters, RecordingMetrics
 from tests.memory_ledger import MemoryLedger
 from tests.model.edges import (
@@ -75,6 +76,8 @@ class World:
     bugs: list[Exception] = field(default_factory=list)
     retried: set[str] = field(default_factory=set)  # URLs
     given_up: set[str] = field(default_factory=set)
+    kept: Books = NOTHING  # what attempts count that others before them have loaded
+    cut_retries: int = 0
 
     def __post_init__(self) -> None:
         self.clock = Clock(1_795_342_272.0)
@@ -234,6 +237,10 @@ class World:
         operator = Operator(self.ledger, self.queue, self.bucket, self.parts, self.told, self.clock)
         told = operator.retry(url, start, most_calls=most_calls)
         self.retried.add(url)
+        if isinstance(told, Retried):
+            self.kept = self.kept.plus(told.kept)
+        else:
+            self.cut_retries += 1
         self.scheduler.trace.append(f"{self.clock.time_s:.0f} operator: {told}")
 
     def _give_up(self, url: str) -> None:

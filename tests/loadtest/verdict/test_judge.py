@@ -7,9 +7,10 @@ from typing import Any
 import pytest
 
 from ingest.contract import Status
+from loadtest.generate.duplicates import GROUP
 from loadtest.verdict.expected import Expected
 from loadtest.verdict.found import Found, TableFound
-from loadtest.verdict.judge import judge
+from loadtest.verdict.judge import BLOCK_BYTES, judge
 
 FILE = Expected(
     key="a.csv",
@@ -93,6 +94,16 @@ def test_a_row_that_was_written_twice_with_different_content_is_doubled_even_if_
 def test_rows_that_replace_an_earlier_one_of_another_segment_are_not_doubled() -> None:
     assert problems(table(overwritten=1)) == []
     assert problems(table(overwritten=0)) == []  # the same content twice
+
+
+def test_a_row_may_replace_one_of_the_block_before_and_no_more_than_stand_so_close() -> None:
+    """Its earlier row was in the table before the block of the later one was read."""
+    split = replace(FILE, size=2 * BLOCK_BYTES, superseded=(4, 500))
+    assert judge([split, OTHER], table(overwritten=1 + 2 * GROUP)).ok
+    assert judge([split, OTHER], table(overwritten=2 + 2 * GROUP)).doubled == 1
+    few = replace(split, superseded=(4, 6))
+    assert judge([few, OTHER], table(overwritten=1 + 6)).ok
+    assert judge([few, OTHER], table(overwritten=2 + 6)).doubled == 1
 
 
 def test_who_has_not_seen_the_puts_cannot_say_they_were_doubled() -> None:
