@@ -25,7 +25,7 @@ CHARTS: dict[str, list[list[Curve]]] = {  # the curves of each chart, those of t
     "Throughput": [[("rows_per_s", "rows a second")]],
     "Lag": [[("backlog", "messages waiting"), ("in_flight", "in flight")], [("oldest_s", "age of the oldest, s")]],
     "Errors": [[("throttles_per_s", "throttled requests a second")], [("rejected_per_s", "rejected rows a second")]],
-    "Workers": [[("cpu", "cores busy"), ("workers", "workers")], [("memory_mb", "memory of all, MB")]],
+    "Workers": [[("cpu", "cores busy"), ("workers", "workers")], [("memory_mb", "memory of the largest worker, MB")]],
 }
 
 
