@@ -183,6 +183,11 @@ class Hand:
         counts = self._sqs.get_queue_attributes(QueueUrl=queue_url, AttributeNames=names)["Attributes"]
         return sum(int(counts[name]) for name in names)
 
+    def forget_dead_letters(self) -> None:
+        """Take away what other tests have left in the dead-letter queue, once nothing is under way to it."""
+        self.wait_until_quiet()
+        self._sqs.purge_queue(QueueUrl=self.dead_letter_url)
+
     def wait_until_quiet(self, patience_s: float = PATIENCE_S) -> None:
         """Wait until the queue is empty."""
         self.wait_for(lambda: self.depth(self.queue_url) == 0 or None, patience_s)

@@ -81,7 +81,7 @@ def assert_writing_is_told(stack: Any, records: dict[str, Any], *, is_fast: bool
     assert sum(values_of(stack, Metric.WRITE_UNITS)) == units
     assert sum(values_of(stack, Metric.ITEMS_SENT)) == sum(written.values())  # nothing was throttled
     assert set(values_of(stack, Metric.UNPROCESSED_SHARE)) == {0}
-    assert all(rate > 0 for rate in values_of(stack, Metric.ROWS_PER_SECOND)[:1])
+    assert max(values_of(stack, Metric.ROWS_PER_SECOND)) > 0  # 0 where all rows of a file were rejected
     if is_fast:
         requests = sum(values_of(stack, Metric.REQUESTS_SENT))
         latencies = values_of(stack, Metric.REQUEST_LATENCY)

@@ -87,6 +87,7 @@ def both_told(stack: Any, key: str) -> Any:
 
 
 def test_a_dead_letter_tells_why_it_is_there_and_goes_back_when_that_is_mended(stack: Any, operator: Operator) -> None:
+    stack.forget_dead_letters()
     stack.drop("orphans/redriven.csv", orders("redriven", 3))
     stack.send('{"not": "ours"}')
     stack.wait_for(lambda: stack.depth(stack.dead_letter_url) == 2 or None)
