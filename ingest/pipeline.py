@@ -60,7 +60,6 @@ class Load:
         before_block: Callable[[], None] = lambda: None,
         after_block: Callable[[Books], None] = lambda books: None,
         at_checkpoint: Callable[[Checkpoint], None] = lambda checkpoint: None,
-        block_bytes: int | None = None,
         sizes: Sizes | None = None,
     ) -> None:
         self.books = Books()
@@ -76,7 +75,7 @@ class Load:
         self._before_block = before_block
         self._after_block = after_block
         self._at_checkpoint = at_checkpoint
-        self._sizes = sizes or Sizes(block=block_bytes)
+        self._sizes = sizes or Sizes()
         self._window = self._window_at(START)
 
     def run(

@@ -7,6 +7,18 @@ import pytest
 
 from ingest import cli
 
+NOON = 1_795_348_800.0  # 2026-11-22T12:00:00Z
+FEEDS = """
+[feeds.orders]
+prefix = "orders/"
+table = "Orders"
+partition_key = "id"
+[feeds.visits]
+prefix = "visits/"
+table = "Visits"
+partition_key = "id"
+"""
+
 
 class Ran:
     """One run of the command."""

@@ -58,8 +58,7 @@ class Loaded:
             rejects=self.rejects,
             before_block=before_block,
             after_block=self.progress.append,
-            block_bytes=block_bytes,
-            sizes=sizes,
+            sizes=sizes or Sizes(block=block_bytes),
         )
         self.error: Exception | None = None
         try:

@@ -20,7 +20,7 @@ from ingest.dialect import Csv
 from ingest.errors import BadCompression, BadHeader, SettingsFault
 from ingest.feeds import Feed
 from ingest.feeds_file import read_csv
-from ingest.pipeline import Load
+from ingest.pipeline import Load, Sizes
 from tests.fakes import FakeTable, RecordingRejects, cut, reading
 
 Item = dict[str, Any]
@@ -42,7 +42,7 @@ class Outcome:
 
 def loaded(portions: Iterator[bytes], feed: Feed, block_bytes: int) -> Outcome:
     table, rejects = FakeTable(), RecordingRejects()
-    books = Load(feed=feed, writer=table, rejects=rejects, block_bytes=block_bytes).run(reading(portions, 0))
+    books = Load(feed=feed, writer=table, rejects=rejects, sizes=Sizes(block=block_bytes)).run(reading(portions, 0))
     return Outcome(list(table.items.values()), rejects.taken, books)
 
 

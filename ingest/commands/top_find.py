@@ -12,7 +12,7 @@ from ingest.contract import Output, Status
 from ingest.core.measured import WINDOW_S, Measured, from_lines
 from ingest.core.states import is_open
 from ingest.edges.cloudwatch import CloudWatchMetrics
-from ingest.edges.depths import Depth, mapping_state, queue_depth
+from ingest.edges.depths import Depth, queue_depth
 from ingest.edges.ledger_table import iso
 from ingest.edges.log_events import LogEvents
 from ingest.errors import SettingsFault
@@ -69,7 +69,6 @@ class Watcher:
         self._stack = stack
         self._feeds = feeds
         self._sqs = client("sqs", "preparing to look at the queues")
-        self._lambda = client("lambda", "preparing to look at the function")
         self._queue, self._dead = stack.output(Output.QUEUE_URL), stack.output(Output.DEAD_LETTER_URL)
         self._function = stack.output(Output.FUNCTION)
         cloudwatch = client("cloudwatch", "preparing to ask for metrics")
@@ -87,7 +86,7 @@ class Watcher:
             measured=self._measure(now_s),
             queue=queue_depth(self._sqs, self._queue),
             dead_letters=queue_depth(self._sqs, self._dead),
-            mapping=mapping_state(self._lambda, self._function),
+            mapping=self._stack.polling.state(),
             open=self._open(now_s),
             ended=ended.files,
             failed=tuple(self._failed(today, now_s)),

@@ -1,4 +1,4 @@
-"""How full queues are, and whether the function is fed from its queue."""
+"""How full queues are."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any
 from ingest.edges.aws_errors import aws_call
 
 if TYPE_CHECKING:
-    from mypy_boto3_lambda import LambdaClient
     from mypy_boto3_sqs import SQSClient
 
 _COUNTS = ("", "NotVisible", "Delayed")
@@ -32,10 +31,3 @@ def queue_depth(client: "SQSClient", url: str) -> Depth:
     with aws_call("looking at the queue"):
         counts = client.get_queue_attributes(QueueUrl=url, AttributeNames=names)["Attributes"]
     return Depth(*(int(counts[name]) for name in names))
-
-
-def mapping_state(client: "LambdaClient", function: str) -> str:
-    """Return the state of the mapping that feeds the function: Enabled, Disabled, or on its way; - if there is none."""
-    with aws_call(f"looking at what feeds the function {function}"):
-        mappings = client.list_event_source_mappings(FunctionName=function)["EventSourceMappings"]
-    return str(mappings[0].get("State", "-")) if mappings else "-"

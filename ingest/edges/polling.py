@@ -49,16 +49,20 @@ class Polling:
         return True
 
     def state(self) -> str:
-        """Return what AWS says of the mapping, as Enabled or Disabled."""
-        return str(self._mapping()["State"])
+        """Return what AWS says of the mapping: Enabled, Disabled, or on its way; - if there is none."""
+        mappings = self._mappings()
+        return str(mappings[0].get("State", "-")) if mappings else "-"
 
     @property
     def _what(self) -> str:
         return f"switching the queue's mapping of the function {self._function}"
 
-    def _mapping(self) -> Any:
+    def _mappings(self) -> Any:
         with aws_call(f"looking for the mapping of the function {self._function}"):
-            found = self._client.list_event_source_mappings(FunctionName=self._function)["EventSourceMappings"]
+            return self._client.list_event_source_mappings(FunctionName=self._function)["EventSourceMappings"]
+
+    def _mapping(self) -> Any:
+        found = self._mappings()
         if len(found) != 1:
             raise SettingsFault(
                 f"The function {self._function} has {len(found)} event source mappings instead of one; deploy the "

@@ -16,8 +16,7 @@ def markdown(runs: Sequence[Run]) -> str:
 
 
 def _verdict(run: Run) -> str:
-    word = "every row accounted for" if run.is_ok else "NOT every row accounted for"
-    lines = [f"**{run.title}: {word}.** {sentence(run)}"]
+    lines = [f"**{run.title}: {run.verdict}.** {sentence(run)}"]
     lines += [f"- {problem}" for problem in run.document["verdict"]["problems"]]
     lines += [f"- objective {_goal(goal)}" for goal in run.document["objectives"]]
     return "\n".join(lines)

@@ -34,6 +34,11 @@ class Run:
         """Whether the oracle found every row where it belongs."""
         return bool(self.document["verdict"]["ok"])
 
+    @property
+    def verdict(self) -> str:
+        """What the oracle says, in a few words."""
+        return "every row accounted for" if self.is_ok else "NOT every row accounted for"
+
     def series(self, name: str) -> list[float]:
         """Return one value for each second, NaN where nothing was measured; empty if it never was."""
         values: Sequence[float | None] = self.document["samples"].get(name) or []

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from loadtest.scale.limits import ENDLESS, TABLES
+from loadtest.scale.limits import ENDLESS, TABLES, Table
 from loadtest.scale.model import Work, Worker, forecast, knee
 
 COMPUTED_FOR = (1, 10, 100, 1_000)
@@ -43,7 +43,7 @@ def worker_of(points: Sequence[Point]) -> Worker:
 
 
 def document(points: Sequence[Point], work: Work) -> dict[str, Any]:
-    """Return the study as JSON takes it. `kind` of each figure says whether it was measured or computed."""
+    """Return the study as JSON takes it: what was measured, and apart from it what is computed."""
     worker = worker_of(points)
     return {
         "work": asdict(work),
@@ -54,15 +54,14 @@ def document(points: Sequence[Point], work: Work) -> dict[str, Any]:
             for table in TABLES
             for found in (forecast(workers, worker, work, table) for workers in COMPUTED_FOR)
         ],
-        "knees": [
-            {"table": table.name, "workers": knee(worker, work, table)}
-            | {
-                "bottleneck": forecast(10**9, worker, work, table).bottleneck,
-                "raised_by": forecast(10**9, worker, work, table).raised_by,
-            }
-            for table in TABLES
-        ],
+        "knees": [_knee(worker, work, table) for table in TABLES],
     }
+
+
+def _knee(worker: Worker, work: Work, table: Table) -> dict[str, Any]:
+    bound = forecast(10**9, worker, work, table)  # more workers than any limit lets work
+    workers = knee(worker, work, table)
+    return {"table": table.name, "workers": workers, "bottleneck": bound.bottleneck, "raised_by": bound.raised_by}
 
 
 def _measured(point: Point) -> dict[str, Any]:

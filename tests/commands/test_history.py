@@ -19,21 +19,10 @@ from ingest.edges import ledger_ended
 from ingest.edges.ledger import LedgerTable
 from ingest.errors import BadHeader
 from tests.clients import ledger_table, mock_aws, session
-from tests.command import Ran
+from tests.command import FEEDS, NOON, Ran
 from tests.fakes import ScriptedClock
 
-NOON = 1_795_348_800.0  # 2026-11-22T12:00:00Z
 DAY = 86_400.0
-FEEDS = """
-[feeds.orders]
-prefix = "orders/"
-table = "Orders"
-partition_key = "id"
-[feeds.visits]
-prefix = "visits/"
-table = "Visits"
-partition_key = "id"
-"""
 
 
 class Story:

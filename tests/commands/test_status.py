@@ -21,20 +21,8 @@ from ingest.core.work import Checkpoint, Plan, Work
 from ingest.edges.ledger import LedgerTable
 from ingest.errors import BadHeader, Throttled
 from tests.clients import ledger_table, mock_aws, session
-from tests.command import Ran
+from tests.command import FEEDS, NOON, Ran
 from tests.fakes import ScriptedClock
-
-NOON = 1_795_348_800.0  # 2026-11-22T12:00:00Z
-FEEDS = """
-[feeds.orders]
-prefix = "orders/"
-table = "Orders"
-partition_key = "id"
-[feeds.visits]
-prefix = "visits/"
-table = "Visits"
-partition_key = "id"
-"""
 
 
 class Story:

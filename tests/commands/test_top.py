@@ -30,11 +30,10 @@ from ingest.edges.depths import Depth
 from ingest.edges.ledger import LedgerTable
 from ingest.errors import BadHeader, TableMissing, Unavailable
 from tests.clients import client, ledger_table, mock_aws, session
-from tests.command import Ran
+from tests.command import NOON, Ran
 from tests.edges.test_cloudwatch import FakeCloudWatch
 from tests.fakes import ScriptedClock
 
-NOON = 1_795_348_800.0  # 2026-11-22T12:00:00Z
 FEEDS = """
 [feeds.orders]
 prefix = "orders/"

@@ -12,7 +12,7 @@ from ingest.core.charset import Charset
 from ingest.dialect import Csv
 from ingest.errors import NotCsv
 from ingest.feeds import Feed
-from ingest.pipeline import Load
+from ingest.pipeline import Load, Sizes
 from tests.fakes import FakeTable, RecordingRejects, reading
 
 CONCORDANCE = Csv(delimiter="\x14", quote="þ", encoding="cp1252")
@@ -22,7 +22,7 @@ def loaded(data: bytes, csv: Csv, *, portion: int = 5, block_bytes: int = 64) ->
     table, rejects = FakeTable(), RecordingRejects()
     csv = msgspec.structs.replace(csv, missing_columns="allow")
     feed = Feed("f/", "Table", "id", csv=csv, columns={"n": "N"})
-    Load(feed=feed, writer=table, rejects=rejects, block_bytes=block_bytes).run(reading(data, portion))
+    Load(feed=feed, writer=table, rejects=rejects, sizes=Sizes(block=block_bytes)).run(reading(data, portion))
     return list(table.items.values()), rejects
 
 

@@ -9,7 +9,7 @@ from ingest.core.head import read_head
 from ingest.dialect import Csv
 from ingest.errors import BadHeader
 from ingest.feeds import Feed
-from ingest.pipeline import Load
+from ingest.pipeline import Load, Sizes
 from tests.fakes import FakeTable, RecordingRejects, cut, reading
 
 
@@ -40,7 +40,7 @@ def test_comments_before_the_header_are_no_header() -> None:
 def loaded(data: bytes, portion: int, block_bytes: int, **csv: Any) -> tuple[list[str], Load, RecordingRejects]:
     table, rejects = FakeTable(), RecordingRejects()
     feed = Feed("f/", "Table", "id", csv=Csv(**csv))
-    load = Load(feed=feed, writer=table, rejects=rejects, block_bytes=block_bytes)
+    load = Load(feed=feed, writer=table, rejects=rejects, sizes=Sizes(block=block_bytes))
     load.run(reading(data, portion))
     return sorted(item["a"] for item in table.items.values()), load, rejects
 

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from ingest.dialect import Csv
 from ingest.feeds import Feed, Lineage
-from ingest.pipeline import Load
+from ingest.pipeline import Load, Sizes
 from tests.fakes import FakeTable, RecordingRejects, reading
 
 TRACED = Lineage(file="from_file", line="from_line")
@@ -15,7 +15,9 @@ TRACED = Lineage(file="from_file", line="from_line")
 def lines_of(data: bytes, *, csv: Csv | None = None, block_bytes: int = 64) -> dict[str, int]:
     table = FakeTable()
     feed = Feed("f/", "Table", "id", csv=csv or Csv(), lineage=TRACED)
-    load = Load(feed=feed, writer=table, rejects=RecordingRejects(), file="s3://b/f/{x}.csv", block_bytes=block_bytes)
+    load = Load(
+        feed=feed, writer=table, rejects=RecordingRejects(), file="s3://b/f/{x}.csv", sizes=Sizes(block=block_bytes)
+    )
     load.run(reading(data, 7))
     assert {item["from_file"] for item in table.items.values()} <= {"s3://b/f/{x}.csv"}
     return {item["id"]: int(item["from_line"]) for item in table.items.values()}

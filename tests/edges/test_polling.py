@@ -40,6 +40,11 @@ def polling(client: Any) -> Polling:
     return Polling(client=client, function="Loader", clock=ScriptedClock())
 
 
+def test_the_state_of_the_mapping_is_told() -> None:
+    assert polling(FakeLambda("Disabled")).state() == "Disabled"
+    assert polling(FakeLambda("Disabled", mappings=0)).state() == "-"
+
+
 @pytest.mark.parametrize("on", [True, False])
 def test_it_is_switched_and_waited_for(on: bool) -> None:
     client = FakeLambda("Disabled" if on else "Enabled")

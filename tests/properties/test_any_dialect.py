@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from ingest.core.charset import original_bytes
 from ingest.core.rejects import Reject
-from ingest.pipeline import Load
+from ingest.pipeline import Load, Sizes
 from tests.fakes import FakeTable, RecordingRejects, reading
 from tests.properties.files import File, files
 from tests.properties.writer import Piece
@@ -19,7 +19,7 @@ class Loaded:
 
     def __init__(self, file: File, table: FakeTable, *, portion: int, room: int) -> None:
         self.table, self.rejects = table, RecordingRejects()
-        load = Load(feed=file.feed, writer=table, rejects=self.rejects, block_bytes=file.longest + 1 + room)
+        load = Load(feed=file.feed, writer=table, rejects=self.rejects, sizes=Sizes(block=file.longest + 1 + room))
         self.books = load.run(reading(file.data, portion))
 
 

@@ -8,7 +8,7 @@ from ingest.core.grammar import count_lines
 from ingest.dialect import Csv
 from ingest.errors import FileFault
 from ingest.feeds import Feed
-from ingest.pipeline import Load
+from ingest.pipeline import Load, Sizes
 from tests.fakes import FakeTable, RecordingRejects, reading
 from tests.fuzz.reading import check, check_reading
 from tests.properties.files import dialects
@@ -40,7 +40,7 @@ def test_every_row_of_any_soup_is_accounted_for(data: st.DataObject, csv: Csv, b
     file = data.draw(files_of(csv))
     rejects = RecordingRejects()
     feed = Feed("f/", "Table", "id", csv=msgspec.structs.replace(csv, compression="none"), columns={"n": "N"})
-    load = Load(feed=feed, writer=FakeTable(refuse=lambda item: True), rejects=rejects, block_bytes=block_bytes)
+    load = Load(feed=feed, writer=FakeTable(refuse=lambda item: True), rejects=rejects, sizes=Sizes(block=block_bytes))
     try:
         books = load.run(reading(file, portion))
     except FileFault:
