@@ -3,6 +3,7 @@
 import argparse
 import sys
 from pathlib import Path
+from typing import Protocol
 
 from loadtest import commands
 from loadtest.capacity_bench import Shape
@@ -32,24 +33,53 @@ def main() -> int:
     _add_read(bench.add_parser("read", help="rows per CPU-second and peak memory of CSV readers"))
     _add_plan(bench.add_parser("plan", help="MB per CPU-second of cutting a large file into segments"))
     _add_capacity(bench.add_parser("capacity", help="how well loads use a table's capacity, and share it"))
-    _add_write(bench.add_parser("write", help="rows per CPU-second from file to table, beside the usual boto3 loop"))
-    _add_cold_start(bench.add_parser("cold-start", help="how long the function's first answer takes, step by step"))
-    _add_generate(names.add_parser("generate", help="a CSV file of any size for a feed, and what must be found of it"))
-    _add_bench_generate(bench.add_parser("generate", help="MB per CPU-second of `generate`, and of its checksum"))
+    _add(writing, bench.add_parser("write", help="rows per CPU-second from file to table, beside the usual boto3 loop"))
+    _add(cold_start, bench.add_parser("cold-start", help="how long the function's first answer takes, step by step"))
+    _add(generate, names.add_parser("generate", help="a CSV file of any size for a feed, and what must be found of it"))
+    _add(bench_generate, bench.add_parser("generate", help="MB per CPU-second of `generate`, and of its checksum"))
     _add_hostile(names.add_parser("hostile", help="time and memory of `ingest check` on malformed files"))
-    _add_sink(names.add_parser("sink", help="a DynamoDB endpoint that counts, throttles and fails as asked"))
-    _add_objects(names.add_parser("objects", help="an S3 endpoint that serves a folder, and cuts answers as asked"))
-    _add_run(names.add_parser("run", help="a scenario: files dropped on the product, measured and judged"))
+    _add(sink, names.add_parser("sink", help="a DynamoDB endpoint that counts, throttles and fails as asked"))
+    _add(objects, names.add_parser("objects", help="an S3 endpoint that serves a folder, and cuts answers as asked"))
+    _add(scenario_run, names.add_parser("run", help="a scenario: files dropped on the product, measured and judged"))
     _add_clean(names.add_parser("clean", help="what a run on AWS left that was killed"))
-    _add_chaos(names.add_parser("chaos", help="the local stack with its workers killed: is every row accounted for?"))
-    _add_huge(names.add_parser("huge", help="files of gigabytes: kills, hand-overs, what the bookkeeping costs"))
+    _add(
+        chaos,
+        names.add_parser("chaos", help="the local stack with its workers killed: is every row accounted for?"),
+        result="chaos.json",
+    )
+    _add(
+        huge,
+        names.add_parser("huge", help="files of gigabytes: kills, hand-overs, what the bookkeeping costs"),
+        result="huge.json",
+    )
     scale.add_arguments(names.add_parser("scale", help="rows a second by number of workers: measured, and computed"))
-    _add_observe(names.add_parser("observe", help="a mixed load in the local stack, for the dashboard's picture"))
-    _add_transcript(names.add_parser("transcript", help="an operator's day in the local stack, as a page of the docs"))
+    _add(
+        observed,
+        names.add_parser("observe", help="a mixed load in the local stack, for the dashboard's picture"),
+        result="observed.json",
+    )
+    _add(transcript, names.add_parser("transcript", help="an operator's day in the local stack, as a page of the docs"))
     report.add_arguments(names.add_parser("report", help="what runs showed: a page, pictures, Markdown"))
     arguments = parser.parse_args()
     code: int = arguments.run(arguments)
     return code
+
+
+class Command(Protocol):
+    """A module of a command."""
+
+    def add_arguments(self, parser: argparse.ArgumentParser, /) -> None:
+        """Give the parser its options."""
+
+    def run(self, arguments: argparse.Namespace, /) -> int:
+        """Run; return the exit code."""
+
+
+def _add(command: Command, parser: argparse.ArgumentParser, *, result: str | None = None) -> None:
+    command.add_arguments(parser)
+    if result:
+        _add_common(parser, result)
+    parser.set_defaults(run=command.run)
 
 
 def _add_read(parser: argparse.ArgumentParser) -> None:
@@ -74,26 +104,6 @@ def _add_capacity(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(run=commands.bench_capacity)
 
 
-def _add_write(parser: argparse.ArgumentParser) -> None:
-    writing.add_arguments(parser)
-    parser.set_defaults(run=writing.run)
-
-
-def _add_cold_start(parser: argparse.ArgumentParser) -> None:
-    cold_start.add_arguments(parser)
-    parser.set_defaults(run=cold_start.run)
-
-
-def _add_generate(parser: argparse.ArgumentParser) -> None:
-    generate.add_arguments(parser)
-    parser.set_defaults(run=generate.run)
-
-
-def _add_bench_generate(parser: argparse.ArgumentParser) -> None:
-    bench_generate.add_arguments(parser)
-    parser.set_defaults(run=bench_generate.run)
-
-
 def _add_hostile(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--megabytes", type=int, default=1000, help="size of each file (default 1000)")
     parser.add_argument("--time-limit", type=float, default=900, help="CPU seconds; a case that takes more hangs")
@@ -103,47 +113,9 @@ def _add_hostile(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(run=commands.hostile)
 
 
-def _add_run(parser: argparse.ArgumentParser) -> None:
-    scenario_run.add_arguments(parser)
-    parser.set_defaults(run=scenario_run.run)
-
-
 def _add_clean(parser: argparse.ArgumentParser) -> None:
     aws.add_clean_arguments(parser)
     parser.set_defaults(run=aws.clean)
-
-
-def _add_chaos(parser: argparse.ArgumentParser) -> None:
-    chaos.add_arguments(parser)
-    _add_common(parser, "chaos.json")
-    parser.set_defaults(run=chaos.run)
-
-
-def _add_huge(parser: argparse.ArgumentParser) -> None:
-    huge.add_arguments(parser)
-    _add_common(parser, "huge.json")
-    parser.set_defaults(run=huge.run)
-
-
-def _add_observe(parser: argparse.ArgumentParser) -> None:
-    observed.add_arguments(parser)
-    _add_common(parser, "observed.json")
-    parser.set_defaults(run=observed.run)
-
-
-def _add_transcript(parser: argparse.ArgumentParser) -> None:
-    transcript.add_arguments(parser)
-    parser.set_defaults(run=transcript.run)
-
-
-def _add_sink(parser: argparse.ArgumentParser) -> None:
-    sink.add_arguments(parser)
-    parser.set_defaults(run=sink.run)
-
-
-def _add_objects(parser: argparse.ArgumentParser) -> None:
-    objects.add_arguments(parser)
-    parser.set_defaults(run=objects.run)
 
 
 def _add_common(parser: argparse.ArgumentParser, result: str) -> None:

@@ -2,26 +2,23 @@
 
 import json
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import asdict
 from typing import Annotated
 
 import typer
 
 from ingest.closing import SplitCloser
-from ingest.commands.aws import client
 from ingest.commands.durations import seconds_of
 from ingest.commands.options import DEFAULT_FEEDS, AsJson, FeedsPath, StackName
 from ingest.commands.stack import DeployedStack
+from ingest.commands.telling import teller_of
 from ingest.commands.view import console_on
-from ingest.core.emf import Value
 from ingest.edges.clock import Clock
-from ingest.edges.events import EventBus
 from ingest.edges.rejects import rejects_url
 from ingest.feeds import Feeds
 from ingest.feeds_file import read_feeds
 from ingest.reconcile import Findings, Reconciler
-from ingest.teller import Teller
 
 STUCK_AFTER = "1h"  # as infra.settings has it
 Log = list[tuple[str, dict[str, object]]]
@@ -78,22 +75,9 @@ def sentences(findings: Findings) -> Iterator[str]:
     yield from (sentence.format(counts[name]) for name, sentence in _FOUND.items() if counts[name])
 
 
-class NoMetrics:
-    """A `MetricSink` for where no metrics are taken from the log. The event that a file ended is sent all the same."""
-
-    def put(self, feed: str, values: Mapping[str, Value]) -> None:
-        """Take nothing."""
-
-
 def _reconciler(stack: DeployedStack, feeds: Feeds, stuck_s: float, log: Log) -> Reconciler:
     clock, rejects = Clock(), stack.rejects_bucket
-    teller = Teller(
-        ledger=stack.ledger,
-        metrics=NoMetrics(),
-        events=EventBus(lambda: client("events", "preparing to send events"), stack=stack.name),
-        clock=clock,
-        log=lambda message, fields: log.append((message, fields)),
-    )
+    teller = teller_of(stack, clock, lambda message, fields: log.append((message, fields)))
     closer = SplitCloser(
         ledger=stack.ledger, teller=teller, clock=clock, rejects_url=lambda file: rejects_url(rejects, file)
     )

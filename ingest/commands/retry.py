@@ -8,17 +8,14 @@ from typing import Annotated, Any
 
 import typer
 
-from ingest.commands.aws import client
 from ingest.commands.file_choice import choose, find_versions
 from ingest.commands.options import AsJson, StackName
-from ingest.commands.reconcile import NoMetrics
 from ingest.commands.stack import DeployedStack
+from ingest.commands.telling import teller_of
 from ingest.commands.view import console_on
 from ingest.edges.clock import Clock
-from ingest.edges.events import EventBus
 from ingest.errors import SettingsFault
 from ingest.retry import CHECKPOINT, START, Retried, Retry
-from ingest.teller import Teller
 
 
 def retry(
@@ -86,18 +83,11 @@ def _extent(retried: Retried) -> str:
 
 def _retry(stack: DeployedStack) -> Retry:
     clock = Clock()
-    teller = Teller(
-        ledger=stack.ledger,
-        metrics=NoMetrics(),
-        events=EventBus(lambda: client("events", "preparing to send events"), stack=stack.name),
-        clock=clock,
-        log=lambda message, fields: None,
-    )
     return Retry(
         ledger=stack.ledger,
         objects=stack.objects,
         queue=stack.queue,
         rejects=stack.rejects,
-        teller=teller,
+        teller=teller_of(stack, clock),
         clock=clock,
     )
