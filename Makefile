@@ -37,7 +37,7 @@ test: setup ## Run all tests, the fast ones first; then the end-to-end tests in 
 	$(BIN)/python -m pytest -q -n 2 --dist worksteal -m e2e --writer boto3 --iam tests/e2e/test_local_stack.py tests/e2e/test_operating.py
 
 nightly: setup ## Run the property tests and the model with 20,000 examples or more each, and the fuzz target
-	HYPOTHESIS_PROFILE=nightly $(BIN)/python -m pytest -q tests/properties tests/model tests/core/test_cutter.py tests/core/test_cutter_state.py tests/core/test_grammar.py tests/core/test_planner.py
+	HYPOTHESIS_PROFILE=nightly $(BIN)/python -m pytest -q tests/properties tests/model tests/reading/test_blocks.py tests/reading/test_position.py tests/reading/test_grammar.py tests/reading/test_segments.py
 	$(BIN)/python -m tests.fuzz.fuzz_reading --runs 100000
 
 check: setup ## Run the linters and the type checker, and look for what a security review would find

@@ -9,7 +9,7 @@ from infra import bundle, nag
 from infra.settings import read_settings
 from infra.stack import IngestStack
 from ingest.errors import SettingsFault
-from ingest.feeds_file import read_feeds
+from ingest.feeds.parse import read_feeds
 
 
 def main() -> None:

@@ -4,6 +4,7 @@ The wheels are fetched and trimmed once per platform and kept under build/; addi
 """
 
 import argparse
+import ast
 import hashlib
 import shutil
 import subprocess
@@ -28,7 +29,6 @@ REQUIREMENTS = ROOT / "requirements-function.txt"
 BUILD = ROOT / "build"
 MAX_ZIPPED_MB = 60
 MAX_UNPACKED_MB = 200  # Lambda takes 250 with layers; the difference is left to those who add one
-NOT_SHIPPED = {"__pycache__", "__main__.py", "cli.py", "commands", "sniffing"}  # the command line, and its own parts
 LONG_AGO = (1980, 1, 1, 0, 0, 0)  # the oldest date a zip can hold: equal contents make equal zips
 
 
@@ -73,9 +73,26 @@ def forget_old(folder: Path, pattern: str, *, keep: int = 4) -> None:
 
 
 def _sources(root: Path) -> list[Path]:
-    """Return the modules that run in Lambda: all of `ingest` but its command line and what only that needs."""
-    modules = (path for path in (root / "ingest").rglob("*.py") if not NOT_SHIPPED & set(path.relative_to(root).parts))
-    return sorted(modules)
+    """Return the modules that run in Lambda: those of `ingest` that its handler imports, at once or later."""
+    found: set[Path] = set()
+    waiting = [root / "ingest/worker/handler.py"]
+    while waiting:
+        path = waiting.pop()
+        if path not in found and path.is_file():
+            found.add(path)
+            waiting += _imported(path, root)
+    packages = {
+        folder / "__init__.py" for path in found for folder in path.parents if folder.is_relative_to(root / "ingest")
+    }
+    return sorted(found | packages)
+
+
+def _imported(path: Path, root: Path) -> Iterator[Path]:
+    """Yield where the modules may be that a module imports; a name that is no module leads to no file."""
+    for node in ast.walk(ast.parse(path.read_bytes())):
+        if isinstance(node, ast.ImportFrom) and str(node.module).partition(".")[0] == "ingest":
+            yield root / f"{str(node.module).replace('.', '/')}.py"
+            yield from (root / str(node.module).replace(".", "/") / f"{alias.name}.py" for alias in node.names)
 
 
 def _dependencies(platform: Platform, build_folder: Path) -> Path:

@@ -11,7 +11,7 @@ from constructs import Construct
 from infra.buffer import Buffer
 from infra.encryption import Encryption
 from infra.settings import Settings
-from ingest.feeds import Feeds
+from ingest.feeds.feed import Feeds
 
 CREATED = "s3:ObjectCreated:*"
 

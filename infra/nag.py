@@ -10,7 +10,7 @@ from constructs import IConstruct
 from infra import network
 from infra.stack import IngestStack
 from infra.worker import literal
-from ingest.feeds import Feeds
+from ingest.feeds.feed import Feeds
 
 
 class Acknowledged(NamedTuple):

@@ -4,6 +4,8 @@ from typing import Annotated
 
 from msgspec import Meta, Struct
 
+from ingest.contract import Price
+
 
 class Prices(Struct, frozen=True, forbid_unknown_fields=True):
     """Unit prices of one region, as AWS's price pages told in November 2026. Change them for yours."""
@@ -16,18 +18,18 @@ class Prices(Struct, frozen=True, forbid_unknown_fields=True):
             description="A million write request units, on demand, standard table class "
             "(aws.amazon.com/dynamodb/pricing/on-demand).",
         ),
-    ] = 0.625
+    ] = Price.WRITE_UNIT * 1e6
     function_gb_s: Annotated[
         float,
         Meta(ge=0, le=1, description="A GB-second of a function on arm64 (aws.amazon.com/lambda/pricing)."),
-    ] = 0.0000133334
+    ] = Price.LAMBDA_GB_SECOND
     invocations_per_million: Annotated[
         float, Meta(ge=0, le=100, description="A million invocations (aws.amazon.com/lambda/pricing).")
-    ] = 0.20
+    ] = Price.LAMBDA_REQUEST * 1e6
     queue_requests_per_million: Annotated[
         float,
         Meta(ge=0, le=100, description="A million requests to a standard queue (aws.amazon.com/sqs/pricing)."),
-    ] = 0.40
+    ] = Price.SQS_REQUEST * 1e6
     table_write_units: Annotated[
         int,
         Meta(

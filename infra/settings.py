@@ -9,8 +9,8 @@ from msgspec import Meta, Struct
 from infra.alarm_settings import Alarms
 from infra.existing import BUCKET_NAME, Existing, check_existing
 from infra.price_settings import Prices
-from ingest.checked import expect_section, read_struct
 from ingest.errors import SettingsFault
+from ingest.feeds.schema_errors import expect_section, read_struct
 
 VISIBILITY_FACTOR = 6  # AWS's advice for a queue in front of Lambda: six attempts fit before a message shows again
 

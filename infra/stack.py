@@ -14,7 +14,7 @@ from infra.settings import Settings
 from infra.store import Store
 from infra.worker import Worker
 from ingest import contract
-from ingest.feeds import Feeds
+from ingest.feeds.feed import Feeds
 
 
 class IngestStack(Stack):

@@ -10,7 +10,7 @@ from constructs import Construct
 from infra.encryption import Encryption
 from infra.settings import Settings
 from ingest import contract
-from ingest.feeds import Feed, Feeds, KeyAttribute
+from ingest.feeds.feed import Feed, Feeds, KeyAttribute
 
 KEY_TYPES = {
     "S": dynamodb.AttributeType.STRING,

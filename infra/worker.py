@@ -15,7 +15,7 @@ from infra.landing import Landing
 from infra.settings import Settings
 from infra.store import Store
 from ingest import contract
-from ingest.feeds import Feeds
+from ingest.feeds.feed import Feeds
 
 
 class Worker(Construct):

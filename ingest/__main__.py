@@ -1,5 +1,5 @@
 """`python -m ingest`: the same as the command `ingest`."""
 
-from ingest.cli import main
+from ingest.cli.main import main
 
 main()

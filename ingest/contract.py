@@ -1,7 +1,7 @@
 """Names that the stack, the function and its judges must spell alike. Imports nothing."""
 
 # How Lambda finds the handler.
-HANDLER = "ingest.handler.handle"
+HANDLER = "ingest.worker.handler.handle"
 SERVICE = "ingest"  # in every log line. Not by environment: powertools would make it a dimension of every metric
 FEEDS_FILE = "feeds.toml"  # beside the `ingest` package in the function's zip
 
@@ -91,7 +91,7 @@ class Metric:
 
 
 class Status:
-    """What a file, or a segment of one, can be in the ledger. `ingest.core.states` says how one becomes another."""
+    """What a file, or a segment of one, can be in the ledger. `ingest.ledger.states` says how one becomes another."""
 
     PENDING = "PENDING"  # a segment that is planned and was not begun yet
     LOADING = "LOADING"  # leased by a worker
@@ -173,6 +173,31 @@ class Reason:
     BAD_SET = "bad_set"
     ITEM_TOO_LARGE = "item_too_large"
     REFUSED_BY_DYNAMODB = "refused_by_dynamodb"
+
+
+class Price:
+    """List prices in US dollars, us-east-1, without free tiers, volume discounts and savings plans.
+
+    Other regions cost up to twice as much: figures made of these are estimates, not invoices. Sources:
+    aws.amazon.com/dynamodb/pricing/on-demand and /provisioned (Standard class), /lambda/pricing (arm64),
+    /sqs/pricing (standard queue), /s3/pricing (Standard class), /cloudwatch/pricing.
+    """
+
+    REGION = "us-east-1"
+    AS_OF = "2026-11-22"
+    WRITE_UNIT = 0.625 / 1e6  # on demand, since the price cut of November 2024
+    READ_UNIT = 0.125 / 1e6
+    PROVISIONED_UNIT_HOUR = 0.00065  # one write a second, for an hour
+    STORED_GB_MONTH = 0.25  # in a table or index
+    LAMBDA_GB_SECOND = 0.0000133334
+    LAMBDA_REQUEST = 0.20 / 1e6
+    SQS_REQUEST = 0.40 / 1e6  # for each 64 KB begun
+    S3_GET = 0.0004 / 1e3
+    S3_PUT = 0.005 / 1e3
+    S3_GB_MONTH = 0.023
+    LOG_GB = 0.50
+    METRIC_MONTH = 0.30  # for each name with its dimensions that was sent in the month; charged by the hour
+    TRANSFER_OUT_GB = 0.09  # to the internet
 
 
 def table_output(table: str) -> str:

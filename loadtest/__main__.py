@@ -5,24 +5,24 @@ import sys
 from pathlib import Path
 from typing import Protocol
 
-from loadtest import commands
-from loadtest.capacity_bench import Shape
+from loadtest.bench import commands
+from loadtest.bench.capacity import Shape
+from loadtest.bench.cold_start import command as cold_start
+from loadtest.bench.hostile_files import cases
+from loadtest.bench.writing import command as writing
 from loadtest.chaos import command as chaos
-from loadtest.cold_start import command as cold_start
-from loadtest.generate import bench_command as bench_generate
-from loadtest.generate import command as generate
-from loadtest.hostile_files import cases
+from loadtest.dashboard_run import command as observed
+from loadtest.demo_script import command as transcript
+from loadtest.harness.results import RESULTS
 from loadtest.huge import command as huge
-from loadtest.objects import command as objects
-from loadtest.observed import command as observed
 from loadtest.report import command as report
-from loadtest.results import RESULTS
 from loadtest.run import command as scenario_run
 from loadtest.run.aws import command as aws
+from loadtest.s3_server import command as objects
 from loadtest.scale import command as scale
-from loadtest.sink import command as sink
-from loadtest.transcript import command as transcript
-from loadtest.writing import command as writing
+from loadtest.simulator import command as sink
+from loadtest.workload import bench_command as bench_generate
+from loadtest.workload import command as generate
 
 
 def main() -> int:

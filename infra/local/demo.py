@@ -18,7 +18,7 @@ from infra import bundle
 from infra.local.stack import FEEDS, LocalStack, local_stack
 from ingest import contract
 from ingest.contract import Ledger, Output, Status
-from ingest.feeds_file import read_feeds
+from ingest.feeds.parse import read_feeds
 
 SAMPLE = bundle.ROOT / "sample_data.csv"
 TIMEOUT_S = 90.0

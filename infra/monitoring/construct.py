@@ -13,7 +13,7 @@ from infra.monitoring.watches import make_alarms
 from infra.settings import Settings
 from infra.store import Store
 from infra.worker import Worker
-from ingest.feeds import Feeds
+from ingest.feeds.feed import Feeds
 
 
 class Monitoring(Construct):

@@ -19,7 +19,7 @@ from infra.monitoring.widgets import COLUMNS
 
 ROOT = Path(__file__).parents[2]
 RUN = ROOT / "loadtest/results/observed.json"
-FEEDS = ROOT / "loadtest/observed/feeds.toml"  # of that run
+FEEDS = ROOT / "loadtest/dashboard_run/feeds.toml"  # of that run
 PICTURE = ROOT / "docs/dashboard.png"
 MARK = "Description"  # the PNG's field that says what it was drawn of
 WIDTH_IN, UNIT_IN, FOOT_IN = 15.0, 0.56, 0.5

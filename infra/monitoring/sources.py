@@ -12,7 +12,7 @@ from aws_cdk import aws_sqs as sqs
 
 from infra.settings import Settings
 from ingest import contract
-from ingest.feeds import Feeds
+from ingest.feeds.feed import Feeds
 
 Metric = cloudwatch.IMetric
 MINUTE = Duration.minutes(1)

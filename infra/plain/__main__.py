@@ -13,7 +13,7 @@ from typing import Any
 from infra import bundle, node
 from infra.settings import read_settings
 from ingest.errors import SettingsFault
-from ingest.feeds_file import read_feeds
+from ingest.feeds.parse import read_feeds
 
 TEMPLATE, CODE = "pipeline-template.yml", "ingest.zip"
 MAX_BYTES = 1_000_000  # what CloudFormation takes from S3

@@ -26,7 +26,7 @@ from aws_cdk import aws_sns as sns
 from infra.plain.parameters import PARAMETERS, Parameter, defaults
 from infra.settings import Settings
 from infra.stack import IngestStack
-from ingest.feeds import Feeds
+from ingest.feeds.feed import Feeds
 
 ID = "Pipeline"
 NO_VERSION = "CloudFormation-Validate::F3033"  # the CDK tries the parameters' defaults and overlooks AWS::NoValue

@@ -4,7 +4,7 @@ import argparse
 
 from loadtest.chaos.run import perform
 from loadtest.chaos.settings import Settings
-from loadtest.results import write_result
+from loadtest.harness.results import write_result
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

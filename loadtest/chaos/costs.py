@@ -11,8 +11,8 @@ from collections import Counter
 from typing import Any
 
 from ingest.contract import Ledger
-from loadtest.sink.capacity import write_units
-from loadtest.sink.values import Item, item_bytes
+from loadtest.simulator.capacity import write_units
+from loadtest.simulator.values import Item, item_bytes
 
 TRANSACTION_FACTOR = 2
 _INDEXED = (Ledger.LISTING, Ledger.LISTED_AT)

@@ -9,7 +9,7 @@ from functools import cache
 from typing import Any
 
 from loadtest.chaos.settings import TABLE
-from loadtest.sink.truth import digest
+from loadtest.simulator.written_items import digest
 
 HEADER = "id,customer,city,quantity,price,paid,note\n"
 REJECTED_SHARE, REPEATED_SHARE = 0.004, 0.004

@@ -12,15 +12,15 @@ from pathlib import Path
 from typing import Any
 
 from ingest.contract import FINAL_STATUSES, RECONCILE_MESSAGE, Env, Ledger
-from loadtest.chaos.drops import Dropper
-from loadtest.chaos.dynamodb_front import LedgerFront
-from loadtest.chaos.fleet import Fleet, environments
-from loadtest.chaos.s3_front import Front, S3Front
+from loadtest.chaos.checks import Found, Judge, Verdict
 from loadtest.chaos.settings import FEEDS, MB, TABLE, TABLES, Settings
-from loadtest.chaos.stack import Hand, prepared
-from loadtest.chaos.verdict import Found, Judge, Verdict
-from loadtest.sink import Settings as SinkSettings
-from loadtest.sink import Sink
+from loadtest.chaos.uploads import Dropper
+from loadtest.harness.dynamodb_proxy import LedgerFront
+from loadtest.harness.s3_proxy import Front, S3Front
+from loadtest.harness.stack import Hand, prepared
+from loadtest.harness.workers import Fleet, environments
+from loadtest.simulator import Settings as SinkSettings
+from loadtest.simulator import Sink
 
 LAST_MESSAGE_S = 30.0
 TICK_S = 0.1

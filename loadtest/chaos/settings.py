@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from loadtest.sink.faults import Faults
-from loadtest.sink.settings import Key, Table
+from loadtest.simulator.faults import Faults
+from loadtest.simulator.settings import Key, Table
 
 FEEDS = Path(__file__).parent / "feeds.toml"
 PREFIX = "drops/"
@@ -50,7 +50,7 @@ class Settings:
     reconcile_every_s: float = 20.0
     max_receive_count: int = 15
     patience_s: float = 600.0
-    worker: str = "loadtest.chaos.worker"
+    worker: str = "loadtest.harness.worker"
 
     @property
     def table_faults(self) -> Faults:

@@ -5,8 +5,8 @@ import json
 from pathlib import Path
 from typing import Any
 
+from loadtest.harness.results import origin, write_document
 from loadtest.huge.run import Case, perform
-from loadtest.results import origin, write_document
 
 MB = 1_000_000
 KINDS = ("plain", "gzip", "costs")

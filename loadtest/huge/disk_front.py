@@ -3,9 +3,9 @@
 from pathlib import Path
 from typing import cast
 
-from loadtest.chaos.s3_front import Front, Relay
-from loadtest.objects.files import Refused, find
-from loadtest.objects.http import Handler
+from loadtest.harness.s3_proxy import Front, Relay
+from loadtest.s3_server.files import Refused, find
+from loadtest.s3_server.http import Handler
 
 
 class DiskFront(Front):

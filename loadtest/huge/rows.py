@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from loadtest.sink.capacity import write_units
-from loadtest.sink.values import item_bytes
+from loadtest.simulator.capacity import write_units
+from loadtest.simulator.values import item_bytes
 
 HEADER = b"id,customer,city,quantity,price,paid,note,blob\n"
 SPOILED_EVERY = 50_021  # a prime: spoiled rows come at all places of a block

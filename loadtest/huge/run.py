@@ -11,17 +11,17 @@ from pathlib import Path
 from typing import Any
 
 from ingest.contract import Env, Ledger, Status
-from loadtest.chaos.drops import s3_event
-from loadtest.chaos.dynamodb_front import LedgerFront
-from loadtest.chaos.fleet import Fleet, environments
 from loadtest.chaos.run import Every
-from loadtest.chaos.s3_front import S3Front
-from loadtest.chaos.stack import Hand, prepared
+from loadtest.chaos.uploads import s3_event
+from loadtest.harness.dynamodb_proxy import LedgerFront
+from loadtest.harness.s3_proxy import S3Front
+from loadtest.harness.stack import Hand, prepared
+from loadtest.harness.workers import Fleet, environments
 from loadtest.huge.disk_front import DiskFront
+from loadtest.huge.expected import RowTruth
 from loadtest.huge.rows import Kinds, is_spoiled
-from loadtest.huge.truth import RowTruth
-from loadtest.objects.files import find
-from loadtest.sink import Sink
+from loadtest.s3_server.files import find
+from loadtest.simulator import Sink
 
 FEEDS = Path(__file__).parent / "feeds.toml"
 PREFIX = "huge/"
@@ -161,7 +161,7 @@ def _begun(case: Case, folder: Path, tell: Callable[[str], None]) -> Iterator[Lo
         sink = stack.enter_context(Sink(service=truth, elsewhere=ledger.elsewhere()))
         s3 = stack.enter_context(S3Front(DiskFront(hand.url, objects, cut_share=0.01, seed=case.seed)))
         workers = _environments(case, hand, {"AWS_ENDPOINT_URL_DYNAMODB": sink.url, "AWS_ENDPOINT_URL_S3": s3.url})
-        fleet = stack.enter_context(Fleet("loadtest.chaos.worker", workers, folder, random.Random(case.seed)))
+        fleet = stack.enter_context(Fleet("loadtest.harness.worker", workers, folder, random.Random(case.seed)))
         for number, path in enumerate(paths):
             found = find(objects, f"/{hand.bucket}/{PREFIX}{path.name}")
             hand.send(

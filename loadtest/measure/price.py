@@ -2,21 +2,12 @@
 
 On demand; without S3 storage, transfer and the free tier. A worker's CPU seconds stand for the time its function would
 have run: functions here share cores, and their waiting is not what they would wait for there.
-https://aws.amazon.com/dynamodb/pricing/on-demand/ https://aws.amazon.com/lambda/pricing/
-https://aws.amazon.com/sqs/pricing/ https://aws.amazon.com/s3/pricing/ https://aws.amazon.com/cloudwatch/pricing/
 """
 
 from dataclasses import dataclass
 
-WRITE_UNIT, READ_UNIT = 0.625 / 1e6, 0.125 / 1e6
-GB_SECOND_ARM64 = 0.0000133334
-INVOCATION = 0.20 / 1e6
-SQS_REQUEST = 0.40 / 1e6
-S3_PUT, S3_GET = 0.005 / 1e3, 0.0004 / 1e3
-S3_GB_MONTH = 0.023
-LOG_GB = 0.50
-METRIC_MONTH = 0.30  # paid by the hour
-TRANSFER_OUT_GB = 0.09  # to the internet
+from ingest.contract import Price
+
 GIB_MB = 1024
 
 
@@ -36,12 +27,12 @@ class Bill:
     def usd(self) -> float:
         """The price of all."""
         return (
-            self.write_units * WRITE_UNIT
-            + self.worker_seconds * self.memory_mb / GIB_MB * GB_SECOND_ARM64
-            + self.invocations * INVOCATION
-            + self.queue_requests * SQS_REQUEST
-            + self.objects_put * S3_PUT
-            + self.object_reads * S3_GET
+            self.write_units * Price.WRITE_UNIT
+            + self.worker_seconds * self.memory_mb / GIB_MB * Price.LAMBDA_GB_SECOND
+            + self.invocations * Price.LAMBDA_REQUEST
+            + self.queue_requests * Price.SQS_REQUEST
+            + self.objects_put * Price.S3_PUT
+            + self.object_reads * Price.S3_GET
         )
 
     def usd_per_million(self, rows: int) -> float | None:

@@ -4,7 +4,7 @@ import os
 from collections.abc import Iterable
 from pathlib import Path
 
-from loadtest.process import cpu_seconds, peak_resident_bytes
+from loadtest.harness.process import cpu_seconds, peak_resident_bytes
 
 _PAGE = os.sysconf("SC_PAGE_SIZE")
 

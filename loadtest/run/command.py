@@ -10,8 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from infra.local.ministack import EmulatorFault
-from loadtest.generate.faults import BadRecipe
-from loadtest.results import RESULTS, origin, write_document
+from loadtest.harness.results import RESULTS, origin, write_document
 from loadtest.run.aws import command as aws
 from loadtest.run.driver import perform
 from loadtest.run.local import LocalTarget
@@ -20,6 +19,7 @@ from loadtest.run.sim import SimTarget
 from loadtest.run.target import Target
 from loadtest.scenarios.catalog import SCENARIOS
 from loadtest.scenarios.scenario import Scenario
+from loadtest.workload.faults import BadRecipe
 
 RUNS = RESULTS / "runs"
 INTERRUPTED = 130

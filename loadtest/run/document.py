@@ -5,12 +5,12 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from ingest.contract import Metric
+from loadtest.checker.found import Found
+from loadtest.checker.judge import Verdict
 from loadtest.measure.emf import Told, metrics, rates
 from loadtest.measure.invocations import at_work
 from loadtest.measure.observation import MB
 from loadtest.measure.shares import distribution
-from loadtest.verdict.found import Found
-from loadtest.verdict.judge import Verdict
 
 if TYPE_CHECKING:
     from loadtest.run.driver import Run

@@ -7,13 +7,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from loadtest.checker.judge import judge
 from loadtest.measure.observation import Observation, Samples
 from loadtest.run.document import document
 from loadtest.run.making import Made, make
 from loadtest.run.progress import Progress
 from loadtest.run.target import Deployment, Drop, Target
 from loadtest.scenarios.scenario import Scenario
-from loadtest.verdict.judge import judge
 
 TICK_S = 0.05
 SAMPLE_EVERY_S = 1.0

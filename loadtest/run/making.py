@@ -4,13 +4,13 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Protocol
 
-from loadtest.generate.recipe import Recipe, recipe_of
-from loadtest.generate.stream import Generation
-from loadtest.generate.truth import Truth
+from loadtest.checker.expected import Expected
 from loadtest.run.target import Drop
 from loadtest.scenarios.feeds import FEEDS, schema
 from loadtest.scenarios.scenario import Files, Scenario
-from loadtest.verdict.expected import Expected
+from loadtest.workload.expected import Truth
+from loadtest.workload.recipe import Recipe, recipe_of
+from loadtest.workload.stream import Generation
 
 _ENDINGS = {"gzip": ".csv.gz", "bz2": ".csv.bz2", "zstd": ".csv.zst"}
 

@@ -15,30 +15,30 @@ from types import TracebackType
 from typing import Any, Self
 
 from ingest.contract import Env
-from loadtest.chaos.drops import s3_event
-from loadtest.chaos.dynamodb_front import LedgerFront
-from loadtest.chaos.fleet import Fleet, environments
-from loadtest.chaos.s3_front import S3Front
-from loadtest.chaos.stack import Hand, prepared
+from loadtest.chaos.uploads import s3_event
+from loadtest.checker.found import Found
+from loadtest.checker.replay import Replayed, replay
+from loadtest.harness.dynamodb_proxy import LedgerFront
+from loadtest.harness.rejects import records_of, rejects_of
+from loadtest.harness.s3_proxy import S3Front
+from loadtest.harness.stack import Hand, prepared
+from loadtest.harness.workers import Fleet, environments
 from loadtest.huge.disk_front import DiskFront
 from loadtest.measure.invocations import Invocation
 from loadtest.measure.observation import Observation
 from loadtest.measure.price import Bill
 from loadtest.measure.usage import Usage
-from loadtest.objects.files import find
 from loadtest.run.disk import write_file
-from loadtest.run.ledger import records_of, rejects_of
 from loadtest.run.target import Drop
+from loadtest.s3_server.files import find
 from loadtest.scenarios.feeds import FEEDS, tables
 from loadtest.scenarios.scenario import Scenario
-from loadtest.sink import Settings as SinkSettings
-from loadtest.sink import Sink
-from loadtest.verdict.found import Found
-from loadtest.verdict.replay import Replayed, replay
+from loadtest.simulator import Settings as SinkSettings
+from loadtest.simulator import Sink
 
 MAX_RECEIVE_COUNT, VISIBILITY_S = 5, 120.0
 FUNCTION_S = 900.0
-WORKER = "loadtest.chaos.worker"
+WORKER = "loadtest.harness.worker"
 
 
 class SimTarget:

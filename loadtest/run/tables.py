@@ -5,8 +5,8 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Any
 
-from loadtest.generate.checksum import Checksum
-from loadtest.verdict.found import TableFound
+from loadtest.checker.found import TableFound
+from loadtest.workload.checksum import Checksum
 
 Item = Mapping[str, Mapping[str, Any]]
 

@@ -7,11 +7,11 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Protocol, Self
 
+from loadtest.checker.found import Found
 from loadtest.measure.invocations import Invocation
 from loadtest.measure.observation import Observation
 from loadtest.measure.price import Bill
 from loadtest.scenarios.scenario import Scenario
-from loadtest.verdict.found import Found
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from loadtest.results import RESULTS, origin, write_document
+from loadtest.harness.results import RESULTS, origin, write_document
 from loadtest.run.driver import perform
 from loadtest.run.progress import Progress
 from loadtest.run.sim import SimTarget
@@ -17,7 +17,7 @@ from loadtest.scale.page import page
 from loadtest.scale.study import Point, document
 from loadtest.scenarios.catalog import SCENARIOS
 from loadtest.scenarios.scenario import MIB, Scenario
-from loadtest.sink.capacity import Simulation
+from loadtest.simulator.capacity import Simulation
 
 SCENARIO = SCENARIOS["many_large"]
 TABLES: dict[Table, tuple[Simulation | None, float]] = {  # what is simulated, and the share of the rows it gets

@@ -1,7 +1,7 @@
 """All scenarios, as data. A scenario is not changed: its results would not be comparable; a new one gets a new name."""
 
 from loadtest.scenarios.scenario import Files, Objective, Scenario
-from loadtest.sink.capacity import Simulation
+from loadtest.simulator.capacity import Simulation
 
 _BROKEN = {"ragged_row": 0.02, "bad_number": 0.03, "bad_boolean": 0.02, "empty_key": 0.01, "bad_encoding": 0.01}
 _UNUSUAL = {"quotes": 0.3, "line_breaks": 0.1, "blank_lines": 0.01, "duplicates": 0.05}

@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
-from loadtest.generate.schema import Schema, read_schema
-from loadtest.sink.settings import Key, Table
+from loadtest.simulator.settings import Key, Table
+from loadtest.workload.schema import Schema, read_schema
 
 FEEDS = Path(__file__).parent / "feeds.toml"
 NAMES = ("orders", "readings", "customers", "visits")

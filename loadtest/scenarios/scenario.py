@@ -4,8 +4,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
-from loadtest.goals import Goal
-from loadtest.sink.capacity import Simulation
+from loadtest.bench.goals import Goal
+from loadtest.simulator.capacity import Simulation
 
 MIB = 1024 * 1024
 SMALLEST_SEGMENT = 2 * MIB
@@ -18,7 +18,7 @@ class Files:
     Attributes:
         feed: a section of loadtest/scenarios/feeds.toml.
         count: how many, with `rows` each.
-        recipe: what else the generator is told (loadtest.generate.recipe).
+        recipe: what else the generator is told (loadtest.workload.recipe).
     """
 
     feed: str

@@ -4,10 +4,10 @@ import os
 from dataclasses import replace
 from typing import Any
 
-from ingest import handler
-from ingest.core.items import Items
-from ingest.edges.batch_writer import BatchWriter
-from loadtest.chaos import worker
+from ingest.dynamodb.writer import BatchWriter
+from ingest.items.items import Items
+from ingest.worker import handler
+from loadtest.harness import worker
 
 
 class DropsARow(BatchWriter):

@@ -6,11 +6,11 @@ from typing import Any
 
 import boto3
 
-from ingest import handler
-from ingest.core.batches import batches
-from ingest.core.items import Items
-from ingest.edges.batch_writer import BatchWriter
-from loadtest.chaos import worker
+from ingest.dynamodb.batches import batches
+from ingest.dynamodb.writer import BatchWriter
+from ingest.items.items import Items
+from ingest.worker import handler
+from loadtest.harness import worker
 
 EVERY = 100_000
 

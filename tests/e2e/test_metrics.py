@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from ingest.contract import RECONCILE_MESSAGE, Metric
-from ingest.core.emf import Told, Value, read_emf
+from ingest.metrics.emf import Told, Value, read_emf
 
 pytestmark = pytest.mark.e2e
 

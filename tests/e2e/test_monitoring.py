@@ -9,8 +9,8 @@ from infra.local.synth import synthesise
 from infra.monitoring.query import fields_of
 from infra.monitoring.template import MetricName, watched, widgets_of
 from ingest.contract import METRIC_NAMESPACE, Dimension
-from loadtest.observed.run import FEEDS, observe
-from tests.rare_metrics import told_rarely
+from loadtest.dashboard_run.run import FEEDS, observe
+from tests.support.rare_metrics import told_rarely
 
 pytestmark = pytest.mark.e2e
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.command import Ran
+from tests.support.command import Ran
 
 pytestmark = pytest.mark.e2e
 

@@ -18,7 +18,7 @@ from infra.plain.__main__ import Written, write
 from infra.plain.text import as_yaml
 from infra.settings import Settings
 from ingest import contract
-from ingest.feeds_file import read_feeds
+from ingest.feeds.parse import read_feeds
 from tests.e2e.by_hand import CODES, NAME, aws, concurrency, deploy, first_deployment
 from tests.infra.plain_yaml import long_form
 

@@ -20,7 +20,7 @@ from loadtest.run.sim import SimTarget
 from loadtest.run.target import Target
 from loadtest.scenarios.catalog import SCENARIOS
 from loadtest.scenarios.scenario import Files, Scenario
-from loadtest.sink.capacity import Simulation
+from loadtest.simulator.capacity import Simulation
 
 pytestmark = pytest.mark.e2e
 SCALES = {

@@ -9,15 +9,15 @@ from typing import Any
 import pytest
 
 from infra.local.stack import LocalStack
-from ingest import cli
-from ingest.edges import dead_letters
-from loadtest.sink import Sink
-from loadtest.sink.capacity import write_units
-from loadtest.sink.values import item_bytes
-from loadtest.transcript import incoming
-from loadtest.transcript.chapters import LARGE, MONDAY
-from loadtest.transcript.run import tell
-from loadtest.transcript.story import Command, Ran, Story
+from ingest.cli import main as cli
+from ingest.queue import dead_letters
+from loadtest.demo_script import incoming
+from loadtest.demo_script.run import tell
+from loadtest.demo_script.script import Command, Ran, Story
+from loadtest.demo_script.steps import LARGE, MONDAY
+from loadtest.simulator import Sink
+from loadtest.simulator.capacity import write_units
+from loadtest.simulator.values import item_bytes
 
 pytestmark = pytest.mark.e2e
 

@@ -15,28 +15,27 @@ import pytest
 from botocore.config import Config
 
 from infra.local import ministack
-from ingest.assembly import assemble
+from ingest.aws.clock import Clock
+from ingest.aws.s3 import Objects
+from ingest.aws.s3_listing import ObjectListing
 from ingest.contract import Ledger as Names
-from ingest.core.cutter import BLOCK_BYTES
-from ingest.edges.batch_writer import BatchWriter
-from ingest.edges.clock import Clock
-from ingest.edges.http.connect import BATCH_WRITE
-from ingest.edges.http.endpoint import find_endpoint
-from ingest.edges.http.exchange import Exchange
-from ingest.edges.http.signer import Signer
-from ingest.edges.ledger import LedgerTable
-from ingest.edges.rejects import RejectParts
-from ingest.edges.s3 import Objects
-from ingest.edges.s3_listing import ObjectListing
+from ingest.dynamodb.http.client import BATCH_WRITE, Exchange
+from ingest.dynamodb.http.endpoint import find_endpoint
+from ingest.dynamodb.http.sigv4 import Signer
+from ingest.dynamodb.writer import BatchWriter
 from ingest.errors import ServiceFault
-from ingest.feeds import Feeds
-from ingest.handler import CLIENT_CONFIG
-from ingest.hold import Heart, Timing
-from ingest.intake import Intake, Message
-from loadtest.sink import Key, Settings, Sink, Table
-from tests.fakes import RecordingDeadLetters, RecordingEvents, RecordingMetrics, RecordingQueue
+from ingest.feeds.feed import Feeds
+from ingest.ledger.store import LedgerTable
+from ingest.reading.blocks import BLOCK_BYTES
+from ingest.rejects.reject_writer import RejectParts
+from ingest.worker.dispatch import Intake, Message
+from ingest.worker.handler import CLIENT_CONFIG
+from ingest.worker.lease import Heart, Timing
+from ingest.worker.wiring import assemble
+from loadtest.simulator import Key, Settings, Sink, Table
 from tests.faults.chaos import Chaos, chaos, free_port
 from tests.faults.files import FEED, File, as_read, make_file
+from tests.support.fakes import RecordingDeadLetters, RecordingEvents, RecordingMetrics, RecordingQueue
 
 RANGE_BYTES = 5 * 1024 * 1024
 LANDING, REJECTS, LEDGER = "landing", "rejects", "ledger"

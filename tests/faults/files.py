@@ -8,7 +8,7 @@ from decimal import Decimal
 from functools import cached_property
 from typing import Any
 
-from ingest.feeds import Feed
+from ingest.feeds.feed import Feed
 
 FEED = Feed("orders/", "Orders", "customer_id", "order_no", columns=dict.fromkeys(["order_no", "quantity", "seq"], "N"))
 Item = dict[str, Any]

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from loadtest.sink import Faults, Simulation
+from loadtest.simulator import Faults, Simulation
 from tests.faults.chaos import Rule
 from tests.faults.conftest import Place, Record, Way, assert_landed, counts, once, sink
 from tests.faults.files import File

@@ -7,19 +7,19 @@ rest is the file. `check_reading` is the same with the choices made.
 import re
 from itertools import chain
 
-from ingest.core.charset import Charset
-from ingest.core.cutter import BadRecord, Block, CutState, Cutter, Piece
-from ingest.core.grammar import Grammar, count_lines
-from ingest.core.head import read_head
-from ingest.core.items import build_items
-from ingest.core.mapping import Mapping, map_columns
-from ingest.core.rejects import locate
-from ingest.core.rows import Layout, parse_rows
-from ingest.dialect import Csv
 from ingest.errors import FileFault, SettingsFault
-from ingest.feeds import Feed
-from ingest.feeds_file import read_csv
-from tests.fakes import cut
+from ingest.feeds.dialect import Csv
+from ingest.feeds.feed import Feed
+from ingest.feeds.parse import read_csv
+from ingest.items.items import build_items
+from ingest.items.mapping import Mapping, map_columns
+from ingest.reading.blocks import BadRecord, Block, CutState, Cutter, Piece
+from ingest.reading.encoding import Charset
+from ingest.reading.grammar import Grammar, count_lines
+from ingest.reading.header import read_head
+from ingest.reading.rows import Layout, parse_rows
+from ingest.rejects.reject import locate
+from tests.support.fakes import cut
 
 CHOICES: tuple[tuple[str, tuple[object, ...]], ...] = (
     ("delimiter", (",", ";", "\t", "|", "\x01", " ", "a", ".")),

@@ -2,7 +2,7 @@
 
 import pytest
 
-from ingest.core.cutter import Block
+from ingest.reading.blocks import Block
 from tests.fuzz import fuzz_reading, reading
 
 

@@ -11,8 +11,8 @@ import pytest
 
 from infra import node
 from infra.settings import Settings
-from ingest.feeds import Feeds
-from ingest.feeds_file import parse_feeds
+from ingest.feeds.feed import Feeds
+from ingest.feeds.parse import parse_feeds
 
 # The CDK starts Node.js on its first use, with the environment of that moment.
 os.environ.update({name: node.environment()[name] for name in ("PATH", "JSII_NODE", *node.QUIET)})
@@ -49,7 +49,7 @@ existing = true
 def zip_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("code") / "function.zip"
     with zipfile.ZipFile(path, "w") as archive:
-        archive.writestr("ingest/handler.py", "")
+        archive.writestr("ingest/worker/handler.py", "")
     return path
 
 

@@ -60,7 +60,7 @@ def test_it_fits_lambda_with_room_to_spare(archive: Path) -> None:
 
 def test_it_holds_the_function_and_the_feeds_but_not_the_command_line(archive: Path) -> None:
     held = names(archive)
-    assert {"ingest/contract.py", "ingest/feeds_file.py", contract.FEEDS_FILE} <= set(held)
+    assert {"ingest/contract.py", "ingest/feeds/parse.py", contract.FEEDS_FILE} <= set(held)
     assert not [
         name
         for name in held

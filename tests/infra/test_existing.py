@@ -13,9 +13,9 @@ from cfnlint.config import ManualArgs
 from infra.existing import Existing
 from infra.settings import Settings, read_settings
 from ingest import contract
-from ingest.core.notification import NewFiles, read_notification
 from ingest.errors import SettingsFault
-from ingest.feeds_file import parse_feeds
+from ingest.feeds.parse import parse_feeds
+from ingest.queue.notification import NewFiles, read_notification
 
 Template = dict[str, Any]
 Synthesised = Callable[..., Template]

@@ -23,9 +23,9 @@ from infra.monitoring.template import (
 )
 from infra.price_settings import Prices
 from infra.settings import Settings
-from ingest.cli import app
+from ingest.cli.main import app
 from ingest.contract import METRIC_NAMESPACE, Dimension, Metric, Output
-from tests.rare_metrics import told_rarely
+from tests.support.rare_metrics import told_rarely
 
 Template = dict[str, Any]
 Synthesised = Callable[..., Template]

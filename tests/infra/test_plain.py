@@ -20,7 +20,7 @@ from infra.plain.text import as_yaml
 from infra.settings import Settings, read_settings
 from ingest import contract
 from ingest.errors import SettingsFault
-from ingest.feeds_file import parse_feeds
+from ingest.feeds.parse import parse_feeds
 from tests.infra.conftest import FEEDS
 from tests.infra.plain_yaml import long_form
 

@@ -11,7 +11,7 @@ import pytest
 from infra import audit, lint
 from infra.local.iam_gaps import as_ministack_asks
 from infra.settings import Settings
-from ingest.feeds_file import parse_feeds
+from ingest.feeds.parse import parse_feeds
 from tests.infra.conftest import FEEDS
 
 Template = dict[str, Any]

@@ -12,7 +12,7 @@ from syrupy.extensions.json import JSONSnapshotExtension
 from infra import lint
 from infra.settings import Settings
 from ingest import contract
-from ingest.core.messages import Reconcile, read_message
+from ingest.queue.messages import Reconcile, read_message
 
 Template = dict[str, Any]
 ROOT = Path(__file__).parents[2]

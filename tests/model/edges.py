@@ -4,18 +4,17 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from ingest.core.claims import Closing
-from ingest.core.counts import NOTHING_WRITTEN, WriteCounts
-from ingest.core.faults import Refusal
-from ingest.core.items import Items
-from ingest.core.notification import FileVersion
-from ingest.core.rejects import Reject
-from ingest.dialect import Csv
-from ingest.edges.ledger_table import iso
+from ingest.dynamodb.write_stats import NOTHING_WRITTEN, WriteCounts
 from ingest.errors import ObjectSuperseded
-from tests.fakes import FakeTable, cut
+from ingest.feeds.dialect import Csv
+from ingest.file import FileVersion
+from ingest.items.items import Items, Refusal
+from ingest.ledger.claims import Closing
+from ingest.ledger.table import iso
+from ingest.rejects.reject import Reject
 from tests.model.scheduler import Scheduler
 from tests.model.watch import Watch
+from tests.support.fakes import FakeTable, cut
 
 PORTION = 17  # bytes: neither a row nor a block
 ITERATES = ("open_files", "segments")
@@ -167,7 +166,7 @@ Parts = dict[tuple[str, str], dict[int, list[int]]]  # of a file's version: the 
 
 
 class OwnRejects:
-    """Like `ingest.edges.rejects.RejectParts`: a part for each flush, named by its first reject, put over another."""
+    """Like `rejects.reject_writer.RejectParts`: a part for each flush, named by its first reject, put over another."""
 
     url = "s3://rejects/"
 

@@ -1,16 +1,16 @@
-"""An operator who retries files, and may be cut off before any call to something outside: `ingest.retry` as it is."""
+"""An operator who retries files, and may be cut off before any call to something outside: `recovery.retry` as it is."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from ingest.core.notification import FileVersion
 from ingest.errors import IngestError, InternalFault, Unavailable
-from ingest.retry import From, Retried, Retry
-from ingest.teller import Teller
-from tests.fakes import RecordingMetrics
-from tests.memory_ledger import MemoryLedger, MemoryRecord
+from ingest.file import FileVersion
+from ingest.recovery.retry import From, Retried, Retry
+from ingest.worker.report import Teller
 from tests.model.edges import Bucket, Clock, Parts, Told, listed
+from tests.support.fakes import RecordingMetrics
+from tests.support.memory_ledger import MemoryLedger, MemoryRecord
 
 
 @dataclass

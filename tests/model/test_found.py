@@ -5,14 +5,14 @@ from collections.abc import Iterator
 import pytest
 
 from ingest.contract import Status
-from ingest.core.books import Books
-from ingest.core.work import Checkpoint
 from ingest.errors import ObjectSuperseded
-from ingest.pipeline import Load
-from tests.fakes import FakeTable, RecordingRejects
+from ingest.ledger.row_counts import Books
+from ingest.ledger.work_item import Checkpoint
+from ingest.worker.load import Load
 from tests.model.scheduler import Act, Kind
 from tests.model.truth import check
 from tests.model.world import FEED, HEAD, REFUSED, SIZES, World
+from tests.support.fakes import FakeTable, RecordingRejects
 
 KEY = "orders/b.csv"
 ROWS = b"".join(b"k%d,%d\n" % (n % 4, 20 + n) for n in range(20))

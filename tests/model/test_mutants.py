@@ -7,15 +7,15 @@ import pytest
 from hypothesis import Phase, find, settings
 
 from ingest.contract import Status
-from ingest.core.books import Books
-from ingest.core.claims import Lease
-from ingest.core.notification import FileVersion
-from ingest.core.work import Checkpoint, Work
 from ingest.errors import IngestError
-from tests.memory_ledger import MemoryLedger
+from ingest.file import FileVersion
+from ingest.ledger.claims import Lease
+from ingest.ledger.row_counts import Books
+from ingest.ledger.work_item import Checkpoint, Work
 from tests.model.edges import OwnRejects
 from tests.model.test_model import run, worlds
 from tests.model.world import Kinds, World
+from tests.support.memory_ledger import MemoryLedger
 
 MOST = 2000  # schedules until each must have been caught
 

@@ -5,10 +5,10 @@ from itertools import pairwise
 from typing import Any
 
 from ingest.contract import Metric, Status
-from ingest.core.books import NOTHING, Books
-from ingest.core.notification import FileVersion
-from tests.memory_ledger import MemoryRecord
+from ingest.file import FileVersion
+from ingest.ledger.row_counts import NOTHING, Books
 from tests.model.world import BUCKET, HEAD, REFUSED, World
+from tests.support.memory_ledger import MemoryRecord
 
 COUNTED = (Metric.ROWS_READ, Metric.ROWS_WRITTEN, Metric.ROWS_REJECTED, Metric.ROWS_SUPERSEDED, Metric.BYTES_READ)
 Row = tuple[int, str, str]  # byte offset, key, number

@@ -5,11 +5,11 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ingest.contract import FINAL_STATUSES, Status
-from ingest.core.claims import Claimed, Lease
-from ingest.core.notification import FileVersion
-from ingest.core.work import Work
 from ingest.errors import LeaseLost
-from tests.memory_ledger import MemoryLedger, MemoryRecord
+from ingest.file import FileVersion
+from ingest.ledger.claims import Claimed, Lease
+from ingest.ledger.work_item import Work
+from tests.support.memory_ledger import MemoryLedger, MemoryRecord
 
 NEEDS_LEASE = ("renew", "save", "put_back", "save_plan", "split", "end_file", "end_begun", "end_segment")
 Key = tuple[str, str]

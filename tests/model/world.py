@@ -5,21 +5,19 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from ingest.assembly import assemble
 from ingest.contract import RECONCILE_MESSAGE, Status
-from ingest.core.books import NOTHING, Books
-from ingest.core.claims import Closing
-from ingest.core.notification import FileVersion
-from ingest.core.states import is_open
-from ingest.edges.ledger_table import iso
 from ingest.errors import GivenUp, IngestError, InternalFault, StillLoading
-from ingest.feeds import Feed, Feeds
-from ingest.hold import Heart, Timing
-from ingest.intake import Intake, Message
-from ingest.pipeline import Sizes
-from ingest.retry import From, Retried
-from tests.fakes import FakeTable, RecordingDeadLetters, RecordingMetrics
-from tests.memory_ledger import MemoryLedger
+from ingest.feeds.feed import Feed, Feeds
+from ingest.file import FileVersion
+from ingest.ledger.claims import Closing
+from ingest.ledger.row_counts import NOTHING, Books
+from ingest.ledger.states import is_open
+from ingest.ledger.table import iso
+from ingest.recovery.retry import From, Retried
+from ingest.worker.dispatch import Intake, Message
+from ingest.worker.lease import Heart, Timing
+from ingest.worker.load import Sizes
+from ingest.worker.wiring import assemble
 from tests.model.edges import (
     Bucket,
     Clock,
@@ -38,6 +36,8 @@ from tests.model.operator import Operator
 from tests.model.scheduler import LAST, Act, Kind, Runner, Scheduler
 from tests.model.sqs import Delivery, MemoryQueue
 from tests.model.watch import Watch
+from tests.support.fakes import FakeTable, RecordingDeadLetters, RecordingMetrics
+from tests.support.memory_ledger import MemoryLedger
 
 BUCKET = "landing"
 FEED = Feed("orders/", "Orders", "id", columns={"n": "N"})
@@ -165,7 +165,7 @@ class World:
         return Runner(name, lambda: self._work(delivery, name, skew_s), deadline_s)
 
     def _work(self, delivery: Delivery, name: str, skew_s: int) -> None:
-        """What `ingest.handler` does with one message."""
+        """What `ingest.worker.handler` does with one message."""
         queued = delivery.message
         deadline_s = self.clock.time_s + skew_s + FUNCTION_S
         message = Message(queued.message_id, queued.body, queued.received, deadline_s, name, queued.hops, queued.stalls)

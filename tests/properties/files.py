@@ -13,9 +13,9 @@ from hypothesis import assume
 from hypothesis import strategies as st
 
 from ingest.contract import Reason
-from ingest.dialect import Csv
-from ingest.feeds import Feed
-from ingest.feeds_file import read_csv
+from ingest.feeds.dialect import Csv
+from ingest.feeds.feed import Feed
+from ingest.feeds.parse import read_csv
 from tests.properties.writer import BAD, BAD_BYTES, Cell, FileWriter, Piece, Spelled, Speller, spell
 
 Item = dict[str, Any]

@@ -3,12 +3,12 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ingest.core.charset import original_bytes
-from ingest.core.rejects import Reject
-from ingest.pipeline import Load, Sizes
-from tests.fakes import FakeTable, RecordingRejects, reading
+from ingest.reading.encoding import original_bytes
+from ingest.rejects.reject import Reject
+from ingest.worker.load import Load, Sizes
 from tests.properties.files import File, files
 from tests.properties.writer import Piece
+from tests.support.fakes import FakeTable, RecordingRejects, reading
 
 PORTIONS = st.sampled_from([1, 2, 3, 7, 16, 64, 10**6])
 ROOM = st.integers(0, 60)  # so many bytes a block is longer than the longest record

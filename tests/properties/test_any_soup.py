@@ -4,14 +4,14 @@ import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ingest.core.grammar import count_lines
-from ingest.dialect import Csv
 from ingest.errors import FileFault
-from ingest.feeds import Feed
-from ingest.pipeline import Load, Sizes
-from tests.fakes import FakeTable, RecordingRejects, reading
+from ingest.feeds.dialect import Csv
+from ingest.feeds.feed import Feed
+from ingest.reading.grammar import count_lines
+from ingest.worker.load import Load, Sizes
 from tests.fuzz.reading import check, check_reading
 from tests.properties.files import dialects
+from tests.support.fakes import FakeTable, RecordingRejects, reading
 
 
 def files_of(csv: Csv) -> st.SearchStrategy[bytes]:

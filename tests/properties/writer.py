@@ -11,7 +11,7 @@ import io
 from dataclasses import dataclass
 from typing import Literal
 
-from ingest.dialect import Csv
+from ingest.feeds.dialect import Csv
 
 Kind = Literal["mark", "preamble", "header", "record", "blank", "comment", "footer"]
 Style = Literal["bare", "quoted", "half"]  # half: quotes around its beginning only

@@ -7,12 +7,14 @@ from pathlib import Path
 from typing import Any
 
 from ingest.contract import Metric, Output
-from loadtest.chaos.drops import s3_event
+from loadtest.chaos.uploads import s3_event
+from loadtest.checker.found import Found
+from loadtest.harness.log import Log
+from loadtest.harness.rejects import read_rejects, records_of, rejects_of
 from loadtest.measure.emf import metrics, requests_told, totals
 from loadtest.measure.invocations import Invocation
 from loadtest.measure.observation import Observation
 from loadtest.measure.price import Bill
-from loadtest.rejects import read_rejects
 from loadtest.run.aws import estimate
 from loadtest.run.aws.books import Books
 from loadtest.run.aws.clients import Clients
@@ -20,11 +22,8 @@ from loadtest.run.aws.load import Load
 from loadtest.run.aws.queue import depths, messages_about, send_all
 from loadtest.run.aws.stack import Stack
 from loadtest.run.aws.uploads import Uploads
-from loadtest.run.ledger import records_of, rejects_of
-from loadtest.run.log import Log
 from loadtest.run.tables import read_table
 from loadtest.run.target import Drop
-from loadtest.verdict.found import Found
 
 LEDGER_EVERY_S, LOG_EVERY_S = 1.0, 5.0
 LOG_LATE_S, QUIET_WITHIN_S = 60.0, 30.0

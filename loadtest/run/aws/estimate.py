@@ -9,9 +9,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from ingest.contract import Metric
-from loadtest.measure import price
-from loadtest.results import RESULTS
+from ingest.contract import Metric, Price
+from loadtest.harness.results import RESULTS
+from loadtest.measure.price import GIB_MB
 from loadtest.run.aws.load import Load
 from loadtest.run.aws.stack import Stack
 
@@ -83,51 +83,51 @@ def _s3(load: Load, stack: Stack) -> Iterator[Line]:
     puts = sum(part.uploads + 2 * part.files * part.has_rejects for part in load.parts)
     reads = sum(part.files * (2 + math.ceil(part.bytes / READ_BYTES)) for part in load.parts)
     hours = 1 + seconds_at_capacity(load, stack) / 3600
-    yield _line("S3: uploads by parts, rejects", puts, "requests", price.S3_PUT)
-    yield _line("S3: reads", reads, "requests", price.S3_GET)
-    yield _line("S3: storage", load.bytes / GB * hours, "GB hours", price.S3_GB_MONTH / MONTH_H)
+    yield _line("S3: uploads by parts, rejects", puts, "requests", Price.S3_PUT)
+    yield _line("S3: reads", reads, "requests", Price.S3_GET)
+    yield _line("S3: storage", load.bytes / GB * hours, "GB hours", Price.S3_GB_MONTH / MONTH_H)
 
 
 def _queue(load: Load, stack: Stack) -> Iterator[Line]:
     messages = load.files * load.scenario.notices + load.segments(stack.segment_bytes)
-    yield _line("SQS", messages * QUEUE_REQUESTS_A_MESSAGE, "requests", price.SQS_REQUEST)
+    yield _line("SQS", messages * QUEUE_REQUESTS_A_MESSAGE, "requests", Price.SQS_REQUEST)
 
 
 def _tables(load: Load, stack: Stack) -> Iterator[Line]:
     for name, table in stack.tables.items():
         parts = [part for part in load.parts if part.table == name]
         units = sum(part.all_rows * part.units_a_row for part in parts) * (1 + table.indexes)
-        unit = price.WRITE_UNIT if table.is_on_demand else 0.0
+        unit = Price.WRITE_UNIT if table.is_on_demand else 0.0
         told = "" if table.is_on_demand else ", provisioned: paid for anyway"
         if parts:
             yield _line(f"DynamoDB {table.name}: rows written{told}", units, "write units", unit)
             yield _line(f"DynamoDB {table.name}: rows deleted again{told}", units, "write units", unit)
     size = sum(part.all_rows * part.item_bytes for part in load.parts)
     what = "DynamoDB: all rows read back, and again to delete them"
-    yield _line(what, 2 * size / PAGE, "read units", price.READ_UNIT)
-    yield _line("Transfer of these rows, if you are outside AWS", 2 * size / GB, "GB", price.TRANSFER_OUT_GB)
+    yield _line(what, 2 * size / PAGE, "read units", Price.READ_UNIT)
+    yield _line("Transfer of these rows, if you are outside AWS", 2 * size / GB, "GB", Price.TRANSFER_OUT_GB)
 
 
 def _ledger(load: Load, stack: Stack) -> Iterator[Line]:
     segments = load.segments(stack.segment_bytes)
     written = load.files * LEDGER_UNITS_A_FILE + (segments - load.files) * LEDGER_UNITS_A_SEGMENT
     deleted = 2 * (load.files * LEDGER_ITEMS_A_FILE + segments - load.files)
-    yield _line("DynamoDB: ledger written, and its records deleted", written + deleted, "write units", price.WRITE_UNIT)
+    yield _line("DynamoDB: ledger written, and its records deleted", written + deleted, "write units", Price.WRITE_UNIT)
 
 
 def _function(load: Load, stack: Stack, seconds: float) -> Iterator[Line]:
-    gb_seconds = seconds * stack.memory_mb / price.GIB_MB
+    gb_seconds = seconds * stack.memory_mb / GIB_MB
     messages = load.files * load.scenario.notices + load.segments(stack.segment_bytes)
-    yield _line("Lambda: time", gb_seconds, "GB seconds", price.GB_SECOND_ARM64)
-    yield _line("Lambda: invocations", messages, "invocations", price.INVOCATION)
+    yield _line("Lambda: time", gb_seconds, "GB seconds", Price.LAMBDA_GB_SECOND)
+    yield _line("Lambda: invocations", messages, "invocations", Price.LAMBDA_REQUEST)
 
 
 def _watching(load: Load, stack: Stack, seconds: float) -> Iterator[Line]:
     logged = load.files * load.scenario.notices * LOG_BYTES_A_FILE + seconds * LOG_BYTES_A_SECOND
     metrics = METRICS * (1 + len({part.table for part in load.parts}))
     hours = 1 + math.ceil(seconds_at_capacity(load, stack) / 3600)
-    yield _line("CloudWatch: log", logged / GB, "GB", price.LOG_GB)
-    yield _line("CloudWatch: metrics", metrics * hours, "metric hours", price.METRIC_MONTH / MONTH_H)
+    yield _line("CloudWatch: log", logged / GB, "GB", Price.LOG_GB)
+    yield _line("CloudWatch: metrics", metrics * hours, "metric hours", Price.METRIC_MONTH / MONTH_H)
 
 
 def _line(what: str, amount: float, unit: str, usd: float) -> Line:

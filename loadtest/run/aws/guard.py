@@ -4,13 +4,13 @@ import time
 from collections.abc import Callable, Iterator
 
 from ingest.contract import Output
-from loadtest.generate.dirt import DUPLICATES
 from loadtest.run.aws.clients import Clients
 from loadtest.run.aws.faults import Refused
 from loadtest.run.aws.load import Load
 from loadtest.run.aws.marker import Markers
 from loadtest.run.aws.queue import depths
 from loadtest.run.aws.stack import Identity, Stack
+from loadtest.workload.defects import DUPLICATES
 
 Ask = Callable[[str], str]
 QUIET_WITHIN_S = 10.0  # the reconciler's message is in the queue for a moment, now and then

@@ -3,11 +3,11 @@
 import math
 from dataclasses import dataclass
 
-from loadtest.generate.stream import Generation
-from loadtest.generate.upload import part_bytes
 from loadtest.run.making import recipe
 from loadtest.scenarios.feeds import schema
 from loadtest.scenarios.scenario import Files, Scenario
+from loadtest.workload.stream import Generation
+from loadtest.workload.upload import part_bytes
 
 KB = 1024
 

@@ -5,8 +5,8 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import chain
 from typing import Any
 
-from loadtest.generate.upload import LEAST_PART_BYTES, Unfinished, keep
 from loadtest.run.aws.clients import THREADS
+from loadtest.workload.upload import LEAST_PART_BYTES, Unfinished, keep
 
 _AHEAD = 4 * THREADS  # small files in memory
 

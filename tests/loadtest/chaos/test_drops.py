@@ -4,8 +4,8 @@ import json
 from urllib.parse import unquote_plus
 
 from ingest.contract import Status
-from loadtest.chaos.drops import Dropper
 from loadtest.chaos.settings import KB, Settings
+from loadtest.chaos.uploads import Dropper
 
 SETTINGS = Settings(seconds=1, seed=3, sizes=(KB, 2 * KB))
 

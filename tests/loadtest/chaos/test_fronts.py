@@ -7,10 +7,10 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from loadtest.chaos.dynamodb_front import LedgerFront
-from loadtest.chaos.s3_front import Front, S3Front
-from loadtest.sink import Settings, Sink
-from loadtest.sink.faults import Faults
+from loadtest.harness.dynamodb_proxy import LedgerFront
+from loadtest.harness.s3_proxy import Front, S3Front
+from loadtest.simulator import Settings, Sink
+from loadtest.simulator.faults import Faults
 
 pytestmark = pytest.mark.enable_socket
 TARGET = "DynamoDB_20120810."

@@ -5,7 +5,7 @@ import io
 
 from loadtest.chaos.rows import Repeat, RowMaker, digest_of, is_apart, tails
 from loadtest.chaos.settings import TABLE
-from loadtest.sink.truth import digest
+from loadtest.simulator.written_items import digest
 
 
 def made(seed: int = 1, size: int = 300_000) -> tuple[bytes, RowMaker]:

@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 
 from ingest.contract import Status
-from loadtest.chaos.drops import ALWAYS, PERHAPS, Version
+from loadtest.chaos.checks import Found, Judge
 from loadtest.chaos.rows import RowMaker, digest_of
-from loadtest.chaos.verdict import Found, Judge
+from loadtest.chaos.uploads import ALWAYS, PERHAPS, Version
 
 MAKER = RowMaker("f1v1", 1)
 DATA = b"".join(MAKER.until(200_000))

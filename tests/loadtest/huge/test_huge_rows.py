@@ -7,8 +7,8 @@ import json
 from pathlib import Path
 from typing import Any
 
+from loadtest.huge.expected import RowTruth
 from loadtest.huge.rows import Kinds, is_spoiled
-from loadtest.huge.truth import RowTruth
 
 KINDS = Kinds(seed=1)
 

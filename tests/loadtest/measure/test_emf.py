@@ -1,4 +1,4 @@
-"""The lines are those that powertools writes: tests/edges/test_metrics.py holds the product to that form."""
+"""The lines are those that powertools writes: tests/metrics/test_metrics.py holds the product to that form."""
 
 from typing import Any
 

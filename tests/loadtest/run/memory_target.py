@@ -9,8 +9,7 @@ from time import time
 from typing import Any, Self
 
 from ingest.contract import Status
-from loadtest.generate.stream import Generation
-from loadtest.generate.truth import Truth
+from loadtest.checker.found import Found, TableFound
 from loadtest.measure.invocations import Invocation
 from loadtest.measure.observation import Observation
 from loadtest.measure.price import Bill
@@ -18,7 +17,8 @@ from loadtest.run.disk import write_file
 from loadtest.run.making import recipe
 from loadtest.run.target import Drop
 from loadtest.scenarios.scenario import Scenario
-from loadtest.verdict.found import Found, TableFound
+from loadtest.workload.expected import Truth
+from loadtest.workload.stream import Generation
 
 
 @dataclass

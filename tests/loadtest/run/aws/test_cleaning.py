@@ -18,7 +18,7 @@ from loadtest.run.aws.queue import messages_about, send_all
 from loadtest.run.aws.stack import Identity, Stack, Table
 from loadtest.run.aws.uploads import Uploads
 from loadtest.run.tables import read_table
-from tests.clients import client, ledger_table, mock_aws, table
+from tests.support.clients import client, ledger_table, mock_aws, table
 
 MB = 1_000_000
 WHO = Identity("123456789012", "me", "eu-central-1")

@@ -1,0 +1,43 @@
+"""Files on this machine, and files in S3, as sources of bytes."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from ingest.errors import FileMissing
+from ingest.reading.reader import Read
+
+PORTION_BYTES = 1024 * 1024
+
+
+def file_size(path: Path) -> int:
+    """Return a file's size in bytes.
+
+    Raises:
+        FileMissing: there is no such file.
+    """
+    if not path.is_file():
+        raise FileMissing(f"{path} does not exist or is no file; name a local path or an s3://bucket/key URL.")
+    return path.stat().st_size
+
+
+def file_portions(path: Path, start: int = 0, end: int | None = None) -> Iterator[bytes]:
+    """Yield a file's bytes in order, from `start` to before `end`."""
+    try:
+        with path.open("rb") as file:
+            file.seek(start)
+            left = float("inf") if end is None else end - start
+            while portion := file.read(int(min(PORTION_BYTES, left))):
+                left -= len(portion)
+                yield portion
+    except PermissionError:
+        raise FileMissing(f"{path} may not be read by this user; change its permissions.") from None
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A file that can be read, and how many bytes it has before any decompression."""
+
+    name: str
+    read: Read
+    size_bytes: int

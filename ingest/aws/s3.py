@@ -1,0 +1,132 @@
+"""S3 objects as portions of bytes: ranged reads, pinned to one version, each repeated when it breaks, some ahead."""
+
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Protocol
+
+from ingest.aws.backoff import read_pause_s
+from ingest.aws.errors import aws_call
+from ingest.aws.read_ahead import read_ahead
+from ingest.errors import AccessDenied, ObjectSuperseded, ServiceFault, Throttled, Unavailable
+from ingest.file import FileVersion
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+RANGE_BYTES = 8 * 1024 * 1024  # AWS recommends 8 to 16 MB for byte-range fetches
+PORTION_BYTES = 1024 * 1024
+ATTEMPTS = 6  # in a row without a byte
+
+
+class ReadClock(Protocol):
+    """What reading needs of a clock."""
+
+    def sleep(self, seconds: float) -> None:
+        """Wait."""
+
+    def chance(self) -> float:
+        """Return a random number in [0, 1)."""
+
+
+class Objects:
+    """Reads S3 objects."""
+
+    def __init__(self, *, client: "S3Client", clock: ReadClock, range_bytes: int = RANGE_BYTES) -> None:
+        self._client = client
+        self._clock = clock
+        self._range_bytes = range_bytes
+
+    def find(self, file: FileVersion) -> FileVersion:
+        """Return the file with size and eTag, asking S3 where the notification left them out.
+
+        Raises:
+            ObjectSuperseded: the object is not there, or is another by now.
+        """
+        if file.size_bytes is not None and (file.etag or file.version_id):
+            return file
+        with self._call(f"looking up {file.url}", file):
+            head = self._client.head_object(Bucket=file.bucket, Key=file.key, **_pin(file))
+        return replace(file, etag=head["ETag"].strip('"'), size_bytes=head["ContentLength"])
+
+    def portions(
+        self, file: FileVersion, start: int = 0, end: int | None = None, *, ahead: int = 0
+    ) -> Generator[bytes, None, None]:
+        """Yield bytes [start, end) of exactly this version, in order. The file must have been found.
+
+        A read that breaks goes on at the next byte; a range is never held open for long behind a slow table.
+        With `ahead`, so many ranges are read at the same time, by threads that end when the iterator is closed. They
+        begin behind the first portion: who wants only a header reads no more. Holds at most (ahead + 1) * range_bytes;
+        without, a portion.
+
+        Raises (while iterating):
+            ObjectSuperseded: it was deleted or overwritten meanwhile.
+            ServiceFault: no byte came in several attempts.
+        """
+        end = (file.size_bytes or 0) if end is None else end
+        begun = min(start + PORTION_BYTES, start + self._range_bytes, end) if ahead else end
+        yield from self._span(file, start, begun)
+        if begun < end:
+            starts = range(begun, end, self._range_bytes)
+            spans = (self._span(file, at, min(at + self._range_bytes, end)) for at in starts)
+            yield from read_ahead(spans, count=ahead)
+
+    def _span(self, file: FileVersion, position: int, end: int) -> Iterator[bytes]:
+        failures = 0
+        while position < end:
+            try:
+                for portion in self._range(file, position, min(position + self._range_bytes, end)):
+                    position, failures = position + len(portion), 0
+                    yield portion
+            except (Throttled, Unavailable):
+                failures += 1
+                if failures == ATTEMPTS:
+                    raise
+                self._clock.sleep(read_pause_s(failures, chance=self._clock.chance()))
+
+    def _range(self, file: FileVersion, start: int, end: int) -> Iterator[bytes]:
+        what = f"reading bytes {start}-{end - 1} of {file.url}"
+        left = end - start
+        with self._call(what, file):
+            answer = self._client.get_object(
+                Bucket=file.bucket, Key=file.key, Range=f"bytes={start}-{end - 1}", **_pin(file)
+            )
+            if not answer.get("ContentRange", "").startswith(f"bytes {start}-"):
+                raise ServiceFault(f"S3 sent another range than it was asked for while {what}.")
+            for portion in answer["Body"].iter_chunks(PORTION_BYTES):
+                left -= len(portion)
+                yield portion
+        if left:  # botocore cannot tell a cut ranged answer where Content-Length was lost
+            raise Unavailable(f"S3 sent {left} bytes too few while {what}.")
+
+    @contextmanager
+    def _call(self, what: str, file: FileVersion) -> Iterator[None]:
+        """Run a call on the object. A refusal is taken for one only if the object is there.
+
+        To a reader who may not list a whole bucket, S3 answers 403 where the object is gone; the function may list
+        under the feeds' prefixes only, and a GET names none.
+        """
+        try:
+            with aws_call(what):
+                yield
+        except AccessDenied as denied:
+            if self._is_gone(file):
+                raise ObjectSuperseded(f"{file.url} was deleted or overwritten before it was read.") from denied
+            raise
+
+    def _is_gone(self, file: FileVersion) -> bool:
+        """Return whether the object is known not to be there as it was told of."""
+        try:
+            with aws_call(f"looking for {file.url}"):
+                found = self._client.list_objects_v2(Bucket=file.bucket, Prefix=file.key, MaxKeys=1).get("Contents", [])
+        except ServiceFault:
+            return False
+        return not any(
+            thing["Key"] == file.key and file.etag in (None, thing["ETag"].strip('"')) for thing in found
+        )  # the first key with a prefix is the prefix itself, if there is such a key
+
+
+def _pin(file: FileVersion) -> Any:
+    """Return the arguments that make S3 answer for this version only."""
+    etag = {"IfMatch": f'"{file.etag}"'} if file.etag else {}
+    return etag | ({"VersionId": file.version_id} if file.version_id else {})

@@ -1,0 +1,86 @@
+"""`ingest plan`: what loading a file will take, before it is loaded."""
+
+import json
+import sys
+import time
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Annotated
+
+import typer
+
+from ingest.aws.local_files import Source
+from ingest.cli.estimate_view import plan_document, plan_lines
+from ingest.cli.options import DEFAULT_FEEDS, AsJson, FeedName, FeedsPath
+from ingest.cli.output import console_on, progress
+from ingest.cli.source import find_sources, some_of
+from ingest.errors import SettingsFault
+from ingest.estimate.duration import Fleet, capacities
+from ingest.estimate.estimate import Plan
+from ingest.estimate.sample import Reader, Reading
+from ingest.feeds.feed import Feed
+from ingest.feeds.parse import read_feeds
+from ingest.ledger.row_counts import Books
+from ingest.reading.segments import LEAST_BYTES
+
+SAMPLE_MB = 32.0
+MOST_FILES = 64  # of many files so many are looked into
+
+
+def plan(
+    source: Annotated[str, typer.Argument(help="A path, an s3:// URL, or several by * or a / at the end.")],
+    feed: FeedName,
+    sample: Annotated[
+        float | None, typer.Option("--sample", min=0.1, metavar="MB", help="Read so much of it. [default: 32]")
+    ] = None,
+    full: Annotated[bool, typer.Option("--full", help="Read all of it: every figure of the file is exact.")] = False,
+    capacity: Annotated[
+        int | None,
+        typer.Option("--capacity", min=1, metavar="WCU", help="Write units a second the table and each index take."),
+    ] = None,
+    table_is_new: Annotated[
+        bool, typer.Option("--table-is-new", help="The table on demand has had no writes: it begins with 4,000/s.")
+    ] = False,
+    functions: Annotated[
+        int, typer.Option("--functions", min=1, help="Functions at once, the stack's max_concurrency.")
+    ] = Fleet().functions,
+    feeds: FeedsPath = DEFAULT_FEEDS,
+    as_json: AsJson = False,
+) -> None:
+    """Say what loading files takes: rows, rejects, item sizes, write units, dollars, time, and what to beware of.
+
+    Reads a sample, or with --full all, by the same code that loads; writes nothing.
+    """
+    if full and sample is not None:
+        raise SettingsFault("--full and --sample exclude each other: with --full, all is read.")
+    chosen = read_feeds(feeds).named(feed)
+    budget = None if full else round((sample or SAMPLE_MB) * 1024 * 1024)
+    reader, read, unread = _read(chosen, find_sources(source), budget)
+    wanted = capacities(capacity, is_new=table_is_new)
+    made = Plan(feed, chosen, reader, tuple(read), unread, wanted, Fleet(functions=functions))
+    if as_json:
+        print(json.dumps(plan_document(made, source), ensure_ascii=False))
+        return
+    console = console_on(sys.stdout)
+    for line in plan_lines(made, source):
+        console.print(line, soft_wrap=True)
+
+
+def _read(feed: Feed, sources: list[Source], budget: int | None) -> tuple[Reader, list[Reading], tuple[Source, ...]]:
+    """Read all files, or some of some of them, within the budget; show on stderr how far it is."""
+    chosen = some_of(sources, len(sources) if budget is None else MOST_FILES)
+    each = None if budget is None else max(LEAST_BYTES, budget // len(chosen.read))
+    reader = Reader(feed, now_s=time.time())
+    total = sum(source.size_bytes if each is None else min(each, source.size_bytes) for source in chosen.read)
+    readings: list[Reading] = []
+    with progress("reading", total) as advance:
+        for source in chosen.read:
+            readings.append(reader.read(source, each, partial(_forward, advance, readings)))
+    return reader, readings, chosen.unread
+
+
+def _forward(advance: Callable[[Books], None], readings: Sequence[Reading], books: Books) -> None:
+    """Move the bar to where all files before this one, and this one, have come."""
+    rows = sum(part.rows for reading in readings for part in reading.seen)
+    read_bytes = sum(reading.read_bytes for reading in readings)
+    advance(Books(rows_read=rows, bytes_read=read_bytes).plus(books))

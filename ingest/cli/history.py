@@ -1,0 +1,212 @@
+"""`ingest history`: what has ended, day by day and feed by feed."""
+
+import csv
+import json
+import sys
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from typing import Annotated, Any
+
+import typer
+
+from ingest.aws.clock import Clock
+from ingest.cli.options import DEFAULT_FEEDS, AsJson, FeedsPath, StackName
+from ingest.cli.output import Cell, Column, FittingTable, line_console, piped
+from ingest.cli.stack import DeployedStack
+from ingest.cli.status.query import is_day
+from ingest.cli.status.view import time_text, told_text
+from ingest.contract import FINAL_STATUSES
+from ingest.errors import SettingsFault
+from ingest.feeds.parse import read_feeds
+from ingest.file import FileVersion
+from ingest.ledger.entry import Record
+from ingest.ledger.progress import DayCount, by_day, total
+from ingest.ledger.queries import EndedFiles
+from ingest.ledger.row_counts import Books
+from ingest.ledger.work_item import Work
+from ingest.worker.report import NO_FEED
+
+NOTHING = "Nothing ended on the days that were asked for."
+_FIGURES = ("rows read", "written", "rejected", "superseded", "bytes")
+_BOOKS = (Column("rows read"), Column("written", may_go=1), Column("rejected"), Column("superseded", may_go=2))
+_COUNT_COLUMNS = (
+    Column("day", "word"),
+    Column("feed", "word"),
+    Column("files"),
+    Column("failed"),
+    *_BOOKS,
+    Column("bytes", may_go=3),
+)
+_FILE_COLUMNS = (
+    Column("ended", "word"),
+    Column("feed", "word", may_go=3),
+    Column("file", "key"),
+    Column("status", "words"),
+    *_BOOKS,
+    Column("bytes", may_go=5),
+    Column("seconds", may_go=4),
+)
+
+
+def print_counts(counts: list[DayCount], form: str) -> None:
+    """Print counts, and their sum."""
+    if form == "csv":
+        _print_csv(map(_count_document, counts), _count_document(DayCount("", "")))
+    elif form == "json":
+        print(json.dumps({"days": [_with_statuses(count) for count in counts], "total": _with_statuses(total(counts))}))
+    else:
+        _print_count_table(counts)
+
+
+def print_files(ended: Iterable[tuple[str, Record]], form: str) -> None:
+    """Print files one by one; a table is printed when all are known, for its columns."""
+    documents = (_file_document(day, record) for day, record in ended)
+    if form == "csv":
+        _print_csv(documents, _file_document("", Record(Work(FileVersion("", "")), "")))
+    elif form == "json":
+        print('{"files": [', end="")
+        for number, document in enumerate(documents):
+            print(",\n" if number else "\n", json.dumps(document, ensure_ascii=False), sep="", end="")
+        print("]}")
+    else:
+        _print_file_table(list(ended))
+
+
+def _count_document(count: DayCount) -> dict[str, Any]:
+    return {"day": count.day, "feed": count.feed, "files": count.files, "failed": count.failed, **count.books.counts()}
+
+
+def _with_statuses(count: DayCount) -> dict[str, Any]:
+    return _count_document(count) | {"statuses": dict(count.statuses)}
+
+
+def _file_document(day: str, record: Record) -> dict[str, Any]:
+    return {
+        "day": day,
+        "feed": record.feed,
+        "file": record.work.file.url,
+        "version": record.work.file.version,
+        "status": record.status,
+        **record.books.counts(),
+        "seconds": record.seconds,
+        "ended": time_text(record.ended_s),
+        "error_code": record.error_code,
+        "error": record.error,
+    }
+
+
+def _print_csv(documents: Iterable[dict[str, Any]], like: dict[str, Any]) -> None:
+    """Print documents under the names of one that has the same fields."""
+    rows = csv.DictWriter(sys.stdout, list(like), lineterminator="\n")
+    rows.writeheader()
+    rows.writerows(documents)
+
+
+def _print_count_table(counts: list[DayCount]) -> None:
+    if not counts:
+        line_console(sys.stdout).print(NOTHING)
+        return
+    rows = [_count_cells(count) for count in [*counts, total(counts)]]
+    line_console(sys.stdout).print(FittingTable(_COUNT_COLUMNS, rows))
+
+
+def _count_cells(count: DayCount) -> dict[str, Cell]:
+    figures = {"files": f"{count.files:,}", "failed": f"{count.failed:,}", **_books_cells(count.books)}
+    return {"day": count.day, "feed": count.feed, **figures}
+
+
+def _print_file_table(ended: list[tuple[str, Record]]) -> None:
+    if not ended:
+        line_console(sys.stdout).print(NOTHING)
+        return
+    line_console(sys.stdout).print(FittingTable(_FILE_COLUMNS, [_file_cells(record) for _, record in ended]))
+
+
+def _file_cells(record: Record) -> dict[str, Cell]:
+    return {
+        "ended": time_text(record.ended_s) or "",
+        "feed": record.feed,
+        "file": record.work.file.key,
+        "status": told_text(record),
+        **_books_cells(record.books),
+        "seconds": "" if record.seconds is None else f"{record.seconds:,.1f}",
+    }
+
+
+def _books_cells(books: Books) -> dict[str, str]:
+    return dict(zip(_FIGURES, (f"{figure:,}" for figure in books.counts().values()), strict=True))
+
+
+DAYS = 7
+MOST_DAYS = 366
+
+
+def history(
+    day: Annotated[str | None, typer.Option("--day", metavar="YYYY-MM-DD", help="One day (UTC).")] = None,
+    days: Annotated[
+        int | None,
+        typer.Option("--days", min=1, max=MOST_DAYS, help="So many days, today the last of them (default: 7)."),
+    ] = None,
+    feed: Annotated[str | None, typer.Option("--feed", help="Of one feed; - for files of none.")] = None,
+    state: Annotated[str | None, typer.Option("--status", help="That ended in one way, as FAILED.")] = None,
+    files: Annotated[bool, typer.Option("--files", help="Each file, instead of counts.")] = False,
+    as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV, for spreadsheets.")] = False,
+    stack: StackName = None,
+    feeds: FeedsPath = DEFAULT_FEEDS,
+    as_json: AsJson = False,
+) -> None:
+    """Show what has ended: by day and feed how many files, their rows and bytes, and how many failed.
+
+    A file counts on the day (UTC) its outcome was told, a moment after its end; each attempt at it counts.
+    """
+    if as_csv and as_json:
+        raise SettingsFault("--csv and --json exclude each other.")
+    deployed = DeployedStack(stack)
+    known = read_feeds(feeds)
+    if feed not in (None, NO_FEED):
+        known.named(str(feed))
+    question = Question(_days(day, days), [feed] if feed else [*known.feeds, NO_FEED], _statuses(state))
+    ended = question.ask(deployed.ended_files)
+    with piped():
+        form = "csv" if as_csv else "json" if as_json else "table"
+        if files:
+            print_files(ended, form)
+        else:
+            print_counts(list(by_day(ended)), form)
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """Which files are asked for."""
+
+    days: list[str]
+    feeds: list[str]
+    statuses: list[str]
+
+    def ask(self, ledger: EndedFiles) -> Iterator[tuple[str, Record]]:
+        """Yield the files with their days: the oldest day first, feed by feed."""
+        for day in self.days:
+            for feed in self.feeds:
+                for status in self.statuses:
+                    for record in ledger.ended(feed, status, day):
+                        yield day, record
+
+
+def _days(day: str | None, days: int | None) -> list[str]:
+    if day is not None and days is not None:
+        raise SettingsFault("--day and --days exclude each other.")
+    if day is not None and not is_day(day):
+        raise SettingsFault(f"--day {day!r} is wrong: accepted is a date as 2026-11-22.")
+    if day is not None:
+        return [day]
+    today: date = datetime.fromtimestamp(Clock().now_s(), UTC).date()
+    return [(today - timedelta(days=back)).isoformat() for back in range((days or DAYS) - 1, -1, -1)]
+
+
+def _statuses(status: str | None) -> list[str]:
+    if status is None:
+        return list(FINAL_STATUSES)
+    if status not in FINAL_STATUSES:
+        raise SettingsFault(f"--status {status!r} is wrong: accepted are {', '.join(FINAL_STATUSES)}.")
+    return [status]

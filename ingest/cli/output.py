@@ -1,0 +1,255 @@
+"""What the command line shows: rows, books, rejects, progress, and one sentence for each fault."""
+
+import csv
+import json
+import os
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from typing import Any, Literal, TextIO
+
+import typer
+from rich import box
+from rich.console import Console, ConsoleOptions, RenderableType
+from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+from rich.text import Text
+
+from ingest.items.export import dynamodb_json, text_rows
+from ingest.items.items import Items, Refusal
+from ingest.ledger.row_counts import Books
+from ingest.rejects.local_file import RejectFile
+from ingest.rejects.reject import Reject
+from ingest.rejects.tally import RejectTally
+
+MOST_COLUMNS = 2000  # more than an object key and its figures
+RAW_SHOWN = 500  # bytes of a raw record or characters of a value; `load` keeps all of it in the rejects file
+
+
+class PreviewWriter:
+    """Prints items instead of writing them, up to a limit; None is no limit."""
+
+    def __init__(self, stream: TextIO, *, form: str, limit: int | None) -> None:
+        self._stream = stream
+        self._form = form
+        self._left = limit
+        self._begun = False
+
+    @property
+    def is_full(self) -> bool:
+        """Whether the limit is reached."""
+        return self._left == 0
+
+    def write(self, items: Items) -> list[Refusal]:
+        """Print the items, as far as the limit allows."""
+        if self._left is not None:
+            items = items.slice(0, min(self._left, len(items)))
+            self._left -= len(items)
+        if self._form == "jsonl":
+            self._stream.writelines(line + "\n" for line in dynamodb_json(items))
+        else:
+            rows = csv.writer(self._stream, lineterminator="\n")
+            if not self._begun:
+                rows.writerow([attribute.name for attribute in items.attributes])
+            rows.writerows(text_rows(items))
+        self._begun = True
+        return []
+
+    def finish(self) -> None:
+        """Hand on what is buffered."""
+        self._stream.flush()
+
+
+def print_check(file: str, books: Books, tally: RejectTally, *, as_json: bool, stream: TextIO) -> None:
+    """Print what a file holds: counts, reasons, first rejects."""
+    if as_json:
+        document = {"file": file, **_counts(books), "reasons": dict(tally.reasons), "rejects": _documents(tally.first)}
+        print(json.dumps(document, ensure_ascii=False), file=stream)
+        return
+    console = console_on(stream)
+    console.print(books_sentence(books, "would be written"), soft_wrap=True)
+    if tally.first:
+        console.print(_reject_table(tally))
+
+
+def print_load(books: Books, seconds: float, rejects: RejectFile, *, as_json: bool) -> None:
+    """Print the books of a load."""
+    where = str(rejects.path) if books.rows_rejected else None
+    if as_json:
+        print(json.dumps({**_counts(books), "seconds": round(seconds, 3), "rejects": where}))
+        return
+    console = console_on(sys.stdout)
+    console.print(books_sentence(books), soft_wrap=True)
+    console.print(f"{books.bytes_read:,} bytes in {seconds:.1f} s, {books.rows_read / max(seconds, 1e-9):,.0f} rows/s.")
+    if where:
+        told = (
+            f"The rejected rows are in {where} with line and reason, and in {rejects.csv_path} to mend and load again."
+        )
+        console.print(told, soft_wrap=True, markup=False)
+
+
+def fail(code: str, sentence: str, exit_code: int, *, as_json: bool) -> int:
+    """Print one sentence on stderr, or an error object on stdout; return the exit code."""
+    if as_json:
+        print(json.dumps({"error": {"code": code, "message": sentence}}, ensure_ascii=False))
+    else:
+        print(f"ingest: {sentence}", file=sys.stderr)
+    return exit_code
+
+
+@contextmanager
+def progress(what: str | None, size_bytes: int) -> Iterator[Callable[[Books], None]]:
+    """Show a bar on stderr while a file is read, if that is a terminal; yield what moves it."""
+    if what is None or not sys.stderr.isatty():
+        yield lambda books: None
+        return
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        DownloadColumn(),
+        TextColumn("{task.fields[rows]:,} rows"),
+        TextColumn("{task.fields[rate]:,.0f} rows/s"),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task(what, total=size_bytes, rows=0, rate=0.0)
+
+        def advance(books: Books) -> None:
+            rate = books.rows_read / max(bar.tasks[task].elapsed or 0.0, 1e-9)
+            bar.update(task, completed=min(books.bytes_read, size_bytes), rows=books.rows_read, rate=rate)
+
+        yield advance
+
+
+def console_on(stream: TextIO) -> Console:
+    """Return a console that prints text as it is: a column may be called "[bold]"."""
+    return Console(file=stream, highlight=False, markup=False, emoji=False)
+
+
+def line_console(stream: TextIO) -> Console:
+    """Return a console on which a row of a table is one line where nobody has said how wide it may be: in a pipe."""
+    is_free = not stream.isatty() and "COLUMNS" not in os.environ
+    return Console(file=stream, highlight=False, markup=False, emoji=False, width=MOST_COLUMNS if is_free else None)
+
+
+def books_sentence(books: Books, written: str = "written") -> str:
+    """Return the books as one sentence."""
+    balance = "the books balance" if books.balance else "THE BOOKS DO NOT BALANCE"
+    return (
+        f"{books.rows_read:,} rows read = {books.rows_written:,} {written} + {books.rows_rejected:,} rejected "
+        f"+ {books.rows_superseded:,} superseded; {balance}."
+    )
+
+
+def _counts(books: Books) -> dict[str, int]:
+    counts = asdict(books)
+    counts["bytes"] = counts.pop("bytes_read")
+    return counts
+
+
+def _documents(rejects: list[Reject]) -> list[dict[str, Any]]:
+    documents = [asdict(reject) for reject in rejects]
+    for document in documents:
+        document["raw"] = document["raw"][:RAW_SHOWN].decode("utf-8", "backslashreplace")
+        document["value"] = document["value"] and document["value"][:RAW_SHOWN]
+    return documents
+
+
+def _reject_table(tally: RejectTally) -> Table:
+    reasons = ", ".join(f"{count:,} {reason}" for reason, count in tally.reasons.most_common())
+    table = Table("line", "column", "reason", "what is wrong", title=f"rejected: {reasons}", title_justify="left")
+    for reject in tally.first:
+        table.add_row(str(reject.line), reject.column or "", reject.reason, reject.message)
+    return table
+
+
+READER_GONE = 141  # as the shell says it of a program that SIGPIPE ended
+
+
+@contextmanager
+def piped() -> Iterator[None]:
+    """Print; where the reader has gone, end quietly."""
+    try:
+        yield
+        sys.stdout.flush()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # else Python complains when it ends
+        raise typer.Exit(READER_GONE) from None
+
+
+SHORTEST, PLEASANT = 12, 20  # characters of a key, where there is little room, and where a column may go for it
+GAP = 2
+Cell = str | Text
+Row = Mapping[str, Cell]
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column. What `may_go` goes first where there is no room, the highest number before others; 0 never goes."""
+
+    name: str
+    kind: Literal["figure", "word", "words", "key"] = "figure"
+    may_go: int = 0
+
+    def least(self, rows: Sequence[Row], key: int = SHORTEST) -> int:
+        """Return how many characters it needs: figures and words are never broken, keys at so many if they must be."""
+        longest = max(len(part) for row in rows for part in self._parts(str(row[self.name])))
+        return max(len(self.name), min(longest, key) if self.kind == "key" else longest)
+
+    def most(self, rows: Sequence[Row]) -> int:
+        """Return how many characters it has if nothing is broken."""
+        return max(len(self.name), *(len(str(row[self.name])) for row in rows))
+
+    def _parts(self, text: str) -> list[str]:
+        return (text.split() or [""]) if self.kind == "words" else [text]
+
+
+class FittingTable:
+    """A table without the columns in which nothing stands, and without those for which there is no room."""
+
+    def __init__(self, columns: Sequence[Column], rows: Sequence[Row], title: str | None = None) -> None:
+        self._columns = [column for column in columns if any(row[column.name] for row in rows)]
+        self._rows, self._title = rows, title
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> Iterator[RenderableType]:
+        """Yield the table, and which columns are left out."""
+        shown, gone = self.fitting(options.max_width)
+        table = plain_table(self._title)
+        for column, width in zip(shown, self._widths(shown, options.max_width), strict=True):
+            justify: Literal["left", "right"] = "right" if column.kind == "figure" else "left"
+            table.add_column(column.name, justify=justify, overflow="fold", width=width)
+        for row in self._rows:
+            table.add_row(*(row[column.name] for column in shown))
+        yield table
+        if gone:
+            yield Text(f"Left out for want of room: {', '.join(gone)}.", style="dim")
+
+    def fitting(self, width: int) -> tuple[list[Column], list[str]]:
+        """Return the columns for which there is room, and the names of the others."""
+        shown = list(self._columns)
+        gone: list[str] = []
+        while sum(column.least(self._rows, PLEASANT) + GAP for column in shown) - GAP > width:
+            least_needed = max(shown, key=lambda column: column.may_go)
+            if not least_needed.may_go:
+                break
+            shown.remove(least_needed)
+            gone.insert(0, least_needed.name)
+        return shown, gone
+
+    def _widths(self, columns: Sequence[Column], width: int) -> list[int]:
+        """Return how wide each is: sentences give way first, keys then, and nothing else."""
+        widths = [column.most(self._rows) for column in columns]
+        for kind in ("words", "key"):
+            for n, column in enumerate(columns):
+                over = sum(widths) + GAP * (len(widths) - 1) - width
+                if column.kind == kind and over > 0:
+                    widths[n] = max(column.least(self._rows), widths[n] - over)
+        return widths
+
+
+def plain_table(title: str | None = None) -> Table:
+    """Return an empty table with no more than a line under its head."""
+    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), title=title, title_justify="left")
+    table.pad_edge = table.show_edge = False
+    return table

@@ -1,0 +1,92 @@
+"""`ingest reconcile`: the function's own look after what is stuck or was never told of, at once and by hand."""
+
+import json
+import sys
+from collections.abc import Iterator
+from dataclasses import asdict
+from typing import Annotated
+
+import typer
+
+from ingest.aws.clock import Clock
+from ingest.cli.options import DEFAULT_FEEDS, AsJson, FeedsPath, StackName, seconds_of
+from ingest.cli.output import console_on
+from ingest.cli.stack import DeployedStack, teller_of
+from ingest.feeds.feed import Feeds
+from ingest.feeds.parse import read_feeds
+from ingest.rejects.reject_writer import rejects_url
+from ingest.worker.reconcile import Findings, Reconciler
+from ingest.worker.report import SplitCloser
+
+STUCK_AFTER = "1h"  # as infra.settings has it
+Log = list[tuple[str, dict[str, object]]]
+
+_FOUND = {
+    "outcomes_told": "{:,} file(s) had ended and nobody had been told: the event was sent.",
+    "files_closed": "{:,} file(s) had all segments loaded and were not closed: they are now.",
+    "files_sent_again": "{:,} file(s) were stuck: their messages were sent again.",
+    "segments_sent_again": "{:,} segment(s) were stuck: their messages were sent again.",
+    "files_given_up": "{:,} file(s) were sent again too often: they have FAILED; `ingest status FILE` says why.",
+    "objects_not_known": "{:,} object(s) were never heard of: messages were sent for them.",
+}
+_DID = {
+    "work sent again": "sent again: {work}",
+    "object found": "found: {file}",
+    "file closed": "closed: {file} is {status}",
+}
+
+
+def reconcile(
+    stuck_after: Annotated[
+        str,
+        typer.Option("--stuck-after", metavar="TIME", help="What made no progress for so long is stuck: 10m, 1h."),
+    ] = STUCK_AFTER,
+    stack: StackName = None,
+    feeds: FeedsPath = DEFAULT_FEEDS,
+    as_json: AsJson = False,
+) -> None:
+    """Look after stuck files, and objects of the last day that nobody was told of; send what is missing.
+
+    The stack does the same on a schedule. Safe to run at any time.
+    """
+    log: Log = []
+    stuck_s = seconds_of(stuck_after, "--stuck-after")
+    findings = _reconciler(DeployedStack(stack), read_feeds(feeds), stuck_s, log).run()
+    did = [(message, fields) for message, fields in log if message in _DID]
+    if as_json:
+        print(json.dumps({"found": asdict(findings), "did": [{"what": m, **fields} for m, fields in did]}))
+        return
+    console = console_on(sys.stdout)
+    for line in sentences(findings):
+        console.print(line, soft_wrap=True)
+    for message, fields in did:
+        console.print("  " + _DID[message].format(**fields), soft_wrap=True)
+
+
+def sentences(findings: Findings) -> Iterator[str]:
+    """Yield what was found and done."""
+    if findings.is_nothing:
+        yield "All is well: nothing is stuck, and every object is known."
+    if findings.is_late:
+        yield "Many messages wait in the queue: what nobody has begun is only late. Nothing was sent; look again later."
+    counts = asdict(findings)
+    yield from (sentence.format(counts[name]) for name, sentence in _FOUND.items() if counts[name])
+
+
+def _reconciler(stack: DeployedStack, feeds: Feeds, stuck_s: float, log: Log) -> Reconciler:
+    clock, rejects = Clock(), stack.rejects_bucket
+    teller = teller_of(stack, clock, lambda message, fields: log.append((message, fields)))
+    closer = SplitCloser(
+        ledger=stack.ledger, teller=teller, clock=clock, rejects_url=lambda file: rejects_url(rejects, file)
+    )
+    return Reconciler(
+        feeds=feeds,
+        ledger=stack.ledger,
+        objects=stack.objects,
+        queue=stack.queue,
+        worker=closer,
+        teller=teller,
+        clock=clock,
+        bucket=stack.landing_bucket,
+        stuck_s=stuck_s,
+    )

@@ -1,0 +1,147 @@
+"""`ingest rejects`: the rows of a file that were rejected, to look at, or as a CSV to mend and drop again."""
+
+import json
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from itertools import islice
+from typing import Annotated, Any
+
+import typer
+from rich.table import Table
+
+from ingest.cli.options import AsJson, StackName
+from ingest.cli.output import line_console, piped, plain_table
+from ingest.cli.stack import DeployedStack
+from ingest.cli.status.choose import choose, find_versions
+from ingest.contract import Reason
+from ingest.errors import FileMissing, SettingsFault
+from ingest.ledger.entry import Record
+from ingest.rejects.reject_reader import Document, KeptRejects
+
+SHOWN = 20
+VALUE_SHOWN = 60  # characters
+REASONS = tuple(value for name, value in vars(Reason).items() if name.isupper())
+
+
+def rejects(
+    file: Annotated[str, typer.Argument(help="s3://bucket/key, or a key in the landing bucket.")],
+    as_csv: Annotated[
+        bool, typer.Option("--csv", help="Print the raw rows under the file's own header, to mend and drop again.")
+    ] = False,
+    reason: Annotated[str | None, typer.Option("--reason", help="Only of one reason, as bad_number.")] = None,
+    limit: Annotated[
+        int | None, typer.Option("--limit", min=1, help="How many, at most (default: 20 to look at, else all).")
+    ] = None,
+    version: Annotated[
+        str | None, typer.Option("--version", help="Of a version (also its eTag) other than the newest.")
+    ] = None,
+    stack: StackName = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show the rejected rows of a file, in the file's order: how many for which reason, and the first of them.
+
+    With --csv the rows come out as they stand in the file, in its encoding: mend them and drop the CSV under the same
+    prefix, and exactly the missing rows are loaded.
+    """
+    if as_csv and as_json:
+        raise SettingsFault("--csv and --json exclude each other.")
+    if reason not in (None, *REASONS):
+        raise SettingsFault(f"--reason {reason!r} is wrong: accepted are {', '.join(REASONS)}.")
+    deployed = DeployedStack(stack)
+    record = choose(find_versions(deployed, file), version)
+    _refuse_expired(deployed.rejects, record)
+    with piped():
+        if as_csv:
+            print_csv(deployed.rejects, record, reason, limit)
+        elif as_json:
+            print_json(deployed.rejects, record, reason, limit)
+        else:
+            print_view(deployed.rejects, record, reason, limit or SHOWN)
+
+
+def print_csv(kept: KeptRejects, record: Record, reason: str | None, limit: int | None) -> None:
+    """Print the raw rows as bytes; say on stderr what cannot be among them."""
+    left_out = 0
+
+    def is_wanted(document: Document) -> bool:
+        nonlocal left_out
+        is_cut = document["reason"] == Reason.RECORD_TOO_LONG and reason in (None, Reason.RECORD_TOO_LONG)
+        left_out += is_cut
+        return not is_cut and reason in (None, document["reason"])
+
+    for data in kept.csv(record.work.file, wanted=is_wanted, limit=limit):
+        sys.stdout.buffer.write(data)
+    sys.stdout.buffer.flush()
+    if left_out:
+        told = f"{left_out:,} row(s) are not in it: of a record_too_long only the beginning was kept."
+        print(f"ingest: {told}", file=sys.stderr)
+
+
+def print_json(kept: KeptRejects, record: Record, reason: str | None, limit: int | None) -> None:
+    """Print one JSON object; the rejects go through one by one, and what was counted stands behind them."""
+    counts: Counter[str] = Counter()
+    begin = {"file": record.work.file.url, "version": record.work.file.version, "status": record.status}
+    print(json.dumps(begin, ensure_ascii=False)[:-1], end=', "rejects": [')
+    shown = 0
+    for document in _of(kept, record, reason):
+        counts[document["reason"]] += 1
+        if limit is None or shown < limit:
+            del document["file"]
+            print(",\n" if shown else "\n", json.dumps(document, ensure_ascii=False), sep="", end="")
+            shown += 1
+    end = {"count": counts.total(), "is_cut": shown < counts.total(), "reasons": dict(counts.most_common())}
+    print("], " + json.dumps(end)[1:])
+
+
+def print_view(kept: KeptRejects, record: Record, reason: str | None, limit: int) -> None:
+    """Print how many were rejected for which reason, and a table of the first."""
+    found = _of(kept, record, reason)
+    first = list(islice(found, limit))
+    counts = Counter(document["reason"] for document in first)
+    counts.update(document["reason"] for document in found)
+    console = line_console(sys.stdout)
+    console.print(f"{record.work.file.url}, version {record.work.file.version}: {record.status}", soft_wrap=True)
+    if not counts:
+        console.print("No row was rejected." if reason is None else f"No row was rejected as {reason}.")
+        return
+    told = ", ".join(f"{count:,} {name}" for name, count in counts.most_common())
+    console.print(f"{counts.total():,} row(s) rejected: {told}\n", soft_wrap=True)
+    console.print(_table(first))
+    if counts.total() > len(first):
+        console.print(f"These are the first {len(first)}; see --limit, --reason, --csv and --json.")
+
+
+def _of(kept: KeptRejects, record: Record, reason: str | None) -> Iterator[Document]:
+    return (document for document in kept.of(record.work.file) if reason in (None, document["reason"]))
+
+
+def _refuse_expired(kept: KeptRejects, record: Record) -> None:
+    file = record.work.file
+    if record.rejects and not kept.any_of(file):
+        raise FileMissing(
+            f"The {record.books.rows_rejected:,} rejected row(s) of {file.url} are not in {record.rejects} any more: "
+            "they are kept for the stack's rejects_expire_days."
+        )
+
+
+def _table(documents: list[Document]) -> Table:
+    table = plain_table()
+    table.add_column("line", justify="right", no_wrap=True)
+    for name in ("column", "reason", "value", "what is wrong"):
+        table.add_column(name, no_wrap=name == "reason", overflow="fold")
+    for document in documents:
+        value = printable(document["value"])
+        table.add_row(str(document["line"]), document["column"] or "", document["reason"], value, document["message"])
+    return table
+
+
+def printable(value: Any) -> str:
+    """Return a cell so that it can harm no terminal, and not too much of it.
+
+    >>> printable("a\\x1b[2J\\n"), printable(None)
+    ('a\\\\x1b[2J\\\\n', '')
+    """
+    text = "" if value is None else str(value)
+    cut = text if len(text) <= VALUE_SHOWN else text[:VALUE_SHOWN] + "…"
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in cut)

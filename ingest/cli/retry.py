@@ -1,0 +1,92 @@
+"""`ingest retry`: load a file again, from its start or from its checkpoint."""
+
+import json
+import shlex
+import sys
+from collections.abc import Iterator
+from typing import Annotated, Any
+
+import typer
+
+from ingest.aws.clock import Clock
+from ingest.cli.options import AsJson, StackName
+from ingest.cli.output import console_on
+from ingest.cli.stack import DeployedStack, teller_of
+from ingest.cli.status.choose import choose, find_versions
+from ingest.errors import SettingsFault
+from ingest.recovery.retry import CHECKPOINT, START, Retried, Retry
+
+
+def retry(
+    file: Annotated[str, typer.Argument(help="s3://bucket/key, or a key in the landing bucket.")],
+    start: Annotated[
+        str,
+        typer.Option("--from", metavar="start|checkpoint", help="All of it again, or only what was not finished."),
+    ] = START,
+    version: Annotated[
+        str | None, typer.Option("--version", help="A version (also its eTag) other than the newest.")
+    ] = None,
+    stack: StackName = None,
+    as_json: AsJson = False,
+) -> None:
+    """Load a file again that has FAILED, is stuck, or is COMPLETE: as a new attempt, with books and rejects of its own.
+
+    --from start reads all of it again. --from checkpoint goes on where it stopped, which is right if the feed still
+    means the file as it did: same delimiter, quotes, encoding, header. Safe to run again.
+    """
+    if start not in (START, CHECKPOINT):
+        raise SettingsFault(f"--from {start!r} is wrong: accepted are {START}, {CHECKPOINT}.")
+    deployed = DeployedStack(stack)
+    records = find_versions(deployed, file)
+    chosen = choose(records, version).work.file.first_version
+    attempts = [record for record in records if record.work.file.first_version == chosen]
+    retried = _retry(deployed).run(attempts, START if start == START else CHECKPOINT)
+    if as_json:
+        print(json.dumps(document(retried, start), ensure_ascii=False))
+        return
+    for line in sentences(retried):
+        console_on(sys.stdout).print(line, soft_wrap=True)
+
+
+def sentences(retried: Retried) -> Iterator[str]:
+    """Yield what was done."""
+    file = retried.file
+    if retried.ended:
+        yield f"The attempt {retried.ended.version}, which nobody worked on, is SUPERSEDED."
+    if retried.is_new:
+        yield f"{file.url} is loaded again as {file.version}: {_extent(retried)}"
+    else:
+        yield f"{file.url} goes on as {file.version}: {retried.messages} message(s) were sent."
+    yield f"See how it goes with `{shlex.join(['ingest', 'status', file.key])}`."
+
+
+def document(retried: Retried, start: str) -> dict[str, Any]:
+    """Return what was done, for machines."""
+    return {
+        "file": retried.file.url,
+        "version": retried.file.version,
+        "from": start,
+        "new_attempt": retried.is_new,
+        "superseded": retried.ended.version if retried.ended else None,
+        "messages_sent": retried.messages,
+        "kept": retried.kept.counts(),
+    }
+
+
+def _extent(retried: Retried) -> str:
+    kept = retried.kept
+    if not kept.bytes_read:
+        return "all of it."
+    return f"{kept.rows_read:,} rows in {kept.bytes_read:,} bytes are done; the rest is loaded."
+
+
+def _retry(stack: DeployedStack) -> Retry:
+    clock = Clock()
+    return Retry(
+        ledger=stack.ledger,
+        objects=stack.objects,
+        queue=stack.queue,
+        rejects=stack.rejects,
+        teller=teller_of(stack, clock),
+        clock=clock,
+    )

@@ -1,0 +1,71 @@
+"""`ingest sniff`: which feed a file needs."""
+
+import json
+import sys
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from ingest.cli.options import AsJson
+from ingest.cli.source import open_source
+from ingest.dynamodb.boto3_writer import NullWriter
+from ingest.feeds.dialect import Csv
+from ingest.feeds.feed import Feed
+from ingest.feeds.parse import parse_feeds
+from ingest.ledger.row_counts import Books
+from ingest.rejects.tally import RejectTally
+from ingest.worker.load import Load
+
+if TYPE_CHECKING:
+    from ingest.sniff.proposal import Proposal
+
+
+def sniff(
+    file: Annotated[str, typer.Argument(help="A local path or an s3:// URL.")],
+    name: Annotated[str | None, typer.Option("--name", help="The feed's name. [default: made from the file's]")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Propose a section of feeds.toml for a file, from its first 4 MiB: dialect, keys, types. Writes nothing."""
+    # Imported here: the other commands start faster without it.
+    from ingest.sniff.header import checked_feed_name, feed_name
+    from ingest.sniff.proposal import propose
+    from ingest.sniff.sample import take_sample
+    from ingest.sniff.toml import extent, remarks_on, to_toml
+
+    feed = feed_name(file) if name is None else checked_feed_name(name)
+    sample = take_sample(open_source(file).read(0, None))
+    proposal = propose(sample, name=feed)
+    books, reasons = _try(proposal)
+    origin = extent(_base(file), books.rows_read, is_whole=sample.is_whole)
+    remarks = remarks_on(proposal, extent=origin, outcome=_outcome(books, reasons))
+    text = to_toml(feed, proposal.feed, remarks)
+    parse_feeds(text, origin="the proposal")
+    if as_json:
+        counts = {"rows_read": books.rows_read, "rows_rejected": books.rows_rejected}
+        document = {"file": file, "feed": feed, "is_whole": sample.is_whole, **counts, "reasons": reasons, "toml": text}
+        print(json.dumps(document, ensure_ascii=False))
+    else:
+        sys.stdout.write(text)
+
+
+def _try(proposal: "Proposal") -> tuple[Books, dict[str, int]]:
+    """Return what `check` would say of the sample, whose text is expanded and UTF-8 already."""
+    csv = {field: getattr(proposal.feed.csv, field) for field in Csv.__struct_fields__}
+    dialect = Csv(**csv | {"encoding": "utf-8", "compression": "none", "footer_lines": 0})
+    feed = {field: getattr(proposal.feed, field) for field in Feed.__struct_fields__}
+    tally = RejectTally(keep=0)
+    load = Load(feed=Feed(**feed | {"csv": dialect}), writer=NullWriter(), rejects=tally)
+    return load.run(lambda start, end: iter([proposal.text[start:end]])), dict(tally.reasons)
+
+
+def _outcome(books: Books, reasons: dict[str, int]) -> str:
+    if not books.rows_read:
+        return "There are no rows to try it on."
+    why = ", ".join(f"{count:,} {reason}" for reason, count in sorted(reasons.items()))
+    rejected = f"{books.rows_rejected:,} rejected ({why})" if why else "none rejected"
+    superseded = f"{books.rows_superseded:,} superseded"
+    return f"Tried on these rows: {books.rows_written:,} would be written, {rejected}, {superseded}."
+
+
+def _base(file: str) -> str:
+    return file.replace("\\", "/").rstrip("/").rpartition("/")[2]

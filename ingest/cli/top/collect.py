@@ -1,0 +1,161 @@
+"""What `ingest top` shows of one moment: asked of the ledger, the queues, and CloudWatch or the function's log."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Literal
+from urllib.parse import urlsplit
+
+from ingest.cli.aws import client
+from ingest.cli.stack import DeployedStack
+from ingest.cli.status.query import FileView, Overview, Question, StatusLedger, look
+from ingest.contract import Output, Status
+from ingest.errors import SettingsFault
+from ingest.feeds.feed import Feeds
+from ingest.ledger.states import is_open
+from ingest.ledger.table import iso
+from ingest.metrics.cloudwatch import CloudWatchMetrics
+from ingest.metrics.logs import LogEvents
+from ingest.metrics.summary import WINDOW_S, Measured, from_lines
+from ingest.queue.sqs import Depth, queue_depth
+from ingest.worker.report import NO_FEED
+
+SourceName = Literal["cloudwatch", "logs"]
+OPEN_FILES = 20
+ENDED_FILES = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Vitals:
+    """How the stack is doing at one moment."""
+
+    stack: str
+    now_s: float
+    source: SourceName
+    measured: Measured
+    queue: Depth
+    dead_letters: Depth
+    mapping: str
+    open: Overview
+    ended: tuple[FileView, ...]
+    failed: tuple[FileView, ...]
+    oldest_file_s: float | None
+
+    @property
+    def is_paused(self) -> bool:
+        """Whether the function takes no messages."""
+        return self.mapping in ("Disabled", "Disabling")
+
+    @property
+    def drain_s(self) -> float | None:
+        """In how long all is done, as things go now: messages by how many end, open files by their own rates.
+
+        0 if nothing is to be done; None if nothing goes on, or nobody can tell.
+        """
+        if not self.queue.all and not self.open.files:
+            return 0.0
+        if self.is_paused:
+            return None
+        rate = self.measured.ends_per_s
+        messages = self.queue.all / rate if rate else None
+        known = [left for view in self.open.files if (left := eta_s(view)) is not None]
+        known += [messages] if messages is not None and self.queue.visible + self.queue.delayed else []
+        return max(known, default=None)
+
+
+class Watcher:
+    """Looks at a deployed stack, again and again."""
+
+    def __init__(self, stack: DeployedStack, feeds: Feeds, source: SourceName | None) -> None:
+        self._stack = stack
+        self._feeds = feeds
+        self._sqs = client("sqs", "preparing to look at the queues")
+        self._queue, self._dead = stack.output(Output.QUEUE_URL), stack.output(Output.DEAD_LETTER_URL)
+        self._function = stack.output(Output.FUNCTION)
+        cloudwatch = client("cloudwatch", "preparing to ask for metrics")
+        self._source: SourceName = source or ("cloudwatch" if is_aws(cloudwatch.meta.endpoint_url) else "logs")
+        self._measure = self._from_cloudwatch(cloudwatch) if self._source == "cloudwatch" else self._from_log()
+
+    def look(self, now_s: float) -> Vitals:
+        """Return how things stand."""
+        today = iso(now_s)[:10]
+        ended = look(self._ledger, Question(self._feeds, day=today, limit=ENDED_FILES), now_s=now_s)
+        return Vitals(
+            stack=self._stack.name,
+            now_s=now_s,
+            source=self._source,
+            measured=self._measure(now_s),
+            queue=queue_depth(self._sqs, self._queue),
+            dead_letters=queue_depth(self._sqs, self._dead),
+            mapping=self._stack.polling.state(),
+            open=self._open(now_s),
+            ended=ended.files,
+            failed=tuple(self._failed(today, now_s)),
+            oldest_file_s=self._oldest(now_s),
+        )
+
+    @property
+    def _ledger(self) -> StatusLedger:
+        return self._stack.ledger
+
+    def _open(self, now_s: float) -> Overview:
+        found = look(self._ledger, Question(self._feeds, limit=OPEN_FILES), now_s=now_s)
+        views = tuple(view for view in found.files if is_open(view.record.status))
+        return Overview(views, is_cut=found.is_cut and len(views) == OPEN_FILES, now_s=now_s)
+
+    def _failed(self, today: str, now_s: float) -> list[FileView]:
+        found: list[FileView] = []
+        for status in (Status.FAILED, Status.UNBALANCED):
+            question = Question(self._feeds, day=today, status=status, limit=ENDED_FILES)
+            found += look(self._ledger, question, now_s=now_s).files
+        return sorted(found, key=lambda view: view.record.ended_s or 0.0, reverse=True)[:ENDED_FILES]
+
+    def _oldest(self, now_s: float) -> float | None:
+        """Return how long ago the oldest file was first seen that is not finished: the first of each feed's listing."""
+        firsts = (next(self._ledger.open_files(name), None) for name in (*self._feeds.feeds, NO_FEED))
+        seen = [first.first_seen_s for first in firsts if first and first.first_seen_s and is_open(first.status)]
+        return max(0.0, now_s - min(seen)) if seen else None
+
+    def _from_cloudwatch(self, cloudwatch: Any) -> Callable[[float], Measured]:
+        metrics = CloudWatchMetrics(
+            client=cloudwatch,
+            stack=self._stack.name,
+            feeds=[*self._feeds.feeds, NO_FEED],
+            function=self._function,
+            queue=self._queue.rpartition("/")[2],
+        )
+        return metrics.look
+
+    def _from_log(self) -> Callable[[float], Measured]:
+        logs = client("logs", "preparing to read the function's log")
+        events = LogEvents(client=logs, group=self._stack.output(Output.LOG_GROUP), keep_s=WINDOW_S)
+        return lambda now_s: from_lines(events.lines(now_s), stack=self._stack.name, now_s=now_s)
+
+
+def read_source(name: str) -> SourceName | None:
+    """Return the source of that name; None for auto.
+
+    Raises:
+        SettingsFault: there is none.
+    """
+    known: dict[str, SourceName | None] = {"auto": None, "cloudwatch": "cloudwatch", "logs": "logs"}
+    if name not in known:
+        raise SettingsFault(f"--source {name!r} is wrong: accepted are {', '.join(known)}.")
+    return known[name]
+
+
+def is_aws(endpoint_url: str) -> bool:
+    """Return whether an endpoint is AWS's own, in a VPC too, and no emulator's, which makes no metrics of EMF lines.
+
+    >>> is_aws("https://monitoring.eu-west-1.amazonaws.com"), is_aws("http://127.0.0.1:4566")
+    (True, False)
+    """
+    host = urlsplit(endpoint_url).hostname or ""
+    return host.endswith((".amazonaws.com", ".amazonaws.com.cn", ".api.aws", ".api.amazonwebservices.com.cn"))
+
+
+def eta_s(view: FileView) -> float | None:
+    """Return in how long a file is loaded if it goes on as it has since it was first seen; None if nobody can tell."""
+    share, age_s = view.progress.share, view.progress.age_s
+    if not share or age_s is None or not view.progress.books.rows_read:  # the head alone tells nothing of the pace
+        return None
+    return max(0.0, age_s * (1 - share) / share)

@@ -1,0 +1,244 @@
+"""What `ingest top` shows on a terminal: lag, throughput, errors, the function, files. Fits in 80 columns."""
+
+from collections.abc import Iterable, Iterator
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from ingest.cli.status.query import FileView
+from ingest.cli.status.view import age_text, share_text, status_text
+from ingest.cli.top.collect import Vitals, eta_s
+from ingest.cli.top.document import THROTTLES, reject_share
+from ingest.contract import Metric, Status
+from ingest.ledger.entry import Record
+from ingest.ledger.table import iso
+
+KEY = 31  # characters of a file's key at most
+
+
+def open_files(vitals: Vitals, most: int) -> Iterator[RenderableType]:
+    """Yield the open files, so many at most, with how far they are."""
+    shown = vitals.open.files[:most]
+    more = len(vitals.open.files) - len(shown)
+    count = f"{len(vitals.open.files)}{'+' if vitals.open.is_cut else ''}"
+    yield Text(f"open files ({count})", style="bold")
+    if shown:
+        yield _table([_open_cells(view) for view in shown])
+    if more:
+        yield Text(f"  and {more} more")
+
+
+def _open_cells(view: FileView) -> list[str | Text]:
+    progress, size = view.progress, view.record.work.file.size_bytes
+    rate = f"{amount(progress.rows_per_s)}/s" if progress.rows_per_s else ""
+    left = eta_s(view)
+    is_idle = progress.share is None or view.record.status == Status.WAITING
+    return [
+        view.record.work.file.key,
+        _told(view.record) if is_idle else Text(bar(progress.share), style="cyan"),
+        share_text(progress.share),
+        extent(progress.books.bytes_read, size or 0),
+        f"{amount(progress.books.rows_read)} rows",
+        rate,
+        "" if left is None else short(left),
+    ]
+
+
+def listed(title: str, views: Iterable[FileView], now_s: float) -> Iterator[RenderableType]:
+    """Yield files that ended, under a title; nothing if there are none."""
+    views = list(views)
+    if views:
+        yield Text(title, style="bold")
+        yield _table([_ended_cells(view, now_s) for view in views])
+
+
+def _ended_cells(view: FileView, now_s: float) -> list[str | Text]:
+    record = view.record
+    ago = "" if record.ended_s is None else f"{short(max(0.0, now_s - record.ended_s))} ago"
+    rejected = f"{amount(record.books.rows_rejected)} rejects" if record.books.rows_rejected else ""
+    return [record.work.file.key, _told(record), f"{amount(record.books.rows_read)} rows", rejected, ago]
+
+
+def _told(record: Record) -> Text:
+    """Return what stands against a file, or its status if nothing does."""
+    return Text(record.error_code, style="red") if record.error_code else status_text(record)
+
+
+def _tail(key: str) -> str:
+    """Return a key, or its end, which tells most.
+
+    >>> _tail("orders/2026/11/22/europe/export-0001.csv")
+    '…6/11/22/europe/export-0001.csv'
+    """
+    return key if len(key) <= KEY else f"…{key[1 - KEY :]}"
+
+
+def _table(rows: list[list[str | Text]]) -> Table:
+    """Return a table as wide as there is room, whose first column gives way."""
+    table = Table(box=None, show_header=False, padding=(0, 1, 0, 0), expand=True)
+    for n in range(len(rows[0])):
+        is_text = n < 2
+        table.add_column(
+            no_wrap=True, justify="left" if is_text else "right", ratio=None if n else 1, overflow="ellipsis"
+        )
+    for row in rows:
+        table.add_row(Text(f"  {_tail(str(row[0]))}"), *row[1:])
+    return table
+
+
+_BARS = " ▁▂▃▄▅▆▇█"
+_DONE, _LEFT = "━", "─"
+BAR = 8  # characters
+
+
+def sparkline(values: Iterable[float]) -> str:
+    """Return values as a row of bars, the highest as high as can be.
+
+    >>> sparkline([0, 1, 4, 8])
+    ' ▁▄█'
+    """
+    values = list(values)
+    most = max(values, default=0.0)
+    return "".join(_BARS[-(-int(value * 8000 / most) // 1000) if most else 0] for value in values)
+
+
+def bar(share: float | None) -> str:
+    """Return how much is done as a bar.
+
+    >>> bar(0.5), bar(None)
+    ('━━━━────', '')
+    """
+    done = 0 if share is None else int(share * BAR)
+    return "" if share is None else _DONE * done + _LEFT * (BAR - done)
+
+
+def amount(number: float) -> str:
+    """Return a number in six characters at most.
+
+    >>> amount(0), amount(9_999), amount(123_456), amount(12_345_678), amount(0.25)
+    ('0', '9,999', '123 k', '12.3 M', '0.2')
+    """
+    for size, unit in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
+        if number >= (size if unit != "k" else 10_000):
+            value = number / size
+            return f"{value:,.1f} {unit}" if value < 100 else f"{value:,.0f} {unit}"
+    return f"{number:,.1f}" if 0 < number < 10 and number != int(number) else f"{number:,.0f}"
+
+
+def extent(done: int, size: int) -> str:
+    """Return how many bytes of how many are done, in the unit of all.
+
+    >>> extent(35, 675), extent(12_600_000, 17_600_000)
+    ('35/675 B', '12.6/17.6 MB')
+    """
+    unit, of = next(((name, of) for name, of in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)) if size >= of), ("B", 1.0))
+    return f"{done:,}/{size:,} B" if unit == "B" else f"{done / of:,.1f}/{size / of:,.1f} {unit}"
+
+
+def short(seconds: float) -> str:
+    """Return a duration in its largest unit.
+
+    >>> short(3725)
+    '1 h'
+    """
+    return " ".join(age_text(seconds).split()[:2])
+
+
+FIXED_LINES = 16  # all that are no files'
+WORD = 12  # of what a line is about
+
+
+def view(vitals: Vitals, *, rows: int, every: float | None = None, trouble: str = "") -> Group:
+    """Return one picture, of no more than about `rows` lines; `trouble` is why it is older than it should be."""
+    room = max(4, rows - FIXED_LINES)
+    ended = max(1, room // 4)
+    lines: list[RenderableType] = [_title(vitals, every), *_lag(vitals), *_throughput(vitals), *_errors(vitals)]
+    lines += [_function(vitals), Text(), *open_files(vitals, room - 2 * ended)]
+    lines += listed("last ended", vitals.ended[:ended], vitals.now_s)
+    lines += listed("last failures", vitals.failed[:ended], vitals.now_s)
+    lines += [Text(trouble, style="red")] if trouble else []
+    lines += [Text("q ends", style="dim")] if every else []
+    return Group(*lines)
+
+
+def _line(word: str, *parts: str | Text) -> Text:
+    line = Text(f"{word:<{WORD}}", style="bold")
+    for n, part in enumerate(parts):
+        line.append("   " if n else "")
+        line.append(part) if isinstance(part, Text) else line.append(part, style="not bold")
+    line.no_wrap, line.overflow = True, "ellipsis"
+    return line
+
+
+def _title(vitals: Vitals, every: float | None) -> Text:
+    state = Text("PAUSED", style="bold yellow") if vitals.is_paused else Text(vitals.mapping.lower(), style="green")
+    told = f"{vitals.stack}  {iso(vitals.now_s)}  from {vitals.source}"
+    return _line("ingest top", told + (f", every {every:g} s" if every else ""), state)
+
+
+def _lag(vitals: Vitals) -> Iterator[Text]:
+    queue, measured = vitals.queue, vitals.measured
+    waiting = f"{amount(queue.visible)} waiting, {amount(queue.in_flight)} in flight, {amount(queue.delayed)} delayed"
+    yield _line("lag", waiting, _drain(vitals))
+    oldest = f"oldest file {age_text(vitals.oldest_file_s) or '-'}"
+    if measured.oldest_message_s is not None:
+        oldest += f", message {age_text(measured.oldest_message_s)}"
+    p50, p99 = measured.visible_p50_s, measured.visible_p99_s
+    visible = "" if p50 is None or p99 is None else f"event to visible: {p50:,.1f} s, 99 % in {p99:,.1f} s"
+    yield _line("", oldest, visible)
+
+
+def _drain(vitals: Vitals) -> str | Text:
+    if vitals.drain_s is None:
+        return Text("until `ingest resume`", style="bold yellow") if vitals.is_paused else "no end in sight"
+    return f"done in {age_text(vitals.drain_s)}" if vitals.drain_s else "nothing to do"
+
+
+def _throughput(vitals: Vitals) -> Iterator[Text]:
+    measured = vitals.measured
+    rate = f"{amount(measured.rate(Metric.ROWS_WRITTEN))} rows/s"
+    volume = f"{measured.rate(Metric.BYTES_READ) / 1e6:,.1f} MB/s"
+    units = f"{amount(measured.rate(Metric.WRITE_UNITS))} write units/s"
+    yield _line("throughput", rate, volume, units)
+    minutes = len(measured.rows) * measured.period_s / 60
+    yield _line("", Text(sparkline(measured.rows), style="cyan"), f"rows in {minutes:,.0f} min")
+    feeds = sorted(measured.by_feed.items(), key=lambda entry: -entry[1])
+    if feeds:
+        window = f"in {measured.window_s / 60:,.0f} min: "
+        yield _line("", window + ", ".join(f"{feed} {amount(rows)}" for feed, rows in feeds))
+
+
+def _errors(vitals: Vitals) -> Iterator[Text]:
+    measured = vitals.measured
+    share = reject_share(vitals)
+    rejected = f"{amount(measured.sum(Metric.ROWS_REJECTED))} rejects" + (f" ({share * 100:.2f} %)" if share else "")
+    failed = measured.sum(Metric.FILES_FAILED) + measured.sum(Metric.FILES_UNBALANCED)
+    letters = vitals.dead_letters.all
+    yield _line(
+        "errors",
+        rejected,
+        _alarming(f"{amount(failed)} failed", failed),
+        _alarming(f"{amount(letters)} dead letters", letters),
+        f"{amount(measured.sum(Metric.FILES_RETRIED))} retried",
+    )
+    reasons = [(name, measured.sum(metric)) for name, metric in THROTTLES.items() if measured.sum(metric)]
+    why = f" ({', '.join(f'{name} {amount(count)}' for name, count in reasons)})" if reasons else ""
+    throttled = f"{amount(measured.sum(Metric.REQUESTS_THROTTLED))} of {amount(measured.sum(Metric.REQUESTS_SENT))}"
+    yield _line("throttled", f"{throttled} requests{why}", f"{amount(measured.sum(Metric.REQUESTS_REPEATED))} repeated")
+
+
+def _alarming(text: str, count: float) -> Text:
+    return Text(text, style="bold red" if count else "not bold")
+
+
+def _function(vitals: Vitals) -> Text:
+    done = vitals.measured.invocations
+    if done is None or not done.count:
+        return _line("function", "not invoked")
+    took = f", half of them in {done.median_s:,.1f} s, all in {done.longest_s:,.1f} s" if done.longest_s else ""
+    parts = [f"{amount(done.count)} invocations{took}"]
+    parts += [f"{amount(done.at_once)} at once"] if done.at_once is not None else []
+    if done.errors is not None:
+        parts.append(f"{done.errors} errors, {done.throttles} throttles")
+    return _line("function", *parts)

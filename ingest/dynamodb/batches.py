@@ -1,0 +1,155 @@
+"""Items -> request bodies of DynamoDB's BatchWriteItem."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from ingest.dynamodb.encode import most_bytes, put_requests
+from ingest.dynamodb.write_units import units_of_each
+from ingest.items.items import Items
+from ingest.items.json_text import quoted
+
+_GOLDEN = 0.6180339887498949  # its multiples, less what is before the point, fill 0 to 1 evenly, however many they are
+
+
+def spread(items: Items) -> pa.Array | None:
+    """Return the rows in an order that has the rows of each partition key evenly apart; None to keep the one there is.
+
+    The i-th of n rows of a key stands at (i + p) / n of the way, p being between 0 and 1 and another for each key: so
+    any run of rows has its share of each key, be they few or many, and keys of one row each do not gather.
+    """
+    if len(items.keys) < 2:
+        return None  # keys are distinct, so partition keys are
+    encoded = items.attribute(items.keys[0].name).values.dictionary_encode()
+    count = len(encoded.dictionary)
+    if count in (1, len(items)):
+        return None
+    by_key = pc.array_sort_indices(encoded.indices)
+    key = encoded.indices.take(by_key)
+    sizes = pc.value_counts(key).field("counts")  # in the order of the keys, as `key` ascends
+    starts = pc.subtract(pc.cumulative_sum(sizes), sizes)
+    phase = pa.array([number * _GOLDEN % 1 for number in range(count)])
+    first = pc.subtract(starts, phase)
+    share = pc.divide(pc.subtract(_counted(len(items)), first.take(key)), pc.cast(sizes, pa.float64()).take(key))
+    place = pc.cast(
+        pc.multiply(share, float(len(items))), pa.int32(), safe=False
+    )  # whole numbers are sorted by counting
+    return by_key.take(pc.array_sort_indices(place)).cast(pa.int64())
+
+
+def _counted(count: int) -> pa.Array:
+    return pc.cumulative_sum(pa.repeat(pa.scalar(1.0), count), start=-1.0)
+
+
+# https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchWriteItem.html
+MAX_BATCH_ITEMS = 25
+MAX_BODY_BYTES = 16_000_000  # "16 MB": the smaller of its two meanings
+
+SLICE_ITEMS = 1600 * MAX_BATCH_ITEMS  # encoded at a time: few kernel calls a row, and room to interleave
+MAX_SLICE_BYTES = 1 << 28  # as foretold by `most_bytes`: bounds memory, and is far below what 32-bit offsets reach
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """One request body and the rows of the items that are in it, in order. Their requests as in `wire` are those of
+    `encoded` from `first`, as are their write units those of `units`; None stands for one each.
+    """
+
+    body: bytes
+    rows: Sequence[int]
+    encoded: pa.Array
+    table: str
+    first: int = 0
+    units: Sequence[int] | None = None
+
+    @property
+    def write_units(self) -> int:
+        """What DynamoDB takes for all of it, without the table's indexes."""
+        return len(self.rows) if self.units is None else sum(self.units[self.first : self.first + len(self.rows)])
+
+    @property
+    def requests(self) -> pa.Array:
+        """The request of each row."""
+        return self.encoded.slice(self.first, len(self.rows))
+
+    def only(self, rows: Sequence[int]) -> "Batch":
+        """Return a batch of some of these rows, at least one, to be sent again or apart."""
+        place = {row: i for i, row in enumerate(self.rows)}
+        places = [place[row] for row in rows]
+        requests = self.requests.take(pa.array(places, pa.int32()))
+        units = None if self.units is None else [self.units[self.first + i] for i in places]
+        return Batch(body_of(requests, self.table), rows, requests, self.table, units=units)
+
+
+def batches(items: Items, table: str, *, interleave: bool = False) -> Iterator[Batch]:
+    """Yield the items, as many in a batch as DynamoDB takes: in order, or `interleave`d. No two may have one key.
+
+    Items are encoded slice by slice, and no batch spans two: where they are large, the last of a slice may be smaller.
+    """
+    before, after = _around(table)
+    room = MAX_BODY_BYTES - len(before) - len(after) + 1  # the last comma is not sent
+    for start, some in _slices(items, 0, len(items)):
+        order = spread(some) if interleave else None
+        encoded = put_requests(some)
+        units = units_of_each(some, encoded, order)
+        requests, rows = _ordered(encoded, order, start)
+        offsets = _offsets(requests)
+        data = memoryview(requests.buffers()[2])
+        for first, last in pairwise(_cuts(offsets, room)):
+            body = b"".join((before, data[offsets[first] : offsets[last] - 1], after))
+            yield Batch(body, rows[first:last], requests, table, first, units)
+
+
+def _ordered(requests: pa.Array, order: pa.Array | None, start: int) -> tuple[pa.Array, Sequence[int]]:
+    """Return the requests of rows from `start` in the order wanted, and the row of each."""
+    if order is None:
+        return requests, range(start, start + len(requests))
+    return requests.take(order), memoryview(pc.add(order, start).buffers()[1]).cast("q")
+
+
+def body_of(requests: pa.Array, table: str) -> bytes:
+    """Return the body that sends these requests, at least one, and few enough for one body."""
+    offsets = _offsets(requests)
+    before, after = _around(table)
+    return b"".join((before, memoryview(requests.buffers()[2])[offsets[0] : offsets[-1] - 1], after))
+
+
+def _slices(items: Items, start: int, end: int) -> Iterator[tuple[int, Items]]:
+    """Yield items from `start` to before `end`, and where they begin, few enough at a time for one column of text.
+
+    One item always is: DynamoDB takes 400 KiB, which become 5 MiB at most.
+    """
+    for first in range(start, end, SLICE_ITEMS):
+        last = min(first + SLICE_ITEMS, end)
+        some = items.slice(first, last)
+        if last - first == 1 or most_bytes(some) <= MAX_SLICE_BYTES:
+            yield first, some
+        else:
+            middle = (first + last) // 2
+            yield from _slices(items, first, middle)
+            yield from _slices(items, middle, last)
+
+
+def _cuts(offsets: "memoryview[int]", room: int) -> list[int]:
+    """Return where batches of at most `room` bytes begin and end, given where each request begins and ends."""
+    count = len(offsets) - 1
+    cuts = [*range(0, count, MAX_BATCH_ITEMS), count]
+    if all(offsets[last] - offsets[first] <= room for first, last in pairwise(cuts)):
+        return cuts
+    cuts = [0]
+    for row in range(1, count):  # does request `row` still fit?
+        if row - cuts[-1] == MAX_BATCH_ITEMS or offsets[row + 1] - offsets[cuts[-1]] > room:
+            cuts.append(row)
+    return [*cuts, count]
+
+
+def _offsets(requests: pa.Array) -> "memoryview[int]":
+    """Return where each request begins, and where the last one ends."""
+    return memoryview(requests.buffers()[1].slice(requests.offset * 4, len(requests) * 4 + 4)).cast("i")
+
+
+def _around(table: str) -> tuple[bytes, bytes]:
+    return f'{{"RequestItems":{{{quoted(table)}:['.encode(), b"]}}"

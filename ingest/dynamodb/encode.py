@@ -1,0 +1,172 @@
+"""Items -> put requests in DynamoDB's JSON, column by column in Arrow's kernels: no Python object a row.
+
+Each request ends with a comma, so that any run of them, less its last comma, is what stands in a list.
+"""
+
+import base64
+import json
+from collections.abc import Callable
+from decimal import InvalidOperation
+from itertools import groupby
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from ingest.items.columns import Attribute
+from ingest.items.documents import dynamodb_value, read_json
+from ingest.items.items import Items
+from ingest.items.json_text import escaped, highest_byte, lowest_byte, quoted, utf8_of
+from ingest.items.numbers import canonical_number
+
+_OPEN, _CLOSE = '{"PutRequest":{"Item":{', "}}},"
+_PLAIN_NUMBER = r"^-?[0-9]+(?:\.[0-9]+)?$"
+
+
+def put_requests(items: Items) -> pa.Array:
+    """Return each item as `{"PutRequest":{"Item":{...}}},` in a string column.
+
+    The items must be few enough for 32-bit offsets, which `most_bytes` tells.
+    """
+    columns = [_values(attribute) for attribute in items.attributes]
+    anchor = next((i for i, (_, values, _) in enumerate(columns) if not values.null_count), len(columns))
+    parts: list[Any] = [_OPEN]
+    for i, (attribute, column) in enumerate(zip(items.attributes, columns, strict=True)):
+        # commas stand towards the first attribute that every item has, so that any other is left out with its own
+        parts += _parts(attribute.name, column, "," * (i > anchor), "," * (i < anchor))
+    if anchor == len(columns):
+        parts = [pc.ascii_rtrim(_joined(parts), characters=",")]
+    return _joined([*parts, _CLOSE])
+
+
+def _parts(name: str, column: tuple[str, pa.Array, str], comma_before: str, comma_after: str) -> list[Any]:
+    """Return what an attribute adds to its items, as constants and columns; null where it is left out."""
+    before, values, after = column
+    before, after = f"{comma_before}{quoted(name)}:{before}", f"{after}{comma_after}"
+    if pa.types.is_boolean(values.type):
+        return [pc.if_else(values, f"{before}true{after}", f"{before}false{after}")]
+    parts = [before, values, after]
+    return [pc.binary_join_element_wise(*parts, "")] if values.null_count else parts
+
+
+def _joined(parts: list[Any]) -> pa.Array:
+    """Join columns and constant texts row by row, without the nulls; neighbouring constants become one first.
+
+    At least one of them must be a text: Arrow 26 drops a row whose parts are all null.
+    """
+    merged: list[Any] = []
+    for is_text, run in groupby(parts, lambda part: isinstance(part, str)):
+        some = list(run)
+        merged += ["".join(some)] if is_text else some
+    return pc.binary_join_element_wise(*merged, "", null_handling="skip")
+
+
+def most_bytes(items: Items) -> int:
+    """Return an upper bound of the bytes of `put_requests`, told without looking at any value.
+
+    A character becomes at most 6 (a control character). What stands around an attribute is at most 24 characters where
+    its name and value count 2, as do the marks around what is in a list or map, of which JSON text spells 2.
+    """
+    counted = sum(
+        _extent(attribute.values) + len(items) * (len(attribute.name.encode()) + 1) for attribute in items.attributes
+    )
+    return 12 * counted + len(items) * len(_OPEN + _CLOSE)
+
+
+def _extent(values: pa.Array) -> int:
+    if pa.types.is_boolean(values.type):
+        return len(values)
+    return int(utf8_of(_members(values) if pa.types.is_list(values.type) else values).size)
+
+
+def _values(attribute: Attribute) -> tuple[str, pa.Array, str]:
+    """Return an attribute's values as JSON, and what stands before and after each: null where it is left out.
+
+    Booleans stay what they are, as long as all that stands around them is to be added anyway.
+    """
+    before, encode, after = _ENCODINGS[attribute.type]
+    writes_nulls = attribute.write_null and attribute.values.null_count
+    if attribute.type == "BOOL" and not writes_nulls:
+        return before, attribute.values, after
+    values = encode(attribute.values)
+    if not writes_nulls:
+        return before, values, after
+    return "", pc.fill_null(pc.binary_join_element_wise(before, values, after, ""), '{"NULL":true}'), ""
+
+
+def _spelled(numbers: pa.Array) -> pa.Array:
+    """Return numbers as `-?digits[.digits]` where they are that, else in their canonical spelling."""
+    if _are_plain(numbers):
+        return numbers
+    is_odd = pc.fill_null(pc.invert(pc.match_substring_regex(numbers, _PLAIN_NUMBER)), False)
+    spelled = [_canonical(text) for text in numbers.filter(is_odd).to_pylist()]
+    return pc.replace_with_mask(numbers, is_odd, pa.array(spelled, pa.string()))
+
+
+def _canonical(text: str) -> str:
+    try:
+        return canonical_number(text)
+    except InvalidOperation:
+        raise ValueError("an attribute of type N holds what is no number") from None
+
+
+def _are_plain(numbers: pa.Array) -> bool:
+    """Return whether values that are numbers have only digits, signs and points, and no point at either end.
+
+    Not telling a plain column costs time only: this is a quick look, the pattern decides.
+    """
+    data = utf8_of(numbers)
+    if lowest_byte(data) < ord("-") or highest_byte(data) > ord("9"):
+        return False
+    marks = data.to_pybytes()
+    if b"." not in marks:
+        return True
+    ends = (pc.starts_with(numbers, "."), pc.ends_with(numbers, "."))
+    return b"-." not in marks and not any(pc.any(mask).as_py() for mask in ends)
+
+
+def _booleans(values: pa.Array) -> pa.Array:
+    return pc.if_else(values, "true", "false")
+
+
+def _set_of(encode: Callable[[pa.Array], pa.Array]) -> Callable[[pa.Array], pa.Array]:
+    """Return what makes the inside of JSON's brackets of sets, given what encodes their members."""
+
+    def encode_sets(sets: pa.Array) -> pa.Array:
+        members = encode(_members(sets))
+        offsets = pc.subtract(sets.offsets, sets.offsets[0])
+        lists = pa.ListArray.from_arrays(offsets, members, mask=pc.is_null(sets))
+        return pc.binary_join(lists, '","')
+
+    return encode_sets
+
+
+def _members(lists: pa.Array) -> pa.Array:
+    """Return what all lists hold in one column, what lies under nulls too."""
+    start, end = lists.offsets[0].as_py(), lists.offsets[-1].as_py()
+    return lists.values.slice(start, end - start)
+
+
+def _each(encode: Callable[[Any], str]) -> Callable[[pa.Array], pa.Array]:
+    """Return what encodes a column whose cells only Python can encode, one by one."""
+
+    def encode_column(values: pa.Array) -> pa.Array:
+        return pa.array([None if value is None else encode(value) for value in values.to_pylist()], pa.string())
+
+    return encode_column
+
+
+def _document(wanted: type[list[Any]] | type[dict[str, Any]]) -> Callable[[str], str]:
+    return lambda text: json.dumps(dynamodb_value(read_json(text, wanted)), ensure_ascii=False, separators=(",", ":"))
+
+
+_ENCODINGS: dict[str, tuple[str, Callable[[pa.Array], pa.Array], str]] = {
+    "S": ('{"S":"', escaped, '"}'),
+    "N": ('{"N":"', _spelled, '"}'),
+    "BOOL": ('{"BOOL":', _booleans, "}"),
+    "B": ('{"B":"', _each(lambda value: base64.b64encode(value).decode()), '"}'),
+    "SS": ('{"SS":["', _set_of(escaped), '"]}'),
+    "NS": ('{"NS":["', _set_of(_spelled), '"]}'),
+    "L": ("", _each(_document(list)), ""),
+    "M": ("", _each(_document(dict)), ""),
+}

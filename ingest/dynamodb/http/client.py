@@ -1,0 +1,189 @@
+"""Requests under way, many at a time over kept-alive connections, in one thread."""
+
+import selectors
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+import boto3
+import botocore.session
+from botocore.credentials import ReadOnlyCredentials
+from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError
+
+from ingest.aws.errors import aws_call, translate
+from ingest.dynamodb.http.connection import Connection, ConnectionLostError
+from ingest.dynamodb.http.endpoint import Endpoint, find_endpoint
+from ingest.dynamodb.http.response import Answer
+from ingest.dynamodb.http.sigv4 import Signer
+
+T = TypeVar("T")
+LOOK_EVERY_S = 0.1  # for requests that take too long
+MAX_IDLE_S = 15.0  # a function may be frozen between files, and what is between it and the service forgets connections
+
+
+@dataclass(slots=True)
+class _UnderWay(Generic[T]):
+    ticket: T
+    body: bytes
+    until_s: float
+    is_second_try: bool = False
+
+
+class Exchange(Generic[T]):
+    """Sends bodies and hands back answers by the ticket each was given.
+
+    Holds one connection for each request under way at once, and per connection a request and an answer. `sign` makes a
+    request of a body. A kept-alive connection that turns out to be closed is replaced without a word, once a request.
+    Connections stay registered while they are idle: two system calls less a request, and their end is seen.
+    """
+
+    def __init__(
+        self,
+        endpoint: Endpoint,
+        sign: Callable[[bytes], bytes],
+        *,
+        connect_timeout_s: float = 5.0,
+        answer_timeout_s: float = 10.0,
+        now_s: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._endpoint = endpoint
+        self._tls = endpoint.tls()
+        self._sign = sign
+        self._connect_timeout_s = connect_timeout_s
+        self._answer_timeout_s = answer_timeout_s
+        self._now_s = now_s
+        self._selector = selectors.DefaultSelector()
+        self._idle: list[tuple[Connection, float]] = []
+        self._busy: dict[Connection, _UnderWay[T]] = {}
+        self._failed: list[tuple[T, ConnectionLostError]] = []
+        self._look_at_s = 0.0
+
+    @property
+    def in_flight(self) -> int:
+        """How many requests have no outcome yet that `poll` has told."""
+        return len(self._busy) + len(self._failed)
+
+    def start(self, ticket: T, body: bytes) -> None:
+        """Begin a request. A failure, too, comes from `poll`."""
+        self._begin(_UnderWay(ticket, body, self._now_s() + self._answer_timeout_s))
+
+    def poll(self, timeout_s: float) -> list[tuple[T, Answer | ConnectionLostError]]:
+        """Return the answers and failures that have come, waiting at most so long for the first."""
+        done: list[tuple[T, Answer | ConnectionLostError]] = [*self._failed]
+        self._failed.clear()
+        for key, events in self._selector.select(0 if done else timeout_s):
+            connection: Connection = key.data
+            if connection not in self._busy:
+                self._forget(connection)
+            elif outcome := self._advance(connection, events):
+                done.append(outcome)
+        now_s = self._now_s()
+        if now_s >= self._look_at_s:
+            self._look_at_s = now_s + LOOK_EVERY_S
+            done += self._timed_out(now_s)
+        return done
+
+    def close(self) -> None:
+        """Give up whatever is under way, and close all connections."""
+        for connection in [*self._busy, *(connection for connection, _ in self._idle)]:
+            connection.close()
+        self._busy.clear()
+        self._idle.clear()
+        self._selector.close()
+
+    def _begin(self, work: _UnderWay[T]) -> None:
+        try:
+            connection = self._connection(fresh=work.is_second_try)
+        except ConnectionLostError as error:
+            self._failed.append((work.ticket, error))
+            return
+        self._busy[connection] = work
+        try:
+            connection.send(self._sign(work.body))
+        except ConnectionLostError as error:
+            self._lose(connection, error)
+        else:
+            if connection.wants_to_write:
+                self._selector.modify(connection, selectors.EVENT_READ | selectors.EVENT_WRITE, connection)
+
+    def _connection(self, *, fresh: bool) -> Connection:
+        while self._idle and not fresh:
+            connection, since_s = self._idle.pop()
+            if self._now_s() - since_s < MAX_IDLE_S:
+                return connection
+            self._end(connection)
+        connection = Connection(self._endpoint, self._tls, timeout_s=self._connect_timeout_s)
+        self._selector.register(connection, selectors.EVENT_READ, connection)
+        return connection
+
+    def _advance(self, connection: Connection, events: int) -> tuple[T, Answer] | None:
+        try:
+            if events & selectors.EVENT_WRITE:
+                connection.push()
+                if not connection.wants_to_write:
+                    self._selector.modify(connection, selectors.EVENT_READ, connection)
+            answer = connection.pull()
+        except ConnectionLostError as error:
+            self._lose(connection, error)
+            return None
+        if answer is None:
+            return None
+        return self._release(connection, keep=answer.keeps_alive and not connection.wants_to_write), answer
+
+    def _release(self, connection: Connection, *, keep: bool) -> T:
+        if keep:
+            self._idle.append((connection, self._now_s()))
+        else:
+            self._end(connection)
+        return self._busy.pop(connection).ticket
+
+    def _forget(self, connection: Connection) -> None:
+        """Close an idle connection of which something is heard: its end, or what nobody asked for."""
+        self._idle = [(other, since_s) for other, since_s in self._idle if other is not connection]
+        self._end(connection)
+
+    def _end(self, connection: Connection) -> None:
+        self._selector.unregister(connection)
+        connection.close()
+
+    def _lose(self, connection: Connection, error: ConnectionLostError) -> None:
+        work = self._busy[connection]
+        is_stale = connection.answers > 0 and not connection.has_received
+        self._release(connection, keep=False)
+        if is_stale and not work.is_second_try:
+            work.is_second_try = True
+            self._begin(work)
+        else:
+            self._failed.append((work.ticket, error))
+
+    def _timed_out(self, now_s: float) -> list[tuple[T, ConnectionLostError]]:
+        late = [connection for connection, work in self._busy.items() if work.until_s < now_s]
+        error = ConnectionLostError(f"no answer came within {self._answer_timeout_s:.0f} s")
+        return [(self._release(connection, keep=False), error) for connection in late]
+
+
+BATCH_WRITE = "DynamoDB_20120810.BatchWriteItem"
+
+
+def batch_write_exchange(session: boto3.Session, client: Any, table: str) -> Exchange[Any]:
+    """Return an exchange that sends BatchWriteItem bodies for a table where `client` would send them.
+
+    Raises:
+        IngestError: there are no credentials or no region, or a setting is wrong.
+    """
+    try:
+        credentials = session.get_credentials()
+        if credentials is None:
+            raise NoCredentialsError
+        ca_bundle = botocore.session.get_session().get_config_variable("ca_bundle")
+        endpoint = find_endpoint(client, table, ca_bundle=ca_bundle)
+    except (BotoCoreError, ClientError) as error:
+        raise translate(error, f"preparing to write to table {table}") from error
+
+    def current() -> ReadOnlyCredentials:
+        """Fetched anew by botocore when they are about to expire, which may fail."""
+        with aws_call(f"renewing the credentials to write to table {table}"):
+            return credentials.get_frozen_credentials()
+
+    return Exchange(endpoint, Signer(endpoint, target=BATCH_WRITE, credentials=current).request)

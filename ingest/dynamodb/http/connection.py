@@ -1,0 +1,133 @@
+"""One kept-alive connection: a request out, an answer back, never waiting but while it is opened."""
+
+import socket
+import ssl
+from base64 import b64encode
+from urllib.parse import unquote, urlsplit
+
+from ingest.dynamodb.http.endpoint import Endpoint
+from ingest.dynamodb.http.response import Answer, BadAnswerError, read_answer
+
+READ_BYTES = 16 * 1024  # most answers are shorter by far; a large buffer is made anew each time
+MAX_TUNNEL_BYTES = 256 * 1024
+
+
+class ConnectionLostError(Exception):
+    """The connection failed; whether the request was carried out is not known."""
+
+
+class Connection:
+    """A socket to an endpoint. Small writes are not held back (TCP_NODELAY): head and body go in one."""
+
+    def __init__(self, endpoint: Endpoint, tls: ssl.SSLContext | None, *, timeout_s: float) -> None:
+        """Open it, within the time-out.
+
+        Raises:
+            ConnectionLostError: the endpoint or its proxy could not be reached, or does not prove who it is.
+        """
+        try:
+            self._socket = _opened(endpoint, tls, timeout_s)
+        except OSError as error:
+            raise ConnectionLostError(f"{endpoint.host} cannot be reached: {error}") from error
+        self._socket.setblocking(False)
+        self._unsent = memoryview(b"")
+        self._received = b""
+        self.answers = 0
+
+    def fileno(self) -> int:
+        """Return the file descriptor, for selectors."""
+        return self._socket.fileno()
+
+    @property
+    def wants_to_write(self) -> bool:
+        """Whether a part of the request is still to be sent."""
+        return len(self._unsent) > 0
+
+    @property
+    def has_received(self) -> bool:
+        """Whether a part of an answer has come."""
+        return len(self._received) > 0
+
+    def send(self, request: bytes) -> None:
+        """Begin a request; nothing may be under way.
+
+        Raises:
+            ConnectionLostError: the other side has closed it.
+        """
+        self._unsent, self._received = memoryview(request), b""
+        self.push()
+
+    def push(self) -> None:
+        """Send as much of the request as the socket takes now."""
+        try:
+            while self._unsent:
+                self._unsent = self._unsent[self._socket.send(self._unsent) :]
+        except (BlockingIOError, ssl.SSLWantWriteError, ssl.SSLWantReadError):
+            pass
+        except OSError as error:
+            raise ConnectionLostError(f"sending failed: {error}") from error
+
+    def pull(self) -> Answer | None:
+        """Return the answer if all of it has come.
+
+        Raises:
+            ConnectionLostError: it will never come.
+        """
+        try:
+            while True:
+                part = self._socket.recv(READ_BYTES)
+                if not part:
+                    raise ConnectionLostError("the connection was closed before the answer came")
+                answer = self._take(part)
+                if answer:
+                    return answer
+        except (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError):
+            return None
+        except OSError as error:
+            raise ConnectionLostError(f"receiving failed: {error}") from error
+
+    def _take(self, part: bytes) -> Answer | None:
+        self._received += part
+        try:
+            answer = read_answer(self._received)
+        except BadAnswerError as error:
+            raise ConnectionLostError(f"what came back is no answer: {error}") from error
+        if answer:
+            self.answers += 1
+        return answer
+
+    def close(self) -> None:
+        """Close it, whatever is under way."""
+        self._socket.close()
+
+
+def _opened(endpoint: Endpoint, tls: ssl.SSLContext | None, timeout_s: float) -> socket.socket:
+    proxy = urlsplit(endpoint.proxy) if endpoint.proxy else None
+    address = (proxy.hostname, proxy.port or 80) if proxy else (endpoint.host, endpoint.port)
+    opened = socket.create_connection(address, timeout_s)
+    try:
+        opened.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if endpoint.proxy:
+            _tunnel(opened, endpoint, endpoint.proxy)
+        return tls.wrap_socket(opened, server_hostname=endpoint.host) if tls else opened
+    except BaseException:
+        opened.close()
+        raise
+
+
+def _tunnel(opened: socket.socket, endpoint: Endpoint, proxy: str) -> None:
+    """Ask an HTTP proxy for a way through (CONNECT), for plain HTTP too."""
+    url, place = urlsplit(proxy), f"{endpoint.host}:{endpoint.port}"
+    lines = [f"CONNECT {place} HTTP/1.1", f"Host: {place}"]
+    if url.username:
+        login = f"{unquote(url.username)}:{unquote(url.password or '')}"
+        lines.append(f"Proxy-Authorization: Basic {b64encode(login.encode()).decode()}")
+    opened.sendall(("\r\n".join(lines) + "\r\n\r\n").encode())
+    answer = b""
+    while b"\r\n\r\n" not in answer:
+        part = opened.recv(4096)
+        if not part or len(answer) > MAX_TUNNEL_BYTES:
+            raise OSError("the proxy gave no answer")
+        answer += part
+    if not answer.startswith((b"HTTP/1.1 200", b"HTTP/1.0 200")):
+        raise OSError(f"the proxy refused: {answer[:80].splitlines()[0].decode('latin-1')}")

@@ -1,0 +1,170 @@
+"""What writing met: requests, what was sent again, and why DynamoDB took less than it was given."""
+
+import json
+from bisect import bisect
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, fields
+from itertools import accumulate
+from typing import Any
+
+from ingest.contract import Metric
+from ingest.metrics.emf import MOST_VALUES, Value
+
+_PER_DOUBLING = 8  # buckets: a value told is within 5 % of the true one
+_LEAST_S = 0.0001  # all below are in the first bucket
+_ENDS_S = [_LEAST_S * 2 ** (n / _PER_DOUBLING) for n in range(18 * _PER_DOUBLING)]  # all above 24 s are in the last
+BUCKETS = len(_ENDS_S) + 1
+
+
+@dataclass(frozen=True, slots=True)
+class Latencies:
+    """How many requests fell into each bucket, from a beginning or between two moments. None counted: `()`."""
+
+    counts: tuple[int, ...] = ()
+
+    def __bool__(self) -> bool:
+        """Return whether there are any."""
+        return any(self.counts)
+
+    def __add__(self, more: "Latencies") -> "Latencies":
+        """Return both together."""
+        if not (self.counts and more.counts):
+            return self if self.counts else more  # what has none costs nothing
+        return Latencies(tuple(a + b for a, b in zip(self.counts, more.counts, strict=True)))
+
+    def __sub__(self, before: "Latencies") -> "Latencies":
+        """Return what was counted after an earlier moment."""
+        if not before.counts:
+            return self
+        return Latencies(tuple(a - b for a, b in zip(self.counts, before.counts, strict=True)))
+
+    def sample(self, most: int) -> list[float]:
+        """Return at most so many values (ms) that are spread as all are, in order, the least and the greatest included.
+
+        Up to `most` requests have a value each.
+        """
+        total = sum(self.counts)
+        if total <= most:
+            return [_ms(bucket) for bucket, count in enumerate(self.counts) for _ in range(count)]
+        return [_ms(bucket) for bucket in self._at([i * (total - 1) // (most - 1) for i in range(most)])]
+
+    def _at(self, places: list[int]) -> Iterator[int]:
+        """Yield the buckets of the requests at ascending places in the order of their latencies."""
+        ends = enumerate(accumulate(self.counts))
+        bucket, end = next(ends)
+        for place in places:
+            while end <= place:
+                bucket, end = next(ends)
+            yield bucket
+
+
+NO_LATENCIES = Latencies()
+
+
+def bucket_of(seconds: float) -> int:
+    """Return the bucket of a latency.
+
+    >>> bucket_of(0.0), bucket_of(0.001), bucket_of(0.002), bucket_of(3600)
+    (0, 27, 35, 144)
+    """
+    return bisect(_ENDS_S, seconds)
+
+
+def _ms(bucket: int) -> float:
+    """Return the middle of a bucket."""
+    return float(f"{1000 * _LEAST_S * 2 ** ((bucket - 0.5) / _PER_DOUBLING):.3g}")
+
+
+@dataclass(frozen=True, slots=True)
+class WriteCounts:
+    """Counts of one writer, from its beginning or between two moments (`since`).
+
+    `by_...` are requests that DynamoDB throttled whole, by the reasons it told: a request may have several, and has
+    `by_other` where it told none that is known here. Items it left unprocessed come without a reason.
+    """
+
+    items: int = 0  # in all requests; again where they are sent again
+    units: int = 0  # of write capacity, for the items that were taken: 1 KB each begun, without those of indexes
+    requests: int = 0
+    retries: int = 0  # requests that sent again what was sent before
+    unprocessed: int = 0  # items left over by a request that took others
+    throttled: int = 0  # requests of which nothing was taken for want of capacity
+    by_key_range: int = 0  # one partition has no more: spread the keys, or wait until DynamoDB splits it
+    by_account: int = 0  # the quota of the account or of each of its tables: ask AWS for more
+    by_maximum: int = 0  # the table's own MaxWriteRequestUnits
+    by_provisioned: int = 0  # the table's provisioned capacity
+    by_other: int = 0
+    latencies: Latencies = NO_LATENCIES  # of the requests of which DynamoDB took something
+
+    def since(self, before: "WriteCounts") -> "WriteCounts":
+        """Return what was counted after an earlier moment."""
+        return WriteCounts(*(getattr(self, f.name) - getattr(before, f.name) for f in fields(self)))
+
+    def plus(self, more: "WriteCounts") -> "WriteCounts":
+        """Return the sum."""
+        return WriteCounts(*(getattr(self, f.name) + getattr(more, f.name) for f in fields(self)))
+
+    @property
+    def is_nothing(self) -> bool:
+        """Whether nothing was counted."""
+        return not any(getattr(self, f.name) for f in fields(self))
+
+    def metrics(self) -> dict[str, Value]:
+        """Return the counts by metric name. A reason that was not told is left out: each costs what a metric costs."""
+        values: dict[str, Value] = {metric: getattr(self, name) for name, metric in _METRICS.items()}
+        values |= {metric: getattr(self, name) for name, metric in _BY_REASON.items() if getattr(self, name)}
+        if self.items:  # answers may come later than their requests were counted
+            values[Metric.UNPROCESSED_SHARE] = min(100.0, 100 * self.unprocessed / self.items)
+        if sample := self.latencies.sample(MOST_VALUES):
+            values[Metric.REQUEST_LATENCY] = sample
+        return values
+
+
+NOTHING_WRITTEN = WriteCounts()
+_METRICS = {
+    "items": Metric.ITEMS_SENT,
+    "units": Metric.WRITE_UNITS,
+    "requests": Metric.REQUESTS_SENT,
+    "retries": Metric.REQUESTS_REPEATED,
+    "unprocessed": Metric.ITEMS_UNPROCESSED,
+    "throttled": Metric.REQUESTS_THROTTLED,
+}
+_BY_REASON = {
+    "by_key_range": Metric.THROTTLED_BY_KEY_RANGE,
+    "by_account": Metric.THROTTLED_BY_ACCOUNT,
+    "by_maximum": Metric.THROTTLED_BY_MAXIMUM,
+    "by_provisioned": Metric.THROTTLED_BY_PROVISIONED,
+    "by_other": Metric.THROTTLED_BY_OTHER,
+}
+# https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/throttling-diagnosing-workflow.html
+# A reason is Table or Index, Read or Write, and one of these.
+_REASONS = {
+    "KeyRangeThroughputExceeded": "by_key_range",
+    "AccountLimitExceeded": "by_account",
+    "MaxOnDemandThroughputExceeded": "by_maximum",
+    "ProvisionedThroughputExceeded": "by_provisioned",
+}
+
+
+def throttled_request(answer: bytes) -> WriteCounts:
+    """Return one throttled request, counted by the reasons its error answer tells.
+
+    >>> throttled_request(b'{"ThrottlingReasons":[{"reason":"TableWriteAccountLimitExceeded"}]}').by_account
+    1
+    """
+    reasons: dict[str, Any] = dict.fromkeys((_by(reason) for reason in _told(answer)), 1)
+    return WriteCounts(throttled=1, **(reasons or {"by_other": 1}))
+
+
+def _by(reason: str) -> str:
+    return next((name for end, name in _REASONS.items() if reason.endswith(end)), "by_other")
+
+
+def _told(answer: bytes) -> Iterable[str]:
+    """Return the reasons of an error answer; DynamoDB spells the member in two ways."""
+    try:
+        document = json.loads(answer)
+        told = document.get("ThrottlingReasons") or document.get("throttlingReasons") or []
+        return [str(entry.get("reason", "")) for entry in told]
+    except (ValueError, AttributeError, TypeError):
+        return []

@@ -1,0 +1,110 @@
+"""How long loading takes: by what the table takes, what one partition takes, and what the workers can do."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+# https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/on-demand-capacity-mode.html
+NEW_TABLE = 4_000  # write units a second that a new on-demand table takes at once
+QUOTA = 40_000  # of each table, and of each of its indexes, on demand; AWS raises it when asked
+DOUBLES_EVERY_S = 1_800.0  # it takes twice its earlier peak, and more only after so long
+PARTITION = 1_000  # one partition key's, whatever the table takes
+
+# Measured on one core with `python -m loadtest bench write` (docs/performance.md): 771,887, 491,833 and 106,781 rows
+# a second of 51, 110 and 924 bytes. A straight line through these is within 6 % of each.
+ROW_S = 0.87e-6
+BYTE_S = 9.65e-9
+
+
+@dataclass(frozen=True, slots=True)
+class Fleet:
+    """What loads: by default as `infra.settings` has it."""
+
+    functions: int = 10
+    segment_bytes: int = 64 * 1024 * 1024
+    memory_mb: int = 1_769
+    run_s: float = 900 - 45  # until a function hands over
+
+    def segments(self, size_bytes: int, *, is_splittable: bool) -> int:
+        """Return in how many parts a file is loaded."""
+        return -(-size_bytes // self.segment_bytes) if is_splittable and size_bytes > self.segment_bytes else 1
+
+
+@dataclass(frozen=True, slots=True)
+class Demand:
+    """What the table, or an index, is asked for: all, its hottest key in all, and the hottest key at each moment."""
+
+    units: float
+    hottest_key_units: float
+    hottest_together_units: float
+
+
+@dataclass(frozen=True, slots=True)
+class Capacity:
+    """What the table and each of its indexes take: `most` write units a second, after a while if they are new."""
+
+    most: int
+    is_new: bool = False
+
+    def seconds(self, units: float) -> float:
+        """Return how long so many write units take.
+
+        >>> Capacity(40_000, is_new=True).seconds(4_000 * 1_800 + 8_000 * 600)
+        2400.0
+        """
+        rate, seconds = float(min(NEW_TABLE, self.most)) if self.is_new else float(self.most), 0.0
+        while rate < self.most and units > rate * DOUBLES_EVERY_S:
+            units -= rate * DOUBLES_EVERY_S
+            seconds += DOUBLES_EVERY_S
+            rate = min(2 * rate, float(self.most))
+        return seconds + units / rate
+
+
+@dataclass(frozen=True, slots=True)
+class Duration:
+    """How long it takes, and what limits it: `capacity`, `hot_key`, `workers`."""
+
+    seconds: float
+    limit: str
+
+
+def duration(demands: Sequence[Demand], capacity: Capacity, *, work_s: float, workers: int) -> Duration:
+    """Return how long loading takes; `work_s` is what one core would take for all of it.
+
+    Rows of one key that stand together are spread within 40,000 rows at most, so they wait for one partition; so many
+    workers read at so many places of the file, each of them at another key.
+    """
+    hot_s = max(max(d.hottest_key_units, d.hottest_together_units / workers) / PARTITION for d in demands)
+    found = {
+        "capacity": max(capacity.seconds(d.units) for d in demands),
+        "hot_key": hot_s,
+        "workers": work_s / workers,
+    }
+    limit = max(found, key=lambda name: found[name])
+    return Duration(found[limit], limit)
+
+
+def work_seconds(rows: float, text_bytes: float) -> float:
+    """Return what one core takes to read and write so many rows.
+
+    >>> round(1e6 / work_seconds(1e6, 110e6))
+    517732
+    """
+    return rows * ROW_S + text_bytes * BYTE_S
+
+
+@dataclass(frozen=True, slots=True)
+class Scenario:
+    """How long it takes at a capacity."""
+
+    what: str
+    capacity: Capacity
+    duration: Duration
+
+
+def capacities(given: int | None, *, is_new: bool) -> tuple[tuple[str, Capacity], ...]:
+    """Return the capacities a plan is made for, each with what it is called."""
+    if given is not None:
+        return (("as given, a new table", Capacity(given, is_new=True)) if is_new else ("as given", Capacity(given)),)
+    new = ("a new table on demand", Capacity(QUOTA, is_new=True))
+    at_first = ("what a new one takes at first", Capacity(NEW_TABLE))
+    return (new,) if is_new else (new, at_first, ("the default quota", Capacity(QUOTA)))

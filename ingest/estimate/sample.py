@@ -1,0 +1,190 @@
+"""Reads a file, or some of it, through the function's own pipeline, and measures what would be written."""
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass, field
+
+from msgspec import structs
+
+from ingest.aws.local_files import Source
+from ingest.estimate.extrapolate import Observed
+from ingest.estimate.write_cost import Meter
+from ingest.feeds.feed import Feed, Rejects
+from ingest.ledger.row_counts import NOTHING, Books
+from ingest.reading.compression import decode
+from ingest.reading.encoding import Charset
+from ingest.reading.grammar import Grammar
+from ingest.reading.reader import Read, Text, open_text
+from ingest.reading.segments import whole_records, window_bytes, windows
+from ingest.rejects.tally import RejectTally
+from ingest.worker.load import CELL_BYTES, EnoughRowsError, Load
+
+
+@dataclass(slots=True)
+class Reading:
+    """What was found in one file. `text_bytes` is how long its rows are, expanded, and `read_bytes` of them were read.
+
+    `how`: all of it, in places spread over it, or its head; `why` says why not more. `failed_at` is when its feed's
+    max_rejects was exceeded, in what was read.
+    """
+
+    source: Source
+    is_splittable: bool
+    how: str = "all"
+    why: str = ""
+    head_bytes: int = 0
+    text_bytes: float = 0.0
+    seen: list[Observed] = field(default_factory=list)
+    failed_at: Books | None = None
+
+    @property
+    def read_bytes(self) -> int:
+        """How much was read."""
+        return sum(part.bytes for part in self.seen)
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether all of it was read."""
+        return self.how == "all"
+
+    def note(self, before: Books, books: Books, units: int, limit: Rejects) -> None:
+        """Take note of a block; the head is in the first one's bytes, and not in the rows'."""
+        head = 0 if before.bytes_read else self.head_bytes
+        self.seen.append(
+            Observed(
+                bytes=books.bytes_read - before.bytes_read - head,
+                rows=books.rows_read - before.rows_read,
+                written=books.rows_written - before.rows_written,
+                rejected=books.rows_rejected - before.rows_rejected,
+                superseded=books.rows_superseded - before.rows_superseded,
+                units=units,
+            )
+        )
+        if self.failed_at is None and books.exceeds(limit):
+            self.failed_at = books
+
+
+SLICE_BYTES = 4 * 1024  # of a compressed file, to know how many of its bytes some text was
+Watch = Callable[[Books], None]
+
+
+class Reader:
+    """Reads files of one feed; `meter` and `reasons` add up over all of them."""
+
+    def __init__(self, feed: Feed, *, now_s: float) -> None:
+        self.meter = Meter(feed)
+        self._tally = RejectTally(keep=0)
+        self._feed = feed
+        self._endless = structs.replace(feed, max_rejects=Rejects())  # a plan reads on, and says where it would end
+        self._now_s = now_s
+        self._charset = Charset(feed.csv)
+        self._grammar = Grammar(self._charset.csv)
+
+    @property
+    def reasons(self) -> Counter[str]:
+        """The rejects so far, by reason."""
+        return self._tally.reasons
+
+    def read(self, source: Source, budget: int | None, watch: Watch = lambda books: None) -> Reading:
+        """Read a file, about `budget` bytes of it, or all of it if that is not more.
+
+        Raises:
+            FileFault: the file will never load as it is.
+        """
+        text = open_text(source.read, self._feed.csv, self._charset, self._grammar)
+        text.close()
+        reading = Reading(source, is_splittable=text.can_jump, head_bytes=text.start.byte)
+        if budget is None or (text.can_jump and source.size_bytes <= budget):
+            self._load(reading, source.read, watch)
+        elif text.can_jump and self._spread(reading, text, budget, watch):
+            reading.how, reading.why = "spread", "read in places spread evenly over it"
+        else:
+            self._head(reading, budget, watch)
+        if reading.is_whole:
+            reading.text_bytes = reading.read_bytes
+        return reading
+
+    def _spread(self, reading: Reading, text: Text, budget: int, watch: Watch) -> bool:
+        """Read whole records in places all over the file; return False, nothing being read, if there are none."""
+        source, start = reading.source, text.start.byte
+        places = windows(start, source.size_bytes, window=window_bytes(self._feed.csv), budget=budget)
+        found: list[bytes] = []
+        for first, last in places:
+            data = b"".join(source.read(first, last))
+            ends = whole_records(data, self._feed.csv, at_start=first == start, at_end=last >= source.size_bytes)
+            if ends is None:
+                return False
+            found.append(data[ends[0] : ends[1]])
+        head = b"".join(source.read(0, start))
+        for records in found:
+            self._load(reading, _in_memory(head + records), watch)
+        reading.text_bytes = source.size_bytes - start
+        return bool(found)
+
+    def _head(self, reading: Reading, budget: int, watch: Watch) -> None:
+        reading.how = "head"
+        if not self._load(reading, reading.source.read, watch, budget):
+            reading.how = "all"
+            return
+        if reading.is_splittable:
+            reading.why = "only its beginning was read: it has quotes, so where records begin in its midst is not known"
+            reading.text_bytes = reading.source.size_bytes - reading.head_bytes
+        else:
+            reading.why = "only its beginning was read: it is compressed, or cannot be read from its midst"
+            expanded = _expansion(reading.source.read, self._feed, budget) * reading.source.size_bytes
+            reading.text_bytes = max(reading.read_bytes, expanded - reading.head_bytes)
+
+    def _load(self, reading: Reading, read: Read, watch: Watch, budget: int | None = None) -> bool:
+        """Run a load that writes nothing; return whether it was ended because the budget was spent."""
+        before, units = NOTHING, self.meter.units
+
+        def after_block(books: Books) -> None:
+            nonlocal before, units
+            reading.note(before, books, self.meter.units - units, self._feed.max_rejects)
+            before, units = books, self.meter.units
+            watch(books)
+            if budget is not None and books.bytes_read >= budget:
+                raise EnoughRowsError
+
+        load = Load(
+            feed=self._endless,
+            writer=self.meter,
+            rejects=self._tally,
+            file=reading.source.name,
+            now_s=self._now_s,
+            after_block=after_block,
+        )
+        with suppress(EnoughRowsError):
+            load.run(read)
+            return False
+        return True
+
+
+def _in_memory(data: bytes) -> Read:
+    def read(start: int, end: int | None) -> Iterator[bytes]:
+        for at in range(start, len(data) if end is None else end, CELL_BYTES):
+            yield data[at : min(at + CELL_BYTES, len(data) if end is None else end)]
+
+    return read
+
+
+def _expansion(read: Read, feed: Feed, budget: int) -> float:
+    """Return how many bytes of text a byte of the file is, in its beginning."""
+    taken = 0
+
+    def slices() -> Iterator[bytes]:
+        nonlocal taken
+        for portion in read(0, None):
+            for at in range(0, len(portion), SLICE_BYTES):
+                piece = portion[at : at + SLICE_BYTES]
+                taken += len(piece)
+                yield piece
+
+    charset = Charset(feed.csv)
+    portions, expanded = slices(), 0
+    for text in decode(portions, feed.csv):
+        expanded += charset.size(text)
+        if expanded >= budget:
+            break
+    return expanded / max(1, taken)

@@ -1,0 +1,198 @@
+"""What the files under each key prefix mean: the typed form of feeds.toml. Values only; `feeds_file` reads them."""
+
+import re
+from typing import Annotated, Literal
+
+from msgspec import Meta, Struct
+
+from ingest.errors import NoFeed, SettingsFault
+from ingest.feeds.column import Column, ColumnType, Extra
+from ingest.feeds.dialect import Csv
+
+
+class Ttl(Struct, frozen=True, forbid_unknown_fields=True):
+    """When DynamoDB deletes an item: some time after a point in time in the row, or after the load began."""
+
+    after: Annotated[str, Meta(pattern=r"^[0-9]{1,6}[smhd]$", description="So long after: 90d, 12h, 30m, 60s.")] = "0s"
+    column: Annotated[
+        str, Meta(description="A column with a timestamp; where it has no value, the item stays. Without it: the load.")
+    ] = ""
+    attribute: Annotated[str, Meta(min_length=1, description="Name of the attribute.")] = "ttl"
+
+    @property
+    def after_s(self) -> int:
+        """`after` in seconds."""
+        return int(self.after[:-1]) * {"s": 1, "m": 60, "h": 3600, "d": 86400}[self.after[-1]]
+
+
+class Lineage(Struct, frozen=True, forbid_unknown_fields=True):
+    """Attributes that tell where an item came from."""
+
+    file: Annotated[str, Meta(description='Attribute for the file it came from. "" = none.')] = ""
+    line: Annotated[str, Meta(description='Attribute for its line, from 1. "" = none.')] = ""
+
+
+class Index(Struct, frozen=True, forbid_unknown_fields=True):
+    """The keys of a global secondary index, by attribute name. Items without them are not in the index."""
+
+    partition_key: Annotated[str, Meta(min_length=1, description="An attribute of type S, N or B.")]
+    sort_key: Annotated[
+        Annotated[str, Meta(min_length=1)] | None, Meta(description="An attribute of type S, N or B.")
+    ] = None
+
+
+class Rejects(Struct, frozen=True, forbid_unknown_fields=True):
+    """How many rejects end the file early, as a file fault. Rows written so far stay and are counted."""
+
+    count: Annotated[Annotated[int, Meta(ge=0)] | None, Meta(description="More rejects than this.")] = None
+    share: Annotated[
+        Annotated[float, Meta(ge=0, le=1)] | None, Meta(description="More than this share of the rows read.")
+    ] = None
+    min_rows: Annotated[int, Meta(ge=1, description="The share is not looked at before so many rows.")] = 1000
+
+
+class Feed(Struct, frozen=True, forbid_unknown_fields=True):
+    """What the files under one key prefix mean, and the table their rows go to."""
+
+    prefix: Annotated[str, Meta(min_length=1, description="Object keys that begin so belong to this feed.")]
+    table: Annotated[str, Meta(pattern=r"^[a-zA-Z0-9_.-]{3,255}$", description="DynamoDB table.")]
+    partition_key: Annotated[str, Meta(min_length=1, description='A column, or a template: "CUST#{customer_id}".')]
+    sort_key: Annotated[
+        Annotated[str, Meta(min_length=1)] | None, Meta(description="A column or a template, as partition_key.")
+    ] = None
+    writer: Annotated[
+        Literal["fast", "boto3"],
+        Meta(description="fast: many requests under way; boto3: its batch_writer, the reference, at a fortieth."),
+    ] = "fast"
+    interleave: Annotated[
+        bool,
+        Meta(
+            description="true: rows of one partition key go to the table apart from each other, so that a sorted file "
+            "does not ask one partition for all it has. Only where there is a sort key, and with the fast writer."
+        ),
+    ] = True
+    existing: Annotated[bool, Meta(description="true: the table is there already; the stack does not make it.")] = False
+    role: Annotated[
+        Annotated[str, Meta(pattern=r"^arn:aws[a-z-]*:iam::[0-9]{12}:role/[\w+=,.@/-]{1,512}$")] | None,
+        Meta(description="ARN of a role to assume for writing to the table: it may be in another account."),
+    ] = None
+    region: Annotated[
+        Annotated[str, Meta(pattern=r"^[a-z]{2}(-[a-z]+)+-[0-9]$")] | None,
+        Meta(description="The table's region, if it is not the stack's."),
+    ] = None
+    csv: Csv = Csv()
+    columns: dict[str, ColumnType | Column] = {}
+    attributes: Annotated[
+        dict[str, str | Extra], Meta(description="Attributes beside the columns': constants and templates.")
+    ] = {}
+    ttl: Annotated[Ttl | None, Meta(description="When items expire.")] = None
+    lineage: Lineage = Lineage()
+    indexes: Annotated[dict[str, Index], Meta(description="The table's global secondary indexes, by name.")] = {}
+    max_rejects: Rejects = Rejects()
+
+    def column(self, name: str) -> Column:
+        """Return what the feed says about a CSV column; a string kept under its name, if nothing.
+
+        >>> Feed("o/", "Orders", "id", columns={"qty": "N"}).column("qty").type
+        'N'
+        """
+        found = self.columns.get(name, Column())
+        return found if isinstance(found, Column) else Column(type=found)
+
+    def extras(self) -> dict[str, Extra]:
+        """Return the attributes that no column gives, by name."""
+        return {
+            name: extra if isinstance(extra, Extra) else Extra(value=extra) for name, extra in self.attributes.items()
+        }
+
+    def made_attributes(self) -> list[str]:
+        """Return the names of the attributes that are not a column's: keys from templates, extras, the TTL's."""
+        keys = [key.name for key in self.key_attributes() if is_template(key.source)]
+        return keys + list(self.attributes) + ([self.ttl.attribute] if self.ttl else [])
+
+    def key_attributes(self) -> tuple["KeyAttribute", ...]:
+        """Return the table's key attributes, partition key first."""
+        declared = [(self.partition_key, "pk"), (self.sort_key, "sk")]
+        return tuple(self._key(text, default) for text, default in declared if text)
+
+    def index_keys(self) -> list[tuple["KeyAttribute", int]]:
+        """Return the key attributes of all indexes, each with its place in the key: 0 partition, 1 sort."""
+        declared = [(name, at) for i in self.indexes.values() for at, name in enumerate((i.partition_key, i.sort_key))]
+        return [(KeyAttribute(name, self.attribute_type(name), name), at) for name, at in declared if name]
+
+    def attribute_type(self, name: str) -> ColumnType:
+        """Return the type of the attribute of that name; a column the feed does not list gives a string."""
+        types: dict[str, ColumnType] = {self.column(c).name or c: self.column(c).type for c in self.columns}
+        types |= {name: extra.type for name, extra in self.extras().items()}
+        types |= {key.name: key.type for key in self.key_attributes()}
+        types |= {self.ttl.attribute: "N"} if self.ttl else {}
+        return types.get(name, "N" if name == self.lineage.line else "S")
+
+    def _key(self, text: str, default_name: str) -> "KeyAttribute":
+        if is_template(text):
+            return KeyAttribute(name=default_name, type="S", source=text)
+        column = self.column(text)
+        return KeyAttribute(name=column.name or text, type=column.type, source=text)
+
+
+class KeyAttribute(Struct, frozen=True):
+    """One attribute of a table's primary key. `source` is the column or template it is made from."""
+
+    name: str
+    type: ColumnType
+    source: str
+
+
+class Feeds(Struct, frozen=True, forbid_unknown_fields=True):
+    """All feeds by name."""
+
+    feeds: dict[str, Feed]
+
+    def named(self, name: str) -> Feed:
+        """Return the feed of that name.
+
+        Raises:
+            SettingsFault: there is none; says which there are.
+        """
+        if name not in self.feeds:
+            raise SettingsFault(f"There is no feed {name!r}; feeds.toml declares: {', '.join(sorted(self.feeds))}.")
+        return self.feeds[name]
+
+    def for_key(self, key: str) -> tuple[str, Feed]:
+        """Return the name and feed whose prefix the object key begins with.
+
+        Raises:
+            NoFeed: no prefix fits.
+        """
+        for name, feed in self.feeds.items():
+            if key.startswith(feed.prefix):
+                return name, feed
+        prefixes = ", ".join(repr(feed.prefix) for feed in self.feeds.values())
+        raise NoFeed(f"No feed takes the key {key!r}; feeds.toml has the prefixes {prefixes}.")
+
+
+def is_template(text: str) -> bool:
+    """Return whether a key is built from a template instead of taken from a column.
+
+    >>> is_template("CUST#{customer_id}"), is_template("customer_id")
+    (True, False)
+    """
+    return "{" in text
+
+
+def template_columns(template: str) -> list[str]:
+    """Return the columns a template names, in order.
+
+    >>> template_columns("ORDER#{region}#{order_id}")
+    ['region', 'order_id']
+    """
+    return [part for i, part in enumerate(template_parts(template)) if i % 2]
+
+
+def template_parts(template: str) -> list[str]:
+    """Return literal, column, literal, column, ... literal.
+
+    >>> template_parts("CUST#{id}")
+    ['CUST#', 'id', '']
+    """
+    return re.split(r"\{([^{}]+)\}", template)

@@ -1,0 +1,116 @@
+"""Read feeds.toml. A wrong or unknown field is refused with its path, its value and what would be accepted."""
+
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from ingest.errors import SettingsFault
+from ingest.feeds.column import Column, ColumnType, Extra
+from ingest.feeds.dialect import Csv
+from ingest.feeds.feed import Feed, Feeds, Index, Lineage, Rejects, Ttl
+from ingest.feeds.rules import check_column, check_csv, check_feed, check_prefixes, check_shared_tables, check_template
+from ingest.feeds.schema_errors import expect_section, one_of, read_struct
+
+
+def read_feeds(path: Path) -> Feeds:
+    """Return the feeds of a feeds.toml.
+
+    Raises:
+        SettingsFault: unreadable, not TOML, or a field is wrong; says where and what would be accepted.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise SettingsFault(f"{path} does not exist; name the feeds file with --feeds PATH.") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsFault(f"{path} cannot be read: {error}.") from error
+    return parse_feeds(text, origin=str(path))
+
+
+def parse_feeds(text: str, *, origin: str = "feeds.toml") -> Feeds:
+    """Return the feeds declared in TOML text; `origin` is named in errors.
+
+    Raises:
+        SettingsFault: as `read_feeds`.
+    """
+    try:
+        raw = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise SettingsFault(f"{origin} is not TOML: {error}.") from error
+    try:
+        return _checked_feeds(raw)
+    except SettingsFault as fault:
+        raise SettingsFault(f"{origin}: {fault}") from fault
+
+
+def read_csv(raw: Any, path: str) -> Csv:
+    """Return a dialect; `path` is how its section is named in errors.
+
+    Raises:
+        SettingsFault: a field is unknown or wrong, or two do not go together.
+    """
+    csv = read_struct(raw, Csv, path)
+    check_csv(csv, path)
+    return csv
+
+
+def json_schema() -> dict[str, Any]:
+    """Return the JSON Schema of feeds.toml, for editors."""
+    schema = msgspec.json.schema(Feeds)
+    schema["$schema"] = "https://json-schema.org/draft/2020-12/schema"
+    schema["title"] = "feeds.toml"
+    return schema
+
+
+def _checked_feeds(raw: dict[str, Any]) -> Feeds:
+    for name in raw:
+        if name != "feeds":
+            raise SettingsFault(f"unknown field `{name}`; the only one at the top is `feeds` ([feeds.NAME]).")
+    declared = expect_section(raw.get("feeds", {}), "feeds")
+    if not declared:
+        raise SettingsFault("no feed is declared; add a [feeds.NAME] section with prefix, table and partition_key.")
+    feeds = {name: _feed(value, f"feeds.{name}") for name, value in declared.items()}
+    check_prefixes(feeds)
+    check_shared_tables(feeds)
+    return Feeds(feeds=feeds)
+
+
+def _feed(raw: Any, path: str) -> Feed:
+    """Convert part by part, so that an error names the exact path and not `feeds[...]`."""
+    table = dict(expect_section(raw, path))
+    parts: dict[str, Any] = {}
+    if "csv" in table:
+        parts["csv"] = read_csv(table.pop("csv"), f"{path}.csv")
+    for name, struct in (("max_rejects", Rejects), ("ttl", Ttl), ("lineage", Lineage)):
+        if name in table:
+            parts[name] = read_struct(table.pop(name), struct, f"{path}.{name}")
+    columns = expect_section(table.pop("columns", {}), f"{path}.columns")
+    parts["columns"] = {name: _column(value, f"{path}.columns.{name}") for name, value in columns.items()}
+    extras = expect_section(table.pop("attributes", {}), f"{path}.attributes")
+    parts["attributes"] = {name: _extra(value, f"{path}.attributes.{name}") for name, value in extras.items()}
+    indexes = expect_section(table.pop("indexes", {}), f"{path}.indexes")
+    parts["indexes"] = {name: read_struct(value, Index, f"{path}.indexes.{name}") for name, value in indexes.items()}
+    feed = msgspec.structs.replace(read_struct(table, Feed, path), **parts)
+    check_feed(feed, path)
+    return feed
+
+
+def _column(raw: Any, path: str) -> Column:
+    if isinstance(raw, dict):
+        column = read_struct(raw, Column, path)
+        check_column(column, path)
+        return column
+    try:
+        return Column(type=msgspec.convert(raw, ColumnType))
+    except msgspec.ValidationError:
+        raise SettingsFault(
+            f'{path} = {raw!r} is wrong: give a type ({one_of(ColumnType)}) or a table like {{ type = "N" }}.'
+        ) from None
+
+
+def _extra(raw: Any, path: str) -> Extra:
+    extra = Extra(value=raw) if isinstance(raw, str) else read_struct(raw, Extra, path)
+    check_template(extra.value, path)
+    return extra

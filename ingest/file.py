@@ -1,0 +1,46 @@
+"""Which version of which S3 object is meant."""
+
+from dataclasses import dataclass
+
+SEQUENCER_WIDTH = 32  # S3's are 16 to 18 hex digits; right-padded with zeros they compare as text
+
+
+@dataclass(frozen=True, slots=True)
+class FileVersion:
+    """One version of one S3 object. What the notification left out is None.
+
+    `retry` is how many times over it is loaded because an operator asked for it: each such attempt has a name, and so
+    records, segments and rejects, of its own.
+    """
+
+    bucket: str
+    key: str
+    version_id: str | None = None
+    etag: str | None = None
+    sequencer: str | None = None
+    size_bytes: int | None = None
+    event_time: str | None = None
+    retry: int | None = None
+
+    @property
+    def version(self) -> str:
+        """The version's name in the ledger: comparable among versions of one key where S3 sent a sequencer.
+
+        >>> FileVersion("b", "k", sequencer="00AB").version
+        '00AB0000000000000000000000000000'
+        >>> FileVersion("b", "k", etag="e", retry=1).version
+        '~e+001'
+        """
+        return f"{self.first_version}+{self.retry:03d}" if self.retry else self.first_version
+
+    @property
+    def first_version(self) -> str:
+        """The name of the first attempt at this version."""
+        if self.sequencer:
+            return self.sequencer.upper().ljust(SEQUENCER_WIDTH, "0")
+        return f"~{self.version_id or self.etag or 'unversioned'}"
+
+    @property
+    def url(self) -> str:
+        """The object's S3 URL."""
+        return f"s3://{self.bucket}/{self.key}"

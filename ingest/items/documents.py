@@ -1,0 +1,110 @@
+"""Cells that hold JSON or several values: parsed one by one, checked as DynamoDB would check them."""
+
+import json
+import re
+from decimal import Decimal
+from typing import Any
+
+from ingest.items.columns import BadValueError
+from ingest.items.numbers import PATTERN, bounded_number
+
+MAX_DEPTH = 32  # the innermost value is a level too
+_NUMBER = re.compile(PATTERN)
+
+
+def read_json(text: str, wanted: type[list[Any]] | type[dict[str, Any]]) -> Any:
+    """Return a JSON array or object with its numbers as Decimal.
+
+    Raises:
+        BadValueError: it is no JSON, the other kind, nested too deep, or holds what DynamoDB or JSON cannot keep.
+    """
+    try:
+        value = json.loads(
+            text, parse_float=_number, parse_int=_number, parse_constant=_no_number, object_pairs_hook=_object
+        )
+        text.encode()
+        json.dumps(value, ensure_ascii=False, default=str).encode()
+    except RecursionError:
+        raise BadValueError(f"the value is nested deeper than {MAX_DEPTH} levels") from None
+    except UnicodeEncodeError:
+        raise BadValueError("the JSON holds half of a surrogate pair, which is no character") from None
+    except json.JSONDecodeError as error:
+        raise BadValueError(f"the cell is no JSON: {error.msg} at character {error.pos}") from None
+    if not isinstance(value, wanted):
+        raise BadValueError(f"the JSON is no {'array' if wanted is list else 'object'}")
+    if _depth(value) > MAX_DEPTH:
+        raise BadValueError(f"the value is nested deeper than {MAX_DEPTH} levels")
+    return value
+
+
+def read_set(text: str, separator: str, *, numbers: bool) -> list[str]:
+    """Return the members of a set, each once, in the cell's order. Equal numbers are one member.
+
+    Raises:
+        BadValueError: a member is empty, or is no number where numbers are wanted.
+    """
+    members = text.split(separator)
+    if "" in members:
+        raise BadValueError("the set has an empty member")
+    if numbers:
+        members = [_set_number(member) for member in members]
+    return list(dict.fromkeys(members))
+
+
+def dynamodb_value(value: Any) -> dict[str, Any]:
+    """Return a value of `read_json` as DynamoDB JSON.
+
+    >>> dynamodb_value({"a": [Decimal("1.5"), None]})
+    {'M': {'a': {'L': [{'N': '1.5'}, {'NULL': True}]}}}
+    """
+    if isinstance(value, dict):
+        return {"M": {name: dynamodb_value(inner) for name, inner in value.items()}}
+    if isinstance(value, list):
+        return {"L": [dynamodb_value(inner) for inner in value]}
+    if value is None:
+        return {"NULL": True}
+    kind = {bool: "BOOL", Decimal: "N", str: "S"}[type(value)]
+    return {kind: str(value) if kind == "N" else value}
+
+
+def document_bytes(value: Any) -> int:
+    """Return the size DynamoDB counts: 3 bytes a list or map, 1 more for each element, names and values in UTF-8."""
+    if isinstance(value, dict):
+        return 3 + sum(1 + len(name.encode()) + document_bytes(inner) for name, inner in value.items())
+    if isinstance(value, list):
+        return 3 + sum(1 + document_bytes(inner) for inner in value)
+    return len(str(value).encode()) if isinstance(value, (str, Decimal)) else 1
+
+
+def _number(text: str) -> Decimal:
+    number, fault = bounded_number(text)
+    if fault:
+        raise BadValueError(fault)
+    return Decimal(number)
+
+
+def _no_number(text: str) -> Decimal:
+    raise BadValueError(f"the JSON holds {text}, which is no number to DynamoDB")
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    value = dict(pairs)
+    if len(value) < len(pairs):
+        raise BadValueError("a JSON object names a field twice")
+    return value
+
+
+def _set_number(text: str) -> str:
+    if not _NUMBER.fullmatch(text):
+        raise BadValueError("a member of the set is no number")
+    number, fault = bounded_number(text)
+    if fault:
+        raise BadValueError(fault)
+    return number
+
+
+def _depth(value: Any) -> int:
+    if isinstance(value, (dict, list)):
+        inner = value.values() if isinstance(value, dict) else value
+        return 1 + max(map(_depth, inner), default=0)
+    return 1

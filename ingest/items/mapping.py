@@ -1,0 +1,142 @@
+"""A feed and a header -> which attribute each column becomes. Refuses a header that does not fit."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from ingest.errors import BadHeader
+from ingest.feeds.column import Column
+from ingest.feeds.feed import Feed, KeyAttribute, is_template, template_columns
+from ingest.reading.rows import FILE_COLUMN, LINE_COLUMN
+
+MAX_LISTED = 500  # characters
+A_STRING = Column()
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """One attribute made from one column."""
+
+    column: str
+    name: str
+    declared: Column = A_STRING
+    decimal: str = "."
+    thousands: str = ""
+
+    @property
+    def type(self) -> str:
+        """The attribute's DynamoDB type."""
+        return self.declared.type
+
+
+@dataclass(frozen=True, slots=True)
+class Expiry:
+    """When items expire: `after_s` seconds after the time in a column, or after 1970 where there is no column."""
+
+    attribute: str
+    source: Target | None
+    after_s: int
+
+
+@dataclass(frozen=True, slots=True)
+class Mapping:
+    """What one file's rows become: attributes in the file's order, and the table's key attributes."""
+
+    targets: tuple[Target, ...]
+    keys: tuple[KeyAttribute, ...]
+    extras: tuple[Target, ...] = ()  # their `column` is a constant or a template
+    expiry: Expiry | None = None
+    index_keys: tuple[tuple[KeyAttribute, int], ...] = ()  # as `Feed.index_keys`
+
+
+def map_columns(feed: Feed, columns: tuple[str, ...], *, now_s: float = 0) -> Mapping:
+    """Return what the columns of a file become under a feed; `now_s` (epoch) is when items begin to age.
+
+    Raises:
+        BadHeader: a column the feed needs is missing, one it does not know is refused, or two give one attribute.
+    """
+    _check_columns(feed, columns)
+    targets = tuple(_target(feed, column) for column in columns if not _is_dropped(feed, column)) + _lineage(feed)
+    extras = tuple(Target(extra.value, name, Column(extra.type)) for name, extra in feed.extras().items())
+    _check_names([target.name for target in targets] + feed.made_attributes())
+    return Mapping(targets, feed.key_attributes(), extras, _expiry(feed, now_s), tuple(feed.index_keys()))
+
+
+def _lineage(feed: Feed) -> tuple[Target, ...]:
+    kept = (Target(FILE_COLUMN, feed.lineage.file), Target(LINE_COLUMN, feed.lineage.line, Column("N")))
+    return tuple(target for target in kept if target.name)
+
+
+def _expiry(feed: Feed, now_s: float) -> Expiry | None:
+    if not feed.ttl:
+        return None
+    if not feed.ttl.column:
+        return Expiry(feed.ttl.attribute, None, int(now_s) + feed.ttl.after_s)
+    return Expiry(feed.ttl.attribute, _target(feed, feed.ttl.column), feed.ttl.after_s)
+
+
+def _check_columns(feed: Feed, columns: tuple[str, ...]) -> None:
+    for column in needed_columns(feed):
+        if column not in columns:
+            raise BadHeader(
+                f"The header has no column {column!r}, which the feed needs; it has {_listed(columns)}. "
+                f"Mend the file or the feed (its delimiter is {feed.csv.delimiter!r}){_way_out(feed, column)}."
+            )
+    if feed.csv.unknown_columns == "refuse":
+        unknown = [column for column in columns if not _is_known(feed, column)]
+        if unknown:
+            raise BadHeader(f"The header has the column {_listed(unknown[:1])}, which the feed does not list.")
+
+
+def _way_out(feed: Feed, column: str) -> str:
+    return "" if column in _always_needed(feed) else ", or allow missing_columns"
+
+
+def _listed(columns: Sequence[str]) -> str:
+    """Return names for a sentence that must fit in the ledger, however many and long they are."""
+    text = ", ".join(map(repr, columns))
+    return text if len(text) <= MAX_LISTED else f"{text[:MAX_LISTED]} ..."
+
+
+def needed_columns(feed: Feed) -> list[str]:
+    """Return the columns a file of the feed must have: those of its keys, and the listed ones unless it allows less."""
+    listed = [name for name in feed.columns if not feed.column(name).drop]
+    return list(dict.fromkeys(_always_needed(feed) + (listed if feed.csv.missing_columns == "refuse" else [])))
+
+
+def _always_needed(feed: Feed) -> list[str]:
+    names: list[str] = []
+    for key in feed.key_attributes():
+        names += template_columns(key.source) if is_template(key.source) else [key.source]
+    for extra in feed.extras().values():
+        names += template_columns(extra.value)
+    names += [feed.ttl.column] if feed.ttl and feed.ttl.column else []
+    return names + [name for name in feed.columns if feed.column(name).null == "reject" and not feed.column(name).drop]
+
+
+def _is_known(feed: Feed, column: str) -> bool:
+    return column in feed.columns or column in needed_columns(feed)
+
+
+def _is_dropped(feed: Feed, column: str) -> bool:
+    if any(key.source == column for key in feed.key_attributes()):
+        return False
+    return feed.column(column).drop or (feed.csv.unknown_columns == "drop" and column not in feed.columns)
+
+
+def _target(feed: Feed, column: str) -> Target:
+    declared = feed.column(column)
+    return Target(
+        column=column,
+        name=declared.name or column,
+        declared=declared,
+        decimal=feed.csv.decimal,
+        thousands=feed.csv.thousands,
+    )
+
+
+def _check_names(names: list[str]) -> None:
+    seen: set[str] = set()
+    for name in names:
+        if name in seen:
+            raise BadHeader(f"Two columns would both be the attribute {_listed([name])}; rename one in the feed.")
+        seen.add(name)

@@ -1,0 +1,42 @@
+"""What the ledger tells of files and segments: for the reconciler and for whoever asks how things stand."""
+
+from dataclasses import dataclass
+
+from ingest.contract import Status
+from ingest.ledger.row_counts import NOTHING, Books
+from ingest.ledger.states import is_open
+from ingest.ledger.work_item import Work
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One record of a file or segment. Times are epoch seconds; `moved_s` is when it was claimed or got further last.
+
+    `started_s` is when its worker claimed it; `seconds` is how long a file took from `first_seen_s` to its end.
+    `segments` counts those planned, `segments_done` those that have ended. `resent` is how often the reconciler has
+    sent its message since it got further last, and `attempts_when_resent` how often it had been tried by then.
+    """
+
+    work: Work
+    status: str
+    feed: str = ""
+    books: Books = NOTHING
+    segments: int = 0
+    segments_done: int = 0
+    attempts: int = 0
+    resent: int = 0
+    attempts_when_resent: int = 0
+    first_seen_s: float | None = None
+    started_s: float | None = None
+    moved_s: float = 0.0
+    ended_s: float | None = None
+    seconds: float | None = None
+    lease_until_s: float = 0.0
+    rejects: str | None = None
+    error: str | None = None
+    error_code: str | None = None
+
+    def is_stuck(self, now_s: float, stuck_s: float) -> bool:
+        """Return whether nobody works on it, and nobody has for a while, though it is not finished."""
+        is_unfinished = is_open(self.status) and self.status not in (Status.DONE, Status.STOPPED, Status.SPLIT)
+        return is_unfinished and self.lease_until_s <= now_s and now_s - self.moved_s >= stuck_s

@@ -1,0 +1,63 @@
+"""The books of a file: every row read ends exactly once in written, rejected or superseded."""
+
+from dataclasses import asdict, dataclass
+
+from ingest.feeds.feed import Rejects
+
+
+@dataclass(frozen=True, slots=True)
+class Books:
+    """Counts of one file, absolute. `bytes_read` counts the expanded text, head included.
+
+    >>> Books(rows_read=3, rows_written=2, rows_rejected=1).balance
+    True
+    """
+
+    rows_read: int = 0
+    rows_written: int = 0
+    rows_rejected: int = 0
+    rows_superseded: int = 0
+    bytes_read: int = 0
+
+    @property
+    def balance(self) -> bool:
+        """Whether every row is accounted for."""
+        return self.rows_read == self.rows_written + self.rows_rejected + self.rows_superseded
+
+    def counts(self) -> dict[str, int]:
+        """Return all counts by name."""
+        return asdict(self)
+
+    def plus(self, more: "Books") -> "Books":
+        """Return the sum."""
+        return Books(
+            self.rows_read + more.rows_read,
+            self.rows_written + more.rows_written,
+            self.rows_rejected + more.rows_rejected,
+            self.rows_superseded + more.rows_superseded,
+            self.bytes_read + more.bytes_read,
+        )
+
+    def since(self, before: "Books") -> "Books":
+        """Return what was counted after an earlier moment."""
+        return Books(
+            self.rows_read - before.rows_read,
+            self.rows_written - before.rows_written,
+            self.rows_rejected - before.rows_rejected,
+            self.rows_superseded - before.rows_superseded,
+            self.bytes_read - before.bytes_read,
+        )
+
+    def exceeds(self, limit: Rejects) -> bool:
+        """Return whether more rows were rejected than a feed allows.
+
+        >>> Books(rows_read=2000, rows_rejected=300).exceeds(Rejects(share=0.1))
+        True
+        """
+        if limit.count is not None and self.rows_rejected > limit.count:
+            return True
+        enough = limit.share is not None and self.rows_read >= limit.min_rows
+        return enough and self.rows_rejected > (limit.share or 0) * self.rows_read
+
+
+NOTHING = Books()

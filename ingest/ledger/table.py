@@ -1,0 +1,209 @@
+"""The ledger table's items, and one way to change them: by key, on the condition that a step of `core.states` gives."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import asdict
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any, Protocol
+
+from boto3.dynamodb.types import TypeDeserializer
+from botocore.exceptions import ClientError
+
+from ingest.aws.backoff import send_again_pause_s
+from ingest.aws.errors import aws_call, error_code
+from ingest.contract import Ledger as Names
+from ingest.errors import IngestError, Throttled, error_of
+from ingest.file import FileVersion
+from ingest.ledger.row_counts import Books
+from ingest.ledger.states import NEW, Step
+from ingest.ledger.work_item import Checkpoint, Plan
+from ingest.reading.blocks import CutState
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb.service_resource import Table
+
+MAX_MESSAGE = 2000  # characters of an error, so that no sentence makes the item larger than the table takes
+TRANSACTION_ATTEMPTS = 10  # many workers may end segments of one file at the same moment
+_RESERVED = {"#status": "status", "#file": "file", "#error": "error", "#plan": "plan", "#at": "at"}
+_RESERVED |= {"#pk": Names.PARTITION_KEY, "#start": "start", "#end": "end", "#window": "window"}
+_TEMPORARY = {"TransactionConflictException", "TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"}
+Item = dict[str, Any]
+
+
+class RetryClock(Protocol):
+    """What waiting for another transaction needs of a clock."""
+
+    def sleep(self, seconds: float) -> None:
+        """Wait."""
+
+    def chance(self) -> float:
+        """Return a random number in [0, 1)."""
+
+
+class LedgerItems:
+    """Changes items of the ledger table."""
+
+    def __init__(self, *, table: "Table", clock: RetryClock) -> None:
+        self.table = table
+        self.clock = clock
+
+    def key(self, file: FileVersion, sort_key: str) -> dict[str, str]:
+        """Return the key of an item that belongs to a file."""
+        return {Names.PARTITION_KEY: f"{file.bucket}/{file.key}", Names.SORT_KEY: sort_key}
+
+    def update(self, what: str, key: Mapping[str, str], change: str, condition: str, values: Item) -> tuple[bool, Item]:
+        """Change an item on a condition; return whether it held, and the item as it is now."""
+        expressions = _expressions(change, condition, values)
+
+        def send() -> Any:
+            return self.table.update_item(
+                Key=key, ReturnValues="ALL_NEW", ReturnValuesOnConditionCheckFailure="ALL_OLD", **expressions
+            )
+
+        with aws_call(f"{what} in the ledger {self.table.name}"):
+            try:
+                answer = self._persist(send)
+            except ClientError as error:
+                if error_code(error) != "ConditionalCheckFailedException":
+                    raise
+                return False, plain(error.response.get("Item", {}))  # type: ignore[arg-type]
+        return True, answer.get("Attributes", {})
+
+    def transact(self, what: str, *changes: tuple[Mapping[str, str], str, str, Item]) -> bool:
+        """Make several changes, each (key, change, condition, values), or none; return whether all conditions held."""
+        updates: list[Any] = [
+            {"Update": {"TableName": self.table.name, "Key": key, **_expressions(change, condition, values)}}
+            for key, change, condition, values in changes
+        ]
+        with aws_call(f"{what} in the ledger {self.table.name}"):
+            try:
+                self._persist(lambda: self.table.meta.client.transact_write_items(TransactItems=updates))
+            except ClientError as error:
+                if "ConditionalCheckFailed" in _reasons(error):
+                    return False
+                if _is_temporary(error):
+                    raise Throttled(
+                        f"The ledger {self.table.name} took no transaction while {what}: {error}"
+                    ) from error
+                raise
+        return True
+
+    def _persist(self, send: Callable[[], Any]) -> Any:
+        """Send a request again while a transaction of others is in its way; nothing is written of those that fail."""
+        for attempt in range(TRANSACTION_ATTEMPTS - 1):
+            try:
+                return send()
+            except ClientError as error:
+                if not _is_temporary(error):
+                    raise
+                self.clock.sleep(send_again_pause_s(attempt, chance=self.clock.chance()))
+        return send()
+
+    def read(self, what: str, file: FileVersion, *sort_keys: str) -> dict[str, Item]:
+        """Return items of a file by sort key, as they are now; those that are not there are left out."""
+        keys = [self.key(file, sort_key) for sort_key in sort_keys]
+        with aws_call(f"{what} in the ledger {self.table.name}"):
+            found = [self.table.get_item(Key=key, ConsistentRead=True).get("Item") for key in keys]
+        return {str(item[Names.SORT_KEY]): item for item in found if item}
+
+
+def allowed(step: Step) -> tuple[str, Item]:
+    """Return the condition of a step, and the values in it but for `:lease` and `:now`."""
+    states = [state for state in step.sources if state != NEW]
+    values: Item = {f":from{n}": state for n, state in enumerate(states)}
+    condition = f"#status IN ({', '.join(values)})" if states else ""
+    if step.lease == "free":
+        condition += " AND lease_until <= :now"
+    elif step.lease == "held":
+        condition += " AND lease = :lease"
+    if NEW in step.sources:
+        condition = f"attribute_not_exists(#pk) OR ({condition})" if condition else "attribute_not_exists(#pk)"
+    return condition, values
+
+
+def _expressions(change: str, condition: str, values: Item) -> Any:
+    used = {name: real for name, real in _RESERVED.items() if name in change or name in condition}
+    expressions = {"UpdateExpression": change, "ConditionExpression": condition, "ExpressionAttributeValues": values}
+    return expressions | ({"ExpressionAttributeNames": used} if used else {})
+
+
+def _is_temporary(error: ClientError) -> bool:
+    """Return whether trying again at once may help. botocore does not see why a transaction was cancelled."""
+    reasons = {error_code(error), *_reasons(error)}
+    return "ConditionalCheckFailed" not in reasons and not _TEMPORARY.isdisjoint(reasons)
+
+
+def _reasons(error: ClientError) -> list[str]:
+    """Return why a transaction was cancelled, one reason for each of its changes."""
+    reasons: Any = error.response.get("CancellationReasons", [])
+    return [str(reason.get("Code")) for reason in reasons]
+
+
+def plain(item: Mapping[str, Any]) -> Item:
+    """Return an item that came with an error: such are DynamoDB JSON even in the resource layer."""
+    return {name: TypeDeserializer().deserialize(value) for name, value in item.items()}
+
+
+def number(seconds: float) -> Decimal:
+    """Return a time as the ledger has it."""
+    return Decimal(f"{seconds:.3f}")
+
+
+def iso(now_s: float) -> str:
+    """Return a time as text, UTC, in seconds.
+
+    >>> iso(0)
+    '1970-01-01T00:00:00Z'
+    """
+    return datetime.fromtimestamp(now_s, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def file_fields(file: FileVersion) -> Item:
+    """Return what is known of a file, as the ledger has it."""
+    return {name: value for name, value in asdict(file).items() if value is not None}
+
+
+def error_fields(error: IngestError) -> Item:
+    """Return an error as the ledger has it."""
+    return {"code": error.code, "message": str(error)[:MAX_MESSAGE]}
+
+
+def read_error(item: Item) -> IngestError | None:
+    """Return the error of a record, if it has one."""
+    return error_of(item["error"]["code"], item["error"]["message"]) if "error" in item else None
+
+
+def cut_fields(state: CutState) -> list[int]:
+    """Return a place in a file as the ledger has it."""
+    return [state.byte, state.line, state.open_left, state.text_byte]
+
+
+def read_cut(fields: Any) -> CutState:
+    """Return a place in a file."""
+    return CutState(*map(int, fields))
+
+
+def books_of(item: Item) -> Books:
+    """Return the counts of a record."""
+    return Books(**{name: int(item.get(name, 0)) for name in Books().counts()})
+
+
+def checkpoint_of(item: Item) -> Checkpoint | None:
+    """Return the checkpoint of a record, if there is one."""
+    if "at" not in item:
+        return None
+    books = Books(*map(int, item["at_books"])) if "at_books" in item else books_of(item)
+    return Checkpoint(read_cut(item["at"]), read_cut(item["window"]), books)
+
+
+def is_newest_in(found: Mapping[str, Item], file: FileVersion) -> bool:
+    """Return whether no newer version is known, by the records of a file that were read.
+
+    One that was found in the bucket cannot be compared; reading it fails when it is not the newest any more.
+    """
+    return not file.sequencer or str(found.get(Names.HEAD, {}).get("sequencer", "")) <= file.version
+
+
+def plan_of(item: Item) -> Plan | None:
+    """Return the plan of a file record, if it has one."""
+    return Plan(read_cut(item["plan"]), int(item.get("segments_planned", 0))) if "plan" in item else None

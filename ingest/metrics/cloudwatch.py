@@ -1,0 +1,145 @@
+"""The stack's metrics as CloudWatch adds them up, minute by minute."""
+
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from ingest.aws.errors import aws_call
+from ingest.contract import METRIC_NAMESPACE, Dimension, Metric
+from ingest.metrics.summary import Invocations, Measured
+
+if TYPE_CHECKING:
+    from mypy_boto3_cloudwatch import CloudWatchClient
+
+MINUTE_S = 60
+MINUTES = 30  # of the little diagram
+WINDOW = 5  # minutes
+LATE_MINUTES = 1  # until all functions have told of a minute and CloudWatch has added it up
+COUNTED = [
+    value
+    for name, value in vars(Metric).items()
+    if not name.startswith("_")
+    and value
+    not in (
+        Metric.ROWS_PER_SECOND,
+        Metric.REQUEST_LATENCY,
+        Metric.UNPROCESSED_SHARE,
+        Metric.EVENT_TO_VISIBLE,
+        Metric.OLDEST_UNFINISHED_FILE,
+    )
+]
+_FUNCTION = {"Invocations": "Sum", "Errors": "Sum", "Throttles": "Sum", "ConcurrentExecutions": "Maximum"}
+Series = dict[str, dict[datetime, float]]
+
+
+class CloudWatchMetrics:
+    """Asks CloudWatch; each metric asked for is charged, so not more often than there is something new."""
+
+    def __init__(
+        self, *, client: "CloudWatchClient", stack: str, feeds: Sequence[str], function: str, queue: str
+    ) -> None:
+        self._client = client
+        self._stack = stack
+        self._feeds = feeds
+        self._function = function
+        self._queue = queue
+        self._minute: datetime | None = None
+        self._known = Measured(period_s=MINUTE_S)
+
+    def look(self, now_s: float) -> Measured:
+        """Return what is known of the last minutes."""
+        end = datetime.fromtimestamp(now_s // (MINUTE_S / 2) * (MINUTE_S / 2), UTC)
+        if end != self._minute:
+            last = int(now_s // MINUTE_S - LATE_MINUTES) * MINUTE_S
+            self._known = self._measured(self._ask(last), last)
+            self._minute = end
+        return self._known
+
+    def _measured(self, series: Series, last_s: int) -> Measured:
+        times = [datetime.fromtimestamp(last_s - n * MINUTE_S, UTC) for n in reversed(range(MINUTES))]
+        window = times[-WINDOW:]
+
+        def total(name: str, among: Sequence[datetime] = window) -> float:
+            return sum(series.get(name, {}).get(time, 0.0) for time in among)
+
+        written = {feed: total(f"feed {feed}") for feed in self._feeds}
+        return Measured(
+            sums={metric: total(metric) for metric in COUNTED},
+            recent={metric: total(metric, times[-1:]) for metric in COUNTED},
+            by_feed={feed: count for feed, count in written.items() if count},
+            rows=tuple(total(Metric.ROWS_WRITTEN, [time]) for time in times),
+            period_s=MINUTE_S,
+            visible_p50_s=_last(series.get("visible p50")),
+            visible_p99_s=_last(series.get("visible p99")),
+            invocations=Invocations(
+                count=round(total("Invocations")),
+                errors=round(total("Errors")),
+                throttles=round(total("Throttles")),
+                median_s=_seconds(_last(series.get("Duration p50"))),
+                longest_s=_seconds(_last(series.get("Duration Maximum"))),
+                at_once=round(max((series.get("ConcurrentExecutions", {}).get(t, 0.0) for t in window), default=0)),
+            ),
+            oldest_message_s=_last(series.get("age")),
+        )
+
+    def _ask(self, last_s: int) -> Series:
+        """Return what CloudWatch says of the minutes up to the one that begins at `last_s`, by our names."""
+        end = last_s + MINUTE_S
+        long, short = end - MINUTES * MINUTE_S, end - WINDOW * MINUTE_S
+        return self._read(list(self._minutely()), long, end) | self._read(list(self._summed_up()), short, end)
+
+    def _minutely(self) -> Iterator[tuple[str, Any]]:
+        ours = {Dimension.STACK: self._stack}
+        for metric in COUNTED:
+            yield metric, _stat(METRIC_NAMESPACE, metric, ours, "Sum")
+        for feed in self._feeds:
+            dimensions = ours | {Dimension.FEED: feed}
+            yield f"feed {feed}", _stat(METRIC_NAMESPACE, Metric.ROWS_WRITTEN, dimensions, "Sum")
+        for metric, stat in _FUNCTION.items():
+            yield metric, _stat("AWS/Lambda", metric, {"FunctionName": self._function}, stat)
+        queue = {"QueueName": self._queue}
+        yield "age", _stat("AWS/SQS", "ApproximateAgeOfOldestMessage", queue, "Maximum")
+
+    def _summed_up(self) -> Iterator[tuple[str, Any]]:
+        """What is asked of the window as a whole: percentiles of minutes do not add up."""
+        ours, window_s = {Dimension.STACK: self._stack}, WINDOW * MINUTE_S
+        for stat in ("p50", "p99"):
+            yield f"visible {stat}", _stat(METRIC_NAMESPACE, Metric.EVENT_TO_VISIBLE, ours, stat, window_s)
+        for stat in ("p50", "Maximum"):
+            function = {"FunctionName": self._function}
+            yield f"Duration {stat}", _stat("AWS/Lambda", "Duration", function, stat, window_s)
+
+    def _read(self, queries: list[tuple[str, Any]], start_s: int, end_s: int) -> Series:
+        found: Series = {}
+        names = {f"m{n}": name for n, (name, _) in enumerate(queries)}
+        request: dict[str, Any] = {
+            "MetricDataQueries": [{"Id": f"m{n}", "MetricStat": stat} for n, (_, stat) in enumerate(queries)],
+            "StartTime": datetime.fromtimestamp(start_s, UTC),
+            "EndTime": datetime.fromtimestamp(end_s, UTC),
+            "ScanBy": "TimestampAscending",
+        }
+        while True:
+            with aws_call("asking CloudWatch for metrics"):
+                page: Any = self._client.get_metric_data(**request)
+            for result in page["MetricDataResults"]:
+                points = zip(result["Timestamps"], result["Values"], strict=True)
+                found.setdefault(names[result["Id"]], {}).update(
+                    (time.astimezone(UTC), value) for time, value in points
+                )
+            if not page.get("NextToken"):
+                return found
+            request["NextToken"] = page["NextToken"]
+
+
+def _stat(namespace: str, metric: str, dimensions: dict[str, str], stat: str, period_s: int = MINUTE_S) -> Any:
+    told = [{"Name": name, "Value": value} for name, value in dimensions.items()]
+    asked = {"Namespace": namespace, "MetricName": metric, "Dimensions": told}
+    return {"Metric": asked, "Period": period_s, "Stat": stat}
+
+
+def _last(points: dict[datetime, float] | None) -> float | None:
+    return points[max(points)] if points else None
+
+
+def _seconds(milliseconds: float | None) -> float | None:
+    return None if milliseconds is None else milliseconds / 1000

@@ -1,0 +1,60 @@
+"""How files ended, as events on the account's event bus."""
+
+import json
+from collections.abc import Callable
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+from ingest.aws.errors import aws_call
+from ingest.contract import Event
+from ingest.errors import Unavailable
+from ingest.file import FileVersion
+from ingest.ledger.claims import Closing
+from ingest.ledger.table import MAX_MESSAGE
+
+if TYPE_CHECKING:
+    from mypy_boto3_events import EventBridgeClient
+
+
+class EventBus:
+    """The default event bus."""
+
+    def __init__(self, connect: Callable[[], "EventBridgeClient"], *, stack: str) -> None:
+        """`connect` makes the client when the first event is to be put: it costs time at a cold start."""
+        self._client = cache(connect)
+        self._stack = stack
+
+    def file_ended(self, file: FileVersion, feed: str, closing: Closing) -> None:
+        """Put one event. Its `id` is the same if it must be put again: receivers drop what they have had.
+
+        Raises:
+            ServiceFault: it was not taken.
+        """
+        entry: Any = {
+            "Source": Event.SOURCE,
+            "DetailType": Event.FILE_ENDED.format(closing.status.lower().replace("complete", "completed")),
+            "Detail": json.dumps(_detail(file, feed, closing, self._stack), ensure_ascii=False),
+        }
+        with aws_call(f"telling that {file.url} ended"):
+            answer = self._client().put_events(Entries=[entry])
+        if answer["FailedEntryCount"]:
+            raise Unavailable(f"The event bus did not take the event about {file.url}.")
+
+
+def _detail(file: FileVersion, feed: str, closing: Closing, stack: str) -> dict[str, Any]:
+    detail: dict[str, Any] = {
+        "id": f"{file.bucket}/{file.key}#{file.version}#{closing.status}",
+        "stack": stack,
+        "feed": feed,
+        "bucket": file.bucket,
+        "key": file.key,
+        "version_id": file.version_id,
+        "etag": file.etag,
+        "status": closing.status,
+        **closing.books.counts(),
+        "seconds": round(closing.seconds, 3),
+        "rejects": closing.rejects,
+    }
+    if closing.error:
+        detail["error"] = {"code": closing.error.code, "message": str(closing.error)[:MAX_MESSAGE]}
+    return detail

@@ -1,0 +1,120 @@
+"""What Lambda does not do for us with the queue: sending, keeping hidden, hiding for long, burying the unknown."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from ingest.aws.errors import aws_call
+from ingest.contract import Attribute, DeadLetter
+from ingest.errors import Unavailable
+
+if TYPE_CHECKING:
+    from mypy_boto3_sqs import SQSClient
+
+MOST_ENTRIES = 10  # in one request: https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessageBatch.html
+
+
+class Queue:
+    """The buffer queue and its dead-letter queue."""
+
+    def __init__(self, *, client: "SQSClient", url: str, dead_letter_url: str) -> None:
+        self._client = client
+        self._url = url
+        self._dead_letter_url = dead_letter_url
+
+    def send(self, bodies: Iterable[str], *, hops: int = 0, stalls: int = 0, delay_s: int = 0) -> None:
+        """Put messages in the queue, to be delivered after so many seconds.
+
+        Raises:
+            ServiceFault: not all were taken; sending them again does no harm.
+        """
+        attributes = {name: _number(value) for name, value in ((Attribute.HOPS, hops), (Attribute.STALLS, stalls))}
+        entries: Any = [
+            {"Id": str(n), "MessageBody": body, "DelaySeconds": delay_s, "MessageAttributes": attributes}
+            for n, body in enumerate(bodies)
+        ]
+        for start in range(0, len(entries), MOST_ENTRIES):
+            with aws_call("sending messages"):
+                answer = self._client.send_message_batch(
+                    QueueUrl=self._url, Entries=entries[start : start + MOST_ENTRIES]
+                )
+            _refuse_failed(answer.get("Failed", []), "sending")
+
+    def waiting(self) -> int:
+        """Return about how many messages wait to be delivered."""
+        return self._count("ApproximateNumberOfMessages")
+
+    def held(self) -> int:
+        """Return about how many messages were delivered and neither deleted nor came back."""
+        return self._count("ApproximateNumberOfMessagesNotVisible")
+
+    def _count(self, attribute: Any) -> int:
+        with aws_call("looking at the queue"):
+            answer = self._client.get_queue_attributes(QueueUrl=self._url, AttributeNames=[attribute])
+        return int(answer["Attributes"][attribute])
+
+    def keep(self, receipt_handles: Iterable[str], seconds: int) -> None:
+        """Let messages come back only after so many seconds from now. Those that are gone already do not matter."""
+        entries: Any = [
+            {"Id": str(n), "ReceiptHandle": handle, "VisibilityTimeout": seconds}
+            for n, handle in enumerate(receipt_handles)
+        ]
+        with aws_call("keeping messages hidden"):
+            self._client.change_message_visibility_batch(QueueUrl=self._url, Entries=entries)
+
+    def hide(self, receipt_handle: str, seconds: int) -> None:
+        """Let a message that was received come back after so many seconds, instead of after the visibility timeout."""
+        with aws_call("hiding a message"):
+            self._client.change_message_visibility(
+                QueueUrl=self._url, ReceiptHandle=receipt_handle, VisibilityTimeout=seconds
+            )
+
+    def bury(self, body: str, *, code: str, reason: str) -> None:
+        """Put a message in the dead-letter queue, with the reason as message attributes, in characters SQS takes."""
+        printable = "".join(character if character.isprintable() else "?" for character in reason)
+        with aws_call("putting a message in the dead-letter queue"):
+            self._client.send_message(
+                QueueUrl=self._dead_letter_url,
+                MessageBody=body,
+                MessageAttributes={
+                    DeadLetter.CODE: {"DataType": "String", "StringValue": code},
+                    DeadLetter.REASON: {"DataType": "String", "StringValue": printable},
+                },
+            )
+
+
+def _number(value: int) -> dict[str, str]:
+    return {"DataType": "Number", "StringValue": str(value)}
+
+
+def _refuse_failed(failed: Any, what: str) -> None:
+    if failed:
+        raise Unavailable(f"The queue refused {len(failed)} message(s) while {what}: {failed[0].get('Message', '')}")
+
+
+if TYPE_CHECKING:
+    from mypy_boto3_sqs import SQSClient
+
+_COUNTS = ("", "NotVisible", "Delayed")
+
+
+@dataclass(frozen=True, slots=True)
+class Depth:
+    """About how many messages of a queue wait, are with a function, and are not to be delivered yet."""
+
+    visible: int
+    in_flight: int
+    delayed: int
+
+    @property
+    def all(self) -> int:
+        """All of them."""
+        return self.visible + self.in_flight + self.delayed
+
+
+def queue_depth(client: "SQSClient", url: str) -> Depth:
+    """Return how full a queue is."""
+    names: Any = [f"ApproximateNumberOfMessages{which}" for which in _COUNTS]
+    with aws_call("looking at the queue"):
+        counts = client.get_queue_attributes(QueueUrl=url, AttributeNames=names)["Attributes"]
+    return Depth(*(int(counts[name]) for name in names))

@@ -1,0 +1,232 @@
+"""Cut a byte stream into blocks of whole records, with exact offsets and line numbers.
+
+Bytes in, pieces out, in whatever portions they arrive. Holds at most a block and a portion. Where the next piece begins
+and what it is depends on the state and the bytes behind it alone, so cutting can go on later from any piece's end.
+"""
+
+from collections.abc import Callable, Generator, Iterator
+from dataclasses import dataclass, replace
+
+from ingest.contract import Reason
+from ingest.reading.grammar import Grammar, count_lines, end_of_line
+
+BLOCK_BYTES = 4 * 1024 * 1024
+RECORD_BYTES = 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """Whole records: the unit of parsing. `first_byte` counts from 0, `first_line` from 1, both in the file.
+
+    `byte_count` is how many bytes of the file the block is; `data` is the same in UTF-8.
+    """
+
+    data: bytes
+    first_byte: int
+    first_line: int
+    byte_count: int
+
+
+@dataclass(frozen=True, slots=True)
+class BadRecord:
+    """A record that cannot be delimited. `data` is its beginning, `byte_count` its whole length in the file."""
+
+    data: bytes
+    first_byte: int
+    first_line: int
+    byte_count: int
+    reason: str
+
+
+Piece = Block | BadRecord
+
+
+@dataclass(frozen=True, slots=True)
+class CutState:
+    """All that the next pieces depend on, besides the bytes. `byte` counts from 0, `line` from 1, both in the file.
+
+    For the next `open_left` bytes of text a quote is known to be open that is given up already. `text_byte` counts the
+    bytes of text so far, where the text is not the file's own bytes.
+    """
+
+    byte: int
+    line: int
+    open_left: int = 0
+    text_byte: int = 0
+
+
+START = CutState(0, 1)
+
+
+class Cutter:
+    """Cuts the bytes fed to it. Each byte comes out exactly once, in a block or as part of a bad record.
+
+    A record longer than `record_bytes` (and than a block) is either a quote never closed (there is a line end inside:
+    the line it begins on is given up, and the next line is taken for a record start) or a line without end (skipped to
+    its end). `measure` says how many bytes of the file some of the data is, where that is not UTF-8.
+    """
+
+    def __init__(
+        self,
+        grammar: Grammar,
+        *,
+        state: CutState = START,
+        block_bytes: int = BLOCK_BYTES,
+        record_bytes: int = RECORD_BYTES,
+        measure: Callable[[bytes], int] = len,
+    ) -> None:
+        self._grammar = grammar
+        self._state = self._at = state
+        self._block_bytes = block_bytes
+        self._record_bytes = min(record_bytes, block_bytes)
+        self._measure = measure
+        self._parts: list[bytes] = []
+        self._held = 0
+        self._endless: BadRecord | None = None
+
+    @property
+    def state(self) -> CutState:
+        """Where the piece just yielded ends; a cutter that begins there yields the pieces that follow it."""
+        return self._state
+
+    def feed(self, portion: bytes) -> Iterator[Piece]:
+        """Yield the pieces that are complete now."""
+        self._parts.append(portion)
+        self._held += len(portion)
+        if self._held < self._block_bytes:
+            return
+        data = b"".join(self._parts)
+        at = 0
+        while len(data) - at >= self._block_bytes:
+            piece, at = self._cut(data, at, at + self._block_bytes)
+            if piece:
+                yield self._done(piece)
+        self._hold(data[at:])
+
+    def finish(self, *, at_end: bool = True) -> Iterator[Piece]:
+        """Yield what is left. The end of the file ends the last record.
+
+        Without `at_end` these bytes end where a piece of the whole file does: the pieces are the whole file's.
+        """
+        data = b"".join(self._parts)
+        at = 0
+        if not at_end:
+            at = yield from self._finish_part(data)
+        while at < len(data):
+            piece, at = self._cut_last(data, at)
+            yield self._done(piece)
+        if self._endless:
+            yield self._done(self._take_endless())
+        self._hold(b"")
+
+    def _finish_part(self, data: bytes) -> Generator[Piece, None, int]:
+        """Cut as if a line without end followed: no record ends in it, and no decision waits for what does follow."""
+        last_line_end = max(data.rfind(b"\n"), data.rfind(b"\r")) + 1
+        data += b"x" * self._block_bytes
+        at = 0
+        while at < last_line_end:
+            piece, at = self._cut(data, at, at + self._block_bytes)
+            if piece:
+                yield self._done(piece)
+        return at
+
+    def _done(self, piece: Piece) -> Piece:
+        self._state = self._at
+        return piece
+
+    def _hold(self, rest: bytes) -> None:
+        self._parts, self._held = [rest], len(rest)
+
+    def _cut(self, data: bytes, at: int, limit: int) -> tuple[Piece | None, int]:
+        """Return the next piece of data[at:limit], if it ends there, and how far the data is done with."""
+        if not self._endless:
+            end = self._end_of_records(data, at, limit)
+            if end > at:
+                return self._block(data[at:end]), end
+            limit = at + self._record_bytes
+            end = end_of_line(data, at, limit, at_end=False)
+            if end:
+                return self._unterminated(data, at, end, self._record_bytes // 4), end
+        return self._skip(data, at, limit)
+
+    def _end_of_records(self, data: bytes, at: int, limit: int) -> int:
+        """Return where the last of the whole records at `at` ends, each of them within the record limit."""
+        if self._at.open_left:
+            end = self._grammar.end_of_lines(data, at, min(limit, at + self._at.open_left))
+            line_end = end_of_line(data, at, limit, at_end=False)  # of a line that goes on beyond what is known
+            return end if end > at else self._grammar.end_of_lines(data, at, min(limit, line_end + 1))
+        while (end := self._grammar.end_of_last_record(data, at, min(limit, at + self._record_bytes))) > at:
+            at = end
+        return at
+
+    def _cut_last(self, data: bytes, at: int) -> tuple[Piece, int]:
+        if self._endless:
+            return self._skip_last(data, at)
+        end = self._end_of_records(data, at, len(data))
+        if self._may_be_last(data, end) and self._grammar.is_whole(data, end):
+            end = len(data)
+        if end > at:
+            return self._block(data[at:end]), end
+        limit = min(len(data), at + self._record_bytes)
+        end = end_of_line(data, at, limit, at_end=limit == len(data)) or limit
+        if end == limit < len(data):
+            return self._skip_last(data, at)
+        known = len(data) - at if limit == len(data) else self._record_bytes // 4
+        return self._unterminated(data, at, end, known), end
+
+    def _may_be_last(self, data: bytes, at: int) -> bool:
+        """Return whether the rest may be the file's last record; while a quote is known to be open, one line."""
+        if self._at.open_left:
+            return end_of_line(data, at, len(data), at_end=True) in (0, len(data))
+        return len(data) - at <= self._record_bytes
+
+    def _skip_last(self, data: bytes, at: int) -> tuple[Piece, int]:
+        piece, end = self._skip(data, at, len(data))
+        return piece or self._take_endless(), end
+
+    def _skip(self, data: bytes, at: int, limit: int) -> tuple[Piece | None, int]:
+        """Pass over a line without end; its bad record comes when the line does end."""
+        line_end = end_of_line(data, at, limit, at_end=False)
+        end = line_end or self._end_of_part(data, at, limit)
+        kept = data[at : self._end_of_part(data, at, min(end, at + self._record_bytes))]
+        so_far = self._endless or BadRecord(kept, self._at.byte, self._at.line, 0, Reason.RECORD_TOO_LONG)
+        self._endless = replace(so_far, byte_count=so_far.byte_count + self._advance(data[at:end]))
+        return (self._take_endless() if line_end else None), end
+
+    def _end_of_part(self, data: bytes, at: int, limit: int) -> int:
+        """Return where to pause inside a line: not between CR and LF, and not inside a character of UTF-8."""
+        if data.endswith(b"\r", at, limit):
+            return limit - 1
+        for lead in range(limit - 1, max(at, limit - 4), -1):
+            if data[lead] & 0xC0 != 0x80:
+                length = 1 + (data[lead] >= 0xC0) + (data[lead] >= 0xE0) + (data[lead] >= 0xF0)
+                return lead if lead + length > limit else limit
+        return limit
+
+    def _take_endless(self) -> Piece:
+        piece, self._endless = self._endless, None
+        assert piece is not None
+        return piece
+
+    def _block(self, data: bytes) -> Block:
+        first = self._at
+        return Block(data, first.byte, first.line, self._advance(data))
+
+    def _unterminated(self, data: bytes, at: int, end: int, known: int) -> BadRecord:
+        """Give up the line a quote opens on that is not closed in the next `known` bytes.
+
+        No record that begins on a later line and goes beyond it can end there either: at the end of that line both are
+        inside quotes. So these need not be looked at again, and a file of such lines takes time by its length only.
+        """
+        first = self._at
+        self._at = replace(first, open_left=first.open_left or known)
+        line = data[at:end]
+        return BadRecord(line, first.byte, first.line, self._advance(line), Reason.UNTERMINATED_QUOTE)
+
+    def _advance(self, data: bytes) -> int:
+        """Move on past some of the data; return how many bytes of the file it is."""
+        byte_count = self._measure(data)
+        at = self._at
+        open_left = max(0, at.open_left - len(data))
+        self._at = CutState(at.byte + byte_count, at.line + count_lines(data), open_left, at.text_byte + len(data))
+        return byte_count

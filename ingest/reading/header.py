@@ -1,0 +1,166 @@
+"""What stands before the rows: BOM, preamble, header. Decides the column names, or says why it cannot."""
+
+import io
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import zip_longest
+
+import pyarrow as pa
+from pyarrow import csv as arrow_csv
+
+from ingest.errors import BadHeader, EmptyFile, NotCsv
+from ingest.feeds.dialect import Csv
+from ingest.reading.blocks import BLOCK_BYTES
+from ingest.reading.grammar import Grammar, count_lines, end_of_line
+
+MAX_COLUMNS = 30_000  # Arrow takes some 9 KB for each
+MAX_NAME = 200  # of a column's name, so much is repeated in an error
+BOM = b"\xef\xbb\xbf"
+_FOREIGN_BOM = "ï»¿".encode()  # what the mark becomes when it is read as Latin-1, cp1252 and their like
+_NOT_CSV = (
+    (b"PK\x03\x04", "a ZIP archive or an Excel workbook; export it as CSV"),
+    (b"PAR1", "a Parquet file"),
+    (b"%PDF", "a PDF"),
+    (b"\xd0\xcf\x11\xe0", "an old Excel workbook; export it as CSV"),
+    (b"\xff\xfe", 'UTF-16 text; set encoding = "utf-16" in the feed'),
+    (b"\xfe\xff", 'UTF-16 text; set encoding = "utf-16" in the feed'),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """The column names, and all that stands before the rows: byte order mark, preamble, header."""
+
+    columns: tuple[str, ...]
+    raw: bytes
+    line_count: int
+
+    @property
+    def byte_count(self) -> int:
+        """Where the rows begin."""
+        return len(self.raw)
+
+
+def read_head(portions: Iterator[bytes], csv: Csv, grammar: Grammar) -> tuple[Head, bytes]:
+    """Return the head, and the bytes that were read beyond it.
+
+    Raises:
+        EmptyFile, NotCsv, BadHeader: there are no usable column names.
+    """
+    data, at_end = b"", False
+    while not at_end:
+        portion = next(portions, None)
+        data, at_end = data + (portion or b""), portion is None
+        head = _find_head(data, csv, grammar, at_end=at_end)
+        if head:
+            return head, data[head.byte_count :]
+        if len(data) > BLOCK_BYTES:
+            raise NotCsv(f"The header does not end within {BLOCK_BYTES} bytes; check the feed's delimiter and quote.")
+    raise EmptyFile("The file is empty: it has not even a header.")
+
+
+def _find_head(data: bytes, csv: Csv, grammar: Grammar, *, at_end: bool) -> Head | None:
+    refuse_other_formats(data, csv)
+    start = len(BOM) if data.startswith(BOM) else 0
+    for _ in range(csv.skip_lines):
+        start = end_of_line(data, start, len(data), at_end=at_end)
+        if not start:
+            return None
+    if isinstance(csv.header, tuple):
+        return _given(csv.header, data, start, grammar, at_end=at_end)
+    records, end = _first_records(data, start, csv.header if isinstance(csv.header, int) else 1, grammar, at_end=at_end)
+    if not records:
+        return None
+    if csv.header == "none":
+        return Head(csv.names or _numbered(len(_cells(records[0], csv))), data[:start], count_lines(data[:start]))
+    return Head(csv.names or _unique(_joined(records, csv)), data[:end], count_lines(data[:end]))
+
+
+def _given(names: tuple[str, ...], data: bytes, start: int, grammar: Grammar, *, at_end: bool) -> Head | None:
+    """Return the head of a file whose names the feed knows; a file without any record is empty all the same."""
+    records, _ = _first_records(data, start, 1, grammar, at_end=at_end)
+    return Head(names, data[:start], count_lines(data[:start])) if records else None
+
+
+def _first_records(data: bytes, start: int, count: int, grammar: Grammar, *, at_end: bool) -> tuple[list[bytes], int]:
+    """Return the first records behind blank lines and comments, and where they end; none if they are not all there."""
+    records: list[bytes] = []
+    while len(records) < count:
+        start = len(data) - len(data[start:].lstrip(b"\r\n")) if data[start : start + 1] in (b"\r", b"\n") else start
+        if start == len(data):
+            return [], start
+        end = grammar.end_of_first_record(data, start, at_end=at_end)
+        if end is None and at_end:
+            raise BadHeader("The header opens a quote that is never closed; check the feed's quote character.")
+        if end is None:
+            return [], start
+        if grammar.is_record(data[start:end]):
+            records.append(data[start:end])
+        start = end
+    return records, start
+
+
+def _joined(records: list[bytes], csv: Csv) -> tuple[str, ...]:
+    """Return each column's name: what the header records say of it, joined by blanks."""
+    cells = [_cells(record, csv) for record in records]
+    return tuple(" ".join(filter(None, column)) for column in zip_longest(*cells, fillvalue=""))
+
+
+def _cells(record: bytes, csv: Csv) -> tuple[str, ...]:
+    if b"\0" in record:
+        raise NotCsv("The first record holds NUL bytes: this is no text, or text in another encoding than the feed's.")
+    try:
+        record.decode()
+    except UnicodeDecodeError:
+        raise NotCsv(f"The first record is no {csv.encoding} text; set the feed's encoding.") from None
+    if record.count(csv.delimiter.encode()) > MAX_COLUMNS:
+        raise NotCsv(f"The first record has more than {MAX_COLUMNS:,} cells; check the feed's delimiter.")
+    table = arrow_csv.read_csv(
+        io.BytesIO(b"\n" + record + b"\n"),  # before it a blank line, because Arrow takes away a mark it begins with
+        arrow_csv.ReadOptions(autogenerate_column_names=True, use_threads=False, block_size=len(record) + 3),
+        parse_options(csv),
+        arrow_csv.ConvertOptions(default_column_type=pa.string()),
+    )
+    names = tuple(column[0].as_py() for column in table.columns)
+    return tuple(name.strip() for name in names) if csv.trim else names
+
+
+def parse_options(csv: Csv, **more: object) -> arrow_csv.ParseOptions:
+    """Return pyarrow's parser settings for a dialect. Line breaks in quotes are always allowed."""
+    return arrow_csv.ParseOptions(
+        delimiter=csv.delimiter,
+        quote_char=csv.quote or False,
+        escape_char=csv.escape or False,
+        newlines_in_values=True,
+        **more,
+    )
+
+
+def _unique(names: tuple[str, ...]) -> tuple[str, ...]:
+    seen: set[str] = set()
+    for position, name in enumerate(names, start=1):
+        if not name:
+            raise BadHeader(f"Column {position} of the header has no name; name it in the file or give a header list.")
+        if name in seen:
+            raise BadHeader(
+                f"The header names {name[:MAX_NAME]!r} twice; rename one in the file or give a header list."
+            )
+        seen.add(name)
+    return names
+
+
+def _numbered(count: int) -> tuple[str, ...]:
+    return tuple(f"column_{n}" for n in range(1, count + 1))
+
+
+def refuse_other_formats(data: bytes, csv: Csv) -> None:
+    """Say what a file is that is plainly not text in the feed's encoding.
+
+    Raises:
+        NotCsv: it begins like another format, or with the mark of UTF-8 where the feed expects something else.
+    """
+    for magic, what in _NOT_CSV:
+        if data.startswith(magic):
+            raise NotCsv(f"This is not CSV: it begins like {what}.")
+    if data.startswith(_FOREIGN_BOM) and csv.encoding != "utf-8":
+        raise NotCsv(f'This is UTF-8 text, by its byte order mark, and no {csv.encoding}; set encoding = "utf-8".')

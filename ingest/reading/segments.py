@@ -1,0 +1,111 @@
+"""A large plain file -> segments, while it is scanned once. A segment is a run of the pieces of the whole file.
+
+Cut on its own, by a cutter that begins at its start, a segment therefore gives the blocks, bad records, lines and
+offsets that the file gives in one go; `ingest.reading.blocks` says what ends it.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from ingest.feeds.dialect import Csv
+from ingest.reading.blocks import BLOCK_BYTES, START, CutState, Cutter
+from ingest.reading.compression import find_codec
+from ingest.reading.encoding import Charset
+from ingest.reading.grammar import Grammar, end_of_line
+
+SEGMENT_BYTES = 64 * 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """A part of a file that begins and ends where records do. `end` is the start of the next one.
+
+    Its bytes are [start.byte, end.byte) of the file.
+    """
+
+    start: CutState
+    end: CutState
+
+    @property
+    def end_byte(self) -> int:
+        """Where the segment ends, in the file."""
+        return self.end.byte
+
+
+def is_splittable(csv: Csv, first_bytes: bytes) -> bool:
+    """Return whether a file can be read from the middle: segments of it can be loaded each on its own.
+
+    >>> is_splittable(Csv(encoding="cp1252"), b"a,b"), is_splittable(Csv(), b"\\x1f\\x8b\\x08")
+    (True, False)
+    """
+    is_plain = csv.compression == "none" or (csv.compression == "auto" and find_codec(first_bytes) is None)
+    return is_plain and not csv.footer_lines and Charset(csv).is_seekable
+
+
+def cutter_for(csv: Csv, state: CutState = START, *, block_bytes: int | None = None) -> Cutter:
+    """Return the cutter of a feed's files. Planner and loader must cut alike: both take it from here."""
+    charset = Charset(csv)
+    return Cutter(
+        Grammar(charset.csv),
+        state=state,
+        block_bytes=block_bytes or max(BLOCK_BYTES, csv.max_record_bytes),
+        record_bytes=csv.max_record_bytes,
+        measure=charset.size,
+    )
+
+
+def plan(text: Iterable[bytes], cutter: Cutter, *, segment_bytes: int = SEGMENT_BYTES) -> Iterator[Segment]:
+    """Yield the segments of the text from the cutter's state on, each as soon as it is known.
+
+    A segment is as long as pieces fit into `segment_bytes`, and at least one piece: a bad record may be longer.
+    Planning that begins again at any segment's end yields the same later segments.
+    """
+    start = end = cutter.state
+    for portion in text:
+        for _ in cutter.feed(portion):
+            if end != start and cutter.state.byte - start.byte > segment_bytes:
+                yield Segment(start, end)
+                start = end
+            end = cutter.state
+    for _ in cutter.finish():
+        pass  # the end of the file decides how its last pieces are cut: no segment ends between them
+    if end != start and cutter.state.byte - start.byte > segment_bytes:
+        yield Segment(start, end)
+        start = end
+    if cutter.state != start:
+        yield Segment(start, cutter.state)
+
+
+LEAST_BYTES = 1024 * 1024
+
+
+def window_bytes(csv: Csv) -> int:
+    """Return how much to read at a place: more than any record may have (`whole_records`)."""
+    return max(LEAST_BYTES, csv.max_record_bytes + 64 * 1024)
+
+
+def windows(start: int, end: int, *, window: int, budget: int) -> list[tuple[int, int]]:
+    """Return places spread evenly over the bytes from `start` to `end`, the first and the last of them included.
+
+    >>> windows(10, 1000, window=100, budget=320)
+    [(10, 110), (455, 555), (900, 1000)]
+    """
+    count = min(budget, end - start) // window
+    if count < 2:
+        return []
+    step = (end - start - window) / (count - 1)
+    return [(start + round(n * step), start + round(n * step) + window) for n in range(count)]
+
+
+def whole_records(data: bytes, csv: Csv, *, at_start: bool, at_end: bool) -> tuple[int, int] | None:
+    """Return where the whole records in bytes from anywhere in a file begin and end; None if that is not known.
+
+    Without a quote or an escape in them, no cell can span these bytes: it would make a record longer than the feed
+    allows, which is given up at the end of its first line. So their line ends are those of records. `at_start`: they
+    begin where a record does; `at_end`: they end where the file does.
+    """
+    if any(mark and mark.encode() in data for mark in (csv.quote, csv.escape)):
+        return None
+    begin = 0 if at_start else end_of_line(data, 0, len(data), at_end=False)
+    end = len(data) if at_end else max(data.rfind(b"\n"), data.rfind(b"\r", 0, len(data) - 1)) + 1
+    return (begin, end) if (at_start or begin) and begin < end else None

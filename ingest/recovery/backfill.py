@@ -1,0 +1,110 @@
+"""Sends messages for objects that the ledger does not know: those that were there before the stack, or the feed."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from ingest.errors import NoFeed
+from ingest.feeds.feed import Feeds
+from ingest.file import FileVersion
+from ingest.ledger.work_item import Work
+from ingest.queue.messages import body_of
+from ingest.worker.ports import ObjectListing, Queue
+from ingest.worker.reconcile import is_marker
+
+REFUSED_SHOWN = 5
+
+
+class KnownFiles(Protocol):
+    """What is asked of the ledger."""
+
+    def knows(self, file: FileVersion) -> bool:
+        """Return whether there is a record of an object, told by its eTag."""
+
+
+class PaceClock(Protocol):
+    """What a pace needs of a clock."""
+
+    def monotonic_s(self) -> float:
+        """Return seconds that never jump."""
+
+    def sleep(self, seconds: float) -> None:
+        """Wait."""
+
+
+@dataclass(slots=True)
+class Tally:
+    """What a backfill found. `first_refused` are the first few keys that no feed takes."""
+
+    seen: int = 0
+    sent: int = 0
+    known: int = 0
+    refused: int = 0
+    first_refused: list[str] = field(default_factory=list)
+
+
+class Backfill:
+    """Goes through objects once. Safe to run again: what is sent twice is loaded once."""
+
+    def __init__(
+        self,
+        *,
+        feeds: Feeds,
+        ledger: KnownFiles,
+        objects: ObjectListing,
+        queue: Queue,
+        clock: PaceClock,
+        per_second: float,
+        is_dry: bool = False,
+    ) -> None:
+        self.tally = Tally()
+        self._feeds = feeds
+        self._ledger = ledger
+        self._objects = objects
+        self._queue = queue
+        self._clock = clock
+        self._per_second = per_second
+        self._due_s = 0.0
+        self._is_dry = is_dry
+
+    def run(self, bucket: str, prefix: str) -> Iterator[Tally]:
+        """Look at each object under a prefix, and send; yield the tally after each.
+
+        Raises:
+            ServiceFault: not all were looked at; what was sent is counted.
+        """
+        for file, _ in self._objects.under(bucket, prefix):
+            if not is_marker(file):
+                self._take(file)
+                yield self.tally
+
+    def _take(self, file: FileVersion) -> None:
+        self.tally.seen += 1
+        if not self._is_under_a_feed(file.key):
+            self._refuse(file.key)
+        elif self._ledger.knows(file):
+            self.tally.known += 1
+        else:
+            if not self._is_dry:
+                self._wait()
+                self._queue.send([body_of(Work(file))])
+            self.tally.sent += 1
+
+    def _wait(self) -> None:
+        """Wait until the next message is due; what was not sent in time is not made up for."""
+        pause_s = self._due_s - self._clock.monotonic_s()
+        if pause_s > 0:
+            self._clock.sleep(pause_s)
+        self._due_s = self._clock.monotonic_s() + 1 / self._per_second
+
+    def _is_under_a_feed(self, key: str) -> bool:
+        try:
+            self._feeds.for_key(key)
+        except NoFeed:
+            return False
+        return True
+
+    def _refuse(self, key: str) -> None:
+        self.tally.refused += 1
+        if len(self.tally.first_refused) < REFUSED_SHOWN:
+            self.tally.first_refused.append(key)

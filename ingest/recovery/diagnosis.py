@@ -1,0 +1,80 @@
+"""Why a dead letter is one: by what it asks for, and by what the ledger says of that."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from ingest.contract import Status
+from ingest.errors import UnknownMessage
+from ingest.ledger.entry import Record
+from ingest.ledger.states import is_open
+from ingest.ledger.work_item import Work
+from ingest.queue.messages import Reconcile, read_message
+from ingest.queue.notification import NewFiles
+
+UNKNOWN = UnknownMessage.code
+NOT_BEGUN = "not_begun"
+INTERRUPTED = "interrupted"
+
+
+@dataclass(frozen=True, slots=True)
+class Diagnosis:
+    """Why a message is dead: a code, and a sentence. `work` is what it asks for, `status` what the ledger says of it.
+
+    `helps`: whether sending it again may do any good.
+    """
+
+    reason: str
+    why: str
+    work: Work | None = None
+    status: str | None = None
+    helps: bool = True
+
+
+def diagnose(body: str, find: Callable[[Work], Record | None], *, buried_for: str | None = None) -> Diagnosis:
+    """Return why a message is dead; `buried_for` is the reason the function gave that put it there.
+
+    >>> diagnose('{"no": "event"}', lambda work: None).reason
+    'unknown_message'
+    """
+    try:
+        asked = read_message(body)
+    except UnknownMessage as fault:
+        return Diagnosis(UNKNOWN, buried_for or str(fault), helps=False)
+    works: tuple[Work, ...] = (asked,) if isinstance(asked, Work) else ()
+    if isinstance(asked, NewFiles):
+        works = tuple(map(Work, asked.files))
+    if not works:
+        what = "look for stuck files" if isinstance(asked, Reconcile) else "test the queue"
+        return Diagnosis("not_needed", f"It asks to {what}, once: another such message has come since.", helps=False)
+    found = [_diagnose_work(work, find) for work in works]
+    return next((diagnosis for diagnosis in found if diagnosis.helps), found[0])
+
+
+def _diagnose_work(work: Work, find: Callable[[Work], Record | None]) -> Diagnosis:
+    file = find(Work(work.file))
+    record = file if work.segment is None else find(work)
+    if file is not None and not is_open(file.status):
+        return _of_ended(work, file)
+    if record is None or (record.attempts == 0 and not record.error):
+        return Diagnosis(
+            NOT_BEGUN,
+            "No worker has begun it: the function could not start, or failed before it had claimed anything.",
+            work,
+            record.status if record else None,
+        )
+    if record.error:
+        return Diagnosis(record.error_code or INTERRUPTED, record.error, work, record.status)
+    return Diagnosis(
+        INTERRUPTED,
+        "Its worker was stopped without a word: killed, out of memory, or out of time.",
+        work,
+        record.status,
+    )
+
+
+def _of_ended(work: Work, file: Record) -> Diagnosis:
+    if file.status == Status.FAILED:
+        why = f"{file.error or 'The file has FAILED.'} Only `ingest retry` loads it again."
+        return Diagnosis(file.error_code or "failed", why, work, file.status, helps=False)
+    why = f"The file is {file.status} by now: the message asks for nothing more."
+    return Diagnosis(file.status.lower(), why, work, file.status, helps=False)

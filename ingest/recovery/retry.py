@@ -1,0 +1,205 @@
+"""Loads a file again because an operator asks for it: as another attempt, with records and rejects of its own.
+
+What the attempt before wrote in the ledger is never changed, so no worker that is late can disturb the books. A retry
+from the checkpoint begins with what the attempt before had finished: that is copied under its own name first. Its
+file record comes last and makes it so; whatever breaks off before or after is mended by asking again.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Literal, Protocol
+
+from ingest.contract import Status
+from ingest.errors import FileMissing, ObjectSuperseded, SettingsFault, StillLoading
+from ingest.file import FileVersion
+from ingest.ledger.claims import Closing
+from ingest.ledger.entry import Record
+from ingest.ledger.row_counts import NOTHING, Books
+from ingest.ledger.states import is_open
+from ingest.ledger.work_item import NOT_BEGUN, Begun, Plan, Work
+from ingest.queue.messages import body_of
+from ingest.worker.ports import IntakeClock, Listing, ObjectListing, Queue, Retries
+from ingest.worker.ports import Ledger as Claims
+from ingest.worker.report import Teller
+
+From = Literal["start", "checkpoint"]
+START: From = "start"
+CHECKPOINT: From = "checkpoint"
+MOST_RETRIES = 999  # their names would not sort any more
+
+
+class RetryLedger(Claims, Listing, Retries, Protocol):
+    """What is asked of the ledger, and written in it."""
+
+
+class RejectCopies(Protocol):
+    """The rejects of attempts."""
+
+    def any_of(self, file: FileVersion) -> bool:
+        """Return whether an attempt has any."""
+
+    def copy(self, old: FileVersion, new: FileVersion, *, wanted: Callable[[int], bool]) -> None:
+        """Give another attempt the parts whose first byte is wanted."""
+
+
+@dataclass(frozen=True, slots=True)
+class Retried:
+    """What was done: the attempt that is loaded now, and how many messages were sent for it.
+
+    `is_new` unless an attempt that is open already goes on; `ended` is an open one that gave way; `begun` is what the
+    new one need not load.
+    """
+
+    file: FileVersion
+    messages: int
+    is_new: bool
+    ended: FileVersion | None = None
+    begun: Begun = NOT_BEGUN
+
+    @property
+    def kept(self) -> Books:
+        """What the new attempt counts without loading it."""
+        return self.begun.checkpoint.books if self.begun.checkpoint else self.begun.books
+
+
+class Retry:
+    """Begins attempts. Safe to run again at any time, also after it broke off."""
+
+    def __init__(
+        self,
+        *,
+        ledger: RetryLedger,
+        objects: ObjectListing,
+        queue: Queue,
+        rejects: RejectCopies,
+        teller: Teller,
+        clock: IntakeClock,
+    ) -> None:
+        self._ledger = ledger
+        self._objects = objects
+        self._queue = queue
+        self._rejects = rejects
+        self._teller = teller
+        self._clock = clock
+
+    def run(self, attempts: list[Record], start: From) -> Retried:
+        """Load a file again; `attempts` are the records of one version of it.
+
+        Raises:
+            StillLoading: a worker holds it, or a part of it.
+            ObjectSuperseded, FileMissing: the object is not what it was.
+            SettingsFault: there is nothing to go on from.
+        """
+        last = max(attempts, key=lambda record: record.work.file.retry or 0)
+        self._refuse_changed(last.work.file)
+        parts = [last, *self._ledger.segments(last.work.file)]
+        self._refuse_held(parts)
+        if is_open(last.status) and (start == CHECKPOINT or is_untouched(last)):
+            return Retried(last.work.file, self._send(parts), is_new=False)
+        if start == CHECKPOINT and last.status != Status.FAILED:
+            raise SettingsFault(
+                f"{last.work.file.url} is {last.status}: there is no checkpoint to go on from; --from start loads all "
+                "of it again."
+            )
+        return self._begin(last, parts[1:], start)
+
+    def _refuse_changed(self, file: FileVersion) -> None:
+        if not self._ledger.standing(file).is_newest:
+            raise ObjectSuperseded(
+                f"A newer version of {file.url} is known than {file.version}: that one is to be loaded; "
+                "`ingest status FILE` shows both."
+            )
+        now = next((o for o, _ in self._objects.under(file.bucket, file.key) if o.key == file.key), None)
+        if now is None:
+            raise FileMissing(f"{file.url} is not in its bucket any more; drop it again to load it.")
+        if file.etag and now.etag != file.etag:
+            raise ObjectSuperseded(
+                f"{file.url} has been overwritten since it was loaded as {file.version}; its newer version is loaded "
+                "when its notification comes, or `ingest reconcile` finds it."
+            )
+
+    def _refuse_held(self, parts: list[Record]) -> None:
+        now_s = self._clock.now_s()
+        for part in parts:
+            if part.status == Status.LOADING and part.lease_until_s > now_s:
+                raise StillLoading(
+                    f"{part.work.name} is being loaded: its worker showed life and holds it for another "
+                    f"{part.lease_until_s - now_s:.0f} s; wait until it has ended, or was not heard of for so long."
+                )
+
+    def _give_way(self, record: Record) -> FileVersion | None:
+        """End an open attempt that nobody works on, and tell."""
+        file, now_s = record.work.file, self._clock.now_s()
+        error = ObjectSuperseded(f"An operator asked for {file.url} to be loaded again from its start.")
+        seconds = max(0.0, now_s - (record.first_seen_s or now_s))
+        closing = Closing(Status.SUPERSEDED, record.books, seconds, record.rejects, error)
+        if not self._ledger.end_early(file, closing, now_s=now_s):
+            return None
+        self._teller.file_ended(file, record.feed, closing)
+        return file
+
+    def _begin(self, last: Record, segments: list[Record], start: From) -> Retried:
+        file = self._next(last.work.file, start)
+        begun = NOT_BEGUN if start == START else self._carry_over(last.work.file, file, segments)
+        is_new = self._ledger.retry(file, feed=last.feed, begun=begun, now_s=self._clock.now_s())
+        ended = self._give_way(last) if is_open(last.status) else None  # not before: else nobody might load it
+        record = self._ledger.record(Work(file))
+        assert record is not None
+        messages = self._send([record, *self._ledger.segments(file)])
+        return Retried(file, messages, is_new=is_new, ended=ended, begun=begun)
+
+    def _next(self, file: FileVersion, start: From) -> FileVersion:
+        """Return the next attempt. One from the start has nothing of one that broke off before it began."""
+        for number in range((file.retry or 0) + 1, MOST_RETRIES + 1):
+            new = replace(file, retry=number, event_time=None)  # it is not late: no one waits since that event
+            if start == CHECKPOINT or not (any(self._ledger.segments(new)) or self._rejects.any_of(new)):
+                return new
+        raise SettingsFault(f"{file.url} was retried {MOST_RETRIES} times; drop it again instead.")
+
+    def _carry_over(self, old: FileVersion, new: FileVersion, segments: list[Record]) -> Begun:
+        """Give the new attempt what the old one had finished."""
+        if not segments:
+            checkpoint = self._ledger.checkpoint(old)
+            if checkpoint:
+                self._rejects.copy(old, new, wanted=lambda byte: byte < checkpoint.at.byte)
+            return Begun(checkpoint=checkpoint)
+        for record in segments:
+            assert record.work.segment is not None
+            if record.status == Status.DONE:
+                self._ledger.carry_over(new, record.work.segment, record.books, now_s=self._clock.now_s())
+            else:  # from its own beginning, which is not far
+                self._ledger.add_segment(new, record.work.segment, now_s=self._clock.now_s())
+        carried = list(self._ledger.segments(new))  # of which another operator may have written some
+        self._rejects.copy(old, new, wanted=lambda byte: any(_holds(r, byte) for r in carried))
+        return _sum(carried)
+
+    def _send(self, parts: list[Record]) -> int:
+        """Send the messages of what is not done; return how many."""
+        file, *segments = parts
+        bodies = [body_of(record.work) for record in segments if record.status not in (Status.DONE, Status.STOPPED)]
+        if file.status != Status.SPLIT or not bodies:
+            bodies.insert(0, body_of(file.work))
+        self._queue.send(bodies)
+        return len(bodies)
+
+
+def is_untouched(record: Record) -> bool:
+    """Return whether an attempt was neither claimed nor begun with anything: its message is on its way, or was lost."""
+    return record.attempts == 0 and record.books == NOTHING and not record.segments
+
+
+def _holds(record: Record, byte: int) -> bool:
+    segment = record.work.segment
+    return segment is not None and record.status == Status.DONE and segment.start.byte <= byte < segment.end_byte
+
+
+def _sum(segments: list[Record]) -> Begun:
+    """Return what an attempt begins with that has these segments. What stands before the first is added when the
+    planner comes to the end of the file, as ever."""
+    books = NOTHING
+    done = [record for record in segments if record.status == Status.DONE]
+    for record in done:
+        books = books.plus(record.books)
+    last = segments[-1].work.segment
+    assert last is not None
+    return Begun(plan=Plan(last.end, len(segments)), segments_done=len(done), books=books)

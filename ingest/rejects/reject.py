@@ -1,0 +1,130 @@
+"""A rejected record as the operator sees it: where it stands in the file, why it was rejected, its raw bytes."""
+
+import base64
+import json
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from ingest.contract import Reason
+from ingest.feeds.dialect import Csv
+from ingest.reading.blocks import BadRecord, Block
+from ingest.reading.encoding import Charset, original_bytes
+from ingest.reading.fault import Fault
+from ingest.reading.grammar import Grammar
+
+_BAD_RECORD_MESSAGES = {
+    Reason.UNTERMINATED_QUOTE: "the record opens a quote that is not closed within max_record_bytes, or at all",
+    Reason.RECORD_TOO_LONG: "the record is longer than the feed's max_record_bytes; only its beginning is kept here",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Reject:
+    """A rejected record with its place in the (expanded) file: line from 1, byte offset from 0.
+
+    `raw` is the record as UTF-8; `original_bytes` gives the bytes as they stand, also those that are no text.
+    """
+
+    line: int
+    byte_offset: int
+    reason: str
+    message: str
+    column: str | None
+    value: str | None
+    raw: bytes
+
+
+def locate(block: Block, faults: Iterable[Fault], grammar: Grammar, charset: Charset) -> Iterator[Reject]:
+    """Yield a block's faults in file order, with line, offset and raw bytes."""
+    by_record = {fault.record: fault for fault in faults}
+    if not by_record:
+        return
+    last, offset, measured = max(by_record), block.first_byte, 0
+    for number, span in enumerate(grammar.spans(block.data)):
+        if number > last:
+            return
+        fault = by_record.get(number)
+        if fault:
+            offset += charset.size(block.data[measured : span.start])
+            measured = span.start
+            raw = charset.own(block.data[span.start : span.end])
+            line = block.first_line + span.line
+            yield Reject(line, offset, fault.reason, fault.message, fault.column, fault.value, raw)
+
+
+def from_bad_record(bad: BadRecord, charset: Charset) -> Reject:
+    """Return the reject for a record that could not even be delimited."""
+    message = _BAD_RECORD_MESSAGES[bad.reason]
+    return Reject(bad.first_line, bad.first_byte, bad.reason, message, None, None, charset.own(bad.data))
+
+
+@dataclass(frozen=True, slots=True)
+class RejectFormat:
+    """Spells the rejects of one file: as JSON Lines, and as a CSV to mend and drop again.
+
+    `head` is what stood before the rows. The CSV is in the file's own encoding, with its preamble, header and footer.
+    """
+
+    file: str
+    head: bytes
+    csv: Csv
+
+    def json_line(self, reject: Reject) -> bytes:
+        """Return a reject as one line of JSON Lines.
+
+        `raw_base64` replaces `raw` where the bytes are no text: the record as it stands in the file.
+
+        >>> reject = Reject(3, 40, "bad_number", "no number", "qty", "x", b"a,x")
+        >>> print(RejectFormat("a.csv", b"", Csv()).json_line(reject).decode(), end="")
+        {"file":"a.csv","line":3,"byte_offset":40,"column":"qty","value":"x","reason":"bad_number",...
+        """
+        document: dict[str, Any] = {
+            "file": self.file,
+            "line": reject.line,
+            "byte_offset": reject.byte_offset,
+            "column": reject.column,
+            "value": reject.value,
+            "reason": reject.reason,
+            "message": reject.message,
+        }
+        try:
+            document["raw"] = reject.raw.decode()
+        except UnicodeDecodeError:
+            document["raw_base64"] = base64.b64encode(self._original(reject.raw)).decode()
+        return json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
+
+    def csv_head(self) -> bytes:
+        """Return what the CSV of raw records begins with."""
+        return self._original(_ended(self.head), at_start=True)
+
+    def csv_record(self, reject: Reject) -> bytes:
+        """Return the raw record for the CSV; nothing for one of which only the beginning was kept."""
+        return b"" if reject.reason == Reason.RECORD_TOO_LONG else self._original(_ended(reject.raw))
+
+    def csv_foot(self) -> bytes:
+        """Return what the CSV of raw records ends with: as many lines that are no data as the feed leaves out."""
+        return self._original(b"-\n" * self.csv.footer_lines)
+
+    def _original(self, text: bytes, *, at_start: bool = False) -> bytes:
+        return original_bytes(text, self.csv.encoding, at_start=at_start)
+
+
+def raw_record(document: dict[str, Any], encoding: str) -> bytes:
+    """Return the record of a line of JSON Lines as `RejectFormat.csv_record` gives it, in the file's encoding.
+
+    >>> raw_record({"reason": "ragged_row", "raw": "ü,1"}, "cp1252")
+    b'\\xfc,1\\n'
+    """
+    if document["reason"] == Reason.RECORD_TOO_LONG:
+        return b""
+    if "raw" in document:
+        return original_bytes(_ended(document["raw"].encode()), encoding, at_start=False)
+    raw = base64.b64decode(document["raw_base64"])
+    ends = tuple(original_bytes(mark, encoding, at_start=False) for mark in (b"\n", b"\r"))
+    return raw if raw.endswith(ends) else raw + ends[0]
+
+
+def _ended(record: bytes) -> bytes:
+    """Return a record with a line end; the last of a file may have none."""
+    return record if not record or record.endswith((b"\n", b"\r")) else record + b"\n"

@@ -1,0 +1,96 @@
+"""The rejects of a file as they are kept in the bucket: read back in the file's order, or copied for a retry."""
+
+import json
+from collections.abc import Callable, Iterator
+from itertools import islice
+from typing import TYPE_CHECKING, Any
+
+from ingest.aws.errors import aws_call
+from ingest.contract import RejectPart
+from ingest.errors import FileFault
+from ingest.file import FileVersion
+from ingest.rejects.reject import raw_record
+from ingest.rejects.reject_writer import rejects_prefix
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+LINES, CSV = ".jsonl", ".csv"
+Document = dict[str, Any]
+
+
+class KeptRejects:
+    """The rejects of all files. Holds a part of one at a time, some 4 MiB."""
+
+    def __init__(self, *, client: "S3Client", bucket: str) -> None:
+        self._client = client
+        self._bucket = bucket
+
+    def of(self, file: FileVersion) -> Iterator[Document]:
+        """Yield the rejects of a file in its order, over all its segments: as they stand in the JSON Lines."""
+        for key in self._keys(file, LINES):
+            yield from map(json.loads, self._read(key)[0].splitlines())
+
+    def csv(
+        self, file: FileVersion, *, wanted: Callable[[Document], bool], limit: int | None = None
+    ) -> Iterator[bytes]:
+        """Yield the bytes of one CSV of the rejects that are wanted, to mend and drop, with the file's head and foot.
+
+        Raises:
+            FileFault: they are of an earlier version of the ingester, which did not note what is needed for that.
+        """
+        head = foot = b""
+        about: dict[str, str] = {}
+        for document in islice(filter(wanted, self.of(file)), limit):
+            if not about:
+                head, foot, about = self._ends(file)
+                yield head
+            yield raw_record(document, about[RejectPart.ENCODING])
+        yield foot
+
+    def any_of(self, file: FileVersion) -> bool:
+        """Return whether a file has any rejects."""
+        return next(self._keys(file, LINES), None) is not None
+
+    def copy(self, old: FileVersion, new: FileVersion, *, wanted: Callable[[int], bool]) -> None:
+        """Give another attempt at a file the parts whose first byte is wanted."""
+        for kind in (CSV, LINES):
+            for key in self._keys(old, kind):
+                name = key.rpartition("/")[2]
+                if wanted(int(name.removesuffix(kind))):
+                    self._copy(key, rejects_prefix(new) + name)
+
+    def _copy(self, key: str, to: str) -> None:
+        with aws_call(f"copying rejects to s3://{self._bucket}/{to}"):
+            self._client.copy_object(Bucket=self._bucket, Key=to, CopySource={"Bucket": self._bucket, "Key": key})
+
+    def _ends(self, file: FileVersion) -> tuple[bytes, bytes, dict[str, str]]:
+        """Return what stands before and behind the rows in a CSV of them, and what else was noted with it."""
+        key = next(self._keys(file, CSV))
+        data, about = self._read(key)
+        if RejectPart.ENCODING not in about:
+            raise FileFault(
+                f"The rejects of {file.url} were kept by an earlier version, which did not note where their header "
+                f"ends; each part stands alone, as s3://{self._bucket}/{key}."
+            )
+        foot_at = len(data) - int(about[RejectPart.FOOT_BYTES])
+        return data[: int(about[RejectPart.HEAD_BYTES])], data[foot_at:], about
+
+    def _keys(self, file: FileVersion, kind: str) -> Iterator[str]:
+        """Yield the keys of a file's parts. Their names are offsets of equal width: S3 lists them in that order."""
+        prefix = rejects_prefix(file)
+        pages = iter(self._client.get_paginator("list_objects_v2").paginate(Bucket=self._bucket, Prefix=prefix))
+        while True:
+            with aws_call(f"listing rejects in s3://{self._bucket}/{prefix}"):
+                page = next(pages, None)
+            if page is None:
+                return
+            for thing in page.get("Contents", []):
+                name = thing["Key"].removeprefix(prefix)
+                if name.endswith(kind) and name.removesuffix(kind).isdecimal():
+                    yield thing["Key"]
+
+    def _read(self, key: str) -> tuple[bytes, dict[str, str]]:
+        with aws_call(f"reading rejects from s3://{self._bucket}/{key}"):
+            answer = self._client.get_object(Bucket=self._bucket, Key=key)
+            return answer["Body"].read(), answer.get("Metadata", {})

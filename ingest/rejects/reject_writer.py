@@ -1,0 +1,91 @@
+"""Rejects as objects in the rejects bucket, at keys that depend on the file alone."""
+
+import hashlib
+from typing import TYPE_CHECKING, Any
+
+from ingest.aws.errors import aws_call
+from ingest.contract import RejectPart
+from ingest.errors import FileFault, ObjectSuperseded, ServiceFault
+from ingest.feeds.dialect import Csv
+from ingest.file import FileVersion
+from ingest.rejects.reject import Reject, RejectFormat
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+PART_BYTES = 4 * 1024 * 1024
+REJECT_BYTES = 300  # about what a reject's reason and place add to its record
+MAX_KEY_BYTES = 900  # S3 takes 1,024; the version and the part's name come behind
+
+
+def rejects_prefix(file: FileVersion) -> str:
+    """Return the key prefix of a file's rejects: the object's own key, or a hash of it where that is too long."""
+    key = file.key
+    if len(key.encode()) > MAX_KEY_BYTES:
+        key = f"long-key-{hashlib.sha256(key.encode()).hexdigest()}"
+    return f"{key}/{file.version}/"
+
+
+def rejects_url(bucket: str, file: FileVersion) -> str:
+    """Return where a file's rejects are, if it has any."""
+    return f"s3://{bucket}/{rejects_prefix(file)}"
+
+
+class RejectParts:
+    """Gathers rejects and puts them in parts of some 4 MiB at most: JSON Lines, and a CSV beside it.
+
+    A part's key is the byte offset of its first reject. The pipeline flushes at the same places whoever loads the file
+    and from wherever, so what is loaded again writes the same parts again.
+    """
+
+    def __init__(self, *, client: "S3Client", bucket: str, file: FileVersion) -> None:
+        self._client = client
+        self._bucket = bucket
+        self._file = file
+        self._format = RejectFormat(file.url, b"", Csv())
+        self._held: list[Reject] = []
+        self._held_bytes = 0
+
+    @property
+    def url(self) -> str:
+        """Where the parts are, if there are any."""
+        return rejects_url(self._bucket, self._file)
+
+    def begin(self, head: bytes, csv: Csv) -> None:
+        """Take what stands before the file's rows: each CSV begins with it."""
+        self._format = RejectFormat(self._file.url, head, csv)
+
+    def add(self, rejects: list[Reject]) -> None:
+        """Take a block's rejects; put a part when it is full."""
+        for reject in rejects:
+            self._held.append(reject)
+            self._held_bytes += len(reject.raw) + REJECT_BYTES
+            if self._held_bytes >= PART_BYTES:
+                self._put()
+
+    def flush(self) -> None:
+        """Put what is held; all rejects are durable then."""
+        if self._held:
+            self._put()
+
+    def close(self) -> None:
+        """Put what is left."""
+        self.flush()
+
+    def _put(self) -> None:
+        name = f"{rejects_prefix(self._file)}{self._held[0].byte_offset:015d}"
+        records = [self._format.csv_record(reject) for reject in self._held]
+        head, foot = self._format.csv_head(), self._format.csv_foot()
+        sizes = {RejectPart.HEAD_BYTES: str(len(head)), RejectPart.FOOT_BYTES: str(len(foot))}
+        about = sizes | {RejectPart.ENCODING: self._format.csv.encoding}
+        self._put_object(f"{name}.csv", b"".join([head, *records, foot]), "text/csv", Metadata=about)
+        lines = b"".join(self._format.json_line(reject) for reject in self._held)
+        self._put_object(f"{name}.jsonl", lines, "application/x-ndjson")
+        self._held, self._held_bytes = [], 0
+
+    def _put_object(self, key: str, body: bytes, content_type: str, **more: Any) -> None:
+        try:
+            with aws_call(f"writing rejects to s3://{self._bucket}/{key}"):
+                self._client.put_object(Bucket=self._bucket, Key=key, Body=body, ContentType=content_type, **more)
+        except (FileFault, ObjectSuperseded) as error:  # a missing bucket is no fault of the file being loaded
+            raise ServiceFault(str(error)) from error

@@ -1,0 +1,161 @@
+"""What each column holds: type, words for 'no value', and how many values are of another kind."""
+
+import re
+from collections import Counter
+from collections.abc import Collection
+from dataclasses import dataclass
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from ingest.feeds.column import FALSE_WORDS, TRUE_WORDS, Column, ColumnType
+from ingest.sniff.numbers import NumberFormat, is_few, is_number_column
+
+POSTGRES_NULL = "\\N"
+NULL_WORDS = (
+    *("NULL", "Null", "null", "(null)", "N/A", "n/a", "#N/A", "NA", "na", "NaN", "nan", "NAN", "None", "none", "nil"),
+    *("-", "--", POSTGRES_NULL),
+)
+_TRUTHS = (  # for true, for false; true and false alone are evident too, the others only together
+    *(("true", "false"), ("yes", "no"), ("y", "n"), ("t", "f")),
+    *(("ja", "nein"), ("wahr", "falsch"), ("oui", "non"), ("vrai", "faux"), ("sí", "no"), ("sì", "no"), ("sim", "não")),
+)
+_IDENTIFIERS = re.compile(
+    r"(?:^|[\W_])(?:phone|tel|telephone|telefon|fax|mobile|handy|zip|zipcode|zip_?code|postal_?code|postcode|plz|"
+    r"version|iban|isbn|ean|gtin|upc|ssn)(?:$|[\W_])",
+    re.IGNORECASE,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What a column holds. `values` and `nulls` count its cells, `odd` the values that are none of the type."""
+
+    name: str
+    type: ColumnType = "S"
+    words: tuple[str, str] | None = None
+    values: int = 0
+    odd: int = 0
+    nulls: tuple[str, ...] = ()
+
+    def declared(self) -> ColumnType | Column:
+        """Return the column as a feed declares it."""
+        if self.words is None or (self.words[0] in TRUE_WORDS and self.words[1] in FALSE_WORDS):
+            return self.type
+        return Column(type=self.type, true=self.words[:1], false=self.words[1:])
+
+
+def find_columns(table: pa.Table, form: NumberFormat) -> list[Finding]:
+    """Return what each column holds.
+
+    A word such as NA is no value only where all the rest are numbers or booleans, and only if it stands in no column
+    of text: there it may be a name.
+    """
+    findings = _judge_all(table, form, NULL_WORDS)
+    doubtful = _words_in_text(table, findings)
+    if doubtful:
+        findings = _judge_all(table, form, [word for word in NULL_WORDS if word not in doubtful])
+    return findings
+
+
+def values_without_nulls(table: pa.Table) -> list[pa.Array]:
+    """Return each column's cells but those that say, or could say, 'no value'."""
+    words = pa.array(NULL_WORDS, pa.string())
+    columns = (column.drop_null().combine_chunks() for column in table.columns)
+    return [cells.filter(pc.invert(pc.is_in(cells, value_set=words))) for cells in columns]
+
+
+def null_values(table: pa.Table, findings: list[Finding]) -> tuple[str, ...]:
+    """Return all cells that mean 'no value' in a file."""
+    found = {word for finding in findings for word in finding.nulls}
+    if POSTGRES_NULL not in found and any(_count(column, [POSTGRES_NULL]) for column in table.columns):
+        found.add(POSTGRES_NULL)
+    return ("", *(word for word in NULL_WORDS if word in found))
+
+
+def _judge_all(table: pa.Table, form: NumberFormat, words: Collection[str]) -> list[Finding]:
+    return [
+        _judge(name, column.drop_null().combine_chunks(), form, words)
+        for name, column in zip(table.column_names, table.columns, strict=True)
+    ]
+
+
+def _judge(name: str, cells: pa.Array, form: NumberFormat, words: Collection[str]) -> Finding:
+    is_word = pc.is_in(cells, value_set=pa.array(words, pa.string()))
+    values = cells.filter(pc.invert(is_word))
+    if not len(values):
+        return Finding(name)
+    nulls = tuple(pc.unique(cells.filter(is_word)).to_pylist())
+    if is_number_column(values, form) and not _IDENTIFIERS.search(name):
+        odd = len(values) - pc.sum(pc.match_substring_regex(values, form.pattern())).as_py()
+        return Finding(name, "N", None, len(values), odd, nulls)
+    for pair in _TRUTHS:
+        counts = _counts(values, pair)
+        odd = len(values) - counts.total()
+        if is_few(odd, len(values)) and (len(counts) == 2 or pair == _TRUTHS[0]):
+            return Finding(name, "BOOL", pair, len(values), odd, nulls)
+    return Finding(name, values=len(cells))
+
+
+def _counts(values: pa.Array, words: tuple[str, str]) -> Counter[str]:
+    lower = pc.utf8_lower(values)
+    found = pc.value_counts(lower.filter(pc.is_in(lower, value_set=pa.array(words, pa.string()))))
+    return Counter({entry["values"]: entry["counts"] for entry in found.to_pylist()})
+
+
+def _words_in_text(table: pa.Table, findings: list[Finding]) -> set[str]:
+    """Return the words for 'no value' of typed columns that stand in columns of text too, where they may be names."""
+    used = {word for finding in findings for word in finding.nulls} - {POSTGRES_NULL}
+    texts = [
+        column
+        for column, finding in zip(table.columns, findings, strict=True)
+        if finding.values and finding.type == "S"
+    ]
+    return {word for word in used if any(_count(column, [word]) for column in texts)}
+
+
+def _count(column: pa.Array, words: list[str]) -> int:
+    counted: int = pc.sum(pc.is_in(column, value_set=pa.array(words, pa.string()))).as_py() or 0
+    return counted
+
+
+_NUMBER = r"[+-]?(?:\d[\d.,_' \u00a0\u202f\u2019]*|\.\d+)(?:[eE][+-]?\d+)?\s?%?"
+_DATE = r"\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}(?:[T ].*)?"
+_TIME = r"\d{1,2}:\d{2}(?::\d{2}.*)?"
+_WORD = r"true|false|yes|no"
+_UUID = r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}"
+_ADDRESS = r"[^@\s]+@[^@\s]+\.[^@\s]+|https?://\S+"
+_VALUE = re.compile(rf"(?:{_NUMBER}|{_DATE}|{_TIME}|{_WORD}|{_UUID}|{_ADDRESS})\Z", re.IGNORECASE)
+_DATE_OR_TIME = re.compile(rf"(?:{_DATE}|{_TIME})\Z")
+_YEAR = re.compile(r"(?:19|20)\d\d\Z")
+_LOOKED_AT = 64  # characters: longer cells are text
+
+
+def is_value(cell: str) -> bool:
+    """Return whether a cell looks like a number, date, time, yes or no, identifier or address: not like a name.
+
+    >>> [is_value(cell) for cell in ("1.234,50", "2026-11-01", "ja@nein.de", "Umsatz EUR")]
+    [True, True, True, False]
+    """
+    cell = cell.strip()
+    return len(cell) <= _LOOKED_AT and _VALUE.match(cell) is not None
+
+
+def is_date(cell: str) -> bool:
+    """Return whether a cell looks like a date or a time of day."""
+    cell = cell.strip()
+    return len(cell) <= _LOOKED_AT and _DATE_OR_TIME.match(cell) is not None
+
+
+def is_year(cell: str) -> bool:
+    """Return whether a cell looks like a year: a number that names columns too."""
+    return _YEAR.match(cell) is not None
+
+
+def shape(cell: str) -> str:
+    """Return what a cell is made of: runs of digits and letters are one sign each.
+
+    >>> shape("O-700123"), shape("C 1042/b")
+    ('a-9', 'a 9/a')
+    """
+    return re.sub(r"[^\W\d_]+", "a", re.sub(r"\d+", "9", cell[:_LOOKED_AT]))

@@ -1,0 +1,110 @@
+"""A sample -> a feed that loads it, and what that was concluded from."""
+
+from dataclasses import dataclass, field, replace
+
+import pyarrow as pa
+
+from ingest.feeds.dialect import Csv
+from ingest.feeds.feed import Feed
+from ingest.reading.blocks import Block, Cutter
+from ingest.reading.grammar import Grammar
+from ingest.reading.header import read_head
+from ingest.reading.reader import start_of_last_lines
+from ingest.reading.rows import Layout, parse_rows
+from ingest.sniff.columns import Finding, find_columns, null_values, values_without_nulls
+from ingest.sniff.dialect import find_dialect, is_spaced, single_column
+from ingest.sniff.frame import Frame, find_frame, footer_lines, with_fields, with_frame
+from ingest.sniff.header import table_name
+from ingest.sniff.keys import Key, find_keys
+from ingest.sniff.numbers import find_number_format
+from ingest.sniff.sample import Sample
+from ingest.sniff.trial import Trial
+
+MAX_ROWS = 100_000  # are looked at to judge columns and keys
+
+
+@dataclass(frozen=True, slots=True)
+class Proposal:
+    """A feed, and what it was concluded from. `text` is what of the sample is whole records, without a footer."""
+
+    feed: Feed
+    findings: list[Finding]
+    keys: list[Key]
+    row_count: int
+    text: bytes = field(repr=False)
+
+
+def propose(sample: Sample, *, name: str) -> Proposal:
+    """Return a feed for the file that a sample is from.
+
+    Raises:
+        EmptyFile, NotCsv, BadHeader: there are no rows or columns to be found.
+    """
+    trial, frame = _dialect_and_frame(sample)
+    csv = with_fields(with_frame(trial.csv, frame), encoding=sample.encoding)
+    text = _without_footer(sample, csv)
+    table, text = _read(text, csv, is_whole=sample.is_whole)
+    form = find_number_format(values_without_nulls(table), csv.delimiter)
+    findings = find_columns(table, form)
+    csv = with_fields(csv, decimal=form.decimal, thousands=form.thousands, null_values=null_values(table, findings))
+    table, _ = _read(text, csv, is_whole=True)
+    csv, findings, keys = _with_keys(table, csv, findings)
+    return Proposal(_feed(name, csv, findings, keys[0]), findings, keys, table.num_rows, text)
+
+
+def _dialect_and_frame(sample: Sample) -> tuple[Trial, Frame]:
+    trial = find_dialect(sample.text)
+    frame = find_frame(trial)
+    is_title_or_name = trial.first == 1 and trial.counts[0] == 1
+    if is_title_or_name and (is_spaced(trial) or not frame.has_header):  # one name above one column of prose
+        trial = single_column(trial.window, trial.csv.comment) or trial
+        frame = find_frame(trial)
+    if sample.is_whole:
+        frame = replace(frame, footer_lines=footer_lines(sample.text, trial.csv, trial.width))
+    return trial, frame
+
+
+def _without_footer(sample: Sample, csv: Csv) -> bytes:
+    return sample.text[: start_of_last_lines(sample.text, csv.footer_lines)]
+
+
+def _read(text: bytes, csv: Csv, *, is_whole: bool) -> tuple[pa.Table, bytes]:
+    """Return the first rows as the ingester reads them, and the text without a record cut off at its end."""
+    grammar = Grammar(csv)
+    head, rest = read_head(iter([text]), csv, grammar)
+    if not is_whole:
+        rest = rest[: grammar.end_of_last_record(rest, 0, len(rest))]
+    cutter = Cutter(grammar, block_bytes=len(rest) + 1)
+    pieces = [*cutter.feed(rest), *cutter.finish()]
+    layout = Layout(head.columns, csv, grammar)
+    tables = [parse_rows(piece.data, layout).table for piece in pieces if isinstance(piece, Block)]
+    empty = parse_rows(b"", layout).table
+    return pa.concat_tables([empty, *tables]).slice(0, MAX_ROWS).combine_chunks(), head.raw + rest
+
+
+def _with_keys(table: pa.Table, csv: Csv, findings: list[Finding]) -> tuple[Csv, list[Finding], list[Key]]:
+    """Return at least one key. Where no column can be one, its type gives way, and then all names."""
+    keys = find_keys(table, findings)
+    if keys:
+        return csv, findings, keys
+    as_text = [Finding(found.name, values=found.values) for found in findings]
+    keys = find_keys(table, as_text)[:1]
+    if not keys:
+        names = tuple(f"column_{number}" for number in range(1, 1 + len(findings)))
+        csv = with_fields(csv, names=names)
+        as_text = [replace(found, name=name) for found, name in zip(as_text, names, strict=True)]
+        findings = [replace(found, name=name) for found, name in zip(findings, names, strict=True)]
+        keys = find_keys(table.rename_columns(names), as_text)[:1] or [Key(names[:1], 0, 0)]
+    in_key = keys[0].columns
+    return csv, [text if text.name in in_key else found for text, found in zip(as_text, findings, strict=True)], keys
+
+
+def _feed(name: str, csv: Csv, findings: list[Finding], key: Key) -> Feed:
+    return Feed(
+        prefix=f"{name}/",
+        table=table_name(name),
+        partition_key=key.columns[0],
+        sort_key=key.columns[1] if len(key.columns) > 1 else None,
+        csv=csv,
+        columns={found.name: found.declared() for found in findings if found.type != "S"},
+    )

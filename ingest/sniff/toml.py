@@ -1,0 +1,174 @@
+"""A feed -> its section of feeds.toml, with remarks. Only what differs from the defaults is written."""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+
+from ingest.feeds.column import Column
+from ingest.feeds.dialect import Csv
+from ingest.feeds.feed import Feed
+from ingest.sniff.columns import Finding
+from ingest.sniff.encoding import GUESSED
+from ingest.sniff.keys import Key
+from ingest.sniff.proposal import Proposal
+
+Remarks = Mapping[str, Sequence[str]]  # "" for the section, else a field: "csv.encoding", "columns.NAME"
+_LINE = 120
+_ESCAPES = {"\\": "\\\\", '"': '\\"', "\t": "\\t", "\n": "\\n", "\r": "\\r", "\b": "\\b", "\f": "\\f"}
+
+
+def to_toml(name: str, feed: Feed, remarks: Remarks) -> str:
+    """Return TOML text that reads as this feed."""
+    return "\n".join(_lines(name, feed, remarks)) + "\n"
+
+
+def quoted(text: str) -> str:
+    r"""Return text as a TOML string on one line, in characters that any terminal shows.
+
+    >>> print(quoted('5" \t\x7f'))
+    "5\" \t\u007f"
+    """
+    return '"' + "".join(_ESCAPES.get(sign) or _spelled(sign) for sign in text) + '"'
+
+
+def _lines(name: str, feed: Feed, remarks: Remarks) -> Iterator[str]:
+    yield from _remarks(remarks, "")
+    yield f"[feeds.{_key(name)}]"
+    for field in ("prefix", "table", "partition_key", "sort_key"):
+        if getattr(feed, field):
+            yield from _field(field, getattr(feed, field), remarks, field)
+    dialect = [field for field in Csv.__struct_fields__ if getattr(feed.csv, field) != getattr(Csv(), field)]
+    if dialect or any(place.startswith("csv.") for place in remarks):
+        yield ""
+        yield f"[feeds.{_key(name)}.csv]"
+    for field in dialect:
+        yield from _field(field, getattr(feed.csv, field), remarks, f"csv.{field}")
+    if feed.columns or "columns" in remarks:
+        yield ""
+        yield f"[feeds.{_key(name)}.columns]"
+    yield from _remarks(remarks, "columns")
+    for column, declared in feed.columns.items():
+        yield from _field(_key(column), declared, remarks, f"columns.{column}")
+
+
+def _field(key: str, value: object, remarks: Remarks, place: str) -> Iterator[str]:
+    yield from _remarks(remarks, place)
+    yield f"{key} = {_value(value)}"
+
+
+def _remarks(remarks: Remarks, place: str) -> Iterator[str]:
+    for remark in remarks.get(place, ()):
+        yield f"# {remark}"
+
+
+def _key(name: str) -> str:
+    return name if re.fullmatch(r"[A-Za-z0-9_-]+", name) else quoted(name)
+
+
+def _value(value: object) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, str):
+        return quoted(value)
+    if isinstance(value, tuple):
+        return _array([_value(member) for member in value])
+    if isinstance(value, Column):
+        fields = [field for field in Column.__struct_fields__ if getattr(value, field) != getattr(Column(), field)]
+        return "{ " + ", ".join(f"{field} = {_value(getattr(value, field))}" for field in fields) + " }"
+    return str(value)
+
+
+def _array(members: list[str]) -> str:
+    line = f"[{', '.join(members)}]"
+    return line if len(line) < _LINE else "[\n    " + ",\n    ".join(members) + ",\n]"
+
+
+def _spelled(sign: str) -> str:
+    """Return a character, or its escape where it would not show, or would turn the line around."""
+    if sign.isprintable():
+        return sign
+    return f"\\u{ord(sign):04x}" if ord(sign) < 0x10000 else f"\\U{ord(sign):08x}"
+
+
+_LISTED = 8
+_LONGEST = 60
+
+
+def remarks_on(proposal: Proposal, *, extent: str, outcome: str) -> Remarks:
+    """Return the remarks of a proposal; `extent` says what it is from, `outcome` what became of those rows."""
+    feed = proposal.feed
+    found: dict[str, list[str]] = {
+        "": [
+            f"From {extent}. Look at keys and types before you trust them.",
+            outcome,
+        ],
+        "partition_key": list(_on_keys(proposal.keys, proposal.row_count)),
+        "columns": list(_on_strings(proposal.findings)),
+    }
+    for column in proposal.findings:
+        if column.odd:
+            kind = "number" if column.type == "N" else "yes or no"
+            found[f"columns.{column.name}"] = [
+                f"{column.odd:,} of {column.values:,} values are no {kind} and will be rejected."
+            ]
+    return found | _on_dialect(feed)
+
+
+def extent(file: str, rows: int, *, is_whole: bool) -> str:
+    """Return what a sample is, for a remark.
+
+    >>> extent("a.csv", 5000, is_whole=False)
+    'the first 5,000 rows of a.csv'
+    """
+    return f"{'all' if is_whole else 'the first'} {rows:,} rows of {_shown(file)}"
+
+
+def _on_keys(keys: list[Key], rows: int) -> Iterator[str]:
+    best, *others = keys
+    if not rows:
+        yield "There are no rows to tell which key is unique."
+    elif best.is_unique:
+        yield f"Unique in these {rows:,} rows."
+    else:
+        yield f"Does not tell all of these {rows:,} rows apart: {_odd_rows(best)}."
+    if others:
+        yield "Other candidates: " + "; ".join(map(_key_remark, others)) + "."
+
+
+def _key_remark(key: Key) -> str:
+    names = " with ".join(map(_shown, key.columns))
+    return names if key.is_unique else f"{names} (but for {key.odd:,} rows)"
+
+
+def _odd_rows(key: Key) -> str:
+    told = {"rows that repeat a key, of which the last wins": key.repeated, "rows without a key": key.missing}
+    return ", ".join(f"{what}: {count:,}" for what, count in told.items() if count)
+
+
+def _on_strings(findings: list[Finding]) -> Iterator[str]:
+    names = [_shown(found.name) for found in findings if found.type == "S"]
+    more = f" and {len(names) - _LISTED:,} more" if len(names) > _LISTED else ""
+    if names:
+        yield f"Strings, which need no line: {', '.join(names[:_LISTED])}{more}."
+
+
+def _on_dialect(feed: Feed) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    if feed.csv.encoding in GUESSED:
+        found["csv.encoding"] = ["A guess: the file is no UTF-8 and has no byte order mark."]
+    if feed.csv.skip_lines:
+        found["csv.skip_lines"] = [
+            "These lines stand above the header: they have another number of cells, or hardly any."
+        ]
+    if feed.csv.footer_lines:
+        found["csv.footer_lines"] = ["These lines look like totals or remarks."]
+    if feed.csv.names:
+        found["csv.names"] = ["In place of the header's names, some of which are empty, occur twice or cannot be used."]
+    if feed.csv.ragged != "reject":
+        found["csv.ragged"] = ["Many rows have another number of cells than the header."]
+    return found
+
+
+def _shown(name: str) -> str:
+    """Return a name as text of one line, short enough for a remark."""
+    shown = quoted(name if len(name) <= _LONGEST else f"{name[:_LONGEST]}...")
+    return name if re.fullmatch(r"\w[\w.-]*", name) and shown == f'"{name}"' else shown

@@ -1,0 +1,118 @@
+"""A dialect tried on the first lines of a file: how many cells each record has, in the sense of the real parser."""
+
+import io
+import re
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import pyarrow as pa
+from pyarrow import csv as arrow_csv
+
+from ingest.feeds.dialect import Csv
+from ingest.reading.grammar import Grammar, Span, count_lines
+from ingest.reading.header import parse_options
+from ingest.reading.rows import Layout, parse_rows
+
+WINDOW_LINES = 2000
+WINDOW_BYTES = 512 * 1024
+_LINES = re.compile(rb"(?:[^\r\n]*+(?:\r\n|\n|\r)){1,%d}+" % WINDOW_LINES)
+_LAST_LINE_TOO = re.compile(rb"(?:[^\r\n]*+(?:\r\n|\n|\r)|[^\r\n]++\Z){1,%d}+" % WINDOW_LINES)
+_ONE_LINE = re.compile(rb"[\r\n]*+[^\r\n]*+(?:\r\n|\n|\r)?")
+_FILLED_LINE = re.compile(rb"[^\r\n]++")
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """What a dialect makes of a window. `share` is that of its lines that are in records of `width` cells."""
+
+    csv: Csv
+    window: bytes
+    spans: list[Span]
+    counts: list[int]
+    width: int
+    share: float
+
+    @property
+    def first(self) -> int:
+        """The first record as wide as most."""
+        return self.counts.index(self.width)
+
+    def record(self, at: int) -> bytes:
+        """Return a record's bytes."""
+        return self.window[self.spans[at].start : self.spans[at].end]
+
+
+def first_lines(text: bytes) -> bytes:
+    """Return so many lines of a sample as are looked at to find its dialect; valid UTF-8."""
+    if len(text) <= WINDOW_BYTES:
+        found = _LAST_LINE_TOO.match(text)
+    else:
+        found = _LINES.match(text, 0, WINDOW_BYTES) or _ONE_LINE.match(text)
+    lines = text[: found.end()] if found else b""
+    return lines.decode("utf-8", "replace").encode()
+
+
+def try_dialect(window: bytes, csv: Csv) -> Trial | None:
+    """Return what a dialect makes of a window; None if there is not one whole record."""
+    grammar = Grammar(csv)
+    end = len(window) if grammar.is_whole(window, 0) else grammar.end_of_last_record(window, 0, len(window))
+    spans = list(grammar.spans(window[:end]))
+    if not spans:
+        return None
+    counts = _cell_counts(b"".join(window[span.start : span.end] for span in spans), csv, len(spans))
+    width = _usual_width(counts)
+    filled = len(_FILLED_LINE.findall(grammar.without_comments(window)))
+    heights = [count_lines(window[span.start : span.end].rstrip(b"\r\n")) + 1 for span in spans]
+    before = sum(heights[: counts.index(width)])
+    fitting = sum(height for height, count in zip(heights, counts, strict=True) if count == width)
+    return Trial(csv, window, spans, counts, width, min(1.0, fitting / max(1, filled - before)))
+
+
+def _cell_counts(records: bytes, csv: Csv, count: int) -> list[int]:
+    """Return each record's number of cells: to the parser, all that have more than one are ragged."""
+    counts = [1] * (1 + count)
+    data = b"x\n" + records  # else the parser would take a byte order mark at the beginning for one of its own
+
+    def remember(row: arrow_csv.InvalidRow) -> str:
+        counts[row.number - 1] = row.actual_columns
+        return "skip"
+
+    arrow_csv.read_csv(
+        io.BytesIO(data),
+        arrow_csv.ReadOptions(column_names=["only"], use_threads=False, block_size=len(data) + 1),
+        parse_options(csv, invalid_row_handler=remember),
+        arrow_csv.ConvertOptions(column_types={"only": pa.string()}),
+    )
+    return counts[1:]
+
+
+def _usual_width(counts: list[int]) -> int:
+    """Return the most frequent number of cells; records of one cell are titles and remarks where others have more."""
+    common = Counter(count for count in counts if count > 1) or Counter(counts)
+    return max(common, key=lambda count: (common[count], count))
+
+
+MAX_COLUMNS = 10_000
+
+
+def read_grid(trial: Trial, records: list[int]) -> list[list[str]]:
+    """Return the cells of these records, all of which have the same number."""
+    if not records:
+        return []
+    width = trial.counts[records[0]]
+    data = b"".join(map(trial.record, records))
+    csv = Csv(delimiter=trial.csv.delimiter, quote=trial.csv.quote, escape=trial.csv.escape, null_values=())
+    table = parse_rows(data, Layout(tuple(map(str, range(width))), csv, Grammar(csv))).table
+    columns = [column.to_pylist() for column in table.columns]
+    return [list(row) for row in zip(*columns, strict=True)]
+
+
+def straight_records(trial: Trial, start: int, limit: int) -> list[int]:
+    """Return the first records of the usual width, from a record on."""
+    return list(_take((at for at in range(start, len(trial.counts)) if trial.counts[at] == trial.width), limit))
+
+
+def _take(numbers: Iterator[int], limit: int) -> Iterator[int]:
+    for _, number in zip(range(limit), numbers, strict=False):
+        yield number

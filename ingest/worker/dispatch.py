@@ -1,0 +1,204 @@
+"""What becomes of a message: its work is claimed and done, or is somebody else's, or goes on later."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Protocol
+
+from ingest.contract import Metric, Status
+from ingest.errors import NoFeed, OutOfTime, StillLoading, Throttled, UnknownMessage
+from ingest.feeds.feed import Feeds
+from ingest.file import FileVersion
+from ingest.ledger.claims import Busy, Claimed, Closing, Lease, Standing, judge_claim
+from ingest.ledger.states import is_open
+from ingest.ledger.work_item import Work
+from ingest.queue.messages import Reconcile, read_message
+from ingest.queue.notification import NewFiles
+from ingest.worker.attempt import Task, UnfinishedError
+from ingest.worker.lease import Hold, Timing
+from ingest.worker.ports import DeadLetters, IntakeClock, Ledger, MetricSink, Queue
+from ingest.worker.report import NO_FEED, Teller
+from ingest.worker.run import Worker
+
+MOST_STALLS = 1  # hand-overs in a row without progress; the next is a failed delivery
+STALL_PAUSE_S = 20  # for a table that takes nothing
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One delivery of one queue message. `deadline_s` (epoch seconds) is when the function is stopped.
+
+    `worker` is a name no other worker has. `hops` is how often the message was handed over, `stalls` how often in a row
+    without progress.
+    """
+
+    message_id: str
+    body: str
+    delivery: int
+    deadline_s: float
+    worker: str = ""
+    hops: int = 0
+    stalls: int = 0
+
+
+class Reconciler(Protocol):
+    """Looks after what is stuck."""
+
+    def run(self) -> object:
+        """Look once."""
+
+
+class Intake:
+    """Takes messages, one after another."""
+
+    def __init__(
+        self,
+        *,
+        feeds: Feeds,
+        worker: Worker,
+        ledger: Ledger,
+        queue: Queue,
+        dead_letters: DeadLetters,
+        reconciler: Reconciler,
+        teller: Teller,
+        metrics: MetricSink,
+        clock: IntakeClock,
+        timing: Timing,
+    ) -> None:
+        self._feeds = feeds
+        self._worker = worker
+        self._ledger = ledger
+        self._queue = queue
+        self._dead_letters = dead_letters
+        self._reconciler = reconciler
+        self._teller = teller
+        self._metrics = metrics
+        self._clock = clock
+        self._timing = timing
+
+    def take(self, message: Message, keep_messages: Callable[[], None] = lambda: None) -> None:
+        """Bring a message to its end; returning means it is done with. What is left of it goes on in a new message.
+
+        `keep_messages` is called while the work goes on, whenever messages must be kept hidden for longer.
+
+        Raises:
+            ServiceFault: the message must come back. Files that are done will then be duplicates.
+        """
+        try:
+            asked = read_message(message.body)
+        except UnknownMessage as fault:
+            self._bury(message, fault)
+            return
+        if isinstance(asked, Reconcile):
+            self._reconciler.run()
+            return
+        works: Iterable[Work] = map(Work, asked.files) if isinstance(asked, NewFiles) else ()
+        if isinstance(asked, Work):
+            works = (asked,)
+        for work in works:
+            if not self._take_work(work, message, keep_messages):
+                return
+
+    def _take_work(self, work: Work, message: Message, keep_messages: Callable[[], None]) -> bool:
+        """Do some work; return False if the message was handed over, with all of it that is not done."""
+        if self._clock.now_s() > message.deadline_s - self._timing.stop_before_end_s:
+            self._hand_over(message, stalls=message.stalls)
+            return False
+        feed = self._feed_name(work.file)
+        lease = Lease(message.message_id, message.delivery, self._clock.now_s() + self._timing.lease_s, message.worker)
+        if work.segment is None and not self._ledger.note_newest(work.file, now_s=self._clock.now_s()):
+            self._take_stale(work, feed)
+            return True
+        claimed = self._ledger.claim(work, feed=feed, lease=lease, now_s=self._clock.now_s())
+        if isinstance(claimed, Standing):
+            self._take_claimed(work, feed, claimed, lease)
+            return True
+        return self._do(self._task(work, feed, claimed, lease, message, keep_messages), message)
+
+    def _do(self, task: Task, message: Message) -> bool:
+        if task.work.segment is not None and not self._ledger.standing(task.work.file).is_wanted:
+            self._worker.stop_segment(task)
+            self._worker.close_split(task.work.file, task.feed)  # where a newer version is known, nobody else may come
+            return True
+        try:
+            self._worker.do(task)
+        except UnfinishedError as unfinished:
+            self._go_on_later(message, unfinished)
+            return False
+        return True
+
+    def _task(
+        self,
+        work: Work,
+        feed: str,
+        claimed: Claimed,
+        lease: Lease,
+        message: Message,
+        keep_messages: Callable[[], None],
+    ) -> Task:
+        hold = Hold(
+            work,
+            lease,
+            ledger=self._ledger,
+            timing=self._timing,
+            deadline_s=message.deadline_s,
+            clock=self._clock,
+            keep_messages=keep_messages,
+        )
+        return Task(work, feed, claimed, hold, message.delivery)
+
+    def _take_claimed(self, work: Work, feed: str, standing: Standing, lease: Lease) -> None:
+        """Look at work that cannot be claimed, and finish what a worker left that died at the very end.
+
+        Raises:
+            StillLoading: it is this message's own, and its lease must run out first.
+        """
+        if isinstance(judge_claim(standing, lease), Busy):
+            wait_s = max(0.0, standing.lease_until_s - self._clock.now_s())
+            raise StillLoading(f"An earlier delivery of this message may still work on {work.name}.", wait_s)
+        if work.segment is not None or standing.status == Status.SPLIT:
+            self._worker.close_split(work.file, feed)
+        untold = self._ledger.untold(work.file)
+        if untold:
+            self._teller.file_ended(work.file, feed, untold)
+        elif work.segment is None:
+            self._teller.passed_over(work.file, feed, Metric.FILES_DUPLICATE)
+
+    def _take_stale(self, work: Work, feed: str) -> None:
+        """Pass over a version that is not the newest; end it, if it was begun."""
+        self._teller.passed_over(work.file, feed, Metric.FILES_STALE)
+        standing = self._ledger.standing(work.file)
+        if not standing.status or not is_open(standing.status):
+            return
+        closing = Closing(Status.SUPERSEDED, standing.books, seconds=0.0)
+        if self._ledger.end_early(work.file, closing, now_s=self._clock.now_s()):
+            self._teller.file_ended(work.file, feed, closing)
+
+    def _go_on_later(self, message: Message, unfinished: UnfinishedError) -> None:
+        """Send the message again if that makes sense.
+
+        Raises:
+            ServiceFault: it does not; the message comes back by itself, and its deliveries are counted.
+        """
+        fault = unfinished.fault
+        if unfinished.made_progress:
+            self._hand_over(message, stalls=0)
+        elif isinstance(fault, (OutOfTime, Throttled)) and message.stalls < MOST_STALLS:
+            self._hand_over(message, stalls=message.stalls + 1)
+        else:
+            raise fault
+
+    def _hand_over(self, message: Message, *, stalls: int) -> None:
+        delay_s = STALL_PAUSE_S if stalls > message.stalls else 0
+        self._queue.send([message.body], hops=message.hops + 1, stalls=stalls, delay_s=delay_s)
+        self._teller.handed_over(message.message_id, message.hops + 1)
+
+    def _bury(self, message: Message, fault: UnknownMessage) -> None:
+        self._dead_letters.bury(message.body, code=fault.code, reason=str(fault))
+        self._metrics.put(NO_FEED, {Metric.MESSAGES_UNKNOWN: 1})
+        self._teller.log("message buried", {"message_id": message.message_id, "reason": str(fault)})
+
+    def _feed_name(self, file: FileVersion) -> str:
+        try:
+            return self._feeds.for_key(file.key)[0]
+        except NoFeed:
+            return NO_FEED

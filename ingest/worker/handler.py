@@ -1,0 +1,141 @@
+"""The Lambda function: builds its parts once per container, answers each batch with the ids that must come back."""
+
+import os
+import re
+from collections.abc import Mapping
+from functools import cache, partial
+from pathlib import Path
+from typing import Any, Protocol
+
+import boto3
+from botocore.config import Config
+
+from ingest.aws.clock import Clock
+from ingest.aws.s3 import Objects
+from ingest.aws.s3_listing import ObjectListing
+from ingest.contract import FEEDS_FILE, Env
+from ingest.dynamodb.boto3_writer import Boto3Writer
+from ingest.dynamodb.http.client import batch_write_exchange
+from ingest.dynamodb.session import table_session
+from ingest.dynamodb.writer import BatchWriter
+from ingest.errors import SettingsFault
+from ingest.feeds.feed import Feed
+from ingest.feeds.parse import read_feeds
+from ingest.ledger.store import LedgerTable
+from ingest.metrics.emf import Metrics
+from ingest.metrics.events import EventBus
+from ingest.queue.sqs import Queue
+from ingest.rejects.reject_writer import RejectParts
+from ingest.worker.batch import Function, Reply, logger
+from ingest.worker.lease import Heart, Timing
+from ingest.worker.ports import CountingWriter
+from ingest.worker.wiring import assemble
+
+# botocore 1.44 gives DynamoDB four attempts and shares 500 retry tokens a client; say what we want instead.
+CLIENT_CONFIG = Config(
+    retries={"mode": "standard", "total_max_attempts": 8}, connect_timeout=5, read_timeout=30, max_pool_connections=16
+)
+
+
+class Context(Protocol):
+    """What is used of Lambda's context."""
+
+    def get_remaining_time_in_millis(self) -> int:
+        """Return how long the function may still run."""
+
+
+def build(environment: Mapping[str, str], root: Path) -> Function:
+    """Return the function made from its environment variables and the feeds file in `root`.
+
+    Raises:
+        SettingsFault: a variable is missing or wrong, or the feeds file is.
+    """
+    feeds = read_feeds(root / FEEDS_FILE)
+    session, clock = boto3.Session(), Clock()
+    dynamodb = session.resource("dynamodb", config=CLIENT_CONFIG)
+    s3 = session.client("s3", config=CLIENT_CONFIG)
+    queue = Queue(
+        client=session.client("sqs", config=CLIENT_CONFIG),
+        url=_text(environment, Env.QUEUE_URL),
+        dead_letter_url=_text(environment, Env.DEAD_LETTER_URL),
+    )
+    rejects_bucket, stack = _text(environment, Env.REJECTS_BUCKET), _text(environment, Env.STACK)
+    heart, timing = Heart(), _timing(environment)
+
+    @cache
+    def tables_for(role: str | None, region: str | None) -> tuple[boto3.Session, Any]:
+        """Keeps assumed roles from file to file."""
+        opened = table_session(session, role=role, region=region, config=CLIENT_CONFIG)
+        return opened, dynamodb if opened is session else opened.resource("dynamodb", config=CLIENT_CONFIG)
+
+    @cache
+    def fast_writer(table: str, interleave: bool, role: str | None, region: str | None) -> BatchWriter:
+        """Keeps its connections from file to file."""
+        opened, tables = tables_for(role, region)
+        connect = partial(batch_write_exchange, opened, tables.meta.client, table)
+        return BatchWriter(table, connect, interleave=interleave, beat=heart.beat)
+
+    def writer_for(feed: Feed) -> CountingWriter:
+        if feed.writer == "boto3":
+            return Boto3Writer(tables_for(feed.role, feed.region)[1].Table(feed.table), beat=heart.beat)
+        return fast_writer(feed.table, feed.interleave, feed.role, feed.region)
+
+    intake = assemble(
+        feeds=feeds,
+        ledger=LedgerTable(table=dynamodb.Table(_text(environment, Env.LEDGER_TABLE)), clock=clock),
+        objects=Objects(client=s3, clock=clock),
+        listing=ObjectListing(client=s3),
+        queue=queue,
+        writer_for=writer_for,
+        rejects_for=lambda file: RejectParts(client=s3, bucket=rejects_bucket, file=file),
+        dead_letters=queue,
+        metrics=Metrics(stack=stack),
+        events=EventBus(lambda: session.client("events", config=CLIENT_CONFIG), stack=stack),
+        clock=clock,
+        log=lambda message, fields: logger.info(message, extra=fields),
+        heart=heart,
+        timing=timing,
+        segment_bytes=round(_number(environment, Env.SEGMENT_BYTES)),
+        bucket=_text(environment, Env.LANDING_BUCKET),
+        stuck_s=_number(environment, Env.STUCK_S),
+    )
+    return Function(
+        intake=intake,
+        queue=queue,
+        clock=clock,
+        timing=timing,
+        retry_base_s=_number(environment, Env.RETRY_BASE_S),
+        retry_cap_s=_number(environment, Env.RETRY_CAP_S),
+    )
+
+
+def handle(event: dict[str, Any], context: Context) -> Reply:
+    """Answer one batch: the entry point Lambda calls."""
+    return _function().answer(event, context.get_remaining_time_in_millis() / 1000)
+
+
+@cache
+def _function() -> Function:
+    return build(os.environ, Path(__file__).resolve().parents[2])
+
+
+def _text(environment: Mapping[str, str], name: str) -> str:
+    value = environment.get(name, "")
+    if not value:
+        raise SettingsFault(f"The environment variable {name} is not set; the stack sets it.")
+    return value
+
+
+def _number(environment: Mapping[str, str], name: str) -> float:
+    text = _text(environment, name)
+    if not re.fullmatch(r"\d{1,12}(\.\d+)?", text, re.ASCII):
+        raise SettingsFault(f"The environment variable {name} = {text!r} is wrong: accepted is a number.")
+    return float(text)
+
+
+def _timing(environment: Mapping[str, str]) -> Timing:
+    return Timing(
+        lease_s=_number(environment, Env.LEASE_S),
+        checkpoint_s=_number(environment, Env.CHECKPOINT_S),
+        stop_before_end_s=_number(environment, Env.STOP_BEFORE_END_S),
+    )

@@ -1,0 +1,238 @@
+"""The loop: a file's text -> blocks -> rows -> items -> table and rejects. Knows the edges by Protocol only."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+
+from ingest.contract import Reason
+from ingest.errors import FileFault, ObjectSuperseded, TooManyRejects
+from ingest.feeds.feed import Feed
+from ingest.items.duplicates import WINDOW_BYTES, KeyHashes, KeyWindow, last_of_each_key
+from ingest.items.items import Items, build_items
+from ingest.items.mapping import Mapping, map_columns
+from ingest.ledger.row_counts import Books
+from ingest.ledger.work_item import Checkpoint
+from ingest.reading.blocks import START, BadRecord, Block, CutState, Cutter, Piece
+from ingest.reading.encoding import Charset
+from ingest.reading.fault import Fault
+from ingest.reading.grammar import Grammar
+from ingest.reading.reader import Read, Text, open_text
+from ingest.reading.rows import Layout, Rows, parse_rows, refuse_other_encoding, with_lineage
+from ingest.reading.segments import Segment, cutter_for
+from ingest.rejects.reject import from_bad_record, locate
+from ingest.worker.ports import ItemWriter, RejectSink
+
+
+class EnoughRowsError(Exception):
+    """A preview has all the rows it wants."""
+
+
+CELL_BYTES = 4 * 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Sizes:
+    """How a file is taken apart, in bytes. All who load or split one file must agree on them.
+
+    `block`: of a block, if not what the feed's records ask for. `cell`: rejects are put, and a checkpoint may be, where
+    a piece goes beyond a multiple of this. `window`: keys are compared within so much (`KeyWindow`).
+    """
+
+    block: int | None = None
+    cell: int = CELL_BYTES
+    window: int = WINDOW_BYTES
+
+
+class Load:
+    """Loads one file, `file` by its URL, or a segment of it; items begin to age at `now_s` (epoch).
+
+    `books` is true at any moment, also after an error: what it counts is durable or superseded. `checkpoint` is where
+    another load may go on: it gives the same pieces, counts and rejects as if there had been one load only.
+    `has_moved`: it is further than where this one began.
+
+    Peak memory: about twice a portion, plus some 25 times the block while it is text, columns and items, plus the
+    hashes of one window's keys (`KeyWindow`).
+    """
+
+    def __init__(
+        self,
+        *,
+        feed: Feed,
+        writer: ItemWriter,
+        rejects: RejectSink,
+        file: str = "",
+        now_s: float = 0.0,
+        before_block: Callable[[], None] = lambda: None,
+        after_block: Callable[[Books], None] = lambda books: None,
+        at_checkpoint: Callable[[Checkpoint], None] = lambda checkpoint: None,
+        sizes: Sizes | None = None,
+    ) -> None:
+        self.books = Books()
+        self.checkpoint: Checkpoint | None = None
+        self.has_moved = False
+        self._feed = feed
+        self._charset = Charset(feed.csv)
+        self._grammar = Grammar(self._charset.csv)
+        self._writer = writer
+        self._rejects = rejects
+        self._file = file
+        self._now_s = now_s
+        self._before_block = before_block
+        self._after_block = after_block
+        self._at_checkpoint = at_checkpoint
+        self._sizes = sizes or Sizes()
+        self._window = self._window_at(START)
+
+    def run(
+        self,
+        read: Read,
+        segment: Segment | None = None,
+        checkpoint: Checkpoint | None = None,
+        *,
+        at_end: bool = True,
+    ) -> Books:
+        """Load a file, or a segment, from its beginning or from a checkpoint; return its books.
+
+        `at_end`: the file ends where the segment does.
+
+        Raises:
+            FileFault: the file will never load as it is.
+            ServiceFault: trying later may help; the callbacks and the edges raise it.
+        """
+        if checkpoint:  # true also where the file cannot even be opened any more
+            self.books, self.checkpoint = checkpoint.books, checkpoint
+        text = open_text(read, self._feed.csv, self._charset, self._grammar)
+        frame = self._frame(text)
+        self._rejects.begin(self._charset.own(text.head.raw), self._feed.csv)
+        begun = checkpoint or self._beginning(text, segment)
+        self.books, self.checkpoint, self._window = begun.books, begun, self._window_at(begun.window)
+        try:
+            cutter = cutter_for(self._feed.csv, begun.window, block_bytes=self._sizes.block)
+            portions = text.after(begun.window, segment.end_byte if segment else None)
+            self._take_all(cutter, _pieces(cutter, portions, at_end=at_end), begun, frame)
+        except FileFault:  # whoever loads these bytes comes to it at the same place, with the same rejects
+            self._rejects.close()
+            raise
+        except ObjectSuperseded:  # a part cut short here might replace a whole one of a worker that was faster
+            self.books = self.checkpoint.books
+            raise
+        finally:  # who keeps the load for its books, in a cycle that is collected late, keeps no 64 MiB of keys
+            self._window = self._window_at(START)
+        self._rejects.close()
+        return self.books
+
+    def _beginning(self, text: Text, segment: Segment | None) -> Checkpoint:
+        if segment is not None:
+            return Checkpoint(segment.start, segment.start, Books())
+        return Checkpoint(text.start, text.start, Books(bytes_read=text.start.byte))
+
+    def _frame(self, text: Text) -> "_Frame":
+        columns = tuple(map(self._charset.own_name, text.head.columns))
+        layout = Layout(columns, self._charset.csv, self._grammar)
+        return _Frame(layout, map_columns(self._feed, columns, now_s=self._now_s))
+
+    def _take_all(self, cutter: Cutter, pieces: Iterator[Piece], begun: Checkpoint, frame: "_Frame") -> None:
+        place = begun.window
+        for piece in pieces:
+            self._before_block()
+            if piece.first_byte < begun.at.byte:
+                self._remember(piece, place, frame)
+            else:
+                self._take(piece, (place, cutter.state), frame)
+                self._after_block(self.books)
+                self._check_limit()
+                self._pass(place, cutter.state)
+            place = cutter.state
+
+    def _pass(self, before: CutState, after: CutState) -> None:
+        """Make rejects durable, and a checkpoint possible, where a piece goes on into another cell of the file."""
+        if before.byte // self._sizes.cell == after.byte // self._sizes.cell:
+            return
+        self._rejects.flush()
+        self.checkpoint, self.has_moved = Checkpoint(after, self._window.start, self.books), True
+        self._at_checkpoint(self.checkpoint)
+
+    def _window_at(self, place: CutState) -> KeyWindow:
+        return KeyWindow(place, window_bytes=self._sizes.window)
+
+    def _take(self, piece: Piece, ends: tuple[CutState, CutState], frame: "_Frame") -> None:
+        if isinstance(piece, BadRecord):
+            self._rejects.add([from_bad_record(piece, self._charset)])
+            self.books = self.books.plus(Books(rows_read=1, rows_rejected=1, bytes_read=piece.byte_count))
+        else:
+            self._take_block(piece, ends, frame)
+
+    def _take_block(self, block: Block, ends: tuple[CutState, CutState], frame: "_Frame") -> None:
+        rows = self._rows(block, frame.layout)
+        items, faults = build_items(rows, frame.mapping)
+        items, keys, superseded, refused = self._write(items)
+        overwritten = self._window.count(ends[0], keys)
+        if refused:  # who goes on from a checkpoint could not tell which keys of this block are in the table
+            self._window = self._window_at(ends[1])
+        faults += refused + rows.faults
+        self._rejects.add(list(locate(block, faults, self._grammar, self._charset)))
+        self.books = self.books.plus(
+            Books(
+                rows_read=rows.record_count,
+                rows_written=len(items) - overwritten,
+                rows_rejected=len(faults),
+                rows_superseded=superseded + overwritten,
+                bytes_read=block.byte_count,
+            )
+        )
+
+    def _remember(self, piece: Piece, place: CutState, frame: "_Frame") -> None:
+        """Take note of the keys of a block that was loaded before the checkpoint: later rows may replace its rows."""
+        if isinstance(piece, Block):
+            items, _ = build_items(self._rows(piece, frame.layout), frame.mapping)
+            self._window.count(place, last_of_each_key(items)[1])
+
+    def _rows(self, block: Block, layout: Layout) -> Rows:
+        rows = parse_rows(block.data, layout)
+        if not self.books.rows_read:
+            refuse_other_encoding(rows, self._feed.csv)
+        rows = replace(rows, table=self._charset.own_cells(rows.table))
+        return with_lineage(rows, self._feed.lineage, block, self._grammar, self._file)
+
+    def _write(self, items: Items) -> tuple[Items, KeyHashes, int, list[Fault]]:
+        """Put the last item of each key, and where the table refuses it, the one before it.
+
+        Return the items the table now holds, their keys, how many others they replaced, and the refused.
+        """
+        refused: list[Fault] = []
+        tried: set[int] = set()
+        while True:
+            last, keys, superseded = last_of_each_key(items)
+            fresh = last.without(tried)
+            refusals = self._writer.write(fresh)
+            if not refusals:
+                return last, keys, superseded, refused
+            tried |= set(fresh.records)
+            refused += [Fault(fresh.records[r.row], Reason.REFUSED_BY_DYNAMODB, r.message) for r in refusals]
+            items = items.without({fault.record for fault in refused})
+
+    def _check_limit(self) -> None:
+        if self.books.exceeds(self._feed.max_rejects):
+            raise too_many_rejects(self.books)
+
+
+@dataclass(frozen=True, slots=True)
+class _Frame:
+    """What the records of one file look like, and what they become."""
+
+    layout: Layout
+    mapping: Mapping
+
+
+def too_many_rejects(books: Books) -> TooManyRejects:
+    """Return what is said of a file with more rejects than its feed allows."""
+    return TooManyRejects(
+        f"{books.rows_rejected} of the first {books.rows_read} rows were rejected, more than the "
+        "feed's max_rejects allows; the rows written so far stay. Mend the file and "
+        "send it again, or mend the feed and let `ingest retry` load it."
+    )
+
+
+def _pieces(cutter: Cutter, text: Iterator[bytes], *, at_end: bool) -> Iterator[Piece]:
+    for portion in text:
+        yield from cutter.feed(portion)
+    yield from cutter.finish(at_end=at_end)

@@ -1,0 +1,168 @@
+"""Looks after what no message brings to its end: stuck work, untold outcomes, objects nobody was told of."""
+
+from dataclasses import asdict, dataclass
+from typing import Protocol
+
+from ingest.contract import Status
+from ingest.errors import GivenUp
+from ingest.feeds.feed import Feeds
+from ingest.file import FileVersion
+from ingest.ledger.claims import Closing
+from ingest.ledger.entry import Record
+from ingest.ledger.states import is_open
+from ingest.ledger.work_item import Work
+from ingest.queue.messages import body_of
+from ingest.worker.ports import IntakeClock, Ledger, Listing, ObjectListing, QueueDepth
+from ingest.worker.report import NO_FEED, Teller
+
+MOST_RESENT = 3
+DAY_S = 86_400.0
+LONG_QUEUE = 1000  # with so many messages waiting, work that nobody has begun is only late
+
+
+@dataclass(slots=True)
+class Findings:
+    """What a run found and did: counts."""
+
+    outcomes_told: int = 0
+    files_closed: int = 0
+    files_sent_again: int = 0
+    segments_sent_again: int = 0
+    files_given_up: int = 0
+    objects_not_known: int = 0
+    is_late: bool = False  # the queue is long: nothing was sent again, and no lost notification looked for
+
+    @property
+    def is_nothing(self) -> bool:
+        """Whether all was well."""
+        return not any(asdict(self).values())
+
+
+class Closer(Protocol):
+    """Closes files whose last segment has ended."""
+
+    def close_split(self, file: FileVersion, feed: str) -> None:
+        """Close a file that is split if all its segments have ended, and tell."""
+
+
+class ReconcilerLedger(Ledger, Listing, Protocol):
+    """All of the ledger."""
+
+
+class Reconciler:
+    """Looks once through what is open, and through the objects of the last day. Safe to run at any time.
+
+    `stuck_s`: work that nobody holds and that has not moved for so long has lost its message. A message too many does
+    no harm: whatever is done or held already is a duplicate.
+    """
+
+    def __init__(
+        self,
+        *,
+        feeds: Feeds,
+        ledger: ReconcilerLedger,
+        objects: ObjectListing,
+        queue: QueueDepth,
+        worker: Closer,
+        teller: Teller,
+        clock: IntakeClock,
+        bucket: str,
+        stuck_s: float,
+    ) -> None:
+        self._feeds = feeds
+        self._ledger = ledger
+        self._objects = objects
+        self._queue = queue
+        self._worker = worker
+        self._teller = teller
+        self._clock = clock
+        self._bucket = bucket
+        self._stuck_s = stuck_s
+
+    def run(self) -> Findings:
+        """Look once; return what was found, and done about it."""
+        is_late = self._queue.waiting() >= LONG_QUEUE
+        findings = Findings(is_late=is_late)
+        for feed in (*self._feeds.feeds, NO_FEED):
+            self._look_after_feed(feed, findings, is_late=is_late)
+        if not is_late:
+            for prefix in (feed.prefix for feed in self._feeds.feeds.values()):
+                self._look_for_lost(prefix, findings)
+        self._teller.log("reconciled", dict(asdict(findings)))
+        return findings
+
+    def _look_after_feed(self, feed: str, findings: Findings, *, is_late: bool) -> None:
+        """Look after a feed's files, and tell how old the oldest is that stays unfinished."""
+        begun_s = [
+            record.first_seen_s or record.moved_s
+            for record in self._ledger.open_files(feed)
+            if self._look_after(record, findings, is_late=is_late)
+        ]
+        if begun_s or feed != NO_FEED:  # what has no feed ends at once: it is no metric to pay for until it does not
+            oldest_s = max(0.0, self._clock.now_s() - min(begun_s)) if begun_s else 0.0
+            self._teller.oldest_unfinished(feed, oldest_s)
+
+    def _look_after(self, record: Record, findings: Findings, *, is_late: bool) -> bool:
+        """Return whether the file stays unfinished."""
+        file = record.work.file
+        if not is_open(record.status):
+            untold = self._ledger.untold(file) if self._is_old(record) else None
+            if untold:
+                self._teller.file_ended(file, record.feed, untold)
+                findings.outcomes_told += 1
+            return False
+        if record.status == Status.SPLIT and record.segments == record.segments_done:
+            self._worker.close_split(file, record.feed)
+            findings.files_closed += 1
+            return False
+        return is_late or not self._send_stuck(record, findings)
+
+    def _is_old(self, record: Record) -> bool:
+        """Return whether whoever closed the file has had the time to tell."""
+        return self._clock.now_s() - record.moved_s >= min(60.0, self._stuck_s)
+
+    def _send_stuck(self, record: Record, findings: Findings) -> bool:
+        """Send the messages of the stuck parts of a file again, or give it up; return whether it was given up."""
+        now_s = self._clock.now_s()
+        parts = [record, *(self._ledger.segments(record.work.file) if record.segments else ())]
+        for part in parts:
+            if not part.is_stuck(now_s, self._stuck_s):
+                continue
+            if part.resent >= MOST_RESENT and part.attempts > part.attempts_when_resent:
+                is_given_up = self._give_up(record, part)
+                findings.files_given_up += is_given_up
+                return is_given_up
+            if self._ledger.note_resent(part.work, now_s=now_s):
+                self._queue.send([body_of(part.work)])
+                self._teller.log("work sent again", {"work": part.work.name, "resent": part.resent + 1})
+                findings.segments_sent_again += part.work.segment is not None
+                findings.files_sent_again += part.work.segment is None
+        return False
+
+    def _give_up(self, record: Record, part: Record) -> bool:
+        now_s = self._clock.now_s()
+        error = GivenUp(
+            f"{part.work.name} was sent to a worker {1 + part.resent} times over and nobody could finish it; the last "
+            f"error was: {part.error or 'none was told'} Mend the cause and retry the file."
+        )
+        begun_s = record.first_seen_s or now_s
+        closing = Closing(Status.FAILED, record.books, max(0.0, now_s - begun_s), record.rejects, error)
+        is_ours = self._ledger.give_up(record.work.file, closing, now_s=now_s)
+        if is_ours:
+            self._teller.file_ended(record.work.file, record.feed, closing)
+        return is_ours
+
+    def _look_for_lost(self, prefix: str, findings: Findings) -> None:
+        """Send messages for objects that are old enough to have been told of, and are not known."""
+        now_s = self._clock.now_s()
+        for file, changed_s in self._objects.under(self._bucket, prefix):
+            is_due = self._stuck_s <= now_s - changed_s <= self._stuck_s + DAY_S
+            if is_due and not is_marker(file) and not self._ledger.knows(file):
+                self._queue.send([body_of(Work(file))])
+                self._teller.log("object found", {"file": file.url})
+                findings.objects_not_known += 1
+
+
+def is_marker(file: FileVersion) -> bool:
+    """Return whether an object only stands for a folder."""
+    return file.key.endswith("/") and not file.size_bytes

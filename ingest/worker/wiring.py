@@ -1,0 +1,84 @@
+"""Joins the parts that take messages: whoever runs them gives the edges. Knows the edges by Protocol only."""
+
+from collections.abc import Callable
+
+from ingest.feeds.feed import Feed, Feeds
+from ingest.file import FileVersion
+from ingest.worker.dispatch import Intake
+from ingest.worker.lease import Heart, Timing
+from ingest.worker.load import Sizes
+from ingest.worker.ports import (
+    CountingWriter,
+    DeadLetters,
+    EventSink,
+    FileRejects,
+    IntakeClock,
+    MetricSink,
+    ObjectListing,
+    Objects,
+    QueueDepth,
+)
+from ingest.worker.reconcile import Reconciler, ReconcilerLedger
+from ingest.worker.report import Log, Teller
+from ingest.worker.run import Worker
+
+
+def assemble(
+    *,
+    feeds: Feeds,
+    ledger: ReconcilerLedger,
+    objects: Objects,
+    listing: ObjectListing,
+    queue: QueueDepth,
+    writer_for: Callable[[Feed], CountingWriter],
+    rejects_for: Callable[[FileVersion], FileRejects],
+    dead_letters: DeadLetters,
+    metrics: MetricSink,
+    events: EventSink,
+    clock: IntakeClock,
+    log: Log,
+    heart: Heart,
+    timing: Timing,
+    segment_bytes: int,
+    bucket: str,
+    stuck_s: float,
+    sizes: Sizes | None = None,
+) -> Intake:
+    """Return an intake with its worker and reconciler. `heart` is the one whose `beat` the writers were given."""
+    teller = Teller(ledger=ledger, metrics=metrics, events=events, clock=clock, log=log)
+    worker = Worker(
+        feed_for=lambda key: feeds.for_key(key)[1],
+        objects=objects,
+        ledger=ledger,
+        queue=queue,
+        writer_for=writer_for,
+        rejects_for=rejects_for,
+        teller=teller,
+        clock=clock,
+        heart=heart,
+        segment_bytes=segment_bytes,
+        sizes=sizes,
+    )
+    reconciler = Reconciler(
+        feeds=feeds,
+        ledger=ledger,
+        objects=listing,
+        queue=queue,
+        worker=worker,
+        teller=teller,
+        clock=clock,
+        bucket=bucket,
+        stuck_s=stuck_s,
+    )
+    return Intake(
+        feeds=feeds,
+        worker=worker,
+        ledger=ledger,
+        queue=queue,
+        dead_letters=dead_letters,
+        reconciler=reconciler,
+        teller=teller,
+        metrics=metrics,
+        clock=clock,
+        timing=timing,
+    )

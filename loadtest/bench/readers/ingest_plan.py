@@ -1,0 +1,28 @@
+"""The product's planner on a local file: the head is read, and what follows is cut into segments."""
+
+import argparse
+import json
+from itertools import chain
+from pathlib import Path
+
+from ingest.aws.local_files import file_portions
+from ingest.feeds.dialect import Csv
+from ingest.reading.blocks import CutState
+from ingest.reading.grammar import Grammar
+from ingest.reading.header import read_head
+from ingest.reading.segments import cutter_for, plan
+
+
+def main() -> None:
+    """Plan the file named on the command line; print where its segments begin and end, and its physical lines."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("file", type=Path)
+    csv, text = Csv(), file_portions(parser.parse_args().file)
+    head, rest = read_head(text, csv, Grammar(csv))
+    cutter = cutter_for(csv, CutState(head.byte_count, 1 + head.line_count))
+    segments = [(segment.start.byte, segment.end_byte) for segment in plan(chain([rest], text), cutter)]
+    print(json.dumps({"segments": segments, "lines": cutter.state.line - 1}))
+
+
+if __name__ == "__main__":
+    main()

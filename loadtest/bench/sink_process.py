@@ -1,0 +1,60 @@
+"""A sink and loads into it, each a process of its own, so that neither takes the other's time."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+HERE = Path(__file__).parent.parent
+_CREDENTIALS = {"AWS_REGION": "us-east-1", "AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"}
+
+
+@dataclass(slots=True)
+class RunningSink:
+    """A sink by its URL; `told` is its statistics, once it has ended."""
+
+    url: str
+    told: dict[str, Any] = field(default_factory=dict)
+
+
+@contextmanager
+def running_sink(*arguments: str) -> Iterator[RunningSink]:
+    """Run `python -m loadtest sink` with these arguments for the length of a `with` block."""
+    command = [sys.executable, "-m", "loadtest", "sink", *arguments]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=HERE.parent) as process:
+        assert process.stdout is not None
+        sink = RunningSink(process.stdout.readline().strip())
+        try:
+            yield sink
+        finally:
+            process.send_signal(signal.SIGTERM)
+            output = process.stdout.read()
+    sink.told = json.loads(output)
+
+
+def load_all(files: list[Path], *, feed: str, sink: RunningSink) -> list[dict[str, Any]]:
+    """Load files at the same time, each by `ingest load` in a process of its own; return their books.
+
+    Raises:
+        RuntimeError: a load failed.
+    """
+    environment = {**os.environ, **_CREDENTIALS, "AWS_ENDPOINT_URL_DYNAMODB": sink.url}
+    loads = [
+        subprocess.Popen(_load(file, feed), stdout=subprocess.PIPE, text=True, cwd=HERE.parent, env=environment)
+        for file in files
+    ]
+    outputs = [load.communicate()[0] for load in loads]
+    if any(load.returncode for load in loads):
+        raise RuntimeError(f"ingest load failed: {outputs}")
+    return [json.loads(output) for output in outputs]
+
+
+def _load(file: Path, feed: str) -> list[str]:
+    command = [sys.executable, "-m", "ingest", "load", str(file), "--feed", feed, "--json"]
+    return [*command, "--feeds", str(HERE / "feeds.toml"), "--rejects", str(file.with_suffix(".rejects.jsonl"))]

@@ -1,0 +1,48 @@
+"""What is left after a run, wherever it was: tables, ledger, rejects, queues, events."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+Record = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TableFound:
+    """What a table holds, and how it came there as far as that was seen.
+
+    Attributes:
+        items: how many.
+        checksum: of all of them, by `loadtest.workload.checksum`.
+        overwritten: puts of other content under a key that the table held. None: nobody saw the puts.
+        refused: what DynamoDB would not have taken, if anything: a sentence each.
+    """
+
+    items: int
+    checksum: int
+    overwritten: int | None = None
+    refused: Sequence[str] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """What is left after a run.
+
+    Attributes:
+        tables: by the name the feed gives them.
+        records: of the files in the ledger.
+        rejects: how many rows were rejected for which reason, by object key.
+        queue_depth: messages that are still in the queue.
+        dead_letters: bodies of messages in the dead-letter queue.
+        events: details of the events that told how files ended.
+        troubles: what else went wrong, such as workers that crashed: a sentence each.
+    """
+
+    tables: Mapping[str, TableFound]
+    records: Sequence[Record]
+    rejects: Mapping[str, Counter[str]]
+    queue_depth: int = 0
+    dead_letters: Sequence[str] = ()
+    events: Sequence[Record] = ()
+    troubles: Sequence[str] = field(default=())

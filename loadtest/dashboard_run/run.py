@@ -1,0 +1,107 @@
+"""One observed run: the local stack under a mixed load, its tables simulated, and everything it tells kept."""
+
+import contextlib
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+from infra.local.stack import LocalStack, local_stack
+from ingest.contract import RECONCILE_MESSAGE, Ledger, Output
+from loadtest.dashboard_run.emitted import CONSUMED, DYNAMODB, SQS, Samples, add_concurrency, read_log
+from loadtest.dashboard_run.hand import Hand
+from loadtest.dashboard_run.simulated import START_S, simulated, wait_until_quiet
+from loadtest.dashboard_run.uploads import perform, schedule
+from loadtest.harness.dynamodb_proxy import LedgerFront
+from loadtest.simulator import Key, Table
+
+FEEDS = Path(__file__).parent / "feeds.toml"
+TABLES = {
+    "Orders": Table(Key("customer_id"), Key("order_id")),
+    "Visits": Table(Key("visitor"), Key("at", "N")),
+}
+TABLE_UNITS_PER_S = 2000  # what each table takes; the local stage in cdk.json says so to the dashboard
+POLL_S = 0.5
+WARM_UP_FILES = 12
+
+
+def observe(*, seconds: float, seed: int, patience_s: float, say: Callable[[str], None]) -> dict[str, Any]:
+    """Return all that a run of so many seconds told, until its queue was empty."""
+    with local_stack(FEEDS) as stack, simulated(stack, TABLES, units_per_s=TABLE_UNITS_PER_S) as tables:
+        with contextlib.closing(Hand(stack)) as hand:
+            _warm_up(hand)
+        say(f"The local stack is up at {stack.endpoint_url}; files are dropped for {seconds:.0f} s.")
+        began_s = float(int(time.time()))
+        samples = Samples(began_s)
+        with contextlib.closing(Hand(stack)) as hand, _polled(stack, tables.front, samples):
+            _drop_all(hand, seconds, seed)
+            say("All is dropped; waiting until the queue is empty.")
+            wait_until_quiet(hand, patience_s)
+            lines = hand.log_events()
+            names = hand.physical_names()
+        took_s = time.time() - began_s
+    function = stack.outputs[Output.FUNCTION]
+    told = read_log(lines, samples, function=function)
+    add_concurrency(told["memory"], samples, function=function)
+    for run in told["memory"]:
+        run.update(at_s=round(run["at_s"] - began_s, 3), began_s=round(run["began_s"] - began_s, 3))
+    return {
+        "stack": stack.name,
+        "seconds": round(took_s, 1),
+        "began_s": began_s,
+        "names": names,
+        "metrics": samples.document(),
+        "log": told,
+    }
+
+
+def _warm_up(hand: Hand) -> None:
+    """Let the emulator start the function anew, as often as it runs at once."""
+    for n in range(WARM_UP_FILES):
+        hand.drop(f"visits/warm-up-{n}.csv", b"visitor,at,page\nnobody,1,/\n")
+    wait_until_quiet(hand, START_S)
+
+
+@contextlib.contextmanager
+def _polled(stack: LocalStack, front: LedgerFront, samples: Samples) -> Iterator[None]:
+    """Ask both queues how much they hold, and what the ledger cost since, as long as the block lasts."""
+    over = threading.Event()
+    ledger, index = {"TableName": stack.outputs[Output.LEDGER_TABLE]}, {"GlobalSecondaryIndexName": Ledger.INDEX}
+
+    def poll() -> None:
+        before = Counter(front.costs.units)
+        with contextlib.closing(Hand(stack)) as hand:
+            while not over.wait(POLL_S):
+                now = Counter(front.costs.units)
+                more, before = now - before, now
+                of_index = more.pop("index", 0)
+                samples.add(DYNAMODB, CONSUMED, ledger, time.time(), more.total())
+                samples.add(DYNAMODB, CONSUMED, ledger | index, time.time(), of_index)
+                for url in (hand.queue_url, hand.dead_letter_url):
+                    _add_depths(hand, url, samples)
+
+    thread = threading.Thread(target=poll)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
+
+
+def _add_depths(hand: Hand, url: str, samples: Samples) -> None:
+    queue, now_s = {"QueueName": url.rpartition("/")[2]}, time.time()
+    visible, hidden = hand.depths(url)
+    samples.add(SQS, "ApproximateNumberOfMessagesVisible", queue, now_s, visible)
+    samples.add(SQS, "ApproximateNumberOfMessagesNotVisible", queue, now_s, hidden)
+
+
+def _drop_all(hand: Hand, seconds: float, seed: int) -> None:
+    began_s = time.monotonic()
+    for drop in schedule(seconds, seed):
+        time.sleep(max(0.0, began_s + drop.at_s - time.monotonic()))
+        perform(drop, hand, seed)
+    time.sleep(max(0.0, began_s + seconds - time.monotonic()))
+    hand.send(RECONCILE_MESSAGE)  # a short run may not see the schedule's own

@@ -1,0 +1,85 @@
+"""What a mixed load drops, and when: good files, bad rows, broken files, doubles, poison, more than the table takes."""
+
+import random
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from loadtest.dashboard_run.hand import Hand
+
+ORDERS, VISITS = "order_id,customer_id,quantity,note\n", "visitor,at,page\n"
+ROWS = range(100, 900)
+BURST_FILES, BURST_ROWS = 10, 2000
+LARGE_ROWS, LARGE_NOTE = 2200, 8000  # three segments of 8 MiB, eight write units a row
+SEQUENCERS = ("00", "F" * 16, "F" * 16)  # older than the object's own; newer; the same again
+
+
+@dataclass(frozen=True, slots=True)
+class Drop:
+    """What is done `at_s` seconds after the beginning."""
+
+    at_s: float
+    kind: str
+    number: int
+
+
+def schedule(seconds: float, seed: int) -> list[Drop]:
+    """Return the drops of a run: a steady stream, and each special thing at its share of the time."""
+    chance = random.Random(seed)
+    drops: list[Drop] = []
+    at_s = 0.0
+    while at_s < seconds:
+        drops.append(Drop(at_s, chance.choice(("orders", "orders", "visits", "bad_rows")), len(drops)))
+        at_s += chance.uniform(0.6, 1.4)
+    drops += [Drop(share * seconds, kind, n) for n, (kind, share) in enumerate(_SPECIAL)]
+    return sorted(drops, key=lambda drop: drop.at_s)
+
+
+_SPECIAL = (
+    ("orphan", 0.03),
+    ("large", 0.10),
+    ("broken", 0.25),
+    ("again", 0.30),
+    ("poison", 0.40),
+    ("burst", 0.45),
+    ("broken", 0.60),
+)
+
+
+def perform(drop: Drop, hand: Hand, seed: int) -> None:
+    """Do what a drop says."""
+    for key, data in _files(drop, random.Random(f"{seed}/{drop.kind}/{drop.number}")):
+        etag = hand.drop(key, data.encode())
+        if drop.kind == "again":
+            for sequencer in SEQUENCERS:
+                hand.notify(key, etag, len(data), sequencer=sequencer)
+    if drop.kind == "poison":
+        hand.send('{"this": "is no message of ours"}')
+
+
+def _files(drop: Drop, chance: random.Random) -> Iterator[tuple[str, str]]:
+    rows, name = chance.choice(ROWS), f"{drop.kind}-{drop.number:03d}"
+    match drop.kind:
+        case "orders" | "again":
+            yield f"orders/{name}.csv", orders(name, rows)
+        case "bad_rows":
+            yield f"orders/{name}.csv", orders(name, rows, bad_every=40)
+        case "visits":
+            yield f"visits/{name}.csv", VISITS + "".join(f"{name}-{n % 50},{n},/page/{n}\n" for n in range(rows))
+        case "orphan":
+            yield f"orphans/{name}.csv", orders(name, 10)
+        case "large":
+            yield f"orders/{name}.csv", orders(name, LARGE_ROWS, note="x" * LARGE_NOTE)
+        case "broken":
+            yield f"orders/{name}.csv", "this,is,another,file\n1,2,3,4\n"
+        case "burst":
+            for n in range(BURST_FILES):
+                yield f"orders/{name}-{n}.csv", orders(f"{name}-{n}", BURST_ROWS)
+
+
+def orders(name: str, count: int, *, note: str = "back door", bad_every: int = 0) -> str:
+    """Return a file of orders, of a hundred customers; of so many rows one has no number for a quantity."""
+    rows = [
+        f"{name}-{n},C-{n % 100},{'many' if bad_every and not n % bad_every else n % 9 + 1},{note}\n"
+        for n in range(count)
+    ]
+    return ORDERS + "".join(rows)

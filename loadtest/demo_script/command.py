@@ -1,0 +1,32 @@
+"""`python -m loadtest transcript`: an operator's day in the local stack, as a page for the docs."""
+
+import argparse
+import tempfile
+from pathlib import Path
+
+from loadtest.demo_script.page import page
+from loadtest.demo_script.run import in_a_process, tell
+
+PAGE = Path(__file__).parents[2] / "docs" / "transcript.md"
+HEAD = """# An operator's day
+
+Written by `python -m loadtest transcript`: each output below was printed by a real command, in a terminal of 80
+columns, against the stack deployed to the local emulator, with tables that take 1,200 write units a second each in
+place of the emulator's, which take anything. `tests/e2e/test_transcript.py` runs the same story and judges what each
+command says and does. More about each command is in [operations.md](operations.md) and
+[operations-plan-top.md](operations-plan-top.md); what to do when an alarm rings, in [runbook.md](runbook.md)."""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Give the parser the settings of a run."""
+    parser.add_argument("--out", type=Path, default=PAGE, help="the page (default docs/transcript.md)")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Run the story and write the page."""
+    with tempfile.TemporaryDirectory(prefix="transcript-") as name:
+        folder = Path(name)
+        story, _ = tell(folder, lambda stack: in_a_process(stack, folder))
+    arguments.out.write_text(page(HEAD, story.parts), encoding="utf-8")
+    print(f"{len(story.steps)} commands were run; the page is {arguments.out}.")
+    return 0

@@ -1,0 +1,36 @@
+"""A measurement as a JSON file: the figures, and what is needed to get them again."""
+
+import json
+import os
+import platform
+import subprocess
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+
+RESULTS = Path(__file__).parent.parent / "results"
+
+
+def write_result(path: Path, *, command: str, seed: int, figures: dict[str, object]) -> None:
+    """Write figures with the command, seed, commit, machine and versions they came from."""
+    write_document(path, {**origin(command=command, seed=seed), **figures})
+
+
+def write_document(path: Path, document: dict[str, object]) -> None:
+    """Write a document as JSON."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(document, indent=2) + "\n")
+
+
+def origin(*, command: str, seed: int) -> dict[str, object]:
+    """Return what is needed to get figures measured now again."""
+    return {
+        "command": command,
+        "seed": seed,
+        "at": datetime.now(UTC).isoformat(timespec="seconds"),
+        "commit": subprocess.run(
+            ["git", "rev-parse", "HEAD"], capture_output=True, text=True, check=False
+        ).stdout.strip(),
+        "machine": f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}",
+        "versions": {name: version(name) for name in ("boto3", "pyarrow", "msgspec")},
+    }

@@ -1,0 +1,92 @@
+"""S3 as the workers see it: the emulator's, or files on disk, and some answers end in their middle."""
+
+import contextlib
+import socket
+import threading
+from http.server import BaseHTTPRequestHandler
+from types import TracebackType
+from typing import Self, cast
+
+from loadtest.harness.upstream import Upstream
+from loadtest.s3_server.listener import CuttingServer
+
+_LEFT_OUT = {"connection", "transfer-encoding", "content-length", "expect", "keep-alive", "date", "server"}
+SMALLEST_CUT = 2
+
+
+class Front(CuttingServer):
+    """Relays to the emulator. Knows what all connections share."""
+
+    daemon_threads = True
+
+    def __init__(self, url: str, *, cut_share: float, seed: int) -> None:
+        self.upstream = Upstream(url)
+        self.writes = 0
+        super().__init__(Relay, cut_share=cut_share, seed=seed)
+
+
+class Relay(BaseHTTPRequestHandler):
+    """Answers one client."""
+
+    protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Say nothing."""
+
+    def do_GET(self) -> None:
+        """Relay, and cut some answers."""
+        self._relay(is_cuttable=True)
+
+    def do_HEAD(self) -> None:
+        """Relay."""
+        self._relay()
+
+    def do_PUT(self) -> None:
+        """Relay, and count."""
+        cast(Front, self.server).writes += 1
+        self._relay()
+
+    do_POST = do_DELETE = do_PUT
+
+    def _relay(self, *, is_cuttable: bool = False) -> None:
+        front = cast(Front, self.server)
+        body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        headers = {name: value for name, value in self.headers.items() if name.lower() not in _LEFT_OUT}
+        told = front.upstream.ask(self.command, self.path, body, headers)
+        length = next((value for name, value in told.headers if name.lower() == "content-length"), "0")
+        self.send_response(told.status)
+        for name, value in told.headers:
+            if name.lower() not in _LEFT_OUT:
+                self.send_header(name, value)
+        self.send_header("Content-Length", length if self.command == "HEAD" else str(len(told.body)))
+        self.end_headers()
+        is_cut = is_cuttable and len(told.body) >= SMALLEST_CUT and front.is_to_be_cut()
+        self.wfile.write(told.body[: len(told.body) // 2] if is_cut else told.body)
+        self.close_connection |= is_cut
+
+
+class S3Front:
+    """Runs a front for the length of a `with` block."""
+
+    def __init__(self, front: Front) -> None:
+        self.front = front
+
+    def __enter__(self) -> Self:
+        self._thread = threading.Thread(target=self.front.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
+        self._thread.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self.front.shutdown()
+        self._thread.join()
+        with contextlib.suppress(OSError):
+            self.front.socket.shutdown(socket.SHUT_RDWR)
+        self.front.server_close()
+        self.front.end_connections()
+        self.front.upstream.close()
+
+    @property
+    def url(self) -> str:
+        """Where it listens."""
+        return f"http://127.0.0.1:{self.front.server_address[1]}"

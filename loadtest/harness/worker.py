@@ -1,0 +1,122 @@
+"""The measured party: the product's own function behind a poller such as Lambda's. `python -m loadtest.harness.worker`.
+
+The environment is the function's, and: CHAOS_FUNCTION_S, how long an invocation may take before it is killed;
+CHAOS_BATCH, messages at most; CHAOS_SKEW_S, by how much its clock is off; CHAOS_REDELIVER, the share of messages that
+come back while they are worked on; CHAOS_ROOT, the folder with feeds.toml. Ends when its standard input does.
+"""
+
+import os
+import random
+import signal
+import sys
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+import boto3
+
+from ingest.aws.clock import Clock
+from ingest.contract import Env
+from ingest.worker import handler
+from ingest.worker.batch import Function
+
+WAIT_S = 1
+
+
+class SkewedClock(Clock):
+    """The machine's clock, and so much more."""
+
+    def now_s(self) -> float:
+        """Return the wrong time."""
+        return super().now_s() + float(os.environ["CHAOS_SKEW_S"])
+
+
+class Poller:
+    """Receives batches, has them answered, and deletes what did not fail."""
+
+    def __init__(self, function: Function, client: Any) -> None:
+        self._function = function
+        self._client = client
+        self._url = os.environ[Env.QUEUE_URL]
+        self._function_s = float(os.environ["CHAOS_FUNCTION_S"])
+        self._redeliver = float(os.environ["CHAOS_REDELIVER"])
+
+    def poll(self) -> None:
+        """Answer one batch, if there is one."""
+        messages = self._client.receive_message(
+            QueueUrl=self._url,
+            MaxNumberOfMessages=int(os.environ["CHAOS_BATCH"]),
+            WaitTimeSeconds=WAIT_S,
+            AttributeNames=["All"],
+            MessageAttributeNames=["All"],
+        ).get("Messages", [])
+        if messages:
+            print(f'{{"received": {len(messages)}}}', flush=True)
+            self._answer(messages)
+
+    def _answer(self, messages: list[dict[str, Any]]) -> None:
+        signal.setitimer(signal.ITIMER_REAL, self._function_s)  # its signal ends the process, as Lambda does
+        threads = [self._show_soon(message["ReceiptHandle"]) for message in messages if self._is_unlucky()]
+        reply = self._function.answer({"Records": [_record(message) for message in messages]}, self._function_s)
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        for thread in threads:
+            thread.cancel()
+        failed = {failure["itemIdentifier"] for failure in reply["batchItemFailures"]}
+        for message in messages:
+            if message["MessageId"] not in failed:
+                self._client.delete_message(QueueUrl=self._url, ReceiptHandle=message["ReceiptHandle"])
+
+    def _is_unlucky(self) -> bool:
+        return random.random() < self._redeliver
+
+    def _show_soon(self, handle: str) -> threading.Timer:
+        """Make a message visible while it is worked on: another worker will have it too."""
+        print('{"redelivered": 1}', flush=True)
+        timer = threading.Timer(random.uniform(0.0, 3.0), self._show, (handle,))
+        timer.daemon = True
+        timer.start()
+        return timer
+
+    def _show(self, handle: str) -> None:
+        self._client.change_message_visibility(QueueUrl=self._url, ReceiptHandle=handle, VisibilityTimeout=0)
+
+
+def _record(message: dict[str, Any]) -> dict[str, Any]:
+    """Return a message as Lambda hands it over."""
+    told = {
+        name: {"stringValue": value.get("StringValue"), "dataType": value["DataType"]}
+        for name, value in message.get("MessageAttributes", {}).items()
+    }
+    return {
+        "messageId": message["MessageId"],
+        "receiptHandle": message["ReceiptHandle"],
+        "body": message["Body"],
+        "attributes": message["Attributes"],
+        "messageAttributes": told,
+        "eventSource": "aws:sqs",
+    }
+
+
+def main() -> None:
+    """Poll until the harness is gone."""
+    setattr(handler, "Clock", SkewedClock)  # noqa: B010
+    root = Path(os.environ["CHAOS_ROOT"])
+    poller = Poller(handler.build(os.environ, root), boto3.Session().client("sqs", config=handler.CLIENT_CONFIG))
+    threading.Thread(target=_end_with_the_harness, daemon=True).start()
+    print('{"worker": "ready"}', flush=True)
+    while True:
+        try:
+            poller.poll()
+        except Exception as error:  # the queue fails: Lambda's poller would go on
+            print(f'{{"poller": "{type(error).__name__}"}}', flush=True)
+            time.sleep(0.2)
+
+
+def _end_with_the_harness() -> None:
+    sys.stdin.buffer.read()
+    os._exit(0)
+
+
+if __name__ == "__main__":
+    main()

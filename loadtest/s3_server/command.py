@@ -1,0 +1,33 @@
+"""`python -m loadtest objects FOLDER`: an object endpoint as a process of its own, so that nobody counts its CPU."""
+
+import argparse
+import json
+import signal
+from pathlib import Path
+
+from loadtest.s3_server.server import ObjectServer
+from loadtest.s3_server.settings import Settings
+
+_ENDS = (signal.SIGINT, signal.SIGTERM)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Give the parser all settings of an object endpoint."""
+    parser.add_argument("folder", type=Path, help="holds a folder for each bucket")
+    parser.add_argument("--port", type=int, default=0, help="0 (the default): any that is free")
+    parser.add_argument("--tls", action="store_true", help="the second line printed is the file clients are to trust")
+    parser.add_argument("--cut-share", type=float, default=0.0, help="share of answers that end in their middle")
+    parser.add_argument("--seed", type=int, default=1, help="which answers are cut")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Run an endpoint until Ctrl-C or SIGTERM: its URL at the start, its counts as JSON at the end."""
+    signal.pthread_sigmask(signal.SIG_BLOCK, _ENDS)
+    settings = Settings(cut_share=arguments.cut_share, seed=arguments.seed, tls=arguments.tls, port=arguments.port)
+    with ObjectServer(arguments.folder, settings) as server:
+        print(server.url, flush=True)
+        if settings.tls:
+            print(server.ca_file, flush=True)
+        signal.sigwait(_ENDS)
+    print(json.dumps(server.document()), flush=True)
+    return 0

@@ -1,0 +1,12 @@
+"""A DynamoDB endpoint for tests and benchmarks: takes everything at full speed, or behaves as DynamoDB can.
+
+`with Sink() as sink:` starts one; `Settings` says what it is to do.
+"""
+
+from loadtest.simulator.capacity import Reason, Simulation
+from loadtest.simulator.faults import Fault, Faults
+from loadtest.simulator.server import Sink
+from loadtest.simulator.settings import Key, Latency, Settings, Table
+from loadtest.simulator.written_items import checksum
+
+__all__ = ["Fault", "Faults", "Key", "Latency", "Reason", "Settings", "Simulation", "Sink", "Table", "checksum"]

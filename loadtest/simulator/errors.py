@@ -1,0 +1,100 @@
+"""How DynamoDB says no: types, words and members of its error answers."""
+
+import json
+from collections.abc import Iterable
+
+from loadtest.simulator.capacity import Reason
+
+REGION, ACCOUNT = "us-east-1", "000000000000"
+_DYNAMODB = "com.amazonaws.dynamodb.v20120810#"
+_CORAL = "com.amazon.coral."
+
+
+class Refused(Exception):
+    """A request that gets an error answer."""
+
+    def __init__(self, kind: str, message: str, *, status: int = 400, members: dict[str, object] | None = None) -> None:
+        super().__init__(message)
+        self.status = status
+        self._document = {"__type": kind, "message": message, **(members or {})}
+
+    @property
+    def name(self) -> str:
+        """The error without its namespace, as clients show it."""
+        return str(self._document["__type"]).rpartition("#")[2]
+
+    def body(self) -> bytes:
+        """Return the answer's body."""
+        return json.dumps(self._document, separators=(",", ":")).encode()
+
+
+def invalid(message: str) -> Refused:
+    """Return a ValidationException."""
+    return Refused(_CORAL + "validate#ValidationException", message)
+
+
+def not_json() -> Refused:
+    """Return a SerializationException."""
+    return Refused(_CORAL + "service#SerializationException", "The request is not what the operation takes")
+
+
+def unknown_operation() -> Refused:
+    """Return an UnknownOperationException."""
+    message = "the sink takes BatchWriteItem only, and PutItem and DescribeTable where it knows the tables"
+    return Refused(_CORAL + "service#UnknownOperationException", message)
+
+
+def no_table(name: str | None = None) -> Refused:
+    """Return a ResourceNotFoundException; DescribeTable names the table, writes do not."""
+    which = f": Table: {name} not found" if name else ""
+    return Refused(_DYNAMODB + "ResourceNotFoundException", f"Requested resource not found{which}")
+
+
+def internal_error() -> Refused:
+    """Return an InternalServerError."""
+    return Refused(_DYNAMODB + "InternalServerError", "Internal server error", status=500)
+
+
+def expired_token() -> Refused:
+    """Return an ExpiredTokenException."""
+    message = "The security token included in the request is expired"
+    return Refused(_CORAL + "service#ExpiredTokenException", message)
+
+
+def unrecognized_client() -> Refused:
+    """Return an UnrecognizedClientException."""
+    message = "The security token included in the request is invalid."
+    return Refused(_CORAL + "service#UnrecognizedClientException", message)
+
+
+def throttled(reasons: Iterable[tuple[str, Reason]], *, is_provisioned: bool) -> Refused:
+    """Return the throttling error for the tables and reasons given; the first reason decides which error it is."""
+    found = list(dict.fromkeys(reasons))
+    kind, message = _throttling(found[0][1], is_provisioned)
+    member = "throttlingReasons" if kind == "ThrottlingException" else "ThrottlingReasons"  # DynamoDB's own spelling
+    details = [{"reason": str(reason), "resource": table_arn(table)} for table, reason in found]
+    return Refused(_DYNAMODB + kind, message, members={member: details})
+
+
+def throttled_by_fault() -> Refused:
+    """Return the throttling error of a table that is said to have no capacity."""
+    return throttled([("table", Reason.KEY_RANGE)], is_provisioned=False)
+
+
+def table_arn(name: str) -> str:
+    """Return a table's ARN."""
+    return f"arn:aws:dynamodb:{REGION}:{ACCOUNT}:table/{name}"
+
+
+def _throttling(reason: Reason, is_provisioned: bool) -> tuple[str, str]:
+    if is_provisioned:
+        return "ProvisionedThroughputExceededException", (
+            "The level of configured provisioned throughput for the table was exceeded. "
+            "Consider increasing your provisioning level with the UpdateTable API."
+        )
+    if reason is Reason.ACCOUNT:
+        return "RequestLimitExceeded", "Throughput exceeds the current throughput quota for your account."
+    return "ThrottlingException", (
+        "Throughput exceeds the current capacity of your table or index. DynamoDB is automatically scaling your table "
+        "or index so please try again shortly."
+    )

@@ -1,0 +1,130 @@
+"""What a write request asks for, checked as DynamoDB checks it. Pure.
+
+The words are DynamoDB's where they are known. They are not for a request over 16 MB, and for the shapes that no SDK
+lets pass.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from loadtest.simulator.errors import invalid, no_table, not_json
+from loadtest.simulator.keys import check_keys_of_put, key_values
+from loadtest.simulator.settings import Table
+from loadtest.simulator.values import Item, check_values, item_bytes
+
+MAX_REQUESTS = 25
+MAX_REQUEST_BYTES = 16 * 1024 * 1024
+MAX_ITEM_BYTES = 400 * 1024
+Tables = Mapping[str, Table] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Write:
+    """One item to put, or, without an item, one to delete."""
+
+    named: str  # the table, as the request names it
+    request: Mapping[str, Any]  # as the request has it
+    key: tuple[str, ...]  # empty where the table's keys are not known
+    item: Item | None
+    bytes: int
+
+    @property
+    def table(self) -> str:
+        """The table's name, be it named by ARN or not."""
+        return self.named.rpartition("/")[2]
+
+
+def batch(body: bytes, tables: Tables) -> list[Write]:
+    """Return the writes of a BatchWriteItem.
+
+    Raises:
+        Refused: DynamoDB would not take any of them.
+    """
+    requests = _document(body).get("RequestItems")
+    if not requests:
+        raise invalid(
+            "1 validation error detected: Value '{}' at 'requestItems' failed to satisfy constraint: "
+            "Member must have length greater than or equal to 1"
+        )
+    _check_counts(requests)
+    with _shape():
+        writes = [_write(named, request, tables) for named, asked in requests.items() for request in asked]
+    keyed = [(write.table, write.key) for write in writes if write.key]
+    if len(set(keyed)) < len(keyed):
+        raise invalid("Provided list of item keys contains duplicates")
+    return writes
+
+
+def put(body: bytes, tables: Tables) -> Write:
+    """Return the write of a PutItem.
+
+    Raises:
+        Refused: DynamoDB would not take it, or it has a condition, which the sink does not know.
+    """
+    document = _document(body)
+    if document.keys() & {"ConditionExpression", "Expected"}:
+        raise invalid("the sink knows no conditions")
+    with _shape():
+        named, item = document["TableName"], document["Item"]
+        check_keys_of_put(item, _table(named, tables))
+        return _write(named, {"PutRequest": {"Item": item}}, tables)
+
+
+class _shape:
+    """Makes what is missing or of the wrong type in a request a SerializationException."""
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: object) -> None:
+        if isinstance(error, (AttributeError, KeyError, TypeError, ValueError)):
+            raise not_json() from error
+
+
+def _document(body: bytes) -> dict[str, Any]:
+    if len(body) > MAX_REQUEST_BYTES:
+        raise invalid("The request is larger than 16 MB")
+    try:
+        document = json.loads(body)
+    except ValueError as error:
+        raise not_json() from error
+    if not isinstance(document, dict):
+        raise not_json()
+    return document
+
+
+def _check_counts(requests: Mapping[str, list[object]]) -> None:
+    with _shape():
+        counts = [len(asked) for asked in requests.values()]
+    if min(counts) < 1 or max(counts) > MAX_REQUESTS:
+        shown = ", ".join(f"{table}=[...]" for table in requests)
+        raise invalid(
+            f"1 validation error detected: Value '{{{shown}}}' at 'requestItems' failed to satisfy constraint: "
+            "Map value must satisfy constraint: "
+            "[Member must have length less than or equal to 25, Member must have length greater than or equal to 1]"
+        )
+    if sum(counts) > MAX_REQUESTS:
+        raise invalid("Too many items requested for the BatchWriteItem call")
+
+
+def _write(named: str, request: Mapping[str, Any], tables: Tables) -> Write:
+    [(kind, content)] = request.items()
+    is_put = kind == "PutRequest"
+    attributes = content["Item" if is_put else "Key"]
+    check_values(attributes)
+    key = tuple(key_values(attributes, _table(named, tables), is_put=is_put))
+    size = item_bytes(attributes)
+    if size > MAX_ITEM_BYTES:
+        raise invalid("Item size has exceeded the maximum allowed size")
+    return Write(named, request, key, attributes if is_put else None, size)
+
+
+def _table(named: str, tables: Tables) -> Table | None:
+    if tables is None:
+        return None
+    table = tables.get(named.rpartition("/")[2])
+    if table is None:
+        raise no_table()
+    return table

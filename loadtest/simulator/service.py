@@ -1,0 +1,187 @@
+"""What the endpoint answers to a request, and when. Knows HTTP as little as sockets."""
+
+import json
+import random
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any
+
+from loadtest.simulator import requests
+from loadtest.simulator.capacity import Capacity, Reason, write_units
+from loadtest.simulator.description import describe
+from loadtest.simulator.errors import (
+    Refused,
+    expired_token,
+    internal_error,
+    throttled,
+    throttled_by_fault,
+    unknown_operation,
+    unrecognized_client,
+)
+from loadtest.simulator.faults import Fault, Schedule
+from loadtest.simulator.requests import Write
+from loadtest.simulator.settings import Settings
+from loadtest.simulator.spool import Spool
+from loadtest.simulator.statistics import Statistics
+from loadtest.simulator.written_items import Truth
+
+TOOK_ALL = b'{"UnprocessedItems":{}}'
+_PUT = b'"PutRequest":'  # in no JSON string, where quotes are escaped; an attribute of that name would count
+_INSTEAD = {
+    Fault.INTERNAL_ERROR: internal_error,
+    Fault.EXPIRED_TOKEN: expired_token,
+    Fault.UNRECOGNIZED_CLIENT: unrecognized_client,
+    Fault.THROTTLED: throttled_by_fault,
+}
+
+
+class Ending(Enum):
+    """What becomes of the connection with the answer."""
+
+    KEPT = "kept"
+    CUT = "half of the answer, then closed"
+    RESET = "no answer, reset"
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a request gets."""
+
+    body: bytes
+    status: int = 200
+    delay_s: float = 0
+    ending: Ending = Ending.KEPT
+    is_crc32_right: bool = True
+
+
+_ALL_TAKEN = Answer(TOOK_ALL)
+
+
+class Service:
+    """Answers requests one after the other."""
+
+    def __init__(self, settings: Settings, clock: Callable[[], float]) -> None:
+        self.statistics = Statistics(clock)
+        self.truth = Truth(settings.keep, settings.sequence)
+        self._settings, self._clock = settings, clock
+        self._spool = Spool(settings.spool) if settings.spool else None
+        self._schedule = Schedule(settings.faults) if settings.faults else None
+        self._slow_s = settings.faults.slow_s if settings.faults else 0.0
+        self._chance = random.Random(settings.latency.seed)
+        self._capacities: dict[str, Capacity] = {}
+        throttles = settings.faults is not None and settings.faults.throttled_items > 0
+        self._write = self._count if settings.counts_only and not throttles else self._batch
+        latency = settings.latency.fixed_s or settings.latency.jitter_s
+        self._is_fast = settings.counts_only and not (settings.faults or latency)
+
+    def answer(self, operation: bytes, body: bytes) -> Answer:
+        """Return the answer to a request; `operation` is in lower case."""
+        if self._is_fast and operation == b"batchwriteitem":
+            self._count(body)
+            return _ALL_TAKEN
+        is_write = operation in {b"batchwriteitem", b"putitem"}
+        fault = self._schedule.next() if self._schedule and is_write else None
+        if fault is not None:
+            self.statistics.faults[str(fault)] += 1
+        status, content = self._answered(operation, body, fault)
+        return self._shaped(status, content, fault)
+
+    def _answered(self, operation: bytes, body: bytes, fault: Fault | None) -> tuple[int, bytes]:
+        try:
+            if fault in _INSTEAD:
+                raise _INSTEAD[fault]()
+            if fault is Fault.RESET_BEFORE:
+                return 200, b""
+            return 200, self._done(operation, body)
+        except Refused as refused:
+            self.statistics.errors[refused.name] += 1
+            return refused.status, refused.body()
+
+    def _shaped(self, status: int, content: bytes, fault: Fault | None) -> Answer:
+        latency = self._settings.latency
+        delay_s = latency.fixed_s + (latency.jitter_s and self._chance.random() * latency.jitter_s)
+        ending = Ending.KEPT
+        if fault in {Fault.RESET_BEFORE, Fault.RESET_AFTER}:
+            ending = Ending.RESET
+        elif fault is Fault.TRUNCATED:
+            ending = Ending.CUT
+        delay_s += self._slow_s if fault is Fault.SLOW else 0
+        return Answer(content, status, delay_s, ending, is_crc32_right=fault is not Fault.WRONG_CRC32)
+
+    def _done(self, operation: bytes, body: bytes) -> bytes:
+        if operation == b"batchwriteitem":
+            return self._write(body)
+        if operation == b"putitem" and self._settings.tables is not None:
+            return self._put(body)
+        if operation == b"describetable" and self._settings.tables is not None:
+            return describe(body, self._settings, self.truth)
+        raise unknown_operation()
+
+    def close(self) -> None:
+        """End the spool, if there is one: it can be read then."""
+        if self._spool:
+            self._spool.close()
+
+    def _count(self, body: bytes) -> bytes:
+        self.statistics.took(body.count(_PUT))
+        if self._spool:
+            self._spool.took(body)
+        return TOOK_ALL
+
+    def _batch(self, body: bytes) -> bytes:
+        writes = requests.batch(body, self._settings.tables)
+        left = self._take(writes)
+        if not left:
+            return TOOK_ALL
+        unprocessed: dict[str, list[Mapping[str, Any]]] = {}
+        for write in left:
+            unprocessed.setdefault(write.named, []).append(write.request)
+        return json.dumps({"UnprocessedItems": unprocessed}, separators=(",", ":")).encode()
+
+    def _put(self, body: bytes) -> bytes:
+        self._take([requests.put(body, self._settings.tables)])
+        return b"{}"
+
+    def _take(self, writes: list[Write]) -> list[Write]:
+        """Take the writes that find capacity and return the others.
+
+        Raises:
+            Refused: none did.
+        """
+        reasons = [self._reason(write) for write in writes]
+        refused = [(write, reason) for write, reason in zip(writes, reasons, strict=True) if reason]
+        taken = [write for write, reason in zip(writes, reasons, strict=True) if not reason]
+        self._count_refused(reason for _, reason in refused)
+        self.statistics.asked(was_limited=bool(refused))
+        if not taken:
+            self.statistics.throttled_requests += 1
+            raise self._throttled(refused)
+        for write in taken:
+            self.truth.apply(write)
+        if self._spool:
+            self._spool.took_some([(write.named, write.request) for write in taken])
+        puts = sum(write.item is not None for write in taken)
+        self.statistics.took(puts, len(taken) - puts)
+        return [write for write, _ in refused]
+
+    def _reason(self, write: Write) -> Reason | None:
+        if self._schedule and self._schedule.throttles_next_item():
+            return Reason.KEY_RANGE
+        if self._settings.simulation is None:
+            return None
+        now = self._clock()
+        if write.table not in self._capacities:
+            self._capacities[write.table] = Capacity(self._settings.simulation, now)
+        return self._capacities[write.table].take(write.key[0].encode(), write_units(write.bytes), now)
+
+    def _count_refused(self, reasons: Iterable[Reason]) -> None:
+        counted = Counter(map(str, reasons))
+        self.statistics.throttles.update(counted)
+        self.statistics.unprocessed += counted.total()
+
+    def _throttled(self, refused: list[tuple[Write, Reason]]) -> Refused:
+        simulation = self._settings.simulation
+        is_provisioned = simulation is not None and simulation.mode == "provisioned"
+        return throttled([(write.table, reason) for write, reason in refused], is_provisioned=is_provisioned)

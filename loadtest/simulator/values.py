@@ -1,0 +1,113 @@
+"""How large DynamoDB counts an item, and what it does not take in one. Pure; items are parsed DynamoDB JSON."""
+
+import math
+from base64 import b64decode
+from collections.abc import Mapping
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+from loadtest.simulator.errors import invalid
+
+Item = Mapping[str, Mapping[str, Any]]
+NESTED_BYTES, ELEMENT_BYTES = 3, 1  # of a list or map, and of each of its elements
+LARGEST, SMALLEST = Decimal("9.9999999999999999999999999999999999999E+125"), Decimal("1E-130")
+MAX_DIGITS = 38
+
+
+def item_bytes(item: Item) -> int:
+    """Return the size of an item: its names and values in UTF-8.
+
+    >>> item_bytes({"pk": {"S": "Köln"}, "on": {"BOOL": True}})
+    10
+    """
+    return sum(len(name.encode()) + _value_bytes(value) for name, value in item.items())
+
+
+def check_values(item: Item) -> None:
+    """Check that each value has one type, numbers and sets.
+
+    Raises:
+        Refused: DynamoDB does not take one of them.
+    """
+    for value in item.values():
+        if len(value) != 1:
+            fault = "has more than one datatypes set" if value else "is empty"
+            raise invalid(f"Supplied AttributeValue {fault}, must contain exactly one of the supported datatypes")
+        for kind, content in value.items():
+            if kind != "S":
+                _check(kind, content)
+
+
+def _value_bytes(value: Mapping[str, Any]) -> int:
+    [(kind, content)] = value.items()
+    match kind:
+        case "S":
+            return len(content.encode())
+        case "M":
+            return NESTED_BYTES + item_bytes(content) + ELEMENT_BYTES * len(content)
+        case "L":
+            return NESTED_BYTES + sum(_value_bytes(element) + ELEMENT_BYTES for element in content)
+        case "SS" | "NS" | "BS":
+            return sum(scalar_bytes(kind[0], element) for element in content)
+        case _:
+            return scalar_bytes(kind, content)
+
+
+def scalar_bytes(kind: str, content: Any) -> int:
+    """Return the size of a value that has no others in it.
+
+    >>> scalar_bytes("S", "Köln"), scalar_bytes("N", "-12.50"), scalar_bytes("B", "AAAA"), scalar_bytes("NULL", True)
+    (5, 4, 3, 1)
+    """
+    match kind:
+        case "S":
+            return len(content.encode())
+        case "N":
+            return _number_bytes(content)
+        case "B":
+            return len(b64decode(content))
+        case _:
+            return 1
+
+
+def _number_bytes(text: str) -> int:
+    """Return about a byte for two digits, one more, and one for the sign, as the developer guide has it."""
+    digits = text.partition("e")[0].partition("E")[0].replace(".", "").lstrip("+-").strip("0")
+    return math.ceil(len(digits) / 2) + 1 + text.startswith("-")
+
+
+def _check(kind: str, content: Any) -> None:
+    match kind:
+        case "N":
+            _check_number(content)
+        case "M":
+            check_values(content)
+        case "L":
+            for element in content:
+                check_values({"": element})
+        case "SS" | "NS" | "BS":
+            _check_set(kind, content)
+
+
+def _check_set(kind: str, content: list[str]) -> None:
+    if not content:
+        which = {"SS": "string", "NS": "number", "BS": "binary"}[kind]
+        raise invalid(f"One or more parameter values were invalid: An {which} set  may not be empty")
+    if kind == "NS":
+        for number in content:
+            _check_number(number)
+
+
+def _check_number(text: str) -> None:
+    try:
+        number = Decimal(text)
+    except InvalidOperation:
+        number = Decimal("NaN")
+    if not number.is_finite():
+        raise invalid(f"The parameter cannot be converted to a numeric value: {text}")
+    if len("".join(map(str, number.as_tuple().digits)).strip("0")) > MAX_DIGITS:
+        raise invalid("Attempting to store more than 38 significant digits in a Number")
+    if abs(number) > LARGEST:
+        raise invalid("Number overflow. Attempting to store a number with magnitude larger than supported range")
+    if 0 < abs(number) < SMALLEST:
+        raise invalid("Number underflow. Attempting to store a number with magnitude smaller than supported range")

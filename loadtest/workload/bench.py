@@ -1,0 +1,114 @@
+"""How fast files are generated and tables summed up: CPU-seconds of processes of their own, bytes thrown away."""
+
+import json
+import sys
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from loadtest.bench.goals import Goal, Spread, spread
+from loadtest.harness.process import Ran, run
+
+HERE = Path(__file__).parent
+ROOT = HERE.parent.parent
+MB = 1_000_000
+COMMAND = (sys.executable, "-m", "loadtest", "generate", "--feeds", str(HERE.parent / "feeds.toml"))
+MIXED = ("--recipe", str(HERE / "recipes" / "mixed.toml"))
+GOAL_MB, GOAL_ITEMS, GROWTH = 200, 100_000, 1.1
+KINDS: dict[str, tuple[str, ...]] = {
+    "clean": (),
+    "quoted": ("--quoting", "all", "--dirt", "quotes=0.3", "--dirt", "line_breaks=0.1"),
+    "dirty": (
+        *("--dirt", "ragged_row=0.01", "--dirt", "bad_number=0.01", "--dirt", "bad_encoding=0.01"),
+        *("--dirt", "duplicates=0.05", "--dirt", "blank_lines=0.01", "--dirt", "record_too_long=0.0000005"),
+    ),
+    "clean, gzip": ("--compression", "gzip"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Making:
+    """What generating one kind of file took. Rates are of text, without start-up but for the one that says so."""
+
+    kind: str
+    text_bytes: int
+    rows: int
+    mb_per_cpu_second: Spread
+    mb_per_cpu_second_with_start_up: Spread
+    start_up_cpu_seconds: float
+    peak_resident_bytes: Spread
+    peak_resident_bytes_of_a_tenth: Spread
+
+
+@dataclass(frozen=True, slots=True)
+class Summing:
+    """What the checksum of items read back took, parsed DynamoDB JSON in memory."""
+
+    items: int
+    items_per_cpu_second: Spread
+
+
+def measure(*, megabytes: int, repeat: int, seed: int) -> list[Making]:
+    """Return what each kind of file took.
+
+    Raises:
+        RuntimeError: a process failed, or another file came than the time before.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        return [_making(kind, Path(folder) / "truth.json", megabytes, repeat, seed) for kind in KINDS]
+
+
+def judge(makings: list[Making], summing: Summing) -> Iterator[Goal]:
+    """Yield the goals: speed of clean files, flat memory of all, speed of the checksum."""
+    for making in makings:
+        if making.kind == "clean":
+            yield Goal("MB generated per CPU-second, clean", making.mb_per_cpu_second.median, at_least=GOAL_MB)
+            found = making.mb_per_cpu_second_with_start_up.median
+            yield Goal("MB generated per CPU-second, clean, with start-up", found, at_least=GOAL_MB)
+        growth = making.peak_resident_bytes.median / making.peak_resident_bytes_of_a_tenth.median
+        yield Goal(f"growth of the peak memory from a tenth of the file, {making.kind}", growth, at_most=GROWTH)
+    rate = summing.items_per_cpu_second.median
+    yield Goal("items summed up per CPU-second", rate, at_least=GOAL_ITEMS)
+
+
+def sum_up(*, items: int, repeat: int) -> Summing:
+    """Return what the checksum of items of ten attributes took.
+
+    Raises:
+        RuntimeError: a process failed.
+    """
+    command = [sys.executable, "-m", "loadtest.workload.summing", str(items)]
+    return Summing(items, spread(items / json.loads(_run(command).output)["cpu_seconds"] for _ in range(repeat)))
+
+
+def _making(kind: str, truth: Path, megabytes: int, repeat: int, seed: int) -> Making:
+    def make(size: int) -> tuple[Ran, dict[str, int]]:
+        out = ("--out", "/dev/null", "--truth", str(truth))
+        ran = _run([*COMMAND, *MIXED, *KINDS[kind], "--size", str(size), "--seed", str(seed), "--quiet", *out])
+        return ran, json.loads(truth.read_text())
+
+    start_up = min(make(1000)[0].cpu_seconds for _ in range(repeat))
+    tenths = [make(megabytes * MB // 10)[0] for _ in range(repeat)]
+    runs = [make(megabytes * MB) for _ in range(repeat)]
+    if any(told != runs[0][1] for _, told in runs):
+        raise RuntimeError(f"{kind}: the same recipe gave another file")
+    told, taken = runs[0][1], [ran for ran, _ in runs]
+    size = told["text_bytes"] / MB
+    return Making(
+        kind=kind,
+        text_bytes=told["text_bytes"],
+        rows=told["rows"],
+        mb_per_cpu_second=spread(size / (ran.cpu_seconds - start_up) for ran in taken),
+        mb_per_cpu_second_with_start_up=spread(size / ran.cpu_seconds for ran in taken),
+        start_up_cpu_seconds=round(start_up, 3),
+        peak_resident_bytes=spread(ran.peak_resident_bytes for ran in taken),
+        peak_resident_bytes_of_a_tenth=spread(ran.peak_resident_bytes for ran in tenths),
+    )
+
+
+def _run(command: list[str]) -> Ran:
+    ran = run(command, cwd=ROOT)
+    if ran.exit_code:
+        raise RuntimeError(f"{command[3:]} ended with {ran.exit_code}")
+    return ran

@@ -1,0 +1,73 @@
+"""What is wrong or unusual in a file, and in what share of its rows."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from ingest.contract import Reason
+from loadtest.workload.faults import BadRecipe
+
+# Rows that are rejected, by the reason they are rejected for.
+REJECTED = (
+    Reason.RAGGED_ROW,
+    Reason.BAD_NUMBER,
+    Reason.NUMBER_OUT_OF_RANGE,
+    Reason.BAD_BOOLEAN,
+    Reason.BAD_TIMESTAMP,
+    Reason.BAD_BINARY,
+    Reason.BAD_SET,
+    Reason.BAD_JSON,
+    Reason.BAD_ENCODING,
+    Reason.MISSING_VALUE,
+    Reason.EMPTY_KEY,
+    Reason.KEY_TOO_LONG,
+    Reason.ITEM_TOO_LARGE,
+    Reason.RECORD_TOO_LONG,
+)
+QUOTES = "quotes"  # of the cells of free text: with quotes and delimiters in them
+LINE_BREAKS = "line_breaks"  # of the cells of free text: with line ends in them
+BLANK_LINES = "blank_lines"  # of the rows: a blank line follows
+DUPLICATES = "duplicates"  # of the rows: with the key of an earlier one
+UNUSUAL = (QUOTES, LINE_BREAKS, BLANK_LINES, DUPLICATES)
+MOST_DUPLICATES = 0.96
+
+
+@dataclass(frozen=True, slots=True)
+class Dirt:
+    """Shares by kind: of the rows, or of the cells of free text."""
+
+    shares: tuple[tuple[str, float], ...] = ()
+
+    @classmethod
+    def of(cls, shares: Mapping[str, float]) -> "Dirt":
+        """Return dirt by kind.
+
+        Raises:
+            BadRecipe: a kind is not known, or a share is none.
+        """
+        for kind, share in shares.items():
+            if kind not in REJECTED + UNUSUAL:
+                raise BadRecipe(f"dirt {kind!r}: accepted are {', '.join(REJECTED + UNUSUAL)}.")
+            if not 0 <= share <= (MOST_DUPLICATES if kind == DUPLICATES else 1):
+                most = MOST_DUPLICATES if kind == DUPLICATES else 1
+                raise BadRecipe(f"dirt {kind} = {share}: a share is 0 to {most}.")
+        dirt = cls(tuple((kind, share) for kind, share in sorted(shares.items()) if share))
+        if dirt.rejected > 1:
+            raise BadRecipe(f"the shares of rejected rows add up to {dirt.rejected:g}, more than all.")
+        return dirt
+
+    def share(self, kind: str) -> float:
+        """Return the share of one kind."""
+        return dict(self.shares).get(kind, 0.0)
+
+    @property
+    def rejects(self) -> tuple[tuple[str, float], ...]:
+        """The kinds that are rejected, with their shares."""
+        return tuple((kind, share) for kind, share in self.shares if kind in REJECTED)
+
+    @property
+    def rejected(self) -> float:
+        """The share of rows that are rejected."""
+        return sum(share for _, share in self.rejects)
+
+
+CLEAN = Dirt()

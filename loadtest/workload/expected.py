@@ -1,0 +1,88 @@
+"""What must be found of generated files: in the books, in the rejects, in the table."""
+
+import json
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+MODULUS = 1 << 64
+
+
+@dataclass(frozen=True, slots=True)
+class Truth:
+    """What becomes of one file, or of several whose keys differ.
+
+    Attributes:
+        rows: the rows read.
+        rejected: how many of them are rejected, by reason.
+        superseded: how many of them are replaced by a later row of their key, at least and at most.
+        items: how many items the table holds afterwards.
+        checksum: of these items (`loadtest.workload.checksum`).
+        bytes: of the file as it was delivered.
+        text_bytes: of its text, before compression.
+        not_summed: attributes that are not in the checksum, because they tell of the load and not of the file.
+    """
+
+    rows: int = 0
+    rejected: dict[str, int] = field(default_factory=dict)
+    superseded: tuple[int, int] = (0, 0)
+    items: int = 0
+    checksum: int = 0
+    bytes: int = 0
+    text_bytes: int = 0
+    not_summed: tuple[str, ...] = ()
+
+    @property
+    def rows_rejected(self) -> int:
+        """All rejects."""
+        return sum(self.rejected.values())
+
+    @property
+    def rows_kept(self) -> int:
+        """Written and superseded together, which is exact where the superseded alone are not."""
+        return self.rows - self.rows_rejected
+
+    def plus(self, other: "Truth") -> "Truth":
+        """Return the truth of both, whose keys differ."""
+        return Truth(
+            self.rows + other.rows,
+            dict(sorted((Counter(self.rejected) + Counter(other.rejected)).items())),
+            (self.superseded[0] + other.superseded[0], self.superseded[1] + other.superseded[1]),
+            self.items + other.items,
+            (self.checksum + other.checksum) % MODULUS,
+            self.bytes + other.bytes,
+            self.text_bytes + other.text_bytes,
+            tuple(sorted({*self.not_summed, *other.not_summed})),
+        )
+
+    @classmethod
+    def of_files(cls, truths: Iterable["Truth"]) -> "Truth":
+        """Return the truth of several files of one table, made under different `Recipe.file` numbers."""
+        whole = cls()
+        for truth in truths:
+            whole = whole.plus(truth)
+        return whole
+
+    def document(self) -> dict[str, Any]:
+        """Return the truth as JSON takes it; the checksum is hexadecimal, as JSON's numbers are not exact."""
+        least, most = self.superseded
+        superseded = {"min": least, "max": most}
+        return asdict(self) | {"superseded": superseded, "checksum": f"{self.checksum:016x}"}
+
+    def to_json(self) -> str:
+        """Return the truth as JSON text."""
+        return json.dumps(self.document(), indent=2) + "\n"
+
+    @classmethod
+    def from_document(cls, document: dict[str, Any]) -> "Truth":
+        """Return the truth that `document` told; fields it does not know are left out."""
+        superseded = (document["superseded"]["min"], document["superseded"]["max"])
+        known = {name: document[name] for name in ("rows", "rejected", "items", "bytes", "text_bytes")}
+        not_summed = tuple(document["not_summed"])
+        return cls(**known, superseded=superseded, checksum=int(document["checksum"], 16), not_summed=not_summed)
+
+    @classmethod
+    def from_json(cls, text: str) -> "Truth":
+        """Return the truth that `to_json` told."""
+        return cls.from_document(json.loads(text))

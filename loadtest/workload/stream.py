@@ -1,0 +1,127 @@
+"""A recipe -> the bytes of its file, block by block, and what must be found of them. Memory does not grow with it."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from loadtest.workload.block import BLOCK_ROWS, Blocks, Extent
+from loadtest.workload.compression import compressor
+from loadtest.workload.expected import Truth
+from loadtest.workload.faults import BadRecipe
+from loadtest.workload.plan import plan_of
+from loadtest.workload.recipe import Recipe
+
+_SEGMENT_LEAST = 2 * 1024 * 1024  # bytes: no loader cuts a file into smaller parts
+_WINDOW_ROWS = 1_000_000  # a loader compares so many keys at least
+_CUT_LOSES = 16  # rows at most that count as written and not as superseded, where their group of 32 is cut in two
+
+
+class Generation:
+    """One file: iterate for its bytes; `truth` is what must be found of those that are out."""
+
+    def __init__(self, recipe: Recipe) -> None:
+        """Make ready.
+
+        Raises:
+            BadRecipe: the recipe cannot be followed.
+        """
+        self.recipe = recipe
+        self.truth = Truth()
+        self._plan = plan_of(recipe)
+        if recipe.text_bytes is not None and recipe.text_bytes < len(self._plan.head) + len(self._plan.foot):
+            raise BadRecipe(f"{recipe.text_bytes} bytes: the header alone is {len(self._plan.head)}.")
+
+    @property
+    def most_bytes(self) -> int:
+        """No more bytes than these come out."""
+        first, end = self.recipe.part or (0, self.recipe.rows or 0)
+        long = sum(kind.size for kind in self._plan.spoils.kinds if kind.share)
+        most = self.recipe.text_bytes or len(self._plan.head + self._plan.foot) + (end - first) * (
+            self._plan.row_bytes + long
+        )
+        return most + most // 100 + 1024  # what cannot be compressed grows a little
+
+    @property
+    def likely_bytes(self) -> int:
+        """About so many bytes of text come out."""
+        first, end = self.recipe.part or (0, self.recipe.rows or 0)
+        return self.recipe.text_bytes or int((end - first) * self._plan.likely_row_bytes)
+
+    def __iter__(self) -> Iterator[bytes]:
+        """Yield the file's bytes, some 100 KB to 1 MB at a time."""
+        self.truth = Truth(not_summed=self._plan.not_summed)
+        packed, size = compressor(self.recipe.compression), 0
+        for text in self._texts():
+            data = packed.compress(text)
+            size += len(data)
+            self.truth = replace(self.truth, bytes=size)
+            if data:
+                yield data
+        data = packed.flush()
+        self.truth = self._told(replace(self.truth, bytes=size + len(data)))
+        if data:
+            yield data
+
+    def _texts(self) -> Iterator[bytes]:
+        """Yield the file's text; add to the truth what each part of it holds."""
+        first, end = self.recipe.part or (0, self.recipe.rows)
+        is_empty = first == end and self.recipe.rows != 0  # so that the first part with a row has the header
+        if first == 0 and not is_empty:
+            yield self._taken(self._plan.head, Truth())
+        blocks = Blocks(self._plan, self.recipe.seed, self.recipe.file)
+        number = first // BLOCK_ROWS
+        while end is None or number * BLOCK_ROWS < end:
+            room = self._room()
+            extent = self._extent(number, first, room)
+            text, truth = blocks.make(number, extent, room)
+            yield self._taken(text, truth)
+            if truth.rows < extent.end - extent.first:
+                break
+            number += 1
+        if end in (None, self.recipe.rows) and not is_empty:
+            yield self._taken(self._plan.foot, Truth())
+
+    def _taken(self, text: bytes, truth: Truth) -> bytes:
+        self.truth = replace(self.truth.plus(truth), text_bytes=self.truth.text_bytes + len(text))
+        return text
+
+    def _room(self) -> int | None:
+        """Return how many bytes of rows may follow; None: any."""
+        if self.recipe.text_bytes is None:
+            return None
+        return self.recipe.text_bytes - self.truth.text_bytes - len(self._plan.foot)
+
+    def _extent(self, number: int, first: int, room: int | None) -> Extent:
+        """Return which rows of a block are wanted, and how many of it the file has."""
+        start = number * BLOCK_ROWS
+        if room is not None:  # of less than so many bytes no row can be; one more than fits shows that it is the end
+            last = min(BLOCK_ROWS, room // len(self._plan.columns) + 1)
+            return Extent(0, last, last)
+        rows = self.recipe.rows or 0
+        end = self.recipe.part[1] if self.recipe.part else rows
+        return Extent(max(0, first - start), min(BLOCK_ROWS, end - start), min(BLOCK_ROWS, rows - start))
+
+    def _told(self, truth: Truth) -> Truth:
+        """Return the truth with what is known of the superseded: all, unless the file may be cut between them."""
+        least, most = truth.superseded
+        is_whole = truth.text_bytes <= self.recipe.segment_bytes // 2 and truth.rows < _WINDOW_ROWS // 2
+        if not is_whole:
+            cuts = truth.text_bytes // _SEGMENT_LEAST + truth.rows // _WINDOW_ROWS + 1
+            least = max(0, least - _CUT_LOSES * cuts)
+        return replace(truth, superseded=(least, most))
+
+
+def chunks(recipe: Recipe) -> Iterator[bytes]:
+    """Yield the bytes of a file.
+
+    Raises:
+        BadRecipe: the recipe cannot be followed.
+    """
+    return iter(Generation(recipe))
+
+
+def truth_of(recipe: Recipe) -> Truth:
+    """Return what must be found of a file, by making all of it and throwing it away."""
+    generation = Generation(recipe)
+    for _ in generation:
+        pass
+    return generation.truth

@@ -1,0 +1,531 @@
+"""The command line: what it prints, what it exits with, one sentence for each fault."""
+
+import csv
+import gzip
+import io
+import json
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+
+from ingest.aws.local_files import Source
+from ingest.cli import load
+from ingest.cli import main as cli
+from ingest.cli.output import RAW_SHOWN
+from ingest.cli.source import open_table
+from ingest.errors import FileMissing
+from ingest.feeds.feed import Feed
+from tests.support.clients import client, mock_aws, session, table
+from tests.support.command import Ran
+
+ROOT = Path(__file__).parent.parent.parent
+SAMPLE = str(ROOT / "sample_data.csv")
+FEEDS = """
+[feeds.orders]
+prefix = "orders/"
+table = "Orders"
+writer = "boto3"
+partition_key = "id"
+[feeds.orders.columns]
+n = "N"
+"""
+CSV = 'id,n,note\na,1,x\nb,2.50,\na,3,"y,\nz"\nc,?,[bold]\n'
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder of its own with feeds.toml and a file to load."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "200")
+    Path("feeds.toml").write_text(FEEDS, encoding="utf-8")
+    Path("a.csv").write_text(CSV, encoding="utf-8")
+    return tmp_path
+
+
+# --- preview ---
+
+
+def test_preview_prints_the_accepted_rows_as_csv_and_the_rejects_on_stderr(capsys: pytest.CaptureFixture[str]) -> None:
+    ran = Ran(capsys, "preview", "a.csv", "--feed", "orders")
+    assert ran.code == 0
+    assert list(csv.reader(io.StringIO(ran.out))) == [["id", "n", "note"], ["b", "2.50", ""], ["a", "3", "y,\nz"]]
+    books, *rejects = ran.err.splitlines()
+    assert books == ("4 rows read = 2 would be written + 1 rejected + 1 superseded; the books balance.")
+    assert "rejected: 1 bad_number" in rejects[0]
+    assert any("│ 6 " in line and "bad_number" in line and "no number" in line for line in rejects)
+
+
+def test_preview_prints_dynamodb_json(capsys: pytest.CaptureFixture[str]) -> None:
+    ran = Ran(capsys, "preview", "a.csv", "--feed", "orders", "--format", "jsonl")
+    assert [json.loads(line) for line in ran.out.splitlines()] == [
+        {"id": {"S": "b"}, "n": {"N": "2.50"}},
+        {"id": {"S": "a"}, "n": {"N": "3"}, "note": {"S": "y,\nz"}},
+    ]
+
+
+def test_preview_for_machines_is_json_lines_and_a_json_object_on_stderr(capsys: pytest.CaptureFixture[str]) -> None:
+    ran = Ran(capsys, "preview", "a.csv", "--feed", "orders", "--json")
+    assert [json.loads(line)["id"] for line in ran.out.splitlines()] == [{"S": "b"}, {"S": "a"}]
+    assert json.loads(ran.err)["rows_rejected"] == 1
+
+
+def test_preview_without_a_feed_takes_every_column_as_text_and_every_row(capsys: pytest.CaptureFixture[str]) -> None:
+    Path("feeds.toml").unlink()
+    ran = Ran(capsys, "preview", "a.csv")
+    assert ran.code == 0
+    assert len(list(csv.reader(io.StringIO(ran.out)))) == 5
+    assert ran.err.startswith("4 rows read = 4 would be written")
+
+
+@pytest.mark.parametrize(
+    ("options", "lines"), [((), 11), (("--rows", "3"), 4), (("--all",), 496), (("--rows", "999"), 496)]
+)
+def test_preview_shows_as_many_rows_as_it_is_asked_for(
+    capsys: pytest.CaptureFixture[str], options: tuple[str, ...], lines: int
+) -> None:
+    ran = Ran(capsys, "preview", SAMPLE, "--feed", "orders", "--feeds", str(ROOT / "feeds.toml"), *options)
+    assert ran.code == 0
+    assert len(list(csv.reader(io.StringIO(ran.out)))) == lines
+
+
+def test_preview_stops_reading_when_it_has_enough(capsys: pytest.CaptureFixture[str]) -> None:
+    Path("big.csv").write_text("id,n\n" + "".join(f"{n},1\n" for n in range(800_000)), encoding="utf-8")
+    ran = Ran(capsys, "preview", "big.csv", "--feed", "orders", "--rows", "2")
+    assert len(ran.out.splitlines()) == 3
+    assert not ran.err.startswith("800,000")
+
+
+def test_preview_prints_the_names_once_however_many_blocks_there_are(capsys: pytest.CaptureFixture[str]) -> None:
+    Path("big.csv").write_text("id,n\n" + "".join(f"{n:06d},{'1' * 100}\n" for n in range(45_000)), encoding="utf-8")
+    ran = Ran(capsys, "preview", "big.csv", "--all")
+    assert ran.out == Path("big.csv").read_text(encoding="utf-8")
+
+
+def test_a_compressed_file_is_previewed_whatever_it_is_called(capsys: pytest.CaptureFixture[str]) -> None:
+    Path("a.csv").write_bytes(gzip.compress(CSV.encode()))
+    assert Ran(capsys, "preview", "a.csv", "--feed", "orders").code == 0
+
+
+# --- check ---
+
+
+def test_check_of_a_good_file_exits_with_0(capsys: pytest.CaptureFixture[str]) -> None:
+    Path("a.csv").write_text("id,n\na,1\n", encoding="utf-8")
+    ran = Ran(capsys, "check", "a.csv", "--feed", "orders")
+    assert (ran.code, ran.err) == (0, "")
+    assert ran.out == "1 rows read = 1 would be written + 0 rejected + 0 superseded; the books balance.\n"
+
+
+def test_check_of_the_sample_finds_its_four_bad_rows(capsys: pytest.CaptureFixture[str]) -> None:
+    ran = Ran(capsys, "check", SAMPLE, "--feed", "orders", "--feeds", str(ROOT / "feeds.toml"), "--json")
+    assert ran.code == 1
+    assert {name: ran.json[name] for name in ("rows_read", "rows_written", "rows_rejected", "rows_superseded")} == {
+        "rows_read": 500,
+        "rows_written": 495,
+        "rows_rejected": 4,
+        "rows_superseded": 1,
+    }
+    assert ran.json["bytes"] == Path(SAMPLE).stat().st_size
+    assert ran.json["reasons"] == {"bad_number": 1, "empty_key": 1, "ragged_row": 1, "bad_boolean": 1}
+    assert [reject["line"] for reject in ran.json["rejects"]] == [100, 234, 355, 477]
+
+
+def test_check_prints_a_table_of_the_first_rejects(capsys: pytest.CaptureFixture[str]) -> None:
+    Path("a.csv").write_text("id,n\n" + "x,?\n" * 30 + ",1\n", encoding="utf-8")
+    ran = Ran(capsys, "check", "a.csv", "--feed", "orders")
+    assert ran.code == 1
+    assert "rejected: 30 bad_number, 1 empty_key" in ran.out
+    assert len([line for line in ran.out.splitlines() if "bad_number " in line]) == 20
+
+
+def test_names_with_brackets_and_colons_are_printed_as_they_are(capsys: pytest.CaptureFixture[str]) -> None:
+    Path("feeds.toml").write_text(FEEDS + '"[/red] :smile:" = "N"\n', encoding="utf-8")
+    Path("a.csv").write_text("id,n,[/red] :smile:\na,1,?\n", encoding="utf-8")
+    ran = Ran(capsys, "check", "a.csv", "--feed", "orders")
+    assert ran.code == 1
+    assert "[/red] :smile:" in ran.out
+
+
+def test_long_raw_records_are_shortened_for_machines(capsys: pytest.CaptureFixture[str]) -> None:
+    Path("a.csv").write_bytes(b"id,n\n\xff" + b"x" * 5000 + b",?\n")
+    ran = Ran(capsys, "check", "a.csv", "--feed", "orders", "--json")
+    raw = ran.json["rejects"][0]["raw"]
+    assert raw.startswith("\\xffxxx")
+    assert len(raw) < RAW_SHOWN + 10
+
+
+def test_a_progress_bar_is_shown_on_a_terminal_only(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    ran = Ran(capsys, "check", "a.csv", "--feed", "orders")
+    assert ran.code == 1
+    assert "4 rows read" in ran.out
+
+
+# --- load ---
+
+
+@pytest.fixture
+def orders(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    monkeypatch.setattr(boto3, "Session", lambda region_name=None: session())
+    with mock_aws():
+        yield table("Orders", "id")
+
+
+def test_load_writes_the_rows_and_the_rejects_and_prints_the_books(
+    capsys: pytest.CaptureFixture[str], orders: Any
+) -> None:
+    ran = Ran(capsys, "load", "a.csv", "--feed", "orders")
+    assert (ran.code, ran.err) == (0, "")
+    books, rate, where = ran.out.splitlines()
+    assert books == "4 rows read = 2 written + 1 rejected + 1 superseded; the books balance."
+    assert rate.startswith(f"{len(CSV)} bytes in ")
+    assert "in a.csv.rejects.jsonl with line and reason, and in a.csv.rejects.csv to mend and load again" in where
+    assert orders.get_item(Key={"id": "a"})["Item"]["note"] == "y,\nz"
+    (line,) = Path("a.csv.rejects.jsonl").read_text(encoding="utf-8").splitlines()
+    assert json.loads(line) == {
+        "file": "a.csv",
+        "line": 6,
+        "byte_offset": 35,
+        "column": "n",
+        "value": "?",
+        "reason": "bad_number",
+        "message": "the cell is no number; DynamoDB takes digits, a sign, a point and an exponent",
+        "raw": "c,?,[bold]\n",
+    }
+
+
+def test_load_without_rejects_names_no_place_for_them(capsys: pytest.CaptureFixture[str], orders: Any) -> None:
+    Path("a.csv").write_text("id,n\na,1\n", encoding="utf-8")
+    ran = Ran(capsys, "load", "a.csv", "--feed", "orders")
+    assert ran.code == 0
+    assert len(ran.out.splitlines()) == 2
+
+
+def test_load_for_machines_prints_one_object(capsys: pytest.CaptureFixture[str], orders: Any) -> None:
+    ran = Ran(capsys, "load", "a.csv", "--feed", "orders", "--json", "--rejects", "r.jsonl")
+    assert (ran.code, ran.err) == (0, "")
+    assert ran.json["seconds"] >= 0
+    assert {name: value for name, value in ran.json.items() if name != "seconds"} == {
+        "rows_read": 4,
+        "rows_written": 2,
+        "rows_rejected": 1,
+        "rows_superseded": 1,
+        "bytes": len(CSV),
+        "rejects": "r.jsonl",
+    }
+    assert Path("r.jsonl").exists()
+
+
+def test_load_may_go_to_another_table_and_leave_no_rejects(capsys: pytest.CaptureFixture[str], orders: Any) -> None:
+    other = table("Other", "id")
+    Path("a.csv").write_text("id,n\na,1\n", encoding="utf-8")
+    ran = Ran(capsys, "load", "a.csv", "--feed", "orders", "--table", "Other", "--json")
+    assert ran.json["rejects"] is None
+    assert (other.scan()["Count"], orders.scan()["Count"]) == (1, 0)
+    assert sorted(path.name for path in Path().iterdir()) == ["a.csv", "feeds.toml"]
+
+
+@pytest.mark.parametrize("key", ["a.csv", "orders/50% of 1+1 ü.csv", "a?b#c"])
+def test_load_reads_from_s3(capsys: pytest.CaptureFixture[str], orders: Any, key: str) -> None:
+    s3 = client("s3")
+    s3.create_bucket(Bucket="landing", CreateBucketConfiguration={"LocationConstraint": "eu-central-1"})
+    s3.put_object(Bucket="landing", Key=key, Body=CSV.encode())
+    ran = Ran(capsys, "load", f"s3://landing/{key}", "--feed", "orders", "--json", "--rejects", "r.jsonl")
+    assert (ran.code, ran.json["rows_written"]) == (0, 2)
+    assert json.loads(Path("r.jsonl").read_text(encoding="utf-8"))["file"] == f"s3://landing/{key}"
+    ran = Ran(capsys, "check", f"s3://landing/{key}x", "--feed", "orders")
+    assert (ran.code, ran.sentence) == (3, f"s3://landing/{key}x does not exist; check bucket and key.")
+
+
+# --- faults: one sentence, one code ---
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "sentence"),
+    [
+        ("check gone.csv --feed orders", 3, "gone.csv does not exist or is no file; name a local path or an s3://"),
+        ("check . --feed orders", 3, ". does not exist or is no file"),
+        ("check a.csv --feed order", 2, "There is no feed 'order'; feeds.toml declares: orders."),
+        ("check a.csv --feed orders --feeds no.toml", 2, "no.toml does not exist; name the feeds file with --feeds"),
+        ("check a.csv --feed orders --feeds a.csv", 2, "a.csv is not TOML: Expected '='"),
+        ("check a.csv", 2, "Missing option '--feed'"),
+        ("check a.csv --feed orders --nope", 2, "No such option"),
+        ("check a.csv b.csv --feed orders", 2, "Got unexpected extra argument"),
+        ("check", 2, "Missing argument 'file'"),
+        ("chek a.csv", 2, "No such command 'chek'"),
+        ("preview a.csv --format xml", 2, "--format 'xml' is wrong: accepted are csv and jsonl."),
+        ("preview a.csv --rows 0", 2, "Invalid value for '--rows'"),
+        ("preview a.csv --rows many", 2, "Invalid value for '--rows'"),
+        ("check s3://bucket --feed orders", 2, "s3://bucket is no S3 object; write s3://bucket/key."),
+        ("check s3:///key --feed orders", 2, "s3:///key is no S3 object; write s3://bucket/key."),
+        ("check s3://[/key --feed orders", 2, "AWS refused the settings while looking up s3://[/key"),
+    ],
+)
+def test_each_fault_is_one_sentence_and_its_exit_code(
+    capsys: pytest.CaptureFixture[str], arguments: str, code: int, sentence: str
+) -> None:
+    ran = Ran(capsys, *arguments.split())
+    assert ran.sentence.startswith(sentence)
+    assert ran.code == code
+
+
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [
+        (b"", "The file is empty: it has not even a header."),
+        (b"PK\x03\x04", "This is not CSV: it begins like a ZIP archive or an Excel workbook; export it as CSV."),
+        (b"id;n\na;1\n", "The header has no column 'id', which the feed needs; it has 'id;n'."),
+        (b"id,n,n\n", "The header names 'n' twice"),
+        (b"\x1f\x8b\x08", "The gzip stream cannot be expanded"),
+    ],
+)
+@pytest.mark.parametrize("command", ["preview", "check"])
+def test_a_file_that_will_never_load_exits_with_3(
+    capsys: pytest.CaptureFixture[str], command: str, content: bytes, sentence: str
+) -> None:
+    Path("a.csv").write_bytes(content)
+    ran = Ran(capsys, command, "a.csv", "--feed", "orders")
+    assert ran.code == 3
+    assert ran.sentence.startswith(sentence)
+
+
+@pytest.mark.parametrize("content", [b"\xff\xfe", b"feeds = 1", b"[feeds.a]\nprefix = 'a'", b"[feeds.a]\nx = 1"])
+def test_a_feeds_file_that_is_wrong_exits_with_2_and_is_named(
+    capsys: pytest.CaptureFixture[str], content: bytes
+) -> None:
+    Path("feeds.toml").write_bytes(content)
+    ran = Ran(capsys, "check", "a.csv", "--feed", "a")
+    assert ran.code == 2
+    assert ran.sentence.startswith("feeds.toml")
+
+
+def test_faults_are_json_for_machines(capsys: pytest.CaptureFixture[str]) -> None:
+    ran = Ran(capsys, "check", "gone.csv", "--feed", "orders", "--json")
+    assert (ran.code, ran.err) == (3, "")
+    assert ran.json["error"]["code"] == "file_missing"
+    assert ran.json["error"]["message"].startswith("gone.csv does not exist")
+    ran = Ran(capsys, "check", "--json")
+    assert (ran.code, ran.json["error"]["code"]) == (2, "bad_settings")
+
+
+def test_a_missing_table_exits_with_4(capsys: pytest.CaptureFixture[str], orders: Any) -> None:
+    ran = Ran(capsys, "load", "a.csv", "--feed", "orders", "--table", "Nowhere")
+    assert ran.code == 4
+    assert ran.sentence.startswith("AWS answered ResourceNotFoundException while writing to table Nowhere")
+
+
+def test_rejects_that_cannot_be_kept_exit_with_2(capsys: pytest.CaptureFixture[str], orders: Any) -> None:
+    ran = Ran(capsys, "load", "a.csv", "--feed", "orders", "--rejects", "no/such/folder/r.jsonl")
+    assert ran.code == 2
+    assert ran.sentence.startswith("The rejects cannot be written to no/such/folder/r.jsonl")
+
+
+@pytest.mark.allow_hosts(["127.0.0.1"])
+@pytest.mark.parametrize("command", ["check s3://landing/a.csv --feed orders", "load a.csv --feed orders"])
+def test_an_endpoint_that_cannot_be_reached_exits_with_4(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, command: str
+) -> None:
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))  # bound, but nobody listens
+        port = unused.getsockname()[1]
+        monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{port}")
+        ran = Ran(capsys, *command.split())
+    assert ran.code == 4
+    assert ran.sentence.startswith("The endpoint could not be reached while ")
+    assert f"127.0.0.1:{port}" in ran.sentence
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "sentence"),
+    [
+        ("AWS_DEFAULT_REGION", "", "No AWS region is set while preparing to write to Orders; set AWS_REGION"),
+        ("AWS_PROFILE", "nobody", "AWS refused the settings while preparing to write to Orders: The config profile"),
+        (
+            "AWS_REGION",
+            "no region",
+            "AWS refused the settings while preparing to write to Orders: Provided region_name",
+        ),
+        (
+            "AWS_ENDPOINT_URL",
+            "garbage",
+            "AWS refused the settings while preparing to write to Orders: Invalid endpoint",
+        ),
+    ],
+)
+def test_aws_settings_that_are_wrong_exit_with_2(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, variable: str, value: str, sentence: str
+) -> None:
+    monkeypatch.setenv(variable, value)
+    if not value:
+        monkeypatch.delenv(variable)
+    ran = Ran(capsys, "load", "a.csv", "--feed", "orders")
+    assert ran.code == 2
+    assert ran.sentence.startswith(sentence)
+
+
+def test_the_region_may_be_set_as_every_other_tool_knows_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str | None] = []
+
+    def recording(region_name: str | None = None) -> Any:
+        asked.append(region_name)
+        return session()
+
+    monkeypatch.setattr(boto3, "Session", recording)
+    monkeypatch.setenv("AWS_REGION", "eu-north-1")
+    open_table("Orders", Feed("o/", "Orders", "id"))
+    assert asked == ["eu-north-1"]
+
+
+# --- bugs and interruptions ---
+
+
+def breaking(error: BaseException) -> Source:
+    def read(start: int, end: int | None) -> Iterator[bytes]:
+        yield b"id,n\n"
+        raise error
+
+    return Source("f.csv", read, 5)
+
+
+def test_a_bug_exits_with_70_and_asks_for_the_traceback(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(load, "open_source", lambda name: breaking(ZeroDivisionError("row data")))
+    ran = Ran(capsys, "check", "a.csv", "--feed", "orders")
+    assert ran.code == 70
+    assert ran.sentence == (
+        "The ingester failed with ZeroDivisionError; run it with --debug and send us the traceback."
+    )
+    monkeypatch.setattr(load, "open_source", lambda name: breaking(ZeroDivisionError("row data")))
+    with pytest.raises(ZeroDivisionError):
+        cli.run(["check", "a.csv", "--feed", "orders"], debug=True)
+
+
+@pytest.mark.parametrize(
+    ("command", "sentence"),
+    [
+        ("check", "Interrupted."),
+        ("load", "Interrupted. Rows written so far stay; load the file again to finish."),
+    ],
+)
+def test_an_interruption_exits_with_130_and_says_what_is_left(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, orders: Any, command: str, sentence: str
+) -> None:
+    monkeypatch.setattr(load, "open_source", lambda name: breaking(KeyboardInterrupt()))
+    ran = Ran(capsys, command, "a.csv", "--feed", "orders")
+    assert (ran.code, ran.sentence) == (130, sentence)
+
+
+def test_debug_may_stand_anywhere_and_shows_the_fault_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "argv", ["ingest", "--debug", "check", "gone.csv", "--feed", "orders"])
+    with pytest.raises(FileMissing):
+        cli.main()
+
+
+def test_the_module_is_the_command() -> None:
+    command = [sys.executable, "-m", "ingest", "check", "gone.csv", "--feed", "orders"]
+    run = subprocess.run(
+        command, env={"PYTHONPATH": str(ROOT)}, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert (run.returncode, run.stdout) == (3, "")
+    assert run.stderr.startswith("ingest: gone.csv does not exist")
+
+
+def test_the_command_exits_with_its_code(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr(sys, "argv", ["ingest", "check", "gone.csv", "--feed", "orders"])
+    with pytest.raises(SystemExit) as caught:
+        cli.main()
+    assert caught.value.code == 3
+    assert "gone.csv" in capsys.readouterr().err
+
+
+# --- help and schema ---
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    ["", "preview", "check", "load", "sniff", "status", "reconcile", "backfill", "feeds schema"],
+)
+def test_help_is_there_for_every_command(capsys: pytest.CaptureFixture[str], arguments: str) -> None:
+    ran = Ran(capsys, *arguments.split(), "--help")
+    assert (ran.code, ran.err) == (0, "")
+    assert "Usage: ingest" in ran.out
+
+
+def test_the_exit_codes_are_in_the_help(capsys: pytest.CaptureFixture[str]) -> None:
+    assert "4 a service failed; 70 a bug; 130 interrupted" in " ".join(Ran(capsys, "--help").out.split())
+
+
+def test_no_command_at_all_prints_the_help_and_exits_with_2(capsys: pytest.CaptureFixture[str]) -> None:
+    ran = Ran(capsys)
+    assert ran.code == 2
+    assert "Usage: ingest" in ran.out + ran.err
+
+
+def test_the_schema_is_the_one_editors_read(capsys: pytest.CaptureFixture[str]) -> None:
+    ran = Ran(capsys, "feeds", "schema")
+    assert ran.code == 0
+    assert ran.json["title"] == "feeds.toml"
+    assert ran.json == json.loads((ROOT / "docs" / "feeds.schema.json").read_text(encoding="utf-8"))
+
+
+def preview_of(capsys: pytest.CaptureFixture[str], data: bytes, *flags: str) -> list[str]:
+    Path("any.csv").write_bytes(data)
+    ran = Ran(capsys, "preview", "any.csv", "--all", *flags)
+    assert ran.code == 0
+    return ran.out.splitlines()
+
+
+@pytest.mark.parametrize(
+    ("data", "flags", "lines"),
+    [
+        (b"a\tb\n1\t2\n", ["--delimiter", r"\t"], ["a,b", "1,2"]),
+        (b"a\x01b\n1\x012\n", ["--delimiter", r"\x01"], ["a,b", "1,2"]),
+        (b"a,b\n'1,2',3\n", ["--quote", "'"], ["a,b", '"1,2",3']),
+        (b'a,b\n"1,2\n', ["--quote", "none"], ["a,b", '"""1",2']),
+        (b"a,b\n1\\,2,3\n", ["--escape", "\\"], ["a,b", '"1,2",3']),
+        ("a\nJülich\n".encode("cp1252"), ["--encoding", "cp1252"], ["a", "Jülich"]),
+        (b"1,2\n3,4\n", ["--header", "none"], ["column_1,column_2", "1,2", "3,4"]),
+        (b"1,2\n3,4\n", ["--columns", "x,y"], ["x,y", "1,2", "3,4"]),
+        (b"1,2\n3,4\n", ["--header", "none", "--columns", "x,y"], ["x,y", "1,2", "3,4"]),
+        (b"# hi\na,b\n3,4\n", ["--header", "1", "--columns", "x,y", "--comment", "#"], ["x,y", "3,4"]),
+        (b"a,b\n,EUR\n3,4\n", ["--header", "2"], ["a,b EUR", "3,4"]),
+        (b"hello\na\n1\n", ["--skip-lines", "1"], ["a", "1"]),
+        (b"a\n1\nsum\n", ["--footer-lines", "1"], ["a", "1"]),
+        (b"a,b\nNA,-\n", ["--null", "NA", "--null", "-"], ["a,b", ","]),
+        (b"a,b\n1\n", ["--ragged", "pad"], ["a,b", "1,"]),
+        (b"a,b\n1,2,3\n", ["--ragged", "trim"], ["a,b", "1,2"]),
+        (b" a ,b\n 1 , 2\n", ["--trim"], ["a,b", "1,2"]),
+    ],
+)
+def test_preview_without_a_feed_takes_the_dialect_from_flags(
+    capsys: pytest.CaptureFixture[str], data: bytes, flags: list[str], lines: list[str]
+) -> None:
+    assert preview_of(capsys, data, *flags) == lines
+
+
+@pytest.mark.parametrize(
+    ("flags", "sentence"),
+    [
+        (["--delimiter", "ab"], "`preview.delimiter` = 'ab' is wrong"),
+        (["--delimiter", '"'], "delimiter, quote and escape must differ"),
+        (["--header", "first"], "accepted are none and a number"),
+        (["--encoding", "klingon"], "accepted is a text encoding"),
+        (["--ragged", "drop"], "accepted is 'pad', 'reject', 'trim'"),
+        (["--feed", "orders", "--trim"], "--feed and --trim exclude each other"),
+    ],
+)
+def test_a_wrong_dialect_flag_exits_with_2_and_says_what_is_accepted(
+    capsys: pytest.CaptureFixture[str], flags: list[str], sentence: str
+) -> None:
+    ran = Ran(capsys, "preview", "a.csv", *flags)
+    assert ran.code == 2
+    assert sentence in ran.err

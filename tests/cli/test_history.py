@@ -1,0 +1,174 @@
+"""`ingest history`: what ended, by day and feed."""
+
+import csv
+import io
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+
+from ingest.cli import history as command
+from ingest.contract import Status
+from ingest.errors import BadHeader
+from ingest.file import FileVersion
+from ingest.ledger import queries as ledger_ended
+from ingest.ledger.claims import Closing, Lease
+from ingest.ledger.row_counts import Books
+from ingest.ledger.store import LedgerTable
+from ingest.ledger.work_item import Work
+from tests.support.clients import ledger_table, mock_aws, session
+from tests.support.command import FEEDS, NOON, Ran
+from tests.support.fakes import ScriptedClock
+
+DAY = 86_400.0
+
+
+class Story:
+    """Files that ended, by days before today."""
+
+    def __init__(self) -> None:
+        self.ledger = LedgerTable(table=ledger_table(), clock=ScriptedClock(NOON))
+
+    def ended(self, name: str, days_ago: int = 0, status: str = Status.COMPLETE, rows: int = 10) -> None:
+        file = FileVersion("landing", name, etag="e", sequencer="0A")
+        feed, at_s = name.partition("/")[0], NOON - days_ago * DAY
+        lease = Lease("m", 1, at_s + 60)
+        self.ledger.claim(Work(file), feed=feed, lease=lease, now_s=at_s - 2)
+        error = BadHeader("No column id.") if status == Status.FAILED else None
+        closing = Closing(status, Books(rows, rows - 3, 2, 1, 10 * rows), 2.0, None, error)
+        self.ledger.end_file(file, lease, closing, now_s=at_s)
+        self.ledger.told(file, feed, status, now_s=at_s)
+
+
+@pytest.fixture
+def empty(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Story]:
+    monkeypatch.setattr(boto3, "Session", lambda region_name=None: session())
+    monkeypatch.setattr(command, "Clock", lambda: ScriptedClock(NOON))
+    monkeypatch.setenv("INGEST_LEDGER_TABLE", "Ledger")
+    monkeypatch.setenv("COLUMNS", "150")
+    monkeypatch.chdir(tmp_path)
+    Path("feeds.toml").write_text(FEEDS, encoding="utf-8")
+    with mock_aws():
+        yield Story()
+
+
+@pytest.fixture
+def story(empty: Story) -> Story:
+    """Four files of two days, and one of the week before."""
+    empty.ended("orders/a.csv")
+    empty.ended("orders/b.csv", rows=1000)
+    empty.ended("orders/c.csv", status=Status.FAILED)
+    empty.ended("visits/d.csv", days_ago=1)
+    empty.ended("orders/old.csv", days_ago=8)
+    return empty
+
+
+def days(ran: Ran) -> list[tuple[Any, ...]]:
+    return [(day["day"], day["feed"], day["files"], day["failed"], day["rows_read"]) for day in ran.json["days"]]
+
+
+YESTERDAY = ("2026-11-21", "visits", 1, 0, 10)
+TODAY = ("2026-11-22", "orders", 3, 1, 1020)
+OLD = ("2026-11-14", "orders", 1, 0, 10)
+
+
+ASKED: list[tuple[list[str], list[tuple[Any, ...]]]] = [
+    ([], [YESTERDAY, TODAY]),
+    (["--days", "1"], [TODAY]),
+    (["--days", "9"], [OLD, YESTERDAY, TODAY]),
+    (["--day", "2026-11-14"], [OLD]),
+    (["--day", "2026-11-15"], []),
+    (["--feed", "visits"], [YESTERDAY]),
+    (["--feed", "-"], []),
+    (["--status", "FAILED"], [("2026-11-22", "orders", 1, 1, 10)]),
+]
+
+
+def test_files_are_counted_by_day_and_feed(capsys: pytest.CaptureFixture[str], story: Story) -> None:
+    for arguments, found in ASKED:
+        ran = Ran(capsys, "history", *arguments, "--json")
+        assert days(ran) == found, arguments
+        assert ran.json["total"]["files"] == sum(day[2] for day in found)
+
+
+def test_the_table_ends_with_the_sum(capsys: pytest.CaptureFixture[str], story: Story) -> None:
+    lines = [line.split() for line in Ran(capsys, "history").out.splitlines()]
+    assert lines[0] == ["day", "feed", "files", "failed", "rows", "read", "written", "rejected", "superseded", "bytes"]
+    assert lines[-2:] == [
+        ["2026-11-22", "orders", "3", "1", "1,020", "1,011", "6", "3", "10,200"],
+        ["total", "4", "1", "1,030", "1,018", "8", "4", "10,300"],
+    ]
+
+
+def test_each_file_is_shown_when_that_is_asked(capsys: pytest.CaptureFixture[str], story: Story) -> None:
+    out = Ran(capsys, "history", "--files").out
+    assert [line.split()[1:4] for line in out.splitlines()[2:]] == [
+        ["visits", "visits/d.csv", "COMPLETE"],
+        ["orders", "orders/a.csv", "COMPLETE"],
+        ["orders", "orders/b.csv", "COMPLETE"],
+        ["orders", "orders/c.csv", "FAILED"],
+    ]
+    assert "FAILED bad_header" in out.splitlines()[-1]
+    files = Ran(capsys, "history", "--files", "--json").json["files"]
+    assert [file["rows_read"] for file in files] == [10, 10, 1000, 10]
+
+
+@pytest.mark.parametrize("arguments", [[], ["--files"]])
+def test_on_a_narrow_terminal_it_leaves_out_what_matters_less_and_says_so(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, story: Story, arguments: list[str]
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    story.ended("orders/a/name/that/is/long/and/longer/still/and/does/not/fit.csv", status=Status.FAILED)
+    lines = Ran(capsys, "history", *arguments).out.splitlines()
+    assert max(map(len, lines)) <= 80
+    assert lines[-1].startswith("Left out for want of room: ") and "bytes" in lines[-1]
+    assert "rejected" in lines[0] and "failed" in "".join(lines).lower()
+    assert ("orders/c.csv" in "".join(lines)) == bool(arguments)
+
+
+@pytest.mark.parametrize(("arguments", "count"), [([], 2), (["--files"], 4)])
+def test_csv_is_for_spreadsheets(
+    capsys: pytest.CaptureFixture[str], story: Story, arguments: list[str], count: int
+) -> None:
+    rows = list(csv.DictReader(io.StringIO(Ran(capsys, "history", "--csv", *arguments).out)))
+    assert len(rows) == count
+    assert (rows[0]["day"], rows[0]["feed"], rows[0]["rows_written"]) == ("2026-11-21", "visits", "7")
+
+
+def test_of_more_files_than_are_read_at_once_none_is_left_out(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, story: Story
+) -> None:
+    monkeypatch.setattr(ledger_ended, "MOST_KEYS", 2)
+    for n in range(3):
+        story.ended(f"orders/{n}.csv")
+    told = Ran(capsys, "history", "--days", "1", "--files", "--status", "COMPLETE", "--json").json
+    names = [file["file"].rpartition("/")[2] for file in told["files"]]
+    assert sorted(names) == ["0.csv", "1.csv", "2.csv", "a.csv", "b.csv"]
+
+
+def test_when_nothing_ended_it_says_so(capsys: pytest.CaptureFixture[str], empty: Story) -> None:
+    for arguments in ([], ["--files"]):
+        ran = Ran(capsys, "history", "--day", "2020-01-01", *arguments)
+        assert ran.out == "Nothing ended on the days that were asked for.\n"
+    ran = Ran(capsys, "history", "--day", "2020-01-01", "--csv")
+    assert ran.out == "day,feed,files,failed,rows_read,rows_written,rows_rejected,rows_superseded,bytes_read\n"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "begin"),
+    [
+        (["--day", "today"], "--day 'today' is wrong"),
+        (["--day", "2026-11-22", "--days", "2"], "--day and --days exclude"),
+        (["--status", "LOADING"], "--status 'LOADING' is wrong: accepted are COMPLETE"),
+        (["--csv", "--json"], "--csv and --json exclude"),
+        (["--feed", "nothing"], "there is no feed"),
+    ],
+)
+def test_what_cannot_be_asked_is_refused(
+    capsys: pytest.CaptureFixture[str], empty: Story, arguments: list[str], begin: str
+) -> None:
+    ran = Ran(capsys, "history", *arguments)
+    assert ran.code == 2
+    assert (ran.err or ran.json["error"]["message"]).removeprefix("ingest: ").lower().startswith(begin.lower())

@@ -1,0 +1,147 @@
+"""`ingest rejects`: what was rejected and why, and the rows themselves to mend and drop again."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import boto3
+import pytest
+
+from ingest.aws.clock import Clock
+from ingest.contract import Reason, Status
+from ingest.feeds.dialect import Csv
+from ingest.file import FileVersion
+from ingest.ledger.claims import Closing, Lease
+from ingest.ledger.row_counts import Books
+from ingest.ledger.store import LedgerTable
+from ingest.ledger.work_item import Work
+from ingest.rejects.reject import Reject
+from ingest.rejects.reject_writer import RejectParts
+from tests.support.clients import client, ledger_table, mock_aws, session
+from tests.support.command import Ran
+
+KEY = "orders/a.csv"
+
+
+def found(offset: int, raw: bytes, value: str | None = "x", reason: str = Reason.BAD_NUMBER) -> Reject:
+    return Reject(offset // 10 + 1, offset, reason, "the cell is no number", "n", value, raw)
+
+
+class Story:
+    """A ledger and a bucket of rejects."""
+
+    def __init__(self) -> None:
+        self.ledger = LedgerTable(table=ledger_table(), clock=Clock())
+        client("s3").create_bucket(Bucket="rejects", CreateBucketConfiguration={"LocationConstraint": "eu-central-1"})
+
+    def ended(self, *rejects: Reject, sequencer: str = "0A", at_s: float = 100.0, csv: Csv | None = None) -> None:
+        """Let a version of the file be loaded, with these rejects."""
+        file = FileVersion("landing", KEY, sequencer=sequencer, etag=f"e{sequencer}")
+        parts = RejectParts(client=client("s3"), bucket="rejects", file=file)
+        parts.begin(b"id;n\n", csv or Csv(delimiter=";"))
+        parts.add(list(rejects))
+        parts.close()
+        lease = Lease("m", 1, at_s + 60)
+        self.ledger.claim(Work(file), feed="orders", lease=lease, now_s=at_s)
+        books = Books(10, 10 - len(rejects), len(rejects), 0, 100)
+        closing = Closing(Status.COMPLETE, books, 1.0, parts.url if rejects else None)
+        self.ledger.end_file(file, lease, closing, now_s=at_s + 1)
+
+
+@pytest.fixture
+def story(monkeypatch: pytest.MonkeyPatch) -> Iterator[Story]:
+    monkeypatch.setattr(boto3, "Session", lambda region_name=None: session())
+    for name, value in {"LEDGER_TABLE": "Ledger", "LANDING_BUCKET": "landing", "REJECTS_BUCKET": "rejects"}.items():
+        monkeypatch.setenv(f"INGEST_{name}", value)
+    monkeypatch.setenv("COLUMNS", "120")
+    with mock_aws():
+        yield Story()
+
+
+def test_the_reasons_come_first_then_the_rows(capsys: pytest.CaptureFixture[str], story: Story) -> None:
+    ragged = Reject(9, 80, Reason.RAGGED_ROW, "the record has 1 cell(s)", None, None, b"e\n")
+    story.ended(found(10, b"a;x\n"), found(40, b"d;y\n", "y"), ragged)
+    lines = [line.rstrip() for line in Ran(capsys, "rejects", KEY).out.splitlines()]
+    assert lines[0] == f"s3://landing/{KEY}, version 0A{'0' * 30}: COMPLETE"
+    assert lines[1] == "3 row(s) rejected: 2 bad_number, 1 ragged_row"
+    assert [line.split()[:4] for line in lines[5:7]] == [["2", "n", "bad_number", "x"], ["5", "n", "bad_number", "y"]]
+    assert lines[7].split()[:3] == ["9", "ragged_row", "the"]
+
+
+def test_a_limit_leaves_the_counts_as_they_are(capsys: pytest.CaptureFixture[str], story: Story) -> None:
+    story.ended(*(found(10 * n, b"a;x\n") for n in range(1, 6)))
+    out = Ran(capsys, "rejects", KEY, "--limit", "2").out
+    assert "5 row(s) rejected: 5 bad_number" in out
+    assert out.count(" bad_number ") == 2
+    assert out.endswith("These are the first 2; see --limit, --reason, --csv and --json.\n")
+
+
+def test_for_machines_it_is_one_object_with_all_of_them(capsys: pytest.CaptureFixture[str], story: Story) -> None:
+    story.ended(found(10, b"a;x\n"), found(40, b"\xff;y\n", None, Reason.BAD_ENCODING))
+    told = Ran(capsys, "rejects", f"s3://landing/{KEY}", "--json").json
+    assert (told["file"], told["status"], told["count"]) == (f"s3://landing/{KEY}", "COMPLETE", 2)
+    assert (told["reasons"], told["is_cut"]) == ({"bad_number": 1, "bad_encoding": 1}, False)
+    assert [(reject["line"], reject["byte_offset"]) for reject in told["rejects"]] == [(2, 10), (5, 40)]
+    assert told["rejects"][0]["raw"] == "a;x\n"
+    cut = Ran(capsys, "rejects", KEY, "--json", "--limit", "1").json
+    assert (len(cut["rejects"]), cut["count"], cut["is_cut"]) == (1, 2, True)
+
+
+def test_the_csv_is_the_rows_as_they_stand_under_the_files_own_header(
+    capfdbinary: pytest.CaptureFixture[bytes], story: Story
+) -> None:
+    story.ended(found(10, "ä;x\n".encode()), found(40, b"d;y"), csv=Csv(delimiter=";", encoding="cp1252"))
+    assert run(capfdbinary, "rejects", KEY, "--csv") == (0, "id;n\nä;x\nd;y\n".encode("cp1252"), b"")
+
+
+def test_a_reason_and_a_limit_choose_rows_of_the_csv(capfdbinary: pytest.CaptureFixture[bytes], story: Story) -> None:
+    bad = [found(10 * n, b"%d;x\n" % n) for n in range(1, 4)]
+    story.ended(*bad, found(90, b"r\n", None, Reason.RAGGED_ROW), found(95, b"long", None, Reason.RECORD_TOO_LONG))
+    _, out, err = run(capfdbinary, "rejects", KEY, "--csv")
+    assert out == b"id;n\n1;x\n2;x\n3;x\nr\n"
+    assert err == b"ingest: 1 row(s) are not in it: of a record_too_long only the beginning was kept.\n"
+    assert run(capfdbinary, "rejects", KEY, "--csv", "--limit", "2")[1] == b"id;n\n1;x\n2;x\n"
+    assert run(capfdbinary, "rejects", KEY, "--csv", "--reason", "ragged_row") == (0, b"id;n\nr\n", b"")
+
+
+def run(captured: pytest.CaptureFixture[bytes], *arguments: str) -> tuple[int, bytes, bytes]:
+    from ingest.cli import main as cli
+
+    code = cli.run(list(arguments))
+    return code, *captured.readouterr()
+
+
+def test_the_newest_version_is_meant_unless_another_is_named(capsys: pytest.CaptureFixture[str], story: Story) -> None:
+    story.ended(found(10, b"a;x\n"), at_s=100)
+    story.ended(at_s=200, sequencer="0B")
+    assert Ran(capsys, "rejects", KEY).out.endswith("COMPLETE\nNo row was rejected.\n")
+    assert Ran(capsys, "rejects", KEY, "--json").json["rejects"] == []
+    assert Ran(capsys, "rejects", KEY, "--json", "--version", "e0a").json["count"] == 1
+
+
+def test_rejects_that_were_kept_long_enough_are_told_of(capsys: pytest.CaptureFixture[str], story: Story) -> None:
+    story.ended(found(10, b"a;x\n"))
+    for thing in client("s3").list_objects_v2(Bucket="rejects")["Contents"]:
+        client("s3").delete_object(Bucket="rejects", Key=thing["Key"])
+    ran = Ran(capsys, "rejects", KEY)
+    assert ran.code == 3
+    assert ran.sentence.startswith(f"The 1 rejected row(s) of s3://landing/{KEY} are not in s3://rejects/orders/a.csv/")
+
+
+def test_values_can_do_nothing_to_the_terminal(capsys: pytest.CaptureFixture[str], story: Story) -> None:
+    story.ended(found(10, b"a;x\n", "\x1b[2J" + "y" * 100))
+    out = Ran(capsys, "rejects", KEY).out
+    assert "\x1b" not in out and "\\x1b[2J" in out
+    assert "y" * 57 not in out.replace("\n", "")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "begin"),
+    [
+        (["--csv", "--json"], "--csv and --json exclude"),
+        (["--reason", "bad"], "--reason 'bad' is wrong: accepted are ragged_row,"),
+    ],
+)
+def test_what_cannot_be_asked_is_refused(capsys: pytest.CaptureFixture[str], arguments: Any, begin: str) -> None:
+    ran = Ran(capsys, "rejects", KEY, *arguments)
+    assert ran.code == 2
+    assert (ran.err or ran.json["error"]["message"]).removeprefix("ingest: ").startswith(begin)

@@ -1,0 +1,121 @@
+"""How the command line finds the stack: by its outputs, or by the variables its function has."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+from botocore.exceptions import ClientError
+
+from ingest.cli.stack import DeployedStack
+from ingest.errors import SettingsFault
+from tests.support.clients import client, ledger_table, mock_aws, session
+from tests.support.command import Ran
+
+OUTPUTS = {"LedgerTable": "L", "QueueUrl": "q", "LandingBucket": "landing", "RejectsBucket": "rejects"}
+VARIABLES = {"INGEST_LEDGER_TABLE": "L2", "INGEST_QUEUE_URL": "q2", "INGEST_LANDING_BUCKET": "landing2"}
+
+
+class FakeSession:
+    """A session whose CloudFormation knows the stacks it is given, and answers for others as AWS does."""
+
+    def __init__(self) -> None:
+        self.stacks: dict[str, dict[str, str]] = {}
+        self.meta = client("cloudformation").meta
+        self.resource = session().resource
+
+    def client(self, service: str, config: object) -> Any:
+        return self if service == "cloudformation" else client(service)
+
+    def describe_stacks(self, StackName: str) -> Any:
+        if StackName not in self.stacks:
+            error = {"Code": "ValidationError", "Message": f"Stack with id {StackName} does not exist"}
+            raise ClientError({"Error": error}, "DescribeStacks")
+        outputs = self.stacks[StackName].items()
+        return {"Stacks": [{"Outputs": [{"OutputKey": key, "OutputValue": value} for key, value in outputs]}]}
+
+
+@pytest.fixture(autouse=True)
+def stacks(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, dict[str, str]]]:
+    """The outputs of all stacks there are, by name."""
+    fake = FakeSession()
+    monkeypatch.setattr(boto3, "Session", lambda region_name=None: fake)
+    with mock_aws():
+        yield fake.stacks
+
+
+def test_the_parts_are_the_outputs_of_the_stack_called_ingest(stacks: Any) -> None:
+    stacks["ingest"] = OUTPUTS
+    stack = DeployedStack(None)
+    assert (stack.landing_bucket, stack.rejects_bucket, stack.ledger.table.name) == ("landing", "rejects", "L")
+
+
+def test_another_stack_is_named_by_the_option_or_else_by_the_variable(
+    stacks: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("ingest", "by-variable", "by-option"):
+        stacks[name] = {"LandingBucket": f"landing-{name}"}
+    monkeypatch.setenv("INGEST_STACK", "by-variable")
+    assert DeployedStack(None).landing_bucket == "landing-by-variable"
+    assert DeployedStack("by-option").landing_bucket == "landing-by-option"
+
+
+def test_variables_stand_in_for_outputs_and_no_stack_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in VARIABLES.items():
+        monkeypatch.setenv(name, value)
+    stack = DeployedStack(None)
+    assert (stack.landing_bucket, stack.ledger.table.name) == ("landing2", "L2")
+    with pytest.raises(SettingsFault, match="no CloudFormation stack 'ingest'"):
+        _ = stack.rejects_bucket  # the one that is not set
+
+
+def test_a_stack_that_is_named_is_meant_whatever_variables_are_set(
+    stacks: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in VARIABLES.items():
+        monkeypatch.setenv(name, value)
+    stacks["other"] = OUTPUTS
+    assert DeployedStack("other").landing_bucket == "landing"
+
+
+def test_a_stack_that_is_none_of_ours_is_told_of_by_the_output_it_lacks(stacks: Any) -> None:
+    stacks["website"] = {"Url": "https://example.com"}
+    with pytest.raises(SettingsFault, match="stack 'website' has no output LedgerTable: it is no stack of ours"):
+        _ = DeployedStack("website").ledger
+
+
+@pytest.mark.parametrize("command", [["status"], ["status", "k"], ["reconcile"], ["backfill", "s3://b/p"]])
+def test_without_a_stack_every_command_says_so_in_one_sentence(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path, command: list[str]
+) -> None:
+    (tmp_path / "feeds.toml").write_text("[feeds.orders]\nprefix = 'orders/'\ntable = 'Orders'\npartition_key = 'id'\n")
+    monkeypatch.chdir(tmp_path)
+    ran = Ran(capsys, *command)
+    assert (ran.code, ran.sentence) == (
+        2,
+        "There is no CloudFormation stack 'ingest' in eu-central-1; name it with --stack, choose account and region, "
+        "or set INGEST_LEDGER_TABLE, INGEST_QUEUE_URL, INGEST_LANDING_BUCKET, INGEST_REJECTS_BUCKET.",
+    )
+
+
+def test_a_ledger_that_is_not_there_exits_with_4(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("INGEST_LEDGER_TABLE", "Nowhere")
+    ran = Ran(capsys, "status", "s3://landing/k")
+    assert ran.code == 4
+    assert ran.sentence.startswith("AWS answered ResourceNotFoundException while listing a file in the ledger Nowhere")
+
+
+def test_an_object_the_ledger_does_not_know_exits_with_3(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ledger_table()
+    monkeypatch.setenv("INGEST_LEDGER_TABLE", "Ledger")
+    monkeypatch.setenv("INGEST_LANDING_BUCKET", "landing")
+    ran = Ran(capsys, "status", "orders/a.csv")
+    assert ran.code == 3
+    assert ran.sentence.startswith(
+        "The ledger knows nothing of s3://landing/orders/a.csv: check the key; if the object"
+    )

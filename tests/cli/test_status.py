@@ -1,0 +1,409 @@
+"""`ingest status`: what it shows of a ledger that the workers' own calls have written."""
+
+from collections.abc import Iterator
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+from rich.console import Group
+
+from ingest.cli.status import command
+from ingest.cli.status.command import keep_looking
+from ingest.contract import Status
+from ingest.errors import BadHeader, Throttled
+from ingest.file import FileVersion
+from ingest.ledger.claims import Closing, Lease
+from ingest.ledger.row_counts import Books
+from ingest.ledger.store import LedgerTable
+from ingest.ledger.work_item import Checkpoint, Plan, Work
+from ingest.reading.blocks import CutState
+from ingest.reading.segments import Segment
+from tests.support.clients import ledger_table, mock_aws, session
+from tests.support.command import FEEDS, NOON, Ran
+from tests.support.fakes import ScriptedClock
+
+
+class Story:
+    """Writes in the ledger what workers do at a time of day, in seconds from noon."""
+
+    def __init__(self) -> None:
+        self.clock = ScriptedClock(NOON)
+        self.ledger = LedgerTable(table=ledger_table(), clock=self.clock)
+
+    def begin(self, work: Work, at: float, *, feed: str = "orders", lease_s: float = 60) -> Lease:
+        lease = Lease(f"m{at}", 1, NOON + at + lease_s, "w")
+        self.ledger.claim(work, feed=feed, lease=lease, now_s=NOON + at)
+        return lease
+
+    def save(self, work: Work, lease: Lease, at: float, books: Books) -> None:
+        start = work.segment.start if work.segment else CutState(0, 1)
+        reached = CutState(start.byte + books.bytes_read, start.line + books.rows_read)
+        self.ledger.save(work, lease, Checkpoint(reached, reached, books), now_s=NOON + at)
+
+    def whole(self, name: str, begun: float, ended: float, status: str = Status.COMPLETE, **closing: Any) -> None:
+        """A file from its beginning to its told end."""
+        work, feed = Work(file(name)), name.partition("/")[0]
+        lease = self.begin(work, begun, feed=feed)
+        books = Books(10, 8, 2, 0, 100)
+        end = Closing(status, books, ended - begun, **closing)
+        self.ledger.end_file(work.file, lease, end, now_s=NOON + ended)
+        self.ledger.told(work.file, feed, status, now_s=NOON + ended)
+
+
+def file(name: str, sequencer: str = "0A", size: int = 1000) -> FileVersion:
+    return FileVersion("landing", name, etag=f"e{sequencer}", sequencer=sequencer, size_bytes=size)
+
+
+@pytest.fixture
+def story(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Story]:
+    monkeypatch.setattr(boto3, "Session", lambda region_name=None: session())
+    monkeypatch.setenv("INGEST_LEDGER_TABLE", "Ledger")
+    monkeypatch.setenv("INGEST_LANDING_BUCKET", "landing")
+    monkeypatch.setenv("COLUMNS", "150")
+    monkeypatch.chdir(tmp_path)
+    Path("feeds.toml").write_text(FEEDS, encoding="utf-8")
+    with mock_aws():
+        told = Story()
+        monkeypatch.setattr(command, "Clock", lambda: told.clock)
+        yield told
+
+
+def names(ran: Ran) -> list[str]:
+    return [document["file"].rpartition("/")[2] for document in ran.json["files"]]
+
+
+def cells(line: str) -> list[str]:
+    return [cell.strip() for cell in line.split("  ") if cell.strip()]
+
+
+# --- all files ---
+
+
+def test_without_any_file_it_says_so(capsys: pytest.CaptureFixture[str], story: Story) -> None:
+    ran = Ran(capsys, "status")
+    assert (ran.code, ran.err) == (0, "")
+    assert ran.out.startswith("No file is such: neither open, nor ended on the day that was asked for")
+
+
+def test_a_file_that_loads_is_shown_with_how_far_it_has_come(capsys: pytest.CaptureFixture[str], story: Story) -> None:
+    work = Work(file("orders/now.csv"))
+    lease = story.begin(work, -100)
+    story.save(work, lease, -10, Books(5000, 4990, 7, 3, 250))
+    ran = Ran(capsys, "status")
+    *_, line = [line for line in ran.out.splitlines() if line.strip()]
+    assert cells(line) == ["orders/now.csv", "LOADING", "25.0 %", "50", "5,000", "7", "1 min 40 s"]
+    (document,) = Ran(capsys, "status", "--json").json["files"]
+    assert document == {
+        "file": "s3://landing/orders/now.csv",
+        "version": "0A" + "0" * 30,
+        "version_id": None,
+        "etag": "e0A",
+        "size_bytes": 1000,
+        "feed": "orders",
+        "status": "LOADING",
+        "progress": 0.25,
+        "segments": None,
+        "rows_per_s": 50.0,
+        "rows_read": 5000,
+        "rows_written": 4990,
+        "rows_rejected": 7,
+        "rows_superseded": 3,
+        "bytes_read": 250,
+        "age_s": 100.0,
+        "first_seen": "2026-11-22T11:58:20Z",
+        "ended": None,
+        "seconds": None,
+        "rejects": None,
+        "attempts": 1,
+        "resent": 0,
+        "last_progress": "2026-11-22T11:59:50Z",
+        "lease": {"held_s": 100.0, "left_s": -40.0},
+        "error": None,
+    }
+
+
+@pytest.mark.parametrize(("columns", "lines"), [("80", 3), (None, 1)])
+def test_a_key_is_never_cut_and_in_a_pipe_each_file_is_one_line(
+    capsys: pytest.CaptureFixture[str],
+    story: Story,
+    monkeypatch: pytest.MonkeyPatch,
+    columns: str | None,
+    lines: int,
+) -> None:
+    key = "orders/" + "x" * 43
+    work = Work(file(key))
+    story.save(work, story.begin(work, -4000), -10, Books(12_345_678, 12_345_678, 0, 0, 250))
+    monkeypatch.setenv("COLUMNS", columns or "")
+    if columns is None:
+        monkeypatch.delenv("COLUMNS")
+    head, _, *shown = Ran(capsys, "status").out.rstrip().splitlines()
+    assert head.split() == ["file", "status", "done", "rows/s", "rows", "rejects", "age"]
+    assert "12,345,678" in shown[0] and "1 h 6 min" in shown[0]
+    assert len(shown) == lines
+    assert "".join(line.split()[0] for line in shown) == key
+
+
+def test_of_a_compressed_file_it_is_not_known_how_much_is_to_come(
+    capsys: pytest.CaptureFixture[str], story: Story
+) -> None:
+    for name, bytes_read in (("orders/a.csv.gz", 250), ("orders/unnamed", 2000)):
+        work = Work(file(name))
+        story.save(work, story.begin(work, -100), -10, Books(rows_read=1, rows_written=1, bytes_read=bytes_read))
+    assert [document["progress"] for document in Ran(capsys, "status", "--json").json["files"]] == [None, None]
+
+
+def split(story: Story, name: str, *, planned: bool = True) -> tuple[FileVersion, list[Work]]:
+    """A file of three segments behind a head of 10 bytes: one done, one half done, one not begun."""
+    large = file(name, size=910)
+    lease = story.begin(Work(large), -200)
+    ends = [CutState(byte, byte // 10) for byte in (10, 310, 610, 910)]
+    works = [Work(large, Segment(start, end)) for start, end in pairwise(ends)]
+    for work in works:
+        assert work.segment
+        story.ledger.add_segment(large, work.segment, now_s=NOON - 190)
+    plan = Plan(ends[-1], 3)
+    story.ledger.save_plan(large, lease, plan, now_s=NOON - 180)
+    if planned:
+        story.ledger.split(large, lease, plan, head_bytes=10, now_s=NOON - 170)
+    done = story.begin(works[0], -160)
+    story.ledger.end_segment(works[0], done, Books(30, 29, 1, 0, 300), is_whole=True, now_s=NOON - 100)
+    story.save(works[1], story.begin(works[1], -90, lease_s=150), -30, Books(15, 14, 1, 0, 150))
+    return large, works
+
+
+@pytest.mark.parametrize(("planned", "status", "shown"), [(True, "SPLIT", "1/3"), (False, "LOADING", "1/3…")])
+def test_a_split_file_has_come_as_far_as_its_segments(
+    capsys: pytest.CaptureFixture[str], story: Story, planned: bool, status: str, shown: str
+) -> None:
+    split(story, "orders/large.csv", planned=planned)
+    ran = Ran(capsys, "status")
+    *_, line = [line for line in ran.out.splitlines() if line.strip()]
+    assert cells(line) == ["orders/large.csv", status, "50.5 %", shown, "0", "45", "2", "3 min 20 s"]
+    (document,) = Ran(capsys, "status", "--json").json["files"]
+    assert document["segments"] == {"planned": 3, "done": 1, "all_planned": planned}
+    assert (document["rows_read"], document["bytes_read"]) == (45, 460)
+
+
+def busy_day(story: Story) -> None:
+    story.whole("orders/yesterday.csv", -90_000, -86_400)
+    story.whole("orders/early.csv", -3000, -2900)
+    story.whole("visits/bad.csv", -2000, -1900, Status.FAILED, error=BadHeader("It has no id."))
+    story.whole("orders/late.csv", -2500, -500)
+    story.whole("-/nobody.csv", -300, -290, Status.FAILED)
+    story.begin(Work(file("orders/long.csv")), -7000)
+    work = Work(file("visits/short.csv"))
+    story.ledger.put_back(work, story.begin(work, -100, feed="visits"), None, Throttled("The table takes nothing."))
+
+
+def test_open_files_come_first_and_then_those_that_ended_today_the_newest_first(
+    capsys: pytest.CaptureFixture[str], story: Story
+) -> None:
+    busy_day(story)
+    ran = Ran(capsys, "status", "--json")
+    assert names(ran) == ["short.csv", "long.csv", "nobody.csv", "late.csv", "bad.csv", "early.csv"]
+    assert ran.json["files"][0]["error"] == {"code": "throttled", "message": "The table takes nothing."}
+    assert (ran.json["stack"], ran.json["at"], ran.json["is_cut"]) == ("ingest", "2026-11-22T12:00:00Z", False)
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        ("--feed visits", ["short.csv", "bad.csv"]),
+        ("--feed -", ["nobody.csv"]),
+        ("--status FAILED", ["nobody.csv", "bad.csv"]),
+        ("--status WAITING", ["short.csv"]),
+        ("--status SPLIT", []),
+        ("--feed orders --status COMPLETE", ["late.csv", "early.csv"]),
+        ("--day 2026-11-21", ["yesterday.csv"]),
+        ("--day 2026-11-22 --status COMPLETE", ["late.csv", "early.csv"]),
+        ("--limit 3", ["short.csv", "long.csv", "nobody.csv"]),
+    ],
+)
+def test_files_can_be_asked_for_by_feed_status_and_day(
+    capsys: pytest.CaptureFixture[str], story: Story, options: str, expected: list[str]
+) -> None:
+    busy_day(story)
+    assert names(Ran(capsys, "status", "--json", *options.split())) == expected
+
+
+def test_it_says_that_there_are_more_files_than_it_shows(capsys: pytest.CaptureFixture[str], story: Story) -> None:
+    busy_day(story)
+    assert "There are more than these 5;" in Ran(capsys, "status", "--limit", "5").out
+    assert "There are more" not in Ran(capsys, "status", "--limit", "6").out
+    assert Ran(capsys, "status", "--limit", "5", "--json").json["is_cut"] is True
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        ("--feed order", "There is no feed 'order'; feeds.toml declares: orders, visits."),
+        ("--status failed", "--status 'failed' is wrong: accepted are LOADING, WAITING, SPLIT, COMPLETE, FAILED,"),
+        ("--day yesterday", "--day 'yesterday' is wrong: accepted is a date as 2026-11-22."),
+        ("--day 20261122", "--day '20261122' is wrong"),
+        ("--day 2026-11-22 --status SPLIT", "--day and --status SPLIT exclude each other"),
+        ("--version 1", "--version is of a file; name it."),
+        ("a.csv --feed orders", "FILE and --feed exclude each other."),
+        ("a.csv --watch", "FILE and --watch exclude each other."),
+        ("s3://landing", "s3://landing is no S3 object; write s3://bucket/key."),
+    ],
+)
+def test_what_does_not_go_together_exits_with_2(
+    capsys: pytest.CaptureFixture[str], story: Story, options: str, sentence: str
+) -> None:
+    ran = Ran(capsys, "status", *options.split())
+    assert ran.sentence.startswith(sentence)
+    assert ran.code == 2
+
+
+# --- watching ---
+
+
+class Impatient:
+    """A clock on which somebody presses Ctrl-C after some pauses."""
+
+    def __init__(self, pauses: int) -> None:
+        self.slept: list[float] = []
+        self._pauses = pauses
+
+    def sleep(self, seconds: float) -> None:
+        self.slept.append(seconds)
+        if len(self.slept) == self._pauses:
+            raise KeyboardInterrupt
+
+
+def test_watching_looks_again_until_it_is_interrupted() -> None:
+    views: list[Group] = []
+    clock = Impatient(3)
+    with pytest.raises(KeyboardInterrupt):
+        keep_looking(lambda: views.append(Group("a view")) or views[-1], 0.5, clock)  # type: ignore[func-returns-value]
+    assert (len(views), clock.slept) == (3, [0.5] * 3)
+
+
+@pytest.mark.parametrize(("options", "pause"), [(["--watch"], 2.0), (["--watch", "7"], 7.0)])
+def test_watching_shows_the_files_and_ends_with_130(
+    capsys: pytest.CaptureFixture[str],
+    story: Story,
+    monkeypatch: pytest.MonkeyPatch,
+    options: list[str],
+    pause: float,
+) -> None:
+    story.begin(Work(file("orders/now.csv")), -100)
+    slept: list[float] = []
+
+    def interrupt(seconds: float) -> None:
+        slept.append(seconds)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(story.clock, "sleep", interrupt)
+    ran = Ran(capsys, "status", *options, "--feed", "orders")
+    assert (ran.code, slept, ran.err) == (130, [pause], "ingest: Interrupted.\n")
+    assert "orders/now.csv" in ran.out
+
+
+def test_watching_is_not_for_machines(capsys: pytest.CaptureFixture[str], story: Story) -> None:
+    ran = Ran(capsys, "status", "--watch", "--json")
+    assert ran.code == 2
+    assert ran.json["error"]["message"].startswith("--watch and --json exclude each other")
+
+
+# --- one file ---
+
+
+def test_a_file_is_shown_with_all_its_versions(capsys: pytest.CaptureFixture[str], story: Story) -> None:
+    key = "orders/a.csv"
+    for sequencer, at, status in (("0A", -900, Status.COMPLETE), ("0B", -600, Status.FAILED)):
+        version = file(key, sequencer)
+        lease = story.begin(Work(version), at)
+        error = BadHeader("The header has no column 'id'.") if status == Status.FAILED else None
+        closing = Closing(status, Books(10, 8, 2, 0, 1000), 12.5, f"s3://rejects/{key}/{sequencer}/", error)
+        story.ledger.end_file(version, lease, closing, now_s=NOON + at + 12.5)
+    ran = Ran(capsys, "status", key)
+    assert ran.code == 0
+    assert ran.out.splitlines() == [
+        "s3://landing/orders/a.csv",
+        "",
+        "version 0A000000000000000000000000000000, 1,000 bytes, feed orders: COMPLETE",
+        "  done     100 %",
+        "  seen     first 2026-11-22T11:45:00Z, ended 2026-11-22T11:45:12Z, 12.5 s, 1 attempt(s)",
+        "  books    10 rows read = 8 written + 2 rejected + 0 superseded; the books balance.",
+        "  rejects  s3://rejects/orders/a.csv/0A/",
+        "",
+        "version 0B000000000000000000000000000000, 1,000 bytes, feed orders: FAILED",
+        "  done     100 %",
+        "  seen     first 2026-11-22T11:50:00Z, ended 2026-11-22T11:50:12Z, 12.5 s, 1 attempt(s)",
+        "  books    10 rows read = 8 written + 2 rejected + 0 superseded; the books balance.",
+        "  rejects  s3://rejects/orders/a.csv/0B/",
+        "  error    The header has no column 'id'.",
+    ]
+    document = Ran(capsys, "status", f"s3://landing/{key}", "--json").json
+    assert [version["status"] for version in document["versions"]] == ["COMPLETE", "FAILED"]
+    assert document["versions"][1]["error"] == {"code": "bad_header", "message": "The header has no column 'id'."}
+    assert (document["segments_of"], document["segments"]) == ("0B" + "0" * 30, [])
+
+
+def test_the_segments_of_a_file_are_shown_with_state_lease_and_checkpoint(
+    capsys: pytest.CaptureFixture[str], story: Story
+) -> None:
+    split(story, "orders/large.csv")
+    ran = Ran(capsys, "status", "orders/large.csv")
+    lines = ran.out.splitlines()
+    assert "  done     50.5 %, 1/3 segments" in lines
+    rows = [cells(line) for line in lines if line.strip().startswith(("10 ", "310 ", "610 "))]
+    assert rows == [
+        ["10", "310", "1", "DONE", "100 %", "30", "1", "1"],
+        ["310", "610", "31", "LOADING", "50.0 %", "15", "1", "1", "held for 1 min 30 s, 1 min 0 s left"],
+        ["610", "910", "61", "PENDING", "0.0 %", "0", "0", "0"],
+    ]
+    document = Ran(capsys, "status", "orders/large.csv", "--json").json
+    assert document["segments"][1] == {
+        "first_byte": 310,
+        "end_byte": 610,
+        "first_line": 31,
+        "status": "LOADING",
+        "progress": 0.5,
+        "checkpoint_byte": 460,
+        "rows_read": 15,
+        "rows_written": 14,
+        "rows_rejected": 1,
+        "rows_superseded": 0,
+        "bytes_read": 150,
+        "attempts": 1,
+        "resent": 0,
+        "last_progress": "2026-11-22T11:59:30Z",
+        "lease": {"held_s": 90.0, "left_s": 60.0},
+        "error": None,
+    }
+
+
+def test_a_lease_that_has_run_out_says_since_when(capsys: pytest.CaptureFixture[str], story: Story) -> None:
+    story.begin(Work(file("orders/dead.csv")), -100, lease_s=60)
+    assert "  lease    ran out 40 s ago" in Ran(capsys, "status", "orders/dead.csv").out.splitlines()
+
+
+def test_segments_may_be_limited(capsys: pytest.CaptureFixture[str], story: Story) -> None:
+    split(story, "orders/large.csv")
+    ran = Ran(capsys, "status", "orders/large.csv", "--limit", "2")
+    assert "There are 3 segments; --limit says how many are shown." in ran.out
+    document = Ran(capsys, "status", "orders/large.csv", "--limit", "2", "--json").json
+    assert (len(document["segments"]), document["is_cut"]) == (2, True)
+
+
+@pytest.mark.parametrize("name", ["0a", "0A" + "0" * 30, "e0A"])
+def test_the_segments_of_an_older_version_are_shown_by_its_sequencer_version_or_etag(
+    capsys: pytest.CaptureFixture[str], story: Story, name: str
+) -> None:
+    split(story, "orders/large.csv")
+    story.begin(Work(file("orders/large.csv", "0B")), -10)
+    assert Ran(capsys, "status", "orders/large.csv", "--json").json["segments"] == []
+    document = Ran(capsys, "status", "orders/large.csv", "--json", "--version", name).json
+    assert (document["segments_of"], len(document["segments"])) == ("0A" + "0" * 30, 3)
+
+
+def test_a_version_that_is_not_there_is_refused_with_those_that_are(
+    capsys: pytest.CaptureFixture[str], story: Story
+) -> None:
+    story.begin(Work(file("orders/a.csv")), -10)
+    ran = Ran(capsys, "status", "orders/a.csv", "--version", "zz")
+    assert (ran.code, ran.sentence) == (2, f"--version 'zz' is not in the ledger; known are: 0A{'0' * 30}.")

@@ -1,0 +1,381 @@
+"""`ingest top`: what it shows of a ledger, queues, and a log or CloudWatch; and how it is left."""
+
+import os
+from collections.abc import Iterator
+from dataclasses import replace
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+from rich.console import Console
+
+from ingest.cli.status.query import Overview
+from ingest.cli.top import command
+from ingest.cli.top.collect import Vitals
+from ingest.cli.top.command import keep_showing
+from ingest.cli.top.document import vitals_document
+from ingest.cli.top.keyboard import Keys
+from ingest.cli.top.view import view
+from ingest.contract import METRIC_NAMESPACE, Metric, Output, Status
+from ingest.errors import BadHeader, TableMissing, Unavailable
+from ingest.file import FileVersion
+from ingest.ledger.claims import Closing, Lease
+from ingest.ledger.row_counts import Books
+from ingest.ledger.store import LedgerTable
+from ingest.ledger.work_item import Checkpoint, Work
+from ingest.metrics.emf import emf_line
+from ingest.metrics.summary import Invocations, Measured
+from ingest.queue.sqs import Depth
+from ingest.reading.blocks import CutState
+from tests.metrics.test_cloudwatch import FakeCloudWatch
+from tests.support.clients import client, ledger_table, mock_aws, session
+from tests.support.command import NOON, Ran
+from tests.support.fakes import ScriptedClock
+
+FEEDS = """
+[feeds.orders]
+prefix = "orders/"
+table = "Orders"
+partition_key = "id"
+"""
+
+
+class World:
+    """A deployed stack that consists of moto's queues and ledger, and of scripted logs, metrics and a function."""
+
+    def __init__(self) -> None:
+        self.clock = ScriptedClock(NOON)
+        self.ledger = LedgerTable(table=ledger_table(), clock=self.clock)
+        self.cloudwatch = FakeCloudWatch()
+        self.endpoint_url = "http://127.0.0.1:4566"
+        self.lines: list[str] = []
+        self.state = "Enabled"
+        self.resource = session().resource
+        self.meta = self
+        sqs = client("sqs")
+        self.queue, self.dead = (sqs.create_queue(QueueName=name)["QueueUrl"] for name in ("files", "dead"))
+
+    def client(self, service: str, config: object) -> Any:
+        if service == "cloudwatch":
+            self.cloudwatch.meta = self  # type: ignore[attr-defined]
+            return self.cloudwatch
+        return self if service in ("cloudformation", "logs", "lambda") else client(service)
+
+    def describe_stacks(self, StackName: str) -> Any:
+        outputs = {Output.QUEUE_URL: self.queue, Output.DEAD_LETTER_URL: self.dead, Output.LEDGER_TABLE: "Ledger"}
+        outputs |= {Output.FUNCTION: "worker", Output.LOG_GROUP: "log"}
+        return {"Stacks": [{"Outputs": [{"OutputKey": name, "OutputValue": value} for name, value in outputs.items()]}]}
+
+    def list_event_source_mappings(self, FunctionName: str) -> Any:
+        return {"EventSourceMappings": [{"State": self.state}]}
+
+    def filter_log_events(self, **asked: Any) -> Any:
+        return {"events": [{"timestamp": NOON * 1000 - 1000, "message": "\n".join(self.lines)}]}
+
+    def tell(self, feed: str, ago_s: float, values: dict[str, float]) -> None:
+        self.lines.append(emf_line("ingest", feed, values, at_s=NOON - ago_s))
+
+    def begin(self, name: str, ago_s: float, rows: int = 0, read_bytes: int = 0) -> tuple[Work, Lease]:
+        work = Work(FileVersion("landing", name, etag="e", sequencer="0A", size_bytes=1_000_000))
+        lease = Lease("m", 1, NOON + 60, "w")
+        self.ledger.claim(work, feed="orders", lease=lease, now_s=NOON - ago_s)
+        reached = CutState(read_bytes, rows)
+        books = Books(rows, rows, 0, 0, read_bytes)
+        self.ledger.save(work, lease, Checkpoint(reached, reached, books), now_s=NOON - 1)
+        return work, lease
+
+    def end(self, name: str, ago_s: float, status: str = Status.COMPLETE) -> None:
+        work, lease = self.begin(name, ago_s + 2)
+        error = BadHeader("It has no id.") if status == Status.FAILED else None
+        self.ledger.end_file(work.file, lease, Closing(status, Books(10, 9, 1), 2.0, None, error), now_s=NOON - ago_s)
+        self.ledger.told(work.file, "orders", status, now_s=NOON - ago_s)
+
+
+@pytest.fixture
+def world(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[World]:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "80")
+    Path("feeds.toml").write_text(FEEDS, encoding="utf-8")
+    with mock_aws():
+        made = World()
+        monkeypatch.setattr(boto3, "Session", lambda region_name=None: made)
+        monkeypatch.setattr(command, "Clock", lambda: made.clock)
+        yield made
+
+
+def busy(world: World) -> None:
+    world.begin("orders/now.csv", 100, rows=5000, read_bytes=250_000)
+    world.end("orders/good.csv", 50)
+    world.end("orders/bad.csv", 20, Status.FAILED)
+    for _ in range(3):
+        client("sqs").send_message(QueueUrl=world.queue, MessageBody="m")
+    client("sqs").send_message(QueueUrl=world.dead, MessageBody="d")
+    world.tell("orders", 30, {Metric.ROWS_READ: 6400, Metric.ROWS_WRITTEN: 6000, Metric.ROWS_REJECTED: 64})
+    world.tell("orders", 30, {Metric.BYTES_READ: 6e7, Metric.WRITE_UNITS: 12_000})
+    world.tell("orders", 40, {Metric.FILES_COMPLETED: 2, Metric.EVENT_TO_VISIBLE: 3.5})
+    world.tell("orders", 40, {Metric.FILES_FAILED: 1, Metric.REQUESTS_SENT: 500, Metric.REQUESTS_THROTTLED: 40})
+    world.tell("orders", 40, {Metric.THROTTLED_BY_KEY_RANGE: 40, Metric.REQUESTS_REPEATED: 45})
+
+
+def test_one_document_tells_all_of_it(capsys: pytest.CaptureFixture[str], world: World) -> None:
+    busy(world)
+    ran = Ran(capsys, "top", "--once", "--json")
+    assert (ran.code, ran.err) == (0, "")
+    found = ran.json
+    files = found.pop("files")
+    assert found == {
+        "stack": "ingest",
+        "at": "2026-11-22T12:00:00Z",
+        "source": "logs",
+        "window_s": 300.0,
+        "recent_s": 60.0,
+        "lag": {
+            "messages_visible": 3,
+            "messages_in_flight": 0,
+            "messages_delayed": 0,
+            "oldest_message_s": None,
+            "oldest_file_s": 100.0,
+            "event_to_visible_p50_s": 3.5,
+            "event_to_visible_p99_s": 3.5,
+            "drain_s": 300.0,
+        },
+        "throughput": {
+            "rows_written": 6000,
+            "rows_per_s": 100.0,
+            "bytes_per_s": 1_000_000.0,
+            "write_units_per_s": 200.0,
+            "rows_written_by_feed": {"orders": 6000},
+            "series": {"period_s": 10.0, "rows_written": [0] * 26 + [6000, 0, 0, 0]},
+        },
+        "errors": {
+            "rows_rejected": 64,
+            "reject_share": 0.01,
+            "files_failed": 1,
+            "files_unbalanced": 0,
+            "files_retried": 0,
+            "dead_letters": 1,
+            "messages_unknown": 0,
+            "requests_sent": 500,
+            "requests_repeated": 45,
+            "requests_throttled": 40,
+            "throttled_by": {"key_range": 40, "account": 0, "maximum": 0, "provisioned": 0, "other": 0},
+            "items_unprocessed": 0,
+        },
+        "function": {
+            "is_paused": False,
+            "mapping": "Enabled",
+            "invocations": 0,
+            "errors": None,
+            "throttles": None,
+            "duration_p50_s": None,
+            "duration_max_s": None,
+            "concurrent": None,
+        },
+    }
+    assert set(files) == {"completed", "open", "open_is_cut", "last_ended", "last_failed"}
+    (opened,) = files["open"]
+    assert (opened["file"], opened["progress"], opened["eta_s"]) == ("s3://landing/orders/now.csv", 0.25, 300.0)
+    assert [file["file"].rpartition("/")[2] for file in files["last_ended"]] == ["bad.csv", "good.csv"]
+    assert [file["error"]["code"] for file in files["last_failed"]] == ["bad_header"]
+    assert (files["completed"], files["open_is_cut"]) == (2, False)
+
+
+def test_without_a_terminal_it_shows_one_picture_of_80_columns(
+    capsys: pytest.CaptureFixture[str], world: World
+) -> None:
+    busy(world)
+    ran = Ran(capsys, "top")
+    lines = [line.rstrip() for line in ran.out.splitlines()]
+    assert (ran.code, ran.err) == (0, "")
+    assert max(map(len, lines)) <= 80
+    assert lines[0] == "ingest top  ingest  2026-11-22T12:00:00Z  from logs   enabled"
+    assert lines[1] == "lag         3 waiting, 0 in flight, 0 delayed   done in 5 min 0 s"
+    assert lines[2] == "            oldest file 1 min 40 s   event to visible: 3.5 s, 99 % in 3.5 s"
+    assert lines[3] == "throughput  100 rows/s   1.0 MB/s   200 write units/s"
+    assert "errors      64 rejects (1.00 %)   1 failed   1 dead letters   0 retried" in lines
+    assert "throttled   40 of 500 requests (key_range 40)   45 repeated" in lines
+    (opened,) = [line for line in lines if "now.csv" in line]
+    cells = "orders/now.csv ━━────── 25.0 % 0.2/1.0 MB 5,000 rows 50/s 5 min"
+    assert opened.split() == cells.split()
+    (failed,) = [line for line in lines[lines.index("last failures") :] if "bad.csv" in line]
+    assert "bad_header" in failed
+
+
+def test_a_quiet_stack_has_nothing_to_do(capsys: pytest.CaptureFixture[str], world: World) -> None:
+    found = Ran(capsys, "top", "--json").json
+    assert (found["lag"]["drain_s"], found["lag"]["oldest_file_s"]) == (0.0, None)
+    assert "nothing to do" in Ran(capsys, "top", "--once").out
+
+
+def test_a_paused_stack_says_so(capsys: pytest.CaptureFixture[str], world: World) -> None:
+    world.state = "Disabled"
+    assert Ran(capsys, "top", "--json").json["function"]["is_paused"] is True
+    assert "PAUSED" in Ran(capsys, "top", "--once").out.splitlines()[0]
+
+
+def test_what_a_paused_stack_has_to_do_waits_until_it_is_resumed(
+    capsys: pytest.CaptureFixture[str], world: World
+) -> None:
+    busy(world)
+    world.state = "Disabled"
+    assert Ran(capsys, "top", "--json").json["lag"]["drain_s"] is None
+    assert Ran(capsys, "top", "--once").out.splitlines()[1].rstrip().endswith("until `ingest resume`")
+
+
+def test_a_file_that_waits_shows_what_it_waits_for(capsys: pytest.CaptureFixture[str], world: World) -> None:
+    work, lease = world.begin("orders/waits.csv", 10, read_bytes=35)
+    world.ledger.put_back(work, lease, None, TableMissing("There is no table Orders."))
+    (line,) = [line for line in Ran(capsys, "top", "--once").out.splitlines() if "waits.csv" in line]
+    assert line.split() == ["orders/waits.csv", "table_missing", "0.0", "%", "0.0/1.0", "MB", "0", "rows"]
+
+
+def test_with_messages_and_nothing_that_ends_there_is_no_end_in_sight(
+    capsys: pytest.CaptureFixture[str], world: World
+) -> None:
+    client("sqs").send_message(QueueUrl=world.queue, MessageBody="m")
+    assert Ran(capsys, "top", "--json").json["lag"]["drain_s"] is None
+    assert "no end in sight" in Ran(capsys, "top", "--once").out
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "options", "source"),
+    [
+        ("https://monitoring.eu-central-1.amazonaws.com", [], "cloudwatch"),
+        ("https://vpce-1.monitoring.eu-central-1.vpce.amazonaws.com", [], "cloudwatch"),
+        ("https://monitoring.eu-central-1.amazonaws.com", ["--source", "logs"], "logs"),
+        ("http://127.0.0.1:4566", [], "logs"),
+        ("http://127.0.0.1:4566", ["--source", "cloudwatch"], "cloudwatch"),
+    ],
+)
+def test_metrics_are_cloudwatchs_in_aws_and_the_logs_where_it_is_emulated(
+    capsys: pytest.CaptureFixture[str], world: World, endpoint: str, options: list[str], source: str
+) -> None:
+    world.endpoint_url = endpoint
+    world.tell("orders", 30, {Metric.ROWS_WRITTEN: 1})
+    points = {NOON - 120: 7.0}
+    world.cloudwatch.put(METRIC_NAMESPACE, Metric.ROWS_WRITTEN, "Sum", points, stack="ingest")
+    found = Ran(capsys, "top", "--json", *options).json
+    assert found["source"] == source
+    assert found["throughput"]["rows_written"] == {"cloudwatch": 7, "logs": 1}[source]
+
+
+def test_a_source_that_is_none_is_refused(capsys: pytest.CaptureFixture[str], world: World) -> None:
+    ran = Ran(capsys, "top", "--once", "--source", "log")
+    assert (ran.code, ran.sentence) == (2, "--source 'log' is wrong: accepted are auto, cloudwatch, logs.")
+
+
+def test_a_file_of_which_only_the_head_was_read_has_no_end_in_sight(
+    capsys: pytest.CaptureFixture[str], world: World
+) -> None:
+    world.begin("orders/now.csv", 10, rows=0, read_bytes=50)
+    found = Ran(capsys, "top", "--json").json
+    assert (found["files"]["open"][0]["eta_s"], found["lag"]["drain_s"]) == (None, None)
+
+
+# --- live ---
+
+
+@pytest.fixture
+def terminal() -> Console:
+    return Console(file=StringIO(), force_terminal=True, width=80, height=24, emoji=False)
+
+
+def shown(console: Console) -> str:
+    assert isinstance(console.file, StringIO)
+    return console.file.getvalue()
+
+
+def vitals(**changes: Any) -> Vitals:
+    quiet = Vitals(
+        stack="prod",
+        now_s=NOON,
+        source="logs",
+        measured=Measured(),
+        queue=Depth(0, 0, 0),
+        dead_letters=Depth(0, 0, 0),
+        mapping="Enabled",
+        open=Overview((), is_cut=False, now_s=NOON),
+        ended=(),
+        failed=(),
+        oldest_file_s=None,
+    )
+    return replace(quiet, **changes)
+
+
+class Pressing:
+    """Keys of which q comes after so many pauses."""
+
+    def __init__(self, pauses: int, instead: type[BaseException] | None = None) -> None:
+        self.pauses: list[float] = []
+        self._left = pauses
+        self._instead = instead
+
+    def wants_to_quit(self, seconds: float) -> bool:
+        self.pauses.append(seconds)
+        if len(self.pauses) <= self._left:
+            return False
+        if self._instead:
+            raise self._instead
+        return True
+
+
+@pytest.mark.parametrize("instead", [None, KeyboardInterrupt])
+def test_it_looks_again_until_q_or_ctrl_c_and_leaves_the_terminal_as_it_was(
+    terminal: Console, instead: type[BaseException] | None
+) -> None:
+    looks = iter([vitals(dead_letters=Depth(n, 0, 0)) for n in (1, 2)])
+    pressing = Pressing(2, instead)
+    keep_showing(vitals(), lambda: next(looks), pressing, 1.5, terminal)  # type: ignore[arg-type]
+    assert pressing.pauses == [1.5] * 3
+    told = shown(terminal)
+    assert [f"{n} dead letters" in told for n in (0, 1, 2, 3)] == [True, True, True, False]
+    assert told.endswith("\x1b[?25h\x1b[?1049l")  # the cursor, and the screen there was before
+
+
+def test_what_fails_meanwhile_is_told_and_the_last_picture_stays(terminal: Console) -> None:
+    def fail() -> Vitals:
+        raise Unavailable("The endpoint could not be reached.")
+
+    keep_showing(vitals(dead_letters=Depth(7, 0, 0)), fail, Pressing(1), 2.0, terminal)  # type: ignore[arg-type]
+    last = shown(terminal).rpartition("ingest top")[2]
+    assert "7 dead letters" in last and "The endpoint could not be reached." in last
+
+
+@pytest.mark.parametrize(("typed", "quits"), [(b"q", True), (b"Q", True), (b"x", False), (b"", False)])
+def test_q_quits_and_any_other_key_looks_at_once(typed: bytes, quits: bool) -> None:
+    reading, writing = os.pipe()
+    os.write(writing, typed)
+    assert Keys(reading, ScriptedClock()).wants_to_quit(0.01) is quits
+    os.close(reading)
+    os.close(writing)
+
+
+def test_without_keys_it_waits() -> None:
+    clock = ScriptedClock()
+    assert Keys(None, clock).wants_to_quit(2.0) is False
+    assert clock.sleeps == [2.0]
+
+
+def test_a_picture_fits_the_terminal_however_many_files_there_are(
+    capsys: pytest.CaptureFixture[str], world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for n in range(21):
+        world.begin(f"orders/{'very/' * 20}long-name-{n:02}.csv", 100 + n, rows=10, read_bytes=10_000)
+    for n in range(6):
+        world.end(f"orders/done-{n}.csv", 50 + n, Status.FAILED)
+    world.tell("orders", 30, {Metric.ROWS_WRITTEN: 1})
+    found: list[Vitals] = []
+    monkeypatch.setattr(command, "vitals_document", lambda seen: found.append(seen) or vitals_document(seen))
+    document = Ran(capsys, "top", "--json").json
+    assert (len(document["files"]["open"]), document["files"]["open_is_cut"]) == (20, True)
+    for height in (24, 30, 50):
+        console = Console(file=StringIO(), width=80, height=height)
+        invocations = Invocations(1000, 10, 20, 123.4, 850.0, 10)
+        seen = replace(found[0], measured=replace(found[0].measured, invocations=invocations))
+        console.print(view(seen, rows=height, every=2.0, trouble="It failed."))
+        lines = shown(console).splitlines()
+        assert len(lines) <= height
+        assert max(map(len, lines)) <= 80
+        assert any("…" in line for line in lines)

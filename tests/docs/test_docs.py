@@ -1,0 +1,57 @@
+"""Each example of docs/feeds.md, run: these settings, this file, these items."""
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from ingest.feeds.column import Column, Extra
+from ingest.feeds.dialect import Csv
+from ingest.feeds.feed import Feed, Index, Lineage, Rejects, Ttl
+from ingest.feeds.parse import parse_feeds
+from ingest.items.export import dynamodb_json
+from ingest.items.items import Items
+from ingest.worker.load import Load
+from tests.support.fakes import RecordingRejects, reading
+
+PAGE = (Path(__file__).parents[2] / "docs/feeds.md").read_text(encoding="utf-8")
+EXAMPLES = re.findall(r"```toml\n(.*?)```\n```csv\n(.*?)```\n```jsonl\n(.*?)```", PAGE, re.DOTALL)
+
+
+class Printed:
+    """An `ItemWriter` that keeps what `preview --format jsonl` would print."""
+
+    def __init__(self) -> None:
+        self.items: list[Any] = []
+
+    def write(self, items: Items) -> list[Any]:
+        self.items += map(json.loads, dynamodb_json(items))
+        return []
+
+
+@pytest.mark.parametrize(("settings", "file", "items"), EXAMPLES, ids=[e[0].split("]")[0][1:] for e in EXAMPLES])
+def test_an_example_gives_the_items_shown(settings: str, file: str, items: str) -> None:
+    (feed,) = parse_feeds(settings).feeds.values()
+    printed, rejects = Printed(), RecordingRejects()
+    Load(feed=feed, writer=printed, rejects=rejects).run(reading(file.encode(feed.csv.encoding), 1 << 20))
+    assert printed.items == [json.loads(line) for line in items.splitlines()]
+    assert rejects.taken == []
+
+
+def test_there_are_examples() -> None:
+    assert len(EXAMPLES) == PAGE.count("```toml") >= 5
+
+
+@pytest.mark.parametrize("struct", [Feed, Csv, Column, Extra, Rejects, Ttl, Lineage, Index])
+def test_every_setting_is_on_the_page(struct: type[msgspec.Struct]) -> None:
+    assert [field.name for field in msgspec.structs.fields(struct) if f"{field.name}`" not in PAGE] == []
+
+
+@pytest.mark.parametrize("struct", [Feed, Csv, Column, Extra, Rejects, Ttl, Lineage, Index])
+def test_every_setting_is_used_end_to_end(struct: type[msgspec.Struct]) -> None:
+    used = (Path(__file__).parents[1] / "e2e/feeds.toml").read_text()
+    names = [field.name for field in msgspec.structs.fields(struct)]
+    assert [name for name in names if not re.search(rf"(^|[{{,.] ?){name}( = |[.\]])", used, re.MULTILINE)] == []

@@ -1,0 +1,119 @@
+"""docs/ledger.md says what is so: its diagrams are the table of states, and it names every attribute there is."""
+
+import json
+import re
+import shlex
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from ingest.contract import Ledger, Status
+from ingest.errors import BadHeader, Throttled
+from ingest.file import FileVersion
+from ingest.ledger.claims import Closing, Lease
+from ingest.ledger.row_counts import Books
+from ingest.ledger.states import Step
+from ingest.ledger.store import LedgerTable
+from ingest.ledger.work_item import Begun, Checkpoint, Plan, Work
+from ingest.reading.blocks import CutState
+from ingest.reading.segments import Segment
+from tests.support.clients import client, ledger_table, mock_aws
+from tests.support.fakes import ScriptedClock
+from tests.support.state_diagrams import PAGE, diagram, parts, with_parts
+
+TEXT = PAGE.read_text(encoding="utf-8")
+FILE = FileVersion("BUCKET", "orders/a.csv", "v", "e", "0A", 100, "2026-11-22T10:00:00Z")
+BEFORE = FileVersion("BUCKET", "orders/a.csv", etag="e")
+NOW_S = 1_795_348_800.0  # 2026-11-22T12:00:00Z
+
+
+@pytest.mark.parametrize("name", parts())
+def test_the_page_has_a_place_for_each_part(name: str) -> None:
+    assert TEXT.count(f"<!-- {name} -->\n") == 1
+
+
+def test_the_diagrams_and_conditions_are_those_of_the_table_of_states() -> None:
+    assert with_parts(TEXT) == TEXT, "write them anew: python -m tests.support.state_diagrams"
+
+
+def test_an_arrow_has_all_the_steps_that_take_it() -> None:
+    steps = {
+        "begin": Step(("",), "LOADING"),
+        "end": Step(("LOADING",), "DONE"),
+        "end, late": Step(("LOADING",), "DONE"),
+    }
+    assert diagram(steps).splitlines()[2:-1] == [
+        "    [*] --> LOADING: begin",
+        "    LOADING --> DONE: end / end late",
+        "    DONE --> [*]",
+    ]
+
+
+@pytest.fixture
+def rows() -> Iterator[Any]:
+    """A ledger in which everything has happened that leaves an attribute."""
+    with mock_aws():
+        rows = ledger_table()
+        ledger = LedgerTable(table=rows, clock=ScriptedClock())
+        lease = Lease("m", 1, NOW_S + 60)
+        ledger.note_newest(FILE, now_s=NOW_S)
+        ledger.note_newest(replace(BEFORE, etag="found"), now_s=NOW_S)
+        segment = Segment(CutState(5, 2), CutState(100, 20))
+        ledger.claim(Work(FILE), feed="orders", lease=lease, now_s=NOW_S)
+        ledger.add_segment(FILE, segment, now_s=NOW_S)
+        ledger.save_plan(FILE, lease, Plan(segment.end, 1), now_s=NOW_S)
+        ledger.split(FILE, lease, Plan(segment.end, 1), head_bytes=5, now_s=NOW_S)
+        work = Work(FILE, segment)
+        ledger.claim(work, feed="orders", lease=lease, now_s=NOW_S)
+        ledger.save(work, lease, Checkpoint(segment.start, segment.start, Books()), now_s=NOW_S)
+        ledger.put_back(work, lease, None, Throttled("slow"))
+        ledger.note_resent(work, now_s=NOW_S)
+        again = Lease("m", 2, NOW_S + 60)
+        ledger.claim(work, feed="orders", lease=again, now_s=NOW_S)
+        ledger.end_segment(work, again, Books(1, 0, 1, 0, 95), is_whole=True, now_s=NOW_S)
+        closing = Closing(Status.FAILED, Books(), 1.0, "s3://rejects/", BadHeader("no column"))
+        ledger.end_early(FILE, closing, now_s=NOW_S)
+        ledger.told(FILE, "orders", Status.FAILED, now_s=NOW_S)
+        other = replace(FILE, key="orders/b.csv", retry=1)
+        ledger.retry(other, feed="orders", begun=Begun(), now_s=NOW_S)
+        ledger.claim(Work(other), feed="orders", lease=lease, now_s=NOW_S)
+        checkpoint = Checkpoint(segment.start, segment.start, Books())
+        ledger.end_file(other, lease, replace(closing, checkpoint=checkpoint), now_s=NOW_S)
+        yield rows
+
+
+def test_the_page_names_every_attribute_and_the_parts_of_a_file(rows: Any) -> None:
+    items = rows.scan()["Items"]
+    assert sorted(item[Ledger.SORT_KEY].partition("#")[0] for item in items) == ["FILE", "FILE", "HEAD", "SEG"]
+    names = {name for item in items for name in (*item, *item.get("file", {}), *item.get("error", {}))}
+    assert {"told", "found_etag", "window", "resent", "event_time", "code"} <= names
+    assert sorted(name for name in names if f"`{name}`" not in TEXT) == []
+
+
+def test_the_page_names_no_attribute_that_is_not_written(rows: Any) -> None:
+    tables = re.findall(r"^\| (`[a-z_`, ]+`) \| [SNLM] \|", TEXT, re.MULTILINE)
+    named = {name for cell in tables for name in re.findall(r"`([a-z_]+)`", cell)}
+    assert len(named) > 25
+    assert named - {name for item in rows.scan()["Items"] for name in item} == set()
+
+
+def test_the_questions_it_shows_are_answered(rows: Any) -> None:
+    asked = [block for block in re.findall(r"```console\n\$ (.*?)```", TEXT, re.DOTALL) if "dynamodb query" in block]
+    assert len(asked) == 2
+    for command in asked:
+        words = shlex.split(command.replace("\\\n", " ").replace("$LEDGER", "Ledger"))
+        options = {words[i]: words[i + 1] for i in range(3, len(words) - 1, 2)}
+        assert answer(options)["Count"] == 1, command
+
+
+def answer(options: dict[str, str]) -> Any:
+    """Return what DynamoDB says to the options of `aws dynamodb query`."""
+    index = {"IndexName": options["--index-name"]} if "--index-name" in options else {}
+    return client("dynamodb").query(
+        TableName=options["--table-name"],
+        KeyConditionExpression=options["--key-condition-expression"],
+        ExpressionAttributeValues=json.loads(options["--expression-attribute-values"]),
+        **index,
+    )

@@ -1,0 +1,71 @@
+"""An answer is read from whatever portions it comes in; what is none is told."""
+
+import contextlib
+import zlib
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ingest.dynamodb.http.response import Answer, BadAnswerError, read_answer
+
+
+def plain(body: bytes, *, status: str = "200 OK", more: str = "") -> bytes:
+    return f"HTTP/1.1 {status}\r\nContent-Length: {len(body)}\r\n{more}\r\n".encode() + body
+
+
+def chunked(body: bytes, size: int, trailer: bytes = b"") -> bytes:
+    parts = [body[at : at + size] for at in range(0, len(body), size)]
+    chunks = b"".join(b"%x;ext=1\r\n%s\r\n" % (len(part), part) for part in parts)
+    return b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + chunks + b"0\r\n" + trailer + b"\r\n"
+
+
+@given(body=st.binary(max_size=80), size=st.integers(1, 20), trailer=st.sampled_from([b"", b"X-Sum: 1\r\n"]))
+def test_an_answer_is_whole_at_its_last_byte_and_not_before(body: bytes, size: int, trailer: bytes) -> None:
+    for data in (plain(body), b"HTTP/1.1 100 Continue\r\n\r\n" + plain(body), chunked(body, size, trailer)):
+        assert read_answer(data) == Answer(200, body, True)
+        assert all(read_answer(data[:end]) is None for end in range(len(data)))
+
+
+@pytest.mark.parametrize(
+    ("data", "keeps_alive"),
+    [
+        (plain(b"{}", more="Connection: keep-alive\r\n"), True),
+        (plain(b"{}", more="connection: Close\r\n"), False),
+        (plain(b"{}").replace(b"HTTP/1.1", b"HTTP/1.0"), False),
+    ],
+)
+def test_it_says_whether_the_connection_may_be_used_again(data: bytes, keeps_alive: bool) -> None:
+    answer = read_answer(data)
+    assert answer and answer.keeps_alive is keeps_alive
+
+
+@pytest.mark.parametrize(
+    ("data", "why"),
+    [
+        (b"HTTP/2 200\r\n\r\n", "status"),
+        (b"SSH-2.0", "begin"),
+        (b"HTTP/1.1 2x0 OK\r\n\r\n", "status"),
+        (b"HTTP/1.1 200 OK\r\n\r\n", "length"),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: -1\r\n\r\n", "length"),
+        (plain(b"{}") + b"more", "more came"),
+        (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n", "size"),
+        (plain(b"{}", more="x-amz-crc32: 1\r\n"), "checksum"),
+        (b"HTTP/1.1 200 OK\r\n" + b"x: y\r\n" * 20_000, "does not end"),
+    ],
+)
+def test_what_is_no_answer_is_told(data: bytes, why: str) -> None:
+    with pytest.raises(BadAnswerError, match=why):
+        read_answer(data)
+
+
+def test_a_right_checksum_is_accepted_and_one_of_compressed_bytes_not_looked_at() -> None:
+    body = b'{"UnprocessedItems":{}}'
+    assert read_answer(plain(body, more=f"X-Amz-Crc32: {zlib.crc32(body)}\r\n"))
+    assert read_answer(plain(body, more="X-Amz-Crc32: 1\r\nContent-Encoding: gzip\r\n"))
+
+
+@given(st.binary(max_size=60), st.sampled_from([b"", b"HTTP/1.1 200 OK\r\n", plain(b"{}")[:30]]))
+def test_any_bytes_are_an_answer_unfinished_or_none(data: bytes, begin: bytes) -> None:
+    with contextlib.suppress(BadAnswerError):
+        read_answer(begin + data)

@@ -1,0 +1,149 @@
+"""Tables of another account or region: the role is assumed, for as long as it takes, and by nobody else's leave."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import boto3
+import pytest
+from botocore.exceptions import ClientError
+
+from ingest.dynamodb.http.client import batch_write_exchange
+from ingest.dynamodb.session import SESSION_NAME, table_session
+from ingest.errors import AccessDenied
+from tests.support.clients import client, mock_aws, session
+
+ROLE = "arn:aws:iam::111122223333:role/writes-orders"
+REGION = "eu-west-1"
+
+
+class Sts:
+    """What AssumeRole answers: numbered credentials that hold for so long, or a refusal."""
+
+    def __init__(self, *, holds_s: float = 3600, refuses: bool = False) -> None:
+        self.asked: list[dict[str, Any]] = []
+        self.holds_s = holds_s
+        self.refuses = refuses
+
+    def assume_role(self, **parameters: Any) -> dict[str, Any]:
+        self.asked.append(parameters)
+        if self.refuses:
+            said = {"Code": "AccessDenied", "Message": f"not authorized to perform: sts:AssumeRole on {ROLE}"}
+            raise ClientError({"Error": said, "ResponseMetadata": {"HTTPStatusCode": 403}}, "AssumeRole")
+        n = len(self.asked)
+        expires = datetime.now(UTC) + timedelta(seconds=self.holds_s)
+        key = {"AccessKeyId": f"KEY{n}", "SecretAccessKey": "s", "SessionToken": f"TOKEN{n}", "Expiration": expires}
+        return {"Credentials": key}
+
+    def __enter__(self) -> "Sts":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Nothing to close."""
+
+
+class Own(boto3.Session):
+    """The function's own session, whose STS is ours."""
+
+    def __init__(self, sts: Sts) -> None:
+        super().__init__(region_name="us-east-1")
+        self.sts = sts
+        self.made: list[tuple[str, dict[str, Any]]] = []
+
+    def client(self, service: str, **how: Any) -> Any:  # type: ignore[override]
+        self.made.append((service, how))
+        return self.sts
+
+
+def key_of(opened: boto3.Session) -> str:
+    credentials = opened.get_credentials()
+    assert credentials is not None
+    return credentials.get_frozen_credentials().access_key
+
+
+def test_without_role_or_region_it_is_the_session_itself() -> None:
+    own = session()
+    assert table_session(own, role=None, region=None) is own
+    assert table_session(own, role=None, region=own.region_name) is own
+
+
+def test_another_region_has_the_same_credentials() -> None:
+    own = boto3.Session(region_name="us-east-1")
+    opened = table_session(own, role=None, region=REGION)
+    assert (opened.region_name, key_of(opened)) == (REGION, key_of(own))
+    assert key_of(own) == "testing"
+
+
+def test_nothing_is_asked_before_the_first_request_and_the_role_by_its_name() -> None:
+    sts = Sts()
+    opened = table_session(Own(sts), role=ROLE, region=REGION)
+    assert (opened.region_name, sts.asked) == (REGION, [])
+    assert key_of(opened) == "KEY1"
+    assert sts.asked == [{"RoleArn": ROLE, "RoleSessionName": SESSION_NAME}]
+
+
+def test_the_role_is_assumed_with_the_functions_own_credentials_in_its_own_region() -> None:
+    own = Own(Sts())
+    key_of(table_session(own, role=ROLE, region=REGION))
+    ((service, how),) = own.made
+    assert (service, how["aws_access_key_id"]) == ("sts", "testing")
+    assert "region_name" not in how
+
+
+def test_credentials_that_hold_are_asked_for_once_and_those_about_to_expire_anew() -> None:
+    sts = Sts()
+    opened = table_session(Own(sts), role=ROLE, region=None)
+    assert [key_of(opened) for _ in range(3)] == ["KEY1"] * 3
+    sts = Sts(holds_s=60)
+    opened = table_session(Own(sts), role=ROLE, region=None)
+    assert [key_of(opened) for _ in range(3)] == ["KEY1", "KEY2", "KEY3"]
+
+
+def test_the_fast_writers_requests_are_signed_with_what_holds_by_then() -> None:
+    opened = table_session(Own(Sts(holds_s=60)), role=ROLE, region=REGION)
+    exchange = batch_write_exchange(opened, opened.client("dynamodb"), "Orders")
+    request = exchange._sign(b"{}").decode()
+    exchange.close()
+    assert f"/{REGION}/dynamodb/aws4_request" in request
+    number = request.partition("Credential=KEY")[2][0]
+    assert f"x-amz-security-token: TOKEN{number}\r\n" in request
+    assert f"host: dynamodb.{REGION}.amazonaws.com\r\n" in request
+
+
+def test_a_role_that_may_not_be_assumed_is_told_of_with_the_table() -> None:
+    opened = table_session(Own(Sts(refuses=True)), role=ROLE, region=REGION)
+    with pytest.raises(AccessDenied, match=r"preparing to write to table Orders: not authorized .* sts:AssumeRole"):
+        batch_write_exchange(opened, opened.client("dynamodb"), "Orders")
+
+
+def test_a_role_that_may_be_assumed_no_longer_is_told_of_when_its_credentials_end() -> None:
+    sts = Sts(holds_s=60)
+    opened = table_session(Own(sts), role=ROLE, region=REGION)
+    exchange = batch_write_exchange(opened, opened.client("dynamodb"), "Orders")
+    sts.refuses, sts.holds_s = True, 0
+    opened.get_credentials()._expiry_time = datetime.now(UTC)  # type: ignore[union-attr]
+    with pytest.raises(AccessDenied, match="renewing the credentials to write to table Orders"):
+        exchange._sign(b"{}")
+    exchange.close()
+
+
+@pytest.fixture
+def aws() -> Iterator[None]:
+    with mock_aws():
+        yield
+
+
+@pytest.mark.usefixtures("aws")
+def test_the_reference_writer_reaches_the_table_of_the_roles_account() -> None:
+    opened = table_session(session(), role=ROLE, region=REGION)
+    tables = opened.resource("dynamodb")
+    tables.create_table(
+        TableName="Orders",
+        KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
+        AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
+        BillingMode="PAY_PER_REQUEST",
+    )
+    table = tables.Table("Orders")
+    table.put_item(Item={"id": "1"})
+    assert table.table_arn == f"arn:aws:dynamodb:{REGION}:111122223333:table/Orders"
+    assert client("dynamodb").list_tables()["TableNames"] == []

@@ -1,0 +1,354 @@
+"""The fast writer against a DynamoDB that throttles, fails, resets, lies and refuses: the table holds the truth."""
+
+import gc
+import json
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import pairwise
+from typing import Any
+
+import boto3
+import pyarrow as pa
+import pytest
+
+from ingest.dynamodb.boto3_writer import Boto3Writer
+from ingest.dynamodb.concurrency import Flow
+from ingest.dynamodb.http.client import batch_write_exchange
+from ingest.dynamodb.write_units import write_units
+from ingest.dynamodb.writer import BatchWriter
+from ingest.errors import AccessDenied, IngestError, OutOfTime, TableMissing, Throttled, Unavailable
+from ingest.feeds.column import Column
+from ingest.feeds.feed import Feed
+from ingest.items.items import Items, Refusal, build_items
+from ingest.items.mapping import map_columns
+from ingest.reading.rows import Rows
+from loadtest.simulator import Faults, Key, Latency, Settings, Simulation, Sink, Table
+
+pytestmark = [
+    pytest.mark.allow_hosts(["127.0.0.1"]),
+    # The sink's own sockets: clients that give up leave some to the garbage collector, which `sink` calls at once.
+    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
+]
+
+FEED = Feed("f/", "Orders", "id", "n", columns={"n": "N", "note": Column()})
+TEXT = pa.schema([(name, pa.string()) for name in ("id", "n", "note")])
+TABLES = {"Orders": Table(Key("id"), Key("n", "N"))}
+
+
+def items(count: int, *, note: str = 'ü\n"x"', table: str = "Orders") -> Items:
+    columns = {"id": [f"c{n % 7}" for n in range(count)], "n": [str(n) for n in range(count)], "note": [note] * count}
+    made, faults = build_items(Rows(pa.table(columns, schema=TEXT), None, []), map_columns(FEED, ("id", "n", "note")))
+    assert not faults
+    return made
+
+
+def session() -> boto3.Session:
+    return boto3.Session(aws_access_key_id="k", aws_secret_access_key="s", region_name="eu-central-1")
+
+
+MADE: list[Any] = []  # closed before the sink is
+
+
+def writer(sink: Sink, table: str = "Orders", **settings: Any) -> BatchWriter:
+    client = session().client("dynamodb", endpoint_url=sink.url)
+    made = BatchWriter(table, lambda: batch_write_exchange(session(), client, table), **settings)
+    MADE.extend([made, client])
+    return made
+
+
+def reference_writer(sink: Sink) -> Boto3Writer:
+    resource = session().resource("dynamodb", endpoint_url=sink.url)
+    MADE.append(resource.meta.client)
+    return Boto3Writer(resource.Table("Orders"))
+
+
+@contextmanager
+def sink(**settings: Any) -> Iterator[Sink]:
+    with Sink(Settings(**{"tables": TABLES, "keep": "items", **settings})) as running:
+        try:
+            yield running
+        finally:
+            while MADE:
+                MADE.pop().close()
+    gc.collect()
+
+
+def kept(running: Sink) -> set[tuple[str, int, str]]:
+    found = running.truth.items("Orders")
+    return {(item["id"]["S"], int(item["n"]["N"]), item["note"]["S"]) for item in found}
+
+
+def expected(count: int) -> set[tuple[str, int, str]]:
+    return {(f"c{n % 7}", n, 'ü\n"x"') for n in range(count)}
+
+
+@pytest.mark.parametrize("count", [0, 1, 25, 26, 1003])
+def test_all_items_are_in_the_table_when_it_returns(count: int) -> None:
+    with sink() as running:
+        assert writer(running).write(items(count)) == []
+        assert kept(running) == expected(count)
+        assert running.statistics.document()["requests"] == -(-count // 25)
+
+
+def test_connections_are_kept_from_one_call_to_the_next() -> None:
+    with sink() as running:
+        one = writer(running)
+        for _ in range(3):
+            one.write(items(500))
+        assert running.statistics.document()["connections"] <= 20
+
+
+@pytest.mark.parametrize(
+    "faults",
+    [
+        Faults(internal_error=0.3),
+        Faults(internal_error=0.9, seed=3),
+        Faults(reset_before=0.15, reset_after=0.15),
+        Faults(truncated=0.2, wrong_crc32=0.2),
+        Faults(expired_token=0.1),
+        Faults(
+            internal_error=0.1, reset_before=0.1, reset_after=0.1, truncated=0.1, wrong_crc32=0.1, expired_token=0.05
+        ),
+    ],
+    ids=str,
+)
+def test_whatever_fails_the_table_ends_with_exactly_the_items(faults: Faults) -> None:
+    with sink(faults=faults) as running:
+        assert writer(running, chance=lambda: 0.05).write(items(400)) == []
+        assert kept(running) == expected(400)
+
+
+def test_a_slow_answer_holds_up_nobody_else_and_late_ones_are_asked_again() -> None:
+    with sink(faults=Faults(slow=0.1, slow_s=0.3)) as running:
+        assert writer(running).write(items(1500)) == []
+        assert kept(running) == expected(1500)
+
+
+@pytest.mark.parametrize("units_per_s", [500, 2000])
+def test_what_a_full_table_leaves_is_sent_again_until_it_is_taken(units_per_s: int) -> None:
+    simulation = Simulation(mode="provisioned", provisioned_units_per_s=units_per_s, burst_s=0.2)
+    with sink(simulation=simulation) as running:
+        assert writer(running).write(items(400)) == []
+        assert kept(running) == expected(400)
+        told = running.statistics.document()
+        assert told["unprocessed"] + told["throttled_requests"] > 0
+
+
+def test_both_writers_leave_the_same_table() -> None:
+    tables = []
+    for fast in (True, False):
+        with sink(simulation=Simulation(mode="provisioned", provisioned_units_per_s=1000, burst_s=0.1)) as running:
+            made = writer(running) if fast else reference_writer(running)
+            assert made.write(items(400)) == []
+            tables.append(kept(running))
+    assert tables[0] == tables[1] == expected(400)
+
+
+def test_an_item_dynamodb_refuses_is_told_and_the_others_are_written() -> None:
+    with sink() as running:
+        mixed = items(60)
+        columns = {attribute.name: attribute.values.to_pylist() for attribute in mixed.attributes}
+        columns["id"][17] = columns["id"][42] = ""  # what the checks before would have found
+        attributes = tuple(
+            type(a)(a.name, a.type, pa.array(columns[a.name], a.values.type), a.write_null) for a in mixed.attributes
+        )
+        refusals = writer(running).write(Items(attributes, mixed.keys, range(60)))
+        assert [refusal.row for refusal in refusals] == [17, 42]
+        assert all(isinstance(refusal, Refusal) and refusal.message for refusal in refusals)
+        assert kept(running) == {row for row in expected(60) if row[1] not in (17, 42)}
+
+
+@pytest.mark.parametrize(
+    ("settings", "table", "kind"),
+    [
+        ({}, "Missing", TableMissing),
+        ({"faults": Faults(unrecognized_client=1.0)}, "Orders", AccessDenied),
+        ({"faults": Faults(expired_token=1.0)}, "Orders", AccessDenied),
+    ],
+)
+def test_an_error_that_will_not_pass_ends_it_at_once(
+    settings: dict[str, Any], table: str, kind: type[IngestError]
+) -> None:
+    with sink(**settings) as running:
+        with pytest.raises(kind, match=f"writing to table {table}"):
+            writer(running, table).write(items(500))
+        assert running.items == 0
+
+
+@pytest.mark.parametrize(
+    ("settings", "kind"),
+    [
+        ({"faults": Faults(internal_error=1.0)}, Unavailable),
+        ({"faults": Faults(reset_before=1.0)}, Unavailable),
+        ({"simulation": Simulation(mode="provisioned", provisioned_units_per_s=0.001)}, Throttled),
+    ],
+)
+def test_a_table_that_takes_nothing_for_too_long_is_a_service_fault(
+    settings: dict[str, Any], kind: type[IngestError]
+) -> None:
+    with sink(**settings) as running, pytest.raises(kind, match="Orders"):
+        writer(running, patience_s=0.4).write(items(200))
+
+
+def test_after_a_failure_it_may_be_used_again() -> None:
+    with sink(faults=Faults(internal_error=1.0)) as running:
+        failing = writer(running, patience_s=0.2)
+        with pytest.raises(Unavailable):
+            failing.write(items(10))
+    with sink() as running:
+        failing._connect = writer(running)._connect
+        MADE.append(failing)
+        assert failing.write(items(10)) == []
+
+
+def test_it_speaks_tls_to_those_it_trusts_and_to_no_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    with sink(tls=True) as running:
+        monkeypatch.setenv("AWS_CA_BUNDLE", str(running.ca_file))
+        assert writer(running).write(items(100)) == []
+        assert kept(running) == expected(100)
+        monkeypatch.delenv("AWS_CA_BUNDLE")
+        with pytest.raises(Unavailable, match="certificate"):
+            writer(running, patience_s=0.2).write(items(1))
+
+
+@pytest.mark.parametrize("requests", [1, 3])
+def test_no_more_requests_are_under_way_than_the_flow_it_is_given_allows(requests: int) -> None:
+    with sink(latency=Latency(fixed_s=0.005)) as running:
+        assert writer(running, flow=Flow.fixed(requests)).write(items(500)) == []
+        assert running.statistics.document()["max_in_flight"] == requests
+
+
+def slow(**limits: Any) -> Simulation:
+    """A table that takes little, and would for one key as much as for many, unless the limits say otherwise."""
+    return Simulation(burst_s=0.1, **{"partition_units_per_s": 100_000.0, **limits})
+
+
+def test_it_counts_what_the_table_counts() -> None:
+    with sink(simulation=slow(mode="provisioned", provisioned_units_per_s=400)) as running:
+        counting = writer(running, flow=Flow.fixed(20))
+        counting.write(items(600))
+        counts, told = counting.counts, running.statistics.document()
+        assert counts.requests == running.requests
+        assert counts.throttled == counts.by_provisioned == told["throttled_requests"] > 0
+        assert counts.retries == counts.requests - 24
+        whole = told["unprocessed"] - counts.unprocessed  # items of requests that were throttled whole
+        assert counts.throttled <= whole <= 25 * counts.throttled
+
+
+@pytest.mark.parametrize(
+    ("simulation", "reason"),
+    [
+        ({"partitions": 1, "partition_units_per_s": 400}, "by_key_range"),
+        ({"account_units_per_s": 400}, "by_account"),
+        ({"max_on_demand_units_per_s": 400}, "by_maximum"),
+        ({"mode": "provisioned", "provisioned_units_per_s": 400}, "by_provisioned"),
+    ],
+)
+def test_it_counts_throttled_requests_by_the_reason_told(simulation: dict[str, Any], reason: str) -> None:
+    with sink(simulation=slow(**simulation)) as running:
+        counting = writer(running, flow=Flow.fixed(20))
+        counting.write(items(600))
+        counts = counting.counts
+        assert getattr(counts, reason) == counts.throttled == running.statistics.document()["throttled_requests"] > 0
+
+
+@pytest.mark.parametrize("note", ["x", "ü" * 1100])
+def test_it_counts_the_write_units_and_the_latency_of_what_was_taken(note: str) -> None:
+    with sink(
+        simulation=slow(mode="provisioned", provisioned_units_per_s=600), latency=Latency(fixed_s=0.02)
+    ) as running:
+        counting = writer(running, flow=Flow.fixed(8))
+        counting.write(items(400, note=note))
+        counts = counting.counts
+        assert counts.units == 400 * (1 if note == "x" else 3) == write_units(items(400, note=note))
+        assert counts.items == 400 + running.statistics.document()["unprocessed"]
+        values = counts.latencies.sample(100)
+        assert 16 <= len(values) <= counts.requests - counts.throttled
+        assert values[0] >= 19
+
+
+def test_both_writers_count_the_same_units() -> None:
+    for make in (writer, reference_writer):
+        with sink() as running:
+            counting = make(running)
+            counting.write(items(60, note="ü" * 1100))
+            assert (counting.counts.items, counting.counts.units) == (60, 180)
+
+
+def test_counts_go_on_from_one_call_to_the_next() -> None:
+    with sink() as running:
+        counting = writer(running)
+        counting.write(items(100))
+        before = counting.counts
+        counting.write(items(75))
+        assert (before.requests, counting.counts.since(before).requests) == (4, 3)
+
+
+class Beat:
+    """Counts its calls and remembers when they came; raises at the one it is told."""
+
+    def __init__(self, *, raises_at: int | None = None) -> None:
+        self.at_s: list[float] = []
+        self._raises_at = raises_at
+
+    def __call__(self) -> None:
+        self.at_s.append(time.monotonic())
+        if len(self.at_s) == self._raises_at:
+            raise OutOfTime("There is no time left, as scripted.")
+
+
+def test_it_beats_before_each_request() -> None:
+    beat = Beat()
+    with sink() as running:
+        assert writer(running, beat=beat).write(items(500)) == []
+        assert len(beat.at_s) >= running.requests == 20
+
+
+def test_it_beats_at_least_once_a_second_while_it_waits() -> None:
+    beat = Beat()
+    with sink(latency=Latency(fixed_s=2.3)) as running:
+        begun_s = time.monotonic()
+        assert writer(running, beat=beat).write(items(5)) == []
+        moments = [begun_s, *beat.at_s, time.monotonic()]
+        assert max(later - earlier for earlier, later in pairwise(moments)) < 1.2
+
+
+def test_what_a_beat_raises_ends_the_write_and_nothing_is_sent_after_it() -> None:
+    beat = Beat(raises_at=11)
+    with sink(latency=Latency(fixed_s=0.01)) as running:
+        ended = writer(running, flow=Flow.fixed(2), beat=beat)
+        with pytest.raises(OutOfTime):
+            ended.write(items(1000))
+        time.sleep(0.1)  # what was sent has arrived
+        assert len(beat.at_s) == 11
+        assert running.requests <= 10
+        assert running.statistics.document()["open_connections"] == 0
+
+
+def test_after_a_beat_that_raised_it_may_be_used_again() -> None:
+    with sink() as running:
+        ended = writer(running, beat=Beat(raises_at=3))
+        with pytest.raises(OutOfTime):
+            ended.write(items(300))
+        assert ended.write(items(300)) == []
+        assert kept(running) == expected(300)
+
+
+@pytest.mark.parametrize(("interleave", "keys"), [(True, 7), (False, 1)])
+def test_rows_of_one_partition_key_are_sent_apart_if_asked(interleave: bool, keys: int) -> None:
+    by_key = items(700).take(sorted(range(700), key=lambda row: row % 7))
+    with sink() as running:
+        assert writer(running, interleave=interleave, flow=Flow.fixed(1)).write(by_key) == []
+        first = [item["id"]["S"] for item in running.truth.items("Orders")[:25]]
+        assert len(set(first)) == keys
+        assert kept(running) == expected(700)
+
+
+def test_what_is_sent_is_what_boto3_would_send() -> None:
+    seen: list[Any] = []
+    for fast in (True, False):
+        with sink() as running:
+            (writer(running) if fast else reference_writer(running)).write(items(30))
+            seen.append(sorted(map(json.dumps, running.truth.items("Orders"))))
+    assert seen[0] == seen[1]

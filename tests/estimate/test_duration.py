@@ -1,0 +1,86 @@
+"""How long loading takes, what limits it, and what is charged for it."""
+
+import pytest
+
+from infra.settings import Settings
+from ingest.estimate.cost import Load, charges
+from ingest.estimate.duration import Capacity, Demand, Fleet, duration
+
+MILLION = 1_000_000
+
+
+def of(units: float, hottest: float = 0, together: float = 0) -> Demand:
+    return Demand(units, hottest, together)
+
+
+@pytest.mark.parametrize(
+    ("units", "seconds"),
+    [
+        (4_000 * 60, 60),  # as quick as it is new
+        (4_000 * 1_800, 1_800),
+        (4_000 * 1_800 + 8_000 * 60, 1_860),
+        ((4_000 + 8_000 + 16_000 + 32_000) * 1_800 + 40_000 * 100, 4 * 1_800 + 100),  # and no quicker than the quota
+    ],
+)
+def test_a_new_table_takes_twice_as_much_every_half_hour(units: float, seconds: float) -> None:
+    assert Capacity(40_000, is_new=True).seconds(units) == pytest.approx(seconds)
+
+
+def test_a_new_table_takes_no_more_than_it_is_given() -> None:
+    assert Capacity(1_000, is_new=True).seconds(60_000) == 60
+    assert Capacity(5_000, is_new=True).seconds(4_000 * 1_800 + 5_000) == 1_801
+
+
+@pytest.mark.parametrize(
+    ("demands", "work_s", "workers", "expected"),
+    [
+        ([of(MILLION)], 10, 1, (25, "capacity")),
+        ([of(MILLION), of(2 * MILLION)], 10, 1, (50, "capacity")),  # each index has its own, the busiest is waited for
+        ([of(MILLION)], 600, 10, (60, "workers")),
+        ([of(MILLION, hottest=400_000)], 10, 1, (400, "hot_key")),
+        ([of(MILLION, together=MILLION)], 10, 10, (100, "hot_key")),  # sorted: ten functions are at ten keys
+    ],
+)
+def test_the_slowest_of_capacity_keys_and_workers_sets_the_time(
+    demands: list[Demand], work_s: float, workers: int, expected: tuple[float, str]
+) -> None:
+    found = duration(demands, Capacity(40_000), work_s=work_s, workers=workers)
+    assert (found.seconds, found.limit) == expected
+
+
+def test_the_fleet_is_that_of_the_stack() -> None:
+    stack, fleet = Settings(), Fleet()
+    assert fleet.functions == stack.max_concurrency
+    assert fleet.segment_bytes == stack.segment_mb * 1024 * 1024
+    assert fleet.memory_mb == stack.memory_mb
+    assert fleet.run_s == stack.timeout_s - stack.stop_before_end_s
+
+
+@pytest.mark.parametrize(
+    ("size_mb", "splittable", "segments"),
+    [(0, True, 1), (64, True, 1), (65, True, 2), (640, True, 10), (640, False, 1)],
+)
+def test_a_large_plain_file_is_loaded_in_parts(size_mb: int, splittable: bool, segments: int) -> None:
+    assert Fleet().segments(size_mb * 1024 * 1024, is_splittable=splittable) == segments
+
+
+def bill(**changes: float | bool) -> dict[str, float]:
+    load = {"files": 1, "size_bytes": 1 << 30, "segments": 16, "workers": 10, "seconds": 1000.0}
+    units = {"table_units": 10.0 * MILLION, "index_units": 5.0 * MILLION, "splits": True}
+    return {c.what: c.dollars for c in charges(Load(**(load | units | changes)), Fleet())}  # type: ignore[arg-type]
+
+
+def test_the_bill_is_mostly_write_units() -> None:
+    found = bill()
+    assert found["write units of the table"] == pytest.approx(6.25)
+    assert found["write units of indexes"] == pytest.approx(3.125)
+    assert found["Lambda GB-seconds"] == pytest.approx(10 * 1000 * 1769 / 1024 * 0.0000133334)
+    others = sum(dollars for what, dollars in found.items() if "table" not in what and "indexes" not in what)
+    assert others < 0.03 * sum(found.values())
+
+
+def test_a_file_that_is_split_is_read_twice_and_sent_in_messages() -> None:
+    split, whole = bill(), bill(splits=False, segments=1)
+    assert split["S3 reads"] == pytest.approx((2 * 128 + 32) * 0.0004 / 1000)
+    assert whole["S3 reads"] == pytest.approx((128 + 2) * 0.0004 / 1000)
+    assert split["SQS requests"] > whole["SQS requests"]

@@ -1,0 +1,150 @@
+"""Last row wins, by DynamoDB's own idea of equal keys."""
+
+from collections.abc import Sequence
+from decimal import Decimal
+from typing import Any
+
+import pyarrow as pa
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ingest.feeds.feed import Feed
+from ingest.items.duplicates import KeyHashes, SeenKeys, last_of_each_key
+from ingest.items.export import python_items
+from ingest.items.items import Items, build_items
+from ingest.items.mapping import map_columns
+from ingest.reading.rows import Rows
+
+
+def items_with(keys: Sequence[tuple[str, ...]], *, types: tuple[str, ...] = ("S", "S")) -> Items:
+    """Return items with the given keys and a column `n` that counts them."""
+    names = ("p", "s")[: len(keys[0]) if keys else 1]
+    sort_key = names[1] if names[1:] else None
+    kinds: Any = dict(zip(names, types, strict=False))
+    feed = Feed("f/", "Table", names[0], sort_key, columns=kinds)
+    columns = {name: pa.array([key[i] for key in keys], pa.string()) for i, name in enumerate(names)}
+    columns["n"] = pa.array([str(n) for n in range(len(keys))], pa.string())
+    items, faults = build_items(Rows(pa.table(columns), None, []), map_columns(feed, tuple(columns)))
+    assert faults == []
+    return items
+
+
+def kept(items: Items) -> list[int]:
+    return [int(item["n"]) for item in python_items(items)]
+
+
+@given(st.lists(st.tuples(st.sampled_from("abc"), st.sampled_from("abc"))))
+def test_the_last_item_of_each_key_stays_in_order(keys: list[tuple[str, ...]]) -> None:
+    items, hashes, replaced = last_of_each_key(items_with(keys))
+    assert kept(items) == sorted({key: n for n, key in enumerate(keys)}.values())
+    assert replaced == len(keys) - len(items)
+    assert len(hashes) == len(items)
+
+
+def test_items_without_duplicates_are_handed_back_as_they_are() -> None:
+    items = items_with([("a", "1"), ("b", "1")])
+    assert last_of_each_key(items)[0] is items
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        (("a", "bc"), ("ab", "c")),
+        (("a,b", "c"), ("a", "b,c")),
+        (("a", "b"), ("b", "a")),
+        (("a\0b", "c"), ("a", "b\0c")),
+    ],
+)
+def test_composite_keys_cannot_be_confused(first: tuple[str, ...], second: tuple[str, ...]) -> None:
+    items, hashes, replaced = last_of_each_key(items_with([first, second]))
+    assert (kept(items), len(hashes), replaced) == ([0, 1], 2, 0)
+
+
+def test_equal_numbers_are_one_key_however_they_are_spelled() -> None:
+    spellings = [("1",), ("1.0",), ("+1",), ("01",), ("1e0",), ("10E-1",)]
+    items, _, replaced = last_of_each_key(items_with(spellings, types=("N",)))
+    assert (kept(items), replaced) == ([5], 5)
+    assert kept(last_of_each_key(items_with([("0",), ("-0",), ("0.00",), ("0e7",)], types=("N",)))[0]) == [3]
+
+
+def test_the_same_spellings_are_different_strings() -> None:
+    assert kept(last_of_each_key(items_with([("1",), ("1.0",), ("01",)]))[0]) == [0, 1, 2]
+
+
+def test_numbers_that_a_float_would_confuse_are_different_keys() -> None:
+    items = items_with(
+        [("9007199254740992",), ("9007199254740993",), ("0.1",), ("0.1000000000000000055",)], types=("N",)
+    )
+    assert kept(last_of_each_key(items)[0]) == [0, 1, 2, 3]
+
+
+def test_hashes_of_equal_keys_are_equal_across_blocks() -> None:
+    first = last_of_each_key(items_with([("a", "1.0"), ("b", "2")], types=("S", "N")))[1]
+    second = last_of_each_key(items_with([("a", "1"), ("c", "2")], types=("S", "N")))[1]
+    assert len(first & second) == 1
+
+
+def test_without_keys_nothing_is_replaced() -> None:
+    """A preview without a feed."""
+    keyless = items_with([("a",), ("a",)])
+    items, hashes, replaced = last_of_each_key(Items(keyless.attributes, (), keyless.records))
+    assert (kept(items), hashes, replaced) == ([0, 1], set(), 0)
+
+
+def keys_of(keys: Sequence[tuple[str, ...]], types: tuple[str, ...] = ("S", "S")) -> KeyHashes:
+    return last_of_each_key(items_with(keys, types=types))[1]
+
+
+NUMBERS = ["1", "1.0", "+1", "01", "1e0", "2", "-3", "10", "9007199254740993", "12345678901234567890123"]
+BLOCKS = st.lists(st.lists(st.sampled_from("abcdefgh"), min_size=1), max_size=6)
+
+
+@given(BLOCKS, st.booleans())
+def test_keys_seen_in_earlier_blocks_are_counted_in_whatever_order_they_come(
+    blocks: list[list[str]], has_sort_key: bool
+) -> None:
+    seen, expected = SeenKeys(), set[str]()
+    for block in blocks:
+        keys = [(key, "x") if has_sort_key else (key,) for key in block]
+        assert seen.add(keys_of(keys)) == len(expected & set(block))
+        expected |= set(block)
+
+
+@given(st.lists(st.lists(st.sampled_from(NUMBERS), min_size=1, max_size=6), max_size=6))
+def test_equal_numbers_are_seen_again_however_they_are_spelled(blocks: list[list[str]]) -> None:
+    seen, expected = SeenKeys(), set[Decimal]()
+    for block in blocks:
+        values = set(map(Decimal, block))
+        assert seen.add(keys_of([(number,) for number in block], types=("N",))) == len(expected & values)
+        expected |= values
+
+
+def test_blocks_of_a_file_in_the_order_of_its_keys_are_not_hashed() -> None:
+    seen = SeenKeys()
+    blocks = [keys_of([(f"k{n:03}",) for n in range(start, start + 10)]) for start in (0, 10, 20)]
+    assert [seen.add(block) for block in blocks] == [0, 0, 0]
+    assert [vars(block).get("hashes") for block in blocks] == [None, None, None]
+
+
+def test_a_block_that_lies_among_those_before_is_compared_with_all_of_them() -> None:
+    seen = SeenKeys()
+    for start in (0, 10, 20):
+        seen.add(keys_of([(f"k{n:03}",) for n in range(start, start + 10)]))
+    assert seen.add(keys_of([("k005",), ("k015",), ("k025",), ("k0255",)])) == 3
+    assert seen.add(keys_of([("k0255",), ("z",)])) == 1
+
+
+def test_a_block_without_items_changes_nothing() -> None:
+    seen = SeenKeys()
+    assert [seen.add(keys_of([(key,)] if key else [])) for key in ("a", "", "b", "a")] == [0, 0, 0, 1]
+
+
+def test_without_keys_nothing_is_seen_again() -> None:
+    keyless = items_with([("a",)])
+    seen = SeenKeys()
+    assert [seen.add(last_of_each_key(Items(keyless.attributes, (), keyless.records))[1]) for _ in range(3)] == [
+        0,
+        0,
+        0,
+    ]

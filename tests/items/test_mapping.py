@@ -1,0 +1,124 @@
+"""A header meets its feed: what each column becomes, or why the file is refused."""
+
+from typing import Any
+
+import pytest
+
+from ingest.errors import BadHeader
+from ingest.feeds.column import Column
+from ingest.feeds.dialect import Csv
+from ingest.feeds.feed import Feed
+from ingest.items.mapping import Target, map_columns, needed_columns
+
+
+def feed(**fields: Any) -> Feed:
+    return Feed(**{"prefix": "f/", "table": "Table", "partition_key": "id", **fields})
+
+
+def names(of: Feed, *columns: str) -> list[str]:
+    return [target.name for target in map_columns(of, columns).targets]
+
+
+def test_columns_keep_the_files_order_and_take_the_feeds_types_and_names() -> None:
+    of = feed(sort_key="day", columns={"qty": Column("N", name="quantity", null="null"), "gift": "BOOL"})
+    mapping = map_columns(of, ("gift", "day", "qty", "id", "other"))
+    assert mapping.targets == (
+        Target("gift", "gift", Column("BOOL")),
+        Target("day", "day"),
+        Target("qty", "quantity", Column("N", name="quantity", null="null")),
+        Target("id", "id"),
+        Target("other", "other"),
+    )
+    assert [(key.name, key.type, key.source) for key in mapping.keys] == [("id", "S", "id"), ("day", "S", "day")]
+
+
+def test_a_renamed_key_column_keeps_its_attribute_name_in_the_key() -> None:
+    of = feed(columns={"id": Column("N", name="order_id")})
+    mapping = map_columns(of, ("id",))
+    assert (mapping.keys[0].name, mapping.keys[0].type, mapping.keys[0].source) == ("order_id", "N", "id")
+    assert mapping.targets[0].name == "order_id"
+
+
+def test_dropped_columns_become_nothing() -> None:
+    of = feed(columns={"secret": Column(drop=True)})
+    assert names(of, "id", "secret", "x") == ["id", "x"]
+    assert names(of, "id", "x") == ["id", "x"]  # and need not be there
+
+
+@pytest.mark.parametrize(("policy", "expected"), [("keep", ["id", "n", "x"]), ("drop", ["id", "n"])])
+def test_unlisted_columns_are_kept_or_dropped_as_the_feed_says(policy: str, expected: list[str]) -> None:
+    of = feed(csv=Csv(unknown_columns=policy), columns={"n": "N"})  # type: ignore[arg-type]
+    assert names(of, "id", "n", "x") == expected
+
+
+def test_an_unlisted_column_fails_the_file_if_the_feed_refuses_it() -> None:
+    of = feed(partition_key="P#{region}", sort_key="id", csv=Csv(unknown_columns="refuse"), columns={"n": "N"})
+    assert names(of, "id", "n", "region") == ["id", "n", "region"]  # those the keys need are known
+    with pytest.raises(BadHeader, match="has the column 'x', which the feed does not list"):
+        map_columns(of, ("id", "n", "region", "x", "y"))
+
+
+@pytest.mark.parametrize(
+    ("of", "missing"),
+    [
+        (feed(), "id"),
+        (feed(sort_key="day"), "day"),
+        (feed(sort_key="D#{day}#{hour}"), "hour"),
+        (feed(columns={"n": "N"}), "n"),
+        (feed(columns={"n": Column(null="reject")}), "n"),
+    ],
+)
+def test_a_column_the_feed_needs_fails_the_file_where_it_is_missing(of: Feed, missing: str) -> None:
+    columns = tuple(column for column in ("id", "day", "hour", "n") if column != missing)
+    with pytest.raises(BadHeader) as caught:
+        map_columns(of, columns)
+    sentence = str(caught.value)
+    assert f"no column {missing!r}" in sentence
+    assert ", ".join(map(repr, columns)) in sentence
+    assert "delimiter is ','" in sentence
+
+
+def test_a_wrong_delimiter_is_recognisable_from_the_sentence() -> None:
+    with pytest.raises(BadHeader, match=r"it has 'id;name'\..*delimiter is ','"):
+        map_columns(feed(), ("id;name",))
+
+
+def test_listed_columns_may_be_missing_if_the_feed_allows_it_but_never_those_of_keys_or_with_null_reject() -> None:
+    of = feed(
+        sort_key="D#{day}",
+        csv=Csv(missing_columns="allow"),
+        columns={"n": "N", "must": Column(null="reject"), "gone": Column(drop=True)},
+    )
+    assert needed_columns(of) == ["id", "day", "must"]
+    assert names(of, "id", "day", "must") == ["id", "day", "must"]
+    with pytest.raises(BadHeader, match="'must'"):
+        map_columns(of, ("id", "day"))
+
+
+def test_a_column_is_needed_once_however_often_it_is_used() -> None:
+    of = feed(partition_key="{a}#{b}", sort_key="{b}#{a}", columns={"a": "N"})
+    assert needed_columns(of) == ["a", "b"]
+
+
+def test_two_columns_for_one_attribute_fail_the_file() -> None:
+    of = feed(columns={"qty": Column("N", name="quantity")})
+    with pytest.raises(BadHeader, match="attribute 'quantity'"):
+        map_columns(of, ("id", "qty", "quantity"))
+
+
+def test_a_column_called_like_a_templates_key_fails_the_file() -> None:
+    with pytest.raises(BadHeader, match="attribute 'pk'"):
+        map_columns(feed(partition_key="P#{id}"), ("id", "pk"))
+
+
+def test_names_are_case_sensitive() -> None:
+    with pytest.raises(BadHeader):
+        map_columns(feed(), ("ID",))
+    assert names(feed(), "id", "ID") == ["id", "ID"]
+
+
+def test_a_header_of_many_columns_is_not_repeated_whole() -> None:
+    """The sentence goes into the ledger, whose items end at 400 KB."""
+    with pytest.raises(BadHeader, match=r"it has 'c0', 'c1', .*\.\.\.") as caught:
+        map_columns(feed(), tuple(f"c{n}" for n in range(100_000)))
+    assert len(str(caught.value)) < 1000

@@ -1,0 +1,364 @@
+"""What only the table can show: its items, its index, and what DynamoDB answers when it is busy."""
+
+import re
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import replace
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from botocore.stub import Stubber
+from moto.dynamodb.parsing.reserved_keywords import ReservedKeywords
+
+from ingest.contract import Status
+from ingest.errors import BadHeader, IngestError, LeaseLost, TableMissing, Throttled
+from ingest.ledger.row_counts import Books
+from ingest.ledger.store import LedgerTable
+from ingest.ledger.table import TRANSACTION_ATTEMPTS
+from ingest.ledger.work_item import Plan, Work
+from tests.support.clients import mock_aws, resource, session
+from tests.support.fakes import ScriptedClock
+from tests.support.ledgers import (
+    ALL_PLANNED,
+    BOOKS,
+    CHECKPOINT,
+    FILE,
+    FIRST,
+    LEASE,
+    ONE,
+    OTHER,
+    TWO,
+    WORK,
+    claim,
+    closed,
+    end,
+    ledger_table,
+    split,
+)
+
+DAY = "1970-01-01"
+COUNTS = {"rows_read": 6, "rows_written": 3, "rows_rejected": 2, "rows_superseded": 1, "bytes_read": 40}
+CLAIMED = {
+    "pk": "landing/orders/größe 1+1.csv",
+    "sk": "FILE#0A000000000000000000000000000000",
+    "status": "LOADING",
+    "lease": "m1/1/w1",
+    "lease_until": Decimal("160.5"),
+    "feed": "orders",
+    "attempts": 1,
+    "first_seen": Decimal("100.5"),
+    "started": Decimal("100.5"),
+    "moved": Decimal("100.5"),
+    "file": {"bucket": "landing", "key": FILE.key, "etag": "e", "sequencer": "0A", "size_bytes": 90},
+    "listing": "orders#OPEN",
+    "listed_at": f"{DAY}T00:01:40Z",
+}
+
+
+@pytest.fixture
+def rows() -> Iterator[Any]:
+    with mock_aws():
+        yield ledger_table()
+
+
+@pytest.fixture
+def table(rows: Any) -> LedgerTable:
+    return LedgerTable(table=rows, clock=ScriptedClock())
+
+
+def item(rows: Any, work: Work = WORK) -> dict[str, Any]:
+    found: dict[str, Any] = rows.get_item(Key={"pk": CLAIMED["pk"], "sk": work.sort_key})["Item"]
+    return found
+
+
+def test_the_item_of_a_file_that_was_claimed(table: LedgerTable, rows: Any) -> None:
+    claim(table)
+    assert item(rows) == CLAIMED
+
+
+def test_the_item_of_a_file_at_a_checkpoint(table: LedgerTable, rows: Any) -> None:
+    claim(table)
+    table.save(WORK, replace(LEASE, until_s=170.0), CHECKPOINT, now_s=110.0)
+    counts = COUNTS | {"rows_read": 2, "rows_written": 2, "rows_rejected": 0, "rows_superseded": 0, "bytes_read": 20}
+    places = {"at": [30, 4, 1, 29], "window": [10, 2, 0, 0]}
+    assert item(rows) == CLAIMED | counts | places | {"lease_until": 170, "moved": 110}
+
+
+def test_the_item_of_a_file_that_ended(table: LedgerTable, rows: Any) -> None:
+    claim(table)
+    table.end_file(FILE, LEASE, closed(Status.FAILED, BadHeader("No column."), "s3://r/"), now_s=120.5)
+    error = {"error": {"code": "bad_header", "message": "No column."}, "rejects": "s3://r/"}
+    times = {"ended": Decimal("120.5"), "moved": Decimal("120.5"), "seconds": Decimal("1.5"), "lease_until": 0}
+    assert item(rows) == CLAIMED | COUNTS | error | times | {"status": "FAILED"}
+    table.told(FILE, "orders", Status.FAILED, now_s=86_400.25)
+    told = {"told": Decimal("86400.25"), "listing": "orders#FAILED#1970-01-02", "listed_at": "1970-01-02T00:00:00Z"}
+    assert item(rows) == CLAIMED | COUNTS | error | times | {"status": "FAILED"} | told
+
+
+def test_the_items_of_a_file_that_is_split(table: LedgerTable, rows: Any) -> None:
+    split(table)
+    end(table, ONE)
+    assert item(rows) == CLAIMED | COUNTS | {
+        "status": "SPLIT",
+        "lease_until": 0,
+        "moved": 120,
+        "plan": [90, 9, 0, 0],
+        "segments_planned": 2,
+        "segments_done": 1,
+        "bytes_read": 50,
+    }
+    planned = {"pk": CLAIMED["pk"], "sk": f"{ONE.sort_key[:-15]}000000000000050", "status": "PENDING", "moved": 110}
+    assert item(rows, TWO) == planned | {"start": [50, 6, 3, 48], "end": [90, 9, 0, 0], "lease_until": 0}
+    ended = {"pk": CLAIMED["pk"], "sk": ONE.sort_key, "status": "DONE", "start": [10, 2, 0, 0], "end": [50, 6, 0, 0]}
+    ended |= {"lease": "m1/1/w1", "lease_until": 0, "attempts": 1, "first_seen": 120, "started": 120, "moved": 120}
+    assert item(rows, ONE) == ended | COUNTS
+
+
+def test_the_item_that_remembers_the_newest_version(table: LedgerTable, rows: Any) -> None:
+    table.note_newest(FILE, now_s=100.0)
+    table.note_newest(replace(FILE, sequencer=None, etag="found"), now_s=100.0)
+    head = rows.get_item(Key={"pk": CLAIMED["pk"], "sk": "HEAD"})["Item"]
+    found = {"found_etag": "found", "found_at": f"{DAY}T00:01:40Z"}
+    assert head == {"pk": CLAIMED["pk"], "sk": "HEAD", "sequencer": FILE.version} | found
+
+
+def test_a_long_error_is_shortened_to_what_an_item_can_hold(table: LedgerTable, rows: Any) -> None:
+    claim(table)
+    table.end_file(FILE, LEASE, closed(Status.FAILED, BadHeader("ü" * 400_000)), now_s=200)
+    assert len(item(rows)["error"]["message"]) == 2000
+
+
+def test_ended_files_are_listed_by_feed_status_and_day_in_the_order_of_time(table: LedgerTable) -> None:
+    files = [replace(FILE, key=f"orders/{n}.csv") for n in range(3)]
+    for n, (file, told_s) in enumerate(zip(files, (50.0, 10.0, 90_000.0), strict=True)):
+        claim(table, Work(file), now_s=float(n))
+        table.end_file(file, LEASE, closed(Status.COMPLETE), now_s=5.0)
+        table.told(file, "orders", Status.COMPLETE, now_s=told_s)
+    assert [r.work.file for r in table.ended_files("orders", "COMPLETE", DAY)] == [files[1], files[0]]
+    assert [r.work.file for r in table.ended_files("orders", "COMPLETE", "1970-01-02")] == [files[2]]
+    assert not list(table.ended_files("orders", "FAILED", DAY))
+    assert not list(table.ended_files("other", "COMPLETE", DAY))
+
+
+def test_the_index_holds_keys_only_and_files_only(table: LedgerTable, rows: Any) -> None:
+    split(table)
+    table.note_newest(FILE, now_s=1.0)
+    (entry,) = rows.scan(IndexName="listing")["Items"]
+    assert entry == {name: CLAIMED[name] for name in ("pk", "sk", "listing", "listed_at")}
+
+
+def test_what_the_index_still_lists_but_has_moved_on_is_left_out(table: LedgerTable) -> None:
+    claim(table)
+    records = table.open_files("orders")
+    other = replace(FILE, key="orders/other.csv")
+    claim(table, Work(other), now_s=200.0)
+    assert next(records).work.file == FILE
+    listed = list(table.open_files("orders"))
+    assert [record.work.file for record in listed] == [FILE, other]
+    stale = _Behind(table.table)
+    table.end_file(FILE, LEASE, closed(Status.COMPLETE), now_s=5.0)
+    table.told(FILE, "orders", Status.COMPLETE, now_s=10.0)
+    behind = LedgerTable(table=stale, clock=ScriptedClock())
+    assert [record.work.file for record in behind.open_files("orders")] == [other]
+
+
+class _Behind:
+    """A table whose index is as it was."""
+
+    def __init__(self, table: Any) -> None:
+        self._table = table
+        self._pages = table.scan(IndexName="listing")
+
+    def query(self, **query: Any) -> Any:
+        return self._pages
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._table, name)
+
+
+def test_versions_are_listed_oldest_first(table: LedgerTable) -> None:
+    for sequencer in ("0B", "0A"):
+        claim(table, Work(replace(FILE, sequencer=sequencer)))
+    assert [record.work.file.sequencer for record in table.versions("landing", FILE.key)] == ["0A", "0B"]
+
+
+def test_listing_reads_all_pages(table: LedgerTable, rows: Any) -> None:
+    for n in range(5):
+        claim(table, Work(replace(FILE, sequencer=f"0{n}")))
+    paged = LedgerTable(table=_Paged(rows), clock=ScriptedClock())
+    assert len(list(paged.versions("landing", FILE.key))) == 5
+    assert len(list(paged.open_files("orders"))) == 5
+
+
+class _Paged:
+    """A table that answers in pages of two."""
+
+    def __init__(self, table: Any) -> None:
+        self._table = table
+
+    def query(self, **query: Any) -> Any:
+        return self._table.query(**query, Limit=2)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._table, name)
+
+
+ATTRIBUTE = re.compile(r"(?<![:#\w])[A-Za-z_]\w*(?!\w*\()")
+GRAMMAR = {"SET", "ADD", "REMOVE", "AND", "OR", "NOT", "IN", "IF_NOT_EXISTS", "ATTRIBUTE_EXISTS"}
+GRAMMAR |= {"ATTRIBUTE_NOT_EXISTS"}
+CALLS: dict[str, Callable[[LedgerTable], object]] = {
+    "claim": claim,
+    "claim a segment": lambda own: claim(own, ONE),
+    "renew": lambda own: own.renew(WORK, LEASE),
+    "save": lambda own: own.save(WORK, LEASE, CHECKPOINT, now_s=1),
+    "put_back": lambda own: own.put_back(WORK, LEASE, CHECKPOINT, Throttled("")),
+    "note_newest": lambda own: own.note_newest(FILE, now_s=1),
+    "note a found one": lambda own: own.note_newest(replace(FILE, sequencer=None), now_s=1),
+    "add_segment": lambda own: own.add_segment(FILE, FIRST, now_s=1),
+    "save_plan": lambda own: own.save_plan(FILE, LEASE, Plan(FIRST.end, 1), now_s=1),
+    "split": lambda own: own.split(FILE, LEASE, ALL_PLANNED, head_bytes=1, now_s=1),
+    "end_file": lambda own: own.end_file(FILE, LEASE, closed("FAILED", BadHeader(""), "r"), now_s=1),
+    "end_begun": lambda own: own.end_begun(FILE, LEASE, closed("FAILED", BadHeader(""), "r"), now_s=1),
+    "end_segment": lambda own: own.end_segment(ONE, LEASE, BOOKS, is_whole=True, now_s=1),
+    "end_early": lambda own: own.end_early(FILE, closed("FAILED", BadHeader(""), "r"), now_s=1),
+    "give_up": lambda own: own.give_up(FILE, closed("FAILED", BadHeader(""), "r"), now_s=1),
+    "told": lambda own: own.told(FILE, "orders", "FAILED", now_s=1),
+    "note_resent": lambda own: own.note_resent(WORK, now_s=1),
+    "note a segment resent": lambda own: own.note_resent(ONE, now_s=1),
+}
+
+
+class _Spy:
+    """A table that notes what it is asked to update, and does it."""
+
+    def __init__(self, table: Any) -> None:
+        self._table = table
+        self.asked: list[dict[str, Any]] = []
+        self.meta = self
+        self.client = self
+
+    def update_item(self, **update: Any) -> Any:
+        self.asked.append(update)
+        return self._table.update_item(**update)
+
+    def transact_write_items(self, TransactItems: list[dict[str, Any]]) -> Any:
+        self.asked += [change["Update"] for change in TransactItems]
+        return self._table.meta.client.transact_write_items(TransactItems=TransactItems)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._table, name)
+
+
+def asked(rows: Any, name: str) -> list[dict[str, Any]]:
+    spy = _Spy(rows)
+    with suppress(LeaseLost):
+        CALLS[name](LedgerTable(table=spy, clock=ScriptedClock()))
+    return spy.asked
+
+
+@pytest.mark.parametrize("name", CALLS)
+def test_no_reserved_word_stands_bare_in_an_expression(rows: Any, name: str) -> None:
+    """DynamoDB refuses those; moto looks at update expressions only."""
+    updates = asked(rows, name)
+    assert updates
+    reserved = set(ReservedKeywords.get_reserved_keywords())
+    for update in updates:
+        text = f"{update['UpdateExpression']} {update['ConditionExpression']}"
+        bare = {word.upper() for word in ATTRIBUTE.findall(text)} - GRAMMAR
+        assert bare.isdisjoint(reserved)
+
+
+@pytest.mark.parametrize("name", CALLS)
+def test_every_name_and_value_is_used_as_dynamodb_demands(rows: Any, name: str) -> None:
+    for update in asked(rows, name):
+        text = f"{update['UpdateExpression']} {update['ConditionExpression']}"
+        assert set(re.findall(r":\w+", text)) == set(update["ExpressionAttributeValues"])
+        assert set(re.findall(r"#\w+", text)) == set(update.get("ExpressionAttributeNames", {}))
+
+
+class Busy:
+    """A stubbed table that gives scripted answers; keeps the time its ledger waits."""
+
+    def __init__(self) -> None:
+        self.clock = ScriptedClock()
+        self.table = session().resource("dynamodb").Table("Ledger")
+        self.ledger = LedgerTable(table=self.table, clock=self.clock)
+        self.stub = Stubber(self.table.meta.client)
+
+    def cancel(self, *reasons: str, times: int = 1) -> None:
+        told = {"CancellationReasons": [{"Code": reason} for reason in reasons]}
+        for _ in range(times):
+            self.stub.add_client_error(
+                "transact_write_items", "TransactionCanceledException", http_status_code=400, modeled_fields=told
+            )
+
+    def end_segment(self) -> None:
+        with self.stub:
+            self.ledger.end_segment(ONE, LEASE, Books(), is_whole=True, now_s=1)
+        self.stub.assert_no_pending_responses()
+
+
+@pytest.mark.parametrize("reason", ["TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"])
+def test_a_transaction_is_tried_again_while_others_are_in_its_way(reason: str) -> None:
+    busy = Busy()
+    busy.cancel("None", reason, times=3)
+    busy.stub.add_response("transact_write_items", {})
+    busy.end_segment()
+    assert len(busy.clock.sleeps) == 3
+    assert busy.clock.sleeps == sorted(busy.clock.sleeps)
+
+
+def test_a_transaction_that_is_always_in_others_way_is_throttled() -> None:
+    busy = Busy()
+    busy.cancel("None", "TransactionConflict", times=TRANSACTION_ATTEMPTS)
+    with pytest.raises(Throttled, match="ending a segment"):
+        busy.end_segment()
+    assert len(busy.clock.sleeps) == TRANSACTION_ATTEMPTS - 1
+
+
+def test_a_transaction_whose_condition_does_not_hold_is_not_tried_again() -> None:
+    busy = Busy()
+    busy.cancel("ConditionalCheckFailed", "TransactionConflict")
+    with pytest.raises(LeaseLost):
+        busy.end_segment()
+    assert busy.clock.sleeps == []
+
+
+def test_an_update_is_tried_again_while_a_transaction_is_in_its_way() -> None:
+    busy = Busy()
+    for _ in range(2):
+        busy.stub.add_client_error("update_item", "TransactionConflictException", http_status_code=400)
+    busy.stub.add_response("update_item", {})
+    with busy.stub:
+        busy.ledger.renew(WORK, LEASE)
+    busy.stub.assert_no_pending_responses()
+    assert len(busy.clock.sleeps) == 2
+
+
+@pytest.mark.parametrize(
+    ("code", "kind"),
+    [
+        ("ProvisionedThroughputExceededException", Throttled),
+        ("ThrottlingException", Throttled),
+        ("ResourceNotFoundException", TableMissing),
+    ],
+)
+def test_a_fault_of_the_table_is_ours_and_says_what_was_done(code: str, kind: type[IngestError]) -> None:
+    busy = Busy()
+    busy.stub.add_client_error("update_item", code, http_status_code=400)
+    with busy.stub, pytest.raises(kind, match="claiming in the ledger Ledger"):
+        claim(busy.ledger, lease=OTHER)
+    busy = Busy()
+    busy.stub.add_client_error("transact_write_items", code, http_status_code=400)
+    with pytest.raises(kind, match="ending a segment in the ledger Ledger"):
+        busy.end_segment()
+
+
+def test_a_missing_ledger_is_told_by_name() -> None:
+    with mock_aws():
+        own = LedgerTable(table=resource("dynamodb").Table("Nothing"), clock=ScriptedClock())
+        with pytest.raises(TableMissing, match="looking up a file in the ledger Nothing"):
+            own.standing(FILE)
+        with pytest.raises(TableMissing, match="listing files in the ledger Nothing"):
+            list(own.open_files("orders"))

@@ -1,0 +1,92 @@
+"""The bench of capacity: files that know what becomes of them, and goals that can be missed."""
+
+import csv
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from loadtest.bench.capacity import Shared, Spread, judge
+from loadtest.bench.keyed_files import write_customers, write_repeating
+from loadtest.bench.sink_process import load_all, running_sink
+
+
+def read(path: Path) -> list[dict[str, str]]:
+    with path.open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def test_a_repeating_file_knows_the_last_row_of_each_key(tmp_path: Path) -> None:
+    last = write_repeating(tmp_path / "a.csv", rows=2000, row_bytes=100, prefix="P")
+    rows = read(tmp_path / "a.csv")
+    assert {row["id"]: int(row["seq"]) for row in rows} == last
+    assert len(rows) == 2000 > len(last) + 200
+    assert all(99 <= len(line) <= 100 for line in (tmp_path / "a.csv").read_text().splitlines()[1:])
+
+
+def test_customers_come_sorted_or_shuffled_with_the_same_rows(tmp_path: Path) -> None:
+    files = []
+    for shuffled in (True, False):
+        write_customers(tmp_path / "c.csv", customers=20, rows_each=30, seed=1, shuffled=shuffled)
+        files.append([(row["customer"], row["number"]) for row in read(tmp_path / "c.csv")])
+    assert files[0] != files[1] == sorted(files[0])
+    assert len(set(files[1])) == 600
+
+
+def shared(**found: Any) -> Shared:
+    right: dict[str, Any] = {"demand_per_s": 6000.0, "used_share": 0.97, "throttled_share": 0.02, "keys": 10}
+    right |= {"wrong_items": 0, "out_of_order": 0, "seconds": [1.0], "told": {}}
+    return Shared(**{**right, **found})
+
+
+def spreads(*speeds: float, missing: int = 0) -> list[Spread]:
+    orders = (("shuffled", True), ("sorted", True), ("sorted", False))
+    return [Spread(*order, speed, missing, {}) for order, speed in zip(orders, speeds, strict=True)]
+
+
+@pytest.mark.parametrize(
+    ("one", "three", "missed"),
+    [
+        (shared(), spreads(100, 85, 10), []),
+        (shared(demand_per_s=3900.0), spreads(100, 85, 10), ["demanded"]),
+        (shared(used_share=0.94), spreads(100, 85, 10), ["used"]),
+        (shared(throttled_share=0.051), spreads(100, 85, 10), ["throttled"]),
+        (shared(wrong_items=1), spreads(100, 85, 10), ["lost"]),
+        (shared(out_of_order=1), spreads(100, 85, 10), ["after a later one"]),
+        (shared(), spreads(100, 79, 10), ["interleaved"]),
+        (shared(), spreads(100, 85, 10, missing=1), ["missing"]),
+    ],
+)
+def test_each_goal_can_be_missed(one: Shared, three: list[Spread], missed: list[str]) -> None:
+    found = [goal.what for goal in judge(one, three) if not goal.is_met]
+    assert len(found) == len(missed)
+    assert all(word in what for word, what in zip(missed, found, strict=True))
+
+
+def test_a_load_into_a_sink_leaves_the_last_row_of_each_key(tmp_path: Path) -> None:
+    last = write_repeating(tmp_path / "a.csv", rows=3000, row_bytes=100, prefix="P")
+    keeps = ("--keep", "digests", "--sequence", "seq")
+    with running_sink("--table", "LoadtestCapacity:id", *keeps) as sink:
+        [books] = load_all([tmp_path / "a.csv"], feed="capacity", sink=sink)
+    assert (books["rows_written"], books["rows_superseded"]) == (len(last), 3000 - len(last))
+    assert (sink.told["tables"]["LoadtestCapacity"]["items"], sink.told["out_of_order"]) == (len(last), 0)
+
+
+def test_a_load_that_fails_is_an_error(tmp_path: Path) -> None:
+    with running_sink() as sink, pytest.raises(RuntimeError, match="load failed"):
+        load_all([tmp_path / "missing.csv"], feed="capacity", sink=sink)
+
+
+@pytest.mark.e2e
+def test_the_command_measures_and_judges(tmp_path: Path) -> None:
+    out = tmp_path / "capacity.json"
+    command = [sys.executable, "-m", "loadtest", "bench", "capacity", "--rows", "1500", "--customers", "10"]
+    run = subprocess.run([*command, "--out", str(out)], capture_output=True, text=True, timeout=120, check=False)
+    assert run.returncode == 0, run.stderr
+    result = json.loads(out.read_text())
+    assert result["shared"]["wrong_items"] == result["shared"]["out_of_order"] == 0
+    assert [spread["missing"] for spread in result["spread"]] == [0, 0, 0]
+    assert {"commit", "machine", "seed", "versions", "command", "goals"} <= set(result)

@@ -1,0 +1,154 @@
+"""The judge says nothing where all is right, and finds each thing that is not."""
+
+from collections import Counter
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from ingest.contract import Status
+from loadtest.checker.expected import Expected
+from loadtest.checker.found import Found, TableFound
+from loadtest.checker.judge import BLOCK_BYTES, judge
+from loadtest.workload.duplicates import GROUP
+
+FILE = Expected(
+    key="a.csv",
+    table="T",
+    size=1000,
+    rows=100,
+    items=90,
+    checksum=7,
+    rejected={"bad_number": 3, "ragged_row": 1},
+    superseded=(4, 6),
+)
+OTHER = Expected(key="b.csv", table="T", size=10, rows=10, items=10, checksum=2**64 - 1)
+RECORD: dict[str, Any] = {
+    "file": {"key": "a.csv"},
+    "status": Status.COMPLETE,
+    "told": 1,
+    "rows_read": 100,
+    "rows_written": 91,
+    "rows_rejected": 4,
+    "rows_superseded": 5,
+}
+OTHERS = RECORD | {"file": {"key": "b.csv"}, "rows_read": 10, "rows_written": 10, "rows_rejected": 0}
+OTHERS |= {"rows_superseded": 0}
+GOOD = Found(
+    tables={"T": TableFound(items=100, checksum=6, overwritten=1)},
+    records=[RECORD, OTHERS],
+    rejects={"a.csv": Counter(bad_number=3, ragged_row=1)},
+    events=[{"key": "a.csv", "id": "1"}, {"key": "b.csv", "id": "2"}, {"key": "b.csv", "id": "2"}],
+)
+
+
+def table(**changed: Any) -> Found:
+    return replace(GOOD, tables={"T": replace(GOOD.tables["T"], **changed)})
+
+
+def first_record(**changed: Any) -> Found:
+    return replace(GOOD, records=[RECORD | changed, OTHERS])
+
+
+def problems(found: Found) -> list[str]:
+    return judge([FILE, OTHER], found).problems
+
+
+def test_a_good_run_has_no_problems_and_says_what_was_counted() -> None:
+    verdict = judge([FILE, OTHER], GOOD)
+    assert verdict.document() == {
+        "ok": True,
+        "files": {"expected": 2, "complete": 2, "failed": 0, "superseded": 0},
+        "rows": {"expected": 100, "found": 100, "lost": 0, "doubled": 0, "wrong": 0},
+        "rejected": {
+            "expected": {"bad_number": 3, "ragged_row": 1},
+            "found": {"bad_number": 3, "ragged_row": 1},
+        },
+        "problems": [],
+    }
+
+
+def test_missing_rows_are_lost() -> None:
+    verdict = judge([FILE, OTHER], table(items=98, checksum=1))
+    assert (verdict.lost, verdict.wrong) == (2, 0)
+    assert verdict.problems == ["table T lacks 2 of 100 rows"]
+
+
+def test_rows_that_nobody_sent_are_wrong() -> None:
+    verdict = judge([FILE, OTHER], table(items=101))
+    assert (verdict.lost, verdict.wrong) == (0, 1)
+
+
+def test_content_that_is_not_the_files_is_wrong_even_if_the_number_is_right() -> None:
+    verdict = judge([FILE, OTHER], table(checksum=5))
+    assert (verdict.lost, verdict.wrong) == (0, 1)
+    assert "content" in verdict.problems[0]
+
+
+def test_a_row_that_was_written_twice_with_different_content_is_doubled_even_if_the_right_one_stayed() -> None:
+    verdict = judge([FILE, OTHER], table(overwritten=2))
+    assert verdict.doubled == 1
+    assert verdict.problems == ["table T: 1 rows were written again with different content"]
+
+
+def test_rows_that_replace_an_earlier_one_of_another_segment_are_not_doubled() -> None:
+    assert problems(table(overwritten=1)) == []
+    assert problems(table(overwritten=0)) == []  # the same content twice
+
+
+def test_a_row_may_replace_one_of_the_block_before_and_no_more_than_stand_so_close() -> None:
+    """Its earlier row was in the table before the block of the later one was read."""
+    split = replace(FILE, size=2 * BLOCK_BYTES, superseded=(4, 500))
+    assert judge([split, OTHER], table(overwritten=1 + 2 * GROUP)).ok
+    assert judge([split, OTHER], table(overwritten=2 + 2 * GROUP)).doubled == 1
+    few = replace(split, superseded=(4, 6))
+    assert judge([few, OTHER], table(overwritten=1 + 6)).ok
+    assert judge([few, OTHER], table(overwritten=2 + 6)).doubled == 1
+
+
+def test_who_has_not_seen_the_puts_cannot_say_they_were_doubled() -> None:
+    assert problems(table(overwritten=None)) == []
+
+
+def test_a_missing_table_loses_all_its_rows() -> None:
+    assert judge([FILE, OTHER], replace(GOOD, tables={})).lost == 100
+
+
+@pytest.mark.parametrize(
+    ("found", "said"),
+    [
+        (first_record(status=Status.FAILED), "a.csv ended as FAILED, expected COMPLETE"),
+        (replace(GOOD, records=[OTHERS]), "a.csv ended as nothing"),
+        (replace(GOOD, records=[RECORD, RECORD, OTHERS]), "a.csv ended as COMPLETE, COMPLETE"),
+        (first_record(rows_written=92), "the books do not balance"),
+        (first_record(rows_read=101, rows_written=92), "the books say 101 rows read"),
+        (first_record(rows_rejected=5, rows_written=90), "5 rejected"),
+        (first_record(rows_superseded=7, rows_written=89), "7 rows superseded, expected 4 to 6"),
+        (first_record(rows_superseded=3, rows_written=93), "3 rows superseded, expected 4 to 6"),
+        (replace(GOOD, records=[{k: v for k, v in RECORD.items() if k != "told"}, OTHERS]), "never told"),
+        (replace(GOOD, records=[*GOOD.records, OTHERS | {"file": {"key": "c"}}]), "c is in the ledger"),
+        (replace(GOOD, rejects={}), "the rejects lack {'bad_number': 3, 'ragged_row': 1}"),
+        (replace(GOOD, rejects={"a.csv": Counter(bad_number=4, ragged_row=1)}), "{'bad_number': 1} too many"),
+        (replace(GOOD, rejects=dict(GOOD.rejects) | {"b.csv": Counter(bad_set=1)}), "b.csv: the rejects have"),
+        (replace(GOOD, queue_depth=2), "the queue still holds 2 messages"),
+        (replace(GOOD, dead_letters=["{}"]), "1 messages are in the dead-letter queue"),
+        (replace(GOOD, events=GOOD.events[:1]), "no event tells how 1 files ended, such as b.csv"),
+        (replace(GOOD, events=[*GOOD.events, {"key": "a.csv", "id": "3"}]), "a.csv has 2 outcomes"),
+        (replace(GOOD, troubles=["1 workers crashed (1)"]), "1 workers crashed"),
+        (table(refused=("DynamoDB would have refused 1 requests: x",)), "would have refused"),
+    ],
+)
+def test_each_thing_that_is_wrong_is_said_in_a_sentence(found: Found, said: str) -> None:
+    assert any(said in problem for problem in problems(found)), problems(found)
+
+
+def test_rejects_that_miss_are_lost_rows_and_rejects_too_many_are_doubled() -> None:
+    assert judge([FILE, OTHER], replace(GOOD, rejects={})).lost == 4
+    assert judge([FILE, OTHER], replace(GOOD, rejects={"a.csv": Counter(bad_number=5, ragged_row=1)})).doubled == 2
+
+
+def test_of_many_problems_the_first_are_shown_and_the_others_counted() -> None:
+    files = [replace(OTHER, key=f"{number}.csv") for number in range(30)]
+    shown = judge(files, replace(GOOD, records=[])).document()["problems"]
+    assert len(shown) == 21
+    assert shown[-1].startswith("and ")

@@ -1,0 +1,23 @@
+"""boto3 clients for a sink: one attempt, so that a test sees the answer and not what came of trying again."""
+
+from typing import Any
+
+import boto3
+from botocore.config import Config
+
+from loadtest.simulator import Sink
+
+ONCE = Config(retries={"mode": "standard", "total_max_attempts": 1}, max_pool_connections=32, read_timeout=10)
+
+
+def client(sink: Sink, config: Config = ONCE) -> Any:
+    verify = str(sink.ca_file) if sink.settings.tls else None
+    return boto3.client("dynamodb", endpoint_url=sink.url, config=config, verify=verify)
+
+
+def put(key: str, **attributes: dict[str, Any]) -> dict[str, Any]:
+    return {"PutRequest": {"Item": {"pk": {"S": key}, **attributes}}}
+
+
+def puts(count: int, prefix: str = "k", **attributes: dict[str, Any]) -> list[dict[str, Any]]:
+    return [put(f"{prefix}-{number}", **attributes) for number in range(count)]

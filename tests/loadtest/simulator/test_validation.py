@@ -1,0 +1,136 @@
+"""What DynamoDB refuses, boto3 sees refused by the sink, and nothing of the request is taken."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+from loadtest.simulator import Key, Settings, Sink, Table
+from tests.loadtest.simulator.clients import client, put, puts
+
+pytestmark = pytest.mark.enable_socket
+
+GOOD = put("good", at={"N": "1"})
+
+
+@pytest.fixture(scope="module")
+def sink() -> Iterator[Sink]:
+    tables = {
+        "T": Table(Key("pk"), Key("at", "N")),
+        "Bytes": Table(Key("pk", "B"), Key("sk")),
+        "Plain": Table(Key("pk")),
+    }
+    with Sink(Settings(tables=tables, keep="items")) as running:
+        yield running
+
+
+def refusal(sink: Sink, operation: str = "batch_write_item", **arguments: Any) -> tuple[str, str]:
+    before = sink.items
+    with pytest.raises(ClientError) as error:
+        getattr(client(sink), operation)(**arguments)
+    assert sink.items == before
+    assert error.value.response["ResponseMetadata"]["HTTPStatusCode"] == 400
+    return error.value.response["Error"]["Code"], error.value.response["Error"]["Message"]
+
+
+@pytest.mark.parametrize(
+    ("bad", "words"),
+    [
+        (put("a"), "The provided key element does not match the schema"),
+        (put("a", at={"S": "1"}), "The provided key element does not match the schema"),
+        ({"PutRequest": {"Item": {"at": {"N": "1"}}}}, "The provided key element does not match the schema"),
+        ({"DeleteRequest": {"Key": {"pk": {"S": "a"}}}}, "The provided key element does not match the schema"),
+        (
+            {"DeleteRequest": {"Key": {"pk": {"S": "a"}, "at": {"N": "1"}, "x": {"S": ""}}}},
+            "The provided key element does not match the schema",
+        ),
+        (put("", at={"N": "1"}), "AttributeValue for a key attribute cannot contain an empty string value. Key: pk"),
+        (put("k" * 2049, at={"N": "1"}), "Size of hashkey has exceeded the maximum size limit of2048 bytes"),
+        (put("good", at={"N": "1.0"}), "Provided list of item keys contains duplicates"),
+        (
+            {"DeleteRequest": {"Key": {"pk": {"S": "good"}, "at": {"N": "1"}}}},
+            "Provided list of item keys contains duplicates",
+        ),
+        (put("a", at={"N": "1"}, text={"S": "x" * 409_600}), "Item size has exceeded the maximum allowed size"),
+        (put("a", at={"N": "1"}, n={"N": "1e126"}), "Number overflow"),
+    ],
+)
+def test_one_bad_write_poisons_its_batch(sink: Sink, bad: dict[str, Any], words: str) -> None:
+    code, message = refusal(sink, RequestItems={"T": [GOOD, bad]})
+    assert code == "ValidationException"
+    assert words in message
+
+
+@pytest.mark.parametrize(
+    ("bad", "words"),
+    [
+        ({"pk": {"B": b""}, "sk": {"S": "a"}}, "empty binary value. Key: pk"),
+        ({"pk": {"B": b"a"}, "sk": {"S": "ü" * 513}}, "all range keys has exceeded the size limit of 1024 bytes"),
+    ],
+)
+def test_keys_of_bytes_and_sort_keys_have_their_own_words(sink: Sink, bad: dict[str, Any], words: str) -> None:
+    assert words in refusal(sink, RequestItems={"Bytes": [{"PutRequest": {"Item": bad}}]})[1]
+
+
+def test_an_item_of_400_kb_and_keys_as_long_as_can_be_are_taken(sink: Sink) -> None:
+    client(sink).put_item(TableName="Plain", Item={"pk": {"S": "k" * 2048}, "t": {"S": "x" * (409_600 - 2 - 2048 - 1)}})
+    client(sink).put_item(TableName="Bytes", Item={"pk": {"B": b"a"}, "sk": {"S": "ü" * 512}})
+
+
+def test_the_same_key_in_two_tables_is_no_duplicate(sink: Sink) -> None:
+    client(sink).batch_write_item(RequestItems={"Plain": [put("same")], "T": [put("same", at={"N": "1"})]})
+
+
+def test_more_than_25_requests_are_refused(sink: Sink) -> None:
+    code, message = refusal(sink, RequestItems={"Plain": puts(26)})
+    assert code == "ValidationException"
+    assert "Member must have length less than or equal to 25" in message
+    two = {"Plain": puts(20), "T": [put(str(number), at={"N": "1"}) for number in range(6)]}
+    assert refusal(sink, RequestItems=two)[1] == "Too many items requested for the BatchWriteItem call"
+
+
+def test_more_than_16_mb_are_refused_although_each_item_fits(sink: Sink) -> None:
+    item = {"S": "ab" * 190_000}
+    assert len(puts(25, text=item)) * 380_000 < 16 * 1024 * 1024
+    client(sink).batch_write_item(RequestItems={"Plain": puts(25, text=item)})
+    escaped = {"S": "\x01" * 380_000}  # six bytes each in JSON
+    code, message = refusal(sink, RequestItems={"Plain": puts(25, text=escaped)})
+    assert (code, "16 MB" in message) == ("ValidationException", True)
+
+
+def test_an_unknown_table_is_not_found(sink: Sink) -> None:
+    found = refusal(sink, RequestItems={"Plain": puts(1), "Nowhere": puts(1)})
+    assert found == ("ResourceNotFoundException", "Requested resource not found")
+    assert refusal(sink, "put_item", TableName="Nowhere", Item={"pk": {"S": "a"}}) == found
+    described = refusal(sink, "describe_table", TableName="Nowhere")
+    assert described == ("ResourceNotFoundException", "Requested resource not found: Table: Nowhere not found")
+
+
+def test_put_item_says_which_key_is_wrong(sink: Sink) -> None:
+    wrong = "One or more parameter values were invalid: "
+    missing = refusal(sink, "put_item", TableName="T", Item={"pk": {"S": "a"}})
+    assert missing == ("ValidationException", f"{wrong}Missing the key at in the item")
+    mismatch = refusal(sink, "put_item", TableName="T", Item={"pk": {"N": "1"}, "at": {"N": "1"}})
+    assert mismatch == ("ValidationException", f"{wrong}Type mismatch for key pk expected: S actual: N")
+
+
+def test_a_condition_is_refused_and_not_ignored(sink: Sink) -> None:
+    condition = {"ConditionExpression": "attribute_not_exists(pk)"}
+    assert "conditions" in refusal(sink, "put_item", TableName="Plain", Item={"pk": {"S": "a"}}, **condition)[1]
+
+
+def test_a_table_can_be_named_by_its_arn(sink: Sink) -> None:
+    arn = client(sink).describe_table(TableName="Plain")["Table"]["TableArn"]
+    before = sink.truth.keys("Plain")
+    client(sink).batch_write_item(RequestItems={arn: [put("by arn")]})
+    assert sink.truth.keys("Plain") == before + 1
+
+
+@pytest.mark.parametrize("body", [b"", b"no json", b"[]", b'{"RequestItems":{"T":[7]}}', b'{"RequestItems":{"T":7}}'])
+def test_what_is_no_request_is_answered_too(sink: Sink, body: bytes) -> None:
+    dynamodb = client(sink)
+    dynamodb.meta.events.register("before-call.dynamodb.BatchWriteItem", lambda params, **_: params.update(body=body))
+    with pytest.raises(ClientError) as error:
+        dynamodb.batch_write_item(RequestItems={"T": [GOOD]})
+    assert error.value.response["Error"]["Code"] == "SerializationException"

@@ -1,0 +1,15 @@
+import re
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ingest.reading.reader import without_footer
+from tests.support.fakes import cut
+
+
+@given(text=st.text(alphabet="ab\n\r", max_size=40), lines=st.integers(0, 5), portion=st.integers(1, 41))
+def test_the_last_lines_are_left_out_in_any_portions(text: str, lines: int, portion: int) -> None:
+    physical = re.findall(r"[^\r\n]*(?:\r\n|\n|\r)|[^\r\n]+\Z", text)
+    kept = physical[:-lines] if lines else physical
+    found = b"".join(without_footer(cut(text.encode(), portion), lines))
+    assert found == "".join(kept).encode()

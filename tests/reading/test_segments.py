@@ -1,0 +1,150 @@
+"""Segments of a file, each loaded on its own, are the file loaded in one go."""
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ingest.feeds.dialect import Csv
+from ingest.reading.blocks import START, BadRecord, CutState, Cutter, Piece
+from ingest.reading.encoding import Charset
+from ingest.reading.grammar import Grammar, count_lines
+from ingest.reading.segments import Segment, cutter_for, is_splittable, plan
+from tests.reading.test_position import SOUP
+from tests.support.fakes import cut
+
+DIALECTS = st.builds(
+    Csv,
+    quote=st.sampled_from(['"', '"', '"', ""]),
+    escape=st.sampled_from(["", "", "\\"]),
+    comment=st.sampled_from(["", "", "#"]),
+    encoding=st.sampled_from(["utf-8", "cp1252", "latin-1", "ascii", "iso8859-15", "koi8-r"]),
+)
+
+
+def cutter(csv: Csv, state: CutState = START, *, block_bytes: int = 48, record_bytes: int = 24) -> Cutter:
+    measure = Charset(csv).size
+    return Cutter(Grammar(csv), state=state, block_bytes=block_bytes, record_bytes=record_bytes, measure=measure)
+
+
+def segments(data: bytes, csv: Csv, start: CutState = START, *, segment_bytes: int, portion: int = 37) -> list[Segment]:
+    text = Charset(csv).to_text(cut(data[start.byte :], portion))
+    return list(plan(text, cutter(csv, start), segment_bytes=segment_bytes))
+
+
+def pieces(data: bytes, csv: Csv, state: CutState = START, *, portion: int = 37, at_end: bool = True) -> list[Piece]:
+    own = cutter(csv, state)
+    found = [piece for text in Charset(csv).to_text(cut(data, portion)) for piece in own.feed(text)]
+    return found + list(own.finish(at_end=at_end))
+
+
+@given(data=SOUP, csv=DIALECTS, segment_bytes=st.integers(48, 200), portion=st.integers(1, 90))
+def test_segments_each_cut_on_its_own_give_the_pieces_of_the_whole_file(
+    data: bytes, csv: Csv, segment_bytes: int, portion: int
+) -> None:
+    found: list[Piece] = []
+    at = 0
+    for segment in segments(data, csv, segment_bytes=segment_bytes, portion=portion):
+        assert (segment.start.byte, segment.start.line) == (at, 1 + count_lines(data[:at]))
+        own = data[at : segment.end_byte]
+        found += pieces(own, csv, segment.start, portion=portion, at_end=segment.end_byte == len(data))
+        at = segment.end_byte
+    assert at == len(data)
+    assert found == pieces(data, csv)
+
+
+@given(data=SOUP, csv=DIALECTS, segment_bytes=st.integers(48, 200), portion=st.integers(1, 90))
+def test_planning_that_begins_again_at_a_segments_end_finds_the_same_segments(
+    data: bytes, csv: Csv, segment_bytes: int, portion: int
+) -> None:
+    all_of_them = segments(data, csv, segment_bytes=segment_bytes)
+    for done, segment in enumerate(all_of_them, start=1):
+        assert segments(data, csv, segment.end, segment_bytes=segment_bytes, portion=portion) == all_of_them[done:]
+
+
+@given(data=SOUP, csv=DIALECTS, segment_bytes=st.integers(48, 200))
+def test_only_a_bad_record_makes_a_segment_longer_than_it_should_be(data: bytes, csv: Csv, segment_bytes: int) -> None:
+    for segment in segments(data, csv, segment_bytes=segment_bytes):
+        if segment.end_byte - segment.start.byte > segment_bytes:
+            own = data[segment.start.byte : segment.end_byte]
+            (piece,) = pieces(own, csv, segment.start, at_end=segment.end_byte == len(data))
+            assert isinstance(piece, BadRecord)
+
+
+def test_a_segment_is_known_before_the_text_has_ended() -> None:
+    rows = b"1,2\n" * 12
+    text = iter([rows, rows, rows])
+    found = plan(text, cutter(Csv()), segment_bytes=48)
+    assert next(found) == Segment(CutState(0, 1), CutState(48, 13, text_byte=48))
+    assert next(text) == rows
+
+
+def test_segments_are_filled_as_far_as_pieces_fit() -> None:
+    data = b"1,2\n" * 120
+    assert [s.end_byte for s in segments(data, Csv(), segment_bytes=100)] == [96, 192, 288, 384, 480]
+    assert [s.end_byte for s in segments(data, Csv(), segment_bytes=480)] == [480]
+    assert [s.end_byte for s in segments(data, Csv(), segment_bytes=479)] == [432, 480]
+    assert segments(b"", Csv(), segment_bytes=100) == []
+
+
+def test_planning_begins_behind_the_head_of_the_file() -> None:
+    data = b"a,b\n" + b"1,2\n" * 3
+    assert segments(data, Csv(), CutState(4, 2), segment_bytes=48) == [
+        Segment(CutState(4, 2), CutState(16, 5, text_byte=12))
+    ]
+
+
+def test_the_cutter_of_a_feeds_files_holds_its_longest_record_and_counts_the_files_own_bytes() -> None:
+    csv = Csv(encoding="cp1252", quote="", max_record_bytes=5_000_000)
+    text = ("ü" * 2_400_000 + "\n").encode()
+    own = cutter_for(csv, CutState(10, 2))
+    (piece,) = [*own.feed(text), *own.finish()]
+    assert (piece.first_byte, piece.byte_count, piece.data) == (10, 2_400_001, text)
+    assert own.state == CutState(2_400_011, 3, text_byte=4_800_001)
+
+
+@pytest.mark.parametrize(
+    "encoding", ["utf-8", "utf-8-sig", "U8", "ascii", "latin-1", "cp1252", "iso8859-15", "mac-roman"]
+)
+def test_a_plain_file_of_one_byte_characters_or_utf_8_is_splittable(encoding: str) -> None:
+    assert is_splittable(Csv(encoding=encoding), b"a,b\n")
+    assert is_splittable(Csv(encoding=encoding, compression="none"), b"\x1f\x8b")
+
+
+@pytest.mark.parametrize(
+    "encoding",
+    [
+        "utf-16",
+        "utf-16-le",
+        "utf-32",
+        "utf-7",
+        "shift_jis",
+        "gb18030",
+        "big5",
+        "euc-jp",
+        "iso2022_jp",
+        "hz",
+        "cp037",
+        "cp864",
+    ],  # EBCDIC in them
+)
+def test_a_file_whose_bytes_mean_what_others_make_of_them_is_not(encoding: str) -> None:
+    assert not is_splittable(Csv(encoding=encoding), b"a,b\n")
+
+
+@pytest.mark.parametrize(
+    ("csv", "first_bytes"),
+    [
+        (Csv(), b"\x1f\x8b\x08\x00"),
+        (Csv(), b"\x28\xb5\x2f\xfd"),
+        (Csv(), b"BZh91AY&SY"),
+        (Csv(compression="gzip"), b"a,b\n"),
+        (Csv(footer_lines=1), b"a,b\n"),
+        (Csv(quote="þ"), b"a,b\n"),
+        (Csv(delimiter="§", encoding="latin-1"), b"a,b\n"),
+    ],
+)
+def test_nor_is_one_that_must_be_read_from_its_start_or_to_its_end(csv: Csv, first_bytes: bytes) -> None:
+    assert not is_splittable(csv, first_bytes)
+    plain = msgspec.structs.replace(csv, compression="none", footer_lines=0, quote='"', delimiter=",")
+    assert is_splittable(plain, first_bytes)

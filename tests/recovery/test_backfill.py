@@ -1,0 +1,187 @@
+"""Backfill: what the ledger does not know is sent, at a pace."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from ingest.cli import backfill as command
+from ingest.cli.backfill import sentences
+from ingest.errors import Unavailable
+from ingest.feeds.feed import Feed, Feeds
+from ingest.file import FileVersion
+from ingest.ledger.work_item import Work
+from ingest.queue.messages import read_message
+from ingest.recovery.backfill import REFUSED_SHOWN, Backfill, Tally
+from tests.support.command import Ran
+from tests.support.fakes import FakeObjects, RecordingQueue, ScriptedClock
+
+FEEDS = Feeds({"orders": Feed("orders/", "Orders", "id")})
+
+
+class Known:
+    """A ledger that knows some keys."""
+
+    def __init__(self, *keys: str) -> None:
+        self._keys = keys
+
+    def knows(self, file: FileVersion) -> bool:
+        assert file.etag == "e"
+        return file.key in self._keys
+
+
+class World:
+    """A backfill of some objects."""
+
+    def __init__(self, *keys: str, known: tuple[str, ...] = (), per_second: float = 10, is_dry: bool = False) -> None:
+        self.queue = RecordingQueue()
+        self.clock = ScriptedClock()
+        self.backfill = Backfill(
+            feeds=FEEDS,
+            ledger=Known(*known),
+            objects=FakeObjects({key: b"" if key.endswith("/") else b"id\n1\n" for key in keys}),
+            queue=self.queue,
+            clock=self.clock,
+            per_second=per_second,
+            is_dry=is_dry,
+        )
+
+    def run(self, prefix: str = "") -> Tally:
+        for _ in self.backfill.run("landing", prefix):
+            pass
+        return self.backfill.tally
+
+    @property
+    def sent(self) -> list[str]:
+        works = [read_message(message.body) for message in self.queue.sent]
+        return [work.file.key for work in works if isinstance(work, Work)]
+
+
+def test_what_the_ledger_does_not_know_is_sent() -> None:
+    world = World("orders/old.csv", "orders/new.csv", "orders/", known=("orders/new.csv",))
+    assert world.run() == Tally(seen=2, sent=1, known=1)
+    assert world.sent == ["orders/old.csv"]
+
+
+def test_only_what_lies_under_the_prefix_is_looked_at() -> None:
+    world = World("orders/2025/a.csv", "orders/2026/a.csv")
+    assert world.run("orders/2025/") == Tally(seen=1, sent=1)
+
+
+def test_what_no_feed_takes_is_refused_and_not_sent() -> None:
+    keys = [f"visits/{n}.csv" for n in range(REFUSED_SHOWN + 2)]
+    world = World(*keys, "orders/a.csv")
+    tally = world.run()
+    assert (tally.sent, tally.refused, tally.first_refused) == (1, REFUSED_SHOWN + 2, keys[:REFUSED_SHOWN])
+    assert world.sent == ["orders/a.csv"]
+
+
+def test_no_more_messages_a_second_are_sent_than_was_asked_for() -> None:
+    world = World(*(f"orders/{n}.csv" for n in range(11)), per_second=4)
+    begun_s = world.clock.time_s
+    world.run()
+    assert world.clock.time_s - begun_s == 2.5
+    assert world.clock.sleeps == [0.25] * 10
+
+
+def test_time_that_passed_over_known_objects_is_not_made_up_for() -> None:
+    keys = [f"orders/{n}.csv" for n in range(6)]
+    world = World(*keys, known=tuple(keys[1:3]), per_second=1)
+    for tally in world.backfill.run("landing", ""):
+        world.clock.time_s += 10 if tally.known else 0
+    assert world.clock.sleeps == []
+    assert world.backfill.tally.sent == 4
+
+
+def test_a_dry_run_counts_and_sends_nothing() -> None:
+    world = World("orders/a.csv", "orders/b.csv", is_dry=True)
+    assert world.run() == Tally(seen=2, sent=2)
+    assert (world.sent, world.clock.sleeps) == ([], [])
+
+
+def test_what_was_not_taken_is_not_counted_as_sent() -> None:
+    world = World("orders/a.csv")
+    world.queue.error = Unavailable("The queue is away.")
+    with pytest.raises(Unavailable):
+        world.run()
+    assert world.backfill.tally.sent == 0
+
+
+def test_the_outcome_is_a_sum_and_what_to_do_about_the_refused() -> None:
+    tally = Tally(seen=1203, sent=1000, known=200, refused=3, first_refused=["x/a", "x/b"])
+    assert list(sentences(tally, is_dry=True)) == [
+        "1,203 objects = 1,000 would be sent + 200 known to the ledger + 3 under no feed's prefix.",
+        "No feed takes x/a, x/b, …; add a feed to feeds.toml and deploy it first.",
+    ]
+
+
+# --- the command ---
+
+
+class FakeStack:
+    """A stack around a world."""
+
+    landing_bucket = "landing"
+
+    def __init__(self) -> None:
+        self.ledger = Known("orders/b.csv")
+        self.objects = FakeObjects({"orders/a.csv": b"id\n1\n", "orders/b.csv": b"id\n1\n", "x/c.csv": b"id\n1\n"})
+        self.queue = RecordingQueue()
+
+
+@pytest.fixture
+def stack(monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> Iterator[FakeStack]:
+    fake = FakeStack()
+    monkeypatch.setattr(command, "DeployedStack", lambda name: fake)
+    (tmp_path / "feeds.toml").write_text("[feeds.orders]\nprefix='orders/'\ntable='Orders'\npartition_key='id'\n")
+    monkeypatch.chdir(tmp_path)
+    return fake
+
+
+def test_the_command_says_what_it_sent(capsys: pytest.CaptureFixture[str], stack: FakeStack) -> None:
+    ran = Ran(capsys, "backfill", "s3://landing/")
+    assert (ran.code, ran.err) == (0, "")
+    assert ran.out.splitlines() == [
+        "3 objects = 1 sent + 1 known to the ledger + 1 under no feed's prefix.",
+        "No feed takes x/c.csv; add a feed to feeds.toml and deploy it first.",
+    ]
+    assert [json.loads(message.body)["file"]["key"] for message in stack.queue.sent] == ["orders/a.csv"]
+
+
+def test_the_command_gives_machines_one_object(capsys: pytest.CaptureFixture[str], stack: FakeStack) -> None:
+    ran = Ran(capsys, "backfill", "s3://landing/orders/", "--dry-run", "--json")
+    assert ran.json == {
+        "bucket": "landing",
+        "prefix": "orders/",
+        "dry_run": True,
+        "seen": 2,
+        "sent": 1,
+        "known": 1,
+        "refused": 0,
+        "first_refused": [],
+    }
+    assert stack.queue.sent == []
+
+
+def test_on_a_terminal_a_bar_shows_how_far_it_is(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, stack: FakeStack
+) -> None:
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True)
+    assert "1 sent" in Ran(capsys, "backfill", "s3://landing").out
+
+
+@pytest.mark.parametrize(
+    ("place", "sentence"),
+    [
+        ("landing/orders", "landing/orders is no place in S3; write s3://bucket/prefix."),
+        ("s3:///orders", "s3:///orders is no place in S3"),
+        ("s3://archive/orders/", "s3://archive is not the landing bucket, and the function may read no other; copy"),
+    ],
+)
+def test_another_place_is_refused(
+    capsys: pytest.CaptureFixture[str], stack: FakeStack, place: str, sentence: str
+) -> None:
+    ran = Ran(capsys, "backfill", place)
+    assert ran.sentence.startswith(sentence)
+    assert (ran.code, stack.queue.sent) == (2, [])

@@ -1,0 +1,120 @@
+"""Dead letters back to the queue: sent before they are taken out, and what is not chosen stays."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+
+import pytest
+
+from ingest.errors import Unavailable
+from ingest.file import FileVersion
+from ingest.ledger.entry import Record
+from ingest.ledger.work_item import Work
+from ingest.queue.dead_letters import Letter
+from ingest.queue.messages import body_of
+from ingest.recovery.redrive import MOST_BYTES, Choice, Redrive, portions
+from tests.support.fakes import RecordingQueue
+
+ALL = Choice()
+
+
+@dataclass
+class FakeLetters:
+    """A dead-letter queue."""
+
+    letters: list[Letter]
+    deleted: list[str] = field(default_factory=list)
+    released: list[str] = field(default_factory=list)
+
+    def take(self) -> Iterator[Letter]:
+        yield from self.letters
+
+    def delete(self, letters: Iterable[Letter]) -> None:
+        self.deleted += [letter.message_id for letter in letters]
+
+    def release(self, letters: Iterable[Letter]) -> None:
+        self.released += [letter.message_id for letter in letters]
+
+
+def letter(name: str, *, sent_s: float = 100.0, key: str = "", body: str = "") -> Letter:
+    work = Work(FileVersion("landing", key or f"orders/{name}.csv", etag="e"))
+    return Letter(name, f"r-{name}", body or body_of(work), received=4, sent_s=sent_s)
+
+
+LETTERS = [
+    letter("a"),
+    letter("b", key="visits/b.csv"),
+    letter("c", sent_s=900.0),
+    letter("stranger", body="hello"),
+]
+
+
+class World:
+    """A dead-letter queue, a queue and a ledger."""
+
+    def __init__(self, letters: list[Letter]) -> None:
+        self.letters = FakeLetters(letters)
+        self.queue = RecordingQueue()
+        self.run = Redrive(letters=self.letters, queue=self.queue, find=self.find)
+
+    def find(self, work: Work) -> Record | None:
+        failing = Record(work, "WAITING", attempts=3, error="No table.", error_code="table_missing")
+        return failing if work.file.key.startswith("visits/") else None
+
+    def chosen(self, choice: Choice) -> list[str]:
+        return [found.letter.message_id for found in self.run.look(choice) if found.is_chosen]
+
+
+@pytest.mark.parametrize(
+    ("choice", "names"),
+    [
+        (ALL, ["a", "b", "c"]),
+        (Choice(reason="table_missing"), ["b"]),
+        (Choice(reason="unknown_message"), ["stranger"]),
+        (Choice(file="orders/*"), ["a", "c"]),
+        (Choice(file="s3://landing/visits/?.csv"), ["b"]),
+        (Choice(file="*"), ["a", "b", "c"]),
+        (Choice(feed="visits", feed_of=lambda key: key.partition("/")[0]), ["b"]),
+        (Choice(before_s=500.0), ["a", "b"]),
+        (Choice(reason="not_begun", before_s=500.0), ["a"]),
+        (Choice(limit=2), ["a", "b"]),
+        (Choice(reason="unknown_message", file="*"), []),
+    ],
+)
+def test_what_is_chosen(choice: Choice, names: list[str]) -> None:
+    assert World(LETTERS).chosen(choice) == names
+
+
+def test_what_is_chosen_is_sent_and_taken_out_and_the_others_are_let_go() -> None:
+    world = World(LETTERS)
+    found = list(world.run.look(Choice(file="orders/*")))
+    assert sum(world.run.send(one.letter for one in found if one.is_chosen)) == 2
+    world.run.close()
+    assert [sent.body for sent in world.queue.sent] == [LETTERS[0].body, LETTERS[2].body]
+    assert {(sent.hops, sent.stalls) for sent in world.queue.sent} == {(0, 0)}
+    assert (world.letters.deleted, world.letters.released) == (["a", "c"], ["b", "stranger"])
+
+
+def test_what_the_queue_did_not_take_is_not_taken_out() -> None:
+    world = World(LETTERS)
+    world.queue.error = Unavailable("The queue is away.")
+    found = list(world.run.look(ALL))
+    with pytest.raises(Unavailable):
+        sum(world.run.send(one.letter for one in found))
+    world.run.close()
+    assert (world.letters.deleted, world.letters.released) == ([], ["a", "b", "c", "stranger"])
+
+
+def test_what_is_discarded_is_sent_nowhere() -> None:
+    world = World(LETTERS)
+    found = list(world.run.look(Choice(reason="unknown_message")))
+    assert sum(world.run.discard(one.letter for one in found if one.is_chosen)) == 1
+    world.run.close()
+    assert (world.letters.deleted, world.queue.sent) == (["stranger"], [])
+
+
+def test_a_portion_is_no_more_than_the_queue_takes_at_once() -> None:
+    many = [letter(str(n)) for n in range(23)]
+    assert [len(portion) for portion in portions(many)] == [10, 10, 3]
+    large = [letter(str(n), body="x" * (MOST_BYTES // 2 + 1)) for n in range(3)]
+    assert [len(portion) for portion in portions(large)] == [1, 1, 1]
+    assert list(portions([])) == []

@@ -1,0 +1,344 @@
+"""A file loaded again: its books are right, whatever the attempt before left, and nobody who is late disturbs them."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from itertools import pairwise
+from typing import Any
+
+import pytest
+
+from ingest.contract import Status
+from ingest.errors import (
+    FileMissing,
+    GivenUp,
+    IngestError,
+    ObjectSuperseded,
+    SettingsFault,
+    StillLoading,
+    TableMissing,
+    TooManyRejects,
+    Unavailable,
+)
+from ingest.feeds.feed import Feed, Feeds, Rejects
+from ingest.file import FileVersion
+from ingest.ledger.claims import Closing, Lease
+from ingest.ledger.entry import Record
+from ingest.ledger.row_counts import Books
+from ingest.ledger.work_item import Checkpoint, Plan, Work
+from ingest.reading.blocks import CutState
+from ingest.reading.segments import Segment
+from ingest.recovery.retry import Retried, Retry
+from ingest.worker.lease import Timing
+from ingest.worker.report import Teller
+from tests.support.fakes import FakeTable, RecordingEvents, RecordingMetrics
+from tests.support.world import BUCKET, CSV, KEY, World, event
+
+FOUR = Books(rows_read=4, rows_written=2, rows_rejected=1, rows_superseded=1, bytes_read=len(CSV))
+
+
+class FakeCopies:
+    """The rejects of attempts, by the offset of each part."""
+
+    def __init__(self) -> None:
+        self.parts: dict[str, set[int]] = {}
+
+    def any_of(self, file: FileVersion) -> bool:
+        return bool(self.parts.get(file.version))
+
+    def copy(self, old: FileVersion, new: FileVersion, *, wanted: Callable[[int], bool]) -> None:
+        self.parts[new.version] = set(filter(wanted, self.parts.get(old.version, set())))
+
+
+class Operator:
+    """Somebody who retries files of a world."""
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+        self.copies = FakeCopies()
+        self.events = RecordingEvents()
+
+    def retry(self, start: Any = "start", key: str = KEY) -> Retried:
+        world = self.world
+        teller = Teller(
+            ledger=world.ledger,
+            metrics=RecordingMetrics(),
+            events=self.events,
+            clock=world.clock,
+            log=lambda message, fields: None,
+        )
+        run = Retry(
+            ledger=world.ledger,
+            objects=_Listing(world),
+            queue=world.queue,
+            rejects=self.copies,
+            teller=teller,
+            clock=world.clock,
+        )
+        return run.run(self.attempts(key), start)
+
+    def attempts(self, key: str = KEY) -> list[Record]:
+        works = [record.work for record in self.world.ledger.files() if record.work.file.key == key]
+        return [record for record in map(self.world.ledger.record, works) if record]
+
+    def deliver(self) -> None:
+        """Let the function take all there is, one message after another."""
+        while self.world.queue.sent:
+            body = self.world.queue.sent.pop(0).body
+            self.world.take(body, message_id=f"r{len(body)}-{body[-40:]}")
+
+
+class _Listing:
+    """The bucket of a world. Its objects have the eTags of the notifications, unless they were overwritten."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+
+    def under(self, bucket: str, prefix: str) -> Any:
+        for file, changed_s in self._world.objects.under(bucket, prefix):
+            etags = {r.work.file.etag for r in self._world.ledger.files() if r.work.file.key == file.key}
+            overwritten = self._world.objects.changed_s.get(file.key)
+            yield replace(file, etag="new" if overwritten else next(iter(etags), "e")), changed_s
+
+
+def broken(error: IngestError) -> World:
+    """A world whose table fails."""
+    return World(writer=FakeTable(error=error, fail_after=0))
+
+
+def failed(world: World) -> Operator:
+    """An operator of a world in which the file had too many rejects."""
+    world.take(event(KEY))
+    assert world.record().status == Status.FAILED
+    return Operator(world)
+
+
+def test_a_file_that_failed_is_loaded_again_by_another_name_and_the_failure_stays_on_record() -> None:
+    world = World(limit=Rejects(count=0))
+    operator = failed(world)
+    mended = Feed("orders/", "Orders", "id", columns={"n": "N"})
+    world.intake = world._intake(Feeds({"orders": mended}), Timing(), 64 * 1024 * 1024, None)
+    retried = operator.retry()
+    assert (retried.is_new, retried.messages, retried.ended, retried.kept) == (True, 1, None, Books())
+    waiting = operator.attempts()[1]
+    assert (waiting.status, waiting.attempts, waiting.work.file.retry) == (Status.WAITING, 0, 1)
+    operator.deliver()
+    assert [record.status for record in operator.attempts()] == [Status.FAILED, Status.COMPLETE]
+    assert operator.attempts()[1].books == FOUR
+
+
+def test_a_complete_file_is_loaded_again_as_often_as_asked() -> None:
+    world = World()
+    world.take(event(KEY))
+    operator = Operator(world)
+    for number in (1, 2, 3):
+        assert operator.retry().file.retry == number
+        operator.deliver()
+    assert [record.status for record in operator.attempts()] == [Status.COMPLETE] * 4
+    assert {record.books for record in operator.attempts()} == {FOUR}
+
+
+def test_asked_twice_it_is_loaded_once() -> None:
+    world = World()
+    world.take(event(KEY))
+    operator = Operator(world)
+    first, second = operator.retry(), operator.retry()
+    assert (first.file, first.is_new, second.file, second.is_new) == (second.file, True, first.file, False)
+    assert len(world.queue.sent) == 2
+    operator.deliver()
+    assert [record.status for record in operator.attempts()] == [Status.COMPLETE] * 2
+
+
+def test_a_crash_before_the_message_is_mended_by_asking_again() -> None:
+    world = World()
+    world.take(event(KEY))
+    operator = Operator(world)
+    world.queue.error = Unavailable("The queue is away.")
+    with pytest.raises(Unavailable):
+        operator.retry()
+    world.queue.error = None
+    assert operator.retry().is_new is False
+    operator.deliver()
+    assert [record.status for record in operator.attempts()] == [Status.COMPLETE] * 2
+
+
+def test_a_file_that_is_being_loaded_is_refused_for_as_long_as_its_lease_holds() -> None:
+    world = World()
+    file = FileVersion(BUCKET, KEY, etag="d41d8cd98f00b204e9800998ecf8427e", sequencer="0066F2")
+    world.ledger.claim(Work(file), feed="orders", lease=Lease("m1", 1, world.clock.time_s + 40), now_s=1.0)
+    operator = Operator(world)
+    for start in ("start", "checkpoint"):
+        with pytest.raises(StillLoading, match=r"is being loaded: .* for another 40 s"):
+            operator.retry(start)
+    assert world.queue.sent == []
+    world.clock.time_s += 41
+    retried = operator.retry()
+    assert retried.is_new and retried.ended == file
+    operator.deliver()
+    assert [record.status for record in operator.attempts()] == [Status.SUPERSEDED, Status.COMPLETE]
+    assert [closing.status for _, _, closing in operator.events.told] == [Status.SUPERSEDED]
+
+
+def test_a_file_is_refused_while_a_segment_of_it_is_held() -> None:
+    world = World()
+    file = FileVersion(BUCKET, KEY, etag="e", sequencer="0A", size_bytes=len(CSV))
+    segment = Segment(CutState(5, 2), CutState(len(CSV), 6))
+    lease = Lease("m1", 1, world.clock.time_s + 40)
+    world.ledger.claim(Work(file), feed="orders", lease=lease, now_s=1.0)
+    world.ledger.add_segment(file, segment, now_s=1.0)
+    world.ledger.split(file, lease, Plan(segment.end, 1), head_bytes=5, now_s=1.0)
+    world.ledger.claim(Work(file, segment), feed="orders", lease=lease, now_s=1.0)
+    with pytest.raises(StillLoading, match=r"bytes 5-\d+ of s3://landing-example/orders/a.csv is being loaded"):
+        Operator(world).retry()
+
+
+def test_a_worker_that_comes_back_late_counts_only_in_its_own_attempt() -> None:
+    world = World()
+    file = FileVersion(BUCKET, KEY, etag="e", sequencer="0A", size_bytes=len(CSV))
+    late = Lease("m1", 1, world.clock.time_s - 1)
+    world.ledger.claim(Work(file), feed="orders", lease=late, now_s=1.0)
+    operator = Operator(world)
+    operator.retry()
+    with pytest.raises(IngestError):  # it has lost its lease: the attempt has ended
+        world.ledger.end_file(file, late, Closing(Status.COMPLETE, Books(), 1.0), now_s=2.0)
+    operator.deliver()
+    assert operator.attempts()[1].books == FOUR
+
+
+def test_a_stuck_file_goes_on_at_its_checkpoint_as_the_attempt_it_is() -> None:
+    world = broken(TableMissing("No table."))
+    with pytest.raises(TableMissing):
+        world.take(event(KEY))
+    operator = Operator(world)
+    retried = operator.retry("checkpoint")
+    assert (retried.is_new, retried.messages) == (False, 1)
+    world.writer = world.table
+    operator.deliver()
+    (record,) = operator.attempts()
+    assert (record.status, record.books) == (Status.COMPLETE, FOUR)
+
+
+def test_there_is_no_checkpoint_in_a_file_that_is_done() -> None:
+    world = World()
+    world.take(event(KEY))
+    with pytest.raises(SettingsFault, match="is COMPLETE: there is no checkpoint"):
+        Operator(world).retry("checkpoint")
+
+
+def test_a_failed_file_goes_on_where_all_was_counted_and_takes_the_rejects_before_that_along() -> None:
+    world = World()
+    file = FileVersion(BUCKET, KEY, etag="e", sequencer="0A", size_bytes=len(CSV))
+    lease = Lease("m1", 1, world.clock.time_s)
+    world.ledger.claim(Work(file), feed="orders", lease=lease, now_s=1.0)
+    at = CSV.index(b"b,2")
+    checkpoint = Checkpoint(CutState(at, 3), CutState(at, 3), Books(1, 1, 0, 0, at))
+    ahead = Books(3, 2, 1, 0, at + 8)
+    error = TooManyRejects("Too many.")
+    world.ledger.end_file(file, lease, Closing(Status.FAILED, ahead, 1.0, None, error, checkpoint), now_s=2.0)
+    world.ledger.told(file, "orders", Status.FAILED, now_s=2.0)
+    operator = Operator(world)
+    operator.copies.parts[file.version] = {5, at - 1, at, at + 4}
+    retried = operator.retry("checkpoint")
+    assert (retried.is_new, retried.kept) == (True, checkpoint.books)
+    assert operator.copies.parts[retried.file.version] == {5, at - 1}
+    operator.deliver()
+    old, new = operator.attempts()
+    assert (old.status, old.books) == (Status.FAILED, ahead)
+    assert (new.status, new.books) == (Status.COMPLETE, FOUR)
+
+
+def split_and_given_up(world: World) -> FileVersion:
+    """A file in three segments: one done, one stopped half way, one never begun."""
+    file = FileVersion(BUCKET, KEY, etag="e", sequencer="0A", size_bytes=len(CSV))
+    ends = [5, 9, 13, len(CSV)]
+    segments = [Segment(CutState(a, n + 2), CutState(b, n + 3)) for n, (a, b) in enumerate(pairwise(ends))]
+    lease = Lease("m1", 1, world.clock.time_s)
+    ledger = world.ledger
+    ledger.note_newest(file, now_s=1.0)
+    ledger.claim(Work(file), feed="orders", lease=lease, now_s=1.0)
+    for segment in segments:
+        ledger.add_segment(file, segment, now_s=1.0)
+    ledger.split(file, lease, Plan(segments[-1].end, 3), head_bytes=5, now_s=1.0)
+    for segment, is_whole, books in ((0, True, Books(1, 1, 0, 0, 4)), (1, False, Books(1, 1, 0, 0, 4))):
+        work = Work(file, segments[segment])
+        ledger.claim(work, feed="orders", lease=lease, now_s=1.0)
+        if not is_whole:
+            ledger.give_up(file, Closing(Status.FAILED, Books(), 1.0, None, GivenUp("No.")), now_s=1.0)
+        ledger.end_segment(work, lease, books, is_whole=is_whole, now_s=1.0)
+    ledger.told(file, "orders", Status.FAILED, now_s=2.0)
+    return file
+
+
+def test_a_split_file_that_was_given_up_loads_only_the_segments_that_are_not_done() -> None:
+    world = World(segment_bytes=5)
+    file = split_and_given_up(world)
+    operator = Operator(world)
+    operator.copies.parts[file.version] = {5, 10, 20}
+    retried = operator.retry("checkpoint")
+    assert (retried.messages, retried.kept.rows_read) == (3, 1)  # the file, to plan to its end, and two segments
+    assert operator.copies.parts[retried.file.version] == {5}
+    operator.deliver()
+    old, new = operator.attempts()
+    assert (old.status, old.books.rows_read) == (Status.FAILED, 2)
+    assert new.status == Status.COMPLETE
+    assert (new.books.rows_read, new.books.bytes_read, new.books.balance) == (4, len(CSV), True)
+    assert sorted(str(key) for (key,) in world.table.items) == ["b"]  # a was there already
+
+
+def test_a_retry_from_the_start_has_nothing_of_one_from_the_checkpoint_that_broke_off() -> None:
+    world = World(segment_bytes=5)
+    split_and_given_up(world)
+    operator = Operator(world)
+    begin, world.ledger.retry = world.ledger.retry, _break_off  # type: ignore[method-assign]
+    with pytest.raises(Unavailable):
+        operator.retry("checkpoint")
+    world.ledger.retry = begin  # type: ignore[method-assign]
+    assert operator.retry().file.retry == 2
+    operator.deliver()
+    _, new = operator.attempts()
+    assert (new.status, new.books.rows_read) == (Status.COMPLETE, 4)
+
+
+def _break_off(*_: Any, **__: Any) -> bool:
+    raise Unavailable("The connection was cut.")
+
+
+def test_a_file_with_a_newer_version_is_not_retried() -> None:
+    world = World()
+    world.take(event(KEY))
+    operator = Operator(world)
+    world.ledger.note_newest(FileVersion(BUCKET, KEY, etag="f", sequencer="0066F3"), now_s=1.0)
+    with pytest.raises(ObjectSuperseded, match=r"A newer version of s3://landing-example/orders/a\.csv is known"):
+        operator.retry()
+
+
+def test_a_newer_version_ends_a_retry() -> None:
+    world = World()
+    world.take(event(KEY))
+    operator = Operator(world)
+    operator.retry()
+    world.ledger.note_newest(FileVersion(BUCKET, KEY, etag="f", sequencer="0066F3"), now_s=1.0)
+    operator.deliver()
+    assert [record.status for record in operator.attempts()] == [Status.COMPLETE, Status.SUPERSEDED]
+
+
+def test_an_object_that_is_gone_or_overwritten_is_not_retried() -> None:
+    world = World()
+    world.take(event(KEY))
+    operator = Operator(world)
+    world.objects.changed_s[KEY] = 5.0
+    with pytest.raises(ObjectSuperseded, match="has been overwritten since"):
+        operator.retry()
+    del world.objects.contents[KEY]
+    with pytest.raises(FileMissing, match="is not in its bucket any more"):
+        operator.retry()
+    assert world.queue.sent == []
+
+
+def test_the_first_notification_come_again_late_does_not_disturb_a_retry() -> None:
+    world = World()
+    world.take(event(KEY))
+    operator = Operator(world)
+    operator.retry()
+    operator.deliver()
+    world.take(event(KEY), message_id="late")
+    assert [record.status for record in operator.attempts()] == [Status.COMPLETE] * 2

@@ -1,0 +1,230 @@
+"""Stand-ins for the world outside the pipeline: they remember what they were told and fail as scripted."""
+
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from decimal import Decimal
+from typing import Any
+
+from ingest.dynamodb.write_stats import WriteCounts
+from ingest.errors import IngestError, ServiceFault
+from ingest.feeds.dialect import Csv
+from ingest.file import FileVersion
+from ingest.items.export import python_items
+from ingest.items.items import Items, Refusal
+from ingest.ledger.claims import Closing
+from ingest.ledger.table import iso
+from ingest.metrics.emf import Value, emf_line
+from ingest.reading.reader import Read
+from ingest.rejects.reject import Reject
+
+Item = dict[str, Any]
+
+
+class FakeTable:
+    """A table as a `CountingWriter`: the last item put under a key stays.
+
+    `refuse` says which items it never takes; `fail_after` is how many calls succeed before an `error`.
+    """
+
+    def __init__(
+        self,
+        *,
+        refuse: Callable[[Item], bool] = lambda item: False,
+        fail_after: int | None = None,
+        error: IngestError | None = None,
+        requests_a_call: int = 0,
+    ) -> None:
+        self.requests_a_call = requests_a_call
+        self.items: dict[tuple[Any, ...], Item] = {}
+        self.counts = WriteCounts()
+        self.calls: list[int] = []
+        self._refuse = refuse
+        self._fail_after = fail_after
+        self._error = error or ServiceFault("The table fails, as scripted.")
+
+    def write(self, items: Items) -> list[Refusal]:
+        if self._fail_after is not None and len(self.calls) >= self._fail_after:
+            raise self._error
+        self.calls.append(len(items))
+        self.counts = self.counts.plus(WriteCounts(requests=self.requests_a_call))
+        refusals = []
+        seen = set()
+        for row, item in enumerate(python_items(items)):
+            key = tuple(item[attribute.name] for attribute in items.keys)
+            assert key not in seen, f"the same key twice in one call: {key}"
+            seen.add(key)
+            if self._refuse(item):
+                refusals.append(Refusal(row, "refused, as scripted"))
+            else:
+                self.items[key] = item
+        return refusals
+
+
+class RecordingRejects:
+    """A `FileRejects` in memory."""
+
+    def __init__(self, url: str = "s3://rejects/file/") -> None:
+        self.taken: list[Reject] = []
+        self.durable = 0
+        self._url = url
+
+    @property
+    def url(self) -> str:
+        return self._url
+
+    def begin(self, head: bytes, csv: Csv) -> None:
+        self.head = head
+
+    def add(self, rejects: list[Reject]) -> None:
+        self.taken += rejects
+
+    def flush(self) -> None:
+        self.durable = len(self.taken)
+
+    def close(self) -> None:
+        self.flush()
+
+
+@dataclass
+class ScriptedClock:
+    """Time that passes only when it is told to, or by `tick_s` whenever somebody looks; chance that is no chance."""
+
+    time_s: float = 1_000_000.0
+    tick_s: float = 0.0
+    luck: float = 0.5
+    sleeps: list[float] = field(default_factory=list)
+    names: int = 0
+
+    def now_s(self) -> float:
+        self.time_s += self.tick_s
+        return self.time_s
+
+    def monotonic_s(self) -> float:
+        return self.time_s
+
+    def sleep(self, seconds: float) -> None:
+        self.sleeps.append(seconds)
+        self.time_s += seconds
+
+    def chance(self) -> float:
+        return self.luck
+
+    def unique(self) -> str:
+        self.names += 1
+        return f"w{self.names}"
+
+
+class FakeObjects:
+    """Objects by key, read in portions of `portion` bytes. A key may be scripted to end in an error after so many."""
+
+    def __init__(self, contents: dict[str, bytes], *, portion: int = 7) -> None:
+        self.contents = contents
+        self.breaks: dict[str, tuple[int, Exception]] = {}
+        self.changed_s: dict[str, float] = {}
+        self._portion = portion
+
+    def find(self, file: FileVersion) -> FileVersion:
+        return replace(file, size_bytes=len(self.contents.get(file.key, b"")), etag=file.etag or "e")
+
+    def portions(
+        self, file: FileVersion, start: int = 0, end: int | None = None, *, ahead: int = 0
+    ) -> Generator[bytes, None, None]:
+        after, error = self.breaks.get(file.key, (None, None))
+        for number, portion in enumerate(cut(self.contents[file.key][start:end], self._portion)):
+            if error and number == after:
+                raise error
+            yield portion
+
+    def under(self, bucket: str, prefix: str) -> Iterator[tuple[FileVersion, float]]:
+        for key, data in self.contents.items():
+            if key.startswith(prefix):
+                changed_s = self.changed_s.get(key, 0.0)
+                yield FileVersion(bucket, key, etag="e", size_bytes=len(data), event_time=iso(changed_s)), changed_s
+
+
+@dataclass
+class RecordingMetrics:
+    """A `MetricSink`; `sums` adds up the counts that were put for a feed."""
+
+    lines: list[tuple[str, dict[str, Value]]] = field(default_factory=list)
+
+    def put(self, feed: str, values: Mapping[str, Value]) -> None:
+        assert emf_line("stack", feed, values, at_s=0)  # what could not be written fails the test
+        self.lines.append((feed, dict(values)))
+
+    def sums(self, feed: str) -> dict[str, float]:
+        totals: dict[str, float] = {}
+        for name, values in self.lines:
+            for metric, value in values.items() if name == feed else ():
+                if isinstance(value, (int, float)):
+                    totals[metric] = totals.get(metric, 0) + value
+        return totals
+
+
+@dataclass(frozen=True)
+class SentMessage:
+    """A message as it was put in the queue."""
+
+    body: str
+    hops: int = 0
+    stalls: int = 0
+    delay_s: int = 0
+
+
+@dataclass
+class RecordingQueue:
+    """A queue that keeps what is put in it; fails if told to."""
+
+    sent: list[SentMessage] = field(default_factory=list)
+    error: IngestError | None = None
+
+    def send(self, bodies: Iterable[str], *, hops: int = 0, stalls: int = 0, delay_s: int = 0) -> None:
+        if self.error:
+            raise self.error
+        self.sent += [SentMessage(body, hops, stalls, delay_s) for body in bodies]
+
+    def waiting(self) -> int:
+        return len(self.sent)
+
+
+@dataclass
+class RecordingEvents:
+    """An `EventSink`; fails if told to."""
+
+    told: list[tuple[FileVersion, str, Closing]] = field(default_factory=list)
+    error: IngestError | None = None
+
+    def file_ended(self, file: FileVersion, feed: str, closing: Closing) -> None:
+        if self.error:
+            raise self.error
+        self.told.append((file, feed, closing))
+
+
+@dataclass
+class RecordingDeadLetters:
+    """A `DeadLetters`; fails if told to."""
+
+    buried: list[tuple[str, str, str]] = field(default_factory=list)
+    error: IngestError | None = None
+
+    def bury(self, body: str, *, code: str, reason: str) -> None:
+        if self.error:
+            raise self.error
+        self.buried.append((body, code, reason))
+
+
+def cut(data: bytes, size: int) -> Iterator[bytes]:
+    """Yield the bytes in portions."""
+    return (data[at : at + size] for at in range(0, len(data), size))
+
+
+def reading(data: bytes | Iterator[bytes], portion: int) -> Read:
+    """Return what reads these bytes in portions of that size; an iterator can be read once, from its beginning."""
+    if isinstance(data, bytes):
+        return lambda start, end: cut(data[start:end], portion)
+    return lambda start, end: data
+
+
+def plain(items: Iterable[Item]) -> list[Item]:
+    """Return items with numbers as text, for comparing spelling and value alike."""
+    return [{name: str(v) if isinstance(v, Decimal) else v for name, v in item.items()} for item in items]

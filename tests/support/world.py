@@ -1,0 +1,103 @@
+"""An intake with fakes around it, and the events that wake it."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from ingest.feeds.feed import Feed, Feeds, Rejects
+from ingest.file import FileVersion
+from ingest.worker.dispatch import Intake, Message
+from ingest.worker.lease import Heart, Timing
+from ingest.worker.load import Sizes
+from ingest.worker.ports import CountingWriter
+from ingest.worker.wiring import assemble
+from tests.support.fakes import (
+    FakeObjects,
+    FakeTable,
+    RecordingDeadLetters,
+    RecordingEvents,
+    RecordingMetrics,
+    RecordingQueue,
+    RecordingRejects,
+    ScriptedClock,
+)
+from tests.support.memory_ledger import MemoryLedger, MemoryRecord
+
+EVENTS = Path(__file__).parents[1] / "events"
+CSV = b"id,n\na,1\nb,2\nb,3\nc,x\n"
+BUCKET = "landing-example"
+KEY = "orders/a.csv"
+EVENT_S = 1_795_342_272.345  # 2026-11-22T10:11:12.345Z
+
+
+class World:
+    """An intake and everything it touches."""
+
+    def __init__(
+        self,
+        *,
+        writer: CountingWriter | None = None,
+        limit: Rejects | None = None,
+        deadline_s: float = 900,
+        timing: Timing | None = None,
+        segment_bytes: int = 64 * 1024 * 1024,
+        sizes: Sizes | None = None,
+    ) -> None:
+        self.table = FakeTable()
+        self.objects = FakeObjects({KEY: CSV, "orders/b.csv": b"id,n\nz,26\n"})
+        self.ledger = MemoryLedger()
+        self.queue = RecordingQueue()
+        self.rejects: dict[str, RecordingRejects] = {}
+        self.dead_letters = RecordingDeadLetters()
+        self.metrics = RecordingMetrics()
+        self.events = RecordingEvents()
+        self.clock = ScriptedClock(time_s=EVENT_S + 7)
+        self.logged: list[tuple[str, dict[str, object]]] = []
+        self.deadline_s = self.clock.time_s + deadline_s
+        self.writer = writer or self.table
+        feed = Feed("orders/", "Orders", "id", columns={"n": "N"}, max_rejects=limit or Rejects())
+        self.heart = Heart()
+        self.intake = self._intake(Feeds({"orders": feed}), timing or Timing(), segment_bytes, sizes)
+
+    def _intake(self, feeds: Feeds, timing: Timing, segment_bytes: int, sizes: Sizes | None) -> Intake:
+        return assemble(
+            feeds=feeds,
+            ledger=self.ledger,
+            objects=self.objects,
+            listing=self.objects,
+            queue=self.queue,
+            writer_for=lambda feed: self.writer,
+            rejects_for=self._rejects_for,
+            dead_letters=self.dead_letters,
+            metrics=self.metrics,
+            events=self.events,
+            clock=self.clock,
+            log=lambda message, fields: self.logged.append((message, fields)),
+            heart=self.heart,
+            timing=timing,
+            segment_bytes=segment_bytes,
+            bucket=BUCKET,
+            stuck_s=3600,
+            sizes=sizes,
+        )
+
+    def _rejects_for(self, file: FileVersion) -> RecordingRejects:
+        return self.rejects.setdefault(file.key, RecordingRejects(f"s3://rejects/{file.key}/"))
+
+    def take(self, body: str, *, message_id: str = "m1", delivery: int = 1, hops: int = 0, stalls: int = 0) -> None:
+        self.intake.take(Message(message_id, body, delivery, self.deadline_s, "w", hops, stalls))
+
+    def record(self, key: str = KEY) -> MemoryRecord:
+        """The only ledger record of an object."""
+        (record,) = [record for record in self.ledger.files() if record.work.file.key == key]
+        return record
+
+
+def event(*keys: str, sequencer: str = "0066F2", **fields: Any) -> str:
+    """The body of an S3 notification, one record a key."""
+    put = (EVENTS / "s3_put.json").read_text(encoding="utf-8")
+    records = [json.loads(put)["Records"][0] for _ in keys]
+    for key, record in zip(keys, records, strict=True):
+        record.update(fields)
+        record["s3"]["object"] |= {"key": key, "sequencer": sequencer}
+    return json.dumps({"Records": records})

@@ -1,0 +1,410 @@
+"""What becomes of messages: files are claimed, loaded, closed and told of; what must come back comes back."""
+
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from ingest.contract import Metric, Status
+from ingest.errors import (
+    IngestError,
+    InternalFault,
+    NoFeed,
+    ObjectSuperseded,
+    OutOfTime,
+    ServiceFault,
+    StillLoading,
+    TableMissing,
+    Throttled,
+    TooManyRejects,
+    Unavailable,
+)
+from ingest.feeds.feed import Rejects
+from ingest.file import FileVersion
+from ingest.items.items import Items, Refusal
+from ingest.ledger.claims import Claimed, Lease
+from ingest.ledger.row_counts import Books
+from ingest.ledger.work_item import Work
+from ingest.worker.lease import Timing
+from ingest.worker.report import NO_FEED
+from tests.support.fakes import FakeTable, SentMessage
+from tests.support.world import CSV, EVENT_S, EVENTS, KEY, World, event
+
+BOOKS = Books(rows_read=4, rows_written=2, rows_rejected=1, rows_superseded=1, bytes_read=len(CSV))
+
+
+# --- good files ---
+
+
+def test_a_new_file_is_claimed_loaded_closed_and_told_of() -> None:
+    world = World()
+    world.take(event(KEY))
+    assert sorted(item["id"] for item in world.table.items.values()) == ["a", "b"]
+    record = world.record()
+    assert (record.status, record.feed, record.attempts, record.until_s) == (Status.COMPLETE, "orders", 1, 0.0)
+    assert record.closing is not None
+    assert record.closing.books == BOOKS
+    assert record.closing.rejects == f"s3://rejects/{KEY}/"
+    assert record.told
+    assert [(file.key, feed, closing) for file, feed, closing in world.events.told] == [(KEY, "orders", record.closing)]
+    assert record.closing.error is None
+    assert world.rejects[KEY].durable == 1
+    assert world.metrics.lines == [
+        (
+            "orders",
+            {
+                Metric.ROWS_READ: 4,
+                Metric.ROWS_WRITTEN: 2,
+                Metric.ROWS_REJECTED: 1,
+                Metric.ROWS_SUPERSEDED: 1,
+                Metric.BYTES_READ: len(CSV),
+            },
+        ),
+        ("orders", {Metric.FILES_COMPLETED: 1, Metric.EVENT_TO_VISIBLE: pytest.approx(7.0)}),
+    ]
+    ((message, fields),) = world.logged
+    assert message == "file closed"
+    assert fields["file"] == f"s3://landing-example/{KEY}"
+    assert (fields["status"], fields["feed"], fields["rows_read"], fields["error"]) == ("COMPLETE", "orders", 4, None)
+
+
+def test_a_file_without_rejects_has_no_place_for_them() -> None:
+    world = World()
+    world.take(event("orders/b.csv"))
+    closing = world.record("orders/b.csv").closing
+    assert closing is not None
+    assert closing.rejects is None
+
+
+def test_two_files_in_one_message_are_both_loaded() -> None:
+    world = World()
+    world.take(event(KEY, "orders/b.csv"))
+    assert world.record(KEY).status == world.record("orders/b.csv").status == Status.COMPLETE
+    assert world.metrics.sums("orders")[Metric.FILES_COMPLETED] == 2
+
+
+@pytest.mark.parametrize("name", ["s3_test_event", "s3_folder_marker"])
+def test_messages_that_ask_for_nothing_are_acked(name: str) -> None:
+    world = World()
+    world.take((EVENTS / f"{name}.json").read_text(encoding="utf-8"))
+    assert (world.ledger.records, world.metrics.lines, world.dead_letters.buried) == ({}, [], [])
+
+
+@pytest.mark.parametrize("time", ["yesterday", "2026-13-45T99:00:00Z", ""])
+def test_an_event_time_that_is_none_costs_only_its_metric(time: str) -> None:
+    world = World()
+    world.take(event(KEY, eventTime=time))
+    assert world.record().status == Status.COMPLETE
+    assert Metric.EVENT_TO_VISIBLE not in world.metrics.sums("orders")
+    assert world.metrics.sums("orders")[Metric.ROWS_READ] == 4
+
+
+def test_a_clock_behind_s3s_measures_no_negative_time() -> None:
+    world = World()
+    world.clock.time_s = EVENT_S - 5
+    world.take(event(KEY))
+    assert world.metrics.sums("orders")[Metric.EVENT_TO_VISIBLE] == 0.0
+
+
+def test_what_the_writer_met_is_told_once_for_each_file() -> None:
+    world = World(writer=FakeTable(requests_a_call=3))
+    world.take(event(KEY))
+    world.take(event("orders/b.csv"), message_id="m2")
+    assert [values[Metric.REQUESTS_SENT] for _, values in world.metrics.lines if Metric.REQUESTS_SENT in values] == [
+        3,
+        3,
+    ]
+
+
+# --- the same file again ---
+
+
+def test_the_same_notification_in_another_message_is_a_duplicate_and_acked() -> None:
+    world = World()
+    world.take(event(KEY), message_id="m1")
+    world.take(event(KEY), message_id="m2")
+    assert (world.record().attempts, len(world.table.calls)) == (1, 1)
+    assert world.metrics.sums("orders")[Metric.FILES_DUPLICATE] == 1
+    assert world.metrics.sums("orders")[Metric.ROWS_READ] == 4
+    assert world.logged[-1][1]["as"] == Metric.FILES_DUPLICATE
+
+
+def test_a_file_another_message_is_loading_is_left_to_it() -> None:
+    world = World()
+    claim(world, "m2", 1)
+    world.take(event(KEY), message_id="m1")
+    assert world.table.calls == []
+    assert world.metrics.sums("orders") == {Metric.FILES_DUPLICATE: 1}
+
+
+def test_a_file_an_earlier_delivery_may_still_be_loading_comes_back() -> None:
+    world = World()
+    claim(world, "m1", 1)
+    with pytest.raises(StillLoading):
+        world.take(event(KEY), message_id="m1", delivery=2)
+    assert (world.table.calls, world.metrics.lines) == ([], [])
+
+
+def test_a_file_whose_holder_died_is_taken_over_when_its_lease_has_run_out() -> None:
+    world = World()
+    claim(world, "m1", 1)
+    world.clock.time_s += 1000
+    world.deadline_s += 1000
+    world.take(event(KEY), message_id="m1", delivery=2)
+    assert (world.record().status, world.record().attempts) == (Status.COMPLETE, 2)
+
+
+def test_a_file_that_was_closed_by_a_worker_who_could_not_tell_is_told_of_by_the_next() -> None:
+    world = World()
+    world.events.error = Unavailable("the bus is down")
+    with pytest.raises(Unavailable):
+        world.take(event(KEY))
+    assert (world.record().status, world.record().told) == (Status.COMPLETE, False)
+    world.events.error = None
+    world.take(event(KEY), delivery=2)
+    world.take(event(KEY), delivery=3)
+    assert [closing.books for _, _, closing in world.events.told] == [BOOKS]
+    assert len(world.table.calls) == 1
+
+
+def claim(world: World, message_id: str, delivery: int) -> None:
+    """Let somebody else hold the lease on the file."""
+    file = FileVersion("landing-example", KEY, sequencer="0066F2")
+    lease = Lease(message_id, delivery, world.deadline_s)
+    claimed = world.ledger.claim(Work(file), feed="orders", lease=lease, now_s=world.clock.now_s())
+    assert isinstance(claimed, Claimed)
+
+
+def test_an_older_version_is_stale_and_acked_and_a_newer_one_is_loaded() -> None:
+    world = World()
+    world.take(event(KEY, sequencer="0066F3"), message_id="m1")
+    world.take(event(KEY, sequencer="0066F2FF"), message_id="m2")
+    assert world.metrics.sums("orders")[Metric.FILES_STALE] == 1
+    assert len(world.ledger.records) == 1
+    world.take(event(KEY, sequencer="0066F301"), message_id="m3")
+    assert len(world.ledger.records) == 2
+
+
+# --- file faults: recorded, told, acked ---
+
+
+def test_a_key_of_no_feed_is_recorded_as_failed_and_acked() -> None:
+    world = World()
+    world.take(event("elsewhere/a.csv"))
+    record = world.record("elsewhere/a.csv")
+    assert (record.status, record.feed) == (Status.FAILED, NO_FEED)
+    assert record.closing is not None
+    assert isinstance(record.closing.error, NoFeed)
+    assert world.metrics.sums(NO_FEED)[Metric.FILES_FAILED] == 1
+    assert world.logged[-1][1]["error"] == "no_feed"
+
+
+@pytest.mark.parametrize(
+    ("data", "code"),
+    [
+        (b"", "empty_file"),
+        (b"name\nx\n", "bad_header"),
+        (b"PK\x03\x04", "not_csv"),
+        (b"\x1f\x8b\x08", "bad_compression"),
+    ],
+)
+def test_a_file_fault_is_recorded_and_acked(data: bytes, code: str) -> None:
+    world = World()
+    world.objects.contents[KEY] = data
+    world.take(event(KEY))
+    closing = world.record().closing
+    assert closing is not None
+    assert closing.error is not None
+    assert (closing.status, closing.error.code) == (Status.FAILED, code)
+    assert world.metrics.sums("orders")[Metric.FILES_FAILED] == 1
+    world.take(event(KEY), message_id="m2")
+    assert world.metrics.sums("orders")[Metric.FILES_DUPLICATE] == 1  # it is not tried again
+
+
+def test_too_many_rejects_keep_the_books_of_what_was_written() -> None:
+    world = World(limit=Rejects(count=0))
+    world.take(event(KEY))
+    closing = world.record().closing
+    assert closing is not None
+    assert isinstance(closing.error, TooManyRejects)
+    assert closing.books == BOOKS
+    assert world.metrics.sums("orders")[Metric.ROWS_WRITTEN] == 2
+    assert Metric.EVENT_TO_VISIBLE not in world.metrics.sums("orders")
+
+
+@pytest.mark.parametrize("after", [0, 1, 2])
+def test_an_object_gone_or_overwritten_is_superseded_and_acked(after: int) -> None:
+    world = World()
+    world.objects.breaks[KEY] = (after, ObjectSuperseded("overwritten"))
+    world.take(event(KEY))
+    assert world.record().status == Status.SUPERSEDED
+    assert world.metrics.sums("orders")[Metric.FILES_SUPERSEDED] == 1
+
+
+# --- service faults: recorded, and the message comes back ---
+
+
+@pytest.mark.parametrize("error", [Unavailable("down"), TableMissing("none")])
+def test_a_service_fault_leaves_the_file_waiting_and_comes_back(error: IngestError) -> None:
+    world = World()
+    world.objects.breaks[KEY] = (1, error)
+    with pytest.raises(type(error)):
+        world.take(event(KEY))
+    record = world.record()
+    assert (record.status, record.until_s, record.error) == (Status.WAITING, 0.0, error)
+    assert world.metrics.lines == [("orders", {Metric.FILES_RETRIED: 1})]  # rows are counted when they count
+    del world.objects.breaks[KEY]
+    world.take(event(KEY), delivery=2)
+    assert (world.record().status, world.record().attempts) == (Status.COMPLETE, 2)
+    assert world.metrics.sums("orders")[Metric.ROWS_READ] == 4
+
+
+def test_the_files_of_a_message_that_are_done_are_not_loaded_again_when_it_comes_back() -> None:
+    world = World()
+    world.objects.breaks["orders/b.csv"] = (0, Unavailable("down"))
+    with pytest.raises(Unavailable):
+        world.take(event(KEY, "orders/b.csv"))
+    del world.objects.breaks["orders/b.csv"]
+    world.take(event(KEY, "orders/b.csv"), delivery=2)
+    assert (world.record(KEY).attempts, world.record("orders/b.csv").attempts) == (1, 2)
+    assert world.metrics.sums("orders")[Metric.FILES_COMPLETED] == 2
+
+
+# --- what is left goes on later, in a new message ---
+
+
+def test_a_message_that_finds_too_little_time_is_handed_over_untouched() -> None:
+    world = World(deadline_s=Timing().stop_before_end_s - 1)
+    world.take(event(KEY), hops=3)
+    assert world.ledger.records == {}
+    assert world.queue.sent == [SentMessage(event(KEY), hops=4)]
+
+
+def test_time_that_runs_out_before_any_progress_is_handed_over_once_and_then_comes_back() -> None:
+    world = World(deadline_s=Timing().stop_before_end_s + 5)
+    world.clock.tick_s = 2
+    world.take(event(KEY))
+    assert world.record().status == Status.WAITING
+    assert (world.table.calls, world.queue.sent) == ([], [SentMessage(event(KEY), 1, 1, delay_s=20)])
+    world.deadline_s = world.clock.time_s + Timing().stop_before_end_s + 5
+    with pytest.raises(OutOfTime):
+        world.take(event(KEY), message_id="m2", hops=1, stalls=1)
+
+
+def test_a_table_that_takes_nothing_is_handed_over_once_and_then_comes_back() -> None:
+    world = World(writer=FakeTable(fail_after=0, error=Throttled("full")))
+    world.take(event(KEY))
+    assert (world.record().status, world.queue.sent[0].stalls) == (Status.WAITING, 1)
+    with pytest.raises(Throttled):
+        world.take(world.queue.sent[0].body, message_id="m2", stalls=1)
+    sums = world.metrics.sums("orders")
+    assert (sums[Metric.FILES_RETRIED], sums[Metric.ROWS_READ], sums[Metric.ROWS_WRITTEN]) == (2, 0, 0)
+    assert sums[Metric.BYTES_READ] == len(b"id,n\n")  # by the first one; it is counted once
+
+
+def test_a_message_that_cannot_be_sent_again_comes_back() -> None:
+    world = World(deadline_s=0)
+    world.queue.error = Unavailable("the queue is down")
+    with pytest.raises(Unavailable):
+        world.take(event(KEY))
+
+
+def test_a_lost_lease_comes_back_and_leaves_the_other_workers_word() -> None:
+    world = World()
+
+    class Slow(FakeTable):
+        def write(self, items: Items) -> list[Refusal]:
+            world.clock.time_s += 1000  # the lease has run out: somebody else takes over
+            world.deadline_s += 1000
+            claim(world, "m1", 2)
+            return []
+
+    world.writer = Slow()
+    with pytest.raises(ServiceFault, match="lost"):
+        world.take(event(KEY))
+    assert (world.record().lease, world.record().status) == ("m1/2/", Status.LOADING)
+    assert world.metrics.lines == []
+
+
+def test_a_ledger_that_fails_touches_no_table_and_comes_back() -> None:
+    world = World()
+
+    def failing(*args: object, **more: object) -> None:
+        raise Unavailable("the ledger is down")
+
+    world.ledger.claim = failing  # type: ignore[method-assign]
+    with pytest.raises(Unavailable):
+        world.take(event(KEY))
+    assert world.table.calls == []
+
+
+def test_a_bug_is_recorded_and_comes_back_with_its_cause() -> None:
+    world = World()
+    bug = KeyError("a row's content")
+    world.objects.breaks[KEY] = (1, bug)
+    with pytest.raises(InternalFault, match="KeyError") as caught:
+        world.take(event(KEY))
+    assert caught.value.__cause__ is bug
+    assert "content" not in str(caught.value)
+    assert world.record().status == Status.WAITING
+
+
+# --- messages nobody understands ---
+
+
+@pytest.mark.parametrize("body", ["hello", "{}", (EVENTS / "s3_removed.json").read_text(encoding="utf-8")])
+def test_an_unknown_message_is_buried_with_its_reason_and_acked(body: str) -> None:
+    world = World()
+    world.take(body)
+    ((buried, code, reason),) = world.dead_letters.buried
+    assert (buried, code) == (body, "unknown_message")
+    assert reason.startswith("The message is") or reason.startswith("The message has")
+    assert world.metrics.sums(NO_FEED) == {Metric.MESSAGES_UNKNOWN: 1}
+    assert world.logged == [("message buried", {"message_id": "m1", "reason": reason})]
+
+
+def test_an_unknown_message_that_cannot_be_buried_comes_back() -> None:
+    world = World()
+    world.dead_letters.error = Unavailable("the queue is down")
+    with pytest.raises(Unavailable):
+        world.take("hello")
+    assert world.metrics.lines == []
+
+
+# --- what is told to whom ---
+
+SECRET = "4111-1111-1111-1111"
+
+
+def secretive(world: World) -> Iterator[Callable[[], None]]:
+    """Yield files that hold a secret and end in every way a file can end."""
+    endings: list[tuple[bytes, Exception | None]] = [
+        (b"id,n\n%s,1\n%s,x\n%s\n" % ((SECRET.encode(),) * 3), None),
+        (b"%s,n\n1,2\n" % SECRET.encode(), None),
+        (b'id,n\n"%s' % SECRET.encode(), None),
+        (b"id,n\na," + SECRET.encode() * 9, None),
+        (b"id,n\na,1\n", RuntimeError(SECRET)),
+        (b"id,n\na,1\n", Throttled("slow")),
+    ]
+    for number, (data, error) in enumerate(endings):
+        key = f"orders/{number}.csv"
+        world.objects.contents[key] = data
+        if error:
+            world.objects.breaks[key] = (1, error)
+        yield lambda key=key: world.take(event(key))  # type: ignore[misc]
+
+
+def test_no_row_data_is_in_logs_or_metrics() -> None:
+    class Refusing(FakeTable):
+        def write(self, items: Items) -> list[Refusal]:
+            return [Refusal(row, f"no such thing as {SECRET}") for row in range(len(items))]
+
+    world = World(writer=Refusing(), limit=Rejects(count=0))
+    for take in secretive(world):
+        try:
+            take()
+        except ServiceFault as fault:
+            assert SECRET not in str(fault)
+    assert len(world.logged) == 7  # the throttled one is put back and handed over
+    assert SECRET not in repr(world.logged)
+    assert SECRET not in repr(world.metrics.lines)
+    assert SECRET in repr([rejects.taken for rejects in world.rejects.values()])

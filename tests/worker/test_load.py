@@ -1,0 +1,385 @@
+"""One file through the whole loop: the same table, rejects and books whatever the portions and blocks."""
+
+import bz2
+import gc
+import gzip
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ingest.contract import Reason
+from ingest.errors import (
+    BadCompression,
+    BadHeader,
+    EmptyFile,
+    ObjectSuperseded,
+    OutOfTime,
+    ServiceFault,
+    TooManyRejects,
+)
+from ingest.feeds.column import Column
+from ingest.feeds.dialect import Csv
+from ingest.feeds.feed import Feed, Rejects
+from ingest.items.duplicates import SeenKeys
+from ingest.ledger.row_counts import Books
+from ingest.reading.grammar import count_lines
+from ingest.worker.load import Load, Sizes
+from tests.support.fakes import FakeTable, RecordingRejects, plain, reading
+
+FEED = Feed("f/", "Table", "id", columns={"n": "N"})
+HEADER = b"id,n,note\n"
+
+
+class Loaded:
+    """A load that has been run, with everything it touched."""
+
+    def __init__(
+        self,
+        data: bytes | Iterator[bytes],
+        feed: Feed = FEED,
+        *,
+        table: FakeTable | None = None,
+        portion: int = 10,
+        block_bytes: int = 64,
+        sizes: Sizes | None = None,
+        before_block: Callable[[], None] = lambda: None,
+    ) -> None:
+        self.table = table or FakeTable()
+        self.rejects = RecordingRejects()
+        self.progress: list[Books] = []
+        self.load = Load(
+            feed=feed,
+            writer=self.table,
+            rejects=self.rejects,
+            before_block=before_block,
+            after_block=self.progress.append,
+            sizes=sizes or Sizes(block=block_bytes),
+        )
+        self.error: Exception | None = None
+        try:
+            self.load.run(reading(data, portion))
+        except Exception as error:
+            self.error = error
+
+    @property
+    def books(self) -> Books:
+        assert self.load.books.balance
+        return self.load.books
+
+    @property
+    def items(self) -> list[dict[str, Any]]:
+        return sorted(plain(self.table.items.values()), key=repr)
+
+    @property
+    def reasons(self) -> list[str]:
+        return [reject.reason for reject in self.rejects.taken]
+
+
+def counts(read: int, written: int, rejected: int, superseded: int) -> tuple[int, int, int, int]:
+    return read, written, rejected, superseded
+
+
+def counted(books: Books) -> tuple[int, int, int, int]:
+    return books.rows_read, books.rows_written, books.rows_rejected, books.rows_superseded
+
+
+# --- any table, any cut ---
+
+
+@dataclass(frozen=True)
+class Record:
+    """One record of a made-up file, and what must become of it."""
+
+    raw: bytes
+    reason: str | None = None
+    item: tuple[str, str | None, str | None] | None = None
+
+
+KEYS = st.sampled_from(["1", "1.0", "2", "+2", "3e0", "4"])
+NOTES = st.text(alphabet='ab",\n\r ü', max_size=6)
+
+
+def quoted(text: str) -> bytes:
+    return ('"' + text.replace('"', '""') + '"').encode()
+
+
+def good(key: str, note: str) -> Record:
+    return Record(b"%s,%s,%s" % (key.encode(), b"5", quoted(note)), item=(key, "5", note or None))
+
+
+RECORDS = st.one_of(
+    st.builds(good, KEYS, NOTES),
+    st.builds(lambda key: Record(key.encode() + b",,", item=(key, None, None)), KEYS),
+    st.builds(lambda note: Record(b"," + b"7," + quoted(note), Reason.EMPTY_KEY), NOTES),
+    st.builds(lambda key: Record(key.encode() + b",x,y", Reason.BAD_NUMBER), KEYS),
+    st.builds(lambda key: Record(key.encode() + b',1,"\xff\n"', Reason.BAD_ENCODING), KEYS),
+    st.builds(lambda key: Record(key.encode() + b",1", Reason.RAGGED_ROW), KEYS),
+    st.builds(lambda key: Record(key.encode() + b",1,2,3", Reason.RAGGED_ROW), KEYS),
+    st.just(Record(b"1e999,1,", Reason.NUMBER_OUT_OF_RANGE)),
+)
+LINE_ENDS = st.sampled_from([b"\n", b"\r\n", b"\r", b"\n\n", b"\r\n\r\n", b"\r\r"])
+
+
+@given(
+    records=st.lists(st.tuples(RECORDS, LINE_ENDS), max_size=25),
+    bom=st.sampled_from([b"", b"\xef\xbb\xbf"]),
+    final=st.booleans(),
+    cuts=st.lists(st.tuples(st.integers(1, 200), st.integers(50, 300)), min_size=1, max_size=3),
+)
+def test_the_outcome_is_the_same_in_any_portions_and_blocks(
+    records: list[tuple[Record, bytes]], bom: bytes, final: bool, cuts: list[tuple[int, int]]
+) -> None:
+    data = bom + HEADER + b"".join(record.raw + line_end for record, line_end in records)
+    if records and not final:
+        data = data.removesuffix(records[-1][1])
+    feed = Feed("f/", "Table", "id", columns={"id": "N", "n": "N"})
+    expected = {Decimal(record.item[0]): record.item for record, _ in records if record.item}
+    lost = [record for record, _ in records if record.reason]
+    kept = len(records) - len(lost)
+    for portion, block_bytes in cuts:
+        loaded = Loaded(data, feed, portion=portion, block_bytes=block_bytes)
+        assert loaded.error is None
+        assert counted(loaded.books) == counts(len(records), len(expected), len(lost), kept - len(expected))
+        assert loaded.books.bytes_read == len(data)
+        assert loaded.items == sorted(plain(as_item(*item) for item in expected.values()), key=repr)
+        assert loaded.reasons == [record.reason for record in lost]
+        assert_rejects_are_in_the_file(loaded, data, [record.raw for record in lost])
+
+
+def as_item(key: str, number: str | None, note: str | None) -> dict[str, Any]:
+    values = {"id": Decimal(key), "n": number and Decimal(number), "note": note}
+    return {name: value for name, value in values.items() if value is not None}
+
+
+def assert_rejects_are_in_the_file(loaded: Loaded, data: bytes, records: list[bytes]) -> None:
+    assert loaded.rejects.durable == len(loaded.rejects.taken)
+    for reject, record in zip(loaded.rejects.taken, records, strict=True):
+        assert data[reject.byte_offset :].startswith(reject.raw)
+        assert reject.raw.rstrip(b"\r\n") == record
+        assert reject.line == 1 + count_lines(data[: reject.byte_offset])
+
+
+# --- superseded ---
+
+
+@pytest.mark.parametrize("block_bytes", [16, 24, 1000])
+def test_the_last_row_of_a_key_wins_across_blocks_and_the_others_are_superseded(block_bytes: int) -> None:
+    data = HEADER + b"".join(b"%d,%d,row\n" % (n % 4, n) for n in range(18))
+    loaded = Loaded(data, block_bytes=block_bytes)
+    assert counted(loaded.books) == counts(18, 4, 0, 14)
+    assert [item["n"] for item in loaded.items] == ["16", "17", "14", "15"]
+
+
+def test_a_key_that_comes_again_in_another_window_counts_as_written_again() -> None:
+    """Segments are loaded by different workers, and memory is bounded: superseded is counted within 64 MiB."""
+    loaded = Loaded(HEADER + b"a,1,x\nb,1,x\n" * 6, sizes=Sizes(block=16, window=24))
+    assert counted(loaded.books) == counts(12, 6, 0, 6)
+    assert len(loaded.items) == 2
+
+
+def test_a_load_that_is_over_keeps_its_books_and_none_of_its_keys() -> None:
+    """Workers keep a load in a cycle, which is collected late: the keys of many segments were kept."""
+    loaded = Loaded(HEADER + b"".join(b"%d,1,x\n" % n for n in (3, 1, 2, 5, 4)))
+    assert loaded.load.books.rows_written == 5
+    assert [kept for kept in gc.get_objects() if isinstance(kept, SeenKeys) and kept.count] == []
+
+
+def test_a_row_superseded_by_a_bad_row_stays() -> None:
+    loaded = Loaded(HEADER + b"a,1,\na,x,\n")
+    assert counted(loaded.books) == counts(2, 1, 1, 0)
+    assert loaded.items == [{"id": "a", "n": "1"}]
+
+
+def test_padded_rows_take_their_turn() -> None:
+    feed = Feed("f/", "Table", "id", csv=Csv(ragged="pad"))
+    for data, expected in ((b"a,1,x\na\n", {"id": "a"}), (b"a\na,1,x\n", {"id": "a", "n": "1", "note": "x"})):
+        assert Loaded(HEADER + data, feed).items == [expected]
+
+
+# --- refused by the table ---
+
+
+@pytest.mark.parametrize("block_bytes", [16, 40, 1000])
+def test_rows_the_table_refuses_are_rejects_with_their_place(block_bytes: int) -> None:
+    data = HEADER + b"a,1,x\n\nb,2,no\nc,3,x\nd,4,no\n"
+    loaded = Loaded(data, table=FakeTable(refuse=lambda item: item["note"] == "no"), block_bytes=block_bytes)
+    assert counted(loaded.books) == counts(4, 2, 2, 0)
+    assert [(r.line, r.reason, r.message, r.raw) for r in loaded.rejects.taken] == [
+        (4, Reason.REFUSED_BY_DYNAMODB, "refused, as scripted", b"b,2,no\n"),
+        (6, Reason.REFUSED_BY_DYNAMODB, "refused, as scripted", b"d,4,no\n"),
+    ]
+    assert [item["id"] for item in loaded.items] == ["a", "c"]
+
+
+@pytest.mark.parametrize("block_bytes", [16, 24, 1000])
+@pytest.mark.parametrize(
+    ("rows", "left", "expected"),
+    [
+        (b"a,1,x\na,2,no\n", ["1"], counts(2, 1, 1, 0)),
+        (b"a,1,x\nb,9,x\na,2,no\n", ["1", "9"], counts(3, 2, 1, 0)),
+        (b"a,1,x\na,2,x\na,3,no\na,4,no\n", ["2"], counts(4, 1, 2, 1)),
+        (b"a,1,no\na,2,no\n", [], counts(2, 0, 2, 0)),
+    ],
+)
+def test_a_refused_row_replaces_nothing(
+    block_bytes: int, rows: bytes, left: list[str], expected: tuple[int, int, int, int]
+) -> None:
+    """What it would have replaced is written, in whichever blocks the two stand."""
+    loaded = Loaded(HEADER + rows, table=FakeTable(refuse=lambda item: item["note"] == "no"), block_bytes=block_bytes)
+    assert [item["n"] for item in loaded.items] == left
+    assert counted(loaded.books) == expected
+
+
+def test_rejects_of_all_kinds_are_in_file_order_within_a_block() -> None:
+    data = HEADER + b"a,1,no\nb,x,\nc,2\n\xff,3,\nd,4,no\n,5,\n"
+    loaded = Loaded(data, table=FakeTable(refuse=lambda item: item.get("note") == "no"), block_bytes=1000)
+    assert [reject.line for reject in loaded.rejects.taken] == [2, 3, 4, 5, 6, 7]
+    assert counted(loaded.books) == counts(6, 0, 6, 0)
+
+
+# --- records that cannot be delimited ---
+
+
+def test_a_quote_never_closed_and_a_line_without_end_cost_one_row_each() -> None:
+    data = HEADER + b"a,1,x\n" + b'b,2,"open\n' + b"c,3,y\n" * 20 + b"d,4," + b"z" * 200 + b"\ne,5,x\n"
+    loaded = Loaded(data, block_bytes=64)
+    assert loaded.reasons == [Reason.UNTERMINATED_QUOTE, Reason.RECORD_TOO_LONG]
+    assert [reject.line for reject in loaded.rejects.taken] == [3, 24]
+    assert counted(loaded.books) == counts(24, 3, 2, 19)
+    assert loaded.books.bytes_read == len(data)
+
+
+def test_a_feed_without_quoting_takes_quotes_as_letters() -> None:
+    loaded = Loaded(HEADER + b'a,1,"x\nb,2,y"\n', Feed("f/", "Table", "id", csv=Csv(quote="")))
+    assert [item["note"] for item in loaded.items] == ['"x', 'y"']
+
+
+# --- whole files ---
+
+
+def test_a_header_alone_is_a_file_of_no_rows() -> None:
+    for data in (HEADER, HEADER.rstrip(), HEADER + b"\n\r\n"):
+        loaded = Loaded(data)
+        assert loaded.error is None
+        assert loaded.books == Books(bytes_read=len(data))
+        assert loaded.rejects.taken == []
+
+
+@pytest.mark.parametrize(
+    ("data", "fault"), [(b"", EmptyFile), (b"name,n\na,1\n", BadHeader), (bz2.compress(HEADER)[:-3], BadCompression)]
+)
+def test_a_file_that_cannot_begin_touches_no_table(data: bytes, fault: type[Exception]) -> None:
+    loaded = Loaded(data)
+    assert isinstance(loaded.error, fault)
+    assert (loaded.books, loaded.table.calls) == (Books(), [])
+
+
+def test_offsets_and_bytes_of_a_compressed_file_count_its_text() -> None:
+    text = HEADER + b"a,1,x\nb,x,x\n"
+    loaded = Loaded(bz2.compress(text))
+    assert loaded.books.bytes_read == len(text)
+    assert [(reject.line, reject.byte_offset) for reject in loaded.rejects.taken] == [(3, 16)]
+
+
+def test_another_encoding_is_read_and_its_bad_bytes_are_rejected() -> None:
+    feed = Feed("f/", "Table", "id", csv=Csv(encoding="cp1252"))
+    loaded = Loaded(HEADER + b"a,1,\x80uro\nb,2,\x81\n", feed)
+    assert [item["note"] for item in loaded.items] == ["€uro"]
+    assert loaded.reasons == [Reason.BAD_ENCODING]
+
+
+def test_a_file_without_a_header_and_a_feed_with_templates() -> None:
+    feed = Feed(
+        *("f/", "Table", "CUST#{customer}", "{day}#{no}"),
+        csv=Csv(header=("customer", "day", "no"), delimiter=";"),
+        columns={"customer": Column(drop=True)},
+    )
+    loaded = Loaded(b"7;mon;1\n7;mon;2\n7;;3\n", feed)
+    assert loaded.items == [
+        {"day": "mon", "no": "1", "pk": "CUST#7", "sk": "mon#1"},
+        {"day": "mon", "no": "2", "pk": "CUST#7", "sk": "mon#2"},
+    ]
+    assert loaded.reasons == [Reason.EMPTY_KEY]
+
+
+# --- ending early ---
+
+
+def many(good_rows: int, bad_rows: int) -> bytes:
+    return HEADER + b"".join(b"%03d,1,x\n" % n for n in range(good_rows)) + b"xxx,x,x\n" * bad_rows
+
+
+def test_more_rejects_than_the_feed_allows_end_the_file_early_with_true_books() -> None:
+    feed = Feed("f/", "Table", "id", columns={"n": "N"}, max_rejects=Rejects(count=10))
+    loaded = Loaded(many(10, 500), feed, block_bytes=80)
+    assert isinstance(loaded.error, TooManyRejects)
+    assert counted(loaded.books) == counts(30, 10, 20, 0)
+    assert str(loaded.error).startswith("20 of the first 30 rows were rejected")
+    assert len(loaded.items) == 10
+    assert loaded.rejects.durable == 20
+
+
+def test_as_many_rejects_as_the_feed_allows_are_no_fault() -> None:
+    feed = Feed("f/", "Table", "id", columns={"n": "N"}, max_rejects=Rejects(count=10))
+    assert Loaded(many(10, 10), feed, block_bytes=80).error is None
+
+
+def test_the_share_of_rejects_counts_after_enough_rows() -> None:
+    limit = Rejects(share=0.5, min_rows=40)
+    feed = Feed("f/", "Table", "id", columns={"n": "N"}, max_rejects=limit)
+    assert Loaded(many(10, 29), feed, block_bytes=80).error is None
+    loaded = Loaded(many(10, 500), feed, block_bytes=80)
+    assert isinstance(loaded.error, TooManyRejects)
+    assert counted(loaded.books) == counts(40, 10, 30, 0)
+
+
+def test_a_table_that_fails_leaves_the_books_without_that_block() -> None:
+    loaded = Loaded(many(5, 5) + many(20, 5)[len(HEADER) :], table=FakeTable(fail_after=1), block_bytes=80)
+    assert isinstance(loaded.error, ServiceFault)
+    assert counted(loaded.books) == counts(10, 5, 5, 0)
+    assert loaded.progress == [loaded.books]
+
+
+def test_time_running_out_leaves_the_books_before_that_block() -> None:
+    blocks = iter([None, None, OutOfTime("out of time")])
+
+    def before_block() -> None:
+        if error := next(blocks):
+            raise error
+
+    loaded = Loaded(many(30, 5), before_block=before_block, block_bytes=80)
+    assert isinstance(loaded.error, OutOfTime)
+    assert counted(loaded.books) == counts(20, 20, 0, 0)
+
+
+@pytest.mark.parametrize("error", [ObjectSuperseded("overwritten"), ServiceFault("gone")])
+def test_a_source_that_breaks_leaves_true_books_and_no_part_of_rejects_that_others_may_put(error: Exception) -> None:
+    data = many(5, 5) + many(20, 5)[len(HEADER) :]
+
+    def breaking() -> Iterator[bytes]:
+        yield data[:100]
+        raise error
+
+    loaded = Loaded(breaking(), block_bytes=40)
+    assert loaded.error is error
+    assert counted(loaded.books) == (counts(10, 5, 5, 0) if isinstance(error, ServiceFault) else counts(0, 0, 0, 0))
+    assert len(loaded.rejects.taken) == 5
+    assert loaded.rejects.durable == 0
+
+
+def test_rejects_before_the_damage_of_a_compressed_file_are_durable() -> None:
+    rows = [b"%d,%s,%01000d\n" % (n, b"1" if n % 100 else b"x", n * 2654435761) for n in range(6000)]
+    loaded = Loaded(gzip.compress(HEADER + b"".join(rows), 1)[:-100], portion=1000, block_bytes=1_000_000)
+    assert isinstance(loaded.error, BadCompression)
+    assert loaded.rejects.durable == loaded.books.rows_rejected > 0
+
+
+def test_progress_is_told_after_each_block() -> None:
+    loaded = Loaded(many(30, 0), block_bytes=80)
+    assert [books.rows_read for books in loaded.progress] == [10, 20, 30]
+    assert loaded.progress[-1] == loaded.books

@@ -1,0 +1,205 @@
+"""What no message brings to its end is found: stuck work is sent again, and given up if that helps nobody."""
+
+from dataclasses import replace
+
+import pytest
+
+from ingest.contract import Metric, Status
+from ingest.errors import Throttled
+from ingest.feeds.feed import Feed, Feeds
+from ingest.file import FileVersion
+from ingest.ledger.claims import Lease
+from ingest.ledger.work_item import Work
+from ingest.queue.messages import read_message
+from ingest.worker.reconcile import LONG_QUEUE, Findings, Reconciler
+from ingest.worker.report import NO_FEED, Teller
+from tests.support.fakes import SentMessage
+from tests.support.world import BUCKET, KEY, World
+
+STUCK_S = 3600.0
+FILE = FileVersion(BUCKET, KEY, etag="e", sequencer="0A", size_bytes=24)
+
+
+class Closer:
+    """Closes nothing."""
+
+    def close_split(self, file: FileVersion, feed: str) -> None:
+        raise AssertionError("nothing is split")
+
+
+def world() -> World:
+    """A world in which every object is known."""
+    made = World()
+    made.objects.contents = {KEY: b"id,n\na,1\n"}
+    return made
+
+
+def look(world: World) -> Findings:
+    teller = Teller(
+        ledger=world.ledger,
+        metrics=world.metrics,
+        events=world.events,
+        clock=world.clock,
+        log=lambda message, fields: world.logged.append((message, fields)),
+    )
+    reconciler = Reconciler(
+        feeds=Feeds({"orders": Feed("orders/", "Orders", "id")}),
+        ledger=world.ledger,
+        objects=world.objects,
+        queue=world.queue,
+        worker=Closer(),
+        teller=teller,
+        clock=world.clock,
+        bucket=BUCKET,
+        stuck_s=STUCK_S,
+    )
+    return reconciler.run()
+
+
+def try_once(world: World, message_id: str = "m") -> None:
+    """Claim the file and put it back without progress."""
+    now_s = world.clock.time_s
+    lease = Lease(message_id, 1, now_s + 60, "w")
+    world.ledger.claim(Work(FILE), feed="orders", lease=lease, now_s=now_s)
+    world.ledger.put_back(Work(FILE), lease, None, Throttled("full"))
+
+
+def test_work_whose_message_may_still_come_is_left_alone() -> None:
+    made = world()
+    try_once(made)
+    made.clock.time_s += STUCK_S - 1
+    assert look(made).is_nothing
+    assert made.queue.sent == []
+
+
+def test_work_that_nobody_has_touched_for_long_is_sent_again_once_in_that_time() -> None:
+    made = world()
+    try_once(made)
+    made.clock.time_s += STUCK_S
+    assert look(made).files_sent_again == 1
+    assert look(made).files_sent_again == 0
+    (message,) = made.queue.sent
+    assert read_message(message.body) == Work(FILE)
+
+
+def test_work_whose_lease_holds_is_never_sent_again() -> None:
+    made = world()
+    lease = Lease("m", 1, made.clock.time_s + 10 * STUCK_S, "w")
+    made.ledger.claim(Work(FILE), feed="orders", lease=lease, now_s=made.clock.time_s)
+    made.clock.time_s += 2 * STUCK_S
+    assert look(made).is_nothing
+
+
+def test_a_file_nobody_can_finish_fails_with_the_last_error_and_what_to_do() -> None:
+    made = world()
+    for number in range(4):
+        try_once(made, f"m{number}")
+        made.clock.time_s += STUCK_S
+        findings = look(made)
+    assert findings.files_given_up == 1
+    (record,) = made.ledger.files()
+    assert record.status == Status.FAILED
+    ((_, _, closing),) = made.events.told
+    assert closing.error is not None
+    assert closing.error.code == "given_up"
+    assert "full" in str(closing.error)
+    assert str(closing.error).endswith("retry the file.")
+
+
+def test_a_file_that_is_only_late_is_not_given_up() -> None:
+    made = world()
+    try_once(made)
+    for _ in range(10):  # its messages wait in the queue, and nobody has come to them
+        made.clock.time_s += STUCK_S
+        assert look(made).files_given_up == 0
+
+
+def test_behind_a_long_queue_nothing_is_sent_again() -> None:
+    made = world()
+    try_once(made)
+    made.queue.sent = [SentMessage("x")] * LONG_QUEUE
+    made.clock.time_s += STUCK_S
+    assert look(made).files_sent_again == 0
+
+
+def test_an_outcome_that_was_not_told_is_told() -> None:
+    made = world()
+    made.events.error = Throttled("the bus is busy")
+    with pytest.raises(Throttled):
+        made.take(f'{{"ingest":"file","file":{{"bucket":"{BUCKET}","key":"{KEY}","etag":"e","sequencer":"0A"}}}}')
+    made.events.error = None
+    assert look(made).outcomes_told == 0  # whoever closed it may be about to tell
+    made.clock.time_s += 61
+    assert look(made).outcomes_told == 1
+    assert [closing.status for _, _, closing in made.events.told] == [Status.COMPLETE]
+
+
+def oldest(world: World, feed: str = "orders") -> list[object]:
+    """Return the ages that were told, one for each look."""
+    metric = Metric.OLDEST_UNFINISHED_FILE
+    return [values[metric] for name, values in world.metrics.lines if name == feed and metric in values]
+
+
+def test_the_age_of_the_oldest_file_that_has_not_ended_is_told_for_each_feed() -> None:
+    made = world()
+    try_once(made)
+    made.clock.time_s += 100
+    look(made)
+    younger = Work(replace(FILE, key="orders/b.csv"))
+    made.ledger.claim(younger, feed="orders", lease=Lease("n", 1, 0, "w"), now_s=made.clock.time_s)
+    made.clock.time_s += 50
+    look(made)
+    assert oldest(made) == [100, 150]
+
+
+def test_where_no_file_is_unfinished_its_age_is_0_so_that_an_alarm_sees_it() -> None:
+    made = world()
+    made.take(f'{{"ingest":"file","file":{{"bucket":"{BUCKET}","key":"{KEY}","etag":"e","sequencer":"0A"}}}}')
+    made.metrics.lines.clear()
+    made.clock.time_s += 100
+    look(made)
+    assert oldest(made) == [0.0]
+
+
+def test_a_file_that_is_given_up_is_not_unfinished_any_more() -> None:
+    made = world()
+    for number in range(4):
+        try_once(made, f"m{number}")
+        made.clock.time_s += STUCK_S
+        look(made)
+    assert oldest(made) == [STUCK_S, 2 * STUCK_S, 3 * STUCK_S, 0.0]
+
+
+def test_a_file_that_has_ended_and_was_not_told_of_is_not_unfinished() -> None:
+    made = world()
+    made.events.error = Throttled("the bus is busy")
+    with pytest.raises(Throttled):
+        made.take(f'{{"ingest":"file","file":{{"bucket":"{BUCKET}","key":"{KEY}","etag":"e","sequencer":"0A"}}}}')
+    made.events.error = None
+    look(made)
+    assert oldest(made) == [0.0]
+
+
+def test_what_has_no_feed_is_told_of_only_while_it_is_unfinished() -> None:
+    made = world()
+    look(made)
+    assert oldest(made, NO_FEED) == []
+    made.ledger.claim(Work(FILE), feed=NO_FEED, lease=Lease("n", 1, 0, "w"), now_s=made.clock.time_s)
+    made.clock.time_s += 30
+    look(made)
+    assert oldest(made, NO_FEED) == [30]
+
+
+@pytest.mark.parametrize(("age_s", "found"), [(STUCK_S - 1, 0), (STUCK_S + 1, 1), (STUCK_S + 100_000, 0)])
+def test_an_object_nobody_was_told_of_is_found_within_a_day(age_s: float, found: int) -> None:
+    made = world()
+    made.objects.changed_s[KEY] = made.clock.time_s - age_s
+    assert look(made).objects_not_known == found
+    assert len(made.queue.sent) == found
+
+
+def test_an_object_that_is_known_is_not_found() -> None:
+    made = world()
+    made.objects.changed_s[KEY] = made.clock.time_s - STUCK_S - 1
+    try_once(made)
+    assert look(made).objects_not_known == 0

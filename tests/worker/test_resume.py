@@ -1,0 +1,88 @@
+"""A load that goes on at any checkpoint ends as one that was never stopped: the same table, books and rejects."""
+
+import gzip
+from dataclasses import dataclass, field
+
+import pyarrow as pa
+import pytest
+
+from ingest.feeds.dialect import Csv
+from ingest.feeds.feed import Feed
+from ingest.ledger.row_counts import Books
+from ingest.ledger.work_item import Checkpoint
+from ingest.rejects.reject import Reject
+from ingest.worker.load import Load, Sizes
+from tests.support.fakes import FakeTable, RecordingRejects, reading
+
+SIZES = Sizes(block=96, cell=128, window=500)
+ROWS = "".join(f'k{n % 9},{"x" if n % 7 == 3 else n},"größe {n}\n{"y" * (n % 5)}"\n' for n in range(80))
+TEXT = "id,n,note\n" + ROWS
+
+
+@dataclass
+class Outcome:
+    """What a load left behind."""
+
+    items: dict[tuple[object, ...], dict[str, object]]
+    books: Books
+    rejects: list[Reject]
+    checkpoints: list[tuple[Checkpoint, int]] = field(default_factory=list)
+
+
+def load(data: bytes, csv: Csv, *, begin: Checkpoint | None = None, table: FakeTable | None = None) -> Outcome:
+    """Load a file; checkpoints are told with how many rejects were durable at each."""
+    table, rejects = table or FakeTable(), RecordingRejects()
+    told: list[tuple[Checkpoint, int]] = []
+
+    def remember(checkpoint: Checkpoint) -> None:
+        assert rejects.durable == len(rejects.taken)
+        told.append((checkpoint, rejects.durable))
+
+    feed = Feed("f/", "Table", "id", csv=csv, columns={"n": "N"})
+    made = Load(feed=feed, writer=table, rejects=rejects, at_checkpoint=remember, sizes=SIZES)
+    books = made.run(reading(data, 50), checkpoint=begin)
+    assert books.balance
+    return Outcome(table.items, books, rejects.taken, told)
+
+
+FILES = {
+    "plain": (TEXT.encode(), Csv(max_record_bytes=1024)),
+    "of one-byte characters": (TEXT.encode("cp1252"), Csv(encoding="cp1252", max_record_bytes=1024)),
+    "of two-byte characters": (TEXT.encode("utf-16"), Csv(encoding="utf-16", max_record_bytes=1024)),
+    "gzip": (gzip.compress(TEXT.encode()), Csv(max_record_bytes=1024)),
+    "zstd, of one-byte characters": (
+        pa.compress(TEXT.encode("cp1252"), codec="zstd", asbytes=True),
+        Csv(encoding="cp1252", max_record_bytes=1024),
+    ),
+    "with a foreign delimiter": (
+        TEXT.replace(",", "þ").encode("cp1252"),
+        Csv(delimiter="þ", encoding="cp1252", max_record_bytes=1024),
+    ),
+    "with a footer": (TEXT.encode() + b"2 lines\nthe end\n", Csv(footer_lines=2, max_record_bytes=1024)),
+}
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_a_load_that_goes_on_at_any_checkpoint_ends_as_if_never_stopped(name: str) -> None:
+    data, csv = FILES[name]
+    whole = load(data, csv)
+    assert whole.books.rows_read == 80
+    assert whole.books.rows_superseded > 10
+    assert len(whole.checkpoints) > 5
+    for checkpoint, rejected in whole.checkpoints:
+        rest = load(data, csv, begin=checkpoint)
+        assert rest.books == whole.books
+        assert whole.rejects[:rejected] + rest.rejects == whole.rejects
+        assert [later for later, _ in rest.checkpoints] == [
+            later for later, _ in whole.checkpoints if later.at.byte > checkpoint.at.byte
+        ]
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_what_goes_on_writes_only_rows_behind_the_checkpoint(name: str) -> None:
+    data, csv = FILES[name]
+    whole = load(data, csv)
+    for checkpoint, _ in whole.checkpoints:
+        rest = load(data, csv, begin=checkpoint)
+        for key, item in rest.items.items():
+            assert item == whole.items[key]  # the last row of a key is behind any checkpoint before it
