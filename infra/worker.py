@@ -125,7 +125,7 @@ def _grants(
         *([_allow(["sts:AssumeRole"], roles)] if roles else []),
         _allow(["dynamodb:GetItem", "dynamodb:Query", "dynamodb:UpdateItem"], [store.ledger.table_arn]),
         _allow(["dynamodb:Query"], [f"{store.ledger.table_arn}/index/{contract.Ledger.INDEX}"]),
-        _tell_events(store),
+        _report_events(store),
         _allow(CONSUME, [buffer.queue.queue_arn]),
         # Segments, and what goes on in another invocation.
         _allow(["sqs:SendMessage"], [buffer.queue.queue_arn]),
@@ -145,7 +145,7 @@ def _list_bucket(landing: Landing, prefixes: list[str]) -> iam.PolicyStatement:
     return statement
 
 
-def _tell_events(store: Store) -> iam.PolicyStatement:
+def _report_events(store: Store) -> iam.PolicyStatement:
     """Only events that say they come from here: others on the bus may trust that."""
     bus = Stack.of(store).format_arn(service="events", resource="event-bus", resource_name="default")
     statement = _allow(["events:PutEvents"], [bus])

@@ -129,7 +129,7 @@ class Attribute:
     STALLS = "stalls"  # how often in a row without progress
 
 
-class DeadLetter:
+class DeadLetterAttribute:
     """Message attributes of what the function puts in the dead-letter queue itself."""
 
     CODE = "code"

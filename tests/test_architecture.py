@@ -56,7 +56,7 @@ LIBRARIES = {
     "infra.local": {"boto3", "botocore", "ministack", "rich"},
     "infra.monitoring": {"aws_cdk", "constructs", "matplotlib", "numpy"},
     "infra.nag": {"aws_cdk", "cdk_nag", "constructs"},
-    "infra.plain": {"aws_cdk", "constructs", "yaml"},
+    "infra.plain": {"aws_cdk", "constructs", "msgspec", "yaml"},
     "loadtest": {"boto3", "botocore", "rich"},
     "loadtest.bench": {"awscrt", "boto3", "botocore", "pandas", "pyarrow"},
     "loadtest.checker": {"numpy"},

@@ -132,12 +132,12 @@ def _show(console: Console, stack: LocalStack, landed: Landed) -> None:
         console.print(f"[red]No result after {TIMEOUT_S:.0f} s.[/] The end of the log:")
         console.print("\n".join(stack.emulator.log.read_text(errors="replace").splitlines()[-20:]), markup=False)
         return
-    _show_books(console, landed)
+    _show_row_counts(console, landed)
     _show_rejects(console, landed.rejects)
     _show_items(console, landed)
 
 
-def _show_books(console: Console, landed: Landed) -> None:
+def _show_row_counts(console: Console, landed: Landed) -> None:
     record = landed.record
     console.print(f"\n[bold]Books[/] of the file: {record['status']} in {float(record.get('seconds', 0)):.2f} s")
     if "error" in record:

@@ -45,10 +45,10 @@ def _run_app(root: Path, stage: str, feeds: Path, folder: Path) -> None:
     folder.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder.parent.parent) as scratch:
         draft = Path(scratch) / "cdk.out"
-        told = {"CDK_OUTDIR": str(draft), "CDK_CONTEXT_JSON": json.dumps(context)}
+        reported = {"CDK_OUTDIR": str(draft), "CDK_CONTEXT_JSON": json.dumps(context)}
         command = [sys.executable, "app.py"]
         done = subprocess.run(
-            command, cwd=root, env=node.environment() | told, capture_output=True, text=True, check=False
+            command, cwd=root, env=node.environment() | reported, capture_output=True, text=True, check=False
         )
         if done.returncode:
             raise EmulatorFault(f"app.py failed: {done.stderr.strip() or done.stdout.strip()}")

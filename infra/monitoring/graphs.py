@@ -74,10 +74,10 @@ def _mark(axes: Axes, mark: dict[str, Any]) -> None:
     axes.text(0.995, mark["value"], f"{mark['label']} {mark['value']:,}", color=mark["color"], **options)
 
 
-def _axis(axes: Axes, told: dict[str, Any], run: Run) -> None:
-    axes.set_ylabel(told["label"], fontsize=9)
+def _axis(axes: Axes, reported: dict[str, Any], run: Run) -> None:
+    axes.set_ylabel(reported["label"], fontsize=9)
     top = max(axes.get_ylim()[1], 1e-9)
-    axes.set_ylim(told["min"], 1.0 if top <= 1e-6 else top * 1.12)
+    axes.set_ylim(reported["min"], 1.0 if top <= 1e-6 else top * 1.12)
     axes.set_xlim(0, run.seconds)
     seconds = range(0, int(run.seconds) + 1, 30)
     axes.set_xticks(seconds, [f"{second // 60}:{second % 60:02}" for second in seconds])

@@ -42,12 +42,12 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("run", nargs="?", type=Path, default=RUN, help="what `python -m loadtest observe` wrote")
     parser.add_argument("--feeds", type=Path, default=FEEDS, help="feeds file of that run")
     parser.add_argument("--out", type=Path, default=PICTURE)
-    told = parser.parse_args(arguments)
-    (path,) = synthesise(told.feeds).glob("*.template.json")
+    reported = parser.parse_args(arguments)
+    (path,) = synthesise(reported.feeds).glob("*.template.json")
     template = json.loads(path.read_text(encoding="utf-8"))
-    figure = picture(template, Run.read(told.run))
-    figure.savefig(told.out, dpi=100, metadata={MARK: fingerprint(template, told.run.read_bytes())})
-    print(f"The dashboard with the numbers of {told.run} is in {told.out}.")
+    figure = picture(template, Run.read(reported.run))
+    figure.savefig(reported.out, dpi=100, metadata={MARK: fingerprint(template, reported.run.read_bytes())})
+    print(f"The dashboard with the numbers of {reported.run} is in {reported.out}.")
     return 0
 
 

@@ -14,7 +14,7 @@ def columns_of(query: str) -> list[str]:
     >>> columns_of("SOURCE 'log' | fields @timestamp, file | limit 2")
     ['@timestamp', 'file']
     """
-    fields = next(told for command, told in _commands(query) if command == "fields")
+    fields = next(reported for command, reported in _commands(query) if command == "fields")
     return [name.strip() for name in fields.split(",")]
 
 
@@ -25,16 +25,16 @@ def run_query(query: str, records: list[Record]) -> list[list[Any]]:
         ValueError: the query has a command that is not known here.
     """
     found = [{**record, "@timestamp": record.get("timestamp")} for record in records]
-    for command, told in _commands(query):
+    for command, reported in _commands(query):
         match command:
             case "filter":
-                condition = ast.parse(re.sub(r"(?<![<>!=])=(?!=)", "==", told), mode="eval").body
+                condition = ast.parse(re.sub(r"(?<![<>!=])=(?!=)", "==", reported), mode="eval").body
                 found = [record for record in found if _holds(condition, record)]
             case "sort":
-                name, _, order = told.partition(" ")
+                name, _, order = reported.partition(" ")
                 found.sort(key=lambda record: record.get(name) or 0, reverse=order == "desc")
             case "limit":
-                found = found[: int(told)]
+                found = found[: int(reported)]
             case "fields":
                 pass
             case _:
@@ -45,9 +45,9 @@ def run_query(query: str, records: list[Record]) -> list[list[Any]]:
 def fields_of(query: str) -> set[str]:
     """Return every field that a query speaks of."""
     words = set()
-    for command, told in _commands(query):
+    for command, reported in _commands(query):
         if command in ("fields", "filter", "sort"):
-            words |= set(re.findall(r"@?[a-z_]+", re.sub(r'"[^"]*"', "", told)))
+            words |= set(re.findall(r"@?[a-z_]+", re.sub(r'"[^"]*"', "", reported)))
     return words - {"and", "or", "not", "desc", "asc"}
 
 
@@ -70,4 +70,6 @@ def _holds(node: ast.AST, record: Record) -> Any:
 def _commands(query: str) -> list[tuple[str, str]]:
     """Return command and the rest of each part of a query, without its source."""
     parts = [part.strip() for part in query.split("|")]
-    return [(command, told) for command, _, told in (part.partition(" ") for part in parts) if command != "SOURCE"]
+    return [
+        (command, reported) for command, _, reported in (part.partition(" ") for part in parts) if command != "SOURCE"
+    ]

@@ -86,17 +86,17 @@ def lines_of_alarm(alarm: dict[str, Any]) -> list[Line]:
 
 
 def _query(entry: dict[str, Any]) -> Line:
-    told = {"visible": entry.get("ReturnData", True)}
+    reported = {"visible": entry.get("ReturnData", True)}
     if "Expression" in entry:
-        return Line(entry["Id"], told, expression=entry["Expression"])
+        return Line(entry["Id"], reported, expression=entry["Expression"])
     stat = entry["MetricStat"]
-    options = {"stat": stat["Stat"], "period": stat["Period"], **told}
+    options = {"stat": stat["Stat"], "period": stat["Period"], **reported}
     return Line(entry["Id"], options, _metric(stat["Metric"]))
 
 
-def _metric(told: dict[str, Any]) -> MetricName:
-    dimensions = sorted((d["Name"], text_of(d["Value"])) for d in told.get("Dimensions", []))
-    return MetricName(told["Namespace"], told["MetricName"], tuple(dimensions))
+def _metric(reported: dict[str, Any]) -> MetricName:
+    dimensions = sorted((d["Name"], text_of(d["Value"])) for d in reported.get("Dimensions", []))
+    return MetricName(reported["Namespace"], reported["MetricName"], tuple(dimensions))
 
 
 def watched(template: Template) -> Iterator[MetricName]:

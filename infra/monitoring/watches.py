@@ -52,11 +52,11 @@ def make_alarms(
     scope: Construct, watches: Iterable[Watch], *, stack_name: str, topic: sns.ITopic
 ) -> list[cloudwatch.Alarm]:
     """Make the alarms. Each tells the topic when it rings, and when it is over: nobody need look whether it is."""
-    tell = actions.SnsAction(topic)
+    report = actions.SnsAction(topic)
     alarms = [_alarm(scope, watch, stack_name) for watch in watches]
     for alarm in alarms:
-        alarm.add_alarm_action(tell)
-        alarm.add_ok_action(tell)
+        alarm.add_alarm_action(report)
+        alarm.add_ok_action(report)
     return alarms
 
 

@@ -65,7 +65,7 @@ def _stages() -> dict[str, Any]:
     return dict(context["stages"])
 
 
-def _tell(written: Written) -> None:
+def _report(written: Written) -> None:
     size = written.template.stat().st_size
     zipped, unpacked = bundle.sizes_mb(written.code)
     print(f"{written.template}: {size:,} bytes of at most {MAX_BYTES:,}")
@@ -88,7 +88,7 @@ def main() -> int:
     parser.add_argument("--out", type=Path, default=Path("dist"), help="folder to write to (default: dist)")
     arguments = parser.parse_args()
     try:
-        _tell(write(arguments.out, stage=arguments.stage, feeds=arguments.feeds))
+        _report(write(arguments.out, stage=arguments.stage, feeds=arguments.feeds))
     except SettingsFault as fault:
         sys.exit(f"error: {fault}")
     return 0

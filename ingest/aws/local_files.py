@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ingest.errors import FileMissing
-from ingest.reading.reader import Read
+from ingest.reading.reader import RangeReader
 
 PORTION_BYTES = 1024 * 1024
 
@@ -39,5 +39,5 @@ class Source:
     """A file that can be read, and how many bytes it has before any decompression."""
 
     name: str
-    read: Read
+    read: RangeReader
     size_bytes: int

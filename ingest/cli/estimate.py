@@ -17,10 +17,10 @@ from ingest.cli.source import find_sources, some_of
 from ingest.errors import SettingsFault
 from ingest.estimate.duration import Fleet, capacities
 from ingest.estimate.estimate import Plan
-from ingest.estimate.sample import Reader, Reading
+from ingest.estimate.sample import Reading, SampleReader
 from ingest.feeds.feed import Feed
 from ingest.feeds.parse import read_feeds
-from ingest.ledger.row_counts import Books
+from ingest.ledger.row_counts import RowCounts
 from ingest.reading.segments import LEAST_BYTES
 
 SAMPLE_MB = 32.0
@@ -66,11 +66,13 @@ def plan(
         console.print(line, soft_wrap=True)
 
 
-def _read(feed: Feed, sources: list[Source], budget: int | None) -> tuple[Reader, list[Reading], tuple[Source, ...]]:
+def _read(
+    feed: Feed, sources: list[Source], budget: int | None
+) -> tuple[SampleReader, list[Reading], tuple[Source, ...]]:
     """Read all files, or some of some of them, within the budget; show on stderr how far it is."""
     chosen = some_of(sources, len(sources) if budget is None else MOST_FILES)
     each = None if budget is None else max(LEAST_BYTES, budget // len(chosen.read))
-    reader = Reader(feed, now_s=time.time())
+    reader = SampleReader(feed, now_s=time.time())
     total = sum(source.size_bytes if each is None else min(each, source.size_bytes) for source in chosen.read)
     readings: list[Reading] = []
     with progress("reading", total) as advance:
@@ -79,8 +81,8 @@ def _read(feed: Feed, sources: list[Source], budget: int | None) -> tuple[Reader
     return reader, readings, chosen.unread
 
 
-def _forward(advance: Callable[[Books], None], readings: Sequence[Reading], books: Books) -> None:
+def _forward(advance: Callable[[RowCounts], None], readings: Sequence[Reading], row_counts: RowCounts) -> None:
     """Move the bar to where all files before this one, and this one, have come."""
     rows = sum(part.rows for reading in readings for part in reading.seen)
     read_bytes = sum(reading.read_bytes for reading in readings)
-    advance(Books(rows_read=rows, bytes_read=read_bytes).plus(books))
+    advance(RowCounts(rows_read=rows, bytes_read=read_bytes).plus(row_counts))

@@ -15,27 +15,27 @@ from ingest.cli.options import DEFAULT_FEEDS, AsJson, FeedsPath, StackName
 from ingest.cli.output import Cell, Column, FittingTable, line_console, piped
 from ingest.cli.stack import DeployedStack
 from ingest.cli.status.query import is_day
-from ingest.cli.status.view import time_text, told_text
+from ingest.cli.status.view import reported_text, time_text
 from ingest.contract import FINAL_STATUSES
 from ingest.errors import SettingsFault
 from ingest.feeds.parse import read_feeds
 from ingest.file import FileVersion
-from ingest.ledger.entry import Record
+from ingest.ledger.entry import Entry
 from ingest.ledger.progress import DayCount, by_day, total
 from ingest.ledger.queries import EndedFiles
-from ingest.ledger.row_counts import Books
-from ingest.ledger.work_item import Work
+from ingest.ledger.row_counts import RowCounts
+from ingest.ledger.work_item import WorkItem
 from ingest.worker.report import NO_FEED
 
 NOTHING = "Nothing ended on the days that were asked for."
 _FIGURES = ("rows read", "written", "rejected", "superseded", "bytes")
-_BOOKS = (Column("rows read"), Column("written", may_go=1), Column("rejected"), Column("superseded", may_go=2))
+_ROW_COUNTS = (Column("rows read"), Column("written", may_go=1), Column("rejected"), Column("superseded", may_go=2))
 _COUNT_COLUMNS = (
     Column("day", "word"),
     Column("feed", "word"),
     Column("files"),
     Column("failed"),
-    *_BOOKS,
+    *_ROW_COUNTS,
     Column("bytes", may_go=3),
 )
 _FILE_COLUMNS = (
@@ -43,7 +43,7 @@ _FILE_COLUMNS = (
     Column("feed", "word", may_go=3),
     Column("file", "key"),
     Column("status", "words"),
-    *_BOOKS,
+    *_ROW_COUNTS,
     Column("bytes", may_go=5),
     Column("seconds", may_go=4),
 )
@@ -59,11 +59,11 @@ def print_counts(counts: list[DayCount], form: str) -> None:
         _print_count_table(counts)
 
 
-def print_files(ended: Iterable[tuple[str, Record]], form: str) -> None:
+def print_files(ended: Iterable[tuple[str, Entry]], form: str) -> None:
     """Print files one by one; a table is printed when all are known, for its columns."""
-    documents = (_file_document(day, record) for day, record in ended)
+    documents = (_file_document(day, entry) for day, entry in ended)
     if form == "csv":
-        _print_csv(documents, _file_document("", Record(Work(FileVersion("", "")), "")))
+        _print_csv(documents, _file_document("", Entry(WorkItem(FileVersion("", "")), "")))
     elif form == "json":
         print('{"files": [', end="")
         for number, document in enumerate(documents):
@@ -74,25 +74,31 @@ def print_files(ended: Iterable[tuple[str, Record]], form: str) -> None:
 
 
 def _count_document(count: DayCount) -> dict[str, Any]:
-    return {"day": count.day, "feed": count.feed, "files": count.files, "failed": count.failed, **count.books.counts()}
+    return {
+        "day": count.day,
+        "feed": count.feed,
+        "files": count.files,
+        "failed": count.failed,
+        **count.row_counts.counts(),
+    }
 
 
 def _with_statuses(count: DayCount) -> dict[str, Any]:
     return _count_document(count) | {"statuses": dict(count.statuses)}
 
 
-def _file_document(day: str, record: Record) -> dict[str, Any]:
+def _file_document(day: str, entry: Entry) -> dict[str, Any]:
     return {
         "day": day,
-        "feed": record.feed,
-        "file": record.work.file.url,
-        "version": record.work.file.version,
-        "status": record.status,
-        **record.books.counts(),
-        "seconds": record.seconds,
-        "ended": time_text(record.ended_s),
-        "error_code": record.error_code,
-        "error": record.error,
+        "feed": entry.feed,
+        "file": entry.work.file.url,
+        "version": entry.work.file.version,
+        "status": entry.status,
+        **entry.row_counts.counts(),
+        "seconds": entry.seconds,
+        "ended": time_text(entry.ended_s),
+        "error_code": entry.error_code,
+        "error": entry.error,
     }
 
 
@@ -112,30 +118,30 @@ def _print_count_table(counts: list[DayCount]) -> None:
 
 
 def _count_cells(count: DayCount) -> dict[str, Cell]:
-    figures = {"files": f"{count.files:,}", "failed": f"{count.failed:,}", **_books_cells(count.books)}
+    figures = {"files": f"{count.files:,}", "failed": f"{count.failed:,}", **_row_counts_cells(count.row_counts)}
     return {"day": count.day, "feed": count.feed, **figures}
 
 
-def _print_file_table(ended: list[tuple[str, Record]]) -> None:
+def _print_file_table(ended: list[tuple[str, Entry]]) -> None:
     if not ended:
         line_console(sys.stdout).print(NOTHING)
         return
-    line_console(sys.stdout).print(FittingTable(_FILE_COLUMNS, [_file_cells(record) for _, record in ended]))
+    line_console(sys.stdout).print(FittingTable(_FILE_COLUMNS, [_file_cells(entry) for _, entry in ended]))
 
 
-def _file_cells(record: Record) -> dict[str, Cell]:
+def _file_cells(entry: Entry) -> dict[str, Cell]:
     return {
-        "ended": time_text(record.ended_s) or "",
-        "feed": record.feed,
-        "file": record.work.file.key,
-        "status": told_text(record),
-        **_books_cells(record.books),
-        "seconds": "" if record.seconds is None else f"{record.seconds:,.1f}",
+        "ended": time_text(entry.ended_s) or "",
+        "feed": entry.feed,
+        "file": entry.work.file.key,
+        "status": reported_text(entry),
+        **_row_counts_cells(entry.row_counts),
+        "seconds": "" if entry.seconds is None else f"{entry.seconds:,.1f}",
     }
 
 
-def _books_cells(books: Books) -> dict[str, str]:
-    return dict(zip(_FIGURES, (f"{figure:,}" for figure in books.counts().values()), strict=True))
+def _row_counts_cells(row_counts: RowCounts) -> dict[str, str]:
+    return dict(zip(_FIGURES, (f"{figure:,}" for figure in row_counts.counts().values()), strict=True))
 
 
 DAYS = 7
@@ -184,13 +190,13 @@ class Question:
     feeds: list[str]
     statuses: list[str]
 
-    def ask(self, ledger: EndedFiles) -> Iterator[tuple[str, Record]]:
+    def ask(self, ledger: EndedFiles) -> Iterator[tuple[str, Entry]]:
         """Yield the files with their days: the oldest day first, feed by feed."""
         for day in self.days:
             for feed in self.feeds:
                 for status in self.statuses:
-                    for record in ledger.ended(feed, status, day):
-                        yield day, record
+                    for entry in ledger.ended(feed, status, day):
+                        yield day, entry
 
 
 def _days(day: str | None, days: int | None) -> list[str]:

@@ -16,7 +16,7 @@ from ingest.cli.source import open_source, open_table
 from ingest.dynamodb.boto3_writer import NullWriter
 from ingest.feeds.feed import Feed
 from ingest.feeds.parse import read_feeds
-from ingest.ledger.row_counts import Books
+from ingest.ledger.row_counts import RowCounts
 from ingest.rejects.local_file import RejectFile
 from ingest.rejects.tally import RejectTally
 from ingest.worker.load import EnoughRowsError, Load
@@ -32,8 +32,8 @@ def check(
     """Read all of a file and write nothing: counts, reasons, first rejects. Exits with 1 if any row is rejected."""
     tally = RejectTally(keep=20)
     load = run_load(open_source(file), read_feeds(feeds).named(feed), NullWriter(), tally, show="checking")
-    print_check(file, load.books, tally, as_json=as_json, stream=sys.stdout)
-    raise typer.Exit(1 if load.books.rows_rejected else 0)
+    print_check(file, load.row_counts, tally, as_json=as_json, stream=sys.stdout)
+    raise typer.Exit(1 if load.row_counts.rows_rejected else 0)
 
 
 def load(
@@ -54,7 +54,7 @@ def load(
     sink = RejectFile(path, source=source)
     writer = open_table(table or chosen.table, chosen)
     done = run_load(opened, chosen, writer, sink, show=None if as_json else "loading")
-    print_load(done.books, time.monotonic() - begun_s, sink, as_json=as_json)
+    print_load(done.row_counts, time.monotonic() - begun_s, sink, as_json=as_json)
 
 
 def run_load(
@@ -69,8 +69,8 @@ def run_load(
     """Return the load of a source, run to its end or until `stop`."""
     with progress(show, source.size_bytes) as advance:
 
-        def after_block(books: Books) -> None:
-            advance(books)
+        def after_block(row_counts: RowCounts) -> None:
+            advance(row_counts)
             if stop():
                 raise EnoughRowsError
 

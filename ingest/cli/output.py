@@ -18,7 +18,7 @@ from rich.text import Text
 
 from ingest.items.export import dynamodb_json, text_rows
 from ingest.items.items import Items, Refusal
-from ingest.ledger.row_counts import Books
+from ingest.ledger.row_counts import RowCounts
 from ingest.rejects.local_file import RejectFile
 from ingest.rejects.reject import Reject
 from ingest.rejects.tally import RejectTally
@@ -61,32 +61,39 @@ class PreviewWriter:
         self._stream.flush()
 
 
-def print_check(file: str, books: Books, tally: RejectTally, *, as_json: bool, stream: TextIO) -> None:
+def print_check(file: str, row_counts: RowCounts, tally: RejectTally, *, as_json: bool, stream: TextIO) -> None:
     """Print what a file holds: counts, reasons, first rejects."""
     if as_json:
-        document = {"file": file, **_counts(books), "reasons": dict(tally.reasons), "rejects": _documents(tally.first)}
+        document = {
+            "file": file,
+            **_counts(row_counts),
+            "reasons": dict(tally.reasons),
+            "rejects": _documents(tally.first),
+        }
         print(json.dumps(document, ensure_ascii=False), file=stream)
         return
     console = console_on(stream)
-    console.print(books_sentence(books, "would be written"), soft_wrap=True)
+    console.print(row_counts_sentence(row_counts, "would be written"), soft_wrap=True)
     if tally.first:
         console.print(_reject_table(tally))
 
 
-def print_load(books: Books, seconds: float, rejects: RejectFile, *, as_json: bool) -> None:
+def print_load(row_counts: RowCounts, seconds: float, rejects: RejectFile, *, as_json: bool) -> None:
     """Print the books of a load."""
-    where = str(rejects.path) if books.rows_rejected else None
+    where = str(rejects.path) if row_counts.rows_rejected else None
     if as_json:
-        print(json.dumps({**_counts(books), "seconds": round(seconds, 3), "rejects": where}))
+        print(json.dumps({**_counts(row_counts), "seconds": round(seconds, 3), "rejects": where}))
         return
     console = console_on(sys.stdout)
-    console.print(books_sentence(books), soft_wrap=True)
-    console.print(f"{books.bytes_read:,} bytes in {seconds:.1f} s, {books.rows_read / max(seconds, 1e-9):,.0f} rows/s.")
+    console.print(row_counts_sentence(row_counts), soft_wrap=True)
+    console.print(
+        f"{row_counts.bytes_read:,} bytes in {seconds:.1f} s, {row_counts.rows_read / max(seconds, 1e-9):,.0f} rows/s."
+    )
     if where:
-        told = (
+        reported = (
             f"The rejected rows are in {where} with line and reason, and in {rejects.csv_path} to mend and load again."
         )
-        console.print(told, soft_wrap=True, markup=False)
+        console.print(reported, soft_wrap=True, markup=False)
 
 
 def fail(code: str, sentence: str, exit_code: int, *, as_json: bool) -> int:
@@ -99,10 +106,10 @@ def fail(code: str, sentence: str, exit_code: int, *, as_json: bool) -> int:
 
 
 @contextmanager
-def progress(what: str | None, size_bytes: int) -> Iterator[Callable[[Books], None]]:
+def progress(what: str | None, size_bytes: int) -> Iterator[Callable[[RowCounts], None]]:
     """Show a bar on stderr while a file is read, if that is a terminal; yield what moves it."""
     if what is None or not sys.stderr.isatty():
-        yield lambda books: None
+        yield lambda row_counts: None
         return
     columns = (
         TextColumn("{task.description}"),
@@ -115,9 +122,9 @@ def progress(what: str | None, size_bytes: int) -> Iterator[Callable[[Books], No
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task(what, total=size_bytes, rows=0, rate=0.0)
 
-        def advance(books: Books) -> None:
-            rate = books.rows_read / max(bar.tasks[task].elapsed or 0.0, 1e-9)
-            bar.update(task, completed=min(books.bytes_read, size_bytes), rows=books.rows_read, rate=rate)
+        def advance(row_counts: RowCounts) -> None:
+            rate = row_counts.rows_read / max(bar.tasks[task].elapsed or 0.0, 1e-9)
+            bar.update(task, completed=min(row_counts.bytes_read, size_bytes), rows=row_counts.rows_read, rate=rate)
 
         yield advance
 
@@ -133,17 +140,17 @@ def line_console(stream: TextIO) -> Console:
     return Console(file=stream, highlight=False, markup=False, emoji=False, width=MOST_COLUMNS if is_free else None)
 
 
-def books_sentence(books: Books, written: str = "written") -> str:
+def row_counts_sentence(row_counts: RowCounts, written: str = "written") -> str:
     """Return the books as one sentence."""
-    balance = "the books balance" if books.balance else "THE BOOKS DO NOT BALANCE"
+    result = "row counts reconcile" if row_counts.is_balanced else "ROW COUNTS DO NOT RECONCILE"
     return (
-        f"{books.rows_read:,} rows read = {books.rows_written:,} {written} + {books.rows_rejected:,} rejected "
-        f"+ {books.rows_superseded:,} superseded; {balance}."
+        f"{row_counts.rows_read:,} rows read = {row_counts.rows_written:,} {written} + "
+        f"{row_counts.rows_rejected:,} rejected + {row_counts.rows_superseded:,} superseded; {result}."
     )
 
 
-def _counts(books: Books) -> dict[str, int]:
-    counts = asdict(books)
+def _counts(row_counts: RowCounts) -> dict[str, int]:
+    counts = asdict(row_counts)
     counts["bytes"] = counts.pop("bytes_read")
     return counts
 

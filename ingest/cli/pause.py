@@ -22,13 +22,13 @@ def resume(stack: StackName = None, as_json: AsJson = False) -> None:
 
 
 def _switch(stack: DeployedStack, *, on: bool, as_json: bool) -> None:
-    has_changed = stack.polling.switch(on=on)
+    has_changed = stack.event_source.switch(on=on)
     waiting, held = stack.queue.waiting(), stack.queue.held()
     if as_json:
         state = "running" if on else "paused"
         print(json.dumps({"state": state, "changed": has_changed, "messages_waiting": waiting, "messages_held": held}))
         return
     what = f"The stack {stack.name} {'is' if has_changed else 'was already'} {'running' if on else 'paused'}."
-    told = f"{waiting:,} message(s) wait in the queue" + ("." if on else ", up to 7 days; `ingest resume` goes on.")
+    reported = f"{waiting:,} message(s) wait in the queue" + ("." if on else ", up to 7 days; `ingest resume` goes on.")
     more = f" {held:,} more were taken and come to their end, or come back." if held else ""
-    console_on(sys.stdout).print(f"{what} {told}{more}", soft_wrap=True)
+    console_on(sys.stdout).print(f"{what} {reported}{more}", soft_wrap=True)

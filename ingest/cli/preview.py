@@ -61,4 +61,4 @@ def preview(
     tally = RejectTally(keep=5)
     load = run_load(open_source(file), chosen, writer, tally, stop=lambda: writer.is_full)
     writer.finish()
-    print_check(file, load.books, tally, as_json=as_json, stream=sys.stderr)
+    print_check(file, load.row_counts, tally, as_json=as_json, stream=sys.stderr)

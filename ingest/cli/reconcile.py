@@ -11,7 +11,7 @@ import typer
 from ingest.aws.clock import Clock
 from ingest.cli.options import DEFAULT_FEEDS, AsJson, FeedsPath, StackName, seconds_of
 from ingest.cli.output import console_on
-from ingest.cli.stack import DeployedStack, teller_of
+from ingest.cli.stack import DeployedStack, reporter_of
 from ingest.feeds.feed import Feeds
 from ingest.feeds.parse import read_feeds
 from ingest.rejects.reject_writer import rejects_url
@@ -22,7 +22,7 @@ STUCK_AFTER = "1h"  # as infra.settings has it
 Log = list[tuple[str, dict[str, object]]]
 
 _FOUND = {
-    "outcomes_told": "{:,} file(s) had ended and nobody had been told: the event was sent.",
+    "outcomes_reported": "{:,} file(s) had ended and nobody had been told: the event was sent.",
     "files_closed": "{:,} file(s) had all segments loaded and were not closed: they are now.",
     "files_sent_again": "{:,} file(s) were stuck: their messages were sent again.",
     "segments_sent_again": "{:,} segment(s) were stuck: their messages were sent again.",
@@ -75,9 +75,9 @@ def sentences(findings: Findings) -> Iterator[str]:
 
 def _reconciler(stack: DeployedStack, feeds: Feeds, stuck_s: float, log: Log) -> Reconciler:
     clock, rejects = Clock(), stack.rejects_bucket
-    teller = teller_of(stack, clock, lambda message, fields: log.append((message, fields)))
+    reporter = reporter_of(stack, clock, lambda message, fields: log.append((message, fields)))
     closer = SplitCloser(
-        ledger=stack.ledger, teller=teller, clock=clock, rejects_url=lambda file: rejects_url(rejects, file)
+        ledger=stack.ledger, reporter=reporter, clock=clock, rejects_url=lambda file: rejects_url(rejects, file)
     )
     return Reconciler(
         feeds=feeds,
@@ -85,7 +85,7 @@ def _reconciler(stack: DeployedStack, feeds: Feeds, stuck_s: float, log: Log) ->
         objects=stack.objects,
         queue=stack.queue,
         worker=closer,
-        teller=teller,
+        reporter=reporter,
         clock=clock,
         bucket=stack.landing_bucket,
         stuck_s=stuck_s,

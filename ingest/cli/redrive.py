@@ -39,8 +39,8 @@ def show(found: list[Found], now_s: float, *, discard: bool = False) -> None:
         console.print("There is no dead letter.")
         return
     reasons = Counter(one.diagnosis.reason for one in found)
-    told = ", ".join(f"{count:,} {reason}" for reason, count in reasons.most_common())
-    console.print(f"{len(found):,} dead letter(s): {told}", soft_wrap=True)
+    reported = ", ".join(f"{count:,} {reason}" for reason, count in reasons.most_common())
+    console.print(f"{len(found):,} dead letter(s): {reported}", soft_wrap=True)
     for reason, _ in reasons.most_common():
         for line in _sentences(reason, found):
             console.print(line, soft_wrap=True)
@@ -65,8 +65,8 @@ def print_done(found: list[Found], done: int, *, verb: str, dry_run: bool, as_js
         print(json.dumps({**counts, "letters": list(map(letter_document, found))}, ensure_ascii=False))
     elif found:
         count, verb = (chosen, f"would be {verb}") if dry_run else (done, verb)
-        told = f"{len(found):,} dead letter(s) = {count:,} {verb} + {len(found) - count:,} left as they are."
-        line_console(sys.stdout).print(told, soft_wrap=True)
+        reported = f"{len(found):,} dead letter(s) = {count:,} {verb} + {len(found) - count:,} left as they are."
+        line_console(sys.stdout).print(reported, soft_wrap=True)
 
 
 def _advice(reasons: Counter[str], found: list[Found], *, discard: bool) -> Iterator[str]:
@@ -149,7 +149,7 @@ def redrive(
     now_s = clock.now_s()
     before_s = now_s - seconds_of(older_than, "--older-than") if older_than else None
     choice = Choice(reason, feed, file, before_s, limit, _feed_of(read_feeds(feeds), feed) if feed else str)
-    run = Redrive(letters=deployed.dead_letters, queue=deployed.queue, find=deployed.ledger.record)
+    run = Redrive(letters=deployed.dead_letters, queue=deployed.queue, find=deployed.ledger.entry)
     with closing(run):
         found = list(run.look(choice))
         if not as_json:

@@ -16,8 +16,8 @@ from ingest.cli.stack import DeployedStack
 from ingest.cli.status.choose import choose, find_versions
 from ingest.contract import Reason
 from ingest.errors import FileMissing, SettingsFault
-from ingest.ledger.entry import Record
-from ingest.rejects.reject_reader import Document, KeptRejects
+from ingest.ledger.entry import Entry
+from ingest.rejects.reject_reader import Document, RejectReader
 
 SHOWN = 20
 VALUE_SHOWN = 60  # characters
@@ -49,42 +49,42 @@ def rejects(
     if reason not in (None, *REASONS):
         raise SettingsFault(f"--reason {reason!r} is wrong: accepted are {', '.join(REASONS)}.")
     deployed = DeployedStack(stack)
-    record = choose(find_versions(deployed, file), version)
-    _refuse_expired(deployed.rejects, record)
+    entry = choose(find_versions(deployed, file), version)
+    _refuse_expired(deployed.rejects, entry)
     with piped():
         if as_csv:
-            print_csv(deployed.rejects, record, reason, limit)
+            print_csv(deployed.rejects, entry, reason, limit)
         elif as_json:
-            print_json(deployed.rejects, record, reason, limit)
+            print_json(deployed.rejects, entry, reason, limit)
         else:
-            print_view(deployed.rejects, record, reason, limit or SHOWN)
+            print_view(deployed.rejects, entry, reason, limit or SHOWN)
 
 
-def print_csv(kept: KeptRejects, record: Record, reason: str | None, limit: int | None) -> None:
+def print_csv(kept: RejectReader, entry: Entry, reason: str | None, limit: int | None) -> None:
     """Print the raw rows as bytes; say on stderr what cannot be among them."""
     left_out = 0
 
-    def is_wanted(document: Document) -> bool:
+    def should_continue(document: Document) -> bool:
         nonlocal left_out
         is_cut = document["reason"] == Reason.RECORD_TOO_LONG and reason in (None, Reason.RECORD_TOO_LONG)
         left_out += is_cut
         return not is_cut and reason in (None, document["reason"])
 
-    for data in kept.csv(record.work.file, wanted=is_wanted, limit=limit):
+    for data in kept.csv(entry.work.file, wanted=should_continue, limit=limit):
         sys.stdout.buffer.write(data)
     sys.stdout.buffer.flush()
     if left_out:
-        told = f"{left_out:,} row(s) are not in it: of a record_too_long only the beginning was kept."
-        print(f"ingest: {told}", file=sys.stderr)
+        reported = f"{left_out:,} row(s) are not in it: of a record_too_long only the beginning was kept."
+        print(f"ingest: {reported}", file=sys.stderr)
 
 
-def print_json(kept: KeptRejects, record: Record, reason: str | None, limit: int | None) -> None:
+def print_json(kept: RejectReader, entry: Entry, reason: str | None, limit: int | None) -> None:
     """Print one JSON object; the rejects go through one by one, and what was counted stands behind them."""
     counts: Counter[str] = Counter()
-    begin = {"file": record.work.file.url, "version": record.work.file.version, "status": record.status}
+    begin = {"file": entry.work.file.url, "version": entry.work.file.version, "status": entry.status}
     print(json.dumps(begin, ensure_ascii=False)[:-1], end=', "rejects": [')
     shown = 0
-    for document in _of(kept, record, reason):
+    for document in _of(kept, entry, reason):
         counts[document["reason"]] += 1
         if limit is None or shown < limit:
             del document["file"]
@@ -94,34 +94,34 @@ def print_json(kept: KeptRejects, record: Record, reason: str | None, limit: int
     print("], " + json.dumps(end)[1:])
 
 
-def print_view(kept: KeptRejects, record: Record, reason: str | None, limit: int) -> None:
+def print_view(kept: RejectReader, entry: Entry, reason: str | None, limit: int) -> None:
     """Print how many were rejected for which reason, and a table of the first."""
-    found = _of(kept, record, reason)
+    found = _of(kept, entry, reason)
     first = list(islice(found, limit))
     counts = Counter(document["reason"] for document in first)
     counts.update(document["reason"] for document in found)
     console = line_console(sys.stdout)
-    console.print(f"{record.work.file.url}, version {record.work.file.version}: {record.status}", soft_wrap=True)
+    console.print(f"{entry.work.file.url}, version {entry.work.file.version}: {entry.status}", soft_wrap=True)
     if not counts:
         console.print("No row was rejected." if reason is None else f"No row was rejected as {reason}.")
         return
-    told = ", ".join(f"{count:,} {name}" for name, count in counts.most_common())
-    console.print(f"{counts.total():,} row(s) rejected: {told}\n", soft_wrap=True)
+    reported = ", ".join(f"{count:,} {name}" for name, count in counts.most_common())
+    console.print(f"{counts.total():,} row(s) rejected: {reported}\n", soft_wrap=True)
     console.print(_table(first))
     if counts.total() > len(first):
         console.print(f"These are the first {len(first)}; see --limit, --reason, --csv and --json.")
 
 
-def _of(kept: KeptRejects, record: Record, reason: str | None) -> Iterator[Document]:
-    return (document for document in kept.of(record.work.file) if reason in (None, document["reason"]))
+def _of(kept: RejectReader, entry: Entry, reason: str | None) -> Iterator[Document]:
+    return (document for document in kept.of(entry.work.file) if reason in (None, document["reason"]))
 
 
-def _refuse_expired(kept: KeptRejects, record: Record) -> None:
-    file = record.work.file
-    if record.rejects and not kept.any_of(file):
+def _refuse_expired(kept: RejectReader, entry: Entry) -> None:
+    file = entry.work.file
+    if entry.rejects and not kept.any_of(file):
         raise FileMissing(
-            f"The {record.books.rows_rejected:,} rejected row(s) of {file.url} are not in {record.rejects} any more: "
-            "they are kept for the stack's rejects_expire_days."
+            f"The {entry.row_counts.rows_rejected:,} rejected row(s) of {file.url} are not in {entry.rejects} "
+            "any more: they are kept for the stack's rejects_expire_days."
         )
 
 

@@ -11,7 +11,7 @@ import typer
 from ingest.aws.clock import Clock
 from ingest.cli.options import AsJson, StackName
 from ingest.cli.output import console_on
-from ingest.cli.stack import DeployedStack, teller_of
+from ingest.cli.stack import DeployedStack, reporter_of
 from ingest.cli.status.choose import choose, find_versions
 from ingest.errors import SettingsFault
 from ingest.recovery.retry import CHECKPOINT, START, Retried, Retry
@@ -37,9 +37,9 @@ def retry(
     if start not in (START, CHECKPOINT):
         raise SettingsFault(f"--from {start!r} is wrong: accepted are {START}, {CHECKPOINT}.")
     deployed = DeployedStack(stack)
-    records = find_versions(deployed, file)
-    chosen = choose(records, version).work.file.first_version
-    attempts = [record for record in records if record.work.file.first_version == chosen]
+    entries = find_versions(deployed, file)
+    chosen = choose(entries, version).work.file.first_version
+    attempts = [entry for entry in entries if entry.work.file.first_version == chosen]
     retried = _retry(deployed).run(attempts, START if start == START else CHECKPOINT)
     if as_json:
         print(json.dumps(document(retried, start), ensure_ascii=False))
@@ -87,6 +87,6 @@ def _retry(stack: DeployedStack) -> Retry:
         objects=stack.objects,
         queue=stack.queue,
         rejects=stack.rejects,
-        teller=teller_of(stack, clock),
+        reporter=reporter_of(stack, clock),
         clock=clock,
     )

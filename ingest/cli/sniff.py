@@ -12,7 +12,7 @@ from ingest.dynamodb.boto3_writer import NullWriter
 from ingest.feeds.dialect import Csv
 from ingest.feeds.feed import Feed
 from ingest.feeds.parse import parse_feeds
-from ingest.ledger.row_counts import Books
+from ingest.ledger.row_counts import RowCounts
 from ingest.rejects.tally import RejectTally
 from ingest.worker.load import Load
 
@@ -35,20 +35,20 @@ def sniff(
     feed = feed_name(file) if name is None else checked_feed_name(name)
     sample = take_sample(open_source(file).read(0, None))
     proposal = propose(sample, name=feed)
-    books, reasons = _try(proposal)
-    origin = extent(_base(file), books.rows_read, is_whole=sample.is_whole)
-    remarks = remarks_on(proposal, extent=origin, outcome=_outcome(books, reasons))
+    row_counts, reasons = _try(proposal)
+    origin = extent(_base(file), row_counts.rows_read, is_whole=sample.is_whole)
+    remarks = remarks_on(proposal, extent=origin, outcome=_outcome(row_counts, reasons))
     text = to_toml(feed, proposal.feed, remarks)
     parse_feeds(text, origin="the proposal")
     if as_json:
-        counts = {"rows_read": books.rows_read, "rows_rejected": books.rows_rejected}
+        counts = {"rows_read": row_counts.rows_read, "rows_rejected": row_counts.rows_rejected}
         document = {"file": file, "feed": feed, "is_whole": sample.is_whole, **counts, "reasons": reasons, "toml": text}
         print(json.dumps(document, ensure_ascii=False))
     else:
         sys.stdout.write(text)
 
 
-def _try(proposal: "Proposal") -> tuple[Books, dict[str, int]]:
+def _try(proposal: "Proposal") -> tuple[RowCounts, dict[str, int]]:
     """Return what `check` would say of the sample, whose text is expanded and UTF-8 already."""
     csv = {field: getattr(proposal.feed.csv, field) for field in Csv.__struct_fields__}
     dialect = Csv(**csv | {"encoding": "utf-8", "compression": "none", "footer_lines": 0})
@@ -58,13 +58,13 @@ def _try(proposal: "Proposal") -> tuple[Books, dict[str, int]]:
     return load.run(lambda start, end: iter([proposal.text[start:end]])), dict(tally.reasons)
 
 
-def _outcome(books: Books, reasons: dict[str, int]) -> str:
-    if not books.rows_read:
+def _outcome(row_counts: RowCounts, reasons: dict[str, int]) -> str:
+    if not row_counts.rows_read:
         return "There are no rows to try it on."
     why = ", ".join(f"{count:,} {reason}" for reason, count in sorted(reasons.items()))
-    rejected = f"{books.rows_rejected:,} rejected ({why})" if why else "none rejected"
-    superseded = f"{books.rows_superseded:,} superseded"
-    return f"Tried on these rows: {books.rows_written:,} would be written, {rejected}, {superseded}."
+    rejected = f"{row_counts.rows_rejected:,} rejected ({why})" if why else "none rejected"
+    superseded = f"{row_counts.rows_superseded:,} superseded"
+    return f"Tried on these rows: {row_counts.rows_written:,} would be written, {rejected}, {superseded}."
 
 
 def _base(file: str) -> str:

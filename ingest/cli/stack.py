@@ -18,10 +18,10 @@ from ingest.ledger.store import LedgerTable
 from ingest.metrics.emf import Value
 from ingest.metrics.events import EventBus
 from ingest.queue.dead_letters import DeadLetterQueue
-from ingest.queue.event_source import Polling
+from ingest.queue.event_source import EventSource
 from ingest.queue.sqs import Queue
-from ingest.rejects.reject_reader import KeptRejects
-from ingest.worker.report import Log, Teller
+from ingest.rejects.reject_reader import RejectReader
+from ingest.worker.report import Log, Reporter
 
 DEFAULT_NAME = "ingest"
 _VARIABLES = {
@@ -86,9 +86,9 @@ class DeployedStack:
         return ObjectListing(client=client("s3", "preparing to list objects"))
 
     @cached_property
-    def rejects(self) -> KeptRejects:
+    def rejects(self) -> RejectReader:
         """The rejects of all files."""
-        return KeptRejects(client=client("s3", "preparing to read rejects"), bucket=self.rejects_bucket)
+        return RejectReader(client=client("s3", "preparing to read rejects"), bucket=self.rejects_bucket)
 
     @cached_property
     def dead_letters(self) -> DeadLetterQueue:
@@ -97,10 +97,10 @@ class DeployedStack:
         return DeadLetterQueue(client=client("sqs", "preparing to look at dead letters"), url=url)
 
     @cached_property
-    def polling(self) -> Polling:
+    def event_source(self) -> EventSource:
         """Whether the function takes messages."""
         name = self._find(Output.FUNCTION)
-        return Polling(client=client("lambda", "preparing to look at the function"), function=name, clock=Clock())
+        return EventSource(client=client("lambda", "preparing to look at the function"), function=name, clock=Clock())
 
     def _find(self, output: str) -> str:
         """Return what an output says.
@@ -108,8 +108,8 @@ class DeployedStack:
         Raises:
             SettingsFault: there is no such stack, or it has no such output.
         """
-        told = "" if self._is_named else os.environ.get(_ALL_VARIABLES.get(output, ""), "")
-        found = told or self._outputs.get(output, "")
+        reported = "" if self._is_named else os.environ.get(_ALL_VARIABLES.get(output, ""), "")
+        found = reported or self._outputs.get(output, "")
         if not found:
             raise SettingsFault(
                 f"The CloudFormation stack {self.name!r} has no output {output}: it is no stack of ours, or its "
@@ -150,7 +150,7 @@ class NoMetrics:
         """Take nothing."""
 
 
-def teller_of(stack: DeployedStack, clock: Clock, log: Log = lambda message, fields: None) -> Teller:
+def reporter_of(stack: DeployedStack, clock: Clock, log: Log = lambda message, fields: None) -> Reporter:
     """Return a teller for a deployed stack; what it would log goes to `log`."""
     events = EventBus(lambda: client("events", "preparing to send events"), stack=stack.name)
-    return Teller(ledger=stack.ledger, metrics=NoMetrics(), events=events, clock=clock, log=log)
+    return Reporter(ledger=stack.ledger, metrics=NoMetrics(), events=events, clock=clock, log=log)

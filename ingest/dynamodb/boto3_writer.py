@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from botocore.exceptions import BotoCoreError, ClientError
 
 from ingest.aws.errors import error_code, translate
-from ingest.dynamodb.write_stats import WriteCounts
+from ingest.dynamodb.write_stats import WriteStats
 from ingest.dynamodb.write_units import write_units
 from ingest.items.export import python_items
 from ingest.items.items import Items, Refusal
@@ -29,7 +29,7 @@ class Boto3Writer:
         """`beat` is called now and then while it writes; what it raises ends the write."""
         self._table = table
         self._beat = beat
-        self.counts = WriteCounts()  # of items only: boto3 tells nothing of what its requests meet
+        self.stats = WriteStats()  # of items only: boto3 tells nothing of what its requests meet
 
     def write(self, items: Items) -> list[Refusal]:
         """Put all items; return those DynamoDB refuses. All others are durable then.
@@ -63,7 +63,7 @@ class Boto3Writer:
         with self._table.batch_writer() as batch:
             for item in python_items(items):
                 batch.put_item(Item=item)
-        self.counts = self.counts.plus(WriteCounts(items=len(items), units=write_units(items)))
+        self.stats = self.stats.plus(WriteStats(items=len(items), units=write_units(items)))
         self._beat()
 
 

@@ -8,7 +8,7 @@ _CUT = 0.7  # of the limit stays after a throttle; a gentle cut, since DynamoDB'
 
 
 @dataclass(frozen=True, slots=True)
-class Flow:
+class ConcurrencyLimiter:
     """Additive increase, multiplicative decrease (RFC 5681's way): doubles each round trip until the first throttle,
     then grows by one a round trip. `cut_at` is when it was last cut: requests begun before then say nothing new.
     The limit stays between `fewest` and `most`.
@@ -21,7 +21,7 @@ class Flow:
     most: int = MOST
 
     @classmethod
-    def fixed(cls, requests: int) -> "Flow":
+    def fixed(cls, requests: int) -> "ConcurrencyLimiter":
         """Return a flow that always allows so many requests, whatever comes of them."""
         return cls(limit=requests, fewest=requests, most=requests)
 
@@ -30,14 +30,14 @@ class Flow:
         """How many requests may be under way now."""
         return int(self.limit)
 
-    def after_success(self) -> "Flow":
+    def after_success(self) -> "ConcurrencyLimiter":
         """Return the flow after a request whose items were all taken."""
         if self.limit >= self.most:
             return self
         step = 1.0 if self.is_starting else 1.0 / self.limit
         return replace(self, limit=min(float(self.most), self.limit + step))
 
-    def after_throttle(self, *, begun_at: float, now: float) -> "Flow":
+    def after_throttle(self, *, begun_at: float, now: float) -> "ConcurrencyLimiter":
         """Return the flow after a request that was throttled, in whole or in part."""
         if begun_at < self.cut_at:
             return self

@@ -19,7 +19,7 @@ class Sent:
     at_s: float = 0.0
 
 
-class Outbox:
+class PendingBatches:
     """Batches not begun, halves of refused ones, and those that wait; and what became of the others.
 
     `progress_s` is when something was taken last, `trouble` what went wrong last.
@@ -28,7 +28,7 @@ class Outbox:
     def __init__(self, items: Items, fresh: Iterator[Batch], *, now_s: float) -> None:
         self.items = items
         self.refusals: list[Refusal] = []
-        self.trouble: IngestError | None = None
+        self.last_error: IngestError | None = None
         self.progress_s = now_s
         self.expired_since_s: float | None = None
         self._fresh = fresh

@@ -19,7 +19,7 @@ _STEP = 2.5  # growth in a second, by the root of the rate: 80 a second at 1,000
 
 
 @dataclass(frozen=True, slots=True)
-class Pace:
+class RateLimiter:
     """No limit until the table leaves items; then what it took until now, a little less, and slowly more again.
 
     `cut_at` is when it was last cut, `taken` how many items the table had taken then. Growth is by time and its cube:
@@ -52,11 +52,11 @@ class Pace:
         age_s = now - self.cut_at
         return self.base_per_s + _STEP * sqrt(self.base_per_s) * (age_s + age_s**3)
 
-    def begun(self, *, now: float, taken: int, left: int) -> "Pace":
+    def begun(self, *, now: float, taken: int, left: int) -> "RateLimiter":
         """Return the pace when writing begins: without a limit, what is measured is measured from here."""
-        return self if self.is_limited else Pace(cut_at=now, taken=taken, left=left)
+        return self if self.is_limited else RateLimiter(cut_at=now, taken=taken, left=left)
 
-    def after_throttle(self, *, begun_at: float, now: float, taken: int, left: int, share: float) -> "Pace":
+    def after_throttle(self, *, begun_at: float, now: float, taken: int, left: int, share: float) -> "RateLimiter":
         """Return the pace after a request of which this share was left.
 
         `taken` and `left` are how many items were taken, and left, by now. What a request tells that was begun before
@@ -71,9 +71,9 @@ class Pace:
         is_in_vain = self.is_limited and age_s < _SOON_S and share_now > _LESS * self.share
         in_vain = self.in_vain + 1 if is_in_vain else 0
         if in_vain == _IN_VAIN:
-            return Pace(cut_at=now, taken=taken, left=left, free_until=now + _FREE_S)
+            return RateLimiter(cut_at=now, taken=taken, left=left, free_until=now + _FREE_S)
         kept = 1 - _LEAST_CUT - _MORE_CUT * share
         took_per_s = took / age_s
         least_per_s = max(FEWEST_PER_S, _MOST_CUT * self.per_s(now) if self.is_limited else 0.0)
         base_per_s = max(least_per_s, kept * min(self.per_s(now), took_per_s))
-        return Pace(base_per_s, now, taken, left, share_now, in_vain)
+        return RateLimiter(base_per_s, now, taken, left, share_now, in_vain)

@@ -18,8 +18,8 @@ def unprocessed(answer: bytes | Mapping[str, Any], batch: Batch, items: Items) -
     Keys tell the rows, as DynamoDB spells numbers in its own way. If they tell fewer rows than DynamoDB left requests,
     it is the whole batch: a put may be repeated, and none may be lost.
     """
-    told = json.loads(answer) if isinstance(answer, bytes) else answer
-    left = [request["PutRequest"]["Item"] for some in told.get("UnprocessedItems", {}).values() for request in some]
+    reported = json.loads(answer) if isinstance(answer, bytes) else answer
+    left = [request["PutRequest"]["Item"] for some in reported.get("UnprocessedItems", {}).values() for request in some]
     if not left:
         return []
     wanted = {tuple(_comparable(key.type, item[key.name][key.type]) for key in items.keys) for item in left}

@@ -76,7 +76,7 @@ def _ms(bucket: int) -> float:
 
 
 @dataclass(frozen=True, slots=True)
-class WriteCounts:
+class WriteStats:
     """Counts of one writer, from its beginning or between two moments (`since`).
 
     `by_...` are requests that DynamoDB throttled whole, by the reasons it told: a request may have several, and has
@@ -96,13 +96,13 @@ class WriteCounts:
     by_other: int = 0
     latencies: Latencies = NO_LATENCIES  # of the requests of which DynamoDB took something
 
-    def since(self, before: "WriteCounts") -> "WriteCounts":
+    def since(self, before: "WriteStats") -> "WriteStats":
         """Return what was counted after an earlier moment."""
-        return WriteCounts(*(getattr(self, f.name) - getattr(before, f.name) for f in fields(self)))
+        return WriteStats(*(getattr(self, f.name) - getattr(before, f.name) for f in fields(self)))
 
-    def plus(self, more: "WriteCounts") -> "WriteCounts":
+    def plus(self, more: "WriteStats") -> "WriteStats":
         """Return the sum."""
-        return WriteCounts(*(getattr(self, f.name) + getattr(more, f.name) for f in fields(self)))
+        return WriteStats(*(getattr(self, f.name) + getattr(more, f.name) for f in fields(self)))
 
     @property
     def is_nothing(self) -> bool:
@@ -120,7 +120,7 @@ class WriteCounts:
         return values
 
 
-NOTHING_WRITTEN = WriteCounts()
+NOTHING_WRITTEN = WriteStats()
 _METRICS = {
     "items": Metric.ITEMS_SENT,
     "units": Metric.WRITE_UNITS,
@@ -146,25 +146,25 @@ _REASONS = {
 }
 
 
-def throttled_request(answer: bytes) -> WriteCounts:
+def throttled_request(answer: bytes) -> WriteStats:
     """Return one throttled request, counted by the reasons its error answer tells.
 
     >>> throttled_request(b'{"ThrottlingReasons":[{"reason":"TableWriteAccountLimitExceeded"}]}').by_account
     1
     """
-    reasons: dict[str, Any] = dict.fromkeys((_by(reason) for reason in _told(answer)), 1)
-    return WriteCounts(throttled=1, **(reasons or {"by_other": 1}))
+    reasons: dict[str, Any] = dict.fromkeys((_by(reason) for reason in _reported(answer)), 1)
+    return WriteStats(throttled=1, **(reasons or {"by_other": 1}))
 
 
 def _by(reason: str) -> str:
     return next((name for end, name in _REASONS.items() if reason.endswith(end)), "by_other")
 
 
-def _told(answer: bytes) -> Iterable[str]:
+def _reported(answer: bytes) -> Iterable[str]:
     """Return the reasons of an error answer; DynamoDB spells the member in two ways."""
     try:
         document = json.loads(answer)
-        told = document.get("ThrottlingReasons") or document.get("throttlingReasons") or []
-        return [str(entry.get("reason", "")) for entry in told]
+        reported = document.get("ThrottlingReasons") or document.get("throttlingReasons") or []
+        return [str(entry.get("reason", "")) for entry in reported]
     except (ValueError, AttributeError, TypeError):
         return []

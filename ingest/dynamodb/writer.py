@@ -9,14 +9,14 @@ from random import random
 from ingest.aws.backoff import refill_pause_s, send_again_pause_s
 from ingest.aws.errors import service_fault
 from ingest.dynamodb.batches import Batch, batches
-from ingest.dynamodb.concurrency import Flow
+from ingest.dynamodb.concurrency import ConcurrencyLimiter
 from ingest.dynamodb.http.client import Exchange
 from ingest.dynamodb.http.connection import ConnectionLostError
 from ingest.dynamodb.http.response import Answer
-from ingest.dynamodb.pending import Outbox, Sent
-from ingest.dynamodb.rate_limit import Pace
+from ingest.dynamodb.pending import PendingBatches, Sent
+from ingest.dynamodb.rate_limit import RateLimiter
 from ingest.dynamodb.unprocessed import unprocessed
-from ingest.dynamodb.write_stats import BUCKETS, Latencies, WriteCounts, bucket_of, throttled_request
+from ingest.dynamodb.write_stats import BUCKETS, Latencies, WriteStats, bucket_of, throttled_request
 from ingest.errors import IngestError, Throttled, Unavailable
 from ingest.items.items import Items, Refusal
 
@@ -24,7 +24,7 @@ PATIENCE_S = 20.0  # without any item taken; the queue brings the message back
 FORGET_S = 10.0  # without a write: what a table took then says little of what it takes now
 EXPIRED_S = 5.0  # such answers for so long, with nothing taken in between, will not pass
 CATCH_UP_S = 0.05  # what a pace allows and is not used is lost after so long
-_START = Flow()
+_START = ConcurrencyLimiter()
 _TOOK_ALL = b'{"UnprocessedItems":{}}'
 _MAY_PASS = ("ExpiredTokenException", "ExpiredToken")  # credentials are asked for again each second
 
@@ -46,7 +46,7 @@ class BatchWriter:
         connect: Callable[[], Exchange[Sent]],
         *,
         interleave: bool = True,
-        flow: Flow = _START,
+        limiter: ConcurrencyLimiter = _START,
         beat: Callable[[], None] = lambda: None,
         patience_s: float = PATIENCE_S,
         now_s: Callable[[], float] = time.monotonic,
@@ -56,13 +56,13 @@ class BatchWriter:
         self._connect = connect
         self._exchange: Exchange[Sent] | None = None
         self._interleave = interleave
-        self._flow = flow
-        self._pace = Pace()
+        self._limiter = limiter
+        self._rate_limiter = RateLimiter()
         self._next_s = 0.0  # when the pace allows the next request
         self._taken = self._left = 0
         self._requests = self._retries = self._items = self._units = 0
         self._latencies = [0] * BUCKETS
-        self._trouble = WriteCounts()
+        self._last_error = WriteStats()
         self._beat = beat
         self._patience_s = patience_s
         self._now_s = now_s
@@ -71,10 +71,10 @@ class BatchWriter:
         self._chance = chance
 
     @property
-    def counts(self) -> WriteCounts:
+    def stats(self) -> WriteStats:
         """What was counted since the writer was made."""
         return replace(
-            self._trouble,
+            self._last_error,
             items=self._items,
             units=self._units,
             requests=self._requests,
@@ -92,8 +92,8 @@ class BatchWriter:
         self._exchange = self._exchange or self._connect()
         self._pass_over_idle()
         now_s = self._busy_s()
-        work = Outbox(items, batches(items, self._table, interleave=self._interleave), now_s=now_s)
-        self._pace = self._pace.begun(now=now_s, taken=self._taken, left=self._left)
+        work = PendingBatches(items, batches(items, self._table, interleave=self._interleave), now_s=now_s)
+        self._rate_limiter = self._rate_limiter.begun(now=now_s, taken=self._taken, left=self._left)
         try:
             self._run(work, self._exchange)
         except BaseException:
@@ -113,14 +113,14 @@ class BatchWriter:
         """Stop the writer's clock between two writes: what was taken in a second of it is what the pace learns from."""
         idle_s = self._now_s() - self._ended_s
         if idle_s > FORGET_S:
-            self._pace, self._next_s = Pace(), 0.0
+            self._rate_limiter, self._next_s = RateLimiter(), 0.0
         self._idle_s += idle_s
 
     def _busy_s(self) -> float:
         """Return the writer's clock."""
         return self._now_s() - self._idle_s
 
-    def _run(self, work: Outbox, exchange: Exchange[Sent]) -> None:
+    def _run(self, work: PendingBatches, exchange: Exchange[Sent]) -> None:
         while True:
             self._start(work, exchange)
             if not exchange.in_flight and work.is_done:
@@ -129,11 +129,13 @@ class BatchWriter:
             for sent, outcome in exchange.poll(self._wait_s(work, exchange)):
                 self._take(work, sent, outcome)
             if self._busy_s() - work.progress_s > self._patience_s:
-                raise work.trouble or Unavailable(f"Table {self._table} gave no answer for {self._patience_s:.0f} s.")
+                raise work.last_error or Unavailable(
+                    f"Table {self._table} gave no answer for {self._patience_s:.0f} s."
+                )
 
-    def _start(self, work: Outbox, exchange: Exchange[Sent]) -> None:
+    def _start(self, work: PendingBatches, exchange: Exchange[Sent]) -> None:
         now_s = self._busy_s()
-        while exchange.in_flight < self._flow.most_in_flight and self._next_s <= now_s:
+        while exchange.in_flight < self._limiter.most_in_flight and self._next_s <= now_s:
             sent = work.next(now_s)
             if sent is None:
                 return
@@ -143,18 +145,18 @@ class BatchWriter:
             self._requests += 1
             self._retries += sent.tries > 0
             self._items += len(sent.batch.rows)
-            if self._pace.is_limited:
+            if self._rate_limiter.is_limited:
                 since_s = max(self._next_s, now_s - CATCH_UP_S)
-                self._next_s = since_s + len(sent.batch.rows) / self._pace.per_s(now_s)
+                self._next_s = since_s + len(sent.batch.rows) / self._rate_limiter.per_s(now_s)
 
-    def _wait_s(self, work: Outbox, exchange: Exchange[Sent]) -> float:
+    def _wait_s(self, work: PendingBatches, exchange: Exchange[Sent]) -> float:
         """Return how long nothing can be started; a second at most, which is a beat."""
-        if exchange.in_flight >= self._flow.most_in_flight:
+        if exchange.in_flight >= self._limiter.most_in_flight:
             return 1.0
         now_s = self._busy_s()
         return min(1.0, max(work.due_in_s(now_s), self._next_s - now_s))
 
-    def _take(self, work: Outbox, sent: Sent, outcome: Answer | ConnectionLostError) -> None:
+    def _take(self, work: PendingBatches, sent: Sent, outcome: Answer | ConnectionLostError) -> None:
         if isinstance(outcome, ConnectionLostError):
             self._again(work, sent, Unavailable(f"Writing to table {self._table} failed: {outcome}."))
         elif outcome.status == 200:
@@ -162,7 +164,7 @@ class BatchWriter:
         else:
             self._take_error(work, sent, outcome)
 
-    def _take_answer(self, work: Outbox, sent: Sent, body: bytes) -> None:
+    def _take_answer(self, work: PendingBatches, sent: Sent, body: bytes) -> None:
         if body == _TOOK_ALL:
             left = []
         elif b'"UnprocessedItems"' in body:
@@ -176,17 +178,17 @@ class BatchWriter:
             work.progress_s, work.expired_since_s = self._busy_s(), None
             self._latencies[bucket_of(work.progress_s - sent.at_s)] += 1
         if left:
-            self._throttled(sent, len(left), WriteCounts(unprocessed=len(left)))
-            trouble = Throttled(f"Table {self._table} leaves items unprocessed: its write capacity is used up.")
+            self._throttled(sent, len(left), WriteStats(unprocessed=len(left)))
+            last_error = Throttled(f"Table {self._table} leaves items unprocessed: its write capacity is used up.")
             rest = sent.batch.only(left)
             self._units += sent.batch.write_units - rest.write_units
-            self._refill(work, rest, sent.tries, trouble)
+            self._refill(work, rest, sent.tries, last_error)
         else:
             self._units += sent.batch.write_units
-            self._flow = self._flow.after_success()
+            self._limiter = self._limiter.after_success()
 
-    def _take_error(self, work: Outbox, sent: Sent, answer: Answer) -> None:
-        code, message = _told(answer.body)
+    def _take_error(self, work: PendingBatches, sent: Sent, answer: Answer) -> None:
+        code, message = _reported(answer.body)
         if code == "ValidationException":
             work.halve(sent.batch, message)
             work.progress_s = self._busy_s()
@@ -200,7 +202,7 @@ class BatchWriter:
             raise fault
         self._again(work, sent, fault)
 
-    def _may_pass(self, work: Outbox, code: str) -> bool:
+    def _may_pass(self, work: PendingBatches, code: str) -> bool:
         """Return whether credentials were refused that are about to be replaced."""
         if code not in _MAY_PASS:
             return False
@@ -208,34 +210,34 @@ class BatchWriter:
             work.expired_since_s = self._busy_s()
         return self._busy_s() - work.expired_since_s < EXPIRED_S
 
-    def _throttled(self, sent: Sent, left: int, counted: WriteCounts) -> None:
+    def _throttled(self, sent: Sent, left: int, counted: WriteStats) -> None:
         now_s = self._busy_s()
-        self._trouble = self._trouble.plus(counted)
-        self._flow = self._flow.after_throttle(begun_at=sent.at_s, now=now_s)
+        self._last_error = self._last_error.plus(counted)
+        self._limiter = self._limiter.after_throttle(begun_at=sent.at_s, now=now_s)
         self._left += left
         share = left / len(sent.batch.rows)
-        self._pace = self._pace.after_throttle(
+        self._rate_limiter = self._rate_limiter.after_throttle(
             begun_at=sent.at_s, now=now_s, taken=self._taken, left=self._left, share=share
         )
 
-    def _again(self, work: Outbox, sent: Sent, trouble: IngestError) -> None:
+    def _again(self, work: PendingBatches, sent: Sent, last_error: IngestError) -> None:
         """Send a batch again of which nothing is known."""
-        work.trouble = trouble
+        work.last_error = last_error
         pause_s = send_again_pause_s(sent.tries, chance=self._chance())
         work.again(sent.batch, sent.tries + 1, self._busy_s() + pause_s)
 
-    def _refill(self, work: Outbox, left: Batch, tries: int, trouble: IngestError) -> None:
+    def _refill(self, work: PendingBatches, left: Batch, tries: int, last_error: IngestError) -> None:
         """Send a batch again when the table may have capacity for it."""
-        work.trouble = trouble
+        work.last_error = last_error
         pause_s = refill_pause_s(tries, chance=self._chance())
         work.again(left, tries + 1, self._busy_s() + pause_s)
 
 
-def _told(body: bytes) -> tuple[str, str]:
+def _reported(body: bytes) -> tuple[str, str]:
     """Return code and message of an error answer."""
     try:
-        told = json.loads(body)
-        message = told.get("message") or told.get("Message") or ""
-        return str(told.get("__type", "")).rpartition("#")[2], str(message)
+        reported = json.loads(body)
+        message = reported.get("message") or reported.get("Message") or ""
+        return str(reported.get("__type", "")).rpartition("#")[2], str(message)
     except (ValueError, AttributeError):
         return "", ""

@@ -8,7 +8,7 @@ from ingest.aws.local_files import Source
 from ingest.estimate.cost import Charge, Load, charges
 from ingest.estimate.duration import Capacity, Demand, Fleet, Scenario, duration, work_seconds
 from ingest.estimate.extrapolate import Estimate, Observed, exactly, extrapolate, none_seen
-from ingest.estimate.sample import Reader, Reading
+from ingest.estimate.sample import Reading, SampleReader
 from ingest.estimate.write_cost import ItemSizes, Part, summary
 from ingest.feeds.feed import Feed
 from ingest.worker.load import CELL_BYTES
@@ -20,7 +20,7 @@ class Plan:
 
     feed_name: str
     feed: Feed
-    reader: Reader
+    reader: SampleReader
     readings: tuple[Reading, ...]
     unread: tuple[Source, ...]
     capacities: tuple[tuple[str, Capacity], ...]

@@ -9,13 +9,13 @@ from msgspec import structs
 
 from ingest.aws.local_files import Source
 from ingest.estimate.extrapolate import Observed
-from ingest.estimate.write_cost import Meter
+from ingest.estimate.write_cost import WriteCostEstimator
 from ingest.feeds.feed import Feed, Rejects
-from ingest.ledger.row_counts import NOTHING, Books
+from ingest.ledger.row_counts import NOTHING, RowCounts
 from ingest.reading.compression import decode
 from ingest.reading.encoding import Charset
 from ingest.reading.grammar import Grammar
-from ingest.reading.reader import Read, Text, open_text
+from ingest.reading.reader import RangeReader, Reader, open_file
 from ingest.reading.segments import whole_records, window_bytes, windows
 from ingest.rejects.tally import RejectTally
 from ingest.worker.load import CELL_BYTES, EnoughRowsError, Load
@@ -36,7 +36,7 @@ class Reading:
     head_bytes: int = 0
     text_bytes: float = 0.0
     seen: list[Observed] = field(default_factory=list)
-    failed_at: Books | None = None
+    failed_at: RowCounts | None = None
 
     @property
     def read_bytes(self) -> int:
@@ -48,32 +48,32 @@ class Reading:
         """Whether all of it was read."""
         return self.how == "all"
 
-    def note(self, before: Books, books: Books, units: int, limit: Rejects) -> None:
+    def note(self, before: RowCounts, row_counts: RowCounts, units: int, limit: Rejects) -> None:
         """Take note of a block; the head is in the first one's bytes, and not in the rows'."""
         head = 0 if before.bytes_read else self.head_bytes
         self.seen.append(
             Observed(
-                bytes=books.bytes_read - before.bytes_read - head,
-                rows=books.rows_read - before.rows_read,
-                written=books.rows_written - before.rows_written,
-                rejected=books.rows_rejected - before.rows_rejected,
-                superseded=books.rows_superseded - before.rows_superseded,
+                bytes=row_counts.bytes_read - before.bytes_read - head,
+                rows=row_counts.rows_read - before.rows_read,
+                written=row_counts.rows_written - before.rows_written,
+                rejected=row_counts.rows_rejected - before.rows_rejected,
+                superseded=row_counts.rows_superseded - before.rows_superseded,
                 units=units,
             )
         )
-        if self.failed_at is None and books.exceeds(limit):
-            self.failed_at = books
+        if self.failed_at is None and row_counts.exceeds(limit):
+            self.failed_at = row_counts
 
 
 SLICE_BYTES = 4 * 1024  # of a compressed file, to know how many of its bytes some text was
-Watch = Callable[[Books], None]
+Watch = Callable[[RowCounts], None]
 
 
-class Reader:
+class SampleReader:
     """Reads files of one feed; `meter` and `reasons` add up over all of them."""
 
     def __init__(self, feed: Feed, *, now_s: float) -> None:
-        self.meter = Meter(feed)
+        self.meter = WriteCostEstimator(feed)
         self._tally = RejectTally(keep=0)
         self._feed = feed
         self._endless = structs.replace(feed, max_rejects=Rejects())  # a plan reads on, and says where it would end
@@ -86,13 +86,13 @@ class Reader:
         """The rejects so far, by reason."""
         return self._tally.reasons
 
-    def read(self, source: Source, budget: int | None, watch: Watch = lambda books: None) -> Reading:
+    def read(self, source: Source, budget: int | None, watch: Watch = lambda row_counts: None) -> Reading:
         """Read a file, about `budget` bytes of it, or all of it if that is not more.
 
         Raises:
             FileFault: the file will never load as it is.
         """
-        text = open_text(source.read, self._feed.csv, self._charset, self._grammar)
+        text = open_file(source.read, self._feed.csv, self._charset, self._grammar)
         text.close()
         reading = Reading(source, is_splittable=text.can_jump, head_bytes=text.start.byte)
         if budget is None or (text.can_jump and source.size_bytes <= budget):
@@ -105,7 +105,7 @@ class Reader:
             reading.text_bytes = reading.read_bytes
         return reading
 
-    def _spread(self, reading: Reading, text: Text, budget: int, watch: Watch) -> bool:
+    def _spread(self, reading: Reading, text: Reader, budget: int, watch: Watch) -> bool:
         """Read whole records in places all over the file; return False, nothing being read, if there are none."""
         source, start = reading.source, text.start.byte
         places = windows(start, source.size_bytes, window=window_bytes(self._feed.csv), budget=budget)
@@ -135,16 +135,16 @@ class Reader:
             expanded = _expansion(reading.source.read, self._feed, budget) * reading.source.size_bytes
             reading.text_bytes = max(reading.read_bytes, expanded - reading.head_bytes)
 
-    def _load(self, reading: Reading, read: Read, watch: Watch, budget: int | None = None) -> bool:
+    def _load(self, reading: Reading, read: RangeReader, watch: Watch, budget: int | None = None) -> bool:
         """Run a load that writes nothing; return whether it was ended because the budget was spent."""
         before, units = NOTHING, self.meter.units
 
-        def after_block(books: Books) -> None:
+        def after_block(row_counts: RowCounts) -> None:
             nonlocal before, units
-            reading.note(before, books, self.meter.units - units, self._feed.max_rejects)
-            before, units = books, self.meter.units
-            watch(books)
-            if budget is not None and books.bytes_read >= budget:
+            reading.note(before, row_counts, self.meter.units - units, self._feed.max_rejects)
+            before, units = row_counts, self.meter.units
+            watch(row_counts)
+            if budget is not None and row_counts.bytes_read >= budget:
                 raise EnoughRowsError
 
         load = Load(
@@ -161,7 +161,7 @@ class Reader:
         return True
 
 
-def _in_memory(data: bytes) -> Read:
+def _in_memory(data: bytes) -> RangeReader:
     def read(start: int, end: int | None) -> Iterator[bytes]:
         for at in range(start, len(data) if end is None else end, CELL_BYTES):
             yield data[at : min(at + CELL_BYTES, len(data) if end is None else end)]
@@ -169,7 +169,7 @@ def _in_memory(data: bytes) -> Read:
     return read
 
 
-def _expansion(read: Read, feed: Feed, budget: int) -> float:
+def _expansion(read: RangeReader, feed: Feed, budget: int) -> float:
     """Return how many bytes of text a byte of the file is, in its beginning."""
     taken = 0
 
@@ -177,9 +177,9 @@ def _expansion(read: Read, feed: Feed, budget: int) -> float:
         nonlocal taken
         for portion in read(0, None):
             for at in range(0, len(portion), SLICE_BYTES):
-                piece = portion[at : at + SLICE_BYTES]
-                taken += len(piece)
-                yield piece
+                chunk = portion[at : at + SLICE_BYTES]
+                taken += len(chunk)
+                yield chunk
 
     charset = Charset(feed.csv)
     portions, expanded = slices(), 0

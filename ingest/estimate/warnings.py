@@ -7,7 +7,7 @@ from ingest.contract import Reason
 from ingest.estimate.duration import NEW_TABLE, PARTITION, QUOTA
 from ingest.estimate.estimate import Plan
 from ingest.estimate.write_cost import Part
-from ingest.ledger.row_counts import Books
+from ingest.ledger.row_counts import RowCounts
 
 SHORT_S = 60.0  # nobody needs to be warned of so much
 LONG_S = 4 * 3600.0
@@ -36,7 +36,9 @@ def _failure(plan: Plan) -> Iterator[Warned]:
             f"{failed.rows_rejected:,} of the first {failed.rows_read:,} rows are rejected, more than the feed's "
             "max_rejects allows: the file would end there as FAILED. Mend the file or the feed.",
         )
-    elif plan.files == 1 and Books(rows_read=plan.rows.value, rows_rejected=rejected).exceeds(plan.feed.max_rejects):
+    elif plan.files == 1 and RowCounts(rows_read=plan.rows.value, rows_rejected=rejected).exceeds(
+        plan.feed.max_rejects
+    ):
         yield Warned(
             "would_fail",
             f"About {rejected:,} of {plan.rows.value:,} rows would be rejected, more than the feed's max_rejects "

@@ -16,7 +16,7 @@ MOST_KEYS = 100_000  # are remembered; then the rarer nine in ten are forgotten
 
 
 @dataclass(slots=True)
-class Skew:
+class HotKeyTracker:
     """Adds up the writes of one partition key after another.
 
     `writes` counts all. `hottest_units` is what the hottest key of each block gets, added up over the blocks: rows of
@@ -65,7 +65,7 @@ class Part:
     index: str | None
     keys: tuple[str, ...]
     units: int = 0
-    skew: Skew = field(default_factory=Skew)
+    skew: HotKeyTracker = field(default_factory=HotKeyTracker)
 
     def add(self, items: Items, units: pa.Array) -> None:
         """Take a block's items."""
@@ -82,7 +82,7 @@ class Part:
         self.skew.add(partition, units)
 
 
-class Meter:
+class WriteCostEstimator:
     """An `ItemWriter` that writes nothing and measures what it is given.
 
     An item counts as new: one that replaces another costs an index twice where its key there changes, and nothing

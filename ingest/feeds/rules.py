@@ -39,7 +39,7 @@ def _check_times(column: Column, path: str) -> None:
     if column.null == "empty":
         raise SettingsFault(f"`{path}.null` = 'empty' is wrong: an empty string is no time.")
     for form in column.timestamp:
-        if form not in _NAMED_FORMS and not _tells_a_day(form):
+        if form not in _NAMED_FORMS and not _reports_a_day(form):
             raise SettingsFault(
                 f"`{path}.timestamp` = {form!r} is wrong: accepted are {', '.join(_NAMED_FORMS)} and patterns of "
                 "Python's strptime that tell year, month and day, as '%d.%m.%Y %H:%M'."
@@ -52,7 +52,7 @@ def _check_times(column: Column, path: str) -> None:
         ) from None
 
 
-def _tells_a_day(pattern: str) -> bool:
+def _reports_a_day(pattern: str) -> bool:
     """Return whether a pattern reads back what it writes, but for the smaller parts of a day. %Z loses the offset."""
     t = _SAMPLE_TIME
     whole = [

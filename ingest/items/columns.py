@@ -13,7 +13,7 @@ class BadValueError(ValueError):
 
 
 @dataclass(frozen=True, slots=True)
-class Bad:
+class CellError:
     """A cell that is no value of its column's type."""
 
     row: int
@@ -22,7 +22,7 @@ class Bad:
 
 
 @dataclass(frozen=True, slots=True)
-class Typed:
+class ConvertedColumn:
     """A column in its type; null where the attribute has no value.
 
     S and N are text, BOOL booleans, B bytes, SS and NS lists of text, L and M JSON text. `sizes` are the bytes DynamoDB
@@ -30,7 +30,7 @@ class Typed:
     """
 
     values: pa.Array
-    bad: list[Bad]
+    bad: list[CellError]
     sizes: pa.Array | None = None
 
 
@@ -40,18 +40,18 @@ def one_by_one(
     reason: str,
     kind: pa.DataType,
     size: Callable[[Any], int] | None = None,
-) -> Typed:
+) -> ConvertedColumn:
     """Return a column converted cell by cell; a bad one becomes null. `size` gives the bytes DynamoDB counts."""
     values: list[Any] = []
-    bad: list[Bad] = []
+    bad: list[CellError] = []
     for row, text in enumerate(cells.to_pylist()):
         try:
             values.append(None if text is None else read(text))
         except BadValueError as error:
             values.append(None)
-            bad.append(Bad(row, reason, str(error)))
+            bad.append(CellError(row, reason, str(error)))
     sizes = [None if value is None else size(value) for value in values] if size else None
-    return Typed(pa.array(values, kind), bad, pa.array(sizes, pa.int64()) if sizes is not None else None)
+    return ConvertedColumn(pa.array(values, kind), bad, pa.array(sizes, pa.int64()) if sizes is not None else None)
 
 
 def rows_where(mask: pa.Array) -> list[int]:
@@ -68,7 +68,7 @@ class Attribute:
     type: str
     values: pa.Array
     write_null: bool = False
-    sizes: pa.Array | None = None  # as in `Typed`
+    sizes: pa.Array | None = None  # as in `ConvertedColumn`
 
     def take(self, rows: pa.Array) -> "Attribute":
         """Return the attribute of some of the items, in the order of `rows`."""

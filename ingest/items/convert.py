@@ -9,42 +9,44 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ingest.contract import Reason
-from ingest.items.columns import Bad, BadValueError, Typed, one_by_one, rows_where
+from ingest.items.columns import BadValueError, CellError, ConvertedColumn, one_by_one, rows_where
 from ingest.items.documents import document_bytes, read_json, read_set
 from ingest.items.mapping import Target
 from ingest.items.numbers import numbers
 from ingest.items.timestamps import times
 
 
-def convert(cells: pa.Array, target: Target) -> Typed:
+def convert(cells: pa.Array, target: Target) -> ConvertedColumn:
     """Return a column of text as its feed type, and the cells that are none."""
     if target.declared.default is not None:
         cells = pc.fill_null(cells, target.declared.default)
     missing = []
     if target.declared.null == "reject" and cells.null_count:
-        missing = [Bad(row, Reason.MISSING_VALUE, "the cell has no value") for row in rows_where(pc.is_null(cells))]
+        missing = [
+            CellError(row, Reason.MISSING_VALUE, "the cell has no value") for row in rows_where(pc.is_null(cells))
+        ]
     if target.declared.null == "empty":
         cells = pc.fill_null(cells, "")
     converter = times if target.declared.timestamp else _CONVERTERS[target.type]
     typed = converter(cells, target)
-    return Typed(typed.values, missing + typed.bad, typed.sizes)
+    return ConvertedColumn(typed.values, missing + typed.bad, typed.sizes)
 
 
-def _strings(cells: pa.Array, target: Target) -> Typed:
-    return Typed(cells, [])
+def _strings(cells: pa.Array, target: Target) -> ConvertedColumn:
+    return ConvertedColumn(cells, [])
 
 
-def _booleans(cells: pa.Array, target: Target) -> Typed:
+def _booleans(cells: pa.Array, target: Target) -> ConvertedColumn:
     words = pc.utf8_lower(cells)
     true, false = ([word.lower() for word in words] for words in (target.declared.true, target.declared.false))
     is_true = pc.is_in(words, value_set=pa.array(true, pa.string()))
     known = pc.or_(pc.is_in(words, value_set=pa.array(true + false, pa.string())), pc.is_null(cells))
     message = f"the cell is no yes or no; accepted are {', '.join(target.declared.true + target.declared.false)}"
-    bad = [Bad(row, Reason.BAD_BOOLEAN, message) for row in rows_where(pc.invert(known))]
-    return Typed(pc.if_else(pc.is_valid(cells), is_true, pa.scalar(None, pa.bool_())), bad)
+    bad = [CellError(row, Reason.BAD_BOOLEAN, message) for row in rows_where(pc.invert(known))]
+    return ConvertedColumn(pc.if_else(pc.is_valid(cells), is_true, pa.scalar(None, pa.bool_())), bad)
 
 
-def _binary(cells: pa.Array, target: Target) -> Typed:
+def _binary(cells: pa.Array, target: Target) -> ConvertedColumn:
     return one_by_one(cells, lambda text: _bytes(text, target.declared.encoding), Reason.BAD_BINARY, pa.binary())
 
 
@@ -55,7 +57,7 @@ def _bytes(text: str, encoding: str) -> bytes:
         raise BadValueError(f"the cell is no {encoding}") from None
 
 
-def _sets(cells: pa.Array, target: Target) -> Typed:
+def _sets(cells: pa.Array, target: Target) -> ConvertedColumn:
     kind = pa.list_(pa.string())
     is_numbers = target.type == "NS"
     return one_by_one(
@@ -67,7 +69,7 @@ def _sets(cells: pa.Array, target: Target) -> Typed:
     )
 
 
-def _json(cells: pa.Array, target: Target) -> Typed:
+def _json(cells: pa.Array, target: Target) -> ConvertedColumn:
     wanted: Any = list if target.type == "L" else dict
     sizes: list[int | None] = []
 
@@ -79,10 +81,10 @@ def _json(cells: pa.Array, target: Target) -> Typed:
     typed = one_by_one(cells, check, Reason.BAD_JSON, pa.string())
     found = iter(sizes)
     by_row = [None if value is None else next(found) for value in typed.values.to_pylist()]
-    return Typed(typed.values, typed.bad, pa.array(by_row, pa.int64()))
+    return ConvertedColumn(typed.values, typed.bad, pa.array(by_row, pa.int64()))
 
 
-_CONVERTERS: dict[str, Callable[[pa.Array, Target], Typed]] = {
+_CONVERTERS: dict[str, Callable[[pa.Array, Target], ConvertedColumn]] = {
     "S": _strings,
     "N": numbers,
     "BOOL": _booleans,

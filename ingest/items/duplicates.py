@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 
 from ingest.items.items import Items
 from ingest.items.numbers import canonical_number
-from ingest.reading.blocks import CutState
+from ingest.reading.blocks import Position
 
 WINDOW_BYTES = 64 * 1024 * 1024
 MAX_KEYS = 1_000_000  # of a window are remembered: some 70 MB
@@ -85,15 +85,15 @@ class SeenKeys:
         return known + len(keys.hashes) - len(self._hashes)
 
 
-class KeyWindow:
+class DuplicateKeyWindow:
     """The keys of the blocks since `start`, at most 64 MiB and a million of them; then it begins anew."""
 
-    def __init__(self, start: CutState, *, window_bytes: int = WINDOW_BYTES) -> None:
+    def __init__(self, start: Position, *, window_bytes: int = WINDOW_BYTES) -> None:
         self.start = start
         self._window_bytes = window_bytes
         self._seen = SeenKeys()
 
-    def count(self, place: CutState, keys: KeyHashes) -> int:
+    def count(self, place: Position, keys: KeyHashes) -> int:
         """Take the keys of a block that begins at `place`; return how many of them an earlier block had."""
         if place.byte - self.start.byte >= self._window_bytes or self._seen.count >= MAX_KEYS:
             self._seen = SeenKeys()

@@ -7,7 +7,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ingest.feeds.feed import KeyAttribute, is_template, template_parts
-from ingest.items.columns import Attribute, Typed
+from ingest.items.columns import Attribute, ConvertedColumn
 from ingest.items.convert import convert
 from ingest.items.mapping import Expiry, Mapping, Target
 from ingest.items.timestamps import epoch_seconds
@@ -90,7 +90,7 @@ def _attribute(rows: Rows, target: Target, cells: pa.Array, faults: dict[int, Fa
     return Attribute(target.name, target.type, typed.values, target.declared.null == "null", typed.sizes)
 
 
-def _note(rows: Rows, typed: Typed, column: str, cells: pa.Array, faults: dict[int, Fault]) -> None:
+def _note(rows: Rows, typed: ConvertedColumn, column: str, cells: pa.Array, faults: dict[int, Fault]) -> None:
     for bad in typed.bad:
         fault = Fault(rows.record_of(bad.row), bad.reason, bad.message, column, cells[bad.row].as_py())
         faults.setdefault(bad.row, fault)

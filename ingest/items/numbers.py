@@ -7,7 +7,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ingest.contract import Reason
-from ingest.items.columns import Bad, Typed, rows_where
+from ingest.items.columns import CellError, ConvertedColumn, rows_where
 from ingest.items.json_text import utf8_of
 from ingest.items.mapping import Target
 
@@ -49,27 +49,29 @@ def bounded_number(text: str) -> tuple[str, str | None]:
     return canonical_number(text), None
 
 
-def numbers(cells: pa.Array, target: Target) -> Typed:
+def numbers(cells: pa.Array, target: Target) -> ConvertedColumn:
     """Return a column as numbers, and the cells that are none or that DynamoDB cannot hold."""
     cells, marked_wrong = _with_points(cells, target)
     if marked_wrong is None and _are_plain(cells):
-        return Typed(cells, [])
+        return ConvertedColumn(cells, [])
     is_number = pc.fill_null(pc.match_substring_regex(cells, f"^(?:{PATTERN})$"), True)
     if marked_wrong is not None:
         is_number = pc.and_(is_number, pc.invert(marked_wrong))
     bad = [
-        Bad(row, Reason.BAD_NUMBER, "the cell is no number; DynamoDB takes digits, a sign, a point and an exponent")
+        CellError(
+            row, Reason.BAD_NUMBER, "the cell is no number; DynamoDB takes digits, a sign, a point and an exponent"
+        )
         for row in rows_where(pc.invert(is_number))
     ]
     long = pc.greater(pc.binary_length(cells), MAX_DIGITS)
     risky = pc.and_(is_number, pc.fill_null(pc.or_(long, pc.match_substring_regex(cells, "[eE]")), False))
     if not pc.any(risky).as_py():
-        return Typed(cells, bad)
+        return ConvertedColumn(cells, bad)
     texts = cells.to_pylist()
     for row in rows_where(risky):
         texts[row], fault = bounded_number(texts[row])
-        bad += [Bad(row, Reason.NUMBER_OUT_OF_RANGE, fault)] if fault else []
-    return Typed(pa.array(texts, pa.string()), bad)
+        bad += [CellError(row, Reason.NUMBER_OUT_OF_RANGE, fault)] if fault else []
+    return ConvertedColumn(pa.array(texts, pa.string()), bad)
 
 
 def _are_plain(cells: pa.Array) -> bool:

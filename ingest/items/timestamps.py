@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 
 from ingest.contract import Reason
 from ingest.feeds.column import Column
-from ingest.items.columns import Bad, BadValueError, Typed, one_by_one, rows_where
+from ingest.items.columns import BadValueError, CellError, ConvertedColumn, one_by_one, rows_where
 from ingest.items.mapping import Target
 
 CANONICAL_TIME = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z$"
@@ -128,14 +128,14 @@ _READERS: dict[str, Callable[[str], datetime]] = {
 }
 
 
-def times(cells: pa.Array, target: Target) -> Typed:
+def times(cells: pa.Array, target: Target) -> ConvertedColumn:
     """Return a column of times as the feed wants them, and the cells that are none.
 
     Times that are already spelled as they will be take Arrow's way, which is a hundred times faster.
     """
     canonical = _canonical(cells, target.declared)
     if canonical is not None:
-        return Typed(cells if target.type == "S" else canonical.cast(pa.int64()).cast(pa.string()), [])
+        return ConvertedColumn(cells if target.type == "S" else canonical.cast(pa.int64()).cast(pa.string()), [])
     read = TimeReader(target.declared).text
     return _each_once(cells, read, pa.string())
 
@@ -152,20 +152,20 @@ def _canonical(cells: pa.Array, declared: Column) -> pa.Array | None:
         return None
 
 
-def epoch_seconds(cells: pa.Array, declared: Column) -> Typed:
+def epoch_seconds(cells: pa.Array, declared: Column) -> ConvertedColumn:
     """Return a column of times as whole epoch seconds (int64), and the cells that are none."""
     if declared.default is not None:
         cells = pc.fill_null(cells, declared.default)
     return _each_once(cells, TimeReader(declared).epoch_s, pa.int64())
 
 
-def _each_once(cells: pa.Array, read: Callable[[str], Any], kind: pa.DataType) -> Typed:
+def _each_once(cells: pa.Array, read: Callable[[str], Any], kind: pa.DataType) -> ConvertedColumn:
     coded = cells.dictionary_encode()
     distinct = one_by_one(coded.dictionary, read, Reason.BAD_TIMESTAMP, kind)
     message = {bad.row: bad.message for bad in distinct.bad}
     wrong = pc.is_in(coded.indices, value_set=pa.array(message, coded.indices.type))
     bad = [
-        Bad(row, Reason.BAD_TIMESTAMP, message[coded.indices[row].as_py()])
+        CellError(row, Reason.BAD_TIMESTAMP, message[coded.indices[row].as_py()])
         for row in rows_where(pc.and_(wrong, pc.is_valid(cells)))
     ]
-    return Typed(distinct.values.take(coded.indices), bad)
+    return ConvertedColumn(distinct.values.take(coded.indices), bad)

@@ -3,13 +3,13 @@
 from dataclasses import dataclass
 
 from ingest.contract import Status
-from ingest.ledger.row_counts import NOTHING, Books
+from ingest.ledger.row_counts import NOTHING, RowCounts
 from ingest.ledger.states import is_open
-from ingest.ledger.work_item import Work
+from ingest.ledger.work_item import WorkItem
 
 
 @dataclass(frozen=True, slots=True)
-class Record:
+class Entry:
     """One record of a file or segment. Times are epoch seconds; `moved_s` is when it was claimed or got further last.
 
     `started_s` is when its worker claimed it; `seconds` is how long a file took from `first_seen_s` to its end.
@@ -17,10 +17,10 @@ class Record:
     sent its message since it got further last, and `attempts_when_resent` how often it had been tried by then.
     """
 
-    work: Work
+    work: WorkItem
     status: str
     feed: str = ""
-    books: Books = NOTHING
+    row_counts: RowCounts = NOTHING
     segments: int = 0
     segments_done: int = 0
     attempts: int = 0

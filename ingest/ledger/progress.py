@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 
 from ingest.contract import Status
 from ingest.feeds.dialect import Csv
-from ingest.ledger.entry import Record
-from ingest.ledger.row_counts import NOTHING, Books
+from ingest.ledger.entry import Entry
+from ingest.ledger.row_counts import NOTHING, RowCounts
 from ingest.ledger.states import is_open
 
 COMPRESSED = (".gz", ".gzip", ".bz2", ".zst", ".zstd")  # by the key alone: the ledger has not seen the bytes
@@ -20,29 +20,29 @@ class Progress:
     What is not known is None: of a compressed file, how many bytes are still to come.
     """
 
-    books: Books
+    row_counts: RowCounts
     share: float | None
     rows_per_s: float | None
     age_s: float | None
 
 
-def file_progress(record: Record, segments: Sequence[Record], *, now_s: float, compressed: bool) -> Progress:
+def file_progress(entry: Entry, segments: Sequence[Entry], *, now_s: float, compressed: bool) -> Progress:
     """Return how far a file has come; `segments` are all of its own if it is open and has any."""
-    books = _books(record, segments)
-    begun_s = record.first_seen_s
+    row_counts = _row_counts(entry, segments)
+    begun_s = entry.first_seen_s
     return Progress(
-        books=books,
-        share=_share(record, books, compressed=compressed),
-        rows_per_s=_rate(books.rows_read, begun_s, now_s if record.ended_s is None else record.ended_s),
+        row_counts=row_counts,
+        share=_share(entry, row_counts, compressed=compressed),
+        rows_per_s=_rate(row_counts.rows_read, begun_s, now_s if entry.ended_s is None else entry.ended_s),
         age_s=None if begun_s is None else max(0.0, now_s - begun_s),
     )
 
 
-def segment_share(record: Record) -> float:
+def segment_share(entry: Entry) -> float:
     """Return the share of a segment's bytes that is done, by its last checkpoint."""
-    assert record.work.segment is not None
-    segment = record.work.segment
-    return record.books.bytes_read / max(1, segment.end_byte - segment.start.byte)
+    assert entry.work.segment is not None
+    segment = entry.work.segment
+    return entry.row_counts.bytes_read / max(1, segment.end_byte - segment.start.byte)
 
 
 def may_be_compressed(key: str, csv: Csv | None) -> bool:
@@ -55,24 +55,24 @@ def may_be_compressed(key: str, csv: Csv | None) -> bool:
     return key.lower().endswith(COMPRESSED) if compression == "auto" else compression != "none"
 
 
-def _books(record: Record, segments: Sequence[Record]) -> Books:
+def _row_counts(entry: Entry, segments: Sequence[Entry]) -> RowCounts:
     """Add up the segments' books: the file's own count those that have ended, and were read a moment earlier."""
-    if not segments or not is_open(record.status):
-        return record.books
+    if not segments or not is_open(entry.status):
+        return entry.row_counts
     first = segments[0].work.segment
-    books = Books(bytes_read=first.start.byte if first else 0)  # the head, which is in no segment
+    row_counts = RowCounts(bytes_read=first.start.byte if first else 0)  # the head, which is in no segment
     for segment in segments:
-        books = books.plus(segment.books)
-    return books
+        row_counts = row_counts.plus(segment.row_counts)
+    return row_counts
 
 
-def _share(record: Record, books: Books, *, compressed: bool) -> float | None:
-    size = record.work.file.size_bytes
-    if record.status == Status.COMPLETE:
+def _share(entry: Entry, row_counts: RowCounts, *, compressed: bool) -> float | None:
+    size = entry.work.file.size_bytes
+    if entry.status == Status.COMPLETE:
         return 1.0
-    if not size or compressed or books.bytes_read > size:
+    if not size or compressed or row_counts.bytes_read > size:
         return None
-    return books.bytes_read / size
+    return row_counts.bytes_read / size
 
 
 def _rate(rows: int, begun_s: float | None, until_s: float) -> float | None:
@@ -86,12 +86,12 @@ class DayCount:
     day: str
     feed: str
     statuses: Counter[str] = field(default_factory=Counter)
-    books: Books = NOTHING
+    row_counts: RowCounts = NOTHING
 
-    def add(self, record: Record) -> None:
+    def add(self, entry: Entry) -> None:
         """Count one more."""
-        self.statuses[record.status] += 1
-        self.books = self.books.plus(record.books)
+        self.statuses[entry.status] += 1
+        self.row_counts = self.row_counts.plus(entry.row_counts)
 
     @property
     def files(self) -> int:
@@ -104,15 +104,15 @@ class DayCount:
         return self.statuses[Status.FAILED] + self.statuses[Status.UNBALANCED]
 
 
-def by_day(ended: Iterable[tuple[str, Record]]) -> Iterator[DayCount]:
+def by_day(ended: Iterable[tuple[str, Entry]]) -> Iterator[DayCount]:
     """Yield the counts of files that come day by day, and feed by feed in each; nothing for what had none."""
     count: DayCount | None = None
-    for day, record in ended:
-        if count is None or (count.day, count.feed) != (day, record.feed):
+    for day, entry in ended:
+        if count is None or (count.day, count.feed) != (day, entry.feed):
             if count:
                 yield count
-            count = DayCount(day, record.feed)
-        count.add(record)
+            count = DayCount(day, entry.feed)
+        count.add(entry)
     if count:
         yield count
 
@@ -122,5 +122,5 @@ def total(counts: Iterable[DayCount]) -> DayCount:
     whole = DayCount("total", "")
     for count in counts:
         whole.statuses.update(count.statuses)
-        whole.books = whole.books.plus(count.books)
+        whole.row_counts = whole.row_counts.plus(count.row_counts)
     return whole

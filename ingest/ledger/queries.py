@@ -9,10 +9,10 @@ from boto3.dynamodb.conditions import Key
 from ingest.aws.errors import aws_call
 from ingest.contract import Ledger as Names
 from ingest.file import FileVersion
-from ingest.ledger.entry import Record
+from ingest.ledger.entry import Entry
 from ingest.ledger.states import FILE_STEPS, SEGMENT_STEPS
-from ingest.ledger.table import Item, LedgerItems, allowed, books_of, number, read_cut
-from ingest.ledger.work_item import Work
+from ingest.ledger.table import Item, LedgerItems, allowed, number, read_cut, row_counts_of
+from ingest.ledger.work_item import WorkItem
 from ingest.reading.segments import Segment
 
 _NUMBERS = ("size_bytes", "retry")
@@ -21,40 +21,40 @@ _NUMBERS = ("size_bytes", "retry")
 class Listing(LedgerItems):
     """Finds records."""
 
-    def open_files(self, feed: str, *, newest_first: bool = False) -> Iterator[Record]:
+    def open_files(self, feed: str, *, newest_first: bool = False) -> Iterator[Entry]:
         """Yield the files of a feed whose outcome was not told yet, in the order they were first seen."""
         return self._listed(f"{feed}#{Names.OPEN}", newest_first=newest_first)
 
-    def ended_files(self, feed: str, status: str, day: str, *, newest_first: bool = False) -> Iterator[Record]:
+    def ended_files(self, feed: str, status: str, day: str, *, newest_first: bool = False) -> Iterator[Entry]:
         """Yield the files of a feed that ended so on a day (YYYY-MM-DD, UTC), in the order they did."""
         return self._listed(f"{feed}#{status}#{day}", newest_first=newest_first)
 
-    def versions(self, bucket: str, key: str) -> Iterator[Record]:
+    def versions(self, bucket: str, key: str) -> Iterator[Entry]:
         """Yield the records of all versions of an object, oldest first."""
         return map(read_record, self._under(bucket, key, Names.FILE_PREFIX))
 
-    def record(self, work: Work) -> Record | None:
+    def entry(self, work: WorkItem) -> Entry | None:
         """Return the record of a file or segment, if there is one."""
         item = self.read("looking up work", work.file, work.sort_key).get(work.sort_key)
         return _filled(work, item) if item else None
 
-    def segments(self, file: FileVersion) -> Iterator[Record]:
+    def segments(self, file: FileVersion) -> Iterator[Entry]:
         """Yield the records of a file's segments in their order."""
         prefix = f"{Names.SEGMENT_PREFIX}{file.version}#"
-        return (_segment_record(file, item) for item in self._under(file.bucket, file.key, prefix))
+        return (_segment_entry(file, item) for item in self._under(file.bucket, file.key, prefix))
 
     def knows(self, file: FileVersion) -> bool:
         """Return whether there is a record of an object as it is now, told by its eTag."""
-        return any(record.work.file.etag == file.etag for record in self.versions(file.bucket, file.key))
+        return any(entry.work.file.etag == file.etag for entry in self.versions(file.bucket, file.key))
 
     def knows_by_another_name(self, file: FileVersion) -> bool:
         """Return whether there is a record of this object under another version's name, told by its eTag."""
-        others = (record.work.file for record in self.versions(file.bucket, file.key))
+        others = (entry.work.file for entry in self.versions(file.bucket, file.key))
         return any(
             file.etag and other.etag == file.etag and other.first_version != file.first_version for other in others
         )
 
-    def note_resent(self, work: Work, *, now_s: float) -> bool:
+    def note_resent(self, work: WorkItem, *, now_s: float) -> bool:
         """Remember that the message of stuck work is sent again; return False if somebody has it now."""
         condition, values = allowed((FILE_STEPS if work.segment is None else SEGMENT_STEPS)["claim"])
         values |= {":now": number(now_s), ":one": 1}
@@ -63,7 +63,7 @@ class Listing(LedgerItems):
         values |= {":zero": 0}
         return self.update("noting a resent message", self.key(work.file, work.sort_key), change, condition, values)[0]
 
-    def _listed(self, listing: str, *, newest_first: bool) -> Iterator[Record]:
+    def _listed(self, listing: str, *, newest_first: bool) -> Iterator[Entry]:
         query: Any = {"IndexName": Names.INDEX, "KeyConditionExpression": Key(Names.LISTING).eq(listing)}
         query["ScanIndexForward"] = not newest_first
         for entry in self.query("listing files", query):
@@ -88,26 +88,26 @@ class Listing(LedgerItems):
             query = query | {"ExclusiveStartKey": page["LastEvaluatedKey"]}
 
 
-def read_record(item: Item) -> Record:
+def read_record(item: Item) -> Entry:
     """Return the record of a file."""
-    return _filled(Work(_file(item)), item)
+    return _filled(WorkItem(_file(item)), item)
 
 
 def _file(item: Item) -> FileVersion:
-    told: Item = {name: int(value) if name in _NUMBERS else value for name, value in item["file"].items()}
-    return FileVersion(**told)
+    reported: Item = {name: int(value) if name in _NUMBERS else value for name, value in item["file"].items()}
+    return FileVersion(**reported)
 
 
-def _segment_record(file: FileVersion, item: Item) -> Record:
-    return _filled(Work(file, Segment(read_cut(item["start"]), read_cut(item["end"]))), item)
+def _segment_entry(file: FileVersion, item: Item) -> Entry:
+    return _filled(WorkItem(file, Segment(read_cut(item["start"]), read_cut(item["end"]))), item)
 
 
-def _filled(work: Work, item: Item) -> Record:
-    return Record(
+def _filled(work: WorkItem, item: Item) -> Entry:
+    return Entry(
         work=work,
         status=str(item["status"]),
         feed=str(item.get("feed", "")),
-        books=books_of(item),
+        row_counts=row_counts_of(item),
         segments=int(item.get("segments_planned", 0)),
         segments_done=int(item.get("segments_done", 0)),
         attempts=int(item.get("attempts", 0)),
@@ -137,7 +137,7 @@ class EndedFiles(Listing):
     """What `Listing.ended_files` yields, with a hundredth of its requests. Who may read so is the operator, not the
     function."""
 
-    def ended(self, feed: str, status: str, day: str) -> Iterator[Record]:
+    def ended(self, feed: str, status: str, day: str) -> Iterator[Entry]:
         """Yield the files of a feed that ended so on a day (YYYY-MM-DD, UTC), in the order they did."""
         listing = f"{feed}#{status}#{day}"
         query: Any = {"IndexName": Names.INDEX, "KeyConditionExpression": Key(Names.LISTING).eq(listing)}

@@ -6,10 +6,10 @@ from ingest.feeds.feed import Rejects
 
 
 @dataclass(frozen=True, slots=True)
-class Books:
+class RowCounts:
     """Counts of one file, absolute. `bytes_read` counts the expanded text, head included.
 
-    >>> Books(rows_read=3, rows_written=2, rows_rejected=1).balance
+    >>> RowCounts(rows_read=3, rows_written=2, rows_rejected=1).is_balanced
     True
     """
 
@@ -20,7 +20,7 @@ class Books:
     bytes_read: int = 0
 
     @property
-    def balance(self) -> bool:
+    def is_balanced(self) -> bool:
         """Whether every row is accounted for."""
         return self.rows_read == self.rows_written + self.rows_rejected + self.rows_superseded
 
@@ -28,9 +28,9 @@ class Books:
         """Return all counts by name."""
         return asdict(self)
 
-    def plus(self, more: "Books") -> "Books":
+    def plus(self, more: "RowCounts") -> "RowCounts":
         """Return the sum."""
-        return Books(
+        return RowCounts(
             self.rows_read + more.rows_read,
             self.rows_written + more.rows_written,
             self.rows_rejected + more.rows_rejected,
@@ -38,9 +38,9 @@ class Books:
             self.bytes_read + more.bytes_read,
         )
 
-    def since(self, before: "Books") -> "Books":
+    def since(self, before: "RowCounts") -> "RowCounts":
         """Return what was counted after an earlier moment."""
-        return Books(
+        return RowCounts(
             self.rows_read - before.rows_read,
             self.rows_written - before.rows_written,
             self.rows_rejected - before.rows_rejected,
@@ -51,7 +51,7 @@ class Books:
     def exceeds(self, limit: Rejects) -> bool:
         """Return whether more rows were rejected than a feed allows.
 
-        >>> Books(rows_read=2000, rows_rejected=300).exceeds(Rejects(share=0.1))
+        >>> RowCounts(rows_read=2000, rows_rejected=300).exceeds(Rejects(share=0.1))
         True
         """
         if limit.count is not None and self.rows_rejected > limit.count:
@@ -60,4 +60,4 @@ class Books:
         return enough and self.rows_rejected > (limit.share or 0) * self.rows_read
 
 
-NOTHING = Books()
+NOTHING = RowCounts()

@@ -6,13 +6,12 @@ from ingest.contract import Ledger as Names
 from ingest.contract import Status
 from ingest.errors import IngestError, LeaseLost
 from ingest.file import FileVersion
-from ingest.ledger.claims import Claimed, FileStanding, Lease, Standing
+from ingest.ledger.claims import Claimed, ClaimStatus, FileStatus, LeaseToken
 from ingest.ledger.queries import Listing
 from ingest.ledger.states import FILE_STEPS, SEGMENT_STEPS
 from ingest.ledger.table import (
     Item,
     allowed,
-    books_of,
     checkpoint_of,
     cut_fields,
     error_fields,
@@ -21,9 +20,10 @@ from ingest.ledger.table import (
     iso,
     number,
     plan_of,
+    row_counts_of,
 )
 from ingest.ledger.transitions import Endings, Retries
-from ingest.ledger.work_item import Checkpoint, Work
+from ingest.ledger.work_item import Checkpoint, WorkItem
 
 
 class LedgerTable(Endings, Listing, Retries):
@@ -50,31 +50,31 @@ class LedgerTable(Endings, Listing, Retries):
             values = {":etag": file.etag or "~", ":time": iso(now_s)}
         return self.update("noting a version", self.key(file, Names.HEAD), change, condition, values)[0]
 
-    def claim(self, work: Work, *, feed: str, lease: Lease, now_s: float) -> Claimed | Standing:
+    def claim(self, work: WorkItem, *, feed: str, token: LeaseToken, now_s: float) -> Claimed | ClaimStatus:
         """Take the lease; return how far the work has come, or what stands against it."""
         condition, states = allowed((FILE_STEPS if work.segment is None else SEGMENT_STEPS)["claim"])
         new, values = self._new(work, feed, now_s)
         change = f"SET #status = :to, lease = :lease, lease_until = :until, moved = :now{new}"
         change += ", first_seen = if_not_exists(first_seen, :now), started = :now ADD attempts :one REMOVE #error"
-        values |= states | {":to": FILE_STEPS["claim"].target, ":lease": lease.token, ":one": 1}
-        values |= {":until": number(lease.until_s), ":now": number(now_s)}
+        values |= states | {":to": FILE_STEPS["claim"].target, ":lease": token.value, ":one": 1}
+        values |= {":until": number(token.until_s), ":now": number(now_s)}
         is_ours, item = self.update("claiming", self.key(work.file, work.sort_key), change, condition, values)
-        is_ours = is_ours or (item.get("status"), item.get("lease")) == (Status.LOADING, lease.token)
+        is_ours = is_ours or (item.get("status"), item.get("lease")) == (Status.LOADING, token.value)
         if not is_ours:  # by the second look: it was ours already, and only the answer was lost
-            return Standing(
+            return ClaimStatus(
                 str(item.get("status", "")), str(item.get("lease", "")), float(item.get("lease_until", 0.0))
             )
         return Claimed(float(item["first_seen"]), checkpoint_of(item), plan_of(item))
 
-    def renew(self, work: Work, lease: Lease) -> None:
+    def renew(self, work: WorkItem, token: LeaseToken) -> None:
         """Hold the lease until `lease.until_s`.
 
         Raises:
             LeaseLost: another worker has taken it.
         """
-        self._held("renewing a lease", work, lease, "save", "", {})
+        self._held("renewing a lease", work, token, "save", "", {})
 
-    def save(self, work: Work, lease: Lease, checkpoint: Checkpoint, *, now_s: float) -> None:
+    def save(self, work: WorkItem, token: LeaseToken, checkpoint: Checkpoint, *, now_s: float) -> None:
         """Write how far the work is done, and hold the lease until `lease.until_s`.
 
         Raises:
@@ -84,13 +84,13 @@ class LedgerTable(Endings, Listing, Retries):
         self._held(
             "saving a checkpoint",
             work,
-            lease,
+            token,
             "save",
             f"{change}, moved = :now REMOVE resent",
             values | {":now": number(now_s)},
         )
 
-    def put_back(self, work: Work, lease: Lease, checkpoint: Checkpoint | None, error: IngestError) -> None:
+    def put_back(self, work: WorkItem, token: LeaseToken, checkpoint: Checkpoint | None, error: IngestError) -> None:
         """Give the lease back, with how far the work is done and why it is not finished.
 
         Raises:
@@ -98,16 +98,16 @@ class LedgerTable(Endings, Listing, Retries):
         """
         change, values = _progress(checkpoint) if checkpoint else ("", {})
         values |= {":error": error_fields(error)}
-        self._held("putting work back", work, lease, "put back", f"{change}, #error = :error", values)
+        self._held("putting work back", work, token, "put back", f"{change}, #error = :error", values)
 
-    def standing(self, file: FileVersion) -> FileStanding:
+    def file_status(self, file: FileVersion) -> FileStatus:
         """Return what is known of a file at large, now."""
         name = Names.FILE_PREFIX + file.version
         found = self.read("looking up a file", file, Names.HEAD, name)
-        record = found.get(name, {})
-        return FileStanding(str(record.get("status", "")), is_newest_in(found, file), books_of(record))
+        entry = found.get(name, {})
+        return FileStatus(str(entry.get("status", "")), is_newest_in(found, file), row_counts_of(entry))
 
-    def _new(self, work: Work, feed: str, now_s: float) -> tuple[str, Item]:
+    def _new(self, work: WorkItem, feed: str, now_s: float) -> tuple[str, Item]:
         """Return what a record gets when it is claimed first; a segment's was written when it was planned."""
         if work.segment is not None:
             return "", {}
@@ -115,12 +115,14 @@ class LedgerTable(Endings, Listing, Retries):
         change = ", feed = :feed, #file = :file, listing = :listing"
         return change + ", listed_at = if_not_exists(listed_at, :iso)", values | {":iso": iso(now_s)}
 
-    def _held(self, what: str, work: Work, lease: Lease, step: str, change: str, values: dict[str, Any]) -> None:
+    def _held(
+        self, what: str, work: WorkItem, token: LeaseToken, step: str, change: str, values: dict[str, Any]
+    ) -> None:
         """Change a record whose lease we hold, and the lease with it."""
         steps = FILE_STEPS if work.segment is None else SEGMENT_STEPS
         condition, states = allowed(steps[step])
-        until_s = lease.until_s if steps[step].target == steps[step].sources[0] else 0.0
-        values = values | states | {":lease": lease.token, ":to": steps[step].target, ":until": number(until_s)}
+        until_s = token.until_s if steps[step].target == steps[step].sources[0] else 0.0
+        values = values | states | {":lease": token.value, ":to": steps[step].target, ":until": number(until_s)}
         change = f"SET #status = :to, lease_until = :until{change}"
         is_ours, _ = self.update(what, self.key(work.file, work.sort_key), change, condition, values)
         if not is_ours:
@@ -129,6 +131,6 @@ class LedgerTable(Endings, Listing, Retries):
 
 def _progress(checkpoint: Checkpoint) -> tuple[str, Item]:
     """Return the change that writes a checkpoint."""
-    counts = {f":{name}": count for name, count in checkpoint.books.counts().items()}
+    counts = {f":{name}": count for name, count in checkpoint.row_counts.counts().items()}
     change = "".join(f", {name[1:]} = {name}" for name in counts) + ", #at = :at, #window = :window"
     return change, {**counts, ":at": cut_fields(checkpoint.at), ":window": cut_fields(checkpoint.window)}

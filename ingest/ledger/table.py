@@ -14,10 +14,10 @@ from ingest.aws.errors import aws_call, error_code
 from ingest.contract import Ledger as Names
 from ingest.errors import IngestError, Throttled, error_of
 from ingest.file import FileVersion
-from ingest.ledger.row_counts import Books
+from ingest.ledger.row_counts import RowCounts
 from ingest.ledger.states import NEW, Step
 from ingest.ledger.work_item import Checkpoint, Plan
-from ingest.reading.blocks import CutState
+from ingest.reading.blocks import Position
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.service_resource import Table
@@ -173,27 +173,27 @@ def read_error(item: Item) -> IngestError | None:
     return error_of(item["error"]["code"], item["error"]["message"]) if "error" in item else None
 
 
-def cut_fields(state: CutState) -> list[int]:
+def cut_fields(state: Position) -> list[int]:
     """Return a place in a file as the ledger has it."""
     return [state.byte, state.line, state.open_left, state.text_byte]
 
 
-def read_cut(fields: Any) -> CutState:
+def read_cut(fields: Any) -> Position:
     """Return a place in a file."""
-    return CutState(*map(int, fields))
+    return Position(*map(int, fields))
 
 
-def books_of(item: Item) -> Books:
+def row_counts_of(item: Item) -> RowCounts:
     """Return the counts of a record."""
-    return Books(**{name: int(item.get(name, 0)) for name in Books().counts()})
+    return RowCounts(**{name: int(item.get(name, 0)) for name in RowCounts().counts()})
 
 
 def checkpoint_of(item: Item) -> Checkpoint | None:
     """Return the checkpoint of a record, if there is one."""
     if "at" not in item:
         return None
-    books = Books(*map(int, item["at_books"])) if "at_books" in item else books_of(item)
-    return Checkpoint(read_cut(item["at"]), read_cut(item["window"]), books)
+    row_counts = RowCounts(*map(int, item["at_row_counts"])) if "at_row_counts" in item else row_counts_of(item)
+    return Checkpoint(read_cut(item["at"]), read_cut(item["window"]), row_counts)
 
 
 def is_newest_in(found: Mapping[str, Item], file: FileVersion) -> bool:

@@ -4,13 +4,13 @@ from dataclasses import dataclass
 
 from ingest.contract import Ledger
 from ingest.file import FileVersion
-from ingest.ledger.row_counts import NOTHING, Books
-from ingest.reading.blocks import CutState
+from ingest.ledger.row_counts import NOTHING, RowCounts
+from ingest.reading.blocks import Position
 from ingest.reading.segments import Segment
 
 
 @dataclass(frozen=True, slots=True)
-class Work:
+class WorkItem:
     """A file, or a segment of one: the unit of message, lease, retry and checkpoint."""
 
     file: FileVersion
@@ -20,7 +20,7 @@ class Work:
     def sort_key(self) -> str:
         """The sort key of its record in the ledger.
 
-        >>> Work(FileVersion("b", "k", etag="e"), Segment(CutState(70, 3), 99)).sort_key
+        >>> WorkItem(FileVersion("b", "k", etag="e"), Segment(Position(70, 3), 99)).sort_key
         'SEG#~e#000000000000070'
         """
         if self.segment is None:
@@ -42,21 +42,21 @@ class Checkpoint:
     `window` is where the rows begin whose keys later ones are compared with (`ingest.worker.load`).
     """
 
-    at: CutState
-    window: CutState
-    books: Books
+    at: Position
+    window: Position
+    row_counts: RowCounts
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
     """How far a file is split: the next segment begins at `at`, and `segments` were found before it."""
 
-    at: CutState
+    at: Position
     segments: int = 0
 
 
 @dataclass(frozen=True, slots=True)
-class Begun:
+class CarriedOver:
     """What an attempt at a file has of the one before: a checkpoint, or segments that were planned, some of them done.
 
     `books` are those of the segments that are done.
@@ -65,7 +65,7 @@ class Begun:
     checkpoint: Checkpoint | None = None
     plan: Plan | None = None
     segments_done: int = 0
-    books: Books = NOTHING
+    row_counts: RowCounts = NOTHING
 
 
-NOT_BEGUN = Begun()
+NOTHING_CARRIED_OVER = CarriedOver()

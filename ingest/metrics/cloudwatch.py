@@ -132,8 +132,8 @@ class CloudWatchMetrics:
 
 
 def _stat(namespace: str, metric: str, dimensions: dict[str, str], stat: str, period_s: int = MINUTE_S) -> Any:
-    told = [{"Name": name, "Value": value} for name, value in dimensions.items()]
-    asked = {"Namespace": namespace, "MetricName": metric, "Dimensions": told}
+    reported = [{"Name": name, "Value": value} for name, value in dimensions.items()]
+    asked = {"Namespace": namespace, "MetricName": metric, "Dimensions": reported}
     return {"Metric": asked, "Period": period_s, "Stat": stat}
 
 

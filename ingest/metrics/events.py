@@ -9,7 +9,7 @@ from ingest.aws.errors import aws_call
 from ingest.contract import Event
 from ingest.errors import Unavailable
 from ingest.file import FileVersion
-from ingest.ledger.claims import Closing
+from ingest.ledger.claims import Outcome
 from ingest.ledger.table import MAX_MESSAGE
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ class EventBus:
         self._client = cache(connect)
         self._stack = stack
 
-    def file_ended(self, file: FileVersion, feed: str, closing: Closing) -> None:
+    def file_ended(self, file: FileVersion, feed: str, outcome: Outcome) -> None:
         """Put one event. Its `id` is the same if it must be put again: receivers drop what they have had.
 
         Raises:
@@ -32,8 +32,8 @@ class EventBus:
         """
         entry: Any = {
             "Source": Event.SOURCE,
-            "DetailType": Event.FILE_ENDED.format(closing.status.lower().replace("complete", "completed")),
-            "Detail": json.dumps(_detail(file, feed, closing, self._stack), ensure_ascii=False),
+            "DetailType": Event.FILE_ENDED.format(outcome.status.lower().replace("complete", "completed")),
+            "Detail": json.dumps(_detail(file, feed, outcome, self._stack), ensure_ascii=False),
         }
         with aws_call(f"telling that {file.url} ended"):
             answer = self._client().put_events(Entries=[entry])
@@ -41,20 +41,20 @@ class EventBus:
             raise Unavailable(f"The event bus did not take the event about {file.url}.")
 
 
-def _detail(file: FileVersion, feed: str, closing: Closing, stack: str) -> dict[str, Any]:
+def _detail(file: FileVersion, feed: str, outcome: Outcome, stack: str) -> dict[str, Any]:
     detail: dict[str, Any] = {
-        "id": f"{file.bucket}/{file.key}#{file.version}#{closing.status}",
+        "id": f"{file.bucket}/{file.key}#{file.version}#{outcome.status}",
         "stack": stack,
         "feed": feed,
         "bucket": file.bucket,
         "key": file.key,
         "version_id": file.version_id,
         "etag": file.etag,
-        "status": closing.status,
-        **closing.books.counts(),
-        "seconds": round(closing.seconds, 3),
-        "rejects": closing.rejects,
+        "status": outcome.status,
+        **outcome.row_counts.counts(),
+        "seconds": round(outcome.seconds, 3),
+        "rejects": outcome.rejects,
     }
-    if closing.error:
-        detail["error"] = {"code": closing.error.code, "message": str(closing.error)[:MAX_MESSAGE]}
+    if outcome.error:
+        detail["error"] = {"code": outcome.error.code, "message": str(outcome.error)[:MAX_MESSAGE]}
     return detail

@@ -72,16 +72,18 @@ class Line:
 def from_lines(lines: Iterable[Line], *, stack: str, now_s: float) -> Measured:
     """Return what the lines of the last minutes say."""
     kept = [line for line in lines if now_s - WINDOW_S < line.at_s]
-    told = [one for line in kept if (one := read_emf(line.text)) and one.stack == stack and one.at_s > now_s - WINDOW_S]
+    reported = [
+        one for line in kept if (one := read_emf(line.text)) and one.stack == stack and one.at_s > now_s - WINDOW_S
+    ]
     written: Counter[str] = Counter()
-    for one in told:
+    for one in reported:
         written[one.feed or ""] += round(_total(one, Metric.ROWS_WRITTEN))
-    times = sorted(time for one in told for time in _values(one, Metric.EVENT_TO_VISIBLE))
+    times = sorted(time for one in reported for time in _values(one, Metric.EVENT_TO_VISIBLE))
     return Measured(
-        sums=_sums(told),
-        recent=_sums([one for one in told if one.at_s > now_s - RECENT_S]),
+        sums=_sums(reported),
+        recent=_sums([one for one in reported if one.at_s > now_s - RECENT_S]),
         by_feed={feed: count for feed, count in sorted(written.items()) if count},
-        rows=_periods(told, now_s),
+        rows=_periods(reported, now_s),
         visible_p50_s=quantile(times, 0.5),
         visible_p99_s=quantile(times, 0.99),
         invocations=_invocations(kept),
@@ -97,28 +99,28 @@ def quantile(ordered: Sequence[float], share: float) -> float | None:
     return ordered[max(0, ceil(share * len(ordered)) - 1)] if ordered else None
 
 
-def _values(told: Told, metric: str) -> Sequence[float]:
-    value = told.values.get(metric, ())
+def _values(reported: Told, metric: str) -> Sequence[float]:
+    value = reported.values.get(metric, ())
     return value if isinstance(value, Sequence) else (value,)
 
 
-def _total(told: Told, metric: str) -> float:
-    return sum(_values(told, metric))
+def _total(reported: Told, metric: str) -> float:
+    return sum(_values(reported, metric))
 
 
-def _sums(told: Iterable[Told]) -> dict[str, float]:
+def _sums(reported: Iterable[Told]) -> dict[str, float]:
     sums: dict[str, float] = {}
-    for one in told:
+    for one in reported:
         for metric in one.values:
             sums[metric] = sums.get(metric, 0.0) + _total(one, metric)
     return sums
 
 
-def _periods(told: Iterable[Told], now_s: float) -> tuple[float, ...]:
+def _periods(reported: Iterable[Told], now_s: float) -> tuple[float, ...]:
     """Return the rows written in each period up to now."""
     count = int(WINDOW_S / PERIOD_S)
     rows = [0.0] * count
-    for one in told:
+    for one in reported:
         place = count - 1 - int(max(0.0, now_s - one.at_s) / PERIOD_S)
         rows[max(0, place)] += _total(one, Metric.ROWS_WRITTEN)
     return tuple(rows)

@@ -6,13 +6,13 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from ingest.aws.errors import aws_call
-from ingest.contract import DeadLetter
+from ingest.contract import DeadLetterAttribute
 from ingest.errors import Unavailable
 from ingest.queue.sqs import MOST_ENTRIES
 
 
 @dataclass(frozen=True, slots=True)
-class Letter:
+class DeadLetter:
     """A dead letter that was taken. `received` is how often it was delivered, `sent_s` when it was sent (epoch).
 
     `code` and `reason` are there if the function has put it there itself.
@@ -41,7 +41,7 @@ class DeadLetterQueue:
         self._client = client
         self._url = url
 
-    def take(self) -> Iterator[Letter]:
+    def take(self) -> Iterator[DeadLetter]:
         """Yield each message once, hidden from others for 15 minutes."""
         seen: set[str] = set()
         fresh: list[Any] = [None]
@@ -53,13 +53,13 @@ class DeadLetterQueue:
                     VisibilityTimeout=HIDDEN_S,
                     WaitTimeSeconds=WAIT_S,
                     MessageSystemAttributeNames=["ApproximateReceiveCount", "SentTimestamp"],
-                    MessageAttributeNames=[DeadLetter.CODE, DeadLetter.REASON],
+                    MessageAttributeNames=[DeadLetterAttribute.CODE, DeadLetterAttribute.REASON],
                 )
             fresh = [m for m in answer.get("Messages", []) if m["MessageId"] not in seen]
             seen |= {message["MessageId"] for message in fresh}
             yield from map(_letter, fresh)
 
-    def delete(self, letters: Iterable[Letter]) -> None:
+    def delete(self, letters: Iterable[DeadLetter]) -> None:
         """Take messages out for good."""
         for entries in _entries(letters):
             with aws_call("deleting dead letters"):
@@ -71,17 +71,19 @@ class DeadLetterQueue:
                     f"{failed[0].get('Message', '')} Doing it again does no harm."
                 )
 
-    def release(self, letters: Iterable[Letter]) -> None:
+    def release(self, letters: Iterable[DeadLetter]) -> None:
         """Let messages be seen again at once. Those that are gone already do not matter."""
         for entries in _entries(letters, VisibilityTimeout=0):
             with aws_call("letting dead letters go"):
                 self._client.change_message_visibility_batch(QueueUrl=self._url, Entries=entries)
 
 
-def _letter(message: Any) -> Letter:
+def _letter(message: Any) -> DeadLetter:
     system, own = message["Attributes"], message.get("MessageAttributes", {})
-    code, reason = (own.get(name, {}).get("StringValue") for name in (DeadLetter.CODE, DeadLetter.REASON))
-    return Letter(
+    code, reason = (
+        own.get(name, {}).get("StringValue") for name in (DeadLetterAttribute.CODE, DeadLetterAttribute.REASON)
+    )
+    return DeadLetter(
         message["MessageId"],
         message["ReceiptHandle"],
         message["Body"],
@@ -92,7 +94,7 @@ def _letter(message: Any) -> Letter:
     )
 
 
-def _entries(letters: Iterable[Letter], **more: int) -> Iterator[Any]:
+def _entries(letters: Iterable[DeadLetter], **more: int) -> Iterator[Any]:
     """Yield the entries of requests, ten at most in each."""
     rest = iter(letters)
     while portion := list(islice(rest, MOST_ENTRIES)):

@@ -23,7 +23,7 @@ class PollingClock(Protocol):
         """Wait."""
 
 
-class Polling:
+class EventSource:
     """Switches a function's one mapping."""
 
     def __init__(self, *, client: "LambdaClient", function: str, clock: PollingClock) -> None:

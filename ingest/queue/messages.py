@@ -6,9 +6,9 @@ from typing import Any
 
 from ingest.errors import UnknownMessage
 from ingest.file import FileVersion
-from ingest.ledger.work_item import Work
+from ingest.ledger.work_item import WorkItem
 from ingest.queue.notification import Notification, json_object, read_notification
-from ingest.reading.blocks import CutState
+from ingest.reading.blocks import Position
 from ingest.reading.segments import Segment
 
 KIND = "ingest"  # the field that tells our messages from those of S3
@@ -19,7 +19,7 @@ class Reconcile:
     """Look after what is stuck, and after objects nobody was told of."""
 
 
-def read_message(body: str) -> Notification | Work | Reconcile:
+def read_message(body: str) -> Notification | WorkItem | Reconcile:
     """Return what a message asks for, whoever sent it.
 
     Raises:
@@ -32,11 +32,11 @@ def read_message(body: str) -> Notification | Work | Reconcile:
     return _work_in(document) if kind in ("file", "segment") else read_notification(document)
 
 
-def body_of(work: Work) -> str:
+def body_of(work: WorkItem) -> str:
     """Return the body of the message that asks for some work.
 
-    >>> read_message(body_of(Work(FileVersion("b", "k", etag="e"))))
-    Work(file=FileVersion(bucket='b', key='k', version_id=None, etag='e', ...), segment=None)
+    >>> read_message(body_of(WorkItem(FileVersion("b", "k", etag="e"))))
+    WorkItem(file=FileVersion(bucket='b', key='k', version_id=None, etag='e', ...), segment=None)
     """
     file = {name: getattr(work.file, name) for name in FileVersion.__slots__}
     document: dict[str, Any] = {
@@ -51,13 +51,13 @@ def body_of(work: Work) -> str:
     return json.dumps(document, ensure_ascii=False, separators=(",", ":"))
 
 
-def _work_in(document: dict[str, Any]) -> Work:
+def _work_in(document: dict[str, Any]) -> WorkItem:
     try:
         file = FileVersion(**document["file"])
         if document[KIND] == "file":
-            return Work(file)
-        start, end = (CutState(*map(int, document[name])) for name in ("start", "end"))
-        return Work(file, Segment(start, end))
+            return WorkItem(file)
+        start, end = (Position(*map(int, document[name])) for name in ("start", "end"))
+        return WorkItem(file, Segment(start, end))
     except (TypeError, KeyError, ValueError, AttributeError) as error:
         kind = document[KIND]
         raise UnknownMessage(f"A message of kind {kind!r} is not as the ingester writes them: {error}.") from None

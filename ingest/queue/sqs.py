@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ingest.aws.errors import aws_call
-from ingest.contract import Attribute, DeadLetter
+from ingest.contract import Attribute, DeadLetterAttribute
 from ingest.errors import Unavailable
 
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ class Queue:
                 QueueUrl=self._url, ReceiptHandle=receipt_handle, VisibilityTimeout=seconds
             )
 
-    def bury(self, body: str, *, code: str, reason: str) -> None:
+    def dead_letter(self, body: str, *, code: str, reason: str) -> None:
         """Put a message in the dead-letter queue, with the reason as message attributes, in characters SQS takes."""
         printable = "".join(character if character.isprintable() else "?" for character in reason)
         with aws_call("putting a message in the dead-letter queue"):
@@ -77,8 +77,8 @@ class Queue:
                 QueueUrl=self._dead_letter_url,
                 MessageBody=body,
                 MessageAttributes={
-                    DeadLetter.CODE: {"DataType": "String", "StringValue": code},
-                    DeadLetter.REASON: {"DataType": "String", "StringValue": printable},
+                    DeadLetterAttribute.CODE: {"DataType": "String", "StringValue": code},
+                    DeadLetterAttribute.REASON: {"DataType": "String", "StringValue": printable},
                 },
             )
 

@@ -38,11 +38,11 @@ class BadRecord:
     reason: str
 
 
-Piece = Block | BadRecord
+Chunk = Block | BadRecord
 
 
 @dataclass(frozen=True, slots=True)
-class CutState:
+class Position:
     """All that the next pieces depend on, besides the bytes. `byte` counts from 0, `line` from 1, both in the file.
 
     For the next `open_left` bytes of text a quote is known to be open that is given up already. `text_byte` counts the
@@ -55,10 +55,10 @@ class CutState:
     text_byte: int = 0
 
 
-START = CutState(0, 1)
+START = Position(0, 1)
 
 
-class Cutter:
+class BlockSplitter:
     """Cuts the bytes fed to it. Each byte comes out exactly once, in a block or as part of a bad record.
 
     A record longer than `record_bytes` (and than a block) is either a quote never closed (there is a line end inside:
@@ -70,7 +70,7 @@ class Cutter:
         self,
         grammar: Grammar,
         *,
-        state: CutState = START,
+        state: Position = START,
         block_bytes: int = BLOCK_BYTES,
         record_bytes: int = RECORD_BYTES,
         measure: Callable[[bytes], int] = len,
@@ -85,11 +85,11 @@ class Cutter:
         self._endless: BadRecord | None = None
 
     @property
-    def state(self) -> CutState:
+    def state(self) -> Position:
         """Where the piece just yielded ends; a cutter that begins there yields the pieces that follow it."""
         return self._state
 
-    def feed(self, portion: bytes) -> Iterator[Piece]:
+    def feed(self, portion: bytes) -> Iterator[Chunk]:
         """Yield the pieces that are complete now."""
         self._parts.append(portion)
         self._held += len(portion)
@@ -98,12 +98,12 @@ class Cutter:
         data = b"".join(self._parts)
         at = 0
         while len(data) - at >= self._block_bytes:
-            piece, at = self._cut(data, at, at + self._block_bytes)
-            if piece:
-                yield self._done(piece)
+            chunk, at = self._cut(data, at, at + self._block_bytes)
+            if chunk:
+                yield self._done(chunk)
         self._hold(data[at:])
 
-    def finish(self, *, at_end: bool = True) -> Iterator[Piece]:
+    def finish(self, *, at_end: bool = True) -> Iterator[Chunk]:
         """Yield what is left. The end of the file ends the last record.
 
         Without `at_end` these bytes end where a piece of the whole file does: the pieces are the whole file's.
@@ -113,31 +113,31 @@ class Cutter:
         if not at_end:
             at = yield from self._finish_part(data)
         while at < len(data):
-            piece, at = self._cut_last(data, at)
-            yield self._done(piece)
+            chunk, at = self._cut_last(data, at)
+            yield self._done(chunk)
         if self._endless:
             yield self._done(self._take_endless())
         self._hold(b"")
 
-    def _finish_part(self, data: bytes) -> Generator[Piece, None, int]:
+    def _finish_part(self, data: bytes) -> Generator[Chunk, None, int]:
         """Cut as if a line without end followed: no record ends in it, and no decision waits for what does follow."""
         last_line_end = max(data.rfind(b"\n"), data.rfind(b"\r")) + 1
         data += b"x" * self._block_bytes
         at = 0
         while at < last_line_end:
-            piece, at = self._cut(data, at, at + self._block_bytes)
-            if piece:
-                yield self._done(piece)
+            chunk, at = self._cut(data, at, at + self._block_bytes)
+            if chunk:
+                yield self._done(chunk)
         return at
 
-    def _done(self, piece: Piece) -> Piece:
+    def _done(self, chunk: Chunk) -> Chunk:
         self._state = self._at
-        return piece
+        return chunk
 
     def _hold(self, rest: bytes) -> None:
         self._parts, self._held = [rest], len(rest)
 
-    def _cut(self, data: bytes, at: int, limit: int) -> tuple[Piece | None, int]:
+    def _cut(self, data: bytes, at: int, limit: int) -> tuple[Chunk | None, int]:
         """Return the next piece of data[at:limit], if it ends there, and how far the data is done with."""
         if not self._endless:
             end = self._end_of_records(data, at, limit)
@@ -159,7 +159,7 @@ class Cutter:
             at = end
         return at
 
-    def _cut_last(self, data: bytes, at: int) -> tuple[Piece, int]:
+    def _cut_last(self, data: bytes, at: int) -> tuple[Chunk, int]:
         if self._endless:
             return self._skip_last(data, at)
         end = self._end_of_records(data, at, len(data))
@@ -180,11 +180,11 @@ class Cutter:
             return end_of_line(data, at, len(data), at_end=True) in (0, len(data))
         return len(data) - at <= self._record_bytes
 
-    def _skip_last(self, data: bytes, at: int) -> tuple[Piece, int]:
-        piece, end = self._skip(data, at, len(data))
-        return piece or self._take_endless(), end
+    def _skip_last(self, data: bytes, at: int) -> tuple[Chunk, int]:
+        chunk, end = self._skip(data, at, len(data))
+        return chunk or self._take_endless(), end
 
-    def _skip(self, data: bytes, at: int, limit: int) -> tuple[Piece | None, int]:
+    def _skip(self, data: bytes, at: int, limit: int) -> tuple[Chunk | None, int]:
         """Pass over a line without end; its bad record comes when the line does end."""
         line_end = end_of_line(data, at, limit, at_end=False)
         end = line_end or self._end_of_part(data, at, limit)
@@ -203,10 +203,10 @@ class Cutter:
                 return lead if lead + length > limit else limit
         return limit
 
-    def _take_endless(self) -> Piece:
-        piece, self._endless = self._endless, None
-        assert piece is not None
-        return piece
+    def _take_endless(self) -> Chunk:
+        chunk, self._endless = self._endless, None
+        assert chunk is not None
+        return chunk
 
     def _block(self, data: bytes) -> Block:
         first = self._at
@@ -228,5 +228,5 @@ class Cutter:
         byte_count = self._measure(data)
         at = self._at
         open_left = max(0, at.open_left - len(data))
-        self._at = CutState(at.byte + byte_count, at.line + count_lines(data), open_left, at.text_byte + len(data))
+        self._at = Position(at.byte + byte_count, at.line + count_lines(data), open_left, at.text_byte + len(data))
         return byte_count

@@ -120,8 +120,8 @@ def _encoded(text: str, encoding: str) -> bytes:
     try:
         return text.encode(encoding)
     except UnicodeEncodeError:
-        pieces = enumerate(_BAD_BYTES.split(text))
-        return b"".join(bytes(ord(c) & 0xFF for c in piece) if i % 2 else piece.encode(encoding) for i, piece in pieces)
+        chunks = enumerate(_BAD_BYTES.split(text))
+        return b"".join(bytes(ord(c) & 0xFF for c in chunk) if i % 2 else chunk.encode(encoding) for i, chunk in chunks)
 
 
 def _name(encoding: str) -> str:

@@ -28,7 +28,7 @@ _NOT_CSV = (
 
 
 @dataclass(frozen=True, slots=True)
-class Head:
+class Header:
     """The column names, and all that stands before the rows: byte order mark, preamble, header."""
 
     columns: tuple[str, ...]
@@ -41,7 +41,7 @@ class Head:
         return len(self.raw)
 
 
-def read_head(portions: Iterator[bytes], csv: Csv, grammar: Grammar) -> tuple[Head, bytes]:
+def read_header(portions: Iterator[bytes], csv: Csv, grammar: Grammar) -> tuple[Header, bytes]:
     """Return the head, and the bytes that were read beyond it.
 
     Raises:
@@ -59,7 +59,7 @@ def read_head(portions: Iterator[bytes], csv: Csv, grammar: Grammar) -> tuple[He
     raise EmptyFile("The file is empty: it has not even a header.")
 
 
-def _find_head(data: bytes, csv: Csv, grammar: Grammar, *, at_end: bool) -> Head | None:
+def _find_head(data: bytes, csv: Csv, grammar: Grammar, *, at_end: bool) -> Header | None:
     refuse_other_formats(data, csv)
     start = len(BOM) if data.startswith(BOM) else 0
     for _ in range(csv.skip_lines):
@@ -72,14 +72,14 @@ def _find_head(data: bytes, csv: Csv, grammar: Grammar, *, at_end: bool) -> Head
     if not records:
         return None
     if csv.header == "none":
-        return Head(csv.names or _numbered(len(_cells(records[0], csv))), data[:start], count_lines(data[:start]))
-    return Head(csv.names or _unique(_joined(records, csv)), data[:end], count_lines(data[:end]))
+        return Header(csv.names or _numbered(len(_cells(records[0], csv))), data[:start], count_lines(data[:start]))
+    return Header(csv.names or _unique(_joined(records, csv)), data[:end], count_lines(data[:end]))
 
 
-def _given(names: tuple[str, ...], data: bytes, start: int, grammar: Grammar, *, at_end: bool) -> Head | None:
+def _given(names: tuple[str, ...], data: bytes, start: int, grammar: Grammar, *, at_end: bool) -> Header | None:
     """Return the head of a file whose names the feed knows; a file without any record is empty all the same."""
     records, _ = _first_records(data, start, 1, grammar, at_end=at_end)
-    return Head(names, data[:start], count_lines(data[:start])) if records else None
+    return Header(names, data[:start], count_lines(data[:start])) if records else None
 
 
 def _first_records(data: bytes, start: int, count: int, grammar: Grammar, *, at_end: bool) -> tuple[list[bytes], int]:

@@ -6,11 +6,11 @@ from itertools import chain
 
 from ingest.errors import ServiceFault
 from ingest.feeds.dialect import Csv
-from ingest.reading.blocks import CutState
+from ingest.reading.blocks import Position
 from ingest.reading.compression import decode, first_bytes
 from ingest.reading.encoding import Charset
 from ingest.reading.grammar import Grammar
-from ingest.reading.header import Head, read_head
+from ingest.reading.header import Header, read_header
 from ingest.reading.segments import is_splittable
 
 
@@ -47,25 +47,27 @@ def start_of_last_lines(data: bytes, line_count: int) -> int:
     return start
 
 
-Read = Callable[[int, int | None], Iterator[bytes]]  # a file's own bytes from one offset to before another, or its end
+RangeReader = Callable[
+    [int, int | None], Iterator[bytes]
+]  # a file's own bytes from one offset to before another, or its end
 
 
 @dataclass(slots=True)
-class Text:
+class Reader:
     """A file that was opened.
 
     `start` is where its rows begin. `can_jump`: text may be read from any byte on; else all before it is read again.
     """
 
-    head: Head
-    start: CutState
+    head: Header
+    start: Position
     can_jump: bool
-    _read: Read
+    _read: RangeReader
     _charset: Charset
     _rest: Iterator[bytes]
     _portions: Iterator[bytes]
 
-    def after(self, place: CutState, end_byte: int | None = None) -> Iterator[bytes]:
+    def after(self, place: Position, end_byte: int | None = None) -> Iterator[bytes]:
         """Yield the text from a place on, to the end of the file or to a byte of it. May be asked for once."""
         if place.byte == self.start.byte and end_byte is None:
             return self._rest
@@ -81,7 +83,7 @@ class Text:
             close()
 
 
-def open_text(read: Read, csv: Csv, charset: Charset, grammar: Grammar) -> Text:
+def open_file(read: RangeReader, csv: Csv, charset: Charset, grammar: Grammar) -> Reader:
     """Return a file's text, its head read.
 
     Raises:
@@ -90,9 +92,9 @@ def open_text(read: Read, csv: Csv, charset: Charset, grammar: Grammar) -> Text:
     portions = read(0, None)
     first = first_bytes(portions)
     text = without_footer(decode(chain([first], portions), csv), csv.footer_lines)
-    head, rest = read_head(text, charset.csv, grammar)
-    start = CutState(charset.size_of_head(head.raw), 1 + head.line_count, text_byte=len(head.raw))
-    return Text(head, start, is_splittable(csv, first), read, charset, chain([rest], text), portions)
+    head, rest = read_header(text, charset.csv, grammar)
+    start = Position(charset.size_of_head(head.raw), 1 + head.line_count, text_byte=len(head.raw))
+    return Reader(head, start, is_splittable(csv, first), read, charset, chain([rest], text), portions)
 
 
 def _skip(text: Iterator[bytes], count: int) -> Iterator[bytes]:

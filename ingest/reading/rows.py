@@ -100,12 +100,12 @@ def _parse(data: bytes, records: list[int] | None, layout: Layout) -> Rows:
     if not ragged:
         return Rows(table, records, [])
     numbers = range(table.num_rows + len(ragged)) if records is None else records
-    mended = [r for r in ragged if _is_mendable(r, layout)]
+    fixed = [r for r in ragged if _is_mendable(r, layout)]
     faults = [_ragged_fault(numbers[r.place], r.cells, layout) for r in ragged if not _is_mendable(r, layout)]
     not_straight = {r.place for r in ragged}
     straight = [place for place in range(len(numbers)) if place not in not_straight]
-    if mended:
-        table, straight = _with_mended(table, straight, mended, data, layout)
+    if fixed:
+        table, straight = _with_fixed(table, straight, fixed, data, layout)
     return Rows(table, [numbers[place] for place in straight], faults)
 
 
@@ -113,13 +113,13 @@ def _is_mendable(ragged: Ragged, layout: Layout) -> bool:
     return layout.csv.ragged == ("pad" if ragged.cells < len(layout.columns) else "trim")
 
 
-def _with_mended(
-    table: pa.Table, straight: list[int], mended: list[Ragged], data: bytes, layout: Layout
+def _with_fixed(
+    table: pa.Table, straight: list[int], fixed: list[Ragged], data: bytes, layout: Layout
 ) -> tuple[pa.Table, list[int]]:
     """Put the ragged records, padded or trimmed, back where they stood: the last row of a key wins."""
     spans = list(layout.grammar.spans(data))
-    tables = [_resized(data[spans[r.place].start : spans[r.place].end], r.cells, layout) for r in mended]
-    places = straight + [r.place for r in mended]
+    tables = [_resized(data[spans[r.place].start : spans[r.place].end], r.cells, layout) for r in fixed]
+    places = straight + [r.place for r in fixed]
     order = sorted(range(len(places)), key=places.__getitem__)
     joined = pa.concat_tables([table, *tables]).take(order).combine_chunks()
     return joined, [places[i] for i in order]

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from ingest.feeds.dialect import Csv
-from ingest.reading.blocks import BLOCK_BYTES, START, CutState, Cutter
+from ingest.reading.blocks import BLOCK_BYTES, START, BlockSplitter, Position
 from ingest.reading.compression import find_codec
 from ingest.reading.encoding import Charset
 from ingest.reading.grammar import Grammar, end_of_line
@@ -23,8 +23,8 @@ class Segment:
     Its bytes are [start.byte, end.byte) of the file.
     """
 
-    start: CutState
-    end: CutState
+    start: Position
+    end: Position
 
     @property
     def end_byte(self) -> int:
@@ -42,10 +42,10 @@ def is_splittable(csv: Csv, first_bytes: bytes) -> bool:
     return is_plain and not csv.footer_lines and Charset(csv).is_seekable
 
 
-def cutter_for(csv: Csv, state: CutState = START, *, block_bytes: int | None = None) -> Cutter:
+def splitter_for(csv: Csv, state: Position = START, *, block_bytes: int | None = None) -> BlockSplitter:
     """Return the cutter of a feed's files. Planner and loader must cut alike: both take it from here."""
     charset = Charset(csv)
-    return Cutter(
+    return BlockSplitter(
         Grammar(charset.csv),
         state=state,
         block_bytes=block_bytes or max(BLOCK_BYTES, csv.max_record_bytes),
@@ -54,26 +54,26 @@ def cutter_for(csv: Csv, state: CutState = START, *, block_bytes: int | None = N
     )
 
 
-def plan(text: Iterable[bytes], cutter: Cutter, *, segment_bytes: int = SEGMENT_BYTES) -> Iterator[Segment]:
+def plan(text: Iterable[bytes], splitter: BlockSplitter, *, segment_bytes: int = SEGMENT_BYTES) -> Iterator[Segment]:
     """Yield the segments of the text from the cutter's state on, each as soon as it is known.
 
     A segment is as long as pieces fit into `segment_bytes`, and at least one piece: a bad record may be longer.
     Planning that begins again at any segment's end yields the same later segments.
     """
-    start = end = cutter.state
+    start = end = splitter.state
     for portion in text:
-        for _ in cutter.feed(portion):
-            if end != start and cutter.state.byte - start.byte > segment_bytes:
+        for _ in splitter.feed(portion):
+            if end != start and splitter.state.byte - start.byte > segment_bytes:
                 yield Segment(start, end)
                 start = end
-            end = cutter.state
-    for _ in cutter.finish():
+            end = splitter.state
+    for _ in splitter.finish():
         pass  # the end of the file decides how its last pieces are cut: no segment ends between them
-    if end != start and cutter.state.byte - start.byte > segment_bytes:
+    if end != start and splitter.state.byte - start.byte > segment_bytes:
         yield Segment(start, end)
         start = end
-    if cutter.state != start:
-        yield Segment(start, cutter.state)
+    if splitter.state != start:
+        yield Segment(start, splitter.state)
 
 
 LEAST_BYTES = 1024 * 1024

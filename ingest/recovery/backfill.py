@@ -7,7 +7,7 @@ from typing import Protocol
 from ingest.errors import NoFeed
 from ingest.feeds.feed import Feeds
 from ingest.file import FileVersion
-from ingest.ledger.work_item import Work
+from ingest.ledger.work_item import WorkItem
 from ingest.queue.messages import body_of
 from ingest.worker.ports import ObjectListing, Queue
 from ingest.worker.reconcile import is_marker
@@ -87,7 +87,7 @@ class Backfill:
         else:
             if not self._is_dry:
                 self._wait()
-                self._queue.send([body_of(Work(file))])
+                self._queue.send([body_of(WorkItem(file))])
             self.tally.sent += 1
 
     def _wait(self) -> None:

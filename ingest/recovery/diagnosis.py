@@ -5,14 +5,14 @@ from dataclasses import dataclass
 
 from ingest.contract import Status
 from ingest.errors import UnknownMessage
-from ingest.ledger.entry import Record
+from ingest.ledger.entry import Entry
 from ingest.ledger.states import is_open
-from ingest.ledger.work_item import Work
+from ingest.ledger.work_item import WorkItem
 from ingest.queue.messages import Reconcile, read_message
 from ingest.queue.notification import NewFiles
 
 UNKNOWN = UnknownMessage.code
-NOT_BEGUN = "not_begun"
+NOTHING_CARRIED_OVER = "not_begun"
 INTERRUPTED = "interrupted"
 
 
@@ -25,12 +25,12 @@ class Diagnosis:
 
     reason: str
     why: str
-    work: Work | None = None
+    work: WorkItem | None = None
     status: str | None = None
     helps: bool = True
 
 
-def diagnose(body: str, find: Callable[[Work], Record | None], *, buried_for: str | None = None) -> Diagnosis:
+def diagnose(body: str, find: Callable[[WorkItem], Entry | None], *, dead_lettered_for: str | None = None) -> Diagnosis:
     """Return why a message is dead; `buried_for` is the reason the function gave that put it there.
 
     >>> diagnose('{"no": "event"}', lambda work: None).reason
@@ -39,10 +39,10 @@ def diagnose(body: str, find: Callable[[Work], Record | None], *, buried_for: st
     try:
         asked = read_message(body)
     except UnknownMessage as fault:
-        return Diagnosis(UNKNOWN, buried_for or str(fault), helps=False)
-    works: tuple[Work, ...] = (asked,) if isinstance(asked, Work) else ()
+        return Diagnosis(UNKNOWN, dead_lettered_for or str(fault), helps=False)
+    works: tuple[WorkItem, ...] = (asked,) if isinstance(asked, WorkItem) else ()
     if isinstance(asked, NewFiles):
-        works = tuple(map(Work, asked.files))
+        works = tuple(map(WorkItem, asked.files))
     if not works:
         what = "look for stuck files" if isinstance(asked, Reconcile) else "test the queue"
         return Diagnosis("not_needed", f"It asks to {what}, once: another such message has come since.", helps=False)
@@ -50,29 +50,29 @@ def diagnose(body: str, find: Callable[[Work], Record | None], *, buried_for: st
     return next((diagnosis for diagnosis in found if diagnosis.helps), found[0])
 
 
-def _diagnose_work(work: Work, find: Callable[[Work], Record | None]) -> Diagnosis:
-    file = find(Work(work.file))
-    record = file if work.segment is None else find(work)
+def _diagnose_work(work: WorkItem, find: Callable[[WorkItem], Entry | None]) -> Diagnosis:
+    file = find(WorkItem(work.file))
+    entry = file if work.segment is None else find(work)
     if file is not None and not is_open(file.status):
         return _of_ended(work, file)
-    if record is None or (record.attempts == 0 and not record.error):
+    if entry is None or (entry.attempts == 0 and not entry.error):
         return Diagnosis(
-            NOT_BEGUN,
+            NOTHING_CARRIED_OVER,
             "No worker has begun it: the function could not start, or failed before it had claimed anything.",
             work,
-            record.status if record else None,
+            entry.status if entry else None,
         )
-    if record.error:
-        return Diagnosis(record.error_code or INTERRUPTED, record.error, work, record.status)
+    if entry.error:
+        return Diagnosis(entry.error_code or INTERRUPTED, entry.error, work, entry.status)
     return Diagnosis(
         INTERRUPTED,
         "Its worker was stopped without a word: killed, out of memory, or out of time.",
         work,
-        record.status,
+        entry.status,
     )
 
 
-def _of_ended(work: Work, file: Record) -> Diagnosis:
+def _of_ended(work: WorkItem, file: Entry) -> Diagnosis:
     if file.status == Status.FAILED:
         why = f"{file.error or 'The file has FAILED.'} Only `ingest retry` loads it again."
         return Diagnosis(file.error_code or "failed", why, work, file.status, helps=False)

@@ -5,9 +5,9 @@ from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from typing import Protocol
 
-from ingest.ledger.entry import Record
-from ingest.ledger.work_item import Work
-from ingest.queue.dead_letters import Letter
+from ingest.ledger.entry import Entry
+from ingest.ledger.work_item import WorkItem
+from ingest.queue.dead_letters import DeadLetter
 from ingest.recovery.diagnosis import UNKNOWN, Diagnosis, diagnose
 from ingest.worker.ports import Queue
 
@@ -18,13 +18,13 @@ MOST_BYTES = 200_000  # of messages sent together; SQS takes 1 MiB, or 256 KiB w
 class LetterQueue(Protocol):
     """Where dead letters are."""
 
-    def take(self) -> Iterator[Letter]:
+    def take(self) -> Iterator[DeadLetter]:
         """Yield each, hidden from others."""
 
-    def delete(self, letters: Iterable[Letter]) -> None:
+    def delete(self, letters: Iterable[DeadLetter]) -> None:
         """Take them out for good."""
 
-    def release(self, letters: Iterable[Letter]) -> None:
+    def release(self, letters: Iterable[DeadLetter]) -> None:
         """Let them be seen again."""
 
 
@@ -39,7 +39,7 @@ class Choice:
     limit: int | None = None
     feed_of: Callable[[str], str] = field(default=lambda key: "")
 
-    def takes(self, letter: Letter, diagnosis: Diagnosis) -> bool:
+    def takes(self, letter: DeadLetter, diagnosis: Diagnosis) -> bool:
         """Return whether a letter is meant. What nobody understands only comes back: it must be asked for by name."""
         if self.reason != diagnosis.reason and (self.reason is not None or diagnosis.reason == UNKNOWN):
             return False
@@ -47,7 +47,7 @@ class Choice:
             return False
         return (self.feed is None and self.file is None) or (diagnosis.work is not None and self._is_of(diagnosis.work))
 
-    def _is_of(self, work: Work) -> bool:
+    def _is_of(self, work: WorkItem) -> bool:
         if self.feed is not None and self.feed_of(work.file.key) != self.feed:
             return False
         return self.file is None or any(fnmatchcase(name, self.file) for name in (work.file.key, work.file.url))
@@ -57,7 +57,7 @@ class Choice:
 class Found:
     """A dead letter, why it is one, and whether it is meant."""
 
-    letter: Letter
+    letter: DeadLetter
     diagnosis: Diagnosis
     is_chosen: bool
 
@@ -65,31 +65,31 @@ class Found:
 class Redrive:
     """Holds all dead letters it has looked at until `close`."""
 
-    def __init__(self, *, letters: LetterQueue, queue: Queue, find: Callable[[Work], Record | None]) -> None:
+    def __init__(self, *, letters: LetterQueue, queue: Queue, find: Callable[[WorkItem], Entry | None]) -> None:
         self._letters = letters
         self._queue = queue
         self._find = find
-        self._held: dict[str, Letter] = {}
+        self._held: dict[str, DeadLetter] = {}
 
     def look(self, choice: Choice) -> Iterator[Found]:
         """Yield the dead letters with their reasons, until as many are chosen as may be."""
         chosen = 0
         for letter in self._letters.take():
             self._held[letter.message_id] = letter
-            diagnosis = diagnose(letter.body, self._find, buried_for=letter.reason)
+            diagnosis = diagnose(letter.body, self._find, dead_lettered_for=letter.reason)
             is_chosen = choice.takes(letter, diagnosis)
             chosen += is_chosen
             yield Found(letter, diagnosis, is_chosen)
             if choice.limit is not None and chosen >= choice.limit:
                 return
 
-    def send(self, letters: Iterable[Letter]) -> Iterator[int]:
+    def send(self, letters: Iterable[DeadLetter]) -> Iterator[int]:
         """Put letters back in the queue, and take them out here; yield how many, each time some were."""
         for portion in portions(letters):
             self._queue.send([letter.body for letter in portion])
             yield self._done(portion)
 
-    def discard(self, letters: Iterable[Letter]) -> Iterator[int]:
+    def discard(self, letters: Iterable[DeadLetter]) -> Iterator[int]:
         """Take letters out for good; yield how many, each time some were."""
         for portion in portions(letters):
             yield self._done(portion)
@@ -99,16 +99,16 @@ class Redrive:
         self._letters.release(self._held.values())
         self._held = {}
 
-    def _done(self, letters: list[Letter]) -> int:
+    def _done(self, letters: list[DeadLetter]) -> int:
         self._letters.delete(letters)
         for letter in letters:
             del self._held[letter.message_id]
         return len(letters)
 
 
-def portions(letters: Iterable[Letter]) -> Iterator[list[Letter]]:
+def portions(letters: Iterable[DeadLetter]) -> Iterator[list[DeadLetter]]:
     """Yield as many at a time as may be sent together."""
-    portion: list[Letter] = []
+    portion: list[DeadLetter] = []
     size = 0
     for letter in letters:
         more = len(letter.body.encode())

@@ -12,15 +12,15 @@ from typing import Literal, Protocol
 from ingest.contract import Status
 from ingest.errors import FileMissing, ObjectSuperseded, SettingsFault, StillLoading
 from ingest.file import FileVersion
-from ingest.ledger.claims import Closing
-from ingest.ledger.entry import Record
-from ingest.ledger.row_counts import NOTHING, Books
+from ingest.ledger.claims import Outcome
+from ingest.ledger.entry import Entry
+from ingest.ledger.row_counts import NOTHING, RowCounts
 from ingest.ledger.states import is_open
-from ingest.ledger.work_item import NOT_BEGUN, Begun, Plan, Work
+from ingest.ledger.work_item import NOTHING_CARRIED_OVER, CarriedOver, Plan, WorkItem
 from ingest.queue.messages import body_of
-from ingest.worker.ports import IntakeClock, Listing, ObjectListing, Queue, Retries
 from ingest.worker.ports import Ledger as Claims
-from ingest.worker.report import Teller
+from ingest.worker.ports import Listing, ObjectListing, Queue, Retries, WorkerClock
+from ingest.worker.report import Reporter
 
 From = Literal["start", "checkpoint"]
 START: From = "start"
@@ -54,12 +54,12 @@ class Retried:
     messages: int
     is_new: bool
     ended: FileVersion | None = None
-    begun: Begun = NOT_BEGUN
+    begun: CarriedOver = NOTHING_CARRIED_OVER
 
     @property
-    def kept(self) -> Books:
+    def kept(self) -> RowCounts:
         """What the new attempt counts without loading it."""
-        return self.begun.checkpoint.books if self.begun.checkpoint else self.begun.books
+        return self.begun.checkpoint.row_counts if self.begun.checkpoint else self.begun.row_counts
 
 
 class Retry:
@@ -72,17 +72,17 @@ class Retry:
         objects: ObjectListing,
         queue: Queue,
         rejects: RejectCopies,
-        teller: Teller,
-        clock: IntakeClock,
+        reporter: Reporter,
+        clock: WorkerClock,
     ) -> None:
         self._ledger = ledger
         self._objects = objects
         self._queue = queue
         self._rejects = rejects
-        self._teller = teller
+        self._reporter = reporter
         self._clock = clock
 
-    def run(self, attempts: list[Record], start: From) -> Retried:
+    def run(self, attempts: list[Entry], start: From) -> Retried:
         """Load a file again; `attempts` are the records of one version of it.
 
         Raises:
@@ -90,7 +90,7 @@ class Retry:
             ObjectSuperseded, FileMissing: the object is not what it was.
             SettingsFault: there is nothing to go on from.
         """
-        last = max(attempts, key=lambda record: record.work.file.retry or 0)
+        last = max(attempts, key=lambda entry: entry.work.file.retry or 0)
         self._refuse_changed(last.work.file)
         parts = [last, *self._ledger.segments(last.work.file)]
         self._refuse_held(parts)
@@ -104,7 +104,7 @@ class Retry:
         return self._begin(last, parts[1:], start)
 
     def _refuse_changed(self, file: FileVersion) -> None:
-        if not self._ledger.standing(file).is_newest:
+        if not self._ledger.file_status(file).is_newest:
             raise ObjectSuperseded(
                 f"A newer version of {file.url} is known than {file.version}: that one is to be loaded; "
                 "`ingest status FILE` shows both."
@@ -118,7 +118,7 @@ class Retry:
                 "when its notification comes, or `ingest reconcile` finds it."
             )
 
-    def _refuse_held(self, parts: list[Record]) -> None:
+    def _refuse_held(self, parts: list[Entry]) -> None:
         now_s = self._clock.now_s()
         for part in parts:
             if part.status == Status.LOADING and part.lease_until_s > now_s:
@@ -127,25 +127,25 @@ class Retry:
                     f"{part.lease_until_s - now_s:.0f} s; wait until it has ended, or was not heard of for so long."
                 )
 
-    def _give_way(self, record: Record) -> FileVersion | None:
+    def _give_way(self, entry: Entry) -> FileVersion | None:
         """End an open attempt that nobody works on, and tell."""
-        file, now_s = record.work.file, self._clock.now_s()
+        file, now_s = entry.work.file, self._clock.now_s()
         error = ObjectSuperseded(f"An operator asked for {file.url} to be loaded again from its start.")
-        seconds = max(0.0, now_s - (record.first_seen_s or now_s))
-        closing = Closing(Status.SUPERSEDED, record.books, seconds, record.rejects, error)
-        if not self._ledger.end_early(file, closing, now_s=now_s):
+        seconds = max(0.0, now_s - (entry.first_seen_s or now_s))
+        outcome = Outcome(Status.SUPERSEDED, entry.row_counts, seconds, entry.rejects, error)
+        if not self._ledger.end_early(file, outcome, now_s=now_s):
             return None
-        self._teller.file_ended(file, record.feed, closing)
+        self._reporter.file_ended(file, entry.feed, outcome)
         return file
 
-    def _begin(self, last: Record, segments: list[Record], start: From) -> Retried:
+    def _begin(self, last: Entry, segments: list[Entry], start: From) -> Retried:
         file = self._next(last.work.file, start)
-        begun = NOT_BEGUN if start == START else self._carry_over(last.work.file, file, segments)
+        begun = NOTHING_CARRIED_OVER if start == START else self._carry_over(last.work.file, file, segments)
         is_new = self._ledger.retry(file, feed=last.feed, begun=begun, now_s=self._clock.now_s())
         ended = self._give_way(last) if is_open(last.status) else None  # not before: else nobody might load it
-        record = self._ledger.record(Work(file))
-        assert record is not None
-        messages = self._send([record, *self._ledger.segments(file)])
+        entry = self._ledger.entry(WorkItem(file))
+        assert entry is not None
+        messages = self._send([entry, *self._ledger.segments(file)])
         return Retried(file, messages, is_new=is_new, ended=ended, begun=begun)
 
     def _next(self, file: FileVersion, start: From) -> FileVersion:
@@ -156,50 +156,50 @@ class Retry:
                 return new
         raise SettingsFault(f"{file.url} was retried {MOST_RETRIES} times; drop it again instead.")
 
-    def _carry_over(self, old: FileVersion, new: FileVersion, segments: list[Record]) -> Begun:
+    def _carry_over(self, old: FileVersion, new: FileVersion, segments: list[Entry]) -> CarriedOver:
         """Give the new attempt what the old one had finished."""
         if not segments:
             checkpoint = self._ledger.checkpoint(old)
             if checkpoint:
                 self._rejects.copy(old, new, wanted=lambda byte: byte < checkpoint.at.byte)
-            return Begun(checkpoint=checkpoint)
-        for record in segments:
-            assert record.work.segment is not None
-            if record.status == Status.DONE:
-                self._ledger.carry_over(new, record.work.segment, record.books, now_s=self._clock.now_s())
+            return CarriedOver(checkpoint=checkpoint)
+        for entry in segments:
+            assert entry.work.segment is not None
+            if entry.status == Status.DONE:
+                self._ledger.carry_over(new, entry.work.segment, entry.row_counts, now_s=self._clock.now_s())
             else:  # from its own beginning, which is not far
-                self._ledger.add_segment(new, record.work.segment, now_s=self._clock.now_s())
+                self._ledger.add_segment(new, entry.work.segment, now_s=self._clock.now_s())
         carried = list(self._ledger.segments(new))  # of which another operator may have written some
         self._rejects.copy(old, new, wanted=lambda byte: any(_holds(r, byte) for r in carried))
         return _sum(carried)
 
-    def _send(self, parts: list[Record]) -> int:
+    def _send(self, parts: list[Entry]) -> int:
         """Send the messages of what is not done; return how many."""
         file, *segments = parts
-        bodies = [body_of(record.work) for record in segments if record.status not in (Status.DONE, Status.STOPPED)]
+        bodies = [body_of(entry.work) for entry in segments if entry.status not in (Status.DONE, Status.STOPPED)]
         if file.status != Status.SPLIT or not bodies:
             bodies.insert(0, body_of(file.work))
         self._queue.send(bodies)
         return len(bodies)
 
 
-def is_untouched(record: Record) -> bool:
+def is_untouched(entry: Entry) -> bool:
     """Return whether an attempt was neither claimed nor begun with anything: its message is on its way, or was lost."""
-    return record.attempts == 0 and record.books == NOTHING and not record.segments
+    return entry.attempts == 0 and entry.row_counts == NOTHING and not entry.segments
 
 
-def _holds(record: Record, byte: int) -> bool:
-    segment = record.work.segment
-    return segment is not None and record.status == Status.DONE and segment.start.byte <= byte < segment.end_byte
+def _holds(entry: Entry, byte: int) -> bool:
+    segment = entry.work.segment
+    return segment is not None and entry.status == Status.DONE and segment.start.byte <= byte < segment.end_byte
 
 
-def _sum(segments: list[Record]) -> Begun:
+def _sum(segments: list[Entry]) -> CarriedOver:
     """Return what an attempt begins with that has these segments. What stands before the first is added when the
     planner comes to the end of the file, as ever."""
-    books = NOTHING
-    done = [record for record in segments if record.status == Status.DONE]
-    for record in done:
-        books = books.plus(record.books)
+    row_counts = NOTHING
+    done = [entry for entry in segments if entry.status == Status.DONE]
+    for entry in done:
+        row_counts = row_counts.plus(entry.row_counts)
     last = segments[-1].work.segment
     assert last is not None
-    return Begun(plan=Plan(last.end, len(segments)), segments_done=len(done), books=books)
+    return CarriedOver(plan=Plan(last.end, len(segments)), segments_done=len(done), row_counts=row_counts)

@@ -19,7 +19,7 @@ LINES, CSV = ".jsonl", ".csv"
 Document = dict[str, Any]
 
 
-class KeptRejects:
+class RejectReader:
     """The rejects of all files. Holds a part of one at a time, some 4 MiB."""
 
     def __init__(self, *, client: "S3Client", bucket: str) -> None:

@@ -59,11 +59,11 @@ def find_keys(table: pa.Table, findings: list[Finding]) -> list[Key]:
     found = [_candidate(table.column(at).combine_chunks(), finding, at) for at, finding in enumerate(findings)]
     candidates = sorted((one for one in found if one), key=lambda one: one.worth, reverse=True)
     rows = table.num_rows
-    telling = [one for one in candidates if is_few(rows - one.distinct, rows)]
-    if not any(one.is_plain for one in telling) and rows and len(candidates) > 1:
+    reporting = [one for one in candidates if is_few(rows - one.distinct, rows)]
+    if not any(one.is_plain for one in reporting) and rows and len(candidates) > 1:
         return _pairs(candidates, rows)
-    telling.sort(key=lambda one: one.worth + (one.distinct == rows), reverse=True)
-    return [_single(one, rows) for one in (telling or candidates)[:_LISTED]]
+    reporting.sort(key=lambda one: one.worth + (one.distinct == rows), reverse=True)
+    return [_single(one, rows) for one in (reporting or candidates)[:_LISTED]]
 
 
 def _candidate(cells: pa.Array, finding: Finding, at: int) -> _Candidate | None:

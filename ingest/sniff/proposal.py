@@ -6,9 +6,9 @@ import pyarrow as pa
 
 from ingest.feeds.dialect import Csv
 from ingest.feeds.feed import Feed
-from ingest.reading.blocks import Block, Cutter
+from ingest.reading.blocks import Block, BlockSplitter
 from ingest.reading.grammar import Grammar
-from ingest.reading.header import read_head
+from ingest.reading.header import read_header
 from ingest.reading.reader import start_of_last_lines
 from ingest.reading.rows import Layout, parse_rows
 from ingest.sniff.columns import Finding, find_columns, null_values, values_without_nulls
@@ -71,13 +71,13 @@ def _without_footer(sample: Sample, csv: Csv) -> bytes:
 def _read(text: bytes, csv: Csv, *, is_whole: bool) -> tuple[pa.Table, bytes]:
     """Return the first rows as the ingester reads them, and the text without a record cut off at its end."""
     grammar = Grammar(csv)
-    head, rest = read_head(iter([text]), csv, grammar)
+    head, rest = read_header(iter([text]), csv, grammar)
     if not is_whole:
         rest = rest[: grammar.end_of_last_record(rest, 0, len(rest))]
-    cutter = Cutter(grammar, block_bytes=len(rest) + 1)
-    pieces = [*cutter.feed(rest), *cutter.finish()]
+    splitter = BlockSplitter(grammar, block_bytes=len(rest) + 1)
+    chunks = [*splitter.feed(rest), *splitter.finish()]
     layout = Layout(head.columns, csv, grammar)
-    tables = [parse_rows(piece.data, layout).table for piece in pieces if isinstance(piece, Block)]
+    tables = [parse_rows(chunk.data, layout).table for chunk in chunks if isinstance(chunk, Block)]
     empty = parse_rows(b"", layout).table
     return pa.concat_tables([empty, *tables]).slice(0, MAX_ROWS).combine_chunks(), head.raw + rest
 

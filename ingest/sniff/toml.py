@@ -140,8 +140,8 @@ def _key_remark(key: Key) -> str:
 
 
 def _odd_rows(key: Key) -> str:
-    told = {"rows that repeat a key, of which the last wins": key.repeated, "rows without a key": key.missing}
-    return ", ".join(f"{what}: {count:,}" for what, count in told.items() if count)
+    reported = {"rows that repeat a key, of which the last wins": key.repeated, "rows without a key": key.missing}
+    return ", ".join(f"{what}: {count:,}" for what, count in reported.items() if count)
 
 
 def _on_strings(findings: list[Finding]) -> Iterator[str]:

@@ -4,12 +4,12 @@ from dataclasses import dataclass
 
 from ingest.errors import ServiceFault
 from ingest.ledger.claims import Claimed
-from ingest.ledger.row_counts import Books
-from ingest.ledger.work_item import Checkpoint, Work
-from ingest.worker.lease import Hold
+from ingest.ledger.row_counts import RowCounts
+from ingest.ledger.work_item import Checkpoint, WorkItem
+from ingest.worker.lease import Lease
 from ingest.worker.load import Load
 from ingest.worker.ports import FileRejects
-from ingest.worker.report import Account
+from ingest.worker.report import ProgressReporter
 from ingest.worker.split import Split
 
 
@@ -17,16 +17,16 @@ from ingest.worker.split import Split
 class Task:
     """Work that is ours for now: its feed's name, how far it has come, the lease, and how often its message came."""
 
-    work: Work
+    work: WorkItem
     feed: str
     claimed: Claimed
-    hold: Hold
+    lease: Lease
     delivery: int = 1
 
     @property
-    def books(self) -> Books:
+    def row_counts(self) -> RowCounts:
         """What others have counted before."""
-        return self.claimed.checkpoint.books if self.claimed.checkpoint else Books()
+        return self.claimed.checkpoint.row_counts if self.claimed.checkpoint else RowCounts()
 
 
 class UnfinishedError(Exception):
@@ -44,15 +44,15 @@ class Attempt:
 
     task: Task
     rejects: FileRejects
-    account: Account
+    account: ProgressReporter
     split: Split | None = None
     is_split: bool = False
     load: Load | None = None
 
     @property
-    def books(self) -> Books | None:
+    def row_counts(self) -> RowCounts | None:
         """What was loaded; None if nothing was begun."""
-        return self.load.books if self.load else None
+        return self.load.row_counts if self.load else None
 
     @property
     def checkpoint(self) -> Checkpoint | None:

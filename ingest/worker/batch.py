@@ -10,7 +10,7 @@ from ingest.aws.clock import Clock
 from ingest.contract import SERVICE, Attribute
 from ingest.errors import IngestError, InternalFault, StillLoading
 from ingest.queue.sqs import Queue
-from ingest.worker.dispatch import Intake, Message
+from ingest.worker.dispatch import Dispatcher, Message
 from ingest.worker.lease import Timing
 
 MARGIN_S = 5  # a message comes back when its lease has run out, not before
@@ -29,13 +29,20 @@ class Reply(TypedDict):
     batchItemFailures: list[Failure]
 
 
-class Function:
+class BatchHandler:
     """Answers batches of queue messages."""
 
     def __init__(
-        self, *, intake: Intake, queue: Queue, clock: Clock, timing: Timing, retry_base_s: float, retry_cap_s: float
+        self,
+        *,
+        dispatcher: Dispatcher,
+        queue: Queue,
+        clock: Clock,
+        timing: Timing,
+        retry_base_s: float,
+        retry_cap_s: float,
     ) -> None:
-        self._intake = intake
+        self._dispatcher = dispatcher
         self._queue = queue
         self._clock = clock
         self._timing = timing
@@ -57,10 +64,10 @@ class Function:
         if self._clock.monotonic_s() - self._kept_s >= self._timing.lease_s / 3:
             self._keep(kept)
         try:
-            self._intake.take(message, lambda: self._keep(kept))
+            self._dispatcher.take(message, lambda: self._keep(kept))
         except Exception as error:
             fields = {"message_id": message.message_id, "delivery": message.delivery}
-            logger.warning("message comes back", extra=fields | _told(error))
+            logger.warning("message comes back", extra=fields | _reported(error))
             kept.discard(record["receiptHandle"])
             self._hide(record, self._delay_s(error, message.delivery))
             return False
@@ -75,7 +82,7 @@ class Function:
         try:
             self._queue.keep(handles, round(self._timing.lease_s + MARGIN_S))
         except Exception as error:  # they come back later, or too early: the ledger knows whose they are
-            logger.warning("messages not kept hidden", extra=_told(error))
+            logger.warning("messages not kept hidden", extra=_reported(error))
 
     def _delay_s(self, error: Exception, delivery: int) -> int:
         """Return how long a failed message stays hidden."""
@@ -89,7 +96,7 @@ class Function:
         try:
             self._queue.hide(record["receiptHandle"], delay_s)
         except Exception as error:
-            logger.warning("message comes back late", extra={"message_id": record["messageId"]} | _told(error))
+            logger.warning("message comes back late", extra={"message_id": record["messageId"]} | _reported(error))
 
 
 def _message(record: dict[str, Any], deadline_s: float, worker: str) -> Message:
@@ -99,7 +106,7 @@ def _message(record: dict[str, Any], deadline_s: float, worker: str) -> Message:
     return Message(record["messageId"], record["body"], delivery, deadline_s, worker, hops, stalls)
 
 
-def _told(error: Exception) -> dict[str, object]:
+def _reported(error: Exception) -> dict[str, object]:
     """Return what the log may say of an error. A bug's own message may quote a row, so only its frames are told."""
     bug = error.__cause__ if isinstance(error, InternalFault) else error
     if isinstance(bug, IngestError) or bug is None:

@@ -8,15 +8,15 @@ from ingest.contract import Metric, Status
 from ingest.errors import NoFeed, OutOfTime, StillLoading, Throttled, UnknownMessage
 from ingest.feeds.feed import Feeds
 from ingest.file import FileVersion
-from ingest.ledger.claims import Busy, Claimed, Closing, Lease, Standing, judge_claim
+from ingest.ledger.claims import Busy, Claimed, ClaimStatus, LeaseToken, Outcome, judge_claim
 from ingest.ledger.states import is_open
-from ingest.ledger.work_item import Work
+from ingest.ledger.work_item import WorkItem
 from ingest.queue.messages import Reconcile, read_message
 from ingest.queue.notification import NewFiles
 from ingest.worker.attempt import Task, UnfinishedError
-from ingest.worker.lease import Hold, Timing
-from ingest.worker.ports import DeadLetters, IntakeClock, Ledger, MetricSink, Queue
-from ingest.worker.report import NO_FEED, Teller
+from ingest.worker.lease import Lease, Timing
+from ingest.worker.ports import DeadLetters, Ledger, MetricSink, Queue, WorkerClock
+from ingest.worker.report import NO_FEED, Reporter
 from ingest.worker.run import Worker
 
 MOST_STALLS = 1  # hand-overs in a row without progress; the next is a failed delivery
@@ -47,7 +47,7 @@ class Reconciler(Protocol):
         """Look once."""
 
 
-class Intake:
+class Dispatcher:
     """Takes messages, one after another."""
 
     def __init__(
@@ -59,9 +59,9 @@ class Intake:
         queue: Queue,
         dead_letters: DeadLetters,
         reconciler: Reconciler,
-        teller: Teller,
+        reporter: Reporter,
         metrics: MetricSink,
-        clock: IntakeClock,
+        clock: WorkerClock,
         timing: Timing,
     ) -> None:
         self._feeds = feeds
@@ -70,7 +70,7 @@ class Intake:
         self._queue = queue
         self._dead_letters = dead_letters
         self._reconciler = reconciler
-        self._teller = teller
+        self._reporter = reporter
         self._metrics = metrics
         self._clock = clock
         self._timing = timing
@@ -86,36 +86,38 @@ class Intake:
         try:
             asked = read_message(message.body)
         except UnknownMessage as fault:
-            self._bury(message, fault)
+            self._dead_letter(message, fault)
             return
         if isinstance(asked, Reconcile):
             self._reconciler.run()
             return
-        works: Iterable[Work] = map(Work, asked.files) if isinstance(asked, NewFiles) else ()
-        if isinstance(asked, Work):
+        works: Iterable[WorkItem] = map(WorkItem, asked.files) if isinstance(asked, NewFiles) else ()
+        if isinstance(asked, WorkItem):
             works = (asked,)
         for work in works:
             if not self._take_work(work, message, keep_messages):
                 return
 
-    def _take_work(self, work: Work, message: Message, keep_messages: Callable[[], None]) -> bool:
+    def _take_work(self, work: WorkItem, message: Message, keep_messages: Callable[[], None]) -> bool:
         """Do some work; return False if the message was handed over, with all of it that is not done."""
         if self._clock.now_s() > message.deadline_s - self._timing.stop_before_end_s:
             self._hand_over(message, stalls=message.stalls)
             return False
         feed = self._feed_name(work.file)
-        lease = Lease(message.message_id, message.delivery, self._clock.now_s() + self._timing.lease_s, message.worker)
+        token = LeaseToken(
+            message.message_id, message.delivery, self._clock.now_s() + self._timing.lease_s, message.worker
+        )
         if work.segment is None and not self._ledger.note_newest(work.file, now_s=self._clock.now_s()):
             self._take_stale(work, feed)
             return True
-        claimed = self._ledger.claim(work, feed=feed, lease=lease, now_s=self._clock.now_s())
-        if isinstance(claimed, Standing):
-            self._take_claimed(work, feed, claimed, lease)
+        claimed = self._ledger.claim(work, feed=feed, token=token, now_s=self._clock.now_s())
+        if isinstance(claimed, ClaimStatus):
+            self._take_claimed(work, feed, claimed, token)
             return True
-        return self._do(self._task(work, feed, claimed, lease, message, keep_messages), message)
+        return self._do(self._task(work, feed, claimed, token, message, keep_messages), message)
 
     def _do(self, task: Task, message: Message) -> bool:
-        if task.work.segment is not None and not self._ledger.standing(task.work.file).is_wanted:
+        if task.work.segment is not None and not self._ledger.file_status(task.work.file).should_continue:
             self._worker.stop_segment(task)
             self._worker.close_split(task.work.file, task.feed)  # where a newer version is known, nobody else may come
             return True
@@ -128,50 +130,50 @@ class Intake:
 
     def _task(
         self,
-        work: Work,
+        work: WorkItem,
         feed: str,
         claimed: Claimed,
-        lease: Lease,
+        token: LeaseToken,
         message: Message,
         keep_messages: Callable[[], None],
     ) -> Task:
-        hold = Hold(
+        lease = Lease(
             work,
-            lease,
+            token,
             ledger=self._ledger,
             timing=self._timing,
             deadline_s=message.deadline_s,
             clock=self._clock,
             keep_messages=keep_messages,
         )
-        return Task(work, feed, claimed, hold, message.delivery)
+        return Task(work, feed, claimed, lease, message.delivery)
 
-    def _take_claimed(self, work: Work, feed: str, standing: Standing, lease: Lease) -> None:
+    def _take_claimed(self, work: WorkItem, feed: str, known: ClaimStatus, token: LeaseToken) -> None:
         """Look at work that cannot be claimed, and finish what a worker left that died at the very end.
 
         Raises:
             StillLoading: it is this message's own, and its lease must run out first.
         """
-        if isinstance(judge_claim(standing, lease), Busy):
-            wait_s = max(0.0, standing.lease_until_s - self._clock.now_s())
+        if isinstance(judge_claim(known, token), Busy):
+            wait_s = max(0.0, known.lease_until_s - self._clock.now_s())
             raise StillLoading(f"An earlier delivery of this message may still work on {work.name}.", wait_s)
-        if work.segment is not None or standing.status == Status.SPLIT:
+        if work.segment is not None or known.status == Status.SPLIT:
             self._worker.close_split(work.file, feed)
-        untold = self._ledger.untold(work.file)
-        if untold:
-            self._teller.file_ended(work.file, feed, untold)
+        unreported = self._ledger.unreported(work.file)
+        if unreported:
+            self._reporter.file_ended(work.file, feed, unreported)
         elif work.segment is None:
-            self._teller.passed_over(work.file, feed, Metric.FILES_DUPLICATE)
+            self._reporter.passed_over(work.file, feed, Metric.FILES_DUPLICATE)
 
-    def _take_stale(self, work: Work, feed: str) -> None:
+    def _take_stale(self, work: WorkItem, feed: str) -> None:
         """Pass over a version that is not the newest; end it, if it was begun."""
-        self._teller.passed_over(work.file, feed, Metric.FILES_STALE)
-        standing = self._ledger.standing(work.file)
-        if not standing.status or not is_open(standing.status):
+        self._reporter.passed_over(work.file, feed, Metric.FILES_STALE)
+        known = self._ledger.file_status(work.file)
+        if not known.status or not is_open(known.status):
             return
-        closing = Closing(Status.SUPERSEDED, standing.books, seconds=0.0)
-        if self._ledger.end_early(work.file, closing, now_s=self._clock.now_s()):
-            self._teller.file_ended(work.file, feed, closing)
+        outcome = Outcome(Status.SUPERSEDED, known.row_counts, seconds=0.0)
+        if self._ledger.end_early(work.file, outcome, now_s=self._clock.now_s()):
+            self._reporter.file_ended(work.file, feed, outcome)
 
     def _go_on_later(self, message: Message, unfinished: UnfinishedError) -> None:
         """Send the message again if that makes sense.
@@ -190,12 +192,12 @@ class Intake:
     def _hand_over(self, message: Message, *, stalls: int) -> None:
         delay_s = STALL_PAUSE_S if stalls > message.stalls else 0
         self._queue.send([message.body], hops=message.hops + 1, stalls=stalls, delay_s=delay_s)
-        self._teller.handed_over(message.message_id, message.hops + 1)
+        self._reporter.handed_over(message.message_id, message.hops + 1)
 
-    def _bury(self, message: Message, fault: UnknownMessage) -> None:
-        self._dead_letters.bury(message.body, code=fault.code, reason=str(fault))
+    def _dead_letter(self, message: Message, fault: UnknownMessage) -> None:
+        self._dead_letters.dead_letter(message.body, code=fault.code, reason=str(fault))
         self._metrics.put(NO_FEED, {Metric.MESSAGES_UNKNOWN: 1})
-        self._teller.log("message buried", {"message_id": message.message_id, "reason": str(fault)})
+        self._reporter.log("message buried", {"message_id": message.message_id, "reason": str(fault)})
 
     def _feed_name(self, file: FileVersion) -> str:
         try:

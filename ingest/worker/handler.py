@@ -26,7 +26,7 @@ from ingest.metrics.emf import Metrics
 from ingest.metrics.events import EventBus
 from ingest.queue.sqs import Queue
 from ingest.rejects.reject_writer import RejectParts
-from ingest.worker.batch import Function, Reply, logger
+from ingest.worker.batch import BatchHandler, Reply, logger
 from ingest.worker.lease import Heart, Timing
 from ingest.worker.ports import CountingWriter
 from ingest.worker.wiring import assemble
@@ -44,7 +44,7 @@ class Context(Protocol):
         """Return how long the function may still run."""
 
 
-def build(environment: Mapping[str, str], root: Path) -> Function:
+def build(environment: Mapping[str, str], root: Path) -> BatchHandler:
     """Return the function made from its environment variables and the feeds file in `root`.
 
     Raises:
@@ -80,7 +80,7 @@ def build(environment: Mapping[str, str], root: Path) -> Function:
             return Boto3Writer(tables_for(feed.role, feed.region)[1].Table(feed.table), beat=heart.beat)
         return fast_writer(feed.table, feed.interleave, feed.role, feed.region)
 
-    intake = assemble(
+    dispatcher = assemble(
         feeds=feeds,
         ledger=LedgerTable(table=dynamodb.Table(_text(environment, Env.LEDGER_TABLE)), clock=clock),
         objects=Objects(client=s3, clock=clock),
@@ -99,8 +99,8 @@ def build(environment: Mapping[str, str], root: Path) -> Function:
         bucket=_text(environment, Env.LANDING_BUCKET),
         stuck_s=_number(environment, Env.STUCK_S),
     )
-    return Function(
-        intake=intake,
+    return BatchHandler(
+        dispatcher=dispatcher,
         queue=queue,
         clock=clock,
         timing=timing,
@@ -111,11 +111,11 @@ def build(environment: Mapping[str, str], root: Path) -> Function:
 
 def handle(event: dict[str, Any], context: Context) -> Reply:
     """Answer one batch: the entry point Lambda calls."""
-    return _function().answer(event, context.get_remaining_time_in_millis() / 1000)
+    return _batch_handler().answer(event, context.get_remaining_time_in_millis() / 1000)
 
 
 @cache
-def _function() -> Function:
+def _batch_handler() -> BatchHandler:
     return build(os.environ, Path(__file__).resolve().parents[2])
 
 

@@ -6,9 +6,9 @@ from dataclasses import dataclass, replace
 from typing import Protocol
 
 from ingest.errors import OutOfTime
-from ingest.ledger.claims import Lease
-from ingest.ledger.work_item import Checkpoint, Plan, Work
-from ingest.worker.ports import IntakeClock, LeaseKeeper
+from ingest.ledger.claims import LeaseToken
+from ingest.ledger.work_item import Checkpoint, Plan, WorkItem
+from ingest.worker.ports import LeaseKeeper, WorkerClock
 
 ABANDON_BEFORE_END_S = 10.0  # a block under way is given up: enough is left to put the work back
 
@@ -26,21 +26,21 @@ class Timing:
     stop_before_end_s: float = 45.0
 
 
-class Hold:
+class Lease:
     """Holds the lease on some work: `beat` is called all the time, by whatever is busy with it."""
 
     def __init__(
         self,
-        work: Work,
-        lease: Lease,
+        work: WorkItem,
+        token: LeaseToken,
         *,
         ledger: LeaseKeeper,
         timing: Timing,
         deadline_s: float,
-        clock: IntakeClock,
+        clock: WorkerClock,
         keep_messages: Callable[[], None],
     ) -> None:
-        self.lease = lease
+        self.token = token
         self._work = work
         self._ledger = ledger
         self._timing = timing
@@ -91,12 +91,12 @@ class Hold:
         """
         self._ledger.save_plan(self._work.file, self._longer(), plan, now_s=self._clock.now_s())
 
-    def _longer(self) -> Lease:
+    def _longer(self) -> LeaseToken:
         """Return the lease from now on. It counts from before it is written, so it never holds longer than told."""
         self._renewed_s = self._clock.monotonic_s()
-        self.lease = replace(self.lease, until_s=self._clock.now_s() + self._timing.lease_s)
+        self.token = replace(self.token, until_s=self._clock.now_s() + self._timing.lease_s)
         self._keep_messages()
-        return self.lease
+        return self.token
 
 
 class Beating(Protocol):
@@ -110,7 +110,7 @@ class Heart:
     """Beats for whatever is held now: what is made once a function, such as a writer, is given this one's `beat`."""
 
     def __init__(self) -> None:
-        self._hold: Beating | None = None
+        self._lease: Beating | None = None
 
     def beat(self) -> None:
         """Beat the hold of the work that is being done, if any is.
@@ -118,14 +118,14 @@ class Heart:
         Raises:
             LeaseLost, OutOfTime: as `Hold.beat`.
         """
-        if self._hold:
-            self._hold.beat()
+        if self._lease:
+            self._lease.beat()
 
     @contextmanager
-    def of(self, hold: Beating) -> Iterator[None]:
+    def of(self, lease: Beating) -> Iterator[None]:
         """Beat for this one for the length of the block."""
-        self._hold = hold
+        self._lease = lease
         try:
             yield
         finally:
-            self._hold = None
+            self._lease = None

@@ -6,18 +6,18 @@ from dataclasses import dataclass, replace
 from ingest.contract import Reason
 from ingest.errors import FileFault, ObjectSuperseded, TooManyRejects
 from ingest.feeds.feed import Feed
-from ingest.items.duplicates import WINDOW_BYTES, KeyHashes, KeyWindow, last_of_each_key
+from ingest.items.duplicates import WINDOW_BYTES, DuplicateKeyWindow, KeyHashes, last_of_each_key
 from ingest.items.items import Items, build_items
 from ingest.items.mapping import Mapping, map_columns
-from ingest.ledger.row_counts import Books
+from ingest.ledger.row_counts import RowCounts
 from ingest.ledger.work_item import Checkpoint
-from ingest.reading.blocks import START, BadRecord, Block, CutState, Cutter, Piece
+from ingest.reading.blocks import START, BadRecord, Block, BlockSplitter, Chunk, Position
 from ingest.reading.encoding import Charset
 from ingest.reading.fault import Fault
 from ingest.reading.grammar import Grammar
-from ingest.reading.reader import Read, Text, open_text
+from ingest.reading.reader import RangeReader, Reader, open_file
 from ingest.reading.rows import Layout, Rows, parse_rows, refuse_other_encoding, with_lineage
-from ingest.reading.segments import Segment, cutter_for
+from ingest.reading.segments import Segment, splitter_for
 from ingest.rejects.reject import from_bad_record, locate
 from ingest.worker.ports import ItemWriter, RejectSink
 
@@ -34,7 +34,7 @@ class Sizes:
     """How a file is taken apart, in bytes. All who load or split one file must agree on them.
 
     `block`: of a block, if not what the feed's records ask for. `cell`: rejects are put, and a checkpoint may be, where
-    a piece goes beyond a multiple of this. `window`: keys are compared within so much (`KeyWindow`).
+    a piece goes beyond a multiple of this. `window`: keys are compared within so much (`DuplicateKeyWindow`).
     """
 
     block: int | None = None
@@ -50,7 +50,7 @@ class Load:
     `has_moved`: it is further than where this one began.
 
     Peak memory: about twice a portion, plus some 25 times the block while it is text, columns and items, plus the
-    hashes of one window's keys (`KeyWindow`).
+    hashes of one window's keys (`DuplicateKeyWindow`).
     """
 
     def __init__(
@@ -62,11 +62,11 @@ class Load:
         file: str = "",
         now_s: float = 0.0,
         before_block: Callable[[], None] = lambda: None,
-        after_block: Callable[[Books], None] = lambda books: None,
+        after_block: Callable[[RowCounts], None] = lambda row_counts: None,
         at_checkpoint: Callable[[Checkpoint], None] = lambda checkpoint: None,
         sizes: Sizes | None = None,
     ) -> None:
-        self.books = Books()
+        self.row_counts = RowCounts()
         self.checkpoint: Checkpoint | None = None
         self.has_moved = False
         self._feed = feed
@@ -84,12 +84,12 @@ class Load:
 
     def run(
         self,
-        read: Read,
+        read: RangeReader,
         segment: Segment | None = None,
         checkpoint: Checkpoint | None = None,
         *,
         at_end: bool = True,
-    ) -> Books:
+    ) -> RowCounts:
         """Load a file, or a segment, from its beginning or from a checkpoint; return its books.
 
         `at_end`: the file ends where the segment does.
@@ -99,69 +99,69 @@ class Load:
             ServiceFault: trying later may help; the callbacks and the edges raise it.
         """
         if checkpoint:  # true also where the file cannot even be opened any more
-            self.books, self.checkpoint = checkpoint.books, checkpoint
-        text = open_text(read, self._feed.csv, self._charset, self._grammar)
+            self.row_counts, self.checkpoint = checkpoint.row_counts, checkpoint
+        text = open_file(read, self._feed.csv, self._charset, self._grammar)
         frame = self._frame(text)
         self._rejects.begin(self._charset.own(text.head.raw), self._feed.csv)
         begun = checkpoint or self._beginning(text, segment)
-        self.books, self.checkpoint, self._window = begun.books, begun, self._window_at(begun.window)
+        self.row_counts, self.checkpoint, self._window = begun.row_counts, begun, self._window_at(begun.window)
         try:
-            cutter = cutter_for(self._feed.csv, begun.window, block_bytes=self._sizes.block)
+            splitter = splitter_for(self._feed.csv, begun.window, block_bytes=self._sizes.block)
             portions = text.after(begun.window, segment.end_byte if segment else None)
-            self._take_all(cutter, _pieces(cutter, portions, at_end=at_end), begun, frame)
+            self._take_all(splitter, _chunks(splitter, portions, at_end=at_end), begun, frame)
         except FileFault:  # whoever loads these bytes comes to it at the same place, with the same rejects
             self._rejects.close()
             raise
         except ObjectSuperseded:  # a part cut short here might replace a whole one of a worker that was faster
-            self.books = self.checkpoint.books
+            self.row_counts = self.checkpoint.row_counts
             raise
         finally:  # who keeps the load for its books, in a cycle that is collected late, keeps no 64 MiB of keys
             self._window = self._window_at(START)
         self._rejects.close()
-        return self.books
+        return self.row_counts
 
-    def _beginning(self, text: Text, segment: Segment | None) -> Checkpoint:
+    def _beginning(self, text: Reader, segment: Segment | None) -> Checkpoint:
         if segment is not None:
-            return Checkpoint(segment.start, segment.start, Books())
-        return Checkpoint(text.start, text.start, Books(bytes_read=text.start.byte))
+            return Checkpoint(segment.start, segment.start, RowCounts())
+        return Checkpoint(text.start, text.start, RowCounts(bytes_read=text.start.byte))
 
-    def _frame(self, text: Text) -> "_Frame":
+    def _frame(self, text: Reader) -> "_Frame":
         columns = tuple(map(self._charset.own_name, text.head.columns))
         layout = Layout(columns, self._charset.csv, self._grammar)
         return _Frame(layout, map_columns(self._feed, columns, now_s=self._now_s))
 
-    def _take_all(self, cutter: Cutter, pieces: Iterator[Piece], begun: Checkpoint, frame: "_Frame") -> None:
+    def _take_all(self, splitter: BlockSplitter, chunks: Iterator[Chunk], begun: Checkpoint, frame: "_Frame") -> None:
         place = begun.window
-        for piece in pieces:
+        for chunk in chunks:
             self._before_block()
-            if piece.first_byte < begun.at.byte:
-                self._remember(piece, place, frame)
+            if chunk.first_byte < begun.at.byte:
+                self._remember(chunk, place, frame)
             else:
-                self._take(piece, (place, cutter.state), frame)
-                self._after_block(self.books)
+                self._take(chunk, (place, splitter.state), frame)
+                self._after_block(self.row_counts)
                 self._check_limit()
-                self._pass(place, cutter.state)
-            place = cutter.state
+                self._pass(place, splitter.state)
+            place = splitter.state
 
-    def _pass(self, before: CutState, after: CutState) -> None:
+    def _pass(self, before: Position, after: Position) -> None:
         """Make rejects durable, and a checkpoint possible, where a piece goes on into another cell of the file."""
         if before.byte // self._sizes.cell == after.byte // self._sizes.cell:
             return
         self._rejects.flush()
-        self.checkpoint, self.has_moved = Checkpoint(after, self._window.start, self.books), True
+        self.checkpoint, self.has_moved = Checkpoint(after, self._window.start, self.row_counts), True
         self._at_checkpoint(self.checkpoint)
 
-    def _window_at(self, place: CutState) -> KeyWindow:
-        return KeyWindow(place, window_bytes=self._sizes.window)
+    def _window_at(self, place: Position) -> DuplicateKeyWindow:
+        return DuplicateKeyWindow(place, window_bytes=self._sizes.window)
 
-    def _take(self, piece: Piece, ends: tuple[CutState, CutState], frame: "_Frame") -> None:
-        if isinstance(piece, BadRecord):
-            self._rejects.add([from_bad_record(piece, self._charset)])
-            self.books = self.books.plus(Books(rows_read=1, rows_rejected=1, bytes_read=piece.byte_count))
+    def _take(self, chunk: Chunk, ends: tuple[Position, Position], frame: "_Frame") -> None:
+        if isinstance(chunk, BadRecord):
+            self._rejects.add([from_bad_record(chunk, self._charset)])
+            self.row_counts = self.row_counts.plus(RowCounts(rows_read=1, rows_rejected=1, bytes_read=chunk.byte_count))
         else:
-            self._take_block(piece, ends, frame)
+            self._take_block(chunk, ends, frame)
 
-    def _take_block(self, block: Block, ends: tuple[CutState, CutState], frame: "_Frame") -> None:
+    def _take_block(self, block: Block, ends: tuple[Position, Position], frame: "_Frame") -> None:
         rows = self._rows(block, frame.layout)
         items, faults = build_items(rows, frame.mapping)
         items, keys, superseded, refused = self._write(items)
@@ -170,8 +170,8 @@ class Load:
             self._window = self._window_at(ends[1])
         faults += refused + rows.faults
         self._rejects.add(list(locate(block, faults, self._grammar, self._charset)))
-        self.books = self.books.plus(
-            Books(
+        self.row_counts = self.row_counts.plus(
+            RowCounts(
                 rows_read=rows.record_count,
                 rows_written=len(items) - overwritten,
                 rows_rejected=len(faults),
@@ -180,15 +180,15 @@ class Load:
             )
         )
 
-    def _remember(self, piece: Piece, place: CutState, frame: "_Frame") -> None:
+    def _remember(self, chunk: Chunk, place: Position, frame: "_Frame") -> None:
         """Take note of the keys of a block that was loaded before the checkpoint: later rows may replace its rows."""
-        if isinstance(piece, Block):
-            items, _ = build_items(self._rows(piece, frame.layout), frame.mapping)
+        if isinstance(chunk, Block):
+            items, _ = build_items(self._rows(chunk, frame.layout), frame.mapping)
             self._window.count(place, last_of_each_key(items)[1])
 
     def _rows(self, block: Block, layout: Layout) -> Rows:
         rows = parse_rows(block.data, layout)
-        if not self.books.rows_read:
+        if not self.row_counts.rows_read:
             refuse_other_encoding(rows, self._feed.csv)
         rows = replace(rows, table=self._charset.own_cells(rows.table))
         return with_lineage(rows, self._feed.lineage, block, self._grammar, self._file)
@@ -211,8 +211,8 @@ class Load:
             items = items.without({fault.record for fault in refused})
 
     def _check_limit(self) -> None:
-        if self.books.exceeds(self._feed.max_rejects):
-            raise too_many_rejects(self.books)
+        if self.row_counts.exceeds(self._feed.max_rejects):
+            raise too_many_rejects(self.row_counts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,16 +223,16 @@ class _Frame:
     mapping: Mapping
 
 
-def too_many_rejects(books: Books) -> TooManyRejects:
+def too_many_rejects(row_counts: RowCounts) -> TooManyRejects:
     """Return what is said of a file with more rejects than its feed allows."""
     return TooManyRejects(
-        f"{books.rows_rejected} of the first {books.rows_read} rows were rejected, more than the "
+        f"{row_counts.rows_rejected} of the first {row_counts.rows_read} rows were rejected, more than the "
         "feed's max_rejects allows; the rows written so far stay. Mend the file and "
         "send it again, or mend the feed and let `ingest retry` load it."
     )
 
 
-def _pieces(cutter: Cutter, text: Iterator[bytes], *, at_end: bool) -> Iterator[Piece]:
+def _chunks(splitter: BlockSplitter, text: Iterator[bytes], *, at_end: bool) -> Iterator[Chunk]:
     for portion in text:
-        yield from cutter.feed(portion)
-    yield from cutter.finish(at_end=at_end)
+        yield from splitter.feed(portion)
+    yield from splitter.finish(at_end=at_end)

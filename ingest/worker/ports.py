@@ -3,15 +3,15 @@
 from collections.abc import Generator, Iterable, Iterator, Mapping
 from typing import Protocol
 
-from ingest.dynamodb.write_stats import WriteCounts
+from ingest.dynamodb.write_stats import WriteStats
 from ingest.errors import IngestError
 from ingest.feeds.dialect import Csv
 from ingest.file import FileVersion
 from ingest.items.items import Items, Refusal
-from ingest.ledger.claims import Claimed, Closing, FileStanding, Lease, Standing
-from ingest.ledger.entry import Record
-from ingest.ledger.row_counts import Books
-from ingest.ledger.work_item import Begun, Checkpoint, Plan, Work
+from ingest.ledger.claims import Claimed, ClaimStatus, FileStatus, LeaseToken, Outcome
+from ingest.ledger.entry import Entry
+from ingest.ledger.row_counts import RowCounts
+from ingest.ledger.work_item import CarriedOver, Checkpoint, Plan, WorkItem
 from ingest.metrics.emf import Value
 from ingest.reading.segments import Segment
 from ingest.rejects.reject import Reject
@@ -32,7 +32,7 @@ class CountingWriter(ItemWriter, Protocol):
     """A writer that tells what it met."""
 
     @property
-    def counts(self) -> WriteCounts:
+    def stats(self) -> WriteStats:
         """What was counted since the writer was made."""
 
 
@@ -67,13 +67,13 @@ class Objects(Protocol):
 class LeaseKeeper(Protocol):
     """Where leases are kept."""
 
-    def renew(self, work: Work, lease: Lease) -> None:
+    def renew(self, work: WorkItem, token: LeaseToken) -> None:
         """Hold a lease longer."""
 
-    def save(self, work: Work, lease: Lease, checkpoint: Checkpoint, *, now_s: float) -> None:
+    def save(self, work: WorkItem, token: LeaseToken, checkpoint: Checkpoint, *, now_s: float) -> None:
         """Write how far the work is done, and hold the lease longer."""
 
-    def save_plan(self, file: FileVersion, lease: Lease, plan: Plan, *, now_s: float) -> None:
+    def save_plan(self, file: FileVersion, token: LeaseToken, plan: Plan, *, now_s: float) -> None:
         """Write how far a file is split, and hold the lease longer."""
 
 
@@ -83,75 +83,77 @@ class Ledger(LeaseKeeper, Protocol):
     def note_newest(self, file: FileVersion, *, now_s: float) -> bool:
         """Return False if a newer version of the key is known."""
 
-    def claim(self, work: Work, *, feed: str, lease: Lease, now_s: float) -> Claimed | Standing:
+    def claim(self, work: WorkItem, *, feed: str, token: LeaseToken, now_s: float) -> Claimed | ClaimStatus:
         """Take the lease; return how far the work has come, or what stands against it."""
 
-    def put_back(self, work: Work, lease: Lease, checkpoint: Checkpoint | None, error: IngestError) -> None:
+    def put_back(self, work: WorkItem, token: LeaseToken, checkpoint: Checkpoint | None, error: IngestError) -> None:
         """Give the lease back."""
 
-    def standing(self, file: FileVersion) -> FileStanding:
+    def file_status(self, file: FileVersion) -> FileStatus:
         """Return what is known of a file at large."""
 
     def add_segment(self, file: FileVersion, segment: Segment, *, now_s: float) -> None:
         """Write a segment's record, unless it is there."""
 
-    def split(self, file: FileVersion, lease: Lease, plan: Plan, *, head_bytes: int, now_s: float) -> None:
+    def split(self, file: FileVersion, token: LeaseToken, plan: Plan, *, head_bytes: int, now_s: float) -> None:
         """Say that all segments are planned."""
 
-    def end_file(self, file: FileVersion, lease: Lease, closing: Closing, *, now_s: float) -> None:
+    def end_file(self, file: FileVersion, token: LeaseToken, outcome: Outcome, *, now_s: float) -> None:
         """Write how a file ended whose lease is held."""
 
-    def end_segment(self, work: Work, lease: Lease, books: Books, *, is_whole: bool, now_s: float) -> None:
+    def end_segment(
+        self, work: WorkItem, token: LeaseToken, row_counts: RowCounts, *, is_whole: bool, now_s: float
+    ) -> None:
         """Write that a segment ended, read to its end or given up."""
 
-    def end_begun(self, file: FileVersion, lease: Lease, closing: Closing, *, now_s: float) -> None:
+    def end_begun(self, file: FileVersion, token: LeaseToken, outcome: Outcome, *, now_s: float) -> None:
         """Write how a file ended whose lease is held and of which nothing was read but its head."""
 
-    def end_early(self, file: FileVersion, closing: Closing, *, now_s: float) -> bool:
+    def end_early(self, file: FileVersion, outcome: Outcome, *, now_s: float) -> bool:
         """Write that a file that is split ended before all its segments did; False if it had ended."""
 
-    def end_split(self, file: FileVersion, *, rejects: str, now_s: float) -> Closing | None:
+    def end_split(self, file: FileVersion, *, rejects: str, now_s: float) -> Outcome | None:
         """Close a file if all its segments have ended, or a newer one is known; None if neither, or it was closed."""
 
-    def untold(self, file: FileVersion) -> Closing | None:
+    def unreported(self, file: FileVersion) -> Outcome | None:
         """Return how a file ended whose outcome was not told."""
 
-    def told(self, file: FileVersion, feed: str, status: str, *, now_s: float) -> None:
+    def reported(self, file: FileVersion, feed: str, status: str, *, now_s: float) -> None:
         """Remember that it was told."""
 
 
 class Listing(Protocol):
     """What the ledger holds."""
 
-    def open_files(self, feed: str) -> Iterator[Record]:
+    def open_files(self, feed: str) -> Iterator[Entry]:
         """Yield the files of a feed whose outcome was not told yet."""
 
-    def segments(self, file: FileVersion) -> Iterator[Record]:
+    def segments(self, file: FileVersion) -> Iterator[Entry]:
         """Yield the records of a file's segments."""
 
     def knows(self, file: FileVersion) -> bool:
         """Return whether there is a record of an object, told by its eTag."""
 
-    def note_resent(self, work: Work, *, now_s: float) -> bool:
+    def note_resent(self, work: WorkItem, *, now_s: float) -> bool:
         """Remember that the message of stuck work is sent again; False if somebody has it now."""
 
-    def give_up(self, file: FileVersion, closing: Closing, *, now_s: float) -> bool:
+    def give_up(self, file: FileVersion, outcome: Outcome, *, now_s: float) -> bool:
         """Write that a file that nobody could finish has failed; False if it had ended."""
 
 
 class Retries(Protocol):
     """Where attempts begin that an operator asked for."""
 
-    def record(self, work: Work) -> Record | None:
+    def entry(self, work: WorkItem) -> Entry | None:
         """Return the record of a file or segment, if there is one."""
 
     def checkpoint(self, file: FileVersion) -> Checkpoint | None:
         """Return how far a file that is not split was loaded."""
 
-    def retry(self, file: FileVersion, *, feed: str, begun: Begun, now_s: float) -> bool:
+    def retry(self, file: FileVersion, *, feed: str, begun: CarriedOver, now_s: float) -> bool:
         """Write the record of another attempt at a file; False if there is one already."""
 
-    def carry_over(self, file: FileVersion, segment: Segment, books: Books, *, now_s: float) -> None:
+    def carry_over(self, file: FileVersion, segment: Segment, row_counts: RowCounts, *, now_s: float) -> None:
         """Write the record of a segment that an earlier attempt has loaded, unless it is there already."""
 
 
@@ -187,7 +189,7 @@ class QueueDepth(Queue, Protocol):
 class DeadLetters(Protocol):
     """Where messages go that nobody understands."""
 
-    def bury(self, body: str, *, code: str, reason: str) -> None:
+    def dead_letter(self, body: str, *, code: str, reason: str) -> None:
         """Keep a message with the reason."""
 
 
@@ -201,11 +203,11 @@ class MetricSink(Protocol):
 class EventSink(Protocol):
     """Where the outcomes of files are told."""
 
-    def file_ended(self, file: FileVersion, feed: str, closing: Closing) -> None:
+    def file_ended(self, file: FileVersion, feed: str, outcome: Outcome) -> None:
         """Tell how a file ended."""
 
 
-class IntakeClock(Protocol):
+class WorkerClock(Protocol):
     """What the intake needs of a clock."""
 
     def now_s(self) -> float:

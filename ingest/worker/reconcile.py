@@ -7,13 +7,13 @@ from ingest.contract import Status
 from ingest.errors import GivenUp
 from ingest.feeds.feed import Feeds
 from ingest.file import FileVersion
-from ingest.ledger.claims import Closing
-from ingest.ledger.entry import Record
+from ingest.ledger.claims import Outcome
+from ingest.ledger.entry import Entry
 from ingest.ledger.states import is_open
-from ingest.ledger.work_item import Work
+from ingest.ledger.work_item import WorkItem
 from ingest.queue.messages import body_of
-from ingest.worker.ports import IntakeClock, Ledger, Listing, ObjectListing, QueueDepth
-from ingest.worker.report import NO_FEED, Teller
+from ingest.worker.ports import Ledger, Listing, ObjectListing, QueueDepth, WorkerClock
+from ingest.worker.report import NO_FEED, Reporter
 
 MOST_RESENT = 3
 DAY_S = 86_400.0
@@ -24,7 +24,7 @@ LONG_QUEUE = 1000  # with so many messages waiting, work that nobody has begun i
 class Findings:
     """What a run found and did: counts."""
 
-    outcomes_told: int = 0
+    outcomes_reported: int = 0
     files_closed: int = 0
     files_sent_again: int = 0
     segments_sent_again: int = 0
@@ -64,8 +64,8 @@ class Reconciler:
         objects: ObjectListing,
         queue: QueueDepth,
         worker: Closer,
-        teller: Teller,
-        clock: IntakeClock,
+        reporter: Reporter,
+        clock: WorkerClock,
         bucket: str,
         stuck_s: float,
     ) -> None:
@@ -74,7 +74,7 @@ class Reconciler:
         self._objects = objects
         self._queue = queue
         self._worker = worker
-        self._teller = teller
+        self._reporter = reporter
         self._clock = clock
         self._bucket = bucket
         self._stuck_s = stuck_s
@@ -88,68 +88,68 @@ class Reconciler:
         if not is_late:
             for prefix in (feed.prefix for feed in self._feeds.feeds.values()):
                 self._look_for_lost(prefix, findings)
-        self._teller.log("reconciled", dict(asdict(findings)))
+        self._reporter.log("reconciled", dict(asdict(findings)))
         return findings
 
     def _look_after_feed(self, feed: str, findings: Findings, *, is_late: bool) -> None:
         """Look after a feed's files, and tell how old the oldest is that stays unfinished."""
         begun_s = [
-            record.first_seen_s or record.moved_s
-            for record in self._ledger.open_files(feed)
-            if self._look_after(record, findings, is_late=is_late)
+            entry.first_seen_s or entry.moved_s
+            for entry in self._ledger.open_files(feed)
+            if self._look_after(entry, findings, is_late=is_late)
         ]
         if begun_s or feed != NO_FEED:  # what has no feed ends at once: it is no metric to pay for until it does not
             oldest_s = max(0.0, self._clock.now_s() - min(begun_s)) if begun_s else 0.0
-            self._teller.oldest_unfinished(feed, oldest_s)
+            self._reporter.oldest_unfinished(feed, oldest_s)
 
-    def _look_after(self, record: Record, findings: Findings, *, is_late: bool) -> bool:
+    def _look_after(self, entry: Entry, findings: Findings, *, is_late: bool) -> bool:
         """Return whether the file stays unfinished."""
-        file = record.work.file
-        if not is_open(record.status):
-            untold = self._ledger.untold(file) if self._is_old(record) else None
-            if untold:
-                self._teller.file_ended(file, record.feed, untold)
-                findings.outcomes_told += 1
+        file = entry.work.file
+        if not is_open(entry.status):
+            unreported = self._ledger.unreported(file) if self._is_old(entry) else None
+            if unreported:
+                self._reporter.file_ended(file, entry.feed, unreported)
+                findings.outcomes_reported += 1
             return False
-        if record.status == Status.SPLIT and record.segments == record.segments_done:
-            self._worker.close_split(file, record.feed)
+        if entry.status == Status.SPLIT and entry.segments == entry.segments_done:
+            self._worker.close_split(file, entry.feed)
             findings.files_closed += 1
             return False
-        return is_late or not self._send_stuck(record, findings)
+        return is_late or not self._send_stuck(entry, findings)
 
-    def _is_old(self, record: Record) -> bool:
+    def _is_old(self, entry: Entry) -> bool:
         """Return whether whoever closed the file has had the time to tell."""
-        return self._clock.now_s() - record.moved_s >= min(60.0, self._stuck_s)
+        return self._clock.now_s() - entry.moved_s >= min(60.0, self._stuck_s)
 
-    def _send_stuck(self, record: Record, findings: Findings) -> bool:
+    def _send_stuck(self, entry: Entry, findings: Findings) -> bool:
         """Send the messages of the stuck parts of a file again, or give it up; return whether it was given up."""
         now_s = self._clock.now_s()
-        parts = [record, *(self._ledger.segments(record.work.file) if record.segments else ())]
+        parts = [entry, *(self._ledger.segments(entry.work.file) if entry.segments else ())]
         for part in parts:
             if not part.is_stuck(now_s, self._stuck_s):
                 continue
             if part.resent >= MOST_RESENT and part.attempts > part.attempts_when_resent:
-                is_given_up = self._give_up(record, part)
+                is_given_up = self._give_up(entry, part)
                 findings.files_given_up += is_given_up
                 return is_given_up
             if self._ledger.note_resent(part.work, now_s=now_s):
                 self._queue.send([body_of(part.work)])
-                self._teller.log("work sent again", {"work": part.work.name, "resent": part.resent + 1})
+                self._reporter.log("work sent again", {"work": part.work.name, "resent": part.resent + 1})
                 findings.segments_sent_again += part.work.segment is not None
                 findings.files_sent_again += part.work.segment is None
         return False
 
-    def _give_up(self, record: Record, part: Record) -> bool:
+    def _give_up(self, entry: Entry, part: Entry) -> bool:
         now_s = self._clock.now_s()
         error = GivenUp(
             f"{part.work.name} was sent to a worker {1 + part.resent} times over and nobody could finish it; the last "
-            f"error was: {part.error or 'none was told'} Mend the cause and retry the file."
+            f"error was: {part.error or 'none was reported'} Mend the cause and retry the file."
         )
-        begun_s = record.first_seen_s or now_s
-        closing = Closing(Status.FAILED, record.books, max(0.0, now_s - begun_s), record.rejects, error)
-        is_ours = self._ledger.give_up(record.work.file, closing, now_s=now_s)
+        begun_s = entry.first_seen_s or now_s
+        outcome = Outcome(Status.FAILED, entry.row_counts, max(0.0, now_s - begun_s), entry.rejects, error)
+        is_ours = self._ledger.give_up(entry.work.file, outcome, now_s=now_s)
         if is_ours:
-            self._teller.file_ended(record.work.file, record.feed, closing)
+            self._reporter.file_ended(entry.work.file, entry.feed, outcome)
         return is_ours
 
     def _look_for_lost(self, prefix: str, findings: Findings) -> None:
@@ -158,8 +158,8 @@ class Reconciler:
         for file, changed_s in self._objects.under(self._bucket, prefix):
             is_due = self._stuck_s <= now_s - changed_s <= self._stuck_s + DAY_S
             if is_due and not is_marker(file) and not self._ledger.knows(file):
-                self._queue.send([body_of(Work(file))])
-                self._teller.log("object found", {"file": file.url})
+                self._queue.send([body_of(WorkItem(file))])
+                self._reporter.log("object found", {"file": file.url})
                 findings.objects_not_known += 1
 
 

@@ -5,15 +5,15 @@ from dataclasses import asdict
 from datetime import datetime
 
 from ingest.contract import Metric, Status
-from ingest.dynamodb.write_stats import NOTHING_WRITTEN, WriteCounts
+from ingest.dynamodb.write_stats import NOTHING_WRITTEN, WriteStats
 from ingest.errors import IngestError
 from ingest.file import FileVersion
-from ingest.ledger.claims import Closing
-from ingest.ledger.row_counts import NOTHING, Books
-from ingest.ledger.work_item import Work
+from ingest.ledger.claims import Outcome
+from ingest.ledger.row_counts import NOTHING, RowCounts
+from ingest.ledger.work_item import WorkItem
 from ingest.metrics.emf import Value
-from ingest.worker.lease import Hold
-from ingest.worker.ports import CountingWriter, EventSink, IntakeClock, Ledger, MetricSink
+from ingest.worker.lease import Lease
+from ingest.worker.ports import CountingWriter, EventSink, Ledger, MetricSink, WorkerClock
 
 NO_FEED = "-"  # in place of a feed's name, for what belongs to none
 Log = Callable[[str, dict[str, object]], None]
@@ -26,51 +26,51 @@ _METRICS = {
 }
 
 
-class Teller:
+class Reporter:
     """Tells what happened. Never row data, and of an error its code only: its sentence may quote the file."""
 
-    def __init__(self, *, ledger: Ledger, metrics: MetricSink, events: EventSink, clock: IntakeClock, log: Log) -> None:
+    def __init__(self, *, ledger: Ledger, metrics: MetricSink, events: EventSink, clock: WorkerClock, log: Log) -> None:
         self._ledger = ledger
         self._metrics = metrics
         self._events = events
         self._clock = clock
         self.log = log
 
-    def file_ended(self, file: FileVersion, feed: str, closing: Closing) -> None:
+    def file_ended(self, file: FileVersion, feed: str, outcome: Outcome) -> None:
         """Tell how a file ended, and remember that it was told. After a crash in between it is told again.
 
         Its rows were told as they were counted.
         """
-        values: dict[str, Value] = {_METRICS[closing.status]: 1}
+        values: dict[str, Value] = {_METRICS[outcome.status]: 1}
         event_s = epoch_s(file.event_time)
-        if closing.status == Status.COMPLETE and event_s is not None:
+        if outcome.status == Status.COMPLETE and event_s is not None:
             values[Metric.EVENT_TO_VISIBLE] = max(0.0, self._clock.now_s() - event_s)
-        self._events.file_ended(file, feed, closing)  # first, because it may fail
+        self._events.file_ended(file, feed, outcome)  # first, because it may fail
         self._metrics.put(feed, values)
-        fields = {"file": file.url, "version": file.version, "feed": feed, "status": closing.status}
-        code = closing.error.code if closing.error else None
-        self.log("file closed", fields | asdict(closing.books) | {"seconds": closing.seconds, "error": code})
-        self._ledger.told(file, feed, closing.status, now_s=self._clock.now_s())
+        fields = {"file": file.url, "version": file.version, "feed": feed, "status": outcome.status}
+        code = outcome.error.code if outcome.error else None
+        self.log("file closed", fields | asdict(outcome.row_counts) | {"seconds": outcome.seconds, "error": code})
+        self._ledger.reported(file, feed, outcome.status, now_s=self._clock.now_s())
 
-    def progressed(self, feed: str, more: Books, written: WriteCounts, seconds: float) -> None:
+    def progressed(self, feed: str, more: RowCounts, written: WriteStats, seconds: float) -> None:
         """Tell what was counted, and what writing met, in so many seconds; where neither is anything, nothing."""
         values = _rows(more, seconds) if more != NOTHING else {}
         values |= {} if written.is_nothing else written.metrics()
         if values:
             self._metrics.put(feed, values)
 
-    def segment_ended(self, work: Work, feed: str, closing: Closing) -> None:
+    def segment_ended(self, work: WorkItem, feed: str, outcome: Outcome) -> None:
         """Tell that a segment ended."""
-        self._metrics.put(feed, {Metric.SEGMENTS_DONE: int(closing.status == Status.DONE)})
-        fields = {"work": work.name, "version": work.file.version, "feed": feed, "status": closing.status}
-        self.log("segment closed", fields | asdict(closing.books) | {"seconds": closing.seconds})
+        self._metrics.put(feed, {Metric.SEGMENTS_DONE: int(outcome.status == Status.DONE)})
+        fields = {"work": work.name, "version": work.file.version, "feed": feed, "status": outcome.status}
+        self.log("segment closed", fields | asdict(outcome.row_counts) | {"seconds": outcome.seconds})
 
     def passed_over(self, file: FileVersion, feed: str, metric: str) -> None:
         """Tell of a notification that asks for nothing new."""
         self._metrics.put(feed, {metric: 1})
         self.log("file passed over", {"file": file.url, "version": file.version, "as": metric})
 
-    def put_back(self, work: Work, feed: str, error: IngestError) -> None:
+    def put_back(self, work: WorkItem, feed: str, error: IngestError) -> None:
         """Tell of work that is not finished and comes back."""
         self._metrics.put(feed, {Metric.FILES_RETRIED: 1})
         self.log("work put back", {"work": work.name, "version": work.file.version, "feed": feed, "error": error.code})
@@ -85,7 +85,7 @@ class Teller:
         self.log("message handed over", {"message_id": message_id, "hops": hops})
 
 
-def _rows(more: Books, seconds: float) -> dict[str, Value]:
+def _rows(more: RowCounts, seconds: float) -> dict[str, Value]:
     values: dict[str, Value] = {
         Metric.ROWS_READ: more.rows_read,
         Metric.ROWS_WRITTEN: more.rows_written,
@@ -104,10 +104,10 @@ def epoch_s(time: str | None) -> float | None:
         return None
 
 
-TELL_EVERY_S = 5.0  # while a block is written, which takes a slow table minutes
+REPORT_EVERY_S = 5.0  # while a block is written, which takes a slow table minutes
 
 
-class Account:
+class ProgressReporter:
     """Tells what one attempt adds to the books of some work, and what its writer met.
 
     `books` is what others have counted, and told, before. Rows are told right after the ledger has them, so none is
@@ -115,19 +115,21 @@ class Account:
     met has happened whether the rows count or not.
     """
 
-    def __init__(self, feed: str, books: Books, hold: Hold, *, teller: Teller, clock: IntakeClock) -> None:
+    def __init__(
+        self, feed: str, row_counts: RowCounts, lease: Lease, *, reporter: Reporter, clock: WorkerClock
+    ) -> None:
         self._feed = feed
-        self._books = books
-        self._hold = hold
-        self._teller = teller
+        self._row_counts = row_counts
+        self._lease = lease
+        self._reporter = reporter
         self._clock = clock
         self._writer: CountingWriter | None = None
         self._written = NOTHING_WRITTEN
-        self._counted_s = self._told_s = clock.monotonic_s()
+        self._counted_s = self._reported_s = clock.monotonic_s()
 
     def begin(self, writer: CountingWriter) -> CountingWriter:
         """Take the writer that is used from now on; what it met before is not ours."""
-        self._writer, self._written = writer, writer.counts
+        self._writer, self._written = writer, writer.stats
         return writer
 
     def beat(self) -> None:
@@ -136,23 +138,25 @@ class Account:
         Raises:
             LeaseLost, OutOfTime: as `Hold.beat`.
         """
-        self._hold.beat()
-        if self._clock.monotonic_s() - self._told_s >= TELL_EVERY_S:
+        self._lease.beat()
+        if self._clock.monotonic_s() - self._reported_s >= REPORT_EVERY_S:
             self.wrote()
 
-    def counted(self, books: Books) -> None:
+    def counted(self, row_counts: RowCounts) -> None:
         """Tell what the ledger has counted since it was told last; `books` are its own of this work, absolute."""
         now_s = self._clock.monotonic_s()
-        self._teller.progressed(self._feed, books.since(self._books), self._since(), now_s - self._counted_s)
-        self._books, self._counted_s = books, now_s
+        self._reporter.progressed(
+            self._feed, row_counts.since(self._row_counts), self._since(), now_s - self._counted_s
+        )
+        self._row_counts, self._counted_s = row_counts, now_s
 
     def wrote(self) -> None:
         """Tell what writing has met since it was told last."""
-        self._teller.progressed(self._feed, NOTHING, self._since(), 0.0)
+        self._reporter.progressed(self._feed, NOTHING, self._since(), 0.0)
 
-    def _since(self) -> WriteCounts:
-        self._told_s = self._clock.monotonic_s()
-        before, self._written = self._written, self._writer.counts if self._writer else NOTHING_WRITTEN
+    def _since(self) -> WriteStats:
+        self._reported_s = self._clock.monotonic_s()
+        before, self._written = self._written, self._writer.stats if self._writer else NOTHING_WRITTEN
         return self._written.since(before)
 
 
@@ -160,15 +164,15 @@ class SplitCloser:
     """Closes files that are split. `rejects_url` tells where a file's rejects are, if it has any."""
 
     def __init__(
-        self, *, ledger: Ledger, teller: Teller, clock: IntakeClock, rejects_url: Callable[[FileVersion], str]
+        self, *, ledger: Ledger, reporter: Reporter, clock: WorkerClock, rejects_url: Callable[[FileVersion], str]
     ) -> None:
         self._ledger = ledger
-        self._teller = teller
+        self._reporter = reporter
         self._clock = clock
         self._rejects_url = rejects_url
 
     def close_split(self, file: FileVersion, feed: str) -> None:
         """Close a file that is split if all its segments have ended, and tell."""
-        closing = self._ledger.end_split(file, rejects=self._rejects_url(file), now_s=self._clock.now_s())
-        if closing:
-            self._teller.file_ended(file, feed, closing)
+        outcome = self._ledger.end_split(file, rejects=self._rejects_url(file), now_s=self._clock.now_s())
+        if outcome:
+            self._reporter.file_ended(file, feed, outcome)

@@ -7,14 +7,14 @@ from ingest.contract import Status
 from ingest.errors import FileFault, IngestError, InternalFault, LeaseLost, ObjectSuperseded, OutOfTime, ServiceFault
 from ingest.feeds.feed import Feed
 from ingest.file import FileVersion
-from ingest.ledger.claims import Closing, final_status
-from ingest.ledger.row_counts import Books
+from ingest.ledger.claims import Outcome, final_status
+from ingest.ledger.row_counts import RowCounts
 from ingest.ledger.work_item import Checkpoint
 from ingest.worker.attempt import Attempt, Task, UnfinishedError
 from ingest.worker.lease import Heart
 from ingest.worker.load import Load, Sizes, too_many_rejects
-from ingest.worker.ports import CountingWriter, FileRejects, IntakeClock, Ledger, Objects, Queue
-from ingest.worker.report import Account, SplitCloser, Teller, epoch_s
+from ingest.worker.ports import CountingWriter, FileRejects, Ledger, Objects, Queue, WorkerClock
+from ingest.worker.report import ProgressReporter, Reporter, SplitCloser, epoch_s
 from ingest.worker.split import Split
 
 RENEWED_DELIVERIES = (
@@ -34,8 +34,8 @@ class Worker:
         queue: Queue,
         writer_for: Callable[[Feed], CountingWriter],
         rejects_for: Callable[[FileVersion], FileRejects],
-        teller: Teller,
-        clock: IntakeClock,
+        reporter: Reporter,
+        clock: WorkerClock,
         heart: Heart,
         segment_bytes: int,
         sizes: Sizes | None = None,
@@ -46,13 +46,13 @@ class Worker:
         self._queue = queue
         self._writer_for = writer_for
         self._rejects_for = rejects_for
-        self._teller = teller
+        self._reporter = reporter
         self._clock = clock
         self._heart = heart
         self._segment_bytes = segment_bytes
         self._sizes = sizes or Sizes()
         self.close_split = SplitCloser(
-            ledger=ledger, teller=teller, clock=clock, rejects_url=lambda file: rejects_for(file).url
+            ledger=ledger, reporter=reporter, clock=clock, rejects_url=lambda file: rejects_for(file).url
         ).close_split
 
     def do(self, task: Task) -> None:
@@ -62,7 +62,7 @@ class Worker:
             UnfinishedError: it goes on later, at its checkpoint.
             LeaseLost: another worker has taken it over.
         """
-        account = Account(task.feed, task.books, task.hold, teller=self._teller, clock=self._clock)
+        account = ProgressReporter(task.feed, task.row_counts, task.lease, reporter=self._reporter, clock=self._clock)
         attempt = Attempt(task, self._rejects_for(task.work.file), account)
         try:
             self._do(attempt)
@@ -93,7 +93,7 @@ class Worker:
         if self._may_split(task, file):
             attempt.split = self._split(task, feed, file)
             attempt.is_split = attempt.split.run()
-            attempt.account.counted(task.books.plus(attempt.split.books))
+            attempt.account.counted(task.row_counts.plus(attempt.split.row_counts))
         if not attempt.is_split:
             attempt.load = self._load(attempt, feed)
             self._load_all(attempt.load, task, file)
@@ -109,7 +109,7 @@ class Worker:
             file,
             feed,
             task.claimed,
-            task.hold,
+            task.lease,
             objects=self._objects,
             ledger=self._ledger,
             queue=self._queue,
@@ -120,7 +120,7 @@ class Worker:
 
     def stop_segment(self, task: Task) -> None:
         """Give a segment up whose file has ended."""
-        self._end_segment(task, task.books, Status.STOPPED)
+        self._end_segment(task, task.row_counts, Status.STOPPED)
 
     def _load(self, attempt: Attempt, feed: Feed) -> Load:
         task = attempt.task
@@ -131,7 +131,7 @@ class Worker:
             file=task.work.file.url,
             now_s=epoch_s(task.work.file.event_time)
             or task.claimed.first_seen_s,  # whoever goes on makes the same items
-            before_block=task.hold.before_block,
+            before_block=task.lease.before_block,
             at_checkpoint=lambda checkpoint: self._checkpoint(attempt, feed, checkpoint),
             sizes=self._sizes,
         )
@@ -148,13 +148,13 @@ class Worker:
     def _checkpoint(self, attempt: Attempt, feed: Feed, checkpoint: Checkpoint) -> None:
         """Save a checkpoint if it is time, and look whether the work is still wanted."""
         task = attempt.task
-        if not task.hold.save(checkpoint):
+        if not task.lease.save(checkpoint):
             return
-        attempt.account.counted(checkpoint.books)
-        standing = self._ledger.standing(task.work.file)
-        if not standing.is_wanted:
+        attempt.account.counted(checkpoint.row_counts)
+        known = self._ledger.file_status(task.work.file)
+        if not known.should_continue:
             raise ObjectSuperseded(f"{task.work.file.url} has a newer version, or has ended otherwise.")
-        total = standing.books.plus(checkpoint.books) if task.work.segment else checkpoint.books
+        total = known.row_counts.plus(checkpoint.row_counts) if task.work.segment else checkpoint.row_counts
         if total.exceeds(feed.max_rejects):
             raise too_many_rejects(total)
         if task.delivery >= RENEWED_DELIVERIES:
@@ -171,45 +171,45 @@ class Worker:
             self.close_split(task.work.file, task.feed)
         elif error is None and attempt.is_split:
             self.close_split(task.work.file, task.feed)
-        elif attempt.books is None:
+        elif attempt.row_counts is None:
             self._end_early(attempt, error)
         else:
-            closing = self._closing(attempt, attempt.books, error)
-            closing = replace(closing, checkpoint=attempt.checkpoint if error else None)
-            self._ledger.end_file(task.work.file, task.hold.lease, closing, now_s=self._clock.now_s())
-            attempt.account.counted(closing.books)
-            self._teller.file_ended(task.work.file, task.feed, closing)
+            outcome = self._outcome(attempt, attempt.row_counts, error)
+            outcome = replace(outcome, checkpoint=attempt.checkpoint if error else None)
+            self._ledger.end_file(task.work.file, task.lease.token, outcome, now_s=self._clock.now_s())
+            attempt.account.counted(outcome.row_counts)
+            self._reporter.file_ended(task.work.file, task.feed, outcome)
 
-    def _closing(self, attempt: Attempt, books: Books, error: IngestError | None) -> Closing:
+    def _outcome(self, attempt: Attempt, row_counts: RowCounts, error: IngestError | None) -> Outcome:
         if error is None:
-            status = final_status(books)
+            status = final_status(row_counts)
         else:
             status = Status.FAILED if isinstance(error, FileFault) else Status.SUPERSEDED
         seconds = max(0.0, self._clock.now_s() - attempt.task.claimed.first_seen_s)
-        return Closing(status, books, seconds, attempt.rejects.url if books.rows_rejected else None, error)
+        return Outcome(status, row_counts, seconds, attempt.rejects.url if row_counts.rows_rejected else None, error)
 
     def _end_loaded_segment(self, attempt: Attempt, status: str) -> None:
-        books = attempt.books or attempt.task.books
-        self._end_segment(attempt.task, books, status)
-        attempt.account.counted(books)
+        row_counts = attempt.row_counts or attempt.task.row_counts
+        self._end_segment(attempt.task, row_counts, status)
+        attempt.account.counted(row_counts)
 
-    def _end_segment(self, task: Task, books: Books, status: str) -> None:
+    def _end_segment(self, task: Task, row_counts: RowCounts, status: str) -> None:
         now_s = self._clock.now_s()
-        self._ledger.end_segment(task.work, task.hold.lease, books, is_whole=status == Status.DONE, now_s=now_s)
-        closing = Closing(status, books, max(0.0, now_s - task.claimed.first_seen_s))
-        self._teller.segment_ended(task.work, task.feed, closing)
+        self._ledger.end_segment(task.work, task.lease.token, row_counts, is_whole=status == Status.DONE, now_s=now_s)
+        outcome = Outcome(status, row_counts, max(0.0, now_s - task.claimed.first_seen_s))
+        self._reporter.segment_ended(task.work, task.feed, outcome)
 
     def _end_early(self, attempt: Attempt, error: IngestError | None) -> None:
         """End a file before all of it is read; its books are those of the segments that have ended, and of this one."""
         task, file = attempt.task, attempt.task.work.file
-        own = (attempt.books or task.books) if task.work.segment else Books()
-        closing = self._closing(attempt, self._ledger.standing(file).books.plus(own), error)
+        own = (attempt.row_counts or task.row_counts) if task.work.segment else RowCounts()
+        outcome = self._outcome(attempt, self._ledger.file_status(file).row_counts.plus(own), error)
         now_s = self._clock.now_s()
         if task.work.segment is None:
-            self._ledger.end_begun(file, task.hold.lease, closing, now_s=now_s)
-        elif not self._ledger.end_early(file, closing, now_s=now_s):
+            self._ledger.end_begun(file, task.lease.token, outcome, now_s=now_s)
+        elif not self._ledger.end_early(file, outcome, now_s=now_s):
             return
-        self._teller.file_ended(file, task.feed, closing)
+        self._reporter.file_ended(file, task.feed, outcome)
 
     def _put_back(self, attempt: Attempt, fault: ServiceFault) -> None:
         """Put the work back at its checkpoint.
@@ -218,8 +218,8 @@ class Worker:
             UnfinishedError: always.
         """
         task = attempt.task
-        self._ledger.put_back(task.work, task.hold.lease, attempt.checkpoint, fault)
+        self._ledger.put_back(task.work, task.lease.token, attempt.checkpoint, fault)
         if attempt.checkpoint:
-            attempt.account.counted(attempt.checkpoint.books)
-        self._teller.put_back(task.work, task.feed, fault)
+            attempt.account.counted(attempt.checkpoint.row_counts)
+        self._reporter.put_back(task.work, task.feed, fault)
         raise UnfinishedError(fault, made_progress=attempt.has_moved) from fault

@@ -7,15 +7,15 @@ from ingest.feeds.feed import Feed
 from ingest.file import FileVersion
 from ingest.items.mapping import map_columns
 from ingest.ledger.claims import Claimed
-from ingest.ledger.row_counts import NOTHING, Books
-from ingest.ledger.work_item import Plan, Work
+from ingest.ledger.row_counts import NOTHING, RowCounts
+from ingest.ledger.work_item import Plan, WorkItem
 from ingest.queue.messages import body_of
 from ingest.reading.encoding import Charset
 from ingest.reading.grammar import Grammar
-from ingest.reading.reader import open_text
-from ingest.reading.segments import Segment, cutter_for, plan
-from ingest.worker.lease import Hold
-from ingest.worker.ports import IntakeClock, Ledger, Objects, Queue
+from ingest.reading.reader import open_file
+from ingest.reading.segments import Segment, plan, splitter_for
+from ingest.worker.lease import Lease
+from ingest.worker.ports import Ledger, Objects, Queue, WorkerClock
 
 RANGES_AHEAD = 4  # scanning is faster than one connection to S3
 
@@ -31,21 +31,21 @@ class Split:
         file: FileVersion,
         feed: Feed,
         claimed: Claimed,
-        hold: Hold,
+        lease: Lease,
         *,
         objects: Objects,
         ledger: Ledger,
         queue: Queue,
-        clock: IntakeClock,
+        clock: WorkerClock,
         segment_bytes: int,
         block_bytes: int | None = None,
     ) -> None:
         self.has_moved = False
-        self.books = NOTHING
+        self.row_counts = NOTHING
         self._file = file
         self._feed = feed
         self._plan = claimed.plan
-        self._hold = hold
+        self._lease = lease
         self._objects = objects
         self._ledger = ledger
         self._queue = queue
@@ -65,33 +65,33 @@ class Split:
         """
         charset = Charset(self._feed.csv)
         grammar = Grammar(charset.csv)
-        text = open_text(self._read, self._feed.csv, charset, grammar)
+        text = open_file(self._read, self._feed.csv, charset, grammar)
         if not text.can_jump:
             text.close()
             return False
         map_columns(self._feed, tuple(map(charset.own_name, text.head.columns)))  # a wrong header ends it here
         text.close()
         known = self._plan or Plan(text.start)
-        cutter = cutter_for(self._feed.csv, known.at, block_bytes=self._block_bytes)
-        for segment in plan(self._text(charset, known), cutter, segment_bytes=self._segment_bytes):
+        splitter = splitter_for(self._feed.csv, known.at, block_bytes=self._block_bytes)
+        for segment in plan(self._text(charset, known), splitter, segment_bytes=self._segment_bytes):
             known = self._add(segment, known)
         now_s = self._clock.now_s()
-        self._ledger.split(self._file, self._hold.lease, known, head_bytes=text.start.byte, now_s=now_s)
-        self.books = Books(bytes_read=text.start.byte)
+        self._ledger.split(self._file, self._lease.token, known, head_bytes=text.start.byte, now_s=now_s)
+        self.row_counts = RowCounts(bytes_read=text.start.byte)
         return True
 
     def _text(self, charset: Charset, known: Plan) -> Iterator[bytes]:
         with closing(self._objects.portions(self._file, known.at.byte, ahead=RANGES_AHEAD)) as portions:
             for portion in charset.to_text(portions):
-                self._hold.before_block()
+                self._lease.before_block()
                 yield portion
 
     def _add(self, segment: Segment, known: Plan) -> Plan:
         """Make a segment known, and return the plan that has it."""
         self._ledger.add_segment(self._file, segment, now_s=self._clock.now_s())
-        self._queue.send([body_of(Work(self._file, segment))])
+        self._queue.send([body_of(WorkItem(self._file, segment))])
         known = Plan(segment.end, known.segments + 1)
-        self._hold.save_plan(known)
+        self._lease.save_plan(known)
         self.has_moved = True
         return known
 

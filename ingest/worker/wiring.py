@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from ingest.feeds.feed import Feed, Feeds
 from ingest.file import FileVersion
-from ingest.worker.dispatch import Intake
+from ingest.worker.dispatch import Dispatcher
 from ingest.worker.lease import Heart, Timing
 from ingest.worker.load import Sizes
 from ingest.worker.ports import (
@@ -12,14 +12,14 @@ from ingest.worker.ports import (
     DeadLetters,
     EventSink,
     FileRejects,
-    IntakeClock,
     MetricSink,
     ObjectListing,
     Objects,
     QueueDepth,
+    WorkerClock,
 )
 from ingest.worker.reconcile import Reconciler, ReconcilerLedger
-from ingest.worker.report import Log, Teller
+from ingest.worker.report import Log, Reporter
 from ingest.worker.run import Worker
 
 
@@ -35,7 +35,7 @@ def assemble(
     dead_letters: DeadLetters,
     metrics: MetricSink,
     events: EventSink,
-    clock: IntakeClock,
+    clock: WorkerClock,
     log: Log,
     heart: Heart,
     timing: Timing,
@@ -43,9 +43,9 @@ def assemble(
     bucket: str,
     stuck_s: float,
     sizes: Sizes | None = None,
-) -> Intake:
+) -> Dispatcher:
     """Return an intake with its worker and reconciler. `heart` is the one whose `beat` the writers were given."""
-    teller = Teller(ledger=ledger, metrics=metrics, events=events, clock=clock, log=log)
+    reporter = Reporter(ledger=ledger, metrics=metrics, events=events, clock=clock, log=log)
     worker = Worker(
         feed_for=lambda key: feeds.for_key(key)[1],
         objects=objects,
@@ -53,7 +53,7 @@ def assemble(
         queue=queue,
         writer_for=writer_for,
         rejects_for=rejects_for,
-        teller=teller,
+        reporter=reporter,
         clock=clock,
         heart=heart,
         segment_bytes=segment_bytes,
@@ -65,19 +65,19 @@ def assemble(
         objects=listing,
         queue=queue,
         worker=worker,
-        teller=teller,
+        reporter=reporter,
         clock=clock,
         bucket=bucket,
         stuck_s=stuck_s,
     )
-    return Intake(
+    return Dispatcher(
         feeds=feeds,
         worker=worker,
         ledger=ledger,
         queue=queue,
         dead_letters=dead_letters,
         reconciler=reconciler,
-        teller=teller,
+        reporter=reporter,
         metrics=metrics,
         clock=clock,
         timing=timing,

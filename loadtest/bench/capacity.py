@@ -8,7 +8,7 @@ from typing import Any
 
 from loadtest.bench.goals import Goal
 from loadtest.bench.keyed_files import write_customers, write_repeating
-from loadtest.bench.sink_process import load_all, running_sink
+from loadtest.bench.simulator_process import load_all, running_simulator
 from loadtest.simulator import checksum
 
 TABLE, INTERLEAVED, IN_ORDER = "LoadtestCapacity", "LoadtestInterleaved", "LoadtestInOrder"
@@ -41,7 +41,7 @@ class Shared:
     wrong_items: int  # keys lost or made up; all of them if the table does not hold the last row of each key
     out_of_order: int
     seconds: list[float]
-    told: dict[str, Any]
+    reported: dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +52,7 @@ class Spread:
     interleave: bool
     rows_per_s: float
     missing: int
-    told: dict[str, Any]
+    reported: dict[str, Any]
 
 
 def share_a_table(shape: Shape, folder: Path) -> Shared:
@@ -62,30 +62,31 @@ def share_a_table(shape: Shape, folder: Path) -> Shared:
     for number in range(PROCESSES):
         files.append(folder / f"{number}.csv")
         last |= write_repeating(files[-1], rows=shape.rows, row_bytes=shape.row_bytes, prefix=f"P{number}")
-    with running_sink("--table", f"{TABLE}:id", *LATENCY) as free:
-        demand_per_s = shape.rows / load_all(files[:1], feed="capacity", sink=free)[0]["seconds"]
+    with running_simulator("--table", f"{TABLE}:id", *LATENCY) as free:
+        demand_per_s = shape.rows / load_all(files[:1], feed="capacity", simulator=free)[0]["seconds"]
     keeps = ("--keep", "digests", "--sequence", "seq")
-    with running_sink("--table", f"{TABLE}:id", "--provisioned", str(WCU), *LATENCY, *keeps) as sink:
-        books = load_all(files, feed="capacity", sink=sink)
-    return _shared(sink.told, demand_per_s, [book["seconds"] for book in books], last, shape)
+    with running_simulator("--table", f"{TABLE}:id", "--provisioned", str(WCU), *LATENCY, *keeps) as simulator:
+        row_counts = load_all(files, feed="capacity", simulator=simulator)
+    return _shared(simulator.reported, demand_per_s, [book["seconds"] for book in row_counts], last, shape)
 
 
 def _shared(
-    told: dict[str, Any], demand_per_s: float, seconds: list[float], last: dict[str, int], shape: Shape
+    reported: dict[str, Any], demand_per_s: float, seconds: list[float], last: dict[str, int], shape: Shape
 ) -> Shared:
-    settled = slice(SETTLED_S, max(SETTLED_S + 1, len(told["per_second"]) - 2))
-    taken = told["per_second"][settled]
-    held = told["tables"][TABLE]
+    settled = slice(SETTLED_S, max(SETTLED_S + 1, len(reported["per_second"]) - 2))
+    taken = reported["per_second"][settled]
+    held = reported["tables"][TABLE]
     is_right = held["checksum"] == checksum(TABLE, _items(last, shape))
     return Shared(
         demand_per_s=demand_per_s,
         used_share=sum(taken) / WCU / max(1, len(taken)),
-        throttled_share=sum(told["limited_per_second"][settled]) / max(1, sum(told["asked_per_second"][settled])),
+        throttled_share=sum(reported["limited_per_second"][settled])
+        / max(1, sum(reported["asked_per_second"][settled])),
         keys=len(last),
         wrong_items=abs(held["items"] - len(last)) if is_right else len(last),
-        out_of_order=told["out_of_order"],
+        out_of_order=reported["out_of_order"],
         seconds=seconds,
-        told=told,
+        reported=reported,
     )
 
 
@@ -104,10 +105,10 @@ def spread_over_partitions(shape: Shape, folder: Path, seed: int) -> Iterator[Sp
         write_customers(
             path, customers=shape.customers, rows_each=shape.rows_each, seed=seed, shuffled=order == "shuffled"
         )
-        with running_sink(*tables, *limits, *LATENCY, "--keep", "digests") as sink:
-            [books] = load_all([path], feed="interleaved" if interleave else "in_order", sink=sink)
-        held = sink.told["tables"][INTERLEAVED if interleave else IN_ORDER]["items"]
-        yield Spread(order, interleave, rows / books["seconds"], rows - held, sink.told)
+        with running_simulator(*tables, *limits, *LATENCY, "--keep", "digests") as simulator:
+            [row_counts] = load_all([path], feed="interleaved" if interleave else "in_order", simulator=simulator)
+        held = simulator.reported["tables"][INTERLEAVED if interleave else IN_ORDER]["items"]
+        yield Spread(order, interleave, rows / row_counts["seconds"], rows - held, simulator.reported)
 
 
 def measure(shape: Shape, seed: int) -> tuple[Shared, list[Spread]]:

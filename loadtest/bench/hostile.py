@@ -35,7 +35,7 @@ class Outcome:
     exit_code: int | None  # None: stopped at the time limit
     error: str | None
     reasons: dict[str, int]
-    books: dict[str, int]
+    row_counts: dict[str, int]
     bytes_accounted: bool | None  # None: does not apply
     seconds: float
     cpu_seconds: float
@@ -45,7 +45,7 @@ class Outcome:
     def answer(self) -> str:
         """Return what `ingest check` said, and what is wrong with that, as one line."""
         reasons = ", ".join(f"{count:,} {reason}" for reason, count in self.reasons.items())
-        counted = f"{self.books['rows_written']:,} written, {reasons or 'no rejects'}" if self.books else ""
+        counted = f"{self.row_counts['rows_written']:,} written, {reasons or 'no rejects'}" if self.row_counts else ""
         return "; ".join(filter(None, [self.error, counted, *(f"PROBLEM: {problem}" for problem in self.problems)]))
 
 
@@ -68,49 +68,51 @@ def _check(path: Path, feed: str) -> list[str]:
 
 
 def _outcome(case: Case, file_bytes: int, ran: Ran, limits: Limits) -> Outcome:
-    told = _told(ran)
-    error = told.get("error", {}).get("code")
-    books = {name: count for name, count in told.items() if name.startswith("rows_") or name == "bytes"}
-    accounted = books["bytes"] == file_bytes if books and not case.is_compressed else None
+    reported = _reported(ran)
+    error = reported.get("error", {}).get("code")
+    row_counts = {name: count for name, count in reported.items() if name.startswith("rows_") or name == "bytes"}
+    accounted = row_counts["bytes"] == file_bytes if row_counts and not case.is_compressed else None
     return Outcome(
         case=case.name,
         file_bytes=file_bytes,
         exit_code=ran.exit_code,
         error=error,
-        reasons=told.get("reasons", {}),
-        books=books,
+        reasons=reported.get("reasons", {}),
+        row_counts=row_counts,
         bytes_accounted=accounted,
         seconds=round(ran.seconds, 2),
         cpu_seconds=round(ran.cpu_seconds, 2),
         peak_resident_bytes=ran.peak_resident_bytes,
-        problems=[*_trouble(ran, limits), *_untrue(case, error, books, accounted)],
+        problems=[*_last_error(ran, limits), *_untrue(case, error, row_counts, accounted)],
     )
 
 
-def _told(ran: Ran) -> dict[str, Any]:
+def _reported(ran: Ran) -> dict[str, Any]:
     """Return what `ingest check` printed; nothing where it did not come so far."""
     try:
-        told: dict[str, Any] = json.loads(ran.output)
+        reported: dict[str, Any] = json.loads(ran.output)
     except ValueError:
         return {}
-    return told
+    return reported
 
 
-def _trouble(ran: Ran, limits: Limits) -> Iterator[str]:
+def _last_error(ran: Ran, limits: Limits) -> Iterator[str]:
     if ran.exit_code is None:
         yield f"not done after {limits.seconds:g} CPU seconds"
     elif ran.exit_code == BUG or ran.exit_code < 0:
         yield f"crashed with exit code {ran.exit_code}"
-    elif not _told(ran):
+    elif not _reported(ran):
         yield f"exit code {ran.exit_code} without an answer"
     if ran.peak_resident_bytes > limits.peak_bytes:
         yield f"took {ran.peak_resident_bytes / MB:.0f} MB, more than {limits.peak_bytes / MB:.0f} MB"
 
 
-def _untrue(case: Case, error: str | None, books: dict[str, int], accounted: bool | None) -> Iterator[str]:
+def _untrue(case: Case, error: str | None, row_counts: dict[str, int], accounted: bool | None) -> Iterator[str]:
     if case.error and error != case.error:
         yield f"answered {error} instead of {case.error}"
     if accounted is False:
         yield "the books do not account for each byte of the file"
-    if books and books["rows_read"] != sum(books[f"rows_{end}"] for end in ("written", "rejected", "superseded")):
+    if row_counts and row_counts["rows_read"] != sum(
+        row_counts[f"rows_{end}"] for end in ("written", "rejected", "superseded")
+    ):
         yield "the books do not balance"

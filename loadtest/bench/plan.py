@@ -110,10 +110,10 @@ def _write(path: Path, kind: Kind, total_bytes: int, seed: int) -> Sample:
 def plan_once(command: list[str], sample: Sample) -> tuple[Ran, int]:
     """Return what planning a file took, and how many segments it found."""
     ran = run([*command, str(sample.path)], cwd=HERE.parent)
-    told = json.loads(ran.output) if ran.exit_code == 0 else {}
-    if not told or not _is_right(told["segments"], sample) or told["lines"] != sample.lines:
+    reported = json.loads(ran.output) if ran.exit_code == 0 else {}
+    if not reported or not _is_right(reported["segments"], sample) or reported["lines"] != sample.lines:
         raise RuntimeError(f"planning went wrong: {sample}; exit {ran.exit_code}, {ran.output!r}")
-    return ran, len(told["segments"])
+    return ran, len(reported["segments"])
 
 
 def _is_right(segments: list[list[int]], sample: Sample) -> bool:

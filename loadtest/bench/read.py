@@ -113,10 +113,10 @@ def _alternate(commands: dict[str, list[str]], samples: list[Sample], repeat: in
 def _read(name: str, command: list[str], sample: Sample) -> Ran:
     allow = ["--newlines"] if name == "bare pyarrow" and KINDS.get(sample.kind) else []
     ran = run([*command, str(sample.path), *allow], cwd=HERE.parent)
-    told = json.loads(ran.output) if ran.exit_code == 0 else {}
-    if "not_measured" in told:
-        raise NotMeasuredError(told["not_measured"])
-    if told.get("rows", told.get("rows_written")) != sample.rows:
+    reported = json.loads(ran.output) if ran.exit_code == 0 else {}
+    if "not_measured" in reported:
+        raise NotMeasuredError(reported["not_measured"])
+    if reported.get("rows", reported.get("rows_written")) != sample.rows:
         raise RuntimeError(f"{name} lost rows: {sample.kind} has {sample.rows}; exit {ran.exit_code}, {ran.output!r}")
     return ran
 

@@ -16,7 +16,7 @@ Rejects = Callable[[str], list[dict[str, Any]]]
 
 
 @dataclass(slots=True)
-class Verdict:
+class CheckResult:
     """What was found. `problems` is empty after a good run."""
 
     files: int = 0
@@ -31,10 +31,10 @@ class Verdict:
 
     def document(self) -> dict[str, Any]:
         """Return it as JSON takes it."""
-        told = {name: getattr(self, name) for name in ("files", "segments", "rows", "lost", "doubled", "wrong")}
+        reported = {name: getattr(self, name) for name in ("files", "segments", "rows", "lost", "doubled", "wrong")}
         more = len(self.problems) - SHOWN
         problems = self.problems[:SHOWN] + ([f"and {more} more"] if more > 0 else [])
-        return {**told, "stuck": self.stuck, "statuses": dict(self.statuses), "problems": problems}
+        return {**reported, "stuck": self.stuck, "statuses": dict(self.statuses), "problems": problems}
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,14 +53,14 @@ class Judge:
     """Judges one run."""
 
     def __init__(self, bucket: str, versions: Iterable[Version], poison: set[str], found: Found) -> None:
-        self.verdict = Verdict()
+        self.check_result = CheckResult()
         self._bucket, self._versions, self._poison, self._found = bucket, list(versions), poison, found
         self._files: dict[tuple[str, str], list[Record]] = defaultdict(list)
         self._segments: dict[tuple[str, str], list[Record]] = defaultdict(list)
         self._allowed: dict[Key, set[int]] = {}  # what the table may hold
         self._needed: set[Key] = set()
 
-    def judge(self) -> Verdict:
+    def judge(self) -> CheckResult:
         """Return the verdict."""
         self._sort_ledger()
         for version in self._versions:
@@ -69,10 +69,10 @@ class Judge:
         self._judge_ledger()
         self._judge_queues()
         self._judge_events()
-        return self.verdict
+        return self.check_result
 
     def _say(self, problem: str) -> None:
-        self.verdict.problems.append(problem)
+        self.check_result.problems.append(problem)
 
     def _sort_ledger(self) -> None:
         for record in self._found.ledger:
@@ -81,19 +81,19 @@ class Judge:
                 self._files[pk, str(record["file"].get("etag", ""))].append(record)
             elif sk.startswith(Ledger.SEGMENT_PREFIX):
                 self._segments[pk, sk.removeprefix(Ledger.SEGMENT_PREFIX).rpartition("#")[0]].append(record)
-        self.verdict.segments = sum(map(len, self._segments.values()))
+        self.check_result.segments = sum(map(len, self._segments.values()))
 
     def _judge_version(self, version: Version) -> None:
         records = self._files.pop((f"{self._bucket}/{version.key}", version.etag), [])
         statuses = [record["status"] for record in records] or [""]
-        self.verdict.files += 1
-        self.verdict.statuses.update(statuses)
+        self.check_result.files += 1
+        self.check_result.statuses.update(statuses)
         if len(records) > 1 or not set(statuses) <= version.may_end:
             self._say(f"{version.key} {version.etag} ended as {statuses}, expected {sorted(version.may_end)}")
         starts = [int(segment["start"][0]) for record in records for segment in self._of(record)]
         self._allow(version, starts, is_needed=statuses == [Status.COMPLETE])
         for record in records:
-            self._judge_books(version, record, starts)
+            self._judge_row_counts(version, record, starts)
 
     def _of(self, record: Record) -> list[Record]:
         version = record[Ledger.SORT_KEY].removeprefix(Ledger.FILE_PREFIX)
@@ -108,7 +108,7 @@ class Judge:
         if is_needed or version.may_end == {Status.COMPLETE}:
             self._needed |= version.oracle.items.keys()
 
-    def _judge_books(self, version: Version, record: Record, starts: list[int]) -> None:
+    def _judge_row_counts(self, version: Version, record: Record, starts: list[int]) -> None:
         read, written, rejected, superseded = (
             int(record.get(f"rows_{what}", 0)) for what in ("read", "written", "rejected", "superseded")
         )
@@ -118,8 +118,8 @@ class Judge:
             return
         oracle, replaced = version.oracle, version.oracle.superseded(starts)
         expected = (oracle.rows, oracle.rows - len(oracle.rejects) - replaced, len(oracle.rejects), replaced)
-        self.verdict.rows += oracle.rows
-        self.verdict.doubled += max(0, read - oracle.rows)
+        self.check_result.rows += oracle.rows
+        self.check_result.doubled += max(0, read - oracle.rows)
         if (read, written, rejected, superseded) != expected:
             self._say(f"{version.key}: the books are {(read, written, rejected, superseded)}, expected {expected}")
         self._judge_rejects(version, record)
@@ -130,16 +130,16 @@ class Judge:
         expected = sorted(version.oracle.rejects.items())
         if sorted(lines) != expected:
             missing, extra = Counter(expected) - Counter(lines), Counter(lines) - Counter(expected)
-            self.verdict.doubled += extra.total()
-            self.verdict.lost += missing.total()
+            self.check_result.doubled += extra.total()
+            self.check_result.lost += missing.total()
             self._say(f"{version.key}: rejects missing {list(missing)[:3]}, too many {list(extra)[:3]}")
 
     def _judge_table(self) -> None:
         table = self._found.table
         lost = self._needed - table.keys()
         wrong = {key for key, digest in table.items() if digest not in self._allowed.get(key, ())}
-        self.verdict.lost += len(lost)
-        self.verdict.wrong += len(wrong)
+        self.check_result.lost += len(lost)
+        self.check_result.wrong += len(wrong)
         if lost:
             self._say(f"the table lacks {len(lost)} items, such as {min(lost)}")
         if wrong:
@@ -153,9 +153,9 @@ class Judge:
             is_final = status in (*FINAL_STATUSES, *SEGMENT_ENDS, None)
             is_dead = status in (Status.PENDING, Status.WAITING) and self._has_ended(record)
             if not (is_final or is_dead) or float(record.get("lease_until", 0)) > 0:
-                self.verdict.stuck += 1
+                self.check_result.stuck += 1
                 self._say(f"{record['pk']} {record['sk']} is {status}, its lease runs to {record.get('lease_until')}")
-            elif status in FINAL_STATUSES and "told" not in record:
+            elif status in FINAL_STATUSES and "reported" not in record:
                 self._say(f"{record['pk']} {record['sk']} is {status} and was never told of")
 
     def _has_ended(self, segment: Record) -> bool:
@@ -174,10 +174,10 @@ class Judge:
             self._say(f"a poison message is in no dead letter: {body[:200]}")
 
     def _judge_events(self) -> None:
-        told: dict[tuple[str, str], set[str]] = defaultdict(set)
+        reported: dict[tuple[str, str], set[str]] = defaultdict(set)
         for event in self._found.events:
-            told[event["key"], str(event.get("etag"))].add(str(event["id"]))
-        for (key, etag), ids in told.items():
+            reported[event["key"], str(event.get("etag"))].add(str(event["id"]))
+        for (key, etag), ids in reported.items():
             if len(ids) > 1:
                 self._say(f"{key} {etag} has {len(ids)} outcomes: {sorted(ids)}")
         ended = {
@@ -185,5 +185,5 @@ class Judge:
             for r in self._found.ledger
             if r.get("status") in FINAL_STATUSES
         }
-        for key, etag in sorted(ended - told.keys()):
+        for key, etag in sorted(ended - reported.keys()):
             self._say(f"no event tells how {key} {etag} ended")

@@ -31,8 +31,8 @@ class LedgerCosts:
     def count(self, operation: str, body: bytes, answer: bytes) -> None:
         """Count one request that was answered, well or with an error."""
         if operation == "UpdateItem":
-            asked, told = json.loads(body), json.loads(answer or b"{}")
-            self._update(_key(asked["Key"]), told.get("Attributes") or told.get("Item"))
+            asked, reported = json.loads(body), json.loads(answer or b"{}")
+            self._update(_key(asked["Key"]), reported.get("Attributes") or reported.get("Item"))
         elif operation == "TransactWriteItems":
             for write in json.loads(body)["TransactItems"]:
                 self._charge(_key(write["Update"]["Key"]), TRANSACTION_FACTOR)

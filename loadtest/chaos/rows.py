@@ -88,7 +88,7 @@ class RowMaker:
         number = int(drawn * 1e9)  # cheaper than to draw again
         key, tail = (f"C{number % _CUSTOMERS:03d}", f"{self._name}-{oracle.rows:07d}"), number % _TAILS
         if drawn < REJECTED_SHARE:
-            return self._spoiled(key, tails()[tail].cells)
+            return self._injected(key, tails()[tail].cells)
         if drawn < REJECTED_SHARE + REPEATED_SHARE and self._recent:
             key = self._repeated(self._chance.choice(self._recent))
         self._remember(key)
@@ -107,7 +107,7 @@ class RowMaker:
             if gone not in self._recent:
                 del self._places[gone]
 
-    def _spoiled(self, key: Key, tail: list[str]) -> bytes:
+    def _injected(self, key: Key, tail: list[str]) -> bytes:
         """Return a row that must be rejected, and remember why."""
         cells = [key[1], key[0], *tail]
         reason = self._chance.choice(("bad_number", "bad_boolean", "empty_key", "ragged_row"))

@@ -12,23 +12,23 @@ from pathlib import Path
 from typing import Any
 
 from ingest.contract import FINAL_STATUSES, RECONCILE_MESSAGE, Env, Ledger
-from loadtest.chaos.checks import Found, Judge, Verdict
+from loadtest.chaos.checks import CheckResult, Found, Judge
 from loadtest.chaos.settings import FEEDS, MB, TABLE, TABLES, Settings
 from loadtest.chaos.uploads import Dropper
-from loadtest.harness.dynamodb_proxy import LedgerFront
-from loadtest.harness.s3_proxy import Front, S3Front
-from loadtest.harness.stack import Hand, prepared
+from loadtest.harness.dynamodb_proxy import LedgerProxy
+from loadtest.harness.s3_proxy import Proxy, S3Proxy
+from loadtest.harness.stack import StackClient, prepared
 from loadtest.harness.workers import Fleet, environments
-from loadtest.simulator import Settings as SinkSettings
-from loadtest.simulator import Sink
+from loadtest.simulator import Settings as SimulatorSettings
+from loadtest.simulator import Simulator
 
 LAST_MESSAGE_S = 30.0
 TICK_S = 0.1
 FREEZE_LEASES = 1.6  # so long a worker is stopped: its lease has run out when it goes on
-TELL_EVERY_S = 10.0
+REPORT_EVERY_S = 10.0
 _BUG = "internal_fault"
 FINDINGS = (
-    "outcomes_told",
+    "outcomes_reported",
     "files_closed",
     "files_sent_again",
     "segments_sent_again",
@@ -42,10 +42,10 @@ class Run:
     """A run that is under way, and what it has come to."""
 
     settings: Settings
-    hand: Hand
-    sink: Sink
-    ledger: LedgerFront
-    s3: Front
+    stack_client: StackClient
+    simulator: Simulator
+    ledger: LedgerProxy
+    s3: Proxy
     fleet: Fleet
     dropper: Dropper
     events: list[dict[str, Any]]
@@ -58,7 +58,7 @@ class Run:
         self.fleet.look()
         self.dropper.do_what_is_due()
         self.reconcile.look()
-        self.events += (news := self.hand.events())
+        self.events += (news := self.stack_client.events())
         self.ended |= {(event["key"], str(event.get("etag"))) for event in news}
         time.sleep(TICK_S)
 
@@ -69,102 +69,108 @@ class Run:
     def is_quiet(self) -> bool:
         """Return whether all that must end has ended, and nothing is left to do."""
         awaited = {(version.key, version.etag) for version in self.dropper.versions if "" not in version.may_end}
-        if self.dropper.has_more or not awaited <= self.ended or self.hand.depth():
+        if self.dropper.has_more or not awaited <= self.ended or self.stack_client.depth():
             return False
-        files = [record for record in self.hand.ledger() if str(record[Ledger.SORT_KEY]).startswith(Ledger.FILE_PREFIX)]
-        return all(record["status"] in FINAL_STATUSES and "told" in record for record in files)
+        files = [
+            record
+            for record in self.stack_client.ledger()
+            if str(record[Ledger.SORT_KEY]).startswith(Ledger.FILE_PREFIX)
+        ]
+        return all(record["status"] in FINAL_STATUSES and "reported" in record for record in files)
 
     def state(self) -> str:
         """Return how things stand, as one line."""
         return (
             f"{time.monotonic() - self.begun_s:5.0f} s: {len(self.dropper.versions)} files dropped, "
-            f"{len(self.ended)} ended, {self.open_bytes() / MB:.0f} MB open, {self.hand.depth()} messages, "
-            f"{self.fleet.ended['killed']} kills, {self.sink.statistics.items:,} puts"
+            f"{len(self.ended)} ended, {self.open_bytes() / MB:.0f} MB open, {self.stack_client.depth()} messages, "
+            f"{self.fleet.ended['killed']} kills, {self.simulator.statistics.items:,} puts"
         )
 
     def _depth_left(self) -> int:
         """Return how many messages stay in the queue: one of the stack's schedule may just have come, and be taken."""
         until_s = time.monotonic() + LAST_MESSAGE_S
-        while (depth := self.hand.depth()) and time.monotonic() < until_s:
+        while (depth := self.stack_client.depth()) and time.monotonic() < until_s:
             time.sleep(TICK_S)
         return depth
 
-    def verdict(self) -> Verdict:
+    def check_result(self) -> CheckResult:
         """Return the verdict."""
         found = Found(
-            ledger=self.hand.ledger(),
-            table={(key[0], key[1]): digest for key, digest in self.sink.truth.digests(TABLE).items()},
-            rejects=self.hand.rejects,
-            dead_letters=self.hand.dead_letters(),
+            ledger=self.stack_client.ledger(),
+            table={(key[0], key[1]): digest for key, digest in self.simulator.known_outcome.digests(TABLE).items()},
+            rejects=self.stack_client.rejects,
+            dead_letters=self.stack_client.dead_letters(),
             queue_depth=self._depth_left(),
             events=self.events,
         )
-        verdict = Judge(self.hand.bucket, self.dropper.versions, self.dropper.poison, found).judge()
-        verdict.problems += [f"{count} workers {how}" for how, count in self.fleet.ended.items() if "crash" in how]
-        verdict.problems += sorted({f"a bug: {told}" for told in self.fleet.log() if told.get("code") == _BUG})
-        return verdict
+        check_result = Judge(self.stack_client.bucket, self.dropper.versions, self.dropper.poison, found).judge()
+        check_result.problems += [f"{count} workers {how}" for how, count in self.fleet.ended.items() if "crash" in how]
+        check_result.problems += sorted(
+            {f"a bug: {reported}" for reported in self.fleet.log() if reported.get("code") == _BUG}
+        )
+        return check_result
 
-    def document(self, verdict: Verdict) -> dict[str, Any]:
+    def document(self, check_result: CheckResult) -> dict[str, Any]:
         """Return the figures as JSON takes them."""
         log = list(self.fleet.log())
-        said = Counter(str(told.get("message")) for told in log)
+        said = Counter(str(reported.get("message")) for reported in log)
         return {
             "seconds": round(time.monotonic() - self.begun_s, 1),
             "kills": self.fleet.ended["killed"],
             "freezes": self.fleet.freezes,
             "ended": dict(self.fleet.ended),
             "dropped": self.dropper.counts,
-            "deliveries": sum(told.get("received", 0) for told in log),
-            "redelivered_to_live_workers": sum(told.get("redelivered", 0) for told in log),
+            "deliveries": sum(reported.get("received", 0) for reported in log),
+            "redelivered_to_live_workers": sum(reported.get("redelivered", 0) for reported in log),
             "hand_overs": said["message handed over"],
             "came_back": said["message comes back"],
             "put_back": said["work put back"],
-            "reconciled": _summed(told for told in log if told.get("message") == "reconciled"),
+            "reconciled": _summed(reported for reported in log if reported.get("message") == "reconciled"),
             "faults": {
-                "table": dict(self.sink.statistics.faults),
+                "table": dict(self.simulator.statistics.faults),
                 "ledger": dict(self.ledger.faults),
                 "s3_cut": self.s3.cut,
             },
-            "table_requests": self.sink.statistics.requests,
-            "puts": self.sink.statistics.items,
-            **verdict.document(),
+            "table_requests": self.simulator.statistics.requests,
+            "puts": self.simulator.statistics.items,
+            **check_result.document(),
         }
 
 
-def perform(settings: Settings, tell: Callable[[str], None]) -> tuple[Verdict, dict[str, Any]]:
+def perform(settings: Settings, report: Callable[[str], None]) -> tuple[CheckResult, dict[str, Any]]:
     """Run to the end; return the verdict, and all figures with it. `tell` gets a line now and then."""
     with tempfile.TemporaryDirectory(prefix="chaos-") as folder, begun(settings, Path(folder)) as run:
-        trouble(run, tell)
-        settle(run, tell)
-        verdict = run.verdict()
-        document = run.document(verdict)
-        if verdict.problems:
-            tell(_kept_logs(Path(folder)))
-        return verdict, document
+        inject_faults(run, report)
+        settle(run, report)
+        check_result = run.check_result()
+        document = run.document(check_result)
+        if check_result.problems:
+            report(_kept_logs(Path(folder)))
+        return check_result, document
 
 
-def trouble(run: Run, tell: Callable[[str], None]) -> None:
+def inject_faults(run: Run, report: Callable[[str], None]) -> None:
     """Drop files and make trouble for as long as the settings say."""
     settings, chance = run.settings, random.Random(run.settings.seed + 2)
     kill = Every(settings.kill_every_s, chance, run.fleet.kill_one)
     freeze = Every(settings.freeze_every_s, chance, lambda: run.fleet.freeze_one(FREEZE_LEASES * settings.lease_s))
-    report = Every(TELL_EVERY_S, None, lambda: tell(run.state()))
+    progress = Every(REPORT_EVERY_S, None, lambda: report(run.state()))
     while time.monotonic() < run.begun_s + settings.seconds:
         if run.open_bytes() < settings.open_bytes:
             run.dropper.drop()
         run.look()
-        for thing in (kill, freeze, report):
+        for thing in (kill, freeze, progress):
             thing.look()
 
 
-def settle(run: Run, tell: Callable[[str], None]) -> None:
+def settle(run: Run, report: Callable[[str], None]) -> None:
     """Let the workers finish what there is, without further trouble; faults of the services go on."""
     run.fleet.thaw()
     until_s = time.monotonic() + run.settings.patience_s
-    report = Every(TELL_EVERY_S, None, lambda: tell(run.state()))
+    progress = Every(REPORT_EVERY_S, None, lambda: report(run.state()))
     while time.monotonic() < until_s and not run.is_quiet():
         run.look()
-        report.look()
+        progress.look()
     time.sleep(1.0)  # a worker that has told its last event deletes the message
     run.look()
 
@@ -198,22 +204,22 @@ def _kept_logs(folder: Path) -> str:
 def begun(settings: Settings, folder: Path, more: Mapping[str, str] | None = None) -> Iterator[Run]:
     """Give a run whose workers wait for work, for the length of the block; `more` are variables for them."""
     with ExitStack() as stack:
-        hand = stack.enter_context(
+        stack_client = stack.enter_context(
             prepared(
                 FEEDS,
                 max_receive_count=settings.max_receive_count,
                 visibility_s=settings.function_s + settings.lease_s,
             )
         )
-        ledger = stack.enter_context(LedgerFront(hand.url, settings.ledger_faults))
-        sink_settings = SinkSettings(tables=TABLES, keep="digests", faults=settings.table_faults)
-        sink = stack.enter_context(Sink(sink_settings, elsewhere=ledger.elsewhere()))
-        front = Front(hand.url, cut_share=settings.cut_share, seed=settings.seed)
-        s3 = stack.enter_context(S3Front(front))
+        ledger = stack.enter_context(LedgerProxy(stack_client.url, settings.ledger_faults))
+        simulator_settings = SimulatorSettings(tables=TABLES, keep="digests", faults=settings.table_faults)
+        simulator = stack.enter_context(Simulator(simulator_settings, elsewhere=ledger.elsewhere()))
+        proxy = Proxy(stack_client.url, cut_share=settings.cut_share, seed=settings.seed)
+        s3 = stack.enter_context(S3Proxy(proxy))
         base = {
-            **hand.environment(),
+            **stack_client.environment(),
             **(more or {}),
-            "AWS_ENDPOINT_URL_DYNAMODB": sink.url,
+            "AWS_ENDPOINT_URL_DYNAMODB": simulator.url,
             "AWS_ENDPOINT_URL_S3": s3.url,
             Env.SEGMENT_BYTES: str(settings.segment_bytes),
             Env.LEASE_S: str(settings.lease_s),
@@ -230,14 +236,14 @@ def begun(settings: Settings, folder: Path, more: Mapping[str, str] | None = Non
         )
         chance = random.Random(settings.seed)
         fleet = stack.enter_context(Fleet(settings.worker, workers, folder, chance))
-        dropper = Dropper(hand, settings, time.monotonic)
-        reconcile = Every(settings.reconcile_every_s, None, lambda: hand.send(RECONCILE_MESSAGE))
-        yield Run(settings, hand, sink, ledger, front, fleet, dropper, [], time.monotonic(), reconcile)
+        dropper = Dropper(stack_client, settings, time.monotonic)
+        reconcile = Every(settings.reconcile_every_s, None, lambda: stack_client.send(RECONCILE_MESSAGE))
+        yield Run(settings, stack_client, simulator, ledger, proxy, fleet, dropper, [], time.monotonic(), reconcile)
 
 
 def _summed(logged: Iterable[dict[str, Any]]) -> dict[str, int]:
     """Return the sums of what the reconciler says it found."""
     total: Counter[str] = Counter()
-    for told in logged:
-        total.update({name: told[name] for name in FINDINGS if name in told})
+    for reported in logged:
+        total.update({name: reported[name] for name in FINDINGS if name in reported})
     return dict(total)

@@ -51,11 +51,11 @@ class Version:
 class Dropper:
     """Drops one thing after another, as a seed says, and remembers all of it."""
 
-    def __init__(self, hand: Bucket, settings: Settings, now_s: Callable[[], float]) -> None:
+    def __init__(self, stack_client: Bucket, settings: Settings, now_s: Callable[[], float]) -> None:
         self.versions: list[Version] = []
         self.poison: set[str] = set()
         self.counts = dict.fromkeys([*FILE_KINDS, *(f"told {news}" for news in NEWS)], 0)
-        self._hand, self._settings, self._now_s = hand, settings, now_s
+        self._stack_client, self._settings, self._now_s = stack_client, settings, now_s
         self._chance = random.Random(settings.seed)
         self._later: list[tuple[float, int, Callable[[], None]]] = []
         self._order, self._numbers, self._sequence = itertools.count(), itertools.count(1), itertools.count(1)
@@ -95,7 +95,7 @@ class Dropper:
 
     def _replace(self, key: str, number: int, kind: str) -> None:
         if kind == "deleted":
-            self._hand.delete(key)
+            self._stack_client.delete(key)
         else:
             size = self._chance.choice(self._settings.sizes)
             self._put_rows(key, f"f{number}v2", size, ALWAYS, None, is_gzip=False)
@@ -106,9 +106,9 @@ class Dropper:
         maker = RowMaker(name, self._chance.randrange(1 << 32))
         data = b"".join(maker.until(size))
         data = gzip.compress(data, 1, mtime=0) if is_gzip else data
-        etag = self._hand.put(key, data)
+        etag = self._stack_client.put(key, data)
         self.versions.append(Version(key, etag, len(data), may_end, is_gzip, maker.oracle))
-        self._tell(key, etag, len(data), news)
+        self._report(key, etag, len(data), news)
 
     def _drop_poison(self, number: int) -> None:
         """Drop a file that can never be loaded. It is told of, and its size is small."""
@@ -121,20 +121,20 @@ class Dropper:
             ]
         )
         key = f"{prefix}{number:04d}-poison.csv"
-        etag = self._hand.put(key, content)
+        etag = self._stack_client.put(key, content)
         self.versions.append(Version(key, etag, len(content), frozenset({Status.FAILED})))
-        self._tell(key, etag, len(content), news="twice")
+        self._report(key, etag, len(content), news="twice")
 
     def _send_poison(self, number: int) -> None:
         body = self._chance.choice(['{"ingest": "dance", "number": %d}', "no JSON %d", '{"Records": [{"number": %d}]}'])
         self.poison.add(body % number)
-        self._hand.send(body % number)
+        self._stack_client.send(body % number)
 
-    def _tell(self, key: str, etag: str, size: int, news: str | None = None) -> None:
+    def _report(self, key: str, etag: str, size: int, news: str | None = None) -> None:
         """Tell of an object as S3 does when it has a bad day."""
         news = news or self._chance.choices(list(NEWS), NEWS.values())[0]  # type: ignore[arg-type]
         self.counts[f"told {news}"] += 1
-        body = s3_event(self._hand.bucket, key, etag, size, f"{next(self._sequence):016X}")
+        body = s3_event(self._stack_client.bucket, key, etag, size, f"{next(self._sequence):016X}")
         delays = {
             "once": [0.0],
             "twice": [0.0, self._chance.uniform(0, 10)],
@@ -143,7 +143,7 @@ class Dropper:
             "found first": [self._settings.stuck_s + 2 * self._settings.reconcile_every_s],
         }[news]
         for delay in delays:
-            self._do_later(delay, lambda: self._hand.send(body))
+            self._do_later(delay, lambda: self._stack_client.send(body))
 
     def _do_later(self, seconds: float, action: Callable[[], None]) -> None:
         heapq.heappush(self._later, (self._now_s() + seconds, next(self._order), action))

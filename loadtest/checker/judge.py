@@ -17,7 +17,7 @@ COUNTS = ("rows_read", "rows_written", "rows_rejected", "rows_superseded")
 
 
 @dataclass(slots=True)
-class Verdict:
+class CheckResult:
     """What was found. `problems` is empty after a good run."""
 
     files: dict[str, int] = field(default_factory=dict)
@@ -48,21 +48,21 @@ class Verdict:
         }
 
 
-def judge(expected: Sequence[Expected], found: Found) -> Verdict:
+def judge(expected: Sequence[Expected], found: Found) -> CheckResult:
     """Return the verdict on a run."""
-    verdict, records = Verdict(), _by_key(found.records)
-    verdict.files = _files(expected, found.records)
+    check_result, records = CheckResult(), _by_key(found.records)
+    check_result.files = _files(expected, found.records)
     for file in expected:
-        verdict.problems += _file_problems(file, records.pop(file.key, []))
-        verdict.rejects_expected.update(file.rejected)
-        verdict.problems += _reject_problems(file, found.rejects.get(file.key, Counter()), verdict)
-    verdict.problems += [f"{key} is in the ledger and was never dropped" for key in sorted(records)]
+        check_result.problems += _file_problems(file, records.pop(file.key, []))
+        check_result.rejects_expected.update(file.rejected)
+        check_result.problems += _reject_problems(file, found.rejects.get(file.key, Counter()), check_result)
+    check_result.problems += [f"{key} is in the ledger and was never dropped" for key in sorted(records)]
     for table in sorted({file.table for file in expected}):
         files = [file for file in expected if file.table == table]
-        _judge_table(table, files, found, verdict)
-    verdict.problems += _leftovers(found)
-    verdict.problems += _event_problems(expected, found.events)
-    return verdict
+        _judge_table(table, files, found, check_result)
+    check_result.problems += _leftovers(found)
+    check_result.problems += _event_problems(expected, found.events)
+    return check_result
 
 
 def _files(expected: Sequence[Expected], records: Sequence[Record]) -> dict[str, int]:
@@ -81,9 +81,9 @@ def _by_key(records: Sequence[Record]) -> dict[str, list[Record]]:
 def _file_problems(file: Expected, records: Sequence[Record]) -> Iterator[str]:
     statuses = [str(record["status"]) for record in records]
     if statuses != [file.status]:
-        yield f"{file.key} ended as {', '.join(statuses) or 'nothing: nobody knows it'}, expected {file.status}"
+        yield f"{file.key} ended as {', '.join(statuses) or 'nothing: no_one knows it'}, expected {file.status}"
     for record in records:
-        if record["status"] in FINAL_STATUSES and "told" not in record:
+        if record["status"] in FINAL_STATUSES and "reported" not in record:
             yield f"{file.key} has ended and that was never told"
         if record["status"] == file.status == Status.COMPLETE:
             yield from _book_problems(file, [int(record.get(name, 0)) for name in COUNTS])
@@ -103,48 +103,50 @@ def _book_problems(file: Expected, counts: list[int]) -> Iterator[str]:
         yield f"{file.key}: the books say {superseded:,} rows superseded, expected {least:,} to {most:,}"
 
 
-def _reject_problems(file: Expected, found: Counter[str], verdict: Verdict) -> Iterator[str]:
-    verdict.rejects_found.update(found)
+def _reject_problems(file: Expected, found: Counter[str], check_result: CheckResult) -> Iterator[str]:
+    check_result.rejects_found.update(found)
     missing, extra = Counter(file.rejected) - found, found - Counter(file.rejected)
-    verdict.lost += missing.total()
-    verdict.doubled += extra.total()
+    check_result.lost += missing.total()
+    check_result.doubled += extra.total()
     if missing:
         yield f"{file.key}: the rejects lack {_sorted(missing)}"
     if extra:
         yield f"{file.key}: the rejects have {_sorted(extra)} too many"
 
 
-def _judge_table(name: str, files: Sequence[Expected], found: Found, verdict: Verdict) -> None:
+def _judge_table(name: str, files: Sequence[Expected], found: Found, check_result: CheckResult) -> None:
     table = found.tables.get(name)
     expected = sum(file.items for file in files)
-    verdict.rows_expected += expected
+    check_result.rows_expected += expected
     if table is None:
-        verdict.lost += expected
-        verdict.problems.append(f"there is no table {name}: {expected:,} rows are lost")
+        check_result.lost += expected
+        check_result.problems.append(f"there is no table {name}: {expected:,} rows are lost")
         return
-    verdict.rows_found += table.items
-    _judge_content(name, table, expected, sum(file.checksum for file in files) % MODULUS, verdict)
-    _judge_puts(name, table, files, found.records, verdict)
-    verdict.problems += [f"table {name}: {sentence}" for sentence in table.refused]
+    check_result.rows_found += table.items
+    _judge_content(name, table, expected, sum(file.checksum for file in files) % MODULUS, check_result)
+    _judge_puts(name, table, files, found.records, check_result)
+    check_result.problems += [f"table {name}: {sentence}" for sentence in table.refused]
 
 
-def _judge_content(name: str, table: TableFound, expected: int, checksum: int, verdict: Verdict) -> None:
+def _judge_content(name: str, table: TableFound, expected: int, checksum: int, check_result: CheckResult) -> None:
     missing, extra = max(0, expected - table.items), max(0, table.items - expected)
-    verdict.lost += missing
-    verdict.wrong += extra
+    check_result.lost += missing
+    check_result.wrong += extra
     if missing:
-        verdict.problems.append(f"table {name} lacks {missing:,} of {expected:,} rows")
+        check_result.problems.append(f"table {name} lacks {missing:,} of {expected:,} rows")
     elif extra:
-        verdict.problems.append(f"table {name} has {extra:,} rows that no file says")
+        check_result.problems.append(f"table {name} has {extra:,} rows that no file says")
     elif table.checksum != checksum:
-        verdict.wrong += 1
-        verdict.problems.append(
+        check_result.wrong += 1
+        check_result.problems.append(
             f"table {name} has the {expected:,} rows it must have, and the content of one or more is wrong: "
             f"its checksum is {table.checksum:016x}, expected {checksum:016x}"
         )
 
 
-def _judge_puts(name: str, table: TableFound, files: Sequence[Expected], records: Sequence[Record], v: Verdict) -> None:
+def _judge_puts(
+    name: str, table: TableFound, files: Sequence[Expected], records: Sequence[Record], v: CheckResult
+) -> None:
     """Each row that was written and not superseded may replace an earlier one of its key; and so may those rows whose
     earlier one stands in the block before: that one is in the table by then, and counts as superseded afterwards."""
     if table.overwritten is None:
@@ -168,13 +170,13 @@ def _leftovers(found: Found) -> Iterator[str]:
 
 
 def _event_problems(expected: Sequence[Expected], events: Sequence[Record]) -> Iterator[str]:
-    told: dict[str, set[str]] = defaultdict(set)
+    reported: dict[str, set[str]] = defaultdict(set)
     for event in events:
-        told[str(event["key"])].add(str(event["id"]))
-    silent = [file.key for file in expected if file.key not in told]
+        reported[str(event["key"])].add(str(event["id"]))
+    silent = [file.key for file in expected if file.key not in reported]
     if silent:
         yield f"no event tells how {len(silent):,} files ended, such as {silent[0]}"
-    for key, ids in sorted(told.items()):
+    for key, ids in sorted(reported.items()):
         if len(ids) > 1:
             yield f"{key} has {len(ids)} outcomes by its events: {', '.join(sorted(ids))}"
 

@@ -69,8 +69,8 @@ def _read_emf(document: dict[str, Any], samples: Samples) -> None:
         for names in directive["Dimensions"]:
             dimensions = {name: document[name] for name in names}
             for metric in directive["Metrics"]:
-                told = document[metric["Name"]]
-                for value in told if isinstance(told, list) else [told]:
+                reported = document[metric["Name"]]
+                for value in reported if isinstance(reported, list) else [reported]:
                     samples.add(directive["Namespace"], metric["Name"], dimensions, at_s, value)
 
 

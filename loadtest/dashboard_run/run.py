@@ -11,10 +11,10 @@ from typing import Any
 from infra.local.stack import LocalStack, local_stack
 from ingest.contract import RECONCILE_MESSAGE, Ledger, Output
 from loadtest.dashboard_run.emitted import CONSUMED, DYNAMODB, SQS, Samples, add_concurrency, read_log
-from loadtest.dashboard_run.hand import Hand
 from loadtest.dashboard_run.simulated import START_S, simulated, wait_until_quiet
+from loadtest.dashboard_run.stack_client import StackClient
 from loadtest.dashboard_run.uploads import perform, schedule
-from loadtest.harness.dynamodb_proxy import LedgerFront
+from loadtest.harness.dynamodb_proxy import LedgerProxy
 from loadtest.simulator import Key, Table
 
 FEEDS = Path(__file__).parent / "feeds.toml"
@@ -30,22 +30,22 @@ WARM_UP_FILES = 12
 def observe(*, seconds: float, seed: int, patience_s: float, say: Callable[[str], None]) -> dict[str, Any]:
     """Return all that a run of so many seconds told, until its queue was empty."""
     with local_stack(FEEDS) as stack, simulated(stack, TABLES, units_per_s=TABLE_UNITS_PER_S) as tables:
-        with contextlib.closing(Hand(stack)) as hand:
-            _warm_up(hand)
+        with contextlib.closing(StackClient(stack)) as stack_client:
+            _warm_up(stack_client)
         say(f"The local stack is up at {stack.endpoint_url}; files are dropped for {seconds:.0f} s.")
         began_s = float(int(time.time()))
         samples = Samples(began_s)
-        with contextlib.closing(Hand(stack)) as hand, _polled(stack, tables.front, samples):
-            _drop_all(hand, seconds, seed)
+        with contextlib.closing(StackClient(stack)) as stack_client, _polled(stack, tables.proxy, samples):
+            _drop_all(stack_client, seconds, seed)
             say("All is dropped; waiting until the queue is empty.")
-            wait_until_quiet(hand, patience_s)
-            lines = hand.log_events()
-            names = hand.physical_names()
+            wait_until_quiet(stack_client, patience_s)
+            lines = stack_client.log_events()
+            names = stack_client.physical_names()
         took_s = time.time() - began_s
     function = stack.outputs[Output.FUNCTION]
-    told = read_log(lines, samples, function=function)
-    add_concurrency(told["memory"], samples, function=function)
-    for run in told["memory"]:
+    reported = read_log(lines, samples, function=function)
+    add_concurrency(reported["memory"], samples, function=function)
+    for run in reported["memory"]:
         run.update(at_s=round(run["at_s"] - began_s, 3), began_s=round(run["began_s"] - began_s, 3))
     return {
         "stack": stack.name,
@@ -53,34 +53,34 @@ def observe(*, seconds: float, seed: int, patience_s: float, say: Callable[[str]
         "began_s": began_s,
         "names": names,
         "metrics": samples.document(),
-        "log": told,
+        "log": reported,
     }
 
 
-def _warm_up(hand: Hand) -> None:
+def _warm_up(stack_client: StackClient) -> None:
     """Let the emulator start the function anew, as often as it runs at once."""
     for n in range(WARM_UP_FILES):
-        hand.drop(f"visits/warm-up-{n}.csv", b"visitor,at,page\nnobody,1,/\n")
-    wait_until_quiet(hand, START_S)
+        stack_client.drop(f"visits/warm-up-{n}.csv", b"visitor,at,page\nnobody,1,/\n")
+    wait_until_quiet(stack_client, START_S)
 
 
 @contextlib.contextmanager
-def _polled(stack: LocalStack, front: LedgerFront, samples: Samples) -> Iterator[None]:
+def _polled(stack: LocalStack, proxy: LedgerProxy, samples: Samples) -> Iterator[None]:
     """Ask both queues how much they hold, and what the ledger cost since, as long as the block lasts."""
     over = threading.Event()
     ledger, index = {"TableName": stack.outputs[Output.LEDGER_TABLE]}, {"GlobalSecondaryIndexName": Ledger.INDEX}
 
     def poll() -> None:
-        before = Counter(front.costs.units)
-        with contextlib.closing(Hand(stack)) as hand:
+        before = Counter(proxy.costs.units)
+        with contextlib.closing(StackClient(stack)) as stack_client:
             while not over.wait(POLL_S):
-                now = Counter(front.costs.units)
+                now = Counter(proxy.costs.units)
                 more, before = now - before, now
                 of_index = more.pop("index", 0)
                 samples.add(DYNAMODB, CONSUMED, ledger, time.time(), more.total())
                 samples.add(DYNAMODB, CONSUMED, ledger | index, time.time(), of_index)
-                for url in (hand.queue_url, hand.dead_letter_url):
-                    _add_depths(hand, url, samples)
+                for url in (stack_client.queue_url, stack_client.dead_letter_url):
+                    _add_depths(stack_client, url, samples)
 
     thread = threading.Thread(target=poll)
     thread.start()
@@ -91,17 +91,17 @@ def _polled(stack: LocalStack, front: LedgerFront, samples: Samples) -> Iterator
         thread.join()
 
 
-def _add_depths(hand: Hand, url: str, samples: Samples) -> None:
+def _add_depths(stack_client: StackClient, url: str, samples: Samples) -> None:
     queue, now_s = {"QueueName": url.rpartition("/")[2]}, time.time()
-    visible, hidden = hand.depths(url)
+    visible, hidden = stack_client.depths(url)
     samples.add(SQS, "ApproximateNumberOfMessagesVisible", queue, now_s, visible)
     samples.add(SQS, "ApproximateNumberOfMessagesNotVisible", queue, now_s, hidden)
 
 
-def _drop_all(hand: Hand, seconds: float, seed: int) -> None:
+def _drop_all(stack_client: StackClient, seconds: float, seed: int) -> None:
     began_s = time.monotonic()
     for drop in schedule(seconds, seed):
         time.sleep(max(0.0, began_s + drop.at_s - time.monotonic()))
-        perform(drop, hand, seed)
+        perform(drop, stack_client, seed)
     time.sleep(max(0.0, began_s + seconds - time.monotonic()))
-    hand.send(RECONCILE_MESSAGE)  # a short run may not see the schedule's own
+    stack_client.send(RECONCILE_MESSAGE)  # a short run may not see the schedule's own

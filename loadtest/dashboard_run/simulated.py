@@ -6,9 +6,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from infra.local.stack import LocalStack
-from loadtest.dashboard_run.hand import Hand
-from loadtest.harness.dynamodb_proxy import LedgerFront
-from loadtest.simulator import Settings, Simulation, Sink, Table
+from loadtest.dashboard_run.stack_client import StackClient
+from loadtest.harness.dynamodb_proxy import LedgerProxy
+from loadtest.simulator import Settings, Simulation, Simulator, Table
 
 QUIET_S = 3.0
 START_S = 120.0
@@ -18,8 +18,8 @@ START_S = 120.0
 class Simulated:
     """What took the place of the tables, and what counts the ledger's costs."""
 
-    sink: Sink
-    front: LedgerFront
+    simulator: Simulator
+    proxy: LedgerProxy
 
 
 @contextlib.contextmanager
@@ -30,20 +30,20 @@ def simulated(
     simulation = Simulation(mode="provisioned", provisioned_units_per_s=units_per_s)
     settings = Settings(tables=tables, simulation=simulation, keep="items" if keep_items else "nothing")
     with (
-        LedgerFront(stack.endpoint_url, None) as front,
-        Sink(settings, elsewhere=front.elsewhere()) as sink,
+        LedgerProxy(stack.endpoint_url, None) as proxy,
+        Simulator(settings, elsewhere=proxy.elsewhere()) as simulator,
     ):
-        with contextlib.closing(Hand(stack)) as hand:
-            wait_until_quiet(hand, START_S, quiet_s=1.0)  # S3's test messages are done with
-            hand.point_function_at(sink.url)
-        yield Simulated(sink, front)
+        with contextlib.closing(StackClient(stack)) as stack_client:
+            wait_until_quiet(stack_client, START_S, quiet_s=1.0)  # S3's test messages are done with
+            stack_client.point_function_at(simulator.url)
+        yield Simulated(simulator, proxy)
 
 
-def wait_until_quiet(hand: Hand, patience_s: float, quiet_s: float = QUIET_S) -> None:
+def wait_until_quiet(stack_client: StackClient, patience_s: float, quiet_s: float = QUIET_S) -> None:
     """Wait until the queue has been empty for a while."""
     until, quiet_since = time.monotonic() + patience_s, time.monotonic()
     while time.monotonic() - quiet_since < quiet_s:
-        if sum(hand.depths(hand.queue_url)):
+        if sum(stack_client.depths(stack_client.queue_url)):
             quiet_since = time.monotonic()
         if time.monotonic() > until:
             raise TimeoutError(f"The queue was not empty {patience_s:.0f} s after the last file.")

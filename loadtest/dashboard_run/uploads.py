@@ -4,7 +4,7 @@ import random
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from loadtest.dashboard_run.hand import Hand
+from loadtest.dashboard_run.stack_client import StackClient
 
 ORDERS, VISITS = "order_id,customer_id,quantity,note\n", "visitor,at,page\n"
 ROWS = range(100, 900)
@@ -45,15 +45,15 @@ _SPECIAL = (
 )
 
 
-def perform(drop: Drop, hand: Hand, seed: int) -> None:
+def perform(drop: Drop, stack_client: StackClient, seed: int) -> None:
     """Do what a drop says."""
     for key, data in _files(drop, random.Random(f"{seed}/{drop.kind}/{drop.number}")):
-        etag = hand.drop(key, data.encode())
+        etag = stack_client.drop(key, data.encode())
         if drop.kind == "again":
             for sequencer in SEQUENCERS:
-                hand.notify(key, etag, len(data), sequencer=sequencer)
+                stack_client.notify(key, etag, len(data), sequencer=sequencer)
     if drop.kind == "poison":
-        hand.send('{"this": "is no message of ours"}')
+        stack_client.send('{"this": "is no message of ours"}')
 
 
 def _files(drop: Drop, chance: random.Random) -> Iterator[tuple[str, str]]:

@@ -5,7 +5,7 @@ import tempfile
 from pathlib import Path
 
 from loadtest.demo_script.page import page
-from loadtest.demo_script.run import in_a_process, tell
+from loadtest.demo_script.run import in_a_process, report
 
 PAGE = Path(__file__).parents[2] / "docs" / "transcript.md"
 HEAD = """# An operator's day
@@ -26,7 +26,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Run the story and write the page."""
     with tempfile.TemporaryDirectory(prefix="transcript-") as name:
         folder = Path(name)
-        story, _ = tell(folder, lambda stack: in_a_process(stack, folder))
-    arguments.out.write_text(page(HEAD, story.parts), encoding="utf-8")
-    print(f"{len(story.steps)} commands were run; the page is {arguments.out}.")
+        script, _ = report(folder, lambda stack: in_a_process(stack, folder))
+    arguments.out.write_text(page(HEAD, script.parts), encoding="utf-8")
+    print(f"{len(script.steps)} commands were run; the page is {arguments.out}.")
     return 0

@@ -57,7 +57,7 @@ def _stamp(number: int) -> str:
     return str(number) if number % 10 == 0 else f"2026-11-23 10:{number % 60:02}"
 
 
-def mended(rejected: str) -> str:
+def fixed(rejected: str) -> str:
     """Return the rejected rows of orders/monday.csv as somebody mends them in an editor.
 
     >>> mended("order_id,customer_id,quantity,note\\nO-1,C-1,many,back door\\nO-2,C-2,3\\n").splitlines()[1:]

@@ -10,11 +10,11 @@ from pathlib import Path
 from infra import bundle
 from infra.local.stack import LocalStack, local_stack
 from loadtest.dashboard_run.simulated import simulated
-from loadtest.demo_script import steps as chapters
+from loadtest.demo_script import steps
 from loadtest.demo_script.incoming import write_files
-from loadtest.demo_script.script import Command, Ran, Story
+from loadtest.demo_script.script import Command, Ran, Script
 from loadtest.demo_script.steps import TABLE_UNITS_PER_S
-from loadtest.simulator import Key, Sink, Table
+from loadtest.simulator import Key, Simulator, Table
 
 FEEDS = Path(__file__).parent / "feeds.toml"
 COLUMNS = 80  # of the terminal that is shown
@@ -27,7 +27,9 @@ TABLES = {
 _ROOT = Path(__file__).parents[2]
 
 
-def tell(folder: Path, command: Callable[[LocalStack], Command], *, form: tuple[str, ...] = ()) -> tuple[Story, Sink]:
+def report(
+    folder: Path, command: Callable[[LocalStack], Command], *, form: tuple[str, ...] = ()
+) -> tuple[Script, Simulator]:
     """Return the story as it happened, and the tables at its end. The folder gets the files and `feeds.toml`."""
     feeds, tables = folder / "feeds.toml", dict(TABLES)
     feeds.write_text(FEEDS.read_text())
@@ -36,24 +38,24 @@ def tell(folder: Path, command: Callable[[LocalStack], Command], *, form: tuple[
         local_stack(FEEDS) as stack,
         simulated(stack, tables, units_per_s=TABLE_UNITS_PER_S, keep_items=True) as there,
     ):
-        story = Story(stack, command(stack), folder, form=form)
-        with contextlib.closing(story.hand):
-            _tell_all(story, tables, feeds)
-    return story, there.sink
+        script = Script(stack, command(stack), folder, form=form)
+        with contextlib.closing(script.stack_client):
+            _report_all(script, tables, feeds)
+    return script, there.simulator
 
 
-def _tell_all(story: Story, tables: dict[str, Table], feeds: Path) -> None:
-    def deploy_mended_feeds() -> None:
+def _report_all(script: Script, tables: dict[str, Table], feeds: Path) -> None:
+    def deploy_fixed_feeds() -> None:
         feeds.write_text(feeds.read_text().replace('delimiter = ","', 'delimiter = ";"'))
-        story.hand.deploy_code(bundle.build(bundle.HOST, feeds).read_bytes())
+        script.stack_client.deploy_code(bundle.build(bundle.HOST, feeds).read_bytes())
 
-    chapters.before_the_drop(story)
-    chapters.the_load(story)
-    chapters.bad_rows(story)
-    chapters.wrong_file(story)
-    chapters.wrong_feed(story, deploy_mended_feeds)
-    chapters.dead_letters(story, tables)
-    chapters.the_books(story)
+    steps.before_the_drop(script)
+    steps.the_load(script)
+    steps.bad_rows(script)
+    steps.wrong_file(script)
+    steps.wrong_feed(script, deploy_fixed_feeds)
+    steps.dead_letters(script, tables)
+    steps.the_row_counts(script)
 
 
 def in_a_process(stack: LocalStack, folder: Path) -> Command:

@@ -11,7 +11,7 @@ from typing import Any
 from infra.local.demo import file_records
 from infra.local.stack import LocalStack
 from ingest.contract import Ledger, Output
-from loadtest.dashboard_run.hand import Hand
+from loadtest.dashboard_run.stack_client import StackClient
 from loadtest.demo_script.incoming import FOLDER
 
 PATIENCE_S = 60.0
@@ -51,14 +51,14 @@ Part = Title | Said | Ran
 Command = Callable[..., Ran]
 
 
-class Story:
+class Script:
     """Runs commands and drops files, and remembers. `run` runs `ingest`; `form` is added where a story is judged.
 
     With `form` as ("--json",) each command prints for machines; what is printed as CSV stays as it is.
     """
 
     def __init__(self, stack: LocalStack, run: Command, folder: Path, *, form: tuple[str, ...] = ()) -> None:
-        self.hand = Hand(stack)
+        self.stack_client = StackClient(stack)
         self._stack = stack
         self.folder = folder
         self.parts: list[Part] = []
@@ -83,7 +83,7 @@ class Story:
 
     def drop(self, key: str, source: str | None = None) -> None:
         """Put a file from the folder in the landing bucket, under its own path there or another key."""
-        self.hand.drop(key, (self.folder / FOLDER / (source or key)).read_bytes())
+        self.stack_client.drop(key, (self.folder / FOLDER / (source or key)).read_bytes())
 
     def wait_for_end(self, *keys: str, versions: int = 1) -> None:
         """Wait until so many versions of each file have ended and that was told."""
@@ -96,15 +96,21 @@ class Story:
 
     def wait_for_dead_letters(self, count: int) -> None:
         """Wait until there are so many."""
-        self._wait(lambda: sum(self.hand.depths(self.hand.dead_letter_url)) == count, f"there are not {count} letters")
+        self._wait(
+            lambda: sum(self.stack_client.depths(self.stack_client.dead_letter_url)) == count,
+            f"there are not {count} letters",
+        )
 
     def wait_for_messages(self, count: int) -> None:
         """Wait until so many messages or more are in the queue."""
-        self._wait(lambda: sum(self.hand.depths(self.hand.queue_url)) >= count, f"there are not {count} messages")
+        self._wait(
+            lambda: sum(self.stack_client.depths(self.stack_client.queue_url)) >= count,
+            f"there are not {count} messages",
+        )
 
     def _has_ended(self, key: str, versions: int) -> bool:
-        records = file_records(self._stack, self.hand.bucket, key)
-        return sum("told" in record for record in records) >= versions
+        records = file_records(self._stack, self.stack_client.bucket, key)
+        return sum("reported" in record for record in records) >= versions
 
     def _has_checkpoint(self, key: str) -> bool:
         found = self._stack.client("dynamodb").query(
@@ -112,7 +118,7 @@ class Story:
             KeyConditionExpression="#pk = :file AND begins_with(#sk, :kind)",
             ExpressionAttributeNames={"#pk": Ledger.PARTITION_KEY, "#sk": Ledger.SORT_KEY},
             ExpressionAttributeValues={
-                ":file": {"S": f"{self.hand.bucket}/{key}"},
+                ":file": {"S": f"{self.stack_client.bucket}/{key}"},
                 ":kind": {"S": Ledger.SEGMENT_PREFIX},
             },
         )

@@ -1,4 +1,4 @@
-"""DynamoDB as the workers see it: rows go to a sink that keeps the truth, the ledger is the emulator's, both fail."""
+"""DynamoDB as the workers see it: rows go to the simulator, the ledger is the emulator's, both fail."""
 
 import http.client
 import threading
@@ -28,7 +28,7 @@ _NOT_ASKED = {
 _ENDINGS = {Fault.RESET_BEFORE: Ending.RESET, Fault.RESET_AFTER: Ending.RESET, Fault.TRUNCATED: Ending.CUT}
 
 
-class LedgerFront:
+class LedgerProxy:
     """Answers what is not a batch of rows: by the emulator, but for faults."""
 
     def __init__(self, url: str, faults: Faults | None) -> None:
@@ -62,9 +62,9 @@ class LedgerFront:
         if fault is Fault.RESET_BEFORE:
             return Answer(b"", ending=Ending.RESET)
         try:
-            told = self._upstream.ask("POST", "/", body, {**_HEADERS, "X-Amz-Target": target})
+            reported = self._upstream.ask("POST", "/", body, {**_HEADERS, "X-Amz-Target": target})
         except (OSError, http.client.HTTPException):
             return Answer(b"", ending=Ending.RESET)
         with self._lock:
-            self.costs.count(target.rpartition(".")[2], body, told.body)
-        return Answer(told.body, told.status, ending=_ENDINGS.get(fault, Ending.KEPT) if fault else Ending.KEPT)
+            self.costs.count(target.rpartition(".")[2], body, reported.body)
+        return Answer(reported.body, reported.status, ending=_ENDINGS.get(fault, Ending.KEPT) if fault else Ending.KEPT)

@@ -22,7 +22,7 @@ class Log:
     """
 
     def __init__(self, client: Any, group: str, *, since_ms: int = 0) -> None:
-        self.told: list[Mapping[str, Any]] = []
+        self.reported: list[Mapping[str, Any]] = []
         self.invocations: list[Invocation] = []
         self.crashes: list[str] = []
         self._client, self._group, self._since_ms = client, group, since_ms
@@ -60,15 +60,15 @@ class Log:
             if report:
                 self.invocations.append(report)
             else:
-                self.told += _parsed(line)
+                self.reported += _parsed(line)
             if _CRASHED.search(line):
                 self.crashes.append(line)
 
 
 def _parsed(line: str) -> Iterator[Mapping[str, Any]]:
     try:
-        told = json.loads(line)
+        reported = json.loads(line)
     except ValueError:
         return
-    if isinstance(told, dict):
-        yield told
+    if isinstance(reported, dict):
+        yield reported

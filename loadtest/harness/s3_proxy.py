@@ -14,7 +14,7 @@ _LEFT_OUT = {"connection", "transfer-encoding", "content-length", "expect", "kee
 SMALLEST_CUT = 2
 
 
-class Front(CuttingServer):
+class Proxy(CuttingServer):
     """Relays to the emulator. Knows what all connections share."""
 
     daemon_threads = True
@@ -44,49 +44,49 @@ class Relay(BaseHTTPRequestHandler):
 
     def do_PUT(self) -> None:
         """Relay, and count."""
-        cast(Front, self.server).writes += 1
+        cast(Proxy, self.server).writes += 1
         self._relay()
 
     do_POST = do_DELETE = do_PUT
 
     def _relay(self, *, is_cuttable: bool = False) -> None:
-        front = cast(Front, self.server)
+        proxy = cast(Proxy, self.server)
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
         headers = {name: value for name, value in self.headers.items() if name.lower() not in _LEFT_OUT}
-        told = front.upstream.ask(self.command, self.path, body, headers)
-        length = next((value for name, value in told.headers if name.lower() == "content-length"), "0")
-        self.send_response(told.status)
-        for name, value in told.headers:
+        reported = proxy.upstream.ask(self.command, self.path, body, headers)
+        length = next((value for name, value in reported.headers if name.lower() == "content-length"), "0")
+        self.send_response(reported.status)
+        for name, value in reported.headers:
             if name.lower() not in _LEFT_OUT:
                 self.send_header(name, value)
-        self.send_header("Content-Length", length if self.command == "HEAD" else str(len(told.body)))
+        self.send_header("Content-Length", length if self.command == "HEAD" else str(len(reported.body)))
         self.end_headers()
-        is_cut = is_cuttable and len(told.body) >= SMALLEST_CUT and front.is_to_be_cut()
-        self.wfile.write(told.body[: len(told.body) // 2] if is_cut else told.body)
+        is_cut = is_cuttable and len(reported.body) >= SMALLEST_CUT and proxy.is_to_be_cut()
+        self.wfile.write(reported.body[: len(reported.body) // 2] if is_cut else reported.body)
         self.close_connection |= is_cut
 
 
-class S3Front:
+class S3Proxy:
     """Runs a front for the length of a `with` block."""
 
-    def __init__(self, front: Front) -> None:
-        self.front = front
+    def __init__(self, proxy: Proxy) -> None:
+        self.proxy = proxy
 
     def __enter__(self) -> Self:
-        self._thread = threading.Thread(target=self.front.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
+        self._thread = threading.Thread(target=self.proxy.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
         self._thread.start()
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        self.front.shutdown()
+        self.proxy.shutdown()
         self._thread.join()
         with contextlib.suppress(OSError):
-            self.front.socket.shutdown(socket.SHUT_RDWR)
-        self.front.server_close()
-        self.front.end_connections()
-        self.front.upstream.close()
+            self.proxy.socket.shutdown(socket.SHUT_RDWR)
+        self.proxy.server_close()
+        self.proxy.end_connections()
+        self.proxy.upstream.close()
 
     @property
     def url(self) -> str:
         """Where it listens."""
-        return f"http://127.0.0.1:{self.front.server_address[1]}"
+        return f"http://127.0.0.1:{self.proxy.server_address[1]}"

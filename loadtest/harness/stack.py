@@ -18,16 +18,16 @@ MOST_MESSAGES = 10
 
 
 @contextlib.contextmanager
-def prepared(feeds: Path, *, max_receive_count: int, visibility_s: float) -> Iterator["Hand"]:
+def prepared(feeds: Path, *, max_receive_count: int, visibility_s: float) -> Iterator["StackClient"]:
     """Give a deployed stack whose own function sleeps, and whose bucket tells nobody, for the length of a block."""
     with local_stack(feeds) as stack:
-        hand = Hand(stack)
-        hand.prepare(max_receive_count, visibility_s)
-        yield hand
-        hand.close()
+        stack_client = StackClient(stack)
+        stack_client.prepare(max_receive_count, visibility_s)
+        yield stack_client
+        stack_client.close()
 
 
-class Hand:
+class StackClient:
     """Drops objects, sends messages, and reads what became of them. Use it from one thread."""
 
     def __init__(self, stack: LocalStack) -> None:
@@ -79,10 +79,10 @@ class Hand:
 
     def environment(self) -> dict[str, str]:
         """Return the variables of the deployed function, and those that point its SDK to the emulator."""
-        told = self._stack.client("lambda").get_function_configuration(
+        reported = self._stack.client("lambda").get_function_configuration(
             FunctionName=self._stack.outputs[Output.FUNCTION]
         )
-        return {**told["Environment"]["Variables"], **self._stack.environment()}
+        return {**reported["Environment"]["Variables"], **self._stack.environment()}
 
     def put(self, key: str, data: bytes) -> str:
         """Put an object; return its eTag."""
@@ -117,8 +117,8 @@ class Hand:
     def depths(self) -> tuple[int, int]:
         """Return how many messages wait, delayed ones among them, and how many are with a worker."""
         wanted = [f"ApproximateNumberOfMessages{name}" for name in ("", "Delayed", "NotVisible")]
-        told = self._sqs.get_queue_attributes(QueueUrl=self.queue_url, AttributeNames=wanted)["Attributes"]
-        visible, delayed, with_worker = (int(told.get(name, 0)) for name in wanted)
+        reported = self._sqs.get_queue_attributes(QueueUrl=self.queue_url, AttributeNames=wanted)["Attributes"]
+        visible, delayed, with_worker = (int(reported.get(name, 0)) for name in wanted)
         return visible + delayed, with_worker
 
     def events(self) -> list[dict[str, Any]]:
@@ -151,5 +151,5 @@ class Hand:
                 return
 
     def _arn(self, url: str) -> str:
-        told = self._sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])
-        return str(told["Attributes"]["QueueArn"])
+        reported = self._sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])
+        return str(reported["Attributes"]["QueueArn"])

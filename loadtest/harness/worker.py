@@ -19,7 +19,7 @@ import boto3
 from ingest.aws.clock import Clock
 from ingest.contract import Env
 from ingest.worker import handler
-from ingest.worker.batch import Function
+from ingest.worker.batch import BatchHandler
 
 WAIT_S = 1
 
@@ -35,8 +35,8 @@ class SkewedClock(Clock):
 class Poller:
     """Receives batches, has them answered, and deletes what did not fail."""
 
-    def __init__(self, function: Function, client: Any) -> None:
-        self._function = function
+    def __init__(self, function: BatchHandler, client: Any) -> None:
+        self._batch_handler = function
         self._client = client
         self._url = os.environ[Env.QUEUE_URL]
         self._function_s = float(os.environ["CHAOS_FUNCTION_S"])
@@ -58,7 +58,7 @@ class Poller:
     def _answer(self, messages: list[dict[str, Any]]) -> None:
         signal.setitimer(signal.ITIMER_REAL, self._function_s)  # its signal ends the process, as Lambda does
         threads = [self._show_soon(message["ReceiptHandle"]) for message in messages if self._is_unlucky()]
-        reply = self._function.answer({"Records": [_record(message) for message in messages]}, self._function_s)
+        reply = self._batch_handler.answer({"Records": [_record(message) for message in messages]}, self._function_s)
         signal.setitimer(signal.ITIMER_REAL, 0)
         for thread in threads:
             thread.cancel()
@@ -84,7 +84,7 @@ class Poller:
 
 def _record(message: dict[str, Any]) -> dict[str, Any]:
     """Return a message as Lambda hands it over."""
-    told = {
+    reported = {
         name: {"stringValue": value.get("StringValue"), "dataType": value["DataType"]}
         for name, value in message.get("MessageAttributes", {}).items()
     }
@@ -93,7 +93,7 @@ def _record(message: dict[str, Any]) -> dict[str, Any]:
         "receiptHandle": message["ReceiptHandle"],
         "body": message["Body"],
         "attributes": message["Attributes"],
-        "messageAttributes": told,
+        "messageAttributes": reported,
         "eventSource": "aws:sqs",
     }
 

@@ -56,20 +56,22 @@ def run(arguments: argparse.Namespace) -> int:
     figures = []
     known = _known(arguments.out)
     for case in cases(arguments):
-        told = perform(case, lambda line: print(line, flush=True))
-        figures.append(told)
-        known[told["case"]] = origin(command=_command(arguments), seed=arguments.seed) | told
+        reported = perform(case, lambda line: print(line, flush=True))
+        figures.append(reported)
+        known[reported["case"]] = origin(command=_command(arguments), seed=arguments.seed) | reported
         print(
-            f"{told['case']}: {told['rows']:,} rows in {told['seconds']:,} s ({told['rows_per_s']:,} rows/s), "
-            f"{told['kills']} kills, {told['hand_overs']} hand-overs, {told['segments']} segments; the ledger took "
-            f"{told['ledger_write_units_per_file']:,} write units a file, "
-            f"{told['ledger_share_of_write_units']:.3%} of all",
+            f"{reported['case']}: {reported['rows']:,} rows "
+            f"in {reported['seconds']:,} s ({reported['rows_per_s']:,} rows/s), "
+            f"{reported['kills']} kills, {reported['hand_overs']} hand-overs, {reported['segments']} segments; "
+            f"the ledger took "
+            f"{reported['ledger_write_units_per_file']:,} write units a file, "
+            f"{reported['ledger_share_of_write_units']:.3%} of all",
             flush=True,
         )
-        for problem in told["problems"]:
+        for problem in reported["problems"]:
             print(f"WRONG: {problem}")
     write_document(arguments.out, {"cases": list(known.values())})
-    return 1 if any(told["problems"] for told in figures) else 0
+    return 1 if any(reported["problems"] for reported in figures) else 0
 
 
 def _known(path: Path) -> dict[str, dict[str, Any]]:

@@ -5,7 +5,7 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-from loadtest.huge.rows import Kinds, is_spoiled
+from loadtest.huge.rows import Kinds, is_injected
 from loadtest.simulator.service import TOOK_ALL, Answer, Service
 from loadtest.simulator.settings import Settings
 
@@ -13,7 +13,7 @@ _MOST_COUNTED = 255
 _TOOK = Answer(TOOK_ALL)
 
 
-class RowTruth(Service):
+class KnownRow(Service):
     """The write side of a sink: one byte for each row that must come counts how often it did."""
 
     def __init__(self, kinds: Kinds, rows: Mapping[int, int]) -> None:
@@ -35,7 +35,7 @@ class RowTruth(Service):
     def lost(self) -> int:
         """Return how many good rows never came."""
         return sum(
-            came == 0 and not is_spoiled(number)
+            came == 0 and not is_injected(number)
             for counts in self._came.values()
             for number, came in enumerate(counts)
             if came == 0
@@ -44,7 +44,7 @@ class RowTruth(Service):
     def _hold_up(self, item: dict[str, Any]) -> None:
         id = item.pop("id")["S"]
         counts, number = self._came.get(int(id[1:3])), int(id[4:])
-        if counts is None or number >= len(counts) or is_spoiled(number) or item != self._kinds.item(number):
+        if counts is None or number >= len(counts) or is_injected(number) or item != self._kinds.item(number):
             self.wrong += 1
             return
         self.repeated += counts[number] > 0

@@ -27,14 +27,14 @@ class Kinds:
         chance = random.Random(seed)
         cells = [_cells(chance) for _ in range(_KINDS)]
         self._lines = [_line(row) for row in cells]
-        self._spoiled = [_line([*row[:2], "12x", *row[3:]]) for row in cells]
+        self._injected = [_line([*row[:2], "12x", *row[3:]]) for row in cells]
         self.items = [_item(row) for row in cells]
         size = len(b"idH00-0000000000")
         self.units = [write_units(size + item_bytes(item)) for item in self.items]
 
     def line(self, file: int, number: int) -> bytes:
         """Return a row as CSV."""
-        lines = self._spoiled if is_spoiled(number) else self._lines
+        lines = self._injected if is_injected(number) else self._lines
         return b"H%02d-%010d,%b" % (file, number, lines[number % _KINDS])
 
     def item(self, number: int) -> dict[str, Any]:
@@ -64,7 +64,7 @@ class Kinds:
         return (self.line(file, number) for number in range(first, first + count))
 
 
-def is_spoiled(number: int) -> bool:
+def is_injected(number: int) -> bool:
     """Return whether a row is one that must be rejected.
 
     >>> [number for number in range(60_000) if is_spoiled(number)]

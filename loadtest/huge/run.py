@@ -13,20 +13,20 @@ from typing import Any
 from ingest.contract import Env, Ledger, Status
 from loadtest.chaos.run import Every
 from loadtest.chaos.uploads import s3_event
-from loadtest.harness.dynamodb_proxy import LedgerFront
-from loadtest.harness.s3_proxy import S3Front
-from loadtest.harness.stack import Hand, prepared
+from loadtest.harness.dynamodb_proxy import LedgerProxy
+from loadtest.harness.s3_proxy import S3Proxy
+from loadtest.harness.stack import StackClient, prepared
 from loadtest.harness.workers import Fleet, environments
-from loadtest.huge.disk_front import DiskFront
-from loadtest.huge.expected import RowTruth
-from loadtest.huge.rows import Kinds, is_spoiled
+from loadtest.huge.disk_proxy import DiskProxy
+from loadtest.huge.expected import KnownRow
+from loadtest.huge.rows import Kinds, is_injected
 from loadtest.s3_server.files import find
-from loadtest.simulator import Sink
+from loadtest.simulator import Simulator
 
 FEEDS = Path(__file__).parent / "feeds.toml"
 PREFIX = "huge/"
 TICK_S = 0.25
-TELL_EVERY_S = 15.0
+REPORT_EVERY_S = 15.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,9 +52,9 @@ class Loaded:
     """A case under way."""
 
     case: Case
-    hand: Hand
-    truth: RowTruth
-    ledger: LedgerFront
+    stack_client: StackClient
+    known_outcome: KnownRow
+    ledger: LedgerProxy
     fleet: Fleet
     rows: dict[int, int]
     ended: set[str] = field(default_factory=set)
@@ -62,14 +62,14 @@ class Loaded:
     def look(self) -> None:
         """Look after the workers, and who has ended."""
         self.fleet.look()
-        self.ended |= {str(event["key"]) for event in self.hand.events()}
+        self.ended |= {str(event["key"]) for event in self.stack_client.events()}
         time.sleep(TICK_S)
 
     def document(self, seconds: float) -> dict[str, Any]:
         """Return figures and verdict."""
-        records = [r for r in self.hand.ledger() if str(r[Ledger.SORT_KEY]).startswith(Ledger.FILE_PREFIX)]
-        segments = sum(str(r[Ledger.SORT_KEY]).startswith(Ledger.SEGMENT_PREFIX) for r in self.hand.ledger())
-        rows, said = sum(self.rows.values()), Counter(str(told.get("message")) for told in self.fleet.log())
+        records = [r for r in self.stack_client.ledger() if str(r[Ledger.SORT_KEY]).startswith(Ledger.FILE_PREFIX)]
+        segments = sum(str(r[Ledger.SORT_KEY]).startswith(Ledger.SEGMENT_PREFIX) for r in self.stack_client.ledger())
+        rows, said = sum(self.rows.values()), Counter(str(reported.get("message")) for reported in self.fleet.log())
         hand_overs, costs = said["message handed over"], self.ledger.costs
         problems = [*self._problems(records), *self._missed_aims(hand_overs)]
         return {
@@ -85,40 +85,40 @@ class Loaded:
             "ended": dict(self.fleet.ended),
             "hand_overs": hand_overs,
             "segments": segments,
-            "puts_repeated": self.truth.repeated,
-            "lost": self.truth.lost(),
-            "wrong": self.truth.wrong,
-            "table_write_units": self.truth.units,
+            "puts_repeated": self.known_outcome.repeated,
+            "lost": self.known_outcome.lost(),
+            "wrong": self.known_outcome.wrong,
+            "table_write_units": self.known_outcome.units,
             "ledger_write_units": dict(costs.units),
             "ledger_writes": dict(costs.writes),
             "ledger_write_units_per_file": round(costs.total / len(self.rows), 2),
             "ledger_write_units_per_million_rows": round(costs.total / rows * 1e6, 1),
-            "ledger_share_of_write_units": round(costs.total / (costs.total + self.truth.units), 6),
+            "ledger_share_of_write_units": round(costs.total / (costs.total + self.known_outcome.units), 6),
             "problems": problems,
         }
 
     def _problems(self, records: list[dict[str, Any]]) -> Iterator[str]:
         if len(records) != len(self.rows):
             yield f"the ledger has {len(records)} files, not {len(self.rows)}"
-        if self.truth.lost() or self.truth.wrong:
-            yield f"{self.truth.lost()} rows are lost, {self.truth.wrong} wrong"
+        if self.known_outcome.lost() or self.known_outcome.wrong:
+            yield f"{self.known_outcome.lost()} rows are lost, {self.known_outcome.wrong} wrong"
         for record in records:
             yield from self._problems_of(record)
         yield from (f"{count} workers {how}" for how, count in self.fleet.ended.items() if "crash" in how)
-        if self.hand.depth() or self.hand.dead_letters():
+        if self.stack_client.depth() or self.stack_client.dead_letters():
             yield "the queue or the dead-letter queue is not empty"
 
     def _problems_of(self, record: dict[str, Any]) -> Iterator[str]:
         file = int(str(record["file"]["key"]).removeprefix(PREFIX).partition(".")[0])
         rows = self.rows[file]
-        spoiled = sum(map(is_spoiled, range(rows)))
-        expected = (Status.COMPLETE, rows, rows - spoiled, spoiled, 0)
+        injected = sum(map(is_injected, range(rows)))
+        expected = (Status.COMPLETE, rows, rows - injected, injected, 0)
         names = ("rows_read", "rows_written", "rows_rejected", "rows_superseded")
         found = (record["status"], *(int(record.get(name, 0)) for name in names))
         if found != expected:
             yield f"file {file} ended as {found}, expected {expected}"
-        raw = [str(reject["raw"])[:14] for reject in self.hand.rejects(record["rejects"])] if spoiled else []
-        if sorted(raw) != [f"H{file:02d}-{number:010d}" for number in range(rows) if is_spoiled(number)]:
+        raw = [str(reject["raw"])[:14] for reject in self.stack_client.rejects(record["rejects"])] if injected else []
+        if sorted(raw) != [f"H{file:02d}-{number:010d}" for number in range(rows) if is_injected(number)]:
             yield f"file {file}: its rejects are not the spoiled rows, each once: {len(raw)} rejects"
 
     def _missed_aims(self, hand_overs: int) -> Iterator[str]:
@@ -128,55 +128,61 @@ class Loaded:
             yield f"only {hand_overs} hand-overs: it shows less than it is to show"
 
 
-def perform(case: Case, tell: Callable[[str], None]) -> dict[str, Any]:
+def perform(case: Case, report: Callable[[str], None]) -> dict[str, Any]:
     """Load the files of a case; return figures and verdict (`problems`)."""
-    with tempfile.TemporaryDirectory(prefix="huge-") as folder, _begun(case, Path(folder), tell) as loaded:
+    with tempfile.TemporaryDirectory(prefix="huge-") as folder, _begun(case, Path(folder), report) as loaded:
         begun_s = time.monotonic()
         kill = Every(case.kill_every_s, random.Random(case.seed), loaded.fleet.kill_one) if case.kill_every_s else None
-        report = Every(TELL_EVERY_S, None, lambda: tell(f"{case.name}: {loaded.truth.statistics.items:,} puts"))
+        progress = Every(
+            REPORT_EVERY_S, None, lambda: report(f"{case.name}: {loaded.known_outcome.statistics.items:,} puts")
+        )
         while len(loaded.ended) < len(loaded.rows) and time.monotonic() < begun_s + case.patience_s:
             loaded.look()
-            report.look()
+            progress.look()
             if kill:
                 kill.look()
         seconds = time.monotonic() - begun_s
-        while loaded.hand.depth() and time.monotonic() < begun_s + case.patience_s:  # duplicates that come back
+        while loaded.stack_client.depth() and time.monotonic() < begun_s + case.patience_s:  # duplicates that come back
             loaded.look()
         return loaded.document(seconds)
 
 
 @contextmanager
-def _begun(case: Case, folder: Path, tell: Callable[[str], None]) -> Iterator[Loaded]:
+def _begun(case: Case, folder: Path, report: Callable[[str], None]) -> Iterator[Loaded]:
     with ExitStack() as stack:
         visibility_s = case.lease_s + 30
-        hand = stack.enter_context(prepared(FEEDS, max_receive_count=5, visibility_s=visibility_s))
+        stack_client = stack.enter_context(prepared(FEEDS, max_receive_count=5, visibility_s=visibility_s))
         kinds, objects = Kinds(case.seed), folder / "objects"
-        paths = [objects / hand.bucket / f"{PREFIX}{file}.csv" for file in range(len(case.sizes))]
-        tell(f"{case.name}: writing {sum(case.sizes) / 1e6:,.0f} MB")
+        paths = [objects / stack_client.bucket / f"{PREFIX}{file}.csv" for file in range(len(case.sizes))]
+        report(f"{case.name}: writing {sum(case.sizes) / 1e6:,.0f} MB")
         rows = {
             file: kinds.write(path, file, size, is_gzip=case.is_gzip)
             for file, (path, size) in enumerate(zip(paths, case.sizes, strict=True))
         }
-        truth, ledger = RowTruth(kinds, rows), stack.enter_context(LedgerFront(hand.url, None))
-        sink = stack.enter_context(Sink(service=truth, elsewhere=ledger.elsewhere()))
-        s3 = stack.enter_context(S3Front(DiskFront(hand.url, objects, cut_share=0.01, seed=case.seed)))
-        workers = _environments(case, hand, {"AWS_ENDPOINT_URL_DYNAMODB": sink.url, "AWS_ENDPOINT_URL_S3": s3.url})
+        known_outcome, ledger = KnownRow(kinds, rows), stack.enter_context(LedgerProxy(stack_client.url, None))
+        simulator = stack.enter_context(Simulator(service=known_outcome, elsewhere=ledger.elsewhere()))
+        s3 = stack.enter_context(S3Proxy(DiskProxy(stack_client.url, objects, cut_share=0.01, seed=case.seed)))
+        workers = _environments(
+            case, stack_client, {"AWS_ENDPOINT_URL_DYNAMODB": simulator.url, "AWS_ENDPOINT_URL_S3": s3.url}
+        )
         fleet = stack.enter_context(Fleet("loadtest.harness.worker", workers, folder, random.Random(case.seed)))
         for number, path in enumerate(paths):
-            found = find(objects, f"/{hand.bucket}/{PREFIX}{path.name}")
-            hand.send(
-                s3_event(hand.bucket, f"{PREFIX}{path.name}", found.etag.strip('"'), found.size, f"{number:016X}")
+            found = find(objects, f"/{stack_client.bucket}/{PREFIX}{path.name}")
+            stack_client.send(
+                s3_event(
+                    stack_client.bucket, f"{PREFIX}{path.name}", found.etag.strip('"'), found.size, f"{number:016X}"
+                )
             )
-        yield Loaded(case, hand, truth, ledger, fleet, rows)
+        yield Loaded(case, stack_client, known_outcome, ledger, fleet, rows)
 
 
-def _environments(case: Case, hand: Hand, endpoints: dict[str, str]) -> list[dict[str, str]]:
+def _environments(case: Case, stack_client: StackClient, endpoints: dict[str, str]) -> list[dict[str, str]]:
     own = {
         Env.SEGMENT_BYTES: str(case.segment_bytes),
         Env.LEASE_S: str(case.lease_s),
         Env.CHECKPOINT_S: "5",
         Env.STOP_BEFORE_END_S: "15",
     }
-    base = {**hand.environment(), **endpoints, **own}
+    base = {**stack_client.environment(), **endpoints, **own}
     skews_s = (0.0,) * case.workers
     return environments(base, skews_s=skews_s, root=FEEDS.parent, function_s=case.function_s, redeliver=0.0)

@@ -24,7 +24,7 @@ class Observation:
     backlog: int
     in_flight: int
     rows: int | None = None
-    rows_told: int | None = None
+    rows_reported: int | None = None
     throttles: int | None = None
     workers: int | None = None
     cpu_seconds: float | None = None

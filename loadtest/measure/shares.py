@@ -16,6 +16,6 @@ def percentile(values: Sequence[float], share: float) -> float | None:
 
 def distribution(values: Sequence[float]) -> dict[str, float | None]:
     """Return what is told of how long things took."""
-    told = {"p50": percentile(values, 0.5), "p90": percentile(values, 0.9), "p99": percentile(values, 0.99)}
-    told["max"] = max(values, default=None)
-    return {name: None if value is None else round(value, 3) for name, value in told.items()}
+    reported = {"p50": percentile(values, 0.5), "p90": percentile(values, 0.9), "p99": percentile(values, 0.99)}
+    reported["max"] = max(values, default=None)
+    return {name: None if value is None else round(value, 3) for name, value in reported.items()}

@@ -92,7 +92,7 @@ def picture(run: Run, path: Path) -> None:
     """Write a run as one picture: the verdict as its title, then its charts below each other."""
     titles = measured(run)
     figure = Figure(figsize=(WIDTH, 0.5 + HEIGHT * 0.8 * len(titles)), layout="constrained")
-    figure.suptitle(f"{run.title}: {run.verdict}", fontsize=11, fontweight="bold")
+    figure.suptitle(f"{run.title}: {run.check_result}", fontsize=11, fontweight="bold")
     for number, title in enumerate(titles, start=1):
         axes = figure.add_subplot(len(titles), 1, number)
         _style(axes)

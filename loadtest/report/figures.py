@@ -84,7 +84,7 @@ def rows(runs: Sequence[Run]) -> list[list[str]]:
     return [line for line in lines if set(line[1:]) != {NONE}]
 
 
-def verdict_rows(runs: Sequence[Run]) -> list[list[str]]:
+def check_result_rows(runs: Sequence[Run]) -> list[list[str]]:
     """Return the table of what the oracle expected and found."""
     paths = {
         "Rows expected": "verdict.rows.expected",

@@ -9,15 +9,15 @@ from loadtest.report.runs import Run
 
 def markdown(runs: Sequence[Run]) -> str:
     """Return verdicts, objectives and figures; with several runs, their ratio to the first one."""
-    parts = [_verdict(run) for run in runs]
+    parts = [_check_result(run) for run in runs]
     parts.append(_table(["", *(run.title for run in runs)], figures.rows(runs)))
     parts += [f"`{run.document['command']}`, commit {run.document['commit'][:12]}" for run in runs]
     return "\n\n".join(parts) + "\n"
 
 
-def _verdict(run: Run) -> str:
-    lines = [f"**{run.title}: {run.verdict}.** {sentence(run)}"]
-    lines += [f"- {problem}" for problem in run.document["verdict"]["problems"]]
+def _check_result(run: Run) -> str:
+    lines = [f"**{run.title}: {run.check_result}.** {sentence(run)}"]
+    lines += [f"- {problem}" for problem in run.document["check_result"]["problems"]]
     lines += [f"- objective {_goal(goal)}" for goal in run.document["objectives"]]
     return "\n".join(lines)
 

@@ -19,7 +19,7 @@ def page(runs: Sequence[Run]) -> str:
         sentence=sentence,
         rejected=rejected,
         table=lambda rows: table(["", *(run.title for run in runs)], rows),
-        verdict_rows=figures.verdict_rows(runs),
+        check_result_rows=figures.check_result_rows(runs),
         figure_rows=figures.rows(runs),
         comparison=charts.svg(compared) if compared else "",
         charts={run.name: _charts(run) for run in runs},
@@ -36,7 +36,7 @@ def render(template: str, **values: object) -> str:
 
 def sentence(run: Run) -> str:
     """Return the verdict in one sentence."""
-    rows = run.document["verdict"]["rows"]
+    rows = run.document["check_result"]["rows"]
     found = f"{figures.count(rows['expected'])} rows expected, {figures.count(rows['found'])} found"
     return f"{found}; {rows['lost']:,} lost, {rows['doubled']:,} doubled, {rows['wrong']:,} wrong."
 

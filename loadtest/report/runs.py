@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-PARTS = ("scenario", "target", "verdict", "figures", "samples", "objectives", "files", "command")
+PARTS = ("scenario", "target", "check_result", "figures", "samples", "objectives", "files", "command")
 
 
 class NotARun(ValueError):
@@ -32,10 +32,10 @@ class Run:
     @property
     def is_ok(self) -> bool:
         """Whether the oracle found every row where it belongs."""
-        return bool(self.document["verdict"]["ok"])
+        return bool(self.document["check_result"]["ok"])
 
     @property
-    def verdict(self) -> str:
+    def check_result(self) -> str:
         """What the oracle says, in a few words."""
         return "every row accounted for" if self.is_ok else "NOT every row accounted for"
 

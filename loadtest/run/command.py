@@ -32,8 +32,8 @@ TARGETS: dict[str, Callable[[argparse.Namespace, list[Scenario]], Target]] = {
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Give the parser scenario, target and size."""
-    told = "; ".join(f"{scenario.name}: {scenario.says}" for scenario in SCENARIOS.values())
-    parser.add_argument("scenario", nargs="?", choices=list(SCENARIOS), metavar="SCENARIO", help=told)
+    reported = "; ".join(f"{scenario.name}: {scenario.says}" for scenario in SCENARIOS.values())
+    parser.add_argument("scenario", nargs="?", choices=list(SCENARIOS), metavar="SCENARIO", help=reported)
     parser.add_argument("--all", action="store_true", help="all scenarios, one after the other")
     parser.add_argument("--target", choices=list(TARGETS), default="sim", help="where (default sim)")
     parser.add_argument("--scale", type=_scale, default=1.0, help="multiplies files or rows (default 1)")
@@ -81,7 +81,7 @@ def _run(arguments: argparse.Namespace) -> int:
             print("\n".join(sentences(document)), flush=True)
             if _logs(scenario).exists():
                 print(f"  The logs are in {_logs(scenario)}.", flush=True)
-            is_ok &= document["verdict"]["ok"]
+            is_ok &= document["check_result"]["ok"]
     return 0 if is_ok else 1
 
 
@@ -94,22 +94,22 @@ def run_one(scenario: Scenario, target: Target, arguments: argparse.Namespace, p
     head = {"kind": "run", "scenario": scenario.name, "target": target.name, "scale": scale}
     head |= origin(command=command, seed=seed)
     logs, patience_s = _logs(scenario), arguments.patience_s
-    told = perform(scenario, target, scale=scale, seed=seed, progress=progress, patience_s=patience_s, logs=logs)
-    return {**head, **told}
+    reported = perform(scenario, target, scale=scale, seed=seed, progress=progress, patience_s=patience_s, logs=logs)
+    return {**head, **reported}
 
 
 def sentences(document: dict[str, Any]) -> Iterator[str]:
     """Yield what is told of a run: verdict first."""
-    verdict, figures = document["verdict"], document["figures"]
-    rows, files = verdict["rows"], verdict["files"]
+    check_result, figures = document["check_result"], document["figures"]
+    rows, files = check_result["rows"], check_result["files"]
     yield (
         f"{document['scenario']} on {document['target']}, scale {document['scale']:g}: "
-        f"{'GREEN' if verdict['ok'] else 'WRONG'}: {rows['found']:,} of {rows['expected']:,} rows found, "
+        f"{'GREEN' if check_result['ok'] else 'WRONG'}: {rows['found']:,} of {rows['expected']:,} rows found, "
         f"{rows['lost']:,} lost, {rows['doubled']:,} doubled, {rows['wrong']:,} wrong; "
         f"{files['complete']:,} of {files['expected']:,} files complete, "
-        f"{sum(verdict['rejected']['found'].values()):,} rows rejected"
+        f"{sum(check_result['rejected']['found'].values()):,} rows rejected"
     )
-    yield from (f"  WRONG: {problem}" for problem in verdict["problems"])
+    yield from (f"  WRONG: {problem}" for problem in check_result["problems"])
     visible = figures["event_to_visible_s"]
     yield (
         f"  {figures['seconds']:.1f} s, {figures['rows_per_second'] or 0:,.0f} rows/s, event to visible "

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from ingest.contract import Metric
 from loadtest.checker.found import Found
-from loadtest.checker.judge import Verdict
+from loadtest.checker.judge import CheckResult
 from loadtest.measure.emf import Told, metrics, rates
 from loadtest.measure.invocations import at_work
 from loadtest.measure.observation import MB
@@ -19,16 +19,16 @@ MOST_FILES = 10_000
 Document = dict[str, Any]
 
 
-def document(run: "Run", found: Found, verdict: Verdict, log: Sequence[Mapping[str, Any]]) -> Document:
+def document(run: "Run", found: Found, check_result: CheckResult, log: Sequence[Mapping[str, Any]]) -> Document:
     """Return objectives, verdict, figures, samples and files of a run."""
-    files, told = _files(run, found), metrics(log)
+    files, reported = _files(run, found), metrics(log)
     figures = _figures(run, found, files, log)
     goals = [objective.judged(figures) for objective in run.scenario.objectives]
     return {
         "objectives": [goal.document() for goal in goals if goal],
-        "verdict": verdict.document(),
+        "check_result": check_result.document(),
         "figures": figures,
-        "samples": _samples(run, told),
+        "samples": _samples(run, reported),
         "files": files[:MOST_FILES],
     }
 
@@ -40,7 +40,7 @@ def _files(run: "Run", found: Found) -> list[Document]:
 
 def _file(run: "Run", key: str, size: int, record: Mapping[str, Any]) -> Document:
     """Return what became of a file. It is visible once its last row is written and its books are closed."""
-    begun_s = _told_s(record) or run.dropped_s.get(key)
+    begun_s = _reported_s(record) or run.dropped_s.get(key)
     visible_s = round(float(record["ended"]) - begun_s, 3) if "ended" in record and begun_s else None
     rows = int(record.get("rows_read", 0))
     return {
@@ -52,10 +52,10 @@ def _file(run: "Run", key: str, size: int, record: Mapping[str, Any]) -> Documen
     }
 
 
-def _told_s(record: Mapping[str, Any]) -> float | None:
+def _reported_s(record: Mapping[str, Any]) -> float | None:
     """Return when S3 says that a file came: to drop many takes seconds, and a cloud has clocks of its own."""
-    told = record.get("file", {}).get("event_time")
-    return datetime.fromisoformat(told).timestamp() if told else None
+    reported = record.get("file", {}).get("event_time")
+    return datetime.fromisoformat(reported).timestamp() if reported else None
 
 
 def _figures(run: "Run", found: Found, files: Sequence[Document], log: Sequence[Mapping[str, Any]]) -> Document:
@@ -86,13 +86,13 @@ def _seconds(run: "Run", found: Found) -> float:
     return max(0.0, max(ended, default=run.begun_s) - run.begun_s)
 
 
-def _samples(run: "Run", told: Sequence[Told]) -> Document:
+def _samples(run: "Run", reported: Sequence[Told]) -> Document:
     """Return the curves. What only the functions know comes from their metrics, each at its second."""
     samples, times = run.samples, run.samples.times
     rows, throttles, memory = samples.rates("rows"), samples.rates("throttles"), samples.values("memory_bytes")
 
     def said(*names: str) -> list[float]:
-        each = [rates(told, name, begun_s=run.begun_s, times=times) for name in names]
+        each = [rates(reported, name, begun_s=run.begun_s, times=times) for name in names]
         return [round(sum(values), 2) for values in zip(*each, strict=True)]
 
     return {
@@ -113,8 +113,10 @@ def _samples(run: "Run", told: Sequence[Told]) -> Document:
 def _workers(run: "Run") -> list[int | None]:
     """Return how many were at work at each sample: as they were seen, or else as it is told of them afterwards."""
     seen: list[int | None] = run.samples.values("workers")
-    told = run.deployment.invocations()
-    return [*at_work(told, begun_s=run.begun_s, times=run.samples.times)] if told and _is_unknown(seen) else seen
+    reported = run.deployment.invocations()
+    return (
+        [*at_work(reported, begun_s=run.begun_s, times=run.samples.times)] if reported and _is_unknown(seen) else seen
+    )
 
 
 def _is_unknown(values: Iterable[Any]) -> bool:

@@ -116,13 +116,13 @@ def perform(
         run.seen_last = deployment.observe()
         progress.phase("looking at every row")
         found = deployment.read_back([file.drop.key for file in made], run.events)
-        verdict = judge([file.expected for file in made], found)
-        told = document(run, found, verdict, log)
-        if logs and not verdict.ok:
+        check_result = judge([file.expected for file in made], found)
+        reported = document(run, found, check_result, log)
+        if logs and not check_result.ok:
             deployment.keep_logs(logs)
         progress.phase("cleaning up")
         deployment.clean_up()
-    return told
+    return reported
 
 
 def _made(scenario: Scenario, name: str, deployment: Deployment, seed: int, progress: Progress) -> list[Made]:

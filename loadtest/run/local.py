@@ -15,8 +15,8 @@ from loadtest.chaos.uploads import s3_event
 from loadtest.checker.found import Found
 from loadtest.harness.log import Log
 from loadtest.harness.rejects import records_of, rejects_of
-from loadtest.harness.stack import Hand
-from loadtest.measure.emf import requests_told
+from loadtest.harness.stack import StackClient
+from loadtest.measure.emf import requests_reported
 from loadtest.measure.invocations import Invocation
 from loadtest.measure.observation import Observation
 from loadtest.measure.price import Bill
@@ -43,19 +43,19 @@ class LocalTarget:
     def deployed(self, scenario: Scenario, seed: int, run: str) -> Iterator["LocalDeployment"]:
         """Give the deployed stack for the length of a block."""
         with tempfile.TemporaryDirectory(prefix="loadtest-local-") as folder, local_stack(FEEDS) as stack:
-            hand = Hand(stack)
-            hand.gather_events()
+            stack_client = StackClient(stack)
+            stack_client.gather_events()
             try:
-                yield LocalDeployment(stack, hand, Path(folder))
+                yield LocalDeployment(stack, stack_client, Path(folder))
             finally:
-                hand.close()
+                stack_client.close()
 
 
 class LocalDeployment:
     """One run. Use it from one thread."""
 
-    def __init__(self, stack: LocalStack, hand: Hand, folder: Path) -> None:
-        self._stack, self._hand, self._folder, self._usage = stack, hand, folder, Usage()
+    def __init__(self, stack: LocalStack, stack_client: StackClient, folder: Path) -> None:
+        self._stack, self._stack_client, self._folder, self._usage = stack, stack_client, folder, Usage()
         self._dynamodb, self._logs = stack.client("dynamodb"), stack.client("logs")
         self._log = Log(self._logs, stack.outputs[Output.LOG_GROUP])
         self._names = {name: stack.outputs[table_output(name)] for name in tables()}
@@ -67,23 +67,23 @@ class LocalDeployment:
 
     def get_ready(self) -> None:
         """Nothing to wait for: functions start with the first message, as they do on AWS."""
-        self._hand.events()
+        self._stack_client.events()
 
     def drop(self, drops: Sequence[Drop]) -> None:
         """Put objects; the bucket tells of them, or we do where more than one notice of each is wanted."""
         if any(drop.notices > 1 for drop in drops):
-            self._hand.silence_bucket()
+            self._stack_client.silence_bucket()
         for drop in drops:
-            etag = self._hand.put_file(drop.key, self._folder / drop.key)
+            etag = self._stack_client.put_file(drop.key, self._folder / drop.key)
             self._sent += 1
             if drop.notices > 1:
-                body = s3_event(self._hand.bucket, drop.key, etag, drop.size, f"{self._sent:016X}")
-                self._hand.send_all([body] * drop.notices)
+                body = s3_event(self._stack_client.bucket, drop.key, etag, drop.size, f"{self._sent:016X}")
+                self._stack_client.send_all([body] * drop.notices)
 
     def observe(self) -> Observation:
         """Return how things stand."""
         self._usage.look(members(self._stack.emulator.pid))
-        backlog, in_flight = self._hand.depths()
+        backlog, in_flight = self._stack_client.depths()
         return Observation(
             backlog=backlog,
             in_flight=in_flight,
@@ -96,12 +96,12 @@ class LocalDeployment:
 
     def ended(self) -> list[dict[str, Any]]:
         """Return the events about files that have come since the last call."""
-        return self._hand.events()
+        return self._stack_client.events()
 
     def log(self) -> list[Mapping[str, Any]]:
         """Return what the function has logged."""
         self._log.look()
-        return self._log.told
+        return self._log.reported
 
     def invocations(self) -> Sequence[Invocation]:
         """The workers are looked at themselves."""
@@ -109,19 +109,19 @@ class LocalDeployment:
 
     def read_back(self, keys: Sequence[str], events: Sequence[Mapping[str, Any]]) -> Found:
         """Read every row, and all that is told of the files."""
-        records = records_of(self._hand.ledger(), self._hand.bucket, keys)
+        records = records_of(self._stack_client.ledger(), self._stack_client.bucket, keys)
         return Found(
             tables={name: read_table(self._dynamodb, real) for name, real in self._names.items()},
             records=records,
-            rejects=rejects_of(self._hand.rejects, records),
-            queue_depth=self._hand.depth(),
-            dead_letters=self._hand.dead_letters(),
+            rejects=rejects_of(self._stack_client.rejects, records),
+            queue_depth=self._stack_client.depth(),
+            dead_letters=self._stack_client.dead_letters(),
             events=events,
         )
 
     def requests(self, log: Sequence[Mapping[str, Any]]) -> tuple[int | None, float | None]:
         """Return how many requests to the tables there were, and which share was throttled, as the function says."""
-        return requests_told(log)
+        return requests_reported(log)
 
     def bill(self, log: Sequence[Mapping[str, Any]]) -> Bill | None:
         """Nobody counts write units here."""

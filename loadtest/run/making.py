@@ -8,7 +8,7 @@ from loadtest.checker.expected import Expected
 from loadtest.run.target import Drop
 from loadtest.scenarios.feeds import FEEDS, schema
 from loadtest.scenarios.scenario import Files, Scenario
-from loadtest.workload.expected import Truth
+from loadtest.workload.expected import KnownOutcome
 from loadtest.workload.recipe import Recipe, recipe_of
 from loadtest.workload.stream import Generation
 
@@ -35,8 +35,8 @@ def make(scenario: Scenario, run: str, kind: Files, number: int, *, seed: int, w
     key = key_of(run, kind, number)
     generation = Generation(recipe(scenario, kind, number, seed=seed))
     write(key, generation, most_bytes=generation.most_bytes)
-    truth = generation.truth
-    return Made(Drop(key, truth.bytes, scenario.notices), expected(key, kind.feed, truth))
+    known_outcome = generation.known_outcome
+    return Made(Drop(key, known_outcome.bytes, scenario.notices), expected(key, kind.feed, known_outcome))
 
 
 def keys_of(scenario: Scenario, run: str) -> Iterator[str]:
@@ -63,15 +63,15 @@ def recipe(scenario: Scenario, kind: Files, number: int, *, seed: int) -> Recipe
     )
 
 
-def expected(key: str, feed: str, truth: Truth) -> Expected:
-    """Return what must become of a file with this truth."""
+def expected(key: str, feed: str, known_outcome: KnownOutcome) -> Expected:
+    """Return what must become of a file with this known outcome."""
     return Expected(
         key=key,
         table=schema(feed).table,
-        size=truth.bytes,
-        rows=truth.rows,
-        items=truth.items,
-        checksum=truth.checksum,
-        rejected=truth.rejected,
-        superseded=truth.superseded,
+        size=known_outcome.bytes,
+        rows=known_outcome.rows,
+        items=known_outcome.items,
+        checksum=known_outcome.checksum,
+        rejected=known_outcome.rejected,
+        superseded=known_outcome.superseded,
     )

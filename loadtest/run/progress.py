@@ -40,4 +40,4 @@ class Progress:
     def show(self, seen: Observation, ended: int, files: int) -> None:
         """Show how far loading is."""
         says = f"{ended:,}/{files:,} files, {seen.backlog:,} waiting, {seen.in_flight:,} in work"
-        self._bars.update(self._task, completed=seen.rows or seen.rows_told or 0, says=says)
+        self._bars.update(self._task, completed=seen.rows or seen.rows_reported or 0, says=says)

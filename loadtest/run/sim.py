@@ -18,12 +18,12 @@ from ingest.contract import Env
 from loadtest.chaos.uploads import s3_event
 from loadtest.checker.found import Found
 from loadtest.checker.replay import Replayed, replay
-from loadtest.harness.dynamodb_proxy import LedgerFront
+from loadtest.harness.dynamodb_proxy import LedgerProxy
 from loadtest.harness.rejects import records_of, rejects_of
-from loadtest.harness.s3_proxy import S3Front
-from loadtest.harness.stack import Hand, prepared
+from loadtest.harness.s3_proxy import S3Proxy
+from loadtest.harness.stack import StackClient, prepared
 from loadtest.harness.workers import Fleet, environments
-from loadtest.huge.disk_front import DiskFront
+from loadtest.huge.disk_proxy import DiskProxy
 from loadtest.measure.invocations import Invocation
 from loadtest.measure.observation import Observation
 from loadtest.measure.price import Bill
@@ -33,8 +33,8 @@ from loadtest.run.target import Drop
 from loadtest.s3_server.files import find
 from loadtest.scenarios.feeds import FEEDS, tables
 from loadtest.scenarios.scenario import Scenario
-from loadtest.simulator import Settings as SinkSettings
-from loadtest.simulator import Sink
+from loadtest.simulator import Settings as SimulatorSettings
+from loadtest.simulator import Simulator
 
 MAX_RECEIVE_COUNT, VISIBILITY_S = 5, 120.0
 FUNCTION_S = 900.0
@@ -50,11 +50,11 @@ class SimTarget:
         """`workers`: other than the scenario says."""
         self._workers, self._module, self._more = workers, WORKER, dict[str, str]()
         self._stack = ExitStack()
-        self._hand: Hand | None = None
+        self._stack_client: StackClient | None = None
 
     def __enter__(self) -> Self:
-        hand = prepared(FEEDS, max_receive_count=MAX_RECEIVE_COUNT, visibility_s=VISIBILITY_S)
-        self._hand = self._stack.enter_context(hand)
+        stack_client = prepared(FEEDS, max_receive_count=MAX_RECEIVE_COUNT, visibility_s=VISIBILITY_S)
+        self._stack_client = self._stack.enter_context(stack_client)
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
@@ -70,10 +70,10 @@ class SimTarget:
     def deployed(self, scenario: Scenario, seed: int, run: str) -> Iterator["SimDeployment"]:
         """Give workers that start, an empty table, and an empty landing bucket for the length of a block."""
         with tempfile.TemporaryDirectory(prefix="loadtest-sim-") as folder, ExitStack() as running:
-            assert self._hand, "only within a `with` block"
-            deployment = SimDeployment(self._hand, Path(folder), scenario, running)
+            assert self._stack_client, "only within a `with` block"
+            deployment = SimDeployment(self._stack_client, Path(folder), scenario, running)
             count = self._workers or scenario.workers
-            base = {**self._hand.environment(), **self._more, **deployment.endpoints(), **_timing(scenario)}
+            base = {**self._stack_client.environment(), **self._more, **deployment.endpoints(), **_timing(scenario)}
             workers = environments(
                 base, skews_s=(0.0,) * count, root=FEEDS.parent, function_s=FUNCTION_S, redeliver=0.0
             )
@@ -84,20 +84,22 @@ class SimTarget:
 class SimDeployment:
     """One run. Use it from one thread."""
 
-    def __init__(self, hand: Hand, folder: Path, scenario: Scenario, running: ExitStack) -> None:
-        self._hand, self._folder, self._running, self._usage = hand, folder, running, Usage()
+    def __init__(self, stack_client: StackClient, folder: Path, scenario: Scenario, running: ExitStack) -> None:
+        self._stack_client, self._folder, self._running, self._usage = stack_client, folder, running, Usage()
         self._objects = folder / "objects"
-        self._ledger = running.enter_context(LedgerFront(hand.url, None))
-        self._sink = running.enter_context(Sink(self._sink_settings(scenario), elsewhere=self._ledger.elsewhere()))
-        self._front = DiskFront(hand.url, self._objects, cut_share=0.0, seed=1)
-        self._s3 = running.enter_context(S3Front(self._front))
+        self._ledger = running.enter_context(LedgerProxy(stack_client.url, None))
+        self._simulator = running.enter_context(
+            Simulator(self._simulator_settings(scenario), elsewhere=self._ledger.elsewhere())
+        )
+        self._proxy = DiskProxy(stack_client.url, self._objects, cut_share=0.0, seed=1)
+        self._s3 = running.enter_context(S3Proxy(self._proxy))
         self._replayed = Replayed()
         self._sent = 0
         self._at_start = (0.0, 0)
 
     def endpoints(self) -> dict[str, str]:
         """Return the variables that point workers to what is simulated."""
-        return {"AWS_ENDPOINT_URL_DYNAMODB": self._sink.url, "AWS_ENDPOINT_URL_S3": self._s3.url}
+        return {"AWS_ENDPOINT_URL_DYNAMODB": self._simulator.url, "AWS_ENDPOINT_URL_S3": self._s3.url}
 
     def start(self, fleet: Fleet) -> None:
         """Start the workers; they need a moment."""
@@ -105,12 +107,12 @@ class SimDeployment:
 
     def write(self, key: str, portions: Iterable[bytes], *, most_bytes: int) -> None:
         """Put the file where the bucket's objects lie; nobody knows of it before it is told of."""
-        write_file(self._objects / self._hand.bucket / key, portions)
+        write_file(self._objects / self._stack_client.bucket / key, portions)
 
     def get_ready(self) -> None:
         """Wait until all workers ask for messages."""
         self._fleet.wait_until_ready()
-        self._hand.events()
+        self._stack_client.events()
         self._usage.look(self._fleet.pids)
         self._at_start = self._usage.cpu_seconds, self._ledger.costs.total
 
@@ -118,23 +120,23 @@ class SimDeployment:
         """Tell of objects, each as often as it says; they lie there already."""
         bodies = [body for drop in drops for body in [self._news(drop)] * drop.notices]
         random.Random(len(bodies)).shuffle(bodies)
-        self._hand.send_all(bodies)
+        self._stack_client.send_all(bodies)
 
     def _news(self, drop: Drop) -> str:
-        found = find(self._objects, f"/{self._hand.bucket}/{drop.key}")
+        found = find(self._objects, f"/{self._stack_client.bucket}/{drop.key}")
         self._sent += 1
-        return s3_event(self._hand.bucket, drop.key, found.etag.strip('"'), found.size, f"{self._sent:016X}")
+        return s3_event(self._stack_client.bucket, drop.key, found.etag.strip('"'), found.size, f"{self._sent:016X}")
 
     def observe(self) -> Observation:
         """Return how things stand."""
         self._fleet.look()
         self._usage.look(self._fleet.pids)
-        backlog, in_flight = self._hand.depths()
+        backlog, in_flight = self._stack_client.depths()
         return Observation(
             backlog=backlog,
             in_flight=in_flight,
-            rows=self._sink.statistics.items,
-            throttles=sum(self._sink.statistics.limited_per_second),
+            rows=self._simulator.statistics.items,
+            throttles=sum(self._simulator.statistics.limited_per_second),
             workers=self._usage.workers,
             cpu_seconds=self._usage.cpu_seconds - self._at_start[0],
             memory_bytes=self._usage.resident_bytes,
@@ -143,7 +145,7 @@ class SimDeployment:
 
     def ended(self) -> list[dict[str, Any]]:
         """Return the events about files that have come since the last call."""
-        return self._hand.events()
+        return self._stack_client.events()
 
     def log(self) -> list[Mapping[str, Any]]:
         """Return what the workers have logged."""
@@ -155,23 +157,23 @@ class SimDeployment:
 
     def read_back(self, keys: Sequence[str], events: Sequence[Mapping[str, Any]]) -> Found:
         """End the workers and the table; return what all of it has come to."""
-        depth, troubles = self._hand.depth(), self._troubles()
+        depth, troubles = self._stack_client.depth(), self._troubles()
         self._running.close()
         self._replayed = replay(self._folder / "spool", tables())
-        records = records_of(self._hand.ledger(), self._hand.bucket, keys)
+        records = records_of(self._stack_client.ledger(), self._stack_client.bucket, keys)
         return Found(
             tables=self._replayed.tables,
             records=records,
-            rejects=rejects_of(self._hand.rejects, records),
+            rejects=rejects_of(self._stack_client.rejects, records),
             queue_depth=depth,
-            dead_letters=self._hand.dead_letters(),
+            dead_letters=self._stack_client.dead_letters(),
             events=events,
             troubles=troubles,
         )
 
     def requests(self, log: Sequence[Mapping[str, Any]]) -> tuple[int, float]:
         """Return how many requests to the table there were, and which share found no capacity for all they asked."""
-        statistics = self._sink.statistics
+        statistics = self._simulator.statistics
         asked = self._replayed.requests + statistics.throttled_requests
         return asked, sum(statistics.limited_per_second) / asked if asked else 0.0
 
@@ -183,8 +185,8 @@ class SimDeployment:
             worker_seconds=self._usage.cpu_seconds - self._at_start[0],
             invocations=len(received),
             queue_requests=self._sent + len(received) + sum(received),
-            objects_put=self._front.writes,
-            object_reads=self._front.reads,
+            objects_put=self._proxy.writes,
+            object_reads=self._proxy.reads,
         )
 
     def keep_logs(self, folder: Path) -> None:
@@ -196,9 +198,9 @@ class SimDeployment:
     def clean_up(self) -> None:
         """Nothing outlives the deployment but records of the emulator's ledger, which goes with the target."""
 
-    def _sink_settings(self, scenario: Scenario) -> SinkSettings:
+    def _simulator_settings(self, scenario: Scenario) -> SimulatorSettings:
         known = tables() if scenario.table else None
-        return SinkSettings(tables=known, simulation=scenario.table, spool=self._folder / "spool")
+        return SimulatorSettings(tables=known, simulation=scenario.table, spool=self._folder / "spool")
 
     def _troubles(self) -> list[str]:
         ended = [f"{count} workers {how}" for how, count in self._fleet.ended.items()]

@@ -12,7 +12,7 @@ from loadtest.run.driver import perform
 from loadtest.run.progress import Progress
 from loadtest.run.sim import SimTarget
 from loadtest.scale.limits import DEFAULT, ENDLESS, Table
-from loadtest.scale.model import Work
+from loadtest.scale.model import WorkItem
 from loadtest.scale.page import page
 from loadtest.scale.study import Point, document
 from loadtest.scenarios.catalog import SCENARIOS
@@ -69,7 +69,7 @@ def _measured(arguments: argparse.Namespace) -> dict[str, Any]:
     runs = [found for workers in counts for found in _runs(workers, arguments.scale, arguments.seed)]
     points = sorted((point for point, _ in runs), key=lambda point: (point.table != ENDLESS.name, point.workers))
     row_bytes = runs[0][1]["bytes"] / runs[0][1]["rows_written"]
-    work = Work(FILE_BYTES, round(row_bytes, 1), units_per_row=1, segment_bytes=SEGMENT_BYTES)
+    work = WorkItem(FILE_BYTES, round(row_bytes, 1), units_per_row=1, segment_bytes=SEGMENT_BYTES)
     return {**head, "measured_how": HOW, **document(points, work)}
 
 
@@ -85,10 +85,10 @@ def _runs(workers: int, scale: float, seed: int) -> Iterator[tuple[Point, dict[s
 
 def _figures(scenario: Scenario, target: SimTarget, scale: float, seed: int) -> dict[str, Any]:
     with Progress(f"{scenario.name} on {target.name}") as progress:
-        told = perform(scenario, target, scale=scale, seed=seed, progress=progress, patience_s=PATIENCE_S)
-    if not told["verdict"]["ok"]:
-        raise LostRows(" ".join(told["verdict"]["problems"]))
-    figures: dict[str, Any] = told["figures"]
+        reported = perform(scenario, target, scale=scale, seed=seed, progress=progress, patience_s=PATIENCE_S)
+    if not reported["check_result"]["ok"]:
+        raise LostRows(" ".join(reported["check_result"]["problems"]))
+    figures: dict[str, Any] = reported["figures"]
     return figures
 
 

@@ -21,7 +21,7 @@ class Worker:
 
 
 @dataclass(frozen=True, slots=True)
-class Work:
+class WorkItem:
     """What is loaded."""
 
     file_bytes: float
@@ -49,18 +49,18 @@ class Forecast:
     bottleneck: str
     raised_by: str
 
-    def hours(self, work: Work) -> float:
+    def hours(self, work: WorkItem) -> float:
         """Return how long the file takes."""
         return work.file_bytes / work.row_bytes / self.rows_per_second / 3600
 
 
-def forecast(workers: int, worker: Worker, work: Work, table: Table) -> Forecast:
+def forecast(workers: int, worker: Worker, work: WorkItem, table: Table) -> Forecast:
     """Return the rows a second of so many workers on one file, and the part that bounds them."""
     least = min(caps(workers, worker, work, table), key=lambda cap: cap.rows_per_second)
     return Forecast(workers, table.name, least.rows_per_second, least.what, least.raised_by)
 
 
-def caps(workers: int, worker: Worker, work: Work, table: Table) -> list[Cap]:
+def caps(workers: int, worker: Worker, work: WorkItem, table: Table) -> list[Cap]:
     """Return what each part allows."""
     segments = math.ceil(work.file_bytes / work.segment_bytes)
     return [
@@ -81,7 +81,7 @@ def caps(workers: int, worker: Worker, work: Work, table: Table) -> list[Cap]:
     ]
 
 
-def knee(worker: Worker, work: Work, table: Table) -> float:
+def knee(worker: Worker, work: WorkItem, table: Table) -> float:
     """Return how many workers reach the first other limit: more of them write no more."""
     others = [cap.rows_per_second for cap in caps(1, worker, work, table) if cap.what != "workers"]
     return min(others) / worker.rows_per_second

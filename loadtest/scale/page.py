@@ -8,12 +8,12 @@ from matplotlib.figure import Figure
 from loadtest.report.charts import LINES, figure_and_axes, svg
 from loadtest.report.page import render, table
 from loadtest.scale.limits import TABLES
-from loadtest.scale.model import Work, Worker, caps, forecast
+from loadtest.scale.model import Worker, WorkItem, caps, forecast
 
 
 def page(study: dict[str, Any]) -> str:
     """Return the page of a study, as `study.document` and `results.origin` made it."""
-    work, worker = Work(**study["work"]), Worker(**study["worker"])
+    work, worker = WorkItem(**study["work"]), Worker(**study["worker"])
     return render(
         "scale.html.j2",
         headline=_headline(study),
@@ -33,7 +33,7 @@ def page(study: dict[str, Any]) -> str:
 
 def chart(study: dict[str, Any]) -> Figure:
     """Return rows a second against workers: measured points, a computed line for each table."""
-    work, worker = Work(**study["work"]), Worker(**study["worker"])
+    work, worker = WorkItem(**study["work"]), Worker(**study["worker"])
     figure, axes = figure_and_axes()
     figure.set_figheight(4)
     counts = sorted({round(10 ** (n / 20)) for n in range(61)})
@@ -109,7 +109,7 @@ def _knees(knees: Sequence[dict[str, Any]]) -> str:
     return table(head, lines)
 
 
-def _caps(worker: Worker, work: Work) -> str:
+def _caps(worker: Worker, work: WorkItem) -> str:
     known = caps(1_000, worker, work, TABLES[1])
     lines = [[cap.what, f"{cap.rows_per_second:,.0f}", cap.raised_by] for cap in known]
     return table(["Limit, for 1,000 workers and a default table", "Rows a second", "Raised by"], lines)

@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from loadtest.scale.limits import ENDLESS, TABLES, Table
-from loadtest.scale.model import Work, Worker, forecast, knee
+from loadtest.scale.model import Worker, WorkItem, forecast, knee
 
 COMPUTED_FOR = (1, 10, 100, 1_000)
 
@@ -42,7 +42,7 @@ def worker_of(points: Sequence[Point]) -> Worker:
     return Worker(rate, max(one.ledger_writes / one.seconds / one.workers, 1e-9))
 
 
-def document(points: Sequence[Point], work: Work) -> dict[str, Any]:
+def document(points: Sequence[Point], work: WorkItem) -> dict[str, Any]:
     """Return the study as JSON takes it: what was measured, and apart from it what is computed."""
     worker = worker_of(points)
     return {
@@ -58,7 +58,7 @@ def document(points: Sequence[Point], work: Work) -> dict[str, Any]:
     }
 
 
-def _knee(worker: Worker, work: Work, table: Table) -> dict[str, Any]:
+def _knee(worker: Worker, work: WorkItem, table: Table) -> dict[str, Any]:
     bound = forecast(10**9, worker, work, table)  # more workers than any limit lets work
     workers = knee(worker, work, table)
     return {"table": table.name, "workers": workers, "bottleneck": bound.bottleneck, "raised_by": bound.raised_by}

@@ -62,7 +62,7 @@ _ALL = (
     Scenario(
         name="dirty",
         says="20 files in which a row in eleven is bad, with quotes, line breaks, blank lines and duplicate keys",
-        files=(Files(feed="orders", count=20, rows=50_000, recipe={"dirt": _BROKEN | _UNUSUAL}),),
+        files=(Files(feed="orders", count=20, rows=50_000, recipe={"defects": _BROKEN | _UNUSUAL}),),
         objectives=(_fast(20_000), _small(400)),
     ),
     Scenario(
@@ -82,7 +82,7 @@ _ALL = (
     Scenario(
         name="duplicate_storm",
         says="each of 200 files is told of ten times, in any order, and a row in five has an earlier one's key",
-        files=(Files(feed="orders", count=200, rows=1_000, recipe={"dirt": {"duplicates": 0.2}}),),
+        files=(Files(feed="orders", count=200, rows=1_000, recipe={"defects": {"duplicates": 0.2}}),),
         notices=10,
         multiplies="files",
         lease_s=6,  # a duplicate that met a busy file comes back when that lease could have run out
@@ -94,7 +94,7 @@ _ALL = (
         files=(
             Files(feed="orders", count=50, rows=5_000),
             Files(feed="readings", count=50, rows=5_000),
-            Files(feed="customers", count=50, rows=5_000, recipe={"dirt": {"quotes": 0.2}}),
+            Files(feed="customers", count=50, rows=5_000, recipe={"defects": {"quotes": 0.2}}),
             Files(feed="visits", count=50, rows=5_000, recipe={"compression": "gzip"}),
         ),
         every_s=0.25,

@@ -5,8 +5,8 @@
 
 from loadtest.simulator.capacity import Reason, Simulation
 from loadtest.simulator.faults import Fault, Faults
-from loadtest.simulator.server import Sink
+from loadtest.simulator.server import Simulator
 from loadtest.simulator.settings import Key, Latency, Settings, Table
 from loadtest.simulator.written_items import checksum
 
-__all__ = ["Fault", "Faults", "Key", "Latency", "Reason", "Settings", "Simulation", "Sink", "Table", "checksum"]
+__all__ = ["Fault", "Faults", "Key", "Latency", "Reason", "Settings", "Simulation", "Simulator", "Table", "checksum"]

@@ -7,7 +7,7 @@ from typing import Any, get_args
 
 from loadtest.simulator.capacity import Simulation
 from loadtest.simulator.faults import Fault, Faults
-from loadtest.simulator.server import Sink
+from loadtest.simulator.server import Simulator
 from loadtest.simulator.settings import Keep, Key, Latency, Settings, Table
 
 _ENDS = (signal.SIGINT, signal.SIGTERM)
@@ -44,12 +44,12 @@ def _add_capacity(group: Any) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Run a sink until Ctrl-C or SIGTERM: its URL at the start, its statistics as JSON at the end."""
     signal.pthread_sigmask(signal.SIG_BLOCK, _ENDS)
-    with Sink(settings(arguments)) as sink:
-        print(sink.url, flush=True)
-        if sink.settings.tls:
-            print(sink.ca_file, flush=True)
+    with Simulator(settings(arguments)) as simulator:
+        print(simulator.url, flush=True)
+        if simulator.settings.tls:
+            print(simulator.ca_file, flush=True)
         signal.sigwait(_ENDS)
-    print(json.dumps(_told(sink)), flush=True)
+    print(json.dumps(_reported(simulator)), flush=True)
     return 0
 
 
@@ -112,10 +112,21 @@ def _fault(text: str) -> tuple[str, float]:
         raise argparse.ArgumentTypeError(f"{text!r} is not NAME=SHARE with one of {', '.join(Fault)}") from error
 
 
-def _told(sink: Sink) -> dict[str, Any]:
+def _reported(simulator: Simulator) -> dict[str, Any]:
     """Return the statistics, and what is known of the items taken."""
-    truth = sink.truth
-    tables = sink.settings.tables if sink.settings.keeps_keys else None
-    held = {name: {"items": truth.keys(name), "checksum": truth.checksum_of(name)} for name in tables or {}}
-    wrong = {"doubled": truth.doubled, "overwritten": truth.overwritten, "out_of_order": truth.out_of_order}
-    return {**sink.statistics.document(), **wrong, "checksum_of_puts": truth.checksum_of_puts, "tables": held}
+    known_outcome = simulator.known_outcome
+    tables = simulator.settings.tables if simulator.settings.keeps_keys else None
+    held = {
+        name: {"items": known_outcome.keys(name), "checksum": known_outcome.checksum_of(name)} for name in tables or {}
+    }
+    wrong = {
+        "doubled": known_outcome.doubled,
+        "overwritten": known_outcome.overwritten,
+        "out_of_order": known_outcome.out_of_order,
+    }
+    return {
+        **simulator.statistics.document(),
+        **wrong,
+        "checksum_of_puts": known_outcome.checksum_of_puts,
+        "tables": held,
+    }

@@ -4,10 +4,10 @@ import json
 
 from loadtest.simulator.errors import no_table, not_json, table_arn
 from loadtest.simulator.settings import Settings, Table
-from loadtest.simulator.written_items import Truth
+from loadtest.simulator.written_items import KnownOutcome
 
 
-def describe(body: bytes, settings: Settings, truth: Truth) -> bytes:
+def describe(body: bytes, settings: Settings, known_outcome: KnownOutcome) -> bytes:
     """Return the description of the table a DescribeTable names.
 
     Raises:
@@ -21,7 +21,7 @@ def describe(body: bytes, settings: Settings, truth: Truth) -> bytes:
     if table is None:
         raise no_table(name)
     return json.dumps(
-        {"Table": {**_description(name, table), **_billing(settings), "ItemCount": truth.keys(name)}}
+        {"Table": {**_description(name, table), **_billing(settings), "ItemCount": known_outcome.keys(name)}}
     ).encode()
 
 

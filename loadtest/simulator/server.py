@@ -14,12 +14,12 @@ from loadtest.simulator.http import Connection, Elsewhere
 from loadtest.simulator.service import Service
 from loadtest.simulator.settings import Settings
 from loadtest.simulator.statistics import Statistics
-from loadtest.simulator.written_items import Truth
+from loadtest.simulator.written_items import KnownOutcome
 
 _BACKLOG = 1024
 
 
-class Sink:
+class Simulator:
     """Runs the endpoint for the length of a `with` block, once. What it counted and kept can be read afterwards too."""
 
     def __init__(
@@ -74,9 +74,9 @@ class Sink:
         return self._service.statistics
 
     @property
-    def truth(self) -> Truth:
+    def known_outcome(self) -> KnownOutcome:
         """What the tables hold, as far as `Settings.keep` says."""
-        return self._service.truth
+        return self._service.known_outcome
 
     @property
     def requests(self) -> int:

@@ -25,7 +25,7 @@ from loadtest.simulator.requests import Write
 from loadtest.simulator.settings import Settings
 from loadtest.simulator.spool import Spool
 from loadtest.simulator.statistics import Statistics
-from loadtest.simulator.written_items import Truth
+from loadtest.simulator.written_items import KnownOutcome
 
 TOOK_ALL = b'{"UnprocessedItems":{}}'
 _PUT = b'"PutRequest":'  # in no JSON string, where quotes are escaped; an attribute of that name would count
@@ -64,7 +64,7 @@ class Service:
 
     def __init__(self, settings: Settings, clock: Callable[[], float]) -> None:
         self.statistics = Statistics(clock)
-        self.truth = Truth(settings.keep, settings.sequence)
+        self.known_outcome = KnownOutcome(settings.keep, settings.sequence)
         self._settings, self._clock = settings, clock
         self._spool = Spool(settings.spool) if settings.spool else None
         self._schedule = Schedule(settings.faults) if settings.faults else None
@@ -116,7 +116,7 @@ class Service:
         if operation == b"putitem" and self._settings.tables is not None:
             return self._put(body)
         if operation == b"describetable" and self._settings.tables is not None:
-            return describe(body, self._settings, self.truth)
+            return describe(body, self._settings, self.known_outcome)
         raise unknown_operation()
 
     def close(self) -> None:
@@ -159,7 +159,7 @@ class Service:
             self.statistics.throttled_requests += 1
             raise self._throttled(refused)
         for write in taken:
-            self.truth.apply(write)
+            self.known_outcome.apply(write)
         if self._spool:
             self._spool.took_some([(write.named, write.request) for write in taken])
         puts = sum(write.item is not None for write in taken)

@@ -53,7 +53,7 @@ class Settings:
             `digests` of the last item of each key; those `items` themselves. The last two find doubled puts.
         spool: the file that all writes taken go to, to be looked at afterwards (`loadtest.simulator.spool`).
         sequence: an attribute with a number that must not fall for the same key; needs `digests` or `items`.
-        tls: speak TLS, with a certificate made at the start. `Sink.ca_file` is what clients are to trust.
+        tls: speak TLS, with a certificate made at the start. `Simulator.ca_file` is what clients are to trust.
     """
 
     tables: Mapping[str, Table] | None = None

@@ -18,10 +18,10 @@ MIXED = ("--recipe", str(HERE / "recipes" / "mixed.toml"))
 GOAL_MB, GOAL_ITEMS, GROWTH = 200, 100_000, 1.1
 KINDS: dict[str, tuple[str, ...]] = {
     "clean": (),
-    "quoted": ("--quoting", "all", "--dirt", "quotes=0.3", "--dirt", "line_breaks=0.1"),
+    "quoted": ("--quoting", "all", "--defects", "quotes=0.3", "--defects", "line_breaks=0.1"),
     "dirty": (
-        *("--dirt", "ragged_row=0.01", "--dirt", "bad_number=0.01", "--dirt", "bad_encoding=0.01"),
-        *("--dirt", "duplicates=0.05", "--dirt", "blank_lines=0.01", "--dirt", "record_too_long=0.0000005"),
+        *("--defects", "ragged_row=0.01", "--defects", "bad_number=0.01", "--defects", "bad_encoding=0.01"),
+        *("--defects", "duplicates=0.05", "--defects", "blank_lines=0.01", "--defects", "record_too_long=0.0000005"),
     ),
     "clean, gzip": ("--compression", "gzip"),
 }
@@ -56,7 +56,7 @@ def measure(*, megabytes: int, repeat: int, seed: int) -> list[Making]:
         RuntimeError: a process failed, or another file came than the time before.
     """
     with tempfile.TemporaryDirectory() as folder:
-        return [_making(kind, Path(folder) / "truth.json", megabytes, repeat, seed) for kind in KINDS]
+        return [_making(kind, Path(folder) / "known_outcome.json", megabytes, repeat, seed) for kind in KINDS]
 
 
 def judge(makings: list[Making], summing: Summing) -> Iterator[Goal]:
@@ -82,23 +82,23 @@ def sum_up(*, items: int, repeat: int) -> Summing:
     return Summing(items, spread(items / json.loads(_run(command).output)["cpu_seconds"] for _ in range(repeat)))
 
 
-def _making(kind: str, truth: Path, megabytes: int, repeat: int, seed: int) -> Making:
+def _making(kind: str, known_outcome: Path, megabytes: int, repeat: int, seed: int) -> Making:
     def make(size: int) -> tuple[Ran, dict[str, int]]:
-        out = ("--out", "/dev/null", "--truth", str(truth))
+        out = ("--out", "/dev/null", "--expected", str(known_outcome))
         ran = _run([*COMMAND, *MIXED, *KINDS[kind], "--size", str(size), "--seed", str(seed), "--quiet", *out])
-        return ran, json.loads(truth.read_text())
+        return ran, json.loads(known_outcome.read_text())
 
     start_up = min(make(1000)[0].cpu_seconds for _ in range(repeat))
     tenths = [make(megabytes * MB // 10)[0] for _ in range(repeat)]
     runs = [make(megabytes * MB) for _ in range(repeat)]
-    if any(told != runs[0][1] for _, told in runs):
+    if any(reported != runs[0][1] for _, reported in runs):
         raise RuntimeError(f"{kind}: the same recipe gave another file")
-    told, taken = runs[0][1], [ran for ran, _ in runs]
-    size = told["text_bytes"] / MB
+    reported, taken = runs[0][1], [ran for ran, _ in runs]
+    size = reported["text_bytes"] / MB
     return Making(
         kind=kind,
-        text_bytes=told["text_bytes"],
-        rows=told["rows"],
+        text_bytes=reported["text_bytes"],
+        rows=reported["rows"],
         mb_per_cpu_second=spread(size / (ran.cpu_seconds - start_up) for ran in taken),
         mb_per_cpu_second_with_start_up=spread(size / ran.cpu_seconds for ran in taken),
         start_up_cpu_seconds=round(start_up, 3),

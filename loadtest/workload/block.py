@@ -7,10 +7,10 @@ from numpy.typing import NDArray
 
 from ingest.contract import Reason
 from loadtest.workload.duplicates import GROUP, Repeats, chosen, last_of_each, repeats
-from loadtest.workload.expected import MODULUS, Truth
+from loadtest.workload.expected import MODULUS, KnownOutcome
 from loadtest.workload.generators import Cells, Draw, Numbers
 from loadtest.workload.hashing import U64
-from loadtest.workload.inject import LONG, Spoil
+from loadtest.workload.inject import LONG, Inject
 from loadtest.workload.plan import Plan
 
 BLOCK_ROWS = 8192  # few calls a row, and what is worked on stays in the cache
@@ -44,10 +44,10 @@ class Blocks:
 
     def __init__(self, plan: Plan, seed: int, file: int) -> None:
         self._plan, self._seed, self._file = plan, seed, file
-        self._canvas = plan.canvas()
+        self._row_buffer = plan.row_buffer()
         self._changed = np.zeros(0, np.int64)  # rows of the canvas that are not as they were
 
-    def make(self, number: int, extent: Extent, room: int | None = None) -> tuple[bytes, Truth]:
+    def make(self, number: int, extent: Extent, room: int | None = None) -> tuple[bytes, KnownOutcome]:
         """Return the bytes of some rows of a block, and what must be found of them.
 
         Where they are more than `room` bytes, the file ends with the last of them that fits.
@@ -62,16 +62,16 @@ class Blocks:
         elif extent.first or extent.end < extent.last:
             lengths = self._lengths(extent.last) if lengths is None else lengths
             text = text[int(lengths[: extent.first].sum()) : int(lengths[: extent.end].sum())]
-        return text, replace(self._truth(rows, extent), text_bytes=len(text))
+        return text, replace(self._known_outcome(rows, extent), text_bytes=len(text))
 
-    def _truth(self, rows: _Rows, extent: Extent) -> Truth:
+    def _known_outcome(self, rows: _Rows, extent: Extent) -> KnownOutcome:
         good = rows.kinds[: extent.last] == 0
         kept = np.flatnonzero(good) if rows.keys is None else last_of_each(rows.keys[: extent.last], good)
         kept = kept[(kept >= extent.first) & (kept < extent.end)]
         kinds = self._plan.spoils.kinds
         counts = np.bincount(rows.kinds[extent.first : extent.end], minlength=len(kinds) + 1)
         replaced = int(counts[0]) - len(kept)
-        return Truth(
+        return KnownOutcome(
             rows=extent.end - extent.first,
             rejected={kind.reason: int(count) for kind, count in zip(kinds, counts[1:], strict=True) if count},
             superseded=(replaced, replaced),
@@ -82,8 +82,8 @@ class Blocks:
 
     def _rows(self, number: int, count: int) -> _Rows:
         """Write the first rows of a block to the canvas."""
-        self._canvas.clear(self._changed)
-        self._canvas.size(count)
+        self._row_buffer.clear(self._changed)
+        self._row_buffer.size(count)
         words = self._words(number)[:, :count]
         numbers = np.arange(number * BLOCK_ROWS, number * BLOCK_ROWS + count)
         plan, again = self._plan, None
@@ -94,7 +94,7 @@ class Blocks:
         kinds[0] = kinds[0] if number else 0  # the first row tells the encoding
         blank = chosen(words[-3], plan.blank_lines)
         self._spoil(kinds, words[-4])
-        self._canvas.add_blank_line(np.flatnonzero(blank))
+        self._row_buffer.add_blank_line(np.flatnonzero(blank))
         self._changed = np.flatnonzero(blank | (kinds != 0))
         return _Rows(hashes, kinds, blank, again.keys if again else None)
 
@@ -113,7 +113,7 @@ class Blocks:
             cells[name] = self._plan.makers[name].make(
                 Draw(numbers, words[at], rows, self._file, cell if name == anchored and numbers[0] == 0 else None)
             )
-            self._canvas.fill(at, cells[name].fields, len(numbers))
+            self._row_buffer.fill(at, cells[name].fields, len(numbers))
         return self._plan.attributes.hashes(cells)
 
     def _spoil(self, kinds: NDArray[np.int8], words: Words) -> None:
@@ -122,16 +122,16 @@ class Blocks:
             rows = np.flatnonzero(kinds == number)
             if kind.reason == Reason.RAGGED_ROW:
                 is_short = (words[rows] & np.uint32(len(self._plan.columns) > 1)) == 1
-                self._canvas.drop_last(rows[is_short])
-                self._canvas.add_cell(rows[~is_short])
+                self._row_buffer.drop_last(rows[is_short])
+                self._row_buffer.add_cell(rows[~is_short])
             elif kind.reason not in LONG:
                 choice = (words[rows].astype(np.int64) * len(kind.columns)) >> 32
                 for at, name in enumerate(kind.columns):
-                    self._canvas.replace(rows[choice == at], self._plan.columns.index(name), kind.cell)
+                    self._row_buffer.replace(rows[choice == at], self._plan.columns.index(name), kind.cell)
 
     def _text(self, count: int, rows: _Rows) -> tuple[bytes, Numbers | None]:
         """Return the first rows as they stand in the file, and their lengths, if these had to be known."""
-        text, kinds = self._canvas.text(count), self._plan.spoils.kinds
+        text, kinds = self._row_buffer.text(count), self._plan.spoils.kinds
         long = [row for row in np.flatnonzero(rows.kinds[:count]).tolist() if kinds[rows.kinds[row] - 1].reason in LONG]
         if not long:
             return text, None
@@ -145,14 +145,14 @@ class Blocks:
         return b"".join([*parts, text[at:]]), lengths
 
     def _lengths(self, count: int) -> Numbers:
-        return self._canvas.lengths(count)
+        return self._row_buffer.lengths(count)
 
-    def _long(self, row: int, kind: Spoil, *, is_blank: bool) -> bytes:
+    def _long(self, row: int, kind: Inject, *, is_blank: bool) -> bytes:
         """Return a row with an over-long cell; one that is to be too long as a whole is that cell alone."""
         cell = b"x" * kind.size
         line_end = self._plan.line_end * (1 + is_blank)
         if kind.reason == Reason.RECORD_TOO_LONG:
             return cell + line_end
-        cells = self._canvas.cells(row)
+        cells = self._row_buffer.cells(row)
         cells[self._plan.columns.index(kind.columns[0])] = cell
         return self._plan.delimiter.join(cells) + line_end

@@ -18,7 +18,7 @@ _ITEMS = 2048  # at a time: few calls an item, and little memory
 class Checksum:
     """The checksum of the items added so far, and their number.
 
-    `not_summed` are attributes to leave out: `Truth.not_summed`.
+    `not_summed` are attributes to leave out: `KnownOutcome.not_summed`.
     """
 
     def __init__(self, not_summed: Iterable[str] = ()) -> None:

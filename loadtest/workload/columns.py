@@ -125,8 +125,8 @@ def _uniform(place: Place, d: Distribution) -> Maker:
         step = max(1, count // SMALL)
         entries = [place.speller.number(_decimal(n, decimals)) for n in range(first, last + 1, step)]
         return place.pool(entries)
-    picker = Evenly(count)
-    return _plain(place, lambda draw: picker.pick(draw.words) + first, max(abs(first), abs(last)), decimals)
+    sampler = Evenly(count)
+    return _plain(place, lambda draw: sampler.pick(draw.words) + first, max(abs(first), abs(last)), decimals)
 
 
 def _decimal(number: int, decimals: int) -> str:
@@ -163,8 +163,8 @@ def _zipf(place: Place, d: Distribution) -> Maker:
     width = 0 if place.column.type == "N" else len(str(count))
     if count <= SMALL or prefix or d.empty or not _has_plain_numbers(place):
         return place.pool([place.speller.number(f"{prefix}{n:0{width}d}") for n in range(1, count + 1)], weights)
-    picker = Weighted(weights)
-    return _plain(place, lambda draw: picker.pick(draw.words) + 1, count)
+    sampler = Weighted(weights)
+    return _plain(place, lambda draw: sampler.pick(draw.words) + 1, count)
 
 
 def _sequence(place: Place, d: Distribution) -> Maker:

@@ -13,13 +13,13 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
-from loadtest.workload.expected import Truth
+from loadtest.workload.expected import KnownOutcome
 from loadtest.workload.faults import BadRecipe
 from loadtest.workload.options import add_arguments, recipe_from
-from loadtest.workload.progress import told
+from loadtest.workload.progress import reported
 from loadtest.workload.recipe import Recipe
 from loadtest.workload.stream import Generation
-from loadtest.workload.targets import STDOUT, truth_path, write_to
+from loadtest.workload.targets import STDOUT, known_outcome_path, write_to
 
 INTERRUPTED, BROKEN_PIPE = 130, 141
 __all__ = ["add_arguments", "generate", "run"]
@@ -32,7 +32,7 @@ def run(arguments: argparse.Namespace) -> int:
     try:
         recipe = recipe_from(arguments)
         client = partial(_s3, arguments.endpoint_url)
-        truth = generate(recipe, arguments.out, client=client, is_quiet=arguments.quiet)
+        known_outcome = generate(recipe, arguments.out, client=client, is_quiet=arguments.quiet)
     except BadRecipe as error:
         return _fail(str(error), 2)
     except BrokenPipeError:  # whoever reads has enough, as `head` does
@@ -42,36 +42,40 @@ def run(arguments: argparse.Namespace) -> int:
         return _fail(f"{arguments.out} cannot be written: {error}. Nothing was left there.", 4)
     except KeyboardInterrupt:
         return _fail("Interrupted; nothing was left behind.", INTERRUPTED)
-    _tell(truth, recipe, arguments)
+    _report(known_outcome, recipe, arguments)
     return 0
 
 
-def generate(recipe: Recipe, target: str, *, client: Callable[[], Any], is_quiet: bool = False) -> Truth:
+def generate(recipe: Recipe, target: str, *, client: Callable[[], Any], is_quiet: bool = False) -> KnownOutcome:
     """Write a file to a target, with a bar on a terminal; return what must be found of it.
 
     Raises:
         BadRecipe, OSError, botocore's errors: it could not be made or written.
     """
     generation = Generation(recipe)
-    with told(generation, is_quiet=is_quiet) as portions:
+    with reported(generation, is_quiet=is_quiet) as portions:
         write_to(target, portions, most_bytes=generation.most_bytes, client=client)
-    return generation.truth
+    return generation.known_outcome
 
 
-def _tell(truth: Truth, recipe: Recipe, arguments: argparse.Namespace) -> None:
-    """Write the truth where it belongs, and a line for whoever looks on."""
-    path = arguments.truth or truth_path(arguments.out)
+def _report(known_outcome: KnownOutcome, recipe: Recipe, arguments: argparse.Namespace) -> None:
+    """Write the known outcome where it belongs, and a line for whoever looks on."""
+    path = arguments.known_outcome or known_outcome_path(arguments.out)
     made_of = {"feed": recipe.schema.feed, "table": recipe.schema.table, "seed": recipe.seed, "file": recipe.file}
     if path:
-        path.write_text(json.dumps({"made": {"target": arguments.out, **made_of}, **truth.document()}, indent=2) + "\n")
+        path.write_text(
+            json.dumps({"made": {"target": arguments.out, **made_of}, **known_outcome.document()}, indent=2) + "\n"
+        )
     elif arguments.out == STDOUT:
-        print(json.dumps({"made": made_of, **truth.document()}), file=sys.stderr)
+        print(json.dumps({"made": made_of, **known_outcome.document()}), file=sys.stderr)
         return
     if arguments.quiet:
         return
     print(
-        f"{arguments.out}: {truth.bytes:,} bytes, {truth.rows:,} rows = {truth.rows_kept:,} good + "
-        f"{truth.rows_rejected:,} to be rejected; {truth.items:,} items; what must be found is in {path}.",
+        f"{arguments.out}: {known_outcome.bytes:,} bytes, {known_outcome.rows:,} rows = "
+        f"{known_outcome.rows_kept:,} good + "
+        f"{known_outcome.rows_rejected:,} to be rejected; {known_outcome.items:,} items; "
+        f"what must be found is in {path}.",
         file=sys.stderr,
     )
 

@@ -35,21 +35,21 @@ class Zstandard:
     """Zstandard by Arrow: Python has none of its own before 3.14."""
 
     def __init__(self) -> None:
-        self._sink = _Sink()
-        self._stream = pa.CompressedOutputStream(pa.PythonFile(self._sink, mode="w"), "zstd")
+        self._simulator = _Simulator()
+        self._stream = pa.CompressedOutputStream(pa.PythonFile(self._simulator, mode="w"), "zstd")
 
     def compress(self, data: bytes, /) -> bytes:
         """Take some bytes."""
         self._stream.write(data)
-        return self._sink.take()
+        return self._simulator.take()
 
     def flush(self) -> bytes:
         """Return what is left."""
         self._stream.close()
-        return self._sink.take()
+        return self._simulator.take()
 
 
-class _Sink:
+class _Simulator:
     """A file object that keeps what is written until it is taken."""
 
     closed = False

@@ -32,28 +32,28 @@ MOST_DUPLICATES = 0.96
 
 
 @dataclass(frozen=True, slots=True)
-class Dirt:
+class Defects:
     """Shares by kind: of the rows, or of the cells of free text."""
 
     shares: tuple[tuple[str, float], ...] = ()
 
     @classmethod
-    def of(cls, shares: Mapping[str, float]) -> "Dirt":
-        """Return dirt by kind.
+    def of(cls, shares: Mapping[str, float]) -> "Defects":
+        """Return defects by kind.
 
         Raises:
             BadRecipe: a kind is not known, or a share is none.
         """
         for kind, share in shares.items():
             if kind not in REJECTED + UNUSUAL:
-                raise BadRecipe(f"dirt {kind!r}: accepted are {', '.join(REJECTED + UNUSUAL)}.")
+                raise BadRecipe(f"defects {kind!r}: accepted are {', '.join(REJECTED + UNUSUAL)}.")
             if not 0 <= share <= (MOST_DUPLICATES if kind == DUPLICATES else 1):
                 most = MOST_DUPLICATES if kind == DUPLICATES else 1
-                raise BadRecipe(f"dirt {kind} = {share}: a share is 0 to {most}.")
-        dirt = cls(tuple((kind, share) for kind, share in sorted(shares.items()) if share))
-        if dirt.rejected > 1:
-            raise BadRecipe(f"the shares of rejected rows add up to {dirt.rejected:g}, more than all.")
-        return dirt
+                raise BadRecipe(f"defects {kind} = {share}: a share is 0 to {most}.")
+        defects = cls(tuple((kind, share) for kind, share in sorted(shares.items()) if share))
+        if defects.rejected > 1:
+            raise BadRecipe(f"the shares of rejected rows add up to {defects.rejected:g}, more than all.")
+        return defects
 
     def share(self, kind: str) -> float:
         """Return the share of one kind."""
@@ -70,4 +70,4 @@ class Dirt:
         return sum(share for _, share in self.rejects)
 
 
-CLEAN = Dirt()
+CLEAN = Defects()

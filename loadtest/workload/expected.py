@@ -10,7 +10,7 @@ MODULUS = 1 << 64
 
 
 @dataclass(frozen=True, slots=True)
-class Truth:
+class KnownOutcome:
     """What becomes of one file, or of several whose keys differ.
 
     Attributes:
@@ -43,9 +43,9 @@ class Truth:
         """Written and superseded together, which is exact where the superseded alone are not."""
         return self.rows - self.rows_rejected
 
-    def plus(self, other: "Truth") -> "Truth":
-        """Return the truth of both, whose keys differ."""
-        return Truth(
+    def plus(self, other: "KnownOutcome") -> "KnownOutcome":
+        """Return the known outcome of both, whose keys differ."""
+        return KnownOutcome(
             self.rows + other.rows,
             dict(sorted((Counter(self.rejected) + Counter(other.rejected)).items())),
             (self.superseded[0] + other.superseded[0], self.superseded[1] + other.superseded[1]),
@@ -57,32 +57,32 @@ class Truth:
         )
 
     @classmethod
-    def of_files(cls, truths: Iterable["Truth"]) -> "Truth":
-        """Return the truth of several files of one table, made under different `Recipe.file` numbers."""
+    def of_files(cls, known_outcomes: Iterable["KnownOutcome"]) -> "KnownOutcome":
+        """Return the known outcome of several files of one table, made under different `Recipe.file` numbers."""
         whole = cls()
-        for truth in truths:
-            whole = whole.plus(truth)
+        for known_outcome in known_outcomes:
+            whole = whole.plus(known_outcome)
         return whole
 
     def document(self) -> dict[str, Any]:
-        """Return the truth as JSON takes it; the checksum is hexadecimal, as JSON's numbers are not exact."""
+        """Return the known outcome as JSON takes it; the checksum is hexadecimal, as JSON's numbers are not exact."""
         least, most = self.superseded
         superseded = {"min": least, "max": most}
         return asdict(self) | {"superseded": superseded, "checksum": f"{self.checksum:016x}"}
 
     def to_json(self) -> str:
-        """Return the truth as JSON text."""
+        """Return the known outcome as JSON text."""
         return json.dumps(self.document(), indent=2) + "\n"
 
     @classmethod
-    def from_document(cls, document: dict[str, Any]) -> "Truth":
-        """Return the truth that `document` told; fields it does not know are left out."""
+    def from_document(cls, document: dict[str, Any]) -> "KnownOutcome":
+        """Return the known outcome that `document` told; fields it does not know are left out."""
         superseded = (document["superseded"]["min"], document["superseded"]["max"])
         known = {name: document[name] for name in ("rows", "rejected", "items", "bytes", "text_bytes")}
         not_summed = tuple(document["not_summed"])
         return cls(**known, superseded=superseded, checksum=int(document["checksum"], 16), not_summed=not_summed)
 
     @classmethod
-    def from_json(cls, text: str) -> "Truth":
-        """Return the truth that `to_json` told."""
+    def from_json(cls, text: str) -> "KnownOutcome":
+        """Return the known outcome that `to_json` told."""
         return cls.from_document(json.loads(text))

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from loadtest.workload.digits import Fields, Fractions, joined_hash, padded, plain, void
 from loadtest.workload.hashing import MASK, U64, attribute_seed, linear, powers, value_hashes
-from loadtest.workload.samplers import Evenly, Picker, Weighted, Words
+from loadtest.workload.samplers import Evenly, Sampler, Weighted, Words
 from loadtest.workload.spelling import Entry
 
 Numbers = NDArray[np.int64]
@@ -73,7 +73,7 @@ class Pool:
         expiry: tuple[str, int] | None = None,
     ) -> None:
         self.entries, self.weights = entries, weights
-        self._picker: Picker = Weighted(weights) if weights else Evenly(len(entries))
+        self._sampler: Sampler = Weighted(weights) if weights else Evenly(len(entries))
         self._cells = void([entry.cell for entry in entries])
         self.widths: tuple[int, ...] = (self._cells.dtype.itemsize,)
         self._hashes = _entry_hashes(attribute, [entry.value for entry in entries])
@@ -84,7 +84,7 @@ class Pool:
 
     def make(self, draw: Draw) -> Cells:
         """Return the cells of some rows."""
-        chosen = self._picker.pick(draw.words)
+        chosen = self._sampler.pick(draw.words)
         if draw.first is not None:
             chosen[0] = draw.first
         chosen = draw.taken(chosen)

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ingest.contract import Reason
-from loadtest.workload.defects import Dirt
+from loadtest.workload.defects import Defects
 from loadtest.workload.faults import BadRecipe
 from loadtest.workload.generators import Maker, Pool
 from loadtest.workload.keys import key_columns
@@ -21,7 +21,7 @@ _BESIDE = 256  # bytes more than the limit, so that what stands around does not 
 
 
 @dataclass(frozen=True, slots=True)
-class Spoil:
+class Inject:
     """A kind of bad row: its reason and share, the columns one of which is spoiled, and what that cell becomes. Ragged
     rows have no such columns. `size`: a cell as long as that, of one letter.
     """
@@ -37,7 +37,7 @@ class Spoil:
 class Spoils:
     """All kinds of bad rows of a file."""
 
-    kinds: tuple[Spoil, ...]
+    kinds: tuple[Inject, ...]
 
     def draw(self, words: Words) -> NDArray[np.int8]:
         """Return the kind of each row: 0 is good, n the n-th kind."""
@@ -55,34 +55,34 @@ class Spoils:
         return sum(kind.share * kind.size for kind in self.kinds)
 
 
-def spoils_of(dirt: Dirt, schema: Schema, columns: tuple[str, ...]) -> Spoils:
+def spoils_of(defects: Defects, schema: Schema, columns: tuple[str, ...]) -> Spoils:
     """Return the kinds of bad rows that a recipe wants.
 
     Raises:
         BadRecipe: a file of the feed cannot have rows that are rejected for that reason.
     """
-    return Spoils(tuple(_spoil(reason, share, schema, columns) for reason, share in dirt.rejects))
+    return Spoils(tuple(_spoil(reason, share, schema, columns) for reason, share in defects.rejects))
 
 
-def _spoil(reason: str, share: float, schema: Schema, columns: tuple[str, ...]) -> Spoil:
+def _spoil(reason: str, share: float, schema: Schema, columns: tuple[str, ...]) -> Inject:
     d = schema.dialect
     if reason == Reason.RAGGED_ROW:
         if d.ragged != "reject":
             raise BadRecipe(f"the feed does not reject ragged rows, it has ragged = {d.ragged!r}; leave them out.")
-        return Spoil(reason, share)
+        return Inject(reason, share)
     if reason == Reason.RECORD_TOO_LONG:
-        return Spoil(reason, share, columns[:1], size=d.max_record_bytes + 4096)
+        return Inject(reason, share, columns[:1], size=d.max_record_bytes + 4096)
     if reason in (Reason.KEY_TOO_LONG, Reason.ITEM_TOO_LARGE):
         return _long(reason, share, schema, columns)
     found = tuple(name for name in columns if _FITS[reason](name, schema.column(name), schema, columns))
     if not found:
         raise BadRecipe(f"no column of the feed {schema.feed!r} can be the reason for {reason}; leave it out.")
     if reason == Reason.BAD_SET:  # the cell depends on the separator: one column will do
-        return Spoil(reason, share, found[:1], _cell(reason, schema.column(found[0]), d))
-    return Spoil(reason, share, found, _cell(reason, schema.column(found[0]), d))
+        return Inject(reason, share, found[:1], _cell(reason, schema.column(found[0]), d))
+    return Inject(reason, share, found, _cell(reason, schema.column(found[0]), d))
 
 
-def _long(reason: str, share: float, schema: Schema, columns: tuple[str, ...]) -> Spoil:
+def _long(reason: str, share: float, schema: Schema, columns: tuple[str, ...]) -> Inject:
     if reason == Reason.KEY_TOO_LONG:
         keys = [(at, name) for at, (_, source) in enumerate(schema.keys) for name in sources(source)]
         at, name = next(((at, name) for at, name in keys if _is_text(schema.column(name))), (0, ""))
@@ -94,7 +94,7 @@ def _long(reason: str, share: float, schema: Schema, columns: tuple[str, ...]) -
         size = ITEM_BYTES + _BESIDE
     if not name or size + 65_536 > schema.dialect.max_record_bytes:
         raise BadRecipe(f"no column of the feed {schema.feed!r} can be the reason for {reason}; leave it out.")
-    return Spoil(reason, share, (name,), size=size)
+    return Inject(reason, share, (name,), size=size)
 
 
 def _is_text(column: Column) -> bool:

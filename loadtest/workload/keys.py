@@ -7,7 +7,7 @@ from loadtest.workload.distribution import Distribution
 from loadtest.workload.faults import BadRecipe
 from loadtest.workload.generators import Draw, Maker, Numbers, Padded, Pool
 from loadtest.workload.recipe import KeyOrder, Recipe
-from loadtest.workload.samplers import Evenly, Hot, Picker
+from loadtest.workload.samplers import Evenly, Hot, Sampler
 from loadtest.workload.schema import Schema, sources
 
 PARTITIONS = 100_000
@@ -62,10 +62,10 @@ def numbering(place: Place, given: Distribution | None, order: KeyOrder, seed: i
 def partitions(place: Place, order: KeyOrder) -> Maker:
     """Return what says in which partition rows are: any, one after the other, or mostly the first."""
     literal = "1" if place.column.type == "N" else "P-"
-    picker: Picker = Hot(PARTITIONS, HOT_SHARE) if order == "hot" else Evenly(PARTITIONS)
+    sampler: Sampler = Hot(PARTITIONS, HOT_SHARE) if order == "hot" else Evenly(PARTITIONS)
 
     def numbers(draw: Draw) -> Numbers:
-        return draw.numbers // PARTITION_ROWS if order == "sorted" else picker.pick(draw.words)
+        return draw.numbers // PARTITION_ROWS if order == "sorted" else sampler.pick(draw.words)
 
     return Padded(literal, 2, place.attribute, numbers, place.quote_for("P-0123456789"))
 

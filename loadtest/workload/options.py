@@ -15,14 +15,14 @@ _LINE_ENDS = {"lf": "\n", "crlf": "\r\n"}
 _FORMS = "".join(f"  {form}\n" for form in FORMS.values())
 EPILOG = f"""distributions ("?0.1" behind one leaves a tenth of the cells empty):
 {_FORMS}
-rows that are rejected, as --dirt KIND=SHARE of the rows:
+rows that are rejected, as --defects KIND=SHARE of the rows:
 {indent(fill(", ".join(REJECTED), 100), "  ")}
 what is unusual: {", ".join(UNUSUAL)}
   (quotes and line_breaks are shares of the cells of free text)
 
 examples:
   python -m loadtest generate --feed orders --size 10GB --out s3://BUCKET/orders/large.csv
-  python -m loadtest generate --feed orders --rows 100000 --dirt ragged_row=0.01 --dirt duplicates=0.05
+  python -m loadtest generate --feed orders --rows 100000 --defects ragged_row=0.01 --defects duplicates=0.05
   python -m loadtest generate --feed orders --size 1GB --column city=zipf:1.1:5000 --key-order hot --compression gzip
 
 docs/generator.md says what is exact of what must be found.
@@ -41,13 +41,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--size", help="how large the file is before compression: 10KB, 1.5GB, 64MiB (the last row that fits ends it)")
     add("--out", default="generated.csv", help="a path, - for stdout, or s3://bucket/key (default generated.csv)")
     add(
-        "--truth",
+        "--expected",
+        dest="known_outcome",
         type=Path,
         help="where what must be found goes (default: beside the file; here for S3; no file for -)",
     )
     add("--seed", type=int, help="the same seed gives the same bytes (default 1)")
     add("--column", action="append", type=_pair, metavar="NAME=DISTRIBUTION", help="repeat; new names are more columns")
-    add("--dirt", action="append", type=_share, metavar="KIND=SHARE", help="repeat; see below")
+    add("--defects", action="append", type=_share, metavar="KIND=SHARE", help="repeat; see below")
     add("--key-order", choices=get_args(KeyOrder), help="hot: 9 of 10 rows share a partition (default random)")
     add("--compression", choices=get_args(Compression), help="default none")
     add("--quoting", choices=get_args(Quoting), help="all: every cell is quoted (default: where needed)")
@@ -72,7 +73,7 @@ def recipe_from(arguments: argparse.Namespace) -> Recipe:
     if arguments.rows is not None or arguments.size is not None:
         fields |= {"rows": arguments.rows, "size": arguments.size}
     fields["columns"] = fields.get("columns", {}) | dict(arguments.column or [])
-    fields["dirt"] = fields.get("dirt", {}) | dict(arguments.dirt or [])
+    fields["defects"] = fields.get("defects", {}) | dict(arguments.defects or [])
     fields["byte_order_mark"] = arguments.bom or fields.get("byte_order_mark", False)
     line_end = arguments.line_end or fields.get("line_end", "lf")
     if line_end not in _LINE_ENDS:

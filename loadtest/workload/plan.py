@@ -22,7 +22,7 @@ from loadtest.workload.keys import (
     partitions,
 )
 from loadtest.workload.recipe import Recipe
-from loadtest.workload.row_buffer import Canvas
+from loadtest.workload.row_buffer import RowBuffer
 from loadtest.workload.schema import sources, templates_of
 
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
@@ -55,9 +55,9 @@ class Plan:
         """About so many bytes a row has."""
         return self.row_bytes * _FILLED + self.spoils.mean_long_bytes
 
-    def canvas(self) -> Canvas:
+    def row_buffer(self) -> RowBuffer:
         """Return room for the rows of one file."""
-        return _canvas(self.columns, self.makers, self.spoils, self.delimiter, self.line_end)
+        return _row_buffer(self.columns, self.makers, self.spoils, self.delimiter, self.line_end)
 
 
 def plan_of(recipe: Recipe) -> Plan:
@@ -75,9 +75,9 @@ def _plan(recipe: Recipe, compression: str) -> Plan:
     _check(recipe)
     columns = _columns(recipe)
     makers = {name: _maker(recipe, name, columns) for name in columns}
-    spoils = spoils_of(recipe.dirt, schema, columns)
+    spoils = spoils_of(recipe.defects, schema, columns)
     delimiter, line_end = dialect.delimiter.encode(dialect.encoding), recipe.line_end.encode()
-    canvas = _canvas(columns, makers, spoils, delimiter, line_end)
+    row_buffer = _row_buffer(columns, makers, spoils, delimiter, line_end)
     return Plan(
         columns=columns,
         makers=makers,
@@ -85,11 +85,11 @@ def _plan(recipe: Recipe, compression: str) -> Plan:
         attributes=attributes_of(schema, columns),
         not_summed=not_summed(schema),
         spoils=spoils,
-        anchor=anchor(makers) if recipe.dirt.share(Reason.BAD_ENCODING) else None,
-        duplicates=recipe.dirt.share(DUPLICATES),
-        blank_lines=recipe.dirt.share(BLANK_LINES),
-        ordered_rows=int(recipe.segment_bytes / 4 / (canvas.width + 4 * spoils.mean_long_bytes)),
-        row_bytes=canvas.width,
+        anchor=anchor(makers) if recipe.defects.share(Reason.BAD_ENCODING) else None,
+        duplicates=recipe.defects.share(DUPLICATES),
+        blank_lines=recipe.defects.share(BLANK_LINES),
+        ordered_rows=int(recipe.segment_bytes / 4 / (row_buffer.width + 4 * spoils.mean_long_bytes)),
+        row_bytes=row_buffer.width,
         head=(BYTE_ORDER_MARK if recipe.byte_order_mark else b"") + _head(recipe, columns).encode(dialect.encoding),
         foot=f"generated{recipe.line_end}".encode() * dialect.footer_lines,
         delimiter=delimiter,
@@ -97,14 +97,14 @@ def _plan(recipe: Recipe, compression: str) -> Plan:
     )
 
 
-def _canvas(
+def _row_buffer(
     columns: Sequence[str], makers: Mapping[str, Maker], spoils: Spoils, mark: bytes, line_end: bytes
-) -> Canvas:
+) -> RowBuffer:
     """Return room for rows, in which a spoiled cell has room too."""
     widest = {name: len(kind.cell) for kind in spoils.kinds for name in kind.columns}
     for kind in spoils.kinds:
         widest |= {name: max(widest[name], len(kind.cell)) for name in kind.columns}
-    return Canvas([(makers[name].widths, widest.get(name, 0)) for name in columns], mark, line_end)
+    return RowBuffer([(makers[name].widths, widest.get(name, 0)) for name in columns], mark, line_end)
 
 
 def _check(recipe: Recipe) -> None:
@@ -118,12 +118,12 @@ def _check(recipe: Recipe) -> None:
         raise BadRecipe("a letter or digit as delimiter, quote or escape is not generated.")
     if recipe.quoting == "all" and not dialect.quote:
         raise BadRecipe("the feed's files know no quotes: quoting all cells cannot be had.")
-    if schema.most_rejects is not None and recipe.dirt.rejected:
+    if schema.most_rejects is not None and recipe.defects.rejected:
         raise BadRecipe(f"the feed ends files at {schema.most_rejects} rejects; leave that limit out to load bad rows.")
-    if schema.most_rejected is not None and recipe.dirt.rejected > schema.most_rejected * _SAMPLE_REJECTS:
+    if schema.most_rejected is not None and recipe.defects.rejected > schema.most_rejected * _SAMPLE_REJECTS:
         raise BadRecipe(
             f"the feed ends files with a share of {schema.most_rejected:g} rejects, and this is to have "
-            f"{recipe.dirt.rejected:g}; keep to {_SAMPLE_REJECTS:.0%} of it."
+            f"{recipe.defects.rejected:g}; keep to {_SAMPLE_REJECTS:.0%} of it."
         )
     check_keys(recipe)
 
@@ -159,8 +159,8 @@ def _maker(recipe: Recipe, name: str, columns: tuple[str, ...]) -> Maker:
         quote_all=recipe.quoting == "all",
         is_first=name == columns[0],
         seed=recipe.seed,
-        quotes=recipe.dirt.share(QUOTES),
-        line_breaks=recipe.dirt.share(LINE_BREAKS),
+        quotes=recipe.defects.share(QUOTES),
+        line_breaks=recipe.defects.share(LINE_BREAKS),
         in_template=any(name in sources(text) for text in templates_of(schema)),
         expiry=(ttl[2], ttl[1]) if ttl and ttl[0] == name else None,
     )

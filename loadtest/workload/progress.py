@@ -13,7 +13,7 @@ LARGE = 20_000_000  # bytes: less is made before anybody could read the bar
 
 
 @contextmanager
-def told(generation: Generation, *, is_quiet: bool = False) -> Iterator[Iterable[bytes]]:
+def reported(generation: Generation, *, is_quiet: bool = False) -> Iterator[Iterable[bytes]]:
     """Yield the file's portions; a bar moves as they are taken."""
     if is_quiet or not sys.stderr.isatty() or generation.most_bytes < LARGE:
         yield generation
@@ -32,6 +32,6 @@ def told(generation: Generation, *, is_quiet: bool = False) -> Iterator[Iterable
         def watched() -> Iterator[bytes]:
             for portion in generation:
                 yield portion
-                bar.update(task, completed=generation.truth.text_bytes, rows=generation.truth.rows)
+                bar.update(task, completed=generation.known_outcome.text_bytes, rows=generation.known_outcome.rows)
 
         yield watched()

@@ -1,4 +1,4 @@
-"""What to generate: one frozen value, from which the same bytes and the same truth come each time."""
+"""What to generate: one frozen value, from which the same bytes and the same known outcome come each time."""
 
 import re
 from collections.abc import Mapping
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, get_args
 
-from loadtest.workload.defects import CLEAN, Dirt
+from loadtest.workload.defects import CLEAN, Defects
 from loadtest.workload.distribution import Distribution, parse_distribution
 from loadtest.workload.faults import BadRecipe
 from loadtest.workload.schema import Schema, read_schema
@@ -38,7 +38,7 @@ class Recipe:
     text_bytes: int | None = None
     seed: int = 1
     columns: tuple[tuple[str, Distribution], ...] = ()
-    dirt: Dirt = CLEAN
+    defects: Defects = CLEAN
     key_order: KeyOrder = "random"
     compression: Compression = "none"
     quoting: Quoting = "needed"
@@ -96,7 +96,7 @@ def recipe_of(
     rows: int | None = None,
     size: str | int | None = None,
     columns: Mapping[str, str] | None = None,
-    dirt: Mapping[str, float] | None = None,
+    defects: Mapping[str, float] | None = None,
     seed: int = 1,
     key_order: KeyOrder = "random",
     compression: Compression = "none",
@@ -108,7 +108,7 @@ def recipe_of(
     segment_bytes: int = SEGMENT_BYTES,
 ) -> Recipe:
     """Return a recipe from a feeds.toml and texts: `size="10MB"`, `columns={"city": "zipf:1.2:1000"}`,
-    `dirt={"ragged_row": 0.01}`.
+    `defects={"ragged_row": 0.01}`.
 
     Raises:
         BadRecipe: the first thing that is wrong.
@@ -118,7 +118,7 @@ def recipe_of(
         rows=rows,
         text_bytes=parse_size(size) if isinstance(size, str) else size,
         columns=tuple((name, parse_distribution(text)) for name, text in (columns or {}).items()),
-        dirt=Dirt.of(dirt or {}),
+        defects=Defects.of(defects or {}),
         seed=seed,
         key_order=key_order,
         compression=compression,

@@ -1,4 +1,4 @@
-"""Recipes as TOML: the same names as the command's options, and tables for columns and dirt."""
+"""Recipes as TOML: the same names as the command's options, and tables for columns and defects."""
 
 import tomllib
 from pathlib import Path
@@ -18,7 +18,7 @@ FIELDS: dict[str, tuple[type, ...]] = {
     "line_end": (str,),
     "segment_bytes": (int,),
     "columns": (dict,),
-    "dirt": (dict,),
+    "defects": (dict,),
 }
 
 
@@ -37,7 +37,7 @@ def read_recipe(path: Path) -> dict[str, Any]:
             raise BadRecipe(f"{path}: unknown field `{name}`; accepted are {', '.join(FIELDS)}.")
         if not isinstance(value, FIELDS[name]) or (isinstance(value, bool) and bool not in FIELDS[name]):
             raise BadRecipe(f"{path}: `{name}` = {value!r} is wrong: accepted is {_kinds(FIELDS[name])}.")
-    for table, kind in (("columns", str), ("dirt", (int, float))):
+    for table, kind in (("columns", str), ("defects", (int, float))):
         for name, value in raw.get(table, {}).items():
             if not isinstance(value, kind) or isinstance(value, bool):
                 raise BadRecipe(f"{path}: `{table}.{name}` = {value!r} is wrong: accepted is {_kinds(kind)}.")

@@ -21,7 +21,7 @@ class Box:
     end: int
 
 
-class Canvas:
+class RowBuffer:
     """Rows of one width. `fill` writes cells, `text` is all of them; `clear` takes back what else was done.
 
     Of each column the widths of its fields are given, and how wide its cells are at least.

@@ -11,7 +11,7 @@ Picks = NDArray[np.int64]
 _ONE = 1 << 32
 
 
-class Picker(Protocol):
+class Sampler(Protocol):
     """Chooses among values by their place."""
 
     def pick(self, words: Words) -> Picks:

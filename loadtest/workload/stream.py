@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from loadtest.workload.block import BLOCK_ROWS, Blocks, Extent
 from loadtest.workload.compression import compressor
-from loadtest.workload.expected import Truth
+from loadtest.workload.expected import KnownOutcome
 from loadtest.workload.faults import BadRecipe
 from loadtest.workload.plan import plan_of
 from loadtest.workload.recipe import Recipe
@@ -16,7 +16,7 @@ _CUT_LOSES = 16  # rows at most that count as written and not as superseded, whe
 
 
 class Generation:
-    """One file: iterate for its bytes; `truth` is what must be found of those that are out."""
+    """One file: iterate for its bytes; `known outcome` is what must be found of those that are out."""
 
     def __init__(self, recipe: Recipe) -> None:
         """Make ready.
@@ -25,7 +25,7 @@ class Generation:
             BadRecipe: the recipe cannot be followed.
         """
         self.recipe = recipe
-        self.truth = Truth()
+        self.known_outcome = KnownOutcome()
         self._plan = plan_of(recipe)
         if recipe.text_bytes is not None and recipe.text_bytes < len(self._plan.head) + len(self._plan.foot):
             raise BadRecipe(f"{recipe.text_bytes} bytes: the header alone is {len(self._plan.head)}.")
@@ -48,47 +48,49 @@ class Generation:
 
     def __iter__(self) -> Iterator[bytes]:
         """Yield the file's bytes, some 100 KB to 1 MB at a time."""
-        self.truth = Truth(not_summed=self._plan.not_summed)
+        self.known_outcome = KnownOutcome(not_summed=self._plan.not_summed)
         packed, size = compressor(self.recipe.compression), 0
         for text in self._texts():
             data = packed.compress(text)
             size += len(data)
-            self.truth = replace(self.truth, bytes=size)
+            self.known_outcome = replace(self.known_outcome, bytes=size)
             if data:
                 yield data
         data = packed.flush()
-        self.truth = self._told(replace(self.truth, bytes=size + len(data)))
+        self.known_outcome = self._reported(replace(self.known_outcome, bytes=size + len(data)))
         if data:
             yield data
 
     def _texts(self) -> Iterator[bytes]:
-        """Yield the file's text; add to the truth what each part of it holds."""
+        """Yield the file's text; add to the known outcome what each part of it holds."""
         first, end = self.recipe.part or (0, self.recipe.rows)
         is_empty = first == end and self.recipe.rows != 0  # so that the first part with a row has the header
         if first == 0 and not is_empty:
-            yield self._taken(self._plan.head, Truth())
+            yield self._taken(self._plan.head, KnownOutcome())
         blocks = Blocks(self._plan, self.recipe.seed, self.recipe.file)
         number = first // BLOCK_ROWS
         while end is None or number * BLOCK_ROWS < end:
             room = self._room()
             extent = self._extent(number, first, room)
-            text, truth = blocks.make(number, extent, room)
-            yield self._taken(text, truth)
-            if truth.rows < extent.end - extent.first:
+            text, known_outcome = blocks.make(number, extent, room)
+            yield self._taken(text, known_outcome)
+            if known_outcome.rows < extent.end - extent.first:
                 break
             number += 1
         if end in (None, self.recipe.rows) and not is_empty:
-            yield self._taken(self._plan.foot, Truth())
+            yield self._taken(self._plan.foot, KnownOutcome())
 
-    def _taken(self, text: bytes, truth: Truth) -> bytes:
-        self.truth = replace(self.truth.plus(truth), text_bytes=self.truth.text_bytes + len(text))
+    def _taken(self, text: bytes, known_outcome: KnownOutcome) -> bytes:
+        self.known_outcome = replace(
+            self.known_outcome.plus(known_outcome), text_bytes=self.known_outcome.text_bytes + len(text)
+        )
         return text
 
     def _room(self) -> int | None:
         """Return how many bytes of rows may follow; None: any."""
         if self.recipe.text_bytes is None:
             return None
-        return self.recipe.text_bytes - self.truth.text_bytes - len(self._plan.foot)
+        return self.recipe.text_bytes - self.known_outcome.text_bytes - len(self._plan.foot)
 
     def _extent(self, number: int, first: int, room: int | None) -> Extent:
         """Return which rows of a block are wanted, and how many of it the file has."""
@@ -100,14 +102,14 @@ class Generation:
         end = self.recipe.part[1] if self.recipe.part else rows
         return Extent(max(0, first - start), min(BLOCK_ROWS, end - start), min(BLOCK_ROWS, rows - start))
 
-    def _told(self, truth: Truth) -> Truth:
-        """Return the truth with what is known of the superseded: all, unless the file may be cut between them."""
-        least, most = truth.superseded
-        is_whole = truth.text_bytes <= self.recipe.segment_bytes // 2 and truth.rows < _WINDOW_ROWS // 2
+    def _reported(self, known_outcome: KnownOutcome) -> KnownOutcome:
+        """Return the known outcome with the superseded rows: all, unless the file may be cut between them."""
+        least, most = known_outcome.superseded
+        is_whole = known_outcome.text_bytes <= self.recipe.segment_bytes // 2 and known_outcome.rows < _WINDOW_ROWS // 2
         if not is_whole:
-            cuts = truth.text_bytes // _SEGMENT_LEAST + truth.rows // _WINDOW_ROWS + 1
+            cuts = known_outcome.text_bytes // _SEGMENT_LEAST + known_outcome.rows // _WINDOW_ROWS + 1
             least = max(0, least - _CUT_LOSES * cuts)
-        return replace(truth, superseded=(least, most))
+        return replace(known_outcome, superseded=(least, most))
 
 
 def chunks(recipe: Recipe) -> Iterator[bytes]:
@@ -119,9 +121,9 @@ def chunks(recipe: Recipe) -> Iterator[bytes]:
     return iter(Generation(recipe))
 
 
-def truth_of(recipe: Recipe) -> Truth:
+def known_outcome_of(recipe: Recipe) -> KnownOutcome:
     """Return what must be found of a file, by making all of it and throwing it away."""
     generation = Generation(recipe)
     for _ in generation:
         pass
-    return generation.truth
+    return generation.known_outcome

@@ -28,18 +28,18 @@ def write_to(target: str, portions: Iterable[bytes], *, most_bytes: int, client:
         _write_file(Path(target), portions)
 
 
-def truth_path(target: str) -> Path | None:
-    """Return where the truth of a target is written if nobody says where; None: nowhere.
+def known_outcome_path(target: str) -> Path | None:
+    """Return where the known outcome of a target is written if nobody says where; None: nowhere.
 
     That of an object lies here: beside it, the pipeline would take it for a file to load.
 
-    >>> print(truth_path("a/b.csv"), truth_path("s3://bucket/orders/c.csv.gz"), truth_path("-"))
-    a/b.csv.truth.json c.csv.gz.truth.json None
+    >>> print(known_outcome_path("a/b.csv"), known_outcome_path("s3://bucket/orders/c.csv.gz"), known_outcome_path("-"))
+    a/b.csv.expected.json c.csv.gz.expected.json None
     """
     if target == STDOUT:
         return None
     name = _object(target)[1].rpartition("/")[2] if target.startswith(S3) else target
-    return Path(f"{name}.truth.json")
+    return Path(f"{name}.expected.json")
 
 
 def _object(target: str) -> tuple[str, str]:

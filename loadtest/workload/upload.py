@@ -47,11 +47,11 @@ class Unfinished:
     def complete(self) -> str:
         """Make the object of the parts, or nothing; return its eTag."""
         try:
-            told = self.client.complete_multipart_upload(**self.name, MultipartUpload={"Parts": self.parts})
+            reported = self.client.complete_multipart_upload(**self.name, MultipartUpload={"Parts": self.parts})
         except BaseException:
             self.client.abort_multipart_upload(**self.name)
             raise
-        return str(told["ETag"]).strip('"')
+        return str(reported["ETag"]).strip('"')
 
 
 def keep(client: Any, bucket: str, key: str, portions: Iterable[bytes], *, most_bytes: int) -> Unfinished:

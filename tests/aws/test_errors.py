@@ -167,7 +167,7 @@ def test_each_error_of_botocore_itself_is_one_of_ours_in_one_sentence(error: bot
         (boto.UnknownSignatureVersionError(signature_version="x"), ServiceFault),
     ],
 )
-def test_botocores_errors_are_sorted_by_who_can_mend_them(error: boto.BotoCoreError, kind: type[IngestError]) -> None:
+def test_botocores_errors_are_sorted_by_who_can_fix_them(error: boto.BotoCoreError, kind: type[IngestError]) -> None:
     assert type(translate(error, "calling")) is kind
 
 

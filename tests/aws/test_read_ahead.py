@@ -139,7 +139,7 @@ class SlowBody:
             yield b"x"
 
 
-def test_a_read_in_progress_ends_at_its_next_portion_when_nobody_wants_it() -> None:
+def test_a_read_in_progress_ends_at_its_next_portion_when_no_one_wants_it() -> None:
     body = SlowBody()
 
     class SlowS3(RangeS3):

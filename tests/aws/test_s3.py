@@ -48,9 +48,9 @@ def breaks(after: int, error: Exception) -> Step:
     return lambda data: StreamingBody(BrokenStream(data[:after], error), len(data))
 
 
-def short(by: int, *, told: bool = True) -> Step:
+def short(by: int, *, reported: bool = True) -> Step:
     """A body that ends early; told: S3 announced the whole length."""
-    return lambda data: StreamingBody(io.BytesIO(data[:-by]), len(data) if told else None)  # type: ignore[arg-type]
+    return lambda data: StreamingBody(io.BytesIO(data[:-by]), len(data) if reported else None)  # type: ignore[arg-type]
 
 
 def ignores_ranges(data: bytes) -> StreamingBody:
@@ -123,7 +123,7 @@ def test_ranges_end_where_the_file_ends(size: int, ranges: list[str]) -> None:
         breaks(400, ProtocolError("cut")),
         breaks(400, ReadTimeoutError(None, "u", "slow")),  # type: ignore[arg-type]
         short(600),
-        short(600, told=False),
+        short(600, reported=False),
     ],
 )
 def test_a_read_that_breaks_goes_on_at_the_next_byte(step: Step) -> None:
@@ -187,7 +187,7 @@ def test_reads_that_get_on_are_never_given_up() -> None:
         (NoCredentialsError(), AccessDenied),
     ],
 )
-def test_what_trying_again_does_not_mend_is_not_tried_again(error: Exception, kind: type[IngestError]) -> None:
+def test_what_trying_again_does_not_fix_is_not_tried_again(error: Exception, kind: type[IngestError]) -> None:
     s3 = ScriptedS3(None, error)
     with pytest.raises(kind) as caught:
         read(s3)
@@ -285,7 +285,7 @@ def test_a_refused_read_of_an_object_that_is_or_may_be_there_is_a_refusal(listed
         read(ScriptedS3(client_error("AccessDenied", 403), listed=listed))
 
 
-def test_an_etag_the_notification_told_must_still_be_the_objects(s3: Any) -> None:
+def test_an_etag_the_notification_reported_must_still_be_the_objects(s3: Any) -> None:
     """The size was left out, and the object was overwritten before it was asked for."""
     s3.put_object(Bucket="landing", Key="k", Body=DATA)
     with pytest.raises(ObjectSuperseded):

@@ -55,8 +55,8 @@ def test_preview_prints_the_accepted_rows_as_csv_and_the_rejects_on_stderr(capsy
     ran = Ran(capsys, "preview", "a.csv", "--feed", "orders")
     assert ran.code == 0
     assert list(csv.reader(io.StringIO(ran.out))) == [["id", "n", "note"], ["b", "2.50", ""], ["a", "3", "y,\nz"]]
-    books, *rejects = ran.err.splitlines()
-    assert books == ("4 rows read = 2 would be written + 1 rejected + 1 superseded; the books balance.")
+    row_counts, *rejects = ran.err.splitlines()
+    assert row_counts == ("4 rows read = 2 would be written + 1 rejected + 1 superseded; row counts reconcile.")
     assert "rejected: 1 bad_number" in rejects[0]
     assert any("│ 6 " in line and "bad_number" in line and "no number" in line for line in rejects)
 
@@ -119,7 +119,7 @@ def test_check_of_a_good_file_exits_with_0(capsys: pytest.CaptureFixture[str]) -
     Path("a.csv").write_text("id,n\na,1\n", encoding="utf-8")
     ran = Ran(capsys, "check", "a.csv", "--feed", "orders")
     assert (ran.code, ran.err) == (0, "")
-    assert ran.out == "1 rows read = 1 would be written + 0 rejected + 0 superseded; the books balance.\n"
+    assert ran.out == "1 rows read = 1 would be written + 0 rejected + 0 superseded; row counts reconcile.\n"
 
 
 def test_check_of_the_sample_finds_its_four_bad_rows(capsys: pytest.CaptureFixture[str]) -> None:
@@ -179,13 +179,13 @@ def orders(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
         yield table("Orders", "id")
 
 
-def test_load_writes_the_rows_and_the_rejects_and_prints_the_books(
+def test_load_writes_the_rows_and_the_rejects_and_prints_the_row_counts(
     capsys: pytest.CaptureFixture[str], orders: Any
 ) -> None:
     ran = Ran(capsys, "load", "a.csv", "--feed", "orders")
     assert (ran.code, ran.err) == (0, "")
-    books, rate, where = ran.out.splitlines()
-    assert books == "4 rows read = 2 written + 1 rejected + 1 superseded; the books balance."
+    row_counts, rate, where = ran.out.splitlines()
+    assert row_counts == "4 rows read = 2 written + 1 rejected + 1 superseded; row counts reconcile."
     assert rate.startswith(f"{len(CSV)} bytes in ")
     assert "in a.csv.rejects.jsonl with line and reason, and in a.csv.rejects.csv to mend and load again" in where
     assert orders.get_item(Key={"id": "a"})["Item"]["note"] == "y,\nz"

@@ -14,10 +14,10 @@ from ingest.contract import Status
 from ingest.errors import BadHeader
 from ingest.file import FileVersion
 from ingest.ledger import queries as ledger_ended
-from ingest.ledger.claims import Closing, Lease
-from ingest.ledger.row_counts import Books
+from ingest.ledger.claims import LeaseToken, Outcome
+from ingest.ledger.row_counts import RowCounts
 from ingest.ledger.store import LedgerTable
-from ingest.ledger.work_item import Work
+from ingest.ledger.work_item import WorkItem
 from tests.support.clients import ledger_table, mock_aws, session
 from tests.support.command import FEEDS, NOON, Ran
 from tests.support.fakes import ScriptedClock
@@ -34,12 +34,12 @@ class Story:
     def ended(self, name: str, days_ago: int = 0, status: str = Status.COMPLETE, rows: int = 10) -> None:
         file = FileVersion("landing", name, etag="e", sequencer="0A")
         feed, at_s = name.partition("/")[0], NOON - days_ago * DAY
-        lease = Lease("m", 1, at_s + 60)
-        self.ledger.claim(Work(file), feed=feed, lease=lease, now_s=at_s - 2)
+        token = LeaseToken("m", 1, at_s + 60)
+        self.ledger.claim(WorkItem(file), feed=feed, token=token, now_s=at_s - 2)
         error = BadHeader("No column id.") if status == Status.FAILED else None
-        closing = Closing(status, Books(rows, rows - 3, 2, 1, 10 * rows), 2.0, None, error)
-        self.ledger.end_file(file, lease, closing, now_s=at_s)
-        self.ledger.told(file, feed, status, now_s=at_s)
+        outcome = Outcome(status, RowCounts(rows, rows - 3, 2, 1, 10 * rows), 2.0, None, error)
+        self.ledger.end_file(file, token, outcome, now_s=at_s)
+        self.ledger.reported(file, feed, status, now_s=at_s)
 
 
 @pytest.fixture
@@ -143,8 +143,8 @@ def test_of_more_files_than_are_read_at_once_none_is_left_out(
     monkeypatch.setattr(ledger_ended, "MOST_KEYS", 2)
     for n in range(3):
         story.ended(f"orders/{n}.csv")
-    told = Ran(capsys, "history", "--days", "1", "--files", "--status", "COMPLETE", "--json").json
-    names = [file["file"].rpartition("/")[2] for file in told["files"]]
+    reported = Ran(capsys, "history", "--days", "1", "--files", "--status", "COMPLETE", "--json").json
+    names = [file["file"].rpartition("/")[2] for file in reported["files"]]
     assert sorted(names) == ["0.csv", "1.csv", "2.csv", "a.csv", "b.csv"]
 
 

@@ -25,7 +25,7 @@ class Switch:
 @pytest.fixture
 def url(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     monkeypatch.setattr(boto3, "Session", lambda region_name=None: session())
-    monkeypatch.setattr(DeployedStack, "polling", Switch())
+    monkeypatch.setattr(DeployedStack, "event_source", Switch())
     with mock_aws():
         made: Any = client("sqs").create_queue(QueueName="files")
         monkeypatch.setenv("INGEST_QUEUE_URL", made["QueueUrl"])

@@ -18,7 +18,7 @@ from ingest.aws.local_files import Source
 from ingest.cli.load import run_load
 from ingest.dynamodb.write_units import write_units
 from ingest.errors import FileFault
-from ingest.estimate.sample import Reader
+from ingest.estimate.sample import SampleReader
 from ingest.feeds.feed import Index
 from ingest.items.export import python_items
 from ingest.items.items import Items, Refusal
@@ -79,18 +79,18 @@ def test_a_plan_of_all_of_a_file_is_what_loading_it_does(file: File, data: st.Da
     index = Index(data.draw(st.sampled_from(names)), data.draw(st.sampled_from([None, *names])))
     feed = structs.replace(file.feed, indexes={"by": index})
     source = Source("a.csv", lambda start, end: iter([file.data[start:end]]), len(file.data))
-    table, rejects, reader = CountingTable(index), RecordingRejects(), Reader(feed, now_s=0.0)
+    table, rejects, reader = CountingTable(index), RecordingRejects(), SampleReader(feed, now_s=0.0)
     try:
-        books = run_load(source, feed, table, rejects).books
+        row_counts = run_load(source, feed, table, rejects).row_counts
     except FileFault as fault:
         with pytest.raises(type(fault)):
             reader.read(source, None)
         return
     seen = reader.read(source, None).seen
-    assert sum(part.rows for part in seen) == books.rows_read
-    assert sum(part.written for part in seen) == books.rows_written
-    assert sum(part.rejected for part in seen) == books.rows_rejected
-    assert sum(part.superseded for part in seen) == books.rows_superseded
+    assert sum(part.rows for part in seen) == row_counts.rows_read
+    assert sum(part.written for part in seen) == row_counts.rows_written
+    assert sum(part.rejected for part in seen) == row_counts.rows_rejected
+    assert sum(part.superseded for part in seen) == row_counts.rows_superseded
     assert reader.reasons == Counter(reject.reason for reject in rejects.taken)
     assert {part.index: part.units for part in reader.meter.parts} == table.units
     assert sum(part.units for part in seen) == sum(table.units.values())
@@ -304,7 +304,7 @@ def test_objects_in_s3_are_planned_one_by_one_or_by_prefix(capsys: pytest.Captur
         (["bad.csv"], 3, "The header has no column 'customer'"),
     ],
 )
-def test_what_cannot_be_planned_is_told_in_a_sentence(
+def test_what_cannot_be_planned_is_reported_in_a_sentence(
     capsys: pytest.CaptureFixture[str], here: Path, arguments: list[str], code: int, sentence: str
 ) -> None:
     Path("a.csv").write_bytes(orders(3))

@@ -12,10 +12,10 @@ from ingest.aws.clock import Clock
 from ingest.cli.reconcile import sentences
 from ingest.contract import Status
 from ingest.file import FileVersion
-from ingest.ledger.claims import Closing, Lease
-from ingest.ledger.row_counts import Books
+from ingest.ledger.claims import LeaseToken, Outcome
+from ingest.ledger.row_counts import RowCounts
 from ingest.ledger.store import LedgerTable
-from ingest.ledger.work_item import Work
+from ingest.ledger.work_item import WorkItem
 from ingest.worker.reconcile import Findings
 from tests.support.clients import client, ledger_table, mock_aws, session
 from tests.support.command import Ran
@@ -35,12 +35,12 @@ class Stack:
         for name, value in (variables | {"REJECTS_BUCKET": "rejects"}).items():
             monkeypatch.setenv(f"INGEST_{name}", value)
 
-    def begin(self, key: str, age_s: float) -> tuple[Work, Lease]:
+    def begin(self, key: str, age_s: float) -> tuple[WorkItem, LeaseToken]:
         """Let a worker begin a file so long ago, and be heard of no more."""
-        work, now_s = Work(FileVersion("landing", key, etag="e", sequencer="0A")), time.time() - age_s
-        lease = Lease("m1", 1, now_s + 1)
-        self.ledger.claim(work, feed="orders", lease=lease, now_s=now_s)
-        return work, lease
+        work, now_s = WorkItem(FileVersion("landing", key, etag="e", sequencer="0A")), time.time() - age_s
+        token = LeaseToken("m1", 1, now_s + 1)
+        self.ledger.claim(work, feed="orders", token=token, now_s=now_s)
+        return work, token
 
     def waiting(self) -> list[str]:
         """The keys that messages in the queue tell of."""
@@ -64,7 +64,9 @@ def test_when_all_is_well_it_says_so(capsys: pytest.CaptureFixture[str], stack: 
     assert ran.out == f"{ALL_WELL}\n"
 
 
-def test_what_is_stuck_or_was_never_told_of_is_sent_and_named(capsys: pytest.CaptureFixture[str], stack: Stack) -> None:
+def test_what_is_stuck_or_was_never_reported_of_is_sent_and_named(
+    capsys: pytest.CaptureFixture[str], stack: Stack
+) -> None:
     stack.begin("orders/stuck.csv", 100)
     client("s3").put_object(Bucket="landing", Key="orders/withheld.csv", Body=b"id\n1\n")
     ran = Ran(capsys, "reconcile", "--stuck-after", "0")
@@ -84,19 +86,23 @@ def test_what_is_younger_than_the_patience_is_left_alone(capsys: pytest.CaptureF
     assert stack.waiting() == []
 
 
-def test_an_outcome_nobody_was_told_of_is_told_by_an_event(capsys: pytest.CaptureFixture[str], stack: Stack) -> None:
-    work, lease = stack.begin("orders/untold.csv", 100)
-    closing = Closing(Status.COMPLETE, Books(1, 1, 0, 0, 5), 1.0)
-    stack.ledger.end_file(work.file, lease, closing, now_s=time.time() - 90)
+def test_an_outcome_no_one_was_reported_of_is_reported_by_an_event(
+    capsys: pytest.CaptureFixture[str], stack: Stack
+) -> None:
+    work, token = stack.begin("orders/untold.csv", 100)
+    outcome = Outcome(Status.COMPLETE, RowCounts(1, 1, 0, 0, 5), 1.0)
+    stack.ledger.end_file(work.file, token, outcome, now_s=time.time() - 90)
     ran = Ran(capsys, "reconcile", "--json")
     assert (ran.code, ran.err) == (0, "")
-    assert ran.json["found"]["outcomes_told"] == 1
+    assert ran.json["found"]["outcomes_reported"] == 1
     (did,) = ran.json["did"]
     assert (did["what"], did["file"], did["status"]) == ("file closed", work.file.url, "COMPLETE")
     assert list(stack.ledger.open_files("orders")) == []
 
 
-@pytest.mark.parametrize("name", ["outcomes_told", "files_closed", "files_given_up", "segments_sent_again", "is_late"])
+@pytest.mark.parametrize(
+    "name", ["outcomes_reported", "files_closed", "files_given_up", "segments_sent_again", "is_late"]
+)
 def test_each_finding_is_one_sentence(name: str) -> None:
     (sentence,) = sentences(Findings(**{name: 1}))
     assert sentence.endswith(".") and sentence != ALL_WELL

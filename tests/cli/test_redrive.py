@@ -11,9 +11,9 @@ import pytest
 from ingest.aws.clock import Clock
 from ingest.errors import TableMissing
 from ingest.file import FileVersion
-from ingest.ledger.claims import Lease
+from ingest.ledger.claims import LeaseToken
 from ingest.ledger.store import LedgerTable
-from ingest.ledger.work_item import Work
+from ingest.ledger.work_item import WorkItem
 from ingest.queue import dead_letters
 from ingest.queue.messages import body_of
 from ingest.queue.sqs import Queue
@@ -33,17 +33,17 @@ class Story:
 
     def died(self, key: str, error: str = "There is no table Orders.") -> str:
         """Let a file be tried in vain, and its message be buried."""
-        work = Work(FileVersion("landing", key, etag="e", sequencer="0A"))
-        lease = Lease("m", 3, 160.0)
-        self.ledger.claim(work, feed="orders", lease=lease, now_s=100.0)
-        self.ledger.put_back(work, lease, None, TableMissing(error))
+        work = WorkItem(FileVersion("landing", key, etag="e", sequencer="0A"))
+        token = LeaseToken("m", 3, 160.0)
+        self.ledger.claim(work, feed="orders", token=token, now_s=100.0)
+        self.ledger.put_back(work, token, None, TableMissing(error))
         client("sqs").send_message(QueueUrl=self.dead_url, MessageBody=body_of(work))
         return body_of(work)
 
-    def buried(self, body: str) -> None:
+    def dead_lettered(self, body: str) -> None:
         """Let the function bury a message."""
         queue = Queue(client=client("sqs"), url=self.url, dead_letter_url=self.dead_url)
-        queue.bury(body, code="unknown_message", reason="It is of no known kind.")
+        queue.dead_letter(body, code="unknown_message", reason="It is of no known kind.")
 
     def bodies(self, url: str) -> list[str]:
         """What a queue holds and shows, left as it is."""
@@ -72,7 +72,7 @@ def test_without_any_it_says_so(capsys: pytest.CaptureFixture[str], story: Story
 
 def test_the_reasons_come_first_and_nothing_is_touched(capsys: pytest.CaptureFixture[str], story: Story) -> None:
     body = story.died("orders/a.csv")
-    story.buried("hello")
+    story.dead_lettered("hello")
     out = Ran(capsys, "redrive", "--dry-run").out
     lines = [line.rstrip() for line in out.splitlines()]
     assert lines[0] in (
@@ -96,11 +96,11 @@ def test_the_reasons_come_first_and_nothing_is_touched(capsys: pytest.CaptureFix
 def test_what_is_chosen_goes_back_to_the_queue(capsys: pytest.CaptureFixture[str], story: Story) -> None:
     bodies = [story.died(f"orders/{n}.csv") for n in range(12)]
     story.died("elsewhere/a.csv")
-    story.buried("hello")
-    told = Ran(capsys, "redrive", "--feed", "orders", "--yes", "--json").json
-    assert (told["found"], told["chosen"], told["sent"], told["deleted"]) == (14, 12, 12, 0)
-    assert {letter["reason"] for letter in told["letters"]} == {"table_missing", "unknown_message"}
-    first = next(letter for letter in told["letters"] if letter["file"] == "s3://landing/orders/3.csv")
+    story.dead_lettered("hello")
+    reported = Ran(capsys, "redrive", "--feed", "orders", "--yes", "--json").json
+    assert (reported["found"], reported["chosen"], reported["sent"], reported["deleted"]) == (14, 12, 12, 0)
+    assert {letter["reason"] for letter in reported["letters"]} == {"table_missing", "unknown_message"}
+    first = next(letter for letter in reported["letters"] if letter["file"] == "s3://landing/orders/3.csv")
     assert (first["chosen"], first["status"], first["why"]) == (True, "WAITING", "There is no table Orders.")
     assert len(story.bodies(story.url)) == 10 and set(story.bodies(story.url)) <= set(bodies)
     assert len(story.bodies(story.dead_url)) == 2
@@ -108,9 +108,9 @@ def test_what_is_chosen_goes_back_to_the_queue(capsys: pytest.CaptureFixture[str
 
 def test_unknown_ones_are_deleted_when_that_is_said(capsys: pytest.CaptureFixture[str], story: Story) -> None:
     story.died("orders/a.csv")
-    story.buried("hello")
-    told = Ran(capsys, "redrive", "--reason", "unknown_message", "--discard", "--yes", "--json").json
-    assert (told["sent"], told["deleted"]) == (0, 1)
+    story.dead_lettered("hello")
+    reported = Ran(capsys, "redrive", "--reason", "unknown_message", "--discard", "--yes", "--json").json
+    assert (reported["sent"], reported["deleted"]) == (0, 1)
     assert "hello" not in story.bodies(story.dead_url)
     assert story.bodies(story.url) == []
 
@@ -124,7 +124,7 @@ def test_a_reason_whose_sentences_differ_shows_the_commonest(capsys: pytest.Capt
 
 
 def test_what_is_deleted_is_not_said_to_be_sent_again(capsys: pytest.CaptureFixture[str], story: Story) -> None:
-    story.buried("hello")
+    story.dead_lettered("hello")
     out = Ran(capsys, "redrive", "--reason", "unknown_message", "--discard", "--yes").out
     assert "sent again" not in out
     assert out.endswith("1 dead letter(s) = 1 deleted + 0 left as they are.\n")

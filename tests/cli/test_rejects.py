@@ -10,10 +10,10 @@ from ingest.aws.clock import Clock
 from ingest.contract import Reason, Status
 from ingest.feeds.dialect import Csv
 from ingest.file import FileVersion
-from ingest.ledger.claims import Closing, Lease
-from ingest.ledger.row_counts import Books
+from ingest.ledger.claims import LeaseToken, Outcome
+from ingest.ledger.row_counts import RowCounts
 from ingest.ledger.store import LedgerTable
-from ingest.ledger.work_item import Work
+from ingest.ledger.work_item import WorkItem
 from ingest.rejects.reject import Reject
 from ingest.rejects.reject_writer import RejectParts
 from tests.support.clients import client, ledger_table, mock_aws, session
@@ -40,11 +40,11 @@ class Story:
         parts.begin(b"id;n\n", csv or Csv(delimiter=";"))
         parts.add(list(rejects))
         parts.close()
-        lease = Lease("m", 1, at_s + 60)
-        self.ledger.claim(Work(file), feed="orders", lease=lease, now_s=at_s)
-        books = Books(10, 10 - len(rejects), len(rejects), 0, 100)
-        closing = Closing(Status.COMPLETE, books, 1.0, parts.url if rejects else None)
-        self.ledger.end_file(file, lease, closing, now_s=at_s + 1)
+        token = LeaseToken("m", 1, at_s + 60)
+        self.ledger.claim(WorkItem(file), feed="orders", token=token, now_s=at_s)
+        row_counts = RowCounts(10, 10 - len(rejects), len(rejects), 0, 100)
+        outcome = Outcome(Status.COMPLETE, row_counts, 1.0, parts.url if rejects else None)
+        self.ledger.end_file(file, token, outcome, now_s=at_s + 1)
 
 
 @pytest.fixture
@@ -77,11 +77,11 @@ def test_a_limit_leaves_the_counts_as_they_are(capsys: pytest.CaptureFixture[str
 
 def test_for_machines_it_is_one_object_with_all_of_them(capsys: pytest.CaptureFixture[str], story: Story) -> None:
     story.ended(found(10, b"a;x\n"), found(40, b"\xff;y\n", None, Reason.BAD_ENCODING))
-    told = Ran(capsys, "rejects", f"s3://landing/{KEY}", "--json").json
-    assert (told["file"], told["status"], told["count"]) == (f"s3://landing/{KEY}", "COMPLETE", 2)
-    assert (told["reasons"], told["is_cut"]) == ({"bad_number": 1, "bad_encoding": 1}, False)
-    assert [(reject["line"], reject["byte_offset"]) for reject in told["rejects"]] == [(2, 10), (5, 40)]
-    assert told["rejects"][0]["raw"] == "a;x\n"
+    reported = Ran(capsys, "rejects", f"s3://landing/{KEY}", "--json").json
+    assert (reported["file"], reported["status"], reported["count"]) == (f"s3://landing/{KEY}", "COMPLETE", 2)
+    assert (reported["reasons"], reported["is_cut"]) == ({"bad_number": 1, "bad_encoding": 1}, False)
+    assert [(reject["line"], reject["byte_offset"]) for reject in reported["rejects"]] == [(2, 10), (5, 40)]
+    assert reported["rejects"][0]["raw"] == "a;x\n"
     cut = Ran(capsys, "rejects", KEY, "--json", "--limit", "1").json
     assert (len(cut["rejects"]), cut["count"], cut["is_cut"]) == (1, 2, True)
 
@@ -118,7 +118,7 @@ def test_the_newest_version_is_meant_unless_another_is_named(capsys: pytest.Capt
     assert Ran(capsys, "rejects", KEY, "--json", "--version", "e0a").json["count"] == 1
 
 
-def test_rejects_that_were_kept_long_enough_are_told_of(capsys: pytest.CaptureFixture[str], story: Story) -> None:
+def test_rejects_that_were_kept_long_enough_are_reported_of(capsys: pytest.CaptureFixture[str], story: Story) -> None:
     story.ended(found(10, b"a;x\n"))
     for thing in client("s3").list_objects_v2(Bucket="rejects")["Contents"]:
         client("s3").delete_object(Bucket="rejects", Key=thing["Key"])

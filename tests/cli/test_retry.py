@@ -13,18 +13,18 @@ from ingest.contract import Status
 from ingest.errors import TooManyRejects
 from ingest.feeds.dialect import Csv
 from ingest.file import FileVersion
-from ingest.ledger.claims import Claimed, Closing, Lease
-from ingest.ledger.row_counts import Books
+from ingest.ledger.claims import Claimed, LeaseToken, Outcome
+from ingest.ledger.row_counts import RowCounts
 from ingest.ledger.store import LedgerTable
-from ingest.ledger.work_item import Checkpoint, Work
-from ingest.reading.blocks import CutState
+from ingest.ledger.work_item import Checkpoint, WorkItem
+from ingest.reading.blocks import Position
 from ingest.rejects.reject import Reject
 from ingest.rejects.reject_writer import RejectParts
 from tests.support.clients import client, ledger_table, mock_aws, session
 from tests.support.command import Ran
 
 KEY = "orders/a.csv"
-CHECKPOINT = Checkpoint(CutState(500, 21), CutState(0, 1), Books(20, 18, 2, 0, 500))
+CHECKPOINT = Checkpoint(Position(500, 21), Position(0, 1), RowCounts(20, 18, 2, 0, 500))
 
 
 class Story:
@@ -42,25 +42,25 @@ class Story:
         for name, value in (variables | {"REJECTS_BUCKET": "rejects"}).items():
             monkeypatch.setenv(f"INGEST_{name}", value)
 
-    def begun(self, *, lease_s: float = -1.0) -> Lease:
+    def begun(self, *, lease_s: float = -1.0) -> LeaseToken:
         """Let a worker begin the file, whose lease ends so many seconds from now."""
-        lease = Lease("m", 1, time.time() + lease_s)
+        token = LeaseToken("m", 1, time.time() + lease_s)
         self.ledger.note_newest(self.file, now_s=1.0)
-        self.ledger.claim(Work(self.file), feed="orders", lease=lease, now_s=time.time() - 100)
-        return lease
+        self.ledger.claim(WorkItem(self.file), feed="orders", token=token, now_s=time.time() - 100)
+        return token
 
     def failed(self) -> None:
         """Let the file fail behind its checkpoint, with rejects before and behind that."""
-        lease = self.begun()
+        token = self.begun()
         parts = RejectParts(client=client("s3"), bucket="rejects", file=self.file)
         parts.begin(b"id,n\n", Csv())
         for byte in (100, 700):
             parts.add([Reject(byte // 25, byte, "bad_number", "no", "n", "x", b"a,x\n")])
             parts.flush()
         error = TooManyRejects("Too many.")
-        closing = Closing(Status.FAILED, Books(30, 27, 3, 0, 750), 1.0, parts.url, error, CHECKPOINT)
-        self.ledger.end_file(self.file, lease, closing, now_s=time.time())
-        self.ledger.told(self.file, "orders", Status.FAILED, now_s=time.time())
+        outcome = Outcome(Status.FAILED, RowCounts(30, 27, 3, 0, 750), 1.0, parts.url, error, CHECKPOINT)
+        self.ledger.end_file(self.file, token, outcome, now_s=time.time())
+        self.ledger.reported(self.file, "orders", Status.FAILED, now_s=time.time())
 
     def messages(self) -> list[dict[str, Any]]:
         found = client("sqs").receive_message(QueueUrl=self.url, MaxNumberOfMessages=10, VisibilityTimeout=0)
@@ -82,8 +82,8 @@ def test_a_failed_file_is_loaded_from_its_start(capsys: pytest.CaptureFixture[st
         "See how it goes with `ingest status orders/a.csv`.",
     ]
     assert [(message["ingest"], message["file"]["retry"]) for message in story.messages()] == [("file", 1)]
-    told = Ran(capsys, "status", KEY, "--json").json
-    assert [(file["version"], file["status"]) for file in told["versions"]] == [
+    reported = Ran(capsys, "status", KEY, "--json").json
+    assert [(file["version"], file["status"]) for file in reported["versions"]] == [
         (story.file.version, "FAILED"),
         (again, "WAITING"),
     ]
@@ -94,11 +94,11 @@ def test_a_failed_file_goes_on_at_its_checkpoint_with_the_rejects_before_it(
     capsys: pytest.CaptureFixture[str], story: Story
 ) -> None:
     story.failed()
-    told = Ran(capsys, "retry", f"s3://landing/{KEY}", "--from", "checkpoint", "--json").json
-    assert (told["new_attempt"], told["messages_sent"], told["from"]) == (True, 1, "checkpoint")
-    assert told["kept"] == CHECKPOINT.books.counts()
+    reported = Ran(capsys, "retry", f"s3://landing/{KEY}", "--from", "checkpoint", "--json").json
+    assert (reported["new_attempt"], reported["messages_sent"], reported["from"]) == (True, 1, "checkpoint")
+    assert reported["kept"] == CHECKPOINT.row_counts.counts()
     file = FileVersion(**story.messages()[0]["file"])
-    claimed = story.ledger.claim(Work(file), feed="orders", lease=Lease("m2", 1, 1e12), now_s=time.time())
+    claimed = story.ledger.claim(WorkItem(file), feed="orders", token=LeaseToken("m2", 1, 1e12), now_s=time.time())
     assert isinstance(claimed, Claimed)
     assert claimed.checkpoint == CHECKPOINT
     assert [reject["byte_offset"] for reject in Ran(capsys, "rejects", KEY, "--json").json["rejects"]] == [100]
@@ -108,8 +108,8 @@ def test_a_stuck_file_gives_way(capsys: pytest.CaptureFixture[str], story: Story
     story.begun()
     out = Ran(capsys, "retry", KEY).out.splitlines()
     assert out[0] == f"The attempt {story.file.version}, which nobody worked on, is SUPERSEDED."
-    assert [record.status for record in story.ledger.versions("landing", KEY)] == ["SUPERSEDED", "WAITING"]
-    assert story.ledger.untold(story.file) is None  # the event was sent
+    assert [entry.status for entry in story.ledger.versions("landing", KEY)] == ["SUPERSEDED", "WAITING"]
+    assert story.ledger.unreported(story.file) is None  # the event was sent
 
 
 def test_a_file_that_is_being_loaded_is_refused(capsys: pytest.CaptureFixture[str], story: Story) -> None:

@@ -195,7 +195,7 @@ def test_a_compressed_file_needs_no_word_about_it(capsys: pytest.CaptureFixture[
 
 
 @pytest.mark.parametrize(
-    ("encoding", "mark", "told"),
+    ("encoding", "mark", "reported"),
     [
         ("utf-8", codecs.BOM_UTF8, "utf-8"),
         ("utf-16-le", codecs.BOM_UTF16_LE, "utf-16"),
@@ -208,11 +208,11 @@ def test_a_compressed_file_needs_no_word_about_it(capsys: pytest.CaptureFixture[
     ],
 )
 def test_excels_unicode_text_and_its_relatives(
-    capsys: pytest.CaptureFixture[str], encoding: str, mark: bytes, told: str
+    capsys: pytest.CaptureFixture[str], encoding: str, mark: bytes, reported: str
 ) -> None:
     text = "id\tname\tn\r\n" + "".join(f"x{n}\tMüller\t{n}\r\n" for n in range(50))
     found = Sniffed(capsys, mark + text.encode(encoding))
-    assert (found.feed.csv.encoding, found.feed.csv.delimiter) == (told, "\t")
+    assert (found.feed.csv.encoding, found.feed.csv.delimiter) == (reported, "\t")
     assert (found.rows, found.reasons, found.types) == (50, {}, {"n": "N"})
     assert found.items[0]["name"] == {"S": "Müller"}
 
@@ -330,7 +330,7 @@ def test_a_header_that_will_not_do_gets_other_names(
         ("a@b.de,x\nc@d.de,y\n", "none"),
     ],
 )
-def test_a_header_is_told_from_a_row(capsys: pytest.CaptureFixture[str], text: str, header: str) -> None:
+def test_a_header_is_reported_from_a_row(capsys: pytest.CaptureFixture[str], text: str, header: str) -> None:
     found = sniffed(capsys, text)
     assert found.feed.csv.header == header
     assert found.rows == text.count("\n") - (header == "first")
@@ -473,7 +473,7 @@ def test_a_key_that_is_not_unique_is_said_to_be_none(capsys: pytest.CaptureFixtu
     assert "# Does not tell all of these 5 rows apart: rows that repeat a key, of which the last wins: 4." in found.toml
 
 
-def test_a_second_column_that_tells_nothing_more_is_no_part_of_the_key(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_second_column_that_reports_nothing_more_is_no_part_of_the_key(capsys: pytest.CaptureFixture[str]) -> None:
     rows = [[f"C{n % 50}", f"{n % 50 // 2}", "x"] for n in range(100)] + [["C1", "99", "x"]]
     found = sniffed(capsys, written([["customer_id", "line", "what"], *rows]))
     assert (found.feed.partition_key, found.feed.sort_key) == ("customer_id", None)

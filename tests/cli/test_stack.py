@@ -79,7 +79,7 @@ def test_a_stack_that_is_named_is_meant_whatever_variables_are_set(
     assert DeployedStack("other").landing_bucket == "landing"
 
 
-def test_a_stack_that_is_none_of_ours_is_told_of_by_the_output_it_lacks(stacks: Any) -> None:
+def test_a_stack_that_is_none_of_ours_is_reported_of_by_the_output_it_lacks(stacks: Any) -> None:
     stacks["website"] = {"Url": "https://example.com"}
     with pytest.raises(SettingsFault, match="stack 'website' has no output LedgerTable: it is no stack of ours"):
         _ = DeployedStack("website").ledger

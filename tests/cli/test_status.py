@@ -14,11 +14,11 @@ from ingest.cli.status.command import keep_looking
 from ingest.contract import Status
 from ingest.errors import BadHeader, Throttled
 from ingest.file import FileVersion
-from ingest.ledger.claims import Closing, Lease
-from ingest.ledger.row_counts import Books
+from ingest.ledger.claims import LeaseToken, Outcome
+from ingest.ledger.row_counts import RowCounts
 from ingest.ledger.store import LedgerTable
-from ingest.ledger.work_item import Checkpoint, Plan, Work
-from ingest.reading.blocks import CutState
+from ingest.ledger.work_item import Checkpoint, Plan, WorkItem
+from ingest.reading.blocks import Position
 from ingest.reading.segments import Segment
 from tests.support.clients import ledger_table, mock_aws, session
 from tests.support.command import FEEDS, NOON, Ran
@@ -32,24 +32,24 @@ class Story:
         self.clock = ScriptedClock(NOON)
         self.ledger = LedgerTable(table=ledger_table(), clock=self.clock)
 
-    def begin(self, work: Work, at: float, *, feed: str = "orders", lease_s: float = 60) -> Lease:
-        lease = Lease(f"m{at}", 1, NOON + at + lease_s, "w")
-        self.ledger.claim(work, feed=feed, lease=lease, now_s=NOON + at)
-        return lease
+    def begin(self, work: WorkItem, at: float, *, feed: str = "orders", lease_s: float = 60) -> LeaseToken:
+        token = LeaseToken(f"m{at}", 1, NOON + at + lease_s, "w")
+        self.ledger.claim(work, feed=feed, token=token, now_s=NOON + at)
+        return token
 
-    def save(self, work: Work, lease: Lease, at: float, books: Books) -> None:
-        start = work.segment.start if work.segment else CutState(0, 1)
-        reached = CutState(start.byte + books.bytes_read, start.line + books.rows_read)
-        self.ledger.save(work, lease, Checkpoint(reached, reached, books), now_s=NOON + at)
+    def save(self, work: WorkItem, token: LeaseToken, at: float, row_counts: RowCounts) -> None:
+        start = work.segment.start if work.segment else Position(0, 1)
+        reached = Position(start.byte + row_counts.bytes_read, start.line + row_counts.rows_read)
+        self.ledger.save(work, token, Checkpoint(reached, reached, row_counts), now_s=NOON + at)
 
-    def whole(self, name: str, begun: float, ended: float, status: str = Status.COMPLETE, **closing: Any) -> None:
+    def whole(self, name: str, begun: float, ended: float, status: str = Status.COMPLETE, **outcome: Any) -> None:
         """A file from its beginning to its told end."""
-        work, feed = Work(file(name)), name.partition("/")[0]
-        lease = self.begin(work, begun, feed=feed)
-        books = Books(10, 8, 2, 0, 100)
-        end = Closing(status, books, ended - begun, **closing)
-        self.ledger.end_file(work.file, lease, end, now_s=NOON + ended)
-        self.ledger.told(work.file, feed, status, now_s=NOON + ended)
+        work, feed = WorkItem(file(name)), name.partition("/")[0]
+        token = self.begin(work, begun, feed=feed)
+        row_counts = RowCounts(10, 8, 2, 0, 100)
+        end = Outcome(status, row_counts, ended - begun, **outcome)
+        self.ledger.end_file(work.file, token, end, now_s=NOON + ended)
+        self.ledger.reported(work.file, feed, status, now_s=NOON + ended)
 
 
 def file(name: str, sequencer: str = "0A", size: int = 1000) -> FileVersion:
@@ -65,9 +65,9 @@ def story(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Story]:
     monkeypatch.chdir(tmp_path)
     Path("feeds.toml").write_text(FEEDS, encoding="utf-8")
     with mock_aws():
-        told = Story()
-        monkeypatch.setattr(command, "Clock", lambda: told.clock)
-        yield told
+        reported = Story()
+        monkeypatch.setattr(command, "Clock", lambda: reported.clock)
+        yield reported
 
 
 def names(ran: Ran) -> list[str]:
@@ -88,9 +88,9 @@ def test_without_any_file_it_says_so(capsys: pytest.CaptureFixture[str], story: 
 
 
 def test_a_file_that_loads_is_shown_with_how_far_it_has_come(capsys: pytest.CaptureFixture[str], story: Story) -> None:
-    work = Work(file("orders/now.csv"))
-    lease = story.begin(work, -100)
-    story.save(work, lease, -10, Books(5000, 4990, 7, 3, 250))
+    work = WorkItem(file("orders/now.csv"))
+    token = story.begin(work, -100)
+    story.save(work, token, -10, RowCounts(5000, 4990, 7, 3, 250))
     ran = Ran(capsys, "status")
     *_, line = [line for line in ran.out.splitlines() if line.strip()]
     assert cells(line) == ["orders/now.csv", "LOADING", "25.0 %", "50", "5,000", "7", "1 min 40 s"]
@@ -133,8 +133,8 @@ def test_a_key_is_never_cut_and_in_a_pipe_each_file_is_one_line(
     lines: int,
 ) -> None:
     key = "orders/" + "x" * 43
-    work = Work(file(key))
-    story.save(work, story.begin(work, -4000), -10, Books(12_345_678, 12_345_678, 0, 0, 250))
+    work = WorkItem(file(key))
+    story.save(work, story.begin(work, -4000), -10, RowCounts(12_345_678, 12_345_678, 0, 0, 250))
     monkeypatch.setenv("COLUMNS", columns or "")
     if columns is None:
         monkeypatch.delenv("COLUMNS")
@@ -149,27 +149,27 @@ def test_of_a_compressed_file_it_is_not_known_how_much_is_to_come(
     capsys: pytest.CaptureFixture[str], story: Story
 ) -> None:
     for name, bytes_read in (("orders/a.csv.gz", 250), ("orders/unnamed", 2000)):
-        work = Work(file(name))
-        story.save(work, story.begin(work, -100), -10, Books(rows_read=1, rows_written=1, bytes_read=bytes_read))
+        work = WorkItem(file(name))
+        story.save(work, story.begin(work, -100), -10, RowCounts(rows_read=1, rows_written=1, bytes_read=bytes_read))
     assert [document["progress"] for document in Ran(capsys, "status", "--json").json["files"]] == [None, None]
 
 
-def split(story: Story, name: str, *, planned: bool = True) -> tuple[FileVersion, list[Work]]:
+def split(story: Story, name: str, *, planned: bool = True) -> tuple[FileVersion, list[WorkItem]]:
     """A file of three segments behind a head of 10 bytes: one done, one half done, one not begun."""
     large = file(name, size=910)
-    lease = story.begin(Work(large), -200)
-    ends = [CutState(byte, byte // 10) for byte in (10, 310, 610, 910)]
-    works = [Work(large, Segment(start, end)) for start, end in pairwise(ends)]
+    token = story.begin(WorkItem(large), -200)
+    ends = [Position(byte, byte // 10) for byte in (10, 310, 610, 910)]
+    works = [WorkItem(large, Segment(start, end)) for start, end in pairwise(ends)]
     for work in works:
         assert work.segment
         story.ledger.add_segment(large, work.segment, now_s=NOON - 190)
     plan = Plan(ends[-1], 3)
-    story.ledger.save_plan(large, lease, plan, now_s=NOON - 180)
+    story.ledger.save_plan(large, token, plan, now_s=NOON - 180)
     if planned:
-        story.ledger.split(large, lease, plan, head_bytes=10, now_s=NOON - 170)
+        story.ledger.split(large, token, plan, head_bytes=10, now_s=NOON - 170)
     done = story.begin(works[0], -160)
-    story.ledger.end_segment(works[0], done, Books(30, 29, 1, 0, 300), is_whole=True, now_s=NOON - 100)
-    story.save(works[1], story.begin(works[1], -90, lease_s=150), -30, Books(15, 14, 1, 0, 150))
+    story.ledger.end_segment(works[0], done, RowCounts(30, 29, 1, 0, 300), is_whole=True, now_s=NOON - 100)
+    story.save(works[1], story.begin(works[1], -90, lease_s=150), -30, RowCounts(15, 14, 1, 0, 150))
     return large, works
 
 
@@ -192,8 +192,8 @@ def busy_day(story: Story) -> None:
     story.whole("visits/bad.csv", -2000, -1900, Status.FAILED, error=BadHeader("It has no id."))
     story.whole("orders/late.csv", -2500, -500)
     story.whole("-/nobody.csv", -300, -290, Status.FAILED)
-    story.begin(Work(file("orders/long.csv")), -7000)
-    work = Work(file("visits/short.csv"))
+    story.begin(WorkItem(file("orders/long.csv")), -7000)
+    work = WorkItem(file("visits/short.csv"))
     story.ledger.put_back(work, story.begin(work, -100, feed="visits"), None, Throttled("The table takes nothing."))
 
 
@@ -289,7 +289,7 @@ def test_watching_shows_the_files_and_ends_with_130(
     options: list[str],
     pause: float,
 ) -> None:
-    story.begin(Work(file("orders/now.csv")), -100)
+    story.begin(WorkItem(file("orders/now.csv")), -100)
     slept: list[float] = []
 
     def interrupt(seconds: float) -> None:
@@ -315,10 +315,10 @@ def test_a_file_is_shown_with_all_its_versions(capsys: pytest.CaptureFixture[str
     key = "orders/a.csv"
     for sequencer, at, status in (("0A", -900, Status.COMPLETE), ("0B", -600, Status.FAILED)):
         version = file(key, sequencer)
-        lease = story.begin(Work(version), at)
+        token = story.begin(WorkItem(version), at)
         error = BadHeader("The header has no column 'id'.") if status == Status.FAILED else None
-        closing = Closing(status, Books(10, 8, 2, 0, 1000), 12.5, f"s3://rejects/{key}/{sequencer}/", error)
-        story.ledger.end_file(version, lease, closing, now_s=NOON + at + 12.5)
+        outcome = Outcome(status, RowCounts(10, 8, 2, 0, 1000), 12.5, f"s3://rejects/{key}/{sequencer}/", error)
+        story.ledger.end_file(version, token, outcome, now_s=NOON + at + 12.5)
     ran = Ran(capsys, "status", key)
     assert ran.code == 0
     assert ran.out.splitlines() == [
@@ -327,13 +327,13 @@ def test_a_file_is_shown_with_all_its_versions(capsys: pytest.CaptureFixture[str
         "version 0A000000000000000000000000000000, 1,000 bytes, feed orders: COMPLETE",
         "  done     100 %",
         "  seen     first 2026-11-22T11:45:00Z, ended 2026-11-22T11:45:12Z, 12.5 s, 1 attempt(s)",
-        "  books    10 rows read = 8 written + 2 rejected + 0 superseded; the books balance.",
+        "  rows     10 rows read = 8 written + 2 rejected + 0 superseded; row counts reconcile.",
         "  rejects  s3://rejects/orders/a.csv/0A/",
         "",
         "version 0B000000000000000000000000000000, 1,000 bytes, feed orders: FAILED",
         "  done     100 %",
         "  seen     first 2026-11-22T11:50:00Z, ended 2026-11-22T11:50:12Z, 12.5 s, 1 attempt(s)",
-        "  books    10 rows read = 8 written + 2 rejected + 0 superseded; the books balance.",
+        "  rows     10 rows read = 8 written + 2 rejected + 0 superseded; row counts reconcile.",
         "  rejects  s3://rejects/orders/a.csv/0B/",
         "  error    The header has no column 'id'.",
     ]
@@ -378,7 +378,7 @@ def test_the_segments_of_a_file_are_shown_with_state_lease_and_checkpoint(
 
 
 def test_a_lease_that_has_run_out_says_since_when(capsys: pytest.CaptureFixture[str], story: Story) -> None:
-    story.begin(Work(file("orders/dead.csv")), -100, lease_s=60)
+    story.begin(WorkItem(file("orders/dead.csv")), -100, lease_s=60)
     assert "  lease    ran out 40 s ago" in Ran(capsys, "status", "orders/dead.csv").out.splitlines()
 
 
@@ -395,7 +395,7 @@ def test_the_segments_of_an_older_version_are_shown_by_its_sequencer_version_or_
     capsys: pytest.CaptureFixture[str], story: Story, name: str
 ) -> None:
     split(story, "orders/large.csv")
-    story.begin(Work(file("orders/large.csv", "0B")), -10)
+    story.begin(WorkItem(file("orders/large.csv", "0B")), -10)
     assert Ran(capsys, "status", "orders/large.csv", "--json").json["segments"] == []
     document = Ran(capsys, "status", "orders/large.csv", "--json", "--version", name).json
     assert (document["segments_of"], len(document["segments"])) == ("0A" + "0" * 30, 3)
@@ -404,6 +404,6 @@ def test_the_segments_of_an_older_version_are_shown_by_its_sequencer_version_or_
 def test_a_version_that_is_not_there_is_refused_with_those_that_are(
     capsys: pytest.CaptureFixture[str], story: Story
 ) -> None:
-    story.begin(Work(file("orders/a.csv")), -10)
+    story.begin(WorkItem(file("orders/a.csv")), -10)
     ran = Ran(capsys, "status", "orders/a.csv", "--version", "zz")
     assert (ran.code, ran.sentence) == (2, f"--version 'zz' is not in the ledger; known are: 0A{'0' * 30}.")

@@ -13,22 +13,22 @@ from rich.console import Console
 
 from ingest.cli.status.query import Overview
 from ingest.cli.top import command
-from ingest.cli.top.collect import Vitals
+from ingest.cli.top.collect import StackHealth
 from ingest.cli.top.command import keep_showing
-from ingest.cli.top.document import vitals_document
+from ingest.cli.top.document import health_document
 from ingest.cli.top.keyboard import Keys
 from ingest.cli.top.view import view
 from ingest.contract import METRIC_NAMESPACE, Metric, Output, Status
 from ingest.errors import BadHeader, TableMissing, Unavailable
 from ingest.file import FileVersion
-from ingest.ledger.claims import Closing, Lease
-from ingest.ledger.row_counts import Books
+from ingest.ledger.claims import LeaseToken, Outcome
+from ingest.ledger.row_counts import RowCounts
 from ingest.ledger.store import LedgerTable
-from ingest.ledger.work_item import Checkpoint, Work
+from ingest.ledger.work_item import Checkpoint, WorkItem
 from ingest.metrics.emf import emf_line
 from ingest.metrics.summary import Invocations, Measured
 from ingest.queue.sqs import Depth
-from ingest.reading.blocks import CutState
+from ingest.reading.blocks import Position
 from tests.metrics.test_cloudwatch import FakeCloudWatch
 from tests.support.clients import client, ledger_table, mock_aws, session
 from tests.support.command import NOON, Ran
@@ -74,23 +74,25 @@ class World:
     def filter_log_events(self, **asked: Any) -> Any:
         return {"events": [{"timestamp": NOON * 1000 - 1000, "message": "\n".join(self.lines)}]}
 
-    def tell(self, feed: str, ago_s: float, values: dict[str, float]) -> None:
+    def report(self, feed: str, ago_s: float, values: dict[str, float]) -> None:
         self.lines.append(emf_line("ingest", feed, values, at_s=NOON - ago_s))
 
-    def begin(self, name: str, ago_s: float, rows: int = 0, read_bytes: int = 0) -> tuple[Work, Lease]:
-        work = Work(FileVersion("landing", name, etag="e", sequencer="0A", size_bytes=1_000_000))
-        lease = Lease("m", 1, NOON + 60, "w")
-        self.ledger.claim(work, feed="orders", lease=lease, now_s=NOON - ago_s)
-        reached = CutState(read_bytes, rows)
-        books = Books(rows, rows, 0, 0, read_bytes)
-        self.ledger.save(work, lease, Checkpoint(reached, reached, books), now_s=NOON - 1)
-        return work, lease
+    def begin(self, name: str, ago_s: float, rows: int = 0, read_bytes: int = 0) -> tuple[WorkItem, LeaseToken]:
+        work = WorkItem(FileVersion("landing", name, etag="e", sequencer="0A", size_bytes=1_000_000))
+        token = LeaseToken("m", 1, NOON + 60, "w")
+        self.ledger.claim(work, feed="orders", token=token, now_s=NOON - ago_s)
+        reached = Position(read_bytes, rows)
+        row_counts = RowCounts(rows, rows, 0, 0, read_bytes)
+        self.ledger.save(work, token, Checkpoint(reached, reached, row_counts), now_s=NOON - 1)
+        return work, token
 
     def end(self, name: str, ago_s: float, status: str = Status.COMPLETE) -> None:
-        work, lease = self.begin(name, ago_s + 2)
+        work, token = self.begin(name, ago_s + 2)
         error = BadHeader("It has no id.") if status == Status.FAILED else None
-        self.ledger.end_file(work.file, lease, Closing(status, Books(10, 9, 1), 2.0, None, error), now_s=NOON - ago_s)
-        self.ledger.told(work.file, "orders", status, now_s=NOON - ago_s)
+        self.ledger.end_file(
+            work.file, token, Outcome(status, RowCounts(10, 9, 1), 2.0, None, error), now_s=NOON - ago_s
+        )
+        self.ledger.reported(work.file, "orders", status, now_s=NOON - ago_s)
 
 
 @pytest.fixture
@@ -112,14 +114,14 @@ def busy(world: World) -> None:
     for _ in range(3):
         client("sqs").send_message(QueueUrl=world.queue, MessageBody="m")
     client("sqs").send_message(QueueUrl=world.dead, MessageBody="d")
-    world.tell("orders", 30, {Metric.ROWS_READ: 6400, Metric.ROWS_WRITTEN: 6000, Metric.ROWS_REJECTED: 64})
-    world.tell("orders", 30, {Metric.BYTES_READ: 6e7, Metric.WRITE_UNITS: 12_000})
-    world.tell("orders", 40, {Metric.FILES_COMPLETED: 2, Metric.EVENT_TO_VISIBLE: 3.5})
-    world.tell("orders", 40, {Metric.FILES_FAILED: 1, Metric.REQUESTS_SENT: 500, Metric.REQUESTS_THROTTLED: 40})
-    world.tell("orders", 40, {Metric.THROTTLED_BY_KEY_RANGE: 40, Metric.REQUESTS_REPEATED: 45})
+    world.report("orders", 30, {Metric.ROWS_READ: 6400, Metric.ROWS_WRITTEN: 6000, Metric.ROWS_REJECTED: 64})
+    world.report("orders", 30, {Metric.BYTES_READ: 6e7, Metric.WRITE_UNITS: 12_000})
+    world.report("orders", 40, {Metric.FILES_COMPLETED: 2, Metric.EVENT_TO_VISIBLE: 3.5})
+    world.report("orders", 40, {Metric.FILES_FAILED: 1, Metric.REQUESTS_SENT: 500, Metric.REQUESTS_THROTTLED: 40})
+    world.report("orders", 40, {Metric.THROTTLED_BY_KEY_RANGE: 40, Metric.REQUESTS_REPEATED: 45})
 
 
-def test_one_document_tells_all_of_it(capsys: pytest.CaptureFixture[str], world: World) -> None:
+def test_one_document_reports_all_of_it(capsys: pytest.CaptureFixture[str], world: World) -> None:
     busy(world)
     ran = Ran(capsys, "top", "--once", "--json")
     assert (ran.code, ran.err) == (0, "")
@@ -225,8 +227,8 @@ def test_what_a_paused_stack_has_to_do_waits_until_it_is_resumed(
 
 
 def test_a_file_that_waits_shows_what_it_waits_for(capsys: pytest.CaptureFixture[str], world: World) -> None:
-    work, lease = world.begin("orders/waits.csv", 10, read_bytes=35)
-    world.ledger.put_back(work, lease, None, TableMissing("There is no table Orders."))
+    work, token = world.begin("orders/waits.csv", 10, read_bytes=35)
+    world.ledger.put_back(work, token, None, TableMissing("There is no table Orders."))
     (line,) = [line for line in Ran(capsys, "top", "--once").out.splitlines() if "waits.csv" in line]
     assert line.split() == ["orders/waits.csv", "table_missing", "0.0", "%", "0.0/1.0", "MB", "0", "rows"]
 
@@ -253,7 +255,7 @@ def test_metrics_are_cloudwatchs_in_aws_and_the_logs_where_it_is_emulated(
     capsys: pytest.CaptureFixture[str], world: World, endpoint: str, options: list[str], source: str
 ) -> None:
     world.endpoint_url = endpoint
-    world.tell("orders", 30, {Metric.ROWS_WRITTEN: 1})
+    world.report("orders", 30, {Metric.ROWS_WRITTEN: 1})
     points = {NOON - 120: 7.0}
     world.cloudwatch.put(METRIC_NAMESPACE, Metric.ROWS_WRITTEN, "Sum", points, stack="ingest")
     found = Ran(capsys, "top", "--json", *options).json
@@ -287,8 +289,8 @@ def shown(console: Console) -> str:
     return console.file.getvalue()
 
 
-def vitals(**changes: Any) -> Vitals:
-    quiet = Vitals(
+def health(**changes: Any) -> StackHealth:
+    quiet = StackHealth(
         stack="prod",
         now_s=NOON,
         source="logs",
@@ -325,20 +327,20 @@ class Pressing:
 def test_it_looks_again_until_q_or_ctrl_c_and_leaves_the_terminal_as_it_was(
     terminal: Console, instead: type[BaseException] | None
 ) -> None:
-    looks = iter([vitals(dead_letters=Depth(n, 0, 0)) for n in (1, 2)])
+    looks = iter([health(dead_letters=Depth(n, 0, 0)) for n in (1, 2)])
     pressing = Pressing(2, instead)
-    keep_showing(vitals(), lambda: next(looks), pressing, 1.5, terminal)  # type: ignore[arg-type]
+    keep_showing(health(), lambda: next(looks), pressing, 1.5, terminal)  # type: ignore[arg-type]
     assert pressing.pauses == [1.5] * 3
-    told = shown(terminal)
-    assert [f"{n} dead letters" in told for n in (0, 1, 2, 3)] == [True, True, True, False]
-    assert told.endswith("\x1b[?25h\x1b[?1049l")  # the cursor, and the screen there was before
+    reported = shown(terminal)
+    assert [f"{n} dead letters" in reported for n in (0, 1, 2, 3)] == [True, True, True, False]
+    assert reported.endswith("\x1b[?25h\x1b[?1049l")  # the cursor, and the screen there was before
 
 
-def test_what_fails_meanwhile_is_told_and_the_last_picture_stays(terminal: Console) -> None:
-    def fail() -> Vitals:
+def test_what_fails_meanwhile_is_reported_and_the_last_picture_stays(terminal: Console) -> None:
+    def fail() -> StackHealth:
         raise Unavailable("The endpoint could not be reached.")
 
-    keep_showing(vitals(dead_letters=Depth(7, 0, 0)), fail, Pressing(1), 2.0, terminal)  # type: ignore[arg-type]
+    keep_showing(health(dead_letters=Depth(7, 0, 0)), fail, Pressing(1), 2.0, terminal)  # type: ignore[arg-type]
     last = shown(terminal).rpartition("ingest top")[2]
     assert "7 dead letters" in last and "The endpoint could not be reached." in last
 
@@ -365,16 +367,16 @@ def test_a_picture_fits_the_terminal_however_many_files_there_are(
         world.begin(f"orders/{'very/' * 20}long-name-{n:02}.csv", 100 + n, rows=10, read_bytes=10_000)
     for n in range(6):
         world.end(f"orders/done-{n}.csv", 50 + n, Status.FAILED)
-    world.tell("orders", 30, {Metric.ROWS_WRITTEN: 1})
-    found: list[Vitals] = []
-    monkeypatch.setattr(command, "vitals_document", lambda seen: found.append(seen) or vitals_document(seen))
+    world.report("orders", 30, {Metric.ROWS_WRITTEN: 1})
+    found: list[StackHealth] = []
+    monkeypatch.setattr(command, "health_document", lambda seen: found.append(seen) or health_document(seen))
     document = Ran(capsys, "top", "--json").json
     assert (len(document["files"]["open"]), document["files"]["open_is_cut"]) == (20, True)
     for height in (24, 30, 50):
         console = Console(file=StringIO(), width=80, height=height)
         invocations = Invocations(1000, 10, 20, 123.4, 850.0, 10)
         seen = replace(found[0], measured=replace(found[0].measured, invocations=invocations))
-        console.print(view(seen, rows=height, every=2.0, trouble="It failed."))
+        console.print(view(seen, rows=height, every=2.0, last_error="It failed."))
         lines = shown(console).splitlines()
         assert len(lines) <= height
         assert max(map(len, lines)) <= 80

@@ -12,12 +12,12 @@ import pytest
 from ingest.contract import Ledger, Status
 from ingest.errors import BadHeader, Throttled
 from ingest.file import FileVersion
-from ingest.ledger.claims import Closing, Lease
-from ingest.ledger.row_counts import Books
+from ingest.ledger.claims import LeaseToken, Outcome
+from ingest.ledger.row_counts import RowCounts
 from ingest.ledger.states import Step
 from ingest.ledger.store import LedgerTable
-from ingest.ledger.work_item import Begun, Checkpoint, Plan, Work
-from ingest.reading.blocks import CutState
+from ingest.ledger.work_item import CarriedOver, Checkpoint, Plan, WorkItem
+from ingest.reading.blocks import Position
 from ingest.reading.segments import Segment
 from tests.support.clients import client, ledger_table, mock_aws
 from tests.support.fakes import ScriptedClock
@@ -57,30 +57,30 @@ def rows() -> Iterator[Any]:
     with mock_aws():
         rows = ledger_table()
         ledger = LedgerTable(table=rows, clock=ScriptedClock())
-        lease = Lease("m", 1, NOW_S + 60)
+        token = LeaseToken("m", 1, NOW_S + 60)
         ledger.note_newest(FILE, now_s=NOW_S)
         ledger.note_newest(replace(BEFORE, etag="found"), now_s=NOW_S)
-        segment = Segment(CutState(5, 2), CutState(100, 20))
-        ledger.claim(Work(FILE), feed="orders", lease=lease, now_s=NOW_S)
+        segment = Segment(Position(5, 2), Position(100, 20))
+        ledger.claim(WorkItem(FILE), feed="orders", token=token, now_s=NOW_S)
         ledger.add_segment(FILE, segment, now_s=NOW_S)
-        ledger.save_plan(FILE, lease, Plan(segment.end, 1), now_s=NOW_S)
-        ledger.split(FILE, lease, Plan(segment.end, 1), head_bytes=5, now_s=NOW_S)
-        work = Work(FILE, segment)
-        ledger.claim(work, feed="orders", lease=lease, now_s=NOW_S)
-        ledger.save(work, lease, Checkpoint(segment.start, segment.start, Books()), now_s=NOW_S)
-        ledger.put_back(work, lease, None, Throttled("slow"))
+        ledger.save_plan(FILE, token, Plan(segment.end, 1), now_s=NOW_S)
+        ledger.split(FILE, token, Plan(segment.end, 1), head_bytes=5, now_s=NOW_S)
+        work = WorkItem(FILE, segment)
+        ledger.claim(work, feed="orders", token=token, now_s=NOW_S)
+        ledger.save(work, token, Checkpoint(segment.start, segment.start, RowCounts()), now_s=NOW_S)
+        ledger.put_back(work, token, None, Throttled("slow"))
         ledger.note_resent(work, now_s=NOW_S)
-        again = Lease("m", 2, NOW_S + 60)
-        ledger.claim(work, feed="orders", lease=again, now_s=NOW_S)
-        ledger.end_segment(work, again, Books(1, 0, 1, 0, 95), is_whole=True, now_s=NOW_S)
-        closing = Closing(Status.FAILED, Books(), 1.0, "s3://rejects/", BadHeader("no column"))
-        ledger.end_early(FILE, closing, now_s=NOW_S)
-        ledger.told(FILE, "orders", Status.FAILED, now_s=NOW_S)
+        again = LeaseToken("m", 2, NOW_S + 60)
+        ledger.claim(work, feed="orders", token=again, now_s=NOW_S)
+        ledger.end_segment(work, again, RowCounts(1, 0, 1, 0, 95), is_whole=True, now_s=NOW_S)
+        outcome = Outcome(Status.FAILED, RowCounts(), 1.0, "s3://rejects/", BadHeader("no column"))
+        ledger.end_early(FILE, outcome, now_s=NOW_S)
+        ledger.reported(FILE, "orders", Status.FAILED, now_s=NOW_S)
         other = replace(FILE, key="orders/b.csv", retry=1)
-        ledger.retry(other, feed="orders", begun=Begun(), now_s=NOW_S)
-        ledger.claim(Work(other), feed="orders", lease=lease, now_s=NOW_S)
-        checkpoint = Checkpoint(segment.start, segment.start, Books())
-        ledger.end_file(other, lease, replace(closing, checkpoint=checkpoint), now_s=NOW_S)
+        ledger.retry(other, feed="orders", begun=CarriedOver(), now_s=NOW_S)
+        ledger.claim(WorkItem(other), feed="orders", token=token, now_s=NOW_S)
+        checkpoint = Checkpoint(segment.start, segment.start, RowCounts())
+        ledger.end_file(other, token, replace(outcome, checkpoint=checkpoint), now_s=NOW_S)
         yield rows
 
 
@@ -88,7 +88,7 @@ def test_the_page_names_every_attribute_and_the_parts_of_a_file(rows: Any) -> No
     items = rows.scan()["Items"]
     assert sorted(item[Ledger.SORT_KEY].partition("#")[0] for item in items) == ["FILE", "FILE", "HEAD", "SEG"]
     names = {name for item in items for name in (*item, *item.get("file", {}), *item.get("error", {}))}
-    assert {"told", "found_etag", "window", "resent", "event_time", "code"} <= names
+    assert {"reported", "found_etag", "window", "resent", "event_time", "code"} <= names
     assert sorted(name for name in names if f"`{name}`" not in TEXT) == []
 
 

@@ -20,11 +20,11 @@ def test_the_table_has_every_metric_once() -> None:
     assert sorted(names) == sorted(value for name, value in vars(Metric).items() if name.isupper())
 
 
-def test_each_metric_has_the_unit_it_is_told_with() -> None:
+def test_each_metric_has_the_unit_it_is_reported_with() -> None:
     assert {row[0]: row[1] for row in ROWS} == {row[0]: unit_of(row[0].strip("`")) for row in ROWS}
 
 
-def test_each_metric_says_what_it_is_when_it_is_told_and_how_to_read_it() -> None:
+def test_each_metric_says_what_it_is_when_it_is_reported_and_how_to_read_it() -> None:
     assert all(len(row) == 5 and all(row) for row in ROWS)
     assert all("Sum" in row[4] for row in ROWS if row[1] in ("Count", "Bytes"))
 

@@ -16,7 +16,7 @@ class Listened:
 
     def __init__(self) -> None:
         self.parts: list[Title | Ran] = []
-        self.hand = self
+        self.stack_client = self
 
     def title(self, text: str) -> None:
         self.parts.append(Title(text))
@@ -30,16 +30,18 @@ class Listened:
 
 
 def test_it_has_the_commands_and_chapters_of_the_story() -> None:
-    told = Listened()
-    chapters.before_the_drop(told)  # type: ignore[arg-type]
-    chapters.the_load(told)  # type: ignore[arg-type]
-    chapters.bad_rows(told)  # type: ignore[arg-type]
-    chapters.wrong_file(told)  # type: ignore[arg-type]
-    chapters.wrong_feed(told, lambda: None)  # type: ignore[arg-type]
-    chapters.dead_letters(told, {})  # type: ignore[arg-type]
-    chapters.the_books(told)  # type: ignore[arg-type]
-    assert [list(part.arguments) for part in told.parts if isinstance(part, Ran)] == COMMANDS
-    assert [part.text for part in told.parts if isinstance(part, Title)] == re.findall(r"^## (.*)$", TEXT, re.MULTILINE)
+    reported = Listened()
+    chapters.before_the_drop(reported)  # type: ignore[arg-type]
+    chapters.the_load(reported)  # type: ignore[arg-type]
+    chapters.bad_rows(reported)  # type: ignore[arg-type]
+    chapters.wrong_file(reported)  # type: ignore[arg-type]
+    chapters.wrong_feed(reported, lambda: None)  # type: ignore[arg-type]
+    chapters.dead_letters(reported, {})  # type: ignore[arg-type]
+    chapters.the_row_counts(reported)  # type: ignore[arg-type]
+    assert [list(part.arguments) for part in reported.parts if isinstance(part, Ran)] == COMMANDS
+    assert [part.text for part in reported.parts if isinstance(part, Title)] == re.findall(
+        r"^## (.*)$", TEXT, re.MULTILINE
+    )
 
 
 def test_it_shows_each_command_of_the_operator() -> None:

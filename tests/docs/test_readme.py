@@ -78,7 +78,7 @@ def test_its_loading_figures_are_those_of_the_committed_run() -> None:
     assert f"{small:.0f} MB for a file of 200 MB and {large:.0f} MB for one of 2 GB" in README
 
 
-def test_the_chaos_run_it_tells_of_is_the_committed_one_and_lost_nothing() -> None:
+def test_the_chaos_run_it_reports_of_is_the_committed_one_and_lost_nothing() -> None:
     run = json.loads((ROOT / "loadtest/results/chaos.json").read_text())
     assert run["problems"] == []
     assert (run["lost"], run["doubled"], run["stuck"]) == (0, 0, 0)
@@ -89,7 +89,7 @@ def test_the_chaos_run_it_tells_of_is_the_committed_one_and_lost_nothing() -> No
     assert run["command"].removeprefix("python -m loadtest chaos ").split()[:2] == ["--minutes", "8"]
 
 
-def test_the_huge_files_it_tells_of_are_the_committed_ones_and_are_exact() -> None:
+def test_the_huge_files_it_reports_of_are_the_committed_ones_and_are_exact() -> None:
     cases = {case["case"]: case for case in json.loads((ROOT / "loadtest/results/huge.json").read_text())["cases"]}
     for case in cases.values():
         assert (case["lost"], case["wrong"], case["problems"]) == (0, 0, []), case["case"]

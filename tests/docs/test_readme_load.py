@@ -47,7 +47,7 @@ def test_a_report_of_the_committed_run_is_in_the_docs(name: str) -> None:
     assert f"docs/loadtest/{name}.html" in README
 
 
-def test_the_scaling_study_it_tells_of_is_the_committed_one() -> None:
+def test_the_scaling_study_it_reports_of_is_the_committed_one() -> None:
     study = json.loads((ROOT / "loadtest/results/scale.json").read_text())
     page = (ROOT / "docs/loadtest/scale.html").read_text(encoding="utf-8")
     assert study["commit"] in page and study["at"] in page

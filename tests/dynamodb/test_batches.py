@@ -175,7 +175,7 @@ def test_an_answer_without_unprocessed_items_asks_for_nothing(answer: Any) -> No
     assert unprocessed(answer, only_batch(items), items) == []
 
 
-def test_an_answer_with_a_key_nobody_sent_asks_for_the_whole_batch() -> None:
+def test_an_answer_with_a_key_no_one_sent_asks_for_the_whole_batch() -> None:
     items = keyed("S", ["a", "b", "c"])
     strange = answered([{"p": {"S": "b"}}, {"p": {"S": "?"}}])
     assert unprocessed(strange, only_batch(items), items) == [0, 1, 2]

@@ -80,7 +80,7 @@ def test_without_a_sort_key_the_order_stays() -> None:
 
 
 @pytest.mark.parametrize("interleave", [True, False])
-def test_batches_tell_the_rows_as_handed_in(interleave: bool) -> None:
+def test_batches_report_the_rows_as_handed_in(interleave: bool) -> None:
     keys = [f"k{row // 40}" for row in range(2000)]
     made = list(batches(keyed(keys), "Table", interleave=interleave))
     assert sorted(row for batch in made for row in batch.rows) == list(range(2000))

@@ -20,20 +20,20 @@ def counted(seconds: list[float]) -> Latencies:
 
 @given(st.lists(SECONDS, max_size=100))
 def test_few_requests_have_a_value_each_within_5_percent(seconds: list[float]) -> None:
-    told = counted(seconds).sample(100)
-    assert len(told) == len(seconds)
-    for value, true in zip(told, sorted(seconds), strict=True):
+    reported = counted(seconds).sample(100)
+    assert len(reported) == len(seconds)
+    for value, true in zip(reported, sorted(seconds), strict=True):
         assert value == pytest.approx(true * 1000, rel=0.055)
 
 
 @given(st.lists(SECONDS, min_size=101, max_size=700))
-def test_of_many_requests_the_percentiles_are_told_with_the_least_and_the_greatest(seconds: list[float]) -> None:
-    told = counted(seconds).sample(100)
+def test_of_many_requests_the_percentiles_are_reported_with_the_least_and_the_greatest(seconds: list[float]) -> None:
+    reported = counted(seconds).sample(100)
     ordered = sorted(seconds)
-    assert len(told) == 100 and told == sorted(told)
-    assert told[0] == pytest.approx(ordered[0] * 1000, rel=0.055)
-    assert told[-1] == pytest.approx(ordered[-1] * 1000, rel=0.055)
-    assert told[49] == pytest.approx(ordered[49 * (len(ordered) - 1) // 99] * 1000, rel=0.055)
+    assert len(reported) == 100 and reported == sorted(reported)
+    assert reported[0] == pytest.approx(ordered[0] * 1000, rel=0.055)
+    assert reported[-1] == pytest.approx(ordered[-1] * 1000, rel=0.055)
+    assert reported[49] == pytest.approx(ordered[49 * (len(ordered) - 1) // 99] * 1000, rel=0.055)
 
 
 @given(st.lists(SECONDS, max_size=20), st.lists(SECONDS, max_size=20))

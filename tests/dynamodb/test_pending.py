@@ -4,16 +4,16 @@ from collections.abc import Iterator
 from math import inf
 
 from ingest.dynamodb.batches import Batch, batches
-from ingest.dynamodb.pending import Outbox
+from ingest.dynamodb.pending import PendingBatches
 from tests.support.tables import attribute, items_of
 
 
-def work(count: int = 60) -> Outbox:
+def work(count: int = 60) -> PendingBatches:
     items = items_of(attribute("id", "S", [f"k{row}" for row in range(count)]))
-    return Outbox(items, batches(items, "Table"), now_s=0.0)
+    return PendingBatches(items, batches(items, "Table"), now_s=0.0)
 
 
-def sent(some: Outbox, now_s: float) -> Iterator[Batch]:
+def sent(some: PendingBatches, now_s: float) -> Iterator[Batch]:
     while found := some.next(now_s):
         yield found.batch
 

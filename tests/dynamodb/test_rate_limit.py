@@ -6,25 +6,31 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ingest.dynamodb.rate_limit import FEWEST_PER_S, MEASURED_S, Pace
+from ingest.dynamodb.rate_limit import FEWEST_PER_S, MEASURED_S, RateLimiter
 
 
 def throttled(
-    pace: Pace, *, now: float, taken: int, left: int | None = None, share: float = 0.2, begun_at: float | None = None
-) -> Pace:
+    rate_limiter: RateLimiter,
+    *,
+    now: float,
+    taken: int,
+    left: int | None = None,
+    share: float = 0.2,
+    begun_at: float | None = None,
+) -> RateLimiter:
     begun_at = now if begun_at is None else begun_at
-    left = pace.left + 1 if left is None else left  # nearly nothing
-    return pace.after_throttle(begun_at=begun_at, now=now, taken=taken, left=left, share=share)
+    left = rate_limiter.left + 1 if left is None else left  # nearly nothing
+    return rate_limiter.after_throttle(begun_at=begun_at, now=now, taken=taken, left=left, share=share)
 
 
-def limited() -> Pace:
+def limited() -> RateLimiter:
     """A pace that was cut at 10 s, when 5,000 items of this second had been taken."""
-    return throttled(Pace().begun(now=9.0, taken=0, left=0), now=10.0, taken=5000)
+    return throttled(RateLimiter().begun(now=9.0, taken=0, left=0), now=10.0, taken=5000)
 
 
 def test_there_is_no_limit_before_the_table_leaves_something() -> None:
-    assert Pace().per_s(1e9) == inf
-    assert not Pace().is_limited
+    assert RateLimiter().per_s(1e9) == inf
+    assert not RateLimiter().is_limited
 
 
 def test_the_first_limit_is_a_little_less_than_what_the_table_took() -> None:
@@ -33,7 +39,7 @@ def test_the_first_limit_is_a_little_less_than_what_the_table_took() -> None:
 
 
 def test_what_was_taken_before_writing_began_does_not_count() -> None:
-    idle = Pace().begun(now=0.0, taken=0, left=0).begun(now=100.0, taken=70_000, left=0)
+    idle = RateLimiter().begun(now=0.0, taken=0, left=0).begun(now=100.0, taken=70_000, left=0)
     assert throttled(idle, now=101.0, taken=75_000).per_s(101.0) == pytest.approx(0.9 * 5000)
 
 
@@ -48,7 +54,7 @@ def test_a_request_refused_whole_cuts_more_than_one_of_which_little_was_left() -
     assert rates[-1] == pytest.approx(0.7 * 4500)
 
 
-def test_requests_begun_before_or_just_after_a_cut_tell_nothing_new() -> None:
+def test_requests_begun_before_or_just_after_a_cut_report_nothing_new() -> None:
     assert throttled(limited(), now=12.0, taken=5000, begun_at=9.9) == limited()
     assert throttled(limited(), now=10.4, taken=5000) == limited()
     assert throttled(limited(), now=10.0 + MEASURED_S, taken=5000) != limited()
@@ -60,7 +66,7 @@ def test_it_grows_slowly_at_first_and_then_fast() -> None:
 
 
 def test_who_has_little_grows_by_more_than_its_part() -> None:
-    little = throttled(Pace().begun(now=9.0, taken=0, left=0), now=10.0, taken=100)
+    little = throttled(RateLimiter().begun(now=9.0, taken=0, left=0), now=10.0, taken=100)
     much = limited()
     assert little.per_s(11.0) / little.per_s(10.0) > 1.5
     assert much.per_s(11.0) / much.per_s(10.0) < 1.1
@@ -68,30 +74,31 @@ def test_who_has_little_grows_by_more_than_its_part() -> None:
 
 @given(st.lists(st.tuples(st.floats(0.001, 5), st.integers(0, 50_000), st.floats(0.01, 1)), max_size=50))
 def test_it_never_stops(throttles: list[tuple[float, int, float]]) -> None:
-    pace, now, taken = Pace().begun(now=0.0, taken=0, left=0), 0.0, 0
+    rate_limiter, now, taken = RateLimiter().begun(now=0.0, taken=0, left=0), 0.0, 0
     for after_s, more, share in throttles:
         now, taken = now + after_s, taken + more
-        pace = throttled(pace, now=now, taken=taken, share=share)
-        assert pace.per_s(now) >= FEWEST_PER_S
+        rate_limiter = throttled(rate_limiter, now=now, taken=taken, share=share)
+        assert rate_limiter.per_s(now) >= FEWEST_PER_S
 
 
 def shares(rates: list[float], *, capacity: float, seconds: int) -> list[float]:
     """Let writers that have these rates write to one table for so long; return the rates they have then."""
-    paces = [Pace(rate, 0.0, 0) for rate in rates]
+    paces = [RateLimiter(rate, 0.0, 0) for rate in rates]
     taken = [0.0] * len(rates)
     tokens = 0.0
     for tick in range(1, seconds * 100):
         now = tick / 100
-        asked = [pace.per_s(now) / 100 for pace in paces]
+        asked = [rate_limiter.per_s(now) / 100 for rate_limiter in paces]
         tokens = min(capacity, tokens + capacity / 100)
         part = min(1.0, tokens / sum(asked))
         tokens -= part * sum(asked)
         taken = [before + part * more for before, more in zip(taken, asked, strict=True)]
         if part < 1:
             paces = [
-                throttled(pace, now=now, taken=int(had), share=1 - part) for pace, had in zip(paces, taken, strict=True)
+                throttled(rate_limiter, now=now, taken=int(had), share=1 - part)
+                for rate_limiter, had in zip(paces, taken, strict=True)
             ]
-    return [pace.base_per_s for pace in paces]
+    return [rate_limiter.base_per_s for rate_limiter in paces]
 
 
 def test_writers_to_one_table_come_to_similar_shares_and_use_all_of_it() -> None:
@@ -104,26 +111,28 @@ def test_a_table_that_takes_more_than_before_is_used_within_seconds() -> None:
     assert limited().per_s(10.0 + 5) > 4 * 5000
 
 
-def storm(pace: Pace, *, share: float, seconds: float, most_per_s: float = 10_000.0) -> tuple[int, Pace]:
+def storm(
+    rate_limiter: RateLimiter, *, share: float, seconds: float, most_per_s: float = 10_000.0
+) -> tuple[int, RateLimiter]:
     """Send as the pace allows, and have the same share left whatever it is; return how many items were taken."""
     now, taken, left = 0.0, 0, 0
     while now < seconds:
         sent = 100
-        now += sent / min(most_per_s, pace.per_s(now))
+        now += sent / min(most_per_s, rate_limiter.per_s(now))
         taken, left = taken + round(sent * (1 - share)), left + round(sent * share)
-        pace = throttled(pace, now=now, taken=taken, left=left, share=share)
-    return taken, pace
+        rate_limiter = throttled(rate_limiter, now=now, taken=taken, left=left, share=share)
+    return taken, rate_limiter
 
 
 @pytest.mark.parametrize("share", [0.05, 0.3, 0.6, 0.9])
 def test_a_table_that_leaves_the_same_part_whatever_is_sent_is_not_asked_ever_more_slowly(share: float) -> None:
-    taken, _ = storm(Pace().begun(now=0.0, taken=0, left=0), share=share, seconds=60.0)
+    taken, _ = storm(RateLimiter().begun(now=0.0, taken=0, left=0), share=share, seconds=60.0)
     assert taken > 0.2 * (1 - share) * 10_000 * 60
 
 
 def test_cuts_that_help_are_kept() -> None:
-    pace, now, taken, left = limited(), 11.0, 5000, 1
+    rate_limiter, now, taken, left = limited(), 11.0, 5000, 1
     for _ in range(10):  # ever less is left
         taken, left = taken + 4500, left + 10
-        pace, now = throttled(pace, now=now, taken=taken, left=left, share=0.04), now + 1.0
-        assert pace.is_limited
+        rate_limiter, now = throttled(rate_limiter, now=now, taken=taken, left=left, share=0.04), now + 1.0
+        assert rate_limiter.is_limited

@@ -110,13 +110,13 @@ def test_the_fast_writers_requests_are_signed_with_what_holds_by_then() -> None:
     assert f"host: dynamodb.{REGION}.amazonaws.com\r\n" in request
 
 
-def test_a_role_that_may_not_be_assumed_is_told_of_with_the_table() -> None:
+def test_a_role_that_may_not_be_assumed_is_reported_of_with_the_table() -> None:
     opened = table_session(Own(Sts(refuses=True)), role=ROLE, region=REGION)
     with pytest.raises(AccessDenied, match=r"preparing to write to table Orders: not authorized .* sts:AssumeRole"):
         batch_write_exchange(opened, opened.client("dynamodb"), "Orders")
 
 
-def test_a_role_that_may_be_assumed_no_longer_is_told_of_when_its_credentials_end() -> None:
+def test_a_role_that_may_be_assumed_no_longer_is_reported_of_when_its_credentials_end() -> None:
     sts = Sts(holds_s=60)
     opened = table_session(Own(sts), role=ROLE, region=REGION)
     exchange = batch_write_exchange(opened, opened.client("dynamodb"), "Orders")

@@ -13,7 +13,7 @@ import pyarrow as pa
 import pytest
 
 from ingest.dynamodb.boto3_writer import Boto3Writer
-from ingest.dynamodb.concurrency import Flow
+from ingest.dynamodb.concurrency import ConcurrencyLimiter
 from ingest.dynamodb.http.client import batch_write_exchange
 from ingest.dynamodb.write_units import write_units
 from ingest.dynamodb.writer import BatchWriter
@@ -23,7 +23,7 @@ from ingest.feeds.feed import Feed
 from ingest.items.items import Items, Refusal, build_items
 from ingest.items.mapping import map_columns
 from ingest.reading.rows import Rows
-from loadtest.simulator import Faults, Key, Latency, Settings, Simulation, Sink, Table
+from loadtest.simulator import Faults, Key, Latency, Settings, Simulation, Simulator, Table
 
 pytestmark = [
     pytest.mark.allow_hosts(["127.0.0.1"]),
@@ -50,22 +50,22 @@ def session() -> boto3.Session:
 MADE: list[Any] = []  # closed before the sink is
 
 
-def writer(sink: Sink, table: str = "Orders", **settings: Any) -> BatchWriter:
-    client = session().client("dynamodb", endpoint_url=sink.url)
+def writer(simulator: Simulator, table: str = "Orders", **settings: Any) -> BatchWriter:
+    client = session().client("dynamodb", endpoint_url=simulator.url)
     made = BatchWriter(table, lambda: batch_write_exchange(session(), client, table), **settings)
     MADE.extend([made, client])
     return made
 
 
-def reference_writer(sink: Sink) -> Boto3Writer:
-    resource = session().resource("dynamodb", endpoint_url=sink.url)
+def reference_writer(simulator: Simulator) -> Boto3Writer:
+    resource = session().resource("dynamodb", endpoint_url=simulator.url)
     MADE.append(resource.meta.client)
     return Boto3Writer(resource.Table("Orders"))
 
 
 @contextmanager
-def sink(**settings: Any) -> Iterator[Sink]:
-    with Sink(Settings(**{"tables": TABLES, "keep": "items", **settings})) as running:
+def simulator(**settings: Any) -> Iterator[Simulator]:
+    with Simulator(Settings(**{"tables": TABLES, "keep": "items", **settings})) as running:
         try:
             yield running
         finally:
@@ -74,8 +74,8 @@ def sink(**settings: Any) -> Iterator[Sink]:
     gc.collect()
 
 
-def kept(running: Sink) -> set[tuple[str, int, str]]:
-    found = running.truth.items("Orders")
+def kept(running: Simulator) -> set[tuple[str, int, str]]:
+    found = running.known_outcome.items("Orders")
     return {(item["id"]["S"], int(item["n"]["N"]), item["note"]["S"]) for item in found}
 
 
@@ -85,14 +85,14 @@ def expected(count: int) -> set[tuple[str, int, str]]:
 
 @pytest.mark.parametrize("count", [0, 1, 25, 26, 1003])
 def test_all_items_are_in_the_table_when_it_returns(count: int) -> None:
-    with sink() as running:
+    with simulator() as running:
         assert writer(running).write(items(count)) == []
         assert kept(running) == expected(count)
         assert running.statistics.document()["requests"] == -(-count // 25)
 
 
 def test_connections_are_kept_from_one_call_to_the_next() -> None:
-    with sink() as running:
+    with simulator() as running:
         one = writer(running)
         for _ in range(3):
             one.write(items(500))
@@ -114,13 +114,13 @@ def test_connections_are_kept_from_one_call_to_the_next() -> None:
     ids=str,
 )
 def test_whatever_fails_the_table_ends_with_exactly_the_items(faults: Faults) -> None:
-    with sink(faults=faults) as running:
+    with simulator(faults=faults) as running:
         assert writer(running, chance=lambda: 0.05).write(items(400)) == []
         assert kept(running) == expected(400)
 
 
-def test_a_slow_answer_holds_up_nobody_else_and_late_ones_are_asked_again() -> None:
-    with sink(faults=Faults(slow=0.1, slow_s=0.3)) as running:
+def test_a_slow_answer_holds_up_no_one_else_and_late_ones_are_asked_again() -> None:
+    with simulator(faults=Faults(slow=0.1, slow_s=0.3)) as running:
         assert writer(running).write(items(1500)) == []
         assert kept(running) == expected(1500)
 
@@ -128,25 +128,25 @@ def test_a_slow_answer_holds_up_nobody_else_and_late_ones_are_asked_again() -> N
 @pytest.mark.parametrize("units_per_s", [500, 2000])
 def test_what_a_full_table_leaves_is_sent_again_until_it_is_taken(units_per_s: int) -> None:
     simulation = Simulation(mode="provisioned", provisioned_units_per_s=units_per_s, burst_s=0.2)
-    with sink(simulation=simulation) as running:
+    with simulator(simulation=simulation) as running:
         assert writer(running).write(items(400)) == []
         assert kept(running) == expected(400)
-        told = running.statistics.document()
-        assert told["unprocessed"] + told["throttled_requests"] > 0
+        reported = running.statistics.document()
+        assert reported["unprocessed"] + reported["throttled_requests"] > 0
 
 
 def test_both_writers_leave_the_same_table() -> None:
     tables = []
     for fast in (True, False):
-        with sink(simulation=Simulation(mode="provisioned", provisioned_units_per_s=1000, burst_s=0.1)) as running:
+        with simulator(simulation=Simulation(mode="provisioned", provisioned_units_per_s=1000, burst_s=0.1)) as running:
             made = writer(running) if fast else reference_writer(running)
             assert made.write(items(400)) == []
             tables.append(kept(running))
     assert tables[0] == tables[1] == expected(400)
 
 
-def test_an_item_dynamodb_refuses_is_told_and_the_others_are_written() -> None:
-    with sink() as running:
+def test_an_item_dynamodb_refuses_is_reported_and_the_others_are_written() -> None:
+    with simulator() as running:
         mixed = items(60)
         columns = {attribute.name: attribute.values.to_pylist() for attribute in mixed.attributes}
         columns["id"][17] = columns["id"][42] = ""  # what the checks before would have found
@@ -170,7 +170,7 @@ def test_an_item_dynamodb_refuses_is_told_and_the_others_are_written() -> None:
 def test_an_error_that_will_not_pass_ends_it_at_once(
     settings: dict[str, Any], table: str, kind: type[IngestError]
 ) -> None:
-    with sink(**settings) as running:
+    with simulator(**settings) as running:
         with pytest.raises(kind, match=f"writing to table {table}"):
             writer(running, table).write(items(500))
         assert running.items == 0
@@ -187,23 +187,23 @@ def test_an_error_that_will_not_pass_ends_it_at_once(
 def test_a_table_that_takes_nothing_for_too_long_is_a_service_fault(
     settings: dict[str, Any], kind: type[IngestError]
 ) -> None:
-    with sink(**settings) as running, pytest.raises(kind, match="Orders"):
+    with simulator(**settings) as running, pytest.raises(kind, match="Orders"):
         writer(running, patience_s=0.4).write(items(200))
 
 
 def test_after_a_failure_it_may_be_used_again() -> None:
-    with sink(faults=Faults(internal_error=1.0)) as running:
+    with simulator(faults=Faults(internal_error=1.0)) as running:
         failing = writer(running, patience_s=0.2)
         with pytest.raises(Unavailable):
             failing.write(items(10))
-    with sink() as running:
+    with simulator() as running:
         failing._connect = writer(running)._connect
         MADE.append(failing)
         assert failing.write(items(10)) == []
 
 
 def test_it_speaks_tls_to_those_it_trusts_and_to_no_others(monkeypatch: pytest.MonkeyPatch) -> None:
-    with sink(tls=True) as running:
+    with simulator(tls=True) as running:
         monkeypatch.setenv("AWS_CA_BUNDLE", str(running.ca_file))
         assert writer(running).write(items(100)) == []
         assert kept(running) == expected(100)
@@ -214,8 +214,8 @@ def test_it_speaks_tls_to_those_it_trusts_and_to_no_others(monkeypatch: pytest.M
 
 @pytest.mark.parametrize("requests", [1, 3])
 def test_no_more_requests_are_under_way_than_the_flow_it_is_given_allows(requests: int) -> None:
-    with sink(latency=Latency(fixed_s=0.005)) as running:
-        assert writer(running, flow=Flow.fixed(requests)).write(items(500)) == []
+    with simulator(latency=Latency(fixed_s=0.005)) as running:
+        assert writer(running, limiter=ConcurrencyLimiter.fixed(requests)).write(items(500)) == []
         assert running.statistics.document()["max_in_flight"] == requests
 
 
@@ -225,14 +225,14 @@ def slow(**limits: Any) -> Simulation:
 
 
 def test_it_counts_what_the_table_counts() -> None:
-    with sink(simulation=slow(mode="provisioned", provisioned_units_per_s=400)) as running:
-        counting = writer(running, flow=Flow.fixed(20))
+    with simulator(simulation=slow(mode="provisioned", provisioned_units_per_s=400)) as running:
+        counting = writer(running, limiter=ConcurrencyLimiter.fixed(20))
         counting.write(items(600))
-        counts, told = counting.counts, running.statistics.document()
+        counts, reported = counting.stats, running.statistics.document()
         assert counts.requests == running.requests
-        assert counts.throttled == counts.by_provisioned == told["throttled_requests"] > 0
+        assert counts.throttled == counts.by_provisioned == reported["throttled_requests"] > 0
         assert counts.retries == counts.requests - 24
-        whole = told["unprocessed"] - counts.unprocessed  # items of requests that were throttled whole
+        whole = reported["unprocessed"] - counts.unprocessed  # items of requests that were throttled whole
         assert counts.throttled <= whole <= 25 * counts.throttled
 
 
@@ -245,22 +245,22 @@ def test_it_counts_what_the_table_counts() -> None:
         ({"mode": "provisioned", "provisioned_units_per_s": 400}, "by_provisioned"),
     ],
 )
-def test_it_counts_throttled_requests_by_the_reason_told(simulation: dict[str, Any], reason: str) -> None:
-    with sink(simulation=slow(**simulation)) as running:
-        counting = writer(running, flow=Flow.fixed(20))
+def test_it_counts_throttled_requests_by_the_reason_reported(simulation: dict[str, Any], reason: str) -> None:
+    with simulator(simulation=slow(**simulation)) as running:
+        counting = writer(running, limiter=ConcurrencyLimiter.fixed(20))
         counting.write(items(600))
-        counts = counting.counts
+        counts = counting.stats
         assert getattr(counts, reason) == counts.throttled == running.statistics.document()["throttled_requests"] > 0
 
 
 @pytest.mark.parametrize("note", ["x", "ü" * 1100])
 def test_it_counts_the_write_units_and_the_latency_of_what_was_taken(note: str) -> None:
-    with sink(
+    with simulator(
         simulation=slow(mode="provisioned", provisioned_units_per_s=600), latency=Latency(fixed_s=0.02)
     ) as running:
-        counting = writer(running, flow=Flow.fixed(8))
+        counting = writer(running, limiter=ConcurrencyLimiter.fixed(8))
         counting.write(items(400, note=note))
-        counts = counting.counts
+        counts = counting.stats
         assert counts.units == 400 * (1 if note == "x" else 3) == write_units(items(400, note=note))
         assert counts.items == 400 + running.statistics.document()["unprocessed"]
         values = counts.latencies.sample(100)
@@ -270,19 +270,19 @@ def test_it_counts_the_write_units_and_the_latency_of_what_was_taken(note: str) 
 
 def test_both_writers_count_the_same_units() -> None:
     for make in (writer, reference_writer):
-        with sink() as running:
+        with simulator() as running:
             counting = make(running)
             counting.write(items(60, note="ü" * 1100))
-            assert (counting.counts.items, counting.counts.units) == (60, 180)
+            assert (counting.stats.items, counting.stats.units) == (60, 180)
 
 
 def test_counts_go_on_from_one_call_to_the_next() -> None:
-    with sink() as running:
+    with simulator() as running:
         counting = writer(running)
         counting.write(items(100))
-        before = counting.counts
+        before = counting.stats
         counting.write(items(75))
-        assert (before.requests, counting.counts.since(before).requests) == (4, 3)
+        assert (before.requests, counting.stats.since(before).requests) == (4, 3)
 
 
 class Beat:
@@ -300,14 +300,14 @@ class Beat:
 
 def test_it_beats_before_each_request() -> None:
     beat = Beat()
-    with sink() as running:
+    with simulator() as running:
         assert writer(running, beat=beat).write(items(500)) == []
         assert len(beat.at_s) >= running.requests == 20
 
 
 def test_it_beats_at_least_once_a_second_while_it_waits() -> None:
     beat = Beat()
-    with sink(latency=Latency(fixed_s=2.3)) as running:
+    with simulator(latency=Latency(fixed_s=2.3)) as running:
         begun_s = time.monotonic()
         assert writer(running, beat=beat).write(items(5)) == []
         moments = [begun_s, *beat.at_s, time.monotonic()]
@@ -316,8 +316,8 @@ def test_it_beats_at_least_once_a_second_while_it_waits() -> None:
 
 def test_what_a_beat_raises_ends_the_write_and_nothing_is_sent_after_it() -> None:
     beat = Beat(raises_at=11)
-    with sink(latency=Latency(fixed_s=0.01)) as running:
-        ended = writer(running, flow=Flow.fixed(2), beat=beat)
+    with simulator(latency=Latency(fixed_s=0.01)) as running:
+        ended = writer(running, limiter=ConcurrencyLimiter.fixed(2), beat=beat)
         with pytest.raises(OutOfTime):
             ended.write(items(1000))
         time.sleep(0.1)  # what was sent has arrived
@@ -327,7 +327,7 @@ def test_what_a_beat_raises_ends_the_write_and_nothing_is_sent_after_it() -> Non
 
 
 def test_after_a_beat_that_raised_it_may_be_used_again() -> None:
-    with sink() as running:
+    with simulator() as running:
         ended = writer(running, beat=Beat(raises_at=3))
         with pytest.raises(OutOfTime):
             ended.write(items(300))
@@ -338,9 +338,9 @@ def test_after_a_beat_that_raised_it_may_be_used_again() -> None:
 @pytest.mark.parametrize(("interleave", "keys"), [(True, 7), (False, 1)])
 def test_rows_of_one_partition_key_are_sent_apart_if_asked(interleave: bool, keys: int) -> None:
     by_key = items(700).take(sorted(range(700), key=lambda row: row % 7))
-    with sink() as running:
-        assert writer(running, interleave=interleave, flow=Flow.fixed(1)).write(by_key) == []
-        first = [item["id"]["S"] for item in running.truth.items("Orders")[:25]]
+    with simulator() as running:
+        assert writer(running, interleave=interleave, limiter=ConcurrencyLimiter.fixed(1)).write(by_key) == []
+        first = [item["id"]["S"] for item in running.known_outcome.items("Orders")[:25]]
         assert len(set(first)) == keys
         assert kept(running) == expected(700)
 
@@ -348,7 +348,7 @@ def test_rows_of_one_partition_key_are_sent_apart_if_asked(interleave: bool, key
 def test_what_is_sent_is_what_boto3_would_send() -> None:
     seen: list[Any] = []
     for fast in (True, False):
-        with sink() as running:
+        with simulator() as running:
             (writer(running) if fast else reference_writer(running)).write(items(30))
-            seen.append(sorted(map(json.dumps, running.truth.items("Orders"))))
+            seen.append(sorted(map(json.dumps, running.known_outcome.items("Orders"))))
     assert seen[0] == seen[1]

@@ -34,7 +34,7 @@ def deploy(emulator: Emulator, template: Path, **parameters: str) -> None:
         *("--s3-bucket", CODES, "--capabilities", "CAPABILITY_IAM"),
         *("--parameter-overrides", *(f"{name}={value}" for name, value in parameters.items())),
     )
-    _mend_number(LocalStack(emulator, {}))
+    _fix_number(LocalStack(emulator, {}))
 
 
 def outputs(emulator: Emulator) -> dict[str, str]:
@@ -53,7 +53,7 @@ def concurrency(stack: LocalStack) -> int:
     return int(mapping["ScalingConfig"]["MaximumConcurrency"])
 
 
-def _mend_number(stack: LocalStack) -> None:
+def _fix_number(stack: LocalStack) -> None:
     """A parameter's value is text. CloudFormation makes it the number a property wants; ministack leaves it text, and
     its poller fails to compare it. So that one number is said once more."""
     client = stack.client("lambda")

@@ -38,17 +38,17 @@ def feeds(pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPathFactory)
 
 
 @pytest.fixture(scope="session")
-def stack(feeds: Path, pytestconfig: pytest.Config) -> Iterator["Hand"]:
+def stack(feeds: Path, pytestconfig: pytest.Config) -> Iterator["StackClient"]:
     with local_stack(feeds, iam=pytestconfig.getoption("iam")) as deployed:
-        yield Hand(deployed)
+        yield StackClient(deployed)
 
 
-def is_told(record: dict[str, Any]) -> bool:
+def is_reported(entry: dict[str, Any]) -> bool:
     """Return whether a file has ended and that was told: its record does not change any more."""
-    return record["status"] in FINAL_STATUSES and "told" in record
+    return entry["status"] in FINAL_STATUSES and "reported" in entry
 
 
-class Hand:
+class StackClient:
     """Drops files, sends messages, and reads back what became of them."""
 
     def __init__(self, stack: LocalStack) -> None:
@@ -74,14 +74,14 @@ class Hand:
     def s3_event(self, key: str, *, sequencer: str, etag: str | None = None, size: int = 1) -> str:
         """Return the body of an S3 notification."""
         thing = {"key": quote_plus(key, safe="/"), "size": size, "eTag": etag or "0" * 32, "sequencer": sequencer}
-        record = {
+        entry = {
             "eventVersion": "2.6",
             "eventSource": "aws:s3",
             "eventTime": "2026-11-22T10:00:00.000Z",
             "eventName": "ObjectCreated:Put",
             "s3": {"bucket": {"name": self.bucket}, "object": thing},
         }
-        return json.dumps({"Records": [record]})
+        return json.dumps({"Records": [entry]})
 
     @contextmanager
     def held_back(self) -> Iterator[None]:
@@ -133,13 +133,13 @@ class Hand:
         assert (done.returncode, done.stderr) == (0, ""), done.stdout
         return json.loads(done.stdout)
 
-    def records(self, key: str) -> list[dict[str, Any]]:
+    def entries(self, key: str) -> list[dict[str, Any]]:
         """Return the ledger's records of all versions of an object key, oldest first."""
         return file_records(self.stack, self.bucket, key)
 
     def final_record(self, key: str) -> dict[str, Any]:
         """Wait until the one version of an object key is closed, and return its record."""
-        return self.wait_for(lambda: next(filter(is_told, self.records(key)), None))
+        return self.wait_for(lambda: next(filter(is_reported, self.entries(key)), None))
 
     def items(self, table: str) -> list[dict[str, Any]]:
         """Return all items of a table."""
@@ -157,13 +157,13 @@ class Hand:
         found = pages.paginate(logGroupName=self.stack.outputs[Output.LOG_GROUP])
         return [line for page in found for event in page["events"] for line in event["message"].splitlines()]
 
-    def rejects(self, record: dict[str, Any]) -> list[dict[str, Any]]:
+    def rejects(self, entry: dict[str, Any]) -> list[dict[str, Any]]:
         """Return the rejects a file record points to."""
-        return list(read_rejects(self.stack, record))
+        return list(read_rejects(self.stack, entry))
 
-    def rejects_csv(self, record: dict[str, Any]) -> bytes:
+    def rejects_csv(self, entry: dict[str, Any]) -> bytes:
         """Return the CSV of a file's raw rejected records."""
-        bucket, _, prefix = record["rejects"].removeprefix("s3://").partition("/")
+        bucket, _, prefix = entry["rejects"].removeprefix("s3://").partition("/")
         keys = [part["Key"] for part in self._s3.list_objects_v2(Bucket=bucket, Prefix=prefix)["Contents"]]
         (key,) = [key for key in keys if key.endswith(".csv")]
         return bytes(self._s3.get_object(Bucket=bucket, Key=key)["Body"].read())

@@ -94,15 +94,15 @@ def test_a_run_is_judged_and_leaves_nothing(stack: LocalStack, tmp_path: Path) -
     out = tmp_path / "smoke.json"
     done = loadtest(stack, "run", "smoke", "--scale", "0.2", "--account", ACCOUNT, "--out", str(out))
     assert done.returncode == 0, done.stderr
-    told = json.loads(out.read_text())
-    assert told["verdict"]["problems"] == []
-    assert (told["verdict"]["rows"]["found"], told["verdict"]["files"]["complete"]) == (600, 3)
-    assert told["command"].endswith("--target aws --scale 0.2 --seed 1 --stack ingest-local")
-    figures = told["figures"]
+    reported = json.loads(out.read_text())
+    assert reported["verdict"]["problems"] == []
+    assert (reported["verdict"]["rows"]["found"], reported["verdict"]["files"]["complete"]) == (600, 3)
+    assert reported["command"].endswith("--target aws --scale 0.2 --seed 1 --stack ingest-local")
+    figures = reported["figures"]
     assert figures["requests"] >= 24
     assert figures["write_units"] >= 600
     assert figures["workers"] >= 1
-    assert sum(told["samples"]["bytes_per_s"]) > 0
+    assert sum(reported["samples"]["bytes_per_s"]) > 0
     assert contents(stack) == NOTHING
 
 
@@ -117,9 +117,9 @@ def test_rejects_and_news_that_comes_again_are_judged_and_leave_nothing(
         AwsTarget("ingest-local", [scenario], seed=3, account=ACCOUNT, ask=None, say=said.append) as target,
         Progress("dirty") as progress,
     ):
-        told = perform(scenario, target, scale=1, seed=3, progress=progress, patience_s=60)
-    assert told["verdict"]["problems"] == []
-    assert sum(told["verdict"]["rejected"]["found"].values()) > 0
+        reported = perform(scenario, target, scale=1, seed=3, progress=progress, patience_s=60)
+    assert reported["verdict"]["problems"] == []
+    assert sum(reported["verdict"]["rejected"]["found"].values()) > 0
     assert log_lines(stack, "file passed over") >= 3, "each file was told of again"
     assert "2 objects and uploads" in said[-1]
     assert contents(stack) == NOTHING
@@ -133,7 +133,7 @@ def test_a_dry_run_shows_plan_cost_and_resources_and_does_nothing(stack: LocalSt
     assert contents(stack) == NOTHING
 
 
-def test_nothing_begins_in_an_account_that_nobody_named(stack: LocalStack, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_nothing_begins_in_an_account_that_no_one_named(stack: LocalStack, monkeypatch: pytest.MonkeyPatch) -> None:
     use(stack, monkeypatch)
     unnamed = AwsTarget("ingest-local", [SCENARIOS["smoke"]], seed=3, account=None, ask=None, say=print)
     with pytest.raises(Refused, match=f"say --account {ACCOUNT}"), unnamed:
@@ -152,12 +152,12 @@ def test_a_run_that_was_interrupted_or_killed_leaves_nothing_in_the_end(
         while not contents(stack)["items"] and time.monotonic() < until_s:
             time.sleep(0.1)
         run.send_signal(how)
-        told = run.communicate(timeout=60)[1].decode()
+        reported = run.communicate(timeout=60)[1].decode()
     if how == signal.SIGKILL:
         assert contents(stack)["uploads"] != []
         cleaned = loadtest(stack, "clean", "--run", run_name(stack), "--account", ACCOUNT)
         assert cleaned.returncode == 0, cleaned.stderr
     else:
-        assert (run.returncode, "nothing is left" in told) == (130, True), told
+        assert (run.returncode, "nothing is left" in reported) == (130, True), reported
     assert contents(stack) == NOTHING
     assert not (tmp_path / "never.json").exists()

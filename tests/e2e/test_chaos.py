@@ -28,8 +28,8 @@ SMALL = Settings(
 
 def test_a_world_with_kills_and_faults_loses_and_doubles_nothing() -> None:
     said: list[str] = []
-    verdict, figures = perform(SMALL, said.append)
-    assert verdict.problems == [], said
+    check_result, figures = perform(SMALL, said.append)
+    assert check_result.problems == [], said
     assert figures["kills"] >= 5
     assert figures["rows"] > 0
     assert sum(figures["faults"]["table"].values()) > 0
@@ -46,5 +46,5 @@ def test_a_worker_with_a_bug_is_found_out(
         for _ in range(3):
             run.dropper.drop_rows("plain", news="once")
         settle(run, lambda line: None)
-        problems = run.verdict().problems
+        problems = run.check_result().problems
     assert any(found in problem for problem in problems), problems

@@ -31,16 +31,16 @@ def of_customer(stack: Any, customer: str) -> list[dict[str, Any]]:
     return [item for item in stack.items("Orders") if item["customer_id"] == customer]
 
 
-def counts(record: dict[str, Any]) -> tuple[int, ...]:
-    return tuple(int(record[f"rows_{what}"]) for what in ("read", "written", "rejected", "superseded"))
+def counts(entry: dict[str, Any]) -> tuple[int, ...]:
+    return tuple(int(entry[f"rows_{what}"]) for what in ("read", "written", "rejected", "superseded"))
 
 
-def test_a_good_file_lands_in_the_table_and_its_books_balance(stack: Any) -> None:
+def test_a_good_file_lands_in_the_table_and_its_row_counts_balance(stack: Any) -> None:
     stack.drop("orders/good.csv", orders("good"))
-    record = stack.final_record("orders/good.csv")
-    assert (record["status"], counts(record), record["attempts"]) == ("COMPLETE", (3, 3, 0, 0), 1)
-    assert record["bytes_read"] == len(orders("good"))
-    assert "rejects" not in record
+    entry = stack.final_record("orders/good.csv")
+    assert (entry["status"], counts(entry), entry["attempts"]) == ("COMPLETE", (3, 3, 0, 0), 1)
+    assert entry["bytes_read"] == len(orders("good"))
+    assert "rejects" not in entry
     assert sorted(of_customer(stack, "good"), key=lambda item: item["order_id"])[0] == {
         "order_id": "O-0",
         "customer_id": "good",
@@ -52,9 +52,9 @@ def test_a_good_file_lands_in_the_table_and_its_books_balance(stack: Any) -> Non
 
 def test_the_sample_lands_but_for_its_bad_rows_which_say_why(stack: Any) -> None:
     stack.drop("orders/sample.csv", (ROOT / "sample_data.csv").read_bytes())
-    record = stack.final_record("orders/sample.csv")
-    assert (record["status"], counts(record)) == ("COMPLETE", (500, 495, 4, 1))
-    rejects = stack.rejects(record)
+    entry = stack.final_record("orders/sample.csv")
+    assert (entry["status"], counts(entry)) == ("COMPLETE", (500, 495, 4, 1))
+    rejects = stack.rejects(entry)
     assert Counter(reject["reason"] for reject in rejects) == dict.fromkeys(
         ["bad_number", "empty_key", "ragged_row", "bad_boolean"], 1
     )
@@ -67,7 +67,7 @@ def test_the_sample_lands_but_for_its_bad_rows_which_say_why(stack: Any) -> None
 
 
 def assert_table_holds_the_last_good_row_of_each_key(stack: Any, bad: set[str]) -> None:
-    """The truth by Python's csv module, row by row."""
+    """The known outcome by Python's csv module, row by row."""
     expected: dict[tuple[str, str], dict[str, str]] = {}
     bad_ids = {raw.split(",")[0] for raw in bad}
     with (ROOT / "sample_data.csv").open(newline="", encoding="utf-8") as file:
@@ -84,12 +84,12 @@ def assert_table_holds_the_last_good_row_of_each_key(stack: Any, bad: set[str]) 
         assert item.get("gift", "") == {"true": True, "false": False, "": ""}[row["gift"]]
 
 
-def test_the_csv_of_rejects_mended_and_dropped_again_loads_exactly_the_missing_rows(stack: Any) -> None:
+def test_the_csv_of_rejects_fixed_and_dropped_again_loads_exactly_the_missing_rows(stack: Any) -> None:
     text = "made by: meter v2\n-\nb1;1;Köln;1.5\nb1;x;Düren;2\nb1;3;Bonn;zwei\nb1;4;Jülich;4\n"
     stack.drop("readings/mend", text.encode("cp1252"))
-    record = stack.final_record("readings/mend")
-    assert counts(record) == (4, 2, 2, 0)
-    rejected = stack.rejects_csv(record)
+    entry = stack.final_record("readings/mend")
+    assert counts(entry) == (4, 2, 2, 0)
+    rejected = stack.rejects_csv(entry)
     assert rejected == "made by: meter v2\n-\nb1;x;Düren;2\nb1;3;Bonn;zwei\n".encode("cp1252")
     stack.drop("readings/mended", rejected.replace(b";x;", b";2;").replace(b"zwei", b"2"))
     assert counts(stack.final_record("readings/mended")) == (2, 2, 0, 0)
@@ -104,8 +104,8 @@ def test_every_setting_of_the_dialect_holds_on_the_way_through(stack: Any) -> No
         + "a2;3;it\\;s;-7E2;°C\n"
     )
     stack.drop("readings/export", gzip.compress(text.encode("cp1252")))
-    record = stack.final_record("readings/export")
-    assert (record["status"], counts(record)) == ("COMPLETE", (3, 3, 0, 0))
+    entry = stack.final_record("readings/export")
+    assert (entry["status"], counts(entry)) == ("COMPLETE", (3, 3, 0, 0))
     found = [item for item in stack.items("Readings") if item["pk"].startswith("SENSOR#a")]
     assert sorted(found, key=lambda item: item["at"]) == [
         {"pk": "SENSOR#a1", "at": 1, "place": "Köln", "reading": Decimal("1.5"), "unit": ""},
@@ -126,8 +126,8 @@ def test_every_type_arrives_as_dynamodb_knows_it(stack: Any) -> None:
         "3 articles\n"
     )
     stack.drop("catalog/all types.tsv", lines.replace("2,0", "2.0").encode())
-    record = stack.final_record("catalog/all types.tsv")
-    assert (record["status"], counts(record)) == ("COMPLETE", (3, 2, 1, 0))
+    entry = stack.final_record("catalog/all types.tsv")
+    assert (entry["status"], counts(entry)) == ("COMPLETE", (3, 2, 1, 0))
     assert sorted(stack.items("Catalog"), key=lambda item: item["sku"]) == [
         {
             "sku": "A1",
@@ -166,8 +166,8 @@ def test_times_expiry_lineage_and_indexes_arrive_from_a_file_in_utf16_with_forei
         exhibit("D6", "Ağa", "1", "", "", ""),
     ]
     stack.drop("exhibits/production 1.dat", gzip.compress("".join(lines).encode("utf-16")))
-    record = stack.final_record("exhibits/production 1.dat")
-    assert (record["status"], counts(record)) == ("COMPLETE", (6, 3, 3, 0))
+    entry = stack.final_record("exhibits/production 1.dat")
+    assert (entry["status"], counts(entry)) == ("COMPLETE", (6, 3, 3, 0))
     source = f"s3://{stack.bucket}/exhibits/production 1.dat"
     common = {"matter": 4711, "source": source}
     sent = {"sent": "2026-11-22T16:01:00.000Z", "expires": 1795363260 + 864000}
@@ -178,7 +178,7 @@ def test_times_expiry_lineage_and_indexes_arrive_from_a_file_in_utf16_with_forei
         | common,
         {"doc": "D6", "custodian": "Ağa", "pages": 1, "source_line": 8} | common,
     ]
-    rejects = stack.rejects(record)
+    rejects = stack.rejects(entry)
     assert [(reject["line"], reject["reason"], reject["column"]) for reject in rejects] == [
         (5, "bad_timestamp", "sent"),
         (6, "record_too_long", None),
@@ -188,7 +188,7 @@ def test_times_expiry_lineage_and_indexes_arrive_from_a_file_in_utf16_with_forei
     for reject, line in zip(rejects, lines[3:6], strict=True):
         assert expanded[reject["byte_offset"] :].startswith(line.encode("utf-16-le")), reject
         assert line.startswith(reject["raw"]) or line == reject["raw"]
-    assert stack.rejects_csv(record) == (EXHIBITS + lines[3] + lines[5]).encode("utf-16")
+    assert stack.rejects_csv(entry) == (EXHIBITS + lines[3] + lines[5]).encode("utf-16")
 
 
 def test_the_table_has_the_feeds_index(stack: Any) -> None:
@@ -222,9 +222,9 @@ def test_a_file_that_cannot_be_what_the_feed_says_fails_with_a_sentence(
     stack: Any, key: str, data: bytes, code: str
 ) -> None:
     stack.drop(key, data)
-    record = stack.final_record(key)
-    assert (record["status"], record["error"]["code"]) == ("FAILED", code)
-    assert record["error"]["message"].endswith(".")
+    entry = stack.final_record(key)
+    assert (entry["status"], entry["error"]["code"]) == ("FAILED", code)
+    assert entry["error"]["message"].endswith(".")
 
 
 def test_long_records_are_cut_to_size_where_the_feed_says_so(stack: Any) -> None:
@@ -242,28 +242,28 @@ def test_a_key_is_read_under_the_name_it_was_dropped_with(stack: Any, name: str)
 
 def test_a_key_under_no_feeds_prefix_is_failed_and_not_tried_again(stack: Any) -> None:
     stack.send(stack.s3_event("elsewhere/a.csv", sequencer="01"))
-    record = stack.final_record("elsewhere/a.csv")
-    assert (record["status"], record["error"]["code"], record["attempts"]) == ("FAILED", "no_feed", 1)
-    assert "elsewhere/a.csv" in record["error"]["message"]
+    entry = stack.final_record("elsewhere/a.csv")
+    assert (entry["status"], entry["error"]["code"], entry["attempts"]) == ("FAILED", "no_feed", 1)
+    assert "elsewhere/a.csv" in entry["error"]["message"]
     stack.wait_until_quiet()
 
 
 def test_an_empty_file_is_failed_with_a_sentence(stack: Any) -> None:
     stack.drop("orders/empty.csv", b"")
-    record = stack.final_record("orders/empty.csv")
-    assert (record["status"], record["error"]["code"]) == ("FAILED", "empty_file")
+    entry = stack.final_record("orders/empty.csv")
+    assert (entry["status"], entry["error"]["code"]) == ("FAILED", "empty_file")
 
 
 def test_a_file_with_a_header_only_is_complete_without_rows(stack: Any) -> None:
     stack.drop("orders/header.csv", HEADER.strip().encode())
-    record = stack.final_record("orders/header.csv")
-    assert (record["status"], counts(record)) == ("COMPLETE", (0, 0, 0, 0))
+    entry = stack.final_record("orders/header.csv")
+    assert (entry["status"], counts(entry)) == ("COMPLETE", (0, 0, 0, 0))
 
 
 def test_a_wrong_header_fails_the_file_before_any_row(stack: Any) -> None:
     stack.drop("orders/wrong.csv", b"order_id;customer_id;quantity;unit_price;gift\nO-1;wrong;1;2;no\n")
-    record = stack.final_record("orders/wrong.csv")
-    assert (record["status"], record["error"]["code"], counts(record)) == ("FAILED", "bad_header", (0, 0, 0, 0))
+    entry = stack.final_record("orders/wrong.csv")
+    assert (entry["status"], entry["error"]["code"], counts(entry)) == ("FAILED", "bad_header", (0, 0, 0, 0))
     assert of_customer(stack, "wrong") == []
 
 
@@ -291,7 +291,7 @@ def test_one_failing_message_of_a_batch_comes_back_alone_and_ends_in_the_dead_le
     for name in ("before", "after"):
         assert stack.final_record(f"orders/{name}.csv")["attempts"] == 1
         assert len(of_customer(stack, name)) == 3
-    (lost,) = stack.records("orphans/lost.csv")
+    (lost,) = stack.entries("orphans/lost.csv")
     assert (lost["status"], lost["error"]["code"], lost["attempts"]) == ("WAITING", "table_missing", 3)
     stack.wait_until_quiet()
     assert stack.depth(stack.dead_letter_url) == 0
@@ -305,7 +305,7 @@ def test_the_same_notification_twice_loads_the_file_once(stack: Any) -> None:
     twice = [stack.s3_event("orders/twice.csv", sequencer=sequencer, etag=etag, size=size)] * 2
     stack.send(*twice)
     stack.wait_until_quiet()
-    assert stack.records("orders/twice.csv") == [before]
+    assert stack.entries("orders/twice.csv") == [before]
 
 
 def test_an_older_notification_is_stale(stack: Any) -> None:
@@ -313,7 +313,7 @@ def test_an_older_notification_is_stale(stack: Any) -> None:
     before = stack.final_record("orders/stale.csv")
     stack.send(stack.s3_event("orders/stale.csv", sequencer="00", etag=etag, size=len(orders("stale"))))
     stack.wait_until_quiet()
-    assert stack.records("orders/stale.csv") == [before]
+    assert stack.entries("orders/stale.csv") == [before]
 
 
 def test_an_object_that_is_gone_before_it_is_read_is_superseded(stack: Any) -> None:
@@ -329,13 +329,13 @@ def test_of_two_versions_dropped_in_a_row_the_later_one_stays(stack: Any) -> Non
         stack.drop("orders/again.csv", orders("again", 2))
         stack.drop("orders/again.csv", orders("again", 5))
     stack.wait_until_quiet()
-    *older, newest = stack.records("orders/again.csv")
+    *older, newest = stack.entries("orders/again.csv")
     assert (newest["status"], counts(newest)) == ("COMPLETE", (5, 5, 0, 0))
-    assert all(record["status"] == "SUPERSEDED" for record in older)
+    assert all(entry["status"] == "SUPERSEDED" for entry in older)
     assert len(of_customer(stack, "again")) == 5
 
 
-def test_the_log_tells_counts_by_stack_and_feed_and_never_a_row(stack: Any) -> None:
+def test_the_log_reports_counts_by_stack_and_feed_and_never_a_row(stack: Any) -> None:
     stack.drop("orders/logged.csv", (ROOT / "sample_data.csv").read_bytes())
     stack.final_record("orders/logged.csv")
     lines = stack.wait_for(lambda: next((ls for ls in [stack.log_lines()] if "orders/logged.csv" in str(ls)), None))
@@ -356,9 +356,9 @@ def test_the_command_line_loads_from_s3_without_the_queue(stack: Any, feeds: Pat
         command, env={**os.environ, **stack.stack.environment()}, capture_output=True, text=True, check=False
     )
     assert (done.returncode, done.stderr) == (0, "")
-    books = json.loads(done.stdout)
-    assert books.pop("seconds") > 0
-    assert books == {
+    row_counts = json.loads(done.stdout)
+    assert row_counts.pop("seconds") > 0
+    assert row_counts == {
         "rows_read": 8,
         "rows_written": 7,
         "rows_rejected": 1,
@@ -375,12 +375,12 @@ def test_the_writer_is_the_one_asked_for_as_only_boto3s_cannot_send_a_number_thi
 ) -> None:
     """DynamoDB takes it; boto3 would have to round it, so the reference writer refuses its row."""
     stack.drop("visits/tiny.csv", b"tiny,1.2222222222222222222222222222222222222E-130\nlarge,1\n")
-    record = stack.final_record("visits/tiny.csv")
+    entry = stack.final_record("visits/tiny.csv")
     is_refused = pytestconfig.getoption("writer") == "boto3"
     assert stack.delete_item("Visits", {"visitor": {"S": "tiny"}}) is not is_refused
-    assert counts(record) == ((2, 1, 1, 0) if is_refused else (2, 2, 0, 0))
+    assert counts(entry) == ((2, 1, 1, 0) if is_refused else (2, 2, 0, 0))
     if is_refused:
-        (reject,) = stack.rejects(record)
+        (reject,) = stack.rejects(entry)
         assert (reject["reason"], "boto3" in reject["message"]) == ("refused_by_dynamodb", True)
 
 

@@ -20,18 +20,22 @@ ROWS = {
 }
 
 
-def told_by(stack: Any) -> Iterator[Told]:
+def reported_by(stack: Any) -> Iterator[Told]:
     """Yield what the function has told so far; each line that is meant as metrics must be some."""
     for line in stack.log_lines():
         if '"_aws"' in line:
-            told = read_emf(line)
-            assert told is not None, line
-            yield told
+            reported = read_emf(line)
+            assert reported is not None, line
+            yield reported
 
 
 def values_of(stack: Any, metric: str, feed: str = FEED) -> list[float]:
     """Return all values of a metric that were told of a feed."""
-    found: list[Value] = [told.values[metric] for told in told_by(stack) if told.feed == feed and metric in told.values]
+    found: list[Value] = [
+        reported.values[metric]
+        for reported in reported_by(stack)
+        if reported.feed == feed and metric in reported.values
+    ]
     return [number for value in found for number in ([value] if isinstance(value, (int, float)) else value)]
 
 
@@ -40,12 +44,12 @@ def readings(meter: str, count: int, *, bad: int = 0, note: str = "") -> bytes:
     return ("meter,at,note\n" + "".join(lines)).encode()
 
 
-def told_of_files(stack: Any) -> dict[str, list[float]]:
+def reported_of_files(stack: Any) -> dict[str, list[float]]:
     outcomes = (Metric.FILES_COMPLETED, Metric.FILES_FAILED, Metric.FILES_DUPLICATE)
     return {metric: values_of(stack, metric) for metric in outcomes}
 
 
-def test_what_is_told_of_good_bad_failed_split_and_doubled_files_adds_up_to_the_ledger(
+def test_what_is_reported_of_good_bad_failed_split_and_doubled_files_adds_up_to_the_ledger(
     stack: Any, pytestconfig: pytest.Config
 ) -> None:
     files = {
@@ -61,22 +65,24 @@ def test_what_is_told_of_good_bad_failed_split_and_doubled_files_adds_up_to_the_
         stack.drop(f"{FEED}/{name}.csv", data)
     notice = stack.s3_event(f"{FEED}/doubled.csv", sequencer="0A", etag=etag, size=len(readings("doubled", 3)))
     stack.send(notice, notice)
-    records = {name: stack.final_record(f"{FEED}/{name}.csv") for name in (*files, "doubled")}
+    entries = {name: stack.final_record(f"{FEED}/{name}.csv") for name in (*files, "doubled")}
     stack.wait_until_quiet()
-    outcomes = stack.wait_for(lambda: next((o for o in [told_of_files(stack)] if sum(map(len, o.values())) >= 7), None))
+    outcomes = stack.wait_for(
+        lambda: next((o for o in [reported_of_files(stack)] if sum(map(len, o.values())) >= 7), None)
+    )
     assert outcomes == {Metric.FILES_COMPLETED: [1] * 4, Metric.FILES_FAILED: [1] * 2, Metric.FILES_DUPLICATE: [1]}
     for name, metric in ROWS.items():
-        assert sum(values_of(stack, metric)) == sum(int(record[name]) for record in records.values()), metric
-    assert [int(records["bad"][name]) for name in ROWS][:4] == [26, 20, 5, 1]
+        assert sum(values_of(stack, metric)) == sum(int(entry[name]) for entry in entries.values()), metric
+    assert [int(entries["bad"][name]) for name in ROWS][:4] == [26, 20, 5, 1]
     assert values_of(stack, Metric.SEGMENTS_DONE) == [1] * 3
     assert len(values_of(stack, Metric.EVENT_TO_VISIBLE)) == 4
-    assert_writing_is_told(stack, records, is_fast=pytestconfig.getoption("writer") != "boto3")
-    stacks = {told.stack for told in told_by(stack)}
+    assert_writing_is_reported(stack, entries, is_fast=pytestconfig.getoption("writer") != "boto3")
+    stacks = {reported.stack for reported in reported_by(stack)}
     assert len(stacks) == 1
 
 
-def assert_writing_is_told(stack: Any, records: dict[str, Any], *, is_fast: bool) -> None:
-    written = {name: int(record["rows_written"]) for name, record in records.items()}
+def assert_writing_is_reported(stack: Any, entries: dict[str, Any], *, is_fast: bool) -> None:
+    written = {name: int(entry["rows_written"]) for name, entry in entries.items()}
     units = sum(written.values()) + 7 * written["large"]  # its items are of 8 units, the others of 1
     assert sum(values_of(stack, Metric.WRITE_UNITS)) == units
     assert sum(values_of(stack, Metric.ITEMS_SENT)) == sum(written.values())  # nothing was throttled
@@ -89,7 +95,7 @@ def assert_writing_is_told(stack: Any, records: dict[str, Any], *, is_fast: bool
         assert all(0 < value < 60_000 for value in latencies)
 
 
-def test_the_reconciler_tells_the_age_of_the_oldest_file_also_where_there_is_none(stack: Any) -> None:
+def test_the_reconciler_reports_the_age_of_the_oldest_file_also_where_there_is_none(stack: Any) -> None:
     before = len(values_of(stack, Metric.OLDEST_UNFINISHED_FILE))
     stack.send(RECONCILE_MESSAGE)
     ages = stack.wait_for(

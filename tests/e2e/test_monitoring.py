@@ -10,7 +10,7 @@ from infra.monitoring.query import fields_of
 from infra.monitoring.template import MetricName, watched, widgets_of
 from ingest.contract import METRIC_NAMESPACE, Dimension
 from loadtest.dashboard_run.run import FEEDS, observe
-from tests.support.rare_metrics import told_rarely
+from tests.support.rare_metrics import reported_rarely
 
 pytestmark = pytest.mark.e2e
 
@@ -18,7 +18,7 @@ SECONDS = 15.0
 
 
 @pytest.fixture(scope="module")
-def told() -> dict[str, Any]:
+def reported() -> dict[str, Any]:
     """What a mixed load told: good and bad rows, failed, split, doubled and stale files, poison, throttles."""
     return observe(seconds=SECONDS, seed=1, patience_s=180, say=lambda line: None)
 
@@ -30,23 +30,26 @@ def template() -> dict[str, Any]:
     return found
 
 
-def test_every_metric_that_is_watched_is_told_with_these_dimensions(
-    told: dict[str, Any], template: dict[str, Any]
+def test_every_metric_that_is_watched_is_reported_with_these_dimensions(
+    reported: dict[str, Any], template: dict[str, Any]
 ) -> None:
     emitted = {
-        MetricName(one["namespace"], one["name"], tuple(sorted(one["dimensions"].items()))) for one in told["metrics"]
+        MetricName(one["namespace"], one["name"], tuple(sorted(one["dimensions"].items())))
+        for one in reported["metrics"]
     }
     ours = {metric for metric in watched(template) if metric.namespace == METRIC_NAMESPACE}
-    stack = ((Dimension.STACK, told["stack"]),)
-    by_the_teller = {MetricName(METRIC_NAMESPACE, name, stack) for one in told_rarely("x") for name in one.values}
-    assert ours - emitted - by_the_teller == set()
+    stack = ((Dimension.STACK, reported["stack"]),)
+    by_the_reporter = {MetricName(METRIC_NAMESPACE, name, stack) for one in reported_rarely("x") for name in one.values}
+    assert ours - emitted - by_the_reporter == set()
     assert len(ours & emitted) >= 20  # most of it was seen, not argued
 
 
-def test_every_field_of_a_log_query_is_in_the_lines_it_asks_for(told: dict[str, Any], template: dict[str, Any]) -> None:
+def test_every_field_of_a_log_query_is_in_the_lines_it_asks_for(
+    reported: dict[str, Any], template: dict[str, Any]
+) -> None:
     queries = [w["properties"]["query"] for w in widgets_of(template) if w["type"] == "log"]
     (failures, slowest) = [query for query in queries if "file closed" in query]
-    lines = told["log"]["closed"]
+    lines = reported["log"]["closed"]
     failed = [line for line in lines if line["status"] == "FAILED"]
     assert failed and fields_of(failures) <= set(failed[0]) | {"@timestamp"}
     assert all(fields_of(slowest) <= set(line) for line in lines)

@@ -21,11 +21,11 @@ def test_a_file_that_is_split_shows_its_segments(stack: Any) -> None:
     assert 2 * SEGMENT_BYTES < len(data) < 3 * SEGMENT_BYTES
     stack.drop("orders/large.csv", data)
     assert stack.final_record("orders/large.csv")["status"] == "COMPLETE"
-    told = stack.ingest_json("status", "orders/large.csv")
-    (version,) = told["versions"]
+    reported = stack.ingest_json("status", "orders/large.csv")
+    (version,) = reported["versions"]
     assert version["segments"] == {"planned": 3, "done": 3, "all_planned": True}
     assert (version["progress"], version["rows_written"], version["bytes_read"]) == (1.0, 2500, len(data))
-    segments = told["segments"]
+    segments = reported["segments"]
     assert [(segment["status"], segment["progress"]) for segment in segments] == [("DONE", 1.0)] * 3
     ends = [len(HEADER), *(segment["end_byte"] for segment in segments)]
     assert [segment["first_byte"] for segment in segments] == ends[:-1]
@@ -50,12 +50,12 @@ def test_files_are_listed_by_feed_and_status(stack: Any) -> None:
 def test_a_withheld_notification_is_found(stack: Any) -> None:
     with stack.withheld():
         stack.drop("orders/withheld.csv", orders("withheld", 3))
-    assert stack.records("orders/withheld.csv") == []
+    assert stack.entries("orders/withheld.csv") == []
     missing = stack.ingest("status", "orders/withheld.csv")
     assert (missing.returncode, missing.stdout) == (3, "")
-    told = stack.ingest_json("reconcile", "--stuck-after", "0", *FEEDS)
-    assert told["found"]["objects_not_known"] == 1
-    assert f"s3://{stack.bucket}/orders/withheld.csv" in [did.get("file") for did in told["did"]]
+    reported = stack.ingest_json("reconcile", "--stuck-after", "0", *FEEDS)
+    assert reported["found"]["objects_not_known"] == 1
+    assert f"s3://{stack.bucket}/orders/withheld.csv" in [did.get("file") for did in reported["did"]]
     assert stack.final_record("orders/withheld.csv")["status"] == "COMPLETE"
     assert stack.ingest_json("reconcile", *FEEDS)["found"]["objects_not_known"] == 0
 
@@ -68,9 +68,9 @@ def test_what_was_there_before_is_sent_once(stack: Any) -> None:
     place = f"s3://{stack.bucket}/orders/backlog/"
     dry = stack.ingest_json("backfill", place, "--dry-run", *FEEDS)
     assert (dry["seen"], dry["sent"]) == (3, 3)
-    assert stack.records("orders/backlog/0.csv") == []
-    told = stack.ingest_json("backfill", place, "--per-second", "50", *FEEDS)
-    assert (told["seen"], told["sent"], told["known"]) == (3, 3, 0)
+    assert stack.entries("orders/backlog/0.csv") == []
+    reported = stack.ingest_json("backfill", place, "--per-second", "50", *FEEDS)
+    assert (reported["seen"], reported["sent"], reported["known"]) == (3, 3, 0)
     for n in range(3):
         assert stack.final_record(f"orders/backlog/{n}.csv")["rows_written"] == 3
     again = stack.ingest_json("backfill", place, *FEEDS)
@@ -80,7 +80,7 @@ def test_what_was_there_before_is_sent_once(stack: Any) -> None:
     assert "1 under no feed's prefix" in refused.stdout
 
 
-def test_a_stack_that_is_not_there_is_told_of_in_one_sentence(stack: Any) -> None:
+def test_a_stack_that_is_not_there_is_reported_of_in_one_sentence(stack: Any) -> None:
     done = stack.ingest("status", "--stack", "nowhere", *FEEDS)
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.startswith("ingest: There is no CloudFormation stack 'nowhere' in us-east-1;")

@@ -47,18 +47,18 @@ def orders(customer: str, count: int) -> bytes:
     return (HEADER + "".join(order(customer, n) for n in range(count))).encode()
 
 
-def test_rejected_rows_are_shown_mended_and_dropped_again(stack: Any, operator: Operator) -> None:
+def test_rejected_rows_are_shown_fixed_and_dropped_again(stack: Any, operator: Operator) -> None:
     rows = [order("mend", n, "many" if n in (3, 7) else "1", "Größe") for n in range(10)] + ["O-10,mend\n"]
     stack.drop("orders/mend.csv", (HEADER + "".join(rows)).encode())
     assert stack.final_record("orders/mend.csv")["rows_rejected"] == 3
     printed = operator.run("rejects", "orders/mend.csv").out
     assert "3 row(s) rejected: 2 bad_number, 1 ragged_row" in printed
-    told = operator.json("rejects", f"s3://{stack.bucket}/orders/mend.csv", "--reason", "bad_number")
-    assert [(reject["line"], reject["value"]) for reject in told["rejects"]] == [(5, "many"), (9, "many")]
+    reported = operator.json("rejects", f"s3://{stack.bucket}/orders/mend.csv", "--reason", "bad_number")
+    assert [(reject["line"], reject["value"]) for reject in reported["rejects"]] == [(5, "many"), (9, "many")]
     data = stack.ingest("rejects", "orders/mend.csv", "--csv").stdout
     assert data == HEADER + rows[3] + rows[7] + rows[10]
-    mended = data.replace("many", "12").replace("O-10,mend", "O-10,mend,1,2.50,no,")
-    stack.drop("orders/mended.csv", mended.encode())
+    fixed = data.replace("many", "12").replace("O-10,mend", "O-10,mend,1,2.50,no,")
+    stack.drop("orders/mended.csv", fixed.encode())
     assert stack.final_record("orders/mended.csv")["rows_written"] == 3
     found = {item["order_id"]: item for item in stack.items("Orders") if item["customer_id"] == "mend"}
     assert (len(found), found["O-7"]["quantity"], found["O-6"]["quantity"]) == (11, 12, 1)
@@ -74,19 +74,19 @@ def test_rejects_of_a_file_that_is_split_come_in_its_order(stack: Any, operator:
     assert operator.run("rejects", "orders/parts.csv", "--csv").out == HEADER + "".join(rows[n] for n in sorted(bad))
     again = operator.json("retry", "orders/parts.csv")
     assert (again["new_attempt"], again["version"][-4:]) == (True, "+001")
-    first, second = stack.wait_for(lambda: both_told(stack, "orders/parts.csv"))
-    assert [record["status"] for record in (first, second)] == ["COMPLETE"] * 2
+    first, second = stack.wait_for(lambda: both_reported(stack, "orders/parts.csv"))
+    assert [entry["status"] for entry in (first, second)] == ["COMPLETE"] * 2
     assert second["rows_written"] == first["rows_written"] == count - len(bad)
-    told = operator.json("rejects", "orders/parts.csv")
-    assert (told["version"], told["count"]) == (again["version"], len(bad))
+    reported = operator.json("rejects", "orders/parts.csv")
+    assert (reported["version"], reported["count"]) == (again["version"], len(bad))
 
 
-def both_told(stack: Any, key: str) -> Any:
-    records = stack.records(key)
-    return records if len(records) == 2 and all("told" in record for record in records) else None
+def both_reported(stack: Any, key: str) -> Any:
+    entries = stack.entries(key)
+    return entries if len(entries) == 2 and all("reported" in entry for entry in entries) else None
 
 
-def test_a_dead_letter_tells_why_it_is_there_and_goes_back_when_that_is_mended(stack: Any, operator: Operator) -> None:
+def test_a_dead_letter_reports_why_it_is_there_and_goes_back_when_that_is_fixed(stack: Any, operator: Operator) -> None:
     stack.forget_dead_letters()
     stack.drop("orphans/redriven.csv", orders("redriven", 3))
     stack.send('{"not": "ours"}')
@@ -111,7 +111,7 @@ def test_a_dead_letter_tells_why_it_is_there_and_goes_back_when_that_is_mended(s
     assert operator.run("redrive", "--dry-run").out == "There is no dead letter.\n"
 
 
-def test_a_file_that_failed_is_loaded_again_once_its_cause_is_mended(stack: Any, operator: Operator) -> None:
+def test_a_file_that_failed_is_loaded_again_once_its_cause_is_fixed(stack: Any, operator: Operator) -> None:
     stack.drop("nowhere/failed.csv", orders("failed", 2))
     missing = operator.run("retry", "nowhere/failed.csv")
     assert missing.code == 3  # no notification: no feed takes it
@@ -119,24 +119,24 @@ def test_a_file_that_failed_is_loaded_again_once_its_cause_is_mended(stack: Any,
     assert stack.final_record("visits/bad.csv")["error"]["code"] == "too_many_rejects"
     nothing = operator.run("retry", "visits/bad.csv", "--from", "somewhere")
     assert (nothing.code, nothing.out) == (2, "")
-    told = operator.json("retry", "visits/bad.csv", "--from", "checkpoint")
-    assert (told["new_attempt"], told["superseded"], told["messages_sent"]) == (True, None, 1)
-    _, again = stack.wait_for(lambda: both_told(stack, "visits/bad.csv"))
+    reported = operator.json("retry", "visits/bad.csv", "--from", "checkpoint")
+    assert (reported["new_attempt"], reported["superseded"], reported["messages_sent"]) == (True, None, 1)
+    _, again = stack.wait_for(lambda: both_reported(stack, "visits/bad.csv"))
     assert again["error"]["code"] == "too_many_rejects"  # the feed still allows no more
     stack.drop("visits/bad.csv", b"anna,1\n")
-    old = operator.run("retry", "visits/bad.csv", "--version", told["version"])
+    old = operator.run("retry", "visits/bad.csv", "--version", reported["version"])
     assert (old.code, old.out) == (3, "")
     stack.wait_until_quiet()
 
 
 def test_a_paused_stack_takes_nothing_until_it_is_resumed(stack: Any, operator: Operator) -> None:
     try:
-        told = operator.json("pause")
-        assert (told["state"], told["changed"]) == ("paused", True)
+        reported = operator.json("pause")
+        assert (reported["state"], reported["changed"]) == ("paused", True)
         assert "was already paused" in operator.run("pause").out
         stack.drop("orders/paused.csv", orders("paused", 2))
         assert operator.json("pause")["messages_waiting"] >= 1  # the schedule may have sent one, too
-        assert stack.records("orders/paused.csv") == []
+        assert stack.entries("orders/paused.csv") == []
     finally:
         assert "is running" in operator.run("resume").out
     assert stack.final_record("orders/paused.csv")["status"] == "COMPLETE"
@@ -147,10 +147,10 @@ def test_history_counts_what_ended_by_day_and_feed(stack: Any, operator: Operato
     stack.drop("orders/history.csv", orders("history", 4))
     stack.final_record("orders/history.csv")
     assert stack.final_record("catalog/history.csv")["status"] == "FAILED"
-    told = operator.json("history", "--days", "2", *FEEDS)
-    by_feed = {day["feed"]: day for day in told["days"]}
+    reported = operator.json("history", "--days", "2", *FEEDS)
+    by_feed = {day["feed"]: day for day in reported["days"]}
     assert by_feed["catalog"]["failed"] >= 1 and by_feed["orders"]["rows_written"] >= 4
-    assert told["total"]["files"] == sum(day["files"] for day in told["days"])
+    assert reported["total"]["files"] == sum(day["files"] for day in reported["days"])
     printed = operator.run("history", "--files", "--csv", "--feed", "catalog", "--status", "FAILED", *FEEDS).out
     rows = [row for row in csv.DictReader(io.StringIO(printed)) if row["file"].endswith("/catalog/history.csv")]
     assert [(row["status"], row["error_code"]) for row in rows] == [("FAILED", "empty_file")]

@@ -17,8 +17,8 @@ def owner(stack: Any) -> Any:
 
 def test_rows_land_in_the_owners_table_and_nowhere_else(stack: Any, owner: Any) -> None:
     stack.drop("partner/orders.csv", b"id,total\na,1\nb,2\n,3\n")
-    record = stack.final_record("partner/orders.csv")
-    assert (record["status"], int(record["rows_written"]), int(record["rows_rejected"])) == ("COMPLETE", 2, 1)
+    entry = stack.final_record("partner/orders.csv")
+    assert (entry["status"], int(entry["rows_written"]), int(entry["rows_rejected"])) == ("COMPLETE", 2, 1)
     items = owner.scan(TableName=TABLE)["Items"]
     assert {"a", "b"} <= {item["id"]["S"] for item in items}
     for account, region in ((ACCOUNT, "us-east-1"), ("000000000000", REGION), ("000000000000", "us-east-1")):
@@ -31,6 +31,6 @@ def test_the_command_line_assumes_the_role_too(stack: Any, owner: Any, tmp_path:
     file = tmp_path / "by hand.csv"
     file.write_bytes(b"id,total\nc,1\n")
     rejects = str(tmp_path / "rejects.jsonl")
-    told = stack.ingest_json("load", str(file), "--feed", "partner", "--feeds", str(feeds), "--rejects", rejects)
-    assert told["rows_written"] == 1
+    reported = stack.ingest_json("load", str(file), "--feed", "partner", "--feeds", str(feeds), "--rejects", rejects)
+    assert reported["rows_written"] == 1
     assert owner.get_item(TableName=TABLE, Key={"id": {"S": "c"}})["Item"]["total"] == {"S": "1"}

@@ -16,7 +16,7 @@ from infra.local.ministack import REGION
 from infra.local.stack import local_stack
 from ingest.contract import RECONCILE_MESSAGE, Env, Output
 from tests.e2e import partner
-from tests.e2e.conftest import FEEDS, Hand
+from tests.e2e.conftest import FEEDS, StackClient
 
 pytestmark = pytest.mark.e2e
 
@@ -61,10 +61,15 @@ class Desk:
     be stuck or lost.
     """
 
-    def __init__(self, hand: Hand) -> None:
-        client = hand.stack.client
-        self._hand, self._iam, self._lambda, self._s3 = hand, client("iam"), client("lambda"), client("s3")
-        self._function = hand.stack.outputs[Output.FUNCTION]
+    def __init__(self, stack_client: StackClient) -> None:
+        client = stack_client.stack.client
+        self._stack_client, self._iam, self._lambda, self._s3 = (
+            stack_client,
+            client("iam"),
+            client("lambda"),
+            client("s3"),
+        )
+        self._function = stack_client.stack.outputs[Output.FUNCTION]
         self.role_arn = self._lambda.get_function_configuration(FunctionName=self._function)["Role"]
         self._role = self.role_arn.rpartition("/")[2]
         (self._policy,) = self._iam.list_role_policies(RoleName=self._role)["PolicyNames"]
@@ -73,11 +78,11 @@ class Desk:
 
     def prepare(self) -> None:
         enabled = {"Status": "Enabled"}
-        self._s3.put_bucket_versioning(Bucket=self._hand.bucket, VersioningConfiguration=enabled)
+        self._s3.put_bucket_versioning(Bucket=self._stack_client.bucket, VersioningConfiguration=enabled)
         known = self._lambda.get_function_configuration(FunctionName=self._function)["Environment"]["Variables"]
         self._variables = known | {Env.STUCK_S: "0", Env.SEGMENT_BYTES: str(SEGMENT_BYTES)}
-        partner.make_table(self._hand.stack)
-        partner.make_role(self._hand.stack, self.role_arn)
+        partner.make_table(self._stack_client.stack)
+        partner.make_role(self._stack_client.stack, self.role_arn)
         self.start_anew()
 
     def start_anew(self) -> None:
@@ -107,7 +112,7 @@ class Desk:
         self._drop(f"{name}/large.csv", LARGE)
         self._drop(f"{name}/lost.csv", MIXED)
         self._drop(f"partner/{name}.csv", THEIRS)
-        event = self._hand.s3_event
+        event = self._stack_client.s3_event
         bodies = {
             "versioned": _of_version(event(f"{name}/versioned.csv", sequencer="01", size=len(MIXED)), version_id),
             "plain": self._of(f"{name}/plain.csv", MIXED),
@@ -116,21 +121,21 @@ class Desk:
             "unknown": '{"hello": "world"}',
             "reconcile": RECONCILE_MESSAGE,
         }
-        before = len(self._hand.log_lines())
+        before = len(self._stack_client.log_lines())
         answer = self._lambda.invoke(FunctionName=self._function, Payload=json.dumps(_batch(bodies)))
         failures = json.loads(answer["Payload"].read())["batchItemFailures"]
-        logged = self._hand.log_lines()[before:]
+        logged = self._stack_client.log_lines()[before:]
         return Tried(
             {failure["itemIdentifier"]: _code(logged, failure["itemIdentifier"]) for failure in failures},
             [line for line in logged if "not authorized to perform" in line],
         )
 
     def _drop(self, key: str, data: bytes) -> str:
-        return str(self._s3.put_object(Bucket=self._hand.bucket, Key=key, Body=data)["VersionId"])
+        return str(self._s3.put_object(Bucket=self._stack_client.bucket, Key=key, Body=data)["VersionId"])
 
     def _of(self, key: str, data: bytes) -> str:
-        etag = self._s3.head_object(Bucket=self._hand.bucket, Key=key)["ETag"].strip('"')
-        return self._hand.s3_event(key, sequencer="01", size=len(data), etag=etag)
+        etag = self._s3.head_object(Bucket=self._stack_client.bucket, Key=key)["ETag"].strip('"')
+        return self._stack_client.s3_event(key, sequencer="01", size=len(data), etag=etag)
 
     def _put(self, document: Any) -> None:
         self._iam.put_role_policy(RoleName=self._role, PolicyName=self._policy, PolicyDocument=json.dumps(document))
@@ -165,14 +170,14 @@ def _batch(bodies: dict[str, str]) -> dict[str, Any]:
 
 
 @pytest.fixture(scope="module")
-def held() -> Iterator[Hand]:
+def held() -> Iterator[StackClient]:
     """A stack whose function is held to its role."""
     with local_stack(FEEDS, iam=True) as deployed:
-        yield Hand(deployed)
+        yield StackClient(deployed)
 
 
 @pytest.fixture(scope="module")
-def desk(held: Hand) -> Iterator[Desk]:
+def desk(held: StackClient) -> Iterator[Desk]:
     """The same, when nobody but the test calls the function."""
     with held.held_back(), held.withheld():
         desk = Desk(held)
@@ -180,14 +185,14 @@ def desk(held: Hand) -> Iterator[Desk]:
         yield desk
 
 
-def test_a_mixed_load_comes_to_its_end_with_what_the_role_allows(held: Hand) -> None:
+def test_a_mixed_load_comes_to_its_end_with_what_the_role_allows(held: StackClient) -> None:
     held.drop("orders/mixed.csv", MIXED)
     held.drop("orders/wrong.csv", b"a;b\n1;2\n")
     held.send('{"hello": "world"}')
-    record = held.final_record("orders/mixed.csv")
-    assert (record["status"], record["rows_written"], record["rows_rejected"]) == ("COMPLETE", 1, 1)
+    entry = held.final_record("orders/mixed.csv")
+    assert (entry["status"], entry["rows_written"], entry["rows_rejected"]) == ("COMPLETE", 1, 1)
     assert held.final_record("orders/wrong.csv")["status"] == "FAILED"
-    assert [reject["reason"] for reject in held.rejects(record)] == ["bad_number"]
+    assert [reject["reason"] for reject in held.rejects(entry)] == ["bad_number"]
     assert held.dead_letter("hello")["MessageAttributes"]["code"]["StringValue"] == "unknown_message"
     held.wait_until_quiet()
     assert [line for line in held.log_lines() if "access_denied" in line] == []
@@ -224,7 +229,7 @@ Case = tuple[str, str, dict[str, Any]]  # service, call, arguments
 class Role:
     """Clients that are who the function is."""
 
-    def __init__(self, held: Hand, role_arn: str) -> None:
+    def __init__(self, held: StackClient, role_arn: str) -> None:
         answer = held.stack.client("sts").assume_role(RoleArn=role_arn, RoleSessionName="test")["Credentials"]
         self._session = boto3.Session(
             aws_access_key_id=answer["AccessKeyId"],
@@ -249,7 +254,7 @@ class Role:
         return self._session.client(service, endpoint_url=url, verify=ca_bundle, config=config)
 
 
-def made_places(held: Hand) -> dict[str, str]:
+def made_places(held: StackClient) -> dict[str, str]:
     """What a request can be about: the stack's own resources, and some beside them."""
     client, outputs = held.stack.client, held.stack.outputs
     client("dynamodb").create_table(
@@ -340,17 +345,17 @@ DENIED: list[Case] = [
 ]
 
 
-def told(value: Any, places: dict[str, str]) -> Any:
+def reported(value: Any, places: dict[str, str]) -> Any:
     """Put the names of the stack's resources where they are asked for."""
     if isinstance(value, dict):
-        return {told(name, places): told(inner, places) for name, inner in value.items()}
+        return {reported(name, places): reported(inner, places) for name, inner in value.items()}
     if isinstance(value, list):
-        return [told(inner, places) for inner in value]
+        return [reported(inner, places) for inner in value]
     return value.format(**places) if isinstance(value, str) else value
 
 
-def test_whoever_is_the_function_may_do_what_loading_needs_and_nothing_else(held: Hand) -> None:
+def test_whoever_is_the_function_may_do_what_loading_needs_and_nothing_else(held: StackClient) -> None:
     places = made_places(held)
     role = Role(held, places["role_arn"])
-    outcome = [(case, role.may(case[0], case[1], told(case[2], places))) for case in (*ALLOWED, *DENIED)]
+    outcome = [(case, role.may(case[0], case[1], reported(case[2], places))) for case in (*ALLOWED, *DENIED)]
     assert [case for case, is_allowed in outcome if is_allowed] == ALLOWED

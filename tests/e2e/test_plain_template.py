@@ -43,8 +43,8 @@ def stack(written: Written) -> Iterator[LocalStack]:
         yield first_deployment(emulator, written.template, written.key, **PARAMETERS)
 
 
-def counts(record: dict[str, Any]) -> tuple[int, ...]:
-    return tuple(int(record.get(f"rows_{what}", -1)) for what in ("read", "written", "rejected", "superseded"))
+def counts(entry: dict[str, Any]) -> tuple[int, ...]:
+    return tuple(int(entry.get(f"rows_{what}", -1)) for what in ("read", "written", "rejected", "superseded"))
 
 
 def items(stack: LocalStack) -> int:
@@ -53,10 +53,10 @@ def items(stack: LocalStack) -> int:
 
 
 def test_every_row_of_the_sample_is_in_the_table_or_says_why_not(stack: LocalStack) -> None:
-    record = drop_and_wait(stack, "orders/sample_data.csv", SAMPLE.read_bytes())
-    assert (record.get("status"), counts(record)) == ("COMPLETE", (500, 495, 4, 1))
+    entry = drop_and_wait(stack, "orders/sample_data.csv", SAMPLE.read_bytes())
+    assert (entry.get("status"), counts(entry)) == ("COMPLETE", (500, 495, 4, 1))
     assert items(stack) == 495
-    assert sorted(reject["line"] for reject in read_rejects(stack, record)) == [100, 234, 355, 477]
+    assert sorted(reject["line"] for reject in read_rejects(stack, entry)) == [100, 234, 355, 477]
 
 
 def test_what_was_given_as_parameters_is_so(stack: LocalStack) -> None:
@@ -102,8 +102,8 @@ def test_files_of_a_bucket_that_was_there_before_are_loaded(notified_by: Any, tm
             program, *arguments = shlex.split(stack.outputs[contract.NOTIFY_COMMAND_OUTPUT])
             assert program == "aws"
             aws(emulator, *arguments)
-        record = drop_and_wait(stack, "orders/of theirs+1.csv", SAMPLE.read_bytes())
-        assert (record.get("status"), counts(record)) == ("COMPLETE", (500, 495, 4, 1))
+        entry = drop_and_wait(stack, "orders/of theirs+1.csv", SAMPLE.read_bytes())
+        assert (entry.get("status"), counts(entry)) == ("COMPLETE", (500, 495, 4, 1))
         assert items(stack) == 495
 
 

@@ -50,19 +50,19 @@ def performed(scenario: Scenario, target: Target, scale: float) -> dict[str, Any
 
 @pytest.mark.parametrize("name", SCALES)
 def test_a_scenario_in_small_loses_and_doubles_nothing(name: str, sim: Target) -> None:
-    told = performed(SCENARIOS[name], sim, SCALES[name])
-    assert told["verdict"]["problems"] == []
-    assert told["verdict"]["rows"]["found"] > 0
-    assert told["figures"]["rows_written"] >= told["verdict"]["rows"]["found"]
+    reported = performed(SCENARIOS[name], sim, SCALES[name])
+    assert reported["verdict"]["problems"] == []
+    assert reported["verdict"]["rows"]["found"] > 0
+    assert reported["figures"]["rows_written"] >= reported["verdict"]["rows"]["found"]
 
 
 def test_the_whole_stack_in_the_emulator_loses_and_doubles_nothing() -> None:
     kinds = tuple(replace(kind, count=1, rows=300) for kind in SCENARIOS["mixed_feeds"].files)
-    dirty = replace(SCENARIOS["dirty"].files[0], count=1, rows=500)
+    defective = replace(SCENARIOS["dirty"].files[0], count=1, rows=500)
     with LocalTarget() as local:
-        told = performed(replace(SCENARIOS["mixed_feeds"], every_s=0.0, files=(*kinds, dirty)), local, 1)
-    assert told["verdict"]["problems"] == []
-    assert told["verdict"]["rows"]["found"] > 0
+        reported = performed(replace(SCENARIOS["mixed_feeds"], every_s=0.0, files=(*kinds, defective)), local, 1)
+    assert reported["verdict"]["problems"] == []
+    assert reported["verdict"]["rows"]["found"] > 0
 
 
 def test_ctrl_c_leaves_no_process_and_no_file(tmp_path: Path) -> None:
@@ -73,8 +73,8 @@ def test_ctrl_c_leaves_no_process_and_no_file(tmp_path: Path) -> None:
         while not list(tmp_path.rglob("worker-1.log")) and time.monotonic() < until_s:
             time.sleep(0.1)
         run.send_signal(signal.SIGINT)
-        told = run.communicate(timeout=60)[1]
-    assert (run.returncode, b"nothing is left" in told) == (130, True), told
+        reported = run.communicate(timeout=60)[1]
+    assert (run.returncode, b"nothing is left" in reported) == (130, True), reported
     assert list(tmp_path.iterdir()) == []
     assert processes_with(f"TMPDIR={tmp_path}") == []
 
@@ -92,9 +92,9 @@ def processes_with(variable: str) -> list[str]:
 def broken(sim: SimTarget, bug: str, scenario: Scenario) -> dict[str, Any]:
     """Return the verdict on a scenario whose workers have a bug."""
     target = sim.with_workers("tests.e2e.broken_writer", {"LOADTEST_BUG": bug})
-    verdict: dict[str, Any] = performed(scenario, target, 1)["verdict"]
-    assert not verdict["ok"]
-    return verdict
+    check_result: dict[str, Any] = performed(scenario, target, 1)["verdict"]
+    assert not check_result["ok"]
+    return check_result
 
 
 def one_worker(rows: int) -> Scenario:
@@ -102,22 +102,22 @@ def one_worker(rows: int) -> Scenario:
 
 
 def test_a_writer_that_drops_a_row_in_100_000_is_caught(sim: SimTarget) -> None:
-    verdict = broken(sim, "DropsARow", one_worker(110_000))
-    assert verdict["rows"]["lost"] == 1
-    assert "lacks 1 of 110,000 rows" in verdict["problems"][0]
+    check_result = broken(sim, "DropsARow", one_worker(110_000))
+    assert check_result["rows"]["lost"] == 1
+    assert "lacks 1 of 110,000 rows" in check_result["problems"][0]
 
 
 def test_a_writer_that_writes_a_row_twice_with_different_content_is_caught(sim: SimTarget) -> None:
-    verdict = broken(sim, "WritesTwice", one_worker(2_000))
-    assert (verdict["rows"]["doubled"], verdict["rows"]["wrong"], verdict["rows"]["lost"]) == (1, 1, 0)
+    check_result = broken(sim, "WritesTwice", one_worker(2_000))
+    assert (check_result["rows"]["doubled"], check_result["rows"]["wrong"], check_result["rows"]["lost"]) == (1, 1, 0)
 
 
 def test_it_is_caught_too_if_the_right_content_is_what_stays(sim: SimTarget) -> None:
-    verdict = broken(sim, "WritesTwiceTheOtherWayRound", one_worker(2_000))
-    assert (verdict["rows"]["doubled"], verdict["rows"]["wrong"], verdict["rows"]["lost"]) == (1, 0, 0)
+    check_result = broken(sim, "WritesTwiceTheOtherWayRound", one_worker(2_000))
+    assert (check_result["rows"]["doubled"], check_result["rows"]["wrong"], check_result["rows"]["lost"]) == (1, 0, 0)
 
 
 def test_a_writer_that_ignores_a_throttle_is_caught(sim: SimTarget) -> None:
     table = Simulation(mode="provisioned", provisioned_units_per_s=500)
-    verdict = broken(sim, "IgnoresAThrottle", replace(one_worker(3_000), table=table))
-    assert verdict["rows"]["lost"] > 0
+    check_result = broken(sim, "IgnoresAThrottle", replace(one_worker(3_000), table=table))
+    assert check_result["rows"]["lost"] > 0

@@ -11,24 +11,24 @@ FEEDS = ("--feeds", str(Path(__file__).parent / "feeds.toml"))
 HEADER = "order_id,customer_id,quantity,unit_price,gift,note\n"
 
 
-def test_after_a_mixed_load_it_tells_lag_throughput_errors_and_files(stack: Any) -> None:
+def test_after_a_mixed_load_it_reports_lag_throughput_errors_and_files(stack: Any) -> None:
     good = "".join(f"O-{n},top{n % 7},{n},2.50,no,\n" for n in range(200))
     bad = "".join(f"O-{n},top,x,2.50,no,\n" for n in range(10))
     stack.drop("orders/top-good.csv", (HEADER + good + bad).encode())
     stack.drop("visits/top-bad.csv", b"".join(b"v%d,x\n" % n for n in range(90)))  # too many rejects
     stack.send("poison of top")
-    record = stack.final_record("orders/top-good.csv")
+    entry = stack.final_record("orders/top-good.csv")
     assert stack.final_record("visits/top-bad.csv")["status"] == "FAILED"
     stack.wait_until_quiet()
 
-    def told() -> Any:
+    def reported() -> Any:
         """Return what it tells once the emulator has delivered the log: at an invocation's end."""
         found = stack.ingest_json("top", "--once", *FEEDS)
         return found if found["errors"]["files_failed"] and found["files"]["completed"] else None
 
-    found = stack.wait_for(told)
+    found = stack.wait_for(reported)
     assert (found["source"], found["function"]["is_paused"]) == ("logs", False)
-    assert found["throughput"]["rows_written_by_feed"]["orders"] >= 200 == record["rows_written"]
+    assert found["throughput"]["rows_written_by_feed"]["orders"] >= 200 == entry["rows_written"]
     assert sum(found["throughput"]["series"]["rows_written"]) == found["throughput"]["rows_written"]
     assert found["errors"]["rows_rejected"] >= 10 + 21
     assert found["errors"]["dead_letters"] >= 1 <= found["errors"]["messages_unknown"]

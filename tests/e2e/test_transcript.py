@@ -12,10 +12,10 @@ from infra.local.stack import LocalStack
 from ingest.cli import main as cli
 from ingest.queue import dead_letters
 from loadtest.demo_script import incoming
-from loadtest.demo_script.run import tell
-from loadtest.demo_script.script import Command, Ran, Story
+from loadtest.demo_script.run import report
+from loadtest.demo_script.script import Command, Ran, Script
 from loadtest.demo_script.steps import LARGE, MONDAY
-from loadtest.simulator import Sink
+from loadtest.simulator import Simulator
 from loadtest.simulator.capacity import write_units
 from loadtest.simulator.values import item_bytes
 
@@ -34,7 +34,7 @@ def in_this_process(*arguments: str) -> Ran:
 
 
 @pytest.fixture
-def told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Story, Sink]]:
+def reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Script, Simulator]]:
     def command(stack: LocalStack) -> Command:
         for name, value in stack.environment().items():
             monkeypatch.setenv(name, value)
@@ -42,22 +42,22 @@ def told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Stor
 
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(dead_letters, "WAIT_S", 0)  # the emulator's queue answers with all it has
-    yield tell(tmp_path, command, form=("--json",))
+    yield report(tmp_path, command, form=("--json",))
 
 
-def test_an_operators_day_goes_as_the_page_tells_it(told: tuple[Story, Sink]) -> None:
-    story, tables = told
+def test_an_operators_day_goes_as_the_page_reports_it(reported: tuple[Script, Simulator]) -> None:
+    story, tables = reported
     assert {name: ran.code for name, ran in story.steps.items() if ran.code} == {"status tuesday paused": 3}
     a_plan_in_full_is_what_happens(story, tables)
     top_and_status_show_the_load_while_it_goes_on(story)
-    rejected_rows_are_mended_and_loaded(story, tables)
+    rejected_rows_are_fixed_and_loaded(story, tables)
     a_right_version_follows_a_wrong_one(story, tables)
     nothing_is_processed_while_paused_and_a_retry_loads_what_had_failed(story, tables)
-    dead_letters_are_sent_back_once_their_cause_is_mended(story, tables)
-    the_books_balance_and_nothing_is_left(story)
+    dead_letters_are_sent_back_once_their_cause_is_fixed(story, tables)
+    the_row_counts_balance_and_nothing_is_left(story)
 
 
-def a_plan_in_full_is_what_happens(story: Story, tables: Sink) -> None:
+def a_plan_in_full_is_what_happens(story: Script, tables: Simulator) -> None:
     for name, of, key in (("plan large", "status large", LARGE), ("plan orders", "rejects", MONDAY)):
         plan = story.steps[name].json
         file = newest(story.steps[of]) if of.startswith("status") else the_file(story, key)
@@ -65,12 +65,12 @@ def a_plan_in_full_is_what_happens(story: Story, tables: Sink) -> None:
             assert plan[figure] == exactly(file[figure]), (name, figure)
         assert plan["rows"] == exactly(file["rows_read"])
     assert story.steps["plan orders"].json["reasons"] == story.steps["rejects"].json["reasons"]
-    taken = sum(write_units(item_bytes(item)) for item in tables.truth.items("Clicks"))
+    taken = sum(write_units(item_bytes(item)) for item in tables.known_outcome.items("Clicks"))
     assert story.steps["plan large"].json["write_units"]["value"] == taken
-    assert len(tables.truth.items("Clicks")) == incoming.LARGE_ROWS
+    assert len(tables.known_outcome.items("Clicks")) == incoming.LARGE_ROWS
 
 
-def top_and_status_show_the_load_while_it_goes_on(story: Story) -> None:
+def top_and_status_show_the_load_while_it_goes_on(story: Script) -> None:
     top = story.steps["top during"].json
     assert (top["source"], top["function"]["is_paused"]) == ("logs", False)
     assert LARGE in [key_of(file) for file in top["files"]["open"] + top["files"]["last_ended"]]
@@ -91,28 +91,28 @@ def top_and_status_show_the_load_while_it_goes_on(story: Story) -> None:
     )
 
 
-def rejected_rows_are_mended_and_loaded(story: Story, tables: Sink) -> None:
-    told = story.steps["rejects"].json
-    assert told["reasons"] == {"bad_number": len(incoming.MANY), "ragged_row": len(incoming.RAGGED)}
-    assert [reject["line"] for reject in told["rejects"]] == sorted(n + 2 for n in incoming.MANY + incoming.RAGGED)
+def rejected_rows_are_fixed_and_loaded(story: Script, tables: Simulator) -> None:
+    reported = story.steps["rejects"].json
+    assert reported["reasons"] == {"bad_number": len(incoming.MANY), "ragged_row": len(incoming.RAGGED)}
+    assert [reject["line"] for reject in reported["rejects"]] == sorted(n + 2 for n in incoming.MANY + incoming.RAGGED)
     assert len(story.steps["rejects csv"].out.splitlines()) == 1 + REJECTED
     assert is_complete(newest(story.steps["status mended"]), rows=REJECTED)
-    orders = {item["order_id"]["S"]: item for item in tables.truth.items("Orders")}
+    orders = {item["order_id"]["S"]: item for item in tables.known_outcome.items("Orders")}
     assert set(orders) == {f"O-{n}" for n in incoming.order_numbers()}
     assert {orders[f"O-{10_000 + n}"]["quantity"]["N"] for n in incoming.MANY} == {"12"}
 
 
-def a_right_version_follows_a_wrong_one(story: Story, tables: Sink) -> None:
+def a_right_version_follows_a_wrong_one(story: Script, tables: Simulator) -> None:
     failed = {key_of(file) for file in story.steps["status failed"].json["files"]}
     assert failed == {"visits/monday.csv", "stock/monday.csv"}
     assert story.steps["rejects visits"].json["count"] == newest(story.steps["status visits"])["rows_rejected"] == 180
     wrong, right = story.steps["status visits right"].json["versions"]
     assert (wrong["status"], wrong["error"]["code"]) == ("FAILED", "too_many_rejects")
     assert is_complete(right, rows=incoming.VISIT_ROWS)
-    assert tables.truth.keys("Visits") == incoming.VISIT_ROWS
+    assert tables.known_outcome.keys("Visits") == incoming.VISIT_ROWS
 
 
-def nothing_is_processed_while_paused_and_a_retry_loads_what_had_failed(story: Story, tables: Sink) -> None:
+def nothing_is_processed_while_paused_and_a_retry_loads_what_had_failed(story: Script, tables: Simulator) -> None:
     assert (story.steps["pause"].json["state"], story.steps["pause"].json["changed"]) == ("paused", True)
     again = story.steps["pause again"].json
     assert again["changed"] is False and again["messages_waiting"] >= 1
@@ -129,10 +129,10 @@ def nothing_is_processed_while_paused_and_a_retry_loads_what_had_failed(story: S
     assert (failed["status"], complete["version"]) == ("FAILED", retried["version"])
     assert is_complete(complete, rows=incoming.STOCK_ROWS)
     expected = {f"{day}-{n}" for day in "ST" for n in range(incoming.STOCK_ROWS)}
-    assert {item["sku"]["S"] for item in tables.truth.items("Stock")} == expected
+    assert {item["sku"]["S"] for item in tables.known_outcome.items("Stock")} == expected
 
 
-def dead_letters_are_sent_back_once_their_cause_is_mended(story: Story, tables: Sink) -> None:
+def dead_letters_are_sent_back_once_their_cause_is_fixed(story: Script, tables: Simulator) -> None:
     dry = story.steps["redrive dry"].json
     by_reason = {letter["reason"]: letter for letter in dry["letters"]}
     assert {reason: letter["chosen"] for reason, letter in by_reason.items()} == {
@@ -144,13 +144,13 @@ def dead_letters_are_sent_back_once_their_cause_is_mended(story: Story, tables: 
     sent = story.steps["redrive"].json
     assert (sent["found"], sent["chosen"], sent["sent"]) == (2, 1, 1)
     assert is_complete(newest(story.steps["status redriven"]), rows=incoming.RETURN_ROWS)
-    assert tables.truth.keys("Returns") == incoming.RETURN_ROWS
+    assert tables.known_outcome.keys("Returns") == incoming.RETURN_ROWS
     gone = story.steps["redrive discard"].json
     assert (gone["found"], gone["deleted"], gone["sent"]) == (1, 1, 0)
     assert story.steps["redrive none"].json["found"] == 0
 
 
-def the_books_balance_and_nothing_is_left(story: Story) -> None:
+def the_row_counts_balance_and_nothing_is_left(story: Script) -> None:
     days = {day["feed"]: day for day in story.steps["history"].json["days"]}
     assert {feed: (day["files"], day["failed"]) for feed, day in days.items()} == {
         "orders": (incoming.GOOD_FILES + 2, 0),
@@ -178,7 +178,7 @@ def newest(ran: Ran) -> Any:
     return ran.json["versions"][-1]
 
 
-def the_file(story: Story, key: str) -> Any:
+def the_file(story: Script, key: str) -> Any:
     return next(file for file in story.steps["history files"].json["files"] if file["file"].endswith(key))
 
 

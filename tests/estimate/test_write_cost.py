@@ -2,7 +2,7 @@
 
 from collections import Counter
 
-from ingest.estimate.write_cost import Meter, summary
+from ingest.estimate.write_cost import WriteCostEstimator, summary
 from ingest.feeds.feed import Feed, Index
 from ingest.items.items import Items
 from tests.support.tables import attribute, items_of
@@ -16,19 +16,19 @@ def orders(*rows: dict[str, str]) -> Items:
     return items_of(*columns, keys=FEED.key_attributes())
 
 
-def units(meter: Meter) -> dict[str | None, int]:
+def units(meter: WriteCostEstimator) -> dict[str | None, int]:
     return {part.index: part.units for part in meter.parts}
 
 
 def test_an_item_costs_a_unit_for_each_kib_begun_names_included() -> None:
-    meter = Meter(FEED)
+    meter = WriteCostEstimator(FEED)
     meter.write(orders({"id": "a"}, {"id": "b", "note": "x" * (1024 - 7)}, {"id": "c", "note": "x" * (1024 - 6)}))
     assert meter.sizes == Counter({3: 1, 1024: 1, 1025: 1})
     assert (units(meter), meter.items) == ({None: 1 + 1 + 2, "by_state": 0}, 3)
 
 
 def test_an_item_is_in_an_index_only_with_all_of_its_keys_and_whole() -> None:
-    meter = Meter(FEED)
+    meter = WriteCostEstimator(FEED)
     both = {"id": "a", "state": "open", "at": "1", "note": "x" * 1100}
     meter.write(orders(both, {"id": "b", "state": "open"}, {"id": "c", "at": "1"}))
     assert units(meter) == {None: 4, "by_state": 2}
@@ -36,13 +36,13 @@ def test_an_item_is_in_an_index_only_with_all_of_its_keys_and_whole() -> None:
 
 
 def test_a_file_without_the_column_of_an_index_writes_nothing_to_it() -> None:
-    meter = Meter(FEED)
+    meter = WriteCostEstimator(FEED)
     meter.write(items_of(attribute("id", "S", ["a"]), keys=FEED.key_attributes()))
     assert units(meter) == {None: 1, "by_state": 0}
 
 
-def test_the_key_with_the_most_writes_is_told_with_its_share() -> None:
-    meter = Meter(FEED)
+def test_the_key_with_the_most_writes_is_reported_with_its_share() -> None:
+    meter = WriteCostEstimator(FEED)
     meter.write(orders(*({"id": str(n), "state": "open" if n % 4 else "done", "at": "1"} for n in range(400))))
     table, index = meter.parts
     assert table.skew.hottest() is None  # no key has two writes
@@ -51,7 +51,7 @@ def test_the_key_with_the_most_writes_is_told_with_its_share() -> None:
 
 
 def test_keys_that_stand_together_are_hot_at_a_time_though_not_at_large() -> None:
-    meter = Meter(FEED)
+    meter = WriteCostEstimator(FEED)
     for block in range(10):
         rows = ({"id": str(n), "state": f"s{block}", "at": "1"} for n in range(100))
         meter.write(orders(*rows))
@@ -61,6 +61,6 @@ def test_keys_that_stand_together_are_hot_at_a_time_though_not_at_large() -> Non
 
 
 def test_nothing_at_all_has_no_sizes() -> None:
-    meter = Meter(FEED)
+    meter = WriteCostEstimator(FEED)
     meter.write(orders())
     assert (summary(meter.sizes), meter.units) == (None, 0)

@@ -28,11 +28,11 @@ from ingest.feeds.feed import Feeds
 from ingest.ledger.store import LedgerTable
 from ingest.reading.blocks import BLOCK_BYTES
 from ingest.rejects.reject_writer import RejectParts
-from ingest.worker.dispatch import Intake, Message
+from ingest.worker.dispatch import Dispatcher, Message
 from ingest.worker.handler import CLIENT_CONFIG
 from ingest.worker.lease import Heart, Timing
 from ingest.worker.wiring import assemble
-from loadtest.simulator import Key, Settings, Sink, Table
+from loadtest.simulator import Key, Settings, Simulator, Table
 from tests.faults.chaos import Chaos, chaos, free_port
 from tests.faults.files import FEED, File, as_read, make_file
 from tests.support.fakes import RecordingDeadLetters, RecordingEvents, RecordingMetrics, RecordingQueue
@@ -42,7 +42,7 @@ LANDING, REJECTS, LEDGER = "landing", "rejects", "ledger"
 TABLES = {"Orders": Table(Key("customer_id"), Key("order_no", "N"))}
 CONFIG = CLIENT_CONFIG.merge(Config(read_timeout=1, proxies={}))
 NUMBERS = count()
-Record = dict[str, Any]
+Entry = dict[str, Any]
 
 
 @pytest.fixture(scope="session")
@@ -51,7 +51,7 @@ def file() -> File:
     made = make_file(rows=4000, longest_note=4000)
     assert BLOCK_BYTES < RANGE_BYTES < len(made.data) < 2 * BLOCK_BYTES
     assert len(made.bad) > 30
-    assert len(made.truth) < 0.6 * len(made.rows)
+    assert len(made.known_outcome) < 0.6 * len(made.rows)
     return made
 
 
@@ -94,7 +94,7 @@ def storage(_storage_chaos: Chaos) -> Iterator[Chaos]:
 
 @dataclass
 class Way:
-    """A microburst, and the port at which it expects a sink."""
+    """A microburst, and the port at which it expects a simulator."""
 
     proxy: Chaos
     port: int
@@ -109,7 +109,7 @@ def _way() -> Iterator[Way]:
 
 @pytest.fixture
 def way(_way: Way) -> Iterator[Way]:
-    """A microburst in front of the feed's table: `sink(port=way.port)` is behind it."""
+    """A microburst in front of the feed's table: `simulator(port=way.port)` is behind it."""
     yield _way
     _way.proxy.forget()
 
@@ -126,18 +126,18 @@ def client(session: boto3.Session, service: Any, url: str, config: Config = CONF
 class Outcome:
     """What is left of a load: the ledger's record, the rejects, and what each delivery raised."""
 
-    record: Record
+    record: Entry
     rejects: list[dict[str, Any]]
     raised: list[ServiceFault]
 
 
-def counts(record: Record) -> tuple[int, ...]:
+def counts(record: Entry) -> tuple[int, ...]:
     """Return rows read, written, rejected, superseded."""
     return tuple(int(record[f"rows_{what}"]) for what in ("read", "written", "rejected", "superseded"))
 
 
 class Place:
-    """Loads files from the emulator into a sink, each endpoint perhaps behind a proxy."""
+    """Loads files from the emulator into a simulator, each endpoint perhaps behind a proxy."""
 
     def __init__(self, emulator: str) -> None:
         self._emulator = emulator
@@ -154,16 +154,16 @@ class Place:
         table_url: str,
         *,
         deliveries: int = 1,
-        between: Callable[[Record], None] = lambda record: None,
+        between: Callable[[Entry], None] = lambda record: None,
     ) -> Outcome:
         """Drop a file and deliver its message until it is done with, at most so often."""
         key, raised = f"orders/{next(NUMBERS)}.csv", []
-        with self._sessions(table_url) as (intake, plain):
+        with self._sessions(table_url) as (dispatcher, plain):
             etag = plain.put_object(Bucket=LANDING, Key=key, Body=file.data)["ETag"].strip('"')
             body = _notification(key, etag, len(file.data))
             for delivery in range(1, deliveries + 1):
                 try:
-                    intake.take(Message(key, body, delivery, time.time() + 120))
+                    dispatcher.take(Message(key, body, delivery, time.time() + 120))
                 except ServiceFault as fault:
                     raised.append(fault)
                 else:
@@ -174,7 +174,7 @@ class Place:
             return Outcome(self._record(key), _rejects(plain, key), raised)
 
     @contextmanager
-    def _sessions(self, table_url: str) -> Iterator[tuple[Intake, Any]]:
+    def _sessions(self, table_url: str) -> Iterator[tuple[Dispatcher, Any]]:
         """Give an intake whose clients are closed afterwards, and an S3 client that meets no faults."""
         with ExitStack() as stack:
             plain = stack.enter_context(closing(client(session(), "s3", self._emulator)))
@@ -184,7 +184,7 @@ class Place:
             stack.callback(ledger.meta.client.close)
             writer = self._writer(dynamodb)
             stack.callback(writer.close)
-            intake = assemble(
+            dispatcher = assemble(
                 feeds=Feeds({"orders": FEED}),
                 objects=Objects(client=s3, clock=Clock(), range_bytes=RANGE_BYTES),
                 listing=ObjectListing(client=s3),
@@ -203,7 +203,7 @@ class Place:
                 bucket=LANDING,
                 stuck_s=3600,
             )
-            yield intake, plain
+            yield dispatcher, plain
 
     def _writer(self, dynamodb: Any) -> BatchWriter:
         credentials = self.session.get_credentials()
@@ -216,7 +216,7 @@ class Place:
 
         return BatchWriter(FEED.table, connect, patience_s=self.patience_s, chance=self.chance)
 
-    def _record(self, key: str) -> Record:
+    def _record(self, key: str) -> Entry:
         resource = session().resource("dynamodb", endpoint_url=self._emulator)
         with closing(resource.meta.client):
             found = resource.Table(LEDGER).scan(ConsistentRead=True)["Items"]
@@ -234,9 +234,9 @@ def place(emulator: str) -> Place:
 
 
 @contextmanager
-def sink(**settings: Any) -> Iterator[Sink]:
+def simulator(**settings: Any) -> Iterator[Simulator]:
     """Give a simulator of the feed's table that knows if an older row ever overwrote a newer one."""
-    with Sink(Settings(**{"tables": TABLES, "keep": "items", "sequence": "seq", **settings})) as running:
+    with Simulator(Settings(**{"tables": TABLES, "keep": "items", "sequence": "seq", **settings})) as running:
         yield running
     gc.collect()
 
@@ -263,16 +263,18 @@ def once(is_so: Callable[[], bool], act: Callable[[], None]) -> Iterator[None]:
     assert acted, "it never came to that"
 
 
-def assert_landed(outcome: Outcome, file: File, running: Sink) -> None:
-    """The table is what the file says, the books balance and are right, and rejects name exactly the bad rows."""
-    held = {(item["customer_id"], item["order_no"]): item for item in map(as_read, running.truth.items(FEED.table))}
-    assert held.keys() == file.truth.keys()
-    assert held == file.truth
+def assert_landed(outcome: Outcome, file: File, running: Simulator) -> None:
+    """The table is what the file says, row counts reconcile and are right, and rejects name exactly the bad rows."""
+    held = {
+        (item["customer_id"], item["order_no"]): item for item in map(as_read, running.known_outcome.items(FEED.table))
+    }
+    assert held.keys() == file.known_outcome.keys()
+    assert held == file.known_outcome
     if not outcome.raised:  # a second delivery begins with the file's first row again
-        assert running.truth.out_of_order == 0
+        assert running.known_outcome.out_of_order == 0
     good = len(file.rows) - len(file.bad)
-    books = (len(file.rows), len(file.truth), len(file.bad), good - len(file.truth))
-    assert (outcome.record["status"], counts(outcome.record)) == ("COMPLETE", books)
+    row_counts = (len(file.rows), len(file.known_outcome), len(file.bad), good - len(file.known_outcome))
+    assert (outcome.record["status"], counts(outcome.record)) == ("COMPLETE", row_counts)
     assert [reject["raw"].split(",")[3] for reject in outcome.rejects] == list(map(str, file.bad))
 
 

@@ -1,4 +1,4 @@
-"""A file with everything that matters to order and counts, and its truth, read with Python's csv module."""
+"""A file with everything that matters to order and counts, and its known_outcome, read with Python's csv module."""
 
 import csv
 import io
@@ -30,7 +30,7 @@ class File:
         return [number for number, row in enumerate(self.rows) if row["quantity"] == "many"]
 
     @cached_property
-    def truth(self) -> dict[tuple[str, Decimal], Item]:
+    def known_outcome(self) -> dict[tuple[str, Decimal], Item]:
         """The last good row of each key."""
         rows = [row for row in self.rows if row["quantity"] != "many"]
         return {(row["customer_id"], Decimal(row["order_no"])): _item(row) for row in rows}
@@ -42,7 +42,7 @@ def _item(row: dict[str, str]) -> Item:
 
 
 def as_read(item: dict[str, dict[str, str]]) -> Item:
-    """Return an item of DynamoDB JSON as `File.truth` has it."""
+    """Return an item of DynamoDB JSON as `File.known_outcome` has it."""
     return {
         name: Decimal(text) if kind == "N" else text for name, value in item.items() for kind, text in value.items()
     }

@@ -11,13 +11,15 @@ import boto3
 import pytest
 
 from tests.faults.chaos import Chaos, Rule
-from tests.faults.conftest import Place, Way, assert_landed, once, sink
+from tests.faults.conftest import Place, Way, assert_landed, once, simulator
 from tests.faults.files import File
 
 pytestmark = [
     pytest.mark.e2e,
     pytest.mark.timeout(30),
-    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),  # the sink's own, see `sink`
+    pytest.mark.filterwarnings(
+        "ignore::pytest.PytestUnraisableExceptionWarning"
+    ),  # the simulator's own, see `simulator`
 ]
 OLD, NEW = "AKIAOLD", "AKIANEW"
 
@@ -84,7 +86,7 @@ def test_a_table_that_no_longer_takes_the_old_credentials_gets_the_new_ones(
     def renew() -> None:
         keys.key = NEW
 
-    with sink(port=way.port) as running:
+    with simulator(port=way.port) as running:
         way.proxy.follow(expired("dynamodb", "ExpiredTokenException"))
         with once(lambda: way.proxy.fired().total() > 0, renew):
             outcome = place.load(file, way.proxy.url)
@@ -99,7 +101,7 @@ def test_storage_that_no_longer_takes_the_old_credentials_gets_the_new_ones(
         keys.key = NEW
 
     place.storage_url = storage.url
-    with sink() as running:
-        with once(lambda: running.items > len(file.truth) // 3, expire):
+    with simulator() as running:
+        with once(lambda: running.items > len(file.known_outcome) // 3, expire):
             outcome = place.load(file, running.url)
         assert_landed(outcome, file, running)

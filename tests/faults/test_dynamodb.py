@@ -1,4 +1,4 @@
-"""A DynamoDB that throttles, fails, cuts, delays and lies: the table ends as the file says, and the books balance."""
+"""A DynamoDB that throttles, fails, cuts, delays and lies: the table ends as the file says, and row counts reconcile."""
 
 from typing import Any
 
@@ -6,13 +6,15 @@ import pytest
 
 from loadtest.simulator import Faults, Simulation
 from tests.faults.chaos import Rule
-from tests.faults.conftest import Place, Record, Way, assert_landed, counts, once, sink
+from tests.faults.conftest import Entry, Place, Way, assert_landed, counts, once, simulator
 from tests.faults.files import File
 
 pytestmark = [
     pytest.mark.e2e,
     pytest.mark.timeout(30),
-    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),  # the sink's own, see `sink`
+    pytest.mark.filterwarnings(
+        "ignore::pytest.PytestUnraisableExceptionWarning"
+    ),  # the simulator's own, see `simulator`
 ]
 WRITE = {"service": "dynamodb", "operation": "BatchWriteItem"}
 SMALL = Simulation(mode="provisioned", provisioned_units_per_s=5000, burst_s=0.1)
@@ -35,28 +37,28 @@ SIMULATED = {
 
 @pytest.mark.parametrize("settings", SIMULATED.values(), ids=SIMULATED)
 def test_whatever_the_table_does_it_ends_as_the_file_says(file: File, place: Place, settings: dict[str, Any]) -> None:
-    with sink(**settings) as running:
+    with simulator(**settings) as running:
         outcome = place.load(file, running.url)
         assert_landed(outcome, file, running)
-        told = running.statistics
-        assert told.unprocessed or told.faults, "nothing went wrong"
+        reported = running.statistics
+        assert reported.unprocessed or reported.faults, "nothing went wrong"
 
 
 def test_a_table_that_throttles_nine_items_of_ten_gets_them_all(small_file: File, place: Place) -> None:
-    with sink(faults=Faults(throttled_items=0.9)) as running:
+    with simulator(faults=Faults(throttled_items=0.9)) as running:
         outcome = place.load(small_file, running.url)
         assert_landed(outcome, small_file, running)
-        told = running.statistics
-        assert told.unprocessed > 5 * len(small_file.truth)
-        assert told.throttled_requests > 0  # nothing taken of them at all
+        reported = running.statistics
+        assert reported.unprocessed > 5 * len(small_file.known_outcome)
+        assert reported.throttled_requests > 0  # nothing taken of them at all
 
 
 def test_answers_that_never_come_are_not_waited_for(small_file: File, place: Place) -> None:
     place.answer_timeout_s = 0.4
-    with sink(faults=Faults(slow=0.1, slow_s=600)) as running:
+    with simulator(faults=Faults(slow=0.1, slow_s=600)) as running:
         outcome = place.load(small_file, running.url)
         assert_landed(outcome, small_file, running)
-        assert running.truth.doubled > 0  # taken, and sent again
+        assert running.known_outcome.doubled > 0  # taken, and sent again
 
 
 def throttled(share: float) -> Rule:
@@ -82,7 +84,7 @@ def test_whatever_happens_on_the_way_the_table_ends_as_the_file_says(
     small_file: File, place: Place, way: Way, rule: Rule
 ) -> None:
     place.answer_timeout_s = 0.5
-    with sink(port=way.port) as running:
+    with simulator(port=way.port) as running:
         way.proxy.follow(rule)
         outcome = place.load(small_file, way.proxy.url)
         assert_landed(outcome, small_file, running)
@@ -93,15 +95,15 @@ def test_a_storm_longer_than_our_patience_ends_the_attempt_and_the_next_delivery
     file: File, place: Place, way: Way
 ) -> None:
     place.patience_s = 1.0
-    seen: list[Record] = []
+    seen: list[Entry] = []
 
-    def pass_over(record: Record) -> None:
+    def pass_over(record: Entry) -> None:
         seen.append(record)
         way.proxy.forget()
 
-    with sink(port=way.port) as running:
+    with simulator(port=way.port) as running:
         storm = WRITE | {"error": {"code": "ThrottlingException"}}
-        with once(lambda: running.items > len(file.truth) // 2, lambda: way.proxy.follow(storm)):
+        with once(lambda: running.items > len(file.known_outcome) // 2, lambda: way.proxy.follow(storm)):
             outcome = place.load(file, way.proxy.url, deliveries=2, between=pass_over)
         assert_landed(outcome, file, running)
     (waiting,) = seen

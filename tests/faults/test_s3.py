@@ -3,13 +3,15 @@
 import pytest
 
 from tests.faults.chaos import Chaos, Rule
-from tests.faults.conftest import Place, assert_landed, sink
+from tests.faults.conftest import Place, assert_landed, simulator
 from tests.faults.files import File
 
 pytestmark = [
     pytest.mark.e2e,
     pytest.mark.timeout(30),
-    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),  # the sink's own, see `sink`
+    pytest.mark.filterwarnings(
+        "ignore::pytest.PytestUnraisableExceptionWarning"
+    ),  # the simulator's own, see `simulator`
 ]
 READ = {"service": "s3", "operation": "GetObject"}
 KEEP = {"service": "s3", "operation": "PutObject"}
@@ -37,7 +39,7 @@ def test_whatever_storage_does_the_table_ends_as_the_file_says(
 ) -> None:
     place.storage_url = storage.url
     storage.follow(rule)
-    with sink() as running:
+    with simulator() as running:
         outcome = place.load(file, running.url)
         assert_landed(outcome, file, running)
         assert storage.fired().total() == rule["times"]

@@ -13,10 +13,10 @@ from ingest.feeds.feed import Feed
 from ingest.feeds.parse import read_csv
 from ingest.items.items import build_items
 from ingest.items.mapping import Mapping, map_columns
-from ingest.reading.blocks import BadRecord, Block, CutState, Cutter, Piece
+from ingest.reading.blocks import BadRecord, Block, BlockSplitter, Chunk, Position
 from ingest.reading.encoding import Charset
 from ingest.reading.grammar import Grammar, count_lines
-from ingest.reading.header import read_head
+from ingest.reading.header import read_header
 from ingest.reading.rows import Layout, parse_rows
 from ingest.rejects.reject import locate
 from tests.support.fakes import cut
@@ -65,40 +65,42 @@ def check_reading(file: bytes, csv: Csv, block_bytes: int, portion: int) -> None
     """Raise unless every byte of the file is in its head, in a record, or in a line that is none."""
     grammar = Grammar(csv)
     try:
-        mapping, layout, pieces = _read(file, csv, grammar, block_bytes, portion)
+        mapping, layout, chunks = _read(file, csv, grammar, block_bytes, portion)
     except FileFault:
         return
     in_one_go = _read(file, csv, grammar, block_bytes, len(file) + 1)[2]
-    assert in_one_go == pieces, "the portions change the pieces"
-    for piece in pieces:
-        if isinstance(piece, Block):
-            check_block(piece, layout, mapping)
+    assert in_one_go == chunks, "the portions change the pieces"
+    for chunk in chunks:
+        if isinstance(chunk, Block):
+            check_block(chunk, layout, mapping)
 
 
 def _read(
     file: bytes, csv: Csv, grammar: Grammar, block_bytes: int, portion: int
-) -> tuple[Mapping, Layout, list[Piece]]:
+) -> tuple[Mapping, Layout, list[Chunk]]:
     portions = cut(file, portion)
-    head, rest = read_head(portions, csv, grammar)
+    head, rest = read_header(portions, csv, grammar)
     names = head.columns
     feed = Feed("f/", "Table", names[0].replace("{", "") or "id", columns={names[-1]: "N"}, csv=csv)
-    cutter = Cutter(grammar, state=CutState(head.byte_count, 1 + count_lines(head.raw)), block_bytes=block_bytes)
-    pieces = list(chain.from_iterable(cutter.feed(portion) for portion in chain([rest], portions)))
-    pieces += cutter.finish()
-    _check_pieces(file, head.raw, pieces)
-    return map_columns(feed, names), Layout(names, csv, grammar), pieces
+    splitter = BlockSplitter(
+        grammar, state=Position(head.byte_count, 1 + count_lines(head.raw)), block_bytes=block_bytes
+    )
+    chunks = list(chain.from_iterable(splitter.feed(portion) for portion in chain([rest], portions)))
+    chunks += splitter.finish()
+    _check_chunks(file, head.raw, chunks)
+    return map_columns(feed, names), Layout(names, csv, grammar), chunks
 
 
-def _check_pieces(file: bytes, head: bytes, pieces: list[Piece]) -> None:
+def _check_chunks(file: bytes, head: bytes, chunks: list[Chunk]) -> None:
     """The head and the pieces, laid end to end, are the file."""
     assert file.startswith(head)
     at = len(head)
-    for piece in pieces:
-        assert (piece.first_byte, piece.first_line) == (at, 1 + count_lines(file[:at]))
-        assert piece.byte_count > 0
-        assert file[at:].startswith(piece.data)
-        assert isinstance(piece, BadRecord) or len(piece.data) == piece.byte_count
-        at += piece.byte_count
+    for chunk in chunks:
+        assert (chunk.first_byte, chunk.first_line) == (at, 1 + count_lines(file[:at]))
+        assert chunk.byte_count > 0
+        assert file[at:].startswith(chunk.data)
+        assert isinstance(chunk, BadRecord) or len(chunk.data) == chunk.byte_count
+        at += chunk.byte_count
     assert at == len(file)
 
 

@@ -26,8 +26,8 @@ def test_an_input_that_breaks_something_is_shown(capsys: pytest.CaptureFixture[s
 
 
 @pytest.mark.parametrize(
-    "pieces", [[], [Block(b"1,2\n", 0, 1, 4)], [Block(b"1,2\n", 0, 1, 4), Block(b"5,6\n", 4, 2, 4)]]
+    "chunks", [[], [Block(b"1,2\n", 0, 1, 4)], [Block(b"1,2\n", 0, 1, 4), Block(b"5,6\n", 4, 2, 4)]]
 )
-def test_a_byte_that_is_missing_is_noticed(pieces: list[Block]) -> None:
+def test_a_byte_that_is_missing_is_noticed(chunks: list[Block]) -> None:
     with pytest.raises(AssertionError):
-        reading._check_pieces(b"1,2\n3,4\n", b"", pieces)
+        reading._check_chunks(b"1,2\n3,4\n", b"", chunks)

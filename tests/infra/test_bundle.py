@@ -115,7 +115,7 @@ def test_a_zip_that_lambda_would_refuse_is_refused_here(monkeypatch: pytest.Monk
         bundle.build(HOST, FEEDS)
 
 
-def test_wheels_that_cannot_be_had_are_told_of(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_wheels_that_cannot_be_had_are_reported_of(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     nowhere = tmp_path / "requirements.txt"
     nowhere.write_text("no-such-package-of-ours @ file:///nowhere/x-1.0-py3-none-any.whl\n")
     monkeypatch.setattr(bundle, "REQUIREMENTS", nowhere)

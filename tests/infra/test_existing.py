@@ -107,7 +107,7 @@ def rule_of_s3(template: Template) -> Any:
     return rule
 
 
-def test_what_the_rule_lets_through_is_what_the_intake_understands(synthesised: Synthesised) -> None:
+def test_what_the_rule_lets_through_is_what_the_dispatcher_understands(synthesised: Synthesised) -> None:
     rule = rule_of_s3(template_with(synthesised, BY_RULE))
     pattern = rule["EventPattern"]
     thing = {"key": "orders/a b.csv", "size": 3, "etag": "0" * 32, "sequencer": "00"}
@@ -145,7 +145,7 @@ def test_by_s3_the_bucket_may_send_and_the_command_that_makes_it_do_so_is_printe
     assert len({q["Id"] for q in said}) == 4
 
 
-def test_nobody_is_asked_to_run_a_command_where_the_stack_does_it(synthesised: Synthesised) -> None:
+def test_no_one_is_asked_to_run_a_command_where_the_stack_does_it(synthesised: Synthesised) -> None:
     for existing in (Existing(), BY_RULE):
         assert contract.NOTIFY_COMMAND_OUTPUT not in template_with(synthesised, existing)["Outputs"]
 

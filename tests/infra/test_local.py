@@ -39,17 +39,17 @@ def test_what_ministack_refuses_is_left_out_with_the_reason() -> None:
 
 def test_a_subprocess_is_pointed_at_the_local_endpoint_with_credentials_of_no_worth(tmp_path: Path) -> None:
     stack = LocalStack(Emulator(1, 4567, tmp_path), {}, name="ingest-local")
-    told = stack.environment()
-    assert told["INGEST_STACK"] == "ingest-local"
-    assert told["AWS_ENDPOINT_URL"] == "http://127.0.0.1:4567"
-    assert (told["AWS_ACCESS_KEY_ID"], told["AWS_SESSION_TOKEN"]) == ("test", "")
+    reported = stack.environment()
+    assert reported["INGEST_STACK"] == "ingest-local"
+    assert reported["AWS_ENDPOINT_URL"] == "http://127.0.0.1:4567"
+    assert (reported["AWS_ACCESS_KEY_ID"], reported["AWS_SESSION_TOKEN"]) == ("test", "")
 
 
 def test_with_iam_the_emulator_holds_the_function_to_its_role_and_is_reached_by_tls_alone(tmp_path: Path) -> None:
     emulator = Emulator(1, 4567, tmp_path, iam=True)
-    told = LocalStack(emulator, {}).environment()
-    assert told["AWS_ENDPOINT_URL"] == "https://127.0.0.1:4567"
-    assert told["AWS_CA_BUNDLE"] == str(emulator.ca_bundle)
+    reported = LocalStack(emulator, {}).environment()
+    assert reported["AWS_ENDPOINT_URL"] == "https://127.0.0.1:4567"
+    assert reported["AWS_CA_BUNDLE"] == str(emulator.ca_bundle)
     assert ministack._environment(tmp_path, 4567, iam=True).items() >= {"AUTH": "true", "USE_SSL": "1"}.items()
     assert "AUTH" not in ministack._environment(tmp_path, 4567)
 
@@ -76,14 +76,14 @@ def test_the_emulator_and_so_the_function_inherit_nobodys_credentials(
 ) -> None:
     monkeypatch.setenv("AWS_SESSION_TOKEN", "secret")
     monkeypatch.setenv("AWS_PROFILE", "production")
-    told = ministack._environment(tmp_path, 4567)
-    assert {name for name in told if name.startswith("AWS_")} == {
+    reported = ministack._environment(tmp_path, 4567)
+    assert {name for name in reported if name.startswith("AWS_")} == {
         "AWS_DEFAULT_REGION",
         "AWS_EC2_METADATA_DISABLED",
         "AWS_ACCESS_KEY_ID",
         "AWS_SECRET_ACCESS_KEY",
     }
-    assert told["BIND_HOST"] == "127.0.0.1"
+    assert reported["BIND_HOST"] == "127.0.0.1"
 
 
 # --- with an emulator
@@ -121,7 +121,7 @@ def test_the_synthesised_template_is_deployed_but_for_alarms_on_math_and_nothing
 
 
 @pytest.mark.e2e
-def test_a_refused_template_is_told_of_with_the_emulators_reason(tmp_path: Path) -> None:
+def test_a_refused_template_is_reported_of_with_the_emulators_reason(tmp_path: Path) -> None:
     (tmp_path / "x.assets.json").write_text(json.dumps({"files": {"a": {"destinations": {"d": DESTINATION}}}}))
     (tmp_path / "x.template.json").write_text(json.dumps({"Resources": {"Bad": {"Type": "AWS::SQS::Queue"} | FIFO}}))
     with ministack.running() as emulator, pytest.raises(EmulatorFault, match=r"Stack x ended as .*Bad: .*fifo"):

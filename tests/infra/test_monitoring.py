@@ -25,7 +25,7 @@ from infra.price_settings import Prices
 from infra.settings import Settings
 from ingest.cli.main import app
 from ingest.contract import METRIC_NAMESPACE, Dimension, Metric, Output
-from tests.support.rare_metrics import told_rarely
+from tests.support.rare_metrics import reported_rarely
 
 Template = dict[str, Any]
 Synthesised = Callable[..., Template]
@@ -103,7 +103,7 @@ def test_the_runbooks_list_is_of_all_alarms() -> None:
     assert inside <= set(sections())
 
 
-def test_an_alarm_tells_the_topic_when_it_rings_and_when_it_is_over(template: Template) -> None:
+def test_an_alarm_reports_the_topic_when_it_rings_and_when_it_is_over(template: Template) -> None:
     topic = template["Outputs"][Output.ALARM_TOPIC]["Value"]
     for alarm in alarms_of(template):
         assert (alarm["AlarmActions"], alarm["OKActions"]) == ([topic], [topic])
@@ -172,9 +172,9 @@ def test_alarms_are_mailed_if_there_is_an_address(synthesised: Synthesised, temp
     assert of_kinds(template, ("AWS::SNS::Subscription",)) == {}
     mailed = synthesised(Settings(alarms=Alarms(mail="ops@example.com")))
     ((_, subscription),) = of_kinds(mailed, ("AWS::SNS::Subscription",)).items()
-    told = subscription["Properties"]
-    assert (told["Protocol"], told["Endpoint"]) == ("email", "ops@example.com")
-    assert told["TopicArn"] == mailed["Outputs"][Output.ALARM_TOPIC]["Value"]
+    reported = subscription["Properties"]
+    assert (reported["Protocol"], reported["Endpoint"]) == ("email", "ops@example.com")
+    assert reported["TopicArn"] == mailed["Outputs"][Output.ALARM_TOPIC]["Value"]
 
 
 # --- what is watched
@@ -219,16 +219,16 @@ def test_whatever_is_only_there_for_an_expression_is_used_in_one(template: Templ
         assert [line for line in lines if line.options.get("visible") is False and line.id not in used] == []
 
 
-def test_a_metric_that_is_not_told_would_be_found(template: Template) -> None:
+def test_a_metric_that_is_not_reported_would_be_found(template: Template) -> None:
     text = json.dumps(template).replace("FilesFailed", "FilesFaild")
     assert MetricName(METRIC_NAMESPACE, "FilesFaild", ((Dimension.STACK, "ingest"),)) in set(watched(json.loads(text)))
 
 
-def test_what_a_short_run_does_not_come_to_is_told_by_the_teller_under_the_same_names() -> None:
-    told = [(one.stack, name) for one in told_rarely("ingest") for name, value in one.values.items() if value]
+def test_what_a_short_run_does_not_come_to_is_reported_by_the_reporter_under_the_same_names() -> None:
+    reported = [(one.stack, name) for one in reported_rarely("ingest") for name, value in one.values.items() if value]
     rare = {Metric.FILES_UNBALANCED, Metric.HAND_OVERS}
     rare |= {Metric.THROTTLED_BY_ACCOUNT, Metric.THROTTLED_BY_MAXIMUM, Metric.THROTTLED_BY_OTHER}
-    assert {("ingest", name) for name in rare} <= set(told)
+    assert {("ingest", name) for name in rare} <= set(reported)
 
 
 # --- the dashboard
@@ -284,9 +284,9 @@ def test_the_dashboard_and_the_topic_can_be_found_by_the_stacks_outputs(template
 
 def test_every_command_and_option_in_the_runbook_is_one_that_ingest_has() -> None:
     known = typer.main.get_command(app).commands  # type: ignore[attr-defined]
-    told = re.findall(r"(?:\$ \.venv/bin/|`)ingest ([a-z]+)([^`#\n|]*)", RUNBOOK)
-    assert len(told) > 30
-    for command, rest in told:
+    reported = re.findall(r"(?:\$ \.venv/bin/|`)ingest ([a-z]+)([^`#\n|]*)", RUNBOOK)
+    assert len(reported) > 30
+    for command, rest in reported:
         assert command in known, command
         options = {option for parameter in known[command].params for option in parameter.opts}
         assert set(re.findall(r"--[a-z-]+", rest)) <= options, (command, rest)

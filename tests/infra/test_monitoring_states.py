@@ -97,6 +97,6 @@ def test_throttling_rings_when_half_of_what_is_sent_is_refused_for_half_an_hour(
     assert judged(template, "Throttling", sent=sent, refused=refused, items=items, left=left) == expected
 
 
-def test_a_few_throttled_requests_delay_nobody(template: Template) -> None:
+def test_a_few_throttled_requests_delay_no_one(template: Template) -> None:
     quiet = {"sent": [99.0] * 8, "refused": [99.0] * 8, "items": [2475.0] * 8, "left": [0.0] * 8}
     assert judged(template, "Throttling", **quiet) == "........"

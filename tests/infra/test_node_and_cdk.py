@@ -39,9 +39,9 @@ def test_else_the_one_of_the_package_is(tmp_path: Path, monkeypatch: pytest.Monk
     monkeypatch.setattr(node, "_packaged", lambda: packaged)
     monkeypatch.setenv("PATH", str(tmp_path))
     assert node.find() == packaged
-    told = node.environment()
-    assert told["JSII_NODE"] == str(packaged)
-    assert told["PATH"].split(os.pathsep)[0] == str(packaged.parent)
+    reported = node.environment()
+    assert reported["JSII_NODE"] == str(packaged)
+    assert reported["PATH"].split(os.pathsep)[0] == str(packaged.parent)
 
 
 def test_npm_is_the_one_beside_node(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

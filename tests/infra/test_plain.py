@@ -105,16 +105,16 @@ def joined(value: Any) -> Any:
         return value
     if set(value) != {"Fn::Join"}:
         return {key: joined(inside) for key, inside in value.items()}
-    pieces: list[Any] = []
+    chunks: list[Any] = []
     for part in value["Fn::Join"][1]:
         inside = joined(part)
         for each in inside["pieces"] if isinstance(inside, dict) and "pieces" in inside else [inside]:
-            piece = str(each) if isinstance(each, int) else each  # a number in the middle of a text
-            if pieces and isinstance(piece, str) and isinstance(pieces[-1], str):
-                pieces[-1] += piece
-            elif piece != "":
-                pieces.append(piece)
-    return pieces[0] if len(pieces) == 1 and isinstance(pieces[0], str) else {"pieces": pieces}
+            chunk = str(each) if isinstance(each, int) else each  # a number in the middle of a text
+            if chunks and isinstance(chunk, str) and isinstance(chunks[-1], str):
+                chunks[-1] += chunk
+            elif chunk != "":
+                chunks.append(chunk)
+    return chunks[0] if len(chunks) == 1 and isinstance(chunks[0], str) else {"pieces": chunks}
 
 
 # --- without the CDK
@@ -138,7 +138,7 @@ def test_the_function_takes_its_code_from_the_parameters(plain: Template) -> Non
     assert code["S3ObjectVersion"]["Fn::If"][1:] == [{"Ref": "CodeVersion"}, {"Ref": "AWS::NoValue"}]
 
 
-def test_the_stack_is_called_what_cloudformation_is_told(plain: Template) -> None:
+def test_the_stack_is_called_what_cloudformation_is_reported(plain: Template) -> None:
     variables = only(plain, "AWS::Lambda::Function")["Environment"]["Variables"]
     assert variables[contract.Env.STACK] == {"Ref": "AWS::StackName"}
 
@@ -165,13 +165,13 @@ def test_two_parameters_must_be_given_and_all_others_are_what_the_stage_says() -
 
 def test_parameters_accept_what_the_settings_of_the_same_meaning_accept(plain: Template) -> None:
     for parameter in PARAMETERS:
-        told = plain["Parameters"][parameter.name]
-        assert len(told["Description"]) > 20
+        reported = plain["Parameters"][parameter.name]
+        assert len(reported["Description"]) > 20
         for bound, step in (("MinValue", -1), ("MaxValue", 1)):
-            if bound in told:
-                read_settings({"t": {parameter.setting: told[bound]}}, "t")
+            if bound in reported:
+                read_settings({"t": {parameter.setting: reported[bound]}}, "t")
                 with pytest.raises(SettingsFault):
-                    read_settings({"t": {parameter.setting: told[bound] + step}}, "t")
+                    read_settings({"t": {parameter.setting: reported[bound] + step}}, "t")
 
 
 def test_every_parameter_is_used(plain: Template) -> None:
@@ -213,11 +213,11 @@ def without_subs(value: Any) -> Any:
     if not isinstance(value, dict):
         return value
     if set(value) == {"Fn::Sub"}:
-        return joined({"Fn::Join": ["", list(pieces(value["Fn::Sub"]))]})
+        return joined({"Fn::Join": ["", list(chunks(value["Fn::Sub"]))]})
     return joined({key: without_subs(inside) for key, inside in value.items()})
 
 
-def pieces(text: str) -> Any:
+def chunks(text: str) -> Any:
     head, *rest = text.split("${")
     yield head
     for part in rest:

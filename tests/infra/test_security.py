@@ -209,12 +209,12 @@ def test_the_page_lists_each_grant_of_the_function_and_no_other(template: Templa
         for resource in listed(statement["Resource"])
     }
     rows = [row for row in PAGE.splitlines() if row.startswith("| `") and row.count("|") == 5]
-    told = {
+    reported = {
         (action, row.split("|")[2].strip().partition(",")[0])
         for row in rows
         for action in re.findall(r"`(\w+:\w+)`", row.split("|")[1])
     }
-    assert told == granted
+    assert reported == granted
 
 
 # --- the emulator's IAM
@@ -225,11 +225,11 @@ def policy(*granted: Any) -> Template:
     return {"Resources": {"P": {"Type": "AWS::IAM::Policy", "Properties": {"PolicyDocument": document}}}}
 
 
-def test_ministack_is_told_of_batches_and_not_of_conditions_it_does_not_know() -> None:
+def test_ministack_is_reported_of_batches_and_not_of_conditions_it_does_not_know() -> None:
     sending = {"Effect": "Allow", "Action": "sqs:SendMessage", "Resource": "q"}
-    telling = {"Effect": "Allow", "Action": "events:PutEvents", "Condition": {"StringEquals": {"events:source": "a"}}}
+    reporting = {"Effect": "Allow", "Action": "events:PutEvents", "Condition": {"StringEquals": {"events:source": "a"}}}
     listing = {"Effect": "Allow", "Action": ["s3:ListBucket"], "Condition": {"StringLike": {"s3:prefix": ["a/*"]}}}
-    template = policy(sending, telling, listing)
+    template = policy(sending, reporting, listing)
     translated, dropped = as_ministack_asks(template)
     assert translated == policy(
         sending | {"Action": ["sqs:SendMessage", "sqs:SendMessageBatch"]},
@@ -253,7 +253,7 @@ def test_a_package_that_could_not_be_looked_up_is_not_called_clean() -> None:
     )
 
 
-def test_an_advisory_is_told_with_the_version_that_mends_it() -> None:
+def test_an_advisory_is_reported_with_the_version_that_mends_it() -> None:
     advisory = {"id": "PYSEC-2026-1", "fix_versions": ["1.1"]}
     code, lines = audit.verdict([{"name": "a", "version": "1", "vulns": [advisory]}, {"name": "b", "skip_reason": ""}])
     assert code == 1

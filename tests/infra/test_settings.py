@@ -71,8 +71,8 @@ def test_a_wrong_threshold_is_refused_by_its_whole_name(wrong: dict[str, Any], s
 
 
 def test_sections_in_a_stage_are_read_as_such() -> None:
-    told = {"alarms": {"mail": "ops@example.com"}, "prices": {"write_units_per_million": 0.7}}
-    settings = read_settings({"test": told}, "test")
+    reported = {"alarms": {"mail": "ops@example.com"}, "prices": {"write_units_per_million": 0.7}}
+    settings = read_settings({"test": reported}, "test")
     assert (settings.alarms.mail, settings.prices.write_units_per_million) == ("ops@example.com", 0.7)
     assert "unknown field `stages.test.prices.gold`" in refused(prices={"gold": 1})
     assert "`stages.test.alarms` = 3 is wrong: it must be a section" in refused(alarms=3)

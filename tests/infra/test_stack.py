@@ -359,7 +359,7 @@ def test_the_function_reaches_the_ledger_and_the_queues_by_name(template: Templa
     assert sending == [[arn_of(template, "BufferQueue")], [arn_of(template, "BufferDeadLetters5")]]
 
 
-def test_the_function_tells_events_only_as_itself(template: Template) -> None:
+def test_the_function_reports_events_only_as_itself(template: Template) -> None:
     ((_, _, condition),) = [grant for grant in grants(template) if grant[0] == {"events:PutEvents"}]
     assert condition == {"StringEquals": {"events:source": "csv-ingest"}}
 

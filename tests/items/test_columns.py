@@ -10,14 +10,14 @@ import pytest
 from boto3.dynamodb.types import TypeSerializer
 
 from ingest.feeds.column import Column
-from ingest.items.columns import Attribute, Typed
+from ingest.items.columns import Attribute, ConvertedColumn
 from ingest.items.convert import convert
 from ingest.items.export import dynamodb_json, python_items, text_rows
 from ingest.items.items import Items
 from ingest.items.mapping import Target
 
 
-def typed(cells: list[str | None], **target: Any) -> Typed:
+def typed(cells: list[str | None], **target: Any) -> ConvertedColumn:
     marks = {name: target.pop(name) for name in ("decimal", "thousands") if name in target}
     return convert(pa.array(cells, pa.string()), Target("c", "c", Column(**target), **marks))
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from ingest.contract import Reason
 from ingest.feeds.column import FALSE_WORDS, TRUE_WORDS, Column
-from ingest.items.columns import Typed
+from ingest.items.columns import ConvertedColumn
 from ingest.items.convert import convert
 from ingest.items.mapping import Target
 from ingest.items.numbers import canonical_number
@@ -18,11 +18,11 @@ from ingest.items.numbers import canonical_number
 EXACT = Context(prec=10_000, Emax=MAX_EMAX, Emin=MIN_EMIN)
 
 
-def converted(*cells: str | None, kind: str = "N", null: str = "omit") -> Typed:
+def converted(*cells: str | None, kind: str = "N", null: str = "omit") -> ConvertedColumn:
     return convert(pa.array(cells, pa.string()), Target("c", "c", Column(kind, null=null)))  # type: ignore[arg-type]
 
 
-def reasons(typed: Typed) -> list[tuple[int, str]]:
+def reasons(typed: ConvertedColumn) -> list[tuple[int, str]]:
     return [(bad.row, bad.reason) for bad in typed.bad]
 
 
@@ -102,12 +102,12 @@ def test_what_dynamodb_would_round_or_refuse_is_out_of_range(cell: str) -> None:
     assert len(typed.bad[0].message) < 100
 
 
-def test_digits_and_range_are_told_apart() -> None:
+def test_digits_and_range_are_reported_apart() -> None:
     assert converted("9" * 39).bad[0].message == "the number has 39 significant digits, DynamoDB keeps 38"
     assert converted("1e126").bad[0].message == "the number is outside DynamoDB's range, 1E-130 to 9.9E+125"
 
 
-def test_each_bad_cell_is_told_and_the_others_stay() -> None:
+def test_each_bad_cell_is_reported_and_the_others_stay() -> None:
     typed = converted("1", "x", None, "1e200", "2e1", "", "3")
     assert sorted(reasons(typed)) == [(1, Reason.BAD_NUMBER), (3, Reason.NUMBER_OUT_OF_RANGE), (5, Reason.BAD_NUMBER)]
     assert [typed.values[row].as_py() for row in (0, 2, 4, 6)] == ["1", None, "2E+1", "3"]
@@ -127,10 +127,10 @@ NUMBERS = st.builds(
 @given(st.lists(st.one_of(NUMBERS, st.text(alphabet="0123456789.-+eE_ ١n", max_size=8)), min_size=1, max_size=8))
 def test_numbers_are_judged_as_exact_decimal_arithmetic_judges_them(cells: list[str]) -> None:
     typed = converted(*cells)
-    told = dict(reasons(typed))
+    reported = dict(reasons(typed))
     for row, cell in enumerate(cells):
-        assert told.get(row) == expected_reason(cell), cell
-        if row not in told:
+        assert reported.get(row) == expected_reason(cell), cell
+        if row not in reported:
             value = Decimal(typed.values[row].as_py())
             assert value == EXACT.create_decimal(cell)
             assert EXACT.create_decimal(canonical_number(cell)) == value

@@ -33,7 +33,7 @@ def built(cells: Cells, of: Feed, *, records: list[int] | None = None) -> tuple[
     return build_items(Rows(table, records, []), map_columns(of, tuple(cells)))
 
 
-def told(faults: list[Fault]) -> list[tuple[int, str, str | None, str | None]]:
+def reported(faults: list[Fault]) -> list[tuple[int, str, str | None, str | None]]:
     return sorted((fault.record, fault.reason, fault.column, fault.value) for fault in faults)
 
 
@@ -69,7 +69,7 @@ def test_null_is_written_for_any_type(kind: str) -> None:
 def test_no_value_rejects_the_row_if_the_feed_says_so() -> None:
     items, faults = built({"id": ["a", "b"], "x": ["1", None]}, feed(columns={"x": Column("N", null="reject")}))
     assert python_items(items) == [{"id": "a", "x": Decimal(1)}]
-    assert told(faults) == [(1, Reason.MISSING_VALUE, "x", None)]
+    assert reported(faults) == [(1, Reason.MISSING_VALUE, "x", None)]
 
 
 def test_a_bad_cell_costs_its_row_and_names_record_column_and_value() -> None:
@@ -80,17 +80,17 @@ def test_a_bad_cell_costs_its_row_and_names_record_column_and_value() -> None:
     )
     assert python_items(items) == [{"id": "a", "n": Decimal(1), "yes": True}]
     assert items.records == [0]
-    assert told(faults) == [
+    assert reported(faults) == [
         (3, Reason.BAD_NUMBER, "n", "x"),
         (4, Reason.BAD_BOOLEAN, "yes", "?"),
         (9, Reason.NUMBER_OUT_OF_RANGE, "n", "1e999"),
     ]
 
 
-def test_a_row_with_several_faults_tells_the_leftmost_column_then_its_keys() -> None:
+def test_a_row_with_several_faults_reports_the_leftmost_column_then_its_keys() -> None:
     of = feed(sort_key="sort", columns={"a": "N", "b": "BOOL"})
     _, faults = built({"id": [None, None], "b": ["?", "y"], "a": ["?", "1"], "sort": ["s", None]}, of)
-    assert told(faults) == [(0, Reason.BAD_BOOLEAN, "b", "?"), (1, Reason.EMPTY_KEY, "id", "")]
+    assert reported(faults) == [(0, Reason.BAD_BOOLEAN, "b", "?"), (1, Reason.EMPTY_KEY, "id", "")]
 
 
 def test_dropped_columns_are_in_no_item_but_may_serve_a_template() -> None:
@@ -118,7 +118,7 @@ def test_a_template_is_filled_as_python_would_format_it(template: str) -> None:
 def test_a_template_with_a_missing_part_is_an_empty_key() -> None:
     items, faults = built({"a": ["1", None], "b": ["2", "3"]}, feed(partition_key="A#{a}", sort_key="B#{b}"))
     assert len(items) == 1
-    assert told(faults) == [(1, Reason.EMPTY_KEY, "A#{a}", "")]
+    assert reported(faults) == [(1, Reason.EMPTY_KEY, "A#{a}", "")]
 
 
 @pytest.mark.parametrize("field", ["partition_key", "sort_key"])
@@ -128,13 +128,13 @@ def test_a_key_without_a_value_rejects_its_row(field: str, kind: str) -> None:
     cells: Cells = {"p": ["1", "1"], "s": ["1", "1"], "k": ["1", None]}
     items, faults = built(cells, feed(**keys, columns={"k": Column(kind, null="null")}))  # type: ignore[arg-type]
     assert len(items) == 1
-    assert told(faults) == [(1, Reason.EMPTY_KEY, "k", "")]
+    assert reported(faults) == [(1, Reason.EMPTY_KEY, "k", "")]
 
 
 def test_an_empty_string_is_no_key_but_fine_elsewhere() -> None:
     items, faults = built({"id": ["", "a"], "x": ["", ""]}, feed(csv=Csv(null_values=())))
     assert python_items(items) == [{"id": "a", "x": ""}]
-    assert told(faults) == [(0, Reason.EMPTY_KEY, "id", "")]
+    assert reported(faults) == [(0, Reason.EMPTY_KEY, "id", "")]
 
 
 @pytest.mark.parametrize(
@@ -143,7 +143,7 @@ def test_an_empty_string_is_no_key_but_fine_elsewhere() -> None:
 def test_a_partition_key_is_at_most_2048_bytes_long(fits: str, too_long: str) -> None:
     items, faults = built({"id": [fits, too_long]}, feed())
     assert items.records == [0]
-    assert told(faults) == [(1, Reason.KEY_TOO_LONG, "id", too_long)]
+    assert reported(faults) == [(1, Reason.KEY_TOO_LONG, "id", too_long)]
     assert faults[0].message == "the key id is 2049 bytes long, DynamoDB takes 2048"
 
 
@@ -153,7 +153,7 @@ def test_a_partition_key_is_at_most_2048_bytes_long(fits: str, too_long: str) ->
 def test_a_sort_key_is_at_most_1024_bytes_long(fits: str, too_long: str) -> None:
     items, faults = built({"id": ["a", "a"], "s": [fits, too_long]}, feed(sort_key="s"))
     assert items.records == [0]
-    assert told(faults) == [(1, Reason.KEY_TOO_LONG, "s", too_long)]
+    assert reported(faults) == [(1, Reason.KEY_TOO_LONG, "s", too_long)]
 
 
 def test_a_templates_own_letters_count() -> None:
@@ -173,7 +173,7 @@ def test_an_item_is_at_most_400_kb_with_its_names() -> None:
     cells: Cells = {"id": ["a"] * 4, "größe": ["x" * room, "x" * (room + 1), "ü" * (room // 2 + 1), "x"]}
     items, faults = built({**cells, "ja": ["y"] * 4}, feed(columns={"ja": "BOOL"}))
     assert items.records == [0, 3]
-    assert told(faults) == [(1, Reason.ITEM_TOO_LARGE, None, None), (2, Reason.ITEM_TOO_LARGE, None, None)]
+    assert reported(faults) == [(1, Reason.ITEM_TOO_LARGE, None, None), (2, Reason.ITEM_TOO_LARGE, None, None)]
     assert faults[0].message == f"the item is {MAX_ITEM_BYTES + 1} bytes long, DynamoDB takes {MAX_ITEM_BYTES}"
 
 
@@ -226,14 +226,14 @@ EXPIRING = feed(columns={"at": Column(timestamp=("iso",))}, ttl=Ttl(column="at",
 
 def test_an_item_expires_some_time_after_a_columns_time_and_never_where_that_has_no_value() -> None:
     items, faults = built({"id": ["a", "b", "c"], "at": ["1970-01-02T00:00:00.5Z", None, "soon"]}, EXPIRING)
-    assert told(faults) == [
+    assert reported(faults) == [
         (0, Reason.BAD_TIMESTAMP, "at", "1970-01-02T00:00:00.5Z"),
         (2, "bad_timestamp", "at", "soon"),
     ]
     dropped = feed(columns={"at": Column(timestamp=("iso",), drop=True)}, ttl=EXPIRING.ttl)
     items, faults = built({"id": ["a", "b", "c"], "at": ["1970-01-02T00:00:00.5Z", None, "soon"]}, dropped)
     assert python_items(items) == [{"id": "a", "expires": Decimal(3 * 86400)}, {"id": "b"}]
-    assert told(faults) == [(2, Reason.BAD_TIMESTAMP, "at", "soon")]
+    assert reported(faults) == [(2, Reason.BAD_TIMESTAMP, "at", "soon")]
 
 
 def test_without_a_column_items_expire_some_time_after_the_load() -> None:

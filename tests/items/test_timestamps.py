@@ -11,13 +11,13 @@ from hypothesis import strategies as st
 
 from ingest.contract import Reason
 from ingest.feeds.column import Column
-from ingest.items.columns import Typed
+from ingest.items.columns import ConvertedColumn
 from ingest.items.convert import convert
 from ingest.items.mapping import Target
 from ingest.items.timestamps import TimeReader, epoch_seconds
 
 
-def typed(*cells: str | None, form: str | tuple[str, ...] = "iso", **column: Any) -> Typed:
+def typed(*cells: str | None, form: str | tuple[str, ...] = "iso", **column: Any) -> ConvertedColumn:
     forms = (form,) if isinstance(form, str) else form
     return convert(pa.array(cells, pa.string()), Target("at", "at", Column(timestamp=forms, **column)))
 
@@ -36,7 +36,7 @@ def complaint(cell: str, **column: Any) -> str:
 
 
 @pytest.mark.parametrize(
-    ("cell", "told"),
+    ("cell", "reported"),
     [
         ("2026-11-22T17:01:00Z", "2026-11-22T17:01:00Z"),
         ("2026-11-22T17:01:00+01:00", "2026-11-22T16:01:00Z"),
@@ -47,8 +47,8 @@ def complaint(cell: str, **column: Any) -> str:
         ("0001-01-01T00:00:00Z", "0001-01-01T00:00:00Z"),
     ],
 )
-def test_iso_times_are_told_in_utc(cell: str, told: str) -> None:
-    assert read(cell) == told
+def test_iso_times_are_reported_in_utc(cell: str, reported: str) -> None:
+    assert read(cell) == reported
 
 
 def test_a_time_without_an_offset_is_of_the_columns_zone_summer_and_winter() -> None:
@@ -66,7 +66,7 @@ def test_a_time_that_clocks_skip_is_none() -> None:
 
 
 @pytest.mark.parametrize(
-    ("unit", "kind", "told"),
+    ("unit", "kind", "reported"),
     [
         ("s", "S", "2026-11-22T17:01:02Z"),
         ("ms", "S", "2026-11-22T17:01:02.000Z"),
@@ -76,8 +76,8 @@ def test_a_time_that_clocks_skip_is_none() -> None:
         ("us", "N", "1795366862000000"),
     ],
 )
-def test_the_unit_says_how_exactly_a_time_is_told(unit: str, kind: str, told: str) -> None:
-    assert read("2026-11-22T17:01:02Z", unit=unit, type=kind) == told
+def test_the_unit_says_how_exactly_a_time_is_reported(unit: str, kind: str, reported: str) -> None:
+    assert read("2026-11-22T17:01:02Z", unit=unit, type=kind) == reported
 
 
 @pytest.mark.parametrize(
@@ -97,7 +97,7 @@ def test_nothing_is_rounded_away(cell: str, unit: str, form: Any) -> None:
     assert [(bad.row, "more exact" in bad.message) for bad in made.bad] == [(1, True)]
 
 
-def test_a_day_alone_is_told_as_it_stands_whatever_the_zone() -> None:
+def test_a_day_alone_is_reported_as_it_stands_whatever_the_zone() -> None:
     assert read("31.12.2026", form="%d.%m.%Y", unit="day", zone="Pacific/Auckland") == "2026-12-31"
 
 
@@ -117,7 +117,7 @@ def test_forms_are_tried_in_their_order() -> None:
     "cell",
     ["", "x", "2026-02-30", "2026-02-30T00:00:00Z", "2026-11-22T25:00:00Z", "0001-01-01T00:00:00+23:00", "9" * 30],
 )
-def test_what_is_no_time_is_told_without_the_cell(cell: str) -> None:
+def test_what_is_no_time_is_reported_without_the_cell(cell: str) -> None:
     message = complaint(cell)
     assert message.startswith("the cell is no time in the form iso") or "more exact" in message
     assert not cell or cell not in message
@@ -128,7 +128,7 @@ def test_a_cell_without_value_stays_without_and_a_default_stands_in() -> None:
     assert typed(None, default="2026-01-01").values.to_pylist() == ["2026-01-01T00:00:00Z"]
 
 
-def test_epoch_seconds_for_an_expiry_are_rounded_down_and_bad_cells_told_once_each() -> None:
+def test_epoch_seconds_for_an_expiry_are_rounded_down_and_bad_cells_reported_once_each() -> None:
     made = epoch_seconds(
         pa.array(["1970-01-01T00:00:01.9Z", None, "x", "1969-12-31T23:59:59.5Z", "x"]), Column(timestamp=("iso",))
     )

@@ -9,14 +9,14 @@ import pytest
 from ingest.aws.clock import Clock
 from ingest.contract import Ledger as Names
 from ingest.file import FileVersion
-from ingest.ledger.claims import Lease
+from ingest.ledger.claims import LeaseToken
 from ingest.ledger.store import LedgerTable
-from ingest.ledger.work_item import Work
+from ingest.ledger.work_item import WorkItem
 from tests.support.clients import mock_aws, table
 from tests.support.memory_ledger import MemoryLedger
 
 FOUND = FileVersion("landing", "orders/1.csv", etag="e1", event_time="1970-01-01T00:01:00Z")
-TOLD = replace(FOUND, sequencer="0A")
+REPORTED = replace(FOUND, sequencer="0A")
 
 
 @pytest.fixture(params=["table", "memory"])
@@ -29,23 +29,23 @@ def ledger(request: pytest.FixtureRequest) -> Iterator[Any]:
 
 
 def test_a_found_object_is_old_when_its_notification_came_while_its_message_waited(ledger: Any) -> None:
-    assert ledger.note_newest(TOLD, now_s=100)
-    ledger.claim(Work(TOLD), feed="orders", lease=Lease("m", 1, 160.0), now_s=100)
+    assert ledger.note_newest(REPORTED, now_s=100)
+    ledger.claim(WorkItem(REPORTED), feed="orders", token=LeaseToken("m", 1, 160.0), now_s=100)
     assert not ledger.note_newest(FOUND, now_s=200)
 
 
 def test_a_found_object_goes_on_when_whoever_took_its_notification_died_before_claiming_it(ledger: Any) -> None:
-    assert ledger.note_newest(TOLD, now_s=100)
+    assert ledger.note_newest(REPORTED, now_s=100)
     assert ledger.note_newest(FOUND, now_s=200)
-    assert not ledger.note_newest(TOLD, now_s=300)
+    assert not ledger.note_newest(REPORTED, now_s=300)
 
 
 def test_a_notification_is_old_when_its_object_was_found_and_the_found_one_goes_on(ledger: Any) -> None:
     assert ledger.note_newest(FOUND, now_s=200)
-    assert not ledger.note_newest(TOLD, now_s=300)
+    assert not ledger.note_newest(REPORTED, now_s=300)
     assert ledger.note_newest(FOUND, now_s=400)
 
 
-def test_a_found_object_is_not_old_when_another_version_was_told_of_before(ledger: Any) -> None:
-    assert ledger.note_newest(replace(TOLD, etag="e0"), now_s=100)
+def test_a_found_object_is_not_old_when_another_version_was_reported_of_before(ledger: Any) -> None:
+    assert ledger.note_newest(replace(REPORTED, etag="e0"), now_s=100)
     assert ledger.note_newest(FOUND, now_s=200)

@@ -3,18 +3,18 @@
 import pytest
 
 from ingest.feeds.feed import Rejects
-from ingest.ledger.row_counts import Books
+from ingest.ledger.row_counts import RowCounts
 
 
-def test_books_balance_when_every_row_is_in_one_place() -> None:
-    assert Books().balance
-    assert Books(rows_read=6, rows_written=3, rows_rejected=2, rows_superseded=1, bytes_read=99).balance
-    assert not Books(rows_read=6, rows_written=3, rows_rejected=2).balance
-    assert not Books(rows_read=1, rows_written=2).balance
+def test_row_counts_balance_when_every_row_is_in_one_place() -> None:
+    assert RowCounts().is_balanced
+    assert RowCounts(rows_read=6, rows_written=3, rows_rejected=2, rows_superseded=1, bytes_read=99).is_balanced
+    assert not RowCounts(rows_read=6, rows_written=3, rows_rejected=2).is_balanced
+    assert not RowCounts(rows_read=1, rows_written=2).is_balanced
 
 
-def test_books_add_field_by_field() -> None:
-    assert Books(1, 2, 3, 4, 5).plus(Books(10, 20, 30, 40, 50)) == Books(11, 22, 33, 44, 55)
+def test_row_counts_add_field_by_field() -> None:
+    assert RowCounts(1, 2, 3, 4, 5).plus(RowCounts(10, 20, 30, 40, 50)) == RowCounts(11, 22, 33, 44, 55)
 
 
 @pytest.mark.parametrize(
@@ -39,4 +39,4 @@ def test_books_add_field_by_field() -> None:
 def test_a_feed_may_limit_rejects_by_count_and_by_share(
     rejected: int, read: int, limit: Rejects, exceeded: bool
 ) -> None:
-    assert Books(rows_read=read, rows_rejected=rejected).exceeds(limit) is exceeded
+    assert RowCounts(rows_read=read, rows_rejected=rejected).exceeds(limit) is exceeded

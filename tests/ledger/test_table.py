@@ -13,21 +13,21 @@ from moto.dynamodb.parsing.reserved_keywords import ReservedKeywords
 
 from ingest.contract import Status
 from ingest.errors import BadHeader, IngestError, LeaseLost, TableMissing, Throttled
-from ingest.ledger.row_counts import Books
+from ingest.ledger.row_counts import RowCounts
 from ingest.ledger.store import LedgerTable
 from ingest.ledger.table import TRANSACTION_ATTEMPTS
-from ingest.ledger.work_item import Plan, Work
+from ingest.ledger.work_item import Plan, WorkItem
 from tests.support.clients import mock_aws, resource, session
 from tests.support.fakes import ScriptedClock
 from tests.support.ledgers import (
     ALL_PLANNED,
-    BOOKS,
     CHECKPOINT,
     FILE,
     FIRST,
     LEASE,
     ONE,
     OTHER,
+    ROW_COUNTS,
     TWO,
     WORK,
     claim,
@@ -67,7 +67,7 @@ def table(rows: Any) -> LedgerTable:
     return LedgerTable(table=rows, clock=ScriptedClock())
 
 
-def item(rows: Any, work: Work = WORK) -> dict[str, Any]:
+def item(rows: Any, work: WorkItem = WORK) -> dict[str, Any]:
     found: dict[str, Any] = rows.get_item(Key={"pk": CLAIMED["pk"], "sk": work.sort_key})["Item"]
     return found
 
@@ -91,9 +91,13 @@ def test_the_item_of_a_file_that_ended(table: LedgerTable, rows: Any) -> None:
     error = {"error": {"code": "bad_header", "message": "No column."}, "rejects": "s3://r/"}
     times = {"ended": Decimal("120.5"), "moved": Decimal("120.5"), "seconds": Decimal("1.5"), "lease_until": 0}
     assert item(rows) == CLAIMED | COUNTS | error | times | {"status": "FAILED"}
-    table.told(FILE, "orders", Status.FAILED, now_s=86_400.25)
-    told = {"told": Decimal("86400.25"), "listing": "orders#FAILED#1970-01-02", "listed_at": "1970-01-02T00:00:00Z"}
-    assert item(rows) == CLAIMED | COUNTS | error | times | {"status": "FAILED"} | told
+    table.reported(FILE, "orders", Status.FAILED, now_s=86_400.25)
+    reported = {
+        "reported": Decimal("86400.25"),
+        "listing": "orders#FAILED#1970-01-02",
+        "listed_at": "1970-01-02T00:00:00Z",
+    }
+    assert item(rows) == CLAIMED | COUNTS | error | times | {"status": "FAILED"} | reported
 
 
 def test_the_items_of_a_file_that_is_split(table: LedgerTable, rows: Any) -> None:
@@ -131,10 +135,10 @@ def test_a_long_error_is_shortened_to_what_an_item_can_hold(table: LedgerTable, 
 
 def test_ended_files_are_listed_by_feed_status_and_day_in_the_order_of_time(table: LedgerTable) -> None:
     files = [replace(FILE, key=f"orders/{n}.csv") for n in range(3)]
-    for n, (file, told_s) in enumerate(zip(files, (50.0, 10.0, 90_000.0), strict=True)):
-        claim(table, Work(file), now_s=float(n))
+    for n, (file, reported_s) in enumerate(zip(files, (50.0, 10.0, 90_000.0), strict=True)):
+        claim(table, WorkItem(file), now_s=float(n))
         table.end_file(file, LEASE, closed(Status.COMPLETE), now_s=5.0)
-        table.told(file, "orders", Status.COMPLETE, now_s=told_s)
+        table.reported(file, "orders", Status.COMPLETE, now_s=reported_s)
     assert [r.work.file for r in table.ended_files("orders", "COMPLETE", DAY)] == [files[1], files[0]]
     assert [r.work.file for r in table.ended_files("orders", "COMPLETE", "1970-01-02")] == [files[2]]
     assert not list(table.ended_files("orders", "FAILED", DAY))
@@ -150,17 +154,17 @@ def test_the_index_holds_keys_only_and_files_only(table: LedgerTable, rows: Any)
 
 def test_what_the_index_still_lists_but_has_moved_on_is_left_out(table: LedgerTable) -> None:
     claim(table)
-    records = table.open_files("orders")
+    entries = table.open_files("orders")
     other = replace(FILE, key="orders/other.csv")
-    claim(table, Work(other), now_s=200.0)
-    assert next(records).work.file == FILE
+    claim(table, WorkItem(other), now_s=200.0)
+    assert next(entries).work.file == FILE
     listed = list(table.open_files("orders"))
-    assert [record.work.file for record in listed] == [FILE, other]
+    assert [entry.work.file for entry in listed] == [FILE, other]
     stale = _Behind(table.table)
     table.end_file(FILE, LEASE, closed(Status.COMPLETE), now_s=5.0)
-    table.told(FILE, "orders", Status.COMPLETE, now_s=10.0)
+    table.reported(FILE, "orders", Status.COMPLETE, now_s=10.0)
     behind = LedgerTable(table=stale, clock=ScriptedClock())
-    assert [record.work.file for record in behind.open_files("orders")] == [other]
+    assert [entry.work.file for entry in behind.open_files("orders")] == [other]
 
 
 class _Behind:
@@ -179,13 +183,13 @@ class _Behind:
 
 def test_versions_are_listed_oldest_first(table: LedgerTable) -> None:
     for sequencer in ("0B", "0A"):
-        claim(table, Work(replace(FILE, sequencer=sequencer)))
-    assert [record.work.file.sequencer for record in table.versions("landing", FILE.key)] == ["0A", "0B"]
+        claim(table, WorkItem(replace(FILE, sequencer=sequencer)))
+    assert [entry.work.file.sequencer for entry in table.versions("landing", FILE.key)] == ["0A", "0B"]
 
 
 def test_listing_reads_all_pages(table: LedgerTable, rows: Any) -> None:
     for n in range(5):
-        claim(table, Work(replace(FILE, sequencer=f"0{n}")))
+        claim(table, WorkItem(replace(FILE, sequencer=f"0{n}")))
     paged = LedgerTable(table=_Paged(rows), clock=ScriptedClock())
     assert len(list(paged.versions("landing", FILE.key))) == 5
     assert len(list(paged.open_files("orders"))) == 5
@@ -220,10 +224,10 @@ CALLS: dict[str, Callable[[LedgerTable], object]] = {
     "split": lambda own: own.split(FILE, LEASE, ALL_PLANNED, head_bytes=1, now_s=1),
     "end_file": lambda own: own.end_file(FILE, LEASE, closed("FAILED", BadHeader(""), "r"), now_s=1),
     "end_begun": lambda own: own.end_begun(FILE, LEASE, closed("FAILED", BadHeader(""), "r"), now_s=1),
-    "end_segment": lambda own: own.end_segment(ONE, LEASE, BOOKS, is_whole=True, now_s=1),
+    "end_segment": lambda own: own.end_segment(ONE, LEASE, ROW_COUNTS, is_whole=True, now_s=1),
     "end_early": lambda own: own.end_early(FILE, closed("FAILED", BadHeader(""), "r"), now_s=1),
     "give_up": lambda own: own.give_up(FILE, closed("FAILED", BadHeader(""), "r"), now_s=1),
-    "told": lambda own: own.told(FILE, "orders", "FAILED", now_s=1),
+    "reported": lambda own: own.reported(FILE, "orders", "FAILED", now_s=1),
     "note_resent": lambda own: own.note_resent(WORK, now_s=1),
     "note a segment resent": lambda own: own.note_resent(ONE, now_s=1),
 }
@@ -287,15 +291,15 @@ class Busy:
         self.stub = Stubber(self.table.meta.client)
 
     def cancel(self, *reasons: str, times: int = 1) -> None:
-        told = {"CancellationReasons": [{"Code": reason} for reason in reasons]}
+        reported = {"CancellationReasons": [{"Code": reason} for reason in reasons]}
         for _ in range(times):
             self.stub.add_client_error(
-                "transact_write_items", "TransactionCanceledException", http_status_code=400, modeled_fields=told
+                "transact_write_items", "TransactionCanceledException", http_status_code=400, modeled_fields=reported
             )
 
     def end_segment(self) -> None:
         with self.stub:
-            self.ledger.end_segment(ONE, LEASE, Books(), is_whole=True, now_s=1)
+            self.ledger.end_segment(ONE, LEASE, RowCounts(), is_whole=True, now_s=1)
         self.stub.assert_no_pending_responses()
 
 
@@ -348,17 +352,17 @@ def test_a_fault_of_the_table_is_ours_and_says_what_was_done(code: str, kind: ty
     busy = Busy()
     busy.stub.add_client_error("update_item", code, http_status_code=400)
     with busy.stub, pytest.raises(kind, match="claiming in the ledger Ledger"):
-        claim(busy.ledger, lease=OTHER)
+        claim(busy.ledger, token=OTHER)
     busy = Busy()
     busy.stub.add_client_error("transact_write_items", code, http_status_code=400)
     with pytest.raises(kind, match="ending a segment in the ledger Ledger"):
         busy.end_segment()
 
 
-def test_a_missing_ledger_is_told_by_name() -> None:
+def test_a_missing_ledger_is_reported_by_name() -> None:
     with mock_aws():
         own = LedgerTable(table=resource("dynamodb").Table("Nothing"), clock=ScriptedClock())
         with pytest.raises(TableMissing, match="looking up a file in the ledger Nothing"):
-            own.standing(FILE)
+            own.file_status(FILE)
         with pytest.raises(TableMissing, match="listing files in the ledger Nothing"):
             list(own.open_files("orders"))

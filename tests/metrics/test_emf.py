@@ -15,7 +15,7 @@ NAMES = sorted(value for name, value in vars(Metric).items() if name.isupper())
 CLOUDWATCH_UNITS = {"Count", "Bytes", "Seconds", "Milliseconds", "Percent", "Count/Second"}
 
 numbers = st.integers(0, 2**53) | st.floats(0, 1e15)
-told_values = st.dictionaries(
+reported_values = st.dictionaries(
     st.sampled_from(NAMES), numbers | st.lists(numbers, min_size=1, max_size=MOST_VALUES), min_size=1
 )
 
@@ -25,7 +25,7 @@ def document_of(values: dict[str, Value]) -> dict[str, Any]:
     return document
 
 
-@given(told_values)
+@given(reported_values)
 def test_a_line_is_valid_by_the_specification(values: dict[str, Value]) -> None:
     document = document_of(values)
     (directive,) = document["_aws"]["CloudWatchMetrics"]
@@ -41,8 +41,8 @@ def test_a_line_is_valid_by_the_specification(values: dict[str, Value]) -> None:
             assert isinstance(number, (int, float)) and not isinstance(number, bool)
 
 
-@given(told_values, st.sampled_from(["orders", "-", 'Zürich "x"']))
-def test_a_line_is_read_as_it_was_told(values: dict[str, Value], feed: str) -> None:
+@given(reported_values, st.sampled_from(["orders", "-", 'Zürich "x"']))
+def test_a_line_is_read_as_it_was_reported(values: dict[str, Value], feed: str) -> None:
     assert read_emf(emf_line("Ingest", feed, values, at_s=12.5)) == Told("Ingest", feed, values, 12.5)
 
 
@@ -85,7 +85,7 @@ def test_what_cloudwatch_would_drop_is_refused(value: Value) -> None:
         '{"_aws":{"CloudWatchMetrics":[{"Namespace":"CsvIngestOther","Metrics":[]}],"Timestamp":1},"Stack":"s"}',
     ],
 )
-def test_other_lines_of_a_log_tell_nothing(line: str) -> None:
+def test_other_lines_of_a_log_report_nothing(line: str) -> None:
     assert read_emf(line) is None
 
 

@@ -68,6 +68,6 @@ def test_an_event_may_hold_several_lines(logs: FakeLogs) -> None:
     assert reader(logs).lines(1000.0) == [Line(999.0, "one"), Line(999.0, "two")]
 
 
-def test_a_log_group_that_is_not_there_is_told_of_in_a_sentence(logs: FakeLogs) -> None:
+def test_a_log_group_that_is_not_there_is_reported_of_in_a_sentence(logs: FakeLogs) -> None:
     with pytest.raises(IngestError, match="while reading the log group gone"):
         reader(logs, "gone").lines(1000.0)

@@ -24,5 +24,5 @@ def test_lines_do_not_leak_into_each_other(capsys: pytest.CaptureFixture[str]) -
 
 def test_the_time_is_the_clocks(capsys: pytest.CaptureFixture[str]) -> None:
     Metrics(stack="Ingest").put("-", {Metric.HAND_OVERS: 1})
-    (told,) = lines(capsys)
-    assert told and 1_700_000_000 < told.at_s < 5_000_000_000
+    (reported,) = lines(capsys)
+    assert reported and 1_700_000_000 < reported.at_s < 5_000_000_000

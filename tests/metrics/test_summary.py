@@ -7,7 +7,7 @@ from ingest.metrics.summary import Line, Measured, from_lines
 NOW = 1_000_000.0
 
 
-def told(ago_s: float, feed: str = "orders", stack: str = "prod", **values: float) -> Line:
+def reported(ago_s: float, feed: str = "orders", stack: str = "prod", **values: float) -> Line:
     named = {getattr(Metric, name.upper()): value for name, value in values.items()}
     return Line(NOW - ago_s, emf_line(stack, feed, named, at_s=NOW - ago_s))
 
@@ -17,27 +17,30 @@ def measured(*lines: Line) -> Measured:
 
 
 def test_sums_are_of_five_minutes_and_rates_of_the_last_one() -> None:
-    found = measured(told(400, rows_written=1), told(200, rows_written=60), told(30, rows_written=120))
+    found = measured(reported(400, rows_written=1), reported(200, rows_written=60), reported(30, rows_written=120))
     assert found.sum(Metric.ROWS_WRITTEN) == 180
     assert found.rate(Metric.ROWS_WRITTEN) == 2.0
     assert found.sum(Metric.FILES_FAILED) == 0
 
 
-def test_rows_are_told_by_feed_and_by_ten_seconds_the_oldest_first() -> None:
-    found = measured(told(295, rows_written=1), told(12, "visits", rows_written=5), told(3, rows_written=7))
+def test_rows_are_reported_by_feed_and_by_ten_seconds_the_oldest_first() -> None:
+    found = measured(reported(295, rows_written=1), reported(12, "visits", rows_written=5), reported(3, rows_written=7))
     assert found.by_feed == {"orders": 8, "visits": 5}
     assert (len(found.rows), found.rows[0], found.rows[-2:]) == (30, 1, (5, 7))
 
 
-def test_the_time_until_rows_are_visible_is_told_by_its_quantiles() -> None:
-    found = measured(*(told(n, event_to_visible=float(n)) for n in range(1, 101)))
+def test_the_time_until_rows_are_visible_is_reported_by_its_quantiles() -> None:
+    found = measured(*(reported(n, event_to_visible=float(n)) for n in range(1, 101)))
     assert (found.visible_p50_s, found.visible_p99_s) == (50, 99)
     assert measured().visible_p50_s is None
 
 
 def test_other_lines_and_other_stacks_do_not_count() -> None:
     found = measured(
-        told(1, stack="test", rows_written=5), Line(NOW, "START RequestId: 1"), Line(NOW, '{"CsvIngest": 1}'), told(1)
+        reported(1, stack="test", rows_written=5),
+        Line(NOW, "START RequestId: 1"),
+        Line(NOW, '{"CsvIngest": 1}'),
+        reported(1),
     )
     assert found.sums == {}
 
@@ -58,5 +61,5 @@ def test_invocations_are_counted_by_their_reports() -> None:
 
 
 def test_what_is_dealt_with_is_files_and_segments() -> None:
-    found = measured(told(1, files_completed=10, files_failed=2), told(2, segments_done=18, files_retried=9))
+    found = measured(reported(1, files_completed=10, files_failed=2), reported(2, segments_done=18, files_retried=9))
     assert found.ends_per_s == 30 / 300

@@ -4,12 +4,12 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from ingest.dynamodb.write_stats import NOTHING_WRITTEN, WriteCounts
+from ingest.dynamodb.write_stats import NOTHING_WRITTEN, WriteStats
 from ingest.errors import ObjectSuperseded
 from ingest.feeds.dialect import Csv
 from ingest.file import FileVersion
 from ingest.items.items import Items, Refusal
-from ingest.ledger.claims import Closing
+from ingest.ledger.claims import Outcome
 from ingest.ledger.table import iso
 from ingest.rejects.reject import Reject
 from tests.model.scheduler import Scheduler
@@ -94,7 +94,7 @@ class OwnWriter:
     watch: Watch
     worker: str
     beat: Callable[[], None]
-    counts: WriteCounts = NOTHING_WRITTEN
+    counts: WriteStats = NOTHING_WRITTEN
 
     def write(self, items: Items) -> list[Refusal]:
         middle = len(items) // 2
@@ -198,17 +198,17 @@ class Told:
 
     file: FileVersion
     feed: str
-    closing: Closing
+    outcome: Outcome
 
 
 @dataclass(frozen=True)
 class OwnEvents:
     """The event bus."""
 
-    told: list[Told]
+    reported: list[Told]
     scheduler: Scheduler
 
-    def file_ended(self, file: FileVersion, feed: str, closing: Closing) -> None:
+    def file_ended(self, file: FileVersion, feed: str, outcome: Outcome) -> None:
         self.scheduler.point("tell", may_fail=True)
-        self.told.append(Told(file, feed, closing))
+        self.reported.append(Told(file, feed, outcome))
         self.scheduler.point("tell", is_after=True, may_fail=True)

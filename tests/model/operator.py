@@ -7,10 +7,10 @@ from typing import Any
 from ingest.errors import IngestError, InternalFault, Unavailable
 from ingest.file import FileVersion
 from ingest.recovery.retry import From, Retried, Retry
-from ingest.worker.report import Teller
+from ingest.worker.report import Reporter
 from tests.model.edges import Bucket, Clock, Parts, Told, listed
 from tests.support.fakes import RecordingMetrics
-from tests.support.memory_ledger import MemoryLedger, MemoryRecord
+from tests.support.memory_ledger import MemoryEntry, MemoryLedger
 
 
 @dataclass
@@ -21,17 +21,17 @@ class Operator:
     queue: Any
     bucket: Bucket
     parts: Parts
-    told: list[Told]
+    reported: list[Told]
     clock: Clock
     calls_left: int = 0
 
     def retry(self, url: str, start: From, *, most_calls: int) -> Retried | str:
         """Retry the version that lies in the bucket, if it is known, or the one seen last; return what came of it."""
         self.calls_left = most_calls
-        records = [record for record in self.ledger.files() if record.work.file.url == url]
-        last = max(records, key=self._age).work.file.first_version
-        works = [record.work for record in records if record.work.file.first_version == last]
-        attempts = [record for record in map(self.ledger.record, works) if record]
+        entries = [entry for entry in self.ledger.files() if entry.work.file.url == url]
+        last = max(entries, key=self._age).work.file.first_version
+        works = [entry.work for entry in entries if entry.work.file.first_version == last]
+        attempts = [entry for entry in map(self.ledger.entry, works) if entry]
         try:
             return self._retry().run(attempts, start)
         except InternalFault:
@@ -39,13 +39,13 @@ class Operator:
         except IngestError as error:
             return f"{start} of {url}: {error}"
 
-    def _age(self, record: MemoryRecord) -> tuple[bool, float, str]:
-        file = record.work.file
-        return self.bucket.objects[file.key].etag == file.etag, record.first_seen_s or 0.0, file.version
+    def _age(self, entry: MemoryEntry) -> tuple[bool, float, str]:
+        file = entry.work.file
+        return self.bucket.objects[file.key].etag == file.etag, entry.first_seen_s or 0.0, file.version
 
     def _retry(self) -> Retry:
         ledger: Any = Cut(self.ledger, self._call)
-        teller = Teller(
+        reporter = Reporter(
             ledger=ledger, metrics=RecordingMetrics(), events=self, clock=self.clock, log=lambda message, fields: None
         )
         return Retry(
@@ -53,7 +53,7 @@ class Operator:
             objects=self,
             queue=Cut(self.queue, self._call),  # type: ignore[arg-type]
             rejects=self,
-            teller=teller,
+            reporter=reporter,
             clock=self.clock,
         )
 
@@ -75,9 +75,9 @@ class Operator:
             if wanted(first):
                 kept[first] = offsets
 
-    def file_ended(self, file: FileVersion, feed: str, closing: Any) -> None:
+    def file_ended(self, file: FileVersion, feed: str, outcome: Any) -> None:
         self._call()
-        self.told.append(Told(file, feed, closing))
+        self.reported.append(Told(file, feed, outcome))
 
 
 class Cut:
@@ -88,6 +88,6 @@ class Cut:
         self._call = call
 
     def __getattr__(self, name: str) -> Any:
-        if name in ("retry", "carry_over", "add_segment", "end_early", "told", "send"):
+        if name in ("retry", "carry_over", "add_segment", "end_early", "reported", "send"):
             self._call()
         return getattr(self._thing, name)

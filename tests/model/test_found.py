@@ -6,7 +6,7 @@ import pytest
 
 from ingest.contract import Status
 from ingest.errors import ObjectSuperseded
-from ingest.ledger.row_counts import Books
+from ingest.ledger.row_counts import RowCounts
 from ingest.ledger.work_item import Checkpoint
 from ingest.worker.load import Load
 from tests.model.scheduler import Act, Kind
@@ -35,7 +35,7 @@ class Loading:
         self._data = data
         self._breaks_at = breaks_at
 
-    def run(self, checkpoint: Checkpoint | None = None) -> Books:
+    def run(self, checkpoint: Checkpoint | None = None) -> RowCounts:
         return self.load.run(self._read, checkpoint=checkpoint)
 
     def _read(self, start: int, end: int | None) -> Iterator[bytes]:
@@ -49,11 +49,11 @@ def test_a_key_the_table_refused_is_written_later_whoever_loads_the_rest() -> No
     """A row was counted as superseded by one that took the place of a refused one."""
     data = HEAD + b"k0,13\nk1,21\nk2,22\nk3,23\nk1,24\nk2,25\nk3,26\nk0,27\n" + ROWS
     whole = Loading(data)
-    books = whole.run()
-    assert (books.rows_read, books.rows_rejected, books.balance) == (28, 1, True)
+    row_counts = whole.run()
+    assert (row_counts.rows_read, row_counts.rows_rejected, row_counts.is_balanced) == (28, 1, True)
     assert len(whole.checkpoints) > 2
     for checkpoint in whole.checkpoints:
-        assert Loading(data).run(checkpoint) == books
+        assert Loading(data).run(checkpoint) == row_counts
 
 
 def test_an_overwritten_object_leaves_the_rejects_of_its_last_part_to_others() -> None:
@@ -61,9 +61,9 @@ def test_an_overwritten_object_leaves_the_rejects_of_its_last_part_to_others() -
     slow = Loading(HEAD + b"k0,x1\n" * 20, breaks_at=100)
     with pytest.raises(ObjectSuperseded):
         slow.run()
-    assert len(slow.rejects.taken) > slow.rejects.durable == slow.load.books.rows_rejected > 0
+    assert len(slow.rejects.taken) > slow.rejects.durable == slow.load.row_counts.rows_rejected > 0
     assert slow.load.checkpoint is not None
-    assert slow.load.books == slow.load.checkpoint.books
+    assert slow.load.row_counts == slow.load.checkpoint.row_counts
 
 
 def test_an_object_that_is_gone_takes_nothing_from_what_was_counted() -> None:
@@ -73,7 +73,7 @@ def test_an_object_that_is_gone_takes_nothing_from_what_was_counted() -> None:
     gone = Loading(HEAD + ROWS, breaks_at=0)
     with pytest.raises(ObjectSuperseded):
         gone.run(whole.checkpoints[0])
-    assert gone.load.books == whole.checkpoints[0].books
+    assert gone.load.row_counts == whole.checkpoints[0].row_counts
     assert gone.load.checkpoint == whole.checkpoints[0]
 
 
@@ -90,7 +90,7 @@ def test_a_split_file_is_superseded_by_its_segments_when_a_newer_version_is_know
     world.queue.messages = segments
     world.run()
     check(world)
-    assert [record.status for record in world.ledger.files()] == [Status.SUPERSEDED, Status.COMPLETE]
+    assert [entry.status for entry in world.ledger.files()] == [Status.SUPERSEDED, Status.COMPLETE]
 
 
 def test_an_older_version_is_not_complete_when_its_last_segment_ends() -> None:
@@ -115,10 +115,10 @@ def test_a_segment_that_finds_its_object_gone_ends_the_file_before_itself() -> N
     planner = world.next_runner()
     assert planner is not None
     world.scheduler.run(planner)
-    world.drop((KEY, HEAD + ROWS[6:]), is_told=False)
+    world.drop((KEY, HEAD + ROWS[6:]), is_reported=False)
     world.run()
     check(world)
-    assert [record.status for record in world.ledger.files()] == [Status.SUPERSEDED, Status.COMPLETE]
+    assert [entry.status for entry in world.ledger.files()] == [Status.SUPERSEDED, Status.COMPLETE]
 
 
 def test_an_object_whose_notification_died_with_two_workers_is_found_in_the_bucket() -> None:
@@ -127,4 +127,4 @@ def test_an_object_whose_notification_died_with_two_workers_is_found_in_the_buck
     world.drop((KEY, HEAD + b"a,20\n"))
     world.run()
     check(world)
-    assert [record.status for record in world.ledger.files()] == [Status.COMPLETE]
+    assert [entry.status for entry in world.ledger.files()] == [Status.COMPLETE]

@@ -31,9 +31,9 @@ def worlds(draw: st.DrawFn, kinds: Kinds | None = None) -> World:
     small = ("orders/a.csv", file(draw(st.binary(max_size=11)), "a"))
     large = ("orders/b.csv", file(draw(st.binary(min_size=14, max_size=40)), "b"))
     wrong = ("orders/wrong.csv", b"no,head\n1,2\n")
-    together, are_told = draw(st.booleans()), draw(st.sampled_from([True, True, True, False]))
+    together, are_reported = draw(st.booleans()), draw(st.sampled_from([True, True, True, False]))
     for files in [(small, large)] if together else [(small,), (large,)]:
-        world.drop(*files, is_told=are_told)
+        world.drop(*files, is_reported=are_reported)
     if draw(st.booleans()):
         world.drop(wrong)
     return world

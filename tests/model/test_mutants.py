@@ -9,9 +9,9 @@ from hypothesis import Phase, find, settings
 from ingest.contract import Status
 from ingest.errors import IngestError
 from ingest.file import FileVersion
-from ingest.ledger.claims import Lease
-from ingest.ledger.row_counts import Books
-from ingest.ledger.work_item import Checkpoint, Work
+from ingest.ledger.claims import LeaseToken
+from ingest.ledger.row_counts import RowCounts
+from ingest.ledger.work_item import Checkpoint, WorkItem
 from tests.model.edges import OwnRejects
 from tests.model.test_model import run, worlds
 from tests.model.world import Kinds, World
@@ -23,18 +23,20 @@ MOST = 2000  # schedules until each must have been caught
 class AddsTwice(MemoryLedger):
     """Adds a segment's books again when its end is told again."""
 
-    def end_segment(self, work: Work, lease: Lease, books: Books, *, is_whole: bool, now_s: float) -> None:
-        record = self._of(work)
-        record.status, record.lease = Status.LOADING, lease.token
-        super().end_segment(work, lease, books, is_whole=is_whole, now_s=now_s)
+    def end_segment(
+        self, work: WorkItem, token: LeaseToken, row_counts: RowCounts, *, is_whole: bool, now_s: float
+    ) -> None:
+        entry = self._of(work)
+        entry.status, entry.lease = Status.LOADING, token.value
+        super().end_segment(work, token, row_counts, is_whole=is_whole, now_s=now_s)
 
 
 class PutsBackWhatOthersHold(MemoryLedger):
     """Does not look whose lease it gives back."""
 
-    def put_back(self, work: Work, lease: Lease, checkpoint: Checkpoint | None, error: IngestError) -> None:
-        record = self._of(work)
-        super().put_back(work, replace(lease, **_parts(record.lease)), checkpoint, error)
+    def put_back(self, work: WorkItem, token: LeaseToken, checkpoint: Checkpoint | None, error: IngestError) -> None:
+        entry = self._of(work)
+        super().put_back(work, replace(token, **_parts(entry.lease)), checkpoint, error)
 
 
 class ForgetsToClose(MemoryLedger):

@@ -6,9 +6,9 @@ from typing import Any
 
 from ingest.contract import Metric, Status
 from ingest.file import FileVersion
-from ingest.ledger.row_counts import NOTHING, Books
+from ingest.ledger.row_counts import NOTHING, RowCounts
 from tests.model.world import BUCKET, HEAD, REFUSED, World
-from tests.support.memory_ledger import MemoryRecord
+from tests.support.memory_ledger import MemoryEntry
 
 COUNTED = (Metric.ROWS_READ, Metric.ROWS_WRITTEN, Metric.ROWS_REJECTED, Metric.ROWS_SUPERSEDED, Metric.BYTES_READ)
 Row = tuple[int, str, str]  # byte offset, key, number
@@ -18,9 +18,9 @@ def check(world: World) -> None:
     """Fail unless nothing was lost, doubled or forgotten."""
     assert not world.queue.messages
     _check_dead_letters(world)
-    _check_told_rows(world)
-    for record in world.ledger.files():
-        _check_outcome(world, record)
+    _check_reported_rows(world)
+    for entry in world.ledger.files():
+        _check_outcome(world, entry)
     for key, found in world.bucket.objects.items():
         url = f"s3://{BUCKET}/{key}"
         versions = [r for r in world.ledger.files() if (r.work.file.url, r.work.file.etag) == (url, found.etag)]
@@ -32,56 +32,56 @@ def _check_dead_letters(world: World) -> None:
     assert not world.queue.dead or faults >= world.most_received - 1, "a good message was buried"
 
 
-def _check_told_rows(world: World) -> None:
+def _check_reported_rows(world: World) -> None:
     """No row was told twice, and all were if nobody died or was late before it could tell."""
     counted = NOTHING
-    for record in world.ledger.files():
-        counted = counted.plus(record.books)
-        for segment in world.ledger.segment_records(record.work.file):
+    for entry in world.ledger.files():
+        counted = counted.plus(entry.row_counts)
+        for segment in world.ledger.segment_entries(entry.work.file):
             if segment.status not in (Status.DONE, Status.STOPPED):  # the file does not count it yet
-                counted = counted.plus(segment.books)
+                counted = counted.plus(segment.row_counts)
     sums = world.metrics.sums("orders")
-    told = Books(*(int(sums.get(metric, 0)) for metric in COUNTED))
-    assert all(getattr(told, name) <= count for name, count in counted.counts().items()), f"{told} of {counted}"
+    reported = RowCounts(*(int(sums.get(metric, 0)) for metric in COUNTED))
+    assert all(getattr(reported, name) <= count for name, count in counted.counts().items()), f"{reported} of {counted}"
     if not world.scheduler.disturbances and not world.cut_retries:
         loaded = counted.since(world.kept)
-        assert told == loaded, f"{told} of {loaded}"
+        assert reported == loaded, f"{reported} of {loaded}"
 
 
-def _check_outcome(world: World, record: MemoryRecord) -> None:
-    file = record.work.file
-    assert record.status != Status.UNBALANCED, f"{file.url} {file.version}: {record.books}"
-    told = [t.closing for t in world.told if (t.file.url, t.file.version) == (file.url, file.version)]
-    outcomes = {(closing.status, closing.error and closing.error.code) for closing in told}
-    assert outcomes == {(record.status, record.error and record.error.code)}, f"told of {file.url}: {outcomes}"
-    assert record.until_s == 0.0, "an open lease"
-    if record.status == Status.COMPLETE:
-        _check_complete(world, record, {closing.books for closing in told})
+def _check_outcome(world: World, entry: MemoryEntry) -> None:
+    file = entry.work.file
+    assert entry.status != Status.UNBALANCED, f"{file.url} {file.version}: {entry.row_counts}"
+    reported = [t.outcome for t in world.reported if (t.file.url, t.file.version) == (file.url, file.version)]
+    outcomes = {(outcome.status, outcome.error and outcome.error.code) for outcome in reported}
+    assert outcomes == {(entry.status, entry.error and entry.error.code)}, f"told of {file.url}: {outcomes}"
+    assert entry.until_s == 0.0, "an open lease"
+    if entry.status == Status.COMPLETE:
+        _check_complete(world, entry, {outcome.row_counts for outcome in reported})
     elif not world.queue.dead:
-        for segment in world.ledger.segment_records(file):
+        for segment in world.ledger.segment_entries(file):
             assert segment.status != Status.LOADING, f"{segment.work.name} of a file that has ended"
 
 
-def _check_complete(world: World, record: MemoryRecord, told: set[Books]) -> None:
-    data = world.data(record.work.file)
-    segments = world.ledger.segment_records(record.work.file)
+def _check_complete(world: World, entry: MemoryEntry, reported: set[RowCounts]) -> None:
+    data = world.data(entry.work.file)
+    segments = world.ledger.segment_entries(entry.work.file)
     assert all(segment.status == Status.DONE for segment in segments)
     expected, bad = undisturbed(data)
-    assert record.books == expected, f"{record.books}, not {expected}"
-    assert told == {expected}
+    assert entry.row_counts == expected, f"{entry.row_counts}, not {expected}"
+    assert reported == {expected}
     rows = rows_of(data)
-    assert record.books.rows_read == len(rows)
-    assert record.books.balance
-    rejects = [o for part in world.parts[record.work.file.url, record.work.file.version].values() for o in part]
+    assert entry.row_counts.rows_read == len(rows)
+    assert entry.row_counts.is_balanced
+    rejects = [o for part in world.parts[entry.work.file.url, entry.work.file.version].values() for o in part]
     assert sorted(rejects) == bad, f"rejects {sorted(rejects)}, not {bad}"
     assert {offset for offset, _, number in rows if not number.isdigit()} <= set(bad)
     assert set(bad) <= {offset for offset, _, number in rows if is_bad(number)}
 
 
-def _check_newest(world: World, versions: list[MemoryRecord]) -> None:
+def _check_newest(world: World, versions: list[MemoryEntry]) -> None:
     """At least one load of the newest version is complete, unless it cannot be, or nobody was left to do it."""
     data = world.data(versions[0].work.file)
-    statuses = {record.status for record in versions}
+    statuses = {entry.status for entry in versions}
     if not data.startswith(HEAD):
         gave_way = {Status.SUPERSEDED} if versions[0].work.file.url in world.retried else set()
         assert statuses - gave_way == {Status.FAILED}, statuses
@@ -89,13 +89,13 @@ def _check_newest(world: World, versions: list[MemoryRecord]) -> None:
     if world.queue.dead and Status.FAILED in statuses:  # given up
         return
     assert Status.COMPLETE in statuses, f"{versions[0].work.file.url} is {statuses}"
-    for record in versions:
-        if record.status == Status.COMPLETE:
-            _check_table(world, record.work.file)
+    for entry in versions:
+        if entry.status == Status.COMPLETE:
+            _check_table(world, entry.work.file)
 
 
 def _check_table(world: World, file: FileVersion) -> None:
-    ends = [0, *(r.work.segment.end.byte for r in world.ledger.segment_records(file) if r.work.segment), 10**9]
+    ends = [0, *(r.work.segment.end.byte for r in world.ledger.segment_entries(file) if r.work.segment), 10**9]
     allowed: dict[str, dict[int, str]] = {}
     every: dict[str, set[str]] = {}
     for offset, key, number in rows_of(world.data(file)):
@@ -129,10 +129,12 @@ def is_bad(number: str) -> bool:
 
 
 @cache
-def undisturbed(data: bytes) -> tuple[Books, list[int]]:
+def undisturbed(data: bytes) -> tuple[RowCounts, list[int]]:
     """Return the books of a load that nobody disturbs, and where its rejects stand."""
     world: Any = World([])
     world.drop(("orders/x.csv", data))
     world.run()
-    (record,) = world.ledger.files()
-    return record.books, sorted(offset for parts in world.parts.values() for part in parts.values() for offset in part)
+    (entry,) = world.ledger.files()
+    return entry.row_counts, sorted(
+        offset for parts in world.parts.values() for part in parts.values() for offset in part
+    )

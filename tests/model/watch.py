@@ -7,13 +7,13 @@ from typing import Any
 from ingest.contract import FINAL_STATUSES, Status
 from ingest.errors import LeaseLost
 from ingest.file import FileVersion
-from ingest.ledger.claims import Claimed, Lease
-from ingest.ledger.work_item import Work
-from tests.support.memory_ledger import MemoryLedger, MemoryRecord
+from ingest.ledger.claims import Claimed, LeaseToken
+from ingest.ledger.work_item import WorkItem
+from tests.support.memory_ledger import MemoryEntry, MemoryLedger
 
 NEEDS_LEASE = ("renew", "save", "put_back", "save_plan", "split", "end_file", "end_begun", "end_segment")
 Key = tuple[str, str]
-Records = dict[Key, MemoryRecord]
+Records = dict[Key, MemoryEntry]
 
 
 @dataclass
@@ -32,23 +32,25 @@ class Watch:
 
     def call(self, worker: str, name: str, args: tuple[Any, ...], named: dict[str, Any]) -> Any:
         """Make one call."""
-        before = {key: replace(record) for key, record in self.ledger.records.items()}
+        before = {key: replace(entry) for key, entry in self.ledger.entries.items()}
         try:
             answer = getattr(self.ledger, name)(*args, **named)
         except LeaseLost:
-            assert self.ledger.records == before, f"{name} has changed something without the lease"
+            assert self.ledger.entries == before, f"{name} has changed something without the lease"
             raise
         if name == "claim" and isinstance(answer, Claimed):
             self._claimed(worker, args[0], named["lease"])
         if name in ("standing", "note_newest", "end_split"):
             self.looks.setdefault(worker, {})[args[0].url] = self.ledger.newest.get(args[0].url, "")
         if name in NEEDS_LEASE:
-            work = args[0] if isinstance(args[0], Work) else Work(args[0])
-            assert self.holders[_key(work)] == args[1].token, f"{name} by {worker}, whose lease another has taken"
+            work = args[0] if isinstance(args[0], WorkItem) else WorkItem(args[0])
+            assert self.holders[_key(work)] == args[1].value, f"{name} by {worker}, whose lease another has taken"
         if name == "end_segment" and not named["is_whole"]:
-            assert not self.ledger.standing(args[0].file).is_wanted, "a segment was given up of a file that is wanted"
-        for key, record in self.ledger.records.items():
-            self._compare(worker, name, before.get(key), record)
+            assert not self.ledger.file_status(args[0].file).should_continue, (
+                "a segment was given up of a file that is wanted"
+            )
+        for key, entry in self.ledger.entries.items():
+            self._compare(worker, name, before.get(key), entry)
         return answer
 
     def wrote(self, worker: str, before: dict[Any, Any], after: dict[Any, Any]) -> None:
@@ -58,16 +60,16 @@ class Watch:
             if before.get(item) is not value:
                 self.late_keys[item] = self.holders[key] != token
 
-    def _claimed(self, worker: str, work: Work, lease: Lease) -> None:
-        self.holders[_key(work)] = lease.token
-        self.own[worker] = (_key(work), lease.token)
+    def _claimed(self, worker: str, work: WorkItem, token: LeaseToken) -> None:
+        self.holders[_key(work)] = token.value
+        self.own[worker] = (_key(work), token.value)
 
-    def _compare(self, worker: str, name: str, before: MemoryRecord | None, now: MemoryRecord) -> None:
-        assert now.books.rows_read <= self.rows(now.work.file), f"{name} counts rows of {now.work.name} twice"
+    def _compare(self, worker: str, name: str, before: MemoryEntry | None, now: MemoryEntry) -> None:
+        assert now.row_counts.rows_read <= self.rows(now.work.file), f"{name} counts rows of {now.work.name} twice"
         if before is None:
             return
-        for count, value in before.books.counts().items():
-            assert getattr(now.books, count) >= value, f"{name} counts {count} back"
+        for count, value in before.row_counts.counts().items():
+            assert getattr(now.row_counts, count) >= value, f"{name} counts {count} back"
         is_closed = now.work.segment is None and now.status != before.status
         assert not (is_closed and before.status in FINAL_STATUSES), f"{name} makes {before.status} {now.status}"
         if is_closed and now.status == Status.COMPLETE and now.work.file.sequencer:
@@ -75,5 +77,5 @@ class Watch:
             assert seen is not None and seen <= now.work.file.version, f"{name}: COMPLETE, and a newer one was known"
 
 
-def _key(work: Work) -> Key:
+def _key(work: WorkItem) -> Key:
     return work.file.url, work.sort_key

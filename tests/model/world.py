@@ -9,12 +9,12 @@ from ingest.contract import RECONCILE_MESSAGE, Status
 from ingest.errors import GivenUp, IngestError, InternalFault, StillLoading
 from ingest.feeds.feed import Feed, Feeds
 from ingest.file import FileVersion
-from ingest.ledger.claims import Closing
-from ingest.ledger.row_counts import NOTHING, Books
+from ingest.ledger.claims import Outcome
+from ingest.ledger.row_counts import NOTHING, RowCounts
 from ingest.ledger.states import is_open
 from ingest.ledger.table import iso
 from ingest.recovery.retry import From, Retried
-from ingest.worker.dispatch import Intake, Message
+from ingest.worker.dispatch import Dispatcher, Message
 from ingest.worker.lease import Heart, Timing
 from ingest.worker.load import Sizes
 from ingest.worker.wiring import assemble
@@ -71,12 +71,12 @@ class World:
     skews_s: tuple[int, ...] = (0,)  # by how much the workers' clocks are wrong, one after another
     versions: dict[tuple[str, str], bytes] = field(default_factory=dict)  # (URL, eTag) -> data
     notifications: list[str] = field(default_factory=list)
-    told: list[Told] = field(default_factory=list)
+    reported: list[Told] = field(default_factory=list)
     parts: Parts = field(default_factory=dict)
     bugs: list[Exception] = field(default_factory=list)
     retried: set[str] = field(default_factory=set)  # URLs
     given_up: set[str] = field(default_factory=set)
-    kept: Books = NOTHING  # what attempts count that others before them have loaded
+    kept: RowCounts = NOTHING  # what attempts count that others before them have loaded
     cut_retries: int = 0
 
     def __post_init__(self) -> None:
@@ -90,16 +90,16 @@ class World:
         self.scheduler = Scheduler(self.acts, now_s=self.clock.now_s, interfere=self._interfere)
         self._workers = 0
 
-    def drop(self, *files: tuple[str, bytes], is_told: bool = True) -> None:
+    def drop(self, *files: tuple[str, bytes], is_reported: bool = True) -> None:
         """Put objects, told of in one notification, or not at all."""
-        records = []
+        entries = []
         for key, data in files:
             etag = f"e{len(self.versions)}"
             self.versions[f"s3://{BUCKET}/{key}", etag] = data
             self.bucket.objects[key] = Object(etag, data, self.clock.time_s)
-            records.append(self._record(key, etag, len(data)))
-        self.notifications.append(json.dumps({"Records": records}))
-        if is_told:
+            entries.append(self._entry(key, etag, len(data)))
+        self.notifications.append(json.dumps({"Records": entries}))
+        if is_reported:
             self.queue.send([self.notifications[-1]])
 
     def run(self) -> None:
@@ -124,9 +124,9 @@ class World:
     @property
     def is_settled(self) -> bool:
         """Whether all objects are known, and the outcome of all files was told."""
-        known = {(record.work.file.url, record.work.file.etag) for record in self.ledger.files()}
+        known = {(entry.work.file.url, entry.work.file.etag) for entry in self.ledger.files()}
         lying = {(f"s3://{BUCKET}/{key}", found.etag) for key, found in self.bucket.objects.items()}
-        return lying <= known and all(record.told for record in self.ledger.files())
+        return lying <= known and all(entry.reported for entry in self.ledger.files())
 
     def row_count(self, file: FileVersion) -> int:
         """Return how many rows a version has."""
@@ -170,7 +170,7 @@ class World:
         deadline_s = self.clock.time_s + skew_s + FUNCTION_S
         message = Message(queued.message_id, queued.body, queued.received, deadline_s, name, queued.hops, queued.stalls)
         try:
-            self._intake(name, skew_s).take(message, lambda: self.queue.hide(delivery, TIMING.lease_s + 5))
+            self._dispatcher(name, skew_s).take(message, lambda: self.queue.hide(delivery, TIMING.lease_s + 5))
         except IngestError as error:
             if isinstance(error, InternalFault):
                 self.bugs.append(error)
@@ -181,7 +181,7 @@ class World:
             self.scheduler.point("acknowledge")
             self.queue.delete(delivery)
 
-    def _intake(self, name: str, skew_s: int) -> Intake:
+    def _dispatcher(self, name: str, skew_s: int) -> Dispatcher:
         scheduler, heart = self.scheduler, Heart()
         ledger: Any = OwnLedger(self.watch, scheduler, name)
         clock, objects, queue = (
@@ -199,7 +199,7 @@ class World:
             rejects_for=lambda file: self.kinds.rejects(self.parts, file, scheduler),
             dead_letters=RecordingDeadLetters(),
             metrics=self.metrics,
-            events=OwnEvents(self.told, scheduler),
+            events=OwnEvents(self.reported, scheduler),
             clock=clock,
             log=lambda *_: None,
             heart=heart,
@@ -220,7 +220,7 @@ class World:
         elif act.kind == Kind.RECONCILE:
             self.queue.send([RECONCILE_MESSAGE])
         elif act.kind in (Kind.RETRY, Kind.GIVE_UP):
-            files = sorted({record.work.file.url for record in self.ledger.files()})
+            files = sorted({entry.work.file.url for entry in self.ledger.files()})
             if files and act.kind == Kind.GIVE_UP:
                 self._give_up(files[act.arg % len(files)])
             elif files:
@@ -230,27 +230,27 @@ class World:
             key = sorted(self.bucket.objects)[act.arg % len(self.bucket.objects)]
             lines = self.bucket.objects[key].data.splitlines(keepends=True)
             self.clock.time_s += 1  # S3 orders versions by time
-            self.drop((key, b"".join([lines[0], *reversed(lines[1:])])), is_told=act.arg % 3 != 0)
+            self.drop((key, b"".join([lines[0], *reversed(lines[1:])])), is_reported=act.arg % 3 != 0)
 
     def _retry_file(self, url: str, start: From, most_calls: int) -> None:
         """Let an operator retry a file, in one go or until a call to something outside."""
-        operator = Operator(self.ledger, self.queue, self.bucket, self.parts, self.told, self.clock)
-        told = operator.retry(url, start, most_calls=most_calls)
+        operator = Operator(self.ledger, self.queue, self.bucket, self.parts, self.reported, self.clock)
+        reported = operator.retry(url, start, most_calls=most_calls)
         self.retried.add(url)
-        if isinstance(told, Retried):
-            self.kept = self.kept.plus(told.kept)
+        if isinstance(reported, Retried):
+            self.kept = self.kept.plus(reported.kept)
         else:
             self.cut_retries += 1
-        self.scheduler.trace.append(f"{self.clock.time_s:.0f} operator: {told}")
+        self.scheduler.trace.append(f"{self.clock.time_s:.0f} operator: {reported}")
 
     def _give_up(self, url: str) -> None:
-        for record in self.ledger.files():
-            if record.work.file.url == url and is_open(record.status):
-                closing = Closing(Status.FAILED, record.books, 1.0, None, GivenUp("Nobody could finish it."))
-                self.ledger.give_up(record.work.file, closing, now_s=self.clock.time_s)
+        for entry in self.ledger.files():
+            if entry.work.file.url == url and is_open(entry.status):
+                outcome = Outcome(Status.FAILED, entry.row_counts, 1.0, None, GivenUp("Nobody could finish it."))
+                self.ledger.give_up(entry.work.file, outcome, now_s=self.clock.time_s)
                 self.given_up.add(url)
 
-    def _record(self, key: str, etag: str, size: int) -> dict[str, Any]:
+    def _entry(self, key: str, etag: str, size: int) -> dict[str, Any]:
         return {
             "eventVersion": "2.1",
             "eventSource": "aws:s3",

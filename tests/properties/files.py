@@ -16,7 +16,7 @@ from ingest.contract import Reason
 from ingest.feeds.dialect import Csv
 from ingest.feeds.feed import Feed
 from ingest.feeds.parse import read_csv
-from tests.properties.writer import BAD, BAD_BYTES, Cell, FileWriter, Piece, Spelled, Speller, spell
+from tests.properties.writer import BAD, BAD_BYTES, Cell, Chunk, FileWriter, Spelled, Speller, spell
 
 Item = dict[str, Any]
 
@@ -83,13 +83,13 @@ class File:
     data: bytes = field(repr=False)
     text: bytes  # the same, expanded
     feed: Feed
-    pieces: tuple[Piece, ...] = field(repr=False)
+    chunks: tuple[Chunk, ...] = field(repr=False)
     fates: tuple[Item | str, ...]  # of each record: its item, or the reason of its reject
     longest: int = field(repr=False)  # no piece is longer than so many bytes of UTF-8
 
     @property
-    def records(self) -> list[Piece]:
-        return [piece for piece in self.pieces if piece.kind == "record"]
+    def records(self) -> list[Chunk]:
+        return [chunk for chunk in self.chunks if chunk.kind == "record"]
 
     @property
     def reasons(self) -> list[str]:
@@ -257,9 +257,9 @@ def _written(
         out.record("record", row, record)
     for at in range(csv.footer_lines):
         out.add("footer", "-" + lines[-at - 1], ends[-at - 1])
-    text, pieces, longest = out.finished(final=final)
+    text, chunks, longest = out.finished(final=final)
     fates = tuple(_fate(row.cells, record.quoted, feed, names) for row, record in kept)
-    return File(_packed(text, csv, *packed), text, feed, pieces, fates, longest)
+    return File(_packed(text, csv, *packed), text, feed, chunks, fates, longest)
 
 
 def _fitting(speller: Speller, csv: Csv) -> Speller:
@@ -272,22 +272,22 @@ class _Out:
 
     def __init__(self, writer: FileWriter) -> None:
         self._writer = writer
-        self._pieces: list[tuple[Any, str, str]] = []
+        self._chunks: list[tuple[Any, str, str]] = []
 
     def add(self, kind: Any, text: str, line_end: str) -> None:
-        self._pieces.append((kind, text, line_end))
+        self._chunks.append((kind, text, line_end))
 
     def record(self, kind: Any, row: Row, record: Spelled) -> None:
         self.add(kind, record.text, row.line_end)
         for blank in row.blanks:
             self.add("comment" if blank else "blank", blank, row.line_end)
 
-    def finished(self, *, final: bool) -> tuple[bytes, tuple[Piece, ...], int]:
-        for number, (kind, text, line_end) in enumerate(self._pieces, start=1):
-            last = number == len(self._pieces) and text and not final
+    def finished(self, *, final: bool) -> tuple[bytes, tuple[Chunk, ...], int]:
+        for number, (kind, text, line_end) in enumerate(self._chunks, start=1):
+            last = number == len(self._chunks) and text and not final
             self._writer.add(kind, text, "" if last else line_end)
-        longest = max((_most_bytes(text) + 2 for _, text, _ in self._pieces), default=0)
-        return self._writer.data, tuple(self._writer.pieces), longest
+        longest = max((_most_bytes(text) + 2 for _, text, _ in self._chunks), default=0)
+        return self._writer.data, tuple(self._writer.chunks), longest
 
 
 def _most_bytes(text: str) -> int:

@@ -7,7 +7,7 @@ from ingest.reading.encoding import original_bytes
 from ingest.rejects.reject import Reject
 from ingest.worker.load import Load, Sizes
 from tests.properties.files import File, files
-from tests.properties.writer import Piece
+from tests.properties.writer import Chunk
 from tests.support.fakes import FakeTable, RecordingRejects, reading
 
 PORTIONS = st.sampled_from([1, 2, 3, 7, 16, 64, 10**6])
@@ -20,7 +20,7 @@ class Loaded:
     def __init__(self, file: File, table: FakeTable, *, portion: int, room: int) -> None:
         self.table, self.rejects = table, RecordingRejects()
         load = Load(feed=file.feed, writer=table, rejects=self.rejects, sizes=Sizes(block=file.longest + 1 + room))
-        self.books = load.run(reading(file.data, portion))
+        self.row_counts = load.run(reading(file.data, portion))
 
 
 @given(file=files(), portion=PORTIONS, room=ROOM)
@@ -28,33 +28,37 @@ def test_every_cell_is_read_as_it_was_written(file: File, portion: int, room: in
     loaded = Loaded(file, FakeTable(), portion=portion, room=room)
     assert {key: item for (key,), item in loaded.table.items.items()} == file.items
     assert [reject.reason for reject in loaded.rejects.taken] == file.reasons
-    lost = [piece for piece, fate in zip(file.records, file.fates, strict=True) if isinstance(fate, str)]
-    for reject, piece in zip(loaded.rejects.taken, lost, strict=True):
-        assert_it_is(reject, piece, file)
-    assert_the_books_are_true(loaded, file, written=len(file.items), rejected=len(lost))
+    lost = [chunk for chunk, fate in zip(file.records, file.fates, strict=True) if isinstance(fate, str)]
+    for reject, chunk in zip(loaded.rejects.taken, lost, strict=True):
+        assert_it_is(reject, chunk, file)
+    assert_the_row_counts_are_true(loaded, file, written=len(file.items), rejected=len(lost))
 
 
 @given(file=files(), portion=PORTIONS, room=ROOM)
 def test_every_byte_belongs_to_one_record_or_to_none(file: File, portion: int, room: int) -> None:
     """A table that takes nothing makes every record a reject, so all of them show where they stand."""
     loaded = Loaded(file, FakeTable(refuse=lambda item: True), portion=portion, room=room)
-    for reject, piece in zip(loaded.rejects.taken, file.records, strict=True):
-        assert_it_is(reject, piece, file)
-    assert_the_books_are_true(loaded, file, written=0, rejected=len(file.records))
+    for reject, chunk in zip(loaded.rejects.taken, file.records, strict=True):
+        assert_it_is(reject, chunk, file)
+    assert_the_row_counts_are_true(loaded, file, written=0, rejected=len(file.records))
 
 
-def assert_it_is(reject: Reject, piece: Piece, file: File) -> None:
+def assert_it_is(reject: Reject, chunk: Chunk, file: File) -> None:
     """A reject names its record: the line, the offset and the raw bytes."""
-    assert reject.line == piece.line
-    record = file.text[piece.start : piece.end]
-    assert reject.byte_offset == piece.start
+    assert reject.line == chunk.line
+    record = file.text[chunk.start : chunk.end]
+    assert reject.byte_offset == chunk.start
     assert original_bytes(reject.raw, file.feed.csv.encoding, at_start=False) == record
 
 
-def assert_the_books_are_true(loaded: Loaded, file: File, *, written: int, rejected: int) -> None:
+def assert_the_row_counts_are_true(loaded: Loaded, file: File, *, written: int, rejected: int) -> None:
     """All rows are accounted for, and all bytes that are no footer."""
-    books = loaded.books
-    assert books.rows_read == len(file.records) == books.rows_written + books.rows_rejected + books.rows_superseded
-    assert (books.rows_written, books.rows_rejected) == (written, rejected)
+    row_counts = loaded.row_counts
+    assert (
+        row_counts.rows_read
+        == len(file.records)
+        == row_counts.rows_written + row_counts.rows_rejected + row_counts.rows_superseded
+    )
+    assert (row_counts.rows_written, row_counts.rows_rejected) == (written, rejected)
     assert file.text.startswith(original_bytes(loaded.rejects.head, file.feed.csv.encoding, at_start=True))
-    assert books.bytes_read == sum(piece.end - piece.start for piece in file.pieces if piece.kind != "footer")
+    assert row_counts.bytes_read == sum(chunk.end - chunk.start for chunk in file.chunks if chunk.kind != "footer")

@@ -42,11 +42,11 @@ def test_every_row_of_any_soup_is_accounted_for(data: st.DataObject, csv: Csv, b
     feed = Feed("f/", "Table", "id", csv=msgspec.structs.replace(csv, compression="none"), columns={"n": "N"})
     load = Load(feed=feed, writer=FakeTable(refuse=lambda item: True), rejects=rejects, sizes=Sizes(block=block_bytes))
     try:
-        books = load.run(reading(file, portion))
+        row_counts = load.run(reading(file, portion))
     except FileFault:
         return
-    assert (books.bytes_read, books.rows_read) == (len(file), len(rejects.taken))
-    assert books.rows_rejected == books.rows_read
+    assert (row_counts.bytes_read, row_counts.rows_read) == (len(file), len(rejects.taken))
+    assert row_counts.rows_rejected == row_counts.rows_read
     at = 0
     for reject in rejects.taken:
         assert reject.byte_offset >= at

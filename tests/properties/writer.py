@@ -50,7 +50,7 @@ class Spelled:
 
 
 @dataclass(frozen=True)
-class Piece:
+class Chunk:
     """A part of the file: bytes [start, end), line end included; `line` counts from 1."""
 
     kind: Kind
@@ -131,16 +131,16 @@ class FileWriter:
         self._ends_in_cr = False
         self._line = 1
         self.data = own_mark or ("\ufeff".encode(self._encoding) if mark else b"")
-        self.pieces: list[Piece] = [Piece("mark", 0, len(self.data), 1)]
+        self.chunks: list[Chunk] = [Chunk("mark", 0, len(self.data), 1)]
 
-    def add(self, kind: Kind, text: str, line_end: str) -> Piece:
+    def add(self, kind: Kind, text: str, line_end: str) -> Chunk:
         """Write a piece. A blank line behind a lone CR ends in CRLF, or the two would be one line end."""
         if not text and line_end == "\n" and self._ends_in_cr:
             line_end = "\r\n"
         whole = text + line_end
         start = len(self.data)
         self.data += self._bad.join(part.encode(self._encoding) for part in whole.split(BAD))
-        self.pieces.append(Piece(kind, start, len(self.data), self._line))
+        self.chunks.append(Chunk(kind, start, len(self.data), self._line))
         self._line += whole.replace("\r\n", "\n").replace("\r", "\n").count("\n")
         self._ends_in_cr = whole.endswith("\r")
-        return self.pieces[-1]
+        return self.chunks[-1]

@@ -6,7 +6,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from ingest.errors import AccessDenied, SettingsFault, Unavailable
-from ingest.queue.event_source import Polling
+from ingest.queue.event_source import EventSource
 from tests.support.fakes import ScriptedClock
 
 
@@ -36,51 +36,51 @@ class FakeLambda:
         return {"UUID": "u", "State": state}
 
 
-def polling(client: Any) -> Polling:
-    return Polling(client=client, function="Loader", clock=ScriptedClock())
+def event_source(client: Any) -> EventSource:
+    return EventSource(client=client, function="Loader", clock=ScriptedClock())
 
 
-def test_the_state_of_the_mapping_is_told() -> None:
-    assert polling(FakeLambda("Disabled")).state() == "Disabled"
-    assert polling(FakeLambda("Disabled", mappings=0)).state() == "-"
+def test_the_state_of_the_mapping_is_reported() -> None:
+    assert event_source(FakeLambda("Disabled")).state() == "Disabled"
+    assert event_source(FakeLambda("Disabled", mappings=0)).state() == "-"
 
 
 @pytest.mark.parametrize("on", [True, False])
 def test_it_is_switched_and_waited_for(on: bool) -> None:
     client = FakeLambda("Disabled" if on else "Enabled")
-    assert polling(client).switch(on=on)
+    assert event_source(client).switch(on=on)
     assert (client.asked, client.states) == ([on], ["Enabled" if on else "Disabled"])
 
 
 def test_what_is_so_already_is_left_alone() -> None:
     client = FakeLambda("Disabled")
-    assert not polling(client).switch(on=False)
+    assert not event_source(client).switch(on=False)
     assert client.asked == []
 
 
 def test_a_change_under_way_is_waited_for() -> None:
     client = FakeLambda("Updating", "Enabling", "Enabled")
-    assert polling(client).switch(on=False)
+    assert event_source(client).switch(on=False)
     assert client.asked == [False]
 
 
-def test_what_takes_too_long_is_told_of() -> None:
+def test_what_takes_too_long_is_reported_of() -> None:
     client = FakeLambda("Enabled")
     client.then[False] = ["Disabling"]
     with pytest.raises(Unavailable, match="Loader is still Disabling after 180 s"):
-        polling(client).switch(on=False)
+        event_source(client).switch(on=False)
 
 
 @pytest.mark.parametrize("count", [0, 2])
 def test_a_function_without_its_one_mapping_is_refused(count: int) -> None:
     with pytest.raises(SettingsFault, match=f"has {count} event source mappings instead of one"):
-        polling(FakeLambda("Enabled", mappings=count)).switch(on=True)
+        event_source(FakeLambda("Enabled", mappings=count)).switch(on=True)
 
 
-def test_an_error_of_aws_is_told_as_ours() -> None:
+def test_an_error_of_aws_is_reported_as_ours() -> None:
     class Denied(FakeLambda):
         def list_event_source_mappings(self, FunctionName: str) -> Any:
             raise ClientError({"Error": {"Code": "AccessDeniedException", "Message": "no"}}, "List")
 
     with pytest.raises(AccessDenied, match="while looking for the mapping of the function Loader"):
-        polling(Denied("Enabled")).switch(on=True)
+        event_source(Denied("Enabled")).switch(on=True)

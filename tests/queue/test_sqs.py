@@ -30,8 +30,8 @@ def receive(sqs: Any, name: str) -> list[dict[str, Any]]:
     return messages
 
 
-def test_a_buried_message_lies_in_the_dead_letter_queue_with_its_reason(sqs: Any) -> None:
-    queue(sqs).bury('{"ü": 1}', code="unknown_message", reason="The message has none of the known shapes.")
+def test_a_dead_lettered_message_lies_in_the_dead_letter_queue_with_its_reason(sqs: Any) -> None:
+    queue(sqs).dead_letter('{"ü": 1}', code="unknown_message", reason="The message has none of the known shapes.")
     (message,) = receive(sqs, "dead")
     assert message["Body"] == '{"ü": 1}'
     attributes = {name: value["StringValue"] for name, value in message["MessageAttributes"].items()}
@@ -47,7 +47,9 @@ def test_a_reason_is_made_of_characters_sqs_takes() -> None:
         attributes = {"code": {"DataType": "String", "StringValue": "c"}, "reason": reason}
         expected = {"QueueUrl": "d", "MessageBody": "b", "MessageAttributes": attributes}
         stub.add_response("send_message", {}, expected)
-        Queue(client=own, url="q", dead_letter_url="d").bury("b", code="c", reason="its fields are a\0b, \ud800, ü😀")
+        Queue(client=own, url="q", dead_letter_url="d").dead_letter(
+            "b", code="c", reason="its fields are a\0b, \ud800, ü😀"
+        )
 
 
 def test_a_hidden_message_comes_back_when_its_time_has_come(sqs: Any) -> None:
@@ -80,4 +82,4 @@ def test_a_queue_that_fails_is_a_service_fault_that_says_what_was_done(code: str
         with pytest.raises(kind, match="hiding a message"):
             failing.hide("r", 30)
         with pytest.raises(kind, match="putting a message in the dead-letter queue"):
-            failing.bury("b", code="c", reason="r")
+            failing.dead_letter("b", code="c", reason="r")

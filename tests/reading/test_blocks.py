@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ingest.feeds.dialect import Csv
-from ingest.reading.blocks import BadRecord, Block, Cutter, Piece
+from ingest.reading.blocks import BadRecord, Block, BlockSplitter, Chunk
 from ingest.reading.grammar import Grammar, count_lines
 
 CASES = {
@@ -28,10 +28,10 @@ CASES = {
 }
 
 
-def cut(data: bytes, *, portion: int, block_bytes: int, dialect: Csv | None = None) -> list[Piece]:
-    cutter = Cutter(Grammar(dialect or Csv()), block_bytes=block_bytes)
-    pieces = [piece for at in range(0, len(data), portion) for piece in cutter.feed(data[at : at + portion])]
-    return pieces + list(cutter.finish())
+def cut(data: bytes, *, portion: int, block_bytes: int, dialect: Csv | None = None) -> list[Chunk]:
+    splitter = BlockSplitter(Grammar(dialect or Csv()), block_bytes=block_bytes)
+    chunks = [chunk for at in range(0, len(data), portion) for chunk in splitter.feed(data[at : at + portion])]
+    return chunks + list(splitter.finish())
 
 
 def parsed(data: bytes) -> list[tuple[str, ...]]:
@@ -56,21 +56,21 @@ def parsed(data: bytes) -> list[tuple[str, ...]]:
 @pytest.mark.parametrize("block_bytes", [16, 24, 64])
 @pytest.mark.parametrize("portion", [1, 2, 3, 7, 1000])
 def test_the_same_bytes_come_out_whatever_the_portions(data: bytes, block_bytes: int, portion: int) -> None:
-    pieces = cut(data, portion=portion, block_bytes=block_bytes)
-    blocks = [piece for piece in pieces if isinstance(piece, Block)]
-    assert blocks == pieces
+    chunks = cut(data, portion=portion, block_bytes=block_bytes)
+    blocks = [chunk for chunk in chunks if isinstance(chunk, Block)]
+    assert blocks == chunks
     assert b"".join(block.data for block in blocks) == data
     records = [data[s.start : s.end] for s in Grammar(Csv()).spans(data)]
     assert [b.data[s.start : s.end] for b in blocks for s in Grammar(Csv()).spans(b.data)] == records
-    assert_places_are_exact(pieces, data)
+    assert_places_are_exact(chunks, data)
 
 
-def assert_places_are_exact(pieces: list[Piece], data: bytes) -> None:
+def assert_places_are_exact(chunks: list[Chunk], data: bytes) -> None:
     at = 0
-    for piece in pieces:
-        assert piece.first_byte == at
-        assert piece.first_line == 1 + count_lines(data[:at])
-        at += piece.byte_count
+    for chunk in chunks:
+        assert chunk.first_byte == at
+        assert chunk.first_line == 1 + count_lines(data[:at])
+        at += chunk.byte_count
     assert at == len(data)
 
 
@@ -92,10 +92,10 @@ def test_what_pythons_csv_module_wrote_is_cut_at_its_records(
     line_end, style = line_end_and_style
     csv.writer(text, lineterminator=line_end, quoting=style).writerows(rows)  # type: ignore[arg-type]
     data = text.getvalue().encode()
-    pieces = cut(data, portion=portion, block_bytes=block_bytes)
-    found = [row for piece in pieces for row in parsed(piece.data)]
+    chunks = cut(data, portion=portion, block_bytes=block_bytes)
+    found = [row for chunk in chunks for row in parsed(chunk.data)]
     assert found == [tuple(row) for row in rows]
-    assert_places_are_exact(pieces, data)
+    assert_places_are_exact(chunks, data)
 
 
 @given(data=st.text(alphabet='a"\n\r,\\', max_size=60).map(str.encode), escape=st.sampled_from(["", "\\"]))
@@ -135,28 +135,28 @@ def whole_record_count(data: bytes, dialect: Csv) -> int:
     block_bytes=st.integers(8, 40),
 )
 def test_no_byte_is_lost_in_any_soup(data: bytes, portion: int, block_bytes: int) -> None:
-    pieces = cut(data, portion=portion, block_bytes=block_bytes)
-    assert_places_are_exact(pieces, data)
-    for piece in pieces:
-        assert piece.data == data[piece.first_byte :][: len(piece.data)]
+    chunks = cut(data, portion=portion, block_bytes=block_bytes)
+    assert_places_are_exact(chunks, data)
+    for chunk in chunks:
+        assert chunk.data == data[chunk.first_byte :][: len(chunk.data)]
 
 
 def test_a_quote_never_closed_costs_its_line_and_not_the_file() -> None:
     data = b'1,"open\n' + b"2,b\n" * 100
     first, *others = cut(data, portion=50, block_bytes=64)
     assert first == BadRecord(b'1,"open\n', 0, 1, 8, "unterminated_quote")
-    assert b"".join(piece.data for piece in others) == b"2,b\n" * 100
+    assert b"".join(chunk.data for chunk in others) == b"2,b\n" * 100
 
 
 def test_a_quote_never_closed_on_the_last_line_is_reported() -> None:
-    pieces = cut(b'1,a\n2,"b', portion=3, block_bytes=64)
-    assert pieces == [Block(b"1,a\n", 0, 1, 4), BadRecord(b'2,"b', 4, 2, 4, "unterminated_quote")]
+    chunks = cut(b'1,a\n2,"b', portion=3, block_bytes=64)
+    assert chunks == [Block(b"1,a\n", 0, 1, 4), BadRecord(b'2,"b', 4, 2, 4, "unterminated_quote")]
 
 
 def test_a_line_without_end_is_skipped_and_the_next_line_is_read() -> None:
     data = b"a\n" + b"x" * 500 + b"\nb\n"
-    pieces = cut(data, portion=7, block_bytes=32)
-    assert pieces == [
+    chunks = cut(data, portion=7, block_bytes=32)
+    assert chunks == [
         Block(b"a\n", 0, 1, 2),
         BadRecord(b"x" * 32, 2, 2, 501, "record_too_long"),
         Block(b"b\n", 503, 3, 2),
@@ -169,27 +169,27 @@ def test_a_line_without_end_is_skipped_and_the_next_line_is_read() -> None:
     ("long", "reason"),
     [(b"x" * 16, "record_too_long"), (b'x,"a\nb', "unterminated_quote"), (b"y" * 40 + b'"', "record_too_long")],
 )
-def test_a_record_over_the_limit_is_told_wherever_blocks_end(
+def test_a_record_over_the_limit_is_reported_wherever_blocks_end(
     long: bytes, reason: str, block_bytes: int, portion: int
 ) -> None:
     rest = b"\n" + b"1,2\n" * 20
-    cutter = Cutter(Grammar(Csv()), block_bytes=block_bytes, record_bytes=16)
+    splitter = BlockSplitter(Grammar(Csv()), block_bytes=block_bytes, record_bytes=16)
     data = b"1,2\n1,2\n" + long + rest
-    pieces = [piece for at in range(0, len(data), portion) for piece in cutter.feed(data[at : at + portion])]
-    pieces += cutter.finish()
-    (bad,) = [piece for piece in pieces if isinstance(piece, BadRecord)]
+    chunks = [chunk for at in range(0, len(data), portion) for chunk in splitter.feed(data[at : at + portion])]
+    chunks += splitter.finish()
+    (bad,) = [chunk for chunk in chunks if isinstance(chunk, BadRecord)]
     assert (bad.reason, bad.first_byte, bad.first_line) == (reason, 8, 3)
     assert bad.data == long.split(b"\n")[0][:16] + (b"\n" if reason == "unterminated_quote" else b"")
-    assert_places_are_exact(pieces, data)
+    assert_places_are_exact(chunks, data)
 
 
 @pytest.mark.parametrize("line_end", [b"\n", b"\r\n", b"\r"])
 @pytest.mark.parametrize("record_bytes", range(32, 70))
 def test_behind_an_open_quote_every_sound_line_is_read(record_bytes: int, line_end: bytes) -> None:
     data = b'"' + line_end + (b"1,2" + line_end) * 40
-    cutter = Cutter(Grammar(Csv()), block_bytes=1000, record_bytes=record_bytes)
-    bad, *others = [*cutter.feed(data), *cutter.finish()]
-    assert (bad.data, [type(piece) for piece in others]) == (b'"' + line_end, [Block] * len(others))
+    splitter = BlockSplitter(Grammar(Csv()), block_bytes=1000, record_bytes=record_bytes)
+    bad, *others = [*splitter.feed(data), *splitter.finish()]
+    assert (bad.data, [type(chunk) for chunk in others]) == (b'"' + line_end, [Block] * len(others))
     assert_places_are_exact([bad, *others], data)
 
 
@@ -202,21 +202,21 @@ def test_behind_an_open_quote_every_sound_line_is_read(record_bytes: int, line_e
 )
 def test_only_lines_with_a_quote_are_given_up_for_one(lines: list[bytes], record_bytes: int, portion: int) -> None:
     data = b"".join(line + b"\n" for line in lines)
-    cutter = Cutter(Grammar(Csv()), block_bytes=200, record_bytes=record_bytes)
-    pieces = [piece for at in range(0, len(data), portion) for piece in cutter.feed(data[at : at + portion])]
-    pieces += cutter.finish()
-    assert_places_are_exact(pieces, data)
-    for piece in pieces:
-        if isinstance(piece, BadRecord):
-            assert b'"' in piece.data and piece.reason == "unterminated_quote"
+    splitter = BlockSplitter(Grammar(Csv()), block_bytes=200, record_bytes=record_bytes)
+    chunks = [chunk for at in range(0, len(data), portion) for chunk in splitter.feed(data[at : at + portion])]
+    chunks += splitter.finish()
+    assert_places_are_exact(chunks, data)
+    for chunk in chunks:
+        if isinstance(chunk, BadRecord):
+            assert b'"' in chunk.data and chunk.reason == "unterminated_quote"
 
 
 def test_a_record_as_long_as_the_limit_is_none_too_long() -> None:
     data = b"x" * 15 + b"\n" + b"y" * 15 + b"\n" + b"z" * 16
     for portion in (1, 7, 1000):
-        cutter = Cutter(Grammar(Csv()), block_bytes=1000, record_bytes=16)
-        pieces = [piece for at in range(0, len(data), portion) for piece in cutter.feed(data[at : at + portion])]
-        assert [*pieces, *cutter.finish()] == [Block(data, 0, 1, len(data))]
+        splitter = BlockSplitter(Grammar(Csv()), block_bytes=1000, record_bytes=16)
+        chunks = [chunk for at in range(0, len(data), portion) for chunk in splitter.feed(data[at : at + portion])]
+        assert [*chunks, *splitter.finish()] == [Block(data, 0, 1, len(data))]
 
 
 @pytest.mark.parametrize(("data", "line_end"), [(b"x" * 64, b""), (b"x" * 63, b"\r"), (b"x" * 70, b"\r\n")])
@@ -225,5 +225,5 @@ def test_a_line_without_end_may_be_the_last(data: bytes, line_end: bytes) -> Non
     bad, *rest = cut(data + line_end, portion=64, block_bytes=32)
     assert isinstance(bad, BadRecord)
     assert (bad.data, bad.reason, bad.first_line) == (b"x" * 32, "record_too_long", 1)
-    assert b"".join(piece.data for piece in rest).strip() == b""
+    assert b"".join(chunk.data for chunk in rest).strip() == b""
     assert_places_are_exact([bad, *rest], data + line_end)

@@ -8,14 +8,14 @@ from ingest.errors import BadHeader
 from ingest.feeds.dialect import Csv
 from ingest.feeds.feed import Feed
 from ingest.reading.grammar import Grammar
-from ingest.reading.header import read_head
+from ingest.reading.header import read_header
 from ingest.worker.load import Load, Sizes
 from tests.support.fakes import FakeTable, RecordingRejects, cut, reading
 
 
 def columns(data: bytes, **csv: Any) -> tuple[str, ...]:
     dialect = Csv(**csv)
-    return read_head(cut(data, 3), dialect, Grammar(dialect))[0].columns
+    return read_header(cut(data, 3), dialect, Grammar(dialect))[0].columns
 
 
 def test_several_header_records_name_a_column_together() -> None:
@@ -28,7 +28,7 @@ def test_header_records_of_unequal_length_name_as_many_columns_as_the_longest() 
     assert columns(b"id\n,b,c\n", header=2) == ("id", "b", "c")
 
 
-def test_columns_that_several_header_records_do_not_tell_apart_are_refused() -> None:
+def test_columns_that_several_header_records_do_not_report_apart_are_refused() -> None:
     with pytest.raises(BadHeader, match="twice"):
         columns(b"a,a\nx,x\n1,2\n", header=2)
 
@@ -51,7 +51,7 @@ def test_comments_are_left_out_where_a_record_could_begin_and_kept_elsewhere(por
     data = b'# it\'s "quoted\nid,a\n1,#one\n#2,two\r\n3,"x\n#not a comment"\n# "\r4,four\n##\n\n5\n6,six\n# the end'
     values, load, rejects = loaded(data, portion, block_bytes, comment="#")
     assert values == ["#one", "four", "six", "x\n#not a comment"]
-    assert (load.books.rows_read, load.books.rows_rejected, load.books.bytes_read) == (5, 1, len(data))
+    assert (load.row_counts.rows_read, load.row_counts.rows_rejected, load.row_counts.bytes_read) == (5, 1, len(data))
     (reject,) = rejects.taken
     assert (reject.raw, data[reject.byte_offset :][:2], reject.line) == (b"5\n", b"5\n", 11)
 
@@ -65,4 +65,4 @@ def test_a_comment_may_begin_with_several_characters() -> None:
 def test_a_footer_is_no_row(portion: int) -> None:
     data = b'id,a\n1,x\n2,"y\ny"\nTotal: "2 rows\nend of file\n'
     values, load, rejects = loaded(data, portion, 64, footer_lines=2)
-    assert (values, load.books.rows_read, rejects.taken) == (["x", "y\ny"], 2, [])
+    assert (values, load.row_counts.rows_read, rejects.taken) == (["x", "y\ny"], 2, [])

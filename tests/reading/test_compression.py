@@ -139,7 +139,7 @@ def test_an_error_of_the_source_passes_through_unchanged(codec: str, error: Exce
         (b"", None),
     ],
 )
-def test_magic_bytes_tell_the_codec(first_bytes: bytes, codec: str | None) -> None:
+def test_magic_bytes_report_the_codec(first_bytes: bytes, codec: str | None) -> None:
     assert find_codec(first_bytes) == codec
 
 

@@ -108,7 +108,7 @@ def test_plain_utf8_is_handed_on_as_it_is() -> None:
 
 
 @pytest.mark.parametrize("names", [("Jülich", "Bonn"), ("Jülich",)])
-def test_a_file_in_another_encoding_is_told_in_one_sentence_and_no_storm_of_rejects(names: tuple[str, ...]) -> None:
+def test_a_file_in_another_encoding_is_reported_in_one_sentence_and_no_storm_of_rejects(names: tuple[str, ...]) -> None:
     umlauts = ("id,name\n" + "".join(f"{n},{name}\n" for n in range(50) for name in names)).encode("cp1252")
     with pytest.raises(NotCsv, match=r"no utf-8 text: the first \d+ records"):
         loaded(umlauts, Csv(), block_bytes=4096)
@@ -121,6 +121,6 @@ def test_some_unreadable_rows_among_readable_ones_are_rejects() -> None:
 
 
 @pytest.mark.parametrize("encoding", ["cp1252", "latin-1"])
-def test_the_mark_of_utf8_in_a_feed_of_another_encoding_is_told(encoding: str) -> None:
+def test_the_mark_of_utf8_in_a_feed_of_another_encoding_is_reported(encoding: str) -> None:
     with pytest.raises(NotCsv, match="UTF-8 text, by its byte order mark"):
         loaded("\ufeffid,name\n1,Köln\n".encode(), Csv(encoding=encoding))

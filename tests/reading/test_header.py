@@ -10,17 +10,17 @@ from ingest.feeds.feed import Feed
 from ingest.items.mapping import map_columns
 from ingest.reading.blocks import BLOCK_BYTES
 from ingest.reading.grammar import Grammar
-from ingest.reading.header import Head, read_head
+from ingest.reading.header import Header, read_header
 from tests.support.fakes import cut
 
 BOM = b"\xef\xbb\xbf"
 
 
-def head_and_rest(data: bytes, csv: Csv | None = None, *, portion: int = 1000) -> tuple[Head, bytes]:
+def head_and_rest(data: bytes, csv: Csv | None = None, *, portion: int = 1000) -> tuple[Header, bytes]:
     """Return the head and all bytes behind it, whether read ahead or not."""
     csv = csv or Csv()
     portions = cut(data, portion)
-    head, rest = read_head(portions, csv, Grammar(csv))
+    head, rest = read_header(portions, csv, Grammar(csv))
     return head, rest + b"".join(portions)
 
 
@@ -61,7 +61,7 @@ def test_the_head_is_the_same_in_any_portions(
 ) -> None:
     columns, byte_count, line_count = expected
     found, rest = head_and_rest(data, csv, portion=portion)
-    assert found == Head(columns, data[:byte_count], line_count)
+    assert found == Header(columns, data[:byte_count], line_count)
     assert rest == data[byte_count:]
 
 
@@ -127,7 +127,7 @@ def test_thirty_thousand_columns_are_named_in_linear_time() -> None:
 
 def test_nothing_is_read_beyond_the_portion_that_ends_the_header() -> None:
     portions = iter([b"a,", b"b\n1,", b"2\n", b"3,4\n"])
-    _, rest = read_head(portions, Csv(), Grammar(Csv()))
+    _, rest = read_header(portions, Csv(), Grammar(Csv()))
     assert rest == b"1,"
     assert list(portions) == [b"2\n", b"3,4\n"]
 

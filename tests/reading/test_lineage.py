@@ -38,7 +38,7 @@ def test_line_breaks_in_cells_blank_lines_comments_and_rejects_are_counted(block
     cells=st.lists(st.sampled_from(["x", '"a\nb"', '""', "", "\n", "\r\n"]), max_size=20),
     block_bytes=st.integers(40, 90),
 )
-def test_every_item_stands_on_the_line_it_tells(cells: list[str], block_bytes: int) -> None:
+def test_every_item_stands_on_the_line_it_reports(cells: list[str], block_bytes: int) -> None:
     records = [cell if cell.isspace() else f"{number},{cell}\n" for number, cell in enumerate(cells)]
     data = "id,a\n" + "".join(records)
     found = lines_of(data.encode(), block_bytes=block_bytes)

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ingest.feeds.dialect import Csv
-from ingest.reading.blocks import START, Block, CutState, Cutter, Piece
+from ingest.reading.blocks import START, Block, BlockSplitter, Chunk, Position
 from ingest.reading.grammar import Grammar
 
 DIALECTS = st.sampled_from(
@@ -18,35 +18,37 @@ PARTS = st.sampled_from(
     [b'"', b'"', b"\n", b"\r", b"\r\n", b",", b";", b"\\", b"#", b"a", "ü".encode(), b"\xff", b'1,"2"\n', b"1,2\n" * 9]
 )
 SOUP = st.lists(PARTS, max_size=90).map(b"".join)
-Step = tuple[Piece, CutState]
+Step = tuple[Chunk, Position]
 
 
-def cutter(csv: Csv, state: CutState = START, *, block_bytes: int = 48, record_bytes: int = 24) -> Cutter:
-    return Cutter(Grammar(csv), state=state, block_bytes=block_bytes, record_bytes=record_bytes)
+def splitter(csv: Csv, state: Position = START, *, block_bytes: int = 48, record_bytes: int = 24) -> BlockSplitter:
+    return BlockSplitter(Grammar(csv), state=state, block_bytes=block_bytes, record_bytes=record_bytes)
 
 
-def feed(own: Cutter, data: bytes, portion: int) -> Iterator[Step]:
+def feed(own: BlockSplitter, data: bytes, portion: int) -> Iterator[Step]:
     """Yield the pieces, and the cutter's state while it is suspended behind each of them."""
     for at in range(0, len(data), portion):
-        for piece in own.feed(data[at : at + portion]):
-            yield piece, own.state
+        for chunk in own.feed(data[at : at + portion]):
+            yield chunk, own.state
 
 
-def finish(own: Cutter, *, at_end: bool = True) -> Iterator[Step]:
-    for piece in own.finish(at_end=at_end):
-        yield piece, own.state
+def finish(own: BlockSplitter, *, at_end: bool = True) -> Iterator[Step]:
+    for chunk in own.finish(at_end=at_end):
+        yield chunk, own.state
 
 
 SIZES = st.tuples(st.integers(8, 60), st.integers(8, 60))
 
 
 @given(data=SOUP, csv=DIALECTS, sizes=SIZES, portion=st.integers(1, 80))
-def test_a_new_cutter_goes_on_from_any_pieces_end(data: bytes, csv: Csv, sizes: tuple[int, int], portion: int) -> None:
+def test_a_new_splitter_goes_on_from_any_pieces_end(
+    data: bytes, csv: Csv, sizes: tuple[int, int], portion: int
+) -> None:
     block_bytes, record_bytes = sizes
-    own = cutter(csv, block_bytes=block_bytes, record_bytes=record_bytes)
+    own = splitter(csv, block_bytes=block_bytes, record_bytes=record_bytes)
     steps = [*feed(own, data, portion), *finish(own)]
     for done, (_, state) in enumerate(steps, start=1):
-        other = cutter(csv, state, block_bytes=block_bytes, record_bytes=record_bytes)
+        other = splitter(csv, state, block_bytes=block_bytes, record_bytes=record_bytes)
         assert other.state == state
         assert [*feed(other, data[state.byte :], portion), *finish(other)] == steps[done:]
 
@@ -56,11 +58,11 @@ def test_the_bytes_between_any_two_pieces_ends_give_the_pieces_between_them(
     data: bytes, csv: Csv, sizes: tuple[int, int], portion: int
 ) -> None:
     block_bytes, record_bytes = sizes
-    own = cutter(csv, block_bytes=block_bytes, record_bytes=record_bytes)
+    own = splitter(csv, block_bytes=block_bytes, record_bytes=record_bytes)
     steps = list(feed(own, data, portion))
     states = [START, *(state for _, state in steps)]
     for (first, start), (last, end) in combinations(enumerate(states), 2):
-        other = cutter(csv, start, block_bytes=block_bytes, record_bytes=record_bytes)
+        other = splitter(csv, start, block_bytes=block_bytes, record_bytes=record_bytes)
         part = data[start.byte : end.byte]
         assert [*feed(other, part, portion), *finish(other, at_end=False)] == steps[first:last]
 
@@ -68,33 +70,33 @@ def test_the_bytes_between_any_two_pieces_ends_give_the_pieces_between_them(
 @pytest.mark.parametrize("line_end", [b"\n", b"\r", b"\r\n"])
 def test_bytes_that_end_behind_an_open_quote_end_in_its_state(line_end: bytes) -> None:
     data = b'1,"' + line_end + (b"2,b" + line_end) * 30
-    own = cutter(Csv(), block_bytes=64, record_bytes=64)
+    own = splitter(Csv(), block_bytes=64, record_bytes=64)
     bad, state = next(feed(own, data, len(data)))
-    other = cutter(Csv(), block_bytes=64, record_bytes=64)
+    other = splitter(Csv(), block_bytes=64, record_bytes=64)
     assert list(feed(other, data[: state.byte], 1)) == []
     assert list(finish(other, at_end=False)) == [(bad, state)]
     assert state.open_left > 0
 
 
-def test_the_state_tells_how_long_a_quote_is_still_known_to_be_open() -> None:
-    own = cutter(Csv(), block_bytes=64, record_bytes=64)
+def test_the_state_reports_how_long_a_quote_is_still_known_to_be_open() -> None:
+    own = splitter(Csv(), block_bytes=64, record_bytes=64)
     steps = feed(own, b'1,"open\n' + b"2,b\n" * 100, 1000)
-    assert next(steps)[1] == CutState(8, 2, 64 // 4 - 8, 8)
-    assert next(steps)[1] == CutState(16, 4, text_byte=16)
+    assert next(steps)[1] == Position(8, 2, 64 // 4 - 8, 8)
+    assert next(steps)[1] == Position(16, 4, text_byte=16)
 
 
 def test_the_state_stays_at_the_last_pieces_end_while_a_line_without_end_is_skipped() -> None:
-    own = cutter(Csv())
+    own = splitter(Csv())
     steps = list(feed(own, b"1,2\n" + b"x" * 500, 7))
-    assert steps == [(Block(b"1,2\n", 0, 1, 4), CutState(4, 2, text_byte=4))]
-    assert own.state == CutState(4, 2, text_byte=4)
-    assert [state for _, state in finish(own)] == [CutState(504, 2, text_byte=504)]
+    assert steps == [(Block(b"1,2\n", 0, 1, 4), Position(4, 2, text_byte=4))]
+    assert own.state == Position(4, 2, text_byte=4)
+    assert [state for _, state in finish(own)] == [Position(504, 2, text_byte=504)]
 
 
 def test_bytes_that_end_amid_a_record_lose_none_of_it() -> None:
     """They were cut by other settings than these; the record is told, not dropped."""
-    own = cutter(Csv())
+    own = splitter(Csv())
     assert list(own.feed(b'1,2\n3,"4')) == []
-    pieces = list(own.finish(at_end=False))
-    assert b"".join(piece.data for piece in pieces) == b'1,2\n3,"4'
-    assert own.state == CutState(8, 2, text_byte=8)
+    chunks = list(own.finish(at_end=False))
+    assert b"".join(chunk.data for chunk in chunks) == b'1,2\n3,"4'
+    assert own.state == Position(8, 2, text_byte=8)

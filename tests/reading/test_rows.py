@@ -105,7 +105,7 @@ def test_long_records_are_trimmed_where_they_stand() -> None:
     assert faults(rows) == [(1, Reason.RAGGED_ROW), (5, Reason.RAGGED_ROW), (7, Reason.RAGGED_ROW)]
 
 
-def test_mended_cells_are_null_by_the_same_rules() -> None:
+def test_fixed_cells_are_null_by_the_same_rules() -> None:
     rows = rows_of(b'NULL\n"NULL"\n1,,3\n', csv=Csv(ragged="pad", null_values=("NULL",), quoted_nulls=False))
     assert cells(rows) == [(None, None), ("NULL", None)]
 
@@ -129,7 +129,7 @@ def test_half_a_character_in_each_of_two_records_is_not_one_character() -> None:
     assert faults(rows) == [(0, Reason.BAD_ENCODING), (1, Reason.BAD_ENCODING)]
 
 
-def test_faults_of_both_kinds_are_told_in_file_order() -> None:
+def test_faults_of_both_kinds_are_reported_in_file_order() -> None:
     rows = rows_of(b"1\n\xff,1\n2,2\n3\n\xff\n4,4")
     assert (cells(rows), places(rows)) == ([("2", "2"), ("4", "4")], [2, 5])
     assert faults(rows) == [

@@ -6,10 +6,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ingest.feeds.dialect import Csv
-from ingest.reading.blocks import START, BadRecord, CutState, Cutter, Piece
+from ingest.reading.blocks import START, BadRecord, BlockSplitter, Chunk, Position
 from ingest.reading.encoding import Charset
 from ingest.reading.grammar import Grammar, count_lines
-from ingest.reading.segments import Segment, cutter_for, is_splittable, plan
+from ingest.reading.segments import Segment, is_splittable, plan, splitter_for
 from tests.reading.test_position import SOUP
 from tests.support.fakes import cut
 
@@ -22,19 +22,19 @@ DIALECTS = st.builds(
 )
 
 
-def cutter(csv: Csv, state: CutState = START, *, block_bytes: int = 48, record_bytes: int = 24) -> Cutter:
+def splitter(csv: Csv, state: Position = START, *, block_bytes: int = 48, record_bytes: int = 24) -> BlockSplitter:
     measure = Charset(csv).size
-    return Cutter(Grammar(csv), state=state, block_bytes=block_bytes, record_bytes=record_bytes, measure=measure)
+    return BlockSplitter(Grammar(csv), state=state, block_bytes=block_bytes, record_bytes=record_bytes, measure=measure)
 
 
-def segments(data: bytes, csv: Csv, start: CutState = START, *, segment_bytes: int, portion: int = 37) -> list[Segment]:
+def segments(data: bytes, csv: Csv, start: Position = START, *, segment_bytes: int, portion: int = 37) -> list[Segment]:
     text = Charset(csv).to_text(cut(data[start.byte :], portion))
-    return list(plan(text, cutter(csv, start), segment_bytes=segment_bytes))
+    return list(plan(text, splitter(csv, start), segment_bytes=segment_bytes))
 
 
-def pieces(data: bytes, csv: Csv, state: CutState = START, *, portion: int = 37, at_end: bool = True) -> list[Piece]:
-    own = cutter(csv, state)
-    found = [piece for text in Charset(csv).to_text(cut(data, portion)) for piece in own.feed(text)]
+def chunks(data: bytes, csv: Csv, state: Position = START, *, portion: int = 37, at_end: bool = True) -> list[Chunk]:
+    own = splitter(csv, state)
+    found = [chunk for text in Charset(csv).to_text(cut(data, portion)) for chunk in own.feed(text)]
     return found + list(own.finish(at_end=at_end))
 
 
@@ -42,15 +42,15 @@ def pieces(data: bytes, csv: Csv, state: CutState = START, *, portion: int = 37,
 def test_segments_each_cut_on_its_own_give_the_pieces_of_the_whole_file(
     data: bytes, csv: Csv, segment_bytes: int, portion: int
 ) -> None:
-    found: list[Piece] = []
+    found: list[Chunk] = []
     at = 0
     for segment in segments(data, csv, segment_bytes=segment_bytes, portion=portion):
         assert (segment.start.byte, segment.start.line) == (at, 1 + count_lines(data[:at]))
         own = data[at : segment.end_byte]
-        found += pieces(own, csv, segment.start, portion=portion, at_end=segment.end_byte == len(data))
+        found += chunks(own, csv, segment.start, portion=portion, at_end=segment.end_byte == len(data))
         at = segment.end_byte
     assert at == len(data)
-    assert found == pieces(data, csv)
+    assert found == chunks(data, csv)
 
 
 @given(data=SOUP, csv=DIALECTS, segment_bytes=st.integers(48, 200), portion=st.integers(1, 90))
@@ -67,15 +67,15 @@ def test_only_a_bad_record_makes_a_segment_longer_than_it_should_be(data: bytes,
     for segment in segments(data, csv, segment_bytes=segment_bytes):
         if segment.end_byte - segment.start.byte > segment_bytes:
             own = data[segment.start.byte : segment.end_byte]
-            (piece,) = pieces(own, csv, segment.start, at_end=segment.end_byte == len(data))
-            assert isinstance(piece, BadRecord)
+            (chunk,) = chunks(own, csv, segment.start, at_end=segment.end_byte == len(data))
+            assert isinstance(chunk, BadRecord)
 
 
 def test_a_segment_is_known_before_the_text_has_ended() -> None:
     rows = b"1,2\n" * 12
     text = iter([rows, rows, rows])
-    found = plan(text, cutter(Csv()), segment_bytes=48)
-    assert next(found) == Segment(CutState(0, 1), CutState(48, 13, text_byte=48))
+    found = plan(text, splitter(Csv()), segment_bytes=48)
+    assert next(found) == Segment(Position(0, 1), Position(48, 13, text_byte=48))
     assert next(text) == rows
 
 
@@ -89,18 +89,18 @@ def test_segments_are_filled_as_far_as_pieces_fit() -> None:
 
 def test_planning_begins_behind_the_head_of_the_file() -> None:
     data = b"a,b\n" + b"1,2\n" * 3
-    assert segments(data, Csv(), CutState(4, 2), segment_bytes=48) == [
-        Segment(CutState(4, 2), CutState(16, 5, text_byte=12))
+    assert segments(data, Csv(), Position(4, 2), segment_bytes=48) == [
+        Segment(Position(4, 2), Position(16, 5, text_byte=12))
     ]
 
 
-def test_the_cutter_of_a_feeds_files_holds_its_longest_record_and_counts_the_files_own_bytes() -> None:
+def test_the_splitter_of_a_feeds_files_holds_its_longest_record_and_counts_the_files_own_bytes() -> None:
     csv = Csv(encoding="cp1252", quote="", max_record_bytes=5_000_000)
     text = ("ü" * 2_400_000 + "\n").encode()
-    own = cutter_for(csv, CutState(10, 2))
-    (piece,) = [*own.feed(text), *own.finish()]
-    assert (piece.first_byte, piece.byte_count, piece.data) == (10, 2_400_001, text)
-    assert own.state == CutState(2_400_011, 3, text_byte=4_800_001)
+    own = splitter_for(csv, Position(10, 2))
+    (chunk,) = [*own.feed(text), *own.finish()]
+    assert (chunk.first_byte, chunk.byte_count, chunk.data) == (10, 2_400_001, text)
+    assert own.state == Position(2_400_011, 3, text_byte=4_800_001)
 
 
 @pytest.mark.parametrize(

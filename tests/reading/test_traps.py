@@ -17,7 +17,7 @@ from ingest.errors import BadCompression, BadHeader, SettingsFault
 from ingest.feeds.dialect import Csv
 from ingest.feeds.feed import Feed
 from ingest.feeds.parse import read_csv
-from ingest.ledger.row_counts import Books
+from ingest.ledger.row_counts import RowCounts
 from ingest.reading.encoding import original_bytes
 from ingest.rejects.reject import Reject
 from ingest.worker.load import Load, Sizes
@@ -33,7 +33,7 @@ class Outcome:
 
     items: list[Item]
     rejects: list[Reject]
-    books: Books
+    row_counts: RowCounts
 
     @property
     def lost(self) -> list[tuple[int, str, bytes]]:
@@ -42,8 +42,10 @@ class Outcome:
 
 def loaded(portions: Iterator[bytes], feed: Feed, block_bytes: int) -> Outcome:
     table, rejects = FakeTable(), RecordingRejects()
-    books = Load(feed=feed, writer=table, rejects=rejects, sizes=Sizes(block=block_bytes)).run(reading(portions, 0))
-    return Outcome(list(table.items.values()), rejects.taken, books)
+    row_counts = Load(feed=feed, writer=table, rejects=rejects, sizes=Sizes(block=block_bytes)).run(
+        reading(portions, 0)
+    )
+    return Outcome(list(table.items.values()), rejects.taken, row_counts)
 
 
 def read(data: bytes, *, blocks: range = range(24, 48), numbers: tuple[str, ...] = (), **csv: Any) -> Outcome:
@@ -122,7 +124,7 @@ def test_a_file_may_come_byte_by_byte() -> None:
 
 
 def test_a_header_without_a_line_end_is_a_file_without_rows() -> None:
-    assert read(b"id,a") == Outcome([], [], Books(bytes_read=4))
+    assert read(b"id,a") == Outcome([], [], RowCounts(bytes_read=4))
 
 
 def test_a_header_may_be_longer_than_a_block() -> None:
@@ -178,7 +180,7 @@ def test_a_late_change_of_type_costs_only_its_row() -> None:
     assert outcome.lost == [(92, Reason.BAD_NUMBER, b"x,oops\n")]
 
 
-def test_nothing_at_all_and_an_empty_text_are_told_apart_if_the_feed_says_so() -> None:
+def test_nothing_at_all_and_an_empty_text_are_reported_apart_if_the_feed_says_so() -> None:
     data = b'id,a\n1,\n2,""\n'
     assert read(data, quoted_nulls=False).items == [{"id": "1"}, {"id": "2", "a": ""}]
     assert read(data).items == [{"id": "1"}, {"id": "2"}]
@@ -214,7 +216,7 @@ def test_an_error_of_the_source_is_never_taken_for_the_end_of_the_file(compress:
             loaded(breaking(after), Feed("f/", "Table", "id"), 24)
 
 
-def test_a_compressed_file_cut_short_is_told_wherever_it_is_cut() -> None:
+def test_a_compressed_file_cut_short_is_reported_wherever_it_is_cut() -> None:
     data = gzip.compress(b"id,a\n1,345\n")
     for length in range(1, len(data)):
         with pytest.raises(BadCompression):
@@ -273,7 +275,7 @@ def test_bytes_that_are_no_utf8_stay_what_they_are_beside_marks_beyond_ascii(com
     outcome = read(data, quote="\u00fe", comment="#")
     assert [reject.raw for reject in outcome.rejects] == [b"1,\xff\n", b"2\n"]
     assert [reject.byte_offset for reject in outcome.rejects] == [data.index(b"1,"), data.index(b"2\n")]
-    assert outcome.books.bytes_read == len(data)
+    assert outcome.row_counts.bytes_read == len(data)
 
 
 @pytest.mark.parametrize("cell", ["\u00fe", "x\u00fe", "\x1d"])

@@ -11,7 +11,7 @@ from ingest.cli.backfill import sentences
 from ingest.errors import Unavailable
 from ingest.feeds.feed import Feed, Feeds
 from ingest.file import FileVersion
-from ingest.ledger.work_item import Work
+from ingest.ledger.work_item import WorkItem
 from ingest.queue.messages import read_message
 from ingest.recovery.backfill import REFUSED_SHOWN, Backfill, Tally
 from tests.support.command import Ran
@@ -55,7 +55,7 @@ class World:
     @property
     def sent(self) -> list[str]:
         works = [read_message(message.body) for message in self.queue.sent]
-        return [work.file.key for work in works if isinstance(work, Work)]
+        return [work.file.key for work in works if isinstance(work, WorkItem)]
 
 
 def test_what_the_ledger_does_not_know_is_sent() -> None:

@@ -7,9 +7,9 @@ import pytest
 
 from ingest.errors import Unavailable
 from ingest.file import FileVersion
-from ingest.ledger.entry import Record
-from ingest.ledger.work_item import Work
-from ingest.queue.dead_letters import Letter
+from ingest.ledger.entry import Entry
+from ingest.ledger.work_item import WorkItem
+from ingest.queue.dead_letters import DeadLetter
 from ingest.queue.messages import body_of
 from ingest.recovery.redrive import MOST_BYTES, Choice, Redrive, portions
 from tests.support.fakes import RecordingQueue
@@ -21,23 +21,23 @@ ALL = Choice()
 class FakeLetters:
     """A dead-letter queue."""
 
-    letters: list[Letter]
+    letters: list[DeadLetter]
     deleted: list[str] = field(default_factory=list)
     released: list[str] = field(default_factory=list)
 
-    def take(self) -> Iterator[Letter]:
+    def take(self) -> Iterator[DeadLetter]:
         yield from self.letters
 
-    def delete(self, letters: Iterable[Letter]) -> None:
+    def delete(self, letters: Iterable[DeadLetter]) -> None:
         self.deleted += [letter.message_id for letter in letters]
 
-    def release(self, letters: Iterable[Letter]) -> None:
+    def release(self, letters: Iterable[DeadLetter]) -> None:
         self.released += [letter.message_id for letter in letters]
 
 
-def letter(name: str, *, sent_s: float = 100.0, key: str = "", body: str = "") -> Letter:
-    work = Work(FileVersion("landing", key or f"orders/{name}.csv", etag="e"))
-    return Letter(name, f"r-{name}", body or body_of(work), received=4, sent_s=sent_s)
+def letter(name: str, *, sent_s: float = 100.0, key: str = "", body: str = "") -> DeadLetter:
+    work = WorkItem(FileVersion("landing", key or f"orders/{name}.csv", etag="e"))
+    return DeadLetter(name, f"r-{name}", body or body_of(work), received=4, sent_s=sent_s)
 
 
 LETTERS = [
@@ -51,13 +51,13 @@ LETTERS = [
 class World:
     """A dead-letter queue, a queue and a ledger."""
 
-    def __init__(self, letters: list[Letter]) -> None:
+    def __init__(self, letters: list[DeadLetter]) -> None:
         self.letters = FakeLetters(letters)
         self.queue = RecordingQueue()
         self.run = Redrive(letters=self.letters, queue=self.queue, find=self.find)
 
-    def find(self, work: Work) -> Record | None:
-        failing = Record(work, "WAITING", attempts=3, error="No table.", error_code="table_missing")
+    def find(self, work: WorkItem) -> Entry | None:
+        failing = Entry(work, "WAITING", attempts=3, error="No table.", error_code="table_missing")
         return failing if work.file.key.startswith("visits/") else None
 
     def chosen(self, choice: Choice) -> list[str]:

@@ -21,19 +21,19 @@ from ingest.errors import (
 )
 from ingest.feeds.feed import Feed, Feeds, Rejects
 from ingest.file import FileVersion
-from ingest.ledger.claims import Closing, Lease
-from ingest.ledger.entry import Record
-from ingest.ledger.row_counts import Books
-from ingest.ledger.work_item import Checkpoint, Plan, Work
-from ingest.reading.blocks import CutState
+from ingest.ledger.claims import LeaseToken, Outcome
+from ingest.ledger.entry import Entry
+from ingest.ledger.row_counts import RowCounts
+from ingest.ledger.work_item import Checkpoint, Plan, WorkItem
+from ingest.reading.blocks import Position
 from ingest.reading.segments import Segment
 from ingest.recovery.retry import Retried, Retry
 from ingest.worker.lease import Timing
-from ingest.worker.report import Teller
+from ingest.worker.report import Reporter
 from tests.support.fakes import FakeTable, RecordingEvents, RecordingMetrics
 from tests.support.world import BUCKET, CSV, KEY, World, event
 
-FOUR = Books(rows_read=4, rows_written=2, rows_rejected=1, rows_superseded=1, bytes_read=len(CSV))
+FOUR = RowCounts(rows_read=4, rows_written=2, rows_rejected=1, rows_superseded=1, bytes_read=len(CSV))
 
 
 class FakeCopies:
@@ -59,7 +59,7 @@ class Operator:
 
     def retry(self, start: Any = "start", key: str = KEY) -> Retried:
         world = self.world
-        teller = Teller(
+        reporter = Reporter(
             ledger=world.ledger,
             metrics=RecordingMetrics(),
             events=self.events,
@@ -71,14 +71,14 @@ class Operator:
             objects=_Listing(world),
             queue=world.queue,
             rejects=self.copies,
-            teller=teller,
+            reporter=reporter,
             clock=world.clock,
         )
         return run.run(self.attempts(key), start)
 
-    def attempts(self, key: str = KEY) -> list[Record]:
-        works = [record.work for record in self.world.ledger.files() if record.work.file.key == key]
-        return [record for record in map(self.world.ledger.record, works) if record]
+    def attempts(self, key: str = KEY) -> list[Entry]:
+        works = [entry.work for entry in self.world.ledger.files() if entry.work.file.key == key]
+        return [entry for entry in map(self.world.ledger.entry, works) if entry]
 
     def deliver(self) -> None:
         """Let the function take all there is, one message after another."""
@@ -108,22 +108,22 @@ def broken(error: IngestError) -> World:
 def failed(world: World) -> Operator:
     """An operator of a world in which the file had too many rejects."""
     world.take(event(KEY))
-    assert world.record().status == Status.FAILED
+    assert world.entry().status == Status.FAILED
     return Operator(world)
 
 
 def test_a_file_that_failed_is_loaded_again_by_another_name_and_the_failure_stays_on_record() -> None:
     world = World(limit=Rejects(count=0))
     operator = failed(world)
-    mended = Feed("orders/", "Orders", "id", columns={"n": "N"})
-    world.intake = world._intake(Feeds({"orders": mended}), Timing(), 64 * 1024 * 1024, None)
+    fixed = Feed("orders/", "Orders", "id", columns={"n": "N"})
+    world.dispatcher = world._dispatcher(Feeds({"orders": fixed}), Timing(), 64 * 1024 * 1024, None)
     retried = operator.retry()
-    assert (retried.is_new, retried.messages, retried.ended, retried.kept) == (True, 1, None, Books())
+    assert (retried.is_new, retried.messages, retried.ended, retried.kept) == (True, 1, None, RowCounts())
     waiting = operator.attempts()[1]
     assert (waiting.status, waiting.attempts, waiting.work.file.retry) == (Status.WAITING, 0, 1)
     operator.deliver()
-    assert [record.status for record in operator.attempts()] == [Status.FAILED, Status.COMPLETE]
-    assert operator.attempts()[1].books == FOUR
+    assert [entry.status for entry in operator.attempts()] == [Status.FAILED, Status.COMPLETE]
+    assert operator.attempts()[1].row_counts == FOUR
 
 
 def test_a_complete_file_is_loaded_again_as_often_as_asked() -> None:
@@ -133,8 +133,8 @@ def test_a_complete_file_is_loaded_again_as_often_as_asked() -> None:
     for number in (1, 2, 3):
         assert operator.retry().file.retry == number
         operator.deliver()
-    assert [record.status for record in operator.attempts()] == [Status.COMPLETE] * 4
-    assert {record.books for record in operator.attempts()} == {FOUR}
+    assert [entry.status for entry in operator.attempts()] == [Status.COMPLETE] * 4
+    assert {entry.row_counts for entry in operator.attempts()} == {FOUR}
 
 
 def test_asked_twice_it_is_loaded_once() -> None:
@@ -145,10 +145,10 @@ def test_asked_twice_it_is_loaded_once() -> None:
     assert (first.file, first.is_new, second.file, second.is_new) == (second.file, True, first.file, False)
     assert len(world.queue.sent) == 2
     operator.deliver()
-    assert [record.status for record in operator.attempts()] == [Status.COMPLETE] * 2
+    assert [entry.status for entry in operator.attempts()] == [Status.COMPLETE] * 2
 
 
-def test_a_crash_before_the_message_is_mended_by_asking_again() -> None:
+def test_a_crash_before_the_message_is_fixed_by_asking_again() -> None:
     world = World()
     world.take(event(KEY))
     operator = Operator(world)
@@ -158,13 +158,13 @@ def test_a_crash_before_the_message_is_mended_by_asking_again() -> None:
     world.queue.error = None
     assert operator.retry().is_new is False
     operator.deliver()
-    assert [record.status for record in operator.attempts()] == [Status.COMPLETE] * 2
+    assert [entry.status for entry in operator.attempts()] == [Status.COMPLETE] * 2
 
 
 def test_a_file_that_is_being_loaded_is_refused_for_as_long_as_its_lease_holds() -> None:
     world = World()
     file = FileVersion(BUCKET, KEY, etag="d41d8cd98f00b204e9800998ecf8427e", sequencer="0066F2")
-    world.ledger.claim(Work(file), feed="orders", lease=Lease("m1", 1, world.clock.time_s + 40), now_s=1.0)
+    world.ledger.claim(WorkItem(file), feed="orders", token=LeaseToken("m1", 1, world.clock.time_s + 40), now_s=1.0)
     operator = Operator(world)
     for start in ("start", "checkpoint"):
         with pytest.raises(StillLoading, match=r"is being loaded: .* for another 40 s"):
@@ -174,19 +174,19 @@ def test_a_file_that_is_being_loaded_is_refused_for_as_long_as_its_lease_holds()
     retried = operator.retry()
     assert retried.is_new and retried.ended == file
     operator.deliver()
-    assert [record.status for record in operator.attempts()] == [Status.SUPERSEDED, Status.COMPLETE]
-    assert [closing.status for _, _, closing in operator.events.told] == [Status.SUPERSEDED]
+    assert [entry.status for entry in operator.attempts()] == [Status.SUPERSEDED, Status.COMPLETE]
+    assert [outcome.status for _, _, outcome in operator.events.reported] == [Status.SUPERSEDED]
 
 
 def test_a_file_is_refused_while_a_segment_of_it_is_held() -> None:
     world = World()
     file = FileVersion(BUCKET, KEY, etag="e", sequencer="0A", size_bytes=len(CSV))
-    segment = Segment(CutState(5, 2), CutState(len(CSV), 6))
-    lease = Lease("m1", 1, world.clock.time_s + 40)
-    world.ledger.claim(Work(file), feed="orders", lease=lease, now_s=1.0)
+    segment = Segment(Position(5, 2), Position(len(CSV), 6))
+    token = LeaseToken("m1", 1, world.clock.time_s + 40)
+    world.ledger.claim(WorkItem(file), feed="orders", token=token, now_s=1.0)
     world.ledger.add_segment(file, segment, now_s=1.0)
-    world.ledger.split(file, lease, Plan(segment.end, 1), head_bytes=5, now_s=1.0)
-    world.ledger.claim(Work(file, segment), feed="orders", lease=lease, now_s=1.0)
+    world.ledger.split(file, token, Plan(segment.end, 1), head_bytes=5, now_s=1.0)
+    world.ledger.claim(WorkItem(file, segment), feed="orders", token=token, now_s=1.0)
     with pytest.raises(StillLoading, match=r"bytes 5-\d+ of s3://landing-example/orders/a.csv is being loaded"):
         Operator(world).retry()
 
@@ -194,14 +194,14 @@ def test_a_file_is_refused_while_a_segment_of_it_is_held() -> None:
 def test_a_worker_that_comes_back_late_counts_only_in_its_own_attempt() -> None:
     world = World()
     file = FileVersion(BUCKET, KEY, etag="e", sequencer="0A", size_bytes=len(CSV))
-    late = Lease("m1", 1, world.clock.time_s - 1)
-    world.ledger.claim(Work(file), feed="orders", lease=late, now_s=1.0)
+    late = LeaseToken("m1", 1, world.clock.time_s - 1)
+    world.ledger.claim(WorkItem(file), feed="orders", token=late, now_s=1.0)
     operator = Operator(world)
     operator.retry()
     with pytest.raises(IngestError):  # it has lost its lease: the attempt has ended
-        world.ledger.end_file(file, late, Closing(Status.COMPLETE, Books(), 1.0), now_s=2.0)
+        world.ledger.end_file(file, late, Outcome(Status.COMPLETE, RowCounts(), 1.0), now_s=2.0)
     operator.deliver()
-    assert operator.attempts()[1].books == FOUR
+    assert operator.attempts()[1].row_counts == FOUR
 
 
 def test_a_stuck_file_goes_on_at_its_checkpoint_as_the_attempt_it_is() -> None:
@@ -213,8 +213,8 @@ def test_a_stuck_file_goes_on_at_its_checkpoint_as_the_attempt_it_is() -> None:
     assert (retried.is_new, retried.messages) == (False, 1)
     world.writer = world.table
     operator.deliver()
-    (record,) = operator.attempts()
-    assert (record.status, record.books) == (Status.COMPLETE, FOUR)
+    (entry,) = operator.attempts()
+    assert (entry.status, entry.row_counts) == (Status.COMPLETE, FOUR)
 
 
 def test_there_is_no_checkpoint_in_a_file_that_is_done() -> None:
@@ -227,44 +227,44 @@ def test_there_is_no_checkpoint_in_a_file_that_is_done() -> None:
 def test_a_failed_file_goes_on_where_all_was_counted_and_takes_the_rejects_before_that_along() -> None:
     world = World()
     file = FileVersion(BUCKET, KEY, etag="e", sequencer="0A", size_bytes=len(CSV))
-    lease = Lease("m1", 1, world.clock.time_s)
-    world.ledger.claim(Work(file), feed="orders", lease=lease, now_s=1.0)
+    token = LeaseToken("m1", 1, world.clock.time_s)
+    world.ledger.claim(WorkItem(file), feed="orders", token=token, now_s=1.0)
     at = CSV.index(b"b,2")
-    checkpoint = Checkpoint(CutState(at, 3), CutState(at, 3), Books(1, 1, 0, 0, at))
-    ahead = Books(3, 2, 1, 0, at + 8)
+    checkpoint = Checkpoint(Position(at, 3), Position(at, 3), RowCounts(1, 1, 0, 0, at))
+    ahead = RowCounts(3, 2, 1, 0, at + 8)
     error = TooManyRejects("Too many.")
-    world.ledger.end_file(file, lease, Closing(Status.FAILED, ahead, 1.0, None, error, checkpoint), now_s=2.0)
-    world.ledger.told(file, "orders", Status.FAILED, now_s=2.0)
+    world.ledger.end_file(file, token, Outcome(Status.FAILED, ahead, 1.0, None, error, checkpoint), now_s=2.0)
+    world.ledger.reported(file, "orders", Status.FAILED, now_s=2.0)
     operator = Operator(world)
     operator.copies.parts[file.version] = {5, at - 1, at, at + 4}
     retried = operator.retry("checkpoint")
-    assert (retried.is_new, retried.kept) == (True, checkpoint.books)
+    assert (retried.is_new, retried.kept) == (True, checkpoint.row_counts)
     assert operator.copies.parts[retried.file.version] == {5, at - 1}
     operator.deliver()
     old, new = operator.attempts()
-    assert (old.status, old.books) == (Status.FAILED, ahead)
-    assert (new.status, new.books) == (Status.COMPLETE, FOUR)
+    assert (old.status, old.row_counts) == (Status.FAILED, ahead)
+    assert (new.status, new.row_counts) == (Status.COMPLETE, FOUR)
 
 
 def split_and_given_up(world: World) -> FileVersion:
     """A file in three segments: one done, one stopped half way, one never begun."""
     file = FileVersion(BUCKET, KEY, etag="e", sequencer="0A", size_bytes=len(CSV))
     ends = [5, 9, 13, len(CSV)]
-    segments = [Segment(CutState(a, n + 2), CutState(b, n + 3)) for n, (a, b) in enumerate(pairwise(ends))]
-    lease = Lease("m1", 1, world.clock.time_s)
+    segments = [Segment(Position(a, n + 2), Position(b, n + 3)) for n, (a, b) in enumerate(pairwise(ends))]
+    token = LeaseToken("m1", 1, world.clock.time_s)
     ledger = world.ledger
     ledger.note_newest(file, now_s=1.0)
-    ledger.claim(Work(file), feed="orders", lease=lease, now_s=1.0)
+    ledger.claim(WorkItem(file), feed="orders", token=token, now_s=1.0)
     for segment in segments:
         ledger.add_segment(file, segment, now_s=1.0)
-    ledger.split(file, lease, Plan(segments[-1].end, 3), head_bytes=5, now_s=1.0)
-    for segment, is_whole, books in ((0, True, Books(1, 1, 0, 0, 4)), (1, False, Books(1, 1, 0, 0, 4))):
-        work = Work(file, segments[segment])
-        ledger.claim(work, feed="orders", lease=lease, now_s=1.0)
+    ledger.split(file, token, Plan(segments[-1].end, 3), head_bytes=5, now_s=1.0)
+    for segment, is_whole, row_counts in ((0, True, RowCounts(1, 1, 0, 0, 4)), (1, False, RowCounts(1, 1, 0, 0, 4))):
+        work = WorkItem(file, segments[segment])
+        ledger.claim(work, feed="orders", token=token, now_s=1.0)
         if not is_whole:
-            ledger.give_up(file, Closing(Status.FAILED, Books(), 1.0, None, GivenUp("No.")), now_s=1.0)
-        ledger.end_segment(work, lease, books, is_whole=is_whole, now_s=1.0)
-    ledger.told(file, "orders", Status.FAILED, now_s=2.0)
+            ledger.give_up(file, Outcome(Status.FAILED, RowCounts(), 1.0, None, GivenUp("No.")), now_s=1.0)
+        ledger.end_segment(work, token, row_counts, is_whole=is_whole, now_s=1.0)
+    ledger.reported(file, "orders", Status.FAILED, now_s=2.0)
     return file
 
 
@@ -278,9 +278,9 @@ def test_a_split_file_that_was_given_up_loads_only_the_segments_that_are_not_don
     assert operator.copies.parts[retried.file.version] == {5}
     operator.deliver()
     old, new = operator.attempts()
-    assert (old.status, old.books.rows_read) == (Status.FAILED, 2)
+    assert (old.status, old.row_counts.rows_read) == (Status.FAILED, 2)
     assert new.status == Status.COMPLETE
-    assert (new.books.rows_read, new.books.bytes_read, new.books.balance) == (4, len(CSV), True)
+    assert (new.row_counts.rows_read, new.row_counts.bytes_read, new.row_counts.is_balanced) == (4, len(CSV), True)
     assert sorted(str(key) for (key,) in world.table.items) == ["b"]  # a was there already
 
 
@@ -295,7 +295,7 @@ def test_a_retry_from_the_start_has_nothing_of_one_from_the_checkpoint_that_brok
     assert operator.retry().file.retry == 2
     operator.deliver()
     _, new = operator.attempts()
-    assert (new.status, new.books.rows_read) == (Status.COMPLETE, 4)
+    assert (new.status, new.row_counts.rows_read) == (Status.COMPLETE, 4)
 
 
 def _break_off(*_: Any, **__: Any) -> bool:
@@ -318,7 +318,7 @@ def test_a_newer_version_ends_a_retry() -> None:
     operator.retry()
     world.ledger.note_newest(FileVersion(BUCKET, KEY, etag="f", sequencer="0066F3"), now_s=1.0)
     operator.deliver()
-    assert [record.status for record in operator.attempts()] == [Status.COMPLETE, Status.SUPERSEDED]
+    assert [entry.status for entry in operator.attempts()] == [Status.COMPLETE, Status.SUPERSEDED]
 
 
 def test_an_object_that_is_gone_or_overwritten_is_not_retried() -> None:
@@ -341,4 +341,4 @@ def test_the_first_notification_come_again_late_does_not_disturb_a_retry() -> No
     operator.retry()
     operator.deliver()
     world.take(event(KEY), message_id="late")
-    assert [record.status for record in operator.attempts()] == [Status.COMPLETE] * 2
+    assert [entry.status for entry in operator.attempts()] == [Status.COMPLETE] * 2

@@ -13,7 +13,7 @@ from ingest.feeds.dialect import Csv
 from ingest.file import FileVersion
 from ingest.rejects import reject_writer as rejects_module
 from ingest.rejects.reject import Reject
-from ingest.rejects.reject_reader import KeptRejects
+from ingest.rejects.reject_reader import RejectReader
 from ingest.rejects.reject_writer import RejectParts, rejects_prefix
 from tests.support.clients import client, mock_aws
 
@@ -25,10 +25,10 @@ def everything(document: dict[str, Any]) -> bool:
 
 
 @pytest.fixture
-def kept() -> Iterator[KeptRejects]:
+def kept() -> Iterator[RejectReader]:
     with mock_aws():
         client("s3").create_bucket(Bucket="rejects", CreateBucketConfiguration={"LocationConstraint": "eu-central-1"})
-        yield KeptRejects(client=client("s3"), bucket="rejects")
+        yield RejectReader(client=client("s3"), bucket="rejects")
 
 
 def put(*portions: list[Reject], file: FileVersion = FILE, head: bytes = b"n,m\n", csv: Csv | None = None) -> None:
@@ -50,20 +50,20 @@ def bodies(kind: str) -> list[bytes]:
     return [client("s3").get_object(Bucket="rejects", Key=key)["Body"].read() for key in keys]
 
 
-def test_they_come_in_the_order_of_the_file_whoever_was_ready_first(kept: KeptRejects) -> None:
+def test_they_come_in_the_order_of_the_file_whoever_was_ready_first(kept: RejectReader) -> None:
     put([reject(1000), reject(2000)], [reject(30_000_000_000)])
     put([reject(7), reject(90)])
     assert [document["byte_offset"] for document in kept.of(FILE)] == [7, 90, 1000, 2000, 30_000_000_000]
 
 
-def test_those_of_other_versions_and_files_are_left_out(kept: KeptRejects) -> None:
+def test_those_of_other_versions_and_files_are_left_out(kept: RejectReader) -> None:
     put([reject(7)])
     put([reject(8)], file=replace(FILE, retry=1))
     put([reject(9)], file=replace(FILE, key=f"{FILE.key}/{FILE.version}/a.csv"))
     assert [document["byte_offset"] for document in kept.of(FILE)] == [7]
 
 
-def test_a_file_without_any_has_none(kept: KeptRejects) -> None:
+def test_a_file_without_any_has_none(kept: RejectReader) -> None:
     assert (list(kept.of(FILE)), kept.any_of(FILE)) == ([], False)
     assert b"".join(kept.csv(FILE, wanted=everything)) == b""
 
@@ -79,7 +79,7 @@ DIALECTS = {
 
 
 @pytest.mark.parametrize("name", DIALECTS)
-def test_one_csv_is_its_parts_joined_with_one_head_and_one_foot(kept: KeptRejects, name: str) -> None:
+def test_one_csv_is_its_parts_joined_with_one_head_and_one_foot(kept: RejectReader, name: str) -> None:
     csv, head = DIALECTS[name], "größe,m\n"
     records = [raw.encode() for raw in RAW]
     put([reject(10, records[0])], [reject(20, records[1]), reject(40, records[2])], head=head.encode(), csv=csv)
@@ -88,18 +88,18 @@ def test_one_csv_is_its_parts_joined_with_one_head_and_one_foot(kept: KeptReject
     assert b"".join(kept.csv(FILE, wanted=lambda d: d["byte_offset"] == 10)) == bodies(".csv")[0]
 
 
-def test_bytes_that_are_no_text_come_out_as_they_stand(kept: KeptRejects) -> None:
+def test_bytes_that_are_no_text_come_out_as_they_stand(kept: RejectReader) -> None:
     put([reject(10, b"\xff\xfe,1\n", Reason.BAD_ENCODING), reject(20, b"\x80", Reason.BAD_ENCODING)])
     assert "raw_base64" in next(kept.of(FILE))
     assert b"".join(kept.csv(FILE, wanted=everything)) == bodies(".csv")[0] == b"n,m\n\xff\xfe,1\n\x80\n"
 
 
-def test_a_record_of_which_only_the_beginning_was_kept_is_not_in_the_csv(kept: KeptRejects) -> None:
+def test_a_record_of_which_only_the_beginning_was_kept_is_not_in_the_csv(kept: RejectReader) -> None:
     put([reject(10, b"a,1\n"), reject(20, b"aaaa", Reason.RECORD_TOO_LONG)])
     assert b"".join(kept.csv(FILE, wanted=everything)) == b"n,m\na,1\n"
 
 
-def test_parts_of_an_earlier_version_are_refused_with_the_place_they_lie_at(kept: KeptRejects) -> None:
+def test_parts_of_an_earlier_version_are_refused_with_the_place_they_lie_at(kept: RejectReader) -> None:
     put([reject(10)])
     for kind in (".csv", ".jsonl"):
         key = f"{rejects_prefix(FILE)}{10:015d}{kind}"
@@ -109,7 +109,7 @@ def test_parts_of_an_earlier_version_are_refused_with_the_place_they_lie_at(kept
         list(kept.csv(FILE, wanted=everything))
 
 
-def test_a_retry_gets_the_parts_that_are_wanted_with_all_that_is_noted_of_them(kept: KeptRejects) -> None:
+def test_a_retry_gets_the_parts_that_are_wanted_with_all_that_is_noted_of_them(kept: RejectReader) -> None:
     put([reject(10), reject(20)], [reject(500)], [reject(900)])
     again = replace(FILE, retry=1)
     kept.copy(FILE, again, wanted=lambda byte: byte in (10, 900))
@@ -118,7 +118,7 @@ def test_a_retry_gets_the_parts_that_are_wanted_with_all_that_is_noted_of_them(k
     assert len(list(kept.of(FILE))) == 4
 
 
-def test_a_large_number_of_them_is_read_a_part_at_a_time(kept: KeptRejects, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_large_number_of_them_is_read_a_part_at_a_time(kept: RejectReader, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(rejects_module, "PART_BYTES", 1)
     put([reject(10 * n) for n in range(1, 40)])
     found = kept.of(FILE)

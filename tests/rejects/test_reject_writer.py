@@ -98,15 +98,15 @@ def test_however_the_rejects_arrive_the_parts_are_the_same(sizes: list[int], cut
     rejects = [reject(1000 * n, b"x" * size) for n, size in enumerate(sizes)]
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(rejects_module, "PART_BYTES", 1000)
-        whole, pieces = RecordingS3(), RecordingS3()
+        whole, chunks = RecordingS3(), RecordingS3()
         sink = parts(whole)
         sink.add(rejects)
         sink.close()
-        sink = parts(pieces)
+        sink = parts(chunks)
         for start, end in zip([0, *sorted(cuts)], [*sorted(cuts), len(rejects)], strict=True):
             sink.add(rejects[start:end])
         sink.close()
-    assert whole.objects == pieces.objects
+    assert whole.objects == chunks.objects
     assert list(whole.objects) == sorted(whole.objects)
     lines = {key: body for key, body in whole.objects.items() if key.endswith(".jsonl")}
     kept = [json.loads(line)["byte_offset"] for body in lines.values() for line in body.splitlines()]

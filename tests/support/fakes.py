@@ -5,16 +5,16 @@ from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Any
 
-from ingest.dynamodb.write_stats import WriteCounts
+from ingest.dynamodb.write_stats import WriteStats
 from ingest.errors import IngestError, ServiceFault
 from ingest.feeds.dialect import Csv
 from ingest.file import FileVersion
 from ingest.items.export import python_items
 from ingest.items.items import Items, Refusal
-from ingest.ledger.claims import Closing
+from ingest.ledger.claims import Outcome
 from ingest.ledger.table import iso
 from ingest.metrics.emf import Value, emf_line
-from ingest.reading.reader import Read
+from ingest.reading.reader import RangeReader
 from ingest.rejects.reject import Reject
 
 Item = dict[str, Any]
@@ -36,7 +36,7 @@ class FakeTable:
     ) -> None:
         self.requests_a_call = requests_a_call
         self.items: dict[tuple[Any, ...], Item] = {}
-        self.counts = WriteCounts()
+        self.stats = WriteStats()
         self.calls: list[int] = []
         self._refuse = refuse
         self._fail_after = fail_after
@@ -46,7 +46,7 @@ class FakeTable:
         if self._fail_after is not None and len(self.calls) >= self._fail_after:
             raise self._error
         self.calls.append(len(items))
-        self.counts = self.counts.plus(WriteCounts(requests=self.requests_a_call))
+        self.stats = self.stats.plus(WriteStats(requests=self.requests_a_call))
         refusals = []
         seen = set()
         for row, item in enumerate(python_items(items)):
@@ -191,26 +191,26 @@ class RecordingQueue:
 class RecordingEvents:
     """An `EventSink`; fails if told to."""
 
-    told: list[tuple[FileVersion, str, Closing]] = field(default_factory=list)
+    reported: list[tuple[FileVersion, str, Outcome]] = field(default_factory=list)
     error: IngestError | None = None
 
-    def file_ended(self, file: FileVersion, feed: str, closing: Closing) -> None:
+    def file_ended(self, file: FileVersion, feed: str, outcome: Outcome) -> None:
         if self.error:
             raise self.error
-        self.told.append((file, feed, closing))
+        self.reported.append((file, feed, outcome))
 
 
 @dataclass
 class RecordingDeadLetters:
     """A `DeadLetters`; fails if told to."""
 
-    buried: list[tuple[str, str, str]] = field(default_factory=list)
+    dead_lettered: list[tuple[str, str, str]] = field(default_factory=list)
     error: IngestError | None = None
 
-    def bury(self, body: str, *, code: str, reason: str) -> None:
+    def dead_letter(self, body: str, *, code: str, reason: str) -> None:
         if self.error:
             raise self.error
-        self.buried.append((body, code, reason))
+        self.dead_lettered.append((body, code, reason))
 
 
 def cut(data: bytes, size: int) -> Iterator[bytes]:
@@ -218,7 +218,7 @@ def cut(data: bytes, size: int) -> Iterator[bytes]:
     return (data[at : at + size] for at in range(0, len(data), size))
 
 
-def reading(data: bytes | Iterator[bytes], portion: int) -> Read:
+def reading(data: bytes | Iterator[bytes], portion: int) -> RangeReader:
     """Return what reads these bytes in portions of that size; an iterator can be read once, from its beginning."""
     if isinstance(data, bytes):
         return lambda start, end: cut(data[start:end], portion)

@@ -5,25 +5,25 @@ from typing import Any, Protocol
 from ingest.contract import Ledger as Names
 from ingest.errors import IngestError
 from ingest.file import FileVersion
-from ingest.ledger.claims import Claimed, Closing, Lease, Standing
-from ingest.ledger.entry import Record
-from ingest.ledger.row_counts import Books
-from ingest.ledger.work_item import Checkpoint, Plan, Work
-from ingest.reading.blocks import CutState
+from ingest.ledger.claims import Claimed, ClaimStatus, LeaseToken, Outcome
+from ingest.ledger.entry import Entry
+from ingest.ledger.row_counts import RowCounts
+from ingest.ledger.work_item import Checkpoint, Plan, WorkItem
+from ingest.reading.blocks import Position
 from ingest.reading.segments import Segment
 from ingest.recovery.retry import RetryLedger
 from tests.support.clients import resource
 
 FILE = FileVersion("landing", "orders/größe 1+1.csv", etag="e", sequencer="0A", size_bytes=90)
-WORK = Work(FILE)
-FIRST = Segment(CutState(10, 2), CutState(50, 6))
-SECOND = Segment(CutState(50, 6, open_left=3, text_byte=48), CutState(90, 9))
-ONE, TWO = Work(FILE, FIRST), Work(FILE, SECOND)
-LEASE = Lease("m1", 1, until_s=160.5, worker="w1")
-OTHER = Lease("m2", 1, until_s=300.0, worker="w2")
-BOOKS = Books(rows_read=6, rows_written=3, rows_rejected=2, rows_superseded=1, bytes_read=40)
-HALF = Books(rows_read=2, rows_written=2, bytes_read=20)
-CHECKPOINT = Checkpoint(CutState(30, 4, 1, 29), CutState(10, 2), HALF)
+WORK = WorkItem(FILE)
+FIRST = Segment(Position(10, 2), Position(50, 6))
+SECOND = Segment(Position(50, 6, open_left=3, text_byte=48), Position(90, 9))
+ONE, TWO = WorkItem(FILE, FIRST), WorkItem(FILE, SECOND)
+LEASE = LeaseToken("m1", 1, until_s=160.5, worker="w1")
+OTHER = LeaseToken("m2", 1, until_s=300.0, worker="w2")
+ROW_COUNTS = RowCounts(rows_read=6, rows_written=3, rows_rejected=2, rows_superseded=1, bytes_read=40)
+HALF = RowCounts(rows_read=2, rows_written=2, bytes_read=20)
+CHECKPOINT = Checkpoint(Position(30, 4, 1, 29), Position(10, 2), HALF)
 ALL_PLANNED = Plan(SECOND.end, 2)
 
 
@@ -31,8 +31,10 @@ class Both(RetryLedger, Protocol):
     """All of the ledger."""
 
 
-def claim(ledger: Both, work: Work = WORK, lease: Lease = LEASE, *, now_s: float = 100.5) -> Claimed | Standing:
-    return ledger.claim(work, feed="orders", lease=lease, now_s=now_s)
+def claim(
+    ledger: Both, work: WorkItem = WORK, token: LeaseToken = LEASE, *, now_s: float = 100.5
+) -> Claimed | ClaimStatus:
+    return ledger.claim(work, feed="orders", token=token, now_s=now_s)
 
 
 def split(ledger: Both, *, now_s: float = 110.0) -> None:
@@ -43,20 +45,22 @@ def split(ledger: Both, *, now_s: float = 110.0) -> None:
     ledger.split(FILE, LEASE, ALL_PLANNED, head_bytes=10, now_s=now_s)
 
 
-def end(ledger: Both, work: Work, books: Books = BOOKS, *, is_whole: bool = True, now_s: float = 120.0) -> None:
+def end(
+    ledger: Both, work: WorkItem, row_counts: RowCounts = ROW_COUNTS, *, is_whole: bool = True, now_s: float = 120.0
+) -> None:
     """Claim a segment, and end it."""
     claim(ledger, work, now_s=now_s)
-    ledger.end_segment(work, LEASE, books, is_whole=is_whole, now_s=now_s)
+    ledger.end_segment(work, LEASE, row_counts, is_whole=is_whole, now_s=now_s)
 
 
-def closed(status: str, error: IngestError | None = None, rejects: str | None = None) -> Closing:
-    return Closing(status, BOOKS, 1.5, rejects, error)
+def closed(status: str, error: IngestError | None = None, rejects: str | None = None) -> Outcome:
+    return Outcome(status, ROW_COUNTS, 1.5, rejects, error)
 
 
-def file_record(ledger: Both) -> Record:
+def file_entry(ledger: Both) -> Entry:
     """The only record of a file whose outcome was not told."""
-    (record,) = ledger.open_files("orders")
-    return record
+    (entry,) = ledger.open_files("orders")
+    return entry
 
 
 def ledger_table() -> Any:

@@ -6,20 +6,20 @@ from dataclasses import dataclass, replace
 from ingest.contract import Status
 from ingest.errors import IngestError, InternalFault, LeaseLost
 from ingest.file import FileVersion
-from ingest.ledger.claims import Claimed, Closing, FileStanding, Lease, Standing, final_status
-from ingest.ledger.entry import Record
-from ingest.ledger.row_counts import NOTHING, Books
+from ingest.ledger.claims import Claimed, ClaimStatus, FileStatus, LeaseToken, Outcome, final_status
+from ingest.ledger.entry import Entry
+from ingest.ledger.row_counts import NOTHING, RowCounts
 from ingest.ledger.states import FILE_STEPS, NEW, SEGMENT_STEPS, Step, is_open
 from ingest.ledger.table import iso
-from ingest.ledger.work_item import Begun, Checkpoint, Plan, Work
+from ingest.ledger.work_item import CarriedOver, Checkpoint, Plan, WorkItem
 from ingest.reading.segments import Segment
 
 
 @dataclass
-class MemoryRecord:
+class MemoryEntry:
     """One record, as the table has it."""
 
-    work: Work
+    work: WorkItem
     status: str = NEW
     feed: str = ""
     lease: str = ""
@@ -30,13 +30,13 @@ class MemoryRecord:
     moved_s: float = 0.0
     checkpoint: Checkpoint | None = None
     plan: Plan | None = None
-    books: Books = NOTHING
+    row_counts: RowCounts = NOTHING
     segments_done: int = 0
     resent: int = 0
     attempts_when_resent: int = 0
-    closing: Closing | None = None
+    outcome: Outcome | None = None
     error: IngestError | None = None
-    told: bool = False
+    reported: bool = False
 
 
 class MemoryLedger:
@@ -45,15 +45,17 @@ class MemoryLedger:
     def __init__(self) -> None:
         self.newest: dict[str, str] = {}
         self.found: dict[str, tuple[str | None, str]] = {}
-        self.records: dict[tuple[str, str], MemoryRecord] = {}
+        self.entries: dict[tuple[str, str], MemoryEntry] = {}
 
     def note_newest(self, file: FileVersion, *, now_s: float) -> bool:
         if not file.sequencer:
             others = [r.work.file for r in self.files() if r.work.file.url == file.url]
-            is_told = any(file.etag and o.etag == file.etag and o.first_version != file.first_version for o in others)
-            if not is_told:
+            is_reported = any(
+                file.etag and o.etag == file.etag and o.first_version != file.first_version for o in others
+            )
+            if not is_reported:
                 self.found[file.url] = (file.etag, iso(now_s))
-            return not is_told
+            return not is_reported
         etag, found_at = self.found.get(file.url, ("", ""))
         if etag is not None and etag == file.etag and found_at >= (file.event_time or "~"):
             return False
@@ -62,198 +64,204 @@ class MemoryLedger:
             self.newest[file.url] = file.version
         return is_newest
 
-    def claim(self, work: Work, *, feed: str, lease: Lease, now_s: float) -> Claimed | Standing:
-        record = self._of(work)
-        if not _allows(_steps(work)["claim"], record, lease, now_s):
-            if (record.status, record.lease) == (Status.LOADING, lease.token):  # ours, and only the answer was lost
-                return Claimed(record.first_seen_s or 0.0, record.checkpoint, record.plan)
-            return Standing(record.status, record.lease, record.until_s)
-        record.status, record.lease, record.until_s, record.error = Status.LOADING, lease.token, lease.until_s, None
-        record.started_s = record.moved_s = now_s
-        record.attempts += 1
-        record.feed = feed if work.segment is None else ""
-        record.first_seen_s = now_s if record.first_seen_s is None else record.first_seen_s
-        self._keep(record)
-        return Claimed(record.first_seen_s, record.checkpoint, record.plan)
+    def claim(self, work: WorkItem, *, feed: str, token: LeaseToken, now_s: float) -> Claimed | ClaimStatus:
+        entry = self._of(work)
+        if not _allows(_steps(work)["claim"], entry, token, now_s):
+            if (entry.status, entry.lease) == (Status.LOADING, token.value):  # ours, and only the answer was lost
+                return Claimed(entry.first_seen_s or 0.0, entry.checkpoint, entry.plan)
+            return ClaimStatus(entry.status, entry.lease, entry.until_s)
+        entry.status, entry.lease, entry.until_s, entry.error = Status.LOADING, token.value, token.until_s, None
+        entry.started_s = entry.moved_s = now_s
+        entry.attempts += 1
+        entry.feed = feed if work.segment is None else ""
+        entry.first_seen_s = now_s if entry.first_seen_s is None else entry.first_seen_s
+        self._keep(entry)
+        return Claimed(entry.first_seen_s, entry.checkpoint, entry.plan)
 
-    def renew(self, work: Work, lease: Lease) -> None:
-        self._held(work, "save", lease).until_s = lease.until_s
+    def renew(self, work: WorkItem, token: LeaseToken) -> None:
+        self._held(work, "save", token).until_s = token.until_s
 
-    def save(self, work: Work, lease: Lease, checkpoint: Checkpoint, *, now_s: float) -> None:
-        record = self._held(work, "save", lease)
-        record.until_s, record.moved_s, record.resent = lease.until_s, now_s, 0
-        record.checkpoint, record.books = checkpoint, checkpoint.books
+    def save(self, work: WorkItem, token: LeaseToken, checkpoint: Checkpoint, *, now_s: float) -> None:
+        entry = self._held(work, "save", token)
+        entry.until_s, entry.moved_s, entry.resent = token.until_s, now_s, 0
+        entry.checkpoint, entry.row_counts = checkpoint, checkpoint.row_counts
 
-    def put_back(self, work: Work, lease: Lease, checkpoint: Checkpoint | None, error: IngestError) -> None:
-        record = self._held(work, "put back", lease)
-        record.status, record.until_s, record.error = Status.WAITING, 0.0, error
+    def put_back(self, work: WorkItem, token: LeaseToken, checkpoint: Checkpoint | None, error: IngestError) -> None:
+        entry = self._held(work, "put back", token)
+        entry.status, entry.until_s, entry.error = Status.WAITING, 0.0, error
         if checkpoint:
-            record.checkpoint, record.books = checkpoint, checkpoint.books
+            entry.checkpoint, entry.row_counts = checkpoint, checkpoint.row_counts
 
-    def standing(self, file: FileVersion) -> FileStanding:
-        record = self._of(Work(file))
-        return FileStanding(record.status, self._is_newest(file), record.books)
+    def file_status(self, file: FileVersion) -> FileStatus:
+        entry = self._of(WorkItem(file))
+        return FileStatus(entry.status, self._is_newest(file), entry.row_counts)
 
     def add_segment(self, file: FileVersion, segment: Segment, *, now_s: float) -> None:
-        record = self._of(Work(file, segment))
-        if record.status == NEW:
-            record.status, record.moved_s = Status.PENDING, now_s
-            self._keep(record)
-        elif record.work.segment != segment:
+        entry = self._of(WorkItem(file, segment))
+        if entry.status == NEW:
+            entry.status, entry.moved_s = Status.PENDING, now_s
+            self._keep(entry)
+        elif entry.work.segment != segment:
             raise InternalFault("A segment was planned with another end before.")
 
-    def save_plan(self, file: FileVersion, lease: Lease, plan: Plan, *, now_s: float) -> None:
-        record = self._held(Work(file), "save", lease)
-        record.plan, record.until_s, record.moved_s, record.resent = plan, lease.until_s, now_s, 0
+    def save_plan(self, file: FileVersion, token: LeaseToken, plan: Plan, *, now_s: float) -> None:
+        entry = self._held(WorkItem(file), "save", token)
+        entry.plan, entry.until_s, entry.moved_s, entry.resent = plan, token.until_s, now_s, 0
 
-    def split(self, file: FileVersion, lease: Lease, plan: Plan, *, head_bytes: int, now_s: float) -> None:
-        record = self._held(Work(file), "split", lease)
-        record.status, record.until_s, record.moved_s, record.plan = Status.SPLIT, 0.0, now_s, plan
-        record.books = record.books.plus(Books(bytes_read=head_bytes))
+    def split(self, file: FileVersion, token: LeaseToken, plan: Plan, *, head_bytes: int, now_s: float) -> None:
+        entry = self._held(WorkItem(file), "split", token)
+        entry.status, entry.until_s, entry.moved_s, entry.plan = Status.SPLIT, 0.0, now_s, plan
+        entry.row_counts = entry.row_counts.plus(RowCounts(bytes_read=head_bytes))
 
-    def end_file(self, file: FileVersion, lease: Lease, closing: Closing, *, now_s: float) -> None:
-        record = self._held(Work(file), "complete", lease)
-        record.books = closing.books
-        self._close(record, closing, now_s)
+    def end_file(self, file: FileVersion, token: LeaseToken, outcome: Outcome, *, now_s: float) -> None:
+        entry = self._held(WorkItem(file), "complete", token)
+        entry.row_counts = outcome.row_counts
+        self._close(entry, outcome, now_s)
 
-    def end_segment(self, work: Work, lease: Lease, books: Books, *, is_whole: bool, now_s: float) -> None:
-        record = self._held(work, "finish" if is_whole else "stop", lease)
-        record.status = Status.DONE if is_whole else Status.STOPPED
-        record.books, record.until_s, record.moved_s = books, 0.0, now_s
-        file = self._of(Work(work.file))
-        file.books, file.segments_done, file.moved_s = file.books.plus(books), file.segments_done + 1, now_s
+    def end_segment(
+        self, work: WorkItem, token: LeaseToken, row_counts: RowCounts, *, is_whole: bool, now_s: float
+    ) -> None:
+        entry = self._held(work, "finish" if is_whole else "stop", token)
+        entry.status = Status.DONE if is_whole else Status.STOPPED
+        entry.row_counts, entry.until_s, entry.moved_s = row_counts, 0.0, now_s
+        file = self._of(WorkItem(work.file))
+        file.row_counts, file.segments_done, file.moved_s = (
+            file.row_counts.plus(row_counts),
+            file.segments_done + 1,
+            now_s,
+        )
 
-    def end_begun(self, file: FileVersion, lease: Lease, closing: Closing, *, now_s: float) -> None:
-        self._close(self._held(Work(file), "fail", lease), closing, now_s)
+    def end_begun(self, file: FileVersion, token: LeaseToken, outcome: Outcome, *, now_s: float) -> None:
+        self._close(self._held(WorkItem(file), "fail", token), outcome, now_s)
 
-    def end_early(self, file: FileVersion, closing: Closing, *, now_s: float) -> bool:
-        record = self._of(Work(file))
-        if not _allows(FILE_STEPS["fail, by a segment"], record, None, now_s):
+    def end_early(self, file: FileVersion, outcome: Outcome, *, now_s: float) -> bool:
+        entry = self._of(WorkItem(file))
+        if not _allows(FILE_STEPS["fail, by a segment"], entry, None, now_s):
             return False
-        self._close(record, closing, now_s)
+        self._close(entry, outcome, now_s)
         return True
 
-    def end_split(self, file: FileVersion, *, rejects: str, now_s: float) -> Closing | None:
-        record = self._of(Work(file))
-        has_all = record.plan is not None and record.segments_done == record.plan.segments
-        if record.status != Status.SPLIT or (self._is_newest(file) and not has_all):
+    def end_split(self, file: FileVersion, *, rejects: str, now_s: float) -> Outcome | None:
+        entry = self._of(WorkItem(file))
+        has_all = entry.plan is not None and entry.segments_done == entry.plan.segments
+        if entry.status != Status.SPLIT or (self._is_newest(file) and not has_all):
             return None
-        status = final_status(record.books, all_bytes=file.size_bytes)
+        status = final_status(entry.row_counts, all_bytes=file.size_bytes)
         status = status if self._is_newest(file) else Status.SUPERSEDED
-        where = rejects if record.books.rows_rejected else None
-        self._close(record, Closing(status, record.books, now_s - (record.first_seen_s or now_s), where), now_s)
-        return record.closing
+        where = rejects if entry.row_counts.rows_rejected else None
+        self._close(entry, Outcome(status, entry.row_counts, now_s - (entry.first_seen_s or now_s), where), now_s)
+        return entry.outcome
 
-    def untold(self, file: FileVersion) -> Closing | None:
-        record = self._of(Work(file))
-        if is_open(record.status) or record.told or not record.closing:
+    def unreported(self, file: FileVersion) -> Outcome | None:
+        entry = self._of(WorkItem(file))
+        if is_open(entry.status) or entry.reported or not entry.outcome:
             return None
-        return replace(record.closing, books=record.books)
+        return replace(entry.outcome, row_counts=entry.row_counts)
 
-    def told(self, file: FileVersion, feed: str, status: str, *, now_s: float) -> None:
-        record = self._of(Work(file))
-        record.told = record.told or record.status == status
+    def reported(self, file: FileVersion, feed: str, status: str, *, now_s: float) -> None:
+        entry = self._of(WorkItem(file))
+        entry.reported = entry.reported or entry.status == status
 
-    def open_files(self, feed: str) -> Iterator[Record]:
-        return iter([_told(r) for r in list(self.files()) if r.feed == feed and not r.told])
+    def open_files(self, feed: str) -> Iterator[Entry]:
+        return iter([_reported(r) for r in list(self.files()) if r.feed == feed and not r.reported])
 
-    def segments(self, file: FileVersion) -> Iterator[Record]:
-        return iter([_told(record) for record in self.segment_records(file)])
+    def segments(self, file: FileVersion) -> Iterator[Entry]:
+        return iter([_reported(entry) for entry in self.segment_entries(file)])
 
     def knows(self, file: FileVersion) -> bool:
         return any(r.work.file.url == file.url and r.work.file.etag == file.etag for r in self.files())
 
-    def note_resent(self, work: Work, *, now_s: float) -> bool:
-        record = self._of(work)
-        if record.status == NEW or not _allows(_steps(work)["claim"], record, None, now_s):
+    def note_resent(self, work: WorkItem, *, now_s: float) -> bool:
+        entry = self._of(work)
+        if entry.status == NEW or not _allows(_steps(work)["claim"], entry, None, now_s):
             return False
-        record.resent, record.moved_s, record.attempts_when_resent = record.resent + 1, now_s, record.attempts
+        entry.resent, entry.moved_s, entry.attempts_when_resent = entry.resent + 1, now_s, entry.attempts
         return True
 
-    def give_up(self, file: FileVersion, closing: Closing, *, now_s: float) -> bool:
-        return self.end_early(file, closing, now_s=now_s)
+    def give_up(self, file: FileVersion, outcome: Outcome, *, now_s: float) -> bool:
+        return self.end_early(file, outcome, now_s=now_s)
 
-    def record(self, work: Work) -> Record | None:
-        record = self._of(work)
-        return None if record.status == NEW else _told(record)
+    def entry(self, work: WorkItem) -> Entry | None:
+        entry = self._of(work)
+        return None if entry.status == NEW else _reported(entry)
 
     def checkpoint(self, file: FileVersion) -> Checkpoint | None:
-        return self._of(Work(file)).checkpoint
+        return self._of(WorkItem(file)).checkpoint
 
-    def retry(self, file: FileVersion, *, feed: str, begun: Begun, now_s: float) -> bool:
-        record = self._of(Work(file))
-        if not _allows(FILE_STEPS["retry"], record, None, now_s):
+    def retry(self, file: FileVersion, *, feed: str, begun: CarriedOver, now_s: float) -> bool:
+        entry = self._of(WorkItem(file))
+        if not _allows(FILE_STEPS["retry"], entry, None, now_s):
             return False
-        record.status, record.feed, record.first_seen_s, record.moved_s = Status.WAITING, feed, now_s, now_s
-        record.checkpoint, record.plan, record.segments_done = begun.checkpoint, begun.plan, begun.segments_done
-        record.books = begun.checkpoint.books if begun.checkpoint else begun.books
-        self._keep(record)
+        entry.status, entry.feed, entry.first_seen_s, entry.moved_s = Status.WAITING, feed, now_s, now_s
+        entry.checkpoint, entry.plan, entry.segments_done = begun.checkpoint, begun.plan, begun.segments_done
+        entry.row_counts = begun.checkpoint.row_counts if begun.checkpoint else begun.row_counts
+        self._keep(entry)
         return True
 
-    def carry_over(self, file: FileVersion, segment: Segment, books: Books, *, now_s: float) -> None:
-        record = self._of(Work(file, segment))
-        if _allows(SEGMENT_STEPS["carry over"], record, None, now_s):
-            record.status, record.books, record.moved_s = Status.DONE, books, now_s
-            self._keep(record)
+    def carry_over(self, file: FileVersion, segment: Segment, row_counts: RowCounts, *, now_s: float) -> None:
+        entry = self._of(WorkItem(file, segment))
+        if _allows(SEGMENT_STEPS["carry over"], entry, None, now_s):
+            entry.status, entry.row_counts, entry.moved_s = Status.DONE, row_counts, now_s
+            self._keep(entry)
 
-    def files(self) -> list[MemoryRecord]:
+    def files(self) -> list[MemoryEntry]:
         """Return the records of files."""
-        return [record for record in self.records.values() if record.work.segment is None]
+        return [entry for entry in self.entries.values() if entry.work.segment is None]
 
-    def segment_records(self, file: FileVersion) -> list[MemoryRecord]:
+    def segment_entries(self, file: FileVersion) -> list[MemoryEntry]:
         """Return the records of a file's segments in their order."""
-        found = [r for r in self.records.values() if r.work.segment and r.work.file.version == file.version]
-        return sorted((r for r in found if r.work.file.url == file.url), key=lambda record: record.work.sort_key)
+        found = [r for r in self.entries.values() if r.work.segment and r.work.file.version == file.version]
+        return sorted((r for r in found if r.work.file.url == file.url), key=lambda entry: entry.work.sort_key)
 
-    def _of(self, work: Work) -> MemoryRecord:
-        return self.records.get((work.file.url, work.sort_key)) or MemoryRecord(work)
+    def _of(self, work: WorkItem) -> MemoryEntry:
+        return self.entries.get((work.file.url, work.sort_key)) or MemoryEntry(work)
 
     def _is_newest(self, file: FileVersion) -> bool:
         return not file.sequencer or self.newest.get(file.url, "") <= file.version
 
-    def _keep(self, record: MemoryRecord) -> None:
-        self.records[record.work.file.url, record.work.sort_key] = record
+    def _keep(self, entry: MemoryEntry) -> None:
+        self.entries[entry.work.file.url, entry.work.sort_key] = entry
 
-    def _held(self, work: Work, step: str, lease: Lease) -> MemoryRecord:
-        record = self._of(work)
-        if not _allows(_steps(work)[step], record, lease, 0.0):
+    def _held(self, work: WorkItem, step: str, token: LeaseToken) -> MemoryEntry:
+        entry = self._of(work)
+        if not _allows(_steps(work)[step], entry, token, 0.0):
             raise LeaseLost(f"The lease on {work.name} was lost.")
-        return record
+        return entry
 
-    def _close(self, record: MemoryRecord, closing: Closing, now_s: float) -> None:
-        record.status, record.until_s, record.moved_s = closing.status, 0.0, now_s
-        record.closing, record.error = closing, closing.error
-        record.checkpoint = closing.checkpoint or record.checkpoint
+    def _close(self, entry: MemoryEntry, outcome: Outcome, now_s: float) -> None:
+        entry.status, entry.until_s, entry.moved_s = outcome.status, 0.0, now_s
+        entry.outcome, entry.error = outcome, outcome.error
+        entry.checkpoint = outcome.checkpoint or entry.checkpoint
 
 
-def _steps(work: Work) -> dict[str, Step]:
+def _steps(work: WorkItem) -> dict[str, Step]:
     return FILE_STEPS if work.segment is None else SEGMENT_STEPS
 
 
-def _allows(step: Step, record: MemoryRecord, lease: Lease | None, now_s: float) -> bool:
-    if record.status not in step.sources:
+def _allows(step: Step, entry: MemoryEntry, token: LeaseToken | None, now_s: float) -> bool:
+    if entry.status not in step.sources:
         return False
     if step.lease == "free":
-        return record.status == NEW or record.until_s <= now_s
-    return step.lease == "any" or (lease is not None and record.lease == lease.token)
+        return entry.status == NEW or entry.until_s <= now_s
+    return step.lease == "any" or (token is not None and entry.lease == token.value)
 
 
-def _told(record: MemoryRecord) -> Record:
-    return Record(
-        work=record.work,
-        status=record.status,
-        feed=record.feed,
-        books=record.books,
-        segments=record.plan.segments if record.plan else 0,
-        segments_done=record.segments_done,
-        attempts=record.attempts,
-        resent=record.resent,
-        attempts_when_resent=record.attempts_when_resent,
-        first_seen_s=record.first_seen_s,
-        started_s=record.started_s,
-        moved_s=record.moved_s,
-        ended_s=record.moved_s if record.closing else None,
-        lease_until_s=record.until_s,
-        rejects=record.closing.rejects if record.closing else None,
-        error=str(record.error) if record.error else None,
+def _reported(entry: MemoryEntry) -> Entry:
+    return Entry(
+        work=entry.work,
+        status=entry.status,
+        feed=entry.feed,
+        row_counts=entry.row_counts,
+        segments=entry.plan.segments if entry.plan else 0,
+        segments_done=entry.segments_done,
+        attempts=entry.attempts,
+        resent=entry.resent,
+        attempts_when_resent=entry.attempts_when_resent,
+        first_seen_s=entry.first_seen_s,
+        started_s=entry.started_s,
+        moved_s=entry.moved_s,
+        ended_s=entry.moved_s if entry.outcome else None,
+        lease_until_s=entry.until_s,
+        rejects=entry.outcome.rejects if entry.outcome else None,
+        error=str(entry.error) if entry.error else None,
     )

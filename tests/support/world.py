@@ -6,7 +6,7 @@ from typing import Any
 
 from ingest.feeds.feed import Feed, Feeds, Rejects
 from ingest.file import FileVersion
-from ingest.worker.dispatch import Intake, Message
+from ingest.worker.dispatch import Dispatcher, Message
 from ingest.worker.lease import Heart, Timing
 from ingest.worker.load import Sizes
 from ingest.worker.ports import CountingWriter
@@ -21,7 +21,7 @@ from tests.support.fakes import (
     RecordingRejects,
     ScriptedClock,
 )
-from tests.support.memory_ledger import MemoryLedger, MemoryRecord
+from tests.support.memory_ledger import MemoryEntry, MemoryLedger
 
 EVENTS = Path(__file__).parents[1] / "events"
 CSV = b"id,n\na,1\nb,2\nb,3\nc,x\n"
@@ -57,9 +57,9 @@ class World:
         self.writer = writer or self.table
         feed = Feed("orders/", "Orders", "id", columns={"n": "N"}, max_rejects=limit or Rejects())
         self.heart = Heart()
-        self.intake = self._intake(Feeds({"orders": feed}), timing or Timing(), segment_bytes, sizes)
+        self.dispatcher = self._dispatcher(Feeds({"orders": feed}), timing or Timing(), segment_bytes, sizes)
 
-    def _intake(self, feeds: Feeds, timing: Timing, segment_bytes: int, sizes: Sizes | None) -> Intake:
+    def _dispatcher(self, feeds: Feeds, timing: Timing, segment_bytes: int, sizes: Sizes | None) -> Dispatcher:
         return assemble(
             feeds=feeds,
             ledger=self.ledger,
@@ -85,9 +85,9 @@ class World:
         return self.rejects.setdefault(file.key, RecordingRejects(f"s3://rejects/{file.key}/"))
 
     def take(self, body: str, *, message_id: str = "m1", delivery: int = 1, hops: int = 0, stalls: int = 0) -> None:
-        self.intake.take(Message(message_id, body, delivery, self.deadline_s, "w", hops, stalls))
+        self.dispatcher.take(Message(message_id, body, delivery, self.deadline_s, "w", hops, stalls))
 
-    def record(self, key: str = KEY) -> MemoryRecord:
+    def entry(self, key: str = KEY) -> MemoryEntry:
         """The only ledger record of an object."""
         (record,) = [record for record in self.ledger.files() if record.work.file.key == key]
         return record

@@ -21,32 +21,34 @@ from ingest.errors import (
 from ingest.feeds.feed import Rejects
 from ingest.file import FileVersion
 from ingest.items.items import Items, Refusal
-from ingest.ledger.claims import Claimed, Lease
-from ingest.ledger.row_counts import Books
-from ingest.ledger.work_item import Work
+from ingest.ledger.claims import Claimed, LeaseToken
+from ingest.ledger.row_counts import RowCounts
+from ingest.ledger.work_item import WorkItem
 from ingest.worker.lease import Timing
 from ingest.worker.report import NO_FEED
 from tests.support.fakes import FakeTable, SentMessage
 from tests.support.world import CSV, EVENT_S, EVENTS, KEY, World, event
 
-BOOKS = Books(rows_read=4, rows_written=2, rows_rejected=1, rows_superseded=1, bytes_read=len(CSV))
+ROW_COUNTS = RowCounts(rows_read=4, rows_written=2, rows_rejected=1, rows_superseded=1, bytes_read=len(CSV))
 
 
 # --- good files ---
 
 
-def test_a_new_file_is_claimed_loaded_closed_and_told_of() -> None:
+def test_a_new_file_is_claimed_loaded_closed_and_reported_of() -> None:
     world = World()
     world.take(event(KEY))
     assert sorted(item["id"] for item in world.table.items.values()) == ["a", "b"]
-    record = world.record()
+    record = world.entry()
     assert (record.status, record.feed, record.attempts, record.until_s) == (Status.COMPLETE, "orders", 1, 0.0)
-    assert record.closing is not None
-    assert record.closing.books == BOOKS
-    assert record.closing.rejects == f"s3://rejects/{KEY}/"
-    assert record.told
-    assert [(file.key, feed, closing) for file, feed, closing in world.events.told] == [(KEY, "orders", record.closing)]
-    assert record.closing.error is None
+    assert record.outcome is not None
+    assert record.outcome.row_counts == ROW_COUNTS
+    assert record.outcome.rejects == f"s3://rejects/{KEY}/"
+    assert record.reported
+    assert [(file.key, feed, outcome) for file, feed, outcome in world.events.reported] == [
+        (KEY, "orders", record.outcome)
+    ]
+    assert record.outcome.error is None
     assert world.rejects[KEY].durable == 1
     assert world.metrics.lines == [
         (
@@ -70,15 +72,15 @@ def test_a_new_file_is_claimed_loaded_closed_and_told_of() -> None:
 def test_a_file_without_rejects_has_no_place_for_them() -> None:
     world = World()
     world.take(event("orders/b.csv"))
-    closing = world.record("orders/b.csv").closing
-    assert closing is not None
-    assert closing.rejects is None
+    outcome = world.entry("orders/b.csv").outcome
+    assert outcome is not None
+    assert outcome.rejects is None
 
 
 def test_two_files_in_one_message_are_both_loaded() -> None:
     world = World()
     world.take(event(KEY, "orders/b.csv"))
-    assert world.record(KEY).status == world.record("orders/b.csv").status == Status.COMPLETE
+    assert world.entry(KEY).status == world.entry("orders/b.csv").status == Status.COMPLETE
     assert world.metrics.sums("orders")[Metric.FILES_COMPLETED] == 2
 
 
@@ -86,14 +88,14 @@ def test_two_files_in_one_message_are_both_loaded() -> None:
 def test_messages_that_ask_for_nothing_are_acked(name: str) -> None:
     world = World()
     world.take((EVENTS / f"{name}.json").read_text(encoding="utf-8"))
-    assert (world.ledger.records, world.metrics.lines, world.dead_letters.buried) == ({}, [], [])
+    assert (world.ledger.entries, world.metrics.lines, world.dead_letters.dead_lettered) == ({}, [], [])
 
 
 @pytest.mark.parametrize("time", ["yesterday", "2026-13-45T99:00:00Z", ""])
 def test_an_event_time_that_is_none_costs_only_its_metric(time: str) -> None:
     world = World()
     world.take(event(KEY, eventTime=time))
-    assert world.record().status == Status.COMPLETE
+    assert world.entry().status == Status.COMPLETE
     assert Metric.EVENT_TO_VISIBLE not in world.metrics.sums("orders")
     assert world.metrics.sums("orders")[Metric.ROWS_READ] == 4
 
@@ -105,7 +107,7 @@ def test_a_clock_behind_s3s_measures_no_negative_time() -> None:
     assert world.metrics.sums("orders")[Metric.EVENT_TO_VISIBLE] == 0.0
 
 
-def test_what_the_writer_met_is_told_once_for_each_file() -> None:
+def test_what_the_writer_met_is_reported_once_for_each_file() -> None:
     world = World(writer=FakeTable(requests_a_call=3))
     world.take(event(KEY))
     world.take(event("orders/b.csv"), message_id="m2")
@@ -122,7 +124,7 @@ def test_the_same_notification_in_another_message_is_a_duplicate_and_acked() -> 
     world = World()
     world.take(event(KEY), message_id="m1")
     world.take(event(KEY), message_id="m2")
-    assert (world.record().attempts, len(world.table.calls)) == (1, 1)
+    assert (world.entry().attempts, len(world.table.calls)) == (1, 1)
     assert world.metrics.sums("orders")[Metric.FILES_DUPLICATE] == 1
     assert world.metrics.sums("orders")[Metric.ROWS_READ] == 4
     assert world.logged[-1][1]["as"] == Metric.FILES_DUPLICATE
@@ -150,27 +152,27 @@ def test_a_file_whose_holder_died_is_taken_over_when_its_lease_has_run_out() -> 
     world.clock.time_s += 1000
     world.deadline_s += 1000
     world.take(event(KEY), message_id="m1", delivery=2)
-    assert (world.record().status, world.record().attempts) == (Status.COMPLETE, 2)
+    assert (world.entry().status, world.entry().attempts) == (Status.COMPLETE, 2)
 
 
-def test_a_file_that_was_closed_by_a_worker_who_could_not_tell_is_told_of_by_the_next() -> None:
+def test_a_file_that_was_closed_by_a_worker_who_could_not_report_is_reported_of_by_the_next() -> None:
     world = World()
     world.events.error = Unavailable("the bus is down")
     with pytest.raises(Unavailable):
         world.take(event(KEY))
-    assert (world.record().status, world.record().told) == (Status.COMPLETE, False)
+    assert (world.entry().status, world.entry().reported) == (Status.COMPLETE, False)
     world.events.error = None
     world.take(event(KEY), delivery=2)
     world.take(event(KEY), delivery=3)
-    assert [closing.books for _, _, closing in world.events.told] == [BOOKS]
+    assert [outcome.row_counts for _, _, outcome in world.events.reported] == [ROW_COUNTS]
     assert len(world.table.calls) == 1
 
 
 def claim(world: World, message_id: str, delivery: int) -> None:
     """Let somebody else hold the lease on the file."""
     file = FileVersion("landing-example", KEY, sequencer="0066F2")
-    lease = Lease(message_id, delivery, world.deadline_s)
-    claimed = world.ledger.claim(Work(file), feed="orders", lease=lease, now_s=world.clock.now_s())
+    token = LeaseToken(message_id, delivery, world.deadline_s)
+    claimed = world.ledger.claim(WorkItem(file), feed="orders", token=token, now_s=world.clock.now_s())
     assert isinstance(claimed, Claimed)
 
 
@@ -179,9 +181,9 @@ def test_an_older_version_is_stale_and_acked_and_a_newer_one_is_loaded() -> None
     world.take(event(KEY, sequencer="0066F3"), message_id="m1")
     world.take(event(KEY, sequencer="0066F2FF"), message_id="m2")
     assert world.metrics.sums("orders")[Metric.FILES_STALE] == 1
-    assert len(world.ledger.records) == 1
+    assert len(world.ledger.entries) == 1
     world.take(event(KEY, sequencer="0066F301"), message_id="m3")
-    assert len(world.ledger.records) == 2
+    assert len(world.ledger.entries) == 2
 
 
 # --- file faults: recorded, told, acked ---
@@ -190,10 +192,10 @@ def test_an_older_version_is_stale_and_acked_and_a_newer_one_is_loaded() -> None
 def test_a_key_of_no_feed_is_recorded_as_failed_and_acked() -> None:
     world = World()
     world.take(event("elsewhere/a.csv"))
-    record = world.record("elsewhere/a.csv")
+    record = world.entry("elsewhere/a.csv")
     assert (record.status, record.feed) == (Status.FAILED, NO_FEED)
-    assert record.closing is not None
-    assert isinstance(record.closing.error, NoFeed)
+    assert record.outcome is not None
+    assert isinstance(record.outcome.error, NoFeed)
     assert world.metrics.sums(NO_FEED)[Metric.FILES_FAILED] == 1
     assert world.logged[-1][1]["error"] == "no_feed"
 
@@ -211,22 +213,22 @@ def test_a_file_fault_is_recorded_and_acked(data: bytes, code: str) -> None:
     world = World()
     world.objects.contents[KEY] = data
     world.take(event(KEY))
-    closing = world.record().closing
-    assert closing is not None
-    assert closing.error is not None
-    assert (closing.status, closing.error.code) == (Status.FAILED, code)
+    outcome = world.entry().outcome
+    assert outcome is not None
+    assert outcome.error is not None
+    assert (outcome.status, outcome.error.code) == (Status.FAILED, code)
     assert world.metrics.sums("orders")[Metric.FILES_FAILED] == 1
     world.take(event(KEY), message_id="m2")
     assert world.metrics.sums("orders")[Metric.FILES_DUPLICATE] == 1  # it is not tried again
 
 
-def test_too_many_rejects_keep_the_books_of_what_was_written() -> None:
+def test_too_many_rejects_keep_the_row_counts_of_what_was_written() -> None:
     world = World(limit=Rejects(count=0))
     world.take(event(KEY))
-    closing = world.record().closing
-    assert closing is not None
-    assert isinstance(closing.error, TooManyRejects)
-    assert closing.books == BOOKS
+    outcome = world.entry().outcome
+    assert outcome is not None
+    assert isinstance(outcome.error, TooManyRejects)
+    assert outcome.row_counts == ROW_COUNTS
     assert world.metrics.sums("orders")[Metric.ROWS_WRITTEN] == 2
     assert Metric.EVENT_TO_VISIBLE not in world.metrics.sums("orders")
 
@@ -236,7 +238,7 @@ def test_an_object_gone_or_overwritten_is_superseded_and_acked(after: int) -> No
     world = World()
     world.objects.breaks[KEY] = (after, ObjectSuperseded("overwritten"))
     world.take(event(KEY))
-    assert world.record().status == Status.SUPERSEDED
+    assert world.entry().status == Status.SUPERSEDED
     assert world.metrics.sums("orders")[Metric.FILES_SUPERSEDED] == 1
 
 
@@ -249,12 +251,12 @@ def test_a_service_fault_leaves_the_file_waiting_and_comes_back(error: IngestErr
     world.objects.breaks[KEY] = (1, error)
     with pytest.raises(type(error)):
         world.take(event(KEY))
-    record = world.record()
+    record = world.entry()
     assert (record.status, record.until_s, record.error) == (Status.WAITING, 0.0, error)
     assert world.metrics.lines == [("orders", {Metric.FILES_RETRIED: 1})]  # rows are counted when they count
     del world.objects.breaks[KEY]
     world.take(event(KEY), delivery=2)
-    assert (world.record().status, world.record().attempts) == (Status.COMPLETE, 2)
+    assert (world.entry().status, world.entry().attempts) == (Status.COMPLETE, 2)
     assert world.metrics.sums("orders")[Metric.ROWS_READ] == 4
 
 
@@ -265,7 +267,7 @@ def test_the_files_of_a_message_that_are_done_are_not_loaded_again_when_it_comes
         world.take(event(KEY, "orders/b.csv"))
     del world.objects.breaks["orders/b.csv"]
     world.take(event(KEY, "orders/b.csv"), delivery=2)
-    assert (world.record(KEY).attempts, world.record("orders/b.csv").attempts) == (1, 2)
+    assert (world.entry(KEY).attempts, world.entry("orders/b.csv").attempts) == (1, 2)
     assert world.metrics.sums("orders")[Metric.FILES_COMPLETED] == 2
 
 
@@ -275,7 +277,7 @@ def test_the_files_of_a_message_that_are_done_are_not_loaded_again_when_it_comes
 def test_a_message_that_finds_too_little_time_is_handed_over_untouched() -> None:
     world = World(deadline_s=Timing().stop_before_end_s - 1)
     world.take(event(KEY), hops=3)
-    assert world.ledger.records == {}
+    assert world.ledger.entries == {}
     assert world.queue.sent == [SentMessage(event(KEY), hops=4)]
 
 
@@ -283,7 +285,7 @@ def test_time_that_runs_out_before_any_progress_is_handed_over_once_and_then_com
     world = World(deadline_s=Timing().stop_before_end_s + 5)
     world.clock.tick_s = 2
     world.take(event(KEY))
-    assert world.record().status == Status.WAITING
+    assert world.entry().status == Status.WAITING
     assert (world.table.calls, world.queue.sent) == ([], [SentMessage(event(KEY), 1, 1, delay_s=20)])
     world.deadline_s = world.clock.time_s + Timing().stop_before_end_s + 5
     with pytest.raises(OutOfTime):
@@ -293,7 +295,7 @@ def test_time_that_runs_out_before_any_progress_is_handed_over_once_and_then_com
 def test_a_table_that_takes_nothing_is_handed_over_once_and_then_comes_back() -> None:
     world = World(writer=FakeTable(fail_after=0, error=Throttled("full")))
     world.take(event(KEY))
-    assert (world.record().status, world.queue.sent[0].stalls) == (Status.WAITING, 1)
+    assert (world.entry().status, world.queue.sent[0].stalls) == (Status.WAITING, 1)
     with pytest.raises(Throttled):
         world.take(world.queue.sent[0].body, message_id="m2", stalls=1)
     sums = world.metrics.sums("orders")
@@ -321,7 +323,7 @@ def test_a_lost_lease_comes_back_and_leaves_the_other_workers_word() -> None:
     world.writer = Slow()
     with pytest.raises(ServiceFault, match="lost"):
         world.take(event(KEY))
-    assert (world.record().lease, world.record().status) == ("m1/2/", Status.LOADING)
+    assert (world.entry().lease, world.entry().status) == ("m1/2/", Status.LOADING)
     assert world.metrics.lines == []
 
 
@@ -345,24 +347,24 @@ def test_a_bug_is_recorded_and_comes_back_with_its_cause() -> None:
         world.take(event(KEY))
     assert caught.value.__cause__ is bug
     assert "content" not in str(caught.value)
-    assert world.record().status == Status.WAITING
+    assert world.entry().status == Status.WAITING
 
 
 # --- messages nobody understands ---
 
 
 @pytest.mark.parametrize("body", ["hello", "{}", (EVENTS / "s3_removed.json").read_text(encoding="utf-8")])
-def test_an_unknown_message_is_buried_with_its_reason_and_acked(body: str) -> None:
+def test_an_unknown_message_is_dead_lettered_with_its_reason_and_acked(body: str) -> None:
     world = World()
     world.take(body)
-    ((buried, code, reason),) = world.dead_letters.buried
-    assert (buried, code) == (body, "unknown_message")
+    ((dead_lettered, code, reason),) = world.dead_letters.dead_lettered
+    assert (dead_lettered, code) == (body, "unknown_message")
     assert reason.startswith("The message is") or reason.startswith("The message has")
     assert world.metrics.sums(NO_FEED) == {Metric.MESSAGES_UNKNOWN: 1}
     assert world.logged == [("message buried", {"message_id": "m1", "reason": reason})]
 
 
-def test_an_unknown_message_that_cannot_be_buried_comes_back() -> None:
+def test_an_unknown_message_that_cannot_be_dead_lettered_comes_back() -> None:
     world = World()
     world.dead_letters.error = Unavailable("the queue is down")
     with pytest.raises(Unavailable):

@@ -13,11 +13,11 @@ from ingest.aws.clock import Clock
 from ingest.contract import FINAL_STATUSES, Env, Ledger, Metric, Status
 from ingest.errors import IngestError, SettingsFault, Throttled, Unavailable
 from ingest.file import FileVersion
-from ingest.ledger.claims import Lease
-from ingest.ledger.work_item import Work
+from ingest.ledger.claims import LeaseToken
+from ingest.ledger.work_item import WorkItem
 from ingest.metrics.emf import read_emf
 from ingest.worker import handler
-from ingest.worker.batch import Function, Reply, logger
+from ingest.worker.batch import BatchHandler, Reply, logger
 from ingest.worker.lease import Timing
 from tests.support.clients import client, mock_aws, session, table
 from tests.support.fakes import FakeTable, ScriptedClock, SentMessage
@@ -56,9 +56,9 @@ class ReceivedFrom:
         self.hidden.append((receipt_handle, seconds))
 
 
-def function(world: World, queue: ReceivedFrom) -> Function:
-    parts: Any = {"intake": world.intake, "queue": queue, "clock": ScriptedClock(time_s=world.clock.time_s)}
-    return Function(**parts, timing=Timing(lease_s=60), retry_base_s=30, retry_cap_s=900)
+def function(world: World, queue: ReceivedFrom) -> BatchHandler:
+    parts: Any = {"dispatcher": world.dispatcher, "queue": queue, "clock": ScriptedClock(time_s=world.clock.time_s)}
+    return BatchHandler(**parts, timing=Timing(lease_s=60), retry_base_s=30, retry_cap_s=900)
 
 
 @pytest.fixture
@@ -97,9 +97,9 @@ def test_only_the_messages_that_must_come_back_are_in_the_answer(log: io.StringI
     ]
     assert returned(function(world, queue).answer({"Records": batch}, 900)) == ["bug", "slow"]
     assert queue.hidden == [("handle of bug", 90), ("handle of slow", 22)]  # 3/4 of 30 * 2**(n-1): luck is 0.5
-    assert {record.status for record in world.ledger.records.values()} == {*FINAL_STATUSES[:2], Status.WAITING}
-    assert world.record(KEY).status == world.record("orders/b.csv").status == Status.COMPLETE
-    assert len(world.dead_letters.buried) == 1
+    assert {record.status for record in world.ledger.entries.values()} == {*FINAL_STATUSES[:2], Status.WAITING}
+    assert world.entry(KEY).status == world.entry("orders/b.csv").status == Status.COMPLETE
+    assert len(world.dead_letters.dead_lettered) == 1
     assert [(line["message_id"], line["code"]) for line in lines(log)] == [
         ("bug", "internal_fault"),
         ("slow", "unavailable"),
@@ -113,21 +113,21 @@ def test_a_batch_that_goes_well_returns_nothing() -> None:
 
 
 @pytest.mark.parametrize("error", [Unavailable("the queue is down"), SettingsFault("no region"), KeyError("a bug")])
-def test_a_message_that_cannot_be_hidden_comes_back_late_and_harms_nobody(error: Any, log: io.StringIO) -> None:
+def test_a_message_that_cannot_be_hidden_comes_back_late_and_harms_no_one(error: Any, log: io.StringIO) -> None:
     world = World()
     world.objects.breaks[KEY] = (0, Unavailable("slow"))
     batch = [sqs_record("slow", event(KEY)), sqs_record("good", event("orders/b.csv"))]
     assert returned(function(world, ReceivedFrom(error)).answer({"Records": batch}, 900)) == ["slow"]
-    assert world.record("orders/b.csv").status == Status.COMPLETE
-    told = ["messages not kept hidden", "message comes back", "message comes back late"]
-    assert [line["message"] for line in lines(log)] == told
+    assert world.entry("orders/b.csv").status == Status.COMPLETE
+    reported = ["messages not kept hidden", "message comes back", "message comes back late"]
+    assert [line["message"] for line in lines(log)] == reported
 
 
 def test_messages_that_find_no_time_left_are_handed_over_untouched() -> None:
     world, queue = World(), ReceivedFrom()
     batch = [sqs_record("a", event(KEY)), sqs_record("b", event("orders/b.csv"))]
     assert returned(function(world, queue).answer({"Records": batch}, 20)) == []
-    assert (world.ledger.records, queue.hidden) == ({}, [])
+    assert (world.ledger.entries, queue.hidden) == ({}, [])
     assert [message.body for message in world.queue.sent] == [event(KEY), event("orders/b.csv")]
 
 
@@ -142,8 +142,8 @@ def test_a_batch_is_hidden_for_little_longer_than_a_lease_holds() -> None:
 def test_a_message_whose_own_lease_still_holds_comes_back_when_it_has_run_out() -> None:
     world, queue = World(), ReceivedFrom()
     file = FileVersion("landing-example", KEY, sequencer="0066F2")
-    lease = Lease("m", 1, world.clock.time_s + 40, "dead")
-    world.ledger.claim(Work(file), feed="orders", lease=lease, now_s=world.clock.time_s)
+    token = LeaseToken("m", 1, world.clock.time_s + 40, "dead")
+    world.ledger.claim(WorkItem(file), feed="orders", token=token, now_s=world.clock.time_s)
     batch = [sqs_record("m", event(KEY), delivery=2)]
     assert returned(function(world, queue).answer({"Records": batch}, 900)) == ["m"]
     assert queue.hidden == [("handle of m", 41)]
@@ -351,14 +351,14 @@ def test_the_entry_point_builds_its_parts_once(cloud: Cloud, monkeypatch: pytest
 
     for name, value in cloud.environment.items():
         monkeypatch.setenv(name, value)
-    handler._function.cache_clear()
+    handler._batch_handler.cache_clear()
     try:
         record = sqs_record("m", cloud.drop("orders/a.csv", b"customer_id,order_id\nc,o\n"))
         assert returned(handler.handle({"Records": [record]}, Context())) == []
         assert cloud.file("orders/a.csv")["error"]["code"] == "bad_header"  # this feeds.toml is the repository's
-        assert handler._function() is handler._function()
+        assert handler._batch_handler() is handler._batch_handler()
     finally:
-        handler._function.cache_clear()
+        handler._batch_handler.cache_clear()
 
 
 def test_the_machines_clock_goes_on() -> None:

@@ -26,7 +26,7 @@ from ingest.feeds.column import Column
 from ingest.feeds.dialect import Csv
 from ingest.feeds.feed import Feed, Rejects
 from ingest.items.duplicates import SeenKeys
-from ingest.ledger.row_counts import Books
+from ingest.ledger.row_counts import RowCounts
 from ingest.reading.grammar import count_lines
 from ingest.worker.load import Load, Sizes
 from tests.support.fakes import FakeTable, RecordingRejects, plain, reading
@@ -51,7 +51,7 @@ class Loaded:
     ) -> None:
         self.table = table or FakeTable()
         self.rejects = RecordingRejects()
-        self.progress: list[Books] = []
+        self.progress: list[RowCounts] = []
         self.load = Load(
             feed=feed,
             writer=self.table,
@@ -67,9 +67,9 @@ class Loaded:
             self.error = error
 
     @property
-    def books(self) -> Books:
-        assert self.load.books.balance
-        return self.load.books
+    def row_counts(self) -> RowCounts:
+        assert self.load.row_counts.is_balanced
+        return self.load.row_counts
 
     @property
     def items(self) -> list[dict[str, Any]]:
@@ -84,15 +84,15 @@ def counts(read: int, written: int, rejected: int, superseded: int) -> tuple[int
     return read, written, rejected, superseded
 
 
-def counted(books: Books) -> tuple[int, int, int, int]:
-    return books.rows_read, books.rows_written, books.rows_rejected, books.rows_superseded
+def counted(row_counts: RowCounts) -> tuple[int, int, int, int]:
+    return row_counts.rows_read, row_counts.rows_written, row_counts.rows_rejected, row_counts.rows_superseded
 
 
 # --- any table, any cut ---
 
 
 @dataclass(frozen=True)
-class Record:
+class Entry:
     """One record of a made-up file, and what must become of it."""
 
     raw: bytes
@@ -108,19 +108,19 @@ def quoted(text: str) -> bytes:
     return ('"' + text.replace('"', '""') + '"').encode()
 
 
-def good(key: str, note: str) -> Record:
-    return Record(b"%s,%s,%s" % (key.encode(), b"5", quoted(note)), item=(key, "5", note or None))
+def good(key: str, note: str) -> Entry:
+    return Entry(b"%s,%s,%s" % (key.encode(), b"5", quoted(note)), item=(key, "5", note or None))
 
 
 RECORDS = st.one_of(
     st.builds(good, KEYS, NOTES),
-    st.builds(lambda key: Record(key.encode() + b",,", item=(key, None, None)), KEYS),
-    st.builds(lambda note: Record(b"," + b"7," + quoted(note), Reason.EMPTY_KEY), NOTES),
-    st.builds(lambda key: Record(key.encode() + b",x,y", Reason.BAD_NUMBER), KEYS),
-    st.builds(lambda key: Record(key.encode() + b',1,"\xff\n"', Reason.BAD_ENCODING), KEYS),
-    st.builds(lambda key: Record(key.encode() + b",1", Reason.RAGGED_ROW), KEYS),
-    st.builds(lambda key: Record(key.encode() + b",1,2,3", Reason.RAGGED_ROW), KEYS),
-    st.just(Record(b"1e999,1,", Reason.NUMBER_OUT_OF_RANGE)),
+    st.builds(lambda key: Entry(key.encode() + b",,", item=(key, None, None)), KEYS),
+    st.builds(lambda note: Entry(b"," + b"7," + quoted(note), Reason.EMPTY_KEY), NOTES),
+    st.builds(lambda key: Entry(key.encode() + b",x,y", Reason.BAD_NUMBER), KEYS),
+    st.builds(lambda key: Entry(key.encode() + b',1,"\xff\n"', Reason.BAD_ENCODING), KEYS),
+    st.builds(lambda key: Entry(key.encode() + b",1", Reason.RAGGED_ROW), KEYS),
+    st.builds(lambda key: Entry(key.encode() + b",1,2,3", Reason.RAGGED_ROW), KEYS),
+    st.just(Entry(b"1e999,1,", Reason.NUMBER_OUT_OF_RANGE)),
 )
 LINE_ENDS = st.sampled_from([b"\n", b"\r\n", b"\r", b"\n\n", b"\r\n\r\n", b"\r\r"])
 
@@ -132,7 +132,7 @@ LINE_ENDS = st.sampled_from([b"\n", b"\r\n", b"\r", b"\n\n", b"\r\n\r\n", b"\r\r
     cuts=st.lists(st.tuples(st.integers(1, 200), st.integers(50, 300)), min_size=1, max_size=3),
 )
 def test_the_outcome_is_the_same_in_any_portions_and_blocks(
-    records: list[tuple[Record, bytes]], bom: bytes, final: bool, cuts: list[tuple[int, int]]
+    records: list[tuple[Entry, bytes]], bom: bytes, final: bool, cuts: list[tuple[int, int]]
 ) -> None:
     data = bom + HEADER + b"".join(record.raw + line_end for record, line_end in records)
     if records and not final:
@@ -144,8 +144,8 @@ def test_the_outcome_is_the_same_in_any_portions_and_blocks(
     for portion, block_bytes in cuts:
         loaded = Loaded(data, feed, portion=portion, block_bytes=block_bytes)
         assert loaded.error is None
-        assert counted(loaded.books) == counts(len(records), len(expected), len(lost), kept - len(expected))
-        assert loaded.books.bytes_read == len(data)
+        assert counted(loaded.row_counts) == counts(len(records), len(expected), len(lost), kept - len(expected))
+        assert loaded.row_counts.bytes_read == len(data)
         assert loaded.items == sorted(plain(as_item(*item) for item in expected.values()), key=repr)
         assert loaded.reasons == [record.reason for record in lost]
         assert_rejects_are_in_the_file(loaded, data, [record.raw for record in lost])
@@ -171,27 +171,27 @@ def assert_rejects_are_in_the_file(loaded: Loaded, data: bytes, records: list[by
 def test_the_last_row_of_a_key_wins_across_blocks_and_the_others_are_superseded(block_bytes: int) -> None:
     data = HEADER + b"".join(b"%d,%d,row\n" % (n % 4, n) for n in range(18))
     loaded = Loaded(data, block_bytes=block_bytes)
-    assert counted(loaded.books) == counts(18, 4, 0, 14)
+    assert counted(loaded.row_counts) == counts(18, 4, 0, 14)
     assert [item["n"] for item in loaded.items] == ["16", "17", "14", "15"]
 
 
 def test_a_key_that_comes_again_in_another_window_counts_as_written_again() -> None:
     """Segments are loaded by different workers, and memory is bounded: superseded is counted within 64 MiB."""
     loaded = Loaded(HEADER + b"a,1,x\nb,1,x\n" * 6, sizes=Sizes(block=16, window=24))
-    assert counted(loaded.books) == counts(12, 6, 0, 6)
+    assert counted(loaded.row_counts) == counts(12, 6, 0, 6)
     assert len(loaded.items) == 2
 
 
-def test_a_load_that_is_over_keeps_its_books_and_none_of_its_keys() -> None:
+def test_a_load_that_is_over_keeps_its_row_counts_and_none_of_its_keys() -> None:
     """Workers keep a load in a cycle, which is collected late: the keys of many segments were kept."""
     loaded = Loaded(HEADER + b"".join(b"%d,1,x\n" % n for n in (3, 1, 2, 5, 4)))
-    assert loaded.load.books.rows_written == 5
+    assert loaded.load.row_counts.rows_written == 5
     assert [kept for kept in gc.get_objects() if isinstance(kept, SeenKeys) and kept.count] == []
 
 
 def test_a_row_superseded_by_a_bad_row_stays() -> None:
     loaded = Loaded(HEADER + b"a,1,\na,x,\n")
-    assert counted(loaded.books) == counts(2, 1, 1, 0)
+    assert counted(loaded.row_counts) == counts(2, 1, 1, 0)
     assert loaded.items == [{"id": "a", "n": "1"}]
 
 
@@ -208,7 +208,7 @@ def test_padded_rows_take_their_turn() -> None:
 def test_rows_the_table_refuses_are_rejects_with_their_place(block_bytes: int) -> None:
     data = HEADER + b"a,1,x\n\nb,2,no\nc,3,x\nd,4,no\n"
     loaded = Loaded(data, table=FakeTable(refuse=lambda item: item["note"] == "no"), block_bytes=block_bytes)
-    assert counted(loaded.books) == counts(4, 2, 2, 0)
+    assert counted(loaded.row_counts) == counts(4, 2, 2, 0)
     assert [(r.line, r.reason, r.message, r.raw) for r in loaded.rejects.taken] == [
         (4, Reason.REFUSED_BY_DYNAMODB, "refused, as scripted", b"b,2,no\n"),
         (6, Reason.REFUSED_BY_DYNAMODB, "refused, as scripted", b"d,4,no\n"),
@@ -232,14 +232,14 @@ def test_a_refused_row_replaces_nothing(
     """What it would have replaced is written, in whichever blocks the two stand."""
     loaded = Loaded(HEADER + rows, table=FakeTable(refuse=lambda item: item["note"] == "no"), block_bytes=block_bytes)
     assert [item["n"] for item in loaded.items] == left
-    assert counted(loaded.books) == expected
+    assert counted(loaded.row_counts) == expected
 
 
 def test_rejects_of_all_kinds_are_in_file_order_within_a_block() -> None:
     data = HEADER + b"a,1,no\nb,x,\nc,2\n\xff,3,\nd,4,no\n,5,\n"
     loaded = Loaded(data, table=FakeTable(refuse=lambda item: item.get("note") == "no"), block_bytes=1000)
     assert [reject.line for reject in loaded.rejects.taken] == [2, 3, 4, 5, 6, 7]
-    assert counted(loaded.books) == counts(6, 0, 6, 0)
+    assert counted(loaded.row_counts) == counts(6, 0, 6, 0)
 
 
 # --- records that cannot be delimited ---
@@ -250,8 +250,8 @@ def test_a_quote_never_closed_and_a_line_without_end_cost_one_row_each() -> None
     loaded = Loaded(data, block_bytes=64)
     assert loaded.reasons == [Reason.UNTERMINATED_QUOTE, Reason.RECORD_TOO_LONG]
     assert [reject.line for reject in loaded.rejects.taken] == [3, 24]
-    assert counted(loaded.books) == counts(24, 3, 2, 19)
-    assert loaded.books.bytes_read == len(data)
+    assert counted(loaded.row_counts) == counts(24, 3, 2, 19)
+    assert loaded.row_counts.bytes_read == len(data)
 
 
 def test_a_feed_without_quoting_takes_quotes_as_letters() -> None:
@@ -266,7 +266,7 @@ def test_a_header_alone_is_a_file_of_no_rows() -> None:
     for data in (HEADER, HEADER.rstrip(), HEADER + b"\n\r\n"):
         loaded = Loaded(data)
         assert loaded.error is None
-        assert loaded.books == Books(bytes_read=len(data))
+        assert loaded.row_counts == RowCounts(bytes_read=len(data))
         assert loaded.rejects.taken == []
 
 
@@ -276,13 +276,13 @@ def test_a_header_alone_is_a_file_of_no_rows() -> None:
 def test_a_file_that_cannot_begin_touches_no_table(data: bytes, fault: type[Exception]) -> None:
     loaded = Loaded(data)
     assert isinstance(loaded.error, fault)
-    assert (loaded.books, loaded.table.calls) == (Books(), [])
+    assert (loaded.row_counts, loaded.table.calls) == (RowCounts(), [])
 
 
 def test_offsets_and_bytes_of_a_compressed_file_count_its_text() -> None:
     text = HEADER + b"a,1,x\nb,x,x\n"
     loaded = Loaded(bz2.compress(text))
-    assert loaded.books.bytes_read == len(text)
+    assert loaded.row_counts.bytes_read == len(text)
     assert [(reject.line, reject.byte_offset) for reject in loaded.rejects.taken] == [(3, 16)]
 
 
@@ -314,11 +314,11 @@ def many(good_rows: int, bad_rows: int) -> bytes:
     return HEADER + b"".join(b"%03d,1,x\n" % n for n in range(good_rows)) + b"xxx,x,x\n" * bad_rows
 
 
-def test_more_rejects_than_the_feed_allows_end_the_file_early_with_true_books() -> None:
+def test_more_rejects_than_the_feed_allows_end_the_file_early_with_true_row_counts() -> None:
     feed = Feed("f/", "Table", "id", columns={"n": "N"}, max_rejects=Rejects(count=10))
     loaded = Loaded(many(10, 500), feed, block_bytes=80)
     assert isinstance(loaded.error, TooManyRejects)
-    assert counted(loaded.books) == counts(30, 10, 20, 0)
+    assert counted(loaded.row_counts) == counts(30, 10, 20, 0)
     assert str(loaded.error).startswith("20 of the first 30 rows were rejected")
     assert len(loaded.items) == 10
     assert loaded.rejects.durable == 20
@@ -335,17 +335,17 @@ def test_the_share_of_rejects_counts_after_enough_rows() -> None:
     assert Loaded(many(10, 29), feed, block_bytes=80).error is None
     loaded = Loaded(many(10, 500), feed, block_bytes=80)
     assert isinstance(loaded.error, TooManyRejects)
-    assert counted(loaded.books) == counts(40, 10, 30, 0)
+    assert counted(loaded.row_counts) == counts(40, 10, 30, 0)
 
 
-def test_a_table_that_fails_leaves_the_books_without_that_block() -> None:
+def test_a_table_that_fails_leaves_the_row_counts_without_that_block() -> None:
     loaded = Loaded(many(5, 5) + many(20, 5)[len(HEADER) :], table=FakeTable(fail_after=1), block_bytes=80)
     assert isinstance(loaded.error, ServiceFault)
-    assert counted(loaded.books) == counts(10, 5, 5, 0)
-    assert loaded.progress == [loaded.books]
+    assert counted(loaded.row_counts) == counts(10, 5, 5, 0)
+    assert loaded.progress == [loaded.row_counts]
 
 
-def test_time_running_out_leaves_the_books_before_that_block() -> None:
+def test_time_running_out_leaves_the_row_counts_before_that_block() -> None:
     blocks = iter([None, None, OutOfTime("out of time")])
 
     def before_block() -> None:
@@ -354,11 +354,13 @@ def test_time_running_out_leaves_the_books_before_that_block() -> None:
 
     loaded = Loaded(many(30, 5), before_block=before_block, block_bytes=80)
     assert isinstance(loaded.error, OutOfTime)
-    assert counted(loaded.books) == counts(20, 20, 0, 0)
+    assert counted(loaded.row_counts) == counts(20, 20, 0, 0)
 
 
 @pytest.mark.parametrize("error", [ObjectSuperseded("overwritten"), ServiceFault("gone")])
-def test_a_source_that_breaks_leaves_true_books_and_no_part_of_rejects_that_others_may_put(error: Exception) -> None:
+def test_a_source_that_breaks_leaves_true_row_counts_and_no_part_of_rejects_that_others_may_put(
+    error: Exception,
+) -> None:
     data = many(5, 5) + many(20, 5)[len(HEADER) :]
 
     def breaking() -> Iterator[bytes]:
@@ -367,7 +369,9 @@ def test_a_source_that_breaks_leaves_true_books_and_no_part_of_rejects_that_othe
 
     loaded = Loaded(breaking(), block_bytes=40)
     assert loaded.error is error
-    assert counted(loaded.books) == (counts(10, 5, 5, 0) if isinstance(error, ServiceFault) else counts(0, 0, 0, 0))
+    assert counted(loaded.row_counts) == (
+        counts(10, 5, 5, 0) if isinstance(error, ServiceFault) else counts(0, 0, 0, 0)
+    )
     assert len(loaded.rejects.taken) == 5
     assert loaded.rejects.durable == 0
 
@@ -376,10 +380,10 @@ def test_rejects_before_the_damage_of_a_compressed_file_are_durable() -> None:
     rows = [b"%d,%s,%01000d\n" % (n, b"1" if n % 100 else b"x", n * 2654435761) for n in range(6000)]
     loaded = Loaded(gzip.compress(HEADER + b"".join(rows), 1)[:-100], portion=1000, block_bytes=1_000_000)
     assert isinstance(loaded.error, BadCompression)
-    assert loaded.rejects.durable == loaded.books.rows_rejected > 0
+    assert loaded.rejects.durable == loaded.row_counts.rows_rejected > 0
 
 
-def test_progress_is_told_after_each_block() -> None:
+def test_progress_is_reported_after_each_block() -> None:
     loaded = Loaded(many(30, 0), block_bytes=80)
-    assert [books.rows_read for books in loaded.progress] == [10, 20, 30]
-    assert loaded.progress[-1] == loaded.books
+    assert [row_counts.rows_read for row_counts in loaded.progress] == [10, 20, 30]
+    assert loaded.progress[-1] == loaded.row_counts

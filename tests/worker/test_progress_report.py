@@ -5,12 +5,12 @@ from collections.abc import Callable
 import pytest
 
 from ingest.contract import Metric, Status
-from ingest.dynamodb.write_stats import NOTHING_WRITTEN, WriteCounts
+from ingest.dynamodb.write_stats import NOTHING_WRITTEN, WriteStats
 from ingest.errors import IngestError, LeaseLost, ObjectSuperseded, Throttled, TooManyRejects
 from ingest.feeds.feed import Rejects
 from ingest.file import FileVersion
 from ingest.items.items import Items, Refusal
-from ingest.ledger.row_counts import NOTHING, Books
+from ingest.ledger.row_counts import NOTHING, RowCounts
 from ingest.worker.lease import Timing
 from ingest.worker.load import Sizes
 from tests.support.fakes import FakeTable
@@ -53,13 +53,13 @@ def small_steps(writer: FakeTable | None = None, *, segment_bytes: int = 10**6, 
     return world
 
 
-def told(world: World) -> Books:
+def reported(world: World) -> RowCounts:
     sums = world.metrics.sums("orders")
-    return Books(*(int(sums.get(metric, 0)) for metric in COUNTED))
+    return RowCounts(*(int(sums.get(metric, 0)) for metric in COUNTED))
 
 
-def in_ledger(world: World) -> Books:
-    return world.record().books
+def in_ledger(world: World) -> RowCounts:
+    return world.entry().row_counts
 
 
 def lines_with(world: World, metric: str) -> list[float]:
@@ -75,31 +75,31 @@ def take_segments(world: World) -> None:
 # --- small and large files ---
 
 
-def test_the_rows_of_a_small_file_are_told_once_when_it_ends() -> None:
+def test_the_rows_of_a_small_file_are_reported_once_when_it_ends() -> None:
     world = World()
     world.take(event(KEY))
-    assert told(world) == in_ledger(world) == world.record().books
+    assert reported(world) == in_ledger(world) == world.entry().row_counts
     assert len(lines_with(world, Metric.ROWS_READ)) == 1
 
 
-def test_the_rows_of_a_file_are_told_at_each_checkpoint_and_at_its_end() -> None:
+def test_the_rows_of_a_file_are_reported_at_each_checkpoint_and_at_its_end() -> None:
     world = small_steps()
     world.take(event(KEY))
-    assert told(world) == in_ledger(world)
-    assert told(world).rows_read == 60
+    assert reported(world) == in_ledger(world)
+    assert reported(world).rows_read == 60
     assert len(lines_with(world, Metric.ROWS_READ)) > 5
     assert all(count > 0 for count in lines_with(world, Metric.BYTES_READ))
 
 
-def test_the_rows_of_a_split_file_are_told_by_its_segments_and_not_again_with_it() -> None:
+def test_the_rows_of_a_split_file_are_reported_by_its_segments_and_not_again_with_it() -> None:
     world = small_steps(segment_bytes=100)
     world.take(event(KEY))
-    assert told(world) == Books(bytes_read=len(b"id,n\n"))  # the head is in no segment
+    assert reported(world) == RowCounts(bytes_read=len(b"id,n\n"))  # the head is in no segment
     assert len(world.queue.sent) > 2
     take_segments(world)
-    assert world.record().status == Status.COMPLETE
-    assert told(world) == in_ledger(world)
-    assert told(world).bytes_read == len(DATA)
+    assert world.entry().status == Status.COMPLETE
+    assert reported(world) == in_ledger(world)
+    assert reported(world).bytes_read == len(DATA)
     assert world.metrics.sums("orders")[Metric.SEGMENTS_DONE] == len(world.queue.sent)
     assert lines_with(world, Metric.FILES_COMPLETED) == [1]
 
@@ -108,81 +108,83 @@ def test_a_duplicate_adds_nothing() -> None:
     world = small_steps()
     world.take(event(KEY))
     world.take(event(KEY), message_id="m2")
-    assert told(world) == in_ledger(world)
+    assert reported(world) == in_ledger(world)
 
 
 # --- files that end early ---
 
 
-def test_a_file_that_fails_midway_has_told_the_rows_it_has_written() -> None:
+def test_a_file_that_fails_midway_has_reported_the_rows_it_has_written() -> None:
     world = small_steps(limit=Rejects(count=7))
     world.take(event(KEY))
-    assert world.record().status == Status.FAILED
-    assert told(world) == in_ledger(world)
-    assert 8 < told(world).rows_written < 40
+    assert world.entry().status == Status.FAILED
+    assert reported(world) == in_ledger(world)
+    assert 8 < reported(world).rows_written < 40
 
 
-def test_a_split_file_that_fails_has_told_the_rows_of_all_its_segments() -> None:
+def test_a_split_file_that_fails_has_reported_the_rows_of_all_its_segments() -> None:
     world = small_steps(segment_bytes=100, limit=Rejects(count=3))
     world.take(event(KEY))
     take_segments(world)
-    (_, _, closing), *others = world.events.told
-    assert isinstance(closing.error, TooManyRejects) and not others
-    assert told(world) == in_ledger(world)
-    assert told(world).rows_written > 0
+    (_, _, outcome), *others = world.events.reported
+    assert isinstance(outcome.error, TooManyRejects) and not others
+    assert reported(world) == in_ledger(world)
+    assert reported(world).rows_written > 0
 
 
-def test_a_file_superseded_midway_has_told_the_rows_that_count() -> None:
+def test_a_file_superseded_midway_has_reported_the_rows_that_count() -> None:
     world = small_steps(ThenWriter(6, fails(ObjectSuperseded("overwritten"))))
     world.take(event(KEY))
-    assert world.record().status == Status.SUPERSEDED
-    assert told(world) == in_ledger(world)
-    assert 0 < told(world).rows_written < 40
+    assert world.entry().status == Status.SUPERSEDED
+    assert reported(world) == in_ledger(world)
+    assert 0 < reported(world).rows_written < 40
 
 
-def test_a_file_with_a_wrong_header_tells_no_rows() -> None:
+def test_a_file_with_a_wrong_header_reports_no_rows() -> None:
     world = small_steps()
     world.objects.contents[KEY] = b"no,head\n1,2\n"
     world.take(event(KEY))
     assert lines_with(world, Metric.FILES_FAILED) == [1]
-    assert (told(world), in_ledger(world)) == (NOTHING, NOTHING)
+    assert (reported(world), in_ledger(world)) == (NOTHING, NOTHING)
 
 
 # --- killed, put back, too late ---
 
 
 @pytest.mark.parametrize("call", range(1, 20, 3))
-def test_a_killed_worker_has_told_its_rows_up_to_the_last_checkpoint_and_whoever_goes_on_the_rest(call: int) -> None:
+def test_a_killed_worker_has_reported_its_rows_up_to_the_last_checkpoint_and_whoever_goes_on_the_rest(
+    call: int,
+) -> None:
     world = small_steps(ThenWriter(call, fails(KilledError())))
     with pytest.raises(KilledError):
         world.take(event(KEY))
-    assert told(world) == in_ledger(world)
-    so_far = told(world).rows_read
+    assert reported(world) == in_ledger(world)
+    so_far = reported(world).rows_read
     world.clock.time_s += 61
     world.take(event(KEY), delivery=2)
-    assert world.record().status == Status.COMPLETE
-    assert told(world) == in_ledger(world)
-    assert so_far <= told(world).rows_read == 60
+    assert world.entry().status == Status.COMPLETE
+    assert reported(world) == in_ledger(world)
+    assert so_far <= reported(world).rows_read == 60
 
 
 @pytest.mark.parametrize("call", range(1, 20, 3))
-def test_work_put_back_has_told_its_rows_and_goes_on_behind_them(call: int) -> None:
+def test_work_put_back_has_reported_its_rows_and_goes_on_behind_them(call: int) -> None:
     world = small_steps(ThenWriter(call, fails(Throttled("full"))))
     world.take(event(KEY))
-    assert world.record().status == Status.WAITING
-    assert told(world) == in_ledger(world)
+    assert world.entry().status == Status.WAITING
+    assert reported(world) == in_ledger(world)
     world.take(world.queue.sent[0].body, message_id="m2", stalls=1)
-    assert world.record().status == Status.COMPLETE
-    assert told(world) == in_ledger(world)
+    assert world.entry().status == Status.COMPLETE
+    assert reported(world) == in_ledger(world)
 
 
-def test_a_worker_that_lost_its_lease_tells_no_rows_that_another_tells() -> None:
+def test_a_worker_that_lost_its_lease_reports_no_rows_that_another_reports() -> None:
     world = small_steps()
     world.writer = ThenWriter(8, lambda: another_takes_over(world))
     with pytest.raises(LeaseLost):
         world.take(event(KEY))
-    assert world.record().status == Status.COMPLETE
-    assert told(world) == in_ledger(world)
+    assert world.entry().status == Status.COMPLETE
+    assert reported(world) == in_ledger(world)
 
 
 def another_takes_over(world: World) -> None:
@@ -190,22 +192,22 @@ def another_takes_over(world: World) -> None:
     world.take(event(KEY), message_id="m1", delivery=2)
 
 
-def test_an_outcome_told_by_another_tells_no_rows_again() -> None:
+def test_an_outcome_reported_by_another_reports_no_rows_again() -> None:
     world = small_steps()
     world.events.error = Throttled("the bus is busy")
     with pytest.raises(IngestError):
         world.take(event(KEY))
-    assert told(world) == in_ledger(world)
+    assert reported(world) == in_ledger(world)
     world.events.error = None
     world.take(event(KEY), delivery=2)
     assert lines_with(world, Metric.FILES_COMPLETED) == [1]
-    assert told(world) == in_ledger(world)
+    assert reported(world) == in_ledger(world)
 
 
 # --- how fast ---
 
 
-def test_rows_per_second_are_those_written_since_it_told_last() -> None:
+def test_rows_per_second_are_those_written_since_it_reported_last() -> None:
     world = small_steps()
     world.clock.tick_s = 0.01
     world.take(event(KEY))
@@ -215,7 +217,7 @@ def test_rows_per_second_are_those_written_since_it_told_last() -> None:
     assert 0 < seconds <= world.clock.time_s - (world.deadline_s - 900)
 
 
-def test_a_file_that_takes_no_measurable_time_tells_no_rate() -> None:
+def test_a_file_that_takes_no_measurable_time_reports_no_rate() -> None:
     world = World()
     world.take(event(KEY))
     assert lines_with(world, Metric.ROWS_PER_SECOND) == []
@@ -233,13 +235,13 @@ class SlowTable(FakeTable):
 
     def write(self, items: Items) -> list[Refusal]:
         for _ in range(10):
-            self.counts = self.counts.plus(WriteCounts(requests=1, items=1, units=2))
+            self.stats = self.stats.plus(WriteStats(requests=1, items=1, units=2))
             self._world().clock.time_s += 2
             self._world().heart.beat()
         return super().write(items)
 
 
-def test_while_a_slow_table_is_written_to_what_it_meets_is_told_every_few_seconds() -> None:
+def test_while_a_slow_table_is_written_to_what_it_meets_is_reported_every_few_seconds() -> None:
     worlds: list[World] = []
     worlds.append(World(writer=SlowTable(lambda: worlds[0])))
     world = worlds[0]
@@ -249,20 +251,20 @@ def test_while_a_slow_table_is_written_to_what_it_meets_is_told_every_few_second
     assert len(lines_with(world, Metric.ROWS_READ)) == 1
 
 
-def test_what_a_writer_met_before_is_not_told_again() -> None:
+def test_what_a_writer_met_before_is_not_reported_again() -> None:
     world = World(writer=FakeTable(requests_a_call=3))
     world.take(event(KEY))
     world.take(event("orders/b.csv"), message_id="m2")
     assert lines_with(world, Metric.REQUESTS_SENT) == [3, 3]
 
 
-def test_what_writing_met_is_told_though_the_work_is_given_back() -> None:
+def test_what_writing_met_is_reported_though_the_work_is_given_back() -> None:
     table = FakeTable(fail_after=0, error=Throttled("full"))
     world = World(writer=table)
-    table.counts = NOTHING_WRITTEN
+    table.stats = NOTHING_WRITTEN
 
     def met(items: Items) -> list[Refusal]:
-        table.counts = WriteCounts(requests=4, items=100, throttled=4, by_key_range=4)
+        table.stats = WriteStats(requests=4, items=100, throttled=4, by_key_range=4)
         raise Throttled("full")
 
     table.write = met  # type: ignore[method-assign]
@@ -272,9 +274,9 @@ def test_what_writing_met_is_told_though_the_work_is_given_back() -> None:
     assert Metric.THROTTLED_BY_ACCOUNT not in sums
 
 
-def test_what_writing_met_is_told_by_a_worker_whose_rows_do_not_count() -> None:
+def test_what_writing_met_is_reported_by_a_worker_whose_rows_do_not_count() -> None:
     world = small_steps()
-    table = ThenWriter(8, lambda: setattr(world.record(), "lease", "another's"))
+    table = ThenWriter(8, lambda: setattr(world.entry(), "lease", "another's"))
     table.requests_a_call = 1
     world.writer = table
     with pytest.raises(LeaseLost):

@@ -8,11 +8,11 @@ from ingest.contract import Metric, Status
 from ingest.errors import Throttled
 from ingest.feeds.feed import Feed, Feeds
 from ingest.file import FileVersion
-from ingest.ledger.claims import Lease
-from ingest.ledger.work_item import Work
+from ingest.ledger.claims import LeaseToken
+from ingest.ledger.work_item import WorkItem
 from ingest.queue.messages import read_message
 from ingest.worker.reconcile import LONG_QUEUE, Findings, Reconciler
-from ingest.worker.report import NO_FEED, Teller
+from ingest.worker.report import NO_FEED, Reporter
 from tests.support.fakes import SentMessage
 from tests.support.world import BUCKET, KEY, World
 
@@ -35,7 +35,7 @@ def world() -> World:
 
 
 def look(world: World) -> Findings:
-    teller = Teller(
+    reporter = Reporter(
         ledger=world.ledger,
         metrics=world.metrics,
         events=world.events,
@@ -48,7 +48,7 @@ def look(world: World) -> Findings:
         objects=world.objects,
         queue=world.queue,
         worker=Closer(),
-        teller=teller,
+        reporter=reporter,
         clock=world.clock,
         bucket=BUCKET,
         stuck_s=STUCK_S,
@@ -59,9 +59,9 @@ def look(world: World) -> Findings:
 def try_once(world: World, message_id: str = "m") -> None:
     """Claim the file and put it back without progress."""
     now_s = world.clock.time_s
-    lease = Lease(message_id, 1, now_s + 60, "w")
-    world.ledger.claim(Work(FILE), feed="orders", lease=lease, now_s=now_s)
-    world.ledger.put_back(Work(FILE), lease, None, Throttled("full"))
+    token = LeaseToken(message_id, 1, now_s + 60, "w")
+    world.ledger.claim(WorkItem(FILE), feed="orders", token=token, now_s=now_s)
+    world.ledger.put_back(WorkItem(FILE), token, None, Throttled("full"))
 
 
 def test_work_whose_message_may_still_come_is_left_alone() -> None:
@@ -72,38 +72,38 @@ def test_work_whose_message_may_still_come_is_left_alone() -> None:
     assert made.queue.sent == []
 
 
-def test_work_that_nobody_has_touched_for_long_is_sent_again_once_in_that_time() -> None:
+def test_work_that_no_one_has_touched_for_long_is_sent_again_once_in_that_time() -> None:
     made = world()
     try_once(made)
     made.clock.time_s += STUCK_S
     assert look(made).files_sent_again == 1
     assert look(made).files_sent_again == 0
     (message,) = made.queue.sent
-    assert read_message(message.body) == Work(FILE)
+    assert read_message(message.body) == WorkItem(FILE)
 
 
 def test_work_whose_lease_holds_is_never_sent_again() -> None:
     made = world()
-    lease = Lease("m", 1, made.clock.time_s + 10 * STUCK_S, "w")
-    made.ledger.claim(Work(FILE), feed="orders", lease=lease, now_s=made.clock.time_s)
+    token = LeaseToken("m", 1, made.clock.time_s + 10 * STUCK_S, "w")
+    made.ledger.claim(WorkItem(FILE), feed="orders", token=token, now_s=made.clock.time_s)
     made.clock.time_s += 2 * STUCK_S
     assert look(made).is_nothing
 
 
-def test_a_file_nobody_can_finish_fails_with_the_last_error_and_what_to_do() -> None:
+def test_a_file_no_one_can_finish_fails_with_the_last_error_and_what_to_do() -> None:
     made = world()
     for number in range(4):
         try_once(made, f"m{number}")
         made.clock.time_s += STUCK_S
         findings = look(made)
     assert findings.files_given_up == 1
-    (record,) = made.ledger.files()
-    assert record.status == Status.FAILED
-    ((_, _, closing),) = made.events.told
-    assert closing.error is not None
-    assert closing.error.code == "given_up"
-    assert "full" in str(closing.error)
-    assert str(closing.error).endswith("retry the file.")
+    (entry,) = made.ledger.files()
+    assert entry.status == Status.FAILED
+    ((_, _, outcome),) = made.events.reported
+    assert outcome.error is not None
+    assert outcome.error.code == "given_up"
+    assert "full" in str(outcome.error)
+    assert str(outcome.error).endswith("retry the file.")
 
 
 def test_a_file_that_is_only_late_is_not_given_up() -> None:
@@ -122,16 +122,16 @@ def test_behind_a_long_queue_nothing_is_sent_again() -> None:
     assert look(made).files_sent_again == 0
 
 
-def test_an_outcome_that_was_not_told_is_told() -> None:
+def test_an_outcome_that_was_not_reported_is_reported() -> None:
     made = world()
     made.events.error = Throttled("the bus is busy")
     with pytest.raises(Throttled):
         made.take(f'{{"ingest":"file","file":{{"bucket":"{BUCKET}","key":"{KEY}","etag":"e","sequencer":"0A"}}}}')
     made.events.error = None
-    assert look(made).outcomes_told == 0  # whoever closed it may be about to tell
+    assert look(made).outcomes_reported == 0  # whoever closed it may be about to tell
     made.clock.time_s += 61
-    assert look(made).outcomes_told == 1
-    assert [closing.status for _, _, closing in made.events.told] == [Status.COMPLETE]
+    assert look(made).outcomes_reported == 1
+    assert [outcome.status for _, _, outcome in made.events.reported] == [Status.COMPLETE]
 
 
 def oldest(world: World, feed: str = "orders") -> list[object]:
@@ -140,13 +140,13 @@ def oldest(world: World, feed: str = "orders") -> list[object]:
     return [values[metric] for name, values in world.metrics.lines if name == feed and metric in values]
 
 
-def test_the_age_of_the_oldest_file_that_has_not_ended_is_told_for_each_feed() -> None:
+def test_the_age_of_the_oldest_file_that_has_not_ended_is_reported_for_each_feed() -> None:
     made = world()
     try_once(made)
     made.clock.time_s += 100
     look(made)
-    younger = Work(replace(FILE, key="orders/b.csv"))
-    made.ledger.claim(younger, feed="orders", lease=Lease("n", 1, 0, "w"), now_s=made.clock.time_s)
+    younger = WorkItem(replace(FILE, key="orders/b.csv"))
+    made.ledger.claim(younger, feed="orders", token=LeaseToken("n", 1, 0, "w"), now_s=made.clock.time_s)
     made.clock.time_s += 50
     look(made)
     assert oldest(made) == [100, 150]
@@ -170,7 +170,7 @@ def test_a_file_that_is_given_up_is_not_unfinished_any_more() -> None:
     assert oldest(made) == [STUCK_S, 2 * STUCK_S, 3 * STUCK_S, 0.0]
 
 
-def test_a_file_that_has_ended_and_was_not_told_of_is_not_unfinished() -> None:
+def test_a_file_that_has_ended_and_was_not_reported_of_is_not_unfinished() -> None:
     made = world()
     made.events.error = Throttled("the bus is busy")
     with pytest.raises(Throttled):
@@ -180,18 +180,18 @@ def test_a_file_that_has_ended_and_was_not_told_of_is_not_unfinished() -> None:
     assert oldest(made) == [0.0]
 
 
-def test_what_has_no_feed_is_told_of_only_while_it_is_unfinished() -> None:
+def test_what_has_no_feed_is_reported_of_only_while_it_is_unfinished() -> None:
     made = world()
     look(made)
     assert oldest(made, NO_FEED) == []
-    made.ledger.claim(Work(FILE), feed=NO_FEED, lease=Lease("n", 1, 0, "w"), now_s=made.clock.time_s)
+    made.ledger.claim(WorkItem(FILE), feed=NO_FEED, token=LeaseToken("n", 1, 0, "w"), now_s=made.clock.time_s)
     made.clock.time_s += 30
     look(made)
     assert oldest(made, NO_FEED) == [30]
 
 
 @pytest.mark.parametrize(("age_s", "found"), [(STUCK_S - 1, 0), (STUCK_S + 1, 1), (STUCK_S + 100_000, 0)])
-def test_an_object_nobody_was_told_of_is_found_within_a_day(age_s: float, found: int) -> None:
+def test_an_object_no_one_was_reported_of_is_found_within_a_day(age_s: float, found: int) -> None:
     made = world()
     made.objects.changed_s[KEY] = made.clock.time_s - age_s
     assert look(made).objects_not_known == found

@@ -8,7 +8,7 @@ import pytest
 
 from ingest.feeds.dialect import Csv
 from ingest.feeds.feed import Feed
-from ingest.ledger.row_counts import Books
+from ingest.ledger.row_counts import RowCounts
 from ingest.ledger.work_item import Checkpoint
 from ingest.rejects.reject import Reject
 from ingest.worker.load import Load, Sizes
@@ -24,7 +24,7 @@ class Outcome:
     """What a load left behind."""
 
     items: dict[tuple[object, ...], dict[str, object]]
-    books: Books
+    row_counts: RowCounts
     rejects: list[Reject]
     checkpoints: list[tuple[Checkpoint, int]] = field(default_factory=list)
 
@@ -32,17 +32,17 @@ class Outcome:
 def load(data: bytes, csv: Csv, *, begin: Checkpoint | None = None, table: FakeTable | None = None) -> Outcome:
     """Load a file; checkpoints are told with how many rejects were durable at each."""
     table, rejects = table or FakeTable(), RecordingRejects()
-    told: list[tuple[Checkpoint, int]] = []
+    reported: list[tuple[Checkpoint, int]] = []
 
     def remember(checkpoint: Checkpoint) -> None:
         assert rejects.durable == len(rejects.taken)
-        told.append((checkpoint, rejects.durable))
+        reported.append((checkpoint, rejects.durable))
 
     feed = Feed("f/", "Table", "id", csv=csv, columns={"n": "N"})
     made = Load(feed=feed, writer=table, rejects=rejects, at_checkpoint=remember, sizes=SIZES)
-    books = made.run(reading(data, 50), checkpoint=begin)
-    assert books.balance
-    return Outcome(table.items, books, rejects.taken, told)
+    row_counts = made.run(reading(data, 50), checkpoint=begin)
+    assert row_counts.is_balanced
+    return Outcome(table.items, row_counts, rejects.taken, reported)
 
 
 FILES = {
@@ -66,12 +66,12 @@ FILES = {
 def test_a_load_that_goes_on_at_any_checkpoint_ends_as_if_never_stopped(name: str) -> None:
     data, csv = FILES[name]
     whole = load(data, csv)
-    assert whole.books.rows_read == 80
-    assert whole.books.rows_superseded > 10
+    assert whole.row_counts.rows_read == 80
+    assert whole.row_counts.rows_superseded > 10
     assert len(whole.checkpoints) > 5
     for checkpoint, rejected in whole.checkpoints:
         rest = load(data, csv, begin=checkpoint)
-        assert rest.books == whole.books
+        assert rest.row_counts == whole.row_counts
         assert whole.rejects[:rejected] + rest.rejects == whole.rejects
         assert [later for later, _ in rest.checkpoints] == [
             later for later, _ in whole.checkpoints if later.at.byte > checkpoint.at.byte

@@ -5,10 +5,10 @@ from collections.abc import Sequence
 from ingest.cli.stack import DeployedStack
 from ingest.errors import FileMissing, SettingsFault
 from ingest.file import FileVersion
-from ingest.ledger.entry import Record
+from ingest.ledger.entry import Entry
 
 
-def find_versions(stack: DeployedStack, name: str) -> list[Record]:
+def find_versions(stack: DeployedStack, name: str) -> list[Entry]:
     """Return the records of all versions of a file, in the order they were first seen.
 
     `name` is s3://bucket/key, or a key in the landing bucket.
@@ -18,27 +18,27 @@ def find_versions(stack: DeployedStack, name: str) -> list[Record]:
         SettingsFault: the URL has no key.
     """
     bucket, key = _place(stack, name)
-    records = sorted(stack.ledger.versions(bucket, key), key=lambda record: record.first_seen_s or 0.0)
-    if not records:
+    entries = sorted(stack.ledger.versions(bucket, key), key=lambda entry: entry.first_seen_s or 0.0)
+    if not entries:
         raise FileMissing(
             f"The ledger knows nothing of s3://{bucket}/{key}: check the key; if the object is there, its notification "
             "waits in the queue (`ingest top` shows that, and a pause), or is lost, and `ingest reconcile` finds it."
         )
-    return records
+    return entries
 
 
-def choose(records: Sequence[Record], name: str | None) -> Record:
+def choose(entries: Sequence[Entry], name: str | None) -> Entry:
     """Return the version of that name (also its sequencer, version id or eTag), or the one that was seen last.
 
     Raises:
         SettingsFault: there is no such version.
     """
     if name is None:
-        return records[-1]
-    for record in reversed(records):
-        if name.upper() in _names(record.work.file):
-            return record
-    known = ", ".join(record.work.file.version for record in records)
+        return entries[-1]
+    for entry in reversed(entries):
+        if name.upper() in _names(entry.work.file):
+            return entry
+    known = ", ".join(entry.work.file.version for entry in entries)
     raise SettingsFault(f"--version {name!r} is not in the ledger; known are: {known}.")
 
 

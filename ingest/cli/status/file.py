@@ -7,7 +7,7 @@ from typing import Any
 
 from rich.text import Text
 
-from ingest.cli.output import Column, FittingTable, books_sentence, line_console
+from ingest.cli.output import Column, FittingTable, line_console, row_counts_sentence
 from ingest.cli.stack import DeployedStack
 from ingest.cli.status.choose import choose, find_versions
 from ingest.cli.status.query import FileView, view_of
@@ -20,7 +20,7 @@ from ingest.cli.status.view import (
     status_text,
     time_text,
 )
-from ingest.ledger.entry import Record
+from ingest.ledger.entry import Entry
 from ingest.ledger.progress import segment_share
 
 _COLUMNS = (
@@ -43,7 +43,7 @@ class History:
 
     versions: tuple[FileView, ...]
     chosen: FileView
-    segments: tuple[Record, ...]
+    segments: tuple[Entry, ...]
     now_s: float
 
 
@@ -54,10 +54,10 @@ def find_history(stack: DeployedStack, name: str, version: str | None, *, now_s:
         FileMissing: nothing.
         SettingsFault: the URL has no key, or there is no such version.
     """
-    records = find_versions(stack, name)
-    versions = tuple(view_of(stack.ledger, record, None, now_s=now_s) for record in records)
-    chosen = versions[records.index(choose(records, version))]
-    return History(versions, chosen, tuple(stack.ledger.segments(chosen.record.work.file)), now_s)
+    entries = find_versions(stack, name)
+    versions = tuple(view_of(stack.ledger, entry, None, now_s=now_s) for entry in entries)
+    chosen = versions[entries.index(choose(entries, version))]
+    return History(versions, chosen, tuple(stack.ledger.segments(chosen.entry.work.file)), now_s)
 
 
 def print_history(history: History, *, limit: int | None, as_json: bool) -> None:
@@ -66,7 +66,7 @@ def print_history(history: History, *, limit: int | None, as_json: bool) -> None
         print(json.dumps(_document(history, limit), ensure_ascii=False))
         return
     console = line_console(sys.stdout)
-    console.print(history.chosen.record.work.file.url, soft_wrap=True)
+    console.print(history.chosen.entry.work.file.url, soft_wrap=True)
     for view in history.versions:
         console.print("\n".join(_lines(view, history.now_s)), soft_wrap=True)
     if history.segments:
@@ -76,7 +76,7 @@ def print_history(history: History, *, limit: int | None, as_json: bool) -> None
 
 
 def _document(history: History, limit: int | None) -> dict[str, Any]:
-    chosen = history.chosen.record.work.file
+    chosen = history.chosen.entry.work.file
     return {
         "file": chosen.url,
         "versions": [file_document(view, now_s=history.now_s) for view in history.versions],
@@ -86,65 +86,65 @@ def _document(history: History, limit: int | None) -> dict[str, Any]:
     }
 
 
-def _segment_document(record: Record, now_s: float) -> dict[str, Any]:
-    segment = record.work.segment
+def _segment_document(entry: Entry, now_s: float) -> dict[str, Any]:
+    segment = entry.work.segment
     assert segment is not None
     return {
         "first_byte": segment.start.byte,
         "end_byte": segment.end_byte,
         "first_line": segment.start.line,
-        "status": record.status,
-        "progress": round(segment_share(record), 4),
-        "checkpoint_byte": segment.start.byte + record.books.bytes_read,
-        **record.books.counts(),
-        **attempts_document(record, now_s=now_s),
+        "status": entry.status,
+        "progress": round(segment_share(entry), 4),
+        "checkpoint_byte": segment.start.byte + entry.row_counts.bytes_read,
+        **entry.row_counts.counts(),
+        **attempts_document(entry, now_s=now_s),
     }
 
 
 def _lines(view: FileView, now_s: float) -> list[str]:
     """Return what is to say of a version, one line each; what is not known is left out."""
-    record, file = view.record, view.record.work.file
+    entry, file = view.entry, view.entry.work.file
     size = "" if file.size_bytes is None else f", {file.size_bytes:,} bytes"
-    ended = "" if record.ended_s is None else f", ended {time_text(record.ended_s)}"
-    seconds = "" if record.seconds is None else f", {record.seconds:,.1f} s"
-    told = {
-        "done": ", ".join(filter(None, (share_text(view.progress.share), _in_segments(record)))),
-        "seen": f"first {time_text(record.first_seen_s)}{ended}{seconds}, {_attempts(record)}",
-        "lease": lease_text(record, now_s=now_s),
-        "books": books_sentence(view.progress.books),
-        "rejects": record.rejects,
-        "error": record.error,
+    ended = "" if entry.ended_s is None else f", ended {time_text(entry.ended_s)}"
+    seconds = "" if entry.seconds is None else f", {entry.seconds:,.1f} s"
+    reported = {
+        "done": ", ".join(filter(None, (share_text(view.progress.share), _in_segments(entry)))),
+        "seen": f"first {time_text(entry.first_seen_s)}{ended}{seconds}, {_attempts(entry)}",
+        "lease": lease_text(entry, now_s=now_s),
+        "rows": row_counts_sentence(view.progress.row_counts),
+        "rejects": entry.rejects,
+        "error": entry.error,
     }
-    head = f"\nversion {file.version}{size}, feed {record.feed}: {record.status}"
-    return [head, *(f"  {name:<9}{text}".rstrip() for name, text in told.items() if text)]
+    head = f"\nversion {file.version}{size}, feed {entry.feed}: {entry.status}"
+    return [head, *(f"  {name:<9}{text}".rstrip() for name, text in reported.items() if text)]
 
 
-def _in_segments(record: Record) -> str:
-    return f"{segments_text(record)} segments" if record.segments else ""
+def _in_segments(entry: Entry) -> str:
+    return f"{segments_text(entry)} segments" if entry.segments else ""
 
 
-def _attempts(record: Record) -> str:
-    resent = f", sent again by the reconciler {record.resent} time(s)" if record.resent else ""
-    return f"{record.attempts} attempt(s){resent}"
+def _attempts(entry: Entry) -> str:
+    resent = f", sent again by the reconciler {entry.resent} time(s)" if entry.resent else ""
+    return f"{entry.attempts} attempt(s){resent}"
 
 
 def _segment_table(history: History, limit: int | None) -> FittingTable:
-    rows = [_segment_cells(record, history.now_s) for record in history.segments[:limit]]
-    return FittingTable(_COLUMNS, rows, f"segments of version {history.chosen.record.work.file.version}")
+    rows = [_segment_cells(entry, history.now_s) for entry in history.segments[:limit]]
+    return FittingTable(_COLUMNS, rows, f"segments of version {history.chosen.entry.work.file.version}")
 
 
-def _segment_cells(record: Record, now_s: float) -> dict[str, str | Text]:
-    segment = record.work.segment
+def _segment_cells(entry: Entry, now_s: float) -> dict[str, str | Text]:
+    segment = entry.work.segment
     assert segment is not None
     return {
         "first byte": f"{segment.start.byte:,}",
         "end": f"{segment.end_byte:,}",
         "line": f"{segment.start.line:,}",
-        "status": status_text(record),
-        "done": share_text(segment_share(record)),
-        "rows": f"{record.books.rows_read:,}",
-        "rejects": f"{record.books.rows_rejected:,}",
-        "attempts": str(record.attempts),
-        "lease": lease_text(record, now_s=now_s),
-        "error": record.error or "",
+        "status": status_text(entry),
+        "done": share_text(segment_share(entry)),
+        "rows": f"{entry.row_counts.rows_read:,}",
+        "rejects": f"{entry.row_counts.rows_rejected:,}",
+        "attempts": str(entry.attempts),
+        "lease": lease_text(entry, now_s=now_s),
+        "error": entry.error or "",
     }

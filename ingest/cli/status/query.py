@@ -11,7 +11,7 @@ from ingest.contract import FINAL_STATUSES, Status
 from ingest.errors import SettingsFault
 from ingest.feeds.feed import Feeds
 from ingest.file import FileVersion
-from ingest.ledger.entry import Record
+from ingest.ledger.entry import Entry
 from ingest.ledger.progress import Progress, file_progress, may_be_compressed
 from ingest.ledger.states import is_open
 from ingest.ledger.table import iso
@@ -23,13 +23,13 @@ OPEN_STATUSES = (Status.LOADING, Status.WAITING, Status.SPLIT)
 class StatusLedger(Protocol):
     """What is asked of the ledger."""
 
-    def open_files(self, feed: str, *, newest_first: bool = False) -> Iterator[Record]:
+    def open_files(self, feed: str, *, newest_first: bool = False) -> Iterator[Entry]:
         """Yield the files of a feed whose outcome was not told yet."""
 
-    def ended_files(self, feed: str, status: str, day: str, *, newest_first: bool = False) -> Iterator[Record]:
+    def ended_files(self, feed: str, status: str, day: str, *, newest_first: bool = False) -> Iterator[Entry]:
         """Yield the files of a feed that ended so on a day."""
 
-    def segments(self, file: FileVersion) -> Iterator[Record]:
+    def segments(self, file: FileVersion) -> Iterator[Entry]:
         """Yield the records of a file's segments in their order."""
 
 
@@ -37,7 +37,7 @@ class StatusLedger(Protocol):
 class FileView:
     """A file and how far it has come."""
 
-    record: Record
+    entry: Entry
     progress: Progress
 
 
@@ -95,22 +95,22 @@ class Question:
 
 def look(ledger: StatusLedger, question: Question, *, now_s: float) -> Overview:
     """Return the files that are asked for: open ones first, then those that ended, the newest first."""
-    found = list(islice(_records(ledger, question, now_s), question.limit + 1))
+    found = list(islice(_entries(ledger, question, now_s), question.limit + 1))
     shown = found[: question.limit]
-    views = tuple(view_of(ledger, record, question.feeds, now_s=now_s) for record in shown)
+    views = tuple(view_of(ledger, entry, question.feeds, now_s=now_s) for entry in shown)
     return Overview(views, is_cut=len(found) > len(shown), now_s=now_s)
 
 
-def view_of(ledger: StatusLedger, record: Record, feeds: Feeds | None, *, now_s: float) -> FileView:
+def view_of(ledger: StatusLedger, entry: Entry, feeds: Feeds | None, *, now_s: float) -> FileView:
     """Return a file with how far it has come; the segments of an open one are asked for."""
-    is_split = is_open(record.status) and record.segments > 0
-    segments = list(ledger.segments(record.work.file)) if is_split else []
-    feed = feeds.feeds.get(record.feed) if feeds else None
-    compressed = may_be_compressed(record.work.file.key, feed.csv if feed else None)
-    return FileView(record, file_progress(record, segments, now_s=now_s, compressed=compressed and not is_split))
+    is_split = is_open(entry.status) and entry.segments > 0
+    segments = list(ledger.segments(entry.work.file)) if is_split else []
+    feed = feeds.feeds.get(entry.feed) if feeds else None
+    compressed = may_be_compressed(entry.work.file.key, feed.csv if feed else None)
+    return FileView(entry, file_progress(entry, segments, now_s=now_s, compressed=compressed and not is_split))
 
 
-def _records(ledger: StatusLedger, question: Question, now_s: float) -> Iterator[Record]:
+def _entries(ledger: StatusLedger, question: Question, now_s: float) -> Iterator[Entry]:
     day = question.day or iso(now_s)[:10]
     opened = _newest(ledger.open_files(name, newest_first=True) for name in question.names if question.wants_open)
     ended = _newest(
@@ -118,10 +118,10 @@ def _records(ledger: StatusLedger, question: Question, now_s: float) -> Iterator
         for name in question.names
         for status in question.final_statuses
     )
-    return chain((record for record in opened if question.status in (None, record.status)), ended)
+    return chain((entry for entry in opened if question.status in (None, entry.status)), ended)
 
 
-def _newest(sources: Iterable[Iterator[Record]]) -> Iterator[Record]:
+def _newest(sources: Iterable[Iterator[Entry]]) -> Iterator[Entry]:
     """Merge records that come newest first; each source is read no further than needed."""
     return merge(*sources, key=lambda r: r.first_seen_s or 0.0 if r.ended_s is None else r.ended_s, reverse=True)
 

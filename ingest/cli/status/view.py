@@ -8,7 +8,7 @@ from rich.text import Text
 from ingest.cli.output import Column, FittingTable
 from ingest.cli.status.query import FileView, Overview
 from ingest.contract import Status
-from ingest.ledger.entry import Record
+from ingest.ledger.entry import Entry
 from ingest.ledger.states import is_open
 from ingest.ledger.table import iso
 
@@ -37,41 +37,41 @@ def overview_document(overview: Overview, stack: str) -> dict[str, Any]:
 
 def file_document(view: FileView, *, now_s: float) -> dict[str, Any]:
     """Return what is known of a file. Times are ISO 8601, UTC; what is not known is null."""
-    record, progress, file = view.record, view.progress, view.record.work.file
-    is_planned = record.status in (Status.SPLIT, Status.COMPLETE, Status.UNBALANCED)
-    segments = {"planned": record.segments, "done": record.segments_done, "all_planned": is_planned}
+    entry, progress, file = view.entry, view.progress, view.entry.work.file
+    is_planned = entry.status in (Status.SPLIT, Status.COMPLETE, Status.UNBALANCED)
+    segments = {"planned": entry.segments, "done": entry.segments_done, "all_planned": is_planned}
     return {
         "file": file.url,
         "version": file.version,
         "version_id": file.version_id,
         "etag": file.etag,
         "size_bytes": file.size_bytes,
-        "feed": record.feed,
-        "status": record.status,
+        "feed": entry.feed,
+        "status": entry.status,
         "progress": None if progress.share is None else round(progress.share, 4),
-        "segments": segments if record.segments else None,
+        "segments": segments if entry.segments else None,
         "rows_per_s": None if progress.rows_per_s is None else round(progress.rows_per_s, 1),
-        **progress.books.counts(),
+        **progress.row_counts.counts(),
         "age_s": None if progress.age_s is None else round(progress.age_s, 3),
-        "first_seen": time_text(record.first_seen_s),
-        "ended": time_text(record.ended_s),
-        "seconds": record.seconds,
-        "rejects": record.rejects,
-        **attempts_document(record, now_s=now_s),
+        "first_seen": time_text(entry.first_seen_s),
+        "ended": time_text(entry.ended_s),
+        "seconds": entry.seconds,
+        "rejects": entry.rejects,
+        **attempts_document(entry, now_s=now_s),
     }
 
 
-def attempts_document(record: Record, *, now_s: float) -> dict[str, Any]:
+def attempts_document(entry: Entry, *, now_s: float) -> dict[str, Any]:
     """Return who works on a file or segment, how often that was tried, and what stood against it last."""
-    lease = None
-    if record.status == Status.LOADING and record.started_s is not None:
-        lease = {"held_s": round(now_s - record.started_s, 3), "left_s": round(record.lease_until_s - now_s, 3)}
+    token = None
+    if entry.status == Status.LOADING and entry.started_s is not None:
+        token = {"held_s": round(now_s - entry.started_s, 3), "left_s": round(entry.lease_until_s - now_s, 3)}
     return {
-        "attempts": record.attempts,
-        "resent": record.resent,
-        "last_progress": time_text(record.moved_s),
-        "lease": lease,
-        "error": {"code": record.error_code, "message": record.error} if record.error else None,
+        "attempts": entry.attempts,
+        "resent": entry.resent,
+        "last_progress": time_text(entry.moved_s),
+        "lease": token,
+        "error": {"code": entry.error_code, "message": entry.error} if entry.error else None,
     }
 
 
@@ -85,27 +85,27 @@ def overview_lines(overview: Overview) -> Group:
 
 
 def _cells(view: FileView) -> dict[str, str | Text]:
-    record, progress = view.record, view.progress
+    entry, progress = view.entry, view.progress
     return {
-        "file": record.work.file.key,
-        "status": told_text(record),
+        "file": entry.work.file.key,
+        "status": reported_text(entry),
         "done": share_text(progress.share),
-        "segments": segments_text(record),
+        "segments": segments_text(entry),
         "rows/s": "" if progress.rows_per_s is None else f"{progress.rows_per_s:,.0f}",
-        "rows": f"{progress.books.rows_read:,}",
-        "rejects": f"{progress.books.rows_rejected:,}",
+        "rows": f"{progress.row_counts.rows_read:,}",
+        "rejects": f"{progress.row_counts.rows_rejected:,}",
         "age": age_text(progress.age_s),
     }
 
 
-def status_text(record: Record) -> Text:
+def status_text(entry: Entry) -> Text:
     """Return a status in its colour."""
-    return Text(record.status, style=_COLOURS.get(record.status, ""))
+    return Text(entry.status, style=_COLOURS.get(entry.status, ""))
 
 
-def told_text(record: Record) -> Text:
+def reported_text(entry: Entry) -> Text:
     """Return a status with the code of what stands against the file, if anything does."""
-    return status_text(record).append(f" {record.error_code}" if record.error_code else "")
+    return status_text(entry).append(f" {entry.error_code}" if entry.error_code else "")
 
 
 def share_text(share: float | None) -> str:
@@ -119,9 +119,9 @@ def share_text(share: float | None) -> str:
     return "100 %" if share >= 1 else f"{int(share * 1000) / 10:.1f} %"
 
 
-def segments_text(record: Record) -> str:
+def segments_text(entry: Entry) -> str:
     """Return how many segments are done, of how many; "…" while more are being found."""
-    return f"{record.segments_done}/{record.segments}{'…' * _is_planning(record)}" if record.segments else ""
+    return f"{entry.segments_done}/{entry.segments}{'…' * _is_planning(entry)}" if entry.segments else ""
 
 
 def age_text(seconds: float | None) -> str:
@@ -139,14 +139,14 @@ def age_text(seconds: float | None) -> str:
     return f"{whole} s"
 
 
-def lease_text(record: Record, *, now_s: float) -> str:
+def lease_text(entry: Entry, *, now_s: float) -> str:
     """Return how long a worker has had the lease, and how long it holds if no more is heard of the worker."""
-    if record.status != Status.LOADING or record.started_s is None:
+    if entry.status != Status.LOADING or entry.started_s is None:
         return ""
-    left_s = record.lease_until_s - now_s
+    left_s = entry.lease_until_s - now_s
     if left_s < 0:
         return f"ran out {age_text(-left_s)} ago"
-    return f"held for {age_text(now_s - record.started_s)}, {age_text(left_s)} left"
+    return f"held for {age_text(now_s - entry.started_s)}, {age_text(left_s)} left"
 
 
 def time_text(epoch_s: float | None) -> str | None:
@@ -154,5 +154,5 @@ def time_text(epoch_s: float | None) -> str | None:
     return iso(epoch_s) if epoch_s else None
 
 
-def _is_planning(record: Record) -> bool:
-    return is_open(record.status) and record.status != Status.SPLIT
+def _is_planning(entry: Entry) -> bool:
+    return is_open(entry.status) and entry.status != Status.SPLIT

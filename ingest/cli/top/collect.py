@@ -25,7 +25,7 @@ ENDED_FILES = 5
 
 
 @dataclass(frozen=True, slots=True)
-class Vitals:
+class StackHealth:
     """How the stack is doing at one moment."""
 
     stack: str
@@ -75,18 +75,18 @@ class Watcher:
         self._source: SourceName = source or ("cloudwatch" if is_aws(cloudwatch.meta.endpoint_url) else "logs")
         self._measure = self._from_cloudwatch(cloudwatch) if self._source == "cloudwatch" else self._from_log()
 
-    def look(self, now_s: float) -> Vitals:
+    def look(self, now_s: float) -> StackHealth:
         """Return how things stand."""
         today = iso(now_s)[:10]
         ended = look(self._ledger, Question(self._feeds, day=today, limit=ENDED_FILES), now_s=now_s)
-        return Vitals(
+        return StackHealth(
             stack=self._stack.name,
             now_s=now_s,
             source=self._source,
             measured=self._measure(now_s),
             queue=queue_depth(self._sqs, self._queue),
             dead_letters=queue_depth(self._sqs, self._dead),
-            mapping=self._stack.polling.state(),
+            mapping=self._stack.event_source.state(),
             open=self._open(now_s),
             ended=ended.files,
             failed=tuple(self._failed(today, now_s)),
@@ -99,7 +99,7 @@ class Watcher:
 
     def _open(self, now_s: float) -> Overview:
         found = look(self._ledger, Question(self._feeds, limit=OPEN_FILES), now_s=now_s)
-        views = tuple(view for view in found.files if is_open(view.record.status))
+        views = tuple(view for view in found.files if is_open(view.entry.status))
         return Overview(views, is_cut=found.is_cut and len(views) == OPEN_FILES, now_s=now_s)
 
     def _failed(self, today: str, now_s: float) -> list[FileView]:
@@ -107,7 +107,7 @@ class Watcher:
         for status in (Status.FAILED, Status.UNBALANCED):
             question = Question(self._feeds, day=today, status=status, limit=ENDED_FILES)
             found += look(self._ledger, question, now_s=now_s).files
-        return sorted(found, key=lambda view: view.record.ended_s or 0.0, reverse=True)[:ENDED_FILES]
+        return sorted(found, key=lambda view: view.entry.ended_s or 0.0, reverse=True)[:ENDED_FILES]
 
     def _oldest(self, now_s: float) -> float | None:
         """Return how long ago the oldest file was first seen that is not finished: the first of each feed's listing."""
@@ -156,6 +156,6 @@ def is_aws(endpoint_url: str) -> bool:
 def eta_s(view: FileView) -> float | None:
     """Return in how long a file is loaded if it goes on as it has since it was first seen; None if nobody can tell."""
     share, age_s = view.progress.share, view.progress.age_s
-    if not share or age_s is None or not view.progress.books.rows_read:  # the head alone tells nothing of the pace
+    if not share or age_s is None or not view.progress.row_counts.rows_read:  # the head alone tells nothing of the pace
         return None
     return max(0.0, age_s * (1 - share) / share)

@@ -13,8 +13,8 @@ from ingest.aws.clock import Clock
 from ingest.cli.options import DEFAULT_FEEDS, AsJson, FeedsPath, StackName
 from ingest.cli.output import line_console
 from ingest.cli.stack import DeployedStack
-from ingest.cli.top.collect import Vitals, Watcher, read_source
-from ingest.cli.top.document import vitals_document
+from ingest.cli.top.collect import StackHealth, Watcher, read_source
+from ingest.cli.top.document import health_document
 from ingest.cli.top.keyboard import Keys, keys
 from ingest.cli.top.view import view
 from ingest.errors import ServiceFault, SettingsFault
@@ -44,7 +44,7 @@ def top(
     watcher = Watcher(DeployedStack(stack), read_feeds(feeds), read_source(source))
     first = watcher.look(clock.now_s())
     if as_json:
-        print(json.dumps(vitals_document(first), ensure_ascii=False))
+        print(json.dumps(health_document(first), ensure_ascii=False))
     elif is_live:
         with keys(clock) as pressed:
             keep_showing(first, lambda: watcher.look(clock.now_s()), pressed, every, Console(emoji=False))
@@ -52,21 +52,23 @@ def top(
         line_console(sys.stdout).print(view(first, rows=LINES_IN_A_PIPE))
 
 
-def keep_showing(vitals: Vitals, look: Callable[[], Vitals], pressed: Keys, every: float, console: Console) -> None:
+def keep_showing(
+    health: StackHealth, look: Callable[[], StackHealth], pressed: Keys, every: float, console: Console
+) -> None:
     """Show the stack, and look again every so many seconds, until q or Ctrl-C. What fails meanwhile is told below."""
 
-    def picture(trouble: str = "") -> Group:
-        return view(vitals, rows=console.height, every=every, trouble=trouble)
+    def picture(last_error: str = "") -> Group:
+        return view(health, rows=console.height, every=every, last_error=last_error)
 
     with Live(picture(), console=console, screen=True, auto_refresh=False) as live:
         try:
             live.refresh()
             while not pressed.wants_to_quit(every):
-                trouble = ""
+                last_error = ""
                 try:
-                    vitals = look()
+                    health = look()
                 except (ServiceFault, SettingsFault) as fault:
-                    trouble = str(fault)
-                live.update(picture(trouble), refresh=True)
+                    last_error = str(fault)
+                live.update(picture(last_error), refresh=True)
         except KeyboardInterrupt:
             return

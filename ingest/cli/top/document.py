@@ -4,7 +4,7 @@ from typing import Any
 
 from ingest.cli.status.query import FileView
 from ingest.cli.status.view import file_document
-from ingest.cli.top.collect import Vitals, eta_s
+from ingest.cli.top.collect import StackHealth, eta_s
 from ingest.contract import Metric
 from ingest.ledger.table import iso
 
@@ -17,45 +17,45 @@ THROTTLES = {
 }
 
 
-def vitals_document(vitals: Vitals) -> dict[str, Any]:
+def health_document(health: StackHealth) -> dict[str, Any]:
     """Return all of it. Sums are of `window_s`, rates of `recent_s`; what is not known is null."""
-    measured = vitals.measured
+    measured = health.measured
     return {
-        "stack": vitals.stack,
-        "at": iso(vitals.now_s),
-        "source": vitals.source,
+        "stack": health.stack,
+        "at": iso(health.now_s),
+        "source": health.source,
         "window_s": measured.window_s,
         "recent_s": measured.recent_s,
-        "lag": _lag(vitals),
-        "throughput": _throughput(vitals),
-        "errors": _errors(vitals),
-        "files": _files(vitals),
-        "function": _function(vitals),
+        "lag": _lag(health),
+        "throughput": _throughput(health),
+        "errors": _errors(health),
+        "files": _files(health),
+        "function": _function(health),
     }
 
 
-def reject_share(vitals: Vitals) -> float | None:
+def reject_share(health: StackHealth) -> float | None:
     """Return the share of rows rejected in the window; None if no row was read."""
-    read = vitals.measured.sum(Metric.ROWS_READ)
-    return vitals.measured.sum(Metric.ROWS_REJECTED) / read if read else None
+    read = health.measured.sum(Metric.ROWS_READ)
+    return health.measured.sum(Metric.ROWS_REJECTED) / read if read else None
 
 
-def _lag(vitals: Vitals) -> dict[str, Any]:
-    measured, queue = vitals.measured, vitals.queue
+def _lag(health: StackHealth) -> dict[str, Any]:
+    measured, queue = health.measured, health.queue
     return {
         "messages_visible": queue.visible,
         "messages_in_flight": queue.in_flight,
         "messages_delayed": queue.delayed,
         "oldest_message_s": _rounded(measured.oldest_message_s),
-        "oldest_file_s": _rounded(vitals.oldest_file_s),
+        "oldest_file_s": _rounded(health.oldest_file_s),
         "event_to_visible_p50_s": _rounded(measured.visible_p50_s),
         "event_to_visible_p99_s": _rounded(measured.visible_p99_s),
-        "drain_s": _rounded(vitals.drain_s),
+        "drain_s": _rounded(health.drain_s),
     }
 
 
-def _throughput(vitals: Vitals) -> dict[str, Any]:
-    measured = vitals.measured
+def _throughput(health: StackHealth) -> dict[str, Any]:
+    measured = health.measured
     return {
         "rows_written": round(measured.sum(Metric.ROWS_WRITTEN)),
         "rows_per_s": _rounded(measured.rate(Metric.ROWS_WRITTEN)),
@@ -66,18 +66,18 @@ def _throughput(vitals: Vitals) -> dict[str, Any]:
     }
 
 
-def _errors(vitals: Vitals) -> dict[str, Any]:
+def _errors(health: StackHealth) -> dict[str, Any]:
     def count(metric: str) -> int:
-        return round(vitals.measured.sum(metric))
+        return round(health.measured.sum(metric))
 
-    share = reject_share(vitals)
+    share = reject_share(health)
     return {
         "rows_rejected": count(Metric.ROWS_REJECTED),
         "reject_share": None if share is None else round(share, 6),
         "files_failed": count(Metric.FILES_FAILED),
         "files_unbalanced": count(Metric.FILES_UNBALANCED),
         "files_retried": count(Metric.FILES_RETRIED),
-        "dead_letters": vitals.dead_letters.all,
+        "dead_letters": health.dead_letters.all,
         "messages_unknown": count(Metric.MESSAGES_UNKNOWN),
         "requests_sent": count(Metric.REQUESTS_SENT),
         "requests_repeated": count(Metric.REQUESTS_REPEATED),
@@ -87,24 +87,24 @@ def _errors(vitals: Vitals) -> dict[str, Any]:
     }
 
 
-def _files(vitals: Vitals) -> dict[str, Any]:
+def _files(health: StackHealth) -> dict[str, Any]:
     def document(view: FileView) -> dict[str, Any]:
-        return file_document(view, now_s=vitals.now_s)
+        return file_document(view, now_s=health.now_s)
 
     return {
-        "completed": round(vitals.measured.sum(Metric.FILES_COMPLETED)),
-        "open": [document(view) | {"eta_s": _rounded(eta_s(view))} for view in vitals.open.files],
-        "open_is_cut": vitals.open.is_cut,
-        "last_ended": [document(view) for view in vitals.ended],
-        "last_failed": [document(view) for view in vitals.failed],
+        "completed": round(health.measured.sum(Metric.FILES_COMPLETED)),
+        "open": [document(view) | {"eta_s": _rounded(eta_s(view))} for view in health.open.files],
+        "open_is_cut": health.open.is_cut,
+        "last_ended": [document(view) for view in health.ended],
+        "last_failed": [document(view) for view in health.failed],
     }
 
 
-def _function(vitals: Vitals) -> dict[str, Any]:
-    done = vitals.measured.invocations
+def _function(health: StackHealth) -> dict[str, Any]:
+    done = health.measured.invocations
     return {
-        "is_paused": vitals.is_paused,
-        "mapping": vitals.mapping,
+        "is_paused": health.is_paused,
+        "mapping": health.mapping,
         "invocations": done.count if done else None,
         "errors": done.errors if done else None,
         "throttles": done.throttles if done else None,

@@ -8,20 +8,20 @@ from rich.text import Text
 
 from ingest.cli.status.query import FileView
 from ingest.cli.status.view import age_text, share_text, status_text
-from ingest.cli.top.collect import Vitals, eta_s
+from ingest.cli.top.collect import StackHealth, eta_s
 from ingest.cli.top.document import THROTTLES, reject_share
 from ingest.contract import Metric, Status
-from ingest.ledger.entry import Record
+from ingest.ledger.entry import Entry
 from ingest.ledger.table import iso
 
 KEY = 31  # characters of a file's key at most
 
 
-def open_files(vitals: Vitals, most: int) -> Iterator[RenderableType]:
+def open_files(health: StackHealth, most: int) -> Iterator[RenderableType]:
     """Yield the open files, so many at most, with how far they are."""
-    shown = vitals.open.files[:most]
-    more = len(vitals.open.files) - len(shown)
-    count = f"{len(vitals.open.files)}{'+' if vitals.open.is_cut else ''}"
+    shown = health.open.files[:most]
+    more = len(health.open.files) - len(shown)
+    count = f"{len(health.open.files)}{'+' if health.open.is_cut else ''}"
     yield Text(f"open files ({count})", style="bold")
     if shown:
         yield _table([_open_cells(view) for view in shown])
@@ -30,16 +30,16 @@ def open_files(vitals: Vitals, most: int) -> Iterator[RenderableType]:
 
 
 def _open_cells(view: FileView) -> list[str | Text]:
-    progress, size = view.progress, view.record.work.file.size_bytes
+    progress, size = view.progress, view.entry.work.file.size_bytes
     rate = f"{amount(progress.rows_per_s)}/s" if progress.rows_per_s else ""
     left = eta_s(view)
-    is_idle = progress.share is None or view.record.status == Status.WAITING
+    is_idle = progress.share is None or view.entry.status == Status.WAITING
     return [
-        view.record.work.file.key,
-        _told(view.record) if is_idle else Text(bar(progress.share), style="cyan"),
+        view.entry.work.file.key,
+        _reported(view.entry) if is_idle else Text(bar(progress.share), style="cyan"),
         share_text(progress.share),
-        extent(progress.books.bytes_read, size or 0),
-        f"{amount(progress.books.rows_read)} rows",
+        extent(progress.row_counts.bytes_read, size or 0),
+        f"{amount(progress.row_counts.rows_read)} rows",
         rate,
         "" if left is None else short(left),
     ]
@@ -54,15 +54,15 @@ def listed(title: str, views: Iterable[FileView], now_s: float) -> Iterator[Rend
 
 
 def _ended_cells(view: FileView, now_s: float) -> list[str | Text]:
-    record = view.record
-    ago = "" if record.ended_s is None else f"{short(max(0.0, now_s - record.ended_s))} ago"
-    rejected = f"{amount(record.books.rows_rejected)} rejects" if record.books.rows_rejected else ""
-    return [record.work.file.key, _told(record), f"{amount(record.books.rows_read)} rows", rejected, ago]
+    entry = view.entry
+    ago = "" if entry.ended_s is None else f"{short(max(0.0, now_s - entry.ended_s))} ago"
+    rejected = f"{amount(entry.row_counts.rows_rejected)} rejects" if entry.row_counts.rows_rejected else ""
+    return [entry.work.file.key, _reported(entry), f"{amount(entry.row_counts.rows_read)} rows", rejected, ago]
 
 
-def _told(record: Record) -> Text:
+def _reported(entry: Entry) -> Text:
     """Return what stands against a file, or its status if nothing does."""
-    return Text(record.error_code, style="red") if record.error_code else status_text(record)
+    return Text(entry.error_code, style="red") if entry.error_code else status_text(entry)
 
 
 def _tail(key: str) -> str:
@@ -149,15 +149,15 @@ FIXED_LINES = 16  # all that are no files'
 WORD = 12  # of what a line is about
 
 
-def view(vitals: Vitals, *, rows: int, every: float | None = None, trouble: str = "") -> Group:
+def view(health: StackHealth, *, rows: int, every: float | None = None, last_error: str = "") -> Group:
     """Return one picture, of no more than about `rows` lines; `trouble` is why it is older than it should be."""
     room = max(4, rows - FIXED_LINES)
     ended = max(1, room // 4)
-    lines: list[RenderableType] = [_title(vitals, every), *_lag(vitals), *_throughput(vitals), *_errors(vitals)]
-    lines += [_function(vitals), Text(), *open_files(vitals, room - 2 * ended)]
-    lines += listed("last ended", vitals.ended[:ended], vitals.now_s)
-    lines += listed("last failures", vitals.failed[:ended], vitals.now_s)
-    lines += [Text(trouble, style="red")] if trouble else []
+    lines: list[RenderableType] = [_title(health, every), *_lag(health), *_throughput(health), *_errors(health)]
+    lines += [_function(health), Text(), *open_files(health, room - 2 * ended)]
+    lines += listed("last ended", health.ended[:ended], health.now_s)
+    lines += listed("last failures", health.failed[:ended], health.now_s)
+    lines += [Text(last_error, style="red")] if last_error else []
     lines += [Text("q ends", style="dim")] if every else []
     return Group(*lines)
 
@@ -171,17 +171,17 @@ def _line(word: str, *parts: str | Text) -> Text:
     return line
 
 
-def _title(vitals: Vitals, every: float | None) -> Text:
-    state = Text("PAUSED", style="bold yellow") if vitals.is_paused else Text(vitals.mapping.lower(), style="green")
-    told = f"{vitals.stack}  {iso(vitals.now_s)}  from {vitals.source}"
-    return _line("ingest top", told + (f", every {every:g} s" if every else ""), state)
+def _title(health: StackHealth, every: float | None) -> Text:
+    state = Text("PAUSED", style="bold yellow") if health.is_paused else Text(health.mapping.lower(), style="green")
+    reported = f"{health.stack}  {iso(health.now_s)}  from {health.source}"
+    return _line("ingest top", reported + (f", every {every:g} s" if every else ""), state)
 
 
-def _lag(vitals: Vitals) -> Iterator[Text]:
-    queue, measured = vitals.queue, vitals.measured
+def _lag(health: StackHealth) -> Iterator[Text]:
+    queue, measured = health.queue, health.measured
     waiting = f"{amount(queue.visible)} waiting, {amount(queue.in_flight)} in flight, {amount(queue.delayed)} delayed"
-    yield _line("lag", waiting, _drain(vitals))
-    oldest = f"oldest file {age_text(vitals.oldest_file_s) or '-'}"
+    yield _line("lag", waiting, _drain(health))
+    oldest = f"oldest file {age_text(health.oldest_file_s) or '-'}"
     if measured.oldest_message_s is not None:
         oldest += f", message {age_text(measured.oldest_message_s)}"
     p50, p99 = measured.visible_p50_s, measured.visible_p99_s
@@ -189,14 +189,14 @@ def _lag(vitals: Vitals) -> Iterator[Text]:
     yield _line("", oldest, visible)
 
 
-def _drain(vitals: Vitals) -> str | Text:
-    if vitals.drain_s is None:
-        return Text("until `ingest resume`", style="bold yellow") if vitals.is_paused else "no end in sight"
-    return f"done in {age_text(vitals.drain_s)}" if vitals.drain_s else "nothing to do"
+def _drain(health: StackHealth) -> str | Text:
+    if health.drain_s is None:
+        return Text("until `ingest resume`", style="bold yellow") if health.is_paused else "no end in sight"
+    return f"done in {age_text(health.drain_s)}" if health.drain_s else "nothing to do"
 
 
-def _throughput(vitals: Vitals) -> Iterator[Text]:
-    measured = vitals.measured
+def _throughput(health: StackHealth) -> Iterator[Text]:
+    measured = health.measured
     rate = f"{amount(measured.rate(Metric.ROWS_WRITTEN))} rows/s"
     volume = f"{measured.rate(Metric.BYTES_READ) / 1e6:,.1f} MB/s"
     units = f"{amount(measured.rate(Metric.WRITE_UNITS))} write units/s"
@@ -209,12 +209,12 @@ def _throughput(vitals: Vitals) -> Iterator[Text]:
         yield _line("", window + ", ".join(f"{feed} {amount(rows)}" for feed, rows in feeds))
 
 
-def _errors(vitals: Vitals) -> Iterator[Text]:
-    measured = vitals.measured
-    share = reject_share(vitals)
+def _errors(health: StackHealth) -> Iterator[Text]:
+    measured = health.measured
+    share = reject_share(health)
     rejected = f"{amount(measured.sum(Metric.ROWS_REJECTED))} rejects" + (f" ({share * 100:.2f} %)" if share else "")
     failed = measured.sum(Metric.FILES_FAILED) + measured.sum(Metric.FILES_UNBALANCED)
-    letters = vitals.dead_letters.all
+    letters = health.dead_letters.all
     yield _line(
         "errors",
         rejected,
@@ -232,8 +232,8 @@ def _alarming(text: str, count: float) -> Text:
     return Text(text, style="bold red" if count else "not bold")
 
 
-def _function(vitals: Vitals) -> Text:
-    done = vitals.measured.invocations
+def _function(health: StackHealth) -> Text:
+    done = health.measured.invocations
     if done is None or not done.count:
         return _line("function", "not invoked")
     took = f", half of them in {done.median_s:,.1f} s, all in {done.longest_s:,.1f} s" if done.longest_s else ""

@@ -118,8 +118,8 @@ def measure(code: Code, around: World, repeat: int) -> Started:
         {step: spread(run[end][at] - run[begin][at] for run in runs) for step, (begin, end) in STEPS.items()}
         for at in (0, 1)
     )
-    _, told = _run(code, around, "-X", "importtime")
-    return Started(code.name, clock, cpu, seconds_by_package(told, standard=frozenset(sys.stdlib_module_names)))
+    _, reported = _run(code, around, "-X", "importtime")
+    return Started(code.name, clock, cpu, seconds_by_package(reported, standard=frozenset(sys.stdlib_module_names)))
 
 
 Moments = dict[str, tuple[float, float]]  # by the clock and of CPU
@@ -147,10 +147,10 @@ def _run(code: Code, around: World, *flags: str) -> tuple[str, str]:
             stderr=subprocess.PIPE,
             text=True,
         )
-    output, told = process.communicate(timeout=120)
+    output, reported = process.communicate(timeout=120)
     if process.returncode:
-        raise RuntimeError(f"the handler failed: {output[-2000:]}\n{told[-2000:]}")
-    return output, told
+        raise RuntimeError(f"the handler failed: {output[-2000:]}\n{reported[-2000:]}")
+    return output, reported
 
 
 @contextmanager

@@ -11,10 +11,10 @@ from ingest.feeds.feed import Feed
 from ingest.feeds.parse import read_feeds
 from ingest.items.items import Items, build_items
 from ingest.items.mapping import map_columns
-from ingest.reading.blocks import Block, CutState, Cutter, Piece
+from ingest.reading.blocks import Block, BlockSplitter, Chunk, Position
 from ingest.reading.compression import decode
 from ingest.reading.grammar import Grammar
-from ingest.reading.header import Head, read_head
+from ingest.reading.header import Header, read_header
 from ingest.reading.rows import Layout, parse_rows
 
 FEEDS = Path(__file__).parent.parent.parent / "feeds.toml"
@@ -28,24 +28,24 @@ def read(path: Path, feed: Feed) -> Iterator[Items]:
     """
     grammar = Grammar(feed.csv)
     text = decode(file_portions(path), feed.csv)
-    head, rest = read_head(text, feed.csv, grammar)
+    head, rest = read_header(text, feed.csv, grammar)
     layout = Layout(head.columns, feed.csv, grammar)
     mapping = map_columns(feed, head.columns)
-    for piece in _pieces(grammar, head, chain([rest], text)):
-        if not isinstance(piece, Block):
-            raise ValueError(f"line {piece.first_line}: {piece.reason}")
-        rows = parse_rows(piece.data, layout)
+    for chunk in _pieces(grammar, head, chain([rest], text)):
+        if not isinstance(chunk, Block):
+            raise ValueError(f"line {chunk.first_line}: {chunk.reason}")
+        rows = parse_rows(chunk.data, layout)
         items, faults = build_items(rows, mapping)
         if faults or rows.faults:
-            raise ValueError(f"after line {piece.first_line}: {(rows.faults + faults)[0]}")
+            raise ValueError(f"after line {chunk.first_line}: {(rows.faults + faults)[0]}")
         yield items
 
 
-def _pieces(grammar: Grammar, head: Head, portions: Iterator[bytes]) -> Iterator[Piece]:
-    cutter = Cutter(grammar, state=CutState(head.byte_count, 1 + head.line_count))
+def _pieces(grammar: Grammar, head: Header, portions: Iterator[bytes]) -> Iterator[Chunk]:
+    splitter = BlockSplitter(grammar, state=Position(head.byte_count, 1 + head.line_count))
     for portion in portions:
-        yield from cutter.feed(portion)
-    yield from cutter.finish()
+        yield from splitter.feed(portion)
+    yield from splitter.finish()
 
 
 def main() -> None:

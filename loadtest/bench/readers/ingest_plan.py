@@ -7,10 +7,10 @@ from pathlib import Path
 
 from ingest.aws.local_files import file_portions
 from ingest.feeds.dialect import Csv
-from ingest.reading.blocks import CutState
+from ingest.reading.blocks import Position
 from ingest.reading.grammar import Grammar
-from ingest.reading.header import read_head
-from ingest.reading.segments import cutter_for, plan
+from ingest.reading.header import read_header
+from ingest.reading.segments import plan, splitter_for
 
 
 def main() -> None:
@@ -18,10 +18,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("file", type=Path)
     csv, text = Csv(), file_portions(parser.parse_args().file)
-    head, rest = read_head(text, csv, Grammar(csv))
-    cutter = cutter_for(csv, CutState(head.byte_count, 1 + head.line_count))
-    segments = [(segment.start.byte, segment.end_byte) for segment in plan(chain([rest], text), cutter)]
-    print(json.dumps({"segments": segments, "lines": cutter.state.line - 1}))
+    head, rest = read_header(text, csv, Grammar(csv))
+    splitter = splitter_for(csv, Position(head.byte_count, 1 + head.line_count))
+    segments = [(segment.start.byte, segment.end_byte) for segment in plan(chain([rest], text), splitter)]
+    print(json.dumps({"segments": segments, "lines": splitter.state.line - 1}))
 
 
 if __name__ == "__main__":

@@ -6,7 +6,7 @@ import time
 from pathlib import Path
 
 from ingest.cli.source import open_source, open_table
-from ingest.dynamodb.concurrency import Flow
+from ingest.dynamodb.concurrency import ConcurrencyLimiter
 from ingest.dynamodb.writer import BatchWriter
 from ingest.feeds.parse import read_feeds
 from ingest.rejects.local_file import RejectFile
@@ -25,7 +25,7 @@ def main() -> None:
     feed = read_feeds(FEEDS).named(arguments.feed)
     writer = open_table(feed.table, feed)
     assert isinstance(writer, BatchWriter)
-    writer._flow = Flow.fixed(arguments.in_flight)
+    writer._limiter = ConcurrencyLimiter.fixed(arguments.in_flight)
     rejects = RejectFile(Path(f"{Path(arguments.url).name}.rejects.jsonl"), source=arguments.url)
     load = Load(feed=feed, writer=writer, rejects=rejects, file=arguments.url, now_s=time.time())
     print(json.dumps({"rows": load.run(open_source(arguments.url).read).rows_written}))

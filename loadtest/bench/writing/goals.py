@@ -24,7 +24,7 @@ def judge(parts: dict[str, Documents]) -> Iterator[Goal]:
         what = f"rows per second against a sink of {FLOW_LATENCY_MS} ms"
         yield Goal(what, found["rows_per_second"]["median"], at_least=ROWS_PER_S)
     if "flow" in parts:
-        yield _flow(parts["flow"])
+        yield _limiter(parts["flow"])
     if "memory" in parts:
         yield from _memory(parts["memory"])
 
@@ -39,7 +39,7 @@ def _shapes(measured: Documents) -> Iterator[Goal]:
         yield Goal(f"rows per CPU-second, times the boto3 loop's, 10 columns, {transport}", ours / loop, at_least=times)
 
 
-def _flow(measured: Documents) -> Goal:
+def _limiter(measured: Documents) -> Goal:
     own = _only(measured, party=INGEST)["rows_per_second"]["median"]
     best = max(found["rows_per_second"]["median"] for found in measured if found["party"] != INGEST)
     what = "share of the rows per second of the best fixed number of requests under way"

@@ -36,7 +36,7 @@ class Taken:
     """What one run took, and what its sink counted."""
 
     ran: Ran
-    sink: dict[str, Any]
+    simulator: dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,19 +107,19 @@ class Bench:
         latency = ["--latency-ms", str(case.latency_ms)] if case.latency_ms else []
         command = case.start_up if is_start_up else case.command
         with (
-            Endpoint("sink", *latency, tls=case.tls) as sink,
-            environment(self.folder, s3=s3, dynamodb=sink) as env,
+            Endpoint("sink", *latency, tls=case.tls) as simulator,
+            environment(self.folder, s3=s3, dynamodb=simulator) as env,
         ):
             ran = run(command, cwd=self.folder, env=env)
-        told = json.loads(ran.output) if ran.exit_code == 0 else {}
-        if "not_measured" in told:
-            raise NotMeasuredError(told["not_measured"])
-        if ran.exit_code or sink.statistics["items"] != case.expected(is_start_up=is_start_up):
+        reported = json.loads(ran.output) if ran.exit_code == 0 else {}
+        if "not_measured" in reported:
+            raise NotMeasuredError(reported["not_measured"])
+        if ran.exit_code or simulator.statistics["items"] != case.expected(is_start_up=is_start_up):
             raise RuntimeError(
-                f"{_name(case)} lost or doubled rows: {sink.statistics['items']} of "
+                f"{_name(case)} lost or doubled rows: {simulator.statistics['items']} of "
                 f"{case.expected(is_start_up=is_start_up)} were taken; exit {ran.exit_code}, {ran.output!r}"
             )
-        return Taken(ran, sink.statistics)
+        return Taken(ran, simulator.statistics)
 
 
 def _name(case: Case) -> str:
@@ -128,7 +128,7 @@ def _name(case: Case) -> str:
 
 
 def _measured(case: Case, starts: list[Taken], loads: list[Taken]) -> Measured:
-    runs, sinks = [taken.ran for taken in loads], [taken.sink for taken in loads]
+    runs, simulators = [taken.ran for taken in loads], [taken.simulator for taken in loads]
     start_up_cpu = statistics.median(taken.ran.cpu_seconds for taken in starts)
     start_up = statistics.median(taken.ran.seconds for taken in starts)
     return Measured(
@@ -148,7 +148,7 @@ def _measured(case: Case, starts: list[Taken], loads: list[Taken]) -> Measured:
         start_up_cpu_seconds=round(start_up_cpu, 3),
         start_up_seconds=round(start_up, 3),
         peak_resident_bytes=spread(ran.peak_resident_bytes for ran in runs),
-        requests=max(sink["requests"] for sink in sinks),
-        most_in_flight=max(sink["max_in_flight"] for sink in sinks),
-        connections=max(sink["connections"] for sink in sinks),
+        requests=max(simulator["requests"] for simulator in simulators),
+        most_in_flight=max(simulator["max_in_flight"] for simulator in simulators),
+        connections=max(simulator["connections"] for simulator in simulators),
     )

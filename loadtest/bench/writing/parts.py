@@ -55,7 +55,7 @@ def latency(bench: Bench, extent: Extent) -> Iterator[Measured]:
         yield from bench.measure([replace(case, latency_ms=latency_ms) for case in pair], extent.repeat)
 
 
-def flow(bench: Bench, extent: Extent) -> Iterator[Measured]:
+def limiter(bench: Bench, extent: Extent) -> Iterator[Measured]:
     """Yield the product with what it finds by itself, beside fixed numbers of requests under way."""
     sample, empty = _sample_and_empty(bench.folder, "mixed", extent.file_bytes, extent.seed)
     cases = [_ingest(sample, empty)]
@@ -89,7 +89,7 @@ def transports(bench: Bench, extent: Extent) -> Iterator[Measured]:
     yield from bench.measure([_reading(sample, empty)], extent.repeat)
 
 
-PARTS = {"transports": transports, "shapes": shapes, "latency": latency, "flow": flow, "memory": memory}
+PARTS = {"transports": transports, "shapes": shapes, "latency": latency, "flow": limiter, "memory": memory}
 
 
 def _pair(folder: Path, shape: str, extent: Extent, loop_bytes: int) -> list[Case]:

@@ -5,12 +5,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from ingest.contract import Ledger, Output
-from loadtest.run.aws.books import Books
 from loadtest.run.aws.clients import Clients
 from loadtest.run.aws.deleting import delete_items, delete_objects, empty_table
 from loadtest.run.aws.faults import NotClean, Refused
 from loadtest.run.aws.marker import Marker, Markers
 from loadtest.run.aws.queue import depths, messages_about
+from loadtest.run.aws.row_counts import RowCounts
 from loadtest.run.aws.stack import Stack
 from loadtest.run.making import folder
 from loadtest.scenarios.feeds import schema
@@ -64,7 +64,7 @@ class Cleaner:
             rows=self._empty_tables(marker),
             rejects=sum(delete_objects(s3, self._out(Output.REJECTS_BUCKET), folder(f, run)) for f in marker.feeds),
             records=self._forget(marker),
-            dead_letters=self._bury(run),
+            dead_letters=self._dead_letter(run),
         )
         if not is_drained:
             raise NotClean(
@@ -102,11 +102,11 @@ class Cleaner:
 
     def _forget(self, marker: Marker) -> int:
         dynamodb, table = self._clients.get("dynamodb"), self._out(Output.LEDGER_TABLE)
-        items = Books(dynamodb, table, self._out(Output.LANDING_BUCKET)).items(marker.keys)
+        items = RowCounts(dynamodb, table, self._out(Output.LANDING_BUCKET)).items(marker.keys)
         keys = ({name: item[name] for name in (Ledger.PARTITION_KEY, Ledger.SORT_KEY)} for item in items)
         return delete_items(dynamodb, table, keys)
 
-    def _bury(self, run: str) -> int:
+    def _dead_letter(self, run: str) -> int:
         sqs, url = self._clients.get("sqs"), self._out(Output.DEAD_LETTER_URL)
         receipts = [receipt for _, receipt in messages_about(sqs, url, run)]
         for receipt in receipts:

@@ -5,7 +5,7 @@ import sys
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from loadtest.run.aws import telling
+from loadtest.run.aws import reporting
 from loadtest.run.aws.cleaning import Cleaner
 from loadtest.run.aws.clients import Clients
 from loadtest.run.aws.faults import Failed, NotClean, Refused
@@ -55,7 +55,7 @@ def clean(arguments: argparse.Namespace) -> int:
     try:
         identity = identify(clients, arguments.account)
         stack = find(clients, identity, arguments.stack)
-        for line in (*telling.whose(identity), *telling.resources(stack)):
+        for line in (*reporting.whose(identity), *reporting.resources(stack)):
             _say(line)
         approve(identity, arguments.account, ask_on_terminal())
         _say(f"deleted: {Cleaner(clients, stack, _say).clean(arguments.run_name)}")

@@ -11,15 +11,15 @@ from loadtest.chaos.uploads import s3_event
 from loadtest.checker.found import Found
 from loadtest.harness.log import Log
 from loadtest.harness.rejects import read_rejects, records_of, rejects_of
-from loadtest.measure.emf import metrics, requests_told, totals
+from loadtest.measure.emf import metrics, requests_reported, totals
 from loadtest.measure.invocations import Invocation
 from loadtest.measure.observation import Observation
 from loadtest.measure.price import Bill
 from loadtest.run.aws import estimate
-from loadtest.run.aws.books import Books
 from loadtest.run.aws.clients import Clients
 from loadtest.run.aws.load import Load
 from loadtest.run.aws.queue import depths, messages_about, send_all
+from loadtest.run.aws.row_counts import RowCounts
 from loadtest.run.aws.stack import Stack
 from loadtest.run.aws.uploads import Uploads
 from loadtest.run.tables import read_table
@@ -38,7 +38,7 @@ class AwsDeployment:
         self._stack, self._run, self._load = stack, run, load
         self._s3, self._sqs, self._dynamodb = (clients.get(name) for name in ("s3", "sqs", "dynamodb"))
         self._bucket = stack.outputs[Output.LANDING_BUCKET]
-        self._books = Books(self._dynamodb, stack.outputs[Output.LEDGER_TABLE], self._bucket)
+        self._row_counts = RowCounts(self._dynamodb, stack.outputs[Output.LEDGER_TABLE], self._bucket)
         self._uploads = Uploads(self._s3, self._bucket)
         self._begun_s = begun_s
         self._log = Log(clients.get("logs"), stack.outputs[Output.LOG_GROUP], since_ms=round(begun_s * 1000))
@@ -46,7 +46,7 @@ class AwsDeployment:
         self._next_look_s = self._next_log_s = 0.0
         self._again: dict[str, tuple[Drop, str]] = {}  # told of once so far, and to be told of more often; with eTags
         self._ended: dict[str, dict[str, Any]] = {}
-        self._told: set[str] = set()
+        self._reported: set[str] = set()
         self._messages = 0
 
     def write(self, key: str, portions: Iterable[bytes], *, most_bytes: int) -> None:
@@ -72,7 +72,7 @@ class AwsDeployment:
         return Observation(
             backlog=backlog,
             in_flight=in_flight,
-            rows_told=round(totals(metrics(self._log.told))[Metric.ROWS_WRITTEN]),
+            rows_reported=round(totals(metrics(self._log.reported))[Metric.ROWS_WRITTEN]),
             peak_memory_bytes=max((one.peak_memory_bytes for one in self._log.invocations), default=0) or None,
         )
 
@@ -84,13 +84,13 @@ class AwsDeployment:
         if time.monotonic() < self._next_look_s:
             return []
         self._next_look_s = time.monotonic() + LEDGER_EVERY_S
-        self._tell_again()
-        for key, version, status in self._books.ended(self._feeds, self._begun_s):
+        self._report_again()
+        for key, version, status in self._row_counts.ended(self._feeds, self._begun_s):
             if f"/{self._run}/" in f"/{key}":
                 self._ended[f"{key}#{version}#{status}"] = {"key": key}
         ready = (name for name, event in self._ended.items() if event["key"] not in self._again)
-        news = [name for name in ready if name not in self._told]
-        self._told |= set(news)
+        news = [name for name in ready if name not in self._reported]
+        self._reported |= set(news)
         return [{**self._ended[name], "id": name} for name in news]
 
     def log(self) -> list[Mapping[str, Any]]:
@@ -101,11 +101,11 @@ class AwsDeployment:
         while wanted - {event["key"] for event in self._closed()} and time.monotonic() < until_s:
             time.sleep(1)
             self._log.look()
-        return self._log.told
+        return self._log.reported
 
     def read_back(self, keys: Sequence[str], events: Sequence[Mapping[str, Any]]) -> Found:
         """Read every row, and all that is told of the files. How they ended is what the log says: it comes last."""
-        records = records_of(self._books.records(keys), self._bucket, keys)
+        records = records_of(self._row_counts.records(keys), self._bucket, keys)
         dead_letters = messages_about(self._sqs, self._stack.outputs[Output.DEAD_LETTER_URL], self._run)
         return Found(
             tables={name: self._read(table.name) for name, table in self._stack.tables.items()},
@@ -123,7 +123,7 @@ class AwsDeployment:
 
     def requests(self, log: Sequence[Mapping[str, Any]]) -> tuple[int | None, float | None]:
         """Return how many requests to the tables there were, and which share was throttled, as the function says."""
-        return requests_told(log)
+        return requests_reported(log)
 
     def bill(self, log: Sequence[Mapping[str, Any]]) -> Bill | None:
         """Return what was used: as Lambda and the function say; requests to queue and ledger as they are estimated."""
@@ -143,17 +143,17 @@ class AwsDeployment:
     def keep_logs(self, folder: Path) -> None:
         """Write what the function logged in the run to a folder, which is made."""
         folder.mkdir(parents=True, exist_ok=True)
-        (folder / "function.log").write_text("\n".join([*map(json.dumps, self._log.told), *self._log.crashes]))
+        (folder / "function.log").write_text("\n".join([*map(json.dumps, self._log.reported), *self._log.crashes]))
 
     def clean_up(self) -> None:
         """End the uploads; what is in the stack goes when the deployment ends, however it does."""
         self._uploads.close()
 
-    def _tell_again(self) -> None:
+    def _report_again(self) -> None:
         """Send the news of objects again, as S3 may: with the sequencer that S3 gave them, which the ledger has."""
         bodies = list[str]()
         for key, (drop, etag) in list(self._again.items()):
-            sequencer = self._books.newest(key)
+            sequencer = self._row_counts.newest(key)
             if sequencer:
                 bodies += [s3_event(self._bucket, key, etag, drop.size, sequencer)] * (drop.notices - 1)
                 del self._again[key]
@@ -163,8 +163,8 @@ class AwsDeployment:
     def _closed(self) -> list[dict[str, Any]]:
         """Return what the log tells of files of the run that were closed. The event was sent before each such line."""
         start = f"s3://{self._bucket}/"
-        told = [line for line in self._log.told if line.get("message") == CLOSED]
-        ours = [line for line in told if f"/{self._run}/" in str(line["file"])]
+        reported = [line for line in self._log.reported if line.get("message") == CLOSED]
+        ours = [line for line in reported if f"/{self._run}/" in str(line["file"])]
         return [
             {"key": str(line["file"]).removeprefix(start), "id": f"{line['file']}#{line['version']}#{line['status']}"}
             for line in ours

@@ -42,7 +42,7 @@ def _segments(stack: Stack, loads: list[Load]) -> Iterator[str]:
     """Rows of a key are compared within a segment: the generator must not place them further apart."""
     for load in loads:
         needed, least = load.scenario.segment_bytes, stack.segment_bytes
-        doubles = any(DUPLICATES in kind.recipe.get("dirt", {}) for kind in load.scenario.files)
+        doubles = any(DUPLICATES in kind.recipe.get("defects", {}) for kind in load.scenario.files)
         if doubles and least < needed and any(part.bytes > least // 4 for part in load.parts):
             yield (
                 f"{load.scenario.name} has keys that come again, for segments of {needed >> 20} MiB, and those of the "

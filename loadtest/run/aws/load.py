@@ -83,5 +83,5 @@ def _part(scenario: Scenario, kind: Files, seed: int) -> Part:
         bytes=generation.likely_bytes,
         most_bytes=generation.most_bytes,
         item_bytes=generation.likely_bytes // max(1, kind.rows) + sum(map(len, names)),
-        has_rejects=made.dirt.rejected > 0,
+        has_rejects=made.defects.rejected > 0,
     )

@@ -12,8 +12,8 @@ WAIT_S = 1  # so that SQS looks on all its servers
 
 def depths(sqs: Any, url: str) -> tuple[int, int]:
     """Return how many messages wait, delayed ones among them, and how many are with a worker."""
-    told = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=_DEPTHS)["Attributes"]
-    visible, delayed, with_worker = (int(told.get(name, 0)) for name in _DEPTHS)
+    reported = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=_DEPTHS)["Attributes"]
+    visible, delayed, with_worker = (int(reported.get(name, 0)) for name in _DEPTHS)
     return visible + delayed, with_worker
 
 

@@ -60,10 +60,12 @@ def identify(clients: Clients, account: str | None) -> Identity:
     Raises:
         Refused: it is not this account.
     """
-    told = clients.get("sts").get_caller_identity()
-    if account is not None and account != told["Account"]:
-        raise Refused(f"--account says {account}, and the credentials are of {told['Account']} ({told['Arn']}).")
-    return Identity(told["Account"], told["Arn"], clients.region)
+    reported = clients.get("sts").get_caller_identity()
+    if account is not None and account != reported["Account"]:
+        raise Refused(
+            f"--account says {account}, and the credentials are of {reported['Account']} ({reported['Arn']})."
+        )
+    return Identity(reported["Account"], reported["Arn"], clients.region)
 
 
 def find(clients: Clients, identity: Identity, name: str) -> Stack:
@@ -72,9 +74,9 @@ def find(clients: Clients, identity: Identity, name: str) -> Stack:
     Raises:
         Refused: there is none, it is none of ours, or none that was made for load tests.
     """
-    told = _described(clients, identity, name)
-    outputs = {output["OutputKey"]: output["OutputValue"] for output in told.get("Outputs", [])}
-    _check_outputs(name, told, outputs)
+    reported = _described(clients, identity, name)
+    outputs = {output["OutputKey"]: output["OutputValue"] for output in reported.get("Outputs", [])}
+    _check_outputs(name, reported, outputs)
     function = clients.get("lambda").get_function_configuration(FunctionName=outputs[Output.FUNCTION])
     variables = function.get("Environment", {}).get("Variables", {})
     if (variables.get(Env.STACK), variables.get(Env.LEDGER_TABLE)) != (name, outputs[Output.LEDGER_TABLE]):
@@ -83,7 +85,7 @@ def find(clients: Clients, identity: Identity, name: str) -> Stack:
     return Stack(
         identity=identity,
         name=name,
-        arn=told["StackId"],
+        arn=reported["StackId"],
         outputs=outputs,
         tables={table: _table(clients, table, outputs[table_output(table)]) for table in tables()},
         memory_mb=int(function["MemorySize"]),
@@ -94,18 +96,18 @@ def find(clients: Clients, identity: Identity, name: str) -> Stack:
 
 def _described(clients: Clients, identity: Identity, name: str) -> Mapping[str, Any]:
     try:
-        told: Mapping[str, Any] = clients.get("cloudformation").describe_stacks(StackName=name)["Stacks"][0]
+        reported: Mapping[str, Any] = clients.get("cloudformation").describe_stacks(StackName=name)["Stacks"][0]
     except ClientError as error:
         if "not exist" not in str(error):
             raise
         where = f"account {identity.account}, region {identity.region}"
         raise Refused(f"There is no stack {name} in {where}: name another with --stack, or {DEPLOY}.") from None
-    if told["StackStatus"] not in _SETTLED:
-        raise Refused(f"The stack {name} is {told['StackStatus']}: wait until its deployment has ended well.")
-    return told
+    if reported["StackStatus"] not in _SETTLED:
+        raise Refused(f"The stack {name} is {reported['StackStatus']}: wait until its deployment has ended well.")
+    return reported
 
 
-def _check_outputs(name: str, told: Mapping[str, Any], outputs: Mapping[str, str]) -> None:
+def _check_outputs(name: str, reported: Mapping[str, Any], outputs: Mapping[str, str]) -> None:
     missing = [output for output in _NEEDED if output not in outputs]
     if missing:
         raise Refused(f"The stack {name} has no output {missing[0]}: it is none of ours.")
@@ -122,10 +124,10 @@ def _check_outputs(name: str, told: Mapping[str, Any], outputs: Mapping[str, str
 
 
 def _check_notifications(clients: Clients, name: str, bucket: str) -> None:
-    told = clients.get("s3").get_bucket_notification_configuration(Bucket=bucket)
+    reported = clients.get("s3").get_bucket_notification_configuration(Bucket=bucket)
     rules = [
         rule
-        for queue in told.get("QueueConfigurations", [])
+        for queue in reported.get("QueueConfigurations", [])
         for rule in queue.get("Filter", {}).get("Key", {}).get("FilterRules", [])
     ]
     heard = {rule["Value"] for rule in rules if rule["Name"].lower() == "prefix"}
@@ -135,20 +137,20 @@ def _check_notifications(clients: Clients, name: str, bucket: str) -> None:
 
 
 def _table(clients: Clients, feed_name: str, name: str) -> Table:
-    told = clients.get("dynamodb").describe_table(TableName=name)["Table"]
-    keys = [key["AttributeName"] for key in told["KeySchema"]]
+    reported = clients.get("dynamodb").describe_table(TableName=name)["Table"]
+    keys = [key["AttributeName"] for key in reported["KeySchema"]]
     if keys != [key.name for key in tables()[feed_name].keys]:
         raise Refused(f"The table {name} has other keys than the scenarios' feed says: {', '.join(keys)}; {DEPLOY}.")
-    is_on_demand = told.get("BillingModeSummary", {}).get("BillingMode") == "PAY_PER_REQUEST"
-    indexes = len(told.get("GlobalSecondaryIndexes", []))
-    return Table(name, told["TableArn"], _units(told, is_on_demand), is_on_demand, indexes)
+    is_on_demand = reported.get("BillingModeSummary", {}).get("BillingMode") == "PAY_PER_REQUEST"
+    indexes = len(reported.get("GlobalSecondaryIndexes", []))
+    return Table(name, reported["TableArn"], _units(reported, is_on_demand), is_on_demand, indexes)
 
 
-def _units(told: Mapping[str, Any], is_on_demand: bool) -> float:
+def _units(reported: Mapping[str, Any], is_on_demand: bool) -> float:
     if not is_on_demand:
-        return float(told["ProvisionedThroughput"]["WriteCapacityUnits"])
-    warm = float(told.get("WarmThroughput", {}).get("WriteUnitsPerSecond") or NEW_TABLE_UNITS_PER_S)
-    most = float(told.get("OnDemandThroughput", {}).get("MaxWriteRequestUnits") or -1)
+        return float(reported["ProvisionedThroughput"]["WriteCapacityUnits"])
+    warm = float(reported.get("WarmThroughput", {}).get("WriteUnitsPerSecond") or NEW_TABLE_UNITS_PER_S)
+    most = float(reported.get("OnDemandThroughput", {}).get("MaxWriteRequestUnits") or -1)
     return min(warm, most) if most > 0 else warm
 
 

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from types import TracebackType
 from typing import Self
 
-from loadtest.run.aws import telling
+from loadtest.run.aws import reporting
 from loadtest.run.aws.cleaning import Cleaner
 from loadtest.run.aws.clients import Clients
 from loadtest.run.aws.deployment import AwsDeployment
@@ -66,12 +66,12 @@ class AwsTarget:
             Refused: the stack is not ours, or not free.
         """
         identity = identify(self._clients, self._account)
-        self._tell(telling.whose(identity))
+        self._report(reporting.whose(identity))
         self._stack = find(self._clients, identity, self._stack_name)
-        self._tell(telling.resources(self._stack))
+        self._report(reporting.resources(self._stack))
         loads, rows_per_s = [load_of(scenario, self._seed) for scenario in self._wanted], rows_per_cpu_second()
         for load in loads:
-            self._tell(telling.plan(load, self._stack, rows_per_s))
+            self._report(reporting.plan(load, self._stack, rows_per_s))
         if len(loads) > 1:
             usd = sum(total(estimate(load, self._stack, rows_per_s)) for load in loads)
             self._say(f"all of them: ${usd:.2f} at most")
@@ -109,6 +109,6 @@ class AwsTarget:
         if found:
             raise Refused(" ".join(found))
 
-    def _tell(self, lines: Iterator[str]) -> None:
+    def _report(self, lines: Iterator[str]) -> None:
         for line in lines:
             self._say(line)

@@ -156,7 +156,7 @@ def wrong_sum(connection: socket.socket, number: int) -> None:
 
 
 @pytest.mark.parametrize("talk", [reset, half, nonsense, wrong_sum])
-def test_what_goes_wrong_on_one_connection_is_told_for_its_ticket_only(talk: Talk) -> None:
+def test_what_goes_wrong_on_one_connection_is_reported_for_its_ticket_only(talk: Talk) -> None:
     with exchange(talk, echo) as exchanged:
         exchanged.start(1, b"a")
         exchanged.start(2, b"b")
@@ -204,7 +204,7 @@ def test_a_proxy_is_asked_for_the_way_with_its_login() -> None:
     assert b"Proxy-Authorization: Basic bWU6cEBzcw==\r\n" in seen[0]
 
 
-def test_a_proxy_that_refuses_is_told() -> None:
+def test_a_proxy_that_refuses_is_reported() -> None:
     def proxy(connection: socket.socket, number: int) -> None:
         connection.recv(1000)
         connection.sendall(b"HTTP/1.1 403 Forbidden\r\n\r\n")

@@ -11,7 +11,7 @@ import pytest
 
 from loadtest.bench.capacity import Shared, Spread, judge
 from loadtest.bench.keyed_files import write_customers, write_repeating
-from loadtest.bench.sink_process import load_all, running_sink
+from loadtest.bench.simulator_process import load_all, running_simulator
 
 
 def read(path: Path) -> list[dict[str, str]]:
@@ -38,7 +38,7 @@ def test_customers_come_sorted_or_shuffled_with_the_same_rows(tmp_path: Path) ->
 
 def shared(**found: Any) -> Shared:
     right: dict[str, Any] = {"demand_per_s": 6000.0, "used_share": 0.97, "throttled_share": 0.02, "keys": 10}
-    right |= {"wrong_items": 0, "out_of_order": 0, "seconds": [1.0], "told": {}}
+    right |= {"wrong_items": 0, "out_of_order": 0, "seconds": [1.0], "reported": {}}
     return Shared(**{**right, **found})
 
 
@@ -69,15 +69,18 @@ def test_each_goal_can_be_missed(one: Shared, three: list[Spread], missed: list[
 def test_a_load_into_a_sink_leaves_the_last_row_of_each_key(tmp_path: Path) -> None:
     last = write_repeating(tmp_path / "a.csv", rows=3000, row_bytes=100, prefix="P")
     keeps = ("--keep", "digests", "--sequence", "seq")
-    with running_sink("--table", "LoadtestCapacity:id", *keeps) as sink:
-        [books] = load_all([tmp_path / "a.csv"], feed="capacity", sink=sink)
-    assert (books["rows_written"], books["rows_superseded"]) == (len(last), 3000 - len(last))
-    assert (sink.told["tables"]["LoadtestCapacity"]["items"], sink.told["out_of_order"]) == (len(last), 0)
+    with running_simulator("--table", "LoadtestCapacity:id", *keeps) as simulator:
+        [row_counts] = load_all([tmp_path / "a.csv"], feed="capacity", simulator=simulator)
+    assert (row_counts["rows_written"], row_counts["rows_superseded"]) == (len(last), 3000 - len(last))
+    assert (simulator.reported["tables"]["LoadtestCapacity"]["items"], simulator.reported["out_of_order"]) == (
+        len(last),
+        0,
+    )
 
 
 def test_a_load_that_fails_is_an_error(tmp_path: Path) -> None:
-    with running_sink() as sink, pytest.raises(RuntimeError, match="load failed"):
-        load_all([tmp_path / "missing.csv"], feed="capacity", sink=sink)
+    with running_simulator() as simulator, pytest.raises(RuntimeError, match="load failed"):
+        load_all([tmp_path / "missing.csv"], feed="capacity", simulator=simulator)
 
 
 @pytest.mark.e2e

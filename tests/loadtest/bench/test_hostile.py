@@ -45,10 +45,10 @@ def test_every_byte_of_a_file_of_bad_rows_is_accounted_for(name: str, total_byte
     found = outcome(name, total_bytes)
     assert (found.exit_code, found.bytes_accounted, found.problems) == (1, True, [])
     assert set(found.reasons) <= set(reasons)
-    assert found.books["rows_rejected"] == found.books["rows_read"] - ("sound" in name) > 0
+    assert found.row_counts["rows_rejected"] == found.row_counts["rows_read"] - ("sound" in name) > 0
 
 
-def test_a_truncated_gzip_is_told_as_such() -> None:
+def test_a_truncated_gzip_is_reported_as_such() -> None:
     found = outcome("truncated gzip")
     assert (found.error, found.problems) == ("bad_compression", [])
 
@@ -69,7 +69,7 @@ def test_the_command_writes_outcomes_and_fails_if_one_is_a_problem(
     assert run.returncode == 0, run.stdout + run.stderr
     (found,) = json.loads(out.read_text())["outcomes"]
     assert found["case"] == "header, then quotes"
-    assert found["books"]["bytes"] == found["file_bytes"]
+    assert found["row_counts"]["bytes"] == found["file_bytes"]
     assert str(tmp_path) not in out.read_text()
     monkeypatch.setattr(sys, "argv", ["loadtest", *options, "--time-limit", "0.05"])
     assert main() == 1

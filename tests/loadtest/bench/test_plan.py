@@ -24,7 +24,7 @@ def test_the_command_measures_every_kind_of_file(tmp_path: Path) -> None:
     assert all(kind.name in run.stdout for kind in KINDS)
 
 
-TELLS = """
+REPORTS = """
 import json, pathlib, sys
 data = pathlib.Path(sys.argv[1]).read_bytes()
 head, middle, lines = data.index(b"\\n") + 1, data.rindex(b"\\nM-") + 1, data.count(b"\\n")
@@ -33,7 +33,7 @@ print(json.dumps({}))
 
 
 @pytest.mark.parametrize(
-    "told",
+    "reported",
     [
         '{"segments": [(head, len(data))], "lines": lines + 1}',
         '{"segments": [(head, len(data) - 1)], "lines": lines}',
@@ -42,14 +42,14 @@ print(json.dumps({}))
         "{}",
     ],
 )
-def test_planning_that_goes_wrong_is_an_error(told: str, tmp_path: Path) -> None:
+def test_planning_that_goes_wrong_is_an_error(reported: str, tmp_path: Path) -> None:
     program = tmp_path / "plan.py"
-    program.write_text(TELLS.replace("{}", told))
+    program.write_text(REPORTS.replace("{}", reported))
     sample = plan_bench.Sample(tmp_path / "file.csv", 21, 3)
     sample.path.write_bytes(b"id,a\nM-1,22222\nM-2,3\n")
     with pytest.raises(RuntimeError, match="planning went wrong"):
         plan_bench.plan_once([sys.executable, str(program)], sample)
-    program.write_text(TELLS.replace("{}", '{"segments": [(head, middle), (middle, len(data))], "lines": lines}'))
+    program.write_text(REPORTS.replace("{}", '{"segments": [(head, middle), (middle, len(data))], "lines": lines}'))
     assert plan_bench.plan_once([sys.executable, str(program)], sample)[1] == 2
 
 

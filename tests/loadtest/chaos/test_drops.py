@@ -72,10 +72,10 @@ def test_poison_is_sent_as_it_is_remembered_and_poison_files_must_fail() -> None
     assert len(failing) == dropper.counts["poison file"]
 
 
-def test_only_files_nobody_is_to_be_told_of_have_no_notification() -> None:
+def test_only_files_no_one_is_to_be_reported_of_have_no_notification() -> None:
     dropper, bucket = dropped()
-    told = [json.loads(body) for body in bucket.sent if body not in dropper.poison]
-    things = [record["s3"]["object"] for message in told for record in message["Records"]]
+    reported = [json.loads(body) for body in bucket.sent if body not in dropper.poison]
+    things = [record["s3"]["object"] for message in reported for record in message["Records"]]
     known = {(unquote_plus(thing["key"]), thing["eTag"]) for thing in things}
     versions = {(version.key, version.etag) for version in dropper.versions}
     assert known <= versions

@@ -7,9 +7,9 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from loadtest.harness.dynamodb_proxy import LedgerFront
-from loadtest.harness.s3_proxy import Front, S3Front
-from loadtest.simulator import Settings, Sink
+from loadtest.harness.dynamodb_proxy import LedgerProxy
+from loadtest.harness.s3_proxy import Proxy, S3Proxy
+from loadtest.simulator import Settings, Simulator
 from loadtest.simulator.faults import Faults
 
 pytestmark = pytest.mark.enable_socket
@@ -21,12 +21,12 @@ class Service(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-        told = f"{self.command} {self.path} {self.headers.get('X-Amz-Target')} ".encode() + body
+        reported = f"{self.command} {self.path} {self.headers.get('X-Amz-Target')} ".encode() + body
         self.send_response(200)
-        self.send_header("Content-Length", str(len(told)))
+        self.send_header("Content-Length", str(len(reported)))
         self.send_header("ETag", '"e"')
         self.end_headers()
-        self.wfile.write(told)
+        self.wfile.write(reported)
 
     do_POST = do_PUT = do_GET
 
@@ -55,21 +55,21 @@ def ask(url: str, method: str, path: str, body: bytes = b"", target: str = "") -
 
 
 def test_the_ledger_is_asked_elsewhere_and_rows_stay_here(url: str) -> None:
-    with LedgerFront(url, None) as ledger, Sink(Settings(), elsewhere=ledger.elsewhere()) as sink:
-        assert ask(sink.url, "POST", "/", b"{}", "GetItem") == (200, f"POST / {TARGET}GetItem {{}}".encode())
-        assert ask(sink.url, "POST", "/", b'"PutRequest":', "BatchWriteItem")[1] == b'{"UnprocessedItems":{}}'
-    assert sink.items == 1
+    with LedgerProxy(url, None) as ledger, Simulator(Settings(), elsewhere=ledger.elsewhere()) as simulator:
+        assert ask(simulator.url, "POST", "/", b"{}", "GetItem") == (200, f"POST / {TARGET}GetItem {{}}".encode())
+        assert ask(simulator.url, "POST", "/", b'"PutRequest":', "BatchWriteItem")[1] == b'{"UnprocessedItems":{}}'
+    assert simulator.items == 1
 
 
 def test_the_ledger_fails_as_often_as_asked(url: str) -> None:
     with (
-        LedgerFront(url, Faults(internal_error=0.5, reset_after=0.5)) as ledger,
-        Sink(Settings(), elsewhere=ledger.elsewhere()) as sink,
+        LedgerProxy(url, Faults(internal_error=0.5, reset_after=0.5)) as ledger,
+        Simulator(Settings(), elsewhere=ledger.elsewhere()) as simulator,
     ):
         statuses = []
         for _ in range(20):
             try:
-                statuses.append(ask(sink.url, "POST", "/", b"{}", "GetItem")[0])
+                statuses.append(ask(simulator.url, "POST", "/", b"{}", "GetItem")[0])
             except ConnectionError:
                 statuses.append(0)
     assert set(statuses) == {0, 500}
@@ -77,9 +77,9 @@ def test_the_ledger_fails_as_often_as_asked(url: str) -> None:
 
 
 def test_what_is_got_from_s3_may_end_in_its_middle_and_what_is_put_does_not(url: str) -> None:
-    front = Front(url, cut_share=1, seed=1)
-    with S3Front(front) as s3:
+    proxy = Proxy(url, cut_share=1, seed=1)
+    with S3Proxy(proxy) as s3:
         with pytest.raises(http.client.IncompleteRead):
             ask(s3.url, "GET", "/b/k")
         assert ask(s3.url, "PUT", "/b/k", b"data")[1].endswith(b"data")
-    assert front.cut == 1
+    assert proxy.cut == 1

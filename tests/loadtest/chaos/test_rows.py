@@ -18,7 +18,7 @@ def test_the_same_seed_makes_the_same_file() -> None:
     assert made(3)[0] != made(4)[0]
 
 
-def test_python_reads_as_many_rows_and_the_items_the_oracle_tells() -> None:
+def test_python_reads_as_many_rows_and_the_items_the_oracle_reports() -> None:
     data, maker = made(size=2_000_000)
     header, *rows = csv.reader(io.StringIO(data.decode(), newline=""))
     good = [row for row in rows if len(row) == len(header) and row[1] and row[3].isdigit() and row[5] != "perhaps"]

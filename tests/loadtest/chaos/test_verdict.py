@@ -21,7 +21,7 @@ RECORD: dict[str, Any] = {
     "sk": "FILE#01",
     "file": {"key": "drops/1.csv", "etag": "e1"},
     "status": Status.COMPLETE,
-    "told": 1,
+    "reported": 1,
     "lease_until": 0,
     "rows_read": ORACLE.rows,
     "rows_written": len(ORACLE.items),
@@ -49,9 +49,9 @@ def record(**changes: Any) -> list[dict[str, Any]]:
 
 
 def test_a_good_run_has_no_problems() -> None:
-    verdict = Judge("b", [VERSION], {"poison"}, GOOD).judge()
-    assert verdict.problems == []
-    assert (verdict.rows, verdict.lost, verdict.doubled, verdict.stuck) == (ORACLE.rows, 0, 0, 0)
+    check_result = Judge("b", [VERSION], {"poison"}, GOOD).judge()
+    assert check_result.problems == []
+    assert (check_result.rows, check_result.lost, check_result.doubled, check_result.stuck) == (ORACLE.rows, 0, 0, 0)
 
 
 @pytest.mark.parametrize(
@@ -71,7 +71,7 @@ def test_a_good_run_has_no_problems() -> None:
         (replace(GOOD, ledger=record(lease_until=12)), "its lease runs to 12"),
         (replace(GOOD, ledger=[*record(), *record(sk="FILE#~e1")]), "ended as ['COMPLETE', 'COMPLETE']"),
         (replace(GOOD, ledger=[]), "ended as ['']"),
-        (replace(GOOD, ledger=[{k: v for k, v in RECORD.items() if k != "told"}]), "was never told of"),
+        (replace(GOOD, ledger=[{k: v for k, v in RECORD.items() if k != "reported"}]), "was never told of"),
         (replace(GOOD, dead_letters=["poison", "good"]), "a dead letter that is no poison: good"),
         (replace(GOOD, dead_letters=[]), "in no dead letter"),
         (replace(GOOD, queue_depth=1), "the queue still holds 1"),

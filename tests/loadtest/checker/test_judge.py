@@ -26,7 +26,7 @@ OTHER = Expected(key="b.csv", table="T", size=10, rows=10, items=10, checksum=2*
 RECORD: dict[str, Any] = {
     "file": {"key": "a.csv"},
     "status": Status.COMPLETE,
-    "told": 1,
+    "reported": 1,
     "rows_read": 100,
     "rows_written": 91,
     "rows_rejected": 4,
@@ -55,8 +55,8 @@ def problems(found: Found) -> list[str]:
 
 
 def test_a_good_run_has_no_problems_and_says_what_was_counted() -> None:
-    verdict = judge([FILE, OTHER], GOOD)
-    assert verdict.document() == {
+    check_result = judge([FILE, OTHER], GOOD)
+    assert check_result.document() == {
         "ok": True,
         "files": {"expected": 2, "complete": 2, "failed": 0, "superseded": 0},
         "rows": {"expected": 100, "found": 100, "lost": 0, "doubled": 0, "wrong": 0},
@@ -69,26 +69,26 @@ def test_a_good_run_has_no_problems_and_says_what_was_counted() -> None:
 
 
 def test_missing_rows_are_lost() -> None:
-    verdict = judge([FILE, OTHER], table(items=98, checksum=1))
-    assert (verdict.lost, verdict.wrong) == (2, 0)
-    assert verdict.problems == ["table T lacks 2 of 100 rows"]
+    check_result = judge([FILE, OTHER], table(items=98, checksum=1))
+    assert (check_result.lost, check_result.wrong) == (2, 0)
+    assert check_result.problems == ["table T lacks 2 of 100 rows"]
 
 
-def test_rows_that_nobody_sent_are_wrong() -> None:
-    verdict = judge([FILE, OTHER], table(items=101))
-    assert (verdict.lost, verdict.wrong) == (0, 1)
+def test_rows_that_no_one_sent_are_wrong() -> None:
+    check_result = judge([FILE, OTHER], table(items=101))
+    assert (check_result.lost, check_result.wrong) == (0, 1)
 
 
 def test_content_that_is_not_the_files_is_wrong_even_if_the_number_is_right() -> None:
-    verdict = judge([FILE, OTHER], table(checksum=5))
-    assert (verdict.lost, verdict.wrong) == (0, 1)
-    assert "content" in verdict.problems[0]
+    check_result = judge([FILE, OTHER], table(checksum=5))
+    assert (check_result.lost, check_result.wrong) == (0, 1)
+    assert "content" in check_result.problems[0]
 
 
 def test_a_row_that_was_written_twice_with_different_content_is_doubled_even_if_the_right_one_stayed() -> None:
-    verdict = judge([FILE, OTHER], table(overwritten=2))
-    assert verdict.doubled == 1
-    assert verdict.problems == ["table T: 1 rows were written again with different content"]
+    check_result = judge([FILE, OTHER], table(overwritten=2))
+    assert check_result.doubled == 1
+    assert check_result.problems == ["table T: 1 rows were written again with different content"]
 
 
 def test_rows_that_replace_an_earlier_one_of_another_segment_are_not_doubled() -> None:
@@ -125,7 +125,7 @@ def test_a_missing_table_loses_all_its_rows() -> None:
         (first_record(rows_rejected=5, rows_written=90), "5 rejected"),
         (first_record(rows_superseded=7, rows_written=89), "7 rows superseded, expected 4 to 6"),
         (first_record(rows_superseded=3, rows_written=93), "3 rows superseded, expected 4 to 6"),
-        (replace(GOOD, records=[{k: v for k, v in RECORD.items() if k != "told"}, OTHERS]), "never told"),
+        (replace(GOOD, records=[{k: v for k, v in RECORD.items() if k != "reported"}, OTHERS]), "never told"),
         (replace(GOOD, records=[*GOOD.records, OTHERS | {"file": {"key": "c"}}]), "c is in the ledger"),
         (replace(GOOD, rejects={}), "the rejects lack {'bad_number': 3, 'ragged_row': 1}"),
         (replace(GOOD, rejects={"a.csv": Counter(bad_number=4, ragged_row=1)}), "{'bad_number': 1} too many"),

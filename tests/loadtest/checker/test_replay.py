@@ -65,7 +65,7 @@ def test_requests_and_write_units_are_counted(tmp_path: Path) -> None:
     assert (found.requests, found.write_units) == (2, 4)
 
 
-def test_tables_that_nobody_wrote_to_are_empty(tmp_path: Path) -> None:
+def test_tables_that_no_one_wrote_to_are_empty(tmp_path: Path) -> None:
     found = replayed(tmp_path, [item("a", 1)]).tables["Other"]
     assert (found.items, found.checksum, found.overwritten, found.refused) == (0, 0, 0, ())
 
@@ -77,7 +77,9 @@ def test_an_empty_spool_is_empty_tables(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "request_", [[item("a", n) for n in range(26)], [item("a", 1), item("a", 1)], [{"pk": {"S": "a"}}]]
 )
-def test_a_request_that_dynamodb_would_refuse_is_told_of_and_not_taken(request_: list[Item], tmp_path: Path) -> None:
+def test_a_request_that_dynamodb_would_refuse_is_reported_of_and_not_taken(
+    request_: list[Item], tmp_path: Path
+) -> None:
     found = replayed(tmp_path, request_, [item("b", 1)]).tables["T"]
     assert found.items == 1
     assert "DynamoDB would have refused 1 requests" in found.refused[0]

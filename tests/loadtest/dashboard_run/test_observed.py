@@ -10,7 +10,7 @@ from loadtest.dashboard_run.run import TABLE_UNITS_PER_S
 from loadtest.dashboard_run.uploads import SEQUENCERS, Drop, perform, schedule
 
 
-class RecordingHand:
+class RecordingStackClient:
     """Keeps what is dropped and sent."""
 
     def __init__(self) -> None:
@@ -29,9 +29,9 @@ class RecordingHand:
 
 
 def performed(drop: Drop) -> Any:
-    hand: Any = RecordingHand()
-    perform(drop, hand, seed=1)
-    return hand
+    stack_client: Any = RecordingStackClient()
+    perform(drop, stack_client, seed=1)
+    return stack_client
 
 
 def values(samples: Samples) -> dict[str, Any]:
@@ -53,7 +53,7 @@ def test_bad_rows_have_no_number_for_a_quantity() -> None:
     assert key.startswith("orders/") and sum(",many," in line for line in lines) == -(-len(lines) // 40)
 
 
-def test_a_file_is_told_of_again_older_and_twice_newer() -> None:
+def test_a_file_is_reported_of_again_older_and_twice_newer() -> None:
     assert performed(Drop(0, "again", 3)).sent == list(SEQUENCERS)
 
 
@@ -61,7 +61,7 @@ def test_metrics_are_read_once_for_each_set_of_dimensions() -> None:
     samples = Samples(100.0)
     directive = {"Namespace": "N", "Dimensions": [["Stack"], ["Stack", "Feed"]], "Metrics": [{"Name": "M"}]}
     document = {"_aws": {"Timestamp": 103_500, "CloudWatchMetrics": [directive]}, "Stack": "s", "Feed": "f"}
-    lines = [json.dumps({**document, "M": told}) for told in ([2, 2, 5], 2)]
+    lines = [json.dumps({**document, "M": reported}) for reported in ([2, 2, 5], 2)]
     read_log([(0, line) for line in lines], samples, function="x")
     assert [(one["dimensions"], one["values"]) for one in samples.document()] == [
         ({"Feed": "f", "Stack": "s"}, [[3, 2.0, 3], [3, 5.0, 1]]),
@@ -69,7 +69,7 @@ def test_metrics_are_read_once_for_each_set_of_dimensions() -> None:
     ]
 
 
-def test_what_was_told_before_the_beginning_is_left_out() -> None:
+def test_what_was_reported_before_the_beginning_is_left_out() -> None:
     samples = Samples(100.0)
     samples.add("N", "M", {}, 99.9, 1)
     assert samples.document() == []
@@ -81,9 +81,9 @@ def test_invocations_are_read_from_the_lines_lambda_writes_and_counted_at_once()
         "REPORT RequestId: r\tDuration: {} ms\tBilled Duration: 1 ms\tMemory Size: 1769 MB\tMax Memory Used: 115 MB"
     )
     events = [(103.5, report.format(2500)), (104.0, report.format(1000.0)), (105.0, "END RequestId: r")]
-    told = read_log(events, samples, function="f")
-    assert [(run["used_mb"], run["size_mb"]) for run in told["memory"]] == [(115, 1769)] * 2
-    add_concurrency(told["memory"], samples, function="f")
+    reported = read_log(events, samples, function="f")
+    assert [(run["used_mb"], run["size_mb"]) for run in reported["memory"]] == [(115, 1769)] * 2
+    add_concurrency(reported["memory"], samples, function="f")
     found = values(samples)
     assert found["Duration"] == [[3, 2500.0, 1], [4, 1000.0, 1]]
     assert max(value for _, value, _ in found["ConcurrentExecutions"]) == 2
@@ -94,8 +94,8 @@ def test_files_that_ended_are_kept_but_not_those_that_only_warmed_up() -> None:
     lines = [
         json.dumps({"message": "file closed", "file": f"s3://b/{key}"}) for key in ("orders/a", "visits/warm-up-1")
     ]
-    told = read_log([(0, line) for line in [*lines, "no JSON", "{broken"]], Samples(0), function="f")
-    assert [line["file"] for line in told["closed"]] == ["s3://b/orders/a"]
+    reported = read_log([(0, line) for line in [*lines, "no JSON", "{broken"]], Samples(0), function="f")
+    assert [line["file"] for line in reported["closed"]] == ["s3://b/orders/a"]
 
 
 def test_the_local_dashboard_shows_the_limit_that_the_tables_have() -> None:

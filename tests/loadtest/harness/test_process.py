@@ -5,12 +5,12 @@ import pytest
 from loadtest.harness.process import run
 
 
-def test_a_run_tells_output_and_exit_code() -> None:
+def test_a_run_reports_output_and_exit_code() -> None:
     ran = run([sys.executable, "-c", "print('x' * 1_000_000); raise SystemExit(3)"])
     assert (ran.exit_code, len(ran.output)) == (3, 1_000_001)
 
 
-def test_a_run_tells_what_the_process_took_and_not_what_its_parent_did() -> None:
+def test_a_run_reports_what_the_process_took_and_not_what_its_parent_did() -> None:
     held = b"x" * 150_000_000  # the parent's own memory
     idle = run([sys.executable, "-c", "import time; time.sleep(0.3)"])
     busy = run([sys.executable, "-c", "b'y' * 100_000_000; sum(range(10_000_000))"])

@@ -1,4 +1,4 @@
-"""Huge files: each row a function of its number, and a truth that knows each."""
+"""Huge files: each row a function of its number, and a known outcome that knows each."""
 
 import csv
 import gzip
@@ -7,8 +7,8 @@ import json
 from pathlib import Path
 from typing import Any
 
-from loadtest.huge.expected import RowTruth
-from loadtest.huge.rows import Kinds, is_spoiled
+from loadtest.huge.expected import KnownRow
+from loadtest.huge.rows import Kinds, is_injected
 
 KINDS = Kinds(seed=1)
 
@@ -17,10 +17,12 @@ def item(number: int) -> dict[str, Any]:
     return {**KINDS.item(number), "id": {"S": f"H00-{number:010d}"}}
 
 
-def put(truth: RowTruth, *items: dict[str, Any]) -> None:
-    truth.statistics.received(1)
+def put(known_outcome: KnownRow, *items: dict[str, Any]) -> None:
+    known_outcome.statistics.received(1)
     body = {"RequestItems": {"HugeRows": [{"PutRequest": {"Item": item}} for item in items]}}
-    assert json.loads(truth.answer(b"batchwriteitem", json.dumps(body).encode()).body) == {"UnprocessedItems": {}}
+    assert json.loads(known_outcome.answer(b"batchwriteitem", json.dumps(body).encode()).body) == {
+        "UnprocessedItems": {}
+    }
 
 
 def test_python_reads_the_rows_the_numbers_say(tmp_path: Path) -> None:
@@ -30,7 +32,7 @@ def test_python_reads_the_rows_the_numbers_say(tmp_path: Path) -> None:
     for number, row in enumerate(read):
         values = {name: next(iter(value.values())) for name, value in item(number).items()}
         values |= {"paid": "true" if values["paid"] else "false", "quantity": values["quantity"]}
-        assert row == (values | {"quantity": "12x"} if is_spoiled(number) else values)
+        assert row == (values | {"quantity": "12x"} if is_injected(number) else values)
 
 
 def test_a_gzip_file_is_as_large_as_asked_and_holds_as_many_rows(tmp_path: Path) -> None:
@@ -41,20 +43,27 @@ def test_a_gzip_file_is_as_large_as_asked_and_holds_as_many_rows(tmp_path: Path)
 
 
 def test_all_rows_once_or_more_are_no_loss() -> None:
-    truth = RowTruth(KINDS, {0: 5})
-    put(truth, *map(item, range(5)))
-    put(truth, item(3))
-    assert (truth.lost(), truth.wrong, truth.repeated, truth.statistics.items) == (0, 0, 1, 6)
-    assert truth.units == sum(map(KINDS.cost, (0, 1, 2, 3, 4, 3)))
+    known_outcome = KnownRow(KINDS, {0: 5})
+    put(known_outcome, *map(item, range(5)))
+    put(known_outcome, item(3))
+    assert (known_outcome.lost(), known_outcome.wrong, known_outcome.repeated, known_outcome.statistics.items) == (
+        0,
+        0,
+        1,
+        6,
+    )
+    assert known_outcome.units == sum(map(KINDS.cost, (0, 1, 2, 3, 4, 3)))
 
 
 def test_a_missing_row_is_lost_and_a_spoiled_one_is_not() -> None:
-    truth = RowTruth(KINDS, {0: 10})
-    put(truth, *map(item, range(2, 7)))
-    assert truth.lost() == 10 - 5 - 1
+    known_outcome = KnownRow(KINDS, {0: 10})
+    put(known_outcome, *map(item, range(2, 7)))
+    assert known_outcome.lost() == 10 - 5 - 1
 
 
 def test_another_cell_a_spoiled_row_and_a_row_too_many_are_wrong() -> None:
-    truth = RowTruth(KINDS, {0: 10})
-    put(truth, {**item(1), "city": {"S": "Rome"}}, item(7), item(11), {**item(1), "id": {"S": "H01-0000000001"}})
-    assert truth.wrong == 4
+    known_outcome = KnownRow(KINDS, {0: 10})
+    put(
+        known_outcome, {**item(1), "city": {"S": "Rome"}}, item(7), item(11), {**item(1), "id": {"S": "H01-0000000001"}}
+    )
+    assert known_outcome.wrong == 4

@@ -6,5 +6,5 @@ def test_an_invocation_is_at_work_from_its_beginning_to_its_end() -> None:
     assert at_work(ran, begun_s=100.0, times=[0, 1, 2, 3, 4, 5, 9.5]) == [0, 1, 2, 2, 1, 0, 1]
 
 
-def test_nothing_ran_where_nothing_is_told() -> None:
+def test_nothing_ran_where_nothing_is_reported() -> None:
     assert at_work([], begun_s=0.0, times=[1, 2]) == [0, 0]

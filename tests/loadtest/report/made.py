@@ -22,7 +22,7 @@ def document(scenario: str = "burst", *, lost: int = 0, **figures: float) -> dic
             {"what": "longest wait, s", "found": 3.2, "at_most": 5.0, "is_met": True},
             {"what": "rows a second", "found": 600.0, "at_least": 900.0, "is_met": False},
         ],
-        "verdict": {
+        "check_result": {
             "ok": not lost,
             "files": {"expected": 20, "complete": 20, "failed": 0, "superseded": 0},
             "rows": {"expected": rows, "found": rows - lost, "lost": lost, "doubled": 0, "wrong": 0},

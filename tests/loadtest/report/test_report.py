@@ -59,7 +59,7 @@ def test_the_page_says_what_is_wrong_and_takes_nothing_in_a_result_for_html() ->
     assert "4 rows are not in the table, as &lt;b&gt;O-7&lt;/b&gt;." in text
 
 
-def test_a_missed_objective_is_told_as_such() -> None:
+def test_a_missed_objective_is_reported_as_such() -> None:
     assert re.search(r"rows a second</td>.*?at least 900.*?MISSED", page([GOOD]), re.DOTALL)
     assert "- objective MISSED: rows a second: 600.0, at least 900.0" in markdown([GOOD])
 

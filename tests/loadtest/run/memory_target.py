@@ -17,7 +17,7 @@ from loadtest.run.disk import write_file
 from loadtest.run.making import recipe
 from loadtest.run.target import Drop
 from loadtest.scenarios.scenario import Scenario
-from loadtest.workload.expected import Truth
+from loadtest.workload.expected import KnownOutcome
 from loadtest.workload.stream import Generation
 
 
@@ -30,7 +30,7 @@ class MemoryTarget:
     loses: int = 0
     stalls: bool = False
     drops: list[tuple[float, Drop]] = field(default_factory=list)
-    told: int = 0
+    reported: int = 0
     is_clean: bool = False
 
     def __enter__(self) -> Self:
@@ -41,7 +41,7 @@ class MemoryTarget:
 
     @contextmanager
     def deployed(self, scenario: Scenario, seed: int, run: str) -> Iterator["MemoryTarget"]:
-        self.scenario, self.seed, self.drops, self.told = scenario, seed, [], 0
+        self.scenario, self.seed, self.drops, self.reported = scenario, seed, [], 0
         yield self
 
     def write(self, key: str, portions: Iterable[bytes], *, most_bytes: int) -> None:
@@ -55,11 +55,11 @@ class MemoryTarget:
         self.drops += [(time(), drop) for drop in drops]
 
     def observe(self) -> Observation:
-        return Observation(backlog=0, in_flight=len(self.drops) - self.told, rows=100 * self.told, workers=1)
+        return Observation(backlog=0, in_flight=len(self.drops) - self.reported, rows=100 * self.reported, workers=1)
 
     def ended(self) -> list[dict[str, Any]]:
-        news = [{"key": drop.key, "id": drop.key} for _, drop in self.drops[self.told :]]
-        self.told = len(self.drops)
+        news = [{"key": drop.key, "id": drop.key} for _, drop in self.drops[self.reported :]]
+        self.reported = len(self.drops)
         return [] if self.stalls else news
 
     def log(self) -> list[Mapping[str, Any]]:
@@ -69,24 +69,27 @@ class MemoryTarget:
         return ()
 
     def read_back(self, keys: Sequence[str], events: Sequence[Mapping[str, Any]]) -> Found:
-        truths = [self._truth(number, kind) for number, kind in enumerate(self.scenario.in_turn())]
-        whole = Truth.of_files(truths)
-        records = [] if self.stalls else [self._record(*one) for one in zip(self.drops, truths, strict=True)]
+        known_outcomes = [self._known_outcome(number, kind) for number, kind in enumerate(self.scenario.in_turn())]
+        whole = KnownOutcome.of_files(known_outcomes)
+        records = [] if self.stalls else [self._record(*one) for one in zip(self.drops, known_outcomes, strict=True)]
         table = TableFound(items=whole.items - self.loses, checksum=whole.checksum)
-        rejects = {drop.key: Counter(truth.rejected) for (_, drop), truth in zip(self.drops, truths, strict=True)}
+        rejects = {
+            drop.key: Counter(known_outcome.rejected)
+            for (_, drop), known_outcome in zip(self.drops, known_outcomes, strict=True)
+        }
         return Found(tables={"LoadOrders": table}, records=records, rejects=rejects, events=events)
 
-    def _truth(self, number: int, kind: Any) -> Truth:
+    def _known_outcome(self, number: int, kind: Any) -> KnownOutcome:
         generation = Generation(recipe(self.scenario, kind, number, seed=self.seed))
         for _ in generation:
             pass
-        return generation.truth
+        return generation.known_outcome
 
-    def _record(self, dropped: tuple[float, Drop], truth: Truth) -> dict[str, Any]:
-        read, rejected, superseded = truth.rows, truth.rows_rejected, truth.superseded[1]
+    def _record(self, dropped: tuple[float, Drop], known_outcome: KnownOutcome) -> dict[str, Any]:
+        read, rejected, superseded = known_outcome.rows, known_outcome.rows_rejected, known_outcome.superseded[1]
         counts = {"rows_read": read, "rows_rejected": rejected, "rows_superseded": superseded}
         counts["rows_written"] = read - rejected - superseded
-        ended = {"status": Status.COMPLETE, "told": 1, "ended": dropped[0] + 0.25}
+        ended = {"status": Status.COMPLETE, "reported": 1, "ended": dropped[0] + 0.25}
         return {"file": {"key": dropped[1].key}, **ended, **counts}
 
     def requests(self, log: Sequence[Mapping[str, Any]]) -> tuple[int, float]:

@@ -11,11 +11,11 @@ from loadtest.scenarios.scenario import Files, Objective, Scenario
 from tests.loadtest.run.memory_target import MemoryTarget
 
 Told = tuple[MemoryTarget, dict[str, Any]]
-DIRT = {"dirt": {"bad_number": 0.1, "duplicates": 0.1}}
+DEFECTS = {"defects": {"bad_number": 0.1, "duplicates": 0.1}}
 SCENARIO = Scenario(
     name="tiny",
     says="three files",
-    files=(Files(feed="orders", count=2, rows=100, recipe=DIRT), Files(feed="orders", count=1, rows=100)),
+    files=(Files(feed="orders", count=2, rows=100, recipe=DEFECTS), Files(feed="orders", count=1, rows=100)),
     every_s=0.12,
     objectives=(Objective("soon", "event_to_visible_s.p99", at_most=0.2), Objective("cpu", "rows_per_cpu_second", 1)),
 )
@@ -36,11 +36,11 @@ def good(tmp_path_factory: pytest.TempPathFactory) -> Told:
 
 
 def test_a_product_without_a_fault_gets_a_green_verdict(good: Told) -> None:
-    verdict = good[1]["verdict"]
-    assert verdict["problems"] == []
-    assert verdict["files"] == {"expected": 3, "complete": 3, "failed": 0, "superseded": 0}
-    assert verdict["rows"]["found"] == verdict["rows"]["expected"] > 200
-    assert verdict["rejected"]["found"]["bad_number"] > 0
+    check_result = good[1]["check_result"]
+    assert check_result["problems"] == []
+    assert check_result["files"] == {"expected": 3, "complete": 3, "failed": 0, "superseded": 0}
+    assert check_result["rows"]["found"] == check_result["rows"]["expected"] > 200
+    assert check_result["rejected"]["found"]["bad_number"] > 0
 
 
 def test_files_are_dropped_when_they_are_due_and_each_once(good: Told) -> None:
@@ -52,12 +52,12 @@ def test_files_are_dropped_when_they_are_due_and_each_once(good: Told) -> None:
 
 
 def test_the_document_has_the_form_that_the_report_reads(good: Told) -> None:
-    told = good[1]
-    assert list(told) == ["objectives", "verdict", "figures", "samples", "files"]
-    assert list(told["figures"]) == FIGURES
-    assert list(told["samples"]) == [*SAMPLES, "workers", "cpu", "memory_mb"]
-    assert len({len(values) for values in told["samples"].values()}) == 1
-    assert list(told["files"][0]) == ["name", "bytes", "rows", "status", "event_to_visible_s"]
+    reported = good[1]
+    assert list(reported) == ["objectives", "check_result", "figures", "samples", "files"]
+    assert list(reported["figures"]) == FIGURES
+    assert list(reported["samples"]) == [*SAMPLES, "workers", "cpu", "memory_mb"]
+    assert len({len(values) for values in reported["samples"].values()}) == 1
+    assert list(reported["files"][0]) == ["name", "bytes", "rows", "status", "event_to_visible_s"]
 
 
 def test_figures_are_made_of_what_ledger_and_target_say(good: Told) -> None:
@@ -69,7 +69,7 @@ def test_figures_are_made_of_what_ledger_and_target_say(good: Told) -> None:
     assert figures["rows_per_second"] == pytest.approx(figures["rows_written"] / figures["seconds"], rel=0.01)
 
 
-def test_a_missed_objective_is_told_and_one_that_was_not_measured_is_left_out(good: Told) -> None:
+def test_a_missed_objective_is_reported_and_one_that_was_not_measured_is_left_out(good: Told) -> None:
     [goal] = good[1]["objectives"]
     assert (goal["what"], goal["is_met"]) == ("soon", False)
 
@@ -79,11 +79,11 @@ def test_what_a_run_left_is_cleaned_up(good: Told) -> None:
 
 
 def test_a_lost_row_is_no_green_verdict(tmp_path: Path) -> None:
-    verdict = performed(MemoryTarget(tmp_path, loses=1))["verdict"]
-    assert (verdict["ok"], verdict["rows"]["lost"]) == (False, 1)
+    check_result = performed(MemoryTarget(tmp_path, loses=1))["check_result"]
+    assert (check_result["ok"], check_result["rows"]["lost"]) == (False, 1)
 
 
 def test_a_product_that_stalls_is_given_up_and_judged_by_what_it_did(tmp_path: Path) -> None:
-    told = performed(MemoryTarget(tmp_path, stalls=True), patience_s=0.5)
-    assert any("ended as nothing" in problem for problem in told["verdict"]["problems"])
-    assert told["files"][0]["event_to_visible_s"] is None
+    reported = performed(MemoryTarget(tmp_path, stalls=True), patience_s=0.5)
+    assert any("ended as nothing" in problem for problem in reported["check_result"]["problems"])
+    assert reported["files"][0]["event_to_visible_s"] is None

@@ -6,11 +6,11 @@ import math
 import pytest
 
 from loadtest.scale.limits import DEFAULT, ENDLESS, TABLES, TENFOLD, Table
-from loadtest.scale.model import Work, Worker, caps, forecast, knee
+from loadtest.scale.model import Worker, WorkItem, caps, forecast, knee
 from loadtest.scale.page import page
 from loadtest.scale.study import Point, document, worker_of
 
-WORK = Work(file_bytes=50e9, row_bytes=100, units_per_row=1, segment_bytes=64 * 1024 * 1024)
+WORK = WorkItem(file_bytes=50e9, row_bytes=100, units_per_row=1, segment_bytes=64 * 1024 * 1024)
 WORKER = Worker(rows_per_second=100_000, ledger_writes_per_second=0.3)
 POINTS = [
     Point(1, ENDLESS.name, 1_000_000, seconds=10, cpu_seconds=8, ledger_writes=3),
@@ -41,7 +41,7 @@ def test_below_the_knee_workers_add_up_and_above_it_they_do_not() -> None:
 
 
 def test_rows_that_cost_more_write_units_reach_the_tables_limit_sooner() -> None:
-    heavy = Work(WORK.file_bytes, row_bytes=3_000, units_per_row=6, segment_bytes=WORK.segment_bytes)
+    heavy = WorkItem(WORK.file_bytes, row_bytes=3_000, units_per_row=6, segment_bytes=WORK.segment_bytes)
     assert forecast(1, WORKER, heavy, DEFAULT).rows_per_second == pytest.approx(40_000 / 6)
 
 
@@ -51,7 +51,7 @@ def test_without_a_tables_limit_the_one_reader_that_plans_the_file_is_next() -> 
 
 
 def test_a_small_file_has_no_work_for_many_workers() -> None:
-    small = Work(130e6, row_bytes=100, units_per_row=1, segment_bytes=WORK.segment_bytes)
+    small = WorkItem(130e6, row_bytes=100, units_per_row=1, segment_bytes=WORK.segment_bytes)
     by_name = {cap.what: cap.rows_per_second for cap in caps(1_000, WORKER, small, ENDLESS)}
     assert by_name["segments of the file"] == 200_000
 

@@ -5,14 +5,14 @@ from typing import Any
 import boto3
 from botocore.config import Config
 
-from loadtest.simulator import Sink
+from loadtest.simulator import Simulator
 
 ONCE = Config(retries={"mode": "standard", "total_max_attempts": 1}, max_pool_connections=32, read_timeout=10)
 
 
-def client(sink: Sink, config: Config = ONCE) -> Any:
-    verify = str(sink.ca_file) if sink.settings.tls else None
-    return boto3.client("dynamodb", endpoint_url=sink.url, config=config, verify=verify)
+def client(simulator: Simulator, config: Config = ONCE) -> Any:
+    verify = str(simulator.ca_file) if simulator.settings.tls else None
+    return boto3.client("dynamodb", endpoint_url=simulator.url, config=config, verify=verify)
 
 
 def put(key: str, **attributes: dict[str, Any]) -> dict[str, Any]:

@@ -10,7 +10,7 @@ import boto3
 import pytest
 from botocore.exceptions import ClientError, SSLError
 
-from loadtest.simulator import Key, Latency, Settings, Sink, Table, checksum
+from loadtest.simulator import Key, Latency, Settings, Simulator, Table, checksum
 from tests.loadtest.simulator.clients import client, puts
 
 pytestmark = pytest.mark.enable_socket
@@ -19,17 +19,17 @@ TABLES = {"T": Table(Key("pk"))}
 
 
 def test_the_sink_takes_every_item_of_boto3s_batch_writer_and_counts_it() -> None:
-    with Sink() as sink:
-        table = boto3.resource("dynamodb", endpoint_url=sink.url).Table("Anything")
+    with Simulator() as simulator:
+        table = boto3.resource("dynamodb", endpoint_url=simulator.url).Table("Anything")
         with table.batch_writer() as batch:
             for number in range(60):
                 batch.put_item(Item={"pk": str(number), "text": 'a "PutRequest":{} in the data'})
-        assert (sink.requests, sink.items) == (3, 60)
+        assert (simulator.requests, simulator.items) == (3, 60)
 
 
 def test_the_sink_refuses_what_it_does_not_know() -> None:
-    with Sink() as sink, pytest.raises(ClientError, match="takes BatchWriteItem only") as error:
-        client(sink).list_tables()
+    with Simulator() as simulator, pytest.raises(ClientError, match="takes BatchWriteItem only") as error:
+        client(simulator).list_tables()
     assert error.value.response["Error"]["Code"] == "UnknownOperationException"
 
 
@@ -37,46 +37,46 @@ def test_the_sink_refuses_what_it_does_not_know() -> None:
     "settings", [Settings(), Settings(tables=TABLES, keep="items", tls=True)], ids=["counting", "checking, TLS"]
 )
 def test_five_hundred_requests_over_twenty_threads_lose_nothing(settings: Settings) -> None:
-    with Sink(settings) as sink, ThreadPoolExecutor(20) as threads:
-        dynamodb = client(sink)
+    with Simulator(settings) as simulator, ThreadPoolExecutor(20) as threads:
+        dynamodb = client(simulator)
 
         def write(number: int) -> Any:
             return dynamodb.batch_write_item(RequestItems={"T": puts(5, f"k{number}")})["UnprocessedItems"]
 
         assert list(threads.map(write, range(500))) == [{}] * 500
-        found = sink.statistics
+        found = simulator.statistics
         assert (found.requests, found.items, sum(found.per_second)) == (500, 2500, 2500)
         assert 1 < found.max_connections <= 20
         assert (found.in_flight, found.unprocessed, dict(found.errors)) == (0, 0, {})
         if settings.keeps_keys:
-            assert (sink.truth.keys("T"), sink.truth.doubled) == (2500, 0)
+            assert (simulator.known_outcome.keys("T"), simulator.known_outcome.doubled) == (2500, 0)
 
 
 def test_tls_is_trusted_by_the_ca_file_alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    with Sink(Settings(tls=True)) as sink:
-        assert sink.url.startswith("https://127.0.0.1:")
+    with Simulator(Settings(tls=True)) as simulator:
+        assert simulator.url.startswith("https://127.0.0.1:")
         with pytest.raises(SSLError):
-            boto3.client("dynamodb", endpoint_url=sink.url).batch_write_item(RequestItems={"T": puts(1)})
-        monkeypatch.setenv("AWS_CA_BUNDLE", str(sink.ca_file))
-        boto3.client("dynamodb", endpoint_url=sink.url).batch_write_item(RequestItems={"T": puts(1)})
-        assert sink.items == 1
+            boto3.client("dynamodb", endpoint_url=simulator.url).batch_write_item(RequestItems={"T": puts(1)})
+        monkeypatch.setenv("AWS_CA_BUNDLE", str(simulator.ca_file))
+        boto3.client("dynamodb", endpoint_url=simulator.url).batch_write_item(RequestItems={"T": puts(1)})
+        assert simulator.items == 1
 
 
 def test_connections_and_headers_are_as_dynamodb_has_them() -> None:
-    with Sink() as sink:
-        dynamodb, ids = client(sink), set()
+    with Simulator() as simulator:
+        dynamodb, ids = client(simulator), set()
         for _ in range(10):
             meta = dynamodb.batch_write_item(RequestItems={"T": puts(1)})["ResponseMetadata"]
             assert meta["HTTPHeaders"]["content-type"] == "application/x-amz-json-1.0"
             assert int(meta["HTTPHeaders"]["x-amz-crc32"]) == zlib.crc32(b'{"UnprocessedItems":{}}')
             ids.add(meta["RequestId"])
-        assert (len(ids), sink.statistics.connections) == (10, 1)
+        assert (len(ids), simulator.statistics.connections) == (10, 1)
 
 
 def test_latency_does_not_keep_other_connections_waiting() -> None:
     latency = Latency(fixed_s=0.2, jitter_s=0.1)
-    with Sink(Settings(latency=latency)) as sink, ThreadPoolExecutor(16) as threads:
-        dynamodb = client(sink)
+    with Simulator(Settings(latency=latency)) as simulator, ThreadPoolExecutor(16) as threads:
+        dynamodb = client(simulator)
 
         def timed(number: int) -> float:
             begun = time.monotonic()
@@ -88,34 +88,37 @@ def test_latency_does_not_keep_other_connections_waiting() -> None:
         assert time.monotonic() - begun < 2.5  # one after the other would take 4 seconds
         assert min(found) >= 0.2
         assert max(found) - min(found) > 0.02
-        assert sink.statistics.max_in_flight > 8
+        assert simulator.statistics.max_in_flight > 8
 
 
 def test_what_is_kept_is_what_was_put_last() -> None:
-    with Sink(Settings(tables=TABLES, keep="items", sequence="seq")) as sink:
-        dynamodb = client(sink)
+    with Simulator(Settings(tables=TABLES, keep="items", sequence="seq")) as simulator:
+        dynamodb = client(simulator)
         for number in ("1", "3", "2", "2"):
             dynamodb.batch_write_item(RequestItems={"T": puts(2, seq={"N": number})})
         dynamodb.batch_write_item(RequestItems={"T": [{"DeleteRequest": {"Key": {"pk": {"S": "k-0"}}}}]})
         dynamodb.put_item(TableName="T", Item={"pk": {"S": "single"}, "seq": {"N": "1"}})
-        truth, left = sink.truth, [{"pk": {"S": "k-1"}, "seq": {"N": "2"}}, {"pk": {"S": "single"}, "seq": {"N": "1"}}]
-        assert truth.items("T") == left
-        assert truth.checksum_of("T") == checksum("T", left)
-        assert (truth.overwritten, truth.out_of_order, truth.doubled) == (4, 2, 2)
-        assert (sink.items, sink.statistics.deletes) == (9, 1)
+        known_outcome, left = (
+            simulator.known_outcome,
+            [{"pk": {"S": "k-1"}, "seq": {"N": "2"}}, {"pk": {"S": "single"}, "seq": {"N": "1"}}],
+        )
+        assert known_outcome.items("T") == left
+        assert known_outcome.checksum_of("T") == checksum("T", left)
+        assert (known_outcome.overwritten, known_outcome.out_of_order, known_outcome.doubled) == (4, 2, 2)
+        assert (simulator.items, simulator.statistics.deletes) == (9, 1)
 
 
 def test_the_checksum_alone_needs_no_tables() -> None:
-    with Sink(Settings(keep="checksum")) as sink:
-        client(sink).batch_write_item(RequestItems={"T": puts(25)})
+    with Simulator(Settings(keep="checksum")) as simulator:
+        client(simulator).batch_write_item(RequestItems={"T": puts(25)})
         items = [request["PutRequest"]["Item"] for request in reversed(puts(25))]
-        assert sink.truth.checksum_of_puts == checksum("T", items)
+        assert simulator.known_outcome.checksum_of_puts == checksum("T", items)
 
 
 def test_a_table_is_described_with_its_keys() -> None:
     tables = {"T": Table(Key("pk"), Key("at", "N"))}
-    with Sink(Settings(tables=tables)) as sink:
-        described = client(sink).describe_table(TableName="T")["Table"]
+    with Simulator(Settings(tables=tables)) as simulator:
+        described = client(simulator).describe_table(TableName="T")["Table"]
     assert [key["AttributeName"] for key in described["KeySchema"]] == ["pk", "at"]
     assert described["AttributeDefinitions"][1] == {"AttributeName": "at", "AttributeType": "N"}
     assert (described["TableStatus"], described["BillingModeSummary"]["BillingMode"]) == ("ACTIVE", "PAY_PER_REQUEST")
@@ -131,18 +134,18 @@ def test_settings_that_cannot_work_are_refused(settings: dict[str, Any]) -> None
 
 def test_a_sink_can_be_closed_while_answers_are_due() -> None:
     with ThreadPoolExecutor(1) as threads:
-        with Sink(Settings(latency=Latency(fixed_s=30))) as sink:
-            waiting = threads.submit(client(sink).batch_write_item, RequestItems={"T": puts(1)})
-            while not sink.requests:
+        with Simulator(Settings(latency=Latency(fixed_s=30))) as simulator:
+            waiting = threads.submit(client(simulator).batch_write_item, RequestItems={"T": puts(1)})
+            while not simulator.requests:
                 time.sleep(0.01)
         assert waiting.exception() is not None
-    assert (sink.items, sink.statistics.in_flight, sink.statistics.open_connections) == (1, 0, 0)
+    assert (simulator.items, simulator.statistics.in_flight, simulator.statistics.open_connections) == (1, 0, 0)
 
 
 def test_a_port_that_is_taken_is_an_error_and_leaves_no_thread() -> None:
-    with Sink() as sink:
+    with Simulator() as simulator:
         before = threading.active_count()
-        port = int(sink.url.rpartition(":")[2])
-        with pytest.raises(OSError, match="address already in use"), Sink(Settings(port=port, tls=True)):
+        port = int(simulator.url.rpartition(":")[2])
+        with pytest.raises(OSError, match="address already in use"), Simulator(Settings(port=port, tls=True)):
             pass
         assert threading.active_count() == before

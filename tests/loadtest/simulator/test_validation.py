@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from loadtest.simulator import Key, Settings, Sink, Table
+from loadtest.simulator import Key, Settings, Simulator, Table
 from tests.loadtest.simulator.clients import client, put, puts
 
 pytestmark = pytest.mark.enable_socket
@@ -15,21 +15,21 @@ GOOD = put("good", at={"N": "1"})
 
 
 @pytest.fixture(scope="module")
-def sink() -> Iterator[Sink]:
+def simulator() -> Iterator[Simulator]:
     tables = {
         "T": Table(Key("pk"), Key("at", "N")),
         "Bytes": Table(Key("pk", "B"), Key("sk")),
         "Plain": Table(Key("pk")),
     }
-    with Sink(Settings(tables=tables, keep="items")) as running:
+    with Simulator(Settings(tables=tables, keep="items")) as running:
         yield running
 
 
-def refusal(sink: Sink, operation: str = "batch_write_item", **arguments: Any) -> tuple[str, str]:
-    before = sink.items
+def refusal(simulator: Simulator, operation: str = "batch_write_item", **arguments: Any) -> tuple[str, str]:
+    before = simulator.items
     with pytest.raises(ClientError) as error:
-        getattr(client(sink), operation)(**arguments)
-    assert sink.items == before
+        getattr(client(simulator), operation)(**arguments)
+    assert simulator.items == before
     assert error.value.response["ResponseMetadata"]["HTTPStatusCode"] == 400
     return error.value.response["Error"]["Code"], error.value.response["Error"]["Message"]
 
@@ -56,8 +56,8 @@ def refusal(sink: Sink, operation: str = "batch_write_item", **arguments: Any) -
         (put("a", at={"N": "1"}, n={"N": "1e126"}), "Number overflow"),
     ],
 )
-def test_one_bad_write_poisons_its_batch(sink: Sink, bad: dict[str, Any], words: str) -> None:
-    code, message = refusal(sink, RequestItems={"T": [GOOD, bad]})
+def test_one_bad_write_poisons_its_batch(simulator: Simulator, bad: dict[str, Any], words: str) -> None:
+    code, message = refusal(simulator, RequestItems={"T": [GOOD, bad]})
     assert code == "ValidationException"
     assert words in message
 
@@ -69,67 +69,71 @@ def test_one_bad_write_poisons_its_batch(sink: Sink, bad: dict[str, Any], words:
         ({"pk": {"B": b"a"}, "sk": {"S": "ü" * 513}}, "all range keys has exceeded the size limit of 1024 bytes"),
     ],
 )
-def test_keys_of_bytes_and_sort_keys_have_their_own_words(sink: Sink, bad: dict[str, Any], words: str) -> None:
-    assert words in refusal(sink, RequestItems={"Bytes": [{"PutRequest": {"Item": bad}}]})[1]
+def test_keys_of_bytes_and_sort_keys_have_their_own_words(
+    simulator: Simulator, bad: dict[str, Any], words: str
+) -> None:
+    assert words in refusal(simulator, RequestItems={"Bytes": [{"PutRequest": {"Item": bad}}]})[1]
 
 
-def test_an_item_of_400_kb_and_keys_as_long_as_can_be_are_taken(sink: Sink) -> None:
-    client(sink).put_item(TableName="Plain", Item={"pk": {"S": "k" * 2048}, "t": {"S": "x" * (409_600 - 2 - 2048 - 1)}})
-    client(sink).put_item(TableName="Bytes", Item={"pk": {"B": b"a"}, "sk": {"S": "ü" * 512}})
+def test_an_item_of_400_kb_and_keys_as_long_as_can_be_are_taken(simulator: Simulator) -> None:
+    client(simulator).put_item(
+        TableName="Plain", Item={"pk": {"S": "k" * 2048}, "t": {"S": "x" * (409_600 - 2 - 2048 - 1)}}
+    )
+    client(simulator).put_item(TableName="Bytes", Item={"pk": {"B": b"a"}, "sk": {"S": "ü" * 512}})
 
 
-def test_the_same_key_in_two_tables_is_no_duplicate(sink: Sink) -> None:
-    client(sink).batch_write_item(RequestItems={"Plain": [put("same")], "T": [put("same", at={"N": "1"})]})
+def test_the_same_key_in_two_tables_is_no_duplicate(simulator: Simulator) -> None:
+    client(simulator).batch_write_item(RequestItems={"Plain": [put("same")], "T": [put("same", at={"N": "1"})]})
 
 
-def test_more_than_25_requests_are_refused(sink: Sink) -> None:
-    code, message = refusal(sink, RequestItems={"Plain": puts(26)})
+def test_more_than_25_requests_are_refused(simulator: Simulator) -> None:
+    code, message = refusal(simulator, RequestItems={"Plain": puts(26)})
     assert code == "ValidationException"
     assert "Member must have length less than or equal to 25" in message
     two = {"Plain": puts(20), "T": [put(str(number), at={"N": "1"}) for number in range(6)]}
-    assert refusal(sink, RequestItems=two)[1] == "Too many items requested for the BatchWriteItem call"
+    assert refusal(simulator, RequestItems=two)[1] == "Too many items requested for the BatchWriteItem call"
 
 
-def test_more_than_16_mb_are_refused_although_each_item_fits(sink: Sink) -> None:
+def test_more_than_16_mb_are_refused_although_each_item_fits(simulator: Simulator) -> None:
     item = {"S": "ab" * 190_000}
     assert len(puts(25, text=item)) * 380_000 < 16 * 1024 * 1024
-    client(sink).batch_write_item(RequestItems={"Plain": puts(25, text=item)})
+    client(simulator).batch_write_item(RequestItems={"Plain": puts(25, text=item)})
     escaped = {"S": "\x01" * 380_000}  # six bytes each in JSON
-    code, message = refusal(sink, RequestItems={"Plain": puts(25, text=escaped)})
+    code, message = refusal(simulator, RequestItems={"Plain": puts(25, text=escaped)})
     assert (code, "16 MB" in message) == ("ValidationException", True)
 
 
-def test_an_unknown_table_is_not_found(sink: Sink) -> None:
-    found = refusal(sink, RequestItems={"Plain": puts(1), "Nowhere": puts(1)})
+def test_an_unknown_table_is_not_found(simulator: Simulator) -> None:
+    found = refusal(simulator, RequestItems={"Plain": puts(1), "Nowhere": puts(1)})
     assert found == ("ResourceNotFoundException", "Requested resource not found")
-    assert refusal(sink, "put_item", TableName="Nowhere", Item={"pk": {"S": "a"}}) == found
-    described = refusal(sink, "describe_table", TableName="Nowhere")
+    assert refusal(simulator, "put_item", TableName="Nowhere", Item={"pk": {"S": "a"}}) == found
+    described = refusal(simulator, "describe_table", TableName="Nowhere")
     assert described == ("ResourceNotFoundException", "Requested resource not found: Table: Nowhere not found")
 
 
-def test_put_item_says_which_key_is_wrong(sink: Sink) -> None:
+def test_put_item_says_which_key_is_wrong(simulator: Simulator) -> None:
     wrong = "One or more parameter values were invalid: "
-    missing = refusal(sink, "put_item", TableName="T", Item={"pk": {"S": "a"}})
+    missing = refusal(simulator, "put_item", TableName="T", Item={"pk": {"S": "a"}})
     assert missing == ("ValidationException", f"{wrong}Missing the key at in the item")
-    mismatch = refusal(sink, "put_item", TableName="T", Item={"pk": {"N": "1"}, "at": {"N": "1"}})
+    mismatch = refusal(simulator, "put_item", TableName="T", Item={"pk": {"N": "1"}, "at": {"N": "1"}})
     assert mismatch == ("ValidationException", f"{wrong}Type mismatch for key pk expected: S actual: N")
 
 
-def test_a_condition_is_refused_and_not_ignored(sink: Sink) -> None:
+def test_a_condition_is_refused_and_not_ignored(simulator: Simulator) -> None:
     condition = {"ConditionExpression": "attribute_not_exists(pk)"}
-    assert "conditions" in refusal(sink, "put_item", TableName="Plain", Item={"pk": {"S": "a"}}, **condition)[1]
+    assert "conditions" in refusal(simulator, "put_item", TableName="Plain", Item={"pk": {"S": "a"}}, **condition)[1]
 
 
-def test_a_table_can_be_named_by_its_arn(sink: Sink) -> None:
-    arn = client(sink).describe_table(TableName="Plain")["Table"]["TableArn"]
-    before = sink.truth.keys("Plain")
-    client(sink).batch_write_item(RequestItems={arn: [put("by arn")]})
-    assert sink.truth.keys("Plain") == before + 1
+def test_a_table_can_be_named_by_its_arn(simulator: Simulator) -> None:
+    arn = client(simulator).describe_table(TableName="Plain")["Table"]["TableArn"]
+    before = simulator.known_outcome.keys("Plain")
+    client(simulator).batch_write_item(RequestItems={arn: [put("by arn")]})
+    assert simulator.known_outcome.keys("Plain") == before + 1
 
 
 @pytest.mark.parametrize("body", [b"", b"no json", b"[]", b'{"RequestItems":{"T":[7]}}', b'{"RequestItems":{"T":7}}'])
-def test_what_is_no_request_is_answered_too(sink: Sink, body: bytes) -> None:
-    dynamodb = client(sink)
+def test_what_is_no_request_is_answered_too(simulator: Simulator, body: bytes) -> None:
+    dynamodb = client(simulator)
     dynamodb.meta.events.register("before-call.dynamodb.BatchWriteItem", lambda params, **_: params.update(body=body))
     with pytest.raises(ClientError) as error:
         dynamodb.batch_write_item(RequestItems={"T": [GOOD]})

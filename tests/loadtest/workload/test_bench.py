@@ -43,10 +43,10 @@ def test_what_is_slow_or_grows_misses_one(making: Making, summed: Summing) -> No
 @pytest.mark.parametrize("kind", KINDS)
 def test_what_is_measured_can_be_made(kind: str) -> None:
     generation = Generation(recipe_from(parsed(*COMMAND[4:], *MIXED, *KINDS[kind], "--size", "20000")))
-    assert sum(map(len, generation)) == generation.truth.bytes > 5_000
+    assert sum(map(len, generation)) == generation.known_outcome.bytes > 5_000
 
 
-def test_summing_up_tells_what_it_took(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_summing_up_reports_what_it_took(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.setattr(sys, "argv", ["summing", "3000"])
     assert summing.main() == 0
     assert json.loads(capsys.readouterr().out)["items"] == 3000

@@ -85,7 +85,7 @@ def test_spellings_of_one_value_are_one(one: dict[str, Any], other: dict[str, An
     assert checksum([{"v": one}]) == checksum([{"v": other}])
 
 
-def test_attributes_that_tell_of_the_load_can_be_left_out() -> None:
+def test_attributes_that_report_of_the_load_can_be_left_out() -> None:
     with_line = [item | {"line": {"N": str(n)}} for n, item in enumerate(ITEMS)]
     assert checksum(with_line, "line") == checksum(ITEMS)
 

@@ -1,4 +1,4 @@
-"""`python -m loadtest generate`: a file and its truth, or nothing and a sentence."""
+"""`python -m loadtest generate`: a file and its known outcome, or nothing and a sentence."""
 
 import argparse
 import json
@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from loadtest.workload import command, options
-from loadtest.workload.expected import Truth
+from loadtest.workload.expected import KnownOutcome
 from loadtest.workload.stream import Generation
-from loadtest.workload.targets import truth_path, write_to
+from loadtest.workload.targets import known_outcome_path, write_to
 from tests.loadtest.workload.found import FEEDS, made, recipe
 
 ROOT = Path(__file__).parents[3]
@@ -27,14 +27,14 @@ def parsed(*arguments: str) -> argparse.Namespace:
     return parser.parse_args(arguments)
 
 
-def test_the_truth_lies_beside_the_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_known_outcome_lies_beside_the_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out = tmp_path / "a.csv"
-    assert run("--feed", "plain", "--rows", "100", "--dirt", "ragged_row=0.1", "--seed", "4", "--out", str(out)) == 0
-    data, truth = made(recipe("plain", dirt={"ragged_row": 0.1}, seed=4))
-    told = json.loads((tmp_path / "a.csv.truth.json").read_text())
+    assert run("--feed", "plain", "--rows", "100", "--defects", "ragged_row=0.1", "--seed", "4", "--out", str(out)) == 0
+    data, known_outcome = made(recipe("plain", defects={"ragged_row": 0.1}, seed=4))
+    reported = json.loads((tmp_path / "a.csv.expected.json").read_text())
     assert out.read_bytes() == data
-    assert Truth.from_document(told) == truth
-    assert told["made"] == {"target": str(out), "feed": "plain", "table": "Plain", "seed": 4, "file": 0}
+    assert KnownOutcome.from_document(reported) == known_outcome
+    assert reported["made"] == {"target": str(out), "feed": "plain", "table": "Plain", "seed": 4, "file": 0}
     assert "100 rows = " in capsys.readouterr().err
 
 
@@ -46,11 +46,11 @@ def test_options_count_more_than_the_recipe_file(tmp_path: Path) -> None:
     assert out.read_bytes() == made(wanted)[0]
 
 
-def test_stdout_gets_the_file_and_stderr_the_truth(capfdbinary: pytest.CaptureFixture[bytes]) -> None:
+def test_stdout_gets_the_file_and_stderr_the_known_outcome(capfdbinary: pytest.CaptureFixture[bytes]) -> None:
     assert run("--feed", "plain", "--rows", "10", "--out", "-") == 0
     out, err = capfdbinary.readouterr()
-    data, truth = made(recipe("plain", rows=10))
-    assert (out, Truth.from_document(json.loads(err))) == (data, truth)
+    data, known_outcome = made(recipe("plain", rows=10))
+    assert (out, KnownOutcome.from_document(json.loads(err))) == (data, known_outcome)
 
 
 def test_parts_made_apart_are_the_file(tmp_path: Path) -> None:
@@ -88,5 +88,5 @@ def test_what_is_interrupted_leaves_no_file(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-def test_the_truth_of_an_object_never_lies_where_the_pipeline_would_load_it() -> None:
-    assert truth_path("s3://bucket/orders/2026/a.csv") == Path("a.csv.truth.json")
+def test_the_known_outcome_of_an_object_never_lies_where_the_pipeline_would_load_it() -> None:
+    assert known_outcome_path("s3://bucket/orders/2026/a.csv") == Path("a.csv.expected.json")

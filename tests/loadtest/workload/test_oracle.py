@@ -42,16 +42,16 @@ def test_a_clean_file_of_every_type_is_found_as_foretold() -> None:
 
 @pytest.mark.parametrize("quoting", ["needed", "all"])
 def test_rows_bad_for_every_reason_are_rejected_for_just_that_reason(quoting: str) -> None:
-    found = find(recipe("everything", rows=1200, dirt=EVERYTHING | UNUSUAL, quoting=quoting))
-    assert set(found.truth.rejected) == set(EVERYTHING)
-    assert found.truth.superseded[0] > 100
+    found = find(recipe("everything", rows=1200, defects=EVERYTHING | UNUSUAL, quoting=quoting))
+    assert set(found.known_outcome.rejected) == set(EVERYTHING)
+    assert found.known_outcome.superseded[0] > 100
     found.assert_as_foretold()
 
 
 def test_cells_and_records_that_are_too_long_are_rejected() -> None:
     long = {Reason.ITEM_TOO_LARGE: 0.01, Reason.RECORD_TOO_LONG: 0.01, Reason.KEY_TOO_LONG: 0.05, "blank_lines": 0.5}
-    found = find(recipe("plain", rows=600, dirt=long, columns={"note": "text"}, seed=5))
-    assert len(found.truth.rejected) == 3
+    found = find(recipe("plain", rows=600, defects=long, columns={"note": "text"}, seed=5))
+    assert len(found.known_outcome.rejected) == 3
     found.assert_as_foretold()
 
 
@@ -60,11 +60,14 @@ def test_cells_and_records_that_are_too_long_are_rejected() -> None:
     [
         ("german", {"columns": GERMAN}),
         ("german", {"columns": GERMAN, "quoting": "all", "line_end": "\r\n"}),
-        ("german", {"columns": GERMAN, "dirt": UNUSUAL | {"bad_number": 0.1, "bad_encoding": 0.2, "ragged_row": 0.1}}),
+        (
+            "german",
+            {"columns": GERMAN, "defects": UNUSUAL | {"bad_number": 0.1, "bad_encoding": 0.2, "ragged_row": 0.1}},
+        ),
         ("commas", {"columns": {"price": "uniform:0:1:4", "weight": "uniform:-1000:999999:3"}}),
-        ("mainframe", {"dirt": {"duplicates": 0.5, "blank_lines": 0.3, "bad_number": 0.2}}),
+        ("mainframe", {"defects": {"duplicates": 0.5, "blank_lines": 0.3, "bad_number": 0.2}}),
         ("mainframe", {"compression": "gzip", "key_order": "hot"}),
-        ("nameless", {"dirt": {"duplicates": 0.5, "ragged_row": 0.2}}),
+        ("nameless", {"defects": {"duplicates": 0.5, "ragged_row": 0.2}}),
         ("plain", {"byte_order_mark": True, "quoting": "all"}),
         ("plain", {"columns": MIXED}),
         ("plain", {"columns": MIXED, "quoting": "all", "key_order": "sorted"}),
@@ -78,16 +81,16 @@ def test_files_of_many_dialects_are_found_as_foretold(feed: str, fields: dict[st
 
 
 def test_a_file_of_several_blocks_is_found_as_foretold() -> None:
-    find(recipe("plain", rows=20_000, columns=MIXED, dirt=UNUSUAL | {"bad_number": 0.02})).assert_as_foretold()
+    find(recipe("plain", rows=20_000, columns=MIXED, defects=UNUSUAL | {"bad_number": 0.02})).assert_as_foretold()
 
 
 @st.composite
 def recipes(draw: st.DrawFn) -> dict[str, Any]:
     share = st.floats(0, 0.06)
-    dirt = {kind: draw(share) for kind in draw(st.sets(st.sampled_from([*EVERYTHING, *UNUSUAL])))}
+    defects = {kind: draw(share) for kind in draw(st.sets(st.sampled_from([*EVERYTHING, *UNUSUAL])))}
     length = {"rows": draw(st.integers(0, 150))} if draw(st.booleans()) else {"size": draw(st.integers(1000, 30_000))}
     return length | {
-        "dirt": dirt | ({"duplicates": draw(st.floats(0, 0.96))} if draw(st.booleans()) else {}),
+        "defects": defects | ({"duplicates": draw(st.floats(0, 0.96))} if draw(st.booleans()) else {}),
         "seed": draw(st.sampled_from([1, 7, 2**64])),
         "file": draw(st.integers(0, 99_999)),
         "quoting": draw(st.sampled_from(["needed", "all"])),

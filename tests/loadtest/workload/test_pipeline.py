@@ -30,10 +30,10 @@ def test_the_pipeline_leaves_the_foretold_table(tmp_path: Path, size: int) -> No
         "orders",
         size=size,
         columns={"note": "text:40:200"},
-        dirt={"duplicates": 0.3, "bad_number": 0.02, "ragged_row": 0.02, "line_breaks": 0.1},
+        defects={"duplicates": 0.3, "bad_number": 0.02, "ragged_row": 0.02, "line_breaks": 0.1},
         segment_bytes=4 * MIB,
     )
-    data, truth = made(recipe)
+    data, known_outcome = made(recipe)
     world = World(segment_bytes=4 * MIB)
     world.objects.contents = {KEY: data}
     world.take(event(KEY))
@@ -42,12 +42,12 @@ def test_the_pipeline_leaves_the_foretold_table(tmp_path: Path, size: int) -> No
     for number, message in enumerate(segments):
         world.take(message.body, message_id=f"s{number}")
 
-    closing = world.record().closing
-    assert closing is not None
-    assert (closing.status, closing.books.rows_read) == (Status.COMPLETE, truth.rows)
-    assert closing.books.rows_rejected == truth.rows_rejected
-    assert closing.books.rows_written + closing.books.rows_superseded == truth.rows_kept
-    assert truth.superseded[0] <= closing.books.rows_superseded <= truth.superseded[1]
+    outcome = world.entry().outcome
+    assert outcome is not None
+    assert (outcome.status, outcome.row_counts.rows_read) == (Status.COMPLETE, known_outcome.rows)
+    assert outcome.row_counts.rows_rejected == known_outcome.rows_rejected
+    assert outcome.row_counts.rows_written + outcome.row_counts.rows_superseded == known_outcome.rows_kept
+    assert known_outcome.superseded[0] <= outcome.row_counts.rows_superseded <= known_outcome.superseded[1]
     found = Checksum()
     found.add(map(dynamodb_json, world.table.items.values()))
-    assert (found.items, found.value) == (truth.items, truth.checksum)
+    assert (found.items, found.value) == (known_outcome.items, known_outcome.checksum)

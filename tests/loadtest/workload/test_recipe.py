@@ -33,15 +33,15 @@ from tests.loadtest.workload.found import FEEDS, made, recipe
         ("plain", {"columns": {"id": "text:3"}}, "column id keeps the keys apart and must be a sequence"),
         ("mainframe", {"columns": {"sku": "text:3?0.1"}}, "column sku is part of a key and may not be empty"),
         ("mainframe", {"columns": {"color": "text"}}, "files of the feed 'mainframe' have no such column"),
-        ("mainframe", {"dirt": {"quotes": 0.1}}, "know no quotes"),
+        ("mainframe", {"defects": {"quotes": 0.1}}, "know no quotes"),
         ("mainframe", {"quoting": "all"}, "know no quotes"),
         ("german", {"columns": {"Ort": "choice:Łódź"}}, "'Łódź' is no cp1252 text"),
         ("german", {"byte_order_mark": True}, "a byte order mark is for UTF-8"),
-        ("plain", {"dirt": {"ragged": 0.1}}, "dirt 'ragged': accepted are ragged_row"),
-        ("plain", {"dirt": {"ragged_row": 2}}, "a share is 0 to 1"),
-        ("plain", {"dirt": {"ragged_row": 0.6, "bad_number": 0.6}}, "more than all"),
-        ("plain", {"dirt": {"bad_json": 0.1}}, "no column of the feed 'plain' can be the reason for bad_json"),
-        ("plain", {"dirt": {"bad_encoding": 0.1}}, "needs a column of free text"),
+        ("plain", {"defects": {"ragged": 0.1}}, "defects 'ragged': accepted are ragged_row"),
+        ("plain", {"defects": {"ragged_row": 2}}, "a share is 0 to 1"),
+        ("plain", {"defects": {"ragged_row": 0.6, "bad_number": 0.6}}, "more than all"),
+        ("plain", {"defects": {"bad_json": 0.1}}, "no column of the feed 'plain' can be the reason for bad_json"),
+        ("plain", {"defects": {"bad_encoding": 0.1}}, "needs a column of free text"),
         ("plain", {"part": (5, 11), "rows": 10}, "the file has rows 0 to 10"),
         ("plain", {"part": (5, 10), "rows": 10, "compression": "gzip"}, "make it without compression"),
     ],
@@ -57,8 +57,8 @@ def test_a_feed_that_ends_early_at_rejects_is_not_given_more(tmp_path: Path) -> 
     limited = '[feeds.f]\nprefix="f/"\ntable="Fff"\npartition_key="id"\n[feeds.f.max_rejects]\nshare = 0.1\n'
     feeds.write_text(limited)
     with pytest.raises(BadRecipe, match=r"a share of 0\.1 rejects"):
-        Generation(recipe_of(feeds, "f", rows=10, dirt={"ragged_row": 0.09}))
-    Generation(recipe_of(feeds, "f", rows=10, dirt={"ragged_row": 0.05}))
+        Generation(recipe_of(feeds, "f", rows=10, defects={"ragged_row": 0.09}))
+    Generation(recipe_of(feeds, "f", rows=10, defects={"ragged_row": 0.05}))
 
 
 def test_sizes_have_the_usual_units() -> None:
@@ -68,11 +68,11 @@ def test_sizes_have_the_usual_units() -> None:
 
 def test_a_recipe_file_has_the_names_of_the_options(tmp_path: Path) -> None:
     path = tmp_path / "recipe.toml"
-    path.write_text('feed = "plain"\nsize = "10KB"\n[columns]\ncity = "zipf:1:9"\n[dirt]\nragged_row = 0.5\n')
+    path.write_text('feed = "plain"\nsize = "10KB"\n[columns]\ncity = "zipf:1:9"\n[defects]\nragged_row = 0.5\n')
     fields = read_recipe(path)
-    data, truth = made(recipe_of(FEEDS, fields.pop("feed"), **fields))
+    data, known_outcome = made(recipe_of(FEEDS, fields.pop("feed"), **fields))
     assert data.startswith(b"id,quantity,paid,city\n")
-    assert truth.rejected["ragged_row"] > 20
+    assert known_outcome.rejected["ragged_row"] > 20
 
 
 @pytest.mark.parametrize(
@@ -80,7 +80,10 @@ def test_a_recipe_file_has_the_names_of_the_options(tmp_path: Path) -> None:
     [
         ("feet = 1", "unknown field `feet`; accepted are feed, rows"),
         ("rows = true", "`rows` = True is wrong: accepted is a whole number"),
-        ('dirt = { ragged_row = "1" }', "`dirt.ragged_row` = '1' is wrong: accepted is a whole number or a number"),
+        (
+            'defects = { ragged_row = "1" }',
+            "`defects.ragged_row` = '1' is wrong: accepted is a whole number or a number",
+        ),
         ("rows =", "is no recipe that can be read"),
     ],
 )

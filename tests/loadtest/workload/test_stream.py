@@ -1,4 +1,4 @@
-"""The same recipe gives the same bytes, however they are asked for, and a truth that adds up."""
+"""The same recipe gives the same bytes, however they are asked for, and a known outcome that adds up."""
 
 import bz2
 import csv
@@ -17,14 +17,21 @@ from hypothesis import settings as examples
 from hypothesis import strategies as st
 
 from loadtest.workload.block import BLOCK_ROWS
-from loadtest.workload.expected import Truth
+from loadtest.workload.expected import KnownOutcome
 from loadtest.workload.recipe import Recipe
-from loadtest.workload.stream import Generation, chunks, truth_of
+from loadtest.workload.stream import Generation, chunks, known_outcome_of
 from tests.loadtest.workload.found import made, recipe
 
-DIRT = {"ragged_row": 0.02, "duplicates": 0.3, "quotes": 0.1, "line_breaks": 0.1, "blank_lines": 0.1, "empty_key": 0.01}
+DEFECTS = {
+    "ragged_row": 0.02,
+    "duplicates": 0.3,
+    "quotes": 0.1,
+    "line_breaks": 0.1,
+    "blank_lines": 0.1,
+    "empty_key": 0.01,
+}
 ROWS = 2 * BLOCK_ROWS + 777
-WHOLE = recipe("plain", rows=ROWS, columns={"note": "text?0.1", "city": "zipf:1.2:50"}, dirt=DIRT)
+WHOLE = recipe("plain", rows=ROWS, columns={"note": "text?0.1", "city": "zipf:1.2:50"}, defects=DEFECTS)
 
 
 def rows_of(data: bytes) -> list[dict[str, str]]:
@@ -40,12 +47,13 @@ def test_the_same_recipe_gives_the_same_bytes_and_another_seed_others() -> None:
 def test_bytes_do_not_change_from_version_to_version() -> None:
     """If this fails, files made before can no longer be made again: say so in the changelog."""
     found = {
-        feed: hashlib.sha256(b"".join(chunks(recipe(feed, rows=500, dirt=dirt)))).hexdigest() for feed, dirt in FIXED
+        feed: hashlib.sha256(b"".join(chunks(recipe(feed, rows=500, defects=defects)))).hexdigest()
+        for feed, defects in FIXED
     }
     assert found == FROZEN
 
 
-FIXED: list[tuple[str, dict[str, float]]] = [("plain", {"duplicates": 0.2}), ("everything", DIRT), ("german", {})]
+FIXED: list[tuple[str, dict[str, float]]] = [("plain", {"duplicates": 0.2}), ("everything", DEFECTS), ("german", {})]
 FROZEN = {
     "plain": "b3a8f7469eead00c8dfcf10e6f7f065d0a0a9f424767ac73fbf965c1fcf17063",
     "everything": "29fcc77dad812e4f95400cbd540b3837b3c08aad844265d382a6f51a2a98e8b8",
@@ -55,12 +63,12 @@ FROZEN = {
 
 @examples(max_examples=8)
 @given(st.lists(st.integers(0, ROWS), max_size=4), st.integers(0, 3))
-def test_parts_joined_are_the_file_and_their_truths_its_truth(cuts: list[int], seed: int) -> None:
+def test_parts_joined_are_the_file_and_their_known_outcomes_its_known_outcome(cuts: list[int], seed: int) -> None:
     whole = replace(WHOLE, seed=seed)
-    data, truth = made(whole)
+    data, known_outcome = made(whole)
     parts = [made(replace(whole, part=part)) for part in pairwise([0, *sorted(cuts), ROWS])]
     assert b"".join(part for part, _ in parts) == data
-    assert Truth.of_files(part for _, part in parts) == truth
+    assert KnownOutcome.of_files(part for _, part in parts) == known_outcome
 
 
 def test_a_part_is_made_from_its_own_blocks_alone() -> None:
@@ -69,16 +77,16 @@ def test_a_part_is_made_from_its_own_blocks_alone() -> None:
 
 
 def test_a_file_that_ends_by_size_is_the_file_of_as_many_rows() -> None:
-    data, truth = made(replace(WHOLE, rows=None, text_bytes=1_234_567))
-    again, same = made(replace(WHOLE, rows=truth.rows))
-    assert (again, same) == (data, truth)
+    data, known_outcome = made(replace(WHOLE, rows=None, text_bytes=1_234_567))
+    again, same = made(replace(WHOLE, rows=known_outcome.rows))
+    assert (again, same) == (data, known_outcome)
 
 
 @pytest.mark.parametrize("size", [1_000, 10_000, 123_456, 10_000_000])
 def test_sizes_are_hit_within_a_percent_or_a_row(size: int) -> None:
-    data, truth = made(recipe("everything", size=size, dirt={"duplicates": 0.1}))
+    data, known_outcome = made(recipe("everything", size=size, defects={"duplicates": 0.1}))
     assert size - max(size / 100, 1_000) <= len(data) <= size
-    assert truth.bytes == truth.text_bytes == len(data)
+    assert known_outcome.bytes == known_outcome.text_bytes == len(data)
 
 
 @pytest.mark.parametrize(
@@ -89,11 +97,11 @@ def test_sizes_are_hit_within_a_percent_or_a_row(size: int) -> None:
         ("zstd", lambda data: pa.CompressedInputStream(data, "zstd").read()),
     ],
 )
-def test_compression_changes_no_text_and_no_truth_but_the_size(compression: Any, expand: Any) -> None:
-    data, truth = made(WHOLE)
-    packed, told = made(replace(WHOLE, compression=compression))
+def test_compression_changes_no_text_and_no_known_outcome_but_the_size(compression: Any, expand: Any) -> None:
+    data, known_outcome = made(WHOLE)
+    packed, reported = made(replace(WHOLE, compression=compression))
     assert expand(pa.BufferReader(packed) if compression == "zstd" else packed) == data
-    assert told == replace(truth, bytes=len(packed))
+    assert reported == replace(known_outcome, bytes=len(packed))
     assert made(replace(WHOLE, compression=compression))[0] == packed
 
 
@@ -101,12 +109,16 @@ def test_files_of_other_numbers_share_no_key() -> None:
     files = [replace(WHOLE, file=number, rows=3000) for number in (0, 1, 99_999)]
     ids = [{row["id"] for row in rows_of(made(file)[0]) if row["id"]} for file in files]
     assert len(set.union(*ids)) == sum(map(len, ids))
-    assert Truth.of_files(map(truth_of, files)).items == sum(truth_of(file).items for file in files)
+    assert KnownOutcome.of_files(map(known_outcome_of, files)).items == sum(
+        known_outcome_of(file).items for file in files
+    )
 
 
 def test_far_into_a_file_a_repeated_key_is_the_same_row_again() -> None:
     """No loader promises which of two rows stays where it cut the file between them."""
-    rows = rows_of(made(replace(WHOLE, dirt=recipe("plain", dirt={"duplicates": 0.5}).dirt, segment_bytes=1))[0])
+    rows = rows_of(
+        made(replace(WHOLE, defects=recipe("plain", defects={"duplicates": 0.5}).defects, segment_bytes=1))[0]
+    )
     by_key: dict[str, set[tuple[str, ...]]] = {}
     for row in rows:
         by_key.setdefault(row["id"], set()).add(tuple(row.values()))
@@ -115,26 +127,26 @@ def test_far_into_a_file_a_repeated_key_is_the_same_row_again() -> None:
 
 
 def test_in_the_beginning_rows_replace_others_by_other_content() -> None:
-    rows = rows_of(made(recipe("plain", rows=1000, dirt={"duplicates": 0.5}))[0])
+    rows = rows_of(made(recipe("plain", rows=1000, defects={"duplicates": 0.5}))[0])
     contents = {tuple(row.values()) for row in rows}
     assert len({row["id"] for row in rows}) < 0.8 * len(contents)
 
 
 def test_what_is_superseded_is_a_range_where_the_loader_may_cut() -> None:
-    small = truth_of(replace(WHOLE, segment_bytes=64 * 2**20))
-    large = truth_of(replace(WHOLE, segment_bytes=2**20))
+    small = known_outcome_of(replace(WHOLE, segment_bytes=64 * 2**20))
+    large = known_outcome_of(replace(WHOLE, segment_bytes=2**20))
     assert small.superseded[0] == small.superseded[1]
     assert 0 < large.superseded[0] < large.superseded[1]
 
 
 def test_duplicates_are_as_many_as_asked() -> None:
     for share in (0.01, 0.3, 0.9):
-        truth = truth_of(recipe("plain", rows=20_000, dirt={"duplicates": share}))
-        assert truth.superseded[0] / truth.rows == pytest.approx(share, rel=0.1)
+        known_outcome = known_outcome_of(recipe("plain", rows=20_000, defects={"duplicates": share}))
+        assert known_outcome.superseded[0] / known_outcome.rows == pytest.approx(share, rel=0.1)
 
 
 def test_memory_does_not_grow_with_the_file() -> None:
-    peaks = [_peak(recipe("plain", rows=blocks * BLOCK_ROWS, dirt=DIRT)) for blocks in (2, 2, 12)]
+    peaks = [_peak(recipe("plain", rows=blocks * BLOCK_ROWS, defects=DEFECTS)) for blocks in (2, 2, 12)]
     assert peaks[2] < 1.1 * peaks[1]
 
 
@@ -147,6 +159,6 @@ def _peak(recipe: Recipe) -> int:
     return peak
 
 
-def test_a_truth_comes_back_from_json() -> None:
-    truth = truth_of(replace(WHOLE, rows=100))
-    assert Truth.from_json(truth.to_json()) == truth
+def test_a_known_outcome_comes_back_from_json() -> None:
+    known_outcome = known_outcome_of(replace(WHOLE, rows=100))
+    assert KnownOutcome.from_json(known_outcome.to_json()) == known_outcome

@@ -111,8 +111,8 @@ def test_a_generated_object_is_the_generated_file() -> None:
     with mock_aws():
         s3 = client("s3")
         s3.create_bucket(Bucket="landing", CreateBucketConfiguration={"LocationConstraint": "eu-central-1"})
-        truth = generate(wanted, "s3://landing/plain/a.csv", client=lambda: s3)
+        known_outcome = generate(wanted, "s3://landing/plain/a.csv", client=lambda: s3)
         found = s3.get_object(Bucket="landing", Key="plain/a.csv")
-        assert (found["Body"].read(), truth) == made(wanted)
+        assert (found["Body"].read(), known_outcome) == made(wanted)
         assert found["ETag"].endswith('-3"')  # of three parts
         assert [item["Key"] for item in s3.list_objects_v2(Bucket="landing")["Contents"]] == ["plain/a.csv"]

@@ -13,7 +13,7 @@ ROOT = Path(__file__).parents[4]
 
 
 @pytest.mark.e2e
-def test_the_command_tells_where_the_time_of_a_cold_start_goes(tmp_path: Path) -> None:
+def test_the_command_reports_where_the_time_of_a_cold_start_goes(tmp_path: Path) -> None:
     out = tmp_path / "cold.json"
     command = [sys.executable, "-m", "loadtest", "bench", "cold-start", "--repeat", "2", "--out", str(out)]
     run = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
@@ -47,10 +47,10 @@ def test_a_handler_that_cannot_be_imported_is_an_error(tmp_path: Path) -> None:
 
 
 def test_imports_are_summed_by_package() -> None:
-    told = "import time: self [us] | cumulative | imported package\n"
-    told += "import time:      1000 |       1000 |   json\nimport time:       500 |       1500 | botocore.args\n"
-    told += "import time:      4000 |       4000 |     botocore\n{'level': 'a log line'}\n"
-    assert seconds_by_package(told, standard=frozenset({"json"})) == {"botocore": 0.0045, "standard library": 0.001}
+    reported = "import time: self [us] | cumulative | imported package\n"
+    reported += "import time:      1000 |       1000 |   json\nimport time:       500 |       1500 | botocore.args\n"
+    reported += "import time:      4000 |       4000 |     botocore\n{'level': 'a log line'}\n"
+    assert seconds_by_package(reported, standard=frozenset({"json"})) == {"botocore": 0.0045, "standard library": 0.001}
 
 
 @pytest.mark.allow_hosts(["127.0.0.1"])

@@ -32,9 +32,9 @@ def run(out: Path, *arguments: str) -> dict[str, Any]:
 @pytest.mark.e2e
 def test_the_command_measures_a_part_judges_it_and_keeps_the_others(tmp_path: Path) -> None:
     out = tmp_path / "write.json"
-    flow = {"measured": [measured("ingest load", 10), measured("8 at a time", 9)], "not_measured": {}}
-    flow |= {"command": "an older one", "at": "then", "commit": "abc", "machine": "one", "load_before": 0.1}
-    out.write_text(json.dumps({"goals": [], "parts": {"flow": flow}}))
+    limiter = {"measured": [measured("ingest load", 10), measured("8 at a time", 9)], "not_measured": {}}
+    limiter |= {"command": "an older one", "at": "then", "commit": "abc", "machine": "one", "load_before": 0.1}
+    out.write_text(json.dumps({"goals": [], "parts": {"flow": limiter}}))
     result = run(out, "--part", "memory")
     assert list(result["parts"]) == ["flow", "memory"]
     small, large = result["parts"]["memory"]["measured"]
@@ -73,7 +73,7 @@ def test_a_party_that_fails_is_an_error(tmp_path: Path) -> None:
 
 
 @pytest.mark.e2e
-def test_a_party_that_is_not_installed_is_left_out_and_told_of(tmp_path: Path) -> None:
+def test_a_party_that_is_not_installed_is_left_out_and_reported_of(tmp_path: Path) -> None:
     absent = [sys.executable, "-c", """print('{"not_measured": "no such module"}')"""]
     bench = Bench(tmp_path)
     assert list(bench.measure([replace(case(0, 0), command=absent, start_up=absent)], repeat=2)) == []

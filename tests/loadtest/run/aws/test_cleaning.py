@@ -8,13 +8,13 @@ import pytest
 
 from ingest.contract import Output
 from loadtest.run.aws import cleaning, queue
-from loadtest.run.aws.books import Books
 from loadtest.run.aws.cleaning import Cleaned, Cleaner
 from loadtest.run.aws.clients import Clients
 from loadtest.run.aws.deleting import delete_items, delete_objects, empty_table
 from loadtest.run.aws.faults import Failed, NotClean, Refused
 from loadtest.run.aws.marker import Markers
 from loadtest.run.aws.queue import messages_about, send_all
+from loadtest.run.aws.row_counts import RowCounts
 from loadtest.run.aws.stack import Identity, Stack, Table
 from loadtest.run.aws.uploads import Uploads
 from loadtest.run.tables import read_table
@@ -88,7 +88,7 @@ def test_deletes_that_a_throttled_table_leaves_are_sent_again(monkeypatch: pytes
     assert reluctant.asked == [3, 2, 1]
 
 
-def test_an_object_that_cannot_be_deleted_is_told() -> None:
+def test_an_object_that_cannot_be_deleted_is_reported() -> None:
     class Denying:
         def get_paginator(self, name: str) -> "Denying":
             return self
@@ -181,7 +181,7 @@ def test_dead_letters_of_others_stay_and_can_be_received_at_once() -> None:
     sqs.delete_message(QueueUrl=url, ReceiptHandle=found[0][1])
 
 
-def test_messages_that_the_queue_does_not_take_are_told() -> None:
+def test_messages_that_the_queue_does_not_take_are_reported() -> None:
     class Full:
         def send_message_batch(self, **what: Any) -> dict[str, Any]:
             return {"Failed": [{"Id": "0", "Code": "Throttled"}]}
@@ -190,7 +190,7 @@ def test_messages_that_the_queue_does_not_take_are_told() -> None:
         send_all(Full(), "url", ["body"])
 
 
-def test_nobody_sees_a_file_before_it_is_dropped(bucket: str) -> None:
+def test_no_one_sees_a_file_before_it_is_dropped(bucket: str) -> None:
     s3 = client("s3")
     uploads = Uploads(s3, bucket)
     uploads.add("small", iter([b"a", b"b"]), most_bytes=2)
@@ -206,7 +206,7 @@ def test_nobody_sees_a_file_before_it_is_dropped(bucket: str) -> None:
     assert etags["large"].endswith("-3")
 
 
-def test_an_upload_that_fails_is_told_when_it_is_waited_for(bucket: str) -> None:
+def test_an_upload_that_fails_is_reported_when_it_is_waited_for(bucket: str) -> None:
     uploads = Uploads(client("s3"), "no-such-bucket")
     uploads.add("small", iter([b"a"]), most_bytes=1)
     with pytest.raises(client("s3").exceptions.NoSuchBucket):
@@ -214,15 +214,18 @@ def test_an_upload_that_fails_is_told_when_it_is_waited_for(bucket: str) -> None
     uploads.close()
 
 
-def test_the_ledger_tells_which_files_have_ended_and_gives_up_all_items_of_an_object() -> None:
-    books, item = Books(client("dynamodb"), "Ledger", "landing"), ledger_table().put_item
+def test_the_ledger_reports_which_files_have_ended_and_gives_up_all_items_of_an_object() -> None:
+    row_counts, item = RowCounts(client("dynamodb"), "Ledger", "landing"), ledger_table().put_item
     ended = {"listing": "orders#COMPLETE#2026-11-22", "listed_at": "2026-11-22T10:00:00Z"}
     item(Item={"pk": "landing/orders/run/0.csv", "sk": "FILE#01", **ended, "rows_read": 7})
     item(Item={"pk": "landing/orders/run/0.csv", "sk": "HEAD", "sequencer": "01"})
     item(Item={"pk": "landing/orders/run/1.csv", "sk": "FILE#02", "listing": "orders#OPEN", "listed_at": "2026-11-22"})
     item(Item={"pk": "another/orders/run/0.csv", "sk": "FILE#03", **ended})
     since_s = 1795341600.0  # 2026-11-22T10:00:00Z
-    assert list(books.ended(["orders", "visits"], since_s)) == [("orders/run/0.csv", "01", "COMPLETE")]
-    assert list(books.ended(["orders"], since_s + 86_400)) == []
-    assert [record["sk"] for record in books.records(["orders/run/0.csv", "orders/run/9.csv"])] == ["FILE#01", "HEAD"]
-    assert (books.newest("orders/run/0.csv"), books.newest("orders/run/1.csv")) == ("01", None)
+    assert list(row_counts.ended(["orders", "visits"], since_s)) == [("orders/run/0.csv", "01", "COMPLETE")]
+    assert list(row_counts.ended(["orders"], since_s + 86_400)) == []
+    assert [record["sk"] for record in row_counts.records(["orders/run/0.csv", "orders/run/9.csv"])] == [
+        "FILE#01",
+        "HEAD",
+    ]
+    assert (row_counts.newest("orders/run/0.csv"), row_counts.newest("orders/run/1.csv")) == ("01", None)

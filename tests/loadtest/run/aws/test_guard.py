@@ -30,7 +30,7 @@ def refused(deployed: Deployed, name: str = NAME) -> str:
     return str(error.value)
 
 
-def test_the_account_of_the_credentials_is_told() -> None:
+def test_the_account_of_the_credentials_is_reported() -> None:
     deployed: Any = Deployed()
     assert identify(deployed, None) == identify(deployed, ACCOUNT) == IDENTITY
 
@@ -74,7 +74,7 @@ def test_a_stack_of_ours_is_found_with_all_that_is_used_of_it() -> None:
     assert set(stack.tables) == {"LoadOrders", "LoadReadings", "LoadCustomers", "LoadVisits"}
 
 
-def test_a_stack_that_is_not_there_is_told_with_the_place_and_how_to_deploy_it() -> None:
+def test_a_stack_that_is_not_there_is_reported_with_the_place_and_how_to_deploy_it() -> None:
     sentence = refused(Deployed(), "elsewhere")
     assert "no stack elsewhere in account 123456789012, region eu-central-1" in sentence
     assert "infra.cdk deploy -c stage=loadtest -c feeds=loadtest/scenarios/feeds.toml" in sentence

@@ -59,7 +59,7 @@ def test_a_run_that_fails_is_cleaned_up_and_its_fault_goes_on(
     assert cleaned == ["smoke-1"]
 
 
-def test_what_could_not_be_deleted_is_told_after_the_result_was_taken(
+def test_what_could_not_be_deleted_is_reported_after_the_result_was_taken(
     deployed: Deployed, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "Cleaner", cleaner([], ConnectionError("the line is dead")))

@@ -16,35 +16,35 @@ _CREDENTIALS = {"AWS_REGION": "us-east-1", "AWS_ACCESS_KEY_ID": "test", "AWS_SEC
 
 
 @dataclass(slots=True)
-class RunningSink:
+class RunningSimulator:
     """A sink by its URL; `told` is its statistics, once it has ended."""
 
     url: str
-    told: dict[str, Any] = field(default_factory=dict)
+    reported: dict[str, Any] = field(default_factory=dict)
 
 
 @contextmanager
-def running_sink(*arguments: str) -> Iterator[RunningSink]:
+def running_simulator(*arguments: str) -> Iterator[RunningSimulator]:
     """Run `python -m loadtest sink` with these arguments for the length of a `with` block."""
     command = [sys.executable, "-m", "loadtest", "sink", *arguments]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=HERE.parent) as process:
         assert process.stdout is not None
-        sink = RunningSink(process.stdout.readline().strip())
+        simulator = RunningSimulator(process.stdout.readline().strip())
         try:
-            yield sink
+            yield simulator
         finally:
             process.send_signal(signal.SIGTERM)
             output = process.stdout.read()
-    sink.told = json.loads(output)
+    simulator.reported = json.loads(output)
 
 
-def load_all(files: list[Path], *, feed: str, sink: RunningSink) -> list[dict[str, Any]]:
+def load_all(files: list[Path], *, feed: str, simulator: RunningSimulator) -> list[dict[str, Any]]:
     """Load files at the same time, each by `ingest load` in a process of its own; return their books.
 
     Raises:
         RuntimeError: a load failed.
     """
-    environment = {**os.environ, **_CREDENTIALS, "AWS_ENDPOINT_URL_DYNAMODB": sink.url}
+    environment = {**os.environ, **_CREDENTIALS, "AWS_ENDPOINT_URL_DYNAMODB": simulator.url}
     loads = [
         subprocess.Popen(_load(file, feed), stdout=subprocess.PIPE, text=True, cwd=HERE.parent, env=environment)
         for file in files

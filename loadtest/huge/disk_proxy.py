@@ -3,12 +3,12 @@
 from pathlib import Path
 from typing import cast
 
-from loadtest.harness.s3_proxy import Front, Relay
+from loadtest.harness.s3_proxy import Proxy, Relay
 from loadtest.s3_server.files import Refused, find
 from loadtest.s3_server.http import Handler
 
 
-class DiskFront(Front):
+class DiskProxy(Proxy):
     """Serves a folder that holds a folder for each bucket, and relays the rest."""
 
     def __init__(self, url: str, folder: Path, *, cut_share: float, seed: int) -> None:
@@ -38,7 +38,7 @@ class DiskRelay(Handler, Relay):
 
     def _is_here(self) -> bool:
         try:
-            find(cast(DiskFront, self.server).folder, self.path)
+            find(cast(DiskProxy, self.server).folder, self.path)
         except Refused:
             return False
         return True

@@ -12,7 +12,7 @@ POLL_ENDS_S = 2.0
 _DEPTHS = ("ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible", "ApproximateNumberOfMessagesDelayed")
 
 
-class Hand:
+class StackClient:
     """Reaches into a deployed stack. Use each from one thread."""
 
     def __init__(self, stack: LocalStack) -> None:
@@ -49,8 +49,8 @@ class Hand:
 
     def depths(self, url: str) -> tuple[int, int]:
         """Return how many messages of a queue can be received now, and how many are worked on, hidden or delayed."""
-        told = self._sqs.get_queue_attributes(QueueUrl=url, AttributeNames=list(_DEPTHS))["Attributes"]
-        visible, *hidden = (int(told.get(name, 0)) for name in _DEPTHS)
+        reported = self._sqs.get_queue_attributes(QueueUrl=url, AttributeNames=list(_DEPTHS))["Attributes"]
+        visible, *hidden = (int(reported.get(name, 0)) for name in _DEPTHS)
         return visible, sum(hidden)
 
     def point_function_at(self, dynamodb_url: str) -> None:

@@ -16,7 +16,7 @@ _LATE = timedelta(minutes=10)  # clocks differ, and the index is a moment behind
 _ISO = "%Y-%m-%dT%H:%M:%SZ"
 
 
-class Books:
+class RowCounts:
     """The ledger, for the objects of one bucket."""
 
     def __init__(self, dynamodb: Any, table: str, bucket: str) -> None:
