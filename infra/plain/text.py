@@ -24,8 +24,8 @@ class _Dumper(yaml.SafeDumper):  # type: ignore[misc]  # PyYAML tells no types
     def ignore_aliases(self, data: Any) -> bool:
         return True  # CloudFormation knows no aliases
 
-    def increase_indent(self, limiter: bool = False, indentless: bool = False) -> None:
-        super().increase_indent(limiter, False)
+    def increase_indent(self, flow: bool = False, indentless: bool = False) -> None:
+        super().increase_indent(flow, False)
 
     def choose_scalar_style(self) -> Any:
         """Names after a tag need no quotes: `!Ref Queue`, where PyYAML would write `!Ref 'Queue'`."""

@@ -154,8 +154,8 @@ class Endings(LedgerItems):
     def reported(self, file: FileVersion, feed: str, status: str, *, now_s: float) -> None:
         """Remember that the outcome of a file was told; from now on it is listed under it."""
         day = iso(now_s)
-        values = {":told": number(now_s), ":listing": f"{feed}#{status}#{day[:10]}", ":iso": day, ":status": status}
-        change = "SET told = :told, listing = :listing, listed_at = :iso"
+        values = {":reported": number(now_s), ":listing": f"{feed}#{status}#{day[:10]}", ":iso": day, ":status": status}
+        change = "SET reported = :reported, listing = :listing, listed_at = :iso"
         self.update("noting what was told", self._file_key(file), change, "#status = :status", values)
 
     def _end_any(self, file: FileVersion, step: str, outcome: Outcome, now_s: float) -> bool:
@@ -189,9 +189,9 @@ def _ended(outcome: Outcome, now_s: float) -> tuple[str, Item]:
     if outcome.error:
         change, values = f"{change}, #error = :error", values | {":error": error_fields(outcome.error)}
     if outcome.checkpoint:
-        change += ", #at = :at, #window = :window, at_books = :at_books"
+        change += ", #at = :at, #window = :window, at_row_counts = :at_row_counts"
         values |= {":at": cut_fields(outcome.checkpoint.at), ":window": cut_fields(outcome.checkpoint.window)}
-        values |= {":at_books": list(outcome.checkpoint.row_counts.counts().values())}
+        values |= {":at_row_counts": list(outcome.checkpoint.row_counts.counts().values())}
     return change, values
 
 

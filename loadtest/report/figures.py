@@ -87,14 +87,14 @@ def rows(runs: Sequence[Run]) -> list[list[str]]:
 def check_result_rows(runs: Sequence[Run]) -> list[list[str]]:
     """Return the table of what the oracle expected and found."""
     paths = {
-        "Rows expected": "verdict.rows.expected",
-        "Rows found": "verdict.rows.found",
-        "Lost": "verdict.rows.lost",
-        "Doubled": "verdict.rows.doubled",
-        "Wrong": "verdict.rows.wrong",
-        "Files expected": "verdict.files.expected",
-        "Files complete": "verdict.files.complete",
-        "Files failed": "verdict.files.failed",
+        "Rows expected": "check_result.rows.expected",
+        "Rows found": "check_result.rows.found",
+        "Lost": "check_result.rows.lost",
+        "Doubled": "check_result.rows.doubled",
+        "Wrong": "check_result.rows.wrong",
+        "Files expected": "check_result.files.expected",
+        "Files complete": "check_result.files.complete",
+        "Files failed": "check_result.files.failed",
     }
     lines = [[label, *(_number(run.figure(path)) for run in runs)] for label, path in paths.items()]
     return lines + [
@@ -111,7 +111,7 @@ def _cell(shown: Shown, run: Run, first: Run) -> str:
 
 
 def _sum(run: Run, side: str) -> int:
-    return sum((run.figure(f"verdict.rejected.{side}") or {}).values())
+    return sum((run.figure(f"check_result.rejected.{side}") or {}).values())
 
 
 def _number(value: Any) -> str:

@@ -43,7 +43,10 @@ def sentence(run: Run) -> str:
 
 def rejected(run: Run) -> list[tuple[str, int, int]]:
     """Return each reason with the rejects that were expected and found."""
-    expected, found = run.figure("verdict.rejected.expected") or {}, run.figure("verdict.rejected.found") or {}
+    expected, found = (
+        run.figure("check_result.rejected.expected") or {},
+        run.figure("check_result.rejected.found") or {},
+    )
     return [(reason, expected.get(reason, 0), found.get(reason, 0)) for reason in sorted({*expected, *found})]
 
 

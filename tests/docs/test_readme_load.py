@@ -20,8 +20,8 @@ REPORTED = ("burst", "one_huge_file", "throttled", "dirty")
 def test_each_scenario_was_run_in_full_and_every_row_is_accounted_for(name: str) -> None:
     run = RUNS[name]
     assert run["scale"] == 1
-    assert run["verdict"]["ok"] and run["verdict"]["problems"] == []
-    rows = run["verdict"]["rows"]
+    assert run["check_result"]["ok"] and run["check_result"]["problems"] == []
+    rows = run["check_result"]["rows"]
     assert rows["found"] == rows["expected"] > 0
     assert (rows["lost"], rows["doubled"], rows["wrong"]) == (0, 0, 0)
 
@@ -34,7 +34,7 @@ def test_all_runs_are_of_one_commit() -> None:
 def test_the_table_shows_the_committed_run(name: str) -> None:
     run = RUNS[name]
     figures, waits = run["figures"], run["figures"]["event_to_visible_s"]
-    line = f"| `{name}` | {SCENARIOS[name].says} | {run['verdict']['rows']['found']:,} "
+    line = f"| `{name}` | {SCENARIOS[name].says} | {run['check_result']['rows']['found']:,} "
     line += f"| {figures['rows_per_second']:,.0f} | {waits['p50']:.1f} s, {waits['p99']:.1f} s "
     assert line + f"| {100 * figures['throttled_share']:.1f} % |" in README
 

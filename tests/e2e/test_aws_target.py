@@ -95,8 +95,8 @@ def test_a_run_is_judged_and_leaves_nothing(stack: LocalStack, tmp_path: Path) -
     done = loadtest(stack, "run", "smoke", "--scale", "0.2", "--account", ACCOUNT, "--out", str(out))
     assert done.returncode == 0, done.stderr
     reported = json.loads(out.read_text())
-    assert reported["verdict"]["problems"] == []
-    assert (reported["verdict"]["rows"]["found"], reported["verdict"]["files"]["complete"]) == (600, 3)
+    assert reported["check_result"]["problems"] == []
+    assert (reported["check_result"]["rows"]["found"], reported["check_result"]["files"]["complete"]) == (600, 3)
     assert reported["command"].endswith("--target aws --scale 0.2 --seed 1 --stack ingest-local")
     figures = reported["figures"]
     assert figures["requests"] >= 24
@@ -118,8 +118,8 @@ def test_rejects_and_news_that_comes_again_are_judged_and_leave_nothing(
         Progress("dirty") as progress,
     ):
         reported = perform(scenario, target, scale=1, seed=3, progress=progress, patience_s=60)
-    assert reported["verdict"]["problems"] == []
-    assert sum(reported["verdict"]["rejected"]["found"].values()) > 0
+    assert reported["check_result"]["problems"] == []
+    assert sum(reported["check_result"]["rejected"]["found"].values()) > 0
     assert log_lines(stack, "file passed over") >= 3, "each file was told of again"
     assert "2 objects and uploads" in said[-1]
     assert contents(stack) == NOTHING

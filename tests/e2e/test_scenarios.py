@@ -51,9 +51,9 @@ def performed(scenario: Scenario, target: Target, scale: float) -> dict[str, Any
 @pytest.mark.parametrize("name", SCALES)
 def test_a_scenario_in_small_loses_and_doubles_nothing(name: str, sim: Target) -> None:
     reported = performed(SCENARIOS[name], sim, SCALES[name])
-    assert reported["verdict"]["problems"] == []
-    assert reported["verdict"]["rows"]["found"] > 0
-    assert reported["figures"]["rows_written"] >= reported["verdict"]["rows"]["found"]
+    assert reported["check_result"]["problems"] == []
+    assert reported["check_result"]["rows"]["found"] > 0
+    assert reported["figures"]["rows_written"] >= reported["check_result"]["rows"]["found"]
 
 
 def test_the_whole_stack_in_the_emulator_loses_and_doubles_nothing() -> None:
@@ -61,8 +61,8 @@ def test_the_whole_stack_in_the_emulator_loses_and_doubles_nothing() -> None:
     defective = replace(SCENARIOS["dirty"].files[0], count=1, rows=500)
     with LocalTarget() as local:
         reported = performed(replace(SCENARIOS["mixed_feeds"], every_s=0.0, files=(*kinds, defective)), local, 1)
-    assert reported["verdict"]["problems"] == []
-    assert reported["verdict"]["rows"]["found"] > 0
+    assert reported["check_result"]["problems"] == []
+    assert reported["check_result"]["rows"]["found"] > 0
 
 
 def test_ctrl_c_leaves_no_process_and_no_file(tmp_path: Path) -> None:
@@ -92,7 +92,7 @@ def processes_with(variable: str) -> list[str]:
 def broken(sim: SimTarget, bug: str, scenario: Scenario) -> dict[str, Any]:
     """Return the verdict on a scenario whose workers have a bug."""
     target = sim.with_workers("tests.e2e.broken_writer", {"LOADTEST_BUG": bug})
-    check_result: dict[str, Any] = performed(scenario, target, 1)["verdict"]
+    check_result: dict[str, Any] = performed(scenario, target, 1)["check_result"]
     assert not check_result["ok"]
     return check_result
 

@@ -94,7 +94,7 @@ class OwnWriter:
     watch: Watch
     worker: str
     beat: Callable[[], None]
-    counts: WriteStats = NOTHING_WRITTEN
+    stats: WriteStats = NOTHING_WRITTEN
 
     def write(self, items: Items) -> list[Refusal]:
         middle = len(items) // 2

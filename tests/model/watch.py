@@ -39,7 +39,7 @@ class Watch:
             assert self.ledger.entries == before, f"{name} has changed something without the lease"
             raise
         if name == "claim" and isinstance(answer, Claimed):
-            self._claimed(worker, args[0], named["lease"])
+            self._claimed(worker, args[0], named["token"])
         if name in ("standing", "note_newest", "end_split"):
             self.looks.setdefault(worker, {})[args[0].url] = self.ledger.newest.get(args[0].url, "")
         if name in NEEDS_LEASE:
