@@ -4,7 +4,6 @@ The wheels are fetched and trimmed once per platform and kept under build/; addi
 """
 
 import argparse
-import ast
 import hashlib
 import shutil
 import subprocess
@@ -12,6 +11,7 @@ import sys
 import tempfile
 import zipfile
 from collections.abc import Iterator
+from modulefinder import ModuleFinder
 from pathlib import Path
 from typing import Literal
 
@@ -73,26 +73,12 @@ def forget_old(folder: Path, pattern: str, *, keep: int = 4) -> None:
 
 
 def _sources(root: Path) -> list[Path]:
-    """Return the modules that run in Lambda: those of `ingest` that its handler imports, at once or later."""
-    found: set[Path] = set()
-    waiting = [root / "ingest/worker/handler.py"]
-    while waiting:
-        path = waiting.pop()
-        if path not in found and path.is_file():
-            found.add(path)
-            waiting += _imported(path, root)
-    packages = {
-        folder / "__init__.py" for path in found for folder in path.parents if folder.is_relative_to(root / "ingest")
-    }
-    return sorted(found | packages)
-
-
-def _imported(path: Path, root: Path) -> Iterator[Path]:
-    """Yield where the modules may be that a module imports; a name that is no module leads to no file."""
-    for node in ast.walk(ast.parse(path.read_bytes())):
-        if isinstance(node, ast.ImportFrom) and str(node.module).partition(".")[0] == "ingest":
-            yield root / f"{str(node.module).replace('.', '/')}.py"
-            yield from (root / str(node.module).replace(".", "/") / f"{alias.name}.py" for alias in node.names)
+    """Return the modules that run in Lambda: those of `ingest` that its handler imports, at once or in a function."""
+    handler = root / "ingest/worker/handler.py"
+    finder = ModuleFinder(path=[str(root)])  # reads imports, runs nothing; libraries lie elsewhere and are left out
+    finder.run_script(str(handler))
+    found = {Path(str(module.__file__)) for module in finder.modules.values() if module.__file__}
+    return sorted(path for path in found if path.is_relative_to(root / "ingest"))
 
 
 def _dependencies(platform: Platform, build_folder: Path) -> Path:
