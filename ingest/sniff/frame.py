@@ -5,8 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ingest.feeds.dialect import Csv
-from ingest.reading.grammar import count_lines
-from ingest.reading.reader import start_of_last_lines
+from ingest.reading.grammar import count_lines, start_of_last_lines
 from ingest.sniff.header import is_header, usable_names
 from ingest.sniff.trial import Trial, read_grid, straight_records, try_dialect
 

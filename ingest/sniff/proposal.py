@@ -6,11 +6,8 @@ import pyarrow as pa
 
 from ingest.feeds.dialect import Csv
 from ingest.feeds.feed import Feed
-from ingest.reading.blocks import Block, BlockSplitter
-from ingest.reading.grammar import Grammar
-from ingest.reading.header import read_header
-from ingest.reading.reader import start_of_last_lines
-from ingest.reading.rows import Layout, parse_rows
+from ingest.reading.csv_reader import read_beginning
+from ingest.reading.grammar import start_of_last_lines
 from ingest.sniff.columns import Finding, find_columns, null_values, values_without_nulls
 from ingest.sniff.dialect import find_dialect, is_spaced, single_column
 from ingest.sniff.frame import Frame, find_frame, footer_lines, with_fields, with_frame
@@ -70,16 +67,8 @@ def _without_footer(sample: Sample, csv: Csv) -> bytes:
 
 def _read(text: bytes, csv: Csv, *, is_whole: bool) -> tuple[pa.Table, bytes]:
     """Return the first rows as the ingester reads them, and the text without a record cut off at its end."""
-    grammar = Grammar(csv)
-    head, rest = read_header(iter([text]), csv, grammar)
-    if not is_whole:
-        rest = rest[: grammar.end_of_last_record(rest, 0, len(rest))]
-    splitter = BlockSplitter(grammar, block_bytes=len(rest) + 1)
-    chunks = [*splitter.feed(rest), *splitter.finish()]
-    layout = Layout(head.columns, csv, grammar)
-    tables = [parse_rows(chunk.data, layout).table for chunk in chunks if isinstance(chunk, Block)]
-    empty = parse_rows(b"", layout).table
-    return pa.concat_tables([empty, *tables]).slice(0, MAX_ROWS).combine_chunks(), head.raw + rest
+    table, text = read_beginning(text, csv, is_whole=is_whole)
+    return table.slice(0, MAX_ROWS).combine_chunks(), text
 
 
 def _with_keys(table: pa.Table, csv: Csv, findings: list[Finding]) -> tuple[Csv, list[Finding], list[Key]]:
