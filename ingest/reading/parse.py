@@ -58,8 +58,8 @@ def refuse_other_encoding(rows: Rows, csv: Csv) -> None:
     unreadable = sum(fault.reason == Reason.BAD_ENCODING for fault in rows.faults)
     if unreadable >= MANY and not any(pc.any(pc.invert(pc.string_is_ascii(c))).as_py() for c in rows.table.columns):
         raise NotCsv(
-            f"The file is not valid {csv.encoding} text: the first {unreadable} records with characters beyond ASCII are all "
-            "unreadable; set the feed's encoding."
+            f"The file is not valid {csv.encoding} text: the first {unreadable} records with characters beyond ASCII "
+            "are all unreadable; set the feed's encoding."
         )
 
 
