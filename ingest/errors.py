@@ -9,7 +9,7 @@
         Throttled Unavailable AccessDenied TableMissing OutOfTime LeaseLost StillLoading InternalFault
       UnknownMessage     a message of no known kind: kept for the operator
 
-A bad row is none of these: it is a value (`ingest.reading.fault`), and one bad row never stops a file.
+A bad row is none of these: it is a value (`ingest.reading.rows.Fault`), and one bad row never stops a file.
 Each error is one sentence: what, where, what to do. `code` is stable.
 """
 

@@ -28,7 +28,7 @@ NOT_SHIPPED = {"sniff", "estimate", "recovery", "cli"}
 
 # The modules that have a client, a clock, randomness, threads or logging. All others have none.
 REACH_OUTSIDE = {
-    "aws": "clock errors read_ahead s3 s3_listing",
+    "aws": "clock errors s3",
     "cli": "*",
     "dynamodb": "boto3_writer session writer http.client http.connection http.endpoint http.sigv4",
     "ledger": "queries store table transitions",

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ingest.errors import FileMissing
-from ingest.reading.reader import RangeReader
+from ingest.reading.compression import RangeReader
 
 PORTION_BYTES = 1024 * 1024
 

@@ -1,13 +1,16 @@
-"""S3 objects as portions of bytes: ranged reads, pinned to one version, each repeated when it breaks, some ahead."""
+"""S3 objects: their bytes, by ranged reads pinned to one version and repeated when they break; and what a bucket holds."""
 
-from collections.abc import Generator, Iterator
+from collections import deque
+from collections.abc import Generator, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
+from itertools import islice
+from threading import Event
 from typing import TYPE_CHECKING, Any, Protocol
 
 from ingest.aws.backoff import read_pause_s
 from ingest.aws.errors import aws_call
-from ingest.aws.read_ahead import read_ahead
 from ingest.errors import AccessDenied, ObjectSuperseded, ServiceFault, Throttled, Unavailable
 from ingest.file import FileVersion
 
@@ -17,6 +20,7 @@ if TYPE_CHECKING:
 RANGE_BYTES = 8 * 1024 * 1024  # AWS recommends 8 to 16 MB for byte-range fetches
 PORTION_BYTES = 1024 * 1024
 ATTEMPTS = 6  # in a row without a byte
+THREAD_NAME = "read-ahead"
 
 
 class ReadClock(Protocol):
@@ -46,8 +50,8 @@ class Objects:
         if file.size_bytes is not None and (file.etag or file.version_id):
             return file
         with self._call(f"looking up {file.url}", file):
-            head = self._client.head_object(Bucket=file.bucket, Key=file.key, **_pin(file))
-        return replace(file, etag=head["ETag"].strip('"'), size_bytes=head["ContentLength"])
+            found = self._client.head_object(Bucket=file.bucket, Key=file.key, **_pin(file))
+        return replace(file, etag=found["ETag"].strip('"'), size_bytes=found["ContentLength"])
 
     def portions(
         self, file: FileVersion, start: int = 0, end: int | None = None, *, ahead: int = 0
@@ -55,8 +59,8 @@ class Objects:
         """Yield bytes [start, end) of exactly this version, in order. The file must have been found.
 
         A read that breaks goes on at the next byte; a range is never held open for long behind a slow table.
-        With `ahead`, so many ranges are read at the same time, by threads that end when the iterator is closed. They
-        begin behind the first portion: who wants only a header reads no more. Holds at most (ahead + 1) * range_bytes;
+        With `ahead`, that many ranges are read at the same time, by threads that end when the iterator is closed. They
+        begin after the first portion: who wants only a header reads no more. Holds at most (ahead + 1) * range_bytes;
         without, a portion.
 
         Raises (while iterating):
@@ -96,7 +100,7 @@ class Objects:
             for portion in answer["Body"].iter_chunks(PORTION_BYTES):
                 left -= len(portion)
                 yield portion
-        if left:  # botocore cannot tell a cut ranged answer where Content-Length was lost
+        if left:  # botocore does not notice a cut ranged answer where Content-Length was lost
             raise Unavailable(f"S3 sent {left} bytes too few while {what}.")
 
     @contextmanager
@@ -115,7 +119,7 @@ class Objects:
             raise
 
     def _is_gone(self, file: FileVersion) -> bool:
-        """Return whether the object is known not to be there as it was told of."""
+        """Return whether the object is known not to be there as it was reported."""
         try:
             with aws_call(f"looking for {file.url}"):
                 found = self._client.list_objects_v2(Bucket=file.bucket, Prefix=file.key, MaxKeys=1).get("Contents", [])
@@ -130,3 +134,58 @@ def _pin(file: FileVersion) -> Any:
     """Return the arguments that make S3 answer for this version only."""
     etag = {"IfMatch": f'"{file.etag}"'} if file.etag else {}
     return etag | ({"VersionId": file.version_id} if file.version_id else {})
+
+
+def read_ahead(parts: Iterable[Iterable[bytes]], *, count: int) -> Iterator[bytes]:
+    """Yield the portions of each part, in order, while threads read the next `count` parts.
+
+    Holds at most `count` parts, and the one that is handed out. An error comes where its part would have come. When it
+    does, or the consumer stops, reads in progress end at their next portion, and the threads are waited for.
+    """
+    left, stop = iter(parts), Event()
+    with ThreadPoolExecutor(count, thread_name_prefix=THREAD_NAME) as pool:
+        try:
+            waiting = deque(pool.submit(_read, part, stop) for part in islice(left, count))
+            while waiting:
+                portions = waiting.popleft().result()
+                waiting.extend(pool.submit(_read, part, stop) for part in islice(left, 1))
+                while portions:
+                    yield portions.popleft()
+        finally:
+            stop.set()
+            pool.shutdown(cancel_futures=True)
+
+
+def _read(part: Iterable[bytes], stop: Event) -> deque[bytes]:
+    portions: deque[bytes] = deque()
+    for portion in part:
+        if stop.is_set():
+            break
+        portions.append(portion)
+    return portions
+
+
+class ObjectListing:
+    """Lists objects."""
+
+    def __init__(self, *, client: "S3Client") -> None:
+        self._client = client
+
+    def under(self, bucket: str, prefix: str) -> Iterator[tuple[FileVersion, float]]:
+        """Yield the objects under a prefix, each with when it was changed (epoch seconds)."""
+        pages = iter(self._client.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix))
+        while True:
+            with aws_call(f"listing s3://{bucket}/{prefix}"):
+                page = next(pages, None)
+            if page is None:
+                return
+            for thing in page.get("Contents", []):
+                changed = thing["LastModified"]
+                file = FileVersion(
+                    bucket=bucket,
+                    key=thing["Key"],
+                    etag=thing["ETag"].strip('"'),
+                    size_bytes=thing["Size"],
+                    event_time=changed.isoformat(),
+                )
+                yield file, changed.timestamp()

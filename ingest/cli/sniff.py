@@ -27,8 +27,7 @@ def sniff(
 ) -> None:
     """Propose a section of feeds.toml for a file, from its first 4 MiB: dialect, keys, types. Writes nothing."""
     # Imported here: the other commands start faster without it.
-    from ingest.sniff.header import checked_feed_name, feed_name
-    from ingest.sniff.proposal import propose
+    from ingest.sniff.proposal import checked_feed_name, feed_name, propose
     from ingest.sniff.sample import take_sample
     from ingest.sniff.toml import extent, remarks_on, to_toml
 

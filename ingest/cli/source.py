@@ -8,8 +8,7 @@ from pathlib import Path
 
 from ingest.aws.clock import Clock
 from ingest.aws.local_files import Source, file_portions, file_size
-from ingest.aws.s3 import Objects
-from ingest.aws.s3_listing import ObjectListing
+from ingest.aws.s3 import ObjectListing, Objects
 from ingest.cli.aws import client, config, preparing, session
 from ingest.dynamodb.boto3_writer import Boto3Writer
 from ingest.dynamodb.http.client import batch_write_exchange

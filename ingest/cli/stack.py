@@ -9,7 +9,7 @@ from botocore.exceptions import ClientError
 
 from ingest.aws.clock import Clock
 from ingest.aws.errors import aws_call, error_code
-from ingest.aws.s3_listing import ObjectListing
+from ingest.aws.s3 import ObjectListing
 from ingest.cli.aws import client, config, preparing, session
 from ingest.contract import Env, Output
 from ingest.errors import SettingsFault

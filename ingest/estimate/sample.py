@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import dataclass, field
 
 from msgspec import structs
@@ -12,11 +12,9 @@ from ingest.estimate.extrapolate import Observed
 from ingest.estimate.write_cost import WriteCostEstimator
 from ingest.feeds.feed import Feed, Rejects
 from ingest.ledger.row_counts import NOTHING, RowCounts
-from ingest.reading.compression import decode
-from ingest.reading.encoding import Charset
-from ingest.reading.grammar import Grammar
-from ingest.reading.reader import RangeReader, Reader, open_file
-from ingest.reading.segments import whole_records, window_bytes, windows
+from ingest.reading.compression import RangeReader, expanded_sizes
+from ingest.reading.reader import Reader, open_file
+from ingest.reading.segments import window_bytes, windows
 from ingest.rejects.tally import RejectTally
 from ingest.worker.load import CELL_BYTES, EnoughRowsError, Load
 
@@ -78,8 +76,6 @@ class SampleReader:
         self._feed = feed
         self._endless = structs.replace(feed, max_rejects=Rejects())  # a plan reads on, and says where it would end
         self._now_s = now_s
-        self._charset = Charset(feed.csv)
-        self._grammar = Grammar(self._charset.csv)
 
     @property
     def reasons(self) -> Counter[str]:
@@ -92,12 +88,11 @@ class SampleReader:
         Raises:
             FileFault: the file will never load as it is.
         """
-        text = open_file(source.read, self._feed.csv, self._charset, self._grammar)
-        text.close()
-        reading = Reading(source, is_splittable=text.can_jump, head_bytes=text.start.byte)
-        if budget is None or (text.can_jump and source.size_bytes <= budget):
+        with closing(open_file(source.read, self._feed)) as reader:
+            reading = Reading(source, is_splittable=reader.can_jump, head_bytes=reader.start.byte)
+        if budget is None or (reader.can_jump and source.size_bytes <= budget):
             self._load(reading, source.read, watch)
-        elif text.can_jump and self._spread(reading, text, budget, watch):
+        elif reader.can_jump and self._spread(reading, reader, budget, watch):
             reading.how, reading.why = "spread", "read in places spread evenly over it"
         else:
             self._head(reading, budget, watch)
@@ -105,14 +100,14 @@ class SampleReader:
             reading.text_bytes = reading.read_bytes
         return reading
 
-    def _spread(self, reading: Reading, text: Reader, budget: int, watch: Watch) -> bool:
+    def _spread(self, reading: Reading, reader: Reader, budget: int, watch: Watch) -> bool:
         """Read whole records in places all over the file; return False, nothing being read, if there are none."""
-        source, start = reading.source, text.start.byte
+        source, start = reading.source, reader.start.byte
         places = windows(start, source.size_bytes, window=window_bytes(self._feed.csv), budget=budget)
         found: list[bytes] = []
         for first, last in places:
             data = b"".join(source.read(first, last))
-            ends = whole_records(data, self._feed.csv, at_start=first == start, at_end=last >= source.size_bytes)
+            ends = reader.whole_records(data, at_start=first == start, at_end=last >= source.size_bytes)
             if ends is None:
                 return False
             found.append(data[ends[0] : ends[1]])
@@ -181,10 +176,9 @@ def _expansion(read: RangeReader, feed: Feed, budget: int) -> float:
                 taken += len(chunk)
                 yield chunk
 
-    charset = Charset(feed.csv)
-    portions, expanded = slices(), 0
-    for text in decode(portions, feed.csv):
-        expanded += charset.size(text)
+    expanded = 0
+    for size in expanded_sizes(slices(), feed.csv):
+        expanded += size
         if expanded >= budget:
             break
     return expanded / max(1, taken)

@@ -60,6 +60,7 @@ class Feed(Struct, frozen=True, forbid_unknown_fields=True):
     sort_key: Annotated[
         Annotated[str, Meta(min_length=1)] | None, Meta(description="A column or a template, as partition_key.")
     ] = None
+    format: Annotated[Literal["csv"], Meta(description="What its files are. csv: read as `csv` says.")] = "csv"
     writer: Annotated[
         Literal["fast", "boto3"],
         Meta(description="fast: many requests under way; boto3: its batch_writer, the reference, at a fortieth."),

@@ -12,8 +12,7 @@ from ingest.items.convert import convert
 from ingest.items.mapping import Expiry, Mapping, Target
 from ingest.items.timestamps import epoch_seconds
 from ingest.items.validate import MAX_KEY_BYTES, check_index_keys, check_key, check_sizes
-from ingest.reading.fault import Fault
-from ingest.reading.rows import Rows
+from ingest.reading.rows import Fault, Rows
 
 
 @dataclass(frozen=True, slots=True)

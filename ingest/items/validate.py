@@ -12,8 +12,7 @@ from ingest.feeds.feed import KeyAttribute
 from ingest.items.columns import Attribute
 from ingest.items.documents import document_bytes, read_json
 from ingest.items.mapping import Mapping
-from ingest.reading.fault import Fault
-from ingest.reading.rows import Rows
+from ingest.reading.rows import Fault, Rows
 
 # https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Constraints.html (items, keys)
 MAX_ITEM_BYTES = 400 * 1024

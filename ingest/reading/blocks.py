@@ -1,7 +1,7 @@
 """Cut a byte stream into blocks of whole records, with exact offsets and line numbers.
 
-Bytes in, pieces out, in whatever portions they arrive. Holds at most a block and a portion. Where the next piece begins
-and what it is depends on the state and the bytes behind it alone, so cutting can go on later from any piece's end.
+Bytes in, chunks out, in whatever portions they arrive. Holds at most a block and a portion. Where the next chunk begins
+and what it is depends on the state and the bytes behind it alone, so cutting can go on later from any chunk's end.
 """
 
 from collections.abc import Callable, Generator, Iterator
@@ -42,8 +42,21 @@ Chunk = Block | BadRecord
 
 
 @dataclass(frozen=True, slots=True)
+class RawRecord:
+    """A record of a block as it stands in the file. `number` counts the block's records from 0, without blank lines.
+
+    `data` is the record in the file's own characters, as UTF-8; `first_byte` and `first_line` are as a block's.
+    """
+
+    number: int
+    data: bytes
+    first_byte: int
+    first_line: int
+
+
+@dataclass(frozen=True, slots=True)
 class Position:
-    """All that the next pieces depend on, besides the bytes. `byte` counts from 0, `line` from 1, both in the file.
+    """All that the next chunks depend on, besides the bytes. `byte` counts from 0, `line` from 1, both in the file.
 
     For the next `open_left` bytes of text a quote is known to be open that is given up already. `text_byte` counts the
     bytes of text so far, where the text is not the file's own bytes.
@@ -86,11 +99,11 @@ class BlockSplitter:
 
     @property
     def state(self) -> Position:
-        """Where the piece just yielded ends; a cutter that begins there yields the pieces that follow it."""
+        """Where the chunk just yielded ends; a splitter that begins there yields the chunks that follow it."""
         return self._state
 
     def feed(self, portion: bytes) -> Iterator[Chunk]:
-        """Yield the pieces that are complete now."""
+        """Yield the chunks that are complete now."""
         self._parts.append(portion)
         self._held += len(portion)
         if self._held < self._block_bytes:
@@ -106,7 +119,7 @@ class BlockSplitter:
     def finish(self, *, at_end: bool = True) -> Iterator[Chunk]:
         """Yield what is left. The end of the file ends the last record.
 
-        Without `at_end` these bytes end where a piece of the whole file does: the pieces are the whole file's.
+        Without `at_end` these bytes end where a chunk of the whole file does: the chunks are the whole file's.
         """
         data = b"".join(self._parts)
         at = 0
@@ -138,7 +151,7 @@ class BlockSplitter:
         self._parts, self._held = [rest], len(rest)
 
     def _cut(self, data: bytes, at: int, limit: int) -> tuple[Chunk | None, int]:
-        """Return the next piece of data[at:limit], if it ends there, and how far the data is done with."""
+        """Return the next chunk of data[at:limit], if it ends there, and how far the data is done with."""
         if not self._endless:
             end = self._end_of_records(data, at, limit)
             if end > at:

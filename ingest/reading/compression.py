@@ -2,7 +2,7 @@
 
 import io
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pyarrow as pa
 
@@ -10,8 +10,11 @@ from ingest.errors import BadCompression, Bomb
 from ingest.feeds.dialect import Csv
 from ingest.reading.encoding import Charset
 
+# A file's own bytes from one offset to before another, or to its end.
+RangeReader = Callable[[int, int | None], Iterator[bytes]]
+
 EXPANDED_PORTION_BYTES = 1024 * 1024
-_RATIO_FROM_BYTES = 64 * 1024 * 1024  # so much is harmless, whatever it came from
+_RATIO_FROM_BYTES = 64 * 1024 * 1024  # this much is harmless, whatever it came from
 _MAGIC = (
     (re.compile(rb"\x1f\x8b"), "gzip"),
     (re.compile(rb"BZh[1-9](?:1AY&SY|\x17rE8P\x90)"), "bz2"),  # a header may begin with BZh
@@ -21,7 +24,7 @@ _LONGEST_MAGIC = 10
 
 
 def decode(portions: Iterator[bytes], csv: Csv) -> Iterator[bytes]:
-    """Yield the file's text (`ingest.reading.encoding`). Bytes that are no text in its encoding are invalid UTF-8.
+    """Yield the file's text (`ingest.reading.encoding`). Bytes that are not text in its encoding are invalid UTF-8.
 
     Raises (while iterating):
         BadCompression: the compressed stream is damaged or cut short.
@@ -36,8 +39,13 @@ def decode(portions: Iterator[bytes], csv: Csv) -> Iterator[bytes]:
     return Charset(csv).to_text(stream)
 
 
+def expanded_sizes(portions: Iterator[bytes], csv: Csv) -> Iterator[int]:
+    """Yield how many bytes of the file, expanded, each portion of its text is. Raises as `decode`."""
+    return map(Charset(csv).size, decode(portions, csv))
+
+
 def find_codec(first_bytes: bytes) -> str | None:
-    """Return the compression the first bytes of a file tell of, if any.
+    """Return the compression that the first bytes of a file show, if any.
 
     >>> find_codec(b"\\x1f\\x8b\\x08")
     'gzip'

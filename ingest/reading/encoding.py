@@ -41,7 +41,7 @@ class Charset:
         return self._is_bytewise or (self._encoding == "utf-8" and not self._swaps)
 
     def to_text(self, portions: Iterator[bytes]) -> Iterator[bytes]:
-        """Yield a file's bytes as text. Bytes that are no text in its encoding come out as invalid UTF-8.
+        """Yield a file's bytes as text. Bytes that are not text in its encoding come out as invalid UTF-8.
 
         Raises (while iterating):
             NotCsv: the encoding cannot make text of the bytes at all.
@@ -60,9 +60,9 @@ class Charset:
             return len(text) if text.isascii() else len(text.decode("utf-8", "surrogatepass"))
         return len(original_bytes(self.own(text), self._encoding, at_start=False))
 
-    def size_of_head(self, head: bytes) -> int:
+    def size_before_rows(self, header: bytes) -> int:
         """Return how many bytes of the file stand before the rows, with the byte order mark that decoding took away."""
-        return len(_WITHOUT_MARK.get(self._encoding, ("", b""))[1]) + self.size(head)
+        return len(_WITHOUT_MARK.get(self._encoding, ("", b""))[1]) + self.size(header)
 
     def own(self, text: bytes) -> bytes:
         """Return a piece of text with the file's own characters in it, as UTF-8."""
@@ -96,7 +96,7 @@ class Charset:
                 yield portion if is_text else self._encoded(decoder.decode(portion))
             yield self._encoded(decoder.decode(b"", True))
         except UnicodeError as error:  # UTF-16 and UTF-32 without the byte order mark that tells which
-            raise NotCsv(f"The file is no {self._encoding} text: {error}; set the feed's encoding.") from error
+            raise NotCsv(f"The file is not valid {self._encoding} text: {error}; set the feed's encoding.") from error
 
     def _encoded(self, text: str) -> bytes:
         return (text.translate(self._swaps) if self._swaps else text).encode("utf-8", "surrogatepass")
@@ -116,7 +116,7 @@ def original_bytes(text: bytes, encoding: str, *, at_start: bool) -> bytes:
 
 
 def _encoded(text: str, encoding: str) -> bytes:
-    """Return text in an encoding, and what stands in for bytes that are no text as these bytes."""
+    """Return text in an encoding, and what stands in for bytes that are not text as these bytes."""
     try:
         return text.encode(encoding)
     except UnicodeEncodeError:
@@ -147,7 +147,7 @@ def _swaps(csv: Csv) -> dict[int, str]:
 
 
 def _to_surrogates(error: UnicodeError) -> tuple[str, int]:
-    """Stand in a lone surrogate for each byte that is no text: it never becomes valid UTF-8.
+    """Stand in a lone surrogate for each byte that is not text: it never becomes valid UTF-8.
 
     Python's own "surrogateescape" would give the bytes back, which may be UTF-8 by chance, and fails below 0x80.
     """

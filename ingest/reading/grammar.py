@@ -138,6 +138,21 @@ def end_of_line(data: bytes, start: int, end: int, *, at_end: bool) -> int:
     return match.end()
 
 
+def start_of_last_lines(data: bytes, line_count: int) -> int:
+    """Return where the last physical lines of `data` begin; a line end at the very end belongs to the last of them.
+
+    >>> start_of_last_lines(b"a\\r\\nb\\nc\\rd\\n", 2)
+    5
+    """
+    start = len(data)
+    for _ in range(line_count):
+        end = start - data.endswith((b"\n", b"\r"), 0, start)
+        if end > 0 and data[end - 1 : end + 1] == b"\r\n":
+            end -= 1
+        start = max(data.rfind(b"\n", 0, end), data.rfind(b"\r", 0, end)) + 1
+    return start
+
+
 def _known_pattern(csv: Csv) -> re.Pattern[bytes] | None:
     """Return what is followed by literal text wherever it stands, if the dialect has such.
 

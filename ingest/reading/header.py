@@ -1,4 +1,4 @@
-"""What stands before the rows: BOM, preamble, header. Decides the column names, or says why it cannot."""
+"""What surrounds the rows: BOM, preamble, header; footer. Decides the column names, or says why it cannot."""
 
 import io
 from collections.abc import Iterator
@@ -11,10 +11,10 @@ from pyarrow import csv as arrow_csv
 from ingest.errors import BadHeader, EmptyFile, NotCsv
 from ingest.feeds.dialect import Csv
 from ingest.reading.blocks import BLOCK_BYTES
-from ingest.reading.grammar import Grammar, count_lines, end_of_line
+from ingest.reading.grammar import Grammar, count_lines, end_of_line, start_of_last_lines
 
 MAX_COLUMNS = 30_000  # Arrow takes some 9 KB for each
-MAX_NAME = 200  # of a column's name, so much is repeated in an error
+MAX_NAME = 200  # characters of a column's name that are repeated in an error
 BOM = b"\xef\xbb\xbf"
 _FOREIGN_BOM = "ï»¿".encode()  # what the mark becomes when it is read as Latin-1, cp1252 and their like
 _NOT_CSV = (
@@ -42,7 +42,7 @@ class Header:
 
 
 def read_header(portions: Iterator[bytes], csv: Csv, grammar: Grammar) -> tuple[Header, bytes]:
-    """Return the head, and the bytes that were read beyond it.
+    """Return the header, and the bytes that were read beyond it.
 
     Raises:
         EmptyFile, NotCsv, BadHeader: there are no usable column names.
@@ -51,15 +51,15 @@ def read_header(portions: Iterator[bytes], csv: Csv, grammar: Grammar) -> tuple[
     while not at_end:
         portion = next(portions, None)
         data, at_end = data + (portion or b""), portion is None
-        head = _find_head(data, csv, grammar, at_end=at_end)
-        if head:
-            return head, data[head.byte_count :]
+        header = _find_header(data, csv, grammar, at_end=at_end)
+        if header:
+            return header, data[header.byte_count :]
         if len(data) > BLOCK_BYTES:
             raise NotCsv(f"The header does not end within {BLOCK_BYTES} bytes; check the feed's delimiter and quote.")
     raise EmptyFile("The file is empty: it has not even a header.")
 
 
-def _find_head(data: bytes, csv: Csv, grammar: Grammar, *, at_end: bool) -> Header | None:
+def _find_header(data: bytes, csv: Csv, grammar: Grammar, *, at_end: bool) -> Header | None:
     refuse_other_formats(data, csv)
     start = len(BOM) if data.startswith(BOM) else 0
     for _ in range(csv.skip_lines):
@@ -77,7 +77,7 @@ def _find_head(data: bytes, csv: Csv, grammar: Grammar, *, at_end: bool) -> Head
 
 
 def _given(names: tuple[str, ...], data: bytes, start: int, grammar: Grammar, *, at_end: bool) -> Header | None:
-    """Return the head of a file whose names the feed knows; a file without any record is empty all the same."""
+    """Return the header of a file whose names the feed knows; a file without any record is empty all the same."""
     records, _ = _first_records(data, start, 1, grammar, at_end=at_end)
     return Header(names, data[:start], count_lines(data[:start])) if records else None
 
@@ -108,11 +108,11 @@ def _joined(records: list[bytes], csv: Csv) -> tuple[str, ...]:
 
 def _cells(record: bytes, csv: Csv) -> tuple[str, ...]:
     if b"\0" in record:
-        raise NotCsv("The first record holds NUL bytes: this is no text, or text in another encoding than the feed's.")
+        raise NotCsv("The first record holds NUL bytes: this is not text, or text in another encoding than the feed's.")
     try:
         record.decode()
     except UnicodeDecodeError:
-        raise NotCsv(f"The first record is no {csv.encoding} text; set the feed's encoding.") from None
+        raise NotCsv(f"The first record is not valid {csv.encoding} text; set the feed's encoding.") from None
     if record.count(csv.delimiter.encode()) > MAX_COLUMNS:
         raise NotCsv(f"The first record has more than {MAX_COLUMNS:,} cells; check the feed's delimiter.")
     table = arrow_csv.read_csv(
@@ -163,4 +163,22 @@ def refuse_other_formats(data: bytes, csv: Csv) -> None:
         if data.startswith(magic):
             raise NotCsv(f"This is not CSV: it begins like {what}.")
     if data.startswith(_FOREIGN_BOM) and csv.encoding != "utf-8":
-        raise NotCsv(f'This is UTF-8 text, by its byte order mark, and no {csv.encoding}; set encoding = "utf-8".')
+        raise NotCsv(f'This is UTF-8 text, by its byte order mark, and not {csv.encoding}; set encoding = "utf-8".')
+
+
+def without_footer(portions: Iterator[bytes], line_count: int) -> Iterator[bytes]:
+    """Yield all but the last physical lines. No more than these is held back.
+
+    >>> b"".join(without_footer(iter([b"a\\n1\\nTo", b"tal: 1\\n"]), 1))
+    b'a\\n1\\n'
+    """
+    if not line_count:
+        yield from portions
+        return
+    held = b""
+    for portion in portions:
+        held += portion
+        start = start_of_last_lines(held, line_count)
+        if start:
+            yield held[:start]
+            held = held[start:]

@@ -1,108 +1,71 @@
-"""A file's text: its head, and what follows from any place on. Reads as little as that takes."""
+"""The seam for formats: a file is opened by its feed's `format`, and read through `Reader`, whatever that is.
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from itertools import chain
+To add a format: a module with an opener, its line in `OPENERS`, its name in `Feed.format`. Where the format is text in
+records, its reader is a `TextReader` with `columns`, `before_rows` and `parse`.
+"""
 
-from ingest.errors import ServiceFault
-from ingest.feeds.dialect import Csv
-from ingest.reading.blocks import Position
-from ingest.reading.compression import decode, first_bytes
-from ingest.reading.encoding import Charset
-from ingest.reading.grammar import Grammar
-from ingest.reading.header import Header, read_header
-from ingest.reading.segments import is_splittable
+from collections.abc import Callable, Collection, Iterator
+from typing import Protocol
 
-
-def without_footer(portions: Iterator[bytes], line_count: int) -> Iterator[bytes]:
-    """Yield all but the last physical lines. So much is held back and no more.
-
-    >>> b"".join(without_footer(iter([b"a\\n1\\nTo", b"tal: 1\\n"]), 1))
-    b'a\\n1\\n'
-    """
-    if not line_count:
-        yield from portions
-        return
-    held = b""
-    for portion in portions:
-        held += portion
-        start = start_of_last_lines(held, line_count)
-        if start:
-            yield held[:start]
-            held = held[start:]
+from ingest.feeds.feed import Feed
+from ingest.reading.blocks import Block, Chunk, Position, RawRecord
+from ingest.reading.compression import RangeReader
+from ingest.reading.csv_reader import open_csv
+from ingest.reading.rows import Rows
+from ingest.reading.segments import Segment
 
 
-def start_of_last_lines(data: bytes, line_count: int) -> int:
-    """Return where the last physical lines of `data` begin; a line end at the very end belongs to the last of them.
+class Reader(Protocol):
+    """A file that was opened."""
 
-    >>> start_of_last_lines(b"a\\r\\nb\\nc\\rd\\n", 2)
-    5
-    """
-    start = len(data)
-    for _ in range(line_count):
-        end = start - data.endswith((b"\n", b"\r"), 0, start)
-        if end > 0 and data[end - 1 : end + 1] == b"\r\n":
-            end -= 1
-        start = max(data.rfind(b"\n", 0, end), data.rfind(b"\r", 0, end)) + 1
-    return start
+    start: Position  # where its rows begin
+    position: Position  # where the block just yielded ends: reading that begins there yields the blocks that follow
+    before_rows: bytes  # what stands before the rows, as UTF-8: a file of its rejects begins with it
+    columns: tuple[str, ...]  # those known before the first row; a block of some formats has others (`Rows.columns`)
 
+    @property
+    def can_jump(self) -> bool:
+        """Whether it can be read from any position on: segments of it can be loaded each on its own."""
 
-RangeReader = Callable[
-    [int, int | None], Iterator[bytes]
-]  # a file's own bytes from one offset to before another, or its end
+    def blocks(self, position: Position, end_byte: int | None = None, *, at_end: bool = True) -> Iterator[Chunk]:
+        """Yield blocks and bad records from a position on, to the end of the file or to a byte of it; once only.
 
+        `at_end`: the file ends there.
+        """
 
-@dataclass(slots=True)
-class Reader:
-    """A file that was opened.
+    def parse(self, block: Block, *, is_first: bool = False) -> Rows:
+        """Return the rows of a block. `is_first`: none of the file, or of the segment, were read before.
 
-    `start` is where its rows begin. `can_jump`: text may be read from any byte on; else all before it is read again.
-    """
+        Raises:
+            NotCsv: the first rows show that it is another kind of file than the feed says.
+        """
 
-    head: Header
-    start: Position
-    can_jump: bool
-    _read: RangeReader
-    _charset: Charset
-    _rest: Iterator[bytes]
-    _portions: Iterator[bytes]
+    def segments(self, position: Position, segment_bytes: int) -> Iterator[Segment]:
+        """Yield the segments from a position on, each as soon as it is known, for a file that can jump; once only."""
 
-    def after(self, place: Position, end_byte: int | None = None) -> Iterator[bytes]:
-        """Yield the text from a place on, to the end of the file or to a byte of it. May be asked for once."""
-        if place.byte == self.start.byte and end_byte is None:
-            return self._rest
-        if self.can_jump:
-            self.close()
-            return self._charset.to_text(self._read(place.byte, end_byte))
-        return _skip(self._rest, place.text_byte - self.start.text_byte)
+    def raw_records(self, block: Block, numbers: Collection[int]) -> Iterator[RawRecord]:
+        """Yield the records of a block with these numbers, as they stand in the file, in its order."""
+
+    def first_lines(self, block: Block, rows: Rows) -> list[int]:
+        """Return the line each row of a block begins on."""
+
+    def whole_records(self, data: bytes, *, at_start: bool, at_end: bool) -> tuple[int, int] | None:
+        """Return where the whole records in bytes from anywhere in the file begin and end; None if it is not known.
+
+        `at_start`: they begin where a record does; `at_end`: they end where the file does.
+        """
 
     def close(self) -> None:
         """Stop reading."""
-        close = getattr(self._portions, "close", None)
-        if close:
-            close()
 
 
-def open_file(read: RangeReader, csv: Csv, charset: Charset, grammar: Grammar) -> Reader:
-    """Return a file's text, its head read.
+OPENERS: dict[str, Callable[[RangeReader, Feed, int | None], Reader]] = {"csv": open_csv}
+
+
+def open_file(ranges: RangeReader, feed: Feed, *, block_bytes: int | None = None) -> Reader:
+    """Return a file of a feed, opened. `block_bytes`: of a block, if not what the feed's records ask for.
 
     Raises:
-        FileFault: there is no usable head.
+        FileFault: it is not a file of the feed's format, or has no usable header.
     """
-    portions = read(0, None)
-    first = first_bytes(portions)
-    text = without_footer(decode(chain([first], portions), csv), csv.footer_lines)
-    head, rest = read_header(text, charset.csv, grammar)
-    start = Position(charset.size_of_head(head.raw), 1 + head.line_count, text_byte=len(head.raw))
-    return Reader(head, start, is_splittable(csv, first), read, charset, chain([rest], text), portions)
-
-
-def _skip(text: Iterator[bytes], count: int) -> Iterator[bytes]:
-    for portion in text:
-        if count < len(portion):
-            yield portion[count:]
-            yield from text
-            return
-        count -= len(portion)
-    if count:
-        raise ServiceFault("The file ends before the place it was read to: it was read another way before.")
+    return OPENERS[feed.format](ranges, feed, block_bytes)

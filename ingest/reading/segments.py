@@ -1,6 +1,6 @@
-"""A large plain file -> segments, while it is scanned once. A segment is a run of the pieces of the whole file.
+"""A large plain file -> segments, while it is scanned once. A segment is a run of chunks of the whole file.
 
-Cut on its own, by a cutter that begins at its start, a segment therefore gives the blocks, bad records, lines and
+Cut on its own, by a splitter that begins at its start, a segment therefore gives the blocks, bad records, lines and
 offsets that the file gives in one go; `ingest.reading.blocks` says what ends it.
 """
 
@@ -8,10 +8,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from ingest.feeds.dialect import Csv
-from ingest.reading.blocks import BLOCK_BYTES, START, BlockSplitter, Position
-from ingest.reading.compression import find_codec
-from ingest.reading.encoding import Charset
-from ingest.reading.grammar import Grammar, end_of_line
+from ingest.reading.blocks import BlockSplitter, Position
+from ingest.reading.grammar import end_of_line
 
 SEGMENT_BYTES = 64 * 1024 * 1024
 
@@ -32,32 +30,10 @@ class Segment:
         return self.end.byte
 
 
-def is_splittable(csv: Csv, first_bytes: bytes) -> bool:
-    """Return whether a file can be read from the middle: segments of it can be loaded each on its own.
-
-    >>> is_splittable(Csv(encoding="cp1252"), b"a,b"), is_splittable(Csv(), b"\\x1f\\x8b\\x08")
-    (True, False)
-    """
-    is_plain = csv.compression == "none" or (csv.compression == "auto" and find_codec(first_bytes) is None)
-    return is_plain and not csv.footer_lines and Charset(csv).is_seekable
-
-
-def splitter_for(csv: Csv, state: Position = START, *, block_bytes: int | None = None) -> BlockSplitter:
-    """Return the cutter of a feed's files. Planner and loader must cut alike: both take it from here."""
-    charset = Charset(csv)
-    return BlockSplitter(
-        Grammar(charset.csv),
-        state=state,
-        block_bytes=block_bytes or max(BLOCK_BYTES, csv.max_record_bytes),
-        record_bytes=csv.max_record_bytes,
-        measure=charset.size,
-    )
-
-
 def plan(text: Iterable[bytes], splitter: BlockSplitter, *, segment_bytes: int = SEGMENT_BYTES) -> Iterator[Segment]:
-    """Yield the segments of the text from the cutter's state on, each as soon as it is known.
+    """Yield the segments of the text from the splitter's state on, each as soon as it is known.
 
-    A segment is as long as pieces fit into `segment_bytes`, and at least one piece: a bad record may be longer.
+    A segment is as many chunks as fit into `segment_bytes`, and at least one: a bad record may be longer.
     Planning that begins again at any segment's end yields the same later segments.
     """
     start = end = splitter.state
@@ -68,7 +44,7 @@ def plan(text: Iterable[bytes], splitter: BlockSplitter, *, segment_bytes: int =
                 start = end
             end = splitter.state
     for _ in splitter.finish():
-        pass  # the end of the file decides how its last pieces are cut: no segment ends between them
+        pass  # the end of the file decides how its last chunks are cut: no segment ends between them
     if end != start and splitter.state.byte - start.byte > segment_bytes:
         yield Segment(start, end)
         start = end

@@ -9,9 +9,9 @@ from typing import Any
 from ingest.contract import Reason
 from ingest.feeds.dialect import Csv
 from ingest.reading.blocks import BadRecord, Block
-from ingest.reading.encoding import Charset, original_bytes
-from ingest.reading.fault import Fault
-from ingest.reading.grammar import Grammar
+from ingest.reading.encoding import original_bytes
+from ingest.reading.reader import Reader
+from ingest.reading.rows import Fault
 
 _BAD_RECORD_MESSAGES = {
     Reason.UNTERMINATED_QUOTE: "the record opens a quote that is not closed within max_record_bytes, or at all",
@@ -35,28 +35,18 @@ class Reject:
     raw: bytes
 
 
-def locate(block: Block, faults: Iterable[Fault], grammar: Grammar, charset: Charset) -> Iterator[Reject]:
+def locate(block: Block, faults: Iterable[Fault], reader: Reader) -> Iterator[Reject]:
     """Yield a block's faults in file order, with line, offset and raw bytes."""
     by_record = {fault.record: fault for fault in faults}
-    if not by_record:
-        return
-    last, offset, measured = max(by_record), block.first_byte, 0
-    for number, span in enumerate(grammar.spans(block.data)):
-        if number > last:
-            return
-        fault = by_record.get(number)
-        if fault:
-            offset += charset.size(block.data[measured : span.start])
-            measured = span.start
-            raw = charset.own(block.data[span.start : span.end])
-            line = block.first_line + span.line
-            yield Reject(line, offset, fault.reason, fault.message, fault.column, fault.value, raw)
+    for raw in reader.raw_records(block, by_record.keys()):
+        fault = by_record[raw.number]
+        yield Reject(raw.first_line, raw.first_byte, fault.reason, fault.message, fault.column, fault.value, raw.data)
 
 
-def from_bad_record(bad: BadRecord, charset: Charset) -> Reject:
+def from_bad_record(bad: BadRecord) -> Reject:
     """Return the reject for a record that could not even be delimited."""
     message = _BAD_RECORD_MESSAGES[bad.reason]
-    return Reject(bad.first_line, bad.first_byte, bad.reason, message, None, None, charset.own(bad.data))
+    return Reject(bad.first_line, bad.first_byte, bad.reason, message, None, None, bad.data)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,21 +1,20 @@
 """A sample -> a feed that loads it, and what that was concluded from."""
 
+import re
+import unicodedata
 from dataclasses import dataclass, field, replace
 
 import pyarrow as pa
 
+from ingest.errors import SettingsFault
 from ingest.feeds.dialect import Csv
 from ingest.feeds.feed import Feed
-from ingest.reading.blocks import Block, BlockSplitter
-from ingest.reading.grammar import Grammar
-from ingest.reading.header import read_header
-from ingest.reading.reader import start_of_last_lines
-from ingest.reading.rows import Layout, parse_rows
+from ingest.reading.csv_reader import read_beginning
+from ingest.reading.grammar import start_of_last_lines
+from ingest.sniff.candidate_keys import Key, find_keys
 from ingest.sniff.columns import Finding, find_columns, null_values, values_without_nulls
 from ingest.sniff.dialect import find_dialect, is_spaced, single_column
 from ingest.sniff.frame import Frame, find_frame, footer_lines, with_fields, with_frame
-from ingest.sniff.header import table_name
-from ingest.sniff.keys import Key, find_keys
 from ingest.sniff.numbers import find_number_format
 from ingest.sniff.sample import Sample
 from ingest.sniff.trial import Trial
@@ -70,16 +69,8 @@ def _without_footer(sample: Sample, csv: Csv) -> bytes:
 
 def _read(text: bytes, csv: Csv, *, is_whole: bool) -> tuple[pa.Table, bytes]:
     """Return the first rows as the ingester reads them, and the text without a record cut off at its end."""
-    grammar = Grammar(csv)
-    head, rest = read_header(iter([text]), csv, grammar)
-    if not is_whole:
-        rest = rest[: grammar.end_of_last_record(rest, 0, len(rest))]
-    splitter = BlockSplitter(grammar, block_bytes=len(rest) + 1)
-    chunks = [*splitter.feed(rest), *splitter.finish()]
-    layout = Layout(head.columns, csv, grammar)
-    tables = [parse_rows(chunk.data, layout).table for chunk in chunks if isinstance(chunk, Block)]
-    empty = parse_rows(b"", layout).table
-    return pa.concat_tables([empty, *tables]).slice(0, MAX_ROWS).combine_chunks(), head.raw + rest
+    table, text = read_beginning(text, csv, is_whole=is_whole)
+    return table.slice(0, MAX_ROWS).combine_chunks(), text
 
 
 def _with_keys(table: pa.Table, csv: Csv, findings: list[Finding]) -> tuple[Csv, list[Finding], list[Key]]:
@@ -108,3 +99,44 @@ def _feed(name: str, csv: Csv, findings: list[Finding], key: Key) -> Feed:
         csv=csv,
         columns={found.name: found.declared() for found in findings if found.type != "S"},
     )
+
+
+_MAX_TABLE = 255
+_SUFFIXES = re.compile(r"(?:\.(?:gz|bz2|zst|zstd|csv|tsv|tab|psv|txt|dat|data|asc))+\Z", re.IGNORECASE)
+
+
+def feed_name(file: str) -> str:
+    """Return a name for the feed of a file.
+
+    >>> feed_name("s3://drop/2026/Verkäufe 2026.csv.gz"), feed_name("???")
+    ('verkaufe_2026', 'feed')
+    """
+    stem = _SUFFIXES.sub("", re.split(r"[/\\]", file)[-1])
+    return "_".join(word.lower() for word in _words(stem)) or "feed"
+
+
+def table_name(feed: str) -> str:
+    """Return a name for the table of a feed.
+
+    >>> table_name("sales_2026"), table_name("x")
+    ('Sales2026', 'XTable')
+    """
+    name = "".join(word[:1].upper() + word[1:] for word in _words(feed))[:_MAX_TABLE]
+    return name if len(name) >= 3 else f"{name}Table"
+
+
+def checked_feed_name(name: str) -> str:
+    """Return a name that a user gave.
+
+    Raises:
+        SettingsFault: it is empty.
+    """
+    if not name.strip():
+        raise SettingsFault(f"--name {name!r} is wrong: accepted is any text that is not empty.")
+    return name
+
+
+def _words(text: str) -> list[str]:
+    """Return the runs of ASCII letters and digits, letters without their accents."""
+    bare = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode()
+    return re.findall(r"[A-Za-z0-9]+", bare)

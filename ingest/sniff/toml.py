@@ -6,10 +6,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from ingest.feeds.column import Column
 from ingest.feeds.dialect import Csv
 from ingest.feeds.feed import Feed
+from ingest.sniff.candidate_keys import Key
 from ingest.sniff.columns import Finding
-from ingest.sniff.encoding import GUESSED
-from ingest.sniff.keys import Key
 from ingest.sniff.proposal import Proposal
+from ingest.sniff.sample import GUESSED
 
 Remarks = Mapping[str, Sequence[str]]  # "" for the section, else a field: "csv.encoding", "columns.NAME"
 _LINE = 120

@@ -12,7 +12,7 @@ from pyarrow import csv as arrow_csv
 from ingest.feeds.dialect import Csv
 from ingest.reading.grammar import Grammar, Span, count_lines
 from ingest.reading.header import parse_options
-from ingest.reading.rows import Layout, parse_rows
+from ingest.reading.parse import Layout, parse_rows
 
 WINDOW_LINES = 2000
 WINDOW_BYTES = 512 * 1024

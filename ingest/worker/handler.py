@@ -11,8 +11,7 @@ import boto3
 from botocore.config import Config
 
 from ingest.aws.clock import Clock
-from ingest.aws.s3 import Objects
-from ingest.aws.s3_listing import ObjectListing
+from ingest.aws.s3 import ObjectListing, Objects
 from ingest.contract import FEEDS_FILE, Env
 from ingest.dynamodb.boto3_writer import Boto3Writer
 from ingest.dynamodb.http.client import batch_write_exchange

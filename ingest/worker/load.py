@@ -1,7 +1,8 @@
 """The loop: a file's text -> blocks -> rows -> items -> table and rejects. Knows the edges by Protocol only."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from functools import lru_cache, partial
 
 from ingest.contract import Reason
 from ingest.errors import FileFault, ObjectSuperseded, TooManyRejects
@@ -11,13 +12,11 @@ from ingest.items.items import Items, build_items
 from ingest.items.mapping import Mapping, map_columns
 from ingest.ledger.row_counts import RowCounts
 from ingest.ledger.work_item import Checkpoint
-from ingest.reading.blocks import START, BadRecord, Block, BlockSplitter, Chunk, Position
-from ingest.reading.encoding import Charset
-from ingest.reading.fault import Fault
-from ingest.reading.grammar import Grammar
-from ingest.reading.reader import RangeReader, Reader, open_file
-from ingest.reading.rows import Layout, Rows, parse_rows, refuse_other_encoding, with_lineage
-from ingest.reading.segments import Segment, splitter_for
+from ingest.reading.blocks import START, BadRecord, Block, Chunk, Position
+from ingest.reading.compression import RangeReader
+from ingest.reading.reader import Reader, open_file
+from ingest.reading.rows import Fault, Rows, with_lineage
+from ingest.reading.segments import Segment
 from ingest.rejects.reject import from_bad_record, locate
 from ingest.worker.ports import ItemWriter, RejectSink
 
@@ -70,16 +69,14 @@ class Load:
         self.checkpoint: Checkpoint | None = None
         self.has_moved = False
         self._feed = feed
-        self._charset = Charset(feed.csv)
-        self._grammar = Grammar(self._charset.csv)
         self._writer = writer
         self._rejects = rejects
         self._file = file
-        self._now_s = now_s
         self._before_block = before_block
         self._after_block = after_block
         self._at_checkpoint = at_checkpoint
         self._sizes = sizes or Sizes()
+        self._mapping = lru_cache(maxsize=8)(partial(map_columns, feed, now_s=now_s))
         self._window = self._window_at(START)
 
     def run(
@@ -100,15 +97,14 @@ class Load:
         """
         if checkpoint:  # true also where the file cannot even be opened any more
             self.row_counts, self.checkpoint = checkpoint.row_counts, checkpoint
-        text = open_file(read, self._feed.csv, self._charset, self._grammar)
-        frame = self._frame(text)
-        self._rejects.begin(self._charset.own(text.head.raw), self._feed.csv)
-        begun = checkpoint or self._beginning(text, segment)
+        reader = open_file(read, self._feed, block_bytes=self._sizes.block)
+        self._mapping(reader.columns)  # a wrong header ends it here
+        self._rejects.begin(reader.before_rows, self._feed.csv)
+        begun = checkpoint or self._beginning(reader, segment)
         self.row_counts, self.checkpoint, self._window = begun.row_counts, begun, self._window_at(begun.window)
         try:
-            splitter = splitter_for(self._feed.csv, begun.window, block_bytes=self._sizes.block)
-            portions = text.after(begun.window, segment.end_byte if segment else None)
-            self._take_all(splitter, _chunks(splitter, portions, at_end=at_end), begun, frame)
+            blocks = reader.blocks(begun.window, segment.end_byte if segment else None, at_end=at_end)
+            self._take_all(reader, blocks, begun)
         except FileFault:  # whoever loads these bytes comes to it at the same place, with the same rejects
             self._rejects.close()
             raise
@@ -120,28 +116,23 @@ class Load:
         self._rejects.close()
         return self.row_counts
 
-    def _beginning(self, text: Reader, segment: Segment | None) -> Checkpoint:
+    def _beginning(self, reader: Reader, segment: Segment | None) -> Checkpoint:
         if segment is not None:
             return Checkpoint(segment.start, segment.start, RowCounts())
-        return Checkpoint(text.start, text.start, RowCounts(bytes_read=text.start.byte))
+        return Checkpoint(reader.start, reader.start, RowCounts(bytes_read=reader.start.byte))
 
-    def _frame(self, text: Reader) -> "_Frame":
-        columns = tuple(map(self._charset.own_name, text.head.columns))
-        layout = Layout(columns, self._charset.csv, self._grammar)
-        return _Frame(layout, map_columns(self._feed, columns, now_s=self._now_s))
-
-    def _take_all(self, splitter: BlockSplitter, chunks: Iterator[Chunk], begun: Checkpoint, frame: "_Frame") -> None:
+    def _take_all(self, reader: Reader, blocks: Iterator[Chunk], begun: Checkpoint) -> None:
         place = begun.window
-        for chunk in chunks:
+        for chunk in blocks:
             self._before_block()
             if chunk.first_byte < begun.at.byte:
-                self._remember(chunk, place, frame)
+                self._remember(chunk, place, reader)
             else:
-                self._take(chunk, (place, splitter.state), frame)
+                self._take(chunk, (place, reader.position), reader)
                 self._after_block(self.row_counts)
                 self._check_limit()
-                self._pass(place, splitter.state)
-            place = splitter.state
+                self._pass(place, reader.position)
+            place = reader.position
 
     def _pass(self, before: Position, after: Position) -> None:
         """Make rejects durable, and a checkpoint possible, where a piece goes on into another cell of the file."""
@@ -154,22 +145,22 @@ class Load:
     def _window_at(self, place: Position) -> DuplicateKeyWindow:
         return DuplicateKeyWindow(place, window_bytes=self._sizes.window)
 
-    def _take(self, chunk: Chunk, ends: tuple[Position, Position], frame: "_Frame") -> None:
+    def _take(self, chunk: Chunk, ends: tuple[Position, Position], reader: Reader) -> None:
         if isinstance(chunk, BadRecord):
-            self._rejects.add([from_bad_record(chunk, self._charset)])
+            self._rejects.add([from_bad_record(chunk)])
             self.row_counts = self.row_counts.plus(RowCounts(rows_read=1, rows_rejected=1, bytes_read=chunk.byte_count))
         else:
-            self._take_block(chunk, ends, frame)
+            self._take_block(chunk, ends, reader)
 
-    def _take_block(self, block: Block, ends: tuple[Position, Position], frame: "_Frame") -> None:
-        rows = self._rows(block, frame.layout)
-        items, faults = build_items(rows, frame.mapping)
+    def _take_block(self, block: Block, ends: tuple[Position, Position], reader: Reader) -> None:
+        rows, mapping = self._rows(block, reader)
+        items, faults = build_items(rows, mapping)
         items, keys, superseded, refused = self._write(items)
         overwritten = self._window.count(ends[0], keys)
         if refused:  # who goes on from a checkpoint could not tell which keys of this block are in the table
             self._window = self._window_at(ends[1])
         faults += refused + rows.faults
-        self._rejects.add(list(locate(block, faults, self._grammar, self._charset)))
+        self._rejects.add(list(locate(block, faults, reader)))
         self.row_counts = self.row_counts.plus(
             RowCounts(
                 rows_read=rows.record_count,
@@ -180,18 +171,17 @@ class Load:
             )
         )
 
-    def _remember(self, chunk: Chunk, place: Position, frame: "_Frame") -> None:
+    def _remember(self, chunk: Chunk, place: Position, reader: Reader) -> None:
         """Take note of the keys of a block that was loaded before the checkpoint: later rows may replace its rows."""
         if isinstance(chunk, Block):
-            items, _ = build_items(self._rows(chunk, frame.layout), frame.mapping)
+            items, _ = build_items(*self._rows(chunk, reader))
             self._window.count(place, last_of_each_key(items)[1])
 
-    def _rows(self, block: Block, layout: Layout) -> Rows:
-        rows = parse_rows(block.data, layout)
-        if not self.row_counts.rows_read:
-            refuse_other_encoding(rows, self._feed.csv)
-        rows = replace(rows, table=self._charset.own_cells(rows.table))
-        return with_lineage(rows, self._feed.lineage, block, self._grammar, self._file)
+    def _rows(self, block: Block, reader: Reader) -> tuple[Rows, Mapping]:
+        """Return the rows of a block, and what they become: a block of some formats has columns of its own."""
+        rows = reader.parse(block, is_first=not self.row_counts.rows_read)
+        mapping = self._mapping(rows.columns)
+        return with_lineage(rows, self._feed.lineage, self._file, partial(reader.first_lines, block, rows)), mapping
 
     def _write(self, items: Items) -> tuple[Items, KeyHashes, int, list[Fault]]:
         """Put the last item of each key, and where the table refuses it, the one before it.
@@ -215,14 +205,6 @@ class Load:
             raise too_many_rejects(self.row_counts)
 
 
-@dataclass(frozen=True, slots=True)
-class _Frame:
-    """What the records of one file look like, and what they become."""
-
-    layout: Layout
-    mapping: Mapping
-
-
 def too_many_rejects(row_counts: RowCounts) -> TooManyRejects:
     """Return what is said of a file with more rejects than its feed allows."""
     return TooManyRejects(
@@ -230,9 +212,3 @@ def too_many_rejects(row_counts: RowCounts) -> TooManyRejects:
         "feed's max_rejects allows; the rows written so far stay. Mend the file and "
         "send it again, or mend the feed and let `ingest retry` load it."
     )
-
-
-def _chunks(splitter: BlockSplitter, text: Iterator[bytes], *, at_end: bool) -> Iterator[Chunk]:
-    for portion in text:
-        yield from splitter.feed(portion)
-    yield from splitter.finish(at_end=at_end)

@@ -10,10 +10,8 @@ from ingest.ledger.claims import Claimed
 from ingest.ledger.row_counts import NOTHING, RowCounts
 from ingest.ledger.work_item import Plan, WorkItem
 from ingest.queue.messages import body_of
-from ingest.reading.encoding import Charset
-from ingest.reading.grammar import Grammar
 from ingest.reading.reader import open_file
-from ingest.reading.segments import Segment, plan, splitter_for
+from ingest.reading.segments import Segment
 from ingest.worker.lease import Lease
 from ingest.worker.ports import Ledger, Objects, Queue, WorkerClock
 
@@ -63,28 +61,17 @@ class Split:
             FileFault: the file will never load as it is.
             ServiceFault: trying later may help, also LeaseLost and OutOfTime.
         """
-        charset = Charset(self._feed.csv)
-        grammar = Grammar(charset.csv)
-        text = open_file(self._read, self._feed.csv, charset, grammar)
-        if not text.can_jump:
-            text.close()
-            return False
-        map_columns(self._feed, tuple(map(charset.own_name, text.head.columns)))  # a wrong header ends it here
-        text.close()
-        known = self._plan or Plan(text.start)
-        splitter = splitter_for(self._feed.csv, known.at, block_bytes=self._block_bytes)
-        for segment in plan(self._text(charset, known), splitter, segment_bytes=self._segment_bytes):
-            known = self._add(segment, known)
+        with closing(open_file(self._read, self._feed, block_bytes=self._block_bytes)) as reader:
+            if not reader.can_jump:
+                return False
+            map_columns(self._feed, reader.columns)  # a wrong header ends it here
+            known = self._plan or Plan(reader.start)
+            for segment in reader.segments(known.at, self._segment_bytes):
+                known = self._add(segment, known)
         now_s = self._clock.now_s()
-        self._ledger.split(self._file, self._lease.token, known, head_bytes=text.start.byte, now_s=now_s)
-        self.row_counts = RowCounts(bytes_read=text.start.byte)
+        self._ledger.split(self._file, self._lease.token, known, head_bytes=reader.start.byte, now_s=now_s)
+        self.row_counts = RowCounts(bytes_read=reader.start.byte)
         return True
-
-    def _text(self, charset: Charset, known: Plan) -> Iterator[bytes]:
-        with closing(self._objects.portions(self._file, known.at.byte, ahead=RANGES_AHEAD)) as portions:
-            for portion in charset.to_text(portions):
-                self._lease.before_block()
-                yield portion
 
     def _add(self, segment: Segment, known: Plan) -> Plan:
         """Make a segment known, and return the plan that has it."""
@@ -96,4 +83,7 @@ class Split:
         return known
 
     def _read(self, start: int, end: int | None) -> Iterator[bytes]:
-        return self._objects.portions(self._file, start, end)
+        with closing(self._objects.portions(self._file, start, end, ahead=RANGES_AHEAD)) as portions:
+            for portion in portions:
+                self._lease.before_block()
+                yield portion

@@ -8,8 +8,7 @@ from typing import Any
 import pytest
 from urllib3.exceptions import ProtocolError
 
-from ingest.aws.read_ahead import THREAD_NAME
-from ingest.aws.s3 import ATTEMPTS, Objects
+from ingest.aws.s3 import ATTEMPTS, THREAD_NAME, Objects
 from ingest.errors import ObjectSuperseded, Throttled
 from ingest.file import FileVersion
 from tests.aws.test_s3 import DATA, FILE, ScriptedS3, Step, breaks, client_error, short

@@ -16,8 +16,7 @@ from botocore.config import Config
 
 from infra.local import ministack
 from ingest.aws.clock import Clock
-from ingest.aws.s3 import Objects
-from ingest.aws.s3_listing import ObjectListing
+from ingest.aws.s3 import ObjectListing, Objects
 from ingest.contract import Ledger as Names
 from ingest.dynamodb.http.client import BATCH_WRITE, Exchange
 from ingest.dynamodb.http.endpoint import find_endpoint

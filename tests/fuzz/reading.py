@@ -5,7 +5,6 @@ rest is the file. `check_reading` is the same with the choices made.
 """
 
 import re
-from itertools import chain
 
 from ingest.errors import FileFault, SettingsFault
 from ingest.feeds.dialect import Csv
@@ -13,13 +12,11 @@ from ingest.feeds.feed import Feed
 from ingest.feeds.parse import read_csv
 from ingest.items.items import build_items
 from ingest.items.mapping import Mapping, map_columns
-from ingest.reading.blocks import BadRecord, Block, BlockSplitter, Chunk, Position
-from ingest.reading.encoding import Charset
+from ingest.reading.blocks import BadRecord, Block, Chunk
 from ingest.reading.grammar import Grammar, count_lines
-from ingest.reading.header import read_header
-from ingest.reading.rows import Layout, parse_rows
+from ingest.reading.reader import Reader
 from ingest.rejects.reject import locate
-from tests.support.fakes import cut
+from tests.support.fakes import opened
 
 CHOICES: tuple[tuple[str, tuple[object, ...]], ...] = (
     ("delimiter", (",", ";", "\t", "|", "\x01", " ", "a", ".")),
@@ -62,39 +59,31 @@ def check(data: bytes) -> None:
 
 
 def check_reading(file: bytes, csv: Csv, block_bytes: int, portion: int) -> None:
-    """Raise unless every byte of the file is in its head, in a record, or in a line that is none."""
-    grammar = Grammar(csv)
+    """Raise unless every byte of the file is in its header, in a record, or in a line that is none."""
     try:
-        mapping, layout, chunks = _read(file, csv, grammar, block_bytes, portion)
+        mapping, reader, chunks = _read(file, csv, block_bytes, portion)
     except FileFault:
         return
-    in_one_go = _read(file, csv, grammar, block_bytes, len(file) + 1)[2]
-    assert in_one_go == chunks, "the portions change the pieces"
+    in_one_go = _read(file, csv, block_bytes, len(file) + 1)[2]
+    assert in_one_go == chunks, "the portions change the chunks"
     for chunk in chunks:
         if isinstance(chunk, Block):
-            check_block(chunk, layout, mapping)
+            check_block(chunk, csv, reader, mapping)
 
 
-def _read(
-    file: bytes, csv: Csv, grammar: Grammar, block_bytes: int, portion: int
-) -> tuple[Mapping, Layout, list[Chunk]]:
-    portions = cut(file, portion)
-    head, rest = read_header(portions, csv, grammar)
-    names = head.columns
+def _read(file: bytes, csv: Csv, block_bytes: int, portion: int) -> tuple[Mapping, Reader, list[Chunk]]:
+    reader = opened(file, csv, portion=portion, block_bytes=block_bytes)
+    names = reader.columns
     feed = Feed("f/", "Table", names[0].replace("{", "") or "id", columns={names[-1]: "N"}, csv=csv)
-    splitter = BlockSplitter(
-        grammar, state=Position(head.byte_count, 1 + count_lines(head.raw)), block_bytes=block_bytes
-    )
-    chunks = list(chain.from_iterable(splitter.feed(portion) for portion in chain([rest], portions)))
-    chunks += splitter.finish()
-    _check_chunks(file, head.raw, chunks)
-    return map_columns(feed, names), Layout(names, csv, grammar), chunks
+    chunks = list(reader.blocks(reader.start))
+    _check_chunks(file, reader.before_rows, chunks)
+    return map_columns(feed, names), reader, chunks
 
 
-def _check_chunks(file: bytes, head: bytes, chunks: list[Chunk]) -> None:
-    """The head and the pieces, laid end to end, are the file."""
-    assert file.startswith(head)
-    at = len(head)
+def _check_chunks(file: bytes, before_rows: bytes, chunks: list[Chunk]) -> None:
+    """What stands before the rows and the chunks, laid end to end, are the file."""
+    assert file.startswith(before_rows)
+    at = len(before_rows)
     for chunk in chunks:
         assert (chunk.first_byte, chunk.first_line) == (at, 1 + count_lines(file[:at]))
         assert chunk.byte_count > 0
@@ -104,34 +93,35 @@ def _check_chunks(file: bytes, head: bytes, chunks: list[Chunk]) -> None:
     assert at == len(file)
 
 
-def check_block(block: Block, layout: Layout, mapping: Mapping) -> None:
+def check_block(block: Block, csv: Csv, reader: Reader, mapping: Mapping) -> None:
     """Every record of the block is an item or a fault, and between them stand only lines that are no records."""
-    spans = list(layout.grammar.spans(block.data))
+    spans = list(Grammar(csv).spans(block.data))
     ends = [0, *(span.end for span in spans)]
     starts = [*(span.start for span in spans), len(block.data)]
     for end, start in zip(ends, starts, strict=True):
-        assert all(_is_no_record(line, layout.csv) for line in _LINE.findall(block.data[end:start]))
-    rows = parse_rows(block.data, layout)
+        assert all(_is_no_record(line, csv) for line in _LINE.findall(block.data[end:start]))
+    rows = reader.parse(block)
     assert rows.record_count == len(spans)
     items, faults = build_items(rows, mapping)
     records = [*items.records, *(fault.record for fault in faults + rows.faults)]
     assert sorted(records) == list(range(len(spans)))
     lost = sorted(faults + rows.faults, key=lambda fault: fault.record)
-    for reject, fault in zip(locate(block, lost, layout.grammar, Charset(layout.csv)), lost, strict=True):
+    for reject, fault in zip(locate(block, lost, reader), lost, strict=True):
         span = spans[fault.record]
         assert reject.raw == block.data[span.start : span.end]
         assert reject.byte_offset == block.first_byte + span.start
         assert reject.line == block.first_line + count_lines(block.data[: span.start])
-    _check_alone(block, layout)
+    _check_alone(block, csv, reader)
 
 
-def _check_alone(block: Block, layout: Layout) -> None:
+def _check_alone(block: Block, csv: Csv, reader: Reader) -> None:
     """A record says the same alone as among others."""
-    rows = parse_rows(block.data, layout)
-    spans = list(layout.grammar.spans(block.data))
+    rows = reader.parse(block)
+    spans = list(Grammar(csv).spans(block.data))
     for row, cells in enumerate(rows.table.slice(0, 4).to_pylist()):
         span = spans[rows.record_of(row)]
-        assert parse_rows(block.data[span.start : span.end], layout).table.to_pylist() == [cells]
+        alone = block.data[span.start : span.end]
+        assert reader.parse(Block(alone, 0, 1, len(alone))).table.to_pylist() == [cells]
 
 
 def _is_no_record(line: bytes, csv: Csv) -> bool:

@@ -18,8 +18,7 @@ from ingest.items.export import dynamodb_json, python_items, text_rows
 from ingest.items.items import Items, build_items
 from ingest.items.mapping import map_columns
 from ingest.items.validate import MAX_ITEM_BYTES
-from ingest.reading.fault import Fault
-from ingest.reading.rows import Rows
+from ingest.reading.rows import Fault, Rows
 
 Cells = dict[str, list[str | None]]
 

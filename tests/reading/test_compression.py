@@ -188,7 +188,7 @@ def test_bytes_that_are_no_text_in_the_encoding_never_become_valid_utf8(
 
 
 def test_utf16_without_its_byte_order_mark_is_no_csv() -> None:
-    with pytest.raises(NotCsv, match=r"no utf-16 text: .*BOM"):
+    with pytest.raises(NotCsv, match=r"not valid utf-16 text: .*BOM"):
         decoded("a,b\n".encode("utf-16-be"), Csv(encoding="utf-16"))
 
 

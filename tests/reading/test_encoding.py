@@ -110,7 +110,7 @@ def test_plain_utf8_is_handed_on_as_it_is() -> None:
 @pytest.mark.parametrize("names", [("Jülich", "Bonn"), ("Jülich",)])
 def test_a_file_in_another_encoding_is_reported_in_one_sentence_and_no_storm_of_rejects(names: tuple[str, ...]) -> None:
     umlauts = ("id,name\n" + "".join(f"{n},{name}\n" for n in range(50) for name in names)).encode("cp1252")
-    with pytest.raises(NotCsv, match=r"no utf-8 text: the first \d+ records"):
+    with pytest.raises(NotCsv, match=r"not valid utf-8 text: the first \d+ records"):
         loaded(umlauts, Csv(), block_bytes=4096)
 
 

@@ -81,7 +81,7 @@ REFUSED = [
     (b'"', Csv(), BadHeader, "quote that is never closed"),
     (b"a\0,b\n", Csv(), NotCsv, "NUL"),
     ("a,b\n".encode("utf-16-le"), Csv(), NotCsv, "NUL"),
-    (b"gr\xf6\xdfe,b\n", Csv(), NotCsv, "no utf-8 text; set the feed's encoding"),
+    (b"gr\xf6\xdfe,b\n", Csv(), NotCsv, "not valid utf-8 text; set the feed's encoding"),
     (b"\xff\xfea\0,\0b\0\n\0", Csv(), NotCsv, 'encoding = "utf-16"'),
     (b"\xfe\xff\0a\0,\0b\0\n", Csv(), NotCsv, 'encoding = "utf-16"'),
     (b"PK\x03\x04\x14\0\x06\0", Csv(), NotCsv, "ZIP archive or an Excel workbook"),
@@ -110,7 +110,7 @@ def test_a_header_that_does_not_end_is_given_up_within_a_block(opening: bytes) -
 
 
 def test_a_column_name_as_long_as_a_file_is_not_repeated_whole() -> None:
-    """Something that is no CSV, all in one line; the sentence goes into the ledger, whose items end at 400 KB."""
+    """Something that is not CSV, all in one line; the sentence goes into the ledger, whose items end at 400 KB."""
     name = b"x" * 1_000_000
     with pytest.raises(BadHeader, match="twice") as caught:
         head_and_rest(name + b"," + name + b"\n", portion=1_000_000)

@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 from ingest.contract import Reason
 from ingest.feeds.dialect import Csv
 from ingest.reading.grammar import Grammar
-from ingest.reading.rows import Layout, Rows, parse_rows
+from ingest.reading.parse import Layout, parse_rows
+from ingest.reading.rows import Rows
 
 
 def rows_of(data: bytes, columns: str = "ab", csv: Csv | None = None) -> Rows:
@@ -115,7 +116,7 @@ def test_a_record_in_another_encoding_is_rejected_alone() -> None:
     assert cells(rows) == [("1", "2"), ("4", "5"), ("7", "ü")]
     assert places(rows) == [0, 2, 4]
     assert faults(rows) == [(1, Reason.BAD_ENCODING), (3, Reason.BAD_ENCODING)]
-    assert rows.faults[0].message == "the record holds bytes that are no cp1252 text"
+    assert rows.faults[0].message == "the record holds bytes that are not valid cp1252 text"
 
 
 def test_bad_bytes_in_a_quoted_cell_take_all_lines_of_their_record() -> None:
@@ -164,7 +165,7 @@ CELL = st.text(alphabet='ab"\n\r, ü', max_size=4)
 def test_every_record_is_a_row_or_a_fault_in_its_place(
     records: list[tuple[list[str], bool]], ragged: str, line_end: str, final: bool
 ) -> None:
-    """Against a model of ten lines. Records marked bad get a byte that is no UTF-8; line ends stand between all."""
+    """Against a model of ten lines. Records marked bad get a byte that is not UTF-8; line ends stand between all."""
     lines, expected, lost = [], [], []
     for number, (values, bad) in enumerate(records):
         line = ",".join('"' + value.replace('"', '""') + '"' for value in values).encode()

@@ -9,9 +9,10 @@ from ingest.feeds.dialect import Csv
 from ingest.reading.blocks import START, BadRecord, BlockSplitter, Chunk, Position
 from ingest.reading.encoding import Charset
 from ingest.reading.grammar import Grammar, count_lines
-from ingest.reading.segments import Segment, is_splittable, plan, splitter_for
+from ingest.reading.segments import Segment, plan
+from ingest.reading.text_reader import is_splittable
 from tests.reading.test_position import SOUP
-from tests.support.fakes import cut
+from tests.support.fakes import cut, opened
 
 DIALECTS = st.builds(
     Csv,
@@ -96,11 +97,11 @@ def test_planning_begins_behind_the_head_of_the_file() -> None:
 
 def test_the_splitter_of_a_feeds_files_holds_its_longest_record_and_counts_the_files_own_bytes() -> None:
     csv = Csv(encoding="cp1252", quote="", max_record_bytes=5_000_000)
-    text = ("ü" * 2_400_000 + "\n").encode()
-    own = splitter_for(csv, Position(10, 2))
-    (chunk,) = [*own.feed(text), *own.finish()]
-    assert (chunk.first_byte, chunk.byte_count, chunk.data) == (10, 2_400_001, text)
-    assert own.state == Position(2_400_011, 3, text_byte=4_800_001)
+    text = "ü" * 2_400_000 + "\n"
+    reader = opened(("head,ers\n\n" + text).encode("cp1252"), csv)
+    (chunk,) = reader.blocks(reader.start)
+    assert (chunk.first_byte, chunk.byte_count, chunk.data) == (9, 2_400_002, ("\n" + text).encode())
+    assert reader.position == Position(2_400_011, 4, text_byte=4_800_011)
 
 
 @pytest.mark.parametrize(

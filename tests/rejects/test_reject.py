@@ -11,13 +11,12 @@ from ingest.contract import Reason
 from ingest.feeds.dialect import Csv
 from ingest.reading.blocks import BadRecord, Block
 from ingest.reading.compression import decode
-from ingest.reading.encoding import Charset
-from ingest.reading.fault import Fault
-from ingest.reading.grammar import Grammar, count_lines
+from ingest.reading.grammar import count_lines
+from ingest.reading.rows import Fault
 from ingest.rejects.reject import Reject, RejectFormat, from_bad_record, locate
+from tests.support.fakes import opened
 
-GRAMMAR = Grammar(Csv())
-PLAIN = Charset(Csv())
+READER = opened(b"a,b\n", Csv())
 BOM = b"\xef\xbb\xbf"
 DATA = b'\n1,a\r\n"2\n\n2",b\n\n\r3,c\r\xff'
 
@@ -27,7 +26,7 @@ def fault(record: int, reason: str = Reason.BAD_NUMBER) -> Fault:
 
 
 def test_rejects_are_in_file_order_with_line_offset_and_raw_bytes() -> None:
-    rejects = list(locate(Block(DATA, 100, 10, len(DATA)), [fault(3), fault(1)], GRAMMAR, PLAIN))
+    rejects = list(locate(Block(DATA, 100, 10, len(DATA)), [fault(3), fault(1)], READER))
     assert rejects == [
         Reject(12, 106, Reason.BAD_NUMBER, "message", "column", "value", b'"2\n\n2",b\n'),
         Reject(18, 121, Reason.BAD_NUMBER, "message", "column", "value", b"\xff"),
@@ -35,7 +34,7 @@ def test_rejects_are_in_file_order_with_line_offset_and_raw_bytes() -> None:
 
 
 def test_a_block_without_faults_is_not_looked_at() -> None:
-    assert list(locate(Block(DATA, 0, 1, len(DATA)), [], GRAMMAR, PLAIN)) == []
+    assert list(locate(Block(DATA, 0, 1, len(DATA)), [], READER)) == []
 
 
 @given(
@@ -50,7 +49,7 @@ def test_a_rejects_offset_and_line_find_its_record_again(
     lines = [('"' + record.replace('"', '""') + '"\n').encode() for record in records]
     data = b"".join(lines)
     wanted = sorted(number for number in bad if number < len(lines))
-    rejects = list(locate(Block(data, first_byte, first_line, len(data)), [fault(n) for n in wanted], GRAMMAR, PLAIN))
+    rejects = list(locate(Block(data, first_byte, first_line, len(data)), [fault(n) for n in wanted], READER))
     assert [reject.raw for reject in rejects] == [lines[number] for number in wanted]
     for reject in rejects:
         at = reject.byte_offset - first_byte
@@ -59,10 +58,10 @@ def test_a_rejects_offset_and_line_find_its_record_again(
 
 
 def test_a_record_that_could_not_be_delimited_is_a_reject_with_its_beginning() -> None:
-    reject = from_bad_record(BadRecord(b"xxx", 40, 3, 10**9, Reason.RECORD_TOO_LONG), PLAIN)
+    reject = from_bad_record(BadRecord(b"xxx", 40, 3, 10**9, Reason.RECORD_TOO_LONG))
     assert (reject.line, reject.byte_offset, reject.reason, reject.raw) == (3, 40, Reason.RECORD_TOO_LONG, b"xxx")
     assert "only its beginning is kept" in reject.message
-    assert "quote" in from_bad_record(BadRecord(b'"', 0, 1, 1, Reason.UNTERMINATED_QUOTE), PLAIN).message
+    assert "quote" in from_bad_record(BadRecord(b'"', 0, 1, 1, Reason.UNTERMINATED_QUOTE)).message
 
 
 def test_a_reject_is_one_line_of_json() -> None:

@@ -8,13 +8,15 @@ from typing import Any
 from ingest.dynamodb.write_stats import WriteStats
 from ingest.errors import IngestError, ServiceFault
 from ingest.feeds.dialect import Csv
+from ingest.feeds.feed import Feed
 from ingest.file import FileVersion
 from ingest.items.export import python_items
 from ingest.items.items import Items, Refusal
 from ingest.ledger.claims import Outcome
 from ingest.ledger.table import iso
 from ingest.metrics.emf import Value, emf_line
-from ingest.reading.reader import RangeReader
+from ingest.reading.compression import RangeReader
+from ingest.reading.reader import Reader, open_file
 from ingest.rejects.reject import Reject
 
 Item = dict[str, Any]
@@ -223,6 +225,11 @@ def reading(data: bytes | Iterator[bytes], portion: int) -> RangeReader:
     if isinstance(data, bytes):
         return lambda start, end: cut(data[start:end], portion)
     return lambda start, end: data
+
+
+def opened(data: bytes, csv: Csv, *, portion: int = 4096, block_bytes: int | None = None) -> Reader:
+    """Return a CSV file with these bytes, opened."""
+    return open_file(reading(data, portion), Feed("f/", "Table", "id", csv=csv), block_bytes=block_bytes)
 
 
 def plain(items: Iterable[Item]) -> list[Item]:

@@ -3,7 +3,7 @@
 import argparse
 import json
 from collections.abc import Iterator
-from itertools import chain
+from functools import partial
 from pathlib import Path
 
 from ingest.aws.local_files import file_portions
@@ -11,11 +11,8 @@ from ingest.feeds.feed import Feed
 from ingest.feeds.parse import read_feeds
 from ingest.items.items import Items, build_items
 from ingest.items.mapping import map_columns
-from ingest.reading.blocks import Block, BlockSplitter, Chunk, Position
-from ingest.reading.compression import decode
-from ingest.reading.grammar import Grammar
-from ingest.reading.header import Header, read_header
-from ingest.reading.rows import Layout, parse_rows
+from ingest.reading.blocks import Block
+from ingest.reading.reader import open_file
 
 FEEDS = Path(__file__).parent.parent.parent / "feeds.toml"
 
@@ -24,28 +21,18 @@ def read(path: Path, feed: Feed) -> Iterator[Items]:
     """Yield a file's items block by block.
 
     Raises:
-        ValueError: a row was rejected; the files of this benchmark hold none such.
+        ValueError: a row was rejected; the files of this benchmark have none.
     """
-    grammar = Grammar(feed.csv)
-    text = decode(file_portions(path), feed.csv)
-    head, rest = read_header(text, feed.csv, grammar)
-    layout = Layout(head.columns, feed.csv, grammar)
-    mapping = map_columns(feed, head.columns)
-    for chunk in _pieces(grammar, head, chain([rest], text)):
-        if not isinstance(chunk, Block):
-            raise ValueError(f"line {chunk.first_line}: {chunk.reason}")
-        rows = parse_rows(chunk.data, layout)
+    reader = open_file(partial(file_portions, path), feed)
+    mapping = map_columns(feed, reader.columns)
+    for block in reader.blocks(reader.start):
+        if not isinstance(block, Block):
+            raise ValueError(f"line {block.first_line}: {block.reason}")
+        rows = reader.parse(block)
         items, faults = build_items(rows, mapping)
         if faults or rows.faults:
-            raise ValueError(f"after line {chunk.first_line}: {(rows.faults + faults)[0]}")
+            raise ValueError(f"after line {block.first_line}: {(rows.faults + faults)[0]}")
         yield items
-
-
-def _pieces(grammar: Grammar, head: Header, portions: Iterator[bytes]) -> Iterator[Chunk]:
-    splitter = BlockSplitter(grammar, state=Position(head.byte_count, 1 + head.line_count))
-    for portion in portions:
-        yield from splitter.feed(portion)
-    yield from splitter.finish()
 
 
 def main() -> None:

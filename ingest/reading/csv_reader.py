@@ -1,0 +1,69 @@
+"""A CSV file, opened: its encoding, grammar and header are joined here and nowhere else."""
+
+from dataclasses import replace
+
+import pyarrow as pa
+
+from ingest.feeds.dialect import Csv
+from ingest.feeds.feed import Feed
+from ingest.reading.blocks import Block, BlockSplitter, Position
+from ingest.reading.compression import RangeReader
+from ingest.reading.grammar import Grammar
+from ingest.reading.header import Header, read_header
+from ingest.reading.parse import Layout, parse_rows, refuse_other_encoding
+from ingest.reading.rows import Rows
+from ingest.reading.text_reader import TextFile, TextReader
+
+
+class CsvReader(TextReader):
+    """Reads a CSV file. `before_rows` are its preamble and header, `columns` the names its rows have."""
+
+    def __init__(
+        self, file: TextFile, csv: Csv, grammar: Grammar, header: Header, rest: bytes, *, block_bytes: int | None
+    ) -> None:
+        start = Position(file.charset.size_before_rows(header.raw), 1 + header.line_count, text_byte=header.byte_count)
+        super().__init__(file, csv, grammar, start, rest, block_bytes=block_bytes)
+        self.before_rows = file.charset.own(header.raw)
+        self.columns = tuple(map(file.charset.own_name, header.columns))
+        self._layout = Layout(self.columns, file.charset.csv, grammar)
+
+    def parse(self, block: Block, *, is_first: bool = False) -> Rows:
+        """Return the rows of a block. `is_first`: none of the file, or of the segment, were read before.
+
+        Raises:
+            NotCsv: the first rows are not in the feed's encoding.
+        """
+        rows = parse_rows(block.data, self._layout)
+        if is_first:
+            refuse_other_encoding(rows, self._csv)
+        return replace(rows, table=self._charset.own_cells(rows.table))
+
+
+def open_csv(ranges: RangeReader, feed: Feed, block_bytes: int | None) -> CsvReader:
+    """Return a reader of a CSV file; its header is read.
+
+    Raises:
+        FileFault: there is no usable header.
+    """
+    file = TextFile(ranges, feed.csv)
+    csv = file.charset.csv
+    grammar = Grammar(csv)
+    header, rest = read_header(file.beginning, csv, grammar)
+    return CsvReader(file, feed.csv, grammar, header, rest, block_bytes=block_bytes)
+
+
+def read_beginning(text: bytes, csv: Csv, *, is_whole: bool) -> tuple[pa.Table, bytes]:
+    """Return the rows of a file's beginning, given as text, and the text without a record cut off at its end.
+
+    Raises:
+        FileFault: there is no usable header.
+    """
+    grammar = Grammar(csv)
+    header, rest = read_header(iter([text]), csv, grammar)
+    if not is_whole:
+        rest = rest[: grammar.end_of_last_record(rest, 0, len(rest))]
+    splitter = BlockSplitter(grammar, block_bytes=len(rest) + 1)
+    layout = Layout(header.columns, csv, grammar)
+    blocks = [chunk for chunk in (*splitter.feed(rest), *splitter.finish()) if isinstance(chunk, Block)]
+    tables = [parse_rows(data, layout).table for data in (b"", *(block.data for block in blocks))]
+    return pa.concat_tables(tables), header.raw + rest

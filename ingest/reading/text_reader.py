@@ -1,0 +1,155 @@
+"""A file of text, cut into records by a grammar: all a reader does but for what stands before the rows and in them.
+
+A reader of such a format is a `TextReader` with columns and a `parse`.
+"""
+
+from collections.abc import Collection, Iterator
+from dataclasses import replace
+from itertools import chain
+
+from ingest.errors import ServiceFault
+from ingest.feeds.dialect import Csv
+from ingest.reading.blocks import BLOCK_BYTES, BadRecord, Block, BlockSplitter, Chunk, Position, RawRecord
+from ingest.reading.compression import RangeReader, decode, find_codec, first_bytes
+from ingest.reading.encoding import Charset
+from ingest.reading.grammar import Grammar, count_lines
+from ingest.reading.header import without_footer
+from ingest.reading.rows import Rows
+from ingest.reading.segments import Segment, plan, whole_records
+
+
+class TextFile:
+    """A file as text, read from its beginning. `can_jump`: it may go on at any record; else all before it is read too.
+
+    `beginning` is the text itself; what is not taken from it is what `after` goes on with.
+    """
+
+    def __init__(self, ranges: RangeReader, csv: Csv) -> None:
+        self.charset = Charset(csv)
+        self._ranges = ranges
+        self._portions = ranges(0, None)
+        first = first_bytes(self._portions)
+        self.can_jump = is_splittable(csv, first)
+        self.beginning = without_footer(decode(chain([first], self._portions), csv), csv.footer_lines)
+
+    def from_byte(self, first: int, end: int | None) -> Iterator[bytes]:
+        """Yield the text of these bytes of the file, for a file that can jump. The beginning ends."""
+        self.close()
+        self._portions = self._ranges(first, end)
+        return self.charset.to_text(self._portions)
+
+    def close(self) -> None:
+        """Stop reading."""
+        close = getattr(self._portions, "close", None)
+        if close:
+            close()
+
+
+class TextReader:
+    """Reads records of a file of text. `start` is where its rows begin, and `rest` text from there that was read.
+
+    `csv` is the feed's dialect, `grammar` says where records end. `position` is where the chunk just yielded ends.
+    """
+
+    def __init__(
+        self, file: TextFile, csv: Csv, grammar: Grammar, start: Position, rest: bytes, *, block_bytes: int | None
+    ) -> None:
+        self.start = self.position = start
+        self._file = file
+        self._charset = file.charset
+        self._csv = csv
+        self._grammar = grammar
+        self._rest = chain([rest], file.beginning)
+        self._block_bytes = block_bytes or max(BLOCK_BYTES, csv.max_record_bytes)
+
+    @property
+    def can_jump(self) -> bool:
+        """Whether it can be read from any position on: segments of it can be loaded each on its own."""
+        return self._file.can_jump
+
+    def blocks(self, position: Position, end_byte: int | None = None, *, at_end: bool = True) -> Iterator[Chunk]:
+        """Yield blocks and bad records from a position on, to the end of the file or to a byte of it; once only.
+
+        `at_end`: the file ends there.
+        """
+        splitter = self._splitter(position)
+        for chunk in _chunks(splitter, self._text(position, end_byte), at_end=at_end):
+            self.position = splitter.state
+            yield replace(chunk, data=self._charset.own(chunk.data)) if isinstance(chunk, BadRecord) else chunk
+
+    def segments(self, position: Position, segment_bytes: int) -> Iterator[Segment]:
+        """Yield the segments from a position on, each as soon as it is known (`ingest.reading.segments.plan`)."""
+        splitter = self._splitter(position)
+        return plan(self._text(position, None), splitter, segment_bytes=segment_bytes)
+
+    def raw_records(self, block: Block, numbers: Collection[int]) -> Iterator[RawRecord]:
+        """Yield the records of a block with these numbers, as they stand in the file, in its order."""
+        last, offset, measured = max(numbers, default=-1), block.first_byte, 0
+        for number, span in enumerate(self._grammar.spans(block.data) if numbers else ()):
+            if number > last:
+                return
+            if number in numbers:
+                offset += self._charset.size(block.data[measured : span.start])
+                measured = span.start
+                data = self._charset.own(block.data[span.start : span.end])
+                yield RawRecord(number, data, offset, block.first_line + span.line)
+
+    def first_lines(self, block: Block, rows: Rows) -> list[int]:
+        """Return the line each row of a block begins on."""
+        records = map(rows.record_of, range(rows.table.num_rows))
+        line_count = count_lines(block.data) + (not block.data.endswith((b"\n", b"\r")))
+        if line_count == rows.record_count:  # then each record is a line
+            return [block.first_line + record for record in records]
+        lines = [block.first_line + span.line for span in self._grammar.spans(block.data)]
+        return [lines[record] for record in records]
+
+    def whole_records(self, data: bytes, *, at_start: bool, at_end: bool) -> tuple[int, int] | None:
+        """Return where whole records in bytes from anywhere in the file are (`ingest.reading.segments`)."""
+        return whole_records(data, self._csv, at_start=at_start, at_end=at_end)
+
+    def close(self) -> None:
+        """Stop reading."""
+        self._file.close()
+
+    def _splitter(self, position: Position) -> BlockSplitter:
+        return BlockSplitter(
+            self._grammar,
+            state=position,
+            block_bytes=self._block_bytes,
+            record_bytes=self._csv.max_record_bytes,
+            measure=self._charset.size,
+        )
+
+    def _text(self, position: Position, end_byte: int | None) -> Iterator[bytes]:
+        if position.byte == self.start.byte and end_byte is None:
+            return self._rest
+        if self.can_jump:
+            return self._file.from_byte(position.byte, end_byte)
+        return _skip(self._rest, position.text_byte - self.start.text_byte)
+
+
+def is_splittable(csv: Csv, first_bytes: bytes) -> bool:
+    """Return whether a file can be read from the middle: segments of it can be loaded each on its own.
+
+    >>> is_splittable(Csv(encoding="cp1252"), b"a,b"), is_splittable(Csv(), b"\\x1f\\x8b\\x08")
+    (True, False)
+    """
+    is_plain = csv.compression == "none" or (csv.compression == "auto" and find_codec(first_bytes) is None)
+    return is_plain and not csv.footer_lines and Charset(csv).is_seekable
+
+
+def _chunks(splitter: BlockSplitter, text: Iterator[bytes], *, at_end: bool) -> Iterator[Chunk]:
+    for portion in text:
+        yield from splitter.feed(portion)
+    yield from splitter.finish(at_end=at_end)
+
+
+def _skip(text: Iterator[bytes], count: int) -> Iterator[bytes]:
+    for portion in text:
+        if count < len(portion):
+            yield portion[count:]
+            yield from text
+            return
+        count -= len(portion)
+    if count:
+        raise ServiceFault("The file ends before the place it was read to: it was read another way before.")
