@@ -16,7 +16,7 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeR
 from rich.table import Table
 from rich.text import Text
 
-from ingest.items.export import dynamodb_json, text_rows
+from ingest.dynamodb.encode import item_json, text_rows
 from ingest.items.items import Items, Refusal
 from ingest.ledger.row_counts import RowCounts
 from ingest.rejects.local_file import RejectFile
@@ -47,7 +47,7 @@ class PreviewWriter:
             items = items.slice(0, min(self._left, len(items)))
             self._left -= len(items)
         if self._form == "jsonl":
-            self._stream.writelines(line + "\n" for line in dynamodb_json(items))
+            self._stream.writelines(f"{line}\n" for line in item_json(items).to_pylist())
         else:
             rows = csv.writer(self._stream, lineterminator="\n")
             if not self._begun:

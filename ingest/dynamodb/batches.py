@@ -1,16 +1,19 @@
-"""Items -> request bodies of DynamoDB's BatchWriteItem."""
+"""Items -> request bodies of DynamoDB's BatchWriteItem, the write units they take, and what is left unprocessed."""
 
-from collections.abc import Iterator, Sequence
+import base64
+import json
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ingest.dynamodb.encode import most_bytes, put_requests
-from ingest.dynamodb.write_units import units_of_each
+from ingest.dynamodb.encode import PUT, most_bytes, put_requests, quoted
 from ingest.items.items import Items
-from ingest.items.json_text import quoted
+from ingest.items.numbers import canonical_number
+from ingest.items.validate import item_sizes
 
 _GOLDEN = 0.6180339887498949  # its multiples, less what is before the point, fill 0 to 1 evenly, however many they are
 
@@ -50,6 +53,8 @@ MAX_BODY_BYTES = 16_000_000  # "16 MB": the smaller of its two meanings
 
 SLICE_ITEMS = 1600 * MAX_BATCH_ITEMS  # encoded at a time: few kernel calls a row, and room to interleave
 MAX_SLICE_BYTES = 1 << 28  # as foretold by `most_bytes`: bounds memory, and is far below what 32-bit offsets reach
+
+WRITE_UNIT_BYTES = 1024  # of an item, for each write unit
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,3 +158,60 @@ def _offsets(requests: pa.Array) -> "memoryview[int]":
 
 def _around(table: str) -> tuple[bytes, bytes]:
     return f'{{"RequestItems":{{{quoted(table)}:['.encode(), b"]}}"
+
+
+def write_units(items: Items) -> int:
+    """Return the write units DynamoDB takes for putting all items: one for each started KiB of each of them."""
+    return int(pc.sum(units_of(item_sizes(items.attributes))).as_py()) if len(items) else 0
+
+
+def units_of_each(items: Items, requests: pa.Array, order: pa.Array | None = None) -> Sequence[int] | None:
+    """Return the write units of each item, or None if each is one; `order`, if given, is the one wanted.
+
+    `requests` is each item as JSON, which is longer: items that are small, as most are, cost one look at its lengths.
+    """
+    if not len(items) or pc.max(pc.binary_length(requests)).as_py() <= WRITE_UNIT_BYTES:
+        return None
+    units = units_of(item_sizes(items.attributes))
+    return memoryview((units if order is None else units.take(order)).buffers()[1]).cast("q")
+
+
+def units_of(sizes: pa.Array) -> pa.Array:
+    """Return the write units of items by their bytes.
+
+    >>> units_of(pa.array([100, 1024, 1025], pa.int64())).to_pylist()
+    [1, 1, 2]
+    """
+    return pc.divide(pc.add(sizes, pa.scalar(WRITE_UNIT_BYTES - 1)), pa.scalar(WRITE_UNIT_BYTES))
+
+
+def unprocessed(answer: bytes | Mapping[str, Any], batch: Batch, items: Items) -> list[int]:
+    """Return the rows of the batch that DynamoDB asks to send again, in order; `items` is what the batch is made of.
+
+    Rows are found by their keys, as DynamoDB spells numbers in its own way. If fewer rows are found than DynamoDB left
+    requests, it is the whole batch: a put may be repeated, and none may be lost.
+    """
+    reported = json.loads(answer) if isinstance(answer, bytes) else answer
+    left = [PUT.item_of(request) for some in reported.get("UnprocessedItems", {}).values() for request in some]
+    if not left:
+        return []
+    wanted = {tuple(_comparable_key(key.type, item[key.name][key.type]) for key in items.keys) for item in left}
+    rows = [row for row, key in zip(batch.rows, _row_keys(items, batch.rows), strict=True) if key in wanted]
+    return rows if len(rows) == len(left) else list(batch.rows)
+
+
+def _row_keys(items: Items, rows: Sequence[int]) -> Iterable[tuple[Hashable, ...]]:
+    columns: list[list[Hashable]] = []
+    for key in items.keys:
+        values = items.attribute(key.name).values.take(pa.array(rows, pa.int64()))
+        columns.append([_comparable_key(key.type, value) for value in values.to_pylist()])
+    return zip(*columns, strict=True)
+
+
+def _comparable_key(kind: str, value: Any) -> Hashable:
+    """Return what equal keys share; botocore returns bytes where JSON has base64."""
+    if kind == "N":
+        return canonical_number(value)
+    if kind == "B" and isinstance(value, str):
+        return base64.b64decode(value)
+    return bytes(value) if kind == "B" else str(value)

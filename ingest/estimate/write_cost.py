@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ingest.dynamodb.write_units import units_of
+from ingest.dynamodb.batches import units_of
 from ingest.feeds.feed import Feed
 from ingest.items.items import Items, Refusal
 from ingest.items.validate import item_sizes

@@ -54,6 +54,16 @@ def one_by_one(
     return ConvertedColumn(pa.array(values, kind), bad, pa.array(sizes, pa.int64()) if sizes is not None else None)
 
 
+def utf8_of(texts: pa.Array) -> pa.Buffer:
+    """Return the UTF-8 of all texts of a string or binary column in one piece, without copying it."""
+    _, ends, data = texts.buffers()
+    if data is None or not len(texts):
+        return pa.py_buffer(b"")
+    offsets = pa.Array.from_buffers(pa.int32(), len(texts) + 1, [None, ends], offset=texts.offset)
+    start, end = offsets[0].as_py(), offsets[-1].as_py()
+    return data.slice(start, end - start)
+
+
 def rows_where(mask: pa.Array) -> list[int]:
     """Return the places where a mask is true."""
     rows: list[int] = pc.indices_nonzero(mask).to_pylist()

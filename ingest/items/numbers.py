@@ -7,8 +7,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ingest.contract import Reason
-from ingest.items.columns import CellError, ConvertedColumn, rows_where
-from ingest.items.json_text import utf8_of
+from ingest.items.columns import CellError, ConvertedColumn, rows_where, utf8_of
 from ingest.items.mapping import Target
 
 # https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Constraints.html (numbers)

@@ -69,6 +69,13 @@ def test_preview_prints_dynamodb_json(capsys: pytest.CaptureFixture[str]) -> Non
     ]
 
 
+def test_preview_shows_numbers_as_they_are_sent(capsys: pytest.CaptureFixture[str]) -> None:
+    Path("a.csv").write_text("id,n\na,.5\nb,+1\n", encoding="utf-8")
+    assert Ran(capsys, "preview", "a.csv", "--feed", "orders").out.splitlines() == ["id,n", "a,0.5", "b,1"]
+    shown = Ran(capsys, "preview", "a.csv", "--feed", "orders", "--format", "jsonl").out.splitlines()
+    assert shown == ['{"id":{"S":"a"},"n":{"N":"0.5"}}', '{"id":{"S":"b"},"n":{"N":"1"}}']
+
+
 def test_preview_for_machines_is_json_lines_and_a_json_object_on_stderr(capsys: pytest.CaptureFixture[str]) -> None:
     ran = Ran(capsys, "preview", "a.csv", "--feed", "orders", "--json")
     assert [json.loads(line)["id"] for line in ran.out.splitlines()] == [{"S": "b"}, {"S": "a"}]

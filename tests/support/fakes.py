@@ -9,13 +9,13 @@ from ingest.dynamodb.write_stats import WriteStats
 from ingest.errors import IngestError, ServiceFault
 from ingest.feeds.dialect import Csv
 from ingest.file import FileVersion
-from ingest.items.export import python_items
 from ingest.items.items import Items, Refusal
 from ingest.ledger.claims import Outcome
 from ingest.ledger.table import iso
 from ingest.metrics.emf import Value, emf_line
 from ingest.reading.reader import RangeReader
 from ingest.rejects.reject import Reject
+from tests.support.items import python_items
 
 Item = dict[str, Any]
 

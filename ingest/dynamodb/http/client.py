@@ -13,7 +13,7 @@ from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError
 
 from ingest.aws.errors import aws_call, translate
 from ingest.dynamodb.http.connection import Connection, ConnectionLostError
-from ingest.dynamodb.http.endpoint import Endpoint, find_endpoint
+from ingest.dynamodb.http.endpoint import TARGET, Endpoint, find_endpoint
 from ingest.dynamodb.http.response import Answer
 from ingest.dynamodb.http.sigv4 import Signer
 
@@ -163,9 +163,6 @@ class Exchange(Generic[T]):
         return [(self._release(connection, keep=False), error) for connection in late]
 
 
-BATCH_WRITE = "DynamoDB_20120810.BatchWriteItem"
-
-
 def batch_write_exchange(session: boto3.Session, client: Any, table: str) -> Exchange[Any]:
     """Return an exchange that sends BatchWriteItem bodies for a table where `client` would send them.
 
@@ -186,4 +183,4 @@ def batch_write_exchange(session: boto3.Session, client: Any, table: str) -> Exc
         with aws_call(f"renewing the credentials to write to table {table}"):
             return credentials.get_frozen_credentials()
 
-    return Exchange(endpoint, Signer(endpoint, target=BATCH_WRITE, credentials=current).request)
+    return Exchange(endpoint, Signer(endpoint, target=TARGET, credentials=current).request)
