@@ -1,4 +1,4 @@
-"""A column in its type, with the cells that are no values of it."""
+"""Columns: text converted to a type with the cells that could not be, and attributes of items."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -9,12 +9,12 @@ import pyarrow.compute as pc
 
 
 class BadValueError(ValueError):
-    """A cell that is no value of its type; the message says why, without quoting the cell."""
+    """A cell that is not a value of its type; the message says why, without quoting the cell."""
 
 
 @dataclass(frozen=True, slots=True)
 class CellError:
-    """A cell that is no value of its column's type."""
+    """A cell that is not a value of its column's type."""
 
     row: int
     reason: str

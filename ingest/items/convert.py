@@ -17,13 +17,13 @@ from ingest.items.timestamps import times
 
 
 def convert(cells: pa.Array, target: Target) -> ConvertedColumn:
-    """Return a column of text as its feed type, and the cells that are none."""
+    """Return a column of text in its feed type, with the cells that are not values of it."""
     if target.declared.default is not None:
         cells = pc.fill_null(cells, target.declared.default)
     missing = []
     if target.declared.null == "reject" and cells.null_count:
         missing = [
-            CellError(row, Reason.MISSING_VALUE, "the cell has no value") for row in rows_where(pc.is_null(cells))
+            CellError(row, Reason.MISSING_VALUE, "the value is missing; the feed requires one") for row in rows_where(pc.is_null(cells))
         ]
     if target.declared.null == "empty":
         cells = pc.fill_null(cells, "")
@@ -41,7 +41,7 @@ def _booleans(cells: pa.Array, target: Target) -> ConvertedColumn:
     true, false = ([word.lower() for word in words] for words in (target.declared.true, target.declared.false))
     is_true = pc.is_in(words, value_set=pa.array(true, pa.string()))
     known = pc.or_(pc.is_in(words, value_set=pa.array(true + false, pa.string())), pc.is_null(cells))
-    message = f"the cell is no yes or no; accepted are {', '.join(target.declared.true + target.declared.false)}"
+    message = f"not a valid boolean; accepted values: {', '.join(target.declared.true + target.declared.false)}"
     bad = [CellError(row, Reason.BAD_BOOLEAN, message) for row in rows_where(pc.invert(known))]
     return ConvertedColumn(pc.if_else(pc.is_valid(cells), is_true, pa.scalar(None, pa.bool_())), bad)
 
@@ -54,7 +54,7 @@ def _bytes(text: str, encoding: str) -> bytes:
     try:
         return bytes.fromhex(text) if encoding == "hex" else base64.b64decode(text, validate=True)
     except (binascii.Error, ValueError):
-        raise BadValueError(f"the cell is no {encoding}") from None
+        raise BadValueError(f"not valid {encoding}") from None
 
 
 def _sets(cells: pa.Array, target: Target) -> ConvertedColumn:

@@ -121,13 +121,13 @@ def last_of_each_key(items: Items) -> tuple[Items, KeyHashes, int]:
 
 
 def _are_distinct(items: Items) -> bool:
-    """Return whether no two items share a key; if it cannot be told without looking at each, that they may."""
+    """Return whether no two items share a key; False where that cannot be decided without looking at each."""
     columns = [column for place in range(len(items.keys)) if (column := _comparable(items, place)) is not None]
     if len(columns) < len(items.keys):
         return False
     values = columns[0] if len(columns) == 1 else _pairs(*columns)
     ascends = pc.less(values.slice(0, len(values) - 1), values.slice(1)) if len(values) > 1 else None
-    if ascends is None or pc.all(ascends).as_py():  # the usual export: told at a tenth of what follows
+    if ascends is None or pc.all(ascends).as_py():  # the usual export: a tenth of the cost of what follows
         return True
     return bool(pc.count_distinct(values, mode="all").as_py() == len(items))
 

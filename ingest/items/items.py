@@ -18,7 +18,7 @@ from ingest.reading.rows import Rows
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """An item the table did not take, by its place among the items handed to the writer."""
+    """An item the table refused, by its place among the items given to the writer."""
 
     row: int
     message: str
@@ -62,7 +62,7 @@ class Items:
 def build_items(rows: Rows, mapping: Mapping) -> tuple[Items, list[Fault]]:
     """Return the rows as items, without those that cannot be written, and why each of them cannot.
 
-    A row with several faults tells the first: its columns from left to right, its extras, its keys, its size.
+    Of a row with several faults the first is reported: columns from left to right, extras, keys, size.
     """
     faults: dict[int, Fault] = {}
     table = rows.table

@@ -17,7 +17,8 @@ MIN_EXPONENT = -130
 
 PATTERN = r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?"
 _EXACT = Context(prec=5_000_000, Emax=MAX_EMAX, Emin=MIN_EMIN)  # more digits than a block of 4 MiB can hold
-_RANGE = f"the number is outside DynamoDB's range, 1E{MIN_EXPONENT} to 9.9E+{MAX_EXPONENT}"
+_NOT_A_NUMBER = "not a valid number (digits with optional sign, decimal point and exponent)"
+_RANGE = f"number outside DynamoDB's range (1E{MIN_EXPONENT} to 9.9E+{MAX_EXPONENT})"
 
 
 def canonical_number(text: str) -> str:
@@ -31,10 +32,10 @@ def canonical_number(text: str) -> str:
 
 
 def bounded_number(text: str) -> tuple[str, str | None]:
-    """Return a number in its canonical spelling, and what keeps DynamoDB from holding it, if anything.
+    """Return a number in its canonical spelling, and why DynamoDB cannot hold it, if it cannot.
 
     >>> bounded_number("1e400")[1]
-    "the number is outside DynamoDB's range, 1E-130 to 9.9E+125"
+    "number outside DynamoDB's range (1E-130 to 9.9E+125)"
     """
     mantissa, _, exponent = text.lower().partition("e")
     if len(exponent.lstrip("+-0")) > 9:
@@ -42,14 +43,14 @@ def bounded_number(text: str) -> tuple[str, str | None]:
     number = _EXACT.create_decimal(text).normalize(_EXACT)
     digits = len(number.as_tuple().digits)
     if digits > MAX_DIGITS:
-        return text, f"the number has {digits} significant digits, DynamoDB keeps {MAX_DIGITS}"
+        return text, f"number has {digits} significant digits; DynamoDB allows at most {MAX_DIGITS}"
     if number and not MIN_EXPONENT <= number.adjusted() <= MAX_EXPONENT:
         return text, _RANGE
     return canonical_number(text), None
 
 
 def numbers(cells: pa.Array, target: Target) -> ConvertedColumn:
-    """Return a column as numbers, and the cells that are none or that DynamoDB cannot hold."""
+    """Return a column as numbers, with the cells that are not numbers or that DynamoDB cannot hold."""
     cells, marked_wrong = _with_points(cells, target)
     if marked_wrong is None and _are_plain(cells):
         return ConvertedColumn(cells, [])
@@ -57,10 +58,7 @@ def numbers(cells: pa.Array, target: Target) -> ConvertedColumn:
     if marked_wrong is not None:
         is_number = pc.and_(is_number, pc.invert(marked_wrong))
     bad = [
-        CellError(
-            row, Reason.BAD_NUMBER, "the cell is no number; DynamoDB takes digits, a sign, a point and an exponent"
-        )
-        for row in rows_where(pc.invert(is_number))
+        CellError(row, Reason.BAD_NUMBER, _NOT_A_NUMBER) for row in rows_where(pc.invert(is_number))
     ]
     long = pc.greater(pc.binary_length(cells), MAX_DIGITS)
     risky = pc.and_(is_number, pc.fill_null(pc.or_(long, pc.match_substring_regex(cells, "[eE]")), False))
@@ -77,7 +75,7 @@ def _are_plain(cells: pa.Array) -> bool:
     """Return whether all cells are digits with at most one point, and few enough to be within digits and range; a sign
     may stand before them.
 
-    The usual case, told at a fifth of what the pattern for any number costs.
+    The usual case, recognized at a fifth of what the pattern for any number costs.
     """
     bare = _without_signs(cells) if b"-" in utf8_of(cells).to_pybytes() else cells
     length = pc.binary_length(bare)
@@ -87,7 +85,7 @@ def _are_plain(cells: pa.Array) -> bool:
 
 
 def _without_signs(cells: pa.Array) -> pa.Array:
-    """Return cells without a minus before them; unchanged if one has several, which is no number."""
+    """Return cells without a minus before them; unchanged if one has several and so is not a number."""
     bare = pc.ascii_ltrim(cells, characters="-")
     most = pc.max(pc.subtract(pc.binary_length(cells), pc.binary_length(bare))).as_py()
     return bare if most == 1 else cells

@@ -1,4 +1,4 @@
-"""What DynamoDB would refuse, found before it is sent."""
+"""What DynamoDB would refuse, found before it is sent: empty or long keys, large items."""
 
 from collections.abc import Sequence
 from functools import reduce
@@ -42,13 +42,13 @@ def _check_key_lengths(rows: Rows, key: KeyAttribute, values: pa.Array, limit: i
     for row in pc.indices_nonzero(pc.equal(lengths, 0)).to_pylist():
         faults.setdefault(row, _empty_key(rows.record_of(row), key))
     for row in pc.indices_nonzero(pc.greater(lengths, limit)).to_pylist():
-        message = f"the key {key.name} is {lengths[row].as_py()} bytes long, DynamoDB takes {limit}"
+        message = f"key {key.name} is {lengths[row].as_py()} bytes long; DynamoDB allows at most {limit}"
         value = values[row].as_py() if key.type == "S" else None
         faults.setdefault(row, Fault(rows.record_of(row), Reason.KEY_TOO_LONG, message, key.source, value))
 
 
 def _empty_key(record: int, key: KeyAttribute) -> Fault:
-    message = f"the key {key.name} is empty, and DynamoDB takes no item with an empty key"
+    message = f"key {key.name} is empty; DynamoDB does not allow empty keys"
     return Fault(record, Reason.EMPTY_KEY, message, key.source, "")
 
 
@@ -61,7 +61,7 @@ def check_sizes(rows: Rows, attributes: list[Attribute], faults: dict[int, Fault
         return
     total = item_sizes(attributes)
     for row in pc.indices_nonzero(pc.greater(total, MAX_ITEM_BYTES)).to_pylist():
-        message = f"the item is {total[row].as_py()} bytes long, DynamoDB takes {MAX_ITEM_BYTES}"
+        message = f"item is {total[row].as_py()} bytes long; DynamoDB allows at most {MAX_ITEM_BYTES}"
         faults.setdefault(row, Fault(rows.record_of(row), Reason.ITEM_TOO_LARGE, message))
 
 

@@ -14,8 +14,8 @@ from ingest.reading.fault import Fault
 from ingest.reading.grammar import Grammar
 
 _BAD_RECORD_MESSAGES = {
-    Reason.UNTERMINATED_QUOTE: "the record opens a quote that is not closed within max_record_bytes, or at all",
-    Reason.RECORD_TOO_LONG: "the record is longer than the feed's max_record_bytes; only its beginning is kept here",
+    Reason.UNTERMINATED_QUOTE: "the record opens a quote that is not closed, or not within max_record_bytes",
+    Reason.RECORD_TOO_LONG: "the record exceeds the feed's max_record_bytes; only its beginning is kept here",
 }
 
 
@@ -23,7 +23,7 @@ _BAD_RECORD_MESSAGES = {
 class Reject:
     """A rejected record with its place in the (expanded) file: line from 1, byte offset from 0.
 
-    `raw` is the record as UTF-8; `original_bytes` gives the bytes as they stand, also those that are no text.
+    `raw` is the record as UTF-8; `original_bytes` gives the bytes as they stand in the file, also those that are not text.
     """
 
     line: int
@@ -61,7 +61,7 @@ def from_bad_record(bad: BadRecord, charset: Charset) -> Reject:
 
 @dataclass(frozen=True, slots=True)
 class RejectFormat:
-    """Spells the rejects of one file: as JSON Lines, and as a CSV to mend and drop again.
+    """Writes the rejects of one file: as JSON Lines, and as a CSV to fix and drop again.
 
     `head` is what stood before the rows. The CSV is in the file's own encoding, with its preamble, header and footer.
     """
@@ -73,9 +73,9 @@ class RejectFormat:
     def json_line(self, reject: Reject) -> bytes:
         """Return a reject as one line of JSON Lines.
 
-        `raw_base64` replaces `raw` where the bytes are no text: the record as it stands in the file.
+        `raw_base64` replaces `raw` where the bytes are not text: the record as it stands in the file.
 
-        >>> reject = Reject(3, 40, "bad_number", "no number", "qty", "x", b"a,x")
+        >>> reject = Reject(3, 40, "bad_number", "not a number", "qty", "x", b"a,x")
         >>> print(RejectFormat("a.csv", b"", Csv()).json_line(reject).decode(), end="")
         {"file":"a.csv","line":3,"byte_offset":40,"column":"qty","value":"x","reason":"bad_number",...
         """
@@ -103,7 +103,7 @@ class RejectFormat:
         return b"" if reject.reason == Reason.RECORD_TOO_LONG else self._original(_ended(reject.raw))
 
     def csv_foot(self) -> bytes:
-        """Return what the CSV of raw records ends with: as many lines that are no data as the feed leaves out."""
+        """Return what the CSV of raw records ends with: as many footer lines as the feed leaves out."""
         return self._original(b"-\n" * self.csv.footer_lines)
 
     def _original(self, text: bytes, *, at_start: bool = False) -> bytes:

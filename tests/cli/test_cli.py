@@ -58,7 +58,7 @@ def test_preview_prints_the_accepted_rows_as_csv_and_the_rejects_on_stderr(capsy
     row_counts, *rejects = ran.err.splitlines()
     assert row_counts == ("4 rows read = 2 would be written + 1 rejected + 1 superseded; row counts reconcile.")
     assert "rejected: 1 bad_number" in rejects[0]
-    assert any("│ 6 " in line and "bad_number" in line and "no number" in line for line in rejects)
+    assert any("│ 6 " in line and "bad_number" in line and "not a valid number" in line for line in rejects)
 
 
 def test_preview_prints_dynamodb_json(capsys: pytest.CaptureFixture[str]) -> None:
@@ -204,7 +204,7 @@ def test_load_writes_the_rows_and_the_rejects_and_prints_the_row_counts(
         "column": "n",
         "value": "?",
         "reason": "bad_number",
-        "message": "the cell is no number; DynamoDB takes digits, a sign, a point and an exponent",
+        "message": "not a valid number (digits with optional sign, decimal point and exponent)",
         "raw": "c,?,[bold]\n",
     }
 

@@ -23,7 +23,7 @@ KEY = "orders/a.csv"
 
 
 def found(offset: int, raw: bytes, value: str | None = "x", reason: str = Reason.BAD_NUMBER) -> Reject:
-    return Reject(offset // 10 + 1, offset, reason, "the cell is no number", "n", value, raw)
+    return Reject(offset // 10 + 1, offset, reason, "not a valid number", "n", value, raw)
 
 
 class Story:

@@ -79,7 +79,7 @@ def _comparable(item: dict[str, Any]) -> dict[str, Any]:
         ("M", "{", "bad_json"),
     ],
 )
-def test_a_cell_that_is_no_value_of_its_type_is_rejected_alone(kind: str, cell: str, reason: str) -> None:
+def test_a_cell_that_is_not_a_value_of_its_type_is_rejected_alone(kind: str, cell: str, reason: str) -> None:
     assert reasons([None, cell, None], type=kind) == [(1, reason)]
 
 
@@ -126,7 +126,7 @@ def test_numbers_with_declared_marks_are_read(marks: dict[str, str], cell: str, 
         ({"thousands": ".", "decimal": ","}, "1,234.5"),
     ],
 )
-def test_marks_in_the_wrong_places_are_no_numbers(marks: dict[str, str], cell: str) -> None:
+def test_numbers_with_marks_in_the_wrong_places_are_rejected(marks: dict[str, str], cell: str) -> None:
     assert reasons([cell], type="N", **marks) == [(0, "bad_number")]
 
 

@@ -132,7 +132,7 @@ def test_a_key_without_a_value_rejects_its_row(field: str, kind: str) -> None:
     assert reported(faults) == [(1, Reason.EMPTY_KEY, "k", "")]
 
 
-def test_an_empty_string_is_no_key_but_fine_elsewhere() -> None:
+def test_an_empty_string_is_rejected_as_a_key_but_fine_elsewhere() -> None:
     items, faults = built({"id": ["", "a"], "x": ["", ""]}, feed(csv=Csv(null_values=())))
     assert python_items(items) == [{"id": "a", "x": ""}]
     assert reported(faults) == [(0, Reason.EMPTY_KEY, "id", "")]
@@ -145,7 +145,7 @@ def test_a_partition_key_is_at_most_2048_bytes_long(fits: str, too_long: str) ->
     items, faults = built({"id": [fits, too_long]}, feed())
     assert items.records == [0]
     assert reported(faults) == [(1, Reason.KEY_TOO_LONG, "id", too_long)]
-    assert faults[0].message == "the key id is 2049 bytes long, DynamoDB takes 2048"
+    assert faults[0].message == "key id is 2049 bytes long; DynamoDB allows at most 2048"
 
 
 @pytest.mark.parametrize(
@@ -175,7 +175,7 @@ def test_an_item_is_at_most_400_kb_with_its_names() -> None:
     items, faults = built({**cells, "ja": ["y"] * 4}, feed(columns={"ja": "BOOL"}))
     assert items.records == [0, 3]
     assert reported(faults) == [(1, Reason.ITEM_TOO_LARGE, None, None), (2, Reason.ITEM_TOO_LARGE, None, None)]
-    assert faults[0].message == f"the item is {MAX_ITEM_BYTES + 1} bytes long, DynamoDB takes {MAX_ITEM_BYTES}"
+    assert faults[0].message == f"item is {MAX_ITEM_BYTES + 1} bytes long; DynamoDB allows at most {MAX_ITEM_BYTES}"
 
 
 def test_a_null_counts_where_it_is_written_and_not_where_it_is_left_out() -> None:

@@ -66,7 +66,7 @@ def test_a_record_that_could_not_be_delimited_is_a_reject_with_its_beginning() -
 
 
 def test_a_reject_is_one_line_of_json() -> None:
-    reject = Reject(3, 40, "bad_number", "no number", "qty", "x\ny", 'a,"x\ny",ü\n'.encode())
+    reject = Reject(3, 40, "bad_number", "not a number", "qty", "x\ny", 'a,"x\ny",ü\n'.encode())
     line = RejectFormat("s3://b/a.csv", b"", Csv()).json_line(reject)
     assert line.endswith(b"}\n")
     assert line.count(b"\n") == 1
@@ -78,7 +78,7 @@ def test_a_reject_is_one_line_of_json() -> None:
         "column": "qty",
         "value": "x\ny",
         "reason": "bad_number",
-        "message": "no number",
+        "message": "not a number",
         "raw": 'a,"x\ny",ü\n',
     }
 

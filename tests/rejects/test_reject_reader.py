@@ -41,7 +41,7 @@ def put(*portions: list[Reject], file: FileVersion = FILE, head: bytes = b"n,m\n
 
 
 def reject(offset: int, raw: bytes = b"x,y\n", reason: str = Reason.BAD_NUMBER) -> Reject:
-    return Reject(offset // 10 + 1, offset, reason, "no number", "n", "x", raw)
+    return Reject(offset // 10 + 1, offset, reason, "not a number", "n", "x", raw)
 
 
 def bodies(kind: str) -> list[bytes]:

@@ -34,7 +34,7 @@ class RecordingS3:
 
 
 def reject(offset: int, raw: bytes = b"x,y\n") -> Reject:
-    return Reject(offset // 10 + 1, offset, Reason.BAD_NUMBER, "no number", "n", "x", raw)
+    return Reject(offset // 10 + 1, offset, Reason.BAD_NUMBER, "not a number", "n", "x", raw)
 
 
 def parts(s3: Any, file: FileVersion = FILE) -> RejectParts:
