@@ -17,8 +17,9 @@ from ingest.reading.encoding import Charset
 from ingest.reading.grammar import Grammar
 from ingest.reading.reader import RangeReader, Reader, open_file
 from ingest.reading.segments import whole_records, window_bytes, windows
-from ingest.rejects.tally import RejectTally
-from ingest.worker.load import CELL_BYTES, EnoughRowsError, Load
+from ingest.rejects.local_file import RejectTally
+from ingest.rejects.parts import CELL_BYTES
+from ingest.worker.load import EnoughRowsError, Load
 
 
 @dataclass(slots=True)

@@ -15,6 +15,8 @@ from ingest.items.mapping import Target
 from ingest.items.numbers import numbers
 from ingest.items.timestamps import times
 
+_MISSING = "the value is missing; the feed requires one"
+
 
 def convert(cells: pa.Array, target: Target) -> ConvertedColumn:
     """Return a column of text in its feed type, with the cells that are not values of it."""
@@ -22,9 +24,7 @@ def convert(cells: pa.Array, target: Target) -> ConvertedColumn:
         cells = pc.fill_null(cells, target.declared.default)
     missing = []
     if target.declared.null == "reject" and cells.null_count:
-        missing = [
-            CellError(row, Reason.MISSING_VALUE, "the value is missing; the feed requires one") for row in rows_where(pc.is_null(cells))
-        ]
+        missing = [CellError(row, Reason.MISSING_VALUE, _MISSING) for row in rows_where(pc.is_null(cells))]
     if target.declared.null == "empty":
         cells = pc.fill_null(cells, "")
     converter = times if target.declared.timestamp else _CONVERTERS[target.type]

@@ -19,11 +19,14 @@ _BAD_RECORD_MESSAGES = {
 }
 
 
+Document = dict[str, Any]  # a reject as JSON Lines have it
+
+
 @dataclass(frozen=True, slots=True)
 class Reject:
     """A rejected record with its place in the (expanded) file: line from 1, byte offset from 0.
 
-    `raw` is the record as UTF-8; `original_bytes` gives the bytes as they stand in the file, also those that are not text.
+    `raw` is the record as UTF-8; `original_bytes` gives the bytes of the file, also those that are not text.
     """
 
     line: int
@@ -79,7 +82,7 @@ class RejectFormat:
         >>> print(RejectFormat("a.csv", b"", Csv()).json_line(reject).decode(), end="")
         {"file":"a.csv","line":3,"byte_offset":40,"column":"qty","value":"x","reason":"bad_number",...
         """
-        document: dict[str, Any] = {
+        document: Document = {
             "file": self.file,
             "line": reject.line,
             "byte_offset": reject.byte_offset,
@@ -110,7 +113,17 @@ class RejectFormat:
         return original_bytes(text, self.csv.encoding, at_start=at_start)
 
 
-def raw_record(document: dict[str, Any], encoding: str) -> bytes:
+def read_json_lines(lines: bytes) -> Iterator[Document]:
+    """Yield the rejects of some JSON Lines that `RejectFormat.json_line` made, each as a document with its fields.
+
+    >>> lines = RejectFormat("a.csv", b"", Csv()).json_line(Reject(3, 40, "bad_number", "not a number", "n", "x", b"x"))
+    >>> [(document["line"], document["raw"]) for document in read_json_lines(lines)]
+    [(3, 'x')]
+    """
+    yield from map(json.loads, lines.splitlines())
+
+
+def raw_record(document: Document, encoding: str) -> bytes:
     """Return the record of a line of JSON Lines as `RejectFormat.csv_record` gives it, in the file's encoding.
 
     >>> raw_record({"reason": "ragged_row", "raw": "ü,1"}, "cp1252")

@@ -527,7 +527,7 @@ def test_preview_without_a_feed_takes_the_dialect_from_flags(
         (["--header", "first"], "accepted are none and a number"),
         (["--encoding", "klingon"], "accepted is a text encoding"),
         (["--ragged", "drop"], "accepted is 'pad', 'reject', 'trim'"),
-        (["--feed", "orders", "--trim"], "--feed and --trim exclude each other"),
+        (["--feed", "orders", "--trim"], "--feed and --trim cannot be combined"),
     ],
 )
 def test_a_wrong_dialect_flag_exits_with_2_and_says_what_is_accepted(

@@ -102,7 +102,7 @@ def test_the_csv_of_rejects_is_in_the_files_own_encoding_and_reads_as_the_file_d
     assert made == "größe,name\n1,Jülich\n2,Köln\n".encode(encoding)
 
 
-def test_a_byte_that_is_no_text_stands_in_the_csv_and_in_base64_as_it_stood_in_the_file() -> None:
+def test_a_byte_that_is_not_text_stands_in_the_csv_and_in_base64_as_it_stood_in_the_file() -> None:
     csv = Csv(encoding="cp1252")
     raw = b"".join(decode(iter([b"1,\x81\xfc\n"]), csv))
     form = RejectFormat("f", b"", csv)
