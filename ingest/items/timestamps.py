@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 
 from ingest.contract import Reason
 from ingest.feeds.column import Column
-from ingest.items.columns import BadValueError, CellError, ConvertedColumn, one_by_one, rows_where
+from ingest.items.columns import AnyArray, BadValueError, CellError, ConvertedColumn, fill_null, one_by_one, rows_where
 from ingest.items.mapping import Target
 
 CANONICAL_TIME = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z$"
@@ -128,7 +128,7 @@ _READERS: dict[str, Callable[[str], datetime]] = {
 }
 
 
-def times(cells: pa.Array, target: Target) -> ConvertedColumn:
+def times(cells: AnyArray, target: Target) -> ConvertedColumn:
     """Return a column of times as the feed wants them, with the cells that are not times.
 
     Times that are already in the form that is sent are checked by Arrow, which is a hundred times faster.
@@ -140,7 +140,7 @@ def times(cells: pa.Array, target: Target) -> ConvertedColumn:
     return _each_once(cells, read, pa.string())
 
 
-def _canonical(cells: pa.Array, declared: Column) -> pa.Array | None:
+def _canonical(cells: AnyArray, declared: Column) -> AnyArray | None:
     """Return the cells as timestamps if all of them are already in the form that is sent."""
     if (declared.unit, declared.timestamp[0]) != ("s", "iso"):
         return None
@@ -152,14 +152,14 @@ def _canonical(cells: pa.Array, declared: Column) -> pa.Array | None:
         return None
 
 
-def epoch_seconds(cells: pa.Array, declared: Column) -> ConvertedColumn:
+def epoch_seconds(cells: AnyArray, declared: Column) -> ConvertedColumn:
     """Return a column of times as whole epoch seconds (int64), with the cells that are not times."""
     if declared.default is not None:
-        cells = pc.fill_null(cells, declared.default)
+        cells = fill_null(cells, declared.default)
     return _each_once(cells, TimeReader(declared).epoch_s, pa.int64())
 
 
-def _each_once(cells: pa.Array, read: Callable[[str], Any], kind: pa.DataType) -> ConvertedColumn:
+def _each_once(cells: AnyArray, read: Callable[[str], Any], kind: pa.DataType) -> ConvertedColumn:
     coded = cells.dictionary_encode()
     distinct = one_by_one(coded.dictionary, read, Reason.BAD_TIMESTAMP, kind)
     message = {bad.row: bad.message for bad in distinct.bad}
