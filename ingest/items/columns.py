@@ -85,6 +85,11 @@ def byte_lengths(texts: AnyArray) -> pa.Int32Array:
     return pc.binary_length(cast(pa.StringArray, texts))
 
 
+def count_true(mask: Any) -> int:
+    """Return how many values of a mask are true."""
+    return int(pc.sum(mask).as_py() or 0)
+
+
 def joined(*parts: Any, null_handling: Literal["emit_null", "skip"] = "emit_null") -> pa.StringArray:
     """Return columns and constant texts joined row by row."""
     return cast(pa.StringArray, pc.binary_join_element_wise(*parts, "", null_handling=null_handling))

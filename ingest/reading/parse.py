@@ -2,6 +2,7 @@
 
 import struct
 from collections.abc import Callable
+from typing import Any, cast
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -41,8 +42,8 @@ def _arrow_table(
     if not data.endswith((b"\n", b"\r")):
         data += b"\n"  # without it, Arrow takes an empty last cell for quoted if the cell before is
     return arrow_csv.read_csv(
-        pa.BufferReader(data),
-        arrow_csv.ReadOptions(column_names=columns, use_threads=False, block_size=len(data) + 1),
+        cast(Any, pa.BufferReader(data)),  # the stubs want a Python file
+        arrow_csv.ReadOptions(column_names=list(columns), use_threads=False, block_size=len(data) + 1),
         parse_options(csv, invalid_row_handler=on_ragged),
         arrow_csv.ConvertOptions(
             check_utf8=False,
@@ -54,11 +55,11 @@ def _arrow_table(
     ).combine_chunks()
 
 
-def _padded_nulls(cells: pa.ChunkedArray, csv: Csv) -> list[str]:
+def _padded_nulls(cells: "pa.ChunkedArray[Any]", csv: Csv) -> list[str]:
     """Return the distinct cells that say 'no value' once white space around them is taken away."""
     bare = pc.utf8_trim_whitespace(cells)
     padded = pc.and_(pc.not_equal(bare, cells), pc.is_in(bare, value_set=pa.array(csv.null_values, pa.string())))
-    found: list[str] = pc.unique(cells.filter(padded)).to_pylist()
+    found: list[Any] = pc.unique(cells.filter(padded)).to_pylist()
     return found
 
 
@@ -68,7 +69,9 @@ def _trimmed(table: pa.Table, csv: Csv) -> pa.Table:
     for at, name in enumerate(table.column_names):
         cells = table.column(at)
         bare = pc.utf8_trim_whitespace(cells)
-        newly_null = pc.and_(csv.quoted_nulls, pc.and_(pc.not_equal(bare, cells), pc.is_in(bare, value_set=nulls)))
+        newly_null = pc.and_(
+            pa.scalar(csv.quoted_nulls), pc.and_(pc.not_equal(bare, cells), pc.is_in(bare, value_set=nulls))
+        )
         table = table.set_column(at, name, pc.if_else(newly_null, pa.scalar(None, pa.string()), bare))
     return table.combine_chunks()
 

@@ -1,6 +1,7 @@
 """A block -> columns of text and the records that are no rows. All columns are text; types are the feed's business."""
 
 from dataclasses import dataclass, replace
+from typing import Any, cast
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -93,7 +94,7 @@ def _parse(data: bytes, records: list[int] | None, layout: Layout) -> Rows:
     ragged: list[Ragged] = []
 
     def remember(row: arrow_csv.InvalidRow) -> str:
-        ragged.append(Ragged(row.number - 1, row.actual_columns))
+        ragged.append(Ragged(cast(int, row.number) - 1, row.actual_columns))
         return "skip"
 
     table = read_cells(data, layout.columns, layout.csv, remember)
@@ -127,7 +128,7 @@ def _with_fixed(
 
 def _resized(record: bytes, cells: int, layout: Layout) -> pa.Table:
     table = read_cells(record, tuple(str(n) for n in range(cells)), layout.csv, lambda row: "error")
-    arrays = table.columns[: len(layout.columns)]
+    arrays: list[Any] = table.columns[: len(layout.columns)]
     arrays += [pa.nulls(1, pa.string())] * (len(layout.columns) - len(arrays))
     return pa.table(arrays, names=list(layout.columns))
 
