@@ -1,4 +1,4 @@
-"""What can go wrong, and whose fault it is.
+"""Errors: what can go wrong, and whose fault it is.
 
     IngestError
       SettingsFault      feeds.toml, an option or a variable is wrong: nothing was started
@@ -81,7 +81,7 @@ class FileMissing(FileFault):
 
 
 class GivenUp(FileFault):
-    """Nobody could finish the file, however often it was tried."""
+    """No worker could finish the file, however often it was tried."""
 
     code = "given_up"
 
@@ -157,7 +157,7 @@ class UnknownMessage(IngestError):
 
 
 def error_of(code: str, message: str) -> IngestError:
-    """Return the error that was told by its code and sentence.
+    """Return the error of a code and its sentence.
 
     >>> error_of("no_feed", "No feed's prefix fits.")
     NoFeed("No feed's prefix fits.")

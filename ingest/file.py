@@ -10,7 +10,7 @@ class FileVersion:
     """One version of one S3 object. What the notification left out is None.
 
     `retry` is how many times over it is loaded because an operator asked for it: each such attempt has a name, and so
-    records, segments and rejects, of its own.
+    entries, segments and rejects, of its own.
     """
 
     bucket: str

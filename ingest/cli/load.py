@@ -17,8 +17,7 @@ from ingest.dynamodb.boto3_writer import NullWriter
 from ingest.feeds.feed import Feed
 from ingest.feeds.parse import read_feeds
 from ingest.ledger.row_counts import RowCounts
-from ingest.rejects.local_file import RejectFile
-from ingest.rejects.tally import RejectTally
+from ingest.rejects.local_file import RejectFile, RejectTally
 from ingest.worker.load import EnoughRowsError, Load
 from ingest.worker.ports import ItemWriter, RejectSink
 

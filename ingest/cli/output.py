@@ -16,19 +16,18 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeR
 from rich.table import Table
 from rich.text import Text
 
-from ingest.items.export import dynamodb_json, text_rows
+from ingest.dynamodb.encode import item_json, text_rows
 from ingest.items.items import Items, Refusal
 from ingest.ledger.row_counts import RowCounts
-from ingest.rejects.local_file import RejectFile
+from ingest.rejects.local_file import RejectFile, RejectTally
 from ingest.rejects.reject import Reject
-from ingest.rejects.tally import RejectTally
 
 MOST_COLUMNS = 2000  # more than an object key and its figures
 RAW_SHOWN = 500  # bytes of a raw record or characters of a value; `load` keeps all of it in the rejects file
 
 
 class PreviewWriter:
-    """Prints items instead of writing them, up to a limit; None is no limit."""
+    """Prints items as they would be sent instead of sending them, up to a limit if there is one."""
 
     def __init__(self, stream: TextIO, *, form: str, limit: int | None) -> None:
         self._stream = stream
@@ -47,7 +46,7 @@ class PreviewWriter:
             items = items.slice(0, min(self._left, len(items)))
             self._left -= len(items)
         if self._form == "jsonl":
-            self._stream.writelines(line + "\n" for line in dynamodb_json(items))
+            self._stream.writelines(f"{line}\n" for line in item_json(items).to_pylist())
         else:
             rows = csv.writer(self._stream, lineterminator="\n")
             if not self._begun:
@@ -57,7 +56,7 @@ class PreviewWriter:
         return []
 
     def finish(self) -> None:
-        """Hand on what is buffered."""
+        """Flush what is buffered."""
         self._stream.flush()
 
 

@@ -12,7 +12,7 @@ from ingest.cli.source import open_source
 from ingest.errors import SettingsFault
 from ingest.feeds.feed import Feed
 from ingest.feeds.parse import read_feeds
-from ingest.rejects.tally import RejectTally
+from ingest.rejects.local_file import RejectTally
 
 
 def preview(
@@ -28,11 +28,13 @@ def preview(
     header: Annotated[str | None, typer.Option(help="How many header lines, or none.")] = None,
     columns: Annotated[str | None, typer.Option(help="Names in place of the header's: a,b,c.")] = None,
     skip_lines: Annotated[int | None, typer.Option(min=0, help="Lines before the header.")] = None,
-    footer_lines: Annotated[int | None, typer.Option(min=0, help="Lines at the end that are no data.")] = None,
-    null_values: Annotated[list[str] | None, typer.Option("--null", help="A cell that is no value; repeat.")] = None,
+    footer_lines: Annotated[int | None, typer.Option(min=0, help="Footer lines to skip at the end.")] = None,
+    null_values: Annotated[
+        list[str] | None, typer.Option("--null", help="Text of a cell without a value; repeat.")
+    ] = None,
     ragged: Annotated[str | None, typer.Option(help="pad, trim or reject.")] = None,
-    comment: Annotated[str | None, typer.Option(help="Lines that begin so are no data.")] = None,
-    trim: Annotated[bool | None, typer.Option("--trim", help="Take white space around cells away.")] = None,
+    comment: Annotated[str | None, typer.Option(help="Skip lines that begin with this.")] = None,
+    trim: Annotated[bool | None, typer.Option("--trim", help="Strip white space around cells.")] = None,
     feeds: FeedsPath = DEFAULT_FEEDS,
     as_json: AsJson = False,
 ) -> None:
@@ -51,9 +53,7 @@ def preview(
     flags |= {"null_values": null_values, "comment": comment, "trim": trim}
     given = [name for name, value in flags.items() if value is not None]
     if feed and given:
-        raise SettingsFault(
-            f"--feed and --{given[0].replace('_', '-')} exclude each other: the feed tells the dialect."
-        )
+        raise SettingsFault(f"--feed and --{given[0].replace('_', '-')} cannot be combined: the dialect is the feed's.")
     if form not in ("csv", "jsonl"):
         raise SettingsFault(f"--format {form!r} is wrong: accepted are csv and jsonl.")
     chosen = read_feeds(feeds).named(feed) if feed else Feed("", "", "", csv=read_dialect(flags))  # without keys

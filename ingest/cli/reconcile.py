@@ -14,7 +14,7 @@ from ingest.cli.output import console_on
 from ingest.cli.stack import DeployedStack, reporter_of
 from ingest.feeds.feed import Feeds
 from ingest.feeds.parse import read_feeds
-from ingest.rejects.reject_writer import rejects_url
+from ingest.rejects.parts import rejects_url
 from ingest.worker.reconcile import Findings, Reconciler
 from ingest.worker.report import SplitCloser
 

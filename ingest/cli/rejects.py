@@ -17,7 +17,8 @@ from ingest.cli.status.choose import choose, find_versions
 from ingest.contract import Reason
 from ingest.errors import FileMissing, SettingsFault
 from ingest.ledger.entry import Entry
-from ingest.rejects.reject_reader import Document, RejectReader
+from ingest.rejects.reject import Document
+from ingest.rejects.reject_reader import RejectReader
 
 SHOWN = 20
 VALUE_SHOWN = 60  # characters

@@ -13,7 +13,7 @@ from ingest.feeds.dialect import Csv
 from ingest.feeds.feed import Feed
 from ingest.feeds.parse import parse_feeds
 from ingest.ledger.row_counts import RowCounts
-from ingest.rejects.tally import RejectTally
+from ingest.rejects.local_file import RejectTally
 from ingest.worker.load import Load
 
 if TYPE_CHECKING:

@@ -1,21 +1,25 @@
-"""Items -> request bodies of DynamoDB's BatchWriteItem."""
+"""Items -> request bodies of DynamoDB's BatchWriteItem, the write units they take, and what is left unprocessed."""
 
-from collections.abc import Iterator, Sequence
+import base64
+import json
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import Any, cast
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ingest.dynamodb.encode import most_bytes, put_requests
-from ingest.dynamodb.write_units import units_of_each
+from ingest.dynamodb.encode import PUT, most_bytes, put_requests, quoted
+from ingest.items.columns import AnyArray, byte_lengths
 from ingest.items.items import Items
-from ingest.items.json_text import quoted
+from ingest.items.numbers import canonical_number
+from ingest.items.validate import item_sizes
 
 _GOLDEN = 0.6180339887498949  # its multiples, less what is before the point, fill 0 to 1 evenly, however many they are
 
 
-def spread(items: Items) -> pa.Array | None:
+def spread(items: Items) -> AnyArray | None:
     """Return the rows in an order that has the rows of each partition key evenly apart; None to keep the one there is.
 
     The i-th of n rows of a key stands at (i + p) / n of the way, p being between 0 and 1 and another for each key: so
@@ -40,8 +44,8 @@ def spread(items: Items) -> pa.Array | None:
     return by_key.take(pc.array_sort_indices(place)).cast(pa.int64())
 
 
-def _counted(count: int) -> pa.Array:
-    return pc.cumulative_sum(pa.repeat(pa.scalar(1.0), count), start=-1.0)
+def _counted(count: int) -> AnyArray:
+    return pc.cumulative_sum(pa.repeat(pa.scalar(1.0), count), start=pa.scalar(-1.0))
 
 
 # https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchWriteItem.html
@@ -50,6 +54,8 @@ MAX_BODY_BYTES = 16_000_000  # "16 MB": the smaller of its two meanings
 
 SLICE_ITEMS = 1600 * MAX_BATCH_ITEMS  # encoded at a time: few kernel calls a row, and room to interleave
 MAX_SLICE_BYTES = 1 << 28  # as foretold by `most_bytes`: bounds memory, and is far below what 32-bit offsets reach
+
+WRITE_UNIT_BYTES = 1024  # of an item, for each write unit
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +66,7 @@ class Batch:
 
     body: bytes
     rows: Sequence[int]
-    encoded: pa.Array
+    encoded: AnyArray
     table: str
     first: int = 0
     units: Sequence[int] | None = None
@@ -71,7 +77,7 @@ class Batch:
         return len(self.rows) if self.units is None else sum(self.units[self.first : self.first + len(self.rows)])
 
     @property
-    def requests(self) -> pa.Array:
+    def requests(self) -> AnyArray:
         """The request of each row."""
         return self.encoded.slice(self.first, len(self.rows))
 
@@ -97,24 +103,24 @@ def batches(items: Items, table: str, *, interleave: bool = False) -> Iterator[B
         units = units_of_each(some, encoded, order)
         requests, rows = _ordered(encoded, order, start)
         offsets = _offsets(requests)
-        data = memoryview(requests.buffers()[2])
+        data = memoryview(_buffer(requests, 2))
         for first, last in pairwise(_cuts(offsets, room)):
             body = b"".join((before, data[offsets[first] : offsets[last] - 1], after))
             yield Batch(body, rows[first:last], requests, table, first, units)
 
 
-def _ordered(requests: pa.Array, order: pa.Array | None, start: int) -> tuple[pa.Array, Sequence[int]]:
+def _ordered(requests: AnyArray, order: AnyArray | None, start: int) -> tuple[AnyArray, Sequence[int]]:
     """Return the requests of rows from `start` in the order wanted, and the row of each."""
     if order is None:
         return requests, range(start, start + len(requests))
-    return requests.take(order), memoryview(pc.add(order, start).buffers()[1]).cast("q")
+    return requests.take(order), memoryview(_buffer(pc.add(order, start), 1)).cast("q")
 
 
-def body_of(requests: pa.Array, table: str) -> bytes:
+def body_of(requests: AnyArray, table: str) -> bytes:
     """Return the body that sends these requests, at least one, and few enough for one body."""
     offsets = _offsets(requests)
     before, after = _around(table)
-    return b"".join((before, memoryview(requests.buffers()[2])[offsets[0] : offsets[-1] - 1], after))
+    return b"".join((before, memoryview(_buffer(requests, 2))[offsets[0] : offsets[-1] - 1], after))
 
 
 def _slices(items: Items, start: int, end: int) -> Iterator[tuple[int, Items]]:
@@ -146,10 +152,72 @@ def _cuts(offsets: "memoryview[int]", room: int) -> list[int]:
     return [*cuts, count]
 
 
-def _offsets(requests: pa.Array) -> "memoryview[int]":
+def _offsets(requests: AnyArray) -> "memoryview[int]":
     """Return where each request begins, and where the last one ends."""
-    return memoryview(requests.buffers()[1].slice(requests.offset * 4, len(requests) * 4 + 4)).cast("i")
+    return memoryview(_buffer(requests, 1).slice(requests.offset * 4, len(requests) * 4 + 4)).cast("i")
+
+
+def _buffer(values: AnyArray, place: int) -> pa.Buffer:
+    """Return a buffer of an array that has it: numbers or offsets (1), or texts (2)."""
+    return cast(pa.Buffer, values.buffers()[place])
 
 
 def _around(table: str) -> tuple[bytes, bytes]:
     return f'{{"RequestItems":{{{quoted(table)}:['.encode(), b"]}}"
+
+
+def write_units(items: Items) -> int:
+    """Return the write units DynamoDB takes for putting all items: one for each started KiB of each of them."""
+    return int(pc.sum(units_of(item_sizes(items.attributes))).as_py()) if len(items) else 0
+
+
+def units_of_each(items: Items, requests: AnyArray, order: AnyArray | None = None) -> Sequence[int] | None:
+    """Return the write units of each item, or None if each is one; `order`, if given, is the one wanted.
+
+    `requests` is each item as JSON, which is longer: items that are small, as most are, cost one look at its lengths.
+    """
+    if not len(items) or pc.max(byte_lengths(requests)).as_py() <= WRITE_UNIT_BYTES:
+        return None
+    units = units_of(item_sizes(items.attributes))
+    return memoryview(_buffer(units if order is None else units.take(order), 1)).cast("q")
+
+
+def units_of(sizes: AnyArray) -> AnyArray:
+    """Return the write units of items by their bytes.
+
+    >>> units_of(pa.array([100, 1024, 1025], pa.int64())).to_pylist()
+    [1, 1, 2]
+    """
+    return pc.divide(pc.add(sizes, pa.scalar(WRITE_UNIT_BYTES - 1)), pa.scalar(WRITE_UNIT_BYTES))
+
+
+def unprocessed(answer: bytes | Mapping[str, Any], batch: Batch, items: Items) -> list[int]:
+    """Return the rows of the batch that DynamoDB asks to send again, in order; `items` is what the batch is made of.
+
+    Rows are found by their keys, as DynamoDB spells numbers in its own way. If fewer rows are found than DynamoDB left
+    requests, it is the whole batch: a put may be repeated, and none may be lost.
+    """
+    reported = json.loads(answer) if isinstance(answer, bytes) else answer
+    left = [PUT.item_of(request) for some in reported.get("UnprocessedItems", {}).values() for request in some]
+    if not left:
+        return []
+    wanted = {tuple(_comparable_key(key.type, item[key.name][key.type]) for key in items.keys) for item in left}
+    rows = [row for row, key in zip(batch.rows, _row_keys(items, batch.rows), strict=True) if key in wanted]
+    return rows if len(rows) == len(left) else list(batch.rows)
+
+
+def _row_keys(items: Items, rows: Sequence[int]) -> Iterable[tuple[Hashable, ...]]:
+    columns: list[list[Hashable]] = []
+    for key in items.keys:
+        values = items.attribute(key.name).values.take(pa.array(rows, pa.int64()))
+        columns.append([_comparable_key(key.type, value) for value in values.to_pylist()])
+    return zip(*columns, strict=True)
+
+
+def _comparable_key(kind: str, value: Any) -> Hashable:
+    """Return what equal keys share; botocore returns bytes where JSON has base64."""
+    if kind == "N":
+        return canonical_number(value)
+    if kind == "B" and isinstance(value, str):
+        return base64.b64decode(value)
+    return bytes(value) if kind == "B" else str(value)

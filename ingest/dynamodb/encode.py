@@ -1,55 +1,107 @@
-"""Items -> put requests in DynamoDB's JSON, column by column in Arrow's kernels: no Python object a row.
+"""Items -> DynamoDB JSON, column by column in Arrow's kernels: no Python object a row.
 
-Each request ends with a comma, so that any run of them, less its last comma, is what stands in a list.
+This is the only encoder: what is sent, what `ingest preview` prints and what boto3 gets come from it.
 """
 
 import base64
 import json
-from collections.abc import Callable
-from decimal import InvalidOperation
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from decimal import Decimal, InvalidOperation
 from itertools import groupby
-from typing import Any
+from typing import Any, cast
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ingest.items.columns import Attribute
+from ingest.items.columns import AnyArray, Attribute, fill_null, joined, utf8_of
 from ingest.items.documents import dynamodb_value, read_json
 from ingest.items.items import Items
-from ingest.items.json_text import escaped, highest_byte, lowest_byte, quoted, utf8_of
 from ingest.items.numbers import canonical_number
 
-_OPEN, _CLOSE = '{"PutRequest":{"Item":{', "}}},"
 _PLAIN_NUMBER = r"^-?[0-9]+(?:\.[0-9]+)?$"
 
 
-def put_requests(items: Items) -> pa.Array:
+@dataclass(frozen=True, slots=True)
+class RequestKind:
+    """One kind of request in a BatchWriteItem: its name, and the name of what it holds."""
+
+    name: str
+    holds: str
+
+    def item_of(self, request: dict[str, Any]) -> dict[str, Any]:
+        """Return what a request holds."""
+        item: dict[str, Any] = request[self.name][self.holds]
+        return item
+
+    @property
+    def opening(self) -> str:
+        """What stands before the item."""
+        return f'{{"{self.name}":{{"{self.holds}":'
+
+    @property
+    def closing(self) -> str:
+        """What stands behind the item: requests end with a comma, so that any run of them, less its last comma, is
+        what stands in a list.
+        """
+        return "}},"
+
+
+PUT = RequestKind("PutRequest", "Item")
+
+
+def put_requests(items: Items) -> pa.StringArray:
     """Return each item as `{"PutRequest":{"Item":{...}}},` in a string column.
 
-    The items must be few enough for 32-bit offsets, which `most_bytes` tells.
+    The items must be few enough for 32-bit offsets; see `most_bytes`.
     """
+    return _encoded(items, PUT.opening, PUT.closing)
+
+
+def item_json(items: Items) -> pa.StringArray:
+    """Return each item as DynamoDB JSON in a string column, exactly as `put_requests` sends it."""
+    return _encoded(items, "", "")
+
+
+def text_rows(items: Items) -> Iterator[tuple[str, ...]]:
+    """Yield the values of each item as they are sent, in the order of the attributes; empty where there is none.
+
+    Texts, numbers, booleans and base64 stand alone; sets are JSON lists, documents DynamoDB JSON.
+    """
+    return zip(*(_texts(attribute) for attribute in items.attributes), strict=True)
+
+
+def python_items(items: Items) -> list[dict[str, Any]]:
+    """Return the items as boto3's resources take them, read back from their DynamoDB JSON."""
+    return [
+        {name: _python_value(value) for name, value in json.loads(text).items()}
+        for text in map(str, item_json(items).to_pylist())
+    ]
+
+
+def _encoded(items: Items, opening: str, closing: str) -> pa.StringArray:
     columns = [_values(attribute) for attribute in items.attributes]
     anchor = next((i for i, (_, values, _) in enumerate(columns) if not values.null_count), len(columns))
-    parts: list[Any] = [_OPEN]
+    parts: list[Any] = [opening + "{"]
     for i, (attribute, column) in enumerate(zip(items.attributes, columns, strict=True)):
         # commas stand towards the first attribute that every item has, so that any other is left out with its own
         parts += _parts(attribute.name, column, "," * (i > anchor), "," * (i < anchor))
     if anchor == len(columns):
         parts = [pc.ascii_rtrim(_joined(parts), characters=",")]
-    return _joined([*parts, _CLOSE])
+    return _joined([*parts, "}" + closing])
 
 
-def _parts(name: str, column: tuple[str, pa.Array, str], comma_before: str, comma_after: str) -> list[Any]:
+def _parts(name: str, column: tuple[str, AnyArray, str], comma_before: str, comma_after: str) -> list[Any]:
     """Return what an attribute adds to its items, as constants and columns; null where it is left out."""
     before, values, after = column
     before, after = f"{comma_before}{quoted(name)}:{before}", f"{after}{comma_after}"
     if pa.types.is_boolean(values.type):
         return [pc.if_else(values, f"{before}true{after}", f"{before}false{after}")]
     parts = [before, values, after]
-    return [pc.binary_join_element_wise(*parts, "")] if values.null_count else parts
+    return [joined(*parts)] if values.null_count else parts
 
 
-def _joined(parts: list[Any]) -> pa.Array:
+def _joined(parts: list[Any]) -> pa.StringArray:
     """Join columns and constant texts row by row, without the nulls; neighbouring constants become one first.
 
     At least one of them must be a text: Arrow 26 drops a row whose parts are all null.
@@ -58,11 +110,11 @@ def _joined(parts: list[Any]) -> pa.Array:
     for is_text, run in groupby(parts, lambda part: isinstance(part, str)):
         some = list(run)
         merged += ["".join(some)] if is_text else some
-    return pc.binary_join_element_wise(*merged, "", null_handling="skip")
+    return joined(*merged, null_handling="skip")
 
 
 def most_bytes(items: Items) -> int:
-    """Return an upper bound of the bytes of `put_requests`, told without looking at any value.
+    """Return an upper bound of the bytes of `put_requests` without looking at any value.
 
     A character becomes at most 6 (a control character). What stands around an attribute is at most 24 characters where
     its name and value count 2, as do the marks around what is in a list or map, of which JSON text spells 2.
@@ -70,16 +122,16 @@ def most_bytes(items: Items) -> int:
     counted = sum(
         _extent(attribute.values) + len(items) * (len(attribute.name.encode()) + 1) for attribute in items.attributes
     )
-    return 12 * counted + len(items) * len(_OPEN + _CLOSE)
+    return 12 * counted + len(items) * len(f"{PUT.opening}{{}}{PUT.closing}")
 
 
-def _extent(values: pa.Array) -> int:
+def _extent(values: AnyArray) -> int:
     if pa.types.is_boolean(values.type):
         return len(values)
     return int(utf8_of(_members(values) if pa.types.is_list(values.type) else values).size)
 
 
-def _values(attribute: Attribute) -> tuple[str, pa.Array, str]:
+def _values(attribute: Attribute) -> tuple[str, AnyArray, str]:
     """Return an attribute's values as JSON, and what stands before and after each: null where it is left out.
 
     Booleans stay what they are, as long as all that stands around them is to be added anyway.
@@ -91,32 +143,42 @@ def _values(attribute: Attribute) -> tuple[str, pa.Array, str]:
     values = encode(attribute.values)
     if not writes_nulls:
         return before, values, after
-    return "", pc.fill_null(pc.binary_join_element_wise(before, values, after, ""), '{"NULL":true}'), ""
+    return "", fill_null(joined(before, values, after), '{"NULL":true}'), ""
 
 
-def _spelled(numbers: pa.Array) -> pa.Array:
+def _texts(attribute: Attribute) -> list[str]:
+    _, encode, _ = _ENCODINGS[attribute.type]
+    values = attribute.values if attribute.type == "S" else encode(attribute.values)
+    if attribute.type in ("SS", "NS"):
+        values = joined('["', values, '"]')
+    texts: list[str] = fill_null(values, "").to_pylist()
+    return texts
+
+
+def _spelled(numbers: AnyArray) -> AnyArray:
     """Return numbers as `-?digits[.digits]` where they are that, else in their canonical spelling."""
     if _are_plain(numbers):
         return numbers
-    is_odd = pc.fill_null(pc.invert(pc.match_substring_regex(numbers, _PLAIN_NUMBER)), False)
-    spelled = [_canonical(text) for text in numbers.filter(is_odd).to_pylist()]
-    return pc.replace_with_mask(numbers, is_odd, pa.array(spelled, pa.string()))
+    is_odd = fill_null(pc.invert(pc.match_substring_regex(numbers, _PLAIN_NUMBER)), False)
+    spelled = [_canonical(str(text)) for text in numbers.filter(is_odd).to_pylist()]
+    respelled: AnyArray = pc.replace_with_mask(numbers, is_odd, pa.array(spelled, pa.string()))
+    return respelled
 
 
 def _canonical(text: str) -> str:
     try:
         return canonical_number(text)
     except InvalidOperation:
-        raise ValueError("an attribute of type N holds what is no number") from None
+        raise ValueError("an attribute of type N holds a text that is not a number") from None
 
 
-def _are_plain(numbers: pa.Array) -> bool:
+def _are_plain(numbers: AnyArray) -> bool:
     """Return whether values that are numbers have only digits, signs and points, and no point at either end.
 
-    Not telling a plain column costs time only: this is a quick look, the pattern decides.
+    Not recognizing a plain column costs time only: this is a quick look, the pattern decides.
     """
     data = utf8_of(numbers)
-    if lowest_byte(data) < ord("-") or highest_byte(data) > ord("9"):
+    if _lowest_byte(data) < ord("-") or _highest_byte(data) > ord("9"):
         return False
     marks = data.to_pybytes()
     if b"." not in marks:
@@ -125,32 +187,76 @@ def _are_plain(numbers: pa.Array) -> bool:
     return b"-." not in marks and not any(pc.any(mask).as_py() for mask in ends)
 
 
-def _booleans(values: pa.Array) -> pa.Array:
-    return pc.if_else(values, "true", "false")
+# JSON asks for no more than these. The backslash is first, because all other escapes bring one.
+_MARKS = ("\\", '"')
+_CONTROLS = tuple(map(chr, range(0x20)))
+_ESCAPES = {char: json.dumps(char)[1:-1] for char in _MARKS + _CONTROLS}
 
 
-def _set_of(encode: Callable[[pa.Array], pa.Array]) -> Callable[[pa.Array], pa.Array]:
+def escaped(texts: AnyArray) -> AnyArray:
+    """Return a string column as it stands between the quotes of JSON; itself if no character asks for an escape."""
+    data = utf8_of(texts)
+    present = data.to_pybytes()
+    wanted = [char for char in _MARKS if char.encode() in present]
+    if _lowest_byte(data) < 0x20:
+        wanted += [char for char in _CONTROLS if char.encode() in present]
+    for char in wanted:
+        texts = pc.replace_substring(texts, char, _ESCAPES[char])
+    return texts
+
+
+def quoted(text: str) -> str:
+    """Return one text as a JSON string.
+
+    >>> quoted('größe 5"')
+    '"größe 5\\\\""'
+    """
+    return json.dumps(text, ensure_ascii=False)
+
+
+def _lowest_byte(data: pa.Buffer) -> int:
+    """Return the least byte, 255 if there is none."""
+    lowest = pc.min(_bytes(data)).as_py()
+    return 255 if lowest is None else int(lowest)
+
+
+def _highest_byte(data: pa.Buffer) -> int:
+    """Return the greatest byte, 0 if there is none."""
+    return int(pc.max(_bytes(data)).as_py() or 0)
+
+
+def _bytes(data: pa.Buffer) -> AnyArray:
+    return pa.Array.from_buffers(pa.uint8(), data.size, [None, data])
+
+
+def _booleans(values: AnyArray) -> AnyArray:
+    words: AnyArray = pc.if_else(values, "true", "false")
+    return words
+
+
+def _set_of(encode: Callable[[AnyArray], AnyArray]) -> Callable[[AnyArray], AnyArray]:
     """Return what makes the inside of JSON's brackets of sets, given what encodes their members."""
 
-    def encode_sets(sets: pa.Array) -> pa.Array:
-        members = encode(_members(sets))
-        offsets = pc.subtract(sets.offsets, sets.offsets[0])
-        lists = pa.ListArray.from_arrays(offsets, members, mask=pc.is_null(sets))
-        return pc.binary_join(lists, '","')
+    def encode_sets(sets: AnyArray) -> AnyArray:
+        starts = cast("pa.ListArray[Any]", sets).offsets
+        offsets = pc.subtract(starts, starts[0])
+        lists = pa.ListArray.from_arrays(offsets, encode(_members(sets)), mask=pc.is_null(sets))
+        return cast(pa.StringArray, pc.binary_join(lists, '","'))
 
     return encode_sets
 
 
-def _members(lists: pa.Array) -> pa.Array:
+def _members(lists: AnyArray) -> AnyArray:
     """Return what all lists hold in one column, what lies under nulls too."""
-    start, end = lists.offsets[0].as_py(), lists.offsets[-1].as_py()
-    return lists.values.slice(start, end - start)
+    some = cast("pa.ListArray[Any]", lists)
+    start, end = some.offsets[0].as_py(), some.offsets[-1].as_py()
+    return some.values.slice(start, end - start)
 
 
-def _each(encode: Callable[[Any], str]) -> Callable[[pa.Array], pa.Array]:
+def _each(encode: Callable[[Any], str]) -> Callable[[AnyArray], AnyArray]:
     """Return what encodes a column whose cells only Python can encode, one by one."""
 
-    def encode_column(values: pa.Array) -> pa.Array:
+    def encode_column(values: AnyArray) -> AnyArray:
         return pa.array([None if value is None else encode(value) for value in values.to_pylist()], pa.string())
 
     return encode_column
@@ -160,7 +266,7 @@ def _document(wanted: type[list[Any]] | type[dict[str, Any]]) -> Callable[[str],
     return lambda text: json.dumps(dynamodb_value(read_json(text, wanted)), ensure_ascii=False, separators=(",", ":"))
 
 
-_ENCODINGS: dict[str, tuple[str, Callable[[pa.Array], pa.Array], str]] = {
+_ENCODINGS: dict[str, tuple[str, Callable[[AnyArray], AnyArray], str]] = {
     "S": ('{"S":"', escaped, '"}'),
     "N": ('{"N":"', _spelled, '"}'),
     "BOOL": ('{"BOOL":', _booleans, "}"),
@@ -169,4 +275,22 @@ _ENCODINGS: dict[str, tuple[str, Callable[[pa.Array], pa.Array], str]] = {
     "NS": ('{"NS":["', _set_of(_spelled), '"]}'),
     "L": ("", _each(_document(list)), ""),
     "M": ("", _each(_document(dict)), ""),
+}
+
+
+def _python_value(value: dict[str, Any]) -> Any:
+    ((kind, inner),) = value.items()
+    return _FOR_BOTO3[kind](inner)
+
+
+_FOR_BOTO3: dict[str, Callable[[Any], Any]] = {
+    "S": str,
+    "N": Decimal,
+    "BOOL": bool,
+    "B": base64.b64decode,
+    "SS": set,
+    "NS": lambda members: set(map(Decimal, members)),
+    "L": lambda members: list(map(_python_value, members)),
+    "M": lambda members: {name: _python_value(member) for name, member in members.items()},
+    "NULL": lambda _: None,
 }

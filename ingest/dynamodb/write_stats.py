@@ -10,7 +10,7 @@ from typing import Any
 from ingest.contract import Metric
 from ingest.metrics.emf import MOST_VALUES, Value
 
-_PER_DOUBLING = 8  # buckets: a value told is within 5 % of the true one
+_PER_DOUBLING = 8  # buckets: a value reported is within 5 % of the true one
 _LEAST_S = 0.0001  # all below are in the first bucket
 _ENDS_S = [_LEAST_S * 2 ** (n / _PER_DOUBLING) for n in range(18 * _PER_DOUBLING)]  # all above 24 s are in the last
 BUCKETS = len(_ENDS_S) + 1
@@ -39,7 +39,7 @@ class Latencies:
         return Latencies(tuple(a - b for a, b in zip(self.counts, before.counts, strict=True)))
 
     def sample(self, most: int) -> list[float]:
-        """Return at most so many values (ms) that are spread as all are, in order, the least and the greatest included.
+        """Return at most `most` values (ms), distributed as all are, in order, the least and the greatest included.
 
         Up to `most` requests have a value each.
         """
@@ -79,8 +79,8 @@ def _ms(bucket: int) -> float:
 class WriteStats:
     """Counts of one writer, from its beginning or between two moments (`since`).
 
-    `by_...` are requests that DynamoDB throttled whole, by the reasons it told: a request may have several, and has
-    `by_other` where it told none that is known here. Items it left unprocessed come without a reason.
+    `by_...` are requests that DynamoDB throttled whole, by the reasons it gave: a request may have several, and has
+    `by_other` where it gave none that is known here. Items it left unprocessed come without a reason.
     """
 
     items: int = 0  # in all requests; again where they are sent again
@@ -110,7 +110,7 @@ class WriteStats:
         return not any(getattr(self, f.name) for f in fields(self))
 
     def metrics(self) -> dict[str, Value]:
-        """Return the counts by metric name. A reason that was not told is left out: each costs what a metric costs."""
+        """Return the counts by metric name. A reason that did not occur is left out: each costs what a metric costs."""
         values: dict[str, Value] = {metric: getattr(self, name) for name, metric in _METRICS.items()}
         values |= {metric: getattr(self, name) for name, metric in _BY_REASON.items() if getattr(self, name)}
         if self.items:  # answers may come later than their requests were counted
@@ -147,7 +147,7 @@ _REASONS = {
 
 
 def throttled_request(answer: bytes) -> WriteStats:
-    """Return one throttled request, counted by the reasons its error answer tells.
+    """Return one throttled request, counted by the reasons its error response gives.
 
     >>> throttled_request(b'{"ThrottlingReasons":[{"reason":"TableWriteAccountLimitExceeded"}]}').by_account
     1

@@ -11,7 +11,7 @@ from ingest.estimate.extrapolate import Estimate, Observed, exactly, extrapolate
 from ingest.estimate.sample import Reading, SampleReader
 from ingest.estimate.write_cost import ItemSizes, Part, summary
 from ingest.feeds.feed import Feed
-from ingest.worker.load import CELL_BYTES
+from ingest.rejects.parts import CELL_BYTES
 
 
 @dataclass(frozen=True)

@@ -15,8 +15,9 @@ from ingest.ledger.row_counts import NOTHING, RowCounts
 from ingest.reading.compression import RangeReader, expanded_sizes
 from ingest.reading.reader import Reader, open_file
 from ingest.reading.segments import window_bytes, windows
-from ingest.rejects.tally import RejectTally
-from ingest.worker.load import CELL_BYTES, EnoughRowsError, Load
+from ingest.rejects.local_file import RejectTally
+from ingest.rejects.parts import CELL_BYTES
+from ingest.worker.load import EnoughRowsError, Load
 
 
 @dataclass(slots=True)

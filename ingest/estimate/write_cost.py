@@ -2,12 +2,14 @@
 
 from collections import Counter
 from dataclasses import dataclass, field
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ingest.dynamodb.write_units import units_of
+from ingest.dynamodb.batches import units_of
 from ingest.feeds.feed import Feed
+from ingest.items.columns import AnyArray
 from ingest.items.items import Items, Refusal
 from ingest.items.validate import item_sizes
 
@@ -27,7 +29,7 @@ class HotKeyTracker:
     hottest_units: int = 0
     _counts: Counter[str] = field(default_factory=Counter)
 
-    def add(self, keys: pa.Array, units: pa.Array) -> None:
+    def add(self, keys: AnyArray, units: AnyArray) -> None:
         """Take the partition keys of a block's writes, and the units of each."""
         if not len(keys):
             return
@@ -37,7 +39,7 @@ class HotKeyTracker:
         counts, names = found.field("counts"), encoded.dictionary
         hottest = found.field("values")[pc.index(counts, pc.max(counts)).as_py()]
         self.hottest_units += pc.sum(pc.filter(units, pc.equal(encoded.indices, hottest))).as_py()
-        self._note(found.filter(pc.greater_equal(counts, max(2, len(keys) // LEAST_SHARE))), names)
+        self._note(found.filter(pc.greater_equal(counts, pa.scalar(max(2, len(keys) // LEAST_SHARE)))), names)
 
     def hottest(self) -> tuple[str, float] | None:
         """Return the key with the most writes and its share of them all; None if no key has several."""
@@ -46,9 +48,9 @@ class HotKeyTracker:
         key, count = self._counts.most_common(1)[0]
         return key, count / self.writes
 
-    def _note(self, frequent: pa.Array, names: pa.Array) -> None:
-        keys = names.take(frequent.field("values")).to_pylist()
-        counts = frequent.field("counts").to_pylist()
+    def _note(self, frequent: pa.StructArray, names: AnyArray) -> None:
+        keys: list[Any] = names.take(frequent.field("values")).to_pylist()
+        counts: list[Any] = frequent.field("counts").to_pylist()
         self._counts.update({_text(key): count for key, count in zip(keys, counts, strict=True)})
         if len(self._counts) > MOST_KEYS:
             self._counts = Counter(dict(self._counts.most_common(MOST_KEYS // 10)))
@@ -67,7 +69,7 @@ class Part:
     units: int = 0
     skew: HotKeyTracker = field(default_factory=HotKeyTracker)
 
-    def add(self, items: Items, units: pa.Array) -> None:
+    def add(self, items: Items, units: AnyArray) -> None:
         """Take a block's items."""
         columns = {a.name: a.values for a in items.attributes}
         if any(key not in columns for key in self.keys):
@@ -106,8 +108,9 @@ class WriteCostEstimator:
         if len(items):
             sizes = item_sizes(items.attributes)
             found = pc.value_counts(sizes)
-            counts = zip(found.field("values").to_pylist(), found.field("counts").to_pylist(), strict=True)
-            self.sizes.update(dict(counts))
+            values: list[Any] = found.field("values").to_pylist()
+            counts: list[Any] = found.field("counts").to_pylist()
+            self.sizes.update(dict(zip(values, counts, strict=True)))
             self.items += len(items)
             units = units_of(sizes)
             for part in self.parts:

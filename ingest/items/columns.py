@@ -1,20 +1,25 @@
-"""A column in its type, with the cells that are no values of it."""
+"""Columns: text converted to a type with the cells that could not be, and attributes of items."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, cast
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
+if TYPE_CHECKING:
+    AnyArray: TypeAlias = pa.Array[Any]  # generic in the stubs only
+else:
+    AnyArray: TypeAlias = pa.Array
+
 
 class BadValueError(ValueError):
-    """A cell that is no value of its type; the message says why, without quoting the cell."""
+    """A cell that is not a value of its type; the message says why, without quoting the cell."""
 
 
 @dataclass(frozen=True, slots=True)
 class CellError:
-    """A cell that is no value of its column's type."""
+    """A cell that is not a value of its column's type."""
 
     row: int
     reason: str
@@ -29,13 +34,13 @@ class ConvertedColumn:
     counts for each value, where they are not the length of what is in `values`.
     """
 
-    values: pa.Array
+    values: AnyArray
     bad: list[CellError]
-    sizes: pa.Array | None = None
+    sizes: AnyArray | None = None
 
 
 def one_by_one(
-    cells: pa.Array,
+    cells: AnyArray,
     read: Callable[[str], Any],
     reason: str,
     kind: pa.DataType,
@@ -50,14 +55,44 @@ def one_by_one(
         except BadValueError as error:
             values.append(None)
             bad.append(CellError(row, reason, str(error)))
-    sizes = [None if value is None else size(value) for value in values] if size else None
-    return ConvertedColumn(pa.array(values, kind), bad, pa.array(sizes, pa.int64()) if sizes is not None else None)
+    sizes = pa.array([None if value is None else size(value) for value in values], pa.int64()) if size else None
+    return ConvertedColumn(pa.array(values, kind), bad, sizes)
 
 
-def rows_where(mask: pa.Array) -> list[int]:
+def utf8_of(texts: AnyArray) -> pa.Buffer:
+    """Return the UTF-8 of all texts of a string or binary column in one piece, without copying it."""
+    _, ends, data = texts.buffers()
+    if data is None or not len(texts):
+        return pa.py_buffer(b"")
+    offsets = pa.Array.from_buffers(pa.int32(), len(texts) + 1, [None, ends], offset=texts.offset)
+    start, end = offsets[0].as_py(), offsets[-1].as_py()
+    return data.slice(start, end - start)
+
+
+def rows_where(mask: pa.BooleanArray) -> list[int]:
     """Return the places where a mask is true."""
-    rows: list[int] = pc.indices_nonzero(mask).to_pylist()
-    return rows
+    return cast(list[int], pc.indices_nonzero(mask).to_pylist())
+
+
+# pyarrow-stubs know fewer arguments of these kernels than pyarrow takes.
+def fill_null(values: AnyArray, value: Any) -> Any:
+    """Return an array with a value in place of each null."""
+    return pc.fill_null(values, value)
+
+
+def byte_lengths(texts: AnyArray) -> pa.Int32Array:
+    """Return the bytes of each text; null where that is null."""
+    return pc.binary_length(cast(pa.StringArray, texts))
+
+
+def count_true(mask: Any) -> int:
+    """Return how many values of a mask are true."""
+    return int(pc.sum(mask).as_py() or 0)
+
+
+def joined(*parts: Any, null_handling: Literal["emit_null", "skip"] = "emit_null") -> pa.StringArray:
+    """Return columns and constant texts joined row by row."""
+    return cast(pa.StringArray, pc.binary_join_element_wise(*parts, "", null_handling=null_handling))
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,11 +101,11 @@ class Attribute:
 
     name: str
     type: str
-    values: pa.Array
+    values: AnyArray
     write_null: bool = False
-    sizes: pa.Array | None = None  # as in `ConvertedColumn`
+    sizes: AnyArray | None = None  # as in `ConvertedColumn`
 
-    def take(self, rows: pa.Array) -> "Attribute":
+    def take(self, rows: pa.Int64Array) -> "Attribute":
         """Return the attribute of some of the items, in the order of `rows`."""
         return replace(self, values=self.values.take(rows), sizes=None if self.sizes is None else self.sizes.take(rows))
 

@@ -9,44 +9,44 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ingest.contract import Reason
-from ingest.items.columns import BadValueError, CellError, ConvertedColumn, one_by_one, rows_where
+from ingest.items.columns import AnyArray, BadValueError, CellError, ConvertedColumn, fill_null, one_by_one, rows_where
 from ingest.items.documents import document_bytes, read_json, read_set
 from ingest.items.mapping import Target
 from ingest.items.numbers import numbers
 from ingest.items.timestamps import times
 
+_MISSING = "the value is missing; the feed requires one"
 
-def convert(cells: pa.Array, target: Target) -> ConvertedColumn:
-    """Return a column of text as its feed type, and the cells that are none."""
+
+def convert(cells: AnyArray, target: Target) -> ConvertedColumn:
+    """Return a column of text in its feed type, with the cells that are not values of it."""
     if target.declared.default is not None:
-        cells = pc.fill_null(cells, target.declared.default)
+        cells = fill_null(cells, target.declared.default)
     missing = []
     if target.declared.null == "reject" and cells.null_count:
-        missing = [
-            CellError(row, Reason.MISSING_VALUE, "the cell has no value") for row in rows_where(pc.is_null(cells))
-        ]
+        missing = [CellError(row, Reason.MISSING_VALUE, _MISSING) for row in rows_where(pc.is_null(cells))]
     if target.declared.null == "empty":
-        cells = pc.fill_null(cells, "")
+        cells = fill_null(cells, "")
     converter = times if target.declared.timestamp else _CONVERTERS[target.type]
     typed = converter(cells, target)
     return ConvertedColumn(typed.values, missing + typed.bad, typed.sizes)
 
 
-def _strings(cells: pa.Array, target: Target) -> ConvertedColumn:
+def _strings(cells: AnyArray, target: Target) -> ConvertedColumn:
     return ConvertedColumn(cells, [])
 
 
-def _booleans(cells: pa.Array, target: Target) -> ConvertedColumn:
+def _booleans(cells: AnyArray, target: Target) -> ConvertedColumn:
     words = pc.utf8_lower(cells)
     true, false = ([word.lower() for word in words] for words in (target.declared.true, target.declared.false))
     is_true = pc.is_in(words, value_set=pa.array(true, pa.string()))
     known = pc.or_(pc.is_in(words, value_set=pa.array(true + false, pa.string())), pc.is_null(cells))
-    message = f"the cell is no yes or no; accepted are {', '.join(target.declared.true + target.declared.false)}"
+    message = f"not a valid boolean; accepted values: {', '.join(target.declared.true + target.declared.false)}"
     bad = [CellError(row, Reason.BAD_BOOLEAN, message) for row in rows_where(pc.invert(known))]
     return ConvertedColumn(pc.if_else(pc.is_valid(cells), is_true, pa.scalar(None, pa.bool_())), bad)
 
 
-def _binary(cells: pa.Array, target: Target) -> ConvertedColumn:
+def _binary(cells: AnyArray, target: Target) -> ConvertedColumn:
     return one_by_one(cells, lambda text: _bytes(text, target.declared.encoding), Reason.BAD_BINARY, pa.binary())
 
 
@@ -54,10 +54,10 @@ def _bytes(text: str, encoding: str) -> bytes:
     try:
         return bytes.fromhex(text) if encoding == "hex" else base64.b64decode(text, validate=True)
     except (binascii.Error, ValueError):
-        raise BadValueError(f"the cell is no {encoding}") from None
+        raise BadValueError(f"not valid {encoding}") from None
 
 
-def _sets(cells: pa.Array, target: Target) -> ConvertedColumn:
+def _sets(cells: AnyArray, target: Target) -> ConvertedColumn:
     kind = pa.list_(pa.string())
     is_numbers = target.type == "NS"
     return one_by_one(
@@ -69,7 +69,7 @@ def _sets(cells: pa.Array, target: Target) -> ConvertedColumn:
     )
 
 
-def _json(cells: pa.Array, target: Target) -> ConvertedColumn:
+def _json(cells: AnyArray, target: Target) -> ConvertedColumn:
     wanted: Any = list if target.type == "L" else dict
     sizes: list[int | None] = []
 
@@ -84,7 +84,7 @@ def _json(cells: pa.Array, target: Target) -> ConvertedColumn:
     return ConvertedColumn(typed.values, typed.bad, pa.array(by_row, pa.int64()))
 
 
-_CONVERTERS: dict[str, Callable[[pa.Array, Target], ConvertedColumn]] = {
+_CONVERTERS: dict[str, Callable[[AnyArray, Target], ConvertedColumn]] = {
     "S": _strings,
     "N": numbers,
     "BOOL": _booleans,

@@ -10,13 +10,14 @@ from ingest.items.numbers import PATTERN, bounded_number
 
 MAX_DEPTH = 32  # the innermost value is a level too
 _NUMBER = re.compile(PATTERN)
+_TOO_DEEP = f"nested deeper than {MAX_DEPTH} levels, the most DynamoDB allows"
 
 
 def read_json(text: str, wanted: type[list[Any]] | type[dict[str, Any]]) -> Any:
     """Return a JSON array or object with its numbers as Decimal.
 
     Raises:
-        BadValueError: it is no JSON, the other kind, nested too deep, or holds what DynamoDB or JSON cannot keep.
+        BadValueError: it is not JSON or of the other kind, nested too deep, or holds what DynamoDB or JSON cannot keep.
     """
     try:
         value = json.loads(
@@ -25,15 +26,15 @@ def read_json(text: str, wanted: type[list[Any]] | type[dict[str, Any]]) -> Any:
         text.encode()
         json.dumps(value, ensure_ascii=False, default=str).encode()
     except RecursionError:
-        raise BadValueError(f"the value is nested deeper than {MAX_DEPTH} levels") from None
+        raise BadValueError(_TOO_DEEP) from None
     except UnicodeEncodeError:
-        raise BadValueError("the JSON holds half of a surrogate pair, which is no character") from None
+        raise BadValueError("the JSON contains half of a surrogate pair, which is not a character") from None
     except json.JSONDecodeError as error:
-        raise BadValueError(f"the cell is no JSON: {error.msg} at character {error.pos}") from None
+        raise BadValueError(f"not valid JSON: {error.msg} at character {error.pos}") from None
     if not isinstance(value, wanted):
-        raise BadValueError(f"the JSON is no {'array' if wanted is list else 'object'}")
+        raise BadValueError(f"not a JSON {'array' if wanted is list else 'object'}")
     if _depth(value) > MAX_DEPTH:
-        raise BadValueError(f"the value is nested deeper than {MAX_DEPTH} levels")
+        raise BadValueError(_TOO_DEEP)
     return value
 
 
@@ -41,11 +42,11 @@ def read_set(text: str, separator: str, *, numbers: bool) -> list[str]:
     """Return the members of a set, each once, in the cell's order. Equal numbers are one member.
 
     Raises:
-        BadValueError: a member is empty, or is no number where numbers are wanted.
+        BadValueError: a member is empty, or not a number where numbers are wanted.
     """
     members = text.split(separator)
     if "" in members:
-        raise BadValueError("the set has an empty member")
+        raise BadValueError("the set has an empty member; DynamoDB does not allow these")
     if numbers:
         members = [_set_number(member) for member in members]
     return list(dict.fromkeys(members))
@@ -84,19 +85,19 @@ def _number(text: str) -> Decimal:
 
 
 def _no_number(text: str) -> Decimal:
-    raise BadValueError(f"the JSON holds {text}, which is no number to DynamoDB")
+    raise BadValueError(f"the JSON contains {text}, which DynamoDB cannot store as a number")
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     value = dict(pairs)
     if len(value) < len(pairs):
-        raise BadValueError("a JSON object names a field twice")
+        raise BadValueError("a JSON object has the same field name twice")
     return value
 
 
 def _set_number(text: str) -> str:
     if not _NUMBER.fullmatch(text):
-        raise BadValueError("a member of the set is no number")
+        raise BadValueError("a member of the set is not a valid number")
     number, fault = bounded_number(text)
     if fault:
         raise BadValueError(fault)

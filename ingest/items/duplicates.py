@@ -13,6 +13,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from ingest.items.columns import AnyArray
 from ingest.items.items import Items
 from ingest.items.numbers import canonical_number
 from ingest.reading.blocks import Position
@@ -40,7 +41,7 @@ class KeyHashes(Set[int]):
         column = _comparable(self._items, 0) if self._items.keys else None
         if column is None:
             return None
-        found = pc.min_max(column).as_py()
+        found: Any = pc.min_max(column).as_py()
         return found["min"], found["max"]
 
     @classmethod
@@ -121,24 +122,24 @@ def last_of_each_key(items: Items) -> tuple[Items, KeyHashes, int]:
 
 
 def _are_distinct(items: Items) -> bool:
-    """Return whether no two items share a key; if it cannot be told without looking at each, that they may."""
+    """Return whether no two items share a key; False where that cannot be decided without looking at each."""
     columns = [column for place in range(len(items.keys)) if (column := _comparable(items, place)) is not None]
     if len(columns) < len(items.keys):
         return False
     values = columns[0] if len(columns) == 1 else _pairs(*columns)
     ascends = pc.less(values.slice(0, len(values) - 1), values.slice(1)) if len(values) > 1 else None
-    if ascends is None or pc.all(ascends).as_py():  # the usual export: told at a tenth of what follows
+    if ascends is None or pc.all(ascends).as_py():  # the usual export: a tenth of the cost of what follows
         return True
     return bool(pc.count_distinct(values, mode="all").as_py() == len(items))
 
 
-def _pairs(partition: pa.Array, sort: pa.Array) -> pa.Array:
+def _pairs(partition: AnyArray, sort: AnyArray) -> AnyArray:
     """Return a number for each pair of values, another for each other pair."""
     first, second = partition.dictionary_encode(), sort.dictionary_encode()
     return pc.add(pc.multiply(first.indices.cast(pa.int64()), len(second.dictionary)), second.indices)
 
 
-def _comparable(items: Items, place: int) -> pa.Array | None:
+def _comparable(items: Items, place: int) -> AnyArray | None:
     """Return a key as a column whose values are equal where the keys are, and in order; None if that takes Python."""
     key = items.keys[place]
     values = items.attribute(key.name).values
@@ -153,6 +154,6 @@ def _comparable(items: Items, place: int) -> pa.Array | None:
 def _keys(items: Items) -> list[Hashable]:
     columns: list[list[Hashable]] = []
     for key in items.keys:
-        values = items.attribute(key.name).values.to_pylist()
+        values: list[Any] = items.attribute(key.name).values.to_pylist()
         columns.append(list(map(canonical_number, values)) if key.type == "N" else values)
     return columns[0] if len(columns) == 1 else list(zip(*columns, strict=True))

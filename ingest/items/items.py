@@ -7,7 +7,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ingest.feeds.feed import KeyAttribute, is_template, template_parts
-from ingest.items.columns import Attribute, ConvertedColumn
+from ingest.items.columns import AnyArray, Attribute, ConvertedColumn, joined
 from ingest.items.convert import convert
 from ingest.items.mapping import Expiry, Mapping, Target
 from ingest.items.timestamps import epoch_seconds
@@ -17,7 +17,7 @@ from ingest.reading.rows import Fault, Rows
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """An item the table did not take, by its place among the items handed to the writer."""
+    """An item the table refused, by its place among the items given to the writer."""
 
     row: int
     message: str
@@ -61,7 +61,7 @@ class Items:
 def build_items(rows: Rows, mapping: Mapping) -> tuple[Items, list[Fault]]:
     """Return the rows as items, without those that cannot be written, and why each of them cannot.
 
-    A row with several faults tells the first: its columns from left to right, its extras, its keys, its size.
+    Of a row with several faults the first is reported: columns from left to right, extras, keys, size.
     """
     faults: dict[int, Fault] = {}
     table = rows.table
@@ -83,13 +83,13 @@ def build_items(rows: Rows, mapping: Mapping) -> tuple[Items, list[Fault]]:
     return items, list(faults.values())
 
 
-def _attribute(rows: Rows, target: Target, cells: pa.Array, faults: dict[int, Fault]) -> Attribute:
+def _attribute(rows: Rows, target: Target, cells: AnyArray, faults: dict[int, Fault]) -> Attribute:
     typed = convert(cells, target)
     _note(rows, typed, target.column, cells, faults)
     return Attribute(target.name, target.type, typed.values, target.declared.null == "null", typed.sizes)
 
 
-def _note(rows: Rows, typed: ConvertedColumn, column: str, cells: pa.Array, faults: dict[int, Fault]) -> None:
+def _note(rows: Rows, typed: ConvertedColumn, column: str, cells: AnyArray, faults: dict[int, Fault]) -> None:
     for bad in typed.bad:
         fault = Fault(rows.record_of(bad.row), bad.reason, bad.message, column, cells[bad.row].as_py())
         faults.setdefault(bad.row, fault)
@@ -104,7 +104,7 @@ def _expiry(rows: Rows, expiry: Expiry, faults: dict[int, Fault]) -> Attribute:
     return Attribute(expiry.attribute, "N", pc.cast(pc.add(typed.values, expiry.after_s), pa.string()))
 
 
-def _filled(table: pa.Table, template: str) -> pa.Array:
+def _filled(table: pa.Table, template: str) -> AnyArray:
     """Fill a template, or repeat a constant, row by row; null where any of its columns has no value."""
     if not is_template(template):
         return pa.repeat(pa.scalar(template, pa.string()), table.num_rows)
@@ -112,4 +112,4 @@ def _filled(table: pa.Table, template: str) -> pa.Array:
         table.column(part).combine_chunks() if i % 2 else pa.scalar(part)
         for i, part in enumerate(template_parts(template))
     ]
-    return pc.binary_join_element_wise(*parts, "")
+    return joined(*parts)

@@ -30,7 +30,7 @@ class Target:
 
 @dataclass(frozen=True, slots=True)
 class Expiry:
-    """When items expire: `after_s` seconds after the time in a column, or after 1970 where there is no column."""
+    """When items expire: `after_s` seconds after the time in a column, or after 1970 without a column."""
 
     attribute: str
     source: Target | None
@@ -79,7 +79,7 @@ def _check_columns(feed: Feed, columns: tuple[str, ...]) -> None:
         if column not in columns:
             raise BadHeader(
                 f"The header has no column {column!r}, which the feed needs; it has {_listed(columns)}. "
-                f"Mend the file or the feed (its delimiter is {feed.csv.delimiter!r}){_way_out(feed, column)}."
+                f"Fix the file or the feed (its delimiter is {feed.csv.delimiter!r}){_way_out(feed, column)}."
             )
     if feed.csv.unknown_columns == "refuse":
         unknown = [column for column in columns if not _is_known(feed, column)]

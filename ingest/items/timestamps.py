@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 
 from ingest.contract import Reason
 from ingest.feeds.column import Column
-from ingest.items.columns import BadValueError, CellError, ConvertedColumn, one_by_one, rows_where
+from ingest.items.columns import AnyArray, BadValueError, CellError, ConvertedColumn, fill_null, one_by_one, rows_where
 from ingest.items.mapping import Target
 
 CANONICAL_TIME = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z$"
@@ -22,7 +22,7 @@ _MICROSECOND = timedelta(microseconds=1)
 _UNITS = {"s": timedelta(seconds=1), "ms": timedelta(milliseconds=1), "us": _MICROSECOND}
 _TIMESPECS = {"s": "seconds", "ms": "milliseconds", "us": "microseconds"}
 _UNIT_NAMES = {"day": "a day", "s": "a second", "ms": "a millisecond", "us": "a microsecond"}
-_TOO_EXACT = re.compile(r"[.,][0-9]{6}0*[1-9]")  # finer than a microsecond
+_TOO_PRECISE = re.compile(r"[.,][0-9]{6}0*[1-9]")  # finer than a microsecond
 _NUMBER = re.compile(r"(-?)([0-9]{1,18})(?:\.([0-9]+))?")
 
 
@@ -31,7 +31,7 @@ class TimeReader:
     """Reads the cells of one column.
 
     A time without an offset of its own is of the column's zone. Where clocks go back an hour, the first of the two
-    times is meant; a time that clocks skip is none.
+    times is meant; a time that clocks skip does not exist.
     """
 
     declared: Column
@@ -43,7 +43,7 @@ class TimeReader:
         '2026-11-22T16:01:00Z'
 
         Raises:
-            BadValueError: it is in none of the formats, no such time, or more exact than the column's unit.
+            BadValueError: it is in none of the formats, does not exist, or is more precise than the column's unit.
         """
         time, unit = self.time(cell), self.declared.unit
         if unit == "day":
@@ -67,7 +67,7 @@ class TimeReader:
         """Return a time in its own zone.
 
         Raises:
-            BadValueError: it is in none of the formats, or no such time.
+            BadValueError: it is in none of the formats, or does not exist.
         """
         for form in self.declared.timestamp:
             try:
@@ -75,12 +75,12 @@ class TimeReader:
             except (ValueError, OverflowError) as error:
                 if isinstance(error, BadValueError):
                     raise
-        raise BadValueError(f"the cell is no time in the form {' or '.join(self.declared.timestamp)}")
+        raise BadValueError(f"not a valid time in the format {' or '.join(self.declared.timestamp)}")
 
 
 def _check_whole(is_whole: bool, unit: str) -> None:
     if not is_whole:
-        raise BadValueError(f"the time is more exact than {_UNIT_NAMES[unit]}, the column's unit")
+        raise BadValueError(f"time is more precise than {_UNIT_NAMES[unit]}, the column's unit")
 
 
 def _since_epoch(time: datetime) -> timedelta:
@@ -90,7 +90,7 @@ def _since_epoch(time: datetime) -> timedelta:
 def _in_zone(time: datetime, zone: str) -> datetime:
     there = time if time.tzinfo else time.replace(tzinfo=_zone(zone))
     if there.astimezone(UTC).astimezone(there.tzinfo).replace(tzinfo=None) != time.replace(tzinfo=None):
-        raise BadValueError(f"there is no such time in {zone}: clocks skip it")
+        raise BadValueError(f"time does not exist in {zone}: clocks skip it")
     return there
 
 
@@ -100,8 +100,8 @@ def _zone(name: str) -> ZoneInfo:
 
 
 def _from_iso(cell: str) -> datetime:
-    if _TOO_EXACT.search(cell):
-        raise BadValueError("the time is more exact than a microsecond")
+    if _TOO_PRECISE.search(cell):
+        raise BadValueError("time is more precise than a microsecond")
     return datetime.fromisoformat(cell)
 
 
@@ -112,7 +112,7 @@ def _from_epoch(cell: str, unit: timedelta) -> datetime:
     sign, whole, fraction = match.groups(default="")
     count, rest = divmod(int(whole + fraction) * (unit // _MICROSECOND), 10 ** len(fraction))
     if rest:
-        raise BadValueError("the time is more exact than a microsecond")
+        raise BadValueError("time is more precise than a microsecond")
     return _EPOCH + timedelta(microseconds=-count if sign else count)
 
 
@@ -128,10 +128,10 @@ _READERS: dict[str, Callable[[str], datetime]] = {
 }
 
 
-def times(cells: pa.Array, target: Target) -> ConvertedColumn:
-    """Return a column of times as the feed wants them, and the cells that are none.
+def times(cells: AnyArray, target: Target) -> ConvertedColumn:
+    """Return a column of times as the feed wants them, with the cells that are not times.
 
-    Times that are already spelled as they will be take Arrow's way, which is a hundred times faster.
+    Times that are already in the form that is sent are checked by Arrow, which is a hundred times faster.
     """
     canonical = _canonical(cells, target.declared)
     if canonical is not None:
@@ -140,26 +140,26 @@ def times(cells: pa.Array, target: Target) -> ConvertedColumn:
     return _each_once(cells, read, pa.string())
 
 
-def _canonical(cells: pa.Array, declared: Column) -> pa.Array | None:
-    """Return the cells as timestamps if all of them are spelled as they will be."""
+def _canonical(cells: AnyArray, declared: Column) -> AnyArray | None:
+    """Return the cells as timestamps if all of them are already in the form that is sent."""
     if (declared.unit, declared.timestamp[0]) != ("s", "iso"):
         return None
     if not pc.all(pc.match_substring_regex(cells, CANONICAL_TIME)).as_py():
         return None
     try:
         return pc.cast(cells, pa.timestamp("s", "UTC"))
-    except pa.ArrowInvalid:  # a day or an hour that is none
+    except pa.ArrowInvalid:  # a day or an hour that does not exist
         return None
 
 
-def epoch_seconds(cells: pa.Array, declared: Column) -> ConvertedColumn:
-    """Return a column of times as whole epoch seconds (int64), and the cells that are none."""
+def epoch_seconds(cells: AnyArray, declared: Column) -> ConvertedColumn:
+    """Return a column of times as whole epoch seconds (int64), with the cells that are not times."""
     if declared.default is not None:
-        cells = pc.fill_null(cells, declared.default)
+        cells = fill_null(cells, declared.default)
     return _each_once(cells, TimeReader(declared).epoch_s, pa.int64())
 
 
-def _each_once(cells: pa.Array, read: Callable[[str], Any], kind: pa.DataType) -> ConvertedColumn:
+def _each_once(cells: AnyArray, read: Callable[[str], Any], kind: pa.DataType) -> ConvertedColumn:
     coded = cells.dictionary_encode()
     distinct = one_by_one(coded.dictionary, read, Reason.BAD_TIMESTAMP, kind)
     message = {bad.row: bad.message for bad in distinct.bad}

@@ -1,15 +1,15 @@
-"""What DynamoDB would refuse, found before it is sent."""
+"""What DynamoDB would refuse, found before it is sent: empty or long keys, large items."""
 
 from collections.abc import Sequence
 from functools import reduce
-from typing import Any
+from typing import Any, cast
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from ingest.contract import Reason
 from ingest.feeds.feed import KeyAttribute
-from ingest.items.columns import Attribute
+from ingest.items.columns import AnyArray, Attribute, byte_lengths, fill_null, rows_where
 from ingest.items.documents import document_bytes, read_json
 from ingest.items.mapping import Mapping
 from ingest.reading.rows import Fault, Rows
@@ -28,26 +28,26 @@ def check_index_keys(rows: Rows, mapping: Mapping, attributes: list[Attribute], 
             _check_key_lengths(rows, key, values, MAX_KEY_BYTES[at], faults)
 
 
-def check_key(rows: Rows, key: KeyAttribute, values: pa.Array, limit: int, faults: dict[int, Fault]) -> None:
+def check_key(rows: Rows, key: KeyAttribute, values: AnyArray, limit: int, faults: dict[int, Fault]) -> None:
     """Note the rows whose key is missing, empty or too long."""
-    for row in pc.indices_nonzero(pc.is_null(values)).to_pylist():
+    for row in rows_where(pc.is_null(values)):
         faults.setdefault(row, _empty_key(rows.record_of(row), key))
     if key.type != "N":
         _check_key_lengths(rows, key, values, limit, faults)
 
 
-def _check_key_lengths(rows: Rows, key: KeyAttribute, values: pa.Array, limit: int, faults: dict[int, Fault]) -> None:
-    lengths = pc.fill_null(pc.binary_length(values), 1)
-    for row in pc.indices_nonzero(pc.equal(lengths, 0)).to_pylist():
+def _check_key_lengths(rows: Rows, key: KeyAttribute, values: AnyArray, limit: int, faults: dict[int, Fault]) -> None:
+    lengths: pa.Int32Array = fill_null(byte_lengths(values), 1)
+    for row in rows_where(pc.equal(lengths, pa.scalar(0))):
         faults.setdefault(row, _empty_key(rows.record_of(row), key))
-    for row in pc.indices_nonzero(pc.greater(lengths, limit)).to_pylist():
-        message = f"the key {key.name} is {lengths[row].as_py()} bytes long, DynamoDB takes {limit}"
+    for row in rows_where(pc.greater(lengths, pa.scalar(limit))):
+        message = f"key {key.name} is {lengths[row].as_py()} bytes long; DynamoDB allows at most {limit}"
         value = values[row].as_py() if key.type == "S" else None
         faults.setdefault(row, Fault(rows.record_of(row), Reason.KEY_TOO_LONG, message, key.source, value))
 
 
 def _empty_key(record: int, key: KeyAttribute) -> Fault:
-    message = f"the key {key.name} is empty, and DynamoDB takes no item with an empty key"
+    message = f"key {key.name} is empty; DynamoDB does not allow empty keys"
     return Fault(record, Reason.EMPTY_KEY, message, key.source, "")
 
 
@@ -59,12 +59,12 @@ def check_sizes(rows: Rows, attributes: list[Attribute], faults: dict[int, Fault
     if sum(_longest(attribute) for attribute in attributes) <= MAX_ITEM_BYTES:
         return
     total = item_sizes(attributes)
-    for row in pc.indices_nonzero(pc.greater(total, MAX_ITEM_BYTES)).to_pylist():
-        message = f"the item is {total[row].as_py()} bytes long, DynamoDB takes {MAX_ITEM_BYTES}"
+    for row in rows_where(pc.greater(total, pa.scalar(MAX_ITEM_BYTES))):
+        message = f"item is {total[row].as_py()} bytes long; DynamoDB allows at most {MAX_ITEM_BYTES}"
         faults.setdefault(row, Fault(rows.record_of(row), Reason.ITEM_TOO_LARGE, message))
 
 
-def item_sizes(attributes: Sequence[Attribute]) -> pa.Array:
+def item_sizes(attributes: Sequence[Attribute]) -> AnyArray:
     """Return the bytes DynamoDB counts for each item (int64): UTF-8 names and values."""
     plain = [attribute for attribute in attributes if _is_plain(attribute)]
     others = [_byte_lengths(attribute) for attribute in attributes if not _is_plain(attribute)]
@@ -77,14 +77,14 @@ def _is_plain(attribute: Attribute) -> bool:
     return attribute.type in ("S", "N", "B") and attribute.sizes is None and len(values) > 0 and not values.null_count
 
 
-def _plain_lengths(attributes: Sequence[Attribute]) -> pa.Array:
+def _plain_lengths(attributes: Sequence[Attribute]) -> AnyArray:
     """Return what plain attributes add to each item: one kernel a column, as where texts end is known already."""
     ends = reduce(pc.add, (_ends(attribute.values) for attribute in attributes))  # where it wraps, the difference does
     lengths = pc.cast(pc.subtract(ends[1:], ends[:-1]), pa.int64())
     return pc.add(lengths, sum(len(attribute.name.encode()) for attribute in attributes))
 
 
-def _ends(values: pa.Array) -> pa.Array:
+def _ends(values: AnyArray) -> AnyArray:
     """Return where the first text begins and each text ends (int32), without copying."""
     return pa.Array.from_buffers(pa.int32(), len(values) + 1, [None, values.buffers()[1]], offset=values.offset)
 
@@ -94,29 +94,35 @@ def _longest(attribute: Attribute) -> int:
     return len(attribute.name.encode()) + max(1, pc.max(_value_lengths(attribute)).as_py() or 0)
 
 
-def _byte_lengths(attribute: Attribute) -> pa.Array:
+def _byte_lengths(attribute: Attribute) -> pa.Int64Array:
     name_bytes = len(attribute.name.encode())
     present = pc.add(pc.cast(_value_lengths(attribute), pa.int64()), name_bytes)
-    return pc.fill_null(present, name_bytes + 1 if attribute.write_null else 0)
+    lengths: pa.Int64Array = fill_null(present, name_bytes + 1 if attribute.write_null else 0)
+    return lengths
 
 
-def _value_lengths(attribute: Attribute) -> pa.Array:
+def _value_lengths(attribute: Attribute) -> AnyArray:
     if attribute.sizes is not None:
         return attribute.sizes
     if attribute.type == "BOOL":
-        return pc.if_else(pc.is_valid(attribute.values), 1, None)
+        return _where_valid(attribute.values, 1)
     if attribute.type in ("SS", "NS"):
-        return _set_lengths(attribute.values)
+        return _set_lengths(cast("pa.ListArray[Any]", attribute.values))
     if attribute.type in ("L", "M"):
         wanted: Any = list if attribute.type == "L" else dict
         values = [text and read_json(text, wanted) for text in attribute.values.to_pylist()]
         return pa.array([None if value is None else document_bytes(value) for value in values], pa.int64())
-    return pc.binary_length(attribute.values)
+    return byte_lengths(attribute.values)
 
 
-def _set_lengths(sets: pa.Array) -> pa.Array:
+def _set_lengths(sets: "pa.ListArray[Any]") -> AnyArray:
     """Return the bytes of each set's members together."""
-    lengths = pc.cast(pc.binary_length(sets.values), pa.int64())
+    lengths = pc.cast(byte_lengths(sets.values), pa.int64())
     before = pa.concat_arrays([pa.array([0], pa.int64()), pc.cumulative_sum(lengths)])
     ends = before.take(sets.offsets)
-    return pc.if_else(pc.is_valid(sets), pc.subtract(ends[1:], ends[:-1]), None)
+    return _where_valid(sets, pc.subtract(ends[1:], ends[:-1]))
+
+
+def _where_valid(values: AnyArray, lengths: AnyArray | int) -> AnyArray:
+    found: AnyArray = pc.if_else(pc.is_valid(values), lengths, None)
+    return found

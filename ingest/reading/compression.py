@@ -69,7 +69,7 @@ def _chain(first: bytes, rest: Iterator[bytes]) -> Iterator[bytes]:
 def _expand(portions: Iterator[bytes], codec: str | None, csv: Csv) -> Iterator[bytes]:
     """Arrow's codecs: they go on over concatenated members and notice a truncated stream."""
     reader = _PortionReader(portions)
-    stream = pa.CompressedInputStream(pa.PythonFile(reader, mode="r"), codec)
+    stream = pa.CompressedInputStream(pa.PythonFile(reader, mode="r"), codec)  # type: ignore[arg-type]  # the stubs want literals
     expanded_bytes = 0
     while True:
         try:

@@ -8,6 +8,7 @@ import codecs
 import re
 import sys
 from collections.abc import Iterator
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -81,7 +82,7 @@ class Charset:
             table = table.set_column(at, name, self._own_column(table.column(at).combine_chunks()))
         return table
 
-    def _own_column(self, cells: pa.Array) -> pa.Array:
+    def _own_column(self, cells: "pa.Array[Any]") -> "pa.Array[Any]":
         if not any(pc.any(pc.match_substring(cells, chr(swapped))).as_py() for swapped in self._swaps):
             return cells
         texts = [text if text is None else text.translate(self._swaps) for text in cells.to_pylist()]

@@ -4,6 +4,7 @@ import io
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import zip_longest
+from typing import Any
 
 import pyarrow as pa
 from pyarrow import csv as arrow_csv
@@ -119,13 +120,13 @@ def _cells(record: bytes, csv: Csv) -> tuple[str, ...]:
         io.BytesIO(b"\n" + record + b"\n"),  # before it a blank line, because Arrow takes away a mark it begins with
         arrow_csv.ReadOptions(autogenerate_column_names=True, use_threads=False, block_size=len(record) + 3),
         parse_options(csv),
-        arrow_csv.ConvertOptions(default_column_type=pa.string()),
+        arrow_csv.ConvertOptions(default_column_type=pa.string()),  # type: ignore[call-arg]  # newer than the stubs
     )
     names = tuple(column[0].as_py() for column in table.columns)
     return tuple(name.strip() for name in names) if csv.trim else names
 
 
-def parse_options(csv: Csv, **more: object) -> arrow_csv.ParseOptions:
+def parse_options(csv: Csv, **more: Any) -> arrow_csv.ParseOptions:
     """Return pyarrow's parser settings for a dialect. Line breaks in quotes are always allowed."""
     return arrow_csv.ParseOptions(
         delimiter=csv.delimiter,

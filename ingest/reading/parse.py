@@ -3,6 +3,7 @@
 import struct
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any, cast
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -68,15 +69,15 @@ def _parse(data: bytes, records: list[int] | None, layout: Layout) -> Rows:
     ragged: list[Ragged] = []
 
     def remember(row: arrow_csv.InvalidRow) -> str:
-        ragged.append(Ragged(row.number - 1, row.actual_columns))
+        ragged.append(Ragged(cast(int, row.number) - 1, row.actual_columns))
         return "skip"
 
     table = read_cells(data, layout.columns, layout.csv, remember)
     if not ragged:
         return Rows(table, records, [])
     numbers = range(table.num_rows + len(ragged)) if records is None else records
-    fixed = [r for r in ragged if _is_mendable(r, layout)]
-    faults = [_ragged_fault(numbers[r.place], r.cells, layout) for r in ragged if not _is_mendable(r, layout)]
+    fixed = [r for r in ragged if _can_be_resized(r, layout)]
+    faults = [_ragged_fault(numbers[r.place], r.cells, layout) for r in ragged if not _can_be_resized(r, layout)]
     not_straight = {r.place for r in ragged}
     straight = [place for place in range(len(numbers)) if place not in not_straight]
     if fixed:
@@ -84,7 +85,7 @@ def _parse(data: bytes, records: list[int] | None, layout: Layout) -> Rows:
     return Rows(table, [numbers[place] for place in straight], faults)
 
 
-def _is_mendable(ragged: Ragged, layout: Layout) -> bool:
+def _can_be_resized(ragged: Ragged, layout: Layout) -> bool:
     return layout.csv.ragged == ("pad" if ragged.cells < len(layout.columns) else "trim")
 
 
@@ -102,7 +103,7 @@ def _with_fixed(
 
 def _resized(record: bytes, cells: int, layout: Layout) -> pa.Table:
     table = read_cells(record, tuple(str(n) for n in range(cells)), layout.csv, lambda row: "error")
-    arrays = table.columns[: len(layout.columns)]
+    arrays: list[Any] = table.columns[: len(layout.columns)]
     arrays += [pa.nulls(1, pa.string())] * (len(layout.columns) - len(arrays))
     return pa.table(arrays, names=list(layout.columns))
 
@@ -152,8 +153,8 @@ def _arrow_table(
     if not data.endswith((b"\n", b"\r")):
         data += b"\n"  # without it, Arrow takes an empty last cell for quoted if the cell before is
     return arrow_csv.read_csv(
-        pa.BufferReader(data),
-        arrow_csv.ReadOptions(column_names=columns, use_threads=False, block_size=len(data) + 1),
+        cast(Any, pa.BufferReader(data)),  # the stubs want a Python file
+        arrow_csv.ReadOptions(column_names=list(columns), use_threads=False, block_size=len(data) + 1),
         parse_options(csv, invalid_row_handler=on_ragged),
         arrow_csv.ConvertOptions(
             check_utf8=False,
@@ -165,11 +166,11 @@ def _arrow_table(
     ).combine_chunks()
 
 
-def _padded_nulls(cells: pa.ChunkedArray, csv: Csv) -> list[str]:
+def _padded_nulls(cells: "pa.ChunkedArray[Any]", csv: Csv) -> list[str]:
     """Return the distinct cells that say 'no value' once white space around them is taken away."""
     bare = pc.utf8_trim_whitespace(cells)
     padded = pc.and_(pc.not_equal(bare, cells), pc.is_in(bare, value_set=pa.array(csv.null_values, pa.string())))
-    found: list[str] = pc.unique(cells.filter(padded)).to_pylist()
+    found: list[Any] = pc.unique(cells.filter(padded)).to_pylist()
     return found
 
 
@@ -179,7 +180,9 @@ def _trimmed(table: pa.Table, csv: Csv) -> pa.Table:
     for at, name in enumerate(table.column_names):
         cells = table.column(at)
         bare = pc.utf8_trim_whitespace(cells)
-        newly_null = pc.and_(csv.quoted_nulls, pc.and_(pc.not_equal(bare, cells), pc.is_in(bare, value_set=nulls)))
+        newly_null = pc.and_(
+            pa.scalar(csv.quoted_nulls), pc.and_(pc.not_equal(bare, cells), pc.is_in(bare, value_set=nulls))
+        )
         table = table.set_column(at, name, pc.if_else(newly_null, pa.scalar(None, pa.string()), bare))
     return table.combine_chunks()
 

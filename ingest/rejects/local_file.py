@@ -1,5 +1,6 @@
-"""Rejects in local files."""
+"""Rejects of a load on this machine: in local files, or only counted by reason."""
 
+from collections import Counter
 from pathlib import Path
 
 from ingest.errors import SettingsFault
@@ -8,7 +9,7 @@ from ingest.rejects.reject import Reject, RejectFormat
 
 
 class RejectFile:
-    """Rejects in local files, made anew by each load: JSON Lines, and beside it a CSV to mend and load again."""
+    """Rejects in local files, replaced by each load: JSON Lines, and beside it a CSV to fix and load again."""
 
     def __init__(self, path: Path, *, source: str) -> None:
         self.csv_path = path.with_name(f"{path.name}.csv") if path.suffix == ".csv" else path.with_suffix(".csv")
@@ -33,7 +34,7 @@ class RejectFile:
         self._begun = True
 
     def flush(self) -> None:
-        """Nothing is held back."""
+        """Do nothing: nothing is held back."""
 
     def close(self) -> None:
         """Write the footer of the CSV."""
@@ -46,3 +47,26 @@ class RejectFile:
                 file.writelines(lines)
         except OSError as error:
             raise SettingsFault(f"The rejects cannot be written to {path}: {error.strerror}.") from error
+
+
+class RejectTally:
+    """Counts rejects by reason and keeps the first few."""
+
+    def __init__(self, *, keep: int) -> None:
+        self.reasons: Counter[str] = Counter()
+        self.first: list[Reject] = []
+        self._keep = keep
+
+    def begin(self, head: bytes, csv: Csv) -> None:
+        """Ignore the head."""
+
+    def add(self, rejects: list[Reject]) -> None:
+        """Take a block's rejects."""
+        self.reasons.update(reject.reason for reject in rejects)
+        self.first += rejects[: self._keep - len(self.first)]
+
+    def flush(self) -> None:
+        """Do nothing: nothing is held back."""
+
+    def close(self) -> None:
+        """Do nothing: nothing is held back."""

@@ -14,16 +14,19 @@ from ingest.reading.reader import Reader
 from ingest.reading.rows import Fault
 
 _BAD_RECORD_MESSAGES = {
-    Reason.UNTERMINATED_QUOTE: "the record opens a quote that is not closed within max_record_bytes, or at all",
-    Reason.RECORD_TOO_LONG: "the record is longer than the feed's max_record_bytes; only its beginning is kept here",
+    Reason.UNTERMINATED_QUOTE: "the record opens a quote that is not closed, or not within max_record_bytes",
+    Reason.RECORD_TOO_LONG: "the record exceeds the feed's max_record_bytes; only its beginning is kept here",
 }
+
+
+Document = dict[str, Any]  # a reject as JSON Lines have it
 
 
 @dataclass(frozen=True, slots=True)
 class Reject:
     """A rejected record with its place in the (expanded) file: line from 1, byte offset from 0.
 
-    `raw` is the record as UTF-8; `original_bytes` gives the bytes as they stand, also those that are no text.
+    `raw` is the record as UTF-8; `original_bytes` gives the bytes of the file, also those that are not text.
     """
 
     line: int
@@ -51,7 +54,7 @@ def from_bad_record(bad: BadRecord) -> Reject:
 
 @dataclass(frozen=True, slots=True)
 class RejectFormat:
-    """Spells the rejects of one file: as JSON Lines, and as a CSV to mend and drop again.
+    """Writes the rejects of one file: as JSON Lines, and as a CSV to fix and drop again.
 
     `head` is what stood before the rows. The CSV is in the file's own encoding, with its preamble, header and footer.
     """
@@ -63,13 +66,13 @@ class RejectFormat:
     def json_line(self, reject: Reject) -> bytes:
         """Return a reject as one line of JSON Lines.
 
-        `raw_base64` replaces `raw` where the bytes are no text: the record as it stands in the file.
+        `raw_base64` replaces `raw` where the bytes are not text: the record as it stands in the file.
 
-        >>> reject = Reject(3, 40, "bad_number", "no number", "qty", "x", b"a,x")
+        >>> reject = Reject(3, 40, "bad_number", "not a number", "qty", "x", b"a,x")
         >>> print(RejectFormat("a.csv", b"", Csv()).json_line(reject).decode(), end="")
         {"file":"a.csv","line":3,"byte_offset":40,"column":"qty","value":"x","reason":"bad_number",...
         """
-        document: dict[str, Any] = {
+        document: Document = {
             "file": self.file,
             "line": reject.line,
             "byte_offset": reject.byte_offset,
@@ -93,14 +96,24 @@ class RejectFormat:
         return b"" if reject.reason == Reason.RECORD_TOO_LONG else self._original(_ended(reject.raw))
 
     def csv_foot(self) -> bytes:
-        """Return what the CSV of raw records ends with: as many lines that are no data as the feed leaves out."""
+        """Return what the CSV of raw records ends with: as many footer lines as the feed leaves out."""
         return self._original(b"-\n" * self.csv.footer_lines)
 
     def _original(self, text: bytes, *, at_start: bool = False) -> bytes:
         return original_bytes(text, self.csv.encoding, at_start=at_start)
 
 
-def raw_record(document: dict[str, Any], encoding: str) -> bytes:
+def read_json_lines(lines: bytes) -> Iterator[Document]:
+    """Yield the rejects of some JSON Lines that `RejectFormat.json_line` made, each as a document with its fields.
+
+    >>> lines = RejectFormat("a.csv", b"", Csv()).json_line(Reject(3, 40, "bad_number", "not a number", "n", "x", b"x"))
+    >>> [(document["line"], document["raw"]) for document in read_json_lines(lines)]
+    [(3, 'x')]
+    """
+    yield from map(json.loads, lines.splitlines())
+
+
+def raw_record(document: Document, encoding: str) -> bytes:
     """Return the record of a line of JSON Lines as `RejectFormat.csv_record` gives it, in the file's encoding.
 
     >>> raw_record({"reason": "ragged_row", "raw": "ü,1"}, "cp1252")

@@ -1,22 +1,18 @@
 """The rejects of a file as they are kept in the bucket: read back in the file's order, or copied for a retry."""
 
-import json
 from collections.abc import Callable, Iterator
 from itertools import islice
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ingest.aws.errors import aws_call
 from ingest.contract import RejectPart
 from ingest.errors import FileFault
 from ingest.file import FileVersion
-from ingest.rejects.reject import raw_record
-from ingest.rejects.reject_writer import rejects_prefix
+from ingest.rejects.parts import CSV, LINES, first_byte_of, rejects_prefix
+from ingest.rejects.reject import Document, raw_record, read_json_lines
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
-
-LINES, CSV = ".jsonl", ".csv"
-Document = dict[str, Any]
 
 
 class RejectReader:
@@ -29,12 +25,12 @@ class RejectReader:
     def of(self, file: FileVersion) -> Iterator[Document]:
         """Yield the rejects of a file in its order, over all its segments: as they stand in the JSON Lines."""
         for key in self._keys(file, LINES):
-            yield from map(json.loads, self._read(key)[0].splitlines())
+            yield from read_json_lines(self._read(key)[0])
 
     def csv(
         self, file: FileVersion, *, wanted: Callable[[Document], bool], limit: int | None = None
     ) -> Iterator[bytes]:
-        """Yield the bytes of one CSV of the rejects that are wanted, to mend and drop, with the file's head and foot.
+        """Yield one CSV of the rejects that are wanted, to fix and drop, with the file's header and footer.
 
         Raises:
             FileFault: they are of an earlier version of the ingester, which did not note what is needed for that.
@@ -57,7 +53,8 @@ class RejectReader:
         for kind in (CSV, LINES):
             for key in self._keys(old, kind):
                 name = key.rpartition("/")[2]
-                if wanted(int(name.removesuffix(kind))):
+                first_byte = first_byte_of(name, kind)
+                if first_byte is not None and wanted(first_byte):
                     self._copy(key, rejects_prefix(new) + name)
 
     def _copy(self, key: str, to: str) -> None:
@@ -77,7 +74,7 @@ class RejectReader:
         return data[: int(about[RejectPart.HEAD_BYTES])], data[foot_at:], about
 
     def _keys(self, file: FileVersion, kind: str) -> Iterator[str]:
-        """Yield the keys of a file's parts. Their names are offsets of equal width: S3 lists them in that order."""
+        """Yield the keys of a file's parts in the order of the file, which is that of their names."""
         prefix = rejects_prefix(file)
         pages = iter(self._client.get_paginator("list_objects_v2").paginate(Bucket=self._bucket, Prefix=prefix))
         while True:
@@ -86,8 +83,7 @@ class RejectReader:
             if page is None:
                 return
             for thing in page.get("Contents", []):
-                name = thing["Key"].removeprefix(prefix)
-                if name.endswith(kind) and name.removesuffix(kind).isdecimal():
+                if first_byte_of(thing["Key"].removeprefix(prefix), kind) is not None:
                     yield thing["Key"]
 
     def _read(self, key: str) -> tuple[bytes, dict[str, str]]:

@@ -1,6 +1,5 @@
 """Rejects as objects in the rejects bucket, at keys that depend on the file alone."""
 
-import hashlib
 from typing import TYPE_CHECKING, Any
 
 from ingest.aws.errors import aws_call
@@ -8,6 +7,7 @@ from ingest.contract import RejectPart
 from ingest.errors import FileFault, ObjectSuperseded, ServiceFault
 from ingest.feeds.dialect import Csv
 from ingest.file import FileVersion
+from ingest.rejects.parts import CSV, LINES, part_name, rejects_prefix, rejects_url
 from ingest.rejects.reject import Reject, RejectFormat
 
 if TYPE_CHECKING:
@@ -15,27 +15,12 @@ if TYPE_CHECKING:
 
 PART_BYTES = 4 * 1024 * 1024
 REJECT_BYTES = 300  # about what a reject's reason and place add to its record
-MAX_KEY_BYTES = 900  # S3 takes 1,024; the version and the part's name come behind
-
-
-def rejects_prefix(file: FileVersion) -> str:
-    """Return the key prefix of a file's rejects: the object's own key, or a hash of it where that is too long."""
-    key = file.key
-    if len(key.encode()) > MAX_KEY_BYTES:
-        key = f"long-key-{hashlib.sha256(key.encode()).hexdigest()}"
-    return f"{key}/{file.version}/"
-
-
-def rejects_url(bucket: str, file: FileVersion) -> str:
-    """Return where a file's rejects are, if it has any."""
-    return f"s3://{bucket}/{rejects_prefix(file)}"
 
 
 class RejectParts:
     """Gathers rejects and puts them in parts of some 4 MiB at most: JSON Lines, and a CSV beside it.
 
-    A part's key is the byte offset of its first reject. The pipeline flushes at the same places whoever loads the file
-    and from wherever, so what is loaded again writes the same parts again.
+    The load flushes at the boundaries of `RejectCells`, so that what is loaded again writes the same parts again.
     """
 
     def __init__(self, *, client: "S3Client", bucket: str, file: FileVersion) -> None:
@@ -73,19 +58,19 @@ class RejectParts:
         self.flush()
 
     def _put(self) -> None:
-        name = f"{rejects_prefix(self._file)}{self._held[0].byte_offset:015d}"
+        name = rejects_prefix(self._file) + part_name(self._held[0].byte_offset)
         records = [self._format.csv_record(reject) for reject in self._held]
         head, foot = self._format.csv_head(), self._format.csv_foot()
         sizes = {RejectPart.HEAD_BYTES: str(len(head)), RejectPart.FOOT_BYTES: str(len(foot))}
         about = sizes | {RejectPart.ENCODING: self._format.csv.encoding}
-        self._put_object(f"{name}.csv", b"".join([head, *records, foot]), "text/csv", Metadata=about)
+        self._put_object(name + CSV, b"".join([head, *records, foot]), "text/csv", Metadata=about)
         lines = b"".join(self._format.json_line(reject) for reject in self._held)
-        self._put_object(f"{name}.jsonl", lines, "application/x-ndjson")
+        self._put_object(name + LINES, lines, "application/x-ndjson")
         self._held, self._held_bytes = [], 0
 
     def _put_object(self, key: str, body: bytes, content_type: str, **more: Any) -> None:
         try:
             with aws_call(f"writing rejects to s3://{self._bucket}/{key}"):
                 self._client.put_object(Bucket=self._bucket, Key=key, Body=body, ContentType=content_type, **more)
-        except (FileFault, ObjectSuperseded) as error:  # a missing bucket is no fault of the file being loaded
+        except (FileFault, ObjectSuperseded) as error:  # a missing bucket is not the fault of the file being loaded
             raise ServiceFault(str(error)) from error

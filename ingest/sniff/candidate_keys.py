@@ -8,6 +8,7 @@ from itertools import combinations
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from ingest.items.columns import AnyArray, byte_lengths, count_true
 from ingest.sniff.columns import Finding, is_date
 from ingest.sniff.numbers import is_few
 
@@ -44,7 +45,7 @@ class Key:
 @dataclass(frozen=True, slots=True)
 class _Candidate:
     name: str
-    codes: pa.Array  # a number for each value; null where there is none
+    codes: AnyArray  # a number for each value; null where there is none
     distinct: int
     missing: int
     is_plain: bool  # no prose, no time
@@ -66,18 +67,18 @@ def find_keys(table: pa.Table, findings: list[Finding]) -> list[Key]:
     return [_single(one, rows) for one in (reporting or candidates)[:_LISTED]]
 
 
-def _candidate(cells: pa.Array, finding: Finding, at: int) -> _Candidate | None:
+def _candidate(cells: AnyArray, finding: Finding, at: int) -> _Candidate | None:
     """Return a column if it can be a key: S, or whole numbers, no value too long."""
     name = finding.name
     if finding.type not in ("S", "N") or len(name.encode()) > MAX_NAME_BYTES or "{" in name or "}" in name:
         return None
     values = cells.drop_null()
-    if (pc.max(pc.binary_length(values)).as_py() or 0) > MAX_SORT_KEY_BYTES:
+    if (pc.max(byte_lengths(values)).as_py() or 0) > MAX_SORT_KEY_BYTES:
         return None
     if finding.type == "N" and not is_few(_count_unlike(values, _WHOLE_NUMBER), len(values)):
         return None
-    encoded = pc.dictionary_encode(cells)
-    looked_at = values.slice(0, 200).to_pylist()
+    encoded = cells.dictionary_encode()
+    looked_at = list(map(str, values.slice(0, 200).to_pylist()))
     is_plain = not (_are_most(looked_at, is_date) or _are_most(looked_at, lambda value: " " in value.strip()))
     worth = 1.5 * (_KEY_NAME.search(name) is not None) + is_plain - 0.05 * at
     return _Candidate(
@@ -85,8 +86,8 @@ def _candidate(cells: pa.Array, finding: Finding, at: int) -> _Candidate | None:
     )
 
 
-def _count_unlike(values: pa.Array, pattern: str) -> int:
-    return len(values) - (pc.sum(pc.match_substring_regex(values, pattern)).as_py() or 0)
+def _count_unlike(values: AnyArray, pattern: str) -> int:
+    return len(values) - count_true(pc.match_substring_regex(values, pattern))
 
 
 def _are_most(values: list[str], is_so: Callable[[str], bool]) -> bool:

@@ -4,11 +4,13 @@ import re
 from collections import Counter
 from collections.abc import Collection
 from dataclasses import dataclass
+from typing import Any, cast
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from ingest.feeds.column import FALSE_WORDS, TRUE_WORDS, Column, ColumnType
+from ingest.items.columns import AnyArray, count_true
 from ingest.sniff.numbers import NumberFormat, is_few, is_number_column
 
 POSTGRES_NULL = "\\N"
@@ -58,7 +60,7 @@ def find_columns(table: pa.Table, form: NumberFormat) -> list[Finding]:
     return findings
 
 
-def values_without_nulls(table: pa.Table) -> list[pa.Array]:
+def values_without_nulls(table: pa.Table) -> list[AnyArray]:
     """Return each column's cells but those that say, or could say, 'no value'."""
     words = pa.array(NULL_WORDS, pa.string())
     columns = (column.drop_null().combine_chunks() for column in table.columns)
@@ -80,14 +82,14 @@ def _judge_all(table: pa.Table, form: NumberFormat, words: Collection[str]) -> l
     ]
 
 
-def _judge(name: str, cells: pa.Array, form: NumberFormat, words: Collection[str]) -> Finding:
+def _judge(name: str, cells: AnyArray, form: NumberFormat, words: Collection[str]) -> Finding:
     is_word = pc.is_in(cells, value_set=pa.array(words, pa.string()))
     values = cells.filter(pc.invert(is_word))
     if not len(values):
         return Finding(name)
-    nulls = tuple(pc.unique(cells.filter(is_word)).to_pylist())
+    nulls = tuple(str(word) for word in pc.unique(cells.filter(is_word)).to_pylist())
     if is_number_column(values, form) and not _IDENTIFIERS.search(name):
-        odd = len(values) - pc.sum(pc.match_substring_regex(values, form.pattern())).as_py()
+        odd = len(values) - count_true(pc.match_substring_regex(values, form.pattern()))
         return Finding(name, "N", None, len(values), odd, nulls)
     for pair in _TRUTHS:
         counts = _counts(values, pair)
@@ -97,10 +99,10 @@ def _judge(name: str, cells: pa.Array, form: NumberFormat, words: Collection[str
     return Finding(name, values=len(cells))
 
 
-def _counts(values: pa.Array, words: tuple[str, str]) -> Counter[str]:
+def _counts(values: AnyArray, words: tuple[str, str]) -> Counter[str]:
     lower = pc.utf8_lower(values)
     found = pc.value_counts(lower.filter(pc.is_in(lower, value_set=pa.array(words, pa.string()))))
-    return Counter({entry["values"]: entry["counts"] for entry in found.to_pylist()})
+    return Counter({entry["values"]: entry["counts"] for entry in cast(Any, found).to_pylist()})
 
 
 def _words_in_text(table: pa.Table, findings: list[Finding]) -> set[str]:
@@ -114,9 +116,8 @@ def _words_in_text(table: pa.Table, findings: list[Finding]) -> set[str]:
     return {word for word in used if any(_count(column, [word]) for column in texts)}
 
 
-def _count(column: pa.Array, words: list[str]) -> int:
-    counted: int = pc.sum(pc.is_in(column, value_set=pa.array(words, pa.string()))).as_py() or 0
-    return counted
+def _count(column: "pa.ChunkedArray[Any]", words: list[str]) -> int:
+    return count_true(pc.is_in(column, value_set=pa.array(words, pa.string())))
 
 
 _NUMBER = r"[+-]?(?:\d[\d.,_' \u00a0\u202f\u2019]*|\.\d+)(?:[eE][+-]?\d+)?\s?%?"

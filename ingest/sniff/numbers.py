@@ -8,6 +8,7 @@ from itertools import product
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from ingest.items.columns import AnyArray, byte_lengths, count_true
 from ingest.items.numbers import MAX_DIGITS, bounded_number
 
 MIN_VALUES_FOR_ODD_ONES = 50
@@ -48,7 +49,7 @@ class NumberFormat:
 PLAIN = NumberFormat()
 
 
-def find_number_format(columns: Sequence[pa.Array], delimiter: str) -> NumberFormat:
+def find_number_format(columns: Sequence[AnyArray], delimiter: str) -> NumberFormat:
     """Return the marks under which most columns are numbers; other than plain ones only where they are evident."""
     doubtful = [values for values in columns if len(values) and _all_like(values, _LOOSE)]
     best, most = PLAIN, sum(is_number_column(values, PLAIN) for values in doubtful)
@@ -59,15 +60,15 @@ def find_number_format(columns: Sequence[pa.Array], delimiter: str) -> NumberFor
     return best
 
 
-def is_number_column(values: pa.Array, form: NumberFormat) -> bool:
+def is_number_column(values: AnyArray, form: NumberFormat) -> bool:
     """Return whether values are numbers and nothing is lost if they are written as such; a few may be neither."""
     numbers = values.filter(_like(values, form.pattern()))
     if not is_few(len(values) - len(numbers), len(values)) or pc.any(_like(values, _IDENTIFIER)).as_py():
         return False
-    if pc.max(pc.binary_length(numbers)).as_py() > _LONGEST:
+    if (pc.max(byte_lengths(numbers)).as_py() or 0) > _LONGEST:
         return False
-    long = numbers.filter(pc.or_(pc.greater(pc.binary_length(numbers), MAX_DIGITS), _like(numbers, "[eE]")))
-    plain = (text.replace(form.thousands, "").replace(form.decimal, ".") for text in long.to_pylist())
+    long = numbers.filter(pc.or_(pc.greater(byte_lengths(numbers), pa.scalar(MAX_DIGITS)), _like(numbers, "[eE]")))
+    plain = (str(text).replace(form.thousands, "").replace(form.decimal, ".") for text in long.to_pylist())
     return all(bounded_number(text)[1] is None for text in plain)
 
 
@@ -86,9 +87,9 @@ def _formats(delimiter: str) -> list[NumberFormat]:
     return [NumberFormat(*pair) for pair in pairs if pair[0] != pair[1] and NumberFormat(*pair) != PLAIN]
 
 
-def _all_like(values: pa.Array, pattern: str) -> bool:
-    return is_few(len(values) - pc.sum(_like(values, pattern)).as_py(), len(values))
+def _all_like(values: AnyArray, pattern: str) -> bool:
+    return is_few(len(values) - count_true(_like(values, pattern)), len(values))
 
 
-def _like(values: pa.Array, pattern: str) -> pa.Array:
+def _like(values: AnyArray, pattern: str) -> pa.BooleanArray:
     return pc.match_substring_regex(values, pattern)

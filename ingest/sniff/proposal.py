@@ -85,7 +85,7 @@ def _with_keys(table: pa.Table, csv: Csv, findings: list[Finding]) -> tuple[Csv,
         csv = with_fields(csv, names=names)
         as_text = [replace(found, name=name) for found, name in zip(as_text, names, strict=True)]
         findings = [replace(found, name=name) for found, name in zip(findings, names, strict=True)]
-        keys = find_keys(table.rename_columns(names), as_text)[:1] or [Key(names[:1], 0, 0)]
+        keys = find_keys(table.rename_columns(list(names)), as_text)[:1] or [Key(names[:1], 0, 0)]
     in_key = keys[0].columns
     return csv, [text if text.name in in_key else found for text, found in zip(as_text, findings, strict=True)], keys
 

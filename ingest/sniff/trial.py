@@ -5,6 +5,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import cast
 
 import pyarrow as pa
 from pyarrow import csv as arrow_csv
@@ -75,7 +76,7 @@ def _cell_counts(records: bytes, csv: Csv, count: int) -> list[int]:
     data = b"x\n" + records  # else the parser would take a byte order mark at the beginning for one of its own
 
     def remember(row: arrow_csv.InvalidRow) -> str:
-        counts[row.number - 1] = row.actual_columns
+        counts[cast(int, row.number) - 1] = row.actual_columns
         return "skip"
 
     arrow_csv.read_csv(

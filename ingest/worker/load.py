@@ -17,15 +17,13 @@ from ingest.reading.compression import RangeReader
 from ingest.reading.reader import Reader, open_file
 from ingest.reading.rows import Fault, Rows, with_lineage
 from ingest.reading.segments import Segment
+from ingest.rejects.parts import CELL_BYTES, RejectCells
 from ingest.rejects.reject import from_bad_record, locate
 from ingest.worker.ports import ItemWriter, RejectSink
 
 
 class EnoughRowsError(Exception):
     """A preview has all the rows it wants."""
-
-
-CELL_BYTES = 4 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +134,7 @@ class Load:
 
     def _pass(self, before: Position, after: Position) -> None:
         """Make rejects durable, and a checkpoint possible, where a piece goes on into another cell of the file."""
-        if before.byte // self._sizes.cell == after.byte // self._sizes.cell:
+        if not RejectCells(self._sizes.cell).has_boundary(before.byte, after.byte):
             return
         self._rejects.flush()
         self.checkpoint, self.has_moved = Checkpoint(after, self._window.start, self.row_counts), True

@@ -2,7 +2,7 @@
 
 import bz2
 import zlib
-from typing import Protocol
+from typing import Any, Protocol, cast
 
 import pyarrow as pa
 
@@ -36,7 +36,7 @@ class Zstandard:
 
     def __init__(self) -> None:
         self._simulator = _Simulator()
-        self._stream = pa.CompressedOutputStream(pa.PythonFile(self._simulator, mode="w"), "zstd")
+        self._stream = pa.CompressedOutputStream(pa.PythonFile(cast(Any, self._simulator), mode="w"), "zstd")
 
     def compress(self, data: bytes, /) -> bytes:
         """Take some bytes."""

@@ -58,7 +58,7 @@ def test_preview_prints_the_accepted_rows_as_csv_and_the_rejects_on_stderr(capsy
     row_counts, *rejects = ran.err.splitlines()
     assert row_counts == ("4 rows read = 2 would be written + 1 rejected + 1 superseded; row counts reconcile.")
     assert "rejected: 1 bad_number" in rejects[0]
-    assert any("│ 6 " in line and "bad_number" in line and "no number" in line for line in rejects)
+    assert any("│ 6 " in line and "bad_number" in line and "not a valid number" in line for line in rejects)
 
 
 def test_preview_prints_dynamodb_json(capsys: pytest.CaptureFixture[str]) -> None:
@@ -67,6 +67,13 @@ def test_preview_prints_dynamodb_json(capsys: pytest.CaptureFixture[str]) -> Non
         {"id": {"S": "b"}, "n": {"N": "2.50"}},
         {"id": {"S": "a"}, "n": {"N": "3"}, "note": {"S": "y,\nz"}},
     ]
+
+
+def test_preview_shows_numbers_as_they_are_sent(capsys: pytest.CaptureFixture[str]) -> None:
+    Path("a.csv").write_text("id,n\na,.5\nb,+1\n", encoding="utf-8")
+    assert Ran(capsys, "preview", "a.csv", "--feed", "orders").out.splitlines() == ["id,n", "a,0.5", "b,1"]
+    shown = Ran(capsys, "preview", "a.csv", "--feed", "orders", "--format", "jsonl").out.splitlines()
+    assert shown == ['{"id":{"S":"a"},"n":{"N":"0.5"}}', '{"id":{"S":"b"},"n":{"N":"1"}}']
 
 
 def test_preview_for_machines_is_json_lines_and_a_json_object_on_stderr(capsys: pytest.CaptureFixture[str]) -> None:
@@ -197,7 +204,7 @@ def test_load_writes_the_rows_and_the_rejects_and_prints_the_row_counts(
         "column": "n",
         "value": "?",
         "reason": "bad_number",
-        "message": "the cell is no number; DynamoDB takes digits, a sign, a point and an exponent",
+        "message": "not a valid number (digits with optional sign, decimal point and exponent)",
         "raw": "c,?,[bold]\n",
     }
 
@@ -520,7 +527,7 @@ def test_preview_without_a_feed_takes_the_dialect_from_flags(
         (["--header", "first"], "accepted are none and a number"),
         (["--encoding", "klingon"], "accepted is a text encoding"),
         (["--ragged", "drop"], "accepted is 'pad', 'reject', 'trim'"),
-        (["--feed", "orders", "--trim"], "--feed and --trim exclude each other"),
+        (["--feed", "orders", "--trim"], "--feed and --trim cannot be combined"),
     ],
 )
 def test_a_wrong_dialect_flag_exits_with_2_and_says_what_is_accepted(

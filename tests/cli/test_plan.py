@@ -16,16 +16,16 @@ from msgspec import structs
 
 from ingest.aws.local_files import Source
 from ingest.cli.load import run_load
-from ingest.dynamodb.write_units import write_units
+from ingest.dynamodb.batches import write_units
 from ingest.errors import FileFault
 from ingest.estimate.sample import SampleReader
 from ingest.feeds.feed import Index
-from ingest.items.export import python_items
 from ingest.items.items import Items, Refusal
 from tests.properties.files import File, files
 from tests.support.clients import client, mock_aws, session
 from tests.support.command import Ran
 from tests.support.fakes import FakeTable, RecordingRejects
+from tests.support.items import python_items
 
 KB = 1024
 FEEDS = """

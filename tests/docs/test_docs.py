@@ -8,11 +8,11 @@ from typing import Any
 import msgspec
 import pytest
 
+from ingest.dynamodb.encode import item_json
 from ingest.feeds.column import Column, Extra
 from ingest.feeds.dialect import Csv
 from ingest.feeds.feed import Feed, Index, Lineage, Rejects, Ttl
 from ingest.feeds.parse import parse_feeds
-from ingest.items.export import dynamodb_json
 from ingest.items.items import Items
 from ingest.worker.load import Load
 from tests.support.fakes import RecordingRejects, reading
@@ -28,7 +28,7 @@ class Printed:
         self.items: list[Any] = []
 
     def write(self, items: Items) -> list[Any]:
-        self.items += map(json.loads, dynamodb_json(items))
+        self.items += map(json.loads, item_json(items).to_pylist())
         return []
 
 

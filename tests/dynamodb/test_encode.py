@@ -8,9 +8,9 @@ import pyarrow as pa
 import pytest
 from hypothesis import given
 
-from ingest.dynamodb.encode import most_bytes, put_requests
+from ingest.dynamodb.encode import escaped, item_json, most_bytes, put_requests, python_items, text_rows
 from ingest.items.items import Items
-from ingest.items.json_text import escaped
+from tests.support.items import python_items as column_items
 from tests.support.tables import any_items, attribute, items_of, meaning, read_strictly, sent_by_boto3
 
 SPECIAL = ['"', "\\", *map(chr, range(0x20))]
@@ -32,7 +32,34 @@ def test_requests_mean_what_boto3_would_send(items: Items) -> None:
 
 
 @given(any_items())
-def test_requests_are_never_longer_than_was_foretold(items: Items) -> None:
+def test_an_item_is_shown_exactly_as_it_is_sent(items: Items) -> None:
+    requests = [f'{{"PutRequest":{{"Item":{text}}}}},' for text in item_json(items).to_pylist()]
+    assert requests == put_requests(items).to_pylist()
+
+
+@given(any_items())
+def test_boto3_gets_what_is_sent(items: Items) -> None:
+    assert python_items(items) == column_items(items)
+
+
+def test_text_rows_show_values_as_they_are_sent() -> None:
+    items = items_of(
+        *(attribute(f"n{i}", "N", [number]) for i, number in enumerate((".5", "+1.50", "1e5", None))),
+        attribute("s", "S", ['a"\n']),
+        attribute("yes", "BOOL", [True]),
+        attribute("b", "B", [b"\0"]),
+        attribute("ss", "SS", [["b", 'a"']]),
+        attribute("ns", "NS", [[".5", "2"]]),
+        attribute("l", "L", ["[0.5e1]"]),
+        attribute("null", "S", [None], write_null=True),
+    )
+    assert list(text_rows(items)) == [
+        ("0.5", "1.5", "1E+5", "", 'a"\n', "true", "AA==", '["b","a\\""]', '["0.5","2"]', '{"L":[{"N":"5"}]}', "")
+    ]
+
+
+@given(any_items())
+def test_requests_are_never_longer_than_predicted(items: Items) -> None:
     assert sum(len(text.encode()) for text in put_requests(items).to_pylist()) <= most_bytes(items)
 
 
@@ -42,7 +69,7 @@ def test_requests_are_never_longer_than_was_foretold(items: Items) -> None:
     + [("L", text) for text in ("[]", "[null]", '["",""]', "[1,1]", "[1e-6,1e-6]", "[[],[]]", "[" * 32 + "]" * 32)]
     + [("M", text) for text in ("{}", '{"":1}', '{"":[],"\x7f":{}}', '{"\\u0000":true}')],
 )
-def test_what_grows_most_in_json_is_foretold(kind: str, value: Any) -> None:
+def test_the_bytes_of_what_grows_most_in_json_are_predicted(kind: str, value: Any) -> None:
     items = items_of(*(attribute(chr(i), kind, [value] * 3, write_null=True) for i in range(0x1F)))
     assert sum(len(text.encode()) for text in put_requests(items).to_pylist()) <= most_bytes(items)
 
@@ -92,8 +119,8 @@ def test_plain_numbers_go_as_they_are_and_odd_ones_in_the_canonical_spelling(num
 
 
 @pytest.mark.parametrize("text", ['"', "x", "1,5", '1"}}', "1 ", "\\", "\0"])
-def test_what_stands_in_no_number_is_never_sent_in_one(text: str) -> None:
-    with pytest.raises(ValueError, match="no number"):
+def test_a_text_that_is_not_a_number_is_never_sent_as_one(text: str) -> None:
+    with pytest.raises(ValueError, match="not a number"):
         put_requests(items_of(attribute("n", "N", ["1", text])))
 
 

@@ -1,4 +1,4 @@
-"""A histogram of latencies tells values that are near the true ones, few enough for one line of metrics."""
+"""A histogram of latencies gives values that are near the true ones, few enough for one line of metrics."""
 
 import math
 

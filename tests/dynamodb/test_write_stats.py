@@ -66,7 +66,7 @@ def test_every_count_is_a_metric_and_nothing_else_is_but_share_and_latency(count
     assert set(reported) <= set(vars(Metric).values())
     share, latency = reported.pop(Metric.UNPROCESSED_SHARE, None), reported.pop(Metric.REQUEST_LATENCY, [])
     values = [getattr(counts, name) for name in NUMBERS]
-    assert list(reported.values()) == [*values[:6], *filter(None, values[6:])]  # a reason nobody told costs nothing
+    assert list(reported.values()) == [*values[:6], *filter(None, values[6:])]  # others cost nothing
     assert share == (min(100, 100 * counts.unprocessed / counts.items) if counts.items else None)
     assert latency == counts.latencies.sample(100)
 

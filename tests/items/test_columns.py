@@ -9,12 +9,13 @@ import pyarrow as pa
 import pytest
 from boto3.dynamodb.types import TypeSerializer
 
+from ingest.dynamodb.encode import item_json, text_rows
 from ingest.feeds.column import Column
 from ingest.items.columns import Attribute, ConvertedColumn
 from ingest.items.convert import convert
-from ingest.items.export import dynamodb_json, python_items, text_rows
 from ingest.items.items import Items
 from ingest.items.mapping import Target
+from tests.support.items import python_items
 
 
 def typed(cells: list[str | None], **target: Any) -> ConvertedColumn:
@@ -47,7 +48,7 @@ def test_a_column_of_each_type_means_the_same_to_both_writers(
 ) -> None:
     made = items(cells, type=kind)
     assert [item.get("c") for item in python_items(made)] == values
-    for line, value in zip(dynamodb_json(made), values, strict=True):
+    for line, value in zip(item_json(made).to_pylist(), values, strict=True):
         expected = {} if value is None else {"c": TypeSerializer().serialize(value)}
         assert _comparable(json.loads(line)) == _comparable(expected)
     assert len(list(text_rows(made))) == len(cells)
@@ -78,7 +79,7 @@ def _comparable(item: dict[str, Any]) -> dict[str, Any]:
         ("M", "{", "bad_json"),
     ],
 )
-def test_a_cell_that_is_no_value_of_its_type_is_rejected_alone(kind: str, cell: str, reason: str) -> None:
+def test_a_cell_that_is_not_a_value_of_its_type_is_rejected_alone(kind: str, cell: str, reason: str) -> None:
     assert reasons([None, cell, None], type=kind) == [(1, reason)]
 
 
@@ -125,7 +126,7 @@ def test_numbers_with_declared_marks_are_read(marks: dict[str, str], cell: str, 
         ({"thousands": ".", "decimal": ","}, "1,234.5"),
     ],
 )
-def test_marks_in_the_wrong_places_are_no_numbers(marks: dict[str, str], cell: str) -> None:
+def test_numbers_with_marks_in_the_wrong_places_are_rejected(marks: dict[str, str], cell: str) -> None:
     assert reasons([cell], type="N", **marks) == [(0, "bad_number")]
 
 

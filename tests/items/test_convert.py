@@ -1,4 +1,4 @@
-"""Numbers stay exact text within DynamoDB's limits; yes and no become booleans; everything else is told."""
+"""Numbers stay exact text within DynamoDB's limits; yes and no become booleans; everything else is reported."""
 
 from decimal import MAX_EMAX, MIN_EMIN, Context, Decimal
 
@@ -73,10 +73,10 @@ def test_a_plain_number_is_not_respelled(cell: str) -> None:
         *("١", "１", "1\u00a0", "−1", "1e١", "12345678901234567890123456789012345678١", "true", "1..2", "1.2.3"),
     ],
 )
-def test_what_is_no_plain_number_is_a_bad_number(cell: str) -> None:
+def test_a_cell_that_is_not_a_plain_number_is_a_bad_number(cell: str) -> None:
     typed = converted("1", cell)
     assert reasons(typed) == [(1, Reason.BAD_NUMBER)]
-    assert typed.bad[0].message.startswith("the cell is no number")
+    assert typed.bad[0].message.startswith("not a valid number")
 
 
 @pytest.mark.parametrize(
@@ -103,8 +103,8 @@ def test_what_dynamodb_would_round_or_refuse_is_out_of_range(cell: str) -> None:
 
 
 def test_digits_and_range_are_reported_apart() -> None:
-    assert converted("9" * 39).bad[0].message == "the number has 39 significant digits, DynamoDB keeps 38"
-    assert converted("1e126").bad[0].message == "the number is outside DynamoDB's range, 1E-130 to 9.9E+125"
+    assert converted("9" * 39).bad[0].message == "number has 39 significant digits; DynamoDB allows at most 38"
+    assert converted("1e126").bad[0].message == "number outside DynamoDB's range (1E-130 to 9.9E+125)"
 
 
 def test_each_bad_cell_is_reported_and_the_others_stay() -> None:
@@ -174,7 +174,7 @@ def test_yes_and_no_in_any_case_are_booleans() -> None:
 def test_any_other_word_is_a_bad_boolean(cell: str) -> None:
     typed = converted("t", cell, kind="BOOL")
     assert reasons(typed) == [(1, Reason.BAD_BOOLEAN)]
-    assert "accepted are true, t, yes" in typed.bad[0].message
+    assert "accepted values: true, t, yes" in typed.bad[0].message
 
 
 def test_strings_are_anything() -> None:

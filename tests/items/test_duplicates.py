@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 
 from ingest.feeds.feed import Feed
 from ingest.items.duplicates import KeyHashes, SeenKeys, last_of_each_key
-from ingest.items.export import python_items
 from ingest.items.items import Items, build_items
 from ingest.items.mapping import map_columns
 from ingest.reading.rows import Rows
+from tests.support.items import python_items
 
 
 def items_with(keys: Sequence[tuple[str, ...]], *, types: tuple[str, ...] = ("S", "S")) -> Items:

@@ -11,14 +11,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ingest.contract import Reason
+from ingest.dynamodb.encode import item_json, text_rows
 from ingest.feeds.column import Column
 from ingest.feeds.dialect import Csv
 from ingest.feeds.feed import Feed, Index, Ttl
-from ingest.items.export import dynamodb_json, python_items, text_rows
 from ingest.items.items import Items, build_items
 from ingest.items.mapping import map_columns
 from ingest.items.validate import MAX_ITEM_BYTES
 from ingest.reading.rows import Fault, Rows
+from tests.support.items import python_items
 
 Cells = dict[str, list[str | None]]
 
@@ -47,7 +48,7 @@ def test_each_column_becomes_an_attribute_of_its_type_in_the_files_order() -> No
         {"id": "b", "quantity": Decimal("2.50"), "note": "ü"},
     ]
     assert [attribute.name for attribute in items.attributes] == ["gift", "id", "quantity", "note"]
-    assert list(text_rows(items)) == [["true", "a", "1", ""], ["", "b", "2.50", "ü"]]
+    assert list(text_rows(items)) == [("true", "a", "1", ""), ("", "b", "2.50", "ü")]
 
 
 @pytest.mark.parametrize(
@@ -62,7 +63,7 @@ def test_no_value_is_left_out_or_null_or_empty_as_the_feed_says(policy: str, exp
 @pytest.mark.parametrize("kind", ["S", "N", "BOOL"])
 def test_null_is_written_for_any_type(kind: str) -> None:
     items, _ = built({"id": ["a"], "x": [None]}, feed(columns={"x": Column(kind, null="null")}))  # type: ignore[arg-type]
-    assert [json.loads(line) for line in dynamodb_json(items)] == [{"id": {"S": "a"}, "x": {"NULL": True}}]
+    assert [json.loads(line) for line in item_json(items).to_pylist()] == [{"id": {"S": "a"}, "x": {"NULL": True}}]
 
 
 def test_no_value_rejects_the_row_if_the_feed_says_so() -> None:
@@ -130,7 +131,7 @@ def test_a_key_without_a_value_rejects_its_row(field: str, kind: str) -> None:
     assert reported(faults) == [(1, Reason.EMPTY_KEY, "k", "")]
 
 
-def test_an_empty_string_is_no_key_but_fine_elsewhere() -> None:
+def test_an_empty_string_is_rejected_as_a_key_but_fine_elsewhere() -> None:
     items, faults = built({"id": ["", "a"], "x": ["", ""]}, feed(csv=Csv(null_values=())))
     assert python_items(items) == [{"id": "a", "x": ""}]
     assert reported(faults) == [(0, Reason.EMPTY_KEY, "id", "")]
@@ -143,7 +144,7 @@ def test_a_partition_key_is_at_most_2048_bytes_long(fits: str, too_long: str) ->
     items, faults = built({"id": [fits, too_long]}, feed())
     assert items.records == [0]
     assert reported(faults) == [(1, Reason.KEY_TOO_LONG, "id", too_long)]
-    assert faults[0].message == "the key id is 2049 bytes long, DynamoDB takes 2048"
+    assert faults[0].message == "key id is 2049 bytes long; DynamoDB allows at most 2048"
 
 
 @pytest.mark.parametrize(
@@ -173,7 +174,7 @@ def test_an_item_is_at_most_400_kb_with_its_names() -> None:
     items, faults = built({**cells, "ja": ["y"] * 4}, feed(columns={"ja": "BOOL"}))
     assert items.records == [0, 3]
     assert reported(faults) == [(1, Reason.ITEM_TOO_LARGE, None, None), (2, Reason.ITEM_TOO_LARGE, None, None)]
-    assert faults[0].message == f"the item is {MAX_ITEM_BYTES + 1} bytes long, DynamoDB takes {MAX_ITEM_BYTES}"
+    assert faults[0].message == f"item is {MAX_ITEM_BYTES + 1} bytes long; DynamoDB allows at most {MAX_ITEM_BYTES}"
 
 
 def test_a_null_counts_where_it_is_written_and_not_where_it_is_left_out() -> None:
@@ -185,7 +186,7 @@ def test_a_null_counts_where_it_is_written_and_not_where_it_is_left_out() -> Non
 
 def test_a_block_without_rows_gives_no_items() -> None:
     items, faults = built({"id": [], "n": []}, feed(sort_key="S#{n}", columns={"n": "N"}))
-    assert (len(items), python_items(items), list(dynamodb_json(items)), faults) == (0, [], [], [])
+    assert (len(items), python_items(items), item_json(items).to_pylist(), faults) == (0, [], [], [])
 
 
 def test_taken_items_and_sliced_items_know_their_records() -> None:
@@ -210,7 +211,7 @@ def test_dynamodb_json_says_what_boto3_would_send(rows: list[tuple[str | None, .
     items, faults = built(cells, feed(columns=columns))
     serialize = TypeSerializer().serialize
     sent = [{name: serialize(value) for name, value in item.items()} for item in python_items(items)]
-    lines = list(dynamodb_json(items))
+    lines = item_json(items).to_pylist()
     assert faults == []
     assert all("\n" not in line for line in lines)
     assert [numbers_by_value(json.loads(line)) for line in lines] == [numbers_by_value(item) for item in sent]

@@ -1,4 +1,4 @@
-"""Times in the feed's forms become exact ISO 8601 or epoch numbers; what is no time, or more exact, is told."""
+"""Times in the feed's forms become exact ISO 8601 or epoch numbers; other text and times more precise are reported."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -94,7 +94,7 @@ def test_the_unit_says_how_exactly_a_time_is_reported(unit: str, kind: str, repo
 def test_nothing_is_rounded_away(cell: str, unit: str, form: Any) -> None:
     good = "2026-01-01" if unit == "day" else "2026-01-01T00:00:00Z"
     made = typed(good, cell, unit=unit, form=form)
-    assert [(bad.row, "more exact" in bad.message) for bad in made.bad] == [(1, True)]
+    assert [(bad.row, "more precise" in bad.message) for bad in made.bad] == [(1, True)]
 
 
 def test_a_day_alone_is_reported_as_it_stands_whatever_the_zone() -> None:
@@ -117,9 +117,9 @@ def test_forms_are_tried_in_their_order() -> None:
     "cell",
     ["", "x", "2026-02-30", "2026-02-30T00:00:00Z", "2026-11-22T25:00:00Z", "0001-01-01T00:00:00+23:00", "9" * 30],
 )
-def test_what_is_no_time_is_reported_without_the_cell(cell: str) -> None:
+def test_a_text_that_is_not_a_time_is_reported_without_the_cell(cell: str) -> None:
     message = complaint(cell)
-    assert message.startswith("the cell is no time in the form iso") or "more exact" in message
+    assert message.startswith("not a valid time in the format iso") or "more precise" in message
     assert not cell or cell not in message
 
 

@@ -65,7 +65,7 @@ def test_a_record_that_could_not_be_delimited_is_a_reject_with_its_beginning() -
 
 
 def test_a_reject_is_one_line_of_json() -> None:
-    reject = Reject(3, 40, "bad_number", "no number", "qty", "x\ny", 'a,"x\ny",ü\n'.encode())
+    reject = Reject(3, 40, "bad_number", "not a number", "qty", "x\ny", 'a,"x\ny",ü\n'.encode())
     line = RejectFormat("s3://b/a.csv", b"", Csv()).json_line(reject)
     assert line.endswith(b"}\n")
     assert line.count(b"\n") == 1
@@ -77,7 +77,7 @@ def test_a_reject_is_one_line_of_json() -> None:
         "column": "qty",
         "value": "x\ny",
         "reason": "bad_number",
-        "message": "no number",
+        "message": "not a number",
         "raw": 'a,"x\ny",ü\n',
     }
 
@@ -101,7 +101,7 @@ def test_the_csv_of_rejects_is_in_the_files_own_encoding_and_reads_as_the_file_d
     assert made == "größe,name\n1,Jülich\n2,Köln\n".encode(encoding)
 
 
-def test_a_byte_that_is_no_text_stands_in_the_csv_and_in_base64_as_it_stood_in_the_file() -> None:
+def test_a_byte_that_is_not_text_stands_in_the_csv_and_in_base64_as_it_stood_in_the_file() -> None:
     csv = Csv(encoding="cp1252")
     raw = b"".join(decode(iter([b"1,\x81\xfc\n"]), csv))
     form = RejectFormat("f", b"", csv)

@@ -12,9 +12,10 @@ from ingest.errors import FileFault
 from ingest.feeds.dialect import Csv
 from ingest.file import FileVersion
 from ingest.rejects import reject_writer as rejects_module
+from ingest.rejects.parts import rejects_prefix
 from ingest.rejects.reject import Reject
 from ingest.rejects.reject_reader import RejectReader
-from ingest.rejects.reject_writer import RejectParts, rejects_prefix
+from ingest.rejects.reject_writer import RejectParts
 from tests.support.clients import client, mock_aws
 
 FILE = FileVersion("landing", "orders/größe 1+1.csv", sequencer="0A")
@@ -41,7 +42,7 @@ def put(*portions: list[Reject], file: FileVersion = FILE, head: bytes = b"n,m\n
 
 
 def reject(offset: int, raw: bytes = b"x,y\n", reason: str = Reason.BAD_NUMBER) -> Reject:
-    return Reject(offset // 10 + 1, offset, reason, "no number", "n", "x", raw)
+    return Reject(offset // 10 + 1, offset, reason, "not a number", "n", "x", raw)
 
 
 def bodies(kind: str) -> list[bytes]:
@@ -88,7 +89,7 @@ def test_one_csv_is_its_parts_joined_with_one_head_and_one_foot(kept: RejectRead
     assert b"".join(kept.csv(FILE, wanted=lambda d: d["byte_offset"] == 10)) == bodies(".csv")[0]
 
 
-def test_bytes_that_are_no_text_come_out_as_they_stand(kept: RejectReader) -> None:
+def test_bytes_that_are_not_text_come_out_as_they_stand(kept: RejectReader) -> None:
     put([reject(10, b"\xff\xfe,1\n", Reason.BAD_ENCODING), reject(20, b"\x80", Reason.BAD_ENCODING)])
     assert "raw_base64" in next(kept.of(FILE))
     assert b"".join(kept.csv(FILE, wanted=everything)) == bodies(".csv")[0] == b"n,m\n\xff\xfe,1\n\x80\n"

@@ -13,8 +13,9 @@ from ingest.errors import AccessDenied, FileFault, IngestError, ServiceFault, Th
 from ingest.feeds.dialect import Csv
 from ingest.file import FileVersion
 from ingest.rejects import reject_writer as rejects_module
+from ingest.rejects.parts import rejects_prefix
 from ingest.rejects.reject import Reject
-from ingest.rejects.reject_writer import RejectParts, rejects_prefix
+from ingest.rejects.reject_writer import RejectParts
 from tests.support.clients import session
 
 FILE = FileVersion("landing", "orders/größe 1+1.csv", sequencer="0A")
@@ -34,7 +35,7 @@ class RecordingS3:
 
 
 def reject(offset: int, raw: bytes = b"x,y\n") -> Reject:
-    return Reject(offset // 10 + 1, offset, Reason.BAD_NUMBER, "no number", "n", "x", raw)
+    return Reject(offset // 10 + 1, offset, Reason.BAD_NUMBER, "not a number", "n", "x", raw)
 
 
 def parts(s3: Any, file: FileVersion = FILE) -> RejectParts:

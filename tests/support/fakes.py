@@ -10,7 +10,6 @@ from ingest.errors import IngestError, ServiceFault
 from ingest.feeds.dialect import Csv
 from ingest.feeds.feed import Feed
 from ingest.file import FileVersion
-from ingest.items.export import python_items
 from ingest.items.items import Items, Refusal
 from ingest.ledger.claims import Outcome
 from ingest.ledger.table import iso
@@ -18,6 +17,7 @@ from ingest.metrics.emf import Value, emf_line
 from ingest.reading.compression import RangeReader
 from ingest.reading.reader import Reader, open_file
 from ingest.rejects.reject import Reject
+from tests.support.items import python_items
 
 Item = dict[str, Any]
 

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from ingest.feeds.feed import KeyAttribute
 from ingest.items.columns import Attribute
-from ingest.items.export import python_items
 from ingest.items.items import Items
+from tests.support.items import python_items
 
 KINDS = {"BOOL": pa.bool_(), "B": pa.binary(), "SS": pa.list_(pa.string()), "NS": pa.list_(pa.string())}
 NASTY = ['"', "\\", "\\n", "\0", "\x1f", "\n", "\x7f", "\u2028", "\ufeff", "😀", "ü", "</x>", '"}}},', ""]

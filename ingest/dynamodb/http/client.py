@@ -13,7 +13,7 @@ from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError
 
 from ingest.aws.errors import aws_call, translate
 from ingest.dynamodb.http.connection import Connection, ConnectionLostError
-from ingest.dynamodb.http.endpoint import Endpoint, find_endpoint
+from ingest.dynamodb.http.endpoint import TARGET, Endpoint, find_endpoint
 from ingest.dynamodb.http.response import Answer
 from ingest.dynamodb.http.sigv4 import Signer
 
@@ -61,7 +61,7 @@ class Exchange(Generic[T]):
 
     @property
     def in_flight(self) -> int:
-        """How many requests have no outcome yet that `poll` has told."""
+        """How many requests have no outcome yet that `poll` has returned."""
         return len(self._busy) + len(self._failed)
 
     def start(self, ticket: T, body: bytes) -> None:
@@ -69,7 +69,7 @@ class Exchange(Generic[T]):
         self._begin(_UnderWay(ticket, body, self._now_s() + self._answer_timeout_s))
 
     def poll(self, timeout_s: float) -> list[tuple[T, Answer | ConnectionLostError]]:
-        """Return the answers and failures that have come, waiting at most so long for the first."""
+        """Return the answers and failures that have come, waiting at most `timeout_s` for the first."""
         done: list[tuple[T, Answer | ConnectionLostError]] = [*self._failed]
         self._failed.clear()
         for key, events in self._selector.select(0 if done else timeout_s):
@@ -139,7 +139,7 @@ class Exchange(Generic[T]):
         return self._busy.pop(connection).ticket
 
     def _forget(self, connection: Connection) -> None:
-        """Close an idle connection of which something is heard: its end, or what nobody asked for."""
+        """Close an idle connection that has something to read: its end, or bytes that were not asked for."""
         self._idle = [(other, since_s) for other, since_s in self._idle if other is not connection]
         self._end(connection)
 
@@ -163,9 +163,6 @@ class Exchange(Generic[T]):
         return [(self._release(connection, keep=False), error) for connection in late]
 
 
-BATCH_WRITE = "DynamoDB_20120810.BatchWriteItem"
-
-
 def batch_write_exchange(session: boto3.Session, client: Any, table: str) -> Exchange[Any]:
     """Return an exchange that sends BatchWriteItem bodies for a table where `client` would send them.
 
@@ -186,4 +183,4 @@ def batch_write_exchange(session: boto3.Session, client: Any, table: str) -> Exc
         with aws_call(f"renewing the credentials to write to table {table}"):
             return credentials.get_frozen_credentials()
 
-    return Exchange(endpoint, Signer(endpoint, target=BATCH_WRITE, credentials=current).request)
+    return Exchange(endpoint, Signer(endpoint, target=TARGET, credentials=current).request)

@@ -91,7 +91,7 @@ class Connection:
         try:
             answer = read_answer(self._received)
         except BadAnswerError as error:
-            raise ConnectionLostError(f"what came back is no answer: {error}") from error
+            raise ConnectionLostError(f"what came back is not an HTTP response: {error}") from error
         if answer:
             self.answers += 1
         return answer

@@ -40,6 +40,8 @@ class Endpoint:
         return context
 
 
+OPERATION = "BatchWriteItem"
+TARGET = f"DynamoDB_20120810.{OPERATION}"
 _PORTS = {"http": 80, "https": 443}
 
 
@@ -77,10 +79,10 @@ def _prepared(client: Any, table: str) -> AWSPreparedRequest:
         seen.append(request)
         return AWSResponse(request.url, 200, HTTPHeaders(), _Nothing())
 
-    event = "before-send.dynamodb.BatchWriteItem"
+    event = f"before-send.dynamodb.{OPERATION}"
     client.meta.events.register_first(event, instead_of_sending)
     try:
-        client.batch_write_item(RequestItems={table: [{"PutRequest": {"Item": {"k": {"S": "k"}}}}]})
+        client.batch_write_item(RequestItems={table: [{}]})  # not sent: what it would write does not matter
     finally:
         client.meta.events.unregister(event, instead_of_sending)
     return seen[0]

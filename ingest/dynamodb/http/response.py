@@ -15,7 +15,7 @@ _ENCODED = re.compile(rb"\r\ncontent-encoding:")
 
 
 class BadAnswerError(Exception):
-    """What came is no answer: the connection cannot be used any more."""
+    """What came is not an HTTP response: the connection cannot be used any more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +31,7 @@ def read_answer(data: bytes) -> Answer | None:
     """Return the answer that the bytes received so far make; None if more must come.
 
     Raises:
-        BadAnswerError: they are no HTTP answer, more than one, or the body is not what its checksum says.
+        BadAnswerError: they are not an HTTP response, more than one, or the body does not match its checksum.
     """
     while True:
         end = data.find(b"\r\n\r\n")
@@ -62,7 +62,7 @@ def _check_unfinished_head(data: bytes) -> None:
 def _status(data: bytes) -> int:
     match = _STATUS.match(data)
     if not match:
-        raise BadAnswerError("its first line is no status")
+        raise BadAnswerError("its first line is not a status line")
     return int(match[1])
 
 
@@ -73,7 +73,7 @@ def _body(head: bytes, rest: bytes, status: int) -> bytes | None:
         return _from_chunks(rest)
     length = _LENGTH.search(head)
     if not length:
-        raise BadAnswerError("it does not tell its length")
+        raise BadAnswerError("it does not say its length")
     wanted = int(length[1])
     if len(rest) > wanted:
         raise BadAnswerError("more came than was asked for")
@@ -87,7 +87,7 @@ def _from_chunks(rest: bytes) -> bytes | None:
     while (line_end := rest.find(b"\r\n", at)) >= 0:
         size_text = rest[at:line_end].partition(b";")[0].strip()
         if not re.fullmatch(rb"[0-9a-fA-F]{1,8}", size_text):
-            raise BadAnswerError("a chunk does not tell its size")
+            raise BadAnswerError("a chunk does not say its size")
         size, start = int(size_text, 16), line_end + 2
         if size == 0:
             return b"".join(body) if rest.find(b"\r\n\r\n", line_end) >= 0 else None

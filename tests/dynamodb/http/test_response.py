@@ -1,4 +1,4 @@
-"""An answer is read from whatever portions it comes in; what is none is told."""
+"""An answer is read from whatever portions it comes in; anything else is reported."""
 
 import contextlib
 import zlib
@@ -54,7 +54,7 @@ def test_it_says_whether_the_connection_may_be_used_again(data: bytes, keeps_ali
         (b"HTTP/1.1 200 OK\r\n" + b"x: y\r\n" * 20_000, "does not end"),
     ],
 )
-def test_what_is_no_answer_is_reported(data: bytes, why: str) -> None:
+def test_bytes_that_are_not_a_response_are_reported(data: bytes, why: str) -> None:
     with pytest.raises(BadAnswerError, match=why):
         read_answer(data)
 
