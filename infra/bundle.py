@@ -28,7 +28,7 @@ ROOT = Path(__file__).parent.parent
 REQUIREMENTS = ROOT / "requirements-function.txt"
 BUILD = ROOT / "build"
 MAX_ZIPPED_MB = 60
-MAX_UNPACKED_MB = 200  # Lambda takes 250 with layers; the difference is left to those who add one
+MAX_UNPACKED_MB = 200  # Lambda allows 250 including layers; the rest is for those who add one
 LONG_AGO = (1980, 1, 1, 0, 0, 0)  # the oldest date a zip can hold: equal contents make equal zips
 
 
@@ -36,7 +36,7 @@ def build(platform: Platform, feeds: Path, *, root: Path = ROOT, build_folder: P
     """Return the zip for a platform with this feeds file in it; equal inputs give the same bytes.
 
     Raises:
-        SettingsFault: the zip would be too large, or the wheels cannot be had.
+        SettingsFault: the zip would be too large, or the wheels cannot be downloaded.
     """
     build_folder.mkdir(parents=True, exist_ok=True)
     dependencies = _dependencies(platform, build_folder)
@@ -88,7 +88,7 @@ def _sources(root: Path) -> list[Path]:
 
 
 def _imported(path: Path, root: Path) -> Iterator[Path]:
-    """Yield where the modules may be that a module imports; a name that is no module leads to no file."""
+    """Yield the possible files of the modules a module imports; for other names the file does not exist."""
     for node in ast.walk(ast.parse(path.read_bytes())):
         if isinstance(node, ast.ImportFrom) and str(node.module).partition(".")[0] == "ingest":
             yield root / f"{str(node.module).replace('.', '/')}.py"
@@ -96,7 +96,7 @@ def _imported(path: Path, root: Path) -> Iterator[Path]:
 
 
 def _dependencies(platform: Platform, build_folder: Path) -> Path:
-    """Return the zip of trimmed wheels, from an earlier run if nothing that shapes it has changed."""
+    """Return the zip of trimmed wheels, from an earlier run if none of its inputs has changed."""
     kept = build_folder / "dependencies" / f"{platform}-{_fingerprint(platform)}.zip"
     if kept.exists():
         return kept
@@ -159,7 +159,7 @@ def _refuse_large(archive: Path) -> None:
     if zipped > MAX_ZIPPED_MB or unpacked > MAX_UNPACKED_MB:
         raise SettingsFault(
             f"The function's zip has {zipped:.0f} MB, {unpacked:.0f} MB unpacked; accepted are at most "
-            f"{MAX_ZIPPED_MB} and {MAX_UNPACKED_MB}. Take a dependency out, or trim more in infra/trim.py."
+            f"{MAX_ZIPPED_MB} and {MAX_UNPACKED_MB}. Remove a dependency, or trim more in infra/trim.py."
         )
 
 

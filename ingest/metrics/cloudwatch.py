@@ -85,8 +85,8 @@ class CloudWatchMetrics:
         for feed in self._feeds:
             dimensions = ours | {Dimension.FEED: feed}
             yield f"feed {feed}", _stat(METRIC_NAMESPACE, Metric.ROWS_WRITTEN, dimensions, "Sum")
-        for metric, stat in _FUNCTION.items():
-            yield metric, _stat("AWS/Lambda", metric, {"FunctionName": self._function}, stat)
+        for name, stat in _FUNCTION.items():
+            yield name, _stat("AWS/Lambda", name, {"FunctionName": self._function}, stat)
         queue = {"QueueName": self._queue}
         yield "age", _stat("AWS/SQS", "ApproximateAgeOfOldestMessage", queue, "Maximum")
 

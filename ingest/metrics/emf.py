@@ -13,6 +13,7 @@ from ingest.contract import METRIC_NAMESPACE, Dimension, Metric
 MOST_VALUES = 100  # of one metric in one line
 Value = float | Sequence[float]  # several are the values of several events, such as the latencies of requests
 
+_UNITS: Mapping[str, str] = {metric: metric.unit for metric in Metric}
 _DIMENSIONS = ([Dimension.STACK], [Dimension.STACK, Dimension.FEED])
 
 
@@ -32,12 +33,14 @@ def emf_line(stack: str, feed: str, values: Mapping[str, Value], *, at_s: float)
         ValueError: a name is not in the table of metrics, a value is not finite, or a metric has too many values.
     """
     for name, value in values.items():
+        if name not in _UNITS:
+            raise ValueError(f"{name!r} is not in the table of metrics")
         if isinstance(value, Sequence) and len(value) > MOST_VALUES:
             raise ValueError(f"{name} has {len(value)} values, a line holds {MOST_VALUES}")
     directive = {
         "Namespace": METRIC_NAMESPACE,
         "Dimensions": _DIMENSIONS,
-        "Metrics": [{"Name": name, "Unit": Metric(name).unit} for name in values],
+        "Metrics": [{"Name": name, "Unit": _UNITS[name]} for name in values],
     }
     about = {"Timestamp": round(at_s * 1000), "CloudWatchMetrics": [directive]}
     dimensions = {Dimension.STACK: stack, Dimension.FEED: feed}

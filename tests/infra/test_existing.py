@@ -99,7 +99,7 @@ def test_eventbridge_brings_each_new_object_under_a_feeds_prefix(synthesised: Sy
     }
     (target,) = rule["Targets"]
     assert flat(target["Arn"]).startswith('{"Fn::GetAtt": ["BufferQueue')
-    assert "Input" not in target  # the message is the event itself, which the intake reads
+    assert "Input" not in target  # the message is the event itself, which the dispatcher reads
 
 
 def rule_of_s3(template: Template) -> Any:

@@ -64,7 +64,7 @@ def test_durations_bytes_and_shares_have_their_units() -> None:
 
 
 def test_only_metrics_of_the_table_are_written() -> None:
-    with pytest.raises(ValueError, match="'RowsLost' is not a valid Metric"):
+    with pytest.raises(ValueError, match="'RowsLost' is not in the table"):
         emf_line("Ingest", "orders", {"RowsLost": 1}, at_s=0)
 
 
