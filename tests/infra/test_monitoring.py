@@ -36,19 +36,8 @@ KINDS = {
     ("AWS/Lambda", "FunctionName"): "AWS::Lambda::Function",
     ("AWS/DynamoDB", "TableName"): "AWS::DynamoDB::Table",
 }
-ALARMS = [
-    "UnbalancedFile",
-    "DeadLetters",
-    "FailedFiles",
-    "OldestMessage",
-    "OldestFile",
-    "RejectShare",
-    "Stalled",
-    "FunctionErrors",
-    "FunctionDuration",
-    "FunctionThrottles",
-    "Throttling",
-]
+LISTED = re.findall(r"^\| \[(\w+)\]\(#([a-z-]+)\)", RUNBOOK, flags=re.MULTILINE)
+ALARMS = [name for name, _ in LISTED]
 
 
 def by_name(template: Template, name: str = "ingest") -> dict[str, Any]:
@@ -68,7 +57,8 @@ def sections() -> dict[str, str]:
 # --- the alarms
 
 
-def test_there_is_an_alarm_for_each_thing_that_can_go_wrong(template: Template) -> None:
+def test_the_runbook_lists_all_alarms_in_their_order(template: Template) -> None:
+    assert len(ALARMS) >= 11
     assert list(by_name(template)) == ALARMS
 
 
@@ -95,10 +85,8 @@ def test_a_section_says_what_it_means_where_to_look_what_to_do_and_when_to_escal
     assert "`" in section
 
 
-def test_the_runbooks_list_is_of_all_alarms() -> None:
-    listed = re.findall(r"^\| \[(\w+)\]\(#([a-z-]+)\)", RUNBOOK, flags=re.MULTILINE)
-    assert [name for name, _ in listed] == ALARMS
-    assert [pointed_at for _, pointed_at in listed] == list(sections())
+def test_the_runbooks_list_and_links_point_at_its_sections() -> None:
+    assert [pointed_at for _, pointed_at in LISTED] == list(sections())
     inside = set(re.findall(r"\]\(#([a-z-]+)\)", RUNBOOK))
     assert inside <= set(sections())
 

@@ -193,7 +193,7 @@ def test_alarms_are_mailed_to_the_address_that_is_given_and_to_the_stages_by_def
     assert only(template, "AWS::SNS::Subscription") == mail
 
 
-def test_a_bucket_that_is_there_already_needs_no_name() -> None:
+def test_an_existing_bucket_needs_no_name() -> None:
     template = plain_template(EXISTING, parse_feeds(FEEDS))
     assert "LandingBucketName" not in template["Parameters"]
     assert "NamesLandingBucket" not in template["Conditions"]

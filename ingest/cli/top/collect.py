@@ -48,7 +48,7 @@ class StackHealth:
     def drain_s(self) -> float | None:
         """Seconds until all is done at the present rates: of finished messages, and of each open file.
 
-        0 if there is nothing to do; None if there is no progress, or not enough data.
+        0 when everything is done; None without progress or without enough data.
         """
         if not self.queue.all and not self.open.files:
             return 0.0
@@ -155,6 +155,6 @@ def is_aws(endpoint_url: str) -> bool:
 def eta_s(view: FileView) -> float | None:
     """Return the seconds until a file is loaded, at its rate since it was first seen; None without enough data."""
     share, age_s = view.progress.share, view.progress.age_s
-    if not share or age_s is None or not view.progress.row_counts.rows_read:  # the header alone is no measure of speed
+    if not share or age_s is None or not view.progress.row_counts.rows_read:  # the header says nothing about speed
         return None
     return max(0.0, age_s * (1 - share) / share)
