@@ -10,7 +10,7 @@ LET_PASS           := B101
 LET_PASS_UNSHIPPED := B105,B106,B311,B404,B603,B607
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test nightly check audit synth deploy destroy template clean
+.PHONY: help setup demo test nightly check audit docs synth deploy destroy template clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -50,6 +50,10 @@ check: setup ## Run the linters and the type checker, and look for what a securi
 
 audit: setup ## Ask PyPI's advisory database about each pinned package (no part of CI: needs PyPI itself)
 	$(BIN)/python -m infra.audit
+
+docs: setup ## Write what the docs take from the code: the table of metrics, the picture of the dashboard
+	$(BIN)/python -m infra.monitoring.metrics_page
+	$(BIN)/python -m infra.monitoring.picture
 
 synth: setup ## Write the CloudFormation template to cdk.out (no AWS account needed)
 	$(CDK) synth --quiet

@@ -1,4 +1,4 @@
-"""What `cdk` runs: settings and feeds in, a CloudFormation template out. Makes no AWS call; works offline."""
+"""The CDK app: settings and feeds in, a CloudFormation template out. It makes no AWS calls and works offline."""
 
 import sys
 from pathlib import Path
@@ -13,7 +13,7 @@ from ingest.feeds.parse import read_feeds
 
 
 def main() -> None:
-    """Write the stack of the stage and feeds that the context names."""
+    """Synthesise the stack of the stage and feeds named in the context."""
     app = App()
     settings = read_settings(app.node.try_get_context("stages"), app.node.try_get_context("stage") or "default")
     feeds_path = Path(app.node.try_get_context("feeds") or "feeds.toml")
@@ -33,5 +33,5 @@ if __name__ == "__main__":
         if not str(error).startswith("ValidationFailed"):
             raise
         sys.exit(
-            "error: cdk-nag found what is written above; mend it, or acknowledge it with a reason in infra/nag.py."
+            "error: cdk-nag reported the findings above; fix them, or acknowledge them with a reason in infra/nag.py."
         )

@@ -1,4 +1,4 @@
-"""Who read, wrote or deleted what in the stack's buckets: S3's own record, in a bucket of its own."""
+"""S3 access logs of the stack's buckets, in a separate bucket."""
 
 from collections.abc import Mapping
 
@@ -11,9 +11,9 @@ from infra.settings import Settings
 
 
 class AccessLogs(Construct):
-    """A private bucket that S3 writes the access logs of other buckets to, each under a prefix of its own.
+    """A private bucket that S3 writes the access logs of the other buckets to, each under its own prefix.
 
-    Buckets that were there before the stack are left as they are: how they log is their owner's decision.
+    Existing buckets are not changed: their logging is up to their owner.
     """
 
     def __init__(self, scope: Construct, id: str, *, settings: Settings, sources: Mapping[str, s3.IBucket]) -> None:
@@ -33,7 +33,7 @@ class AccessLogs(Construct):
         return s3.Bucket(
             self,
             "Bucket",
-            encryption=s3.BucketEncryption.S3_MANAGED,  # the only kind that S3 writes access logs with
+            encryption=s3.BucketEncryption.S3_MANAGED,  # the only encryption S3 supports for access logs
             enforce_ssl=True,
             block_public_access=s3.BlockPublicAccess.BLOCK_ALL,
             object_ownership=s3.ObjectOwnership.BUCKET_OWNER_ENFORCED,
@@ -42,7 +42,7 @@ class AccessLogs(Construct):
         )
 
     def _destination(self, prefix: str) -> s3.CfnBucket.LoggingConfigurationProperty:
-        """Keys hold the day of the request, so that a query over one day need not read all."""
+        """Partition keys by the day of the request, so that a query over one day does not read everything."""
         by_day = s3.CfnBucket.PartitionedPrefixProperty(partition_date_source="EventTime")
         return s3.CfnBucket.LoggingConfigurationProperty(
             destination_bucket_name=self.bucket.bucket_name,
@@ -51,7 +51,7 @@ class AccessLogs(Construct):
         )
 
     def _s3_may_write(self, prefix: str, source: s3.IBucket) -> iam.PolicyStatement:
-        """Not `server_access_logs_bucket`, which without a feature flag opens the bucket by an ACL."""
+        """Not `server_access_logs_bucket`, which without a feature flag grants access by an ACL."""
         return iam.PolicyStatement(
             principals=[iam.ServicePrincipal("logging.s3.amazonaws.com")],
             actions=["s3:PutObject"],

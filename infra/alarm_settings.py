@@ -1,4 +1,4 @@
-"""When somebody is called: the thresholds of the alarms, each with the reason for its default."""
+"""The thresholds of the alarms, each with the reason for its default."""
 
 from typing import Annotated
 
@@ -6,13 +6,13 @@ from msgspec import Meta, Struct
 
 
 class Alarms(Struct, frozen=True, forbid_unknown_fields=True):
-    """Thresholds of one stage. Not settings: dead letters and unbalanced files, where one is too many everywhere."""
+    """Thresholds of one stage. Dead letters and unbalanced files have no setting: a single one raises the alarm."""
 
     mail: Annotated[
         Annotated[str, Meta(pattern=r"^[^@\s]+@[^@\s]+\.[^@\s]+$")] | None,
         Meta(
-            description="Where alarms are mailed to; AWS asks that address once whether it wants them. None: only the "
-            "topic tells, for those who subscribe by themselves.",
+            description="Email address for alarms; it must confirm the subscription once. Without it, alarms only go "
+            "to the SNS topic.",
         ),
     ] = None
     oldest_message_s: Annotated[
@@ -20,8 +20,8 @@ class Alarms(Struct, frozen=True, forbid_unknown_fields=True):
         Meta(
             ge=60,
             le=604_800,
-            description="Seconds a message may be old: the objective. A message that is being worked on counts, for up "
-            "to the function's 900 s; twice that means that one waited for as long as another was worked on.",
+            description="Maximum age of a message in seconds, the objective. It includes processing, up to the "
+            "function's timeout of 900 s; twice that means that a message waited as long as another was processed.",
         ),
     ] = 1_800
     oldest_file_s: Annotated[
@@ -29,27 +29,31 @@ class Alarms(Struct, frozen=True, forbid_unknown_fields=True):
         Meta(
             ge=120,
             le=604_800,
-            description="Seconds from a file's first sight to its end. Work that lost its message is sent again by "
-            "itself after stuck_s, an hour; another hour later that has not helped. Raise it if your largest file "
-            "takes longer: 5 GB at 4,000 rows a second, what a new table takes, are 3.5 hours.",
+            description="Seconds from a file's first claim to its end. Work whose message was lost is requeued after "
+            "stuck_s, one hour; after another hour that has not helped. Raise it if your largest file takes longer: "
+            "5 GB at 4,000 rows per second, the limit of a new table, takes 3.5 hours.",
         ),
     ] = 7_200
     failed_files: Annotated[
         int,
-        Meta(ge=1, le=100_000, description="Files failed in five minutes: each one is missing in somebody's table."),
+        Meta(ge=1, le=100_000, description="Files failed in five minutes: the data of each is missing in a table."),
     ] = 1
     reject_percent: Annotated[
         float,
         Meta(
             gt=0,
             le=100,
-            description="Per cent of rows rejected, over a quarter of an hour. A few bad cells are daily life in CSV "
-            "files; one row in a hundred means that a sender has changed something.",
+            description="Percentage of rows rejected within 15 minutes. A few bad cells are normal in CSV files; one "
+            "row in a hundred means that a sender has changed something.",
         ),
     ] = 1.0
     reject_min_rows: Annotated[
         int,
-        Meta(ge=1, le=1_000_000_000, description="Rows to judge that share by at least: of ten rows, one is no trend."),
+        Meta(
+            ge=1,
+            le=1_000_000_000,
+            description="Minimum number of rows to evaluate that share: one of ten is not a trend.",
+        ),
     ] = 1_000
     stalled_minutes: Annotated[
         int,
@@ -57,8 +61,8 @@ class Alarms(Struct, frozen=True, forbid_unknown_fields=True):
             ge=5,
             le=1_440,
             multiple_of=5,
-            description="Minutes in which messages wait and no row is written. A first batch takes seconds, so five "
-            "are a coincidence (a batch of duplicates, a deployment) and fifteen are not.",
+            description="Minutes in which messages wait and no row is written. A first batch takes seconds, so 5 "
+            "minutes can be a coincidence (a batch of duplicates, a deployment) and 15 cannot.",
         ),
     ] = 15
     throttled_percent: Annotated[
@@ -66,15 +70,13 @@ class Alarms(Struct, frozen=True, forbid_unknown_fields=True):
         Meta(
             gt=0,
             le=100,
-            description="Per cent of what was sent that tables did not take. The writer finds a table's limit by "
-            "touching it, which costs a few per cent of a load; half means that capacity or keys do not fit the files.",
+            description="Percentage of writes throttled. The writer finds a table's limit by reaching it, which "
+            "throttles a few percent of a load; half means that the table's capacity or keys do not fit the files.",
         ),
     ] = 50.0
     throttled_min_requests: Annotated[
         int,
-        Meta(
-            ge=1, le=1_000_000_000, description="Requests in five minutes to judge that share by: fewer delay nobody."
-        ),
+        Meta(ge=1, le=1_000_000_000, description="Minimum number of requests in five minutes to evaluate that share."),
     ] = 100
     throttled_minutes: Annotated[
         int,
@@ -82,8 +84,8 @@ class Alarms(Struct, frozen=True, forbid_unknown_fields=True):
             ge=5,
             le=1_440,
             multiple_of=5,
-            description="Minutes it lasts. DynamoDB splits a busy partition and grows an on-demand table within about "
-            "half an hour, so shorter storms pass without anybody.",
+            description="Minutes it must last. DynamoDB splits a hot partition and scales an on-demand table within "
+            "about 30 minutes, so shorter periods need no action.",
         ),
     ] = 30
     function_errors: Annotated[
@@ -91,8 +93,8 @@ class Alarms(Struct, frozen=True, forbid_unknown_fields=True):
         Meta(
             ge=1,
             le=100_000,
-            description="Invocations in five minutes that ended without an answer: killed, out of memory, or a bug. "
-            "Files that fail are answered and do not count, so one is news.",
+            description="Invocations in five minutes that failed as a whole: killed, out of memory, or a bug. Files "
+            "that fail do not count.",
         ),
     ] = 1
     function_throttles: Annotated[
@@ -100,8 +102,8 @@ class Alarms(Struct, frozen=True, forbid_unknown_fields=True):
         Meta(
             ge=1,
             le=1_000_000,
-            description="Invocations refused in five minutes, three times in a row. The mapping asks for no more than "
-            "max_concurrency at once, so any that lasts means that the account's functions have used up its quota.",
+            description="Invocations throttled in five minutes, three times in a row. The event source mapping invokes "
+            "at most max_concurrency at a time, so lasting throttles mean that the account's concurrency is used up.",
         ),
     ] = 1
     duration_margin_s: Annotated[
@@ -109,7 +111,7 @@ class Alarms(Struct, frozen=True, forbid_unknown_fields=True):
         Meta(
             ge=1,
             le=15,
-            description="Seconds before its time-out at which a function is in danger. It hands over "
-            "stop_before_end_s, 45, before: long durations are normal, and only what comes closer is not.",
+            description="Seconds before the timeout at which a function is at risk. It hands over stop_before_end_s, "
+            "45, before the timeout: long durations are normal, and only a longer one is not.",
         ),
     ] = 10

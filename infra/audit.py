@@ -1,6 +1,6 @@
-"""`python -m infra.audit`: what PyPI's advisory database holds against the pinned packages. No part of CI.
+"""`python -m infra.audit`: check the pinned packages against PyPI's advisory database. Not part of CI.
 
-pip-audit lives in an environment of its own, so that what it depends on is none of the project's pins.
+pip-audit has its own environment, so that its dependencies are not among the project's pins.
 """
 
 import json
@@ -21,12 +21,12 @@ PINS = tuple(
 CLEAN, VULNERABLE, NOT_ASKED = 0, 1, 2
 
 
-def verdict(packages: list[dict[str, Any]]) -> tuple[int, list[str]]:
-    """Return the exit code for what pip-audit reports of packages, and the lines that say why.
+def result(packages: list[dict[str, Any]]) -> tuple[int, list[str]]:
+    """Return the exit code for what pip-audit reports on packages, and the lines that explain it.
 
-    pip-audit itself calls a package clean that it could not look up.
+    pip-audit itself reports a package it could not look up as clean.
 
-    >>> verdict([{"name": "a", "version": "1", "vulns": []}])
+    >>> result([{"name": "a", "version": "1", "vulns": []}])
     (0, ['No advisory is known against the 1 pinned packages.'])
     """
     known = [_advisory(package, advisory) for package in packages for advisory in package.get("vulns", [])]
@@ -59,10 +59,10 @@ def _installed(home: Path) -> Path:
 
 
 def _reported(python: Path, pins: Path) -> list[dict[str, Any]]:
-    """Return what pip-audit says of each package in a file of pins.
+    """Return pip-audit's report on each package in a file of pins.
 
     Raises:
-        SettingsFault: it could not ask; says what it printed last.
+        SettingsFault: it failed; with the last line it printed.
     """
     with tempfile.TemporaryDirectory() as scratch:
         output = Path(scratch) / "audit.json"
@@ -75,9 +75,9 @@ def _reported(python: Path, pins: Path) -> list[dict[str, Any]]:
 
 
 def main() -> int:
-    """Print what is known against the pins; return 0 only if all were looked up and nothing is."""
+    """Print the advisories for the pins; return 0 only if all were looked up and have none."""
     python = _installed(BUILD / "audit")
-    code, lines = verdict([package for pins in PINS for package in _reported(python, pins)])
+    code, lines = result([package for pins in PINS for package in _reported(python, pins)])
     print(*lines, sep="\n")
     return code
 

@@ -1,4 +1,4 @@
-"""The queue between S3 and the function, and the queue for messages nobody could handle."""
+"""The queue between S3 and the function, and its dead-letter queue."""
 
 from typing import Any
 
@@ -12,14 +12,14 @@ from infra.encryption import Encryption
 from infra.settings import Settings
 from ingest import contract
 
-# Long enough for a long weekend with a broken function. SQS keeps counting a message's age when it moves to the
-# dead-letter queue, so this must be well below the 14 days there: a week remains to look at it.
+# Enough for a long weekend with a broken function. A message keeps its age when it moves to the dead-letter queue, so
+# this must be well below the 14 days there, which leaves a week to look at it.
 QUEUE_DAYS = 7
 DEAD_LETTER_DAYS = 14  # the SQS maximum
 
 
 class Buffer(Construct):
-    """A standard queue that S3 may send to, its dead-letter queue, and the policy that says so."""
+    """A standard queue that S3 may send to, its dead-letter queue, and the queue's policy."""
 
     def __init__(
         self, scope: Construct, id: str, *, settings: Settings, encryption: Encryption, landing_bucket_name: str
@@ -65,7 +65,7 @@ class Buffer(Construct):
         )
 
     def rule_may_send(self, rule: events.CfnRule) -> None:
-        """Let an EventBridge rule put messages in the queue."""
+        """Allow an EventBridge rule to send messages to the queue."""
         statement = iam.PolicyStatement(
             principals=[iam.ServicePrincipal("events.amazonaws.com")],
             actions=["sqs:SendMessage"],
@@ -84,14 +84,14 @@ class Buffer(Construct):
         return policy
 
     def _reconcile(self, settings: Settings) -> None:
-        """Put a message in the queue every so often that asks to look for what is stuck or was lost.
+        """Send a message on a schedule that asks for a reconciliation.
 
-        A rule of the lower level: a target would bring a queue policy of its own, and the last one written wins.
+        An L1 rule: the target of an L2 rule adds its own queue policy, and the last policy written wins.
         """
         rule = events.CfnRule(
             self,
             "Reconcile",
-            description="Look for stuck files and lost notifications.",
+            description="Reconciliation: requeue stuck files and objects whose notification was lost.",
             schedule_expression=_every(settings.reconcile_minutes),
             targets=[
                 events.CfnRule.TargetProperty(id="Queue", arn=self.queue.queue_arn, input=contract.RECONCILE_MESSAGE)
@@ -109,7 +109,7 @@ class Buffer(Construct):
         )
 
     def _s3_may_send(self, landing_bucket_name: str) -> iam.PolicyStatement:
-        """The account is named as well as the bucket: a bucket's ARN carries none, and its name can be taken over."""
+        """It names the account as well as the bucket: a bucket's ARN has no account, and its name can be reused."""
         stack = Stack.of(self)
         bucket_arn = Fn.join("", ["arn:", stack.partition, ":s3:::", landing_bucket_name])
         conditions: dict[str, Any] = {
@@ -125,7 +125,7 @@ class Buffer(Construct):
 
 
 def _every(minutes: int) -> str:
-    """Return a schedule.
+    """Return a schedule expression.
 
     >>> _every(1), _every(15)
     ('rate(1 minute)', 'rate(15 minutes)')

@@ -28,7 +28,7 @@ ROOT = Path(__file__).parent.parent
 REQUIREMENTS = ROOT / "requirements-function.txt"
 BUILD = ROOT / "build"
 MAX_ZIPPED_MB = 60
-MAX_UNPACKED_MB = 200  # Lambda takes 250 with layers; the difference is left to those who add one
+MAX_UNPACKED_MB = 200  # Lambda allows 250 including layers; the rest is for those who add one
 LONG_AGO = (1980, 1, 1, 0, 0, 0)  # the oldest date a zip can hold: equal contents make equal zips
 
 
@@ -36,7 +36,7 @@ def build(platform: Platform, feeds: Path, *, root: Path = ROOT, build_folder: P
     """Return the zip for a platform with this feeds file in it; equal inputs give the same bytes.
 
     Raises:
-        SettingsFault: the zip would be too large, or the wheels cannot be had.
+        SettingsFault: the zip would be too large, or the wheels cannot be downloaded.
     """
     build_folder.mkdir(parents=True, exist_ok=True)
     dependencies = _dependencies(platform, build_folder)
@@ -82,7 +82,7 @@ def _sources(root: Path) -> list[Path]:
 
 
 def _dependencies(platform: Platform, build_folder: Path) -> Path:
-    """Return the zip of trimmed wheels, from an earlier run if nothing that shapes it has changed."""
+    """Return the zip of trimmed wheels, from an earlier run if none of its inputs has changed."""
     kept = build_folder / "dependencies" / f"{platform}-{_fingerprint(platform)}.zip"
     if kept.exists():
         return kept
@@ -145,7 +145,7 @@ def _refuse_large(archive: Path) -> None:
     if zipped > MAX_ZIPPED_MB or unpacked > MAX_UNPACKED_MB:
         raise SettingsFault(
             f"The function's zip has {zipped:.0f} MB, {unpacked:.0f} MB unpacked; accepted are at most "
-            f"{MAX_ZIPPED_MB} and {MAX_UNPACKED_MB}. Take a dependency out, or trim more in infra/trim.py."
+            f"{MAX_ZIPPED_MB} and {MAX_UNPACKED_MB}. Remove a dependency, or trim more in infra/trim.py."
         )
 
 

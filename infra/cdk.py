@@ -7,7 +7,7 @@ from pathlib import Path
 from infra import node
 from ingest.errors import SettingsFault
 
-# Not the newest: npm's `latest` is 3.0.0, which cannot read what aws-cdk-lib 2.275 writes.
+# Not the newest: npm's `latest` is 3.0.0, which cannot read the output of aws-cdk-lib 2.275.
 VERSION = "2.1148.1"
 HOME = Path("build/cdk")
 
@@ -16,7 +16,7 @@ def main(arguments: list[str]) -> int:
     """Run the CDK and return its exit code."""
     environment = node.environment()
     cli = _installed(HOME, environment)
-    # cdk.json says `python3 app.py`, for people; that may be a Python without the CDK.
+    # cdk.json has `python3 app.py`, for use by hand; that may be a Python without the CDK.
     command = [environment["JSII_NODE"], str(cli), *arguments, "--app", f'"{sys.executable}" app.py']
     return subprocess.run(command, env=environment, check=False).returncode
 

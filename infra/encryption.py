@@ -1,4 +1,4 @@
-"""The customer's own KMS key, where one is set: what it encrypts, and what the function may do with it."""
+"""The customer's KMS key, if one is set: what it encrypts, and what the function may do with it."""
 
 from aws_cdk import Stack
 from aws_cdk import aws_dynamodb as dynamodb
@@ -10,7 +10,7 @@ from constructs import Construct
 
 from infra.settings import Settings
 
-# What the function does by way of each service. DynamoDB asks for all of these of whoever reads or writes a table.
+# What the function does through each service. DynamoDB requires all of these to read or write a table.
 USES = {
     "s3": ["kms:Decrypt", "kms:GenerateDataKey"],
     "sqs": ["kms:Decrypt", "kms:GenerateDataKey"],
@@ -27,7 +27,7 @@ USES = {
 
 
 class Encryption(Construct):
-    """How what the stack makes is encrypted: with the customer's key, or with keys that AWS keeps."""
+    """The encryption of the stack's resources: with the customer's key, or with keys managed by AWS."""
 
     def __init__(self, scope: Construct, id: str, *, settings: Settings) -> None:
         super().__init__(scope, id)
@@ -35,13 +35,12 @@ class Encryption(Construct):
         arn = settings.existing.kms_key
         self.key = kms.Key.from_key_arn(self, "Key", arn) if arn else None
         self.bucket = s3.BucketEncryption.KMS if arn else s3.BucketEncryption.S3_MANAGED
-        # SQS's own: S3 cannot send to a queue under the key that AWS manages for SQS.
+        # SSE-SQS: S3 cannot send to a queue encrypted with the AWS managed key for SQS.
         self.queue = sqs.QueueEncryption.KMS if arn else sqs.QueueEncryption.SQS_MANAGED
         self.table = dynamodb.TableEncryption.CUSTOMER_MANAGED if arn else dynamodb.TableEncryption.AWS_MANAGED
 
     def grants(self) -> list[iam.PolicyStatement]:
-        """Return what the function may do with the key, each thing by way of one service only; and read what lies in a
-        bucket that is encrypted with another."""
+        """Return the grants on the key, each through one service only, and on the key of an existing landing bucket."""
         granted = [self._allow(self.key.key_arn, actions, by) for by, actions in USES.items()] if self.key else []
         if self._landing_key:
             granted.append(self._allow(self._landing_key, ["kms:Decrypt"], "s3"))

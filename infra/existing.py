@@ -1,4 +1,4 @@
-"""Settings of what is there before the stack: a bucket, a key, a network. Tables that are there: see feeds.toml."""
+"""Settings of existing resources: a bucket, a key, a network. Existing tables are declared in feeds.toml."""
 
 from typing import Annotated, Literal
 
@@ -15,40 +15,43 @@ _SecurityGroup = Annotated[str, Meta(pattern=r"^sg-[0-9a-f]{8,17}$")]
 
 
 class Existing(Struct, frozen=True, forbid_unknown_fields=True):
-    """What the stack uses and does not make. Nothing is looked up: what is named here must be there."""
+    """Resources the stack uses and does not create. Nothing is looked up: they must exist."""
 
     landing_bucket: Annotated[
-        _Bucket | None, Meta(description="Name of a bucket to take files from, in the stack's account and region.")
+        _Bucket | None,
+        Meta(description="Name of an existing bucket to load files from, in the stack's account and region."),
     ] = None
     notified_by: Annotated[
         Literal["eventbridge", "s3"] | None,
         Meta(
-            description="How that bucket tells of new objects. eventbridge (the default): the stack makes a rule, the "
-            "bucket must have EventBridge on. s3: the stack prints a command that sets the notification, to run once."
+            description="How that bucket notifies of new objects. eventbridge (the default): the stack creates a rule, "
+            "and the bucket must have EventBridge enabled. s3: the stack outputs a command, to run once, that sets the "
+            "notification."
         ),
     ] = None
     landing_bucket_key: Annotated[
-        _KeyArn | None, Meta(description="ARN of the KMS key that bucket's objects are encrypted with, if of a key.")
+        _KeyArn | None, Meta(description="ARN of the KMS key that encrypts that bucket's objects, if there is one.")
     ] = None
     kms_key: Annotated[
         _KeyArn | None,
-        Meta(description="ARN of a KMS key of yours that encrypts all the stack makes; its policy must allow for it."),
+        Meta(description="ARN of your KMS key that encrypts all resources of the stack; its policy must allow that."),
     ] = None
     subnets: Annotated[
-        tuple[_Subnet, ...], Meta(description="Ids of the VPC's subnets the function runs in, best of several zones.")
+        tuple[_Subnet, ...],
+        Meta(description="IDs of the VPC subnets the function runs in, ideally in several Availability Zones."),
     ] = ()
     security_groups: Annotated[
-        tuple[_SecurityGroup, ...], Meta(description="Ids of the function's security groups: HTTPS out, nothing in.")
+        tuple[_SecurityGroup, ...], Meta(description="IDs of the function's security groups: HTTPS out, nothing in.")
     ] = ()
 
     @property
     def notifies_by_rule(self) -> bool:
-        """Whether EventBridge carries the notifications of a bucket that is there already."""
+        """Whether an existing bucket notifies through EventBridge."""
         return self.landing_bucket is not None and self.notified_by != "s3"
 
     @property
     def notifies_by_command(self) -> bool:
-        """Whether somebody must set the notification of a bucket that is there already."""
+        """Whether the notification of an existing bucket must be set by hand."""
         return self.landing_bucket is not None and self.notified_by == "s3"
 
 
@@ -56,13 +59,13 @@ def check_existing(existing: Existing, path: str) -> None:
     """Check the settings against each other.
 
     Raises:
-        SettingsFault: two do not go together; says which.
+        SettingsFault: two settings exclude each other; names them.
     """
     for name in ("notified_by", "landing_bucket_key"):
         if getattr(existing, name) and not existing.landing_bucket:
             raise SettingsFault(
-                f"`{path}.{name}` = {getattr(existing, name)!r} is wrong: it is about a bucket that is there already; "
-                f"name it as `{path}.landing_bucket`, or leave this out."
+                f"`{path}.{name}` = {getattr(existing, name)!r} is wrong: it applies to an existing bucket; "
+                f"name the bucket in `{path}.landing_bucket`, or remove this setting."
             )
     if bool(existing.subnets) != bool(existing.security_groups):
         given, missing = ("subnets", "security_groups") if existing.subnets else ("security_groups", "subnets")

@@ -1,4 +1,4 @@
-"""The bucket where files are dropped, and how the queue hears of each: by S3, or by EventBridge."""
+"""The bucket for incoming files, and its notifications to the queue, from S3 or through EventBridge."""
 
 import json
 import shlex
@@ -17,10 +17,10 @@ CREATED = "s3:ObjectCreated:*"
 
 
 class Landing(Construct):
-    """A bucket of which the buffer's queue is told each new object under a feed's prefix.
+    """A bucket that notifies the buffer's queue of each new object under a feed's prefix.
 
-    It is made here, private and with the notification on it; or it is there already and only named. Then a rule brings
-    the notifications, or `notify_command` is what somebody must run once.
+    It is created here, private and with the notification; or it exists and is only referenced. Then an EventBridge rule
+    sends the notifications, or `notify_command` must be run once to set them.
     """
 
     def __init__(
@@ -40,10 +40,10 @@ class Landing(Construct):
         bucket = self._bucket(settings, encryption)
         resource = bucket.node.default_child
         assert isinstance(resource, s3.CfnBucket)
-        # Written on the bucket itself: `add_event_notification` would bring a Lambda function of its own, a role and a
-        # policy (docs/decisions/0001).
+        # Set on the bucket itself: `add_event_notification` adds a Lambda function with a role and a policy
+        # (docs/decisions/0001).
         resource.notification_configuration = _notifications(feeds, buffer)
-        # S3 tries the queue when the notification is set, and fails if it may not send.
+        # S3 tests the queue when the notification is set, and fails if it may not send to it.
         resource.node.add_dependency(buffer.policy)
         return bucket
 
@@ -57,7 +57,7 @@ class Landing(Construct):
             bucket_name=landing_bucket_name(settings),
             encryption=encryption.bucket,
             encryption_key=encryption.key,
-            bucket_key_enabled=encryption.key is not None or None,  # else KMS is asked, and paid, for each object
+            bucket_key_enabled=encryption.key is not None or None,  # else each object costs a KMS request
             enforce_ssl=True,
             block_public_access=s3.BlockPublicAccess.BLOCK_ALL,
             object_ownership=s3.ObjectOwnership.BUCKET_OWNER_ENFORCED,
@@ -66,7 +66,7 @@ class Landing(Construct):
         )
 
     def _rule(self, feeds: Feeds, buffer: Buffer) -> None:
-        """Of the lower level, as the one in `Buffer`: a target would bring a queue policy of its own."""
+        """An L1 rule, as the one in `Buffer`: the target of an L2 rule adds its own queue policy."""
         prefixes = [{"prefix": feed.prefix} for feed in feeds.feeds.values()]
         rule = events.CfnRule(
             self,
@@ -83,9 +83,9 @@ class Landing(Construct):
 
 
 def landing_bucket_name(settings: Settings) -> str:
-    """Return the bucket's name, known before the bucket is: the queue's policy names it, and must come first."""
-    made = settings.landing_bucket_name or f"{settings.name}-landing-{Aws.ACCOUNT_ID}-{Aws.REGION}"
-    return settings.existing.landing_bucket or made
+    """Return the bucket's name before the bucket exists: the queue's policy names it and is created first."""
+    created = settings.landing_bucket_name or f"{settings.name}-landing-{Aws.ACCOUNT_ID}-{Aws.REGION}"
+    return settings.existing.landing_bucket or created
 
 
 def _notifications(feeds: Feeds, buffer: Buffer) -> s3.CfnBucket.NotificationConfigurationProperty:
@@ -104,7 +104,7 @@ def _on_created(prefix: str, queue_arn: str) -> s3.CfnBucket.QueueConfigurationP
 
 
 def _notify_command(settings: Settings, feeds: Feeds, buffer: Buffer) -> str:
-    """Return the shell command that sets the same notification on a bucket that is there already."""
+    """Return the shell command that sets the same notification on an existing bucket."""
     queues = [
         {
             "Id": f"{settings.name}-{name}",

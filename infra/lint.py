@@ -1,4 +1,4 @@
-"""`python -m infra.lint`: synthesises each stage, which cdk-nag watches, and shows the template to cfn-lint."""
+"""`python -m infra.lint`: synthesise each stage, which runs cdk-nag, and check the template with cfn-lint."""
 
 import json
 import sys
@@ -11,17 +11,17 @@ from infra.local.ministack import EmulatorFault
 from infra.local.synth import ROOT, synthesise
 
 REGIONS = ["us-east-1", "eu-central-1"]
-IGNORED = {"W3005": "The CDK lets the function wait for its role as well as for the role's policy, which implies it."}
+IGNORED = {"W3005": "The CDK makes the function depend on its role as well as on the role's policy, which implies it."}
 
 
 def findings(template: str) -> list[str]:
-    """Return what cfn-lint has against a template, a line each."""
+    """Return cfn-lint's findings on a template, one line each."""
     config = ManualArgs(regions=REGIONS, ignore_checks=list(IGNORED))
     return [str(match) for match in lint(template, config=config)]
 
 
 def main() -> int:
-    """Print what is found in any stage; return 1 if there is anything."""
+    """Print the findings of all stages; return 1 if there are any."""
     feeds = ROOT / "feeds.toml"
     code = 0
     for stage in json.loads((ROOT / "cdk.json").read_text())["context"]["stages"]:

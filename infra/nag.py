@@ -1,4 +1,4 @@
-"""cdk-nag's AwsSolutions rules, run whenever the stack is synthesised, and what is acknowledged of their findings."""
+"""cdk-nag's AwsSolutions rules, run at each synthesis, and the findings that are acknowledged."""
 
 from collections.abc import Iterator
 from typing import Any, NamedTuple
@@ -14,7 +14,7 @@ from ingest.feeds.feed import Feeds
 
 
 class Acknowledged(NamedTuple):
-    """A finding that stays, the construct it is about, and why."""
+    """An acknowledged finding: the construct it is on, and the reason."""
 
     on: IConstruct
     finding: str
@@ -22,14 +22,14 @@ class Acknowledged(NamedTuple):
 
 
 def watch(app: App, stack: IngestStack, feeds: Feeds) -> None:
-    """Let `app.synth()` fail for each finding that is not acknowledged."""
+    """Make `app.synth()` fail on any finding that is not acknowledged."""
     for known in acknowledged(stack, feeds):
         Validations.of(known.on).acknowledge(Acknowledgment(id=known.finding, reason=known.reason))
     Validations.of(app).add_plugins(AwsSolutionsChecks(app))
 
 
 def acknowledged(stack: IngestStack, feeds: Feeds) -> Iterator[Acknowledged]:
-    """Return what cdk-nag finds and we keep."""
+    """Return the acknowledged findings."""
     for feed in feeds.feeds.values():
         objects = stack.landing.bucket.arn_for_objects(f"{literal(feed.prefix)}*")
         yield _wildcard(stack, objects, READS_A_PREFIX)
@@ -39,10 +39,12 @@ def acknowledged(stack: IngestStack, feeds: Feeds) -> Iterator[Acknowledged]:
         yield Acknowledged(stack.worker.role, "AwsSolutions-IAM5[Resource::*]", LAMBDA_WANTS_ALL)
 
 
-READS_A_PREFIX = "The function reads what is dropped under a feed's prefix: the names are known only when files come."
-MAKES_INTERFACES = "Lambda names the network interfaces it makes; the subnets and security groups are given one by one."
-LAMBDA_WANTS_ALL = "Lambda refuses a role that may describe or delete less; the function's code is denied all of it."
-WRITES_REJECTS = "The bucket holds rejects and nothing else; their keys repeat the names of the files they are from."
+READS_A_PREFIX = "The function reads objects under a feed's prefix, whose names are not known in advance."
+MAKES_INTERFACES = (
+    "Lambda names the network interfaces it creates; subnets and security groups are listed individually."
+)
+LAMBDA_WANTS_ALL = "Lambda requires a role that may describe and delete all; the function's code is denied all of it."
+WRITES_REJECTS = "The bucket holds only rejects, whose keys contain the names of the files they come from."
 
 
 def _wildcard(stack: IngestStack, arn: str, reason: str) -> Acknowledged:
@@ -51,7 +53,7 @@ def _wildcard(stack: IngestStack, arn: str, reason: str) -> Acknowledged:
 
 
 def _as_cdk_nag_writes(value: Any) -> str:
-    """Return an intrinsic as cdk-nag names it in a finding.
+    """Return an intrinsic function as cdk-nag writes it in a finding.
 
     >>> _as_cdk_nag_writes({"Fn::Join": ["", ["arn:", {"Ref": "AWS::Partition"}, ":s3:::a${*}/*"]]})
     'arn:<AWS::Partition>:s3:::a<*>/*'

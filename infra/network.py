@@ -1,4 +1,4 @@
-"""The function in a VPC of yours: where it is attached, and what its role must then be allowed to do."""
+"""The function in a VPC: its subnets, and the permissions its role then needs."""
 
 from aws_cdk import Stack
 from aws_cdk import aws_iam as iam
@@ -12,7 +12,7 @@ _ANYWHERE = ["ec2:DeleteNetworkInterface", "ec2:DescribeNetworkInterfaces", "ec2
 
 
 def attach(function: lambda_.Function, existing: Existing) -> None:
-    """Put the function in the subnets. By the resource itself: the CDK's own way needs a VPC that is looked up."""
+    """Attach the function to the subnets. On the L1 resource: the CDK's L2 needs a VPC lookup."""
     if existing.subnets:
         resource = function.node.default_child
         assert isinstance(resource, lambda_.CfnFunction)
@@ -22,16 +22,16 @@ def attach(function: lambda_.Function, existing: Existing) -> None:
 
 
 def grants(scope: Construct, existing: Existing) -> list[iam.PolicyStatement]:
-    """Return what Lambda does with the function's role to attach it; none of it may the function's code do.
+    """Return the permissions Lambda needs to attach the function; the function's code is denied all of them.
 
-    Narrower than the managed policy AWSLambdaVPCAccessExecutionRole: interfaces are made in these subnets with these
-    security groups only. To describe has no resource in IAM, and Lambda refuses a role that may delete less than all.
+    Narrower than the managed policy AWSLambdaVPCAccessExecutionRole: interfaces are created in these subnets with these
+    security groups only. Describe actions have no resource in IAM, and Lambda requires a role that may delete all.
     """
     if not existing.subnets:
         return []
-    made_of = [_arn(scope, "subnet", id) for id in existing.subnets]
-    made_of += [_arn(scope, "security-group", id) for id in existing.security_groups]
-    create = iam.PolicyStatement(actions=["ec2:CreateNetworkInterface"], resources=[interfaces(scope), *made_of])
+    attached_to = [_arn(scope, "subnet", id) for id in existing.subnets]
+    attached_to += [_arn(scope, "security-group", id) for id in existing.security_groups]
+    create = iam.PolicyStatement(actions=["ec2:CreateNetworkInterface"], resources=[interfaces(scope), *attached_to])
     address = iam.PolicyStatement(actions=_ADDRESSES, resources=[interfaces(scope)])
     anywhere = iam.PolicyStatement(actions=_ANYWHERE, resources=["*"])
     return [create, address, anywhere, _not_by_code(scope)]
@@ -43,7 +43,7 @@ def interfaces(scope: Construct) -> str:
 
 
 def _not_by_code(scope: Construct) -> iam.PolicyStatement:
-    """Requests that code in a function makes carry its ARN; those that Lambda makes for it do not."""
+    """Requests from a function's code carry the function's ARN; those Lambda makes for it do not."""
     functions = Stack.of(scope).format_arn(service="lambda", resource="function:*")
     return iam.PolicyStatement(
         effect=iam.Effect.DENY,

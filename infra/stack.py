@@ -1,4 +1,4 @@
-"""IngestStack: makes the parts, hands one to the next, names each in an output. No resource is defined here."""
+"""IngestStack: creates the constructs, connects them and adds the outputs. No resource is defined here."""
 
 from pathlib import Path
 
@@ -12,7 +12,7 @@ from infra.landing import Landing, landing_bucket_name
 from infra.monitoring.construct import Monitoring
 from infra.settings import Settings
 from infra.store import Store
-from infra.worker import Worker
+from infra.worker import WorkerFunction
 from ingest import contract
 from ingest.feeds.feed import Feeds
 
@@ -21,7 +21,7 @@ class IngestStack(Stack):
     """Everything that is deployed. `code` is the function's zip; `infra.bundle` builds it."""
 
     def __init__(self, scope: Construct, id: str, *, settings: Settings, feeds: Feeds, code: Path) -> None:
-        super().__init__(scope, id, description="CSV files dropped in S3 land in DynamoDB.")
+        super().__init__(scope, id, description="Loads CSV files from S3 into DynamoDB.")
         self.existing = settings.existing
         encryption = Encryption(self, "Encryption", settings=settings)
         bucket_name = landing_bucket_name(settings)
@@ -32,7 +32,7 @@ class IngestStack(Stack):
         self.store = Store(self, "Store", settings=settings, feeds=feeds, encryption=encryption)
         logged = {"landing": self.landing.bucket, "rejects": self.store.rejects}
         self.access_logs = AccessLogs(self, "AccessLogs", settings=settings, sources=logged)
-        self.worker = Worker(
+        self.worker = WorkerFunction(
             self,
             "Worker",
             settings=settings,

@@ -1,4 +1,4 @@
-"""What is kept: the feeds' tables, the ledger and the rejected rows."""
+"""The stack's data: the feeds' tables, the ledger and the rejects bucket."""
 
 from collections.abc import Iterable
 
@@ -20,13 +20,13 @@ KEY_TYPES = {
 
 
 class Store(Construct):
-    """The tables rows go to (those that exist already are only named), the ledger, and the bucket of rejects."""
+    """The tables rows are written to (existing ones are only referenced), the ledger, and the rejects bucket."""
 
     def __init__(self, scope: Construct, id: str, *, settings: Settings, feeds: Feeds, encryption: Encryption) -> None:
         super().__init__(scope, id)
         self._settings = settings
         self._encryption = encryption
-        # Feeds may share a table; feeds.toml is refused if they then disagree about its keys.
+        # Feeds may share a table; feeds.toml is rejected if they then differ in its keys.
         by_table = {feed.table: feed for feed in feeds.feeds.values()}
         self.tables = {name: self._named_table(feed) for name, feed in by_table.items()}
         self.ledger = self._table("Ledger", LEDGER_KEYS)
@@ -102,7 +102,7 @@ class Store(Construct):
 
 
 def _account(role: str | None) -> str | None:
-    """Return the account of a role, which is that of the table it is for.
+    """Return the account of a role, which is also that of its table.
 
     >>> _account("arn:aws:iam::111122223333:role/writer")
     '111122223333'

@@ -1,4 +1,4 @@
-"""The function, the mapping that feeds it from the queue, its log, and exactly what it may do."""
+"""The function, its event source mapping, its log group and its permissions."""
 
 from pathlib import Path
 
@@ -18,8 +18,8 @@ from ingest import contract
 from ingest.feeds.feed import Feeds
 
 
-class Worker(Construct):
-    """The function that loads files: as many at once as the setting says, each allowed only what loading needs."""
+class WorkerFunction(Construct):
+    """The function that loads files, with the permissions loading needs and no others."""
 
     def __init__(
         self,
@@ -68,13 +68,13 @@ class Worker(Construct):
             environment_encryption=self._key,
             role=self.role,
             log_group=self.log_group,
-            # Segments and continuations go back to the queue the function reads: Lambda would take a long file for a
-            # loop and stop it after about 16 hops. Our own hop and progress guard stands in for it.
+            # Segment and continuation messages go to the queue that invokes the function: Lambda would see a loop and
+            # stop a long file after about 16 hops. Our own hop and progress guard replaces that.
             recursive_loop=lambda_.RecursiveLoop.ALLOW,
         )
 
     def _mapping(self, settings: Settings, buffer: Buffer) -> None:
-        """Not `add_event_source`, which would grant more on the queue than `_grants` does."""
+        """Not `add_event_source`, which grants more on the queue than `_grants` does."""
         lambda_.EventSourceMapping(
             self,
             "Mapping",
@@ -121,15 +121,15 @@ def _grants(
         _list_bucket(landing, prefixes),
         _allow(["s3:PutObject"], [store.rejects.arn_for_objects("*")]),
         *([_allow(["dynamodb:BatchWriteItem"], tables)] if tables else []),
-        # Their tables are for these roles to write to, in their own accounts.
+        # These roles write to tables in other accounts.
         *([_allow(["sts:AssumeRole"], roles)] if roles else []),
         _allow(["dynamodb:GetItem", "dynamodb:Query", "dynamodb:UpdateItem"], [store.ledger.table_arn]),
         _allow(["dynamodb:Query"], [f"{store.ledger.table_arn}/index/{contract.Ledger.INDEX}"]),
         _report_events(store),
         _allow(CONSUME, [buffer.queue.queue_arn]),
-        # Segments, and what goes on in another invocation.
+        # Segment and continuation messages.
         _allow(["sqs:SendMessage"], [buffer.queue.queue_arn]),
-        # Messages of no known kind are put there by the function itself, with the reason.
+        # The function dead-letters unknown messages itself, with the reason.
         _allow(["sqs:SendMessage"], [buffer.dead_letters.queue_arn]),
     ]
 
@@ -138,15 +138,15 @@ CONSUME = ["sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes", 
 
 
 def _list_bucket(landing: Landing, prefixes: list[str]) -> iam.PolicyStatement:
-    """The reconciler lists. And S3 answers 403 for a key that is gone, not 404, to a reader who may not list: by
-    listing the key, the function tells a deleted file from a missing permission."""
+    """For the reconciler, which lists. Also, without it S3 answers 403 instead of 404 for a deleted key, which would
+    look like a missing permission."""
     statement = _allow(["s3:ListBucket"], [landing.bucket.bucket_arn])
     statement.add_condition("StringLike", {"s3:prefix": prefixes})
     return statement
 
 
 def _report_events(store: Store) -> iam.PolicyStatement:
-    """Only events that say they come from here: others on the bus may trust that."""
+    """Only events with our own source: other users of the bus may rely on it."""
     bus = Stack.of(store).format_arn(service="events", resource="event-bus", resource_name="default")
     statement = _allow(["events:PutEvents"], [bus])
     statement.add_condition("StringEquals", {"events:source": contract.Event.SOURCE})
@@ -158,7 +158,7 @@ def _allow(actions: list[str], resources: list[str]) -> iam.PolicyStatement:
 
 
 def literal(prefix: str) -> str:
-    """Return a prefix as IAM takes it literally: `*`, `?` and `$` mean something in resources and conditions.
+    """Return a prefix escaped for IAM: `*`, `?` and `$` are special in resources and conditions.
 
     >>> literal("a*b?/")
     'a${*}b${?}/'

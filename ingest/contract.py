@@ -1,4 +1,6 @@
-"""Names that the stack, the function and its judges must spell alike. Imports nothing."""
+"""Names shared by the stack, the function and its dashboards, and the one table of metrics. Imports nothing of ours."""
+
+from enum import StrEnum
 
 # How Lambda finds the handler.
 HANDLER = "ingest.worker.handler.handle"
@@ -45,7 +47,7 @@ METRIC_NAMESPACE = "CsvIngest"
 
 
 class Dimension:
-    """Dimensions of every metric, which is told twice: by stack, for totals and alarms, and by stack and feed.
+    """Dimensions of every metric. Each is emitted twice: by stack, for totals and alarms, and by stack and feed.
 
     Never a file name: each distinct value is a metric to pay for.
     """
@@ -54,40 +56,118 @@ class Dimension:
     FEED = "Feed"
 
 
-class Metric:
-    """CloudWatch metric names: counts in past tense and plural, measures by their noun (docs/metrics.md)."""
+class Statistic:
+    """How values of a metric are combined. Only sums are added up over lines, feeds and periods: never a gauge."""
 
-    ROWS_READ = "RowsRead"
-    ROWS_WRITTEN = "RowsWritten"
-    ROWS_REJECTED = "RowsRejected"
-    ROWS_SUPERSEDED = "RowsSuperseded"
-    BYTES_READ = "BytesRead"
-    FILES_COMPLETED = "FilesCompleted"
-    FILES_FAILED = "FilesFailed"
-    FILES_SUPERSEDED = "FilesSuperseded"
-    FILES_STALE = "FilesStale"
-    FILES_DUPLICATE = "FilesDuplicate"
-    FILES_UNBALANCED = "FilesUnbalanced"
-    FILES_RETRIED = "FilesRetried"
-    HAND_OVERS = "HandOvers"  # a message sent again by a function whose time was up, or whose table was full
-    SEGMENTS_DONE = "SegmentsDone"
-    MESSAGES_UNKNOWN = "MessagesUnknown"
-    WRITE_UNITS = "WriteUnits"  # of the items taken, 1 KB each begun; an index of the table costs more
-    ROWS_PER_SECOND = "RowsPerSecond"  # written by one function since it told last
-    REQUESTS_SENT = "RequestsSent"  # to the feed's table, of 25 items at most
-    REQUESTS_REPEATED = "RequestsRepeated"
-    REQUESTS_THROTTLED = "RequestsThrottled"  # by one or more of the reasons below
-    REQUEST_LATENCY = "RequestLatency"  # milliseconds, a sample of the requests answered
-    ITEMS_SENT = "ItemsSent"  # in all requests, so again where they are sent again
-    UNPROCESSED_SHARE = "UnprocessedShare"  # percent of the items sent
-    ITEMS_UNPROCESSED = "ItemsUnprocessed"  # left over by requests of which a part was taken
-    THROTTLED_BY_KEY_RANGE = "ThrottledByKeyRange"
-    THROTTLED_BY_ACCOUNT = "ThrottledByAccount"
-    THROTTLED_BY_MAXIMUM = "ThrottledByMaximum"
-    THROTTLED_BY_PROVISIONED = "ThrottledByProvisioned"
-    THROTTLED_BY_OTHER = "ThrottledByOther"
-    EVENT_TO_VISIBLE = "EventToVisible"  # seconds from the S3 event to the closed file
-    OLDEST_UNFINISHED_FILE = "OldestUnfinishedFile"  # seconds since it was first seen; 0 where there is none
+    SUM = "Sum"
+    MAXIMUM = "Maximum"
+    AVERAGE = "Average, Maximum"
+    PERCENTILES = "p50, p99, Maximum"
+
+
+class Emitted:
+    """When metrics are emitted (docs/metrics.md has the details)."""
+
+    LOADING = "while a file loads"  # with each checkpoint
+    WRITING = "while rows are written"
+    THROTTLED = "when DynamoDB throttles"
+    ENDED = "when a file ends"
+    SEGMENT = "when a segment ends"
+    NOTIFIED = "when the message arrives"
+    RETURNED = "when the message goes back to the queue"
+    RECONCILED = "every `reconcile_minutes`"
+
+
+_Row = tuple[str, str, str, str, str, str, bool]  # the columns of the table, as `Metric.__new__` takes them
+
+
+def _count(
+    name: str, emitted: str, meaning: str, *, unit: str = "Count", label: str = "", by_feed: bool = True
+) -> _Row:
+    return name, unit, Statistic.SUM, emitted, meaning, label, by_feed
+
+
+def _gauge(name: str, unit: str, statistic: str, emitted: str, meaning: str) -> _Row:
+    return name, unit, statistic, emitted, meaning, "", True
+
+
+def _throttled(name: str, label: str) -> _Row:
+    return _count(name, Emitted.THROTTLED, f"requests throttled: {label}", label=label)
+
+
+class Metric(StrEnum):
+    """The table of metrics. EMF units, what `ingest top` adds up, docs/metrics.md and dashboard labels come from it.
+
+    Counts are named in past tense and plural, gauges by their noun. A new metric is a line here and a `put` where it
+    happens; with an alarm, also the alarm and its section in the runbook.
+    """
+
+    unit: str  # as CloudWatch spells it
+    statistic: str  # one of `Statistic`
+    emitted: str  # one of `Emitted`
+    meaning: str
+    label: str  # on the dashboard: the name in words if none is given
+    is_by_feed: bool  # else it belongs to no feed, and is emitted with the feed "-"
+
+    def __new__(
+        cls, name: str, unit: str, statistic: str, emitted: str, meaning: str, label: str, is_by_feed: bool
+    ) -> "Metric":
+        """Make a metric that is its CloudWatch name, with the other columns as attributes."""
+        metric = str.__new__(cls, name)
+        metric._value_ = name
+        metric.unit, metric.statistic, metric.emitted, metric.meaning = unit, statistic, emitted, meaning
+        metric.label = label or "".join(f" {c.lower()}" if c.isupper() else c for c in name).strip()
+        metric.is_by_feed = is_by_feed
+        return metric
+
+    @property
+    def is_sum(self) -> bool:
+        """Whether values may be added up; a gauge's may not."""
+        return self.statistic == Statistic.SUM
+
+    ROWS_READ = _count("RowsRead", Emitted.LOADING, "rows read from files, bad rows included")
+    ROWS_WRITTEN = _count("RowsWritten", Emitted.LOADING, "rows written to the feeds' tables")
+    ROWS_REJECTED = _count("RowsRejected", Emitted.LOADING, "rows written to the rejects bucket")
+    ROWS_SUPERSEDED = _count("RowsSuperseded", Emitted.LOADING, "rows replaced by a later row with the same key")
+    BYTES_READ = _count("BytesRead", Emitted.LOADING, "uncompressed bytes read, header included", unit="Bytes")
+    ROWS_PER_SECOND = _gauge(
+        "RowsPerSecond", "Count/Second", Statistic.AVERAGE, Emitted.LOADING, "written by one function, per second"
+    )
+    WRITE_UNITS = _count("WriteUnits", Emitted.WRITING, "write units of the items written, without indexes")
+    REQUESTS_SENT = _count("RequestsSent", Emitted.WRITING, "BatchWriteItem requests, at most 25 items each")
+    REQUESTS_REPEATED = _count("RequestsRepeated", Emitted.WRITING, "requests that repeat an earlier request")
+    REQUEST_LATENCY = _gauge(
+        "RequestLatency", "Milliseconds", Statistic.PERCENTILES, Emitted.WRITING, "from request to response, sampled"
+    )
+    ITEMS_SENT = _count("ItemsSent", Emitted.WRITING, "items in all requests; items sent again count again")
+    ITEMS_UNPROCESSED = _count("ItemsUnprocessed", Emitted.WRITING, "items DynamoDB returned as unprocessed")
+    UNPROCESSED_SHARE = _gauge(
+        "UnprocessedShare", "Percent", Statistic.AVERAGE, Emitted.WRITING, "unprocessed items per item sent"
+    )
+    REQUESTS_THROTTLED = _count("RequestsThrottled", Emitted.WRITING, "requests throttled as a whole, for any reason")
+    THROTTLED_BY_KEY_RANGE = _throttled("ThrottledByKeyRange", "partition limit")
+    THROTTLED_BY_ACCOUNT = _throttled("ThrottledByAccount", "account or table quota")
+    THROTTLED_BY_MAXIMUM = _throttled("ThrottledByMaximum", "on-demand maximum of the table")
+    THROTTLED_BY_PROVISIONED = _throttled("ThrottledByProvisioned", "provisioned capacity")
+    THROTTLED_BY_OTHER = _throttled("ThrottledByOther", "other or no reason")
+    FILES_COMPLETED = _count("FilesCompleted", Emitted.ENDED, "files whose rows are all accounted for")
+    FILES_FAILED = _count("FilesFailed", Emitted.ENDED, "files that cannot be loaded as they are")
+    FILES_SUPERSEDED = _count("FilesSuperseded", Emitted.ENDED, "files deleted or overwritten before they were loaded")
+    FILES_UNBALANCED = _count("FilesUnbalanced", Emitted.ENDED, "files whose row counts do not reconcile: a bug")
+    EVENT_TO_VISIBLE = _gauge(
+        "EventToVisible", "Seconds", Statistic.PERCENTILES, Emitted.ENDED, "from the S3 event to the completed file"
+    )
+    FILES_STALE = _count("FilesStale", Emitted.NOTIFIED, "notifications of a version that is not the newest")
+    FILES_DUPLICATE = _count("FilesDuplicate", Emitted.NOTIFIED, "notifications of a file that is already claimed")
+    MESSAGES_UNKNOWN = _count(
+        "MessagesUnknown", Emitted.NOTIFIED, "messages of an unknown kind, dead-lettered", by_feed=False
+    )
+    FILES_RETRIED = _count("FilesRetried", Emitted.RETURNED, "files or segments put back at their checkpoint")
+    HAND_OVERS = _count("HandOvers", Emitted.RETURNED, "continuation messages sent", label="hand-overs", by_feed=False)
+    SEGMENTS_DONE = _count("SegmentsDone", Emitted.SEGMENT, "segments of large files read to their end")
+    OLDEST_UNFINISHED_FILE = _gauge(
+        "OldestUnfinishedFile", "Seconds", Statistic.MAXIMUM, Emitted.RECONCILED, "its age, or 0 if there is none"
+    )
 
 
 class Status:
@@ -102,7 +182,7 @@ class Status:
     COMPLETE = "COMPLETE"  # all rows accounted for
     FAILED = "FAILED"  # a file fault: it will never load as it is
     SUPERSEDED = "SUPERSEDED"  # deleted or overwritten before all of it was loaded
-    UNBALANCED = "UNBALANCED"  # read != written + rejected + superseded: a bug, tell us
+    UNBALANCED = "UNBALANCED"  # read != written + rejected + superseded: a bug of ours
 
 
 FINAL_STATUSES = (Status.COMPLETE, Status.FAILED, Status.SUPERSEDED, Status.UNBALANCED)
@@ -117,7 +197,7 @@ class Ledger:
     FILE_PREFIX = "FILE#"
     SEGMENT_PREFIX = "SEG#"
     INDEX = "listing"  # file records by what `LISTING` says, in the order of time
-    LISTING = "listing"  # "<feed>#OPEN" until the outcome is told, then "<feed>#<status>#<day>"
+    LISTING = "listing"  # "<feed>#OPEN" until the outcome is reported, then "<feed>#<status>#<day>"
     LISTED_AT = "listed_at"  # ISO 8601, UTC
     OPEN = "OPEN"
 

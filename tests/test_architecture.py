@@ -32,7 +32,7 @@ REACH_OUTSIDE = {
     "cli": "*",
     "dynamodb": "boto3_writer session writer http.client http.connection http.endpoint http.sigv4",
     "ledger": "queries store table transitions",
-    "metrics": "cloudwatch emf events logs",
+    "metrics": "cloudwatch emf events",
     "queue": "dead_letters event_source sqs",
     "rejects": "reject_reader reject_writer",
     "worker": "batch handler",

@@ -1,4 +1,4 @@
-"""`python -m infra.local install|up|down|run|demo`: the whole product on this machine, without Docker or AWS."""
+"""`python -m infra.local install|up|down|run|demo`: the whole stack on this machine, without Docker or AWS."""
 
 import argparse
 import json
@@ -19,7 +19,7 @@ from infra.local.stack import FEEDS, LocalStack, deployed, local_stack
 from ingest.contract import Output
 from ingest.errors import IngestError
 
-STATE = bundle.BUILD / "local" / "state.json"  # where `up` left the emulator, for `down`
+STATE = bundle.BUILD / "local" / "state.json"  # the emulator `up` started, for `down`
 console = Console()
 
 
@@ -31,7 +31,7 @@ def install(feeds: Path, *, iam: bool) -> int:
 
 
 def up(feeds: Path, *, iam: bool = False) -> int:
-    """Start the stack in the background, or update the one that runs."""
+    """Start the stack in the background, or update the running one."""
     _describe(_updated(feeds) or _started(feeds, iam=iam))
     console.print("\nStop it with: python -m infra.local down")
     return 0
@@ -44,7 +44,7 @@ def down(feeds: Path, *, iam: bool = False) -> int:
         console.print("No local stack is running.")
     else:
         ministack.stop(emulator)
-        console.print("The local stack is stopped; nothing of it is left.")
+        console.print("The local stack is stopped and removed.")
     STATE.unlink(missing_ok=True)
     return 0
 
@@ -59,7 +59,7 @@ def run(feeds: Path, *, iam: bool) -> int:
 
 
 def demo(feeds: Path, *, iam: bool) -> int:
-    """Drop sample_data.csv and show what became of every row."""
+    """Upload sample_data.csv and show the result for every row."""
     from infra.local.demo import run as run_demo
 
     return run_demo(console, feeds=feeds, iam=iam)
@@ -86,7 +86,7 @@ def _started(feeds: Path, *, iam: bool) -> LocalStack:
 
 
 def _remembered() -> Emulator | None:
-    """Return the emulator `up` started, if it still answers; clean up after one that does not."""
+    """Return the emulator `up` started, if it still responds; clean up if it does not."""
     if not STATE.exists():
         return None
     kept = json.loads(STATE.read_text())
@@ -99,7 +99,7 @@ def _remembered() -> Emulator | None:
 
 def _describe(stack: LocalStack) -> None:
     for line in stack.left_out:
-        console.print(f"Left out locally: {line}")
+        console.print(f"Not deployed locally: {line}")
     console.print(f"Local stack at {stack.endpoint_url}; log: {stack.emulator.log}", highlight=False, soft_wrap=True)
     for name, value in sorted(stack.outputs.items()):
         console.print(f"  {name:<16} {value}", highlight=False, soft_wrap=True)
@@ -112,14 +112,14 @@ def _describe(stack: LocalStack) -> None:
 
 
 def _end(number: int, frame: object) -> None:
-    sys.exit(128 + number)  # an exception like any other: the stack is taken down on its way
+    sys.exit(128 + number)  # raises SystemExit, so that the stack is removed
 
 
 def main() -> int:
     """Run one command and return its exit code."""
     parser = argparse.ArgumentParser(prog="python -m infra.local", description=__doc__)
     parser.add_argument("--feeds", type=Path, default=FEEDS, help="feeds file (default: feeds.toml)")
-    parser.add_argument("--iam", action="store_true", help="hold the function to what its role allows, over TLS")
+    parser.add_argument("--iam", action="store_true", help="enforce the function's IAM role, over TLS")
     commands = parser.add_subparsers(dest="command", required=True)
     for name, command in COMMANDS.items():
         commands.add_parser(name, help=command.__doc__)

@@ -1,4 +1,4 @@
-"""`make demo`: drop a file into the local stack and show what became of every row."""
+"""`make demo`: upload a file to the local stack and show the result for every row."""
 
 import json
 import time
@@ -29,40 +29,40 @@ Item = dict[str, Any]
 
 @dataclass(frozen=True)
 class Landed:
-    """What became of a file: its ledger record, its rejects, some items, and how many there are."""
+    """The result of a file: its ledger entry, its rejects, some items, and how many there are."""
 
-    record: Item
+    entry: Item
     rejects: list[Item]
     items: list[Item]
     item_count: int
 
     @property
-    def balances(self) -> bool:
-        """Whether every row read is accounted for."""
+    def reconciles(self) -> bool:
+        """Whether the row counts reconcile."""
         return bool(self.count("read") == self.count("written") + self.count("rejected") + self.count("superseded"))
 
     @property
     def is_proved(self) -> bool:
-        """Whether the file is complete, its books balance, and the table holds as many items as were written."""
-        complete = self.record.get("status") == Status.COMPLETE
-        return complete and self.balances and bool(self.items) and self.item_count == self.count("written")
+        """Whether the file is complete, its row counts reconcile, and the table has as many items as were written."""
+        complete = self.entry.get("status") == Status.COMPLETE
+        return complete and self.reconciles and bool(self.items) and self.item_count == self.count("written")
 
     def count(self, what: str) -> int:
-        """Return a figure of the books: read, written, rejected or superseded."""
-        return int(self.record.get(f"rows_{what}", 0))
+        """Return a row count: read, written, rejected or superseded."""
+        return int(self.entry.get(f"rows_{what}", 0))
 
 
 def run(console: Console, *, sample: Path = SAMPLE, feeds: Path = FEEDS, iam: bool = False) -> int:
-    """Show the demonstration; return 0 if every row of the sample is accounted for and read back, else 1."""
+    """Run the demo; return 0 if every row of the sample is accounted for and read back, else 1."""
     feed = read_feeds(feeds).feeds["orders"]
     with _progress(console) as progress:
         step = progress.add_task("Starting the local stack and deploying the template")
         with local_stack(feeds, iam=iam) as stack:
             progress.update(step, completed=1, total=1)
-            step = progress.add_task(f"Dropped {sample.name} under {feed.prefix} in the landing bucket")
-            record = drop_and_wait(stack, feed.prefix + sample.name, sample.read_bytes())
+            step = progress.add_task(f"Uploading {sample.name} to {feed.prefix} in the landing bucket")
+            entry = drop_and_wait(stack, feed.prefix + sample.name, sample.read_bytes())
             progress.update(step, completed=1, total=1)
-            landed = _look(stack, record, feed.table)
+            landed = _look(stack, entry, feed.table)
             progress.stop()
             _show(console, stack, landed)
     console.print(NEXT, highlight=False, soft_wrap=True)
@@ -70,20 +70,20 @@ def run(console: Console, *, sample: Path = SAMPLE, feeds: Path = FEEDS, iam: bo
 
 
 def drop_and_wait(stack: LocalStack, key: str, content: bytes, *, timeout_s: float = TIMEOUT_S) -> Item:
-    """Put an object in the landing bucket and return its ledger record once that is final (or {} if it never is)."""
+    """Put an object in the landing bucket; return its ledger entry once that is final, or {} after the timeout."""
     bucket = stack.outputs[Output.LANDING_BUCKET]
     stack.client("s3").put_object(Bucket=bucket, Key=key, Body=content)
     deadline = time.monotonic() + timeout_s
     while time.monotonic() < deadline:
-        for record in file_records(stack, bucket, key):
-            if record.get("status") in contract.FINAL_STATUSES:
-                return record
+        for entry in file_entries(stack, bucket, key):
+            if entry.get("status") in contract.FINAL_STATUSES:
+                return entry
         time.sleep(0.1)
     return {}
 
 
-def file_records(stack: LocalStack, bucket: str, key: str) -> list[Item]:
-    """Return what the ledger holds about the versions of one object."""
+def file_entries(stack: LocalStack, bucket: str, key: str) -> list[Item]:
+    """Return the ledger's entries for the versions of one object."""
     found = stack.client("dynamodb").query(
         TableName=stack.outputs[Output.LEDGER_TABLE],
         KeyConditionExpression="#pk = :file AND begins_with(#sk, :kind)",
@@ -93,26 +93,26 @@ def file_records(stack: LocalStack, bucket: str, key: str) -> list[Item]:
     return [_plain(item) for item in found["Items"]]
 
 
-def read_rejects(stack: LocalStack, record: Item) -> Iterator[Item]:
+def read_rejects(stack: LocalStack, entry: Item) -> Iterator[Item]:
     """Yield the rejected rows of a file."""
-    if "rejects" not in record:
+    if "rejects" not in entry:
         return
-    place = urlsplit(str(record["rejects"]))
+    place = urlsplit(str(entry["rejects"]))
     s3 = stack.client("s3")
     listed = s3.list_objects_v2(Bucket=place.netloc, Prefix=place.path.lstrip("/"))
-    for entry in listed.get("Contents", []):
-        if not entry["Key"].endswith(".jsonl"):
-            continue  # the same records as a CSV
-        lines = s3.get_object(Bucket=place.netloc, Key=entry["Key"])["Body"].read().splitlines()
+    for part in listed.get("Contents", []):
+        if not part["Key"].endswith(".jsonl"):
+            continue  # the same rows as a CSV
+        lines = s3.get_object(Bucket=place.netloc, Key=part["Key"])["Body"].read().splitlines()
         yield from map(json.loads, lines)
 
 
-def _look(stack: LocalStack, record: Item, table: str) -> Landed:
+def _look(stack: LocalStack, entry: Item, table: str) -> Landed:
     dynamodb = stack.client("dynamodb")
     name = stack.outputs[contract.table_output(table)]
     pages = list(dynamodb.get_paginator("scan").paginate(TableName=name))
     items = [_plain(item) for page in pages for item in page["Items"]]
-    return Landed(record, list(read_rejects(stack, record)), items[:ITEMS_SHOWN], len(items))
+    return Landed(entry, list(read_rejects(stack, entry)), items[:ITEMS_SHOWN], len(items))
 
 
 def _plain(item: Item) -> Item:
@@ -127,8 +127,8 @@ def _progress(console: Console) -> Progress:
 
 def _show(console: Console, stack: LocalStack, landed: Landed) -> None:
     for line in stack.left_out:
-        console.print(f"[yellow]Left out locally:[/] {line}")
-    if not landed.record:
+        console.print(f"[yellow]Not deployed locally:[/] {line}")
+    if not landed.entry:
         console.print(f"[red]No result after {TIMEOUT_S:.0f} s.[/] The end of the log:")
         console.print("\n".join(stack.emulator.log.read_text(errors="replace").splitlines()[-20:]), markup=False)
         return
@@ -138,16 +138,16 @@ def _show(console: Console, stack: LocalStack, landed: Landed) -> None:
 
 
 def _show_row_counts(console: Console, landed: Landed) -> None:
-    record = landed.record
-    console.print(f"\n[bold]Books[/] of the file: {record['status']} in {float(record.get('seconds', 0)):.2f} s")
-    if "error" in record:
+    entry = landed.entry
+    console.print(f"\n[bold]Row counts[/] of the file: {entry['status']} in {float(entry.get('seconds', 0)):.2f} s")
+    if "error" in entry:
         console.print(
-            f"  [red]{record['error']['code']}[/]: {record['error']['message']}", highlight=False, soft_wrap=True
+            f"  [red]{entry['error']['code']}[/]: {entry['error']['message']}", highlight=False, soft_wrap=True
         )
     for sign, what in ((" ", "read"), ("=", "written"), ("+", "rejected"), ("+", "superseded")):
         console.print(f"  {sign} rows {what:<10} {landed.count(what):>6,}", highlight=False)
-    verdict = "[green]They balance" if landed.balances else "[red]They do not balance"
-    console.print(f"  {verdict}[/], and the table holds {landed.item_count:,} items.", highlight=False)
+    result = "[green]They reconcile" if landed.reconciles else "[red]They do not reconcile"
+    console.print(f"  {result}[/], and the table has {landed.item_count:,} items.", highlight=False)
 
 
 def _show_rejects(console: Console, rejects: list[Item]) -> None:
@@ -159,7 +159,7 @@ def _show_rejects(console: Console, rejects: list[Item]) -> None:
 
 
 def _show_items(console: Console, landed: Landed) -> None:
-    console.print("[bold]Items[/] as DynamoDB gives them back:")
+    console.print("[bold]Items[/] as DynamoDB returns them:")
     for item in landed.items:
         console.print(
             f"  {json.dumps(item, default=str, ensure_ascii=False)}", highlight=False, markup=False, soft_wrap=True
@@ -168,8 +168,8 @@ def _show_items(console: Console, landed: Landed) -> None:
 
 NEXT = """
 [bold]Try next[/]
-  .venv/bin/ingest check sample_data.csv --feed orders   the same verdict on each row, without any stack
-  .venv/bin/python -m infra.local up                     keep a local stack, and use the aws command line with it
+  .venv/bin/ingest check sample_data.csv --feed orders   the same result for each row, without a stack
+  .venv/bin/python -m infra.local up                     start a local stack to use with the aws command line
   make synth                                             the CloudFormation template, in cdk.out
   make deploy                                            the same stack in your AWS account
 """

@@ -1,4 +1,4 @@
-"""Put the synthesised template into the emulator, through the same CloudFormation API that AWS has."""
+"""Deploy the synthesised template to the emulator, through the CloudFormation API."""
 
 import json
 import time
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import ClientError
 
 from infra.local.iam_gaps import as_ministack_asks
-from infra.local.left_out import without_what_is_refused
+from infra.local.left_out import without_unsupported
 from infra.local.ministack import REGION, EmulatorFault
 
 if TYPE_CHECKING:
@@ -18,14 +18,14 @@ if TYPE_CHECKING:
     from mypy_boto3_ssm import SSMClient
 
 ACCOUNT = "000000000000"
-BOOTSTRAP_PARAMETER = "/cdk-bootstrap/hnb659fds/version"  # what `cdk bootstrap` leaves, and each template asks for
+BOOTSTRAP_PARAMETER = "/cdk-bootstrap/hnb659fds/version"  # `cdk bootstrap` sets it, and each template requires it
 BOOTSTRAP_VERSION = "30"
 TIMEOUT_S = 120.0
 
 
 @dataclass(frozen=True)
 class Deployed:
-    """A stack's name and outputs, and what was left out of its template, with the reason."""
+    """A stack's name and outputs, and the resources left out of its template, with the reasons."""
 
     name: str
     outputs: dict[str, str]
@@ -41,16 +41,16 @@ def deploy(
     cloudformation: "CloudFormationClient",
     iam: bool = False,
 ) -> Deployed:
-    """Create or update the stack in a cdk.out folder and wait for it. `code` stands in for the arm64 zip.
+    """Create or update the stack in a cdk.out folder and wait for it. `code` replaces the arm64 zip.
 
-    With `iam` the emulator holds the function to its role.
+    With `iam` the emulator enforces the function's role.
 
     Raises:
-        EmulatorFault: the emulator refused something; says what and why.
+        EmulatorFault: the emulator rejected something; says what and why.
     """
     (manifest,) = assembly.glob("*.assets.json")
     stack = manifest.name.removesuffix(".assets.json")
-    template, left_out = without_what_is_refused(json.loads((assembly / f"{stack}.template.json").read_bytes()))
+    template, left_out = without_unsupported(json.loads((assembly / f"{stack}.template.json").read_bytes()))
     if iam:
         template, dropped = as_ministack_asks(template)
         left_out += dropped
@@ -65,7 +65,7 @@ _TEMPLATE_KEY = "template.json"
 
 
 def _upload(manifest: Path, template: dict[str, Any], *, code: Path, s3: "S3Client") -> str:
-    """Put code and template where the template expects its assets; return the bucket."""
+    """Upload the code and the template to the bucket the template expects; return the bucket."""
     files = json.loads(manifest.read_bytes())["files"].values()
     places = [_resolved(place) for file in files for place in file["destinations"].values()]
     bucket = places[0]["bucketName"]
@@ -91,16 +91,16 @@ def _create_or_update(stack: str, template_url: str, cloudformation: "CloudForma
     except cloudformation.exceptions.AlreadyExistsException:
         pass
     except ClientError as error:
-        raise EmulatorFault(f"ministack refused the template: {error}") from error
+        raise EmulatorFault(f"ministack rejected the template: {error}") from error
     try:
         cloudformation.update_stack(StackName=stack, TemplateURL=template_url, Capabilities=["CAPABILITY_IAM"])
     except ClientError as error:
         if "No updates are to be performed" not in str(error):
-            raise EmulatorFault(f"ministack refused the template: {error}") from error
+            raise EmulatorFault(f"ministack rejected the template: {error}") from error
 
 
 def _finished(stack: str, cloudformation: "CloudFormationClient") -> dict[str, str]:
-    """Wait until the stack is done and return its outputs."""
+    """Wait until the stack is deployed and return its outputs."""
     deadline = time.monotonic() + TIMEOUT_S
     while time.monotonic() < deadline:
         found = cloudformation.describe_stacks(StackName=stack)["Stacks"][0]
@@ -117,4 +117,4 @@ def _first_failure(stack: str, cloudformation: "CloudFormationClient") -> str:
     events = cloudformation.describe_stack_events(StackName=stack)["StackEvents"]
     failed = [event for event in reversed(events) if "FAILED" in event.get("ResourceStatus", "")]
     reasons = [f"{e['LogicalResourceId']}: {e.get('ResourceStatusReason', 'no reason given')}" for e in failed]
-    return reasons[0] if reasons else "no event says why"
+    return reasons[0] if reasons else "no reason in its events"

@@ -1,4 +1,4 @@
-"""Python environments of tools whose pins are not ours: made on first use, and again when the pins change."""
+"""Python environments for tools with pins of their own: created on first use, and again when the pins change."""
 
 import hashlib
 import subprocess
@@ -8,7 +8,7 @@ from pathlib import Path
 
 
 def made(home: Path, requirements: Path) -> Path:
-    """Return the folder of an environment's programs, after making it if it is not what the pins say."""
+    """Return the folder of an environment's programs, after creating it if the pins have changed."""
     pins = hashlib.sha256(requirements.read_bytes() + sys.version.encode()).hexdigest()
     stamp = home / "installed"
     if not (stamp.exists() and stamp.read_text() == pins):

@@ -1,7 +1,7 @@
-"""Run ministack for as long as the process that started us lives. A script for ministack's own Python; import nothing.
+"""Run ministack for as long as the parent process lives. A script for ministack's own Python, without our modules.
 
-If our standard input is a pipe, only the starter holds it. When it ends, in whatever way, the pipe closes and we stop:
-so even a starter that was killed outright leaves no emulator, no function and no folder behind.
+If standard input is a pipe, only the parent holds it. When the parent ends, the pipe closes and we stop: so even a
+parent that is killed leaves no emulator, no function and no folder behind.
 """
 
 import os
@@ -14,7 +14,7 @@ import threading
 
 def _watch() -> None:
     sys.stdin.buffer.read()
-    # The folder was made for this run. A process of another group removes it, as ours may be unpacking code into it.
+    # The folder was created for this run. A process of another group removes it: ours may still write to it.
     subprocess.Popen(["rm", "-rf", os.environ["TMPDIR"]], start_new_session=True)
     os.killpg(os.getpgid(0), signal.SIGKILL)
 
@@ -22,7 +22,7 @@ def _watch() -> None:
 if __name__ == "__main__":
     from ministack import app  # type: ignore[import-not-found, unused-ignore]
 
-    app._port_is_bindable = lambda *_: False  # with TLS it would take port 443, too, if it may
+    app._port_is_bindable = lambda *_: False  # with TLS it would also bind port 443 if it can
     if stat.S_ISFIFO(os.fstat(sys.stdin.fileno()).st_mode):
         threading.Thread(target=_watch, daemon=True).start()
     app.main()

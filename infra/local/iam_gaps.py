@@ -1,18 +1,18 @@
-"""Where ministack 1.5 asks for other permissions than AWS: what the template grants, as ministack understands it."""
+"""Where ministack 1.5 requires other permissions than AWS: it translates the template's grants for ministack."""
 
 import copy
 from typing import Any
 
 Statement = dict[str, Any]
 
-# AWS lets the permission for one message stand for ten; ministack asks for an action that IAM does not know.
+# In AWS the permission for one message covers batches; ministack requires an action that IAM does not have.
 IN_BATCHES = ("sqs:SendMessage", "sqs:ChangeMessageVisibility")
-# ministack does not say what they are for a request, so that a condition on them never holds.
+# ministack does not set these keys on requests, so a condition on them is never met.
 UNKNOWN_KEYS = {"events:source"}
 
 
 def as_ministack_asks(template: dict[str, Any]) -> tuple[dict[str, Any], list[str]]:
-    """Return the template with its roles' policies translated, and one line for each condition that was dropped."""
+    """Return the template with its roles' policies translated, and one line for each condition removed."""
     translated = copy.deepcopy(template)
     dropped = []
     for logical_id, resource in translated["Resources"].items():
@@ -23,11 +23,11 @@ def as_ministack_asks(template: dict[str, Any]) -> tuple[dict[str, Any], list[st
     return translated, dropped
 
 
-REASON = "ministack does not know this key and would refuse every request"
+REASON = "ministack does not support this key and would deny every request"
 
 
 def _with_batches(action: str | list[str]) -> list[str]:
-    """Return the actions with those for batches.
+    """Return the actions and those for batches.
 
     >>> _with_batches("sqs:SendMessage")
     ['sqs:SendMessage', 'sqs:SendMessageBatch']

@@ -1,4 +1,4 @@
-"""What ministack 1.5 cannot hold, and is therefore left out of the template locally. Each entry says why."""
+"""Resources ministack 1.5 does not support, which are left out of the template locally. Each entry says why."""
 
 import copy
 from collections.abc import Callable
@@ -10,7 +10,7 @@ Resource = dict[str, Any]
 
 @dataclass(frozen=True)
 class LeftOut:
-    """A kind of resource that is left out."""
+    """A kind of resource to leave out."""
 
     what: str
     why: str
@@ -24,14 +24,14 @@ def _is_metric_math_alarm(resource: Resource) -> bool:
 TABLE = (
     LeftOut(
         what="alarm on metric math",
-        why="ministack refuses its CloudFormation form and would roll the stack back",
+        why="ministack rejects it and would roll the stack back",
         matches=_is_metric_math_alarm,
     ),
 )
 
 
-def without_what_is_refused(template: dict[str, Any]) -> tuple[dict[str, Any], list[str]]:
-    """Return the template without what the table names, and one line for each resource left out."""
+def without_unsupported(template: dict[str, Any]) -> tuple[dict[str, Any], list[str]]:
+    """Return the template without unsupported resources, and one line for each of them."""
     kept = copy.deepcopy(template)
     left_out = []
     for logical_id, resource in template["Resources"].items():

@@ -1,4 +1,4 @@
-"""Start and stop the emulator: its own pinned environment, 127.0.0.1, a free port, a temporary folder, no leftovers."""
+"""Start and stop the emulator: in its own pinned environment, on 127.0.0.1 and a free port, in a temporary folder."""
 
 import contextlib
 import os
@@ -29,17 +29,17 @@ STOP_TIMEOUT_S = 5.0
 
 
 class EmulatorFault(IngestError):
-    """The local stack could not be started, or refused the template."""
+    """The local stack could not be started, or rejected the template."""
 
     code = "emulator_fault"
 
 
 @dataclass(frozen=True)
 class Emulator:
-    """A running ministack. `home` holds its state and log and goes with it; its process leads a group of its own.
+    """A running ministack. `home` has its state and log and is removed with it; its process leads a group of its own.
 
-    With `iam` it asks of each request whether the caller's policies allow it, and speaks TLS alone, as AWS does: our
-    buckets and queues refuse whoever comes without.
+    With `iam` it evaluates the caller's policies for each request, and accepts TLS only, as AWS does: our buckets and
+    queues deny requests without TLS.
     """
 
     pid: int
@@ -49,28 +49,28 @@ class Emulator:
 
     @property
     def endpoint_url(self) -> str:
-        """Where every AWS service is to be found."""
+        """The endpoint of all AWS services."""
         return f"{'https' if self.iam else 'http'}://{HOST}:{self.port}"
 
     @property
     def ca_bundle(self) -> Path | None:
-        """The certificate it shows, made by itself at its start; None if it speaks without TLS."""
+        """The certificate it generates at its start; None without TLS."""
         return self.home / "ministack-tls" / "server.crt" if self.iam else None
 
     @property
     def log(self) -> Path:
-        """What the emulator and the function print."""
+        """The output of the emulator and the function."""
         return self.home / "ministack.log"
 
 
 def install(build: Path = BUILD) -> Path:
-    """Return the Python of ministack's environment, made on first use or when its pins have changed."""
+    """Return the Python of ministack's environment, created on first use or when its pins have changed."""
     return environments.made(build / "ministack", REQUIREMENTS) / "python"
 
 
 @contextlib.contextmanager
 def running(*, iam: bool = False) -> Iterator[Emulator]:
-    """Give an emulator for the length of the block. It stops however the block ends, or this process."""
+    """Yield an emulator. It stops when the block or this process ends, in whatever way."""
     emulator, guard = _start(stdin=subprocess.PIPE, iam=iam)
     try:
         yield emulator
@@ -81,27 +81,27 @@ def running(*, iam: bool = False) -> Iterator[Emulator]:
 
 
 def start(*, iam: bool = False) -> Emulator:
-    """Return an emulator that stays when this process ends; `stop` ends it."""
+    """Return an emulator that outlives this process; `stop` ends it."""
     return _start(stdin=subprocess.DEVNULL, iam=iam)[0]
 
 
 def stop(emulator: Emulator) -> None:
-    """End an emulator that `start` began, perhaps in another process. Nothing happens if it is gone."""
-    if is_healthy(emulator):  # else its process number may be somebody else's by now
+    """Stop an emulator started by `start`, perhaps in another process. It may have ended already."""
+    if is_healthy(emulator):  # else its process id may belong to another process by now
         _end(emulator)
 
 
 def is_healthy(emulator: Emulator) -> bool:
-    """Return whether it answers."""
+    """Return whether it responds."""
     try:
         with _opener(emulator).open(f"{emulator.endpoint_url}/_ministack/health", timeout=5) as reply:
             return bool(reply.status == 200)
-    except (urllib.error.URLError, OSError):  # no certificate yet, too
+    except (urllib.error.URLError, OSError):  # also if it has no certificate yet
         return False
 
 
 def _opener(emulator: Emulator) -> urllib.request.OpenerDirector:
-    direct = urllib.request.ProxyHandler({})  # never by way of a proxy
+    direct = urllib.request.ProxyHandler({})  # never through a proxy
     if emulator.ca_bundle is None:
         return urllib.request.build_opener(direct)
     trusting = ssl.create_default_context(cafile=str(emulator.ca_bundle))
@@ -109,21 +109,23 @@ def _opener(emulator: Emulator) -> urllib.request.OpenerDirector:
 
 
 def _start(*, stdin: int, iam: bool) -> tuple[Emulator, IO[bytes] | None]:
-    """Return an emulator that answers, and the pipe that keeps it running if one was asked for."""
+    """Return an emulator that responds, and the pipe that keeps it running if one was requested."""
     if iam and not shutil.which("openssl"):
-        raise EmulatorFault("IAM locally needs TLS, and ministack makes its certificate with openssl; install that.")
+        raise EmulatorFault(
+            "IAM locally requires TLS, and ministack generates its certificate with openssl; install openssl."
+        )
     python = install()
     home = Path(tempfile.mkdtemp(prefix="ingest-local-"))
     port = _free_port()
     with (home / "ministack.log").open("wb") as log:
         process = subprocess.Popen(
-            [python, "-P", guarded.__file__],  # -P: this very folder has a module `ministack` too
+            [python, "-P", guarded.__file__],  # -P: this folder has a module `ministack` too
             env=_environment(home, port, iam=iam),
             cwd=home,
             stdin=stdin,
             stdout=log,
             stderr=log,
-            start_new_session=True,  # a group of its own: the function's processes end with it, Ctrl-C is ours alone
+            start_new_session=True,  # the function's processes end with the group, and Ctrl-C does not reach it
         )
     emulator = Emulator(process.pid, port, home, iam)
     try:
@@ -131,18 +133,18 @@ def _start(*, stdin: int, iam: bool) -> tuple[Emulator, IO[bytes] | None]:
     except BaseException:
         _end(emulator)
         raise
-    process.returncode = 0  # `_end` waits for it, maybe in another process: subprocess need not warn that it runs
+    process.returncode = 0  # `_end` waits for it, perhaps in another process: keep subprocess from warning that it runs
     return emulator, process.stdin
 
 
 def _environment(home: Path, port: int, *, iam: bool = False) -> dict[str, str]:
-    """Nothing is inherited but the PATH: the function gets all of this, and must not see anybody's credentials."""
+    """Return its environment, which inherits only PATH: the function gets all of it, and must not see credentials."""
     return {
         "PATH": os.environ.get("PATH", os.defpath),
         "HOME": str(home),
         "TMPDIR": str(home),
         "GATEWAY_PORT": str(port),
-        "BIND_HOST": HOST,  # its default is every interface
+        "BIND_HOST": HOST,  # the default is all interfaces
         "MINISTACK_HOST": HOST,
         "AWS_DEFAULT_REGION": REGION,
         "AWS_EC2_METADATA_DISABLED": "true",
@@ -168,7 +170,7 @@ def _wait_until_healthy(emulator: Emulator, process: subprocess.Popen[bytes]) ->
 
 
 def _end(emulator: Emulator) -> None:
-    """Ask the whole group, give it a moment, then insist; and take the folder away."""
+    """Terminate the whole process group, kill it if it does not end in time, and remove the folder."""
     for number in (signal.SIGTERM, signal.SIGKILL):
         _signal(emulator.pid, number)
         deadline = time.monotonic() + STOP_TIMEOUT_S

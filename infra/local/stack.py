@@ -1,4 +1,4 @@
-"""The whole product on this machine: an emulator with the deployed template, and clients that speak to it alone."""
+"""The whole stack on this machine: an emulator with the deployed template, and clients that use it only."""
 
 import contextlib
 from collections.abc import Iterator
@@ -30,15 +30,15 @@ class LocalStack:
 
     @property
     def endpoint_url(self) -> str:
-        """Where every AWS service is to be found."""
+        """The endpoint of all AWS services."""
         return self.emulator.endpoint_url
 
     def client(self, service: str) -> Any:
-        """Return a boto3 client for this stack, whatever AWS settings this process has."""
+        """Return a boto3 client for this stack, regardless of this process's AWS settings."""
         return _client(self.emulator, service)
 
     def environment(self) -> dict[str, str]:
-        """Return the variables that point a subprocess's AWS tools, and `ingest`, here.
+        """Return the variables that make a subprocess's AWS tools, and `ingest`, use this stack.
 
         {**os.environ, **stack.environment()}
         """
@@ -47,7 +47,7 @@ class LocalStack:
 
 
 def environment(endpoint_url: str) -> dict[str, str]:
-    """Return the variables that point AWS tools at an emulator."""
+    """Return the variables that make AWS tools use an emulator."""
     return {
         "AWS_ENDPOINT_URL": endpoint_url,
         "AWS_REGION": REGION,
@@ -61,19 +61,19 @@ def environment(endpoint_url: str) -> dict[str, str]:
 
 @contextlib.contextmanager
 def local_stack(feeds: Path = FEEDS, *, iam: bool = False) -> Iterator[LocalStack]:
-    """Give a freshly deployed stack for the length of the block; nothing of it is left afterwards.
+    """Yield a newly deployed stack, and remove it afterwards.
 
-    With `iam` the function may do only what its role allows.
+    With `iam` the function's role is enforced.
 
     Raises:
-        EmulatorFault: the emulator did not start, or refused the template.
+        EmulatorFault: the emulator did not start, or rejected the template.
     """
     with ministack.running(iam=iam) as emulator:
         yield deployed(emulator, feeds)
 
 
 def deployed(emulator: Emulator, feeds: Path = FEEDS) -> LocalStack:
-    """Deploy to a running emulator, or update what is there, and return the stack."""
+    """Deploy to a running emulator, or update the stack in it, and return the stack."""
     result = deployment.deploy(
         synthesise(feeds),
         code=bundle.build(bundle.HOST, feeds),

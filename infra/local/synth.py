@@ -1,4 +1,4 @@
-"""The template for the local stage, as app.py writes it; kept until something it depends on changes."""
+"""The template of a stage, as app.py writes it; reused until one of its inputs changes."""
 
 import contextlib
 import hashlib
@@ -19,7 +19,7 @@ def synthesise(feeds: Path, *, stage: str = STAGE, root: Path = ROOT) -> Path:
     """Return a cdk.out folder with the stack for a stage and feeds file.
 
     Raises:
-        EmulatorFault: app.py failed; says what it printed.
+        EmulatorFault: app.py failed; with its output.
     """
     code = bundle.build(bundle.ARM64, feeds)
     folder = root / "build" / "local" / "assembly" / _fingerprint(root, stage, feeds, code)
@@ -30,7 +30,7 @@ def synthesise(feeds: Path, *, stage: str = STAGE, root: Path = ROOT) -> Path:
 
 
 def _fingerprint(root: Path, stage: str, feeds: Path, code: Path) -> str:
-    """Hash everything the template is made from. The zip holds `ingest`, which app.py uses too."""
+    """Return a hash of the template's inputs. The zip has `ingest`, which app.py uses too."""
     files = [root / "app.py", root / "cdk.json", root / "requirements-dev.txt", feeds, code]
     files += sorted((root / "infra").rglob("*.py"))
     digest = hashlib.sha256(stage.encode())
@@ -45,12 +45,12 @@ def _run_app(root: Path, stage: str, feeds: Path, folder: Path) -> None:
     folder.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder.parent.parent) as scratch:
         draft = Path(scratch) / "cdk.out"
-        reported = {"CDK_OUTDIR": str(draft), "CDK_CONTEXT_JSON": json.dumps(context)}
+        variables = {"CDK_OUTDIR": str(draft), "CDK_CONTEXT_JSON": json.dumps(context)}
         command = [sys.executable, "app.py"]
         done = subprocess.run(
-            command, cwd=root, env=node.environment() | reported, capture_output=True, text=True, check=False
+            command, cwd=root, env=node.environment() | variables, capture_output=True, text=True, check=False
         )
         if done.returncode:
             raise EmulatorFault(f"app.py failed: {done.stderr.strip() or done.stdout.strip()}")
-        with contextlib.suppress(OSError):  # another process was quicker, with the same result
+        with contextlib.suppress(OSError):  # another process was faster, with the same result
             draft.rename(folder)

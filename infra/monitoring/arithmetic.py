@@ -1,12 +1,14 @@
-"""Metric math, as far as alarms and dashboard use it: expressions over series. Pure; NaN is a period without data."""
+"""Metric math and alarm states, as far as the stack uses them: pure functions over series. NaN: no data in a period."""
 
 import ast
 from collections.abc import Callable, Mapping
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 Series = npt.NDArray[np.float64]
+OK, ALARM, NO_DATA = "OK", "ALARM", "INSUFFICIENT_DATA"
 _OPERATORS: dict[type[ast.AST], Callable[[Series, Series], Series]] = {
     ast.Add: np.add,
     ast.Sub: np.subtract,
@@ -24,14 +26,14 @@ _OPERATORS: dict[type[ast.AST], Callable[[Series, Series], Series]] = {
 
 
 def evaluate(expression: str, series: Mapping[str, Series], period_s: float) -> Series:
-    """Return what an expression is in each period.
+    """Return the value of an expression in each period.
 
-    What has no data in a period leaves the result without any, unless FILL gives it a value; so does a division by 0.
+    Without data in a period the result has none there, unless FILL gives a value; so it is with a division by 0.
 
     >>> evaluate("IF(a > 1, 10 * FILL(b, 1), 0)", {"a": np.array([1.0, 2, 3]), "b": np.array([5, 5, np.nan])}, 60)
     array([ 0., 50., 10.])
     """
-    # In all but these words, metric math is spelt as Python is.
+    # Apart from these words, metric math has the syntax of Python.
     text = expression.replace(" AND ", " and ").replace(" OR ", " or ")
     length = len(next(iter(series.values())))
     return _Evaluation(series, period_s, length).value(ast.parse(text, mode="eval").body)
@@ -45,7 +47,7 @@ class _Evaluation:
         """Return the value of a part of the expression.
 
         Raises:
-            ValueError: that part is nothing known here.
+            ValueError: that part of metric math is not supported here.
         """
         match node:
             case ast.Constant(value=int() | float() as number):
@@ -60,7 +62,7 @@ class _Evaluation:
                 return self._combined(operator, left, right)
             case ast.Call(func=ast.Name(id=function), args=arguments):
                 return self._called(function, arguments)
-        raise ValueError(f"`{ast.unparse(node)}` is nothing that is known here of metric math.")
+        raise ValueError(f"Not supported here of metric math: `{ast.unparse(node)}`.")
 
     def _combined(self, operator: ast.AST, left: ast.AST, right: ast.AST) -> Series:
         one, other = self.value(left), self.value(right)
@@ -78,4 +80,28 @@ class _Evaluation:
         if function == "IF":
             chosen = np.where(values[0] != 0, values[1], values[2])
             return np.where(np.isnan(values[0]), np.nan, chosen)
-        raise ValueError(f"{function} is no function that is known here of metric math.")
+        raise ValueError(f"Not supported here of metric math: the function {function}.")
+
+
+def states(alarm: dict[str, Any], series: Series) -> list[str]:
+    """Return an alarm's state after each period, as CloudWatch evaluates it, but for late data.
+
+    All of the last N periods must reach the threshold; periods before the first have no data.
+    """
+    assert alarm["ComparisonOperator"] == "GreaterThanOrEqualToThreshold"
+    assert alarm["DatapointsToAlarm"] == alarm["EvaluationPeriods"]
+    length: int = alarm["EvaluationPeriods"]
+    state, found = NO_DATA, []
+    for end in range(1, len(series) + 1):
+        window = np.concatenate([np.full(max(0, length - end), np.nan), series[max(0, end - length) : end]])
+        state = _state(window, alarm["Threshold"], alarm["TreatMissingData"], state)
+        found.append(state)
+    return found
+
+
+def _state(window: Series, threshold: float, missing: str, before: str) -> str:
+    if missing == "ignore" and bool(np.isnan(window).any()):
+        known = window[~np.isnan(window)]
+        return before if not len(known) else (ALARM if bool((known >= threshold).all()) else OK)
+    breaches = np.where(np.isnan(window), missing == "breaching", window >= threshold)
+    return ALARM if bool(breaches.all()) else OK

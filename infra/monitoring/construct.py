@@ -1,23 +1,26 @@
-"""Who is called, when, and what they see."""
+"""The monitoring of a stack: the topic alarms notify, the alarms, and the dashboard."""
 
+from aws_cdk import Duration, RemovalPolicy, Stack
+from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
+from aws_cdk import aws_sns as sns
+from aws_cdk import aws_sns_subscriptions as subscriptions
 from constructs import Construct
 
 from infra.buffer import Buffer
+from infra.monitoring.alarms import make_alarms, watches
 from infra.monitoring.dashboard import make_dashboard
-from infra.monitoring.file_alarms import file_watches
-from infra.monitoring.service_alarms import service_watches
 from infra.monitoring.sources import Sources
-from infra.monitoring.topic import AlarmTopic
-from infra.monitoring.watches import make_alarms
 from infra.settings import Settings
 from infra.store import Store
-from infra.worker import Worker
+from infra.worker import WorkerFunction
 from ingest.feeds.feed import Feeds
+
+ALARMS = iam.ServicePrincipal("cloudwatch.amazonaws.com")
 
 
 class Monitoring(Construct):
-    """The topic, the alarms that tell it, and the dashboard."""
+    """The alarms, the topic they notify, and the dashboard."""
 
     def __init__(
         self,
@@ -28,7 +31,7 @@ class Monitoring(Construct):
         feeds: Feeds,
         buffer: Buffer,
         store: Store,
-        worker: Worker,
+        worker: WorkerFunction,
         key: kms.IKey | None,
     ) -> None:
         super().__init__(scope, id)
@@ -43,6 +46,48 @@ class Monitoring(Construct):
             ledger=store.ledger,
         )
         self.topic = AlarmTopic(self, "Alarms", mail=settings.alarms.mail, key=key).topic
-        watches = [*file_watches(sources), *service_watches(sources)]
-        alarms = make_alarms(self, watches, stack_name=settings.name, topic=self.topic)
+        alarms = make_alarms(self, watches(sources), stack_name=settings.name, topic=self.topic)
         self.dashboard = make_dashboard(self, "Dashboard", sources, alarms)
+
+
+class AlarmTopic(Construct):
+    """A topic under the customer's key, or one of its own.
+
+    The AWS managed key for SNS is free, but its policy cannot be changed and does not allow CloudWatch: alarms would
+    change state and notify no one. A key of our own costs a dollar a month and can allow CloudWatch; the policy of a
+    customer's key is up to the customer (docs/deploy.md).
+    """
+
+    def __init__(self, scope: Construct, id: str, *, mail: str | None, key: kms.IKey | None = None) -> None:
+        super().__init__(scope, id)
+        self.topic = sns.Topic(self, "Topic", master_key=key or self._key(), enforce_ssl=True)
+        # A topic without a policy accepts messages from its account; `enforce_ssl` adds a policy, which must name who.
+        self.topic.add_to_resource_policy(self._may(["sns:Publish"], self.topic.topic_arn))
+        if mail:
+            self.topic.add_subscription(subscriptions.EmailSubscription(mail))
+
+    def _key(self) -> kms.Key:
+        key = kms.Key(
+            self,
+            "Key",
+            description="Encrypts alarm notifications.",
+            enable_key_rotation=True,
+            # It encrypts nothing that is kept, so it may be deleted with the stack.
+            removal_policy=RemovalPolicy.DESTROY,
+            pending_window=Duration.days(7),
+        )
+        key.add_to_resource_policy(
+            self._may(["kms:Decrypt", "kms:GenerateDataKey", "kms:GenerateDataKeyWithoutPlaintext"], "*")
+        )
+        return key
+
+    def _may(self, actions: list[str], resource: str) -> iam.PolicyStatement:
+        """Return a statement that allows actions to the alarms of this account only."""
+        stack = Stack.of(self)
+        alarms = stack.format_arn(service="cloudwatch", resource="alarm:*")
+        return iam.PolicyStatement(
+            principals=[ALARMS],
+            actions=actions,
+            resources=[resource],
+            conditions={"ArnLike": {"aws:SourceArn": alarms}, "StringEquals": {"aws:SourceAccount": stack.account}},
+        )

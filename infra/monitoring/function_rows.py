@@ -1,4 +1,4 @@
-"""The dashboard's rows on what loads the files: the function, what it costs, and what its log says."""
+"""The dashboard's rows on the function, its cost and its log."""
 
 from collections.abc import Mapping
 
@@ -13,44 +13,44 @@ Widgets = list[cloudwatch.IWidget]
 
 
 def function(sources: Sources) -> Widgets:
-    """How is the function?"""
+    """Return the row on the function's durations, concurrency, errors and requests."""
     settings = sources.settings
     durations = [
         math("half / 1000", {"half": sources.of_function("Duration", P50)}, label="p50"),
-        math("longest / 1000", {"longest": sources.of_function("Duration", MAXIMUM)}, label="longest"),
+        math("longest / 1000", {"longest": sources.of_function("Duration", MAXIMUM)}, label="maximum"),
     ]
-    hands_over = limit("hands over", settings.timeout_s - settings.stop_before_end_s, cloudwatch.Color.GREEN)
-    troubles = [
+    hands_over = limit("hand-over", settings.timeout_s - settings.stop_before_end_s, cloudwatch.Color.GREEN)
+    failures = [
         sources.of_function("Errors", SUM, label="errors"),
         sources.of_function("Throttles", SUM, label="throttles"),
-        sources.own(Metric.HAND_OVERS, label="hand-overs"),
+        sources.line(Metric.HAND_OVERS),
     ]
     latency = [
-        sources.own(Metric.REQUEST_LATENCY, P50, label="p50"),
-        sources.own(Metric.REQUEST_LATENCY, P99, label="p99"),
+        sources.line(Metric.REQUEST_LATENCY, P50),
+        sources.line(Metric.REQUEST_LATENCY, P99),
     ]
     return [
         graph(
             "Duration",
             durations,
             unit="seconds",
-            lines=[limit("killed", settings.timeout_s), hands_over],
+            lines=[limit("timeout", settings.timeout_s), hands_over],
             width=6,
         ),
         graph(
-            "Functions at once",
-            [sources.of_function("ConcurrentExecutions", MAXIMUM, label="at once")],
+            "Concurrent executions",
+            [sources.of_function("ConcurrentExecutions", MAXIMUM, label="concurrent executions")],
             unit="functions",
-            lines=[limit("most, by setting", settings.max_concurrency, cloudwatch.Color.GREEN)],
+            lines=[limit("max_concurrency", settings.max_concurrency, cloudwatch.Color.GREEN)],
             width=6,
         ),
-        graph("Errors, throttles, hand-overs", troubles, unit="count", width=6),
+        graph("Errors, throttles, hand-overs", failures, unit="count", width=6),
         graph("Writes to DynamoDB", latency, unit="milliseconds", width=6),
     ]
 
 
 def cost(sources: Sources) -> Widgets:
-    """What does it cost?"""
+    """Return the row on cost."""
     parts = _dollars(sources)
     using = {name: metric for _, metrics in parts.values() for name, metric in metrics.items()}
     rows = sources.own(Metric.ROWS_WRITTEN)
@@ -60,11 +60,11 @@ def cost(sources: Sources) -> Widgets:
         for label, (dollars, metrics) in parts.items()
     ]
     total = " + ".join(f"({dollars})" for dollars, _ in parts.values())
-    whole = math(f"1000000 * ({total}) / rows", {**using, "rows": rows}, label="all of it", period=five)
+    whole = math(f"1000000 * ({total}) / rows", {**using, "rows": rows}, label="total", period=five)
     return [
         graph("Dollars per million rows written", by_part, unit="dollars", stacked=True, width=18),
         cloudwatch.SingleValueWidget(
-            title="Per million rows, in all",
+            title="Per million rows, total",
             metrics=[whole, *by_part],
             set_period_to_time_range=True,
             width=6,
@@ -74,19 +74,19 @@ def cost(sources: Sources) -> Widgets:
 
 
 def _dollars(sources: Sources) -> dict[str, tuple[str, Mapping[str, cloudwatch.IMetric]]]:
-    """Return what is paid for: the sum in dollars, and the metrics in it. Prices are settings."""
+    """Return the parts of the cost: the sum in dollars and the metrics in it. Prices are settings."""
     prices, gb = sources.settings.prices, sources.settings.memory_mb / 1024
     written = _write_units(sources)
     units = " + ".join(f"FILL({name}, 0)" for name in written)
     runs = {name: sources.of_function(what, SUM) for name, what in (("time", "Duration"), ("calls", "Invocations"))}
     run = f"{_plain(prices.function_gb_s * gb / 1000)} * time + {_plain(prices.invocations_per_million / 1e6)} * calls"
-    # Each counted as a request of its own: an upper bound, since up to ten messages share one.
+    # An upper bound: each message counts as a request, but up to ten share one.
     asked = {name: sources.of_queue(what, SUM) for name, what in _QUEUE_REQUESTS.items()}
     requests = " + ".join(f"FILL({name}, 0)" for name in asked)
     return {
         "DynamoDB, write units": (f"{_plain(prices.write_units_per_million / 1e6)} * ({units})", written),
         "Lambda": (run, runs),
-        "SQS, at most": (f"{_plain(prices.queue_requests_per_million / 1e6)} * ({requests})", asked),
+        "SQS, upper bound": (f"{_plain(prices.queue_requests_per_million / 1e6)} * ({requests})", asked),
     }
 
 
@@ -99,7 +99,7 @@ _QUEUE_REQUESTS = {
 
 
 def _write_units(sources: Sources) -> dict[str, cloudwatch.IMetric]:
-    """Return what the function writes to tables, and what that costs in their indexes and the ledger."""
+    """Return the write units of the tables, of their indexes and of the ledger."""
     consumed = "ConsumedWriteCapacityUnits"
     of_indexes = {
         f"index{n}": sources.of_table(table, consumed, index=index)
@@ -110,7 +110,7 @@ def _write_units(sources: Sources) -> dict[str, cloudwatch.IMetric]:
 
 
 def log(sources: Sources) -> Widgets:
-    """What does the log say? File names, never rows."""
+    """Return the row on the log, which has file names but never rows."""
     closed = 'filter message = "file closed"'
     failures = [
         "fields @timestamp, status, error, feed, file, rows_rejected",
@@ -121,12 +121,12 @@ def log(sources: Sources) -> Widgets:
     slowest = ["fields seconds, status, feed, file, rows_written, bytes_read", closed, "sort seconds desc", "limit 20"]
     memory = [
         'filter @type = "REPORT"',
-        "stats max(@maxMemoryUsed / 1000 / 1000) as used_mb, max(@memorySize / 1000 / 1000) as all_mb by bin(5m)",
+        "stats max(@maxMemoryUsed / 1000 / 1000) as used_mb, max(@memorySize / 1000 / 1000) as size_mb by bin(5m)",
     ]
     return [
-        _query(sources, "The last failures", failures, width=9),
-        _query(sources, "The slowest files", slowest, width=9),
-        _query(sources, "Memory, of what there is", memory, width=6, view=cloudwatch.LogQueryVisualizationType.LINE),
+        _query(sources, "Latest failures", failures, width=9),
+        _query(sources, "Slowest files", slowest, width=9),
+        _query(sources, "Memory used and configured", memory, width=6, view=cloudwatch.LogQueryVisualizationType.LINE),
     ]
 
 
@@ -149,7 +149,7 @@ def _query(
 
 
 def _plain(number: float) -> str:
-    """Return a number as metric math takes it: without an exponent.
+    """Return a number as metric math accepts it: without an exponent.
 
     >>> _plain(0.625e-6), _plain(2.0)
     ('0.000000625', '2')

@@ -1,21 +1,69 @@
-"""Graphs of the picture, in steps of some seconds."""
+"""The graphs of the picture, and the panel each widget is drawn in."""
 
 import re
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.patches import FancyBboxPatch
 
-from infra.monitoring.panel import INK, ONLY_IN_AWS, PALE, Panel
 from infra.monitoring.run import Run
-from infra.monitoring.template import Line, lines_of
+from infra.monitoring.template import Plot, lines_of
 
+INK, PALE, ONLY_IN_AWS = "#16191f", "#5f6b7a", "only in AWS"
+Rectangle = tuple[float, float, float, float]
 STEP_S = 5.0
 COLOURS = ("#1f77b4", "#ff7f0e", "#2ca02c", "#9467bd", "#8c564b", "#e377c2")
 
 
+@dataclass(frozen=True)
+class Panel:
+    """A widget's place in the figure, and its properties: draws the card, its texts and its axes."""
+
+    figure: Figure
+    properties: dict[str, Any]
+    place: Rectangle
+
+    @property
+    def inch(self) -> tuple[float, float]:
+        """An inch, as shares of the figure's width and height."""
+        return 1 / self.figure.get_figwidth(), 1 / self.figure.get_figheight()
+
+    def axes(self, left: float, bottom: float, right: float, top: float) -> Axes:
+        """Return axes inside the panel, with margins in inches."""
+        x, y, width, height = self.place
+        across, up = self.inch
+        room = (x + left * across, y + bottom * up, width - (left + right) * across, height - (bottom + top) * up)
+        return self.figure.add_axes(room)
+
+    def frame(self) -> None:
+        """Draw the white card and the title."""
+        x, y, width, height = self.place
+        across, up = 0.06 * self.inch[0], 0.06 * self.inch[1]
+        card = FancyBboxPatch(
+            (x + across, y + up),
+            width - 2 * across,
+            height - 2 * up,
+            boxstyle="square,pad=0",
+            facecolor="white",
+            edgecolor="#d5dbdb",
+            transform=self.figure.transFigure,
+            zorder=-1,
+        )
+        self.figure.add_artist(card)
+        self.text(0.16, 0.27, self.properties["title"], fontsize=11, fontweight="bold", color=INK)
+
+    def text(self, left: float, down: float, words: str, **options: Any) -> None:
+        """Write text, at a distance in inches from the panel's upper left corner."""
+        x, y, _, height = self.place
+        across, up = self.inch
+        self.figure.text(x + left * across, y + height - down * up, words, **options)
+
+
 def graph(panel: Panel, run: Run) -> None:
-    """Draw lines or areas, what they are held against, and which is which; say what only AWS measures."""
+    """Draw lines or areas, thresholds and the legend, which marks what only AWS measures."""
     properties = panel.properties
     lines = lines_of(panel.properties)
     shown = [line for line in lines if line.options.get("visible", True)]
@@ -55,13 +103,13 @@ def _curve(axes: Axes, values: Any, colour: str) -> None:
 
 
 def _area(axes: Axes, values: Any, base: Any, colour: str) -> Any:
-    """Draw an area on top of those before; return what the next one stands on."""
+    """Draw an area on top of the others; return its upper edge."""
     top = base + np.nan_to_num(values)
     axes.fill_between(_times(values), base, top, color=colour, alpha=0.75, linewidth=0)
     return top
 
 
-def _legend(panel: Panel, n: int, count: int, line: Line, colour: str, note: str) -> None:
+def _legend(panel: Panel, n: int, count: int, line: Plot, colour: str, note: str) -> None:
     height = panel.place[3] * panel.figure.get_figheight()
     down = height - 0.16 - 0.2 * (count - 1 - n)
     panel.text(0.2, down, "■", fontsize=9, color=colour if not note else "#c3c9d0")
@@ -74,10 +122,10 @@ def _mark(axes: Axes, mark: dict[str, Any]) -> None:
     axes.text(0.995, mark["value"], f"{mark['label']} {mark['value']:,}", color=mark["color"], **options)
 
 
-def _axis(axes: Axes, reported: dict[str, Any], run: Run) -> None:
-    axes.set_ylabel(reported["label"], fontsize=9)
+def _axis(axes: Axes, scale: dict[str, Any], run: Run) -> None:
+    axes.set_ylabel(scale["label"], fontsize=9)
     top = max(axes.get_ylim()[1], 1e-9)
-    axes.set_ylim(reported["min"], 1.0 if top <= 1e-6 else top * 1.12)
+    axes.set_ylim(scale["min"], 1.0 if top <= 1e-6 else top * 1.12)
     axes.set_xlim(0, run.seconds)
     seconds = range(0, int(run.seconds) + 1, 30)
     axes.set_xticks(seconds, [f"{second // 60}:{second % 60:02}" for second in seconds])
@@ -88,11 +136,11 @@ def _axis(axes: Axes, reported: dict[str, Any], run: Run) -> None:
 
 
 def memory(panel: Panel, run: Run) -> None:
-    """Draw what invocations told of their memory."""
+    """Draw the memory of the invocations."""
     axes = panel.axes(0.72, 0.82, 0.2, 0.42)
     names = re.findall(r"as (\w+)", panel.properties["query"])
     for n, (name, field) in enumerate(zip(names, ("used_mb", "size_mb"), strict=True)):
         points = sorted((invocation["at_s"], invocation[field]) for invocation in run.memory if invocation["at_s"] >= 0)
         axes.plot(*zip(*points, strict=True), color=COLOURS[n], linewidth=1.6, marker="o", markersize=3)
-        _legend(panel, n, len(names), Line("", {"label": name}), COLOURS[n], "")
+        _legend(panel, n, len(names), Plot("", {"label": name}), COLOURS[n], "")
     _axis(axes, {"label": "MB", "min": 0}, run)

@@ -1,16 +1,14 @@
-"""One widget each, drawn into its place: text, alarm states, graphs, numbers and tables."""
+"""Draws each kind of widget into its panel: text, alarm states, graphs, numbers and tables."""
 
 import textwrap
 from typing import Any
 
 import numpy as np
 
-from infra.monitoring.graphs import graph, memory
-from infra.monitoring.judge import ALARM, OK, state_after
-from infra.monitoring.panel import INK, ONLY_IN_AWS, PALE, Panel
-from infra.monitoring.query import columns_of, run_query
-from infra.monitoring.run import Run
-from infra.monitoring.template import lines_of
+from infra.monitoring.arithmetic import ALARM, OK, states
+from infra.monitoring.graphs import INK, ONLY_IN_AWS, PALE, Panel, graph, memory
+from infra.monitoring.run import Run, columns_of, run_query
+from infra.monitoring.template import lines_of, lines_of_alarm
 
 ROWS_SHOWN = 11
 STATE_COLOURS = {OK: "#1d8102", ALARM: "#d13212"}
@@ -44,7 +42,7 @@ def _alarms(panel: Panel, alarms: list[dict[str, Any]], run: Run) -> None:
     columns = 6
     across = panel.figure.get_figwidth() * panel.place[2] / columns - 0.04
     for n, alarm in enumerate(alarms):
-        state = state_after(alarm, run)
+        state = _state_after(alarm, run)
         left, down = 0.16 + n % columns * across, 0.66 + n // columns * 0.52
         colour = STATE_COLOURS.get(state or "", "#879596")
         name = alarm["AlarmName"].removeprefix(f"{run.stack}-")
@@ -54,6 +52,15 @@ def _alarms(panel: Panel, alarms: list[dict[str, Any]], run: Run) -> None:
         panel.text(left + 0.88, down, name, fontsize=11, color=INK)
         note = ONLY_IN_AWS if state is None else _threshold(alarm)
         panel.text(left + 0.88, down + 0.19, note, fontsize=8.5, color=PALE)
+
+
+def _state_after(alarm: dict[str, Any], run: Run) -> str | None:
+    """Return an alarm's state at the end of a run; None if its metric is measured in AWS only."""
+    lines = lines_of_alarm(alarm)
+    (shown,) = [line for line in lines if line.options.get("visible", True)]
+    period_s = next(line.options["period"] for line in lines if line.metric)
+    series = run.of_line(shown, lines, period_s)
+    return None if series is None else states(alarm, series)[-1]
 
 
 def _threshold(alarm: dict[str, Any]) -> str:
@@ -86,7 +93,7 @@ def _table(panel: Panel, run: Run) -> None:
     columns = columns_of(panel.properties["query"])
     rows = run_query(panel.properties["query"], list(run.closed))[:ROWS_SHOWN]
     cells = [[_cell(name, value) for name, value in zip(columns, row, strict=True)] for row in rows]
-    # A head is bold, so wider than as many letters of a cell.
+    # A heading is bold, and so wider than a cell with the same number of letters.
     widths = [max(1.2 * len(name), *(len(row[n]) for row in cells), 1) + 2 for n, name in enumerate(columns)]
     room = panel.place[2] * panel.figure.get_figwidth() - 0.3
     starts = 0.2 + np.concatenate([[0], np.cumsum(widths)[:-1]]) / sum(widths) * room

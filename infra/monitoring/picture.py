@@ -1,4 +1,4 @@
-"""`python -m infra.monitoring.picture`: draw the dashboard, laid out by its own JSON, with the numbers of a run."""
+"""`python -m infra.monitoring.picture`: draw the dashboard from its own JSON, with the figures of a run."""
 
 import argparse
 import hashlib
@@ -11,7 +11,7 @@ import matplotlib as mpl
 from matplotlib.figure import Figure
 
 from infra.local.synth import synthesise
-from infra.monitoring.panel import Panel
+from infra.monitoring.graphs import Panel
 from infra.monitoring.panels import draw
 from infra.monitoring.run import Run
 from infra.monitoring.template import Template, alarms_of, widgets_of
@@ -21,7 +21,7 @@ ROOT = Path(__file__).parents[2]
 RUN = ROOT / "loadtest/results/observed.json"
 FEEDS = ROOT / "loadtest/dashboard_run/feeds.toml"  # of that run
 PICTURE = ROOT / "docs/dashboard.png"
-MARK = "Description"  # the PNG's field that says what it was drawn of
+MARK = "Description"  # the PNG's field for the fingerprint of what it was drawn from
 WIDTH_IN, UNIT_IN, FOOT_IN = 15.0, 0.56, 0.5
 STYLE: Any = {
     "font.family": "DejaVu Sans",
@@ -39,26 +39,26 @@ STYLE: Any = {
 def main(arguments: list[str]) -> int:
     """Draw the picture and return the exit code."""
     parser = argparse.ArgumentParser(prog="python -m infra.monitoring.picture", description=__doc__)
-    parser.add_argument("run", nargs="?", type=Path, default=RUN, help="what `python -m loadtest observe` wrote")
+    parser.add_argument("run", nargs="?", type=Path, default=RUN, help="output of `python -m loadtest observe`")
     parser.add_argument("--feeds", type=Path, default=FEEDS, help="feeds file of that run")
     parser.add_argument("--out", type=Path, default=PICTURE)
-    reported = parser.parse_args(arguments)
-    (path,) = synthesise(reported.feeds).glob("*.template.json")
+    options = parser.parse_args(arguments)
+    (path,) = synthesise(options.feeds).glob("*.template.json")
     template = json.loads(path.read_text(encoding="utf-8"))
-    figure = picture(template, Run.read(reported.run))
-    figure.savefig(reported.out, dpi=100, metadata={MARK: fingerprint(template, reported.run.read_bytes())})
-    print(f"The dashboard with the numbers of {reported.run} is in {reported.out}.")
+    figure = picture(template, Run.read(options.run))
+    figure.savefig(options.out, dpi=100, metadata={MARK: fingerprint(template, options.run.read_bytes())})
+    print(f"The dashboard with the figures of {options.run} is in {options.out}.")
     return 0
 
 
 def fingerprint(template: Template, run: bytes) -> str:
-    """Return what tells a picture of this dashboard and run from any other."""
+    """Return a hash of this dashboard and run, which differs for any other."""
     laid_out = json.dumps([widgets_of(template), alarms_of(template)], sort_keys=True)
     return hashlib.sha256(laid_out.encode() + run).hexdigest()
 
 
 def picture(template: Template, run: Run) -> Figure:
-    """Return the drawing: each widget in its place on the grid."""
+    """Return the drawing, with each widget in its place on the grid."""
     widgets = widgets_of(template)
     height = max(widget["y"] + widget["height"] for widget in widgets)
     with mpl.rc_context(STYLE):
@@ -71,7 +71,7 @@ def picture(template: Template, run: Run) -> Figure:
 
 
 def alarms_by_reference(template: Template) -> dict[str, dict[str, Any]]:
-    """Return the properties of alarms by what the dashboard calls them."""
+    """Return the properties of alarms by the dashboard's references to them."""
     kind = "AWS::CloudWatch::Alarm"
     found = {name: r["Properties"] for name, r in template["Resources"].items() if r["Type"] == kind}
     return {f"${{{name}.Arn}}": properties for name, properties in found.items()}
@@ -87,9 +87,9 @@ def _place(widget: dict[str, Any], figure: Figure) -> tuple[float, float, float,
 
 def _foot(run: Run) -> str:
     return (
-        f"Drawn from the dashboard's own JSON with what the local stack told in {run.seconds:.0f} s of a mixed load "
+        f"Drawn from the dashboard's own JSON with metrics of the local stack in {run.seconds:.0f} s of mixed load "
         f"(`{run.command}`), in steps of 5 s\nwhere CloudWatch shows minutes. Tables are simulated, with a limit of "
-        "2,000 units a second each. What only AWS measures is marked; nothing is made up."
+        "2,000 units per second each. Metrics that exist only in AWS are marked; no figure is made up."
     )
 
 

@@ -1,7 +1,9 @@
-"""What a run of the local stack told (`python -m loadtest observe`), as CloudWatch would sum it up."""
+"""A run of the local stack (`python -m loadtest observe`): its metrics and log, evaluated as CloudWatch would."""
 
+import ast
 import json
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -9,14 +11,15 @@ from typing import Any
 import numpy as np
 
 from infra.monitoring.arithmetic import Series, evaluate
-from infra.monitoring.template import Line, MetricName
+from infra.monitoring.template import MetricName, Plot
 from ingest.contract import METRIC_NAMESPACE
 
-Samples = dict[MetricName, list[tuple[float, float, int]]]  # second, value, how often
+Samples = dict[MetricName, list[tuple[float, float, int]]]  # second, value, count
+LogEntry = Mapping[str, Any]  # the fields of a line of the log
 
 
 class Run:
-    """Samples of metrics by second, and what the log says. Names in the template's form are known by those here."""
+    """Samples of metrics by second, and entries of the log. It resolves the template's names to those of the run."""
 
     def __init__(self, document: dict[str, Any]) -> None:
         self.stack = str(document["stack"])
@@ -32,19 +35,19 @@ class Run:
 
     @classmethod
     def read(cls, path: Path) -> "Run":
-        """Return the run that is kept in a file."""
+        """Return the run saved in a file."""
         return cls(json.loads(path.read_text(encoding="utf-8")))
 
     def is_known(self, metric: MetricName) -> bool:
-        """Return whether the run can tell of a metric: of the code's own always, if only that it was silent."""
+        """Return whether the run has a metric; it has all of the code's own, emitted or not."""
         return metric.namespace == METRIC_NAMESPACE or self._here(metric) in self.samples
 
     def bins(self, period_s: float) -> int:
-        """Return how many periods the run has begun."""
+        """Return the number of periods in the run, the last one perhaps incomplete."""
         return max(1, int(np.ceil(self.seconds / period_s)))
 
     def of_metric(self, metric: MetricName, statistic: str, period_s: float) -> Series:
-        """Return a statistic of a metric for each period from the run's beginning."""
+        """Return a statistic of a metric for each period of the run."""
         values: list[list[tuple[float, int]]] = [[] for _ in range(self.bins(period_s))]
         for second, value, count in self.samples.get(self._here(metric), ()):
             place = int(second // period_s)
@@ -52,8 +55,8 @@ class Run:
                 values[place].append((value, count))
         return np.array([_statistic(found, statistic) for found in values])
 
-    def of_line(self, line: Line, lines: list[Line], period_s: float) -> Series | None:
-        """Return what a line shows; None if something in it can only be known in AWS."""
+    def of_line(self, line: Plot, lines: list[Plot], period_s: float) -> Series | None:
+        """Return the values of a plot; None if a part of it is measured in AWS only."""
         if line.metric:
             return self.of_metric(line.metric, line.options["stat"], period_s) if self.is_known(line.metric) else None
         series = {}
@@ -65,11 +68,11 @@ class Run:
         return evaluate(line.expression, series, period_s)
 
     def _here(self, metric: MetricName) -> MetricName:
-        """Return a metric with the names that the template's references have here."""
+        """Return a metric with the names of this run instead of the template's references."""
         return replace(metric, dimensions=tuple((name, self._resolved(value)) for name, value in metric.dimensions))
 
     def _resolved(self, value: str) -> str:
-        """Return "${LogicalId}" or "${LogicalId.Attribute}" as the resource's name."""
+        """Return the name of the resource "${LogicalId}" or "${LogicalId.Attribute}"."""
         if not value.startswith("${"):
             return value
         return self._names.get(value[2:-1].partition(".")[0], value)
@@ -89,3 +92,68 @@ def _statistic(values: list[tuple[float, int]], statistic: str) -> float:
         "SampleCount": np.size,
     }
     return float(reduce[statistic](numbers))
+
+
+def columns_of(query: str) -> list[str]:
+    """Return the columns of the table a query returns.
+
+    >>> columns_of("SOURCE 'log' | fields @timestamp, file | limit 2")
+    ['@timestamp', 'file']
+    """
+    fields = next(rest for command, rest in _commands(query) if command == "fields")
+    return [name.strip() for name in fields.split(",")]
+
+
+def run_query(query: str, entries: list[LogEntry]) -> list[list[Any]]:
+    """Return the rows of the table; a field missing in an entry is None.
+
+    Raises:
+        ValueError: the query has a command that is not supported here.
+    """
+    found = [{**entry, "@timestamp": entry.get("timestamp")} for entry in entries]
+    for command, rest in _commands(query):
+        match command:
+            case "filter":
+                condition = ast.parse(re.sub(r"(?<![<>!=])=(?!=)", "==", rest), mode="eval").body
+                found = [entry for entry in found if _holds(condition, entry)]
+            case "sort":
+                name, _, order = rest.partition(" ")
+                found.sort(key=lambda entry: entry.get(name) or 0, reverse=order == "desc")
+            case "limit":
+                found = found[: int(rest)]
+            case "fields":
+                pass
+            case _:
+                raise ValueError(f"Not supported here of log queries: the command {command!r}.")
+    return [[entry.get(name) for name in columns_of(query)] for entry in found]
+
+
+def fields_of(query: str) -> set[str]:
+    """Return every field a query uses."""
+    words = set()
+    for command, rest in _commands(query):
+        if command in ("fields", "filter", "sort"):
+            words |= set(re.findall(r"@?[a-z_]+", re.sub(r'"[^"]*"', "", rest)))
+    return words - {"and", "or", "not", "desc", "asc"}
+
+
+def _holds(node: ast.AST, entry: LogEntry) -> Any:
+    """Return the value of a part of a condition; with `==` for `=` its syntax is that of Python."""
+    match node:
+        case ast.BoolOp(op=ast.And(), values=parts):
+            return all(_holds(part, entry) for part in parts)
+        case ast.BoolOp(op=ast.Or(), values=parts):
+            return any(_holds(part, entry) for part in parts)
+        case ast.Compare(left=left, ops=[ast.Eq()], comparators=[right]):
+            return _holds(left, entry) == _holds(right, entry)
+        case ast.Name(id=name):
+            return entry.get(name)
+        case ast.Constant(value=value):
+            return value
+    raise ValueError(f"Not supported here of log queries: the condition `{ast.unparse(node)}`.")
+
+
+def _commands(query: str) -> list[tuple[str, str]]:
+    """Return the command and arguments of each part of a query, without its source."""
+    parts = [part.strip() for part in query.split("|")]
+    return [(command, rest) for command, _, rest in (part.partition(" ") for part in parts) if command != "SOURCE"]

@@ -1,4 +1,4 @@
-"""The metrics there are: those the code emits, and AWS's own of the stack's resources. Nobody else spells a name."""
+"""The metrics to monitor: those the code emits, and AWS's own of the stack's resources."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,14 +14,14 @@ from infra.settings import Settings
 from ingest import contract
 from ingest.feeds.feed import Feeds
 
-Metric = cloudwatch.IMetric
+CloudWatchMetric = cloudwatch.IMetric
 MINUTE = Duration.minutes(1)
 SUM, MAXIMUM, MINIMUM, P50, P99 = "Sum", "Maximum", "Minimum", "p50", "p99"
 
 
 @dataclass(frozen=True)
 class Sources:
-    """What can be watched of one stack."""
+    """The metrics of one stack."""
 
     settings: Settings
     feeds: Feeds
@@ -34,56 +34,67 @@ class Sources:
 
     def own(
         self,
-        name: str,
+        metric: contract.Metric,
         statistic: str = SUM,
         *,
         feed: str | None = None,
         label: str | None = None,
         period: Duration = MINUTE,
     ) -> cloudwatch.Metric:
-        """Return a metric of the code's own: of the whole stack, or of one feed."""
+        """Return a metric of the code's own: of the whole stack, or of one feed.
+
+        Raises:
+            ValueError: a gauge is to be summed.
+        """
+        if statistic == SUM and not metric.is_sum:
+            raise ValueError(f"{metric} is a gauge; its values do not add up.")
         dimensions = {contract.Dimension.STACK: self.settings.name}
         if feed:
             dimensions[contract.Dimension.FEED] = feed
-        return _metric(contract.METRIC_NAMESPACE, name, statistic, dimensions, label, period)
+        return _metric(contract.METRIC_NAMESPACE, str(metric), statistic, dimensions, label, period)
+
+    def line(self, metric: contract.Metric, statistic: str = SUM) -> cloudwatch.Metric:
+        """Return a metric of the code's own for a graph, with the label from the table of metrics."""
+        label = metric.label if statistic == metric.statistic else f"{metric.label}, {statistic.lower()}"
+        return self.own(metric, statistic, label=label)
 
     def of_queue(
         self, name: str, statistic: str, *, label: str | None = None, period: Duration = MINUTE
     ) -> cloudwatch.Metric:
-        """Return a metric that SQS keeps of the queue."""
+        """Return one of SQS's metrics of the queue."""
         return _metric("AWS/SQS", name, statistic, {"QueueName": self.queue.queue_name}, label, period)
 
     def dead(self, *, label: str | None = None, period: Duration = MINUTE) -> cloudwatch.Metric:
-        """Return how many messages lie in the dead-letter queue."""
+        """Return the number of messages in the dead-letter queue."""
         dimensions = {"QueueName": self.dead_letters.queue_name}
         return _metric("AWS/SQS", "ApproximateNumberOfMessagesVisible", MAXIMUM, dimensions, label, period)
 
     def of_function(
         self, name: str, statistic: str, *, label: str | None = None, period: Duration = MINUTE
     ) -> cloudwatch.Metric:
-        """Return a metric that Lambda keeps of the function."""
+        """Return one of Lambda's metrics of the function."""
         dimensions = {"FunctionName": self.function.function_name}
         return _metric("AWS/Lambda", name, statistic, dimensions, label, period)
 
     def of_table(
         self, table: dynamodb.ITable, name: str, *, index: str | None = None, label: str | None = None
     ) -> cloudwatch.Metric:
-        """Return the sum of a metric that DynamoDB keeps of a table without its indexes, or of one of them."""
+        """Return the sum of one of DynamoDB's metrics of a table without its indexes, or of one index."""
         dimensions = {"TableName": table.table_name}
         if index:
             dimensions["GlobalSecondaryIndexName"] = index
         return _metric("AWS/DynamoDB", name, SUM, dimensions, label, MINUTE)
 
     def indexes(self) -> list[tuple[dynamodb.ITable, str]]:
-        """Return the indexes that writing keeps up: the feeds', each once, and the ledger's."""
+        """Return the indexes that writes update: those of the feeds' tables, each once, and the ledger's."""
         declared = {(feed.table, index): None for feed in self.feeds.feeds.values() for index in feed.indexes}
         return [(self.tables[table], index) for table, index in declared] + [(self.ledger, contract.Ledger.INDEX)]
 
 
 def math(
-    expression: str, using: Mapping[str, Metric], *, label: str | None = None, period: Duration = MINUTE
+    expression: str, using: Mapping[str, CloudWatchMetric], *, label: str | None = None, period: Duration = MINUTE
 ) -> cloudwatch.MathExpression:
-    """Return a metric that is worked out of others; all have its period."""
+    """Return a metric computed from others; all have its period."""
     return cloudwatch.MathExpression(expression=expression, using_metrics=dict(using), label=label, period=period)
 
 

@@ -1,4 +1,4 @@
-"""Alarms and dashboard as a synthesised template holds them, read back: for tests, and for the picture."""
+"""Alarms and dashboard read back from a synthesised template, for tests and for the picture."""
 
 import json
 import re
@@ -12,7 +12,7 @@ _EXPRESSION_NAME = re.compile(r"\b[a-z][A-Za-z0-9_]*\b")  # metric math: functio
 
 @dataclass(frozen=True, order=True)
 class MetricName:
-    """A metric as CloudWatch tells it from all others."""
+    """A metric as CloudWatch identifies it."""
 
     namespace: str
     name: str
@@ -20,7 +20,7 @@ class MetricName:
 
 
 def text_of(value: Any) -> str:
-    """Return a value as text; what is known only in AWS is `${...}`, by its logical id.
+    """Return a value as text; a reference is `${...}` with its logical id.
 
     >>> text_of({"Fn::Join": ["", ["a-", {"Ref": "Topic"}]]}), text_of({"Fn::GetAtt": ["Queue", "Name"]})
     ('a-${Topic}', '${Queue.Name}')
@@ -49,8 +49,8 @@ def widgets_of(template: Template) -> list[dict[str, Any]]:
 
 
 @dataclass(frozen=True)
-class Line:
-    """One line of a graph, or what an alarm looks at: a metric, or an expression of others by their ids."""
+class Plot:
+    """A line of a graph, or the input of an alarm: a metric, or an expression of others by their ids."""
 
     id: str
     options: dict[str, Any]
@@ -58,49 +58,49 @@ class Line:
     expression: str = ""
 
     def names(self) -> set[str]:
-        """Return the ids that the expression is made of."""
+        """Return the ids used in the expression."""
         return set(_EXPRESSION_NAME.findall(self.expression))
 
 
-def lines_of(properties: dict[str, Any]) -> list[Line]:
-    """Return the lines of a widget, the hidden ones too."""
+def lines_of(properties: dict[str, Any]) -> list[Plot]:
+    """Return the lines of a widget, hidden ones included."""
     return [_line(entry) for entry in properties.get("metrics", [])]
 
 
-def _line(entry: list[Any]) -> Line:
+def _line(entry: list[Any]) -> Plot:
     """Read `[namespace, name, dimension, value, ..., options]`, or `[options with an expression]`."""
     options = entry[-1] if isinstance(entry[-1], dict) else {}
     if "expression" in options:
-        return Line(options.get("id", ""), options, expression=options["expression"])
+        return Plot(options.get("id", ""), options, expression=options["expression"])
     namespace, name, *rest = [part for part in entry if isinstance(part, str)]
     dimensions = tuple(sorted(zip(rest[::2], rest[1::2], strict=True)))
-    return Line(options.get("id", ""), options, MetricName(namespace, name, dimensions))
+    return Plot(options.get("id", ""), options, MetricName(namespace, name, dimensions))
 
 
-def lines_of_alarm(alarm: dict[str, Any]) -> list[Line]:
-    """Return what an alarm looks at: one metric, or an expression and the metrics in it."""
+def lines_of_alarm(alarm: dict[str, Any]) -> list[Plot]:
+    """Return the inputs of an alarm: one metric, or an expression and the metrics in it."""
     if "Metrics" not in alarm:
         options = {"stat": alarm["Statistic"], "period": alarm["Period"]}
-        return [Line("m", options, _metric(alarm))]
+        return [Plot("m", options, _metric(alarm))]
     return [_query(entry) for entry in alarm["Metrics"]]
 
 
-def _query(entry: dict[str, Any]) -> Line:
-    reported = {"visible": entry.get("ReturnData", True)}
+def _query(entry: dict[str, Any]) -> Plot:
+    visible = {"visible": entry.get("ReturnData", True)}
     if "Expression" in entry:
-        return Line(entry["Id"], reported, expression=entry["Expression"])
+        return Plot(entry["Id"], visible, expression=entry["Expression"])
     stat = entry["MetricStat"]
-    options = {"stat": stat["Stat"], "period": stat["Period"], **reported}
-    return Line(entry["Id"], options, _metric(stat["Metric"]))
+    options = {"stat": stat["Stat"], "period": stat["Period"], **visible}
+    return Plot(entry["Id"], options, _metric(stat["Metric"]))
 
 
-def _metric(reported: dict[str, Any]) -> MetricName:
-    dimensions = sorted((d["Name"], text_of(d["Value"])) for d in reported.get("Dimensions", []))
-    return MetricName(reported["Namespace"], reported["MetricName"], tuple(dimensions))
+def _metric(identity: dict[str, Any]) -> MetricName:
+    dimensions = sorted((d["Name"], text_of(d["Value"])) for d in identity.get("Dimensions", []))
+    return MetricName(identity["Namespace"], identity["MetricName"], tuple(dimensions))
 
 
 def watched(template: Template) -> Iterator[MetricName]:
-    """Return every metric that an alarm or a widget looks at."""
+    """Return every metric used in an alarm or a widget."""
     lines = [line for alarm in alarms_of(template) for line in lines_of_alarm(alarm)]
     lines += [line for widget in widgets_of(template) for line in lines_of(widget["properties"])]
     return (line.metric for line in lines if line.metric)

@@ -1,17 +1,17 @@
-"""The pieces the dashboard is laid out with: a grid of 24 columns."""
+"""The widgets of the dashboard, on its grid of 24 columns."""
 
 from collections.abc import Sequence
 
 from aws_cdk import aws_cloudwatch as cloudwatch
 
-from infra.monitoring.sources import Metric
+from infra.monitoring.sources import CloudWatchMetric
 
 COLUMNS = 24
 HEIGHT = 6
 
 
 def heading(title: str, how_to_read: str) -> cloudwatch.TextWidget:
-    """Return the line over a row: what it shows, and one sentence on how to read it."""
+    """Return the heading of a row: its title, and how to read it."""
     return cloudwatch.TextWidget(
         markdown=f"## {title}\n{how_to_read}",
         width=COLUMNS,
@@ -22,16 +22,16 @@ def heading(title: str, how_to_read: str) -> cloudwatch.TextWidget:
 
 def graph(
     title: str,
-    left: Sequence[Metric],
+    left: Sequence[CloudWatchMetric],
     *,
     unit: str,
-    right: Sequence[Metric] = (),
+    right: Sequence[CloudWatchMetric] = (),
     right_unit: str = "",
     lines: Sequence[cloudwatch.HorizontalAnnotation] = (),
     stacked: bool = False,
     width: int = 8,
 ) -> cloudwatch.GraphWidget:
-    """Return lines, or areas on top of each other; `lines` are what they are held against."""
+    """Return a graph of lines, or of stacked areas; `lines` are thresholds to compare with."""
     return cloudwatch.GraphWidget(
         title=title,
         left=list(left),
@@ -46,7 +46,7 @@ def graph(
 
 
 def limit(label: str, value: float, color: str = cloudwatch.Color.RED) -> cloudwatch.HorizontalAnnotation:
-    """Return a line that should not be crossed."""
+    """Return a horizontal line that should not be crossed."""
     return cloudwatch.HorizontalAnnotation(value=value, label=label, color=color)
 
 

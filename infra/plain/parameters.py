@@ -1,4 +1,4 @@
-"""The parameters of the plain template. What they accept is what the settings of the same meaning accept."""
+"""The parameters of the plain template. They accept the same values as the settings they stand for."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ BUCKET = r"[a-z0-9][a-z0-9.\-]{1,61}[a-z0-9]"
 
 @dataclass(frozen=True)
 class Parameter:
-    """A parameter, the setting it stands for, if any, and when there is none of it."""
+    """A parameter, the setting it stands for, if any, and when it is left out."""
 
     name: str
     group: str
@@ -23,18 +23,18 @@ class Parameter:
     unless: Callable[[Settings], bool] = lambda settings: False
 
     def properties(self, default: Any) -> dict[str, Any]:
-        """Return how CloudFormation is told; without a default, whoever deploys must give a value."""
+        """Return the parameter's properties in CloudFormation; without a default a value is required."""
         found = {"type": self.type, **_accepted(self.setting), **dict(self.more)}
         return found if default is None else {**found, "default": default}
 
 
-CODE, SIZE, CARE = "The function's code", "Speed and cost", "Names and data"
+CODE, SIZE, CARE = "Function code", "Performance and cost", "Names and data"
 PARAMETERS = (
     Parameter(
         "CodeBucket",
         CODE,
         more=(
-            ("description", "Bucket that ingest.zip was uploaded to, in the stack's region."),
+            ("description", "Bucket with ingest.zip, in the stack's region."),
             ("allowed_pattern", BUCKET),
         ),
     ),
@@ -42,11 +42,16 @@ PARAMETERS = (
         "CodeKey",
         CODE,
         more=(
-            ("description", "Its key. A new key for new code: CloudFormation sees no change in an object it knows."),
+            (
+                "description",
+                "Key of ingest.zip. Use a new key for new code: CloudFormation does not detect changes of an object.",
+            ),
             ("min_length", 1),
         ),
     ),
-    Parameter("CodeVersion", CODE, more=(("description", "Its version id, if the bucket keeps versions."),)),
+    Parameter(
+        "CodeVersion", CODE, more=(("description", "Version ID of ingest.zip, if the bucket has versioning enabled."),)
+    ),
     Parameter("MemoryMb", SIZE, "memory_mb", "Number"),
     Parameter("MaxConcurrency", SIZE, "max_concurrency", "Number"),
     Parameter(
@@ -63,7 +68,7 @@ PARAMETERS = (
             ("allowed_pattern", r"([^@\s]+@[^@\s]+\.[^@\s]+)?"),
             (
                 "description",
-                "Where alarms are mailed to; AWS asks that address once whether it wants them. Empty: nowhere.",
+                "Email address for alarms; it must confirm the subscription once. Empty: no email.",
             ),
         ),
     ),
@@ -76,8 +81,8 @@ PARAMETERS = (
             ("allowed_pattern", f"({BUCKET})?"),
             (
                 "description",
-                "Name of the bucket the stack makes for files. Without: <stack>-landing-<account>-<region>, for which "
-                "the stack's name must be in small letters and of 26 characters at most.",
+                "Name of the landing bucket the stack creates. Default: <stack>-landing-<account>-<region>, for which "
+                "the stack name must be lower case and at most 26 characters long.",
             ),
         ),
         unless=lambda settings: settings.existing.landing_bucket is not None,
@@ -86,12 +91,12 @@ PARAMETERS = (
 
 
 def defaults(settings: Settings) -> dict[str, Any]:
-    """Return what the parameters are if nobody says: the settings of the stage. Two have no default: where code is."""
+    """Return the defaults of the parameters: the stage's settings. The location of the code has no default."""
     return {
         "CodeVersion": "",
         "MemoryMb": settings.memory_mb,
         "MaxConcurrency": settings.max_concurrency,
-        "LogRetentionDays": str(settings.log_retention_days),  # as the accepted values are written
+        "LogRetentionDays": str(settings.log_retention_days),  # as in the allowed values
         "AlarmMail": settings.alarms.mail or "",
         "DeletionProtection": str(settings.deletion_protection).lower(),
         "LandingBucketName": settings.landing_bucket_name or "",
@@ -99,7 +104,7 @@ def defaults(settings: Settings) -> dict[str, Any]:
 
 
 def _accepted(setting: str) -> dict[str, Any]:
-    """Return description and bounds of a setting."""
+    """Return the description and bounds of a setting."""
     if not setting:
         return {}
     schema = msgspec.json.schema(Settings)["$defs"]["Settings"]["properties"][setting]

@@ -1,4 +1,4 @@
-"""The stack as one template that needs no CDK: code and what is changed most often are parameters."""
+"""The stack as one template that needs no CDK, with parameters for the code and the most common settings."""
 
 import json
 import tempfile
@@ -29,7 +29,7 @@ from infra.stack import IngestStack
 from ingest.feeds.feed import Feeds
 
 ID = "Pipeline"
-NO_VERSION = "CloudFormation-Validate::F3033"  # the CDK tries the parameters' defaults and overlooks AWS::NoValue
+NO_VERSION = "CloudFormation-Validate::F3033"  # the CDK validates the parameters' defaults and ignores AWS::NoValue
 HAS_VERSION = "HasCodeVersion"
 NAMES_BUCKET = "NamesLandingBucket"
 PROTECTS = "ProtectsTables"
@@ -37,10 +37,10 @@ MAILS, MAIL = "MailsAlarms", "AlarmMailSubscription"
 
 
 def plain_template(settings: Settings, feeds: Feeds) -> dict[str, Any]:
-    """Return the template of a stage: the resources that `cdk deploy` makes, under the same logical ids.
+    """Return the template of a stage: the resources that `cdk deploy` creates, with the same logical ids.
 
-    Not a parameter is whatever other settings are computed from (the function's time), and what CloudFormation wants to
-    know beforehand (whether data is kept). The stack's name is the one that CloudFormation is given.
+    Settings from which others are computed (the function's timeout) cannot be parameters, nor those CloudFormation
+    needs beforehand (whether data is retained). The stack's name is the one given to CloudFormation.
     """
     with tempfile.TemporaryDirectory() as folder:
         synthesizer = DefaultStackSynthesizer(generate_bootstrap_version_rule=False)
@@ -56,14 +56,14 @@ def plain_template(settings: Settings, feeds: Feeds) -> dict[str, Any]:
 
 
 def _with_parameters(settings: Settings) -> Settings:
-    """Return the settings with references in place of values. The CDK carries them to wherever a value would go, if
-    nobody reckons with them; so memory, of which costs are made, is not among them."""
-    made = f"{Aws.STACK_NAME}-landing-{Aws.ACCOUNT_ID}-{Aws.REGION}"
-    named = Token.as_string(Fn.condition_if(NAMES_BUCKET, Fn.ref("LandingBucketName"), made))
+    """Return the settings with references in place of values, which the CDK passes on wherever no one calculates with
+    them. Costs are calculated from memory, so it is not among them."""
+    default = f"{Aws.STACK_NAME}-landing-{Aws.ACCOUNT_ID}-{Aws.REGION}"
+    named = Token.as_string(Fn.condition_if(NAMES_BUCKET, Fn.ref("LandingBucketName"), default))
     return msgspec.structs.replace(
         settings,
         name=Aws.STACK_NAME,
-        alarms=msgspec.structs.replace(settings.alarms, mail=None),  # `_let_parameters_mail` does it
+        alarms=msgspec.structs.replace(settings.alarms, mail=None),  # see `_let_parameters_mail`
         landing_bucket_name=None if settings.existing.landing_bucket else named,
         max_concurrency=_number("MaxConcurrency"),
         log_retention_days=_number("LogRetentionDays"),
@@ -88,7 +88,7 @@ def _declare(stack: Stack, settings: Settings) -> None:
 
 
 def _groups(parameters: list[Parameter]) -> Iterator[dict[str, Any]]:
-    """Yield how the console shows the parameters."""
+    """Yield the groups in which the console shows the parameters."""
     for label in dict.fromkeys(parameter.group for parameter in parameters):
         names = [parameter.name for parameter in parameters if parameter.group == label]
         yield {"Label": {"default": label}, "Parameters": names}
@@ -99,7 +99,7 @@ def _is_given(parameter: str) -> Any:
 
 
 def _no_code(folder: Path) -> Path:
-    """The stack wants a zip; the template names another."""
+    """Return a placeholder for the zip the stack requires; the template refers to another."""
     path = folder / "none.zip"
     with zipfile.ZipFile(path, "w") as archive:
         archive.writestr("none", "")
@@ -113,7 +113,9 @@ def _set_function_by_parameters(stack: IngestStack) -> None:
     assert isinstance(function, CfnResource)
     function.add_property_override("Code", code)
     function.add_property_override("MemorySize", {"Ref": "MemoryMb"})
-    Validations.of(function).acknowledge(Acknowledgment(id=NO_VERSION, reason="Without a version, there is none."))
+    Validations.of(function).acknowledge(
+        Acknowledgment(id=NO_VERSION, reason="Without a version id the property is left out.")
+    )
 
 
 def _let_parameters_protect(stack: IngestStack) -> None:

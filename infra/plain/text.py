@@ -1,4 +1,4 @@
-"""A template as YAML for people: short forms, text in place of joins, long text as blocks. Pure."""
+"""A template as readable YAML: short forms, text instead of joins, long text as blocks. Pure."""
 
 import re
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ import yaml
 WIDTH = 110
 SECTIONS = ("AWSTemplateFormatVersion", "Description", "Metadata", "Parameters", "Conditions", "Resources", "Outputs")
 _NAME, _NAME_IN_LIST = re.compile(r"[A-Za-z0-9.]+(::[A-Za-z]+)?"), re.compile(r"[A-Za-z0-9.]+")
-LONG = 200  # characters from which text that is no sentence stands in a block of its own
+LONG = 200  # characters from which JSON and text of several lines become a block
 
 
 @dataclass(frozen=True)
@@ -20,15 +20,15 @@ class Short:
     value: Any
 
 
-class _Dumper(yaml.SafeDumper):  # type: ignore[misc]  # PyYAML tells no types
+class _Dumper(yaml.SafeDumper):  # type: ignore[misc]  # PyYAML has no types
     def ignore_aliases(self, data: Any) -> bool:
-        return True  # CloudFormation knows no aliases
+        return True  # CloudFormation does not support aliases
 
     def increase_indent(self, flow: bool = False, indentless: bool = False) -> None:
         super().increase_indent(flow, False)
 
     def choose_scalar_style(self) -> Any:
-        """Names after a tag need no quotes: `!Ref Queue`, where PyYAML would write `!Ref 'Queue'`."""
+        """Leave out quotes after a tag: `!Ref Queue`, where PyYAML would write `!Ref 'Queue'`."""
         chosen = super().choose_scalar_style()
         name = _NAME_IN_LIST if self.flow_level else _NAME
         is_name = self.event.tag and self.event.tag.startswith("!") and name.fullmatch(self.event.value)
@@ -38,7 +38,7 @@ class _Dumper(yaml.SafeDumper):  # type: ignore[misc]  # PyYAML tells no types
 def as_yaml(template: dict[str, Any], *, header: str = "") -> str:
     """Return the template as YAML, under a comment."""
     ordered = {name: template[name] for name in SECTIONS if name in template}
-    ordered |= template  # whatever else there is comes last
+    ordered |= template  # all other sections come last
     comment = "".join(f"# {line}".rstrip() + "\n" for line in header.splitlines())
     text = yaml.dump(short(ordered), Dumper=_Dumper, sort_keys=False, width=WIDTH, allow_unicode=True)
     return f"{comment}{text}"
@@ -58,7 +58,7 @@ def short(value: Any) -> Any:
 
 
 def _function(value: dict[str, Any]) -> Short | None:
-    """Return the short form of an intrinsic function; None if the value is none."""
+    """Return the short form of an intrinsic function; None for any other value."""
     name, inside = next(iter(value.items()), ("", []))
     if len(value) > 1 or not (name == "Ref" or name.startswith("Fn::")):
         return None
@@ -70,7 +70,7 @@ def _function(value: dict[str, Any]) -> Short | None:
 
 
 def _joined(arguments: list[Any]) -> str | None:
-    """Return a join as the text of a Sub, if it is no more than text and references."""
+    """Return a join as the text of a Sub, if it has only text and references."""
     separator, parts = arguments
     texts = [_part(part) for part in parts] if separator == "" and isinstance(parts, list) else [None]
     return None if None in texts else "".join(map(str, texts))

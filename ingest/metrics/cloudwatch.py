@@ -1,4 +1,4 @@
-"""The stack's metrics as CloudWatch adds them up, minute by minute."""
+"""The stack's metrics from CloudWatch, minute by minute, and the latest lines of a log group from CloudWatch Logs."""
 
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
@@ -6,34 +6,24 @@ from typing import TYPE_CHECKING, Any
 
 from ingest.aws.errors import aws_call
 from ingest.contract import METRIC_NAMESPACE, Dimension, Metric
-from ingest.metrics.summary import Invocations, Measured
+from ingest.metrics.summary import SUMMED, Invocations, LogLine, Measured
 
 if TYPE_CHECKING:
     from mypy_boto3_cloudwatch import CloudWatchClient
+    from mypy_boto3_logs import CloudWatchLogsClient
 
 MINUTE_S = 60
-MINUTES = 30  # of the little diagram
+MINUTES = 30  # of the sparkline
 WINDOW = 5  # minutes
-LATE_MINUTES = 1  # until all functions have told of a minute and CloudWatch has added it up
-COUNTED = [
-    value
-    for name, value in vars(Metric).items()
-    if not name.startswith("_")
-    and value
-    not in (
-        Metric.ROWS_PER_SECOND,
-        Metric.REQUEST_LATENCY,
-        Metric.UNPROCESSED_SHARE,
-        Metric.EVENT_TO_VISIBLE,
-        Metric.OLDEST_UNFINISHED_FILE,
-    )
-]
+LATE_MINUTES = 1  # until all functions have emitted a minute's metrics and CloudWatch has aggregated them
+LOG_LATE_S = 20.0  # CloudWatch Logs delivers lines up to this late, and out of order
+MAX_EVENTS = 10_000  # of one response
 _FUNCTION = {"Invocations": "Sum", "Errors": "Sum", "Throttles": "Sum", "ConcurrentExecutions": "Maximum"}
 Series = dict[str, dict[datetime, float]]
 
 
 class CloudWatchMetrics:
-    """Asks CloudWatch; each metric asked for is charged, so not more often than there is something new."""
+    """Reads the stack's metrics. Each metric requested is charged, so it asks only when there can be new data."""
 
     def __init__(
         self, *, client: "CloudWatchClient", stack: str, feeds: Sequence[str], function: str, queue: str
@@ -44,16 +34,16 @@ class CloudWatchMetrics:
         self._function = function
         self._queue = queue
         self._minute: datetime | None = None
-        self._known = Measured(period_s=MINUTE_S)
+        self._latest = Measured(period_s=MINUTE_S)
 
     def look(self, now_s: float) -> Measured:
-        """Return what is known of the last minutes."""
+        """Return the figures of the last minutes."""
         end = datetime.fromtimestamp(now_s // (MINUTE_S / 2) * (MINUTE_S / 2), UTC)
         if end != self._minute:
             last = int(now_s // MINUTE_S - LATE_MINUTES) * MINUTE_S
-            self._known = self._measured(self._ask(last), last)
+            self._latest = self._measured(self._ask(last), last)
             self._minute = end
-        return self._known
+        return self._latest
 
     def _measured(self, series: Series, last_s: int) -> Measured:
         times = [datetime.fromtimestamp(last_s - n * MINUTE_S, UTC) for n in reversed(range(MINUTES))]
@@ -64,8 +54,8 @@ class CloudWatchMetrics:
 
         written = {feed: total(f"feed {feed}") for feed in self._feeds}
         return Measured(
-            sums={metric: total(metric) for metric in COUNTED},
-            recent={metric: total(metric, times[-1:]) for metric in COUNTED},
+            sums={metric: total(metric) for metric in SUMMED},
+            recent={metric: total(metric, times[-1:]) for metric in SUMMED},
             by_feed={feed: count for feed, count in written.items() if count},
             rows=tuple(total(Metric.ROWS_WRITTEN, [time]) for time in times),
             period_s=MINUTE_S,
@@ -77,31 +67,31 @@ class CloudWatchMetrics:
                 throttles=round(total("Throttles")),
                 median_s=_seconds(_last(series.get("Duration p50"))),
                 longest_s=_seconds(_last(series.get("Duration Maximum"))),
-                at_once=round(max((series.get("ConcurrentExecutions", {}).get(t, 0.0) for t in window), default=0)),
+                concurrent=round(max((series.get("ConcurrentExecutions", {}).get(t, 0.0) for t in window), default=0)),
             ),
             oldest_message_s=_last(series.get("age")),
         )
 
     def _ask(self, last_s: int) -> Series:
-        """Return what CloudWatch says of the minutes up to the one that begins at `last_s`, by our names."""
+        """Return CloudWatch's figures for the minutes up to the one that begins at `last_s`, by our names."""
         end = last_s + MINUTE_S
         long, short = end - MINUTES * MINUTE_S, end - WINDOW * MINUTE_S
-        return self._read(list(self._minutely()), long, end) | self._read(list(self._summed_up()), short, end)
+        return self._read(list(self._by_minute()), long, end) | self._read(list(self._of_window()), short, end)
 
-    def _minutely(self) -> Iterator[tuple[str, Any]]:
+    def _by_minute(self) -> Iterator[tuple[str, Any]]:
         ours = {Dimension.STACK: self._stack}
-        for metric in COUNTED:
+        for metric in SUMMED:
             yield metric, _stat(METRIC_NAMESPACE, metric, ours, "Sum")
         for feed in self._feeds:
             dimensions = ours | {Dimension.FEED: feed}
             yield f"feed {feed}", _stat(METRIC_NAMESPACE, Metric.ROWS_WRITTEN, dimensions, "Sum")
-        for metric, stat in _FUNCTION.items():
-            yield metric, _stat("AWS/Lambda", metric, {"FunctionName": self._function}, stat)
+        for name, stat in _FUNCTION.items():
+            yield name, _stat("AWS/Lambda", name, {"FunctionName": self._function}, stat)
         queue = {"QueueName": self._queue}
         yield "age", _stat("AWS/SQS", "ApproximateAgeOfOldestMessage", queue, "Maximum")
 
-    def _summed_up(self) -> Iterator[tuple[str, Any]]:
-        """What is asked of the window as a whole: percentiles of minutes do not add up."""
+    def _of_window(self) -> Iterator[tuple[str, Any]]:
+        """Yield the queries for the whole window: percentiles of minutes cannot be combined."""
         ours, window_s = {Dimension.STACK: self._stack}, WINDOW * MINUTE_S
         for stat in ("p50", "p99"):
             yield f"visible {stat}", _stat(METRIC_NAMESPACE, Metric.EVENT_TO_VISIBLE, ours, stat, window_s)
@@ -119,7 +109,7 @@ class CloudWatchMetrics:
             "ScanBy": "TimestampAscending",
         }
         while True:
-            with aws_call("asking CloudWatch for metrics"):
+            with aws_call("reading metrics from CloudWatch"):
                 page: Any = self._client.get_metric_data(**request)
             for result in page["MetricDataResults"]:
                 points = zip(result["Timestamps"], result["Values"], strict=True)
@@ -131,10 +121,42 @@ class CloudWatchMetrics:
             request["NextToken"] = page["NextToken"]
 
 
+class LogEvents:
+    """Reads a log group. It keeps the lines of the last `keep_s` and asks only for new and late ones."""
+
+    def __init__(self, *, client: "CloudWatchLogsClient", group: str, keep_s: float) -> None:
+        self._client = client
+        self._group = group
+        self._keep_s = keep_s
+        self._lines: list[LogLine] = []
+        self._read_to_s = 0.0
+
+    def lines(self, now_s: float) -> list[LogLine]:
+        """Return the lines of the last `keep_s`."""
+        since_s = max(now_s - self._keep_s, self._read_to_s - LOG_LATE_S)
+        fresh = list(self._read(since_s))
+        kept = [line for line in self._lines if now_s - self._keep_s <= line.at_s < round(since_s * 1000) / 1000]
+        self._lines = kept + fresh
+        self._read_to_s = now_s
+        return self._lines
+
+    def _read(self, since_s: float) -> Iterator[LogLine]:
+        """Yield the lines since a moment. An emulator puts several lines in one event."""
+        query: dict[str, Any] = {"logGroupName": self._group, "startTime": round(since_s * 1000), "limit": MAX_EVENTS}
+        while True:
+            with aws_call(f"reading the log group {self._group}"):
+                page: Any = self._client.filter_log_events(**query)
+            for event in page["events"]:
+                yield from (LogLine(event["timestamp"] / 1000, text) for text in event["message"].splitlines())
+            if "nextToken" not in page:
+                return
+            query["nextToken"] = page["nextToken"]
+
+
 def _stat(namespace: str, metric: str, dimensions: dict[str, str], stat: str, period_s: int = MINUTE_S) -> Any:
-    reported = [{"Name": name, "Value": value} for name, value in dimensions.items()]
-    asked = {"Namespace": namespace, "MetricName": metric, "Dimensions": reported}
-    return {"Metric": asked, "Period": period_s, "Stat": stat}
+    pairs = [{"Name": name, "Value": value} for name, value in dimensions.items()]
+    identity = {"Namespace": namespace, "MetricName": str(metric), "Dimensions": pairs}
+    return {"Metric": identity, "Period": period_s, "Stat": stat}
 
 
 def _last(points: dict[datetime, float] | None) -> float | None:

@@ -13,20 +13,12 @@ from ingest.contract import METRIC_NAMESPACE, Dimension, Metric
 MOST_VALUES = 100  # of one metric in one line
 Value = float | Sequence[float]  # several are the values of several events, such as the latencies of requests
 
+_UNITS: Mapping[str, str] = {metric: metric.unit for metric in Metric}
 _DIMENSIONS = ([Dimension.STACK], [Dimension.STACK, Dimension.FEED])
-_COUNT = "Count"
-_UNITS = {
-    Metric.BYTES_READ: "Bytes",
-    Metric.ROWS_PER_SECOND: "Count/Second",
-    Metric.REQUEST_LATENCY: "Milliseconds",
-    Metric.UNPROCESSED_SHARE: "Percent",
-    Metric.EVENT_TO_VISIBLE: "Seconds",
-    Metric.OLDEST_UNFINISHED_FILE: "Seconds",
-}
 
 
-class Told(NamedTuple):
-    """What one line tells: whose metrics, their values by name, and when (epoch seconds)."""
+class MetricLine(NamedTuple):
+    """One line of metrics: whose they are, their values by name, and when they were emitted (epoch seconds)."""
 
     stack: str
     feed: str | None
@@ -34,42 +26,35 @@ class Told(NamedTuple):
     at_s: float
 
 
-def unit_of(metric: str) -> str:
-    """Return a metric's unit as CloudWatch spells it.
-
-    >>> unit_of("BytesRead"), unit_of("RowsRead")
-    ('Bytes', 'Count')
-    """
-    return _UNITS.get(metric, _COUNT)
-
-
 def emf_line(stack: str, feed: str, values: Mapping[str, Value], *, at_s: float) -> str:
-    """Return the line that tells values by metric, for the stack and for the feed in it.
+    """Return the line that emits values by metric, for the stack and for the feed in it.
 
     Raises:
-        ValueError: a value is no finite number, or a metric has more values than a line may hold.
+        ValueError: a name is not in the table of metrics, a value is not finite, or a metric has too many values.
     """
     for name, value in values.items():
+        if name not in _UNITS:
+            raise ValueError(f"{name!r} is not in the table of metrics")
         if isinstance(value, Sequence) and len(value) > MOST_VALUES:
             raise ValueError(f"{name} has {len(value)} values, a line holds {MOST_VALUES}")
     directive = {
         "Namespace": METRIC_NAMESPACE,
         "Dimensions": _DIMENSIONS,
-        "Metrics": [{"Name": name, "Unit": unit_of(name)} for name in values],
+        "Metrics": [{"Name": name, "Unit": _UNITS[name]} for name in values],
     }
     about = {"Timestamp": round(at_s * 1000), "CloudWatchMetrics": [directive]}
-    whose = {Dimension.STACK: stack, Dimension.FEED: feed}
-    return json.dumps({"_aws": about, **whose, **values}, separators=(",", ":"), allow_nan=False)
+    dimensions = {Dimension.STACK: stack, Dimension.FEED: feed}
+    return json.dumps({"_aws": about, **dimensions, **values}, separators=(",", ":"), allow_nan=False)
 
 
-def read_emf(line: str) -> Told | None:
-    """Return what a line of a log tells; None for any other line.
+def read_emf(line: str) -> MetricLine | None:
+    """Return the metrics in a line of a log; None for any other line.
 
     >>> read_emf(emf_line("prod", "orders", {"RowsRead": 3}, at_s=1.5))
-    Told(stack='prod', feed='orders', values={'RowsRead': 3}, at_s=1.5)
+    MetricLine(stack='prod', feed='orders', values={'RowsRead': 3}, at_s=1.5)
     >>> read_emf("START RequestId: 1")
     """
-    if METRIC_NAMESPACE not in line:  # most lines of a log are others
+    if METRIC_NAMESPACE not in line:  # as in most lines of a log
         return None
     try:
         document = json.loads(line)
@@ -78,7 +63,7 @@ def read_emf(line: str) -> Told | None:
         if directive["Namespace"] != METRIC_NAMESPACE:
             return None
         values = {metric["Name"]: document[metric["Name"]] for metric in directive["Metrics"]}
-        return Told(document[Dimension.STACK], document.get(Dimension.FEED), values, about["Timestamp"] / 1000)
+        return MetricLine(document[Dimension.STACK], document.get(Dimension.FEED), values, about["Timestamp"] / 1000)
     except (ValueError, TypeError, KeyError):
         return None
 
@@ -91,5 +76,5 @@ class Metrics:
         self._now_s = now_s
 
     def put(self, feed: str, values: Mapping[str, Value]) -> None:
-        """Write one line, at once: a function that is killed has told it. `feed` is "-" for what belongs to none."""
+        """Write one line and flush it, in case the function is killed. `feed` is "-" for what belongs to no feed."""
         print(emf_line(self._stack, feed, values, at_s=self._now_s()), flush=True)

@@ -20,25 +20,25 @@ class EventBus:
     """The default event bus."""
 
     def __init__(self, connect: Callable[[], "EventBridgeClient"], *, stack: str) -> None:
-        """`connect` makes the client when the first event is to be put: it costs time at a cold start."""
+        """`connect` makes the client when the first event is put: making it earlier would slow the cold start."""
         self._client = cache(connect)
         self._stack = stack
 
     def file_ended(self, file: FileVersion, feed: str, outcome: Outcome) -> None:
-        """Put one event. Its `id` is the same if it must be put again: receivers drop what they have had.
+        """Put one event. Its `id` is the same if it is put again, so that receivers can drop duplicates.
 
         Raises:
-            ServiceFault: it was not taken.
+            ServiceFault: the event bus did not accept it.
         """
         entry: Any = {
             "Source": Event.SOURCE,
             "DetailType": Event.FILE_ENDED.format(outcome.status.lower().replace("complete", "completed")),
             "Detail": json.dumps(_detail(file, feed, outcome, self._stack), ensure_ascii=False),
         }
-        with aws_call(f"telling that {file.url} ended"):
+        with aws_call(f"putting the event that {file.url} ended"):
             answer = self._client().put_events(Entries=[entry])
         if answer["FailedEntryCount"]:
-            raise Unavailable(f"The event bus did not take the event about {file.url}.")
+            raise Unavailable(f"The event bus did not accept the event for {file.url}.")
 
 
 def _detail(file: FileVersion, feed: str, outcome: Outcome, stack: str) -> dict[str, Any]:

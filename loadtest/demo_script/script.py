@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from infra.local.demo import file_records
+from infra.local.demo import file_entries
 from infra.local.stack import LocalStack
 from ingest.contract import Ledger, Output
 from loadtest.dashboard_run.stack_client import StackClient
@@ -109,7 +109,7 @@ class Script:
         )
 
     def _has_ended(self, key: str, versions: int) -> bool:
-        records = file_records(self._stack, self.stack_client.bucket, key)
+        records = file_entries(self._stack, self.stack_client.bucket, key)
         return sum("reported" in record for record in records) >= versions
 
     def _has_checkpoint(self, key: str) -> bool:

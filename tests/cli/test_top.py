@@ -1,4 +1,4 @@
-"""`ingest top`: what it shows of a ledger, queues, and a log or CloudWatch; and how it is left."""
+"""`ingest top`: what it shows of a ledger, queues, and a log or CloudWatch; and how it ends."""
 
 import os
 from collections.abc import Iterator
@@ -14,9 +14,8 @@ from rich.console import Console
 from ingest.cli.status.query import Overview
 from ingest.cli.top import command
 from ingest.cli.top.collect import StackHealth
-from ingest.cli.top.command import keep_showing
+from ingest.cli.top.command import Keys, keep_showing
 from ingest.cli.top.document import health_document
-from ingest.cli.top.keyboard import Keys
 from ingest.cli.top.view import view
 from ingest.contract import METRIC_NAMESPACE, Metric, Output, Status
 from ingest.errors import BadHeader, TableMissing, Unavailable
@@ -43,7 +42,7 @@ partition_key = "id"
 
 
 class World:
-    """A deployed stack that consists of moto's queues and ledger, and of scripted logs, metrics and a function."""
+    """A deployed stack of moto's queues and ledger, with scripted logs, metrics and a function."""
 
     def __init__(self) -> None:
         self.clock = ScriptedClock(NOON)
@@ -121,7 +120,7 @@ def busy(world: World) -> None:
     world.report("orders", 40, {Metric.THROTTLED_BY_KEY_RANGE: 40, Metric.REQUESTS_REPEATED: 45})
 
 
-def test_one_document_reports_all_of_it(capsys: pytest.CaptureFixture[str], world: World) -> None:
+def test_one_document_holds_everything(capsys: pytest.CaptureFixture[str], world: World) -> None:
     busy(world)
     ran = Ran(capsys, "top", "--once", "--json")
     assert (ran.code, ran.err) == (0, "")
@@ -194,7 +193,7 @@ def test_without_a_terminal_it_shows_one_picture_of_80_columns(
     assert max(map(len, lines)) <= 80
     assert lines[0] == "ingest top  ingest  2026-11-22T12:00:00Z  from logs   enabled"
     assert lines[1] == "lag         3 waiting, 0 in flight, 0 delayed   done in 5 min 0 s"
-    assert lines[2] == "            oldest file 1 min 40 s   event to visible: 3.5 s, 99 % in 3.5 s"
+    assert lines[2] == "            oldest file 1 min 40 s   event to visible: p50 3.5 s, p99 3.5 s"
     assert lines[3] == "throughput  100 rows/s   1.0 MB/s   200 write units/s"
     assert "errors      64 rejects (1.00 %)   1 failed   1 dead letters   0 retried" in lines
     assert "throttled   40 of 500 requests (key_range 40)   45 repeated" in lines
@@ -223,22 +222,20 @@ def test_what_a_paused_stack_has_to_do_waits_until_it_is_resumed(
     busy(world)
     world.state = "Disabled"
     assert Ran(capsys, "top", "--json").json["lag"]["drain_s"] is None
-    assert Ran(capsys, "top", "--once").out.splitlines()[1].rstrip().endswith("until `ingest resume`")
+    assert Ran(capsys, "top", "--once").out.splitlines()[1].rstrip().endswith("paused: run `ingest resume`")
 
 
-def test_a_file_that_waits_shows_what_it_waits_for(capsys: pytest.CaptureFixture[str], world: World) -> None:
+def test_a_waiting_file_shows_its_error(capsys: pytest.CaptureFixture[str], world: World) -> None:
     work, token = world.begin("orders/waits.csv", 10, read_bytes=35)
-    world.ledger.put_back(work, token, None, TableMissing("There is no table Orders."))
+    world.ledger.put_back(work, token, None, TableMissing("The table Orders does not exist."))
     (line,) = [line for line in Ran(capsys, "top", "--once").out.splitlines() if "waits.csv" in line]
     assert line.split() == ["orders/waits.csv", "table_missing", "0.0", "%", "0.0/1.0", "MB", "0", "rows"]
 
 
-def test_with_messages_and_nothing_that_ends_there_is_no_end_in_sight(
-    capsys: pytest.CaptureFixture[str], world: World
-) -> None:
+def test_messages_without_progress_have_no_estimate(capsys: pytest.CaptureFixture[str], world: World) -> None:
     client("sqs").send_message(QueueUrl=world.queue, MessageBody="m")
     assert Ran(capsys, "top", "--json").json["lag"]["drain_s"] is None
-    assert "no end in sight" in Ran(capsys, "top", "--once").out
+    assert "no progress" in Ran(capsys, "top", "--once").out
 
 
 @pytest.mark.parametrize(
@@ -263,12 +260,12 @@ def test_metrics_are_cloudwatchs_in_aws_and_the_logs_where_it_is_emulated(
     assert found["throughput"]["rows_written"] == {"cloudwatch": 7, "logs": 1}[source]
 
 
-def test_a_source_that_is_none_is_refused(capsys: pytest.CaptureFixture[str], world: World) -> None:
+def test_an_unknown_source_is_refused(capsys: pytest.CaptureFixture[str], world: World) -> None:
     ran = Ran(capsys, "top", "--once", "--source", "log")
     assert (ran.code, ran.sentence) == (2, "--source 'log' is wrong: accepted are auto, cloudwatch, logs.")
 
 
-def test_a_file_of_which_only_the_head_was_read_has_no_end_in_sight(
+def test_a_file_of_which_only_the_header_was_read_has_no_estimate(
     capsys: pytest.CaptureFixture[str], world: World
 ) -> None:
     world.begin("orders/now.csv", 10, rows=0, read_bytes=50)
@@ -307,7 +304,7 @@ def health(**changes: Any) -> StackHealth:
 
 
 class Pressing:
-    """Keys of which q comes after so many pauses."""
+    """Keys of which q is pressed after a number of pauses."""
 
     def __init__(self, pauses: int, instead: type[BaseException] | None = None) -> None:
         self.pauses: list[float] = []
@@ -331,9 +328,9 @@ def test_it_looks_again_until_q_or_ctrl_c_and_leaves_the_terminal_as_it_was(
     pressing = Pressing(2, instead)
     keep_showing(health(), lambda: next(looks), pressing, 1.5, terminal)  # type: ignore[arg-type]
     assert pressing.pauses == [1.5] * 3
-    reported = shown(terminal)
-    assert [f"{n} dead letters" in reported for n in (0, 1, 2, 3)] == [True, True, True, False]
-    assert reported.endswith("\x1b[?25h\x1b[?1049l")  # the cursor, and the screen there was before
+    printed = shown(terminal)
+    assert [f"{n} dead letters" in printed for n in (0, 1, 2, 3)] == [True, True, True, False]
+    assert printed.endswith("\x1b[?25h\x1b[?1049l")  # the cursor, and the screen there was before
 
 
 def test_what_fails_meanwhile_is_reported_and_the_last_picture_stays(terminal: Console) -> None:

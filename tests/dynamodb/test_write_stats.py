@@ -63,7 +63,7 @@ def test_what_came_since_is_what_was_added(before: WriteStats, more: WriteStats)
 @given(COUNTS)
 def test_every_count_is_a_metric_and_nothing_else_is_but_share_and_latency(counts: WriteStats) -> None:
     reported = counts.metrics()
-    assert set(reported) <= set(vars(Metric).values())
+    assert set(reported) <= set(Metric)
     share, latency = reported.pop(Metric.UNPROCESSED_SHARE, None), reported.pop(Metric.REQUEST_LATENCY, [])
     values = [getattr(counts, name) for name in NUMBERS]
     assert list(reported.values()) == [*values[:6], *filter(None, values[6:])]  # others cost nothing

@@ -15,7 +15,7 @@ from urllib.parse import quote_plus
 import pytest
 from boto3.dynamodb.types import TypeDeserializer
 
-from infra.local.demo import file_records, read_rejects
+from infra.local.demo import file_entries, read_rejects
 from infra.local.stack import LocalStack, local_stack
 from ingest.contract import FINAL_STATUSES, Output
 
@@ -135,7 +135,7 @@ class StackClient:
 
     def entries(self, key: str) -> list[dict[str, Any]]:
         """Return the ledger's records of all versions of an object key, oldest first."""
-        return file_records(self.stack, self.bucket, key)
+        return file_entries(self.stack, self.bucket, key)
 
     def final_record(self, key: str) -> dict[str, Any]:
         """Wait until the one version of an object key is closed, and return its record."""

@@ -19,7 +19,7 @@ from ingest.contract import METRIC_NAMESPACE, Metric
 pytestmark = pytest.mark.e2e
 
 ROOT = Path(__file__).parents[2]
-METRICS = {value for name, value in vars(Metric).items() if name.isupper()}
+METRICS = set(Metric)
 HEADER = "order_id,customer_id,quantity,unit_price,gift\n"
 
 

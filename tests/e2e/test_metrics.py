@@ -1,4 +1,4 @@
-"""What the deployed function tells in its log, in the local stack: CloudWatch would make these metrics of it."""
+"""The metric lines the deployed function writes to its log in the local stack."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from ingest.contract import RECONCILE_MESSAGE, Metric
-from ingest.metrics.emf import Told, Value, read_emf
+from ingest.metrics.emf import MetricLine, Value, read_emf
 
 pytestmark = pytest.mark.e2e
 
@@ -20,8 +20,8 @@ ROWS = {
 }
 
 
-def reported_by(stack: Any) -> Iterator[Told]:
-    """Yield what the function has told so far; each line that is meant as metrics must be some."""
+def reported_by(stack: Any) -> Iterator[MetricLine]:
+    """Yield the metrics emitted so far; each line that looks like metrics must be valid."""
     for line in stack.log_lines():
         if '"_aws"' in line:
             reported = read_emf(line)
@@ -30,7 +30,7 @@ def reported_by(stack: Any) -> Iterator[Told]:
 
 
 def values_of(stack: Any, metric: str, feed: str = FEED) -> list[float]:
-    """Return all values of a metric that were told of a feed."""
+    """Return all values of a metric that were emitted for a feed."""
     found: list[Value] = [
         reported.values[metric]
         for reported in reported_by(stack)

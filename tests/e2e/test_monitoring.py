@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from infra.local.synth import synthesise
-from infra.monitoring.query import fields_of
+from infra.monitoring.run import fields_of
 from infra.monitoring.template import MetricName, watched, widgets_of
 from ingest.contract import METRIC_NAMESPACE, Dimension
 from loadtest.dashboard_run.run import FEEDS, observe

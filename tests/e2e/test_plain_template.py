@@ -12,7 +12,7 @@ from infra import node
 from infra.existing import Existing
 from infra.local import ministack
 from infra.local.demo import drop_and_wait, read_rejects
-from infra.local.left_out import without_what_is_refused
+from infra.local.left_out import without_unsupported
 from infra.local.stack import FEEDS, LocalStack
 from infra.plain.__main__ import Written, write
 from infra.plain.text import as_yaml
@@ -31,7 +31,7 @@ PARAMETERS = {"MemoryMb": "2048", "MaxConcurrency": "3", "LogRetentionDays": "7"
 def written(tmp_path_factory: pytest.TempPathFactory) -> Written:
     """What `make template` writes, but for what the emulator cannot hold."""
     written = write(tmp_path_factory.mktemp("dist"), feeds=FEEDS)
-    template, left_out = without_what_is_refused(long_form(written.template.read_text(encoding="utf-8")))
+    template, left_out = without_unsupported(long_form(written.template.read_text(encoding="utf-8")))
     if left_out:
         written.template.write_text(as_yaml(template), encoding="utf-8")
     return written
@@ -112,4 +112,4 @@ def existing_bucket_template(existing: Existing) -> str:
     from infra.plain.template import plain_template
 
     template = plain_template(Settings(existing=existing), read_feeds(FEEDS))
-    return as_yaml(without_what_is_refused(template)[0])
+    return as_yaml(without_unsupported(template)[0])

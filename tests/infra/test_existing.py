@@ -99,7 +99,7 @@ def test_eventbridge_brings_each_new_object_under_a_feeds_prefix(synthesised: Sy
     }
     (target,) = rule["Targets"]
     assert flat(target["Arn"]).startswith('{"Fn::GetAtt": ["BufferQueue')
-    assert "Input" not in target  # the message is the event itself, which the intake reads
+    assert "Input" not in target  # the message is the event itself, which the dispatcher reads
 
 
 def rule_of_s3(template: Template) -> Any:
@@ -278,8 +278,8 @@ def test_a_stage_of_cdk_json_can_name_all_of_it() -> None:
     ("section", "sentence"),
     [
         ({"landing_bucket": "s3://drops"}, "`stages.prod.existing.landing_bucket` = 's3://drops' is wrong"),
-        ({"notified_by": "s3"}, "it is about a bucket that is there already"),
-        ({"landing_bucket_key": KEY}, "it is about a bucket that is there already"),
+        ({"notified_by": "s3"}, "it applies to an existing bucket"),
+        ({"landing_bucket_key": KEY}, "it applies to an existing bucket"),
         ({"landing_bucket": "drops", "notified_by": "sns"}, "accepted is 'eventbridge', 's3'"),
         ({"kms_key": "alias/mine"}, "`stages.prod.existing.kms_key` = 'alias/mine' is wrong"),
         ({"kms_key": KEY.replace("key/", "alias/")}, "`stages.prod.existing.kms_key`"),

@@ -1,4 +1,4 @@
-"""The local stack itself: it comes up, tells what it leaves out, and leaves nothing behind however it ends."""
+"""The local stack itself: it starts, reports what it leaves out, and leaves nothing behind however it ends."""
 
 import io
 import json
@@ -17,7 +17,7 @@ from rich.console import Console
 from infra.local import __main__ as command
 from infra.local import deploy, ministack
 from infra.local.demo import run as run_demo
-from infra.local.left_out import without_what_is_refused
+from infra.local.left_out import without_unsupported
 from infra.local.ministack import Emulator, EmulatorFault
 from infra.local.stack import LocalStack, local_stack
 from ingest.contract import Output
@@ -27,13 +27,11 @@ MATH_ALARM = {"Type": "AWS::CloudWatch::Alarm", "Properties": {"Metrics": [{"Id"
 TABLE = {"Type": "AWS::DynamoDB::Table", "Properties": {}}
 
 
-def test_what_ministack_refuses_is_left_out_with_the_reason() -> None:
+def test_unsupported_resources_are_left_out_with_the_reason() -> None:
     template = {"Resources": {"Burn": MATH_ALARM, "Orders": TABLE}, "Outputs": {}}
-    kept, left_out = without_what_is_refused(template)
+    kept, left_out = without_unsupported(template)
     assert kept == {"Resources": {"Orders": TABLE}, "Outputs": {}}
-    assert left_out == [
-        "Burn (alarm on metric math): ministack refuses its CloudFormation form and would roll the stack back"
-    ]
+    assert left_out == ["Burn (alarm on metric math): ministack rejects it and would roll the stack back"]
     assert "Burn" in template["Resources"]  # the one on disk is as it was
 
 
@@ -201,7 +199,7 @@ def test_up_stays_a_second_up_updates_it_and_down_ends_it(
 def test_the_demo_accounts_for_every_row_and_ends_with_success() -> None:
     shown = io.StringIO()
     assert run_demo(Console(file=shown, width=160)) == 0
-    for expected in ("COMPLETE", "They balance", "Rejected rows", "bad_number", "Items as DynamoDB", "Try next"):
+    for expected in ("COMPLETE", "They reconcile", "Rejected rows", "bad_number", "Items as DynamoDB", "Try next"):
         assert expected in shown.getvalue()
 
 
@@ -214,13 +212,13 @@ def test_the_demo_fails_when_the_file_does(tmp_path: Path) -> None:
     assert "FAILED" in shown.getvalue()
 
 
-def test_rows_that_do_not_add_up_are_no_proof() -> None:
+def test_rows_that_do_not_add_up_prove_nothing() -> None:
     from infra.local.demo import Landed
 
-    record: dict[str, Any] = {"status": "COMPLETE", "rows_read": 3, "rows_written": 2, "rows_rejected": 1}
+    entry: dict[str, Any] = {"status": "COMPLETE", "rows_read": 3, "rows_written": 2, "rows_rejected": 1}
     item = {"id": "1"}
-    assert Landed(record, [], [item], 2).is_proved
-    assert not Landed(record | {"rows_read": 4}, [], [item], 2).is_proved
-    assert not Landed(record, [], [item], 1).is_proved
-    assert not Landed(record | {"status": "FAILED"}, [], [item], 2).is_proved
+    assert Landed(entry, [], [item], 2).is_proved
+    assert not Landed(entry | {"rows_read": 4}, [], [item], 2).is_proved
+    assert not Landed(entry, [], [item], 1).is_proved
+    assert not Landed(entry | {"status": "FAILED"}, [], [item], 2).is_proved
     assert not Landed({}, [], [], 0).is_proved

@@ -1,4 +1,4 @@
-"""What a run told, summed up as CloudWatch would, and drawn as the dashboard lays it out."""
+"""A run's metrics, aggregated as CloudWatch would and drawn as the dashboard lays them out."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -10,9 +10,8 @@ from matplotlib.image import imread
 
 from infra.monitoring.arithmetic import evaluate
 from infra.monitoring.picture import FEEDS, MARK, PICTURE, RUN, fingerprint, picture
-from infra.monitoring.query import columns_of, fields_of, run_query
-from infra.monitoring.run import Run
-from infra.monitoring.template import Line, MetricName
+from infra.monitoring.run import Run, columns_of, fields_of, run_query
+from infra.monitoring.template import MetricName, Plot
 from infra.settings import read_settings
 from ingest.contract import METRIC_NAMESPACE
 
@@ -37,7 +36,7 @@ def series(*values: float) -> Any:
     [
         ("a + 2 * b", [NAN, 12, NAN]),
         ("FILL(a, 0) - FILL(b, 1)", [-5, -3, 3]),
-        ("a / (b - 5)", [NAN, NAN, NAN]),  # no division by 0, and nothing from nothing
+        ("a / (b - 5)", [NAN, NAN, NAN]),  # a division by 0 has no result, nor has missing data
         ("IF((FILL(a, 0) > 1) AND (FILL(b, 9) == 5), 1, 0)", [0, 1, 0]),
         ("IF((a > 3) OR (a < 3), 1, 0)", [NAN, 1, 1]),
         ("b / PERIOD(b)", [0.5, 0.5, NAN]),
@@ -49,7 +48,7 @@ def test_metric_math(expression: str, expected: list[float]) -> None:
 
 
 @pytest.mark.parametrize("expression", ["SEARCH('x')", "a ** b", "unknown + 1"])
-def test_math_that_is_not_known_is_refused_not_guessed(expression: str) -> None:
+def test_unsupported_metric_math_is_refused(expression: str) -> None:
     with pytest.raises((ValueError, KeyError)):
         evaluate(expression, {"a": series(1), "b": series(1)}, 10)
 
@@ -76,11 +75,11 @@ def test_a_resource_is_found_by_the_name_it_had_in_the_run() -> None:
     np.testing.assert_array_equal(small_run().of_metric(DEPTH, "Maximum", 5), series(5, NAN, NAN))
 
 
-def test_what_only_aws_measures_is_not_made_up_but_silence_of_our_own_is_silence() -> None:
+def test_metrics_only_aws_has_are_unknown_and_our_own_without_data_are_empty() -> None:
     run = small_run()
-    age = Line("age", {"stat": "Maximum"}, MetricName("AWS/SQS", "Age", DEPTH.dimensions))
-    failed = Line("failed", {"stat": "Sum"}, MetricName(METRIC_NAMESPACE, "FilesFailed", (("Stack", "s"),)))
-    both = Line("", {}, expression="age + failed")
+    age = Plot("age", {"stat": "Maximum"}, MetricName("AWS/SQS", "Age", DEPTH.dimensions))
+    failed = Plot("failed", {"stat": "Sum"}, MetricName(METRIC_NAMESPACE, "FilesFailed", (("Stack", "s"),)))
+    both = Plot("", {}, expression="age + failed")
     assert run.of_line(age, [age], 5) is None
     assert run.of_line(both, [age, failed, both], 5) is None
     np.testing.assert_array_equal(run.of_line(failed, [failed], 5), series(NAN, NAN, NAN))
@@ -104,7 +103,7 @@ def test_the_slowest_come_first() -> None:
 
 @pytest.fixture(scope="module")
 def local(synthesised: Callable[..., Template]) -> Template:
-    """The template of the run whose numbers are in the picture."""
+    """The template of the run whose figures are in the picture."""
     import json
 
     stages = json.loads((Path(__file__).parents[2] / "cdk.json").read_text())["context"]["stages"]

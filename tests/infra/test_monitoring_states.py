@@ -1,12 +1,11 @@
-"""Each alarm rings when it should and is over when it should be, worked out from its definition in the template."""
+"""Each alarm goes to ALARM and back to OK when it should, by its definition in the template."""
 
 from typing import Any
 
 import numpy as np
 import pytest
 
-from infra.monitoring.arithmetic import evaluate
-from infra.monitoring.judge import ALARM, NO_DATA, OK, states
+from infra.monitoring.arithmetic import ALARM, NO_DATA, OK, evaluate, states
 from infra.monitoring.template import alarms_of, lines_of_alarm
 
 Template = dict[str, Any]
@@ -15,7 +14,7 @@ SIGNS = {OK: ".", ALARM: "!", NO_DATA: "?"}
 
 
 def judged(template: Template, name: str, **series: list[float]) -> str:
-    """Return a sign for the state after each period: fine, ringing, or unknown."""
+    """Return a sign for the state after each period: OK, ALARM or no data."""
     (alarm,) = [alarm for alarm in alarms_of(template) if alarm["AlarmName"] == f"ingest-{name}"]
     lines = lines_of_alarm(alarm)
     (shown,) = [line for line in lines if line.options.get("visible", True)]
@@ -28,17 +27,17 @@ def judged(template: Template, name: str, **series: list[float]) -> str:
 @pytest.mark.parametrize(
     ("name", "values", "expected"),
     [
-        # one unbalanced file, and then nothing is told of any
+        # one unbalanced file, and then no data
         ("UnbalancedFile", [NONE, 1, NONE], ".!."),
         ("UnbalancedFile", [0, 0], ".."),
         ("FailedFiles", [NONE, 2, NONE, NONE], ".!.."),
-        # a dead letter that nobody touches: silence is not the end, an empty queue is
+        # a dead letter without activity: no data does not end the alarm, an empty queue does
         ("DeadLetters", [NONE, NONE, 1, NONE, NONE, 1, 0], "??!!!!."),
-        # minutes: five in a row beyond half an hour
+        # minutes: five in a row over half an hour
         ("OldestMessage", [900, 1700, 1900, 1900, 1900, 1900], "......"),
         ("OldestMessage", [1900] * 5 + [100, NONE], "....!.."),
         ("OldestMessage", [1900, 1900, 1900, 1900, NONE, 1900], "......"),
-        # a reconciler that tells nothing is as bad as an old file
+        # a reconciler that does not report is as bad as an old file
         ("OldestFile", [0, 7100, 7300, 0], "..!."),
         ("OldestFile", [0, NONE, NONE, 0], ".!!."),
         ("FunctionErrors", [0, 1, 0, NONE], ".!.."),
@@ -67,14 +66,14 @@ def test_a_share_of_rejects_counts_among_many_rows(
 @pytest.mark.parametrize(
     ("waiting", "written", "expected"),
     [
-        ([5, 5, 5, 5], [NONE, NONE, NONE, 10], "..!."),  # told nothing at all: FILL makes that 0
+        ([5, 5, 5, 5], [NONE, NONE, NONE, 10], "..!."),  # nothing was emitted: FILL makes that 0
         ([5, 5, 5, 5], [0, 0, 1, 0], "...."),
         ([0, 0, 0, 0], [0, 0, 0, 0], "...."),  # nothing to do
         ([5, 0, 5, 5], [0, 0, 0, 0], "...."),  # the queue was empty for a moment
         ([NONE, NONE, NONE], [NONE, NONE, NONE], "..."),
     ],
 )
-def test_messages_that_wait_while_no_row_is_written_ring_after_a_quarter_of_an_hour(
+def test_waiting_messages_without_rows_written_alarm_after_a_quarter_of_an_hour(
     template: Template, waiting: list[float], written: list[float], expected: str
 ) -> None:
     assert judged(template, "Stalled", waiting=waiting, written=written) == expected
@@ -90,13 +89,13 @@ def test_messages_that_wait_while_no_row_is_written_ring_after_a_quarter_of_an_h
         ([900, 900, 900, 900, 900, 0, 900], [0] * 7, "......."),  # a storm that passes
     ],
 )
-def test_throttling_rings_when_half_of_what_is_sent_is_refused_for_half_an_hour(
+def test_throttling_alarms_when_half_of_the_writes_are_throttled_for_half_an_hour(
     template: Template, refused: list[float], left: list[float], expected: str
 ) -> None:
     sent, items = [1000.0] * len(refused), [25_000.0] * len(refused)
     assert judged(template, "Throttling", sent=sent, refused=refused, items=items, left=left) == expected
 
 
-def test_a_few_throttled_requests_delay_no_one(template: Template) -> None:
+def test_a_few_throttled_requests_do_not_alarm(template: Template) -> None:
     quiet = {"sent": [99.0] * 8, "refused": [99.0] * 8, "items": [2475.0] * 8, "left": [0.0] * 8}
     assert judged(template, "Throttling", **quiet) == "........"

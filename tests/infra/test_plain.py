@@ -193,7 +193,7 @@ def test_alarms_are_mailed_to_the_address_that_is_given_and_to_the_stages_by_def
     assert only(template, "AWS::SNS::Subscription") == mail
 
 
-def test_a_bucket_that_is_there_already_needs_no_name() -> None:
+def test_an_existing_bucket_needs_no_name() -> None:
     template = plain_template(EXISTING, parse_feeds(FEEDS))
     assert "LandingBucketName" not in template["Parameters"]
     assert "NamesLandingBucket" not in template["Conditions"]
@@ -236,8 +236,8 @@ def test_text_with_a_dollar_and_a_brace_stays_text() -> None:
 
 def test_it_can_be_read(written: Written) -> None:
     lines = written.template.read_text(encoding="utf-8").splitlines()
-    assert lines[0].startswith("# CSV files dropped in S3 land in DynamoDB.")
-    # The dashboard is one line of JSON, which CloudWatch draws and nobody reads.
+    assert lines[0].startswith("# Loads CSV files from S3 into DynamoDB.")
+    # The dashboard is one line of JSON, for CloudWatch only.
     assert [line for line in lines if len(line) > 160 and not line.strip().startswith('{"')] == []
     assert "Fn::" not in "\n".join(lines)
     assert "&id" not in "\n".join(lines)
@@ -270,7 +270,7 @@ def test_other_code_has_another_key(tmp_path: Path) -> None:
     assert keys[0] == keys[2] != keys[1]
 
 
-def test_a_stage_that_is_none_is_refused_before_anything_is_written(tmp_path: Path) -> None:
-    with pytest.raises(SettingsFault, match="There is no stage 'nowhere'"):
+def test_an_unknown_stage_is_refused_before_anything_is_written(tmp_path: Path) -> None:
+    with pytest.raises(SettingsFault, match="Stage 'nowhere' does not exist"):
         write(tmp_path / "dist", stage="nowhere", feeds=ROOT / "feeds.toml")
     assert not (tmp_path / "dist").exists()

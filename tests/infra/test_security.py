@@ -237,7 +237,7 @@ def test_ministack_is_reported_of_batches_and_not_of_conditions_it_does_not_know
         listing,
     )
     assert dropped == [
-        "P (condition on events:source): ministack does not know this key and would refuse every request"
+        "P (condition on events:source): ministack does not support this key and would deny every request"
     ]
     assert "Condition" in template["Resources"]["P"]["Properties"]["PolicyDocument"]["Statement"][1]
 
@@ -247,15 +247,15 @@ def test_ministack_is_reported_of_batches_and_not_of_conditions_it_does_not_know
 
 def test_a_package_that_could_not_be_looked_up_is_not_called_clean() -> None:
     clean = {"name": "a", "version": "1", "vulns": []}
-    assert audit.verdict([clean, {"name": "b", "skip_reason": "not found"}]) == (
+    assert audit.result([clean, {"name": "b", "skip_reason": "not found"}]) == (
         2,
         ["1 of 2 packages could not be looked up in PyPI's advisory database: b."],
     )
 
 
-def test_an_advisory_is_reported_with_the_version_that_mends_it() -> None:
+def test_an_advisory_is_reported_with_the_version_that_fixes_it() -> None:
     advisory = {"id": "PYSEC-2026-1", "fix_versions": ["1.1"]}
-    code, lines = audit.verdict([{"name": "a", "version": "1", "vulns": [advisory]}, {"name": "b", "skip_reason": ""}])
+    code, lines = audit.result([{"name": "a", "version": "1", "vulns": [advisory]}, {"name": "b", "skip_reason": ""}])
     assert code == 1
     assert lines[0] == "a 1: PYSEC-2026-1; fixed in 1.1"
 

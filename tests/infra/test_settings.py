@@ -30,7 +30,7 @@ def test_every_stage_of_cdk_json_can_be_read() -> None:
 
 
 @pytest.mark.parametrize("struct", [Settings, Alarms, Prices])
-def test_each_setting_says_why_it_is_there(struct: type[msgspec.Struct]) -> None:
+def test_each_setting_has_a_description(struct: type[msgspec.Struct]) -> None:
     schema = msgspec.json.schema(struct)["$defs"][struct.__name__]["properties"]
     assert [name for name, setting in schema.items() if len(setting.get("description", "")) < 20] == []
 
@@ -59,10 +59,10 @@ def test_a_wrong_value_is_refused_with_its_name_and_what_is_accepted(wrong: dict
 @pytest.mark.parametrize(
     ("wrong", "sentence"),
     [
-        ({"oldest_message_s": 900}, "oldest_message_s` = 900 is wrong: a message that is being worked on counts"),
-        ({"oldest_file_s": 3600}, "oldest_file_s` = 3600 is wrong: stuck work is only sent again after stuck_s"),
+        ({"oldest_message_s": 900}, "oldest_message_s` = 900 is wrong: an in-flight message counts"),
+        ({"oldest_file_s": 3600}, "oldest_file_s` = 3600 is wrong: stuck work is requeued after stuck_s"),
         ({"reject_percent": 0}, "reject_percent` = 0 is wrong: accepted is `float` > 0.0"),
-        ({"mail": "nobody"}, "mail` = 'nobody' is wrong: accepted is `str` matching"),
+        ({"mail": "ops"}, "mail` = 'ops' is wrong: accepted is `str` matching"),
         ({"stalled_minutes": 7}, "stalled_minutes` = 7 is wrong: accepted is `int` that's a multiple of 5"),
     ],
 )
@@ -78,18 +78,18 @@ def test_sections_in_a_stage_are_read_as_such() -> None:
     assert "`stages.test.alarms` = 3 is wrong: it must be a section" in refused(alarms=3)
 
 
-def test_an_unknown_setting_is_refused_with_those_there_are() -> None:
+def test_an_unknown_setting_is_refused_with_the_known_ones() -> None:
     assert "unknown field `stages.test.memory`; accepted there: name, memory_mb," in refused(memory=1)
 
 
-def test_a_stage_that_is_none_is_refused() -> None:
+def test_a_stage_that_is_not_a_section_is_refused() -> None:
     with pytest.raises(SettingsFault, match=r"cdk\.json: `stages\.test` = 3 is wrong: it must be a section"):
         read_settings({"test": 3}, "test")
 
 
 @pytest.mark.parametrize("stages", [None, {"default": {}, "local": {}}])
-def test_an_unknown_stage_is_refused_with_those_there_are(stages: dict[str, Any] | None) -> None:
-    with pytest.raises(SettingsFault, match=r"There is no stage 'prod'; cdk\.json has: (none|default, local)"):
+def test_an_unknown_stage_is_refused_with_the_known_ones(stages: dict[str, Any] | None) -> None:
+    with pytest.raises(SettingsFault, match=r"Stage 'prod' does not exist; cdk\.json has: (none|default, local)"):
         read_settings(stages, "prod")
 
 

@@ -1,10 +1,11 @@
-"""The stack's metrics as CloudWatch tells them, with a client that answers as its reference says."""
+"""The stack's metrics from CloudWatch, with a fake client that answers as the API reference says."""
 
 from datetime import UTC, datetime
 from typing import Any
 
 from ingest.contract import METRIC_NAMESPACE, Metric
-from ingest.metrics.cloudwatch import COUNTED, CloudWatchMetrics
+from ingest.metrics.cloudwatch import CloudWatchMetrics
+from ingest.metrics.summary import SUMMED
 
 MINUTE = 60
 NOW = 1_000_000 * MINUTE + 5.0  # five seconds after a minute began
@@ -12,7 +13,7 @@ LAST = 999_999 * MINUTE  # the last minute that is over
 
 
 class FakeCloudWatch:
-    """Keeps points by namespace, metric, statistic and dimensions; tells one metric a page, and none without points."""
+    """Keeps points by namespace, metric, statistic and dimensions; returns one metric a page, empty without points."""
 
     def __init__(self) -> None:
         self.points: dict[tuple[str, ...], dict[float, float]] = {}
@@ -85,12 +86,12 @@ def test_function_and_queue_are_asked_for_by_their_names() -> None:
     client.put("AWS/SQS", "ApproximateAgeOfOldestMessage", "Maximum", minutes(40, 44), queue="files")
     found = metrics(client).look(NOW)
     assert found.invocations is not None
-    assert (found.invocations.count, found.invocations.errors, found.invocations.at_once) == (7, 1, 9)
+    assert (found.invocations.count, found.invocations.errors, found.invocations.concurrent) == (7, 1, 9)
     assert (found.invocations.longest_s, found.invocations.median_s) == (12.5, None)
     assert found.oldest_message_s == 44
 
 
-def test_it_does_not_ask_again_before_there_can_be_something_new() -> None:
+def test_it_asks_again_only_when_there_can_be_new_data() -> None:
     client = FakeCloudWatch()
     asked = metrics(client)
     for seconds in (0.0, 2.0, 20.0):
@@ -100,7 +101,19 @@ def test_it_does_not_ask_again_before_there_can_be_something_new() -> None:
     assert len(client.requests) == 2 * first
 
 
-def test_nothing_at_all_is_zeros() -> None:
+def test_without_data_all_sums_are_zero() -> None:
     found = metrics(FakeCloudWatch()).look(NOW)
-    assert all(found.sum(metric) == 0 for metric in COUNTED)
+    assert all(found.sum(metric) == 0 for metric in SUMMED)
     assert (found.visible_p50_s, found.oldest_message_s, found.by_feed) == (None, None, {})
+
+
+def test_sums_are_requested_of_counts_and_never_of_gauges() -> None:
+    client = FakeCloudWatch()
+    metrics(client).look(NOW)
+    queries = [q["MetricStat"] for q in client.requests[0]["MetricDataQueries"]]
+    ours = {
+        q["Metric"]["MetricName"]
+        for q in queries
+        if q["Metric"]["Namespace"] == METRIC_NAMESPACE and q["Stat"] == "Sum"
+    }
+    assert ours == {metric for metric in Metric if metric.is_sum}

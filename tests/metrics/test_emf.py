@@ -1,4 +1,4 @@
-"""What is told in EMF is as CloudWatch's specification wants it, and is read again as it was told."""
+"""EMF lines are valid by CloudWatch's specification, and are read back as they were written."""
 
 import json
 from typing import Any
@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ingest.contract import METRIC_NAMESPACE, Dimension, Metric
-from ingest.metrics.emf import MOST_VALUES, Told, Value, emf_line, read_emf, unit_of
+from ingest.metrics.emf import MOST_VALUES, MetricLine, Value, emf_line, read_emf
 
-NAMES = sorted(value for name, value in vars(Metric).items() if name.isupper())
+NAMES = sorted(Metric)
 # https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_MetricDatum.html
 CLOUDWATCH_UNITS = {"Count", "Bytes", "Seconds", "Milliseconds", "Percent", "Count/Second"}
 
@@ -43,7 +43,7 @@ def test_a_line_is_valid_by_the_specification(values: dict[str, Value]) -> None:
 
 @given(reported_values, st.sampled_from(["orders", "-", 'Zürich "x"']))
 def test_a_line_is_read_as_it_was_reported(values: dict[str, Value], feed: str) -> None:
-    assert read_emf(emf_line("Ingest", feed, values, at_s=12.5)) == Told("Ingest", feed, values, 12.5)
+    assert read_emf(emf_line("Ingest", feed, values, at_s=12.5)) == MetricLine("Ingest", feed, values, 12.5)
 
 
 def test_all_metrics_there_are_fit_in_one_line() -> None:
@@ -51,19 +51,21 @@ def test_all_metrics_there_are_fit_in_one_line() -> None:
     assert [metric["Name"] for metric in directive["Metrics"]] == NAMES
 
 
-def test_names_are_spelled_once_and_are_no_dimension() -> None:
-    assert len(NAMES) == len([name for name in vars(Metric) if name.isupper()])
+def test_names_are_spelled_once_and_are_not_dimensions() -> None:
+    assert len(NAMES) == len(Metric.__members__)
     assert all(name.isidentifier() and name[0].isupper() for name in NAMES)
     assert {Dimension.STACK, Dimension.FEED, "_aws"}.isdisjoint(NAMES)
 
 
 def test_durations_bytes_and_shares_have_their_units() -> None:
-    assert [unit_of(name) for name in ("EventToVisible", "RequestLatency", "BytesRead", "UnprocessedShare")] == [
-        "Seconds",
-        "Milliseconds",
-        "Bytes",
-        "Percent",
-    ]
+    values: dict[str, Value] = dict.fromkeys(("EventToVisible", "RequestLatency", "BytesRead", "UnprocessedShare"), 1)
+    (directive,) = document_of(values)["_aws"]["CloudWatchMetrics"]
+    assert [metric["Unit"] for metric in directive["Metrics"]] == ["Seconds", "Milliseconds", "Bytes", "Percent"]
+
+
+def test_only_metrics_of_the_table_are_written() -> None:
+    with pytest.raises(ValueError, match="'RowsLost' is not in the table"):
+        emf_line("Ingest", "orders", {"RowsLost": 1}, at_s=0)
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), [1.0] * 101])
@@ -90,4 +92,4 @@ def test_other_lines_of_a_log_report_nothing(line: str) -> None:
 
 
 def test_a_line_that_lambda_ended_with_a_line_break_is_read() -> None:
-    assert read_emf(emf_line("s", "f", {"RowsRead": 1}, at_s=0) + "\n") == Told("s", "f", {"RowsRead": 1}, 0.0)
+    assert read_emf(emf_line("s", "f", {"RowsRead": 1}, at_s=0) + "\n") == MetricLine("s", "f", {"RowsRead": 1}, 0.0)

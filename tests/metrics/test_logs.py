@@ -1,4 +1,4 @@
-"""Lines of a log group, read on from where they were read last."""
+"""Lines of a log group, read from where the last reading ended."""
 
 from typing import Any
 
@@ -6,12 +6,12 @@ import pytest
 from botocore.exceptions import ClientError
 
 from ingest.errors import IngestError
-from ingest.metrics.logs import LogEvents
-from ingest.metrics.summary import Line
+from ingest.metrics.cloudwatch import LogEvents
+from ingest.metrics.summary import LogLine
 
 
 class FakeLogs:
-    """A log group that answers with two events at most, as CloudWatch Logs does with ten thousand."""
+    """A log group that returns at most two events a page; CloudWatch Logs returns ten thousand."""
 
     def __init__(self) -> None:
         self.events: list[tuple[int, str]] = []
@@ -37,7 +37,7 @@ def reader(logs: FakeLogs, group: str = "group") -> LogEvents:
     return LogEvents(client=logs, group=group, keep_s=300)  # type: ignore[arg-type]
 
 
-def texts(lines: list[Line]) -> list[str]:
+def texts(lines: list[LogLine]) -> list[str]:
     return [line.text for line in lines]
 
 
@@ -65,9 +65,9 @@ def test_lines_are_forgotten_in_time(logs: FakeLogs) -> None:
 
 def test_an_event_may_hold_several_lines(logs: FakeLogs) -> None:
     logs.events = [(999_000, "one\ntwo\n")]
-    assert reader(logs).lines(1000.0) == [Line(999.0, "one"), Line(999.0, "two")]
+    assert reader(logs).lines(1000.0) == [LogLine(999.0, "one"), LogLine(999.0, "two")]
 
 
-def test_a_log_group_that_is_not_there_is_reported_of_in_a_sentence(logs: FakeLogs) -> None:
+def test_a_missing_log_group_is_reported_in_a_sentence(logs: FakeLogs) -> None:
     with pytest.raises(IngestError, match="while reading the log group gone"):
         reader(logs, "gone").lines(1000.0)

@@ -1,25 +1,28 @@
-"""Each `put` is one EMF line on standard output, at once, with what the stack knows and nothing of its environment."""
+"""Each `put` writes one EMF line to standard output at once, with the stack's name and nothing of the environment."""
 
 import pytest
 
 from ingest.contract import Metric
-from ingest.metrics.emf import Metrics, Told, read_emf
+from ingest.metrics.emf import MetricLine, Metrics, read_emf
 
 
-def lines(capsys: pytest.CaptureFixture[str]) -> list[Told | None]:
+def lines(capsys: pytest.CaptureFixture[str]) -> list[MetricLine | None]:
     return [read_emf(line) for line in capsys.readouterr().out.splitlines()]
 
 
 def test_a_put_is_one_line_with_the_time_it_was_put(capsys: pytest.CaptureFixture[str]) -> None:
     Metrics(stack="Ingest", now_s=lambda: 1_795_342_272.345).put("orders", {Metric.ROWS_READ: 500})
-    assert lines(capsys) == [Told("Ingest", "orders", {"RowsRead": 500}, 1_795_342_272.345)]
+    assert lines(capsys) == [MetricLine("Ingest", "orders", {"RowsRead": 500}, 1_795_342_272.345)]
 
 
 def test_lines_do_not_leak_into_each_other(capsys: pytest.CaptureFixture[str]) -> None:
     metrics = Metrics(stack="Ingest", now_s=lambda: 1.0)
     metrics.put("a", {Metric.ROWS_READ: 1})
     metrics.put("b", {Metric.FILES_FAILED: 2})
-    assert lines(capsys) == [Told("Ingest", "a", {"RowsRead": 1}, 1.0), Told("Ingest", "b", {"FilesFailed": 2}, 1.0)]
+    assert lines(capsys) == [
+        MetricLine("Ingest", "a", {"RowsRead": 1}, 1.0),
+        MetricLine("Ingest", "b", {"FilesFailed": 2}, 1.0),
+    ]
 
 
 def test_the_time_is_the_clocks(capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,18 +1,20 @@
-"""What lines of the function's log say of the last minutes."""
+"""Figures of the last minutes, from the lines of the function's log."""
+
+import pytest
 
 from ingest.contract import Metric
 from ingest.metrics.emf import emf_line
-from ingest.metrics.summary import Line, Measured, from_lines
+from ingest.metrics.summary import LogLine, Measured, from_lines
 
 NOW = 1_000_000.0
 
 
-def reported(ago_s: float, feed: str = "orders", stack: str = "prod", **values: float) -> Line:
+def reported(ago_s: float, feed: str = "orders", stack: str = "prod", **values: float) -> LogLine:
     named = {getattr(Metric, name.upper()): value for name, value in values.items()}
-    return Line(NOW - ago_s, emf_line(stack, feed, named, at_s=NOW - ago_s))
+    return LogLine(NOW - ago_s, emf_line(stack, feed, named, at_s=NOW - ago_s))
 
 
-def measured(*lines: Line) -> Measured:
+def measured(*lines: LogLine) -> Measured:
     return from_lines(lines, stack="prod", now_s=NOW)
 
 
@@ -38,21 +40,36 @@ def test_the_time_until_rows_are_visible_is_reported_by_its_quantiles() -> None:
 def test_other_lines_and_other_stacks_do_not_count() -> None:
     found = measured(
         reported(1, stack="test", rows_written=5),
-        Line(NOW, "START RequestId: 1"),
-        Line(NOW, '{"CsvIngest": 1}'),
+        LogLine(NOW, "START RequestId: 1"),
+        LogLine(NOW, '{"CsvIngest": 1}'),
         reported(1),
     )
     assert found.sums == {}
 
 
 def test_several_values_in_a_line_are_added_up() -> None:
-    line = Line(NOW, emf_line("prod", "orders", {Metric.REQUEST_LATENCY: [1.0, 2.5]}, at_s=NOW))
-    assert measured(line).sum(Metric.REQUEST_LATENCY) == 3.5
+    line = LogLine(NOW, emf_line("prod", "orders", {Metric.ROWS_WRITTEN: [1.0, 2.5]}, at_s=NOW))
+    assert measured(line).sum(Metric.ROWS_WRITTEN) == 3.5
+
+
+@pytest.mark.parametrize("metric", [metric for metric in Metric if not metric.is_sum])
+def test_gauges_are_never_added_up(metric: Metric) -> None:
+    found = measured(*[LogLine(NOW, emf_line("prod", "orders", {metric: 5.0}, at_s=NOW))] * 2)
+    assert found.sums == {}
+    for read in (found.sum, found.rate):
+        with pytest.raises(ValueError, match=f"{metric} is a gauge"):
+            read(metric)
+
+
+def test_counts_and_bytes_are_sums_and_everything_else_is_a_gauge() -> None:
+    assert {metric for metric in Metric if metric.is_sum} == {m for m in Metric if m.unit in ("Count", "Bytes")}
 
 
 def test_invocations_are_counted_by_their_reports() -> None:
     reports = [
-        Line(NOW - n, f"REPORT RequestId: {n}\tDuration: {n}00.5 ms\tBilled Duration: {n}01 ms\tMemory Size: 1769 MB")
+        LogLine(
+            NOW - n, f"REPORT RequestId: {n}\tDuration: {n}00.5 ms\tBilled Duration: {n}01 ms\tMemory Size: 1769 MB"
+        )
         for n in range(1, 6)
     ]
     found = measured(*reports).invocations
@@ -60,6 +77,6 @@ def test_invocations_are_counted_by_their_reports() -> None:
     assert (found.count, found.median_s, found.longest_s, found.errors) == (5, 0.3005, 0.5005, None)
 
 
-def test_what_is_dealt_with_is_files_and_segments() -> None:
+def test_finished_messages_are_those_that_end_a_file_or_a_segment() -> None:
     found = measured(reported(1, files_completed=10, files_failed=2), reported(2, segments_done=18, files_retried=9))
     assert found.ends_per_s == 30 / 300

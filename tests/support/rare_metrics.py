@@ -1,4 +1,4 @@
-"""Metrics of situations that a short run of the local stack does not come to, told by the real teller all the same."""
+"""Metrics of situations that a short run of the local stack does not reach, emitted by the real reporter."""
 
 import contextlib
 import io
@@ -9,7 +9,7 @@ from ingest.dynamodb.write_stats import throttled_request
 from ingest.file import FileVersion
 from ingest.ledger.claims import Outcome
 from ingest.ledger.row_counts import RowCounts
-from ingest.metrics.emf import Metrics, Told, read_emf
+from ingest.metrics.emf import MetricLine, Metrics, read_emf
 from ingest.worker.report import Reporter
 from tests.support.fakes import RecordingEvents, ScriptedClock
 
@@ -18,14 +18,14 @@ REASONS = ("TableWriteAccountLimitExceeded", "TableWriteMaxOnDemandThroughputExc
 
 
 class Forgetful:
-    """A ledger that need not know that something was told."""
+    """A ledger that does not keep what was reported."""
 
     def reported(self, *about: object, now_s: float) -> None:
         """Forget it."""
 
 
-def reported_rarely(stack: str) -> list[Told]:
-    """Return what is told of an unbalanced file, a hand-over, and throttles by reasons the simulated tables lack."""
+def reported_rarely(stack: str) -> list[MetricLine]:
+    """Return the metrics of an unbalanced file, a hand-over, and throttling reasons the simulated tables lack."""
     with contextlib.redirect_stdout(io.StringIO()) as out:
         metrics, clock = Metrics(stack=stack), ScriptedClock()
         reporter = Reporter(
@@ -36,8 +36,8 @@ def reported_rarely(stack: str) -> list[Told]:
         for reason in REASONS:
             answer = json.dumps({"ThrottlingReasons": [{"reason": reason}]}).encode()
             reporter.progressed("orders", RowCounts(), throttled_request(answer), 1.0)
-    return [reported for reported in map(read_emf, out.getvalue().splitlines()) if reported]
+    return [line for line in map(read_emf, out.getvalue().splitlines()) if line]
 
 
 def print_nothing(message: str, fields: dict[str, object]) -> None:
-    """Keep the log out of what is told."""
+    """Keep log lines out of the output."""

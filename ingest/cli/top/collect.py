@@ -1,4 +1,4 @@
-"""What `ingest top` shows of one moment: asked of the ledger, the queues, and CloudWatch or the function's log."""
+"""The state `ingest top` shows, read from the ledger, the queues, and CloudWatch or the function's log."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,8 +13,7 @@ from ingest.errors import SettingsFault
 from ingest.feeds.feed import Feeds
 from ingest.ledger.states import is_open
 from ingest.ledger.table import iso
-from ingest.metrics.cloudwatch import CloudWatchMetrics
-from ingest.metrics.logs import LogEvents
+from ingest.metrics.cloudwatch import CloudWatchMetrics, LogEvents
 from ingest.metrics.summary import WINDOW_S, Measured, from_lines
 from ingest.queue.sqs import Depth, queue_depth
 from ingest.worker.report import NO_FEED
@@ -26,7 +25,7 @@ ENDED_FILES = 5
 
 @dataclass(frozen=True, slots=True)
 class StackHealth:
-    """How the stack is doing at one moment."""
+    """The state of the stack at one moment."""
 
     stack: str
     now_s: float
@@ -42,14 +41,14 @@ class StackHealth:
 
     @property
     def is_paused(self) -> bool:
-        """Whether the function takes no messages."""
+        """Whether the function receives no messages."""
         return self.mapping in ("Disabled", "Disabling")
 
     @property
     def drain_s(self) -> float | None:
-        """In how long all is done, as things go now: messages by how many end, open files by their own rates.
+        """Seconds until all is done at the present rates: of finished messages, and of each open file.
 
-        0 if nothing is to be done; None if nothing goes on, or nobody can tell.
+        0 when everything is done; None without progress or without enough data.
         """
         if not self.queue.all and not self.open.files:
             return 0.0
@@ -63,20 +62,20 @@ class StackHealth:
 
 
 class Watcher:
-    """Looks at a deployed stack, again and again."""
+    """Reads the state of a deployed stack, as often as asked."""
 
     def __init__(self, stack: DeployedStack, feeds: Feeds, source: SourceName | None) -> None:
         self._stack = stack
         self._feeds = feeds
-        self._sqs = client("sqs", "preparing to look at the queues")
+        self._sqs = client("sqs", "preparing to read the queues")
         self._queue, self._dead = stack.output(Output.QUEUE_URL), stack.output(Output.DEAD_LETTER_URL)
         self._function = stack.output(Output.FUNCTION)
-        cloudwatch = client("cloudwatch", "preparing to ask for metrics")
+        cloudwatch = client("cloudwatch", "preparing to read metrics")
         self._source: SourceName = source or ("cloudwatch" if is_aws(cloudwatch.meta.endpoint_url) else "logs")
         self._measure = self._from_cloudwatch(cloudwatch) if self._source == "cloudwatch" else self._from_log()
 
     def look(self, now_s: float) -> StackHealth:
-        """Return how things stand."""
+        """Return the present state."""
         today = iso(now_s)[:10]
         ended = look(self._ledger, Question(self._feeds, day=today, limit=ENDED_FILES), now_s=now_s)
         return StackHealth(
@@ -110,7 +109,7 @@ class Watcher:
         return sorted(found, key=lambda view: view.entry.ended_s or 0.0, reverse=True)[:ENDED_FILES]
 
     def _oldest(self, now_s: float) -> float | None:
-        """Return how long ago the oldest file was first seen that is not finished: the first of each feed's listing."""
+        """Return the age of the oldest unfinished file, which is the first of its feed's listing."""
         firsts = (next(self._ledger.open_files(name), None) for name in (*self._feeds.feeds, NO_FEED))
         seen = [first.first_seen_s for first in firsts if first and first.first_seen_s and is_open(first.status)]
         return max(0.0, now_s - min(seen)) if seen else None
@@ -135,7 +134,7 @@ def read_source(name: str) -> SourceName | None:
     """Return the source of that name; None for auto.
 
     Raises:
-        SettingsFault: there is none.
+        SettingsFault: no source has that name.
     """
     known: dict[str, SourceName | None] = {"auto": None, "cloudwatch": "cloudwatch", "logs": "logs"}
     if name not in known:
@@ -144,7 +143,7 @@ def read_source(name: str) -> SourceName | None:
 
 
 def is_aws(endpoint_url: str) -> bool:
-    """Return whether an endpoint is AWS's own, in a VPC too, and no emulator's, which makes no metrics of EMF lines.
+    """Return whether an endpoint is AWS (in a VPC too). An emulator does not extract metrics from EMF lines.
 
     >>> is_aws("https://monitoring.eu-west-1.amazonaws.com"), is_aws("http://127.0.0.1:4566")
     (True, False)
@@ -154,8 +153,8 @@ def is_aws(endpoint_url: str) -> bool:
 
 
 def eta_s(view: FileView) -> float | None:
-    """Return in how long a file is loaded if it goes on as it has since it was first seen; None if nobody can tell."""
+    """Return the seconds until a file is loaded, at its rate since it was first seen; None without enough data."""
     share, age_s = view.progress.share, view.progress.age_s
-    if not share or age_s is None or not view.progress.row_counts.rows_read:  # the head alone tells nothing of the pace
+    if not share or age_s is None or not view.progress.row_counts.rows_read:  # the header says nothing about speed
         return None
     return max(0.0, age_s * (1 - share) / share)

@@ -1,9 +1,12 @@
-"""`ingest top`: how the stack is doing, live."""
+"""`ingest top`: the live view of the stack, and the keys that refresh and end it."""
 
+import contextlib
 import json
+import os
+import select
 import sys
-from collections.abc import Callable
-from typing import Annotated
+from collections.abc import Callable, Iterator
+from typing import Annotated, Protocol
 
 import typer
 from rich.console import Console, Group
@@ -15,21 +18,23 @@ from ingest.cli.output import line_console
 from ingest.cli.stack import DeployedStack
 from ingest.cli.top.collect import StackHealth, Watcher, read_source
 from ingest.cli.top.document import health_document
-from ingest.cli.top.keyboard import Keys, keys
 from ingest.cli.top.view import view
 from ingest.errors import ServiceFault, SettingsFault
 from ingest.feeds.parse import read_feeds
 
 EVERY_S = 2.0
 LINES_IN_A_PIPE = 60
+QUIT = (b"q", b"Q")
 
 
 def top(
-    once: Annotated[bool, typer.Option("--once", help="Look once; so it does where there is no terminal.")] = False,
-    every: Annotated[float, typer.Option("--every", min=0.5, metavar="SECONDS", help="Look so often.")] = EVERY_S,
+    once: Annotated[
+        bool, typer.Option("--once", help="Print once and exit, the default when the output is not a terminal.")
+    ] = False,
+    every: Annotated[float, typer.Option("--every", min=0.5, metavar="SECONDS", help="Refresh interval.")] = EVERY_S,
     source: Annotated[
         str,
-        typer.Option("--source", help="cloudwatch, logs (the function's log), or auto: logs where AWS is emulated."),
+        typer.Option("--source", help="cloudwatch, logs (the function's log), or auto: logs with an emulator."),
     ] = "auto",
     stack: StackName = None,
     feeds: FeedsPath = DEFAULT_FEEDS,
@@ -37,7 +42,7 @@ def top(
 ) -> None:
     """Show lag, throughput, errors and files of the stack, live, until q or Ctrl-C.
 
-    Counts are of the last 5 minutes, rates of the last one. CloudWatch is a minute or two behind, the ledger is not.
+    Counts cover the last 5 minutes, rates the last minute. CloudWatch lags by a minute or two; the ledger does not.
     """
     clock = Clock()
     is_live = sys.stdout.isatty() and not once and not as_json
@@ -53,9 +58,9 @@ def top(
 
 
 def keep_showing(
-    health: StackHealth, look: Callable[[], StackHealth], pressed: Keys, every: float, console: Console
+    health: StackHealth, look: Callable[[], StackHealth], pressed: "Keys", every: float, console: Console
 ) -> None:
-    """Show the stack, and look again every so many seconds, until q or Ctrl-C. What fails meanwhile is told below."""
+    """Show the stack and refresh it every `every` seconds until q or Ctrl-C. A failed refresh is reported below."""
 
     def picture(last_error: str = "") -> Group:
         return view(health, rows=console.height, every=every, last_error=last_error)
@@ -72,3 +77,48 @@ def keep_showing(
                 live.update(picture(last_error), refresh=True)
         except KeyboardInterrupt:
             return
+
+
+class Sleeper(Protocol):
+    """The part of a clock that waiting uses."""
+
+    def sleep(self, seconds: float) -> None:
+        """Wait."""
+
+
+class Keys:
+    """Waits for keys on a file descriptor, or only waits if it is None."""
+
+    def __init__(self, descriptor: int | None, clock: Sleeper) -> None:
+        self._descriptor = descriptor
+        self._clock = clock
+
+    def wants_to_quit(self, seconds: float) -> bool:
+        """Wait until the time is over or a key is pressed; return whether it was q. Any other key ends the wait."""
+        if self._descriptor is None:
+            self._clock.sleep(seconds)
+            return False
+        ready, _, _ = select.select([self._descriptor], [], [], seconds)
+        return bool(ready) and os.read(self._descriptor, 1) in QUIT
+
+
+@contextlib.contextmanager
+def keys(clock: Sleeper) -> Iterator[Keys]:
+    """Yield the keys of standard input; afterwards the terminal is as it was before."""
+    try:
+        import termios
+        import tty
+    except ImportError:  # Windows: Ctrl-C ends it
+        yield Keys(None, clock)
+        return
+    if not sys.stdin.isatty():
+        yield Keys(None, clock)
+        return
+    descriptor = sys.stdin.fileno()
+    before = termios.tcgetattr(descriptor)
+    try:
+        tty.setcbreak(descriptor, termios.TCSADRAIN)  # keep what was typed before
+        yield Keys(descriptor, clock)
+    finally:
+        with contextlib.suppress(termios.error):
+            termios.tcsetattr(descriptor, termios.TCSADRAIN, before)

@@ -18,7 +18,7 @@ THROTTLES = {
 
 
 def health_document(health: StackHealth) -> dict[str, Any]:
-    """Return all of it. Sums are of `window_s`, rates of `recent_s`; what is not known is null."""
+    """Return the whole document. Sums cover `window_s`, rates `recent_s`; what is unknown is null."""
     measured = health.measured
     return {
         "stack": health.stack,
@@ -67,7 +67,7 @@ def _throughput(health: StackHealth) -> dict[str, Any]:
 
 
 def _errors(health: StackHealth) -> dict[str, Any]:
-    def count(metric: str) -> int:
+    def count(metric: Metric) -> int:
         return round(health.measured.sum(metric))
 
     share = reject_share(health)
@@ -110,7 +110,7 @@ def _function(health: StackHealth) -> dict[str, Any]:
         "throttles": done.throttles if done else None,
         "duration_p50_s": _rounded(done.median_s) if done else None,
         "duration_max_s": _rounded(done.longest_s) if done else None,
-        "concurrent": done.at_once if done else None,
+        "concurrent": done.concurrent if done else None,
     }
 
 

@@ -1,4 +1,4 @@
-"""What `ingest top` shows on a terminal: lag, throughput, errors, the function, files. Fits in 80 columns."""
+"""What `ingest top` shows on a terminal: lag, throughput, errors, the function, files. It fits in 80 columns."""
 
 from collections.abc import Iterable, Iterator
 
@@ -18,7 +18,7 @@ KEY = 31  # characters of a file's key at most
 
 
 def open_files(health: StackHealth, most: int) -> Iterator[RenderableType]:
-    """Yield the open files, so many at most, with how far they are."""
+    """Yield the open files, at most `most`, with their progress."""
     shown = health.open.files[:most]
     more = len(health.open.files) - len(shown)
     count = f"{len(health.open.files)}{'+' if health.open.is_cut else ''}"
@@ -36,7 +36,7 @@ def _open_cells(view: FileView) -> list[str | Text]:
     is_idle = progress.share is None or view.entry.status == Status.WAITING
     return [
         view.entry.work.file.key,
-        _reported(view.entry) if is_idle else Text(bar(progress.share), style="cyan"),
+        _state(view.entry) if is_idle else Text(bar(progress.share), style="cyan"),
         share_text(progress.share),
         extent(progress.row_counts.bytes_read, size or 0),
         f"{amount(progress.row_counts.rows_read)} rows",
@@ -57,16 +57,16 @@ def _ended_cells(view: FileView, now_s: float) -> list[str | Text]:
     entry = view.entry
     ago = "" if entry.ended_s is None else f"{short(max(0.0, now_s - entry.ended_s))} ago"
     rejected = f"{amount(entry.row_counts.rows_rejected)} rejects" if entry.row_counts.rows_rejected else ""
-    return [entry.work.file.key, _reported(entry), f"{amount(entry.row_counts.rows_read)} rows", rejected, ago]
+    return [entry.work.file.key, _state(entry), f"{amount(entry.row_counts.rows_read)} rows", rejected, ago]
 
 
-def _reported(entry: Entry) -> Text:
-    """Return what stands against a file, or its status if nothing does."""
+def _state(entry: Entry) -> Text:
+    """Return the code of a file's error, or its status if it has none."""
     return Text(entry.error_code, style="red") if entry.error_code else status_text(entry)
 
 
 def _tail(key: str) -> str:
-    """Return a key, or its end, which tells most.
+    """Return a key; of a long one the end, which says most.
 
     >>> _tail("orders/2026/11/22/europe/export-0001.csv")
     '…6/11/22/europe/export-0001.csv'
@@ -75,7 +75,7 @@ def _tail(key: str) -> str:
 
 
 def _table(rows: list[list[str | Text]]) -> Table:
-    """Return a table as wide as there is room, whose first column gives way."""
+    """Return a table of the full width; its first column is shortened if there is not enough room."""
     table = Table(box=None, show_header=False, padding=(0, 1, 0, 0), expand=True)
     for n in range(len(rows[0])):
         is_text = n < 2
@@ -93,7 +93,7 @@ BAR = 8  # characters
 
 
 def sparkline(values: Iterable[float]) -> str:
-    """Return values as a row of bars, the highest as high as can be.
+    """Return values as a row of bars, the largest at full height.
 
     >>> sparkline([0, 1, 4, 8])
     ' ▁▄█'
@@ -104,7 +104,7 @@ def sparkline(values: Iterable[float]) -> str:
 
 
 def bar(share: float | None) -> str:
-    """Return how much is done as a bar.
+    """Return a progress bar.
 
     >>> bar(0.5), bar(None)
     ('━━━━────', '')
@@ -114,7 +114,7 @@ def bar(share: float | None) -> str:
 
 
 def amount(number: float) -> str:
-    """Return a number in six characters at most.
+    """Return a number in at most six characters.
 
     >>> amount(0), amount(9_999), amount(123_456), amount(12_345_678), amount(0.25)
     ('0', '9,999', '123 k', '12.3 M', '0.2')
@@ -127,7 +127,7 @@ def amount(number: float) -> str:
 
 
 def extent(done: int, size: int) -> str:
-    """Return how many bytes of how many are done, in the unit of all.
+    """Return bytes done and bytes in all, in the unit of the latter.
 
     >>> extent(35, 675), extent(12_600_000, 17_600_000)
     ('35/675 B', '12.6/17.6 MB')
@@ -145,12 +145,12 @@ def short(seconds: float) -> str:
     return " ".join(age_text(seconds).split()[:2])
 
 
-FIXED_LINES = 16  # all that are no files'
-WORD = 12  # of what a line is about
+FIXED_LINES = 16  # all lines but those of files
+WORD = 12  # width of the title of a line
 
 
 def view(health: StackHealth, *, rows: int, every: float | None = None, last_error: str = "") -> Group:
-    """Return one picture, of no more than about `rows` lines; `trouble` is why it is older than it should be."""
+    """Return the whole view in about `rows` lines; `last_error` is why it was not refreshed."""
     room = max(4, rows - FIXED_LINES)
     ended = max(1, room // 4)
     lines: list[RenderableType] = [_title(health, every), *_lag(health), *_throughput(health), *_errors(health)]
@@ -158,7 +158,7 @@ def view(health: StackHealth, *, rows: int, every: float | None = None, last_err
     lines += listed("last ended", health.ended[:ended], health.now_s)
     lines += listed("last failures", health.failed[:ended], health.now_s)
     lines += [Text(last_error, style="red")] if last_error else []
-    lines += [Text("q ends", style="dim")] if every else []
+    lines += [Text("q to quit", style="dim")] if every else []
     return Group(*lines)
 
 
@@ -173,8 +173,8 @@ def _line(word: str, *parts: str | Text) -> Text:
 
 def _title(health: StackHealth, every: float | None) -> Text:
     state = Text("PAUSED", style="bold yellow") if health.is_paused else Text(health.mapping.lower(), style="green")
-    reported = f"{health.stack}  {iso(health.now_s)}  from {health.source}"
-    return _line("ingest top", reported + (f", every {every:g} s" if every else ""), state)
+    title = f"{health.stack}  {iso(health.now_s)}  from {health.source}"
+    return _line("ingest top", title + (f", every {every:g} s" if every else ""), state)
 
 
 def _lag(health: StackHealth) -> Iterator[Text]:
@@ -185,13 +185,13 @@ def _lag(health: StackHealth) -> Iterator[Text]:
     if measured.oldest_message_s is not None:
         oldest += f", message {age_text(measured.oldest_message_s)}"
     p50, p99 = measured.visible_p50_s, measured.visible_p99_s
-    visible = "" if p50 is None or p99 is None else f"event to visible: {p50:,.1f} s, 99 % in {p99:,.1f} s"
+    visible = "" if p50 is None or p99 is None else f"event to visible: p50 {p50:,.1f} s, p99 {p99:,.1f} s"
     yield _line("", oldest, visible)
 
 
 def _drain(health: StackHealth) -> str | Text:
     if health.drain_s is None:
-        return Text("until `ingest resume`", style="bold yellow") if health.is_paused else "no end in sight"
+        return Text("paused: run `ingest resume`", style="bold yellow") if health.is_paused else "no progress"
     return f"done in {age_text(health.drain_s)}" if health.drain_s else "nothing to do"
 
 
@@ -214,12 +214,12 @@ def _errors(health: StackHealth) -> Iterator[Text]:
     share = reject_share(health)
     rejected = f"{amount(measured.sum(Metric.ROWS_REJECTED))} rejects" + (f" ({share * 100:.2f} %)" if share else "")
     failed = measured.sum(Metric.FILES_FAILED) + measured.sum(Metric.FILES_UNBALANCED)
-    letters = health.dead_letters.all
+    dead = health.dead_letters.all
     yield _line(
         "errors",
         rejected,
         _alarming(f"{amount(failed)} failed", failed),
-        _alarming(f"{amount(letters)} dead letters", letters),
+        _alarming(f"{amount(dead)} dead letters", dead),
         f"{amount(measured.sum(Metric.FILES_RETRIED))} retried",
     )
     reasons = [(name, measured.sum(metric)) for name, metric in THROTTLES.items() if measured.sum(metric)]
@@ -236,9 +236,9 @@ def _function(health: StackHealth) -> Text:
     done = health.measured.invocations
     if done is None or not done.count:
         return _line("function", "not invoked")
-    took = f", half of them in {done.median_s:,.1f} s, all in {done.longest_s:,.1f} s" if done.longest_s else ""
+    took = f", p50 {done.median_s:,.1f} s, longest {done.longest_s:,.1f} s" if done.longest_s else ""
     parts = [f"{amount(done.count)} invocations{took}"]
-    parts += [f"{amount(done.at_once)} at once"] if done.at_once is not None else []
+    parts += [f"{amount(done.concurrent)} concurrent"] if done.concurrent is not None else []
     if done.errors is not None:
         parts.append(f"{done.errors} errors, {done.throttles} throttles")
     return _line("function", *parts)
