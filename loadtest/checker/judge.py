@@ -6,8 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ingest.contract import FINAL_STATUSES, Status
-from loadtest.checker.expected import Expected
-from loadtest.checker.found import Found, Record, TableFound
+from loadtest.checker.found import Expected, Found, Record, TableFound
 from loadtest.workload.duplicates import GROUP
 from loadtest.workload.expected import MODULUS
 

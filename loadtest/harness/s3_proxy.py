@@ -4,11 +4,14 @@ import contextlib
 import socket
 import threading
 from http.server import BaseHTTPRequestHandler
+from pathlib import Path
 from types import TracebackType
 from typing import Self, cast
 
 from loadtest.harness.upstream import Upstream
-from loadtest.s3_server.listener import CuttingServer
+from loadtest.s3_server.files import Refused, find
+from loadtest.s3_server.http import Handler
+from loadtest.s3_server.server import CuttingServer
 
 _LEFT_OUT = {"connection", "transfer-encoding", "content-length", "expect", "keep-alive", "date", "server"}
 SMALLEST_CUT = 2
@@ -90,3 +93,39 @@ class S3Proxy:
     def url(self) -> str:
         """Where it listens."""
         return f"http://127.0.0.1:{self.proxy.server_address[1]}"
+
+
+class DiskProxy(Proxy):
+    """Serves a folder that holds a folder for each bucket, and relays the rest."""
+
+    def __init__(self, url: str, folder: Path, *, cut_share: float, seed: int) -> None:
+        super().__init__(url, cut_share=cut_share, seed=seed)
+        self.RequestHandlerClass = DiskRelay
+        self.folder = folder
+        self.reads = 0
+
+    def count_request(self) -> None:
+        """Count a request for a file."""
+        self.reads += 1
+
+    def count_bytes(self, count: int) -> None:
+        """Nobody asks."""
+
+
+class DiskRelay(Handler, Relay):
+    """Answers one client."""
+
+    def do_GET(self) -> None:
+        """Send a file, or a range of it."""
+        (Handler if self._is_here() else Relay).do_GET(self)
+
+    def do_HEAD(self) -> None:
+        """Tell what a file is."""
+        (Handler if self._is_here() else Relay).do_HEAD(self)
+
+    def _is_here(self) -> bool:
+        try:
+            find(cast(DiskProxy, self.server).folder, self.path)
+        except Refused:
+            return False
+        return True

@@ -14,12 +14,10 @@ from ingest.contract import Env, Ledger, Status
 from loadtest.chaos.run import Every
 from loadtest.chaos.uploads import s3_event
 from loadtest.harness.dynamodb_proxy import LedgerProxy
-from loadtest.harness.s3_proxy import S3Proxy
+from loadtest.harness.s3_proxy import DiskProxy, S3Proxy
 from loadtest.harness.stack import StackClient, prepared
 from loadtest.harness.workers import Fleet, environments
-from loadtest.huge.disk_proxy import DiskProxy
-from loadtest.huge.expected import KnownRow
-from loadtest.huge.rows import Kinds, is_injected
+from loadtest.huge.rows import Kinds, KnownRow, is_injected
 from loadtest.s3_server.files import find
 from loadtest.simulator import Simulator
 

@@ -12,9 +12,8 @@ from typing import Any
 from infra.local.ministack import EmulatorFault
 from loadtest.harness.results import RESULTS, origin, write_document
 from loadtest.run.aws import command as aws
-from loadtest.run.driver import perform
+from loadtest.run.driver import Progress, perform
 from loadtest.run.local import LocalTarget
-from loadtest.run.progress import Progress
 from loadtest.run.sim import SimTarget
 from loadtest.run.target import Target
 from loadtest.scenarios.catalog import SCENARIOS

@@ -13,19 +13,17 @@ from infra.local.stack import LocalStack, local_stack
 from ingest.contract import Output, table_output
 from loadtest.chaos.uploads import s3_event
 from loadtest.checker.found import Found
-from loadtest.harness.log import Log
+from loadtest.harness.process import Usage, members
 from loadtest.harness.rejects import records_of, rejects_of
 from loadtest.harness.stack import StackClient
 from loadtest.measure.emf import requests_reported
-from loadtest.measure.invocations import Invocation
+from loadtest.measure.log import Invocation, Log
 from loadtest.measure.observation import Observation
 from loadtest.measure.price import Bill
-from loadtest.measure.usage import Usage, members
 from loadtest.run.disk import write_file
 from loadtest.run.tables import read_table
 from loadtest.run.target import Drop
-from loadtest.scenarios.feeds import FEEDS, tables
-from loadtest.scenarios.scenario import Scenario
+from loadtest.scenarios.scenario import FEEDS, Scenario, tables
 
 
 class LocalTarget:

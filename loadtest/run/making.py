@@ -4,10 +4,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Protocol
 
-from loadtest.checker.expected import Expected
+from loadtest.checker.found import Expected
 from loadtest.run.target import Drop
-from loadtest.scenarios.feeds import FEEDS, schema
-from loadtest.scenarios.scenario import Files, Scenario
+from loadtest.scenarios.scenario import FEEDS, Files, Scenario, schema
 from loadtest.workload.expected import KnownOutcome
 from loadtest.workload.recipe import Recipe, recipe_of
 from loadtest.workload.stream import Generation

@@ -19,20 +19,18 @@ from loadtest.chaos.uploads import s3_event
 from loadtest.checker.found import Found
 from loadtest.checker.replay import Replayed, replay
 from loadtest.harness.dynamodb_proxy import LedgerProxy
+from loadtest.harness.process import Usage
 from loadtest.harness.rejects import records_of, rejects_of
-from loadtest.harness.s3_proxy import S3Proxy
+from loadtest.harness.s3_proxy import DiskProxy, S3Proxy
 from loadtest.harness.stack import StackClient, prepared
 from loadtest.harness.workers import Fleet, environments
-from loadtest.huge.disk_proxy import DiskProxy
-from loadtest.measure.invocations import Invocation
+from loadtest.measure.log import Invocation
 from loadtest.measure.observation import Observation
 from loadtest.measure.price import Bill
-from loadtest.measure.usage import Usage
 from loadtest.run.disk import write_file
 from loadtest.run.target import Drop
 from loadtest.s3_server.files import find
-from loadtest.scenarios.feeds import FEEDS, tables
-from loadtest.scenarios.scenario import Scenario
+from loadtest.scenarios.scenario import FEEDS, Scenario, tables
 from loadtest.simulator import Settings as SimulatorSettings
 from loadtest.simulator import Simulator
 

@@ -8,7 +8,7 @@ from types import TracebackType
 from typing import Any, Protocol, Self
 
 from loadtest.checker.found import Found
-from loadtest.measure.invocations import Invocation
+from loadtest.measure.log import Invocation
 from loadtest.measure.observation import Observation
 from loadtest.measure.price import Bill
 from loadtest.scenarios.scenario import Scenario

@@ -5,8 +5,7 @@ import json
 import signal
 from pathlib import Path
 
-from loadtest.s3_server.server import ObjectServer
-from loadtest.s3_server.settings import Settings
+from loadtest.s3_server.server import ObjectServer, Settings
 
 _ENDS = (signal.SIGINT, signal.SIGTERM)
 

@@ -8,11 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from loadtest.harness.results import RESULTS, origin, write_document
-from loadtest.run.driver import perform
-from loadtest.run.progress import Progress
+from loadtest.run.driver import Progress, perform
 from loadtest.run.sim import SimTarget
-from loadtest.scale.limits import DEFAULT, ENDLESS, Table
-from loadtest.scale.model import WorkItem
+from loadtest.scale.model import DEFAULT, ENDLESS, Table, WorkItem
 from loadtest.scale.page import page
 from loadtest.scale.study import Point, document
 from loadtest.scenarios.catalog import SCENARIOS

@@ -4,15 +4,14 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from loadtest.scale.limits import ENDLESS, TABLES, Table
-from loadtest.scale.model import Worker, WorkItem, forecast, knee
+from loadtest.scale.model import ENDLESS, TABLES, Table, Worker, WorkItem, forecast, knee
 
 COMPUTED_FOR = (1, 10, 100, 1_000)
 
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """A measured run: so many workers, all at one table. `table` is the name of one of `limits.TABLES`."""
+    """A measured run: so many workers, all at one table. `table` is the name of one of `model.TABLES`."""
 
     workers: int
     table: str

@@ -2,10 +2,38 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from functools import cache
+from pathlib import Path
 from typing import Any, Literal
 
 from loadtest.bench.goals import Goal
 from loadtest.simulator.capacity import Simulation
+from loadtest.simulator.settings import Key, Table
+from loadtest.workload.schema import Schema, read_schema
+
+FEEDS = Path(__file__).parent / "feeds.toml"
+NAMES = ("orders", "readings", "customers", "visits")
+
+
+@cache
+def schema(feed: str) -> Schema:
+    """Return what the generator knows of a feed."""
+    return read_schema(FEEDS, feed)
+
+
+@cache
+def tables() -> dict[str, Table]:
+    """Return the tables of all feeds, by the name their feed gives them."""
+    return dict(_tables())
+
+
+def _tables() -> Iterator[tuple[str, Table]]:
+    for feed in NAMES:
+        known = schema(feed)
+        types = {column.name or name: column.type for name, column in known.columns}
+        partition, *sort = [Key(name, types.get(name, "S")) for name, _ in known.keys]
+        yield known.table, Table(partition, sort[0] if sort else None)
+
 
 MIB = 1024 * 1024
 SMALLEST_SEGMENT = 2 * MIB

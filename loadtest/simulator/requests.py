@@ -10,9 +10,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from loadtest.simulator.errors import invalid, no_table, not_json
-from loadtest.simulator.keys import check_keys_of_put, key_values
 from loadtest.simulator.settings import Table
-from loadtest.simulator.values import Item, check_values, item_bytes
+from loadtest.simulator.values import Item, check_keys_of_put, check_values, item_bytes, key_values
 
 MAX_REQUESTS = 25
 MAX_REQUEST_BYTES = 16 * 1024 * 1024

@@ -16,12 +16,11 @@ import pytest
 from infra.local.stack import LocalStack, local_stack
 from ingest.contract import Output
 from loadtest.run.aws import marker
-from loadtest.run.aws.faults import Refused
+from loadtest.run.aws.clients import Refused
 from loadtest.run.aws.target import AwsTarget
-from loadtest.run.driver import perform
-from loadtest.run.progress import Progress
+from loadtest.run.driver import Progress, perform
 from loadtest.scenarios.catalog import SCENARIOS
-from loadtest.scenarios.feeds import FEEDS
+from loadtest.scenarios.scenario import FEEDS
 
 pytestmark = pytest.mark.e2e
 ACCOUNT = "000000000000"

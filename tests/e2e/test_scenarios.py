@@ -13,9 +13,8 @@ from typing import Any
 
 import pytest
 
-from loadtest.run.driver import perform
+from loadtest.run.driver import Progress, perform
 from loadtest.run.local import LocalTarget
-from loadtest.run.progress import Progress
 from loadtest.run.sim import SimTarget
 from loadtest.run.target import Target
 from loadtest.scenarios.catalog import SCENARIOS

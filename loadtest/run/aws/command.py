@@ -5,12 +5,10 @@ import sys
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from loadtest.run.aws import reporting
 from loadtest.run.aws.cleaning import Cleaner
-from loadtest.run.aws.clients import Clients
-from loadtest.run.aws.faults import Failed, NotClean, Refused
+from loadtest.run.aws.clients import Clients, Failed, NotClean, Refused
 from loadtest.run.aws.guard import Ask, approve
-from loadtest.run.aws.stack import DEFAULT_NAME, find, identify
+from loadtest.run.aws.stack import DEFAULT_NAME, find, identify, identity_lines, resource_lines
 from loadtest.run.aws.target import AwsTarget
 from loadtest.scenarios.scenario import Scenario
 
@@ -55,7 +53,7 @@ def clean(arguments: argparse.Namespace) -> int:
     try:
         identity = identify(clients, arguments.account)
         stack = find(clients, identity, arguments.stack)
-        for line in (*reporting.whose(identity), *reporting.resources(stack)):
+        for line in (*identity_lines(identity), *resource_lines(stack)):
             _say(line)
         approve(identity, arguments.account, ask_on_terminal())
         _say(f"deleted: {Cleaner(clients, stack, _say).clean(arguments.run_name)}")

@@ -9,10 +9,9 @@ from typing import Any
 from ingest.contract import Metric, Output
 from loadtest.chaos.uploads import s3_event
 from loadtest.checker.found import Found
-from loadtest.harness.log import Log
 from loadtest.harness.rejects import read_rejects, records_of, rejects_of
 from loadtest.measure.emf import metrics, requests_reported, totals
-from loadtest.measure.invocations import Invocation
+from loadtest.measure.log import Invocation, Log
 from loadtest.measure.observation import Observation
 from loadtest.measure.price import Bill
 from loadtest.run.aws import estimate

@@ -4,8 +4,7 @@ import time
 from collections.abc import Callable, Iterator
 
 from ingest.contract import Output
-from loadtest.run.aws.clients import Clients
-from loadtest.run.aws.faults import Refused
+from loadtest.run.aws.clients import Clients, Refused
 from loadtest.run.aws.load import Load
 from loadtest.run.aws.marker import Markers
 from loadtest.run.aws.queue import depths

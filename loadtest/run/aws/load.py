@@ -4,8 +4,7 @@ import math
 from dataclasses import dataclass
 
 from loadtest.run.making import recipe
-from loadtest.scenarios.feeds import schema
-from loadtest.scenarios.scenario import Files, Scenario
+from loadtest.scenarios.scenario import Files, Scenario, schema
 from loadtest.workload.stream import Generation
 from loadtest.workload.upload import part_bytes
 

@@ -11,8 +11,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from ingest.contract import Output
-from loadtest.run.aws.clients import Clients
-from loadtest.run.aws.faults import Refused
+from loadtest.run.aws.clients import Clients, Refused
 from loadtest.run.aws.stack import Stack
 
 KEY = "_loadtest/run.json"

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from loadtest.run.aws.faults import Failed
+from loadtest.run.aws.clients import Failed
 
 _DEPTHS = [f"ApproximateNumberOfMessages{name}" for name in ("", "Delayed", "NotVisible")]
 _AT_ONCE, _HIDDEN_S = 10, 60

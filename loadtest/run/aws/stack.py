@@ -1,15 +1,14 @@
 """A deployed stack, found by its outputs, if it is one of ours that was made for load tests."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from botocore.exceptions import ClientError
 
 from ingest.contract import Env, Output, table_output
-from loadtest.run.aws.clients import Clients
-from loadtest.run.aws.faults import Refused
-from loadtest.scenarios.feeds import NAMES, schema, tables
+from loadtest.run.aws.clients import Clients, Refused
+from loadtest.scenarios.scenario import NAMES, schema, tables
 
 STAGE, DEFAULT_NAME = "loadtest", "ingest-loadtest"
 CDK = f"python -m infra.cdk deploy -c stage={STAGE} -c feeds=loadtest/scenarios/feeds.toml"
@@ -158,3 +157,27 @@ def _concurrency(clients: Clients, function: str) -> int:
     mappings = clients.get("lambda").list_event_source_mappings(FunctionName=function)["EventSourceMappings"]
     limits = [mapping.get("ScalingConfig", {}).get("MaximumConcurrency", MOST_FUNCTIONS) for mapping in mappings]
     return max(limits, default=MOST_FUNCTIONS)
+
+
+def identity_lines(identity: Identity) -> Iterator[str]:
+    """Yield account and region."""
+    yield f"account   {identity.account}, as {identity.caller}"
+    yield f"region    {identity.region}"
+
+
+def resource_lines(stack: Stack) -> Iterator[str]:
+    """Yield what is used."""
+    out = stack.outputs
+    yield f"stack     {stack.arn}"
+    yield f"landing   arn:aws:s3:::{out[Output.LANDING_BUCKET]}"
+    yield f"rejects   arn:aws:s3:::{out[Output.REJECTS_BUCKET]}"
+    yield f"queue     {out[Output.QUEUE_URL]}"
+    yield f"dead      {out[Output.DEAD_LETTER_URL]}"
+    yield f"ledger    {out[Output.LEDGER_TABLE]}"
+    yield f"function  {out[Output.FUNCTION]}, {stack.memory_mb} MB, {stack.functions} at once at most"
+    yield f"log       {out[Output.LOG_GROUP]}"
+    yield f"dashboard {out[Output.DASHBOARD]}"
+    yield f"alarms    {out[Output.ALARM_TOPIC]}: who is subscribed hears of it if the run makes one go off"
+    for table in stack.tables.values():
+        mode = "on demand" if table.is_on_demand else "provisioned"
+        yield f"table     {table.arn}, {mode}, {table.units_per_s:,.0f} write units a second"

@@ -5,16 +5,14 @@ from contextlib import contextmanager
 from types import TracebackType
 from typing import Self
 
-from loadtest.run.aws import reporting
 from loadtest.run.aws.cleaning import Cleaner
-from loadtest.run.aws.clients import Clients
+from loadtest.run.aws.clients import Clients, NotClean, Refused
 from loadtest.run.aws.deployment import AwsDeployment
-from loadtest.run.aws.estimate import estimate, rows_per_cpu_second, total
-from loadtest.run.aws.faults import NotClean, Refused
+from loadtest.run.aws.estimate import estimate, estimate_lines, rows_per_cpu_second, total
 from loadtest.run.aws.guard import Ask, approve, obstacles
 from loadtest.run.aws.load import Load, load_of
 from loadtest.run.aws.marker import Markers
-from loadtest.run.aws.stack import Identity, find, identify
+from loadtest.run.aws.stack import Identity, find, identify, identity_lines, resource_lines
 from loadtest.run.making import keys_of
 from loadtest.scenarios.scenario import Scenario
 
@@ -66,12 +64,12 @@ class AwsTarget:
             Refused: the stack is not ours, or not free.
         """
         identity = identify(self._clients, self._account)
-        self._report(reporting.whose(identity))
+        self._report(identity_lines(identity))
         self._stack = find(self._clients, identity, self._stack_name)
-        self._report(reporting.resources(self._stack))
+        self._report(resource_lines(self._stack))
         loads, rows_per_s = [load_of(scenario, self._seed) for scenario in self._wanted], rows_per_cpu_second()
         for load in loads:
-            self._report(reporting.plan(load, self._stack, rows_per_s))
+            self._report(estimate_lines(load, self._stack, rows_per_s))
         if len(loads) > 1:
             usd = sum(total(estimate(load, self._stack, rows_per_s)) for load in loads)
             self._say(f"all of them: ${usd:.2f} at most")

@@ -9,8 +9,7 @@ from typing import Any
 
 import pytest
 
-from loadtest.bench.capacity import Shared, Spread, judge
-from loadtest.bench.keyed_files import write_customers, write_repeating
+from loadtest.bench.capacity import Shared, Spread, judge, write_customers, write_repeating
 from loadtest.bench.simulator_process import load_all, running_simulator
 
 

@@ -3,7 +3,7 @@
 import json
 from typing import Any
 
-from loadtest.chaos.costs import LedgerCosts
+from loadtest.harness.dynamodb_proxy import LedgerCosts
 
 KEY = {"pk": {"S": "b/k"}, "sk": {"S": "FILE#0A"}}
 SEGMENT = {"pk": {"S": "b/k"}, "sk": {"S": "SEG#0A#0"}}

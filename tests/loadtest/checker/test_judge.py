@@ -7,8 +7,7 @@ from typing import Any
 import pytest
 
 from ingest.contract import Status
-from loadtest.checker.expected import Expected
-from loadtest.checker.found import Found, TableFound
+from loadtest.checker.found import Expected, Found, TableFound
 from loadtest.checker.judge import BLOCK_BYTES, judge
 from loadtest.workload.duplicates import GROUP
 

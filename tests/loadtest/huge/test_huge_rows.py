@@ -7,8 +7,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from loadtest.huge.expected import KnownRow
-from loadtest.huge.rows import Kinds, is_injected
+from loadtest.huge.rows import Kinds, KnownRow, is_injected
 
 KINDS = Kinds(seed=1)
 

@@ -10,7 +10,7 @@ from typing import Any, Self
 
 from ingest.contract import Status
 from loadtest.checker.found import Found, TableFound
-from loadtest.measure.invocations import Invocation
+from loadtest.measure.log import Invocation
 from loadtest.measure.observation import Observation
 from loadtest.measure.price import Bill
 from loadtest.run.disk import write_file

@@ -5,8 +5,7 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from loadtest.run.driver import perform
-from loadtest.run.progress import Progress
+from loadtest.run.driver import Progress, perform
 from loadtest.scenarios.scenario import Files, Objective, Scenario
 from tests.loadtest.run.memory_target import MemoryTarget
 

@@ -3,8 +3,7 @@
 from typing import Any
 
 from loadtest.harness import log
-from loadtest.harness.log import Log
-from loadtest.measure.invocations import Invocation
+from loadtest.measure.log import Invocation, Log
 
 REPORT = (
     "REPORT RequestId: 1f\tDuration: 1203.1 ms\tBilled Duration: 1204 ms\tMemory Size: 1769 MB\tMax Memory Used: 211 MB"

@@ -5,8 +5,7 @@ import math
 
 import pytest
 
-from loadtest.scale.limits import DEFAULT, ENDLESS, TABLES, TENFOLD, Table
-from loadtest.scale.model import Worker, WorkItem, caps, forecast, knee
+from loadtest.scale.model import DEFAULT, ENDLESS, TABLES, TENFOLD, Table, Worker, WorkItem, caps, forecast, knee
 from loadtest.scale.page import page
 from loadtest.scale.study import Point, document, worker_of
 

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from loadtest.bench.cold_start import measuring
-from loadtest.bench.cold_start.imports import seconds_by_package
 from loadtest.bench.cold_start.ledger_stub import AgreeableTables
+from loadtest.bench.cold_start.measuring import seconds_by_package
 
 ROOT = Path(__file__).parents[4]
 

@@ -7,7 +7,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from ingest.contract import Env, Output, table_output
-from loadtest.scenarios.feeds import NAMES, schema, tables
+from loadtest.scenarios.scenario import NAMES, schema, tables
 
 ACCOUNT = "123456789012"
 OUTPUTS = {value: f"the-{value}" for name, value in vars(Output).items() if name.isupper()}

@@ -8,10 +8,8 @@ import pytest
 
 from ingest.contract import Output
 from loadtest.run.aws import cleaning, queue
-from loadtest.run.aws.cleaning import Cleaned, Cleaner
-from loadtest.run.aws.clients import Clients
-from loadtest.run.aws.deleting import delete_items, delete_objects, empty_table
-from loadtest.run.aws.faults import Failed, NotClean, Refused
+from loadtest.run.aws.cleaning import Cleaned, Cleaner, delete_items, delete_objects, empty_table
+from loadtest.run.aws.clients import Clients, Failed, NotClean, Refused
 from loadtest.run.aws.marker import Markers
 from loadtest.run.aws.queue import messages_about, send_all
 from loadtest.run.aws.row_counts import RowCounts

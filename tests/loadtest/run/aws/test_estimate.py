@@ -3,9 +3,16 @@ from typing import Any
 
 import pytest
 
-from loadtest.run.aws.estimate import Line, estimate, function_seconds, rows_per_cpu_second, seconds_at_capacity, total
+from loadtest.run.aws.estimate import (
+    Line,
+    bill,
+    estimate,
+    function_seconds,
+    rows_per_cpu_second,
+    seconds_at_capacity,
+    total,
+)
 from loadtest.run.aws.load import Load, load_of
-from loadtest.run.aws.reporting import bill
 from loadtest.run.aws.stack import Identity, Stack, find
 from loadtest.scenarios.catalog import SCENARIOS
 from tests.loadtest.run.aws.deployed import ACCOUNT, Deployed

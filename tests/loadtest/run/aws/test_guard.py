@@ -8,7 +8,7 @@ import pytest
 
 from ingest.contract import Env, Output, table_output
 from loadtest.run.aws import guard
-from loadtest.run.aws.faults import Refused
+from loadtest.run.aws.clients import Refused
 from loadtest.run.aws.guard import approve, obstacles
 from loadtest.run.aws.load import load_of
 from loadtest.run.aws.stack import Identity, Stack, find, identify

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from loadtest.run.aws import target as module
-from loadtest.run.aws.faults import NotClean
+from loadtest.run.aws.clients import NotClean
 from loadtest.run.aws.target import AwsTarget
 from loadtest.scenarios.catalog import SCENARIOS
 from tests.loadtest.run.aws.deployed import ACCOUNT, Deployed
