@@ -17,7 +17,7 @@ from loadtest.chaos.settings import FEEDS, MB, TABLE, TABLES, Settings
 from loadtest.chaos.uploads import Dropper
 from loadtest.harness.dynamodb_proxy import LedgerProxy
 from loadtest.harness.s3_proxy import Proxy, S3Proxy
-from loadtest.harness.stack import StackClient, prepared
+from loadtest.harness.stack_client import StackClient, prepared
 from loadtest.harness.workers import Fleet, environments
 from loadtest.simulator import Settings as SimulatorSettings
 from loadtest.simulator import Simulator
@@ -58,7 +58,7 @@ class Run:
         self.fleet.look()
         self.dropper.do_what_is_due()
         self.reconcile.look()
-        self.events += (news := self.stack_client.events())
+        self.events += (news := self.stack_client.take_events())
         self.ended |= {(event["key"], str(event.get("etag"))) for event in news}
         time.sleep(TICK_S)
 
@@ -99,7 +99,7 @@ class Run:
             ledger=self.stack_client.ledger(),
             table={(key[0], key[1]): digest for key, digest in self.simulator.known_outcome.digests(TABLE).items()},
             rejects=self.stack_client.rejects,
-            dead_letters=self.stack_client.dead_letters(),
+            dead_letters=self.stack_client.take_dead_letters(),
             queue_depth=self._depth_left(),
             events=self.events,
         )

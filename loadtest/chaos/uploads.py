@@ -3,17 +3,15 @@
 import gzip
 import heapq
 import itertools
-import json
 import random
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from typing import Protocol
-from urllib.parse import quote_plus
 
 from ingest.contract import Status
 from loadtest.chaos.rows import HEADER, Oracle, RowMaker
 from loadtest.chaos.settings import MB, NO_FEED_PREFIX, PREFIX, Settings
+from loadtest.harness.queue import s3_notification
 
 MOST_GZIP_BYTES = 12 * MB
 FILE_KINDS = {"plain": 60, "gzip": 15, "overwritten": 10, "deleted": 3, "poison file": 8, "poison message": 4}
@@ -26,14 +24,14 @@ class Bucket(Protocol):
 
     bucket: str
 
-    def put(self, key: str, data: bytes) -> str:
+    def drop(self, key: str, data: bytes) -> str:
         """Put an object; return its eTag."""
 
     def delete(self, key: str) -> None:
         """Delete an object."""
 
-    def send(self, body: str) -> None:
-        """Put a message in the queue."""
+    def send(self, *bodies: str) -> None:
+        """Put messages in the queue."""
 
 
 @dataclass(slots=True)
@@ -106,7 +104,7 @@ class Dropper:
         maker = RowMaker(name, self._chance.randrange(1 << 32))
         data = b"".join(maker.until(size))
         data = gzip.compress(data, 1, mtime=0) if is_gzip else data
-        etag = self._stack_client.put(key, data)
+        etag = self._stack_client.drop(key, data)
         self.versions.append(Version(key, etag, len(data), may_end, is_gzip, maker.oracle))
         self._report(key, etag, len(data), news)
 
@@ -121,7 +119,7 @@ class Dropper:
             ]
         )
         key = f"{prefix}{number:04d}-poison.csv"
-        etag = self._stack_client.put(key, content)
+        etag = self._stack_client.drop(key, content)
         self.versions.append(Version(key, etag, len(content), frozenset({Status.FAILED})))
         self._report(key, etag, len(content), news="twice")
 
@@ -134,7 +132,9 @@ class Dropper:
         """Tell of an object as S3 does when it has a bad day."""
         news = news or self._chance.choices(list(NEWS), NEWS.values())[0]  # type: ignore[arg-type]
         self.counts[f"told {news}"] += 1
-        body = s3_event(self._stack_client.bucket, key, etag, size, f"{next(self._sequence):016X}")
+        body = s3_notification(
+            self._stack_client.bucket, key, sequencer=f"{next(self._sequence):016X}", etag=etag, size=size
+        )
         delays = {
             "once": [0.0],
             "twice": [0.0, self._chance.uniform(0, 10)],
@@ -147,16 +147,3 @@ class Dropper:
 
     def _do_later(self, seconds: float, action: Callable[[], None]) -> None:
         heapq.heappush(self._later, (self._now_s() + seconds, next(self._order), action))
-
-
-def s3_event(bucket: str, key: str, etag: str, size: int, sequencer: str) -> str:
-    """Return the body of an S3 notification."""
-    thing = {"key": quote_plus(key, safe="/"), "size": size, "eTag": etag, "sequencer": sequencer}
-    record = {
-        "eventVersion": "2.6",
-        "eventSource": "aws:s3",
-        "eventTime": datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
-        "eventName": "ObjectCreated:Put",
-        "s3": {"bucket": {"name": bucket}, "object": thing},
-    }
-    return json.dumps({"Records": [record]})

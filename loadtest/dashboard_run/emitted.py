@@ -6,6 +6,8 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import Any
 
+from loadtest.measure.emf import read_emf
+
 LAMBDA, SQS, DYNAMODB = "AWS/Lambda", "AWS/SQS", "AWS/DynamoDB"
 CONSUMED = "ConsumedWriteCapacityUnits"
 _REPORT = re.compile(r"^REPORT .*\tDuration: ([\d.]+) ms.*\tMemory Size: (\d+) MB\tMax Memory Used: (\d+) MB")
@@ -57,21 +59,11 @@ def _read_json(line: str, samples: Samples) -> list[dict[str, Any]]:
         document = json.loads(line)
     except ValueError:
         return []
-    if "_aws" in document:
-        _read_emf(document, samples)
+    for metric in read_emf(document):
+        for dimensions in metric.dimensions:  # as CloudWatch counts them
+            for value in metric.values:
+                samples.add(metric.namespace, metric.name, dimensions, metric.at_s, value)
     return [document] if document.get("message") == "file closed" else []
-
-
-def _read_emf(document: dict[str, Any], samples: Samples) -> None:
-    """Add the values of a line once for each of its sets of dimensions, as CloudWatch does."""
-    at_s = document["_aws"]["Timestamp"] / 1000
-    for directive in document["_aws"]["CloudWatchMetrics"]:
-        for names in directive["Dimensions"]:
-            dimensions = {name: document[name] for name in names}
-            for metric in directive["Metrics"]:
-                reported = document[metric["Name"]]
-                for value in reported if isinstance(reported, list) else [reported]:
-                    samples.add(directive["Namespace"], metric["Name"], dimensions, at_s, value)
 
 
 def _read_report(line: str, at_s: float, samples: Samples, dimensions: dict[str, str]) -> list[dict[str, float]]:

@@ -11,10 +11,9 @@ from typing import Any
 from infra.local.stack import LocalStack, local_stack
 from ingest.contract import RECONCILE_MESSAGE, Ledger, Output
 from loadtest.dashboard_run.emitted import CONSUMED, DYNAMODB, SQS, Samples, add_concurrency, read_log
-from loadtest.dashboard_run.simulated import START_S, simulated, wait_until_quiet
-from loadtest.dashboard_run.stack_client import StackClient
 from loadtest.dashboard_run.uploads import perform, schedule
-from loadtest.harness.dynamodb_proxy import LedgerProxy
+from loadtest.harness.dynamodb_proxy import START_S, LedgerProxy, simulated
+from loadtest.harness.stack_client import StackClient
 from loadtest.simulator import Key, Table
 
 FEEDS = Path(__file__).parent / "feeds.toml"
@@ -24,6 +23,7 @@ TABLES = {
 }
 TABLE_UNITS_PER_S = 2000  # what each table takes; the local stage in cdk.json says so to the dashboard
 POLL_S = 0.5
+QUIET_S = 3.0
 WARM_UP_FILES = 12
 
 
@@ -38,7 +38,7 @@ def observe(*, seconds: float, seed: int, patience_s: float, say: Callable[[str]
         with contextlib.closing(StackClient(stack)) as stack_client, _polled(stack, tables.proxy, samples):
             _drop_all(stack_client, seconds, seed)
             say("All is dropped; waiting until the queue is empty.")
-            wait_until_quiet(stack_client, patience_s)
+            stack_client.wait_until_quiet(patience_s, quiet_s=QUIET_S)
             lines = stack_client.log_events()
             names = stack_client.physical_names()
         took_s = time.time() - began_s
@@ -61,7 +61,7 @@ def _warm_up(stack_client: StackClient) -> None:
     """Let the emulator start the function anew, as often as it runs at once."""
     for n in range(WARM_UP_FILES):
         stack_client.drop(f"visits/warm-up-{n}.csv", b"visitor,at,page\nnobody,1,/\n")
-    wait_until_quiet(stack_client, START_S)
+    stack_client.wait_until_quiet(START_S, quiet_s=QUIET_S)
 
 
 @contextlib.contextmanager
@@ -93,9 +93,9 @@ def _polled(stack: LocalStack, proxy: LedgerProxy, samples: Samples) -> Iterator
 
 def _add_depths(stack_client: StackClient, url: str, samples: Samples) -> None:
     queue, now_s = {"QueueName": url.rpartition("/")[2]}, time.time()
-    visible, hidden = stack_client.depths(url)
-    samples.add(SQS, "ApproximateNumberOfMessagesVisible", queue, now_s, visible)
-    samples.add(SQS, "ApproximateNumberOfMessagesNotVisible", queue, now_s, hidden)
+    depths = stack_client.depths(url)
+    samples.add(SQS, "ApproximateNumberOfMessagesVisible", queue, now_s, depths.visible)
+    samples.add(SQS, "ApproximateNumberOfMessagesNotVisible", queue, now_s, depths.in_flight + depths.delayed)
 
 
 def _drop_all(stack_client: StackClient, seconds: float, seed: int) -> None:

@@ -4,7 +4,7 @@ import random
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from loadtest.dashboard_run.stack_client import StackClient
+from loadtest.harness.stack_client import StackClient
 
 ORDERS, VISITS = "order_id,customer_id,quantity,note\n", "visitor,at,page\n"
 ROWS = range(100, 900)
@@ -51,7 +51,7 @@ def perform(drop: Drop, stack_client: StackClient, seed: int) -> None:
         etag = stack_client.drop(key, data.encode())
         if drop.kind == "again":
             for sequencer in SEQUENCERS:
-                stack_client.notify(key, etag, len(data), sequencer=sequencer)
+                stack_client.send(stack_client.notification(key, sequencer=sequencer, etag=etag, size=len(data)))
     if drop.kind == "poison":
         stack_client.send('{"this": "is no message of ours"}')
 

@@ -9,11 +9,11 @@ from pathlib import Path
 
 from infra import bundle
 from infra.local.stack import LocalStack, local_stack
-from loadtest.dashboard_run.simulated import simulated
 from loadtest.demo_script import steps
 from loadtest.demo_script.incoming import write_files
 from loadtest.demo_script.script import Command, Ran, Script
 from loadtest.demo_script.steps import TABLE_UNITS_PER_S
+from loadtest.harness.dynamodb_proxy import simulated
 from loadtest.simulator import Key, Simulator, Table
 
 FEEDS = Path(__file__).parent / "feeds.toml"

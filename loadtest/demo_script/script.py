@@ -8,11 +8,10 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from infra.local.demo import file_records
 from infra.local.stack import LocalStack
 from ingest.contract import Ledger, Output
-from loadtest.dashboard_run.stack_client import StackClient
 from loadtest.demo_script.incoming import FOLDER
+from loadtest.harness.stack_client import StackClient
 
 PATIENCE_S = 60.0
 POLL_S = 0.2
@@ -97,20 +96,19 @@ class Script:
     def wait_for_dead_letters(self, count: int) -> None:
         """Wait until there are so many."""
         self._wait(
-            lambda: sum(self.stack_client.depths(self.stack_client.dead_letter_url)) == count,
+            lambda: self.stack_client.depth(self.stack_client.dead_letter_url) == count,
             f"there are not {count} letters",
         )
 
     def wait_for_messages(self, count: int) -> None:
         """Wait until so many messages or more are in the queue."""
         self._wait(
-            lambda: sum(self.stack_client.depths(self.stack_client.queue_url)) >= count,
+            lambda: self.stack_client.depth() >= count,
             f"there are not {count} messages",
         )
 
     def _has_ended(self, key: str, versions: int) -> bool:
-        records = file_records(self._stack, self.stack_client.bucket, key)
-        return sum("reported" in record for record in records) >= versions
+        return sum("reported" in entry for entry in self.stack_client.entries(key)) >= versions
 
     def _has_checkpoint(self, key: str) -> bool:
         found = self._stack.client("dynamodb").query(

@@ -1,15 +1,21 @@
 """DynamoDB as the workers see it: rows go to the simulator, the ledger is the emulator's, both fail."""
 
+import contextlib
 import http.client
 import json
 import threading
 from collections import Counter
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Self
 
+from infra.local.stack import LocalStack
 from ingest.contract import Ledger
+from loadtest.harness.stack_client import StackClient
 from loadtest.harness.upstream import Upstream
+from loadtest.simulator import Settings, Simulation, Simulator, Table
 from loadtest.simulator.capacity import write_units
 from loadtest.simulator.errors import internal_error, throttled_by_fault
 from loadtest.simulator.faults import Fault, Faults, Schedule
@@ -130,3 +136,31 @@ class LedgerProxy:
         with self._lock:
             self.costs.count(target.rpartition(".")[2], body, reported.body)
         return Answer(reported.body, reported.status, ending=_ENDINGS.get(fault, Ending.KEPT) if fault else Ending.KEPT)
+
+
+START_S = 120.0
+
+
+@dataclass(frozen=True, slots=True)
+class Simulated:
+    """What took the place of the tables, and what counts the ledger's costs."""
+
+    simulator: Simulator
+    proxy: LedgerProxy
+
+
+@contextlib.contextmanager
+def simulated(
+    stack: LocalStack, tables: Mapping[str, Table], *, units_per_s: float, keep_items: bool = False
+) -> Iterator[Simulated]:
+    """Point the stack's function at tables with this capacity each. Batches go to them; all else is the emulator's."""
+    simulation = Simulation(mode="provisioned", provisioned_units_per_s=units_per_s)
+    settings = Settings(tables=tables, simulation=simulation, keep="items" if keep_items else "nothing")
+    with (
+        LedgerProxy(stack.endpoint_url, None) as proxy,
+        Simulator(settings, elsewhere=proxy.elsewhere()) as simulator,
+    ):
+        with contextlib.closing(StackClient(stack)) as stack_client:
+            stack_client.wait_until_quiet(START_S, quiet_s=1.0)  # S3's test messages are done with
+            stack_client.point_function_at(simulator.url)
+        yield Simulated(simulator, proxy)

@@ -12,10 +12,9 @@ from typing import Any
 
 from ingest.contract import Env, Ledger, Status
 from loadtest.chaos.run import Every
-from loadtest.chaos.uploads import s3_event
 from loadtest.harness.dynamodb_proxy import LedgerProxy
 from loadtest.harness.s3_proxy import DiskProxy, S3Proxy
-from loadtest.harness.stack import StackClient, prepared
+from loadtest.harness.stack_client import StackClient, prepared
 from loadtest.harness.workers import Fleet, environments
 from loadtest.huge.rows import Kinds, KnownRow, is_injected
 from loadtest.s3_server.files import find
@@ -60,7 +59,7 @@ class Loaded:
     def look(self) -> None:
         """Look after the workers, and who has ended."""
         self.fleet.look()
-        self.ended |= {str(event["key"]) for event in self.stack_client.events()}
+        self.ended |= {str(event["key"]) for event in self.stack_client.take_events()}
         time.sleep(TICK_S)
 
     def document(self, seconds: float) -> dict[str, Any]:
@@ -103,7 +102,7 @@ class Loaded:
         for record in records:
             yield from self._problems_of(record)
         yield from (f"{count} workers {how}" for how, count in self.fleet.ended.items() if "crash" in how)
-        if self.stack_client.depth() or self.stack_client.dead_letters():
+        if self.stack_client.depth() or self.stack_client.take_dead_letters():
             yield "the queue or the dead-letter queue is not empty"
 
     def _problems_of(self, record: dict[str, Any]) -> Iterator[str]:
@@ -167,8 +166,8 @@ def _begun(case: Case, folder: Path, report: Callable[[str], None]) -> Iterator[
         for number, path in enumerate(paths):
             found = find(objects, f"/{stack_client.bucket}/{PREFIX}{path.name}")
             stack_client.send(
-                s3_event(
-                    stack_client.bucket, f"{PREFIX}{path.name}", found.etag.strip('"'), found.size, f"{number:016X}"
+                stack_client.notification(
+                    f"{PREFIX}{path.name}", sequencer=f"{number:016X}", etag=found.etag.strip('"'), size=found.size
                 )
             )
         yield Loaded(case, stack_client, known_outcome, ledger, fleet, rows)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from ingest.contract import Metric
 from loadtest.checker.found import Found
 from loadtest.checker.judge import CheckResult
-from loadtest.measure.emf import Told, metrics, rates
+from loadtest.measure.emf import MetricLine, metrics, rates
 from loadtest.measure.log import at_work
 from loadtest.measure.observation import MB
 
@@ -104,7 +104,7 @@ def _seconds(run: "Run", found: Found) -> float:
     return max(0.0, max(ended, default=run.begun_s) - run.begun_s)
 
 
-def _samples(run: "Run", reported: Sequence[Told]) -> Document:
+def _samples(run: "Run", reported: Sequence[MetricLine]) -> Document:
     """Return the curves. What only the functions know comes from their metrics, each at its second."""
     samples, times = run.samples, run.samples.times
     rows, throttles, memory = samples.rates("rows"), samples.rates("throttles"), samples.values("memory_bytes")

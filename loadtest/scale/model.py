@@ -1,8 +1,8 @@
-"""How many rows a second so many workers write, computed: the smallest of what each part can do. Pure.
+"""How many rows a second a number of workers write, computed: the smallest of what each part can do. Pure.
 
-A worker alone does what was measured; the others are AWS's published limits (the constants here). Workers share nothing but the
-table, the queue and the ledger, so up to the first limit they add up; the measured points of the same study show how
-far that holds on one machine.
+A worker alone does what was measured; the other parts have AWS's published limits, with source and what raises them.
+Workers share nothing but the table, the queue and the ledger, so up to the first limit they add up; the measured
+points of the same study show how far that holds on one machine.
 """
 
 import math

@@ -155,7 +155,7 @@ _DISTINCT = 50_000  # more would take more memory than time
 
 
 def sum_items_main() -> int:
-    """Print how many CPU-seconds the checksum of items of ten attributes takes; the number of items is the first argument."""
+    """Print how many CPU-seconds the checksum takes of items of ten attributes; their number is the first argument."""
     count = int(sys.argv[1])
     items = [_item(number) for number in range(min(count, _DISTINCT))]
     checksum = Checksum()

@@ -20,7 +20,7 @@ def test_a_file_that_is_split_shows_its_segments(stack: Any) -> None:
     data = orders("split", 2500, "x" * 8000)
     assert 2 * SEGMENT_BYTES < len(data) < 3 * SEGMENT_BYTES
     stack.drop("orders/large.csv", data)
-    assert stack.final_record("orders/large.csv")["status"] == "COMPLETE"
+    assert stack.final_entry("orders/large.csv")["status"] == "COMPLETE"
     reported = stack.ingest_json("status", "orders/large.csv")
     (version,) = reported["versions"]
     assert version["segments"] == {"planned": 3, "done": 3, "all_planned": True}
@@ -38,7 +38,7 @@ def test_a_file_that_is_split_shows_its_segments(stack: Any) -> None:
 
 def test_files_are_listed_by_feed_and_status(stack: Any) -> None:
     stack.drop("visits/listed.csv", b"anna,1\nbert,x\n")
-    stack.final_record("visits/listed.csv")
+    stack.final_entry("visits/listed.csv")
     stack.wait_until_quiet()  # it was told, too
     files = stack.ingest_json("status", "--feed", "visits", "--status", "COMPLETE", *FEEDS)["files"]
     (listed,) = [file for file in files if file["file"].endswith("/visits/listed.csv")]
@@ -48,7 +48,7 @@ def test_files_are_listed_by_feed_and_status(stack: Any) -> None:
 
 
 def test_a_withheld_notification_is_found(stack: Any) -> None:
-    with stack.withheld():
+    with stack.without_notifications():
         stack.drop("orders/withheld.csv", orders("withheld", 3))
     assert stack.entries("orders/withheld.csv") == []
     missing = stack.ingest("status", "orders/withheld.csv")
@@ -56,12 +56,12 @@ def test_a_withheld_notification_is_found(stack: Any) -> None:
     reported = stack.ingest_json("reconcile", "--stuck-after", "0", *FEEDS)
     assert reported["found"]["objects_not_known"] == 1
     assert f"s3://{stack.bucket}/orders/withheld.csv" in [did.get("file") for did in reported["did"]]
-    assert stack.final_record("orders/withheld.csv")["status"] == "COMPLETE"
+    assert stack.final_entry("orders/withheld.csv")["status"] == "COMPLETE"
     assert stack.ingest_json("reconcile", *FEEDS)["found"]["objects_not_known"] == 0
 
 
 def test_what_was_there_before_is_sent_once(stack: Any) -> None:
-    with stack.withheld():
+    with stack.without_notifications():
         for n in range(3):
             stack.drop(f"orders/backlog/{n}.csv", orders(f"backlog{n}", 3))
         stack.drop("elsewhere/backlog.csv", orders("backlog", 3))
@@ -72,7 +72,7 @@ def test_what_was_there_before_is_sent_once(stack: Any) -> None:
     reported = stack.ingest_json("backfill", place, "--per-second", "50", *FEEDS)
     assert (reported["seen"], reported["sent"], reported["known"]) == (3, 3, 0)
     for n in range(3):
-        assert stack.final_record(f"orders/backlog/{n}.csv")["rows_written"] == 3
+        assert stack.final_entry(f"orders/backlog/{n}.csv")["rows_written"] == 3
     again = stack.ingest_json("backfill", place, *FEEDS)
     assert (again["sent"], again["known"]) == (0, 3)
     refused = stack.ingest("backfill", f"s3://{stack.bucket}/elsewhere/backlog", *FEEDS)

@@ -17,7 +17,7 @@ def owner(stack: Any) -> Any:
 
 def test_rows_land_in_the_owners_table_and_nowhere_else(stack: Any, owner: Any) -> None:
     stack.drop("partner/orders.csv", b"id,total\na,1\nb,2\n,3\n")
-    entry = stack.final_record("partner/orders.csv")
+    entry = stack.final_entry("partner/orders.csv")
     assert (entry["status"], int(entry["rows_written"]), int(entry["rows_rejected"])) == ("COMPLETE", 2, 1)
     items = owner.scan(TableName=TABLE)["Items"]
     assert {"a", "b"} <= {item["id"]["S"] for item in items}

@@ -15,8 +15,9 @@ from botocore.exceptions import ClientError
 from infra.local.ministack import REGION
 from infra.local.stack import local_stack
 from ingest.contract import RECONCILE_MESSAGE, Env, Output
+from loadtest.harness.stack_client import StackClient
 from tests.e2e import partner
-from tests.e2e.conftest import FEEDS, StackClient
+from tests.e2e.conftest import FEEDS
 
 pytestmark = pytest.mark.e2e
 
@@ -112,7 +113,7 @@ class Desk:
         self._drop(f"{name}/large.csv", LARGE)
         self._drop(f"{name}/lost.csv", MIXED)
         self._drop(f"partner/{name}.csv", THEIRS)
-        event = self._stack_client.s3_event
+        event = self._stack_client.notification
         bodies = {
             "versioned": _of_version(event(f"{name}/versioned.csv", sequencer="01", size=len(MIXED)), version_id),
             "plain": self._of(f"{name}/plain.csv", MIXED),
@@ -135,7 +136,7 @@ class Desk:
 
     def _of(self, key: str, data: bytes) -> str:
         etag = self._s3.head_object(Bucket=self._stack_client.bucket, Key=key)["ETag"].strip('"')
-        return self._stack_client.s3_event(key, sequencer="01", size=len(data), etag=etag)
+        return self._stack_client.notification(key, sequencer="01", size=len(data), etag=etag)
 
     def _put(self, document: Any) -> None:
         self._iam.put_role_policy(RoleName=self._role, PolicyName=self._policy, PolicyDocument=json.dumps(document))
@@ -179,7 +180,7 @@ def held() -> Iterator[StackClient]:
 @pytest.fixture(scope="module")
 def desk(held: StackClient) -> Iterator[Desk]:
     """The same, when nobody but the test calls the function."""
-    with held.held_back(), held.withheld():
+    with held.function_off(), held.without_notifications():
         desk = Desk(held)
         desk.prepare()
         yield desk
@@ -189,11 +190,11 @@ def test_a_mixed_load_comes_to_its_end_with_what_the_role_allows(held: StackClie
     held.drop("orders/mixed.csv", MIXED)
     held.drop("orders/wrong.csv", b"a;b\n1;2\n")
     held.send('{"hello": "world"}')
-    entry = held.final_record("orders/mixed.csv")
+    entry = held.final_entry("orders/mixed.csv")
     assert (entry["status"], entry["rows_written"], entry["rows_rejected"]) == ("COMPLETE", 1, 1)
-    assert held.final_record("orders/wrong.csv")["status"] == "FAILED"
-    assert [reject["reason"] for reject in held.rejects(entry)] == ["bad_number"]
-    assert held.dead_letter("hello")["MessageAttributes"]["code"]["StringValue"] == "unknown_message"
+    assert held.final_entry("orders/wrong.csv")["status"] == "FAILED"
+    assert [reject["reason"] for reject in held.rejects(entry["rejects"])] == ["bad_number"]
+    assert held.wait_for_dead_letter("hello")["MessageAttributes"]["code"]["StringValue"] == "unknown_message"
     held.wait_until_quiet()
     assert [line for line in held.log_lines() if "access_denied" in line] == []
 

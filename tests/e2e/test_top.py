@@ -17,8 +17,8 @@ def test_after_a_mixed_load_it_reports_lag_throughput_errors_and_files(stack: An
     stack.drop("orders/top-good.csv", (HEADER + good + bad).encode())
     stack.drop("visits/top-bad.csv", b"".join(b"v%d,x\n" % n for n in range(90)))  # too many rejects
     stack.send("poison of top")
-    entry = stack.final_record("orders/top-good.csv")
-    assert stack.final_record("visits/top-bad.csv")["status"] == "FAILED"
+    entry = stack.final_entry("orders/top-good.csv")
+    assert stack.final_entry("visits/top-bad.csv")["status"] == "FAILED"
     stack.wait_until_quiet()
 
     def reported() -> Any:

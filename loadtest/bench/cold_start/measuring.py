@@ -19,6 +19,7 @@ from ingest.contract import FEEDS_FILE, Env
 from loadtest.bench.cold_start.ledger_stub import AgreeableTables
 from loadtest.bench.goals import Spread, spread
 from loadtest.bench.mixed import mixed
+from loadtest.harness.queue import s3_notification
 from loadtest.s3_server import ObjectServer
 
 _LINE = re.compile(r"import time:\s+(\d+) \|\s+\d+ \| +(\S+)$", re.MULTILINE)
@@ -213,18 +214,12 @@ def _environment(s3: str, dynamodb: str) -> dict[str, str]:
 
 
 def _event(key: str, number: int) -> dict[str, Any]:
-    """Return what Lambda gets from the queue when S3 tells of a new object."""
-    created = {
-        "eventVersion": "2.1",
-        "eventSource": "aws:s3",
-        "eventTime": "2026-11-22T10:11:12.345Z",
-        "eventName": "ObjectCreated:Put",
-        "s3": {"bucket": {"name": "landing"}, "object": {"key": key, "sequencer": f"0066F2A1B3C4D5E6{number:02d}"}},
-    }
+    """Return what Lambda gets from the queue for a new object."""
+    sequencer = f"0066F2A1B3C4D5E6{number:02d}"
     record = {
         "messageId": f"message-{number}",
         "receiptHandle": "handle",
-        "body": json.dumps({"Records": [created]}),
+        "body": s3_notification("landing", key, sequencer=sequencer),
         "attributes": {"ApproximateReceiveCount": "1"},
     }
     return {"Records": [record]}

@@ -10,13 +10,13 @@ from itertools import islice
 from typing import Any
 
 from ingest.contract import Ledger, Output
+from loadtest.harness.queue import depths, messages_about
+from loadtest.harness.read_back import pages
 from loadtest.run.aws.clients import Clients, NotClean, Refused
 from loadtest.run.aws.marker import Marker, Markers
-from loadtest.run.aws.queue import depths, messages_about
 from loadtest.run.aws.row_counts import RowCounts
 from loadtest.run.aws.stack import Stack
 from loadtest.run.making import folder
-from loadtest.run.tables import pages
 from loadtest.scenarios.scenario import schema
 
 READERS = 8

@@ -5,15 +5,16 @@ import sys
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from loadtest.harness.queue import NotSentError
 from loadtest.run.aws.cleaning import Cleaner
-from loadtest.run.aws.clients import Clients, Failed, NotClean, Refused
+from loadtest.run.aws.clients import Clients, NotClean, Refused
 from loadtest.run.aws.guard import Ask, approve
 from loadtest.run.aws.stack import DEFAULT_NAME, find, identify, identity_lines, resource_lines
 from loadtest.run.aws.target import AwsTarget
 from loadtest.scenarios.scenario import Scenario
 
 REFUSED, SERVICE_FAILED = 2, 4
-FAULTS = (Refused, Failed, NotClean, BotoCoreError, ClientError)
+FAULTS = (Refused, NotSentError, NotClean, BotoCoreError, ClientError)
 
 
 def add_stack_arguments(parser: argparse.ArgumentParser) -> None:

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from ingest.contract import Metric, Output
-from loadtest.chaos.uploads import s3_event
 from loadtest.checker.found import Found
-from loadtest.harness.rejects import read_rejects, records_of, rejects_of
+from loadtest.harness.queue import depths, messages_about, s3_notification, send_all
+from loadtest.harness.read_back import entries_of, read_rejects, read_table, rejects_of
 from loadtest.measure.emf import metrics, requests_reported, totals
 from loadtest.measure.log import Invocation, Log
 from loadtest.measure.observation import Observation
@@ -17,11 +17,9 @@ from loadtest.measure.price import Bill
 from loadtest.run.aws import estimate
 from loadtest.run.aws.clients import Clients
 from loadtest.run.aws.load import Load
-from loadtest.run.aws.queue import depths, messages_about, send_all
 from loadtest.run.aws.row_counts import RowCounts
 from loadtest.run.aws.stack import Stack
 from loadtest.run.aws.uploads import Uploads
-from loadtest.run.tables import read_table
 from loadtest.run.target import Drop
 
 LEDGER_EVERY_S, LOG_EVERY_S = 1.0, 5.0
@@ -67,10 +65,10 @@ class AwsDeployment:
         if time.monotonic() >= self._next_log_s:
             self._log.look()
             self._next_log_s = time.monotonic() + LOG_EVERY_S
-        backlog, in_flight = depths(self._sqs, self._stack.outputs[Output.QUEUE_URL])
+        queue = depths(self._sqs, self._stack.outputs[Output.QUEUE_URL])
         return Observation(
-            backlog=backlog,
-            in_flight=in_flight,
+            backlog=queue.waiting,
+            in_flight=queue.in_flight,
             rows_reported=round(totals(metrics(self._log.reported))[Metric.ROWS_WRITTEN]),
             peak_memory_bytes=max((one.peak_memory_bytes for one in self._log.invocations), default=0) or None,
         )
@@ -104,7 +102,7 @@ class AwsDeployment:
 
     def read_back(self, keys: Sequence[str], events: Sequence[Mapping[str, Any]]) -> Found:
         """Read every row, and all that is told of the files. How they ended is what the log says: it comes last."""
-        records = records_of(self._row_counts.records(keys), self._bucket, keys)
+        records = entries_of(self._row_counts.records(keys), self._bucket, keys)
         dead_letters = messages_about(self._sqs, self._stack.outputs[Output.DEAD_LETTER_URL], self._run)
         return Found(
             tables={name: self._read(table.name) for name, table in self._stack.tables.items()},
@@ -154,7 +152,8 @@ class AwsDeployment:
         for key, (drop, etag) in list(self._again.items()):
             sequencer = self._row_counts.newest(key)
             if sequencer:
-                bodies += [s3_event(self._bucket, key, etag, drop.size, sequencer)] * (drop.notices - 1)
+                body = s3_notification(self._bucket, key, sequencer=sequencer, etag=etag, size=drop.size)
+                bodies += [body] * (drop.notices - 1)
                 del self._again[key]
         send_all(self._sqs, self._stack.outputs[Output.QUEUE_URL], bodies)
         self._messages += len(bodies)

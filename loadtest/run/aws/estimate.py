@@ -145,10 +145,10 @@ def estimate_lines(load: Load, stack: Stack, rows_per_s: float) -> Iterator[str]
         f"{load.scenario.name}: {load.files:,} files, {load.rows:,} rows, {load.bytes / MB:,.1f} MB; "
         f"{minutes:,.1f} minutes at least, at the capacity of the tables"
     )
-    yield from _bill_lines(lines)
+    yield from bill_lines(lines)
 
 
-def _bill_lines(lines: Sequence[Line]) -> Iterator[str]:
+def bill_lines(lines: Sequence[Line]) -> Iterator[str]:
     """Yield the lines of an estimate, and their sum."""
     shown = [line for line in lines if line.amount]
     widest = max(len(line.what) for line in shown)

@@ -4,10 +4,10 @@ import time
 from collections.abc import Callable, Iterator
 
 from ingest.contract import Output
+from loadtest.harness.queue import depths
 from loadtest.run.aws.clients import Clients, Refused
 from loadtest.run.aws.load import Load
 from loadtest.run.aws.marker import Markers
-from loadtest.run.aws.queue import depths
 from loadtest.run.aws.stack import Identity, Stack
 from loadtest.workload.defects import DUPLICATES
 

@@ -7,15 +7,16 @@ from typing import Any, cast
 import pytest
 
 from ingest.contract import Output
-from loadtest.run.aws import cleaning, queue
+from loadtest.harness import queue
+from loadtest.harness.queue import NotSentError, messages_about, send_all
+from loadtest.harness.read_back import read_table
+from loadtest.run.aws import cleaning
 from loadtest.run.aws.cleaning import Cleaned, Cleaner, delete_items, delete_objects, empty_table
-from loadtest.run.aws.clients import Clients, Failed, NotClean, Refused
+from loadtest.run.aws.clients import Clients, NotClean, Refused
 from loadtest.run.aws.marker import Markers
-from loadtest.run.aws.queue import messages_about, send_all
 from loadtest.run.aws.row_counts import RowCounts
 from loadtest.run.aws.stack import Identity, Stack, Table
 from loadtest.run.aws.uploads import Uploads
-from loadtest.run.tables import read_table
 from tests.support.clients import client, ledger_table, mock_aws, table
 
 MB = 1_000_000
@@ -184,7 +185,7 @@ def test_messages_that_the_queue_does_not_take_are_reported() -> None:
         def send_message_batch(self, **what: Any) -> dict[str, Any]:
             return {"Failed": [{"Id": "0", "Code": "Throttled"}]}
 
-    with pytest.raises(Failed, match="did not take 1 messages, the first because:"):
+    with pytest.raises(NotSentError, match="did not take 1 messages, the first because:"):
         send_all(Full(), "url", ["body"])
 
 

@@ -5,7 +5,7 @@ import pytest
 
 from loadtest.run.aws.estimate import (
     Line,
-    bill,
+    bill_lines,
     estimate,
     function_seconds,
     rows_per_cpu_second,
@@ -89,6 +89,6 @@ def test_what_a_core_does_was_measured() -> None:
 
 def test_the_bill_shows_every_line_that_counts_and_the_sum() -> None:
     reported = list(estimate(load("burst"), stack(), ROWS_PER_S))
-    shown = list(bill(reported))
+    shown = list(bill_lines(reported))
     assert len(shown) == len([line for line in reported if line.amount]) + 1
     assert f"${total(reported):>10.4f}" in shown[-1]

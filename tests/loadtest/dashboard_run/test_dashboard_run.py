@@ -24,8 +24,8 @@ class RecordingStackClient:
     def send(self, body: str) -> None:
         self.sent.append(body)
 
-    def notify(self, key: str, etag: str, size: int, *, sequencer: str) -> None:
-        self.sent.append(sequencer)
+    def notification(self, key: str, *, sequencer: str, etag: str, size: int) -> str:
+        return sequencer
 
 
 def performed(drop: Drop) -> Any:

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from loadtest.harness import log
+from loadtest.measure import log
 from loadtest.measure.log import Invocation, Log
 
 REPORT = (

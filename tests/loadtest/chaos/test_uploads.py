@@ -17,7 +17,7 @@ class Bucket:
         self.objects: dict[str, bytes] = {}
         self.sent: list[str] = []
 
-    def put(self, key: str, data: bytes) -> str:
+    def drop(self, key: str, data: bytes) -> str:
         self.objects[key] = data
         return f"e{len(data)}-{hash(data)}"
 
