@@ -89,7 +89,7 @@ class Shared:
 
 
 @dataclass(frozen=True, slots=True)
-class Spread:
+class HotPartitionLoad:
     """One load into a table of several partitions."""
 
     order: str
@@ -140,7 +140,7 @@ def _items(last: dict[str, int], shape: Shape) -> Iterator[dict[str, dict[str, s
         yield {"id": {"S": key}, "seq": {"N": str(seq)}, "note": {"S": note}}
 
 
-def spread_over_partitions(shape: Shape, folder: Path, seed: int) -> Iterator[Spread]:
+def spread_over_partitions(shape: Shape, folder: Path, seed: int) -> Iterator[HotPartitionLoad]:
     """Load the same rows shuffled, sorted by partition key, and sorted without interleaving."""
     tables = [argument for table in (INTERLEAVED, IN_ORDER) for argument in ("--table", f"{table}:customer,number")]
     limits = ("--on-demand", str(1000 * PARTITIONS), "--partitions", str(PARTITIONS))
@@ -152,16 +152,16 @@ def spread_over_partitions(shape: Shape, folder: Path, seed: int) -> Iterator[Sp
         with running_simulator(*tables, *limits, *LATENCY, "--keep", "digests") as simulator:
             [row_counts] = load_all([path], feed="interleaved" if interleave else "in_order", simulator=simulator)
         held = simulator.reported["tables"][INTERLEAVED if interleave else IN_ORDER]["items"]
-        yield Spread(order, interleave, rows / row_counts["seconds"], rows - held, simulator.reported)
+        yield HotPartitionLoad(order, interleave, rows / row_counts["seconds"], rows - held, simulator.reported)
 
 
-def measure(shape: Shape, seed: int) -> tuple[Shared, list[Spread]]:
+def measure(shape: Shape, seed: int) -> tuple[Shared, list[HotPartitionLoad]]:
     """Measure all."""
     with tempfile.TemporaryDirectory() as folder:
         return share_a_table(shape, Path(folder)), list(spread_over_partitions(shape, Path(folder), seed))
 
 
-def judge(shared: Shared, spreads: list[Spread]) -> Iterator[Goal]:
+def judge(shared: Shared, spreads: list[HotPartitionLoad]) -> Iterator[Goal]:
     """Yield each goal."""
     shuffled, ordered, as_it_is = (spread.rows_per_s for spread in spreads)
     yield Goal(

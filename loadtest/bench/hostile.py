@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from loadtest.bench.hostile_files import Case, cases
-from loadtest.harness.process import Ran, run
+from loadtest.bench.hostile_files import HostileCase, cases
+from loadtest.harness.process import ProcessResult, run
 
 HERE = Path(__file__).parent.parent
 MB = 1_000_000
@@ -67,7 +67,7 @@ def _check(path: Path, feed: str) -> list[str]:
     return [*ingest, "check", str(path), "--feeds", str(HERE / "feeds.toml"), "--feed", feed, "--json"]
 
 
-def _outcome(case: Case, file_bytes: int, ran: Ran, limits: Limits) -> Outcome:
+def _outcome(case: HostileCase, file_bytes: int, ran: ProcessResult, limits: Limits) -> Outcome:
     reported = _reported(ran)
     error = reported.get("error", {}).get("code")
     row_counts = {name: count for name, count in reported.items() if name.startswith("rows_") or name == "bytes"}
@@ -87,7 +87,7 @@ def _outcome(case: Case, file_bytes: int, ran: Ran, limits: Limits) -> Outcome:
     )
 
 
-def _reported(ran: Ran) -> dict[str, Any]:
+def _reported(ran: ProcessResult) -> dict[str, Any]:
     """Return what `ingest check` printed; nothing where it did not come so far."""
     try:
         reported: dict[str, Any] = json.loads(ran.output)
@@ -96,7 +96,7 @@ def _reported(ran: Ran) -> dict[str, Any]:
     return reported
 
 
-def _last_error(ran: Ran, limits: Limits) -> Iterator[str]:
+def _last_error(ran: ProcessResult, limits: Limits) -> Iterator[str]:
     if ran.exit_code is None:
         yield f"not done after {limits.seconds:g} CPU seconds"
     elif ran.exit_code == BUG or ran.exit_code < 0:
@@ -107,7 +107,7 @@ def _last_error(ran: Ran, limits: Limits) -> Iterator[str]:
         yield f"took {ran.peak_resident_bytes / MB:.0f} MB, more than {limits.peak_bytes / MB:.0f} MB"
 
 
-def _untrue(case: Case, error: str | None, row_counts: dict[str, int], accounted: bool | None) -> Iterator[str]:
+def _untrue(case: HostileCase, error: str | None, row_counts: dict[str, int], accounted: bool | None) -> Iterator[str]:
     if case.error and error != case.error:
         yield f"answered {error} instead of {case.error}"
     if accounted is False:

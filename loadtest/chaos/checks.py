@@ -16,7 +16,7 @@ Rejects = Callable[[str], list[dict[str, Any]]]
 
 
 @dataclass(slots=True)
-class CheckResult:
+class ChaosResult:
     """What was found. `problems` is empty after a good run."""
 
     files: int = 0
@@ -38,7 +38,7 @@ class CheckResult:
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class ChaosFound:
     """What is left after a run."""
 
     ledger: Sequence[Record]
@@ -52,15 +52,15 @@ class Found:
 class Judge:
     """Judges one run."""
 
-    def __init__(self, bucket: str, versions: Iterable[Version], poison: set[str], found: Found) -> None:
-        self.check_result = CheckResult()
+    def __init__(self, bucket: str, versions: Iterable[Version], poison: set[str], found: ChaosFound) -> None:
+        self.check_result = ChaosResult()
         self._bucket, self._versions, self._poison, self._found = bucket, list(versions), poison, found
         self._files: dict[tuple[str, str], list[Record]] = defaultdict(list)
         self._segments: dict[tuple[str, str], list[Record]] = defaultdict(list)
         self._allowed: dict[Key, set[int]] = {}  # what the table may hold
         self._needed: set[Key] = set()
 
-    def judge(self) -> CheckResult:
+    def judge(self) -> ChaosResult:
         """Return the verdict."""
         self._sort_ledger()
         for version in self._versions:

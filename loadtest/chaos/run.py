@@ -12,15 +12,14 @@ from pathlib import Path
 from typing import Any
 
 from ingest.contract import FINAL_STATUSES, RECONCILE_MESSAGE, Env, Ledger
-from loadtest.chaos.checks import CheckResult, Found, Judge
-from loadtest.chaos.settings import FEEDS, MB, TABLE, TABLES, Settings
+from loadtest.chaos.checks import ChaosFound, ChaosResult, Judge
+from loadtest.chaos.settings import FEEDS, MB, TABLE, TABLES, ChaosSettings
 from loadtest.chaos.uploads import Dropper
 from loadtest.harness.dynamodb_proxy import LedgerProxy
 from loadtest.harness.s3_proxy import Proxy, S3Proxy
 from loadtest.harness.stack_client import StackClient, prepared
 from loadtest.harness.workers import Fleet, environments
-from loadtest.simulator import Settings as SimulatorSettings
-from loadtest.simulator import Simulator
+from loadtest.simulator import Settings, Simulator
 
 LAST_MESSAGE_S = 30.0
 TICK_S = 0.1
@@ -38,10 +37,10 @@ FINDINGS = (
 
 
 @dataclass(slots=True)
-class Run:
+class ChaosRun:
     """A run that is under way, and what it has come to."""
 
-    settings: Settings
+    settings: ChaosSettings
     stack_client: StackClient
     simulator: Simulator
     ledger: LedgerProxy
@@ -93,11 +92,11 @@ class Run:
             time.sleep(TICK_S)
         return depth
 
-    def check_result(self) -> CheckResult:
+    def check_result(self) -> ChaosResult:
         """Return the verdict."""
-        found = Found(
+        found = ChaosFound(
             ledger=self.stack_client.ledger(),
-            table={(key[0], key[1]): digest for key, digest in self.simulator.known_outcome.digests(TABLE).items()},
+            table={(key[0], key[1]): digest for key, digest in self.simulator.written_items.digests(TABLE).items()},
             rejects=self.stack_client.rejects,
             dead_letters=self.stack_client.take_dead_letters(),
             queue_depth=self._depth_left(),
@@ -110,7 +109,7 @@ class Run:
         )
         return check_result
 
-    def document(self, check_result: CheckResult) -> dict[str, Any]:
+    def document(self, check_result: ChaosResult) -> dict[str, Any]:
         """Return the figures as JSON takes them."""
         log = list(self.fleet.log())
         said = Counter(str(reported.get("message")) for reported in log)
@@ -137,7 +136,7 @@ class Run:
         }
 
 
-def perform(settings: Settings, report: Callable[[str], None]) -> tuple[CheckResult, dict[str, Any]]:
+def perform(settings: ChaosSettings, report: Callable[[str], None]) -> tuple[ChaosResult, dict[str, Any]]:
     """Run to the end; return the verdict, and all figures with it. `tell` gets a line now and then."""
     with tempfile.TemporaryDirectory(prefix="chaos-") as folder, begun(settings, Path(folder)) as run:
         inject_faults(run, report)
@@ -149,7 +148,7 @@ def perform(settings: Settings, report: Callable[[str], None]) -> tuple[CheckRes
         return check_result, document
 
 
-def inject_faults(run: Run, report: Callable[[str], None]) -> None:
+def inject_faults(run: ChaosRun, report: Callable[[str], None]) -> None:
     """Drop files and make trouble for as long as the settings say."""
     settings, chance = run.settings, random.Random(run.settings.seed + 2)
     kill = Every(settings.kill_every_s, chance, run.fleet.kill_one)
@@ -163,7 +162,7 @@ def inject_faults(run: Run, report: Callable[[str], None]) -> None:
             thing.look()
 
 
-def settle(run: Run, report: Callable[[str], None]) -> None:
+def settle(run: ChaosRun, report: Callable[[str], None]) -> None:
     """Let the workers finish what there is, without further trouble; faults of the services go on."""
     run.fleet.thaw()
     until_s = time.monotonic() + run.settings.patience_s
@@ -201,7 +200,7 @@ def _kept_logs(folder: Path) -> str:
 
 
 @contextmanager
-def begun(settings: Settings, folder: Path, more: Mapping[str, str] | None = None) -> Iterator[Run]:
+def begun(settings: ChaosSettings, folder: Path, more: Mapping[str, str] | None = None) -> Iterator[ChaosRun]:
     """Give a run whose workers wait for work, for the length of the block; `more` are variables for them."""
     with ExitStack() as stack:
         stack_client = stack.enter_context(
@@ -212,7 +211,7 @@ def begun(settings: Settings, folder: Path, more: Mapping[str, str] | None = Non
             )
         )
         ledger = stack.enter_context(LedgerProxy(stack_client.url, settings.ledger_faults))
-        simulator_settings = SimulatorSettings(tables=TABLES, keep="digests", faults=settings.table_faults)
+        simulator_settings = Settings(tables=TABLES, keep="digests", faults=settings.table_faults)
         simulator = stack.enter_context(Simulator(simulator_settings, elsewhere=ledger.elsewhere()))
         proxy = Proxy(stack_client.url, cut_share=settings.cut_share, seed=settings.seed)
         s3 = stack.enter_context(S3Proxy(proxy))
@@ -238,7 +237,9 @@ def begun(settings: Settings, folder: Path, more: Mapping[str, str] | None = Non
         fleet = stack.enter_context(Fleet(settings.worker, workers, folder, chance))
         dropper = Dropper(stack_client, settings, time.monotonic)
         reconcile = Every(settings.reconcile_every_s, None, lambda: stack_client.send(RECONCILE_MESSAGE))
-        yield Run(settings, stack_client, simulator, ledger, proxy, fleet, dropper, [], time.monotonic(), reconcile)
+        yield ChaosRun(
+            settings, stack_client, simulator, ledger, proxy, fleet, dropper, [], time.monotonic(), reconcile
+        )
 
 
 def _summed(logged: Iterable[dict[str, Any]]) -> dict[str, int]:

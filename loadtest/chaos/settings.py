@@ -16,7 +16,7 @@ SIZES = (KB, KB, 5 * KB, 20 * KB, 100 * KB, 300 * KB, MB, 2 * MB, 5 * MB, 9 * MB
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Settings:
+class ChaosSettings:
     """What a chaos run is to do.
 
     Attributes:

@@ -10,7 +10,7 @@ from typing import Protocol
 
 from ingest.contract import Status
 from loadtest.chaos.rows import HEADER, Oracle, RowMaker
-from loadtest.chaos.settings import MB, NO_FEED_PREFIX, PREFIX, Settings
+from loadtest.chaos.settings import MB, NO_FEED_PREFIX, PREFIX, ChaosSettings
 from loadtest.harness.queue import s3_notification
 
 MOST_GZIP_BYTES = 12 * MB
@@ -19,7 +19,7 @@ NEWS = {"once": 50, "twice": 20, "late": 20, "never": 5, "found first": 5}
 ALWAYS, PERHAPS = frozenset({Status.COMPLETE}), frozenset({Status.COMPLETE, Status.SUPERSEDED, ""})
 
 
-class Bucket(Protocol):
+class UploadTarget(Protocol):
     """Where things are dropped and told."""
 
     bucket: str
@@ -49,7 +49,7 @@ class Version:
 class Dropper:
     """Drops one thing after another, as a seed says, and remembers all of it."""
 
-    def __init__(self, stack_client: Bucket, settings: Settings, now_s: Callable[[], float]) -> None:
+    def __init__(self, stack_client: UploadTarget, settings: ChaosSettings, now_s: Callable[[], float]) -> None:
         self.versions: list[Version] = []
         self.poison: set[str] = set()
         self.counts = dict.fromkeys([*FILE_KINDS, *(f"told {news}" for news in NEWS)], 0)

@@ -15,7 +15,7 @@ import numpy as np
 from loadtest.checker.found import TableFound
 from loadtest.simulator import requests
 from loadtest.simulator.capacity import write_units
-from loadtest.simulator.errors import Refused
+from loadtest.simulator.errors import RequestRefused
 from loadtest.simulator.requests import Write
 from loadtest.simulator.settings import Table
 from loadtest.simulator.spool import Stretch, bodies, stretches
@@ -109,7 +109,7 @@ def read(spool: Path, tables: Mapping[str, Table], stretch: Stretch) -> Part:
         part.requests += 1
         try:
             writes = requests.batch(body, tables)
-        except Refused as refused:
+        except RequestRefused as refused:
             _named(body, part.puts).refused[str(refused)] += 1
             continue
         for write in writes:

@@ -14,7 +14,7 @@ _REPORT = re.compile(r"^REPORT .*\tDuration: ([\d.]+) ms.*\tMemory Size: (\d+) M
 Dimensions = tuple[tuple[str, str], ...]
 
 
-class Samples:
+class MetricSamples:
     """Values of metrics, each with its second; equal ones are counted."""
 
     def __init__(self, began_s: float) -> None:
@@ -42,7 +42,7 @@ class Samples:
         ]
 
 
-def read_log(events: Iterable[tuple[float, str]], samples: Samples, *, function: str) -> dict[str, list[Any]]:
+def read_log(events: Iterable[tuple[float, str]], samples: MetricSamples, *, function: str) -> dict[str, list[Any]]:
     """Add what log lines say to the samples; return the lines on files that ended, and on memory."""
     closed, memory = [], []
     for at_s, line in events:
@@ -54,7 +54,7 @@ def read_log(events: Iterable[tuple[float, str]], samples: Samples, *, function:
     return {"closed": closed, "memory": memory}
 
 
-def _read_json(line: str, samples: Samples) -> list[dict[str, Any]]:
+def _read_json(line: str, samples: MetricSamples) -> list[dict[str, Any]]:
     try:
         document = json.loads(line)
     except ValueError:
@@ -66,7 +66,7 @@ def _read_json(line: str, samples: Samples) -> list[dict[str, Any]]:
     return [document] if document.get("message") == "file closed" else []
 
 
-def _read_report(line: str, at_s: float, samples: Samples, dimensions: dict[str, str]) -> list[dict[str, float]]:
+def _read_report(line: str, at_s: float, samples: MetricSamples, dimensions: dict[str, str]) -> list[dict[str, float]]:
     """Add an invocation: its duration at its end, and that it ran in each second of it."""
     found = _REPORT.match(line)
     if not found:
@@ -77,7 +77,7 @@ def _read_report(line: str, at_s: float, samples: Samples, dimensions: dict[str,
     return [{"at_s": at_s, "began_s": at_s - duration_ms / 1000, "used_mb": used_mb, "size_mb": size_mb}]
 
 
-def add_concurrency(runs: list[dict[str, float]], samples: Samples, *, function: str) -> None:
+def add_concurrency(runs: list[dict[str, float]], samples: MetricSamples, *, function: str) -> None:
     """Add how many invocations were under way, whenever that changed and in each second it did not."""
     changes = [(run["began_s"], 1) for run in runs] + [(run["at_s"], -1) for run in runs]
     changes += [(second, 0) for run in runs for second in range(int(run["began_s"]) + 1, int(run["at_s"]) + 1)]

@@ -10,7 +10,7 @@ from typing import Any
 
 from infra.local.stack import LocalStack, local_stack
 from ingest.contract import RECONCILE_MESSAGE, Ledger, Output
-from loadtest.dashboard_run.emitted import CONSUMED, DYNAMODB, SQS, Samples, add_concurrency, read_log
+from loadtest.dashboard_run.emitted import CONSUMED, DYNAMODB, SQS, MetricSamples, add_concurrency, read_log
 from loadtest.dashboard_run.uploads import perform, schedule
 from loadtest.harness.dynamodb_proxy import START_S, LedgerProxy, simulated
 from loadtest.harness.stack_client import StackClient
@@ -34,7 +34,7 @@ def observe(*, seconds: float, seed: int, patience_s: float, say: Callable[[str]
             _warm_up(stack_client)
         say(f"The local stack is up at {stack.endpoint_url}; files are dropped for {seconds:.0f} s.")
         began_s = float(int(time.time()))
-        samples = Samples(began_s)
+        samples = MetricSamples(began_s)
         with contextlib.closing(StackClient(stack)) as stack_client, _polled(stack, tables.proxy, samples):
             _drop_all(stack_client, seconds, seed)
             say("All is dropped; waiting until the queue is empty.")
@@ -65,7 +65,7 @@ def _warm_up(stack_client: StackClient) -> None:
 
 
 @contextlib.contextmanager
-def _polled(stack: LocalStack, proxy: LedgerProxy, samples: Samples) -> Iterator[None]:
+def _polled(stack: LocalStack, proxy: LedgerProxy, samples: MetricSamples) -> Iterator[None]:
     """Ask both queues how much they hold, and what the ledger cost since, as long as the block lasts."""
     over = threading.Event()
     ledger, index = {"TableName": stack.outputs[Output.LEDGER_TABLE]}, {"GlobalSecondaryIndexName": Ledger.INDEX}
@@ -91,7 +91,7 @@ def _polled(stack: LocalStack, proxy: LedgerProxy, samples: Samples) -> Iterator
         thread.join()
 
 
-def _add_depths(stack_client: StackClient, url: str, samples: Samples) -> None:
+def _add_depths(stack_client: StackClient, url: str, samples: MetricSamples) -> None:
     queue, now_s = {"QueueName": url.rpartition("/")[2]}, time.time()
     depths = stack_client.depths(url)
     samples.add(SQS, "ApproximateNumberOfMessagesVisible", queue, now_s, depths.visible)

@@ -16,7 +16,7 @@ PATIENCE = 10
 
 
 @dataclass(frozen=True, slots=True)
-class Ran:
+class ProcessResult:
     """A process that ended. `exit_code` is None where it was stopped at its time limit."""
 
     exit_code: int | None
@@ -38,7 +38,7 @@ def run(
     cwd: Path | None = None,
     env: Mapping[str, str] | None = None,
     time_limit_s: float | None = None,
-) -> Ran:
+) -> ProcessResult:
     """Run a command to its end, or to its time limit; its stderr goes to ours.
 
     The limit is in CPU seconds, so that others on the machine do not count; ten times as long by the clock is too long.
@@ -53,7 +53,7 @@ def run(
             raise
         seconds = time.monotonic() - begun
         output.seek(0)
-        return Ran(exit_code, output.read(), peak, usage.ru_utime, usage.ru_stime, seconds)
+        return ProcessResult(exit_code, output.read(), peak, usage.ru_utime, usage.ru_stime, seconds)
 
 
 def _watch(process: subprocess.Popen[bytes], limit_s: float) -> tuple[int | None, struct_rusage, int]:

@@ -9,7 +9,7 @@ from types import TracebackType
 from typing import Self, cast
 
 from loadtest.harness.upstream import Upstream
-from loadtest.s3_server.files import Refused, find
+from loadtest.s3_server.files import ReadRefused, find
 from loadtest.s3_server.http import Handler
 from loadtest.s3_server.server import CuttingServer
 
@@ -126,6 +126,6 @@ class DiskRelay(Handler, Relay):
     def _is_here(self) -> bool:
         try:
             find(cast(DiskProxy, self.server).folder, self.path)
-        except Refused:
+        except ReadRefused:
             return False
         return True

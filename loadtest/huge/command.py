@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from loadtest.harness.results import origin, write_document
-from loadtest.huge.run import Case, perform
+from loadtest.huge.run import HugeCase, perform
 
 MB = 1_000_000
 KINDS = ("plain", "gzip", "costs")
@@ -22,10 +22,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--function-s", type=float, default=27.0, help="time of a function with the gzip file")
 
 
-def cases(arguments: argparse.Namespace) -> list[Case]:
+def cases(arguments: argparse.Namespace) -> list[HugeCase]:
     """Return what is to be loaded."""
     seed = arguments.seed
-    plain = Case(
+    plain = HugeCase(
         name="plain",
         sizes=[arguments.plain_mb * MB],
         workers=arguments.workers,
@@ -33,7 +33,7 @@ def cases(arguments: argparse.Namespace) -> list[Case]:
         least_kills=1,
         seed=seed,
     )
-    packed = Case(
+    packed = HugeCase(
         name="gzip",
         sizes=[arguments.gzip_mb * MB],
         is_gzip=True,
@@ -43,7 +43,7 @@ def cases(arguments: argparse.Namespace) -> list[Case]:
         seed=seed,
     )
     costs = [
-        Case(name=f"costs, files of {size // 1000} KB", sizes=[size] * count, workers=1, seed=seed)
+        HugeCase(name=f"costs, files of {size // 1000} KB", sizes=[size] * count, workers=1, seed=seed)
         for size, count in ((1_000, 50), (1_000_000, 20), (10_000_000, 5), (200_000_000, 1))
     ]
     wanted = arguments.only or KINDS

@@ -108,7 +108,7 @@ _MOST_COUNTED = 255
 _TOOK = Answer(TOOK_ALL)
 
 
-class KnownRow(Service):
+class KnownRows(Service):
     """The write side of a sink: one byte for each row that must come counts how often it did."""
 
     def __init__(self, kinds: Kinds, rows: Mapping[int, int]) -> None:

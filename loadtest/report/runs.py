@@ -15,7 +15,7 @@ class NotARun(ValueError):
 
 
 @dataclass(frozen=True, slots=True)
-class Run:
+class ReportedRun:
     """One run. `document` is its JSON."""
 
     name: str  # unique among the runs of a report
@@ -58,13 +58,13 @@ class Run:
         return sorted(float(seconds) for seconds in found if seconds is not None)
 
 
-def read_runs(paths: Sequence[Path]) -> list[Run]:
+def read_runs(paths: Sequence[Path]) -> list[ReportedRun]:
     """Return the runs of the files.
 
     Raises:
         NotARun: a file is missing or no run's result.
     """
-    return [Run(f"{number}-{path.stem}", _document(path)) for number, path in enumerate(paths, start=1)]
+    return [ReportedRun(f"{number}-{path.stem}", _document(path)) for number, path in enumerate(paths, start=1)]
 
 
 def _document(path: Path) -> dict[str, Any]:

@@ -22,14 +22,14 @@ class Made:
     expected: Expected
 
 
-class Write(Protocol):
+class KeepFile(Protocol):
     """Keeps the bytes of an object."""
 
     def __call__(self, key: str, portions: Iterable[bytes], *, most_bytes: int) -> None:
         """Take all portions, of at most so many bytes."""
 
 
-def make(scenario: Scenario, run: str, kind: Files, number: int, *, seed: int, write: Write) -> Made:
+def make(scenario: Scenario, run: str, kind: Files, number: int, *, seed: int, write: KeepFile) -> Made:
     """Make a run's file of this number; `write` takes its bytes."""
     key = key_of(run, kind, number)
     generation = Generation(recipe(scenario, kind, number, seed=seed))

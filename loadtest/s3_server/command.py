@@ -5,7 +5,7 @@ import json
 import signal
 from pathlib import Path
 
-from loadtest.s3_server.server import ObjectServer, Settings
+from loadtest.s3_server.server import ObjectServer, ServerSettings
 
 _ENDS = (signal.SIGINT, signal.SIGTERM)
 
@@ -22,7 +22,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Run an endpoint until Ctrl-C or SIGTERM: its URL at the start, its counts as JSON at the end."""
     signal.pthread_sigmask(signal.SIG_BLOCK, _ENDS)
-    settings = Settings(cut_share=arguments.cut_share, seed=arguments.seed, tls=arguments.tls, port=arguments.port)
+    settings = ServerSettings(
+        cut_share=arguments.cut_share, seed=arguments.seed, tls=arguments.tls, port=arguments.port
+    )
     with ObjectServer(arguments.folder, settings) as server:
         print(server.url, flush=True)
         if settings.tls:

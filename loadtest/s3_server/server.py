@@ -66,7 +66,7 @@ class CuttingServer(ThreadingHTTPServer):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Settings:
+class ServerSettings:
     """What an object endpoint is to do.
 
     Attributes:
@@ -89,7 +89,7 @@ class Listener(CuttingServer):
 
     daemon_threads = False
 
-    def __init__(self, folder: Path, settings: Settings, tls: ssl.SSLContext | None) -> None:
+    def __init__(self, folder: Path, settings: ServerSettings, tls: ssl.SSLContext | None) -> None:
         self.folder = folder
         self.requests = self.bytes = 0
         self._tls = tls
@@ -115,8 +115,8 @@ class Listener(CuttingServer):
 class ObjectServer:
     """Serves a folder for the length of a `with` block. What it counted can be read afterwards too."""
 
-    def __init__(self, folder: Path, settings: Settings | None = None) -> None:
-        self.settings = settings or Settings()
+    def __init__(self, folder: Path, settings: ServerSettings | None = None) -> None:
+        self.settings = settings or ServerSettings()
         self._folder = folder
         self._certificates: tempfile.TemporaryDirectory[str] | None = None
         self._ca_file: Path | None = None

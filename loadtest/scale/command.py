@@ -10,7 +10,7 @@ from typing import Any
 from loadtest.harness.results import RESULTS, origin, write_document
 from loadtest.run.driver import Progress, perform
 from loadtest.run.sim import SimTarget
-from loadtest.scale.model import DEFAULT, ENDLESS, Table, WorkItem
+from loadtest.scale.model import DEFAULT, ENDLESS, TableLimit, WorkItem
 from loadtest.scale.page import page
 from loadtest.scale.study import Point, document
 from loadtest.scenarios.catalog import SCENARIOS
@@ -18,7 +18,7 @@ from loadtest.scenarios.scenario import MIB, Scenario
 from loadtest.simulator.capacity import Simulation
 
 SCENARIO = SCENARIOS["many_large"]
-TABLES: dict[Table, tuple[Simulation | None, float]] = {  # what is simulated, and the share of the rows it gets
+TABLES: dict[TableLimit, tuple[Simulation | None, float]] = {  # what is simulated, and the share of the rows it gets
     ENDLESS: (None, 1.0),
     DEFAULT: (Simulation(mode="provisioned", provisioned_units_per_s=DEFAULT.write_units), 0.2),
 }
@@ -90,7 +90,7 @@ def _figures(scenario: Scenario, target: SimTarget, scale: float, seed: int) -> 
     return figures
 
 
-def _point(workers: int, table: Table, figures: dict[str, Any]) -> Point:
+def _point(workers: int, table: TableLimit, figures: dict[str, Any]) -> Point:
     rows = figures["rows_written"]
     return Point(
         workers=workers,

@@ -19,7 +19,7 @@ STREAM_BYTES = 90e6  # a second that one reader gets from S3: AWS's guidance is 
 
 
 @dataclass(frozen=True, slots=True)
-class Table:
+class TableLimit:
     """What the table takes."""
 
     name: str
@@ -27,10 +27,12 @@ class Table:
     how: str  # what one has to do for it
 
 
-NEW = Table("new table", NEW_TABLE_WRITE_UNITS, "nothing: what a new on-demand table takes at first")
-DEFAULT = Table("default quota", TABLE_QUOTA_WRITE_UNITS, "warm throughput of 40,000 write units, or a warmed-up table")
-TENFOLD = Table("ten times the quota", 400_000, "a higher quota for the table, and warm throughput of 400,000")
-ENDLESS = Table("without a limit", 10**9, "no such table: shows what would bound the rest")
+NEW = TableLimit("new table", NEW_TABLE_WRITE_UNITS, "nothing: what a new on-demand table takes at first")
+DEFAULT = TableLimit(
+    "default quota", TABLE_QUOTA_WRITE_UNITS, "warm throughput of 40,000 write units, or a warmed-up table"
+)
+TENFOLD = TableLimit("ten times the quota", 400_000, "a higher quota for the table, and warm throughput of 400,000")
+ENDLESS = TableLimit("without a limit", 10**9, "no such table: shows what would bound the rest")
 TABLES = (NEW, DEFAULT, TENFOLD, ENDLESS)
 
 
@@ -76,13 +78,13 @@ class Forecast:
         return work.file_bytes / work.row_bytes / self.rows_per_second / 3600
 
 
-def forecast(workers: int, worker: Worker, work: WorkItem, table: Table) -> Forecast:
+def forecast(workers: int, worker: Worker, work: WorkItem, table: TableLimit) -> Forecast:
     """Return the rows a second of so many workers on one file, and the part that bounds them."""
     least = min(caps(workers, worker, work, table), key=lambda cap: cap.rows_per_second)
     return Forecast(workers, table.name, least.rows_per_second, least.what, least.raised_by)
 
 
-def caps(workers: int, worker: Worker, work: WorkItem, table: Table) -> list[Cap]:
+def caps(workers: int, worker: Worker, work: WorkItem, table: TableLimit) -> list[Cap]:
     """Return what each part allows."""
     segments = math.ceil(work.file_bytes / work.segment_bytes)
     return [
@@ -103,7 +105,7 @@ def caps(workers: int, worker: Worker, work: WorkItem, table: Table) -> list[Cap
     ]
 
 
-def knee(worker: Worker, work: WorkItem, table: Table) -> float:
+def knee(worker: Worker, work: WorkItem, table: TableLimit) -> float:
     """Return how many workers reach the first other limit: more of them write no more."""
     others = [cap.rows_per_second for cap in caps(1, worker, work, table) if cap.what != "workers"]
     return min(others) / worker.rows_per_second

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from loadtest.scale.model import ENDLESS, TABLES, Table, Worker, WorkItem, forecast, knee
+from loadtest.scale.model import ENDLESS, TABLES, TableLimit, Worker, WorkItem, forecast, knee
 
 COMPUTED_FOR = (1, 10, 100, 1_000)
 
@@ -57,7 +57,7 @@ def document(points: Sequence[Point], work: WorkItem) -> dict[str, Any]:
     }
 
 
-def _knee(worker: Worker, work: WorkItem, table: Table) -> dict[str, Any]:
+def _knee(worker: Worker, work: WorkItem, table: TableLimit) -> dict[str, Any]:
     bound = forecast(10**9, worker, work, table)  # more workers than any limit lets work
     workers = knee(worker, work, table)
     return {"table": table.name, "workers": workers, "bottleneck": bound.bottleneck, "raised_by": bound.raised_by}

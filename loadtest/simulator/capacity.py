@@ -11,7 +11,7 @@ from hashlib import blake2b
 from typing import Literal
 
 
-class Bucket:
+class TokenBucket:
     """Tokens that come at a rate and are kept up to a size.
 
     What is larger than a whole bucket goes when the bucket is full, and is paid off before anything else goes.
@@ -153,13 +153,13 @@ class Capacity:
         if not self._simulation.partitions:
             self._partitions = self._split(now, is_full=False)
 
-    def _split(self, now: float, *, is_full: bool) -> list[Bucket]:
+    def _split(self, now: float, *, is_full: bool) -> list[TokenBucket]:
         each = self._simulation.partition_units_per_s
         count = self._simulation.partitions or math.ceil(self.units_per_s / each)
         return [self._bucket(each, now, is_full=is_full) for _ in range(count)]
 
-    def _bucket(self, per_s: float, now: float, *, is_full: bool = True) -> Bucket:
-        return Bucket(per_s=per_s, size=per_s * self._simulation.burst_s, now=now, is_full=is_full)
+    def _bucket(self, per_s: float, now: float, *, is_full: bool = True) -> TokenBucket:
+        return TokenBucket(per_s=per_s, size=per_s * self._simulation.burst_s, now=now, is_full=is_full)
 
 
 def partition_of(key: bytes, partitions: int) -> int:

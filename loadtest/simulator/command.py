@@ -114,19 +114,19 @@ def _fault(text: str) -> tuple[str, float]:
 
 def _reported(simulator: Simulator) -> dict[str, Any]:
     """Return the statistics, and what is known of the items taken."""
-    known_outcome = simulator.known_outcome
+    written_items = simulator.written_items
     tables = simulator.settings.tables if simulator.settings.keeps_keys else None
     held = {
-        name: {"items": known_outcome.keys(name), "checksum": known_outcome.checksum_of(name)} for name in tables or {}
+        name: {"items": written_items.keys(name), "checksum": written_items.checksum_of(name)} for name in tables or {}
     }
     wrong = {
-        "doubled": known_outcome.doubled,
-        "overwritten": known_outcome.overwritten,
-        "out_of_order": known_outcome.out_of_order,
+        "doubled": written_items.doubled,
+        "overwritten": written_items.overwritten,
+        "out_of_order": written_items.out_of_order,
     }
     return {
         **simulator.statistics.document(),
         **wrong,
-        "checksum_of_puts": known_outcome.checksum_of_puts,
+        "checksum_of_puts": written_items.checksum_of_puts,
         "tables": held,
     }

@@ -39,7 +39,7 @@ def batch(body: bytes, tables: Tables) -> list[Write]:
     """Return the writes of a BatchWriteItem.
 
     Raises:
-        Refused: DynamoDB would not take any of them.
+        RequestRefused: DynamoDB would not take any of them.
     """
     requests = _document(body).get("RequestItems")
     if not requests:
@@ -60,7 +60,7 @@ def put(body: bytes, tables: Tables) -> Write:
     """Return the write of a PutItem.
 
     Raises:
-        Refused: DynamoDB would not take it, or it has a condition, which the sink does not know.
+        RequestRefused: DynamoDB would not take it, or it has a condition, which the sink does not know.
     """
     document = _document(body)
     if document.keys() & {"ConditionExpression", "Expected"}:

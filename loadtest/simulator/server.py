@@ -14,7 +14,7 @@ from loadtest.simulator.http import Connection, Elsewhere
 from loadtest.simulator.service import Service
 from loadtest.simulator.settings import Settings
 from loadtest.simulator.statistics import Statistics
-from loadtest.simulator.written_items import KnownOutcome
+from loadtest.simulator.written_items import WrittenItems
 
 _BACKLOG = 1024
 
@@ -74,9 +74,9 @@ class Simulator:
         return self._service.statistics
 
     @property
-    def known_outcome(self) -> KnownOutcome:
+    def written_items(self) -> WrittenItems:
         """What the tables hold, as far as `Settings.keep` says."""
-        return self._service.known_outcome
+        return self._service.written_items
 
     @property
     def requests(self) -> int:

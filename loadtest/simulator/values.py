@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
-from loadtest.simulator.errors import Refused, invalid
+from loadtest.simulator.errors import RequestRefused, invalid
 from loadtest.simulator.settings import Key, Table
 
 Item = Mapping[str, Mapping[str, Any]]
@@ -28,7 +28,7 @@ def check_values(item: Item) -> None:
     """Check that each value has one type, numbers and sets.
 
     Raises:
-        Refused: DynamoDB does not take one of them.
+        RequestRefused: DynamoDB does not take one of them.
     """
     for value in item.values():
         if len(value) != 1:
@@ -121,7 +121,7 @@ def key_values(attributes: Item, table: Table | None, *, is_put: bool) -> Iterat
     """Yield the values of the key attributes, such that equal keys are equal.
 
     Raises:
-        Refused: they are not what the table has, are empty or too long.
+        RequestRefused: they are not what the table has, are empty or too long.
     """
     keys = table.keys if table else ()
     if any(key.type not in attributes.get(key.name, {}) for key in keys) or not (
@@ -148,7 +148,7 @@ def _check_key(key: Key, value: str, *, is_partition: bool) -> None:
         raise _too_long("Aggregated size of all range keys has exceeded the size limit of 1024 bytes")
 
 
-def _too_long(what: str) -> Refused:
+def _too_long(what: str) -> RequestRefused:
     return invalid(f"One or more parameter values were invalid: {what}")
 
 
@@ -156,7 +156,7 @@ def check_keys_of_put(item: Item, table: Table | None) -> None:
     """Check what PutItem says in more words than BatchWriteItem.
 
     Raises:
-        Refused: a key attribute is missing or of another type.
+        RequestRefused: a key attribute is missing or of another type.
     """
     wrong = "One or more parameter values were invalid: "
     for key in table.keys if table else ():

@@ -12,7 +12,7 @@ from typing import Any
 
 from loadtest.bench.goals import Goal, Spread, spread
 from loadtest.harness import process
-from loadtest.harness.process import Ran
+from loadtest.harness.process import ProcessResult
 from loadtest.harness.results import RESULTS, write_result
 from loadtest.workload.checksum import Checksum
 
@@ -89,7 +89,7 @@ def sum_up(*, items: int, repeat: int) -> Summing:
 
 
 def _making(kind: str, known_outcome: Path, megabytes: int, repeat: int, seed: int) -> Making:
-    def make(size: int) -> tuple[Ran, dict[str, int]]:
+    def make(size: int) -> tuple[ProcessResult, dict[str, int]]:
         out = ("--out", "/dev/null", "--expected", str(known_outcome))
         ran = _run([*COMMAND, *MIXED, *KINDS[kind], "--size", str(size), "--seed", str(seed), "--quiet", *out])
         return ran, json.loads(known_outcome.read_text())
@@ -113,7 +113,7 @@ def _making(kind: str, known_outcome: Path, megabytes: int, repeat: int, seed: i
     )
 
 
-def _run(command: list[str]) -> Ran:
+def _run(command: list[str]) -> ProcessResult:
     ran = process.run(command, cwd=ROOT)
     if ran.exit_code:
         raise RuntimeError(f"{command[3:]} ended with {ran.exit_code}")

@@ -19,7 +19,7 @@ Words = NDArray[np.uint32]
 
 
 @dataclass(frozen=True, slots=True)
-class Extent:
+class RowRange:
     """The rows wanted of a block, from `first` to before `end`; the file has `last` of its rows."""
 
     first: int
@@ -47,7 +47,7 @@ class Blocks:
         self._row_buffer = plan.row_buffer()
         self._changed = np.zeros(0, np.int64)  # rows of the canvas that are not as they were
 
-    def make(self, number: int, extent: Extent, room: int | None = None) -> tuple[bytes, KnownOutcome]:
+    def make(self, number: int, extent: RowRange, room: int | None = None) -> tuple[bytes, KnownOutcome]:
         """Return the bytes of some rows of a block, and what must be found of them.
 
         Where they are more than `room` bytes, the file ends with the last of them that fits.
@@ -57,14 +57,14 @@ class Blocks:
         if room is not None and len(text) > room:
             lengths = self._lengths(extent.last) if lengths is None else lengths
             end = int(np.searchsorted(np.cumsum(lengths), room, side="right"))
-            extent = Extent(extent.first, end, end)
+            extent = RowRange(extent.first, end, end)
             text = text[: int(lengths[:end].sum())]
         elif extent.first or extent.end < extent.last:
             lengths = self._lengths(extent.last) if lengths is None else lengths
             text = text[int(lengths[: extent.first].sum()) : int(lengths[: extent.end].sum())]
         return text, replace(self._known_outcome(rows, extent), text_bytes=len(text))
 
-    def _known_outcome(self, rows: _Rows, extent: Extent) -> KnownOutcome:
+    def _known_outcome(self, rows: _Rows, extent: RowRange) -> KnownOutcome:
         good = rows.kinds[: extent.last] == 0
         kept = np.flatnonzero(good) if rows.keys is None else last_of_each(rows.keys[: extent.last], good)
         kept = kept[(kept >= extent.first) & (kept < extent.end)]

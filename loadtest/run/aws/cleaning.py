@@ -12,7 +12,7 @@ from typing import Any
 from ingest.contract import Ledger, Output
 from loadtest.harness.queue import depths, messages_about
 from loadtest.harness.read_back import pages
-from loadtest.run.aws.clients import Clients, NotClean, Refused
+from loadtest.run.aws.clients import Clients, NotClean, RunRefused
 from loadtest.run.aws.marker import Marker, Markers
 from loadtest.run.aws.row_counts import RowCounts
 from loadtest.run.aws.stack import Stack
@@ -115,12 +115,12 @@ class Cleaner:
         """Clean up after a run. What fails can be done again: the marker goes last.
 
         Raises:
-            Refused: the stack has no marker of this run.
+            RunRefused: the stack has no marker of this run.
             NotClean: something is left.
         """
         marker = self._markers.find()
         if marker is None or marker.run != run:
-            raise Refused(f"The stack {self._stack.name} knows of no run {run} that was not cleaned up.")
+            raise RunRefused(f"The stack {self._stack.name} knows of no run {run} that was not cleaned up.")
         s3 = self._clients.get("s3")
         objects = sum(delete_objects(s3, self._out(Output.LANDING_BUCKET), folder(feed, run)) for feed in marker.feeds)
         is_drained = self._drain()  # functions that are at it find their objects gone

@@ -7,7 +7,7 @@ import boto3
 from botocore.config import Config
 
 
-class Refused(Exception):
+class RunRefused(Exception):
     """The guard does not let it happen; nothing was done."""
 
 

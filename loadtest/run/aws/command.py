@@ -7,14 +7,14 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from loadtest.harness.queue import NotSentError
 from loadtest.run.aws.cleaning import Cleaner
-from loadtest.run.aws.clients import Clients, NotClean, Refused
+from loadtest.run.aws.clients import Clients, NotClean, RunRefused
 from loadtest.run.aws.guard import Ask, approve
 from loadtest.run.aws.stack import DEFAULT_NAME, find, identify, identity_lines, resource_lines
 from loadtest.run.aws.target import AwsTarget
 from loadtest.scenarios.scenario import Scenario
 
 REFUSED, SERVICE_FAILED = 2, 4
-FAULTS = (Refused, NotSentError, NotClean, BotoCoreError, ClientError)
+FAULTS = (RunRefused, NotSentError, NotClean, BotoCoreError, ClientError)
 
 
 def add_stack_arguments(parser: argparse.ArgumentParser) -> None:
@@ -33,7 +33,7 @@ def dry_run(arguments: argparse.Namespace, wanted: list[Scenario]) -> int:
     """Show what a run would do and cost; nothing is written.
 
     Raises:
-        Refused: a run would be.
+        RunRefused: a run would be.
     """
     seed, account = arguments.seed, arguments.account
     AwsTarget(arguments.stack, wanted, seed=seed, account=account, ask=None, say=print).show()
@@ -68,7 +68,7 @@ def clean(arguments: argparse.Namespace) -> int:
 def fail(error: Exception) -> int:
     """Say why something could not be done, or not all of it; return the exit code."""
     _say(f"error: {error}")
-    return REFUSED if isinstance(error, Refused) else SERVICE_FAILED
+    return REFUSED if isinstance(error, RunRefused) else SERVICE_FAILED
 
 
 def ask_on_terminal() -> Ask | None:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 
 from ingest.contract import Output
 from loadtest.harness.queue import depths
-from loadtest.run.aws.clients import Clients, Refused
+from loadtest.run.aws.clients import Clients, RunRefused
 from loadtest.run.aws.load import Load
 from loadtest.run.aws.marker import Markers
 from loadtest.run.aws.stack import Identity, Stack
@@ -24,17 +24,17 @@ def approve(identity: Identity, account: str | None, ask: Ask | None) -> None:
     """Have it said that this is the account that is meant. `ask`: where there is somebody to be asked.
 
     Raises:
-        Refused: it was not said.
+        RunRefused: it was not said.
     """
     if account is not None:
         if account != identity.account:
-            raise Refused(f"--account says {account}, and the credentials are of {identity.account}.")
+            raise RunRefused(f"--account says {account}, and the credentials are of {identity.account}.")
         return
     if ask is None:
-        raise Refused(f"There is no terminal to ask on: say --account {identity.account} if that is what you mean.")
+        raise RunRefused(f"There is no terminal to ask on: say --account {identity.account} if that is what you mean.")
     answer = ask(f"Type the account's id, {identity.account}, or yes, to go on: ").strip()
     if answer not in (identity.account, "yes"):
-        raise Refused("Not confirmed: nothing was done.")
+        raise RunRefused("Not confirmed: nothing was done.")
 
 
 def _segments(stack: Stack, loads: list[Load]) -> Iterator[str]:

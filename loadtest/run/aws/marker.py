@@ -11,7 +11,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from ingest.contract import Output
-from loadtest.run.aws.clients import Clients, Refused
+from loadtest.run.aws.clients import Clients, RunRefused
 from loadtest.run.aws.stack import Stack
 
 KEY = "_loadtest/run.json"
@@ -58,7 +58,7 @@ class Markers:
         """Begin a run; return when that was by S3's clock, epoch seconds.
 
         Raises:
-            Refused: there is another.
+            RunRefused: there is another.
         """
         begun = datetime.now(UTC).isoformat(timespec="seconds")
         marker = Marker(run=run, caller=self._stack.identity.caller, begun=begun, feeds=feeds, keys=keys)
@@ -67,7 +67,7 @@ class Markers:
         except ClientError as error:
             if error.response["Error"]["Code"] not in ("PreconditionFailed", "ConditionalRequestConflict"):
                 raise
-            raise Refused("Another run has begun on the stack in this moment; nothing was done.") from None
+            raise RunRefused("Another run has begun on the stack in this moment; nothing was done.") from None
         return float(self._s3.head_object(**self._name)["LastModified"].timestamp())
 
     def remove(self) -> None:

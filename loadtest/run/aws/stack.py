@@ -7,7 +7,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from ingest.contract import Env, Output, table_output
-from loadtest.run.aws.clients import Clients, Refused
+from loadtest.run.aws.clients import Clients, RunRefused
 from loadtest.scenarios.scenario import NAMES, schema, tables
 
 STAGE, DEFAULT_NAME = "loadtest", "ingest-loadtest"
@@ -29,7 +29,7 @@ class Identity:
 
 
 @dataclass(frozen=True, slots=True)
-class Table:
+class DeployedTable:
     """A feed's table: what it takes in a second, and how many units a row of 1 KB costs."""
 
     name: str
@@ -47,7 +47,7 @@ class Stack:
     name: str
     arn: str
     outputs: Mapping[str, str]
-    tables: Mapping[str, Table]
+    tables: Mapping[str, DeployedTable]
     memory_mb: int
     segment_bytes: int
     functions: int
@@ -57,11 +57,11 @@ def identify(clients: Clients, account: str | None) -> Identity:
     """Return who asks, and where.
 
     Raises:
-        Refused: it is not this account.
+        RunRefused: it is not this account.
     """
     reported = clients.get("sts").get_caller_identity()
     if account is not None and account != reported["Account"]:
-        raise Refused(
+        raise RunRefused(
             f"--account says {account}, and the credentials are of {reported['Account']} ({reported['Arn']})."
         )
     return Identity(reported["Account"], reported["Arn"], clients.region)
@@ -71,7 +71,7 @@ def find(clients: Clients, identity: Identity, name: str) -> Stack:
     """Return the stack of this name.
 
     Raises:
-        Refused: there is none, it is none of ours, or none that was made for load tests.
+        RunRefused: there is none, it is none of ours, or none that was made for load tests.
     """
     reported = _described(clients, identity, name)
     outputs = {output["OutputKey"]: output["OutputValue"] for output in reported.get("Outputs", [])}
@@ -79,7 +79,9 @@ def find(clients: Clients, identity: Identity, name: str) -> Stack:
     function = clients.get("lambda").get_function_configuration(FunctionName=outputs[Output.FUNCTION])
     variables = function.get("Environment", {}).get("Variables", {})
     if (variables.get(Env.STACK), variables.get(Env.LEDGER_TABLE)) != (name, outputs[Output.LEDGER_TABLE]):
-        raise Refused(f"The function {outputs[Output.FUNCTION]} is not that of the stack {name}: it works for others.")
+        raise RunRefused(
+            f"The function {outputs[Output.FUNCTION]} is not that of the stack {name}: it works for others."
+        )
     _check_notifications(clients, name, outputs[Output.LANDING_BUCKET])
     return Stack(
         identity=identity,
@@ -100,23 +102,23 @@ def _described(clients: Clients, identity: Identity, name: str) -> Mapping[str, 
         if "not exist" not in str(error):
             raise
         where = f"account {identity.account}, region {identity.region}"
-        raise Refused(f"There is no stack {name} in {where}: name another with --stack, or {DEPLOY}.") from None
+        raise RunRefused(f"There is no stack {name} in {where}: name another with --stack, or {DEPLOY}.") from None
     if reported["StackStatus"] not in _SETTLED:
-        raise Refused(f"The stack {name} is {reported['StackStatus']}: wait until its deployment has ended well.")
+        raise RunRefused(f"The stack {name} is {reported['StackStatus']}: wait until its deployment has ended well.")
     return reported
 
 
 def _check_outputs(name: str, reported: Mapping[str, Any], outputs: Mapping[str, str]) -> None:
     missing = [output for output in _NEEDED if output not in outputs]
     if missing:
-        raise Refused(f"The stack {name} has no output {missing[0]}: it is none of ours.")
+        raise RunRefused(f"The stack {name} has no output {missing[0]}: it is none of ours.")
     ours = {table_output(table) for table in tables()}
     lacking = sorted(ours - set(outputs))
     if lacking:
-        raise Refused(f"The stack {name} has no output {lacking[0]}: it lacks feeds of the scenarios; {DEPLOY}.")
-    others = sorted(output for output in set(outputs) - ours if output.startswith("Table"))
+        raise RunRefused(f"The stack {name} has no output {lacking[0]}: it lacks feeds of the scenarios; {DEPLOY}.")
+    others = sorted(output for output in set(outputs) - ours if output.startswith("DeployedTable"))
     if others:
-        raise Refused(
+        raise RunRefused(
             f"The stack {name} serves other feeds, too ({', '.join(others)}), and a load test would stand in their "
             f"way; {DEPLOY}."
         )
@@ -132,17 +134,17 @@ def _check_notifications(clients: Clients, name: str, bucket: str) -> None:
     heard = {rule["Value"] for rule in rules if rule["Name"].lower() == "prefix"}
     silent = [schema(feed).prefix for feed in NAMES if schema(feed).prefix not in heard]
     if silent:
-        raise Refused(f"The bucket of the stack {name} tells nobody of objects under {silent[0]}; {DEPLOY}.")
+        raise RunRefused(f"The bucket of the stack {name} tells nobody of objects under {silent[0]}; {DEPLOY}.")
 
 
-def _table(clients: Clients, feed_name: str, name: str) -> Table:
-    reported = clients.get("dynamodb").describe_table(TableName=name)["Table"]
+def _table(clients: Clients, feed_name: str, name: str) -> DeployedTable:
+    reported = clients.get("dynamodb").describe_table(TableName=name)["DeployedTable"]
     keys = [key["AttributeName"] for key in reported["KeySchema"]]
     if keys != [key.name for key in tables()[feed_name].keys]:
-        raise Refused(f"The table {name} has other keys than the scenarios' feed says: {', '.join(keys)}; {DEPLOY}.")
+        raise RunRefused(f"The table {name} has other keys than the scenarios' feed says: {', '.join(keys)}; {DEPLOY}.")
     is_on_demand = reported.get("BillingModeSummary", {}).get("BillingMode") == "PAY_PER_REQUEST"
     indexes = len(reported.get("GlobalSecondaryIndexes", []))
-    return Table(name, reported["TableArn"], _units(reported, is_on_demand), is_on_demand, indexes)
+    return DeployedTable(name, reported["TableArn"], _units(reported, is_on_demand), is_on_demand, indexes)
 
 
 def _units(reported: Mapping[str, Any], is_on_demand: bool) -> float:

@@ -6,7 +6,7 @@ from types import TracebackType
 from typing import Self
 
 from loadtest.run.aws.cleaning import Cleaner
-from loadtest.run.aws.clients import Clients, NotClean, Refused
+from loadtest.run.aws.clients import Clients, NotClean, RunRefused
 from loadtest.run.aws.deployment import AwsDeployment
 from loadtest.run.aws.estimate import estimate, estimate_lines, rows_per_cpu_second, total
 from loadtest.run.aws.guard import Ask, approve, obstacles
@@ -41,7 +41,7 @@ class AwsTarget:
         """Show what will be done, and have it approved.
 
         Raises:
-            Refused: it may not be.
+            RunRefused: it may not be.
         """
         identity = self.show()
         approve(identity, self._account, self._ask)
@@ -61,7 +61,7 @@ class AwsTarget:
         """Show account, resources, plan and cost; return who asks. Reads only.
 
         Raises:
-            Refused: the stack is not ours, or not free.
+            RunRefused: the stack is not ours, or not free.
         """
         identity = identify(self._clients, self._account)
         self._report(identity_lines(identity))
@@ -81,7 +81,7 @@ class AwsTarget:
         """Give the stack for the length of a block; what the run leaves there is taken away.
 
         Raises:
-            Refused: the stack is not free.
+            RunRefused: the stack is not free.
         """
         load = load_of(scenario, seed)
         self._check([load])
@@ -105,7 +105,7 @@ class AwsTarget:
     def _check(self, loads: list[Load]) -> None:
         found = obstacles(self._clients, self._stack, loads)
         if found:
-            raise Refused(" ".join(found))
+            raise RunRefused(" ".join(found))
 
     def _report(self, lines: Iterator[str]) -> None:
         for line in lines:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from loadtest.bench.capacity import Shared, Spread, judge, write_customers, write_repeating
+from loadtest.bench.capacity import HotPartitionLoad, Shared, judge, write_customers, write_repeating
 from loadtest.bench.simulator_process import load_all, running_simulator
 
 
@@ -41,9 +41,9 @@ def shared(**found: Any) -> Shared:
     return Shared(**{**right, **found})
 
 
-def spreads(*speeds: float, missing: int = 0) -> list[Spread]:
+def spreads(*speeds: float, missing: int = 0) -> list[HotPartitionLoad]:
     orders = (("shuffled", True), ("sorted", True), ("sorted", False))
-    return [Spread(*order, speed, missing, {}) for order, speed in zip(orders, speeds, strict=True)]
+    return [HotPartitionLoad(*order, speed, missing, {}) for order, speed in zip(orders, speeds, strict=True)]
 
 
 @pytest.mark.parametrize(
@@ -59,7 +59,7 @@ def spreads(*speeds: float, missing: int = 0) -> list[Spread]:
         (shared(), spreads(100, 85, 10, missing=1), ["missing"]),
     ],
 )
-def test_each_goal_can_be_missed(one: Shared, three: list[Spread], missed: list[str]) -> None:
+def test_each_goal_can_be_missed(one: Shared, three: list[HotPartitionLoad], missed: list[str]) -> None:
     found = [goal.what for goal in judge(one, three) if not goal.is_met]
     assert len(found) == len(missed)
     assert all(word in what for word, what in zip(missed, found, strict=True))

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from ingest.contract import Status
-from loadtest.chaos.checks import Found, Judge
+from loadtest.chaos.checks import ChaosFound, Judge
 from loadtest.chaos.rows import RowMaker, digest_of
 from loadtest.chaos.uploads import ALWAYS, PERHAPS, Version
 
@@ -30,7 +30,7 @@ RECORD: dict[str, Any] = {
     "rejects": "s3://r/1",
 }
 EVENT = {"key": "drops/1.csv", "etag": "e1", "id": "1"}
-GOOD = Found(
+GOOD = ChaosFound(
     ledger=[RECORD],
     table=TABLE,
     rejects=lambda url: REJECTS,
@@ -40,7 +40,7 @@ GOOD = Found(
 )
 
 
-def problems(found: Found, version: Version = VERSION) -> list[str]:
+def problems(found: ChaosFound, version: Version = VERSION) -> list[str]:
     return Judge("b", [version], {"poison"}, found).judge().problems
 
 
@@ -79,7 +79,7 @@ def test_a_good_run_has_no_problems() -> None:
         (replace(GOOD, events=[EVENT, {**EVENT, "id": "2"}]), "has 2 outcomes"),
     ],
 )
-def test_what_is_wrong_is_said(found: Found, said: str) -> None:
+def test_what_is_wrong_is_said(found: ChaosFound, said: str) -> None:
     assert any(said in problem for problem in problems(found)), problems(found)
 
 

@@ -4,10 +4,10 @@ import json
 from urllib.parse import unquote_plus
 
 from ingest.contract import Status
-from loadtest.chaos.settings import KB, Settings
+from loadtest.chaos.settings import KB, ChaosSettings
 from loadtest.chaos.uploads import Dropper
 
-SETTINGS = Settings(seconds=1, seed=3, sizes=(KB, 2 * KB))
+SETTINGS = ChaosSettings(seconds=1, seed=3, sizes=(KB, 2 * KB))
 
 
 class Bucket:

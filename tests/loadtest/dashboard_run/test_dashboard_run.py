@@ -5,9 +5,9 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from loadtest.dashboard_run.emitted import Samples, add_concurrency, read_log
+from loadtest.dashboard_run.emitted import MetricSamples, add_concurrency, read_log
 from loadtest.dashboard_run.run import TABLE_UNITS_PER_S
-from loadtest.dashboard_run.uploads import SEQUENCERS, Drop, perform, schedule
+from loadtest.dashboard_run.uploads import SEQUENCERS, TimedDrop, perform, schedule
 
 
 class RecordingStackClient:
@@ -28,13 +28,13 @@ class RecordingStackClient:
         return sequencer
 
 
-def performed(drop: Drop) -> Any:
+def performed(drop: TimedDrop) -> Any:
     stack_client: Any = RecordingStackClient()
     perform(drop, stack_client, seed=1)
     return stack_client
 
 
-def values(samples: Samples) -> dict[str, Any]:
+def values(samples: MetricSamples) -> dict[str, Any]:
     return {one["name"]: one["values"] for one in samples.document()}
 
 
@@ -48,17 +48,17 @@ def test_a_run_has_a_steady_stream_and_everything_that_can_go_wrong() -> None:
 
 
 def test_bad_rows_have_no_number_for_a_quantity() -> None:
-    ((key, data),) = performed(Drop(0, "bad_rows", 3)).dropped.items()
+    ((key, data),) = performed(TimedDrop(0, "bad_rows", 3)).dropped.items()
     lines = data.decode().splitlines()[1:]
     assert key.startswith("orders/") and sum(",many," in line for line in lines) == -(-len(lines) // 40)
 
 
 def test_a_file_is_reported_of_again_older_and_twice_newer() -> None:
-    assert performed(Drop(0, "again", 3)).sent == list(SEQUENCERS)
+    assert performed(TimedDrop(0, "again", 3)).sent == list(SEQUENCERS)
 
 
 def test_metrics_are_read_once_for_each_set_of_dimensions() -> None:
-    samples = Samples(100.0)
+    samples = MetricSamples(100.0)
     directive = {"Namespace": "N", "Dimensions": [["Stack"], ["Stack", "Feed"]], "Metrics": [{"Name": "M"}]}
     document = {"_aws": {"Timestamp": 103_500, "CloudWatchMetrics": [directive]}, "Stack": "s", "Feed": "f"}
     lines = [json.dumps({**document, "M": reported}) for reported in ([2, 2, 5], 2)]
@@ -70,13 +70,13 @@ def test_metrics_are_read_once_for_each_set_of_dimensions() -> None:
 
 
 def test_what_was_reported_before_the_beginning_is_left_out() -> None:
-    samples = Samples(100.0)
+    samples = MetricSamples(100.0)
     samples.add("N", "M", {}, 99.9, 1)
     assert samples.document() == []
 
 
 def test_invocations_are_read_from_the_lines_lambda_writes_and_counted_at_once() -> None:
-    samples = Samples(100.0)
+    samples = MetricSamples(100.0)
     report = (
         "REPORT RequestId: r\tDuration: {} ms\tBilled Duration: 1 ms\tMemory Size: 1769 MB\tMax Memory Used: 115 MB"
     )
@@ -94,7 +94,7 @@ def test_files_that_ended_are_kept_but_not_those_that_only_warmed_up() -> None:
     lines = [
         json.dumps({"message": "file closed", "file": f"s3://b/{key}"}) for key in ("orders/a", "visits/warm-up-1")
     ]
-    reported = read_log([(0, line) for line in [*lines, "no JSON", "{broken"]], Samples(0), function="f")
+    reported = read_log([(0, line) for line in [*lines, "no JSON", "{broken"]], MetricSamples(0), function="f")
     assert [line["file"] for line in reported["closed"]] == ["s3://b/orders/a"]
 
 

@@ -13,10 +13,13 @@ from loadtest.report import charts, figures
 from loadtest.report.command import add_arguments
 from loadtest.report.markdown import markdown
 from loadtest.report.page import page, rejected
-from loadtest.report.runs import Run
+from loadtest.report.runs import ReportedRun
 from tests.loadtest.report.made import document
 
-GOOD, BAD = Run("1-good", document()), Run("2-bad", document("throttled", lost=4, rows_per_second=300.0))
+GOOD, BAD = (
+    ReportedRun("1-good", document()),
+    ReportedRun("2-bad", document("throttled", lost=4, rows_per_second=300.0)),
+)
 
 
 class Seen(HTMLParser):
@@ -81,7 +84,7 @@ def test_the_same_run_gives_the_same_page() -> None:
 
 
 def test_few_files_have_no_distribution() -> None:
-    few = Run("few", document() | {"files": document()["files"][:9]})
+    few = ReportedRun("few", document() | {"files": document()["files"][:9]})
     assert charts.distribution(few) is None
 
 

@@ -126,9 +126,9 @@ def test_a_condition_is_refused_and_not_ignored(simulator: Simulator) -> None:
 
 def test_a_table_can_be_named_by_its_arn(simulator: Simulator) -> None:
     arn = client(simulator).describe_table(TableName="Plain")["Table"]["TableArn"]
-    before = simulator.known_outcome.keys("Plain")
+    before = simulator.written_items.keys("Plain")
     client(simulator).batch_write_item(RequestItems={arn: [put("by arn")]})
-    assert simulator.known_outcome.keys("Plain") == before + 1
+    assert simulator.written_items.keys("Plain") == before + 1
 
 
 @pytest.mark.parametrize("body", [b"", b"no json", b"[]", b'{"RequestItems":{"T":[7]}}', b'{"RequestItems":{"T":7}}'])

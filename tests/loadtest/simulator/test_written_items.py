@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from loadtest.simulator.requests import Write
-from loadtest.simulator.written_items import KnownOutcome, checksum
+from loadtest.simulator.written_items import WrittenItems, checksum
 
 ITEMS = st.dictionaries(st.text(max_size=3), st.integers(0, 9), max_size=12)
 
@@ -18,56 +18,56 @@ def delete(key: str) -> Write:
     return Write("T", {"DeleteRequest": {"Key": {"pk": {"S": key}}}}, (key,), None, 2)
 
 
-def known_outcome_of(*writes: Write, **settings: Any) -> KnownOutcome:
-    known_outcome = KnownOutcome(**{"keep": "items", "sequence": "seq", **settings})
+def written_items_of(*writes: Write, **settings: Any) -> WrittenItems:
+    written_items = WrittenItems(**{"keep": "items", "sequence": "seq", **settings})
     for write in writes:
-        known_outcome.apply(write)
-    return known_outcome
+        written_items.apply(write)
+    return written_items
 
 
 def test_the_last_item_of_each_key_is_kept() -> None:
-    known_outcome = known_outcome_of(put("a", 1), put("b", 2), put("a", 3))
-    assert sorted(item["seq"]["N"] for item in known_outcome.items("T")) == ["2", "3"]
-    assert (known_outcome.keys("T"), known_outcome.keys("other")) == (2, 0)
+    written_items = written_items_of(put("a", 1), put("b", 2), put("a", 3))
+    assert sorted(item["seq"]["N"] for item in written_items.items("T")) == ["2", "3"]
+    assert (written_items.keys("T"), written_items.keys("other")) == (2, 0)
 
 
 def test_a_lower_number_over_a_higher_one_is_out_of_order() -> None:
-    known_outcome = known_outcome_of(put("a", 1), put("a", 10), put("a", 9), put("b", 1))
-    assert (known_outcome.overwritten, known_outcome.out_of_order) == (2, 1)
+    written_items = written_items_of(put("a", 1), put("a", 10), put("a", 9), put("b", 1))
+    assert (written_items.overwritten, written_items.out_of_order) == (2, 1)
 
 
 def test_the_same_item_put_again_is_doubled_and_not_out_of_order() -> None:
-    known_outcome = known_outcome_of(put("a", 1), put("a", 1))
-    assert (known_outcome.doubled, known_outcome.overwritten, known_outcome.out_of_order) == (1, 0, 0)
+    written_items = written_items_of(put("a", 1), put("a", 1))
+    assert (written_items.doubled, written_items.overwritten, written_items.out_of_order) == (1, 0, 0)
 
 
 def test_a_deleted_item_is_gone() -> None:
-    known_outcome = known_outcome_of(put("a"), delete("a"), delete("never there"), put("a"))
-    assert (known_outcome.keys("T"), known_outcome.doubled) == (1, 0)
+    written_items = written_items_of(put("a"), delete("a"), delete("never there"), put("a"))
+    assert (written_items.keys("T"), written_items.doubled) == (1, 0)
 
 
 def test_digests_find_the_same_faults_and_keep_no_items() -> None:
-    known_outcome = known_outcome_of(put("a", 2), put("a", 1), put("a", 1), keep="digests")
-    assert (known_outcome.doubled, known_outcome.out_of_order, known_outcome.keys("T"), known_outcome.items("T")) == (
+    written_items = written_items_of(put("a", 2), put("a", 1), put("a", 1), keep="digests")
+    assert (written_items.doubled, written_items.out_of_order, written_items.keys("T"), written_items.items("T")) == (
         1,
         1,
         1,
         [],
     )
-    assert known_outcome.checksum_of("T") == checksum("T", [put("a", 1).item or {}])
+    assert written_items.checksum_of("T") == checksum("T", [put("a", 1).item or {}])
 
 
 def test_nothing_is_kept_unless_asked_for() -> None:
-    known_outcome = known_outcome_of(put("a"), keep="nothing", sequence=None)
-    assert (known_outcome.checksum_of_puts, known_outcome.keys("T")) == (None, 0)
+    written_items = written_items_of(put("a"), keep="nothing", sequence=None)
+    assert (written_items.checksum_of_puts, written_items.keys("T")) == (None, 0)
 
 
 @given(ITEMS, st.randoms())
 def test_the_checksum_does_not_depend_on_the_order(items: dict[str, int], chance: Any) -> None:
     writes = [put(key, number) for key, number in items.items()]
-    before = known_outcome_of(*writes, keep="checksum", sequence=None).checksum_of_puts
+    before = written_items_of(*writes, keep="checksum", sequence=None).checksum_of_puts
     chance.shuffle(writes)
-    assert known_outcome_of(*writes, keep="checksum", sequence=None).checksum_of_puts == before
+    assert written_items_of(*writes, keep="checksum", sequence=None).checksum_of_puts == before
     assert checksum("T", [write.item or {} for write in writes]) == before
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from loadtest.bench.goals import Spread
 from loadtest.bench.writing.goals import judge
-from loadtest.bench.writing.measuring import Bench, Case, Measured
+from loadtest.bench.writing.measuring import Bench, Measured, WriteCase
 from loadtest.bench.writing.table import markdown
 
 PUT = """
@@ -45,9 +45,9 @@ def test_the_command_measures_a_part_judges_it_and_keeps_the_others(tmp_path: Pa
     assert "## Peak memory" in out.with_suffix(".md").read_text()
 
 
-def case(items: int, taken: int) -> Case:
+def case(items: int, taken: int) -> WriteCase:
     command = [sys.executable, "-c", PUT]
-    return Case("tiny", [*command, str(taken)], [*command, "0"], rows=items, items=items)
+    return WriteCase("tiny", [*command, str(taken)], [*command, "0"], rows=items, items=items)
 
 
 @pytest.mark.e2e

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from loadtest.bench.shapes import SHAPES
-from loadtest.bench.writing.files import BATCH_ROWS, Sample, write_body, write_sample
+from loadtest.bench.writing.files import BATCH_ROWS, WriteSample, write_body, write_sample
 from loadtest.s3_server import ObjectServer
 from loadtest.simulator import Key, Latency, Settings, Simulator, Table
 
@@ -44,7 +44,7 @@ def reported(simulator: Simulator, folder: Path, *command: str, s3: ObjectServer
     return answer
 
 
-def load(sample: Sample) -> list[str]:
+def load(sample: WriteSample) -> list[str]:
     feeds = str(ROOT / "loadtest/feeds.toml")
     return ["ingest", "load", sample.url, "--feed", sample.shape, "--feeds", feeds, "--json"]
 

@@ -8,7 +8,7 @@ import pytest
 
 from ingest.contract import Env, Output, table_output
 from loadtest.run.aws import guard
-from loadtest.run.aws.clients import Refused
+from loadtest.run.aws.clients import RunRefused
 from loadtest.run.aws.guard import approve, obstacles
 from loadtest.run.aws.load import load_of
 from loadtest.run.aws.stack import Identity, Stack, find, identify
@@ -25,7 +25,7 @@ def found(deployed: Any, name: str = NAME) -> Stack:
 
 
 def refused(deployed: Deployed, name: str = NAME) -> str:
-    with pytest.raises(Refused) as error:
+    with pytest.raises(RunRefused) as error:
         found(deployed, name)
     return str(error.value)
 
@@ -37,7 +37,7 @@ def test_the_account_of_the_credentials_is_reported() -> None:
 
 def test_credentials_of_another_account_are_refused_before_anything_is_looked_at() -> None:
     deployed: Any = Deployed()
-    with pytest.raises(Refused, match="--account says 999999999999, and the credentials are of 123456789012"):
+    with pytest.raises(RunRefused, match="--account says 999999999999, and the credentials are of 123456789012"):
         identify(deployed, "999999999999")
 
 
@@ -55,14 +55,14 @@ def test_who_is_asked_may_say_the_account_or_yes(answer: str) -> None:
 
 @pytest.mark.parametrize("answer", ["", "y", "no", "123456789013"])
 def test_any_other_answer_is_a_no(answer: str) -> None:
-    with pytest.raises(Refused, match="nothing was done"):
+    with pytest.raises(RunRefused, match="nothing was done"):
         approve(IDENTITY, None, lambda question: answer)
 
 
 def test_without_a_terminal_the_account_must_be_named_and_be_the_right_one() -> None:
-    with pytest.raises(Refused, match=f"say --account {ACCOUNT}"):
+    with pytest.raises(RunRefused, match=f"say --account {ACCOUNT}"):
         approve(IDENTITY, None, None)
-    with pytest.raises(Refused, match="--account says 1, and"):
+    with pytest.raises(RunRefused, match="--account says 1, and"):
         approve(IDENTITY, "1", None)
     approve(IDENTITY, ACCOUNT, None)
 
