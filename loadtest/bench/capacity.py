@@ -1,4 +1,4 @@
-"""Whether `ingest load` uses what a table can take, without asking much more of it: the sink plays the table."""
+"""Whether `ingest load` uses what a table can take, without asking much more of it: the simulator plays the table."""
 
 import random
 import tempfile

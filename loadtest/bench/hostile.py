@@ -1,4 +1,4 @@
-"""Whether `ingest check` stays bounded on files nobody should send: in time, in memory, and without a silent drop."""
+"""Whether `ingest check` stays bounded on malformed files: in time, in memory, and without losing data silently."""
 
 import json
 import random
@@ -14,7 +14,7 @@ from loadtest.harness.process import ProcessResult, run
 
 HERE = Path(__file__).parent.parent
 MB = 1_000_000
-CHECKED = (0, 1)  # exit codes of `ingest check` that come with books
+CHECKED = (0, 1)  # exit codes of `ingest check` with which row counts are printed
 BUG = 70
 
 
@@ -28,7 +28,7 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of one file. `books` and `reasons` are there where it was read to its end; else `error`."""
+    """The outcome of one file: `row_counts` and `reasons` if it was read to its end; else `error`."""
 
     case: str
     file_bytes: int
@@ -111,8 +111,8 @@ def _untrue(case: HostileCase, error: str | None, row_counts: dict[str, int], ac
     if case.error and error != case.error:
         yield f"answered {error} instead of {case.error}"
     if accounted is False:
-        yield "the books do not account for each byte of the file"
+        yield "the row counts do not account for each byte of the file"
     if row_counts and row_counts["rows_read"] != sum(
         row_counts[f"rows_{end}"] for end in ("written", "rejected", "superseded")
     ):
-        yield "the books do not balance"
+        yield "the row counts do not reconcile"

@@ -1,4 +1,4 @@
-"""Files nobody should send, of any size, each named by what is wrong with it."""
+"""Malformed files of any size, each named by what is wrong with it."""
 
 import random
 import zlib
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from loadtest.bench.mixed import mixed
 
-Make = Callable[[int, random.Random], Iterator[bytes]]  # so many bytes, at least
+Make = Callable[[int, random.Random], Iterator[bytes]]  # a number of bytes, at least
 HEADER = b"id,name,amount\n"
 PORTION_BYTES = 1_000_000
 BOMB_BYTES = 100_000_000  # a bomb that expands to less is none for `ingest`
@@ -97,7 +97,7 @@ def _bomb(total_bytes: int, chance: random.Random) -> Iterator[bytes]:
 
 
 def _truncated(total_bytes: int, chance: random.Random) -> Iterator[bytes]:
-    """Yield all but the last bytes of a sound file's gzip stream: its end is told by nothing but the stream."""
+    """Yield all but the last bytes of a sound file's gzip stream: only the stream shows that its end is missing."""
     held = b""
     rows = (portion.data for portion in mixed(total_bytes=total_bytes, seed=chance.randrange(2**32), quoted=False))
     for portion in _gzipped(rows, level=1):

@@ -104,7 +104,7 @@ def _write(path: Path, kind: Kind, total_bytes: int, seed: int) -> PlanSample:
         for portion in portions:
             file.write(portion.data)
             lines += portion.data.count(b"\n")  # a CR stands only before one
-        return PlanSample(path, file.tell(), lines)
+    return PlanSample(path, path.stat().st_size, lines)
 
 
 def plan_once(command: list[str], sample: PlanSample) -> tuple[ProcessResult, int]:

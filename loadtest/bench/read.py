@@ -33,7 +33,7 @@ class Reading:
     """What one reader took for one file. Rates are without start-up, but for the one that says so.
 
     CPU is user and system time. A reader that keeps the whole file pays the system for that memory; user time alone
-    tells what its own code took.
+    shows what its own code took.
     """
 
     reader: str
@@ -90,7 +90,7 @@ def _write(folder: Path, kind: str, total_bytes: int, seed: int) -> ReadSample:
         for portion in mixed(total_bytes=total_bytes, seed=seed, quoted=KINDS.get(kind, False)):
             file.write(portion.data)
             rows += portion.rows
-        return ReadSample(path, kind, file.tell(), rows)
+    return ReadSample(path, kind, path.stat().st_size, rows)
 
 
 Runs = dict[tuple[str, Path], list[ProcessResult]]

@@ -61,7 +61,7 @@ class Judge:
         self._needed: set[Key] = set()
 
     def judge(self) -> ChaosResult:
-        """Return the verdict."""
+        """Return the result."""
         self._sort_ledger()
         for version in self._versions:
             self._judge_version(version)
@@ -113,7 +113,7 @@ class Judge:
             int(record.get(f"rows_{what}", 0)) for what in ("read", "written", "rejected", "superseded")
         )
         if read != written + rejected + superseded:
-            self._say(f"{version.key}: the books do not balance: {read} {written} {rejected} {superseded}")
+            self._say(f"{version.key}: the row counts do not reconcile: {read} {written} {rejected} {superseded}")
         if record["status"] != Status.COMPLETE:
             return
         oracle, replaced = version.oracle, version.oracle.superseded(starts)
@@ -121,7 +121,7 @@ class Judge:
         self.check_result.rows += oracle.rows
         self.check_result.doubled += max(0, read - oracle.rows)
         if (read, written, rejected, superseded) != expected:
-            self._say(f"{version.key}: the books are {(read, written, rejected, superseded)}, expected {expected}")
+            self._say(f"{version.key}: the row counts are {(read, written, rejected, superseded)}, expected {expected}")
         self._judge_rejects(version, record)
 
     def _judge_rejects(self, version: Version, record: Record) -> None:
@@ -156,7 +156,7 @@ class Judge:
                 self.check_result.stuck += 1
                 self._say(f"{record['pk']} {record['sk']} is {status}, its lease runs to {record.get('lease_until')}")
             elif status in FINAL_STATUSES and "reported" not in record:
-                self._say(f"{record['pk']} {record['sk']} is {status} and was never told of")
+                self._say(f"{record['pk']} {record['sk']} is {status} and was never reported")
 
     def _has_ended(self, segment: Record) -> bool:
         """Return whether a segment was left behind by a file that failed or was superseded."""
@@ -169,7 +169,7 @@ class Judge:
             self._say(f"the queue still holds {self._found.queue_depth} messages")
         letters = set(self._found.dead_letters)
         for body in sorted(letters - self._poison):
-            self._say(f"a dead letter that is no poison: {body[:200]}")
+            self._say(f"a dead letter that was not expected: {body[:200]}")
         for body in sorted(self._poison - letters):
             self._say(f"a poison message is in no dead letter: {body[:200]}")
 
@@ -186,4 +186,4 @@ class Judge:
             if r.get("status") in FINAL_STATUSES
         }
         for key, etag in sorted(ended - reported.keys()):
-            self._say(f"no event tells how {key} {etag} ended")
+            self._say(f"no event says how {key} {etag} ended")

@@ -35,5 +35,5 @@ def run(arguments: argparse.Namespace) -> int:
     command += f" --throttled {arguments.throttled:g}"
     command += f" --max-receive-count {arguments.max_receive_count} --seed {arguments.seed}"
     write_result(arguments.out, command=command, seed=arguments.seed, figures=figures)
-    print("verdict: " + ("WRONG" if check_result.problems else "all rows accounted for"))
+    print("result: " + ("WRONG" if check_result.problems else "all rows accounted for"))
     return 1 if check_result.problems else 0

@@ -1,4 +1,4 @@
-"""One chaos run: the stack, the fronts, the fleet; files and troubles; then quiet, and the verdict."""
+"""One chaos run: the stack, the proxies, the workers; files and faults; then quiet, and the result."""
 
 import random
 import shutil
@@ -50,10 +50,10 @@ class ChaosRun:
     events: list[dict[str, Any]]
     begun_s: float
     reconcile: "Every"
-    ended: set[tuple[str, str]] = field(default_factory=set)  # key and eTag of what was told of
+    ended: set[tuple[str, str]] = field(default_factory=set)  # key and eTag of what was reported
 
     def look(self) -> None:
-        """Look after workers, what is due, and what was told; then pause."""
+        """Look after workers, what is due, and what was reported; then pause."""
         self.fleet.look()
         self.dropper.do_what_is_due()
         self.reconcile.look()
@@ -93,7 +93,7 @@ class ChaosRun:
         return depth
 
     def check_result(self) -> ChaosResult:
-        """Return the verdict."""
+        """Return the result."""
         found = ChaosFound(
             ledger=self.stack_client.ledger(),
             table={(key[0], key[1]): digest for key, digest in self.simulator.written_items.digests(TABLE).items()},
@@ -137,7 +137,7 @@ class ChaosRun:
 
 
 def perform(settings: ChaosSettings, report: Callable[[str], None]) -> tuple[ChaosResult, dict[str, Any]]:
-    """Run to the end; return the verdict, and all figures with it. `tell` gets a line now and then."""
+    """Run to the end; return the result, and all figures with it. `report` gets a line now and then."""
     with tempfile.TemporaryDirectory(prefix="chaos-") as folder, begun(settings, Path(folder)) as run:
         inject_faults(run, report)
         settle(run, report)
@@ -170,7 +170,7 @@ def settle(run: ChaosRun, report: Callable[[str], None]) -> None:
     while time.monotonic() < until_s and not run.is_quiet():
         run.look()
         progress.look()
-    time.sleep(1.0)  # a worker that has told its last event deletes the message
+    time.sleep(1.0)  # a worker that has sent its last event deletes the message
     run.look()
 
 
@@ -192,7 +192,7 @@ class Every:
 
 
 def _kept_logs(folder: Path) -> str:
-    """Copy the workers' logs to where they stay; return where that is, as a line to be told."""
+    """Copy the workers' logs to where they stay; return where that is, as a line to be printed."""
     kept = Path(tempfile.mkdtemp(prefix="chaos-logs-"))
     for path in folder.glob("*.log"):
         shutil.copy(path, kept)

@@ -1,4 +1,4 @@
-"""What is dropped and told, and what must become of it: files with an oracle each, poison, and messages gone astray."""
+"""What is dropped and notified, with its known outcome: files with an oracle each, poison, and lost messages."""
 
 import gzip
 import heapq
@@ -20,7 +20,7 @@ ALWAYS, PERHAPS = frozenset({Status.COMPLETE}), frozenset({Status.COMPLETE, Stat
 
 
 class UploadTarget(Protocol):
-    """Where things are dropped and told."""
+    """Takes objects and messages."""
 
     bucket: str
 
@@ -36,7 +36,7 @@ class UploadTarget(Protocol):
 
 @dataclass(slots=True)
 class Version:
-    """One version of one object: how it may end ("" is: nobody looks at it), and what must become of its rows."""
+    """One version of one object: how it may end ("" is: no one looks at it), and the known outcome of its rows."""
 
     key: str
     etag: str
@@ -52,7 +52,7 @@ class Dropper:
     def __init__(self, stack_client: UploadTarget, settings: ChaosSettings, now_s: Callable[[], float]) -> None:
         self.versions: list[Version] = []
         self.poison: set[str] = set()
-        self.counts = dict.fromkeys([*FILE_KINDS, *(f"told {news}" for news in NEWS)], 0)
+        self.counts = dict.fromkeys([*FILE_KINDS, *(f"notified {news}" for news in NEWS)], 0)
         self._stack_client, self._settings, self._now_s = stack_client, settings, now_s
         self._chance = random.Random(settings.seed)
         self._later: list[tuple[float, int, Callable[[], None]]] = []
@@ -80,7 +80,7 @@ class Dropper:
             self.drop_rows(kind)
 
     def drop_rows(self, kind: str, *, news: str | None = None) -> None:
-        """Drop a file with rows: plain, gzip, overwritten or deleted. `news`: how it is told of; else by chance."""
+        """Drop a file with rows: plain, gzip, overwritten or deleted. `news`: how S3 notifies of it; else by chance."""
         number = next(self._numbers)
         key = f"{PREFIX}{number:04d} file+{kind}.csv"
         size = self._chance.choice(self._settings.sizes)
@@ -109,7 +109,7 @@ class Dropper:
         self._report(key, etag, len(data), news)
 
     def _drop_poison(self, number: int) -> None:
-        """Drop a file that can never be loaded. It is told of, and its size is small."""
+        """Drop a file that can never be loaded. A notification is sent, and its size is small."""
         content, prefix = self._chance.choice(
             [
                 (b"\x00\x01\x02" * 500, PREFIX),
@@ -129,9 +129,9 @@ class Dropper:
         self._stack_client.send(body % number)
 
     def _report(self, key: str, etag: str, size: int, news: str | None = None) -> None:
-        """Tell of an object as S3 does when it has a bad day."""
+        """Send notifications of an object as S3 does on a bad day: twice, late, or never."""
         news = news or self._chance.choices(list(NEWS), NEWS.values())[0]  # type: ignore[arg-type]
-        self.counts[f"told {news}"] += 1
+        self.counts[f"notified {news}"] += 1
         body = s3_notification(
             self._stack_client.bucket, key, sequencer=f"{next(self._sequence):016X}", etag=etag, size=size
         )

@@ -40,7 +40,7 @@ class TableFound:
     Attributes:
         items: how many.
         checksum: of all of them, by `loadtest.workload.checksum`.
-        overwritten: puts of other content under a key that the table held. None: nobody saw the puts.
+        overwritten: puts of other content under a key that the table held. None: no one saw the puts.
         refused: what DynamoDB would not have taken, if anything: a sentence each.
     """
 
@@ -60,7 +60,7 @@ class Found:
         rejects: how many rows were rejected for which reason, by object key.
         queue_depth: messages that are still in the queue.
         dead_letters: bodies of messages in the dead-letter queue.
-        events: details of the events that told how files ended.
+        events: details of the events that say how files ended.
         troubles: what else went wrong, such as workers that crashed: a sentence each.
     """
 

@@ -69,7 +69,7 @@ def found(parts: Sequence[Puts]) -> TableFound:
 
 
 Mapped = Callable[[Callable[[Stretch], "Part"], Iterable[Stretch]], Iterable["Part"]]
-STRETCH_BYTES = 64_000_000  # a process reads so much in a second or two
+STRETCH_BYTES = 64_000_000  # what a process reads in a second or two
 
 
 @dataclass(slots=True)
@@ -122,7 +122,7 @@ def read(spool: Path, tables: Mapping[str, Table], stretch: Stretch) -> Part:
 
 @contextmanager
 def _mapping(count: int) -> Iterator[Mapped]:
-    """Give a `map` for so many things: by processes, if they are many."""
+    """Give a `map` for a number of things: by processes, if they are many."""
     if count < 2:
         yield map
         return

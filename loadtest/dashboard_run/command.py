@@ -14,7 +14,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Run, and write what was told: one metric a line."""
+    """Run, and write what was reported: one metric a line."""
     reported = observe(
         seconds=arguments.seconds,
         seed=arguments.seed,

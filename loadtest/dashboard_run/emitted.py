@@ -1,4 +1,4 @@
-"""What a function's log tells -> samples of metrics, and how files ended. Pure."""
+"""A function's log -> samples of metrics, and how files ended. Pure."""
 
 import json
 import re

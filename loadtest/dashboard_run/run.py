@@ -1,4 +1,4 @@
-"""One observed run: the local stack under a mixed load, its tables simulated, and everything it tells kept."""
+"""One observed run: the local stack under a mixed load, its tables simulated, and all its metrics and logs kept."""
 
 import contextlib
 import threading
@@ -28,7 +28,7 @@ WARM_UP_FILES = 12
 
 
 def observe(*, seconds: float, seed: int, patience_s: float, say: Callable[[str], None]) -> dict[str, Any]:
-    """Return all that a run of so many seconds told, until its queue was empty."""
+    """Return all that a run reported: files are dropped for a number of seconds, then its queue is to be empty."""
     with local_stack(FEEDS) as stack, simulated(stack, TABLES, units_per_s=TABLE_UNITS_PER_S) as tables:
         with contextlib.closing(StackClient(stack)) as stack_client:
             _warm_up(stack_client)
@@ -60,7 +60,7 @@ def observe(*, seconds: float, seed: int, patience_s: float, say: Callable[[str]
 def _warm_up(stack_client: StackClient) -> None:
     """Let the emulator start the function anew, as often as it runs at once."""
     for n in range(WARM_UP_FILES):
-        stack_client.drop(f"visits/warm-up-{n}.csv", b"visitor,at,page\nnobody,1,/\n")
+        stack_client.drop(f"visits/warm-up-{n}.csv", b"visitor,at,page\nno-one,1,/\n")
     stack_client.wait_until_quiet(START_S, quiet_s=QUIET_S)
 
 

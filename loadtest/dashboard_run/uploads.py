@@ -53,7 +53,7 @@ def perform(drop: TimedDrop, stack_client: StackClient, seed: int) -> None:
             for sequencer in SEQUENCERS:
                 stack_client.send(stack_client.notification(key, sequencer=sequencer, etag=etag, size=len(data)))
     if drop.kind == "poison":
-        stack_client.send('{"this": "is no message of ours"}')
+        stack_client.send('{"this": "is not a message of ours"}')
 
 
 def _files(drop: TimedDrop, chance: random.Random) -> Iterator[tuple[str, str]]:
@@ -77,7 +77,7 @@ def _files(drop: TimedDrop, chance: random.Random) -> Iterator[tuple[str, str]]:
 
 
 def orders(name: str, count: int, *, note: str = "back door", bad_every: int = 0) -> str:
-    """Return a file of orders, of a hundred customers; of so many rows one has no number for a quantity."""
+    """Return a file of orders, of a hundred customers; one row in `bad_every` has a quantity that is not a number."""
     rows = [
         f"{name}-{n},C-{n % 100},{'many' if bad_every and not n % bad_every else n % 9 + 1},{note}\n"
         for n in range(count)

@@ -115,7 +115,7 @@ class LedgerProxy:
         self._upstream.close()
 
     def elsewhere(self) -> Elsewhere:
-        """Return this front as a sink takes it."""
+        """Return this proxy as a simulator takes it."""
         return Elsewhere(self.answer, self._threads)
 
     def answer(self, target: str, body: bytes) -> Answer:

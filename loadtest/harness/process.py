@@ -42,7 +42,7 @@ def run(
     """Run a command to its end, or to its time limit; its stderr goes to ours.
 
     The limit is in CPU seconds, so that others on the machine do not count; ten times as long by the clock is too long.
-    Its output goes through a file: nobody reads a pipe while the process is watched.
+    Its output goes through a file: no one reads a pipe while the process is watched.
     """
     begun = time.monotonic()
     with tempfile.TemporaryFile() as output, subprocess.Popen(command, stdout=output, cwd=cwd, env=env) as process:

@@ -70,7 +70,7 @@ class Relay(BaseHTTPRequestHandler):
 
 
 class S3Proxy:
-    """Runs a front for the length of a `with` block."""
+    """Runs a proxy for the length of a `with` block."""
 
     def __init__(self, proxy: Proxy) -> None:
         self.proxy = proxy
@@ -109,7 +109,7 @@ class DiskProxy(Proxy):
         self.reads += 1
 
     def count_bytes(self, count: int) -> None:
-        """Nobody asks."""
+        """Do nothing: no one asks."""
 
 
 class DiskRelay(Handler, Relay):
@@ -120,7 +120,7 @@ class DiskRelay(Handler, Relay):
         (Handler if self._is_here() else Relay).do_GET(self)
 
     def do_HEAD(self) -> None:
-        """Tell what a file is."""
+        """Send a file's headers."""
         (Handler if self._is_here() else Relay).do_HEAD(self)
 
     def _is_here(self) -> bool:

@@ -1,4 +1,4 @@
-"""`python -m loadtest huge`: a plain file with kills, a gzip file over hand-overs, and what bookkeeping costs."""
+"""`python -m loadtest huge`: a plain file with kills, a gzip file over hand-overs, and what the ledger costs."""
 
 import argparse
 import json

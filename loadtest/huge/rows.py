@@ -5,6 +5,7 @@ import csv
 import gzip
 import io
 import json
+import os
 import random
 import time
 from collections.abc import Iterator, Mapping
@@ -50,13 +51,13 @@ class Kinds:
         return self.units[number % _KINDS]
 
     def write(self, path: Path, file: int, total_bytes: int, *, is_gzip: bool = False) -> int:
-        """Write a file of at least so many bytes, as they lie on disk; return how many rows it has."""
+        """Write a file of at least `total_bytes`, as they lie on disk; return how many rows it has."""
         path.parent.mkdir(parents=True, exist_ok=True)
         rows = 0
         with path.open("wb") as raw:
             out: Any = gzip.GzipFile("", "wb", compresslevel=1, fileobj=raw, mtime=0) if is_gzip else raw
             out.write(HEADER)
-            while raw.tell() < total_bytes:
+            while os.fstat(raw.fileno()).st_size < total_bytes:
                 count = _PORTION if total_bytes > 2_000_000 else 1
                 out.writelines(self._portion(file, rows, count))
                 rows += count
@@ -109,7 +110,7 @@ _TOOK = Answer(TOOK_ALL)
 
 
 class KnownRows(Service):
-    """The write side of a sink: one byte for each row that must come counts how often it did."""
+    """The write side of a simulator: one byte for each row that must come counts how often it did."""
 
     def __init__(self, kinds: Kinds, rows: Mapping[int, int]) -> None:
         super().__init__(Settings(), time.monotonic)

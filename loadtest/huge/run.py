@@ -63,7 +63,7 @@ class Loaded:
         time.sleep(TICK_S)
 
     def document(self, seconds: float) -> dict[str, Any]:
-        """Return figures and verdict."""
+        """Return figures and problems."""
         records = [r for r in self.stack_client.ledger() if str(r[Ledger.SORT_KEY]).startswith(Ledger.FILE_PREFIX)]
         segments = sum(str(r[Ledger.SORT_KEY]).startswith(Ledger.SEGMENT_PREFIX) for r in self.stack_client.ledger())
         rows, said = sum(self.rows.values()), Counter(str(reported.get("message")) for reported in self.fleet.log())
@@ -126,7 +126,7 @@ class Loaded:
 
 
 def perform(case: HugeCase, report: Callable[[str], None]) -> dict[str, Any]:
-    """Load the files of a case; return figures and verdict (`problems`)."""
+    """Load the files of a case; return figures and problems."""
     with tempfile.TemporaryDirectory(prefix="huge-") as folder, _begun(case, Path(folder), report) as loaded:
         begun_s = time.monotonic()
         kill = Every(case.kill_every_s, random.Random(case.seed), loaded.fleet.kill_one) if case.kill_every_s else None

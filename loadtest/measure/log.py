@@ -21,7 +21,7 @@ class Invocation:
 
 
 def invocation(line: str, at_s: float) -> Invocation | None:
-    """Return what a line of the log, written at a moment, says; None if it is no such line."""
+    """Return what a line of the log, written at a moment, says; None for another line."""
     report = _REPORT.match(line)
     return Invocation(at_s, int(report[1]) / 1000, int(report[2]) * _MIB) if report else None
 
@@ -34,7 +34,7 @@ def at_work(invocations: Sequence[Invocation], *, begun_s: float, times: Sequenc
 
 
 MOST_LINES = 10_000  # at once
-LATE_MS = 60_000  # a line may come so much later than one that was written after it
+LATE_MS = 60_000  # how much later a line may come than one that was written after it
 _CRASHED = re.compile(r"Task timed out|Runtime exited|Runtime\.\w*Error|Runtime\.OutOfMemory")
 
 
@@ -42,9 +42,9 @@ class Log:
     """What the log group holds since a moment, epoch milliseconds, as far as it was read.
 
     Attributes:
-        told: the parsed lines of the function.
+        reported: the parsed lines of the function.
         invocations: what Lambda says of those that have ended.
-        crashes: lines that tell of one that did not end well.
+        crashes: lines about one that did not end well.
     """
 
     def __init__(self, client: Any, group: str, *, since_ms: int = 0) -> None:

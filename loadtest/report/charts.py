@@ -1,4 +1,4 @@
-"""The curves of a run, drawn by matplotlib. Lines differ in dash and in grey: they can be told apart in print."""
+"""The curves of a run, drawn by matplotlib. Lines differ in dash and in grey: they can be distinguished in print."""
 
 import io
 import math
@@ -44,7 +44,7 @@ def measured(run: ReportedRun) -> list[str]:
 
 
 def distribution(run: ReportedRun) -> Figure | None:
-    """Return the share of files that were visible after so many seconds; None for fewer than ten files."""
+    """Return the share of files that were visible after a number of seconds; None for fewer than ten files."""
     waits = run.waits_s()
     if len(waits) < 10:
         return None
@@ -89,7 +89,7 @@ def svg(figure: Figure) -> str:
 
 
 def picture(run: ReportedRun, path: Path) -> None:
-    """Write a run as one picture: the verdict as its title, then its charts below each other."""
+    """Write a run as one picture: the result as its title, then its charts below each other."""
     titles = measured(run)
     figure = Figure(figsize=(WIDTH, 0.5 + HEIGHT * 0.8 * len(titles)), layout="constrained")
     figure.suptitle(f"{run.title}: {run.check_result}", fontsize=11, fontweight="bold")

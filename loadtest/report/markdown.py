@@ -8,7 +8,7 @@ from loadtest.report.runs import ReportedRun
 
 
 def markdown(runs: Sequence[ReportedRun]) -> str:
-    """Return verdicts, objectives and figures; with several runs, their ratio to the first one."""
+    """Return results, objectives and figures; with several runs, their ratio to the first one."""
     parts = [_check_result(run) for run in runs]
     parts.append(_table(["", *(run.title for run in runs)], figures.rows(runs)))
     parts += [f"`{run.document['command']}`, commit {run.document['commit'][:12]}" for run in runs]

@@ -11,7 +11,7 @@ from loadtest.report.runs import ReportedRun
 
 
 def page(runs: Sequence[ReportedRun]) -> str:
-    """Return the page: verdicts first, then figures side by side, then the curves of each run."""
+    """Return the page: results first, then figures side by side, then the curves of each run."""
     compared = charts.comparison(runs)
     return render(
         "page.html.j2",
@@ -35,7 +35,7 @@ def render(template: str, **values: object) -> str:
 
 
 def sentence(run: ReportedRun) -> str:
-    """Return the verdict in one sentence."""
+    """Return the result in one sentence."""
     rows = run.document["check_result"]["rows"]
     found = f"{figures.count(rows['expected'])} rows expected, {figures.count(rows['found'])} found"
     return f"{found}; {rows['lost']:,} lost, {rows['doubled']:,} doubled, {rows['wrong']:,} wrong."

@@ -11,7 +11,7 @@ PARTS = ("scenario", "target", "check_result", "figures", "samples", "objectives
 
 
 class NotARun(ValueError):
-    """A file that is no result of a run; the message says which and why."""
+    """A file that is not the result of a run; the message says which and why."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,9 +71,9 @@ def _document(path: Path) -> dict[str, Any]:
     try:
         document = json.loads(path.read_text())
     except (OSError, ValueError) as error:
-        raise NotARun(f"{path} is no result of `python -m loadtest run`: {error}.") from error
+        raise NotARun(f"{path} is not a result of `python -m loadtest run`: {error}.") from error
     missing = PARTS if not isinstance(document, dict) else [part for part in PARTS if part not in document]
     if missing or document.get("kind") != "run":
         lacks = f" it lacks {', '.join(missing)}" if missing else " its kind is not `run`"
-        raise NotARun(f"{path} is no result of `python -m loadtest run`:{lacks}.")
+        raise NotARun(f"{path} is not a result of `python -m loadtest run`:{lacks}.")
     return dict(document)

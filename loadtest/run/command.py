@@ -45,7 +45,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Run; 1 if a verdict is not green. A missed objective is a result, no failure."""
+    """Run; 1 if a result is not green. A missed objective is not a failure."""
     if bool(arguments.scenario) == arguments.all:
         print("name a scenario, or say --all", file=sys.stderr)
         return 2
@@ -98,7 +98,7 @@ def run_one(scenario: Scenario, target: Target, arguments: argparse.Namespace, p
 
 
 def sentences(document: dict[str, Any]) -> Iterator[str]:
-    """Yield what is told of a run: verdict first."""
+    """Yield what is printed of a run: the result first."""
     check_result, figures = document["check_result"], document["figures"]
     rows, files = check_result["rows"], check_result["files"]
     yield (
@@ -137,7 +137,7 @@ def _scale(text: str) -> float:
     except ValueError:
         scale = 0.0
     if not 0 < scale <= 1000:
-        raise argparse.ArgumentTypeError(f"{text!r} is no scale: accepted is a number above 0, such as 0.05")
+        raise argparse.ArgumentTypeError(f"{text!r} is not a scale: accepted is a number above 0, such as 0.05")
     return scale
 
 

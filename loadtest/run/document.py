@@ -1,4 +1,4 @@
-"""A run as JSON takes it: verdict, figures, samples, files. `loadtest report` reads it."""
+"""A run as JSON takes it: result, figures, samples, files. `loadtest report` reads it."""
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
@@ -24,7 +24,7 @@ def percentile(values: Sequence[float], share: float) -> float | None:
 
 
 def distribution(values: Sequence[float]) -> dict[str, float | None]:
-    """Return what is told of how long things took."""
+    """Return percentiles of how long things took."""
     reported = {"p50": percentile(values, 0.5), "p90": percentile(values, 0.9), "p99": percentile(values, 0.99)}
     reported["max"] = max(values, default=None)
     return {name: None if value is None else round(value, 3) for name, value in reported.items()}
@@ -38,7 +38,7 @@ Document = dict[str, Any]
 
 
 def document(run: "Run", found: Found, check_result: CheckResult, log: Sequence[Mapping[str, Any]]) -> Document:
-    """Return objectives, verdict, figures, samples and files of a run."""
+    """Return objectives, result, figures, samples and files of a run."""
     files, reported = _files(run, found), metrics(log)
     figures = _figures(run, found, files, log)
     goals = [objective.judged(figures) for objective in run.scenario.objectives]
@@ -57,7 +57,7 @@ def _files(run: "Run", found: Found) -> list[Document]:
 
 
 def _file(run: "Run", key: str, size: int, record: Mapping[str, Any]) -> Document:
-    """Return what became of a file. It is visible once its last row is written and its books are closed."""
+    """Return what became of a file. It is visible once its last row is written and it has ended in the ledger."""
     begun_s = _reported_s(record) or run.dropped_s.get(key)
     visible_s = round(float(record["ended"]) - begun_s, 3) if "ended" in record and begun_s else None
     rows = int(record.get("rows_read", 0))
@@ -129,7 +129,7 @@ def _samples(run: "Run", reported: Sequence[MetricLine]) -> Document:
 
 
 def _workers(run: "Run") -> list[int | None]:
-    """Return how many were at work at each sample: as they were seen, or else as it is told of them afterwards."""
+    """Return how many were at work at each sample: as they were seen, or else as the log has it afterwards."""
     seen: list[int | None] = run.samples.values("workers")
     reported = run.deployment.invocations()
     return (

@@ -1,4 +1,4 @@
-"""One run: files are made, dropped when they are due, watched until the last has ended; then the verdict."""
+"""One run: files are made, dropped when they are due, watched until the last has ended; then the result."""
 
 import time
 from collections.abc import Iterator, Sequence
@@ -36,7 +36,7 @@ class Progress:
         self._bars.stop()
 
     def phase(self, name: str, *, total: int | None = None) -> None:
-        """Begin a phase of so many steps; None: nobody knows."""
+        """Begin a phase of a number of steps; None: unknown."""
         self._bars.reset(self._task, description=name, total=total, says="")
 
     def step(self) -> None:
@@ -44,7 +44,7 @@ class Progress:
         self._bars.advance(self._task)
 
     def load(self, rows: int) -> None:
-        """Begin loading so many rows."""
+        """Begin loading a number of rows."""
         self.phase("loading", total=rows)
 
     def show(self, seen: Observation, ended: int, files: int) -> None:
@@ -115,7 +115,7 @@ class Run:
         self.progress.show(seen, len(self.ended), len(self.made))
 
     def _settle(self) -> None:
-        """Wait for messages that are still hidden, and for events that tell twice."""
+        """Wait for messages that are still hidden, and for events that come twice."""
         until_s = time.time() + LAST_MESSAGE_S
         while time.time() < until_s and self._depth():
             time.sleep(LOOK_EVERY_S)
@@ -136,9 +136,9 @@ def perform(
     patience_s: float,
     logs: Path | None = None,
 ) -> dict[str, Any]:
-    """Run a scenario at a scale; return objectives, verdict, figures, samples and files as JSON takes them.
+    """Run a scenario at a scale; return objectives, result, figures, samples and files as JSON takes them.
 
-    If the verdict is not green, the logs go to the folder `logs`: nothing else is left of the run to look at.
+    If the result is not green, the logs go to the folder `logs`: nothing else is left of the run to look at.
     """
     scaled = scenario.scaled(scale)
     progress.phase(f"deploying to {target.name}")

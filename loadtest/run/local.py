@@ -66,7 +66,7 @@ class LocalDeployment:
         self._stack_client.take_events()
 
     def drop(self, drops: Sequence[Drop]) -> None:
-        """Put objects; the bucket tells of them, or we do where more than one notice of each is wanted."""
+        """Put objects; the bucket sends notifications, or we do where more than one of each is wanted."""
         if any(drop.notices > 1 for drop in drops):
             self._stack_client.stop_notifications()
         for drop in drops:
@@ -106,7 +106,7 @@ class LocalDeployment:
         return ()
 
     def read_back(self, keys: Sequence[str], events: Sequence[Mapping[str, Any]]) -> Found:
-        """Read every row, and all that is told of the files."""
+        """Read every row, and all that is reported of the files."""
         records = entries_of(self._stack_client.ledger(), self._stack_client.bucket, keys)
         return Found(
             tables={name: read_table(self._dynamodb, real) for name, real in self._names.items()},
@@ -122,7 +122,7 @@ class LocalDeployment:
         return requests_reported(log)
 
     def bill(self, log: Sequence[Mapping[str, Any]]) -> Bill | None:
-        """Nobody counts write units here."""
+        """Return None: write units are not counted here."""
         return None
 
     def keep_logs(self, folder: Path) -> None:

@@ -26,7 +26,7 @@ class KeepFile(Protocol):
     """Keeps the bytes of an object."""
 
     def __call__(self, key: str, portions: Iterable[bytes], *, most_bytes: int) -> None:
-        """Take all portions, of at most so many bytes."""
+        """Take all portions, of at most `most_bytes`."""
 
 
 def make(scenario: Scenario, run: str, kind: Files, number: int, *, seed: int, write: KeepFile) -> Made:
@@ -55,7 +55,7 @@ def folder(feed: str, run: str) -> str:
 
 
 def recipe(scenario: Scenario, kind: Files, number: int, *, seed: int) -> Recipe:
-    """Return what the generator is told of the file of this number."""
+    """Return the generator's recipe for the file of this number."""
     segment_bytes = scenario.segment_bytes
     return recipe_of(
         FEEDS, kind.feed, rows=kind.rows, seed=seed, file=number, segment_bytes=segment_bytes, **kind.recipe

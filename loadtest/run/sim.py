@@ -103,7 +103,7 @@ class SimDeployment:
         self._fleet = self._running.enter_context(fleet)
 
     def write(self, key: str, portions: Iterable[bytes], *, most_bytes: int) -> None:
-        """Put the file where the bucket's objects lie; nobody knows of it before it is told of."""
+        """Put the file where the bucket's objects lie; no one knows of it before the notification."""
         write_file(self._objects / self._stack_client.bucket / key, portions)
 
     def get_ready(self) -> None:
@@ -114,7 +114,7 @@ class SimDeployment:
         self._at_start = self._usage.cpu_seconds, self._ledger.costs.total
 
     def drop(self, drops: Sequence[Drop]) -> None:
-        """Tell of objects, each as often as it says; they lie there already."""
+        """Send notifications of objects, each as often as it says; they lie there already."""
         bodies = [body for drop in drops for body in [self._news(drop)] * drop.notices]
         random.Random(len(bodies)).shuffle(bodies)
         self._stack_client.send(*bodies)

@@ -1,4 +1,4 @@
-"""`python -m loadtest objects FOLDER`: an object endpoint as a process of its own, so that nobody counts its CPU."""
+"""`python -m loadtest s3-server FOLDER`: an S3 endpoint as a process of its own, so that its CPU is not counted."""
 
 import argparse
 import json

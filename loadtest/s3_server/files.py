@@ -61,7 +61,7 @@ def check_version(found: ServedFile, if_match: str | None) -> None:
 
 
 def extent(found: ServedFile, asked: str | None) -> ByteRange | None:
-    """Return the bytes that a Range header asks for; None if all, as for a header that is no range.
+    """Return the bytes that a Range header asks for; None if all, as for a header that is not a range.
 
     Raises:
         ReadRefused: there are no such bytes.

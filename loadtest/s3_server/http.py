@@ -19,7 +19,7 @@ class Handler(BaseHTTPRequestHandler):
     disable_nagle_algorithm = True
 
     def do_HEAD(self) -> None:
-        """Tell what an object is."""
+        """Send an object's headers."""
         self._answer(with_body=False)
 
     def do_GET(self) -> None:

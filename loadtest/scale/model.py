@@ -65,7 +65,7 @@ class Cap:
 
 @dataclass(frozen=True, slots=True)
 class Forecast:
-    """What so many workers do, computed."""
+    """What a number of workers do, computed."""
 
     workers: int
     table: str
@@ -79,7 +79,7 @@ class Forecast:
 
 
 def forecast(workers: int, worker: Worker, work: WorkItem, table: TableLimit) -> Forecast:
-    """Return the rows a second of so many workers on one file, and the part that bounds them."""
+    """Return the rows a second of a number of workers on one file, and the part that bounds them."""
     least = min(caps(workers, worker, work, table), key=lambda cap: cap.rows_per_second)
     return Forecast(workers, table.name, least.rows_per_second, least.what, least.raised_by)
 

@@ -1,4 +1,4 @@
-"""The scaling study as one HTML page: what was measured and what is computed, told apart."""
+"""The scaling study as one HTML page: what was measured and what is computed, kept apart."""
 
 from collections.abc import Iterable, Sequence
 from typing import Any

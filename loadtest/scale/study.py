@@ -11,7 +11,7 @@ COMPUTED_FOR = (1, 10, 100, 1_000)
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """A measured run: so many workers, all at one table. `table` is the name of one of `model.TABLES`."""
+    """A measured run: a number of workers, all at one table. `table` is the name of one of `model.TABLES`."""
 
     workers: int
     table: str

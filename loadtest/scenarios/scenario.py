@@ -46,7 +46,7 @@ class Files:
     Attributes:
         feed: a section of loadtest/scenarios/feeds.toml.
         count: how many, with `rows` each.
-        recipe: what else the generator is told (loadtest.workload.recipe).
+        recipe: further settings of the generator (loadtest.workload.recipe).
     """
 
     feed: str
@@ -79,7 +79,7 @@ class Scenario:
     Attributes:
         says: what it is, in a sentence.
         every_s: seconds between two files; 0: all at once.
-        notices: how often each file is told of.
+        notices: how many notifications are sent of each file.
         multiplies: what the scale multiplies.
         table: the capacity of each table in `sim`. None: it takes everything.
         workers: how many functions at once in `sim`.

@@ -22,7 +22,7 @@ class TokenBucket:
         self._level = size if is_full else 0.0
 
     def has(self, units: float, now: float) -> bool:
-        """Return whether so many tokens can be taken."""
+        """Return whether a number of tokens can be taken."""
         self._refill(now)
         return self._level >= min(units, self._size)
 

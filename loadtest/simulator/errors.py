@@ -40,7 +40,7 @@ def not_json() -> RequestRefused:
 
 def unknown_operation() -> RequestRefused:
     """Return an UnknownOperationException."""
-    message = "the sink takes BatchWriteItem only, and PutItem and DescribeTable where it knows the tables"
+    message = "the simulator takes BatchWriteItem only, and PutItem and DescribeTable where it knows the tables"
     return RequestRefused(_CORAL + "service#UnknownOperationException", message)
 
 

@@ -60,11 +60,11 @@ def put(body: bytes, tables: Tables) -> Write:
     """Return the write of a PutItem.
 
     Raises:
-        RequestRefused: DynamoDB would not take it, or it has a condition, which the sink does not know.
+        RequestRefused: DynamoDB would not take it, or it has a condition, which the simulator does not know.
     """
     document = _document(body)
     if document.keys() & {"ConditionExpression", "Expected"}:
-        raise invalid("the sink knows no conditions")
+        raise invalid("the simulator knows no conditions")
     with _shape():
         named, item = document["TableName"], document["Item"]
         check_keys_of_put(item, _table(named, tables))

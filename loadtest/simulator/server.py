@@ -30,7 +30,7 @@ class Simulator:
         service: Service | None = None,
         elsewhere: Elsewhere | None = None,
     ) -> None:
-        """`elsewhere` answers all operations but BatchWriteItem, `service` that in place of the sink's own."""
+        """`elsewhere` answers all operations but BatchWriteItem, `service` that in place of the simulator's own."""
         self.settings = settings or Settings()
         self._service = service or Service(self.settings, clock)
         self._elsewhere = elsewhere

@@ -34,7 +34,7 @@ def describe(body: bytes, settings: Settings, written_items: WrittenItems) -> by
     """Return the description of the table a DescribeTable names.
 
     Raises:
-        RequestRefused: there is no such table.
+        RequestRefused: the table does not exist.
     """
     try:
         name = str(json.loads(body)["TableName"]).rpartition("/")[2]

@@ -25,7 +25,7 @@ GOAL_MB, GOAL_ITEMS, GROWTH = 200, 100_000, 1.1
 KINDS: dict[str, tuple[str, ...]] = {
     "clean": (),
     "quoted": ("--quoting", "all", "--defects", "quotes=0.3", "--defects", "line_breaks=0.1"),
-    "dirty": (
+    "defects": (
         *("--defects", "ragged_row=0.01", "--defects", "bad_number=0.01", "--defects", "bad_encoding=0.01"),
         *("--defects", "duplicates=0.05", "--defects", "blank_lines=0.01", "--defects", "record_too_long=0.0000005"),
     ),

@@ -45,7 +45,7 @@ class Blocks:
     def __init__(self, plan: Plan, seed: int, file: int) -> None:
         self._plan, self._seed, self._file = plan, seed, file
         self._row_buffer = plan.row_buffer()
-        self._changed = np.zeros(0, np.int64)  # rows of the canvas that are not as they were
+        self._changed = np.zeros(0, np.int64)  # rows of the buffer that are not as they were
 
     def make(self, number: int, extent: RowRange, room: int | None = None) -> tuple[bytes, KnownOutcome]:
         """Return the bytes of some rows of a block, and what must be found of them.
@@ -81,7 +81,7 @@ class Blocks:
         )
 
     def _rows(self, number: int, count: int) -> _Rows:
-        """Write the first rows of a block to the canvas."""
+        """Write the first rows of a block to the buffer."""
         self._row_buffer.clear(self._changed)
         self._row_buffer.size(count)
         words = self._words(number)[:, :count]
@@ -91,7 +91,7 @@ class Blocks:
             again = repeats(numbers, words[-2:], plan.duplicates, plan.ordered_rows)
         hashes = self._fill(numbers, words, again)
         kinds = plan.spoils.draw(words[-5])
-        kinds[0] = kinds[0] if number else 0  # the first row tells the encoding
+        kinds[0] = kinds[0] if number else 0  # the first row shows the encoding
         blank = chosen(words[-3], plan.blank_lines)
         self._spoil(kinds, words[-4])
         self._row_buffer.add_blank_line(np.flatnonzero(blank))
@@ -117,7 +117,7 @@ class Blocks:
         return self._plan.attributes.hashes(cells)
 
     def _spoil(self, kinds: NDArray[np.int8], words: Words) -> None:
-        """Spoil the rows that are to be rejected, but for those that become too long for the canvas."""
+        """Inject defects into the rows that are to be rejected, but for those that become too long for the buffer."""
         for number, kind in enumerate(self._plan.spoils.kinds, start=1):
             rows = np.flatnonzero(kinds == number)
             if kind.reason == Reason.RAGGED_ROW:

@@ -39,7 +39,7 @@ class CellEncoder:
         """Return a cell with a text; `value` is what it means where that does not follow from text and type.
 
         Raises:
-            BadRecipe: the dialect cannot write it, or it is no value of the column.
+            BadRecipe: the dialect cannot write it, or it is not a value of the column.
         """
         text = text.strip() if self.dialect.trim else text
         cell, is_quoted = self._cell(text)
@@ -86,14 +86,14 @@ class CellEncoder:
         if kind == "BOOL":
             word = text.lower()
             if word not in {w.lower() for w in column.true + column.false}:
-                raise BadRecipe(f"column {self.name}: {text!r} is no yes or no of the feed.")
+                raise BadRecipe(f"column {self.name}: {text!r} is neither the feed's true nor its false.")
             return kind, canonical_value(kind, word in {w.lower() for w in column.true})
         if kind == "N":
             text = text.replace(self.dialect.thousands, "") if self.dialect.thousands else text
             try:
                 return kind, canonical_value(kind, str(Decimal(text.replace(self.dialect.decimal, "."))))
             except ArithmeticError:
-                raise BadRecipe(f"column {self.name}: {text!r} is no number of the feed.") from None
+                raise BadRecipe(f"column {self.name}: {text!r} is not a number of the feed.") from None
         if kind != "S" or column.timestamp:
             raise BadRecipe(f"column {self.name}: {text!r} is not read as {kind} here; use the default distribution.")
         return kind, text.encode()

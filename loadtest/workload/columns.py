@@ -15,7 +15,7 @@ from loadtest.workload.generators import Draw, Maker, Numbers, Padded, Plain, Po
 from loadtest.workload.samplers import Evenly, Weighted
 from loadtest.workload.schema import Column, Dialect
 
-SMALL = 16_384  # so many values are made ready, more are written digit by digit
+SMALL = 16_384  # up to this number values are made ready, more are written digit by digit
 MOST_RANKS = 1_000_000
 _NUMERIC = re.compile(r"[-0-9.,]+")
 
@@ -89,7 +89,7 @@ def maker_of(place: ColumnPlace, distribution: Distribution) -> Maker:
 
 
 def _default(column: Column, empty: float) -> Distribution:
-    """Return what a column has that nobody gave a distribution."""
+    """Return what a column has without a distribution."""
     if column.timestamp:
         return Distribution("timestamp", (), empty)
     return replace(_DEFAULTS.get(column.type, Distribution("text", ("2", "6"))), empty=empty)
@@ -104,7 +104,7 @@ def _with_empty(place: ColumnPlace, maker: Maker, d: Distribution) -> Maker:
     if place.column.default is not None and (place.column.timestamp or place.column.type not in ("S", "N", "BOOL")):
         raise BadRecipe(f"column {place.name}: cells without value take the feed's default there; leave none empty.")
     if not isinstance(maker, Pool):
-        raise BadRecipe(f"column {place.name}: {d.kind} of so many values has no empty cells; give fewer values.")
+        raise BadRecipe(f"column {place.name}: {d.kind} of that many values has no empty cells; give fewer values.")
     encoded = list(maker.encoded)
     weights = list(maker.weights or [1.0] * len(encoded))
     if d.empty >= 1:
@@ -193,7 +193,7 @@ def _text(place: ColumnPlace, d: Distribution) -> Maker:
     least = int(d.arguments[0]) if d.arguments else 2
     most = int(d.arguments[1]) if len(d.arguments) > 1 else max(least, 6)
     if not 1 <= least <= most <= 10_000:
-        raise ValueError("so many words are no text: 1 to 10000 are accepted")
+        raise ValueError("a text has 1 to 10000 words")
     if place.column.type != "S" or place.column.timestamp:
         raise ValueError("text is for columns of type S")
     return place.pool([place.encoder.encode(text) for text in _texts(place, least, most)])

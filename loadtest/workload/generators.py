@@ -98,7 +98,7 @@ class Pool:
 
 
 class Padded:
-    """Numbers of so many groups of four digits behind a literal, which the file's number is a part of if `{file}` is.
+    """Numbers of several groups of four digits behind a literal, which the file's number is a part of if `{file}` is.
 
     A text column has them as they are, and so has a column of numbers if the literal begins with a digit other than 0.
     """
@@ -126,7 +126,7 @@ class Padded:
 
 
 class Plain:
-    """Numbers as people write them: a sign if there must be one, no zeros before them, and so many decimals."""
+    """Numbers as people write them: a sign if there must be one, no zeros before them, and a number of decimals."""
 
     def __init__(
         self,

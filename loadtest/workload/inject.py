@@ -164,7 +164,7 @@ def _cell(reason: str, column: Column, dialect: Dialect) -> bytes:
 
 
 def _undecodable(dialect: Dialect) -> bytes:
-    """Return bytes that are no text in the file's encoding.
+    """Return bytes that are not text in the file's encoding.
 
     Raises:
         BadRecipe: every byte is.

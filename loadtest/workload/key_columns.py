@@ -13,7 +13,7 @@ from loadtest.workload.schema import Schema, sources
 PARTITIONS = 100_000
 PARTITION_ROWS = 1_000  # that follow each other where keys are in order
 HOT_SHARE = 0.9
-_BITS = np.uint64(38)  # rows are numbered in so many: `recipe.MOST_ROWS`
+_BITS = np.uint64(38)  # of a row's number: `recipe.MOST_ROWS`
 _MASK = np.uint64((1 << 38) - 1)
 
 

@@ -1,4 +1,4 @@
-"""The options of `python -m loadtest generate`, and the recipe that they, and a recipe file, tell."""
+"""The options of `python -m loadtest generate`, recipe files (TOML), and the recipe that both make."""
 
 import argparse
 import tomllib
@@ -36,7 +36,7 @@ def read_recipe(path: Path) -> dict[str, Any]:
     try:
         raw = tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise BadRecipe(f"{path} is no recipe that can be read: {error}.") from error
+        raise BadRecipe(f"{path} is not a recipe that can be read: {error}.") from error
     for name, value in raw.items():
         if name not in FIELDS:
             raise BadRecipe(f"{path}: unknown field `{name}`; accepted are {', '.join(FIELDS)}.")
@@ -105,10 +105,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def recipe_from(arguments: argparse.Namespace) -> Recipe:
-    """Return the recipe that the options, and the recipe file if there is one, tell.
+    """Return the recipe that the options, and the recipe file if there is one, make.
 
     Raises:
-        BadRecipe: they tell none.
+        BadRecipe: they make none.
     """
     fields = read_recipe(arguments.recipe) if arguments.recipe else {}
     given = {name: getattr(arguments, name) for name in ("feed", "seed", "key_order", "compression", "quoting")}

@@ -52,7 +52,7 @@ class Plan:
 
     @property
     def likely_row_bytes(self) -> float:
-        """About so many bytes a row has."""
+        """The approximate size of a row."""
         return self.row_bytes * _FILLED + self.spoils.mean_long_bytes
 
     def row_buffer(self) -> RowBuffer:

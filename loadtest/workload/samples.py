@@ -69,7 +69,7 @@ class Chance:
 
 
 def texts(chance: Chance, least: int, most: int, words: tuple[str, ...], joint: str) -> Iterator[str]:
-    """Yield free text of so many words."""
+    """Yield free text of a number of words."""
     while True:
         yield joint.join(chance.of(words) for _ in range(least + chance.below(most - least + 1)))
 
@@ -102,7 +102,7 @@ def times(encoder: CellEncoder, chance: Chance, first: datetime, last: datetime,
 
 
 def _whole(morning: datetime, chance: Chance, encoder: CellEncoder) -> datetime:
-    """Return a time of a day that the column's form can tell."""
+    """Return a time of a day that the column's form can express."""
     form = encoder.column.timestamp[0] if encoder.column.timestamp else "iso"
     if form in ("iso", "epoch_s", "epoch_ms"):
         return morning + timedelta(seconds=chance.below(17 * 3600))
@@ -114,7 +114,7 @@ def first_and_last(days: tuple[str, ...]) -> tuple[datetime, datetime]:
     """Return the days that an option names; those of 2026 where it names none.
 
     Raises:
-        ValueError: they are no days.
+        ValueError: they are not days.
     """
     first, last = days or ("2026-01-01", "2026-12-31")
     begin, end = (datetime.fromisoformat(day).replace(tzinfo=UTC) for day in (first, last))

@@ -109,17 +109,17 @@ def test_rejects_and_news_that_comes_again_are_judged_and_leave_nothing(
     stack: LocalStack, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     use(stack, monkeypatch)
-    files = replace(SCENARIOS["dirty"].files[0], count=2, rows=500)
-    scenario = replace(SCENARIOS["dirty"], files=(files,), notices=4)
+    files = replace(SCENARIOS["defects"].files[0], count=2, rows=500)
+    scenario = replace(SCENARIOS["defects"], files=(files,), notices=4)
     said: list[str] = []
     with (
         AwsTarget("ingest-local", [scenario], seed=3, account=ACCOUNT, ask=None, say=said.append) as target,
-        Progress("dirty") as progress,
+        Progress("defects") as progress,
     ):
         reported = perform(scenario, target, scale=1, seed=3, progress=progress, patience_s=60)
     assert reported["check_result"]["problems"] == []
     assert sum(reported["check_result"]["rejected"]["found"].values()) > 0
-    assert log_lines(stack, "file passed over") >= 3, "each file was told of again"
+    assert log_lines(stack, "file passed over") >= 3, "notifications of each file came again"
     assert "2 objects and uploads" in said[-1]
     assert contents(stack) == NOTHING
 

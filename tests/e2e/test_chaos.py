@@ -35,7 +35,7 @@ def test_a_world_with_kills_and_faults_loses_and_doubles_nothing() -> None:
     assert sum(figures["faults"]["table"].values()) > 0
 
 
-@pytest.mark.parametrize(("bug", "found"), [("drops a row", "the table lacks"), ("counts twice", "the books are")])
+@pytest.mark.parametrize(("bug", "found"), [("drops a row", "the table lacks"), ("counts twice", "the row counts are")])
 def test_a_worker_with_a_bug_is_found_out(
     bug: str, found: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -1,4 +1,4 @@
-"""The deployed template in the local stack: what is dropped in S3 is in DynamoDB, in the rejects, or told of."""
+"""The deployed template in the local stack: what is dropped in S3 is in DynamoDB, in the rejects, or reported."""
 
 import csv
 import gzip
@@ -86,13 +86,13 @@ def assert_table_holds_the_last_good_row_of_each_key(stack: Any, bad: set[str]) 
 
 def test_the_csv_of_rejects_fixed_and_dropped_again_loads_exactly_the_missing_rows(stack: Any) -> None:
     text = "made by: meter v2\n-\nb1;1;Köln;1.5\nb1;x;Düren;2\nb1;3;Bonn;zwei\nb1;4;Jülich;4\n"
-    stack.drop("readings/mend", text.encode("cp1252"))
-    entry = stack.final_entry("readings/mend")
+    stack.drop("readings/to-fix", text.encode("cp1252"))
+    entry = stack.final_entry("readings/to-fix")
     assert counts(entry) == (4, 2, 2, 0)
     rejected = stack.rejects_csv(entry["rejects"])
     assert rejected == "made by: meter v2\n-\nb1;x;Düren;2\nb1;3;Bonn;zwei\n".encode("cp1252")
-    stack.drop("readings/mended", rejected.replace(b";x;", b";2;").replace(b"zwei", b"2"))
-    assert counts(stack.final_entry("readings/mended")) == (2, 2, 0, 0)
+    stack.drop("readings/fixed", rejected.replace(b";x;", b";2;").replace(b"zwei", b"2"))
+    assert counts(stack.final_entry("readings/fixed")) == (2, 2, 0, 0)
     found = sorted((item["at"], item["place"]) for item in stack.items("Readings") if item["pk"] == "SENSOR#b1")
     assert found == [(1, "Köln"), (2, "Düren"), (3, "Bonn"), (4, "Jülich")]
 

@@ -1,4 +1,4 @@
-"""What the deployed function tells in its log, in the local stack: CloudWatch would make these metrics of it."""
+"""What the deployed function writes to its log, in the local stack: CloudWatch would make these metrics of it."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -21,7 +21,7 @@ ROWS = {
 
 
 def reported_by(stack: Any) -> Iterator[Told]:
-    """Yield what the function has told so far; each line that is meant as metrics must be some."""
+    """Yield what the function has reported so far; each line that is meant as metrics must be some."""
     for line in stack.log_lines():
         if '"_aws"' in line:
             reported = read_emf(line)
@@ -30,7 +30,7 @@ def reported_by(stack: Any) -> Iterator[Told]:
 
 
 def values_of(stack: Any, metric: str, feed: str = FEED) -> list[float]:
-    """Return all values of a metric that were told of a feed."""
+    """Return all values of a metric for a feed."""
     found: list[Value] = [
         reported.values[metric]
         for reported in reported_by(stack)

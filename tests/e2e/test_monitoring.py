@@ -1,4 +1,4 @@
-"""Whatever an alarm or a widget watches is what the deployed function really tells, in the local stack."""
+"""Whatever an alarm or a widget watches is what the deployed function really reports, in the local stack."""
 
 import json
 from typing import Any
@@ -19,7 +19,7 @@ SECONDS = 15.0
 
 @pytest.fixture(scope="module")
 def reported() -> dict[str, Any]:
-    """What a mixed load told: good and bad rows, failed, split, doubled and stale files, poison, throttles."""
+    """What a mixed load reported: good and bad rows, failed, split, doubled and stale files, poison, throttles."""
     return observe(seconds=SECONDS, seed=1, patience_s=180, say=lambda line: None)
 
 

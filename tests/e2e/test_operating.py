@@ -39,7 +39,7 @@ def test_a_file_that_is_split_shows_its_segments(stack: Any) -> None:
 def test_files_are_listed_by_feed_and_status(stack: Any) -> None:
     stack.drop("visits/listed.csv", b"anna,1\nbert,x\n")
     stack.final_entry("visits/listed.csv")
-    stack.wait_until_quiet()  # it was told, too
+    stack.wait_until_quiet()  # it was reported, too
     files = stack.ingest_json("status", "--feed", "visits", "--status", "COMPLETE", *FEEDS)["files"]
     (listed,) = [file for file in files if file["file"].endswith("/visits/listed.csv")]
     assert (listed["rows_read"], listed["rows_rejected"], listed["progress"]) == (2, 1, 1.0)
@@ -80,7 +80,8 @@ def test_what_was_there_before_is_sent_once(stack: Any) -> None:
     assert "1 under no feed's prefix" in refused.stdout
 
 
-def test_a_stack_that_is_not_there_is_reported_of_in_one_sentence(stack: Any) -> None:
+def test_a_stack_that_is_not_there_is_reported_in_one_sentence(stack: Any) -> None:
     done = stack.ingest("status", "--stack", "nowhere", *FEEDS)
     assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr.startswith("ingest: There is no CloudFormation stack 'nowhere' in us-east-1;")
+    assert done.stderr.startswith("ingest: ") and "CloudFormation stack 'nowhere'" in done.stderr
+    assert "in us-east-1;" in done.stderr

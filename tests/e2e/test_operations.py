@@ -48,19 +48,19 @@ def orders(customer: str, count: int) -> bytes:
 
 
 def test_rejected_rows_are_shown_fixed_and_dropped_again(stack: Any, operator: Operator) -> None:
-    rows = [order("mend", n, "many" if n in (3, 7) else "1", "Größe") for n in range(10)] + ["O-10,mend\n"]
-    stack.drop("orders/mend.csv", (HEADER + "".join(rows)).encode())
-    assert stack.final_entry("orders/mend.csv")["rows_rejected"] == 3
-    printed = operator.run("rejects", "orders/mend.csv").out
+    rows = [order("to-fix", n, "many" if n in (3, 7) else "1", "Größe") for n in range(10)] + ["O-10,to-fix\n"]
+    stack.drop("orders/to-fix.csv", (HEADER + "".join(rows)).encode())
+    assert stack.final_entry("orders/to-fix.csv")["rows_rejected"] == 3
+    printed = operator.run("rejects", "orders/to-fix.csv").out
     assert "3 row(s) rejected: 2 bad_number, 1 ragged_row" in printed
-    reported = operator.json("rejects", f"s3://{stack.bucket}/orders/mend.csv", "--reason", "bad_number")
+    reported = operator.json("rejects", f"s3://{stack.bucket}/orders/to-fix.csv", "--reason", "bad_number")
     assert [(reject["line"], reject["value"]) for reject in reported["rejects"]] == [(5, "many"), (9, "many")]
-    data = stack.ingest("rejects", "orders/mend.csv", "--csv").stdout
+    data = stack.ingest("rejects", "orders/to-fix.csv", "--csv").stdout
     assert data == HEADER + rows[3] + rows[7] + rows[10]
-    fixed = data.replace("many", "12").replace("O-10,mend", "O-10,mend,1,2.50,no,")
-    stack.drop("orders/mended.csv", fixed.encode())
-    assert stack.final_entry("orders/mended.csv")["rows_written"] == 3
-    found = {item["order_id"]: item for item in stack.items("Orders") if item["customer_id"] == "mend"}
+    fixed = data.replace("many", "12").replace("O-10,to-fix", "O-10,to-fix,1,2.50,no,")
+    stack.drop("orders/fixed.csv", fixed.encode())
+    assert stack.final_entry("orders/fixed.csv")["rows_written"] == 3
+    found = {item["order_id"]: item for item in stack.items("Orders") if item["customer_id"] == "to-fix"}
     assert (len(found), found["O-7"]["quantity"], found["O-6"]["quantity"]) == (11, 12, 1)
 
 

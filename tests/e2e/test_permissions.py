@@ -58,8 +58,8 @@ WITH_ALL_GRANTS = Tried({"versioned": "service_fault"}, [])
 class Desk:
     """Invokes the function with one batch of every kind of message, under the role's policy or less than that.
 
-    Nobody else does: the mapping is off and the bucket notifies nobody. Segments are small, and nothing is too young to
-    be stuck or lost.
+    No one else does: the mapping is off and the bucket sends no notifications. Segments are small, and nothing is too
+    young to be stuck or lost.
     """
 
     def __init__(self, stack_client: StackClient) -> None:
@@ -106,7 +106,7 @@ class Desk:
             self._put(self.document)
 
     def try_everything(self) -> Tried:
-        """Let the function load, reject, split, look for what was lost, and bury what it does not know."""
+        """Let the function load, reject, split, look for what was lost, and dead-letter what it does not know."""
         name = f"orders/{next(self._numbers)}"
         version_id = self._drop(f"{name}/versioned.csv", MIXED)
         self._drop(f"{name}/plain.csv", MIXED)
@@ -179,7 +179,7 @@ def held() -> Iterator[StackClient]:
 
 @pytest.fixture(scope="module")
 def desk(held: StackClient) -> Iterator[Desk]:
-    """The same, when nobody but the test calls the function."""
+    """The same, when only the test calls the function."""
     with held.function_off(), held.without_notifications():
         desk = Desk(held)
         desk.prepare()

@@ -28,7 +28,7 @@ SCALES = {
     "burst": 0.03,
     "one_huge_file": 0.004,
     "many_large": 0.003,
-    "dirty": 0.01,
+    "defects": 0.01,
     "hot_key": 0.03,
     "throttled": 0.02,
     "duplicate_storm": 0.03,
@@ -57,7 +57,7 @@ def test_a_scenario_in_small_loses_and_doubles_nothing(name: str, sim: Target) -
 
 def test_the_whole_stack_in_the_emulator_loses_and_doubles_nothing() -> None:
     kinds = tuple(replace(kind, count=1, rows=300) for kind in SCENARIOS["mixed_feeds"].files)
-    defective = replace(SCENARIOS["dirty"].files[0], count=1, rows=500)
+    defective = replace(SCENARIOS["defects"].files[0], count=1, rows=500)
     with LocalTarget() as local:
         reported = performed(replace(SCENARIOS["mixed_feeds"], every_s=0.0, files=(*kinds, defective)), local, 1)
     assert reported["check_result"]["problems"] == []
@@ -89,7 +89,7 @@ def processes_with(variable: str) -> list[str]:
 
 
 def broken(sim: SimTarget, bug: str, scenario: Scenario) -> dict[str, Any]:
-    """Return the verdict on a scenario whose workers have a bug."""
+    """Return the result of a scenario whose workers have a bug."""
     target = sim.with_workers("tests.e2e.broken_writer", {"LOADTEST_BUG": bug})
     check_result: dict[str, Any] = performed(scenario, target, 1)["check_result"]
     assert not check_result["ok"]

@@ -22,7 +22,7 @@ def test_after_a_mixed_load_it_reports_lag_throughput_errors_and_files(stack: An
     stack.wait_until_quiet()
 
     def reported() -> Any:
-        """Return what it tells once the emulator has delivered the log: at an invocation's end."""
+        """Return what it shows once the emulator has delivered the log: at an invocation's end."""
         found = stack.ingest_json("top", "--once", *FEEDS)
         return found if found["errors"]["files_failed"] and found["files"]["completed"] else None
 

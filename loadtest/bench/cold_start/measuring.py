@@ -28,8 +28,8 @@ _LINE = re.compile(r"import time:\s+(\d+) \|\s+\d+ \| +(\S+)$", re.MULTILINE)
 def seconds_by_package(reported: str, *, standard: frozenset[str]) -> dict[str, float]:
     """Return what importing the modules of each package took, most first; the standard library is one package.
 
-    >>> told = "import time:    2000 |   5000 | json\\nimport time:   30000 |  35000 |   boto3.session"
-    >>> seconds_by_package(told, standard=frozenset({"json"}))
+    >>> printed = "import time:    2000 |   5000 | json\\nimport time:   30000 |  35000 |   boto3.session"
+    >>> seconds_by_package(printed, standard=frozenset({"json"}))
     {'boto3': 0.03, 'standard library': 0.002}
     """
     spent: Counter[str] = Counter()
@@ -108,7 +108,7 @@ class World:
 
 @contextmanager
 def world(folder: Path, seed: int) -> Iterator[World]:
-    """Give two small files in a bucket, the events that tell of them, and the endpoints."""
+    """Give two small files in a bucket, the events about them, and the endpoints."""
     root, rows = folder / "function", 0
     root.mkdir()
     shutil.copy(ROOT / "loadtest/feeds.toml", root / FEEDS_FILE)

@@ -1,4 +1,4 @@
-"""What the clients with a ready-made body share: what they are asked, what they tell. Standard library only."""
+"""What the clients with a ready-made body share: their arguments and what they print. Standard library only."""
 
 import argparse
 import json
@@ -15,7 +15,7 @@ TOOK_ALL = b'{"UnprocessedItems":{}}'
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """Send this body so many times, over so many connections at a time."""
+    """Send this body in a number of requests, over a number of connections at a time."""
 
     body: bytes
     table: str

@@ -91,7 +91,7 @@ class _Sender:
 
     def _take(self, connection: Any, completed: Any, parts: list[bytes]) -> None:
         if completed.result() != 200 or b"".join(parts) != TOOK_ALL:
-            raise RuntimeError(f"the sink did not take all: {completed.result()} {parts}")
+            raise RuntimeError(f"the simulator did not take all: {completed.result()} {parts}")
         with self._lock:
             self._done += 1
             is_last = self._done == self._task.requests

@@ -52,7 +52,7 @@ def _read_answer(opened: socket.socket) -> None:
         part = opened.recv(READ_BYTES)
         answer += part
         if not part or not answer.startswith(_FINE[: len(answer)]):
-            raise RuntimeError(f"the sink did not take all: {answer[:200]!r}")
+            raise RuntimeError(f"the simulator did not take all: {answer[:200]!r}")
 
 
 if __name__ == "__main__":

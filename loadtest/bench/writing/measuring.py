@@ -1,4 +1,4 @@
-"""Parties that load the same data into a sink, in turns, each in a process of its own: what each took."""
+"""Parties that load the same data into a simulator, in turns, each in a process of its own: what each took."""
 
 import json
 import statistics
@@ -14,7 +14,7 @@ from loadtest.harness.process import ProcessResult, run
 
 @dataclass(frozen=True, slots=True)
 class WriteCase:
-    """One party's command, the same with nothing to do, and what the sink must have taken in the end."""
+    """One party's command, the same with nothing to do, and what the simulator must have taken in the end."""
 
     party: str
     command: list[str]
@@ -27,13 +27,13 @@ class WriteCase:
     latency_ms: int = 0
 
     def expected(self, *, is_start_up: bool) -> int:
-        """Return how many items the sink must have taken."""
+        """Return how many items the simulator must have taken."""
         return 0 if is_start_up else self.items
 
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """What one run took, and what its sink counted."""
+    """What one run took, and what its simulator counted."""
 
     ran: ProcessResult
     simulator: dict[str, Any]
@@ -79,12 +79,12 @@ class Bench:
         """Yield what each case took. Cases take turns, so that a noisy moment does not hit one alone.
 
         Raises:
-            RuntimeError: a party failed, or the sink did not take exactly what it was to.
+            RuntimeError: a party failed, or the simulator did not take exactly what it was to.
         """
         runs: dict[str, tuple[WriteCase, list[Taken], list[Taken]]] = {}
         chosen = [case for case in cases if case.party not in self.missing]
         for tls in sorted({case.tls for case in chosen}):
-            with Endpoint("objects", str(self.folder), tls=tls) as s3:
+            with Endpoint("s3-server", str(self.folder), tls=tls) as s3:
                 for _ in range(repeat):
                     for case in chosen:
                         if case.tls == tls:
@@ -103,7 +103,7 @@ class Bench:
         latency = ["--latency-ms", str(case.latency_ms)] if case.latency_ms else []
         command = case.start_up if is_start_up else case.command
         with (
-            Endpoint("sink", *latency, tls=case.tls) as simulator,
+            Endpoint("simulator", *latency, tls=case.tls) as simulator,
             environment(self.folder, s3=s3, dynamodb=simulator) as env,
         ):
             ran = run(command, cwd=self.folder, env=env)

@@ -1,4 +1,4 @@
-"""The parts of the write benchmark: which parties, which files, which sinks."""
+"""The parts of the write benchmark: which parties, which files, which simulators."""
 
 import sys
 from collections.abc import Iterator
@@ -49,7 +49,7 @@ def shapes(bench: Bench, extent: BenchSize) -> Iterator[Measured]:
 
 
 def latency(bench: Bench, extent: BenchSize) -> Iterator[Measured]:
-    """Yield the product beside the loop, against sinks of several latencies."""
+    """Yield the product beside the loop, against simulators of several latencies."""
     pair = _pair(bench.folder, "mixed", extent, extent.loop_bytes // 3)
     for latency_ms in LATENCIES_MS:
         yield from bench.measure([replace(case, latency_ms=latency_ms) for case in pair], extent.repeat)

@@ -103,7 +103,7 @@ class Cleaned:
 
 
 class Cleaner:
-    """Cleans a stack. `say` is told what takes long."""
+    """Cleans a stack. `report` gets what takes long."""
 
     def __init__(
         self, clients: Clients, stack: Stack, say: Callable[[str], None], *, drained_within_s: float = DRAINED_WITHIN_S

@@ -72,7 +72,7 @@ def fail(error: Exception) -> int:
 
 
 def ask_on_terminal() -> Ask | None:
-    """Return how somebody is asked; None if nobody is there."""
+    """Return how to ask for confirmation; None without a terminal."""
     return input if sys.stdin is not None and sys.stdin.isatty() else None
 
 

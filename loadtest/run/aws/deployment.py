@@ -41,7 +41,7 @@ class AwsDeployment:
         self._log = Log(clients.get("logs"), stack.outputs[Output.LOG_GROUP], since_ms=round(begun_s * 1000))
         self._feeds = {kind.feed for kind in load.scenario.files}
         self._next_look_s = self._next_log_s = 0.0
-        self._again: dict[str, tuple[Drop, str]] = {}  # told of once so far, and to be told of more often; with eTags
+        self._again: dict[str, tuple[Drop, str]] = {}  # notified once so far, and to be notified more often; with eTags
         self._ended: dict[str, dict[str, Any]] = {}
         self._reported: set[str] = set()
         self._messages = 0
@@ -55,13 +55,13 @@ class AwsDeployment:
         self._uploads.wait()
 
     def drop(self, drops: Sequence[Drop]) -> None:
-        """Make objects of the uploads; the bucket tells of each once."""
+        """Make objects of the uploads; the bucket sends one notification of each."""
         etags = self._uploads.finish(drop.key for drop in drops)
         self._messages += len(drops)
         self._again |= {drop.key: (drop, etags[drop.key]) for drop in drops if drop.notices > 1}
 
     def observe(self) -> Observation:
-        """Return how things stand; of rows and memory, as the log tells it."""
+        """Return how things stand; rows and memory are from the log."""
         if time.monotonic() >= self._next_log_s:
             self._log.look()
             self._next_log_s = time.monotonic() + LOG_EVERY_S
@@ -74,9 +74,9 @@ class AwsDeployment:
         )
 
     def ended(self) -> list[dict[str, Any]]:
-        """Return the outcomes that the ledger has told since the last call.
+        """Return the outcomes that the ledger has reported since the last call.
 
-        A file that is to be told of more often has not ended before it was.
+        A file with several notifications has not ended before all are sent.
         """
         if time.monotonic() < self._next_look_s:
             return []
@@ -101,7 +101,7 @@ class AwsDeployment:
         return self._log.reported
 
     def read_back(self, keys: Sequence[str], events: Sequence[Mapping[str, Any]]) -> Found:
-        """Read every row, and all that is told of the files. How they ended is what the log says: it comes last."""
+        """Read every row, and all that is reported of the files. How they ended is what the log says: it comes last."""
         records = entries_of(self._row_counts.records(keys), self._bucket, keys)
         dead_letters = messages_about(self._sqs, self._stack.outputs[Output.DEAD_LETTER_URL], self._run)
         return Found(
@@ -159,7 +159,7 @@ class AwsDeployment:
         self._messages += len(bodies)
 
     def _closed(self) -> list[dict[str, Any]]:
-        """Return what the log tells of files of the run that were closed. The event was sent before each such line."""
+        """Return the log's lines on files of the run that ended. The event was sent before each such line."""
         start = f"s3://{self._bucket}/"
         reported = [line for line in self._log.reported if line.get("message") == CLOSED]
         ours = [line for line in reported if f"/{self._run}/" in str(line["file"])]

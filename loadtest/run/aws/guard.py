@@ -31,7 +31,9 @@ def approve(identity: Identity, account: str | None, ask: Ask | None) -> None:
             raise RunRefused(f"--account says {account}, and the credentials are of {identity.account}.")
         return
     if ask is None:
-        raise RunRefused(f"There is no terminal to ask on: say --account {identity.account} if that is what you mean.")
+        raise RunRefused(
+            f"Without a terminal the account must be named: --account {identity.account}, if that is what you mean."
+        )
     answer = ask(f"Type the account's id, {identity.account}, or yes, to go on: ").strip()
     if answer not in (identity.account, "yes"):
         raise RunRefused("Not confirmed: nothing was done.")

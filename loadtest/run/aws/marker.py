@@ -1,6 +1,6 @@
 """The marker of a run: an object in the landing bucket that says whose the rows in the tables are, until it is cleaned.
 
-It lies under no feed's prefix, so nobody is told of it. As there can be one only, so can be runs.
+It lies under no feed's prefix, so no notification is sent. There is one at most, so there is one run at most.
 """
 
 import json

@@ -102,7 +102,9 @@ def _described(clients: Clients, identity: Identity, name: str) -> Mapping[str, 
         if "not exist" not in str(error):
             raise
         where = f"account {identity.account}, region {identity.region}"
-        raise RunRefused(f"There is no stack {name} in {where}: name another with --stack, or {DEPLOY}.") from None
+        raise RunRefused(
+            f"The stack {name} does not exist in {where}: name another with --stack, or {DEPLOY}."
+        ) from None
     if reported["StackStatus"] not in _SETTLED:
         raise RunRefused(f"The stack {name} is {reported['StackStatus']}: wait until its deployment has ended well.")
     return reported
@@ -134,7 +136,7 @@ def _check_notifications(clients: Clients, name: str, bucket: str) -> None:
     heard = {rule["Value"] for rule in rules if rule["Name"].lower() == "prefix"}
     silent = [schema(feed).prefix for feed in NAMES if schema(feed).prefix not in heard]
     if silent:
-        raise RunRefused(f"The bucket of the stack {name} tells nobody of objects under {silent[0]}; {DEPLOY}.")
+        raise RunRefused(f"The bucket of the stack {name} does not notify of objects under {silent[0]}; {DEPLOY}.")
 
 
 def _table(clients: Clients, feed_name: str, name: str) -> DeployedTable:

@@ -99,7 +99,7 @@ class AwsTarget:
         self._say(f"cleaning up after {run}; should that be killed: {command}")
         try:
             self._say(f"deleted: {Cleaner(self._clients, self._stack, self._say).clean(run)}")
-        except Exception as error:  # the run's result is not lost over it: what is left is told at the end
+        except Exception as error:  # the run's result is not lost over it: what is left is printed at the end
             self._left.append(f"Not all of the run {run} could be deleted ({error}): `{command}` does it.")
 
     def _check(self, loads: list[Load]) -> None:

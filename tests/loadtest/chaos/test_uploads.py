@@ -1,4 +1,4 @@
-"""What is dropped and told: seeded, remembered, and never more lost than the harness means."""
+"""What is dropped and notified: seeded, remembered, and never more lost than the harness means."""
 
 import json
 from urllib.parse import unquote_plus
@@ -42,7 +42,7 @@ def dropped(count: int = 200) -> tuple[Dropper, Bucket]:
         dropper.drop()
     clock.now_s = 1000.0
     dropper.do_what_is_due()
-    clock.now_s = 2000.0  # versions that came later were told of later
+    clock.now_s = 2000.0  # versions that came later were notified later
     dropper.do_what_is_due()
     return dropper, bucket
 
@@ -79,4 +79,4 @@ def test_only_files_no_one_is_to_be_reported_of_have_no_notification() -> None:
     known = {(unquote_plus(thing["key"]), thing["eTag"]) for thing in things}
     versions = {(version.key, version.etag) for version in dropper.versions}
     assert known <= versions
-    assert len(versions - known) == dropper.counts["told never"]
+    assert len(versions - known) == dropper.counts["notified never"]

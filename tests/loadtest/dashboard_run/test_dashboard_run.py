@@ -1,4 +1,4 @@
-"""What an observed run drops, and how it reads what the function told."""
+"""What an observed run drops, and how it reads what the function reported."""
 
 import json
 from collections import Counter
@@ -53,7 +53,7 @@ def test_bad_rows_have_no_number_for_a_quantity() -> None:
     assert key.startswith("orders/") and sum(",many," in line for line in lines) == -(-len(lines) // 40)
 
 
-def test_a_file_is_reported_of_again_older_and_twice_newer() -> None:
+def test_notifications_of_a_file_come_again_older_and_twice_newer() -> None:
     assert performed(TimedDrop(0, "again", 3)).sent == list(SEQUENCERS)
 
 

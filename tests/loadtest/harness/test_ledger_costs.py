@@ -1,4 +1,4 @@
-"""What bookkeeping costs, as DynamoDB charges it."""
+"""What the ledger costs, as DynamoDB charges it."""
 
 import json
 from typing import Any

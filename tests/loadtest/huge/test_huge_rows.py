@@ -41,7 +41,7 @@ def test_a_gzip_file_is_as_large_as_asked_and_holds_as_many_rows(tmp_path: Path)
     assert sum(1 for _ in csv.reader(io.StringIO(text, newline=""))) == rows + 1
 
 
-def test_all_rows_once_or_more_are_no_loss() -> None:
+def test_all_rows_once_or_more_are_not_a_loss() -> None:
     known_outcome = KnownRows(KINDS, {0: 5})
     put(known_outcome, *map(item, range(5)))
     put(known_outcome, item(3))

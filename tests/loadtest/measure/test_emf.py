@@ -37,5 +37,5 @@ def test_a_short_last_interval_counts_as_a_rate() -> None:
 
 
 @pytest.mark.parametrize("times", [[], [0.0]])
-def test_without_an_interval_there_is_no_rate(times: list[float]) -> None:
+def test_without_an_interval_rates_are_zero(times: list[float]) -> None:
     assert rates(metrics([line(100, RowsRead=1)]), "RowsRead", begun_s=100, times=times) == [0.0] * len(times)

@@ -1,4 +1,4 @@
-"""Each line of a log is read once, however it comes: late, by pages, or with no more than so many at once."""
+"""Each line of a log is read once, however it comes: late, by pages, or with a limited number at once."""
 
 from typing import Any
 

@@ -50,7 +50,7 @@ def written(folder: Path, name: str, run: Any) -> str:
     return str(path)
 
 
-def test_the_page_says_the_verdict_before_any_figure() -> None:
+def test_the_page_says_the_result_before_any_figure() -> None:
     text = page([GOOD])
     assert text.index("every row accounted for") < text.index("Rows per second")
     assert "2,000 rows expected, 2,000 found; 0 lost, 0 doubled, 0 wrong." in text
@@ -104,7 +104,7 @@ def test_markdown_has_a_table_of_all_runs() -> None:
     assert "- 4 rows are not in the table" in text
 
 
-def test_the_command_writes_page_and_pictures_and_fails_on_a_bad_verdict(tmp_path: Path) -> None:
+def test_the_command_writes_page_and_pictures_and_fails_on_a_bad_result(tmp_path: Path) -> None:
     good, bad = written(tmp_path, "good", GOOD.document), written(tmp_path, "bad", BAD.document)
     html, png = tmp_path / "out.html", tmp_path / "pictures"
     assert report(good, "--html", str(html), "--png", str(png)) == 0
@@ -116,7 +116,7 @@ def test_the_command_writes_page_and_pictures_and_fails_on_a_bad_verdict(tmp_pat
 @pytest.mark.parametrize(
     ("made", "why"), [({}, "lacks scenario"), (document() | {"kind": "x"}, "its kind"), ([], "lacks")]
 )
-def test_a_file_that_is_no_run_is_named(
+def test_a_file_that_is_not_a_run_is_named(
     made: Any, why: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert report(written(tmp_path, "other", made)) == 2

@@ -1,4 +1,4 @@
-"""A product that loads in no time and without a fault, unless it is told to have one."""
+"""A product that loads in no time and without a fault, unless it is to have one."""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -23,7 +23,7 @@ from loadtest.workload.stream import Generation
 
 @dataclass
 class MemoryTarget:
-    """Target and deployment in one. `loses`: so many rows; `stalls`: no file ever ends."""
+    """Target and deployment in one. `loses`: a number of rows; `stalls`: no file ever ends."""
 
     folder: Path
     name: str = "memory"

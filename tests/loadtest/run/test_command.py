@@ -44,7 +44,7 @@ def test_a_run_is_reported_of_and_written_with_all_that_is_needed_to_repeat_it(
     assert "GREEN: 60 of 60 rows found, 0 lost" in capsys.readouterr().out
 
 
-def test_a_verdict_that_is_not_green_is_said_and_is_the_exit_code(
+def test_a_result_that_is_not_green_is_said_and_is_the_exit_code(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
@@ -77,7 +77,7 @@ def test_a_dry_run_is_for_what_costs_something(capsys: pytest.CaptureFixture[str
 def test_a_scale_is_a_number_above_0(scale: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         run("smoke", "--scale", scale)
-    assert "is no scale" in capsys.readouterr().err
+    assert "is not a scale" in capsys.readouterr().err
 
 
 def test_a_run_that_is_interrupted_ends_its_target_and_writes_nothing(

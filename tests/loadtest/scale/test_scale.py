@@ -1,4 +1,4 @@
-"""What the scaling study computes, and that it tells it apart from what it measured."""
+"""What the scaling study computes, and that it keeps it apart from what it measured."""
 
 import json
 import math

@@ -64,7 +64,7 @@ def test_what_cannot_be_meant_is_refused(wrong: str, capsys: pytest.CaptureFixtu
 @pytest.mark.parametrize("end", [signal.SIGINT, signal.SIGTERM])
 def test_as_a_process_it_prints_where_it_is_and_at_the_end_what_it_did(end: signal.Signals) -> None:
     arguments = ["--tls", "--table", "T:pk", "--keep", "digests", "--provisioned", "30"]
-    program = [sys.executable, "-m", "loadtest", "sink", *arguments]
+    program = [sys.executable, "-m", "loadtest", "simulator", *arguments]
     with subprocess.Popen(program, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
         try:
             reported = served(process, end)
@@ -83,7 +83,7 @@ def test_as_a_process_it_prints_where_it_is_and_at_the_end_what_it_did(end: sign
 
 
 def served(process: "subprocess.Popen[str]", end: signal.Signals) -> dict[str, Any]:
-    """Send two batches and the signal to end; return what the process told."""
+    """Send two batches and the signal to end; return what the process printed."""
     assert process.stdout is not None
     url, ca_file = process.stdout.readline().strip(), process.stdout.readline().strip()
     dynamodb = boto3.client("dynamodb", endpoint_url=url, verify=ca_file, config=ONCE)

@@ -1,4 +1,4 @@
-"""boto3 against the sink over a real socket: taking everything, TLS, latency, statistics."""
+"""boto3 against the simulator over a real socket: taking everything, TLS, latency, statistics."""
 
 import threading
 import time

@@ -12,7 +12,7 @@ TABLES = {"T": Table(Key("pk")), "Other": Table(Key("pk"))}
 
 
 class Clock:
-    """Stands still until it is told."""
+    """Stands still until it is moved."""
 
     def __init__(self) -> None:
         self.now = 0.0

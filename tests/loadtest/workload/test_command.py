@@ -69,7 +69,7 @@ def test_the_examples_shown_are_recipes(text: str, monkeypatch: pytest.MonkeyPat
 
 
 def test_a_wrong_recipe_is_a_sentence(capsys: pytest.CaptureFixture[str]) -> None:
-    assert run("--feed", "nobody", "--rows", "1") == 2
+    assert run("--feed", "unknown", "--rows", "1") == 2
     assert capsys.readouterr().err.startswith("generate: ")
 
 

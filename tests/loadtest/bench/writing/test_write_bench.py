@@ -124,4 +124,4 @@ def test_the_table_has_a_row_for_each_measurement_and_says_what_is_missing() -> 
     page = markdown({"goals": goals, "parts": {"transports": part}})
     assert "| ingest load | mixed | no | 0 | 1,000 | 1,234 | 1,234 | 1,234 | 1,234 | 0 | 40 | 20,253 | 8 |" in page
     assert "Not measured: awscrt: no such module" in page
-    assert "- met: rows per second against a sink of 10 ms: 70,000.0 (at least 60000)" in page
+    assert "- met: rows per second against a simulator of 10 ms: 70,000.0 (at least 60000)" in page

@@ -1,4 +1,4 @@
-"""A deployed stack as clients tell of it: what a test changes of it is what is wrong with it."""
+"""A deployed stack as clients describe it: what a test changes of it is what is wrong with it."""
 
 from dataclasses import dataclass, field
 from datetime import UTC, datetime

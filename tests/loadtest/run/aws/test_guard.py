@@ -93,7 +93,7 @@ def without(output: str) -> dict[str, str]:
         (Deployed(outputs=OUTPUTS | {"TableOrders": "Orders"}), "serves other feeds, too (TableOrders)"),
         (Deployed(variables={Env.STACK: "another"}), "is not that of the stack ingest-loadtest"),
         (Deployed(variables={Env.LEDGER_TABLE: "another"}), "is not that of the stack ingest-loadtest"),
-        (Deployed(prefixes=["orders/", "readings/", "customers/"]), "tells nobody of objects under visits/"),
+        (Deployed(prefixes=["orders/", "readings/", "customers/"]), "does not notify of objects under visits/"),
         (Deployed(keys={"LoadOrders": ["customer"]}), "The table LoadOrders has other keys"),
     ],
 )
@@ -144,12 +144,12 @@ def test_messages_in_the_queue_are_in_the_way(monkeypatch: pytest.MonkeyPatch) -
 
 def test_keys_that_come_again_need_segments_that_are_large_enough() -> None:
     small = Deployed(variables={Env.SEGMENT_BYTES: str(8 * MIB)})
-    assert in_the_way(small, "dirty") != []
+    assert in_the_way(small, "defects") != []
     assert in_the_way(small, "one_huge_file") == [], "no key comes again there"
-    assert in_the_way(Deployed(), "dirty") == []
+    assert in_the_way(Deployed(), "defects") == []
 
 
 def test_a_small_scale_needs_small_segments() -> None:
     deployed: Any = Deployed(variables={Env.SEGMENT_BYTES: str(8 * MIB)})
-    small = replace(SCENARIOS["dirty"].scaled(0.01))
+    small = replace(SCENARIOS["defects"].scaled(0.01))
     assert obstacles(deployed, found(deployed), [load_of(small, seed=1)]) == []

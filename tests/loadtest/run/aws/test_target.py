@@ -1,4 +1,4 @@
-"""However a run ends, what it left is taken away, and what could not be is told at the very end."""
+"""However a run ends, what it left is taken away, and what could not be is printed at the very end."""
 
 import json
 from typing import Any
