@@ -85,7 +85,7 @@ class Shared:
     wrong_items: int  # keys lost or made up; all of them if the table does not hold the last row of each key
     out_of_order: int
     seconds: list[float]
-    reported: dict[str, Any]
+    statistics: dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +96,7 @@ class HotPartitionLoad:
     interleave: bool
     rows_per_s: float
     missing: int
-    reported: dict[str, Any]
+    statistics: dict[str, Any]
 
 
 def share_a_table(shape: Shape, folder: Path) -> Shared:
@@ -111,26 +111,26 @@ def share_a_table(shape: Shape, folder: Path) -> Shared:
     keeps = ("--keep", "digests", "--sequence", "seq")
     with running_simulator("--table", f"{TABLE}:id", "--provisioned", str(WCU), *LATENCY, *keeps) as simulator:
         row_counts = load_all(files, feed="capacity", simulator=simulator)
-    return _shared(simulator.reported, demand_per_s, [book["seconds"] for book in row_counts], last, shape)
+    return _shared(simulator.statistics, demand_per_s, [counts["seconds"] for counts in row_counts], last, shape)
 
 
 def _shared(
-    reported: dict[str, Any], demand_per_s: float, seconds: list[float], last: dict[str, int], shape: Shape
+    statistics: dict[str, Any], demand_per_s: float, seconds: list[float], last: dict[str, int], shape: Shape
 ) -> Shared:
-    settled = slice(SETTLED_S, max(SETTLED_S + 1, len(reported["per_second"]) - 2))
-    taken = reported["per_second"][settled]
-    held = reported["tables"][TABLE]
+    settled = slice(SETTLED_S, max(SETTLED_S + 1, len(statistics["per_second"]) - 2))
+    taken = statistics["per_second"][settled]
+    held = statistics["tables"][TABLE]
     is_right = held["checksum"] == checksum(TABLE, _items(last, shape))
     return Shared(
         demand_per_s=demand_per_s,
         used_share=sum(taken) / WCU / max(1, len(taken)),
-        throttled_share=sum(reported["limited_per_second"][settled])
-        / max(1, sum(reported["asked_per_second"][settled])),
+        throttled_share=sum(statistics["limited_per_second"][settled])
+        / max(1, sum(statistics["asked_per_second"][settled])),
         keys=len(last),
         wrong_items=abs(held["items"] - len(last)) if is_right else len(last),
-        out_of_order=reported["out_of_order"],
+        out_of_order=statistics["out_of_order"],
         seconds=seconds,
-        reported=reported,
+        statistics=statistics,
     )
 
 
@@ -151,8 +151,8 @@ def spread_over_partitions(shape: Shape, folder: Path, seed: int) -> Iterator[Ho
         )
         with running_simulator(*tables, *limits, *LATENCY, "--keep", "digests") as simulator:
             [row_counts] = load_all([path], feed="interleaved" if interleave else "in_order", simulator=simulator)
-        held = simulator.reported["tables"][INTERLEAVED if interleave else IN_ORDER]["items"]
-        yield HotPartitionLoad(order, interleave, rows / row_counts["seconds"], rows - held, simulator.reported)
+        held = simulator.statistics["tables"][INTERLEAVED if interleave else IN_ORDER]["items"]
+        yield HotPartitionLoad(order, interleave, rows / row_counts["seconds"], rows - held, simulator.statistics)
 
 
 def measure(shape: Shape, seed: int) -> tuple[Shared, list[HotPartitionLoad]]:

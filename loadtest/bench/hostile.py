@@ -68,16 +68,16 @@ def _check(path: Path, feed: str) -> list[str]:
 
 
 def _outcome(case: HostileCase, file_bytes: int, ran: ProcessResult, limits: Limits) -> Outcome:
-    reported = _reported(ran)
-    error = reported.get("error", {}).get("code")
-    row_counts = {name: count for name, count in reported.items() if name.startswith("rows_") or name == "bytes"}
+    printed = _reported(ran)
+    error = printed.get("error", {}).get("code")
+    row_counts = {name: count for name, count in printed.items() if name.startswith("rows_") or name == "bytes"}
     accounted = row_counts["bytes"] == file_bytes if row_counts and not case.is_compressed else None
     return Outcome(
         case=case.name,
         file_bytes=file_bytes,
         exit_code=ran.exit_code,
         error=error,
-        reasons=reported.get("reasons", {}),
+        reasons=printed.get("reasons", {}),
         row_counts=row_counts,
         bytes_accounted=accounted,
         seconds=round(ran.seconds, 2),
@@ -90,10 +90,10 @@ def _outcome(case: HostileCase, file_bytes: int, ran: ProcessResult, limits: Lim
 def _reported(ran: ProcessResult) -> dict[str, Any]:
     """Return what `ingest check` printed; nothing where it did not come so far."""
     try:
-        reported: dict[str, Any] = json.loads(ran.output)
+        printed: dict[str, Any] = json.loads(ran.output)
     except ValueError:
         return {}
-    return reported
+    return printed
 
 
 def _last_error(ran: ProcessResult, limits: Limits) -> Iterator[str]:

@@ -110,10 +110,10 @@ def _write(path: Path, kind: Kind, total_bytes: int, seed: int) -> PlanSample:
 def plan_once(command: list[str], sample: PlanSample) -> tuple[ProcessResult, int]:
     """Return what planning a file took, and how many segments it found."""
     ran = run([*command, str(sample.path)], cwd=HERE.parent)
-    reported = json.loads(ran.output) if ran.exit_code == 0 else {}
-    if not reported or not _is_right(reported["segments"], sample) or reported["lines"] != sample.lines:
+    printed = json.loads(ran.output) if ran.exit_code == 0 else {}
+    if not printed or not _is_right(printed["segments"], sample) or printed["lines"] != sample.lines:
         raise RuntimeError(f"planning went wrong: {sample}; exit {ran.exit_code}, {ran.output!r}")
-    return ran, len(reported["segments"])
+    return ran, len(printed["segments"])
 
 
 def _is_right(segments: list[list[int]], sample: PlanSample) -> bool:

@@ -109,10 +109,10 @@ def _alternate(commands: dict[str, list[str]], samples: list[ReadSample], repeat
 def _read(name: str, command: list[str], sample: ReadSample) -> ProcessResult:
     allow = ["--newlines"] if name == "bare pyarrow" and KINDS.get(sample.kind) else []
     ran = run([*command, str(sample.path), *allow], cwd=HERE.parent)
-    reported = json.loads(ran.output) if ran.exit_code == 0 else {}
-    if "not_measured" in reported:
-        raise NotMeasuredError(reported["not_measured"])
-    if reported.get("rows", reported.get("rows_written")) != sample.rows:
+    printed = json.loads(ran.output) if ran.exit_code == 0 else {}
+    if "not_measured" in printed:
+        raise NotMeasuredError(printed["not_measured"])
+    if printed.get("rows", printed.get("rows_written")) != sample.rows:
         raise RuntimeError(f"{name} lost rows: {sample.kind} has {sample.rows}; exit {ran.exit_code}, {ran.output!r}")
     return ran
 

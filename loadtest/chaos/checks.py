@@ -31,10 +31,10 @@ class ChaosResult:
 
     def document(self) -> dict[str, Any]:
         """Return it as JSON takes it."""
-        reported = {name: getattr(self, name) for name in ("files", "segments", "rows", "lost", "doubled", "wrong")}
+        figures = {name: getattr(self, name) for name in ("files", "segments", "rows", "lost", "doubled", "wrong")}
         more = len(self.problems) - SHOWN
         problems = self.problems[:SHOWN] + ([f"and {more} more"] if more > 0 else [])
-        return {**reported, "stuck": self.stuck, "statuses": dict(self.statuses), "problems": problems}
+        return {**figures, "stuck": self.stuck, "statuses": dict(self.statuses), "problems": problems}
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,10 +174,10 @@ class Judge:
             self._say(f"a poison message is in no dead letter: {body[:200]}")
 
     def _judge_events(self) -> None:
-        reported: dict[tuple[str, str], set[str]] = defaultdict(set)
+        ids_by_version: dict[tuple[str, str], set[str]] = defaultdict(set)
         for event in self._found.events:
-            reported[event["key"], str(event.get("etag"))].add(str(event["id"]))
-        for (key, etag), ids in reported.items():
+            ids_by_version[event["key"], str(event.get("etag"))].add(str(event["id"]))
+        for (key, etag), ids in ids_by_version.items():
             if len(ids) > 1:
                 self._say(f"{key} {etag} has {len(ids)} outcomes: {sorted(ids)}")
         ended = {
@@ -185,5 +185,5 @@ class Judge:
             for r in self._found.ledger
             if r.get("status") in FINAL_STATUSES
         }
-        for key, etag in sorted(ended - reported.keys()):
+        for key, etag in sorted(ended - ids_by_version.keys()):
             self._say(f"no event says how {key} {etag} ended")

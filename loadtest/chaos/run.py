@@ -104,27 +104,25 @@ class ChaosRun:
         )
         check_result = Judge(self.stack_client.bucket, self.dropper.versions, self.dropper.poison, found).judge()
         check_result.problems += [f"{count} workers {how}" for how, count in self.fleet.ended.items() if "crash" in how]
-        check_result.problems += sorted(
-            {f"a bug: {reported}" for reported in self.fleet.log() if reported.get("code") == _BUG}
-        )
+        check_result.problems += sorted({f"a bug: {line}" for line in self.fleet.log() if line.get("code") == _BUG})
         return check_result
 
     def document(self, check_result: ChaosResult) -> dict[str, Any]:
         """Return the figures as JSON takes them."""
         log = list(self.fleet.log())
-        said = Counter(str(reported.get("message")) for reported in log)
+        said = Counter(str(line.get("message")) for line in log)
         return {
             "seconds": round(time.monotonic() - self.begun_s, 1),
             "kills": self.fleet.ended["killed"],
             "freezes": self.fleet.freezes,
             "ended": dict(self.fleet.ended),
             "dropped": self.dropper.counts,
-            "deliveries": sum(reported.get("received", 0) for reported in log),
-            "redelivered_to_live_workers": sum(reported.get("redelivered", 0) for reported in log),
+            "deliveries": sum(line.get("received", 0) for line in log),
+            "redelivered_to_live_workers": sum(line.get("redelivered", 0) for line in log),
             "hand_overs": said["message handed over"],
             "came_back": said["message comes back"],
             "put_back": said["work put back"],
-            "reconciled": _summed(reported for reported in log if reported.get("message") == "reconciled"),
+            "reconciled": _summed(line for line in log if line.get("message") == "reconciled"),
             "faults": {
                 "table": dict(self.simulator.statistics.faults),
                 "ledger": dict(self.ledger.faults),
@@ -245,6 +243,6 @@ def begun(settings: ChaosSettings, folder: Path, more: Mapping[str, str] | None 
 def _summed(logged: Iterable[dict[str, Any]]) -> dict[str, int]:
     """Return the sums of what the reconciler says it found."""
     total: Counter[str] = Counter()
-    for reported in logged:
-        total.update({name: reported[name] for name in FINDINGS if name in reported})
+    for line in logged:
+        total.update({name: line[name] for name in FINDINGS if name in line})
     return dict(total)

@@ -172,13 +172,13 @@ def _leftovers(found: Found) -> Iterator[str]:
 
 
 def _event_problems(expected: Sequence[Expected], events: Sequence[Record]) -> Iterator[str]:
-    reported: dict[str, set[str]] = defaultdict(set)
+    ids_by_key: dict[str, set[str]] = defaultdict(set)
     for event in events:
-        reported[str(event["key"])].add(str(event["id"]))
-    silent = [file.key for file in expected if file.key not in reported]
+        ids_by_key[str(event["key"])].add(str(event["id"]))
+    silent = [file.key for file in expected if file.key not in ids_by_key]
     if silent:
         yield f"no event says how {len(silent):,} files ended, such as {silent[0]}"
-    for key, ids in sorted(reported.items()):
+    for key, ids in sorted(ids_by_key.items()):
         if len(ids) > 1:
             yield f"{key} has {len(ids)} outcomes by its events: {', '.join(sorted(ids))}"
 

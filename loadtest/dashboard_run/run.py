@@ -43,9 +43,9 @@ def observe(*, seconds: float, seed: int, patience_s: float, say: Callable[[str]
             names = stack_client.physical_names()
         took_s = time.time() - began_s
     function = stack.outputs[Output.FUNCTION]
-    reported = read_log(lines, samples, function=function)
-    add_concurrency(reported["memory"], samples, function=function)
-    for run in reported["memory"]:
+    log = read_log(lines, samples, function=function)
+    add_concurrency(log["memory"], samples, function=function)
+    for run in log["memory"]:
         run.update(at_s=round(run["at_s"] - began_s, 3), began_s=round(run["began_s"] - began_s, 3))
     return {
         "stack": stack.name,
@@ -53,7 +53,7 @@ def observe(*, seconds: float, seed: int, patience_s: float, say: Callable[[str]
         "began_s": began_s,
         "names": names,
         "metrics": samples.document(),
-        "log": reported,
+        "log": log,
     }
 
 

@@ -40,8 +40,8 @@ class LedgerCosts:
     def count(self, operation: str, body: bytes, answer: bytes) -> None:
         """Count one request that was answered, well or with an error."""
         if operation == "UpdateItem":
-            asked, reported = json.loads(body), json.loads(answer or b"{}")
-            self._update(_key(asked["Key"]), reported.get("Attributes") or reported.get("Item"))
+            asked, answered = json.loads(body), json.loads(answer or b"{}")
+            self._update(_key(asked["Key"]), answered.get("Attributes") or answered.get("Item"))
         elif operation == "TransactWriteItems":
             for write in json.loads(body)["TransactItems"]:
                 self._charge(_key(write["Update"]["Key"]), TRANSACTION_FACTOR)
@@ -130,12 +130,12 @@ class LedgerProxy:
         if fault is Fault.RESET_BEFORE:
             return Answer(b"", ending=Ending.RESET)
         try:
-            reported = self._upstream.ask("POST", "/", body, {**_HEADERS, "X-Amz-Target": target})
+            answered = self._upstream.ask("POST", "/", body, {**_HEADERS, "X-Amz-Target": target})
         except (OSError, http.client.HTTPException):
             return Answer(b"", ending=Ending.RESET)
         with self._lock:
-            self.costs.count(target.rpartition(".")[2], body, reported.body)
-        return Answer(reported.body, reported.status, ending=_ENDINGS.get(fault, Ending.KEPT) if fault else Ending.KEPT)
+            self.costs.count(target.rpartition(".")[2], body, answered.body)
+        return Answer(answered.body, answered.status, ending=_ENDINGS.get(fault, Ending.KEPT) if fault else Ending.KEPT)
 
 
 START_S = 120.0

@@ -56,16 +56,16 @@ class Relay(BaseHTTPRequestHandler):
         proxy = cast(Proxy, self.server)
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
         headers = {name: value for name, value in self.headers.items() if name.lower() not in _LEFT_OUT}
-        reported = proxy.upstream.ask(self.command, self.path, body, headers)
-        length = next((value for name, value in reported.headers if name.lower() == "content-length"), "0")
-        self.send_response(reported.status)
-        for name, value in reported.headers:
+        answer = proxy.upstream.ask(self.command, self.path, body, headers)
+        length = next((value for name, value in answer.headers if name.lower() == "content-length"), "0")
+        self.send_response(answer.status)
+        for name, value in answer.headers:
             if name.lower() not in _LEFT_OUT:
                 self.send_header(name, value)
-        self.send_header("Content-Length", length if self.command == "HEAD" else str(len(reported.body)))
+        self.send_header("Content-Length", length if self.command == "HEAD" else str(len(answer.body)))
         self.end_headers()
-        is_cut = is_cuttable and len(reported.body) >= SMALLEST_CUT and proxy.is_to_be_cut()
-        self.wfile.write(reported.body[: len(reported.body) // 2] if is_cut else reported.body)
+        is_cut = is_cuttable and len(answer.body) >= SMALLEST_CUT and proxy.is_to_be_cut()
+        self.wfile.write(answer.body[: len(answer.body) // 2] if is_cut else answer.body)
         self.close_connection |= is_cut
 
 

@@ -56,22 +56,22 @@ def run(arguments: argparse.Namespace) -> int:
     figures = []
     known = _known(arguments.out)
     for case in cases(arguments):
-        reported = perform(case, lambda line: print(line, flush=True))
-        figures.append(reported)
-        known[reported["case"]] = origin(command=_command(arguments), seed=arguments.seed) | reported
+        result = perform(case, lambda line: print(line, flush=True))
+        figures.append(result)
+        known[result["case"]] = origin(command=_command(arguments), seed=arguments.seed) | result
         print(
-            f"{reported['case']}: {reported['rows']:,} rows "
-            f"in {reported['seconds']:,} s ({reported['rows_per_s']:,} rows/s), "
-            f"{reported['kills']} kills, {reported['hand_overs']} hand-overs, {reported['segments']} segments; "
+            f"{result['case']}: {result['rows']:,} rows "
+            f"in {result['seconds']:,} s ({result['rows_per_s']:,} rows/s), "
+            f"{result['kills']} kills, {result['hand_overs']} hand-overs, {result['segments']} segments; "
             f"the ledger took "
-            f"{reported['ledger_write_units_per_file']:,} write units a file, "
-            f"{reported['ledger_share_of_write_units']:.3%} of all",
+            f"{result['ledger_write_units_per_file']:,} write units a file, "
+            f"{result['ledger_share_of_write_units']:.3%} of all",
             flush=True,
         )
-        for problem in reported["problems"]:
+        for problem in result["problems"]:
             print(f"WRONG: {problem}")
     write_document(arguments.out, {"cases": list(known.values())})
-    return 1 if any(reported["problems"] for reported in figures) else 0
+    return 1 if any(result["problems"] for result in figures) else 0
 
 
 def _known(path: Path) -> dict[str, dict[str, Any]]:

@@ -66,7 +66,7 @@ class Loaded:
         """Return figures and problems."""
         records = [r for r in self.stack_client.ledger() if str(r[Ledger.SORT_KEY]).startswith(Ledger.FILE_PREFIX)]
         segments = sum(str(r[Ledger.SORT_KEY]).startswith(Ledger.SEGMENT_PREFIX) for r in self.stack_client.ledger())
-        rows, said = sum(self.rows.values()), Counter(str(reported.get("message")) for reported in self.fleet.log())
+        rows, said = sum(self.rows.values()), Counter(str(line.get("message")) for line in self.fleet.log())
         hand_overs, costs = said["message handed over"], self.ledger.costs
         problems = [*self._problems(records), *self._missed_aims(hand_overs)]
         return {

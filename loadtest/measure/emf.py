@@ -34,23 +34,23 @@ def metrics(log: Iterable[Mapping[str, Any]]) -> list[MetricLine]:
     return [MetricLine(ours[0].at_s, {one.name: sum(one.values) for one in ours}) for ours in read if ours]
 
 
-def rates(reported: Iterable[MetricLine], name: str, *, begun_s: float, times: Sequence[float]) -> list[float]:
+def rates(lines: Iterable[MetricLine], name: str, *, begun_s: float, times: Sequence[float]) -> list[float]:
     """Return a metric per second between each of these times and the one before; the first is 0.
 
     `times` are seconds since `begun_s`. What was reported before or after them counts at the ends.
     """
     sums = [0.0] * len(times)
-    for line in reported:
+    for line in lines:
         if name in line.values and len(times) > 1:
             sums[min(max(1, bisect_left(times, line.at_s - begun_s)), len(times) - 1)] += line.values[name]
     passed = [1.0, *(max(after - before, 1e-9) for before, after in pairwise(times))]
     return [total / seconds for total, seconds in zip(sums, passed, strict=False)]
 
 
-def totals(reported: Iterable[MetricLine]) -> Counter[str]:
+def totals(lines: Iterable[MetricLine]) -> Counter[str]:
     """Return the sum of each metric."""
     total: Counter[str] = Counter()
-    for line in reported:
+    for line in lines:
         total.update(line.values)
     return total
 

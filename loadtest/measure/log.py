@@ -42,13 +42,13 @@ class Log:
     """What the log group holds since a moment, epoch milliseconds, as far as it was read.
 
     Attributes:
-        reported: the parsed lines of the function.
+        lines: the parsed lines of the function.
         invocations: what Lambda says of those that have ended.
         crashes: lines about one that did not end well.
     """
 
     def __init__(self, client: Any, group: str, *, since_ms: int = 0) -> None:
-        self.reported: list[Mapping[str, Any]] = []
+        self.lines: list[Mapping[str, Any]] = []
         self.invocations: list[Invocation] = []
         self.crashes: list[str] = []
         self._client, self._group, self._since_ms = client, group, since_ms
@@ -86,15 +86,15 @@ class Log:
             if report:
                 self.invocations.append(report)
             else:
-                self.reported += _parsed(line)
+                self.lines += _parsed(line)
             if _CRASHED.search(line):
                 self.crashes.append(line)
 
 
 def _parsed(line: str) -> Iterator[Mapping[str, Any]]:
     try:
-        reported = json.loads(line)
+        parsed = json.loads(line)
     except ValueError:
         return
-    if isinstance(reported, dict):
-        yield reported
+    if isinstance(parsed, dict):
+        yield parsed

@@ -31,8 +31,8 @@ TARGETS: dict[str, Callable[[argparse.Namespace, list[Scenario]], Target]] = {
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Give the parser scenario, target and size."""
-    reported = "; ".join(f"{scenario.name}: {scenario.says}" for scenario in SCENARIOS.values())
-    parser.add_argument("scenario", nargs="?", choices=list(SCENARIOS), metavar="SCENARIO", help=reported)
+    scenarios = "; ".join(f"{scenario.name}: {scenario.says}" for scenario in SCENARIOS.values())
+    parser.add_argument("scenario", nargs="?", choices=list(SCENARIOS), metavar="SCENARIO", help=scenarios)
     parser.add_argument("--all", action="store_true", help="all scenarios, one after the other")
     parser.add_argument("--target", choices=list(TARGETS), default="sim", help="where (default sim)")
     parser.add_argument("--scale", type=_scale, default=1.0, help="multiplies files or rows (default 1)")
@@ -93,8 +93,8 @@ def run_one(scenario: Scenario, target: Target, arguments: argparse.Namespace, p
     head = {"kind": "run", "scenario": scenario.name, "target": target.name, "scale": scale}
     head |= origin(command=command, seed=seed)
     logs, patience_s = _logs(scenario), arguments.patience_s
-    reported = perform(scenario, target, scale=scale, seed=seed, progress=progress, patience_s=patience_s, logs=logs)
-    return {**head, **reported}
+    result = perform(scenario, target, scale=scale, seed=seed, progress=progress, patience_s=patience_s, logs=logs)
+    return {**head, **result}
 
 
 def sentences(document: dict[str, Any]) -> Iterator[str]:

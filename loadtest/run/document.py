@@ -25,9 +25,9 @@ def percentile(values: Sequence[float], share: float) -> float | None:
 
 def distribution(values: Sequence[float]) -> dict[str, float | None]:
     """Return percentiles of how long things took."""
-    reported = {"p50": percentile(values, 0.5), "p90": percentile(values, 0.9), "p99": percentile(values, 0.99)}
-    reported["max"] = max(values, default=None)
-    return {name: None if value is None else round(value, 3) for name, value in reported.items()}
+    percentiles = {"p50": percentile(values, 0.5), "p90": percentile(values, 0.9), "p99": percentile(values, 0.99)}
+    percentiles["max"] = max(values, default=None)
+    return {name: None if value is None else round(value, 3) for name, value in percentiles.items()}
 
 
 if TYPE_CHECKING:
@@ -39,14 +39,14 @@ Document = dict[str, Any]
 
 def document(run: "Run", found: Found, check_result: CheckResult, log: Sequence[Mapping[str, Any]]) -> Document:
     """Return objectives, result, figures, samples and files of a run."""
-    files, reported = _files(run, found), metrics(log)
+    files, lines = _files(run, found), metrics(log)
     figures = _figures(run, found, files, log)
     goals = [objective.judged(figures) for objective in run.scenario.objectives]
     return {
         "objectives": [goal.document() for goal in goals if goal],
         "check_result": check_result.document(),
         "figures": figures,
-        "samples": _samples(run, reported),
+        "samples": _samples(run, lines),
         "files": files[:MOST_FILES],
     }
 
@@ -72,8 +72,8 @@ def _file(run: "Run", key: str, size: int, record: Mapping[str, Any]) -> Documen
 
 def _reported_s(record: Mapping[str, Any]) -> float | None:
     """Return when S3 says that a file came: to drop many takes seconds, and a cloud has clocks of its own."""
-    reported = record.get("file", {}).get("event_time")
-    return datetime.fromisoformat(reported).timestamp() if reported else None
+    event_time = record.get("file", {}).get("event_time")
+    return datetime.fromisoformat(event_time).timestamp() if event_time else None
 
 
 def _figures(run: "Run", found: Found, files: Sequence[Document], log: Sequence[Mapping[str, Any]]) -> Document:
@@ -104,13 +104,13 @@ def _seconds(run: "Run", found: Found) -> float:
     return max(0.0, max(ended, default=run.begun_s) - run.begun_s)
 
 
-def _samples(run: "Run", reported: Sequence[MetricLine]) -> Document:
+def _samples(run: "Run", lines: Sequence[MetricLine]) -> Document:
     """Return the curves. What only the functions know comes from their metrics, each at its second."""
     samples, times = run.samples, run.samples.times
     rows, throttles, memory = samples.rates("rows"), samples.rates("throttles"), samples.values("memory_bytes")
 
     def said(*names: str) -> list[float]:
-        each = [rates(reported, name, begun_s=run.begun_s, times=times) for name in names]
+        each = [rates(lines, name, begun_s=run.begun_s, times=times) for name in names]
         return [round(sum(values), 2) for values in zip(*each, strict=True)]
 
     return {
@@ -131,9 +131,11 @@ def _samples(run: "Run", reported: Sequence[MetricLine]) -> Document:
 def _workers(run: "Run") -> list[int | None]:
     """Return how many were at work at each sample: as they were seen, or else as the log has it afterwards."""
     seen: list[int | None] = run.samples.values("workers")
-    reported = run.deployment.invocations()
+    invocations = run.deployment.invocations()
     return (
-        [*at_work(reported, begun_s=run.begun_s, times=run.samples.times)] if reported and _is_unknown(seen) else seen
+        [*at_work(invocations, begun_s=run.begun_s, times=run.samples.times)]
+        if invocations and _is_unknown(seen)
+        else seen
     )
 
 

@@ -155,12 +155,12 @@ def perform(
         progress.phase("looking at every row")
         found = deployment.read_back([file.drop.key for file in made], run.events)
         check_result = judge([file.expected for file in made], found)
-        reported = document(run, found, check_result, log)
+        result = document(run, found, check_result, log)
         if logs and not check_result.ok:
             deployment.keep_logs(logs)
         progress.phase("cleaning up")
         deployment.clean_up()
-    return reported
+    return result
 
 
 def _made(scenario: Scenario, name: str, deployment: Deployment, seed: int, progress: Progress) -> list[Made]:

@@ -99,7 +99,7 @@ class LocalDeployment:
     def log(self) -> list[Mapping[str, Any]]:
         """Return what the function has logged."""
         self._log.look()
-        return self._log.reported
+        return self._log.lines
 
     def invocations(self) -> Sequence[Invocation]:
         """The workers are looked at themselves."""

@@ -83,10 +83,10 @@ def _runs(workers: int, scale: float, seed: int) -> Iterator[tuple[Point, dict[s
 
 def _figures(scenario: Scenario, target: SimTarget, scale: float, seed: int) -> dict[str, Any]:
     with Progress(f"{scenario.name} on {target.name}") as progress:
-        reported = perform(scenario, target, scale=scale, seed=seed, progress=progress, patience_s=PATIENCE_S)
-    if not reported["check_result"]["ok"]:
-        raise LostRows(" ".join(reported["check_result"]["problems"]))
-    figures: dict[str, Any] = reported["figures"]
+        result = perform(scenario, target, scale=scale, seed=seed, progress=progress, patience_s=PATIENCE_S)
+    if not result["check_result"]["ok"]:
+        raise LostRows(" ".join(result["check_result"]["problems"]))
+    figures: dict[str, Any] = result["figures"]
     return figures
 
 

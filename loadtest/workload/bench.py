@@ -97,14 +97,14 @@ def _making(kind: str, known_outcome: Path, megabytes: int, repeat: int, seed: i
     start_up = min(make(1000)[0].cpu_seconds for _ in range(repeat))
     tenths = [make(megabytes * MB // 10)[0] for _ in range(repeat)]
     runs = [make(megabytes * MB) for _ in range(repeat)]
-    if any(reported != runs[0][1] for _, reported in runs):
+    if any(outcome != runs[0][1] for _, outcome in runs):
         raise RuntimeError(f"{kind}: the same recipe gave another file")
-    reported, taken = runs[0][1], [ran for ran, _ in runs]
-    size = reported["text_bytes"] / MB
+    outcome, taken = runs[0][1], [ran for ran, _ in runs]
+    size = outcome["text_bytes"] / MB
     return Making(
         kind=kind,
-        text_bytes=reported["text_bytes"],
-        rows=reported["rows"],
+        text_bytes=outcome["text_bytes"],
+        rows=outcome["rows"],
         mb_per_cpu_second=spread(size / (ran.cpu_seconds - start_up) for ran in taken),
         mb_per_cpu_second_with_start_up=spread(size / ran.cpu_seconds for ran in taken),
         start_up_cpu_seconds=round(start_up, 3),

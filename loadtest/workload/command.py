@@ -27,7 +27,7 @@ LARGE = 20_000_000  # bytes: less is made before anybody could read the bar
 
 
 @contextmanager
-def reported(generation: Generation, *, is_quiet: bool = False) -> Iterator[Iterable[bytes]]:
+def with_progress(generation: Generation, *, is_quiet: bool = False) -> Iterator[Iterable[bytes]]:
     """Yield the file's portions; a bar moves as they are taken."""
     if is_quiet or not sys.stderr.isatty() or generation.most_bytes < LARGE:
         yield generation
@@ -83,7 +83,7 @@ def generate(recipe: Recipe, target: str, *, client: Callable[[], Any], is_quiet
         BadRecipe, OSError, botocore's errors: it could not be made or written.
     """
     generation = Generation(recipe)
-    with reported(generation, is_quiet=is_quiet) as portions:
+    with with_progress(generation, is_quiet=is_quiet) as portions:
         write_to(target, portions, most_bytes=generation.most_bytes, client=client)
     return generation.known_outcome
 

@@ -35,7 +35,7 @@ class Zstandard:
     """Zstandard by Arrow: Python has none of its own before 3.14."""
 
     def __init__(self) -> None:
-        self._simulator = _Simulator()
+        self._simulator = _Output()
         self._stream = pa.CompressedOutputStream(pa.PythonFile(self._simulator, mode="w"), "zstd")
 
     def compress(self, data: bytes, /) -> bytes:
@@ -49,7 +49,7 @@ class Zstandard:
         return self._simulator.take()
 
 
-class _Simulator:
+class _Output:
     """A file object that keeps what is written until it is taken."""
 
     closed = False

@@ -47,11 +47,11 @@ class Unfinished:
     def complete(self) -> str:
         """Make the object of the parts, or nothing; return its eTag."""
         try:
-            reported = self.client.complete_multipart_upload(**self.name, MultipartUpload={"Parts": self.parts})
+            answer = self.client.complete_multipart_upload(**self.name, MultipartUpload={"Parts": self.parts})
         except BaseException:
             self.client.abort_multipart_upload(**self.name)
             raise
-        return str(reported["ETag"]).strip('"')
+        return str(answer["ETag"]).strip('"')
 
 
 def keep(client: Any, bucket: str, key: str, portions: Iterable[bytes], *, most_bytes: int) -> Unfinished:

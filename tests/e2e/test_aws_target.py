@@ -93,15 +93,15 @@ def test_a_run_is_judged_and_leaves_nothing(stack: LocalStack, tmp_path: Path) -
     out = tmp_path / "smoke.json"
     done = loadtest(stack, "run", "smoke", "--scale", "0.2", "--account", ACCOUNT, "--out", str(out))
     assert done.returncode == 0, done.stderr
-    reported = json.loads(out.read_text())
-    assert reported["check_result"]["problems"] == []
-    assert (reported["check_result"]["rows"]["found"], reported["check_result"]["files"]["complete"]) == (600, 3)
-    assert reported["command"].endswith("--target aws --scale 0.2 --seed 1 --stack ingest-local")
-    figures = reported["figures"]
+    result = json.loads(out.read_text())
+    assert result["check_result"]["problems"] == []
+    assert (result["check_result"]["rows"]["found"], result["check_result"]["files"]["complete"]) == (600, 3)
+    assert result["command"].endswith("--target aws --scale 0.2 --seed 1 --stack ingest-local")
+    figures = result["figures"]
     assert figures["requests"] >= 24
     assert figures["write_units"] >= 600
     assert figures["workers"] >= 1
-    assert sum(reported["samples"]["bytes_per_s"]) > 0
+    assert sum(result["samples"]["bytes_per_s"]) > 0
     assert contents(stack) == NOTHING
 
 
@@ -116,9 +116,9 @@ def test_rejects_and_news_that_comes_again_are_judged_and_leave_nothing(
         AwsTarget("ingest-local", [scenario], seed=3, account=ACCOUNT, ask=None, say=said.append) as target,
         Progress("defects") as progress,
     ):
-        reported = perform(scenario, target, scale=1, seed=3, progress=progress, patience_s=60)
-    assert reported["check_result"]["problems"] == []
-    assert sum(reported["check_result"]["rejected"]["found"].values()) > 0
+        result = perform(scenario, target, scale=1, seed=3, progress=progress, patience_s=60)
+    assert result["check_result"]["problems"] == []
+    assert sum(result["check_result"]["rejected"]["found"].values()) > 0
     assert log_lines(stack, "file passed over") >= 3, "notifications of each file came again"
     assert "2 objects and uploads" in said[-1]
     assert contents(stack) == NOTHING
@@ -151,12 +151,12 @@ def test_a_run_that_was_interrupted_or_killed_leaves_nothing_in_the_end(
         while not contents(stack)["items"] and time.monotonic() < until_s:
             time.sleep(0.1)
         run.send_signal(how)
-        reported = run.communicate(timeout=60)[1].decode()
+        printed = run.communicate(timeout=60)[1].decode()
     if how == signal.SIGKILL:
         assert contents(stack)["uploads"] != []
         cleaned = loadtest(stack, "clean", "--run", run_name(stack), "--account", ACCOUNT)
         assert cleaned.returncode == 0, cleaned.stderr
     else:
-        assert (run.returncode, "nothing is left" in reported) == (130, True), reported
+        assert (run.returncode, "nothing is left" in printed) == (130, True), printed
     assert contents(stack) == NOTHING
     assert not (tmp_path / "never.json").exists()

@@ -21,11 +21,11 @@ def test_a_file_that_is_split_shows_its_segments(stack: Any) -> None:
     assert 2 * SEGMENT_BYTES < len(data) < 3 * SEGMENT_BYTES
     stack.drop("orders/large.csv", data)
     assert stack.final_entry("orders/large.csv")["status"] == "COMPLETE"
-    reported = stack.ingest_json("status", "orders/large.csv")
-    (version,) = reported["versions"]
+    result = stack.ingest_json("status", "orders/large.csv")
+    (version,) = result["versions"]
     assert version["segments"] == {"planned": 3, "done": 3, "all_planned": True}
     assert (version["progress"], version["rows_written"], version["bytes_read"]) == (1.0, 2500, len(data))
-    segments = reported["segments"]
+    segments = result["segments"]
     assert [(segment["status"], segment["progress"]) for segment in segments] == [("DONE", 1.0)] * 3
     ends = [len(HEADER), *(segment["end_byte"] for segment in segments)]
     assert [segment["first_byte"] for segment in segments] == ends[:-1]
@@ -53,9 +53,9 @@ def test_a_withheld_notification_is_found(stack: Any) -> None:
     assert stack.entries("orders/withheld.csv") == []
     missing = stack.ingest("status", "orders/withheld.csv")
     assert (missing.returncode, missing.stdout) == (3, "")
-    reported = stack.ingest_json("reconcile", "--stuck-after", "0", *FEEDS)
-    assert reported["found"]["objects_not_known"] == 1
-    assert f"s3://{stack.bucket}/orders/withheld.csv" in [did.get("file") for did in reported["did"]]
+    result = stack.ingest_json("reconcile", "--stuck-after", "0", *FEEDS)
+    assert result["found"]["objects_not_known"] == 1
+    assert f"s3://{stack.bucket}/orders/withheld.csv" in [did.get("file") for did in result["did"]]
     assert stack.final_entry("orders/withheld.csv")["status"] == "COMPLETE"
     assert stack.ingest_json("reconcile", *FEEDS)["found"]["objects_not_known"] == 0
 
@@ -69,8 +69,8 @@ def test_what_was_there_before_is_sent_once(stack: Any) -> None:
     dry = stack.ingest_json("backfill", place, "--dry-run", *FEEDS)
     assert (dry["seen"], dry["sent"]) == (3, 3)
     assert stack.entries("orders/backlog/0.csv") == []
-    reported = stack.ingest_json("backfill", place, "--per-second", "50", *FEEDS)
-    assert (reported["seen"], reported["sent"], reported["known"]) == (3, 3, 0)
+    result = stack.ingest_json("backfill", place, "--per-second", "50", *FEEDS)
+    assert (result["seen"], result["sent"], result["known"]) == (3, 3, 0)
     for n in range(3):
         assert stack.final_entry(f"orders/backlog/{n}.csv")["rows_written"] == 3
     again = stack.ingest_json("backfill", place, *FEEDS)

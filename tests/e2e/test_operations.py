@@ -53,8 +53,8 @@ def test_rejected_rows_are_shown_fixed_and_dropped_again(stack: Any, operator: O
     assert stack.final_entry("orders/to-fix.csv")["rows_rejected"] == 3
     printed = operator.run("rejects", "orders/to-fix.csv").out
     assert "3 row(s) rejected: 2 bad_number, 1 ragged_row" in printed
-    reported = operator.json("rejects", f"s3://{stack.bucket}/orders/to-fix.csv", "--reason", "bad_number")
-    assert [(reject["line"], reject["value"]) for reject in reported["rejects"]] == [(5, "many"), (9, "many")]
+    printed_json = operator.json("rejects", f"s3://{stack.bucket}/orders/to-fix.csv", "--reason", "bad_number")
+    assert [(reject["line"], reject["value"]) for reject in printed_json["rejects"]] == [(5, "many"), (9, "many")]
     data = stack.ingest("rejects", "orders/to-fix.csv", "--csv").stdout
     assert data == HEADER + rows[3] + rows[7] + rows[10]
     fixed = data.replace("many", "12").replace("O-10,to-fix", "O-10,to-fix,1,2.50,no,")
@@ -77,8 +77,8 @@ def test_rejects_of_a_file_that_is_split_come_in_its_order(stack: Any, operator:
     first, second = stack.wait_for(lambda: both_reported(stack, "orders/parts.csv"))
     assert [entry["status"] for entry in (first, second)] == ["COMPLETE"] * 2
     assert second["rows_written"] == first["rows_written"] == count - len(bad)
-    reported = operator.json("rejects", "orders/parts.csv")
-    assert (reported["version"], reported["count"]) == (again["version"], len(bad))
+    printed_json = operator.json("rejects", "orders/parts.csv")
+    assert (printed_json["version"], printed_json["count"]) == (again["version"], len(bad))
 
 
 def both_reported(stack: Any, key: str) -> Any:
@@ -119,20 +119,20 @@ def test_a_file_that_failed_is_loaded_again_once_its_cause_is_fixed(stack: Any, 
     assert stack.final_entry("visits/bad.csv")["error"]["code"] == "too_many_rejects"
     nothing = operator.run("retry", "visits/bad.csv", "--from", "somewhere")
     assert (nothing.code, nothing.out) == (2, "")
-    reported = operator.json("retry", "visits/bad.csv", "--from", "checkpoint")
-    assert (reported["new_attempt"], reported["superseded"], reported["messages_sent"]) == (True, None, 1)
+    printed_json = operator.json("retry", "visits/bad.csv", "--from", "checkpoint")
+    assert (printed_json["new_attempt"], printed_json["superseded"], printed_json["messages_sent"]) == (True, None, 1)
     _, again = stack.wait_for(lambda: both_reported(stack, "visits/bad.csv"))
     assert again["error"]["code"] == "too_many_rejects"  # the feed still allows no more
     stack.drop("visits/bad.csv", b"anna,1\n")
-    old = operator.run("retry", "visits/bad.csv", "--version", reported["version"])
+    old = operator.run("retry", "visits/bad.csv", "--version", printed_json["version"])
     assert (old.code, old.out) == (3, "")
     stack.wait_until_quiet()
 
 
 def test_a_paused_stack_takes_nothing_until_it_is_resumed(stack: Any, operator: Operator) -> None:
     try:
-        reported = operator.json("pause")
-        assert (reported["state"], reported["changed"]) == ("paused", True)
+        printed_json = operator.json("pause")
+        assert (printed_json["state"], printed_json["changed"]) == ("paused", True)
         assert "was already paused" in operator.run("pause").out
         stack.drop("orders/paused.csv", orders("paused", 2))
         assert operator.json("pause")["messages_waiting"] >= 1  # the schedule may have sent one, too
@@ -147,10 +147,10 @@ def test_history_counts_what_ended_by_day_and_feed(stack: Any, operator: Operato
     stack.drop("orders/history.csv", orders("history", 4))
     stack.final_entry("orders/history.csv")
     assert stack.final_entry("catalog/history.csv")["status"] == "FAILED"
-    reported = operator.json("history", "--days", "2", *FEEDS)
-    by_feed = {day["feed"]: day for day in reported["days"]}
+    printed_json = operator.json("history", "--days", "2", *FEEDS)
+    by_feed = {day["feed"]: day for day in printed_json["days"]}
     assert by_feed["catalog"]["failed"] >= 1 and by_feed["orders"]["rows_written"] >= 4
-    assert reported["total"]["files"] == sum(day["files"] for day in reported["days"])
+    assert printed_json["total"]["files"] == sum(day["files"] for day in printed_json["days"])
     printed = operator.run("history", "--files", "--csv", "--feed", "catalog", "--status", "FAILED", *FEEDS).out
     rows = [row for row in csv.DictReader(io.StringIO(printed)) if row["file"].endswith("/catalog/history.csv")]
     assert [(row["status"], row["error_code"]) for row in rows] == [("FAILED", "empty_file")]

@@ -31,6 +31,6 @@ def test_the_command_line_assumes_the_role_too(stack: Any, owner: Any, tmp_path:
     file = tmp_path / "by hand.csv"
     file.write_bytes(b"id,total\nc,1\n")
     rejects = str(tmp_path / "rejects.jsonl")
-    reported = stack.ingest_json("load", str(file), "--feed", "partner", "--feeds", str(feeds), "--rejects", rejects)
-    assert reported["rows_written"] == 1
+    result = stack.ingest_json("load", str(file), "--feed", "partner", "--feeds", str(feeds), "--rejects", rejects)
+    assert result["rows_written"] == 1
     assert owner.get_item(TableName=TABLE, Key={"id": {"S": "c"}})["Item"]["total"] == {"S": "1"}

@@ -346,17 +346,17 @@ DENIED: list[Case] = [
 ]
 
 
-def reported(value: Any, places: dict[str, str]) -> Any:
+def with_places(value: Any, places: dict[str, str]) -> Any:
     """Put the names of the stack's resources where they are asked for."""
     if isinstance(value, dict):
-        return {reported(name, places): reported(inner, places) for name, inner in value.items()}
+        return {with_places(name, places): with_places(inner, places) for name, inner in value.items()}
     if isinstance(value, list):
-        return [reported(inner, places) for inner in value]
+        return [with_places(inner, places) for inner in value]
     return value.format(**places) if isinstance(value, str) else value
 
 
 def test_whoever_is_the_function_may_do_what_loading_needs_and_nothing_else(held: StackClient) -> None:
     places = made_places(held)
     role = Role(held, places["role_arn"])
-    outcome = [(case, role.may(case[0], case[1], reported(case[2], places))) for case in (*ALLOWED, *DENIED)]
+    outcome = [(case, role.may(case[0], case[1], with_places(case[2], places))) for case in (*ALLOWED, *DENIED)]
     assert [case for case, is_allowed in outcome if is_allowed] == ALLOWED

@@ -34,7 +34,7 @@ def in_this_process(*arguments: str) -> Ran:
 
 
 @pytest.fixture
-def reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Script, Simulator]]:
+def ran_script(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Script, Simulator]]:
     def command(stack: LocalStack) -> Command:
         for name, value in stack.environment().items():
             monkeypatch.setenv(name, value)
@@ -45,8 +45,8 @@ def reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[
     yield report(tmp_path, command, form=("--json",))
 
 
-def test_an_operators_day_goes_as_the_page_reports_it(reported: tuple[Script, Simulator]) -> None:
-    story, tables = reported
+def test_an_operators_day_goes_as_the_page_reports_it(ran_script: tuple[Script, Simulator]) -> None:
+    story, tables = ran_script
     assert {name: ran.code for name, ran in story.steps.items() if ran.code} == {"status tuesday paused": 3}
     a_plan_in_full_is_what_happens(story, tables)
     top_and_status_show_the_load_while_it_goes_on(story)
@@ -92,9 +92,9 @@ def top_and_status_show_the_load_while_it_goes_on(story: Script) -> None:
 
 
 def rejected_rows_are_fixed_and_loaded(story: Script, tables: Simulator) -> None:
-    reported = story.steps["rejects"].json
-    assert reported["reasons"] == {"bad_number": len(incoming.MANY), "ragged_row": len(incoming.RAGGED)}
-    assert [reject["line"] for reject in reported["rejects"]] == sorted(n + 2 for n in incoming.MANY + incoming.RAGGED)
+    rejects = story.steps["rejects"].json
+    assert rejects["reasons"] == {"bad_number": len(incoming.MANY), "ragged_row": len(incoming.RAGGED)}
+    assert [reject["line"] for reject in rejects["rejects"]] == sorted(n + 2 for n in incoming.MANY + incoming.RAGGED)
     assert len(story.steps["rejects csv"].out.splitlines()) == 1 + REJECTED
     assert is_complete(newest(story.steps["status fixed"]), rows=REJECTED)
     orders = {item["order_id"]["S"]: item for item in tables.written_items.items("Orders")}

@@ -25,7 +25,7 @@ from loadtest.s3_server import ObjectServer
 _LINE = re.compile(r"import time:\s+(\d+) \|\s+\d+ \| +(\S+)$", re.MULTILINE)
 
 
-def seconds_by_package(reported: str, *, standard: frozenset[str]) -> dict[str, float]:
+def seconds_by_package(logged: str, *, standard: frozenset[str]) -> dict[str, float]:
     """Return what importing the modules of each package took, most first; the standard library is one package.
 
     >>> printed = "import time:    2000 |   5000 | json\\nimport time:   30000 |  35000 |   boto3.session"
@@ -33,7 +33,7 @@ def seconds_by_package(reported: str, *, standard: frozenset[str]) -> dict[str, 
     {'boto3': 0.03, 'standard library': 0.002}
     """
     spent: Counter[str] = Counter()
-    for microseconds, module in _LINE.findall(reported):
+    for microseconds, module in _LINE.findall(logged):
         package = module.partition(".")[0]
         spent["standard library" if package in standard else package] += int(microseconds)
     return {package: microseconds / 1e6 for package, microseconds in spent.most_common()}
@@ -137,8 +137,8 @@ def measure(code: Code, around: World, repeat: int) -> Started:
         {step: spread(run[end][at] - run[begin][at] for run in runs) for step, (begin, end) in STEPS.items()}
         for at in (0, 1)
     )
-    _, reported = _run(code, around, "-X", "importtime")
-    return Started(code.name, clock, cpu, seconds_by_package(reported, standard=frozenset(sys.stdlib_module_names)))
+    _, logged = _run(code, around, "-X", "importtime")
+    return Started(code.name, clock, cpu, seconds_by_package(logged, standard=frozenset(sys.stdlib_module_names)))
 
 
 Moments = dict[str, tuple[float, float]]  # by the clock and of CPU
@@ -166,10 +166,10 @@ def _run(code: Code, around: World, *flags: str) -> tuple[str, str]:
             stderr=subprocess.PIPE,
             text=True,
         )
-    output, reported = process.communicate(timeout=120)
+    output, logged = process.communicate(timeout=120)
     if process.returncode:
-        raise RuntimeError(f"the handler failed: {output[-2000:]}\n{reported[-2000:]}")
-    return output, reported
+        raise RuntimeError(f"the handler failed: {output[-2000:]}\n{logged[-2000:]}")
+    return output, logged
 
 
 @contextmanager

@@ -107,9 +107,9 @@ class Bench:
             environment(self.folder, s3=s3, dynamodb=simulator) as env,
         ):
             ran = run(command, cwd=self.folder, env=env)
-        reported = json.loads(ran.output) if ran.exit_code == 0 else {}
-        if "not_measured" in reported:
-            raise NotMeasuredError(reported["not_measured"])
+        printed = json.loads(ran.output) if ran.exit_code == 0 else {}
+        if "not_measured" in printed:
+            raise NotMeasuredError(printed["not_measured"])
         if ran.exit_code or simulator.statistics["items"] != case.expected(is_start_up=is_start_up):
             raise RuntimeError(
                 f"{_name(case)} lost or doubled rows: {simulator.statistics['items']} of "

@@ -33,8 +33,8 @@ def delete_objects(s3: Any, bucket: str, prefix: str) -> int:
             count += 1
     found = _versions(s3, bucket, prefix)
     while some := list(islice(found, _OBJECTS)):
-        reported = s3.delete_objects(Bucket=bucket, Delete={"Objects": some, "Quiet": True})
-        for error in reported.get("Errors", []):
+        answer = s3.delete_objects(Bucket=bucket, Delete={"Objects": some, "Quiet": True})
+        for error in answer.get("Errors", []):
             raise NotClean(f"s3://{bucket}/{error['Key']} cannot be deleted: {error.get('Message', error['Code'])}.")
         count += len(some)
     return count

@@ -69,7 +69,7 @@ class AwsDeployment:
         return Observation(
             backlog=queue.waiting,
             in_flight=queue.in_flight,
-            rows_reported=round(totals(metrics(self._log.reported))[Metric.ROWS_WRITTEN]),
+            rows_reported=round(totals(metrics(self._log.lines))[Metric.ROWS_WRITTEN]),
             peak_memory_bytes=max((one.peak_memory_bytes for one in self._log.invocations), default=0) or None,
         )
 
@@ -98,7 +98,7 @@ class AwsDeployment:
         while wanted - {event["key"] for event in self._closed()} and time.monotonic() < until_s:
             time.sleep(1)
             self._log.look()
-        return self._log.reported
+        return self._log.lines
 
     def read_back(self, keys: Sequence[str], events: Sequence[Mapping[str, Any]]) -> Found:
         """Read every row, and all that is reported of the files. How they ended is what the log says: it comes last."""
@@ -140,7 +140,7 @@ class AwsDeployment:
     def keep_logs(self, folder: Path) -> None:
         """Write what the function logged in the run to a folder, which is made."""
         folder.mkdir(parents=True, exist_ok=True)
-        (folder / "function.log").write_text("\n".join([*map(json.dumps, self._log.reported), *self._log.crashes]))
+        (folder / "function.log").write_text("\n".join([*map(json.dumps, self._log.lines), *self._log.crashes]))
 
     def clean_up(self) -> None:
         """End the uploads; what is in the stack goes when the deployment ends, however it does."""
@@ -161,8 +161,8 @@ class AwsDeployment:
     def _closed(self) -> list[dict[str, Any]]:
         """Return the log's lines on files of the run that ended. The event was sent before each such line."""
         start = f"s3://{self._bucket}/"
-        reported = [line for line in self._log.reported if line.get("message") == CLOSED]
-        ours = [line for line in reported if f"/{self._run}/" in str(line["file"])]
+        closed = [line for line in self._log.lines if line.get("message") == CLOSED]
+        ours = [line for line in closed if f"/{self._run}/" in str(line["file"])]
         return [
             {"key": str(line["file"]).removeprefix(start), "id": f"{line['file']}#{line['version']}#{line['status']}"}
             for line in ours

@@ -98,10 +98,10 @@ def _tables(load: Load, stack: Stack) -> Iterator[Line]:
         parts = [part for part in load.parts if part.table == name]
         units = sum(part.all_rows * part.units_a_row for part in parts) * (1 + table.indexes)
         unit = Price.WRITE_UNIT if table.is_on_demand else 0.0
-        reported = "" if table.is_on_demand else ", provisioned: paid for anyway"
+        note = "" if table.is_on_demand else ", provisioned: paid for anyway"
         if parts:
-            yield _line(f"DynamoDB {table.name}: rows written{reported}", units, "write units", unit)
-            yield _line(f"DynamoDB {table.name}: rows deleted again{reported}", units, "write units", unit)
+            yield _line(f"DynamoDB {table.name}: rows written{note}", units, "write units", unit)
+            yield _line(f"DynamoDB {table.name}: rows deleted again{note}", units, "write units", unit)
     size = sum(part.all_rows * part.item_bytes for part in load.parts)
     what = "DynamoDB: all rows read back, and again to delete them"
     yield _line(what, 2 * size / PAGE, "read units", Price.READ_UNIT)

@@ -59,12 +59,10 @@ def identify(clients: Clients, account: str | None) -> Identity:
     Raises:
         RunRefused: it is not this account.
     """
-    reported = clients.get("sts").get_caller_identity()
-    if account is not None and account != reported["Account"]:
-        raise RunRefused(
-            f"--account says {account}, and the credentials are of {reported['Account']} ({reported['Arn']})."
-        )
-    return Identity(reported["Account"], reported["Arn"], clients.region)
+    answer = clients.get("sts").get_caller_identity()
+    if account is not None and account != answer["Account"]:
+        raise RunRefused(f"--account says {account}, and the credentials are of {answer['Account']} ({answer['Arn']}).")
+    return Identity(answer["Account"], answer["Arn"], clients.region)
 
 
 def find(clients: Clients, identity: Identity, name: str) -> Stack:
@@ -73,9 +71,9 @@ def find(clients: Clients, identity: Identity, name: str) -> Stack:
     Raises:
         RunRefused: there is none, it is none of ours, or none that was made for load tests.
     """
-    reported = _described(clients, identity, name)
-    outputs = {output["OutputKey"]: output["OutputValue"] for output in reported.get("Outputs", [])}
-    _check_outputs(name, reported, outputs)
+    answer = _described(clients, identity, name)
+    outputs = {output["OutputKey"]: output["OutputValue"] for output in answer.get("Outputs", [])}
+    _check_outputs(name, answer, outputs)
     function = clients.get("lambda").get_function_configuration(FunctionName=outputs[Output.FUNCTION])
     variables = function.get("Environment", {}).get("Variables", {})
     if (variables.get(Env.STACK), variables.get(Env.LEDGER_TABLE)) != (name, outputs[Output.LEDGER_TABLE]):
@@ -86,7 +84,7 @@ def find(clients: Clients, identity: Identity, name: str) -> Stack:
     return Stack(
         identity=identity,
         name=name,
-        arn=reported["StackId"],
+        arn=answer["StackId"],
         outputs=outputs,
         tables={table: _table(clients, table, outputs[table_output(table)]) for table in tables()},
         memory_mb=int(function["MemorySize"]),
@@ -97,7 +95,7 @@ def find(clients: Clients, identity: Identity, name: str) -> Stack:
 
 def _described(clients: Clients, identity: Identity, name: str) -> Mapping[str, Any]:
     try:
-        reported: Mapping[str, Any] = clients.get("cloudformation").describe_stacks(StackName=name)["Stacks"][0]
+        answer: Mapping[str, Any] = clients.get("cloudformation").describe_stacks(StackName=name)["Stacks"][0]
     except ClientError as error:
         if "not exist" not in str(error):
             raise
@@ -105,12 +103,12 @@ def _described(clients: Clients, identity: Identity, name: str) -> Mapping[str, 
         raise RunRefused(
             f"The stack {name} does not exist in {where}: name another with --stack, or {DEPLOY}."
         ) from None
-    if reported["StackStatus"] not in _SETTLED:
-        raise RunRefused(f"The stack {name} is {reported['StackStatus']}: wait until its deployment has ended well.")
-    return reported
+    if answer["StackStatus"] not in _SETTLED:
+        raise RunRefused(f"The stack {name} is {answer['StackStatus']}: wait until its deployment has ended well.")
+    return answer
 
 
-def _check_outputs(name: str, reported: Mapping[str, Any], outputs: Mapping[str, str]) -> None:
+def _check_outputs(name: str, answer: Mapping[str, Any], outputs: Mapping[str, str]) -> None:
     missing = [output for output in _NEEDED if output not in outputs]
     if missing:
         raise RunRefused(f"The stack {name} has no output {missing[0]}: it is none of ours.")
@@ -118,7 +116,7 @@ def _check_outputs(name: str, reported: Mapping[str, Any], outputs: Mapping[str,
     lacking = sorted(ours - set(outputs))
     if lacking:
         raise RunRefused(f"The stack {name} has no output {lacking[0]}: it lacks feeds of the scenarios; {DEPLOY}.")
-    others = sorted(output for output in set(outputs) - ours if output.startswith("DeployedTable"))
+    others = sorted(output for output in set(outputs) - ours if output.startswith("Table"))
     if others:
         raise RunRefused(
             f"The stack {name} serves other feeds, too ({', '.join(others)}), and a load test would stand in their "
@@ -127,10 +125,10 @@ def _check_outputs(name: str, reported: Mapping[str, Any], outputs: Mapping[str,
 
 
 def _check_notifications(clients: Clients, name: str, bucket: str) -> None:
-    reported = clients.get("s3").get_bucket_notification_configuration(Bucket=bucket)
+    answer = clients.get("s3").get_bucket_notification_configuration(Bucket=bucket)
     rules = [
         rule
-        for queue in reported.get("QueueConfigurations", [])
+        for queue in answer.get("QueueConfigurations", [])
         for rule in queue.get("Filter", {}).get("Key", {}).get("FilterRules", [])
     ]
     heard = {rule["Value"] for rule in rules if rule["Name"].lower() == "prefix"}
@@ -140,20 +138,20 @@ def _check_notifications(clients: Clients, name: str, bucket: str) -> None:
 
 
 def _table(clients: Clients, feed_name: str, name: str) -> DeployedTable:
-    reported = clients.get("dynamodb").describe_table(TableName=name)["DeployedTable"]
-    keys = [key["AttributeName"] for key in reported["KeySchema"]]
+    answer = clients.get("dynamodb").describe_table(TableName=name)["Table"]
+    keys = [key["AttributeName"] for key in answer["KeySchema"]]
     if keys != [key.name for key in tables()[feed_name].keys]:
         raise RunRefused(f"The table {name} has other keys than the scenarios' feed says: {', '.join(keys)}; {DEPLOY}.")
-    is_on_demand = reported.get("BillingModeSummary", {}).get("BillingMode") == "PAY_PER_REQUEST"
-    indexes = len(reported.get("GlobalSecondaryIndexes", []))
-    return DeployedTable(name, reported["TableArn"], _units(reported, is_on_demand), is_on_demand, indexes)
+    is_on_demand = answer.get("BillingModeSummary", {}).get("BillingMode") == "PAY_PER_REQUEST"
+    indexes = len(answer.get("GlobalSecondaryIndexes", []))
+    return DeployedTable(name, answer["TableArn"], _units(answer, is_on_demand), is_on_demand, indexes)
 
 
-def _units(reported: Mapping[str, Any], is_on_demand: bool) -> float:
+def _units(answer: Mapping[str, Any], is_on_demand: bool) -> float:
     if not is_on_demand:
-        return float(reported["ProvisionedThroughput"]["WriteCapacityUnits"])
-    warm = float(reported.get("WarmThroughput", {}).get("WriteUnitsPerSecond") or NEW_TABLE_UNITS_PER_S)
-    most = float(reported.get("OnDemandThroughput", {}).get("MaxWriteRequestUnits") or -1)
+        return float(answer["ProvisionedThroughput"]["WriteCapacityUnits"])
+    warm = float(answer.get("WarmThroughput", {}).get("WriteUnitsPerSecond") or NEW_TABLE_UNITS_PER_S)
+    most = float(answer.get("OnDemandThroughput", {}).get("MaxWriteRequestUnits") or -1)
     return min(warm, most) if most > 0 else warm
 
 

@@ -71,7 +71,7 @@ def test_a_load_into_a_sink_leaves_the_last_row_of_each_key(tmp_path: Path) -> N
     with running_simulator("--table", "LoadtestCapacity:id", *keeps) as simulator:
         [row_counts] = load_all([tmp_path / "a.csv"], feed="capacity", simulator=simulator)
     assert (row_counts["rows_written"], row_counts["rows_superseded"]) == (len(last), 3000 - len(last))
-    assert (simulator.reported["tables"]["LoadtestCapacity"]["items"], simulator.reported["out_of_order"]) == (
+    assert (simulator.statistics["tables"]["LoadtestCapacity"]["items"], simulator.statistics["out_of_order"]) == (
         len(last),
         0,
     )

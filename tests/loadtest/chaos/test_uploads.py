@@ -74,8 +74,8 @@ def test_poison_is_sent_as_it_is_remembered_and_poison_files_must_fail() -> None
 
 def test_only_files_no_one_is_to_be_reported_of_have_no_notification() -> None:
     dropper, bucket = dropped()
-    reported = [json.loads(body) for body in bucket.sent if body not in dropper.poison]
-    things = [record["s3"]["object"] for message in reported for record in message["Records"]]
+    notifications = [json.loads(body) for body in bucket.sent if body not in dropper.poison]
+    things = [record["s3"]["object"] for message in notifications for record in message["Records"]]
     known = {(unquote_plus(thing["key"]), thing["eTag"]) for thing in things}
     versions = {(version.key, version.etag) for version in dropper.versions}
     assert known <= versions

@@ -61,7 +61,7 @@ def test_metrics_are_read_once_for_each_set_of_dimensions() -> None:
     samples = MetricSamples(100.0)
     directive = {"Namespace": "N", "Dimensions": [["Stack"], ["Stack", "Feed"]], "Metrics": [{"Name": "M"}]}
     document = {"_aws": {"Timestamp": 103_500, "CloudWatchMetrics": [directive]}, "Stack": "s", "Feed": "f"}
-    lines = [json.dumps({**document, "M": reported}) for reported in ([2, 2, 5], 2)]
+    lines = [json.dumps({**document, "M": value}) for value in ([2, 2, 5], 2)]
     read_log([(0, line) for line in lines], samples, function="x")
     assert [(one["dimensions"], one["values"]) for one in samples.document()] == [
         ({"Feed": "f", "Stack": "s"}, [[3, 2.0, 3], [3, 5.0, 1]]),
@@ -81,9 +81,9 @@ def test_invocations_are_read_from_the_lines_lambda_writes_and_counted_at_once()
         "REPORT RequestId: r\tDuration: {} ms\tBilled Duration: 1 ms\tMemory Size: 1769 MB\tMax Memory Used: 115 MB"
     )
     events = [(103.5, report.format(2500)), (104.0, report.format(1000.0)), (105.0, "END RequestId: r")]
-    reported = read_log(events, samples, function="f")
-    assert [(run["used_mb"], run["size_mb"]) for run in reported["memory"]] == [(115, 1769)] * 2
-    add_concurrency(reported["memory"], samples, function="f")
+    found = read_log(events, samples, function="f")
+    assert [(run["used_mb"], run["size_mb"]) for run in found["memory"]] == [(115, 1769)] * 2
+    add_concurrency(found["memory"], samples, function="f")
     found = values(samples)
     assert found["Duration"] == [[3, 2500.0, 1], [4, 1000.0, 1]]
     assert max(value for _, value, _ in found["ConcurrentExecutions"]) == 2
@@ -94,8 +94,8 @@ def test_files_that_ended_are_kept_but_not_those_that_only_warmed_up() -> None:
     lines = [
         json.dumps({"message": "file closed", "file": f"s3://b/{key}"}) for key in ("orders/a", "visits/warm-up-1")
     ]
-    reported = read_log([(0, line) for line in [*lines, "no JSON", "{broken"]], MetricSamples(0), function="f")
-    assert [line["file"] for line in reported["closed"]] == ["s3://b/orders/a"]
+    found = read_log([(0, line) for line in [*lines, "no JSON", "{broken"]], MetricSamples(0), function="f")
+    assert [line["file"] for line in found["closed"]] == ["s3://b/orders/a"]
 
 
 def test_the_local_dashboard_shows_the_limit_that_the_tables_have() -> None:

@@ -51,12 +51,12 @@ def test_files_are_dropped_when_they_are_due_and_each_once(good: Outcome) -> Non
 
 
 def test_the_document_has_the_form_that_the_report_reads(good: Outcome) -> None:
-    reported = good[1]
-    assert list(reported) == ["objectives", "check_result", "figures", "samples", "files"]
-    assert list(reported["figures"]) == FIGURES
-    assert list(reported["samples"]) == [*SAMPLES, "workers", "cpu", "memory_mb"]
-    assert len({len(values) for values in reported["samples"].values()}) == 1
-    assert list(reported["files"][0]) == ["name", "bytes", "rows", "status", "event_to_visible_s"]
+    result = good[1]
+    assert list(result) == ["objectives", "check_result", "figures", "samples", "files"]
+    assert list(result["figures"]) == FIGURES
+    assert list(result["samples"]) == [*SAMPLES, "workers", "cpu", "memory_mb"]
+    assert len({len(values) for values in result["samples"].values()}) == 1
+    assert list(result["files"][0]) == ["name", "bytes", "rows", "status", "event_to_visible_s"]
 
 
 def test_figures_are_made_of_what_ledger_and_target_say(good: Outcome) -> None:
@@ -83,6 +83,6 @@ def test_a_lost_row_is_not_a_green_result(tmp_path: Path) -> None:
 
 
 def test_a_product_that_stalls_is_given_up_and_judged_by_what_it_did(tmp_path: Path) -> None:
-    reported = performed(MemoryTarget(tmp_path, stalls=True), patience_s=0.5)
-    assert any("ended as nothing" in problem for problem in reported["check_result"]["problems"])
-    assert reported["files"][0]["event_to_visible_s"] is None
+    result = performed(MemoryTarget(tmp_path, stalls=True), patience_s=0.5)
+    assert any("ended as nothing" in problem for problem in result["check_result"]["problems"])
+    assert result["files"][0]["event_to_visible_s"] is None

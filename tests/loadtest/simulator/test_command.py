@@ -67,19 +67,19 @@ def test_as_a_process_it_prints_where_it_is_and_at_the_end_what_it_did(end: sign
     program = [sys.executable, "-m", "loadtest", "simulator", *arguments]
     with subprocess.Popen(program, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
         try:
-            reported = served(process, end)
+            printed = served(process, end)
         finally:
             process.kill()
     assert process.returncode == 0
-    assert (reported["requests"], reported["items"], reported["unprocessed"], reported["per_second"]) == (
+    assert (printed["requests"], printed["items"], printed["unprocessed"], printed["per_second"]) == (
         2,
         30,
         20,
         [30],
     )
-    assert reported["throttles"] == {"TableWriteProvisionedThroughputExceeded": 20}
-    assert reported["tables"]["T"]["items"] == 30
-    assert (reported["doubled"], reported["out_of_order"]) == (0, 0)
+    assert printed["throttles"] == {"TableWriteProvisionedThroughputExceeded": 20}
+    assert printed["tables"]["T"]["items"] == 30
+    assert (printed["doubled"], printed["out_of_order"]) == (0, 0)
 
 
 def served(process: "subprocess.Popen[str]", end: signal.Signals) -> dict[str, Any]:
@@ -90,5 +90,5 @@ def served(process: "subprocess.Popen[str]", end: signal.Signals) -> dict[str, A
     for prefix in ("a", "b"):
         dynamodb.batch_write_item(RequestItems={"T": puts(25, prefix)})
     process.send_signal(end)
-    reported: dict[str, Any] = json.loads(process.stdout.read())
-    return reported
+    printed: dict[str, Any] = json.loads(process.stdout.read())
+    return printed

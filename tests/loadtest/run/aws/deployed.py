@@ -56,8 +56,8 @@ class Deployed:
 
     def describe_table(self, *, TableName: str) -> dict[str, Any]:
         keys = self.keys.get(TableName) or [key.name for key in tables()[TableName].keys]
-        reported = {"TableArn": f"arn:table/{TableName}", "KeySchema": [{"AttributeName": key} for key in keys]}
-        return {"Table": {**reported, "BillingModeSummary": {"BillingMode": "PAY_PER_REQUEST"}, **self.table}}
+        table = {"TableArn": f"arn:table/{TableName}", "KeySchema": [{"AttributeName": key} for key in keys]}
+        return {"Table": {**table, "BillingModeSummary": {"BillingMode": "PAY_PER_REQUEST"}, **self.table}}
 
     def scan(self, *, TableName: str, **how: Any) -> dict[str, Any]:
         return {"Items": [{}] if TableName in self.rows else []}
