@@ -18,10 +18,10 @@ from loadtest.huge import command as huge
 from loadtest.report import command as report
 from loadtest.run import command as scenario_run
 from loadtest.run.aws import command as aws
-from loadtest.s3_server import command as objects
+from loadtest.s3_server import command as s3_server
 from loadtest.scale import command as scale
 from loadtest.simulator import command as simulator
-from loadtest.workload import bench_command as bench_generate
+from loadtest.workload import bench as bench_generate
 from loadtest.workload import command as generate
 
 
@@ -38,8 +38,8 @@ def main() -> int:
     _add(generate, names.add_parser("generate", help="a CSV file of any size for a feed, and what must be found of it"))
     _add(bench_generate, bench.add_parser("generate", help="MB per CPU-second of `generate`, and of its checksum"))
     _add_hostile(names.add_parser("hostile", help="time and memory of `ingest check` on malformed files"))
-    _add(simulator, names.add_parser("sink", help="a DynamoDB endpoint that counts, throttles and fails as asked"))
-    _add(objects, names.add_parser("objects", help="an S3 endpoint that serves a folder, and cuts answers as asked"))
+    _add(simulator, names.add_parser("simulator", help="a DynamoDB endpoint that counts, throttles and fails as asked"))
+    _add(s3_server, names.add_parser("s3-server", help="an S3 endpoint that serves a folder and cuts answers as asked"))
     _add(scenario_run, names.add_parser("run", help="a scenario: files dropped on the product, measured and judged"))
     _add_clean(names.add_parser("clean", help="what a run on AWS left that was killed"))
     _add(
@@ -49,7 +49,7 @@ def main() -> int:
     )
     _add(
         huge,
-        names.add_parser("huge", help="files of gigabytes: kills, hand-overs, what the bookkeeping costs"),
+        names.add_parser("huge", help="files of gigabytes: kills, hand-overs, what the ledger costs"),
         result="huge.json",
     )
     scale.add_arguments(names.add_parser("scale", help="rows a second by number of workers: measured, and computed"))

@@ -1,5 +1,6 @@
-"""Whether `ingest load` uses what a table can take, without asking much more of it: the sink plays the table."""
+"""Whether `ingest load` uses what a table can take, without asking much more of it: the simulator plays the table."""
 
+import random
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -7,9 +8,52 @@ from pathlib import Path
 from typing import Any
 
 from loadtest.bench.goals import Goal
-from loadtest.bench.keyed_files import write_customers, write_repeating
 from loadtest.bench.simulator_process import load_all, running_simulator
 from loadtest.simulator import checksum
+
+_AGAIN_NEAR, _AGAIN_FAR = 50, 5  # every so manieth row has the key of a row just before, or of one far before
+
+
+def write_repeating(path: Path, *, rows: int, row_bytes: int, prefix: str) -> dict[str, int]:
+    """Write rows of `id,seq,note`, `seq` counting up; return the last `seq` of each id.
+
+    Some ids come again after a few rows, which is in one block, and some after half of the file, which is in another.
+    """
+    last: dict[str, int] = {}
+    note = "n" * row_bytes
+    with path.open("w", encoding="utf-8") as file:
+        file.write("id,seq,note\n")
+        for number in range(rows):
+            key = f"{prefix}-{_number(number, rows):08d}"
+            last[key] = number
+            file.write(f"{key},{number},{note[: row_bytes - len(key) - len(str(number)) - 3]}\n")
+    return last
+
+
+def _number(row: int, rows: int) -> int:
+    if row % _AGAIN_NEAR == 0 and row:
+        return row - 7
+    if row % _AGAIN_FAR == 0 and row > rows // 2:
+        return row - rows // 2
+    return row
+
+
+def write_customers(path: Path, *, customers: int, rows_each: int, seed: int, shuffled: bool) -> None:
+    """Write rows of `customer,number,note`, sorted by customer as exports are, or the same rows shuffled."""
+    rows = list(_customer_rows(customers, rows_each))
+    if shuffled:
+        random.Random(seed).shuffle(rows)
+    with path.open("w", encoding="utf-8") as file:
+        file.write("customer,number,note\n")
+        file.writelines(rows)
+
+
+def _customer_rows(customers: int, rows_each: int) -> Iterator[str]:
+    note = "n" * 80
+    for customer in range(customers):
+        for number in range(rows_each):
+            yield f"C{customer:07d},{number:05d},{note}\n"
+
 
 TABLE, INTERLEAVED, IN_ORDER = "LoadtestCapacity", "LoadtestInterleaved", "LoadtestInOrder"
 LATENCY = ("--latency-ms", "5", "--jitter-ms", "5")
@@ -41,18 +85,18 @@ class Shared:
     wrong_items: int  # keys lost or made up; all of them if the table does not hold the last row of each key
     out_of_order: int
     seconds: list[float]
-    reported: dict[str, Any]
+    statistics: dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
-class Spread:
+class HotPartitionLoad:
     """One load into a table of several partitions."""
 
     order: str
     interleave: bool
     rows_per_s: float
     missing: int
-    reported: dict[str, Any]
+    statistics: dict[str, Any]
 
 
 def share_a_table(shape: Shape, folder: Path) -> Shared:
@@ -67,26 +111,26 @@ def share_a_table(shape: Shape, folder: Path) -> Shared:
     keeps = ("--keep", "digests", "--sequence", "seq")
     with running_simulator("--table", f"{TABLE}:id", "--provisioned", str(WCU), *LATENCY, *keeps) as simulator:
         row_counts = load_all(files, feed="capacity", simulator=simulator)
-    return _shared(simulator.reported, demand_per_s, [book["seconds"] for book in row_counts], last, shape)
+    return _shared(simulator.statistics, demand_per_s, [counts["seconds"] for counts in row_counts], last, shape)
 
 
 def _shared(
-    reported: dict[str, Any], demand_per_s: float, seconds: list[float], last: dict[str, int], shape: Shape
+    statistics: dict[str, Any], demand_per_s: float, seconds: list[float], last: dict[str, int], shape: Shape
 ) -> Shared:
-    settled = slice(SETTLED_S, max(SETTLED_S + 1, len(reported["per_second"]) - 2))
-    taken = reported["per_second"][settled]
-    held = reported["tables"][TABLE]
+    settled = slice(SETTLED_S, max(SETTLED_S + 1, len(statistics["per_second"]) - 2))
+    taken = statistics["per_second"][settled]
+    held = statistics["tables"][TABLE]
     is_right = held["checksum"] == checksum(TABLE, _items(last, shape))
     return Shared(
         demand_per_s=demand_per_s,
         used_share=sum(taken) / WCU / max(1, len(taken)),
-        throttled_share=sum(reported["limited_per_second"][settled])
-        / max(1, sum(reported["asked_per_second"][settled])),
+        throttled_share=sum(statistics["limited_per_second"][settled])
+        / max(1, sum(statistics["asked_per_second"][settled])),
         keys=len(last),
         wrong_items=abs(held["items"] - len(last)) if is_right else len(last),
-        out_of_order=reported["out_of_order"],
+        out_of_order=statistics["out_of_order"],
         seconds=seconds,
-        reported=reported,
+        statistics=statistics,
     )
 
 
@@ -96,7 +140,7 @@ def _items(last: dict[str, int], shape: Shape) -> Iterator[dict[str, dict[str, s
         yield {"id": {"S": key}, "seq": {"N": str(seq)}, "note": {"S": note}}
 
 
-def spread_over_partitions(shape: Shape, folder: Path, seed: int) -> Iterator[Spread]:
+def spread_over_partitions(shape: Shape, folder: Path, seed: int) -> Iterator[HotPartitionLoad]:
     """Load the same rows shuffled, sorted by partition key, and sorted without interleaving."""
     tables = [argument for table in (INTERLEAVED, IN_ORDER) for argument in ("--table", f"{table}:customer,number")]
     limits = ("--on-demand", str(1000 * PARTITIONS), "--partitions", str(PARTITIONS))
@@ -107,17 +151,17 @@ def spread_over_partitions(shape: Shape, folder: Path, seed: int) -> Iterator[Sp
         )
         with running_simulator(*tables, *limits, *LATENCY, "--keep", "digests") as simulator:
             [row_counts] = load_all([path], feed="interleaved" if interleave else "in_order", simulator=simulator)
-        held = simulator.reported["tables"][INTERLEAVED if interleave else IN_ORDER]["items"]
-        yield Spread(order, interleave, rows / row_counts["seconds"], rows - held, simulator.reported)
+        held = simulator.statistics["tables"][INTERLEAVED if interleave else IN_ORDER]["items"]
+        yield HotPartitionLoad(order, interleave, rows / row_counts["seconds"], rows - held, simulator.statistics)
 
 
-def measure(shape: Shape, seed: int) -> tuple[Shared, list[Spread]]:
+def measure(shape: Shape, seed: int) -> tuple[Shared, list[HotPartitionLoad]]:
     """Measure all."""
     with tempfile.TemporaryDirectory() as folder:
         return share_a_table(shape, Path(folder)), list(spread_over_partitions(shape, Path(folder), seed))
 
 
-def judge(shared: Shared, spreads: list[Spread]) -> Iterator[Goal]:
+def judge(shared: Shared, spreads: list[HotPartitionLoad]) -> Iterator[Goal]:
     """Yield each goal."""
     shuffled, ordered, as_it_is = (spread.rows_per_s for spread in spreads)
     yield Goal(

@@ -5,6 +5,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 
+class NotMeasuredError(Exception):
+    """Something that is compared with is not installed."""
+
+
 @dataclass(frozen=True, slots=True)
 class Goal:
     """A figure, and what it may be at least or at most."""

@@ -1,4 +1,4 @@
-"""Whether `ingest check` stays bounded on files nobody should send: in time, in memory, and without a silent drop."""
+"""Whether `ingest check` stays bounded on malformed files: in time, in memory, and without losing data silently."""
 
 import json
 import random
@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from loadtest.bench.hostile_files import Case, cases
-from loadtest.harness.process import Ran, run
+from loadtest.bench.hostile_files import HostileCase, cases
+from loadtest.harness.process import ProcessResult, run
 
 HERE = Path(__file__).parent.parent
 MB = 1_000_000
-CHECKED = (0, 1)  # exit codes of `ingest check` that come with books
+CHECKED = (0, 1)  # exit codes of `ingest check` with which row counts are printed
 BUG = 70
 
 
@@ -28,7 +28,7 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of one file. `books` and `reasons` are there where it was read to its end; else `error`."""
+    """The outcome of one file: `row_counts` and `reasons` if it was read to its end; else `error`."""
 
     case: str
     file_bytes: int
@@ -67,17 +67,17 @@ def _check(path: Path, feed: str) -> list[str]:
     return [*ingest, "check", str(path), "--feeds", str(HERE / "feeds.toml"), "--feed", feed, "--json"]
 
 
-def _outcome(case: Case, file_bytes: int, ran: Ran, limits: Limits) -> Outcome:
-    reported = _reported(ran)
-    error = reported.get("error", {}).get("code")
-    row_counts = {name: count for name, count in reported.items() if name.startswith("rows_") or name == "bytes"}
+def _outcome(case: HostileCase, file_bytes: int, ran: ProcessResult, limits: Limits) -> Outcome:
+    printed = _reported(ran)
+    error = printed.get("error", {}).get("code")
+    row_counts = {name: count for name, count in printed.items() if name.startswith("rows_") or name == "bytes"}
     accounted = row_counts["bytes"] == file_bytes if row_counts and not case.is_compressed else None
     return Outcome(
         case=case.name,
         file_bytes=file_bytes,
         exit_code=ran.exit_code,
         error=error,
-        reasons=reported.get("reasons", {}),
+        reasons=printed.get("reasons", {}),
         row_counts=row_counts,
         bytes_accounted=accounted,
         seconds=round(ran.seconds, 2),
@@ -87,16 +87,16 @@ def _outcome(case: Case, file_bytes: int, ran: Ran, limits: Limits) -> Outcome:
     )
 
 
-def _reported(ran: Ran) -> dict[str, Any]:
+def _reported(ran: ProcessResult) -> dict[str, Any]:
     """Return what `ingest check` printed; nothing where it did not come so far."""
     try:
-        reported: dict[str, Any] = json.loads(ran.output)
+        printed: dict[str, Any] = json.loads(ran.output)
     except ValueError:
         return {}
-    return reported
+    return printed
 
 
-def _last_error(ran: Ran, limits: Limits) -> Iterator[str]:
+def _last_error(ran: ProcessResult, limits: Limits) -> Iterator[str]:
     if ran.exit_code is None:
         yield f"not done after {limits.seconds:g} CPU seconds"
     elif ran.exit_code == BUG or ran.exit_code < 0:
@@ -107,12 +107,12 @@ def _last_error(ran: Ran, limits: Limits) -> Iterator[str]:
         yield f"took {ran.peak_resident_bytes / MB:.0f} MB, more than {limits.peak_bytes / MB:.0f} MB"
 
 
-def _untrue(case: Case, error: str | None, row_counts: dict[str, int], accounted: bool | None) -> Iterator[str]:
+def _untrue(case: HostileCase, error: str | None, row_counts: dict[str, int], accounted: bool | None) -> Iterator[str]:
     if case.error and error != case.error:
         yield f"answered {error} instead of {case.error}"
     if accounted is False:
-        yield "the books do not account for each byte of the file"
+        yield "the row counts do not account for each byte of the file"
     if row_counts and row_counts["rows_read"] != sum(
         row_counts[f"rows_{end}"] for end in ("written", "rejected", "superseded")
     ):
-        yield "the books do not balance"
+        yield "the row counts do not reconcile"

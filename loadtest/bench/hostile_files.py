@@ -1,4 +1,4 @@
-"""Files nobody should send, of any size, each named by what is wrong with it."""
+"""Malformed files of any size, each named by what is wrong with it."""
 
 import random
 import zlib
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from loadtest.bench.mixed import mixed
 
-Make = Callable[[int, random.Random], Iterator[bytes]]  # so many bytes, at least
+Make = Callable[[int, random.Random], Iterator[bytes]]  # a number of bytes, at least
 HEADER = b"id,name,amount\n"
 PORTION_BYTES = 1_000_000
 BOMB_BYTES = 100_000_000  # a bomb that expands to less is none for `ingest`
@@ -16,7 +16,7 @@ CELL_LINE = b"one line of a quoted cell that goes on and on\n"
 
 
 @dataclass(frozen=True, slots=True)
-class Case:
+class HostileCase:
     """One kind of file. `error` is the code `ingest check` must answer with, where only one is right."""
 
     name: str
@@ -26,7 +26,7 @@ class Case:
     feed: str = "hostile"
 
 
-def cases() -> list[Case]:
+def cases() -> list[HostileCase]:
     """Return every case; what would already be refused as a header stands behind a sound one too."""
     return [
         *_bare_and_behind_header("no line break", _filled(b"x")),
@@ -34,24 +34,24 @@ def cases() -> list[Case]:
         *_bare_and_behind_header("line breaks", _filled(b"\n")),
         *_bare_and_behind_header("delimiters", _filled(b",")),
         *_bare_and_behind_header("NUL bytes", _filled(b"\0")),
-        Case("nothing but random bytes", _random, error="not_csv"),
-        Case("header, then random bytes", _joined(HEADER, _random), error="not_csv"),
-        Case("header and sound rows, then random bytes", _joined(HEADER + SOUND, _random)),
-        Case("header, then rows of NUL bytes", _joined(HEADER, _filled(b"\0\0\0\0\0\0\0\0,\0,1\n"))),
-        Case("tiny rows, every key another", _tiny),
-        Case("quoted cell never closed", _joined(HEADER + b'1,"', _filled(CELL_LINE))),
-        Case("quoted cell closed at the end", _joined(HEADER + b'1,"', _filled(CELL_LINE), b'",2\n')),
-        Case("last quote missing on every line", _joined(HEADER, _filled(b'"K-000001","some name","12.50\n'))),
-        Case(
+        HostileCase("nothing but random bytes", _random, error="not_csv"),
+        HostileCase("header, then random bytes", _joined(HEADER, _random), error="not_csv"),
+        HostileCase("header and sound rows, then random bytes", _joined(HEADER + SOUND, _random)),
+        HostileCase("header, then rows of NUL bytes", _joined(HEADER, _filled(b"\0\0\0\0\0\0\0\0,\0,1\n"))),
+        HostileCase("tiny rows, every key another", _tiny),
+        HostileCase("quoted cell never closed", _joined(HEADER + b'1,"', _filled(CELL_LINE))),
+        HostileCase("quoted cell closed at the end", _joined(HEADER + b'1,"', _filled(CELL_LINE), b'",2\n')),
+        HostileCase("last quote missing on every line", _joined(HEADER, _filled(b'"K-000001","some name","12.50\n'))),
+        HostileCase(
             "ragged rows only", _joined(HEADER, _filled(b"K-000001,a name,12.50,and a cell too many\nK-000002,short\n"))
         ),
-        Case("gzip bomb", _bomb, error="bomb", is_compressed=True),
-        Case("truncated gzip", _truncated, error="bad_compression", is_compressed=True, feed="mixed"),
+        HostileCase("gzip bomb", _bomb, error="bomb", is_compressed=True),
+        HostileCase("truncated gzip", _truncated, error="bad_compression", is_compressed=True, feed="mixed"),
     ]
 
 
-def _bare_and_behind_header(name: str, make: Make) -> list[Case]:
-    return [Case(f"nothing but {name}", make), Case(f"header, then {name}", _joined(HEADER, make))]
+def _bare_and_behind_header(name: str, make: Make) -> list[HostileCase]:
+    return [HostileCase(f"nothing but {name}", make), HostileCase(f"header, then {name}", _joined(HEADER, make))]
 
 
 def _filled(unit: bytes) -> Make:
@@ -97,7 +97,7 @@ def _bomb(total_bytes: int, chance: random.Random) -> Iterator[bytes]:
 
 
 def _truncated(total_bytes: int, chance: random.Random) -> Iterator[bytes]:
-    """Yield all but the last bytes of a sound file's gzip stream: its end is told by nothing but the stream."""
+    """Yield all but the last bytes of a sound file's gzip stream: only the stream shows that its end is missing."""
     held = b""
     rows = (portion.data for portion in mixed(total_bytes=total_bytes, seed=chance.randrange(2**32), quoted=False))
     for portion in _gzipped(rows, level=1):

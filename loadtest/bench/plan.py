@@ -10,7 +10,7 @@ from pathlib import Path
 
 from loadtest.bench.goals import Goal, Spread, spread
 from loadtest.bench.mixed import mixed
-from loadtest.harness.process import Ran, run
+from loadtest.harness.process import ProcessResult, run
 
 HERE = Path(__file__).parent.parent
 MB = 1_000_000
@@ -50,7 +50,7 @@ class Planning:
 
 
 @dataclass(frozen=True, slots=True)
-class Sample:
+class PlanSample:
     """A file to plan: its size, and how many physical lines it has."""
 
     path: Path
@@ -97,26 +97,26 @@ def _planning(kind: Kind, folder: Path, megabytes: int, repeat: int, seed: int, 
     )
 
 
-def _write(path: Path, kind: Kind, total_bytes: int, seed: int) -> Sample:
+def _write(path: Path, kind: Kind, total_bytes: int, seed: int) -> PlanSample:
     lines = 0
     with path.open("wb") as file:
         portions = mixed(total_bytes=total_bytes, seed=seed, quoted=kind.quoted, line_breaks=kind.line_breaks)
         for portion in portions:
             file.write(portion.data)
             lines += portion.data.count(b"\n")  # a CR stands only before one
-        return Sample(path, file.tell(), lines)
+    return PlanSample(path, path.stat().st_size, lines)
 
 
-def plan_once(command: list[str], sample: Sample) -> tuple[Ran, int]:
+def plan_once(command: list[str], sample: PlanSample) -> tuple[ProcessResult, int]:
     """Return what planning a file took, and how many segments it found."""
     ran = run([*command, str(sample.path)], cwd=HERE.parent)
-    reported = json.loads(ran.output) if ran.exit_code == 0 else {}
-    if not reported or not _is_right(reported["segments"], sample) or reported["lines"] != sample.lines:
+    printed = json.loads(ran.output) if ran.exit_code == 0 else {}
+    if not printed or not _is_right(printed["segments"], sample) or printed["lines"] != sample.lines:
         raise RuntimeError(f"planning went wrong: {sample}; exit {ran.exit_code}, {ran.output!r}")
-    return ran, len(reported["segments"])
+    return ran, len(printed["segments"])
 
 
-def _is_right(segments: list[list[int]], sample: Sample) -> bool:
+def _is_right(segments: list[list[int]], sample: PlanSample) -> bool:
     """Return whether the segments cover the rows, and each begins with a row's id, which stands nowhere else."""
     with sample.path.open("rb") as file:
         at = len(file.readline())

@@ -8,9 +8,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from loadtest.bench.goals import Goal, Spread, spread
+from loadtest.bench.goals import Goal, NotMeasuredError, Spread, spread
 from loadtest.bench.mixed import mixed
-from loadtest.harness.process import Ran, run
+from loadtest.harness.process import ProcessResult, run
 
 HERE = Path(__file__).parent.parent
 MB = 1_000_000
@@ -19,7 +19,7 @@ KINDS = {"quote-free": False, "fully quoted": True}
 
 
 @dataclass(frozen=True, slots=True)
-class Sample:
+class ReadSample:
     """A file of the benchmark."""
 
     path: Path
@@ -33,7 +33,7 @@ class Reading:
     """What one reader took for one file. Rates are without start-up, but for the one that says so.
 
     CPU is user and system time. A reader that keeps the whole file pays the system for that memory; user time alone
-    tells what its own code took.
+    shows what its own code took.
     """
 
     reader: str
@@ -47,10 +47,6 @@ class Reading:
     start_up_cpu_seconds: float
     seconds: Spread
     peak_resident_bytes: Spread
-
-
-class NotMeasuredError(Exception):
-    """A reader is not installed."""
 
 
 def readers(pandas_python: str) -> dict[str, list[str]]:
@@ -88,19 +84,19 @@ def measure(
     return [_reading(name, sample, runs, empty) for sample in samples for name in commands], missing
 
 
-def _write(folder: Path, kind: str, total_bytes: int, seed: int) -> Sample:
+def _write(folder: Path, kind: str, total_bytes: int, seed: int) -> ReadSample:
     path, rows = folder / f"{kind}-{total_bytes}.csv", 0
     with path.open("wb") as file:
         for portion in mixed(total_bytes=total_bytes, seed=seed, quoted=KINDS.get(kind, False)):
             file.write(portion.data)
             rows += portion.rows
-        return Sample(path, kind, file.tell(), rows)
+    return ReadSample(path, kind, path.stat().st_size, rows)
 
 
-Runs = dict[tuple[str, Path], list[Ran]]
+Runs = dict[tuple[str, Path], list[ProcessResult]]
 
 
-def _alternate(commands: dict[str, list[str]], samples: list[Sample], repeat: int) -> Runs:
+def _alternate(commands: dict[str, list[str]], samples: list[ReadSample], repeat: int) -> Runs:
     """Return each reader's runs by file. Readers take turns, so that a noisy moment does not hit one alone."""
     runs: Runs = {}
     for sample in samples:
@@ -110,18 +106,18 @@ def _alternate(commands: dict[str, list[str]], samples: list[Sample], repeat: in
     return runs
 
 
-def _read(name: str, command: list[str], sample: Sample) -> Ran:
+def _read(name: str, command: list[str], sample: ReadSample) -> ProcessResult:
     allow = ["--newlines"] if name == "bare pyarrow" and KINDS.get(sample.kind) else []
     ran = run([*command, str(sample.path), *allow], cwd=HERE.parent)
-    reported = json.loads(ran.output) if ran.exit_code == 0 else {}
-    if "not_measured" in reported:
-        raise NotMeasuredError(reported["not_measured"])
-    if reported.get("rows", reported.get("rows_written")) != sample.rows:
+    printed = json.loads(ran.output) if ran.exit_code == 0 else {}
+    if "not_measured" in printed:
+        raise NotMeasuredError(printed["not_measured"])
+    if printed.get("rows", printed.get("rows_written")) != sample.rows:
         raise RuntimeError(f"{name} lost rows: {sample.kind} has {sample.rows}; exit {ran.exit_code}, {ran.output!r}")
     return ran
 
 
-def _reading(name: str, sample: Sample, runs: Runs, empty: Sample) -> Reading:
+def _reading(name: str, sample: ReadSample, runs: Runs, empty: ReadSample) -> Reading:
     taken = runs[name, sample.path]
     start_up = statistics.median(ran.cpu_seconds for ran in runs[name, empty.path])
     start_up_user = statistics.median(ran.user_seconds for ran in runs[name, empty.path])

@@ -1,4 +1,4 @@
-"""A sink and loads into it, each a process of its own, so that neither takes the other's time."""
+"""A simulator and loads into it, each a process of its own, so that neither takes the other's time."""
 
 import json
 import os
@@ -17,16 +17,16 @@ _CREDENTIALS = {"AWS_REGION": "us-east-1", "AWS_ACCESS_KEY_ID": "test", "AWS_SEC
 
 @dataclass(slots=True)
 class RunningSimulator:
-    """A sink by its URL; `told` is its statistics, once it has ended."""
+    """A simulator by its URL; `statistics` are there once it has ended."""
 
     url: str
-    reported: dict[str, Any] = field(default_factory=dict)
+    statistics: dict[str, Any] = field(default_factory=dict)
 
 
 @contextmanager
 def running_simulator(*arguments: str) -> Iterator[RunningSimulator]:
-    """Run `python -m loadtest sink` with these arguments for the length of a `with` block."""
-    command = [sys.executable, "-m", "loadtest", "sink", *arguments]
+    """Run `python -m loadtest simulator` with these arguments for the length of a `with` block."""
+    command = [sys.executable, "-m", "loadtest", "simulator", *arguments]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=HERE.parent) as process:
         assert process.stdout is not None
         simulator = RunningSimulator(process.stdout.readline().strip())
@@ -35,11 +35,11 @@ def running_simulator(*arguments: str) -> Iterator[RunningSimulator]:
         finally:
             process.send_signal(signal.SIGTERM)
             output = process.stdout.read()
-    simulator.reported = json.loads(output)
+    simulator.statistics = json.loads(output)
 
 
 def load_all(files: list[Path], *, feed: str, simulator: RunningSimulator) -> list[dict[str, Any]]:
-    """Load files at the same time, each by `ingest load` in a process of its own; return their books.
+    """Load files at the same time, each by `ingest load` in a process of its own; return their row counts.
 
     Raises:
         RuntimeError: a load failed.

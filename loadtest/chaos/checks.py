@@ -16,7 +16,7 @@ Rejects = Callable[[str], list[dict[str, Any]]]
 
 
 @dataclass(slots=True)
-class CheckResult:
+class ChaosResult:
     """What was found. `problems` is empty after a good run."""
 
     files: int = 0
@@ -31,14 +31,14 @@ class CheckResult:
 
     def document(self) -> dict[str, Any]:
         """Return it as JSON takes it."""
-        reported = {name: getattr(self, name) for name in ("files", "segments", "rows", "lost", "doubled", "wrong")}
+        figures = {name: getattr(self, name) for name in ("files", "segments", "rows", "lost", "doubled", "wrong")}
         more = len(self.problems) - SHOWN
         problems = self.problems[:SHOWN] + ([f"and {more} more"] if more > 0 else [])
-        return {**reported, "stuck": self.stuck, "statuses": dict(self.statuses), "problems": problems}
+        return {**figures, "stuck": self.stuck, "statuses": dict(self.statuses), "problems": problems}
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class ChaosFound:
     """What is left after a run."""
 
     ledger: Sequence[Record]
@@ -52,16 +52,16 @@ class Found:
 class Judge:
     """Judges one run."""
 
-    def __init__(self, bucket: str, versions: Iterable[Version], poison: set[str], found: Found) -> None:
-        self.check_result = CheckResult()
+    def __init__(self, bucket: str, versions: Iterable[Version], poison: set[str], found: ChaosFound) -> None:
+        self.check_result = ChaosResult()
         self._bucket, self._versions, self._poison, self._found = bucket, list(versions), poison, found
         self._files: dict[tuple[str, str], list[Record]] = defaultdict(list)
         self._segments: dict[tuple[str, str], list[Record]] = defaultdict(list)
         self._allowed: dict[Key, set[int]] = {}  # what the table may hold
         self._needed: set[Key] = set()
 
-    def judge(self) -> CheckResult:
-        """Return the verdict."""
+    def judge(self) -> ChaosResult:
+        """Return the result."""
         self._sort_ledger()
         for version in self._versions:
             self._judge_version(version)
@@ -113,7 +113,7 @@ class Judge:
             int(record.get(f"rows_{what}", 0)) for what in ("read", "written", "rejected", "superseded")
         )
         if read != written + rejected + superseded:
-            self._say(f"{version.key}: the books do not balance: {read} {written} {rejected} {superseded}")
+            self._say(f"{version.key}: the row counts do not reconcile: {read} {written} {rejected} {superseded}")
         if record["status"] != Status.COMPLETE:
             return
         oracle, replaced = version.oracle, version.oracle.superseded(starts)
@@ -121,7 +121,7 @@ class Judge:
         self.check_result.rows += oracle.rows
         self.check_result.doubled += max(0, read - oracle.rows)
         if (read, written, rejected, superseded) != expected:
-            self._say(f"{version.key}: the books are {(read, written, rejected, superseded)}, expected {expected}")
+            self._say(f"{version.key}: the row counts are {(read, written, rejected, superseded)}, expected {expected}")
         self._judge_rejects(version, record)
 
     def _judge_rejects(self, version: Version, record: Record) -> None:
@@ -156,7 +156,7 @@ class Judge:
                 self.check_result.stuck += 1
                 self._say(f"{record['pk']} {record['sk']} is {status}, its lease runs to {record.get('lease_until')}")
             elif status in FINAL_STATUSES and "reported" not in record:
-                self._say(f"{record['pk']} {record['sk']} is {status} and was never told of")
+                self._say(f"{record['pk']} {record['sk']} is {status} and was never reported")
 
     def _has_ended(self, segment: Record) -> bool:
         """Return whether a segment was left behind by a file that failed or was superseded."""
@@ -169,15 +169,15 @@ class Judge:
             self._say(f"the queue still holds {self._found.queue_depth} messages")
         letters = set(self._found.dead_letters)
         for body in sorted(letters - self._poison):
-            self._say(f"a dead letter that is no poison: {body[:200]}")
+            self._say(f"a dead letter that was not expected: {body[:200]}")
         for body in sorted(self._poison - letters):
             self._say(f"a poison message is in no dead letter: {body[:200]}")
 
     def _judge_events(self) -> None:
-        reported: dict[tuple[str, str], set[str]] = defaultdict(set)
+        ids_by_version: dict[tuple[str, str], set[str]] = defaultdict(set)
         for event in self._found.events:
-            reported[event["key"], str(event.get("etag"))].add(str(event["id"]))
-        for (key, etag), ids in reported.items():
+            ids_by_version[event["key"], str(event.get("etag"))].add(str(event["id"]))
+        for (key, etag), ids in ids_by_version.items():
             if len(ids) > 1:
                 self._say(f"{key} {etag} has {len(ids)} outcomes: {sorted(ids)}")
         ended = {
@@ -185,5 +185,5 @@ class Judge:
             for r in self._found.ledger
             if r.get("status") in FINAL_STATUSES
         }
-        for key, etag in sorted(ended - reported.keys()):
-            self._say(f"no event tells how {key} {etag} ended")
+        for key, etag in sorted(ended - ids_by_version.keys()):
+            self._say(f"no event says how {key} {etag} ended")

@@ -3,7 +3,7 @@
 import argparse
 
 from loadtest.chaos.run import perform
-from loadtest.chaos.settings import Settings
+from loadtest.chaos.settings import ChaosSettings
 from loadtest.harness.results import write_result
 
 
@@ -18,7 +18,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Run; return 1 if anything is wrong."""
-    settings = Settings(
+    settings = ChaosSettings(
         seconds=60 * arguments.minutes,
         seed=arguments.seed,
         kill_every_s=arguments.kill_every_s,
@@ -35,5 +35,5 @@ def run(arguments: argparse.Namespace) -> int:
     command += f" --throttled {arguments.throttled:g}"
     command += f" --max-receive-count {arguments.max_receive_count} --seed {arguments.seed}"
     write_result(arguments.out, command=command, seed=arguments.seed, figures=figures)
-    print("verdict: " + ("WRONG" if check_result.problems else "all rows accounted for"))
+    print("result: " + ("WRONG" if check_result.problems else "all rows accounted for"))
     return 1 if check_result.problems else 0

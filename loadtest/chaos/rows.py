@@ -43,7 +43,7 @@ class Repeat:
 
 @dataclass(slots=True)
 class Oracle:
-    """What must become of a file: counted where it was made, by nobody who reads CSV."""
+    """The known outcome of a file: counted where it was made, without reading CSV."""
 
     rows: int = 0
     items: dict[Key, int] = field(default_factory=dict)  # the tail of the last item of each key
@@ -56,12 +56,12 @@ class Oracle:
 
 
 def is_apart(repeat: Repeat, starts: list[int]) -> bool:
-    """Return whether a segment begins between the two rows: nobody promises then which of them stays."""
+    """Return whether a segment begins between the two rows: which of them stays is not promised then."""
     return any(repeat.earlier_byte < start <= repeat.byte for start in starts)
 
 
 def digest_of(key: Key, tail: int) -> int:
-    """Return the digest, as a sink knows it, of the item that a row must become."""
+    """Return the digest, as a simulator knows it, of the item that a row must become."""
     return digest(TABLE, {"customer": {"S": key[0]}, "id": {"S": key[1]}, **tails()[tail].item})
 
 
@@ -77,7 +77,7 @@ class RowMaker:
         self._places: dict[Key, int] = {}
 
     def until(self, total_bytes: int) -> Iterator[bytes]:
-        """Yield header and rows of at least so many bytes."""
+        """Yield header and rows, at least a number of bytes."""
         yield HEADER.encode()
         while self._byte < total_bytes:
             yield self._row()

@@ -1,4 +1,4 @@
-"""One chaos run: the stack, the fronts, the fleet; files and troubles; then quiet, and the verdict."""
+"""One chaos run: the stack, the proxies, the workers; files and faults; then quiet, and the result."""
 
 import random
 import shutil
@@ -12,15 +12,14 @@ from pathlib import Path
 from typing import Any
 
 from ingest.contract import FINAL_STATUSES, RECONCILE_MESSAGE, Env, Ledger
-from loadtest.chaos.checks import CheckResult, Found, Judge
-from loadtest.chaos.settings import FEEDS, MB, TABLE, TABLES, Settings
+from loadtest.chaos.checks import ChaosFound, ChaosResult, Judge
+from loadtest.chaos.settings import FEEDS, MB, TABLE, TABLES, ChaosSettings
 from loadtest.chaos.uploads import Dropper
 from loadtest.harness.dynamodb_proxy import LedgerProxy
 from loadtest.harness.s3_proxy import Proxy, S3Proxy
-from loadtest.harness.stack import StackClient, prepared
+from loadtest.harness.stack_client import StackClient, prepared
 from loadtest.harness.workers import Fleet, environments
-from loadtest.simulator import Settings as SimulatorSettings
-from loadtest.simulator import Simulator
+from loadtest.simulator import Settings, Simulator
 
 LAST_MESSAGE_S = 30.0
 TICK_S = 0.1
@@ -38,10 +37,10 @@ FINDINGS = (
 
 
 @dataclass(slots=True)
-class Run:
+class ChaosRun:
     """A run that is under way, and what it has come to."""
 
-    settings: Settings
+    settings: ChaosSettings
     stack_client: StackClient
     simulator: Simulator
     ledger: LedgerProxy
@@ -51,14 +50,14 @@ class Run:
     events: list[dict[str, Any]]
     begun_s: float
     reconcile: "Every"
-    ended: set[tuple[str, str]] = field(default_factory=set)  # key and eTag of what was told of
+    ended: set[tuple[str, str]] = field(default_factory=set)  # key and eTag of what was reported
 
     def look(self) -> None:
-        """Look after workers, what is due, and what was told; then pause."""
+        """Look after workers, what is due, and what was reported; then pause."""
         self.fleet.look()
         self.dropper.do_what_is_due()
         self.reconcile.look()
-        self.events += (news := self.stack_client.events())
+        self.events += (news := self.stack_client.take_events())
         self.ended |= {(event["key"], str(event.get("etag"))) for event in news}
         time.sleep(TICK_S)
 
@@ -93,39 +92,37 @@ class Run:
             time.sleep(TICK_S)
         return depth
 
-    def check_result(self) -> CheckResult:
-        """Return the verdict."""
-        found = Found(
+    def check_result(self) -> ChaosResult:
+        """Return the result."""
+        found = ChaosFound(
             ledger=self.stack_client.ledger(),
-            table={(key[0], key[1]): digest for key, digest in self.simulator.known_outcome.digests(TABLE).items()},
+            table={(key[0], key[1]): digest for key, digest in self.simulator.written_items.digests(TABLE).items()},
             rejects=self.stack_client.rejects,
-            dead_letters=self.stack_client.dead_letters(),
+            dead_letters=self.stack_client.take_dead_letters(),
             queue_depth=self._depth_left(),
             events=self.events,
         )
         check_result = Judge(self.stack_client.bucket, self.dropper.versions, self.dropper.poison, found).judge()
         check_result.problems += [f"{count} workers {how}" for how, count in self.fleet.ended.items() if "crash" in how]
-        check_result.problems += sorted(
-            {f"a bug: {reported}" for reported in self.fleet.log() if reported.get("code") == _BUG}
-        )
+        check_result.problems += sorted({f"a bug: {line}" for line in self.fleet.log() if line.get("code") == _BUG})
         return check_result
 
-    def document(self, check_result: CheckResult) -> dict[str, Any]:
+    def document(self, check_result: ChaosResult) -> dict[str, Any]:
         """Return the figures as JSON takes them."""
         log = list(self.fleet.log())
-        said = Counter(str(reported.get("message")) for reported in log)
+        said = Counter(str(line.get("message")) for line in log)
         return {
             "seconds": round(time.monotonic() - self.begun_s, 1),
             "kills": self.fleet.ended["killed"],
             "freezes": self.fleet.freezes,
             "ended": dict(self.fleet.ended),
             "dropped": self.dropper.counts,
-            "deliveries": sum(reported.get("received", 0) for reported in log),
-            "redelivered_to_live_workers": sum(reported.get("redelivered", 0) for reported in log),
+            "deliveries": sum(line.get("received", 0) for line in log),
+            "redelivered_to_live_workers": sum(line.get("redelivered", 0) for line in log),
             "hand_overs": said["message handed over"],
             "came_back": said["message comes back"],
             "put_back": said["work put back"],
-            "reconciled": _summed(reported for reported in log if reported.get("message") == "reconciled"),
+            "reconciled": _summed(line for line in log if line.get("message") == "reconciled"),
             "faults": {
                 "table": dict(self.simulator.statistics.faults),
                 "ledger": dict(self.ledger.faults),
@@ -137,8 +134,8 @@ class Run:
         }
 
 
-def perform(settings: Settings, report: Callable[[str], None]) -> tuple[CheckResult, dict[str, Any]]:
-    """Run to the end; return the verdict, and all figures with it. `tell` gets a line now and then."""
+def perform(settings: ChaosSettings, report: Callable[[str], None]) -> tuple[ChaosResult, dict[str, Any]]:
+    """Run to the end; return the result, and all figures with it. `report` gets a line now and then."""
     with tempfile.TemporaryDirectory(prefix="chaos-") as folder, begun(settings, Path(folder)) as run:
         inject_faults(run, report)
         settle(run, report)
@@ -149,7 +146,7 @@ def perform(settings: Settings, report: Callable[[str], None]) -> tuple[CheckRes
         return check_result, document
 
 
-def inject_faults(run: Run, report: Callable[[str], None]) -> None:
+def inject_faults(run: ChaosRun, report: Callable[[str], None]) -> None:
     """Drop files and make trouble for as long as the settings say."""
     settings, chance = run.settings, random.Random(run.settings.seed + 2)
     kill = Every(settings.kill_every_s, chance, run.fleet.kill_one)
@@ -163,7 +160,7 @@ def inject_faults(run: Run, report: Callable[[str], None]) -> None:
             thing.look()
 
 
-def settle(run: Run, report: Callable[[str], None]) -> None:
+def settle(run: ChaosRun, report: Callable[[str], None]) -> None:
     """Let the workers finish what there is, without further trouble; faults of the services go on."""
     run.fleet.thaw()
     until_s = time.monotonic() + run.settings.patience_s
@@ -171,7 +168,7 @@ def settle(run: Run, report: Callable[[str], None]) -> None:
     while time.monotonic() < until_s and not run.is_quiet():
         run.look()
         progress.look()
-    time.sleep(1.0)  # a worker that has told its last event deletes the message
+    time.sleep(1.0)  # a worker that has sent its last event deletes the message
     run.look()
 
 
@@ -193,7 +190,7 @@ class Every:
 
 
 def _kept_logs(folder: Path) -> str:
-    """Copy the workers' logs to where they stay; return where that is, as a line to be told."""
+    """Copy the workers' logs to where they stay; return where that is, as a line to be printed."""
     kept = Path(tempfile.mkdtemp(prefix="chaos-logs-"))
     for path in folder.glob("*.log"):
         shutil.copy(path, kept)
@@ -201,7 +198,7 @@ def _kept_logs(folder: Path) -> str:
 
 
 @contextmanager
-def begun(settings: Settings, folder: Path, more: Mapping[str, str] | None = None) -> Iterator[Run]:
+def begun(settings: ChaosSettings, folder: Path, more: Mapping[str, str] | None = None) -> Iterator[ChaosRun]:
     """Give a run whose workers wait for work, for the length of the block; `more` are variables for them."""
     with ExitStack() as stack:
         stack_client = stack.enter_context(
@@ -212,7 +209,7 @@ def begun(settings: Settings, folder: Path, more: Mapping[str, str] | None = Non
             )
         )
         ledger = stack.enter_context(LedgerProxy(stack_client.url, settings.ledger_faults))
-        simulator_settings = SimulatorSettings(tables=TABLES, keep="digests", faults=settings.table_faults)
+        simulator_settings = Settings(tables=TABLES, keep="digests", faults=settings.table_faults)
         simulator = stack.enter_context(Simulator(simulator_settings, elsewhere=ledger.elsewhere()))
         proxy = Proxy(stack_client.url, cut_share=settings.cut_share, seed=settings.seed)
         s3 = stack.enter_context(S3Proxy(proxy))
@@ -238,12 +235,14 @@ def begun(settings: Settings, folder: Path, more: Mapping[str, str] | None = Non
         fleet = stack.enter_context(Fleet(settings.worker, workers, folder, chance))
         dropper = Dropper(stack_client, settings, time.monotonic)
         reconcile = Every(settings.reconcile_every_s, None, lambda: stack_client.send(RECONCILE_MESSAGE))
-        yield Run(settings, stack_client, simulator, ledger, proxy, fleet, dropper, [], time.monotonic(), reconcile)
+        yield ChaosRun(
+            settings, stack_client, simulator, ledger, proxy, fleet, dropper, [], time.monotonic(), reconcile
+        )
 
 
 def _summed(logged: Iterable[dict[str, Any]]) -> dict[str, int]:
     """Return the sums of what the reconciler says it found."""
     total: Counter[str] = Counter()
-    for reported in logged:
-        total.update({name: reported[name] for name in FINDINGS if name in reported})
+    for line in logged:
+        total.update({name: line[name] for name in FINDINGS if name in line})
     return dict(total)

@@ -8,7 +8,7 @@ from loadtest.simulator.settings import Key, Table
 
 FEEDS = Path(__file__).parent / "feeds.toml"
 PREFIX = "drops/"
-NO_FEED_PREFIX = "nobody/"
+NO_FEED_PREFIX = "no-feed/"
 TABLE = "ChaosRows"
 TABLES = {TABLE: Table(Key("customer"), Key("id"))}
 KB, MB = 1_000, 1_000_000
@@ -16,14 +16,14 @@ SIZES = (KB, KB, 5 * KB, 20 * KB, 100 * KB, 300 * KB, MB, 2 * MB, 5 * MB, 9 * MB
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Settings:
+class ChaosSettings:
     """What a chaos run is to do.
 
     Attributes:
         seconds: how long files are dropped and troubles made; then all is left to settle, for `patience_s` at most.
         kill_every_s: the mean time between two kills; `freeze_every_s` the same for workers stopped for longer than a
             lease.
-        open_bytes: no more is dropped while so many bytes of files have not ended.
+        open_bytes: no more is dropped while this many bytes of files have not ended.
         sizes: file sizes to choose from; each as likely as the others.
         skews_s: by how much the clock of each worker is off, and so how many workers there are.
         redeliver: the share of messages that come back while their worker lives.

@@ -1,19 +1,17 @@
-"""What is dropped and told, and what must become of it: files with an oracle each, poison, and messages gone astray."""
+"""What is dropped and notified, with its known outcome: files with an oracle each, poison, and lost messages."""
 
 import gzip
 import heapq
 import itertools
-import json
 import random
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from typing import Protocol
-from urllib.parse import quote_plus
 
 from ingest.contract import Status
 from loadtest.chaos.rows import HEADER, Oracle, RowMaker
-from loadtest.chaos.settings import MB, NO_FEED_PREFIX, PREFIX, Settings
+from loadtest.chaos.settings import MB, NO_FEED_PREFIX, PREFIX, ChaosSettings
+from loadtest.harness.queue import s3_notification
 
 MOST_GZIP_BYTES = 12 * MB
 FILE_KINDS = {"plain": 60, "gzip": 15, "overwritten": 10, "deleted": 3, "poison file": 8, "poison message": 4}
@@ -21,24 +19,24 @@ NEWS = {"once": 50, "twice": 20, "late": 20, "never": 5, "found first": 5}
 ALWAYS, PERHAPS = frozenset({Status.COMPLETE}), frozenset({Status.COMPLETE, Status.SUPERSEDED, ""})
 
 
-class Bucket(Protocol):
-    """Where things are dropped and told."""
+class UploadTarget(Protocol):
+    """Takes objects and messages."""
 
     bucket: str
 
-    def put(self, key: str, data: bytes) -> str:
+    def drop(self, key: str, data: bytes) -> str:
         """Put an object; return its eTag."""
 
     def delete(self, key: str) -> None:
         """Delete an object."""
 
-    def send(self, body: str) -> None:
-        """Put a message in the queue."""
+    def send(self, *bodies: str) -> None:
+        """Put messages in the queue."""
 
 
 @dataclass(slots=True)
 class Version:
-    """One version of one object: how it may end ("" is: nobody looks at it), and what must become of its rows."""
+    """One version of one object: how it may end ("" is: no one looks at it), and the known outcome of its rows."""
 
     key: str
     etag: str
@@ -51,10 +49,10 @@ class Version:
 class Dropper:
     """Drops one thing after another, as a seed says, and remembers all of it."""
 
-    def __init__(self, stack_client: Bucket, settings: Settings, now_s: Callable[[], float]) -> None:
+    def __init__(self, stack_client: UploadTarget, settings: ChaosSettings, now_s: Callable[[], float]) -> None:
         self.versions: list[Version] = []
         self.poison: set[str] = set()
-        self.counts = dict.fromkeys([*FILE_KINDS, *(f"told {news}" for news in NEWS)], 0)
+        self.counts = dict.fromkeys([*FILE_KINDS, *(f"notified {news}" for news in NEWS)], 0)
         self._stack_client, self._settings, self._now_s = stack_client, settings, now_s
         self._chance = random.Random(settings.seed)
         self._later: list[tuple[float, int, Callable[[], None]]] = []
@@ -82,7 +80,7 @@ class Dropper:
             self.drop_rows(kind)
 
     def drop_rows(self, kind: str, *, news: str | None = None) -> None:
-        """Drop a file with rows: plain, gzip, overwritten or deleted. `news`: how it is told of; else by chance."""
+        """Drop a file with rows: plain, gzip, overwritten or deleted. `news`: how S3 notifies of it; else by chance."""
         number = next(self._numbers)
         key = f"{PREFIX}{number:04d} file+{kind}.csv"
         size = self._chance.choice(self._settings.sizes)
@@ -106,12 +104,12 @@ class Dropper:
         maker = RowMaker(name, self._chance.randrange(1 << 32))
         data = b"".join(maker.until(size))
         data = gzip.compress(data, 1, mtime=0) if is_gzip else data
-        etag = self._stack_client.put(key, data)
+        etag = self._stack_client.drop(key, data)
         self.versions.append(Version(key, etag, len(data), may_end, is_gzip, maker.oracle))
         self._report(key, etag, len(data), news)
 
     def _drop_poison(self, number: int) -> None:
-        """Drop a file that can never be loaded. It is told of, and its size is small."""
+        """Drop a file that can never be loaded. A notification is sent, and its size is small."""
         content, prefix = self._chance.choice(
             [
                 (b"\x00\x01\x02" * 500, PREFIX),
@@ -121,7 +119,7 @@ class Dropper:
             ]
         )
         key = f"{prefix}{number:04d}-poison.csv"
-        etag = self._stack_client.put(key, content)
+        etag = self._stack_client.drop(key, content)
         self.versions.append(Version(key, etag, len(content), frozenset({Status.FAILED})))
         self._report(key, etag, len(content), news="twice")
 
@@ -131,10 +129,12 @@ class Dropper:
         self._stack_client.send(body % number)
 
     def _report(self, key: str, etag: str, size: int, news: str | None = None) -> None:
-        """Tell of an object as S3 does when it has a bad day."""
+        """Send notifications of an object as S3 does on a bad day: twice, late, or never."""
         news = news or self._chance.choices(list(NEWS), NEWS.values())[0]  # type: ignore[arg-type]
-        self.counts[f"told {news}"] += 1
-        body = s3_event(self._stack_client.bucket, key, etag, size, f"{next(self._sequence):016X}")
+        self.counts[f"notified {news}"] += 1
+        body = s3_notification(
+            self._stack_client.bucket, key, sequencer=f"{next(self._sequence):016X}", etag=etag, size=size
+        )
         delays = {
             "once": [0.0],
             "twice": [0.0, self._chance.uniform(0, 10)],
@@ -147,16 +147,3 @@ class Dropper:
 
     def _do_later(self, seconds: float, action: Callable[[], None]) -> None:
         heapq.heappush(self._later, (self._now_s() + seconds, next(self._order), action))
-
-
-def s3_event(bucket: str, key: str, etag: str, size: int, sequencer: str) -> str:
-    """Return the body of an S3 notification."""
-    thing = {"key": quote_plus(key, safe="/"), "size": size, "eTag": etag, "sequencer": sequencer}
-    record = {
-        "eventVersion": "2.6",
-        "eventSource": "aws:s3",
-        "eventTime": datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
-        "eventName": "ObjectCreated:Put",
-        "s3": {"bucket": {"name": bucket}, "object": thing},
-    }
-    return json.dumps({"Records": [record]})

@@ -6,8 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ingest.contract import FINAL_STATUSES, Status
-from loadtest.checker.expected import Expected
-from loadtest.checker.found import Found, Record, TableFound
+from loadtest.checker.found import Expected, Found, Record, TableFound
 from loadtest.workload.duplicates import GROUP
 from loadtest.workload.expected import MODULUS
 
@@ -49,7 +48,7 @@ class CheckResult:
 
 
 def judge(expected: Sequence[Expected], found: Found) -> CheckResult:
-    """Return the verdict on a run."""
+    """Return the result of a run."""
     check_result, records = CheckResult(), _by_key(found.records)
     check_result.files = _files(expected, found.records)
     for file in expected:
@@ -84,23 +83,26 @@ def _file_problems(file: Expected, records: Sequence[Record]) -> Iterator[str]:
         yield f"{file.key} ended as {', '.join(statuses) or 'nothing: no_one knows it'}, expected {file.status}"
     for record in records:
         if record["status"] in FINAL_STATUSES and "reported" not in record:
-            yield f"{file.key} has ended and that was never told"
+            yield f"{file.key} has ended and that was never reported"
         if record["status"] == file.status == Status.COMPLETE:
-            yield from _book_problems(file, [int(record.get(name, 0)) for name in COUNTS])
+            yield from _count_problems(file, [int(record.get(name, 0)) for name in COUNTS])
 
 
-def _book_problems(file: Expected, counts: list[int]) -> Iterator[str]:
+def _count_problems(file: Expected, counts: list[int]) -> Iterator[str]:
     read, written, rejected, superseded = counts
     if read != written + rejected + superseded:
-        yield f"{file.key}: the books do not balance: {read} read, {written} written, {rejected} rejected, {superseded}"
+        yield (
+            f"{file.key}: the row counts do not reconcile: "
+            f"{read} read, {written} written, {rejected} rejected, {superseded} superseded"
+        )
     if (read, rejected) != (file.rows, sum(file.rejected.values())):
         yield (
-            f"{file.key}: the books say {read:,} rows read and {rejected:,} rejected, "
+            f"{file.key}: the ledger has {read:,} rows read and {rejected:,} rejected, "
             f"expected {file.rows:,} and {sum(file.rejected.values()):,}"
         )
     least, most = file.superseded
     if not least <= superseded <= most:
-        yield f"{file.key}: the books say {superseded:,} rows superseded, expected {least:,} to {most:,}"
+        yield f"{file.key}: the ledger has {superseded:,} rows superseded, expected {least:,} to {most:,}"
 
 
 def _reject_problems(file: Expected, found: Counter[str], check_result: CheckResult) -> Iterator[str]:
@@ -120,7 +122,7 @@ def _judge_table(name: str, files: Sequence[Expected], found: Found, check_resul
     check_result.rows_expected += expected
     if table is None:
         check_result.lost += expected
-        check_result.problems.append(f"there is no table {name}: {expected:,} rows are lost")
+        check_result.problems.append(f"the table {name} does not exist: {expected:,} rows are lost")
         return
     check_result.rows_found += table.items
     _judge_content(name, table, expected, sum(file.checksum for file in files) % MODULUS, check_result)
@@ -170,13 +172,13 @@ def _leftovers(found: Found) -> Iterator[str]:
 
 
 def _event_problems(expected: Sequence[Expected], events: Sequence[Record]) -> Iterator[str]:
-    reported: dict[str, set[str]] = defaultdict(set)
+    ids_by_key: dict[str, set[str]] = defaultdict(set)
     for event in events:
-        reported[str(event["key"])].add(str(event["id"]))
-    silent = [file.key for file in expected if file.key not in reported]
+        ids_by_key[str(event["key"])].add(str(event["id"]))
+    silent = [file.key for file in expected if file.key not in ids_by_key]
     if silent:
-        yield f"no event tells how {len(silent):,} files ended, such as {silent[0]}"
-    for key, ids in sorted(reported.items()):
+        yield f"no event says how {len(silent):,} files ended, such as {silent[0]}"
+    for key, ids in sorted(ids_by_key.items()):
         if len(ids) > 1:
             yield f"{key} has {len(ids)} outcomes by its events: {', '.join(sorted(ids))}"
 

@@ -1,1 +1,1 @@
-"""A mixed load in the local stack, and all that it told of itself: metrics second by second, and how files ended."""
+"""A mixed load in the local stack, and all that it reported: metrics second by second, and how files ended."""

@@ -14,18 +14,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Run, and write what was told: one metric a line."""
-    reported = observe(
+    """Run, and write what was reported: one metric a line."""
+    observed = observe(
         seconds=arguments.seconds,
         seed=arguments.seed,
         patience_s=arguments.patience_s,
         say=lambda line: print(line, flush=True),
     )
     command = f"python -m loadtest observe --seconds {arguments.seconds:g} --seed {arguments.seed}"
-    document = {**origin(command=command, seed=arguments.seed), **reported}
+    document = {**origin(command=command, seed=arguments.seed), **observed}
     arguments.out.write_text(_text(document))
-    files, metrics = len(reported["log"]["closed"]), len(reported["metrics"])
-    print(f"{reported['seconds']:.0f} s: {files} files ended, {metrics} metrics; kept in {arguments.out}.")
+    files, metrics = len(observed["log"]["closed"]), len(observed["metrics"])
+    print(f"{observed['seconds']:.0f} s: {files} files ended, {metrics} metrics; kept in {arguments.out}.")
     return 0
 
 

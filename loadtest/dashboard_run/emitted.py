@@ -1,4 +1,4 @@
-"""What a function's log tells -> samples of metrics, and how files ended. Pure."""
+"""A function's log -> samples of metrics, and how files ended. Pure."""
 
 import json
 import re
@@ -6,13 +6,15 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import Any
 
+from loadtest.measure.emf import read_emf
+
 LAMBDA, SQS, DYNAMODB = "AWS/Lambda", "AWS/SQS", "AWS/DynamoDB"
 CONSUMED = "ConsumedWriteCapacityUnits"
 _REPORT = re.compile(r"^REPORT .*\tDuration: ([\d.]+) ms.*\tMemory Size: (\d+) MB\tMax Memory Used: (\d+) MB")
 Dimensions = tuple[tuple[str, str], ...]
 
 
-class Samples:
+class MetricSamples:
     """Values of metrics, each with its second; equal ones are counted."""
 
     def __init__(self, began_s: float) -> None:
@@ -40,7 +42,7 @@ class Samples:
         ]
 
 
-def read_log(events: Iterable[tuple[float, str]], samples: Samples, *, function: str) -> dict[str, list[Any]]:
+def read_log(events: Iterable[tuple[float, str]], samples: MetricSamples, *, function: str) -> dict[str, list[Any]]:
     """Add what log lines say to the samples; return the lines on files that ended, and on memory."""
     closed, memory = [], []
     for at_s, line in events:
@@ -52,29 +54,19 @@ def read_log(events: Iterable[tuple[float, str]], samples: Samples, *, function:
     return {"closed": closed, "memory": memory}
 
 
-def _read_json(line: str, samples: Samples) -> list[dict[str, Any]]:
+def _read_json(line: str, samples: MetricSamples) -> list[dict[str, Any]]:
     try:
         document = json.loads(line)
     except ValueError:
         return []
-    if "_aws" in document:
-        _read_emf(document, samples)
+    for metric in read_emf(document):
+        for dimensions in metric.dimensions:  # as CloudWatch counts them
+            for value in metric.values:
+                samples.add(metric.namespace, metric.name, dimensions, metric.at_s, value)
     return [document] if document.get("message") == "file closed" else []
 
 
-def _read_emf(document: dict[str, Any], samples: Samples) -> None:
-    """Add the values of a line once for each of its sets of dimensions, as CloudWatch does."""
-    at_s = document["_aws"]["Timestamp"] / 1000
-    for directive in document["_aws"]["CloudWatchMetrics"]:
-        for names in directive["Dimensions"]:
-            dimensions = {name: document[name] for name in names}
-            for metric in directive["Metrics"]:
-                reported = document[metric["Name"]]
-                for value in reported if isinstance(reported, list) else [reported]:
-                    samples.add(directive["Namespace"], metric["Name"], dimensions, at_s, value)
-
-
-def _read_report(line: str, at_s: float, samples: Samples, dimensions: dict[str, str]) -> list[dict[str, float]]:
+def _read_report(line: str, at_s: float, samples: MetricSamples, dimensions: dict[str, str]) -> list[dict[str, float]]:
     """Add an invocation: its duration at its end, and that it ran in each second of it."""
     found = _REPORT.match(line)
     if not found:
@@ -85,7 +77,7 @@ def _read_report(line: str, at_s: float, samples: Samples, dimensions: dict[str,
     return [{"at_s": at_s, "began_s": at_s - duration_ms / 1000, "used_mb": used_mb, "size_mb": size_mb}]
 
 
-def add_concurrency(runs: list[dict[str, float]], samples: Samples, *, function: str) -> None:
+def add_concurrency(runs: list[dict[str, float]], samples: MetricSamples, *, function: str) -> None:
     """Add how many invocations were under way, whenever that changed and in each second it did not."""
     changes = [(run["began_s"], 1) for run in runs] + [(run["at_s"], -1) for run in runs]
     changes += [(second, 0) for run in runs for second in range(int(run["began_s"]) + 1, int(run["at_s"]) + 1)]

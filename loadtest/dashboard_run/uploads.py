@@ -4,7 +4,7 @@ import random
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from loadtest.dashboard_run.stack_client import StackClient
+from loadtest.harness.stack_client import StackClient
 
 ORDERS, VISITS = "order_id,customer_id,quantity,note\n", "visitor,at,page\n"
 ROWS = range(100, 900)
@@ -14,7 +14,7 @@ SEQUENCERS = ("00", "F" * 16, "F" * 16)  # older than the object's own; newer; t
 
 
 @dataclass(frozen=True, slots=True)
-class Drop:
+class TimedDrop:
     """What is done `at_s` seconds after the beginning."""
 
     at_s: float
@@ -22,15 +22,15 @@ class Drop:
     number: int
 
 
-def schedule(seconds: float, seed: int) -> list[Drop]:
+def schedule(seconds: float, seed: int) -> list[TimedDrop]:
     """Return the drops of a run: a steady stream, and each special thing at its share of the time."""
     chance = random.Random(seed)
-    drops: list[Drop] = []
+    drops: list[TimedDrop] = []
     at_s = 0.0
     while at_s < seconds:
-        drops.append(Drop(at_s, chance.choice(("orders", "orders", "visits", "bad_rows")), len(drops)))
+        drops.append(TimedDrop(at_s, chance.choice(("orders", "orders", "visits", "bad_rows")), len(drops)))
         at_s += chance.uniform(0.6, 1.4)
-    drops += [Drop(share * seconds, kind, n) for n, (kind, share) in enumerate(_SPECIAL)]
+    drops += [TimedDrop(share * seconds, kind, n) for n, (kind, share) in enumerate(_SPECIAL)]
     return sorted(drops, key=lambda drop: drop.at_s)
 
 
@@ -45,18 +45,18 @@ _SPECIAL = (
 )
 
 
-def perform(drop: Drop, stack_client: StackClient, seed: int) -> None:
+def perform(drop: TimedDrop, stack_client: StackClient, seed: int) -> None:
     """Do what a drop says."""
     for key, data in _files(drop, random.Random(f"{seed}/{drop.kind}/{drop.number}")):
         etag = stack_client.drop(key, data.encode())
         if drop.kind == "again":
             for sequencer in SEQUENCERS:
-                stack_client.notify(key, etag, len(data), sequencer=sequencer)
+                stack_client.send(stack_client.notification(key, sequencer=sequencer, etag=etag, size=len(data)))
     if drop.kind == "poison":
-        stack_client.send('{"this": "is no message of ours"}')
+        stack_client.send('{"this": "is not a message of ours"}')
 
 
-def _files(drop: Drop, chance: random.Random) -> Iterator[tuple[str, str]]:
+def _files(drop: TimedDrop, chance: random.Random) -> Iterator[tuple[str, str]]:
     rows, name = chance.choice(ROWS), f"{drop.kind}-{drop.number:03d}"
     match drop.kind:
         case "orders" | "again":
@@ -77,7 +77,7 @@ def _files(drop: Drop, chance: random.Random) -> Iterator[tuple[str, str]]:
 
 
 def orders(name: str, count: int, *, note: str = "back door", bad_every: int = 0) -> str:
-    """Return a file of orders, of a hundred customers; of so many rows one has no number for a quantity."""
+    """Return a file of orders, of a hundred customers; one row in `bad_every` has a quantity that is not a number."""
     rows = [
         f"{name}-{n},C-{n % 100},{'many' if bad_every and not n % bad_every else n % 9 + 1},{note}\n"
         for n in range(count)

@@ -9,7 +9,7 @@ MANY, RAGGED, AGAIN = (40, 400, 1400), (700, 1999), 10  # of orders/monday.csv: 
 MONDAY_ROWS = 2000
 LARGE_ROWS, LARGE_NOTE = 2200, 8000  # three segments of 8 MiB, eight write units a row
 VISIT_ROWS, STOCK_ROWS, RETURN_ROWS = 200, 50, 30
-POISON = '{"this": "is no message of ours"}'
+POISON = '{"this": "is not a message of ours"}'
 
 
 def write_files(folder: Path) -> None:
@@ -58,9 +58,9 @@ def _stamp(number: int) -> str:
 
 
 def fixed(rejected: str) -> str:
-    """Return the rejected rows of orders/monday.csv as somebody mends them in an editor.
+    """Return the rejected rows of orders/monday.csv as somebody fixes them in an editor.
 
-    >>> mended("order_id,customer_id,quantity,note\\nO-1,C-1,many,back door\\nO-2,C-2,3\\n").splitlines()[1:]
+    >>> fixed("order_id,customer_id,quantity,note\\nO-1,C-1,many,back door\\nO-2,C-2,3\\n").splitlines()[1:]
     ['O-1,C-1,12,back door', 'O-2,C-2,3,no note']
     """
     head, *rows = rejected.replace(",many,", ",12,").splitlines()

@@ -1,4 +1,4 @@
-"""A story as Markdown: each command and its output in a fence, long outputs visibly cut."""
+"""A script that was run, as Markdown: each command and its output in a fence, long outputs visibly cut."""
 
 import json
 import shlex

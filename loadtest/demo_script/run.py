@@ -1,4 +1,4 @@
-"""The whole story in a local stack of its own: deployed, its tables simulated, its end judged by nobody here."""
+"""The whole demo script in a local stack of its own: deployed, its tables simulated. Nothing is judged here."""
 
 import contextlib
 import os
@@ -9,11 +9,11 @@ from pathlib import Path
 
 from infra import bundle
 from infra.local.stack import LocalStack, local_stack
-from loadtest.dashboard_run.simulated import simulated
 from loadtest.demo_script import steps
 from loadtest.demo_script.incoming import write_files
 from loadtest.demo_script.script import Command, Ran, Script
 from loadtest.demo_script.steps import TABLE_UNITS_PER_S
+from loadtest.harness.dynamodb_proxy import simulated
 from loadtest.simulator import Key, Simulator, Table
 
 FEEDS = Path(__file__).parent / "feeds.toml"
@@ -30,7 +30,7 @@ _ROOT = Path(__file__).parents[2]
 def report(
     folder: Path, command: Callable[[LocalStack], Command], *, form: tuple[str, ...] = ()
 ) -> tuple[Script, Simulator]:
-    """Return the story as it happened, and the tables at its end. The folder gets the files and `feeds.toml`."""
+    """Return the script as it ran, and the tables at its end. The folder gets the files and `feeds.toml`."""
     feeds, tables = folder / "feeds.toml", dict(TABLES)
     feeds.write_text(FEEDS.read_text())
     write_files(folder)
@@ -59,7 +59,7 @@ def _report_all(script: Script, tables: dict[str, Table], feeds: Path) -> None:
 
 
 def in_a_process(stack: LocalStack, folder: Path) -> Command:
-    """Return what runs `ingest` as an operator does: a process of its own, in a folder, on a terminal so wide."""
+    """Return what runs `ingest` as an operator does: a process of its own, in a folder, on a terminal of `COLUMNS`."""
     said = {"COLUMNS": str(COLUMNS), "PYTHONPATH": str(_ROOT), **stack.environment()}
 
     def run(*arguments: str) -> Ran:

@@ -1,4 +1,4 @@
-"""What is kept of a story: titles, sentences, commands with their output; and the hand that does what is no command."""
+"""A script of commands: titles, sentences, commands with their output; and what is done without a command."""
 
 import json
 import time
@@ -8,11 +8,10 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from infra.local.demo import file_entries
 from infra.local.stack import LocalStack
 from ingest.contract import Ledger, Output
-from loadtest.dashboard_run.stack_client import StackClient
 from loadtest.demo_script.incoming import FOLDER
+from loadtest.harness.stack_client import StackClient
 
 PATIENCE_S = 60.0
 POLL_S = 0.2
@@ -35,7 +34,7 @@ class Ran:
 
 @dataclass(frozen=True, slots=True)
 class Title:
-    """Begins a chapter."""
+    """The title of a section."""
 
     text: str
 
@@ -52,7 +51,7 @@ Command = Callable[..., Ran]
 
 
 class Script:
-    """Runs commands and drops files, and remembers. `run` runs `ingest`; `form` is added where a story is judged.
+    """Runs commands and drops files, and remembers. `run` runs `ingest`; `form` is added where a script is checked.
 
     With `form` as ("--json",) each command prints for machines; what is printed as CSV stays as it is.
     """
@@ -66,7 +65,7 @@ class Script:
         self._run, self._form = run, form
 
     def title(self, text: str) -> None:
-        """Begin a chapter."""
+        """Begin a section."""
         self.parts.append(Title(text))
 
     def say(self, text: str) -> None:
@@ -86,7 +85,7 @@ class Script:
         self.stack_client.drop(key, (self.folder / FOLDER / (source or key)).read_bytes())
 
     def wait_for_end(self, *keys: str, versions: int = 1) -> None:
-        """Wait until so many versions of each file have ended and that was told."""
+        """Wait until a number of versions of each file have ended and that was reported."""
         for key in keys:
             self._wait(partial(self._has_ended, key, versions), f"{key} has not ended")
 
@@ -95,22 +94,21 @@ class Script:
         self._wait(partial(self._has_checkpoint, key), f"{key} has no checkpoint")
 
     def wait_for_dead_letters(self, count: int) -> None:
-        """Wait until there are so many."""
+        """Wait until there is this number of them."""
         self._wait(
-            lambda: sum(self.stack_client.depths(self.stack_client.dead_letter_url)) == count,
-            f"there are not {count} letters",
+            lambda: self.stack_client.depth(self.stack_client.dead_letter_url) == count,
+            f"there are not {count} dead letters",
         )
 
     def wait_for_messages(self, count: int) -> None:
-        """Wait until so many messages or more are in the queue."""
+        """Wait until this number of messages or more are in the queue."""
         self._wait(
-            lambda: sum(self.stack_client.depths(self.stack_client.queue_url)) >= count,
+            lambda: self.stack_client.depth() >= count,
             f"there are not {count} messages",
         )
 
     def _has_ended(self, key: str, versions: int) -> bool:
-        records = file_entries(self._stack, self.stack_client.bucket, key)
-        return sum("reported" in record for record in records) >= versions
+        return sum("reported" in entry for entry in self.stack_client.entries(key)) >= versions
 
     def _has_checkpoint(self, key: str) -> bool:
         found = self._stack.client("dynamodb").query(

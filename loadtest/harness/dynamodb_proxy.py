@@ -1,18 +1,86 @@
 """DynamoDB as the workers see it: rows go to the simulator, the ledger is the emulator's, both fail."""
 
+import contextlib
 import http.client
+import json
 import threading
 from collections import Counter
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
-from loadtest.chaos.costs import LedgerCosts
+from infra.local.stack import LocalStack
+from ingest.contract import Ledger
+from loadtest.harness.stack_client import StackClient
 from loadtest.harness.upstream import Upstream
+from loadtest.simulator import Settings, Simulation, Simulator, Table
+from loadtest.simulator.capacity import write_units
 from loadtest.simulator.errors import internal_error, throttled_by_fault
 from loadtest.simulator.faults import Fault, Faults, Schedule
 from loadtest.simulator.http import Elsewhere
 from loadtest.simulator.service import Answer, Ending
+from loadtest.simulator.values import Item, item_bytes
+
+TRANSACTION_FACTOR = 2
+_INDEXED = (Ledger.LISTING, Ledger.LISTED_AT)
+Key = tuple[str, str]
+
+
+class LedgerCosts:
+    """Counts the write units of the requests it is shown, with their answers."""
+
+    def __init__(self) -> None:
+        self.units: Counter[str] = Counter()  # by kind of record: head, file, segment, index
+        self.writes: Counter[str] = Counter()
+        self._bytes: dict[Key, int] = {}
+        self._indexed: dict[Key, tuple[Any, ...]] = {}
+
+    def count(self, operation: str, body: bytes, answer: bytes) -> None:
+        """Count one request that was answered, well or with an error."""
+        if operation == "UpdateItem":
+            asked, answered = json.loads(body), json.loads(answer or b"{}")
+            self._update(_key(asked["Key"]), answered.get("Attributes") or answered.get("Item"))
+        elif operation == "TransactWriteItems":
+            for write in json.loads(body)["TransactItems"]:
+                self._charge(_key(write["Update"]["Key"]), TRANSACTION_FACTOR)
+
+    @property
+    def total(self) -> int:
+        """All units."""
+        return self.units.total()
+
+    def _update(self, key: Key, item: Item | None) -> None:
+        before = self._bytes.get(key, 0)
+        if item:
+            self._bytes[key] = item_bytes(item)
+            self._index(key, item)
+        self._charge(key, 1, max(before, self._bytes.get(key, 0)))
+
+    def _charge(self, key: Key, factor: int, size: int | None = None) -> None:
+        kind = _kind(key)
+        self.units[kind] += factor * write_units(self._bytes.get(key, 0) if size is None else size)
+        self.writes[kind] += 1
+
+    def _index(self, key: Key, item: Item) -> None:
+        entry = tuple(json.dumps(item.get(name)) for name in _INDEXED)
+        before = self._indexed.get(key)
+        if Ledger.LISTING in item and entry != before:
+            self._indexed[key] = entry
+            self.units["index"] += 1 if before is None else 2
+            self.writes["index"] += 1
+
+
+def _key(key: Item) -> Key:
+    return key[Ledger.PARTITION_KEY]["S"], key[Ledger.SORT_KEY]["S"]
+
+
+def _kind(key: Key) -> str:
+    if key[1] == Ledger.HEAD:
+        return "head"
+    return "file" if key[1].startswith(Ledger.FILE_PREFIX) else "segment"
+
 
 THREADS = 16
 _HEADERS = {
@@ -47,7 +115,7 @@ class LedgerProxy:
         self._upstream.close()
 
     def elsewhere(self) -> Elsewhere:
-        """Return this front as a sink takes it."""
+        """Return this proxy as a simulator takes it."""
         return Elsewhere(self.answer, self._threads)
 
     def answer(self, target: str, body: bytes) -> Answer:
@@ -62,9 +130,37 @@ class LedgerProxy:
         if fault is Fault.RESET_BEFORE:
             return Answer(b"", ending=Ending.RESET)
         try:
-            reported = self._upstream.ask("POST", "/", body, {**_HEADERS, "X-Amz-Target": target})
+            answered = self._upstream.ask("POST", "/", body, {**_HEADERS, "X-Amz-Target": target})
         except (OSError, http.client.HTTPException):
             return Answer(b"", ending=Ending.RESET)
         with self._lock:
-            self.costs.count(target.rpartition(".")[2], body, reported.body)
-        return Answer(reported.body, reported.status, ending=_ENDINGS.get(fault, Ending.KEPT) if fault else Ending.KEPT)
+            self.costs.count(target.rpartition(".")[2], body, answered.body)
+        return Answer(answered.body, answered.status, ending=_ENDINGS.get(fault, Ending.KEPT) if fault else Ending.KEPT)
+
+
+START_S = 120.0
+
+
+@dataclass(frozen=True, slots=True)
+class Simulated:
+    """What took the place of the tables, and what counts the ledger's costs."""
+
+    simulator: Simulator
+    proxy: LedgerProxy
+
+
+@contextlib.contextmanager
+def simulated(
+    stack: LocalStack, tables: Mapping[str, Table], *, units_per_s: float, keep_items: bool = False
+) -> Iterator[Simulated]:
+    """Point the stack's function at tables with this capacity each. Batches go to them; all else is the emulator's."""
+    simulation = Simulation(mode="provisioned", provisioned_units_per_s=units_per_s)
+    settings = Settings(tables=tables, simulation=simulation, keep="items" if keep_items else "nothing")
+    with (
+        LedgerProxy(stack.endpoint_url, None) as proxy,
+        Simulator(settings, elsewhere=proxy.elsewhere()) as simulator,
+    ):
+        with contextlib.closing(StackClient(stack)) as stack_client:
+            stack_client.wait_until_quiet(START_S, quiet_s=1.0)  # S3's test messages are done with
+            stack_client.point_function_at(simulator.url)
+        yield Simulated(simulator, proxy)

@@ -6,7 +6,7 @@ import re
 import subprocess
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from resource import struct_rusage
@@ -16,7 +16,7 @@ PATIENCE = 10
 
 
 @dataclass(frozen=True, slots=True)
-class Ran:
+class ProcessResult:
     """A process that ended. `exit_code` is None where it was stopped at its time limit."""
 
     exit_code: int | None
@@ -38,11 +38,11 @@ def run(
     cwd: Path | None = None,
     env: Mapping[str, str] | None = None,
     time_limit_s: float | None = None,
-) -> Ran:
+) -> ProcessResult:
     """Run a command to its end, or to its time limit; its stderr goes to ours.
 
     The limit is in CPU seconds, so that others on the machine do not count; ten times as long by the clock is too long.
-    Its output goes through a file: nobody reads a pipe while the process is watched.
+    Its output goes through a file: no one reads a pipe while the process is watched.
     """
     begun = time.monotonic()
     with tempfile.TemporaryFile() as output, subprocess.Popen(command, stdout=output, cwd=cwd, env=env) as process:
@@ -53,7 +53,7 @@ def run(
             raise
         seconds = time.monotonic() - begun
         output.seek(0)
-        return Ran(exit_code, output.read(), peak, usage.ru_utime, usage.ru_stime, seconds)
+        return ProcessResult(exit_code, output.read(), peak, usage.ru_utime, usage.ru_stime, seconds)
 
 
 def _watch(process: subprocess.Popen[bytes], limit_s: float) -> tuple[int | None, struct_rusage, int]:
@@ -88,3 +88,54 @@ def cpu_seconds(pid: int) -> float:
     except OSError:
         return 0.0
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+_PAGE = os.sysconf("SC_PAGE_SIZE")
+
+
+class Usage:
+    """CPU seconds of all workers that were ever looked at, those that have ended too, and memory of the largest."""
+
+    def __init__(self) -> None:
+        self.workers = 0
+        self.resident_bytes = self.peak_bytes = 0  # of the worker that has most
+        self._cpu_seconds: dict[int, float] = {}
+
+    def look(self, pids: Iterable[int]) -> None:
+        """Look at the workers there are now."""
+        resident = {pid: resident_bytes(pid) for pid in pids}
+        living = [pid for pid, size in resident.items() if size]
+        self.workers = len(living)
+        self.resident_bytes = max(resident.values(), default=0)
+        for pid in living:
+            self._cpu_seconds[pid] = max(self._cpu_seconds.get(pid, 0.0), cpu_seconds(pid))
+            self.peak_bytes = max(self.peak_bytes, peak_resident_bytes(pid))
+
+    @property
+    def cpu_seconds(self) -> float:
+        """What all of them took together so far."""
+        return sum(self._cpu_seconds.values())
+
+
+def resident_bytes(pid: int) -> int:
+    """Return how much memory a process has now; 0 if it is gone."""
+    try:
+        return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * _PAGE
+    except (OSError, IndexError):
+        return 0
+
+
+def members(group: int) -> list[int]:
+    """Return the processes of a group, but for its leader."""
+    return [pid for pid in _pids() if pid != group and _group_of(pid) == group]
+
+
+def _pids() -> list[int]:
+    return [int(path.name) for path in Path("/proc").iterdir() if path.name.isdigit()]
+
+
+def _group_of(pid: int) -> int:
+    try:
+        return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[2])
+    except (OSError, IndexError):
+        return 0

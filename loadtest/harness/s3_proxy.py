@@ -4,11 +4,14 @@ import contextlib
 import socket
 import threading
 from http.server import BaseHTTPRequestHandler
+from pathlib import Path
 from types import TracebackType
 from typing import Self, cast
 
 from loadtest.harness.upstream import Upstream
-from loadtest.s3_server.listener import CuttingServer
+from loadtest.s3_server.files import ReadRefused, find
+from loadtest.s3_server.http import Handler
+from loadtest.s3_server.server import CuttingServer
 
 _LEFT_OUT = {"connection", "transfer-encoding", "content-length", "expect", "keep-alive", "date", "server"}
 SMALLEST_CUT = 2
@@ -53,21 +56,21 @@ class Relay(BaseHTTPRequestHandler):
         proxy = cast(Proxy, self.server)
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
         headers = {name: value for name, value in self.headers.items() if name.lower() not in _LEFT_OUT}
-        reported = proxy.upstream.ask(self.command, self.path, body, headers)
-        length = next((value for name, value in reported.headers if name.lower() == "content-length"), "0")
-        self.send_response(reported.status)
-        for name, value in reported.headers:
+        answer = proxy.upstream.ask(self.command, self.path, body, headers)
+        length = next((value for name, value in answer.headers if name.lower() == "content-length"), "0")
+        self.send_response(answer.status)
+        for name, value in answer.headers:
             if name.lower() not in _LEFT_OUT:
                 self.send_header(name, value)
-        self.send_header("Content-Length", length if self.command == "HEAD" else str(len(reported.body)))
+        self.send_header("Content-Length", length if self.command == "HEAD" else str(len(answer.body)))
         self.end_headers()
-        is_cut = is_cuttable and len(reported.body) >= SMALLEST_CUT and proxy.is_to_be_cut()
-        self.wfile.write(reported.body[: len(reported.body) // 2] if is_cut else reported.body)
+        is_cut = is_cuttable and len(answer.body) >= SMALLEST_CUT and proxy.is_to_be_cut()
+        self.wfile.write(answer.body[: len(answer.body) // 2] if is_cut else answer.body)
         self.close_connection |= is_cut
 
 
 class S3Proxy:
-    """Runs a front for the length of a `with` block."""
+    """Runs a proxy for the length of a `with` block."""
 
     def __init__(self, proxy: Proxy) -> None:
         self.proxy = proxy
@@ -90,3 +93,39 @@ class S3Proxy:
     def url(self) -> str:
         """Where it listens."""
         return f"http://127.0.0.1:{self.proxy.server_address[1]}"
+
+
+class DiskProxy(Proxy):
+    """Serves a folder that holds a folder for each bucket, and relays the rest."""
+
+    def __init__(self, url: str, folder: Path, *, cut_share: float, seed: int) -> None:
+        super().__init__(url, cut_share=cut_share, seed=seed)
+        self.RequestHandlerClass = DiskRelay
+        self.folder = folder
+        self.reads = 0
+
+    def count_request(self) -> None:
+        """Count a request for a file."""
+        self.reads += 1
+
+    def count_bytes(self, count: int) -> None:
+        """Do nothing: no one asks."""
+
+
+class DiskRelay(Handler, Relay):
+    """Answers one client."""
+
+    def do_GET(self) -> None:
+        """Send a file, or a range of it."""
+        (Handler if self._is_here() else Relay).do_GET(self)
+
+    def do_HEAD(self) -> None:
+        """Send a file's headers."""
+        (Handler if self._is_here() else Relay).do_HEAD(self)
+
+    def _is_here(self) -> bool:
+        try:
+            find(cast(DiskProxy, self.server).folder, self.path)
+        except ReadRefused:
+            return False
+        return True

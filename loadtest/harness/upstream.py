@@ -1,4 +1,4 @@
-"""The emulator, as the fronts of the harness ask it: one kept connection a thread, answers whole."""
+"""The emulator, as the proxies of the harness ask it: one kept connection a thread, answers whole."""
 
 import contextlib
 import http.client
@@ -39,7 +39,7 @@ class Upstream:
             return self._ask(method, target, body, headers)
 
     def close(self) -> None:
-        """Close all connections, once nobody asks any more."""
+        """Close all connections, once no one asks any more."""
         for connection in self._made:
             connection.close()
 

@@ -53,7 +53,7 @@ class Fleet:
             TimeoutError: one of them does not, and says in its log why.
         """
         until_s = time.monotonic() + patience_s
-        while sum(reported.get("worker") == "ready" for reported in self.log()) < len(self._workers):
+        while sum(parsed.get("worker") == "ready" for parsed in self.log()) < len(self._workers):
             if time.monotonic() > until_s or any(worker.poll() is not None for worker in self._workers):
                 raise TimeoutError(f"the workers did not start; the end of a log: {self._last_words()}")
             time.sleep(0.05)
@@ -94,11 +94,11 @@ class Fleet:
         for path in sorted(self._folder.glob("worker-*.log")):
             for line in path.read_text(errors="replace").splitlines():
                 try:
-                    reported = json.loads(line)
+                    parsed = json.loads(line)
                 except ValueError:
                     continue
-                if isinstance(reported, dict):
-                    yield reported
+                if isinstance(parsed, dict):
+                    yield parsed
 
     def _last_words(self) -> str:
         ends = [path.read_text(errors="replace")[-300:] for path in sorted(self._folder.glob("worker-*.log"))]

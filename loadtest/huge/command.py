@@ -1,4 +1,4 @@
-"""`python -m loadtest huge`: a plain file with kills, a gzip file over hand-overs, and what bookkeeping costs."""
+"""`python -m loadtest huge`: a plain file with kills, a gzip file over hand-overs, and what the ledger costs."""
 
 import argparse
 import json
@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from loadtest.harness.results import origin, write_document
-from loadtest.huge.run import Case, perform
+from loadtest.huge.run import HugeCase, perform
 
 MB = 1_000_000
 KINDS = ("plain", "gzip", "costs")
@@ -22,10 +22,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--function-s", type=float, default=27.0, help="time of a function with the gzip file")
 
 
-def cases(arguments: argparse.Namespace) -> list[Case]:
+def cases(arguments: argparse.Namespace) -> list[HugeCase]:
     """Return what is to be loaded."""
     seed = arguments.seed
-    plain = Case(
+    plain = HugeCase(
         name="plain",
         sizes=[arguments.plain_mb * MB],
         workers=arguments.workers,
@@ -33,7 +33,7 @@ def cases(arguments: argparse.Namespace) -> list[Case]:
         least_kills=1,
         seed=seed,
     )
-    packed = Case(
+    packed = HugeCase(
         name="gzip",
         sizes=[arguments.gzip_mb * MB],
         is_gzip=True,
@@ -43,7 +43,7 @@ def cases(arguments: argparse.Namespace) -> list[Case]:
         seed=seed,
     )
     costs = [
-        Case(name=f"costs, files of {size // 1000} KB", sizes=[size] * count, workers=1, seed=seed)
+        HugeCase(name=f"costs, files of {size // 1000} KB", sizes=[size] * count, workers=1, seed=seed)
         for size, count in ((1_000, 50), (1_000_000, 20), (10_000_000, 5), (200_000_000, 1))
     ]
     wanted = arguments.only or KINDS
@@ -56,22 +56,22 @@ def run(arguments: argparse.Namespace) -> int:
     figures = []
     known = _known(arguments.out)
     for case in cases(arguments):
-        reported = perform(case, lambda line: print(line, flush=True))
-        figures.append(reported)
-        known[reported["case"]] = origin(command=_command(arguments), seed=arguments.seed) | reported
+        result = perform(case, lambda line: print(line, flush=True))
+        figures.append(result)
+        known[result["case"]] = origin(command=_command(arguments), seed=arguments.seed) | result
         print(
-            f"{reported['case']}: {reported['rows']:,} rows "
-            f"in {reported['seconds']:,} s ({reported['rows_per_s']:,} rows/s), "
-            f"{reported['kills']} kills, {reported['hand_overs']} hand-overs, {reported['segments']} segments; "
+            f"{result['case']}: {result['rows']:,} rows "
+            f"in {result['seconds']:,} s ({result['rows_per_s']:,} rows/s), "
+            f"{result['kills']} kills, {result['hand_overs']} hand-overs, {result['segments']} segments; "
             f"the ledger took "
-            f"{reported['ledger_write_units_per_file']:,} write units a file, "
-            f"{reported['ledger_share_of_write_units']:.3%} of all",
+            f"{result['ledger_write_units_per_file']:,} write units a file, "
+            f"{result['ledger_share_of_write_units']:.3%} of all",
             flush=True,
         )
-        for problem in reported["problems"]:
+        for problem in result["problems"]:
             print(f"WRONG: {problem}")
     write_document(arguments.out, {"cases": list(known.values())})
-    return 1 if any(reported["problems"] for reported in figures) else 0
+    return 1 if any(result["problems"] for result in figures) else 0
 
 
 def _known(path: Path) -> dict[str, dict[str, Any]]:

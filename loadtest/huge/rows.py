@@ -4,12 +4,17 @@ import base64
 import csv
 import gzip
 import io
+import json
+import os
 import random
-from collections.abc import Iterator
+import time
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from loadtest.simulator.capacity import write_units
+from loadtest.simulator.service import TOOK_ALL, Answer, Service
+from loadtest.simulator.settings import Settings
 from loadtest.simulator.values import item_bytes
 
 HEADER = b"id,customer,city,quantity,price,paid,note,blob\n"
@@ -46,13 +51,13 @@ class Kinds:
         return self.units[number % _KINDS]
 
     def write(self, path: Path, file: int, total_bytes: int, *, is_gzip: bool = False) -> int:
-        """Write a file of at least so many bytes, as they lie on disk; return how many rows it has."""
+        """Write a file of at least `total_bytes`, as they lie on disk; return how many rows it has."""
         path.parent.mkdir(parents=True, exist_ok=True)
         rows = 0
         with path.open("wb") as raw:
             out: Any = gzip.GzipFile("", "wb", compresslevel=1, fileobj=raw, mtime=0) if is_gzip else raw
             out.write(HEADER)
-            while raw.tell() < total_bytes:
+            while os.fstat(raw.fileno()).st_size < total_bytes:
                 count = _PORTION if total_bytes > 2_000_000 else 1
                 out.writelines(self._portion(file, rows, count))
                 rows += count
@@ -98,3 +103,46 @@ def _item(cells: list[str]) -> dict[str, Any]:
     customer, city, quantity, price, paid, note, blob = cells
     item: dict[str, Any] = {"customer": {"S": customer}, "city": {"S": city}, "quantity": {"N": quantity}}
     return item | {"price": {"N": price}, "paid": {"BOOL": paid == "true"}, "note": {"S": note}, "blob": {"S": blob}}
+
+
+_MOST_COUNTED = 255
+_TOOK = Answer(TOOK_ALL)
+
+
+class KnownRows(Service):
+    """The write side of a simulator: one byte for each row that must come counts how often it did."""
+
+    def __init__(self, kinds: Kinds, rows: Mapping[int, int]) -> None:
+        super().__init__(Settings(), time.monotonic)
+        self.wrong = self.repeated = self.units = 0
+        self._kinds = kinds
+        self._came = {file: bytearray(count) for file, count in rows.items()}
+
+    def answer(self, operation: bytes, body: bytes) -> Answer:
+        """Take all items of a BatchWriteItem."""
+        count = 0
+        for writes in json.loads(body)["RequestItems"].values():
+            for write in writes:
+                self._hold_up(write["PutRequest"]["Item"])
+            count += len(writes)
+        self.statistics.took(count)
+        return _TOOK
+
+    def lost(self) -> int:
+        """Return how many good rows never came."""
+        return sum(
+            came == 0 and not is_injected(number)
+            for counts in self._came.values()
+            for number, came in enumerate(counts)
+            if came == 0
+        )
+
+    def _hold_up(self, item: dict[str, Any]) -> None:
+        id = item.pop("id")["S"]
+        counts, number = self._came.get(int(id[1:3])), int(id[4:])
+        if counts is None or number >= len(counts) or is_injected(number) or item != self._kinds.item(number):
+            self.wrong += 1
+            return
+        self.repeated += counts[number] > 0
+        counts[number] = min(_MOST_COUNTED, counts[number] + 1)
+        self.units += self._kinds.cost(number)

@@ -12,14 +12,11 @@ from typing import Any
 
 from ingest.contract import Env, Ledger, Status
 from loadtest.chaos.run import Every
-from loadtest.chaos.uploads import s3_event
 from loadtest.harness.dynamodb_proxy import LedgerProxy
-from loadtest.harness.s3_proxy import S3Proxy
-from loadtest.harness.stack import StackClient, prepared
+from loadtest.harness.s3_proxy import DiskProxy, S3Proxy
+from loadtest.harness.stack_client import StackClient, prepared
 from loadtest.harness.workers import Fleet, environments
-from loadtest.huge.disk_proxy import DiskProxy
-from loadtest.huge.expected import KnownRow
-from loadtest.huge.rows import Kinds, is_injected
+from loadtest.huge.rows import Kinds, KnownRows, is_injected
 from loadtest.s3_server.files import find
 from loadtest.simulator import Simulator
 
@@ -30,7 +27,7 @@ REPORT_EVERY_S = 15.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Case:
+class HugeCase:
     """What is loaded, and how its workers fare. `kill_every_s` 0: none is killed."""
 
     name: str
@@ -51,9 +48,9 @@ class Case:
 class Loaded:
     """A case under way."""
 
-    case: Case
+    case: HugeCase
     stack_client: StackClient
-    known_outcome: KnownRow
+    known_rows: KnownRows
     ledger: LedgerProxy
     fleet: Fleet
     rows: dict[int, int]
@@ -62,14 +59,14 @@ class Loaded:
     def look(self) -> None:
         """Look after the workers, and who has ended."""
         self.fleet.look()
-        self.ended |= {str(event["key"]) for event in self.stack_client.events()}
+        self.ended |= {str(event["key"]) for event in self.stack_client.take_events()}
         time.sleep(TICK_S)
 
     def document(self, seconds: float) -> dict[str, Any]:
-        """Return figures and verdict."""
+        """Return figures and problems."""
         records = [r for r in self.stack_client.ledger() if str(r[Ledger.SORT_KEY]).startswith(Ledger.FILE_PREFIX)]
         segments = sum(str(r[Ledger.SORT_KEY]).startswith(Ledger.SEGMENT_PREFIX) for r in self.stack_client.ledger())
-        rows, said = sum(self.rows.values()), Counter(str(reported.get("message")) for reported in self.fleet.log())
+        rows, said = sum(self.rows.values()), Counter(str(line.get("message")) for line in self.fleet.log())
         hand_overs, costs = said["message handed over"], self.ledger.costs
         problems = [*self._problems(records), *self._missed_aims(hand_overs)]
         return {
@@ -85,27 +82,27 @@ class Loaded:
             "ended": dict(self.fleet.ended),
             "hand_overs": hand_overs,
             "segments": segments,
-            "puts_repeated": self.known_outcome.repeated,
-            "lost": self.known_outcome.lost(),
-            "wrong": self.known_outcome.wrong,
-            "table_write_units": self.known_outcome.units,
+            "puts_repeated": self.known_rows.repeated,
+            "lost": self.known_rows.lost(),
+            "wrong": self.known_rows.wrong,
+            "table_write_units": self.known_rows.units,
             "ledger_write_units": dict(costs.units),
             "ledger_writes": dict(costs.writes),
             "ledger_write_units_per_file": round(costs.total / len(self.rows), 2),
             "ledger_write_units_per_million_rows": round(costs.total / rows * 1e6, 1),
-            "ledger_share_of_write_units": round(costs.total / (costs.total + self.known_outcome.units), 6),
+            "ledger_share_of_write_units": round(costs.total / (costs.total + self.known_rows.units), 6),
             "problems": problems,
         }
 
     def _problems(self, records: list[dict[str, Any]]) -> Iterator[str]:
         if len(records) != len(self.rows):
             yield f"the ledger has {len(records)} files, not {len(self.rows)}"
-        if self.known_outcome.lost() or self.known_outcome.wrong:
-            yield f"{self.known_outcome.lost()} rows are lost, {self.known_outcome.wrong} wrong"
+        if self.known_rows.lost() or self.known_rows.wrong:
+            yield f"{self.known_rows.lost()} rows are lost, {self.known_rows.wrong} wrong"
         for record in records:
             yield from self._problems_of(record)
         yield from (f"{count} workers {how}" for how, count in self.fleet.ended.items() if "crash" in how)
-        if self.stack_client.depth() or self.stack_client.dead_letters():
+        if self.stack_client.depth() or self.stack_client.take_dead_letters():
             yield "the queue or the dead-letter queue is not empty"
 
     def _problems_of(self, record: dict[str, Any]) -> Iterator[str]:
@@ -128,13 +125,13 @@ class Loaded:
             yield f"only {hand_overs} hand-overs: it shows less than it is to show"
 
 
-def perform(case: Case, report: Callable[[str], None]) -> dict[str, Any]:
-    """Load the files of a case; return figures and verdict (`problems`)."""
+def perform(case: HugeCase, report: Callable[[str], None]) -> dict[str, Any]:
+    """Load the files of a case; return figures and problems."""
     with tempfile.TemporaryDirectory(prefix="huge-") as folder, _begun(case, Path(folder), report) as loaded:
         begun_s = time.monotonic()
         kill = Every(case.kill_every_s, random.Random(case.seed), loaded.fleet.kill_one) if case.kill_every_s else None
         progress = Every(
-            REPORT_EVERY_S, None, lambda: report(f"{case.name}: {loaded.known_outcome.statistics.items:,} puts")
+            REPORT_EVERY_S, None, lambda: report(f"{case.name}: {loaded.known_rows.statistics.items:,} puts")
         )
         while len(loaded.ended) < len(loaded.rows) and time.monotonic() < begun_s + case.patience_s:
             loaded.look()
@@ -148,7 +145,7 @@ def perform(case: Case, report: Callable[[str], None]) -> dict[str, Any]:
 
 
 @contextmanager
-def _begun(case: Case, folder: Path, report: Callable[[str], None]) -> Iterator[Loaded]:
+def _begun(case: HugeCase, folder: Path, report: Callable[[str], None]) -> Iterator[Loaded]:
     with ExitStack() as stack:
         visibility_s = case.lease_s + 30
         stack_client = stack.enter_context(prepared(FEEDS, max_receive_count=5, visibility_s=visibility_s))
@@ -159,8 +156,8 @@ def _begun(case: Case, folder: Path, report: Callable[[str], None]) -> Iterator[
             file: kinds.write(path, file, size, is_gzip=case.is_gzip)
             for file, (path, size) in enumerate(zip(paths, case.sizes, strict=True))
         }
-        known_outcome, ledger = KnownRow(kinds, rows), stack.enter_context(LedgerProxy(stack_client.url, None))
-        simulator = stack.enter_context(Simulator(service=known_outcome, elsewhere=ledger.elsewhere()))
+        known_rows, ledger = KnownRows(kinds, rows), stack.enter_context(LedgerProxy(stack_client.url, None))
+        simulator = stack.enter_context(Simulator(service=known_rows, elsewhere=ledger.elsewhere()))
         s3 = stack.enter_context(S3Proxy(DiskProxy(stack_client.url, objects, cut_share=0.01, seed=case.seed)))
         workers = _environments(
             case, stack_client, {"AWS_ENDPOINT_URL_DYNAMODB": simulator.url, "AWS_ENDPOINT_URL_S3": s3.url}
@@ -169,14 +166,14 @@ def _begun(case: Case, folder: Path, report: Callable[[str], None]) -> Iterator[
         for number, path in enumerate(paths):
             found = find(objects, f"/{stack_client.bucket}/{PREFIX}{path.name}")
             stack_client.send(
-                s3_event(
-                    stack_client.bucket, f"{PREFIX}{path.name}", found.etag.strip('"'), found.size, f"{number:016X}"
+                stack_client.notification(
+                    f"{PREFIX}{path.name}", sequencer=f"{number:016X}", etag=found.etag.strip('"'), size=found.size
                 )
             )
-        yield Loaded(case, stack_client, known_outcome, ledger, fleet, rows)
+        yield Loaded(case, stack_client, known_rows, ledger, fleet, rows)
 
 
-def _environments(case: Case, stack_client: StackClient, endpoints: dict[str, str]) -> list[dict[str, str]]:
+def _environments(case: HugeCase, stack_client: StackClient, endpoints: dict[str, str]) -> list[dict[str, str]]:
     own = {
         Env.SEGMENT_BYTES: str(case.segment_bytes),
         Env.LEASE_S: str(case.lease_s),

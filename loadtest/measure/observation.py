@@ -8,13 +8,13 @@ MB = 1_000_000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Observation:
-    """What a target says of itself at a moment. None: it cannot tell.
+    """What a target says of itself at a moment. None: it does not know.
 
     Attributes:
         backlog: messages that wait.
         in_flight: messages with a worker.
-        rows: rows in the tables so far, as far as that can be told without looking at each.
-        rows_told: rows that the functions have told of so far, where that comes late: no curve is made of it.
+        rows: rows in the tables so far, as far as that is known without looking at each.
+        rows_reported: rows in the functions' metrics so far, which come late: no curve is made of it.
         throttles: requests so far that found no capacity for all they asked.
         workers: processes at work.
         cpu_seconds: what all of them took so far.

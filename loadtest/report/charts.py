@@ -1,4 +1,4 @@
-"""The curves of a run, drawn by matplotlib. Lines differ in dash and in grey: they can be told apart in print."""
+"""The curves of a run, drawn by matplotlib. Lines differ in dash and in grey: they can be distinguished in print."""
 
 import io
 import math
@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter
 
-from loadtest.report.runs import Run
+from loadtest.report.runs import ReportedRun
 
 LINES = (("#0b3c5d", "-"), ("#d9822b", "--"), ("#5f9ea0", "-."), ("#8a8a8a", ":"))  # from dark to light
 WIDTH, HEIGHT = 7.2, 2.7  # inches; scaled to the page's width
@@ -29,7 +29,7 @@ CHARTS: dict[str, list[list[Curve]]] = {  # the curves of each chart, those of t
 }
 
 
-def timelines(run: Run) -> dict[str, Figure]:
+def timelines(run: ReportedRun) -> dict[str, Figure]:
     """Return a chart over the seconds of the run for each thing that was measured."""
     drawn = {}
     for title in measured(run):
@@ -38,13 +38,13 @@ def timelines(run: Run) -> dict[str, Figure]:
     return drawn
 
 
-def measured(run: Run) -> list[str]:
+def measured(run: ReportedRun) -> list[str]:
     """Return the titles of the charts of which the run has at least one curve."""
     return [title for title, sides in CHARTS.items() if any(run.series(name) for side in sides for name, _ in side)]
 
 
-def distribution(run: Run) -> Figure | None:
-    """Return the share of files that were visible after so many seconds; None for fewer than ten files."""
+def distribution(run: ReportedRun) -> Figure | None:
+    """Return the share of files that were visible after a number of seconds; None for fewer than ten files."""
     waits = run.waits_s()
     if len(waits) < 10:
         return None
@@ -62,7 +62,7 @@ def distribution(run: Run) -> Figure | None:
     return figure
 
 
-def comparison(runs: Sequence[Run]) -> Figure | None:
+def comparison(runs: Sequence[ReportedRun]) -> Figure | None:
     """Return the throughput of several runs over each other; None for one run."""
     if len(runs) < 2:
         return None
@@ -88,8 +88,8 @@ def svg(figure: Figure) -> str:
     return re.sub(r'<svg ([^>]*?)width="[^"]*" ([^>]*?)height="[^"]*"', r"<svg \1\2", element, count=1)
 
 
-def picture(run: Run, path: Path) -> None:
-    """Write a run as one picture: the verdict as its title, then its charts below each other."""
+def picture(run: ReportedRun, path: Path) -> None:
+    """Write a run as one picture: the result as its title, then its charts below each other."""
     titles = measured(run)
     figure = Figure(figsize=(WIDTH, 0.5 + HEIGHT * 0.8 * len(titles)), layout="constrained")
     figure.suptitle(f"{run.title}: {run.check_result}", fontsize=11, fontweight="bold")
@@ -100,7 +100,7 @@ def picture(run: Run, path: Path) -> None:
     figure.savefig(path, dpi=130, metadata={"Software": None})
 
 
-def _draw(axes: Axes, run: Run, sides: list[list[Curve]]) -> None:
+def _draw(axes: Axes, run: ReportedRun, sides: list[list[Curve]]) -> None:
     handles = []
     styles = iter(LINES)
     for number, side in enumerate(sides):

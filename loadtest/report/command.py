@@ -24,7 +24,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Make the report; 1 if a run's verdict is bad, 2 if a file is no run."""
+    """Make the report; 1 if a run's result is bad, 2 if a file is not a run."""
     try:
         runs = read_runs(arguments.runs)
     except NotARun as error:

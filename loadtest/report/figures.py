@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from loadtest.report.runs import Run
+from loadtest.report.runs import ReportedRun
 
 NONE = "-"
 
@@ -78,13 +78,13 @@ SHOWN = (
 )
 
 
-def rows(runs: Sequence[Run]) -> list[list[str]]:
+def rows(runs: Sequence[ReportedRun]) -> list[list[str]]:
     """Return the table of figures: a label, then a cell for each run, with its ratio to the first run."""
     lines = [[shown.label, *(_cell(shown, run, runs[0]) for run in runs)] for shown in SHOWN]
     return [line for line in lines if set(line[1:]) != {NONE}]
 
 
-def check_result_rows(runs: Sequence[Run]) -> list[list[str]]:
+def check_result_rows(runs: Sequence[ReportedRun]) -> list[list[str]]:
     """Return the table of what the oracle expected and found."""
     paths = {
         "Rows expected": "check_result.rows.expected",
@@ -102,7 +102,7 @@ def check_result_rows(runs: Sequence[Run]) -> list[list[str]]:
     ]
 
 
-def _cell(shown: Shown, run: Run, first: Run) -> str:
+def _cell(shown: Shown, run: ReportedRun, first: ReportedRun) -> str:
     value, base = run.figure(shown.path), first.figure(shown.path)
     if value is None:
         return NONE
@@ -110,7 +110,7 @@ def _cell(shown: Shown, run: Run, first: Run) -> str:
     return shown.write(value) + ratio
 
 
-def _sum(run: Run, side: str) -> int:
+def _sum(run: ReportedRun, side: str) -> int:
     return sum((run.figure(f"check_result.rejected.{side}") or {}).values())
 
 

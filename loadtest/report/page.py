@@ -7,11 +7,11 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from loadtest.report import charts, figures
-from loadtest.report.runs import Run
+from loadtest.report.runs import ReportedRun
 
 
-def page(runs: Sequence[Run]) -> str:
-    """Return the page: verdicts first, then figures side by side, then the curves of each run."""
+def page(runs: Sequence[ReportedRun]) -> str:
+    """Return the page: results first, then figures side by side, then the curves of each run."""
     compared = charts.comparison(runs)
     return render(
         "page.html.j2",
@@ -34,14 +34,14 @@ def render(template: str, **values: object) -> str:
     return environment.get_template(template).render(**values)
 
 
-def sentence(run: Run) -> str:
-    """Return the verdict in one sentence."""
+def sentence(run: ReportedRun) -> str:
+    """Return the result in one sentence."""
     rows = run.document["check_result"]["rows"]
     found = f"{figures.count(rows['expected'])} rows expected, {figures.count(rows['found'])} found"
     return f"{found}; {rows['lost']:,} lost, {rows['doubled']:,} doubled, {rows['wrong']:,} wrong."
 
 
-def rejected(run: Run) -> list[tuple[str, int, int]]:
+def rejected(run: ReportedRun) -> list[tuple[str, int, int]]:
     """Return each reason with the rejects that were expected and found."""
     expected, found = (
         run.figure("check_result.rejected.expected") or {},
@@ -59,7 +59,7 @@ def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> Markup:
     return Markup(html)  # every cell was escaped above  # nosec B704
 
 
-def _charts(run: Run) -> dict[str, str]:
+def _charts(run: ReportedRun) -> dict[str, str]:
     drawn = charts.timelines(run)
     waits = charts.distribution(run)
     if waits:

@@ -11,11 +11,11 @@ PARTS = ("scenario", "target", "check_result", "figures", "samples", "objectives
 
 
 class NotARun(ValueError):
-    """A file that is no result of a run; the message says which and why."""
+    """A file that is not the result of a run; the message says which and why."""
 
 
 @dataclass(frozen=True, slots=True)
-class Run:
+class ReportedRun:
     """One run. `document` is its JSON."""
 
     name: str  # unique among the runs of a report
@@ -58,22 +58,22 @@ class Run:
         return sorted(float(seconds) for seconds in found if seconds is not None)
 
 
-def read_runs(paths: Sequence[Path]) -> list[Run]:
+def read_runs(paths: Sequence[Path]) -> list[ReportedRun]:
     """Return the runs of the files.
 
     Raises:
         NotARun: a file is missing or no run's result.
     """
-    return [Run(f"{number}-{path.stem}", _document(path)) for number, path in enumerate(paths, start=1)]
+    return [ReportedRun(f"{number}-{path.stem}", _document(path)) for number, path in enumerate(paths, start=1)]
 
 
 def _document(path: Path) -> dict[str, Any]:
     try:
         document = json.loads(path.read_text())
     except (OSError, ValueError) as error:
-        raise NotARun(f"{path} is no result of `python -m loadtest run`: {error}.") from error
+        raise NotARun(f"{path} is not a result of `python -m loadtest run`: {error}.") from error
     missing = PARTS if not isinstance(document, dict) else [part for part in PARTS if part not in document]
     if missing or document.get("kind") != "run":
         lacks = f" it lacks {', '.join(missing)}" if missing else " its kind is not `run`"
-        raise NotARun(f"{path} is no result of `python -m loadtest run`:{lacks}.")
+        raise NotARun(f"{path} is not a result of `python -m loadtest run`:{lacks}.")
     return dict(document)

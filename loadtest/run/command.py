@@ -12,9 +12,8 @@ from typing import Any
 from infra.local.ministack import EmulatorFault
 from loadtest.harness.results import RESULTS, origin, write_document
 from loadtest.run.aws import command as aws
-from loadtest.run.driver import perform
+from loadtest.run.driver import Progress, perform
 from loadtest.run.local import LocalTarget
-from loadtest.run.progress import Progress
 from loadtest.run.sim import SimTarget
 from loadtest.run.target import Target
 from loadtest.scenarios.catalog import SCENARIOS
@@ -32,8 +31,8 @@ TARGETS: dict[str, Callable[[argparse.Namespace, list[Scenario]], Target]] = {
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Give the parser scenario, target and size."""
-    reported = "; ".join(f"{scenario.name}: {scenario.says}" for scenario in SCENARIOS.values())
-    parser.add_argument("scenario", nargs="?", choices=list(SCENARIOS), metavar="SCENARIO", help=reported)
+    scenarios = "; ".join(f"{scenario.name}: {scenario.says}" for scenario in SCENARIOS.values())
+    parser.add_argument("scenario", nargs="?", choices=list(SCENARIOS), metavar="SCENARIO", help=scenarios)
     parser.add_argument("--all", action="store_true", help="all scenarios, one after the other")
     parser.add_argument("--target", choices=list(TARGETS), default="sim", help="where (default sim)")
     parser.add_argument("--scale", type=_scale, default=1.0, help="multiplies files or rows (default 1)")
@@ -46,7 +45,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Run; 1 if a verdict is not green. A missed objective is a result, no failure."""
+    """Run; 1 if a result is not green. A missed objective is not a failure."""
     if bool(arguments.scenario) == arguments.all:
         print("name a scenario, or say --all", file=sys.stderr)
         return 2
@@ -94,12 +93,12 @@ def run_one(scenario: Scenario, target: Target, arguments: argparse.Namespace, p
     head = {"kind": "run", "scenario": scenario.name, "target": target.name, "scale": scale}
     head |= origin(command=command, seed=seed)
     logs, patience_s = _logs(scenario), arguments.patience_s
-    reported = perform(scenario, target, scale=scale, seed=seed, progress=progress, patience_s=patience_s, logs=logs)
-    return {**head, **reported}
+    result = perform(scenario, target, scale=scale, seed=seed, progress=progress, patience_s=patience_s, logs=logs)
+    return {**head, **result}
 
 
 def sentences(document: dict[str, Any]) -> Iterator[str]:
-    """Yield what is told of a run: verdict first."""
+    """Yield what is printed of a run: the result first."""
     check_result, figures = document["check_result"], document["figures"]
     rows, files = check_result["rows"], check_result["files"]
     yield (
@@ -138,7 +137,7 @@ def _scale(text: str) -> float:
     except ValueError:
         scale = 0.0
     if not 0 < scale <= 1000:
-        raise argparse.ArgumentTypeError(f"{text!r} is no scale: accepted is a number above 0, such as 0.05")
+        raise argparse.ArgumentTypeError(f"{text!r} is not a scale: accepted is a number above 0, such as 0.05")
     return scale
 
 

@@ -1,5 +1,6 @@
-"""A run as JSON takes it: verdict, figures, samples, files. `loadtest report` reads it."""
+"""A run as JSON takes it: result, figures, samples, files. `loadtest report` reads it."""
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -7,10 +8,27 @@ from typing import TYPE_CHECKING, Any
 from ingest.contract import Metric
 from loadtest.checker.found import Found
 from loadtest.checker.judge import CheckResult
-from loadtest.measure.emf import Told, metrics, rates
-from loadtest.measure.invocations import at_work
+from loadtest.measure.emf import MetricLine, metrics, rates
+from loadtest.measure.log import at_work
 from loadtest.measure.observation import MB
-from loadtest.measure.shares import distribution
+
+
+def percentile(values: Sequence[float], share: float) -> float | None:
+    """Return the smallest value that at least such a share of all does not pass (nearest rank).
+
+    >>> percentile([4, 1, 3, 2], 0.5), percentile([4, 1, 3, 2], 0.99), percentile([], 0.5)
+    (2, 4, None)
+    """
+    ordered = sorted(values)
+    return ordered[max(0, math.ceil(share * len(ordered)) - 1)] if ordered else None
+
+
+def distribution(values: Sequence[float]) -> dict[str, float | None]:
+    """Return percentiles of how long things took."""
+    percentiles = {"p50": percentile(values, 0.5), "p90": percentile(values, 0.9), "p99": percentile(values, 0.99)}
+    percentiles["max"] = max(values, default=None)
+    return {name: None if value is None else round(value, 3) for name, value in percentiles.items()}
+
 
 if TYPE_CHECKING:
     from loadtest.run.driver import Run
@@ -20,15 +38,15 @@ Document = dict[str, Any]
 
 
 def document(run: "Run", found: Found, check_result: CheckResult, log: Sequence[Mapping[str, Any]]) -> Document:
-    """Return objectives, verdict, figures, samples and files of a run."""
-    files, reported = _files(run, found), metrics(log)
+    """Return objectives, result, figures, samples and files of a run."""
+    files, lines = _files(run, found), metrics(log)
     figures = _figures(run, found, files, log)
     goals = [objective.judged(figures) for objective in run.scenario.objectives]
     return {
         "objectives": [goal.document() for goal in goals if goal],
         "check_result": check_result.document(),
         "figures": figures,
-        "samples": _samples(run, reported),
+        "samples": _samples(run, lines),
         "files": files[:MOST_FILES],
     }
 
@@ -39,7 +57,7 @@ def _files(run: "Run", found: Found) -> list[Document]:
 
 
 def _file(run: "Run", key: str, size: int, record: Mapping[str, Any]) -> Document:
-    """Return what became of a file. It is visible once its last row is written and its books are closed."""
+    """Return what became of a file. It is visible once its last row is written and it has ended in the ledger."""
     begun_s = _reported_s(record) or run.dropped_s.get(key)
     visible_s = round(float(record["ended"]) - begun_s, 3) if "ended" in record and begun_s else None
     rows = int(record.get("rows_read", 0))
@@ -54,8 +72,8 @@ def _file(run: "Run", key: str, size: int, record: Mapping[str, Any]) -> Documen
 
 def _reported_s(record: Mapping[str, Any]) -> float | None:
     """Return when S3 says that a file came: to drop many takes seconds, and a cloud has clocks of its own."""
-    reported = record.get("file", {}).get("event_time")
-    return datetime.fromisoformat(reported).timestamp() if reported else None
+    event_time = record.get("file", {}).get("event_time")
+    return datetime.fromisoformat(event_time).timestamp() if event_time else None
 
 
 def _figures(run: "Run", found: Found, files: Sequence[Document], log: Sequence[Mapping[str, Any]]) -> Document:
@@ -86,13 +104,13 @@ def _seconds(run: "Run", found: Found) -> float:
     return max(0.0, max(ended, default=run.begun_s) - run.begun_s)
 
 
-def _samples(run: "Run", reported: Sequence[Told]) -> Document:
+def _samples(run: "Run", lines: Sequence[MetricLine]) -> Document:
     """Return the curves. What only the functions know comes from their metrics, each at its second."""
     samples, times = run.samples, run.samples.times
     rows, throttles, memory = samples.rates("rows"), samples.rates("throttles"), samples.values("memory_bytes")
 
     def said(*names: str) -> list[float]:
-        each = [rates(reported, name, begun_s=run.begun_s, times=times) for name in names]
+        each = [rates(lines, name, begun_s=run.begun_s, times=times) for name in names]
         return [round(sum(values), 2) for values in zip(*each, strict=True)]
 
     return {
@@ -111,11 +129,13 @@ def _samples(run: "Run", reported: Sequence[Told]) -> Document:
 
 
 def _workers(run: "Run") -> list[int | None]:
-    """Return how many were at work at each sample: as they were seen, or else as it is told of them afterwards."""
+    """Return how many were at work at each sample: as they were seen, or else as the log has it afterwards."""
     seen: list[int | None] = run.samples.values("workers")
-    reported = run.deployment.invocations()
+    invocations = run.deployment.invocations()
     return (
-        [*at_work(reported, begun_s=run.begun_s, times=run.samples.times)] if reported and _is_unknown(seen) else seen
+        [*at_work(invocations, begun_s=run.begun_s, times=run.samples.times)]
+        if invocations and _is_unknown(seen)
+        else seen
     )
 
 

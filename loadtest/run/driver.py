@@ -1,19 +1,57 @@
-"""One run: files are made, dropped when they are due, watched until the last has ended; then the verdict."""
+"""One run: files are made, dropped when they are due, watched until the last has ended; then the result."""
 
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from types import TracebackType
+from typing import Any, Self
+
+from rich.console import Console
+from rich.progress import BarColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import Progress as Bars
 
 from loadtest.checker.judge import judge
 from loadtest.measure.observation import Observation, Samples
 from loadtest.run.document import document
 from loadtest.run.making import Made, make
-from loadtest.run.progress import Progress
 from loadtest.run.target import Deployment, Drop, Target
 from loadtest.scenarios.scenario import Scenario
+
+
+class Progress:
+    """One line for each phase, for the length of a `with` block."""
+
+    def __init__(self, title: str, console: Console | None = None) -> None:
+        columns = (TextColumn(title), TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[says]}"))
+        self._bars = Bars(*columns, TimeElapsedColumn(), TimeRemainingColumn(), console=console or Console(stderr=True))
+        self._task = self._bars.add_task("starting", total=None, says="")
+
+    def __enter__(self) -> Self:
+        self._bars.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self._bars.stop()
+
+    def phase(self, name: str, *, total: int | None = None) -> None:
+        """Begin a phase of a number of steps; None: unknown."""
+        self._bars.reset(self._task, description=name, total=total, says="")
+
+    def step(self) -> None:
+        """Go a step on."""
+        self._bars.advance(self._task)
+
+    def load(self, rows: int) -> None:
+        """Begin loading a number of rows."""
+        self.phase("loading", total=rows)
+
+    def show(self, seen: Observation, ended: int, files: int) -> None:
+        """Show how far loading is."""
+        says = f"{ended:,}/{files:,} files, {seen.backlog:,} waiting, {seen.in_flight:,} in work"
+        self._bars.update(self._task, completed=seen.rows or seen.rows_reported or 0, says=says)
+
 
 TICK_S = 0.05
 SAMPLE_EVERY_S = 1.0
@@ -77,7 +115,7 @@ class Run:
         self.progress.show(seen, len(self.ended), len(self.made))
 
     def _settle(self) -> None:
-        """Wait for messages that are still hidden, and for events that tell twice."""
+        """Wait for messages that are still hidden, and for events that come twice."""
         until_s = time.time() + LAST_MESSAGE_S
         while time.time() < until_s and self._depth():
             time.sleep(LOOK_EVERY_S)
@@ -98,9 +136,9 @@ def perform(
     patience_s: float,
     logs: Path | None = None,
 ) -> dict[str, Any]:
-    """Run a scenario at a scale; return objectives, verdict, figures, samples and files as JSON takes them.
+    """Run a scenario at a scale; return objectives, result, figures, samples and files as JSON takes them.
 
-    If the verdict is not green, the logs go to the folder `logs`: nothing else is left of the run to look at.
+    If the result is not green, the logs go to the folder `logs`: nothing else is left of the run to look at.
     """
     scaled = scenario.scaled(scale)
     progress.phase(f"deploying to {target.name}")
@@ -117,12 +155,12 @@ def perform(
         progress.phase("looking at every row")
         found = deployment.read_back([file.drop.key for file in made], run.events)
         check_result = judge([file.expected for file in made], found)
-        reported = document(run, found, check_result, log)
+        result = document(run, found, check_result, log)
         if logs and not check_result.ok:
             deployment.keep_logs(logs)
         progress.phase("cleaning up")
         deployment.clean_up()
-    return reported
+    return result
 
 
 def _made(scenario: Scenario, name: str, deployment: Deployment, seed: int, progress: Progress) -> list[Made]:

@@ -11,21 +11,17 @@ from typing import Any, Self
 
 from infra.local.stack import LocalStack, local_stack
 from ingest.contract import Output, table_output
-from loadtest.chaos.uploads import s3_event
 from loadtest.checker.found import Found
-from loadtest.harness.log import Log
-from loadtest.harness.rejects import records_of, rejects_of
-from loadtest.harness.stack import StackClient
+from loadtest.harness.process import Usage, members
+from loadtest.harness.read_back import entries_of, read_table, rejects_of
+from loadtest.harness.stack_client import StackClient
 from loadtest.measure.emf import requests_reported
-from loadtest.measure.invocations import Invocation
+from loadtest.measure.log import Invocation, Log
 from loadtest.measure.observation import Observation
 from loadtest.measure.price import Bill
-from loadtest.measure.usage import Usage, members
 from loadtest.run.disk import write_file
-from loadtest.run.tables import read_table
 from loadtest.run.target import Drop
-from loadtest.scenarios.feeds import FEEDS, tables
-from loadtest.scenarios.scenario import Scenario
+from loadtest.scenarios.scenario import FEEDS, Scenario, tables
 
 
 class LocalTarget:
@@ -44,7 +40,7 @@ class LocalTarget:
         """Give the deployed stack for the length of a block."""
         with tempfile.TemporaryDirectory(prefix="loadtest-local-") as folder, local_stack(FEEDS) as stack:
             stack_client = StackClient(stack)
-            stack_client.gather_events()
+            stack_client.collect_events()
             try:
                 yield LocalDeployment(stack, stack_client, Path(folder))
             finally:
@@ -67,26 +63,28 @@ class LocalDeployment:
 
     def get_ready(self) -> None:
         """Nothing to wait for: functions start with the first message, as they do on AWS."""
-        self._stack_client.events()
+        self._stack_client.take_events()
 
     def drop(self, drops: Sequence[Drop]) -> None:
-        """Put objects; the bucket tells of them, or we do where more than one notice of each is wanted."""
+        """Put objects; the bucket sends notifications, or we do where more than one of each is wanted."""
         if any(drop.notices > 1 for drop in drops):
-            self._stack_client.silence_bucket()
+            self._stack_client.stop_notifications()
         for drop in drops:
-            etag = self._stack_client.put_file(drop.key, self._folder / drop.key)
+            etag = self._stack_client.drop_file(drop.key, self._folder / drop.key)
             self._sent += 1
             if drop.notices > 1:
-                body = s3_event(self._stack_client.bucket, drop.key, etag, drop.size, f"{self._sent:016X}")
-                self._stack_client.send_all([body] * drop.notices)
+                body = self._stack_client.notification(
+                    drop.key, sequencer=f"{self._sent:016X}", etag=etag, size=drop.size
+                )
+                self._stack_client.send(*[body] * drop.notices)
 
     def observe(self) -> Observation:
         """Return how things stand."""
         self._usage.look(members(self._stack.emulator.pid))
-        backlog, in_flight = self._stack_client.depths()
+        queue = self._stack_client.depths()
         return Observation(
-            backlog=backlog,
-            in_flight=in_flight,
+            backlog=queue.waiting,
+            in_flight=queue.in_flight,
             rows=sum(self._count(name) for name in self._names.values()),
             workers=self._usage.workers,
             cpu_seconds=self._usage.cpu_seconds,
@@ -96,26 +94,26 @@ class LocalDeployment:
 
     def ended(self) -> list[dict[str, Any]]:
         """Return the events about files that have come since the last call."""
-        return self._stack_client.events()
+        return self._stack_client.take_events()
 
     def log(self) -> list[Mapping[str, Any]]:
         """Return what the function has logged."""
         self._log.look()
-        return self._log.reported
+        return self._log.lines
 
     def invocations(self) -> Sequence[Invocation]:
         """The workers are looked at themselves."""
         return ()
 
     def read_back(self, keys: Sequence[str], events: Sequence[Mapping[str, Any]]) -> Found:
-        """Read every row, and all that is told of the files."""
-        records = records_of(self._stack_client.ledger(), self._stack_client.bucket, keys)
+        """Read every row, and all that is reported of the files."""
+        records = entries_of(self._stack_client.ledger(), self._stack_client.bucket, keys)
         return Found(
             tables={name: read_table(self._dynamodb, real) for name, real in self._names.items()},
             records=records,
             rejects=rejects_of(self._stack_client.rejects, records),
             queue_depth=self._stack_client.depth(),
-            dead_letters=self._stack_client.dead_letters(),
+            dead_letters=self._stack_client.take_dead_letters(),
             events=events,
         )
 
@@ -124,7 +122,7 @@ class LocalDeployment:
         return requests_reported(log)
 
     def bill(self, log: Sequence[Mapping[str, Any]]) -> Bill | None:
-        """Nobody counts write units here."""
+        """Return None: write units are not counted here."""
         return None
 
     def keep_logs(self, folder: Path) -> None:

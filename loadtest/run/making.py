@@ -4,10 +4,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Protocol
 
-from loadtest.checker.expected import Expected
+from loadtest.checker.found import Expected
 from loadtest.run.target import Drop
-from loadtest.scenarios.feeds import FEEDS, schema
-from loadtest.scenarios.scenario import Files, Scenario
+from loadtest.scenarios.scenario import FEEDS, Files, Scenario, schema
 from loadtest.workload.expected import KnownOutcome
 from loadtest.workload.recipe import Recipe, recipe_of
 from loadtest.workload.stream import Generation
@@ -23,14 +22,14 @@ class Made:
     expected: Expected
 
 
-class Write(Protocol):
+class KeepFile(Protocol):
     """Keeps the bytes of an object."""
 
     def __call__(self, key: str, portions: Iterable[bytes], *, most_bytes: int) -> None:
-        """Take all portions, of at most so many bytes."""
+        """Take all portions, of at most `most_bytes`."""
 
 
-def make(scenario: Scenario, run: str, kind: Files, number: int, *, seed: int, write: Write) -> Made:
+def make(scenario: Scenario, run: str, kind: Files, number: int, *, seed: int, write: KeepFile) -> Made:
     """Make a run's file of this number; `write` takes its bytes."""
     key = key_of(run, kind, number)
     generation = Generation(recipe(scenario, kind, number, seed=seed))
@@ -56,7 +55,7 @@ def folder(feed: str, run: str) -> str:
 
 
 def recipe(scenario: Scenario, kind: Files, number: int, *, seed: int) -> Recipe:
-    """Return what the generator is told of the file of this number."""
+    """Return the generator's recipe for the file of this number."""
     segment_bytes = scenario.segment_bytes
     return recipe_of(
         FEEDS, kind.feed, rows=kind.rows, seed=seed, file=number, segment_bytes=segment_bytes, **kind.recipe

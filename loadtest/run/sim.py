@@ -15,24 +15,21 @@ from types import TracebackType
 from typing import Any, Self
 
 from ingest.contract import Env
-from loadtest.chaos.uploads import s3_event
 from loadtest.checker.found import Found
 from loadtest.checker.replay import Replayed, replay
 from loadtest.harness.dynamodb_proxy import LedgerProxy
-from loadtest.harness.rejects import records_of, rejects_of
-from loadtest.harness.s3_proxy import S3Proxy
-from loadtest.harness.stack import StackClient, prepared
+from loadtest.harness.process import Usage
+from loadtest.harness.read_back import entries_of, rejects_of
+from loadtest.harness.s3_proxy import DiskProxy, S3Proxy
+from loadtest.harness.stack_client import StackClient, prepared
 from loadtest.harness.workers import Fleet, environments
-from loadtest.huge.disk_proxy import DiskProxy
-from loadtest.measure.invocations import Invocation
+from loadtest.measure.log import Invocation
 from loadtest.measure.observation import Observation
 from loadtest.measure.price import Bill
-from loadtest.measure.usage import Usage
 from loadtest.run.disk import write_file
 from loadtest.run.target import Drop
 from loadtest.s3_server.files import find
-from loadtest.scenarios.feeds import FEEDS, tables
-from loadtest.scenarios.scenario import Scenario
+from loadtest.scenarios.scenario import FEEDS, Scenario, tables
 from loadtest.simulator import Settings as SimulatorSettings
 from loadtest.simulator import Simulator
 
@@ -106,35 +103,37 @@ class SimDeployment:
         self._fleet = self._running.enter_context(fleet)
 
     def write(self, key: str, portions: Iterable[bytes], *, most_bytes: int) -> None:
-        """Put the file where the bucket's objects lie; nobody knows of it before it is told of."""
+        """Put the file where the bucket's objects lie; no one knows of it before the notification."""
         write_file(self._objects / self._stack_client.bucket / key, portions)
 
     def get_ready(self) -> None:
         """Wait until all workers ask for messages."""
         self._fleet.wait_until_ready()
-        self._stack_client.events()
+        self._stack_client.take_events()
         self._usage.look(self._fleet.pids)
         self._at_start = self._usage.cpu_seconds, self._ledger.costs.total
 
     def drop(self, drops: Sequence[Drop]) -> None:
-        """Tell of objects, each as often as it says; they lie there already."""
+        """Send notifications of objects, each as often as it says; they lie there already."""
         bodies = [body for drop in drops for body in [self._news(drop)] * drop.notices]
         random.Random(len(bodies)).shuffle(bodies)
-        self._stack_client.send_all(bodies)
+        self._stack_client.send(*bodies)
 
     def _news(self, drop: Drop) -> str:
         found = find(self._objects, f"/{self._stack_client.bucket}/{drop.key}")
         self._sent += 1
-        return s3_event(self._stack_client.bucket, drop.key, found.etag.strip('"'), found.size, f"{self._sent:016X}")
+        return self._stack_client.notification(
+            drop.key, sequencer=f"{self._sent:016X}", etag=found.etag.strip('"'), size=found.size
+        )
 
     def observe(self) -> Observation:
         """Return how things stand."""
         self._fleet.look()
         self._usage.look(self._fleet.pids)
-        backlog, in_flight = self._stack_client.depths()
+        queue = self._stack_client.depths()
         return Observation(
-            backlog=backlog,
-            in_flight=in_flight,
+            backlog=queue.waiting,
+            in_flight=queue.in_flight,
             rows=self._simulator.statistics.items,
             throttles=sum(self._simulator.statistics.limited_per_second),
             workers=self._usage.workers,
@@ -145,7 +144,7 @@ class SimDeployment:
 
     def ended(self) -> list[dict[str, Any]]:
         """Return the events about files that have come since the last call."""
-        return self._stack_client.events()
+        return self._stack_client.take_events()
 
     def log(self) -> list[Mapping[str, Any]]:
         """Return what the workers have logged."""
@@ -160,13 +159,13 @@ class SimDeployment:
         depth, troubles = self._stack_client.depth(), self._troubles()
         self._running.close()
         self._replayed = replay(self._folder / "spool", tables())
-        records = records_of(self._stack_client.ledger(), self._stack_client.bucket, keys)
+        records = entries_of(self._stack_client.ledger(), self._stack_client.bucket, keys)
         return Found(
             tables=self._replayed.tables,
             records=records,
             rejects=rejects_of(self._stack_client.rejects, records),
             queue_depth=depth,
-            dead_letters=self._stack_client.dead_letters(),
+            dead_letters=self._stack_client.take_dead_letters(),
             events=events,
             troubles=troubles,
         )

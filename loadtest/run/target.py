@@ -8,7 +8,7 @@ from types import TracebackType
 from typing import Any, Protocol, Self
 
 from loadtest.checker.found import Found
-from loadtest.measure.invocations import Invocation
+from loadtest.measure.log import Invocation
 from loadtest.measure.observation import Observation
 from loadtest.measure.price import Bill
 from loadtest.scenarios.scenario import Scenario
@@ -16,7 +16,7 @@ from loadtest.scenarios.scenario import Scenario
 
 @dataclass(frozen=True, slots=True)
 class Drop:
-    """A file that is made and can be dropped: its object key, its size, and how often it is told of."""
+    """A file that is made and can be dropped: its object key, its size, and how many notifications are sent."""
 
     key: str
     size: int
@@ -27,13 +27,13 @@ class Deployment(Protocol):
     """The product, deployed and waiting, for one run."""
 
     def write(self, key: str, portions: Iterable[bytes], *, most_bytes: int) -> None:
-        """Keep the file of an object, of at most so many bytes, until it is dropped. All portions are taken."""
+        """Keep the file of an object, of at most `most_bytes`, until it is dropped. All portions are taken."""
 
     def get_ready(self) -> None:
         """Wait until workers ask for messages. What was observed before does not count."""
 
     def drop(self, drops: Sequence[Drop]) -> None:
-        """Put objects in the landing bucket and have them told of, each as often as it says."""
+        """Put objects in the landing bucket and have notifications sent, as many of each as it says."""
 
     def observe(self) -> Observation:
         """Return how things stand."""
@@ -45,7 +45,7 @@ class Deployment(Protocol):
         """Return what the workers have logged: parsed lines."""
 
     def invocations(self) -> Sequence[Invocation]:
-        """Return what is told of each call of the function, if nobody can look at the workers; after `log`."""
+        """Return what Lambda reports of each invocation, if no one can look at the workers; after `log`."""
 
     def read_back(self, keys: Sequence[str], events: Sequence[Mapping[str, Any]]) -> Found:
         """Return what is left of the run with these object keys, once nothing moves any more."""
@@ -54,7 +54,7 @@ class Deployment(Protocol):
         """Return how many requests to the tables there were, and which share was throttled; after `read_back`."""
 
     def bill(self, log: Sequence[Mapping[str, Any]]) -> Bill | None:
-        """Return what was used, if that can be told; after `read_back`."""
+        """Return what was used, if that is known; after `read_back`."""
 
     def keep_logs(self, folder: Path) -> None:
         """Copy what was logged to a folder, which is made."""

@@ -3,7 +3,6 @@
 `with ObjectServer(folder) as server:` starts one. A bucket is a folder in `folder`, a key a path in that.
 """
 
-from loadtest.s3_server.server import ObjectServer
-from loadtest.s3_server.settings import Settings
+from loadtest.s3_server.server import ObjectServer, ServerSettings
 
-__all__ = ["ObjectServer", "Settings"]
+__all__ = ["ObjectServer", "ServerSettings"]

@@ -1,12 +1,11 @@
-"""`python -m loadtest objects FOLDER`: an object endpoint as a process of its own, so that nobody counts its CPU."""
+"""`python -m loadtest s3-server FOLDER`: an S3 endpoint as a process of its own, so that its CPU is not counted."""
 
 import argparse
 import json
 import signal
 from pathlib import Path
 
-from loadtest.s3_server.server import ObjectServer
-from loadtest.s3_server.settings import Settings
+from loadtest.s3_server.server import ObjectServer, ServerSettings
 
 _ENDS = (signal.SIGINT, signal.SIGTERM)
 
@@ -23,7 +22,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Run an endpoint until Ctrl-C or SIGTERM: its URL at the start, its counts as JSON at the end."""
     signal.pthread_sigmask(signal.SIG_BLOCK, _ENDS)
-    settings = Settings(cut_share=arguments.cut_share, seed=arguments.seed, tls=arguments.tls, port=arguments.port)
+    settings = ServerSettings(
+        cut_share=arguments.cut_share, seed=arguments.seed, tls=arguments.tls, port=arguments.port
+    )
     with ObjectServer(arguments.folder, settings) as server:
         print(server.url, flush=True)
         if settings.tls:

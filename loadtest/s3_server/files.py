@@ -10,7 +10,7 @@ from urllib.parse import unquote, urlsplit
 _RANGE = re.compile(r"bytes=(\d*)-(\d*)")
 
 
-class Refused(Exception):
+class ReadRefused(Exception):
     """What S3 answers instead of bytes."""
 
     def __init__(self, status: int, code: str) -> None:
@@ -19,7 +19,7 @@ class Refused(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class ServedFile:
     """One object as it is now."""
 
     path: Path
@@ -28,51 +28,51 @@ class Found:
     modified_s: float
 
 
-class Extent(NamedTuple):
+class ByteRange(NamedTuple):
     """The bytes from `first` to before `end`."""
 
     first: int
     end: int
 
 
-def find(folder: Path, target: str) -> Found:
+def find(folder: Path, target: str) -> ServedFile:
     """Return the object that a request's target, `/bucket/key`, names.
 
     Raises:
-        Refused: there is none.
+        ReadRefused: there is none.
     """
     path = (folder / unquote(urlsplit(target).path).lstrip("/")).resolve()
     if not (path.is_file() and path.is_relative_to(folder.resolve())):
-        raise Refused(404, "NoSuchKey")
+        raise ReadRefused(404, "NoSuchKey")
     about = path.stat()
     version = f"{path}\n{about.st_size}\n{about.st_mtime_ns}\n{about.st_ino}"
     etag = f'"{md5(version.encode(), usedforsecurity=False).hexdigest()}"'
-    return Found(path, about.st_size, etag, about.st_mtime)
+    return ServedFile(path, about.st_size, etag, about.st_mtime)
 
 
-def check_version(found: Found, if_match: str | None) -> None:
+def check_version(found: ServedFile, if_match: str | None) -> None:
     """Check that an object is the one the client means.
 
     Raises:
-        Refused: it is another by now.
+        ReadRefused: it is another by now.
     """
     if if_match and if_match.strip('"') not in {"*", found.etag.strip('"')}:
-        raise Refused(412, "PreconditionFailed")
+        raise ReadRefused(412, "PreconditionFailed")
 
 
-def extent(found: Found, asked: str | None) -> Extent | None:
-    """Return the bytes that a Range header asks for; None if all, as for a header that is no range.
+def extent(found: ServedFile, asked: str | None) -> ByteRange | None:
+    """Return the bytes that a Range header asks for; None if all, as for a header that is not a range.
 
     Raises:
-        Refused: there are no such bytes.
+        ReadRefused: there are no such bytes.
     """
     match = _RANGE.fullmatch(asked or "")
     if not match or match[1] == match[2] == "":
         return None
     if match[1]:
-        asked_for = Extent(int(match[1]), min(int(match[2]) + 1 if match[2] else found.size, found.size))
+        asked_for = ByteRange(int(match[1]), min(int(match[2]) + 1 if match[2] else found.size, found.size))
     else:
-        asked_for = Extent(max(0, found.size - int(match[2])), found.size)
+        asked_for = ByteRange(max(0, found.size - int(match[2])), found.size)
     if asked_for.first >= asked_for.end:
-        raise Refused(416, "InvalidRange")
+        raise ReadRefused(416, "InvalidRange")
     return asked_for

@@ -4,7 +4,7 @@ from email.utils import formatdate
 from http.server import BaseHTTPRequestHandler
 from typing import TYPE_CHECKING, cast
 
-from loadtest.s3_server.files import Extent, Found, Refused, check_version, extent, find
+from loadtest.s3_server.files import ByteRange, ReadRefused, ServedFile, check_version, extent, find
 
 if TYPE_CHECKING:
     from loadtest.s3_server.server import Listener
@@ -19,7 +19,7 @@ class Handler(BaseHTTPRequestHandler):
     disable_nagle_algorithm = True
 
     def do_HEAD(self) -> None:
-        """Tell what an object is."""
+        """Send an object's headers."""
         self._answer(with_body=False)
 
     def do_GET(self) -> None:
@@ -39,15 +39,15 @@ class Handler(BaseHTTPRequestHandler):
             found = find(self._listener.folder, self.path)
             check_version(found, self.headers.get("If-Match"))
             asked = extent(found, self.headers.get("Range"))
-        except Refused as refused:
+        except ReadRefused as refused:
             self._refuse(refused, with_body=with_body)
             return
         self._send_head(found, asked)
         if with_body:
-            self._send_body(found, asked or Extent(0, found.size))
+            self._send_body(found, asked or ByteRange(0, found.size))
 
-    def _send_head(self, found: Found, asked: Extent | None) -> None:
-        first, end = asked or Extent(0, found.size)
+    def _send_head(self, found: ServedFile, asked: ByteRange | None) -> None:
+        first, end = asked or ByteRange(0, found.size)
         self.send_response(206 if asked else 200)
         if asked:
             self.send_header("Content-Range", f"bytes {first}-{end - 1}/{found.size}")
@@ -58,7 +58,7 @@ class Handler(BaseHTTPRequestHandler):
         self.send_header("Accept-Ranges", "bytes")
         self.end_headers()
 
-    def _send_body(self, found: Found, sent: Extent) -> None:
+    def _send_body(self, found: ServedFile, sent: ByteRange) -> None:
         is_cut = self._listener.is_to_be_cut()
         count = (sent.end - sent.first) // (2 if is_cut else 1)
         if count:  # to sendfile, 0 means all
@@ -66,7 +66,7 @@ class Handler(BaseHTTPRequestHandler):
                 self._listener.count_bytes(self.connection.sendfile(file, sent.first, count))
         self.close_connection |= is_cut
 
-    def _refuse(self, refused: Refused, *, with_body: bool) -> None:
+    def _refuse(self, refused: ReadRefused, *, with_body: bool) -> None:
         body = _ERROR.format(refused.code).encode()
         self.send_response(refused.status)
         self.send_header("Content-Type", "application/xml")

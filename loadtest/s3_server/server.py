@@ -1,16 +1,87 @@
 """An S3 endpoint on 127.0.0.1 in threads of its own."""
 
+import contextlib
+import random
 import socket
 import ssl
 import tempfile
 import threading
+from dataclasses import dataclass
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 from loadtest.s3_server.http import Handler
-from loadtest.s3_server.listener import CuttingServer
-from loadtest.s3_server.settings import Settings
+
+
+class CuttingServer(ThreadingHTTPServer):
+    """Accepts connections, and knows which are open. `cut` counts the answers that were to end in their middle."""
+
+    request_queue_size = 128
+
+    def __init__(
+        self, handler: type[BaseHTTPRequestHandler], *, port: int = 0, cut_share: float = 0.0, seed: int = 1
+    ) -> None:
+        self.cut = 0
+        self._cut_share, self._chance = cut_share, random.Random(seed)
+        self._lock = threading.Lock()
+        self._open: set[socket.socket] = set()
+        super().__init__(("127.0.0.1", port), handler)
+
+    def is_to_be_cut(self) -> bool:
+        """Return whether the next answer is to end in its middle."""
+        with self._lock:
+            is_cut = self._chance.random() < self._cut_share
+            self.cut += is_cut
+        return is_cut
+
+    def accepted(self, connection: socket.socket) -> socket.socket:
+        """Return a connection as it is to be used."""
+        return connection
+
+    def get_request(self) -> tuple[socket.socket, object]:
+        """Accept a connection."""
+        connection, address = super().get_request()
+        connection = self.accepted(connection)
+        with self._lock:
+            self._open.add(connection)
+        return connection, address
+
+    def shutdown_request(self, request: socket.socket) -> None:  # type: ignore[override]
+        """Close a connection."""
+        with self._lock:
+            self._open.discard(request)
+        super().shutdown_request(request)
+
+    def end_connections(self) -> None:
+        """End what is open, so that its threads end."""
+        with self._lock:
+            for connection in self._open:
+                with contextlib.suppress(OSError):
+                    connection.shutdown(socket.SHUT_RDWR)
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        """Say nothing: clients that go away, or are killed, are what tests are about."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServerSettings:
+    """What an object endpoint is to do.
+
+    Attributes:
+        cut_share: the share of answers with a body that end in their middle, with the connection. Which, `seed` says.
+        tls: speak TLS, with a certificate made at the start. `ObjectServer.ca_file` is what clients are to trust.
+    """
+
+    cut_share: float = 0.0
+    seed: int = 1
+    tls: bool = False
+    port: int = 0
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.cut_share <= 1:
+            raise ValueError("a share is from 0 to 1")
 
 
 class Listener(CuttingServer):
@@ -18,7 +89,7 @@ class Listener(CuttingServer):
 
     daemon_threads = False
 
-    def __init__(self, folder: Path, settings: Settings, tls: ssl.SSLContext | None) -> None:
+    def __init__(self, folder: Path, settings: ServerSettings, tls: ssl.SSLContext | None) -> None:
         self.folder = folder
         self.requests = self.bytes = 0
         self._tls = tls
@@ -44,8 +115,8 @@ class Listener(CuttingServer):
 class ObjectServer:
     """Serves a folder for the length of a `with` block. What it counted can be read afterwards too."""
 
-    def __init__(self, folder: Path, settings: Settings | None = None) -> None:
-        self.settings = settings or Settings()
+    def __init__(self, folder: Path, settings: ServerSettings | None = None) -> None:
+        self.settings = settings or ServerSettings()
         self._folder = folder
         self._certificates: tempfile.TemporaryDirectory[str] | None = None
         self._ca_file: Path | None = None

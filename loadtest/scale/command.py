@@ -8,11 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from loadtest.harness.results import RESULTS, origin, write_document
-from loadtest.run.driver import perform
-from loadtest.run.progress import Progress
+from loadtest.run.driver import Progress, perform
 from loadtest.run.sim import SimTarget
-from loadtest.scale.limits import DEFAULT, ENDLESS, Table
-from loadtest.scale.model import WorkItem
+from loadtest.scale.model import DEFAULT, ENDLESS, TableLimit, WorkItem
 from loadtest.scale.page import page
 from loadtest.scale.study import Point, document
 from loadtest.scenarios.catalog import SCENARIOS
@@ -20,7 +18,7 @@ from loadtest.scenarios.scenario import MIB, Scenario
 from loadtest.simulator.capacity import Simulation
 
 SCENARIO = SCENARIOS["many_large"]
-TABLES: dict[Table, tuple[Simulation | None, float]] = {  # what is simulated, and the share of the rows it gets
+TABLES: dict[TableLimit, tuple[Simulation | None, float]] = {  # what is simulated, and the share of the rows it gets
     ENDLESS: (None, 1.0),
     DEFAULT: (Simulation(mode="provisioned", provisioned_units_per_s=DEFAULT.write_units), 0.2),
 }
@@ -85,14 +83,14 @@ def _runs(workers: int, scale: float, seed: int) -> Iterator[tuple[Point, dict[s
 
 def _figures(scenario: Scenario, target: SimTarget, scale: float, seed: int) -> dict[str, Any]:
     with Progress(f"{scenario.name} on {target.name}") as progress:
-        reported = perform(scenario, target, scale=scale, seed=seed, progress=progress, patience_s=PATIENCE_S)
-    if not reported["check_result"]["ok"]:
-        raise LostRows(" ".join(reported["check_result"]["problems"]))
-    figures: dict[str, Any] = reported["figures"]
+        result = perform(scenario, target, scale=scale, seed=seed, progress=progress, patience_s=PATIENCE_S)
+    if not result["check_result"]["ok"]:
+        raise LostRows(" ".join(result["check_result"]["problems"]))
+    figures: dict[str, Any] = result["figures"]
     return figures
 
 
-def _point(workers: int, table: Table, figures: dict[str, Any]) -> Point:
+def _point(workers: int, table: TableLimit, figures: dict[str, Any]) -> Point:
     rows = figures["rows_written"]
     return Point(
         workers=workers,

@@ -1,4 +1,4 @@
-"""The scaling study as one HTML page: what was measured and what is computed, told apart."""
+"""The scaling study as one HTML page: what was measured and what is computed, kept apart."""
 
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -7,8 +7,7 @@ from matplotlib.figure import Figure
 
 from loadtest.report.charts import LINES, figure_and_axes, svg
 from loadtest.report.page import render, table
-from loadtest.scale.limits import TABLES
-from loadtest.scale.model import Worker, WorkItem, caps, forecast
+from loadtest.scale.model import TABLES, Worker, WorkItem, caps, forecast
 
 
 def page(study: dict[str, Any]) -> str:

@@ -4,15 +4,14 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from loadtest.scale.limits import ENDLESS, TABLES, Table
-from loadtest.scale.model import Worker, WorkItem, forecast, knee
+from loadtest.scale.model import ENDLESS, TABLES, TableLimit, Worker, WorkItem, forecast, knee
 
 COMPUTED_FOR = (1, 10, 100, 1_000)
 
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """A measured run: so many workers, all at one table. `table` is the name of one of `limits.TABLES`."""
+    """A measured run: a number of workers, all at one table. `table` is the name of one of `model.TABLES`."""
 
     workers: int
     table: str
@@ -58,7 +57,7 @@ def document(points: Sequence[Point], work: WorkItem) -> dict[str, Any]:
     }
 
 
-def _knee(worker: Worker, work: WorkItem, table: Table) -> dict[str, Any]:
+def _knee(worker: Worker, work: WorkItem, table: TableLimit) -> dict[str, Any]:
     bound = forecast(10**9, worker, work, table)  # more workers than any limit lets work
     workers = knee(worker, work, table)
     return {"table": table.name, "workers": workers, "bottleneck": bound.bottleneck, "raised_by": bound.raised_by}

@@ -2,10 +2,38 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from functools import cache
+from pathlib import Path
 from typing import Any, Literal
 
 from loadtest.bench.goals import Goal
 from loadtest.simulator.capacity import Simulation
+from loadtest.simulator.settings import Key, Table
+from loadtest.workload.schema import Schema, read_schema
+
+FEEDS = Path(__file__).parent / "feeds.toml"
+NAMES = ("orders", "readings", "customers", "visits")
+
+
+@cache
+def schema(feed: str) -> Schema:
+    """Return what the generator knows of a feed."""
+    return read_schema(FEEDS, feed)
+
+
+@cache
+def tables() -> dict[str, Table]:
+    """Return the tables of all feeds, by the name their feed gives them."""
+    return dict(_tables())
+
+
+def _tables() -> Iterator[tuple[str, Table]]:
+    for feed in NAMES:
+        known = schema(feed)
+        types = {column.name or name: column.type for name, column in known.columns}
+        partition, *sort = [Key(name, types.get(name, "S")) for name, _ in known.keys]
+        yield known.table, Table(partition, sort[0] if sort else None)
+
 
 MIB = 1024 * 1024
 SMALLEST_SEGMENT = 2 * MIB
@@ -18,7 +46,7 @@ class Files:
     Attributes:
         feed: a section of loadtest/scenarios/feeds.toml.
         count: how many, with `rows` each.
-        recipe: what else the generator is told (loadtest.workload.recipe).
+        recipe: further settings of the generator (loadtest.workload.recipe).
     """
 
     feed: str
@@ -51,7 +79,7 @@ class Scenario:
     Attributes:
         says: what it is, in a sentence.
         every_s: seconds between two files; 0: all at once.
-        notices: how often each file is told of.
+        notices: how many notifications are sent of each file.
         multiplies: what the scale multiplies.
         table: the capacity of each table in `sim`. None: it takes everything.
         workers: how many functions at once in `sim`.

@@ -1,6 +1,6 @@
 """A DynamoDB endpoint for tests and benchmarks: takes everything at full speed, or behaves as DynamoDB can.
 
-`with Sink() as sink:` starts one; `Settings` says what it is to do.
+`with Simulator() as simulator:` starts one; `Settings` says what it is to do.
 """
 
 from loadtest.simulator.capacity import Reason, Simulation

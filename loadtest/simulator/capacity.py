@@ -10,7 +10,36 @@ from enum import StrEnum
 from hashlib import blake2b
 from typing import Literal
 
-from loadtest.simulator.bucket import Bucket
+
+class TokenBucket:
+    """Tokens that come at a rate and are kept up to a size.
+
+    What is larger than a whole bucket goes when the bucket is full, and is paid off before anything else goes.
+    """
+
+    def __init__(self, *, per_s: float, size: float, now: float, is_full: bool = True) -> None:
+        self._per_s, self._size, self._at = per_s, size, now
+        self._level = size if is_full else 0.0
+
+    def has(self, units: float, now: float) -> bool:
+        """Return whether a number of tokens can be taken."""
+        self._refill(now)
+        return self._level >= min(units, self._size)
+
+    def take(self, units: float) -> None:
+        """Take tokens that are there."""
+        self._level -= units
+
+    def change(self, *, per_s: float, size: float, now: float) -> None:
+        """Let tokens come at another rate from now on."""
+        self._refill(now)
+        self._per_s, self._size = per_s, size
+
+    def _refill(self, now: float) -> None:
+        if now > self._at:
+            self._level = min(self._size, self._level + (now - self._at) * self._per_s)
+            self._at = now
+
 
 UNIT_BYTES = 1024
 PARTITION_UNITS_PER_S = 1000
@@ -124,13 +153,13 @@ class Capacity:
         if not self._simulation.partitions:
             self._partitions = self._split(now, is_full=False)
 
-    def _split(self, now: float, *, is_full: bool) -> list[Bucket]:
+    def _split(self, now: float, *, is_full: bool) -> list[TokenBucket]:
         each = self._simulation.partition_units_per_s
         count = self._simulation.partitions or math.ceil(self.units_per_s / each)
         return [self._bucket(each, now, is_full=is_full) for _ in range(count)]
 
-    def _bucket(self, per_s: float, now: float, *, is_full: bool = True) -> Bucket:
-        return Bucket(per_s=per_s, size=per_s * self._simulation.burst_s, now=now, is_full=is_full)
+    def _bucket(self, per_s: float, now: float, *, is_full: bool = True) -> TokenBucket:
+        return TokenBucket(per_s=per_s, size=per_s * self._simulation.burst_s, now=now, is_full=is_full)
 
 
 def partition_of(key: bytes, partitions: int) -> int:

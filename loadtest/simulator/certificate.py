@@ -1,4 +1,4 @@
-"""A certificate for 127.0.0.1 that lives as long as the sink: made at the start, signed by a CA made at the start."""
+"""A certificate for 127.0.0.1 that lives as long as a simulator: it and its CA are made at the start."""
 
 import ipaddress
 import ssl
@@ -16,7 +16,7 @@ _DAY = timedelta(days=1)
 def make(folder: Path) -> tuple[ssl.SSLContext, Path]:
     """Return what a server needs to speak TLS, and the file of the CA its clients are to trust."""
     ca_key, key = ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP256R1())
-    ca_name = _name("loadtest sink CA")
+    ca_name = _name("loadtest simulator CA")
     ca = _signed(_builder(ca_name, ca_name, ca_key, ca_key, is_ca=True), ca_key)
     server = _builder(_name("127.0.0.1"), ca_name, key, ca_key, is_ca=False)
     names = x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1")), x509.DNSName("localhost")])

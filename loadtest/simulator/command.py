@@ -1,4 +1,4 @@
-"""`python -m loadtest sink`: a sink as a process of its own, so that a benchmark does not count its CPU."""
+"""`python -m loadtest simulator`: it runs as a process of its own, so that a benchmark does not count its CPU."""
 
 import argparse
 import json
@@ -15,7 +15,7 @@ _CAPACITY = Simulation()  # what is not asked for
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Give the parser all settings of a sink; without any it takes everything and counts it."""
+    """Give the parser all settings of a simulator; without any it takes everything and counts it."""
     parser.add_argument("--port", type=int, default=0, help="0 (the default): any that is free")
     parser.add_argument("--tls", action="store_true", help="the second line printed is the file clients are to trust")
     parser.add_argument("--table", type=_table, action="append", metavar="NAME:PK[=TYPE][,SK[=TYPE]]", help="repeat")
@@ -42,7 +42,7 @@ def _add_capacity(group: Any) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Run a sink until Ctrl-C or SIGTERM: its URL at the start, its statistics as JSON at the end."""
+    """Run a simulator until Ctrl-C or SIGTERM: its URL at the start, its statistics as JSON at the end."""
     signal.pthread_sigmask(signal.SIG_BLOCK, _ENDS)
     with Simulator(settings(arguments)) as simulator:
         print(simulator.url, flush=True)
@@ -114,19 +114,19 @@ def _fault(text: str) -> tuple[str, float]:
 
 def _reported(simulator: Simulator) -> dict[str, Any]:
     """Return the statistics, and what is known of the items taken."""
-    known_outcome = simulator.known_outcome
+    written_items = simulator.written_items
     tables = simulator.settings.tables if simulator.settings.keeps_keys else None
     held = {
-        name: {"items": known_outcome.keys(name), "checksum": known_outcome.checksum_of(name)} for name in tables or {}
+        name: {"items": written_items.keys(name), "checksum": written_items.checksum_of(name)} for name in tables or {}
     }
     wrong = {
-        "doubled": known_outcome.doubled,
-        "overwritten": known_outcome.overwritten,
-        "out_of_order": known_outcome.out_of_order,
+        "doubled": written_items.doubled,
+        "overwritten": written_items.overwritten,
+        "out_of_order": written_items.out_of_order,
     }
     return {
         **simulator.statistics.document(),
         **wrong,
-        "checksum_of_puts": known_outcome.checksum_of_puts,
+        "checksum_of_puts": written_items.checksum_of_puts,
         "tables": held,
     }

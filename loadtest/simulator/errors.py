@@ -10,7 +10,7 @@ _DYNAMODB = "com.amazonaws.dynamodb.v20120810#"
 _CORAL = "com.amazon.coral."
 
 
-class Refused(Exception):
+class RequestRefused(Exception):
     """A request that gets an error answer."""
 
     def __init__(self, kind: str, message: str, *, status: int = 400, members: dict[str, object] | None = None) -> None:
@@ -28,55 +28,55 @@ class Refused(Exception):
         return json.dumps(self._document, separators=(",", ":")).encode()
 
 
-def invalid(message: str) -> Refused:
+def invalid(message: str) -> RequestRefused:
     """Return a ValidationException."""
-    return Refused(_CORAL + "validate#ValidationException", message)
+    return RequestRefused(_CORAL + "validate#ValidationException", message)
 
 
-def not_json() -> Refused:
+def not_json() -> RequestRefused:
     """Return a SerializationException."""
-    return Refused(_CORAL + "service#SerializationException", "The request is not what the operation takes")
+    return RequestRefused(_CORAL + "service#SerializationException", "The request is not what the operation takes")
 
 
-def unknown_operation() -> Refused:
+def unknown_operation() -> RequestRefused:
     """Return an UnknownOperationException."""
-    message = "the sink takes BatchWriteItem only, and PutItem and DescribeTable where it knows the tables"
-    return Refused(_CORAL + "service#UnknownOperationException", message)
+    message = "the simulator takes BatchWriteItem only, and PutItem and DescribeTable where it knows the tables"
+    return RequestRefused(_CORAL + "service#UnknownOperationException", message)
 
 
-def no_table(name: str | None = None) -> Refused:
+def no_table(name: str | None = None) -> RequestRefused:
     """Return a ResourceNotFoundException; DescribeTable names the table, writes do not."""
     which = f": Table: {name} not found" if name else ""
-    return Refused(_DYNAMODB + "ResourceNotFoundException", f"Requested resource not found{which}")
+    return RequestRefused(_DYNAMODB + "ResourceNotFoundException", f"Requested resource not found{which}")
 
 
-def internal_error() -> Refused:
+def internal_error() -> RequestRefused:
     """Return an InternalServerError."""
-    return Refused(_DYNAMODB + "InternalServerError", "Internal server error", status=500)
+    return RequestRefused(_DYNAMODB + "InternalServerError", "Internal server error", status=500)
 
 
-def expired_token() -> Refused:
+def expired_token() -> RequestRefused:
     """Return an ExpiredTokenException."""
     message = "The security token included in the request is expired"
-    return Refused(_CORAL + "service#ExpiredTokenException", message)
+    return RequestRefused(_CORAL + "service#ExpiredTokenException", message)
 
 
-def unrecognized_client() -> Refused:
+def unrecognized_client() -> RequestRefused:
     """Return an UnrecognizedClientException."""
     message = "The security token included in the request is invalid."
-    return Refused(_CORAL + "service#UnrecognizedClientException", message)
+    return RequestRefused(_CORAL + "service#UnrecognizedClientException", message)
 
 
-def throttled(reasons: Iterable[tuple[str, Reason]], *, is_provisioned: bool) -> Refused:
+def throttled(reasons: Iterable[tuple[str, Reason]], *, is_provisioned: bool) -> RequestRefused:
     """Return the throttling error for the tables and reasons given; the first reason decides which error it is."""
     found = list(dict.fromkeys(reasons))
     kind, message = _throttling(found[0][1], is_provisioned)
     member = "throttlingReasons" if kind == "ThrottlingException" else "ThrottlingReasons"  # DynamoDB's own spelling
     details = [{"reason": str(reason), "resource": table_arn(table)} for table, reason in found]
-    return Refused(_DYNAMODB + kind, message, members={member: details})
+    return RequestRefused(_DYNAMODB + kind, message, members={member: details})
 
 
-def throttled_by_fault() -> Refused:
+def throttled_by_fault() -> RequestRefused:
     """Return the throttling error of a table that is said to have no capacity."""
     return throttled([("table", Reason.KEY_RANGE)], is_provisioned=False)
 

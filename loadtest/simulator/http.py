@@ -45,7 +45,7 @@ class Connection(asyncio.Protocol):
         self._statistics.opened()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Forget an answer that nobody waits for."""
+        """Forget an answer that no one waits for."""
         self._statistics.closed()
         self._connections.discard(self)
         if self._delayed:

@@ -10,9 +10,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from loadtest.simulator.errors import invalid, no_table, not_json
-from loadtest.simulator.keys import check_keys_of_put, key_values
 from loadtest.simulator.settings import Table
-from loadtest.simulator.values import Item, check_values, item_bytes
+from loadtest.simulator.values import Item, check_keys_of_put, check_values, item_bytes, key_values
 
 MAX_REQUESTS = 25
 MAX_REQUEST_BYTES = 16 * 1024 * 1024
@@ -40,7 +39,7 @@ def batch(body: bytes, tables: Tables) -> list[Write]:
     """Return the writes of a BatchWriteItem.
 
     Raises:
-        Refused: DynamoDB would not take any of them.
+        RequestRefused: DynamoDB would not take any of them.
     """
     requests = _document(body).get("RequestItems")
     if not requests:
@@ -61,11 +60,11 @@ def put(body: bytes, tables: Tables) -> Write:
     """Return the write of a PutItem.
 
     Raises:
-        Refused: DynamoDB would not take it, or it has a condition, which the sink does not know.
+        RequestRefused: DynamoDB would not take it, or it has a condition, which the simulator does not know.
     """
     document = _document(body)
     if document.keys() & {"ConditionExpression", "Expected"}:
-        raise invalid("the sink knows no conditions")
+        raise invalid("the simulator knows no conditions")
     with _shape():
         named, item = document["TableName"], document["Item"]
         check_keys_of_put(item, _table(named, tables))

@@ -14,7 +14,7 @@ from loadtest.simulator.http import Connection, Elsewhere
 from loadtest.simulator.service import Service
 from loadtest.simulator.settings import Settings
 from loadtest.simulator.statistics import Statistics
-from loadtest.simulator.written_items import KnownOutcome
+from loadtest.simulator.written_items import WrittenItems
 
 _BACKLOG = 1024
 
@@ -30,7 +30,7 @@ class Simulator:
         service: Service | None = None,
         elsewhere: Elsewhere | None = None,
     ) -> None:
-        """`elsewhere` answers all operations but BatchWriteItem, `service` that in place of the sink's own."""
+        """`elsewhere` answers all operations but BatchWriteItem, `service` that in place of the simulator's own."""
         self.settings = settings or Settings()
         self._service = service or Service(self.settings, clock)
         self._elsewhere = elsewhere
@@ -74,9 +74,9 @@ class Simulator:
         return self._service.statistics
 
     @property
-    def known_outcome(self) -> KnownOutcome:
+    def written_items(self) -> WrittenItems:
         """What the tables hold, as far as `Settings.keep` says."""
-        return self._service.known_outcome
+        return self._service.written_items
 
     @property
     def requests(self) -> int:

@@ -10,11 +10,13 @@ from typing import Any
 
 from loadtest.simulator import requests
 from loadtest.simulator.capacity import Capacity, Reason, write_units
-from loadtest.simulator.description import describe
 from loadtest.simulator.errors import (
-    Refused,
+    RequestRefused,
     expired_token,
     internal_error,
+    no_table,
+    not_json,
+    table_arn,
     throttled,
     throttled_by_fault,
     unknown_operation,
@@ -22,10 +24,48 @@ from loadtest.simulator.errors import (
 )
 from loadtest.simulator.faults import Fault, Schedule
 from loadtest.simulator.requests import Write
-from loadtest.simulator.settings import Settings
+from loadtest.simulator.settings import Settings, Table
 from loadtest.simulator.spool import Spool
 from loadtest.simulator.statistics import Statistics
-from loadtest.simulator.written_items import KnownOutcome
+from loadtest.simulator.written_items import WrittenItems
+
+
+def describe(body: bytes, settings: Settings, written_items: WrittenItems) -> bytes:
+    """Return the description of the table a DescribeTable names.
+
+    Raises:
+        RequestRefused: the table does not exist.
+    """
+    try:
+        name = str(json.loads(body)["TableName"]).rpartition("/")[2]
+    except (ValueError, KeyError, TypeError) as error:
+        raise not_json() from error
+    table = (settings.tables or {}).get(name)
+    if table is None:
+        raise no_table(name)
+    return json.dumps(
+        {"Table": {**_description(name, table), **_billing(settings), "ItemCount": written_items.keys(name)}}
+    ).encode()
+
+
+def _description(name: str, table: Table) -> dict[str, object]:
+    kinds = ("HASH", "RANGE")
+    return {
+        "TableName": name,
+        "TableArn": table_arn(name),
+        "TableStatus": "ACTIVE",
+        "KeySchema": [{"AttributeName": k.name, "KeyType": kind} for k, kind in zip(table.keys, kinds, strict=False)],
+        "AttributeDefinitions": [{"AttributeName": key.name, "AttributeType": key.type} for key in table.keys],
+    }
+
+
+def _billing(settings: Settings) -> dict[str, object]:
+    simulation = settings.simulation
+    if simulation is None or simulation.mode == "on_demand":
+        return {"BillingModeSummary": {"BillingMode": "PAY_PER_REQUEST"}}
+    units = int(simulation.provisioned_units_per_s)
+    return {"ProvisionedThroughput": {"ReadCapacityUnits": units, "WriteCapacityUnits": units}}
+
 
 TOOK_ALL = b'{"UnprocessedItems":{}}'
 _PUT = b'"PutRequest":'  # in no JSON string, where quotes are escaped; an attribute of that name would count
@@ -64,7 +104,7 @@ class Service:
 
     def __init__(self, settings: Settings, clock: Callable[[], float]) -> None:
         self.statistics = Statistics(clock)
-        self.known_outcome = KnownOutcome(settings.keep, settings.sequence)
+        self.written_items = WrittenItems(settings.keep, settings.sequence)
         self._settings, self._clock = settings, clock
         self._spool = Spool(settings.spool) if settings.spool else None
         self._schedule = Schedule(settings.faults) if settings.faults else None
@@ -95,7 +135,7 @@ class Service:
             if fault is Fault.RESET_BEFORE:
                 return 200, b""
             return 200, self._done(operation, body)
-        except Refused as refused:
+        except RequestRefused as refused:
             self.statistics.errors[refused.name] += 1
             return refused.status, refused.body()
 
@@ -116,7 +156,7 @@ class Service:
         if operation == b"putitem" and self._settings.tables is not None:
             return self._put(body)
         if operation == b"describetable" and self._settings.tables is not None:
-            return describe(body, self._settings, self.known_outcome)
+            return describe(body, self._settings, self.written_items)
         raise unknown_operation()
 
     def close(self) -> None:
@@ -148,7 +188,7 @@ class Service:
         """Take the writes that find capacity and return the others.
 
         Raises:
-            Refused: none did.
+            RequestRefused: none did.
         """
         reasons = [self._reason(write) for write in writes]
         refused = [(write, reason) for write, reason in zip(writes, reasons, strict=True) if reason]
@@ -159,7 +199,7 @@ class Service:
             self.statistics.throttled_requests += 1
             raise self._throttled(refused)
         for write in taken:
-            self.known_outcome.apply(write)
+            self.written_items.apply(write)
         if self._spool:
             self._spool.took_some([(write.named, write.request) for write in taken])
         puts = sum(write.item is not None for write in taken)
@@ -181,7 +221,7 @@ class Service:
         self.statistics.throttles.update(counted)
         self.statistics.unprocessed += counted.total()
 
-    def _throttled(self, refused: list[tuple[Write, Reason]]) -> Refused:
+    def _throttled(self, refused: list[tuple[Write, Reason]]) -> RequestRefused:
         simulation = self._settings.simulation
         is_provisioned = simulation is not None and simulation.mode == "provisioned"
         return throttled([(write.table, reason) for write, reason in refused], is_provisioned=is_provisioned)

@@ -1,4 +1,4 @@
-"""What a sink is to do. With nothing set it takes all that comes, as fast as it can, and counts it."""
+"""What a simulator is to do. With nothing set it takes all that comes, as fast as it can, and counts it."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -43,7 +43,7 @@ class Latency:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """What a sink is to do.
+    """What a simulator is to do.
 
     Attributes:
         tables: those there are, by name; requests are checked as DynamoDB does. None: there is every table, unchecked.

@@ -1,4 +1,4 @@
-"""The writes a sink took, in their order, in a file: looked at after the run, so that the run is not slowed."""
+"""The writes a simulator took, in their order, in a file: looked at after the run, so that the run is not slowed."""
 
 import json
 import struct
@@ -52,7 +52,7 @@ def bodies(path: Path, stretch: Stretch) -> Iterator[bytes]:
 
 
 def stretches(path: Path, least_bytes: int) -> Iterator[Stretch]:
-    """Yield stretches of about so many bytes that make up a spool."""
+    """Yield stretches of about a number of bytes that make up a spool."""
     first = at = 0
     with path.open("rb") as file:
         while length := file.read(_LENGTH.size):

@@ -1,4 +1,4 @@
-"""What a sink did: counts, and the items it took in each second."""
+"""What a simulator did: counts, and the items it took in each second."""
 
 from collections import Counter
 from collections.abc import Callable
@@ -6,7 +6,7 @@ from typing import Any
 
 
 class Statistics:
-    """Counts. Read them from any thread; only the sink's own writes them.
+    """Counts. Read them from any thread; only the simulator's own writes them.
 
     Attributes:
         requests: all requests, those that failed too.

@@ -2,11 +2,12 @@
 
 import math
 from base64 import b64decode
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
-from loadtest.simulator.errors import invalid
+from loadtest.simulator.errors import RequestRefused, invalid
+from loadtest.simulator.settings import Key, Table
 
 Item = Mapping[str, Mapping[str, Any]]
 NESTED_BYTES, ELEMENT_BYTES = 3, 1  # of a list or map, and of each of its elements
@@ -27,7 +28,7 @@ def check_values(item: Item) -> None:
     """Check that each value has one type, numbers and sets.
 
     Raises:
-        Refused: DynamoDB does not take one of them.
+        RequestRefused: DynamoDB does not take one of them.
     """
     for value in item.values():
         if len(value) != 1:
@@ -111,3 +112,56 @@ def _check_number(text: str) -> None:
         raise invalid("Number overflow. Attempting to store a number with magnitude larger than supported range")
     if 0 < abs(number) < SMALLEST:
         raise invalid("Number underflow. Attempting to store a number with magnitude smaller than supported range")
+
+
+MAX_PARTITION_KEY_BYTES, MAX_SORT_KEY_BYTES = 2048, 1024
+
+
+def key_values(attributes: Item, table: Table | None, *, is_put: bool) -> Iterator[str]:
+    """Yield the values of the key attributes, such that equal keys are equal.
+
+    Raises:
+        RequestRefused: they are not what the table has, are empty or too long.
+    """
+    keys = table.keys if table else ()
+    if any(key.type not in attributes.get(key.name, {}) for key in keys) or not (
+        is_put or len(attributes) == len(keys)
+    ):
+        raise invalid("The provided key element does not match the schema")
+    for key in keys:
+        value = attributes[key.name][key.type]
+        _check_key(key, value, is_partition=key is keys[0])
+        yield str(Decimal(value).normalize()) if key.type == "N" else value
+
+
+def _check_key(key: Key, value: str, *, is_partition: bool) -> None:
+    if not value:
+        kind = "binary" if key.type == "B" else "string"
+        raise invalid(
+            "One or more parameter values are not valid. The AttributeValue for a key attribute cannot contain an "
+            f"empty {kind} value. Key: {key.name}"
+        )
+    size = scalar_bytes(key.type, value)
+    if is_partition and size > MAX_PARTITION_KEY_BYTES:
+        raise _too_long("Size of hashkey has exceeded the maximum size limit of2048 bytes")
+    if not is_partition and size > MAX_SORT_KEY_BYTES:
+        raise _too_long("Aggregated size of all range keys has exceeded the size limit of 1024 bytes")
+
+
+def _too_long(what: str) -> RequestRefused:
+    return invalid(f"One or more parameter values were invalid: {what}")
+
+
+def check_keys_of_put(item: Item, table: Table | None) -> None:
+    """Check what PutItem says in more words than BatchWriteItem.
+
+    Raises:
+        RequestRefused: a key attribute is missing or of another type.
+    """
+    wrong = "One or more parameter values were invalid: "
+    for key in table.keys if table else ():
+        if key.name not in item:
+            raise invalid(f"{wrong}Missing the key {key.name} in the item")
+        if key.type not in item[key.name]:
+            actual = next(iter(item[key.name]))
+            raise invalid(f"{wrong}Type mismatch for key {key.name} expected: {key.type} actual: {actual}")

@@ -29,7 +29,7 @@ class _Kept:
     item: Item | None
 
 
-class KnownOutcome:
+class WrittenItems:
     """Takes writes in the order they are made, and knows what came out.
 
     Attributes:

@@ -38,7 +38,7 @@ def attributes_of(schema: Schema, columns: tuple[str, ...]) -> Attributes:
     """Return the attributes of the items that a file with these columns gives.
 
     Raises:
-        BadRecipe: one of them is filled from columns and is no text.
+        BadRecipe: one of them is filled from columns and is not text.
     """
     for name, text, kind in schema.attributes:
         if is_template(text) and kind != "S":

@@ -19,7 +19,7 @@ Words = NDArray[np.uint32]
 
 
 @dataclass(frozen=True, slots=True)
-class Extent:
+class RowRange:
     """The rows wanted of a block, from `first` to before `end`; the file has `last` of its rows."""
 
     first: int
@@ -45,9 +45,9 @@ class Blocks:
     def __init__(self, plan: Plan, seed: int, file: int) -> None:
         self._plan, self._seed, self._file = plan, seed, file
         self._row_buffer = plan.row_buffer()
-        self._changed = np.zeros(0, np.int64)  # rows of the canvas that are not as they were
+        self._changed = np.zeros(0, np.int64)  # rows of the buffer that are not as they were
 
-    def make(self, number: int, extent: Extent, room: int | None = None) -> tuple[bytes, KnownOutcome]:
+    def make(self, number: int, extent: RowRange, room: int | None = None) -> tuple[bytes, KnownOutcome]:
         """Return the bytes of some rows of a block, and what must be found of them.
 
         Where they are more than `room` bytes, the file ends with the last of them that fits.
@@ -57,14 +57,14 @@ class Blocks:
         if room is not None and len(text) > room:
             lengths = self._lengths(extent.last) if lengths is None else lengths
             end = int(np.searchsorted(np.cumsum(lengths), room, side="right"))
-            extent = Extent(extent.first, end, end)
+            extent = RowRange(extent.first, end, end)
             text = text[: int(lengths[:end].sum())]
         elif extent.first or extent.end < extent.last:
             lengths = self._lengths(extent.last) if lengths is None else lengths
             text = text[int(lengths[: extent.first].sum()) : int(lengths[: extent.end].sum())]
         return text, replace(self._known_outcome(rows, extent), text_bytes=len(text))
 
-    def _known_outcome(self, rows: _Rows, extent: Extent) -> KnownOutcome:
+    def _known_outcome(self, rows: _Rows, extent: RowRange) -> KnownOutcome:
         good = rows.kinds[: extent.last] == 0
         kept = np.flatnonzero(good) if rows.keys is None else last_of_each(rows.keys[: extent.last], good)
         kept = kept[(kept >= extent.first) & (kept < extent.end)]
@@ -81,7 +81,7 @@ class Blocks:
         )
 
     def _rows(self, number: int, count: int) -> _Rows:
-        """Write the first rows of a block to the canvas."""
+        """Write the first rows of a block to the buffer."""
         self._row_buffer.clear(self._changed)
         self._row_buffer.size(count)
         words = self._words(number)[:, :count]
@@ -91,7 +91,7 @@ class Blocks:
             again = repeats(numbers, words[-2:], plan.duplicates, plan.ordered_rows)
         hashes = self._fill(numbers, words, again)
         kinds = plan.spoils.draw(words[-5])
-        kinds[0] = kinds[0] if number else 0  # the first row tells the encoding
+        kinds[0] = kinds[0] if number else 0  # the first row shows the encoding
         blank = chosen(words[-3], plan.blank_lines)
         self._spoil(kinds, words[-4])
         self._row_buffer.add_blank_line(np.flatnonzero(blank))
@@ -117,7 +117,7 @@ class Blocks:
         return self._plan.attributes.hashes(cells)
 
     def _spoil(self, kinds: NDArray[np.int8], words: Words) -> None:
-        """Spoil the rows that are to be rejected, but for those that become too long for the canvas."""
+        """Inject defects into the rows that are to be rejected, but for those that become too long for the buffer."""
         for number, kind in enumerate(self._plan.spoils.kinds, start=1):
             rows = np.flatnonzero(kinds == number)
             if kind.reason == Reason.RAGGED_ROW:

@@ -5,21 +5,51 @@ import json
 import os
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
 import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
+from rich.console import Console
+from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
 
 from loadtest.workload.expected import KnownOutcome
 from loadtest.workload.faults import BadRecipe
 from loadtest.workload.options import add_arguments, recipe_from
-from loadtest.workload.progress import reported
 from loadtest.workload.recipe import Recipe
 from loadtest.workload.stream import Generation
 from loadtest.workload.targets import STDOUT, known_outcome_path, write_to
+
+LARGE = 20_000_000  # bytes: less is made before anybody could read the bar
+
+
+@contextmanager
+def with_progress(generation: Generation, *, is_quiet: bool = False) -> Iterator[Iterable[bytes]]:
+    """Yield the file's portions; a bar moves as they are taken."""
+    if is_quiet or not sys.stderr.isatty() or generation.most_bytes < LARGE:
+        yield generation
+        return
+    columns = (
+        TextColumn("generating"),
+        BarColumn(),
+        DownloadColumn(),
+        TransferSpeedColumn(),
+        TextColumn("{task.fields[rows]:,} rows"),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("", total=generation.likely_bytes, rows=0)
+
+        def watched() -> Iterator[bytes]:
+            for portion in generation:
+                yield portion
+                bar.update(task, completed=generation.known_outcome.text_bytes, rows=generation.known_outcome.rows)
+
+        yield watched()
+
 
 INTERRUPTED, BROKEN_PIPE = 130, 141
 __all__ = ["add_arguments", "generate", "run"]
@@ -53,7 +83,7 @@ def generate(recipe: Recipe, target: str, *, client: Callable[[], Any], is_quiet
         BadRecipe, OSError, botocore's errors: it could not be made or written.
     """
     generation = Generation(recipe)
-    with reported(generation, is_quiet=is_quiet) as portions:
+    with with_progress(generation, is_quiet=is_quiet) as portions:
         write_to(target, portions, most_bytes=generation.most_bytes, client=client)
     return generation.known_outcome
 

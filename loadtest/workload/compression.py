@@ -35,21 +35,21 @@ class Zstandard:
     """Zstandard by Arrow: Python has none of its own before 3.14."""
 
     def __init__(self) -> None:
-        self._simulator = _Simulator()
-        self._stream = pa.CompressedOutputStream(pa.PythonFile(cast(Any, self._simulator), mode="w"), "zstd")
+        self._output = _Output()
+        self._stream = pa.CompressedOutputStream(pa.PythonFile(cast(Any, self._output), mode="w"), "zstd")
 
     def compress(self, data: bytes, /) -> bytes:
         """Take some bytes."""
         self._stream.write(data)
-        return self._simulator.take()
+        return self._output.take()
 
     def flush(self) -> bytes:
         """Return what is left."""
         self._stream.close()
-        return self._simulator.take()
+        return self._output.take()
 
 
-class _Simulator:
+class _Output:
     """A file object that keeps what is written until it is taken."""
 
     closed = False

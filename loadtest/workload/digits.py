@@ -65,15 +65,15 @@ def void(texts: Sequence[bytes]) -> NDArray[np.void]:
 
 
 class Fractions:
-    """The digits behind the point, for a number of decimals from 0 to 4: as they are spelled, and as they count."""
+    """The digits behind the point, for a number of decimals from 0 to 4: as they are written, and as they count."""
 
     def __init__(self, decimals: int, mark: bytes) -> None:
         digits = [b"%0*d" % (decimals, n) if decimals else b"" for n in range(10**decimals)]
-        spelled = [mark + text if text else b"" for text in digits]
+        written = [mark + text if text else b"" for text in digits]
         bare = [text.rstrip(b"0") for text in digits]
         self.divisor = 10**decimals
-        self.texts = void(spelled)
-        self.spelled, self.spelled_lengths = linear(spelled)
+        self.texts = void(written)
+        self.written, self.written_lengths = linear(written)
         self.hashes, self.lengths = linear([b"." + text if text else b"" for text in bare])
 
 

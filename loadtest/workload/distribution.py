@@ -19,7 +19,7 @@ _EMPTY = re.compile(r"(.*)\?(0?\.[0-9]+|[01](?:\.0*)?)", re.DOTALL)
 
 @dataclass(frozen=True, slots=True)
 class Distribution:
-    """A kind, what it is told, and the share of cells that are left empty."""
+    """A kind, its arguments, and the share of cells that are left empty."""
 
     kind: str = "default"
     arguments: tuple[str, ...] = ()
@@ -43,6 +43,6 @@ def parse_distribution(text: str) -> Distribution:
     bare, empty = (match[1], float(match[2])) if match else (text, 0.0)
     kind, _, rest = bare.partition(":")
     if kind not in FORMS:
-        raise BadRecipe(f"{text!r} is no distribution; accepted are {', '.join(FORMS.values())}.")
+        raise BadRecipe(f"{text!r} is not a distribution; accepted are {', '.join(FORMS.values())}.")
     arguments = (rest,) if kind == "choice" else tuple(rest.split(":")) if rest else ()
     return Distribution(kind, arguments, empty)

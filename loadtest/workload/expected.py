@@ -1,4 +1,4 @@
-"""What must be found of generated files: in the books, in the rejects, in the table."""
+"""What must be found of generated files: in the ledger, in the rejects, in the table."""
 
 import json
 from collections import Counter
@@ -21,7 +21,7 @@ class KnownOutcome:
         checksum: of these items (`loadtest.workload.checksum`).
         bytes: of the file as it was delivered.
         text_bytes: of its text, before compression.
-        not_summed: attributes that are not in the checksum, because they tell of the load and not of the file.
+        not_summed: attributes that are not in the checksum, because they are about the load and not the file.
     """
 
     rows: int = 0
@@ -76,7 +76,7 @@ class KnownOutcome:
 
     @classmethod
     def from_document(cls, document: dict[str, Any]) -> "KnownOutcome":
-        """Return the known outcome that `document` told; fields it does not know are left out."""
+        """Return the known outcome from what `document` returned; unknown fields are left out."""
         superseded = (document["superseded"]["min"], document["superseded"]["max"])
         known = {name: document[name] for name in ("rows", "rejected", "items", "bytes", "text_bytes")}
         not_summed = tuple(document["not_summed"])
@@ -84,5 +84,5 @@ class KnownOutcome:
 
     @classmethod
     def from_json(cls, text: str) -> "KnownOutcome":
-        """Return the known outcome that `to_json` told."""
+        """Return the known outcome from what `to_json` returned."""
         return cls.from_document(json.loads(text))

@@ -7,10 +7,10 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from loadtest.workload.cell_encoder import EncodedCell
 from loadtest.workload.digits import Fields, Fractions, joined_hash, padded, plain, void
 from loadtest.workload.hashing import MASK, U64, attribute_seed, linear, powers, value_hashes
 from loadtest.workload.samplers import Evenly, Sampler, Weighted, Words
-from loadtest.workload.spelling import Entry
 
 Numbers = NDArray[np.int64]
 
@@ -65,22 +65,22 @@ class Pool:
 
     def __init__(
         self,
-        entries: Sequence[Entry],
+        encoded: Sequence[EncodedCell],
         attribute: str,
         weights: Sequence[float] | None = None,
         *,
         in_template: bool = True,
         expiry: tuple[str, int] | None = None,
     ) -> None:
-        self.entries, self.weights = entries, weights
-        self._sampler: Sampler = Weighted(weights) if weights else Evenly(len(entries))
-        self._cells = void([entry.cell for entry in entries])
+        self.encoded, self.weights = encoded, weights
+        self._sampler: Sampler = Weighted(weights) if weights else Evenly(len(encoded))
+        self._cells = void([entry.cell for entry in encoded])
         self.widths: tuple[int, ...] = (self._cells.dtype.itemsize,)
-        self._hashes = _entry_hashes(attribute, [entry.value for entry in entries])
-        self._texts = _text_hashes(entries) if in_template else None
-        missing = np.array([entry.text is None for entry in entries])
+        self._hashes = _entry_hashes(attribute, [entry.value for entry in encoded])
+        self._texts = _text_hashes(encoded) if in_template else None
+        missing = np.array([entry.text is None for entry in encoded])
         self._missing = missing if missing.any() else None
-        self._expiry = _expiry_hashes(entries, expiry) if expiry else None
+        self._expiry = _expiry_hashes(encoded, expiry) if expiry else None
 
     def make(self, draw: Draw) -> Cells:
         """Return the cells of some rows."""
@@ -98,7 +98,7 @@ class Pool:
 
 
 class Padded:
-    """Numbers of so many groups of four digits behind a literal, which the file's number is a part of if `{file}` is.
+    """Numbers of several groups of four digits behind a literal, which the file's number is a part of if `{file}` is.
 
     A text column has them as they are, and so has a column of numbers if the literal begins with a digit other than 0.
     """
@@ -126,7 +126,7 @@ class Padded:
 
 
 class Plain:
-    """Numbers as people write them: a sign if there must be one, no zeros before them, and so many decimals."""
+    """Numbers as people write them: a sign if there must be one, no zeros before them, and a number of decimals."""
 
     def __init__(
         self,
@@ -160,9 +160,9 @@ class Plain:
         meant = _with_parts(hashes, lengths, signs, f.hashes.take(parts), f.lengths.take(parts))
         text = None
         if self._in_template:
-            text = _with_parts(hashes, lengths, signs, f.spelled.take(parts), f.spelled_lengths.take(parts))
-        spelled = text if text and self._kind == "S" else meant
-        return Cells([*quote, minus, *fields, f.texts.take(parts), *quote], value_hashes(self._seed, *spelled), text)
+            text = _with_parts(hashes, lengths, signs, f.written.take(parts), f.written_lengths.take(parts))
+        written = text if text and self._kind == "S" else meant
+        return Cells([*quote, minus, *fields, f.texts.take(parts), *quote], value_hashes(self._seed, *written), text)
 
 
 def _constant(text: bytes) -> Fields:
@@ -182,8 +182,8 @@ def _with_parts(
     return hashes, table.take(length + signs)
 
 
-def _text_hashes(entries: Sequence[Entry]) -> tuple[U64, U64]:
-    texts, lengths = linear([(entry.text or "").encode() for entry in entries])
+def _text_hashes(encoded: Sequence[EncodedCell]) -> tuple[U64, U64]:
+    texts, lengths = linear([(entry.text or "").encode() for entry in encoded])
     return texts, powers(int(lengths.max(initial=0)) + 1)[lengths]
 
 
@@ -198,7 +198,7 @@ def _entry_hashes(attribute: str, values: Sequence[tuple[str, bytes] | None]) ->
     return hashes
 
 
-def _expiry_hashes(entries: Sequence[Entry], expiry: tuple[str, int]) -> U64:
+def _expiry_hashes(encoded: Sequence[EncodedCell], expiry: tuple[str, int]) -> U64:
     attribute, after_s = expiry
-    times = [None if e.epoch_s is None else ("N", str(e.epoch_s + after_s).encode()) for e in entries]
+    times = [None if e.epoch_s is None else ("N", str(e.epoch_s + after_s).encode()) for e in encoded]
     return _entry_hashes(attribute, times)

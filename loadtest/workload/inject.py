@@ -10,7 +10,7 @@ from ingest.contract import Reason
 from loadtest.workload.defects import Defects
 from loadtest.workload.faults import BadRecipe
 from loadtest.workload.generators import Maker, Pool
-from loadtest.workload.keys import key_columns
+from loadtest.workload.key_columns import key_columns
 from loadtest.workload.samplers import Words
 from loadtest.workload.schema import Column, Dialect, Schema, is_template, sources
 
@@ -164,7 +164,7 @@ def _cell(reason: str, column: Column, dialect: Dialect) -> bytes:
 
 
 def _undecodable(dialect: Dialect) -> bytes:
-    """Return bytes that are no text in the file's encoding.
+    """Return bytes that are not text in the file's encoding.
 
     Raises:
         BadRecipe: every byte is.
@@ -187,7 +187,7 @@ def anchor(makers: Mapping[str, Maker]) -> tuple[str, int]:
     """
     for name, maker in makers.items():
         if isinstance(maker, Pool):
-            for place, entry in enumerate(maker.entries):
+            for place, entry in enumerate(maker.encoded):
                 if entry.text and not entry.text.isascii():
                     return name, place
     raise BadRecipe("bad_encoding needs a column of free text, or of another with characters beyond ASCII.")

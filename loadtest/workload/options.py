@@ -1,15 +1,58 @@
-"""The options of `python -m loadtest generate`, and the recipe that they, and a recipe file, tell."""
+"""The options of `python -m loadtest generate`, recipe files (TOML), and the recipe that both make."""
 
 import argparse
+import tomllib
 from pathlib import Path
 from textwrap import fill, indent
-from typing import get_args
+from typing import Any, get_args
 
 from loadtest.workload.defects import REJECTED, UNUSUAL
 from loadtest.workload.distribution import FORMS
 from loadtest.workload.faults import BadRecipe
 from loadtest.workload.recipe import SEGMENT_BYTES, Compression, KeyOrder, Quoting, Recipe, recipe_of
-from loadtest.workload.recipe_file import read_recipe
+
+FIELDS: dict[str, tuple[type, ...]] = {
+    "feed": (str,),
+    "rows": (int,),
+    "size": (str, int),
+    "seed": (int,),
+    "key_order": (str,),
+    "compression": (str,),
+    "quoting": (str,),
+    "byte_order_mark": (bool,),
+    "line_end": (str,),
+    "segment_bytes": (int,),
+    "columns": (dict,),
+    "defects": (dict,),
+}
+
+
+def read_recipe(path: Path) -> dict[str, Any]:
+    """Return the fields of a recipe file, as `recipe_of` takes them.
+
+    Raises:
+        BadRecipe: it cannot be read, or a field is unknown or wrong.
+    """
+    try:
+        raw = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise BadRecipe(f"{path} is not a recipe that can be read: {error}.") from error
+    for name, value in raw.items():
+        if name not in FIELDS:
+            raise BadRecipe(f"{path}: unknown field `{name}`; accepted are {', '.join(FIELDS)}.")
+        if not isinstance(value, FIELDS[name]) or (isinstance(value, bool) and bool not in FIELDS[name]):
+            raise BadRecipe(f"{path}: `{name}` = {value!r} is wrong: accepted is {_kinds(FIELDS[name])}.")
+    for table, kind in (("columns", str), ("defects", (int, float))):
+        for name, value in raw.get(table, {}).items():
+            if not isinstance(value, kind) or isinstance(value, bool):
+                raise BadRecipe(f"{path}: `{table}.{name}` = {value!r} is wrong: accepted is {_kinds(kind)}.")
+    return raw
+
+
+def _kinds(kinds: type | tuple[type, ...]) -> str:
+    names = {str: "text", int: "a whole number", float: "a number", bool: "true or false", dict: "a table"}
+    return " or ".join(names[kind] for kind in (kinds if isinstance(kinds, tuple) else (kinds,)))
+
 
 _LINE_ENDS = {"lf": "\n", "crlf": "\r\n"}
 _FORMS = "".join(f"  {form}\n" for form in FORMS.values())
@@ -62,10 +105,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def recipe_from(arguments: argparse.Namespace) -> Recipe:
-    """Return the recipe that the options, and the recipe file if there is one, tell.
+    """Return the recipe that the options, and the recipe file if there is one, make.
 
     Raises:
-        BadRecipe: they tell none.
+        BadRecipe: they make none.
     """
     fields = read_recipe(arguments.recipe) if arguments.recipe else {}
     given = {name: getattr(arguments, name) for name in ("feed", "seed", "key_order", "compression", "quoting")}

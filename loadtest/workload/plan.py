@@ -6,13 +6,13 @@ from functools import lru_cache
 
 from ingest.contract import Reason
 from loadtest.workload.attributes import Attributes, attributes_of, not_summed
-from loadtest.workload.columns import Place, maker_of
+from loadtest.workload.columns import ColumnPlace, maker_of
 from loadtest.workload.defects import BLANK_LINES, DUPLICATES, LINE_BREAKS, QUOTES
 from loadtest.workload.distribution import Distribution
 from loadtest.workload.faults import BadRecipe
 from loadtest.workload.generators import Maker
 from loadtest.workload.inject import Spoils, anchor, spoils_of
-from loadtest.workload.keys import (
+from loadtest.workload.key_columns import (
     check_key_cells,
     check_keys,
     key_columns,
@@ -52,7 +52,7 @@ class Plan:
 
     @property
     def likely_row_bytes(self) -> float:
-        """About so many bytes a row has."""
+        """The approximate size of a row."""
         return self.row_bytes * _FILLED + self.spoils.mean_long_bytes
 
     def row_buffer(self) -> RowBuffer:
@@ -152,7 +152,7 @@ def _columns(recipe: Recipe) -> tuple[str, ...]:
 def _maker(recipe: Recipe, name: str, columns: tuple[str, ...]) -> Maker:
     schema, given = recipe.schema, dict(recipe.columns).get(name)
     ttl = schema.ttl
-    place = Place(
+    place = ColumnPlace(
         name=name,
         column=schema.column(name),
         dialect=schema.dialect,

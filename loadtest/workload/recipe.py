@@ -15,7 +15,7 @@ KeyOrder = Literal["random", "sorted", "hot"]
 Compression = Literal["none", "gzip", "bz2", "zstd"]
 Quoting = Literal["needed", "all"]
 MOST_FILES = 100_000
-MOST_ROWS = 1 << 38  # a file's rows are numbered in so many
+MOST_ROWS = 1 << 38  # of a file: its rows are numbered with 38 bits
 SEGMENT_BYTES = 64 * 1024 * 1024  # `segment_mb` of infra/settings.py, unless it is changed
 _UNITS = {"": 1, "B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "KIB": 2**10, "MIB": 2**20, "GIB": 2**30}
 
@@ -29,8 +29,8 @@ class Recipe:
         text_bytes: the size of the file, before compression.
         file: the file's number: files of other numbers have other keys, whatever else is equal.
         part: the rows from one number to before another; they are those of the whole file. Only where `rows` is given.
-        segment_bytes: the loader keeps order within so many bytes: what replaces a row stands in the first quarter of
-            them, and how many rows are superseded is exact up to half of them.
+        segment_bytes: the loader keeps order within this number of bytes: what replaces a row stands in their first
+            quarter, and how many rows are superseded is exact up to half of them.
     """
 
     schema: Schema
@@ -81,7 +81,7 @@ class Recipe:
         if not 0 <= first <= end <= self.rows:
             raise BadRecipe(f"rows {first} to {end}: the file has rows 0 to {self.rows}.")
         if self.compression != "none":
-            raise BadRecipe("a part of a compressed file is no part of its bytes; make it without compression.")
+            raise BadRecipe("a part of a file is made without compression only; leave out the compression.")
 
     def _check_compression(self) -> None:
         wanted = self.schema.dialect.compression
@@ -138,9 +138,9 @@ def parse_size(text: str) -> int:
     (10000000, 1610612736, 300)
 
     Raises:
-        BadRecipe: it is no size.
+        BadRecipe: it is not a size.
     """
     match = re.fullmatch(r"([0-9_]+(?:\.[0-9]+)?)\s*([KMG]?I?B)?", text.strip().upper())
     if not match or (match[2] or "") not in _UNITS:
-        raise BadRecipe(f"{text!r} is no size; sizes are like 300, 10KB, 1.5GB or 64MiB.")
+        raise BadRecipe(f"{text!r} is not a size; sizes are like 300, 10KB, 1.5GB or 64MiB.")
     return int(float(match[1]) * _UNITS[match[2] or ""]) if "." in match[1] else int(match[1]) * _UNITS[match[2] or ""]

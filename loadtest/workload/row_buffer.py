@@ -50,7 +50,7 @@ class RowBuffer:
         self._views: dict[tuple[int, int], NDArray[np.void]] = {}
 
     def size(self, count: int) -> None:
-        """Make room for so many rows."""
+        """Make room for a number of rows."""
         if len(self._rows) < count:
             self._bytes = bytearray(self._blank.tobytes() * count)
             self._rows = np.frombuffer(self._bytes, np.uint8).reshape(count, self.width)

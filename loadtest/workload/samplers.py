@@ -30,7 +30,7 @@ class Evenly:
 
 
 class Weighted:
-    """Values by weights, by Walker's alias method. A word tells a place, and whether to take its alias."""
+    """Values by weights, by Walker's alias method. A word gives a place, and whether to take its alias."""
 
     def __init__(self, weights: Sequence[float]) -> None:
         shares, self._other = _alias(weights)

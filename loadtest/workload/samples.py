@@ -9,7 +9,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from loadtest.workload.canonical import canonical_value
-from loadtest.workload.spelling import Entry, Speller
+from loadtest.workload.cell_encoder import CellEncoder, EncodedCell
 
 POOL = 4096
 WORDS = (  # a good part of them beyond ASCII
@@ -69,7 +69,7 @@ class Chance:
 
 
 def texts(chance: Chance, least: int, most: int, words: tuple[str, ...], joint: str) -> Iterator[str]:
-    """Yield free text of so many words."""
+    """Yield free text of a number of words."""
     while True:
         yield joint.join(chance.of(words) for _ in range(least + chance.below(most - least + 1)))
 
@@ -86,24 +86,24 @@ def with_break(text: str, chance: Chance) -> str:
     return f"{text[:at]}{chance.of(_BREAKS)}{text[at:]}{chance.of(WORDS[:8])}"
 
 
-def times(speller: Speller, chance: Chance, first: datetime, last: datetime, count: int) -> Iterator[Entry]:
+def times(encoder: CellEncoder, chance: Chance, first: datetime, last: datetime, count: int) -> Iterator[EncodedCell]:
     """Yield times of the column's zone from the first day to the last, whole days where the unit is a day.
 
     They keep clear of the hours in which clocks change, where not every time is one or one only.
     """
     days = (last - first).days + 1
-    zone = ZoneInfo(speller.column.zone)
+    zone = ZoneInfo(encoder.column.zone)
     for _ in range(count):
         day = first + timedelta(days=chance.below(days))
-        if speller.column.unit == "day":
-            yield speller.time(day.replace(tzinfo=zone))
+        if encoder.column.unit == "day":
+            yield encoder.time(day.replace(tzinfo=zone))
         else:
-            yield speller.time(_whole(day.replace(tzinfo=zone, hour=6), chance, speller))
+            yield encoder.time(_whole(day.replace(tzinfo=zone, hour=6), chance, encoder))
 
 
-def _whole(morning: datetime, chance: Chance, speller: Speller) -> datetime:
-    """Return a time of a day that the column's form can tell."""
-    form = speller.column.timestamp[0] if speller.column.timestamp else "iso"
+def _whole(morning: datetime, chance: Chance, encoder: CellEncoder) -> datetime:
+    """Return a time of a day that the column's form can express."""
+    form = encoder.column.timestamp[0] if encoder.column.timestamp else "iso"
     if form in ("iso", "epoch_s", "epoch_ms"):
         return morning + timedelta(seconds=chance.below(17 * 3600))
     when = morning + timedelta(seconds=chance.below(17 * 3600))
@@ -114,7 +114,7 @@ def first_and_last(days: tuple[str, ...]) -> tuple[datetime, datetime]:
     """Return the days that an option names; those of 2026 where it names none.
 
     Raises:
-        ValueError: they are no days.
+        ValueError: they are not days.
     """
     first, last = days or ("2026-01-01", "2026-12-31")
     begin, end = (datetime.fromisoformat(day).replace(tzinfo=UTC) for day in (first, last))
@@ -123,28 +123,28 @@ def first_and_last(days: tuple[str, ...]) -> tuple[datetime, datetime]:
     return begin, end
 
 
-def binary(speller: Speller, chance: Chance) -> Entry:
+def binary(encoder: CellEncoder, chance: Chance) -> EncodedCell:
     """Return a cell of 8 to 24 bytes."""
     data = bytes(chance.below(256) for _ in range(8 + chance.below(17)))
-    text = data.hex() if speller.column.encoding == "hex" else base64.b64encode(data).decode()
-    return speller.entry(text, ("B", data))
+    text = data.hex() if encoder.column.encoding == "hex" else base64.b64encode(data).decode()
+    return encoder.encode(text, ("B", data))
 
 
-def members(speller: Speller, chance: Chance) -> Entry:
+def members(encoder: CellEncoder, chance: Chance) -> EncodedCell:
     """Return a cell of a set of 1 to 4 members."""
-    kind = speller.column.type
-    known = [str(n) for n in range(30, 60)] if kind == "NS" else [w for w in WORDS if speller.column.separator not in w]
+    kind = encoder.column.type
+    known = [str(n) for n in range(30, 60)] if kind == "NS" else [w for w in WORDS if encoder.column.separator not in w]
     found = [chance.of(known) for _ in range(1 + chance.below(4))]
-    return speller.entry(speller.column.separator.join(found), (kind, canonical_value(kind, sorted(set(found)))))
+    return encoder.encode(encoder.column.separator.join(found), (kind, canonical_value(kind, sorted(set(found)))))
 
 
-def document(speller: Speller, chance: Chance) -> Entry:
+def document(encoder: CellEncoder, chance: Chance) -> EncodedCell:
     """Return a cell of a JSON list or object, as the column wants it."""
-    kind, number = speller.column.type, chance.below(1000)
+    kind, number = encoder.column.type, chance.below(1000)
     value: Any = [number, chance.of(WORDS), number % 2 == 0]
     value = value if kind == "L" else {"n": number, "word": chance.of(WORDS), "list": value, "none": None}
     text = json.dumps(value, ensure_ascii=chance.below(2) == 0)
-    return speller.entry(text, (kind, canonical_value(kind, _typed(value)[kind])))
+    return encoder.encode(text, (kind, canonical_value(kind, _typed(value)[kind])))
 
 
 def _typed(value: Any) -> dict[str, Any]:

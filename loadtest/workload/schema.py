@@ -101,12 +101,12 @@ def read_schema(path: Path, feed: str) -> Schema:
     """Return a feed of a feeds.toml.
 
     Raises:
-        BadRecipe: there is no such file or feed, or it is no feeds.toml.
+        BadRecipe: the file or feed does not exist, or it is not a feeds.toml.
     """
     try:
         declared = tomllib.loads(path.read_text(encoding="utf-8"))["feeds"]
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, KeyError) as error:
-        raise BadRecipe(f"{path} is no feeds.toml that can be read ({error}); name one with --feeds PATH.") from error
+        raise BadRecipe(f"{path} is not a readable feeds.toml ({error}); name one with --feeds PATH.") from error
     if feed not in declared:
         raise BadRecipe(f"{path} has no feed {feed!r}; it declares {', '.join(sorted(declared))}.")
     try:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import replace
 
-from loadtest.workload.block import BLOCK_ROWS, Blocks, Extent
+from loadtest.workload.block import BLOCK_ROWS, Blocks, RowRange
 from loadtest.workload.compression import compressor
 from loadtest.workload.expected import KnownOutcome
 from loadtest.workload.faults import BadRecipe
@@ -11,7 +11,7 @@ from loadtest.workload.plan import plan_of
 from loadtest.workload.recipe import Recipe
 
 _SEGMENT_LEAST = 2 * 1024 * 1024  # bytes: no loader cuts a file into smaller parts
-_WINDOW_ROWS = 1_000_000  # a loader compares so many keys at least
+_WINDOW_ROWS = 1_000_000  # how many keys a loader compares at least
 _CUT_LOSES = 16  # rows at most that count as written and not as superseded, where their group of 32 is cut in two
 
 
@@ -42,7 +42,7 @@ class Generation:
 
     @property
     def likely_bytes(self) -> int:
-        """About so many bytes of text come out."""
+        """The approximate size of the text."""
         first, end = self.recipe.part or (0, self.recipe.rows or 0)
         return self.recipe.text_bytes or int((end - first) * self._plan.likely_row_bytes)
 
@@ -92,15 +92,15 @@ class Generation:
             return None
         return self.recipe.text_bytes - self.known_outcome.text_bytes - len(self._plan.foot)
 
-    def _extent(self, number: int, first: int, room: int | None) -> Extent:
+    def _extent(self, number: int, first: int, room: int | None) -> RowRange:
         """Return which rows of a block are wanted, and how many of it the file has."""
         start = number * BLOCK_ROWS
-        if room is not None:  # of less than so many bytes no row can be; one more than fits shows that it is the end
+        if room is not None:  # a row has at least this many bytes; one more than fits shows that it is the end
             last = min(BLOCK_ROWS, room // len(self._plan.columns) + 1)
-            return Extent(0, last, last)
+            return RowRange(0, last, last)
         rows = self.recipe.rows or 0
         end = self.recipe.part[1] if self.recipe.part else rows
-        return Extent(max(0, first - start), min(BLOCK_ROWS, end - start), min(BLOCK_ROWS, rows - start))
+        return RowRange(max(0, first - start), min(BLOCK_ROWS, end - start), min(BLOCK_ROWS, rows - start))
 
     def _reported(self, known_outcome: KnownOutcome) -> KnownOutcome:
         """Return the known outcome with the superseded rows: all, unless the file may be cut between them."""

@@ -29,7 +29,7 @@ def write_to(target: str, portions: Iterable[bytes], *, most_bytes: int, client:
 
 
 def known_outcome_path(target: str) -> Path | None:
-    """Return where the known outcome of a target is written if nobody says where; None: nowhere.
+    """Return where the known outcome of a target is written by default; None: nowhere.
 
     That of an object lies here: beside it, the pipeline would take it for a file to load.
 
@@ -56,7 +56,7 @@ def _copy(portions: Iterable[bytes], out: BinaryIO) -> None:
 
 
 def _write_file(path: Path, portions: Iterable[bytes]) -> None:
-    """Write a file that has its name only when it is whole. What is no plain file, as /dev/null, is written to."""
+    """Write a file that has its name only when it is whole. What is not a plain file, as /dev/null, is written to."""
     if path.exists() and not path.is_file():
         with path.open("wb") as out:
             return _copy(portions, out)

@@ -8,7 +8,7 @@ from typing import Any
 
 MOST_PARTS = 10_000  # https://docs.aws.amazon.com/AmazonS3/latest/userguide/qfacts.html
 LEAST_PART_BYTES = 8 * 1024 * 1024  # S3 asks for 5 MiB
-UNDER_WAY = 4  # parts: memory is so many, and one
+UNDER_WAY = 4  # parts: memory holds these, and one more
 _MIB = 1024 * 1024
 
 
@@ -38,7 +38,7 @@ def upload(client: Any, bucket: str, key: str, portions: Iterable[bytes], *, mos
 
 @dataclass(frozen=True, slots=True)
 class Unfinished:
-    """An upload whose parts are all there: the object is, and is told of, once it is completed."""
+    """An upload whose parts are all there: the object exists, and its notification is sent, once it is completed."""
 
     client: Any
     name: dict[str, str]
@@ -47,11 +47,11 @@ class Unfinished:
     def complete(self) -> str:
         """Make the object of the parts, or nothing; return its eTag."""
         try:
-            reported = self.client.complete_multipart_upload(**self.name, MultipartUpload={"Parts": self.parts})
+            answer = self.client.complete_multipart_upload(**self.name, MultipartUpload={"Parts": self.parts})
         except BaseException:
             self.client.abort_multipart_upload(**self.name)
             raise
-        return str(reported["ETag"]).strip('"')
+        return str(answer["ETag"]).strip('"')
 
 
 def keep(client: Any, bucket: str, key: str, portions: Iterable[bytes], *, most_bytes: int) -> Unfinished:

@@ -75,7 +75,7 @@ def simulator(**settings: Any) -> Iterator[Simulator]:
 
 
 def kept(running: Simulator) -> set[tuple[str, int, str]]:
-    found = running.known_outcome.items("Orders")
+    found = running.written_items.items("Orders")
     return {(item["id"]["S"], int(item["n"]["N"]), item["note"]["S"]) for item in found}
 
 
@@ -340,7 +340,7 @@ def test_rows_of_one_partition_key_are_sent_apart_if_asked(interleave: bool, key
     by_key = items(700).take(sorted(range(700), key=lambda row: row % 7))
     with simulator() as running:
         assert writer(running, interleave=interleave, limiter=ConcurrencyLimiter.fixed(1)).write(by_key) == []
-        first = [item["id"]["S"] for item in running.known_outcome.items("Orders")[:25]]
+        first = [item["id"]["S"] for item in running.written_items.items("Orders")[:25]]
         assert len(set(first)) == keys
         assert kept(running) == expected(700)
 
@@ -350,5 +350,5 @@ def test_what_is_sent_is_what_boto3_would_send() -> None:
     for fast in (True, False):
         with simulator() as running:
             (writer(running) if fast else reference_writer(running)).write(items(30))
-            seen.append(sorted(map(json.dumps, running.known_outcome.items("Orders"))))
+            seen.append(sorted(map(json.dumps, running.written_items.items("Orders"))))
     assert seen[0] == seen[1]

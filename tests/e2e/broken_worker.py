@@ -18,7 +18,7 @@ class DropsARow(BatchWriter):
 
 
 class CountsTwice(handler.LedgerTable):
-    """Counts all of a file again when it ends: the books still balance."""
+    """Counts all of a file again when it ends: the row counts still reconcile."""
 
     def end_file(self, file: Any, lease: Any, outcome: Any, *, now_s: float) -> None:
         twice = replace(outcome, row_counts=outcome.row_counts.plus(outcome.row_counts))

@@ -16,12 +16,11 @@ import pytest
 from infra.local.stack import LocalStack, local_stack
 from ingest.contract import Output
 from loadtest.run.aws import marker
-from loadtest.run.aws.faults import Refused
+from loadtest.run.aws.clients import RunRefused
 from loadtest.run.aws.target import AwsTarget
-from loadtest.run.driver import perform
-from loadtest.run.progress import Progress
+from loadtest.run.driver import Progress, perform
 from loadtest.scenarios.catalog import SCENARIOS
-from loadtest.scenarios.feeds import FEEDS
+from loadtest.scenarios.scenario import FEEDS
 
 pytestmark = pytest.mark.e2e
 ACCOUNT = "000000000000"
@@ -94,15 +93,15 @@ def test_a_run_is_judged_and_leaves_nothing(stack: LocalStack, tmp_path: Path) -
     out = tmp_path / "smoke.json"
     done = loadtest(stack, "run", "smoke", "--scale", "0.2", "--account", ACCOUNT, "--out", str(out))
     assert done.returncode == 0, done.stderr
-    reported = json.loads(out.read_text())
-    assert reported["check_result"]["problems"] == []
-    assert (reported["check_result"]["rows"]["found"], reported["check_result"]["files"]["complete"]) == (600, 3)
-    assert reported["command"].endswith("--target aws --scale 0.2 --seed 1 --stack ingest-local")
-    figures = reported["figures"]
+    result = json.loads(out.read_text())
+    assert result["check_result"]["problems"] == []
+    assert (result["check_result"]["rows"]["found"], result["check_result"]["files"]["complete"]) == (600, 3)
+    assert result["command"].endswith("--target aws --scale 0.2 --seed 1 --stack ingest-local")
+    figures = result["figures"]
     assert figures["requests"] >= 24
     assert figures["write_units"] >= 600
     assert figures["workers"] >= 1
-    assert sum(reported["samples"]["bytes_per_s"]) > 0
+    assert sum(result["samples"]["bytes_per_s"]) > 0
     assert contents(stack) == NOTHING
 
 
@@ -110,17 +109,17 @@ def test_rejects_and_news_that_comes_again_are_judged_and_leave_nothing(
     stack: LocalStack, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     use(stack, monkeypatch)
-    files = replace(SCENARIOS["dirty"].files[0], count=2, rows=500)
-    scenario = replace(SCENARIOS["dirty"], files=(files,), notices=4)
+    files = replace(SCENARIOS["defects"].files[0], count=2, rows=500)
+    scenario = replace(SCENARIOS["defects"], files=(files,), notices=4)
     said: list[str] = []
     with (
         AwsTarget("ingest-local", [scenario], seed=3, account=ACCOUNT, ask=None, say=said.append) as target,
-        Progress("dirty") as progress,
+        Progress("defects") as progress,
     ):
-        reported = perform(scenario, target, scale=1, seed=3, progress=progress, patience_s=60)
-    assert reported["check_result"]["problems"] == []
-    assert sum(reported["check_result"]["rejected"]["found"].values()) > 0
-    assert log_lines(stack, "file passed over") >= 3, "each file was told of again"
+        result = perform(scenario, target, scale=1, seed=3, progress=progress, patience_s=60)
+    assert result["check_result"]["problems"] == []
+    assert sum(result["check_result"]["rejected"]["found"].values()) > 0
+    assert log_lines(stack, "file passed over") >= 3, "notifications of each file came again"
     assert "2 objects and uploads" in said[-1]
     assert contents(stack) == NOTHING
 
@@ -136,7 +135,7 @@ def test_a_dry_run_shows_plan_cost_and_resources_and_does_nothing(stack: LocalSt
 def test_nothing_begins_in_an_account_that_no_one_named(stack: LocalStack, monkeypatch: pytest.MonkeyPatch) -> None:
     use(stack, monkeypatch)
     unnamed = AwsTarget("ingest-local", [SCENARIOS["smoke"]], seed=3, account=None, ask=None, say=print)
-    with pytest.raises(Refused, match=f"say --account {ACCOUNT}"), unnamed:
+    with pytest.raises(RunRefused, match=f"say --account {ACCOUNT}"), unnamed:
         pytest.fail("it began")
     assert contents(stack) == NOTHING
 
@@ -152,12 +151,12 @@ def test_a_run_that_was_interrupted_or_killed_leaves_nothing_in_the_end(
         while not contents(stack)["items"] and time.monotonic() < until_s:
             time.sleep(0.1)
         run.send_signal(how)
-        reported = run.communicate(timeout=60)[1].decode()
+        printed = run.communicate(timeout=60)[1].decode()
     if how == signal.SIGKILL:
         assert contents(stack)["uploads"] != []
         cleaned = loadtest(stack, "clean", "--run", run_name(stack), "--account", ACCOUNT)
         assert cleaned.returncode == 0, cleaned.stderr
     else:
-        assert (run.returncode, "nothing is left" in reported) == (130, True), reported
+        assert (run.returncode, "nothing is left" in printed) == (130, True), printed
     assert contents(stack) == NOTHING
     assert not (tmp_path / "never.json").exists()

@@ -5,10 +5,10 @@ from pathlib import Path
 import pytest
 
 from loadtest.chaos.run import begun, perform, settle
-from loadtest.chaos.settings import KB, MB, Settings
+from loadtest.chaos.settings import KB, MB, ChaosSettings
 
 pytestmark = pytest.mark.e2e
-SMALL = Settings(
+SMALL = ChaosSettings(
     seconds=22,
     seed=5,
     kill_every_s=2.5,
@@ -35,11 +35,11 @@ def test_a_world_with_kills_and_faults_loses_and_doubles_nothing() -> None:
     assert sum(figures["faults"]["table"].values()) > 0
 
 
-@pytest.mark.parametrize(("bug", "found"), [("drops a row", "the table lacks"), ("counts twice", "the books are")])
+@pytest.mark.parametrize(("bug", "found"), [("drops a row", "the table lacks"), ("counts twice", "the row counts are")])
 def test_a_worker_with_a_bug_is_found_out(
     bug: str, found: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    world = Settings(
+    world = ChaosSettings(
         seconds=0, seed=6, sizes=(20 * KB,), skews_s=(0.0,), patience_s=60, worker="tests.e2e.broken_worker"
     )
     with begun(world, tmp_path, {"CHAOS_BUG": bug}) as run:

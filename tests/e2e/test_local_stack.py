@@ -1,4 +1,4 @@
-"""The deployed template in the local stack: what is dropped in S3 is in DynamoDB, in the rejects, or told of."""
+"""The deployed template in the local stack: what is dropped in S3 is in DynamoDB, in the rejects, or reported."""
 
 import csv
 import gzip
@@ -37,7 +37,7 @@ def counts(entry: dict[str, Any]) -> tuple[int, ...]:
 
 def test_a_good_file_lands_in_the_table_and_its_row_counts_balance(stack: Any) -> None:
     stack.drop("orders/good.csv", orders("good"))
-    entry = stack.final_record("orders/good.csv")
+    entry = stack.final_entry("orders/good.csv")
     assert (entry["status"], counts(entry), entry["attempts"]) == ("COMPLETE", (3, 3, 0, 0), 1)
     assert entry["bytes_read"] == len(orders("good"))
     assert "rejects" not in entry
@@ -52,9 +52,9 @@ def test_a_good_file_lands_in_the_table_and_its_row_counts_balance(stack: Any) -
 
 def test_the_sample_lands_but_for_its_bad_rows_which_say_why(stack: Any) -> None:
     stack.drop("orders/sample.csv", (ROOT / "sample_data.csv").read_bytes())
-    entry = stack.final_record("orders/sample.csv")
+    entry = stack.final_entry("orders/sample.csv")
     assert (entry["status"], counts(entry)) == ("COMPLETE", (500, 495, 4, 1))
-    rejects = stack.rejects(entry)
+    rejects = stack.rejects(entry["rejects"])
     assert Counter(reject["reason"] for reject in rejects) == dict.fromkeys(
         ["bad_number", "empty_key", "ragged_row", "bad_boolean"], 1
     )
@@ -86,13 +86,13 @@ def assert_table_holds_the_last_good_row_of_each_key(stack: Any, bad: set[str]) 
 
 def test_the_csv_of_rejects_fixed_and_dropped_again_loads_exactly_the_missing_rows(stack: Any) -> None:
     text = "made by: meter v2\n-\nb1;1;Köln;1.5\nb1;x;Düren;2\nb1;3;Bonn;zwei\nb1;4;Jülich;4\n"
-    stack.drop("readings/mend", text.encode("cp1252"))
-    entry = stack.final_record("readings/mend")
+    stack.drop("readings/to-fix", text.encode("cp1252"))
+    entry = stack.final_entry("readings/to-fix")
     assert counts(entry) == (4, 2, 2, 0)
-    rejected = stack.rejects_csv(entry)
+    rejected = stack.rejects_csv(entry["rejects"])
     assert rejected == "made by: meter v2\n-\nb1;x;Düren;2\nb1;3;Bonn;zwei\n".encode("cp1252")
-    stack.drop("readings/mended", rejected.replace(b";x;", b";2;").replace(b"zwei", b"2"))
-    assert counts(stack.final_record("readings/mended")) == (2, 2, 0, 0)
+    stack.drop("readings/fixed", rejected.replace(b";x;", b";2;").replace(b"zwei", b"2"))
+    assert counts(stack.final_entry("readings/fixed")) == (2, 2, 0, 0)
     found = sorted((item["at"], item["place"]) for item in stack.items("Readings") if item["pk"] == "SENSOR#b1")
     assert found == [(1, "Köln"), (2, "Düren"), (3, "Bonn"), (4, "Jülich")]
 
@@ -104,7 +104,7 @@ def test_every_setting_of_the_dialect_holds_on_the_way_through(stack: Any) -> No
         + "a2;3;it\\;s;-7E2;°C\n"
     )
     stack.drop("readings/export", gzip.compress(text.encode("cp1252")))
-    entry = stack.final_record("readings/export")
+    entry = stack.final_entry("readings/export")
     assert (entry["status"], counts(entry)) == ("COMPLETE", (3, 3, 0, 0))
     found = [item for item in stack.items("Readings") if item["pk"].startswith("SENSOR#a")]
     assert sorted(found, key=lambda item: item["at"]) == [
@@ -126,7 +126,7 @@ def test_every_type_arrives_as_dynamodb_knows_it(stack: Any) -> None:
         "3 articles\n"
     )
     stack.drop("catalog/all types.tsv", lines.replace("2,0", "2.0").encode())
-    entry = stack.final_record("catalog/all types.tsv")
+    entry = stack.final_entry("catalog/all types.tsv")
     assert (entry["status"], counts(entry)) == ("COMPLETE", (3, 2, 1, 0))
     assert sorted(stack.items("Catalog"), key=lambda item: item["sku"]) == [
         {
@@ -166,7 +166,7 @@ def test_times_expiry_lineage_and_indexes_arrive_from_a_file_in_utf16_with_forei
         exhibit("D6", "Ağa", "1", "", "", ""),
     ]
     stack.drop("exhibits/production 1.dat", gzip.compress("".join(lines).encode("utf-16")))
-    entry = stack.final_record("exhibits/production 1.dat")
+    entry = stack.final_entry("exhibits/production 1.dat")
     assert (entry["status"], counts(entry)) == ("COMPLETE", (6, 3, 3, 0))
     source = f"s3://{stack.bucket}/exhibits/production 1.dat"
     common = {"matter": 4711, "source": source}
@@ -178,7 +178,7 @@ def test_times_expiry_lineage_and_indexes_arrive_from_a_file_in_utf16_with_forei
         | common,
         {"doc": "D6", "custodian": "Ağa", "pages": 1, "source_line": 8} | common,
     ]
-    rejects = stack.rejects(entry)
+    rejects = stack.rejects(entry["rejects"])
     assert [(reject["line"], reject["reason"], reject["column"]) for reject in rejects] == [
         (5, "bad_timestamp", "sent"),
         (6, "record_too_long", None),
@@ -188,7 +188,7 @@ def test_times_expiry_lineage_and_indexes_arrive_from_a_file_in_utf16_with_forei
     for reject, line in zip(rejects, lines[3:6], strict=True):
         assert expanded[reject["byte_offset"] :].startswith(line.encode("utf-16-le")), reject
         assert line.startswith(reject["raw"]) or line == reject["raw"]
-    assert stack.rejects_csv(entry) == (EXHIBITS + lines[3] + lines[5]).encode("utf-16")
+    assert stack.rejects_csv(entry["rejects"]) == (EXHIBITS + lines[3] + lines[5]).encode("utf-16")
 
 
 def test_the_table_has_the_feeds_index(stack: Any) -> None:
@@ -222,27 +222,27 @@ def test_a_file_that_cannot_be_what_the_feed_says_fails_with_a_sentence(
     stack: Any, key: str, data: bytes, code: str
 ) -> None:
     stack.drop(key, data)
-    entry = stack.final_record(key)
+    entry = stack.final_entry(key)
     assert (entry["status"], entry["error"]["code"]) == ("FAILED", code)
     assert entry["error"]["message"].endswith(".")
 
 
 def test_long_records_are_cut_to_size_where_the_feed_says_so(stack: Any) -> None:
     stack.drop("visits/long.csv", b"t1,1,extra,more\nt2,2\nt3\n")
-    assert counts(stack.final_record("visits/long.csv")) == (3, 2, 1, 0)
+    assert counts(stack.final_entry("visits/long.csv")) == (3, 2, 1, 0)
     assert {(item["visitor"], int(item["count"])) for item in stack.items("Visits")} >= {("t1", 1), ("t2", 2)}
 
 
 @pytest.mark.parametrize("name", ["with space.csv", "a+b.csv", "100%.csv", "ünï/çödé.csv", "a%2Bb c+d.csv"])
 def test_a_key_is_read_under_the_name_it_was_dropped_with(stack: Any, name: str) -> None:
     stack.drop(f"orders/{name}", orders(name))
-    assert stack.final_record(f"orders/{name}")["status"] == "COMPLETE"
+    assert stack.final_entry(f"orders/{name}")["status"] == "COMPLETE"
     assert len(of_customer(stack, name)) == 3
 
 
 def test_a_key_under_no_feeds_prefix_is_failed_and_not_tried_again(stack: Any) -> None:
-    stack.send(stack.s3_event("elsewhere/a.csv", sequencer="01"))
-    entry = stack.final_record("elsewhere/a.csv")
+    stack.send(stack.notification("elsewhere/a.csv", sequencer="01"))
+    entry = stack.final_entry("elsewhere/a.csv")
     assert (entry["status"], entry["error"]["code"], entry["attempts"]) == ("FAILED", "no_feed", 1)
     assert "elsewhere/a.csv" in entry["error"]["message"]
     stack.wait_until_quiet()
@@ -250,19 +250,19 @@ def test_a_key_under_no_feeds_prefix_is_failed_and_not_tried_again(stack: Any) -
 
 def test_an_empty_file_is_failed_with_a_sentence(stack: Any) -> None:
     stack.drop("orders/empty.csv", b"")
-    entry = stack.final_record("orders/empty.csv")
+    entry = stack.final_entry("orders/empty.csv")
     assert (entry["status"], entry["error"]["code"]) == ("FAILED", "empty_file")
 
 
 def test_a_file_with_a_header_only_is_complete_without_rows(stack: Any) -> None:
     stack.drop("orders/header.csv", HEADER.strip().encode())
-    entry = stack.final_record("orders/header.csv")
+    entry = stack.final_entry("orders/header.csv")
     assert (entry["status"], counts(entry)) == ("COMPLETE", (0, 0, 0, 0))
 
 
 def test_a_wrong_header_fails_the_file_before_any_row(stack: Any) -> None:
     stack.drop("orders/wrong.csv", b"order_id;customer_id;quantity;unit_price;gift\nO-1;wrong;1;2;no\n")
-    entry = stack.final_record("orders/wrong.csv")
+    entry = stack.final_entry("orders/wrong.csv")
     assert (entry["status"], entry["error"]["code"], counts(entry)) == ("FAILED", "bad_header", (0, 0, 0, 0))
     assert of_customer(stack, "wrong") == []
 
@@ -275,21 +275,21 @@ def test_the_test_event_of_s3_is_done_with(stack: Any) -> None:
 
 def test_an_unknown_message_goes_to_the_dead_letters_with_its_reason(stack: Any) -> None:
     stack.send('{"hello": "world"}')
-    letter = stack.dead_letter("hello")
+    letter = stack.wait_for_dead_letter("hello")
     assert letter["MessageAttributes"]["code"]["StringValue"] == "unknown_message"
     assert "hello" in letter["MessageAttributes"]["reason"]["StringValue"]
     stack.wait_until_quiet()
 
 
 def test_one_failing_message_of_a_batch_comes_back_alone_and_ends_in_the_dead_letters(stack: Any) -> None:
-    with stack.held_back():
+    with stack.function_off():
         stack.drop("orders/before.csv", orders("before"))
         stack.drop("orphans/lost.csv", orders("lost"))
         stack.drop("orders/after.csv", orders("after"))
-    letter = stack.dead_letter("orphans/lost.csv")
+    letter = stack.wait_for_dead_letter("orphans/lost.csv")
     assert json.loads(letter["Body"])["Records"][0]["s3"]["object"]["key"] == "orphans/lost.csv"
     for name in ("before", "after"):
-        assert stack.final_record(f"orders/{name}.csv")["attempts"] == 1
+        assert stack.final_entry(f"orders/{name}.csv")["attempts"] == 1
         assert len(of_customer(stack, name)) == 3
     (lost,) = stack.entries("orphans/lost.csv")
     assert (lost["status"], lost["error"]["code"], lost["attempts"]) == ("WAITING", "table_missing", 3)
@@ -299,10 +299,10 @@ def test_one_failing_message_of_a_batch_comes_back_alone_and_ends_in_the_dead_le
 
 def test_the_same_notification_twice_loads_the_file_once(stack: Any) -> None:
     etag = stack.drop("orders/twice.csv", orders("twice"))
-    before = stack.final_record("orders/twice.csv")
+    before = stack.final_entry("orders/twice.csv")
     sequencer = before["file"]["sequencer"]
     size = len(orders("twice"))
-    twice = [stack.s3_event("orders/twice.csv", sequencer=sequencer, etag=etag, size=size)] * 2
+    twice = [stack.notification("orders/twice.csv", sequencer=sequencer, etag=etag, size=size)] * 2
     stack.send(*twice)
     stack.wait_until_quiet()
     assert stack.entries("orders/twice.csv") == [before]
@@ -310,22 +310,22 @@ def test_the_same_notification_twice_loads_the_file_once(stack: Any) -> None:
 
 def test_an_older_notification_is_stale(stack: Any) -> None:
     etag = stack.drop("orders/stale.csv", orders("stale"))
-    before = stack.final_record("orders/stale.csv")
-    stack.send(stack.s3_event("orders/stale.csv", sequencer="00", etag=etag, size=len(orders("stale"))))
+    before = stack.final_entry("orders/stale.csv")
+    stack.send(stack.notification("orders/stale.csv", sequencer="00", etag=etag, size=len(orders("stale"))))
     stack.wait_until_quiet()
     assert stack.entries("orders/stale.csv") == [before]
 
 
 def test_an_object_that_is_gone_before_it_is_read_is_superseded(stack: Any) -> None:
-    with stack.held_back():
+    with stack.function_off():
         stack.drop("orders/gone.csv", orders("gone"))
         stack.delete("orders/gone.csv")
-    assert stack.final_record("orders/gone.csv")["status"] == "SUPERSEDED"
+    assert stack.final_entry("orders/gone.csv")["status"] == "SUPERSEDED"
     stack.wait_until_quiet()
 
 
 def test_of_two_versions_dropped_in_a_row_the_later_one_stays(stack: Any) -> None:
-    with stack.held_back():
+    with stack.function_off():
         stack.drop("orders/again.csv", orders("again", 2))
         stack.drop("orders/again.csv", orders("again", 5))
     stack.wait_until_quiet()
@@ -337,7 +337,7 @@ def test_of_two_versions_dropped_in_a_row_the_later_one_stays(stack: Any) -> Non
 
 def test_the_log_reports_counts_by_stack_and_feed_and_never_a_row(stack: Any) -> None:
     stack.drop("orders/logged.csv", (ROOT / "sample_data.csv").read_bytes())
-    stack.final_record("orders/logged.csv")
+    stack.final_entry("orders/logged.csv")
     lines = stack.wait_for(lambda: next((ls for ls in [stack.log_lines()] if "orders/logged.csv" in str(ls)), None))
     emf = [json.loads(line) for line in lines if line.startswith('{"_aws"')]
     assert any(document["Feed"] == "orders" and document.get(Metric.ROWS_REJECTED) == 4 for document in emf)
@@ -375,12 +375,12 @@ def test_the_writer_is_the_one_asked_for_as_only_boto3s_cannot_send_a_number_thi
 ) -> None:
     """DynamoDB takes it; boto3 would have to round it, so the reference writer refuses its row."""
     stack.drop("visits/tiny.csv", b"tiny,1.2222222222222222222222222222222222222E-130\nlarge,1\n")
-    entry = stack.final_record("visits/tiny.csv")
+    entry = stack.final_entry("visits/tiny.csv")
     is_refused = pytestconfig.getoption("writer") == "boto3"
     assert stack.delete_item("Visits", {"visitor": {"S": "tiny"}}) is not is_refused
     assert counts(entry) == ((2, 1, 1, 0) if is_refused else (2, 2, 0, 0))
     if is_refused:
-        (reject,) = stack.rejects(entry)
+        (reject,) = stack.rejects(entry["rejects"])
         assert (reject["reason"], "boto3" in reject["message"]) == ("refused_by_dynamodb", True)
 
 

@@ -59,13 +59,13 @@ def test_what_is_reported_of_good_bad_failed_split_and_doubled_files_adds_up_to_
         "headless": b"no,head\n1,2\n",
         "large": readings("large", 2500, note="x" * 8000),  # three segments of 8 MiB
     }
-    with stack.withheld():
+    with stack.without_notifications():
         etag = stack.drop(f"{FEED}/doubled.csv", readings("doubled", 3))
     for name, data in files.items():
         stack.drop(f"{FEED}/{name}.csv", data)
-    notice = stack.s3_event(f"{FEED}/doubled.csv", sequencer="0A", etag=etag, size=len(readings("doubled", 3)))
+    notice = stack.notification(f"{FEED}/doubled.csv", sequencer="0A", etag=etag, size=len(readings("doubled", 3)))
     stack.send(notice, notice)
-    entries = {name: stack.final_record(f"{FEED}/{name}.csv") for name in (*files, "doubled")}
+    entries = {name: stack.final_entry(f"{FEED}/{name}.csv") for name in (*files, "doubled")}
     stack.wait_until_quiet()
     outcomes = stack.wait_for(
         lambda: next((o for o in [reported_of_files(stack)] if sum(map(len, o.values())) >= 7), None)

@@ -1,4 +1,4 @@
-"""Whatever an alarm or a widget watches is what the deployed function really tells, in the local stack."""
+"""Whatever an alarm or a widget watches is what the deployed function really reports, in the local stack."""
 
 import json
 from typing import Any
@@ -18,8 +18,8 @@ SECONDS = 15.0
 
 
 @pytest.fixture(scope="module")
-def reported() -> dict[str, Any]:
-    """What a mixed load told: good and bad rows, failed, split, doubled and stale files, poison, throttles."""
+def observed() -> dict[str, Any]:
+    """What a mixed load reported: good and bad rows, failed, split, doubled and stale files, poison, throttles."""
     return observe(seconds=SECONDS, seed=1, patience_s=180, say=lambda line: None)
 
 
@@ -31,25 +31,25 @@ def template() -> dict[str, Any]:
 
 
 def test_every_metric_that_is_watched_is_reported_with_these_dimensions(
-    reported: dict[str, Any], template: dict[str, Any]
+    observed: dict[str, Any], template: dict[str, Any]
 ) -> None:
     emitted = {
         MetricName(one["namespace"], one["name"], tuple(sorted(one["dimensions"].items())))
-        for one in reported["metrics"]
+        for one in observed["metrics"]
     }
     ours = {metric for metric in watched(template) if metric.namespace == METRIC_NAMESPACE}
-    stack = ((Dimension.STACK, reported["stack"]),)
+    stack = ((Dimension.STACK, observed["stack"]),)
     by_the_reporter = {MetricName(METRIC_NAMESPACE, name, stack) for one in reported_rarely("x") for name in one.values}
     assert ours - emitted - by_the_reporter == set()
     assert len(ours & emitted) >= 20  # most of it was seen, not argued
 
 
 def test_every_field_of_a_log_query_is_in_the_lines_it_asks_for(
-    reported: dict[str, Any], template: dict[str, Any]
+    observed: dict[str, Any], template: dict[str, Any]
 ) -> None:
     queries = [w["properties"]["query"] for w in widgets_of(template) if w["type"] == "log"]
     (failures, slowest) = [query for query in queries if "file closed" in query]
-    lines = reported["log"]["closed"]
+    lines = observed["log"]["closed"]
     failed = [line for line in lines if line["status"] == "FAILED"]
     assert failed and fields_of(failures) <= set(failed[0]) | {"@timestamp"}
     assert all(fields_of(slowest) <= set(line) for line in lines)

@@ -48,19 +48,19 @@ def orders(customer: str, count: int) -> bytes:
 
 
 def test_rejected_rows_are_shown_fixed_and_dropped_again(stack: Any, operator: Operator) -> None:
-    rows = [order("mend", n, "many" if n in (3, 7) else "1", "Größe") for n in range(10)] + ["O-10,mend\n"]
-    stack.drop("orders/mend.csv", (HEADER + "".join(rows)).encode())
-    assert stack.final_record("orders/mend.csv")["rows_rejected"] == 3
-    printed = operator.run("rejects", "orders/mend.csv").out
+    rows = [order("to-fix", n, "many" if n in (3, 7) else "1", "Größe") for n in range(10)] + ["O-10,to-fix\n"]
+    stack.drop("orders/to-fix.csv", (HEADER + "".join(rows)).encode())
+    assert stack.final_entry("orders/to-fix.csv")["rows_rejected"] == 3
+    printed = operator.run("rejects", "orders/to-fix.csv").out
     assert "3 row(s) rejected: 2 bad_number, 1 ragged_row" in printed
-    reported = operator.json("rejects", f"s3://{stack.bucket}/orders/mend.csv", "--reason", "bad_number")
-    assert [(reject["line"], reject["value"]) for reject in reported["rejects"]] == [(5, "many"), (9, "many")]
-    data = stack.ingest("rejects", "orders/mend.csv", "--csv").stdout
+    printed_json = operator.json("rejects", f"s3://{stack.bucket}/orders/to-fix.csv", "--reason", "bad_number")
+    assert [(reject["line"], reject["value"]) for reject in printed_json["rejects"]] == [(5, "many"), (9, "many")]
+    data = stack.ingest("rejects", "orders/to-fix.csv", "--csv").stdout
     assert data == HEADER + rows[3] + rows[7] + rows[10]
-    fixed = data.replace("many", "12").replace("O-10,mend", "O-10,mend,1,2.50,no,")
-    stack.drop("orders/mended.csv", fixed.encode())
-    assert stack.final_record("orders/mended.csv")["rows_written"] == 3
-    found = {item["order_id"]: item for item in stack.items("Orders") if item["customer_id"] == "mend"}
+    fixed = data.replace("many", "12").replace("O-10,to-fix", "O-10,to-fix,1,2.50,no,")
+    stack.drop("orders/fixed.csv", fixed.encode())
+    assert stack.final_entry("orders/fixed.csv")["rows_written"] == 3
+    found = {item["order_id"]: item for item in stack.items("Orders") if item["customer_id"] == "to-fix"}
     assert (len(found), found["O-7"]["quantity"], found["O-6"]["quantity"]) == (11, 12, 1)
 
 
@@ -70,15 +70,15 @@ def test_rejects_of_a_file_that_is_split_come_in_its_order(stack: Any, operator:
     data = (HEADER + "".join(rows)).encode()
     assert len(data) > 2 * SEGMENT_BYTES
     stack.drop("orders/parts.csv", data)
-    assert stack.final_record("orders/parts.csv")["segments_planned"] == 3
+    assert stack.final_entry("orders/parts.csv")["segments_planned"] == 3
     assert operator.run("rejects", "orders/parts.csv", "--csv").out == HEADER + "".join(rows[n] for n in sorted(bad))
     again = operator.json("retry", "orders/parts.csv")
     assert (again["new_attempt"], again["version"][-4:]) == (True, "+001")
     first, second = stack.wait_for(lambda: both_reported(stack, "orders/parts.csv"))
     assert [entry["status"] for entry in (first, second)] == ["COMPLETE"] * 2
     assert second["rows_written"] == first["rows_written"] == count - len(bad)
-    reported = operator.json("rejects", "orders/parts.csv")
-    assert (reported["version"], reported["count"]) == (again["version"], len(bad))
+    printed_json = operator.json("rejects", "orders/parts.csv")
+    assert (printed_json["version"], printed_json["count"]) == (again["version"], len(bad))
 
 
 def both_reported(stack: Any, key: str) -> Any:
@@ -87,7 +87,7 @@ def both_reported(stack: Any, key: str) -> Any:
 
 
 def test_a_dead_letter_reports_why_it_is_there_and_goes_back_when_that_is_fixed(stack: Any, operator: Operator) -> None:
-    stack.forget_dead_letters()
+    stack.purge_dead_letters()
     stack.drop("orphans/redriven.csv", orders("redriven", 3))
     stack.send('{"not": "ours"}')
     stack.wait_for(lambda: stack.depth(stack.dead_letter_url) == 2 or None)
@@ -103,7 +103,7 @@ def test_a_dead_letter_reports_why_it_is_there_and_goes_back_when_that_is_fixed(
     with stack.table("NoSuchTable", "customer_id", "order_id"):
         printed = operator.run("redrive", "--file", "orphans/*", "--yes").out
         assert "2 dead letter(s): 1 " in printed and "= 1 sent + 1 left as they are." in printed
-        assert stack.final_record("orphans/redriven.csv")["status"] == "COMPLETE"
+        assert stack.final_entry("orphans/redriven.csv")["status"] == "COMPLETE"
         assert len(stack.items("NoSuchTable")) == 3
     gone = operator.json("redrive", "--reason", "unknown_message", "--discard", "--yes")
     assert (gone["found"], gone["deleted"], gone["sent"]) == (1, 1, 0)
@@ -116,41 +116,41 @@ def test_a_file_that_failed_is_loaded_again_once_its_cause_is_fixed(stack: Any, 
     missing = operator.run("retry", "nowhere/failed.csv")
     assert missing.code == 3  # no notification: no feed takes it
     stack.drop("visits/bad.csv", b"".join(b"v%d,%s\n" % (n, b"x" if n % 2 else b"1") for n in range(40)))
-    assert stack.final_record("visits/bad.csv")["error"]["code"] == "too_many_rejects"
+    assert stack.final_entry("visits/bad.csv")["error"]["code"] == "too_many_rejects"
     nothing = operator.run("retry", "visits/bad.csv", "--from", "somewhere")
     assert (nothing.code, nothing.out) == (2, "")
-    reported = operator.json("retry", "visits/bad.csv", "--from", "checkpoint")
-    assert (reported["new_attempt"], reported["superseded"], reported["messages_sent"]) == (True, None, 1)
+    printed_json = operator.json("retry", "visits/bad.csv", "--from", "checkpoint")
+    assert (printed_json["new_attempt"], printed_json["superseded"], printed_json["messages_sent"]) == (True, None, 1)
     _, again = stack.wait_for(lambda: both_reported(stack, "visits/bad.csv"))
     assert again["error"]["code"] == "too_many_rejects"  # the feed still allows no more
     stack.drop("visits/bad.csv", b"anna,1\n")
-    old = operator.run("retry", "visits/bad.csv", "--version", reported["version"])
+    old = operator.run("retry", "visits/bad.csv", "--version", printed_json["version"])
     assert (old.code, old.out) == (3, "")
     stack.wait_until_quiet()
 
 
 def test_a_paused_stack_takes_nothing_until_it_is_resumed(stack: Any, operator: Operator) -> None:
     try:
-        reported = operator.json("pause")
-        assert (reported["state"], reported["changed"]) == ("paused", True)
+        printed_json = operator.json("pause")
+        assert (printed_json["state"], printed_json["changed"]) == ("paused", True)
         assert "was already paused" in operator.run("pause").out
         stack.drop("orders/paused.csv", orders("paused", 2))
         assert operator.json("pause")["messages_waiting"] >= 1  # the schedule may have sent one, too
         assert stack.entries("orders/paused.csv") == []
     finally:
         assert "is running" in operator.run("resume").out
-    assert stack.final_record("orders/paused.csv")["status"] == "COMPLETE"
+    assert stack.final_entry("orders/paused.csv")["status"] == "COMPLETE"
 
 
 def test_history_counts_what_ended_by_day_and_feed(stack: Any, operator: Operator) -> None:
     stack.drop("catalog/history.csv", b"#\nnothing\tlike\tit\n-\n")
     stack.drop("orders/history.csv", orders("history", 4))
-    stack.final_record("orders/history.csv")
-    assert stack.final_record("catalog/history.csv")["status"] == "FAILED"
-    reported = operator.json("history", "--days", "2", *FEEDS)
-    by_feed = {day["feed"]: day for day in reported["days"]}
+    stack.final_entry("orders/history.csv")
+    assert stack.final_entry("catalog/history.csv")["status"] == "FAILED"
+    printed_json = operator.json("history", "--days", "2", *FEEDS)
+    by_feed = {day["feed"]: day for day in printed_json["days"]}
     assert by_feed["catalog"]["failed"] >= 1 and by_feed["orders"]["rows_written"] >= 4
-    assert reported["total"]["files"] == sum(day["files"] for day in reported["days"])
+    assert printed_json["total"]["files"] == sum(day["files"] for day in printed_json["days"])
     printed = operator.run("history", "--files", "--csv", "--feed", "catalog", "--status", "FAILED", *FEEDS).out
     rows = [row for row in csv.DictReader(io.StringIO(printed)) if row["file"].endswith("/catalog/history.csv")]
     assert [(row["status"], row["error_code"]) for row in rows] == [("FAILED", "empty_file")]

@@ -17,7 +17,7 @@ def owner(stack: Any) -> Any:
 
 def test_rows_land_in_the_owners_table_and_nowhere_else(stack: Any, owner: Any) -> None:
     stack.drop("partner/orders.csv", b"id,total\na,1\nb,2\n,3\n")
-    entry = stack.final_record("partner/orders.csv")
+    entry = stack.final_entry("partner/orders.csv")
     assert (entry["status"], int(entry["rows_written"]), int(entry["rows_rejected"])) == ("COMPLETE", 2, 1)
     items = owner.scan(TableName=TABLE)["Items"]
     assert {"a", "b"} <= {item["id"]["S"] for item in items}
@@ -31,6 +31,6 @@ def test_the_command_line_assumes_the_role_too(stack: Any, owner: Any, tmp_path:
     file = tmp_path / "by hand.csv"
     file.write_bytes(b"id,total\nc,1\n")
     rejects = str(tmp_path / "rejects.jsonl")
-    reported = stack.ingest_json("load", str(file), "--feed", "partner", "--feeds", str(feeds), "--rejects", rejects)
-    assert reported["rows_written"] == 1
+    result = stack.ingest_json("load", str(file), "--feed", "partner", "--feeds", str(feeds), "--rejects", rejects)
+    assert result["rows_written"] == 1
     assert owner.get_item(TableName=TABLE, Key={"id": {"S": "c"}})["Item"]["total"] == {"S": "1"}

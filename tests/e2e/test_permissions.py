@@ -15,8 +15,9 @@ from botocore.exceptions import ClientError
 from infra.local.ministack import REGION
 from infra.local.stack import local_stack
 from ingest.contract import RECONCILE_MESSAGE, Env, Output
+from loadtest.harness.stack_client import StackClient
 from tests.e2e import partner
-from tests.e2e.conftest import FEEDS, StackClient
+from tests.e2e.conftest import FEEDS
 
 pytestmark = pytest.mark.e2e
 
@@ -57,8 +58,8 @@ WITH_ALL_GRANTS = Tried({"versioned": "service_fault"}, [])
 class Desk:
     """Invokes the function with one batch of every kind of message, under the role's policy or less than that.
 
-    Nobody else does: the mapping is off and the bucket notifies nobody. Segments are small, and nothing is too young to
-    be stuck or lost.
+    No one else does: the mapping is off and the bucket sends no notifications. Segments are small, and nothing is too
+    young to be stuck or lost.
     """
 
     def __init__(self, stack_client: StackClient) -> None:
@@ -105,14 +106,14 @@ class Desk:
             self._put(self.document)
 
     def try_everything(self) -> Tried:
-        """Let the function load, reject, split, look for what was lost, and bury what it does not know."""
+        """Let the function load, reject, split, look for what was lost, and dead-letter what it does not know."""
         name = f"orders/{next(self._numbers)}"
         version_id = self._drop(f"{name}/versioned.csv", MIXED)
         self._drop(f"{name}/plain.csv", MIXED)
         self._drop(f"{name}/large.csv", LARGE)
         self._drop(f"{name}/lost.csv", MIXED)
         self._drop(f"partner/{name}.csv", THEIRS)
-        event = self._stack_client.s3_event
+        event = self._stack_client.notification
         bodies = {
             "versioned": _of_version(event(f"{name}/versioned.csv", sequencer="01", size=len(MIXED)), version_id),
             "plain": self._of(f"{name}/plain.csv", MIXED),
@@ -135,7 +136,7 @@ class Desk:
 
     def _of(self, key: str, data: bytes) -> str:
         etag = self._s3.head_object(Bucket=self._stack_client.bucket, Key=key)["ETag"].strip('"')
-        return self._stack_client.s3_event(key, sequencer="01", size=len(data), etag=etag)
+        return self._stack_client.notification(key, sequencer="01", size=len(data), etag=etag)
 
     def _put(self, document: Any) -> None:
         self._iam.put_role_policy(RoleName=self._role, PolicyName=self._policy, PolicyDocument=json.dumps(document))
@@ -178,8 +179,8 @@ def held() -> Iterator[StackClient]:
 
 @pytest.fixture(scope="module")
 def desk(held: StackClient) -> Iterator[Desk]:
-    """The same, when nobody but the test calls the function."""
-    with held.held_back(), held.withheld():
+    """The same, when only the test calls the function."""
+    with held.function_off(), held.without_notifications():
         desk = Desk(held)
         desk.prepare()
         yield desk
@@ -189,11 +190,11 @@ def test_a_mixed_load_comes_to_its_end_with_what_the_role_allows(held: StackClie
     held.drop("orders/mixed.csv", MIXED)
     held.drop("orders/wrong.csv", b"a;b\n1;2\n")
     held.send('{"hello": "world"}')
-    entry = held.final_record("orders/mixed.csv")
+    entry = held.final_entry("orders/mixed.csv")
     assert (entry["status"], entry["rows_written"], entry["rows_rejected"]) == ("COMPLETE", 1, 1)
-    assert held.final_record("orders/wrong.csv")["status"] == "FAILED"
-    assert [reject["reason"] for reject in held.rejects(entry)] == ["bad_number"]
-    assert held.dead_letter("hello")["MessageAttributes"]["code"]["StringValue"] == "unknown_message"
+    assert held.final_entry("orders/wrong.csv")["status"] == "FAILED"
+    assert [reject["reason"] for reject in held.rejects(entry["rejects"])] == ["bad_number"]
+    assert held.wait_for_dead_letter("hello")["MessageAttributes"]["code"]["StringValue"] == "unknown_message"
     held.wait_until_quiet()
     assert [line for line in held.log_lines() if "access_denied" in line] == []
 
@@ -345,17 +346,17 @@ DENIED: list[Case] = [
 ]
 
 
-def reported(value: Any, places: dict[str, str]) -> Any:
+def with_places(value: Any, places: dict[str, str]) -> Any:
     """Put the names of the stack's resources where they are asked for."""
     if isinstance(value, dict):
-        return {reported(name, places): reported(inner, places) for name, inner in value.items()}
+        return {with_places(name, places): with_places(inner, places) for name, inner in value.items()}
     if isinstance(value, list):
-        return [reported(inner, places) for inner in value]
+        return [with_places(inner, places) for inner in value]
     return value.format(**places) if isinstance(value, str) else value
 
 
 def test_whoever_is_the_function_may_do_what_loading_needs_and_nothing_else(held: StackClient) -> None:
     places = made_places(held)
     role = Role(held, places["role_arn"])
-    outcome = [(case, role.may(case[0], case[1], reported(case[2], places))) for case in (*ALLOWED, *DENIED)]
+    outcome = [(case, role.may(case[0], case[1], with_places(case[2], places))) for case in (*ALLOWED, *DENIED)]
     assert [case for case, is_allowed in outcome if is_allowed] == ALLOWED

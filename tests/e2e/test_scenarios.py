@@ -13,9 +13,8 @@ from typing import Any
 
 import pytest
 
-from loadtest.run.driver import perform
+from loadtest.run.driver import Progress, perform
 from loadtest.run.local import LocalTarget
-from loadtest.run.progress import Progress
 from loadtest.run.sim import SimTarget
 from loadtest.run.target import Target
 from loadtest.scenarios.catalog import SCENARIOS
@@ -29,7 +28,7 @@ SCALES = {
     "burst": 0.03,
     "one_huge_file": 0.004,
     "many_large": 0.003,
-    "dirty": 0.01,
+    "defects": 0.01,
     "hot_key": 0.03,
     "throttled": 0.02,
     "duplicate_storm": 0.03,
@@ -50,19 +49,19 @@ def performed(scenario: Scenario, target: Target, scale: float) -> dict[str, Any
 
 @pytest.mark.parametrize("name", SCALES)
 def test_a_scenario_in_small_loses_and_doubles_nothing(name: str, sim: Target) -> None:
-    reported = performed(SCENARIOS[name], sim, SCALES[name])
-    assert reported["check_result"]["problems"] == []
-    assert reported["check_result"]["rows"]["found"] > 0
-    assert reported["figures"]["rows_written"] >= reported["check_result"]["rows"]["found"]
+    result = performed(SCENARIOS[name], sim, SCALES[name])
+    assert result["check_result"]["problems"] == []
+    assert result["check_result"]["rows"]["found"] > 0
+    assert result["figures"]["rows_written"] >= result["check_result"]["rows"]["found"]
 
 
 def test_the_whole_stack_in_the_emulator_loses_and_doubles_nothing() -> None:
     kinds = tuple(replace(kind, count=1, rows=300) for kind in SCENARIOS["mixed_feeds"].files)
-    defective = replace(SCENARIOS["dirty"].files[0], count=1, rows=500)
+    defective = replace(SCENARIOS["defects"].files[0], count=1, rows=500)
     with LocalTarget() as local:
-        reported = performed(replace(SCENARIOS["mixed_feeds"], every_s=0.0, files=(*kinds, defective)), local, 1)
-    assert reported["check_result"]["problems"] == []
-    assert reported["check_result"]["rows"]["found"] > 0
+        result = performed(replace(SCENARIOS["mixed_feeds"], every_s=0.0, files=(*kinds, defective)), local, 1)
+    assert result["check_result"]["problems"] == []
+    assert result["check_result"]["rows"]["found"] > 0
 
 
 def test_ctrl_c_leaves_no_process_and_no_file(tmp_path: Path) -> None:
@@ -73,8 +72,8 @@ def test_ctrl_c_leaves_no_process_and_no_file(tmp_path: Path) -> None:
         while not list(tmp_path.rglob("worker-1.log")) and time.monotonic() < until_s:
             time.sleep(0.1)
         run.send_signal(signal.SIGINT)
-        reported = run.communicate(timeout=60)[1]
-    assert (run.returncode, b"nothing is left" in reported) == (130, True), reported
+        printed = run.communicate(timeout=60)[1]
+    assert (run.returncode, b"nothing is left" in printed) == (130, True), printed
     assert list(tmp_path.iterdir()) == []
     assert processes_with(f"TMPDIR={tmp_path}") == []
 
@@ -90,7 +89,7 @@ def processes_with(variable: str) -> list[str]:
 
 
 def broken(sim: SimTarget, bug: str, scenario: Scenario) -> dict[str, Any]:
-    """Return the verdict on a scenario whose workers have a bug."""
+    """Return the result of a scenario whose workers have a bug."""
     target = sim.with_workers("tests.e2e.broken_writer", {"LOADTEST_BUG": bug})
     check_result: dict[str, Any] = performed(scenario, target, 1)["check_result"]
     assert not check_result["ok"]

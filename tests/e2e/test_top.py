@@ -17,16 +17,16 @@ def test_after_a_mixed_load_it_reports_lag_throughput_errors_and_files(stack: An
     stack.drop("orders/top-good.csv", (HEADER + good + bad).encode())
     stack.drop("visits/top-bad.csv", b"".join(b"v%d,x\n" % n for n in range(90)))  # too many rejects
     stack.send("poison of top")
-    entry = stack.final_record("orders/top-good.csv")
-    assert stack.final_record("visits/top-bad.csv")["status"] == "FAILED"
+    entry = stack.final_entry("orders/top-good.csv")
+    assert stack.final_entry("visits/top-bad.csv")["status"] == "FAILED"
     stack.wait_until_quiet()
 
-    def reported() -> Any:
-        """Return its document once the emulator has delivered the log, at the end of an invocation."""
+    def document() -> Any:
+        """Return what it shows once the emulator has delivered the log: at an invocation's end."""
         found = stack.ingest_json("top", "--once", *FEEDS)
         return found if found["errors"]["files_failed"] and found["files"]["completed"] else None
 
-    found = stack.wait_for(reported)
+    found = stack.wait_for(document)
     assert (found["source"], found["function"]["is_paused"]) == ("logs", False)
     assert found["throughput"]["rows_written_by_feed"]["orders"] >= 200 == entry["rows_written"]
     assert sum(found["throughput"]["series"]["rows_written"]) == found["throughput"]["rows_written"]

@@ -1,4 +1,4 @@
-"""The story of docs/transcript.md, told in this process: each command says and does what the page has it do."""
+"""The script of docs/transcript.md, run in this process: each command says and does what the page has it do."""
 
 import contextlib
 import io
@@ -34,7 +34,7 @@ def in_this_process(*arguments: str) -> Ran:
 
 
 @pytest.fixture
-def reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Script, Simulator]]:
+def ran_script(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Script, Simulator]]:
     def command(stack: LocalStack) -> Command:
         for name, value in stack.environment().items():
             monkeypatch.setenv(name, value)
@@ -45,8 +45,8 @@ def reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[
     yield report(tmp_path, command, form=("--json",))
 
 
-def test_an_operators_day_goes_as_the_page_reports_it(reported: tuple[Script, Simulator]) -> None:
-    story, tables = reported
+def test_an_operators_day_goes_as_the_page_reports_it(ran_script: tuple[Script, Simulator]) -> None:
+    story, tables = ran_script
     assert {name: ran.code for name, ran in story.steps.items() if ran.code} == {"status tuesday paused": 3}
     a_plan_in_full_is_what_happens(story, tables)
     top_and_status_show_the_load_while_it_goes_on(story)
@@ -65,9 +65,9 @@ def a_plan_in_full_is_what_happens(story: Script, tables: Simulator) -> None:
             assert plan[figure] == exactly(file[figure]), (name, figure)
         assert plan["rows"] == exactly(file["rows_read"])
     assert story.steps["plan orders"].json["reasons"] == story.steps["rejects"].json["reasons"]
-    taken = sum(write_units(item_bytes(item)) for item in tables.known_outcome.items("Clicks"))
+    taken = sum(write_units(item_bytes(item)) for item in tables.written_items.items("Clicks"))
     assert story.steps["plan large"].json["write_units"]["value"] == taken
-    assert len(tables.known_outcome.items("Clicks")) == incoming.LARGE_ROWS
+    assert len(tables.written_items.items("Clicks")) == incoming.LARGE_ROWS
 
 
 def top_and_status_show_the_load_while_it_goes_on(story: Script) -> None:
@@ -92,12 +92,12 @@ def top_and_status_show_the_load_while_it_goes_on(story: Script) -> None:
 
 
 def rejected_rows_are_fixed_and_loaded(story: Script, tables: Simulator) -> None:
-    reported = story.steps["rejects"].json
-    assert reported["reasons"] == {"bad_number": len(incoming.MANY), "ragged_row": len(incoming.RAGGED)}
-    assert [reject["line"] for reject in reported["rejects"]] == sorted(n + 2 for n in incoming.MANY + incoming.RAGGED)
+    rejects = story.steps["rejects"].json
+    assert rejects["reasons"] == {"bad_number": len(incoming.MANY), "ragged_row": len(incoming.RAGGED)}
+    assert [reject["line"] for reject in rejects["rejects"]] == sorted(n + 2 for n in incoming.MANY + incoming.RAGGED)
     assert len(story.steps["rejects csv"].out.splitlines()) == 1 + REJECTED
-    assert is_complete(newest(story.steps["status mended"]), rows=REJECTED)
-    orders = {item["order_id"]["S"]: item for item in tables.known_outcome.items("Orders")}
+    assert is_complete(newest(story.steps["status fixed"]), rows=REJECTED)
+    orders = {item["order_id"]["S"]: item for item in tables.written_items.items("Orders")}
     assert set(orders) == {f"O-{n}" for n in incoming.order_numbers()}
     assert {orders[f"O-{10_000 + n}"]["quantity"]["N"] for n in incoming.MANY} == {"12"}
 
@@ -109,7 +109,7 @@ def a_right_version_follows_a_wrong_one(story: Script, tables: Simulator) -> Non
     wrong, right = story.steps["status visits right"].json["versions"]
     assert (wrong["status"], wrong["error"]["code"]) == ("FAILED", "too_many_rejects")
     assert is_complete(right, rows=incoming.VISIT_ROWS)
-    assert tables.known_outcome.keys("Visits") == incoming.VISIT_ROWS
+    assert tables.written_items.keys("Visits") == incoming.VISIT_ROWS
 
 
 def nothing_is_processed_while_paused_and_a_retry_loads_what_had_failed(story: Script, tables: Simulator) -> None:
@@ -129,7 +129,7 @@ def nothing_is_processed_while_paused_and_a_retry_loads_what_had_failed(story: S
     assert (failed["status"], complete["version"]) == ("FAILED", retried["version"])
     assert is_complete(complete, rows=incoming.STOCK_ROWS)
     expected = {f"{day}-{n}" for day in "ST" for n in range(incoming.STOCK_ROWS)}
-    assert {item["sku"]["S"] for item in tables.known_outcome.items("Stock")} == expected
+    assert {item["sku"]["S"] for item in tables.written_items.items("Stock")} == expected
 
 
 def dead_letters_are_sent_back_once_their_cause_is_fixed(story: Script, tables: Simulator) -> None:
@@ -144,7 +144,7 @@ def dead_letters_are_sent_back_once_their_cause_is_fixed(story: Script, tables: 
     sent = story.steps["redrive"].json
     assert (sent["found"], sent["chosen"], sent["sent"]) == (2, 1, 1)
     assert is_complete(newest(story.steps["status redriven"]), rows=incoming.RETURN_ROWS)
-    assert tables.known_outcome.keys("Returns") == incoming.RETURN_ROWS
+    assert tables.written_items.keys("Returns") == incoming.RETURN_ROWS
     gone = story.steps["redrive discard"].json
     assert (gone["found"], gone["deleted"], gone["sent"]) == (1, 1, 0)
     assert story.steps["redrive none"].json["found"] == 0

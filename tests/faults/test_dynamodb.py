@@ -58,7 +58,7 @@ def test_answers_that_never_come_are_not_waited_for(small_file: File, place: Pla
     with simulator(faults=Faults(slow=0.1, slow_s=600)) as running:
         outcome = place.load(small_file, running.url)
         assert_landed(outcome, small_file, running)
-        assert running.known_outcome.doubled > 0  # taken, and sent again
+        assert running.written_items.doubled > 0  # taken, and sent again
 
 
 def throttled(share: float) -> Rule:

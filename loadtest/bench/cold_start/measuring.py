@@ -2,11 +2,13 @@
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
 import time
 import zipfile
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -14,11 +16,28 @@ from pathlib import Path
 from typing import Any
 
 from ingest.contract import FEEDS_FILE, Env
-from loadtest.bench.cold_start.imports import seconds_by_package
 from loadtest.bench.cold_start.ledger_stub import AgreeableTables
 from loadtest.bench.goals import Spread, spread
 from loadtest.bench.mixed import mixed
+from loadtest.harness.queue import s3_notification
 from loadtest.s3_server import ObjectServer
+
+_LINE = re.compile(r"import time:\s+(\d+) \|\s+\d+ \| +(\S+)$", re.MULTILINE)
+
+
+def seconds_by_package(logged: str, *, standard: frozenset[str]) -> dict[str, float]:
+    """Return what importing the modules of each package took, most first; the standard library is one package.
+
+    >>> printed = "import time:    2000 |   5000 | json\\nimport time:   30000 |  35000 |   boto3.session"
+    >>> seconds_by_package(printed, standard=frozenset({"json"}))
+    {'boto3': 0.03, 'standard library': 0.002}
+    """
+    spent: Counter[str] = Counter()
+    for microseconds, module in _LINE.findall(logged):
+        package = module.partition(".")[0]
+        spent["standard library" if package in standard else package] += int(microseconds)
+    return {package: microseconds / 1e6 for package, microseconds in spent.most_common()}
+
 
 ROOT = Path(__file__).parents[3]
 FILE_BYTES = 100_000
@@ -89,7 +108,7 @@ class World:
 
 @contextmanager
 def world(folder: Path, seed: int) -> Iterator[World]:
-    """Give two small files in a bucket, the events that tell of them, and the endpoints."""
+    """Give two small files in a bucket, the events about them, and the endpoints."""
     root, rows = folder / "function", 0
     root.mkdir()
     shutil.copy(ROOT / "loadtest/feeds.toml", root / FEEDS_FILE)
@@ -118,8 +137,8 @@ def measure(code: Code, around: World, repeat: int) -> Started:
         {step: spread(run[end][at] - run[begin][at] for run in runs) for step, (begin, end) in STEPS.items()}
         for at in (0, 1)
     )
-    _, reported = _run(code, around, "-X", "importtime")
-    return Started(code.name, clock, cpu, seconds_by_package(reported, standard=frozenset(sys.stdlib_module_names)))
+    _, logged = _run(code, around, "-X", "importtime")
+    return Started(code.name, clock, cpu, seconds_by_package(logged, standard=frozenset(sys.stdlib_module_names)))
 
 
 Moments = dict[str, tuple[float, float]]  # by the clock and of CPU
@@ -147,10 +166,10 @@ def _run(code: Code, around: World, *flags: str) -> tuple[str, str]:
             stderr=subprocess.PIPE,
             text=True,
         )
-    output, reported = process.communicate(timeout=120)
+    output, logged = process.communicate(timeout=120)
     if process.returncode:
-        raise RuntimeError(f"the handler failed: {output[-2000:]}\n{reported[-2000:]}")
-    return output, reported
+        raise RuntimeError(f"the handler failed: {output[-2000:]}\n{logged[-2000:]}")
+    return output, logged
 
 
 @contextmanager
@@ -195,18 +214,12 @@ def _environment(s3: str, dynamodb: str) -> dict[str, str]:
 
 
 def _event(key: str, number: int) -> dict[str, Any]:
-    """Return what Lambda gets from the queue when S3 tells of a new object."""
-    created = {
-        "eventVersion": "2.1",
-        "eventSource": "aws:s3",
-        "eventTime": "2026-11-22T10:11:12.345Z",
-        "eventName": "ObjectCreated:Put",
-        "s3": {"bucket": {"name": "landing"}, "object": {"key": key, "sequencer": f"0066F2A1B3C4D5E6{number:02d}"}},
-    }
+    """Return what Lambda gets from the queue for a new object."""
+    sequencer = f"0066F2A1B3C4D5E6{number:02d}"
     record = {
         "messageId": f"message-{number}",
         "receiptHandle": "handle",
-        "body": json.dumps({"Records": [created]}),
+        "body": s3_notification("landing", key, sequencer=sequencer),
         "attributes": {"ApproximateReceiveCount": "1"},
     }
     return {"Records": [record]}

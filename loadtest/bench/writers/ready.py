@@ -1,4 +1,4 @@
-"""What the clients with a ready-made body share: what they are asked, what they tell. Standard library only."""
+"""What the clients with a ready-made body share: their arguments and what they print. Standard library only."""
 
 import argparse
 import json
@@ -15,7 +15,7 @@ TOOK_ALL = b'{"UnprocessedItems":{}}'
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """Send this body so many times, over so many connections at a time."""
+    """Send this body in a number of requests, over a number of connections at a time."""
 
     body: bytes
     table: str
@@ -24,7 +24,7 @@ class Task:
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class Server:
     """Where DynamoDB is, and the certificates to trust."""
 
     host: str
@@ -33,11 +33,11 @@ class Place:
     ca_file: str | None
 
 
-def place() -> Place:
+def place() -> Server:
     """Return where the environment says DynamoDB is."""
     url = urlsplit(os.environ["AWS_ENDPOINT_URL_DYNAMODB"])
     assert url.hostname and url.port, "the benchmark's endpoints have both"
-    return Place(url.hostname, url.port, url.scheme == "https", os.environ.get("AWS_CA_BUNDLE"))
+    return Server(url.hostname, url.port, url.scheme == "https", os.environ.get("AWS_CA_BUNDLE"))
 
 
 def main(description: str | None, send: Callable[[Task], None]) -> None:

@@ -5,7 +5,7 @@ import threading
 from io import BytesIO
 from typing import Any
 
-from loadtest.bench.writers.ready import CONTENT_TYPE, TARGET, TOOK_ALL, Place, Task, main, place
+from loadtest.bench.writers.ready import CONTENT_TYPE, TARGET, TOOK_ALL, Server, Task, main, place
 
 
 def send(task: Task) -> None:
@@ -24,7 +24,7 @@ def send(task: Task) -> None:
         connection.close().result()
 
 
-def _opened(where: Place, bootstrap: Any) -> Any:
+def _opened(where: Server, bootstrap: Any) -> Any:
     from awscrt import http, io
 
     options = None
@@ -39,7 +39,7 @@ def _opened(where: Place, bootstrap: Any) -> Any:
 class _Sender:
     """Keeps each connection busy: signed, sent, answered, the next. All but the beginning runs in awscrt's thread."""
 
-    def __init__(self, task: Task, where: Place) -> None:
+    def __init__(self, task: Task, where: Server) -> None:
         from awscrt import auth, http
 
         self._task, self._where, self._auth, self._http = task, where, auth, http
@@ -91,7 +91,7 @@ class _Sender:
 
     def _take(self, connection: Any, completed: Any, parts: list[bytes]) -> None:
         if completed.result() != 200 or b"".join(parts) != TOOK_ALL:
-            raise RuntimeError(f"the sink did not take all: {completed.result()} {parts}")
+            raise RuntimeError(f"the simulator did not take all: {completed.result()} {parts}")
         with self._lock:
             self._done += 1
             is_last = self._done == self._task.requests

@@ -22,7 +22,7 @@ def send(task: Task) -> None:
 
     def one(requests: dict[str, list[Any]]) -> None:
         if client.batch_write_item(RequestItems=requests)["UnprocessedItems"]:
-            raise RuntimeError("the sink did not take all")
+            raise RuntimeError("the simulator did not take all")
 
     with ThreadPoolExecutor(task.connections) as pool:
         for _ in pool.map(one, repeat({task.table: []}, task.requests)):

@@ -18,7 +18,7 @@ def send(task: Task) -> None:
             begun += 1
         for _, outcome in exchange.poll(1.0):
             if not isinstance(outcome, Answer) or outcome.body != TOOK_ALL:
-                raise RuntimeError(f"the sink did not take all: {outcome}")
+                raise RuntimeError(f"the simulator did not take all: {outcome}")
             done += 1
     exchange.close()
 

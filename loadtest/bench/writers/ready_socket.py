@@ -4,7 +4,7 @@ import selectors
 import socket
 import ssl
 
-from loadtest.bench.writers.ready import CONTENT_TYPE, TARGET, TOOK_ALL, Place, Task, main, place
+from loadtest.bench.writers.ready import CONTENT_TYPE, TARGET, TOOK_ALL, Server, Task, main, place
 
 READ_BYTES = 64 * 1024
 _FINE = b"HTTP/1.1 200 "
@@ -34,13 +34,13 @@ def send(task: Task) -> None:
         opened.close()
 
 
-def _opened(where: Place, tls: ssl.SSLContext | None) -> socket.socket:
+def _opened(where: Server, tls: ssl.SSLContext | None) -> socket.socket:
     opened = socket.create_connection((where.host, where.port))
     opened.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     return tls.wrap_socket(opened, server_hostname=where.host) if tls else opened
 
 
-def _request(body: bytes, where: Place) -> bytes:
+def _request(body: bytes, where: Server) -> bytes:
     head = f"POST / HTTP/1.1\r\nHost: {where.host}:{where.port}\r\nX-Amz-Target: {TARGET}\r\n"
     head += f"Content-Type: {CONTENT_TYPE}\r\nContent-Length: {len(body)}\r\n\r\n"
     return head.encode() + body
@@ -52,7 +52,7 @@ def _read_answer(opened: socket.socket) -> None:
         part = opened.recv(READ_BYTES)
         answer += part
         if not part or not answer.startswith(_FINE[: len(answer)]):
-            raise RuntimeError(f"the sink did not take all: {answer[:200]!r}")
+            raise RuntimeError(f"the simulator did not take all: {answer[:200]!r}")
 
 
 if __name__ == "__main__":

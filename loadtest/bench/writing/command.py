@@ -10,7 +10,7 @@ from typing import Any
 
 from loadtest.bench.writing.goals import judge
 from loadtest.bench.writing.measuring import Bench, Measured
-from loadtest.bench.writing.parts import PARTS, Extent
+from loadtest.bench.writing.parts import PARTS, BenchSize
 from loadtest.bench.writing.table import markdown
 from loadtest.harness.results import RESULTS, origin, write_document
 
@@ -29,7 +29,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Measure; missing a goal is a result, no failure."""
-    extent = Extent(arguments.megabytes, arguments.repeat, arguments.seed, arguments.awscrt_python)
+    extent = BenchSize(arguments.megabytes, arguments.repeat, arguments.seed, arguments.awscrt_python)
     parts = _known(arguments.out)
     for name in arguments.part or PARTS:
         parts[name] = _measure(name, extent)
@@ -47,7 +47,7 @@ def _known(path: Path) -> dict[str, Any]:
     return parts
 
 
-def _measure(name: str, extent: Extent) -> dict[str, Any]:
+def _measure(name: str, extent: BenchSize) -> dict[str, Any]:
     print(f"{name}:", flush=True)
     measured, busy = [], os.getloadavg()[0]
     with tempfile.TemporaryDirectory() as folder:

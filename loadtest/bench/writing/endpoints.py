@@ -1,4 +1,4 @@
-"""The sink and the object endpoint as processes of their own, and the environment in which a party finds them."""
+"""The simulator and the object endpoint as processes of their own, and the environment in which a party finds them."""
 
 import json
 import os
@@ -14,7 +14,7 @@ ROOT = Path(__file__).parents[3]
 
 
 class Endpoint:
-    """One endpoint for the length of a `with` block. Its `statistics` are told when it has ended."""
+    """One endpoint for the length of a `with` block. Its `statistics` are there when it has ended."""
 
     def __init__(self, *arguments: str, tls: bool = False) -> None:
         self._command = [sys.executable, "-m", "loadtest", *arguments, *(["--tls"] if tls else [])]

@@ -14,7 +14,7 @@ BATCH_ROWS = 25
 
 
 @dataclass(frozen=True, slots=True)
-class Sample:
+class WriteSample:
     """A file of the benchmark. The feed it belongs to has the shape's name."""
 
     path: Path
@@ -28,7 +28,7 @@ class Sample:
         return f"s3://{BUCKET}/{self.shape}/{self.path.name}"
 
 
-def write_sample(folder: Path, shape: str, total_bytes: int, seed: int) -> Sample:
+def write_sample(folder: Path, shape: str, total_bytes: int, seed: int) -> WriteSample:
     """Write a file of a shape, unless it is there; return it. 0 bytes: a header alone."""
     path, rows, size = folder / BUCKET / shape / f"{total_bytes}.csv", 0, 0
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -36,7 +36,7 @@ def write_sample(folder: Path, shape: str, total_bytes: int, seed: int) -> Sampl
         for portion in shaped(shape, total_bytes=total_bytes, seed=seed):
             file.write(portion.data)
             rows, size = rows + portion.rows, size + len(portion.data)
-    return Sample(path, shape, size, rows)
+    return WriteSample(path, shape, size, rows)
 
 
 def write_body(folder: Path, table: str, seed: int) -> Path:

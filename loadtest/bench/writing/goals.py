@@ -21,7 +21,7 @@ def judge(parts: dict[str, Documents]) -> Iterator[Goal]:
         yield from _shapes(parts["shapes"])
     if "latency" in parts:
         found = _only(parts["latency"], party=INGEST, latency_ms=FLOW_LATENCY_MS)
-        what = f"rows per second against a sink of {FLOW_LATENCY_MS} ms"
+        what = f"rows per second against a simulator of {FLOW_LATENCY_MS} ms"
         yield Goal(what, found["rows_per_second"]["median"], at_least=ROWS_PER_S)
     if "flow" in parts:
         yield _limiter(parts["flow"])

@@ -1,4 +1,4 @@
-"""Parties that load the same data into a sink, in turns, each in a process of its own: what each took."""
+"""Parties that load the same data into a simulator, in turns, each in a process of its own: what each took."""
 
 import json
 import statistics
@@ -7,14 +7,14 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from loadtest.bench.goals import Spread, spread
+from loadtest.bench.goals import NotMeasuredError, Spread, spread
 from loadtest.bench.writing.endpoints import Endpoint, environment
-from loadtest.harness.process import Ran, run
+from loadtest.harness.process import ProcessResult, run
 
 
 @dataclass(frozen=True, slots=True)
-class Case:
-    """One party's command, the same with nothing to do, and what the sink must have taken in the end."""
+class WriteCase:
+    """One party's command, the same with nothing to do, and what the simulator must have taken in the end."""
 
     party: str
     command: list[str]
@@ -27,15 +27,15 @@ class Case:
     latency_ms: int = 0
 
     def expected(self, *, is_start_up: bool) -> int:
-        """Return how many items the sink must have taken."""
+        """Return how many items the simulator must have taken."""
         return 0 if is_start_up else self.items
 
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """What one run took, and what its sink counted."""
+    """What one run took, and what its simulator counted."""
 
-    ran: Ran
+    ran: ProcessResult
     simulator: dict[str, Any]
 
 
@@ -68,10 +68,6 @@ class Measured:
         return asdict(self)
 
 
-class NotMeasuredError(Exception):
-    """A party is not installed."""
-
-
 @dataclass(slots=True)
 class Bench:
     """Where parties run: a folder that has the files, with the object endpoint in front of it."""
@@ -79,23 +75,23 @@ class Bench:
     folder: Path
     missing: dict[str, str] = field(default_factory=dict)
 
-    def measure(self, cases: Iterable[Case], repeat: int) -> Iterator[Measured]:
+    def measure(self, cases: Iterable[WriteCase], repeat: int) -> Iterator[Measured]:
         """Yield what each case took. Cases take turns, so that a noisy moment does not hit one alone.
 
         Raises:
-            RuntimeError: a party failed, or the sink did not take exactly what it was to.
+            RuntimeError: a party failed, or the simulator did not take exactly what it was to.
         """
-        runs: dict[str, tuple[Case, list[Taken], list[Taken]]] = {}
+        runs: dict[str, tuple[WriteCase, list[Taken], list[Taken]]] = {}
         chosen = [case for case in cases if case.party not in self.missing]
         for tls in sorted({case.tls for case in chosen}):
-            with Endpoint("objects", str(self.folder), tls=tls) as s3:
+            with Endpoint("s3-server", str(self.folder), tls=tls) as s3:
                 for _ in range(repeat):
                     for case in chosen:
                         if case.tls == tls:
                             self._turn(case, s3, runs.setdefault(_name(case), (case, [], [])))
         yield from (_measured(case, starts, loads) for case, starts, loads in runs.values() if loads)
 
-    def _turn(self, case: Case, s3: Endpoint, taken: tuple[Case, list[Taken], list[Taken]]) -> None:
+    def _turn(self, case: WriteCase, s3: Endpoint, taken: tuple[WriteCase, list[Taken], list[Taken]]) -> None:
         _, starts, loads = taken
         try:
             starts.append(self._run(case, s3, is_start_up=True))
@@ -103,17 +99,17 @@ class Bench:
         except NotMeasuredError as error:
             self.missing[case.party] = str(error)
 
-    def _run(self, case: Case, s3: Endpoint, *, is_start_up: bool) -> Taken:
+    def _run(self, case: WriteCase, s3: Endpoint, *, is_start_up: bool) -> Taken:
         latency = ["--latency-ms", str(case.latency_ms)] if case.latency_ms else []
         command = case.start_up if is_start_up else case.command
         with (
-            Endpoint("sink", *latency, tls=case.tls) as simulator,
+            Endpoint("simulator", *latency, tls=case.tls) as simulator,
             environment(self.folder, s3=s3, dynamodb=simulator) as env,
         ):
             ran = run(command, cwd=self.folder, env=env)
-        reported = json.loads(ran.output) if ran.exit_code == 0 else {}
-        if "not_measured" in reported:
-            raise NotMeasuredError(reported["not_measured"])
+        printed = json.loads(ran.output) if ran.exit_code == 0 else {}
+        if "not_measured" in printed:
+            raise NotMeasuredError(printed["not_measured"])
         if ran.exit_code or simulator.statistics["items"] != case.expected(is_start_up=is_start_up):
             raise RuntimeError(
                 f"{_name(case)} lost or doubled rows: {simulator.statistics['items']} of "
@@ -122,12 +118,12 @@ class Bench:
         return Taken(ran, simulator.statistics)
 
 
-def _name(case: Case) -> str:
+def _name(case: WriteCase) -> str:
     transport = "with TLS" if case.tls else "without TLS"
     return f"{case.party}, {case.shape}, {transport}, {case.latency_ms} ms"
 
 
-def _measured(case: Case, starts: list[Taken], loads: list[Taken]) -> Measured:
+def _measured(case: WriteCase, starts: list[Taken], loads: list[Taken]) -> Measured:
     runs, simulators = [taken.ran for taken in loads], [taken.simulator for taken in loads]
     start_up_cpu = statistics.median(taken.ran.cpu_seconds for taken in starts)
     start_up = statistics.median(taken.ran.seconds for taken in starts)

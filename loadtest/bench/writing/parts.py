@@ -1,4 +1,4 @@
-"""The parts of the write benchmark: which parties, which files, which sinks."""
+"""The parts of the write benchmark: which parties, which files, which simulators."""
 
 import sys
 from collections.abc import Iterator
@@ -7,8 +7,8 @@ from pathlib import Path
 
 from loadtest.bench.shapes import SHAPES
 from loadtest.bench.writing.endpoints import ROOT
-from loadtest.bench.writing.files import BATCH_ROWS, MB, Sample, write_body, write_sample
-from loadtest.bench.writing.measuring import Bench, Case, Measured
+from loadtest.bench.writing.files import BATCH_ROWS, MB, WriteSample, write_body, write_sample
+from loadtest.bench.writing.measuring import Bench, Measured, WriteCase
 
 INGEST, LOOP = "ingest load", "boto3 loop"
 LOOP_SHARE = 30  # of the product's file is what the loop gets: it is about as much slower
@@ -20,7 +20,7 @@ MEMORY_FACTORS = (2, 20)  # of --megabytes
 
 
 @dataclass(frozen=True, slots=True)
-class Extent:
+class BenchSize:
     """How large the files are, how often each is loaded, and which interpreter has awscrt."""
 
     megabytes: int
@@ -39,7 +39,7 @@ class Extent:
         return self.file_bytes // LOOP_SHARE
 
 
-def shapes(bench: Bench, extent: Extent) -> Iterator[Measured]:
+def shapes(bench: Bench, extent: BenchSize) -> Iterator[Measured]:
     """Yield the product beside the loop, for each shape, without TLS and with it."""
     for shape in SHAPES:
         pair = _pair(bench.folder, shape, extent, extent.loop_bytes)
@@ -48,14 +48,14 @@ def shapes(bench: Bench, extent: Extent) -> Iterator[Measured]:
         _forget(bench.folder, shape)
 
 
-def latency(bench: Bench, extent: Extent) -> Iterator[Measured]:
-    """Yield the product beside the loop, against sinks of several latencies."""
+def latency(bench: Bench, extent: BenchSize) -> Iterator[Measured]:
+    """Yield the product beside the loop, against simulators of several latencies."""
     pair = _pair(bench.folder, "mixed", extent, extent.loop_bytes // 3)
     for latency_ms in LATENCIES_MS:
         yield from bench.measure([replace(case, latency_ms=latency_ms) for case in pair], extent.repeat)
 
 
-def limiter(bench: Bench, extent: Extent) -> Iterator[Measured]:
+def limiter(bench: Bench, extent: BenchSize) -> Iterator[Measured]:
     """Yield the product with what it finds by itself, beside fixed numbers of requests under way."""
     sample, empty = _sample_and_empty(bench.folder, "mixed", extent.file_bytes, extent.seed)
     cases = [_ingest(sample, empty)]
@@ -63,7 +63,7 @@ def limiter(bench: Bench, extent: Extent) -> Iterator[Measured]:
     yield from bench.measure([replace(case, latency_ms=FLOW_LATENCY_MS) for case in cases], extent.repeat)
 
 
-def memory(bench: Bench, extent: Extent) -> Iterator[Measured]:
+def memory(bench: Bench, extent: BenchSize) -> Iterator[Measured]:
     """Yield the product on a file, and on one ten times as large. Once each: it is the peak that counts."""
     for factor in MEMORY_FACTORS:
         sample, empty = _sample_and_empty(bench.folder, "mixed", factor * extent.file_bytes, extent.seed)
@@ -71,7 +71,7 @@ def memory(bench: Bench, extent: Extent) -> Iterator[Measured]:
         sample.path.unlink()
 
 
-def transports(bench: Bench, extent: Extent) -> Iterator[Measured]:
+def transports(bench: Bench, extent: BenchSize) -> Iterator[Measured]:
     """Yield the product beside what its parts take alone: reading, and sending a ready-made body."""
     sample, empty = _sample_and_empty(bench.folder, "mixed", extent.file_bytes, extent.seed)
     body = write_body(bench.folder, "LoadtestMixed", extent.seed)
@@ -92,14 +92,14 @@ def transports(bench: Bench, extent: Extent) -> Iterator[Measured]:
 PARTS = {"transports": transports, "shapes": shapes, "latency": latency, "flow": limiter, "memory": memory}
 
 
-def _pair(folder: Path, shape: str, extent: Extent, loop_bytes: int) -> list[Case]:
+def _pair(folder: Path, shape: str, extent: BenchSize, loop_bytes: int) -> list[WriteCase]:
     sample, empty = _sample_and_empty(folder, shape, extent.file_bytes, extent.seed)
     small = write_sample(folder, shape, loop_bytes, extent.seed)
     loop = [sys.executable, "-m", "loadtest.bench.writers.boto3_loop", "--feed", shape]
     return [_ingest(sample, empty), _case(LOOP, small, empty, *loop)]
 
 
-def _sample_and_empty(folder: Path, shape: str, total_bytes: int, seed: int) -> tuple[Sample, Sample]:
+def _sample_and_empty(folder: Path, shape: str, total_bytes: int, seed: int) -> tuple[WriteSample, WriteSample]:
     return write_sample(folder, shape, total_bytes, seed), write_sample(folder, shape, 0, seed)
 
 
@@ -108,7 +108,7 @@ def _forget(folder: Path, shape: str) -> None:
         path.unlink()
 
 
-def _ingest(sample: Sample, empty: Sample) -> Case:
+def _ingest(sample: WriteSample, empty: WriteSample) -> WriteCase:
     feeds = str(ROOT / "loadtest/feeds.toml")
     load = [sys.executable, "-m", "ingest", "load", "--feeds", feeds, "--feed", sample.shape, "--json"]
     return _case(INGEST, sample, empty, *load)
@@ -118,8 +118,8 @@ def _fixed(count: int) -> list[str]:
     return [sys.executable, "-m", "loadtest.bench.writers.ingest_fixed", "--feed", "mixed", "--in-flight", str(count)]
 
 
-def _case(party: str, sample: Sample, empty: Sample, *command: str) -> Case:
-    return Case(
+def _case(party: str, sample: WriteSample, empty: WriteSample, *command: str) -> WriteCase:
+    return WriteCase(
         party,
         [*command, sample.url],
         [*command, empty.url],
@@ -130,7 +130,7 @@ def _case(party: str, sample: Sample, empty: Sample, *command: str) -> Case:
     )
 
 
-def _reading(sample: Sample, empty: Sample) -> Case:
+def _reading(sample: WriteSample, empty: WriteSample) -> WriteCase:
     """Return the party that reads from disk and writes nothing."""
     command = [sys.executable, "-m", "loadtest.bench.readers.ingest_columns"]
     return replace(
@@ -141,8 +141,8 @@ def _reading(sample: Sample, empty: Sample) -> Case:
     )
 
 
-def _ready(party: str, python: str, module: str, body: Path, requests: int, *, connections: int = 32) -> Case:
+def _ready(party: str, python: str, module: str, body: Path, requests: int, *, connections: int = 32) -> WriteCase:
     command = [python, "-m", f"loadtest.bench.writers.{module}", str(body), "--table", "LoadtestMixed"]
     command += ["--connections", str(connections), "--requests"]
     rows = BATCH_ROWS * requests
-    return Case(party, [*command, str(requests)], [*command, "0"], rows=rows, items=rows)
+    return WriteCase(party, [*command, str(requests)], [*command, "0"], rows=rows, items=rows)

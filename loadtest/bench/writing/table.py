@@ -6,7 +6,7 @@ from typing import Any
 TITLES = {
     "transports": "The product, and what its parts take alone",
     "shapes": "Three shapes, without TLS and with it",
-    "latency": "Sinks of several latencies",
+    "latency": "Simulators of several latencies",
     "flow": "Requests under way: found by itself, and fixed",
     "memory": "Peak memory",
 }
@@ -37,8 +37,8 @@ def _head(document: dict[str, Any]) -> Iterator[str]:
     yield ""
     yield "Made by `python -m loadtest bench write` from `write.json`; do not edit. Medians, and rates are without"
     yield "start-up where they do not say so. CPU-seconds are user and system time of the whole process, from file to"
-    yield "acknowledged. With TLS, the file too is read through it. A sink without latency answers at once, so it never"
-    yield "sees two requests at a time."
+    yield "acknowledged. With TLS, the file too is read through it. A simulator without latency answers at once, so it"
+    yield "never sees two requests at a time."
     yield ""
     for goal in document["goals"]:
         bound = f"at least {goal['at_least']}" if "at_least" in goal else f"at most {goal['at_most']}"

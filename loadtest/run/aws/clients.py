@@ -6,6 +6,15 @@ from typing import Any
 import boto3
 from botocore.config import Config
 
+
+class RunRefused(Exception):
+    """The guard does not let it happen; nothing was done."""
+
+
+class NotClean(Exception):
+    """Something of a run is left; says what, and what to do."""
+
+
 THREADS = 16
 _CONFIG = Config(retries={"mode": "standard", "max_attempts": 10}, max_pool_connections=2 * THREADS)
 

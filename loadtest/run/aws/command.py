@@ -5,17 +5,16 @@ import sys
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from loadtest.run.aws import reporting
+from loadtest.harness.queue import NotSentError
 from loadtest.run.aws.cleaning import Cleaner
-from loadtest.run.aws.clients import Clients
-from loadtest.run.aws.faults import Failed, NotClean, Refused
+from loadtest.run.aws.clients import Clients, NotClean, RunRefused
 from loadtest.run.aws.guard import Ask, approve
-from loadtest.run.aws.stack import DEFAULT_NAME, find, identify
+from loadtest.run.aws.stack import DEFAULT_NAME, find, identify, identity_lines, resource_lines
 from loadtest.run.aws.target import AwsTarget
 from loadtest.scenarios.scenario import Scenario
 
 REFUSED, SERVICE_FAILED = 2, 4
-FAULTS = (Refused, Failed, NotClean, BotoCoreError, ClientError)
+FAULTS = (RunRefused, NotSentError, NotClean, BotoCoreError, ClientError)
 
 
 def add_stack_arguments(parser: argparse.ArgumentParser) -> None:
@@ -34,7 +33,7 @@ def dry_run(arguments: argparse.Namespace, wanted: list[Scenario]) -> int:
     """Show what a run would do and cost; nothing is written.
 
     Raises:
-        Refused: a run would be.
+        RunRefused: a run would be.
     """
     seed, account = arguments.seed, arguments.account
     AwsTarget(arguments.stack, wanted, seed=seed, account=account, ask=None, say=print).show()
@@ -55,7 +54,7 @@ def clean(arguments: argparse.Namespace) -> int:
     try:
         identity = identify(clients, arguments.account)
         stack = find(clients, identity, arguments.stack)
-        for line in (*reporting.whose(identity), *reporting.resources(stack)):
+        for line in (*identity_lines(identity), *resource_lines(stack)):
             _say(line)
         approve(identity, arguments.account, ask_on_terminal())
         _say(f"deleted: {Cleaner(clients, stack, _say).clean(arguments.run_name)}")
@@ -69,11 +68,11 @@ def clean(arguments: argparse.Namespace) -> int:
 def fail(error: Exception) -> int:
     """Say why something could not be done, or not all of it; return the exit code."""
     _say(f"error: {error}")
-    return REFUSED if isinstance(error, Refused) else SERVICE_FAILED
+    return REFUSED if isinstance(error, RunRefused) else SERVICE_FAILED
 
 
 def ask_on_terminal() -> Ask | None:
-    """Return how somebody is asked; None if nobody is there."""
+    """Return how to ask for confirmation; None without a terminal."""
     return input if sys.stdin is not None and sys.stdin.isatty() else None
 
 

@@ -7,22 +7,19 @@ from pathlib import Path
 from typing import Any
 
 from ingest.contract import Metric, Output
-from loadtest.chaos.uploads import s3_event
 from loadtest.checker.found import Found
-from loadtest.harness.log import Log
-from loadtest.harness.rejects import read_rejects, records_of, rejects_of
+from loadtest.harness.queue import depths, messages_about, s3_notification, send_all
+from loadtest.harness.read_back import entries_of, read_rejects, read_table, rejects_of
 from loadtest.measure.emf import metrics, requests_reported, totals
-from loadtest.measure.invocations import Invocation
+from loadtest.measure.log import Invocation, Log
 from loadtest.measure.observation import Observation
 from loadtest.measure.price import Bill
 from loadtest.run.aws import estimate
 from loadtest.run.aws.clients import Clients
 from loadtest.run.aws.load import Load
-from loadtest.run.aws.queue import depths, messages_about, send_all
 from loadtest.run.aws.row_counts import RowCounts
 from loadtest.run.aws.stack import Stack
 from loadtest.run.aws.uploads import Uploads
-from loadtest.run.tables import read_table
 from loadtest.run.target import Drop
 
 LEDGER_EVERY_S, LOG_EVERY_S = 1.0, 5.0
@@ -44,7 +41,7 @@ class AwsDeployment:
         self._log = Log(clients.get("logs"), stack.outputs[Output.LOG_GROUP], since_ms=round(begun_s * 1000))
         self._feeds = {kind.feed for kind in load.scenario.files}
         self._next_look_s = self._next_log_s = 0.0
-        self._again: dict[str, tuple[Drop, str]] = {}  # told of once so far, and to be told of more often; with eTags
+        self._again: dict[str, tuple[Drop, str]] = {}  # notified once so far, and to be notified more often; with eTags
         self._ended: dict[str, dict[str, Any]] = {}
         self._reported: set[str] = set()
         self._messages = 0
@@ -58,28 +55,28 @@ class AwsDeployment:
         self._uploads.wait()
 
     def drop(self, drops: Sequence[Drop]) -> None:
-        """Make objects of the uploads; the bucket tells of each once."""
+        """Make objects of the uploads; the bucket sends one notification of each."""
         etags = self._uploads.finish(drop.key for drop in drops)
         self._messages += len(drops)
         self._again |= {drop.key: (drop, etags[drop.key]) for drop in drops if drop.notices > 1}
 
     def observe(self) -> Observation:
-        """Return how things stand; of rows and memory, as the log tells it."""
+        """Return how things stand; rows and memory are from the log."""
         if time.monotonic() >= self._next_log_s:
             self._log.look()
             self._next_log_s = time.monotonic() + LOG_EVERY_S
-        backlog, in_flight = depths(self._sqs, self._stack.outputs[Output.QUEUE_URL])
+        queue = depths(self._sqs, self._stack.outputs[Output.QUEUE_URL])
         return Observation(
-            backlog=backlog,
-            in_flight=in_flight,
-            rows_reported=round(totals(metrics(self._log.reported))[Metric.ROWS_WRITTEN]),
+            backlog=queue.waiting,
+            in_flight=queue.in_flight,
+            rows_reported=round(totals(metrics(self._log.lines))[Metric.ROWS_WRITTEN]),
             peak_memory_bytes=max((one.peak_memory_bytes for one in self._log.invocations), default=0) or None,
         )
 
     def ended(self) -> list[dict[str, Any]]:
-        """Return the outcomes that the ledger has told since the last call.
+        """Return the outcomes that the ledger has reported since the last call.
 
-        A file that is to be told of more often has not ended before it was.
+        A file with several notifications has not ended before all are sent.
         """
         if time.monotonic() < self._next_look_s:
             return []
@@ -101,11 +98,11 @@ class AwsDeployment:
         while wanted - {event["key"] for event in self._closed()} and time.monotonic() < until_s:
             time.sleep(1)
             self._log.look()
-        return self._log.reported
+        return self._log.lines
 
     def read_back(self, keys: Sequence[str], events: Sequence[Mapping[str, Any]]) -> Found:
-        """Read every row, and all that is told of the files. How they ended is what the log says: it comes last."""
-        records = records_of(self._row_counts.records(keys), self._bucket, keys)
+        """Read every row, and all that is reported of the files. How they ended is what the log says: it comes last."""
+        records = entries_of(self._row_counts.records(keys), self._bucket, keys)
         dead_letters = messages_about(self._sqs, self._stack.outputs[Output.DEAD_LETTER_URL], self._run)
         return Found(
             tables={name: self._read(table.name) for name, table in self._stack.tables.items()},
@@ -143,7 +140,7 @@ class AwsDeployment:
     def keep_logs(self, folder: Path) -> None:
         """Write what the function logged in the run to a folder, which is made."""
         folder.mkdir(parents=True, exist_ok=True)
-        (folder / "function.log").write_text("\n".join([*map(json.dumps, self._log.reported), *self._log.crashes]))
+        (folder / "function.log").write_text("\n".join([*map(json.dumps, self._log.lines), *self._log.crashes]))
 
     def clean_up(self) -> None:
         """End the uploads; what is in the stack goes when the deployment ends, however it does."""
@@ -155,16 +152,17 @@ class AwsDeployment:
         for key, (drop, etag) in list(self._again.items()):
             sequencer = self._row_counts.newest(key)
             if sequencer:
-                bodies += [s3_event(self._bucket, key, etag, drop.size, sequencer)] * (drop.notices - 1)
+                body = s3_notification(self._bucket, key, sequencer=sequencer, etag=etag, size=drop.size)
+                bodies += [body] * (drop.notices - 1)
                 del self._again[key]
         send_all(self._sqs, self._stack.outputs[Output.QUEUE_URL], bodies)
         self._messages += len(bodies)
 
     def _closed(self) -> list[dict[str, Any]]:
-        """Return what the log tells of files of the run that were closed. The event was sent before each such line."""
+        """Return the log's lines on files of the run that ended. The event was sent before each such line."""
         start = f"s3://{self._bucket}/"
-        reported = [line for line in self._log.reported if line.get("message") == CLOSED]
-        ours = [line for line in reported if f"/{self._run}/" in str(line["file"])]
+        closed = [line for line in self._log.lines if line.get("message") == CLOSED]
+        ours = [line for line in closed if f"/{self._run}/" in str(line["file"])]
         return [
             {"key": str(line["file"]).removeprefix(start), "id": f"{line['file']}#{line['version']}#{line['status']}"}
             for line in ours

@@ -98,10 +98,10 @@ def _tables(load: Load, stack: Stack) -> Iterator[Line]:
         parts = [part for part in load.parts if part.table == name]
         units = sum(part.all_rows * part.units_a_row for part in parts) * (1 + table.indexes)
         unit = Price.WRITE_UNIT if table.is_on_demand else 0.0
-        reported = "" if table.is_on_demand else ", provisioned: paid for anyway"
+        note = "" if table.is_on_demand else ", provisioned: paid for anyway"
         if parts:
-            yield _line(f"DynamoDB {table.name}: rows written{reported}", units, "write units", unit)
-            yield _line(f"DynamoDB {table.name}: rows deleted again{reported}", units, "write units", unit)
+            yield _line(f"DynamoDB {table.name}: rows written{note}", units, "write units", unit)
+            yield _line(f"DynamoDB {table.name}: rows deleted again{note}", units, "write units", unit)
     size = sum(part.all_rows * part.item_bytes for part in load.parts)
     what = "DynamoDB: all rows read back, and again to delete them"
     yield _line(what, 2 * size / PAGE, "read units", Price.READ_UNIT)
@@ -132,3 +132,30 @@ def _watching(load: Load, stack: Stack, seconds: float) -> Iterator[Line]:
 
 def _line(what: str, amount: float, unit: str, usd: float) -> Line:
     return Line(what, amount, unit, amount * usd)
+
+
+MB = 1_000_000
+
+
+def estimate_lines(load: Load, stack: Stack, rows_per_s: float) -> Iterator[str]:
+    """Yield what a scenario puts there, and the bill."""
+    minutes = seconds_at_capacity(load, stack) / 60
+    lines = estimate(load, stack, rows_per_s)
+    yield (
+        f"{load.scenario.name}: {load.files:,} files, {load.rows:,} rows, {load.bytes / MB:,.1f} MB; "
+        f"{minutes:,.1f} minutes at least, at the capacity of the tables"
+    )
+    yield from bill_lines(lines)
+
+
+def bill_lines(lines: Sequence[Line]) -> Iterator[str]:
+    """Yield the lines of an estimate, and their sum."""
+    shown = [line for line in lines if line.amount]
+    widest = max(len(line.what) for line in shown)
+    for line in shown:
+        yield f"  {line.what:<{widest}}  {_amount(line.amount):>15} {line.unit:<12}  ${line.usd:>10.4f}"
+    yield f"  {'at most, at list prices of us-east-1':<{widest}}  {'':>15} {'':<12}  ${total(lines):>10.4f}"
+
+
+def _amount(amount: float) -> str:
+    return f"{amount:,.0f}" if amount >= 100 else f"{amount:.3g}"

@@ -4,11 +4,10 @@ import time
 from collections.abc import Callable, Iterator
 
 from ingest.contract import Output
-from loadtest.run.aws.clients import Clients
-from loadtest.run.aws.faults import Refused
+from loadtest.harness.queue import depths
+from loadtest.run.aws.clients import Clients, RunRefused
 from loadtest.run.aws.load import Load
 from loadtest.run.aws.marker import Markers
-from loadtest.run.aws.queue import depths
 from loadtest.run.aws.stack import Identity, Stack
 from loadtest.workload.defects import DUPLICATES
 
@@ -25,17 +24,19 @@ def approve(identity: Identity, account: str | None, ask: Ask | None) -> None:
     """Have it said that this is the account that is meant. `ask`: where there is somebody to be asked.
 
     Raises:
-        Refused: it was not said.
+        RunRefused: it was not said.
     """
     if account is not None:
         if account != identity.account:
-            raise Refused(f"--account says {account}, and the credentials are of {identity.account}.")
+            raise RunRefused(f"--account says {account}, and the credentials are of {identity.account}.")
         return
     if ask is None:
-        raise Refused(f"There is no terminal to ask on: say --account {identity.account} if that is what you mean.")
+        raise RunRefused(
+            f"Without a terminal the account must be named: --account {identity.account}, if that is what you mean."
+        )
     answer = ask(f"Type the account's id, {identity.account}, or yes, to go on: ").strip()
     if answer not in (identity.account, "yes"):
-        raise Refused("Not confirmed: nothing was done.")
+        raise RunRefused("Not confirmed: nothing was done.")
 
 
 def _segments(stack: Stack, loads: list[Load]) -> Iterator[str]:

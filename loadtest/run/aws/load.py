@@ -4,8 +4,7 @@ import math
 from dataclasses import dataclass
 
 from loadtest.run.making import recipe
-from loadtest.scenarios.feeds import schema
-from loadtest.scenarios.scenario import Files, Scenario
+from loadtest.scenarios.scenario import Files, Scenario, schema
 from loadtest.workload.stream import Generation
 from loadtest.workload.upload import part_bytes
 
@@ -13,7 +12,7 @@ KB = 1024
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Part:
+class LoadPart:
     """Files of one kind: their number, and what each is. Sizes are of the text, before any compression."""
 
     table: str
@@ -45,7 +44,7 @@ class Load:
     """All files of a scenario."""
 
     scenario: Scenario
-    parts: tuple[Part, ...]
+    parts: tuple[LoadPart, ...]
 
     @property
     def files(self) -> int:
@@ -72,11 +71,11 @@ def load_of(scenario: Scenario, seed: int) -> Load:
     return Load(scenario, tuple(_part(scenario, kind, seed) for kind in scenario.files))
 
 
-def _part(scenario: Scenario, kind: Files, seed: int) -> Part:
+def _part(scenario: Scenario, kind: Files, seed: int) -> LoadPart:
     made, known = recipe(scenario, kind, 0, seed=seed), schema(kind.feed)
     generation = Generation(made)
     names = {column.name or name for name, column in known.columns} | {name for name, _ in known.keys}
-    return Part(
+    return LoadPart(
         table=known.table,
         files=kind.count,
         rows=kind.rows,

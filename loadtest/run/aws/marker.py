@@ -1,6 +1,6 @@
 """The marker of a run: an object in the landing bucket that says whose the rows in the tables are, until it is cleaned.
 
-It lies under no feed's prefix, so nobody is told of it. As there can be one only, so can be runs.
+It lies under no feed's prefix, so no notification is sent. There is one at most, so there is one run at most.
 """
 
 import json
@@ -11,8 +11,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from ingest.contract import Output
-from loadtest.run.aws.clients import Clients
-from loadtest.run.aws.faults import Refused
+from loadtest.run.aws.clients import Clients, RunRefused
 from loadtest.run.aws.stack import Stack
 
 KEY = "_loadtest/run.json"
@@ -59,7 +58,7 @@ class Markers:
         """Begin a run; return when that was by S3's clock, epoch seconds.
 
         Raises:
-            Refused: there is another.
+            RunRefused: there is another.
         """
         begun = datetime.now(UTC).isoformat(timespec="seconds")
         marker = Marker(run=run, caller=self._stack.identity.caller, begun=begun, feeds=feeds, keys=keys)
@@ -68,7 +67,7 @@ class Markers:
         except ClientError as error:
             if error.response["Error"]["Code"] not in ("PreconditionFailed", "ConditionalRequestConflict"):
                 raise
-            raise Refused("Another run has begun on the stack in this moment; nothing was done.") from None
+            raise RunRefused("Another run has begun on the stack in this moment; nothing was done.") from None
         return float(self._s3.head_object(**self._name)["LastModified"].timestamp())
 
     def remove(self) -> None:

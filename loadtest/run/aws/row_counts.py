@@ -23,7 +23,7 @@ class RowCounts:
         self._dynamodb, self._table, self._bucket = dynamodb, table, bucket
 
     def ended(self, feeds: Iterable[str], since_s: float) -> Iterator[tuple[str, str, str]]:
-        """Yield key, version and status of the files whose end was told since a moment. By the index: a moment late."""
+        """Yield key, version and status of the files that were reported since a moment. By the index: a moment late."""
         since, until = datetime.fromtimestamp(since_s, UTC) - _LATE, datetime.fromtimestamp(time.time(), UTC) + _LATE
         days = [f"{since + timedelta(days=n):%Y-%m-%d}" for n in range((until.date() - since.date()).days + 1)]
         for listing in (f"{feed}#{status}#{day}" for feed in feeds for status in FINAL_STATUSES for day in days):

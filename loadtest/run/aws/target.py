@@ -5,16 +5,14 @@ from contextlib import contextmanager
 from types import TracebackType
 from typing import Self
 
-from loadtest.run.aws import reporting
 from loadtest.run.aws.cleaning import Cleaner
-from loadtest.run.aws.clients import Clients
+from loadtest.run.aws.clients import Clients, NotClean, RunRefused
 from loadtest.run.aws.deployment import AwsDeployment
-from loadtest.run.aws.estimate import estimate, rows_per_cpu_second, total
-from loadtest.run.aws.faults import NotClean, Refused
+from loadtest.run.aws.estimate import estimate, estimate_lines, rows_per_cpu_second, total
 from loadtest.run.aws.guard import Ask, approve, obstacles
 from loadtest.run.aws.load import Load, load_of
 from loadtest.run.aws.marker import Markers
-from loadtest.run.aws.stack import Identity, find, identify
+from loadtest.run.aws.stack import Identity, find, identify, identity_lines, resource_lines
 from loadtest.run.making import keys_of
 from loadtest.scenarios.scenario import Scenario
 
@@ -43,7 +41,7 @@ class AwsTarget:
         """Show what will be done, and have it approved.
 
         Raises:
-            Refused: it may not be.
+            RunRefused: it may not be.
         """
         identity = self.show()
         approve(identity, self._account, self._ask)
@@ -63,15 +61,15 @@ class AwsTarget:
         """Show account, resources, plan and cost; return who asks. Reads only.
 
         Raises:
-            Refused: the stack is not ours, or not free.
+            RunRefused: the stack is not ours, or not free.
         """
         identity = identify(self._clients, self._account)
-        self._report(reporting.whose(identity))
+        self._report(identity_lines(identity))
         self._stack = find(self._clients, identity, self._stack_name)
-        self._report(reporting.resources(self._stack))
+        self._report(resource_lines(self._stack))
         loads, rows_per_s = [load_of(scenario, self._seed) for scenario in self._wanted], rows_per_cpu_second()
         for load in loads:
-            self._report(reporting.plan(load, self._stack, rows_per_s))
+            self._report(estimate_lines(load, self._stack, rows_per_s))
         if len(loads) > 1:
             usd = sum(total(estimate(load, self._stack, rows_per_s)) for load in loads)
             self._say(f"all of them: ${usd:.2f} at most")
@@ -83,7 +81,7 @@ class AwsTarget:
         """Give the stack for the length of a block; what the run leaves there is taken away.
 
         Raises:
-            Refused: the stack is not free.
+            RunRefused: the stack is not free.
         """
         load = load_of(scenario, seed)
         self._check([load])
@@ -101,13 +99,13 @@ class AwsTarget:
         self._say(f"cleaning up after {run}; should that be killed: {command}")
         try:
             self._say(f"deleted: {Cleaner(self._clients, self._stack, self._say).clean(run)}")
-        except Exception as error:  # the run's result is not lost over it: what is left is told at the end
+        except Exception as error:  # the run's result is not lost over it: what is left is printed at the end
             self._left.append(f"Not all of the run {run} could be deleted ({error}): `{command}` does it.")
 
     def _check(self, loads: list[Load]) -> None:
         found = obstacles(self._clients, self._stack, loads)
         if found:
-            raise Refused(" ".join(found))
+            raise RunRefused(" ".join(found))
 
     def _report(self, lines: Iterator[str]) -> None:
         for line in lines:

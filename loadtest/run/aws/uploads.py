@@ -1,4 +1,4 @@
-"""Files kept in S3 as unfinished uploads: nobody sees them, and each becomes an object, and news, in one request."""
+"""Files kept in S3 as unfinished uploads: no one sees them, and one request makes each an object and a notification."""
 
 from collections.abc import Iterable
 from concurrent.futures import Future, ThreadPoolExecutor

@@ -9,8 +9,7 @@ from typing import Any
 
 import pytest
 
-from loadtest.bench.capacity import Shared, Spread, judge
-from loadtest.bench.keyed_files import write_customers, write_repeating
+from loadtest.bench.capacity import HotPartitionLoad, Shared, judge, write_customers, write_repeating
 from loadtest.bench.simulator_process import load_all, running_simulator
 
 
@@ -42,9 +41,9 @@ def shared(**found: Any) -> Shared:
     return Shared(**{**right, **found})
 
 
-def spreads(*speeds: float, missing: int = 0) -> list[Spread]:
+def spreads(*speeds: float, missing: int = 0) -> list[HotPartitionLoad]:
     orders = (("shuffled", True), ("sorted", True), ("sorted", False))
-    return [Spread(*order, speed, missing, {}) for order, speed in zip(orders, speeds, strict=True)]
+    return [HotPartitionLoad(*order, speed, missing, {}) for order, speed in zip(orders, speeds, strict=True)]
 
 
 @pytest.mark.parametrize(
@@ -60,7 +59,7 @@ def spreads(*speeds: float, missing: int = 0) -> list[Spread]:
         (shared(), spreads(100, 85, 10, missing=1), ["missing"]),
     ],
 )
-def test_each_goal_can_be_missed(one: Shared, three: list[Spread], missed: list[str]) -> None:
+def test_each_goal_can_be_missed(one: Shared, three: list[HotPartitionLoad], missed: list[str]) -> None:
     found = [goal.what for goal in judge(one, three) if not goal.is_met]
     assert len(found) == len(missed)
     assert all(word in what for word, what in zip(missed, found, strict=True))
@@ -72,7 +71,7 @@ def test_a_load_into_a_sink_leaves_the_last_row_of_each_key(tmp_path: Path) -> N
     with running_simulator("--table", "LoadtestCapacity:id", *keeps) as simulator:
         [row_counts] = load_all([tmp_path / "a.csv"], feed="capacity", simulator=simulator)
     assert (row_counts["rows_written"], row_counts["rows_superseded"]) == (len(last), 3000 - len(last))
-    assert (simulator.reported["tables"]["LoadtestCapacity"]["items"], simulator.reported["out_of_order"]) == (
+    assert (simulator.statistics["tables"]["LoadtestCapacity"]["items"], simulator.statistics["out_of_order"]) == (
         len(last),
         0,
     )

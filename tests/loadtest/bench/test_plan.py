@@ -42,10 +42,10 @@ print(json.dumps({}))
         "{}",
     ],
 )
-def test_planning_that_goes_wrong_is_an_error(reported: str, tmp_path: Path) -> None:
+def test_planning_that_goes_wrong_is_an_error(printed: str, tmp_path: Path) -> None:
     program = tmp_path / "plan.py"
-    program.write_text(REPORTS.replace("{}", reported))
-    sample = plan_bench.Sample(tmp_path / "file.csv", 21, 3)
+    program.write_text(REPORTS.replace("{}", printed))
+    sample = plan_bench.PlanSample(tmp_path / "file.csv", 21, 3)
     sample.path.write_bytes(b"id,a\nM-1,22222\nM-2,3\n")
     with pytest.raises(RuntimeError, match="planning went wrong"):
         plan_bench.plan_once([sys.executable, str(program)], sample)

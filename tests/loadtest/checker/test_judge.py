@@ -7,8 +7,7 @@ from typing import Any
 import pytest
 
 from ingest.contract import Status
-from loadtest.checker.expected import Expected
-from loadtest.checker.found import Found, TableFound
+from loadtest.checker.found import Expected, Found, TableFound
 from loadtest.checker.judge import BLOCK_BYTES, judge
 from loadtest.workload.duplicates import GROUP
 
@@ -120,19 +119,19 @@ def test_a_missing_table_loses_all_its_rows() -> None:
         (first_record(status=Status.FAILED), "a.csv ended as FAILED, expected COMPLETE"),
         (replace(GOOD, records=[OTHERS]), "a.csv ended as nothing"),
         (replace(GOOD, records=[RECORD, RECORD, OTHERS]), "a.csv ended as COMPLETE, COMPLETE"),
-        (first_record(rows_written=92), "the books do not balance"),
-        (first_record(rows_read=101, rows_written=92), "the books say 101 rows read"),
+        (first_record(rows_written=92), "the row counts do not reconcile"),
+        (first_record(rows_read=101, rows_written=92), "the ledger has 101 rows read"),
         (first_record(rows_rejected=5, rows_written=90), "5 rejected"),
         (first_record(rows_superseded=7, rows_written=89), "7 rows superseded, expected 4 to 6"),
         (first_record(rows_superseded=3, rows_written=93), "3 rows superseded, expected 4 to 6"),
-        (replace(GOOD, records=[{k: v for k, v in RECORD.items() if k != "reported"}, OTHERS]), "never told"),
+        (replace(GOOD, records=[{k: v for k, v in RECORD.items() if k != "reported"}, OTHERS]), "never reported"),
         (replace(GOOD, records=[*GOOD.records, OTHERS | {"file": {"key": "c"}}]), "c is in the ledger"),
         (replace(GOOD, rejects={}), "the rejects lack {'bad_number': 3, 'ragged_row': 1}"),
         (replace(GOOD, rejects={"a.csv": Counter(bad_number=4, ragged_row=1)}), "{'bad_number': 1} too many"),
         (replace(GOOD, rejects=dict(GOOD.rejects) | {"b.csv": Counter(bad_set=1)}), "b.csv: the rejects have"),
         (replace(GOOD, queue_depth=2), "the queue still holds 2 messages"),
         (replace(GOOD, dead_letters=["{}"]), "1 messages are in the dead-letter queue"),
-        (replace(GOOD, events=GOOD.events[:1]), "no event tells how 1 files ended, such as b.csv"),
+        (replace(GOOD, events=GOOD.events[:1]), "no event says how 1 files ended, such as b.csv"),
         (replace(GOOD, events=[*GOOD.events, {"key": "a.csv", "id": "3"}]), "a.csv has 2 outcomes"),
         (replace(GOOD, troubles=["1 workers crashed (1)"]), "1 workers crashed"),
         (table(refused=("DynamoDB would have refused 1 requests: x",)), "would have refused"),

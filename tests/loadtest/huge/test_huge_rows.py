@@ -7,8 +7,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from loadtest.huge.expected import KnownRow
-from loadtest.huge.rows import Kinds, is_injected
+from loadtest.huge.rows import Kinds, KnownRows, is_injected
 
 KINDS = Kinds(seed=1)
 
@@ -17,7 +16,7 @@ def item(number: int) -> dict[str, Any]:
     return {**KINDS.item(number), "id": {"S": f"H00-{number:010d}"}}
 
 
-def put(known_outcome: KnownRow, *items: dict[str, Any]) -> None:
+def put(known_outcome: KnownRows, *items: dict[str, Any]) -> None:
     known_outcome.statistics.received(1)
     body = {"RequestItems": {"HugeRows": [{"PutRequest": {"Item": item}} for item in items]}}
     assert json.loads(known_outcome.answer(b"batchwriteitem", json.dumps(body).encode()).body) == {
@@ -42,8 +41,8 @@ def test_a_gzip_file_is_as_large_as_asked_and_holds_as_many_rows(tmp_path: Path)
     assert sum(1 for _ in csv.reader(io.StringIO(text, newline=""))) == rows + 1
 
 
-def test_all_rows_once_or_more_are_no_loss() -> None:
-    known_outcome = KnownRow(KINDS, {0: 5})
+def test_all_rows_once_or_more_are_not_a_loss() -> None:
+    known_outcome = KnownRows(KINDS, {0: 5})
     put(known_outcome, *map(item, range(5)))
     put(known_outcome, item(3))
     assert (known_outcome.lost(), known_outcome.wrong, known_outcome.repeated, known_outcome.statistics.items) == (
@@ -56,13 +55,13 @@ def test_all_rows_once_or_more_are_no_loss() -> None:
 
 
 def test_a_missing_row_is_lost_and_a_spoiled_one_is_not() -> None:
-    known_outcome = KnownRow(KINDS, {0: 10})
+    known_outcome = KnownRows(KINDS, {0: 10})
     put(known_outcome, *map(item, range(2, 7)))
     assert known_outcome.lost() == 10 - 5 - 1
 
 
 def test_another_cell_a_spoiled_row_and_a_row_too_many_are_wrong() -> None:
-    known_outcome = KnownRow(KINDS, {0: 10})
+    known_outcome = KnownRows(KINDS, {0: 10})
     put(
         known_outcome, {**item(1), "city": {"S": "Rome"}}, item(7), item(11), {**item(1), "id": {"S": "H01-0000000001"}}
     )

@@ -22,20 +22,20 @@ def test_only_lines_of_our_metrics_count() -> None:
 
 
 def test_a_metric_counts_in_the_second_in_which_it_was_reported() -> None:
-    reported = metrics([line(100.2, RowsRead=10), line(100.9, RowsRead=10), line(101.5, RowsRead=4, Other=9)])
-    assert rates(reported, "RowsRead", begun_s=100, times=[0, 1, 2]) == [0, 20, 4]
+    lines = metrics([line(100.2, RowsRead=10), line(100.9, RowsRead=10), line(101.5, RowsRead=4, Other=9)])
+    assert rates(lines, "RowsRead", begun_s=100, times=[0, 1, 2]) == [0, 20, 4]
 
 
 def test_what_was_reported_before_and_after_counts_at_the_ends() -> None:
-    reported = metrics([line(90, RowsRead=1), line(200, RowsRead=2)])
-    assert rates(reported, "RowsRead", begun_s=100, times=[0, 1, 2, 3]) == [0, 1, 0, 2]
+    lines = metrics([line(90, RowsRead=1), line(200, RowsRead=2)])
+    assert rates(lines, "RowsRead", begun_s=100, times=[0, 1, 2, 3]) == [0, 1, 0, 2]
 
 
 def test_a_short_last_interval_counts_as_a_rate() -> None:
-    reported = metrics([line(101.1, RowsRead=5)])
-    assert rates(reported, "RowsRead", begun_s=100, times=[0, 1, 1.5]) == [0, 0, pytest.approx(10)]
+    lines = metrics([line(101.1, RowsRead=5)])
+    assert rates(lines, "RowsRead", begun_s=100, times=[0, 1, 1.5]) == [0, 0, pytest.approx(10)]
 
 
 @pytest.mark.parametrize("times", [[], [0.0]])
-def test_without_an_interval_there_is_no_rate(times: list[float]) -> None:
+def test_without_an_interval_rates_are_zero(times: list[float]) -> None:
     assert rates(metrics([line(100, RowsRead=1)]), "RowsRead", begun_s=100, times=times) == [0.0] * len(times)

@@ -1,4 +1,4 @@
-from loadtest.measure.invocations import Invocation, at_work
+from loadtest.measure.log import Invocation, at_work
 
 
 def test_an_invocation_is_at_work_from_its_beginning_to_its_end() -> None:

@@ -5,7 +5,7 @@ import pytest
 
 from loadtest.measure.observation import Observation, Samples
 from loadtest.measure.price import Bill
-from loadtest.measure.shares import distribution
+from loadtest.run.document import distribution
 
 
 def samples(*rows: int | None, times: list[float] | None = None) -> Samples:

@@ -13,10 +13,13 @@ from loadtest.report import charts, figures
 from loadtest.report.command import add_arguments
 from loadtest.report.markdown import markdown
 from loadtest.report.page import page, rejected
-from loadtest.report.runs import Run
+from loadtest.report.runs import ReportedRun
 from tests.loadtest.report.made import document
 
-GOOD, BAD = Run("1-good", document()), Run("2-bad", document("throttled", lost=4, rows_per_second=300.0))
+GOOD, BAD = (
+    ReportedRun("1-good", document()),
+    ReportedRun("2-bad", document("throttled", lost=4, rows_per_second=300.0)),
+)
 
 
 class Seen(HTMLParser):
@@ -47,7 +50,7 @@ def written(folder: Path, name: str, run: Any) -> str:
     return str(path)
 
 
-def test_the_page_says_the_verdict_before_any_figure() -> None:
+def test_the_page_says_the_result_before_any_figure() -> None:
     text = page([GOOD])
     assert text.index("every row accounted for") < text.index("Rows per second")
     assert "2,000 rows expected, 2,000 found; 0 lost, 0 doubled, 0 wrong." in text
@@ -81,7 +84,7 @@ def test_the_same_run_gives_the_same_page() -> None:
 
 
 def test_few_files_have_no_distribution() -> None:
-    few = Run("few", document() | {"files": document()["files"][:9]})
+    few = ReportedRun("few", document() | {"files": document()["files"][:9]})
     assert charts.distribution(few) is None
 
 
@@ -101,7 +104,7 @@ def test_markdown_has_a_table_of_all_runs() -> None:
     assert "- 4 rows are not in the table" in text
 
 
-def test_the_command_writes_page_and_pictures_and_fails_on_a_bad_verdict(tmp_path: Path) -> None:
+def test_the_command_writes_page_and_pictures_and_fails_on_a_bad_result(tmp_path: Path) -> None:
     good, bad = written(tmp_path, "good", GOOD.document), written(tmp_path, "bad", BAD.document)
     html, png = tmp_path / "out.html", tmp_path / "pictures"
     assert report(good, "--html", str(html), "--png", str(png)) == 0
@@ -113,7 +116,7 @@ def test_the_command_writes_page_and_pictures_and_fails_on_a_bad_verdict(tmp_pat
 @pytest.mark.parametrize(
     ("made", "why"), [({}, "lacks scenario"), (document() | {"kind": "x"}, "its kind"), ([], "lacks")]
 )
-def test_a_file_that_is_no_run_is_named(
+def test_a_file_that_is_not_a_run_is_named(
     made: Any, why: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert report(written(tmp_path, "other", made)) == 2

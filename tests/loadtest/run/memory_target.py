@@ -1,4 +1,4 @@
-"""A product that loads in no time and without a fault, unless it is told to have one."""
+"""A product that loads in no time and without a fault, unless it is to have one."""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -10,7 +10,7 @@ from typing import Any, Self
 
 from ingest.contract import Status
 from loadtest.checker.found import Found, TableFound
-from loadtest.measure.invocations import Invocation
+from loadtest.measure.log import Invocation
 from loadtest.measure.observation import Observation
 from loadtest.measure.price import Bill
 from loadtest.run.disk import write_file
@@ -23,14 +23,14 @@ from loadtest.workload.stream import Generation
 
 @dataclass
 class MemoryTarget:
-    """Target and deployment in one. `loses`: so many rows; `stalls`: no file ever ends."""
+    """Target and deployment in one. `loses`: a number of rows; `stalls`: no file ever ends."""
 
     folder: Path
     name: str = "memory"
     loses: int = 0
     stalls: bool = False
     drops: list[tuple[float, Drop]] = field(default_factory=list)
-    reported: int = 0
+    ended_count: int = 0
     is_clean: bool = False
 
     def __enter__(self) -> Self:
@@ -41,7 +41,7 @@ class MemoryTarget:
 
     @contextmanager
     def deployed(self, scenario: Scenario, seed: int, run: str) -> Iterator["MemoryTarget"]:
-        self.scenario, self.seed, self.drops, self.reported = scenario, seed, [], 0
+        self.scenario, self.seed, self.drops, self.ended_count = scenario, seed, [], 0
         yield self
 
     def write(self, key: str, portions: Iterable[bytes], *, most_bytes: int) -> None:
@@ -55,11 +55,13 @@ class MemoryTarget:
         self.drops += [(time(), drop) for drop in drops]
 
     def observe(self) -> Observation:
-        return Observation(backlog=0, in_flight=len(self.drops) - self.reported, rows=100 * self.reported, workers=1)
+        return Observation(
+            backlog=0, in_flight=len(self.drops) - self.ended_count, rows=100 * self.ended_count, workers=1
+        )
 
     def ended(self) -> list[dict[str, Any]]:
-        news = [{"key": drop.key, "id": drop.key} for _, drop in self.drops[self.reported :]]
-        self.reported = len(self.drops)
+        news = [{"key": drop.key, "id": drop.key} for _, drop in self.drops[self.ended_count :]]
+        self.ended_count = len(self.drops)
         return [] if self.stalls else news
 
     def log(self) -> list[Mapping[str, Any]]:

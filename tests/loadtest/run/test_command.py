@@ -37,22 +37,22 @@ def test_a_run_is_reported_of_and_written_with_all_that_is_needed_to_repeat_it(
 ) -> None:
     on(monkeypatch, MemoryTarget(tmp_path))
     assert run("smoke", "--scale", "0.02", "--seed", "7", "--out", str(tmp_path / "it.json")) == 0
-    reported = json.loads((tmp_path / "it.json").read_text())
+    written = json.loads((tmp_path / "it.json").read_text())
     head = ["kind", "scenario", "target", "scale", "command", "seed", "at", "commit", "machine", "versions"]
-    assert list(reported) == [*head, "objectives", "check_result", "figures", "samples", "files"]
-    assert reported["command"] == "python -m loadtest run smoke --target memory --scale 0.02 --seed 7"
+    assert list(written) == [*head, "objectives", "check_result", "figures", "samples", "files"]
+    assert written["command"] == "python -m loadtest run smoke --target memory --scale 0.02 --seed 7"
     assert "GREEN: 60 of 60 rows found, 0 lost" in capsys.readouterr().out
 
 
-def test_a_verdict_that_is_not_green_is_said_and_is_the_exit_code(
+def test_a_result_that_is_not_green_is_said_and_is_the_exit_code(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     on(monkeypatch, MemoryTarget(tmp_path, loses=2))
     assert run("smoke", "--scale", "0.02", "--out", str(tmp_path / "it.json")) == 1
-    reported = capsys.readouterr().out
-    assert "WRONG: table LoadOrders lacks 2 of 60 rows" in reported
-    assert Path(reported.rpartition(" are in ")[2].strip().rstrip(".")).is_dir()
+    printed = capsys.readouterr().out
+    assert "WRONG: table LoadOrders lacks 2 of 60 rows" in printed
+    assert Path(printed.rpartition(" are in ")[2].strip().rstrip(".")).is_dir()
 
 
 def test_all_scenarios_are_written_each_to_its_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -77,7 +77,7 @@ def test_a_dry_run_is_for_what_costs_something(capsys: pytest.CaptureFixture[str
 def test_a_scale_is_a_number_above_0(scale: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         run("smoke", "--scale", scale)
-    assert "is no scale" in capsys.readouterr().err
+    assert "is not a scale" in capsys.readouterr().err
 
 
 def test_a_run_that_is_interrupted_ends_its_target_and_writes_nothing(

@@ -5,12 +5,11 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from loadtest.run.driver import perform
-from loadtest.run.progress import Progress
+from loadtest.run.driver import Progress, perform
 from loadtest.scenarios.scenario import Files, Objective, Scenario
 from tests.loadtest.run.memory_target import MemoryTarget
 
-Told = tuple[MemoryTarget, dict[str, Any]]
+Outcome = tuple[MemoryTarget, dict[str, Any]]
 DEFECTS = {"defects": {"bad_number": 0.1, "duplicates": 0.1}}
 SCENARIO = Scenario(
     name="tiny",
@@ -30,12 +29,12 @@ def performed(target: MemoryTarget, patience_s: float = 30) -> dict[str, Any]:
 
 
 @pytest.fixture(scope="module")
-def good(tmp_path_factory: pytest.TempPathFactory) -> Told:
+def good(tmp_path_factory: pytest.TempPathFactory) -> Outcome:
     target = MemoryTarget(tmp_path_factory.mktemp("objects"))
     return target, performed(target)
 
 
-def test_a_product_without_a_fault_gets_a_green_verdict(good: Told) -> None:
+def test_a_product_without_a_fault_gets_a_green_result(good: Outcome) -> None:
     check_result = good[1]["check_result"]
     assert check_result["problems"] == []
     assert check_result["files"] == {"expected": 3, "complete": 3, "failed": 0, "superseded": 0}
@@ -43,7 +42,7 @@ def test_a_product_without_a_fault_gets_a_green_verdict(good: Told) -> None:
     assert check_result["rejected"]["found"]["bad_number"] > 0
 
 
-def test_files_are_dropped_when_they_are_due_and_each_once(good: Told) -> None:
+def test_files_are_dropped_when_they_are_due_and_each_once(good: Outcome) -> None:
     times = [at_s for at_s, _ in good[0].drops]
     assert times[1] - times[0] > 0.06
     assert times[2] - times[0] > 0.18
@@ -51,16 +50,16 @@ def test_files_are_dropped_when_they_are_due_and_each_once(good: Told) -> None:
     assert all((good[0].folder / drop.key).stat().st_size == drop.size for _, drop in good[0].drops)
 
 
-def test_the_document_has_the_form_that_the_report_reads(good: Told) -> None:
-    reported = good[1]
-    assert list(reported) == ["objectives", "check_result", "figures", "samples", "files"]
-    assert list(reported["figures"]) == FIGURES
-    assert list(reported["samples"]) == [*SAMPLES, "workers", "cpu", "memory_mb"]
-    assert len({len(values) for values in reported["samples"].values()}) == 1
-    assert list(reported["files"][0]) == ["name", "bytes", "rows", "status", "event_to_visible_s"]
+def test_the_document_has_the_form_that_the_report_reads(good: Outcome) -> None:
+    result = good[1]
+    assert list(result) == ["objectives", "check_result", "figures", "samples", "files"]
+    assert list(result["figures"]) == FIGURES
+    assert list(result["samples"]) == [*SAMPLES, "workers", "cpu", "memory_mb"]
+    assert len({len(values) for values in result["samples"].values()}) == 1
+    assert list(result["files"][0]) == ["name", "bytes", "rows", "status", "event_to_visible_s"]
 
 
-def test_figures_are_made_of_what_ledger_and_target_say(good: Told) -> None:
+def test_figures_are_made_of_what_ledger_and_target_say(good: Outcome) -> None:
     figures = good[1]["figures"]
     assert figures["event_to_visible_s"]["p99"] == pytest.approx(0.25, abs=0.01)
     assert 0.4 < figures["seconds"] < 5
@@ -69,21 +68,21 @@ def test_figures_are_made_of_what_ledger_and_target_say(good: Told) -> None:
     assert figures["rows_per_second"] == pytest.approx(figures["rows_written"] / figures["seconds"], rel=0.01)
 
 
-def test_a_missed_objective_is_reported_and_one_that_was_not_measured_is_left_out(good: Told) -> None:
+def test_a_missed_objective_is_reported_and_one_that_was_not_measured_is_left_out(good: Outcome) -> None:
     [goal] = good[1]["objectives"]
     assert (goal["what"], goal["is_met"]) == ("soon", False)
 
 
-def test_what_a_run_left_is_cleaned_up(good: Told) -> None:
+def test_what_a_run_left_is_cleaned_up(good: Outcome) -> None:
     assert good[0].is_clean
 
 
-def test_a_lost_row_is_no_green_verdict(tmp_path: Path) -> None:
+def test_a_lost_row_is_not_a_green_result(tmp_path: Path) -> None:
     check_result = performed(MemoryTarget(tmp_path, loses=1))["check_result"]
     assert (check_result["ok"], check_result["rows"]["lost"]) == (False, 1)
 
 
 def test_a_product_that_stalls_is_given_up_and_judged_by_what_it_did(tmp_path: Path) -> None:
-    reported = performed(MemoryTarget(tmp_path, stalls=True), patience_s=0.5)
-    assert any("ended as nothing" in problem for problem in reported["check_result"]["problems"])
-    assert reported["files"][0]["event_to_visible_s"] is None
+    result = performed(MemoryTarget(tmp_path, stalls=True), patience_s=0.5)
+    assert any("ended as nothing" in problem for problem in result["check_result"]["problems"])
+    assert result["files"][0]["event_to_visible_s"] is None

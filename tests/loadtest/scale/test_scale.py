@@ -1,12 +1,11 @@
-"""What the scaling study computes, and that it tells it apart from what it measured."""
+"""What the scaling study computes, and that it keeps it apart from what it measured."""
 
 import json
 import math
 
 import pytest
 
-from loadtest.scale.limits import DEFAULT, ENDLESS, TABLES, TENFOLD, Table
-from loadtest.scale.model import Worker, WorkItem, caps, forecast, knee
+from loadtest.scale.model import DEFAULT, ENDLESS, TABLES, TENFOLD, TableLimit, Worker, WorkItem, caps, forecast, knee
 from loadtest.scale.page import page
 from loadtest.scale.study import Point, document, worker_of
 
@@ -57,7 +56,7 @@ def test_a_small_file_has_no_work_for_many_workers() -> None:
 
 
 @pytest.mark.parametrize("table", TABLES)
-def test_more_workers_never_write_less(table: Table) -> None:
+def test_more_workers_never_write_less(table: TableLimit) -> None:
     rates = [forecast(workers, WORKER, WORK, table).rows_per_second for workers in range(1, 2_000, 37)]
     assert rates == sorted(rates)
     assert all(math.isfinite(rate) for rate in rates)

@@ -5,10 +5,9 @@ import pytest
 
 from loadtest.run.making import recipe
 from loadtest.scenarios.catalog import SCENARIOS
-from loadtest.scenarios.feeds import tables
-from loadtest.scenarios.scenario import MIB, Files, Objective, Scenario
+from loadtest.scenarios.scenario import MIB, Files, Objective, Scenario, tables
 
-NAMES = ["smoke", "steady", "burst", "one_huge_file", "many_large", "dirty", "hot_key", "throttled"]
+NAMES = ["smoke", "steady", "burst", "one_huge_file", "many_large", "defects", "hot_key", "throttled"]
 NAMES += ["duplicate_storm", "mixed_feeds"]
 
 

@@ -1,4 +1,4 @@
-"""boto3 clients for a sink: one attempt, so that a test sees the answer and not what came of trying again."""
+"""boto3 clients for a simulator: one attempt, so that a test sees the answer and not what came of trying again."""
 
 from typing import Any
 

@@ -4,14 +4,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from loadtest.simulator.bucket import Bucket
-from loadtest.simulator.capacity import Capacity, Reason, Simulation, Warmth, partition_of, write_units
+from loadtest.simulator.capacity import Capacity, Reason, Simulation, TokenBucket, Warmth, partition_of, write_units
 
 STEPS = st.lists(st.tuples(st.floats(0, 10), st.integers(1, 400)), max_size=60)
 KEYS = [f"key-{number}".encode() for number in range(400)]
 
 
-def taken(bucket: Bucket, steps: list[tuple[float, int]]) -> Iterator[tuple[float, int]]:
+def taken(bucket: TokenBucket, steps: list[tuple[float, int]]) -> Iterator[tuple[float, int]]:
     """Ask for units after each pause; yield the time and the sum given so far."""
     now, given_units = 0.0, 0
     for pause_s, units in steps:
@@ -26,7 +25,7 @@ def taken(bucket: Bucket, steps: list[tuple[float, int]]) -> Iterator[tuple[floa
 def test_a_bucket_never_gives_more_than_it_was_filled_with(
     per_s: float, size: float, steps: list[tuple[float, int]]
 ) -> None:
-    for now, given_units in taken(Bucket(per_s=per_s, size=size, now=0), steps):
+    for now, given_units in taken(TokenBucket(per_s=per_s, size=size, now=0), steps):
         assert given_units <= size + per_s * now + 1e-6
 
 
@@ -35,19 +34,19 @@ def test_what_is_larger_than_a_bucket_is_paid_off_afterwards(
     per_s: float, size: float, steps: list[tuple[float, int]]
 ) -> None:
     largest = max((units for _, units in steps), default=0)
-    for now, given_units in taken(Bucket(per_s=per_s, size=size, now=0), steps):
+    for now, given_units in taken(TokenBucket(per_s=per_s, size=size, now=0), steps):
         assert given_units <= size + per_s * now + largest + 1e-6
 
 
 @given(st.floats(1, 2000), st.integers(1, 400))
 def test_whoever_waits_long_enough_gets_what_he_asks_for(per_s: float, units: int) -> None:
-    bucket = Bucket(per_s=per_s, size=per_s, now=0, is_full=False)
+    bucket = TokenBucket(per_s=per_s, size=per_s, now=0, is_full=False)
     assert not bucket.has(units, now=0)
     assert bucket.has(units, now=1.001)
 
 
 def test_a_clock_that_goes_back_fills_nothing() -> None:
-    bucket = Bucket(per_s=10, size=10, now=100, is_full=False)
+    bucket = TokenBucket(per_s=10, size=10, now=100, is_full=False)
     assert not bucket.has(1, now=50)
     assert not bucket.has(1, now=100)
 

@@ -64,31 +64,31 @@ def test_what_cannot_be_meant_is_refused(wrong: str, capsys: pytest.CaptureFixtu
 @pytest.mark.parametrize("end", [signal.SIGINT, signal.SIGTERM])
 def test_as_a_process_it_prints_where_it_is_and_at_the_end_what_it_did(end: signal.Signals) -> None:
     arguments = ["--tls", "--table", "T:pk", "--keep", "digests", "--provisioned", "30"]
-    program = [sys.executable, "-m", "loadtest", "sink", *arguments]
+    program = [sys.executable, "-m", "loadtest", "simulator", *arguments]
     with subprocess.Popen(program, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
         try:
-            reported = served(process, end)
+            printed = served(process, end)
         finally:
             process.kill()
     assert process.returncode == 0
-    assert (reported["requests"], reported["items"], reported["unprocessed"], reported["per_second"]) == (
+    assert (printed["requests"], printed["items"], printed["unprocessed"], printed["per_second"]) == (
         2,
         30,
         20,
         [30],
     )
-    assert reported["throttles"] == {"TableWriteProvisionedThroughputExceeded": 20}
-    assert reported["tables"]["T"]["items"] == 30
-    assert (reported["doubled"], reported["out_of_order"]) == (0, 0)
+    assert printed["throttles"] == {"TableWriteProvisionedThroughputExceeded": 20}
+    assert printed["tables"]["T"]["items"] == 30
+    assert (printed["doubled"], printed["out_of_order"]) == (0, 0)
 
 
 def served(process: "subprocess.Popen[str]", end: signal.Signals) -> dict[str, Any]:
-    """Send two batches and the signal to end; return what the process told."""
+    """Send two batches and the signal to end; return what the process printed."""
     assert process.stdout is not None
     url, ca_file = process.stdout.readline().strip(), process.stdout.readline().strip()
     dynamodb = boto3.client("dynamodb", endpoint_url=url, verify=ca_file, config=ONCE)
     for prefix in ("a", "b"):
         dynamodb.batch_write_item(RequestItems={"T": puts(25, prefix)})
     process.send_signal(end)
-    reported: dict[str, Any] = json.loads(process.stdout.read())
-    return reported
+    printed: dict[str, Any] = json.loads(process.stdout.read())
+    return printed

@@ -46,7 +46,7 @@ def test_a_broken_connection_may_have_taken_the_items(fault: str, items: int, tl
     with faulty(**{fault: 1}, tls=tls) as simulator:
         with pytest.raises(BotoCoreError):
             client(simulator).batch_write_item(RequestItems=BATCH)
-        assert (simulator.requests, simulator.items, simulator.known_outcome.keys("T")) == (1, items, items)
+        assert (simulator.requests, simulator.items, simulator.written_items.keys("T")) == (1, items, items)
 
 
 @pytest.mark.parametrize("tls", [False, True], ids=["plain", "tls"])
@@ -56,7 +56,7 @@ def test_a_truncated_answer_lacks_its_end(tls: bool) -> None:
         assert "UnprocessedItems" not in client(simulator).batch_write_item(RequestItems=BATCH)
         with pytest.raises(ChecksumError):
             client(simulator, CHECKING).batch_write_item(RequestItems=BATCH)
-        assert (simulator.requests, simulator.items, simulator.known_outcome.doubled) == (2, 6, 3)
+        assert (simulator.requests, simulator.items, simulator.written_items.doubled) == (2, 6, 3)
 
 
 def test_a_wrong_checksum_is_seen_by_boto3_and_tried_again() -> None:
@@ -66,7 +66,7 @@ def test_a_wrong_checksum_is_seen_by_boto3_and_tried_again() -> None:
             dynamodb.batch_write_item(RequestItems={"T": puts(3, str(number))})
         wrong = simulator.statistics.faults["wrong_crc32"]
         assert wrong > 0
-        assert (simulator.requests, simulator.known_outcome.keys("T"), simulator.known_outcome.doubled) == (
+        assert (simulator.requests, simulator.written_items.keys("T"), simulator.written_items.doubled) == (
             5 + wrong,
             15,
             3 * wrong,
@@ -98,11 +98,11 @@ def test_who_tries_again_through_all_faults_loses_nothing() -> None:
             batch = {"T": puts(2, str(number))}
             while not succeeded(dynamodb, batch):
                 pass
-        known_outcome, faults = simulator.known_outcome, simulator.statistics.faults
+        written_items, faults = simulator.written_items, simulator.statistics.faults
         assert simulator.requests == 100 + faults.total()
         assert len(faults) == 5
-        assert (known_outcome.keys("T"), known_outcome.overwritten) == (200, 0)
-        assert known_outcome.doubled == 2 * (faults["reset_after"] + faults["truncated"] + faults["wrong_crc32"])
+        assert (written_items.keys("T"), written_items.overwritten) == (200, 0)
+        assert written_items.doubled == 2 * (faults["reset_after"] + faults["truncated"] + faults["wrong_crc32"])
 
 
 def succeeded(dynamodb: Any, batch: dict[str, Any]) -> bool:

@@ -1,4 +1,4 @@
-"""boto3 against the sink over a real socket: taking everything, TLS, latency, statistics."""
+"""boto3 against the simulator over a real socket: taking everything, TLS, latency, statistics."""
 
 import threading
 import time
@@ -49,7 +49,7 @@ def test_five_hundred_requests_over_twenty_threads_lose_nothing(settings: Settin
         assert 1 < found.max_connections <= 20
         assert (found.in_flight, found.unprocessed, dict(found.errors)) == (0, 0, {})
         if settings.keeps_keys:
-            assert (simulator.known_outcome.keys("T"), simulator.known_outcome.doubled) == (2500, 0)
+            assert (simulator.written_items.keys("T"), simulator.written_items.doubled) == (2500, 0)
 
 
 def test_tls_is_trusted_by_the_ca_file_alone(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -98,13 +98,13 @@ def test_what_is_kept_is_what_was_put_last() -> None:
             dynamodb.batch_write_item(RequestItems={"T": puts(2, seq={"N": number})})
         dynamodb.batch_write_item(RequestItems={"T": [{"DeleteRequest": {"Key": {"pk": {"S": "k-0"}}}}]})
         dynamodb.put_item(TableName="T", Item={"pk": {"S": "single"}, "seq": {"N": "1"}})
-        known_outcome, left = (
-            simulator.known_outcome,
+        written_items, left = (
+            simulator.written_items,
             [{"pk": {"S": "k-1"}, "seq": {"N": "2"}}, {"pk": {"S": "single"}, "seq": {"N": "1"}}],
         )
-        assert known_outcome.items("T") == left
-        assert known_outcome.checksum_of("T") == checksum("T", left)
-        assert (known_outcome.overwritten, known_outcome.out_of_order, known_outcome.doubled) == (4, 2, 2)
+        assert written_items.items("T") == left
+        assert written_items.checksum_of("T") == checksum("T", left)
+        assert (written_items.overwritten, written_items.out_of_order, written_items.doubled) == (4, 2, 2)
         assert (simulator.items, simulator.statistics.deletes) == (9, 1)
 
 
@@ -112,7 +112,7 @@ def test_the_checksum_alone_needs_no_tables() -> None:
     with Simulator(Settings(keep="checksum")) as simulator:
         client(simulator).batch_write_item(RequestItems={"T": puts(25)})
         items = [request["PutRequest"]["Item"] for request in reversed(puts(25))]
-        assert simulator.known_outcome.checksum_of_puts == checksum("T", items)
+        assert simulator.written_items.checksum_of_puts == checksum("T", items)
 
 
 def test_a_table_is_described_with_its_keys() -> None:

@@ -12,7 +12,7 @@ TABLES = {"T": Table(Key("pk")), "Other": Table(Key("pk"))}
 
 
 class Clock:
-    """Stands still until it is told."""
+    """Stands still until it is moved."""
 
     def __init__(self) -> None:
         self.now = 0.0
@@ -31,12 +31,12 @@ def test_the_items_that_found_no_capacity_come_back_as_they_were_sent() -> None:
         dynamodb, sent = client(simulator), puts(25, text={"S": "Ünïcode \x01"}, blob={"B": b"\x00\xff"})
         left = dynamodb.batch_write_item(RequestItems={"T": sent})["UnprocessedItems"]
         assert left == {"T": sent[10:]}
-        assert (simulator.items, simulator.known_outcome.keys("T")) == (10, 10)
+        assert (simulator.items, simulator.written_items.keys("T")) == (10, 10)
         clock.now = 1
         assert dynamodb.batch_write_item(RequestItems=left)["UnprocessedItems"] == {"T": sent[20:]}
         assert (simulator.statistics.unprocessed, simulator.statistics.per_second) == (20, [10, 10])
         assert simulator.statistics.throttles == {"TableWriteProvisionedThroughputExceeded": 20}
-        assert (simulator.statistics.throttled_requests, simulator.known_outcome.doubled) == (0, 0)
+        assert (simulator.statistics.throttled_requests, simulator.written_items.doubled) == (0, 0)
         assert (simulator.statistics.asked_per_second, simulator.statistics.limited_per_second) == ([1, 1], [1, 1])
 
 

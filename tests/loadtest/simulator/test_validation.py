@@ -1,4 +1,4 @@
-"""What DynamoDB refuses, boto3 sees refused by the sink, and nothing of the request is taken."""
+"""What DynamoDB refuses, boto3 sees refused by the simulator, and nothing of the request is taken."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -82,7 +82,7 @@ def test_an_item_of_400_kb_and_keys_as_long_as_can_be_are_taken(simulator: Simul
     client(simulator).put_item(TableName="Bytes", Item={"pk": {"B": b"a"}, "sk": {"S": "ü" * 512}})
 
 
-def test_the_same_key_in_two_tables_is_no_duplicate(simulator: Simulator) -> None:
+def test_the_same_key_in_two_tables_is_not_a_duplicate(simulator: Simulator) -> None:
     client(simulator).batch_write_item(RequestItems={"Plain": [put("same")], "T": [put("same", at={"N": "1"})]})
 
 
@@ -126,13 +126,13 @@ def test_a_condition_is_refused_and_not_ignored(simulator: Simulator) -> None:
 
 def test_a_table_can_be_named_by_its_arn(simulator: Simulator) -> None:
     arn = client(simulator).describe_table(TableName="Plain")["Table"]["TableArn"]
-    before = simulator.known_outcome.keys("Plain")
+    before = simulator.written_items.keys("Plain")
     client(simulator).batch_write_item(RequestItems={arn: [put("by arn")]})
-    assert simulator.known_outcome.keys("Plain") == before + 1
+    assert simulator.written_items.keys("Plain") == before + 1
 
 
 @pytest.mark.parametrize("body", [b"", b"no json", b"[]", b'{"RequestItems":{"T":[7]}}', b'{"RequestItems":{"T":7}}'])
-def test_what_is_no_request_is_answered_too(simulator: Simulator, body: bytes) -> None:
+def test_what_is_not_a_request_is_answered_too(simulator: Simulator, body: bytes) -> None:
     dynamodb = client(simulator)
     dynamodb.meta.events.register("before-call.dynamodb.BatchWriteItem", lambda params, **_: params.update(body=body))
     with pytest.raises(ClientError) as error:

@@ -3,7 +3,7 @@ from typing import Any
 
 import pytest
 
-from loadtest.simulator.errors import Refused
+from loadtest.simulator.errors import RequestRefused
 from loadtest.simulator.values import check_values, item_bytes
 
 
@@ -46,7 +46,7 @@ def test_an_item_is_as_large_as_its_names_and_values(value: dict[str, Any], size
     ],
 )
 def test_what_dynamodb_does_not_take_in_an_item_is_refused(value: dict[str, Any], words: str) -> None:
-    with pytest.raises(Refused, match=words) as refused:
+    with pytest.raises(RequestRefused, match=words) as refused:
         check_values({"a": value})
     assert refused.value.name == "ValidationException"
 

@@ -1,4 +1,4 @@
-"""What the product makes of a generated file: its books, and the items, as `ingest check` and `preview` tell them."""
+"""What the product makes of a generated file: row counts and items, as `ingest check` and `preview` print them."""
 
 import io
 import json

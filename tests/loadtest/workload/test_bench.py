@@ -11,8 +11,7 @@ import pytest
 
 import loadtest.workload
 from loadtest.bench.goals import Spread
-from loadtest.workload import summing
-from loadtest.workload.bench import COMMAND, KINDS, MIXED, Making, Summing, judge
+from loadtest.workload.bench import COMMAND, KINDS, MIXED, Making, Summing, judge, sum_items_main
 from loadtest.workload.options import recipe_from
 from loadtest.workload.stream import Generation
 from tests.loadtest.workload.test_command import parsed
@@ -48,7 +47,7 @@ def test_what_is_measured_can_be_made(kind: str) -> None:
 
 def test_summing_up_reports_what_it_took(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.setattr(sys, "argv", ["summing", "3000"])
-    assert summing.main() == 0
+    assert sum_items_main() == 0
     assert json.loads(capsys.readouterr().out)["items"] == 3000
 
 

@@ -31,10 +31,10 @@ def test_the_known_outcome_lies_beside_the_file(tmp_path: Path, capsys: pytest.C
     out = tmp_path / "a.csv"
     assert run("--feed", "plain", "--rows", "100", "--defects", "ragged_row=0.1", "--seed", "4", "--out", str(out)) == 0
     data, known_outcome = made(recipe("plain", defects={"ragged_row": 0.1}, seed=4))
-    reported = json.loads((tmp_path / "a.csv.expected.json").read_text())
+    document = json.loads((tmp_path / "a.csv.expected.json").read_text())
     assert out.read_bytes() == data
-    assert KnownOutcome.from_document(reported) == known_outcome
-    assert reported["made"] == {"target": str(out), "feed": "plain", "table": "Plain", "seed": 4, "file": 0}
+    assert KnownOutcome.from_document(document) == known_outcome
+    assert document["made"] == {"target": str(out), "feed": "plain", "table": "Plain", "seed": 4, "file": 0}
     assert "100 rows = " in capsys.readouterr().err
 
 
@@ -69,7 +69,7 @@ def test_the_examples_shown_are_recipes(text: str, monkeypatch: pytest.MonkeyPat
 
 
 def test_a_wrong_recipe_is_a_sentence(capsys: pytest.CaptureFixture[str]) -> None:
-    assert run("--feed", "nobody", "--rows", "1") == 2
+    assert run("--feed", "unknown", "--rows", "1") == 2
     assert capsys.readouterr().err.startswith("generate: ")
 
 

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from loadtest.workload.faults import BadRecipe
+from loadtest.workload.options import read_recipe
 from loadtest.workload.recipe import parse_size, recipe_of
-from loadtest.workload.recipe_file import read_recipe
 from loadtest.workload.stream import Generation
 from tests.loadtest.workload.found import FEEDS, made, recipe
 
@@ -17,19 +17,19 @@ from tests.loadtest.workload.found import FEEDS, made, recipe
     [
         ("plain", {"rows": None}, "number of rows or the size"),
         ("plain", {"rows": 10, "size": 1000}, "number of rows or the size"),
-        ("plain", {"size": "1 apple"}, "'1 apple' is no size; sizes are like 300, 10KB"),
+        ("plain", {"size": "1 apple"}, "'1 apple' is not a size; sizes are like 300, 10KB"),
         ("plain", {"size": 10}, "the header alone is 17"),
         ("plain", {"rows": -1}, "a file has 0 to"),
         ("plain", {"seed": -1}, "a seed is a whole number, 0 or more"),
         ("plain", {"file": 100_000}, "numbered from 0 to 99,999"),
-        ("nobody", {}, "no feed 'nobody'; it declares commas, everything"),
+        ("unknown", {}, "no feed 'unknown'; it declares commas, everything"),
         ("plain", {"key_order": "any"}, "accepted are random, sorted, hot"),
         ("plain", {"key_order": "hot"}, "hot needs a partition key of its own"),
         ("mainframe", {"key_order": "sorted", "columns": {"sku": "text"}}, "column sku has a distribution"),
         ("plain", {"columns": {"city": "normal:1"}}, "accepted are uniform:LOW:HIGH"),
         ("plain", {"columns": {"quantity": "uniform:a:b"}}, "the form is uniform:LOW:HIGH"),
         ("plain", {"columns": {"quantity": "text:3"}}, "text is for columns of type S"),
-        ("plain", {"columns": {"paid": "choice:perhaps"}}, "'perhaps' is no yes or no"),
+        ("plain", {"columns": {"paid": "choice:perhaps"}}, "'perhaps' is neither the feed's true nor its false"),
         ("plain", {"columns": {"id": "text:3"}}, "column id keeps the keys apart and must be a sequence"),
         ("mainframe", {"columns": {"sku": "text:3?0.1"}}, "column sku is part of a key and may not be empty"),
         ("mainframe", {"columns": {"color": "text"}}, "files of the feed 'mainframe' have no such column"),
@@ -84,7 +84,7 @@ def test_a_recipe_file_has_the_names_of_the_options(tmp_path: Path) -> None:
             'defects = { ragged_row = "1" }',
             "`defects.ragged_row` = '1' is wrong: accepted is a whole number or a number",
         ),
-        ("rows =", "is no recipe that can be read"),
+        ("rows =", "is not a recipe that can be read"),
     ],
 )
 def test_a_wrong_recipe_file_is_refused(tmp_path: Path, text: str, sentence: str) -> None:

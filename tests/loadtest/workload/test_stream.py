@@ -99,9 +99,9 @@ def test_sizes_are_hit_within_a_percent_or_a_row(size: int) -> None:
 )
 def test_compression_changes_no_text_and_no_known_outcome_but_the_size(compression: Any, expand: Any) -> None:
     data, known_outcome = made(WHOLE)
-    packed, reported = made(replace(WHOLE, compression=compression))
+    packed, outcome = made(replace(WHOLE, compression=compression))
     assert expand(pa.BufferReader(packed) if compression == "zstd" else packed) == data
-    assert reported == replace(known_outcome, bytes=len(packed))
+    assert outcome == replace(known_outcome, bytes=len(packed))
     assert made(replace(WHOLE, compression=compression))[0] == packed
 
 

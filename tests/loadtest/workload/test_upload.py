@@ -14,7 +14,7 @@ MB = 1_000_000
 
 
 class FakeS3:
-    """Takes uploads; fails at a part, if told to."""
+    """Takes uploads; fails at a part, if asked to."""
 
     def __init__(self, *, fail_at: int | None = None) -> None:
         self.calls: list[str] = []

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from loadtest.bench.cold_start import measuring
-from loadtest.bench.cold_start.imports import seconds_by_package
 from loadtest.bench.cold_start.ledger_stub import AgreeableTables
+from loadtest.bench.cold_start.measuring import seconds_by_package
 
 ROOT = Path(__file__).parents[4]
 
@@ -47,10 +47,10 @@ def test_a_handler_that_cannot_be_imported_is_an_error(tmp_path: Path) -> None:
 
 
 def test_imports_are_summed_by_package() -> None:
-    reported = "import time: self [us] | cumulative | imported package\n"
-    reported += "import time:      1000 |       1000 |   json\nimport time:       500 |       1500 | botocore.args\n"
-    reported += "import time:      4000 |       4000 |     botocore\n{'level': 'a log line'}\n"
-    assert seconds_by_package(reported, standard=frozenset({"json"})) == {"botocore": 0.0045, "standard library": 0.001}
+    logged = "import time: self [us] | cumulative | imported package\n"
+    logged += "import time:      1000 |       1000 |   json\nimport time:       500 |       1500 | botocore.args\n"
+    logged += "import time:      4000 |       4000 |     botocore\n{'level': 'a log line'}\n"
+    assert seconds_by_package(logged, standard=frozenset({"json"})) == {"botocore": 0.0045, "standard library": 0.001}
 
 
 @pytest.mark.allow_hosts(["127.0.0.1"])

@@ -9,7 +9,7 @@ import pytest
 
 from loadtest.bench.goals import Spread
 from loadtest.bench.writing.goals import judge
-from loadtest.bench.writing.measuring import Bench, Case, Measured
+from loadtest.bench.writing.measuring import Bench, Measured, WriteCase
 from loadtest.bench.writing.table import markdown
 
 PUT = """
@@ -45,9 +45,9 @@ def test_the_command_measures_a_part_judges_it_and_keeps_the_others(tmp_path: Pa
     assert "## Peak memory" in out.with_suffix(".md").read_text()
 
 
-def case(items: int, taken: int) -> Case:
+def case(items: int, taken: int) -> WriteCase:
     command = [sys.executable, "-c", PUT]
-    return Case("tiny", [*command, str(taken)], [*command, "0"], rows=items, items=items)
+    return WriteCase("tiny", [*command, str(taken)], [*command, "0"], rows=items, items=items)
 
 
 @pytest.mark.e2e
@@ -124,4 +124,4 @@ def test_the_table_has_a_row_for_each_measurement_and_says_what_is_missing() -> 
     page = markdown({"goals": goals, "parts": {"transports": part}})
     assert "| ingest load | mixed | no | 0 | 1,000 | 1,234 | 1,234 | 1,234 | 1,234 | 0 | 40 | 20,253 | 8 |" in page
     assert "Not measured: awscrt: no such module" in page
-    assert "- met: rows per second against a sink of 10 ms: 70,000.0 (at least 60000)" in page
+    assert "- met: rows per second against a simulator of 10 ms: 70,000.0 (at least 60000)" in page

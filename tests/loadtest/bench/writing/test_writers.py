@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from loadtest.bench.shapes import SHAPES
-from loadtest.bench.writing.files import BATCH_ROWS, Sample, write_body, write_sample
+from loadtest.bench.writing.files import BATCH_ROWS, WriteSample, write_body, write_sample
 from loadtest.s3_server import ObjectServer
 from loadtest.simulator import Key, Latency, Settings, Simulator, Table
 
@@ -26,7 +26,7 @@ def s3(tmp_path: Path) -> Iterator[ObjectServer]:
         yield running
 
 
-def reported(simulator: Simulator, folder: Path, *command: str, s3: ObjectServer | None = None) -> dict[str, Any]:
+def run_writer(simulator: Simulator, folder: Path, *command: str, s3: ObjectServer | None = None) -> dict[str, Any]:
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "AWS_ENDPOINT_URL_DYNAMODB": simulator.url}
     environment |= {"AWS_ENDPOINT_URL_S3": s3.url} if s3 else {}
     environment |= {"AWS_CA_BUNDLE": str(simulator.ca_file)} if simulator.settings.tls else {}
@@ -44,7 +44,7 @@ def reported(simulator: Simulator, folder: Path, *command: str, s3: ObjectServer
     return answer
 
 
-def load(sample: Sample) -> list[str]:
+def load(sample: WriteSample) -> list[str]:
     feeds = str(ROOT / "loadtest/feeds.toml")
     return ["ingest", "load", sample.url, "--feed", sample.shape, "--feeds", feeds, "--json"]
 
@@ -55,9 +55,9 @@ def test_the_loop_writes_the_items_that_the_product_writes(shape: str, tmp_path:
     sums = []
     for command in (load(sample), ["loadtest.bench.writers.boto3_loop", sample.url, "--feed", shape]):
         with Simulator(Settings(keep="checksum", tables=TABLES)) as simulator:
-            reported(simulator, tmp_path, *command, s3=s3)
+            run_writer(simulator, tmp_path, *command, s3=s3)
         assert simulator.items == sample.rows > 50
-        sums.append(simulator.known_outcome.checksum_of_puts)
+        sums.append(simulator.written_items.checksum_of_puts)
     assert sums[0] == sums[1]
 
 
@@ -65,7 +65,7 @@ def test_the_product_with_a_fixed_number_of_requests_keeps_to_it(tmp_path: Path,
     sample = write_sample(tmp_path, "mixed", 300_000, 1)
     command = ["loadtest.bench.writers.ingest_fixed", sample.url, "--feed", "mixed", "--in-flight", "3"]
     with Simulator(Settings(tables=TABLES, latency=Latency(fixed_s=0.005))) as simulator:
-        assert reported(simulator, tmp_path, *command, s3=s3) == {"rows": sample.rows}
+        assert run_writer(simulator, tmp_path, *command, s3=s3) == {"rows": sample.rows}
     assert (simulator.items, simulator.statistics.max_in_flight) == (sample.rows, 3)
 
 
@@ -83,8 +83,8 @@ def test_a_ready_made_body_is_sent_as_often_as_asked(module: str, tls: bool, tmp
         "--requests",
     ]
     with Simulator(Settings(tables=TABLES, tls=tls)) as simulator:
-        assert reported(simulator, tmp_path, *command, "0").get("requests", 0) == simulator.items == 0
-        answer = reported(simulator, tmp_path, *command, "40")
+        assert run_writer(simulator, tmp_path, *command, "0").get("requests", 0) == simulator.items == 0
+        answer = run_writer(simulator, tmp_path, *command, "40")
     if module == "ready_awscrt" and "not_measured" in answer:
         assert "awscrt" in answer["not_measured"]
         return
@@ -100,5 +100,5 @@ def test_a_ready_made_body_that_is_not_taken_is_an_error(module: str, tmp_path: 
         Simulator(Settings(tables=TABLES)) as simulator,
         pytest.raises(AssertionError, match=r"did not take all|ValidationException"),
     ):
-        reported(simulator, tmp_path, *command)
+        run_writer(simulator, tmp_path, *command)
     assert simulator.items == 0

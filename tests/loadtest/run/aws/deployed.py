@@ -1,4 +1,4 @@
-"""A deployed stack as clients tell of it: what a test changes of it is what is wrong with it."""
+"""A deployed stack as clients describe it: what a test changes of it is what is wrong with it."""
 
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -7,7 +7,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from ingest.contract import Env, Output, table_output
-from loadtest.scenarios.feeds import NAMES, schema, tables
+from loadtest.scenarios.scenario import NAMES, schema, tables
 
 ACCOUNT = "123456789012"
 OUTPUTS = {value: f"the-{value}" for name, value in vars(Output).items() if name.isupper()}
@@ -56,8 +56,8 @@ class Deployed:
 
     def describe_table(self, *, TableName: str) -> dict[str, Any]:
         keys = self.keys.get(TableName) or [key.name for key in tables()[TableName].keys]
-        reported = {"TableArn": f"arn:table/{TableName}", "KeySchema": [{"AttributeName": key} for key in keys]}
-        return {"Table": {**reported, "BillingModeSummary": {"BillingMode": "PAY_PER_REQUEST"}, **self.table}}
+        table = {"TableArn": f"arn:table/{TableName}", "KeySchema": [{"AttributeName": key} for key in keys]}
+        return {"Table": {**table, "BillingModeSummary": {"BillingMode": "PAY_PER_REQUEST"}, **self.table}}
 
     def scan(self, *, TableName: str, **how: Any) -> dict[str, Any]:
         return {"Items": [{}] if TableName in self.rows else []}

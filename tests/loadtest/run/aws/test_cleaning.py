@@ -7,22 +7,21 @@ from typing import Any, cast
 import pytest
 
 from ingest.contract import Output
-from loadtest.run.aws import cleaning, queue
-from loadtest.run.aws.cleaning import Cleaned, Cleaner
-from loadtest.run.aws.clients import Clients
-from loadtest.run.aws.deleting import delete_items, delete_objects, empty_table
-from loadtest.run.aws.faults import Failed, NotClean, Refused
+from loadtest.harness import queue
+from loadtest.harness.queue import NotSentError, messages_about, send_all
+from loadtest.harness.read_back import read_table
+from loadtest.run.aws import cleaning
+from loadtest.run.aws.cleaning import Cleaned, Cleaner, delete_items, delete_objects, empty_table
+from loadtest.run.aws.clients import Clients, NotClean, RunRefused
 from loadtest.run.aws.marker import Markers
-from loadtest.run.aws.queue import messages_about, send_all
 from loadtest.run.aws.row_counts import RowCounts
-from loadtest.run.aws.stack import Identity, Stack, Table
+from loadtest.run.aws.stack import DeployedTable, Identity, Stack
 from loadtest.run.aws.uploads import Uploads
-from loadtest.run.tables import read_table
 from tests.support.clients import client, ledger_table, mock_aws, table
 
 MB = 1_000_000
 WHO = Identity("123456789012", "me", "eu-central-1")
-TABLES = {"LoadOrders": Table("LoadOrders", "arn", 4000, is_on_demand=True, indexes=0)}
+TABLES = {"LoadOrders": DeployedTable("LoadOrders", "arn", 4000, is_on_demand=True, indexes=0)}
 
 
 @pytest.fixture(autouse=True)
@@ -140,14 +139,14 @@ def test_a_run_is_taken_away_and_nothing_else() -> None:
     assert cleaned == Cleaned(objects=1, rows=1, rejects=1, records=1, dead_letters=0)
     assert (keys("landing"), keys("rejects")) == ([], ["orders/mine.csv/01/0.jsonl"])
     assert left("Ledger") == ["landing/orders/mine.csv"]
-    with pytest.raises(Refused, match="knows of no run run-1"):
+    with pytest.raises(RunRefused, match="knows of no run run-1"):
         Cleaner(clients, stack, print).clean("run-1")
 
 
 def test_a_run_of_another_name_is_left_alone() -> None:
     clients, stack = deployed()
     Markers(clients, stack).put("run-1", ["orders"], ["orders/run-1/0.csv"])
-    with pytest.raises(Refused, match="knows of no run run-2"):
+    with pytest.raises(RunRefused, match="knows of no run run-2"):
         Cleaner(clients, stack, print).clean("run-2")
     assert "orders/run-1/0.csv" in keys("landing")
 
@@ -165,7 +164,7 @@ def test_a_second_run_cannot_begin_beside_the_first() -> None:
     clients, stack = deployed()
     markers = Markers(clients, stack)
     markers.put("run-1", ["orders"], [])
-    with pytest.raises(Refused, match="Another run has begun"):
+    with pytest.raises(RunRefused, match="Another run has begun"):
         markers.put("run-2", ["orders"], [])
     found = markers.find()
     assert found is not None and found.run == "run-1"
@@ -186,7 +185,7 @@ def test_messages_that_the_queue_does_not_take_are_reported() -> None:
         def send_message_batch(self, **what: Any) -> dict[str, Any]:
             return {"Failed": [{"Id": "0", "Code": "Throttled"}]}
 
-    with pytest.raises(Failed, match="did not take 1 messages, the first because:"):
+    with pytest.raises(NotSentError, match="did not take 1 messages, the first because:"):
         send_all(Full(), "url", ["body"])
 
 

@@ -3,9 +3,16 @@ from typing import Any
 
 import pytest
 
-from loadtest.run.aws.estimate import Line, estimate, function_seconds, rows_per_cpu_second, seconds_at_capacity, total
+from loadtest.run.aws.estimate import (
+    Line,
+    bill_lines,
+    estimate,
+    function_seconds,
+    rows_per_cpu_second,
+    seconds_at_capacity,
+    total,
+)
 from loadtest.run.aws.load import Load, load_of
-from loadtest.run.aws.reporting import bill
 from loadtest.run.aws.stack import Identity, Stack, find
 from loadtest.scenarios.catalog import SCENARIOS
 from tests.loadtest.run.aws.deployed import ACCOUNT, Deployed
@@ -33,8 +40,8 @@ def test_files_rows_and_bytes_are_known_before_a_file_is_made() -> None:
 
 
 def test_ten_million_rows_cost_their_write_units_and_as_many_to_delete_them() -> None:
-    reported = lines("one_huge_file")
-    written, deleted = (reported[f"DynamoDB LoadOrders: rows {what}"] for what in ("written", "deleted again"))
+    costs = lines("one_huge_file")
+    written, deleted = (costs[f"DynamoDB LoadOrders: rows {what}"] for what in ("written", "deleted again"))
     assert written.amount == deleted.amount == 10_000_000
     assert written.usd == deleted.usd == pytest.approx(6.25)
 
@@ -44,8 +51,8 @@ def test_each_index_of_a_table_costs_as_much_as_the_table() -> None:
 
 
 def test_capacity_that_is_paid_for_anyway_costs_nothing() -> None:
-    reported = lines("smoke", BillingModeSummary={}, ProvisionedThroughput={"WriteCapacityUnits": 10})
-    [written] = [line for what, line in reported.items() if "rows written" in what]
+    costs = lines("smoke", BillingModeSummary={}, ProvisionedThroughput={"WriteCapacityUnits": 10})
+    [written] = [line for what, line in costs.items() if "rows written" in what]
     assert (written.amount, written.usd) == (3_000, 0)
 
 
@@ -81,7 +88,7 @@ def test_what_a_core_does_was_measured() -> None:
 
 
 def test_the_bill_shows_every_line_that_counts_and_the_sum() -> None:
-    reported = list(estimate(load("burst"), stack(), ROWS_PER_S))
-    shown = list(bill(reported))
-    assert len(shown) == len([line for line in reported if line.amount]) + 1
-    assert f"${total(reported):>10.4f}" in shown[-1]
+    costs = list(estimate(load("burst"), stack(), ROWS_PER_S))
+    shown = list(bill_lines(costs))
+    assert len(shown) == len([line for line in costs if line.amount]) + 1
+    assert f"${total(costs):>10.4f}" in shown[-1]

@@ -8,7 +8,7 @@ import pytest
 
 from ingest.contract import Env, Output, table_output
 from loadtest.run.aws import guard
-from loadtest.run.aws.faults import Refused
+from loadtest.run.aws.clients import RunRefused
 from loadtest.run.aws.guard import approve, obstacles
 from loadtest.run.aws.load import load_of
 from loadtest.run.aws.stack import Identity, Stack, find, identify
@@ -25,7 +25,7 @@ def found(deployed: Any, name: str = NAME) -> Stack:
 
 
 def refused(deployed: Deployed, name: str = NAME) -> str:
-    with pytest.raises(Refused) as error:
+    with pytest.raises(RunRefused) as error:
         found(deployed, name)
     return str(error.value)
 
@@ -37,7 +37,7 @@ def test_the_account_of_the_credentials_is_reported() -> None:
 
 def test_credentials_of_another_account_are_refused_before_anything_is_looked_at() -> None:
     deployed: Any = Deployed()
-    with pytest.raises(Refused, match="--account says 999999999999, and the credentials are of 123456789012"):
+    with pytest.raises(RunRefused, match="--account says 999999999999, and the credentials are of 123456789012"):
         identify(deployed, "999999999999")
 
 
@@ -55,14 +55,14 @@ def test_who_is_asked_may_say_the_account_or_yes(answer: str) -> None:
 
 @pytest.mark.parametrize("answer", ["", "y", "no", "123456789013"])
 def test_any_other_answer_is_a_no(answer: str) -> None:
-    with pytest.raises(Refused, match="nothing was done"):
+    with pytest.raises(RunRefused, match="nothing was done"):
         approve(IDENTITY, None, lambda question: answer)
 
 
 def test_without_a_terminal_the_account_must_be_named_and_be_the_right_one() -> None:
-    with pytest.raises(Refused, match=f"say --account {ACCOUNT}"):
+    with pytest.raises(RunRefused, match=f"say --account {ACCOUNT}"):
         approve(IDENTITY, None, None)
-    with pytest.raises(Refused, match="--account says 1, and"):
+    with pytest.raises(RunRefused, match="--account says 1, and"):
         approve(IDENTITY, "1", None)
     approve(IDENTITY, ACCOUNT, None)
 
@@ -93,7 +93,7 @@ def without(output: str) -> dict[str, str]:
         (Deployed(outputs=OUTPUTS | {"TableOrders": "Orders"}), "serves other feeds, too (TableOrders)"),
         (Deployed(variables={Env.STACK: "another"}), "is not that of the stack ingest-loadtest"),
         (Deployed(variables={Env.LEDGER_TABLE: "another"}), "is not that of the stack ingest-loadtest"),
-        (Deployed(prefixes=["orders/", "readings/", "customers/"]), "tells nobody of objects under visits/"),
+        (Deployed(prefixes=["orders/", "readings/", "customers/"]), "does not notify of objects under visits/"),
         (Deployed(keys={"LoadOrders": ["customer"]}), "The table LoadOrders has other keys"),
     ],
 )
@@ -144,12 +144,12 @@ def test_messages_in_the_queue_are_in_the_way(monkeypatch: pytest.MonkeyPatch) -
 
 def test_keys_that_come_again_need_segments_that_are_large_enough() -> None:
     small = Deployed(variables={Env.SEGMENT_BYTES: str(8 * MIB)})
-    assert in_the_way(small, "dirty") != []
+    assert in_the_way(small, "defects") != []
     assert in_the_way(small, "one_huge_file") == [], "no key comes again there"
-    assert in_the_way(Deployed(), "dirty") == []
+    assert in_the_way(Deployed(), "defects") == []
 
 
 def test_a_small_scale_needs_small_segments() -> None:
     deployed: Any = Deployed(variables={Env.SEGMENT_BYTES: str(8 * MIB)})
-    small = replace(SCENARIOS["dirty"].scaled(0.01))
+    small = replace(SCENARIOS["defects"].scaled(0.01))
     assert obstacles(deployed, found(deployed), [load_of(small, seed=1)]) == []

@@ -1,4 +1,4 @@
-"""However a run ends, what it left is taken away, and what could not be is told at the very end."""
+"""However a run ends, what it left is taken away, and what could not be is printed at the very end."""
 
 import json
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from loadtest.run.aws import target as module
-from loadtest.run.aws.faults import NotClean
+from loadtest.run.aws.clients import NotClean
 from loadtest.run.aws.target import AwsTarget
 from loadtest.scenarios.catalog import SCENARIOS
 from tests.loadtest.run.aws.deployed import ACCOUNT, Deployed

@@ -1,13 +1,13 @@
-"""What is dropped and told: seeded, remembered, and never more lost than the harness means."""
+"""What is dropped and notified: seeded, remembered, and never more lost than the harness means."""
 
 import json
 from urllib.parse import unquote_plus
 
 from ingest.contract import Status
-from loadtest.chaos.settings import KB, Settings
+from loadtest.chaos.settings import KB, ChaosSettings
 from loadtest.chaos.uploads import Dropper
 
-SETTINGS = Settings(seconds=1, seed=3, sizes=(KB, 2 * KB))
+SETTINGS = ChaosSettings(seconds=1, seed=3, sizes=(KB, 2 * KB))
 
 
 class Bucket:
@@ -17,7 +17,7 @@ class Bucket:
         self.objects: dict[str, bytes] = {}
         self.sent: list[str] = []
 
-    def put(self, key: str, data: bytes) -> str:
+    def drop(self, key: str, data: bytes) -> str:
         self.objects[key] = data
         return f"e{len(data)}-{hash(data)}"
 
@@ -42,7 +42,7 @@ def dropped(count: int = 200) -> tuple[Dropper, Bucket]:
         dropper.drop()
     clock.now_s = 1000.0
     dropper.do_what_is_due()
-    clock.now_s = 2000.0  # versions that came later were told of later
+    clock.now_s = 2000.0  # versions that came later were notified later
     dropper.do_what_is_due()
     return dropper, bucket
 
@@ -74,9 +74,9 @@ def test_poison_is_sent_as_it_is_remembered_and_poison_files_must_fail() -> None
 
 def test_only_files_no_one_is_to_be_reported_of_have_no_notification() -> None:
     dropper, bucket = dropped()
-    reported = [json.loads(body) for body in bucket.sent if body not in dropper.poison]
-    things = [record["s3"]["object"] for message in reported for record in message["Records"]]
+    notifications = [json.loads(body) for body in bucket.sent if body not in dropper.poison]
+    things = [record["s3"]["object"] for message in notifications for record in message["Records"]]
     known = {(unquote_plus(thing["key"]), thing["eTag"]) for thing in things}
     versions = {(version.key, version.etag) for version in dropper.versions}
     assert known <= versions
-    assert len(versions - known) == dropper.counts["told never"]
+    assert len(versions - known) == dropper.counts["notified never"]

@@ -21,12 +21,12 @@ class Service(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-        reported = f"{self.command} {self.path} {self.headers.get('X-Amz-Target')} ".encode() + body
+        answer = f"{self.command} {self.path} {self.headers.get('X-Amz-Target')} ".encode() + body
         self.send_response(200)
-        self.send_header("Content-Length", str(len(reported)))
+        self.send_header("Content-Length", str(len(answer)))
         self.send_header("ETag", '"e"')
         self.end_headers()
-        self.wfile.write(reported)
+        self.wfile.write(answer)
 
     do_POST = do_PUT = do_GET
 

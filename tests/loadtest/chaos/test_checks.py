@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from ingest.contract import Status
-from loadtest.chaos.checks import Found, Judge
+from loadtest.chaos.checks import ChaosFound, Judge
 from loadtest.chaos.rows import RowMaker, digest_of
 from loadtest.chaos.uploads import ALWAYS, PERHAPS, Version
 
@@ -30,7 +30,7 @@ RECORD: dict[str, Any] = {
     "rejects": "s3://r/1",
 }
 EVENT = {"key": "drops/1.csv", "etag": "e1", "id": "1"}
-GOOD = Found(
+GOOD = ChaosFound(
     ledger=[RECORD],
     table=TABLE,
     rejects=lambda url: REJECTS,
@@ -40,7 +40,7 @@ GOOD = Found(
 )
 
 
-def problems(found: Found, version: Version = VERSION) -> list[str]:
+def problems(found: ChaosFound, version: Version = VERSION) -> list[str]:
     return Judge("b", [version], {"poison"}, found).judge().problems
 
 
@@ -65,21 +65,21 @@ def test_a_good_run_has_no_problems() -> None:
         (replace(GOOD, ledger=record(rows_read=2 * ORACLE.rows)), "do not balance"),
         (
             replace(GOOD, ledger=record(rows_read=ORACLE.rows + 1, rows_written=len(ORACLE.items) + 1)),
-            "the books are",
+            "the row counts are",
         ),
         (replace(GOOD, ledger=record(status=Status.LOADING)), "ended as ['LOADING']"),
         (replace(GOOD, ledger=record(lease_until=12)), "its lease runs to 12"),
         (replace(GOOD, ledger=[*record(), *record(sk="FILE#~e1")]), "ended as ['COMPLETE', 'COMPLETE']"),
         (replace(GOOD, ledger=[]), "ended as ['']"),
-        (replace(GOOD, ledger=[{k: v for k, v in RECORD.items() if k != "reported"}]), "was never told of"),
-        (replace(GOOD, dead_letters=["poison", "good"]), "a dead letter that is no poison: good"),
+        (replace(GOOD, ledger=[{k: v for k, v in RECORD.items() if k != "reported"}]), "was never reported"),
+        (replace(GOOD, dead_letters=["poison", "good"]), "a dead letter that was not expected: good"),
         (replace(GOOD, dead_letters=[]), "in no dead letter"),
         (replace(GOOD, queue_depth=1), "the queue still holds 1"),
-        (replace(GOOD, events=[]), "no event tells"),
+        (replace(GOOD, events=[]), "no event says"),
         (replace(GOOD, events=[EVENT, {**EVENT, "id": "2"}]), "has 2 outcomes"),
     ],
 )
-def test_what_is_wrong_is_said(found: Found, said: str) -> None:
+def test_what_is_wrong_is_said(found: ChaosFound, said: str) -> None:
     assert any(said in problem for problem in problems(found)), problems(found)
 
 

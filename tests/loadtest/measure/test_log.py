@@ -1,10 +1,9 @@
-"""Each line of a log is read once, however it comes: late, by pages, or with no more than so many at once."""
+"""Each line of a log is read once, however it comes: late, by pages, or with a limited number at once."""
 
 from typing import Any
 
-from loadtest.harness import log
-from loadtest.harness.log import Log
-from loadtest.measure.invocations import Invocation
+from loadtest.measure import log
+from loadtest.measure.log import Invocation, Log
 
 REPORT = (
     "REPORT RequestId: 1f\tDuration: 1203.1 ms\tBilled Duration: 1204 ms\tMemory Size: 1769 MB\tMax Memory Used: 211 MB"
@@ -28,8 +27,8 @@ class FakeLogs:
         return {"events": found[first : first + limit], **more}
 
 
-def reported(it: Log) -> list[Any]:
-    return [line["n"] for line in it.reported]
+def numbers(it: Log) -> list[Any]:
+    return [line["n"] for line in it.lines]
 
 
 def test_all_pages_are_read(monkeypatch: Any) -> None:
@@ -37,7 +36,7 @@ def test_all_pages_are_read(monkeypatch: Any) -> None:
     for has_tokens in (True, False):
         it = Log(FakeLogs(*((at, f'{{"n": {at}}}') for at in range(1, 8)), has_tokens=has_tokens), "group")
         it.look()
-        assert reported(it) == [1, 2, 3, 4, 5, 6, 7]
+        assert numbers(it) == [1, 2, 3, 4, 5, 6, 7]
 
 
 def test_a_line_that_comes_late_is_read_and_none_twice() -> None:
@@ -46,13 +45,13 @@ def test_a_line_that_comes_late_is_read_and_none_twice() -> None:
     it.look()
     logs.events += [logs.event(199_000, '{"n": 3}'), logs.event(201_000, '{"n": 4}')]
     it.look()
-    assert reported(it) == [1, 2, 3, 4]
+    assert numbers(it) == [1, 2, 3, 4]
 
 
 def test_what_was_there_before_the_run_is_not_read() -> None:
     it = Log(FakeLogs((1, '{"n": 1}'), (5, '{"n": 2}')), "group", since_ms=5)
     it.look()
-    assert reported(it) == [2]
+    assert numbers(it) == [2]
 
 
 def test_lambda_reports_what_an_invocation_took_and_how_it_ended() -> None:
@@ -61,4 +60,4 @@ def test_lambda_reports_what_an_invocation_took_and_how_it_ended() -> None:
     it.look()
     assert it.invocations == [Invocation(0.002, 1.204, 211 * 1024 * 1024)]
     assert it.crashes == [lines[2][1]]
-    assert it.reported == []
+    assert it.lines == []

@@ -2,13 +2,39 @@
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
-from loadtest.measure.invocations import Invocation, invocation
+_REPORT = re.compile(r"^REPORT RequestId: .*Billed Duration: (\d+) ms.*Max Memory Used: (\d+) MB")
+_MIB = 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Invocation:
+    """When it ended, how long it is paid for, and how much memory its environment had needed by then."""
+
+    ended_s: float
+    seconds: float
+    peak_memory_bytes: int
+
+
+def invocation(line: str, at_s: float) -> Invocation | None:
+    """Return what a line of the log, written at a moment, says; None for another line."""
+    report = _REPORT.match(line)
+    return Invocation(at_s, int(report[1]) / 1000, int(report[2]) * _MIB) if report else None
+
+
+def at_work(invocations: Sequence[Invocation], *, begun_s: float, times: Sequence[float]) -> list[int]:
+    """Return how many ran at each of these times, which are seconds since `begun_s`."""
+    begun = sorted(one.ended_s - one.seconds - begun_s for one in invocations)
+    ended = sorted(one.ended_s - begun_s for one in invocations)
+    return [bisect_right(begun, at_s) - bisect_left(ended, at_s) for at_s in times]
+
 
 MOST_LINES = 10_000  # at once
-LATE_MS = 60_000  # a line may come so much later than one that was written after it
+LATE_MS = 60_000  # how much later a line may come than one that was written after it
 _CRASHED = re.compile(r"Task timed out|Runtime exited|Runtime\.\w*Error|Runtime\.OutOfMemory")
 
 
@@ -16,13 +42,13 @@ class Log:
     """What the log group holds since a moment, epoch milliseconds, as far as it was read.
 
     Attributes:
-        told: the parsed lines of the function.
+        lines: the parsed lines of the function.
         invocations: what Lambda says of those that have ended.
-        crashes: lines that tell of one that did not end well.
+        crashes: lines about one that did not end well.
     """
 
     def __init__(self, client: Any, group: str, *, since_ms: int = 0) -> None:
-        self.reported: list[Mapping[str, Any]] = []
+        self.lines: list[Mapping[str, Any]] = []
         self.invocations: list[Invocation] = []
         self.crashes: list[str] = []
         self._client, self._group, self._since_ms = client, group, since_ms
@@ -60,15 +86,15 @@ class Log:
             if report:
                 self.invocations.append(report)
             else:
-                self.reported += _parsed(line)
+                self.lines += _parsed(line)
             if _CRASHED.search(line):
                 self.crashes.append(line)
 
 
 def _parsed(line: str) -> Iterator[Mapping[str, Any]]:
     try:
-        reported = json.loads(line)
+        parsed = json.loads(line)
     except ValueError:
         return
-    if isinstance(reported, dict):
-        yield reported
+    if isinstance(parsed, dict):
+        yield parsed

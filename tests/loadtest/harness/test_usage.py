@@ -4,7 +4,7 @@ import os
 import subprocess
 import sys
 
-from loadtest.measure.usage import Usage, members, resident_bytes
+from loadtest.harness.process import Usage, members, resident_bytes
 
 BUSY = "import sys\nsum(range(3_000_000))\nprint(flush=True)\nsys.stdin.read()"
 

@@ -86,7 +86,7 @@ def test_a_range_that_holds_nothing_is_refused(server: ObjectServer, asked: str)
 
 
 @pytest.mark.parametrize("key", ["orders/none.csv", "orders", "../../secret", "../../../etc/passwd"])
-def test_what_is_no_file_in_the_folder_is_not_there(server: ObjectServer, key: str) -> None:
+def test_what_is_not_a_file_in_the_folder_is_not_there(server: ObjectServer, key: str) -> None:
     with pytest.raises(ClientError, match="NoSuchKey"):
         client(server).get_object(Bucket="bucket", Key=key)
     with pytest.raises(ClientError) as error:
@@ -94,7 +94,7 @@ def test_what_is_no_file_in_the_folder_is_not_there(server: ObjectServer, key: s
     assert status_of(error) == 404
 
 
-def test_a_version_that_is_no_longer_there_is_refused(server: ObjectServer, folder: Path) -> None:
+def test_a_version_that_is_gone_is_refused(server: ObjectServer, folder: Path) -> None:
     s3 = client(server)
     etag = s3.head_object(Bucket="bucket", Key=KEY)["ETag"]
     assert s3.get_object(Bucket="bucket", Key=KEY, IfMatch=etag)["ETag"] == etag
@@ -148,7 +148,7 @@ def test_an_endpoint_ends_while_clients_are_connected(folder: Path) -> None:
 
 
 def test_it_runs_as_a_process_of_its_own(folder: Path) -> None:
-    command = [sys.executable, "-m", "loadtest", "objects", str(folder), "--cut-share", "1"]
+    command = [sys.executable, "-m", "loadtest", "s3-server", str(folder), "--cut-share", "1"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT) as process:
         assert process.stdout is not None
         s3 = boto3.client("s3", endpoint_url=process.stdout.readline().strip(), config=ONCE)

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from loadtest.workload.columns import Place
+from loadtest.workload.columns import ColumnPlace
 from loadtest.workload.distribution import Distribution
 from loadtest.workload.faults import BadRecipe
 from loadtest.workload.generators import Draw, Maker, Numbers, Padded, Pool
@@ -13,7 +13,7 @@ from loadtest.workload.schema import Schema, sources
 PARTITIONS = 100_000
 PARTITION_ROWS = 1_000  # that follow each other where keys are in order
 HOT_SHARE = 0.9
-_BITS = np.uint64(38)  # rows are numbered in so many: `recipe.MOST_ROWS`
+_BITS = np.uint64(38)  # of a row's number: `recipe.MOST_ROWS`
 _MASK = np.uint64((1 << 38) - 1)
 
 
@@ -42,7 +42,7 @@ def partition_column(schema: Schema) -> str | None:
     return first if is_free and schema.column(first).type in ("S", "N") and not schema.column(first).timestamp else None
 
 
-def numbering(place: Place, given: Distribution | None, order: KeyOrder, seed: int) -> Maker:
+def numbering(place: ColumnPlace, given: Distribution | None, order: KeyOrder, seed: int) -> Maker:
     """Return what numbers the rows: one after the other, or, unless keys are to be sorted, mixed up.
 
     Raises:
@@ -59,7 +59,7 @@ def numbering(place: Place, given: Distribution | None, order: KeyOrder, seed: i
     return Padded(literal, 3, place.attribute, numbers, place.quote_for("00000-0123456789"))
 
 
-def partitions(place: Place, order: KeyOrder) -> Maker:
+def partitions(place: ColumnPlace, order: KeyOrder) -> Maker:
     """Return what says in which partition rows are: any, one after the other, or mostly the first."""
     literal = "1" if place.column.type == "N" else "P-"
     sampler: Sampler = Hot(PARTITIONS, HOT_SHARE) if order == "hot" else Evenly(PARTITIONS)
@@ -89,7 +89,7 @@ def check_key_cells(name: str, maker: Maker) -> None:
     Raises:
         BadRecipe: it has cells without one.
     """
-    if isinstance(maker, Pool) and any(entry.text in (None, "") for entry in maker.entries):
+    if isinstance(maker, Pool) and any(entry.text in (None, "") for entry in maker.encoded):
         raise BadRecipe(f"column {name} is part of a key and may not be empty; `empty_key` makes rows that are.")
 
 

@@ -1,9 +1,9 @@
-"""What bookkeeping costs, as DynamoDB charges it."""
+"""What the ledger costs, as DynamoDB charges it."""
 
 import json
 from typing import Any
 
-from loadtest.chaos.costs import LedgerCosts
+from loadtest.harness.dynamodb_proxy import LedgerCosts
 
 KEY = {"pk": {"S": "b/k"}, "sk": {"S": "FILE#0A"}}
 SEGMENT = {"pk": {"S": "b/k"}, "sk": {"S": "SEG#0A#0"}}

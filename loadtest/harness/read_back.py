@@ -1,0 +1,63 @@
+"""What a run has left, read back: rejects in their bucket, files' entries in the ledger, tables item by item."""
+
+import json
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from typing import Any
+from urllib.parse import urlsplit
+
+from ingest.contract import Ledger
+from loadtest.checker.found import TableFound
+from loadtest.workload.checksum import Checksum
+
+Entry = dict[str, Any]
+Item = Mapping[str, Mapping[str, Any]]
+
+
+def read_rejects(s3: Any, url: str) -> list[dict[str, Any]]:
+    """Return the rejects under the URL in a file's entry."""
+    place, found = urlsplit(url), list[dict[str, Any]]()
+    pages = s3.get_paginator("list_objects_v2").paginate(Bucket=place.netloc, Prefix=place.path.lstrip("/"))
+    for key in (thing["Key"] for page in pages for thing in page.get("Contents", [])):
+        if key.endswith(".jsonl"):
+            body = s3.get_object(Bucket=place.netloc, Key=key)["Body"].read()
+            found += [json.loads(line) for line in body.splitlines()]
+    return found
+
+
+def entries_of(items: Iterable[Entry], bucket: str, keys: Collection[str]) -> list[Entry]:
+    """Return the ledger's entries for all versions of these objects, among its items."""
+    wanted = {f"{bucket}/{key}" for key in keys}
+    entries = (item for item in items if item[Ledger.PARTITION_KEY] in wanted)
+    return [entry for entry in entries if str(entry[Ledger.SORT_KEY]).startswith(Ledger.FILE_PREFIX)]
+
+
+def rejects_of(read: Callable[[str], list[Entry]], entries: Sequence[Mapping[str, Any]]) -> dict[str, Counter[str]]:
+    """Return how many rows were rejected for which reason, by object key. `read` returns the rejects under a URL."""
+    found = {str(entry["file"]["key"]): read(entry["rejects"]) for entry in entries if "rejects" in entry}
+    return {key: Counter(str(reject["reason"]) for reject in rejects) for key, rejects in found.items()}
+
+
+def read_table(dynamodb: Any, name: str, *, segments: int = 1) -> TableFound:
+    """Return what a table holds: every item is read, by this number of readers at once."""
+    whole = Checksum()
+    with ThreadPoolExecutor(segments) as pool:
+        for part in pool.map(partial(_sum, dynamodb, name, segments), range(segments)):
+            whole.merge(part)
+    return TableFound(items=whole.items, checksum=whole.value)
+
+
+def pages(dynamodb: Any, name: str, *, segment: int = 0, segments: int = 1, **more: Any) -> Iterator[list[Item]]:
+    """Yield all items of a segment of a table, in some portions."""
+    part = {"Segment": segment, "TotalSegments": segments}
+    for page in dynamodb.get_paginator("scan").paginate(TableName=name, ConsistentRead=True, **part, **more):
+        yield page["Items"]
+
+
+def _sum(dynamodb: Any, name: str, segments: int, segment: int) -> Checksum:
+    checksum = Checksum()
+    for items in pages(dynamodb, name, segment=segment, segments=segments):
+        checksum.add(items)
+    return checksum
