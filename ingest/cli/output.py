@@ -192,7 +192,7 @@ Row = Mapping[str, Cell]
 
 
 @dataclass(frozen=True, slots=True)
-class Column:
+class TableColumn:
     """A column. What `may_go` goes first where there is no room, the highest number before others; 0 never goes."""
 
     name: str
@@ -215,7 +215,7 @@ class Column:
 class FittingTable:
     """A table without the columns in which nothing stands, and without those for which there is no room."""
 
-    def __init__(self, columns: Sequence[Column], rows: Sequence[Row], title: str | None = None) -> None:
+    def __init__(self, columns: Sequence[TableColumn], rows: Sequence[Row], title: str | None = None) -> None:
         self._columns = [column for column in columns if any(row[column.name] for row in rows)]
         self._rows, self._title = rows, title
 
@@ -232,7 +232,7 @@ class FittingTable:
         if gone:
             yield Text(f"Left out for want of room: {', '.join(gone)}.", style="dim")
 
-    def fitting(self, width: int) -> tuple[list[Column], list[str]]:
+    def fitting(self, width: int) -> tuple[list[TableColumn], list[str]]:
         """Return the columns for which there is room, and the names of the others."""
         shown = list(self._columns)
         gone: list[str] = []
@@ -244,7 +244,7 @@ class FittingTable:
             gone.insert(0, least_needed.name)
         return shown, gone
 
-    def _widths(self, columns: Sequence[Column], width: int) -> list[int]:
+    def _widths(self, columns: Sequence[TableColumn], width: int) -> list[int]:
         """Return how wide each is: sentences give way first, keys then, and nothing else."""
         widths = [column.most(self._rows) for column in columns]
         for kind in ("words", "key"):

@@ -11,7 +11,7 @@ import typer
 
 from ingest.aws.clock import Clock
 from ingest.cli.options import DEFAULT_FEEDS, AsJson, FeedsPath, StackName, seconds_of
-from ingest.cli.output import Cell, Column, FittingTable, line_console
+from ingest.cli.output import Cell, TableColumn, FittingTable, line_console
 from ingest.cli.rejects import printable
 from ingest.cli.stack import DeployedStack
 from ingest.cli.status.view import age_text, time_text
@@ -24,11 +24,11 @@ from ingest.worker.report import NO_FEED
 
 SENTENCES = 3  # of one reason
 _COLUMNS = (
-    Column("", "word"),
-    Column("dead letter", "key"),
-    Column("reason", "word"),
-    Column("since"),
-    Column("status", "word"),
+    TableColumn("", "word"),
+    TableColumn("dead letter", "key"),
+    TableColumn("reason", "word"),
+    TableColumn("since"),
+    TableColumn("status", "word"),
 )
 
 

@@ -13,7 +13,7 @@ from rich.table import Table
 from ingest.cli.options import AsJson, StackName
 from ingest.cli.output import line_console, piped, plain_table
 from ingest.cli.stack import DeployedStack
-from ingest.cli.status.choose import choose, find_versions
+from ingest.cli.status.file import choose, find_versions
 from ingest.contract import Reason
 from ingest.errors import FileMissing, SettingsFault
 from ingest.ledger.entry import Entry

@@ -12,7 +12,7 @@ from ingest.aws.clock import Clock
 from ingest.cli.options import AsJson, StackName
 from ingest.cli.output import console_on
 from ingest.cli.stack import DeployedStack, reporter_of
-from ingest.cli.status.choose import choose, find_versions
+from ingest.cli.status.file import choose, find_versions
 from ingest.errors import SettingsFault
 from ingest.recovery.retry import CHECKPOINT, START, Retried, Retry
 

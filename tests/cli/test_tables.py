@@ -5,15 +5,15 @@ from io import StringIO
 import pytest
 from rich.console import Console
 
-from ingest.cli.output import Column, FittingTable
+from ingest.cli.output import TableColumn, FittingTable
 
 COLUMNS = (
-    Column("file", "key"),
-    Column("status", "words"),
-    Column("rows"),
-    Column("speed", may_go=1),
-    Column("bytes", may_go=2),
-    Column("empty"),
+    TableColumn("file", "key"),
+    TableColumn("status", "words"),
+    TableColumn("rows"),
+    TableColumn("speed", may_go=1),
+    TableColumn("bytes", may_go=2),
+    TableColumn("empty"),
 )
 KEY = "orders/europe/2026/11/22/export-0001.csv"
 ROW = {"file": KEY, "status": "FAILED bad_header", "rows": "1,234", "speed": "99", "bytes": "17,622,886", "empty": ""}
