@@ -28,7 +28,10 @@ MAX_FILES = 64  # of more files than this, this many are read
 
 
 def plan(
-    source: Annotated[str, typer.Argument(help="A path, an s3:// URL, or several files: a pattern with *, or a folder with / at the end.")],
+    source: Annotated[
+        str,
+        typer.Argument(help="A path, an s3:// URL, or several files: a pattern with *, or a folder with / at the end."),
+    ],
     feed: FeedName,
     sample: Annotated[
         float | None, typer.Option("--sample", min=0.1, metavar="MB", help="How much to read. [default: 32]")

@@ -12,7 +12,7 @@ import typer
 
 from ingest.aws.clock import Clock
 from ingest.cli.options import DEFAULT_FEEDS, AsJson, FeedsPath, StackName
-from ingest.cli.output import Cell, TableColumn, FittingTable, line_console, piped
+from ingest.cli.output import Cell, FittingTable, TableColumn, line_console, piped
 from ingest.cli.stack import DeployedStack
 from ingest.cli.status.query import is_day
 from ingest.cli.status.view import status_and_error, time_text
@@ -29,7 +29,12 @@ from ingest.worker.report import NO_FEED
 
 NOTHING = "No files ended on these days."
 _FIGURES = ("rows read", "written", "rejected", "superseded", "bytes")
-_ROW_COUNTS = (TableColumn("rows read"), TableColumn("written", may_go=1), TableColumn("rejected"), TableColumn("superseded", may_go=2))
+_ROW_COUNTS = (
+    TableColumn("rows read"),
+    TableColumn("written", may_go=1),
+    TableColumn("rejected"),
+    TableColumn("superseded", may_go=2),
+)
 _COUNT_COLUMNS = (
     TableColumn("day", "word"),
     TableColumn("feed", "word"),
@@ -149,12 +154,16 @@ MAX_DAYS = 366
 
 
 def history(
-    day: Annotated[str | None, typer.Option("--day", metavar="YYYY-MM-DD", help="Files that ended on this day (UTC).")] = None,
+    day: Annotated[
+        str | None, typer.Option("--day", metavar="YYYY-MM-DD", help="Files that ended on this day (UTC).")
+    ] = None,
     days: Annotated[
         int | None,
         typer.Option("--days", min=1, max=MAX_DAYS, help="The last N days, today included (default: 7)."),
     ] = None,
-    feed: Annotated[str | None, typer.Option("--feed", help="Only files of this feed; - for files under no feed's prefix.")] = None,
+    feed: Annotated[
+        str | None, typer.Option("--feed", help="Only files of this feed; - for files under no feed's prefix.")
+    ] = None,
     state: Annotated[str | None, typer.Option("--status", help="Only files with this status, as FAILED.")] = None,
     files: Annotated[bool, typer.Option("--files", help="List each file, instead of counts.")] = False,
     as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV, for spreadsheets.")] = False,

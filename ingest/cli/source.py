@@ -66,7 +66,7 @@ class Chosen:
 
 
 def find_sources(name: str) -> list[Source]:
-    """Return the file of that name, or all that match a pattern (`*`, `?`) or are in a folder (`/` at the end); none is empty.
+    """Return the file of that name, or all that match a pattern (`*`, `?`) or a folder (`/`), without empty ones.
 
     Raises:
         FileMissing: no file matches.

@@ -88,7 +88,7 @@ class DeployedStack:
         """Return an output of the stack, by its name in `ingest.contract.Output`.
 
         Raises:
-            SettingsFault: there is no such stack, or it has no such output.
+            SettingsFault: the stack does not exist, or does not have this output.
         """
         return self._find(name)
 
@@ -137,7 +137,7 @@ class DeployedStack:
         """Return the value of an output.
 
         Raises:
-            SettingsFault: there is no such stack, or it has no such output.
+            SettingsFault: the stack does not exist, or does not have this output.
         """
         variable = "" if self._is_named else os.environ.get(_ALL_VARIABLES.get(output, ""), "")
         found = variable or self._outputs.get(output, "")

@@ -31,7 +31,7 @@ class Fleet:
 
 @dataclass(frozen=True, slots=True)
 class Demand:
-    """Write units of the table or an index: all, those of its hottest key, and those of the hottest key at each moment."""
+    """Write units of the table or an index: all, its hottest key's, and those of the hottest key at each moment."""
 
     units: float
     hottest_key_units: float

@@ -87,7 +87,9 @@ class SampleReader:
         self.write_cost = WriteCostEstimator(feed)
         self._tally = RejectTally(keep=0)
         self._feed = feed
-        self._endless = structs.replace(feed, max_rejects=Rejects())  # an estimate reads on, and says where the load would end
+        self._endless = structs.replace(
+            feed, max_rejects=Rejects()
+        )  # an estimate reads on, and says where the load would end
         self._now_s = now_s
         self._charset = Charset(feed.csv)
         self._grammar = Grammar(self._charset.csv)
@@ -117,7 +119,7 @@ class SampleReader:
         return reading
 
     def _spread(self, reading: Reading, text: Reader, budget: int, watch: Watch) -> bool:
-        """Read whole records in windows all over the file; return False, with nothing loaded, if their ends are unknown."""
+        """Read whole records in windows all over the file; return False, with nothing read, if ends are unknown."""
         source, start = reading.source, text.start.byte
         spread = windows(start, source.size_bytes, window=window_bytes(self._feed.csv), budget=budget)
         found: list[bytes] = []
@@ -139,7 +141,9 @@ class SampleReader:
             reading.how = "all"
             return
         if reading.is_splittable:
-            reading.why = "only its beginning was read: it has quotes, so where records begin in the middle is not known"
+            reading.why = (
+                "only its beginning was read: it has quotes, so where records begin in the middle is not known"
+            )
             reading.text_bytes = reading.source.size_bytes - reading.head_bytes
         else:
             reading.why = "only its beginning was read: it is compressed, or cannot be read from the middle"

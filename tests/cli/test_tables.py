@@ -5,7 +5,7 @@ from io import StringIO
 import pytest
 from rich.console import Console
 
-from ingest.cli.output import TableColumn, FittingTable
+from ingest.cli.output import FittingTable, TableColumn
 
 COLUMNS = (
     TableColumn("file", "key"),

@@ -35,7 +35,12 @@ def test_a_new_table_takes_no_more_than_it_is_given() -> None:
     ("demands", "work_s", "workers", "expected"),
     [
         ([of(MILLION)], 10, 1, (25, "capacity")),
-        ([of(MILLION), of(2 * MILLION)], 10, 1, (50, "capacity")),  # each index has its own capacity; the busiest sets the time
+        (
+            [of(MILLION), of(2 * MILLION)],
+            10,
+            1,
+            (50, "capacity"),
+        ),  # each index has its own capacity; the busiest sets the time
         ([of(MILLION)], 600, 10, (60, "workers")),
         ([of(MILLION, hottest=400_000)], 10, 1, (400, "hot_key")),
         ([of(MILLION, together=MILLION)], 10, 10, (100, "hot_key")),  # sorted: ten functions write ten keys

@@ -29,8 +29,12 @@ def status(
     file: Annotated[
         str | None, typer.Argument(help="s3://bucket/key, or a key in the landing bucket. [default: all files]")
     ] = None,
-    feed: Annotated[str | None, typer.Option("--feed", help="Only files of this feed; - for files under no feed's prefix.")] = None,
-    state: Annotated[str | None, typer.Option("--status", help="Only files with this status, as LOADING or FAILED.")] = None,
+    feed: Annotated[
+        str | None, typer.Option("--feed", help="Only files of this feed; - for files under no feed's prefix.")
+    ] = None,
+    state: Annotated[
+        str | None, typer.Option("--status", help="Only files with this status, as LOADING or FAILED.")
+    ] = None,
     day: Annotated[
         str | None,
         typer.Option("--day", metavar="YYYY-MM-DD", help="Files that ended on this day (UTC)."),

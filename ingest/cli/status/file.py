@@ -1,4 +1,4 @@
-"""`ingest status FILE`: the versions of a file, and the segments of one of them; how commands name a file and version."""
+"""`ingest status FILE`: the versions of a file, and the segments of one of them. Other commands find files here, too."""
 
 import json
 import sys
@@ -8,7 +8,7 @@ from typing import Any
 
 from rich.text import Text
 
-from ingest.cli.output import TableColumn, FittingTable, line_console, row_counts_sentence
+from ingest.cli.output import FittingTable, TableColumn, line_console, row_counts_sentence
 from ingest.cli.stack import DeployedStack
 from ingest.cli.status.query import FileView, view_of
 from ingest.cli.status.view import (
@@ -52,8 +52,8 @@ def find_versions(stack: DeployedStack, name: str) -> list[Entry]:
     entries = sorted(stack.ledger.versions(bucket, key), key=lambda entry: entry.first_seen_s or 0.0)
     if not entries:
         raise FileMissing(
-            f"The ledger has no entry for s3://{bucket}/{key}. Check the key. If the object exists, its notification is "
-            "still in the queue (see `ingest top`; the stack may be paused), or was lost: run `ingest reconcile`."
+            f"The ledger has no entry for s3://{bucket}/{key}. Check the key. If the object exists, its notification "
+            "is still in the queue (see `ingest top`; the stack may be paused), or was lost: run `ingest reconcile`."
         )
     return entries
 
@@ -62,7 +62,7 @@ def choose(entries: Sequence[Entry], name: str | None) -> Entry:
     """Return the version with that name (or sequencer, version id or eTag); without a name, the one seen last.
 
     Raises:
-        SettingsFault: there is no such version.
+        SettingsFault: the ledger lacks this version.
     """
     if name is None:
         return entries[-1]
@@ -102,7 +102,7 @@ def find_history(stack: DeployedStack, name: str, version: str | None, *, now_s:
 
     Raises:
         FileMissing: the ledger has no entry for it.
-        SettingsFault: the URL has no key, or there is no such version.
+        SettingsFault: the URL has no key, or the ledger lacks this version.
     """
     entries = find_versions(stack, name)
     versions = tuple(view_of(stack.ledger, entry, None, now_s=now_s) for entry in entries)

@@ -6,7 +6,7 @@ from typing import Any, Literal
 from urllib.parse import urlsplit
 
 from ingest.cli.stack import DeployedStack, client
-from ingest.cli.status.query import FileView, Overview, StatusQuery, StatusLedger, look
+from ingest.cli.status.query import FileView, Overview, StatusLedger, StatusQuery, look
 from ingest.contract import Output, Status
 from ingest.errors import SettingsFault
 from ingest.feeds.feed import Feeds
