@@ -228,7 +228,7 @@ class FittingTable:
             table.add_row(*(row[column.name] for column in shown))
         yield table
         if dropped:
-            yield Text(f"Columns not shown (terminal too narrow): {', '.join(dropped)}.", style="dim")
+            yield Text(f"Columns not shown: {', '.join(dropped)}.", style="dim")
 
     def fitting(self, width: int) -> tuple[list[TableColumn], list[str]]:
         """Return the columns that fit, and the names of the others."""

@@ -100,7 +100,9 @@ def test_the_sample_of_this_repository_is_rejected_only_where_it_is_damaged(caps
 def test_remarks_say_on_what_the_proposal_rests_and_quote_no_rows(capsys: pytest.CaptureFixture[str]) -> None:
     toml = Sniffed(capsys, SAMPLE.read_bytes(), name="sample_data.csv").toml
     assert "# From all 500 rows of sample_data.csv. Look at keys and types before you trust them." in toml
-    assert "# Tried on these rows: 496 would be written, 3 rejected (1 bad_boolean, 1 bad_number, 1 ragged_row)" in toml
+    assert (
+        "# Tested on these rows: 496 would be written, 3 rejected (1 bad_boolean, 1 bad_number, 1 ragged_row)" in toml
+    )
     assert '# 1 of 499 values are no number and will be rejected.\nquantity = "N"' in toml
     assert "O-700" not in toml
 
@@ -371,7 +373,7 @@ def test_a_single_column(capsys: pytest.CaptureFixture[str]) -> None:
 def test_a_header_alone(capsys: pytest.CaptureFixture[str]) -> None:
     found = sniffed(capsys, "name,order_id,city\n")
     assert (found.rows, found.reasons) == (0, {})
-    assert "# There are no rows to try it on." in found.toml
+    assert "# Not tested: there are no rows." in found.toml
 
 
 # --- types ---

@@ -25,19 +25,19 @@ def printed(width: int) -> list[str]:
     return [line.rstrip() for line in stream.getvalue().splitlines()]
 
 
-def test_where_there_is_room_all_stand_in_one_line_but_the_empty_ones() -> None:
+def test_on_a_wide_terminal_all_columns_but_empty_ones_are_shown() -> None:
     lines = printed(120)
     assert lines[0].split() == ["file", "status", "rows", "speed", "bytes"]
     assert lines[2:] == [f"{KEY}  FAILED bad_header  1,234     99  17,622,886"]
 
 
 @pytest.mark.parametrize(
-    ("width", "gone"),
+    ("width", "dropped"),
     [(58, ""), (57, "bytes"), (46, "bytes"), (45, "speed, bytes"), (20, "speed, bytes")],
 )
-def test_what_matters_least_goes_first_and_it_is_said(width: int, gone: str) -> None:
-    said = " ".join(printed(width)).partition("Left out for want of room: ")[2]
-    assert said == (f"{gone}." if gone else "")
+def test_the_least_important_columns_are_dropped_first_and_named(width: int, dropped: str) -> None:
+    named = " ".join(printed(width)).partition("Columns not shown: ")[2]
+    assert named == (f"{dropped}." if dropped else "")
 
 
 @pytest.mark.parametrize("width", range(33, 100))

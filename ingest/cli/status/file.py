@@ -1,4 +1,4 @@
-"""`ingest status FILE`: the versions of a file, and the segments of one of them. Other commands find files here, too."""
+"""`ingest status FILE`: the versions of a file, and the segments of one of them. Other commands find files here too."""
 
 import json
 import sys
