@@ -139,7 +139,7 @@ def test_values_can_do_nothing_to_the_terminal(capsys: pytest.CaptureFixture[str
 @pytest.mark.parametrize(
     ("arguments", "begin"),
     [
-        (["--csv", "--json"], "--csv and --json exclude"),
+        (["--csv", "--json"], "--csv and --json cannot be combined"),
         (["--reason", "bad"], "--reason 'bad' is not valid; accepted are ragged_row,"),
     ],
 )

@@ -305,7 +305,7 @@ def test_watching_shows_the_files_and_ends_with_130(
 def test_watching_is_not_for_machines(capsys: pytest.CaptureFixture[str], story: Story) -> None:
     ran = Ran(capsys, "status", "--watch", "--json")
     assert ran.code == 2
-    assert ran.json["error"]["message"].startswith("--watch and --json exclude each other")
+    assert ran.json["error"]["message"].startswith("--watch and --json cannot be combined.")
 
 
 # --- one file ---
