@@ -61,7 +61,7 @@ def print_done(found: list[Found], done: int, *, verb: str, dry_run: bool, as_js
     """Print the result: `done` of the dead letters were sent, or deleted."""
     chosen = sum(one.is_chosen for one in found)
     if as_json:
-        counts = {"dry_run": dry_run, "found": len(found), "selected": chosen, "sent": 0, "deleted": 0, verb: done}
+        counts = {"dry_run": dry_run, "found": len(found), "chosen": chosen, "sent": 0, "deleted": 0, verb: done}
         print(json.dumps({**counts, "letters": list(map(letter_document, found))}, ensure_ascii=False))
     elif found:
         count, verb = (chosen, f"would be {verb}") if dry_run else (done, verb)
@@ -110,7 +110,7 @@ def letter_document(one: Found) -> dict[str, Any]:
         "status": one.diagnosis.status,
         "received": letter.received,
         "sent": time_text(letter.sent_s),
-        "selected": one.is_chosen,
+        "chosen": one.is_chosen,
     }
 
 

@@ -99,10 +99,10 @@ def test_the_selected_messages_go_back_to_the_queue(capsys: pytest.CaptureFixtur
     story.died("elsewhere/a.csv")
     story.dead_lettered("hello")
     reported = Ran(capsys, "redrive", "--feed", "orders", "--yes", "--json").json
-    assert (reported["found"], reported["selected"], reported["sent"], reported["deleted"]) == (14, 12, 12, 0)
+    assert (reported["found"], reported["chosen"], reported["sent"], reported["deleted"]) == (14, 12, 12, 0)
     assert {letter["reason"] for letter in reported["letters"]} == {"table_missing", "unknown_message"}
     first = next(letter for letter in reported["letters"] if letter["file"] == "s3://landing/orders/3.csv")
-    assert (first["selected"], first["status"], first["why"]) == (True, "WAITING", MISSING)
+    assert (first["chosen"], first["status"], first["why"]) == (True, "WAITING", MISSING)
     assert len(story.bodies(story.url)) == 10 and set(story.bodies(story.url)) <= set(bodies)
     assert len(story.bodies(story.dead_url)) == 2
 

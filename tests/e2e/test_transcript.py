@@ -96,7 +96,7 @@ def rejected_rows_are_fixed_and_loaded(story: Script, tables: Simulator) -> None
     assert reported["reasons"] == {"bad_number": len(incoming.MANY), "ragged_row": len(incoming.RAGGED)}
     assert [reject["line"] for reject in reported["rejects"]] == sorted(n + 2 for n in incoming.MANY + incoming.RAGGED)
     assert len(story.steps["rejects csv"].out.splitlines()) == 1 + REJECTED
-    assert is_complete(newest(story.steps["status mended"]), rows=REJECTED)
+    assert is_complete(newest(story.steps["status fixed"]), rows=REJECTED)
     orders = {item["order_id"]["S"]: item for item in tables.known_outcome.items("Orders")}
     assert set(orders) == {f"O-{n}" for n in incoming.order_numbers()}
     assert {orders[f"O-{10_000 + n}"]["quantity"]["N"] for n in incoming.MANY} == {"12"}
