@@ -33,5 +33,5 @@ if __name__ == "__main__":
         if not str(error).startswith("ValidationFailed"):
             raise
         sys.exit(
-            "error: cdk-nag found what is written above; mend it, or acknowledge it with a reason in infra/nag.py."
+            "error: cdk-nag reported the findings above; fix them, or acknowledge them with a reason in infra/nag.py."
         )

@@ -12,9 +12,9 @@ HEAD = """# An operator's day
 
 Written by `python -m loadtest transcript`: each output below was printed by a real command, in a terminal of 80
 columns, against the stack deployed to the local emulator, with tables that take 1,200 write units a second each in
-place of the emulator's, which have no limit. `tests/e2e/test_transcript.py` runs the same steps and checks what each
+place of the emulator's, which take anything. `tests/e2e/test_transcript.py` runs the same story and judges what each
 command says and does. More about each command is in [operations.md](operations.md) and
-[operations-plan-top.md](operations-plan-top.md); what to do when an alarm fires, in [runbook.md](runbook.md)."""
+[operations-plan-top.md](operations-plan-top.md); what to do when an alarm rings, in [runbook.md](runbook.md)."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -60,7 +60,7 @@ def _stamp(number: int) -> str:
 def fixed(rejected: str) -> str:
     """Return the rejected rows of orders/monday.csv as somebody mends them in an editor.
 
-    >>> fixed("order_id,customer_id,quantity,note\\nO-1,C-1,many,back door\\nO-2,C-2,3\\n").splitlines()[1:]
+    >>> mended("order_id,customer_id,quantity,note\\nO-1,C-1,many,back door\\nO-2,C-2,3\\n").splitlines()[1:]
     ['O-1,C-1,12,back door', 'O-2,C-2,3,no note']
     """
     head, *rows = rejected.replace(",many,", ",12,").splitlines()

@@ -13,7 +13,7 @@ README = (ROOT / "README.md").read_text(encoding="utf-8")
 RUNS: dict[str, dict[str, Any]] = {
     name: json.loads((ROOT / f"loadtest/results/runs/{name}.json").read_text()) for name in SCENARIOS
 }
-REPORTED = ("burst", "one_huge_file", "throttled", "dirty")
+REPORTED = ("burst", "one_huge_file", "throttled", "defects")
 
 
 @pytest.mark.parametrize("name", SCENARIOS)
