@@ -60,7 +60,7 @@ _ALL = (
         objectives=(_fast(60_000), _small(400)),
     ),
     Scenario(
-        name="dirty",
+        name="defects",
         says="20 files in which a row in eleven is bad, with quotes, line breaks, blank lines and duplicate keys",
         files=(Files(feed="orders", count=20, rows=50_000, recipe={"defects": _BROKEN | _UNUSUAL}),),
         objectives=(_fast(20_000), _small(400)),
@@ -81,7 +81,7 @@ _ALL = (
     ),
     Scenario(
         name="duplicate_storm",
-        says="each of 200 files is told of ten times, in any order, and a row in five has an earlier one's key",
+        says="ten notifications come of each of 200 files, in any order, and a row in five has an earlier one's key",
         files=(Files(feed="orders", count=200, rows=1_000, recipe={"defects": {"duplicates": 0.2}}),),
         notices=10,
         multiplies="files",
