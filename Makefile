@@ -4,8 +4,8 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 CDK    := $(BIN)/python -m infra.cdk
 
-# Of bandit's findings: asserts, for they say what is known to be so and check no input. And in what is never shipped,
-# the emulator's password "test", rows drawn by lot, and programs started without a shell by lists of our own words.
+# Of bandit's findings: asserts, which state what is known and check no input. And in what is never shipped,
+# the emulator's password "test", random rows, and programs started without a shell by lists of our own words.
 LET_PASS           := B101
 LET_PASS_UNSHIPPED := B105,B106,B311,B404,B603,B607
 
@@ -26,7 +26,7 @@ $(VENV)/ready: requirements-dev.txt requirements-function.txt infra/local/requir
 	$(BIN)/python -m infra.local install
 	@touch $@
 
-demo: setup ## Drop sample_data.csv into the local stack and show what became of every row
+demo: setup ## Load sample_data.csv in the local stack and show the result of every row
 	@$(BIN)/python -m infra.local demo
 
 test: setup ## Run all tests, the fast ones first; then the end-to-end tests in the local stack, with either writer and with IAM
@@ -48,7 +48,7 @@ check: setup ## Run the linters and the type checker, and look for what a securi
 	$(BIN)/bandit --quiet --recursive infra loadtest --skip $(LET_PASS),$(LET_PASS_UNSHIPPED)
 	$(BIN)/python -m infra.lint
 
-audit: setup ## Ask PyPI's advisory database about each pinned package (no part of CI: needs PyPI itself)
+audit: setup ## Ask PyPI's advisory database about each pinned package (not part of CI: needs PyPI itself)
 	$(BIN)/python -m infra.audit
 
 docs: setup ## Write what the docs take from the code: the table of metrics, the picture of the dashboard
@@ -64,7 +64,7 @@ deploy: setup ## Deploy the stack to the AWS account your credentials name
 destroy: setup ## Remove the stack; tables and buckets with data stay unless cdk.json says otherwise
 	$(CDK) destroy
 
-template: setup ## Write what deploys without the CDK to dist/, and measure it: template, zip, cold start
+template: setup ## Write template and zip for a deployment without the CDK to dist/; measure sizes and cold start
 	@$(BIN)/python -m infra.plain
 	@echo
 	@$(BIN)/python -m loadtest bench cold-start --repeat 5 --zip "$$($(BIN)/python -m infra.bundle --host)" --out build/cold_start.json

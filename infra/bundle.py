@@ -77,7 +77,8 @@ def _sources(root: Path) -> list[Path]:
     handler = root / "ingest/worker/handler.py"
     finder = ModuleFinder(path=[str(root)])  # reads imports, runs nothing; libraries lie elsewhere and are left out
     finder.run_script(str(handler))
-    found = {Path(str(module.__file__)) for module in finder.modules.values() if module.__file__}
+    files = [getattr(module, "__file__", None) for module in finder.modules.values()]
+    found = {Path(file) for file in files if file}
     return sorted(path for path in found if path.is_relative_to(root / "ingest"))
 
 

@@ -1,4 +1,4 @@
-"""Each name of the contract is used on both sides: no metric that nobody puts, no output that nobody writes."""
+"""Each name of the contract is used on both sides: each metric is emitted, each output is written."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""S3 objects: their bytes, by ranged reads pinned to one version and repeated when they break; and what a bucket holds."""
+"""S3 objects: their bytes, by ranged reads pinned to one version and repeated on failure; listings of a bucket."""
 
 from collections import deque
 from collections.abc import Generator, Iterable, Iterator

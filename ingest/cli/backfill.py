@@ -1,4 +1,4 @@
-"""`ingest backfill`: messages for objects that lay in the landing bucket before anybody was told of them."""
+"""`ingest backfill`: queues objects that were in the landing bucket before the stack or their feed."""
 
 import json
 import sys
@@ -21,19 +21,21 @@ from ingest.worker.ports import ObjectListing
 
 
 def backfill(
-    place: Annotated[str, typer.Argument(metavar="s3://BUCKET/PREFIX", help="Objects in the landing bucket.")],
-    per_second: Annotated[float, typer.Option("--per-second", min=0.01, help="Messages a second, at most.")] = 10.0,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be sent.")] = False,
+    url: Annotated[str, typer.Argument(metavar="s3://BUCKET/PREFIX", help="A prefix in the landing bucket.")],
+    per_second: Annotated[
+        float, typer.Option("--per-second", min=0.01, help="Maximum number of messages a second.")
+    ] = 10.0,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only count what would be sent.")] = False,
     stack: StackName = None,
     feeds: FeedsPath = DEFAULT_FEEDS,
     as_json: AsJson = False,
 ) -> None:
-    """Send a message for each object under a prefix that the ledger does not know, told by key and eTag.
+    """Queue each object under a prefix that has no ledger entry (by key and eTag).
 
-    What failed before is known: `ingest retry` loads it again. Safe to run again, at any time.
+    Failed files have one: use `ingest retry` for them. Safe to repeat at any time.
     """
     deployed = DeployedStack(stack)
-    bucket, prefix = _place(place, deployed)
+    bucket, prefix = _bucket_and_prefix(url, deployed)
     run = Backfill(
         feeds=read_feeds(feeds),
         ledger=deployed.ledger,
@@ -52,36 +54,36 @@ def backfill(
 
 
 def sentences(tally: Tally, *, is_dry: bool) -> Iterator[str]:
-    """Yield what was found and done."""
+    """Yield the sentences about what was found and done."""
     sent = "would be sent" if is_dry else "sent"
     yield (
-        f"{tally.seen:,} objects = {tally.sent:,} {sent} + {tally.known:,} known to the ledger "
+        f"{tally.seen:,} objects = {tally.sent:,} {sent} + {tally.known:,} already in the ledger "
         f"+ {tally.refused:,} under no feed's prefix."
     )
     if tally.refused:
         more = ", …" if tally.refused > len(tally.first_refused) else ""
-        yield f"No feed takes {', '.join(tally.first_refused)}{more}; add a feed to feeds.toml and deploy it first."
+        yield f"No feed covers {', '.join(tally.first_refused)}{more}: add one to feeds.toml and deploy it first."
 
 
-def _place(place: str, stack: DeployedStack) -> tuple[str, str]:
-    """Return bucket and prefix. The function may read no bucket but the landing bucket: messages would come to nothing.
+def _bucket_and_prefix(url: str, stack: DeployedStack) -> tuple[str, str]:
+    """Return bucket and prefix. The function may read the landing bucket only: other messages would fail.
 
     Raises:
-        SettingsFault: it is no S3 URL, or of another bucket.
+        SettingsFault: it is not an S3 URL, or names another bucket.
     """
-    bucket, _, prefix = place.removeprefix("s3://").partition("/")
-    if not place.startswith("s3://") or not bucket:
-        raise SettingsFault(f"{place} is no place in S3; write s3://bucket/prefix.")
+    bucket, _, prefix = url.removeprefix("s3://").partition("/")
+    if not url.startswith("s3://") or not bucket:
+        raise SettingsFault(f"{url} is not an S3 URL; write s3://bucket/prefix.")
     if bucket != stack.landing_bucket:
         raise SettingsFault(
-            f"s3://{bucket} is not the landing bucket, and the function may read no other; copy the objects to "
+            f"s3://{bucket} is not the landing bucket, the only one the function may read; copy the objects to "
             f"s3://{stack.landing_bucket} instead."
         )
     return bucket, prefix
 
 
 def _show(tallies: Iterator[Tally], objects: ObjectListing, bucket: str, prefix: str) -> None:
-    """Go through it all; show a bar on stderr if that is a terminal, for which the objects are counted first."""
+    """Run the backfill; if stderr is a terminal, count the objects first and show a progress bar."""
     if not sys.stderr.isatty():
         for _ in tallies:
             pass

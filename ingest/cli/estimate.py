@@ -1,4 +1,4 @@
-"""`ingest plan`: what loading a file will take, before it is loaded."""
+"""`ingest plan`: estimates what loading a file will take, before it is loaded."""
 
 import json
 import sys
@@ -10,13 +10,13 @@ from typing import Annotated
 import typer
 
 from ingest.aws.local_files import Source
-from ingest.cli.estimate_view import plan_document, plan_lines
+from ingest.cli.estimate_view import estimate_document, estimate_lines
 from ingest.cli.options import DEFAULT_FEEDS, AsJson, FeedName, FeedsPath
 from ingest.cli.output import console_on, progress
 from ingest.cli.source import find_sources, some_of
 from ingest.errors import SettingsFault
 from ingest.estimate.duration import Fleet, capacities
-from ingest.estimate.estimate import Plan
+from ingest.estimate.estimate import LoadEstimate
 from ingest.estimate.sample import Reading, SampleReader
 from ingest.feeds.feed import Feed
 from ingest.feeds.parse import read_feeds
@@ -24,53 +24,56 @@ from ingest.ledger.row_counts import RowCounts
 from ingest.reading.segments import LEAST_BYTES
 
 SAMPLE_MB = 32.0
-MOST_FILES = 64  # of many files so many are looked into
+MAX_FILES = 64  # of more files than this, this many are read
 
 
 def plan(
-    source: Annotated[str, typer.Argument(help="A path, an s3:// URL, or several by * or a / at the end.")],
+    source: Annotated[
+        str,
+        typer.Argument(help="A path, an s3:// URL, or several files: a pattern with *, or a folder with / at the end."),
+    ],
     feed: FeedName,
     sample: Annotated[
-        float | None, typer.Option("--sample", min=0.1, metavar="MB", help="Read so much of it. [default: 32]")
+        float | None, typer.Option("--sample", min=0.1, metavar="MB", help="How much to read. [default: 32]")
     ] = None,
-    full: Annotated[bool, typer.Option("--full", help="Read all of it: every figure of the file is exact.")] = False,
+    full: Annotated[bool, typer.Option("--full", help="Read everything: the figures of the file are exact.")] = False,
     capacity: Annotated[
         int | None,
-        typer.Option("--capacity", min=1, metavar="WCU", help="Write units a second the table and each index take."),
+        typer.Option("--capacity", min=1, metavar="WCU", help="Write units a second of the table and of each index."),
     ] = None,
     table_is_new: Annotated[
-        bool, typer.Option("--table-is-new", help="The table on demand has had no writes: it begins with 4,000/s.")
+        bool, typer.Option("--table-is-new", help="The on-demand table has had no writes: it starts with 4,000 WCU.")
     ] = False,
     functions: Annotated[
-        int, typer.Option("--functions", min=1, help="Functions at once, the stack's max_concurrency.")
+        int, typer.Option("--functions", min=1, help="Concurrent functions (the stack's max_concurrency).")
     ] = Fleet().functions,
     feeds: FeedsPath = DEFAULT_FEEDS,
     as_json: AsJson = False,
 ) -> None:
-    """Say what loading files takes: rows, rejects, item sizes, write units, dollars, time, and what to beware of.
+    """Estimate what loading files takes: rows, rejects, item sizes, write units, cost, duration; warn of problems.
 
-    Reads a sample, or with --full all, by the same code that loads; writes nothing.
+    Reads a sample (with --full, everything) with the code that loads, and writes nothing.
     """
     if full and sample is not None:
-        raise SettingsFault("--full and --sample exclude each other: with --full, all is read.")
+        raise SettingsFault("--full and --sample cannot be combined: --full reads everything.")
     chosen = read_feeds(feeds).named(feed)
     budget = None if full else round((sample or SAMPLE_MB) * 1024 * 1024)
     reader, read, unread = _read(chosen, find_sources(source), budget)
     wanted = capacities(capacity, is_new=table_is_new)
-    made = Plan(feed, chosen, reader, tuple(read), unread, wanted, Fleet(functions=functions))
+    found = LoadEstimate(feed, chosen, reader, tuple(read), unread, wanted, Fleet(functions=functions))
     if as_json:
-        print(json.dumps(plan_document(made, source), ensure_ascii=False))
+        print(json.dumps(estimate_document(found, source), ensure_ascii=False))
         return
     console = console_on(sys.stdout)
-    for line in plan_lines(made, source):
+    for line in estimate_lines(found, source):
         console.print(line, soft_wrap=True)
 
 
 def _read(
     feed: Feed, sources: list[Source], budget: int | None
 ) -> tuple[SampleReader, list[Reading], tuple[Source, ...]]:
-    """Read all files, or some of some of them, within the budget; show on stderr how far it is."""
-    chosen = some_of(sources, len(sources) if budget is None else MOST_FILES)
+    """Read all files, or a part of some of them within the budget, with a progress bar on stderr."""
+    chosen = some_of(sources, len(sources) if budget is None else MAX_FILES)
     each = None if budget is None else max(LEAST_BYTES, budget // len(chosen.read))
     reader = SampleReader(feed, now_s=time.time())
     total = sum(source.size_bytes if each is None else min(each, source.size_bytes) for source in chosen.read)
@@ -82,7 +85,7 @@ def _read(
 
 
 def _forward(advance: Callable[[RowCounts], None], readings: Sequence[Reading], row_counts: RowCounts) -> None:
-    """Move the bar to where all files before this one, and this one, have come."""
-    rows = sum(part.rows for reading in readings for part in reading.seen)
+    """Move the bar by the rows and bytes of all files read so far, and of this one."""
+    rows = sum(part.rows for reading in readings for part in reading.observed)
     read_bytes = sum(reading.read_bytes for reading in readings)
     advance(RowCounts(rows_read=rows, bytes_read=read_bytes).plus(row_counts))

@@ -1,4 +1,4 @@
-"""The page that `ingest plan` prints."""
+"""What `ingest plan` prints: a page, or one JSON document."""
 
 from collections.abc import Iterator
 from dataclasses import asdict
@@ -7,70 +7,69 @@ from typing import Any
 from ingest.contract import Price
 from ingest.estimate.cost import provisioned_dollars
 from ingest.estimate.duration import Scenario
-from ingest.estimate.estimate import Plan
-from ingest.estimate.extrapolate import Estimate
+from ingest.estimate.estimate import Estimate, LoadEstimate
 from ingest.estimate.warnings import warnings
 
 
-def plan_document(plan: Plan, source: str) -> dict[str, Any]:
-    """Return all of it for machines. Estimates have `low` and `high`, which are null where they are not known."""
+def estimate_document(found: LoadEstimate, source: str) -> dict[str, Any]:
+    """Return the JSON document. Estimates have `low` and `high`, which are null where they are not known."""
     return {
         "source": source,
-        "feed": plan.feed_name,
-        "table": plan.feed.table,
-        "files": plan.files,
-        "size_bytes": plan.size_bytes,
-        "text_bytes": round(plan.text_bytes),
-        "sample": sample(plan),
-        "rows": asdict(plan.rows),
-        "rows_written": asdict(count_of(plan, "written")),
-        "rows_rejected": asdict(count_of(plan, "rejected")),
-        "rows_superseded": asdict(count_of(plan, "superseded")),
-        "reasons": {reason: round(count * plan.scale) for reason, count in plan.reader.reasons.most_common()},
-        "item_bytes": asdict(plan.sizes) if plan.sizes else None,
-        "write_units": asdict(plan.units) | {"per_row": _per_row(plan), "parts": _parts(plan)},
-        "work": work(plan),
-        "durations": [_duration(scenario) for scenario in plan.scenarios],
-        "cost": _cost(plan),
-        "warnings": [asdict(warned) for warned in warnings(plan)],
+        "feed": found.feed_name,
+        "table": found.feed.table,
+        "files": found.files,
+        "size_bytes": found.size_bytes,
+        "text_bytes": round(found.text_bytes),
+        "sample": sample(found),
+        "rows": asdict(found.rows),
+        "rows_written": asdict(count_of(found, "written")),
+        "rows_rejected": asdict(count_of(found, "rejected")),
+        "rows_superseded": asdict(count_of(found, "superseded")),
+        "reasons": {reason: round(count * found.scale) for reason, count in found.reader.reasons.most_common()},
+        "item_bytes": asdict(found.sizes) if found.sizes else None,
+        "write_units": asdict(found.units) | {"per_row": _per_row(found), "targets": _targets(found)},
+        "work": work(found),
+        "durations": [_duration(scenario) for scenario in found.scenarios],
+        "cost": _cost(found),
+        "warnings": [asdict(warned) for warned in warnings(found)],
     }
 
 
-def sample(plan: Plan) -> dict[str, Any]:
-    """Return what was read."""
-    ways = {reading.how for reading in plan.readings}
+def sample(found: LoadEstimate) -> dict[str, Any]:
+    """Return what was read, and how."""
+    ways = {reading.how for reading in found.readings}
     return {
-        "is_exact": plan.is_exact,
+        "is_exact": found.is_exact,
         "how": ways.pop() if len(ways) == 1 else "mixed",
-        "files_read": len(plan.readings),
-        "bytes_read": plan.read_bytes,
-        "rows_read": sum(part.rows for part in plan.seen),
-        "places": len(plan.seen),
+        "files_read": len(found.readings),
+        "bytes_read": found.read_bytes,
+        "rows_read": sum(part.rows for part in found.observed),
+        "windows": len(found.observed),
     }
 
 
-def _per_row(plan: Plan) -> float | None:
-    items = plan.reader.meter.items
-    return round(plan.reader.meter.units / items, 3) if items else None
+def _per_row(found: LoadEstimate) -> float | None:
+    items = found.reader.write_cost.items
+    return round(found.reader.write_cost.units / items, 3) if items else None
 
 
-def _parts(plan: Plan) -> list[dict[str, Any]]:
+def _targets(found: LoadEstimate) -> list[dict[str, Any]]:
     return [
         {
-            "index": part.index,
-            "write_units": round(part.units * plan.scale),
-            "hottest_key_share": round(hottest[1], 4) if (hottest := part.skew.hottest()) else None,
+            "index": target.index,
+            "write_units": round(target.units * found.scale),
+            "hottest_key_share": round(hottest[1], 4) if (hottest := target.hot_keys.hottest()) else None,
         }
-        for part in plan.parts
+        for target in found.targets
     ]
 
 
-def work(plan: Plan) -> dict[str, Any]:
-    """Return in how many parts it is loaded, by how many functions, and how fast one core is."""
+def work(found: LoadEstimate) -> dict[str, Any]:
+    """Return how many segments it is loaded in, by how many functions, and how fast one core is."""
     return {
-        "segments": plan.segments,
-        "functions": plan.workers,
-        "rows_per_core_second": round(plan.rows.value / plan.work_s) if plan.work_s else None,
+        "segments": found.segments,
+        "functions": found.workers,
+        "rows_per_core_second": round(found.rows.value / found.work_s) if found.work_s else None,
     }
 
 
@@ -84,120 +83,121 @@ def _duration(scenario: Scenario) -> dict[str, Any]:
     }
 
 
-def _cost(plan: Plan) -> dict[str, Any]:
-    lines = [asdict(c) | {"dollars": round(c.dollars, 6)} for c in plan.charges]
+def _cost(found: LoadEstimate) -> dict[str, Any]:
+    lines = [asdict(c) | {"dollars": round(c.dollars, 6)} for c in found.charges]
     return {
         "region": Price.REGION,
         "as_of": Price.AS_OF,
-        "on_demand_dollars": round(total_dollars(plan), 4),
-        "provisioned_dollars": round(provisioned(plan), 4),
-        "stored_dollars_a_month": round(stored_dollars(plan), 4),
+        "on_demand_dollars": round(total_dollars(found), 4),
+        "provisioned_dollars": round(provisioned(found), 4),
+        "storage_dollars_per_month": round(stored_dollars(found), 4),
         "charges": lines,
     }
 
 
-def total_dollars(plan: Plan) -> float:
+def total_dollars(found: LoadEstimate) -> float:
     """Return what the load costs on demand."""
-    return sum(charge.dollars for charge in plan.charges)
+    return sum(charge.dollars for charge in found.charges)
 
 
-def provisioned(plan: Plan) -> float:
-    """Return what the write units of table and indexes cost if provisioned at the last capacity, alone."""
-    last = plan.scenarios[-1]
+def provisioned(found: LoadEstimate) -> float:
+    """Return what the write units of table and indexes cost if provisioned at the last capacity."""
+    last = found.scenarios[-1]
     return sum(
-        provisioned_dollars(part.units * plan.scale, last.capacity.most, last.duration.seconds) for part in plan.parts
+        provisioned_dollars(target.units * found.scale, last.capacity.most, last.duration.seconds)
+        for target in found.targets
     )
 
 
-def stored_dollars(plan: Plan) -> float:
-    """Return what the items cost in the table and, with 100 bytes more each, in its indexes."""
-    sizes = plan.sizes
+def stored_dollars(found: LoadEstimate) -> float:
+    """Return what the items cost a month in the table and in its indexes; DynamoDB adds 100 bytes to each."""
+    sizes = found.sizes
     if not sizes:
         return 0.0
-    copies = sum(part.skew.writes for part in plan.parts) * plan.scale
+    copies = sum(target.hot_keys.writes for target in found.targets) * found.scale
     return copies * (sizes.average + 100) / 1e9 * Price.STORED_GB_MONTH
 
 
-def count_of(plan: Plan, of: str) -> Estimate:
+def count_of(found: LoadEstimate, of: str) -> Estimate:
     """Return how many rows were written, rejected or superseded."""
-    return plan.estimate(lambda part: int(getattr(part, of)))
+    return found.estimate(lambda part: int(getattr(part, of)))
 
 
 SHOWN_CHARGES = 4
-SENTENCES = {"capacity": "the capacity", "hot_key": "one partition key", "workers": "the functions"}
+LIMITS = {"capacity": "write capacity", "hot_key": "one partition key", "workers": "functions"}
 
 
-def plan_lines(plan: Plan, source: str) -> Iterator[str]:
+def estimate_lines(found: LoadEstimate, source: str) -> Iterator[str]:
     """Yield the page, line by line."""
-    files = "" if plan.files == 1 else f"{plan.files:,} files, "
-    yield f"{source}: {files}{plan.size_bytes:,} bytes, feed {plan.feed_name}, table {plan.feed.table}"
-    yield _how_read(plan)
+    files = "" if found.files == 1 else f"{found.files:,} files, "
+    yield f"{source}: {files}{found.size_bytes:,} bytes, feed {found.feed_name}, table {found.feed.table}"
+    yield _how_read(found)
     yield ""
-    yield from _contents(plan)
+    yield from _contents(found)
     yield ""
-    yield from _times(plan)
+    yield from _times(found)
     yield ""
-    yield from _costs(plan)
-    for warned in warnings(plan):
+    yield from _costs(found)
+    for warned in warnings(found):
         yield f"! {warned.message}"
 
 
-def _how_read(plan: Plan) -> str:
-    read = sample(plan)
-    if plan.is_exact:
-        return f"All of it was read: {read['rows_read']:,} rows."
-    why = next((reading.why for reading in plan.readings if reading.why), "not all files were read")
-    share = read["bytes_read"] / plan.text_bytes if plan.text_bytes else 1.0
-    where = f"{share * 100:.1f} % of the text in {read['places']} place(s)"
-    return f"A sample, {where}: {why}. In brackets: where figures lie if the rest is alike (95 %)."
+def _how_read(found: LoadEstimate) -> str:
+    read = sample(found)
+    if found.is_exact:
+        return f"The whole source was read: {read['rows_read']:,} rows."
+    why = next((reading.why for reading in found.readings if reading.why), "not all files were read")
+    share = read["bytes_read"] / found.text_bytes if found.text_bytes else 1.0
+    where = f"{share * 100:.1f} % of the text in {read['windows']} window(s)"
+    return f"Sampled {where}: {why}. In parentheses: 95 % confidence intervals."
 
 
-def _contents(plan: Plan) -> Iterator[str]:
-    yield f"  rows          {_estimate(plan.rows)}"
-    replaced = f"{count_of(plan, 'superseded').value:,} replaced by later rows of their keys"
-    yield f"  written       {_estimate(count_of(plan, 'written'))}; {replaced}"
-    reasons = ", ".join(f"{round(count * plan.scale):,} {why}" for why, count in plan.reader.reasons.most_common(4))
-    yield f"  rejected      {_estimate(count_of(plan, 'rejected'))}{': ' + reasons if reasons else ''}"
-    if sizes := plan.sizes:
+def _contents(found: LoadEstimate) -> Iterator[str]:
+    yield f"  rows          {_estimate(found.rows)}"
+    replaced = f"{count_of(found, 'superseded').value:,} superseded by later rows with the same key"
+    yield f"  written       {_estimate(count_of(found, 'written'))}; {replaced}"
+    reasons = ", ".join(f"{round(count * found.scale):,} {why}" for why, count in found.reader.reasons.most_common(4))
+    yield f"  rejected      {_estimate(count_of(found, 'rejected'))}{': ' + reasons if reasons else ''}"
+    if sizes := found.sizes:
         extent = f"{sizes.least:,} to {sizes.most:,}, average {sizes.average:,.0f}, 99 % up to {sizes.p99:,}"
         yield f"  item bytes    {extent}; {sizes.over_1_kib * 100:.1f} % over 1 KB"
-    yield f"  write units   {_estimate(plan.units)}: {_units(plan)}"
-    yield f"  work          {plan.segments:,} part(s) for {plan.workers} function(s) at once{_rate(plan)}"
+    yield f"  write units   {_estimate(found.units)}: {_units(found)}"
+    yield f"  work          {found.segments:,} segment(s) for {found.workers} function(s) at once{_rate(found)}"
 
 
-def _rate(plan: Plan) -> str:
-    rows = work(plan)["rows_per_core_second"]
+def _rate(found: LoadEstimate) -> str:
+    rows = work(found)["rows_per_core_second"]
     return f"; one core reads and writes about {rows:,} rows/s" if rows else ""
 
 
-def _units(plan: Plan) -> str:
-    names = ["the table" if part.index is None else f"index {part.index}" for part in plan.parts]
-    counts = [f"{round(part.units * plan.scale):,} {name}" for part, name in zip(plan.parts, names, strict=True)]
-    return " + ".join(counts)
+def _units(found: LoadEstimate) -> str:
+    names = ["the table" if target.index is None else f"index {target.index}" for target in found.targets]
+    counts = [f"{round(target.units * found.scale):,}" for target in found.targets]
+    return " + ".join(f"{count} {name}" for count, name in zip(counts, names, strict=True))
 
 
-def _times(plan: Plan) -> Iterator[str]:
-    yield f"  {'how long':<29}{'write units/s':>15}  {'time':<13}limited by"
-    for scenario in plan.scenarios:
+def _times(found: LoadEstimate) -> Iterator[str]:
+    yield f"  {'duration':<29}{'write units/s':>15}  {'time':<13}limited by"
+    for scenario in found.scenarios:
         most = f"{scenario.capacity.most:,}"
         rate = f"4,000 to {most}" if scenario.capacity.is_new and scenario.capacity.most > 4000 else most
         time = time_text(scenario.duration.seconds)
-        yield f"  {scenario.what:<29}{rate:>15}  {time:<13}{SENTENCES[scenario.duration.limit]}"
+        yield f"  {scenario.what:<29}{rate:>15}  {time:<13}{LIMITS[scenario.duration.limit]}"
 
 
-def _costs(plan: Plan) -> Iterator[str]:
-    total = _dollars(total_dollars(plan))
-    yield f"  what it costs: about {total} on demand ({Price.REGION}, prices of {Price.AS_OF})"
-    for charge in sorted(plan.charges, key=lambda charge: -charge.dollars)[:SHOWN_CHARGES]:
+def _costs(found: LoadEstimate) -> Iterator[str]:
+    total = _dollars(total_dollars(found))
+    yield f"  cost: about {total} on demand ({Price.REGION}, prices of {Price.AS_OF})"
+    for charge in sorted(found.charges, key=lambda charge: -charge.dollars)[:SHOWN_CHARGES]:
         yield f"    {_dollars(charge.dollars):>12}  {_quantity(charge.quantity)} {charge.what}"
     yield (
-        f"    With {plan.scenarios[-1].capacity.most:,} write units provisioned for whole hours: "
-        f"{_dollars(provisioned(plan))}. Storage: {_dollars(stored_dollars(plan))} a month."
+        f"    With {found.scenarios[-1].capacity.most:,} write units a second provisioned, in whole hours: "
+        f"{_dollars(provisioned(found))}. Storage: {_dollars(stored_dollars(found))} a month."
     )
 
 
 def _quantity(quantity: float) -> str:
-    """Return how much of something, as it is read.
+    """Return a quantity with the digits that matter.
 
     >>> _quantity(1234.5), _quantity(0.0011), _quantity(0.0000047)
     ('1,234', '0.0011', '< 0.0001')
@@ -227,7 +227,7 @@ def _dollars(dollars: float) -> str:
 
 
 def time_text(seconds: float) -> str:
-    """Return how long something takes.
+    """Return a duration in one unit.
 
     >>> time_text(3.2), time_text(250), time_text(9000)
     ('3 s', '4 min', '2.5 h')

@@ -1,4 +1,4 @@
-"""`ingest history`: what has ended, day by day and feed by feed."""
+"""`ingest history`: the files that ended, counted by day and feed, or one by one."""
 
 import csv
 import json
@@ -12,10 +12,10 @@ import typer
 
 from ingest.aws.clock import Clock
 from ingest.cli.options import DEFAULT_FEEDS, AsJson, FeedsPath, StackName
-from ingest.cli.output import Cell, Column, FittingTable, line_console, piped
+from ingest.cli.output import Cell, FittingTable, TableColumn, line_console, piped
 from ingest.cli.stack import DeployedStack
 from ingest.cli.status.query import is_day
-from ingest.cli.status.view import reported_text, time_text
+from ingest.cli.status.view import status_and_error, time_text
 from ingest.contract import FINAL_STATUSES
 from ingest.errors import SettingsFault
 from ingest.feeds.parse import read_feeds
@@ -27,30 +27,35 @@ from ingest.ledger.row_counts import RowCounts
 from ingest.ledger.work_item import WorkItem
 from ingest.worker.report import NO_FEED
 
-NOTHING = "Nothing ended on the days that were asked for."
+NOTHING = "No files ended on these days."
 _FIGURES = ("rows read", "written", "rejected", "superseded", "bytes")
-_ROW_COUNTS = (Column("rows read"), Column("written", may_go=1), Column("rejected"), Column("superseded", may_go=2))
+_ROW_COUNTS = (
+    TableColumn("rows read"),
+    TableColumn("written", may_go=1),
+    TableColumn("rejected"),
+    TableColumn("superseded", may_go=2),
+)
 _COUNT_COLUMNS = (
-    Column("day", "word"),
-    Column("feed", "word"),
-    Column("files"),
-    Column("failed"),
+    TableColumn("day", "word"),
+    TableColumn("feed", "word"),
+    TableColumn("files"),
+    TableColumn("failed"),
     *_ROW_COUNTS,
-    Column("bytes", may_go=3),
+    TableColumn("bytes", may_go=3),
 )
 _FILE_COLUMNS = (
-    Column("ended", "word"),
-    Column("feed", "word", may_go=3),
-    Column("file", "key"),
-    Column("status", "words"),
+    TableColumn("ended", "word"),
+    TableColumn("feed", "word", may_go=3),
+    TableColumn("file", "key"),
+    TableColumn("status", "words"),
     *_ROW_COUNTS,
-    Column("bytes", may_go=5),
-    Column("seconds", may_go=4),
+    TableColumn("bytes", may_go=5),
+    TableColumn("seconds", may_go=4),
 )
 
 
 def print_counts(counts: list[DayCount], form: str) -> None:
-    """Print counts, and their sum."""
+    """Print counts and their total."""
     if form == "csv":
         _print_csv(map(_count_document, counts), _count_document(DayCount("", "")))
     elif form == "json":
@@ -60,7 +65,7 @@ def print_counts(counts: list[DayCount], form: str) -> None:
 
 
 def print_files(ended: Iterable[tuple[str, Entry]], form: str) -> None:
-    """Print files one by one; a table is printed when all are known, for its columns."""
+    """Print files one by one; a table is printed when all are known, because of its column widths."""
     documents = (_file_document(day, entry) for day, entry in ended)
     if form == "csv":
         _print_csv(documents, _file_document("", Entry(WorkItem(FileVersion("", "")), "")))
@@ -103,7 +108,7 @@ def _file_document(day: str, entry: Entry) -> dict[str, Any]:
 
 
 def _print_csv(documents: Iterable[dict[str, Any]], like: dict[str, Any]) -> None:
-    """Print documents under the names of one that has the same fields."""
+    """Print documents as CSV, with the field names of one that has the same fields."""
     rows = csv.DictWriter(sys.stdout, list(like), lineterminator="\n")
     rows.writeheader()
     rows.writerows(documents)
@@ -134,7 +139,7 @@ def _file_cells(entry: Entry) -> dict[str, Cell]:
         "ended": time_text(entry.ended_s) or "",
         "feed": entry.feed,
         "file": entry.work.file.key,
-        "status": reported_text(entry),
+        "status": status_and_error(entry),
         **_row_counts_cells(entry.row_counts),
         "seconds": "" if entry.seconds is None else f"{entry.seconds:,.1f}",
     }
@@ -145,35 +150,39 @@ def _row_counts_cells(row_counts: RowCounts) -> dict[str, str]:
 
 
 DAYS = 7
-MOST_DAYS = 366
+MAX_DAYS = 366
 
 
 def history(
-    day: Annotated[str | None, typer.Option("--day", metavar="YYYY-MM-DD", help="One day (UTC).")] = None,
+    day: Annotated[
+        str | None, typer.Option("--day", metavar="YYYY-MM-DD", help="Files that ended on this day (UTC).")
+    ] = None,
     days: Annotated[
         int | None,
-        typer.Option("--days", min=1, max=MOST_DAYS, help="So many days, today the last of them (default: 7)."),
+        typer.Option("--days", min=1, max=MAX_DAYS, help="The last N days, today included (default: 7)."),
     ] = None,
-    feed: Annotated[str | None, typer.Option("--feed", help="Of one feed; - for files of none.")] = None,
-    state: Annotated[str | None, typer.Option("--status", help="That ended in one way, as FAILED.")] = None,
-    files: Annotated[bool, typer.Option("--files", help="Each file, instead of counts.")] = False,
+    feed: Annotated[
+        str | None, typer.Option("--feed", help="Only files of this feed; - for files under no feed's prefix.")
+    ] = None,
+    state: Annotated[str | None, typer.Option("--status", help="Only files with this status, as FAILED.")] = None,
+    files: Annotated[bool, typer.Option("--files", help="List each file, instead of counts.")] = False,
     as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV, for spreadsheets.")] = False,
     stack: StackName = None,
     feeds: FeedsPath = DEFAULT_FEEDS,
     as_json: AsJson = False,
 ) -> None:
-    """Show what has ended: by day and feed how many files, their rows and bytes, and how many failed.
+    """Show how many files ended, by day and feed: their rows and bytes, and how many failed.
 
-    A file counts on the day (UTC) its outcome was told, a moment after its end; each attempt at it counts.
+    A file counts on the day (UTC) its outcome was reported, just after its end. Each attempt counts.
     """
     if as_csv and as_json:
-        raise SettingsFault("--csv and --json exclude each other.")
+        raise SettingsFault("--csv and --json cannot be combined.")
     deployed = DeployedStack(stack)
     known = read_feeds(feeds)
     if feed not in (None, NO_FEED):
         known.named(str(feed))
-    question = Question(_days(day, days), [feed] if feed else [*known.feeds, NO_FEED], _statuses(state))
-    ended = question.ask(deployed.ended_files)
+    query = EndedQuery(_days(day, days), [feed] if feed else [*known.feeds, NO_FEED], _statuses(state))
+    ended = query.run(deployed.ended_files)
     with piped():
         form = "csv" if as_csv else "json" if as_json else "table"
         if files:
@@ -183,15 +192,15 @@ def history(
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
-    """Which files are asked for."""
+class EndedQuery:
+    """Which files to show."""
 
     days: list[str]
     feeds: list[str]
     statuses: list[str]
 
-    def ask(self, ledger: EndedFiles) -> Iterator[tuple[str, Entry]]:
-        """Yield the files with their days: the oldest day first, feed by feed."""
+    def run(self, ledger: EndedFiles) -> Iterator[tuple[str, Entry]]:
+        """Yield the files with their days: the oldest day first, and feed by feed."""
         for day in self.days:
             for feed in self.feeds:
                 for status in self.statuses:
@@ -201,9 +210,9 @@ class Question:
 
 def _days(day: str | None, days: int | None) -> list[str]:
     if day is not None and days is not None:
-        raise SettingsFault("--day and --days exclude each other.")
+        raise SettingsFault("--day and --days cannot be combined.")
     if day is not None and not is_day(day):
-        raise SettingsFault(f"--day {day!r} is wrong: accepted is a date as 2026-11-22.")
+        raise SettingsFault(f"--day {day!r} is not a valid date; write it as 2026-11-22.")
     if day is not None:
         return [day]
     today: date = datetime.fromtimestamp(Clock().now_s(), UTC).date()
@@ -214,5 +223,5 @@ def _statuses(status: str | None) -> list[str]:
     if status is None:
         return list(FINAL_STATUSES)
     if status not in FINAL_STATUSES:
-        raise SettingsFault(f"--status {status!r} is wrong: accepted are {', '.join(FINAL_STATUSES)}.")
+        raise SettingsFault(f"--status {status!r} is not valid; accepted are {', '.join(FINAL_STATUSES)}.")
     return [status]

@@ -1,4 +1,4 @@
-"""`ingest check` and `ingest load`: a whole file through the function's own pipeline, without queue or stack."""
+"""`ingest check` and `ingest load`: a whole file through the function's own code, without queue or stack."""
 
 import contextlib
 import sys
@@ -28,7 +28,7 @@ def check(
     feeds: FeedsPath = DEFAULT_FEEDS,
     as_json: AsJson = False,
 ) -> None:
-    """Read all of a file and write nothing: counts, reasons, first rejects. Exits with 1 if any row is rejected."""
+    """Read a whole file without writing: row counts, reasons, first rejects. Exits with 1 if any row is rejected."""
     tally = RejectTally(keep=20)
     load = run_load(open_source(file), read_feeds(feeds).named(feed), NullWriter(), tally, show="checking")
     print_check(file, load.row_counts, tally, as_json=as_json, stream=sys.stdout)
@@ -38,14 +38,14 @@ def check(
 def load(
     source: Annotated[str, typer.Argument(help="A local path or an s3:// URL.")],
     feed: FeedName,
-    table: Annotated[str | None, typer.Option("--table", help="Another table than the feed's.")] = None,
+    table: Annotated[str | None, typer.Option("--table", help="The table. [default: the feed's]")] = None,
     rejects: Annotated[
-        Path | None, typer.Option("--rejects", help="Where rejects go. [default: FILE.rejects.jsonl here]")
+        Path | None, typer.Option("--rejects", help="File for the rejects. [default: FILE.rejects.jsonl]")
     ] = None,
     feeds: FeedsPath = DEFAULT_FEEDS,
     as_json: AsJson = False,
 ) -> None:
-    """Load a file into its feed's table, without queue or stack, and print the books."""
+    """Load a file into its feed's table, without queue or stack, and print the row counts."""
     chosen = read_feeds(feeds).named(feed)
     opened = open_source(source)
     path = rejects or Path(f"{Path(source).name}.rejects.jsonl")
@@ -65,7 +65,7 @@ def run_load(
     show: str | None = None,
     stop: Callable[[], bool] = lambda: False,
 ) -> Load:
-    """Return the load of a source, run to its end or until `stop`."""
+    """Return the load of a source after it ran to the end, or until `stop`."""
     with progress(show, source.size_bytes) as advance:
 
         def after_block(row_counts: RowCounts) -> None:

@@ -1,7 +1,7 @@
-"""The `ingest` command: look at files, load them without the stack, and look after the stack that loads them.
+"""The `ingest` command: inspect files, load them without the stack, and operate the deployed stack.
 
-Exit codes: 0 done; 1 check found rejects; 2 wrong option or setting; 3 the file cannot be loaded as it is, is not
-there, or is being loaded; 4 a service failed; 70 a bug; 130 interrupted.
+Exit codes: 0 success; 1 check found rejects; 2 wrong option or setting; 3 the file cannot be loaded, does not exist, or
+is being loaded; 4 a service failed; 70 internal error; 130 interrupted.
 """
 
 import json
@@ -28,7 +28,7 @@ from ingest.errors import FileFault, IngestError, ObjectSuperseded, ServiceFault
 from ingest.feeds.parse import json_schema
 
 app = typer.Typer(
-    help="Bulk CSV files into DynamoDB. Add --debug to any command to see tracebacks.",
+    help="Load CSV files into DynamoDB. Add --debug to any command to see tracebacks.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     epilog=str(__doc__).partition("\n\n")[2].replace("\n", " "),
@@ -42,16 +42,16 @@ app.add_typer(feeds_app, name="feeds")
 
 INTERRUPTED = 130
 _INTERRUPTED = {
-    "load": " Rows written so far stay; load the file again to finish.",
-    "backfill": " What was sent is on its way; run it again for the rest.",
-    "redrive": " What was sent is on its way; all others are dead letters still. Run it again for the rest.",
-    "retry": " Run it again: what was begun goes on.",
+    "load": " Rows written so far stay in the table; load the file again to finish.",
+    "backfill": " Messages sent so far are in the queue; run it again for the rest.",
+    "redrive": " Messages sent so far are in the queue, the others are still dead letters; run it again for the rest.",
+    "retry": " Run it again to finish.",
 }
 
 
 @feeds_app.command()
 def schema() -> None:
-    """Print the JSON Schema of feeds.toml, so that editors complete and check it."""
+    """Print the JSON Schema of feeds.toml, for completion and validation in editors."""
     print(json.dumps(json_schema(), indent=2))
 
 
@@ -74,7 +74,7 @@ def run(arguments: list[str], *, debug: bool = False) -> int:
             raise
         return fail(error.code, str(error), _exit_code(error), as_json=as_json)
     except typer.TyperException as error:
-        message = error.format_message()  # empty where help was printed because nothing was asked
+        message = error.format_message()  # empty where help was printed because there was no command
         return fail("bad_settings", f"{message} See ingest --help.", 2, as_json=as_json) if message else 2
     except (KeyboardInterrupt, typer.Abort):
         sentence = "Interrupted." + _INTERRUPTED.get(arguments[0], "")
@@ -82,7 +82,7 @@ def run(arguments: list[str], *, debug: bool = False) -> int:
     except Exception as error:
         if debug:
             raise
-        sentence = f"The ingester failed with {type(error).__name__}; run it with --debug and send us the traceback."
+        sentence = f"Internal error: {type(error).__name__}. Run the command with --debug and report the traceback."
         return fail("internal_fault", sentence, 70, as_json=as_json)
 
 

@@ -1,4 +1,4 @@
-"""Options that several commands have."""
+"""Options that several commands share, and how their values are read."""
 
 import re
 from pathlib import Path
@@ -10,12 +10,12 @@ from ingest.errors import SettingsFault
 from ingest.feeds.dialect import Csv
 from ingest.feeds.parse import read_csv
 
-FeedsPath = Annotated[Path, typer.Option("--feeds", help="The feeds file.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object, for machines.")]
-FeedName = Annotated[str, typer.Option("--feed", help="The feed the file belongs to.")]
+FeedsPath = Annotated[Path, typer.Option("--feeds", help="Path of feeds.toml.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
+FeedName = Annotated[str, typer.Option("--feed", help="The file's feed.")]
 StackName = Annotated[
     str | None,
-    typer.Option("--stack", help="The deployed stack (default: $INGEST_STACK, or ingest)."),
+    typer.Option("--stack", help="Name of the deployed stack (default: $INGEST_STACK, or ingest)."),
 ]
 DEFAULT_FEEDS = Path("feeds.toml")
 
@@ -23,24 +23,24 @@ _SECONDS = {"": 1, "s": 1, "m": 60, "h": 3_600, "d": 86_400}
 
 
 def seconds_of(text: str, option: str) -> float:
-    """Return a length of time in seconds, which a number without a unit is.
+    """Return a duration in seconds; a number without a unit is seconds.
 
     >>> seconds_of("2h", "--older-than"), seconds_of("90", "--older-than")
     (7200.0, 90.0)
 
     Raises:
-        SettingsFault: it is none; names the option.
+        SettingsFault: it is not a duration; names the option.
     """
     found = re.fullmatch(r"(\d{1,6}(?:\.\d+)?)([smhd]?)", text.strip())
     if not found:
-        raise SettingsFault(f"{option} {text!r} is wrong: accepted is a number with s, m, h or d, as 30m or 2h.")
+        raise SettingsFault(f"{option} {text!r} is not a duration; write a number with s, m, h or d, as 30m or 2h.")
     return float(found[1]) * _SECONDS[found[2]]
 
 
 def read_dialect(flags: dict[str, Any]) -> Csv:
-    r"""Return the dialect that flags tell; those that are None were not given.
+    r"""Return the dialect given by flags; those that are None were not given.
 
-    A character may be spelled as in "\t" or "\x01", and "none" is no quote or escape.
+    A character may be written as "\t" or "\x01"; "none" means no quote or escape character.
 
     >>> read_dialect({"delimiter": r"\t", "header": "none", "columns": "a,b"}).names
     ('a', 'b')
@@ -63,10 +63,10 @@ def _character(text: str) -> str:
 
 
 def _with_header(given: dict[str, Any]) -> dict[str, Any]:
-    """Header lines are a number or none; names of one's own stand in for theirs, alone they mean there are none."""
+    """Add the header: a number of lines, or none. Names replace those of the header; given alone, there is none."""
     header, names = given.pop("header", None), given.pop("columns", None)
     if header is not None and not re.fullmatch("none|[0-9]+", header):
-        raise SettingsFault(f"--header {header!r} is wrong: accepted are none and a number of header lines.")
+        raise SettingsFault(f"--header {header!r} is not valid; accepted are none and a number of header lines.")
     if header is not None or names is not None:
         given["header"] = "none" if header in (None, "none", "0") else int(header)
     return given if names is None else given | {"names": names.split(",")}

@@ -1,4 +1,4 @@
-"""What the command line shows: rows, books, rejects, progress, and one sentence for each fault."""
+"""What commands print: items, row counts, rejects, progress bars, tables, and one sentence for each fault."""
 
 import csv
 import json
@@ -22,7 +22,7 @@ from ingest.ledger.row_counts import RowCounts
 from ingest.rejects.local_file import RejectFile, RejectTally
 from ingest.rejects.reject import Reject
 
-MOST_COLUMNS = 2000  # more than an object key and its figures
+MOST_COLUMNS = 2000  # wider than an object key and its figures
 RAW_SHOWN = 500  # bytes of a raw record or characters of a value; `load` keeps all of it in the rejects file
 
 
@@ -61,7 +61,7 @@ class PreviewWriter:
 
 
 def print_check(file: str, row_counts: RowCounts, tally: RejectTally, *, as_json: bool, stream: TextIO) -> None:
-    """Print what a file holds: counts, reasons, first rejects."""
+    """Print the result of reading a file: row counts, reasons, the first rejects."""
     if as_json:
         document = {
             "file": file,
@@ -78,7 +78,7 @@ def print_check(file: str, row_counts: RowCounts, tally: RejectTally, *, as_json
 
 
 def print_load(row_counts: RowCounts, seconds: float, rejects: RejectFile, *, as_json: bool) -> None:
-    """Print the books of a load."""
+    """Print the row counts of a load, its duration, and where the rejects are."""
     where = str(rejects.path) if row_counts.rows_rejected else None
     if as_json:
         print(json.dumps({**_counts(row_counts), "seconds": round(seconds, 3), "rejects": where}))
@@ -89,10 +89,8 @@ def print_load(row_counts: RowCounts, seconds: float, rejects: RejectFile, *, as
         f"{row_counts.bytes_read:,} bytes in {seconds:.1f} s, {row_counts.rows_read / max(seconds, 1e-9):,.0f} rows/s."
     )
     if where:
-        reported = (
-            f"The rejected rows are in {where} with line and reason, and in {rejects.csv_path} to mend and load again."
-        )
-        console.print(reported, soft_wrap=True, markup=False)
+        sentence = f"Rejected rows: {where} has line and reason; fix and reload {rejects.csv_path}."
+        console.print(sentence, soft_wrap=True, markup=False)
 
 
 def fail(code: str, sentence: str, exit_code: int, *, as_json: bool) -> int:
@@ -106,7 +104,7 @@ def fail(code: str, sentence: str, exit_code: int, *, as_json: bool) -> int:
 
 @contextmanager
 def progress(what: str | None, size_bytes: int) -> Iterator[Callable[[RowCounts], None]]:
-    """Show a bar on stderr while a file is read, if that is a terminal; yield what moves it."""
+    """Show a progress bar on stderr while a file is read, if that is a terminal; yield the function that moves it."""
     if what is None or not sys.stderr.isatty():
         yield lambda row_counts: None
         return
@@ -134,13 +132,13 @@ def console_on(stream: TextIO) -> Console:
 
 
 def line_console(stream: TextIO) -> Console:
-    """Return a console on which a row of a table is one line where nobody has said how wide it may be: in a pipe."""
+    """Return a console that wraps at the terminal's width; in a pipe, each row of a table is one line."""
     is_free = not stream.isatty() and "COLUMNS" not in os.environ
     return Console(file=stream, highlight=False, markup=False, emoji=False, width=MOST_COLUMNS if is_free else None)
 
 
 def row_counts_sentence(row_counts: RowCounts, written: str = "written") -> str:
-    """Return the books as one sentence."""
+    """Return the row counts as one sentence."""
     result = "row counts reconcile" if row_counts.is_balanced else "ROW COUNTS DO NOT RECONCILE"
     return (
         f"{row_counts.rows_read:,} rows read = {row_counts.rows_written:,} {written} + "
@@ -170,41 +168,41 @@ def _reject_table(tally: RejectTally) -> Table:
     return table
 
 
-READER_GONE = 141  # as the shell says it of a program that SIGPIPE ended
+READER_GONE = 141  # the exit code of a program ended by SIGPIPE, as shells report it
 
 
 @contextmanager
 def piped() -> Iterator[None]:
-    """Print; where the reader has gone, end quietly."""
+    """Print to a pipe; exit without a message if its reader has ended."""
     try:
         yield
         sys.stdout.flush()
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # else Python complains when it ends
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # else Python prints an error at exit
         raise typer.Exit(READER_GONE) from None
 
 
-SHORTEST, PLEASANT = 12, 20  # characters of a key, where there is little room, and where a column may go for it
+SHORTEST, PLEASANT = 12, 20  # characters of a key: at least, and before columns are dropped in its favour
 GAP = 2
 Cell = str | Text
 Row = Mapping[str, Cell]
 
 
 @dataclass(frozen=True, slots=True)
-class Column:
-    """A column. What `may_go` goes first where there is no room, the highest number before others; 0 never goes."""
+class TableColumn:
+    """A column of a table. Where space is short, columns with the highest `may_go` are dropped first; 0 is kept."""
 
     name: str
     kind: Literal["figure", "word", "words", "key"] = "figure"
     may_go: int = 0
 
     def least(self, rows: Sequence[Row], key: int = SHORTEST) -> int:
-        """Return how many characters it needs: figures and words are never broken, keys at so many if they must be."""
+        """Return how many characters it needs: figures and words are never broken, keys only beyond this length."""
         longest = max(len(part) for row in rows for part in self._parts(str(row[self.name])))
         return max(len(self.name), min(longest, key) if self.kind == "key" else longest)
 
     def most(self, rows: Sequence[Row]) -> int:
-        """Return how many characters it has if nothing is broken."""
+        """Return how many characters it has with nothing broken."""
         return max(len(self.name), *(len(str(row[self.name])) for row in rows))
 
     def _parts(self, text: str) -> list[str]:
@@ -212,15 +210,15 @@ class Column:
 
 
 class FittingTable:
-    """A table without the columns in which nothing stands, and without those for which there is no room."""
+    """A table without its empty columns, and without those that do not fit the terminal."""
 
-    def __init__(self, columns: Sequence[Column], rows: Sequence[Row], title: str | None = None) -> None:
+    def __init__(self, columns: Sequence[TableColumn], rows: Sequence[Row], title: str | None = None) -> None:
         self._columns = [column for column in columns if any(row[column.name] for row in rows)]
         self._rows, self._title = rows, title
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> Iterator[RenderableType]:
-        """Yield the table, and which columns are left out."""
-        shown, gone = self.fitting(options.max_width)
+        """Yield the table, and the names of columns that were dropped."""
+        shown, dropped = self.fitting(options.max_width)
         table = plain_table(self._title)
         for column, width in zip(shown, self._widths(shown, options.max_width), strict=True):
             justify: Literal["left", "right"] = "right" if column.kind == "figure" else "left"
@@ -228,23 +226,23 @@ class FittingTable:
         for row in self._rows:
             table.add_row(*(row[column.name] for column in shown))
         yield table
-        if gone:
-            yield Text(f"Left out for want of room: {', '.join(gone)}.", style="dim")
+        if dropped:
+            yield Text(f"Columns not shown: {', '.join(dropped)}.", style="dim")
 
-    def fitting(self, width: int) -> tuple[list[Column], list[str]]:
-        """Return the columns for which there is room, and the names of the others."""
+    def fitting(self, width: int) -> tuple[list[TableColumn], list[str]]:
+        """Return the columns that fit, and the names of the others."""
         shown = list(self._columns)
-        gone: list[str] = []
+        dropped: list[str] = []
         while sum(column.least(self._rows, PLEASANT) + GAP for column in shown) - GAP > width:
             least_needed = max(shown, key=lambda column: column.may_go)
             if not least_needed.may_go:
                 break
             shown.remove(least_needed)
-            gone.insert(0, least_needed.name)
-        return shown, gone
+            dropped.insert(0, least_needed.name)
+        return shown, dropped
 
-    def _widths(self, columns: Sequence[Column], width: int) -> list[int]:
-        """Return how wide each is: sentences give way first, keys then, and nothing else."""
+    def _widths(self, columns: Sequence[TableColumn], width: int) -> list[int]:
+        """Return the width of each column: sentences shrink first, then keys, and nothing else."""
         widths = [column.most(self._rows) for column in columns]
         for kind in ("words", "key"):
             for n, column in enumerate(columns):
@@ -255,7 +253,7 @@ class FittingTable:
 
 
 def plain_table(title: str | None = None) -> Table:
-    """Return an empty table with no more than a line under its head."""
+    """Return an empty table whose only line is under the column names."""
     table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), title=title, title_justify="left")
     table.pad_edge = table.show_edge = False
     return table

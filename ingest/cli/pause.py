@@ -1,4 +1,4 @@
-"""`ingest pause` and `ingest resume`: whether the function takes messages from the queue."""
+"""`ingest pause` and `ingest resume`: whether the function processes messages."""
 
 import json
 import sys
@@ -9,15 +9,15 @@ from ingest.cli.stack import DeployedStack
 
 
 def pause(stack: StackName = None, as_json: AsJson = False) -> None:
-    """Let the function take no more messages; what it has in hand it brings to its end. Nothing is lost.
+    """Stop processing new messages; in-flight messages finish.
 
-    Messages wait in the queue for up to 7 days: `ingest resume` goes on with them.
+    Messages stay in the queue for up to 7 days: `ingest resume` continues with them. Nothing is lost.
     """
     _switch(DeployedStack(stack), on=False, as_json=as_json)
 
 
 def resume(stack: StackName = None, as_json: AsJson = False) -> None:
-    """Let the function take messages again."""
+    """Process messages again."""
     _switch(DeployedStack(stack), on=True, as_json=as_json)
 
 
@@ -26,9 +26,13 @@ def _switch(stack: DeployedStack, *, on: bool, as_json: bool) -> None:
     waiting, held = stack.queue.waiting(), stack.queue.held()
     if as_json:
         state = "running" if on else "paused"
-        print(json.dumps({"state": state, "changed": has_changed, "messages_waiting": waiting, "messages_held": held}))
+        print(
+            json.dumps(
+                {"state": state, "changed": has_changed, "messages_waiting": waiting, "messages_in_flight": held}
+            )
+        )
         return
     what = f"The stack {stack.name} {'is' if has_changed else 'was already'} {'running' if on else 'paused'}."
-    reported = f"{waiting:,} message(s) wait in the queue" + ("." if on else ", up to 7 days; `ingest resume` goes on.")
-    more = f" {held:,} more were taken and come to their end, or come back." if held else ""
-    console_on(sys.stdout).print(f"{what} {reported}{more}", soft_wrap=True)
+    kept = "." if on else "; they are kept for up to 7 days, until `ingest resume`."
+    in_flight = f" {held:,} in flight: they finish, or return to the queue." if held else ""
+    console_on(sys.stdout).print(f"{what} {waiting:,} message(s) in the queue{kept}{in_flight}", soft_wrap=True)

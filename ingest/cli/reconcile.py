@@ -1,4 +1,4 @@
-"""`ingest reconcile`: the function's own look after what is stuck or was never told of, at once and by hand."""
+"""`ingest reconcile`: runs the scheduled reconciler now: stuck work, and objects whose notification was lost."""
 
 import json
 import sys
@@ -22,32 +22,32 @@ STUCK_AFTER = "1h"  # as infra.settings has it
 Log = list[tuple[str, dict[str, object]]]
 
 _FOUND = {
-    "outcomes_reported": "{:,} file(s) had ended and nobody had been told: the event was sent.",
-    "files_closed": "{:,} file(s) had all segments loaded and were not closed: they are now.",
-    "files_sent_again": "{:,} file(s) were stuck: their messages were sent again.",
-    "segments_sent_again": "{:,} segment(s) were stuck: their messages were sent again.",
-    "files_given_up": "{:,} file(s) were sent again too often: they have FAILED; `ingest status FILE` says why.",
-    "objects_not_known": "{:,} object(s) were never heard of: messages were sent for them.",
+    "outcomes_reported": "{:,} file(s) had ended without a report: the event was sent.",
+    "files_closed": "{:,} file(s) had all segments loaded but were not finished: they are now.",
+    "files_sent_again": "{:,} file(s) were stuck: requeued.",
+    "segments_sent_again": "{:,} segment(s) were stuck: requeued.",
+    "files_given_up": "{:,} file(s) were requeued too often and have FAILED; `ingest status FILE` shows why.",
+    "objects_not_known": "{:,} object(s) had no ledger entry: queued.",
 }
 _DID = {
-    "work sent again": "sent again: {work}",
-    "object found": "found: {file}",
-    "file closed": "closed: {file} is {status}",
+    "work sent again": "requeued: {work}",
+    "object found": "queued: {file}",
+    "file closed": "finished: {file} is {status}",
 }
 
 
 def reconcile(
     stuck_after: Annotated[
         str,
-        typer.Option("--stuck-after", metavar="TIME", help="What made no progress for so long is stuck: 10m, 1h."),
+        typer.Option("--stuck-after", metavar="TIME", help="Work without progress for this long is stuck: 10m, 1h."),
     ] = STUCK_AFTER,
     stack: StackName = None,
     feeds: FeedsPath = DEFAULT_FEEDS,
     as_json: AsJson = False,
 ) -> None:
-    """Look after stuck files, and objects of the last day that nobody was told of; send what is missing.
+    """Requeue stuck files and objects (last 24 h) whose notification was lost.
 
-    The stack does the same on a schedule. Safe to run at any time.
+    The stack does this on a schedule, too. Safe to run at any time.
     """
     log: Log = []
     stuck_s = seconds_of(stuck_after, "--stuck-after")
@@ -66,9 +66,9 @@ def reconcile(
 def sentences(findings: Findings) -> Iterator[str]:
     """Yield what was found and done."""
     if findings.is_nothing:
-        yield "All is well: nothing is stuck, and every object is known."
+        yield "Nothing is stuck, and every object is in the ledger."
     if findings.is_late:
-        yield "Many messages wait in the queue: what nobody has begun is only late. Nothing was sent; look again later."
+        yield "Many messages wait in the queue: files that have not started are late, not stuck. Nothing was requeued."
     counts = asdict(findings)
     yield from (sentence.format(counts[name]) for name, sentence in _FOUND.items() if counts[name])
 

@@ -1,4 +1,4 @@
-"""`ingest redrive`: why there are dead letters, and back to the queue with those that are chosen."""
+"""`ingest redrive`: shows why messages were dead-lettered, and sends the chosen ones back to the queue."""
 
 import json
 import sys
@@ -11,7 +11,7 @@ import typer
 
 from ingest.aws.clock import Clock
 from ingest.cli.options import DEFAULT_FEEDS, AsJson, FeedsPath, StackName, seconds_of
-from ingest.cli.output import Cell, Column, FittingTable, line_console
+from ingest.cli.output import Cell, FittingTable, TableColumn, line_console
 from ingest.cli.rejects import printable
 from ingest.cli.stack import DeployedStack
 from ingest.cli.status.view import age_text, time_text
@@ -24,23 +24,23 @@ from ingest.worker.report import NO_FEED
 
 SENTENCES = 3  # of one reason
 _COLUMNS = (
-    Column("", "word"),
-    Column("dead letter", "key"),
-    Column("reason", "word"),
-    Column("since"),
-    Column("status", "word"),
+    TableColumn("", "word"),
+    TableColumn("dead letter", "key"),
+    TableColumn("reason", "word"),
+    TableColumn("since"),
+    TableColumn("status", "word"),
 )
 
 
 def show(found: list[Found], now_s: float, *, discard: bool = False) -> None:
-    """Print how many are there for which reason, each reason's sentence, and then the letters."""
+    """Print how many there are for each reason, each reason's sentences, and then the dead letters."""
     console = line_console(sys.stdout)
     if not found:
-        console.print("There is no dead letter.")
+        console.print("The dead-letter queue is empty.")
         return
     reasons = Counter(one.diagnosis.reason for one in found)
-    reported = ", ".join(f"{count:,} {reason}" for reason, count in reasons.most_common())
-    console.print(f"{len(found):,} dead letter(s): {reported}", soft_wrap=True)
+    counts = ", ".join(f"{count:,} {reason}" for reason, count in reasons.most_common())
+    console.print(f"{len(found):,} dead letter(s): {counts}", soft_wrap=True)
     for reason, _ in reasons.most_common():
         for line in _sentences(reason, found):
             console.print(line, soft_wrap=True)
@@ -50,33 +50,33 @@ def show(found: list[Found], now_s: float, *, discard: bool = False) -> None:
 
 
 def _sentences(reason: str, found: list[Found]) -> Iterator[str]:
-    """Yield what was said of those that died for one reason, the commonest first."""
-    said = Counter(one.diagnosis.why for one in found if one.diagnosis.reason == reason)
-    yield from (f"  {reason}: {why}" for why, _ in said.most_common(SENTENCES))
-    if len(said) > SENTENCES:
-        yield f"  {reason}: and {len(said) - SENTENCES:,} more that differ; --json has all."
+    """Yield the sentences of one reason's dead letters, the most frequent first."""
+    why = Counter(one.diagnosis.why for one in found if one.diagnosis.reason == reason)
+    yield from (f"  {reason}: {sentence}" for sentence, _ in why.most_common(SENTENCES))
+    if len(why) > SENTENCES:
+        yield f"  {reason}: and {len(why) - SENTENCES:,} more sentences; --json has all."
 
 
 def print_done(found: list[Found], done: int, *, verb: str, dry_run: bool, as_json: bool) -> None:
-    """Print what was done: `done` of the dead letters were sent, or deleted."""
+    """Print the result: `done` of the dead letters were sent, or deleted."""
     chosen = sum(one.is_chosen for one in found)
     if as_json:
         counts = {"dry_run": dry_run, "found": len(found), "chosen": chosen, "sent": 0, "deleted": 0, verb: done}
         print(json.dumps({**counts, "letters": list(map(letter_document, found))}, ensure_ascii=False))
     elif found:
         count, verb = (chosen, f"would be {verb}") if dry_run else (done, verb)
-        reported = f"{len(found):,} dead letter(s) = {count:,} {verb} + {len(found) - count:,} left as they are."
-        line_console(sys.stdout).print(reported, soft_wrap=True)
+        sentence = f"{len(found):,} dead letter(s) = {count:,} {verb} + {len(found) - count:,} left in the queue."
+        line_console(sys.stdout).print(sentence, soft_wrap=True)
 
 
 def _advice(reasons: Counter[str], found: list[Found], *, discard: bool) -> Iterator[str]:
     if any(one.diagnosis.reason == UNKNOWN and not one.is_chosen for one in found):
         yield (
-            f"{reasons[UNKNOWN]:,} of no known kind stay where they are: sent again they would only come back. "
-            f"See who sends them; --reason {UNKNOWN} chooses them, with --discard to delete them."
+            f"{reasons[UNKNOWN]:,} unknown message(s) are left: sent back, they would be dead-lettered again. Find out "
+            f"who sends them; --reason {UNKNOWN} selects them, and --discard deletes them."
         )
     if not discard and any(one.is_chosen and not one.diagnosis.helps for one in found):
-        yield "Of those chosen, some ask for nothing more: sent again they are dropped, and change nothing."
+        yield "Some of the selected messages are no longer needed: sent back, they are acknowledged without effect."
 
 
 def _cells(one: Found, now_s: float) -> dict[str, Cell]:
@@ -98,7 +98,7 @@ def _name(one: Found) -> str:
 
 
 def letter_document(one: Found) -> dict[str, Any]:
-    """Return a dead letter for machines."""
+    """Return a dead letter's JSON document."""
     work, letter = one.diagnosis.work, one.letter
     return {
         "message_id": letter.message_id,
@@ -115,36 +115,38 @@ def letter_document(one: Found) -> dict[str, Any]:
 
 
 def redrive(
-    reason: Annotated[str | None, typer.Option("--reason", help="Only those that are dead for one reason.")] = None,
-    feed: Annotated[str | None, typer.Option("--feed", help="Only files of one feed; - for files of none.")] = None,
+    reason: Annotated[str | None, typer.Option("--reason", help="Only those with this reason.")] = None,
+    feed: Annotated[
+        str | None, typer.Option("--feed", help="Only files of this feed; - for files under no feed's prefix.")
+    ] = None,
     file: Annotated[
-        str | None, typer.Option("--file", metavar="GLOB", help="Only files whose key or URL fits, as 'orders/2026*'.")
+        str | None,
+        typer.Option("--file", metavar="GLOB", help="Only files whose key or URL matches, as 'orders/2026*'."),
     ] = None,
     older_than: Annotated[
-        str | None, typer.Option("--older-than", metavar="TIME", help="Only those sent so long ago, as 30m, 2h or 1d.")
+        str | None,
+        typer.Option("--older-than", metavar="TIME", help="Only those sent at least this long ago: 30m, 2h, 1d."),
     ] = None,
-    limit: Annotated[int | None, typer.Option("--limit", min=1, help="How many, at most.")] = None,
+    limit: Annotated[int | None, typer.Option("--limit", min=1, help="Maximum number of messages.")] = None,
     discard: Annotated[
-        bool, typer.Option("--discard", help="Delete them for good, instead of sending them back.")
+        bool, typer.Option("--discard", help="Delete them permanently instead of sending them back.")
     ] = False,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Only say why they are there, and which are meant.")
-    ] = False,
-    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show them, and which are selected.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask for confirmation.")] = False,
     stack: StackName = None,
     feeds: FeedsPath = DEFAULT_FEEDS,
     as_json: AsJson = False,
 ) -> None:
-    """Show why messages are in the dead-letter queue, and send them back to the queue: all, or those chosen.
+    """Show why messages are in the dead-letter queue, and send all or the selected ones back to the main queue.
 
-    Messages of no known kind are sent only with --reason unknown_message: they would only come back. Safe to run
-    again: what is sent twice is loaded once.
+    Unknown messages are sent only with --reason unknown_message: they would be dead-lettered again. Safe to repeat:
+    what is sent twice is loaded once.
     """
     if discard and not any((reason, feed, file, older_than)):
-        raise SettingsFault("--discard deletes for good: say which, with --reason, --feed, --file or --older-than.")
-    may_ask = sys.stdin.isatty() and not as_json
-    if not (yes or dry_run or may_ask):
-        raise SettingsFault("Nobody can be asked here: add --yes, or look first with --dry-run. Nothing was sent.")
+        raise SettingsFault(
+            "--discard deletes permanently: select messages with --reason, --feed, --file or --older-than."
+        )
+    _refuse_without_consent(yes or dry_run, as_json=as_json)
     deployed, clock = DeployedStack(stack), Clock()
     now_s = clock.now_s()
     before_s = now_s - seconds_of(older_than, "--older-than") if older_than else None
@@ -162,10 +164,10 @@ def redrive(
 
 
 def _feed_of(feeds: Feeds, asked: str) -> Callable[[str], str]:
-    """Return what tells the feed of a key.
+    """Return a function that finds the feed of a key.
 
     Raises:
-        SettingsFault: there is no such feed as was asked for.
+        SettingsFault: the feed that was asked for does not exist.
     """
     if asked != NO_FEED:
         feeds.named(asked)
@@ -179,6 +181,11 @@ def _feed_of(feeds: Feeds, asked: str) -> Callable[[str], str]:
     return feed_of
 
 
+def _refuse_without_consent(is_given: bool, *, as_json: bool) -> None:
+    if not is_given and (as_json or not sys.stdin.isatty()):
+        raise SettingsFault("Confirmation needs a terminal: add --yes, or look first with --dry-run. Nothing was sent.")
+
+
 def _agrees(count: int, *, discard: bool) -> bool:
-    what = f"Delete {count:,} message(s) for good?" if discard else f"Send {count:,} message(s) back to the queue?"
+    what = f"Delete {count:,} message(s) permanently?" if discard else f"Send {count:,} message(s) back to the queue?"
     return typer.confirm(what)

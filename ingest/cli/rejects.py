@@ -1,4 +1,4 @@
-"""`ingest rejects`: the rows of a file that were rejected, to look at, or as a CSV to mend and drop again."""
+"""`ingest rejects`: the rejected rows of a file, as a table, or as a CSV to fix and upload again."""
 
 import json
 import sys
@@ -13,7 +13,7 @@ from rich.table import Table
 from ingest.cli.options import AsJson, StackName
 from ingest.cli.output import line_console, piped, plain_table
 from ingest.cli.stack import DeployedStack
-from ingest.cli.status.choose import choose, find_versions
+from ingest.cli.status.file import choose, find_versions
 from ingest.contract import Reason
 from ingest.errors import FileMissing, SettingsFault
 from ingest.ledger.entry import Entry
@@ -28,27 +28,29 @@ REASONS = tuple(value for name, value in vars(Reason).items() if name.isupper())
 def rejects(
     file: Annotated[str, typer.Argument(help="s3://bucket/key, or a key in the landing bucket.")],
     as_csv: Annotated[
-        bool, typer.Option("--csv", help="Print the raw rows under the file's own header, to mend and drop again.")
+        bool, typer.Option("--csv", help="Print the raw rows under the file's own header, to fix and upload.")
     ] = False,
-    reason: Annotated[str | None, typer.Option("--reason", help="Only of one reason, as bad_number.")] = None,
+    reason: Annotated[
+        str | None, typer.Option("--reason", help="Only rejects with this reason, as bad_number.")
+    ] = None,
     limit: Annotated[
-        int | None, typer.Option("--limit", min=1, help="How many, at most (default: 20 to look at, else all).")
+        int | None, typer.Option("--limit", min=1, help="Maximum number (default: 20; all with --csv or --json).")
     ] = None,
     version: Annotated[
-        str | None, typer.Option("--version", help="Of a version (also its eTag) other than the newest.")
+        str | None, typer.Option("--version", help="The version, or its eTag. [default: the newest]")
     ] = None,
     stack: StackName = None,
     as_json: AsJson = False,
 ) -> None:
-    """Show the rejected rows of a file, in the file's order: how many for which reason, and the first of them.
+    """Show the rejected rows of a file: how many for each reason, and the first of them in file order.
 
-    With --csv the rows come out as they stand in the file, in its encoding: mend them and drop the CSV under the same
-    prefix, and exactly the missing rows are loaded.
+    With --csv the rows are printed as they are in the file, in its encoding. Fix them and upload the CSV under the same
+    prefix: exactly the missing rows are loaded.
     """
     if as_csv and as_json:
-        raise SettingsFault("--csv and --json exclude each other.")
+        raise SettingsFault("--csv and --json cannot be combined.")
     if reason not in (None, *REASONS):
-        raise SettingsFault(f"--reason {reason!r} is wrong: accepted are {', '.join(REASONS)}.")
+        raise SettingsFault(f"--reason {reason!r} is not valid; accepted are {', '.join(REASONS)}.")
     deployed = DeployedStack(stack)
     entry = choose(find_versions(deployed, file), version)
     _refuse_expired(deployed.rejects, entry)
@@ -62,7 +64,7 @@ def rejects(
 
 
 def print_csv(kept: RejectReader, entry: Entry, reason: str | None, limit: int | None) -> None:
-    """Print the raw rows as bytes; say on stderr what cannot be among them."""
+    """Print the raw rows as bytes; say on stderr how many are missing, and why."""
     left_out = 0
 
     def should_continue(document: Document) -> bool:
@@ -75,12 +77,12 @@ def print_csv(kept: RejectReader, entry: Entry, reason: str | None, limit: int |
         sys.stdout.buffer.write(data)
     sys.stdout.buffer.flush()
     if left_out:
-        reported = f"{left_out:,} row(s) are not in it: of a record_too_long only the beginning was kept."
-        print(f"ingest: {reported}", file=sys.stderr)
+        sentence = f"{left_out:,} row(s) with reason record_too_long are left out: only their beginning was kept."
+        print(f"ingest: {sentence}", file=sys.stderr)
 
 
 def print_json(kept: RejectReader, entry: Entry, reason: str | None, limit: int | None) -> None:
-    """Print one JSON object; the rejects go through one by one, and what was counted stands behind them."""
+    """Print one JSON object: the rejects one by one, and then the counts."""
     counts: Counter[str] = Counter()
     begin = {"file": entry.work.file.url, "version": entry.work.file.version, "status": entry.status}
     print(json.dumps(begin, ensure_ascii=False)[:-1], end=', "rejects": [')
@@ -91,12 +93,12 @@ def print_json(kept: RejectReader, entry: Entry, reason: str | None, limit: int 
             del document["file"]
             print(",\n" if shown else "\n", json.dumps(document, ensure_ascii=False), sep="", end="")
             shown += 1
-    end = {"count": counts.total(), "is_cut": shown < counts.total(), "reasons": dict(counts.most_common())}
+    end = {"count": counts.total(), "truncated": shown < counts.total(), "reasons": dict(counts.most_common())}
     print("], " + json.dumps(end)[1:])
 
 
 def print_view(kept: RejectReader, entry: Entry, reason: str | None, limit: int) -> None:
-    """Print how many were rejected for which reason, and a table of the first."""
+    """Print how many were rejected for each reason, and a table of the first."""
     found = _of(kept, entry, reason)
     first = list(islice(found, limit))
     counts = Counter(document["reason"] for document in first)
@@ -104,13 +106,13 @@ def print_view(kept: RejectReader, entry: Entry, reason: str | None, limit: int)
     console = line_console(sys.stdout)
     console.print(f"{entry.work.file.url}, version {entry.work.file.version}: {entry.status}", soft_wrap=True)
     if not counts:
-        console.print("No row was rejected." if reason is None else f"No row was rejected as {reason}.")
+        console.print("No rows were rejected." if reason is None else f"No rows were rejected with reason {reason}.")
         return
-    reported = ", ".join(f"{count:,} {name}" for name, count in counts.most_common())
-    console.print(f"{counts.total():,} row(s) rejected: {reported}\n", soft_wrap=True)
+    reasons = ", ".join(f"{count:,} {name}" for name, count in counts.most_common())
+    console.print(f"{counts.total():,} row(s) rejected: {reasons}\n", soft_wrap=True)
     console.print(_table(first))
     if counts.total() > len(first):
-        console.print(f"These are the first {len(first)}; see --limit, --reason, --csv and --json.")
+        console.print(f"Only the first {len(first)} are shown; see --limit, --reason, --csv and --json.")
 
 
 def _of(kept: RejectReader, entry: Entry, reason: str | None) -> Iterator[Document]:
@@ -121,8 +123,8 @@ def _refuse_expired(kept: RejectReader, entry: Entry) -> None:
     file = entry.work.file
     if entry.rejects and not kept.any_of(file):
         raise FileMissing(
-            f"The {entry.row_counts.rows_rejected:,} rejected row(s) of {file.url} are not in {entry.rejects} "
-            "any more: they are kept for the stack's rejects_expire_days."
+            f"The {entry.row_counts.rows_rejected:,} rejected row(s) of {file.url} have expired from "
+            f"{entry.rejects}: they are kept for the stack's rejects_expire_days."
         )
 
 
@@ -138,7 +140,7 @@ def _table(documents: list[Document]) -> Table:
 
 
 def printable(value: Any) -> str:
-    """Return a cell so that it can harm no terminal, and not too much of it.
+    """Return a cell without control characters, and shortened.
 
     >>> printable("a\\x1b[2J\\n"), printable(None)
     ('a\\\\x1b[2J\\\\n', '')

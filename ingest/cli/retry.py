@@ -1,4 +1,4 @@
-"""`ingest retry`: load a file again, from its start or from its checkpoint."""
+"""`ingest retry`: loads a file again, from its start or from its checkpoint."""
 
 import json
 import shlex
@@ -12,7 +12,7 @@ from ingest.aws.clock import Clock
 from ingest.cli.options import AsJson, StackName
 from ingest.cli.output import console_on
 from ingest.cli.stack import DeployedStack, reporter_of
-from ingest.cli.status.choose import choose, find_versions
+from ingest.cli.status.file import choose, find_versions
 from ingest.errors import SettingsFault
 from ingest.recovery.retry import CHECKPOINT, START, Retried, Retry
 
@@ -21,21 +21,23 @@ def retry(
     file: Annotated[str, typer.Argument(help="s3://bucket/key, or a key in the landing bucket.")],
     start: Annotated[
         str,
-        typer.Option("--from", metavar="start|checkpoint", help="All of it again, or only what was not finished."),
+        typer.Option(
+            "--from", metavar="start|checkpoint", help="Load everything again, or continue from the checkpoint."
+        ),
     ] = START,
     version: Annotated[
-        str | None, typer.Option("--version", help="A version (also its eTag) other than the newest.")
+        str | None, typer.Option("--version", help="The version, or its eTag. [default: the newest]")
     ] = None,
     stack: StackName = None,
     as_json: AsJson = False,
 ) -> None:
-    """Load a file again that has FAILED, is stuck, or is COMPLETE: as a new attempt, with books and rejects of its own.
+    """Load a file again that has FAILED, is stuck, or is COMPLETE, as a new attempt with its own counts and rejects.
 
-    --from start reads all of it again. --from checkpoint goes on where it stopped, which is right if the feed still
-    means the file as it did: same delimiter, quotes, encoding, header. Safe to run again.
+    --from start reads the whole file again. --from checkpoint continues where it stopped; use it only if the feed still
+    reads the file in the same way: same delimiter, quotes, encoding, header. Safe to repeat.
     """
     if start not in (START, CHECKPOINT):
-        raise SettingsFault(f"--from {start!r} is wrong: accepted are {START}, {CHECKPOINT}.")
+        raise SettingsFault(f"--from {start!r} is not valid; accepted are {START}, {CHECKPOINT}.")
     deployed = DeployedStack(stack)
     entries = find_versions(deployed, file)
     chosen = choose(entries, version).work.file.first_version
@@ -49,19 +51,19 @@ def retry(
 
 
 def sentences(retried: Retried) -> Iterator[str]:
-    """Yield what was done."""
+    """Yield the sentences about what was done."""
     file = retried.file
     if retried.ended:
-        yield f"The attempt {retried.ended.version}, which nobody worked on, is SUPERSEDED."
+        yield f"The attempt {retried.ended.version}, which no worker held, is SUPERSEDED."
     if retried.is_new:
-        yield f"{file.url} is loaded again as {file.version}: {_extent(retried)}"
+        yield f"{file.url} will be loaded again as version {file.version}: {_extent(retried)}"
     else:
-        yield f"{file.url} goes on as {file.version}: {retried.messages} message(s) were sent."
-    yield f"See how it goes with `{shlex.join(['ingest', 'status', file.key])}`."
+        yield f"{file.url} continues as version {file.version}: {retried.messages} message(s) were sent."
+    yield f"Follow it with `{shlex.join(['ingest', 'status', file.key])}`."
 
 
 def document(retried: Retried, start: str) -> dict[str, Any]:
-    """Return what was done, for machines."""
+    """Return what was done as a JSON document."""
     return {
         "file": retried.file.url,
         "version": retried.file.version,
@@ -76,8 +78,8 @@ def document(retried: Retried, start: str) -> dict[str, Any]:
 def _extent(retried: Retried) -> str:
     kept = retried.kept
     if not kept.bytes_read:
-        return "all of it."
-    return f"{kept.rows_read:,} rows in {kept.bytes_read:,} bytes are done; the rest is loaded."
+        return "the whole file."
+    return f"{kept.rows_read:,} rows ({kept.bytes_read:,} bytes) are done, the rest follows."
 
 
 def _retry(stack: DeployedStack) -> Retry:

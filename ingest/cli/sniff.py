@@ -1,4 +1,4 @@
-"""`ingest sniff`: which feed a file needs."""
+"""`ingest sniff`: proposes a feed for a file."""
 
 import json
 import sys
@@ -22,11 +22,11 @@ if TYPE_CHECKING:
 
 def sniff(
     file: Annotated[str, typer.Argument(help="A local path or an s3:// URL.")],
-    name: Annotated[str | None, typer.Option("--name", help="The feed's name. [default: made from the file's]")] = None,
+    name: Annotated[str | None, typer.Option("--name", help="The feed's name. [default: from the file's name]")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Propose a section of feeds.toml for a file, from its first 4 MiB: dialect, keys, types. Writes nothing."""
-    # Imported here: the other commands start faster without it.
+    """Propose a section of feeds.toml for a file from its first 4 MiB: dialect, keys, types. Writes nothing."""
+    # Imported here, so that the other commands start faster.
     from ingest.sniff.proposal import checked_feed_name, feed_name, propose
     from ingest.sniff.sample import take_sample
     from ingest.sniff.toml import extent, remarks_on, to_toml
@@ -48,7 +48,7 @@ def sniff(
 
 
 def _try(proposal: "Proposal") -> tuple[RowCounts, dict[str, int]]:
-    """Return what `check` would say of the sample, whose text is expanded and UTF-8 already."""
+    """Return what `check` would count in the sample, whose text is expanded and UTF-8 already."""
     csv = {field: getattr(proposal.feed.csv, field) for field in Csv.__struct_fields__}
     dialect = Csv(**csv | {"encoding": "utf-8", "compression": "none", "footer_lines": 0})
     feed = {field: getattr(proposal.feed, field) for field in Feed.__struct_fields__}
@@ -59,11 +59,11 @@ def _try(proposal: "Proposal") -> tuple[RowCounts, dict[str, int]]:
 
 def _outcome(row_counts: RowCounts, reasons: dict[str, int]) -> str:
     if not row_counts.rows_read:
-        return "There are no rows to try it on."
+        return "Not tested: there are no rows."
     why = ", ".join(f"{count:,} {reason}" for reason, count in sorted(reasons.items()))
     rejected = f"{row_counts.rows_rejected:,} rejected ({why})" if why else "none rejected"
     superseded = f"{row_counts.rows_superseded:,} superseded"
-    return f"Tried on these rows: {row_counts.rows_written:,} would be written, {rejected}, {superseded}."
+    return f"Tested on these rows: {row_counts.rows_written:,} would be written, {rejected}, {superseded}."
 
 
 def _base(file: str) -> str:

@@ -1,4 +1,4 @@
-"""Where the command line reads from and writes to: a local path or an S3 object, a table by name."""
+"""What the command line reads from and writes to: local paths, S3 objects, tables by name."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from pathlib import Path
 from ingest.aws.clock import Clock
 from ingest.aws.local_files import Source, file_portions, file_size
 from ingest.aws.s3 import ObjectListing, Objects
-from ingest.cli.aws import client, config, preparing, session
+from ingest.cli.stack import client, config, preparing, session
 from ingest.dynamodb.boto3_writer import Boto3Writer
 from ingest.dynamodb.http.client import batch_write_exchange
 from ingest.dynamodb.session import table_session
@@ -32,12 +32,12 @@ def open_source(name: str) -> Source:
         return Source(name, read=partial(file_portions, path), size_bytes=file_size(path))
     bucket, _, key = name.removeprefix("s3://").partition("/")
     if not bucket or not key:
-        raise SettingsFault(f"{name} is no S3 object; write s3://bucket/key.")
+        raise SettingsFault(f"{name} is not the URL of an S3 object; write s3://bucket/key.")
     return _open_object(FileVersion(bucket=bucket, key=key))
 
 
 def open_table(name: str, feed: Feed) -> ItemWriter:
-    """Return a writer to a table, of the kind the feed names. Nothing is asked of AWS before the first item."""
+    """Return a writer to a table, of the kind the feed names. No AWS call is made before the first item."""
     with preparing(f"preparing to write to {name}"):
         opened = table_session(session(), role=feed.role, region=feed.region, config=config())
         dynamodb = opened.resource("dynamodb", config=config())
@@ -58,33 +58,33 @@ def _open_object(file: FileVersion) -> Source:
 
 @dataclass(frozen=True, slots=True)
 class Chosen:
-    """The files that are looked into, and those that are only counted."""
+    """The files that are read, and those that are only counted."""
 
     read: tuple[Source, ...]
     unread: tuple[Source, ...]
 
 
 def find_sources(name: str) -> list[Source]:
-    """Return the file of that name, or all that a pattern (`*`, `?`) or a name with / at its end means. None is empty.
+    """Return the file of that name, or all that match a pattern (`*`, `?`) or a folder (`/`), without empty ones.
 
     Raises:
-        FileMissing: there is none.
+        FileMissing: no file matches.
     """
     is_many = any(mark in name for mark in "*?") or name.endswith("/")
     if not is_many:
         return [open_source(name)]
     found = _objects(name) if name.startswith("s3://") else _paths(name)
     if not found:
-        raise FileMissing(f"{name} means no file that is not empty; check the pattern.")
+        raise FileMissing(f"{name} matches no file, or only empty ones; check the pattern.")
     return found
 
 
 def some_of(sources: Sequence[Source], most: int) -> Chosen:
-    """Return no more than so many of the files, spread evenly over all of them."""
+    """Return at most this many of the files, spread evenly over all of them."""
     step = max(1.0, len(sources) / most)
-    places = {int(n * step) for n in range(min(most, len(sources)))}
-    read = tuple(source for n, source in enumerate(sources) if n in places)
-    return Chosen(read, tuple(source for n, source in enumerate(sources) if n not in places))
+    chosen = {int(n * step) for n in range(min(most, len(sources)))}
+    read = tuple(source for n, source in enumerate(sources) if n in chosen)
+    return Chosen(read, tuple(source for n, source in enumerate(sources) if n not in chosen))
 
 
 def _paths(name: str) -> list[Source]:
@@ -98,7 +98,7 @@ def _paths(name: str) -> list[Source]:
 def _objects(name: str) -> list[Source]:
     bucket, _, pattern = name.removeprefix("s3://").partition("/")
     if not bucket:
-        raise SettingsFault(f"{name} is no place in S3; write s3://bucket/prefix/.")
+        raise SettingsFault(f"{name} is not an S3 URL; write s3://bucket/prefix/.")
     s3 = client("s3", f"preparing to look at {name}")
     objects = Objects(client=s3, clock=Clock())
     prefix = pattern[: min((pattern.index(mark) for mark in "*?" if mark in pattern), default=len(pattern))]

@@ -1,16 +1,21 @@
-"""Where the deployed stack is: by its CloudFormation outputs, or by the variables its function has."""
+"""AWS for the command line: sessions, clients, and the parts of the deployed stack.
+
+The stack is found by its CloudFormation outputs, or by the variables that its function has.
+"""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from functools import cached_property
 from typing import Any
 
+import boto3
+from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from ingest.aws.clock import Clock
 from ingest.aws.errors import aws_call, error_code
 from ingest.aws.s3 import ObjectListing
-from ingest.cli.aws import client, config, preparing, session
 from ingest.contract import Env, Output
 from ingest.errors import SettingsFault
 from ingest.ledger.queries import EndedFiles
@@ -30,13 +35,39 @@ _VARIABLES = {
     Output.LANDING_BUCKET: Env.LANDING_BUCKET,
     Output.REJECTS_BUCKET: Env.REJECTS_BUCKET,
 }
-_ALL_VARIABLES = {**_VARIABLES, Output.DEAD_LETTER_URL: Env.DEAD_LETTER_URL}  # of which only `redrive` needs the last
+_ALL_VARIABLES = {**_VARIABLES, Output.DEAD_LETTER_URL: Env.DEAD_LETTER_URL}  # only `redrive` needs the last
+
+
+def session() -> boto3.Session:
+    """Return a session. botocore reads AWS_DEFAULT_REGION only; every other AWS tool knows AWS_REGION too."""
+    return boto3.Session(region_name=os.environ.get("AWS_REGION"))
+
+
+def config() -> Config:
+    """Return the timeouts and retries of clients."""
+    return Config(retries={"mode": "standard", "total_max_attempts": 5}, connect_timeout=5, read_timeout=30)
+
+
+def client(service: Any, what: str) -> Any:
+    """Return a client; `what` says what it is for, as in "looking at the queue"."""
+    with preparing(what):
+        return session().client(service, config=config())
+
+
+@contextmanager
+def preparing(what: str) -> Iterator[None]:
+    """Raise what is wrong with the AWS settings as our faults, while sessions and clients are made."""
+    try:
+        with aws_call(what):
+            yield
+    except ValueError as error:  # botocore's, for an endpoint URL that is not valid
+        raise SettingsFault(f"AWS refused the settings while {what}: {error}.") from error
 
 
 class DeployedStack:
     """A deployed stack and its parts. CloudFormation is asked once, and only if a variable is missing.
 
-    A stack that is named on the command line is the one that is meant, whatever variables are set.
+    A stack that is named on the command line wins over variables.
     """
 
     def __init__(self, option: str | None) -> None:
@@ -57,7 +88,7 @@ class DeployedStack:
         """Return an output of the stack, by its name in `ingest.contract.Output`.
 
         Raises:
-            SettingsFault: there is no such stack, or it has no such output.
+            SettingsFault: the stack does not exist, or does not have this output.
         """
         return self._find(name)
 
@@ -71,23 +102,23 @@ class DeployedStack:
 
     @cached_property
     def ended_files(self) -> EndedFiles:
-        """The files that have ended, by the ledger, in large numbers."""
+        """The ledger's entries of files that have ended, read in large numbers."""
         return EndedFiles(table=self.ledger.table, clock=Clock())
 
     @cached_property
     def queue(self) -> Queue:
-        """The queue, to send to: nothing is buried from the command line."""
+        """The queue, to send to: the command line does not dead-letter messages."""
         url = self._find(Output.QUEUE_URL)
         return Queue(client=client("sqs", "preparing to send messages"), url=url, dead_letter_url="")
 
     @cached_property
     def objects(self) -> ObjectListing:
-        """What lies in buckets."""
+        """Lists the objects of buckets."""
         return ObjectListing(client=client("s3", "preparing to list objects"))
 
     @cached_property
     def rejects(self) -> RejectReader:
-        """The rejects of all files."""
+        """Reads the rejects of all files."""
         return RejectReader(client=client("s3", "preparing to read rejects"), bucket=self.rejects_bucket)
 
     @cached_property
@@ -98,22 +129,22 @@ class DeployedStack:
 
     @cached_property
     def event_source(self) -> EventSource:
-        """Whether the function takes messages."""
+        """The event source mapping: whether the function processes messages."""
         name = self._find(Output.FUNCTION)
         return EventSource(client=client("lambda", "preparing to look at the function"), function=name, clock=Clock())
 
     def _find(self, output: str) -> str:
-        """Return what an output says.
+        """Return the value of an output.
 
         Raises:
-            SettingsFault: there is no such stack, or it has no such output.
+            SettingsFault: the stack does not exist, or does not have this output.
         """
-        reported = "" if self._is_named else os.environ.get(_ALL_VARIABLES.get(output, ""), "")
-        found = reported or self._outputs.get(output, "")
+        variable = "" if self._is_named else os.environ.get(_ALL_VARIABLES.get(output, ""), "")
+        found = variable or self._outputs.get(output, "")
         if not found:
             raise SettingsFault(
-                f"The CloudFormation stack {self.name!r} has no output {output}: it is no stack of ours, or its "
-                "deployment is not finished; name another with --stack."
+                f"The CloudFormation stack {self.name!r} has no output {output}: it is not an ingest stack, or its "
+                "deployment is not finished; name another one with --stack."
             )
         return found
 
@@ -133,8 +164,8 @@ class DeployedStack:
     def _missing(self, region: Any) -> SettingsFault:
         variables = ", ".join(_VARIABLES.values())
         return SettingsFault(
-            f"There is no CloudFormation stack {self.name!r} in {region}; name it with --stack, choose account and "
-            f"region, or set {variables}."
+            f"The CloudFormation stack {self.name!r} does not exist in {region}; name it with --stack, choose account "
+            f"and region, or set {variables}."
         )
 
 
@@ -144,13 +175,13 @@ def _is_missing(error: ClientError) -> bool:
 
 
 class NoMetrics:
-    """A `MetricSink` for where no metrics are taken from the log. The event that a file ended is sent all the same."""
+    """A `MetricSink` that drops metrics: no log is read for them here. Events are still sent."""
 
     def put(self, feed: str, values: Mapping[str, Value]) -> None:
-        """Take nothing."""
+        """Do nothing."""
 
 
 def reporter_of(stack: DeployedStack, clock: Clock, log: Log = lambda message, fields: None) -> Reporter:
-    """Return a teller for a deployed stack; what it would log goes to `log`."""
+    """Return a reporter for a deployed stack; its log lines go to `log`."""
     events = EventBus(lambda: client("events", "preparing to send events"), stack=stack.name)
     return Reporter(ledger=stack.ledger, metrics=NoMetrics(), events=events, clock=clock, log=log)

@@ -1,23 +1,177 @@
-"""What loading costs, item by item."""
+"""What loading costs: the sizes of the items, the write units of the table and of each of its indexes, the charges."""
 
-from dataclasses import dataclass
+from collections import Counter
+from dataclasses import dataclass, field
 from math import ceil
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from ingest.contract import Price
+from ingest.dynamodb.batches import units_of
 from ingest.estimate.duration import Fleet
+from ingest.feeds.feed import Feed
+from ingest.items.columns import AnyArray
+from ingest.items.items import Items, Refusal
+from ingest.items.validate import item_sizes
+
+MIN_SHARE = 1000  # a key with fewer than 1 in 1,000 of a block's writes is not tracked
+MAX_KEYS = 100_000  # are tracked; beyond that, the least frequent nine in ten are dropped
 
 GET_BYTES = 8 * 1024 * 1024  # of a ranged read, as in `ingest.aws.s3`
-LEDGER_UNITS_OF_A_FILE = 7  # measured by `python -m loadtest huge` (README)
-LEDGER_UNITS_OF_A_SEGMENT = 6
-CHECKPOINT_S = 5.0  # as infra.settings has it
-LOG_BYTES_OF_A_CHECKPOINT = 2_000
-SQS_REQUESTS_OF_A_MESSAGE = 3  # sent, received, deleted
-HEARTBEAT_S = 20.0  # a message is kept hidden anew so often
+LEDGER_UNITS_PER_FILE = 7  # measured by `python -m loadtest huge` (README)
+LEDGER_UNITS_PER_SEGMENT = 6
+CHECKPOINT_S = 5.0  # as in infra.settings
+LOG_BYTES_PER_CHECKPOINT = 2_000
+SQS_REQUESTS_PER_MESSAGE = 3  # sent, received, deleted
+HEARTBEAT_S = 20.0  # how often a message's visibility timeout is extended
+
+
+@dataclass(slots=True)
+class HotKeyTracker:
+    """Adds up the writes of each partition key.
+
+    `writes` counts all. `hottest_units` is the write units of the hottest key of each block, added up over the blocks:
+    rows of one key that stand together hit one partition at the same time, even if they are few in the whole file.
+    """
+
+    writes: int = 0
+    hottest_units: int = 0
+    _counts: Counter[str] = field(default_factory=Counter)
+
+    def add(self, keys: AnyArray, units: AnyArray) -> None:
+        """Count the partition keys of a block's writes, and the units of each."""
+        if not len(keys):
+            return
+        self.writes += len(keys)
+        encoded = keys.dictionary_encode()
+        found = pc.value_counts(encoded.indices)
+        counts, names = found.field("counts"), encoded.dictionary
+        hottest = found.field("values")[pc.index(counts, pc.max(counts)).as_py()]
+        self.hottest_units += pc.sum(pc.filter(units, pc.equal(encoded.indices, hottest))).as_py()
+        self._count(found.filter(pc.greater_equal(counts, pa.scalar(max(2, len(keys) // MIN_SHARE)))), names)
+
+    def hottest(self) -> tuple[str, float] | None:
+        """Return the key with the most writes and its share of all writes; None if no key has several."""
+        if not self._counts:
+            return None
+        key, count = self._counts.most_common(1)[0]
+        return key, count / self.writes
+
+    def _count(self, frequent: pa.StructArray, names: AnyArray) -> None:
+        keys: list[Any] = names.take(frequent.field("values")).to_pylist()
+        counts: list[Any] = frequent.field("counts").to_pylist()
+        self._counts.update({_text(key): count for key, count in zip(keys, counts, strict=True)})
+        if len(self._counts) > MAX_KEYS:
+            self._counts = Counter(dict(self._counts.most_common(MAX_KEYS // 10)))
+
+
+def _text(key: str | bytes) -> str:
+    return key.hex() if isinstance(key, bytes) else key
+
+
+@dataclass(slots=True)
+class WriteTarget:
+    """The table, or an index by its name, with the write units it needs. An item is in an index if it has its keys."""
+
+    index: str | None
+    keys: tuple[str, ...]
+    units: int = 0
+    hot_keys: HotKeyTracker = field(default_factory=HotKeyTracker)
+
+    def add(self, items: Items, units: AnyArray) -> None:
+        """Count a block's items."""
+        columns = {a.name: a.values for a in items.attributes}
+        if any(key not in columns for key in self.keys):
+            return  # a file may lack the column
+        partition = columns[self.keys[0]]
+        if self.index is not None:
+            present = pc.is_valid(partition)
+            for key in self.keys[1:]:
+                present = pc.and_(present, pc.is_valid(columns[key]))
+            partition, units = partition.filter(present), units.filter(present)
+        self.units += pc.sum(units).as_py() or 0
+        self.hot_keys.add(partition, units)
+
+
+class WriteCostEstimator:
+    """An `ItemWriter` that writes nothing and measures the items it gets.
+
+    Each item counts as new. (One that replaces another costs an index twice where its key there changes, and nothing
+    where nothing of it changes.) The stack's indexes hold whole items.
+    """
+
+    def __init__(self, feed: Feed) -> None:
+        self.items = 0
+        self.sizes: Counter[int] = Counter()
+        table = WriteTarget(None, tuple(key.name for key in feed.key_attributes()))
+        indexes = [WriteTarget(name, _names(i.partition_key, i.sort_key)) for name, i in feed.indexes.items()]
+        self.targets = (table, *indexes)
+
+    @property
+    def units(self) -> int:
+        """The write units of the table and all indexes together."""
+        return sum(target.units for target in self.targets)
+
+    def write(self, items: Items) -> list[Refusal]:
+        """Measure the items."""
+        if len(items):
+            sizes = item_sizes(items.attributes)
+            found = pc.value_counts(sizes)
+            values: list[Any] = found.field("values").to_pylist()
+            counts: list[Any] = found.field("counts").to_pylist()
+            self.sizes.update(dict(zip(values, counts, strict=True)))
+            self.items += len(items)
+            units = units_of(sizes)
+            for target in self.targets:
+                target.add(items, units)
+        return []
+
+
+def _names(*names: str | None) -> tuple[str, ...]:
+    return tuple(name for name in names if name)
 
 
 @dataclass(frozen=True, slots=True)
-class Load:
-    """What is loaded, and how."""
+class ItemSizes:
+    """Bytes of items as DynamoDB counts them."""
+
+    least: int
+    average: float
+    median: int
+    p99: int
+    most: int
+    over_1_kib: float  # share of the items
+
+
+def summary(sizes: Counter[int]) -> ItemSizes | None:
+    """Return the exact distribution of item sizes; None if there are none.
+
+    >>> summary(Counter({100: 98, 2000: 2}))
+    ItemSizes(least=100, average=138.0, median=100, p99=2000, most=2000, over_1_kib=0.02)
+    """
+    total = sizes.total()
+    if not total:
+        return None
+    average = sum(size * count for size, count in sizes.items()) / total
+    over = sum(count for size, count in sizes.items() if size > 1024) / total
+    return ItemSizes(min(sizes), average, _quantile(sizes, 0.5), _quantile(sizes, 0.99), max(sizes), over)
+
+
+def _quantile(sizes: Counter[int], share: float) -> int:
+    """Return the smallest size that this share of the items does not exceed."""
+    left = share * sizes.total()
+    for size in sorted(sizes):
+        left -= sizes[size]
+        if left <= 0:
+            return size
+    return max(sizes)
+
+
+@dataclass(frozen=True, slots=True)
+class Workload:
+    """What is loaded, and by how many functions."""
 
     files: int
     size_bytes: int
@@ -27,12 +181,12 @@ class Load:
     table_units: float
     index_units: float
     reject_parts: int = 0  # cells of files with rejects in them
-    splits: bool = False  # then all bytes are read once more, to find where segments begin
+    splits: bool = False  # then all bytes are read twice: the first time to find where segments begin
 
 
 @dataclass(frozen=True, slots=True)
 class Charge:
-    """One line of the bill: so many of something, at a price each."""
+    """One line of the bill: a quantity, and the price of one."""
 
     what: str
     quantity: float
@@ -40,15 +194,15 @@ class Charge:
 
     @property
     def dollars(self) -> float:
-        """What it comes to."""
+        """The amount."""
         return self.quantity * self.price
 
 
-def charges(load: Load, fleet: Fleet) -> list[Charge]:
-    """Return what is charged once for loading, on demand; not what is charged by the month."""
-    beats = load.workers * load.seconds
+def charges(load: Workload, fleet: Fleet) -> list[Charge]:
+    """Return what loading costs once, on demand; monthly charges are not in it."""
+    busy_s = load.workers * load.seconds
     segments = load.segments if load.splits else 0
-    ledger = load.files * LEDGER_UNITS_OF_A_FILE + segments * LEDGER_UNITS_OF_A_SEGMENT + beats / CHECKPOINT_S
+    ledger = load.files * LEDGER_UNITS_PER_FILE + segments * LEDGER_UNITS_PER_SEGMENT + busy_s / CHECKPOINT_S
     messages = load.files + segments
     invocations = messages + load.workers * int(load.seconds // fleet.run_s)
     reads = ceil(load.size_bytes / GET_BYTES) * (2 if load.splits else 1) + 2 * max(load.segments, load.files)
@@ -56,17 +210,17 @@ def charges(load: Load, fleet: Fleet) -> list[Charge]:
         Charge("write units of the table", load.table_units, Price.WRITE_UNIT),
         Charge("write units of indexes", load.index_units, Price.WRITE_UNIT),
         Charge("write units of the ledger", ledger, Price.WRITE_UNIT),
-        Charge("Lambda GB-seconds", beats * fleet.memory_mb / 1024, Price.LAMBDA_GB_SECOND),
+        Charge("Lambda GB-seconds", busy_s * fleet.memory_mb / 1024, Price.LAMBDA_GB_SECOND),
         Charge("Lambda requests", invocations, Price.LAMBDA_REQUEST),
-        Charge("SQS requests", invocations * SQS_REQUESTS_OF_A_MESSAGE + beats / HEARTBEAT_S, Price.SQS_REQUEST),
+        Charge("SQS requests", invocations * SQS_REQUESTS_PER_MESSAGE + busy_s / HEARTBEAT_S, Price.SQS_REQUEST),
         Charge("S3 reads", reads, Price.S3_GET),
         Charge("S3 writes of rejects", 2 * load.reject_parts, Price.S3_PUT),
-        Charge("CloudWatch Logs GB", beats / CHECKPOINT_S * LOG_BYTES_OF_A_CHECKPOINT / 1e9, Price.LOG_GB),
+        Charge("CloudWatch Logs GB", busy_s / CHECKPOINT_S * LOG_BYTES_PER_CHECKPOINT / 1e9, Price.LOG_GB),
     ]
 
 
 def provisioned_dollars(units: float, capacity: int, seconds: float) -> float:
-    """Return what the same write units cost where so many a second are provisioned, for as many whole hours.
+    """Return what the same write units cost with this capacity provisioned, in whole hours.
 
     >>> round(provisioned_dollars(36_000_000, 10_000, 3600), 2)
     6.5

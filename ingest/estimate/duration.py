@@ -1,13 +1,13 @@
-"""How long loading takes: by what the table takes, what one partition takes, and what the workers can do."""
+"""How long loading takes: limited by the table's capacity, by one partition's, or by the workers."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 # https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/on-demand-capacity-mode.html
-NEW_TABLE = 4_000  # write units a second that a new on-demand table takes at once
-QUOTA = 40_000  # of each table, and of each of its indexes, on demand; AWS raises it when asked
-DOUBLES_EVERY_S = 1_800.0  # it takes twice its earlier peak, and more only after so long
-PARTITION = 1_000  # one partition key's, whatever the table takes
+NEW_TABLE = 4_000  # write units a second that a new on-demand table accepts at first
+QUOTA = 40_000  # of each table, and of each of its indexes, on demand; AWS raises it on request
+DOUBLES_EVERY_S = 1_800.0  # it accepts twice its earlier peak, and more only after this time
+PARTITION = 1_000  # of one partition key, whatever the table's capacity
 
 # Measured on one core with `python -m loadtest bench write` (docs/performance.md): 771,887, 491,833 and 106,781 rows
 # a second of 51, 110 and 924 bytes. A straight line through these is within 6 % of each.
@@ -17,7 +17,7 @@ BYTE_S = 9.65e-9
 
 @dataclass(frozen=True, slots=True)
 class Fleet:
-    """What loads: by default as `infra.settings` has it."""
+    """The functions that load; the defaults are those of `infra.settings`."""
 
     functions: int = 10
     segment_bytes: int = 64 * 1024 * 1024
@@ -25,13 +25,13 @@ class Fleet:
     run_s: float = 900 - 45  # until a function hands over
 
     def segments(self, size_bytes: int, *, is_splittable: bool) -> int:
-        """Return in how many parts a file is loaded."""
+        """Return how many segments a file is loaded in."""
         return -(-size_bytes // self.segment_bytes) if is_splittable and size_bytes > self.segment_bytes else 1
 
 
 @dataclass(frozen=True, slots=True)
 class Demand:
-    """What the table, or an index, is asked for: all, its hottest key in all, and the hottest key at each moment."""
+    """Write units of the table or an index: all, its hottest key's, and those of the hottest key at each moment."""
 
     units: float
     hottest_key_units: float
@@ -40,13 +40,13 @@ class Demand:
 
 @dataclass(frozen=True, slots=True)
 class Capacity:
-    """What the table and each of its indexes take: `most` write units a second, after a while if they are new."""
+    """Write capacity of the table and of each index: `most` write units a second, reached over time if they are new."""
 
     most: int
     is_new: bool = False
 
     def seconds(self, units: float) -> float:
-        """Return how long so many write units take.
+        """Return how many seconds these write units take.
 
         >>> Capacity(40_000, is_new=True).seconds(4_000 * 1_800 + 8_000 * 600)
         2400.0
@@ -70,8 +70,8 @@ class Duration:
 def duration(demands: Sequence[Demand], capacity: Capacity, *, work_s: float, workers: int) -> Duration:
     """Return how long loading takes; `work_s` is what one core would take for all of it.
 
-    Rows of one key that stand together are spread within 40,000 rows at most, so they wait for one partition; so many
-    workers read at so many places of the file, each of them at another key.
+    Rows of one key that stand together are interleaved within 40,000 rows at most, so they wait for one partition; each
+    worker reads at another place of the file, and so at another key.
     """
     hot_s = max(max(d.hottest_key_units, d.hottest_together_units / workers) / PARTITION for d in demands)
     found = {
@@ -84,7 +84,7 @@ def duration(demands: Sequence[Demand], capacity: Capacity, *, work_s: float, wo
 
 
 def work_seconds(rows: float, text_bytes: float) -> float:
-    """Return what one core takes to read and write so many rows.
+    """Return how many seconds one core takes to read and write these rows.
 
     >>> round(1e6 / work_seconds(1e6, 110e6))
     517732
@@ -94,7 +94,7 @@ def work_seconds(rows: float, text_bytes: float) -> float:
 
 @dataclass(frozen=True, slots=True)
 class Scenario:
-    """How long it takes at a capacity."""
+    """How long loading takes at one capacity."""
 
     what: str
     capacity: Capacity
@@ -102,9 +102,9 @@ class Scenario:
 
 
 def capacities(given: int | None, *, is_new: bool) -> tuple[tuple[str, Capacity], ...]:
-    """Return the capacities a plan is made for, each with what it is called."""
+    """Return the capacities an estimate is made for, each with its name."""
     if given is not None:
         return (("as given, a new table", Capacity(given, is_new=True)) if is_new else ("as given", Capacity(given)),)
     new = ("a new table on demand", Capacity(QUOTA, is_new=True))
-    at_first = ("what a new one takes at first", Capacity(NEW_TABLE))
+    at_first = ("a new table's initial capacity", Capacity(NEW_TABLE))
     return (new,) if is_new else (new, at_first, ("the default quota", Capacity(QUOTA)))

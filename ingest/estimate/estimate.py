@@ -1,22 +1,81 @@
-"""From what was read of some files to a plan for all of them: how much, how long, how dear."""
+"""From what was read of some files to an estimate for all of them: how much, how long, at what cost."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from math import sqrt
 
 from ingest.aws.local_files import Source
-from ingest.estimate.cost import Charge, Load, charges
+from ingest.estimate.cost import Charge, ItemSizes, Workload, WriteTarget, charges, summary
 from ingest.estimate.duration import Capacity, Demand, Fleet, Scenario, duration, work_seconds
-from ingest.estimate.extrapolate import Estimate, Observed, exactly, extrapolate, none_seen
-from ingest.estimate.sample import Reading, SampleReader
-from ingest.estimate.write_cost import ItemSizes, Part, summary
+from ingest.estimate.sample import Observed, Reading, SampleReader
 from ingest.feeds.feed import Feed
 from ingest.rejects.parts import CELL_BYTES
 
+# Student's t, two-sided 95 %, for 1, 2, ... degrees of freedom; beyond, it is about 2.
+_T95 = (12.71, 4.30, 3.18, 2.78, 2.57, 2.45, 2.36, 2.31, 2.26, 2.23, 2.20, 2.18, 2.16, 2.14, 2.13, 2.12, 2.11, 2.10)
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """A number with its 95 % confidence interval; None where one window says nothing about the rest."""
+
+    value: int
+    low: int | None
+    high: int | None
+
+    def plus(self, exact: int) -> "Estimate":
+        """Return the sum with a known number."""
+        low, high = (None if end is None else end + exact for end in (self.low, self.high))
+        return Estimate(self.value + exact, low, high)
+
+
+def exactly(value: int) -> Estimate:
+    """Return a known number as an estimate without error."""
+    return Estimate(value, value, value)
+
+
+def none_seen(read: int, total: float) -> Estimate:
+    """Return an estimate for something that was not seen in the rows that were read (the rule of three).
+
+    If there were three in as many rows, 5 of 100 samples would have missed them.
+
+    >>> none_seen(1000, 100_000)
+    Estimate(value=0, low=0, high=300)
+    """
+    return Estimate(0, 0, round(3 * total / read) if read else None)
+
+
+def extrapolate(pairs: Sequence[tuple[int, int]], total_bytes: float) -> Estimate:
+    """Return what all bytes hold, given (bytes, number) of some windows: a ratio estimate with its error.
+
+    >>> extrapolate([(100, 10), (100, 10), (100, 10)], 1000)
+    Estimate(value=100, low=100, high=100)
+    >>> extrapolate([(100, 10), (100, 14)], 1000)
+    Estimate(value=120, low=24, high=347)
+    """
+    read_bytes, read = sum(b for b, _ in pairs), sum(n for _, n in pairs)
+    if not read_bytes or total_bytes <= 0:
+        return exactly(0) if total_bytes <= 0 else Estimate(0, None, None)
+    ratio = read / read_bytes
+    value = round(ratio * total_bytes)
+    if len(pairs) < 2:
+        return Estimate(value, None, None)
+    error = _error(pairs, ratio, read_bytes, total_bytes)
+    return Estimate(value, max(read, round(value - error)), round(value + error))
+
+
+def _error(pairs: Sequence[tuple[int, int]], ratio: float, read_bytes: int, total_bytes: float) -> float:
+    count = len(pairs)
+    variance = sum((n - ratio * b) ** 2 for b, n in pairs) / (count - 1)
+    unread = max(0.0, 1 - read_bytes / total_bytes)  # what was read is known exactly
+    t = _T95[count - 2] if count - 2 < len(_T95) else 2.0
+    return t * total_bytes * (count / read_bytes) * sqrt(unread * variance / count)
+
 
 @dataclass(frozen=True)
-class Plan:
-    """What loading some files means. What was not read of them is estimated. The bill is for the first capacity."""
+class LoadEstimate:
+    """What loading some files takes. What was not read of them is estimated. Charges are for the first capacity."""
 
     feed_name: str
     feed: Feed
@@ -33,18 +92,18 @@ class Plan:
 
     @property
     def size_bytes(self) -> int:
-        """How large they are as they lie there."""
+        """Their size in bytes, as stored."""
         return sum(reading.source.size_bytes for reading in self.readings) + sum(s.size_bytes for s in self.unread)
 
     @cached_property
-    def seen(self) -> tuple[Observed, ...]:
-        """All records that were read."""
-        return tuple(part for reading in self.readings for part in reading.seen)
+    def observed(self) -> tuple[Observed, ...]:
+        """All rows that were read, in the order they were read."""
+        return tuple(part for reading in self.readings for part in reading.observed)
 
     @property
     def read_bytes(self) -> int:
         """How much text was read."""
-        return sum(part.bytes for part in self.seen)
+        return sum(part.bytes for part in self.observed)
 
     @cached_property
     def text_bytes(self) -> float:
@@ -55,7 +114,7 @@ class Plan:
 
     @property
     def scale(self) -> float:
-        """How many times as much there is as was read."""
+        """All text, as a multiple of what was read."""
         return self.text_bytes / self.read_bytes if self.read_bytes else 1.0
 
     @property
@@ -64,18 +123,14 @@ class Plan:
         return not self.unread and all(reading.is_whole for reading in self.readings)
 
     def estimate(self, number: Callable[[Observed], int]) -> Estimate:
-        """Return how many there are in all files: known of those that were read, estimated for the rest."""
-        whole = [part for reading in self.readings if reading.is_whole for part in reading.seen]
-        parts = [part for reading in self.readings if not reading.is_whole for part in reading.seen]
+        """Return a number for all files: exact for those that were read, estimated for the rest."""
+        whole = [part for reading in self.readings if reading.is_whole for part in reading.observed]
+        sampled = [part for reading in self.readings if not reading.is_whole for part in reading.observed]
         known = sum(map(number, whole))
         if self.is_exact:
             return exactly(known)
         left = self.text_bytes - sum(part.bytes for part in whole)
-        read = parts or whole
-        if not any(map(number, read)):
-            rows = sum(part.rows for part in read)
-            return none_seen(rows, rows * left / max(1, sum(part.bytes for part in read))).plus(known)
-        return extrapolate([(part.bytes, number(part)) for part in read], left).plus(known)
+        return _in_the_rest(sampled or whole, number, left).plus(known)
 
     @cached_property
     def rows(self) -> Estimate:
@@ -89,17 +144,17 @@ class Plan:
 
     @property
     def sizes(self) -> ItemSizes | None:
-        """The sizes of the items that were seen."""
-        return summary(self.reader.meter.sizes)
+        """The sizes of the items that were read."""
+        return summary(self.reader.write_cost.sizes)
 
     @property
-    def parts(self) -> tuple[Part, ...]:
-        """The table and its indexes, as far as was read."""
-        return self.reader.meter.parts
+    def targets(self) -> tuple[WriteTarget, ...]:
+        """The table and its indexes, with the write units of what was read."""
+        return self.reader.write_cost.targets
 
     @cached_property
     def segments(self) -> int:
-        """In how many parts they are loaded."""
+        """How many segments they are loaded in."""
         known = [(reading.source.size_bytes, reading.is_splittable) for reading in self.readings]
         like_those = all(reading.is_splittable for reading in self.readings)
         sizes = known + [(source.size_bytes, like_those) for source in self.unread]
@@ -107,24 +162,24 @@ class Plan:
 
     @property
     def workers(self) -> int:
-        """How many functions at once load them."""
+        """How many functions load them at once."""
         return max(1, min(self.segments, self.fleet.functions))
 
     @property
     def work_s(self) -> float:
-        """What one core would take for all of it."""
+        """How many seconds one core would take for all of it."""
         return work_seconds(self.rows.value, self.text_bytes)
 
-    def demand(self, part: Part) -> Demand:
-        """Return what the table or an index is asked for."""
-        hottest = part.skew.hottest()
-        units = part.units * self.scale
-        return Demand(units, units * hottest[1] if hottest else 0.0, part.skew.hottest_units * self.scale)
+    def demand(self, target: WriteTarget) -> Demand:
+        """Return the write units that the table or an index needs."""
+        hottest = target.hot_keys.hottest()
+        units = target.units * self.scale
+        return Demand(units, units * hottest[1] if hottest else 0.0, target.hot_keys.hottest_units * self.scale)
 
     @cached_property
     def scenarios(self) -> tuple[Scenario, ...]:
-        """How long it takes at each capacity."""
-        demands = [self.demand(part) for part in self.parts]
+        """How long loading takes at each capacity."""
+        demands = [self.demand(target) for target in self.targets]
         return tuple(
             Scenario(what, capacity, duration(demands, capacity, work_s=self.work_s, workers=self.workers))
             for what, capacity in self.capacities
@@ -132,9 +187,9 @@ class Plan:
 
     @cached_property
     def charges(self) -> list[Charge]:
-        """The bill."""
-        table, *indexes = (part.units * self.scale for part in self.parts)
-        load = Load(
+        """What it costs, line by line."""
+        table, *indexes = (target.units * self.scale for target in self.targets)
+        load = Workload(
             files=self.files,
             size_bytes=self.size_bytes,
             segments=self.segments,
@@ -148,6 +203,14 @@ class Plan:
         return charges(load, self.fleet)
 
     def _reject_parts(self) -> int:
-        """Rejects are put where a cell of the file ends: once for each that has any."""
-        with_rejects = sum(part.rejected > 0 for part in self.seen) * self.scale
+        """Return how many rejects parts are written: one for each cell of a file that has rejects."""
+        with_rejects = sum(part.rejected > 0 for part in self.observed) * self.scale
         return round(min(with_rejects, self.text_bytes / CELL_BYTES + self.files))
+
+
+def _in_the_rest(read: Sequence[Observed], number: Callable[[Observed], int], left: float) -> Estimate:
+    """Return a number for the bytes that were not read, from those that were."""
+    if any(map(number, read)):
+        return extrapolate([(part.bytes, number(part)) for part in read], left)
+    rows = sum(part.rows for part in read)
+    return none_seen(rows, rows * left / max(1, sum(part.bytes for part in read)))

@@ -8,8 +8,7 @@ from dataclasses import dataclass, field
 from msgspec import structs
 
 from ingest.aws.local_files import Source
-from ingest.estimate.extrapolate import Observed
-from ingest.estimate.write_cost import WriteCostEstimator
+from ingest.estimate.cost import WriteCostEstimator
 from ingest.feeds.feed import Feed, Rejects
 from ingest.ledger.row_counts import NOTHING, RowCounts
 from ingest.reading.compression import RangeReader, expanded_sizes
@@ -20,12 +19,24 @@ from ingest.rejects.parts import CELL_BYTES
 from ingest.worker.load import EnoughRowsError, Load
 
 
+@dataclass(frozen=True, slots=True)
+class Observed:
+    """Consecutive rows: their bytes, and how many were written, rejected and superseded."""
+
+    bytes: int
+    rows: int
+    written: int
+    rejected: int
+    superseded: int
+    units: int
+
+
 @dataclass(slots=True)
 class Reading:
-    """What was found in one file. `text_bytes` is how long its rows are, expanded, and `read_bytes` of them were read.
+    """What was read of one file. `text_bytes` is the size of its rows, expanded; `read_bytes` of them were read.
 
-    `how`: all of it, in places spread over it, or its head; `why` says why not more. `failed_at` is when its feed's
-    max_rejects was exceeded, in what was read.
+    `how`: "all" of it, in "windows" spread evenly over it, or its "head"; `why` says why not more. `failed_at` has the
+    row counts at which the feed's max_rejects was exceeded, in what was read.
     """
 
     source: Source
@@ -34,13 +45,13 @@ class Reading:
     why: str = ""
     head_bytes: int = 0
     text_bytes: float = 0.0
-    seen: list[Observed] = field(default_factory=list)
+    observed: list[Observed] = field(default_factory=list)
     failed_at: RowCounts | None = None
 
     @property
     def read_bytes(self) -> int:
         """How much was read."""
-        return sum(part.bytes for part in self.seen)
+        return sum(part.bytes for part in self.observed)
 
     @property
     def is_whole(self) -> bool:
@@ -48,9 +59,9 @@ class Reading:
         return self.how == "all"
 
     def note(self, before: RowCounts, row_counts: RowCounts, units: int, limit: Rejects) -> None:
-        """Take note of a block; the head is in the first one's bytes, and not in the rows'."""
+        """Add a block. The header is in the bytes of the first one, and not in those of its rows."""
         head = 0 if before.bytes_read else self.head_bytes
-        self.seen.append(
+        self.observed.append(
             Observed(
                 bytes=row_counts.bytes_read - before.bytes_read - head,
                 rows=row_counts.rows_read - before.rows_read,
@@ -64,18 +75,20 @@ class Reading:
             self.failed_at = row_counts
 
 
-SLICE_BYTES = 4 * 1024  # of a compressed file, to know how many of its bytes some text was
+SLICE_BYTES = 4 * 1024  # of a compressed file, to know how many of its bytes became how much text
 Watch = Callable[[RowCounts], None]
 
 
 class SampleReader:
-    """Reads files of one feed; `meter` and `reasons` add up over all of them."""
+    """Reads files of one feed; `write_cost` and `reasons` add up over all of them."""
 
     def __init__(self, feed: Feed, *, now_s: float) -> None:
-        self.meter = WriteCostEstimator(feed)
+        self.write_cost = WriteCostEstimator(feed)
         self._tally = RejectTally(keep=0)
         self._feed = feed
-        self._endless = structs.replace(feed, max_rejects=Rejects())  # a plan reads on, and says where it would end
+        self._endless = structs.replace(
+            feed, max_rejects=Rejects()
+        )  # an estimate reads on, and says where the load would end
         self._now_s = now_s
 
     @property
@@ -94,7 +107,7 @@ class SampleReader:
         if budget is None or (reader.can_jump and source.size_bytes <= budget):
             self._load(reading, source.read, watch)
         elif reader.can_jump and self._spread(reading, reader, budget, watch):
-            reading.how, reading.why = "spread", "read in places spread evenly over it"
+            reading.how, reading.why = "windows", "read in windows spread evenly over it"
         else:
             self._head(reading, budget, watch)
         if reading.is_whole:
@@ -102,11 +115,11 @@ class SampleReader:
         return reading
 
     def _spread(self, reading: Reading, reader: Reader, budget: int, watch: Watch) -> bool:
-        """Read whole records in places all over the file; return False, nothing being read, if there are none."""
+        """Read whole records in windows all over the file; return False, with nothing read, if ends are unknown."""
         source, start = reading.source, reader.start.byte
-        places = windows(start, source.size_bytes, window=window_bytes(self._feed.csv), budget=budget)
+        spread = windows(start, source.size_bytes, window=window_bytes(self._feed.csv), budget=budget)
         found: list[bytes] = []
-        for first, last in places:
+        for first, last in spread:
             data = b"".join(source.read(first, last))
             ends = reader.whole_records(data, at_start=first == start, at_end=last >= source.size_bytes)
             if ends is None:
@@ -124,28 +137,30 @@ class SampleReader:
             reading.how = "all"
             return
         if reading.is_splittable:
-            reading.why = "only its beginning was read: it has quotes, so where records begin in its midst is not known"
+            reading.why = (
+                "only its beginning was read: it has quotes, so where records begin in the middle is not known"
+            )
             reading.text_bytes = reading.source.size_bytes - reading.head_bytes
         else:
-            reading.why = "only its beginning was read: it is compressed, or cannot be read from its midst"
+            reading.why = "only its beginning was read: it is compressed, or cannot be read from the middle"
             expanded = _expansion(reading.source.read, self._feed, budget) * reading.source.size_bytes
             reading.text_bytes = max(reading.read_bytes, expanded - reading.head_bytes)
 
     def _load(self, reading: Reading, read: RangeReader, watch: Watch, budget: int | None = None) -> bool:
         """Run a load that writes nothing; return whether it was ended because the budget was spent."""
-        before, units = NOTHING, self.meter.units
+        before, units = NOTHING, self.write_cost.units
 
         def after_block(row_counts: RowCounts) -> None:
             nonlocal before, units
-            reading.note(before, row_counts, self.meter.units - units, self._feed.max_rejects)
-            before, units = row_counts, self.meter.units
+            reading.note(before, row_counts, self.write_cost.units - units, self._feed.max_rejects)
+            before, units = row_counts, self.write_cost.units
             watch(row_counts)
             if budget is not None and row_counts.bytes_read >= budget:
                 raise EnoughRowsError
 
         load = Load(
             feed=self._endless,
-            writer=self.meter,
+            writer=self.write_cost,
             rejects=self._tally,
             file=reading.source.name,
             now_s=self._now_s,
@@ -166,7 +181,7 @@ def _in_memory(data: bytes) -> RangeReader:
 
 
 def _expansion(read: RangeReader, feed: Feed, budget: int) -> float:
-    """Return how many bytes of text a byte of the file is, in its beginning."""
+    """Return how many bytes of text each byte of the file expands to, at its beginning."""
     taken = 0
 
     def slices() -> Iterator[bytes]:

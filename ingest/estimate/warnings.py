@@ -1,132 +1,143 @@
-"""What a plan warns of, and what to do about it."""
+"""What an estimate warns of, and what to do about it."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 from ingest.contract import Reason
+from ingest.estimate.cost import WriteTarget
 from ingest.estimate.duration import NEW_TABLE, PARTITION, QUOTA
-from ingest.estimate.estimate import Plan
-from ingest.estimate.write_cost import Part
+from ingest.estimate.estimate import LoadEstimate
 from ingest.ledger.row_counts import RowCounts
 
-SHORT_S = 60.0  # nobody needs to be warned of so much
+SHORT_S = 60.0  # a shorter delay is not worth a warning
 LONG_S = 4 * 3600.0
+MANY = 0.01  # share of the rows
 SHOWN = 40  # characters of a key
 
 
 @dataclass(frozen=True, slots=True)
-class Warned:
+class LoadWarning:
     """A stable code, and a sentence."""
 
     code: str
     message: str
 
 
-def warnings(plan: Plan) -> list[Warned]:
-    """Return what there is to warn of, what matters most first."""
-    return [*_failure(plan), *_rejects(plan), *_hot_keys(plan), *_new_table(plan), *_shape(plan)]
+def warnings(found: LoadEstimate) -> list[LoadWarning]:
+    """Return the warnings, the most important first."""
+    failure = list(_failure(found))
+    rejects = [*_oversized(found), *([] if failure else _many_rejects(found)), *_duplicates(found)]
+    return [*failure, *rejects, *_hot_keys(found), *_new_table(found), *_shape(found)]
 
 
-def _failure(plan: Plan) -> Iterator[Warned]:
-    rejected = plan.estimate(lambda part: part.rejected).value
-    failed = next((r.failed_at for r in plan.readings if r.failed_at and r.how != "spread"), None)
+def _failure(found: LoadEstimate) -> Iterator[LoadWarning]:
+    rejected = found.estimate(lambda part: part.rejected).value
+    failed = next((r.failed_at for r in found.readings if r.failed_at and r.how != "windows"), None)
     if failed:
-        yield Warned(
+        yield LoadWarning(
             "would_fail",
             f"{failed.rows_rejected:,} of the first {failed.rows_read:,} rows are rejected, more than the feed's "
-            "max_rejects allows: the file would end there as FAILED. Mend the file or the feed.",
+            "max_rejects allows: the file would end there as FAILED. Fix the file or the feed.",
         )
-    elif plan.files == 1 and RowCounts(rows_read=plan.rows.value, rows_rejected=rejected).exceeds(
-        plan.feed.max_rejects
+    elif found.files == 1 and RowCounts(rows_read=found.rows.value, rows_rejected=rejected).exceeds(
+        found.feed.max_rejects
     ):
-        yield Warned(
+        yield LoadWarning(
             "would_fail",
-            f"About {rejected:,} of {plan.rows.value:,} rows would be rejected, more than the feed's max_rejects "
-            "allows: the file would end as FAILED. Mend the file or the feed.",
+            f"About {rejected:,} of {found.rows.value:,} rows would be rejected, more than the feed's max_rejects "
+            "allows: the file would end as FAILED. Fix the file or the feed.",
         )
 
 
-def _rejects(plan: Plan) -> Iterator[Warned]:
-    reasons = plan.reader.reasons
-    if reasons[Reason.ITEM_TOO_LARGE]:
-        count = reasons[Reason.ITEM_TOO_LARGE]
-        yield Warned("oversized_items", f"{count:,} items are larger than the 400 KB DynamoDB takes: rejects.")
-    odd = reasons[Reason.RECORD_TOO_LONG] + reasons[Reason.UNTERMINATED_QUOTE]
-    if odd:
-        yield Warned(
+def _oversized(found: LoadEstimate) -> Iterator[LoadWarning]:
+    reasons = found.reader.reasons
+    if count := reasons[Reason.ITEM_TOO_LARGE]:
+        yield LoadWarning("oversized_items", f"{count:,} items exceed DynamoDB's 400 KB limit and would be rejected.")
+    if odd := reasons[Reason.RECORD_TOO_LONG] + reasons[Reason.UNTERMINATED_QUOTE]:
+        yield LoadWarning(
             "oversized_records",
-            f"{odd:,} records are longer than max_record_bytes ({plan.feed.csv.max_record_bytes:,}) or open a quote "
-            "that is not closed: look at the quote and the escape of the feed.",
+            f"{odd:,} records are longer than max_record_bytes ({found.feed.csv.max_record_bytes:,}) or open a quote "
+            "that is not closed: check the feed's quote and escape.",
         )
-    read = sum(part.rows for part in plan.seen)
-    share = reasons.total() / read if read else 0.0
-    if share > 0.01 and not any(True for _ in _failure(plan)):
-        yield Warned(
-            "many_rejects", f"{share * 100:.1f} % of the rows read are rejected: `ingest check` shows the first ones."
+
+
+def _many_rejects(found: LoadEstimate) -> Iterator[LoadWarning]:
+    read = sum(part.rows for part in found.observed)
+    share = found.reader.reasons.total() / read if read else 0.0
+    if share > MANY:
+        yield LoadWarning(
+            "many_rejects",
+            f"{share * 100:.1f} % of the rows that were read are rejected: `ingest check` shows the first ones.",
         )
-    superseded = sum(part.superseded for part in plan.seen)
-    if read and superseded / read > 0.01:
-        yield Warned(
+
+
+def _duplicates(found: LoadEstimate) -> Iterator[LoadWarning]:
+    read = sum(part.rows for part in found.observed)
+    share = sum(part.superseded for part in found.observed) / read if read else 0.0
+    if share > MANY:
+        yield LoadWarning(
             "duplicate_keys",
-            f"{superseded / read * 100:.1f} % of the rows read have a key that comes again nearby: the last one stays. "
-            "Is the key of the feed the whole key?",
+            f"{share * 100:.1f} % of the rows that were read have a key that appears again in a later row; the last "
+            "row wins. Check that the feed's key is the whole key.",
         )
 
 
-def _hot_keys(plan: Plan) -> Iterator[Warned]:
-    """Keys that hold the load up, whatever the capacity: by all they get, or by what they get at a time."""
-    for part in plan.parts:
-        found = plan.demand(part)
-        key_s = found.hottest_key_units / PARTITION
-        together_s = found.hottest_together_units / PARTITION / plan.workers
-        if max(key_s, together_s, SHORT_S) > max(SHORT_S, plan.scenarios[-1].capacity.seconds(found.units)):
-            yield _hot(plan, part, key_s) if key_s * 1.5 > together_s else _together(plan, part, together_s)
+def _hot_keys(found: LoadEstimate) -> Iterator[LoadWarning]:
+    """Yield the keys that limit the load whatever the capacity: by all their writes, or by those at one time."""
+    for target in found.targets:
+        demand = found.demand(target)
+        key_s = demand.hottest_key_units / PARTITION
+        together_s = demand.hottest_together_units / PARTITION / found.workers
+        if max(key_s, together_s, SHORT_S) > max(SHORT_S, found.scenarios[-1].capacity.seconds(demand.units)):
+            yield _hot(target, key_s) if key_s * 1.5 > together_s else _together(found, target, together_s)
 
 
-def _hot(plan: Plan, part: Part, key_s: float) -> Warned:
-    key, share = part.skew.hottest() or ("", 0.0)
-    return Warned(
+def _hot(target: WriteTarget, key_s: float) -> LoadWarning:
+    key, share = target.hot_keys.hottest() or ("", 0.0)
+    return LoadWarning(
         "hot_partition",
-        f"{share * 100:.1f} % of the writes to {_name(part)} have the partition key {key[:SHOWN]!r}. One key takes "
-        f"{PARTITION:,} write units a second: no capacity makes it quicker than {key_s / 60:,.0f} min. Put more into "
-        "the key.",
+        f"{share * 100:.1f} % of the writes to {_name(target)} have the partition key {key[:SHOWN]!r}. One partition "
+        f"key accepts {PARTITION:,} write units a second, so the load takes at least {key_s / 60:,.0f} min at any "
+        "capacity. Use a partition key with more distinct values.",
     )
 
 
-def _together(plan: Plan, part: Part, together_s: float) -> Warned:
-    share = part.skew.hottest_units / part.units
-    return Warned(
+def _together(found: LoadEstimate, target: WriteTarget, together_s: float) -> LoadWarning:
+    share = target.hot_keys.hottest_units / target.units
+    return LoadWarning(
         "sorted_input",
-        f"Rows of one partition key of {_name(part)} stand together: {share * 100:.0f} % of a stretch are its "
-        f"commonest key's. One key takes {PARTITION:,} write units a second, so {plan.workers} function(s) take "
-        f"{together_s / 60:,.0f} min, whatever the capacity. Shuffle the file.",
+        f"Rows with the same partition key of {_name(target)} stand together: {share * 100:.0f} % of the writes of a "
+        f"block go to its most frequent key. One partition key accepts {PARTITION:,} write units a second, so "
+        f"{found.workers} function(s) take {together_s / 60:,.0f} min at any capacity. Shuffle the file.",
     )
 
 
-def _name(part: Part) -> str:
-    return "the table" if part.index is None else f"the index {part.index}"
+def _name(target: WriteTarget) -> str:
+    return "the table" if target.index is None else f"the index {target.index}"
 
 
-def _new_table(plan: Plan) -> Iterator[Warned]:
-    first = plan.scenarios[0]
-    units = max(part.units for part in plan.parts) * plan.scale
+def _new_table(found: LoadEstimate) -> Iterator[LoadWarning]:
+    first = found.scenarios[0]
+    units = max(target.units for target in found.targets) * found.scale
     if first.capacity.is_new and units / NEW_TABLE > 600:
-        yield Warned(
+        yield LoadWarning(
             "new_table",
-            f"A new table on demand takes {NEW_TABLE:,} write units a second, and twice its earlier peak only after "
-            "half an hour each. Give it warm throughput before (aws dynamodb update-table --warm-throughput "
+            f"A new on-demand table accepts {NEW_TABLE:,} write units a second, and doubles its earlier peak every 30 "
+            "minutes at most. Pre-warm it (aws dynamodb update-table --warm-throughput "
             f"WriteUnitsPerSecond={min(first.capacity.most, QUOTA)},ReadUnitsPerSecond=12000), which is charged once.",
         )
 
 
-def _shape(plan: Plan) -> Iterator[Warned]:
-    seconds = plan.scenarios[0].duration.seconds
-    if any(not reading.is_splittable and reading.text_bytes > plan.fleet.segment_bytes for reading in plan.readings):
-        yield Warned(
+def _shape(found: LoadEstimate) -> Iterator[LoadWarning]:
+    seconds = found.scenarios[0].duration.seconds
+    if any(not reading.is_splittable and reading.text_bytes > found.fleet.segment_bytes for reading in found.readings):
+        yield LoadWarning(
             "not_splittable",
-            "The file is compressed, or its encoding or footer forbids to begin in its midst: one function after "
-            "another loads it, never two at once. Send it plain, or as several files.",
+            "The file cannot be split, because it is compressed, or because of its encoding or footer: it is loaded by "
+            "one function at a time. Send it uncompressed, or as several files.",
         )
     if seconds > LONG_S:
-        hours = seconds / 3600
-        yield Warned("takes_long", f"It takes {hours:,.0f} hours: keep the source until then, and watch `ingest top`.")
+        yield LoadWarning(
+            "takes_long",
+            f"Loading takes {seconds / 3600:,.0f} hours: keep the source until then, and watch `ingest top`.",
+        )

@@ -194,7 +194,7 @@ def test_load_writes_the_rows_and_the_rejects_and_prints_the_row_counts(
     row_counts, rate, where = ran.out.splitlines()
     assert row_counts == "4 rows read = 2 written + 1 rejected + 1 superseded; row counts reconcile."
     assert rate.startswith(f"{len(CSV)} bytes in ")
-    assert "in a.csv.rejects.jsonl with line and reason, and in a.csv.rejects.csv to mend and load again" in where
+    assert "a.csv.rejects.jsonl has line and reason; fix and reload a.csv.rejects.csv." in where
     assert orders.get_item(Key={"id": "a"})["Item"]["note"] == "y,\nz"
     (line,) = Path("a.csv.rejects.jsonl").read_text(encoding="utf-8").splitlines()
     assert json.loads(line) == {
@@ -271,8 +271,8 @@ def test_load_reads_from_s3(capsys: pytest.CaptureFixture[str], orders: Any, key
         ("preview a.csv --format xml", 2, "--format 'xml' is wrong: accepted are csv and jsonl."),
         ("preview a.csv --rows 0", 2, "Invalid value for '--rows'"),
         ("preview a.csv --rows many", 2, "Invalid value for '--rows'"),
-        ("check s3://bucket --feed orders", 2, "s3://bucket is no S3 object; write s3://bucket/key."),
-        ("check s3:///key --feed orders", 2, "s3:///key is no S3 object; write s3://bucket/key."),
+        ("check s3://bucket --feed orders", 2, "s3://bucket is not the URL of an S3 object; write s3://bucket/key."),
+        ("check s3:///key --feed orders", 2, "s3:///key is not the URL of an S3 object; write s3://bucket/key."),
         ("check s3://[/key --feed orders", 2, "AWS refused the settings while looking up s3://[/key"),
     ],
 )
@@ -341,7 +341,7 @@ def test_an_endpoint_that_cannot_be_reached_exits_with_4(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, command: str
 ) -> None:
     with socket.socket() as unused:
-        unused.bind(("127.0.0.1", 0))  # bound, but nobody listens
+        unused.bind(("127.0.0.1", 0))  # bound, but not listening
         port = unused.getsockname()[1]
         monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{port}")
         ran = Ran(capsys, *command.split())
@@ -354,7 +354,7 @@ def test_an_endpoint_that_cannot_be_reached_exits_with_4(
     ("variable", "value", "sentence"),
     [
         ("AWS_DEFAULT_REGION", "", "No AWS region is set while preparing to write to Orders; set AWS_REGION"),
-        ("AWS_PROFILE", "nobody", "AWS refused the settings while preparing to write to Orders: The config profile"),
+        ("AWS_PROFILE", "missing", "AWS refused the settings while preparing to write to Orders: The config profile"),
         (
             "AWS_REGION",
             "no region",
@@ -408,9 +408,7 @@ def test_a_bug_exits_with_70_and_asks_for_the_traceback(
     monkeypatch.setattr(load, "open_source", lambda name: breaking(ZeroDivisionError("row data")))
     ran = Ran(capsys, "check", "a.csv", "--feed", "orders")
     assert ran.code == 70
-    assert ran.sentence == (
-        "The ingester failed with ZeroDivisionError; run it with --debug and send us the traceback."
-    )
+    assert ran.sentence == ("Internal error: ZeroDivisionError. Run the command with --debug and report the traceback.")
     monkeypatch.setattr(load, "open_source", lambda name: breaking(ZeroDivisionError("row data")))
     with pytest.raises(ZeroDivisionError):
         cli.run(["check", "a.csv", "--feed", "orders"], debug=True)
@@ -420,7 +418,7 @@ def test_a_bug_exits_with_70_and_asks_for_the_traceback(
     ("command", "sentence"),
     [
         ("check", "Interrupted."),
-        ("load", "Interrupted. Rows written so far stay; load the file again to finish."),
+        ("load", "Interrupted. Rows written so far stay in the table; load the file again to finish."),
     ],
 )
 def test_an_interruption_exits_with_130_and_says_what_is_left(
@@ -468,7 +466,7 @@ def test_help_is_there_for_every_command(capsys: pytest.CaptureFixture[str], arg
 
 
 def test_the_exit_codes_are_in_the_help(capsys: pytest.CaptureFixture[str]) -> None:
-    assert "4 a service failed; 70 a bug; 130 interrupted" in " ".join(Ran(capsys, "--help").out.split())
+    assert "4 a service failed; 70 internal error; 130 interrupted" in " ".join(Ran(capsys, "--help").out.split())
 
 
 def test_no_command_at_all_prints_the_help_and_exits_with_2(capsys: pytest.CaptureFixture[str]) -> None:

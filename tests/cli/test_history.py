@@ -116,14 +116,14 @@ def test_each_file_is_shown_when_that_is_asked(capsys: pytest.CaptureFixture[str
 
 
 @pytest.mark.parametrize("arguments", [[], ["--files"]])
-def test_on_a_narrow_terminal_it_leaves_out_what_matters_less_and_says_so(
+def test_on_a_narrow_terminal_it_drops_columns_and_names_them(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, story: Story, arguments: list[str]
 ) -> None:
     monkeypatch.setenv("COLUMNS", "80")
     story.ended("orders/a/name/that/is/long/and/longer/still/and/does/not/fit.csv", status=Status.FAILED)
     lines = Ran(capsys, "history", *arguments).out.splitlines()
     assert max(map(len, lines)) <= 80
-    assert lines[-1].startswith("Left out for want of room: ") and "bytes" in lines[-1]
+    assert lines[-1].startswith("Columns not shown: ") and "bytes" in lines[-1]
     assert "rejected" in lines[0] and "failed" in "".join(lines).lower()
     assert ("orders/c.csv" in "".join(lines)) == bool(arguments)
 
@@ -151,7 +151,7 @@ def test_of_more_files_than_are_read_at_once_none_is_left_out(
 def test_when_nothing_ended_it_says_so(capsys: pytest.CaptureFixture[str], empty: Story) -> None:
     for arguments in ([], ["--files"]):
         ran = Ran(capsys, "history", "--day", "2020-01-01", *arguments)
-        assert ran.out == "Nothing ended on the days that were asked for.\n"
+        assert ran.out == "No files ended on these days.\n"
     ran = Ran(capsys, "history", "--day", "2020-01-01", "--csv")
     assert ran.out == "day,feed,files,failed,rows_read,rows_written,rows_rejected,rows_superseded,bytes_read\n"
 
@@ -159,10 +159,10 @@ def test_when_nothing_ended_it_says_so(capsys: pytest.CaptureFixture[str], empty
 @pytest.mark.parametrize(
     ("arguments", "begin"),
     [
-        (["--day", "today"], "--day 'today' is wrong"),
-        (["--day", "2026-11-22", "--days", "2"], "--day and --days exclude"),
-        (["--status", "LOADING"], "--status 'LOADING' is wrong: accepted are COMPLETE"),
-        (["--csv", "--json"], "--csv and --json exclude"),
+        (["--day", "today"], "--day 'today' is not a valid date"),
+        (["--day", "2026-11-22", "--days", "2"], "--day and --days cannot be combined"),
+        (["--status", "LOADING"], "--status 'LOADING' is not valid; accepted are COMPLETE"),
+        (["--csv", "--json"], "--csv and --json cannot be combined"),
         (["--feed", "nothing"], "there is no feed"),
     ],
 )

@@ -36,15 +36,15 @@ def test_they_say_what_has_changed_and_how_many_messages_wait(capsys: pytest.Cap
     for _ in range(3):
         client("sqs").send_message(QueueUrl=url, MessageBody="x")
     client("sqs").receive_message(QueueUrl=url, MaxNumberOfMessages=1)
-    taken = " 1 more were taken and come to their end, or come back."
-    waiting = "2 message(s) wait in the queue"
-    goes_on = ", up to 7 days; `ingest resume` goes on."
-    assert Ran(capsys, "pause").out == f"The stack ingest is paused. {waiting}{goes_on}{taken}\n"
-    assert Ran(capsys, "pause").out == f"The stack ingest was already paused. {waiting}{goes_on}{taken}\n"
-    assert Ran(capsys, "resume").out == f"The stack ingest is running. {waiting}.{taken}\n"
+    in_flight = " 1 in flight: they finish, or return to the queue."
+    waiting = "2 message(s) in the queue"
+    kept = "; they are kept for up to 7 days, until `ingest resume`."
+    assert Ran(capsys, "pause").out == f"The stack ingest is paused. {waiting}{kept}{in_flight}\n"
+    assert Ran(capsys, "pause").out == f"The stack ingest was already paused. {waiting}{kept}{in_flight}\n"
+    assert Ran(capsys, "resume").out == f"The stack ingest is running. {waiting}.{in_flight}\n"
     assert Ran(capsys, "resume", "--json").json == {
         "state": "running",
         "changed": False,
         "messages_waiting": 2,
-        "messages_held": 1,
+        "messages_in_flight": 1,
     }

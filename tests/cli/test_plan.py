@@ -1,4 +1,4 @@
-"""`ingest plan`: what it says of a file is what loading it does; what it did not read it estimates, and says so."""
+"""`ingest plan`: its figures are those of a load; what it did not read it estimates, and says so."""
 
 import gzip
 import random
@@ -74,7 +74,7 @@ class CountingTable(FakeTable):
 
 
 @given(files(), st.data())
-def test_a_plan_of_all_of_a_file_is_what_loading_it_does(file: File, data: st.DataObject) -> None:
+def test_the_estimate_of_a_whole_file_is_what_loading_it_does(file: File, data: st.DataObject) -> None:
     names = sorted({name for item in file.items.values() for name in item}) or ["none"]
     index = Index(data.draw(st.sampled_from(names)), data.draw(st.sampled_from([None, *names])))
     feed = structs.replace(file.feed, indexes={"by": index})
@@ -86,14 +86,14 @@ def test_a_plan_of_all_of_a_file_is_what_loading_it_does(file: File, data: st.Da
         with pytest.raises(type(fault)):
             reader.read(source, None)
         return
-    seen = reader.read(source, None).seen
-    assert sum(part.rows for part in seen) == row_counts.rows_read
-    assert sum(part.written for part in seen) == row_counts.rows_written
-    assert sum(part.rejected for part in seen) == row_counts.rows_rejected
-    assert sum(part.superseded for part in seen) == row_counts.rows_superseded
+    observed = reader.read(source, None).observed
+    assert sum(part.rows for part in observed) == row_counts.rows_read
+    assert sum(part.written for part in observed) == row_counts.rows_written
+    assert sum(part.rejected for part in observed) == row_counts.rows_rejected
+    assert sum(part.superseded for part in observed) == row_counts.rows_superseded
     assert reader.reasons == Counter(reject.reason for reject in rejects.taken)
-    assert {part.index: part.units for part in reader.meter.parts} == table.units
-    assert sum(part.units for part in seen) == sum(table.units.values())
+    assert {target.index: target.units for target in reader.write_cost.targets} == table.units
+    assert sum(part.units for part in observed) == sum(table.units.values())
 
 
 # --- the command ---
@@ -149,13 +149,13 @@ def test_a_small_file_is_read_as_a_whole_and_nothing_is_estimated(
     assert codes(found) == []
 
 
-def test_of_a_large_plain_file_places_all_over_it_are_read_and_the_rest_is_estimated(
+def test_a_large_plain_file_is_read_in_windows_and_the_rest_is_estimated(
     capsys: pytest.CaptureFixture[str], here: Path
 ) -> None:
     rows = 40_000
     Path("a.csv").write_bytes(orders(rows))
     found = plan(capsys, "a.csv", "--feed", "orders", "--sample", "3")
-    assert (found["sample"]["how"], found["sample"]["is_exact"], found["sample"]["places"]) == ("spread", False, 3)
+    assert (found["sample"]["how"], found["sample"]["is_exact"], found["sample"]["windows"]) == ("windows", False, 3)
     assert found["sample"]["bytes_read"] < found["text_bytes"] * 0.7
     assert found["rows"]["low"] <= rows <= found["rows"]["high"]
     assert abs(found["rows"]["value"] - rows) < 0.01 * rows
@@ -188,18 +188,18 @@ def test_full_reads_all_of_it(capsys: pytest.CaptureFixture[str], here: Path) ->
     assert (found["rows"]["value"], found["rows"]["low"], found["rows_rejected"]["value"]) == (40_000, 40_000, 400)
 
 
-def test_the_page_fits_on_a_screen_and_says_what_matters(capsys: pytest.CaptureFixture[str], here: Path) -> None:
+def test_the_page_fits_on_a_screen_and_has_every_figure(capsys: pytest.CaptureFixture[str], here: Path) -> None:
     Path("a.csv").write_bytes(orders(500))
     ran = Ran(capsys, "plan", "a.csv", "--feed", "orders")
     lines = ran.out.splitlines()
     assert lines[0].endswith("bytes, feed orders, table Orders")
-    assert lines[1] == "All of it was read: 500 rows."
+    assert lines[1] == "The whole source was read: 500 rows."
     assert len(lines) <= 30
-    for word in ("rows", "rejected", "item bytes", "write units", "how long", "what it costs", "a month"):
+    for word in ("rows", "rejected", "item bytes", "write units", "duration", "cost: about", "a month"):
         assert word in ran.out
 
 
-def test_a_capacity_that_is_given_is_planned_with(capsys: pytest.CaptureFixture[str], here: Path) -> None:
+def test_a_capacity_that_is_given_is_used(capsys: pytest.CaptureFixture[str], here: Path) -> None:
     Path("a.csv").write_bytes(orders(500))
     (line,) = plan(capsys, "a.csv", "--feed", "orders", "--capacity", "10")["durations"]
     assert (line["seconds"], line["limited_by"], line["is_new"]) == (49.5, "capacity", False)
@@ -211,7 +211,7 @@ def test_indexes_cost_write_units_too(capsys: pytest.CaptureFixture[str], here: 
     Path("a.csv").write_text("id,state\n1,open\n2,open\n3,\n4,done\n")
     found = plan(capsys, "a.csv", "--feed", "indexed")
     assert (found["write_units"]["value"], found["write_units"]["per_row"]) == (7, 1.75)
-    assert [part["write_units"] for part in found["write_units"]["parts"]] == [4, 3]
+    assert [target["write_units"] for target in found["write_units"]["targets"]] == [4, 3]
     dollars = {line["what"]: line["quantity"] for line in found["cost"]["charges"]}
     assert (dollars["write units of the table"], dollars["write units of indexes"]) == (4, 3)
 
@@ -236,10 +236,10 @@ def test_a_file_with_more_rejects_than_allowed_would_fail(capsys: pytest.Capture
     Path("a.csv").write_text("id,quantity\n" + bad)
     found = plan(capsys, "a.csv", "--feed", "strict")
     assert codes(found) == ["would_fail"]
-    assert found["rows"]["value"] == 100  # it is read on, to tell of all of it
+    assert found["rows"]["value"] == 100  # it is read to its end, for the figures of the whole file
 
 
-def test_keys_that_come_again_are_warned_of(capsys: pytest.CaptureFixture[str], here: Path) -> None:
+def test_duplicate_keys_are_warned_of(capsys: pytest.CaptureFixture[str], here: Path) -> None:
     Path("a.csv").write_text("id,state\n" + "".join(f"{n % 90},open\n" for n in range(100)))
     found = plan(capsys, "a.csv", "--feed", "indexed")
     assert found["rows_superseded"]["value"] == 10
@@ -261,7 +261,7 @@ def test_a_large_compressed_file_has_one_function_after_another(capsys: pytest.C
     assert found["work"]["functions"] == 1
 
 
-def test_many_files_are_planned_together(capsys: pytest.CaptureFixture[str], here: Path) -> None:
+def test_many_files_are_estimated_together(capsys: pytest.CaptureFixture[str], here: Path) -> None:
     for n in range(3):
         Path(f"a{n}.csv").write_bytes(orders(100, seed=n))
     Path("empty.csv").write_bytes(b"")
@@ -275,7 +275,7 @@ def test_many_files_are_planned_together(capsys: pytest.CaptureFixture[str], her
 def test_of_very_many_files_some_are_read(
     capsys: pytest.CaptureFixture[str], here: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("ingest.cli.estimate.MOST_FILES", 4)
+    monkeypatch.setattr("ingest.cli.estimate.MAX_FILES", 4)
     for n in range(10):
         Path(f"a{n}.csv").write_bytes(orders(200, seed=n))
     found = plan(capsys, "a*.csv", "--feed", "orders")
@@ -283,7 +283,7 @@ def test_of_very_many_files_some_are_read(
     assert found["rows"]["low"] <= 2000 <= found["rows"]["high"]
 
 
-def test_objects_in_s3_are_planned_one_by_one_or_by_prefix(capsys: pytest.CaptureFixture[str], here: Path) -> None:
+def test_objects_in_s3_are_estimated_one_by_one_or_by_prefix(capsys: pytest.CaptureFixture[str], here: Path) -> None:
     with mock_aws():
         s3 = client("s3")
         s3.create_bucket(Bucket="landing", CreateBucketConfiguration={"LocationConstraint": "eu-central-1"})
@@ -299,12 +299,12 @@ def test_objects_in_s3_are_planned_one_by_one_or_by_prefix(capsys: pytest.Captur
     ("arguments", "code", "sentence"),
     [
         (["none.csv"], 3, "none.csv does not exist"),
-        (["none*.csv"], 3, "none*.csv means no file that is not empty; check the pattern."),
-        (["a.csv", "--full", "--sample", "3"], 2, "--full and --sample exclude each other"),
+        (["none*.csv"], 3, "none*.csv matches no file, or only empty ones; check the pattern."),
+        (["a.csv", "--full", "--sample", "3"], 2, "--full and --sample cannot be combined"),
         (["bad.csv"], 3, "The header has no column 'customer'"),
     ],
 )
-def test_what_cannot_be_planned_is_reported_in_a_sentence(
+def test_what_cannot_be_estimated_is_reported_in_a_sentence(
     capsys: pytest.CaptureFixture[str], here: Path, arguments: list[str], code: int, sentence: str
 ) -> None:
     Path("a.csv").write_bytes(orders(3))

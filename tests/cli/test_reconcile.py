@@ -1,4 +1,4 @@
-"""`ingest reconcile`: the function's own code, told in sentences."""
+"""`ingest reconcile`: the function's own code, and its findings as sentences."""
 
 import json
 import time
@@ -21,7 +21,7 @@ from tests.support.clients import client, ledger_table, mock_aws, session
 from tests.support.command import Ran
 
 FEEDS = "[feeds.orders]\nprefix = 'orders/'\ntable = 'Orders'\npartition_key = 'id'\n"
-ALL_WELL = "All is well: nothing is stuck, and every object is known."
+ALL_WELL = "Nothing is stuck, and every object is in the ledger."
 
 
 class Stack:
@@ -36,14 +36,14 @@ class Stack:
             monkeypatch.setenv(f"INGEST_{name}", value)
 
     def begin(self, key: str, age_s: float) -> tuple[WorkItem, LeaseToken]:
-        """Let a worker begin a file so long ago, and be heard of no more."""
+        """Let a worker begin a file `age_s` ago, and then stop."""
         work, now_s = WorkItem(FileVersion("landing", key, etag="e", sequencer="0A")), time.time() - age_s
         token = LeaseToken("m1", 1, now_s + 1)
         self.ledger.claim(work, feed="orders", token=token, now_s=now_s)
         return work, token
 
     def waiting(self) -> list[str]:
-        """The keys that messages in the queue tell of."""
+        """The keys of the files that messages in the queue are about."""
         found = client("sqs").receive_message(QueueUrl=self.queue_url, MaxNumberOfMessages=10).get("Messages", [])
         return sorted(json.loads(message["Body"])["file"]["key"] for message in found)
 
@@ -64,7 +64,7 @@ def test_when_all_is_well_it_says_so(capsys: pytest.CaptureFixture[str], stack: 
     assert ran.out == f"{ALL_WELL}\n"
 
 
-def test_what_is_stuck_or_was_never_reported_of_is_sent_and_named(
+def test_stuck_files_and_objects_without_an_entry_are_queued_and_named(
     capsys: pytest.CaptureFixture[str], stack: Stack
 ) -> None:
     stack.begin("orders/stuck.csv", 100)
@@ -72,24 +72,22 @@ def test_what_is_stuck_or_was_never_reported_of_is_sent_and_named(
     ran = Ran(capsys, "reconcile", "--stuck-after", "0")
     assert (ran.code, ran.err) == (0, "")
     assert ran.out.splitlines() == [
-        "1 file(s) were stuck: their messages were sent again.",
-        "1 object(s) were never heard of: messages were sent for them.",
-        "  sent again: s3://landing/orders/stuck.csv",
-        "  found: s3://landing/orders/withheld.csv",
+        "1 file(s) were stuck: requeued.",
+        "1 object(s) had no ledger entry: queued.",
+        "  requeued: s3://landing/orders/stuck.csv",
+        "  queued: s3://landing/orders/withheld.csv",
     ]
     assert stack.waiting() == ["orders/stuck.csv", "orders/withheld.csv"]
 
 
-def test_what_is_younger_than_the_patience_is_left_alone(capsys: pytest.CaptureFixture[str], stack: Stack) -> None:
+def test_work_younger_than_stuck_after_is_left_alone(capsys: pytest.CaptureFixture[str], stack: Stack) -> None:
     stack.begin("orders/young.csv", 100)
     assert Ran(capsys, "reconcile", "--stuck-after", "200").out == f"{ALL_WELL}\n"
     assert stack.waiting() == []
 
 
-def test_an_outcome_no_one_was_reported_of_is_reported_by_an_event(
-    capsys: pytest.CaptureFixture[str], stack: Stack
-) -> None:
-    work, token = stack.begin("orders/untold.csv", 100)
+def test_an_unreported_outcome_is_reported_by_an_event(capsys: pytest.CaptureFixture[str], stack: Stack) -> None:
+    work, token = stack.begin("orders/unreported.csv", 100)
     outcome = Outcome(Status.COMPLETE, RowCounts(1, 1, 0, 0, 5), 1.0)
     stack.ledger.end_file(work.file, token, outcome, now_s=time.time() - 90)
     ran = Ran(capsys, "reconcile", "--json")

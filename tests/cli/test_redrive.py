@@ -20,6 +20,7 @@ from ingest.queue.sqs import Queue
 from tests.support.clients import client, ledger_table, mock_aws, session
 from tests.support.command import Ran
 
+MISSING = "Table Orders does not exist."
 FEEDS = "[feeds.orders]\nprefix = 'orders/'\ntable = 'Orders'\npartition_key = 'id'\n"
 
 
@@ -67,11 +68,11 @@ def story(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Story]:
 
 
 def test_without_any_it_says_so(capsys: pytest.CaptureFixture[str], story: Story) -> None:
-    assert Ran(capsys, "redrive", "--dry-run").out == "There is no dead letter.\n"
+    assert Ran(capsys, "redrive", "--dry-run").out == "The dead-letter queue is empty.\n"
 
 
 def test_the_reasons_come_first_and_nothing_is_touched(capsys: pytest.CaptureFixture[str], story: Story) -> None:
-    body = story.died("orders/a.csv")
+    body = story.died("orders/a.csv", MISSING)
     story.dead_lettered("hello")
     out = Ran(capsys, "redrive", "--dry-run").out
     lines = [line.rstrip() for line in out.splitlines()]
@@ -80,33 +81,33 @@ def test_the_reasons_come_first_and_nothing_is_touched(capsys: pytest.CaptureFix
         "2 dead letter(s): 1 unknown_message, 1 table_missing",
     )
     assert sorted(lines[1:3]) == [
-        "  table_missing: There is no table Orders.",
+        f"  table_missing: {MISSING}",
         "  unknown_message: It is of no known kind.",
     ]
     (row,) = [line for line in lines if "orders/a.csv" in line]
     assert row.startswith("→") and row.split()[2] == "table_missing" and row.endswith("WAITING")
     (row,) = [line for line in lines if line.lstrip().startswith("message ")]
     assert row.split()[2] == "unknown_message"
-    assert "1 of no known kind stay where they are" in out
-    assert lines[-1] == "2 dead letter(s) = 1 would be sent + 1 left as they are."
+    assert "1 unknown message(s) are left" in out
+    assert lines[-1] == "2 dead letter(s) = 1 would be sent + 1 left in the queue."
     assert story.bodies(story.dead_url) == sorted([body, "hello"])
     assert story.bodies(story.url) == []
 
 
-def test_what_is_chosen_goes_back_to_the_queue(capsys: pytest.CaptureFixture[str], story: Story) -> None:
-    bodies = [story.died(f"orders/{n}.csv") for n in range(12)]
+def test_the_selected_messages_go_back_to_the_queue(capsys: pytest.CaptureFixture[str], story: Story) -> None:
+    bodies = [story.died(f"orders/{n}.csv", MISSING) for n in range(12)]
     story.died("elsewhere/a.csv")
     story.dead_lettered("hello")
     reported = Ran(capsys, "redrive", "--feed", "orders", "--yes", "--json").json
     assert (reported["found"], reported["chosen"], reported["sent"], reported["deleted"]) == (14, 12, 12, 0)
     assert {letter["reason"] for letter in reported["letters"]} == {"table_missing", "unknown_message"}
     first = next(letter for letter in reported["letters"] if letter["file"] == "s3://landing/orders/3.csv")
-    assert (first["chosen"], first["status"], first["why"]) == (True, "WAITING", "There is no table Orders.")
+    assert (first["chosen"], first["status"], first["why"]) == (True, "WAITING", MISSING)
     assert len(story.bodies(story.url)) == 10 and set(story.bodies(story.url)) <= set(bodies)
     assert len(story.bodies(story.dead_url)) == 2
 
 
-def test_unknown_ones_are_deleted_when_that_is_said(capsys: pytest.CaptureFixture[str], story: Story) -> None:
+def test_unknown_messages_are_deleted_with_discard(capsys: pytest.CaptureFixture[str], story: Story) -> None:
     story.died("orders/a.csv")
     story.dead_lettered("hello")
     reported = Ran(capsys, "redrive", "--reason", "unknown_message", "--discard", "--yes", "--json").json
@@ -115,19 +116,21 @@ def test_unknown_ones_are_deleted_when_that_is_said(capsys: pytest.CaptureFixtur
     assert story.bodies(story.url) == []
 
 
-def test_a_reason_whose_sentences_differ_shows_the_commonest(capsys: pytest.CaptureFixture[str], story: Story) -> None:
+def test_a_reason_with_several_sentences_shows_the_most_frequent(
+    capsys: pytest.CaptureFixture[str], story: Story
+) -> None:
     for n in range(6):
-        story.died(f"orders/{n}.csv", f"There is no table Orders{max(1, n)}.")
+        story.died(f"orders/{n}.csv", f"Table Orders{max(1, n)} does not exist.")
     lines = Ran(capsys, "redrive", "--dry-run").out.splitlines()
-    assert lines[1] == "  table_missing: There is no table Orders1."
-    assert lines[4] == "  table_missing: and 2 more that differ; --json has all."
+    assert lines[1] == "  table_missing: Table Orders1 does not exist."
+    assert lines[4] == "  table_missing: and 2 more sentences; --json has all."
 
 
-def test_what_is_deleted_is_not_said_to_be_sent_again(capsys: pytest.CaptureFixture[str], story: Story) -> None:
+def test_deleted_messages_are_not_said_to_be_sent_back(capsys: pytest.CaptureFixture[str], story: Story) -> None:
     story.dead_lettered("hello")
     out = Ran(capsys, "redrive", "--reason", "unknown_message", "--discard", "--yes").out
-    assert "sent again" not in out
-    assert out.endswith("1 dead letter(s) = 1 deleted + 0 left as they are.\n")
+    assert "sent back" not in out
+    assert out.endswith("1 dead letter(s) = 1 deleted + 0 left in the queue.\n")
 
 
 def test_on_a_terminal_it_asks_first(
@@ -138,12 +141,12 @@ def test_on_a_terminal_it_asks_first(
         monkeypatch.setattr(sys, "stdin", Terminal(answer))
         ran = Ran(capsys, "redrive")
         assert "Send 1 message(s) back to the queue? [y/N]" in ran.out
-        assert ran.out.endswith(f"= {len(sent)} sent + {1 - len(sent)} left as they are.\n")
+        assert ran.out.endswith(f"= {len(sent)} sent + {1 - len(sent)} left in the queue.\n")
         assert story.bodies(story.url) == sent
 
 
 class Terminal:
-    """Somebody who answers."""
+    """A terminal with a user who answers."""
 
     def __init__(self, answer: str) -> None:
         self._answer = answer
@@ -158,9 +161,9 @@ class Terminal:
 @pytest.mark.parametrize(
     ("arguments", "begin"),
     [
-        ([], "Nobody can be asked here: add --yes"),
-        (["--yes", "--discard"], "--discard deletes for good: say which"),
-        (["--yes", "--older-than", "soon"], "--older-than 'soon' is wrong: accepted is a number with s, m, h or d"),
+        ([], "Confirmation needs a terminal: add --yes"),
+        (["--yes", "--discard"], "--discard deletes permanently: select messages"),
+        (["--yes", "--older-than", "soon"], "--older-than 'soon' is not a duration; write a number with s, m, h or d"),
         (["--yes", "--feed", "nothing"], "there is no feed"),
     ],
 )

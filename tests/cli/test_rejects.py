@@ -1,4 +1,4 @@
-"""`ingest rejects`: what was rejected and why, and the rows themselves to fix and drop again."""
+"""`ingest rejects`: what was rejected and why, and the rows themselves to fix and upload again."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -72,18 +72,18 @@ def test_a_limit_leaves_the_counts_as_they_are(capsys: pytest.CaptureFixture[str
     out = Ran(capsys, "rejects", KEY, "--limit", "2").out
     assert "5 row(s) rejected: 5 bad_number" in out
     assert out.count(" bad_number ") == 2
-    assert out.endswith("These are the first 2; see --limit, --reason, --csv and --json.\n")
+    assert out.endswith("Only the first 2 are shown; see --limit, --reason, --csv and --json.\n")
 
 
 def test_for_machines_it_is_one_object_with_all_of_them(capsys: pytest.CaptureFixture[str], story: Story) -> None:
     story.ended(found(10, b"a;x\n"), found(40, b"\xff;y\n", None, Reason.BAD_ENCODING))
     reported = Ran(capsys, "rejects", f"s3://landing/{KEY}", "--json").json
     assert (reported["file"], reported["status"], reported["count"]) == (f"s3://landing/{KEY}", "COMPLETE", 2)
-    assert (reported["reasons"], reported["is_cut"]) == ({"bad_number": 1, "bad_encoding": 1}, False)
+    assert (reported["reasons"], reported["truncated"]) == ({"bad_number": 1, "bad_encoding": 1}, False)
     assert [(reject["line"], reject["byte_offset"]) for reject in reported["rejects"]] == [(2, 10), (5, 40)]
     assert reported["rejects"][0]["raw"] == "a;x\n"
     cut = Ran(capsys, "rejects", KEY, "--json", "--limit", "1").json
-    assert (len(cut["rejects"]), cut["count"], cut["is_cut"]) == (1, 2, True)
+    assert (len(cut["rejects"]), cut["count"], cut["truncated"]) == (1, 2, True)
 
 
 def test_the_csv_is_the_rows_as_they_stand_under_the_files_own_header(
@@ -98,7 +98,7 @@ def test_a_reason_and_a_limit_choose_rows_of_the_csv(capfdbinary: pytest.Capture
     story.ended(*bad, found(90, b"r\n", None, Reason.RAGGED_ROW), found(95, b"long", None, Reason.RECORD_TOO_LONG))
     _, out, err = run(capfdbinary, "rejects", KEY, "--csv")
     assert out == b"id;n\n1;x\n2;x\n3;x\nr\n"
-    assert err == b"ingest: 1 row(s) are not in it: of a record_too_long only the beginning was kept.\n"
+    assert err == b"ingest: 1 row(s) with reason record_too_long are left out: only their beginning was kept.\n"
     assert run(capfdbinary, "rejects", KEY, "--csv", "--limit", "2")[1] == b"id;n\n1;x\n2;x\n"
     assert run(capfdbinary, "rejects", KEY, "--csv", "--reason", "ragged_row") == (0, b"id;n\nr\n", b"")
 
@@ -113,7 +113,7 @@ def run(captured: pytest.CaptureFixture[bytes], *arguments: str) -> tuple[int, b
 def test_the_newest_version_is_meant_unless_another_is_named(capsys: pytest.CaptureFixture[str], story: Story) -> None:
     story.ended(found(10, b"a;x\n"), at_s=100)
     story.ended(at_s=200, sequencer="0B")
-    assert Ran(capsys, "rejects", KEY).out.endswith("COMPLETE\nNo row was rejected.\n")
+    assert Ran(capsys, "rejects", KEY).out.endswith("COMPLETE\nNo rows were rejected.\n")
     assert Ran(capsys, "rejects", KEY, "--json").json["rejects"] == []
     assert Ran(capsys, "rejects", KEY, "--json", "--version", "e0a").json["count"] == 1
 
@@ -124,7 +124,9 @@ def test_rejects_that_were_kept_long_enough_are_reported_of(capsys: pytest.Captu
         client("s3").delete_object(Bucket="rejects", Key=thing["Key"])
     ran = Ran(capsys, "rejects", KEY)
     assert ran.code == 3
-    assert ran.sentence.startswith(f"The 1 rejected row(s) of s3://landing/{KEY} are not in s3://rejects/orders/a.csv/")
+    assert ran.sentence.startswith(
+        f"The 1 rejected row(s) of s3://landing/{KEY} have expired from s3://rejects/orders/a.csv/"
+    )
 
 
 def test_values_can_do_nothing_to_the_terminal(capsys: pytest.CaptureFixture[str], story: Story) -> None:
@@ -137,8 +139,8 @@ def test_values_can_do_nothing_to_the_terminal(capsys: pytest.CaptureFixture[str
 @pytest.mark.parametrize(
     ("arguments", "begin"),
     [
-        (["--csv", "--json"], "--csv and --json exclude"),
-        (["--reason", "bad"], "--reason 'bad' is wrong: accepted are ragged_row,"),
+        (["--csv", "--json"], "--csv and --json cannot be combined"),
+        (["--reason", "bad"], "--reason 'bad' is not valid; accepted are ragged_row,"),
     ],
 )
 def test_what_cannot_be_asked_is_refused(capsys: pytest.CaptureFixture[str], arguments: Any, begin: str) -> None:

@@ -78,8 +78,8 @@ def test_a_failed_file_is_loaded_from_its_start(capsys: pytest.CaptureFixture[st
     story.failed()
     again = f"0A{'0' * 30}+001"
     assert Ran(capsys, "retry", KEY).out.splitlines() == [
-        f"s3://landing/{KEY} is loaded again as {again}: all of it.",
-        "See how it goes with `ingest status orders/a.csv`.",
+        f"s3://landing/{KEY} will be loaded again as version {again}: the whole file.",
+        "Follow it with `ingest status orders/a.csv`.",
     ]
     assert [(message["ingest"], message["file"]["retry"]) for message in story.messages()] == [("file", 1)]
     reported = Ran(capsys, "status", KEY, "--json").json
@@ -87,7 +87,8 @@ def test_a_failed_file_is_loaded_from_its_start(capsys: pytest.CaptureFixture[st
         (story.file.version, "FAILED"),
         (again, "WAITING"),
     ]
-    assert Ran(capsys, "retry", KEY).out.startswith(f"s3://landing/{KEY} goes on as {again}: 1 message(s) were sent.")
+    sentence = f"s3://landing/{KEY} continues as version {again}: 1 message(s) were sent."
+    assert Ran(capsys, "retry", KEY).out.startswith(sentence)
 
 
 def test_a_failed_file_goes_on_at_its_checkpoint_with_the_rejects_before_it(
@@ -107,7 +108,7 @@ def test_a_failed_file_goes_on_at_its_checkpoint_with_the_rejects_before_it(
 def test_a_stuck_file_gives_way(capsys: pytest.CaptureFixture[str], story: Story) -> None:
     story.begun()
     out = Ran(capsys, "retry", KEY).out.splitlines()
-    assert out[0] == f"The attempt {story.file.version}, which nobody worked on, is SUPERSEDED."
+    assert out[0] == f"The attempt {story.file.version}, which no worker held, is SUPERSEDED."
     assert [entry.status for entry in story.ledger.versions("landing", KEY)] == ["SUPERSEDED", "WAITING"]
     assert story.ledger.unreported(story.file) is None  # the event was sent
 
@@ -131,9 +132,9 @@ def test_an_object_that_was_overwritten_is_refused(capsys: pytest.CaptureFixture
 @pytest.mark.parametrize(
     ("arguments", "code", "begin"),
     [
-        (["orders/b.csv"], 3, "The ledger knows nothing of s3://landing/orders/b.csv"),
-        ([KEY, "--from", "middle"], 2, "--from 'middle' is wrong: accepted are start, checkpoint."),
-        ([KEY, "--version", "nine"], 2, "--version 'nine' is not in the ledger; known are: 0A"),
+        (["orders/b.csv"], 3, "The ledger has no entry for s3://landing/orders/b.csv"),
+        ([KEY, "--from", "middle"], 2, "--from 'middle' is not valid; accepted are start, checkpoint."),
+        ([KEY, "--version", "nine"], 2, "--version 'nine' is not in the ledger; it has: 0A"),
     ],
 )
 def test_what_is_not_clear_is_refused(

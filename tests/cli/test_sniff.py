@@ -100,7 +100,9 @@ def test_the_sample_of_this_repository_is_rejected_only_where_it_is_damaged(caps
 def test_remarks_say_on_what_the_proposal_rests_and_quote_no_rows(capsys: pytest.CaptureFixture[str]) -> None:
     toml = Sniffed(capsys, SAMPLE.read_bytes(), name="sample_data.csv").toml
     assert "# From all 500 rows of sample_data.csv. Look at keys and types before you trust them." in toml
-    assert "# Tried on these rows: 496 would be written, 3 rejected (1 bad_boolean, 1 bad_number, 1 ragged_row)" in toml
+    assert (
+        "# Tested on these rows: 496 would be written, 3 rejected (1 bad_boolean, 1 bad_number, 1 ragged_row)" in toml
+    )
     assert '# 1 of 499 values are no number and will be rejected.\nquantity = "N"' in toml
     assert "O-700" not in toml
 
@@ -286,7 +288,7 @@ def test_totals_below_the_rows_are_a_footer(capsys: pytest.CaptureFixture[str], 
     assert (found.rows, found.reasons, found.types) == (10, {}, {"n": "N"})
 
 
-def test_a_last_row_cut_off_is_no_footer_but_a_reject(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_last_row_cut_off_is_a_reject_and_not_a_footer(capsys: pytest.CaptureFixture[str]) -> None:
     found = sniffed(capsys, "id;n;m\n" + "".join(f"a{n};{n};x\n" for n in range(10)) + "a10;1")
     assert found.feed.csv.footer_lines == 0
     assert found.reasons == {"ragged_row": 1}
@@ -298,7 +300,7 @@ def test_remarks_between_rows_are_comments(capsys: pytest.CaptureFixture[str]) -
     assert (found.rows, found.reasons) == (2, {})
 
 
-def test_a_hash_before_a_column_name_is_no_comment(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_hash_before_a_column_name_is_not_a_comment(capsys: pytest.CaptureFixture[str]) -> None:
     found = sniffed(capsys, "#id,n\na,2\nb,4\n")
     assert (found.feed.csv.comment, found.feed.partition_key, found.rows) == ("", "#id", 2)
 
@@ -371,7 +373,7 @@ def test_a_single_column(capsys: pytest.CaptureFixture[str]) -> None:
 def test_a_header_alone(capsys: pytest.CaptureFixture[str]) -> None:
     found = sniffed(capsys, "name,order_id,city\n")
     assert (found.rows, found.reasons) == (0, {})
-    assert "# There are no rows to try it on." in found.toml
+    assert "# Not tested: there are no rows." in found.toml
 
 
 # --- types ---
@@ -473,7 +475,7 @@ def test_a_key_that_is_not_unique_is_said_to_be_none(capsys: pytest.CaptureFixtu
     assert "# Does not tell all of these 5 rows apart: rows that repeat a key, of which the last wins: 4." in found.toml
 
 
-def test_a_second_column_that_reports_nothing_more_is_no_part_of_the_key(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_second_column_that_adds_nothing_is_not_part_of_the_key(capsys: pytest.CaptureFixture[str]) -> None:
     rows = [[f"C{n % 50}", f"{n % 50 // 2}", "x"] for n in range(100)] + [["C1", "99", "x"]]
     found = sniffed(capsys, written([["customer_id", "line", "what"], *rows]))
     assert (found.feed.partition_key, found.feed.sort_key) == ("customer_id", None)
@@ -524,7 +526,7 @@ def test_whatever_the_columns_are_there_is_a_key_that_loads(capsys: pytest.Captu
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
-def test_what_is_no_csv_is_refused_in_one_sentence(
+def test_what_is_not_a_csv_is_refused_in_one_sentence(
     capsys: pytest.CaptureFixture[str], data: bytes, sentence: str
 ) -> None:
     code, line = fault(capsys, data)
@@ -600,11 +602,11 @@ def test_any_table_that_python_writes_gets_a_feed_without_ragged_rows(
     assert all(feed.column(name) == proposal.feed.column(name) for name in names)
     rejected: list[str] = []
 
-    class Sink:
+    class ReasonList:
         def begin(self, head: bytes, csv: Any) -> None: ...
         def close(self) -> None: ...
         def add(self, rejects: list[Any]) -> None:
             rejected.extend(reject.reason for reject in rejects)
 
-    Load(feed=feed, writer=NullWriter(), rejects=Sink()).run(reading(raw, 1 << 20))
+    Load(feed=feed, writer=NullWriter(), rejects=ReasonList()).run(reading(raw, 1 << 20))
     assert "ragged_row" not in rejected

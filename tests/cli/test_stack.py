@@ -66,7 +66,7 @@ def test_variables_stand_in_for_outputs_and_no_stack_is_asked_for(monkeypatch: p
         monkeypatch.setenv(name, value)
     stack = DeployedStack(None)
     assert (stack.landing_bucket, stack.ledger.table.name) == ("landing2", "L2")
-    with pytest.raises(SettingsFault, match="no CloudFormation stack 'ingest'"):
+    with pytest.raises(SettingsFault, match="The CloudFormation stack 'ingest' does not exist"):
         _ = stack.rejects_bucket  # the one that is not set
 
 
@@ -79,9 +79,9 @@ def test_a_stack_that_is_named_is_meant_whatever_variables_are_set(
     assert DeployedStack("other").landing_bucket == "landing"
 
 
-def test_a_stack_that_is_none_of_ours_is_reported_of_by_the_output_it_lacks(stacks: Any) -> None:
+def test_another_stack_is_refused_by_the_output_it_lacks(stacks: Any) -> None:
     stacks["website"] = {"Url": "https://example.com"}
-    with pytest.raises(SettingsFault, match="stack 'website' has no output LedgerTable: it is no stack of ours"):
+    with pytest.raises(SettingsFault, match="stack 'website' has no output LedgerTable: it is not an ingest stack"):
         _ = DeployedStack("website").ledger
 
 
@@ -94,8 +94,8 @@ def test_without_a_stack_every_command_says_so_in_one_sentence(
     ran = Ran(capsys, *command)
     assert (ran.code, ran.sentence) == (
         2,
-        "There is no CloudFormation stack 'ingest' in eu-central-1; name it with --stack, choose account and region, "
-        "or set INGEST_LEDGER_TABLE, INGEST_QUEUE_URL, INGEST_LANDING_BUCKET, INGEST_REJECTS_BUCKET.",
+        "The CloudFormation stack 'ingest' does not exist in eu-central-1; name it with --stack, choose account and "
+        "region, or set INGEST_LEDGER_TABLE, INGEST_QUEUE_URL, INGEST_LANDING_BUCKET, INGEST_REJECTS_BUCKET.",
     )
 
 
@@ -117,5 +117,5 @@ def test_an_object_the_ledger_does_not_know_exits_with_3(
     ran = Ran(capsys, "status", "orders/a.csv")
     assert ran.code == 3
     assert ran.sentence.startswith(
-        "The ledger knows nothing of s3://landing/orders/a.csv: check the key; if the object"
+        "The ledger has no entry for s3://landing/orders/a.csv. Check the key. If the object"
     )

@@ -84,7 +84,7 @@ def cells(line: str) -> list[str]:
 def test_without_any_file_it_says_so(capsys: pytest.CaptureFixture[str], story: Story) -> None:
     ran = Ran(capsys, "status")
     assert (ran.code, ran.err) == (0, "")
-    assert ran.out.startswith("No file is such: neither open, nor ended on the day that was asked for")
+    assert ran.out.startswith("No files are open and none finished today (UTC).")
 
 
 def test_a_file_that_loads_is_shown_with_how_far_it_has_come(capsys: pytest.CaptureFixture[str], story: Story) -> None:
@@ -191,7 +191,7 @@ def busy_day(story: Story) -> None:
     story.whole("orders/early.csv", -3000, -2900)
     story.whole("visits/bad.csv", -2000, -1900, Status.FAILED, error=BadHeader("It has no id."))
     story.whole("orders/late.csv", -2500, -500)
-    story.whole("-/nobody.csv", -300, -290, Status.FAILED)
+    story.whole("-/homeless.csv", -300, -290, Status.FAILED)
     story.begin(WorkItem(file("orders/long.csv")), -7000)
     work = WorkItem(file("visits/short.csv"))
     story.ledger.put_back(work, story.begin(work, -100, feed="visits"), None, Throttled("The table takes nothing."))
@@ -202,23 +202,23 @@ def test_open_files_come_first_and_then_those_that_ended_today_the_newest_first(
 ) -> None:
     busy_day(story)
     ran = Ran(capsys, "status", "--json")
-    assert names(ran) == ["short.csv", "long.csv", "nobody.csv", "late.csv", "bad.csv", "early.csv"]
+    assert names(ran) == ["short.csv", "long.csv", "homeless.csv", "late.csv", "bad.csv", "early.csv"]
     assert ran.json["files"][0]["error"] == {"code": "throttled", "message": "The table takes nothing."}
-    assert (ran.json["stack"], ran.json["at"], ran.json["is_cut"]) == ("ingest", "2026-11-22T12:00:00Z", False)
+    assert (ran.json["stack"], ran.json["at"], ran.json["truncated"]) == ("ingest", "2026-11-22T12:00:00Z", False)
 
 
 @pytest.mark.parametrize(
     ("options", "expected"),
     [
         ("--feed visits", ["short.csv", "bad.csv"]),
-        ("--feed -", ["nobody.csv"]),
-        ("--status FAILED", ["nobody.csv", "bad.csv"]),
+        ("--feed -", ["homeless.csv"]),
+        ("--status FAILED", ["homeless.csv", "bad.csv"]),
         ("--status WAITING", ["short.csv"]),
         ("--status SPLIT", []),
         ("--feed orders --status COMPLETE", ["late.csv", "early.csv"]),
         ("--day 2026-11-21", ["yesterday.csv"]),
         ("--day 2026-11-22 --status COMPLETE", ["late.csv", "early.csv"]),
-        ("--limit 3", ["short.csv", "long.csv", "nobody.csv"]),
+        ("--limit 3", ["short.csv", "long.csv", "homeless.csv"]),
     ],
 )
 def test_files_can_be_asked_for_by_feed_status_and_day(
@@ -230,26 +230,26 @@ def test_files_can_be_asked_for_by_feed_status_and_day(
 
 def test_it_says_that_there_are_more_files_than_it_shows(capsys: pytest.CaptureFixture[str], story: Story) -> None:
     busy_day(story)
-    assert "There are more than these 5;" in Ran(capsys, "status", "--limit", "5").out
-    assert "There are more" not in Ran(capsys, "status", "--limit", "6").out
-    assert Ran(capsys, "status", "--limit", "5", "--json").json["is_cut"] is True
+    assert "Only the first 5 are shown;" in Ran(capsys, "status", "--limit", "5").out
+    assert "Only the first" not in Ran(capsys, "status", "--limit", "6").out
+    assert Ran(capsys, "status", "--limit", "5", "--json").json["truncated"] is True
 
 
 @pytest.mark.parametrize(
     ("options", "sentence"),
     [
         ("--feed order", "There is no feed 'order'; feeds.toml declares: orders, visits."),
-        ("--status failed", "--status 'failed' is wrong: accepted are LOADING, WAITING, SPLIT, COMPLETE, FAILED,"),
-        ("--day yesterday", "--day 'yesterday' is wrong: accepted is a date as 2026-11-22."),
-        ("--day 20261122", "--day '20261122' is wrong"),
-        ("--day 2026-11-22 --status SPLIT", "--day and --status SPLIT exclude each other"),
-        ("--version 1", "--version is of a file; name it."),
-        ("a.csv --feed orders", "FILE and --feed exclude each other."),
-        ("a.csv --watch", "FILE and --watch exclude each other."),
-        ("s3://landing", "s3://landing is no S3 object; write s3://bucket/key."),
+        ("--status failed", "--status 'failed' is not valid; accepted are LOADING, WAITING, SPLIT, COMPLETE, FAILED,"),
+        ("--day yesterday", "--day 'yesterday' is not a valid date; write it as 2026-11-22."),
+        ("--day 20261122", "--day '20261122' is not a valid date"),
+        ("--day 2026-11-22 --status SPLIT", "--day and --status SPLIT cannot be combined"),
+        ("--version 1", "--version needs FILE."),
+        ("a.csv --feed orders", "FILE and --feed cannot be combined."),
+        ("a.csv --watch", "FILE and --watch cannot be combined."),
+        ("s3://landing", "s3://landing is not the URL of an S3 object; write s3://bucket/key."),
     ],
 )
-def test_what_does_not_go_together_exits_with_2(
+def test_options_that_cannot_be_combined_exit_with_2(
     capsys: pytest.CaptureFixture[str], story: Story, options: str, sentence: str
 ) -> None:
     ran = Ran(capsys, "status", *options.split())
@@ -305,7 +305,7 @@ def test_watching_shows_the_files_and_ends_with_130(
 def test_watching_is_not_for_machines(capsys: pytest.CaptureFixture[str], story: Story) -> None:
     ran = Ran(capsys, "status", "--watch", "--json")
     assert ran.code == 2
-    assert ran.json["error"]["message"].startswith("--watch and --json exclude each other")
+    assert ran.json["error"]["message"].startswith("--watch and --json cannot be combined.")
 
 
 # --- one file ---
@@ -377,17 +377,17 @@ def test_the_segments_of_a_file_are_shown_with_state_lease_and_checkpoint(
     }
 
 
-def test_a_lease_that_has_run_out_says_since_when(capsys: pytest.CaptureFixture[str], story: Story) -> None:
+def test_an_expired_lease_says_since_when(capsys: pytest.CaptureFixture[str], story: Story) -> None:
     story.begin(WorkItem(file("orders/dead.csv")), -100, lease_s=60)
-    assert "  lease    ran out 40 s ago" in Ran(capsys, "status", "orders/dead.csv").out.splitlines()
+    assert "  lease    expired 40 s ago" in Ran(capsys, "status", "orders/dead.csv").out.splitlines()
 
 
 def test_segments_may_be_limited(capsys: pytest.CaptureFixture[str], story: Story) -> None:
     split(story, "orders/large.csv")
     ran = Ran(capsys, "status", "orders/large.csv", "--limit", "2")
-    assert "There are 3 segments; --limit says how many are shown." in ran.out
+    assert "There are 3 segments; use --limit to show more." in ran.out
     document = Ran(capsys, "status", "orders/large.csv", "--limit", "2", "--json").json
-    assert (len(document["segments"]), document["is_cut"]) == (2, True)
+    assert (len(document["segments"]), document["truncated"]) == (2, True)
 
 
 @pytest.mark.parametrize("name", ["0a", "0A" + "0" * 30, "e0A"])
@@ -406,4 +406,4 @@ def test_a_version_that_is_not_there_is_refused_with_those_that_are(
 ) -> None:
     story.begin(WorkItem(file("orders/a.csv")), -10)
     ran = Ran(capsys, "status", "orders/a.csv", "--version", "zz")
-    assert (ran.code, ran.sentence) == (2, f"--version 'zz' is not in the ledger; known are: 0A{'0' * 30}.")
+    assert (ran.code, ran.sentence) == (2, f"--version 'zz' is not in the ledger; it has: 0A{'0' * 30}.")

@@ -5,15 +5,15 @@ from io import StringIO
 import pytest
 from rich.console import Console
 
-from ingest.cli.output import Column, FittingTable
+from ingest.cli.output import FittingTable, TableColumn
 
 COLUMNS = (
-    Column("file", "key"),
-    Column("status", "words"),
-    Column("rows"),
-    Column("speed", may_go=1),
-    Column("bytes", may_go=2),
-    Column("empty"),
+    TableColumn("file", "key"),
+    TableColumn("status", "words"),
+    TableColumn("rows"),
+    TableColumn("speed", may_go=1),
+    TableColumn("bytes", may_go=2),
+    TableColumn("empty"),
 )
 KEY = "orders/europe/2026/11/22/export-0001.csv"
 ROW = {"file": KEY, "status": "FAILED bad_header", "rows": "1,234", "speed": "99", "bytes": "17,622,886", "empty": ""}
@@ -25,19 +25,19 @@ def printed(width: int) -> list[str]:
     return [line.rstrip() for line in stream.getvalue().splitlines()]
 
 
-def test_where_there_is_room_all_stand_in_one_line_but_the_empty_ones() -> None:
+def test_on_a_wide_terminal_all_columns_but_empty_ones_are_shown() -> None:
     lines = printed(120)
     assert lines[0].split() == ["file", "status", "rows", "speed", "bytes"]
     assert lines[2:] == [f"{KEY}  FAILED bad_header  1,234     99  17,622,886"]
 
 
 @pytest.mark.parametrize(
-    ("width", "gone"),
+    ("width", "dropped"),
     [(58, ""), (57, "bytes"), (46, "bytes"), (45, "speed, bytes"), (20, "speed, bytes")],
 )
-def test_what_matters_least_goes_first_and_it_is_said(width: int, gone: str) -> None:
-    said = " ".join(printed(width)).partition("Left out for want of room: ")[2]
-    assert said == (f"{gone}." if gone else "")
+def test_the_least_important_columns_are_dropped_first_and_named(width: int, dropped: str) -> None:
+    named = " ".join(printed(width)).partition("Columns not shown: ")[2]
+    assert named == (f"{dropped}." if dropped else "")
 
 
 @pytest.mark.parametrize("width", range(33, 100))

@@ -175,12 +175,12 @@ def test_one_document_holds_everything(capsys: pytest.CaptureFixture[str], world
             "concurrent": None,
         },
     }
-    assert set(files) == {"completed", "open", "open_is_cut", "last_ended", "last_failed"}
+    assert set(files) == {"completed", "open", "open_truncated", "last_ended", "last_failed"}
     (opened,) = files["open"]
     assert (opened["file"], opened["progress"], opened["eta_s"]) == ("s3://landing/orders/now.csv", 0.25, 300.0)
     assert [file["file"].rpartition("/")[2] for file in files["last_ended"]] == ["bad.csv", "good.csv"]
     assert [file["error"]["code"] for file in files["last_failed"]] == ["bad_header"]
-    assert (files["completed"], files["open_is_cut"]) == (2, False)
+    assert (files["completed"], files["open_truncated"]) == (2, False)
 
 
 def test_without_a_terminal_it_shows_one_picture_of_80_columns(
@@ -368,7 +368,7 @@ def test_a_picture_fits_the_terminal_however_many_files_there_are(
     found: list[StackHealth] = []
     monkeypatch.setattr(command, "health_document", lambda seen: found.append(seen) or health_document(seen))
     document = Ran(capsys, "top", "--json").json
-    assert (len(document["files"]["open"]), document["files"]["open_is_cut"]) == (20, True)
+    assert (len(document["files"]["open"]), document["files"]["open_truncated"]) == (20, True)
     for height in (24, 30, 50):
         console = Console(file=StringIO(), width=80, height=height)
         invocations = Invocations(1000, 10, 20, 123.4, 850.0, 10)

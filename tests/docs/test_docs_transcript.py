@@ -1,18 +1,18 @@
-"""docs/transcript.md is a real run of the story as it is told now, and holds nothing of the machine it was made on."""
+"""docs/transcript.md is a real run of the current demo script, and holds nothing of the machine it was made on."""
 
 import re
 import shlex
 from pathlib import Path
 
-from loadtest.demo_script import steps as chapters
+from loadtest.demo_script import steps
 from loadtest.demo_script.script import Ran, Title
 
 TEXT = (Path(__file__).parents[2] / "docs/transcript.md").read_text(encoding="utf-8")
 COMMANDS = [shlex.split(line) for line in re.findall(r"^\$ ingest (.*)$", TEXT, re.MULTILINE)]
 
 
-class Listened:
-    """Takes a story and does nothing of it."""
+class RecordedScript:
+    """A script that records its titles and commands, and runs nothing."""
 
     def __init__(self) -> None:
         self.parts: list[Title | Ran] = []
@@ -29,17 +29,17 @@ class Listened:
         return lambda *arguments, **options: None
 
 
-def test_it_has_the_commands_and_chapters_of_the_story() -> None:
-    reported = Listened()
-    chapters.before_the_drop(reported)  # type: ignore[arg-type]
-    chapters.the_load(reported)  # type: ignore[arg-type]
-    chapters.bad_rows(reported)  # type: ignore[arg-type]
-    chapters.wrong_file(reported)  # type: ignore[arg-type]
-    chapters.wrong_feed(reported, lambda: None)  # type: ignore[arg-type]
-    chapters.dead_letters(reported, {})  # type: ignore[arg-type]
-    chapters.the_row_counts(reported)  # type: ignore[arg-type]
-    assert [list(part.arguments) for part in reported.parts if isinstance(part, Ran)] == COMMANDS
-    assert [part.text for part in reported.parts if isinstance(part, Title)] == re.findall(
+def test_it_has_the_commands_and_titles_of_the_script() -> None:
+    recorded = RecordedScript()
+    steps.before_the_drop(recorded)  # type: ignore[arg-type]
+    steps.the_load(recorded)  # type: ignore[arg-type]
+    steps.bad_rows(recorded)  # type: ignore[arg-type]
+    steps.wrong_file(recorded)  # type: ignore[arg-type]
+    steps.wrong_feed(recorded, lambda: None)  # type: ignore[arg-type]
+    steps.dead_letters(recorded, {})  # type: ignore[arg-type]
+    steps.the_row_counts(recorded)  # type: ignore[arg-type]
+    assert [list(part.arguments) for part in recorded.parts if isinstance(part, Ran)] == COMMANDS
+    assert [part.text for part in recorded.parts if isinstance(part, Title)] == re.findall(
         r"^## (.*)$", TEXT, re.MULTILINE
     )
 
@@ -49,7 +49,7 @@ def test_it_shows_each_command_of_the_operator() -> None:
     assert {"plan", "top", "status", "rejects", "retry", "redrive", "pause", "resume", "history"} <= named
 
 
-def test_its_outputs_are_no_wider_than_a_terminal_but_for_sentences() -> None:
+def test_its_tables_fit_a_terminal() -> None:
     tables = re.findall(r"^(?=.*─{20})─+$", TEXT, re.MULTILINE)
     assert tables and max(map(len, tables)) <= 80
 

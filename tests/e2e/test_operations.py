@@ -102,13 +102,13 @@ def test_a_dead_letter_reports_why_it_is_there_and_goes_back_when_that_is_fixed(
     assert "add --yes" in refused.err
     with stack.table("NoSuchTable", "customer_id", "order_id"):
         printed = operator.run("redrive", "--file", "orphans/*", "--yes").out
-        assert "2 dead letter(s): 1 " in printed and "= 1 sent + 1 left as they are." in printed
+        assert "2 dead letter(s): 1 " in printed and "= 1 sent + 1 left in the queue." in printed
         assert stack.final_entry("orphans/redriven.csv")["status"] == "COMPLETE"
         assert len(stack.items("NoSuchTable")) == 3
     gone = operator.json("redrive", "--reason", "unknown_message", "--discard", "--yes")
     assert (gone["found"], gone["deleted"], gone["sent"]) == (1, 1, 0)
     assert stack.depth(stack.dead_letter_url) == 0
-    assert operator.run("redrive", "--dry-run").out == "There is no dead letter.\n"
+    assert operator.run("redrive", "--dry-run").out == "The dead-letter queue is empty.\n"
 
 
 def test_a_file_that_failed_is_loaded_again_once_its_cause_is_fixed(stack: Any, operator: Operator) -> None:

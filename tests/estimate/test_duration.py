@@ -3,7 +3,7 @@
 import pytest
 
 from infra.settings import Settings
-from ingest.estimate.cost import Load, charges
+from ingest.estimate.cost import Workload, charges
 from ingest.estimate.duration import Capacity, Demand, Fleet, duration
 
 MILLION = 1_000_000
@@ -16,10 +16,10 @@ def of(units: float, hottest: float = 0, together: float = 0) -> Demand:
 @pytest.mark.parametrize(
     ("units", "seconds"),
     [
-        (4_000 * 60, 60),  # as quick as it is new
+        (4_000 * 60, 60),  # its initial capacity
         (4_000 * 1_800, 1_800),
         (4_000 * 1_800 + 8_000 * 60, 1_860),
-        ((4_000 + 8_000 + 16_000 + 32_000) * 1_800 + 40_000 * 100, 4 * 1_800 + 100),  # and no quicker than the quota
+        ((4_000 + 8_000 + 16_000 + 32_000) * 1_800 + 40_000 * 100, 4 * 1_800 + 100),  # up to the quota
     ],
 )
 def test_a_new_table_takes_twice_as_much_every_half_hour(units: float, seconds: float) -> None:
@@ -35,10 +35,15 @@ def test_a_new_table_takes_no_more_than_it_is_given() -> None:
     ("demands", "work_s", "workers", "expected"),
     [
         ([of(MILLION)], 10, 1, (25, "capacity")),
-        ([of(MILLION), of(2 * MILLION)], 10, 1, (50, "capacity")),  # each index has its own, the busiest is waited for
+        (
+            [of(MILLION), of(2 * MILLION)],
+            10,
+            1,
+            (50, "capacity"),
+        ),  # each index has its own capacity; the busiest sets the time
         ([of(MILLION)], 600, 10, (60, "workers")),
         ([of(MILLION, hottest=400_000)], 10, 1, (400, "hot_key")),
-        ([of(MILLION, together=MILLION)], 10, 10, (100, "hot_key")),  # sorted: ten functions are at ten keys
+        ([of(MILLION, together=MILLION)], 10, 10, (100, "hot_key")),  # sorted: ten functions write ten keys
     ],
 )
 def test_the_slowest_of_capacity_keys_and_workers_sets_the_time(
@@ -60,14 +65,14 @@ def test_the_fleet_is_that_of_the_stack() -> None:
     ("size_mb", "splittable", "segments"),
     [(0, True, 1), (64, True, 1), (65, True, 2), (640, True, 10), (640, False, 1)],
 )
-def test_a_large_plain_file_is_loaded_in_parts(size_mb: int, splittable: bool, segments: int) -> None:
+def test_a_large_plain_file_is_loaded_in_segments(size_mb: int, splittable: bool, segments: int) -> None:
     assert Fleet().segments(size_mb * 1024 * 1024, is_splittable=splittable) == segments
 
 
 def bill(**changes: float | bool) -> dict[str, float]:
     load = {"files": 1, "size_bytes": 1 << 30, "segments": 16, "workers": 10, "seconds": 1000.0}
     units = {"table_units": 10.0 * MILLION, "index_units": 5.0 * MILLION, "splits": True}
-    return {c.what: c.dollars for c in charges(Load(**(load | units | changes)), Fleet())}  # type: ignore[arg-type]
+    return {c.what: c.dollars for c in charges(Workload(**(load | units | changes)), Fleet())}  # type: ignore[arg-type]
 
 
 def test_the_bill_is_mostly_write_units() -> None:

@@ -1,4 +1,4 @@
-"""A DynamoDB that throttles, fails, cuts, delays and lies: the table ends as the file says, and row counts reconcile."""
+"""A DynamoDB that throttles, fails, cuts and delays: the table ends as the file says, and row counts reconcile."""
 
 from typing import Any
 

@@ -12,7 +12,7 @@ from ingest.ledger.table import allowed
 
 PAGE = Path(__file__).parents[2] / "docs/ledger.md"
 ENDS = {"DONE", "STOPPED", *FINAL_STATUSES}
-LEASE = {"free": "free, or run out", "held": "held by who asks", "any": "does not matter"}
+LEASE = {"free": "free, or expired", "held": "held by the caller", "any": "does not matter"}
 
 
 def diagram(steps: dict[str, Step]) -> str:
@@ -30,7 +30,7 @@ def table(steps: dict[str, Step]) -> str:
     """Return the steps as a table, with the condition that DynamoDB checks."""
     lines = ["| step | from | to | the lease must be | condition of the write |", "|---|---|---|---|---|"]
     for name, step in steps.items():
-        sources = ", ".join(f"`{source}`" if source != NEW else "no record" for source in step.sources)
+        sources = ", ".join(f"`{source}`" if source != NEW else "no entry" for source in step.sources)
         lines.append(f"| {name} | {sources} | `{step.target}` | {LEASE[step.lease]} | `{condition(step)}` |")
     return "\n".join(lines)
 

@@ -1,15 +1,15 @@
-"""`ingest status FILE`: the history of a file's versions, and the segments of one of them."""
+"""`ingest status FILE`: the versions of a file, and the segments of one of them. Other commands find files here too."""
 
 import json
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from rich.text import Text
 
-from ingest.cli.output import Column, FittingTable, line_console, row_counts_sentence
+from ingest.cli.output import FittingTable, TableColumn, line_console, row_counts_sentence
 from ingest.cli.stack import DeployedStack
-from ingest.cli.status.choose import choose, find_versions
 from ingest.cli.status.query import FileView, view_of
 from ingest.cli.status.view import (
     attempts_document,
@@ -20,21 +20,71 @@ from ingest.cli.status.view import (
     status_text,
     time_text,
 )
+from ingest.errors import FileMissing, SettingsFault
+from ingest.file import FileVersion
 from ingest.ledger.entry import Entry
 from ingest.ledger.progress import segment_share
 
 _COLUMNS = (
-    Column("first byte"),
-    Column("end", may_go=4),
-    Column("line", may_go=3),
-    Column("status", "word"),
-    Column("done"),
-    Column("rows", may_go=1),
-    Column("rejects", may_go=2),
-    Column("attempts", may_go=5),
-    Column("lease", "word"),
-    Column("error", "words"),
+    TableColumn("first byte"),
+    TableColumn("end", may_go=4),
+    TableColumn("line", may_go=3),
+    TableColumn("status", "word"),
+    TableColumn("done"),
+    TableColumn("rows", may_go=1),
+    TableColumn("rejects", may_go=2),
+    TableColumn("attempts", may_go=5),
+    TableColumn("lease", "word"),
+    TableColumn("error", "words"),
 )
+
+
+def find_versions(stack: DeployedStack, name: str) -> list[Entry]:
+    """Return the ledger entries of all versions of a file, in the order they were first seen.
+
+    `name` is s3://bucket/key, or a key in the landing bucket.
+
+    Raises:
+        FileMissing: the ledger has none.
+        SettingsFault: the URL has no key.
+    """
+    bucket, key = _place(stack, name)
+    entries = sorted(stack.ledger.versions(bucket, key), key=lambda entry: entry.first_seen_s or 0.0)
+    if not entries:
+        raise FileMissing(
+            f"The ledger has no entry for s3://{bucket}/{key}. Check the key. If the object exists, its notification "
+            "is still in the queue (see `ingest top`; the stack may be paused), or was lost: run `ingest reconcile`."
+        )
+    return entries
+
+
+def choose(entries: Sequence[Entry], name: str | None) -> Entry:
+    """Return the version with that name (or sequencer, version id or eTag); without a name, the one seen last.
+
+    Raises:
+        SettingsFault: the ledger lacks this version.
+    """
+    if name is None:
+        return entries[-1]
+    for entry in reversed(entries):
+        if name.upper() in _names(entry.work.file):
+            return entry
+    known = ", ".join(entry.work.file.version for entry in entries)
+    raise SettingsFault(f"--version {name!r} is not in the ledger; it has: {known}.")
+
+
+def _place(stack: DeployedStack, name: str) -> tuple[str, str]:
+    if not name.startswith("s3://"):
+        return stack.landing_bucket, name
+    bucket, _, key = name.removeprefix("s3://").partition("/")
+    if not bucket or not key:
+        raise SettingsFault(f"{name} is not the URL of an S3 object; write s3://bucket/key.")
+    return bucket, key
+
+
+def _names(file: FileVersion) -> set[str]:
+    names = (file.version, file.sequencer, file.version_id, file.etag)
+    return {name.upper() for name in names if name}
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,11 +98,11 @@ class History:
 
 
 def find_history(stack: DeployedStack, name: str, version: str | None, *, now_s: float) -> History:
-    """Return what the ledger holds about a file: s3://bucket/key, or a key in the landing bucket.
+    """Return what the ledger knows about a file: s3://bucket/key, or a key in the landing bucket.
 
     Raises:
-        FileMissing: nothing.
-        SettingsFault: the URL has no key, or there is no such version.
+        FileMissing: the ledger has no entry for it.
+        SettingsFault: the URL has no key, or the ledger lacks this version.
     """
     entries = find_versions(stack, name)
     versions = tuple(view_of(stack.ledger, entry, None, now_s=now_s) for entry in entries)
@@ -72,7 +122,7 @@ def print_history(history: History, *, limit: int | None, as_json: bool) -> None
     if history.segments:
         console.print(_segment_table(history, limit))
         if limit is not None and limit < len(history.segments):
-            console.print(f"There are {len(history.segments)} segments; --limit says how many are shown.")
+            console.print(f"There are {len(history.segments)} segments; use --limit to show more.")
 
 
 def _document(history: History, limit: int | None) -> dict[str, Any]:
@@ -82,7 +132,7 @@ def _document(history: History, limit: int | None) -> dict[str, Any]:
         "versions": [file_document(view, now_s=history.now_s) for view in history.versions],
         "segments_of": chosen.version,
         "segments": [_segment_document(segment, history.now_s) for segment in history.segments[:limit]],
-        "is_cut": len(history.segments[:limit]) < len(history.segments),
+        "truncated": len(history.segments[:limit]) < len(history.segments),
     }
 
 
@@ -102,12 +152,12 @@ def _segment_document(entry: Entry, now_s: float) -> dict[str, Any]:
 
 
 def _lines(view: FileView, now_s: float) -> list[str]:
-    """Return what is to say of a version, one line each; what is not known is left out."""
+    """Return the lines about a version; what is not known is left out."""
     entry, file = view.entry, view.entry.work.file
     size = "" if file.size_bytes is None else f", {file.size_bytes:,} bytes"
     ended = "" if entry.ended_s is None else f", ended {time_text(entry.ended_s)}"
     seconds = "" if entry.seconds is None else f", {entry.seconds:,.1f} s"
-    reported = {
+    details = {
         "done": ", ".join(filter(None, (share_text(view.progress.share), _in_segments(entry)))),
         "seen": f"first {time_text(entry.first_seen_s)}{ended}{seconds}, {_attempts(entry)}",
         "lease": lease_text(entry, now_s=now_s),
@@ -115,8 +165,8 @@ def _lines(view: FileView, now_s: float) -> list[str]:
         "rejects": entry.rejects,
         "error": entry.error,
     }
-    head = f"\nversion {file.version}{size}, feed {entry.feed}: {entry.status}"
-    return [head, *(f"  {name:<9}{text}".rstrip() for name, text in reported.items() if text)]
+    title = f"\nversion {file.version}{size}, feed {entry.feed}: {entry.status}"
+    return [title, *(f"  {name:<9}{text}".rstrip() for name, text in details.items() if text)]
 
 
 def _in_segments(entry: Entry) -> str:
@@ -124,7 +174,7 @@ def _in_segments(entry: Entry) -> str:
 
 
 def _attempts(entry: Entry) -> str:
-    resent = f", sent again by the reconciler {entry.resent} time(s)" if entry.resent else ""
+    resent = f", requeued by the reconciler {entry.resent} time(s)" if entry.resent else ""
     return f"{entry.attempts} attempt(s){resent}"
 
 

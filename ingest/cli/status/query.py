@@ -1,4 +1,4 @@
-"""Which files `ingest status` shows: asked of the ledger by feed, status and day, no more of them than are shown."""
+"""Which files `ingest status` shows: queried from the ledger by feed, status and day, no more than are shown."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
@@ -21,21 +21,21 @@ OPEN_STATUSES = (Status.LOADING, Status.WAITING, Status.SPLIT)
 
 
 class StatusLedger(Protocol):
-    """What is asked of the ledger."""
+    """The ledger's queries that are used here."""
 
     def open_files(self, feed: str, *, newest_first: bool = False) -> Iterator[Entry]:
-        """Yield the files of a feed whose outcome was not told yet."""
+        """Yield the files of a feed whose outcome was not reported yet."""
 
     def ended_files(self, feed: str, status: str, day: str, *, newest_first: bool = False) -> Iterator[Entry]:
-        """Yield the files of a feed that ended so on a day."""
+        """Yield the files of a feed that ended with a status on a day."""
 
     def segments(self, file: FileVersion) -> Iterator[Entry]:
-        """Yield the records of a file's segments in their order."""
+        """Yield the entries of a file's segments in their order."""
 
 
 @dataclass(frozen=True, slots=True)
 class FileView:
-    """A file and how far it has come."""
+    """A file and its progress."""
 
     entry: Entry
     progress: Progress
@@ -43,7 +43,7 @@ class FileView:
 
 @dataclass(frozen=True, slots=True)
 class Overview:
-    """Files at one moment; `is_cut` if there are more of them."""
+    """Files at one moment; `is_cut` if there are more than these."""
 
     files: tuple[FileView, ...]
     is_cut: bool
@@ -51,11 +51,11 @@ class Overview:
 
 
 @dataclass(frozen=True)
-class Question:
-    """Which files are asked for. Without a day: the open ones, and those that ended today.
+class StatusQuery:
+    """Which files to show. Without a day: the open ones, and those that ended today.
 
     Raises:
-        SettingsFault: there is no such feed, status or day, or the two do not go together.
+        SettingsFault: the feed, status or day does not exist, or the two cannot be combined.
     """
 
     feeds: Feeds
@@ -69,11 +69,11 @@ class Question:
         object.__setattr__(self, "names", self._names())
         known = (*OPEN_STATUSES, *FINAL_STATUSES)
         if self.status not in (None, *known):
-            raise SettingsFault(f"--status {self.status!r} is wrong: accepted are {', '.join(known)}.")
+            raise SettingsFault(f"--status {self.status!r} is not valid; accepted are {', '.join(known)}.")
         if self.day is not None and not is_day(self.day):
-            raise SettingsFault(f"--day {self.day!r} is wrong: accepted is a date as 2026-11-22.")
+            raise SettingsFault(f"--day {self.day!r} is not a valid date; write it as 2026-11-22.")
         if self.day is not None and self.status in OPEN_STATUSES:
-            raise SettingsFault(f"--day and --status {self.status} exclude each other: such files have not ended.")
+            raise SettingsFault(f"--day and --status {self.status} cannot be combined: such files have not ended.")
 
     def _names(self) -> tuple[str, ...]:
         if self.feed is None:
@@ -83,18 +83,23 @@ class Question:
         return (self.feed,)
 
     @property
+    def is_filtered(self) -> bool:
+        """Whether only some of the files that are open or ended today are to be shown, or those of another day."""
+        return (self.feed, self.status, self.day) != (None, None, None)
+
+    @property
     def wants_open(self) -> bool:
-        """Whether open files are asked for."""
+        """Whether to show open files."""
         return self.day is None and self.status not in FINAL_STATUSES
 
     @property
     def final_statuses(self) -> tuple[str, ...]:
-        """The ends that are asked for."""
+        """The final statuses to show."""
         return FINAL_STATUSES if self.status is None else tuple({self.status} & set(FINAL_STATUSES))
 
 
-def look(ledger: StatusLedger, question: Question, *, now_s: float) -> Overview:
-    """Return the files that are asked for: open ones first, then those that ended, the newest first."""
+def look(ledger: StatusLedger, question: StatusQuery, *, now_s: float) -> Overview:
+    """Return the files to show: open ones first, then those that ended, the newest first in each."""
     found = list(islice(_entries(ledger, question, now_s), question.limit + 1))
     shown = found[: question.limit]
     views = tuple(view_of(ledger, entry, question.feeds, now_s=now_s) for entry in shown)
@@ -102,7 +107,7 @@ def look(ledger: StatusLedger, question: Question, *, now_s: float) -> Overview:
 
 
 def view_of(ledger: StatusLedger, entry: Entry, feeds: Feeds | None, *, now_s: float) -> FileView:
-    """Return a file with how far it has come; the segments of an open one are asked for."""
+    """Return a file with its progress; an open one's segments are queried for it."""
     is_split = is_open(entry.status) and entry.segments > 0
     segments = list(ledger.segments(entry.work.file)) if is_split else []
     feed = feeds.feeds.get(entry.feed) if feeds else None
@@ -110,7 +115,7 @@ def view_of(ledger: StatusLedger, entry: Entry, feeds: Feeds | None, *, now_s: f
     return FileView(entry, file_progress(entry, segments, now_s=now_s, compressed=compressed and not is_split))
 
 
-def _entries(ledger: StatusLedger, question: Question, now_s: float) -> Iterator[Entry]:
+def _entries(ledger: StatusLedger, question: StatusQuery, now_s: float) -> Iterator[Entry]:
     day = question.day or iso(now_s)[:10]
     opened = _newest(ledger.open_files(name, newest_first=True) for name in question.names if question.wants_open)
     ended = _newest(
@@ -122,12 +127,12 @@ def _entries(ledger: StatusLedger, question: Question, now_s: float) -> Iterator
 
 
 def _newest(sources: Iterable[Iterator[Entry]]) -> Iterator[Entry]:
-    """Merge records that come newest first; each source is read no further than needed."""
-    return merge(*sources, key=lambda r: r.first_seen_s or 0.0 if r.ended_s is None else r.ended_s, reverse=True)
+    """Merge entries that come newest first; each source is read no further than needed."""
+    return merge(*sources, key=lambda e: e.first_seen_s or 0.0 if e.ended_s is None else e.ended_s, reverse=True)
 
 
 def is_day(text: str) -> bool:
-    """Return whether a text is a day as 2026-11-22."""
+    """Return whether a text is a date as 2026-11-22."""
     try:
         return date.fromisoformat(text).isoformat() == text
     except ValueError:

@@ -1,38 +1,36 @@
-"""What `ingest status` prints of files: one JSON document, or a table."""
+"""What `ingest status` prints about files: a table, or one JSON document."""
 
 from typing import Any
 
 from rich.console import Group
 from rich.text import Text
 
-from ingest.cli.output import Column, FittingTable
+from ingest.cli.output import FittingTable, TableColumn
 from ingest.cli.status.query import FileView, Overview
 from ingest.contract import Status
 from ingest.ledger.entry import Entry
 from ingest.ledger.states import is_open
 from ingest.ledger.table import iso
 
-NOTHING = (
-    "No file is such: neither open, nor ended on the day that was asked for, which is today (UTC) without --day. "
-    "`ingest history --files` shows more days."
-)
+NOTHING = "No files are open and none finished today (UTC). `ingest history --files` shows more days."
+NOTHING_LIKE_IT = "No files match. `ingest history --files` shows more days."
 _COLUMNS = (
-    Column("file", "key"),
-    Column("status", "words"),
-    Column("done"),
-    Column("segments", may_go=1),
-    Column("rows/s", may_go=2),
-    Column("rows"),
-    Column("rejects"),
-    Column("age"),
+    TableColumn("file", "key"),
+    TableColumn("status", "words"),
+    TableColumn("done"),
+    TableColumn("segments", may_go=1),
+    TableColumn("rows/s", may_go=2),
+    TableColumn("rows"),
+    TableColumn("rejects"),
+    TableColumn("age"),
 )
 _COLOURS = {Status.COMPLETE: "green", Status.FAILED: "red", Status.UNBALANCED: "red", Status.WAITING: "yellow"}
 
 
 def overview_document(overview: Overview, stack: str) -> dict[str, Any]:
-    """Return all of it for machines; `is_cut` says that there are more files."""
+    """Return the JSON document; `truncated` says that there are more files."""
     files = [file_document(view, now_s=overview.now_s) for view in overview.files]
-    return {"stack": stack, "at": iso(overview.now_s), "files": files, "is_cut": overview.is_cut}
+    return {"stack": stack, "at": iso(overview.now_s), "files": files, "truncated": overview.is_cut}
 
 
 def file_document(view: FileView, *, now_s: float) -> dict[str, Any]:
@@ -62,24 +60,24 @@ def file_document(view: FileView, *, now_s: float) -> dict[str, Any]:
 
 
 def attempts_document(entry: Entry, *, now_s: float) -> dict[str, Any]:
-    """Return who works on a file or segment, how often that was tried, and what stood against it last."""
-    token = None
+    """Return the lease of a file or segment, its attempts, and its last error."""
+    lease = None
     if entry.status == Status.LOADING and entry.started_s is not None:
-        token = {"held_s": round(now_s - entry.started_s, 3), "left_s": round(entry.lease_until_s - now_s, 3)}
+        lease = {"held_s": round(now_s - entry.started_s, 3), "left_s": round(entry.lease_until_s - now_s, 3)}
     return {
         "attempts": entry.attempts,
         "resent": entry.resent,
         "last_progress": time_text(entry.moved_s),
-        "lease": token,
+        "lease": lease,
         "error": {"code": entry.error_code, "message": entry.error} if entry.error else None,
     }
 
 
-def overview_lines(overview: Overview) -> Group:
-    """Return a table of the files, and what else there is to say."""
+def overview_lines(overview: Overview, *, is_filtered: bool = False) -> Group:
+    """Return a table of the files, and a note if there are more."""
     if not overview.files:
-        return Group(Text(NOTHING))
-    more = [Text(f"There are more than these {len(overview.files)}; see --limit, --feed, --status and --day.")]
+        return Group(Text(NOTHING_LIKE_IT if is_filtered else NOTHING))
+    more = [Text(f"Only the first {len(overview.files)} are shown; see --limit, --feed, --status and --day.")]
     table = FittingTable(_COLUMNS, [_cells(view) for view in overview.files])
     return Group(table, *(more if overview.is_cut else ()))
 
@@ -88,7 +86,7 @@ def _cells(view: FileView) -> dict[str, str | Text]:
     entry, progress = view.entry, view.progress
     return {
         "file": entry.work.file.key,
-        "status": reported_text(entry),
+        "status": status_and_error(entry),
         "done": share_text(progress.share),
         "segments": segments_text(entry),
         "rows/s": "" if progress.rows_per_s is None else f"{progress.rows_per_s:,.0f}",
@@ -103,13 +101,13 @@ def status_text(entry: Entry) -> Text:
     return Text(entry.status, style=_COLOURS.get(entry.status, ""))
 
 
-def reported_text(entry: Entry) -> Text:
-    """Return a status with the code of what stands against the file, if anything does."""
+def status_and_error(entry: Entry) -> Text:
+    """Return a status with the file's error code, if there is one."""
     return status_text(entry).append(f" {entry.error_code}" if entry.error_code else "")
 
 
 def share_text(share: float | None) -> str:
-    """Return a share as per cent; 100 % only when all is done.
+    """Return a share in per cent; 100 % only when all is done.
 
     >>> share_text(0.99999), share_text(1.0), share_text(None)
     ('99.9 %', '100 %', '')
@@ -120,7 +118,7 @@ def share_text(share: float | None) -> str:
 
 
 def segments_text(entry: Entry) -> str:
-    """Return how many segments are done, of how many; "…" while more are being found."""
+    """Return how many segments are done, of how many; "…" while more are planned."""
     return f"{entry.segments_done}/{entry.segments}{'…' * _is_planning(entry)}" if entry.segments else ""
 
 
@@ -140,12 +138,12 @@ def age_text(seconds: float | None) -> str:
 
 
 def lease_text(entry: Entry, *, now_s: float) -> str:
-    """Return how long a worker has had the lease, and how long it holds if no more is heard of the worker."""
+    """Return how long the lease has been held, and when it expires without another heartbeat."""
     if entry.status != Status.LOADING or entry.started_s is None:
         return ""
     left_s = entry.lease_until_s - now_s
     if left_s < 0:
-        return f"ran out {age_text(-left_s)} ago"
+        return f"expired {age_text(-left_s)} ago"
     return f"held for {age_text(now_s - entry.started_s)}, {age_text(left_s)} left"
 
 

@@ -5,9 +5,8 @@ from dataclasses import dataclass
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
-from ingest.cli.aws import client
-from ingest.cli.stack import DeployedStack
-from ingest.cli.status.query import FileView, Overview, Question, StatusLedger, look
+from ingest.cli.stack import DeployedStack, client
+from ingest.cli.status.query import FileView, Overview, StatusLedger, StatusQuery, look
 from ingest.contract import Output, Status
 from ingest.errors import SettingsFault
 from ingest.feeds.feed import Feeds
@@ -77,7 +76,7 @@ class Watcher:
     def look(self, now_s: float) -> StackHealth:
         """Return the present state."""
         today = iso(now_s)[:10]
-        ended = look(self._ledger, Question(self._feeds, day=today, limit=ENDED_FILES), now_s=now_s)
+        ended = look(self._ledger, StatusQuery(self._feeds, day=today, limit=ENDED_FILES), now_s=now_s)
         return StackHealth(
             stack=self._stack.name,
             now_s=now_s,
@@ -97,14 +96,14 @@ class Watcher:
         return self._stack.ledger
 
     def _open(self, now_s: float) -> Overview:
-        found = look(self._ledger, Question(self._feeds, limit=OPEN_FILES), now_s=now_s)
+        found = look(self._ledger, StatusQuery(self._feeds, limit=OPEN_FILES), now_s=now_s)
         views = tuple(view for view in found.files if is_open(view.entry.status))
         return Overview(views, is_cut=found.is_cut and len(views) == OPEN_FILES, now_s=now_s)
 
     def _failed(self, today: str, now_s: float) -> list[FileView]:
         found: list[FileView] = []
         for status in (Status.FAILED, Status.UNBALANCED):
-            question = Question(self._feeds, day=today, status=status, limit=ENDED_FILES)
+            question = StatusQuery(self._feeds, day=today, status=status, limit=ENDED_FILES)
             found += look(self._ledger, question, now_s=now_s).files
         return sorted(found, key=lambda view: view.entry.ended_s or 0.0, reverse=True)[:ENDED_FILES]
 

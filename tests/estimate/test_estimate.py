@@ -1,4 +1,4 @@
-"""From a sample to the whole: what is estimated, how far it may be off, and where a sample may be taken."""
+"""From a sample to the whole: what is estimated, its confidence interval, and where a sample may be taken."""
 
 import random
 from itertools import pairwise
@@ -7,39 +7,39 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ingest.estimate.extrapolate import exactly, extrapolate
+from ingest.estimate.estimate import exactly, extrapolate
 from ingest.feeds.dialect import Csv
 from ingest.reading.segments import whole_records, windows
 
 
-def test_places_that_are_alike_leave_no_doubt() -> None:
+def test_equal_windows_leave_no_uncertainty() -> None:
     assert extrapolate([(1000, 10)] * 5, 100_000) == exactly(1000)
 
 
-def test_one_place_says_nothing_about_others() -> None:
+def test_one_window_says_nothing_about_the_rest() -> None:
     found = extrapolate([(1000, 10)], 2000)
     assert (found.value, found.low, found.high) == (20, None, None)
 
 
-def test_nineteen_of_twenty_samples_hold_the_truth_between_their_ends() -> None:
+def test_the_interval_of_nineteen_in_twenty_samples_holds_the_actual_number() -> None:
     rng = random.Random(7)
-    places = [(1000, rng.randrange(5, 25)) for _ in range(400)]
-    truth = sum(count for _, count in places)
+    numbers = [(1000, rng.randrange(5, 25)) for _ in range(400)]
+    actual = sum(count for _, count in numbers)
     hits = 0
     for _ in range(400):
-        found = extrapolate(rng.sample(places, 12), 400_000)
+        found = extrapolate(rng.sample(numbers, 12), 400_000)
         assert found.low is not None and found.high is not None
-        hits += found.low <= truth <= found.high
+        hits += found.low <= actual <= found.high
     assert hits >= 400 * 0.92
 
 
-def test_what_was_read_is_never_doubted() -> None:
+def test_what_was_read_is_exact() -> None:
     found = extrapolate([(100, 1), (100, 99)], 200)
     assert (found.low, found.value, found.high) == (100, 100, 100)
 
 
 @given(st.integers(0, 500), st.integers(501, 5000), st.integers(1, 400), st.integers(1, 3000))
-def test_places_lie_in_the_file_apart_from_each_other_and_within_the_budget(
+def test_windows_lie_in_the_file_without_overlap_and_within_the_budget(
     start: int, end: int, window: int, budget: int
 ) -> None:
     found = windows(start, end, window=window, budget=budget)
@@ -55,7 +55,7 @@ def test_places_lie_in_the_file_apart_from_each_other_and_within_the_budget(
         (b"rest\na,b\nc,d\npart", (5, 13)),
         (b"rest\r\na,b\r\npa", (6, 11)),
         (b"rest\ra,b\rpa", (5, 9)),
-        (b"rest\r\na,b\r", None),  # the CR may be half a line end: nothing whole is left
+        (b"rest\r\na,b\r", None),  # the CR may be half a line end: no whole record is left
         (b"no line end", None),
         (b'rest\na,"b"\n', None),
     ],
