@@ -120,7 +120,7 @@ def _grants(
         _allow(["s3:GetObject", "s3:GetObjectVersion"], objects),
         _list_bucket(landing, prefixes),
         _allow(["s3:PutObject"], [store.rejects.arn_for_objects("*")]),
-        *([_allow(["dynamodb:BatchWriteItem"], tables)] if tables else []),
+        *([_allow(_write_actions(feeds), tables)] if tables else []),
         # Their tables are for these roles to write to, in their own accounts.
         *([_allow(["sts:AssumeRole"], roles)] if roles else []),
         _allow(["dynamodb:GetItem", "dynamodb:Query", "dynamodb:UpdateItem"], [store.ledger.table_arn]),
@@ -132,6 +132,12 @@ def _grants(
         # Messages of no known kind are put there by the function itself, with the reason.
         _allow(["sqs:SendMessage"], [buffer.dead_letters.queue_arn]),
     ]
+
+
+def _write_actions(feeds: Feeds) -> list[str]:
+    """Return what the writers of the feeds call on their tables."""
+    writers = {feed.writer for feed in feeds.feeds.values()}
+    return sorted({f"dynamodb:{operation}" for kind in writers for operation in contract.WRITE_OPERATIONS[kind]})
 
 
 CONSUME = ["sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ChangeMessageVisibility"]

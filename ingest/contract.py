@@ -5,6 +5,11 @@ HANDLER = "ingest.worker.handler.handle"
 SERVICE = "ingest"  # in every log line. Not by environment: powertools would make it a dimension of every metric
 FEEDS_FILE = "feeds.toml"  # beside the `ingest` package in the function's zip
 
+# The DynamoDB operation that writes a feed's items, and which operations each kind of writer (`writer` of a feed) calls
+# on the feed's table: `ingest.dynamodb` sends them, `infra` grants them.
+BATCH_WRITE_ITEM = "BatchWriteItem"
+WRITE_OPERATIONS = {"fast": (BATCH_WRITE_ITEM,), "boto3": (BATCH_WRITE_ITEM,)}
+
 
 class Env:
     """Environment variables the stack sets and the handler reads."""

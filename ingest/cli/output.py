@@ -16,6 +16,8 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeR
 from rich.table import Table
 from rich.text import Text
 
+from ingest.dynamodb.item_writer import Heartbeat
+from ingest.dynamodb.write_stats import NOTHING_WRITTEN
 from ingest.items.export import dynamodb_json, text_rows
 from ingest.items.items import Items, Refusal
 from ingest.ledger.row_counts import RowCounts
@@ -30,6 +32,8 @@ RAW_SHOWN = 500  # bytes of a raw record or characters of a value; `load` keeps 
 class PreviewWriter:
     """Prints items instead of writing them, up to a limit; None is no limit."""
 
+    stats = NOTHING_WRITTEN
+
     def __init__(self, stream: TextIO, *, form: str, limit: int | None) -> None:
         self._stream = stream
         self._form = form
@@ -41,7 +45,7 @@ class PreviewWriter:
         """Whether the limit is reached."""
         return self._left == 0
 
-    def write(self, items: Items) -> list[Refusal]:
+    def write(self, items: Items, heartbeat: Heartbeat) -> list[Refusal]:
         """Print the items, as far as the limit allows."""
         if self._left is not None:
             items = items.slice(0, min(self._left, len(items)))

@@ -11,14 +11,11 @@ from ingest.aws.local_files import Source, file_portions, file_size
 from ingest.aws.s3 import Objects
 from ingest.aws.s3_listing import ObjectListing
 from ingest.cli.aws import client, config, preparing, session
-from ingest.dynamodb.boto3_writer import Boto3Writer
-from ingest.dynamodb.http.client import batch_write_exchange
-from ingest.dynamodb.session import table_session
-from ingest.dynamodb.writer import BatchWriter
+from ingest.dynamodb.item_writer import ItemWriter
+from ingest.dynamodb.writers import WriterFactory
 from ingest.errors import FileMissing, ObjectSuperseded, SettingsFault
 from ingest.feeds.feed import Feed
 from ingest.file import FileVersion
-from ingest.worker.ports import ItemWriter
 
 
 def open_source(name: str) -> Source:
@@ -40,12 +37,7 @@ def open_source(name: str) -> Source:
 def open_table(name: str, feed: Feed) -> ItemWriter:
     """Return a writer to a table, of the kind the feed names. Nothing is asked of AWS before the first item."""
     with preparing(f"preparing to write to {name}"):
-        opened = table_session(session(), role=feed.role, region=feed.region, config=config())
-        dynamodb = opened.resource("dynamodb", config=config())
-    if feed.writer == "boto3":
-        return Boto3Writer(dynamodb.Table(name))
-    connect = partial(batch_write_exchange, opened, dynamodb.meta.client, name)
-    return BatchWriter(name, connect, interleave=feed.interleave)
+        return WriterFactory(session(), config()).writer_for(feed, table=name)
 
 
 def _open_object(file: FileVersion) -> Source:

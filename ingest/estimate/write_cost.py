@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from ingest.dynamodb.item_writer import Heartbeat
+from ingest.dynamodb.write_stats import NOTHING_WRITTEN
 from ingest.dynamodb.write_units import units_of
 from ingest.feeds.feed import Feed
 from ingest.items.items import Items, Refusal
@@ -89,6 +91,8 @@ class WriteCostEstimator:
     where nothing of it changes. The stack's indexes hold whole items.
     """
 
+    stats = NOTHING_WRITTEN
+
     def __init__(self, feed: Feed) -> None:
         self.items = 0
         self.sizes: Counter[int] = Counter()
@@ -101,7 +105,7 @@ class WriteCostEstimator:
         """The write units of all parts together."""
         return sum(part.units for part in self.parts)
 
-    def write(self, items: Items) -> list[Refusal]:
+    def write(self, items: Items, heartbeat: Heartbeat) -> list[Refusal]:
         """Measure the items."""
         if len(items):
             sizes = item_sizes(items.attributes)

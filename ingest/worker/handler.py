@@ -3,7 +3,7 @@
 import os
 import re
 from collections.abc import Mapping
-from functools import cache, partial
+from functools import cache
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -14,12 +14,8 @@ from ingest.aws.clock import Clock
 from ingest.aws.s3 import Objects
 from ingest.aws.s3_listing import ObjectListing
 from ingest.contract import FEEDS_FILE, Env
-from ingest.dynamodb.boto3_writer import Boto3Writer
-from ingest.dynamodb.http.client import batch_write_exchange
-from ingest.dynamodb.session import table_session
-from ingest.dynamodb.writer import BatchWriter
+from ingest.dynamodb.writers import WriterFactory
 from ingest.errors import SettingsFault
-from ingest.feeds.feed import Feed
 from ingest.feeds.parse import read_feeds
 from ingest.ledger.store import LedgerTable
 from ingest.metrics.emf import Metrics
@@ -27,8 +23,7 @@ from ingest.metrics.events import EventBus
 from ingest.queue.sqs import Queue
 from ingest.rejects.reject_writer import RejectParts
 from ingest.worker.batch import BatchHandler, Reply, logger
-from ingest.worker.lease import Heart, Timing
-from ingest.worker.ports import CountingWriter
+from ingest.worker.lease import Timing
 from ingest.worker.wiring import assemble
 
 # botocore 1.44 gives DynamoDB four attempts and shares 500 retry tokens a client; say what we want instead.
@@ -60,25 +55,7 @@ def build(environment: Mapping[str, str], root: Path) -> BatchHandler:
         dead_letter_url=_text(environment, Env.DEAD_LETTER_URL),
     )
     rejects_bucket, stack = _text(environment, Env.REJECTS_BUCKET), _text(environment, Env.STACK)
-    heart, timing = Heart(), _timing(environment)
-
-    @cache
-    def tables_for(role: str | None, region: str | None) -> tuple[boto3.Session, Any]:
-        """Keeps assumed roles from file to file."""
-        opened = table_session(session, role=role, region=region, config=CLIENT_CONFIG)
-        return opened, dynamodb if opened is session else opened.resource("dynamodb", config=CLIENT_CONFIG)
-
-    @cache
-    def fast_writer(table: str, interleave: bool, role: str | None, region: str | None) -> BatchWriter:
-        """Keeps its connections from file to file."""
-        opened, tables = tables_for(role, region)
-        connect = partial(batch_write_exchange, opened, tables.meta.client, table)
-        return BatchWriter(table, connect, interleave=interleave, beat=heart.beat)
-
-    def writer_for(feed: Feed) -> CountingWriter:
-        if feed.writer == "boto3":
-            return Boto3Writer(tables_for(feed.role, feed.region)[1].Table(feed.table), beat=heart.beat)
-        return fast_writer(feed.table, feed.interleave, feed.role, feed.region)
+    timing = _timing(environment)
 
     dispatcher = assemble(
         feeds=feeds,
@@ -86,14 +63,13 @@ def build(environment: Mapping[str, str], root: Path) -> BatchHandler:
         objects=Objects(client=s3, clock=clock),
         listing=ObjectListing(client=s3),
         queue=queue,
-        writer_for=writer_for,
+        writer_for=WriterFactory(session, CLIENT_CONFIG, dynamodb=dynamodb).writer_for,
         rejects_for=lambda file: RejectParts(client=s3, bucket=rejects_bucket, file=file),
         dead_letters=queue,
         metrics=Metrics(stack=stack),
         events=EventBus(lambda: session.client("events", config=CLIENT_CONFIG), stack=stack),
         clock=clock,
         log=lambda message, fields: logger.info(message, extra=fields),
-        heart=heart,
         timing=timing,
         segment_bytes=round(_number(environment, Env.SEGMENT_BYTES)),
         bucket=_text(environment, Env.LANDING_BUCKET),

@@ -1,9 +1,7 @@
 """A lease, kept while the worker shows life; and when to stop."""
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Protocol
 
 from ingest.errors import OutOfTime
 from ingest.ledger.claims import LeaseToken
@@ -27,7 +25,7 @@ class Timing:
 
 
 class Lease:
-    """Holds the lease on some work: `beat` is called all the time, by whatever is busy with it."""
+    """Holds the lease on some work: `heartbeat` is called all the time, by whatever is busy with it."""
 
     def __init__(
         self,
@@ -49,7 +47,7 @@ class Lease:
         self._keep_messages = keep_messages
         self._renewed_s = self._saved_s = clock.monotonic_s()
 
-    def beat(self) -> None:
+    def heartbeat(self) -> None:
         """Renew the lease, and keep the messages hidden, when a third of their time is over.
 
         Raises:
@@ -65,11 +63,11 @@ class Lease:
         """Look whether there is time for more.
 
         Raises:
-            LeaseLost, OutOfTime: as `beat`; also when the function's time ends soon.
+            LeaseLost, OutOfTime: as `heartbeat`; also when the function's time ends soon.
         """
         if self._clock.now_s() > self._deadline_s - self._timing.stop_before_end_s:
             raise OutOfTime("The function's time ends before the file does; it goes on at the last checkpoint.")
-        self.beat()
+        self.heartbeat()
 
     def save(self, checkpoint: Checkpoint) -> bool:
         """Save a checkpoint if the last one is old enough; return whether it was.
@@ -97,35 +95,3 @@ class Lease:
         self.token = replace(self.token, until_s=self._clock.now_s() + self._timing.lease_s)
         self._keep_messages()
         return self.token
-
-
-class Beating(Protocol):
-    """What must be told all the time that the work goes on."""
-
-    def beat(self) -> None:
-        """Take note of it. Raises LeaseLost or OutOfTime where the work must end."""
-
-
-class Heart:
-    """Beats for whatever is held now: what is made once a function, such as a writer, is given this one's `beat`."""
-
-    def __init__(self) -> None:
-        self._lease: Beating | None = None
-
-    def beat(self) -> None:
-        """Beat the hold of the work that is being done, if any is.
-
-        Raises:
-            LeaseLost, OutOfTime: as `Hold.beat`.
-        """
-        if self._lease:
-            self._lease.beat()
-
-    @contextmanager
-    def of(self, lease: Beating) -> Iterator[None]:
-        """Beat for this one for the length of the block."""
-        self._lease = lease
-        try:
-            yield
-        finally:
-            self._lease = None

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
 from ingest.contract import Reason
+from ingest.dynamodb.item_writer import Heartbeat, ItemWriter
 from ingest.errors import FileFault, ObjectSuperseded, TooManyRejects
 from ingest.feeds.feed import Feed
 from ingest.items.duplicates import WINDOW_BYTES, DuplicateKeyWindow, KeyHashes, last_of_each_key
@@ -19,7 +20,7 @@ from ingest.reading.reader import RangeReader, Reader, open_file
 from ingest.reading.rows import Layout, Rows, parse_rows, refuse_other_encoding, with_lineage
 from ingest.reading.segments import Segment, splitter_for
 from ingest.rejects.reject import from_bad_record, locate
-from ingest.worker.ports import ItemWriter, RejectSink
+from ingest.worker.ports import RejectSink
 
 
 class EnoughRowsError(Exception):
@@ -61,6 +62,7 @@ class Load:
         rejects: RejectSink,
         file: str = "",
         now_s: float = 0.0,
+        heartbeat: Heartbeat = lambda: None,
         before_block: Callable[[], None] = lambda: None,
         after_block: Callable[[RowCounts], None] = lambda row_counts: None,
         at_checkpoint: Callable[[Checkpoint], None] = lambda checkpoint: None,
@@ -76,6 +78,7 @@ class Load:
         self._rejects = rejects
         self._file = file
         self._now_s = now_s
+        self._heartbeat = heartbeat
         self._before_block = before_block
         self._after_block = after_block
         self._at_checkpoint = at_checkpoint
@@ -203,7 +206,7 @@ class Load:
         while True:
             last, keys, superseded = last_of_each_key(items)
             fresh = last.without(tried)
-            refusals = self._writer.write(fresh)
+            refusals = self._writer.write(fresh, self._heartbeat)
             if not refusals:
                 return last, keys, superseded, refused
             tried |= set(fresh.records)

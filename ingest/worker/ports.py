@@ -3,11 +3,9 @@
 from collections.abc import Generator, Iterable, Iterator, Mapping
 from typing import Protocol
 
-from ingest.dynamodb.write_stats import WriteStats
 from ingest.errors import IngestError
 from ingest.feeds.dialect import Csv
 from ingest.file import FileVersion
-from ingest.items.items import Items, Refusal
 from ingest.ledger.claims import Claimed, ClaimStatus, FileStatus, LeaseToken, Outcome
 from ingest.ledger.entry import Entry
 from ingest.ledger.row_counts import RowCounts
@@ -15,25 +13,6 @@ from ingest.ledger.work_item import CarriedOver, Checkpoint, Plan, WorkItem
 from ingest.metrics.emf import Value
 from ingest.reading.segments import Segment
 from ingest.rejects.reject import Reject
-
-
-class ItemWriter(Protocol):
-    """Puts items in a table."""
-
-    def write(self, items: Items) -> list[Refusal]:
-        """Put all items; return, when the others are durable, those the table refused. Keys are distinct.
-
-        Raises:
-            ServiceFault: not all are written, and trying later may help.
-        """
-
-
-class CountingWriter(ItemWriter, Protocol):
-    """A writer that tells what it met."""
-
-    @property
-    def stats(self) -> WriteStats:
-        """What was counted since the writer was made."""
 
 
 class RejectSink(Protocol):

@@ -5,6 +5,7 @@ from dataclasses import asdict
 from datetime import datetime
 
 from ingest.contract import Metric, Status
+from ingest.dynamodb.item_writer import ItemWriter
 from ingest.dynamodb.write_stats import NOTHING_WRITTEN, WriteStats
 from ingest.errors import IngestError
 from ingest.file import FileVersion
@@ -13,7 +14,7 @@ from ingest.ledger.row_counts import NOTHING, RowCounts
 from ingest.ledger.work_item import WorkItem
 from ingest.metrics.emf import Value
 from ingest.worker.lease import Lease
-from ingest.worker.ports import CountingWriter, EventSink, Ledger, MetricSink, WorkerClock
+from ingest.worker.ports import EventSink, Ledger, MetricSink, WorkerClock
 
 NO_FEED = "-"  # in place of a feed's name, for what belongs to none
 Log = Callable[[str, dict[str, object]], None]
@@ -123,22 +124,22 @@ class ProgressReporter:
         self._lease = lease
         self._reporter = reporter
         self._clock = clock
-        self._writer: CountingWriter | None = None
+        self._writer: ItemWriter | None = None
         self._written = NOTHING_WRITTEN
         self._counted_s = self._reported_s = clock.monotonic_s()
 
-    def begin(self, writer: CountingWriter) -> CountingWriter:
+    def begin(self, writer: ItemWriter) -> ItemWriter:
         """Take the writer that is used from now on; what it met before is not ours."""
         self._writer, self._written = writer, writer.stats
         return writer
 
-    def beat(self) -> None:
-        """Beat the hold, and now and then tell what writing has met.
+    def heartbeat(self) -> None:
+        """Pass the heartbeat on to the lease, and every few seconds report what writing has met.
 
         Raises:
-            LeaseLost, OutOfTime: as `Hold.beat`.
+            LeaseLost, OutOfTime: as `Lease.heartbeat`.
         """
-        self._lease.beat()
+        self._lease.heartbeat()
         if self._clock.monotonic_s() - self._reported_s >= REPORT_EVERY_S:
             self.wrote()
 

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from ingest.contract import Status
+from ingest.dynamodb.item_writer import ItemWriter
 from ingest.errors import FileFault, IngestError, InternalFault, LeaseLost, ObjectSuperseded, OutOfTime, ServiceFault
 from ingest.feeds.feed import Feed
 from ingest.file import FileVersion
@@ -11,9 +12,8 @@ from ingest.ledger.claims import Outcome, final_status
 from ingest.ledger.row_counts import RowCounts
 from ingest.ledger.work_item import Checkpoint
 from ingest.worker.attempt import Attempt, Task, UnfinishedError
-from ingest.worker.lease import Heart
 from ingest.worker.load import Load, Sizes, too_many_rejects
-from ingest.worker.ports import CountingWriter, FileRejects, Ledger, Objects, Queue, WorkerClock
+from ingest.worker.ports import FileRejects, Ledger, Objects, Queue, WorkerClock
 from ingest.worker.report import ProgressReporter, Reporter, SplitCloser, epoch_s
 from ingest.worker.split import Split
 
@@ -32,11 +32,10 @@ class Worker:
         objects: Objects,
         ledger: Ledger,
         queue: Queue,
-        writer_for: Callable[[Feed], CountingWriter],
+        writer_for: Callable[[Feed], ItemWriter],
         rejects_for: Callable[[FileVersion], FileRejects],
         reporter: Reporter,
         clock: WorkerClock,
-        heart: Heart,
         segment_bytes: int,
         sizes: Sizes | None = None,
     ) -> None:
@@ -48,7 +47,6 @@ class Worker:
         self._rejects_for = rejects_for
         self._reporter = reporter
         self._clock = clock
-        self._heart = heart
         self._segment_bytes = segment_bytes
         self._sizes = sizes or Sizes()
         self.close_split = SplitCloser(
@@ -71,8 +69,7 @@ class Worker:
 
     def _do(self, attempt: Attempt) -> None:
         try:
-            with self._heart.of(attempt.account):
-                self._run(attempt)
+            self._run(attempt)
         except LeaseLost:
             raise
         except (FileFault, ObjectSuperseded) as error:
@@ -131,6 +128,7 @@ class Worker:
             file=task.work.file.url,
             now_s=epoch_s(task.work.file.event_time)
             or task.claimed.first_seen_s,  # whoever goes on makes the same items
+            heartbeat=attempt.account.heartbeat,
             before_block=task.lease.before_block,
             at_checkpoint=lambda checkpoint: self._checkpoint(attempt, feed, checkpoint),
             sizes=self._sizes,

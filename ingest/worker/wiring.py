@@ -2,13 +2,13 @@
 
 from collections.abc import Callable
 
+from ingest.dynamodb.item_writer import ItemWriter
 from ingest.feeds.feed import Feed, Feeds
 from ingest.file import FileVersion
 from ingest.worker.dispatch import Dispatcher
-from ingest.worker.lease import Heart, Timing
+from ingest.worker.lease import Timing
 from ingest.worker.load import Sizes
 from ingest.worker.ports import (
-    CountingWriter,
     DeadLetters,
     EventSink,
     FileRejects,
@@ -30,21 +30,20 @@ def assemble(
     objects: Objects,
     listing: ObjectListing,
     queue: QueueDepth,
-    writer_for: Callable[[Feed], CountingWriter],
+    writer_for: Callable[[Feed], ItemWriter],
     rejects_for: Callable[[FileVersion], FileRejects],
     dead_letters: DeadLetters,
     metrics: MetricSink,
     events: EventSink,
     clock: WorkerClock,
     log: Log,
-    heart: Heart,
     timing: Timing,
     segment_bytes: int,
     bucket: str,
     stuck_s: float,
     sizes: Sizes | None = None,
 ) -> Dispatcher:
-    """Return an intake with its worker and reconciler. `heart` is the one whose `beat` the writers were given."""
+    """Return a dispatcher with its worker and reconciler."""
     reporter = Reporter(ledger=ledger, metrics=metrics, events=events, clock=clock, log=log)
     worker = Worker(
         feed_for=lambda key: feeds.for_key(key)[1],
@@ -55,7 +54,6 @@ def assemble(
         rejects_for=rejects_for,
         reporter=reporter,
         clock=clock,
-        heart=heart,
         segment_bytes=segment_bytes,
         sizes=sizes,
     )

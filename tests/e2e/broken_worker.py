@@ -4,6 +4,8 @@ import os
 from dataclasses import replace
 from typing import Any
 
+from ingest.dynamodb import writers
+from ingest.dynamodb.item_writer import Heartbeat
 from ingest.dynamodb.writer import BatchWriter
 from ingest.items.items import Items
 from ingest.worker import handler
@@ -13,8 +15,8 @@ from loadtest.harness import worker
 class DropsARow(BatchWriter):
     """Never writes the first item of a block."""
 
-    def write(self, items: Items) -> Any:
-        return super().write(items.take(list(range(1, len(items)))))
+    def write(self, items: Items, heartbeat: Heartbeat) -> Any:
+        return super().write(items.take(list(range(1, len(items)))), heartbeat)
 
 
 class CountsTwice(handler.LedgerTable):
@@ -28,7 +30,7 @@ class CountsTwice(handler.LedgerTable):
 def main() -> None:
     bug = os.environ["CHAOS_BUG"]
     if bug == "drops a row":
-        handler.BatchWriter = DropsARow  # type: ignore[misc]
+        writers.BatchWriter = DropsARow  # type: ignore[misc]
     else:
         handler.LedgerTable = CountsTwice  # type: ignore[misc]
     worker.main()

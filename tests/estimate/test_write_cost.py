@@ -5,6 +5,7 @@ from collections import Counter
 from ingest.estimate.write_cost import WriteCostEstimator, summary
 from ingest.feeds.feed import Feed, Index
 from ingest.items.items import Items
+from tests.support.fakes import no_heartbeat
 from tests.support.tables import attribute, items_of
 
 FEED = Feed("o/", "Orders", "id", indexes={"by_state": Index("state", "at")})
@@ -22,7 +23,9 @@ def units(meter: WriteCostEstimator) -> dict[str | None, int]:
 
 def test_an_item_costs_a_unit_for_each_kib_begun_names_included() -> None:
     meter = WriteCostEstimator(FEED)
-    meter.write(orders({"id": "a"}, {"id": "b", "note": "x" * (1024 - 7)}, {"id": "c", "note": "x" * (1024 - 6)}))
+    meter.write(
+        orders({"id": "a"}, {"id": "b", "note": "x" * (1024 - 7)}, {"id": "c", "note": "x" * (1024 - 6)}), no_heartbeat
+    )
     assert meter.sizes == Counter({3: 1, 1024: 1, 1025: 1})
     assert (units(meter), meter.items) == ({None: 1 + 1 + 2, "by_state": 0}, 3)
 
@@ -30,20 +33,22 @@ def test_an_item_costs_a_unit_for_each_kib_begun_names_included() -> None:
 def test_an_item_is_in_an_index_only_with_all_of_its_keys_and_whole() -> None:
     meter = WriteCostEstimator(FEED)
     both = {"id": "a", "state": "open", "at": "1", "note": "x" * 1100}
-    meter.write(orders(both, {"id": "b", "state": "open"}, {"id": "c", "at": "1"}))
+    meter.write(orders(both, {"id": "b", "state": "open"}, {"id": "c", "at": "1"}), no_heartbeat)
     assert units(meter) == {None: 4, "by_state": 2}
     assert meter.units == 6
 
 
 def test_a_file_without_the_column_of_an_index_writes_nothing_to_it() -> None:
     meter = WriteCostEstimator(FEED)
-    meter.write(items_of(attribute("id", "S", ["a"]), keys=FEED.key_attributes()))
+    meter.write(items_of(attribute("id", "S", ["a"]), keys=FEED.key_attributes()), no_heartbeat)
     assert units(meter) == {None: 1, "by_state": 0}
 
 
 def test_the_key_with_the_most_writes_is_reported_with_its_share() -> None:
     meter = WriteCostEstimator(FEED)
-    meter.write(orders(*({"id": str(n), "state": "open" if n % 4 else "done", "at": "1"} for n in range(400))))
+    meter.write(
+        orders(*({"id": str(n), "state": "open" if n % 4 else "done", "at": "1"} for n in range(400))), no_heartbeat
+    )
     table, index = meter.parts
     assert table.skew.hottest() is None  # no key has two writes
     assert index.skew.hottest() == ("open", 0.75)
@@ -54,7 +59,7 @@ def test_keys_that_stand_together_are_hot_at_a_time_though_not_at_large() -> Non
     meter = WriteCostEstimator(FEED)
     for block in range(10):
         rows = ({"id": str(n), "state": f"s{block}", "at": "1"} for n in range(100))
-        meter.write(orders(*rows))
+        meter.write(orders(*rows), no_heartbeat)
     skew = meter.parts[1].skew
     assert (skew.hottest_units, skew.writes) == (1000, 1000)
     assert skew.hottest() == ("s0", 0.1)
@@ -62,5 +67,5 @@ def test_keys_that_stand_together_are_hot_at_a_time_though_not_at_large() -> Non
 
 def test_nothing_at_all_has_no_sizes() -> None:
     meter = WriteCostEstimator(FEED)
-    meter.write(orders())
+    meter.write(orders(), no_heartbeat)
     assert (summary(meter.sizes), meter.units) == (None, 0)

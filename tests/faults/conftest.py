@@ -30,7 +30,7 @@ from ingest.reading.blocks import BLOCK_BYTES
 from ingest.rejects.reject_writer import RejectParts
 from ingest.worker.dispatch import Dispatcher, Message
 from ingest.worker.handler import CLIENT_CONFIG
-from ingest.worker.lease import Heart, Timing
+from ingest.worker.lease import Timing
 from ingest.worker.wiring import assemble
 from loadtest.simulator import Key, Settings, Simulator, Table
 from tests.faults.chaos import Chaos, chaos, free_port
@@ -197,7 +197,6 @@ class Place:
                 events=RecordingEvents(),
                 clock=Clock(),
                 log=lambda message, fields: None,
-                heart=Heart(),
                 timing=Timing(),
                 segment_bytes=64 * 1024 * 1024,
                 bucket=LANDING,

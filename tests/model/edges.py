@@ -1,9 +1,10 @@
 """The edges as one worker sees them: what they keep is shared, and before and after each touch there is a point."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from ingest.dynamodb.item_writer import Heartbeat
 from ingest.dynamodb.write_stats import NOTHING_WRITTEN, WriteStats
 from ingest.errors import ObjectSuperseded
 from ingest.feeds.dialect import Csv
@@ -87,24 +88,23 @@ class OwnQueue:
 
 @dataclass(frozen=True)
 class OwnWriter:
-    """The table: half of the items, then the rest. Like the real writer it beats before it sends."""
+    """The table: half of the items, then the rest. Like the real writer it calls `heartbeat` before it sends."""
 
     table: FakeTable
     scheduler: Scheduler
     watch: Watch
     worker: str
-    beat: Callable[[], None]
     stats: WriteStats = NOTHING_WRITTEN
 
-    def write(self, items: Items) -> list[Refusal]:
+    def write(self, items: Items, heartbeat: Heartbeat) -> list[Refusal]:
         middle = len(items) // 2
         refusals = []
         for start, end in ((0, middle), (middle, len(items))):
-            self.beat()
+            heartbeat()
             self.scheduler.point("write", may_fail=True)
             part = items.take(list(range(start, end)))
             before = dict(self.table.items)
-            refusals += [replace(refusal, row=refusal.row + start) for refusal in self.table.write(part)]
+            refusals += [replace(refusal, row=refusal.row + start) for refusal in self.table.write(part, heartbeat)]
             self.watch.wrote(self.worker, before, self.table.items)
             self.scheduler.point("write", is_after=True, may_fail=True)
         return refusals

@@ -15,7 +15,7 @@ from ingest.ledger.states import is_open
 from ingest.ledger.table import iso
 from ingest.recovery.retry import From, Retried
 from ingest.worker.dispatch import Dispatcher, Message
-from ingest.worker.lease import Heart, Timing
+from ingest.worker.lease import Timing
 from ingest.worker.load import Sizes
 from ingest.worker.wiring import assemble
 from tests.model.edges import (
@@ -182,7 +182,7 @@ class World:
             self.queue.delete(delivery)
 
     def _dispatcher(self, name: str, skew_s: int) -> Dispatcher:
-        scheduler, heart = self.scheduler, Heart()
+        scheduler = self.scheduler
         ledger: Any = OwnLedger(self.watch, scheduler, name)
         clock, objects, queue = (
             OwnClock(self.clock, scheduler, skew_s),
@@ -195,14 +195,13 @@ class World:
             objects=objects,
             listing=objects,
             queue=queue,
-            writer_for=lambda feed: OwnWriter(self.table, scheduler, self.watch, name, heart.beat),
+            writer_for=lambda feed: OwnWriter(self.table, scheduler, self.watch, name),
             rejects_for=lambda file: self.kinds.rejects(self.parts, file, scheduler),
             dead_letters=RecordingDeadLetters(),
             metrics=self.metrics,
             events=OwnEvents(self.reported, scheduler),
             clock=clock,
             log=lambda *_: None,
-            heart=heart,
             timing=TIMING,
             segment_bytes=SEGMENT_BYTES,
             bucket=BUCKET,

@@ -4,12 +4,12 @@ import json
 from pathlib import Path
 from typing import Any
 
+from ingest.dynamodb.item_writer import ItemWriter
 from ingest.feeds.feed import Feed, Feeds, Rejects
 from ingest.file import FileVersion
 from ingest.worker.dispatch import Dispatcher, Message
-from ingest.worker.lease import Heart, Timing
+from ingest.worker.lease import Timing
 from ingest.worker.load import Sizes
-from ingest.worker.ports import CountingWriter
 from ingest.worker.wiring import assemble
 from tests.support.fakes import (
     FakeObjects,
@@ -36,7 +36,7 @@ class World:
     def __init__(
         self,
         *,
-        writer: CountingWriter | None = None,
+        writer: ItemWriter | None = None,
         limit: Rejects | None = None,
         deadline_s: float = 900,
         timing: Timing | None = None,
@@ -56,7 +56,6 @@ class World:
         self.deadline_s = self.clock.time_s + deadline_s
         self.writer = writer or self.table
         feed = Feed("orders/", "Orders", "id", columns={"n": "N"}, max_rejects=limit or Rejects())
-        self.heart = Heart()
         self.dispatcher = self._dispatcher(Feeds({"orders": feed}), timing or Timing(), segment_bytes, sizes)
 
     def _dispatcher(self, feeds: Feeds, timing: Timing, segment_bytes: int, sizes: Sizes | None) -> Dispatcher:
@@ -73,7 +72,6 @@ class World:
             events=self.events,
             clock=self.clock,
             log=lambda message, fields: self.logged.append((message, fields)),
-            heart=self.heart,
             timing=timing,
             segment_bytes=segment_bytes,
             bucket=BUCKET,

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from ingest.contract import Metric, Status
+from ingest.dynamodb.item_writer import Heartbeat
 from ingest.errors import (
     IngestError,
     InternalFault,
@@ -314,7 +315,7 @@ def test_a_lost_lease_comes_back_and_leaves_the_other_workers_word() -> None:
     world = World()
 
     class Slow(FakeTable):
-        def write(self, items: Items) -> list[Refusal]:
+        def write(self, items: Items, heartbeat: Heartbeat) -> list[Refusal]:
             world.clock.time_s += 1000  # the lease has run out: somebody else takes over
             world.deadline_s += 1000
             claim(world, "m1", 2)
@@ -397,7 +398,7 @@ def secretive(world: World) -> Iterator[Callable[[], None]]:
 
 def test_no_row_data_is_in_logs_or_metrics() -> None:
     class Refusing(FakeTable):
-        def write(self, items: Items) -> list[Refusal]:
+        def write(self, items: Items, heartbeat: Heartbeat) -> list[Refusal]:
             return [Refusal(row, f"no such thing as {SECRET}") for row in range(len(items))]
 
     world = World(writer=Refusing(), limit=Rejects(count=0))

@@ -12,6 +12,7 @@ from botocore.credentials import ReadOnlyCredentials
 from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError
 
 from ingest.aws.errors import aws_call, translate
+from ingest.contract import BATCH_WRITE_ITEM
 from ingest.dynamodb.http.connection import Connection, ConnectionLostError
 from ingest.dynamodb.http.endpoint import Endpoint, find_endpoint
 from ingest.dynamodb.http.response import Answer
@@ -163,7 +164,7 @@ class Exchange(Generic[T]):
         return [(self._release(connection, keep=False), error) for connection in late]
 
 
-BATCH_WRITE = "DynamoDB_20120810.BatchWriteItem"
+BATCH_WRITE = f"DynamoDB_20120810.{BATCH_WRITE_ITEM}"
 
 
 def batch_write_exchange(session: boto3.Session, client: Any, table: str) -> Exchange[Any]:

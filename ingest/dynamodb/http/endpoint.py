@@ -11,6 +11,8 @@ from botocore.compat import HTTPHeaders
 from botocore.httpsession import get_cert_path
 from botocore.utils import get_environ_proxies
 
+from ingest.contract import BATCH_WRITE_ITEM
+
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
@@ -77,7 +79,7 @@ def _prepared(client: Any, table: str) -> AWSPreparedRequest:
         seen.append(request)
         return AWSResponse(request.url, 200, HTTPHeaders(), _Nothing())
 
-    event = "before-send.dynamodb.BatchWriteItem"
+    event = f"before-send.dynamodb.{BATCH_WRITE_ITEM}"
     client.meta.events.register_first(event, instead_of_sending)
     try:
         client.batch_write_item(RequestItems={table: [{"PutRequest": {"Item": {"k": {"S": "k"}}}}]})
