@@ -124,7 +124,7 @@ def _grants(
         # Their tables are for these roles to write to, in their own accounts.
         *([_allow(["sts:AssumeRole"], roles)] if roles else []),
         _allow(["dynamodb:GetItem", "dynamodb:Query", "dynamodb:UpdateItem"], [store.ledger.table_arn]),
-        _allow(["dynamodb:Query"], [f"{store.ledger.table_arn}/index/{contract.Ledger.INDEX}"]),
+        _allow(["dynamodb:Query"], [f"{store.ledger.table_arn}/index/{contract.LedgerKeys.INDEX}"]),
         _report_events(store),
         _allow(CONSUME, [buffer.queue.queue_arn]),
         # Segments, and what goes on in another invocation.

@@ -113,7 +113,7 @@ class Status:
 FINAL_STATUSES = (Status.COMPLETE, Status.FAILED, Status.SUPERSEDED, Status.UNBALANCED)
 
 
-class Ledger:
+class LedgerKeys:
     """Key attributes of the ledger table, its sort keys, and its one index (docs/ledger.md)."""
 
     PARTITION_KEY = "pk"  # "<bucket>/<object key>"
@@ -127,7 +127,7 @@ class Ledger:
     OPEN = "OPEN"
 
 
-class Attribute:
+class MessageAttribute:
     """Message attributes of what the ingester sends to its own queue."""
 
     HOPS = "hops"  # how often the message was handed over

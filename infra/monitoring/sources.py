@@ -77,7 +77,7 @@ class Sources:
     def indexes(self) -> list[tuple[dynamodb.ITable, str]]:
         """Return the indexes that writing keeps up: the feeds', each once, and the ledger's."""
         declared = {(feed.table, index): None for feed in self.feeds.feeds.values() for index in feed.indexes}
-        return [(self.tables[table], index) for table, index in declared] + [(self.ledger, contract.Ledger.INDEX)]
+        return [(self.tables[table], index) for table, index in declared] + [(self.ledger, contract.LedgerKeys.INDEX)]
 
 
 def math(

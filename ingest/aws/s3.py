@@ -29,7 +29,7 @@ class ReadClock(Protocol):
         """Return a random number in [0, 1)."""
 
 
-class Objects:
+class S3Objects:
     """Reads S3 objects."""
 
     def __init__(self, *, client: "S3Client", clock: ReadClock, range_bytes: int = RANGE_BYTES) -> None:

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 
-class ObjectListing:
+class S3Listing:
     """Lists objects."""
 
     def __init__(self, *, client: "S3Client") -> None:

@@ -36,7 +36,7 @@ def backfill(
     bucket, prefix = _place(place, deployed)
     run = Backfill(
         feeds=read_feeds(feeds),
-        ledger=deployed.ledger,
+        ledger=deployed.ledger.queries,
         objects=deployed.objects,
         queue=deployed.queue,
         clock=Clock(),

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from ingest.aws.clock import Clock
 from ingest.aws.local_files import Source, file_portions, file_size
-from ingest.aws.s3 import Objects
-from ingest.aws.s3_listing import ObjectListing
+from ingest.aws.s3 import S3Objects
+from ingest.aws.s3_listing import S3Listing
 from ingest.cli.aws import client, config, preparing, session
 from ingest.dynamodb.item_writer import ItemWriter
 from ingest.dynamodb.writers import WriterFactory
@@ -41,7 +41,7 @@ def open_table(name: str, feed: Feed) -> ItemWriter:
 
 
 def _open_object(file: FileVersion) -> Source:
-    objects = Objects(client=client("s3", f"preparing to read {file.url}"), clock=Clock())
+    objects = S3Objects(client=client("s3", f"preparing to read {file.url}"), clock=Clock())
     try:
         found = objects.find(file)
     except ObjectSuperseded:
@@ -93,8 +93,8 @@ def _objects(name: str) -> list[Source]:
     if not bucket:
         raise SettingsFault(f"{name} is no place in S3; write s3://bucket/prefix/.")
     s3 = client("s3", f"preparing to look at {name}")
-    objects = Objects(client=s3, clock=Clock())
+    objects = S3Objects(client=s3, clock=Clock())
     prefix = pattern[: min((pattern.index(mark) for mark in "*?" if mark in pattern), default=len(pattern))]
     wanted = f"{pattern}*" if pattern.endswith("/") or not pattern else pattern
-    files = [file for file, _ in ObjectListing(client=s3).under(bucket, prefix) if fnmatchcase(file.key, wanted)]
+    files = [file for file, _ in S3Listing(client=s3).under(bucket, prefix) if fnmatchcase(file.key, wanted)]
     return [Source(f.url, read=partial(objects.portions, f), size_bytes=f.size_bytes) for f in files if f.size_bytes]

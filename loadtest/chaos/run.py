@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ingest.contract import FINAL_STATUSES, RECONCILE_MESSAGE, Env, Ledger
+from ingest.contract import FINAL_STATUSES, RECONCILE_MESSAGE, Env, LedgerKeys
 from loadtest.chaos.checks import CheckResult, Found, Judge
 from loadtest.chaos.settings import FEEDS, MB, TABLE, TABLES, Settings
 from loadtest.chaos.uploads import Dropper
@@ -74,7 +74,7 @@ class Run:
         files = [
             record
             for record in self.stack_client.ledger()
-            if str(record[Ledger.SORT_KEY]).startswith(Ledger.FILE_PREFIX)
+            if str(record[LedgerKeys.SORT_KEY]).startswith(LedgerKeys.FILE_PREFIX)
         ]
         return all(record["status"] in FINAL_STATUSES and "reported" in record for record in files)
 
@@ -123,7 +123,7 @@ class Run:
             "deliveries": sum(reported.get("received", 0) for reported in log),
             "redelivered_to_live_workers": sum(reported.get("redelivered", 0) for reported in log),
             "hand_overs": said["message handed over"],
-            "came_back": said["message comes back"],
+            "came_back": said["message will be retried"],
             "put_back": said["work put back"],
             "reconciled": _summed(reported for reported in log if reported.get("message") == "reconciled"),
             "faults": {

@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
-from ingest.contract import Ledger
+from ingest.contract import LedgerKeys
 
 
 def read_rejects(s3: Any, url: str) -> list[dict[str, Any]]:
@@ -26,8 +26,8 @@ Record = dict[str, Any]
 def records_of(items: Iterable[Record], bucket: str, keys: Collection[str]) -> list[Record]:
     """Return the ledger's records of all versions of these objects, among its items."""
     wanted = {f"{bucket}/{key}" for key in keys}
-    records = (item for item in items if item[Ledger.PARTITION_KEY] in wanted)
-    return [record for record in records if str(record[Ledger.SORT_KEY]).startswith(Ledger.FILE_PREFIX)]
+    records = (item for item in items if item[LedgerKeys.PARTITION_KEY] in wanted)
+    return [record for record in records if str(record[LedgerKeys.SORT_KEY]).startswith(LedgerKeys.FILE_PREFIX)]
 
 
 def rejects_of(read: Callable[[str], list[Record]], records: Sequence[Mapping[str, Any]]) -> dict[str, Counter[str]]:

@@ -120,7 +120,7 @@ def test_rejects_and_news_that_comes_again_are_judged_and_leave_nothing(
         reported = perform(scenario, target, scale=1, seed=3, progress=progress, patience_s=60)
     assert reported["check_result"]["problems"] == []
     assert sum(reported["check_result"]["rejected"]["found"].values()) > 0
-    assert log_lines(stack, "file passed over") >= 3, "each file was told of again"
+    assert log_lines(stack, "file skipped") >= 3, "each file was told of again"
     assert "2 objects and uploads" in said[-1]
     assert contents(stack) == NOTHING
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Any
 
+from ingest.aws.clock import iso
 from ingest.dynamodb.item_writer import Heartbeat
 from ingest.dynamodb.write_stats import WriteStats
 from ingest.errors import IngestError, ServiceFault
@@ -13,7 +14,6 @@ from ingest.file import FileVersion
 from ingest.items.export import python_items
 from ingest.items.items import Items, Refusal
 from ingest.ledger.claims import Outcome
-from ingest.ledger.table import iso
 from ingest.metrics.emf import Value, emf_line
 from ingest.reading.reader import RangeReader
 from ingest.rejects.reject import Reject

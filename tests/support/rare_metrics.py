@@ -10,17 +10,22 @@ from ingest.file import FileVersion
 from ingest.ledger.claims import Outcome
 from ingest.ledger.row_counts import RowCounts
 from ingest.metrics.emf import Metrics, Told, read_emf
+from ingest.worker.ports import Services
 from ingest.worker.report import Reporter
-from tests.support.fakes import RecordingEvents, ScriptedClock
+from tests.support.fakes import FakeObjects, RecordingEvents, RecordingQueue, ScriptedClock
 
 FILE = FileVersion("landing", "orders/a.csv", etag="e", sequencer="01", size_bytes=10)
 REASONS = ("TableWriteAccountLimitExceeded", "TableWriteMaxOnDemandThroughputExceeded", "Unheard-of")
 
 
 class Forgetful:
-    """A ledger that need not know that something was told."""
+    """A ledger that need not know that something was reported."""
 
-    def reported(self, *about: object, now_s: float) -> None:
+    @property
+    def transitions(self) -> "Forgetful":
+        return self
+
+    def note_reported(self, *about: object) -> None:
         """Forget it."""
 
 
@@ -28,9 +33,17 @@ def reported_rarely(stack: str) -> list[Told]:
     """Return what is told of an unbalanced file, a hand-over, and throttles by reasons the simulated tables lack."""
     with contextlib.redirect_stdout(io.StringIO()) as out:
         metrics, clock = Metrics(stack=stack), ScriptedClock()
-        reporter = Reporter(
-            ledger=Forgetful(), metrics=metrics, events=RecordingEvents(), clock=clock, log=print_nothing
-        )  # type: ignore[arg-type]
+        services = Services(
+            ledger=Forgetful(),  # type: ignore[arg-type]
+            listing=FakeObjects({}),
+            queue=RecordingQueue(),
+            rejects_url=lambda file: "",
+            metrics=metrics,
+            events=RecordingEvents(),
+            clock=clock,
+            log=print_nothing,
+        )
+        reporter = Reporter(services)
         reporter.file_ended(FILE, "orders", Outcome(Status.UNBALANCED, RowCounts(rows_read=2), 1.0))
         reporter.handed_over("message", 1)
         for reason in REASONS:

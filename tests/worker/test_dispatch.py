@@ -173,7 +173,7 @@ def claim(world: World, message_id: str, delivery: int) -> None:
     """Let somebody else hold the lease on the file."""
     file = FileVersion("landing-example", KEY, sequencer="0066F2")
     token = LeaseToken(message_id, delivery, world.deadline_s)
-    claimed = world.ledger.claim(WorkItem(file), feed="orders", token=token, now_s=world.clock.now_s())
+    claimed = world.ledger.leases.claim(WorkItem(file), feed="orders", token=token)
     assert isinstance(claimed, Claimed)
 
 
@@ -362,7 +362,7 @@ def test_an_unknown_message_is_dead_lettered_with_its_reason_and_acked(body: str
     assert (dead_lettered, code) == (body, "unknown_message")
     assert reason.startswith("The message is") or reason.startswith("The message has")
     assert world.metrics.sums(NO_FEED) == {Metric.MESSAGES_UNKNOWN: 1}
-    assert world.logged == [("message buried", {"message_id": "m1", "reason": reason})]
+    assert world.logged == [("message dead-lettered", {"message_id": "m1", "reason": reason})]
 
 
 def test_an_unknown_message_that_cannot_be_dead_lettered_comes_back() -> None:

@@ -18,7 +18,7 @@ def find_versions(stack: DeployedStack, name: str) -> list[Entry]:
         SettingsFault: the URL has no key.
     """
     bucket, key = _place(stack, name)
-    entries = sorted(stack.ledger.versions(bucket, key), key=lambda entry: entry.first_seen_s or 0.0)
+    entries = sorted(stack.ledger.queries.versions(bucket, key), key=lambda entry: entry.first_seen_s or 0.0)
     if not entries:
         raise FileMissing(
             f"The ledger knows nothing of s3://{bucket}/{key}: check the key; if the object is there, its notification "

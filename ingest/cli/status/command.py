@@ -67,12 +67,12 @@ def status(
     _refuse("--{} is of a file; name it.", version=version)
     question = Question(read_feeds(feeds), feed=feed, status=state, day=day, limit=limit or FILES)
     if as_json:
-        overview = look(deployed.ledger, question, now_s=clock.now_s())
+        overview = look(deployed.ledger.queries, question, now_s=clock.now_s())
         print(json.dumps(overview_document(overview, deployed.name), ensure_ascii=False))
     elif watch is None:
-        line_console(sys.stdout).print(overview_lines(look(deployed.ledger, question, now_s=clock.now_s())))
+        line_console(sys.stdout).print(overview_lines(look(deployed.ledger.queries, question, now_s=clock.now_s())))
     else:
-        keep_looking(lambda: overview_lines(look(deployed.ledger, question, now_s=clock.now_s())), watch, clock)
+        keep_looking(lambda: overview_lines(look(deployed.ledger.queries, question, now_s=clock.now_s())), watch, clock)
 
 
 class WatchClock(Protocol):

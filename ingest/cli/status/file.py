@@ -55,9 +55,9 @@ def find_history(stack: DeployedStack, name: str, version: str | None, *, now_s:
         SettingsFault: the URL has no key, or there is no such version.
     """
     entries = find_versions(stack, name)
-    versions = tuple(view_of(stack.ledger, entry, None, now_s=now_s) for entry in entries)
+    versions = tuple(view_of(stack.ledger.queries, entry, None, now_s=now_s) for entry in entries)
     chosen = versions[entries.index(choose(entries, version))]
-    return History(versions, chosen, tuple(stack.ledger.segments(chosen.entry.work.file)), now_s)
+    return History(versions, chosen, tuple(stack.ledger.queries.segments(chosen.entry.work.file)), now_s)
 
 
 def print_history(history: History, *, limit: int | None, as_json: bool) -> None:

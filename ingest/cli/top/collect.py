@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
+from ingest.aws.clock import iso
 from ingest.cli.aws import client
 from ingest.cli.stack import DeployedStack
 from ingest.cli.status.query import FileView, Overview, Question, StatusLedger, look
@@ -12,7 +13,6 @@ from ingest.contract import Output, Status
 from ingest.errors import SettingsFault
 from ingest.feeds.feed import Feeds
 from ingest.ledger.states import is_open
-from ingest.ledger.table import iso
 from ingest.metrics.cloudwatch import CloudWatchMetrics
 from ingest.metrics.logs import LogEvents
 from ingest.metrics.summary import WINDOW_S, Measured, from_lines
@@ -95,7 +95,7 @@ class Watcher:
 
     @property
     def _ledger(self) -> StatusLedger:
-        return self._stack.ledger
+        return self._stack.ledger.queries
 
     def _open(self, now_s: float) -> Overview:
         found = look(self._ledger, Question(self._feeds, limit=OPEN_FILES), now_s=now_s)

@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from ingest.contract import Ledger, Output
+from ingest.contract import LedgerKeys, Output
 from loadtest.run.aws.clients import Clients
 from loadtest.run.aws.deleting import delete_items, delete_objects, empty_table
 from loadtest.run.aws.faults import NotClean, Refused
@@ -103,7 +103,7 @@ class Cleaner:
     def _forget(self, marker: Marker) -> int:
         dynamodb, table = self._clients.get("dynamodb"), self._out(Output.LEDGER_TABLE)
         items = RowCounts(dynamodb, table, self._out(Output.LANDING_BUCKET)).items(marker.keys)
-        keys = ({name: item[name] for name in (Ledger.PARTITION_KEY, Ledger.SORT_KEY)} for item in items)
+        keys = ({name: item[name] for name in (LedgerKeys.PARTITION_KEY, LedgerKeys.SORT_KEY)} for item in items)
         return delete_items(dynamodb, table, keys)
 
     def _dead_letter(self, run: str) -> int:
