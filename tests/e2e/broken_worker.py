@@ -8,7 +8,7 @@ from ingest.dynamodb import writers
 from ingest.dynamodb.item_writer import Heartbeat
 from ingest.dynamodb.writer import BatchWriter
 from ingest.items.items import Items
-from ingest.worker import handler
+from ingest.ledger import store
 from loadtest.harness import worker
 
 
@@ -19,12 +19,12 @@ class DropsARow(BatchWriter):
         return super().write(items.take(list(range(1, len(items)))), heartbeat)
 
 
-class CountsTwice(handler.LedgerTable):
-    """Counts all of a file again when it ends: the books still balance."""
+class CountsTwice(store.TableTransitions):
+    """Counts all of a file again when it ends: row counts still reconcile."""
 
-    def end_file(self, file: Any, lease: Any, outcome: Any, *, now_s: float) -> None:
+    def end_file(self, file: Any, token: Any, outcome: Any) -> None:
         twice = replace(outcome, row_counts=outcome.row_counts.plus(outcome.row_counts))
-        super().end_file(file, lease, twice, now_s=now_s)
+        super().end_file(file, token, twice)
 
 
 def main() -> None:
@@ -32,7 +32,7 @@ def main() -> None:
     if bug == "drops a row":
         writers.BatchWriter = DropsARow  # type: ignore[misc]
     else:
-        handler.LedgerTable = CountsTwice  # type: ignore[misc]
+        store.TableTransitions = CountsTwice  # type: ignore[misc]
     worker.main()
 
 

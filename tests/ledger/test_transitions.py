@@ -217,13 +217,13 @@ def test_an_outcome_is_unreported_until_it_was_reported(ledger: AnyLedger) -> No
 
 
 FENCED: dict[str, Callable[[AnyLedger], None]] = {
-    "split": lambda own: own.split(FILE, LEASE, ALL_PLANNED, head_bytes=10, now_s=600.0),
-    "end_file": lambda own: own.end_file(FILE, LEASE, closed(Status.COMPLETE), now_s=600.0),
-    "end_file, failed": lambda own: own.end_file(FILE, LEASE, closed(Status.FAILED), now_s=600.0),
-    "end_begun": lambda own: own.end_begun(FILE, LEASE, closed(Status.FAILED), now_s=600.0),
-    "end_segment": lambda own: own.end_segment(ONE, LEASE, ROW_COUNTS, is_whole=True, now_s=600.0),
-    "end_segment, stopped": lambda own: own.end_segment(ONE, LEASE, ROW_COUNTS, is_whole=False, now_s=600.0),
-    "save, of a segment": lambda own: own.save(ONE, LEASE, CHECKPOINT, now_s=600.0),
+    "split": lambda own: own.transitions.split(FILE, LEASE, ALL_PLANNED, head_bytes=10),
+    "end_file": lambda own: own.transitions.end_file(FILE, LEASE, closed(Status.COMPLETE)),
+    "end_file, failed": lambda own: own.transitions.end_file(FILE, LEASE, closed(Status.FAILED)),
+    "end_begun": lambda own: own.transitions.end_begun(FILE, LEASE, closed(Status.FAILED)),
+    "end_segment": lambda own: own.transitions.end_segment(ONE, LEASE, ROW_COUNTS, is_whole=True),
+    "end_segment, stopped": lambda own: own.transitions.end_segment(ONE, LEASE, ROW_COUNTS, is_whole=False),
+    "save, of a segment": lambda own: own.leases.save(ONE, LEASE, CHECKPOINT),
 }
 
 

@@ -227,17 +227,17 @@ def test_a_failed_file_goes_on_where_all_was_counted_and_takes_the_rejects_befor
     file = FileVersion(BUCKET, KEY, etag="e", sequencer="0A", size_bytes=len(CSV))
     token = LeaseToken("m1", 1, world.clock.time_s)
     at(world.ledger, 1.0).leases.claim(WorkItem(file), feed="orders", token=token)
-    at = CSV.index(b"b,2")
-    checkpoint = Checkpoint(Position(at, 3), Position(at, 3), RowCounts(1, 1, 0, 0, at))
-    ahead = RowCounts(3, 2, 1, 0, at + 8)
+    reached = CSV.index(b"b,2")
+    checkpoint = Checkpoint(Position(reached, 3), Position(reached, 3), RowCounts(1, 1, 0, 0, reached))
+    ahead = RowCounts(3, 2, 1, 0, reached + 8)
     error = TooManyRejects("Too many.")
     at(world.ledger, 2.0).transitions.end_file(file, token, Outcome(Status.FAILED, ahead, 1.0, None, error, checkpoint))
     at(world.ledger, 2.0).transitions.note_reported(file, "orders", Status.FAILED)
     operator = Operator(world)
-    operator.copies.parts[file.version] = {5, at - 1, at, at + 4}
+    operator.copies.parts[file.version] = {5, reached - 1, reached, reached + 4}
     retried = operator.retry("checkpoint")
     assert (retried.is_new, retried.kept) == (True, checkpoint.row_counts)
-    assert operator.copies.parts[retried.file.version] == {5, at - 1}
+    assert operator.copies.parts[retried.file.version] == {5, reached - 1}
     operator.deliver()
     old, new = operator.attempts()
     assert (old.status, old.row_counts) == (Status.FAILED, ahead)
