@@ -31,9 +31,9 @@ class Store(Construct):
         self.tables = {name: self._named_table(feed) for name, feed in by_table.items()}
         self.ledger = self._table("Ledger", LEDGER_KEYS)
         self.ledger.add_global_secondary_index(
-            index_name=contract.Ledger.INDEX,
-            partition_key=_text(contract.Ledger.LISTING),
-            sort_key=_text(contract.Ledger.LISTED_AT),
+            index_name=contract.LedgerKeys.INDEX,
+            partition_key=_text(contract.LedgerKeys.LISTING),
+            sort_key=_text(contract.LedgerKeys.LISTED_AT),
             projection_type=dynamodb.ProjectionType.KEYS_ONLY,
         )
         self.rejects = self._rejects()
@@ -119,6 +119,6 @@ def _text(name: str) -> dynamodb.Attribute:
 
 
 LEDGER_KEYS = (
-    KeyAttribute(name=contract.Ledger.PARTITION_KEY, type="S", source=contract.Ledger.PARTITION_KEY),
-    KeyAttribute(name=contract.Ledger.SORT_KEY, type="S", source=contract.Ledger.SORT_KEY),
+    KeyAttribute(name=contract.LedgerKeys.PARTITION_KEY, type="S", source=contract.LedgerKeys.PARTITION_KEY),
+    KeyAttribute(name=contract.LedgerKeys.SORT_KEY, type="S", source=contract.LedgerKeys.SORT_KEY),
 )

@@ -120,11 +120,11 @@ def _grants(
         _allow(["s3:GetObject", "s3:GetObjectVersion"], objects),
         _list_bucket(landing, prefixes),
         _allow(["s3:PutObject"], [store.rejects.arn_for_objects("*")]),
-        *([_allow(["dynamodb:BatchWriteItem"], tables)] if tables else []),
+        *([_allow(_write_actions(feeds), tables)] if tables else []),
         # These roles write to tables in other accounts.
         *([_allow(["sts:AssumeRole"], roles)] if roles else []),
         _allow(["dynamodb:GetItem", "dynamodb:Query", "dynamodb:UpdateItem"], [store.ledger.table_arn]),
-        _allow(["dynamodb:Query"], [f"{store.ledger.table_arn}/index/{contract.Ledger.INDEX}"]),
+        _allow(["dynamodb:Query"], [f"{store.ledger.table_arn}/index/{contract.LedgerKeys.INDEX}"]),
         _report_events(store),
         _allow(CONSUME, [buffer.queue.queue_arn]),
         # Segment and continuation messages.
@@ -132,6 +132,12 @@ def _grants(
         # The function dead-letters unknown messages itself, with the reason.
         _allow(["sqs:SendMessage"], [buffer.dead_letters.queue_arn]),
     ]
+
+
+def _write_actions(feeds: Feeds) -> list[str]:
+    """Return what the writers of the feeds call on their tables."""
+    writers = {feed.writer for feed in feeds.feeds.values()}
+    return sorted({f"dynamodb:{operation}" for kind in writers for operation in contract.WRITE_OPERATIONS[kind]})
 
 
 CONSUME = ["sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ChangeMessageVisibility"]

@@ -7,6 +7,11 @@ HANDLER = "ingest.worker.handler.handle"
 SERVICE = "ingest"  # in every log line. Not by environment: powertools would make it a dimension of every metric
 FEEDS_FILE = "feeds.toml"  # beside the `ingest` package in the function's zip
 
+# The DynamoDB operation that writes a feed's items, and which operations each kind of writer (`writer` of a feed) calls
+# on the feed's table: `ingest.dynamodb` sends them, `infra` grants them.
+BATCH_WRITE_ITEM = "BatchWriteItem"
+WRITE_OPERATIONS = {"fast": (BATCH_WRITE_ITEM,), "boto3": (BATCH_WRITE_ITEM,)}
+
 
 class Env:
     """Environment variables the stack sets and the handler reads."""
@@ -188,7 +193,7 @@ class Status:
 FINAL_STATUSES = (Status.COMPLETE, Status.FAILED, Status.SUPERSEDED, Status.UNBALANCED)
 
 
-class Ledger:
+class LedgerKeys:
     """Key attributes of the ledger table, its sort keys, and its one index (docs/ledger.md)."""
 
     PARTITION_KEY = "pk"  # "<bucket>/<object key>"
@@ -202,7 +207,7 @@ class Ledger:
     OPEN = "OPEN"
 
 
-class Attribute:
+class MessageAttribute:
     """Message attributes of what the ingester sends to its own queue."""
 
     HOPS = "hops"  # how often the message was handed over

@@ -30,7 +30,7 @@ NOT_SHIPPED = {"sniff", "estimate", "recovery", "cli"}
 REACH_OUTSIDE = {
     "aws": "clock errors s3",
     "cli": "*",
-    "dynamodb": "boto3_writer session writer http.client http.connection http.endpoint http.sigv4",
+    "dynamodb": "boto3_writer writer writers http.client http.connection http.endpoint http.sigv4",
     "ledger": "queries store table transitions",
     "metrics": "cloudwatch emf events",
     "queue": "dead_letters event_source sqs",

@@ -17,7 +17,7 @@ from rich.table import Table
 from infra import bundle
 from infra.local.stack import FEEDS, LocalStack, local_stack
 from ingest import contract
-from ingest.contract import Ledger, Output, Status
+from ingest.contract import LedgerKeys, Output, Status
 from ingest.feeds.parse import read_feeds
 
 SAMPLE = bundle.ROOT / "sample_data.csv"
@@ -87,8 +87,8 @@ def file_entries(stack: LocalStack, bucket: str, key: str) -> list[Item]:
     found = stack.client("dynamodb").query(
         TableName=stack.outputs[Output.LEDGER_TABLE],
         KeyConditionExpression="#pk = :file AND begins_with(#sk, :kind)",
-        ExpressionAttributeNames={"#pk": Ledger.PARTITION_KEY, "#sk": Ledger.SORT_KEY},
-        ExpressionAttributeValues={":file": {"S": f"{bucket}/{key}"}, ":kind": {"S": Ledger.FILE_PREFIX}},
+        ExpressionAttributeNames={"#pk": LedgerKeys.PARTITION_KEY, "#sk": LedgerKeys.SORT_KEY},
+        ExpressionAttributeValues={":file": {"S": f"{bucket}/{key}"}, ":kind": {"S": LedgerKeys.FILE_PREFIX}},
     )
     return [_plain(item) for item in found["Items"]]
 

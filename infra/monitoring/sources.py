@@ -88,7 +88,7 @@ class Sources:
     def indexes(self) -> list[tuple[dynamodb.ITable, str]]:
         """Return the indexes that writes update: those of the feeds' tables, each once, and the ledger's."""
         declared = {(feed.table, index): None for feed in self.feeds.feeds.values() for index in feed.indexes}
-        return [(self.tables[table], index) for table, index in declared] + [(self.ledger, contract.Ledger.INDEX)]
+        return [(self.tables[table], index) for table, index in declared] + [(self.ledger, contract.LedgerKeys.INDEX)]
 
 
 def math(

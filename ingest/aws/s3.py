@@ -33,7 +33,7 @@ class ReadClock(Protocol):
         """Return a random number in [0, 1)."""
 
 
-class Objects:
+class S3Objects:
     """Reads S3 objects."""
 
     def __init__(self, *, client: "S3Client", clock: ReadClock, range_bytes: int = RANGE_BYTES) -> None:
@@ -165,7 +165,7 @@ def _read(part: Iterable[bytes], stop: Event) -> deque[bytes]:
     return portions
 
 
-class ObjectListing:
+class S3Listing:
     """Lists objects."""
 
     def __init__(self, *, client: "S3Client") -> None:

@@ -38,7 +38,7 @@ def backfill(
     bucket, prefix = _bucket_and_prefix(url, deployed)
     run = Backfill(
         feeds=read_feeds(feeds),
-        ledger=deployed.ledger,
+        ledger=deployed.ledger.queries,
         objects=deployed.objects,
         queue=deployed.queue,
         clock=Clock(),

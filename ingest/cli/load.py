@@ -13,13 +13,13 @@ from ingest.aws.local_files import Source
 from ingest.cli.options import DEFAULT_FEEDS, AsJson, FeedName, FeedsPath
 from ingest.cli.output import print_check, print_load, progress
 from ingest.cli.source import open_source, open_table
-from ingest.dynamodb.boto3_writer import NullWriter
+from ingest.dynamodb.item_writer import ItemWriter, NullWriter
 from ingest.feeds.feed import Feed
 from ingest.feeds.parse import read_feeds
 from ingest.ledger.row_counts import RowCounts
 from ingest.rejects.local_file import RejectFile, RejectTally
 from ingest.worker.load import EnoughRowsError, Load
-from ingest.worker.ports import ItemWriter, RejectSink
+from ingest.worker.ports import RejectSink
 
 
 def check(

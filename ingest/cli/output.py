@@ -17,6 +17,8 @@ from rich.table import Table
 from rich.text import Text
 
 from ingest.dynamodb.encode import item_json, text_rows
+from ingest.dynamodb.item_writer import Heartbeat
+from ingest.dynamodb.write_stats import NOTHING_WRITTEN
 from ingest.items.items import Items, Refusal
 from ingest.ledger.row_counts import RowCounts
 from ingest.rejects.local_file import RejectFile, RejectTally
@@ -29,6 +31,8 @@ RAW_SHOWN = 500  # bytes of a raw record or characters of a value; `load` keeps 
 class PreviewWriter:
     """Prints items as they would be sent instead of sending them, up to a limit if there is one."""
 
+    stats = NOTHING_WRITTEN
+
     def __init__(self, stream: TextIO, *, form: str, limit: int | None) -> None:
         self._stream = stream
         self._form = form
@@ -40,7 +44,7 @@ class PreviewWriter:
         """Whether the limit is reached."""
         return self._left == 0
 
-    def write(self, items: Items) -> list[Refusal]:
+    def write(self, items: Items, heartbeat: Heartbeat) -> list[Refusal]:
         """Print the items, as far as the limit allows."""
         if self._left is not None:
             items = items.slice(0, min(self._left, len(items)))

@@ -11,12 +11,10 @@ import typer
 from ingest.aws.clock import Clock
 from ingest.cli.options import DEFAULT_FEEDS, AsJson, FeedsPath, StackName, seconds_of
 from ingest.cli.output import console_on
-from ingest.cli.stack import DeployedStack, reporter_of
+from ingest.cli.stack import DeployedStack, services_of
 from ingest.feeds.feed import Feeds
 from ingest.feeds.parse import read_feeds
-from ingest.rejects.parts import rejects_url
 from ingest.worker.reconcile import Findings, Reconciler
-from ingest.worker.report import SplitCloser
 
 STUCK_AFTER = "1h"  # as infra.settings has it
 Log = list[tuple[str, dict[str, object]]]
@@ -74,19 +72,5 @@ def sentences(findings: Findings) -> Iterator[str]:
 
 
 def _reconciler(stack: DeployedStack, feeds: Feeds, stuck_s: float, log: Log) -> Reconciler:
-    clock, rejects = Clock(), stack.rejects_bucket
-    reporter = reporter_of(stack, clock, lambda message, fields: log.append((message, fields)))
-    closer = SplitCloser(
-        ledger=stack.ledger, reporter=reporter, clock=clock, rejects_url=lambda file: rejects_url(rejects, file)
-    )
-    return Reconciler(
-        feeds=feeds,
-        ledger=stack.ledger,
-        objects=stack.objects,
-        queue=stack.queue,
-        worker=closer,
-        reporter=reporter,
-        clock=clock,
-        bucket=stack.landing_bucket,
-        stuck_s=stuck_s,
-    )
+    services = services_of(stack, Clock(), lambda message, fields: log.append((message, fields)))
+    return Reconciler(feeds, services, bucket=stack.landing_bucket, stuck_s=stuck_s)

@@ -151,7 +151,7 @@ def redrive(
     now_s = clock.now_s()
     before_s = now_s - seconds_of(older_than, "--older-than") if older_than else None
     choice = Choice(reason, feed, file, before_s, limit, _feed_of(read_feeds(feeds), feed) if feed else str)
-    run = Redrive(letters=deployed.dead_letters, queue=deployed.queue, find=deployed.ledger.entry)
+    run = Redrive(letters=deployed.dead_letters, queue=deployed.queue, find=deployed.ledger.queries.entry)
     with closing(run):
         found = list(run.look(choice))
         if not as_json:

@@ -11,7 +11,7 @@ import typer
 from ingest.aws.clock import Clock
 from ingest.cli.options import AsJson, StackName
 from ingest.cli.output import console_on
-from ingest.cli.stack import DeployedStack, reporter_of
+from ingest.cli.stack import DeployedStack, services_of
 from ingest.cli.status.file import choose, find_versions
 from ingest.errors import SettingsFault
 from ingest.recovery.retry import CHECKPOINT, START, Retried, Retry
@@ -83,12 +83,4 @@ def _extent(retried: Retried) -> str:
 
 
 def _retry(stack: DeployedStack) -> Retry:
-    clock = Clock()
-    return Retry(
-        ledger=stack.ledger,
-        objects=stack.objects,
-        queue=stack.queue,
-        rejects=stack.rejects,
-        reporter=reporter_of(stack, clock),
-        clock=clock,
-    )
+    return Retry(services_of(stack, Clock()), stack.rejects)

@@ -8,7 +8,7 @@ import typer
 
 from ingest.cli.options import AsJson
 from ingest.cli.source import open_source
-from ingest.dynamodb.boto3_writer import NullWriter
+from ingest.dynamodb.item_writer import NullWriter
 from ingest.feeds.dialect import Csv
 from ingest.feeds.feed import Feed
 from ingest.feeds.parse import parse_feeds

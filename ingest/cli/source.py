@@ -8,16 +8,13 @@ from pathlib import Path
 
 from ingest.aws.clock import Clock
 from ingest.aws.local_files import Source, file_portions, file_size
-from ingest.aws.s3 import ObjectListing, Objects
+from ingest.aws.s3 import S3Listing, S3Objects
 from ingest.cli.stack import client, config, preparing, session
-from ingest.dynamodb.boto3_writer import Boto3Writer
-from ingest.dynamodb.http.client import batch_write_exchange
-from ingest.dynamodb.session import table_session
-from ingest.dynamodb.writer import BatchWriter
+from ingest.dynamodb.item_writer import ItemWriter
+from ingest.dynamodb.writers import WriterFactory
 from ingest.errors import FileMissing, ObjectSuperseded, SettingsFault
 from ingest.feeds.feed import Feed
 from ingest.file import FileVersion
-from ingest.worker.ports import ItemWriter
 
 
 def open_source(name: str) -> Source:
@@ -39,16 +36,11 @@ def open_source(name: str) -> Source:
 def open_table(name: str, feed: Feed) -> ItemWriter:
     """Return a writer to a table, of the kind the feed names. No AWS call is made before the first item."""
     with preparing(f"preparing to write to {name}"):
-        opened = table_session(session(), role=feed.role, region=feed.region, config=config())
-        dynamodb = opened.resource("dynamodb", config=config())
-    if feed.writer == "boto3":
-        return Boto3Writer(dynamodb.Table(name))
-    connect = partial(batch_write_exchange, opened, dynamodb.meta.client, name)
-    return BatchWriter(name, connect, interleave=feed.interleave)
+        return WriterFactory(session(), config()).writer_for(feed, table=name)
 
 
 def _open_object(file: FileVersion) -> Source:
-    objects = Objects(client=client("s3", f"preparing to read {file.url}"), clock=Clock())
+    objects = S3Objects(client=client("s3", f"preparing to read {file.url}"), clock=Clock())
     try:
         found = objects.find(file)
     except ObjectSuperseded:
@@ -100,8 +92,8 @@ def _objects(name: str) -> list[Source]:
     if not bucket:
         raise SettingsFault(f"{name} is not an S3 URL; write s3://bucket/prefix/.")
     s3 = client("s3", f"preparing to look at {name}")
-    objects = Objects(client=s3, clock=Clock())
+    objects = S3Objects(client=s3, clock=Clock())
     prefix = pattern[: min((pattern.index(mark) for mark in "*?" if mark in pattern), default=len(pattern))]
     wanted = f"{pattern}*" if pattern.endswith("/") or not pattern else pattern
-    files = [file for file, _ in ObjectListing(client=s3).under(bucket, prefix) if fnmatchcase(file.key, wanted)]
+    files = [file for file, _ in S3Listing(client=s3).under(bucket, prefix) if fnmatchcase(file.key, wanted)]
     return [Source(f.url, read=partial(objects.portions, f), size_bytes=f.size_bytes) for f in files if f.size_bytes]

@@ -15,18 +15,19 @@ from botocore.exceptions import ClientError
 
 from ingest.aws.clock import Clock
 from ingest.aws.errors import aws_call, error_code
-from ingest.aws.s3 import ObjectListing
+from ingest.aws.s3 import S3Listing
 from ingest.contract import Env, Output
 from ingest.errors import SettingsFault
 from ingest.ledger.queries import EndedFiles
-from ingest.ledger.store import LedgerTable
+from ingest.ledger.store import TableLedger
 from ingest.metrics.emf import Value
 from ingest.metrics.events import EventBus
 from ingest.queue.dead_letters import DeadLetterQueue
 from ingest.queue.event_source import EventSource
-from ingest.queue.sqs import Queue
+from ingest.queue.sqs import SqsQueue
+from ingest.rejects.parts import rejects_url
 from ingest.rejects.reject_reader import RejectReader
-from ingest.worker.report import Log, Reporter
+from ingest.worker.ports import Log, Services
 
 DEFAULT_NAME = "ingest"
 _VARIABLES = {
@@ -93,28 +94,28 @@ class DeployedStack:
         return self._find(name)
 
     @cached_property
-    def ledger(self) -> LedgerTable:
+    def ledger(self) -> TableLedger:
         """The ledger."""
         name = self._find(Output.LEDGER_TABLE)
         with preparing(f"preparing to look at the ledger {name}"):
             table = session().resource("dynamodb", config=config()).Table(name)
-        return LedgerTable(table=table, clock=Clock())
+        return TableLedger(table=table, clock=Clock())
 
     @cached_property
     def ended_files(self) -> EndedFiles:
         """The ledger's entries of files that have ended, read in large numbers."""
-        return EndedFiles(table=self.ledger.table, clock=Clock())
+        return EndedFiles(self.ledger.table)
 
     @cached_property
-    def queue(self) -> Queue:
+    def queue(self) -> SqsQueue:
         """The queue, to send to: the command line does not dead-letter messages."""
         url = self._find(Output.QUEUE_URL)
-        return Queue(client=client("sqs", "preparing to send messages"), url=url, dead_letter_url="")
+        return SqsQueue(client=client("sqs", "preparing to send messages"), url=url, dead_letter_url="")
 
     @cached_property
-    def objects(self) -> ObjectListing:
+    def objects(self) -> S3Listing:
         """Lists the objects of buckets."""
-        return ObjectListing(client=client("s3", "preparing to list objects"))
+        return S3Listing(client=client("s3", "preparing to list objects"))
 
     @cached_property
     def rejects(self) -> RejectReader:
@@ -181,7 +182,16 @@ class NoMetrics:
         """Do nothing."""
 
 
-def reporter_of(stack: DeployedStack, clock: Clock, log: Log = lambda message, fields: None) -> Reporter:
-    """Return a reporter for a deployed stack; its log lines go to `log`."""
-    events = EventBus(lambda: client("events", "preparing to send events"), stack=stack.name)
-    return Reporter(ledger=stack.ledger, metrics=NoMetrics(), events=events, clock=clock, log=log)
+def services_of(stack: DeployedStack, clock: Clock, log: Log = lambda message, fields: None) -> Services:
+    """Return the services of a deployed stack for an operator's command; what would be logged goes to `log`."""
+    bucket = stack.rejects_bucket
+    return Services(
+        ledger=stack.ledger,
+        listing=stack.objects,
+        queue=stack.queue,
+        rejects_url=lambda file: rejects_url(bucket, file),
+        metrics=NoMetrics(),
+        events=EventBus(lambda: client("events", "preparing to send events"), stack=stack.name),
+        clock=clock,
+        log=log,
+    )

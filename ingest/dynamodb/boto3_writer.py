@@ -1,6 +1,5 @@
 """The reference writer: boto3's own `Table.batch_writer`. Slow and well known; the measure for any faster one."""
 
-from collections.abc import Callable
 from decimal import DecimalException
 from typing import TYPE_CHECKING
 
@@ -9,6 +8,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from ingest.aws.errors import error_code, translate
 from ingest.dynamodb.batches import write_units
 from ingest.dynamodb.encode import python_items
+from ingest.dynamodb.item_writer import Heartbeat
 from ingest.dynamodb.write_stats import WriteStats
 from ingest.items.items import Items, Refusal
 
@@ -25,27 +25,27 @@ class Boto3Writer:
     as the function's time.
     """
 
-    def __init__(self, table: "Table", *, beat: Callable[[], None] = lambda: None) -> None:
-        """`beat` is called now and then while it writes; what it raises ends the write."""
+    def __init__(self, table: "Table") -> None:
         self._table = table
-        self._beat = beat
-        self.stats = WriteStats()  # of items only: boto3 tells nothing of what its requests meet
+        self.stats = WriteStats()  # of items only: boto3 does not report what its requests met
 
-    def write(self, items: Items) -> list[Refusal]:
+    def write(self, items: Items, heartbeat: Heartbeat) -> list[Refusal]:
         """Put all items; return those DynamoDB refuses. All others are durable then.
 
         Raises:
             ServiceFault: not all are written.
+            IngestError: whatever `heartbeat` raised, which is called after each slice; not all are written.
         """
         refusals: list[Refusal] = []
         for start in range(0, len(items), SLICE_ITEMS):
-            refusals += self._write_range(items, start, min(start + SLICE_ITEMS, len(items)))
+            refusals += self._write_range(items, start, min(start + SLICE_ITEMS, len(items)), heartbeat)
         return refusals
 
-    def _write_range(self, items: Items, start: int, end: int) -> list[Refusal]:
+    def _write_range(self, items: Items, start: int, end: int, heartbeat: Heartbeat) -> list[Refusal]:
         """Put items[start:end]; where DynamoDB refuses a batch, halve until the refused items stand alone."""
         try:
             self._put(items.slice(start, end))
+            heartbeat()
         except DecimalException:  # boto3's context is narrower than DynamoDB below 1E-128
             message = "the item holds a number boto3 cannot send without rounding it"
         except (ClientError, BotoCoreError) as error:
@@ -57,19 +57,10 @@ class Boto3Writer:
         if end - start == 1:
             return [Refusal(start, message)]
         middle = (start + end) // 2
-        return self._write_range(items, start, middle) + self._write_range(items, middle, end)
+        return self._write_range(items, start, middle, heartbeat) + self._write_range(items, middle, end, heartbeat)
 
     def _put(self, items: Items) -> None:
         with self._table.batch_writer() as batch:
             for item in python_items(items):
                 batch.put_item(Item=item)
         self.stats = self.stats.plus(WriteStats(items=len(items), units=write_units(items)))
-        self._beat()
-
-
-class NullWriter:
-    """Writes nothing: for looking at a file without a table."""
-
-    def write(self, items: Items) -> list[Refusal]:
-        """Take all items and forget them."""
-        return []

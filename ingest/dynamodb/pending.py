@@ -11,7 +11,7 @@ from ingest.items.items import Items, Refusal
 
 
 @dataclass(slots=True)
-class Sent:
+class SentBatch:
     """A batch to be sent or under way: how often it was sent before, and when it was sent now."""
 
     batch: Batch
@@ -33,7 +33,7 @@ class PendingBatches:
         self.expired_since_s: float | None = None
         self._fresh = fresh
         self._halves: deque[Batch] = deque()
-        self._waiting: list[tuple[float, int, Sent]] = []
+        self._waiting: list[tuple[float, int, SentBatch]] = []
         self._number = 0
         self._has_more = True
 
@@ -42,20 +42,20 @@ class PendingBatches:
         """Whether nothing is left to be sent."""
         return not (self._has_more or self._halves or self._waiting)
 
-    def next(self, now_s: float) -> Sent | None:
+    def next(self, now_s: float) -> SentBatch | None:
         """Return what to send now, if anything: halves first, then what has waited long enough, then what is new."""
         if self._halves:
-            return Sent(self._halves.popleft())
+            return SentBatch(self._halves.popleft())
         if self._waiting and self._waiting[0][0] <= now_s:
             return heappop(self._waiting)[2]
         batch = next(self._fresh, None) if self._has_more else None
         self._has_more = batch is not None
-        return Sent(batch) if batch else None
+        return SentBatch(batch) if batch else None
 
     def again(self, batch: Batch, tries: int, until_s: float) -> None:
         """Keep a batch for later that was sent so often."""
         self._number += 1
-        heappush(self._waiting, (until_s, self._number, Sent(batch, tries)))
+        heappush(self._waiting, (until_s, self._number, SentBatch(batch, tries)))
 
     def due_in_s(self, now_s: float) -> float:
         """Return how long there is nothing to send."""

@@ -13,7 +13,8 @@ from ingest.dynamodb.concurrency import ConcurrencyLimiter
 from ingest.dynamodb.http.client import Exchange
 from ingest.dynamodb.http.connection import ConnectionLostError
 from ingest.dynamodb.http.response import Answer
-from ingest.dynamodb.pending import PendingBatches, Sent
+from ingest.dynamodb.item_writer import Heartbeat
+from ingest.dynamodb.pending import PendingBatches, SentBatch
 from ingest.dynamodb.rate_limit import RateLimiter
 from ingest.dynamodb.write_stats import BUCKETS, Latencies, WriteStats, bucket_of, throttled_request
 from ingest.errors import IngestError, Throttled, Unavailable
@@ -34,26 +35,24 @@ class BatchWriter:
     What DynamoDB leaves unprocessed or throttles is sent again after a pause that grows (full jitter); a request it
     finds invalid is halved until the bad item stands alone; nothing is sent after an error that will not pass.
     Items of one partition key are sent apart from each other, as far as they are in one call, if `interleave`.
-    `flow` is how many requests may be under way at first. `beat` is called before each request and at least once a
-    second: what it raises ends the write there and then. Memory: the bodies of some 4,000 items, and of the requests
-    under way and waiting.
+    `limiter` says how many requests may be under way at first. Memory: the bodies of some 4,000 items, and of the
+    requests under way and waiting.
     """
 
     def __init__(
         self,
         table: str,
-        connect: Callable[[], Exchange[Sent]],
+        connect: Callable[[], Exchange[SentBatch]],
         *,
         interleave: bool = True,
         limiter: ConcurrencyLimiter = _START,
-        beat: Callable[[], None] = lambda: None,
         patience_s: float = PATIENCE_S,
         now_s: Callable[[], float] = time.monotonic,
         chance: Callable[[], float] = random,
     ) -> None:
         self._table = table
         self._connect = connect
-        self._exchange: Exchange[Sent] | None = None
+        self._exchange: Exchange[SentBatch] | None = None
         self._interleave = interleave
         self._limiter = limiter
         self._rate_limiter = RateLimiter()
@@ -62,7 +61,6 @@ class BatchWriter:
         self._requests = self._retries = self._items = self._units = 0
         self._latencies = [0] * BUCKETS
         self._last_error = WriteStats()
-        self._beat = beat
         self._patience_s = patience_s
         self._now_s = now_s
         self._ended_s = now_s()
@@ -81,12 +79,13 @@ class BatchWriter:
             latencies=Latencies(tuple(self._latencies)),
         )
 
-    def write(self, items: Items) -> list[Refusal]:
+    def write(self, items: Items, heartbeat: Heartbeat) -> list[Refusal]:
         """Put all items; return those DynamoDB refuses. All others are durable then. Keys must be distinct.
 
         Raises:
             ServiceFault: not all are written.
-            IngestError: whatever `beat` raised; not all are written.
+            IngestError: whatever `heartbeat` raised, which is called before each request and at least once a second;
+                not all are written.
         """
         self._exchange = self._exchange or self._connect()
         self._pass_over_idle()
@@ -94,7 +93,7 @@ class BatchWriter:
         work = PendingBatches(items, batches(items, self._table, interleave=self._interleave), now_s=now_s)
         self._rate_limiter = self._rate_limiter.begun(now=now_s, taken=self._taken, left=self._left)
         try:
-            self._run(work, self._exchange)
+            self._run(work, self._exchange, heartbeat)
         except BaseException:
             self.close()
             raise
@@ -119,12 +118,12 @@ class BatchWriter:
         """Return the writer's clock."""
         return self._now_s() - self._idle_s
 
-    def _run(self, work: PendingBatches, exchange: Exchange[Sent]) -> None:
+    def _run(self, work: PendingBatches, exchange: Exchange[SentBatch], heartbeat: Heartbeat) -> None:
         while True:
-            self._start(work, exchange)
+            self._start(work, exchange, heartbeat)
             if not exchange.in_flight and work.is_done:
                 return
-            self._beat()
+            heartbeat()
             for sent, outcome in exchange.poll(self._wait_s(work, exchange)):
                 self._take(work, sent, outcome)
             if self._busy_s() - work.progress_s > self._patience_s:
@@ -132,13 +131,13 @@ class BatchWriter:
                     f"Table {self._table} gave no answer for {self._patience_s:.0f} s."
                 )
 
-    def _start(self, work: PendingBatches, exchange: Exchange[Sent]) -> None:
+    def _start(self, work: PendingBatches, exchange: Exchange[SentBatch], heartbeat: Heartbeat) -> None:
         now_s = self._busy_s()
         while exchange.in_flight < self._limiter.most_in_flight and self._next_s <= now_s:
             sent = work.next(now_s)
             if sent is None:
                 return
-            self._beat()
+            heartbeat()
             sent.at_s = now_s
             exchange.start(sent, sent.batch.body)
             self._requests += 1
@@ -148,14 +147,14 @@ class BatchWriter:
                 since_s = max(self._next_s, now_s - CATCH_UP_S)
                 self._next_s = since_s + len(sent.batch.rows) / self._rate_limiter.per_s(now_s)
 
-    def _wait_s(self, work: PendingBatches, exchange: Exchange[Sent]) -> float:
-        """Return how long nothing can be started; a second at most, which is a beat."""
+    def _wait_s(self, work: PendingBatches, exchange: Exchange[SentBatch]) -> float:
+        """Return how long nothing can be started; a second at most, since then `heartbeat` is due."""
         if exchange.in_flight >= self._limiter.most_in_flight:
             return 1.0
         now_s = self._busy_s()
         return min(1.0, max(work.due_in_s(now_s), self._next_s - now_s))
 
-    def _take(self, work: PendingBatches, sent: Sent, outcome: Answer | ConnectionLostError) -> None:
+    def _take(self, work: PendingBatches, sent: SentBatch, outcome: Answer | ConnectionLostError) -> None:
         if isinstance(outcome, ConnectionLostError):
             self._again(work, sent, Unavailable(f"Writing to table {self._table} failed: {outcome}."))
         elif outcome.status == 200:
@@ -163,7 +162,7 @@ class BatchWriter:
         else:
             self._take_error(work, sent, outcome)
 
-    def _take_answer(self, work: PendingBatches, sent: Sent, body: bytes) -> None:
+    def _take_answer(self, work: PendingBatches, sent: SentBatch, body: bytes) -> None:
         if body == _TOOK_ALL:
             left = []
         elif b'"UnprocessedItems"' in body:
@@ -186,7 +185,7 @@ class BatchWriter:
             self._units += sent.batch.write_units
             self._limiter = self._limiter.after_success()
 
-    def _take_error(self, work: PendingBatches, sent: Sent, answer: Answer) -> None:
+    def _take_error(self, work: PendingBatches, sent: SentBatch, answer: Answer) -> None:
         code, message = _reported(answer.body)
         if code == "ValidationException":
             work.halve(sent.batch, message)
@@ -209,7 +208,7 @@ class BatchWriter:
             work.expired_since_s = self._busy_s()
         return self._busy_s() - work.expired_since_s < EXPIRED_S
 
-    def _throttled(self, sent: Sent, left: int, counted: WriteStats) -> None:
+    def _throttled(self, sent: SentBatch, left: int, counted: WriteStats) -> None:
         now_s = self._busy_s()
         self._last_error = self._last_error.plus(counted)
         self._limiter = self._limiter.after_throttle(begun_at=sent.at_s, now=now_s)
@@ -219,7 +218,7 @@ class BatchWriter:
             begun_at=sent.at_s, now=now_s, taken=self._taken, left=self._left, share=share
         )
 
-    def _again(self, work: PendingBatches, sent: Sent, last_error: IngestError) -> None:
+    def _again(self, work: PendingBatches, sent: SentBatch, last_error: IngestError) -> None:
         """Send a batch again of which nothing is known."""
         work.last_error = last_error
         pause_s = send_again_pause_s(sent.tries, chance=self._chance())

@@ -10,6 +10,8 @@ import pyarrow.compute as pc
 
 from ingest.contract import Price
 from ingest.dynamodb.batches import units_of
+from ingest.dynamodb.item_writer import Heartbeat
+from ingest.dynamodb.write_stats import NOTHING_WRITTEN
 from ingest.estimate.duration import Fleet
 from ingest.feeds.feed import Feed
 from ingest.items.columns import AnyArray
@@ -102,6 +104,8 @@ class WriteCostEstimator:
     where nothing of it changes.) The stack's indexes hold whole items.
     """
 
+    stats = NOTHING_WRITTEN
+
     def __init__(self, feed: Feed) -> None:
         self.items = 0
         self.sizes: Counter[int] = Counter()
@@ -114,7 +118,7 @@ class WriteCostEstimator:
         """The write units of the table and all indexes together."""
         return sum(target.units for target in self.targets)
 
-    def write(self, items: Items) -> list[Refusal]:
+    def write(self, items: Items, heartbeat: Heartbeat) -> list[Refusal]:
         """Measure the items."""
         if len(items):
             sizes = item_sizes(items.attributes)

@@ -1,4 +1,4 @@
-"""What is in the ledger: by feed, status and day; by file. Every question is a query by key."""
+"""What is in the ledger: by feed, status and day; by file. Every question is a query or a read by key."""
 
 from collections.abc import Iterable, Iterator
 from itertools import islice
@@ -7,102 +7,154 @@ from typing import Any
 from boto3.dynamodb.conditions import Key
 
 from ingest.aws.errors import aws_call
-from ingest.contract import Ledger as Names
+from ingest.contract import LedgerKeys, Status
 from ingest.file import FileVersion
+from ingest.ledger.claims import FileStatus, Outcome
 from ingest.ledger.entry import Entry
-from ingest.ledger.states import FILE_STEPS, SEGMENT_STEPS
-from ingest.ledger.table import Item, LedgerItems, allowed, number, read_cut, row_counts_of
-from ingest.ledger.work_item import WorkItem
+from ingest.ledger.states import is_open
+from ingest.ledger.table import (
+    Item,
+    LedgerTable,
+    checkpoint_of,
+    is_newest_in,
+    read_error,
+    read_position,
+    row_counts_of,
+)
+from ingest.ledger.work_item import Checkpoint, WorkItem
 from ingest.reading.segments import Segment
 
 _NUMBERS = ("size_bytes", "retry")
 
 
-class Listing(LedgerItems):
-    """Finds records."""
+class TableQueries:
+    """Finds entries, and changes none."""
+
+    def __init__(self, table: LedgerTable) -> None:
+        self._table = table
+
+    def file_status(self, file: FileVersion) -> FileStatus:
+        """Return the status of a file, and whether it is the newest version of its key, as they are now."""
+        name = WorkItem(file).sort_key
+        found = self._table.read("looking up a file", file, LedgerKeys.HEAD, name)
+        item = found.get(name, {})
+        return FileStatus(str(item.get("status", "")), is_newest_in(found, file), row_counts_of(item))
+
+    def unreported(self, file: FileVersion) -> Outcome | None:
+        """Return how a file ended whose outcome was not reported yet; None if it was, or the file has not ended."""
+        item = self._file_item(file) or {"status": Status.LOADING}
+        if is_open(str(item["status"])) or "reported" in item:
+            return None
+        seconds = float(item["seconds"])
+        return Outcome(str(item["status"]), row_counts_of(item), seconds, item.get("rejects"), read_error(item))
+
+    def checkpoint(self, file: FileVersion) -> Checkpoint | None:
+        """Return how far a file that is not split was loaded."""
+        return checkpoint_of(self._file_item(file))
+
+    def entry(self, work: WorkItem) -> Entry | None:
+        """Return the entry of a file or segment, if there is one."""
+        item = self._table.read("looking up work", work.file, work.sort_key).get(work.sort_key)
+        return _entry(work, item) if item else None
 
     def open_files(self, feed: str, *, newest_first: bool = False) -> Iterator[Entry]:
-        """Yield the files of a feed whose outcome was not told yet, in the order they were first seen."""
-        return self._listed(f"{feed}#{Names.OPEN}", newest_first=newest_first)
+        """Yield the files of a feed whose outcome was not reported yet, in the order they were first seen."""
+        return self._listed(f"{feed}#{LedgerKeys.OPEN}", newest_first=newest_first)
 
     def ended_files(self, feed: str, status: str, day: str, *, newest_first: bool = False) -> Iterator[Entry]:
         """Yield the files of a feed that ended so on a day (YYYY-MM-DD, UTC), in the order they did."""
         return self._listed(f"{feed}#{status}#{day}", newest_first=newest_first)
 
     def versions(self, bucket: str, key: str) -> Iterator[Entry]:
-        """Yield the records of all versions of an object, oldest first."""
-        return map(read_record, self._under(bucket, key, Names.FILE_PREFIX))
-
-    def entry(self, work: WorkItem) -> Entry | None:
-        """Return the record of a file or segment, if there is one."""
-        item = self.read("looking up work", work.file, work.sort_key).get(work.sort_key)
-        return _filled(work, item) if item else None
+        """Yield the entries of all versions of an object, oldest first."""
+        return map(_file_entry, self._under(bucket, key, LedgerKeys.FILE_PREFIX))
 
     def segments(self, file: FileVersion) -> Iterator[Entry]:
-        """Yield the records of a file's segments in their order."""
-        prefix = f"{Names.SEGMENT_PREFIX}{file.version}#"
+        """Yield the entries of a file's segments in their order."""
+        prefix = f"{LedgerKeys.SEGMENT_PREFIX}{file.version}#"
         return (_segment_entry(file, item) for item in self._under(file.bucket, file.key, prefix))
 
     def knows(self, file: FileVersion) -> bool:
-        """Return whether there is a record of an object as it is now, told by its eTag."""
+        """Return whether there is an entry of an object as it is now, by its eTag."""
         return any(entry.work.file.etag == file.etag for entry in self.versions(file.bucket, file.key))
 
     def knows_by_another_name(self, file: FileVersion) -> bool:
-        """Return whether there is a record of this object under another version's name, told by its eTag."""
+        """Return whether there is an entry of this object under another version's name, by its eTag."""
         others = (entry.work.file for entry in self.versions(file.bucket, file.key))
         return any(
             file.etag and other.etag == file.etag and other.first_version != file.first_version for other in others
         )
 
-    def note_resent(self, work: WorkItem, *, now_s: float) -> bool:
-        """Remember that the message of stuck work is sent again; return False if somebody has it now."""
-        condition, values = allowed((FILE_STEPS if work.segment is None else SEGMENT_STEPS)["claim"])
-        values |= {":now": number(now_s), ":one": 1}
-        condition = f"attribute_exists(#pk) AND ({condition})"
-        change = "SET moved = :now, attempts_when_resent = if_not_exists(attempts, :zero) ADD resent :one"
-        values |= {":zero": 0}
-        return self.update("noting a resent message", self.key(work.file, work.sort_key), change, condition, values)[0]
+    def _file_item(self, file: FileVersion) -> Item:
+        name = WorkItem(file).sort_key
+        return self._table.read("looking up a file", file, name).get(name, {})
 
     def _listed(self, listing: str, *, newest_first: bool) -> Iterator[Entry]:
-        query: Any = {"IndexName": Names.INDEX, "KeyConditionExpression": Key(Names.LISTING).eq(listing)}
+        query: Any = {"IndexName": LedgerKeys.INDEX, "KeyConditionExpression": Key(LedgerKeys.LISTING).eq(listing)}
         query["ScanIndexForward"] = not newest_first
-        for entry in self.query("listing files", query):
-            key = {name: entry[name] for name in (Names.PARTITION_KEY, Names.SORT_KEY)}
-            with aws_call(f"listing files in the ledger {self.table.name}"):
-                item = self.table.get_item(Key=key, ConsistentRead=True).get("Item")
-            if item and item[Names.LISTING] == listing:  # the index is a moment behind
-                yield read_record(item)
+        dynamodb = self._table.dynamodb
+        for found in self._table.query("listing files", query):
+            with aws_call(f"listing files in the ledger {dynamodb.name}"):
+                item = dynamodb.get_item(Key=_key(found), ConsistentRead=True).get("Item")
+            if item and item[LedgerKeys.LISTING] == listing:  # the index is a moment behind
+                yield _file_entry(item)
 
     def _under(self, bucket: str, key: str, prefix: str) -> Iterator[Item]:
-        condition = Key(Names.PARTITION_KEY).eq(f"{bucket}/{key}") & Key(Names.SORT_KEY).begins_with(prefix)
-        return self.query("listing a file", {"KeyConditionExpression": condition, "ConsistentRead": True})
-
-    def query(self, what: str, query: Any) -> Iterator[Item]:
-        """Yield what a query finds, page after page."""
-        while True:
-            with aws_call(f"{what} in the ledger {self.table.name}"):
-                page: Any = self.table.query(**query)
-            yield from page["Items"]
-            if "LastEvaluatedKey" not in page:
-                return
-            query = query | {"ExclusiveStartKey": page["LastEvaluatedKey"]}
+        partition, sort = Key(LedgerKeys.PARTITION_KEY), Key(LedgerKeys.SORT_KEY)
+        condition = partition.eq(f"{bucket}/{key}") & sort.begins_with(prefix)
+        return self._table.query("listing a file", {"KeyConditionExpression": condition, "ConsistentRead": True})
 
 
-def read_record(item: Item) -> Entry:
-    """Return the record of a file."""
-    return _filled(WorkItem(_file(item)), item)
+PAUSE_S = 0.2  # before what the table had no capacity for is asked again
+MOST_KEYS = 100  # https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchGetItem.html
 
 
-def _file(item: Item) -> FileVersion:
-    reported: Item = {name: int(value) if name in _NUMBERS else value for name, value in item["file"].items()}
-    return FileVersion(**reported)
+class EndedFiles:
+    """What `TableQueries.ended_files` yields, with a hundredth of its requests. The operator may read so, the function
+    may not."""
+
+    def __init__(self, table: LedgerTable) -> None:
+        self._table = table
+
+    def ended(self, feed: str, status: str, day: str) -> Iterator[Entry]:
+        """Yield the files of a feed that ended so on a day (YYYY-MM-DD, UTC), in the order they did."""
+        listing = f"{feed}#{status}#{day}"
+        query: Any = {"IndexName": LedgerKeys.INDEX, "KeyConditionExpression": Key(LedgerKeys.LISTING).eq(listing)}
+        listed = iter(self._table.query("listing files", query))
+        while portion := [_key(found) for found in islice(listed, MOST_KEYS)]:
+            items = {tuple(_key(item).values()): item for item in self._items(portion)}
+            for key in portion:
+                item = items.get(tuple(key.values()))
+                if item and item[LedgerKeys.LISTING] == listing:  # the index is a moment behind
+                    yield _file_entry(item)
+
+    def _items(self, keys: Iterable[Item]) -> Iterator[Item]:
+        dynamodb, rest = self._table.dynamodb, list(keys)
+        pause_s = 0.0
+        while rest:
+            self._table.clock.sleep(pause_s)
+            with aws_call(f"reading files in the ledger {dynamodb.name}"):
+                request: Any = {dynamodb.name: {"Keys": rest, "ConsistentRead": True}}
+                answer: Any = dynamodb.meta.client.batch_get_item(RequestItems=request)
+            yield from answer["Responses"].get(dynamodb.name, [])
+            rest = answer.get("UnprocessedKeys", {}).get(dynamodb.name, {}).get("Keys", [])
+            pause_s = PAUSE_S
+
+
+def _key(item: Item) -> Item:
+    return {name: item[name] for name in (LedgerKeys.PARTITION_KEY, LedgerKeys.SORT_KEY)}
+
+
+def _file_entry(item: Item) -> Entry:
+    fields: Item = {name: int(value) if name in _NUMBERS else value for name, value in item["file"].items()}
+    return _entry(WorkItem(FileVersion(**fields)), item)
 
 
 def _segment_entry(file: FileVersion, item: Item) -> Entry:
-    return _filled(WorkItem(file, Segment(read_cut(item["start"]), read_cut(item["end"]))), item)
+    return _entry(WorkItem(file, Segment(read_position(item["start"]), read_position(item["end"]))), item)
 
 
-def _filled(work: WorkItem, item: Item) -> Entry:
+def _entry(work: WorkItem, item: Item) -> Entry:
     return Entry(
         work=work,
         status=str(item["status"]),
@@ -127,40 +179,3 @@ def _filled(work: WorkItem, item: Item) -> Entry:
 
 def _time(item: Item, name: str) -> float | None:
     return float(item[name]) if name in item else None
-
-
-PAUSE_S = 0.2  # before what the table had no capacity for is asked again
-MOST_KEYS = 100  # https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchGetItem.html
-
-
-class EndedFiles(Listing):
-    """What `Listing.ended_files` yields, with a hundredth of its requests. Who may read so is the operator, not the
-    function."""
-
-    def ended(self, feed: str, status: str, day: str) -> Iterator[Entry]:
-        """Yield the files of a feed that ended so on a day (YYYY-MM-DD, UTC), in the order they did."""
-        listing = f"{feed}#{status}#{day}"
-        query: Any = {"IndexName": Names.INDEX, "KeyConditionExpression": Key(Names.LISTING).eq(listing)}
-        entries = iter(self.query("listing files", query))
-        while portion := [_key(entry) for entry in islice(entries, MOST_KEYS)]:
-            found = {tuple(_key(item).values()): item for item in self._items(portion)}
-            for key in portion:
-                item = found.get(tuple(key.values()))
-                if item and item[Names.LISTING] == listing:  # the index is a moment behind
-                    yield read_record(item)
-
-    def _items(self, keys: Iterable[Item]) -> Iterator[Item]:
-        name, rest = self.table.name, list(keys)
-        pause_s = 0.0
-        while rest:
-            self.clock.sleep(pause_s)
-            with aws_call(f"reading files in the ledger {name}"):
-                request: Any = {name: {"Keys": rest, "ConsistentRead": True}}
-                answer: Any = self.table.meta.client.batch_get_item(RequestItems=request)
-            yield from answer["Responses"].get(name, [])
-            rest = answer.get("UnprocessedKeys", {}).get(name, {}).get("Keys", [])
-            pause_s = PAUSE_S
-
-
-def _key(item: Item) -> Item:
-    return {name: item[name] for name in (Names.PARTITION_KEY, Names.SORT_KEY)}

@@ -1,64 +1,88 @@
-"""The ledger: who works on what, how far it is, how it ended. Every call is by key; docs/ledger.md has the schema."""
+"""The ledger in DynamoDB: leases, transitions and queries over one table; docs/ledger.md has the schema.
 
-from typing import Any
+In here are the leases: which version of a key is the newest, who works on what, and how far it is.
+"""
 
-from ingest.contract import Ledger as Names
-from ingest.contract import Status
+from typing import TYPE_CHECKING
+
+from ingest.aws.clock import iso
+from ingest.contract import LedgerKeys, Status
 from ingest.errors import IngestError, LeaseLost
 from ingest.file import FileVersion
-from ingest.ledger.claims import Claimed, ClaimStatus, FileStatus, LeaseToken
-from ingest.ledger.queries import Listing
-from ingest.ledger.states import FILE_STEPS, SEGMENT_STEPS
+from ingest.ledger.claims import Claimed, ClaimStatus, LeaseToken
+from ingest.ledger.queries import TableQueries
+from ingest.ledger.states import FILE_STEPS, steps_of
 from ingest.ledger.table import (
     Item,
+    LedgerClock,
+    LedgerTable,
     allowed,
     checkpoint_of,
-    cut_fields,
+    entry_key,
     error_fields,
     file_fields,
-    is_newest_in,
-    iso,
+    key_of,
     number,
     plan_of,
-    row_counts_of,
+    position_fields,
+    set_checkpoint,
+    set_row_counts,
 )
-from ingest.ledger.transitions import Endings, Retries
-from ingest.ledger.work_item import Checkpoint, WorkItem
+from ingest.ledger.transitions import TableTransitions
+from ingest.ledger.work_item import Checkpoint, Plan, WorkItem
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb.service_resource import Table
 
 
-class LedgerTable(Endings, Listing, Retries):
-    """Reads and writes the records of files and segments."""
+class TableLedger:
+    """All of the ledger. Each part asks for the time itself."""
 
-    def note_newest(self, file: FileVersion, *, now_s: float) -> bool:
+    def __init__(self, *, table: "Table", clock: LedgerClock) -> None:
+        self.table = LedgerTable(dynamodb=table, clock=clock)
+        self.queries = TableQueries(self.table)
+        self.leases = TableLeases(self.table, self.queries)
+        self.transitions = TableTransitions(self.table)
+
+
+class TableLeases:
+    """Takes leases, and writes what only their holder may."""
+
+    def __init__(self, table: LedgerTable, queries: TableQueries) -> None:
+        self._table = table
+        self._queries = queries
+
+    def note_newest(self, file: FileVersion) -> bool:
         """Remember a version as the newest of its key; return False if a newer one is known already.
 
         One without a sequencer was found in the bucket (`worker.reconcile`) and cannot be compared. It is remembered by
         its eTag, so that its own notification, should it come late, is known as old; and it is old itself if its own
-        notification was taken first, as its record tells. A notification that was only noted, by a worker that died
-        there, does not count: nobody else may come for the object.
+        notification was taken first, as its entry says. A notification that was only noted, by a worker that died
+        there, does not count: no one else may come for the object.
         """
         if file.sequencer:
             change = "SET sequencer = :this"
             condition = "(attribute_not_exists(sequencer) OR sequencer <= :this)"
             values = {":this": file.version, ":etag": file.etag or "-", ":time": file.event_time or "~"}
             condition += " AND NOT (attribute_exists(found_etag) AND found_etag = :etag AND found_at >= :time)"
-        elif self.knows_by_another_name(file):
+        elif self._queries.knows_by_another_name(file):
             return False
         else:
             change = "SET found_etag = :etag, found_at = :time"
             condition = "attribute_exists(#pk) OR attribute_not_exists(#pk)"
-            values = {":etag": file.etag or "~", ":time": iso(now_s)}
-        return self.update("noting a version", self.key(file, Names.HEAD), change, condition, values)[0]
+            values = {":etag": file.etag or "~", ":time": iso(self._table.clock.now_s())}
+        return self._table.update("noting a version", key_of(file, LedgerKeys.HEAD), change, condition, values)[0]
 
-    def claim(self, work: WorkItem, *, feed: str, token: LeaseToken, now_s: float) -> Claimed | ClaimStatus:
-        """Take the lease; return how far the work has come, or what stands against it."""
-        condition, states = allowed((FILE_STEPS if work.segment is None else SEGMENT_STEPS)["claim"])
-        new, values = self._new(work, feed, now_s)
+    def claim(self, work: WorkItem, *, feed: str, token: LeaseToken) -> Claimed | ClaimStatus:
+        """Take the lease; return how far the work has come, or the status that does not allow it."""
+        now_s = self._table.clock.now_s()
+        condition, states = allowed(steps_of(work)["claim"])
+        new, values = _new(work, feed, now_s)
         change = f"SET #status = :to, lease = :lease, lease_until = :until, moved = :now{new}"
         change += ", first_seen = if_not_exists(first_seen, :now), started = :now ADD attempts :one REMOVE #error"
         values |= states | {":to": FILE_STEPS["claim"].target, ":lease": token.value, ":one": 1}
         values |= {":until": number(token.until_s), ":now": number(now_s)}
-        is_ours, item = self.update("claiming", self.key(work.file, work.sort_key), change, condition, values)
+        is_ours, item = self._table.update("claiming", entry_key(work), change, condition, values)
         is_ours = is_ours or (item.get("status"), item.get("lease")) == (Status.LOADING, token.value)
         if not is_ours:  # by the second look: it was ours already, and only the answer was lost
             return ClaimStatus(
@@ -67,28 +91,33 @@ class LedgerTable(Endings, Listing, Retries):
         return Claimed(float(item["first_seen"]), checkpoint_of(item), plan_of(item))
 
     def renew(self, work: WorkItem, token: LeaseToken) -> None:
-        """Hold the lease until `lease.until_s`.
+        """Hold the lease until `token.until_s`.
 
         Raises:
             LeaseLost: another worker has taken it.
         """
         self._held("renewing a lease", work, token, "save", "", {})
 
-    def save(self, work: WorkItem, token: LeaseToken, checkpoint: Checkpoint, *, now_s: float) -> None:
-        """Write how far the work is done, and hold the lease until `lease.until_s`.
+    def save(self, work: WorkItem, token: LeaseToken, checkpoint: Checkpoint) -> None:
+        """Write how far the work is done, and hold the lease until `token.until_s`.
 
         Raises:
             LeaseLost: another worker has taken it; nothing is written.
         """
         change, values = _progress(checkpoint)
-        self._held(
-            "saving a checkpoint",
-            work,
-            token,
-            "save",
-            f"{change}, moved = :now REMOVE resent",
-            values | {":now": number(now_s)},
-        )
+        values |= {":now": number(self._table.clock.now_s())}
+        self._held("saving a checkpoint", work, token, "save", f"{change}, moved = :now REMOVE resent", values)
+
+    def save_plan(self, file: FileVersion, token: LeaseToken, plan: Plan) -> None:
+        """Write how far a file is split, and hold the lease until `token.until_s`.
+
+        Raises:
+            LeaseLost: another worker has taken it; nothing is written.
+        """
+        change = ", #plan = :plan, segments_planned = :segments, moved = :now REMOVE resent"
+        values: Item = {":plan": position_fields(plan.at), ":segments": plan.segments}
+        values |= {":now": number(self._table.clock.now_s())}
+        self._held("saving a plan", WorkItem(file), token, "save", change, values)
 
     def put_back(self, work: WorkItem, token: LeaseToken, checkpoint: Checkpoint | None, error: IngestError) -> None:
         """Give the lease back, with how far the work is done and why it is not finished.
@@ -100,37 +129,29 @@ class LedgerTable(Endings, Listing, Retries):
         values |= {":error": error_fields(error)}
         self._held("putting work back", work, token, "put back", f"{change}, #error = :error", values)
 
-    def file_status(self, file: FileVersion) -> FileStatus:
-        """Return what is known of a file at large, now."""
-        name = Names.FILE_PREFIX + file.version
-        found = self.read("looking up a file", file, Names.HEAD, name)
-        entry = found.get(name, {})
-        return FileStatus(str(entry.get("status", "")), is_newest_in(found, file), row_counts_of(entry))
-
-    def _new(self, work: WorkItem, feed: str, now_s: float) -> tuple[str, Item]:
-        """Return what a record gets when it is claimed first; a segment's was written when it was planned."""
-        if work.segment is not None:
-            return "", {}
-        values: Item = {":file": file_fields(work.file), ":feed": feed, ":listing": f"{feed}#{Names.OPEN}"}
-        change = ", feed = :feed, #file = :file, listing = :listing"
-        return change + ", listed_at = if_not_exists(listed_at, :iso)", values | {":iso": iso(now_s)}
-
-    def _held(
-        self, what: str, work: WorkItem, token: LeaseToken, step: str, change: str, values: dict[str, Any]
-    ) -> None:
-        """Change a record whose lease we hold, and the lease with it."""
-        steps = FILE_STEPS if work.segment is None else SEGMENT_STEPS
+    def _held(self, what: str, work: WorkItem, token: LeaseToken, step: str, change: str, values: Item) -> None:
+        """Change an entry whose lease we hold, and the lease with it."""
+        steps = steps_of(work)
         condition, states = allowed(steps[step])
         until_s = token.until_s if steps[step].target == steps[step].sources[0] else 0.0
         values = values | states | {":lease": token.value, ":to": steps[step].target, ":until": number(until_s)}
         change = f"SET #status = :to, lease_until = :until{change}"
-        is_ours, _ = self.update(what, self.key(work.file, work.sort_key), change, condition, values)
+        is_ours, _ = self._table.update(what, entry_key(work), change, condition, values)
         if not is_ours:
             raise LeaseLost(f"The lease on {work.name} was lost to another worker; its result counts.")
 
 
+def _new(work: WorkItem, feed: str, now_s: float) -> tuple[str, Item]:
+    """Return what an entry gets when it is claimed first; a segment's was written when it was planned."""
+    if work.segment is not None:
+        return "", {}
+    values: Item = {":file": file_fields(work.file), ":feed": feed, ":listing": f"{feed}#{LedgerKeys.OPEN}"}
+    change = ", feed = :feed, #file = :file, listing = :listing"
+    return change + ", listed_at = if_not_exists(listed_at, :iso)", values | {":iso": iso(now_s)}
+
+
 def _progress(checkpoint: Checkpoint) -> tuple[str, Item]:
-    """Return the change that writes a checkpoint."""
-    counts = {f":{name}": count for name, count in checkpoint.row_counts.counts().items()}
-    change = "".join(f", {name[1:]} = {name}" for name in counts) + ", #at = :at, #window = :window"
-    return change, {**counts, ":at": cut_fields(checkpoint.at), ":window": cut_fields(checkpoint.window)}
+    """Return the change that writes a checkpoint and its row counts, and its values."""
+    counts, count_values = set_row_counts(checkpoint.row_counts)
+    places, place_values = set_checkpoint(checkpoint)
+    return counts + places, count_values | place_values

@@ -1,8 +1,7 @@
-"""The ledger table's items, and one way to change them: by key, on the condition that a step of `core.states` gives."""
+"""The ledger table: its items, and one way to change them: by key, on the condition that a step of `states` gives."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict
-from datetime import UTC, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -11,12 +10,12 @@ from botocore.exceptions import ClientError
 
 from ingest.aws.backoff import send_again_pause_s
 from ingest.aws.errors import aws_call, error_code
-from ingest.contract import Ledger as Names
+from ingest.contract import LedgerKeys
 from ingest.errors import IngestError, Throttled, error_of
 from ingest.file import FileVersion
 from ingest.ledger.row_counts import RowCounts
 from ingest.ledger.states import NEW, Step
-from ingest.ledger.work_item import Checkpoint, Plan
+from ingest.ledger.work_item import Checkpoint, Plan, WorkItem
 from ingest.reading.blocks import Position
 
 if TYPE_CHECKING:
@@ -25,13 +24,16 @@ if TYPE_CHECKING:
 MAX_MESSAGE = 2000  # characters of an error, so that no sentence makes the item larger than the table takes
 TRANSACTION_ATTEMPTS = 10  # many workers may end segments of one file at the same moment
 _RESERVED = {"#status": "status", "#file": "file", "#error": "error", "#plan": "plan", "#at": "at"}
-_RESERVED |= {"#pk": Names.PARTITION_KEY, "#start": "start", "#end": "end", "#window": "window"}
+_RESERVED |= {"#pk": LedgerKeys.PARTITION_KEY, "#start": "start", "#end": "end", "#window": "window"}
 _TEMPORARY = {"TransactionConflictException", "TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"}
 Item = dict[str, Any]
 
 
-class RetryClock(Protocol):
-    """What waiting for another transaction needs of a clock."""
+class LedgerClock(Protocol):
+    """What the ledger needs of a clock: the time of an entry, and to wait for another transaction."""
+
+    def now_s(self) -> float:
+        """Return epoch seconds."""
 
     def sleep(self, seconds: float) -> None:
         """Wait."""
@@ -40,27 +42,23 @@ class RetryClock(Protocol):
         """Return a random number in [0, 1)."""
 
 
-class LedgerItems:
-    """Changes items of the ledger table."""
+class LedgerTable:
+    """Reads and changes items of the ledger table. `dynamodb` is the table as boto3 has it."""
 
-    def __init__(self, *, table: "Table", clock: RetryClock) -> None:
-        self.table = table
+    def __init__(self, *, dynamodb: "Table", clock: LedgerClock) -> None:
+        self.dynamodb = dynamodb
         self.clock = clock
-
-    def key(self, file: FileVersion, sort_key: str) -> dict[str, str]:
-        """Return the key of an item that belongs to a file."""
-        return {Names.PARTITION_KEY: f"{file.bucket}/{file.key}", Names.SORT_KEY: sort_key}
 
     def update(self, what: str, key: Mapping[str, str], change: str, condition: str, values: Item) -> tuple[bool, Item]:
         """Change an item on a condition; return whether it held, and the item as it is now."""
         expressions = _expressions(change, condition, values)
 
         def send() -> Any:
-            return self.table.update_item(
+            return self.dynamodb.update_item(
                 Key=key, ReturnValues="ALL_NEW", ReturnValuesOnConditionCheckFailure="ALL_OLD", **expressions
             )
 
-        with aws_call(f"{what} in the ledger {self.table.name}"):
+        with aws_call(f"{what} in the ledger {self.dynamodb.name}"):
             try:
                 answer = self._persist(send)
             except ClientError as error:
@@ -72,18 +70,18 @@ class LedgerItems:
     def transact(self, what: str, *changes: tuple[Mapping[str, str], str, str, Item]) -> bool:
         """Make several changes, each (key, change, condition, values), or none; return whether all conditions held."""
         updates: list[Any] = [
-            {"Update": {"TableName": self.table.name, "Key": key, **_expressions(change, condition, values)}}
+            {"Update": {"TableName": self.dynamodb.name, "Key": key, **_expressions(change, condition, values)}}
             for key, change, condition, values in changes
         ]
-        with aws_call(f"{what} in the ledger {self.table.name}"):
+        with aws_call(f"{what} in the ledger {self.dynamodb.name}"):
             try:
-                self._persist(lambda: self.table.meta.client.transact_write_items(TransactItems=updates))
+                self._persist(lambda: self.dynamodb.meta.client.transact_write_items(TransactItems=updates))
             except ClientError as error:
                 if "ConditionalCheckFailed" in _reasons(error):
                     return False
                 if _is_temporary(error):
                     raise Throttled(
-                        f"The ledger {self.table.name} took no transaction while {what}: {error}"
+                        f"The ledger {self.dynamodb.name} took no transaction while {what}: {error}"
                     ) from error
                 raise
         return True
@@ -101,10 +99,30 @@ class LedgerItems:
 
     def read(self, what: str, file: FileVersion, *sort_keys: str) -> dict[str, Item]:
         """Return items of a file by sort key, as they are now; those that are not there are left out."""
-        keys = [self.key(file, sort_key) for sort_key in sort_keys]
-        with aws_call(f"{what} in the ledger {self.table.name}"):
-            found = [self.table.get_item(Key=key, ConsistentRead=True).get("Item") for key in keys]
-        return {str(item[Names.SORT_KEY]): item for item in found if item}
+        keys = [key_of(file, sort_key) for sort_key in sort_keys]
+        with aws_call(f"{what} in the ledger {self.dynamodb.name}"):
+            found = [self.dynamodb.get_item(Key=key, ConsistentRead=True).get("Item") for key in keys]
+        return {str(item[LedgerKeys.SORT_KEY]): item for item in found if item}
+
+    def query(self, what: str, query: Any) -> Iterator[Item]:
+        """Yield what a query finds, page after page."""
+        while True:
+            with aws_call(f"{what} in the ledger {self.dynamodb.name}"):
+                page: Any = self.dynamodb.query(**query)
+            yield from page["Items"]
+            if "LastEvaluatedKey" not in page:
+                return
+            query = query | {"ExclusiveStartKey": page["LastEvaluatedKey"]}
+
+
+def key_of(file: FileVersion, sort_key: str) -> dict[str, str]:
+    """Return the key of an item that belongs to a file."""
+    return {LedgerKeys.PARTITION_KEY: f"{file.bucket}/{file.key}", LedgerKeys.SORT_KEY: sort_key}
+
+
+def entry_key(work: WorkItem) -> dict[str, str]:
+    """Return the key of the entry of a file or segment."""
+    return key_of(work.file, work.sort_key)
 
 
 def allowed(step: Step) -> tuple[str, Item]:
@@ -149,15 +167,6 @@ def number(seconds: float) -> Decimal:
     return Decimal(f"{seconds:.3f}")
 
 
-def iso(now_s: float) -> str:
-    """Return a time as text, UTC, in seconds.
-
-    >>> iso(0)
-    '1970-01-01T00:00:00Z'
-    """
-    return datetime.fromtimestamp(now_s, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-
-
 def file_fields(file: FileVersion) -> Item:
     """Return what is known of a file, as the ledger has it."""
     return {name: value for name, value in asdict(file).items() if value is not None}
@@ -169,41 +178,53 @@ def error_fields(error: IngestError) -> Item:
 
 
 def read_error(item: Item) -> IngestError | None:
-    """Return the error of a record, if it has one."""
+    """Return the error of an entry, if it has one."""
     return error_of(item["error"]["code"], item["error"]["message"]) if "error" in item else None
 
 
-def cut_fields(state: Position) -> list[int]:
+def position_fields(position: Position) -> list[int]:
     """Return a place in a file as the ledger has it."""
-    return [state.byte, state.line, state.open_left, state.text_byte]
+    return [position.byte, position.line, position.open_left, position.text_byte]
 
 
-def read_cut(fields: Any) -> Position:
+def read_position(fields: Any) -> Position:
     """Return a place in a file."""
     return Position(*map(int, fields))
 
 
+def set_row_counts(row_counts: RowCounts) -> tuple[str, Item]:
+    """Return the change that sets all row counts, to follow another change, and its values."""
+    values: Item = {f":{name}": count for name, count in row_counts.counts().items()}
+    return "".join(f", {name[1:]} = {name}" for name in values), values
+
+
+def set_checkpoint(checkpoint: Checkpoint) -> tuple[str, Item]:
+    """Return the change that sets a checkpoint, to follow another change, and its values."""
+    values = {":at": position_fields(checkpoint.at), ":window": position_fields(checkpoint.window)}
+    return ", #at = :at, #window = :window", values
+
+
 def row_counts_of(item: Item) -> RowCounts:
-    """Return the counts of a record."""
+    """Return the row counts of an entry."""
     return RowCounts(**{name: int(item.get(name, 0)) for name in RowCounts().counts()})
 
 
 def checkpoint_of(item: Item) -> Checkpoint | None:
-    """Return the checkpoint of a record, if there is one."""
+    """Return the checkpoint of an entry, if it has one."""
     if "at" not in item:
         return None
     row_counts = RowCounts(*map(int, item["at_row_counts"])) if "at_row_counts" in item else row_counts_of(item)
-    return Checkpoint(read_cut(item["at"]), read_cut(item["window"]), row_counts)
+    return Checkpoint(read_position(item["at"]), read_position(item["window"]), row_counts)
 
 
 def is_newest_in(found: Mapping[str, Item], file: FileVersion) -> bool:
-    """Return whether no newer version is known, by the records of a file that were read.
+    """Return whether no newer version is known, by the entries of a file that were read.
 
     One that was found in the bucket cannot be compared; reading it fails when it is not the newest any more.
     """
-    return not file.sequencer or str(found.get(Names.HEAD, {}).get("sequencer", "")) <= file.version
+    return not file.sequencer or str(found.get(LedgerKeys.HEAD, {}).get("sequencer", "")) <= file.version
 
 
 def plan_of(item: Item) -> Plan | None:
-    """Return the plan of a file record, if it has one."""
-    return Plan(read_cut(item["plan"]), int(item.get("segments_planned", 0))) if "plan" in item else None
+    """Return the plan of a file's entry, if it has one."""
+    return Plan(read_position(item["plan"]), int(item.get("segments_planned", 0))) if "plan" in item else None

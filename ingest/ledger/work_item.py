@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from ingest.contract import Ledger
+from ingest.contract import LedgerKeys
 from ingest.file import FileVersion
 from ingest.ledger.row_counts import NOTHING, RowCounts
 from ingest.reading.blocks import Position
@@ -24,8 +24,8 @@ class WorkItem:
         'SEG#~e#000000000000070'
         """
         if self.segment is None:
-            return Ledger.FILE_PREFIX + self.file.version
-        return f"{Ledger.SEGMENT_PREFIX}{self.file.version}#{self.segment.start.byte:015d}"
+            return LedgerKeys.FILE_PREFIX + self.file.version
+        return f"{LedgerKeys.SEGMENT_PREFIX}{self.file.version}#{self.segment.start.byte:015d}"
 
     @property
     def name(self) -> str:

@@ -1,11 +1,11 @@
-"""What Lambda does not do for us with the queue: sending, keeping hidden, hiding for long, burying the unknown."""
+"""What Lambda does not do for us with the queue: sending, keeping hidden, hiding for long, dead-lettering."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ingest.aws.errors import aws_call
-from ingest.contract import Attribute, DeadLetterAttribute
+from ingest.contract import DeadLetterAttribute, MessageAttribute
 from ingest.errors import Unavailable
 
 if TYPE_CHECKING:
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 MOST_ENTRIES = 10  # in one request: https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessageBatch.html
 
 
-class Queue:
+class SqsQueue:
     """The buffer queue and its dead-letter queue."""
 
     def __init__(self, *, client: "SQSClient", url: str, dead_letter_url: str) -> None:
@@ -28,7 +28,7 @@ class Queue:
         Raises:
             ServiceFault: not all were taken; sending them again does no harm.
         """
-        attributes = {name: _number(value) for name, value in ((Attribute.HOPS, hops), (Attribute.STALLS, stalls))}
+        attributes = {MessageAttribute.HOPS: _number(hops), MessageAttribute.STALLS: _number(stalls)}
         entries: Any = [
             {"Id": str(n), "MessageBody": body, "DelaySeconds": delay_s, "MessageAttributes": attributes}
             for n, body in enumerate(bodies)

@@ -1,8 +1,8 @@
-"""Loads a file again because an operator asks for it: as another attempt, with records and rejects of its own.
+"""Loads a file again because an operator asks for it: as another attempt, with ledger entries and rejects of its own.
 
-What the attempt before wrote in the ledger is never changed, so no worker that is late can disturb the books. A retry
-from the checkpoint begins with what the attempt before had finished: that is copied under its own name first. Its
-file record comes last and makes it so; whatever breaks off before or after is mended by asking again.
+What the attempt before wrote in the ledger is never changed, so no worker that is late can disturb the row counts. A
+retry from the checkpoint begins with what the attempt before had finished: that is copied under its own name first. The
+entry of the file comes last and makes it so; whatever breaks off before or after is completed by asking again.
 """
 
 from collections.abc import Callable
@@ -18,18 +18,13 @@ from ingest.ledger.row_counts import NOTHING, RowCounts
 from ingest.ledger.states import is_open
 from ingest.ledger.work_item import NOTHING_CARRIED_OVER, CarriedOver, Plan, WorkItem
 from ingest.queue.messages import body_of
-from ingest.worker.ports import Ledger as Claims
-from ingest.worker.ports import Listing, ObjectListing, Queue, Retries, WorkerClock
+from ingest.worker.ports import Services
 from ingest.worker.report import Reporter
 
 From = Literal["start", "checkpoint"]
 START: From = "start"
 CHECKPOINT: From = "checkpoint"
 MOST_RETRIES = 999  # their names would not sort any more
-
-
-class RetryLedger(Claims, Listing, Retries, Protocol):
-    """What is asked of the ledger, and written in it."""
 
 
 class RejectCopies(Protocol):
@@ -65,25 +60,15 @@ class Retried:
 class Retry:
     """Begins attempts. Safe to run again at any time, also after it broke off."""
 
-    def __init__(
-        self,
-        *,
-        ledger: RetryLedger,
-        objects: ObjectListing,
-        queue: Queue,
-        rejects: RejectCopies,
-        reporter: Reporter,
-        clock: WorkerClock,
-    ) -> None:
-        self._ledger = ledger
-        self._objects = objects
-        self._queue = queue
+    def __init__(self, services: Services, rejects: RejectCopies) -> None:
+        self._services = services
+        self._queries = services.ledger.queries
+        self._transitions = services.ledger.transitions
         self._rejects = rejects
-        self._reporter = reporter
-        self._clock = clock
+        self._clock = services.clock
 
     def run(self, attempts: list[Entry], start: From) -> Retried:
-        """Load a file again; `attempts` are the records of one version of it.
+        """Load a file again; `attempts` are the entries of one version of it.
 
         Raises:
             StillLoading: a worker holds it, or a part of it.
@@ -92,7 +77,7 @@ class Retry:
         """
         last = max(attempts, key=lambda entry: entry.work.file.retry or 0)
         self._refuse_changed(last.work.file)
-        parts = [last, *self._ledger.segments(last.work.file)]
+        parts = [last, *self._queries.segments(last.work.file)]
         self._refuse_held(parts)
         if is_open(last.status) and (start == CHECKPOINT or is_untouched(last)):
             return Retried(last.work.file, self._send(parts), is_new=False)
@@ -104,12 +89,12 @@ class Retry:
         return self._begin(last, parts[1:], start)
 
     def _refuse_changed(self, file: FileVersion) -> None:
-        if not self._ledger.file_status(file).is_newest:
+        if not self._queries.file_status(file).is_newest:
             raise ObjectSuperseded(
                 f"A newer version of {file.url} is known than {file.version}: that one is to be loaded; "
                 "`ingest status FILE` shows both."
             )
-        now = next((o for o, _ in self._objects.under(file.bucket, file.key) if o.key == file.key), None)
+        now = next((o for o, _ in self._services.listing.under(file.bucket, file.key) if o.key == file.key), None)
         if now is None:
             raise FileMissing(f"{file.url} is not in its bucket any more; drop it again to load it.")
         if file.etag and now.etag != file.etag:
@@ -123,53 +108,53 @@ class Retry:
         for part in parts:
             if part.status == Status.LOADING and part.lease_until_s > now_s:
                 raise StillLoading(
-                    f"{part.work.name} is being loaded: its worker showed life and holds it for another "
-                    f"{part.lease_until_s - now_s:.0f} s; wait until it has ended, or was not heard of for so long."
+                    f"{part.work.name} is being loaded: its worker holds the lease for another "
+                    f"{part.lease_until_s - now_s:.0f} s; wait until it has ended, or the lease has run out."
                 )
 
     def _give_way(self, entry: Entry) -> FileVersion | None:
-        """End an open attempt that nobody works on, and tell."""
+        """End an open attempt that no one works on, and report it."""
         file, now_s = entry.work.file, self._clock.now_s()
         error = ObjectSuperseded(f"An operator asked for {file.url} to be loaded again from its start.")
         seconds = max(0.0, now_s - (entry.first_seen_s or now_s))
         outcome = Outcome(Status.SUPERSEDED, entry.row_counts, seconds, entry.rejects, error)
-        if not self._ledger.end_early(file, outcome, now_s=now_s):
+        if not self._transitions.end_early(file, outcome):
             return None
-        self._reporter.file_ended(file, entry.feed, outcome)
+        Reporter(self._services).file_ended(file, entry.feed, outcome)
         return file
 
     def _begin(self, last: Entry, segments: list[Entry], start: From) -> Retried:
         file = self._next(last.work.file, start)
         begun = NOTHING_CARRIED_OVER if start == START else self._carry_over(last.work.file, file, segments)
-        is_new = self._ledger.retry(file, feed=last.feed, begun=begun, now_s=self._clock.now_s())
+        is_new = self._transitions.retry(file, feed=last.feed, begun=begun)
         ended = self._give_way(last) if is_open(last.status) else None  # not before: else nobody might load it
-        entry = self._ledger.entry(WorkItem(file))
+        entry = self._queries.entry(WorkItem(file))
         assert entry is not None
-        messages = self._send([entry, *self._ledger.segments(file)])
+        messages = self._send([entry, *self._queries.segments(file)])
         return Retried(file, messages, is_new=is_new, ended=ended, begun=begun)
 
     def _next(self, file: FileVersion, start: From) -> FileVersion:
         """Return the next attempt. One from the start has nothing of one that broke off before it began."""
         for number in range((file.retry or 0) + 1, MOST_RETRIES + 1):
             new = replace(file, retry=number, event_time=None)  # it is not late: no one waits since that event
-            if start == CHECKPOINT or not (any(self._ledger.segments(new)) or self._rejects.any_of(new)):
+            if start == CHECKPOINT or not (any(self._queries.segments(new)) or self._rejects.any_of(new)):
                 return new
         raise SettingsFault(f"{file.url} was retried {MOST_RETRIES} times; drop it again instead.")
 
     def _carry_over(self, old: FileVersion, new: FileVersion, segments: list[Entry]) -> CarriedOver:
         """Give the new attempt what the old one had finished."""
         if not segments:
-            checkpoint = self._ledger.checkpoint(old)
+            checkpoint = self._queries.checkpoint(old)
             if checkpoint:
                 self._rejects.copy(old, new, wanted=lambda byte: byte < checkpoint.at.byte)
             return CarriedOver(checkpoint=checkpoint)
         for entry in segments:
             assert entry.work.segment is not None
             if entry.status == Status.DONE:
-                self._ledger.carry_over(new, entry.work.segment, entry.row_counts, now_s=self._clock.now_s())
+                self._transitions.carry_over(new, entry.work.segment, entry.row_counts)
             else:  # from its own beginning, which is not far
-                self._ledger.add_segment(new, entry.work.segment, now_s=self._clock.now_s())
-        carried = list(self._ledger.segments(new))  # of which another operator may have written some
+                self._transitions.add_segment(new, entry.work.segment)
+        carried = list(self._queries.segments(new))  # of which another operator may have written some
         self._rejects.copy(old, new, wanted=lambda byte: any(_holds(r, byte) for r in carried))
         return _sum(carried)
 
@@ -179,7 +164,7 @@ class Retry:
         bodies = [body_of(entry.work) for entry in segments if entry.status not in (Status.DONE, Status.STOPPED)]
         if file.status != Status.SPLIT or not bodies:
             bodies.insert(0, body_of(file.work))
-        self._queue.send(bodies)
+        self._services.queue.send(bodies)
         return len(bodies)
 
 

@@ -7,9 +7,9 @@ from aws_lambda_powertools import Logger
 
 from ingest.aws.backoff import redelivery_delay_s
 from ingest.aws.clock import Clock
-from ingest.contract import SERVICE, Attribute
+from ingest.contract import SERVICE, MessageAttribute
 from ingest.errors import IngestError, InternalFault, StillLoading
-from ingest.queue.sqs import Queue
+from ingest.queue.sqs import SqsQueue
 from ingest.worker.dispatch import Dispatcher, Message
 from ingest.worker.lease import Timing
 
@@ -24,7 +24,7 @@ class Failure(TypedDict):
 
 
 class Reply(TypedDict):
-    """What Lambda's SQS mapping wants to hear."""
+    """What Lambda's event source mapping for SQS expects."""
 
     batchItemFailures: list[Failure]
 
@@ -36,7 +36,7 @@ class BatchHandler:
         self,
         *,
         dispatcher: Dispatcher,
-        queue: Queue,
+        queue: SqsQueue,
         clock: Clock,
         timing: Timing,
         retry_base_s: float,
@@ -51,23 +51,23 @@ class BatchHandler:
         self._kept_s = float("-inf")
 
     def answer(self, event: dict[str, Any], left_s: float) -> Reply:
-        """Take each message of a batch; return exactly those that must come back."""
+        """Dispatch each message of a batch; return exactly those that must come back."""
         deadline_s = self._clock.now_s() + left_s
         kept = {record["receiptHandle"] for record in event["Records"]}
         self._kept_s = float("-inf")
-        failed = [record for record in event["Records"] if not self._take(record, deadline_s, kept)]
+        failed = [record for record in event["Records"] if not self._dispatch(record, deadline_s, kept)]
         return {"batchItemFailures": [{"itemIdentifier": record["messageId"]} for record in failed]}
 
-    def _take(self, record: dict[str, Any], deadline_s: float, kept: set[str]) -> bool:
+    def _dispatch(self, record: dict[str, Any], deadline_s: float, kept: set[str]) -> bool:
         """Return whether a message is done with. Nothing that happens to one may harm the others."""
         message = _message(record, deadline_s, self._clock.unique())
         if self._clock.monotonic_s() - self._kept_s >= self._timing.lease_s / 3:
             self._keep(kept)
         try:
-            self._dispatcher.take(message, lambda: self._keep(kept))
+            self._dispatcher.dispatch(message, lambda: self._keep(kept))
         except Exception as error:
             fields = {"message_id": message.message_id, "delivery": message.delivery}
-            logger.warning("message comes back", extra=fields | _reported(error))
+            logger.warning("message will be retried", extra=fields | _error_fields(error))
             kept.discard(record["receiptHandle"])
             self._hide(record, self._delay_s(error, message.delivery))
             return False
@@ -82,7 +82,7 @@ class BatchHandler:
         try:
             self._queue.keep(handles, round(self._timing.lease_s + MARGIN_S))
         except Exception as error:  # they come back later, or too early: the ledger knows whose they are
-            logger.warning("messages not kept hidden", extra=_reported(error))
+            logger.warning("visibility timeout not extended", extra=_error_fields(error))
 
     def _delay_s(self, error: Exception, delivery: int) -> int:
         """Return how long a failed message stays hidden."""
@@ -96,18 +96,20 @@ class BatchHandler:
         try:
             self._queue.hide(record["receiptHandle"], delay_s)
         except Exception as error:
-            logger.warning("message comes back late", extra={"message_id": record["messageId"]} | _reported(error))
+            fields = {"message_id": record["messageId"]} | _error_fields(error)
+            logger.warning("message will be retried late", extra=fields)
 
 
 def _message(record: dict[str, Any], deadline_s: float, worker: str) -> Message:
     attributes = record.get("messageAttributes", {})
-    hops, stalls = (int(attributes.get(n, {}).get("stringValue") or 0) for n in (Attribute.HOPS, Attribute.STALLS))
+    names = (MessageAttribute.HOPS, MessageAttribute.STALLS)
+    hops, stalls = (int(attributes.get(name, {}).get("stringValue") or 0) for name in names)
     delivery = int(record["attributes"]["ApproximateReceiveCount"])
     return Message(record["messageId"], record["body"], delivery, deadline_s, worker, hops, stalls)
 
 
-def _reported(error: Exception) -> dict[str, object]:
-    """Return what the log may say of an error. A bug's own message may quote a row, so only its frames are told."""
+def _error_fields(error: Exception) -> dict[str, object]:
+    """Return what the log may say of an error. A bug's own message may quote a row, so only its frames are shown."""
     bug = error.__cause__ if isinstance(error, InternalFault) else error
     if isinstance(bug, IngestError) or bug is None:
         return {"code": getattr(error, "code", None), "error": str(error)}

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Protocol
 
 from ingest.contract import Metric, Status
 from ingest.errors import NoFeed, OutOfTime, StillLoading, Throttled, UnknownMessage
@@ -15,8 +14,9 @@ from ingest.queue.messages import Reconcile, read_message
 from ingest.queue.notification import NewFiles
 from ingest.worker.attempt import Task, UnfinishedError
 from ingest.worker.lease import Lease, Timing
-from ingest.worker.ports import DeadLetters, Ledger, MetricSink, Queue, WorkerClock
-from ingest.worker.report import NO_FEED, Reporter
+from ingest.worker.ports import WorkerServices
+from ingest.worker.reconcile import Reconciler
+from ingest.worker.report import NO_FEED, Reporter, finish_split_file
 from ingest.worker.run import Worker
 
 MOST_STALLS = 1  # hand-overs in a row without progress; the next is a failed delivery
@@ -40,42 +40,22 @@ class Message:
     stalls: int = 0
 
 
-class Reconciler(Protocol):
-    """Looks after what is stuck."""
-
-    def run(self) -> object:
-        """Look once."""
-
-
 class Dispatcher:
-    """Takes messages, one after another."""
+    """Dispatches messages, one after another: each has what it asks for done."""
 
     def __init__(
-        self,
-        *,
-        feeds: Feeds,
-        worker: Worker,
-        ledger: Ledger,
-        queue: Queue,
-        dead_letters: DeadLetters,
-        reconciler: Reconciler,
-        reporter: Reporter,
-        metrics: MetricSink,
-        clock: WorkerClock,
-        timing: Timing,
+        self, feeds: Feeds, services: WorkerServices, *, worker: Worker, reconciler: Reconciler, timing: Timing
     ) -> None:
         self._feeds = feeds
+        self._services = services
+        self._ledger = services.ledger
+        self._clock = services.clock
         self._worker = worker
-        self._ledger = ledger
-        self._queue = queue
-        self._dead_letters = dead_letters
         self._reconciler = reconciler
-        self._reporter = reporter
-        self._metrics = metrics
-        self._clock = clock
+        self._reporter = Reporter(services)
         self._timing = timing
 
-    def take(self, message: Message, keep_messages: Callable[[], None] = lambda: None) -> None:
+    def dispatch(self, message: Message, keep_messages: Callable[[], None] = lambda: None) -> None:
         """Bring a message to its end; returning means it is done with. What is left of it goes on in a new message.
 
         `keep_messages` is called while the work goes on, whenever messages must be kept hidden for longer.
@@ -95,10 +75,10 @@ class Dispatcher:
         if isinstance(asked, WorkItem):
             works = (asked,)
         for work in works:
-            if not self._take_work(work, message, keep_messages):
+            if not self._dispatch_work(work, message, keep_messages):
                 return
 
-    def _take_work(self, work: WorkItem, message: Message, keep_messages: Callable[[], None]) -> bool:
+    def _dispatch_work(self, work: WorkItem, message: Message, keep_messages: Callable[[], None]) -> bool:
         """Do some work; return False if the message was handed over, with all of it that is not done."""
         if self._clock.now_s() > message.deadline_s - self._timing.stop_before_end_s:
             self._hand_over(message, stalls=message.stalls)
@@ -107,19 +87,20 @@ class Dispatcher:
         token = LeaseToken(
             message.message_id, message.delivery, self._clock.now_s() + self._timing.lease_s, message.worker
         )
-        if work.segment is None and not self._ledger.note_newest(work.file, now_s=self._clock.now_s()):
-            self._take_stale(work, feed)
+        if work.segment is None and not self._ledger.leases.note_newest(work.file):
+            self._pass_over_stale(work, feed)
             return True
-        claimed = self._ledger.claim(work, feed=feed, token=token, now_s=self._clock.now_s())
+        claimed = self._ledger.leases.claim(work, feed=feed, token=token)
         if isinstance(claimed, ClaimStatus):
-            self._take_claimed(work, feed, claimed, token)
+            self._pass_over_claimed(work, feed, claimed, token)
             return True
         return self._do(self._task(work, feed, claimed, token, message, keep_messages), message)
 
     def _do(self, task: Task, message: Message) -> bool:
-        if task.work.segment is not None and not self._ledger.file_status(task.work.file).should_continue:
+        if task.work.segment is not None and not self._ledger.queries.file_status(task.work.file).should_continue:
             self._worker.stop_segment(task)
-            self._worker.close_split(task.work.file, task.feed)  # where a newer version is known, nobody else may come
+            # Where a newer version is known, no one else may come for it.
+            finish_split_file(self._services, task.work.file, task.feed)
             return True
         try:
             self._worker.do(task)
@@ -140,39 +121,38 @@ class Dispatcher:
         lease = Lease(
             work,
             token,
-            ledger=self._ledger,
+            self._services,
             timing=self._timing,
             deadline_s=message.deadline_s,
-            clock=self._clock,
             keep_messages=keep_messages,
         )
         return Task(work, feed, claimed, lease, message.delivery)
 
-    def _take_claimed(self, work: WorkItem, feed: str, known: ClaimStatus, token: LeaseToken) -> None:
-        """Look at work that cannot be claimed, and finish what a worker left that died at the very end.
+    def _pass_over_claimed(self, work: WorkItem, feed: str, status: ClaimStatus, token: LeaseToken) -> None:
+        """Pass over work that cannot be claimed, and finish what a worker left that died at the very end.
 
         Raises:
             StillLoading: it is this message's own, and its lease must run out first.
         """
-        if isinstance(judge_claim(known, token), Busy):
-            wait_s = max(0.0, known.lease_until_s - self._clock.now_s())
+        if isinstance(judge_claim(status, token), Busy):
+            wait_s = max(0.0, status.lease_until_s - self._clock.now_s())
             raise StillLoading(f"An earlier delivery of this message may still work on {work.name}.", wait_s)
-        if work.segment is not None or known.status == Status.SPLIT:
-            self._worker.close_split(work.file, feed)
-        unreported = self._ledger.unreported(work.file)
+        if work.segment is not None or status.status == Status.SPLIT:
+            finish_split_file(self._services, work.file, feed)
+        unreported = self._ledger.queries.unreported(work.file)
         if unreported:
             self._reporter.file_ended(work.file, feed, unreported)
         elif work.segment is None:
             self._reporter.passed_over(work.file, feed, Metric.FILES_DUPLICATE)
 
-    def _take_stale(self, work: WorkItem, feed: str) -> None:
+    def _pass_over_stale(self, work: WorkItem, feed: str) -> None:
         """Pass over a version that is not the newest; end it, if it was begun."""
         self._reporter.passed_over(work.file, feed, Metric.FILES_STALE)
-        known = self._ledger.file_status(work.file)
+        known = self._ledger.queries.file_status(work.file)
         if not known.status or not is_open(known.status):
             return
         outcome = Outcome(Status.SUPERSEDED, known.row_counts, seconds=0.0)
-        if self._ledger.end_early(work.file, outcome, now_s=self._clock.now_s()):
+        if self._ledger.transitions.end_early(work.file, outcome):
             self._reporter.file_ended(work.file, feed, outcome)
 
     def _go_on_later(self, message: Message, unfinished: UnfinishedError) -> None:
@@ -191,13 +171,12 @@ class Dispatcher:
 
     def _hand_over(self, message: Message, *, stalls: int) -> None:
         delay_s = STALL_PAUSE_S if stalls > message.stalls else 0
-        self._queue.send([message.body], hops=message.hops + 1, stalls=stalls, delay_s=delay_s)
+        self._services.queue.send([message.body], hops=message.hops + 1, stalls=stalls, delay_s=delay_s)
         self._reporter.handed_over(message.message_id, message.hops + 1)
 
     def _dead_letter(self, message: Message, fault: UnknownMessage) -> None:
-        self._dead_letters.dead_letter(message.body, code=fault.code, reason=str(fault))
-        self._metrics.put(NO_FEED, {Metric.MESSAGES_UNKNOWN: 1})
-        self._reporter.log("message buried", {"message_id": message.message_id, "reason": str(fault)})
+        self._services.dead_letters.dead_letter(message.body, code=fault.code, reason=str(fault))
+        self._reporter.dead_lettered(message.message_id, str(fault))
 
     def _feed_name(self, file: FileVersion) -> str:
         try:

@@ -1,9 +1,9 @@
-"""The Lambda function: builds its parts once per container, answers each batch with the ids that must come back."""
+"""The Lambda function: builds its services once per container, answers each batch with the ids that must come back."""
 
 import os
 import re
 from collections.abc import Mapping
-from functools import cache, partial
+from functools import cache
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -11,24 +11,21 @@ import boto3
 from botocore.config import Config
 
 from ingest.aws.clock import Clock
-from ingest.aws.s3 import ObjectListing, Objects
+from ingest.aws.s3 import S3Listing, S3Objects
 from ingest.contract import FEEDS_FILE, Env
-from ingest.dynamodb.boto3_writer import Boto3Writer
-from ingest.dynamodb.http.client import batch_write_exchange
-from ingest.dynamodb.session import table_session
-from ingest.dynamodb.writer import BatchWriter
+from ingest.dynamodb.writers import WriterFactory
 from ingest.errors import SettingsFault
-from ingest.feeds.feed import Feed
 from ingest.feeds.parse import read_feeds
-from ingest.ledger.store import LedgerTable
+from ingest.ledger.store import TableLedger
 from ingest.metrics.emf import Metrics
 from ingest.metrics.events import EventBus
-from ingest.queue.sqs import Queue
+from ingest.queue.sqs import SqsQueue
+from ingest.rejects.parts import rejects_url
 from ingest.rejects.reject_writer import RejectParts
+from ingest.worker import wiring
 from ingest.worker.batch import BatchHandler, Reply, logger
-from ingest.worker.lease import Heart, Timing
-from ingest.worker.ports import CountingWriter
-from ingest.worker.wiring import assemble
+from ingest.worker.lease import Timing
+from ingest.worker.ports import WorkerServices
 
 # botocore 1.44 gives DynamoDB four attempts and shares 500 retry tokens a client; say what we want instead.
 CLIENT_CONFIG = Config(
@@ -50,49 +47,15 @@ def build(environment: Mapping[str, str], root: Path) -> BatchHandler:
         SettingsFault: a variable is missing or wrong, or the feeds file is.
     """
     feeds = read_feeds(root / FEEDS_FILE)
-    session, clock = boto3.Session(), Clock()
-    dynamodb = session.resource("dynamodb", config=CLIENT_CONFIG)
-    s3 = session.client("s3", config=CLIENT_CONFIG)
-    queue = Queue(
+    session, clock, timing = boto3.Session(), Clock(), _timing(environment)
+    queue = SqsQueue(
         client=session.client("sqs", config=CLIENT_CONFIG),
         url=_text(environment, Env.QUEUE_URL),
         dead_letter_url=_text(environment, Env.DEAD_LETTER_URL),
     )
-    rejects_bucket, stack = _text(environment, Env.REJECTS_BUCKET), _text(environment, Env.STACK)
-    heart, timing = Heart(), _timing(environment)
-
-    @cache
-    def tables_for(role: str | None, region: str | None) -> tuple[boto3.Session, Any]:
-        """Keeps assumed roles from file to file."""
-        opened = table_session(session, role=role, region=region, config=CLIENT_CONFIG)
-        return opened, dynamodb if opened is session else opened.resource("dynamodb", config=CLIENT_CONFIG)
-
-    @cache
-    def fast_writer(table: str, interleave: bool, role: str | None, region: str | None) -> BatchWriter:
-        """Keeps its connections from file to file."""
-        opened, tables = tables_for(role, region)
-        connect = partial(batch_write_exchange, opened, tables.meta.client, table)
-        return BatchWriter(table, connect, interleave=interleave, beat=heart.beat)
-
-    def writer_for(feed: Feed) -> CountingWriter:
-        if feed.writer == "boto3":
-            return Boto3Writer(tables_for(feed.role, feed.region)[1].Table(feed.table), beat=heart.beat)
-        return fast_writer(feed.table, feed.interleave, feed.role, feed.region)
-
-    dispatcher = assemble(
-        feeds=feeds,
-        ledger=LedgerTable(table=dynamodb.Table(_text(environment, Env.LEDGER_TABLE)), clock=clock),
-        objects=Objects(client=s3, clock=clock),
-        listing=ObjectListing(client=s3),
-        queue=queue,
-        writer_for=writer_for,
-        rejects_for=lambda file: RejectParts(client=s3, bucket=rejects_bucket, file=file),
-        dead_letters=queue,
-        metrics=Metrics(stack=stack),
-        events=EventBus(lambda: session.client("events", config=CLIENT_CONFIG), stack=stack),
-        clock=clock,
-        log=lambda message, fields: logger.info(message, extra=fields),
-        heart=heart,
+    dispatcher = wiring.build(
+        feeds,
+        _services(session, environment, queue, clock),
         timing=timing,
         segment_bytes=round(_number(environment, Env.SEGMENT_BYTES)),
         bucket=_text(environment, Env.LANDING_BUCKET),
@@ -105,6 +68,26 @@ def build(environment: Mapping[str, str], root: Path) -> BatchHandler:
         timing=timing,
         retry_base_s=_number(environment, Env.RETRY_BASE_S),
         retry_cap_s=_number(environment, Env.RETRY_CAP_S),
+    )
+
+
+def _services(session: boto3.Session, environment: Mapping[str, str], queue: SqsQueue, clock: Clock) -> WorkerServices:
+    dynamodb = session.resource("dynamodb", config=CLIENT_CONFIG)
+    s3 = session.client("s3", config=CLIENT_CONFIG)
+    rejects_bucket, stack = _text(environment, Env.REJECTS_BUCKET), _text(environment, Env.STACK)
+    return WorkerServices(
+        ledger=TableLedger(table=dynamodb.Table(_text(environment, Env.LEDGER_TABLE)), clock=clock),
+        objects=S3Objects(client=s3, clock=clock),
+        listing=S3Listing(client=s3),
+        queue=queue,
+        writer_for=WriterFactory(session, CLIENT_CONFIG, dynamodb=dynamodb).writer_for,
+        rejects_for=lambda file: RejectParts(client=s3, bucket=rejects_bucket, file=file),
+        rejects_url=lambda file: rejects_url(rejects_bucket, file),
+        dead_letters=queue,
+        metrics=Metrics(stack=stack),
+        events=EventBus(lambda: session.client("events", config=CLIENT_CONFIG), stack=stack),
+        clock=clock,
+        log=lambda message, fields: logger.info(message, extra=fields),
     )
 
 

@@ -1,24 +1,22 @@
-"""A lease, kept while the worker shows life; and when to stop."""
+"""A lease, kept while the worker sends heartbeats; and when to stop."""
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Protocol
 
 from ingest.errors import OutOfTime
 from ingest.ledger.claims import LeaseToken
 from ingest.ledger.work_item import Checkpoint, Plan, WorkItem
-from ingest.worker.ports import LeaseKeeper, WorkerClock
+from ingest.worker.ports import Services
 
 ABANDON_BEFORE_END_S = 10.0  # a block under way is given up: enough is left to put the work back
 
 
 @dataclass(frozen=True, slots=True)
 class Timing:
-    """How long a worker holds on to things, in seconds.
+    """How long a lease holds, and how often work is saved, in seconds.
 
-    `lease_s`: a lease runs out so long after its worker showed life last. `checkpoint_s`: time between two checkpoints,
-    at least. `stop_before_end_s`: nothing new is begun when the function has less time left.
+    `lease_s`: a lease runs out this long after its worker renewed it last. `checkpoint_s`: least time between two
+    checkpoints. `stop_before_end_s`: nothing new is begun when the function has less time left.
     """
 
     lease_s: float = 60.0
@@ -27,29 +25,28 @@ class Timing:
 
 
 class Lease:
-    """Holds the lease on some work: `beat` is called all the time, by whatever is busy with it."""
+    """Holds the lease on some work: `heartbeat` is called all the time, by whatever is busy with it."""
 
     def __init__(
         self,
         work: WorkItem,
         token: LeaseToken,
+        services: Services,
         *,
-        ledger: LeaseKeeper,
         timing: Timing,
         deadline_s: float,
-        clock: WorkerClock,
         keep_messages: Callable[[], None],
     ) -> None:
         self.token = token
         self._work = work
-        self._ledger = ledger
+        self._leases = services.ledger.leases
         self._timing = timing
         self._deadline_s = deadline_s
-        self._clock = clock
+        self._clock = services.clock
         self._keep_messages = keep_messages
-        self._renewed_s = self._saved_s = clock.monotonic_s()
+        self._renewed_s = self._saved_s = self._clock.monotonic_s()
 
-    def beat(self) -> None:
+    def heartbeat(self) -> None:
         """Renew the lease, and keep the messages hidden, when a third of their time is over.
 
         Raises:
@@ -59,17 +56,17 @@ class Lease:
         if self._clock.now_s() > self._deadline_s - ABANDON_BEFORE_END_S:
             raise OutOfTime("The function's time ended within a block; it goes on at the last checkpoint.")
         if self._clock.monotonic_s() - self._renewed_s >= self._timing.lease_s / 3:
-            self._ledger.renew(self._work, self._longer())
+            self._leases.renew(self._work, self._longer())
 
     def before_block(self) -> None:
-        """Look whether there is time for more.
+        """Check that there is time for more.
 
         Raises:
-            LeaseLost, OutOfTime: as `beat`; also when the function's time ends soon.
+            LeaseLost, OutOfTime: as `heartbeat`; also when the function's time ends soon.
         """
         if self._clock.now_s() > self._deadline_s - self._timing.stop_before_end_s:
             raise OutOfTime("The function's time ends before the file does; it goes on at the last checkpoint.")
-        self.beat()
+        self.heartbeat()
 
     def save(self, checkpoint: Checkpoint) -> bool:
         """Save a checkpoint if the last one is old enough; return whether it was.
@@ -79,7 +76,7 @@ class Lease:
         """
         if self._clock.monotonic_s() - self._saved_s < self._timing.checkpoint_s:
             return False
-        self._ledger.save(self._work, self._longer(), checkpoint, now_s=self._clock.now_s())
+        self._leases.save(self._work, self._longer(), checkpoint)
         self._saved_s = self._clock.monotonic_s()
         return True
 
@@ -89,43 +86,11 @@ class Lease:
         Raises:
             LeaseLost: another worker has taken the work over.
         """
-        self._ledger.save_plan(self._work.file, self._longer(), plan, now_s=self._clock.now_s())
+        self._leases.save_plan(self._work.file, self._longer(), plan)
 
     def _longer(self) -> LeaseToken:
-        """Return the lease from now on. It counts from before it is written, so it never holds longer than told."""
+        """Return the lease from now on. It counts from before it is written."""
         self._renewed_s = self._clock.monotonic_s()
         self.token = replace(self.token, until_s=self._clock.now_s() + self._timing.lease_s)
         self._keep_messages()
         return self.token
-
-
-class Beating(Protocol):
-    """What must be told all the time that the work goes on."""
-
-    def beat(self) -> None:
-        """Take note of it. Raises LeaseLost or OutOfTime where the work must end."""
-
-
-class Heart:
-    """Beats for whatever is held now: what is made once a function, such as a writer, is given this one's `beat`."""
-
-    def __init__(self) -> None:
-        self._lease: Beating | None = None
-
-    def beat(self) -> None:
-        """Beat the hold of the work that is being done, if any is.
-
-        Raises:
-            LeaseLost, OutOfTime: as `Hold.beat`.
-        """
-        if self._lease:
-            self._lease.beat()
-
-    @contextmanager
-    def of(self, lease: Beating) -> Iterator[None]:
-        """Beat for this one for the length of the block."""
-        self._lease = lease
-        try:
-            yield
-        finally:
-            self._lease = None

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from functools import lru_cache, partial
 
 from ingest.contract import Reason
+from ingest.dynamodb.item_writer import Heartbeat, ItemWriter
 from ingest.errors import FileFault, ObjectSuperseded, TooManyRejects
 from ingest.feeds.feed import Feed
 from ingest.items.duplicates import WINDOW_BYTES, DuplicateKeyWindow, KeyHashes, last_of_each_key
@@ -19,7 +20,7 @@ from ingest.reading.rows import Fault, Rows, with_lineage
 from ingest.reading.segments import Segment
 from ingest.rejects.parts import CELL_BYTES, RejectCells
 from ingest.rejects.reject import from_bad_record, locate
-from ingest.worker.ports import ItemWriter, RejectSink
+from ingest.worker.ports import RejectSink
 
 
 class EnoughRowsError(Exception):
@@ -58,6 +59,7 @@ class Load:
         rejects: RejectSink,
         file: str = "",
         now_s: float = 0.0,
+        heartbeat: Heartbeat = lambda: None,
         before_block: Callable[[], None] = lambda: None,
         after_block: Callable[[RowCounts], None] = lambda row_counts: None,
         at_checkpoint: Callable[[Checkpoint], None] = lambda checkpoint: None,
@@ -70,6 +72,7 @@ class Load:
         self._writer = writer
         self._rejects = rejects
         self._file = file
+        self._heartbeat = heartbeat
         self._before_block = before_block
         self._after_block = after_block
         self._at_checkpoint = at_checkpoint
@@ -191,7 +194,7 @@ class Load:
         while True:
             last, keys, superseded = last_of_each_key(items)
             fresh = last.without(tried)
-            refusals = self._writer.write(fresh)
+            refusals = self._writer.write(fresh, self._heartbeat)
             if not refusals:
                 return last, keys, superseded, refused
             tried |= set(fresh.records)

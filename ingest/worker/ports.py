@@ -1,13 +1,17 @@
-"""What the pipeline and the intake need of the world. The edges fit structurally; mypy checks it in the roots."""
+"""What the worker needs of the services around it, as Protocols: whoever runs it gives what fits; mypy checks it there.
 
-from collections.abc import Generator, Iterable, Iterator, Mapping
+They travel together, as one `Services`.
+"""
+
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import Protocol
 
-from ingest.dynamodb.write_stats import WriteStats
+from ingest.dynamodb.item_writer import ItemWriter
 from ingest.errors import IngestError
 from ingest.feeds.dialect import Csv
+from ingest.feeds.feed import Feed
 from ingest.file import FileVersion
-from ingest.items.items import Items, Refusal
 from ingest.ledger.claims import Claimed, ClaimStatus, FileStatus, LeaseToken, Outcome
 from ingest.ledger.entry import Entry
 from ingest.ledger.row_counts import RowCounts
@@ -16,24 +20,110 @@ from ingest.metrics.emf import Value
 from ingest.reading.segments import Segment
 from ingest.rejects.reject import Reject
 
-
-class ItemWriter(Protocol):
-    """Puts items in a table."""
-
-    def write(self, items: Items) -> list[Refusal]:
-        """Put all items; return, when the others are durable, those the table refused. Keys are distinct.
-
-        Raises:
-            ServiceFault: not all are written, and trying later may help.
-        """
+Log = Callable[[str, dict[str, object]], None]
 
 
-class CountingWriter(ItemWriter, Protocol):
-    """A writer that tells what it met."""
+class Leases(Protocol):
+    """Who works on what. All that needs a lease raises `LeaseLost` where another has it."""
+
+    def note_newest(self, file: FileVersion) -> bool:
+        """Return False if a newer version of the key is known."""
+
+    def claim(self, work: WorkItem, *, feed: str, token: LeaseToken) -> Claimed | ClaimStatus:
+        """Take the lease; return how far the work has come, or the status that does not allow it."""
+
+    def renew(self, work: WorkItem, token: LeaseToken) -> None:
+        """Hold a lease longer."""
+
+    def save(self, work: WorkItem, token: LeaseToken, checkpoint: Checkpoint) -> None:
+        """Write how far the work is done, and hold the lease longer."""
+
+    def save_plan(self, file: FileVersion, token: LeaseToken, plan: Plan) -> None:
+        """Write how far a file is split, and hold the lease longer."""
+
+    def put_back(self, work: WorkItem, token: LeaseToken, checkpoint: Checkpoint | None, error: IngestError) -> None:
+        """Give the lease back."""
+
+
+class Transitions(Protocol):
+    """How entries begin and end. All that needs a lease raises `LeaseLost` where another has it."""
+
+    def add_segment(self, file: FileVersion, segment: Segment) -> None:
+        """Write a segment's entry, unless it is there."""
+
+    def split(self, file: FileVersion, token: LeaseToken, plan: Plan, *, head_bytes: int) -> None:
+        """Write that all segments are planned."""
+
+    def end_file(self, file: FileVersion, token: LeaseToken, outcome: Outcome) -> None:
+        """Write how a file ended whose lease is held."""
+
+    def end_segment(self, work: WorkItem, token: LeaseToken, row_counts: RowCounts, *, is_whole: bool) -> None:
+        """Write that a segment ended, read to its end or given up."""
+
+    def end_begun(self, file: FileVersion, token: LeaseToken, outcome: Outcome) -> None:
+        """Write how a file ended whose lease is held and of which nothing was read but its header."""
+
+    def end_early(self, file: FileVersion, outcome: Outcome) -> bool:
+        """Write that a file that is split ended before all its segments did; False if it had ended."""
+
+    def end_split(self, file: FileVersion, *, rejects: str) -> Outcome | None:
+        """Close a file if all its segments have ended, or a newer one is known; None if neither, or it was closed."""
+
+    def give_up(self, file: FileVersion, outcome: Outcome) -> bool:
+        """Write that a file that no one could finish has failed; False if it had ended."""
+
+    def note_reported(self, file: FileVersion, feed: str, status: str) -> None:
+        """Remember that the outcome of a file was reported."""
+
+    def note_resent(self, work: WorkItem) -> bool:
+        """Remember that the message of stuck work is sent again; False if a worker has it now."""
+
+    def retry(self, file: FileVersion, *, feed: str, begun: CarriedOver) -> bool:
+        """Write the entry of another attempt at a file; False if there is one already."""
+
+    def carry_over(self, file: FileVersion, segment: Segment, row_counts: RowCounts) -> None:
+        """Write the entry of a segment that an earlier attempt has loaded, unless it is there already."""
+
+
+class Queries(Protocol):
+    """What the ledger holds."""
+
+    def file_status(self, file: FileVersion) -> FileStatus:
+        """Return the status of a file, and whether it is the newest version."""
+
+    def unreported(self, file: FileVersion) -> Outcome | None:
+        """Return how a file ended whose outcome was not reported."""
+
+    def checkpoint(self, file: FileVersion) -> Checkpoint | None:
+        """Return how far a file that is not split was loaded."""
+
+    def entry(self, work: WorkItem) -> Entry | None:
+        """Return the entry of a file or segment, if there is one."""
+
+    def open_files(self, feed: str) -> Iterator[Entry]:
+        """Yield the files of a feed whose outcome was not reported yet."""
+
+    def segments(self, file: FileVersion) -> Iterator[Entry]:
+        """Yield the entries of a file's segments."""
+
+    def knows(self, file: FileVersion) -> bool:
+        """Return whether there is an entry of an object, by its eTag."""
+
+
+class Ledger(Protocol):
+    """What is known of files and segments."""
 
     @property
-    def stats(self) -> WriteStats:
-        """What was counted since the writer was made."""
+    def leases(self) -> Leases:
+        """Who works on what."""
+
+    @property
+    def transitions(self) -> Transitions:
+        """How entries begin and end."""
+
+    @property
+    def queries(self) -> Queries:
+        """What it holds."""
 
 
 class RejectSink(Protocol):
@@ -52,6 +142,14 @@ class RejectSink(Protocol):
         """Return when all rejects are durable; none will follow."""
 
 
+class FileRejects(RejectSink, Protocol):
+    """The rejects of one file."""
+
+    @property
+    def url(self) -> str:
+        """Where they are, if there are any."""
+
+
 class Objects(Protocol):
     """Where files are."""
 
@@ -64,112 +162,11 @@ class Objects(Protocol):
         """Yield bytes of exactly this version; `ahead` is how many ranges are read at the same time."""
 
 
-class LeaseKeeper(Protocol):
-    """Where leases are kept."""
-
-    def renew(self, work: WorkItem, token: LeaseToken) -> None:
-        """Hold a lease longer."""
-
-    def save(self, work: WorkItem, token: LeaseToken, checkpoint: Checkpoint, *, now_s: float) -> None:
-        """Write how far the work is done, and hold the lease longer."""
-
-    def save_plan(self, file: FileVersion, token: LeaseToken, plan: Plan, *, now_s: float) -> None:
-        """Write how far a file is split, and hold the lease longer."""
-
-
-class Ledger(LeaseKeeper, Protocol):
-    """What is known of files and segments. All that needs a lease raises `LeaseLost` where another has it."""
-
-    def note_newest(self, file: FileVersion, *, now_s: float) -> bool:
-        """Return False if a newer version of the key is known."""
-
-    def claim(self, work: WorkItem, *, feed: str, token: LeaseToken, now_s: float) -> Claimed | ClaimStatus:
-        """Take the lease; return how far the work has come, or what stands against it."""
-
-    def put_back(self, work: WorkItem, token: LeaseToken, checkpoint: Checkpoint | None, error: IngestError) -> None:
-        """Give the lease back."""
-
-    def file_status(self, file: FileVersion) -> FileStatus:
-        """Return what is known of a file at large."""
-
-    def add_segment(self, file: FileVersion, segment: Segment, *, now_s: float) -> None:
-        """Write a segment's record, unless it is there."""
-
-    def split(self, file: FileVersion, token: LeaseToken, plan: Plan, *, head_bytes: int, now_s: float) -> None:
-        """Say that all segments are planned."""
-
-    def end_file(self, file: FileVersion, token: LeaseToken, outcome: Outcome, *, now_s: float) -> None:
-        """Write how a file ended whose lease is held."""
-
-    def end_segment(
-        self, work: WorkItem, token: LeaseToken, row_counts: RowCounts, *, is_whole: bool, now_s: float
-    ) -> None:
-        """Write that a segment ended, read to its end or given up."""
-
-    def end_begun(self, file: FileVersion, token: LeaseToken, outcome: Outcome, *, now_s: float) -> None:
-        """Write how a file ended whose lease is held and of which nothing was read but its head."""
-
-    def end_early(self, file: FileVersion, outcome: Outcome, *, now_s: float) -> bool:
-        """Write that a file that is split ended before all its segments did; False if it had ended."""
-
-    def end_split(self, file: FileVersion, *, rejects: str, now_s: float) -> Outcome | None:
-        """Close a file if all its segments have ended, or a newer one is known; None if neither, or it was closed."""
-
-    def unreported(self, file: FileVersion) -> Outcome | None:
-        """Return how a file ended whose outcome was not told."""
-
-    def reported(self, file: FileVersion, feed: str, status: str, *, now_s: float) -> None:
-        """Remember that it was told."""
-
-
-class Listing(Protocol):
-    """What the ledger holds."""
-
-    def open_files(self, feed: str) -> Iterator[Entry]:
-        """Yield the files of a feed whose outcome was not told yet."""
-
-    def segments(self, file: FileVersion) -> Iterator[Entry]:
-        """Yield the records of a file's segments."""
-
-    def knows(self, file: FileVersion) -> bool:
-        """Return whether there is a record of an object, told by its eTag."""
-
-    def note_resent(self, work: WorkItem, *, now_s: float) -> bool:
-        """Remember that the message of stuck work is sent again; False if somebody has it now."""
-
-    def give_up(self, file: FileVersion, outcome: Outcome, *, now_s: float) -> bool:
-        """Write that a file that nobody could finish has failed; False if it had ended."""
-
-
-class Retries(Protocol):
-    """Where attempts begin that an operator asked for."""
-
-    def entry(self, work: WorkItem) -> Entry | None:
-        """Return the record of a file or segment, if there is one."""
-
-    def checkpoint(self, file: FileVersion) -> Checkpoint | None:
-        """Return how far a file that is not split was loaded."""
-
-    def retry(self, file: FileVersion, *, feed: str, begun: CarriedOver, now_s: float) -> bool:
-        """Write the record of another attempt at a file; False if there is one already."""
-
-    def carry_over(self, file: FileVersion, segment: Segment, row_counts: RowCounts, *, now_s: float) -> None:
-        """Write the record of a segment that an earlier attempt has loaded, unless it is there already."""
-
-
 class ObjectListing(Protocol):
     """What lies in a bucket."""
 
     def under(self, bucket: str, prefix: str) -> Iterator[tuple[FileVersion, float]]:
         """Yield the objects under a prefix, each with when it was changed (epoch seconds)."""
-
-
-class FileRejects(RejectSink, Protocol):
-    """The rejects of one file."""
-
-    @property
-    def url(self) -> str:
-        """Where they are, if there are any."""
 
 
 class Queue(Protocol):
@@ -178,16 +175,12 @@ class Queue(Protocol):
     def send(self, bodies: Iterable[str], *, hops: int = 0, stalls: int = 0, delay_s: int = 0) -> None:
         """Put messages in the queue."""
 
-
-class QueueDepth(Queue, Protocol):
-    """A queue that tells how full it is."""
-
     def waiting(self) -> int:
         """Return about how many messages wait to be delivered."""
 
 
 class DeadLetters(Protocol):
-    """Where messages go that nobody understands."""
+    """Where messages go that no one understands."""
 
     def dead_letter(self, body: str, *, code: str, reason: str) -> None:
         """Keep a message with the reason."""
@@ -201,17 +194,44 @@ class MetricSink(Protocol):
 
 
 class EventSink(Protocol):
-    """Where the outcomes of files are told."""
+    """Where the outcomes of files are reported."""
 
     def file_ended(self, file: FileVersion, feed: str, outcome: Outcome) -> None:
-        """Tell how a file ended."""
+        """Send the event that a file ended."""
 
 
 class WorkerClock(Protocol):
-    """What the intake needs of a clock."""
+    """What the worker needs of a clock."""
 
     def now_s(self) -> float:
         """Return epoch seconds."""
 
     def monotonic_s(self) -> float:
         """Return seconds that never jump."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Services:
+    """What is used by all that looks after files and reports on them, the operator's commands included.
+
+    `rejects_url` says where a file's rejects are, if it has any.
+    """
+
+    ledger: Ledger
+    listing: ObjectListing
+    queue: Queue
+    rejects_url: Callable[[FileVersion], str]
+    metrics: MetricSink
+    events: EventSink
+    clock: WorkerClock
+    log: Log
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkerServices(Services):
+    """What the function has beside those: files to read, tables to write to, places for what cannot be used."""
+
+    objects: Objects
+    writer_for: Callable[[Feed], ItemWriter]
+    rejects_for: Callable[[FileVersion], FileRejects]
+    dead_letters: DeadLetters

@@ -1,7 +1,6 @@
-"""Looks after what no message brings to its end: stuck work, untold outcomes, objects nobody was told of."""
+"""Looks after what no message brings to its end: stuck work, unreported outcomes, objects never heard of."""
 
 from dataclasses import asdict, dataclass
-from typing import Protocol
 
 from ingest.contract import Status
 from ingest.errors import GivenUp
@@ -12,12 +11,12 @@ from ingest.ledger.entry import Entry
 from ingest.ledger.states import is_open
 from ingest.ledger.work_item import WorkItem
 from ingest.queue.messages import body_of
-from ingest.worker.ports import Ledger, Listing, ObjectListing, QueueDepth, WorkerClock
-from ingest.worker.report import NO_FEED, Reporter
+from ingest.worker.ports import Services
+from ingest.worker.report import NO_FEED, Reporter, finish_split_file
 
 MOST_RESENT = 3
 DAY_S = 86_400.0
-LONG_QUEUE = 1000  # with so many messages waiting, work that nobody has begun is only late
+LONG_QUEUE = 1000  # with this many messages waiting, work that no one has begun is only late
 
 
 @dataclass(slots=True)
@@ -38,64 +37,39 @@ class Findings:
         return not any(asdict(self).values())
 
 
-class Closer(Protocol):
-    """Closes files whose last segment has ended."""
-
-    def close_split(self, file: FileVersion, feed: str) -> None:
-        """Close a file that is split if all its segments have ended, and tell."""
-
-
-class ReconcilerLedger(Ledger, Listing, Protocol):
-    """All of the ledger."""
-
-
 class Reconciler:
     """Looks once through what is open, and through the objects of the last day. Safe to run at any time.
 
-    `stuck_s`: work that nobody holds and that has not moved for so long has lost its message. A message too many does
-    no harm: whatever is done or held already is a duplicate.
+    `bucket` is where files are dropped. `stuck_s`: work that no one holds and that has not moved for this long has lost
+    its message. A message too many does no harm: whatever is done or held already is a duplicate.
     """
 
-    def __init__(
-        self,
-        *,
-        feeds: Feeds,
-        ledger: ReconcilerLedger,
-        objects: ObjectListing,
-        queue: QueueDepth,
-        worker: Closer,
-        reporter: Reporter,
-        clock: WorkerClock,
-        bucket: str,
-        stuck_s: float,
-    ) -> None:
+    def __init__(self, feeds: Feeds, services: Services, *, bucket: str, stuck_s: float) -> None:
         self._feeds = feeds
-        self._ledger = ledger
-        self._objects = objects
-        self._queue = queue
-        self._worker = worker
-        self._reporter = reporter
-        self._clock = clock
+        self._services = services
+        self._ledger = services.ledger
+        self._clock = services.clock
+        self._reporter = Reporter(services)
         self._bucket = bucket
         self._stuck_s = stuck_s
 
     def run(self) -> Findings:
         """Look once; return what was found, and done about it."""
-        is_late = self._queue.waiting() >= LONG_QUEUE
+        is_late = self._services.queue.waiting() >= LONG_QUEUE
         findings = Findings(is_late=is_late)
         for feed in (*self._feeds.feeds, NO_FEED):
             self._look_after_feed(feed, findings, is_late=is_late)
         if not is_late:
             for prefix in (feed.prefix for feed in self._feeds.feeds.values()):
                 self._look_for_lost(prefix, findings)
-        self._reporter.log("reconciled", dict(asdict(findings)))
+        self._services.log("reconciled", asdict(findings))
         return findings
 
     def _look_after_feed(self, feed: str, findings: Findings, *, is_late: bool) -> None:
-        """Look after a feed's files, and tell how old the oldest is that stays unfinished."""
+        """Look after a feed's files, and report how old the oldest is that stays unfinished."""
         begun_s = [
             entry.first_seen_s or entry.moved_s
-            for entry in self._ledger.open_files(feed)
+            for entry in self._ledger.queries.open_files(feed)
             if self._look_after(entry, findings, is_late=is_late)
         ]
         if begun_s or feed != NO_FEED:  # what has no feed ends at once: it is no metric to pay for until it does not
@@ -106,25 +80,25 @@ class Reconciler:
         """Return whether the file stays unfinished."""
         file = entry.work.file
         if not is_open(entry.status):
-            unreported = self._ledger.unreported(file) if self._is_old(entry) else None
+            unreported = self._ledger.queries.unreported(file) if self._is_old(entry) else None
             if unreported:
                 self._reporter.file_ended(file, entry.feed, unreported)
                 findings.outcomes_reported += 1
             return False
         if entry.status == Status.SPLIT and entry.segments == entry.segments_done:
-            self._worker.close_split(file, entry.feed)
+            finish_split_file(self._services, file, entry.feed)
             findings.files_closed += 1
             return False
         return is_late or not self._send_stuck(entry, findings)
 
     def _is_old(self, entry: Entry) -> bool:
-        """Return whether whoever closed the file has had the time to tell."""
+        """Return whether whoever closed the file has had the time to report it."""
         return self._clock.now_s() - entry.moved_s >= min(60.0, self._stuck_s)
 
     def _send_stuck(self, entry: Entry, findings: Findings) -> bool:
         """Send the messages of the stuck parts of a file again, or give it up; return whether it was given up."""
         now_s = self._clock.now_s()
-        parts = [entry, *(self._ledger.segments(entry.work.file) if entry.segments else ())]
+        parts = [entry, *(self._ledger.queries.segments(entry.work.file) if entry.segments else ())]
         for part in parts:
             if not part.is_stuck(now_s, self._stuck_s):
                 continue
@@ -132,9 +106,9 @@ class Reconciler:
                 is_given_up = self._give_up(entry, part)
                 findings.files_given_up += is_given_up
                 return is_given_up
-            if self._ledger.note_resent(part.work, now_s=now_s):
-                self._queue.send([body_of(part.work)])
-                self._reporter.log("work sent again", {"work": part.work.name, "resent": part.resent + 1})
+            if self._ledger.transitions.note_resent(part.work):
+                self._services.queue.send([body_of(part.work)])
+                self._reporter.resent(part.work, part.resent + 1)
                 findings.segments_sent_again += part.work.segment is not None
                 findings.files_sent_again += part.work.segment is None
         return False
@@ -142,24 +116,24 @@ class Reconciler:
     def _give_up(self, entry: Entry, part: Entry) -> bool:
         now_s = self._clock.now_s()
         error = GivenUp(
-            f"{part.work.name} was sent to a worker {1 + part.resent} times over and nobody could finish it; the last "
-            f"error was: {part.error or 'none was reported'} Mend the cause and retry the file."
+            f"{part.work.name} was sent to a worker {1 + part.resent} times and none could finish it; the last error "
+            f"was: {part.error or 'none was reported.'} Fix the cause and retry the file."
         )
         begun_s = entry.first_seen_s or now_s
         outcome = Outcome(Status.FAILED, entry.row_counts, max(0.0, now_s - begun_s), entry.rejects, error)
-        is_ours = self._ledger.give_up(entry.work.file, outcome, now_s=now_s)
+        is_ours = self._ledger.transitions.give_up(entry.work.file, outcome)
         if is_ours:
             self._reporter.file_ended(entry.work.file, entry.feed, outcome)
         return is_ours
 
     def _look_for_lost(self, prefix: str, findings: Findings) -> None:
-        """Send messages for objects that are old enough to have been told of, and are not known."""
+        """Send messages for objects that are not known, although their notification should have come by now."""
         now_s = self._clock.now_s()
-        for file, changed_s in self._objects.under(self._bucket, prefix):
+        for file, changed_s in self._services.listing.under(self._bucket, prefix):
             is_due = self._stuck_s <= now_s - changed_s <= self._stuck_s + DAY_S
-            if is_due and not is_marker(file) and not self._ledger.knows(file):
-                self._queue.send([body_of(WorkItem(file))])
-                self._reporter.log("object found", {"file": file.url})
+            if is_due and not is_marker(file) and not self._ledger.queries.knows(file):
+                self._services.queue.send([body_of(WorkItem(file))])
+                self._reporter.object_found(file)
                 findings.objects_not_known += 1
 
 

@@ -1,59 +1,35 @@
 """Does work that was claimed: splits a large file, loads a file or a segment, and writes how it ended."""
 
-from collections.abc import Callable
 from dataclasses import replace
 
+from ingest.aws.clock import epoch_s
 from ingest.contract import Status
 from ingest.errors import FileFault, IngestError, InternalFault, LeaseLost, ObjectSuperseded, OutOfTime, ServiceFault
-from ingest.feeds.feed import Feed
+from ingest.feeds.feed import Feed, Feeds
 from ingest.file import FileVersion
 from ingest.ledger.claims import Outcome, final_status
 from ingest.ledger.row_counts import RowCounts
 from ingest.ledger.work_item import Checkpoint
-from ingest.worker.attempt import Attempt, Task, UnfinishedError
-from ingest.worker.lease import Heart
+from ingest.worker.attempt import Attempt, Ending, Failed, Loaded, Refused, Split, Stopped, Task, UnfinishedError
 from ingest.worker.load import Load, Sizes, too_many_rejects
-from ingest.worker.ports import CountingWriter, FileRejects, Ledger, Objects, Queue, WorkerClock
-from ingest.worker.report import ProgressReporter, Reporter, SplitCloser, epoch_s
-from ingest.worker.split import Split
+from ingest.worker.ports import WorkerServices
+from ingest.worker.report import ProgressReporter, Reporter, finish_split_file
+from ingest.worker.split import Splitter
 
-RENEWED_DELIVERIES = (
-    3  # a message that came so often and makes progress is replaced by a new one, whose count begins anew
-)
+# A message that came so often and makes progress is replaced by a new one, whose count begins anew.
+RENEWED_DELIVERIES = 3
 
 
 class Worker:
-    """Does one task after another."""
+    """Does one task after another. A file larger than `segment_bytes` is split."""
 
-    def __init__(
-        self,
-        *,
-        feed_for: Callable[[str], Feed],
-        objects: Objects,
-        ledger: Ledger,
-        queue: Queue,
-        writer_for: Callable[[Feed], CountingWriter],
-        rejects_for: Callable[[FileVersion], FileRejects],
-        reporter: Reporter,
-        clock: WorkerClock,
-        heart: Heart,
-        segment_bytes: int,
-        sizes: Sizes | None = None,
-    ) -> None:
-        self._feed_for = feed_for
-        self._objects = objects
-        self._ledger = ledger
-        self._queue = queue
-        self._writer_for = writer_for
-        self._rejects_for = rejects_for
-        self._reporter = reporter
-        self._clock = clock
-        self._heart = heart
+    def __init__(self, feeds: Feeds, services: WorkerServices, *, segment_bytes: int, sizes: Sizes) -> None:
+        self._feeds = feeds
+        self._services = services
+        self._ledger = services.ledger
+        self._reporter = Reporter(services)
         self._segment_bytes = segment_bytes
-        self._sizes = sizes or Sizes()
-        self.close_split = SplitCloser(
-            ledger=ledger, reporter=reporter, clock=clock, rejects_url=lambda file: rejects_for(file).url
-        ).close_split
+        self._sizes = sizes
 
     def do(self, task: Task) -> None:
         """Bring a task to its end, and write that in the ledger.
@@ -62,41 +38,43 @@ class Worker:
             UnfinishedError: it goes on later, at its checkpoint.
             LeaseLost: another worker has taken it over.
         """
-        account = ProgressReporter(task.feed, task.row_counts, task.lease, reporter=self._reporter, clock=self._clock)
-        attempt = Attempt(task, self._rejects_for(task.work.file), account)
+        progress = ProgressReporter(task.feed, task.row_counts, task.lease, self._services)
+        attempt = Attempt(task, self._services.rejects_for(task.work.file), progress)
         try:
-            self._do(attempt)
+            self._end(attempt, self._try(attempt))
         finally:
-            account.wrote()
+            progress.wrote()
 
-    def _do(self, attempt: Attempt) -> None:
+    def stop_segment(self, task: Task) -> None:
+        """Give a segment up whose file has ended."""
+        self._end_segment(task, task.row_counts, Status.STOPPED)
+
+    def _try(self, attempt: Attempt) -> Ending:
         try:
-            with self._heart.of(attempt.account):
-                self._run(attempt)
+            return self._run(attempt)
         except LeaseLost:
             raise
         except (FileFault, ObjectSuperseded) as error:
-            self._ended(attempt, error)
+            return attempt.stopped(error)
         except ServiceFault as fault:
-            self._put_back(attempt, fault)
+            return attempt.failed(fault)
         except Exception as error:  # a bug of ours: the message comes back and ends in the dead-letter queue
             bug = InternalFault(f"The ingester failed with {type(error).__name__}; its log has the traceback.")
             bug.__cause__ = error
-            self._put_back(attempt, bug)
-        else:
-            self._ended(attempt, None)
+            return attempt.failed(bug)
 
-    def _run(self, attempt: Attempt) -> None:
+    def _run(self, attempt: Attempt) -> Ending:
         task = attempt.task
-        feed = self._feed_for(task.work.file.key)
-        file = self._objects.find(task.work.file)
+        _, feed = self._feeds.for_key(task.work.file.key)
+        file = self._services.objects.find(task.work.file)
         if self._may_split(task, file):
-            attempt.split = self._split(task, feed, file)
-            attempt.is_split = attempt.split.run()
-            attempt.account.counted(task.row_counts.plus(attempt.split.row_counts))
-        if not attempt.is_split:
-            attempt.load = self._load(attempt, feed)
-            self._load_all(attempt.load, task, file)
+            attempt.splitter = self._splitter(task, feed, file)
+            is_split = attempt.splitter.run()
+            attempt.progress.counted(task.row_counts.plus(attempt.splitter.row_counts))
+            if is_split:
+                return Split()
+        attempt.load = self._load(attempt, feed)
+        return self._load_all(attempt.load, task, file)
 
     def _may_split(self, task: Task, file: FileVersion) -> bool:
         """Return whether a file is large, is not loaded as a whole already, and has a name that segments can share."""
@@ -104,54 +82,49 @@ class Worker:
         is_begun = task.work.segment is not None or task.claimed.checkpoint is not None
         return is_known and not is_begun and (file.size_bytes or 0) > self._segment_bytes
 
-    def _split(self, task: Task, feed: Feed, file: FileVersion) -> Split:
-        return Split(
+    def _splitter(self, task: Task, feed: Feed, file: FileVersion) -> Splitter:
+        return Splitter(
             file,
             feed,
             task.claimed,
             task.lease,
-            objects=self._objects,
-            ledger=self._ledger,
-            queue=self._queue,
-            clock=self._clock,
+            self._services,
             segment_bytes=self._segment_bytes,
             block_bytes=self._sizes.block,
         )
-
-    def stop_segment(self, task: Task) -> None:
-        """Give a segment up whose file has ended."""
-        self._end_segment(task, task.row_counts, Status.STOPPED)
 
     def _load(self, attempt: Attempt, feed: Feed) -> Load:
         task = attempt.task
         return Load(
             feed=feed,
-            writer=attempt.account.begin(self._writer_for(feed)),
+            writer=attempt.progress.begin(self._services.writer_for(feed)),
             rejects=attempt.rejects,
             file=task.work.file.url,
             now_s=epoch_s(task.work.file.event_time)
             or task.claimed.first_seen_s,  # whoever goes on makes the same items
+            heartbeat=attempt.progress.heartbeat,
             before_block=task.lease.before_block,
             at_checkpoint=lambda checkpoint: self._checkpoint(attempt, feed, checkpoint),
             sizes=self._sizes,
         )
 
-    def _load_all(self, load: Load, task: Task, file: FileVersion) -> None:
+    def _load_all(self, load: Load, task: Task, file: FileVersion) -> Loaded:
         segment = task.work.segment
-        load.run(
-            lambda start, end: self._objects.portions(file, start, end),
+        row_counts = load.run(
+            lambda start, end: self._services.objects.portions(file, start, end),
             segment,
             task.claimed.checkpoint,
             at_end=segment is None or segment.end.byte == file.size_bytes,
         )
+        return Loaded(row_counts)
 
     def _checkpoint(self, attempt: Attempt, feed: Feed, checkpoint: Checkpoint) -> None:
         """Save a checkpoint if it is time, and look whether the work is still wanted."""
         task = attempt.task
         if not task.lease.save(checkpoint):
             return
-        attempt.account.counted(checkpoint.row_counts)
-        known = self._ledger.file_status(task.work.file)
+        attempt.progress.counted(checkpoint.row_counts)
+        known = self._ledger.queries.file_status(task.work.file)
         if not known.should_continue:
             raise ObjectSuperseded(f"{task.work.file.url} has a newer version, or has ended otherwise.")
         total = known.row_counts.plus(checkpoint.row_counts) if task.work.segment else checkpoint.row_counts
@@ -160,66 +133,83 @@ class Worker:
         if task.delivery >= RENEWED_DELIVERIES:
             raise OutOfTime(f"The message was delivered {task.delivery} times before; a new one takes its place.")
 
-    def _ended(self, attempt: Attempt, error: IngestError | None) -> None:
-        """Write how a file or segment ended."""
+    def _end(self, attempt: Attempt, ending: Ending) -> None:
+        """Write how an attempt ended, and report it.
+
+        Raises:
+            UnfinishedError: the work goes on later.
+        """
         task = attempt.task
-        if task.work.segment is not None and error is not None:
-            self._end_early(attempt, error)  # the file first: else the last segment to end would find it unbalanced
-            self._end_loaded_segment(attempt, Status.STOPPED)
-        elif task.work.segment is not None:
-            self._end_loaded_segment(attempt, Status.DONE)
-            self.close_split(task.work.file, task.feed)
-        elif error is None and attempt.is_split:
-            self.close_split(task.work.file, task.feed)
-        elif attempt.row_counts is None:
-            self._end_early(attempt, error)
-        else:
-            outcome = self._outcome(attempt, attempt.row_counts, error)
-            outcome = replace(outcome, checkpoint=attempt.checkpoint if error else None)
-            self._ledger.end_file(task.work.file, task.lease.token, outcome, now_s=self._clock.now_s())
-            attempt.account.counted(outcome.row_counts)
-            self._reporter.file_ended(task.work.file, task.feed, outcome)
+        match ending:
+            case Failed():
+                self._put_back(attempt, ending)
+            case Split():
+                finish_split_file(self._services, task.work.file, task.feed)
+            case Refused(error):
+                self._refuse_file(attempt, error)
+            case Loaded(row_counts) if task.work.segment:
+                self._end_segment(task, row_counts, Status.DONE)
+                attempt.progress.counted(row_counts)
+                finish_split_file(self._services, task.work.file, task.feed)
+            case Stopped(error, row_counts) if task.work.segment:
+                self._end_early(attempt, error, row_counts)  # first: else the segment that ends last takes the file
+                self._end_segment(task, row_counts, Status.STOPPED)  # for unbalanced
+                attempt.progress.counted(row_counts)
+            case Loaded(row_counts):
+                self._end_file(attempt, self._outcome(attempt, final_status(row_counts), row_counts))
+            case Stopped(error, row_counts, checkpoint):
+                outcome = self._outcome(attempt, _status(error), row_counts, error)
+                self._end_file(attempt, replace(outcome, checkpoint=checkpoint))
 
-    def _outcome(self, attempt: Attempt, row_counts: RowCounts, error: IngestError | None) -> Outcome:
-        if error is None:
-            status = final_status(row_counts)
-        else:
-            status = Status.FAILED if isinstance(error, FileFault) else Status.SUPERSEDED
-        seconds = max(0.0, self._clock.now_s() - attempt.task.claimed.first_seen_s)
-        return Outcome(status, row_counts, seconds, attempt.rejects.url if row_counts.rows_rejected else None, error)
+    def _outcome(
+        self, attempt: Attempt, status: str, row_counts: RowCounts, error: IngestError | None = None
+    ) -> Outcome:
+        rejects = attempt.rejects.url if row_counts.rows_rejected else None
+        return Outcome(status, row_counts, self._seconds(attempt.task), rejects, error)
 
-    def _end_loaded_segment(self, attempt: Attempt, status: str) -> None:
-        row_counts = attempt.row_counts or attempt.task.row_counts
-        self._end_segment(attempt.task, row_counts, status)
-        attempt.account.counted(row_counts)
+    def _seconds(self, task: Task) -> float:
+        return max(0.0, self._services.clock.now_s() - task.claimed.first_seen_s)
+
+    def _end_file(self, attempt: Attempt, outcome: Outcome) -> None:
+        task = attempt.task
+        self._ledger.transitions.end_file(task.work.file, task.lease.token, outcome)
+        attempt.progress.counted(outcome.row_counts)
+        self._reporter.file_ended(task.work.file, task.feed, outcome)
 
     def _end_segment(self, task: Task, row_counts: RowCounts, status: str) -> None:
-        now_s = self._clock.now_s()
-        self._ledger.end_segment(task.work, task.lease.token, row_counts, is_whole=status == Status.DONE, now_s=now_s)
-        outcome = Outcome(status, row_counts, max(0.0, now_s - task.claimed.first_seen_s))
-        self._reporter.segment_ended(task.work, task.feed, outcome)
+        is_whole = status == Status.DONE
+        self._ledger.transitions.end_segment(task.work, task.lease.token, row_counts, is_whole=is_whole)
+        self._reporter.segment_ended(task.work, task.feed, Outcome(status, row_counts, self._seconds(task)))
 
-    def _end_early(self, attempt: Attempt, error: IngestError | None) -> None:
-        """End a file before all of it is read; its books are those of the segments that have ended, and of this one."""
+    def _refuse_file(self, attempt: Attempt, error: IngestError) -> None:
+        """End a file of which no row was loaded here; its row counts are those of segments that have ended."""
         task, file = attempt.task, attempt.task.work.file
-        own = (attempt.row_counts or task.row_counts) if task.work.segment else RowCounts()
-        outcome = self._outcome(attempt, self._ledger.file_status(file).row_counts.plus(own), error)
-        now_s = self._clock.now_s()
-        if task.work.segment is None:
-            self._ledger.end_begun(file, task.lease.token, outcome, now_s=now_s)
-        elif not self._ledger.end_early(file, outcome, now_s=now_s):
-            return
+        row_counts = self._ledger.queries.file_status(file).row_counts
+        outcome = self._outcome(attempt, _status(error), row_counts, error)
+        self._ledger.transitions.end_begun(file, task.lease.token, outcome)
         self._reporter.file_ended(file, task.feed, outcome)
 
-    def _put_back(self, attempt: Attempt, fault: ServiceFault) -> None:
+    def _end_early(self, attempt: Attempt, error: IngestError, own: RowCounts) -> None:
+        """End a file by one of its segments; it counts the segments that have ended, and this one."""
+        file = attempt.task.work.file
+        row_counts = self._ledger.queries.file_status(file).row_counts.plus(own)
+        outcome = self._outcome(attempt, _status(error), row_counts, error)
+        if self._ledger.transitions.end_early(file, outcome):
+            self._reporter.file_ended(file, attempt.task.feed, outcome)
+
+    def _put_back(self, attempt: Attempt, ending: Failed) -> None:
         """Put the work back at its checkpoint.
 
         Raises:
             UnfinishedError: always.
         """
         task = attempt.task
-        self._ledger.put_back(task.work, task.lease.token, attempt.checkpoint, fault)
-        if attempt.checkpoint:
-            attempt.account.counted(attempt.checkpoint.row_counts)
-        self._reporter.put_back(task.work, task.feed, fault)
-        raise UnfinishedError(fault, made_progress=attempt.has_moved) from fault
+        self._ledger.leases.put_back(task.work, task.lease.token, ending.checkpoint, ending.fault)
+        if ending.checkpoint:
+            attempt.progress.counted(ending.checkpoint.row_counts)
+        self._reporter.put_back(task.work, task.feed, ending.fault)
+        raise UnfinishedError(ending.fault, made_progress=ending.made_progress) from ending.fault
+
+
+def _status(error: IngestError) -> str:
+    return Status.FAILED if isinstance(error, FileFault) else Status.SUPERSEDED

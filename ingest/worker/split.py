@@ -1,4 +1,4 @@
-"""Splits a large file: streams it once, and sends a message for each segment meanwhile. Edges by Protocol only."""
+"""Splits a large file: streams it once, and sends a message for each segment meanwhile."""
 
 from collections.abc import Iterator
 from contextlib import closing
@@ -13,15 +13,15 @@ from ingest.queue.messages import body_of
 from ingest.reading.reader import open_file
 from ingest.reading.segments import Segment
 from ingest.worker.lease import Lease
-from ingest.worker.ports import Ledger, Objects, Queue, WorkerClock
+from ingest.worker.ports import WorkerServices
 
 RANGES_AHEAD = 4  # scanning is faster than one connection to S3
 
 
-class Split:
+class Splitter:
     """Splits one file, from its beginning or from where another has come. `has_moved`: it has come further.
 
-    `books` is what the file's record counts because of it: the head, which is in no segment, once all are planned.
+    `row_counts` is what the file's entry counts by it: the header, which is in no segment, when all are planned.
     """
 
     def __init__(
@@ -30,11 +30,8 @@ class Split:
         feed: Feed,
         claimed: Claimed,
         lease: Lease,
+        services: WorkerServices,
         *,
-        objects: Objects,
-        ledger: Ledger,
-        queue: Queue,
-        clock: WorkerClock,
         segment_bytes: int,
         block_bytes: int | None = None,
     ) -> None:
@@ -44,17 +41,16 @@ class Split:
         self._feed = feed
         self._plan = claimed.plan
         self._lease = lease
-        self._objects = objects
-        self._ledger = ledger
-        self._queue = queue
-        self._clock = clock
+        self._objects = services.objects
+        self._transitions = services.ledger.transitions
+        self._queue = services.queue
         self._segment_bytes = segment_bytes
         self._block_bytes = block_bytes
 
     def run(self) -> bool:
         """Split the file to its end; return False if one worker must read all of it (`is_splittable`).
 
-        A segment's record is written before its message is sent, and the plan after it: whatever is done twice after
+        A segment's entry is written before its message is sent, and the plan after it: whatever is done twice after
         a crash is the same again.
 
         Raises:
@@ -68,14 +64,13 @@ class Split:
             known = self._plan or Plan(reader.start)
             for segment in reader.segments(known.at, self._segment_bytes):
                 known = self._add(segment, known)
-        now_s = self._clock.now_s()
-        self._ledger.split(self._file, self._lease.token, known, head_bytes=reader.start.byte, now_s=now_s)
+        self._transitions.split(self._file, self._lease.token, known, head_bytes=reader.start.byte)
         self.row_counts = RowCounts(bytes_read=reader.start.byte)
         return True
 
     def _add(self, segment: Segment, known: Plan) -> Plan:
         """Make a segment known, and return the plan that has it."""
-        self._ledger.add_segment(self._file, segment, now_s=self._clock.now_s())
+        self._transitions.add_segment(self._file, segment)
         self._queue.send([body_of(WorkItem(self._file, segment))])
         known = Plan(segment.end, known.segments + 1)
         self._lease.save_plan(known)

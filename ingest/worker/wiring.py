@@ -1,84 +1,26 @@
-"""Joins the parts that take messages: whoever runs them gives the edges. Knows the edges by Protocol only."""
+"""Joins what takes messages: whoever runs it gives the services."""
 
-from collections.abc import Callable
-
-from ingest.feeds.feed import Feed, Feeds
-from ingest.file import FileVersion
+from ingest.feeds.feed import Feeds
 from ingest.worker.dispatch import Dispatcher
-from ingest.worker.lease import Heart, Timing
+from ingest.worker.lease import Timing
 from ingest.worker.load import Sizes
-from ingest.worker.ports import (
-    CountingWriter,
-    DeadLetters,
-    EventSink,
-    FileRejects,
-    MetricSink,
-    ObjectListing,
-    Objects,
-    QueueDepth,
-    WorkerClock,
-)
-from ingest.worker.reconcile import Reconciler, ReconcilerLedger
-from ingest.worker.report import Log, Reporter
+from ingest.worker.ports import WorkerServices
+from ingest.worker.reconcile import Reconciler
 from ingest.worker.run import Worker
 
 
-def assemble(
-    *,
+def build(
     feeds: Feeds,
-    ledger: ReconcilerLedger,
-    objects: Objects,
-    listing: ObjectListing,
-    queue: QueueDepth,
-    writer_for: Callable[[Feed], CountingWriter],
-    rejects_for: Callable[[FileVersion], FileRejects],
-    dead_letters: DeadLetters,
-    metrics: MetricSink,
-    events: EventSink,
-    clock: WorkerClock,
-    log: Log,
-    heart: Heart,
+    services: WorkerServices,
+    *,
     timing: Timing,
     segment_bytes: int,
     bucket: str,
     stuck_s: float,
     sizes: Sizes | None = None,
 ) -> Dispatcher:
-    """Return an intake with its worker and reconciler. `heart` is the one whose `beat` the writers were given."""
-    reporter = Reporter(ledger=ledger, metrics=metrics, events=events, clock=clock, log=log)
-    worker = Worker(
-        feed_for=lambda key: feeds.for_key(key)[1],
-        objects=objects,
-        ledger=ledger,
-        queue=queue,
-        writer_for=writer_for,
-        rejects_for=rejects_for,
-        reporter=reporter,
-        clock=clock,
-        heart=heart,
-        segment_bytes=segment_bytes,
-        sizes=sizes,
-    )
-    reconciler = Reconciler(
-        feeds=feeds,
-        ledger=ledger,
-        objects=listing,
-        queue=queue,
-        worker=worker,
-        reporter=reporter,
-        clock=clock,
-        bucket=bucket,
-        stuck_s=stuck_s,
-    )
-    return Dispatcher(
-        feeds=feeds,
-        worker=worker,
-        ledger=ledger,
-        queue=queue,
-        dead_letters=dead_letters,
-        reconciler=reconciler,
-        reporter=reporter,
-        metrics=metrics,
-        clock=clock,
-        timing=timing,
-    )
+    """Return a dispatcher with its worker and reconciler. A file larger than `segment_bytes` is split; `bucket` is
+    where files are dropped, `stuck_s` as for `Reconciler`."""
+    worker = Worker(feeds, services, segment_bytes=segment_bytes, sizes=sizes or Sizes())
+    reconciler = Reconciler(feeds, services, bucket=bucket, stuck_s=stuck_s)
+    return Dispatcher(feeds, services, worker=worker, reconciler=reconciler, timing=timing)

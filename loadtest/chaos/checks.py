@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from ingest.contract import FINAL_STATUSES, Ledger, Status
+from ingest.contract import FINAL_STATUSES, LedgerKeys, Status
 from loadtest.chaos.rows import Key, digest_of, is_apart
 from loadtest.chaos.uploads import Version
 
@@ -76,11 +76,11 @@ class Judge:
 
     def _sort_ledger(self) -> None:
         for record in self._found.ledger:
-            pk, sk = record[Ledger.PARTITION_KEY], record[Ledger.SORT_KEY]
-            if sk.startswith(Ledger.FILE_PREFIX):
+            pk, sk = record[LedgerKeys.PARTITION_KEY], record[LedgerKeys.SORT_KEY]
+            if sk.startswith(LedgerKeys.FILE_PREFIX):
                 self._files[pk, str(record["file"].get("etag", ""))].append(record)
-            elif sk.startswith(Ledger.SEGMENT_PREFIX):
-                self._segments[pk, sk.removeprefix(Ledger.SEGMENT_PREFIX).rpartition("#")[0]].append(record)
+            elif sk.startswith(LedgerKeys.SEGMENT_PREFIX):
+                self._segments[pk, sk.removeprefix(LedgerKeys.SEGMENT_PREFIX).rpartition("#")[0]].append(record)
         self.check_result.segments = sum(map(len, self._segments.values()))
 
     def _judge_version(self, version: Version) -> None:
@@ -96,8 +96,8 @@ class Judge:
             self._judge_row_counts(version, record, starts)
 
     def _of(self, record: Record) -> list[Record]:
-        version = record[Ledger.SORT_KEY].removeprefix(Ledger.FILE_PREFIX)
-        return self._segments[record[Ledger.PARTITION_KEY], version]
+        version = record[LedgerKeys.SORT_KEY].removeprefix(LedgerKeys.FILE_PREFIX)
+        return self._segments[record[LedgerKeys.PARTITION_KEY], version]
 
     def _allow(self, version: Version, starts: list[int], *, is_needed: bool) -> None:
         for key, tail in version.oracle.items.items():
@@ -160,8 +160,10 @@ class Judge:
 
     def _has_ended(self, segment: Record) -> bool:
         """Return whether a segment was left behind by a file that failed or was superseded."""
-        version = segment["sk"].removeprefix(Ledger.SEGMENT_PREFIX).rpartition("#")[0]
-        files = [r for r in self._found.ledger if r["pk"] == segment["pk"] and r["sk"] == Ledger.FILE_PREFIX + version]
+        version = segment["sk"].removeprefix(LedgerKeys.SEGMENT_PREFIX).rpartition("#")[0]
+        files = [
+            r for r in self._found.ledger if r["pk"] == segment["pk"] and r["sk"] == LedgerKeys.FILE_PREFIX + version
+        ]
         return any(file["status"] in (Status.FAILED, Status.SUPERSEDED) for file in files)
 
     def _judge_queues(self) -> None:

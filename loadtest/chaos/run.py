@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ingest.contract import FINAL_STATUSES, RECONCILE_MESSAGE, Env, Ledger
+from ingest.contract import FINAL_STATUSES, RECONCILE_MESSAGE, Env, LedgerKeys
 from loadtest.chaos.checks import ChaosFound, ChaosResult, Judge
 from loadtest.chaos.settings import FEEDS, MB, TABLE, TABLES, ChaosSettings
 from loadtest.chaos.uploads import Dropper
@@ -73,7 +73,7 @@ class ChaosRun:
         files = [
             record
             for record in self.stack_client.ledger()
-            if str(record[Ledger.SORT_KEY]).startswith(Ledger.FILE_PREFIX)
+            if str(record[LedgerKeys.SORT_KEY]).startswith(LedgerKeys.FILE_PREFIX)
         ]
         return all(record["status"] in FINAL_STATUSES and "reported" in record for record in files)
 
@@ -120,7 +120,7 @@ class ChaosRun:
             "deliveries": sum(line.get("received", 0) for line in log),
             "redelivered_to_live_workers": sum(line.get("redelivered", 0) for line in log),
             "hand_overs": said["message handed over"],
-            "came_back": said["message comes back"],
+            "came_back": said["message will be retried"],
             "put_back": said["work put back"],
             "reconciled": _summed(line for line in log if line.get("message") == "reconciled"),
             "faults": {

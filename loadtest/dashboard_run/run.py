@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from infra.local.stack import LocalStack, local_stack
-from ingest.contract import RECONCILE_MESSAGE, Ledger, Output
+from ingest.contract import RECONCILE_MESSAGE, LedgerKeys, Output
 from loadtest.dashboard_run.emitted import CONSUMED, DYNAMODB, SQS, MetricSamples, add_concurrency, read_log
 from loadtest.dashboard_run.uploads import perform, schedule
 from loadtest.harness.dynamodb_proxy import START_S, LedgerProxy, simulated
@@ -68,7 +68,7 @@ def _warm_up(stack_client: StackClient) -> None:
 def _polled(stack: LocalStack, proxy: LedgerProxy, samples: MetricSamples) -> Iterator[None]:
     """Ask both queues how much they hold, and what the ledger cost since, as long as the block lasts."""
     over = threading.Event()
-    ledger, index = {"TableName": stack.outputs[Output.LEDGER_TABLE]}, {"GlobalSecondaryIndexName": Ledger.INDEX}
+    ledger, index = {"TableName": stack.outputs[Output.LEDGER_TABLE]}, {"GlobalSecondaryIndexName": LedgerKeys.INDEX}
 
     def poll() -> None:
         before = Counter(proxy.costs.units)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from infra.local.stack import LocalStack
-from ingest.contract import Ledger, Output
+from ingest.contract import LedgerKeys, Output
 from loadtest.demo_script.incoming import FOLDER
 from loadtest.harness.stack_client import StackClient
 
@@ -114,10 +114,10 @@ class Script:
         found = self._stack.client("dynamodb").query(
             TableName=self._stack.outputs[Output.LEDGER_TABLE],
             KeyConditionExpression="#pk = :file AND begins_with(#sk, :kind)",
-            ExpressionAttributeNames={"#pk": Ledger.PARTITION_KEY, "#sk": Ledger.SORT_KEY},
+            ExpressionAttributeNames={"#pk": LedgerKeys.PARTITION_KEY, "#sk": LedgerKeys.SORT_KEY},
             ExpressionAttributeValues={
                 ":file": {"S": f"{self.stack_client.bucket}/{key}"},
-                ":kind": {"S": Ledger.SEGMENT_PREFIX},
+                ":kind": {"S": LedgerKeys.SEGMENT_PREFIX},
             },
         )
         return any(int(item.get("rows_read", {"N": "0"})["N"]) for item in found["Items"])

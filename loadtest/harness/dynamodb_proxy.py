@@ -12,7 +12,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from infra.local.stack import LocalStack
-from ingest.contract import Ledger
+from ingest.contract import LedgerKeys
 from loadtest.harness.stack_client import StackClient
 from loadtest.harness.upstream import Upstream
 from loadtest.simulator import Settings, Simulation, Simulator, Table
@@ -24,7 +24,7 @@ from loadtest.simulator.service import Answer, Ending
 from loadtest.simulator.values import Item, item_bytes
 
 TRANSACTION_FACTOR = 2
-_INDEXED = (Ledger.LISTING, Ledger.LISTED_AT)
+_INDEXED = (LedgerKeys.LISTING, LedgerKeys.LISTED_AT)
 Key = tuple[str, str]
 
 
@@ -66,20 +66,20 @@ class LedgerCosts:
     def _index(self, key: Key, item: Item) -> None:
         entry = tuple(json.dumps(item.get(name)) for name in _INDEXED)
         before = self._indexed.get(key)
-        if Ledger.LISTING in item and entry != before:
+        if LedgerKeys.LISTING in item and entry != before:
             self._indexed[key] = entry
             self.units["index"] += 1 if before is None else 2
             self.writes["index"] += 1
 
 
 def _key(key: Item) -> Key:
-    return key[Ledger.PARTITION_KEY]["S"], key[Ledger.SORT_KEY]["S"]
+    return key[LedgerKeys.PARTITION_KEY]["S"], key[LedgerKeys.SORT_KEY]["S"]
 
 
 def _kind(key: Key) -> str:
-    if key[1] == Ledger.HEAD:
+    if key[1] == LedgerKeys.HEAD:
         return "head"
-    return "file" if key[1].startswith(Ledger.FILE_PREFIX) else "segment"
+    return "file" if key[1].startswith(LedgerKeys.FILE_PREFIX) else "segment"
 
 
 THREADS = 16

@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any
 from urllib.parse import urlsplit
 
-from ingest.contract import Ledger
+from ingest.contract import LedgerKeys
 from loadtest.checker.found import TableFound
 from loadtest.workload.checksum import Checksum
 
@@ -30,8 +30,8 @@ def read_rejects(s3: Any, url: str) -> list[dict[str, Any]]:
 def entries_of(items: Iterable[Entry], bucket: str, keys: Collection[str]) -> list[Entry]:
     """Return the ledger's entries for all versions of these objects, among its items."""
     wanted = {f"{bucket}/{key}" for key in keys}
-    entries = (item for item in items if item[Ledger.PARTITION_KEY] in wanted)
-    return [entry for entry in entries if str(entry[Ledger.SORT_KEY]).startswith(Ledger.FILE_PREFIX)]
+    entries = (item for item in items if item[LedgerKeys.PARTITION_KEY] in wanted)
+    return [entry for entry in entries if str(entry[LedgerKeys.SORT_KEY]).startswith(LedgerKeys.FILE_PREFIX)]
 
 
 def rejects_of(read: Callable[[str], list[Entry]], entries: Sequence[Mapping[str, Any]]) -> dict[str, Counter[str]]:

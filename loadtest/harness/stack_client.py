@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 from boto3.dynamodb.types import TypeDeserializer
 
 from infra.local.stack import LocalStack, local_stack
-from ingest.contract import FINAL_STATUSES, Event, Ledger, Output
+from ingest.contract import FINAL_STATUSES, Event, LedgerKeys, Output
 from loadtest.harness.queue import MOST_MESSAGES, Depths, depths, s3_notification, send_all
 from loadtest.harness.read_back import read_rejects
 
@@ -133,7 +133,7 @@ class StackClient:
         """Return the details of the events that came since the last call."""
         return [json.loads(body)["detail"] for body in self._taken(self._events_url)]
 
-    # Ledger, tables, rejects
+    # LedgerKeys, tables, rejects
 
     def ledger(self) -> list[Entry]:
         """Return all items of the ledger table."""
@@ -144,8 +144,8 @@ class StackClient:
         found = self._dynamodb.query(
             TableName=self.stack.outputs[Output.LEDGER_TABLE],
             KeyConditionExpression="#pk = :file AND begins_with(#sk, :kind)",
-            ExpressionAttributeNames={"#pk": Ledger.PARTITION_KEY, "#sk": Ledger.SORT_KEY},
-            ExpressionAttributeValues={":file": {"S": f"{self.bucket}/{key}"}, ":kind": {"S": Ledger.FILE_PREFIX}},
+            ExpressionAttributeNames={"#pk": LedgerKeys.PARTITION_KEY, "#sk": LedgerKeys.SORT_KEY},
+            ExpressionAttributeValues={":file": {"S": f"{self.bucket}/{key}"}, ":kind": {"S": LedgerKeys.FILE_PREFIX}},
         )
         return [_plain(item) for item in found["Items"]]
 

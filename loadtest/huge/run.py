@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ingest.contract import Env, Ledger, Status
+from ingest.contract import Env, LedgerKeys, Status
 from loadtest.chaos.run import Every
 from loadtest.harness.dynamodb_proxy import LedgerProxy
 from loadtest.harness.s3_proxy import DiskProxy, S3Proxy
@@ -64,8 +64,12 @@ class Loaded:
 
     def document(self, seconds: float) -> dict[str, Any]:
         """Return figures and problems."""
-        records = [r for r in self.stack_client.ledger() if str(r[Ledger.SORT_KEY]).startswith(Ledger.FILE_PREFIX)]
-        segments = sum(str(r[Ledger.SORT_KEY]).startswith(Ledger.SEGMENT_PREFIX) for r in self.stack_client.ledger())
+        records = [
+            r for r in self.stack_client.ledger() if str(r[LedgerKeys.SORT_KEY]).startswith(LedgerKeys.FILE_PREFIX)
+        ]
+        segments = sum(
+            str(r[LedgerKeys.SORT_KEY]).startswith(LedgerKeys.SEGMENT_PREFIX) for r in self.stack_client.ledger()
+        )
         rows, said = sum(self.rows.values()), Counter(str(line.get("message")) for line in self.fleet.log())
         hand_overs, costs = said["message handed over"], self.ledger.costs
         problems = [*self._problems(records), *self._missed_aims(hand_overs)]

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from urllib3.exceptions import ProtocolError
 
-from ingest.aws.s3 import ATTEMPTS, THREAD_NAME, Objects
+from ingest.aws.s3 import ATTEMPTS, THREAD_NAME, S3Objects
 from ingest.errors import ObjectSuperseded, Throttled
 from ingest.file import FileVersion
 from tests.aws.test_s3 import DATA, FILE, ScriptedS3, Step, breaks, client_error, short
@@ -30,7 +30,7 @@ class RangeS3(ScriptedS3):
 
 
 def portions(s3: Any, file: FileVersion = FILE, *, ahead: int = 4, **span: int) -> Iterator[bytes]:
-    return Objects(client=s3, clock=ScriptedClock(), range_bytes=100).portions(file, ahead=ahead, **span)
+    return S3Objects(client=s3, clock=ScriptedClock(), range_bytes=100).portions(file, ahead=ahead, **span)
 
 
 def reading_threads() -> list[threading.Thread]:
@@ -57,7 +57,7 @@ def test_who_wants_the_first_portion_reads_no_more() -> None:
     data = bytes(20_000_000)
     s3 = RangeS3(data=data)
     file = FileVersion("b", "k", etag="e", size_bytes=len(data))
-    reading = Objects(client=s3, clock=ScriptedClock()).portions(file, ahead=4)  # type: ignore[arg-type]
+    reading = S3Objects(client=s3, clock=ScriptedClock()).portions(file, ahead=4)  # type: ignore[arg-type]
     assert len(next(reading)) == 1024 * 1024
     assert (s3.ranges, reading_threads()) == (["0-1048575"], [])
     assert sum(map(len, reading)) == len(data) - 1024 * 1024

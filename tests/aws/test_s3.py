@@ -9,7 +9,7 @@ from botocore.exceptions import ClientError, ConnectTimeoutError, EndpointConnec
 from botocore.response import StreamingBody
 from urllib3.exceptions import ProtocolError, ReadTimeoutError
 
-from ingest.aws.s3 import ATTEMPTS, Objects
+from ingest.aws.s3 import ATTEMPTS, S3Objects
 from ingest.errors import AccessDenied, FileMissing, IngestError, ObjectSuperseded, ServiceFault, Throttled, Unavailable
 from ingest.file import FileVersion
 from tests.support.clients import client, mock_aws
@@ -89,7 +89,7 @@ class ScriptedS3:
 
 def read(s3: Any, file: FileVersion = FILE, *, range_bytes: int = 1000) -> tuple[bytes, ScriptedClock]:
     clock = ScriptedClock()
-    return b"".join(Objects(client=s3, clock=clock, range_bytes=range_bytes).portions(file)), clock
+    return b"".join(S3Objects(client=s3, clock=clock, range_bytes=range_bytes).portions(file)), clock
 
 
 def test_a_file_is_read_in_ranges_pinned_by_its_etag() -> None:
@@ -159,7 +159,7 @@ def test_a_request_that_fails_is_repeated_after_growing_pauses(error: Exception)
 def test_a_range_of_which_no_byte_comes_is_given_up(code: str, kind: type[IngestError]) -> None:
     s3 = ScriptedS3(None, *[client_error(code, 503)] * ATTEMPTS)
     clock = ScriptedClock()
-    portions = Objects(client=s3, clock=clock, range_bytes=1000).portions(FILE)  # type: ignore[arg-type]
+    portions = S3Objects(client=s3, clock=clock, range_bytes=1000).portions(FILE)  # type: ignore[arg-type]
     assert next(portions) == DATA[:1000]
     with pytest.raises(kind, match=r"reading bytes 1000-1999 of s3://landing/orders/a 1\+1.csv"):
         next(portions)
@@ -199,7 +199,7 @@ def test_what_trying_again_does_not_fix_is_not_tried_again(error: Exception, kin
 def test_another_range_than_was_asked_for_is_never_handed_on() -> None:
     clock = ScriptedClock()
     s3 = ScriptedS3(None, ignores_ranges)
-    portions = Objects(client=s3, clock=clock, range_bytes=1000).portions(FILE)  # type: ignore[arg-type]
+    portions = S3Objects(client=s3, clock=clock, range_bytes=1000).portions(FILE)  # type: ignore[arg-type]
     assert next(portions) == DATA[:1000]
     with pytest.raises(ServiceFault, match="another range"):
         next(portions)
@@ -210,7 +210,7 @@ def test_portions_are_small_whatever_the_range() -> None:
     big = bytes(5_000_000)
     s3 = ScriptedS3(data=big)
     file = FileVersion("b", "k", etag="e", size_bytes=len(big))
-    portions = list(Objects(client=s3, clock=ScriptedClock()).portions(file))  # type: ignore[arg-type]
+    portions = list(S3Objects(client=s3, clock=ScriptedClock()).portions(file))  # type: ignore[arg-type]
     assert b"".join(portions) == big
     assert max(map(len, portions)) <= 1024 * 1024
 
@@ -226,12 +226,12 @@ def s3() -> Iterator[Any]:
         yield own
 
 
-def objects(s3: Any) -> Objects:
-    return Objects(client=s3, clock=ScriptedClock(), range_bytes=1000)
+def objects(s3: Any) -> S3Objects:
+    return S3Objects(client=s3, clock=ScriptedClock(), range_bytes=1000)
 
 
 def test_a_file_that_is_known_in_full_is_found_without_a_question() -> None:
-    assert Objects(client=None, clock=ScriptedClock()).find(FILE) is FILE  # type: ignore[arg-type]
+    assert S3Objects(client=None, clock=ScriptedClock()).find(FILE) is FILE  # type: ignore[arg-type]
 
 
 def test_what_a_notification_left_out_is_asked_of_s3(s3: Any) -> None:

@@ -16,11 +16,12 @@ from ingest.file import FileVersion
 from ingest.ledger import queries as ledger_ended
 from ingest.ledger.claims import LeaseToken, Outcome
 from ingest.ledger.row_counts import RowCounts
-from ingest.ledger.store import LedgerTable
+from ingest.ledger.store import TableLedger
 from ingest.ledger.work_item import WorkItem
 from tests.support.clients import ledger_table, mock_aws, session
 from tests.support.command import FEEDS, NOON, Ran
 from tests.support.fakes import ScriptedClock
+from tests.support.memory_ledger import at
 
 DAY = 86_400.0
 
@@ -29,17 +30,17 @@ class Story:
     """Files that ended, by days before today."""
 
     def __init__(self) -> None:
-        self.ledger = LedgerTable(table=ledger_table(), clock=ScriptedClock(NOON))
+        self.ledger = TableLedger(table=ledger_table(), clock=ScriptedClock(NOON))
 
     def ended(self, name: str, days_ago: int = 0, status: str = Status.COMPLETE, rows: int = 10) -> None:
         file = FileVersion("landing", name, etag="e", sequencer="0A")
         feed, at_s = name.partition("/")[0], NOON - days_ago * DAY
         token = LeaseToken("m", 1, at_s + 60)
-        self.ledger.claim(WorkItem(file), feed=feed, token=token, now_s=at_s - 2)
+        at(self.ledger, at_s - 2).leases.claim(WorkItem(file), feed=feed, token=token)
         error = BadHeader("No column id.") if status == Status.FAILED else None
         outcome = Outcome(status, RowCounts(rows, rows - 3, 2, 1, 10 * rows), 2.0, None, error)
-        self.ledger.end_file(file, token, outcome, now_s=at_s)
-        self.ledger.reported(file, feed, status, now_s=at_s)
+        at(self.ledger, at_s).transitions.end_file(file, token, outcome)
+        at(self.ledger, at_s).transitions.note_reported(file, feed, status)
 
 
 @pytest.fixture

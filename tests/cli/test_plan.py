@@ -17,6 +17,7 @@ from msgspec import structs
 from ingest.aws.local_files import Source
 from ingest.cli.load import run_load
 from ingest.dynamodb.batches import write_units
+from ingest.dynamodb.item_writer import Heartbeat
 from ingest.errors import FileFault
 from ingest.estimate.sample import SampleReader
 from ingest.feeds.feed import Index
@@ -66,11 +67,11 @@ class CountingTable(FakeTable):
         self.units = {None: 0, "by": 0}
         self._keys = [key for key in (index.partition_key, index.sort_key) if key]
 
-    def write(self, items: Items) -> list[Refusal]:
+    def write(self, items: Items, heartbeat: Heartbeat) -> list[Refusal]:
         inside = [row for row, item in enumerate(python_items(items)) if all(key in item for key in self._keys)]
         self.units[None] += write_units(items)
         self.units["by"] += write_units(items.take(inside))
-        return super().write(items)
+        return super().write(items, heartbeat)
 
 
 @given(files(), st.data())

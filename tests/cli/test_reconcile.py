@@ -14,11 +14,12 @@ from ingest.contract import Status
 from ingest.file import FileVersion
 from ingest.ledger.claims import LeaseToken, Outcome
 from ingest.ledger.row_counts import RowCounts
-from ingest.ledger.store import LedgerTable
+from ingest.ledger.store import TableLedger
 from ingest.ledger.work_item import WorkItem
 from ingest.worker.reconcile import Findings
 from tests.support.clients import client, ledger_table, mock_aws, session
 from tests.support.command import Ran
+from tests.support.memory_ledger import at
 
 FEEDS = "[feeds.orders]\nprefix = 'orders/'\ntable = 'Orders'\npartition_key = 'id'\n"
 ALL_WELL = "Nothing is stuck, and every object is in the ledger."
@@ -28,7 +29,7 @@ class Stack:
     """A stack without its function."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.ledger = LedgerTable(table=ledger_table(), clock=Clock())
+        self.ledger = TableLedger(table=ledger_table(), clock=Clock())
         self.queue_url = client("sqs").create_queue(QueueName="files")["QueueUrl"]
         client("s3").create_bucket(Bucket="landing", CreateBucketConfiguration={"LocationConstraint": "eu-central-1"})
         variables = {"QUEUE_URL": self.queue_url, "LEDGER_TABLE": "Ledger", "LANDING_BUCKET": "landing"}
@@ -39,7 +40,7 @@ class Stack:
         """Let a worker begin a file `age_s` ago, and then stop."""
         work, now_s = WorkItem(FileVersion("landing", key, etag="e", sequencer="0A")), time.time() - age_s
         token = LeaseToken("m1", 1, now_s + 1)
-        self.ledger.claim(work, feed="orders", token=token, now_s=now_s)
+        at(self.ledger, now_s).leases.claim(work, feed="orders", token=token)
         return work, token
 
     def waiting(self) -> list[str]:
@@ -89,13 +90,13 @@ def test_work_younger_than_stuck_after_is_left_alone(capsys: pytest.CaptureFixtu
 def test_an_unreported_outcome_is_reported_by_an_event(capsys: pytest.CaptureFixture[str], stack: Stack) -> None:
     work, token = stack.begin("orders/unreported.csv", 100)
     outcome = Outcome(Status.COMPLETE, RowCounts(1, 1, 0, 0, 5), 1.0)
-    stack.ledger.end_file(work.file, token, outcome, now_s=time.time() - 90)
+    at(stack.ledger, time.time() - 90).transitions.end_file(work.file, token, outcome)
     ran = Ran(capsys, "reconcile", "--json")
     assert (ran.code, ran.err) == (0, "")
     assert ran.json["found"]["outcomes_reported"] == 1
     (did,) = ran.json["did"]
     assert (did["what"], did["file"], did["status"]) == ("file closed", work.file.url, "COMPLETE")
-    assert list(stack.ledger.open_files("orders")) == []
+    assert list(stack.ledger.queries.open_files("orders")) == []
 
 
 @pytest.mark.parametrize(

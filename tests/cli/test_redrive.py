@@ -12,13 +12,14 @@ from ingest.aws.clock import Clock
 from ingest.errors import TableMissing
 from ingest.file import FileVersion
 from ingest.ledger.claims import LeaseToken
-from ingest.ledger.store import LedgerTable
+from ingest.ledger.store import TableLedger
 from ingest.ledger.work_item import WorkItem
 from ingest.queue import dead_letters
 from ingest.queue.messages import body_of
-from ingest.queue.sqs import Queue
+from ingest.queue.sqs import SqsQueue
 from tests.support.clients import client, ledger_table, mock_aws, session
 from tests.support.command import Ran
+from tests.support.memory_ledger import at
 
 MISSING = "Table Orders does not exist."
 FEEDS = "[feeds.orders]\nprefix = 'orders/'\ntable = 'Orders'\npartition_key = 'id'\n"
@@ -28,7 +29,7 @@ class Story:
     """A ledger, a queue, and dead letters."""
 
     def __init__(self) -> None:
-        self.ledger = LedgerTable(table=ledger_table(), clock=Clock())
+        self.ledger = TableLedger(table=ledger_table(), clock=Clock())
         self.url = client("sqs").create_queue(QueueName="files")["QueueUrl"]
         self.dead_url = client("sqs").create_queue(QueueName="dead")["QueueUrl"]
 
@@ -36,14 +37,14 @@ class Story:
         """Let a file be tried in vain, and its message be buried."""
         work = WorkItem(FileVersion("landing", key, etag="e", sequencer="0A"))
         token = LeaseToken("m", 3, 160.0)
-        self.ledger.claim(work, feed="orders", token=token, now_s=100.0)
-        self.ledger.put_back(work, token, None, TableMissing(error))
+        at(self.ledger, 100.0).leases.claim(work, feed="orders", token=token)
+        self.ledger.leases.put_back(work, token, None, TableMissing(error))
         client("sqs").send_message(QueueUrl=self.dead_url, MessageBody=body_of(work))
         return body_of(work)
 
     def dead_lettered(self, body: str) -> None:
         """Let the function bury a message."""
-        queue = Queue(client=client("sqs"), url=self.url, dead_letter_url=self.dead_url)
+        queue = SqsQueue(client=client("sqs"), url=self.url, dead_letter_url=self.dead_url)
         queue.dead_letter(body, code="unknown_message", reason="It is of no known kind.")
 
     def bodies(self, url: str) -> list[str]:

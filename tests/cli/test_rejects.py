@@ -12,12 +12,13 @@ from ingest.feeds.dialect import Csv
 from ingest.file import FileVersion
 from ingest.ledger.claims import LeaseToken, Outcome
 from ingest.ledger.row_counts import RowCounts
-from ingest.ledger.store import LedgerTable
+from ingest.ledger.store import TableLedger
 from ingest.ledger.work_item import WorkItem
 from ingest.rejects.reject import Reject
 from ingest.rejects.reject_writer import RejectParts
 from tests.support.clients import client, ledger_table, mock_aws, session
 from tests.support.command import Ran
+from tests.support.memory_ledger import at
 
 KEY = "orders/a.csv"
 
@@ -30,7 +31,7 @@ class Story:
     """A ledger and a bucket of rejects."""
 
     def __init__(self) -> None:
-        self.ledger = LedgerTable(table=ledger_table(), clock=Clock())
+        self.ledger = TableLedger(table=ledger_table(), clock=Clock())
         client("s3").create_bucket(Bucket="rejects", CreateBucketConfiguration={"LocationConstraint": "eu-central-1"})
 
     def ended(self, *rejects: Reject, sequencer: str = "0A", at_s: float = 100.0, csv: Csv | None = None) -> None:
@@ -41,10 +42,10 @@ class Story:
         parts.add(list(rejects))
         parts.close()
         token = LeaseToken("m", 1, at_s + 60)
-        self.ledger.claim(WorkItem(file), feed="orders", token=token, now_s=at_s)
+        at(self.ledger, at_s).leases.claim(WorkItem(file), feed="orders", token=token)
         row_counts = RowCounts(10, 10 - len(rejects), len(rejects), 0, 100)
         outcome = Outcome(Status.COMPLETE, row_counts, 1.0, parts.url if rejects else None)
-        self.ledger.end_file(file, token, outcome, now_s=at_s + 1)
+        at(self.ledger, at_s + 1).transitions.end_file(file, token, outcome)
 
 
 @pytest.fixture

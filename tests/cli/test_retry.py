@@ -15,13 +15,14 @@ from ingest.feeds.dialect import Csv
 from ingest.file import FileVersion
 from ingest.ledger.claims import Claimed, LeaseToken, Outcome
 from ingest.ledger.row_counts import RowCounts
-from ingest.ledger.store import LedgerTable
+from ingest.ledger.store import TableLedger
 from ingest.ledger.work_item import Checkpoint, WorkItem
 from ingest.reading.blocks import Position
 from ingest.rejects.reject import Reject
 from ingest.rejects.reject_writer import RejectParts
 from tests.support.clients import client, ledger_table, mock_aws, session
 from tests.support.command import Ran
+from tests.support.memory_ledger import at
 
 KEY = "orders/a.csv"
 CHECKPOINT = Checkpoint(Position(500, 21), Position(0, 1), RowCounts(20, 18, 2, 0, 500))
@@ -31,7 +32,7 @@ class Story:
     """A stack without its function, and one object in its bucket."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.ledger = LedgerTable(table=ledger_table(), clock=Clock())
+        self.ledger = TableLedger(table=ledger_table(), clock=Clock())
         self.url = client("sqs").create_queue(QueueName="files")["QueueUrl"]
         for bucket in ("landing", "rejects"):
             place: Any = {"LocationConstraint": "eu-central-1"}
@@ -45,8 +46,8 @@ class Story:
     def begun(self, *, lease_s: float = -1.0) -> LeaseToken:
         """Let a worker begin the file, whose lease ends so many seconds from now."""
         token = LeaseToken("m", 1, time.time() + lease_s)
-        self.ledger.note_newest(self.file, now_s=1.0)
-        self.ledger.claim(WorkItem(self.file), feed="orders", token=token, now_s=time.time() - 100)
+        at(self.ledger, 1.0).leases.note_newest(self.file)
+        at(self.ledger, time.time() - 100).leases.claim(WorkItem(self.file), feed="orders", token=token)
         return token
 
     def failed(self) -> None:
@@ -59,8 +60,8 @@ class Story:
             parts.flush()
         error = TooManyRejects("Too many.")
         outcome = Outcome(Status.FAILED, RowCounts(30, 27, 3, 0, 750), 1.0, parts.url, error, CHECKPOINT)
-        self.ledger.end_file(self.file, token, outcome, now_s=time.time())
-        self.ledger.reported(self.file, "orders", Status.FAILED, now_s=time.time())
+        at(self.ledger, time.time()).transitions.end_file(self.file, token, outcome)
+        at(self.ledger, time.time()).transitions.note_reported(self.file, "orders", Status.FAILED)
 
     def messages(self) -> list[dict[str, Any]]:
         found = client("sqs").receive_message(QueueUrl=self.url, MaxNumberOfMessages=10, VisibilityTimeout=0)
@@ -99,7 +100,7 @@ def test_a_failed_file_goes_on_at_its_checkpoint_with_the_rejects_before_it(
     assert (reported["new_attempt"], reported["messages_sent"], reported["from"]) == (True, 1, "checkpoint")
     assert reported["kept"] == CHECKPOINT.row_counts.counts()
     file = FileVersion(**story.messages()[0]["file"])
-    claimed = story.ledger.claim(WorkItem(file), feed="orders", token=LeaseToken("m2", 1, 1e12), now_s=time.time())
+    claimed = at(story.ledger, time.time()).leases.claim(WorkItem(file), feed="orders", token=LeaseToken("m2", 1, 1e12))
     assert isinstance(claimed, Claimed)
     assert claimed.checkpoint == CHECKPOINT
     assert [reject["byte_offset"] for reject in Ran(capsys, "rejects", KEY, "--json").json["rejects"]] == [100]
@@ -109,8 +110,8 @@ def test_a_stuck_file_gives_way(capsys: pytest.CaptureFixture[str], story: Story
     story.begun()
     out = Ran(capsys, "retry", KEY).out.splitlines()
     assert out[0] == f"The attempt {story.file.version}, which no worker held, is SUPERSEDED."
-    assert [entry.status for entry in story.ledger.versions("landing", KEY)] == ["SUPERSEDED", "WAITING"]
-    assert story.ledger.unreported(story.file) is None  # the event was sent
+    assert [entry.status for entry in story.ledger.queries.versions("landing", KEY)] == ["SUPERSEDED", "WAITING"]
+    assert story.ledger.queries.unreported(story.file) is None  # the event was sent
 
 
 def test_a_file_that_is_being_loaded_is_refused(capsys: pytest.CaptureFixture[str], story: Story) -> None:

@@ -16,7 +16,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ingest.cli import main as cli
-from ingest.dynamodb.boto3_writer import NullWriter
+from ingest.dynamodb.item_writer import NullWriter
 from ingest.feeds.parse import parse_feeds
 from ingest.sniff.proposal import propose
 from ingest.sniff.sample import SAMPLE_BYTES, take_sample

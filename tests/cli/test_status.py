@@ -16,13 +16,14 @@ from ingest.errors import BadHeader, Throttled
 from ingest.file import FileVersion
 from ingest.ledger.claims import LeaseToken, Outcome
 from ingest.ledger.row_counts import RowCounts
-from ingest.ledger.store import LedgerTable
+from ingest.ledger.store import TableLedger
 from ingest.ledger.work_item import Checkpoint, Plan, WorkItem
 from ingest.reading.blocks import Position
 from ingest.reading.segments import Segment
 from tests.support.clients import ledger_table, mock_aws, session
 from tests.support.command import FEEDS, NOON, Ran
 from tests.support.fakes import ScriptedClock
+from tests.support.memory_ledger import at
 
 
 class Story:
@@ -30,17 +31,17 @@ class Story:
 
     def __init__(self) -> None:
         self.clock = ScriptedClock(NOON)
-        self.ledger = LedgerTable(table=ledger_table(), clock=self.clock)
+        self.ledger = TableLedger(table=ledger_table(), clock=self.clock)
 
     def begin(self, work: WorkItem, at: float, *, feed: str = "orders", lease_s: float = 60) -> LeaseToken:
         token = LeaseToken(f"m{at}", 1, NOON + at + lease_s, "w")
-        self.ledger.claim(work, feed=feed, token=token, now_s=NOON + at)
+        at(self.ledger, NOON + at).leases.claim(work, feed=feed, token=token)
         return token
 
     def save(self, work: WorkItem, token: LeaseToken, at: float, row_counts: RowCounts) -> None:
         start = work.segment.start if work.segment else Position(0, 1)
         reached = Position(start.byte + row_counts.bytes_read, start.line + row_counts.rows_read)
-        self.ledger.save(work, token, Checkpoint(reached, reached, row_counts), now_s=NOON + at)
+        at(self.ledger, NOON + at).leases.save(work, token, Checkpoint(reached, reached, row_counts))
 
     def whole(self, name: str, begun: float, ended: float, status: str = Status.COMPLETE, **outcome: Any) -> None:
         """A file from its beginning to its told end."""
@@ -48,8 +49,8 @@ class Story:
         token = self.begin(work, begun, feed=feed)
         row_counts = RowCounts(10, 8, 2, 0, 100)
         end = Outcome(status, row_counts, ended - begun, **outcome)
-        self.ledger.end_file(work.file, token, end, now_s=NOON + ended)
-        self.ledger.reported(work.file, feed, status, now_s=NOON + ended)
+        at(self.ledger, NOON + ended).transitions.end_file(work.file, token, end)
+        at(self.ledger, NOON + ended).transitions.note_reported(work.file, feed, status)
 
 
 def file(name: str, sequencer: str = "0A", size: int = 1000) -> FileVersion:
@@ -162,13 +163,13 @@ def split(story: Story, name: str, *, planned: bool = True) -> tuple[FileVersion
     works = [WorkItem(large, Segment(start, end)) for start, end in pairwise(ends)]
     for work in works:
         assert work.segment
-        story.ledger.add_segment(large, work.segment, now_s=NOON - 190)
+        at(story.ledger, NOON - 190).transitions.add_segment(large, work.segment)
     plan = Plan(ends[-1], 3)
-    story.ledger.save_plan(large, token, plan, now_s=NOON - 180)
+    at(story.ledger, NOON - 180).leases.save_plan(large, token, plan)
     if planned:
-        story.ledger.split(large, token, plan, head_bytes=10, now_s=NOON - 170)
+        at(story.ledger, NOON - 170).transitions.split(large, token, plan, head_bytes=10)
     done = story.begin(works[0], -160)
-    story.ledger.end_segment(works[0], done, RowCounts(30, 29, 1, 0, 300), is_whole=True, now_s=NOON - 100)
+    at(story.ledger, NOON - 100).transitions.end_segment(works[0], done, RowCounts(30, 29, 1, 0, 300), is_whole=True)
     story.save(works[1], story.begin(works[1], -90, lease_s=150), -30, RowCounts(15, 14, 1, 0, 150))
     return large, works
 
@@ -194,7 +195,9 @@ def busy_day(story: Story) -> None:
     story.whole("-/homeless.csv", -300, -290, Status.FAILED)
     story.begin(WorkItem(file("orders/long.csv")), -7000)
     work = WorkItem(file("visits/short.csv"))
-    story.ledger.put_back(work, story.begin(work, -100, feed="visits"), None, Throttled("The table takes nothing."))
+    story.ledger.leases.put_back(
+        work, story.begin(work, -100, feed="visits"), None, Throttled("The table takes nothing.")
+    )
 
 
 def test_open_files_come_first_and_then_those_that_ended_today_the_newest_first(
@@ -318,7 +321,7 @@ def test_a_file_is_shown_with_all_its_versions(capsys: pytest.CaptureFixture[str
         token = story.begin(WorkItem(version), at)
         error = BadHeader("The header has no column 'id'.") if status == Status.FAILED else None
         outcome = Outcome(status, RowCounts(10, 8, 2, 0, 1000), 12.5, f"s3://rejects/{key}/{sequencer}/", error)
-        story.ledger.end_file(version, token, outcome, now_s=NOON + at + 12.5)
+        at(story.ledger, NOON + at + 12.5).transitions.end_file(version, token, outcome)
     ran = Ran(capsys, "status", key)
     assert ran.code == 0
     assert ran.out.splitlines() == [

@@ -22,7 +22,7 @@ from ingest.errors import BadHeader, TableMissing, Unavailable
 from ingest.file import FileVersion
 from ingest.ledger.claims import LeaseToken, Outcome
 from ingest.ledger.row_counts import RowCounts
-from ingest.ledger.store import LedgerTable
+from ingest.ledger.store import TableLedger
 from ingest.ledger.work_item import Checkpoint, WorkItem
 from ingest.metrics.emf import emf_line
 from ingest.metrics.summary import Invocations, Measured
@@ -32,6 +32,7 @@ from tests.metrics.test_cloudwatch import FakeCloudWatch
 from tests.support.clients import client, ledger_table, mock_aws, session
 from tests.support.command import NOON, Ran
 from tests.support.fakes import ScriptedClock
+from tests.support.memory_ledger import at
 
 FEEDS = """
 [feeds.orders]
@@ -46,7 +47,7 @@ class World:
 
     def __init__(self) -> None:
         self.clock = ScriptedClock(NOON)
-        self.ledger = LedgerTable(table=ledger_table(), clock=self.clock)
+        self.ledger = TableLedger(table=ledger_table(), clock=self.clock)
         self.cloudwatch = FakeCloudWatch()
         self.endpoint_url = "http://127.0.0.1:4566"
         self.lines: list[str] = []
@@ -79,19 +80,19 @@ class World:
     def begin(self, name: str, ago_s: float, rows: int = 0, read_bytes: int = 0) -> tuple[WorkItem, LeaseToken]:
         work = WorkItem(FileVersion("landing", name, etag="e", sequencer="0A", size_bytes=1_000_000))
         token = LeaseToken("m", 1, NOON + 60, "w")
-        self.ledger.claim(work, feed="orders", token=token, now_s=NOON - ago_s)
+        at(self.ledger, NOON - ago_s).leases.claim(work, feed="orders", token=token)
         reached = Position(read_bytes, rows)
         row_counts = RowCounts(rows, rows, 0, 0, read_bytes)
-        self.ledger.save(work, token, Checkpoint(reached, reached, row_counts), now_s=NOON - 1)
+        at(self.ledger, NOON - 1).leases.save(work, token, Checkpoint(reached, reached, row_counts))
         return work, token
 
     def end(self, name: str, ago_s: float, status: str = Status.COMPLETE) -> None:
         work, token = self.begin(name, ago_s + 2)
         error = BadHeader("It has no id.") if status == Status.FAILED else None
-        self.ledger.end_file(
-            work.file, token, Outcome(status, RowCounts(10, 9, 1), 2.0, None, error), now_s=NOON - ago_s
+        at(self.ledger, NOON - ago_s).transitions.end_file(
+            work.file, token, Outcome(status, RowCounts(10, 9, 1), 2.0, None, error)
         )
-        self.ledger.reported(work.file, "orders", status, now_s=NOON - ago_s)
+        at(self.ledger, NOON - ago_s).transitions.note_reported(work.file, "orders", status)
 
 
 @pytest.fixture
@@ -227,7 +228,7 @@ def test_what_a_paused_stack_has_to_do_waits_until_it_is_resumed(
 
 def test_a_waiting_file_shows_its_error(capsys: pytest.CaptureFixture[str], world: World) -> None:
     work, token = world.begin("orders/waits.csv", 10, read_bytes=35)
-    world.ledger.put_back(work, token, None, TableMissing("The table Orders does not exist."))
+    world.ledger.leases.put_back(work, token, None, TableMissing("The table Orders does not exist."))
     (line,) = [line for line in Ran(capsys, "top", "--once").out.splitlines() if "waits.csv" in line]
     assert line.split() == ["orders/waits.csv", "table_missing", "0.0", "%", "0.0/1.0", "MB", "0", "rows"]
 

@@ -9,6 +9,7 @@ import msgspec
 import pytest
 
 from ingest.dynamodb.encode import item_json
+from ingest.dynamodb.item_writer import Heartbeat
 from ingest.feeds.column import Column, Extra
 from ingest.feeds.dialect import Csv
 from ingest.feeds.feed import Feed, Index, Lineage, Rejects, Ttl
@@ -27,7 +28,7 @@ class Printed:
     def __init__(self) -> None:
         self.items: list[Any] = []
 
-    def write(self, items: Items) -> list[Any]:
+    def write(self, items: Items, heartbeat: Heartbeat) -> list[Any]:
         self.items += map(json.loads, item_json(items).to_pylist())
         return []
 

@@ -9,18 +9,19 @@ from typing import Any
 
 import pytest
 
-from ingest.contract import Ledger, Status
+from ingest.contract import LedgerKeys, Status
 from ingest.errors import BadHeader, Throttled
 from ingest.file import FileVersion
 from ingest.ledger.claims import LeaseToken, Outcome
 from ingest.ledger.row_counts import RowCounts
 from ingest.ledger.states import Step
-from ingest.ledger.store import LedgerTable
+from ingest.ledger.store import TableLedger
 from ingest.ledger.work_item import CarriedOver, Checkpoint, Plan, WorkItem
 from ingest.reading.blocks import Position
 from ingest.reading.segments import Segment
 from tests.support.clients import client, ledger_table, mock_aws
 from tests.support.fakes import ScriptedClock
+from tests.support.memory_ledger import at
 from tests.support.state_diagrams import PAGE, diagram, parts, with_parts
 
 TEXT = PAGE.read_text(encoding="utf-8")
@@ -56,37 +57,37 @@ def rows() -> Iterator[Any]:
     """A ledger in which everything has happened that leaves an attribute."""
     with mock_aws():
         rows = ledger_table()
-        ledger = LedgerTable(table=rows, clock=ScriptedClock())
+        ledger = TableLedger(table=rows, clock=ScriptedClock())
         token = LeaseToken("m", 1, NOW_S + 60)
-        ledger.note_newest(FILE, now_s=NOW_S)
-        ledger.note_newest(replace(BEFORE, etag="found"), now_s=NOW_S)
+        at(ledger, NOW_S).leases.note_newest(FILE)
+        at(ledger, NOW_S).leases.note_newest(replace(BEFORE, etag="found"))
         segment = Segment(Position(5, 2), Position(100, 20))
-        ledger.claim(WorkItem(FILE), feed="orders", token=token, now_s=NOW_S)
-        ledger.add_segment(FILE, segment, now_s=NOW_S)
-        ledger.save_plan(FILE, token, Plan(segment.end, 1), now_s=NOW_S)
-        ledger.split(FILE, token, Plan(segment.end, 1), head_bytes=5, now_s=NOW_S)
+        at(ledger, NOW_S).leases.claim(WorkItem(FILE), feed="orders", token=token)
+        at(ledger, NOW_S).transitions.add_segment(FILE, segment)
+        at(ledger, NOW_S).leases.save_plan(FILE, token, Plan(segment.end, 1))
+        at(ledger, NOW_S).transitions.split(FILE, token, Plan(segment.end, 1), head_bytes=5)
         work = WorkItem(FILE, segment)
-        ledger.claim(work, feed="orders", token=token, now_s=NOW_S)
-        ledger.save(work, token, Checkpoint(segment.start, segment.start, RowCounts()), now_s=NOW_S)
-        ledger.put_back(work, token, None, Throttled("slow"))
-        ledger.note_resent(work, now_s=NOW_S)
+        at(ledger, NOW_S).leases.claim(work, feed="orders", token=token)
+        at(ledger, NOW_S).leases.save(work, token, Checkpoint(segment.start, segment.start, RowCounts()))
+        ledger.leases.put_back(work, token, None, Throttled("slow"))
+        at(ledger, NOW_S).transitions.note_resent(work)
         again = LeaseToken("m", 2, NOW_S + 60)
-        ledger.claim(work, feed="orders", token=again, now_s=NOW_S)
-        ledger.end_segment(work, again, RowCounts(1, 0, 1, 0, 95), is_whole=True, now_s=NOW_S)
+        at(ledger, NOW_S).leases.claim(work, feed="orders", token=again)
+        at(ledger, NOW_S).transitions.end_segment(work, again, RowCounts(1, 0, 1, 0, 95), is_whole=True)
         outcome = Outcome(Status.FAILED, RowCounts(), 1.0, "s3://rejects/", BadHeader("no column"))
-        ledger.end_early(FILE, outcome, now_s=NOW_S)
-        ledger.reported(FILE, "orders", Status.FAILED, now_s=NOW_S)
+        at(ledger, NOW_S).transitions.end_early(FILE, outcome)
+        at(ledger, NOW_S).transitions.note_reported(FILE, "orders", Status.FAILED)
         other = replace(FILE, key="orders/b.csv", retry=1)
-        ledger.retry(other, feed="orders", begun=CarriedOver(), now_s=NOW_S)
-        ledger.claim(WorkItem(other), feed="orders", token=token, now_s=NOW_S)
+        at(ledger, NOW_S).transitions.retry(other, feed="orders", begun=CarriedOver())
+        at(ledger, NOW_S).leases.claim(WorkItem(other), feed="orders", token=token)
         checkpoint = Checkpoint(segment.start, segment.start, RowCounts())
-        ledger.end_file(other, token, replace(outcome, checkpoint=checkpoint), now_s=NOW_S)
+        at(ledger, NOW_S).transitions.end_file(other, token, replace(outcome, checkpoint=checkpoint))
         yield rows
 
 
 def test_the_page_names_every_attribute_and_the_parts_of_a_file(rows: Any) -> None:
     items = rows.scan()["Items"]
-    assert sorted(item[Ledger.SORT_KEY].partition("#")[0] for item in items) == ["FILE", "FILE", "HEAD", "SEG"]
+    assert sorted(item[LedgerKeys.SORT_KEY].partition("#")[0] for item in items) == ["FILE", "FILE", "HEAD", "SEG"]
     names = {name for item in items for name in (*item, *item.get("file", {}), *item.get("error", {}))}
     assert {"reported", "found_etag", "window", "resent", "event_time", "code"} <= names
     assert sorted(name for name in names if f"`{name}`" not in TEXT) == []

@@ -24,6 +24,7 @@ from ingest.items.items import Items, Refusal, build_items
 from ingest.items.mapping import map_columns
 from ingest.reading.rows import Rows
 from loadtest.simulator import Faults, Key, Latency, Settings, Simulation, Simulator, Table
+from tests.support.fakes import no_heartbeat
 
 pytestmark = [
     pytest.mark.allow_hosts(["127.0.0.1"]),
@@ -86,7 +87,7 @@ def expected(count: int) -> set[tuple[str, int, str]]:
 @pytest.mark.parametrize("count", [0, 1, 25, 26, 1003])
 def test_all_items_are_in_the_table_when_it_returns(count: int) -> None:
     with simulator() as running:
-        assert writer(running).write(items(count)) == []
+        assert writer(running).write(items(count), no_heartbeat) == []
         assert kept(running) == expected(count)
         assert running.statistics.document()["requests"] == -(-count // 25)
 
@@ -95,7 +96,7 @@ def test_connections_are_kept_from_one_call_to_the_next() -> None:
     with simulator() as running:
         one = writer(running)
         for _ in range(3):
-            one.write(items(500))
+            one.write(items(500), no_heartbeat)
         assert running.statistics.document()["connections"] <= 20
 
 
@@ -115,13 +116,13 @@ def test_connections_are_kept_from_one_call_to_the_next() -> None:
 )
 def test_whatever_fails_the_table_ends_with_exactly_the_items(faults: Faults) -> None:
     with simulator(faults=faults) as running:
-        assert writer(running, chance=lambda: 0.05).write(items(400)) == []
+        assert writer(running, chance=lambda: 0.05).write(items(400), no_heartbeat) == []
         assert kept(running) == expected(400)
 
 
 def test_a_slow_answer_holds_up_no_one_else_and_late_ones_are_asked_again() -> None:
     with simulator(faults=Faults(slow=0.1, slow_s=0.3)) as running:
-        assert writer(running).write(items(1500)) == []
+        assert writer(running).write(items(1500), no_heartbeat) == []
         assert kept(running) == expected(1500)
 
 
@@ -129,7 +130,7 @@ def test_a_slow_answer_holds_up_no_one_else_and_late_ones_are_asked_again() -> N
 def test_what_a_full_table_leaves_is_sent_again_until_it_is_taken(units_per_s: int) -> None:
     simulation = Simulation(mode="provisioned", provisioned_units_per_s=units_per_s, burst_s=0.2)
     with simulator(simulation=simulation) as running:
-        assert writer(running).write(items(400)) == []
+        assert writer(running).write(items(400), no_heartbeat) == []
         assert kept(running) == expected(400)
         reported = running.statistics.document()
         assert reported["unprocessed"] + reported["throttled_requests"] > 0
@@ -140,7 +141,7 @@ def test_both_writers_leave_the_same_table() -> None:
     for fast in (True, False):
         with simulator(simulation=Simulation(mode="provisioned", provisioned_units_per_s=1000, burst_s=0.1)) as running:
             made = writer(running) if fast else reference_writer(running)
-            assert made.write(items(400)) == []
+            assert made.write(items(400), no_heartbeat) == []
             tables.append(kept(running))
     assert tables[0] == tables[1] == expected(400)
 
@@ -153,7 +154,7 @@ def test_an_item_dynamodb_refuses_is_reported_and_the_others_are_written() -> No
         attributes = tuple(
             type(a)(a.name, a.type, pa.array(columns[a.name], a.values.type), a.write_null) for a in mixed.attributes
         )
-        refusals = writer(running).write(Items(attributes, mixed.keys, range(60)))
+        refusals = writer(running).write(Items(attributes, mixed.keys, range(60)), no_heartbeat)
         assert [refusal.row for refusal in refusals] == [17, 42]
         assert all(isinstance(refusal, Refusal) and refusal.message for refusal in refusals)
         assert kept(running) == {row for row in expected(60) if row[1] not in (17, 42)}
@@ -172,7 +173,7 @@ def test_an_error_that_will_not_pass_ends_it_at_once(
 ) -> None:
     with simulator(**settings) as running:
         with pytest.raises(kind, match=f"writing to table {table}"):
-            writer(running, table).write(items(500))
+            writer(running, table).write(items(500), no_heartbeat)
         assert running.items == 0
 
 
@@ -188,34 +189,34 @@ def test_a_table_that_takes_nothing_for_too_long_is_a_service_fault(
     settings: dict[str, Any], kind: type[IngestError]
 ) -> None:
     with simulator(**settings) as running, pytest.raises(kind, match="Orders"):
-        writer(running, patience_s=0.4).write(items(200))
+        writer(running, patience_s=0.4).write(items(200), no_heartbeat)
 
 
 def test_after_a_failure_it_may_be_used_again() -> None:
     with simulator(faults=Faults(internal_error=1.0)) as running:
         failing = writer(running, patience_s=0.2)
         with pytest.raises(Unavailable):
-            failing.write(items(10))
+            failing.write(items(10), no_heartbeat)
     with simulator() as running:
         failing._connect = writer(running)._connect
         MADE.append(failing)
-        assert failing.write(items(10)) == []
+        assert failing.write(items(10), no_heartbeat) == []
 
 
 def test_it_speaks_tls_to_those_it_trusts_and_to_no_others(monkeypatch: pytest.MonkeyPatch) -> None:
     with simulator(tls=True) as running:
         monkeypatch.setenv("AWS_CA_BUNDLE", str(running.ca_file))
-        assert writer(running).write(items(100)) == []
+        assert writer(running).write(items(100), no_heartbeat) == []
         assert kept(running) == expected(100)
         monkeypatch.delenv("AWS_CA_BUNDLE")
         with pytest.raises(Unavailable, match="certificate"):
-            writer(running, patience_s=0.2).write(items(1))
+            writer(running, patience_s=0.2).write(items(1), no_heartbeat)
 
 
 @pytest.mark.parametrize("requests", [1, 3])
 def test_no_more_requests_are_under_way_than_the_flow_it_is_given_allows(requests: int) -> None:
     with simulator(latency=Latency(fixed_s=0.005)) as running:
-        assert writer(running, limiter=ConcurrencyLimiter.fixed(requests)).write(items(500)) == []
+        assert writer(running, limiter=ConcurrencyLimiter.fixed(requests)).write(items(500), no_heartbeat) == []
         assert running.statistics.document()["max_in_flight"] == requests
 
 
@@ -227,7 +228,7 @@ def slow(**limits: Any) -> Simulation:
 def test_it_counts_what_the_table_counts() -> None:
     with simulator(simulation=slow(mode="provisioned", provisioned_units_per_s=400)) as running:
         counting = writer(running, limiter=ConcurrencyLimiter.fixed(20))
-        counting.write(items(600))
+        counting.write(items(600), no_heartbeat)
         counts, reported = counting.stats, running.statistics.document()
         assert counts.requests == running.requests
         assert counts.throttled == counts.by_provisioned == reported["throttled_requests"] > 0
@@ -248,7 +249,7 @@ def test_it_counts_what_the_table_counts() -> None:
 def test_it_counts_throttled_requests_by_the_reason_reported(simulation: dict[str, Any], reason: str) -> None:
     with simulator(simulation=slow(**simulation)) as running:
         counting = writer(running, limiter=ConcurrencyLimiter.fixed(20))
-        counting.write(items(600))
+        counting.write(items(600), no_heartbeat)
         counts = counting.stats
         assert getattr(counts, reason) == counts.throttled == running.statistics.document()["throttled_requests"] > 0
 
@@ -259,7 +260,7 @@ def test_it_counts_the_write_units_and_the_latency_of_what_was_taken(note: str) 
         simulation=slow(mode="provisioned", provisioned_units_per_s=600), latency=Latency(fixed_s=0.02)
     ) as running:
         counting = writer(running, limiter=ConcurrencyLimiter.fixed(8))
-        counting.write(items(400, note=note))
+        counting.write(items(400, note=note), no_heartbeat)
         counts = counting.stats
         assert counts.units == 400 * (1 if note == "x" else 3) == write_units(items(400, note=note))
         assert counts.items == 400 + running.statistics.document()["unprocessed"]
@@ -272,20 +273,20 @@ def test_both_writers_count_the_same_units() -> None:
     for make in (writer, reference_writer):
         with simulator() as running:
             counting = make(running)
-            counting.write(items(60, note="ü" * 1100))
+            counting.write(items(60, note="ü" * 1100), no_heartbeat)
             assert (counting.stats.items, counting.stats.units) == (60, 180)
 
 
 def test_counts_go_on_from_one_call_to_the_next() -> None:
     with simulator() as running:
         counting = writer(running)
-        counting.write(items(100))
+        counting.write(items(100), no_heartbeat)
         before = counting.stats
-        counting.write(items(75))
+        counting.write(items(75), no_heartbeat)
         assert (before.requests, counting.stats.since(before).requests) == (4, 3)
 
 
-class Beat:
+class Heartbeats:
     """Counts its calls and remembers when they came; raises at the one it is told."""
 
     def __init__(self, *, raises_at: int | None = None) -> None:
@@ -298,40 +299,40 @@ class Beat:
             raise OutOfTime("There is no time left, as scripted.")
 
 
-def test_it_beats_before_each_request() -> None:
-    beat = Beat()
+def test_the_heartbeat_comes_before_each_request() -> None:
+    heartbeat = Heartbeats()
     with simulator() as running:
-        assert writer(running, beat=beat).write(items(500)) == []
-        assert len(beat.at_s) >= running.requests == 20
+        assert writer(running).write(items(500), heartbeat) == []
+        assert len(heartbeat.at_s) >= running.requests == 20
 
 
-def test_it_beats_at_least_once_a_second_while_it_waits() -> None:
-    beat = Beat()
+def test_the_heartbeat_comes_at_least_once_a_second_while_it_waits() -> None:
+    heartbeat = Heartbeats()
     with simulator(latency=Latency(fixed_s=2.3)) as running:
         begun_s = time.monotonic()
-        assert writer(running, beat=beat).write(items(5)) == []
-        moments = [begun_s, *beat.at_s, time.monotonic()]
+        assert writer(running).write(items(5), heartbeat) == []
+        moments = [begun_s, *heartbeat.at_s, time.monotonic()]
         assert max(later - earlier for earlier, later in pairwise(moments)) < 1.2
 
 
-def test_what_a_beat_raises_ends_the_write_and_nothing_is_sent_after_it() -> None:
-    beat = Beat(raises_at=11)
+def test_what_a_heartbeat_raises_ends_the_write_and_nothing_is_sent_after_it() -> None:
+    heartbeat = Heartbeats(raises_at=11)
     with simulator(latency=Latency(fixed_s=0.01)) as running:
-        ended = writer(running, limiter=ConcurrencyLimiter.fixed(2), beat=beat)
+        ended = writer(running, limiter=ConcurrencyLimiter.fixed(2))
         with pytest.raises(OutOfTime):
-            ended.write(items(1000))
+            ended.write(items(1000), heartbeat)
         time.sleep(0.1)  # what was sent has arrived
-        assert len(beat.at_s) == 11
+        assert len(heartbeat.at_s) == 11
         assert running.requests <= 10
         assert running.statistics.document()["open_connections"] == 0
 
 
-def test_after_a_beat_that_raised_it_may_be_used_again() -> None:
+def test_after_a_heartbeat_that_raised_it_may_be_used_again() -> None:
     with simulator() as running:
-        ended = writer(running, beat=Beat(raises_at=3))
+        ended = writer(running)
         with pytest.raises(OutOfTime):
-            ended.write(items(300))
-        assert ended.write(items(300)) == []
+            ended.write(items(300), Heartbeats(raises_at=3))
+        assert ended.write(items(300), no_heartbeat) == []
         assert kept(running) == expected(300)
 
 
@@ -339,7 +340,10 @@ def test_after_a_beat_that_raised_it_may_be_used_again() -> None:
 def test_rows_of_one_partition_key_are_sent_apart_if_asked(interleave: bool, keys: int) -> None:
     by_key = items(700).take(sorted(range(700), key=lambda row: row % 7))
     with simulator() as running:
-        assert writer(running, interleave=interleave, limiter=ConcurrencyLimiter.fixed(1)).write(by_key) == []
+        assert (
+            writer(running, interleave=interleave, limiter=ConcurrencyLimiter.fixed(1)).write(by_key, no_heartbeat)
+            == []
+        )
         first = [item["id"]["S"] for item in running.written_items.items("Orders")[:25]]
         assert len(set(first)) == keys
         assert kept(running) == expected(700)
@@ -349,6 +353,6 @@ def test_what_is_sent_is_what_boto3_would_send() -> None:
     seen: list[Any] = []
     for fast in (True, False):
         with simulator() as running:
-            (writer(running) if fast else reference_writer(running)).write(items(30))
+            (writer(running) if fast else reference_writer(running)).write(items(30), no_heartbeat)
             seen.append(sorted(map(json.dumps, running.written_items.items("Orders"))))
     assert seen[0] == seen[1]

@@ -4,33 +4,35 @@ import os
 from dataclasses import replace
 from typing import Any
 
+from ingest.dynamodb import writers
+from ingest.dynamodb.item_writer import Heartbeat
 from ingest.dynamodb.writer import BatchWriter
 from ingest.items.items import Items
-from ingest.worker import handler
+from ingest.ledger import store
 from loadtest.harness import worker
 
 
 class DropsARow(BatchWriter):
     """Never writes the first item of a block."""
 
-    def write(self, items: Items) -> Any:
-        return super().write(items.take(list(range(1, len(items)))))
+    def write(self, items: Items, heartbeat: Heartbeat) -> Any:
+        return super().write(items.take(list(range(1, len(items)))), heartbeat)
 
 
-class CountsTwice(handler.LedgerTable):
+class CountsTwice(store.TableTransitions):
     """Counts all of a file again when it ends: the row counts still reconcile."""
 
-    def end_file(self, file: Any, lease: Any, outcome: Any, *, now_s: float) -> None:
+    def end_file(self, file: Any, token: Any, outcome: Any) -> None:
         twice = replace(outcome, row_counts=outcome.row_counts.plus(outcome.row_counts))
-        super().end_file(file, lease, twice, now_s=now_s)
+        super().end_file(file, token, twice)
 
 
 def main() -> None:
     bug = os.environ["CHAOS_BUG"]
     if bug == "drops a row":
-        handler.BatchWriter = DropsARow  # type: ignore[misc]
+        writers.BatchWriter = DropsARow  # type: ignore[misc]
     else:
-        handler.LedgerTable = CountsTwice  # type: ignore[misc]
+        store.TableTransitions = CountsTwice  # type: ignore[misc]
     worker.main()
 
 

@@ -6,10 +6,11 @@ from typing import Any
 
 import boto3
 
+from ingest.dynamodb import writers
 from ingest.dynamodb.batches import batches
+from ingest.dynamodb.item_writer import Heartbeat
 from ingest.dynamodb.writer import BatchWriter
 from ingest.items.items import Items
-from ingest.worker import handler
 from loadtest.harness import worker
 
 EVERY = 100_000
@@ -20,10 +21,10 @@ class DropsARow(BatchWriter):
 
     seen = 0
 
-    def write(self, items: Items) -> Any:
+    def write(self, items: Items, heartbeat: Heartbeat) -> Any:
         kept = [n for n in range(len(items)) if (self.seen + n + 1) % EVERY]
         type(self).seen += len(items)
-        return super().write(items.take(kept))
+        return super().write(items.take(kept), heartbeat)
 
 
 class WritesTwice(BatchWriter):
@@ -32,10 +33,10 @@ class WritesTwice(BatchWriter):
     is_done = False
     first = False
 
-    def write(self, items: Items) -> Any:
+    def write(self, items: Items, heartbeat: Heartbeat) -> Any:
         if self.first:
             self._once_more(items)
-        refusals = super().write(items)
+        refusals = super().write(items, heartbeat)
         self._once_more(items)
         return refusals
 
@@ -66,7 +67,7 @@ BUGS = {kind.__name__: kind for kind in (DropsARow, WritesTwice, WritesTwiceTheO
 
 
 def main() -> None:
-    handler.BatchWriter = BUGS[os.environ["LOADTEST_BUG"]]  # type: ignore[misc]
+    writers.BatchWriter = BUGS[os.environ["LOADTEST_BUG"]]  # type: ignore[misc]
     worker.main()
 
 

@@ -119,7 +119,7 @@ def test_rejects_and_news_that_comes_again_are_judged_and_leave_nothing(
         result = perform(scenario, target, scale=1, seed=3, progress=progress, patience_s=60)
     assert result["check_result"]["problems"] == []
     assert sum(result["check_result"]["rejected"]["found"].values()) > 0
-    assert log_lines(stack, "file passed over") >= 3, "notifications of each file came again"
+    assert log_lines(stack, "file skipped") >= 3, "notifications of each file came again"
     assert "2 objects and uploads" in said[-1]
     assert contents(stack) == NOTHING
 

@@ -143,7 +143,7 @@ class Desk:
 
 
 def _code(logged: list[str], message_id: str) -> str:
-    lines = [json.loads(line) for line in logged if '"message comes back"' in line]
+    lines = [json.loads(line) for line in logged if '"message will be retried"' in line]
     return str(next(line["code"] for line in lines if line["message_id"] == message_id))
 
 

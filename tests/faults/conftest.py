@@ -16,21 +16,22 @@ from botocore.config import Config
 
 from infra.local import ministack
 from ingest.aws.clock import Clock
-from ingest.aws.s3 import ObjectListing, Objects
-from ingest.contract import Ledger as Names
+from ingest.aws.s3 import S3Listing, S3Objects
+from ingest.contract import LedgerKeys
 from ingest.dynamodb.http.client import BATCH_WRITE, Exchange
 from ingest.dynamodb.http.endpoint import find_endpoint
 from ingest.dynamodb.http.sigv4 import Signer
 from ingest.dynamodb.writer import BatchWriter
 from ingest.errors import ServiceFault
 from ingest.feeds.feed import Feeds
-from ingest.ledger.store import LedgerTable
+from ingest.ledger.store import TableLedger
 from ingest.reading.blocks import BLOCK_BYTES
-from ingest.rejects.reject_writer import RejectParts
+from ingest.rejects.reject_writer import RejectParts, rejects_url
 from ingest.worker.dispatch import Dispatcher, Message
 from ingest.worker.handler import CLIENT_CONFIG
-from ingest.worker.lease import Heart, Timing
-from ingest.worker.wiring import assemble
+from ingest.worker.lease import Timing
+from ingest.worker.ports import WorkerServices
+from ingest.worker.wiring import build
 from loadtest.simulator import Key, Settings, Simulator, Table
 from tests.faults.chaos import Chaos, chaos, free_port
 from tests.faults.files import FEED, File, as_read, make_file
@@ -68,7 +69,7 @@ def emulator() -> Iterator[str]:
         with closing(s3), closing(dynamodb):
             s3.create_bucket(Bucket=LANDING)
             s3.create_bucket(Bucket=REJECTS)
-            keys = [(Names.PARTITION_KEY, "HASH"), (Names.SORT_KEY, "RANGE")]
+            keys = [(LedgerKeys.PARTITION_KEY, "HASH"), (LedgerKeys.SORT_KEY, "RANGE")]
             dynamodb.create_table(
                 TableName=LEDGER,
                 KeySchema=[{"AttributeName": name, "KeyType": kind} for name, kind in keys],
@@ -162,7 +163,7 @@ class Place:
             body = _notification(key, etag, len(file.data))
             for delivery in range(1, deliveries + 1):
                 try:
-                    dispatcher.take(Message(key, body, delivery, time.time() + 120))
+                    dispatcher.dispatch(Message(key, body, delivery, time.time() + 120))
                 except ServiceFault as fault:
                     raised.append(fault)
                 else:
@@ -183,24 +184,24 @@ class Place:
             stack.callback(ledger.meta.client.close)
             writer = self._writer(dynamodb)
             stack.callback(writer.close)
-            dispatcher = assemble(
-                feeds=Feeds({"orders": FEED}),
-                objects=Objects(client=s3, clock=Clock(), range_bytes=RANGE_BYTES),
-                listing=ObjectListing(client=s3),
-                ledger=LedgerTable(table=ledger.Table(LEDGER), clock=Clock()),
+            services = WorkerServices(
+                objects=S3Objects(client=s3, clock=Clock(), range_bytes=RANGE_BYTES),
+                listing=S3Listing(client=s3),
+                ledger=TableLedger(table=ledger.Table(LEDGER), clock=Clock()),
                 queue=self.queue,
                 writer_for=lambda feed: writer,
                 rejects_for=lambda version: RejectParts(client=s3, bucket=REJECTS, file=version),
+                rejects_url=lambda version: rejects_url(REJECTS, version),
                 dead_letters=RecordingDeadLetters(),
                 metrics=RecordingMetrics(),
                 events=RecordingEvents(),
                 clock=Clock(),
                 log=lambda message, fields: None,
-                heart=Heart(),
-                timing=Timing(),
-                segment_bytes=64 * 1024 * 1024,
-                bucket=LANDING,
-                stuck_s=3600,
+            )
+            segment_bytes = 64 * 1024 * 1024
+            feeds, timing = Feeds({"orders": FEED}), Timing()
+            dispatcher = build(
+                feeds, services, timing=timing, segment_bytes=segment_bytes, bucket=LANDING, stuck_s=3600
             )
             yield dispatcher, plain
 
@@ -222,7 +223,8 @@ class Place:
         (record,) = [
             item
             for item in found
-            if item[Names.PARTITION_KEY] == f"{LANDING}/{key}" and item[Names.SORT_KEY].startswith(Names.FILE_PREFIX)
+            if item[LedgerKeys.PARTITION_KEY] == f"{LANDING}/{key}"
+            and item[LedgerKeys.SORT_KEY].startswith(LedgerKeys.FILE_PREFIX)
         ]
         return dict(record)
 

@@ -191,7 +191,7 @@ def test_feeds_get_the_tables_they_name_once_each_with_their_keys(template: Temp
     assert set(found) == {"Orders", "my-events.v2", "ledger"}
     assert keys(found["Orders"]) == [("customer_id", "HASH", "S"), ("order_no", "RANGE", "N")]
     assert keys(found["my-events.v2"]) == [("pk", "HASH", "S")]
-    ledger = contract.Ledger
+    ledger = contract.LedgerKeys
     assert keys(found["ledger"]) == [(ledger.PARTITION_KEY, "HASH", "S"), (ledger.SORT_KEY, "RANGE", "S")]
 
 

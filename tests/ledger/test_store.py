@@ -11,109 +11,124 @@ from ingest.ledger.claims import Claimed, ClaimStatus, FileStatus, LeaseToken
 from ingest.ledger.row_counts import RowCounts
 from ingest.ledger.work_item import Checkpoint, Plan, WorkItem
 from ingest.reading.blocks import Position
-from tests.support.ledgers import CHECKPOINT, FILE, FIRST, HALF, LEASE, ONE, OTHER, TWO, WORK, Both, claim, end, split
+from tests.support.ledgers import (
+    CHECKPOINT,
+    FILE,
+    FIRST,
+    HALF,
+    LEASE,
+    ONE,
+    OTHER,
+    TWO,
+    WORK,
+    AnyLedger,
+    claim,
+    end,
+    split,
+)
+from tests.support.memory_ledger import at
 
 
-def file_entry_of(ledger: Both) -> tuple[str, float, float, int]:
-    (entry,) = ledger.open_files("orders")
+def file_entry_of(ledger: AnyLedger) -> tuple[str, float, float, int]:
+    (entry,) = ledger.queries.open_files("orders")
     return entry.status, entry.lease_until_s, entry.moved_s, entry.attempts
 
 
-def test_new_work_is_claimed(ledger: Both) -> None:
+def test_new_work_is_claimed(ledger: AnyLedger) -> None:
     assert claim(ledger) == Claimed(100.5)
     assert file_entry_of(ledger) == (Status.LOADING, 160.5, 100.5, 1)
 
 
-def test_work_whose_lease_holds_cannot_be_claimed_and_stays_as_it_is(ledger: Both) -> None:
+def test_work_whose_lease_holds_cannot_be_claimed_and_stays_as_it_is(ledger: AnyLedger) -> None:
     claim(ledger)
     for token in (OTHER, replace(LEASE, delivery=2), replace(LEASE, worker="w3")):
         assert claim(ledger, token=token, now_s=160.499) == ClaimStatus(Status.LOADING, "m1/1/w1", 160.5)
     assert file_entry_of(ledger) == (Status.LOADING, 160.5, 100.5, 1)
 
 
-def test_who_asks_twice_for_the_same_lease_has_it(ledger: Both) -> None:
+def test_who_asks_twice_for_the_same_lease_has_it(ledger: AnyLedger) -> None:
     claim(ledger)
-    ledger.save(WORK, LEASE, CHECKPOINT, now_s=101.0)
+    at(ledger, 101.0).leases.save(WORK, LEASE, CHECKPOINT)
     assert claim(ledger, now_s=102.0) == Claimed(100.5, CHECKPOINT)
     assert file_entry_of(ledger) == (Status.LOADING, 160.5, 101.0, 1)
 
 
-def test_a_lease_that_has_run_out_is_taken_over(ledger: Both) -> None:
+def test_a_lease_that_has_run_out_is_taken_over(ledger: AnyLedger) -> None:
     claim(ledger)
     assert claim(ledger, token=OTHER, now_s=160.5) == Claimed(100.5)
     assert file_entry_of(ledger) == (Status.LOADING, 300.0, 160.5, 2)
 
 
-def test_a_lease_is_renewed(ledger: Both) -> None:
+def test_a_lease_is_renewed(ledger: AnyLedger) -> None:
     claim(ledger)
-    ledger.renew(WORK, replace(LEASE, until_s=200.25))
+    ledger.leases.renew(WORK, replace(LEASE, until_s=200.25))
     assert claim(ledger, token=OTHER, now_s=200.2) == ClaimStatus(Status.LOADING, "m1/1/w1", 200.25)
     assert file_entry_of(ledger)[2] == 100.5  # no progress
 
 
 @pytest.mark.parametrize("work", [WORK, ONE])
-def test_a_checkpoint_is_saved_for_whoever_goes_on(ledger: Both, work: WorkItem) -> None:
+def test_a_checkpoint_is_saved_for_whoever_goes_on(ledger: AnyLedger, work: WorkItem) -> None:
     if work is ONE:
-        ledger.add_segment(FILE, FIRST, now_s=99.0)
+        at(ledger, 99.0).transitions.add_segment(FILE, FIRST)
     claim(ledger, work)
-    ledger.save(work, replace(LEASE, until_s=170.0), CHECKPOINT, now_s=110.0)
+    at(ledger, 110.0).leases.save(work, replace(LEASE, until_s=170.0), CHECKPOINT)
     assert claim(ledger, work, OTHER, now_s=169.9) == ClaimStatus(Status.LOADING, "m1/1/w1", 170.0)
     assert claim(ledger, work, OTHER, now_s=170.0) == Claimed(100.5, CHECKPOINT)
 
 
-def test_a_later_checkpoint_replaces_an_earlier_one(ledger: Both) -> None:
+def test_a_later_checkpoint_replaces_an_earlier_one(ledger: AnyLedger) -> None:
     later = Checkpoint(Position(60, 7), Position(50, 6), RowCounts(rows_read=5, rows_rejected=5, bytes_read=50))
     claim(ledger)
-    ledger.save(WORK, LEASE, CHECKPOINT, now_s=110.0)
-    ledger.save(WORK, LEASE, later, now_s=120.0)
+    at(ledger, 110.0).leases.save(WORK, LEASE, CHECKPOINT)
+    at(ledger, 120.0).leases.save(WORK, LEASE, later)
     assert claim(ledger, token=OTHER, now_s=200.0) == Claimed(100.5, later)
 
 
-def test_work_is_put_back_for_anybody_at_once(ledger: Both) -> None:
+def test_work_is_put_back_for_anybody_at_once(ledger: AnyLedger) -> None:
     claim(ledger)
-    ledger.put_back(WORK, LEASE, CHECKPOINT, Throttled("Slow down."))
-    (entry,) = ledger.open_files("orders")
+    ledger.leases.put_back(WORK, LEASE, CHECKPOINT, Throttled("Slow down."))
+    (entry,) = ledger.queries.open_files("orders")
     assert (entry.status, entry.lease_until_s, entry.error) == (Status.WAITING, 0.0, "Slow down.")
     assert claim(ledger, token=OTHER, now_s=101.0) == Claimed(100.5, CHECKPOINT)
-    (entry,) = ledger.open_files("orders")
+    (entry,) = ledger.queries.open_files("orders")
     assert (entry.error, entry.row_counts) == (None, HALF)
 
 
-def test_what_was_put_back_without_a_checkpoint_keeps_the_one_it_has(ledger: Both) -> None:
+def test_what_was_put_back_without_a_checkpoint_keeps_the_one_it_has(ledger: AnyLedger) -> None:
     claim(ledger)
-    ledger.save(WORK, LEASE, CHECKPOINT, now_s=110.0)
-    ledger.put_back(WORK, LEASE, None, Throttled("Slow down."))
+    at(ledger, 110.0).leases.save(WORK, LEASE, CHECKPOINT)
+    ledger.leases.put_back(WORK, LEASE, None, Throttled("Slow down."))
     assert claim(ledger, token=OTHER, now_s=111.0) == Claimed(100.5, CHECKPOINT)
 
 
-def test_who_put_work_back_does_not_hold_it_any_more(ledger: Both) -> None:
+def test_who_put_work_back_does_not_hold_it_any_more(ledger: AnyLedger) -> None:
     claim(ledger)
-    ledger.put_back(WORK, LEASE, CHECKPOINT, Throttled("Slow down."))
+    ledger.leases.put_back(WORK, LEASE, CHECKPOINT, Throttled("Slow down."))
     with pytest.raises(LeaseLost):
-        ledger.renew(WORK, LEASE)
+        ledger.leases.renew(WORK, LEASE)
 
 
-def test_a_plan_is_saved_for_whoever_goes_on(ledger: Both) -> None:
+def test_a_plan_is_saved_for_whoever_goes_on(ledger: AnyLedger) -> None:
     claim(ledger)
-    ledger.save_plan(FILE, replace(LEASE, until_s=180.0), Plan(FIRST.end, 1), now_s=110.0)
-    (entry,) = ledger.open_files("orders")
+    at(ledger, 110.0).leases.save_plan(FILE, replace(LEASE, until_s=180.0), Plan(FIRST.end, 1))
+    (entry,) = ledger.queries.open_files("orders")
     assert (entry.segments, entry.lease_until_s, entry.moved_s) == (1, 180.0, 110.0)
     assert claim(ledger, token=OTHER, now_s=180.0) == Claimed(100.5, None, Plan(FIRST.end, 1))
 
 
-def test_a_segment_that_no_one_planned_cannot_be_claimed(ledger: Both) -> None:
+def test_a_segment_that_no_one_planned_cannot_be_claimed(ledger: AnyLedger) -> None:
     assert claim(ledger, ONE) == ClaimStatus("")
-    assert list(ledger.segments(FILE)) == []
+    assert list(ledger.queries.segments(FILE)) == []
 
 
-def test_a_planned_segment_is_claimed_once(ledger: Both) -> None:
+def test_a_planned_segment_is_claimed_once(ledger: AnyLedger) -> None:
     split(ledger)
     assert claim(ledger, ONE, now_s=120.0) == Claimed(120.0)
     assert claim(ledger, ONE, OTHER, now_s=121.0) == ClaimStatus(Status.LOADING, "m1/1/w1", 160.5)
     assert claim(ledger, TWO, OTHER, now_s=121.0) == Claimed(121.0)
 
 
-def test_what_has_ended_cannot_be_claimed_not_even_by_who_ended_it(ledger: Both) -> None:
+def test_what_has_ended_cannot_be_claimed_not_even_by_who_ended_it(ledger: AnyLedger) -> None:
     split(ledger)
     end(ledger, ONE)
     end(ledger, TWO, is_whole=False)
@@ -123,18 +138,18 @@ def test_what_has_ended_cannot_be_claimed_not_even_by_who_ended_it(ledger: Both)
         assert claim(ledger, WORK, token, now_s=999.0) == ClaimStatus(Status.SPLIT, "m1/1/w1", 0.0)
 
 
-def test_the_standing_of_a_file(ledger: Both) -> None:
-    assert ledger.file_status(FILE) == FileStatus("", is_newest=True)
-    ledger.note_newest(FILE, now_s=100.0)
+def test_the_standing_of_a_file(ledger: AnyLedger) -> None:
+    assert ledger.queries.file_status(FILE) == FileStatus("", is_newest=True)
+    at(ledger, 100.0).leases.note_newest(FILE)
     claim(ledger)
-    ledger.save(WORK, LEASE, CHECKPOINT, now_s=110.0)
-    assert ledger.file_status(FILE) == FileStatus(Status.LOADING, is_newest=True, row_counts=HALF)
-    ledger.note_newest(replace(FILE, sequencer="0B"), now_s=111.0)
-    assert ledger.file_status(FILE) == FileStatus(Status.LOADING, is_newest=False, row_counts=HALF)
-    assert ledger.file_status(replace(FILE, sequencer=None)).is_newest  # cannot be compared
+    at(ledger, 110.0).leases.save(WORK, LEASE, CHECKPOINT)
+    assert ledger.queries.file_status(FILE) == FileStatus(Status.LOADING, is_newest=True, row_counts=HALF)
+    at(ledger, 111.0).leases.note_newest(replace(FILE, sequencer="0B"))
+    assert ledger.queries.file_status(FILE) == FileStatus(Status.LOADING, is_newest=False, row_counts=HALF)
+    assert ledger.queries.file_status(replace(FILE, sequencer=None)).is_newest  # cannot be compared
 
 
-def test_versions_of_a_key_have_records_of_their_own(ledger: Both) -> None:
+def test_versions_of_a_key_have_records_of_their_own(ledger: AnyLedger) -> None:
     versions = [FileVersion("landing", "k", sequencer=s) for s in ("0A", "0B")]
     versions += [FileVersion("landing", "k", version_id=v) for v in ("v1", "v2")]
     for file in (*versions, FileVersion("landing", "other", sequencer="0A"), FileVersion("b", "k", sequencer="0A")):
@@ -142,14 +157,14 @@ def test_versions_of_a_key_have_records_of_their_own(ledger: Both) -> None:
 
 
 def note(
-    ledger: Both, sequencer: str | None, *, key: str = "k", etag: str | None = "e", time: str | None = None
+    ledger: AnyLedger, sequencer: str | None, *, key: str = "k", etag: str | None = "e", time: str | None = None
 ) -> bool:
-    return ledger.note_newest(
-        FileVersion("landing", key, None, etag, sequencer, event_time=time), now_s=1_000_000_000.0
+    return at(ledger, 1_000_000_000.0).leases.note_newest(
+        FileVersion("landing", key, None, etag, sequencer, event_time=time)
     )
 
 
-def test_an_older_version_is_stale(ledger: Both) -> None:
+def test_an_older_version_is_stale(ledger: AnyLedger) -> None:
     assert note(ledger, "0066F2A1")
     assert note(ledger, "0066F2A1")  # the same again: the claim will tell
     assert note(ledger, "0066F2A101")
@@ -162,7 +177,7 @@ def test_an_older_version_is_stale(ledger: Both) -> None:
 FOUND_AT = "2001-09-09T01:46:40Z"  # 1,000,000,000
 
 
-def test_the_late_notification_of_an_object_that_was_found_is_stale(ledger: Both) -> None:
+def test_the_late_notification_of_an_object_that_was_found_is_stale(ledger: AnyLedger) -> None:
     assert note(ledger, None, etag="found")
     assert not note(ledger, "0A", etag="found", time="2001-09-09T01:46:39.000Z")
     assert note(ledger, "0A", etag="found", time="2001-09-09T01:47:00.000Z")  # the same bytes, written again later
@@ -170,7 +185,7 @@ def test_the_late_notification_of_an_object_that_was_found_is_stale(ledger: Both
     assert note(ledger, "0C", etag="found")  # no time: loaded rather than left out
 
 
-def test_an_object_that_was_found_is_stale_to_no_one(ledger: Both) -> None:
+def test_an_object_that_was_found_is_stale_to_no_one(ledger: AnyLedger) -> None:
     assert note(ledger, "0A")
     assert note(ledger, None, etag="found")
     assert note(ledger, None, etag="found")
@@ -179,16 +194,16 @@ def test_an_object_that_was_found_is_stale_to_no_one(ledger: Both) -> None:
 
 
 @pytest.mark.parametrize("taken_at_s", [160.5, 1e6])
-def test_nothing_is_written_with_a_lease_that_another_has_taken(ledger: Both, taken_at_s: float) -> None:
+def test_nothing_is_written_with_a_lease_that_another_has_taken(ledger: AnyLedger, taken_at_s: float) -> None:
     claim(ledger)
     claim(ledger, token=LeaseToken("m1", 2, taken_at_s + 60, "w2"), now_s=taken_at_s)
-    before = list(ledger.open_files("orders"))
+    before = list(ledger.queries.open_files("orders"))
     with pytest.raises(LeaseLost):
-        ledger.renew(WORK, LEASE)
+        ledger.leases.renew(WORK, LEASE)
     with pytest.raises(LeaseLost):
-        ledger.save(WORK, LEASE, CHECKPOINT, now_s=taken_at_s)
+        at(ledger, taken_at_s).leases.save(WORK, LEASE, CHECKPOINT)
     with pytest.raises(LeaseLost):
-        ledger.put_back(WORK, LEASE, CHECKPOINT, Throttled("Slow down."))
+        ledger.leases.put_back(WORK, LEASE, CHECKPOINT, Throttled("Slow down."))
     with pytest.raises(LeaseLost):
-        ledger.save_plan(FILE, LEASE, Plan(FIRST.end, 1), now_s=taken_at_s)
-    assert list(ledger.open_files("orders")) == before
+        at(ledger, taken_at_s).leases.save_plan(FILE, LEASE, Plan(FIRST.end, 1))
+    assert list(ledger.queries.open_files("orders")) == before

@@ -14,10 +14,10 @@ from moto.dynamodb.parsing.reserved_keywords import ReservedKeywords
 from ingest.contract import Status
 from ingest.errors import BadHeader, IngestError, LeaseLost, TableMissing, Throttled
 from ingest.ledger.row_counts import RowCounts
-from ingest.ledger.store import LedgerTable
+from ingest.ledger.store import TableLedger
 from ingest.ledger.table import TRANSACTION_ATTEMPTS
 from ingest.ledger.work_item import Plan, WorkItem
-from tests.support.clients import mock_aws, resource, session
+from tests.support.clients import ledger_table, mock_aws, resource, session
 from tests.support.fakes import ScriptedClock
 from tests.support.ledgers import (
     ALL_PLANNED,
@@ -33,9 +33,9 @@ from tests.support.ledgers import (
     claim,
     closed,
     end,
-    ledger_table,
     split,
 )
+from tests.support.memory_ledger import at
 
 DAY = "1970-01-01"
 COUNTS = {"rows_read": 6, "rows_written": 3, "rows_rejected": 2, "rows_superseded": 1, "bytes_read": 40}
@@ -63,8 +63,8 @@ def rows() -> Iterator[Any]:
 
 
 @pytest.fixture
-def table(rows: Any) -> LedgerTable:
-    return LedgerTable(table=rows, clock=ScriptedClock())
+def table(rows: Any) -> TableLedger:
+    return TableLedger(table=rows, clock=ScriptedClock())
 
 
 def item(rows: Any, work: WorkItem = WORK) -> dict[str, Any]:
@@ -72,26 +72,26 @@ def item(rows: Any, work: WorkItem = WORK) -> dict[str, Any]:
     return found
 
 
-def test_the_item_of_a_file_that_was_claimed(table: LedgerTable, rows: Any) -> None:
+def test_the_item_of_a_file_that_was_claimed(table: TableLedger, rows: Any) -> None:
     claim(table)
     assert item(rows) == CLAIMED
 
 
-def test_the_item_of_a_file_at_a_checkpoint(table: LedgerTable, rows: Any) -> None:
+def test_the_item_of_a_file_at_a_checkpoint(table: TableLedger, rows: Any) -> None:
     claim(table)
-    table.save(WORK, replace(LEASE, until_s=170.0), CHECKPOINT, now_s=110.0)
+    at(table, 110.0).leases.save(WORK, replace(LEASE, until_s=170.0), CHECKPOINT)
     counts = COUNTS | {"rows_read": 2, "rows_written": 2, "rows_rejected": 0, "rows_superseded": 0, "bytes_read": 20}
     places = {"at": [30, 4, 1, 29], "window": [10, 2, 0, 0]}
     assert item(rows) == CLAIMED | counts | places | {"lease_until": 170, "moved": 110}
 
 
-def test_the_item_of_a_file_that_ended(table: LedgerTable, rows: Any) -> None:
+def test_the_item_of_a_file_that_ended(table: TableLedger, rows: Any) -> None:
     claim(table)
-    table.end_file(FILE, LEASE, closed(Status.FAILED, BadHeader("No column."), "s3://r/"), now_s=120.5)
+    at(table, 120.5).transitions.end_file(FILE, LEASE, closed(Status.FAILED, BadHeader("No column."), "s3://r/"))
     error = {"error": {"code": "bad_header", "message": "No column."}, "rejects": "s3://r/"}
     times = {"ended": Decimal("120.5"), "moved": Decimal("120.5"), "seconds": Decimal("1.5"), "lease_until": 0}
     assert item(rows) == CLAIMED | COUNTS | error | times | {"status": "FAILED"}
-    table.reported(FILE, "orders", Status.FAILED, now_s=86_400.25)
+    at(table, 86_400.25).transitions.note_reported(FILE, "orders", Status.FAILED)
     reported = {
         "reported": Decimal("86400.25"),
         "listing": "orders#FAILED#1970-01-02",
@@ -100,7 +100,7 @@ def test_the_item_of_a_file_that_ended(table: LedgerTable, rows: Any) -> None:
     assert item(rows) == CLAIMED | COUNTS | error | times | {"status": "FAILED"} | reported
 
 
-def test_the_items_of_a_file_that_is_split(table: LedgerTable, rows: Any) -> None:
+def test_the_items_of_a_file_that_is_split(table: TableLedger, rows: Any) -> None:
     split(table)
     end(table, ONE)
     assert item(rows) == CLAIMED | COUNTS | {
@@ -119,52 +119,52 @@ def test_the_items_of_a_file_that_is_split(table: LedgerTable, rows: Any) -> Non
     assert item(rows, ONE) == ended | COUNTS
 
 
-def test_the_item_that_remembers_the_newest_version(table: LedgerTable, rows: Any) -> None:
-    table.note_newest(FILE, now_s=100.0)
-    table.note_newest(replace(FILE, sequencer=None, etag="found"), now_s=100.0)
+def test_the_item_that_remembers_the_newest_version(table: TableLedger, rows: Any) -> None:
+    at(table, 100.0).leases.note_newest(FILE)
+    at(table, 100.0).leases.note_newest(replace(FILE, sequencer=None, etag="found"))
     head = rows.get_item(Key={"pk": CLAIMED["pk"], "sk": "HEAD"})["Item"]
     found = {"found_etag": "found", "found_at": f"{DAY}T00:01:40Z"}
     assert head == {"pk": CLAIMED["pk"], "sk": "HEAD", "sequencer": FILE.version} | found
 
 
-def test_a_long_error_is_shortened_to_what_an_item_can_hold(table: LedgerTable, rows: Any) -> None:
+def test_a_long_error_is_shortened_to_what_an_item_can_hold(table: TableLedger, rows: Any) -> None:
     claim(table)
-    table.end_file(FILE, LEASE, closed(Status.FAILED, BadHeader("ü" * 400_000)), now_s=200)
+    at(table, 200).transitions.end_file(FILE, LEASE, closed(Status.FAILED, BadHeader("ü" * 400_000)))
     assert len(item(rows)["error"]["message"]) == 2000
 
 
-def test_ended_files_are_listed_by_feed_status_and_day_in_the_order_of_time(table: LedgerTable) -> None:
+def test_ended_files_are_listed_by_feed_status_and_day_in_the_order_of_time(table: TableLedger) -> None:
     files = [replace(FILE, key=f"orders/{n}.csv") for n in range(3)]
     for n, (file, reported_s) in enumerate(zip(files, (50.0, 10.0, 90_000.0), strict=True)):
         claim(table, WorkItem(file), now_s=float(n))
-        table.end_file(file, LEASE, closed(Status.COMPLETE), now_s=5.0)
-        table.reported(file, "orders", Status.COMPLETE, now_s=reported_s)
-    assert [r.work.file for r in table.ended_files("orders", "COMPLETE", DAY)] == [files[1], files[0]]
-    assert [r.work.file for r in table.ended_files("orders", "COMPLETE", "1970-01-02")] == [files[2]]
-    assert not list(table.ended_files("orders", "FAILED", DAY))
-    assert not list(table.ended_files("other", "COMPLETE", DAY))
+        at(table, 5.0).transitions.end_file(file, LEASE, closed(Status.COMPLETE))
+        at(table, reported_s).transitions.note_reported(file, "orders", Status.COMPLETE)
+    assert [r.work.file for r in table.queries.ended_files("orders", "COMPLETE", DAY)] == [files[1], files[0]]
+    assert [r.work.file for r in table.queries.ended_files("orders", "COMPLETE", "1970-01-02")] == [files[2]]
+    assert not list(table.queries.ended_files("orders", "FAILED", DAY))
+    assert not list(table.queries.ended_files("other", "COMPLETE", DAY))
 
 
-def test_the_index_holds_keys_only_and_files_only(table: LedgerTable, rows: Any) -> None:
+def test_the_index_holds_keys_only_and_files_only(table: TableLedger, rows: Any) -> None:
     split(table)
-    table.note_newest(FILE, now_s=1.0)
+    at(table, 1.0).leases.note_newest(FILE)
     (entry,) = rows.scan(IndexName="listing")["Items"]
     assert entry == {name: CLAIMED[name] for name in ("pk", "sk", "listing", "listed_at")}
 
 
-def test_what_the_index_still_lists_but_has_moved_on_is_left_out(table: LedgerTable) -> None:
+def test_what_the_index_still_lists_but_has_moved_on_is_left_out(table: TableLedger) -> None:
     claim(table)
-    entries = table.open_files("orders")
+    entries = table.queries.open_files("orders")
     other = replace(FILE, key="orders/other.csv")
     claim(table, WorkItem(other), now_s=200.0)
     assert next(entries).work.file == FILE
-    listed = list(table.open_files("orders"))
+    listed = list(table.queries.open_files("orders"))
     assert [entry.work.file for entry in listed] == [FILE, other]
-    stale = _Behind(table.table)
-    table.end_file(FILE, LEASE, closed(Status.COMPLETE), now_s=5.0)
-    table.reported(FILE, "orders", Status.COMPLETE, now_s=10.0)
-    behind = LedgerTable(table=stale, clock=ScriptedClock())
-    assert [entry.work.file for entry in behind.open_files("orders")] == [other]
+    stale = _Behind(table.table.dynamodb)
+    at(table, 5.0).transitions.end_file(FILE, LEASE, closed(Status.COMPLETE))
+    at(table, 10.0).transitions.note_reported(FILE, "orders", Status.COMPLETE)
+    behind = TableLedger(table=stale, clock=ScriptedClock())
+    assert [entry.work.file for entry in behind.queries.open_files("orders")] == [other]
 
 
 class _Behind:
@@ -181,18 +181,18 @@ class _Behind:
         return getattr(self._table, name)
 
 
-def test_versions_are_listed_oldest_first(table: LedgerTable) -> None:
+def test_versions_are_listed_oldest_first(table: TableLedger) -> None:
     for sequencer in ("0B", "0A"):
         claim(table, WorkItem(replace(FILE, sequencer=sequencer)))
-    assert [entry.work.file.sequencer for entry in table.versions("landing", FILE.key)] == ["0A", "0B"]
+    assert [entry.work.file.sequencer for entry in table.queries.versions("landing", FILE.key)] == ["0A", "0B"]
 
 
-def test_listing_reads_all_pages(table: LedgerTable, rows: Any) -> None:
+def test_listing_reads_all_pages(table: TableLedger, rows: Any) -> None:
     for n in range(5):
         claim(table, WorkItem(replace(FILE, sequencer=f"0{n}")))
-    paged = LedgerTable(table=_Paged(rows), clock=ScriptedClock())
-    assert len(list(paged.versions("landing", FILE.key))) == 5
-    assert len(list(paged.open_files("orders"))) == 5
+    paged = TableLedger(table=_Paged(rows), clock=ScriptedClock())
+    assert len(list(paged.queries.versions("landing", FILE.key))) == 5
+    assert len(list(paged.queries.open_files("orders"))) == 5
 
 
 class _Paged:
@@ -211,25 +211,25 @@ class _Paged:
 ATTRIBUTE = re.compile(r"(?<![:#\w])[A-Za-z_]\w*(?!\w*\()")
 GRAMMAR = {"SET", "ADD", "REMOVE", "AND", "OR", "NOT", "IN", "IF_NOT_EXISTS", "ATTRIBUTE_EXISTS"}
 GRAMMAR |= {"ATTRIBUTE_NOT_EXISTS"}
-CALLS: dict[str, Callable[[LedgerTable], object]] = {
+CALLS: dict[str, Callable[[TableLedger], object]] = {
     "claim": claim,
     "claim a segment": lambda own: claim(own, ONE),
-    "renew": lambda own: own.renew(WORK, LEASE),
-    "save": lambda own: own.save(WORK, LEASE, CHECKPOINT, now_s=1),
-    "put_back": lambda own: own.put_back(WORK, LEASE, CHECKPOINT, Throttled("")),
-    "note_newest": lambda own: own.note_newest(FILE, now_s=1),
-    "note a found one": lambda own: own.note_newest(replace(FILE, sequencer=None), now_s=1),
-    "add_segment": lambda own: own.add_segment(FILE, FIRST, now_s=1),
-    "save_plan": lambda own: own.save_plan(FILE, LEASE, Plan(FIRST.end, 1), now_s=1),
-    "split": lambda own: own.split(FILE, LEASE, ALL_PLANNED, head_bytes=1, now_s=1),
-    "end_file": lambda own: own.end_file(FILE, LEASE, closed("FAILED", BadHeader(""), "r"), now_s=1),
-    "end_begun": lambda own: own.end_begun(FILE, LEASE, closed("FAILED", BadHeader(""), "r"), now_s=1),
-    "end_segment": lambda own: own.end_segment(ONE, LEASE, ROW_COUNTS, is_whole=True, now_s=1),
-    "end_early": lambda own: own.end_early(FILE, closed("FAILED", BadHeader(""), "r"), now_s=1),
-    "give_up": lambda own: own.give_up(FILE, closed("FAILED", BadHeader(""), "r"), now_s=1),
-    "reported": lambda own: own.reported(FILE, "orders", "FAILED", now_s=1),
-    "note_resent": lambda own: own.note_resent(WORK, now_s=1),
-    "note a segment resent": lambda own: own.note_resent(ONE, now_s=1),
+    "renew": lambda own: own.leases.renew(WORK, LEASE),
+    "save": lambda own: at(own, 1).leases.save(WORK, LEASE, CHECKPOINT),
+    "put_back": lambda own: own.leases.put_back(WORK, LEASE, CHECKPOINT, Throttled("")),
+    "note_newest": lambda own: at(own, 1).leases.note_newest(FILE),
+    "note a found one": lambda own: at(own, 1).leases.note_newest(replace(FILE, sequencer=None)),
+    "add_segment": lambda own: at(own, 1).transitions.add_segment(FILE, FIRST),
+    "save_plan": lambda own: at(own, 1).leases.save_plan(FILE, LEASE, Plan(FIRST.end, 1)),
+    "split": lambda own: at(own, 1).transitions.split(FILE, LEASE, ALL_PLANNED, head_bytes=1),
+    "end_file": lambda own: at(own, 1).transitions.end_file(FILE, LEASE, closed("FAILED", BadHeader(""), "r")),
+    "end_begun": lambda own: at(own, 1).transitions.end_begun(FILE, LEASE, closed("FAILED", BadHeader(""), "r")),
+    "end_segment": lambda own: at(own, 1).transitions.end_segment(ONE, LEASE, ROW_COUNTS, is_whole=True),
+    "end_early": lambda own: at(own, 1).transitions.end_early(FILE, closed("FAILED", BadHeader(""), "r")),
+    "give_up": lambda own: at(own, 1).transitions.give_up(FILE, closed("FAILED", BadHeader(""), "r")),
+    "reported": lambda own: at(own, 1).transitions.note_reported(FILE, "orders", "FAILED"),
+    "note_resent": lambda own: at(own, 1).transitions.note_resent(WORK),
+    "note a segment resent": lambda own: at(own, 1).transitions.note_resent(ONE),
 }
 
 
@@ -257,7 +257,7 @@ class _Spy:
 def asked(rows: Any, name: str) -> list[dict[str, Any]]:
     spy = _Spy(rows)
     with suppress(LeaseLost):
-        CALLS[name](LedgerTable(table=spy, clock=ScriptedClock()))
+        CALLS[name](TableLedger(table=spy, clock=ScriptedClock()))
     return spy.asked
 
 
@@ -287,7 +287,7 @@ class Busy:
     def __init__(self) -> None:
         self.clock = ScriptedClock()
         self.table = session().resource("dynamodb").Table("Ledger")
-        self.ledger = LedgerTable(table=self.table, clock=self.clock)
+        self.ledger = TableLedger(table=self.table, clock=self.clock)
         self.stub = Stubber(self.table.meta.client)
 
     def cancel(self, *reasons: str, times: int = 1) -> None:
@@ -299,7 +299,7 @@ class Busy:
 
     def end_segment(self) -> None:
         with self.stub:
-            self.ledger.end_segment(ONE, LEASE, RowCounts(), is_whole=True, now_s=1)
+            self.ledger.transitions.end_segment(ONE, LEASE, RowCounts(), is_whole=True)
         self.stub.assert_no_pending_responses()
 
 
@@ -335,7 +335,7 @@ def test_an_update_is_tried_again_while_a_transaction_is_in_its_way() -> None:
         busy.stub.add_client_error("update_item", "TransactionConflictException", http_status_code=400)
     busy.stub.add_response("update_item", {})
     with busy.stub:
-        busy.ledger.renew(WORK, LEASE)
+        busy.ledger.leases.renew(WORK, LEASE)
     busy.stub.assert_no_pending_responses()
     assert len(busy.clock.sleeps) == 2
 
@@ -361,8 +361,8 @@ def test_a_fault_of_the_table_is_ours_and_says_what_was_done(code: str, kind: ty
 
 def test_a_missing_ledger_is_reported_by_name() -> None:
     with mock_aws():
-        own = LedgerTable(table=resource("dynamodb").Table("Nothing"), clock=ScriptedClock())
+        own = TableLedger(table=resource("dynamodb").Table("Nothing"), clock=ScriptedClock())
         with pytest.raises(TableMissing, match="looking up a file in the ledger Nothing"):
-            own.file_status(FILE)
+            own.queries.file_status(FILE)
         with pytest.raises(TableMissing, match="listing files in the ledger Nothing"):
-            list(own.open_files("orders"))
+            list(own.queries.open_files("orders"))

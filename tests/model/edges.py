@@ -1,16 +1,17 @@
 """The edges as one worker sees them: what they keep is shared, and before and after each touch there is a point."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from ingest.aws.clock import iso
+from ingest.dynamodb.item_writer import Heartbeat
 from ingest.dynamodb.write_stats import NOTHING_WRITTEN, WriteStats
 from ingest.errors import ObjectSuperseded
 from ingest.feeds.dialect import Csv
 from ingest.file import FileVersion
 from ingest.items.items import Items, Refusal
 from ingest.ledger.claims import Outcome
-from ingest.ledger.table import iso
 from ingest.rejects.reject import Reject
 from tests.model.scheduler import Scheduler
 from tests.model.watch import Watch
@@ -50,18 +51,26 @@ class OwnClock:
         return self.clock.time_s
 
 
-class OwnLedger:
-    """The ledger, watched."""
+# What of the ledger depends on the time: each asks for it before it sends its request.
+IS_TIMED = {"note_newest", "claim", "save", "save_plan", "add_segment", "split", "end_file", "end_begun", "end_segment"}
+IS_TIMED |= {"end_early", "end_split", "give_up", "note_reported", "note_resent"}
 
-    def __init__(self, watch: Watch, scheduler: Scheduler, worker: str) -> None:
+
+class OwnLedger:
+    """The ledger, watched, by a worker's own clock."""
+
+    def __init__(self, watch: Watch, scheduler: Scheduler, clock: OwnClock, worker: str) -> None:
+        self.leases = self.transitions = self.queries = self
         self._watch = watch
         self._scheduler = scheduler
+        self._clock = clock
         self._worker = worker
 
     def __getattr__(self, name: str) -> Any:
         def call(*args: Any, **named: Any) -> Any:
+            now_s = self._clock.now_s() if name in IS_TIMED else 0.0
             self._scheduler.point(name, may_fail=True)
-            answer = self._watch.call(self._worker, name, args, named)
+            answer = self._watch.call(self._worker, name, args, named, now_s=now_s)
             answer = list(answer) if name in ITERATES else answer
             self._scheduler.point(name, is_after=True, may_fail=True)
             return iter(answer) if name in ITERATES else answer
@@ -87,24 +96,23 @@ class OwnQueue:
 
 @dataclass(frozen=True)
 class OwnWriter:
-    """The table: half of the items, then the rest. Like the real writer it beats before it sends."""
+    """The table: half of the items, then the rest. Like the real writer it calls `heartbeat` before it sends."""
 
     table: FakeTable
     scheduler: Scheduler
     watch: Watch
     worker: str
-    beat: Callable[[], None]
     stats: WriteStats = NOTHING_WRITTEN
 
-    def write(self, items: Items) -> list[Refusal]:
+    def write(self, items: Items, heartbeat: Heartbeat) -> list[Refusal]:
         middle = len(items) // 2
         refusals = []
         for start, end in ((0, middle), (middle, len(items))):
-            self.beat()
+            heartbeat()
             self.scheduler.point("write", may_fail=True)
             part = items.take(list(range(start, end)))
             before = dict(self.table.items)
-            refusals += [replace(refusal, row=refusal.row + start) for refusal in self.table.write(part)]
+            refusals += [replace(refusal, row=refusal.row + start) for refusal in self.table.write(part, heartbeat)]
             self.watch.wrote(self.worker, before, self.table.items)
             self.scheduler.point("write", is_after=True, may_fail=True)
         return refusals

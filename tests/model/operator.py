@@ -7,7 +7,7 @@ from typing import Any
 from ingest.errors import IngestError, InternalFault, Unavailable
 from ingest.file import FileVersion
 from ingest.recovery.retry import From, Retried, Retry
-from ingest.worker.report import Reporter
+from ingest.worker.ports import Services
 from tests.model.edges import Bucket, Clock, Parts, Told, listed
 from tests.support.fakes import RecordingMetrics
 from tests.support.memory_ledger import MemoryEntry, MemoryLedger
@@ -31,7 +31,7 @@ class Operator:
         entries = [entry for entry in self.ledger.files() if entry.work.file.url == url]
         last = max(entries, key=self._age).work.file.first_version
         works = [entry.work for entry in entries if entry.work.file.first_version == last]
-        attempts = [entry for entry in map(self.ledger.entry, works) if entry]
+        attempts = [entry for entry in map(self.ledger.queries.entry, works) if entry]
         try:
             return self._retry().run(attempts, start)
         except InternalFault:
@@ -44,18 +44,17 @@ class Operator:
         return self.bucket.objects[file.key].etag == file.etag, entry.first_seen_s or 0.0, file.version
 
     def _retry(self) -> Retry:
-        ledger: Any = Cut(self.ledger, self._call)
-        reporter = Reporter(
-            ledger=ledger, metrics=RecordingMetrics(), events=self, clock=self.clock, log=lambda message, fields: None
-        )
-        return Retry(
-            ledger=ledger,
-            objects=self,
+        services = Services(
+            ledger=Cut(self.ledger, self._call),  # type: ignore[arg-type]
+            listing=self,
             queue=Cut(self.queue, self._call),  # type: ignore[arg-type]
-            rejects=self,
-            reporter=reporter,
+            rejects_url=lambda file: "s3://rejects/",
+            metrics=RecordingMetrics(),
+            events=self,
             clock=self.clock,
+            log=lambda message, fields: None,
         )
+        return Retry(services, self)
 
     def _call(self) -> None:
         self.calls_left -= 1
@@ -88,6 +87,8 @@ class Cut:
         self._call = call
 
     def __getattr__(self, name: str) -> Any:
-        if name in ("retry", "carry_over", "add_segment", "end_early", "reported", "send"):
+        if name in ("leases", "transitions", "queries"):
+            return self
+        if name in ("retry", "carry_over", "add_segment", "end_early", "note_reported", "send"):
             self._call()
         return getattr(self._thing, name)

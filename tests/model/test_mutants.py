@@ -23,12 +23,10 @@ MOST = 2000  # schedules until each must have been caught
 class AddsTwice(MemoryLedger):
     """Adds a segment's books again when its end is told again."""
 
-    def end_segment(
-        self, work: WorkItem, token: LeaseToken, row_counts: RowCounts, *, is_whole: bool, now_s: float
-    ) -> None:
+    def end_segment(self, work: WorkItem, token: LeaseToken, row_counts: RowCounts, *, is_whole: bool) -> None:
         entry = self._of(work)
         entry.status, entry.lease = Status.LOADING, token.value
-        super().end_segment(work, token, row_counts, is_whole=is_whole, now_s=now_s)
+        super().end_segment(work, token, row_counts, is_whole=is_whole)
 
 
 class PutsBackWhatOthersHold(MemoryLedger):
@@ -42,7 +40,7 @@ class PutsBackWhatOthersHold(MemoryLedger):
 class ForgetsToClose(MemoryLedger):
     """Never finds that all segments have ended."""
 
-    def end_split(self, file: FileVersion, *, rejects: str, now_s: float) -> None:
+    def end_split(self, file: FileVersion, *, rejects: str) -> None:
         return None
 
 

@@ -9,7 +9,7 @@ from ingest.errors import LeaseLost
 from ingest.file import FileVersion
 from ingest.ledger.claims import Claimed, LeaseToken
 from ingest.ledger.work_item import WorkItem
-from tests.support.memory_ledger import MemoryEntry, MemoryLedger
+from tests.support.memory_ledger import MemoryEntry, MemoryLedger, at
 
 NEEDS_LEASE = ("renew", "save", "put_back", "save_plan", "split", "end_file", "end_begun", "end_segment")
 Key = tuple[str, str]
@@ -30,23 +30,23 @@ class Watch:
     looks: dict[str, dict[str, str]] = field(default_factory=dict)
     late_keys: dict[Any, bool] = field(default_factory=dict)
 
-    def call(self, worker: str, name: str, args: tuple[Any, ...], named: dict[str, Any]) -> Any:
-        """Make one call."""
+    def call(self, worker: str, name: str, args: tuple[Any, ...], named: dict[str, Any], *, now_s: float) -> Any:
+        """Make one call, at a time that the worker has asked for before."""
         before = {key: replace(entry) for key, entry in self.ledger.entries.items()}
         try:
-            answer = getattr(self.ledger, name)(*args, **named)
+            answer = getattr(at(self.ledger, now_s), name)(*args, **named)
         except LeaseLost:
             assert self.ledger.entries == before, f"{name} has changed something without the lease"
             raise
         if name == "claim" and isinstance(answer, Claimed):
             self._claimed(worker, args[0], named["token"])
-        if name in ("standing", "note_newest", "end_split"):
+        if name in ("file_status", "note_newest", "end_split"):
             self.looks.setdefault(worker, {})[args[0].url] = self.ledger.newest.get(args[0].url, "")
         if name in NEEDS_LEASE:
             work = args[0] if isinstance(args[0], WorkItem) else WorkItem(args[0])
             assert self.holders[_key(work)] == args[1].value, f"{name} by {worker}, whose lease another has taken"
         if name == "end_segment" and not named["is_whole"]:
-            assert not self.ledger.file_status(args[0].file).should_continue, (
+            assert not self.ledger.queries.file_status(args[0].file).should_continue, (
                 "a segment was given up of a file that is wanted"
             )
         for key, entry in self.ledger.entries.items():

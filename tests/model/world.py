@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from ingest.aws.clock import iso
 from ingest.contract import RECONCILE_MESSAGE, Status
 from ingest.errors import GivenUp, IngestError, InternalFault, StillLoading
 from ingest.feeds.feed import Feed, Feeds
@@ -12,12 +13,12 @@ from ingest.file import FileVersion
 from ingest.ledger.claims import Outcome
 from ingest.ledger.row_counts import NOTHING, RowCounts
 from ingest.ledger.states import is_open
-from ingest.ledger.table import iso
 from ingest.recovery.retry import From, Retried
 from ingest.worker.dispatch import Dispatcher, Message
-from ingest.worker.lease import Heart, Timing
+from ingest.worker.lease import Timing
 from ingest.worker.load import Sizes
-from ingest.worker.wiring import assemble
+from ingest.worker.ports import WorkerServices
+from ingest.worker.wiring import build
 from tests.model.edges import (
     Bucket,
     Clock,
@@ -57,7 +58,7 @@ PASSES_S = (1, 6, 25, 66, 130, 840)
 class Kinds:
     """Parts of the ingester that a test replaces by wrong ones."""
 
-    ledger: Callable[[], MemoryLedger] = MemoryLedger
+    ledger: Callable[[Clock], MemoryLedger] = MemoryLedger
     rejects: Callable[..., OwnRejects] = OwnRejects
 
 
@@ -85,7 +86,7 @@ class World:
         self.queue = MemoryQueue(self.clock.now_s, self.most_received)
         self.bucket = Bucket()
         self.table = FakeTable(refuse=lambda item: str(item["n"]) == REFUSED)
-        self.ledger = self.kinds.ledger()
+        self.ledger = self.kinds.ledger(self.clock)
         self.watch = Watch(self.ledger, self.row_count)
         self.scheduler = Scheduler(self.acts, now_s=self.clock.now_s, interfere=self._interfere)
         self._workers = 0
@@ -170,7 +171,7 @@ class World:
         deadline_s = self.clock.time_s + skew_s + FUNCTION_S
         message = Message(queued.message_id, queued.body, queued.received, deadline_s, name, queued.hops, queued.stalls)
         try:
-            self._dispatcher(name, skew_s).take(message, lambda: self.queue.hide(delivery, TIMING.lease_s + 5))
+            self._dispatcher(name, skew_s).dispatch(message, lambda: self.queue.hide(delivery, TIMING.lease_s + 5))
         except IngestError as error:
             if isinstance(error, InternalFault):
                 self.bugs.append(error)
@@ -182,27 +183,25 @@ class World:
             self.queue.delete(delivery)
 
     def _dispatcher(self, name: str, skew_s: int) -> Dispatcher:
-        scheduler, heart = self.scheduler, Heart()
-        ledger: Any = OwnLedger(self.watch, scheduler, name)
-        clock, objects, queue = (
-            OwnClock(self.clock, scheduler, skew_s),
-            OwnObjects(self.bucket, scheduler),
-            OwnQueue(self.queue, scheduler),
-        )
-        return assemble(
-            feeds=FEEDS,
-            ledger=ledger,
+        scheduler = self.scheduler
+        clock, objects = OwnClock(self.clock, scheduler, skew_s), OwnObjects(self.bucket, scheduler)
+        services = WorkerServices(
+            ledger=OwnLedger(self.watch, scheduler, clock, name),
             objects=objects,
             listing=objects,
-            queue=queue,
-            writer_for=lambda feed: OwnWriter(self.table, scheduler, self.watch, name, heart.beat),
+            queue=OwnQueue(self.queue, scheduler),
+            writer_for=lambda feed: OwnWriter(self.table, scheduler, self.watch, name),
             rejects_for=lambda file: self.kinds.rejects(self.parts, file, scheduler),
+            rejects_url=lambda file: OwnRejects.url,
             dead_letters=RecordingDeadLetters(),
             metrics=self.metrics,
             events=OwnEvents(self.reported, scheduler),
             clock=clock,
             log=lambda *_: None,
-            heart=heart,
+        )
+        return build(
+            FEEDS,
+            services,
             timing=TIMING,
             segment_bytes=SEGMENT_BYTES,
             bucket=BUCKET,
@@ -247,7 +246,7 @@ class World:
         for entry in self.ledger.files():
             if entry.work.file.url == url and is_open(entry.status):
                 outcome = Outcome(Status.FAILED, entry.row_counts, 1.0, None, GivenUp("Nobody could finish it."))
-                self.ledger.give_up(entry.work.file, outcome, now_s=self.clock.time_s)
+                self.ledger.transitions.give_up(entry.work.file, outcome)
                 self.given_up.add(url)
 
     def _entry(self, key: str, etag: str, size: int) -> dict[str, Any]:

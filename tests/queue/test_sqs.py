@@ -7,7 +7,7 @@ import pytest
 from botocore.stub import Stubber
 
 from ingest.errors import AccessDenied, ServiceFault
-from ingest.queue.sqs import Queue
+from ingest.queue.sqs import SqsQueue
 from tests.support.clients import client, mock_aws, session
 
 
@@ -17,9 +17,9 @@ def sqs() -> Iterator[Any]:
         yield client("sqs")
 
 
-def queue(sqs: Any) -> Queue:
+def queue(sqs: Any) -> SqsQueue:
     urls = [sqs.create_queue(QueueName=name)["QueueUrl"] for name in ("buffer", "dead")]
-    return Queue(client=sqs, url=urls[0], dead_letter_url=urls[1])
+    return SqsQueue(client=sqs, url=urls[0], dead_letter_url=urls[1])
 
 
 def receive(sqs: Any, name: str) -> list[dict[str, Any]]:
@@ -47,7 +47,7 @@ def test_a_reason_is_made_of_characters_sqs_takes() -> None:
         attributes = {"code": {"DataType": "String", "StringValue": "c"}, "reason": reason}
         expected = {"QueueUrl": "d", "MessageBody": "b", "MessageAttributes": attributes}
         stub.add_response("send_message", {}, expected)
-        Queue(client=own, url="q", dead_letter_url="d").dead_letter(
+        SqsQueue(client=own, url="q", dead_letter_url="d").dead_letter(
             "b", code="c", reason="its fields are a\0b, \ud800, ü😀"
         )
 
@@ -67,7 +67,7 @@ def test_hiding_is_one_call_with_the_receipt_and_the_seconds() -> None:
     with Stubber(own) as stub:
         expected = {"QueueUrl": "q", "ReceiptHandle": "r", "VisibilityTimeout": 30}
         stub.add_response("change_message_visibility", {}, expected)
-        Queue(client=own, url="q", dead_letter_url="d").hide("r", 30)
+        SqsQueue(client=own, url="q", dead_letter_url="d").hide("r", 30)
 
 
 @pytest.mark.parametrize(
@@ -78,7 +78,7 @@ def test_a_queue_that_fails_is_a_service_fault_that_says_what_was_done(code: str
     with Stubber(own) as stub:
         stub.add_client_error("change_message_visibility", code)
         stub.add_client_error("send_message", code)
-        failing = Queue(client=own, url="q", dead_letter_url="d")
+        failing = SqsQueue(client=own, url="q", dead_letter_url="d")
         with pytest.raises(kind, match="hiding a message"):
             failing.hide("r", 30)
         with pytest.raises(kind, match="putting a message in the dead-letter queue"):

@@ -25,6 +25,7 @@ class Known:
 
     def __init__(self, *keys: str) -> None:
         self._keys = keys
+        self.queries = self
 
     def knows(self, file: FileVersion) -> bool:
         assert file.etag == "e"

@@ -28,9 +28,9 @@ from ingest.ledger.work_item import Checkpoint, Plan, WorkItem
 from ingest.reading.blocks import Position
 from ingest.reading.segments import Segment
 from ingest.recovery.retry import Retried, Retry
-from ingest.worker.lease import Timing
-from ingest.worker.report import Reporter
+from ingest.worker.ports import Services
 from tests.support.fakes import FakeTable, RecordingEvents, RecordingMetrics
+from tests.support.memory_ledger import at
 from tests.support.world import BUCKET, CSV, KEY, World, event
 
 FOUR = RowCounts(rows_read=4, rows_written=2, rows_rejected=1, rows_superseded=1, bytes_read=len(CSV))
@@ -59,26 +59,22 @@ class Operator:
 
     def retry(self, start: Any = "start", key: str = KEY) -> Retried:
         world = self.world
-        reporter = Reporter(
+        services = Services(
             ledger=world.ledger,
+            listing=_Listing(world),
+            queue=world.queue,
+            rejects_url=world.services.rejects_url,
             metrics=RecordingMetrics(),
             events=self.events,
             clock=world.clock,
             log=lambda message, fields: None,
         )
-        run = Retry(
-            ledger=world.ledger,
-            objects=_Listing(world),
-            queue=world.queue,
-            rejects=self.copies,
-            reporter=reporter,
-            clock=world.clock,
-        )
+        run = Retry(services, self.copies)
         return run.run(self.attempts(key), start)
 
     def attempts(self, key: str = KEY) -> list[Entry]:
         works = [entry.work for entry in self.world.ledger.files() if entry.work.file.key == key]
-        return [entry for entry in map(self.world.ledger.entry, works) if entry]
+        return [entry for entry in map(self.world.ledger.queries.entry, works) if entry]
 
     def deliver(self) -> None:
         """Let the function take all there is, one message after another."""
@@ -116,7 +112,7 @@ def test_a_file_that_failed_is_loaded_again_by_another_name_and_the_failure_stay
     world = World(limit=Rejects(count=0))
     operator = failed(world)
     fixed = Feed("orders/", "Orders", "id", columns={"n": "N"})
-    world.dispatcher = world._dispatcher(Feeds({"orders": fixed}), Timing(), 64 * 1024 * 1024, None)
+    world.dispatcher = world.build(Feeds({"orders": fixed}))
     retried = operator.retry()
     assert (retried.is_new, retried.messages, retried.ended, retried.kept) == (True, 1, None, RowCounts())
     waiting = operator.attempts()[1]
@@ -164,7 +160,9 @@ def test_a_crash_before_the_message_is_fixed_by_asking_again() -> None:
 def test_a_file_that_is_being_loaded_is_refused_for_as_long_as_its_lease_holds() -> None:
     world = World()
     file = FileVersion(BUCKET, KEY, etag="d41d8cd98f00b204e9800998ecf8427e", sequencer="0066F2")
-    world.ledger.claim(WorkItem(file), feed="orders", token=LeaseToken("m1", 1, world.clock.time_s + 40), now_s=1.0)
+    at(world.ledger, 1.0).leases.claim(
+        WorkItem(file), feed="orders", token=LeaseToken("m1", 1, world.clock.time_s + 40)
+    )
     operator = Operator(world)
     for start in ("start", "checkpoint"):
         with pytest.raises(StillLoading, match=r"is being loaded: .* for another 40 s"):
@@ -183,10 +181,10 @@ def test_a_file_is_refused_while_a_segment_of_it_is_held() -> None:
     file = FileVersion(BUCKET, KEY, etag="e", sequencer="0A", size_bytes=len(CSV))
     segment = Segment(Position(5, 2), Position(len(CSV), 6))
     token = LeaseToken("m1", 1, world.clock.time_s + 40)
-    world.ledger.claim(WorkItem(file), feed="orders", token=token, now_s=1.0)
-    world.ledger.add_segment(file, segment, now_s=1.0)
-    world.ledger.split(file, token, Plan(segment.end, 1), head_bytes=5, now_s=1.0)
-    world.ledger.claim(WorkItem(file, segment), feed="orders", token=token, now_s=1.0)
+    at(world.ledger, 1.0).leases.claim(WorkItem(file), feed="orders", token=token)
+    at(world.ledger, 1.0).transitions.add_segment(file, segment)
+    at(world.ledger, 1.0).transitions.split(file, token, Plan(segment.end, 1), head_bytes=5)
+    at(world.ledger, 1.0).leases.claim(WorkItem(file, segment), feed="orders", token=token)
     with pytest.raises(StillLoading, match=r"bytes 5-\d+ of s3://landing-example/orders/a.csv is being loaded"):
         Operator(world).retry()
 
@@ -195,11 +193,11 @@ def test_a_worker_that_comes_back_late_counts_only_in_its_own_attempt() -> None:
     world = World()
     file = FileVersion(BUCKET, KEY, etag="e", sequencer="0A", size_bytes=len(CSV))
     late = LeaseToken("m1", 1, world.clock.time_s - 1)
-    world.ledger.claim(WorkItem(file), feed="orders", token=late, now_s=1.0)
+    at(world.ledger, 1.0).leases.claim(WorkItem(file), feed="orders", token=late)
     operator = Operator(world)
     operator.retry()
     with pytest.raises(IngestError):  # it has lost its lease: the attempt has ended
-        world.ledger.end_file(file, late, Outcome(Status.COMPLETE, RowCounts(), 1.0), now_s=2.0)
+        at(world.ledger, 2.0).transitions.end_file(file, late, Outcome(Status.COMPLETE, RowCounts(), 1.0))
     operator.deliver()
     assert operator.attempts()[1].row_counts == FOUR
 
@@ -228,18 +226,18 @@ def test_a_failed_file_goes_on_where_all_was_counted_and_takes_the_rejects_befor
     world = World()
     file = FileVersion(BUCKET, KEY, etag="e", sequencer="0A", size_bytes=len(CSV))
     token = LeaseToken("m1", 1, world.clock.time_s)
-    world.ledger.claim(WorkItem(file), feed="orders", token=token, now_s=1.0)
-    at = CSV.index(b"b,2")
-    checkpoint = Checkpoint(Position(at, 3), Position(at, 3), RowCounts(1, 1, 0, 0, at))
-    ahead = RowCounts(3, 2, 1, 0, at + 8)
+    at(world.ledger, 1.0).leases.claim(WorkItem(file), feed="orders", token=token)
+    reached = CSV.index(b"b,2")
+    checkpoint = Checkpoint(Position(reached, 3), Position(reached, 3), RowCounts(1, 1, 0, 0, reached))
+    ahead = RowCounts(3, 2, 1, 0, reached + 8)
     error = TooManyRejects("Too many.")
-    world.ledger.end_file(file, token, Outcome(Status.FAILED, ahead, 1.0, None, error, checkpoint), now_s=2.0)
-    world.ledger.reported(file, "orders", Status.FAILED, now_s=2.0)
+    at(world.ledger, 2.0).transitions.end_file(file, token, Outcome(Status.FAILED, ahead, 1.0, None, error, checkpoint))
+    at(world.ledger, 2.0).transitions.note_reported(file, "orders", Status.FAILED)
     operator = Operator(world)
-    operator.copies.parts[file.version] = {5, at - 1, at, at + 4}
+    operator.copies.parts[file.version] = {5, reached - 1, reached, reached + 4}
     retried = operator.retry("checkpoint")
     assert (retried.is_new, retried.kept) == (True, checkpoint.row_counts)
-    assert operator.copies.parts[retried.file.version] == {5, at - 1}
+    assert operator.copies.parts[retried.file.version] == {5, reached - 1}
     operator.deliver()
     old, new = operator.attempts()
     assert (old.status, old.row_counts) == (Status.FAILED, ahead)
@@ -253,18 +251,18 @@ def split_and_given_up(world: World) -> FileVersion:
     segments = [Segment(Position(a, n + 2), Position(b, n + 3)) for n, (a, b) in enumerate(pairwise(ends))]
     token = LeaseToken("m1", 1, world.clock.time_s)
     ledger = world.ledger
-    ledger.note_newest(file, now_s=1.0)
-    ledger.claim(WorkItem(file), feed="orders", token=token, now_s=1.0)
+    at(ledger, 1.0).leases.note_newest(file)
+    at(ledger, 1.0).leases.claim(WorkItem(file), feed="orders", token=token)
     for segment in segments:
-        ledger.add_segment(file, segment, now_s=1.0)
-    ledger.split(file, token, Plan(segments[-1].end, 3), head_bytes=5, now_s=1.0)
+        at(ledger, 1.0).transitions.add_segment(file, segment)
+    at(ledger, 1.0).transitions.split(file, token, Plan(segments[-1].end, 3), head_bytes=5)
     for segment, is_whole, row_counts in ((0, True, RowCounts(1, 1, 0, 0, 4)), (1, False, RowCounts(1, 1, 0, 0, 4))):
         work = WorkItem(file, segments[segment])
-        ledger.claim(work, feed="orders", token=token, now_s=1.0)
+        at(ledger, 1.0).leases.claim(work, feed="orders", token=token)
         if not is_whole:
-            ledger.give_up(file, Outcome(Status.FAILED, RowCounts(), 1.0, None, GivenUp("No.")), now_s=1.0)
-        ledger.end_segment(work, token, row_counts, is_whole=is_whole, now_s=1.0)
-    ledger.reported(file, "orders", Status.FAILED, now_s=2.0)
+            at(ledger, 1.0).transitions.give_up(file, Outcome(Status.FAILED, RowCounts(), 1.0, None, GivenUp("No.")))
+        at(ledger, 1.0).transitions.end_segment(work, token, row_counts, is_whole=is_whole)
+    at(ledger, 2.0).transitions.note_reported(file, "orders", Status.FAILED)
     return file
 
 
@@ -306,7 +304,7 @@ def test_a_file_with_a_newer_version_is_not_retried() -> None:
     world = World()
     world.take(event(KEY))
     operator = Operator(world)
-    world.ledger.note_newest(FileVersion(BUCKET, KEY, etag="f", sequencer="0066F3"), now_s=1.0)
+    at(world.ledger, 1.0).leases.note_newest(FileVersion(BUCKET, KEY, etag="f", sequencer="0066F3"))
     with pytest.raises(ObjectSuperseded, match=r"A newer version of s3://landing-example/orders/a\.csv is known"):
         operator.retry()
 
@@ -316,7 +314,7 @@ def test_a_newer_version_ends_a_retry() -> None:
     world.take(event(KEY))
     operator = Operator(world)
     operator.retry()
-    world.ledger.note_newest(FileVersion(BUCKET, KEY, etag="f", sequencer="0066F3"), now_s=1.0)
+    at(world.ledger, 1.0).leases.note_newest(FileVersion(BUCKET, KEY, etag="f", sequencer="0066F3"))
     operator.deliver()
     assert [entry.status for entry in operator.attempts()] == [Status.COMPLETE, Status.SUPERSEDED]
 

@@ -6,7 +6,7 @@ from typing import Any
 import boto3
 from moto import mock_aws
 
-from ingest.contract import Ledger
+from ingest.contract import LedgerKeys
 
 __all__ = ["client", "ledger_table", "mock_aws", "resource", "session", "table"]
 
@@ -38,14 +38,18 @@ def table(name: str, *keys: str) -> Any:
 
 def ledger_table(name: str = "Ledger") -> Any:
     """Make a ledger table with its index."""
-    keys = (Ledger.PARTITION_KEY, Ledger.SORT_KEY)
-    listing = (Ledger.LISTING, Ledger.LISTED_AT)
+    keys = (LedgerKeys.PARTITION_KEY, LedgerKeys.SORT_KEY)
+    listing = (LedgerKeys.LISTING, LedgerKeys.LISTED_AT)
     return resource("dynamodb").create_table(
         TableName=name,
         KeySchema=_schema(keys),
         AttributeDefinitions=[{"AttributeName": name, "AttributeType": "S"} for name in (*keys, *listing)],
         GlobalSecondaryIndexes=[
-            {"IndexName": Ledger.INDEX, "KeySchema": _schema(listing), "Projection": {"ProjectionType": "KEYS_ONLY"}}
+            {
+                "IndexName": LedgerKeys.INDEX,
+                "KeySchema": _schema(listing),
+                "Projection": {"ProjectionType": "KEYS_ONLY"},
+            }
         ],
         BillingMode="PAY_PER_REQUEST",
     )

@@ -5,6 +5,8 @@ from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Any
 
+from ingest.aws.clock import iso
+from ingest.dynamodb.item_writer import Heartbeat
 from ingest.dynamodb.write_stats import WriteStats
 from ingest.errors import IngestError, ServiceFault
 from ingest.feeds.dialect import Csv
@@ -12,7 +14,6 @@ from ingest.feeds.feed import Feed
 from ingest.file import FileVersion
 from ingest.items.items import Items, Refusal
 from ingest.ledger.claims import Outcome
-from ingest.ledger.table import iso
 from ingest.metrics.emf import Value, emf_line
 from ingest.reading.compression import RangeReader
 from ingest.reading.reader import Reader, open_file
@@ -23,7 +24,7 @@ Item = dict[str, Any]
 
 
 class FakeTable:
-    """A table as a `CountingWriter`: the last item put under a key stays.
+    """A table as an `ItemWriter`: the last item put under a key stays.
 
     `refuse` says which items it never takes; `fail_after` is how many calls succeed before an `error`.
     """
@@ -44,7 +45,7 @@ class FakeTable:
         self._fail_after = fail_after
         self._error = error or ServiceFault("The table fails, as scripted.")
 
-    def write(self, items: Items) -> list[Refusal]:
+    def write(self, items: Items, heartbeat: Heartbeat) -> list[Refusal]:
         if self._fail_after is not None and len(self.calls) >= self._fail_after:
             raise self._error
         self.calls.append(len(items))
@@ -213,6 +214,10 @@ class RecordingDeadLetters:
         if self.error:
             raise self.error
         self.dead_lettered.append((body, code, reason))
+
+
+def no_heartbeat() -> None:
+    """The heartbeat of a test that has no lease to keep."""
 
 
 def cut(data: bytes, size: int) -> Iterator[bytes]:

@@ -1,23 +1,28 @@
-"""The ledger in memory, by the same steps as the table: tests/edges holds both to one contract."""
+"""The ledger in memory, by the same steps as the table: tests/ledger holds both to one contract."""
 
+import copy
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
+from ingest.aws.clock import iso
 from ingest.contract import Status
 from ingest.errors import IngestError, InternalFault, LeaseLost
 from ingest.file import FileVersion
 from ingest.ledger.claims import Claimed, ClaimStatus, FileStatus, LeaseToken, Outcome, final_status
 from ingest.ledger.entry import Entry
 from ingest.ledger.row_counts import NOTHING, RowCounts
-from ingest.ledger.states import FILE_STEPS, NEW, SEGMENT_STEPS, Step, is_open
-from ingest.ledger.table import iso
+from ingest.ledger.states import FILE_STEPS, NEW, SEGMENT_STEPS, Step, is_open, steps_of
+from ingest.ledger.store import TableLedger
 from ingest.ledger.work_item import CarriedOver, Checkpoint, Plan, WorkItem
 from ingest.reading.segments import Segment
+from ingest.worker.ports import WorkerClock
+from tests.support.fakes import ScriptedClock
 
 
 @dataclass
 class MemoryEntry:
-    """One record, as the table has it."""
+    """One entry, as the table has it."""
 
     work: WorkItem
     status: str = NEW
@@ -39,15 +44,41 @@ class MemoryEntry:
     reported: bool = False
 
 
-class MemoryLedger:
-    """A `Ledger` and a `Listing`."""
+SameLedger = TypeVar("SameLedger")
 
-    def __init__(self) -> None:
+
+def at(ledger: SameLedger, time_s: float) -> SameLedger:
+    """Return the same ledger, by another clock."""
+    if isinstance(ledger, TableLedger):
+        return TableLedger(table=ledger.table.dynamodb, clock=ScriptedClock(time_s))  # type: ignore[return-value]
+    seen = copy.copy(ledger)
+    seen.clock = ScriptedClock(time_s)  # type: ignore[attr-defined]
+    return seen
+
+
+class MemoryLedger:
+    """A `Ledger` whose parts are one object. `at` shows it at another time."""
+
+    def __init__(self, clock: WorkerClock | None = None) -> None:
+        self.clock = clock or ScriptedClock()
         self.newest: dict[str, str] = {}
         self.found: dict[str, tuple[str | None, str]] = {}
         self.entries: dict[tuple[str, str], MemoryEntry] = {}
 
-    def note_newest(self, file: FileVersion, *, now_s: float) -> bool:
+    @property
+    def leases(self) -> "MemoryLedger":
+        return self
+
+    @property
+    def transitions(self) -> "MemoryLedger":
+        return self
+
+    @property
+    def queries(self) -> "MemoryLedger":
+        return self
+
+    def note_newest(self, file: FileVersion) -> bool:
+        now_s = self.clock.now_s()
         if not file.sequencer:
             others = [r.work.file for r in self.files() if r.work.file.url == file.url]
             is_reported = any(
@@ -64,9 +95,10 @@ class MemoryLedger:
             self.newest[file.url] = file.version
         return is_newest
 
-    def claim(self, work: WorkItem, *, feed: str, token: LeaseToken, now_s: float) -> Claimed | ClaimStatus:
+    def claim(self, work: WorkItem, *, feed: str, token: LeaseToken) -> Claimed | ClaimStatus:
+        now_s = self.clock.now_s()
         entry = self._of(work)
-        if not _allows(_steps(work)["claim"], entry, token, now_s):
+        if not _allows(steps_of(work)["claim"], entry, token, now_s):
             if (entry.status, entry.lease) == (Status.LOADING, token.value):  # ours, and only the answer was lost
                 return Claimed(entry.first_seen_s or 0.0, entry.checkpoint, entry.plan)
             return ClaimStatus(entry.status, entry.lease, entry.until_s)
@@ -81,7 +113,8 @@ class MemoryLedger:
     def renew(self, work: WorkItem, token: LeaseToken) -> None:
         self._held(work, "save", token).until_s = token.until_s
 
-    def save(self, work: WorkItem, token: LeaseToken, checkpoint: Checkpoint, *, now_s: float) -> None:
+    def save(self, work: WorkItem, token: LeaseToken, checkpoint: Checkpoint) -> None:
+        now_s = self.clock.now_s()
         entry = self._held(work, "save", token)
         entry.until_s, entry.moved_s, entry.resent = token.until_s, now_s, 0
         entry.checkpoint, entry.row_counts = checkpoint, checkpoint.row_counts
@@ -96,7 +129,8 @@ class MemoryLedger:
         entry = self._of(WorkItem(file))
         return FileStatus(entry.status, self._is_newest(file), entry.row_counts)
 
-    def add_segment(self, file: FileVersion, segment: Segment, *, now_s: float) -> None:
+    def add_segment(self, file: FileVersion, segment: Segment) -> None:
+        now_s = self.clock.now_s()
         entry = self._of(WorkItem(file, segment))
         if entry.status == NEW:
             entry.status, entry.moved_s = Status.PENDING, now_s
@@ -104,23 +138,25 @@ class MemoryLedger:
         elif entry.work.segment != segment:
             raise InternalFault("A segment was planned with another end before.")
 
-    def save_plan(self, file: FileVersion, token: LeaseToken, plan: Plan, *, now_s: float) -> None:
+    def save_plan(self, file: FileVersion, token: LeaseToken, plan: Plan) -> None:
+        now_s = self.clock.now_s()
         entry = self._held(WorkItem(file), "save", token)
         entry.plan, entry.until_s, entry.moved_s, entry.resent = plan, token.until_s, now_s, 0
 
-    def split(self, file: FileVersion, token: LeaseToken, plan: Plan, *, head_bytes: int, now_s: float) -> None:
+    def split(self, file: FileVersion, token: LeaseToken, plan: Plan, *, head_bytes: int) -> None:
+        now_s = self.clock.now_s()
         entry = self._held(WorkItem(file), "split", token)
         entry.status, entry.until_s, entry.moved_s, entry.plan = Status.SPLIT, 0.0, now_s, plan
         entry.row_counts = entry.row_counts.plus(RowCounts(bytes_read=head_bytes))
 
-    def end_file(self, file: FileVersion, token: LeaseToken, outcome: Outcome, *, now_s: float) -> None:
+    def end_file(self, file: FileVersion, token: LeaseToken, outcome: Outcome) -> None:
+        now_s = self.clock.now_s()
         entry = self._held(WorkItem(file), "complete", token)
         entry.row_counts = outcome.row_counts
         self._close(entry, outcome, now_s)
 
-    def end_segment(
-        self, work: WorkItem, token: LeaseToken, row_counts: RowCounts, *, is_whole: bool, now_s: float
-    ) -> None:
+    def end_segment(self, work: WorkItem, token: LeaseToken, row_counts: RowCounts, *, is_whole: bool) -> None:
+        now_s = self.clock.now_s()
         entry = self._held(work, "finish" if is_whole else "stop", token)
         entry.status = Status.DONE if is_whole else Status.STOPPED
         entry.row_counts, entry.until_s, entry.moved_s = row_counts, 0.0, now_s
@@ -131,17 +167,20 @@ class MemoryLedger:
             now_s,
         )
 
-    def end_begun(self, file: FileVersion, token: LeaseToken, outcome: Outcome, *, now_s: float) -> None:
+    def end_begun(self, file: FileVersion, token: LeaseToken, outcome: Outcome) -> None:
+        now_s = self.clock.now_s()
         self._close(self._held(WorkItem(file), "fail", token), outcome, now_s)
 
-    def end_early(self, file: FileVersion, outcome: Outcome, *, now_s: float) -> bool:
+    def end_early(self, file: FileVersion, outcome: Outcome) -> bool:
+        now_s = self.clock.now_s()
         entry = self._of(WorkItem(file))
         if not _allows(FILE_STEPS["fail, by a segment"], entry, None, now_s):
             return False
         self._close(entry, outcome, now_s)
         return True
 
-    def end_split(self, file: FileVersion, *, rejects: str, now_s: float) -> Outcome | None:
+    def end_split(self, file: FileVersion, *, rejects: str) -> Outcome | None:
+        now_s = self.clock.now_s()
         entry = self._of(WorkItem(file))
         has_all = entry.plan is not None and entry.segments_done == entry.plan.segments
         if entry.status != Status.SPLIT or (self._is_newest(file) and not has_all):
@@ -158,37 +197,39 @@ class MemoryLedger:
             return None
         return replace(entry.outcome, row_counts=entry.row_counts)
 
-    def reported(self, file: FileVersion, feed: str, status: str, *, now_s: float) -> None:
+    def note_reported(self, file: FileVersion, feed: str, status: str) -> None:
         entry = self._of(WorkItem(file))
         entry.reported = entry.reported or entry.status == status
 
     def open_files(self, feed: str) -> Iterator[Entry]:
-        return iter([_reported(r) for r in list(self.files()) if r.feed == feed and not r.reported])
+        return iter([_seen(r) for r in list(self.files()) if r.feed == feed and not r.reported])
 
     def segments(self, file: FileVersion) -> Iterator[Entry]:
-        return iter([_reported(entry) for entry in self.segment_entries(file)])
+        return iter([_seen(entry) for entry in self.segment_entries(file)])
 
     def knows(self, file: FileVersion) -> bool:
         return any(r.work.file.url == file.url and r.work.file.etag == file.etag for r in self.files())
 
-    def note_resent(self, work: WorkItem, *, now_s: float) -> bool:
+    def note_resent(self, work: WorkItem) -> bool:
+        now_s = self.clock.now_s()
         entry = self._of(work)
-        if entry.status == NEW or not _allows(_steps(work)["claim"], entry, None, now_s):
+        if entry.status == NEW or not _allows(steps_of(work)["claim"], entry, None, now_s):
             return False
         entry.resent, entry.moved_s, entry.attempts_when_resent = entry.resent + 1, now_s, entry.attempts
         return True
 
-    def give_up(self, file: FileVersion, outcome: Outcome, *, now_s: float) -> bool:
-        return self.end_early(file, outcome, now_s=now_s)
+    def give_up(self, file: FileVersion, outcome: Outcome) -> bool:
+        return self.end_early(file, outcome)
 
     def entry(self, work: WorkItem) -> Entry | None:
         entry = self._of(work)
-        return None if entry.status == NEW else _reported(entry)
+        return None if entry.status == NEW else _seen(entry)
 
     def checkpoint(self, file: FileVersion) -> Checkpoint | None:
         return self._of(WorkItem(file)).checkpoint
 
-    def retry(self, file: FileVersion, *, feed: str, begun: CarriedOver, now_s: float) -> bool:
+    def retry(self, file: FileVersion, *, feed: str, begun: CarriedOver) -> bool:
+        now_s = self.clock.now_s()
         entry = self._of(WorkItem(file))
         if not _allows(FILE_STEPS["retry"], entry, None, now_s):
             return False
@@ -198,18 +239,19 @@ class MemoryLedger:
         self._keep(entry)
         return True
 
-    def carry_over(self, file: FileVersion, segment: Segment, row_counts: RowCounts, *, now_s: float) -> None:
+    def carry_over(self, file: FileVersion, segment: Segment, row_counts: RowCounts) -> None:
+        now_s = self.clock.now_s()
         entry = self._of(WorkItem(file, segment))
         if _allows(SEGMENT_STEPS["carry over"], entry, None, now_s):
             entry.status, entry.row_counts, entry.moved_s = Status.DONE, row_counts, now_s
             self._keep(entry)
 
     def files(self) -> list[MemoryEntry]:
-        """Return the records of files."""
+        """Return the entries of files."""
         return [entry for entry in self.entries.values() if entry.work.segment is None]
 
     def segment_entries(self, file: FileVersion) -> list[MemoryEntry]:
-        """Return the records of a file's segments in their order."""
+        """Return the entries of a file's segments in their order."""
         found = [r for r in self.entries.values() if r.work.segment and r.work.file.version == file.version]
         return sorted((r for r in found if r.work.file.url == file.url), key=lambda entry: entry.work.sort_key)
 
@@ -224,7 +266,7 @@ class MemoryLedger:
 
     def _held(self, work: WorkItem, step: str, token: LeaseToken) -> MemoryEntry:
         entry = self._of(work)
-        if not _allows(_steps(work)[step], entry, token, 0.0):
+        if not _allows(steps_of(work)[step], entry, token, 0.0):
             raise LeaseLost(f"The lease on {work.name} was lost.")
         return entry
 
@@ -232,10 +274,6 @@ class MemoryLedger:
         entry.status, entry.until_s, entry.moved_s = outcome.status, 0.0, now_s
         entry.outcome, entry.error = outcome, outcome.error
         entry.checkpoint = outcome.checkpoint or entry.checkpoint
-
-
-def _steps(work: WorkItem) -> dict[str, Step]:
-    return FILE_STEPS if work.segment is None else SEGMENT_STEPS
 
 
 def _allows(step: Step, entry: MemoryEntry, token: LeaseToken | None, now_s: float) -> bool:
@@ -246,7 +284,7 @@ def _allows(step: Step, entry: MemoryEntry, token: LeaseToken | None, now_s: flo
     return step.lease == "any" or (token is not None and entry.lease == token.value)
 
 
-def _reported(entry: MemoryEntry) -> Entry:
+def _seen(entry: MemoryEntry) -> Entry:
     return Entry(
         work=entry.work,
         status=entry.status,

@@ -10,8 +10,9 @@ from ingest.file import FileVersion
 from ingest.ledger.claims import Outcome
 from ingest.ledger.row_counts import RowCounts
 from ingest.metrics.emf import MetricLine, Metrics, read_emf
+from ingest.worker.ports import Services
 from ingest.worker.report import Reporter
-from tests.support.fakes import RecordingEvents, ScriptedClock
+from tests.support.fakes import FakeObjects, RecordingEvents, RecordingQueue, ScriptedClock
 
 FILE = FileVersion("landing", "orders/a.csv", etag="e", sequencer="01", size_bytes=10)
 REASONS = ("TableWriteAccountLimitExceeded", "TableWriteMaxOnDemandThroughputExceeded", "Unheard-of")
@@ -20,7 +21,11 @@ REASONS = ("TableWriteAccountLimitExceeded", "TableWriteMaxOnDemandThroughputExc
 class Forgetful:
     """A ledger that does not keep what was reported."""
 
-    def reported(self, *about: object, now_s: float) -> None:
+    @property
+    def transitions(self) -> "Forgetful":
+        return self
+
+    def note_reported(self, *about: object) -> None:
         """Forget it."""
 
 
@@ -28,9 +33,17 @@ def reported_rarely(stack: str) -> list[MetricLine]:
     """Return the metrics of an unbalanced file, a hand-over, and throttling reasons the simulated tables lack."""
     with contextlib.redirect_stdout(io.StringIO()) as out:
         metrics, clock = Metrics(stack=stack), ScriptedClock()
-        reporter = Reporter(
-            ledger=Forgetful(), metrics=metrics, events=RecordingEvents(), clock=clock, log=print_nothing
-        )  # type: ignore[arg-type]
+        services = Services(
+            ledger=Forgetful(),  # type: ignore[arg-type]
+            listing=FakeObjects({}),
+            queue=RecordingQueue(),
+            rejects_url=lambda file: "",
+            metrics=metrics,
+            events=RecordingEvents(),
+            clock=clock,
+            log=print_nothing,
+        )
+        reporter = Reporter(services)
         reporter.file_ended(FILE, "orders", Outcome(Status.UNBALANCED, RowCounts(rows_read=2), 1.0))
         reporter.handed_over("message", 1)
         for reason in REASONS:

@@ -1,16 +1,17 @@
-"""An intake with fakes around it, and the events that wake it."""
+"""A dispatcher with fakes around it, and the events that wake it."""
 
 import json
 from pathlib import Path
 from typing import Any
 
+from ingest.dynamodb.item_writer import ItemWriter
 from ingest.feeds.feed import Feed, Feeds, Rejects
 from ingest.file import FileVersion
 from ingest.worker.dispatch import Dispatcher, Message
-from ingest.worker.lease import Heart, Timing
+from ingest.worker.lease import Timing
 from ingest.worker.load import Sizes
-from ingest.worker.ports import CountingWriter
-from ingest.worker.wiring import assemble
+from ingest.worker.ports import WorkerServices
+from ingest.worker.wiring import build
 from tests.support.fakes import (
     FakeObjects,
     FakeTable,
@@ -31,12 +32,12 @@ EVENT_S = 1_795_342_272.345  # 2026-11-22T10:11:12.345Z
 
 
 class World:
-    """An intake and everything it touches."""
+    """A dispatcher and everything it touches."""
 
     def __init__(
         self,
         *,
-        writer: CountingWriter | None = None,
+        writer: ItemWriter | None = None,
         limit: Rejects | None = None,
         deadline_s: float = 900,
         timing: Timing | None = None,
@@ -45,50 +46,65 @@ class World:
     ) -> None:
         self.table = FakeTable()
         self.objects = FakeObjects({KEY: CSV, "orders/b.csv": b"id,n\nz,26\n"})
-        self.ledger = MemoryLedger()
         self.queue = RecordingQueue()
         self.rejects: dict[str, RecordingRejects] = {}
         self.dead_letters = RecordingDeadLetters()
         self.metrics = RecordingMetrics()
         self.events = RecordingEvents()
         self.clock = ScriptedClock(time_s=EVENT_S + 7)
+        self.ledger = MemoryLedger(self.clock)
         self.logged: list[tuple[str, dict[str, object]]] = []
         self.deadline_s = self.clock.time_s + deadline_s
         self.writer = writer or self.table
         feed = Feed("orders/", "Orders", "id", columns={"n": "N"}, max_rejects=limit or Rejects())
-        self.heart = Heart()
-        self.dispatcher = self._dispatcher(Feeds({"orders": feed}), timing or Timing(), segment_bytes, sizes)
+        self.feeds = Feeds({"orders": feed})
+        self.dispatcher = self.build(self.feeds, timing=timing, segment_bytes=segment_bytes, sizes=sizes)
 
-    def _dispatcher(self, feeds: Feeds, timing: Timing, segment_bytes: int, sizes: Sizes | None) -> Dispatcher:
-        return assemble(
-            feeds=feeds,
+    def build(
+        self,
+        feeds: Feeds,
+        *,
+        timing: Timing | None = None,
+        segment_bytes: int = 64 * 1024 * 1024,
+        sizes: Sizes | None = None,
+    ) -> Dispatcher:
+        """Return a dispatcher with other feeds and settings."""
+        timing, stuck_s = timing or Timing(), 3600
+        return build(
+            feeds,
+            self.services,
+            timing=timing,
+            segment_bytes=segment_bytes,
+            bucket=BUCKET,
+            stuck_s=stuck_s,
+            sizes=sizes,
+        )
+
+    @property
+    def services(self) -> WorkerServices:
+        return WorkerServices(
             ledger=self.ledger,
             objects=self.objects,
             listing=self.objects,
             queue=self.queue,
             writer_for=lambda feed: self.writer,
             rejects_for=self._rejects_for,
+            rejects_url=lambda file: self._rejects_for(file).url,
             dead_letters=self.dead_letters,
             metrics=self.metrics,
             events=self.events,
             clock=self.clock,
             log=lambda message, fields: self.logged.append((message, fields)),
-            heart=self.heart,
-            timing=timing,
-            segment_bytes=segment_bytes,
-            bucket=BUCKET,
-            stuck_s=3600,
-            sizes=sizes,
         )
 
     def _rejects_for(self, file: FileVersion) -> RecordingRejects:
         return self.rejects.setdefault(file.key, RecordingRejects(f"s3://rejects/{file.key}/"))
 
     def take(self, body: str, *, message_id: str = "m1", delivery: int = 1, hops: int = 0, stalls: int = 0) -> None:
-        self.dispatcher.take(Message(message_id, body, delivery, self.deadline_s, "w", hops, stalls))
+        self.dispatcher.dispatch(Message(message_id, body, delivery, self.deadline_s, "w", hops, stalls))
 
     def entry(self, key: str = KEY) -> MemoryEntry:
-        """The only ledger record of an object."""
+        """The only ledger entry of an object."""
         (record,) = [record for record in self.ledger.files() if record.work.file.key == key]
         return record
 

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from ingest.contract import Metric, Status
+from ingest.dynamodb.item_writer import Heartbeat
 from ingest.errors import (
     IngestError,
     InternalFault,
@@ -172,7 +173,7 @@ def claim(world: World, message_id: str, delivery: int) -> None:
     """Let somebody else hold the lease on the file."""
     file = FileVersion("landing-example", KEY, sequencer="0066F2")
     token = LeaseToken(message_id, delivery, world.deadline_s)
-    claimed = world.ledger.claim(WorkItem(file), feed="orders", token=token, now_s=world.clock.now_s())
+    claimed = world.ledger.leases.claim(WorkItem(file), feed="orders", token=token)
     assert isinstance(claimed, Claimed)
 
 
@@ -314,7 +315,7 @@ def test_a_lost_lease_comes_back_and_leaves_the_other_workers_word() -> None:
     world = World()
 
     class Slow(FakeTable):
-        def write(self, items: Items) -> list[Refusal]:
+        def write(self, items: Items, heartbeat: Heartbeat) -> list[Refusal]:
             world.clock.time_s += 1000  # the lease has run out: somebody else takes over
             world.deadline_s += 1000
             claim(world, "m1", 2)
@@ -361,7 +362,7 @@ def test_an_unknown_message_is_dead_lettered_with_its_reason_and_acked(body: str
     assert (dead_lettered, code) == (body, "unknown_message")
     assert reason.startswith("The message is") or reason.startswith("The message has")
     assert world.metrics.sums(NO_FEED) == {Metric.MESSAGES_UNKNOWN: 1}
-    assert world.logged == [("message buried", {"message_id": "m1", "reason": reason})]
+    assert world.logged == [("message dead-lettered", {"message_id": "m1", "reason": reason})]
 
 
 def test_an_unknown_message_that_cannot_be_dead_lettered_comes_back() -> None:
@@ -397,7 +398,7 @@ def secretive(world: World) -> Iterator[Callable[[], None]]:
 
 def test_no_row_data_is_in_logs_or_metrics() -> None:
     class Refusing(FakeTable):
-        def write(self, items: Items) -> list[Refusal]:
+        def write(self, items: Items, heartbeat: Heartbeat) -> list[Refusal]:
             return [Refusal(row, f"no such thing as {SECRET}") for row in range(len(items))]
 
     world = World(writer=Refusing(), limit=Rejects(count=0))

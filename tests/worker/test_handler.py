@@ -10,7 +10,7 @@ import boto3
 import pytest
 
 from ingest.aws.clock import Clock
-from ingest.contract import FINAL_STATUSES, Env, Ledger, Metric, Status
+from ingest.contract import FINAL_STATUSES, Env, LedgerKeys, Metric, Status
 from ingest.errors import IngestError, SettingsFault, Throttled, Unavailable
 from ingest.file import FileVersion
 from ingest.ledger.claims import LeaseToken
@@ -119,7 +119,7 @@ def test_a_message_that_cannot_be_hidden_comes_back_late_and_harms_no_one(error:
     batch = [sqs_record("slow", event(KEY)), sqs_record("good", event("orders/b.csv"))]
     assert returned(function(world, ReceivedFrom(error)).answer({"Records": batch}, 900)) == ["slow"]
     assert world.entry("orders/b.csv").status == Status.COMPLETE
-    reported = ["messages not kept hidden", "message comes back", "message comes back late"]
+    reported = ["visibility timeout not extended", "message will be retried", "message will be retried late"]
     assert [line["message"] for line in lines(log)] == reported
 
 
@@ -143,7 +143,7 @@ def test_a_message_whose_own_lease_still_holds_comes_back_when_it_has_run_out() 
     world, queue = World(), ReceivedFrom()
     file = FileVersion("landing-example", KEY, sequencer="0066F2")
     token = LeaseToken("m", 1, world.clock.time_s + 40, "dead")
-    world.ledger.claim(WorkItem(file), feed="orders", token=token, now_s=world.clock.time_s)
+    world.ledger.leases.claim(WorkItem(file), feed="orders", token=token)
     batch = [sqs_record("m", event(KEY), delivery=2)]
     assert returned(function(world, queue).answer({"Records": batch}, 900)) == ["m"]
     assert queue.hidden == [("handle of m", 41)]
@@ -249,7 +249,7 @@ class Cloud:
         self.queue = self.sqs.create_queue(QueueName="buffer")["QueueUrl"]
         self.dead = self.sqs.create_queue(QueueName="dead")["QueueUrl"]
         self.orders = table("Orders", "customer_id", "order_id")
-        self.ledger = table("Ledger", Ledger.PARTITION_KEY, Ledger.SORT_KEY)
+        self.ledger = table("Ledger", LedgerKeys.PARTITION_KEY, LedgerKeys.SORT_KEY)
         self.events = client("events")
         urls = {Env.QUEUE_URL: self.queue, Env.DEAD_LETTER_URL: self.dead}
         self.environment = {**ENVIRONMENT, **urls, Env.RETRY_BASE_S: "600"}
@@ -278,7 +278,9 @@ class Cloud:
         """The ledger's record of an object."""
         record: dict[str, Any]
         (record,) = [
-            item for item in self.ledger.scan()["Items"] if item["pk"] == f"landing/{key}" and item["sk"] != Ledger.HEAD
+            item
+            for item in self.ledger.scan()["Items"]
+            if item["pk"] == f"landing/{key}" and item["sk"] != LedgerKeys.HEAD
         ]
         return record
 

@@ -5,6 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from ingest.contract import Metric, Status
+from ingest.dynamodb.item_writer import Heartbeat
 from ingest.dynamodb.write_stats import NOTHING_WRITTEN, WriteStats
 from ingest.errors import IngestError, LeaseLost, ObjectSuperseded, Throttled, TooManyRejects
 from ingest.feeds.feed import Rejects
@@ -33,9 +34,9 @@ class ThenWriter(FakeTable):
         super().__init__()
         self.then = {call: then}
 
-    def write(self, items: Items) -> list[Refusal]:
+    def write(self, items: Items, heartbeat: Heartbeat) -> list[Refusal]:
         self.then.pop(len(self.calls), lambda: None)()
-        return super().write(items)
+        return super().write(items, heartbeat)
 
 
 def fails(error: BaseException) -> Callable[[], None]:
@@ -227,18 +228,18 @@ def test_a_file_that_takes_no_measurable_time_reports_no_rate() -> None:
 
 
 class SlowTable(FakeTable):
-    """A table that takes ten requests and many seconds for each call, and beats between them."""
+    """A table that takes ten requests and many seconds for each call, and calls the heartbeat between them."""
 
     def __init__(self, world: Callable[[], World]) -> None:
         super().__init__()
         self._world = world
 
-    def write(self, items: Items) -> list[Refusal]:
+    def write(self, items: Items, heartbeat: Heartbeat) -> list[Refusal]:
         for _ in range(10):
             self.stats = self.stats.plus(WriteStats(requests=1, items=1, units=2))
             self._world().clock.time_s += 2
-            self._world().heart.beat()
-        return super().write(items)
+            heartbeat()
+        return super().write(items, heartbeat)
 
 
 def test_while_a_slow_table_is_written_to_what_it_meets_is_reported_every_few_seconds() -> None:
@@ -263,7 +264,7 @@ def test_what_writing_met_is_reported_though_the_work_is_given_back() -> None:
     world = World(writer=table)
     table.stats = NOTHING_WRITTEN
 
-    def met(items: Items) -> list[Refusal]:
+    def met(items: Items, heartbeat: Heartbeat) -> list[Refusal]:
         table.stats = WriteStats(requests=4, items=100, throttled=4, by_key_range=4)
         raise Throttled("full")
 

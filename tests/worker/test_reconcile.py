@@ -12,19 +12,12 @@ from ingest.ledger.claims import LeaseToken
 from ingest.ledger.work_item import WorkItem
 from ingest.queue.messages import read_message
 from ingest.worker.reconcile import LONG_QUEUE, Findings, Reconciler
-from ingest.worker.report import NO_FEED, Reporter
+from ingest.worker.report import NO_FEED
 from tests.support.fakes import SentMessage
 from tests.support.world import BUCKET, KEY, World
 
 STUCK_S = 3600.0
 FILE = FileVersion(BUCKET, KEY, etag="e", sequencer="0A", size_bytes=24)
-
-
-class Closer:
-    """Closes nothing."""
-
-    def close_split(self, file: FileVersion, feed: str) -> None:
-        raise AssertionError("nothing is split")
 
 
 def world() -> World:
@@ -35,33 +28,16 @@ def world() -> World:
 
 
 def look(world: World) -> Findings:
-    reporter = Reporter(
-        ledger=world.ledger,
-        metrics=world.metrics,
-        events=world.events,
-        clock=world.clock,
-        log=lambda message, fields: world.logged.append((message, fields)),
-    )
-    reconciler = Reconciler(
-        feeds=Feeds({"orders": Feed("orders/", "Orders", "id")}),
-        ledger=world.ledger,
-        objects=world.objects,
-        queue=world.queue,
-        worker=Closer(),
-        reporter=reporter,
-        clock=world.clock,
-        bucket=BUCKET,
-        stuck_s=STUCK_S,
-    )
-    return reconciler.run()
+    feeds = Feeds({"orders": Feed("orders/", "Orders", "id")})
+    return Reconciler(feeds, world.services, bucket=BUCKET, stuck_s=STUCK_S).run()
 
 
 def try_once(world: World, message_id: str = "m") -> None:
     """Claim the file and put it back without progress."""
     now_s = world.clock.time_s
     token = LeaseToken(message_id, 1, now_s + 60, "w")
-    world.ledger.claim(WorkItem(FILE), feed="orders", token=token, now_s=now_s)
-    world.ledger.put_back(WorkItem(FILE), token, None, Throttled("full"))
+    world.ledger.leases.claim(WorkItem(FILE), feed="orders", token=token)
+    world.ledger.leases.put_back(WorkItem(FILE), token, None, Throttled("full"))
 
 
 def test_work_whose_message_may_still_come_is_left_alone() -> None:
@@ -85,7 +61,7 @@ def test_work_that_no_one_has_touched_for_long_is_sent_again_once_in_that_time()
 def test_work_whose_lease_holds_is_never_sent_again() -> None:
     made = world()
     token = LeaseToken("m", 1, made.clock.time_s + 10 * STUCK_S, "w")
-    made.ledger.claim(WorkItem(FILE), feed="orders", token=token, now_s=made.clock.time_s)
+    made.ledger.leases.claim(WorkItem(FILE), feed="orders", token=token)
     made.clock.time_s += 2 * STUCK_S
     assert look(made).is_nothing
 
@@ -146,7 +122,7 @@ def test_the_age_of_the_oldest_file_that_has_not_ended_is_reported_for_each_feed
     made.clock.time_s += 100
     look(made)
     younger = WorkItem(replace(FILE, key="orders/b.csv"))
-    made.ledger.claim(younger, feed="orders", token=LeaseToken("n", 1, 0, "w"), now_s=made.clock.time_s)
+    made.ledger.leases.claim(younger, feed="orders", token=LeaseToken("n", 1, 0, "w"))
     made.clock.time_s += 50
     look(made)
     assert oldest(made) == [100, 150]
@@ -184,7 +160,7 @@ def test_what_has_no_feed_is_reported_of_only_while_it_is_unfinished() -> None:
     made = world()
     look(made)
     assert oldest(made, NO_FEED) == []
-    made.ledger.claim(WorkItem(FILE), feed=NO_FEED, token=LeaseToken("n", 1, 0, "w"), now_s=made.clock.time_s)
+    made.ledger.leases.claim(WorkItem(FILE), feed=NO_FEED, token=LeaseToken("n", 1, 0, "w"))
     made.clock.time_s += 30
     look(made)
     assert oldest(made, NO_FEED) == [30]

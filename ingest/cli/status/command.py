@@ -69,12 +69,12 @@ def status(
     _refuse("--{} needs FILE.", version=version)
     question = StatusQuery(read_feeds(feeds), feed=feed, status=state, day=day, limit=limit or FILES)
     if as_json:
-        overview = look(deployed.ledger, question, now_s=clock.now_s())
+        overview = look(deployed.ledger.queries, question, now_s=clock.now_s())
         print(json.dumps(overview_document(overview, deployed.name), ensure_ascii=False))
     elif watch is None:
-        line_console(sys.stdout).print(_lines(deployed.ledger, question, clock))
+        line_console(sys.stdout).print(_lines(deployed.ledger.queries, question, clock))
     else:
-        keep_looking(lambda: _lines(deployed.ledger, question, clock), watch, clock)
+        keep_looking(lambda: _lines(deployed.ledger.queries, question, clock), watch, clock)
 
 
 def _lines(ledger: StatusLedger, question: StatusQuery, clock: Clock) -> Group:

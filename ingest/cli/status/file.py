@@ -49,7 +49,7 @@ def find_versions(stack: DeployedStack, name: str) -> list[Entry]:
         SettingsFault: the URL has no key.
     """
     bucket, key = _place(stack, name)
-    entries = sorted(stack.ledger.versions(bucket, key), key=lambda entry: entry.first_seen_s or 0.0)
+    entries = sorted(stack.ledger.queries.versions(bucket, key), key=lambda entry: entry.first_seen_s or 0.0)
     if not entries:
         raise FileMissing(
             f"The ledger has no entry for s3://{bucket}/{key}. Check the key. If the object exists, its notification "
@@ -105,9 +105,9 @@ def find_history(stack: DeployedStack, name: str, version: str | None, *, now_s:
         SettingsFault: the URL has no key, or the ledger lacks this version.
     """
     entries = find_versions(stack, name)
-    versions = tuple(view_of(stack.ledger, entry, None, now_s=now_s) for entry in entries)
+    versions = tuple(view_of(stack.ledger.queries, entry, None, now_s=now_s) for entry in entries)
     chosen = versions[entries.index(choose(entries, version))]
-    return History(versions, chosen, tuple(stack.ledger.segments(chosen.entry.work.file)), now_s)
+    return History(versions, chosen, tuple(stack.ledger.queries.segments(chosen.entry.work.file)), now_s)
 
 
 def print_history(history: History, *, limit: int | None, as_json: bool) -> None:

@@ -7,6 +7,7 @@ from heapq import merge
 from itertools import chain, islice
 from typing import Protocol
 
+from ingest.aws.clock import iso
 from ingest.contract import FINAL_STATUSES, Status
 from ingest.errors import SettingsFault
 from ingest.feeds.feed import Feeds
@@ -14,7 +15,6 @@ from ingest.file import FileVersion
 from ingest.ledger.entry import Entry
 from ingest.ledger.progress import Progress, file_progress, may_be_compressed
 from ingest.ledger.states import is_open
-from ingest.ledger.table import iso
 from ingest.worker.report import NO_FEED
 
 OPEN_STATUSES = (Status.LOADING, Status.WAITING, Status.SPLIT)

@@ -5,12 +5,12 @@ from typing import Any
 from rich.console import Group
 from rich.text import Text
 
+from ingest.aws.clock import iso
 from ingest.cli.output import FittingTable, TableColumn
 from ingest.cli.status.query import FileView, Overview
 from ingest.contract import Status
 from ingest.ledger.entry import Entry
 from ingest.ledger.states import is_open
-from ingest.ledger.table import iso
 
 NOTHING = "No files are open and none finished today (UTC). `ingest history --files` shows more days."
 NOTHING_LIKE_IT = "No files match. `ingest history --files` shows more days."

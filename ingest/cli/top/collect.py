@@ -5,13 +5,13 @@ from dataclasses import dataclass
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
+from ingest.aws.clock import iso
 from ingest.cli.stack import DeployedStack, client
 from ingest.cli.status.query import FileView, Overview, StatusLedger, StatusQuery, look
 from ingest.contract import Output, Status
 from ingest.errors import SettingsFault
 from ingest.feeds.feed import Feeds
 from ingest.ledger.states import is_open
-from ingest.ledger.table import iso
 from ingest.metrics.cloudwatch import CloudWatchMetrics, LogEvents
 from ingest.metrics.summary import WINDOW_S, Measured, from_lines
 from ingest.queue.sqs import Depth, queue_depth
@@ -93,7 +93,7 @@ class Watcher:
 
     @property
     def _ledger(self) -> StatusLedger:
-        return self._stack.ledger
+        return self._stack.ledger.queries
 
     def _open(self, now_s: float) -> Overview:
         found = look(self._ledger, StatusQuery(self._feeds, limit=OPEN_FILES), now_s=now_s)

@@ -2,11 +2,11 @@
 
 from typing import Any
 
+from ingest.aws.clock import iso
 from ingest.cli.status.query import FileView
 from ingest.cli.status.view import file_document
 from ingest.cli.top.collect import StackHealth, eta_s
 from ingest.contract import Metric
-from ingest.ledger.table import iso
 
 THROTTLES = {
     "key_range": Metric.THROTTLED_BY_KEY_RANGE,

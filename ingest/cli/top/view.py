@@ -6,13 +6,13 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from ingest.aws.clock import iso
 from ingest.cli.status.query import FileView
 from ingest.cli.status.view import age_text, share_text, status_text
 from ingest.cli.top.collect import StackHealth, eta_s
 from ingest.cli.top.document import THROTTLES, reject_share
 from ingest.contract import Metric, Status
 from ingest.ledger.entry import Entry
-from ingest.ledger.table import iso
 
 KEY = 31  # characters of a file's key at most
 

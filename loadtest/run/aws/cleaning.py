@@ -9,7 +9,7 @@ from functools import partial
 from itertools import islice
 from typing import Any
 
-from ingest.contract import Ledger, Output
+from ingest.contract import LedgerKeys, Output
 from loadtest.harness.queue import depths, messages_about
 from loadtest.harness.read_back import pages
 from loadtest.run.aws.clients import Clients, NotClean, RunRefused
@@ -168,7 +168,7 @@ class Cleaner:
     def _forget(self, marker: Marker) -> int:
         dynamodb, table = self._clients.get("dynamodb"), self._out(Output.LEDGER_TABLE)
         items = RowCounts(dynamodb, table, self._out(Output.LANDING_BUCKET)).items(marker.keys)
-        keys = ({name: item[name] for name in (Ledger.PARTITION_KEY, Ledger.SORT_KEY)} for item in items)
+        keys = ({name: item[name] for name in (LedgerKeys.PARTITION_KEY, LedgerKeys.SORT_KEY)} for item in items)
         return delete_items(dynamodb, table, keys)
 
     def _dead_letter(self, run: str) -> int:

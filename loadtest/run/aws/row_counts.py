@@ -8,7 +8,7 @@ from typing import Any
 
 from boto3.dynamodb.types import TypeDeserializer
 
-from ingest.contract import FINAL_STATUSES, Ledger
+from ingest.contract import FINAL_STATUSES, LedgerKeys
 from loadtest.run.aws.clients import THREADS
 
 Item = Mapping[str, Any]
@@ -28,8 +28,8 @@ class RowCounts:
         days = [f"{since + timedelta(days=n):%Y-%m-%d}" for n in range((until.date() - since.date()).days + 1)]
         for listing in (f"{feed}#{status}#{day}" for feed in feeds for status in FINAL_STATUSES for day in days):
             for item in self._listed(listing, since.strftime(_ISO)):
-                bucket, _, key = item[Ledger.PARTITION_KEY]["S"].partition("/")
-                version = item[Ledger.SORT_KEY]["S"].removeprefix(Ledger.FILE_PREFIX)
+                bucket, _, key = item[LedgerKeys.PARTITION_KEY]["S"].partition("/")
+                version = item[LedgerKeys.SORT_KEY]["S"].removeprefix(LedgerKeys.FILE_PREFIX)
                 if bucket == self._bucket:
                     yield key, version, listing.split("#")[1]
 
@@ -46,18 +46,18 @@ class RowCounts:
 
     def newest(self, key: str) -> str | None:
         """Return the sequencer of the newest version of an object that the function heard of."""
-        name = {Ledger.PARTITION_KEY: {"S": f"{self._bucket}/{key}"}, Ledger.SORT_KEY: {"S": Ledger.HEAD}}
+        name = {LedgerKeys.PARTITION_KEY: {"S": f"{self._bucket}/{key}"}, LedgerKeys.SORT_KEY: {"S": LedgerKeys.HEAD}}
         item = self._dynamodb.get_item(TableName=self._table, Key=name, ConsistentRead=True).get("Item", {})
         return str(item["sequencer"]["S"]) if "sequencer" in item else None
 
     def _listed(self, listing: str, since: str) -> Iterator[Item]:
-        condition = f"{Ledger.LISTING} = :listing AND {Ledger.LISTED_AT} >= :since"
+        condition = f"{LedgerKeys.LISTING} = :listing AND {LedgerKeys.LISTED_AT} >= :since"
         values = {":listing": {"S": listing}, ":since": {"S": since}}
-        return self._query(condition, values, IndexName=Ledger.INDEX)
+        return self._query(condition, values, IndexName=LedgerKeys.INDEX)
 
     def _of(self, key: str) -> list[Item]:
         values = {":name": {"S": f"{self._bucket}/{key}"}}
-        return list(self._query(f"{Ledger.PARTITION_KEY} = :name", values, ConsistentRead=True))
+        return list(self._query(f"{LedgerKeys.PARTITION_KEY} = :name", values, ConsistentRead=True))
 
     def _query(self, condition: str, values: Mapping[str, Any], **more: Any) -> Iterator[Item]:
         asked = {"TableName": self._table, "KeyConditionExpression": condition, "ExpressionAttributeValues": values}

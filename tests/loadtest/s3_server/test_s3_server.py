@@ -12,7 +12,7 @@ import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError, IncompleteReadError, ResponseStreamingError
 
-from ingest.aws.s3 import Objects
+from ingest.aws.s3 import S3Objects
 from ingest.file import FileVersion
 from loadtest.s3_server import ObjectServer, Settings
 from tests.support.fakes import ScriptedClock
@@ -125,7 +125,7 @@ def is_cut(s3: Any) -> bool:
 
 def test_the_product_reads_a_file_whose_answers_are_cut(folder: Path) -> None:
     with ObjectServer(folder, Settings(cut_share=0.4)) as server:
-        objects = Objects(client=client(server), clock=ScriptedClock(), range_bytes=30_000)
+        objects = S3Objects(client=client(server), clock=ScriptedClock(), range_bytes=30_000)
         found = objects.find(FileVersion(bucket="bucket", key=KEY))
         assert b"".join(objects.portions(found)) == CONTENT
         assert server.document()["cut"] > 0

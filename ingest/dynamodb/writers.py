@@ -1,4 +1,10 @@
-"""The session that reaches a feed's table: this one, or one of another region, or of a role that is assumed for it."""
+"""Which writer a feed has, and the session that reaches its table: this one, or one of another region or role.
+
+The one place where a write mode is chosen, for the function, for `ingest load` and for the tests.
+"""
+
+from functools import partial
+from typing import Any
 
 import boto3
 import botocore.session
@@ -13,7 +19,47 @@ from botocore.credentials import (
 )
 from botocore.exceptions import NoCredentialsError
 
+from ingest.dynamodb.boto3_writer import Boto3Writer
+from ingest.dynamodb.http.client import batch_write_exchange
+from ingest.dynamodb.item_writer import ItemWriter
+from ingest.dynamodb.writer import BatchWriter
+from ingest.feeds.feed import Feed
+
 SESSION_NAME = "csv-ingest"  # what the owner of the table sees in CloudTrail
+
+
+class WriterFactory:
+    """Makes the writers of feeds. Assumed roles and connections are kept from file to file.
+
+    `dynamodb` is the session's own resource, if there is one already: making another takes time.
+    """
+
+    def __init__(self, session: boto3.Session, config: Config, *, dynamodb: Any = None) -> None:
+        self._session = session
+        self._config = config
+        self._dynamodb = dynamodb
+        self._opened: dict[tuple[str | None, str | None], tuple[boto3.Session, Any]] = {}
+        self._fast: dict[tuple[object, ...], BatchWriter] = {}
+
+    def writer_for(self, feed: Feed, *, table: str | None = None) -> ItemWriter:
+        """Return a feed's writer, to its own table or to another. Nothing is asked of AWS before the first item."""
+        name = table or feed.table
+        opened, dynamodb = self._open(feed.role, feed.region)
+        if feed.writer == "boto3":
+            return Boto3Writer(dynamodb.Table(name))
+        key = (name, feed.interleave, feed.role, feed.region)
+        if key not in self._fast:
+            connect = partial(batch_write_exchange, opened, dynamodb.meta.client, name)
+            self._fast[key] = BatchWriter(name, connect, interleave=feed.interleave)
+        return self._fast[key]
+
+    def _open(self, role: str | None, region: str | None) -> tuple[boto3.Session, Any]:
+        if (role, region) not in self._opened:
+            opened = table_session(self._session, role=role, region=region, config=self._config)
+            is_own = opened is self._session and self._dynamodb is not None
+            dynamodb = self._dynamodb if is_own else opened.resource("dynamodb", config=self._config)
+            self._opened[role, region] = opened, dynamodb
+        return self._opened[role, region]
 
 
 def table_session(

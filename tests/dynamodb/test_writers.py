@@ -9,7 +9,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from ingest.dynamodb.http.client import batch_write_exchange
-from ingest.dynamodb.session import SESSION_NAME, table_session
+from ingest.dynamodb.writers import SESSION_NAME, table_session
 from ingest.errors import AccessDenied
 from tests.support.clients import client, mock_aws, session
 
