@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import boto3
 import pytest
 
 from ingest.cli import history as command
@@ -14,55 +13,41 @@ from ingest.contract import Status
 from ingest.errors import BadHeader
 from ingest.file import FileVersion
 from ingest.ledger import queries as ledger_ended
-from ingest.ledger.claims import LeaseToken, Outcome
+from ingest.ledger.claims import Outcome
 from ingest.ledger.row_counts import RowCounts
-from ingest.ledger.store import TableLedger
 from ingest.ledger.work_item import WorkItem
-from tests.support.clients import ledger_table, mock_aws, session
-from tests.support.command import FEEDS, NOON, Ran
+from tests.support.command import NOON, Ran
 from tests.support.fakes import ScriptedClock
-from tests.support.memory_ledger import at
+from tests.support.scenario import LedgerScenario, deployed
 
 DAY = 86_400.0
 
 
-class Story:
-    """Files that ended, by days before today."""
-
-    def __init__(self) -> None:
-        self.ledger = TableLedger(table=ledger_table(), clock=ScriptedClock(NOON))
-
-    def ended(self, name: str, days_ago: int = 0, status: str = Status.COMPLETE, rows: int = 10) -> None:
-        file = FileVersion("landing", name, etag="e", sequencer="0A")
-        feed, at_s = name.partition("/")[0], NOON - days_ago * DAY
-        token = LeaseToken("m", 1, at_s + 60)
-        at(self.ledger, at_s - 2).leases.claim(WorkItem(file), feed=feed, token=token)
-        error = BadHeader("No column id.") if status == Status.FAILED else None
-        outcome = Outcome(status, RowCounts(rows, rows - 3, 2, 1, 10 * rows), 2.0, None, error)
-        at(self.ledger, at_s).transitions.end_file(file, token, outcome)
-        at(self.ledger, at_s).transitions.note_reported(file, feed, status)
+def ended(
+    scenario: LedgerScenario, name: str, days_ago: int = 0, status: str = Status.COMPLETE, rows: int = 10
+) -> None:
+    """Let a file end some days before today."""
+    error = BadHeader("No column id.") if status == Status.FAILED else None
+    outcome = Outcome(status, RowCounts(rows, rows - 3, 2, 1, 10 * rows), 2.0, None, error)
+    work = WorkItem(FileVersion("landing", name, etag="e", sequencer="0A"))
+    scenario.load(work, -days_ago * DAY, outcome, feed=name.partition("/")[0])
 
 
 @pytest.fixture
-def empty(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Story]:
-    monkeypatch.setattr(boto3, "Session", lambda region_name=None: session())
+def empty(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[LedgerScenario]:
     monkeypatch.setattr(command, "Clock", lambda: ScriptedClock(NOON))
-    monkeypatch.setenv("INGEST_LEDGER_TABLE", "Ledger")
-    monkeypatch.setenv("COLUMNS", "150")
-    monkeypatch.chdir(tmp_path)
-    Path("feeds.toml").write_text(FEEDS, encoding="utf-8")
-    with mock_aws():
-        yield Story()
+    with deployed(monkeypatch, tmp_path, clock=ScriptedClock(NOON)) as scenario:
+        yield scenario
 
 
 @pytest.fixture
-def story(empty: Story) -> Story:
+def scenario(empty: LedgerScenario) -> LedgerScenario:
     """Four files of two days, and one of the week before."""
-    empty.ended("orders/a.csv")
-    empty.ended("orders/b.csv", rows=1000)
-    empty.ended("orders/c.csv", status=Status.FAILED)
-    empty.ended("visits/d.csv", days_ago=1)
-    empty.ended("orders/old.csv", days_ago=8)
+    ended(empty, "orders/a.csv")
+    ended(empty, "orders/b.csv", rows=1000)
+    ended(empty, "orders/c.csv", status=Status.FAILED)
+    ended(empty, "visits/d.csv", days_ago=1)
+    ended(empty, "orders/old.csv", days_ago=8)
     return empty
 
 
@@ -87,14 +72,14 @@ ASKED: list[tuple[list[str], list[tuple[Any, ...]]]] = [
 ]
 
 
-def test_files_are_counted_by_day_and_feed(capsys: pytest.CaptureFixture[str], story: Story) -> None:
+def test_files_are_counted_by_day_and_feed(capsys: pytest.CaptureFixture[str], scenario: LedgerScenario) -> None:
     for arguments, found in ASKED:
         ran = Ran(capsys, "history", *arguments, "--json")
         assert days(ran) == found, arguments
         assert ran.json["total"]["files"] == sum(day[2] for day in found)
 
 
-def test_the_table_ends_with_the_sum(capsys: pytest.CaptureFixture[str], story: Story) -> None:
+def test_the_table_ends_with_the_sum(capsys: pytest.CaptureFixture[str], scenario: LedgerScenario) -> None:
     lines = [line.split() for line in Ran(capsys, "history").out.splitlines()]
     assert lines[0] == ["day", "feed", "files", "failed", "rows", "read", "written", "rejected", "superseded", "bytes"]
     assert lines[-2:] == [
@@ -103,7 +88,7 @@ def test_the_table_ends_with_the_sum(capsys: pytest.CaptureFixture[str], story: 
     ]
 
 
-def test_each_file_is_shown_when_that_is_asked(capsys: pytest.CaptureFixture[str], story: Story) -> None:
+def test_each_file_is_shown_when_that_is_asked(capsys: pytest.CaptureFixture[str], scenario: LedgerScenario) -> None:
     out = Ran(capsys, "history", "--files").out
     assert [line.split()[1:4] for line in out.splitlines()[2:]] == [
         ["visits", "visits/d.csv", "COMPLETE"],
@@ -118,10 +103,10 @@ def test_each_file_is_shown_when_that_is_asked(capsys: pytest.CaptureFixture[str
 
 @pytest.mark.parametrize("arguments", [[], ["--files"]])
 def test_on_a_narrow_terminal_it_drops_columns_and_names_them(
-    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, story: Story, arguments: list[str]
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, scenario: LedgerScenario, arguments: list[str]
 ) -> None:
     monkeypatch.setenv("COLUMNS", "80")
-    story.ended("orders/a/name/that/is/long/and/longer/still/and/does/not/fit.csv", status=Status.FAILED)
+    ended(scenario, "orders/a/name/that/is/long/and/longer/still/and/does/not/fit.csv", status=Status.FAILED)
     lines = Ran(capsys, "history", *arguments).out.splitlines()
     assert max(map(len, lines)) <= 80
     assert lines[-1].startswith("Columns not shown: ") and "bytes" in lines[-1]
@@ -131,7 +116,7 @@ def test_on_a_narrow_terminal_it_drops_columns_and_names_them(
 
 @pytest.mark.parametrize(("arguments", "count"), [([], 2), (["--files"], 4)])
 def test_csv_is_for_spreadsheets(
-    capsys: pytest.CaptureFixture[str], story: Story, arguments: list[str], count: int
+    capsys: pytest.CaptureFixture[str], scenario: LedgerScenario, arguments: list[str], count: int
 ) -> None:
     rows = list(csv.DictReader(io.StringIO(Ran(capsys, "history", "--csv", *arguments).out)))
     assert len(rows) == count
@@ -139,17 +124,17 @@ def test_csv_is_for_spreadsheets(
 
 
 def test_of_more_files_than_are_read_at_once_none_is_left_out(
-    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, story: Story
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, scenario: LedgerScenario
 ) -> None:
     monkeypatch.setattr(ledger_ended, "MOST_KEYS", 2)
     for n in range(3):
-        story.ended(f"orders/{n}.csv")
+        ended(scenario, f"orders/{n}.csv")
     reported = Ran(capsys, "history", "--days", "1", "--files", "--status", "COMPLETE", "--json").json
     names = [file["file"].rpartition("/")[2] for file in reported["files"]]
     assert sorted(names) == ["0.csv", "1.csv", "2.csv", "a.csv", "b.csv"]
 
 
-def test_when_nothing_ended_it_says_so(capsys: pytest.CaptureFixture[str], empty: Story) -> None:
+def test_when_nothing_ended_it_says_so(capsys: pytest.CaptureFixture[str], empty: LedgerScenario) -> None:
     for arguments in ([], ["--files"]):
         ran = Ran(capsys, "history", "--day", "2020-01-01", *arguments)
         assert ran.out == "No files ended on these days.\n"
@@ -168,7 +153,7 @@ def test_when_nothing_ended_it_says_so(capsys: pytest.CaptureFixture[str], empty
     ],
 )
 def test_what_cannot_be_asked_is_refused(
-    capsys: pytest.CaptureFixture[str], empty: Story, arguments: list[str], begin: str
+    capsys: pytest.CaptureFixture[str], empty: LedgerScenario, arguments: list[str], begin: str
 ) -> None:
     ran = Ran(capsys, "history", *arguments)
     assert ran.code == 2

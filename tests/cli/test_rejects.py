@@ -1,24 +1,22 @@
 """`ingest rejects`: what was rejected and why, and the rows themselves to fix and upload again."""
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
-import boto3
 import pytest
 
-from ingest.aws.clock import Clock
 from ingest.contract import Reason, Status
 from ingest.feeds.dialect import Csv
 from ingest.file import FileVersion
-from ingest.ledger.claims import LeaseToken, Outcome
+from ingest.ledger.claims import Outcome
 from ingest.ledger.row_counts import RowCounts
-from ingest.ledger.store import TableLedger
 from ingest.ledger.work_item import WorkItem
 from ingest.rejects.reject import Reject
 from ingest.rejects.reject_writer import RejectParts
-from tests.support.clients import client, ledger_table, mock_aws, session
+from tests.support.clients import client
 from tests.support.command import Ran
-from tests.support.memory_ledger import at
+from tests.support.scenario import LedgerScenario, deployed
 
 KEY = "orders/a.csv"
 
@@ -27,40 +25,28 @@ def found(offset: int, raw: bytes, value: str | None = "x", reason: str = Reason
     return Reject(offset // 10 + 1, offset, reason, "not a valid number", "n", value, raw)
 
 
-class Story:
-    """A ledger and a bucket of rejects."""
-
-    def __init__(self) -> None:
-        self.ledger = TableLedger(table=ledger_table(), clock=Clock())
-        client("s3").create_bucket(Bucket="rejects", CreateBucketConfiguration={"LocationConstraint": "eu-central-1"})
-
-    def ended(self, *rejects: Reject, sequencer: str = "0A", at_s: float = 100.0, csv: Csv | None = None) -> None:
-        """Let a version of the file be loaded, with these rejects."""
-        file = FileVersion("landing", KEY, sequencer=sequencer, etag=f"e{sequencer}")
-        parts = RejectParts(client=client("s3"), bucket="rejects", file=file)
-        parts.begin(b"id;n\n", csv or Csv(delimiter=";"))
-        parts.add(list(rejects))
-        parts.close()
-        token = LeaseToken("m", 1, at_s + 60)
-        at(self.ledger, at_s).leases.claim(WorkItem(file), feed="orders", token=token)
-        row_counts = RowCounts(10, 10 - len(rejects), len(rejects), 0, 100)
-        outcome = Outcome(Status.COMPLETE, row_counts, 1.0, parts.url if rejects else None)
-        at(self.ledger, at_s + 1).transitions.end_file(file, token, outcome)
+def ended(
+    stack: LedgerScenario, *rejects: Reject, sequencer: str = "0A", second: float = -1000.0, csv: Csv | None = None
+) -> None:
+    """Let a version of the file be loaded, with these rejects."""
+    file = FileVersion("landing", KEY, sequencer=sequencer, etag=f"e{sequencer}")
+    parts = RejectParts(client=client("s3"), bucket="rejects", file=file)
+    parts.begin(b"id;n\n", csv or Csv(delimiter=";"))
+    parts.add(list(rejects))
+    parts.close()
+    row_counts = RowCounts(10, 10 - len(rejects), len(rejects), 0, 100)
+    stack.load(WorkItem(file), second, Outcome(Status.COMPLETE, row_counts, 1.0, parts.url if rejects else None))
 
 
 @pytest.fixture
-def story(monkeypatch: pytest.MonkeyPatch) -> Iterator[Story]:
-    monkeypatch.setattr(boto3, "Session", lambda region_name=None: session())
-    for name, value in {"LEDGER_TABLE": "Ledger", "LANDING_BUCKET": "landing", "REJECTS_BUCKET": "rejects"}.items():
-        monkeypatch.setenv(f"INGEST_{name}", value)
-    monkeypatch.setenv("COLUMNS", "120")
-    with mock_aws():
-        yield Story()
+def stack(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[LedgerScenario]:
+    with deployed(monkeypatch, tmp_path, columns=120) as made:
+        yield made
 
 
-def test_the_reasons_come_first_then_the_rows(capsys: pytest.CaptureFixture[str], story: Story) -> None:
+def test_the_reasons_come_first_then_the_rows(capsys: pytest.CaptureFixture[str], stack: LedgerScenario) -> None:
     ragged = Reject(9, 80, Reason.RAGGED_ROW, "the record has 1 cell(s)", None, None, b"e\n")
-    story.ended(found(10, b"a;x\n"), found(40, b"d;y\n", "y"), ragged)
+    ended(stack, found(10, b"a;x\n"), found(40, b"d;y\n", "y"), ragged)
     lines = [line.rstrip() for line in Ran(capsys, "rejects", KEY).out.splitlines()]
     assert lines[0] == f"s3://landing/{KEY}, version 0A{'0' * 30}: COMPLETE"
     assert lines[1] == "3 row(s) rejected: 2 bad_number, 1 ragged_row"
@@ -68,16 +54,18 @@ def test_the_reasons_come_first_then_the_rows(capsys: pytest.CaptureFixture[str]
     assert lines[7].split()[:3] == ["9", "ragged_row", "the"]
 
 
-def test_a_limit_leaves_the_counts_as_they_are(capsys: pytest.CaptureFixture[str], story: Story) -> None:
-    story.ended(*(found(10 * n, b"a;x\n") for n in range(1, 6)))
+def test_a_limit_leaves_the_counts_as_they_are(capsys: pytest.CaptureFixture[str], stack: LedgerScenario) -> None:
+    ended(stack, *(found(10 * n, b"a;x\n") for n in range(1, 6)))
     out = Ran(capsys, "rejects", KEY, "--limit", "2").out
     assert "5 row(s) rejected: 5 bad_number" in out
     assert out.count(" bad_number ") == 2
     assert out.endswith("Only the first 2 are shown; see --limit, --reason, --csv and --json.\n")
 
 
-def test_for_machines_it_is_one_object_with_all_of_them(capsys: pytest.CaptureFixture[str], story: Story) -> None:
-    story.ended(found(10, b"a;x\n"), found(40, b"\xff;y\n", None, Reason.BAD_ENCODING))
+def test_for_machines_it_is_one_object_with_all_of_them(
+    capsys: pytest.CaptureFixture[str], stack: LedgerScenario
+) -> None:
+    ended(stack, found(10, b"a;x\n"), found(40, b"\xff;y\n", None, Reason.BAD_ENCODING))
     reported = Ran(capsys, "rejects", f"s3://landing/{KEY}", "--json").json
     assert (reported["file"], reported["status"], reported["count"]) == (f"s3://landing/{KEY}", "COMPLETE", 2)
     assert (reported["reasons"], reported["truncated"]) == ({"bad_number": 1, "bad_encoding": 1}, False)
@@ -88,15 +76,17 @@ def test_for_machines_it_is_one_object_with_all_of_them(capsys: pytest.CaptureFi
 
 
 def test_the_csv_is_the_rows_as_they_stand_under_the_files_own_header(
-    capfdbinary: pytest.CaptureFixture[bytes], story: Story
+    capfdbinary: pytest.CaptureFixture[bytes], stack: LedgerScenario
 ) -> None:
-    story.ended(found(10, "ä;x\n".encode()), found(40, b"d;y"), csv=Csv(delimiter=";", encoding="cp1252"))
+    ended(stack, found(10, "ä;x\n".encode()), found(40, b"d;y"), csv=Csv(delimiter=";", encoding="cp1252"))
     assert run(capfdbinary, "rejects", KEY, "--csv") == (0, "id;n\nä;x\nd;y\n".encode("cp1252"), b"")
 
 
-def test_a_reason_and_a_limit_choose_rows_of_the_csv(capfdbinary: pytest.CaptureFixture[bytes], story: Story) -> None:
+def test_a_reason_and_a_limit_choose_rows_of_the_csv(
+    capfdbinary: pytest.CaptureFixture[bytes], stack: LedgerScenario
+) -> None:
     bad = [found(10 * n, b"%d;x\n" % n) for n in range(1, 4)]
-    story.ended(*bad, found(90, b"r\n", None, Reason.RAGGED_ROW), found(95, b"long", None, Reason.RECORD_TOO_LONG))
+    ended(stack, *bad, found(90, b"r\n", None, Reason.RAGGED_ROW), found(95, b"long", None, Reason.RECORD_TOO_LONG))
     _, out, err = run(capfdbinary, "rejects", KEY, "--csv")
     assert out == b"id;n\n1;x\n2;x\n3;x\nr\n"
     assert err == b"ingest: 1 row(s) with reason record_too_long are left out: only their beginning was kept.\n"
@@ -111,16 +101,20 @@ def run(captured: pytest.CaptureFixture[bytes], *arguments: str) -> tuple[int, b
     return code, *captured.readouterr()
 
 
-def test_the_newest_version_is_meant_unless_another_is_named(capsys: pytest.CaptureFixture[str], story: Story) -> None:
-    story.ended(found(10, b"a;x\n"), at_s=100)
-    story.ended(at_s=200, sequencer="0B")
+def test_the_newest_version_is_meant_unless_another_is_named(
+    capsys: pytest.CaptureFixture[str], stack: LedgerScenario
+) -> None:
+    ended(stack, found(10, b"a;x\n"), second=-200)
+    ended(stack, second=-100, sequencer="0B")
     assert Ran(capsys, "rejects", KEY).out.endswith("COMPLETE\nNo rows were rejected.\n")
     assert Ran(capsys, "rejects", KEY, "--json").json["rejects"] == []
     assert Ran(capsys, "rejects", KEY, "--json", "--version", "e0a").json["count"] == 1
 
 
-def test_rejects_that_were_kept_long_enough_are_reported_of(capsys: pytest.CaptureFixture[str], story: Story) -> None:
-    story.ended(found(10, b"a;x\n"))
+def test_rejects_that_were_kept_long_enough_are_reported_of(
+    capsys: pytest.CaptureFixture[str], stack: LedgerScenario
+) -> None:
+    ended(stack, found(10, b"a;x\n"))
     for thing in client("s3").list_objects_v2(Bucket="rejects")["Contents"]:
         client("s3").delete_object(Bucket="rejects", Key=thing["Key"])
     ran = Ran(capsys, "rejects", KEY)
@@ -130,8 +124,8 @@ def test_rejects_that_were_kept_long_enough_are_reported_of(capsys: pytest.Captu
     )
 
 
-def test_values_can_do_nothing_to_the_terminal(capsys: pytest.CaptureFixture[str], story: Story) -> None:
-    story.ended(found(10, b"a;x\n", "\x1b[2J" + "y" * 100))
+def test_values_can_do_nothing_to_the_terminal(capsys: pytest.CaptureFixture[str], stack: LedgerScenario) -> None:
+    ended(stack, found(10, b"a;x\n", "\x1b[2J" + "y" * 100))
     out = Ran(capsys, "rejects", KEY).out
     assert "\x1b" not in out and "\\x1b[2J" in out
     assert "y" * 57 not in out.replace("\n", "")

@@ -48,7 +48,7 @@ def stacks(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, dict[str, str]
 def test_the_parts_are_the_outputs_of_the_stack_called_ingest(stacks: Any) -> None:
     stacks["ingest"] = OUTPUTS
     stack = DeployedStack(None)
-    assert (stack.landing_bucket, stack.rejects_bucket, stack.ledger.table.name) == ("landing", "rejects", "L")
+    assert (stack.landing_bucket, stack.rejects_bucket, stack.ledger.table.dynamodb.name) == ("landing", "rejects", "L")
 
 
 def test_another_stack_is_named_by_the_option_or_else_by_the_variable(
@@ -65,7 +65,7 @@ def test_variables_stand_in_for_outputs_and_no_stack_is_asked_for(monkeypatch: p
     for name, value in VARIABLES.items():
         monkeypatch.setenv(name, value)
     stack = DeployedStack(None)
-    assert (stack.landing_bucket, stack.ledger.table.name) == ("landing2", "L2")
+    assert (stack.landing_bucket, stack.ledger.table.dynamodb.name) == ("landing2", "L2")
     with pytest.raises(SettingsFault, match="The CloudFormation stack 'ingest' does not exist"):
         _ = stack.rejects_bucket  # the one that is not set
 

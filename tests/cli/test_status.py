@@ -5,7 +5,6 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-import boto3
 import pytest
 from rich.console import Group
 
@@ -14,61 +13,33 @@ from ingest.cli.status.command import keep_looking
 from ingest.contract import Status
 from ingest.errors import BadHeader, Throttled
 from ingest.file import FileVersion
-from ingest.ledger.claims import LeaseToken, Outcome
+from ingest.ledger.claims import Outcome
 from ingest.ledger.row_counts import RowCounts
-from ingest.ledger.store import TableLedger
-from ingest.ledger.work_item import Checkpoint, Plan, WorkItem
+from ingest.ledger.work_item import Plan, WorkItem
 from ingest.reading.blocks import Position
 from ingest.reading.segments import Segment
-from tests.support.clients import ledger_table, mock_aws, session
-from tests.support.command import FEEDS, NOON, Ran
+from tests.support.command import NOON, Ran
 from tests.support.fakes import ScriptedClock
-from tests.support.memory_ledger import at
-
-
-class Story:
-    """Writes in the ledger what workers do at a time of day, in seconds from noon."""
-
-    def __init__(self) -> None:
-        self.clock = ScriptedClock(NOON)
-        self.ledger = TableLedger(table=ledger_table(), clock=self.clock)
-
-    def begin(self, work: WorkItem, at: float, *, feed: str = "orders", lease_s: float = 60) -> LeaseToken:
-        token = LeaseToken(f"m{at}", 1, NOON + at + lease_s, "w")
-        at(self.ledger, NOON + at).leases.claim(work, feed=feed, token=token)
-        return token
-
-    def save(self, work: WorkItem, token: LeaseToken, at: float, row_counts: RowCounts) -> None:
-        start = work.segment.start if work.segment else Position(0, 1)
-        reached = Position(start.byte + row_counts.bytes_read, start.line + row_counts.rows_read)
-        at(self.ledger, NOON + at).leases.save(work, token, Checkpoint(reached, reached, row_counts))
-
-    def whole(self, name: str, begun: float, ended: float, status: str = Status.COMPLETE, **outcome: Any) -> None:
-        """A file from its beginning to its told end."""
-        work, feed = WorkItem(file(name)), name.partition("/")[0]
-        token = self.begin(work, begun, feed=feed)
-        row_counts = RowCounts(10, 8, 2, 0, 100)
-        end = Outcome(status, row_counts, ended - begun, **outcome)
-        at(self.ledger, NOON + ended).transitions.end_file(work.file, token, end)
-        at(self.ledger, NOON + ended).transitions.note_reported(work.file, feed, status)
+from tests.support.scenario import LedgerScenario, deployed
 
 
 def file(name: str, sequencer: str = "0A", size: int = 1000) -> FileVersion:
     return FileVersion("landing", name, etag=f"e{sequencer}", sequencer=sequencer, size_bytes=size)
 
 
+def whole(
+    scenario: LedgerScenario, name: str, begun: float, ended: float, status: str = Status.COMPLETE, **more: Any
+) -> None:
+    """A file from its beginning to its reported end."""
+    outcome = Outcome(status, RowCounts(10, 8, 2, 0, 100), ended - begun, **more)
+    scenario.load(WorkItem(file(name)), ended, outcome, feed=name.partition("/")[0])
+
+
 @pytest.fixture
-def story(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Story]:
-    monkeypatch.setattr(boto3, "Session", lambda region_name=None: session())
-    monkeypatch.setenv("INGEST_LEDGER_TABLE", "Ledger")
-    monkeypatch.setenv("INGEST_LANDING_BUCKET", "landing")
-    monkeypatch.setenv("COLUMNS", "150")
-    monkeypatch.chdir(tmp_path)
-    Path("feeds.toml").write_text(FEEDS, encoding="utf-8")
-    with mock_aws():
-        reported = Story()
-        monkeypatch.setattr(command, "Clock", lambda: reported.clock)
-        yield reported
+def scenario(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[LedgerScenario]:
+    with deployed(monkeypatch, tmp_path, clock=ScriptedClock(NOON)) as made:
+        monkeypatch.setattr(command, "Clock", lambda: made.clock)
+        yield made
 
 
 def names(ran: Ran) -> list[str]:
@@ -82,16 +53,18 @@ def cells(line: str) -> list[str]:
 # --- all files ---
 
 
-def test_without_any_file_it_says_so(capsys: pytest.CaptureFixture[str], story: Story) -> None:
+def test_without_any_file_it_says_so(capsys: pytest.CaptureFixture[str], scenario: LedgerScenario) -> None:
     ran = Ran(capsys, "status")
     assert (ran.code, ran.err) == (0, "")
     assert ran.out.startswith("No files are open and none finished today (UTC).")
 
 
-def test_a_file_that_loads_is_shown_with_how_far_it_has_come(capsys: pytest.CaptureFixture[str], story: Story) -> None:
+def test_a_file_that_loads_is_shown_with_how_far_it_has_come(
+    capsys: pytest.CaptureFixture[str], scenario: LedgerScenario
+) -> None:
     work = WorkItem(file("orders/now.csv"))
-    token = story.begin(work, -100)
-    story.save(work, token, -10, RowCounts(5000, 4990, 7, 3, 250))
+    token = scenario.begin(work, -100)
+    scenario.save(work, token, -10, RowCounts(5000, 4990, 7, 3, 250))
     ran = Ran(capsys, "status")
     *_, line = [line for line in ran.out.splitlines() if line.strip()]
     assert cells(line) == ["orders/now.csv", "LOADING", "25.0 %", "50", "5,000", "7", "1 min 40 s"]
@@ -128,14 +101,14 @@ def test_a_file_that_loads_is_shown_with_how_far_it_has_come(capsys: pytest.Capt
 @pytest.mark.parametrize(("columns", "lines"), [("80", 3), (None, 1)])
 def test_a_key_is_never_cut_and_in_a_pipe_each_file_is_one_line(
     capsys: pytest.CaptureFixture[str],
-    story: Story,
+    scenario: LedgerScenario,
     monkeypatch: pytest.MonkeyPatch,
     columns: str | None,
     lines: int,
 ) -> None:
     key = "orders/" + "x" * 43
     work = WorkItem(file(key))
-    story.save(work, story.begin(work, -4000), -10, RowCounts(12_345_678, 12_345_678, 0, 0, 250))
+    scenario.save(work, scenario.begin(work, -4000), -10, RowCounts(12_345_678, 12_345_678, 0, 0, 250))
     monkeypatch.setenv("COLUMNS", columns or "")
     if columns is None:
         monkeypatch.delenv("COLUMNS")
@@ -147,38 +120,40 @@ def test_a_key_is_never_cut_and_in_a_pipe_each_file_is_one_line(
 
 
 def test_of_a_compressed_file_it_is_not_known_how_much_is_to_come(
-    capsys: pytest.CaptureFixture[str], story: Story
+    capsys: pytest.CaptureFixture[str], scenario: LedgerScenario
 ) -> None:
     for name, bytes_read in (("orders/a.csv.gz", 250), ("orders/unnamed", 2000)):
         work = WorkItem(file(name))
-        story.save(work, story.begin(work, -100), -10, RowCounts(rows_read=1, rows_written=1, bytes_read=bytes_read))
+        scenario.save(
+            work, scenario.begin(work, -100), -10, RowCounts(rows_read=1, rows_written=1, bytes_read=bytes_read)
+        )
     assert [document["progress"] for document in Ran(capsys, "status", "--json").json["files"]] == [None, None]
 
 
-def split(story: Story, name: str, *, planned: bool = True) -> tuple[FileVersion, list[WorkItem]]:
+def split(scenario: LedgerScenario, name: str, *, planned: bool = True) -> tuple[FileVersion, list[WorkItem]]:
     """A file of three segments behind a head of 10 bytes: one done, one half done, one not begun."""
     large = file(name, size=910)
-    token = story.begin(WorkItem(large), -200)
+    token = scenario.begin(WorkItem(large), -200)
     ends = [Position(byte, byte // 10) for byte in (10, 310, 610, 910)]
     works = [WorkItem(large, Segment(start, end)) for start, end in pairwise(ends)]
     for work in works:
         assert work.segment
-        at(story.ledger, NOON - 190).transitions.add_segment(large, work.segment)
+        scenario.at(-190).transitions.add_segment(large, work.segment)
     plan = Plan(ends[-1], 3)
-    at(story.ledger, NOON - 180).leases.save_plan(large, token, plan)
+    scenario.at(-180).leases.save_plan(large, token, plan)
     if planned:
-        at(story.ledger, NOON - 170).transitions.split(large, token, plan, head_bytes=10)
-    done = story.begin(works[0], -160)
-    at(story.ledger, NOON - 100).transitions.end_segment(works[0], done, RowCounts(30, 29, 1, 0, 300), is_whole=True)
-    story.save(works[1], story.begin(works[1], -90, lease_s=150), -30, RowCounts(15, 14, 1, 0, 150))
+        scenario.at(-170).transitions.split(large, token, plan, head_bytes=10)
+    done = scenario.begin(works[0], -160)
+    scenario.at(-100).transitions.end_segment(works[0], done, RowCounts(30, 29, 1, 0, 300), is_whole=True)
+    scenario.save(works[1], scenario.begin(works[1], -90, lease_s=150), -30, RowCounts(15, 14, 1, 0, 150))
     return large, works
 
 
 @pytest.mark.parametrize(("planned", "status", "shown"), [(True, "SPLIT", "1/3"), (False, "LOADING", "1/3…")])
 def test_a_split_file_has_come_as_far_as_its_segments(
-    capsys: pytest.CaptureFixture[str], story: Story, planned: bool, status: str, shown: str
+    capsys: pytest.CaptureFixture[str], scenario: LedgerScenario, planned: bool, status: str, shown: str
 ) -> None:
-    split(story, "orders/large.csv", planned=planned)
+    split(scenario, "orders/large.csv", planned=planned)
     ran = Ran(capsys, "status")
     *_, line = [line for line in ran.out.splitlines() if line.strip()]
     assert cells(line) == ["orders/large.csv", status, "50.5 %", shown, "0", "45", "2", "3 min 20 s"]
@@ -187,23 +162,23 @@ def test_a_split_file_has_come_as_far_as_its_segments(
     assert (document["rows_read"], document["bytes_read"]) == (45, 460)
 
 
-def busy_day(story: Story) -> None:
-    story.whole("orders/yesterday.csv", -90_000, -86_400)
-    story.whole("orders/early.csv", -3000, -2900)
-    story.whole("visits/bad.csv", -2000, -1900, Status.FAILED, error=BadHeader("It has no id."))
-    story.whole("orders/late.csv", -2500, -500)
-    story.whole("-/homeless.csv", -300, -290, Status.FAILED)
-    story.begin(WorkItem(file("orders/long.csv")), -7000)
+def busy_day(scenario: LedgerScenario) -> None:
+    whole(scenario, "orders/yesterday.csv", -90_000, -86_400)
+    whole(scenario, "orders/early.csv", -3000, -2900)
+    whole(scenario, "visits/bad.csv", -2000, -1900, Status.FAILED, error=BadHeader("It has no id."))
+    whole(scenario, "orders/late.csv", -2500, -500)
+    whole(scenario, "-/homeless.csv", -300, -290, Status.FAILED)
+    scenario.begin(WorkItem(file("orders/long.csv")), -7000)
     work = WorkItem(file("visits/short.csv"))
-    story.ledger.leases.put_back(
-        work, story.begin(work, -100, feed="visits"), None, Throttled("The table takes nothing.")
+    scenario.ledger.leases.put_back(
+        work, scenario.begin(work, -100, feed="visits"), None, Throttled("The table takes nothing.")
     )
 
 
 def test_open_files_come_first_and_then_those_that_ended_today_the_newest_first(
-    capsys: pytest.CaptureFixture[str], story: Story
+    capsys: pytest.CaptureFixture[str], scenario: LedgerScenario
 ) -> None:
-    busy_day(story)
+    busy_day(scenario)
     ran = Ran(capsys, "status", "--json")
     assert names(ran) == ["short.csv", "long.csv", "homeless.csv", "late.csv", "bad.csv", "early.csv"]
     assert ran.json["files"][0]["error"] == {"code": "throttled", "message": "The table takes nothing."}
@@ -225,14 +200,16 @@ def test_open_files_come_first_and_then_those_that_ended_today_the_newest_first(
     ],
 )
 def test_files_can_be_asked_for_by_feed_status_and_day(
-    capsys: pytest.CaptureFixture[str], story: Story, options: str, expected: list[str]
+    capsys: pytest.CaptureFixture[str], scenario: LedgerScenario, options: str, expected: list[str]
 ) -> None:
-    busy_day(story)
+    busy_day(scenario)
     assert names(Ran(capsys, "status", "--json", *options.split())) == expected
 
 
-def test_it_says_that_there_are_more_files_than_it_shows(capsys: pytest.CaptureFixture[str], story: Story) -> None:
-    busy_day(story)
+def test_it_says_that_there_are_more_files_than_it_shows(
+    capsys: pytest.CaptureFixture[str], scenario: LedgerScenario
+) -> None:
+    busy_day(scenario)
     assert "Only the first 5 are shown;" in Ran(capsys, "status", "--limit", "5").out
     assert "Only the first" not in Ran(capsys, "status", "--limit", "6").out
     assert Ran(capsys, "status", "--limit", "5", "--json").json["truncated"] is True
@@ -253,7 +230,7 @@ def test_it_says_that_there_are_more_files_than_it_shows(capsys: pytest.CaptureF
     ],
 )
 def test_options_that_cannot_be_combined_exit_with_2(
-    capsys: pytest.CaptureFixture[str], story: Story, options: str, sentence: str
+    capsys: pytest.CaptureFixture[str], scenario: LedgerScenario, options: str, sentence: str
 ) -> None:
     ran = Ran(capsys, "status", *options.split())
     assert ran.sentence.startswith(sentence)
@@ -287,25 +264,25 @@ def test_watching_looks_again_until_it_is_interrupted() -> None:
 @pytest.mark.parametrize(("options", "pause"), [(["--watch"], 2.0), (["--watch", "7"], 7.0)])
 def test_watching_shows_the_files_and_ends_with_130(
     capsys: pytest.CaptureFixture[str],
-    story: Story,
+    scenario: LedgerScenario,
     monkeypatch: pytest.MonkeyPatch,
     options: list[str],
     pause: float,
 ) -> None:
-    story.begin(WorkItem(file("orders/now.csv")), -100)
+    scenario.begin(WorkItem(file("orders/now.csv")), -100)
     slept: list[float] = []
 
     def interrupt(seconds: float) -> None:
         slept.append(seconds)
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(story.clock, "sleep", interrupt)
+    monkeypatch.setattr(scenario.clock, "sleep", interrupt)
     ran = Ran(capsys, "status", *options, "--feed", "orders")
     assert (ran.code, slept, ran.err) == (130, [pause], "ingest: Interrupted.\n")
     assert "orders/now.csv" in ran.out
 
 
-def test_watching_is_not_for_machines(capsys: pytest.CaptureFixture[str], story: Story) -> None:
+def test_watching_is_not_for_machines(capsys: pytest.CaptureFixture[str], scenario: LedgerScenario) -> None:
     ran = Ran(capsys, "status", "--watch", "--json")
     assert ran.code == 2
     assert ran.json["error"]["message"].startswith("--watch and --json cannot be combined.")
@@ -314,14 +291,14 @@ def test_watching_is_not_for_machines(capsys: pytest.CaptureFixture[str], story:
 # --- one file ---
 
 
-def test_a_file_is_shown_with_all_its_versions(capsys: pytest.CaptureFixture[str], story: Story) -> None:
+def test_a_file_is_shown_with_all_its_versions(capsys: pytest.CaptureFixture[str], scenario: LedgerScenario) -> None:
     key = "orders/a.csv"
     for sequencer, at, status in (("0A", -900, Status.COMPLETE), ("0B", -600, Status.FAILED)):
         version = file(key, sequencer)
-        token = story.begin(WorkItem(version), at)
+        token = scenario.begin(WorkItem(version), at)
         error = BadHeader("The header has no column 'id'.") if status == Status.FAILED else None
         outcome = Outcome(status, RowCounts(10, 8, 2, 0, 1000), 12.5, f"s3://rejects/{key}/{sequencer}/", error)
-        at(story.ledger, NOON + at + 12.5).transitions.end_file(version, token, outcome)
+        scenario.at(at + 12.5).transitions.end_file(version, token, outcome)
     ran = Ran(capsys, "status", key)
     assert ran.code == 0
     assert ran.out.splitlines() == [
@@ -347,9 +324,9 @@ def test_a_file_is_shown_with_all_its_versions(capsys: pytest.CaptureFixture[str
 
 
 def test_the_segments_of_a_file_are_shown_with_state_lease_and_checkpoint(
-    capsys: pytest.CaptureFixture[str], story: Story
+    capsys: pytest.CaptureFixture[str], scenario: LedgerScenario
 ) -> None:
-    split(story, "orders/large.csv")
+    split(scenario, "orders/large.csv")
     ran = Ran(capsys, "status", "orders/large.csv")
     lines = ran.out.splitlines()
     assert "  done     50.5 %, 1/3 segments" in lines
@@ -380,13 +357,13 @@ def test_the_segments_of_a_file_are_shown_with_state_lease_and_checkpoint(
     }
 
 
-def test_an_expired_lease_says_since_when(capsys: pytest.CaptureFixture[str], story: Story) -> None:
-    story.begin(WorkItem(file("orders/dead.csv")), -100, lease_s=60)
+def test_an_expired_lease_says_since_when(capsys: pytest.CaptureFixture[str], scenario: LedgerScenario) -> None:
+    scenario.begin(WorkItem(file("orders/dead.csv")), -100, lease_s=60)
     assert "  lease    expired 40 s ago" in Ran(capsys, "status", "orders/dead.csv").out.splitlines()
 
 
-def test_segments_may_be_limited(capsys: pytest.CaptureFixture[str], story: Story) -> None:
-    split(story, "orders/large.csv")
+def test_segments_may_be_limited(capsys: pytest.CaptureFixture[str], scenario: LedgerScenario) -> None:
+    split(scenario, "orders/large.csv")
     ran = Ran(capsys, "status", "orders/large.csv", "--limit", "2")
     assert "There are 3 segments; use --limit to show more." in ran.out
     document = Ran(capsys, "status", "orders/large.csv", "--limit", "2", "--json").json
@@ -395,18 +372,18 @@ def test_segments_may_be_limited(capsys: pytest.CaptureFixture[str], story: Stor
 
 @pytest.mark.parametrize("name", ["0a", "0A" + "0" * 30, "e0A"])
 def test_the_segments_of_an_older_version_are_shown_by_its_sequencer_version_or_etag(
-    capsys: pytest.CaptureFixture[str], story: Story, name: str
+    capsys: pytest.CaptureFixture[str], scenario: LedgerScenario, name: str
 ) -> None:
-    split(story, "orders/large.csv")
-    story.begin(WorkItem(file("orders/large.csv", "0B")), -10)
+    split(scenario, "orders/large.csv")
+    scenario.begin(WorkItem(file("orders/large.csv", "0B")), -10)
     assert Ran(capsys, "status", "orders/large.csv", "--json").json["segments"] == []
     document = Ran(capsys, "status", "orders/large.csv", "--json", "--version", name).json
     assert (document["segments_of"], len(document["segments"])) == ("0A" + "0" * 30, 3)
 
 
 def test_a_version_that_is_not_there_is_refused_with_those_that_are(
-    capsys: pytest.CaptureFixture[str], story: Story
+    capsys: pytest.CaptureFixture[str], scenario: LedgerScenario
 ) -> None:
-    story.begin(WorkItem(file("orders/a.csv")), -10)
+    scenario.begin(WorkItem(file("orders/a.csv")), -10)
     ran = Ran(capsys, "status", "orders/a.csv", "--version", "zz")
     assert (ran.code, ran.sentence) == (2, f"--version 'zz' is not in the ledger; it has: 0A{'0' * 30}.")

@@ -22,17 +22,15 @@ from ingest.errors import BadHeader, TableMissing, Unavailable
 from ingest.file import FileVersion
 from ingest.ledger.claims import LeaseToken, Outcome
 from ingest.ledger.row_counts import RowCounts
-from ingest.ledger.store import TableLedger
-from ingest.ledger.work_item import Checkpoint, WorkItem
+from ingest.ledger.work_item import WorkItem
 from ingest.metrics.emf import emf_line
 from ingest.metrics.summary import Invocations, Measured
 from ingest.queue.sqs import Depth
-from ingest.reading.blocks import Position
 from tests.metrics.test_cloudwatch import FakeCloudWatch
-from tests.support.clients import client, ledger_table, mock_aws, session
+from tests.support.clients import client, mock_aws, session
 from tests.support.command import NOON, Ran
 from tests.support.fakes import ScriptedClock
-from tests.support.memory_ledger import at
+from tests.support.scenario import LedgerScenario
 
 FEEDS = """
 [feeds.orders]
@@ -42,20 +40,17 @@ partition_key = "id"
 """
 
 
-class World:
-    """A deployed stack of moto's queues and ledger, with scripted logs, metrics and a function."""
+class LiveStack(LedgerScenario):
+    """A deployed stack at noon: moto's queues and ledger, and scripted logs, metrics and a function."""
 
     def __init__(self) -> None:
-        self.clock = ScriptedClock(NOON)
-        self.ledger = TableLedger(table=ledger_table(), clock=self.clock)
+        super().__init__(ScriptedClock(NOON))
         self.cloudwatch = FakeCloudWatch()
         self.endpoint_url = "http://127.0.0.1:4566"
         self.lines: list[str] = []
         self.state = "Enabled"
         self.resource = session().resource
         self.meta = self
-        sqs = client("sqs")
-        self.queue, self.dead = (sqs.create_queue(QueueName=name)["QueueUrl"] for name in ("files", "dead"))
 
     def client(self, service: str, config: object) -> Any:
         if service == "cloudwatch":
@@ -64,8 +59,8 @@ class World:
         return self if service in ("cloudformation", "logs", "lambda") else client(service)
 
     def describe_stacks(self, StackName: str) -> Any:
-        outputs = {Output.QUEUE_URL: self.queue, Output.DEAD_LETTER_URL: self.dead, Output.LEDGER_TABLE: "Ledger"}
-        outputs |= {Output.FUNCTION: "worker", Output.LOG_GROUP: "log"}
+        outputs = {Output.QUEUE_URL: self.queue_url, Output.DEAD_LETTER_URL: self.dead_letter_url}
+        outputs |= {Output.LEDGER_TABLE: "Ledger", Output.FUNCTION: "worker", Output.LOG_GROUP: "log"}
         return {"Stacks": [{"Outputs": [{"OutputKey": name, "OutputValue": value} for name, value in outputs.items()]}]}
 
     def list_event_source_mappings(self, FunctionName: str) -> Any:
@@ -77,52 +72,47 @@ class World:
     def report(self, feed: str, ago_s: float, values: dict[str, float]) -> None:
         self.lines.append(emf_line("ingest", feed, values, at_s=NOON - ago_s))
 
-    def begin(self, name: str, ago_s: float, rows: int = 0, read_bytes: int = 0) -> tuple[WorkItem, LeaseToken]:
+    def loading(self, name: str, ago_s: float, rows: int = 0, read_bytes: int = 0) -> tuple[WorkItem, LeaseToken]:
+        """Let a worker begin a file, and save a checkpoint a second ago."""
         work = WorkItem(FileVersion("landing", name, etag="e", sequencer="0A", size_bytes=1_000_000))
-        token = LeaseToken("m", 1, NOON + 60, "w")
-        at(self.ledger, NOON - ago_s).leases.claim(work, feed="orders", token=token)
-        reached = Position(read_bytes, rows)
-        row_counts = RowCounts(rows, rows, 0, 0, read_bytes)
-        at(self.ledger, NOON - 1).leases.save(work, token, Checkpoint(reached, reached, row_counts))
+        token = self.begin(work, -ago_s, lease_s=ago_s + 60)
+        self.save(work, token, -1, RowCounts(rows, rows, 0, 0, read_bytes))
         return work, token
 
-    def end(self, name: str, ago_s: float, status: str = Status.COMPLETE) -> None:
-        work, token = self.begin(name, ago_s + 2)
+    def ended(self, name: str, ago_s: float, status: str = Status.COMPLETE) -> None:
+        work, token = self.loading(name, ago_s + 2)
         error = BadHeader("It has no id.") if status == Status.FAILED else None
-        at(self.ledger, NOON - ago_s).transitions.end_file(
-            work.file, token, Outcome(status, RowCounts(10, 9, 1), 2.0, None, error)
-        )
-        at(self.ledger, NOON - ago_s).transitions.note_reported(work.file, "orders", status)
+        self.end(work, token, -ago_s, Outcome(status, RowCounts(10, 9, 1), 2.0, None, error))
 
 
 @pytest.fixture
-def world(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[World]:
+def stack(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[LiveStack]:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("COLUMNS", "80")
     Path("feeds.toml").write_text(FEEDS, encoding="utf-8")
     with mock_aws():
-        made = World()
+        made = LiveStack()
         monkeypatch.setattr(boto3, "Session", lambda region_name=None: made)
         monkeypatch.setattr(command, "Clock", lambda: made.clock)
         yield made
 
 
-def busy(world: World) -> None:
-    world.begin("orders/now.csv", 100, rows=5000, read_bytes=250_000)
-    world.end("orders/good.csv", 50)
-    world.end("orders/bad.csv", 20, Status.FAILED)
+def busy(stack: LiveStack) -> None:
+    stack.loading("orders/now.csv", 100, rows=5000, read_bytes=250_000)
+    stack.ended("orders/good.csv", 50)
+    stack.ended("orders/bad.csv", 20, Status.FAILED)
     for _ in range(3):
-        client("sqs").send_message(QueueUrl=world.queue, MessageBody="m")
-    client("sqs").send_message(QueueUrl=world.dead, MessageBody="d")
-    world.report("orders", 30, {Metric.ROWS_READ: 6400, Metric.ROWS_WRITTEN: 6000, Metric.ROWS_REJECTED: 64})
-    world.report("orders", 30, {Metric.BYTES_READ: 6e7, Metric.WRITE_UNITS: 12_000})
-    world.report("orders", 40, {Metric.FILES_COMPLETED: 2, Metric.EVENT_TO_VISIBLE: 3.5})
-    world.report("orders", 40, {Metric.FILES_FAILED: 1, Metric.REQUESTS_SENT: 500, Metric.REQUESTS_THROTTLED: 40})
-    world.report("orders", 40, {Metric.THROTTLED_BY_KEY_RANGE: 40, Metric.REQUESTS_REPEATED: 45})
+        client("sqs").send_message(QueueUrl=stack.queue_url, MessageBody="m")
+    client("sqs").send_message(QueueUrl=stack.dead_letter_url, MessageBody="d")
+    stack.report("orders", 30, {Metric.ROWS_READ: 6400, Metric.ROWS_WRITTEN: 6000, Metric.ROWS_REJECTED: 64})
+    stack.report("orders", 30, {Metric.BYTES_READ: 6e7, Metric.WRITE_UNITS: 12_000})
+    stack.report("orders", 40, {Metric.FILES_COMPLETED: 2, Metric.EVENT_TO_VISIBLE: 3.5})
+    stack.report("orders", 40, {Metric.FILES_FAILED: 1, Metric.REQUESTS_SENT: 500, Metric.REQUESTS_THROTTLED: 40})
+    stack.report("orders", 40, {Metric.THROTTLED_BY_KEY_RANGE: 40, Metric.REQUESTS_REPEATED: 45})
 
 
-def test_one_document_holds_everything(capsys: pytest.CaptureFixture[str], world: World) -> None:
-    busy(world)
+def test_one_document_holds_everything(capsys: pytest.CaptureFixture[str], stack: LiveStack) -> None:
+    busy(stack)
     ran = Ran(capsys, "top", "--once", "--json")
     assert (ran.code, ran.err) == (0, "")
     found = ran.json
@@ -185,9 +175,9 @@ def test_one_document_holds_everything(capsys: pytest.CaptureFixture[str], world
 
 
 def test_without_a_terminal_it_shows_one_picture_of_80_columns(
-    capsys: pytest.CaptureFixture[str], world: World
+    capsys: pytest.CaptureFixture[str], stack: LiveStack
 ) -> None:
-    busy(world)
+    busy(stack)
     ran = Ran(capsys, "top")
     lines = [line.rstrip() for line in ran.out.splitlines()]
     assert (ran.code, ran.err) == (0, "")
@@ -205,36 +195,36 @@ def test_without_a_terminal_it_shows_one_picture_of_80_columns(
     assert "bad_header" in failed
 
 
-def test_a_quiet_stack_has_nothing_to_do(capsys: pytest.CaptureFixture[str], world: World) -> None:
+def test_a_quiet_stack_has_nothing_to_do(capsys: pytest.CaptureFixture[str], stack: LiveStack) -> None:
     found = Ran(capsys, "top", "--json").json
     assert (found["lag"]["drain_s"], found["lag"]["oldest_file_s"]) == (0.0, None)
     assert "nothing to do" in Ran(capsys, "top", "--once").out
 
 
-def test_a_paused_stack_says_so(capsys: pytest.CaptureFixture[str], world: World) -> None:
-    world.state = "Disabled"
+def test_a_paused_stack_says_so(capsys: pytest.CaptureFixture[str], stack: LiveStack) -> None:
+    stack.state = "Disabled"
     assert Ran(capsys, "top", "--json").json["function"]["is_paused"] is True
     assert "PAUSED" in Ran(capsys, "top", "--once").out.splitlines()[0]
 
 
 def test_what_a_paused_stack_has_to_do_waits_until_it_is_resumed(
-    capsys: pytest.CaptureFixture[str], world: World
+    capsys: pytest.CaptureFixture[str], stack: LiveStack
 ) -> None:
-    busy(world)
-    world.state = "Disabled"
+    busy(stack)
+    stack.state = "Disabled"
     assert Ran(capsys, "top", "--json").json["lag"]["drain_s"] is None
     assert Ran(capsys, "top", "--once").out.splitlines()[1].rstrip().endswith("paused: run `ingest resume`")
 
 
-def test_a_waiting_file_shows_its_error(capsys: pytest.CaptureFixture[str], world: World) -> None:
-    work, token = world.begin("orders/waits.csv", 10, read_bytes=35)
-    world.ledger.leases.put_back(work, token, None, TableMissing("The table Orders does not exist."))
+def test_a_waiting_file_shows_its_error(capsys: pytest.CaptureFixture[str], stack: LiveStack) -> None:
+    work, token = stack.loading("orders/waits.csv", 10, read_bytes=35)
+    stack.ledger.leases.put_back(work, token, None, TableMissing("The table Orders does not exist."))
     (line,) = [line for line in Ran(capsys, "top", "--once").out.splitlines() if "waits.csv" in line]
     assert line.split() == ["orders/waits.csv", "table_missing", "0.0", "%", "0.0/1.0", "MB", "0", "rows"]
 
 
-def test_messages_without_progress_have_no_estimate(capsys: pytest.CaptureFixture[str], world: World) -> None:
-    client("sqs").send_message(QueueUrl=world.queue, MessageBody="m")
+def test_messages_without_progress_have_no_estimate(capsys: pytest.CaptureFixture[str], stack: LiveStack) -> None:
+    client("sqs").send_message(QueueUrl=stack.queue_url, MessageBody="m")
     assert Ran(capsys, "top", "--json").json["lag"]["drain_s"] is None
     assert "no progress" in Ran(capsys, "top", "--once").out
 
@@ -250,26 +240,26 @@ def test_messages_without_progress_have_no_estimate(capsys: pytest.CaptureFixtur
     ],
 )
 def test_metrics_are_cloudwatchs_in_aws_and_the_logs_where_it_is_emulated(
-    capsys: pytest.CaptureFixture[str], world: World, endpoint: str, options: list[str], source: str
+    capsys: pytest.CaptureFixture[str], stack: LiveStack, endpoint: str, options: list[str], source: str
 ) -> None:
-    world.endpoint_url = endpoint
-    world.report("orders", 30, {Metric.ROWS_WRITTEN: 1})
+    stack.endpoint_url = endpoint
+    stack.report("orders", 30, {Metric.ROWS_WRITTEN: 1})
     points = {NOON - 120: 7.0}
-    world.cloudwatch.put(METRIC_NAMESPACE, Metric.ROWS_WRITTEN, "Sum", points, stack="ingest")
+    stack.cloudwatch.put(METRIC_NAMESPACE, Metric.ROWS_WRITTEN, "Sum", points, stack="ingest")
     found = Ran(capsys, "top", "--json", *options).json
     assert found["source"] == source
     assert found["throughput"]["rows_written"] == {"cloudwatch": 7, "logs": 1}[source]
 
 
-def test_an_unknown_source_is_refused(capsys: pytest.CaptureFixture[str], world: World) -> None:
+def test_an_unknown_source_is_refused(capsys: pytest.CaptureFixture[str], stack: LiveStack) -> None:
     ran = Ran(capsys, "top", "--once", "--source", "log")
     assert (ran.code, ran.sentence) == (2, "--source 'log' is wrong: accepted are auto, cloudwatch, logs.")
 
 
 def test_a_file_of_which_only_the_header_was_read_has_no_estimate(
-    capsys: pytest.CaptureFixture[str], world: World
+    capsys: pytest.CaptureFixture[str], stack: LiveStack
 ) -> None:
-    world.begin("orders/now.csv", 10, rows=0, read_bytes=50)
+    stack.loading("orders/now.csv", 10, rows=0, read_bytes=50)
     found = Ran(capsys, "top", "--json").json
     assert (found["files"]["open"][0]["eta_s"], found["lag"]["drain_s"]) == (None, None)
 
@@ -359,13 +349,13 @@ def test_without_keys_it_waits() -> None:
 
 
 def test_a_picture_fits_the_terminal_however_many_files_there_are(
-    capsys: pytest.CaptureFixture[str], world: World, monkeypatch: pytest.MonkeyPatch
+    capsys: pytest.CaptureFixture[str], stack: LiveStack, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for n in range(21):
-        world.begin(f"orders/{'very/' * 20}long-name-{n:02}.csv", 100 + n, rows=10, read_bytes=10_000)
+        stack.loading(f"orders/{'very/' * 20}long-name-{n:02}.csv", 100 + n, rows=10, read_bytes=10_000)
     for n in range(6):
-        world.end(f"orders/done-{n}.csv", 50 + n, Status.FAILED)
-    world.report("orders", 30, {Metric.ROWS_WRITTEN: 1})
+        stack.ended(f"orders/done-{n}.csv", 50 + n, Status.FAILED)
+    stack.report("orders", 30, {Metric.ROWS_WRITTEN: 1})
     found: list[StackHealth] = []
     monkeypatch.setattr(command, "health_document", lambda seen: found.append(seen) or health_document(seen))
     document = Ran(capsys, "top", "--json").json

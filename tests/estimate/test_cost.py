@@ -23,7 +23,9 @@ def units(estimator: WriteCostEstimator) -> dict[str | None, int]:
 
 def test_an_item_costs_a_unit_for_each_kib_begun_names_included() -> None:
     estimator = WriteCostEstimator(FEED)
-    estimator.write(orders({"id": "a"}, {"id": "b", "note": "x" * (1024 - 7)}, {"id": "c", "note": "x" * (1024 - 6)}), no_heartbeat)
+    estimator.write(
+        orders({"id": "a"}, {"id": "b", "note": "x" * (1024 - 7)}, {"id": "c", "note": "x" * (1024 - 6)}), no_heartbeat
+    )
     assert estimator.sizes == Counter({3: 1, 1024: 1, 1025: 1})
     assert (units(estimator), estimator.items) == ({None: 1 + 1 + 2, "by_state": 0}, 3)
 
@@ -44,7 +46,9 @@ def test_a_file_without_the_column_of_an_index_writes_nothing_to_it() -> None:
 
 def test_the_key_with_the_most_writes_is_found_with_its_share() -> None:
     estimator = WriteCostEstimator(FEED)
-    estimator.write(orders(*({"id": str(n), "state": "open" if n % 4 else "done", "at": "1"} for n in range(400))), no_heartbeat)
+    estimator.write(
+        orders(*({"id": str(n), "state": "open" if n % 4 else "done", "at": "1"} for n in range(400))), no_heartbeat
+    )
     table, index = estimator.targets
     assert table.hot_keys.hottest() is None  # no key has two writes
     assert index.hot_keys.hottest() == ("open", 0.75)
