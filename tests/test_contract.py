@@ -16,7 +16,7 @@ def names(group: type) -> list[str]:
 
 
 @pytest.mark.parametrize("name", names(contract.Metric))
-def test_the_function_puts_every_metric(name: str) -> None:
+def test_the_function_emits_every_metric(name: str) -> None:
     assert f"Metric.{name}" in INGEST
 
 
