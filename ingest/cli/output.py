@@ -16,6 +16,7 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeR
 from rich.table import Table
 from rich.text import Text
 
+from ingest.dynamodb.batches import slices
 from ingest.dynamodb.encode import item_json, text_rows
 from ingest.dynamodb.item_writer import Heartbeat
 from ingest.dynamodb.write_stats import NOTHING_WRITTEN
@@ -49,15 +50,18 @@ class PreviewWriter:
         if self._left is not None:
             items = items.slice(0, min(self._left, len(items)))
             self._left -= len(items)
+        if self._form == "csv" and not self._begun:
+            csv.writer(self._stream, lineterminator="\n").writerow([attribute.name for attribute in items.attributes])
+        for _, some in slices(items, 0, len(items)):
+            self._print(some)
+        self._begun = True
+        return []
+
+    def _print(self, items: Items) -> None:
         if self._form == "jsonl":
             self._stream.writelines(f"{line}\n" for line in item_json(items).to_pylist())
         else:
-            rows = csv.writer(self._stream, lineterminator="\n")
-            if not self._begun:
-                rows.writerow([attribute.name for attribute in items.attributes])
-            rows.writerows(text_rows(items))
-        self._begun = True
-        return []
+            csv.writer(self._stream, lineterminator="\n").writerows(text_rows(items))
 
     def finish(self) -> None:
         """Flush what is buffered."""

@@ -97,7 +97,7 @@ def batches(items: Items, table: str, *, interleave: bool = False) -> Iterator[B
     """
     before, after = _around(table)
     room = MAX_BODY_BYTES - len(before) - len(after) + 1  # the last comma is not sent
-    for start, some in _slices(items, 0, len(items)):
+    for start, some in slices(items, 0, len(items)):
         order = spread(some) if interleave else None
         encoded = put_requests(some)
         units = units_of_each(some, encoded, order)
@@ -123,7 +123,7 @@ def body_of(requests: AnyArray, table: str) -> bytes:
     return b"".join((before, memoryview(_buffer(requests, 2))[offsets[0] : offsets[-1] - 1], after))
 
 
-def _slices(items: Items, start: int, end: int) -> Iterator[tuple[int, Items]]:
+def slices(items: Items, start: int, end: int) -> Iterator[tuple[int, Items]]:
     """Yield items from `start` to before `end`, and where they begin, few enough at a time for one column of text.
 
     One item always is: DynamoDB takes 400 KiB, which become 5 MiB at most.
@@ -135,8 +135,8 @@ def _slices(items: Items, start: int, end: int) -> Iterator[tuple[int, Items]]:
             yield first, some
         else:
             middle = (first + last) // 2
-            yield from _slices(items, first, middle)
-            yield from _slices(items, middle, last)
+            yield from slices(items, first, middle)
+            yield from slices(items, middle, last)
 
 
 def _cuts(offsets: "memoryview[int]", room: int) -> list[int]:
