@@ -3,6 +3,7 @@
 from collections import Counter
 from dataclasses import dataclass, field
 from math import ceil
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -38,7 +39,7 @@ class HotKeyTracker:
     hottest_units: int = 0
     _counts: Counter[str] = field(default_factory=Counter)
 
-    def add(self, keys: pa.Array, units: pa.Array) -> None:
+    def add(self, keys: "pa.Array[Any]", units: "pa.Array[Any]") -> None:
         """Count the partition keys of a block's writes, and the units of each."""
         if not len(keys):
             return
@@ -48,7 +49,7 @@ class HotKeyTracker:
         counts, names = found.field("counts"), encoded.dictionary
         hottest = found.field("values")[pc.index(counts, pc.max(counts)).as_py()]
         self.hottest_units += pc.sum(pc.filter(units, pc.equal(encoded.indices, hottest))).as_py()
-        self._count(found.filter(pc.greater_equal(counts, max(2, len(keys) // MIN_SHARE))), names)
+        self._count(found.filter(pc.greater_equal(counts, pa.scalar(max(2, len(keys) // MIN_SHARE)))), names)
 
     def hottest(self) -> tuple[str, float] | None:
         """Return the key with the most writes and its share of all writes; None if no key has several."""
@@ -57,9 +58,9 @@ class HotKeyTracker:
         key, count = self._counts.most_common(1)[0]
         return key, count / self.writes
 
-    def _count(self, frequent: pa.Array, names: pa.Array) -> None:
-        keys = names.take(frequent.field("values")).to_pylist()
-        counts = frequent.field("counts").to_pylist()
+    def _count(self, frequent: pa.StructArray, names: "pa.Array[Any]") -> None:
+        keys: list[Any] = names.take(frequent.field("values")).to_pylist()
+        counts: list[Any] = frequent.field("counts").to_pylist()
         self._counts.update({_text(key): count for key, count in zip(keys, counts, strict=True)})
         if len(self._counts) > MAX_KEYS:
             self._counts = Counter(dict(self._counts.most_common(MAX_KEYS // 10)))
@@ -78,7 +79,7 @@ class WriteTarget:
     units: int = 0
     hot_keys: HotKeyTracker = field(default_factory=HotKeyTracker)
 
-    def add(self, items: Items, units: pa.Array) -> None:
+    def add(self, items: Items, units: "pa.Array[Any]") -> None:
         """Count a block's items."""
         columns = {a.name: a.values for a in items.attributes}
         if any(key not in columns for key in self.keys):
@@ -117,8 +118,9 @@ class WriteCostEstimator:
         if len(items):
             sizes = item_sizes(items.attributes)
             found = pc.value_counts(sizes)
-            counts = zip(found.field("values").to_pylist(), found.field("counts").to_pylist(), strict=True)
-            self.sizes.update(dict(counts))
+            values: list[Any] = found.field("values").to_pylist()
+            counts: list[Any] = found.field("counts").to_pylist()
+            self.sizes.update(dict(zip(values, counts, strict=True)))
             self.items += len(items)
             units = units_of(sizes)
             for target in self.targets:
