@@ -1,4 +1,4 @@
-"""`ingest rejects`: what was rejected and why, and the rows themselves to fix and upload again."""
+"""`ingest rejects`: what was rejected and why, and the rows themselves to fix and drop again."""
 
 from collections.abc import Iterator
 from pathlib import Path
