@@ -32,7 +32,7 @@ class LedgerCosts:
     """Counts the write units of the requests it is shown, with their answers."""
 
     def __init__(self) -> None:
-        self.units: Counter[str] = Counter()  # by kind of record: head, file, segment, index
+        self.units: Counter[str] = Counter()  # by kind of entry: head, file, segment, index
         self.writes: Counter[str] = Counter()
         self._bytes: dict[Key, int] = {}
         self._indexed: dict[Key, tuple[Any, ...]] = {}

@@ -107,11 +107,11 @@ class LocalDeployment:
 
     def read_back(self, keys: Sequence[str], events: Sequence[Mapping[str, Any]]) -> Found:
         """Read every row, and all that is reported of the files."""
-        records = entries_of(self._stack_client.ledger(), self._stack_client.bucket, keys)
+        entries = entries_of(self._stack_client.ledger(), self._stack_client.bucket, keys)
         return Found(
             tables={name: read_table(self._dynamodb, real) for name, real in self._names.items()},
-            records=records,
-            rejects=rejects_of(self._stack_client.rejects, records),
+            entries=entries,
+            rejects=rejects_of(self._stack_client.rejects, entries),
             queue_depth=self._stack_client.depth(),
             dead_letters=self._stack_client.take_dead_letters(),
             events=events,

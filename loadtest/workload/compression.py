@@ -1,8 +1,9 @@
 """Compressors of a stream, all with the same two calls."""
 
 import bz2
+import io
 import zlib
-from typing import Protocol
+from typing import Any, Protocol
 
 import pyarrow as pa
 
@@ -35,41 +36,36 @@ class Zstandard:
     """Zstandard by Arrow: Python has none of its own before 3.14."""
 
     def __init__(self) -> None:
-        self._simulator = _Output()
-        self._stream = pa.CompressedOutputStream(pa.PythonFile(self._simulator, mode="w"), "zstd")
+        self._output = _Output()
+        self._stream = pa.CompressedOutputStream(pa.PythonFile(self._output, mode="w"), "zstd")
 
     def compress(self, data: bytes, /) -> bytes:
         """Take some bytes."""
         self._stream.write(data)
-        return self._simulator.take()
+        return self._output.take()
 
     def flush(self) -> bytes:
         """Return what is left."""
         self._stream.close()
-        return self._simulator.take()
+        return self._output.take()
 
 
-class _Output:
+class _Output(io.RawIOBase):
     """A file object that keeps what is written until it is taken."""
-
-    closed = False
 
     def __init__(self) -> None:
         self._parts: list[bytes] = []
 
-    def write(self, data: bytes) -> int:
+    def writable(self) -> bool:
+        return True
+
+    def write(self, data: Any, /) -> int:
         self._parts.append(bytes(data))
-        return len(data)
+        return len(self._parts[-1])
 
     def take(self) -> bytes:
         taken, self._parts = b"".join(self._parts), []
         return taken
-
-    def flush(self) -> None:
-        pass
-
-    def close(self) -> None:
-        self.closed = True
 
 
 def compressor(name: str) -> Compressor:

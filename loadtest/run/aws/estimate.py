@@ -112,7 +112,7 @@ def _ledger(load: Load, stack: Stack) -> Iterator[Line]:
     segments = load.segments(stack.segment_bytes)
     written = load.files * LEDGER_UNITS_A_FILE + (segments - load.files) * LEDGER_UNITS_A_SEGMENT
     deleted = 2 * (load.files * LEDGER_ITEMS_A_FILE + segments - load.files)
-    yield _line("DynamoDB: ledger written, and its records deleted", written + deleted, "write units", Price.WRITE_UNIT)
+    yield _line("DynamoDB: ledger written, and its entries deleted", written + deleted, "write units", Price.WRITE_UNIT)
 
 
 def _function(load: Load, stack: Stack, seconds: float) -> Iterator[Line]:
