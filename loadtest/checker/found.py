@@ -1,4 +1,4 @@
-"""What is left after a run, wherever it was: tables, ledger, rejects, queues, events."""
+"""What is expected of each file, and what was found after a run: tables, ledger, rejects, queues, events. Pure."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence

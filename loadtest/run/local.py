@@ -19,8 +19,7 @@ from loadtest.measure.emf import requests_reported
 from loadtest.measure.log import Invocation, Log
 from loadtest.measure.observation import Observation
 from loadtest.measure.price import Bill
-from loadtest.run.disk import write_file
-from loadtest.run.target import Drop
+from loadtest.run.target import Drop, write_file
 from loadtest.scenarios.scenario import FEEDS, Scenario, tables
 
 

@@ -26,8 +26,7 @@ from loadtest.harness.workers import Fleet, environments
 from loadtest.measure.log import Invocation
 from loadtest.measure.observation import Observation
 from loadtest.measure.price import Bill
-from loadtest.run.disk import write_file
-from loadtest.run.target import Drop
+from loadtest.run.target import Drop, write_file
 from loadtest.s3_server.files import find
 from loadtest.scenarios.scenario import FEEDS, Scenario, tables
 from loadtest.simulator import Settings as SimulatorSettings

@@ -1,4 +1,4 @@
-"""What a run will cost at most, line by line: list prices of us-east-1, without the free tier. Pure.
+"""What a run will cost at most, and the lines that show it: list prices of us-east-1, without the free tier. Pure.
 
 Where a figure is not known before the run, the dearer guess is taken.
 """

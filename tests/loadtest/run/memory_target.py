@@ -13,9 +13,8 @@ from loadtest.checker.found import Found, TableFound
 from loadtest.measure.log import Invocation
 from loadtest.measure.observation import Observation
 from loadtest.measure.price import Bill
-from loadtest.run.disk import write_file
 from loadtest.run.making import recipe
-from loadtest.run.target import Drop
+from loadtest.run.target import Drop, write_file
 from loadtest.scenarios.scenario import Scenario
 from loadtest.workload.expected import KnownOutcome
 from loadtest.workload.stream import Generation
