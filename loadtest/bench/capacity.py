@@ -1,4 +1,4 @@
-"""Whether `ingest load` uses what a table can take, without asking much more of it: the simulator plays the table."""
+"""Whether `ingest load` uses a table's capacity without asking for much more; the simulator is the table."""
 
 import random
 import tempfile

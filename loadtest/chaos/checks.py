@@ -11,7 +11,7 @@ from loadtest.chaos.uploads import Version
 
 SEGMENT_ENDS = (Status.DONE, Status.STOPPED)
 SHOWN = 20
-Record = Mapping[str, Any]
+Entry = Mapping[str, Any]
 Rejects = Callable[[str], list[dict[str, Any]]]
 
 
@@ -41,12 +41,12 @@ class ChaosResult:
 class ChaosFound:
     """What is left after a run."""
 
-    ledger: Sequence[Record]
+    ledger: Sequence[Entry]
     table: dict[Key, int]  # digests by key
     rejects: Rejects
     dead_letters: list[str]
     queue_depth: int
-    events: Sequence[Record]
+    events: Sequence[Mapping[str, Any]]
 
 
 class Judge:
@@ -55,8 +55,8 @@ class Judge:
     def __init__(self, bucket: str, versions: Iterable[Version], poison: set[str], found: ChaosFound) -> None:
         self.check_result = ChaosResult()
         self._bucket, self._versions, self._poison, self._found = bucket, list(versions), poison, found
-        self._files: dict[tuple[str, str], list[Record]] = defaultdict(list)
-        self._segments: dict[tuple[str, str], list[Record]] = defaultdict(list)
+        self._files: dict[tuple[str, str], list[Entry]] = defaultdict(list)
+        self._segments: dict[tuple[str, str], list[Entry]] = defaultdict(list)
         self._allowed: dict[Key, set[int]] = {}  # what the table may hold
         self._needed: set[Key] = set()
 
@@ -75,29 +75,29 @@ class Judge:
         self.check_result.problems.append(problem)
 
     def _sort_ledger(self) -> None:
-        for record in self._found.ledger:
-            pk, sk = record[LedgerKeys.PARTITION_KEY], record[LedgerKeys.SORT_KEY]
+        for entry in self._found.ledger:
+            pk, sk = entry[LedgerKeys.PARTITION_KEY], entry[LedgerKeys.SORT_KEY]
             if sk.startswith(LedgerKeys.FILE_PREFIX):
-                self._files[pk, str(record["file"].get("etag", ""))].append(record)
+                self._files[pk, str(entry["file"].get("etag", ""))].append(entry)
             elif sk.startswith(LedgerKeys.SEGMENT_PREFIX):
-                self._segments[pk, sk.removeprefix(LedgerKeys.SEGMENT_PREFIX).rpartition("#")[0]].append(record)
+                self._segments[pk, sk.removeprefix(LedgerKeys.SEGMENT_PREFIX).rpartition("#")[0]].append(entry)
         self.check_result.segments = sum(map(len, self._segments.values()))
 
     def _judge_version(self, version: Version) -> None:
-        records = self._files.pop((f"{self._bucket}/{version.key}", version.etag), [])
-        statuses = [record["status"] for record in records] or [""]
+        entries = self._files.pop((f"{self._bucket}/{version.key}", version.etag), [])
+        statuses = [entry["status"] for entry in entries] or [""]
         self.check_result.files += 1
         self.check_result.statuses.update(statuses)
-        if len(records) > 1 or not set(statuses) <= version.may_end:
+        if len(entries) > 1 or not set(statuses) <= version.may_end:
             self._say(f"{version.key} {version.etag} ended as {statuses}, expected {sorted(version.may_end)}")
-        starts = [int(segment["start"][0]) for record in records for segment in self._of(record)]
+        starts = [int(segment["start"][0]) for entry in entries for segment in self._of(entry)]
         self._allow(version, starts, is_needed=statuses == [Status.COMPLETE])
-        for record in records:
-            self._judge_row_counts(version, record, starts)
+        for entry in entries:
+            self._judge_row_counts(version, entry, starts)
 
-    def _of(self, record: Record) -> list[Record]:
-        version = record[LedgerKeys.SORT_KEY].removeprefix(LedgerKeys.FILE_PREFIX)
-        return self._segments[record[LedgerKeys.PARTITION_KEY], version]
+    def _of(self, entry: Entry) -> list[Entry]:
+        version = entry[LedgerKeys.SORT_KEY].removeprefix(LedgerKeys.FILE_PREFIX)
+        return self._segments[entry[LedgerKeys.PARTITION_KEY], version]
 
     def _allow(self, version: Version, starts: list[int], *, is_needed: bool) -> None:
         for key, tail in version.oracle.items.items():
@@ -108,13 +108,13 @@ class Judge:
         if is_needed or version.may_end == {Status.COMPLETE}:
             self._needed |= version.oracle.items.keys()
 
-    def _judge_row_counts(self, version: Version, record: Record, starts: list[int]) -> None:
+    def _judge_row_counts(self, version: Version, entry: Entry, starts: list[int]) -> None:
         read, written, rejected, superseded = (
-            int(record.get(f"rows_{what}", 0)) for what in ("read", "written", "rejected", "superseded")
+            int(entry.get(f"rows_{what}", 0)) for what in ("read", "written", "rejected", "superseded")
         )
         if read != written + rejected + superseded:
             self._say(f"{version.key}: the row counts do not reconcile: {read} {written} {rejected} {superseded}")
-        if record["status"] != Status.COMPLETE:
+        if entry["status"] != Status.COMPLETE:
             return
         oracle, replaced = version.oracle, version.oracle.superseded(starts)
         expected = (oracle.rows, oracle.rows - len(oracle.rejects) - replaced, len(oracle.rejects), replaced)
@@ -122,10 +122,10 @@ class Judge:
         self.check_result.doubled += max(0, read - oracle.rows)
         if (read, written, rejected, superseded) != expected:
             self._say(f"{version.key}: the row counts are {(read, written, rejected, superseded)}, expected {expected}")
-        self._judge_rejects(version, record)
+        self._judge_rejects(version, entry)
 
-    def _judge_rejects(self, version: Version, record: Record) -> None:
-        found = self._found.rejects(record["rejects"]) if "rejects" in record else []
+    def _judge_rejects(self, version: Version, entry: Entry) -> None:
+        found = self._found.rejects(entry["rejects"]) if "rejects" in entry else []
         lines = [(int(reject["line"]), reject["reason"]) for reject in found]
         expected = sorted(version.oracle.rejects.items())
         if sorted(lines) != expected:
@@ -146,19 +146,19 @@ class Judge:
             self._say(f"the table has {len(wrong)} items that no file says, such as {min(wrong)}")
 
     def _judge_ledger(self) -> None:
-        for (pk, etag), records in self._files.items():
-            self._say(f"the ledger has {pk} {etag}, which was never dropped: {[r['status'] for r in records]}")
-        for record in self._found.ledger:
-            status = record.get("status")
+        for (pk, etag), entries in self._files.items():
+            self._say(f"the ledger has {pk} {etag}, which was never dropped: {[r['status'] for r in entries]}")
+        for entry in self._found.ledger:
+            status = entry.get("status")
             is_final = status in (*FINAL_STATUSES, *SEGMENT_ENDS, None)
-            is_dead = status in (Status.PENDING, Status.WAITING) and self._has_ended(record)
-            if not (is_final or is_dead) or float(record.get("lease_until", 0)) > 0:
+            is_dead = status in (Status.PENDING, Status.WAITING) and self._has_ended(entry)
+            if not (is_final or is_dead) or float(entry.get("lease_until", 0)) > 0:
                 self.check_result.stuck += 1
-                self._say(f"{record['pk']} {record['sk']} is {status}, its lease runs to {record.get('lease_until')}")
-            elif status in FINAL_STATUSES and "reported" not in record:
-                self._say(f"{record['pk']} {record['sk']} is {status} and was never reported")
+                self._say(f"{entry['pk']} {entry['sk']} is {status}, its lease runs to {entry.get('lease_until')}")
+            elif status in FINAL_STATUSES and "reported" not in entry:
+                self._say(f"{entry['pk']} {entry['sk']} is {status} and was never reported")
 
-    def _has_ended(self, segment: Record) -> bool:
+    def _has_ended(self, segment: Entry) -> bool:
         """Return whether a segment was left behind by a file that failed or was superseded."""
         version = segment["sk"].removeprefix(LedgerKeys.SEGMENT_PREFIX).rpartition("#")[0]
         files = [

@@ -71,11 +71,11 @@ class ChaosRun:
         if self.dropper.has_more or not awaited <= self.ended or self.stack_client.depth():
             return False
         files = [
-            record
-            for record in self.stack_client.ledger()
-            if str(record[LedgerKeys.SORT_KEY]).startswith(LedgerKeys.FILE_PREFIX)
+            entry
+            for entry in self.stack_client.ledger()
+            if str(entry[LedgerKeys.SORT_KEY]).startswith(LedgerKeys.FILE_PREFIX)
         ]
-        return all(record["status"] in FINAL_STATUSES and "reported" in record for record in files)
+        return all(entry["status"] in FINAL_STATUSES and "reported" in entry for entry in files)
 
     def state(self) -> str:
         """Return how things stand, as one line."""

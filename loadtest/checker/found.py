@@ -1,4 +1,4 @@
-"""What is left after a run, wherever it was: tables, ledger, rejects, queues, events."""
+"""What is expected of each file, and what was found after a run: tables, ledger, rejects, queues, events. Pure."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -30,7 +30,7 @@ class Expected:
     status: str = Status.COMPLETE
 
 
-Record = Mapping[str, Any]
+Entry = Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,7 +56,7 @@ class Found:
 
     Attributes:
         tables: by the name the feed gives them.
-        records: of the files in the ledger.
+        entries: of the files in the ledger.
         rejects: how many rows were rejected for which reason, by object key.
         queue_depth: messages that are still in the queue.
         dead_letters: bodies of messages in the dead-letter queue.
@@ -65,9 +65,9 @@ class Found:
     """
 
     tables: Mapping[str, TableFound]
-    records: Sequence[Record]
+    entries: Sequence[Entry]
     rejects: Mapping[str, Counter[str]]
     queue_depth: int = 0
     dead_letters: Sequence[str] = ()
-    events: Sequence[Record] = ()
+    events: Sequence[Mapping[str, Any]] = ()
     troubles: Sequence[str] = field(default=())

@@ -1,12 +1,12 @@
 """Holds what was found against what must be. Pure."""
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from ingest.contract import FINAL_STATUSES, Status
-from loadtest.checker.found import Expected, Found, Record, TableFound
+from loadtest.checker.found import Entry, Expected, Found, TableFound
 from loadtest.workload.duplicates import GROUP
 from loadtest.workload.expected import MODULUS
 
@@ -49,13 +49,13 @@ class CheckResult:
 
 def judge(expected: Sequence[Expected], found: Found) -> CheckResult:
     """Return the result of a run."""
-    check_result, records = CheckResult(), _by_key(found.records)
-    check_result.files = _files(expected, found.records)
+    check_result, entries = CheckResult(), _by_key(found.entries)
+    check_result.files = _files(expected, found.entries)
     for file in expected:
-        check_result.problems += _file_problems(file, records.pop(file.key, []))
+        check_result.problems += _file_problems(file, entries.pop(file.key, []))
         check_result.rejects_expected.update(file.rejected)
         check_result.problems += _reject_problems(file, found.rejects.get(file.key, Counter()), check_result)
-    check_result.problems += [f"{key} is in the ledger and was never dropped" for key in sorted(records)]
+    check_result.problems += [f"{key} is in the ledger and was never dropped" for key in sorted(entries)]
     for table in sorted({file.table for file in expected}):
         files = [file for file in expected if file.table == table]
         _judge_table(table, files, found, check_result)
@@ -64,28 +64,28 @@ def judge(expected: Sequence[Expected], found: Found) -> CheckResult:
     return check_result
 
 
-def _files(expected: Sequence[Expected], records: Sequence[Record]) -> dict[str, int]:
-    statuses = Counter(str(record["status"]) for record in records)
+def _files(expected: Sequence[Expected], entries: Sequence[Entry]) -> dict[str, int]:
+    statuses = Counter(str(entry["status"]) for entry in entries)
     ended = (Status.COMPLETE, Status.FAILED, Status.SUPERSEDED)
     return {"expected": len(expected), **{status.lower(): statuses[status] for status in ended}}
 
 
-def _by_key(records: Sequence[Record]) -> dict[str, list[Record]]:
-    of_key: dict[str, list[Record]] = defaultdict(list)
-    for record in records:
-        of_key[str(record["file"]["key"])].append(record)
+def _by_key(entries: Sequence[Entry]) -> dict[str, list[Entry]]:
+    of_key: dict[str, list[Entry]] = defaultdict(list)
+    for entry in entries:
+        of_key[str(entry["file"]["key"])].append(entry)
     return of_key
 
 
-def _file_problems(file: Expected, records: Sequence[Record]) -> Iterator[str]:
-    statuses = [str(record["status"]) for record in records]
+def _file_problems(file: Expected, entries: Sequence[Entry]) -> Iterator[str]:
+    statuses = [str(entry["status"]) for entry in entries]
     if statuses != [file.status]:
         yield f"{file.key} ended as {', '.join(statuses) or 'nothing: no_one knows it'}, expected {file.status}"
-    for record in records:
-        if record["status"] in FINAL_STATUSES and "reported" not in record:
+    for entry in entries:
+        if entry["status"] in FINAL_STATUSES and "reported" not in entry:
             yield f"{file.key} has ended and that was never reported"
-        if record["status"] == file.status == Status.COMPLETE:
-            yield from _count_problems(file, [int(record.get(name, 0)) for name in COUNTS])
+        if entry["status"] == file.status == Status.COMPLETE:
+            yield from _count_problems(file, [int(entry.get(name, 0)) for name in COUNTS])
 
 
 def _count_problems(file: Expected, counts: list[int]) -> Iterator[str]:
@@ -126,7 +126,7 @@ def _judge_table(name: str, files: Sequence[Expected], found: Found, check_resul
         return
     check_result.rows_found += table.items
     _judge_content(name, table, expected, sum(file.checksum for file in files) % MODULUS, check_result)
-    _judge_puts(name, table, files, found.records, check_result)
+    _judge_puts(name, table, files, found.entries, check_result)
     check_result.problems += [f"table {name}: {sentence}" for sentence in table.refused]
 
 
@@ -147,13 +147,13 @@ def _judge_content(name: str, table: TableFound, expected: int, checksum: int, c
 
 
 def _judge_puts(
-    name: str, table: TableFound, files: Sequence[Expected], records: Sequence[Record], v: CheckResult
+    name: str, table: TableFound, files: Sequence[Expected], entries: Sequence[Entry], v: CheckResult
 ) -> None:
     """Each row that was written and not superseded may replace an earlier one of its key; and so may those rows whose
     earlier one stands in the block before: that one is in the table by then, and counts as superseded afterwards."""
     if table.overwritten is None:
         return
-    written = _by_key(records)
+    written = _by_key(entries)
     replacing = sum(int(r.get("rows_written", 0)) - file.items for file in files for r in written[file.key])
     across_blocks = sum(min(file.superseded[1], GROUP * (file.size // BLOCK_BYTES)) for file in files)
     doubled = table.overwritten - max(0, replacing) - across_blocks
@@ -171,7 +171,7 @@ def _leftovers(found: Found) -> Iterator[str]:
     yield from found.troubles
 
 
-def _event_problems(expected: Sequence[Expected], events: Sequence[Record]) -> Iterator[str]:
+def _event_problems(expected: Sequence[Expected], events: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     ids_by_key: dict[str, set[str]] = defaultdict(set)
     for event in events:
         ids_by_key[str(event["key"])].add(str(event["id"]))

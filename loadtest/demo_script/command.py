@@ -23,7 +23,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Run the story and write the page."""
+    """Run the script and write the page."""
     with tempfile.TemporaryDirectory(prefix="transcript-") as name:
         folder = Path(name)
         script, _ = report(folder, lambda stack: in_a_process(stack, folder))

@@ -1,4 +1,10 @@
-"""DynamoDB as the workers see it: rows go to the simulator, the ledger is the emulator's, both fail."""
+"""DynamoDB as the workers see it: rows go to the simulator, the ledger is the emulator's, both fail.
+
+Also what the ledger costs: write units, by what DynamoDB charges. An update costs a unit for each KiB of the larger of
+the item before and after; a failed condition costs the same; in a transaction all costs double. An entry of the index
+(keys alone: one unit) is written when the attributes it is made of change: one unit if it is new, two if it moves.
+https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/read-write-operations.html
+"""
 
 import contextlib
 import http.client
@@ -32,7 +38,7 @@ class LedgerCosts:
     """Counts the write units of the requests it is shown, with their answers."""
 
     def __init__(self) -> None:
-        self.units: Counter[str] = Counter()  # by kind of record: head, file, segment, index
+        self.units: Counter[str] = Counter()  # by kind of entry: head, file, segment, index
         self.writes: Counter[str] = Counter()
         self._bytes: dict[Key, int] = {}
         self._indexed: dict[Key, tuple[Any, ...]] = {}

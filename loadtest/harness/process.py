@@ -1,4 +1,4 @@
-"""Run one command in a process of its own: what it printed, and what it took."""
+"""Processes: run a command in one of its own, what it printed and took; and what running workers take, by /proc."""
 
 import math
 import os

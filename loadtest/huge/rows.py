@@ -1,4 +1,4 @@
-"""Rows that are a function of their number, so that files of any size can be judged row by row with little memory."""
+"""Rows that are a function of their number, so that files of any size can be checked row by row with little memory."""
 
 import base64
 import csv

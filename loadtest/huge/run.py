@@ -64,7 +64,7 @@ class Loaded:
 
     def document(self, seconds: float) -> dict[str, Any]:
         """Return figures and problems."""
-        records = [
+        entries = [
             r for r in self.stack_client.ledger() if str(r[LedgerKeys.SORT_KEY]).startswith(LedgerKeys.FILE_PREFIX)
         ]
         segments = sum(
@@ -72,7 +72,7 @@ class Loaded:
         )
         rows, said = sum(self.rows.values()), Counter(str(line.get("message")) for line in self.fleet.log())
         hand_overs, costs = said["message handed over"], self.ledger.costs
-        problems = [*self._problems(records), *self._missed_aims(hand_overs)]
+        problems = [*self._problems(entries), *self._missed_aims(hand_overs)]
         return {
             "case": self.case.name,
             "files": len(self.rows),
@@ -98,27 +98,27 @@ class Loaded:
             "problems": problems,
         }
 
-    def _problems(self, records: list[dict[str, Any]]) -> Iterator[str]:
-        if len(records) != len(self.rows):
-            yield f"the ledger has {len(records)} files, not {len(self.rows)}"
+    def _problems(self, entries: list[dict[str, Any]]) -> Iterator[str]:
+        if len(entries) != len(self.rows):
+            yield f"the ledger has {len(entries)} files, not {len(self.rows)}"
         if self.known_rows.lost() or self.known_rows.wrong:
             yield f"{self.known_rows.lost()} rows are lost, {self.known_rows.wrong} wrong"
-        for record in records:
-            yield from self._problems_of(record)
+        for entry in entries:
+            yield from self._problems_of(entry)
         yield from (f"{count} workers {how}" for how, count in self.fleet.ended.items() if "crash" in how)
         if self.stack_client.depth() or self.stack_client.take_dead_letters():
             yield "the queue or the dead-letter queue is not empty"
 
-    def _problems_of(self, record: dict[str, Any]) -> Iterator[str]:
-        file = int(str(record["file"]["key"]).removeprefix(PREFIX).partition(".")[0])
+    def _problems_of(self, entry: dict[str, Any]) -> Iterator[str]:
+        file = int(str(entry["file"]["key"]).removeprefix(PREFIX).partition(".")[0])
         rows = self.rows[file]
         injected = sum(map(is_injected, range(rows)))
         expected = (Status.COMPLETE, rows, rows - injected, injected, 0)
         names = ("rows_read", "rows_written", "rows_rejected", "rows_superseded")
-        found = (record["status"], *(int(record.get(name, 0)) for name in names))
+        found = (entry["status"], *(int(entry.get(name, 0)) for name in names))
         if found != expected:
             yield f"file {file} ended as {found}, expected {expected}"
-        raw = [str(reject["raw"])[:14] for reject in self.stack_client.rejects(record["rejects"])] if injected else []
+        raw = [str(reject["raw"])[:14] for reject in self.stack_client.rejects(entry["rejects"])] if injected else []
         if sorted(raw) != [f"H{file:02d}-{number:010d}" for number in range(rows) if is_injected(number)]:
             yield f"file {file}: its rejects are not the spoiled rows, each once: {len(raw)} rejects"
 

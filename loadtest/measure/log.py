@@ -1,4 +1,4 @@
-"""The function's log, read on as it grows: each line once."""
+"""The function's log, each line once as it grows; and what Lambda's REPORT lines say of each invocation."""
 
 import json
 import re

@@ -52,33 +52,33 @@ def document(run: "Run", found: Found, check_result: CheckResult, log: Sequence[
 
 
 def _files(run: "Run", found: Found) -> list[Document]:
-    records = {str(record["file"]["key"]): record for record in found.records}
-    return [_file(run, file.drop.key, file.drop.size, records.get(file.drop.key, {})) for file in run.made]
+    entries = {str(entry["file"]["key"]): entry for entry in found.entries}
+    return [_file(run, file.drop.key, file.drop.size, entries.get(file.drop.key, {})) for file in run.made]
 
 
-def _file(run: "Run", key: str, size: int, record: Mapping[str, Any]) -> Document:
+def _file(run: "Run", key: str, size: int, entry: Mapping[str, Any]) -> Document:
     """Return what became of a file. It is visible once its last row is written and it has ended in the ledger."""
-    begun_s = _reported_s(record) or run.dropped_s.get(key)
-    visible_s = round(float(record["ended"]) - begun_s, 3) if "ended" in record and begun_s else None
-    rows = int(record.get("rows_read", 0))
+    begun_s = _event_s(entry) or run.dropped_s.get(key)
+    visible_s = round(float(entry["ended"]) - begun_s, 3) if "ended" in entry and begun_s else None
+    rows = int(entry.get("rows_read", 0))
     return {
         "name": key,
         "bytes": size,
         "rows": rows,
-        "status": record.get("status"),
+        "status": entry.get("status"),
         "event_to_visible_s": None if visible_s is None else max(0.0, visible_s),
     }
 
 
-def _reported_s(record: Mapping[str, Any]) -> float | None:
+def _event_s(entry: Mapping[str, Any]) -> float | None:
     """Return when S3 says that a file came: to drop many takes seconds, and a cloud has clocks of its own."""
-    event_time = record.get("file", {}).get("event_time")
+    event_time = entry.get("file", {}).get("event_time")
     return datetime.fromisoformat(event_time).timestamp() if event_time else None
 
 
 def _figures(run: "Run", found: Found, files: Sequence[Document], log: Sequence[Mapping[str, Any]]) -> Document:
     seconds = _seconds(run, found)
-    rows = sum(int(record.get("rows_written", 0)) for record in found.records)
+    rows = sum(int(entry.get("rows_written", 0)) for entry in found.entries)
     requests, throttled = run.deployment.requests(log)
     bill, peak = run.deployment.bill(log), run.seen_last.peak_memory_bytes if run.seen_last else None
     visible = [file["event_to_visible_s"] for file in files if file["event_to_visible_s"] is not None]
@@ -100,7 +100,7 @@ def _figures(run: "Run", found: Found, files: Sequence[Document], log: Sequence[
 
 def _seconds(run: "Run", found: Found) -> float:
     """Return how long it took from the first drop to the end of the last file."""
-    ended = [float(record["ended"]) for record in found.records if "ended" in record]
+    ended = [float(entry["ended"]) for entry in found.entries if "ended" in entry]
     return max(0.0, max(ended, default=run.begun_s) - run.begun_s)
 
 

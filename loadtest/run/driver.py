@@ -1,4 +1,4 @@
-"""One run: files are made, dropped when they are due, watched until the last has ended; then the result."""
+"""One run, and its progress: files are made, dropped when due, watched until the last has ended; then the result."""
 
 import time
 from collections.abc import Iterator, Sequence

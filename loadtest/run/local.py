@@ -19,8 +19,7 @@ from loadtest.measure.emf import requests_reported
 from loadtest.measure.log import Invocation, Log
 from loadtest.measure.observation import Observation
 from loadtest.measure.price import Bill
-from loadtest.run.disk import write_file
-from loadtest.run.target import Drop
+from loadtest.run.target import Drop, write_file
 from loadtest.scenarios.scenario import FEEDS, Scenario, tables
 
 
@@ -107,11 +106,11 @@ class LocalDeployment:
 
     def read_back(self, keys: Sequence[str], events: Sequence[Mapping[str, Any]]) -> Found:
         """Read every row, and all that is reported of the files."""
-        records = entries_of(self._stack_client.ledger(), self._stack_client.bucket, keys)
+        entries = entries_of(self._stack_client.ledger(), self._stack_client.bucket, keys)
         return Found(
             tables={name: read_table(self._dynamodb, real) for name, real in self._names.items()},
-            records=records,
-            rejects=rejects_of(self._stack_client.rejects, records),
+            entries=entries,
+            rejects=rejects_of(self._stack_client.rejects, entries),
             queue_depth=self._stack_client.depth(),
             dead_letters=self._stack_client.take_dead_letters(),
             events=events,

@@ -26,8 +26,7 @@ from loadtest.harness.workers import Fleet, environments
 from loadtest.measure.log import Invocation
 from loadtest.measure.observation import Observation
 from loadtest.measure.price import Bill
-from loadtest.run.disk import write_file
-from loadtest.run.target import Drop
+from loadtest.run.target import Drop, write_file
 from loadtest.s3_server.files import find
 from loadtest.scenarios.scenario import FEEDS, Scenario, tables
 from loadtest.simulator import Settings as SimulatorSettings
@@ -159,11 +158,11 @@ class SimDeployment:
         depth, troubles = self._stack_client.depth(), self._troubles()
         self._running.close()
         self._replayed = replay(self._folder / "spool", tables())
-        records = entries_of(self._stack_client.ledger(), self._stack_client.bucket, keys)
+        entries = entries_of(self._stack_client.ledger(), self._stack_client.bucket, keys)
         return Found(
             tables=self._replayed.tables,
-            records=records,
-            rejects=rejects_of(self._stack_client.rejects, records),
+            entries=entries,
+            rejects=rejects_of(self._stack_client.rejects, entries),
             queue_depth=depth,
             dead_letters=self._stack_client.take_dead_letters(),
             events=events,
@@ -195,7 +194,7 @@ class SimDeployment:
             shutil.copy(path, folder)
 
     def clean_up(self) -> None:
-        """Nothing outlives the deployment but records of the emulator's ledger, which goes with the target."""
+        """Nothing outlives the deployment but entries of the emulator's ledger, which goes with the target."""
 
     def _simulator_settings(self, scenario: Scenario) -> SimulatorSettings:
         known = tables() if scenario.table else None

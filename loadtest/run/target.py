@@ -76,3 +76,10 @@ class Target(Protocol):
 
     def deployed(self, scenario: Scenario, seed: int, run: str) -> AbstractContextManager[Deployment]:
         """Give a deployment for the length of a block; nothing of it is left afterwards. `run` is in all its keys."""
+
+
+def write_file(path: Path, portions: Iterable[bytes]) -> None:
+    """Write a file; its folder is made."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("wb") as file:
+        file.writelines(portions)

@@ -96,7 +96,7 @@ def caps(workers: int, worker: Worker, work: WorkItem, table: TableLimit) -> lis
             STREAM_BYTES / work.row_bytes,
             "several files at once instead of one: each has a planner of its own",
         ),
-        Cap("ledger: one file's records are one partition", _ledger_cap(worker), "a longer `checkpoint_s`; more files"),
+        Cap("ledger: one file's entries are one partition", _ledger_cap(worker), "a longer `checkpoint_s`; more files"),
         Cap(
             "functions at once",
             MAPPING_CONCURRENCY * worker.rows_per_second,

@@ -1,4 +1,4 @@
-"""What a scenario is: which files come when, to what table, and what is expected of the product then. Pure."""
+"""What a scenario is: which files of which feeds come when, to what table, and what is expected of the product."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace

@@ -1,4 +1,4 @@
-"""How large DynamoDB counts an item, and what it does not take in one. Pure; items are parsed DynamoDB JSON."""
+"""How large DynamoDB counts an item, and which values and keys it refuses. Pure; items are parsed DynamoDB JSON."""
 
 import math
 from base64 import b64decode

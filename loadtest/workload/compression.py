@@ -1,6 +1,7 @@
 """Compressors of a stream, all with the same two calls."""
 
 import bz2
+import io
 import zlib
 from typing import Any, Protocol, cast
 
@@ -49,27 +50,22 @@ class Zstandard:
         return self._output.take()
 
 
-class _Output:
+class _Output(io.RawIOBase):
     """A file object that keeps what is written until it is taken."""
-
-    closed = False
 
     def __init__(self) -> None:
         self._parts: list[bytes] = []
 
-    def write(self, data: bytes) -> int:
+    def writable(self) -> bool:
+        return True
+
+    def write(self, data: Any, /) -> int:
         self._parts.append(bytes(data))
-        return len(data)
+        return len(self._parts[-1])
 
     def take(self) -> bytes:
         taken, self._parts = b"".join(self._parts), []
         return taken
-
-    def flush(self) -> None:
-        pass
-
-    def close(self) -> None:
-        self.closed = True
 
 
 def compressor(name: str) -> Compressor:

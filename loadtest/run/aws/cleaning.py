@@ -1,4 +1,4 @@
-"""Takes away what a run left: objects, rows, rejects, the ledger's records, dead letters; and nothing else."""
+"""Takes away what a run left: objects, rows, rejects, the ledger's entries, dead letters; and nothing else."""
 
 import random
 import time
@@ -13,8 +13,8 @@ from ingest.contract import LedgerKeys, Output
 from loadtest.harness.queue import depths, messages_about
 from loadtest.harness.read_back import pages
 from loadtest.run.aws.clients import Clients, NotClean, RunRefused
+from loadtest.run.aws.ledger import LedgerReader
 from loadtest.run.aws.marker import Marker, Markers
-from loadtest.run.aws.row_counts import RowCounts
 from loadtest.run.aws.stack import Stack
 from loadtest.run.making import folder
 from loadtest.scenarios.scenario import schema
@@ -92,13 +92,13 @@ class Cleaned:
     objects: int
     rows: int
     rejects: int
-    records: int
+    entries: int
     dead_letters: int
 
     def __str__(self) -> str:
         return (
             f"{self.objects:,} objects and uploads, {self.rows:,} rows, {self.rejects:,} objects with rejects, "
-            f"{self.records:,} records of the ledger, {self.dead_letters:,} dead letters"
+            f"{self.entries:,} entries of the ledger, {self.dead_letters:,} dead letters"
         )
 
 
@@ -128,7 +128,7 @@ class Cleaner:
             objects=objects,
             rows=self._empty_tables(marker),
             rejects=sum(delete_objects(s3, self._out(Output.REJECTS_BUCKET), folder(f, run)) for f in marker.feeds),
-            records=self._forget(marker),
+            entries=self._forget(marker),
             dead_letters=self._dead_letter(run),
         )
         if not is_drained:
@@ -167,7 +167,7 @@ class Cleaner:
 
     def _forget(self, marker: Marker) -> int:
         dynamodb, table = self._clients.get("dynamodb"), self._out(Output.LEDGER_TABLE)
-        items = RowCounts(dynamodb, table, self._out(Output.LANDING_BUCKET)).items(marker.keys)
+        items = LedgerReader(dynamodb, table, self._out(Output.LANDING_BUCKET)).items(marker.keys)
         keys = ({name: item[name] for name in (LedgerKeys.PARTITION_KEY, LedgerKeys.SORT_KEY)} for item in items)
         return delete_items(dynamodb, table, keys)
 

@@ -1,4 +1,4 @@
-"""boto3 clients by the standard AWS settings: profile, region, `AWS_ENDPOINT_URL*`."""
+"""boto3 clients by the standard AWS settings (profile, region, `AWS_ENDPOINT_URL*`), and why a run is refused."""
 
 from functools import cache
 from typing import Any

@@ -16,8 +16,8 @@ from loadtest.measure.observation import Observation
 from loadtest.measure.price import Bill
 from loadtest.run.aws import estimate
 from loadtest.run.aws.clients import Clients
+from loadtest.run.aws.ledger import LedgerReader
 from loadtest.run.aws.load import Load
-from loadtest.run.aws.row_counts import RowCounts
 from loadtest.run.aws.stack import Stack
 from loadtest.run.aws.uploads import Uploads
 from loadtest.run.target import Drop
@@ -35,7 +35,7 @@ class AwsDeployment:
         self._stack, self._run, self._load = stack, run, load
         self._s3, self._sqs, self._dynamodb = (clients.get(name) for name in ("s3", "sqs", "dynamodb"))
         self._bucket = stack.outputs[Output.LANDING_BUCKET]
-        self._row_counts = RowCounts(self._dynamodb, stack.outputs[Output.LEDGER_TABLE], self._bucket)
+        self._ledger = LedgerReader(self._dynamodb, stack.outputs[Output.LEDGER_TABLE], self._bucket)
         self._uploads = Uploads(self._s3, self._bucket)
         self._begun_s = begun_s
         self._log = Log(clients.get("logs"), stack.outputs[Output.LOG_GROUP], since_ms=round(begun_s * 1000))
@@ -82,7 +82,7 @@ class AwsDeployment:
             return []
         self._next_look_s = time.monotonic() + LEDGER_EVERY_S
         self._report_again()
-        for key, version, status in self._row_counts.ended(self._feeds, self._begun_s):
+        for key, version, status in self._ledger.ended(self._feeds, self._begun_s):
             if f"/{self._run}/" in f"/{key}":
                 self._ended[f"{key}#{version}#{status}"] = {"key": key}
         ready = (name for name, event in self._ended.items() if event["key"] not in self._again)
@@ -102,12 +102,12 @@ class AwsDeployment:
 
     def read_back(self, keys: Sequence[str], events: Sequence[Mapping[str, Any]]) -> Found:
         """Read every row, and all that is reported of the files. How they ended is what the log says: it comes last."""
-        records = entries_of(self._row_counts.records(keys), self._bucket, keys)
+        entries = entries_of(self._ledger.entries(keys), self._bucket, keys)
         dead_letters = messages_about(self._sqs, self._stack.outputs[Output.DEAD_LETTER_URL], self._run)
         return Found(
             tables={name: self._read(table.name) for name, table in self._stack.tables.items()},
-            records=records,
-            rejects=rejects_of(lambda url: read_rejects(self._s3, url), records),
+            entries=entries,
+            rejects=rejects_of(lambda url: read_rejects(self._s3, url), entries),
             queue_depth=self._depth(),
             dead_letters=[body for body, _ in dead_letters],
             events=self._closed(),
@@ -150,7 +150,7 @@ class AwsDeployment:
         """Send the news of objects again, as S3 may: with the sequencer that S3 gave them, which the ledger has."""
         bodies = list[str]()
         for key, (drop, etag) in list(self._again.items()):
-            sequencer = self._row_counts.newest(key)
+            sequencer = self._ledger.newest(key)
             if sequencer:
                 body = s3_notification(self._bucket, key, sequencer=sequencer, etag=etag, size=drop.size)
                 bodies += [body] * (drop.notices - 1)

@@ -1,4 +1,4 @@
-"""What a run will cost at most, line by line: list prices of us-east-1, without the free tier. Pure.
+"""What a run will cost at most, and the lines that show it: list prices of us-east-1, without the free tier. Pure.
 
 Where a figure is not known before the run, the dearer guess is taken.
 """
@@ -112,7 +112,7 @@ def _ledger(load: Load, stack: Stack) -> Iterator[Line]:
     segments = load.segments(stack.segment_bytes)
     written = load.files * LEDGER_UNITS_A_FILE + (segments - load.files) * LEDGER_UNITS_A_SEGMENT
     deleted = 2 * (load.files * LEDGER_ITEMS_A_FILE + segments - load.files)
-    yield _line("DynamoDB: ledger written, and its records deleted", written + deleted, "write units", Price.WRITE_UNIT)
+    yield _line("DynamoDB: ledger written, and its entries deleted", written + deleted, "write units", Price.WRITE_UNIT)
 
 
 def _function(load: Load, stack: Stack, seconds: float) -> Iterator[Line]:

@@ -16,7 +16,7 @@ ORACLE = MAKER.oracle
 VERSION = Version("drops/1.csv", "e1", len(DATA), ALWAYS, oracle=ORACLE)
 TABLE = {key: digest_of(key, tail) for key, tail in ORACLE.items.items()}
 REJECTS = [{"line": line, "reason": reason} for line, reason in ORACLE.rejects.items()]
-RECORD: dict[str, Any] = {
+ENTRY: dict[str, Any] = {
     "pk": "b/drops/1.csv",
     "sk": "FILE#01",
     "file": {"key": "drops/1.csv", "etag": "e1"},
@@ -31,7 +31,7 @@ RECORD: dict[str, Any] = {
 }
 EVENT = {"key": "drops/1.csv", "etag": "e1", "id": "1"}
 GOOD = ChaosFound(
-    ledger=[RECORD],
+    ledger=[ENTRY],
     table=TABLE,
     rejects=lambda url: REJECTS,
     dead_letters=["poison", "poison"],
@@ -44,8 +44,8 @@ def problems(found: ChaosFound, version: Version = VERSION) -> list[str]:
     return Judge("b", [version], {"poison"}, found).judge().problems
 
 
-def record(**changes: Any) -> list[dict[str, Any]]:
-    return [{**RECORD, **changes}]
+def entry(**changes: Any) -> list[dict[str, Any]]:
+    return [{**ENTRY, **changes}]
 
 
 def test_a_good_run_has_no_problems() -> None:
@@ -62,16 +62,16 @@ def test_a_good_run_has_no_problems() -> None:
         (replace(GOOD, table={**TABLE, next(iter(TABLE)): 1}), "the table has 1 items that no file says"),
         (replace(GOOD, rejects=lambda url: REJECTS[1:]), "rejects missing"),
         (replace(GOOD, rejects=lambda url: [*REJECTS, REJECTS[0]]), "too many"),
-        (replace(GOOD, ledger=record(rows_read=2 * ORACLE.rows)), "do not balance"),
+        (replace(GOOD, ledger=entry(rows_read=2 * ORACLE.rows)), "do not balance"),
         (
-            replace(GOOD, ledger=record(rows_read=ORACLE.rows + 1, rows_written=len(ORACLE.items) + 1)),
+            replace(GOOD, ledger=entry(rows_read=ORACLE.rows + 1, rows_written=len(ORACLE.items) + 1)),
             "the row counts are",
         ),
-        (replace(GOOD, ledger=record(status=Status.LOADING)), "ended as ['LOADING']"),
-        (replace(GOOD, ledger=record(lease_until=12)), "its lease runs to 12"),
-        (replace(GOOD, ledger=[*record(), *record(sk="FILE#~e1")]), "ended as ['COMPLETE', 'COMPLETE']"),
+        (replace(GOOD, ledger=entry(status=Status.LOADING)), "ended as ['LOADING']"),
+        (replace(GOOD, ledger=entry(lease_until=12)), "its lease runs to 12"),
+        (replace(GOOD, ledger=[*entry(), *entry(sk="FILE#~e1")]), "ended as ['COMPLETE', 'COMPLETE']"),
         (replace(GOOD, ledger=[]), "ended as ['']"),
-        (replace(GOOD, ledger=[{k: v for k, v in RECORD.items() if k != "reported"}]), "was never reported"),
+        (replace(GOOD, ledger=[{k: v for k, v in ENTRY.items() if k != "reported"}]), "was never reported"),
         (replace(GOOD, dead_letters=["poison", "good"]), "a dead letter that was not expected: good"),
         (replace(GOOD, dead_letters=[]), "in no dead letter"),
         (replace(GOOD, queue_depth=1), "the queue still holds 1"),
@@ -86,6 +86,6 @@ def test_what_is_wrong_is_said(found: ChaosFound, said: str) -> None:
 def test_a_version_that_was_overwritten_may_leave_some_of_its_rows() -> None:
     version = replace(VERSION, may_end=PERHAPS)
     found = replace(
-        GOOD, ledger=record(status=Status.SUPERSEDED), table=dict(list(TABLE.items())[:10]), dead_letters=["poison"]
+        GOOD, ledger=entry(status=Status.SUPERSEDED), table=dict(list(TABLE.items())[:10]), dead_letters=["poison"]
     )
     assert problems(found, version) == []

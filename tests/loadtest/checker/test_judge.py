@@ -22,7 +22,7 @@ FILE = Expected(
     superseded=(4, 6),
 )
 OTHER = Expected(key="b.csv", table="T", size=10, rows=10, items=10, checksum=2**64 - 1)
-RECORD: dict[str, Any] = {
+ENTRY: dict[str, Any] = {
     "file": {"key": "a.csv"},
     "status": Status.COMPLETE,
     "reported": 1,
@@ -31,11 +31,11 @@ RECORD: dict[str, Any] = {
     "rows_rejected": 4,
     "rows_superseded": 5,
 }
-OTHERS = RECORD | {"file": {"key": "b.csv"}, "rows_read": 10, "rows_written": 10, "rows_rejected": 0}
+OTHERS = ENTRY | {"file": {"key": "b.csv"}, "rows_read": 10, "rows_written": 10, "rows_rejected": 0}
 OTHERS |= {"rows_superseded": 0}
 GOOD = Found(
     tables={"T": TableFound(items=100, checksum=6, overwritten=1)},
-    records=[RECORD, OTHERS],
+    entries=[ENTRY, OTHERS],
     rejects={"a.csv": Counter(bad_number=3, ragged_row=1)},
     events=[{"key": "a.csv", "id": "1"}, {"key": "b.csv", "id": "2"}, {"key": "b.csv", "id": "2"}],
 )
@@ -45,8 +45,8 @@ def table(**changed: Any) -> Found:
     return replace(GOOD, tables={"T": replace(GOOD.tables["T"], **changed)})
 
 
-def first_record(**changed: Any) -> Found:
-    return replace(GOOD, records=[RECORD | changed, OTHERS])
+def first_entry(**changed: Any) -> Found:
+    return replace(GOOD, entries=[ENTRY | changed, OTHERS])
 
 
 def problems(found: Found) -> list[str]:
@@ -116,16 +116,16 @@ def test_a_missing_table_loses_all_its_rows() -> None:
 @pytest.mark.parametrize(
     ("found", "said"),
     [
-        (first_record(status=Status.FAILED), "a.csv ended as FAILED, expected COMPLETE"),
-        (replace(GOOD, records=[OTHERS]), "a.csv ended as nothing"),
-        (replace(GOOD, records=[RECORD, RECORD, OTHERS]), "a.csv ended as COMPLETE, COMPLETE"),
-        (first_record(rows_written=92), "the row counts do not reconcile"),
-        (first_record(rows_read=101, rows_written=92), "the ledger has 101 rows read"),
-        (first_record(rows_rejected=5, rows_written=90), "5 rejected"),
-        (first_record(rows_superseded=7, rows_written=89), "7 rows superseded, expected 4 to 6"),
-        (first_record(rows_superseded=3, rows_written=93), "3 rows superseded, expected 4 to 6"),
-        (replace(GOOD, records=[{k: v for k, v in RECORD.items() if k != "reported"}, OTHERS]), "never reported"),
-        (replace(GOOD, records=[*GOOD.records, OTHERS | {"file": {"key": "c"}}]), "c is in the ledger"),
+        (first_entry(status=Status.FAILED), "a.csv ended as FAILED, expected COMPLETE"),
+        (replace(GOOD, entries=[OTHERS]), "a.csv ended as nothing"),
+        (replace(GOOD, entries=[ENTRY, ENTRY, OTHERS]), "a.csv ended as COMPLETE, COMPLETE"),
+        (first_entry(rows_written=92), "the row counts do not reconcile"),
+        (first_entry(rows_read=101, rows_written=92), "the ledger has 101 rows read"),
+        (first_entry(rows_rejected=5, rows_written=90), "5 rejected"),
+        (first_entry(rows_superseded=7, rows_written=89), "7 rows superseded, expected 4 to 6"),
+        (first_entry(rows_superseded=3, rows_written=93), "3 rows superseded, expected 4 to 6"),
+        (replace(GOOD, entries=[{k: v for k, v in ENTRY.items() if k != "reported"}, OTHERS]), "never reported"),
+        (replace(GOOD, entries=[*GOOD.entries, OTHERS | {"file": {"key": "c"}}]), "c is in the ledger"),
         (replace(GOOD, rejects={}), "the rejects lack {'bad_number': 3, 'ragged_row': 1}"),
         (replace(GOOD, rejects={"a.csv": Counter(bad_number=4, ragged_row=1)}), "{'bad_number': 1} too many"),
         (replace(GOOD, rejects=dict(GOOD.rejects) | {"b.csv": Counter(bad_set=1)}), "b.csv: the rejects have"),
@@ -148,6 +148,6 @@ def test_rejects_that_miss_are_lost_rows_and_rejects_too_many_are_doubled() -> N
 
 def test_of_many_problems_the_first_are_shown_and_the_others_counted() -> None:
     files = [replace(OTHER, key=f"{number}.csv") for number in range(30)]
-    shown = judge(files, replace(GOOD, records=[])).document()["problems"]
+    shown = judge(files, replace(GOOD, entries=[])).document()["problems"]
     assert len(shown) == 21
     assert shown[-1].startswith("and ")

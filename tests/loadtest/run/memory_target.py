@@ -13,9 +13,8 @@ from loadtest.checker.found import Found, TableFound
 from loadtest.measure.log import Invocation
 from loadtest.measure.observation import Observation
 from loadtest.measure.price import Bill
-from loadtest.run.disk import write_file
 from loadtest.run.making import recipe
-from loadtest.run.target import Drop
+from loadtest.run.target import Drop, write_file
 from loadtest.scenarios.scenario import Scenario
 from loadtest.workload.expected import KnownOutcome
 from loadtest.workload.stream import Generation
@@ -73,13 +72,13 @@ class MemoryTarget:
     def read_back(self, keys: Sequence[str], events: Sequence[Mapping[str, Any]]) -> Found:
         known_outcomes = [self._known_outcome(number, kind) for number, kind in enumerate(self.scenario.in_turn())]
         whole = KnownOutcome.of_files(known_outcomes)
-        records = [] if self.stalls else [self._record(*one) for one in zip(self.drops, known_outcomes, strict=True)]
+        entries = [] if self.stalls else [self._entry(*one) for one in zip(self.drops, known_outcomes, strict=True)]
         table = TableFound(items=whole.items - self.loses, checksum=whole.checksum)
         rejects = {
             drop.key: Counter(known_outcome.rejected)
             for (_, drop), known_outcome in zip(self.drops, known_outcomes, strict=True)
         }
-        return Found(tables={"LoadOrders": table}, records=records, rejects=rejects, events=events)
+        return Found(tables={"LoadOrders": table}, entries=entries, rejects=rejects, events=events)
 
     def _known_outcome(self, number: int, kind: Any) -> KnownOutcome:
         generation = Generation(recipe(self.scenario, kind, number, seed=self.seed))
@@ -87,7 +86,7 @@ class MemoryTarget:
             pass
         return generation.known_outcome
 
-    def _record(self, dropped: tuple[float, Drop], known_outcome: KnownOutcome) -> dict[str, Any]:
+    def _entry(self, dropped: tuple[float, Drop], known_outcome: KnownOutcome) -> dict[str, Any]:
         read, rejected, superseded = known_outcome.rows, known_outcome.rows_rejected, known_outcome.superseded[1]
         counts = {"rows_read": read, "rows_rejected": rejected, "rows_superseded": superseded}
         counts["rows_written"] = read - rejected - superseded

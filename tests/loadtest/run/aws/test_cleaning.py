@@ -13,8 +13,8 @@ from loadtest.harness.read_back import read_table
 from loadtest.run.aws import cleaning
 from loadtest.run.aws.cleaning import Cleaned, Cleaner, delete_items, delete_objects, empty_table
 from loadtest.run.aws.clients import Clients, NotClean, RunRefused
+from loadtest.run.aws.ledger import LedgerReader
 from loadtest.run.aws.marker import Markers
-from loadtest.run.aws.row_counts import RowCounts
 from loadtest.run.aws.stack import DeployedTable, Identity, Stack
 from loadtest.run.aws.uploads import Uploads
 from tests.support.clients import client, ledger_table, mock_aws, table
@@ -103,7 +103,7 @@ def test_an_object_that_cannot_be_deleted_is_reported() -> None:
 
 
 def deployed() -> tuple[Clients, Stack]:
-    """Return a stack of which a run has left an object, rows, a reject and a record, and somebody else some, too."""
+    """Return a stack of which a run has left an object, rows, a reject and an entry, and somebody else some, too."""
     s3, sqs, dynamodb = client("s3"), client("sqs"), client("dynamodb")
     for name in ("landing", "rejects"):
         s3.create_bucket(Bucket=name, CreateBucketConfiguration={"LocationConstraint": "eu-central-1"})
@@ -136,7 +136,7 @@ def test_a_run_is_taken_away_and_nothing_else() -> None:
     clients, stack = deployed()
     Markers(clients, stack).put("run-1", ["orders"], ["orders/run-1/0.csv"])
     cleaned = Cleaner(clients, stack, print).clean("run-1")
-    assert cleaned == Cleaned(objects=1, rows=1, rejects=1, records=1, dead_letters=0)
+    assert cleaned == Cleaned(objects=1, rows=1, rejects=1, entries=1, dead_letters=0)
     assert (keys("landing"), keys("rejects")) == ([], ["orders/mine.csv/01/0.jsonl"])
     assert left("Ledger") == ["landing/orders/mine.csv"]
     with pytest.raises(RunRefused, match="knows of no run run-1"):
@@ -214,17 +214,17 @@ def test_an_upload_that_fails_is_reported_when_it_is_waited_for(bucket: str) -> 
 
 
 def test_the_ledger_reports_which_files_have_ended_and_gives_up_all_items_of_an_object() -> None:
-    row_counts, item = RowCounts(client("dynamodb"), "Ledger", "landing"), ledger_table().put_item
+    ledger, item = LedgerReader(client("dynamodb"), "Ledger", "landing"), ledger_table().put_item
     ended = {"listing": "orders#COMPLETE#2026-11-22", "listed_at": "2026-11-22T10:00:00Z"}
     item(Item={"pk": "landing/orders/run/0.csv", "sk": "FILE#01", **ended, "rows_read": 7})
     item(Item={"pk": "landing/orders/run/0.csv", "sk": "HEAD", "sequencer": "01"})
     item(Item={"pk": "landing/orders/run/1.csv", "sk": "FILE#02", "listing": "orders#OPEN", "listed_at": "2026-11-22"})
     item(Item={"pk": "another/orders/run/0.csv", "sk": "FILE#03", **ended})
     since_s = 1795341600.0  # 2026-11-22T10:00:00Z
-    assert list(row_counts.ended(["orders", "visits"], since_s)) == [("orders/run/0.csv", "01", "COMPLETE")]
-    assert list(row_counts.ended(["orders"], since_s + 86_400)) == []
-    assert [record["sk"] for record in row_counts.records(["orders/run/0.csv", "orders/run/9.csv"])] == [
+    assert list(ledger.ended(["orders", "visits"], since_s)) == [("orders/run/0.csv", "01", "COMPLETE")]
+    assert list(ledger.ended(["orders"], since_s + 86_400)) == []
+    assert [entry["sk"] for entry in ledger.entries(["orders/run/0.csv", "orders/run/9.csv"])] == [
         "FILE#01",
         "HEAD",
     ]
-    assert (row_counts.newest("orders/run/0.csv"), row_counts.newest("orders/run/1.csv")) == ("01", None)
+    assert (ledger.newest("orders/run/0.csv"), ledger.newest("orders/run/1.csv")) == ("01", None)

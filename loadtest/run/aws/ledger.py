@@ -1,4 +1,4 @@
-"""What the ledger says of a run: which files have ended, and all records of its objects."""
+"""What the ledger says of a run: which files have ended, and all entries of its objects."""
 
 import time
 from collections.abc import Iterable, Iterator, Mapping
@@ -16,7 +16,7 @@ _LATE = timedelta(minutes=10)  # clocks differ, and the index is a moment behind
 _ISO = "%Y-%m-%dT%H:%M:%SZ"
 
 
-class RowCounts:
+class LedgerReader:
     """The ledger, for the objects of one bucket."""
 
     def __init__(self, dynamodb: Any, table: str, bucket: str) -> None:
@@ -39,7 +39,7 @@ class RowCounts:
             for found in pool.map(self._of, keys):
                 yield from found
 
-    def records(self, keys: Iterable[str]) -> Iterator[dict[str, Any]]:
+    def entries(self, keys: Iterable[str]) -> Iterator[dict[str, Any]]:
         """Yield the same as Python's values."""
         read = TypeDeserializer().deserialize
         return ({name: read(value) for name, value in item.items()} for item in self.items(keys))
