@@ -9,7 +9,7 @@ class Alarms(Struct, frozen=True, forbid_unknown_fields=True):
     """Thresholds of one stage. Not settings: dead letters and unbalanced files, where one is too many everywhere."""
 
     mail: Annotated[
-        Annotated[str, Meta(pattern=r"^[^@\s]+@[^@\s]+\.[^@\s]+$")] | None,
+        Annotated[str, Meta(pattern=r"^[^@\s]+@[^@\s]+\.[^@\s]+$", extra={"accepted": "a mail address"})] | None,
         Meta(
             description="Where alarms are mailed to; AWS asks that address once whether it wants them. None: only the "
             "topic tells, for those who subscribe by themselves.",

@@ -10,7 +10,7 @@ from infra.alarm_settings import Alarms
 from infra.existing import BUCKET_NAME, Existing, check_existing
 from infra.price_settings import Prices
 from ingest.errors import SettingsFault
-from ingest.feeds.schema_errors import expect_section, read_struct
+from ingest.feeds.schema_errors import did_you_mean, expect_section, read_struct
 
 VISIBILITY_FACTOR = 6  # AWS's advice for a queue in front of Lambda: six attempts fit before a message shows again
 
@@ -22,6 +22,7 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
         str,
         Meta(
             pattern="^[a-z]([a-z0-9-]{0,24}[a-z0-9])?$",
+            extra={"accepted": "1 to 26 lower-case letters, digits and hyphens, beginning with a letter"},
             description="Stack name, and the landing bucket's first word: S3 allows 63 characters in all.",
         ),
     ] = "ingest"
@@ -101,7 +102,7 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
         bool, Meta(description="true: tables and buckets stay when the stack goes; false: they go with it.")
     ] = True
     landing_bucket_name: Annotated[
-        Annotated[str, Meta(pattern=BUCKET_NAME)] | None,
+        Annotated[str, Meta(pattern=BUCKET_NAME, extra={"accepted": "a bucket's name"})] | None,
         Meta(description="Name of the bucket the stack makes for files. Without: <name>-landing-<account>-<region>."),
     ] = None
     existing: Annotated[Existing, Meta(description="What the stack uses and does not make.")] = Existing()
@@ -126,7 +127,8 @@ def read_settings(stages: Mapping[str, Any] | None, stage: str) -> Settings:
     """
     known = stages or {}
     if stage not in known:
-        raise SettingsFault(f"There is no stage {stage!r}; cdk.json has: {', '.join(sorted(known)) or 'none'}.")
+        hint = did_you_mean(stage, known)
+        raise SettingsFault(f"There is no stage {stage!r}{hint}; cdk.json has: {', '.join(sorted(known)) or 'none'}.")
     try:
         settings = _read(known[stage], f"stages.{stage}")
         _check_together(settings, f"stages.{stage}")
