@@ -9,7 +9,7 @@ class Alarms(Struct, frozen=True, forbid_unknown_fields=True):
     """Thresholds of one stage. Dead letters and unbalanced files have no setting: a single one raises the alarm."""
 
     mail: Annotated[
-        Annotated[str, Meta(pattern=r"^[^@\s]+@[^@\s]+\.[^@\s]+$")] | None,
+        Annotated[str, Meta(pattern=r"^[^@\s]+@[^@\s]+\.[^@\s]+$", extra={"accepted": "a mail address"})] | None,
         Meta(
             description="Email address for alarms; it must confirm the subscription once. Without it, alarms only go "
             "to the SNS topic.",

@@ -8,10 +8,14 @@ from ingest.errors import SettingsFault
 
 KEY_ARN = r"^arn:aws[a-z-]*:kms:[a-z0-9-]+:[0-9]{12}:key/[a-zA-Z0-9-]{1,64}$"  # not an alias: IAM cannot grant on one
 BUCKET_NAME = r"^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$"
-_Bucket = Annotated[str, Meta(pattern=BUCKET_NAME)]
-_KeyArn = Annotated[str, Meta(pattern=KEY_ARN)]
-_Subnet = Annotated[str, Meta(pattern=r"^subnet-[0-9a-f]{8,17}$")]
-_SecurityGroup = Annotated[str, Meta(pattern=r"^sg-[0-9a-f]{8,17}$")]
+_Bucket = Annotated[str, Meta(pattern=BUCKET_NAME, extra={"accepted": "a bucket's name"})]
+_KeyArn = Annotated[str, Meta(pattern=KEY_ARN, extra={"accepted": "the ARN of a KMS key, not of an alias"})]
+_Subnet = Annotated[
+    str, Meta(pattern=r"^subnet-[0-9a-f]{8,17}$", extra={"accepted": "a subnet's id, as subnet-0a1b2c3d"})
+]
+_SecurityGroup = Annotated[
+    str, Meta(pattern=r"^sg-[0-9a-f]{8,17}$", extra={"accepted": "a security group's id, as sg-0a1b2c3d"})
+]
 
 
 class Existing(Struct, frozen=True, forbid_unknown_fields=True):

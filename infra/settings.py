@@ -10,7 +10,7 @@ from infra.alarm_settings import Alarms
 from infra.existing import BUCKET_NAME, Existing, check_existing
 from infra.price_settings import Prices
 from ingest.errors import SettingsFault
-from ingest.feeds.schema_errors import expect_section, read_struct
+from ingest.feeds.schema_errors import did_you_mean, expect_section, read_struct
 
 VISIBILITY_FACTOR = 6  # AWS recommends six times the function's timeout for a queue that invokes Lambda
 
@@ -22,6 +22,7 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
         str,
         Meta(
             pattern="^[a-z]([a-z0-9-]{0,24}[a-z0-9])?$",
+            extra={"accepted": "1 to 26 lower-case letters, digits and hyphens, beginning with a letter"},
             description="Stack name, also the start of the landing bucket's name, which may have 63 characters.",
         ),
     ] = "ingest"
@@ -122,7 +123,7 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
         Meta(description="true: tables and buckets are retained when the stack is deleted; false: they are deleted."),
     ] = True
     landing_bucket_name: Annotated[
-        Annotated[str, Meta(pattern=BUCKET_NAME)] | None,
+        Annotated[str, Meta(pattern=BUCKET_NAME, extra={"accepted": "a bucket's name"})] | None,
         Meta(description="Name of the landing bucket the stack creates. Default: <name>-landing-<account>-<region>."),
     ] = None
     existing: Annotated[Existing, Meta(description="Existing resources the stack uses.")] = Existing()
@@ -149,7 +150,10 @@ def read_settings(stages: Mapping[str, Any] | None, stage: str) -> Settings:
     """
     known = stages or {}
     if stage not in known:
-        raise SettingsFault(f"Stage {stage!r} does not exist; cdk.json has: {', '.join(sorted(known)) or 'none'}.")
+        hint = did_you_mean(stage, known)
+        raise SettingsFault(
+            f"Stage {stage!r} does not exist{hint}; cdk.json has: {', '.join(sorted(known)) or 'none'}."
+        )
     try:
         settings = _read(known[stage], f"stages.{stage}")
         _check_together(settings, f"stages.{stage}")

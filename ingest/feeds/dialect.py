@@ -19,7 +19,7 @@ class Csv(Struct, frozen=True, forbid_unknown_fields=True):
     header: Annotated[
         Literal["first", "none"] | Annotated[int, Meta(ge=1, le=10)] | tuple[str, ...],
         Meta(
-            description="first: column names are the first record; a number: so many records, a column's name is what "
+            description="first: column names are the first record; a number of header records: a column's name is what "
             "they say of it, joined by blanks; none: column_1, column_2, ...; or a list of names."
         ),
     ] = "first"
@@ -29,7 +29,8 @@ class Csv(Struct, frozen=True, forbid_unknown_fields=True):
     ] = ()
     footer_lines: Annotated[int, Meta(ge=0, le=1000, description="Lines at the end that are not data.")] = 0
     comment: Annotated[
-        str, Meta(max_length=20, description='Lines that begin so, where a record could begin, are no data. "" = none.')
+        str,
+        Meta(max_length=20, description='Lines that begin so, where a record could, are not data. "" = none.'),
     ] = ""
     encoding: Annotated[str, Meta(description="Any text encoding Python knows by name.")] = "utf-8"
     compression: Annotated[
@@ -43,7 +44,7 @@ class Csv(Struct, frozen=True, forbid_unknown_fields=True):
         int, Meta(ge=1, description="So does one that expands to more than this many times its size.")
     ] = 200
     max_record_bytes: Annotated[
-        int, Meta(ge=1024, le=16 * 1024 * 1024, description="A longer record is rejected: an open quote, or no CSV.")
+        int, Meta(ge=1024, le=16 * 1024 * 1024, description="A longer record is rejected: an open quote, or not CSV.")
     ] = 1024 * 1024
     null_values: Annotated[
         tuple[str, ...], Meta(description="Cells that mean 'no value'. Nothing else does: NA may be a surname.")

@@ -1,4 +1,4 @@
-"""What the files under each key prefix mean: the typed form of feeds.toml. Values only; `feeds_file` reads them."""
+"""What the files under each key prefix mean: feeds.toml, typed. Values only; `ingest.feeds.parse` reads them."""
 
 import re
 from typing import Annotated, Literal
@@ -8,12 +8,20 @@ from msgspec import Meta, Struct
 from ingest.errors import NoFeed, SettingsFault
 from ingest.feeds.column import Column, ColumnType, Extra
 from ingest.feeds.dialect import Csv
+from ingest.feeds.schema_errors import did_you_mean
 
 
 class Ttl(Struct, frozen=True, forbid_unknown_fields=True):
     """When DynamoDB deletes an item: some time after a point in time in the row, or after the load began."""
 
-    after: Annotated[str, Meta(pattern=r"^[0-9]{1,6}[smhd]$", description="So long after: 90d, 12h, 30m, 60s.")] = "0s"
+    after: Annotated[
+        str,
+        Meta(
+            pattern=r"^[0-9]{1,6}[smhd]$",
+            description="How long after: 90d, 12h, 30m, 60s.",
+            extra={"accepted": "a number with s, m, h or d, as 90d"},
+        ),
+    ] = "0s"
     column: Annotated[
         str, Meta(description="A column with a timestamp; where it has no value, the item stays. Without it: the load.")
     ] = ""
@@ -26,7 +34,7 @@ class Ttl(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Lineage(Struct, frozen=True, forbid_unknown_fields=True):
-    """Attributes that tell where an item came from."""
+    """Attributes that say where an item came from."""
 
     file: Annotated[str, Meta(description='Attribute for the file it came from. "" = none.')] = ""
     line: Annotated[str, Meta(description='Attribute for its line, from 1. "" = none.')] = ""
@@ -48,14 +56,21 @@ class Rejects(Struct, frozen=True, forbid_unknown_fields=True):
     share: Annotated[
         Annotated[float, Meta(ge=0, le=1)] | None, Meta(description="More than this share of the rows read.")
     ] = None
-    min_rows: Annotated[int, Meta(ge=1, description="The share is not looked at before so many rows.")] = 1000
+    min_rows: Annotated[int, Meta(ge=1, description="The share is not looked at before that many rows.")] = 1000
 
 
 class Feed(Struct, frozen=True, forbid_unknown_fields=True):
     """What the files under one key prefix mean, and the table their rows go to."""
 
     prefix: Annotated[str, Meta(min_length=1, description="Object keys that begin so belong to this feed.")]
-    table: Annotated[str, Meta(pattern=r"^[a-zA-Z0-9_.-]{3,255}$", description="DynamoDB table.")]
+    table: Annotated[
+        str,
+        Meta(
+            pattern=r"^[a-zA-Z0-9_.-]{3,255}$",
+            description="DynamoDB table.",
+            extra={"accepted": "a table's name: 3 to 255 letters, digits, dots, hyphens and underscores"},
+        ),
+    ]
     partition_key: Annotated[str, Meta(min_length=1, description='A column, or a template: "CUST#{customer_id}".')]
     sort_key: Annotated[
         Annotated[str, Meta(min_length=1)] | None, Meta(description="A column or a template, as partition_key.")
@@ -74,11 +89,21 @@ class Feed(Struct, frozen=True, forbid_unknown_fields=True):
     ] = True
     existing: Annotated[bool, Meta(description="true: the table is there already; the stack does not make it.")] = False
     role: Annotated[
-        Annotated[str, Meta(pattern=r"^arn:aws[a-z-]*:iam::[0-9]{12}:role/[\w+=,.@/-]{1,512}$")] | None,
+        Annotated[
+            str,
+            Meta(
+                pattern=r"^arn:aws[a-z-]*:iam::[0-9]{12}:role/[\w+=,.@/-]{1,512}$",
+                extra={"accepted": "the ARN of a role"},
+            ),
+        ]
+        | None,
         Meta(description="ARN of a role to assume for writing to the table: it may be in another account."),
     ] = None
     region: Annotated[
-        Annotated[str, Meta(pattern=r"^[a-z]{2}(-[a-z]+)+-[0-9]$")] | None,
+        Annotated[
+            str, Meta(pattern=r"^[a-z]{2}(-[a-z]+)+-[0-9]$", extra={"accepted": "a region's name, as eu-central-1"})
+        ]
+        | None,
         Meta(description="The table's region, if it is not the stack's."),
     ] = None
     csv: Csv = Csv()
@@ -156,7 +181,10 @@ class Feeds(Struct, frozen=True, forbid_unknown_fields=True):
             SettingsFault: there is none; says which there are.
         """
         if name not in self.feeds:
-            raise SettingsFault(f"There is no feed {name!r}; feeds.toml declares: {', '.join(sorted(self.feeds))}.")
+            hint = did_you_mean(name, self.feeds)
+            raise SettingsFault(
+                f"There is no feed {name!r}{hint}; feeds.toml declares: {', '.join(sorted(self.feeds))}."
+            )
         return self.feeds[name]
 
     def for_key(self, key: str) -> tuple[str, Feed]:

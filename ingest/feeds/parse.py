@@ -11,7 +11,7 @@ from ingest.feeds.column import Column, ColumnType, Extra
 from ingest.feeds.dialect import Csv
 from ingest.feeds.feed import Feed, Feeds, Index, Lineage, Rejects, Ttl
 from ingest.feeds.rules import check_column, check_csv, check_feed, check_prefixes, check_shared_tables, check_template
-from ingest.feeds.schema_errors import expect_section, one_of, read_struct
+from ingest.feeds.schema_errors import accepted, choices_of, did_you_mean, expect_section, read_struct
 
 
 def read_feeds(path: Path) -> Feeds:
@@ -67,7 +67,8 @@ def json_schema() -> dict[str, Any]:
 def _checked_feeds(raw: dict[str, Any]) -> Feeds:
     for name in raw:
         if name != "feeds":
-            raise SettingsFault(f"unknown field `{name}`; the only one at the top is `feeds` ([feeds.NAME]).")
+            hint = did_you_mean(name, ["feeds"])
+            raise SettingsFault(f"unknown field `{name}`{hint}; the only one at the top is `feeds` ([feeds.NAME]).")
     declared = expect_section(raw.get("feeds", {}), "feeds")
     if not declared:
         raise SettingsFault("no feed is declared; add a [feeds.NAME] section with prefix, table and partition_key.")
@@ -105,8 +106,9 @@ def _column(raw: Any, path: str) -> Column:
     try:
         return Column(type=msgspec.convert(raw, ColumnType))
     except msgspec.ValidationError:
+        hint = did_you_mean(raw, choices_of(ColumnType))
         raise SettingsFault(
-            f'{path} = {raw!r} is wrong: give a type ({one_of(ColumnType)}) or a table like {{ type = "N" }}.'
+            f'`{path}` = {raw!r} is wrong{hint}: give a type ({accepted(ColumnType)}) or a table like {{ type = "N" }}.'
         ) from None
 
 

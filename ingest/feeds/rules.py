@@ -2,6 +2,7 @@
 
 import codecs
 from datetime import datetime
+from encodings.aliases import aliases
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -9,6 +10,7 @@ from ingest.errors import SettingsFault
 from ingest.feeds.column import Column
 from ingest.feeds.dialect import Csv
 from ingest.feeds.feed import Feed, is_template, template_parts
+from ingest.feeds.schema_errors import did_you_mean
 
 _SAMPLE_TIME = datetime(2003, 11, 22, 13, 45, 56, 789_012)
 _NAMED_FORMS = ("iso", "epoch_s", "epoch_ms")
@@ -26,7 +28,7 @@ def check_feed(feed: Feed, path: str) -> None:
 def check_column(column: Column, path: str) -> None:
     """Check one column's settings against each other."""
     if column.null == "empty" and column.type != "S":
-        raise SettingsFault(f"`{path}.null` = 'empty' is wrong: an empty string is no {column.type}.")
+        raise SettingsFault(f"`{path}.null` = 'empty' is wrong: an empty string is not of type {column.type}.")
     if column.timestamp:
         _check_times(column, path)
 
@@ -37,12 +39,12 @@ def _check_times(column: Column, path: str) -> None:
     if column.unit == "day" and column.type == "N":
         raise SettingsFault(f"`{path}.unit` = 'day' is wrong: it is for type 'S' only.")
     if column.null == "empty":
-        raise SettingsFault(f"`{path}.null` = 'empty' is wrong: an empty string is no time.")
+        raise SettingsFault(f"`{path}.null` = 'empty' is wrong: an empty string is not a time.")
     for form in column.timestamp:
-        if form not in _NAMED_FORMS and not _reports_a_day(form):
+        if form not in _NAMED_FORMS and not _has_a_day(form):
             raise SettingsFault(
                 f"`{path}.timestamp` = {form!r} is wrong: accepted are {', '.join(_NAMED_FORMS)} and patterns of "
-                "Python's strptime that tell year, month and day, as '%d.%m.%Y %H:%M'."
+                "Python's strptime with year, month and day, as '%d.%m.%Y %H:%M'."
             )
     try:
         ZoneInfo(column.zone)
@@ -52,7 +54,7 @@ def _check_times(column: Column, path: str) -> None:
         ) from None
 
 
-def _reports_a_day(pattern: str) -> bool:
+def _has_a_day(pattern: str) -> bool:
     """Return whether a pattern reads back what it writes, but for the smaller parts of a day. %Z loses the offset."""
     t = _SAMPLE_TIME
     whole = [
@@ -76,20 +78,37 @@ def check_template(text: str, path: str) -> None:
 
 def check_csv(csv: Csv, path: str) -> None:
     """Check the settings of a dialect against each other."""
-    for field in ("delimiter", "quote", "escape"):
-        value = getattr(csv, field)
-        if value and value in "\r\n\0\ufeff":
+    _check_marks(csv, path)
+    _check_comment(csv, path)
+    _check_column_names(csv, path)
+    _check_encoding(csv, path)
+
+
+_MARKS = ("delimiter", "quote", "escape")
+
+
+def _check_marks(csv: Csv, path: str) -> None:
+    for field in _MARKS:
+        mark = getattr(csv, field)
+        if mark and mark in "\r\n\0\ufeff":
             raise SettingsFault(
-                f"`{path}.{field}` = {value!r} is wrong: accepted is one character, no line end or NUL."
+                f"`{path}.{field}` = {mark!r} is wrong: accepted is one character that is not a line end or NUL."
             )
-    marks = [mark for mark in (csv.delimiter, csv.quote, csv.escape) if mark]
+    marks = [getattr(csv, field) for field in _MARKS if getattr(csv, field)]
     if len(set(marks)) != len(marks):
         raise SettingsFault(f"`{path}`: delimiter, quote and escape must differ; found {marks!r}.")
-    if csv.comment and (csv.comment[0] in (csv.delimiter, csv.quote, csv.escape) or set("\r\n") & set(csv.comment)):
+
+
+def _check_comment(csv: Csv, path: str) -> None:
+    begins_as_cell = csv.comment[:1] in (csv.delimiter, csv.quote, csv.escape)
+    if csv.comment and (begins_as_cell or set("\r\n") & set(csv.comment)):
         raise SettingsFault(
             f"`{path}.comment` = {csv.comment!r} is wrong: accepted is text that does not begin with the delimiter, "
             "quote or escape, without line ends."
         )
+
+
+def _check_column_names(csv: Csv, path: str) -> None:
     for field, names in (("header", csv.header), ("names", csv.names or "-")):
         if isinstance(names, tuple) and (not names or "" in names or len(set(names)) != len(names)):
             raise SettingsFault(
@@ -97,14 +116,19 @@ def check_csv(csv: Csv, path: str) -> None:
             )
     if csv.names and isinstance(csv.header, tuple):
         raise SettingsFault(f"`{path}`: header and names both give the names; give one of them.")
+
+
+def _check_encoding(csv: Csv, path: str) -> None:
     try:
         "".encode(csv.encoding)  # unlike codecs.lookup, this refuses 'hex' and its kind
         codecs.getincrementaldecoder(csv.encoding)("surrogateescape").decode(b"a")  # and this 'idna' and its kind
     except (LookupError, ValueError):
+        hint = did_you_mean(csv.encoding, sorted(set(aliases.values())))
         raise SettingsFault(
-            f"`{path}.encoding` = {csv.encoding!r} is wrong: accepted is a text encoding Python knows, as 'cp1252'."
+            f"`{path}.encoding` = {csv.encoding!r} is wrong{hint}: accepted is a text encoding Python knows, as "
+            "'cp1252'."
         ) from None
-    for field in ("delimiter", "quote", "escape"):
+    for field in _MARKS:
         mark = getattr(csv, field)
         if mark.encode(csv.encoding, "replace").decode(csv.encoding, "replace") != mark:
             raise SettingsFault(f"`{path}.{field}` = {mark!r} is wrong: no file in {csv.encoding} has that character.")
@@ -145,12 +169,16 @@ def _check_names(feed: Feed, path: str) -> None:
 def _check_ttl(feed: Feed, path: str) -> None:
     if not feed.ttl:
         return
-    if feed.ttl.column and not feed.column(feed.ttl.column).timestamp:
+    column = feed.ttl.column
+    if column and not feed.column(column).timestamp:
+        hint = "" if column in feed.columns else did_you_mean(column, feed.columns)
         raise SettingsFault(
-            f"`{path}.ttl.column` = {feed.ttl.column!r} is wrong: give that column a `timestamp`, so that it is a time."
+            f"`{path}.ttl.column` = {column!r} is wrong{hint}: give that column a `timestamp`, so that it is a time."
         )
-    if not feed.ttl.column and not feed.ttl.after_s:
-        raise SettingsFault(f"`{path}.ttl.after` is missing: without a column, items expire so long after the load.")
+    if not column and not feed.ttl.after_s:
+        raise SettingsFault(
+            f"`{path}.ttl.after` is missing: without a column, it says how long after the load items expire."
+        )
 
 
 def _check_indexes(feed: Feed, path: str) -> None:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from ingest.errors import BadHeader
 from ingest.feeds.column import Column
 from ingest.feeds.feed import Feed, KeyAttribute, is_template, template_columns
+from ingest.feeds.schema_errors import did_you_mean
 from ingest.reading.rows import FILE_COLUMN, LINE_COLUMN
 
 MAX_LISTED = 500  # characters
@@ -78,13 +79,19 @@ def _check_columns(feed: Feed, columns: tuple[str, ...]) -> None:
     for column in needed_columns(feed):
         if column not in columns:
             raise BadHeader(
-                f"The header has no column {column!r}, which the feed needs; it has {_listed(columns)}. "
+                f"The header has no column {column!r}, which the feed needs{_hint(column, columns)}; "
+                f"it has {_listed(columns)}. "
                 f"Fix the file or the feed (its delimiter is {feed.csv.delimiter!r}){_way_out(feed, column)}."
             )
     if feed.csv.unknown_columns == "refuse":
         unknown = [column for column in columns if not _is_known(feed, column)]
         if unknown:
             raise BadHeader(f"The header has the column {_listed(unknown[:1])}, which the feed does not list.")
+
+
+def _hint(column: str, columns: Sequence[str]) -> str:
+    """Return the header's nearest name; nothing where it has one column only: that is another delimiter's header."""
+    return did_you_mean(column, columns[:1000]) if len(columns) > 1 else ""
 
 
 def _way_out(feed: Feed, column: str) -> str:

@@ -260,7 +260,11 @@ def test_load_reads_from_s3(capsys: pytest.CaptureFixture[str], orders: Any, key
     [
         ("check gone.csv --feed orders", 3, "gone.csv does not exist or is no file; name a local path or an s3://"),
         ("check . --feed orders", 3, ". does not exist or is no file"),
-        ("check a.csv --feed order", 2, "There is no feed 'order'; feeds.toml declares: orders."),
+        (
+            "check a.csv --feed order",
+            2,
+            "There is no feed 'order' (did you mean 'orders'?); feeds.toml declares: orders.",
+        ),
         ("check a.csv --feed orders --feeds no.toml", 2, "no.toml does not exist; name the feeds file with --feeds"),
         ("check a.csv --feed orders --feeds a.csv", 2, "a.csv is not TOML: Expected '='"),
         ("check a.csv", 2, "Missing option '--feed'"),

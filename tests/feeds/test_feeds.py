@@ -5,8 +5,13 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
+from infra.alarm_settings import Alarms
+from infra.existing import Existing
+from infra.price_settings import Prices
+from infra.settings import Settings
 from ingest.errors import NoFeed, SettingsFault
 from ingest.feeds.column import Column
 from ingest.feeds.dialect import Csv
@@ -23,6 +28,7 @@ from ingest.feeds.feed import (
     template_parts,
 )
 from ingest.feeds.parse import json_schema, parse_feeds, read_feeds
+from ingest.feeds.schema_errors import accepted
 
 ROOT = Path(__file__).parents[2]
 MINIMAL = '[feeds.a]\nprefix = "a/"\ntable = "Table"\npartition_key = "id"\n'
@@ -197,88 +203,104 @@ def with_key(key: str) -> str:
 REFUSED = [
     ("", "no feed is declared", "add a [feeds.NAME] section with prefix, table and partition_key"),
     ("[feeds]", "no feed is declared", "[feeds.NAME]"),
-    ("feed = 1", "unknown field `feed`", "the only one at the top is `feeds`"),
+    ("feed = 1", "unknown field `feed` (did you mean 'feeds'?)", "the only one at the top is `feeds`"),
     ("feeds = 1", "`feeds` = 1", "must be a section"),
     ("feeds.a = 1", "`feeds.a` = 1", "must be a section"),
     ("[feeds.a]", "`feeds.a.prefix` is missing", "Object keys that begin so"),
     (MINIMAL.replace("table", "#"), "`feeds.a.table` is missing", "DynamoDB table"),
     (MINIMAL.replace("partition_key", "#"), "`feeds.a.partition_key` is missing", "A column, or a template"),
-    (MINIMAL.replace('"a/"', '""'), "`feeds.a.prefix` = ''", "length >= 1"),
-    (MINIMAL.replace('"a/"', "1"), "`feeds.a.prefix` = 1", "`str`"),
-    (MINIMAL.replace("Table", "a b"), "`feeds.a.table` = 'a b'", "[a-zA-Z0-9_.-]{3,255}"),
-    (MINIMAL.replace("Table", "ab"), "`feeds.a.table` = 'ab'", "{3,255}"),
-    (MINIMAL.replace("Table", "a" * 256), "`feeds.a.table` = 'aaa", "{3,255}"),
-    (with_key(""), "`feeds.a.partition_key` = ''", "length >= 1"),
-    (MINIMAL + 'sort_key = ""', "`feeds.a.sort_key` = ''", "length >= 1"),
-    (MINIMAL + "sort_key = 1", "`feeds.a.sort_key` = 1", "`str"),
-    (MINIMAL + 'existing = "yes"', "`feeds.a.existing` = 'yes'", "`bool`"),
-    (MINIMAL + "tabel = 1", "unknown field `feeds.a.tabel`", "accepted there: prefix, table, partition_key, sort_key"),
+    (MINIMAL.replace('"a/"', '""'), "`feeds.a.prefix` = ''", "text that is not empty"),
+    (MINIMAL.replace('"a/"', "1"), "`feeds.a.prefix` = 1", "accepted is text that is not empty"),
+    (MINIMAL.replace("Table", "a b"), "`feeds.a.table` = 'a b'", "letters, digits, dots, hyphens and underscores"),
+    (MINIMAL.replace("Table", "ab"), "`feeds.a.table` = 'ab'", "3 to 255 letters"),
+    (MINIMAL.replace("Table", "a" * 256), "`feeds.a.table` = 'aaa", "3 to 255 letters"),
+    (with_key(""), "`feeds.a.partition_key` = ''", "text that is not empty"),
+    (MINIMAL + 'sort_key = ""', "`feeds.a.sort_key` = ''", "text that is not empty"),
+    (MINIMAL + "sort_key = 1", "`feeds.a.sort_key` = 1", "text that is not empty"),
+    (MINIMAL + 'existing = "yes"', "`feeds.a.existing` = 'yes'", "true or false"),
+    (
+        MINIMAL + "tabel = 1",
+        "unknown field `feeds.a.tabel` (did you mean 'table'?)",
+        "accepted there: prefix, table, partition_key, sort_key",
+    ),
     (MINIMAL + "csv = 1", "`feeds.a.csv` = 1", "must be a section"),
     (MINIMAL + "columns = 1", "`feeds.a.columns` = 1", "must be a section"),
     (MINIMAL + "max_rejects = 5", "`feeds.a.max_rejects` = 5", "must be a section"),
-    (CSV + 'delim = ";"', "unknown field `feeds.a.csv.delim`", "accepted there: delimiter, quote, escape, header"),
-    (CSV + 'delimiter = ";;"', "`feeds.a.csv.delimiter` = ';;'", "length <= 1"),
-    (CSV + 'delimiter = ""', "`feeds.a.csv.delimiter` = ''", "length >= 1"),
-    (CSV + 'delimiter = "\\n"', "`feeds.a.csv.delimiter` = '\\n'", "no line end"),
-    (CSV + 'quote = "\\r"', "`feeds.a.csv.quote` = '\\r'", "no line end"),
-    (CSV + 'escape = "\\u0000"', "`feeds.a.csv.escape` = '\\x00'", "one character, no line end or NUL"),
+    (
+        CSV + 'delim = ";"',
+        "unknown field `feeds.a.csv.delim` (did you mean 'delimiter'?)",
+        "accepted there: delimiter, quote, escape, header",
+    ),
+    (CSV + 'delimiter = ";;"', "`feeds.a.csv.delimiter` = ';;'", "accepted is one character."),
+    (CSV + 'delimiter = ""', "`feeds.a.csv.delimiter` = ''", "accepted is one character."),
+    (CSV + 'delimiter = "\\n"', "`feeds.a.csv.delimiter` = '\\n'", "not a line end"),
+    (CSV + 'quote = "\\r"', "`feeds.a.csv.quote` = '\\r'", "not a line end"),
+    (CSV + 'escape = "\\u0000"', "`feeds.a.csv.escape` = '\\x00'", "one character that is not a line end or NUL"),
     (CSV + 'quote = ","', "`feeds.a.csv`: delimiter, quote and escape must differ", "[',', ',']"),
     (CSV + "quote = '#'\nescape = '#'", "`feeds.a.csv`: delimiter, quote and escape must differ", "'#', '#'"),
-    (CSV + 'header = "second"', "`feeds.a.csv.header` = 'second'", "'first', 'none' or a list of strings"),
+    (
+        CSV + 'header = "second"',
+        "`feeds.a.csv.header` = 'second'",
+        "'first', 'none', a whole number from 1 to 10 or a list of strings",
+    ),
     (CSV + "header = [1]", "`feeds.a.csv.header` = [1]", "a list of strings"),
     (CSV + "header = []", "`feeds.a.csv.header` = []", "names, each once, none empty"),
     (CSV + 'header = ["a", ""]', "`feeds.a.csv.header` = ['a', '']", "none empty"),
     (CSV + 'header = ["a", "a"]', "`feeds.a.csv.header` = ['a', 'a']", "each once"),
-    (CSV + "skip_lines = -1", "`feeds.a.csv.skip_lines` = -1", ">= 0"),
-    (CSV + "skip_lines = true", "`feeds.a.csv.skip_lines` = True", "`int`"),
+    (CSV + "skip_lines = -1", "`feeds.a.csv.skip_lines` = -1", "a whole number, at least 0"),
+    (CSV + "skip_lines = true", "`feeds.a.csv.skip_lines` = True", "a whole number"),
     (CSV + 'encoding = "klingon"', "`feeds.a.csv.encoding` = 'klingon'", "a text encoding Python knows, as 'cp1252'"),
     (CSV + 'encoding = "hex"', "`feeds.a.csv.encoding` = 'hex'", "a text encoding"),
     (CSV + 'encoding = "idna"', "`feeds.a.csv.encoding` = 'idna'", "a text encoding"),
     (CSV + 'encoding = "undefined"', "`feeds.a.csv.encoding` = 'undefined'", "a text encoding"),
     (CSV + 'encoding = "a\\u0000b"', "`feeds.a.csv.encoding` = 'a\\x00b'", "a text encoding"),
     (CSV + 'compression = "zip"', "`feeds.a.csv.compression` = 'zip'", "'auto', 'bz2', 'gzip', 'none', 'zstd'"),
-    (CSV + 'null_values = "NA"', "`feeds.a.csv.null_values` = 'NA'", "`array`"),
-    (CSV + "null_values = [1]", "`feeds.a.csv.null_values` = [1]", "`str`"),
-    (CSV + 'quoted_nulls = "no"', "`feeds.a.csv.quoted_nulls` = 'no'", "`bool`"),
+    (CSV + 'null_values = "NA"', "`feeds.a.csv.null_values` = 'NA'", "a list of strings"),
+    (CSV + "null_values = [1]", "`feeds.a.csv.null_values` = [1]", "a list of strings"),
+    (CSV + 'quoted_nulls = "no"', "`feeds.a.csv.quoted_nulls` = 'no'", "true or false"),
     (CSV + 'ragged = "fix"', "`feeds.a.csv.ragged` = 'fix'", "'pad', 'reject', 'trim'"),
     (CSV + 'missing_columns = "x"', "`feeds.a.csv.missing_columns` = 'x'", "'allow', 'refuse'"),
     (CSV + 'unknown_columns = "x"', "`feeds.a.csv.unknown_columns` = 'x'", "'drop', 'keep', 'refuse'"),
     (
         COLUMNS + 'n = "X"',
-        "feeds.a.columns.n = 'X'",
+        "`feeds.a.columns.n` = 'X'",
         "a type ('B', 'BOOL', 'L', 'M', 'N', 'NS', 'S', 'SS') or a table like { type = \"N\" }",
     ),
-    (COLUMNS + "n = 1", "feeds.a.columns.n = 1", "a type ('B', 'BOOL', 'L', 'M', 'N', 'NS', 'S', 'SS')"),
+    (COLUMNS + "n = 1", "`feeds.a.columns.n` = 1", "a type ('B', 'BOOL', 'L', 'M', 'N', 'NS', 'S', 'SS')"),
     (COLUMNS + 'n = { type = "X" }', "`feeds.a.columns.n.type` = 'X'", "'B', 'BOOL', 'L', 'M', 'N', 'NS', 'S', 'SS'"),
     (
         COLUMNS + 'n = { typ = "N" }',
-        "unknown field `feeds.a.columns.n.typ`",
+        "unknown field `feeds.a.columns.n.typ` (did you mean 'type'?)",
         "accepted there: type, name, null, default, true, false",
     ),
     (COLUMNS + 'n = { null = "x" }', "`feeds.a.columns.n.null` = 'x'", "'empty', 'null', 'omit', 'reject'"),
-    (COLUMNS + "n = { drop = 1 }", "`feeds.a.columns.n.drop` = 1", "`bool`"),
-    (COLUMNS + "n = { name = 1 }", "`feeds.a.columns.n.name` = 1", "`str"),
-    (LIMIT + "count = -1", "`feeds.a.max_rejects.count` = -1", ">= 0"),
-    (LIMIT + "share = 2", "`feeds.a.max_rejects.share` = 2", "<= 1"),
-    (LIMIT + 'share = "1%"', "`feeds.a.max_rejects.share` = '1%'", "`float"),
-    (LIMIT + "min_rows = 0", "`feeds.a.max_rejects.min_rows` = 0", ">= 1"),
-    (LIMIT + "rows = 0", "unknown field `feeds.a.max_rejects.rows`", "accepted there: count, share, min_rows"),
-    (CSV + "max_record_bytes = 100", "`feeds.a.csv.max_record_bytes` = 100", ">= 1024"),
+    (COLUMNS + "n = { drop = 1 }", "`feeds.a.columns.n.drop` = 1", "true or false"),
+    (COLUMNS + "n = { name = 1 }", "`feeds.a.columns.n.name` = 1", "accepted is text."),
+    (LIMIT + "count = -1", "`feeds.a.max_rejects.count` = -1", "a whole number, at least 0"),
+    (LIMIT + "share = 2", "`feeds.a.max_rejects.share` = 2", "a number from 0 to 1"),
+    (LIMIT + 'share = "1%"', "`feeds.a.max_rejects.share` = '1%'", "a number from 0 to 1"),
+    (LIMIT + "min_rows = 0", "`feeds.a.max_rejects.min_rows` = 0", "a whole number, at least 1"),
+    (
+        LIMIT + "rows = 0",
+        "unknown field `feeds.a.max_rejects.rows` (did you mean 'min_rows'?)",
+        "accepted there: count, share, min_rows",
+    ),
+    (CSV + "max_record_bytes = 100", "`feeds.a.csv.max_record_bytes` = 100", "a whole number from 1,024 to 16,777,216"),
     (
         TIME + 'timestamp = ["%d.%m."] }',
         "`feeds.a.columns.t.timestamp` = '%d.%m.'",
         "iso, epoch_s, epoch_ms and patterns",
     ),
-    (TIME + 'timestamp = ["%d.%m.%Y %I:%M"] }', "`feeds.a.columns.t.timestamp` = '%d.%m.%Y %I:%M'", "tell year, month"),
+    (TIME + 'timestamp = ["%d.%m.%Y %I:%M"] }', "`feeds.a.columns.t.timestamp` = '%d.%m.%Y %I:%M'", "with year, month"),
     (TIME + 'timestamp = ["%Y-%m-%d %Z"] }', "`feeds.a.columns.t.timestamp` = '%Y-%m-%d %Z'", "patterns"),
     (TIME + 'timestamp = ["ISO"] }', "`feeds.a.columns.t.timestamp` = 'ISO'", "iso"),
     (TIME + 'timestamp = ["iso"], zone = "Berlin" }', "`feeds.a.columns.t.zone` = 'Berlin'", "IANA name"),
     (TIME + 'timestamp = ["iso"], zone = "../x" }', "`feeds.a.columns.t.zone` = '../x'", "IANA name"),
     (TIME + 'timestamp = ["iso"], type = "BOOL" }', "`feeds.a.columns.t.type` = 'BOOL'", "'S' or 'N'"),
     (TIME + 'timestamp = ["iso"], type = "N", unit = "day" }', "`feeds.a.columns.t.unit` = 'day'", "type 'S' only"),
-    (TIME + 'timestamp = ["iso"], null = "empty" }', "`feeds.a.columns.t.null` = 'empty'", "no time"),
-    (TTL + 'after = "90"', "`feeds.a.ttl.after` = '90'", "[smhd]"),
-    (TTL + 'attribute = "gone"', "`feeds.a.ttl.after` is missing", "so long after the load"),
+    (TIME + 'timestamp = ["iso"], null = "empty" }', "`feeds.a.columns.t.null` = 'empty'", "not a time"),
+    (TTL + 'after = "90"', "`feeds.a.ttl.after` = '90'", "a number with s, m, h or d, as 90d"),
+    (TTL + 'attribute = "gone"', "`feeds.a.ttl.after` is missing", "how long after the load"),
     (TTL + 'column = "t"', "`feeds.a.ttl.column` = 't'", "give that column a `timestamp`"),
     (TTL + 'after = "1d"\nattribute = "id"', "`feeds.a`: two columns or keys", "the attribute 'id'"),
     (MINIMAL + '[feeds.a.lineage]\nfile = "id"', "`feeds.a`: two columns or keys", "the attribute 'id'"),
@@ -308,13 +330,31 @@ REFUSED = [
     (MINIMAL + OTHER.replace("Other", "Table") + "existing = true", "share the table 'Table'", "another `existing`"),
     (MINIMAL + f"role = '{ROLE}'", f"`feeds.a.role` = '{ROLE}'", "without `existing = true`"),
     (MINIMAL + "region = 'eu-west-1'", "`feeds.a.region` = 'eu-west-1'", "without `existing = true`"),
-    (MINIMAL + "existing = true\nrole = 'writer'", "`feeds.a.role` = 'writer'", "matching regex"),
-    (MINIMAL + "existing = true\nregion = 'Ireland'", "`feeds.a.region` = 'Ireland'", "matching regex"),
+    (MINIMAL + "existing = true\nrole = 'writer'", "`feeds.a.role` = 'writer'", "the ARN of a role"),
+    (
+        MINIMAL + "existing = true\nregion = 'Ireland'",
+        "`feeds.a.region` = 'Ireland'",
+        "a region's name, as eu-central-1",
+    ),
     (
         MINIMAL + "existing = true\n" + OTHER.replace("Other", "Table") + f"existing = true\nrole = '{ROLE}'",
         "share the table 'Table'",
         "`role` or `region`",
     ),
+    (
+        CSV + 'compression = "gzp"',
+        "`feeds.a.csv.compression` = 'gzp' is wrong (did you mean 'gzip'?)",
+        "'gzip', 'none'",
+    ),
+    (CSV + 'encoding = "cp1252x"', "`feeds.a.csv.encoding` = 'cp1252x' is wrong (did you mean 'cp1252'?)", "encoding"),
+    (CSV + "Quote = ';'", "unknown field `feeds.a.csv.Quote` (did you mean 'quote'?)", "accepted there: delimiter"),
+    (COLUMNS + 'n = "bool"', "`feeds.a.columns.n` = 'bool' is wrong (did you mean 'BOOL'?)", "give a type"),
+    (
+        COLUMNS + 'day = { timestamp = ["iso"] }\n' + TTL.removeprefix(MINIMAL) + 'column = "dya"',
+        "`feeds.a.ttl.column` = 'dya' is wrong (did you mean 'day'?)",
+        "give that column a `timestamp`",
+    ),
+    (MINIMAL + 'format = "cvs"', "`feeds.a.format` = 'cvs' is wrong (did you mean 'csv'?)", "accepted is 'csv'."),
     ("feeds = ?", "feeds.toml is not TOML", "line 1"),
     (MINIMAL + MINIMAL, "feeds.toml is not TOML", "line 5"),
 ]
@@ -331,6 +371,7 @@ def test_what_is_wrong_is_refused_with_its_path_its_value_and_what_would_be_acce
     assert where in sentence
     assert accepted in sentence.partition(where)[2]
     assert "\n" not in sentence
+    assert not re.search(r"regex|length [<>]|`(?:str|int|float|bool|array|object)`", sentence)  # the library's words
 
 
 def test_the_file_that_is_wrong_is_named(tmp_path: Path) -> None:
@@ -439,3 +480,24 @@ def test_a_wrong_attribute_is_refused(attributes: str, sentence: str) -> None:
     with pytest.raises(SettingsFault) as fault:
         parse_feeds(head + attributes)
     assert sentence in str(fault.value)
+
+
+@pytest.mark.parametrize(
+    "struct", [Feed, Csv, Column, Ttl, Rejects, Lineage, Index, Settings, Alarms, Existing, Prices]
+)
+def test_what_each_setting_accepts_is_said_in_words(struct: type[msgspec.Struct]) -> None:
+    for field in msgspec.structs.fields(struct):
+        assert re.match(r"(?:an? |one |true |text|the |'|[0-9])", accepted(field.type)), field.name
+
+
+def test_each_setting_that_is_a_pattern_says_what_it_accepts() -> None:
+    structs = (Feed, Csv, Column, Ttl, Settings, Alarms, Existing)
+    fields = [field for struct in structs for field in msgspec.structs.fields(struct)]
+    patterns = [field for field in fields if "pattern='" in repr(msgspec.inspect.type_info(field.type))]
+    assert len(patterns) >= 11
+    assert [field.name for field in patterns if accepted(field.type) in ("text", "a list of strings")] == []
+
+
+def test_a_feed_that_is_nearly_named_is_found() -> None:
+    with pytest.raises(SettingsFault, match=r"no feed 'oders' \(did you mean 'orders'\?\); feeds.toml"):
+        Feeds({"orders": Feed("o/", "Orders", "id")}).named("oders")

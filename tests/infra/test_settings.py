@@ -38,13 +38,13 @@ def test_each_setting_has_a_description(struct: type[msgspec.Struct]) -> None:
 @pytest.mark.parametrize(
     ("wrong", "accepted"),
     [
-        ({"timeout_s": 901}, "`int` <= 900"),
-        ({"timeout_s": "60"}, "`int`"),
-        ({"max_concurrency": 1}, "`int` >= 2"),
-        ({"batch_size": 11}, "`int` <= 10"),
-        ({"name": "Ingest"}, "`str` matching regex"),
-        ({"name": "x" * 27}, "`str` matching regex"),
-        ({"deletion_protection": "yes"}, "`bool`"),
+        ({"timeout_s": 901}, "a whole number from 60 to 900"),
+        ({"timeout_s": "60"}, "a whole number from 60 to 900"),
+        ({"max_concurrency": 1}, "a whole number from 2 to 1,000"),
+        ({"batch_size": 11}, "a whole number from 1 to 10"),
+        ({"name": "Ingest"}, "1 to 26 lower-case letters"),
+        ({"name": "x" * 27}, "1 to 26 lower-case letters"),
+        ({"deletion_protection": "yes"}, "true or false"),
         ({"log_retention_days": 31}, "30, 60"),
         ({"retry_base_s": 60, "retry_cap_s": 30}, "at least retry_base_s, 60"),
     ],
@@ -61,9 +61,9 @@ def test_a_wrong_value_is_refused_with_its_name_and_what_is_accepted(wrong: dict
     [
         ({"oldest_message_s": 900}, "oldest_message_s` = 900 is wrong: an in-flight message counts"),
         ({"oldest_file_s": 3600}, "oldest_file_s` = 3600 is wrong: stuck work is requeued after stuck_s"),
-        ({"reject_percent": 0}, "reject_percent` = 0 is wrong: accepted is `float` > 0.0"),
-        ({"mail": "ops"}, "mail` = 'ops' is wrong: accepted is `str` matching"),
-        ({"stalled_minutes": 7}, "stalled_minutes` = 7 is wrong: accepted is `int` that's a multiple of 5"),
+        ({"reject_percent": 0}, "reject_percent` = 0 is wrong: accepted is a number, more than 0 and at most 100"),
+        ({"mail": "ops"}, "mail` = 'ops' is wrong: accepted is a mail address"),
+        ({"stalled_minutes": 7}, "stalled_minutes` = 7 is wrong: accepted is a multiple of 5 from 5 to 1,440"),
     ],
 )
 def test_a_wrong_threshold_is_refused_by_its_whole_name(wrong: dict[str, Any], sentence: str) -> None:
@@ -79,7 +79,10 @@ def test_sections_in_a_stage_are_read_as_such() -> None:
 
 
 def test_an_unknown_setting_is_refused_with_the_known_ones() -> None:
-    assert "unknown field `stages.test.memory`; accepted there: name, memory_mb," in refused(memory=1)
+    assert (
+        "unknown field `stages.test.memory` (did you mean 'memory_mb'?); accepted there: name, memory_mb,"
+        in refused(memory=1)
+    )
 
 
 def test_a_stage_that_is_not_a_section_is_refused() -> None:

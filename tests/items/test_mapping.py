@@ -83,6 +83,11 @@ def test_a_wrong_delimiter_is_recognisable_from_the_sentence() -> None:
         map_columns(feed(), ("id;name",))
 
 
+def test_a_column_that_is_nearly_the_files_is_named() -> None:
+    with pytest.raises(BadHeader, match=r"no column 'day', which the feed needs \(did you mean 'Day'\?\); it has"):
+        map_columns(feed(sort_key="day"), ("id", "Day"))
+
+
 def test_listed_columns_may_be_missing_if_the_feed_allows_it_but_never_those_of_keys_or_with_null_reject() -> None:
     of = feed(
         sort_key="D#{day}",
