@@ -81,7 +81,7 @@ class Recipe:
         if not 0 <= first <= end <= self.rows:
             raise BadRecipe(f"rows {first} to {end}: the file has rows 0 to {self.rows}.")
         if self.compression != "none":
-            raise BadRecipe("a part of a file is made without compression only; leave out the compression.")
+            raise BadRecipe("a compressed file cannot be made in parts; make it without compression.")
 
     def _check_compression(self) -> None:
         wanted = self.schema.dialect.compression

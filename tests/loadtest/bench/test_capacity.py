@@ -37,7 +37,7 @@ def test_customers_come_sorted_or_shuffled_with_the_same_rows(tmp_path: Path) ->
 
 def shared(**found: Any) -> Shared:
     right: dict[str, Any] = {"demand_per_s": 6000.0, "used_share": 0.97, "throttled_share": 0.02, "keys": 10}
-    right |= {"wrong_items": 0, "out_of_order": 0, "seconds": [1.0], "reported": {}}
+    right |= {"wrong_items": 0, "out_of_order": 0, "seconds": [1.0], "statistics": {}}
     return Shared(**{**right, **found})
 
 

@@ -33,7 +33,7 @@ print(json.dumps({}))
 
 
 @pytest.mark.parametrize(
-    "reported",
+    "printed",
     [
         '{"segments": [(head, len(data))], "lines": lines + 1}',
         '{"segments": [(head, len(data) - 1)], "lines": lines}',

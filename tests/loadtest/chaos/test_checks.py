@@ -62,7 +62,7 @@ def test_a_good_run_has_no_problems() -> None:
         (replace(GOOD, table={**TABLE, next(iter(TABLE)): 1}), "the table has 1 items that no file says"),
         (replace(GOOD, rejects=lambda url: REJECTS[1:]), "rejects missing"),
         (replace(GOOD, rejects=lambda url: [*REJECTS, REJECTS[0]]), "too many"),
-        (replace(GOOD, ledger=entry(rows_read=2 * ORACLE.rows)), "do not balance"),
+        (replace(GOOD, ledger=entry(rows_read=2 * ORACLE.rows)), "do not reconcile"),
         (
             replace(GOOD, ledger=entry(rows_read=ORACLE.rows + 1, rows_written=len(ORACLE.items) + 1)),
             "the row counts are",

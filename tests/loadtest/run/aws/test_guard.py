@@ -60,7 +60,7 @@ def test_any_other_answer_is_a_no(answer: str) -> None:
 
 
 def test_without_a_terminal_the_account_must_be_named_and_be_the_right_one() -> None:
-    with pytest.raises(RunRefused, match=f"say --account {ACCOUNT}"):
+    with pytest.raises(RunRefused, match=f"must be named: --account {ACCOUNT}"):
         approve(IDENTITY, None, None)
     with pytest.raises(RunRefused, match="--account says 1, and"):
         approve(IDENTITY, "1", None)
@@ -76,7 +76,7 @@ def test_a_stack_of_ours_is_found_with_all_that_is_used_of_it() -> None:
 
 def test_a_stack_that_is_not_there_is_reported_with_the_place_and_how_to_deploy_it() -> None:
     sentence = refused(Deployed(), "elsewhere")
-    assert "no stack elsewhere in account 123456789012, region eu-central-1" in sentence
+    assert "The stack elsewhere does not exist in account 123456789012, region eu-central-1" in sentence
     assert "infra.cdk deploy -c stage=loadtest -c feeds=loadtest/scenarios/feeds.toml" in sentence
 
 
