@@ -107,7 +107,7 @@ class Status:
     COMPLETE = "COMPLETE"  # all rows accounted for
     FAILED = "FAILED"  # a file fault: it will never load as it is
     SUPERSEDED = "SUPERSEDED"  # deleted or overwritten before all of it was loaded
-    UNBALANCED = "UNBALANCED"  # read != written + rejected + superseded: a bug, tell us
+    UNBALANCED = "UNBALANCED"  # read != written + rejected + superseded: a bug, report it
 
 
 FINAL_STATUSES = (Status.COMPLETE, Status.FAILED, Status.SUPERSEDED, Status.UNBALANCED)
@@ -122,7 +122,7 @@ class LedgerKeys:
     FILE_PREFIX = "FILE#"
     SEGMENT_PREFIX = "SEG#"
     INDEX = "listing"  # file records by what `LISTING` says, in the order of time
-    LISTING = "listing"  # "<feed>#OPEN" until the outcome is told, then "<feed>#<status>#<day>"
+    LISTING = "listing"  # "<feed>#OPEN" until the outcome is reported, then "<feed>#<status>#<day>"
     LISTED_AT = "listed_at"  # ISO 8601, UTC
     OPEN = "OPEN"
 

@@ -1,4 +1,4 @@
-"""How many requests may be under way: found by trying, not told."""
+"""How many requests may be under way: found by trying."""
 
 from dataclasses import dataclass, replace
 
@@ -22,7 +22,7 @@ class ConcurrencyLimiter:
 
     @classmethod
     def fixed(cls, requests: int) -> "ConcurrencyLimiter":
-        """Return a flow that always allows so many requests, whatever comes of them."""
+        """Return a limiter that always allows that many requests, whatever comes of them."""
         return cls(limit=requests, fewest=requests, most=requests)
 
     @property
@@ -31,14 +31,14 @@ class ConcurrencyLimiter:
         return int(self.limit)
 
     def after_success(self) -> "ConcurrencyLimiter":
-        """Return the flow after a request whose items were all taken."""
+        """Return the limiter after a request whose items were all taken."""
         if self.limit >= self.most:
             return self
         step = 1.0 if self.is_starting else 1.0 / self.limit
         return replace(self, limit=min(float(self.most), self.limit + step))
 
     def after_throttle(self, *, begun_at: float, now: float) -> "ConcurrencyLimiter":
-        """Return the flow after a request that was throttled, in whole or in part."""
+        """Return the limiter after a request that was throttled, in whole or in part."""
         if begun_at < self.cut_at:
             return self
         return replace(self, limit=max(float(self.fewest), self.limit * _CUT), is_starting=False, cut_at=now)

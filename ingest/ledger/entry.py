@@ -1,4 +1,4 @@
-"""What the ledger tells of files and segments: for the reconciler and for whoever asks how things stand."""
+"""What the ledger says of files and segments: for the reconciler, and for whoever asks for their status."""
 
 from dataclasses import dataclass
 
@@ -10,11 +10,11 @@ from ingest.ledger.work_item import WorkItem
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One record of a file or segment. Times are epoch seconds; `moved_s` is when it was claimed or got further last.
+    """The entry of one file or segment. Times are epoch seconds; `moved_s` is when it was claimed or made progress.
 
     `started_s` is when its worker claimed it; `seconds` is how long a file took from `first_seen_s` to its end.
     `segments` counts those planned, `segments_done` those that have ended. `resent` is how often the reconciler has
-    sent its message since it got further last, and `attempts_when_resent` how often it had been tried by then.
+    sent its message since it made progress last, and `attempts_when_resent` how often it had been tried by then.
     """
 
     work: WorkItem
@@ -37,6 +37,6 @@ class Entry:
     error_code: str | None = None
 
     def is_stuck(self, now_s: float, stuck_s: float) -> bool:
-        """Return whether nobody works on it, and nobody has for a while, though it is not finished."""
+        """Return whether no one works on it, and no one has for a while, though it is not finished."""
         is_unfinished = is_open(self.status) and self.status not in (Status.DONE, Status.STOPPED, Status.SPLIT)
         return is_unfinished and self.lease_until_s <= now_s and now_s - self.moved_s >= stuck_s

@@ -6,7 +6,7 @@ from typing import Literal
 from ingest.contract import FINAL_STATUSES, Status
 from ingest.ledger.work_item import WorkItem
 
-NEW = ""  # there is no entry yet
+NEW = ""  # not in the ledger yet
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ class WorkItem:
 
     @property
     def sort_key(self) -> str:
-        """The sort key of its record in the ledger.
+        """The sort key of its entry in the ledger.
 
         >>> WorkItem(FileVersion("b", "k", etag="e"), Segment(Position(70, 3), 99)).sort_key
         'SEG#~e#000000000000070'
@@ -37,7 +37,7 @@ class WorkItem:
 
 @dataclass(frozen=True, slots=True)
 class Checkpoint:
-    """How far the rows are done: all before `at` are durable and counted in `books`.
+    """How far the rows are done: all before `at` are durable and counted in `row_counts`.
 
     `window` is where the rows begin whose keys later ones are compared with (`ingest.worker.load`).
     """
@@ -59,7 +59,7 @@ class Plan:
 class CarriedOver:
     """What an attempt at a file has of the one before: a checkpoint, or segments that were planned, some of them done.
 
-    `books` are those of the segments that are done.
+    `row_counts` are those of the segments that are done.
     """
 
     checkpoint: Checkpoint | None = None

@@ -11,12 +11,12 @@ from ingest.queue.notification import Notification, json_object, read_notificati
 from ingest.reading.blocks import Position
 from ingest.reading.segments import Segment
 
-KIND = "ingest"  # the field that tells our messages from those of S3
+KIND = "ingest"  # the field by which our messages differ from those of S3
 
 
 @dataclass(frozen=True, slots=True)
 class Reconcile:
-    """Look after what is stuck, and after objects nobody was told of."""
+    """Look after what is stuck, and after objects whose notification was lost."""
 
 
 def read_message(body: str) -> Notification | WorkItem | Reconcile:
@@ -60,4 +60,4 @@ def _work_in(document: dict[str, Any]) -> WorkItem:
         return WorkItem(file, Segment(start, end))
     except (TypeError, KeyError, ValueError, AttributeError) as error:
         kind = document[KIND]
-        raise UnknownMessage(f"A message of kind {kind!r} is not as the ingester writes them: {error}.") from None
+        raise UnknownMessage(f"A message of kind {kind!r} is not as the ingester writes it: {error}.") from None

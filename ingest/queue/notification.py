@@ -8,7 +8,7 @@ from urllib.parse import unquote_plus
 from ingest.errors import UnknownMessage
 from ingest.file import FileVersion
 
-MAX_SENTENCE = 200  # of what a stranger sent, so much is repeated
+MAX_SENTENCE = 200  # characters of an unknown message that are repeated
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,14 +49,14 @@ def json_object(text: str) -> dict[str, Any]:
     """Return the object that a message is.
 
     Raises:
-        UnknownMessage: it is none.
+        UnknownMessage: it is not one.
     """
     try:
         document = json.loads(text)
     except (ValueError, RecursionError):
-        raise UnknownMessage("The message is no JSON.") from None
+        raise UnknownMessage("The message is not JSON.") from None
     if not isinstance(document, dict):
-        raise UnknownMessage("The message is JSON, but no object.")
+        raise UnknownMessage("The message is JSON, but not an object.")
     return document
 
 
@@ -66,13 +66,13 @@ def _from_s3(record: Any) -> FileVersion:
         bucket, thing = record["s3"]["bucket"]["name"], record["s3"]["object"]
         key = thing["key"]
     except (TypeError, KeyError) as error:
-        raise UnknownMessage(f"A record of the message is no S3 event: {error} is missing.") from None
+        raise UnknownMessage(f"A record of the message is not an S3 event: {error} is missing.") from None
     if source != "aws:s3" or not str(event).startswith("ObjectCreated:") or not str(version).startswith("2."):
         raise UnknownMessage(
             f"The message is {event} {version} of {source}; only ObjectCreated 2.x of aws:s3 is taken."[:MAX_SENTENCE]
         )
     return _file(
-        "A record of the message is no S3 event",
+        "A record of the message is not an S3 event",
         bucket=bucket,
         key=unquote_plus(key) if isinstance(key, str) else key,
         version_id=thing.get("versionId"),
@@ -94,7 +94,7 @@ def _from_event_bridge(document: dict[str, Any]) -> FileVersion:
     except (TypeError, KeyError) as error:
         raise UnknownMessage(f"The EventBridge message has no {error}.") from None
     return _file(
-        "The EventBridge message is no S3 event",
+        "The EventBridge message is not an S3 event",
         bucket=bucket,
         key=key,
         version_id=thing.get("version-id"),
@@ -106,12 +106,12 @@ def _from_event_bridge(document: dict[str, Any]) -> FileVersion:
 
 
 def _file(otherwise: str, **fields: Any) -> FileVersion:
-    """Return the file a message tells of. S3 sends the right types; whoever else can write to the queue may not."""
+    """Return the file a message names. S3 sends the right types; whoever else can write to the queue may not."""
     for name, value in fields.items():
         needed = name in ("bucket", "key")
         is_right = isinstance(value, int if name == "size_bytes" else str)
         if (needed and not value) or not (is_right or value is None):
-            raise UnknownMessage(f"{otherwise}: {repr(value)[:MAX_SENTENCE]} is no {name}.")
+            raise UnknownMessage(f"{otherwise}: {repr(value)[:MAX_SENTENCE]} is not a valid {name}.")
     return FileVersion(**fields)
 
 

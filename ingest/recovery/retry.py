@@ -83,7 +83,7 @@ class Retry:
             return Retried(last.work.file, self._send(parts), is_new=False)
         if start == CHECKPOINT and last.status != Status.FAILED:
             raise SettingsFault(
-                f"{last.work.file.url} is {last.status}: there is no checkpoint to go on from; --from start loads all "
+                f"{last.work.file.url} is {last.status} and has no checkpoint to go on from; --from start loads all "
                 "of it again."
             )
         return self._begin(last, parts[1:], start)
@@ -127,7 +127,7 @@ class Retry:
         file = self._next(last.work.file, start)
         begun = NOTHING_CARRIED_OVER if start == START else self._carry_over(last.work.file, file, segments)
         is_new = self._transitions.retry(file, feed=last.feed, begun=begun)
-        ended = self._give_way(last) if is_open(last.status) else None  # not before: else nobody might load it
+        ended = self._give_way(last) if is_open(last.status) else None  # not before: else no one might load it
         entry = self._queries.entry(WorkItem(file))
         assert entry is not None
         messages = self._send([entry, *self._queries.segments(file)])

@@ -72,7 +72,7 @@ class Reconciler:
             for entry in self._ledger.queries.open_files(feed)
             if self._look_after(entry, findings, is_late=is_late)
         ]
-        if begun_s or feed != NO_FEED:  # what has no feed ends at once: it is no metric to pay for until it does not
+        if begun_s or feed != NO_FEED:  # files of no feed end at once: the metric costs nothing until one does not
             oldest_s = max(0.0, self._clock.now_s() - min(begun_s)) if begun_s else 0.0
             self._reporter.oldest_unfinished(feed, oldest_s)
 

@@ -1,4 +1,4 @@
-"""`ingest reconcile`: the function's own code, told in sentences."""
+"""`ingest reconcile`: the function's own code, in sentences."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -71,7 +71,7 @@ def test_what_is_younger_than_the_patience_is_left_alone(
 def test_an_outcome_no_one_was_reported_of_is_reported_by_an_event(
     capsys: pytest.CaptureFixture[str], stack: LedgerScenario
 ) -> None:
-    work, token = begin(stack, "orders/untold.csv", 100)
+    work, token = begin(stack, "orders/unreported.csv", 100)
     outcome = Outcome(Status.COMPLETE, RowCounts(1, 1, 0, 0, 5), 1.0)
     stack.end(work, token, -90, outcome, feed=None)
     ran = Ran(capsys, "reconcile", "--json")

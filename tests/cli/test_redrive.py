@@ -20,7 +20,7 @@ from tests.support.scenario import LedgerScenario, deployed
 FEEDS = "[feeds.orders]\nprefix = 'orders/'\ntable = 'Orders'\npartition_key = 'id'\n"
 
 
-def died(stack: LedgerScenario, key: str, error: str = "There is no table Orders.") -> str:
+def died(stack: LedgerScenario, key: str, error: str = "The table does not exist: Orders.") -> str:
     """Let a file be tried without success, and its message be dead-lettered; return that."""
     work = WorkItem(FileVersion("landing", key, etag="e", sequencer="0A"))
     stack.ledger.leases.put_back(work, stack.begin(work, -1000), None, TableMissing(error))
@@ -57,7 +57,7 @@ def test_the_reasons_come_first_and_nothing_is_touched(
         "2 dead letter(s): 1 unknown_message, 1 table_missing",
     )
     assert sorted(lines[1:3]) == [
-        "  table_missing: There is no table Orders.",
+        "  table_missing: The table does not exist: Orders.",
         "  unknown_message: It is of no known kind.",
     ]
     (row,) = [line for line in lines if "orders/a.csv" in line]
@@ -78,7 +78,7 @@ def test_what_is_chosen_goes_back_to_the_queue(capsys: pytest.CaptureFixture[str
     assert (reported["found"], reported["chosen"], reported["sent"], reported["deleted"]) == (14, 12, 12, 0)
     assert {letter["reason"] for letter in reported["letters"]} == {"table_missing", "unknown_message"}
     first = next(letter for letter in reported["letters"] if letter["file"] == "s3://landing/orders/3.csv")
-    assert (first["chosen"], first["status"], first["why"]) == (True, "WAITING", "There is no table Orders.")
+    assert (first["chosen"], first["status"], first["why"]) == (True, "WAITING", "The table does not exist: Orders.")
     assert len(stack.bodies(stack.queue_url)) == 10 and set(stack.bodies(stack.queue_url)) <= set(bodies)
     assert len(stack.bodies(stack.dead_letter_url)) == 2
 
@@ -96,9 +96,9 @@ def test_a_reason_whose_sentences_differ_shows_the_commonest(
     capsys: pytest.CaptureFixture[str], stack: LedgerScenario
 ) -> None:
     for n in range(6):
-        died(stack, f"orders/{n}.csv", f"There is no table Orders{max(1, n)}.")
+        died(stack, f"orders/{n}.csv", f"The table does not exist: Orders{max(1, n)}.")
     lines = Ran(capsys, "redrive", "--dry-run").out.splitlines()
-    assert lines[1] == "  table_missing: There is no table Orders1."
+    assert lines[1] == "  table_missing: The table does not exist: Orders1."
     assert lines[4] == "  table_missing: and 2 more that differ; --json has all."
 
 

@@ -1,4 +1,4 @@
-"""`ingest rejects`: what was rejected and why, and the rows themselves to mend and drop again."""
+"""`ingest rejects`: what was rejected and why, and the rows themselves to fix and drop again."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -22,7 +22,7 @@ KEY = "orders/a.csv"
 
 
 def found(offset: int, raw: bytes, value: str | None = "x", reason: str = Reason.BAD_NUMBER) -> Reject:
-    return Reject(offset // 10 + 1, offset, reason, "the cell is no number", "n", value, raw)
+    return Reject(offset // 10 + 1, offset, reason, "the cell is not a number", "n", value, raw)
 
 
 def ended(

@@ -167,7 +167,7 @@ def busy_day(scenario: LedgerScenario) -> None:
     whole(scenario, "orders/early.csv", -3000, -2900)
     whole(scenario, "visits/bad.csv", -2000, -1900, Status.FAILED, error=BadHeader("It has no id."))
     whole(scenario, "orders/late.csv", -2500, -500)
-    whole(scenario, "-/nobody.csv", -300, -290, Status.FAILED)
+    whole(scenario, "-/no_feed.csv", -300, -290, Status.FAILED)
     scenario.begin(WorkItem(file("orders/long.csv")), -7000)
     work = WorkItem(file("visits/short.csv"))
     scenario.ledger.leases.put_back(
@@ -180,7 +180,7 @@ def test_open_files_come_first_and_then_those_that_ended_today_the_newest_first(
 ) -> None:
     busy_day(scenario)
     ran = Ran(capsys, "status", "--json")
-    assert names(ran) == ["short.csv", "long.csv", "nobody.csv", "late.csv", "bad.csv", "early.csv"]
+    assert names(ran) == ["short.csv", "long.csv", "no_feed.csv", "late.csv", "bad.csv", "early.csv"]
     assert ran.json["files"][0]["error"] == {"code": "throttled", "message": "The table takes nothing."}
     assert (ran.json["stack"], ran.json["at"], ran.json["is_cut"]) == ("ingest", "2026-11-22T12:00:00Z", False)
 
@@ -189,14 +189,14 @@ def test_open_files_come_first_and_then_those_that_ended_today_the_newest_first(
     ("options", "expected"),
     [
         ("--feed visits", ["short.csv", "bad.csv"]),
-        ("--feed -", ["nobody.csv"]),
-        ("--status FAILED", ["nobody.csv", "bad.csv"]),
+        ("--feed -", ["no_feed.csv"]),
+        ("--status FAILED", ["no_feed.csv", "bad.csv"]),
         ("--status WAITING", ["short.csv"]),
         ("--status SPLIT", []),
         ("--feed orders --status COMPLETE", ["late.csv", "early.csv"]),
         ("--day 2026-11-21", ["yesterday.csv"]),
         ("--day 2026-11-22 --status COMPLETE", ["late.csv", "early.csv"]),
-        ("--limit 3", ["short.csv", "long.csv", "nobody.csv"]),
+        ("--limit 3", ["short.csv", "long.csv", "no_feed.csv"]),
     ],
 )
 def test_files_can_be_asked_for_by_feed_status_and_day(

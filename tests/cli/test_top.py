@@ -219,12 +219,12 @@ def test_what_a_paused_stack_has_to_do_waits_until_it_is_resumed(
 
 def test_a_file_that_waits_shows_what_it_waits_for(capsys: pytest.CaptureFixture[str], stack: LiveStack) -> None:
     work, token = stack.loading("orders/waits.csv", 10, read_bytes=35)
-    stack.ledger.leases.put_back(work, token, None, TableMissing("There is no table Orders."))
+    stack.ledger.leases.put_back(work, token, None, TableMissing("Table Orders does not exist."))
     (line,) = [line for line in Ran(capsys, "top", "--once").out.splitlines() if "waits.csv" in line]
     assert line.split() == ["orders/waits.csv", "table_missing", "0.0", "%", "0.0/1.0", "MB", "0", "rows"]
 
 
-def test_with_messages_and_nothing_that_ends_there_is_no_end_in_sight(
+def test_with_messages_and_nothing_that_ends_the_end_is_not_in_sight(
     capsys: pytest.CaptureFixture[str], stack: LiveStack
 ) -> None:
     client("sqs").send_message(QueueUrl=stack.queue_url, MessageBody="m")
@@ -298,7 +298,7 @@ def health(**changes: Any) -> StackHealth:
 
 
 class Pressing:
-    """Keys of which q comes after so many pauses."""
+    """Keys of which q comes after a number of pauses."""
 
     def __init__(self, pauses: int, instead: type[BaseException] | None = None) -> None:
         self.pauses: list[float] = []

@@ -28,7 +28,7 @@ def limited() -> RateLimiter:
     return throttled(RateLimiter().begun(now=9.0, taken=0, left=0), now=10.0, taken=5000)
 
 
-def test_there_is_no_limit_before_the_table_leaves_something() -> None:
+def test_no_limit_is_set_before_the_table_leaves_something() -> None:
     assert RateLimiter().per_s(1e9) == inf
     assert not RateLimiter().is_limited
 

@@ -1,4 +1,4 @@
-"""Tables of another account or region: the role is assumed, for as long as it takes, and by nobody else's leave."""
+"""Tables of another account or region: the role is assumed, for as long as it takes."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta

@@ -1,4 +1,4 @@
-"""A worker whose writer has a bug, which LOADTEST_BUG names: the verdict on a scenario must find it."""
+"""A worker whose writer has a bug, which LOADTEST_BUG names: the checks of a scenario must find it."""
 
 import json
 import os

@@ -176,7 +176,7 @@ class Place:
 
     @contextmanager
     def _sessions(self, table_url: str) -> Iterator[tuple[Dispatcher, Any]]:
-        """Give an intake whose clients are closed afterwards, and an S3 client that meets no faults."""
+        """Give a dispatcher whose clients are closed afterwards, and an S3 client that meets no faults."""
         with ExitStack() as stack:
             plain = stack.enter_context(closing(client(session(), "s3", self._emulator)))
             s3 = stack.enter_context(closing(client(self.session, "s3", self.storage_url)))

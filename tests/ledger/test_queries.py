@@ -1,4 +1,4 @@
-"""What the ledger tells of its records, by the table and by the ledger in memory alike."""
+"""What the ledger says of its entries, by the table and by the ledger in memory alike."""
 
 from dataclasses import replace
 

@@ -166,7 +166,7 @@ def note(
 
 def test_an_older_version_is_stale(ledger: AnyLedger) -> None:
     assert note(ledger, "0066F2A1")
-    assert note(ledger, "0066F2A1")  # the same again: the claim will tell
+    assert note(ledger, "0066F2A1")  # the same again: the claim will show
     assert note(ledger, "0066F2A101")
     assert not note(ledger, "0066F2A1")
     assert not note(ledger, "0066f2a1")

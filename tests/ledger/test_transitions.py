@@ -189,11 +189,11 @@ def test_segments_may_still_end_when_their_file_has(ledger: AnyLedger) -> None:
 
 def test_a_file_that_is_given_up_has_failed(ledger: AnyLedger) -> None:
     split(ledger)
-    assert at(ledger, 130.0).transitions.give_up(FILE, closed(Status.FAILED, GivenUp("Nobody could."), "s3://r/"))
+    assert at(ledger, 130.0).transitions.give_up(FILE, closed(Status.FAILED, GivenUp("No one could."), "s3://r/"))
     assert not at(ledger, 131.0).transitions.give_up(FILE, closed(Status.FAILED))
     reported = ledger.queries.unreported(FILE)
     assert reported is not None
-    assert (reported.status, reported.rejects, str(reported.error)) == (Status.FAILED, "s3://r/", "Nobody could.")
+    assert (reported.status, reported.rejects, str(reported.error)) == (Status.FAILED, "s3://r/", "No one could.")
 
 
 def test_an_outcome_is_unreported_until_it_was_reported(ledger: AnyLedger) -> None:

@@ -1,4 +1,4 @@
-"""A file loaded again: its books are right, whatever the attempt before left, and nobody who is late disturbs them."""
+"""A file loaded again: its row counts are right, whatever the attempt before left, and no late worker disturbs them."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -215,10 +215,10 @@ def test_a_stuck_file_goes_on_at_its_checkpoint_as_the_attempt_it_is() -> None:
     assert (entry.status, entry.row_counts) == (Status.COMPLETE, FOUR)
 
 
-def test_there_is_no_checkpoint_in_a_file_that_is_done() -> None:
+def test_a_file_that_is_done_has_no_checkpoint() -> None:
     world = World()
     world.take(event(KEY))
-    with pytest.raises(SettingsFault, match="is COMPLETE: there is no checkpoint"):
+    with pytest.raises(SettingsFault, match="is COMPLETE and has no checkpoint"):
         Operator(world).retry("checkpoint")
 
 

@@ -1,4 +1,4 @@
-"""Metrics of situations that a short run of the local stack does not come to, told by the real teller all the same."""
+"""Metrics of situations that a short run of the local stack does not come to, by the real reporter all the same."""
 
 import contextlib
 import io
@@ -30,7 +30,7 @@ class Forgetful:
 
 
 def reported_rarely(stack: str) -> list[Told]:
-    """Return what is told of an unbalanced file, a hand-over, and throttles by reasons the simulated tables lack."""
+    """Return what is reported of an unbalanced file, a hand-over, and throttles for reasons the simulator lacks."""
     with contextlib.redirect_stdout(io.StringIO()) as out:
         metrics, clock = Metrics(stack=stack), ScriptedClock()
         services = Services(
@@ -53,4 +53,4 @@ def reported_rarely(stack: str) -> list[Told]:
 
 
 def print_nothing(message: str, fields: dict[str, object]) -> None:
-    """Keep the log out of what is told."""
+    """Keep the log out of what is reported."""
