@@ -16,7 +16,7 @@ from ingest.cli.stack import DeployedStack
 from ingest.cli.status.choose import choose, find_versions
 from ingest.contract import Reason
 from ingest.errors import FileMissing, SettingsFault
-from ingest.ledger.entry import Entry
+from ingest.ledger.work_item import Entry
 from ingest.rejects.reject_reader import Document, RejectReader
 
 SHOWN = 20

@@ -1,11 +1,54 @@
-"""How many items a second a table takes: learnt from what it left.
+"""How fast a table may be written to: how many requests may be under way, and how many items may be sent a second.
 
-DynamoDB's capacity is units a second, so a limit on requests under way alone finds it badly: a few requests of a few
-milliseconds each are already more than a table of some thousand units takes.
+Both are learnt from what the table takes and leaves. DynamoDB's capacity is units a second, so a limit on requests
+under way alone finds it badly: a few requests of a few milliseconds each are already more than a table of some thousand
+units takes.
 """
 
 from dataclasses import dataclass, replace
 from math import inf, sqrt
+
+FEWEST = 4
+MOST = 64
+_CUT = 0.7  # of the limit stays after a throttle; a gentle cut, since DynamoDB's capacity refills every second
+
+
+@dataclass(frozen=True, slots=True)
+class ConcurrencyLimiter:
+    """Additive increase, multiplicative decrease (RFC 5681's way): doubles each round trip until the first throttle,
+    then grows by one a round trip. `cut_at` is when it was last cut: requests begun before then say nothing new.
+    The limit stays between `fewest` and `most`.
+    """
+
+    limit: float = FEWEST
+    is_starting: bool = True
+    cut_at: float = float("-inf")
+    fewest: int = FEWEST
+    most: int = MOST
+
+    @classmethod
+    def fixed(cls, requests: int) -> "ConcurrencyLimiter":
+        """Return a limiter that always allows that many requests, whatever comes of them."""
+        return cls(limit=requests, fewest=requests, most=requests)
+
+    @property
+    def most_in_flight(self) -> int:
+        """How many requests may be under way now."""
+        return int(self.limit)
+
+    def after_success(self) -> "ConcurrencyLimiter":
+        """Return the limiter after a request whose items were all taken."""
+        if self.limit >= self.most:
+            return self
+        step = 1.0 if self.is_starting else 1.0 / self.limit
+        return replace(self, limit=min(float(self.most), self.limit + step))
+
+    def after_throttle(self, *, begun_at: float, now: float) -> "ConcurrencyLimiter":
+        """Return the limiter after a request that was throttled, in whole or in part."""
+        if begun_at < self.cut_at:
+            return self
+        return replace(self, limit=max(float(self.fewest), self.limit * _CUT), is_starting=False, cut_at=now)
+
 
 FEWEST_PER_S = 25.0  # a whole request a second
 MEASURED_S = 0.5  # a rate is measured for at least this long, and nothing new is learnt for this long after a cut

@@ -9,13 +9,12 @@ from random import random
 from ingest.aws.backoff import refill_pause_s, send_again_pause_s
 from ingest.aws.errors import service_fault
 from ingest.dynamodb.batches import Batch, batches
-from ingest.dynamodb.concurrency import ConcurrencyLimiter
 from ingest.dynamodb.http.client import Exchange
 from ingest.dynamodb.http.connection import ConnectionLostError
 from ingest.dynamodb.http.response import Answer
 from ingest.dynamodb.item_writer import Heartbeat
 from ingest.dynamodb.pending import PendingBatches, SentBatch
-from ingest.dynamodb.rate_limit import RateLimiter
+from ingest.dynamodb.rate_limit import ConcurrencyLimiter, RateLimiter
 from ingest.dynamodb.unprocessed import unprocessed
 from ingest.dynamodb.write_stats import BUCKETS, Latencies, WriteStats, bucket_of, throttled_request
 from ingest.errors import IngestError, Throttled, Unavailable

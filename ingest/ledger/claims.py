@@ -6,7 +6,7 @@ from ingest.contract import Status
 from ingest.errors import IngestError
 from ingest.ledger.row_counts import NOTHING, RowCounts
 from ingest.ledger.states import is_open
-from ingest.ledger.work_item import Checkpoint, Plan
+from ingest.ledger.work_item import Checkpoint, SegmentPlan
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +33,7 @@ class Claimed:
 
     first_seen_s: float
     checkpoint: Checkpoint | None = None
-    plan: Plan | None = None
+    plan: SegmentPlan | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 
 from ingest.contract import Status
 from ingest.feeds.dialect import Csv
-from ingest.ledger.entry import Entry
 from ingest.ledger.row_counts import NOTHING, RowCounts
 from ingest.ledger.states import is_open
+from ingest.ledger.work_item import Entry
 
 COMPRESSED = (".gz", ".gzip", ".bz2", ".zst", ".zstd")  # by the key alone: the ledger has not seen the bytes
 

@@ -5,11 +5,9 @@ from dataclasses import dataclass
 
 from ingest.contract import Status
 from ingest.errors import UnknownMessage
-from ingest.ledger.entry import Entry
 from ingest.ledger.states import is_open
-from ingest.ledger.work_item import WorkItem
-from ingest.queue.messages import Reconcile, read_message
-from ingest.queue.notification import NewFiles
+from ingest.ledger.work_item import Entry, WorkItem
+from ingest.queue.messages import NewFiles, Reconcile, read_message
 
 UNKNOWN = UnknownMessage.code
 NOT_BEGUN = "not_begun"

@@ -5,8 +5,7 @@ from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from typing import Protocol
 
-from ingest.ledger.entry import Entry
-from ingest.ledger.work_item import WorkItem
+from ingest.ledger.work_item import Entry, WorkItem
 from ingest.queue.dead_letters import DeadLetter
 from ingest.recovery.diagnosis import UNKNOWN, Diagnosis, diagnose
 from ingest.worker.ports import Queue
@@ -40,7 +39,7 @@ class Choice:
     feed_of: Callable[[str], str] = field(default=lambda key: "")
 
     def takes(self, letter: DeadLetter, diagnosis: Diagnosis) -> bool:
-        """Return whether a message is meant. One of no known kind must be asked for by its reason: it only comes back."""
+        """Return whether a message is meant. One of no known kind must be asked for by its reason."""
         if self.reason != diagnosis.reason and (self.reason is not None or diagnosis.reason == UNKNOWN):
             return False
         if self.before_s is not None and letter.sent_s > self.before_s:

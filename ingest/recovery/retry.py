@@ -13,10 +13,9 @@ from ingest.contract import Status
 from ingest.errors import FileMissing, ObjectSuperseded, SettingsFault, StillLoading
 from ingest.file import FileVersion
 from ingest.ledger.claims import Outcome
-from ingest.ledger.entry import Entry
 from ingest.ledger.row_counts import NOTHING, RowCounts
 from ingest.ledger.states import is_open
-from ingest.ledger.work_item import NOTHING_CARRIED_OVER, CarriedOver, Plan, WorkItem
+from ingest.ledger.work_item import NOTHING_CARRIED_OVER, CarriedOver, Entry, SegmentPlan, WorkItem
 from ingest.queue.messages import body_of
 from ingest.worker.ports import Services
 from ingest.worker.report import Reporter
@@ -187,4 +186,4 @@ def _sum(segments: list[Entry]) -> CarriedOver:
         row_counts = row_counts.plus(entry.row_counts)
     last = segments[-1].work.segment
     assert last is not None
-    return CarriedOver(plan=Plan(last.end, len(segments)), segments_done=len(done), row_counts=row_counts)
+    return CarriedOver(plan=SegmentPlan(last.end, len(segments)), segments_done=len(done), row_counts=row_counts)

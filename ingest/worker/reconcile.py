@@ -7,9 +7,8 @@ from ingest.errors import GivenUp
 from ingest.feeds.feed import Feeds
 from ingest.file import FileVersion
 from ingest.ledger.claims import Outcome
-from ingest.ledger.entry import Entry
 from ingest.ledger.states import is_open
-from ingest.ledger.work_item import WorkItem
+from ingest.ledger.work_item import Entry, WorkItem
 from ingest.queue.messages import body_of
 from ingest.worker.ports import Services
 from ingest.worker.report import NO_FEED, Reporter, finish_split_file

@@ -8,7 +8,7 @@ from ingest.file import FileVersion
 from ingest.items.mapping import map_columns
 from ingest.ledger.claims import Claimed
 from ingest.ledger.row_counts import NOTHING, RowCounts
-from ingest.ledger.work_item import Plan, WorkItem
+from ingest.ledger.work_item import SegmentPlan, WorkItem
 from ingest.queue.messages import body_of
 from ingest.reading.encoding import Charset
 from ingest.reading.grammar import Grammar
@@ -67,7 +67,7 @@ class Splitter:
             return False
         map_columns(self._feed, tuple(map(charset.own_name, text.head.columns)))  # a wrong header ends it here
         text.close()
-        known = self._plan or Plan(text.start)
+        known = self._plan or SegmentPlan(text.start)
         splitter = splitter_for(self._feed.csv, known.at, block_bytes=self._block_bytes)
         for segment in plan(self._text(charset, known), splitter, segment_bytes=self._segment_bytes):
             known = self._add(segment, known)
@@ -75,17 +75,17 @@ class Splitter:
         self.row_counts = RowCounts(bytes_read=text.start.byte)
         return True
 
-    def _text(self, charset: Charset, known: Plan) -> Iterator[bytes]:
+    def _text(self, charset: Charset, known: SegmentPlan) -> Iterator[bytes]:
         with closing(self._objects.portions(self._file, known.at.byte, ahead=RANGES_AHEAD)) as portions:
             for portion in charset.to_text(portions):
                 self._lease.before_block()
                 yield portion
 
-    def _add(self, segment: Segment, known: Plan) -> Plan:
+    def _add(self, segment: Segment, known: SegmentPlan) -> SegmentPlan:
         """Make a segment known, and return the plan that has it."""
         self._transitions.add_segment(self._file, segment)
         self._queue.send([body_of(WorkItem(self._file, segment))])
-        known = Plan(segment.end, known.segments + 1)
+        known = SegmentPlan(segment.end, known.segments + 1)
         self._lease.save_plan(known)
         self.has_moved = True
         return known

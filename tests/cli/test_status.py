@@ -15,7 +15,7 @@ from ingest.errors import BadHeader, Throttled
 from ingest.file import FileVersion
 from ingest.ledger.claims import Outcome
 from ingest.ledger.row_counts import RowCounts
-from ingest.ledger.work_item import Plan, WorkItem
+from ingest.ledger.work_item import SegmentPlan, WorkItem
 from ingest.reading.blocks import Position
 from ingest.reading.segments import Segment
 from tests.support.command import NOON, Ran
@@ -139,7 +139,7 @@ def split(scenario: LedgerScenario, name: str, *, planned: bool = True) -> tuple
     for work in works:
         assert work.segment
         scenario.at(-190).transitions.add_segment(large, work.segment)
-    plan = Plan(ends[-1], 3)
+    plan = SegmentPlan(ends[-1], 3)
     scenario.at(-180).leases.save_plan(large, token, plan)
     if planned:
         scenario.at(-170).transitions.split(large, token, plan, head_bytes=10)

@@ -4,8 +4,7 @@ from dataclasses import replace
 
 from ingest.contract import Status
 from ingest.ledger.claims import LeaseToken
-from ingest.ledger.entry import Entry
-from ingest.ledger.work_item import WorkItem
+from ingest.ledger.work_item import Entry, WorkItem
 from tests.support.ledgers import FILE, LEASE, ONE, TWO, WORK, AnyLedger, claim, closed, end, split
 from tests.support.memory_ledger import at
 

@@ -9,7 +9,7 @@ from ingest.contract import Status
 from ingest.errors import BadHeader, GivenUp, InternalFault, LeaseLost
 from ingest.ledger.claims import ClaimStatus, LeaseToken, Outcome
 from ingest.ledger.row_counts import RowCounts
-from ingest.ledger.work_item import Plan
+from ingest.ledger.work_item import SegmentPlan
 from ingest.reading.blocks import Position
 from ingest.reading.segments import Segment
 from tests.support.ledgers import (
@@ -77,7 +77,7 @@ def test_segments_may_end_before_all_are_planned(ledger: AnyLedger) -> None:
     claim(ledger)
     at(ledger, 100.0).transitions.add_segment(FILE, FIRST)
     end(ledger, ONE)
-    at(ledger, 121.0).leases.save_plan(FILE, LEASE, Plan(FIRST.end, 1))
+    at(ledger, 121.0).leases.save_plan(FILE, LEASE, SegmentPlan(FIRST.end, 1))
     assert at(ledger, 122.0).transitions.end_split(FILE, rejects="") is None
     at(ledger, 123.0).transitions.add_segment(FILE, SECOND)
     at(ledger, 124.0).transitions.split(FILE, LEASE, ALL_PLANNED, head_bytes=10)

@@ -14,11 +14,10 @@ from ingest.ledger.claims import Outcome
 from ingest.ledger.row_counts import NOTHING, RowCounts
 from ingest.ledger.states import is_open
 from ingest.recovery.retry import From, Retried
-from ingest.worker.dispatch import Dispatcher, Message
+from ingest.worker.dispatch import Dispatcher, Message, build_dispatcher
 from ingest.worker.lease import Timing
 from ingest.worker.load import Sizes
 from ingest.worker.ports import WorkerServices
-from ingest.worker.wiring import build
 from tests.model.operator import Operator
 from tests.model.scheduler import LAST, Act, Kind, Runner, Scheduler
 from tests.model.services import (
@@ -199,7 +198,7 @@ class ModelRun:
             clock=clock,
             log=lambda *_: None,
         )
-        return build(
+        return build_dispatcher(
             FEEDS,
             services,
             timing=TIMING,

@@ -10,8 +10,7 @@ from hypothesis import strategies as st
 
 from ingest.errors import UnknownMessage
 from ingest.file import FileVersion
-from ingest.queue.messages import read_message
-from ingest.queue.notification import NewFiles, TestEvent
+from ingest.queue.messages import NewFiles, TestEvent, read_message
 
 EVENTS = Path(__file__).parent.parent / "events"
 PUT = FileVersion(

@@ -7,8 +7,7 @@ import pytest
 
 from ingest.contract import RECONCILE_MESSAGE, Status
 from ingest.file import FileVersion
-from ingest.ledger.entry import Entry
-from ingest.ledger.work_item import WorkItem
+from ingest.ledger.work_item import Entry, WorkItem
 from ingest.queue.messages import body_of
 from ingest.reading.blocks import Position
 from ingest.reading.segments import Segment

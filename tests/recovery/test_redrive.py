@@ -7,8 +7,7 @@ import pytest
 
 from ingest.errors import Unavailable
 from ingest.file import FileVersion
-from ingest.ledger.entry import Entry
-from ingest.ledger.work_item import WorkItem
+from ingest.ledger.work_item import Entry, WorkItem
 from ingest.queue.dead_letters import DeadLetter
 from ingest.queue.messages import body_of
 from ingest.recovery.redrive import MOST_BYTES, Choice, Redrive, portions

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from ingest.cli.stack import DeployedStack
 from ingest.errors import FileMissing, SettingsFault
 from ingest.file import FileVersion
-from ingest.ledger.entry import Entry
+from ingest.ledger.work_item import Entry
 
 
 def find_versions(stack: DeployedStack, name: str) -> list[Entry]:

@@ -20,8 +20,8 @@ from ingest.cli.status.view import (
     status_text,
     time_text,
 )
-from ingest.ledger.entry import Entry
 from ingest.ledger.progress import segment_share
+from ingest.ledger.work_item import Entry
 
 _COLUMNS = (
     Column("first byte"),

@@ -9,8 +9,8 @@ from ingest.aws.clock import iso
 from ingest.cli.output import Column, FittingTable
 from ingest.cli.status.query import FileView, Overview
 from ingest.contract import Status
-from ingest.ledger.entry import Entry
 from ingest.ledger.states import is_open
+from ingest.ledger.work_item import Entry
 
 NOTHING = (
     "No file is such: neither open, nor ended on the day that was asked for, which is today (UTC) without --day. "
