@@ -20,11 +20,10 @@ from ingest.contract import FINAL_STATUSES
 from ingest.errors import SettingsFault
 from ingest.feeds.parse import read_feeds
 from ingest.file import FileVersion
-from ingest.ledger.entry import Entry
 from ingest.ledger.progress import DayCount, by_day, total
 from ingest.ledger.queries import EndedFiles
 from ingest.ledger.row_counts import RowCounts
-from ingest.ledger.work_item import WorkItem
+from ingest.ledger.work_item import Entry, WorkItem
 from ingest.worker.report import NO_FEED
 
 NOTHING = "No files ended on these days."

@@ -16,7 +16,7 @@ from ingest.cli.stack import DeployedStack
 from ingest.cli.status.file import choose, find_versions
 from ingest.contract import Reason
 from ingest.errors import FileMissing, SettingsFault
-from ingest.ledger.entry import Entry
+from ingest.ledger.work_item import Entry
 from ingest.rejects.reject import Document
 from ingest.rejects.reject_reader import RejectReader
 

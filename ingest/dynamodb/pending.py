@@ -22,7 +22,7 @@ class SentBatch:
 class PendingBatches:
     """Batches not begun, halves of refused ones, and those that wait; and what became of the others.
 
-    `progress_s` is when something was taken last, `trouble` what went wrong last.
+    `progress_s` is when something was taken last, `last_error` what went wrong last.
     """
 
     def __init__(self, items: Items, fresh: Iterator[Batch], *, now_s: float) -> None:
@@ -53,7 +53,7 @@ class PendingBatches:
         return SentBatch(batch) if batch else None
 
     def again(self, batch: Batch, tries: int, until_s: float) -> None:
-        """Keep a batch for later that was sent so often."""
+        """Keep a batch for later, with how often it was sent."""
         self._number += 1
         heappush(self._waiting, (until_s, self._number, SentBatch(batch, tries)))
 

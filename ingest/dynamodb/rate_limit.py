@@ -1,18 +1,61 @@
-"""How many items a second a table takes: learnt from what it left, not told.
+"""How fast a table may be written to: how many requests may be under way, and how many items may be sent a second.
 
-DynamoDB's capacity is units a second, so a limit on requests under way alone finds it badly: a few requests of a few
-milliseconds each are already more than a table of some thousand units takes.
+Both are learnt from what the table takes and leaves. DynamoDB's capacity is units a second, so a limit on requests
+under way alone finds it badly: a few requests of a few milliseconds each are already more than a table of some thousand
+units takes.
 """
 
 from dataclasses import dataclass, replace
 from math import inf, sqrt
 
+FEWEST = 4
+MOST = 64
+_CUT = 0.7  # of the limit stays after a throttle; a gentle cut, since DynamoDB's capacity refills every second
+
+
+@dataclass(frozen=True, slots=True)
+class ConcurrencyLimiter:
+    """Additive increase, multiplicative decrease (RFC 5681's way): doubles each round trip until the first throttle,
+    then grows by one a round trip. `cut_at` is when it was last cut: requests begun before then say nothing new.
+    The limit stays between `fewest` and `most`.
+    """
+
+    limit: float = FEWEST
+    is_starting: bool = True
+    cut_at: float = float("-inf")
+    fewest: int = FEWEST
+    most: int = MOST
+
+    @classmethod
+    def fixed(cls, requests: int) -> "ConcurrencyLimiter":
+        """Return a limiter that always allows that many requests, whatever comes of them."""
+        return cls(limit=requests, fewest=requests, most=requests)
+
+    @property
+    def most_in_flight(self) -> int:
+        """How many requests may be under way now."""
+        return int(self.limit)
+
+    def after_success(self) -> "ConcurrencyLimiter":
+        """Return the limiter after a request whose items were all taken."""
+        if self.limit >= self.most:
+            return self
+        step = 1.0 if self.is_starting else 1.0 / self.limit
+        return replace(self, limit=min(float(self.most), self.limit + step))
+
+    def after_throttle(self, *, begun_at: float, now: float) -> "ConcurrencyLimiter":
+        """Return the limiter after a request that was throttled, in whole or in part."""
+        if begun_at < self.cut_at:
+            return self
+        return replace(self, limit=max(float(self.fewest), self.limit * _CUT), is_starting=False, cut_at=now)
+
+
 FEWEST_PER_S = 25.0  # a whole request a second
-MEASURED_S = 0.5  # as long a rate is measured at least, and nothing new is learnt for so long after a cut
+MEASURED_S = 0.5  # a rate is measured for at least this long, and nothing new is learnt for this long after a cut
 _LEAST_CUT, _MORE_CUT = 0.05, 0.25  # the second in proportion to what was left of a request
-_MOST_CUT = 0.5  # of a pace stays at least: what little was taken may have another cause
-_IN_VAIN = 3  # cuts in a row after which the same part is left as before: it is not the pace
-_SOON_S = 1.0  # after a cut the pace has hardly grown
+_MOST_CUT = 0.5  # of a rate stays at least: what little was taken may have another cause
+_USELESS_CUTS = 3  # cuts in a row after which the same part is left as before: the rate is not the cause
+_SOON_S = 1.0  # after a cut the rate has hardly grown
 _FREE_S = 5.0
 _LESS = 0.8  # of what was left before is less; above it is the same
 _STEP = 2.5  # growth in a second, by the root of the rate: 80 a second at 1,000 a second, 250 at 10,000
@@ -26,10 +69,10 @@ class RateLimiter:
     2 steps in 1 s, 10 in 2 s, 30 in 3 s. A step is the larger part of a rate the lower it is, while all are cut by
     about the same part: so those who write to a table together come to equal shares, and one that comes late gets in.
 
-    Where cuts are in vain, as with a partition that takes nothing however little is sent, there is no limit again: to
+    Where cuts change nothing, as with a partition that takes nothing however little is sent, the limit is lifted: to
     be slower would only hold up what goes to the others. `left` is how many items were left until then, `share` which
-    part of all that were sent between the last two cuts, `in_vain` how many cuts in a row have changed nothing. After
-    them there is no limit before `free_until`.
+    part of all that were sent between the last two cuts, `useless_cuts` how many cuts in a row have changed
+    nothing. After them no limit is set before `free_until`.
     """
 
     base_per_s: float = inf
@@ -37,7 +80,7 @@ class RateLimiter:
     taken: int = 0
     left: int = 0
     share: float = 0.0
-    in_vain: int = 0
+    useless_cuts: int = 0
     free_until: float = -inf
 
     @property
@@ -53,14 +96,14 @@ class RateLimiter:
         return self.base_per_s + _STEP * sqrt(self.base_per_s) * (age_s + age_s**3)
 
     def begun(self, *, now: float, taken: int, left: int) -> "RateLimiter":
-        """Return the pace when writing begins: without a limit, what is measured is measured from here."""
+        """Return the limiter when writing begins: without a limit, what is measured is measured from here."""
         return self if self.is_limited else RateLimiter(cut_at=now, taken=taken, left=left)
 
     def after_throttle(self, *, begun_at: float, now: float, taken: int, left: int, share: float) -> "RateLimiter":
-        """Return the pace after a request of which this share was left.
+        """Return the limiter after a request of which this share was left.
 
-        `taken` and `left` are how many items were taken, and left, by now. What a request tells that was begun before
-        the last cut, or just after it, is known already; without a limit, so long is measured before there is one.
+        `taken` and `left` are how many items were taken, and left, by now. What a request shows that was begun before
+        the last cut, or just after it, is known already; without a limit, `MEASURED_S` is measured before there is one.
         """
         if (begun_at if self.is_limited else now) < self.cut_at + MEASURED_S:
             return self
@@ -68,12 +111,12 @@ class RateLimiter:
             return replace(self, cut_at=now, taken=taken, left=left)
         took, stayed, age_s = taken - self.taken, left - self.left, now - self.cut_at
         share_now = stayed / max(1, took + stayed)
-        is_in_vain = self.is_limited and age_s < _SOON_S and share_now > _LESS * self.share
-        in_vain = self.in_vain + 1 if is_in_vain else 0
-        if in_vain == _IN_VAIN:
+        is_useless = self.is_limited and age_s < _SOON_S and share_now > _LESS * self.share
+        useless_cuts = self.useless_cuts + 1 if is_useless else 0
+        if useless_cuts == _USELESS_CUTS:
             return RateLimiter(cut_at=now, taken=taken, left=left, free_until=now + _FREE_S)
         kept = 1 - _LEAST_CUT - _MORE_CUT * share
         took_per_s = took / age_s
         least_per_s = max(FEWEST_PER_S, _MOST_CUT * self.per_s(now) if self.is_limited else 0.0)
         base_per_s = max(least_per_s, kept * min(self.per_s(now), took_per_s))
-        return RateLimiter(base_per_s, now, taken, left, share_now, in_vain)
+        return RateLimiter(base_per_s, now, taken, left, share_now, useless_cuts)

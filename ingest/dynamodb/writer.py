@@ -9,21 +9,20 @@ from random import random
 from ingest.aws.backoff import refill_pause_s, send_again_pause_s
 from ingest.aws.errors import service_fault
 from ingest.dynamodb.batches import Batch, batches, unprocessed
-from ingest.dynamodb.concurrency import ConcurrencyLimiter
 from ingest.dynamodb.http.client import Exchange
 from ingest.dynamodb.http.connection import ConnectionLostError
 from ingest.dynamodb.http.response import Answer
 from ingest.dynamodb.item_writer import Heartbeat
 from ingest.dynamodb.pending import PendingBatches, SentBatch
-from ingest.dynamodb.rate_limit import RateLimiter
+from ingest.dynamodb.rate_limit import ConcurrencyLimiter, RateLimiter
 from ingest.dynamodb.write_stats import BUCKETS, Latencies, WriteStats, bucket_of, throttled_request
 from ingest.errors import IngestError, Throttled, Unavailable
 from ingest.items.items import Items, Refusal
 
 PATIENCE_S = 20.0  # without any item taken; the queue brings the message back
-FORGET_S = 10.0  # without a write: what a table took then says little of what it takes now
-EXPIRED_S = 5.0  # such answers for so long, with nothing taken in between, will not pass
-CATCH_UP_S = 0.05  # what a pace allows and is not used is lost after so long
+FORGET_S = 10.0  # without a write: what a table took then says little about what it takes now
+EXPIRED_S = 5.0  # such answers for this long, with nothing taken in between, will not pass
+CATCH_UP_S = 0.05  # what the rate allows and is not used is lost after this long
 _START = ConcurrencyLimiter()
 _TOOK_ALL = b'{"UnprocessedItems":{}}'
 _MAY_PASS = ("ExpiredTokenException", "ExpiredToken")  # credentials are asked for again each second
@@ -56,7 +55,7 @@ class BatchWriter:
         self._interleave = interleave
         self._limiter = limiter
         self._rate_limiter = RateLimiter()
-        self._next_s = 0.0  # when the pace allows the next request
+        self._next_s = 0.0  # when the rate allows the next request
         self._taken = self._left = 0
         self._requests = self._retries = self._items = self._units = 0
         self._latencies = [0] * BUCKETS
@@ -108,7 +107,7 @@ class BatchWriter:
             self._exchange = None
 
     def _pass_over_idle(self) -> None:
-        """Stop the writer's clock between two writes: what was taken in a second of it is what the pace learns from."""
+        """Stop the writer's clock between two writes: the rate limiter learns from what was taken in a second of it."""
         idle_s = self._now_s() - self._ended_s
         if idle_s > FORGET_S:
             self._rate_limiter, self._next_s = RateLimiter(), 0.0
@@ -167,7 +166,7 @@ class BatchWriter:
             left = []
         elif b'"UnprocessedItems"' in body:
             left = unprocessed(body, sent.batch, work.items)
-        else:  # DynamoDB always tells; something between us and it did not
+        else:  # DynamoDB always says; something between us and it did not
             self._again(work, sent, Unavailable(f"Table {self._table} answered without saying what it took."))
             return
         taken = len(sent.batch.rows) - len(left)

@@ -6,14 +6,14 @@ from ingest.contract import Status
 from ingest.errors import IngestError
 from ingest.ledger.row_counts import NOTHING, RowCounts
 from ingest.ledger.states import is_open
-from ingest.ledger.work_item import Checkpoint, Plan
+from ingest.ledger.work_item import Checkpoint, SegmentPlan
 
 
 @dataclass(frozen=True, slots=True)
 class LeaseToken:
     """The right to work on a file or segment until `until_s` (epoch seconds), given to one delivery of one message.
 
-    `worker` tells two workers apart that were handed the same delivery, as a queue may do.
+    `worker` distinguishes two workers that were handed the same delivery, as a queue may do.
     """
 
     message_id: str
@@ -33,7 +33,7 @@ class Claimed:
 
     first_seen_s: float
     checkpoint: Checkpoint | None = None
-    plan: Plan | None = None
+    plan: SegmentPlan | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,9 +72,9 @@ def judge_claim(known: ClaimStatus, token: LeaseToken) -> Duplicate | Busy:
 
 @dataclass(frozen=True, slots=True)
 class FileStatus:
-    """What the ledger says of a file at large: its status, whether it is the newest version of its key, its books.
+    """What the ledger says of a file: its status, whether it is the newest version of its key, its row counts.
 
-    The books of a file that is split count the segments that have ended.
+    The row counts of a file that is split count the segments that have ended.
     """
 
     status: str
@@ -91,7 +91,7 @@ class FileStatus:
 class Outcome:
     """How a file or segment ended. `seconds` passed since it was first claimed; `rejects` is where its rejects are.
 
-    `checkpoint` is where another attempt may go on at a file that was not read to its end: `books` may be ahead of it.
+    `checkpoint` is where another attempt may go on at a file that was not read to its end: `row_counts` may be ahead.
     """
 
     status: str

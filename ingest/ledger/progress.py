@@ -6,16 +6,16 @@ from dataclasses import dataclass, field
 
 from ingest.contract import Status
 from ingest.feeds.dialect import Csv
-from ingest.ledger.entry import Entry
 from ingest.ledger.row_counts import NOTHING, RowCounts
 from ingest.ledger.states import is_open
+from ingest.ledger.work_item import Entry
 
 COMPRESSED = (".gz", ".gzip", ".bz2", ".zst", ".zstd")  # by the key alone: the ledger has not seen the bytes
 
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """A file's books so far, the share of its bytes that is done, its rows a second, its age since it was first seen.
+    """A file's row counts so far, the share of its bytes that is done, its rows a second, its age since first seen.
 
     What is not known is None: of a compressed file, how many bytes are still to come.
     """
@@ -56,11 +56,11 @@ def may_be_compressed(key: str, csv: Csv | None) -> bool:
 
 
 def _row_counts(entry: Entry, segments: Sequence[Entry]) -> RowCounts:
-    """Add up the segments' books: the file's own count those that have ended, and were read a moment earlier."""
+    """Add up the segments' row counts: the file's own count those that have ended, and were read a moment earlier."""
     if not segments or not is_open(entry.status):
         return entry.row_counts
     first = segments[0].work.segment
-    row_counts = RowCounts(bytes_read=first.start.byte if first else 0)  # the head, which is in no segment
+    row_counts = RowCounts(bytes_read=first.start.byte if first else 0)  # the header, which is in no segment
     for segment in segments:
         row_counts = row_counts.plus(segment.row_counts)
     return row_counts
@@ -81,7 +81,7 @@ def _rate(rows: int, begun_s: float | None, until_s: float) -> float | None:
 
 @dataclass(slots=True)
 class DayCount:
-    """The files of a feed that ended on a day: how many in which way, and their books together."""
+    """The files of a feed that ended on a day: how many in which way, and their row counts together."""
 
     day: str
     feed: str

@@ -1,4 +1,4 @@
-"""The books of a file: every row read ends exactly once in written, rejected or superseded."""
+"""The row counts of a file: every row read ends exactly once in written, rejected or superseded."""
 
 from dataclasses import asdict, dataclass
 
@@ -7,7 +7,7 @@ from ingest.feeds.feed import Rejects
 
 @dataclass(frozen=True, slots=True)
 class RowCounts:
-    """Counts of one file, absolute. `bytes_read` counts the expanded text, head included.
+    """Counts of one file, absolute. `bytes_read` counts the expanded text, header included.
 
     >>> RowCounts(rows_read=3, rows_written=2, rows_rejected=1).is_balanced
     True

@@ -4,9 +4,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 from ingest.contract import FINAL_STATUSES, Status
-from ingest.ledger.work_item import WorkItem
 
-NEW = ""  # there is no entry yet
+NEW = ""  # not in the ledger yet
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,11 +48,6 @@ SEGMENT_STEPS = {
     "finish": Step((Status.LOADING,), Status.DONE),
     "stop": Step((Status.LOADING,), Status.STOPPED),
 }
-
-
-def steps_of(work: WorkItem) -> dict[str, Step]:
-    """Return the steps that a file, or a segment, may take."""
-    return FILE_STEPS if work.segment is None else SEGMENT_STEPS
 
 
 def is_open(status: str) -> bool:

@@ -11,7 +11,7 @@ from ingest.errors import IngestError, LeaseLost
 from ingest.file import FileVersion
 from ingest.ledger.claims import Claimed, ClaimStatus, LeaseToken
 from ingest.ledger.queries import TableQueries
-from ingest.ledger.states import FILE_STEPS, steps_of
+from ingest.ledger.states import FILE_STEPS
 from ingest.ledger.table import (
     Item,
     LedgerClock,
@@ -27,9 +27,10 @@ from ingest.ledger.table import (
     position_fields,
     set_checkpoint,
     set_row_counts,
+    steps_of,
 )
 from ingest.ledger.transitions import TableTransitions
-from ingest.ledger.work_item import Checkpoint, Plan, WorkItem
+from ingest.ledger.work_item import Checkpoint, SegmentPlan, WorkItem
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.service_resource import Table
@@ -108,7 +109,7 @@ class TableLeases:
         values |= {":now": number(self._table.clock.now_s())}
         self._held("saving a checkpoint", work, token, "save", f"{change}, moved = :now REMOVE resent", values)
 
-    def save_plan(self, file: FileVersion, token: LeaseToken, plan: Plan) -> None:
+    def save_plan(self, file: FileVersion, token: LeaseToken, plan: SegmentPlan) -> None:
         """Write how far a file is split, and hold the lease until `token.until_s`.
 
         Raises:

@@ -14,8 +14,8 @@ from ingest.contract import LedgerKeys
 from ingest.errors import IngestError, Throttled, error_of
 from ingest.file import FileVersion
 from ingest.ledger.row_counts import RowCounts
-from ingest.ledger.states import NEW, Step
-from ingest.ledger.work_item import Checkpoint, Plan, WorkItem
+from ingest.ledger.states import FILE_STEPS, NEW, SEGMENT_STEPS, Step
+from ingest.ledger.work_item import Checkpoint, SegmentPlan, WorkItem
 from ingest.reading.blocks import Position
 
 if TYPE_CHECKING:
@@ -125,6 +125,11 @@ def entry_key(work: WorkItem) -> dict[str, str]:
     return key_of(work.file, work.sort_key)
 
 
+def steps_of(work: WorkItem) -> dict[str, Step]:
+    """Return the steps that a file, or a segment, may take."""
+    return FILE_STEPS if work.segment is None else SEGMENT_STEPS
+
+
 def allowed(step: Step) -> tuple[str, Item]:
     """Return the condition of a step, and the values in it but for `:lease` and `:now`."""
     states = [state for state in step.sources if state != NEW]
@@ -225,6 +230,6 @@ def is_newest_in(found: Mapping[str, Item], file: FileVersion) -> bool:
     return not file.sequencer or str(found.get(LedgerKeys.HEAD, {}).get("sequencer", "")) <= file.version
 
 
-def plan_of(item: Item) -> Plan | None:
+def plan_of(item: Item) -> SegmentPlan | None:
     """Return the plan of a file's entry, if it has one."""
-    return Plan(read_position(item["plan"]), int(item.get("segments_planned", 0))) if "plan" in item else None
+    return SegmentPlan(read_position(item["plan"]), int(item.get("segments_planned", 0))) if "plan" in item else None

@@ -8,7 +8,7 @@ from ingest.errors import InternalFault, LeaseLost
 from ingest.file import FileVersion
 from ingest.ledger.claims import LeaseToken, Outcome, final_status
 from ingest.ledger.row_counts import RowCounts
-from ingest.ledger.states import FILE_STEPS, SEGMENT_STEPS, steps_of
+from ingest.ledger.states import FILE_STEPS, SEGMENT_STEPS
 from ingest.ledger.table import (
     Item,
     LedgerTable,
@@ -23,8 +23,9 @@ from ingest.ledger.table import (
     row_counts_of,
     set_checkpoint,
     set_row_counts,
+    steps_of,
 )
-from ingest.ledger.work_item import CarriedOver, Plan, WorkItem
+from ingest.ledger.work_item import CarriedOver, SegmentPlan, WorkItem
 from ingest.reading.segments import Segment
 
 _FILE_STEP = {
@@ -58,7 +59,7 @@ class TableTransitions:
         change, values = set_row_counts(row_counts)
         self._new_segment("carrying a segment over", WorkItem(file, segment), "carry over", change, values)
 
-    def split(self, file: FileVersion, token: LeaseToken, plan: Plan, *, head_bytes: int) -> None:
+    def split(self, file: FileVersion, token: LeaseToken, plan: SegmentPlan, *, head_bytes: int) -> None:
         """Write that all segments are planned: the last of them to end closes the file.
 
         Raises:

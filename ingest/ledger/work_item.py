@@ -1,10 +1,11 @@
-"""What a worker works on, a whole file or one segment of it, and how far it has come."""
+"""What a worker works on, a whole file or one segment of it; how far it has come; and its entry in the ledger."""
 
 from dataclasses import dataclass
 
-from ingest.contract import LedgerKeys
+from ingest.contract import LedgerKeys, Status
 from ingest.file import FileVersion
 from ingest.ledger.row_counts import NOTHING, RowCounts
+from ingest.ledger.states import is_open
 from ingest.reading.blocks import Position
 from ingest.reading.segments import Segment
 
@@ -18,7 +19,7 @@ class WorkItem:
 
     @property
     def sort_key(self) -> str:
-        """The sort key of its record in the ledger.
+        """The sort key of its entry in the ledger.
 
         >>> WorkItem(FileVersion("b", "k", etag="e"), Segment(Position(70, 3), 99)).sort_key
         'SEG#~e#000000000000070'
@@ -37,7 +38,7 @@ class WorkItem:
 
 @dataclass(frozen=True, slots=True)
 class Checkpoint:
-    """How far the rows are done: all before `at` are durable and counted in `books`.
+    """How far the rows are done: all before `at` are durable and counted in `row_counts`.
 
     `window` is where the rows begin whose keys later ones are compared with (`ingest.worker.load`).
     """
@@ -48,7 +49,7 @@ class Checkpoint:
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class SegmentPlan:
     """How far a file is split: the next segment begins at `at`, and `segments` were found before it."""
 
     at: Position
@@ -59,13 +60,47 @@ class Plan:
 class CarriedOver:
     """What an attempt at a file has of the one before: a checkpoint, or segments that were planned, some of them done.
 
-    `books` are those of the segments that are done.
+    `row_counts` are those of the segments that are done.
     """
 
     checkpoint: Checkpoint | None = None
-    plan: Plan | None = None
+    plan: SegmentPlan | None = None
     segments_done: int = 0
     row_counts: RowCounts = NOTHING
 
 
 NOTHING_CARRIED_OVER = CarriedOver()
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """The entry of one file or segment. Times are epoch seconds; `moved_s` is when it was claimed or made progress.
+
+    `started_s` is when its worker claimed it; `seconds` is how long a file took from `first_seen_s` to its end.
+    `segments` counts those planned, `segments_done` those that have ended. `resent` is how often the reconciler has
+    sent its message since it made progress last, and `attempts_when_resent` how often it had been tried by then.
+    """
+
+    work: WorkItem
+    status: str
+    feed: str = ""
+    row_counts: RowCounts = NOTHING
+    segments: int = 0
+    segments_done: int = 0
+    attempts: int = 0
+    resent: int = 0
+    attempts_when_resent: int = 0
+    first_seen_s: float | None = None
+    started_s: float | None = None
+    moved_s: float = 0.0
+    ended_s: float | None = None
+    seconds: float | None = None
+    lease_until_s: float = 0.0
+    rejects: str | None = None
+    error: str | None = None
+    error_code: str | None = None
+
+    def is_stuck(self, now_s: float, stuck_s: float) -> bool:
+        """Return whether no one works on it, and no one has for a while, though it is not finished."""
+        is_unfinished = is_open(self.status) and self.status not in (Status.DONE, Status.STOPPED, Status.SPLIT)
+        return is_unfinished and self.lease_until_s <= now_s and now_s - self.moved_s >= stuck_s

@@ -30,12 +30,12 @@ class DeadLetter:
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
 
-HIDDEN_S = 900  # nobody else redrives what somebody looks at; it comes back by itself if that one is killed
+HIDDEN_S = 900  # no one else redrives what is being looked at; it comes back by itself after that
 WAIT_S = 1  # not 0: then SQS asks only some of its servers, and may find nothing although messages are left
 
 
 class DeadLetterQueue:
-    """The queue of messages nobody could handle."""
+    """The queue of messages that could not be handled."""
 
     def __init__(self, *, client: "SQSClient", url: str) -> None:
         self._client = client

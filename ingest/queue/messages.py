@@ -1,22 +1,43 @@
-"""The messages the ingester sends to its own queue: load a segment, load a file, look after everything."""
+"""What a message asks for, whoever sent it: S3, SNS or EventBridge for new files, the ingester itself for the rest.
+
+Knows the shapes that these send, and nothing of queues.
+"""
 
 import json
 from dataclasses import astuple, dataclass
 from typing import Any
+from urllib.parse import unquote_plus
 
 from ingest.errors import UnknownMessage
 from ingest.file import FileVersion
 from ingest.ledger.work_item import WorkItem
-from ingest.queue.notification import Notification, json_object, read_notification
 from ingest.reading.blocks import Position
 from ingest.reading.segments import Segment
 
-KIND = "ingest"  # the field that tells our messages from those of S3
+MAX_SENTENCE = 200  # characters of an unknown message that are repeated
+
+
+@dataclass(frozen=True, slots=True)
+class NewFiles:
+    """Files to load. Folder markers (empty objects whose key ends in "/") are left out."""
+
+    files: tuple[FileVersion, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class TestEvent:
+    """What S3 sends when a notification is configured. Nothing to do."""
+
+    __test__ = False  # for pytest
+
+
+Notification = NewFiles | TestEvent
+KIND = "ingest"  # the field by which our messages differ from those of S3
 
 
 @dataclass(frozen=True, slots=True)
 class Reconcile:
-    """Look after what is stuck, and after objects nobody was told of."""
+    """Look after what is stuck, and after objects whose notification was lost."""
 
 
 def read_message(body: str) -> Notification | WorkItem | Reconcile:
@@ -60,4 +81,99 @@ def _work_in(document: dict[str, Any]) -> WorkItem:
         return WorkItem(file, Segment(start, end))
     except (TypeError, KeyError, ValueError, AttributeError) as error:
         kind = document[KIND]
-        raise UnknownMessage(f"A message of kind {kind!r} is not as the ingester writes them: {error}.") from None
+        raise UnknownMessage(f"A message of kind {kind!r} is not as the ingester writes it: {error}.") from None
+
+
+def read_notification(document: dict[str, Any]) -> Notification:
+    """Return what a message of S3 asks for, as JSON gives it.
+
+    Raises:
+        UnknownMessage: it is of no known kind; says what it looked like.
+    """
+    if document.get("Type") == "Notification" and isinstance(document.get("Message"), str):
+        document = json_object(document["Message"])  # SNS without raw delivery
+    if document.get("Event") == "s3:TestEvent":
+        return TestEvent()
+    if document.get("source") == "aws.s3":
+        return _new_files([_from_event_bridge(document)])
+    if isinstance(document.get("Records"), list) and document["Records"]:
+        return _new_files([_from_s3(record) for record in document["Records"]])
+    raise UnknownMessage(f"The message has none of the known shapes; its fields are {_names(document)}.")
+
+
+def json_object(text: str) -> dict[str, Any]:
+    """Return the object that a message is.
+
+    Raises:
+        UnknownMessage: it is not one.
+    """
+    try:
+        document = json.loads(text)
+    except (ValueError, RecursionError):
+        raise UnknownMessage("The message is not JSON.") from None
+    if not isinstance(document, dict):
+        raise UnknownMessage("The message is JSON, but not an object.")
+    return document
+
+
+def _from_s3(record: Any) -> FileVersion:
+    try:
+        source, event, version = record["eventSource"], record["eventName"], record["eventVersion"]
+        bucket, thing = record["s3"]["bucket"]["name"], record["s3"]["object"]
+        key = thing["key"]
+    except (TypeError, KeyError) as error:
+        raise UnknownMessage(f"A record of the message is not an S3 event: {error} is missing.") from None
+    if source != "aws:s3" or not str(event).startswith("ObjectCreated:") or not str(version).startswith("2."):
+        raise UnknownMessage(
+            f"The message is {event} {version} of {source}; only ObjectCreated 2.x of aws:s3 is taken."[:MAX_SENTENCE]
+        )
+    return _file(
+        "A record of the message is not an S3 event",
+        bucket=bucket,
+        key=unquote_plus(key) if isinstance(key, str) else key,
+        version_id=thing.get("versionId"),
+        etag=thing.get("eTag"),
+        sequencer=thing.get("sequencer"),
+        size_bytes=thing.get("size"),
+        event_time=record.get("eventTime"),
+    )
+
+
+def _from_event_bridge(document: dict[str, Any]) -> FileVersion:
+    """Keys are not URL-encoded in this envelope."""
+    if document.get("detail-type") != "Object Created":
+        kind = repr(document.get("detail-type"))[:MAX_SENTENCE]
+        raise UnknownMessage(f"The message is {kind} of aws.s3; only 'Object Created' is taken.")
+    try:
+        bucket, thing = document["detail"]["bucket"]["name"], document["detail"]["object"]
+        key = thing["key"]
+    except (TypeError, KeyError) as error:
+        raise UnknownMessage(f"The EventBridge message has no {error}.") from None
+    return _file(
+        "The EventBridge message is not an S3 event",
+        bucket=bucket,
+        key=key,
+        version_id=thing.get("version-id"),
+        etag=thing.get("etag"),
+        sequencer=thing.get("sequencer"),
+        size_bytes=thing.get("size"),
+        event_time=document.get("time"),
+    )
+
+
+def _file(otherwise: str, **fields: Any) -> FileVersion:
+    """Return the file a message names. S3 sends the right types; whoever else can write to the queue may not."""
+    for name, value in fields.items():
+        needed = name in ("bucket", "key")
+        is_right = isinstance(value, int if name == "size_bytes" else str)
+        if (needed and not value) or not (is_right or value is None):
+            raise UnknownMessage(f"{otherwise}: {repr(value)[:MAX_SENTENCE]} is not a valid {name}.")
+    return FileVersion(**fields)
+
+
+def _new_files(files: list[FileVersion]) -> NewFiles:
+    return NewFiles(tuple(file for file in files if not (file.key.endswith("/") and not file.size_bytes)))
+
+
+def _names(document: dict[str, Any]) -> str:
+    return ", ".join(sorted(document)[:10])[:MAX_SENTENCE] or "none"

@@ -23,7 +23,7 @@ class SqsQueue:
         self._dead_letter_url = dead_letter_url
 
     def send(self, bodies: Iterable[str], *, hops: int = 0, stalls: int = 0, delay_s: int = 0) -> None:
-        """Put messages in the queue, to be delivered after so many seconds.
+        """Put messages in the queue, to be delivered after a delay.
 
         Raises:
             ServiceFault: not all were taken; sending them again does no harm.
@@ -54,7 +54,7 @@ class SqsQueue:
         return int(answer["Attributes"][attribute])
 
     def keep(self, receipt_handles: Iterable[str], seconds: int) -> None:
-        """Let messages come back only after so many seconds from now. Those that are gone already do not matter."""
+        """Let messages come back only this many seconds from now. Those that are gone already do not matter."""
         entries: Any = [
             {"Id": str(n), "ReceiptHandle": handle, "VisibilityTimeout": seconds}
             for n, handle in enumerate(receipt_handles)
@@ -63,7 +63,7 @@ class SqsQueue:
             self._client.change_message_visibility_batch(QueueUrl=self._url, Entries=entries)
 
     def hide(self, receipt_handle: str, seconds: int) -> None:
-        """Let a message that was received come back after so many seconds, instead of after the visibility timeout."""
+        """Let a message that was received come back after other seconds than those of the visibility timeout."""
         with aws_call("hiding a message"):
             self._client.change_message_visibility(
                 QueueUrl=self._url, ReceiptHandle=receipt_handle, VisibilityTimeout=seconds

@@ -19,11 +19,11 @@ class KnownFiles(Protocol):
     """What is asked of the ledger."""
 
     def knows(self, file: FileVersion) -> bool:
-        """Return whether there is a record of an object, told by its eTag."""
+        """Return whether there is an entry of an object, by its eTag."""
 
 
 class PaceClock(Protocol):
-    """What a pace needs of a clock."""
+    """What sending at a steady rate needs of a clock."""
 
     def monotonic_s(self) -> float:
         """Return seconds that never jump."""

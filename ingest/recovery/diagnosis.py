@@ -5,14 +5,12 @@ from dataclasses import dataclass
 
 from ingest.contract import Status
 from ingest.errors import UnknownMessage
-from ingest.ledger.entry import Entry
 from ingest.ledger.states import is_open
-from ingest.ledger.work_item import WorkItem
-from ingest.queue.messages import Reconcile, read_message
-from ingest.queue.notification import NewFiles
+from ingest.ledger.work_item import Entry, WorkItem
+from ingest.queue.messages import NewFiles, Reconcile, read_message
 
 UNKNOWN = UnknownMessage.code
-NOTHING_CARRIED_OVER = "not_begun"
+NOT_BEGUN = "not_begun"
 INTERRUPTED = "interrupted"
 
 
@@ -31,7 +29,7 @@ class Diagnosis:
 
 
 def diagnose(body: str, find: Callable[[WorkItem], Entry | None], *, dead_lettered_for: str | None = None) -> Diagnosis:
-    """Return why a message is dead; `buried_for` is the reason the function gave that put it there.
+    """Return why a message is dead; `dead_lettered_for` is the reason of the function, if it has put it there.
 
     >>> diagnose('{"no": "event"}', lambda work: None).reason
     'unknown_message'
@@ -57,7 +55,7 @@ def _diagnose_work(work: WorkItem, find: Callable[[WorkItem], Entry | None]) -> 
         return _of_ended(work, file)
     if entry is None or (entry.attempts == 0 and not entry.error):
         return Diagnosis(
-            NOTHING_CARRIED_OVER,
+            NOT_BEGUN,
             "No worker has begun it: the function could not start, or failed before it had claimed anything.",
             work,
             entry.status if entry else None,
@@ -66,7 +64,7 @@ def _diagnose_work(work: WorkItem, find: Callable[[WorkItem], Entry | None]) -> 
         return Diagnosis(entry.error_code or INTERRUPTED, entry.error, work, entry.status)
     return Diagnosis(
         INTERRUPTED,
-        "Its worker was stopped without a word: killed, out of memory, or out of time.",
+        "Its worker was stopped without an error: killed, out of memory, or out of time.",
         work,
         entry.status,
     )

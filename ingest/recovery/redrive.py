@@ -5,8 +5,7 @@ from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from typing import Protocol
 
-from ingest.ledger.entry import Entry
-from ingest.ledger.work_item import WorkItem
+from ingest.ledger.work_item import Entry, WorkItem
 from ingest.queue.dead_letters import DeadLetter
 from ingest.recovery.diagnosis import UNKNOWN, Diagnosis, diagnose
 from ingest.worker.ports import Queue
@@ -15,7 +14,7 @@ MOST_ENTRIES = 10
 MOST_BYTES = 200_000  # of messages sent together; SQS takes 1 MiB, or 256 KiB where a queue says so
 
 
-class LetterQueue(Protocol):
+class DeadLetterSource(Protocol):
     """Where dead letters are."""
 
     def take(self) -> Iterator[DeadLetter]:
@@ -30,7 +29,7 @@ class LetterQueue(Protocol):
 
 @dataclass(frozen=True)
 class Choice:
-    """Which dead letters are meant. `feed_of` tells the feed of a key, where one is asked for."""
+    """Which dead letters are meant. `feed_of` returns the feed of a key, where one is asked for."""
 
     reason: str | None = None
     feed: str | None = None
@@ -40,7 +39,7 @@ class Choice:
     feed_of: Callable[[str], str] = field(default=lambda key: "")
 
     def takes(self, letter: DeadLetter, diagnosis: Diagnosis) -> bool:
-        """Return whether a letter is meant. What nobody understands only comes back: it must be asked for by name."""
+        """Return whether a message is meant. One of no known kind must be asked for by its reason."""
         if self.reason != diagnosis.reason and (self.reason is not None or diagnosis.reason == UNKNOWN):
             return False
         if self.before_s is not None and letter.sent_s > self.before_s:
@@ -65,7 +64,7 @@ class Found:
 class Redrive:
     """Holds all dead letters it has looked at until `close`."""
 
-    def __init__(self, *, letters: LetterQueue, queue: Queue, find: Callable[[WorkItem], Entry | None]) -> None:
+    def __init__(self, *, letters: DeadLetterSource, queue: Queue, find: Callable[[WorkItem], Entry | None]) -> None:
         self._letters = letters
         self._queue = queue
         self._find = find

@@ -13,10 +13,9 @@ from ingest.contract import Status
 from ingest.errors import FileMissing, ObjectSuperseded, SettingsFault, StillLoading
 from ingest.file import FileVersion
 from ingest.ledger.claims import Outcome
-from ingest.ledger.entry import Entry
 from ingest.ledger.row_counts import NOTHING, RowCounts
 from ingest.ledger.states import is_open
-from ingest.ledger.work_item import NOTHING_CARRIED_OVER, CarriedOver, Plan, WorkItem
+from ingest.ledger.work_item import NOTHING_CARRIED_OVER, CarriedOver, Entry, SegmentPlan, WorkItem
 from ingest.queue.messages import body_of
 from ingest.worker.ports import Services
 from ingest.worker.report import Reporter
@@ -83,7 +82,7 @@ class Retry:
             return Retried(last.work.file, self._send(parts), is_new=False)
         if start == CHECKPOINT and last.status != Status.FAILED:
             raise SettingsFault(
-                f"{last.work.file.url} is {last.status}: there is no checkpoint to go on from; --from start loads all "
+                f"{last.work.file.url} is {last.status} and has no checkpoint to go on from; --from start loads all "
                 "of it again."
             )
         return self._begin(last, parts[1:], start)
@@ -127,7 +126,7 @@ class Retry:
         file = self._next(last.work.file, start)
         begun = NOTHING_CARRIED_OVER if start == START else self._carry_over(last.work.file, file, segments)
         is_new = self._transitions.retry(file, feed=last.feed, begun=begun)
-        ended = self._give_way(last) if is_open(last.status) else None  # not before: else nobody might load it
+        ended = self._give_way(last) if is_open(last.status) else None  # not before: else no one might load it
         entry = self._queries.entry(WorkItem(file))
         assert entry is not None
         messages = self._send([entry, *self._queries.segments(file)])
@@ -187,4 +186,4 @@ def _sum(segments: list[Entry]) -> CarriedOver:
         row_counts = row_counts.plus(entry.row_counts)
     last = segments[-1].work.segment
     assert last is not None
-    return CarriedOver(plan=Plan(last.end, len(segments)), segments_done=len(done), row_counts=row_counts)
+    return CarriedOver(plan=SegmentPlan(last.end, len(segments)), segments_done=len(done), row_counts=row_counts)

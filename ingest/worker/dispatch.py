@@ -10,14 +10,14 @@ from ingest.file import FileVersion
 from ingest.ledger.claims import Busy, Claimed, ClaimStatus, LeaseToken, Outcome, judge_claim
 from ingest.ledger.states import is_open
 from ingest.ledger.work_item import WorkItem
-from ingest.queue.messages import Reconcile, read_message
-from ingest.queue.notification import NewFiles
+from ingest.queue.messages import NewFiles, Reconcile, read_message
 from ingest.worker.attempt import Task, UnfinishedError
 from ingest.worker.lease import Lease, Timing
+from ingest.worker.load import Sizes
 from ingest.worker.ports import WorkerServices
 from ingest.worker.reconcile import Reconciler
 from ingest.worker.report import NO_FEED, Reporter, finish_split_file
-from ingest.worker.run import Worker
+from ingest.worker.run import TaskRunner
 
 MOST_STALLS = 1  # hand-overs in a row without progress; the next is a failed delivery
 STALL_PAUSE_S = 20  # for a table that takes nothing
@@ -44,13 +44,13 @@ class Dispatcher:
     """Dispatches messages, one after another: each has what it asks for done."""
 
     def __init__(
-        self, feeds: Feeds, services: WorkerServices, *, worker: Worker, reconciler: Reconciler, timing: Timing
+        self, feeds: Feeds, services: WorkerServices, *, runner: TaskRunner, reconciler: Reconciler, timing: Timing
     ) -> None:
         self._feeds = feeds
         self._services = services
         self._ledger = services.ledger
         self._clock = services.clock
-        self._worker = worker
+        self._runner = runner
         self._reconciler = reconciler
         self._reporter = Reporter(services)
         self._timing = timing
@@ -98,12 +98,12 @@ class Dispatcher:
 
     def _do(self, task: Task, message: Message) -> bool:
         if task.work.segment is not None and not self._ledger.queries.file_status(task.work.file).should_continue:
-            self._worker.stop_segment(task)
+            self._runner.stop_segment(task)
             # Where a newer version is known, no one else may come for it.
             finish_split_file(self._services, task.work.file, task.feed)
             return True
         try:
-            self._worker.do(task)
+            self._runner.do(task)
         except UnfinishedError as unfinished:
             self._go_on_later(message, unfinished)
             return False
@@ -183,3 +183,20 @@ class Dispatcher:
             return self._feeds.for_key(file.key)[0]
         except NoFeed:
             return NO_FEED
+
+
+def build_dispatcher(
+    feeds: Feeds,
+    services: WorkerServices,
+    *,
+    timing: Timing,
+    segment_bytes: int,
+    bucket: str,
+    stuck_s: float,
+    sizes: Sizes | None = None,
+) -> Dispatcher:
+    """Return a dispatcher with its worker and reconciler. A file larger than `segment_bytes` is split; `bucket` is
+    where files are dropped, `stuck_s` as for `Reconciler`."""
+    runner = TaskRunner(feeds, services, segment_bytes=segment_bytes, sizes=sizes or Sizes())
+    reconciler = Reconciler(feeds, services, bucket=bucket, stuck_s=stuck_s)
+    return Dispatcher(feeds, services, runner=runner, reconciler=reconciler, timing=timing)

@@ -22,8 +22,8 @@ from ingest.metrics.events import EventBus
 from ingest.queue.sqs import SqsQueue
 from ingest.rejects.parts import rejects_url
 from ingest.rejects.reject_writer import RejectParts
-from ingest.worker import wiring
 from ingest.worker.batch import BatchHandler, Reply, logger
+from ingest.worker.dispatch import build_dispatcher
 from ingest.worker.lease import Timing
 from ingest.worker.ports import WorkerServices
 
@@ -53,7 +53,7 @@ def build(environment: Mapping[str, str], root: Path) -> BatchHandler:
         url=_text(environment, Env.QUEUE_URL),
         dead_letter_url=_text(environment, Env.DEAD_LETTER_URL),
     )
-    dispatcher = wiring.build(
+    dispatcher = build_dispatcher(
         feeds,
         _services(session, environment, queue, clock),
         timing=timing,

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 from ingest.errors import OutOfTime
 from ingest.ledger.claims import LeaseToken
-from ingest.ledger.work_item import Checkpoint, Plan, WorkItem
+from ingest.ledger.work_item import Checkpoint, SegmentPlan, WorkItem
 from ingest.worker.ports import Services
 
 ABANDON_BEFORE_END_S = 10.0  # a block under way is given up: enough is left to put the work back
@@ -80,7 +80,7 @@ class Lease:
         self._saved_s = self._clock.monotonic_s()
         return True
 
-    def save_plan(self, plan: Plan) -> None:
+    def save_plan(self, plan: SegmentPlan) -> None:
         """Save how far a file is split.
 
         Raises:

@@ -32,7 +32,7 @@ class Sizes:
     """How a file is taken apart, in bytes. All who load or split one file must agree on them.
 
     `block`: of a block, if not what the feed's records ask for. `cell`: rejects are put, and a checkpoint may be, where
-    a piece goes beyond a multiple of this. `window`: keys are compared within so much (`DuplicateKeyWindow`).
+    a piece goes beyond a multiple of this. `window`: keys are compared within this (`DuplicateKeyWindow`).
     """
 
     block: int | None = None
@@ -43,8 +43,8 @@ class Sizes:
 class Load:
     """Loads one file, `file` by its URL, or a segment of it; items begin to age at `now_s` (epoch).
 
-    `books` is true at any moment, also after an error: what it counts is durable or superseded. `checkpoint` is where
-    another load may go on: it gives the same pieces, counts and rejects as if there had been one load only.
+    `row_counts` is true at any moment, also after an error: what it counts is durable or superseded. `checkpoint` is
+    where another load may go on: it gives the same pieces, counts and rejects as if there had been one load only.
     `has_moved`: it is further than where this one began.
 
     Peak memory: about twice a portion, plus some 25 times the block while it is text, columns and items, plus the
@@ -88,7 +88,7 @@ class Load:
         *,
         at_end: bool = True,
     ) -> RowCounts:
-        """Load a file, or a segment, from its beginning or from a checkpoint; return its books.
+        """Load a file, or a segment, from its beginning or from a checkpoint; return its row counts.
 
         `at_end`: the file ends where the segment does.
 
@@ -112,7 +112,7 @@ class Load:
         except ObjectSuperseded:  # a part cut short here might replace a whole one of a worker that was faster
             self.row_counts = self.checkpoint.row_counts
             raise
-        finally:  # who keeps the load for its books, in a cycle that is collected late, keeps no 64 MiB of keys
+        finally:  # who keeps the load for its row counts, in a cycle that is collected late, keeps no 64 MiB of keys
             self._window = self._window_at(START)
         self._rejects.close()
         return self.row_counts
@@ -158,7 +158,7 @@ class Load:
         items, faults = build_items(rows, mapping)
         items, keys, superseded, refused = self._write(items)
         overwritten = self._window.count(ends[0], keys)
-        if refused:  # who goes on from a checkpoint could not tell which keys of this block are in the table
+        if refused:  # who goes on from a checkpoint could not know which keys of this block are in the table
             self._window = self._window_at(ends[1])
         faults += refused + rows.faults
         self._rejects.add(list(locate(block, faults, reader)))
@@ -210,6 +210,6 @@ def too_many_rejects(row_counts: RowCounts) -> TooManyRejects:
     """Return what is said of a file with more rejects than its feed allows."""
     return TooManyRejects(
         f"{row_counts.rows_rejected} of the first {row_counts.rows_read} rows were rejected, more than the "
-        "feed's max_rejects allows; the rows written so far stay. Mend the file and "
-        "send it again, or mend the feed and let `ingest retry` load it."
+        "feed's max_rejects allows; the rows written so far stay. Fix the file and "
+        "drop it again, or fix the feed and load it with `ingest retry`."
     )

@@ -13,9 +13,8 @@ from ingest.feeds.dialect import Csv
 from ingest.feeds.feed import Feed
 from ingest.file import FileVersion
 from ingest.ledger.claims import Claimed, ClaimStatus, FileStatus, LeaseToken, Outcome
-from ingest.ledger.entry import Entry
 from ingest.ledger.row_counts import RowCounts
-from ingest.ledger.work_item import CarriedOver, Checkpoint, Plan, WorkItem
+from ingest.ledger.work_item import CarriedOver, Checkpoint, Entry, SegmentPlan, WorkItem
 from ingest.metrics.emf import Value
 from ingest.reading.segments import Segment
 from ingest.rejects.reject import Reject
@@ -38,7 +37,7 @@ class Leases(Protocol):
     def save(self, work: WorkItem, token: LeaseToken, checkpoint: Checkpoint) -> None:
         """Write how far the work is done, and hold the lease longer."""
 
-    def save_plan(self, file: FileVersion, token: LeaseToken, plan: Plan) -> None:
+    def save_plan(self, file: FileVersion, token: LeaseToken, plan: SegmentPlan) -> None:
         """Write how far a file is split, and hold the lease longer."""
 
     def put_back(self, work: WorkItem, token: LeaseToken, checkpoint: Checkpoint | None, error: IngestError) -> None:
@@ -51,7 +50,7 @@ class Transitions(Protocol):
     def add_segment(self, file: FileVersion, segment: Segment) -> None:
         """Write a segment's entry, unless it is there."""
 
-    def split(self, file: FileVersion, token: LeaseToken, plan: Plan, *, head_bytes: int) -> None:
+    def split(self, file: FileVersion, token: LeaseToken, plan: SegmentPlan, *, head_bytes: int) -> None:
         """Write that all segments are planned."""
 
     def end_file(self, file: FileVersion, token: LeaseToken, outcome: Outcome) -> None:

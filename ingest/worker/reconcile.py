@@ -7,9 +7,8 @@ from ingest.errors import GivenUp
 from ingest.feeds.feed import Feeds
 from ingest.file import FileVersion
 from ingest.ledger.claims import Outcome
-from ingest.ledger.entry import Entry
 from ingest.ledger.states import is_open
-from ingest.ledger.work_item import WorkItem
+from ingest.ledger.work_item import Entry, WorkItem
 from ingest.queue.messages import body_of
 from ingest.worker.ports import Services
 from ingest.worker.report import NO_FEED, Reporter, finish_split_file
@@ -72,7 +71,7 @@ class Reconciler:
             for entry in self._ledger.queries.open_files(feed)
             if self._look_after(entry, findings, is_late=is_late)
         ]
-        if begun_s or feed != NO_FEED:  # what has no feed ends at once: it is no metric to pay for until it does not
+        if begun_s or feed != NO_FEED:  # files of no feed end at once: the metric costs nothing until one does not
             oldest_s = max(0.0, self._clock.now_s() - min(begun_s)) if begun_s else 0.0
             self._reporter.oldest_unfinished(feed, oldest_s)
 

@@ -20,7 +20,7 @@ from ingest.worker.split import Splitter
 RENEWED_DELIVERIES = 3
 
 
-class Worker:
+class TaskRunner:
     """Does one task after another. A file larger than `segment_bytes` is split."""
 
     def __init__(self, feeds: Feeds, services: WorkerServices, *, segment_bytes: int, sizes: Sizes) -> None:

@@ -8,7 +8,7 @@ from ingest.file import FileVersion
 from ingest.items.mapping import map_columns
 from ingest.ledger.claims import Claimed
 from ingest.ledger.row_counts import NOTHING, RowCounts
-from ingest.ledger.work_item import Plan, WorkItem
+from ingest.ledger.work_item import SegmentPlan, WorkItem
 from ingest.queue.messages import body_of
 from ingest.reading.reader import open_file
 from ingest.reading.segments import Segment
@@ -61,18 +61,18 @@ class Splitter:
             if not reader.can_jump:
                 return False
             map_columns(self._feed, reader.columns)  # a wrong header ends it here
-            known = self._plan or Plan(reader.start)
+            known = self._plan or SegmentPlan(reader.start)
             for segment in reader.segments(known.at, self._segment_bytes):
                 known = self._add(segment, known)
         self._transitions.split(self._file, self._lease.token, known, head_bytes=reader.start.byte)
         self.row_counts = RowCounts(bytes_read=reader.start.byte)
         return True
 
-    def _add(self, segment: Segment, known: Plan) -> Plan:
+    def _add(self, segment: Segment, known: SegmentPlan) -> SegmentPlan:
         """Make a segment known, and return the plan that has it."""
         self._transitions.add_segment(self._file, segment)
         self._queue.send([body_of(WorkItem(self._file, segment))])
-        known = Plan(segment.end, known.segments + 1)
+        known = SegmentPlan(segment.end, known.segments + 1)
         self._lease.save_plan(known)
         self.has_moved = True
         return known

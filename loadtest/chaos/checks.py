@@ -161,9 +161,8 @@ class Judge:
     def _has_ended(self, segment: Entry) -> bool:
         """Return whether a segment was left behind by a file that failed or was superseded."""
         version = segment["sk"].removeprefix(LedgerKeys.SEGMENT_PREFIX).rpartition("#")[0]
-        files = [
-            r for r in self._found.ledger if r["pk"] == segment["pk"] and r["sk"] == LedgerKeys.FILE_PREFIX + version
-        ]
+        name = LedgerKeys.FILE_PREFIX + version
+        files = [r for r in self._found.ledger if r["pk"] == segment["pk"] and r["sk"] == name]
         return any(file["status"] in (Status.FAILED, Status.SUPERSEDED) for file in files)
 
     def _judge_queues(self) -> None:

@@ -25,7 +25,7 @@ WAIT_S = 1
 
 
 class SkewedClock(Clock):
-    """The machine's clock, and so much more."""
+    """The machine's clock, and a number of seconds more."""
 
     def now_s(self) -> float:
         """Return the wrong time."""

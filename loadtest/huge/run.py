@@ -64,12 +64,9 @@ class Loaded:
 
     def document(self, seconds: float) -> dict[str, Any]:
         """Return figures and problems."""
-        entries = [
-            r for r in self.stack_client.ledger() if str(r[LedgerKeys.SORT_KEY]).startswith(LedgerKeys.FILE_PREFIX)
-        ]
-        segments = sum(
-            str(r[LedgerKeys.SORT_KEY]).startswith(LedgerKeys.SEGMENT_PREFIX) for r in self.stack_client.ledger()
-        )
+        sort_key, file, segment = LedgerKeys.SORT_KEY, LedgerKeys.FILE_PREFIX, LedgerKeys.SEGMENT_PREFIX
+        entries = [r for r in self.stack_client.ledger() if str(r[sort_key]).startswith(file)]
+        segments = sum(str(r[sort_key]).startswith(segment) for r in self.stack_client.ledger())
         rows, said = sum(self.rows.values()), Counter(str(line.get("message")) for line in self.fleet.log())
         hand_overs, costs = said["message handed over"], self.ledger.costs
         problems = [*self._problems(entries), *self._missed_aims(hand_overs)]

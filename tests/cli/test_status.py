@@ -15,7 +15,7 @@ from ingest.errors import BadHeader, Throttled
 from ingest.file import FileVersion
 from ingest.ledger.claims import Outcome
 from ingest.ledger.row_counts import RowCounts
-from ingest.ledger.work_item import Plan, WorkItem
+from ingest.ledger.work_item import SegmentPlan, WorkItem
 from ingest.reading.blocks import Position
 from ingest.reading.segments import Segment
 from tests.support.command import NOON, Ran
@@ -139,7 +139,7 @@ def split(scenario: LedgerScenario, name: str, *, planned: bool = True) -> tuple
     for work in works:
         assert work.segment
         scenario.at(-190).transitions.add_segment(large, work.segment)
-    plan = Plan(ends[-1], 3)
+    plan = SegmentPlan(ends[-1], 3)
     scenario.at(-180).leases.save_plan(large, token, plan)
     if planned:
         scenario.at(-170).transitions.split(large, token, plan, head_bytes=10)
@@ -167,7 +167,7 @@ def busy_day(scenario: LedgerScenario) -> None:
     whole(scenario, "orders/early.csv", -3000, -2900)
     whole(scenario, "visits/bad.csv", -2000, -1900, Status.FAILED, error=BadHeader("It has no id."))
     whole(scenario, "orders/late.csv", -2500, -500)
-    whole(scenario, "-/homeless.csv", -300, -290, Status.FAILED)
+    whole(scenario, "-/no_feed.csv", -300, -290, Status.FAILED)
     scenario.begin(WorkItem(file("orders/long.csv")), -7000)
     work = WorkItem(file("visits/short.csv"))
     scenario.ledger.leases.put_back(
@@ -180,7 +180,7 @@ def test_open_files_come_first_and_then_those_that_ended_today_the_newest_first(
 ) -> None:
     busy_day(scenario)
     ran = Ran(capsys, "status", "--json")
-    assert names(ran) == ["short.csv", "long.csv", "homeless.csv", "late.csv", "bad.csv", "early.csv"]
+    assert names(ran) == ["short.csv", "long.csv", "no_feed.csv", "late.csv", "bad.csv", "early.csv"]
     assert ran.json["files"][0]["error"] == {"code": "throttled", "message": "The table takes nothing."}
     assert (ran.json["stack"], ran.json["at"], ran.json["truncated"]) == ("ingest", "2026-11-22T12:00:00Z", False)
 
@@ -189,14 +189,14 @@ def test_open_files_come_first_and_then_those_that_ended_today_the_newest_first(
     ("options", "expected"),
     [
         ("--feed visits", ["short.csv", "bad.csv"]),
-        ("--feed -", ["homeless.csv"]),
-        ("--status FAILED", ["homeless.csv", "bad.csv"]),
+        ("--feed -", ["no_feed.csv"]),
+        ("--status FAILED", ["no_feed.csv", "bad.csv"]),
         ("--status WAITING", ["short.csv"]),
         ("--status SPLIT", []),
         ("--feed orders --status COMPLETE", ["late.csv", "early.csv"]),
         ("--day 2026-11-21", ["yesterday.csv"]),
         ("--day 2026-11-22 --status COMPLETE", ["late.csv", "early.csv"]),
-        ("--limit 3", ["short.csv", "long.csv", "homeless.csv"]),
+        ("--limit 3", ["short.csv", "long.csv", "no_feed.csv"]),
     ],
 )
 def test_files_can_be_asked_for_by_feed_status_and_day(

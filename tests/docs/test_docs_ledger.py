@@ -16,7 +16,7 @@ from ingest.ledger.claims import LeaseToken, Outcome
 from ingest.ledger.row_counts import RowCounts
 from ingest.ledger.states import Step
 from ingest.ledger.store import TableLedger
-from ingest.ledger.work_item import CarriedOver, Checkpoint, Plan, WorkItem
+from ingest.ledger.work_item import CarriedOver, Checkpoint, SegmentPlan, WorkItem
 from ingest.reading.blocks import Position
 from ingest.reading.segments import Segment
 from tests.support.clients import client, ledger_table, mock_aws
@@ -64,8 +64,8 @@ def rows() -> Iterator[Any]:
         segment = Segment(Position(5, 2), Position(100, 20))
         at(ledger, NOW_S).leases.claim(WorkItem(FILE), feed="orders", token=token)
         at(ledger, NOW_S).transitions.add_segment(FILE, segment)
-        at(ledger, NOW_S).leases.save_plan(FILE, token, Plan(segment.end, 1))
-        at(ledger, NOW_S).transitions.split(FILE, token, Plan(segment.end, 1), head_bytes=5)
+        at(ledger, NOW_S).leases.save_plan(FILE, token, SegmentPlan(segment.end, 1))
+        at(ledger, NOW_S).transitions.split(FILE, token, SegmentPlan(segment.end, 1), head_bytes=5)
         work = WorkItem(FILE, segment)
         at(ledger, NOW_S).leases.claim(work, feed="orders", token=token)
         at(ledger, NOW_S).leases.save(work, token, Checkpoint(segment.start, segment.start, RowCounts()))

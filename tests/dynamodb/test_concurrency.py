@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ingest.dynamodb.concurrency import FEWEST, MOST, ConcurrencyLimiter
+from ingest.dynamodb.rate_limit import FEWEST, MOST, ConcurrencyLimiter
 
 
 def after(limiter: ConcurrencyLimiter, *, successes: int) -> ConcurrencyLimiter:

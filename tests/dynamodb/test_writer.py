@@ -1,4 +1,4 @@
-"""The fast writer against a DynamoDB that throttles, fails, resets, lies and refuses: the table holds the truth."""
+"""The fast writer against a DynamoDB that throttles, fails, resets, lies and refuses: the items are all there."""
 
 import gc
 import json
@@ -14,8 +14,8 @@ import pytest
 
 from ingest.dynamodb.batches import write_units
 from ingest.dynamodb.boto3_writer import Boto3Writer
-from ingest.dynamodb.concurrency import ConcurrencyLimiter
 from ingest.dynamodb.http.client import batch_write_exchange
+from ingest.dynamodb.rate_limit import ConcurrencyLimiter
 from ingest.dynamodb.writer import BatchWriter
 from ingest.errors import AccessDenied, IngestError, OutOfTime, TableMissing, Throttled, Unavailable
 from ingest.feeds.column import Column
@@ -287,7 +287,7 @@ def test_counts_go_on_from_one_call_to_the_next() -> None:
 
 
 class Heartbeats:
-    """Counts its calls and remembers when they came; raises at the one it is told."""
+    """Counts its calls and remembers when they came; raises at one of them."""
 
     def __init__(self, *, raises_at: int | None = None) -> None:
         self.at_s: list[float] = []
@@ -296,7 +296,7 @@ class Heartbeats:
     def __call__(self) -> None:
         self.at_s.append(time.monotonic())
         if len(self.at_s) == self._raises_at:
-            raise OutOfTime("There is no time left, as scripted.")
+            raise OutOfTime("The time is over, as scripted.")
 
 
 def test_the_heartbeat_comes_before_each_request() -> None:

@@ -1,17 +1,23 @@
-"""Tables of another account or region: the role is assumed, for as long as it takes, and by nobody else's leave."""
+"""Tables of another account or region: the role is assumed, for as long as it takes."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, get_args, get_type_hints
 
 import boto3
 import pytest
+from botocore.config import Config
 from botocore.exceptions import ClientError
+from msgspec import structs
 
+from ingest.contract import WRITE_OPERATIONS
+from ingest.dynamodb.boto3_writer import Boto3Writer
 from ingest.dynamodb.http.client import batch_write_exchange
-from ingest.dynamodb.writers import SESSION_NAME, table_session
+from ingest.dynamodb.writer import BatchWriter
+from ingest.dynamodb.writers import SESSION_NAME, WriterFactory, table_session
 from ingest.errors import AccessDenied
-from tests.support.clients import client, mock_aws, session
+from ingest.feeds.feed import Feed
+from tests.support.clients import client, mock_aws, resource, session
 
 ROLE = "arn:aws:iam::111122223333:role/writes-orders"
 REGION = "eu-west-1"
@@ -147,3 +153,30 @@ def test_the_reference_writer_reaches_the_table_of_the_roles_account() -> None:
     table.put_item(Item={"id": "1"})
     assert table.table_arn == f"arn:aws:dynamodb:{REGION}:111122223333:table/Orders"
     assert client("dynamodb").list_tables()["TableNames"] == []
+
+
+# --- which writer a feed has ---
+
+FEED = Feed("orders/", "Orders", "id")
+
+
+def test_the_fast_writer_of_a_table_is_kept_from_file_to_file() -> None:
+    factory = WriterFactory(session(), Config())
+    writer = factory.writer_for(FEED)
+    assert isinstance(writer, BatchWriter)
+    assert factory.writer_for(FEED) is writer
+    others = [structs.replace(FEED, interleave=False), structs.replace(FEED, region="us-west-2")]
+    assert all(factory.writer_for(feed) is not writer for feed in others)
+    assert factory.writer_for(FEED, table="Others") is not writer
+
+
+def test_the_reference_writer_is_made_for_each_file_with_the_resource_there_is() -> None:
+    dynamodb = resource("dynamodb")
+    writer = WriterFactory(session(), Config(), dynamodb=dynamodb).writer_for(structs.replace(FEED, writer="boto3"))
+    assert isinstance(writer, Boto3Writer)
+    assert writer._table.meta.client is dynamodb.meta.client
+
+
+def test_each_kind_of_writer_has_its_operations_which_the_function_is_allowed() -> None:
+    kinds = get_args(get_args(get_type_hints(Feed, include_extras=True)["writer"])[0])
+    assert set(kinds) == set(WRITE_OPERATIONS)

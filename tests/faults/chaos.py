@@ -15,7 +15,7 @@ from typing import Any
 
 Rule = dict[str, Any]
 START_S = 30.0
-# Its first request makes microburst read the models of all services, for seconds; this one is nobody's.
+# Its first request makes microburst read the models of all services, for seconds; this one belongs to no test.
 FIRST = {"Authorization": "AWS4-HMAC-SHA256 Credential=k/20261122/us-east-1/dynamodb/aws4_request, Signature=0"}
 FIRST |= {"X-Amz-Target": "DynamoDB_20120810.ListTables", "Content-Type": "application/x-amz-json-1.0"}
 

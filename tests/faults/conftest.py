@@ -27,11 +27,10 @@ from ingest.feeds.feed import Feeds
 from ingest.ledger.store import TableLedger
 from ingest.reading.blocks import BLOCK_BYTES
 from ingest.rejects.reject_writer import RejectParts, rejects_url
-from ingest.worker.dispatch import Dispatcher, Message
+from ingest.worker.dispatch import Dispatcher, Message, build_dispatcher
 from ingest.worker.handler import CLIENT_CONFIG
 from ingest.worker.lease import Timing
 from ingest.worker.ports import WorkerServices
-from ingest.worker.wiring import build
 from loadtest.simulator import Key, Settings, Simulator, Table
 from tests.faults.chaos import Chaos, chaos, free_port
 from tests.faults.files import FEED, File, as_read, make_file
@@ -175,7 +174,7 @@ class Place:
 
     @contextmanager
     def _sessions(self, table_url: str) -> Iterator[tuple[Dispatcher, Any]]:
-        """Give an intake whose clients are closed afterwards, and an S3 client that meets no faults."""
+        """Give a dispatcher whose clients are closed afterwards, and an S3 client that meets no faults."""
         with ExitStack() as stack:
             plain = stack.enter_context(closing(client(session(), "s3", self._emulator)))
             s3 = stack.enter_context(closing(client(self.session, "s3", self.storage_url)))
@@ -200,7 +199,7 @@ class Place:
             )
             segment_bytes = 64 * 1024 * 1024
             feeds, timing = Feeds({"orders": FEED}), Timing()
-            dispatcher = build(
+            dispatcher = build_dispatcher(
                 feeds, services, timing=timing, segment_bytes=segment_bytes, bucket=LANDING, stuck_s=3600
             )
             yield dispatcher, plain

@@ -49,7 +49,7 @@ def as_read(item: dict[str, dict[str, str]]) -> Item:
 
 
 def make_file(*, rows: int, longest_note: int, seed: int = 7) -> File:
-    """Return a file of so many rows, with notes up to about so long: line breaks, quotes and delimiters in some."""
+    """Return a file of rows, with notes up to about that long: line breaks, quotes and delimiters in some."""
     chance = random.Random(seed)
     text = io.StringIO(newline="")
     writer = csv.writer(text, lineterminator="\n")

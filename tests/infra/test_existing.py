@@ -15,7 +15,7 @@ from infra.settings import Settings, read_settings
 from ingest import contract
 from ingest.errors import SettingsFault
 from ingest.feeds.parse import parse_feeds
-from ingest.queue.notification import NewFiles, read_notification
+from ingest.queue.messages import NewFiles, read_notification
 
 Template = dict[str, Any]
 Synthesised = Callable[..., Template]

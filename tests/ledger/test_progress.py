@@ -7,10 +7,9 @@ import pytest
 from ingest.contract import Status
 from ingest.feeds.dialect import Csv
 from ingest.file import FileVersion
-from ingest.ledger.entry import Entry
 from ingest.ledger.progress import Progress, file_progress, may_be_compressed, segment_share
 from ingest.ledger.row_counts import RowCounts
-from ingest.ledger.work_item import WorkItem
+from ingest.ledger.work_item import Entry, WorkItem
 from ingest.reading.blocks import Position
 from ingest.reading.segments import Segment
 

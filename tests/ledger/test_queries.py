@@ -1,11 +1,10 @@
-"""What the ledger tells of its records, by the table and by the ledger in memory alike."""
+"""What the ledger says of its entries, by the table and by the ledger in memory alike."""
 
 from dataclasses import replace
 
 from ingest.contract import Status
 from ingest.ledger.claims import LeaseToken
-from ingest.ledger.entry import Entry
-from ingest.ledger.work_item import WorkItem
+from ingest.ledger.work_item import Entry, WorkItem
 from tests.support.ledgers import FILE, LEASE, ONE, TWO, WORK, AnyLedger, claim, closed, end, split
 from tests.support.memory_ledger import at
 

@@ -6,7 +6,7 @@ from ingest.contract import Status
 from ingest.errors import TooManyRejects
 from ingest.ledger.claims import Claimed, Outcome
 from ingest.ledger.row_counts import RowCounts
-from ingest.ledger.work_item import NOTHING_CARRIED_OVER, CarriedOver, Checkpoint, Plan, WorkItem
+from ingest.ledger.work_item import NOTHING_CARRIED_OVER, CarriedOver, Checkpoint, SegmentPlan, WorkItem
 from tests.support.ledgers import (
     ALL_PLANNED,
     CHECKPOINT,
@@ -65,7 +65,7 @@ def test_a_retry_of_a_file_that_is_split_has_the_segments_that_are_done(ledger: 
     first, second = ledger.queries.segments(AGAIN)
     assert (first.status, first.row_counts, first.work.segment) == (Status.DONE, ROW_COUNTS, FIRST)
     assert (second.status, second.row_counts) == (Status.PENDING, RowCounts())
-    plan = Plan(SECOND.end, 2)
+    plan = SegmentPlan(SECOND.end, 2)
     at(ledger, 200.0).transitions.retry(
         AGAIN, feed="orders", begun=CarriedOver(plan=plan, segments_done=1, row_counts=ROW_COUNTS)
     )

@@ -9,7 +9,7 @@ from ingest.errors import LeaseLost, Throttled
 from ingest.file import FileVersion
 from ingest.ledger.claims import Claimed, ClaimStatus, FileStatus, LeaseToken
 from ingest.ledger.row_counts import RowCounts
-from ingest.ledger.work_item import Checkpoint, Plan, WorkItem
+from ingest.ledger.work_item import Checkpoint, SegmentPlan, WorkItem
 from ingest.reading.blocks import Position
 from tests.support.ledgers import (
     CHECKPOINT,
@@ -110,10 +110,10 @@ def test_who_put_work_back_does_not_hold_it_any_more(ledger: AnyLedger) -> None:
 
 def test_a_plan_is_saved_for_whoever_goes_on(ledger: AnyLedger) -> None:
     claim(ledger)
-    at(ledger, 110.0).leases.save_plan(FILE, replace(LEASE, until_s=180.0), Plan(FIRST.end, 1))
+    at(ledger, 110.0).leases.save_plan(FILE, replace(LEASE, until_s=180.0), SegmentPlan(FIRST.end, 1))
     (entry,) = ledger.queries.open_files("orders")
     assert (entry.segments, entry.lease_until_s, entry.moved_s) == (1, 180.0, 110.0)
-    assert claim(ledger, token=OTHER, now_s=180.0) == Claimed(100.5, None, Plan(FIRST.end, 1))
+    assert claim(ledger, token=OTHER, now_s=180.0) == Claimed(100.5, None, SegmentPlan(FIRST.end, 1))
 
 
 def test_a_segment_that_no_one_planned_cannot_be_claimed(ledger: AnyLedger) -> None:
@@ -166,7 +166,7 @@ def note(
 
 def test_an_older_version_is_stale(ledger: AnyLedger) -> None:
     assert note(ledger, "0066F2A1")
-    assert note(ledger, "0066F2A1")  # the same again: the claim will tell
+    assert note(ledger, "0066F2A1")  # the same again: the claim will show
     assert note(ledger, "0066F2A101")
     assert not note(ledger, "0066F2A1")
     assert not note(ledger, "0066f2a1")
@@ -205,5 +205,5 @@ def test_nothing_is_written_with_a_lease_that_another_has_taken(ledger: AnyLedge
     with pytest.raises(LeaseLost):
         ledger.leases.put_back(WORK, LEASE, CHECKPOINT, Throttled("Slow down."))
     with pytest.raises(LeaseLost):
-        at(ledger, taken_at_s).leases.save_plan(FILE, LEASE, Plan(FIRST.end, 1))
+        at(ledger, taken_at_s).leases.save_plan(FILE, LEASE, SegmentPlan(FIRST.end, 1))
     assert list(ledger.queries.open_files("orders")) == before

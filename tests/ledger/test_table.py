@@ -16,7 +16,7 @@ from ingest.errors import BadHeader, IngestError, LeaseLost, TableMissing, Throt
 from ingest.ledger.row_counts import RowCounts
 from ingest.ledger.store import TableLedger
 from ingest.ledger.table import TRANSACTION_ATTEMPTS
-from ingest.ledger.work_item import Plan, WorkItem
+from ingest.ledger.work_item import SegmentPlan, WorkItem
 from tests.support.clients import ledger_table, mock_aws, resource, session
 from tests.support.fakes import ScriptedClock
 from tests.support.ledgers import (
@@ -220,7 +220,7 @@ CALLS: dict[str, Callable[[TableLedger], object]] = {
     "note_newest": lambda own: at(own, 1).leases.note_newest(FILE),
     "note a found one": lambda own: at(own, 1).leases.note_newest(replace(FILE, sequencer=None)),
     "add_segment": lambda own: at(own, 1).transitions.add_segment(FILE, FIRST),
-    "save_plan": lambda own: at(own, 1).leases.save_plan(FILE, LEASE, Plan(FIRST.end, 1)),
+    "save_plan": lambda own: at(own, 1).leases.save_plan(FILE, LEASE, SegmentPlan(FIRST.end, 1)),
     "split": lambda own: at(own, 1).transitions.split(FILE, LEASE, ALL_PLANNED, head_bytes=1),
     "end_file": lambda own: at(own, 1).transitions.end_file(FILE, LEASE, closed("FAILED", BadHeader(""), "r")),
     "end_begun": lambda own: at(own, 1).transitions.end_begun(FILE, LEASE, closed("FAILED", BadHeader(""), "r")),

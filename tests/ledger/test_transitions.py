@@ -9,7 +9,7 @@ from ingest.contract import Status
 from ingest.errors import BadHeader, GivenUp, InternalFault, LeaseLost
 from ingest.ledger.claims import ClaimStatus, LeaseToken, Outcome
 from ingest.ledger.row_counts import RowCounts
-from ingest.ledger.work_item import Plan
+from ingest.ledger.work_item import SegmentPlan
 from ingest.reading.blocks import Position
 from ingest.reading.segments import Segment
 from tests.support.ledgers import (
@@ -77,7 +77,7 @@ def test_segments_may_end_before_all_are_planned(ledger: AnyLedger) -> None:
     claim(ledger)
     at(ledger, 100.0).transitions.add_segment(FILE, FIRST)
     end(ledger, ONE)
-    at(ledger, 121.0).leases.save_plan(FILE, LEASE, Plan(FIRST.end, 1))
+    at(ledger, 121.0).leases.save_plan(FILE, LEASE, SegmentPlan(FIRST.end, 1))
     assert at(ledger, 122.0).transitions.end_split(FILE, rejects="") is None
     at(ledger, 123.0).transitions.add_segment(FILE, SECOND)
     at(ledger, 124.0).transitions.split(FILE, LEASE, ALL_PLANNED, head_bytes=10)
@@ -189,11 +189,11 @@ def test_segments_may_still_end_when_their_file_has(ledger: AnyLedger) -> None:
 
 def test_a_file_that_is_given_up_has_failed(ledger: AnyLedger) -> None:
     split(ledger)
-    assert at(ledger, 130.0).transitions.give_up(FILE, closed(Status.FAILED, GivenUp("Nobody could."), "s3://r/"))
+    assert at(ledger, 130.0).transitions.give_up(FILE, closed(Status.FAILED, GivenUp("No one could."), "s3://r/"))
     assert not at(ledger, 131.0).transitions.give_up(FILE, closed(Status.FAILED))
     reported = ledger.queries.unreported(FILE)
     assert reported is not None
-    assert (reported.status, reported.rejects, str(reported.error)) == (Status.FAILED, "s3://r/", "Nobody could.")
+    assert (reported.status, reported.rejects, str(reported.error)) == (Status.FAILED, "s3://r/", "No one could.")
 
 
 def test_an_outcome_is_unreported_until_it_was_reported(ledger: AnyLedger) -> None:

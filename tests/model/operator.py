@@ -8,7 +8,7 @@ from ingest.errors import IngestError, InternalFault, Unavailable
 from ingest.file import FileVersion
 from ingest.recovery.retry import From, Retried, Retry
 from ingest.worker.ports import Services
-from tests.model.edges import Bucket, Clock, Parts, Told, listed
+from tests.model.services import Bucket, Clock, Parts, ReportedOutcome, listed
 from tests.support.fakes import RecordingMetrics
 from tests.support.memory_ledger import MemoryEntry, MemoryLedger
 
@@ -21,7 +21,7 @@ class Operator:
     queue: Any
     bucket: Bucket
     parts: Parts
-    reported: list[Told]
+    reported: list[ReportedOutcome]
     clock: Clock
     calls_left: int = 0
 
@@ -76,7 +76,7 @@ class Operator:
 
     def file_ended(self, file: FileVersion, feed: str, outcome: Any) -> None:
         self._call()
-        self.reported.append(Told(file, feed, outcome))
+        self.reported.append(ReportedOutcome(file, feed, outcome))
 
 
 class Cut:

@@ -22,7 +22,7 @@ class Kind(StrEnum):
     NOTIFY = "a notification is delivered again, late"
     OVERWRITE = "a newer version is written"
     RECONCILE = "the schedule wakes the reconciler"
-    GIVE_UP = "a file is given up, as one that nobody could finish"
+    GIVE_UP = "a file is given up, as one that no one could finish"
     RETRY = "an operator has a file loaded again, and may be cut off meanwhile"
 
 

@@ -44,7 +44,7 @@ class MemoryQueue:
         return sum(message.visible_s <= self.now_s() for message in self.messages)
 
     def receive(self, hidden_s: float) -> Delivery | None:
-        """Deliver the message that is visible longest, or bury it where it was delivered too often."""
+        """Deliver the message that is visible longest, or dead-letter it where it was delivered too often."""
         for message in sorted(self.messages, key=lambda message: message.visible_s):
             if message.visible_s > self.now_s():
                 return None

@@ -1,4 +1,4 @@
-"""What the model has found, each in the smallest world that shows it."""
+"""What the model has found, each in the smallest simulation that shows it."""
 
 from collections.abc import Iterator
 
@@ -9,9 +9,9 @@ from ingest.errors import ObjectSuperseded
 from ingest.ledger.row_counts import RowCounts
 from ingest.ledger.work_item import Checkpoint
 from ingest.worker.load import Load
+from tests.model.check import check
 from tests.model.scheduler import Act, Kind
-from tests.model.truth import check
-from tests.model.world import FEED, HEAD, REFUSED, SIZES, World
+from tests.model.simulation import FEED, HEAD, REFUSED, SIZES, ModelRun
 from tests.support.fakes import FakeTable, RecordingRejects
 
 KEY = "orders/b.csv"
@@ -79,52 +79,52 @@ def test_an_object_that_is_gone_takes_nothing_from_what_was_counted() -> None:
 
 def test_a_split_file_is_superseded_by_its_segments_when_a_newer_version_is_known() -> None:
     """Its segments were given up one by one, and then it was UNBALANCED."""
-    world = World([])
-    world.drop((KEY, HEAD + ROWS))
-    planner = world.next_runner()
+    simulation = ModelRun([])
+    simulation.drop((KEY, HEAD + ROWS))
+    planner = simulation.next_runner()
     assert planner is not None
-    world.scheduler.run(planner)
-    segments, world.queue.messages = world.queue.messages, []
-    world.drop((KEY, HEAD + ROWS[6:]))
-    world.run()
-    world.queue.messages = segments
-    world.run()
-    check(world)
-    assert [entry.status for entry in world.ledger.files()] == [Status.SUPERSEDED, Status.COMPLETE]
+    simulation.scheduler.run(planner)
+    segments, simulation.queue.messages = simulation.queue.messages, []
+    simulation.drop((KEY, HEAD + ROWS[6:]))
+    simulation.run()
+    simulation.queue.messages = segments
+    simulation.run()
+    check(simulation)
+    assert [entry.status for entry in simulation.ledger.files()] == [Status.SUPERSEDED, Status.COMPLETE]
 
 
 def test_an_older_version_is_not_complete_when_its_last_segment_ends() -> None:
     """All of it was loaded, but a newer version had come before."""
-    world = World([])
-    world.drop((KEY, HEAD + ROWS))
+    simulation = ModelRun([])
+    simulation.drop((KEY, HEAD + ROWS))
     for _ in range(2):  # the planner, and all segments but the last
-        runner = world.next_runner()
+        runner = simulation.next_runner()
         assert runner is not None
-        world.scheduler.run(runner)
-    (file,) = world.ledger.files()
-    assert file.segments_done == len(world.queue.messages) == 1
-    world.ledger.newest[file.work.file.url] = "F"
-    world.run()
+        simulation.scheduler.run(runner)
+    (file,) = simulation.ledger.files()
+    assert file.segments_done == len(simulation.queue.messages) == 1
+    simulation.ledger.newest[file.work.file.url] = "F"
+    simulation.run()
     assert file.status == Status.SUPERSEDED
 
 
 def test_a_segment_that_finds_its_object_gone_ends_the_file_before_itself() -> None:
     """The segment that ended last in between took the file for unbalanced; `Watch` looks at the order."""
-    world = World([])
-    world.drop((KEY, HEAD + ROWS))
-    planner = world.next_runner()
+    simulation = ModelRun([])
+    simulation.drop((KEY, HEAD + ROWS))
+    planner = simulation.next_runner()
     assert planner is not None
-    world.scheduler.run(planner)
-    world.drop((KEY, HEAD + ROWS[6:]), is_reported=False)
-    world.run()
-    check(world)
-    assert [entry.status for entry in world.ledger.files()] == [Status.SUPERSEDED, Status.COMPLETE]
+    simulation.scheduler.run(planner)
+    simulation.drop((KEY, HEAD + ROWS[6:]), is_reported=False)
+    simulation.run()
+    check(simulation)
+    assert [entry.status for entry in simulation.ledger.files()] == [Status.SUPERSEDED, Status.COMPLETE]
 
 
 def test_an_object_whose_notification_died_with_two_workers_is_found_in_the_bucket() -> None:
     """Killed before and after it was noted as the newest, and never claimed: only the reconciler comes for it."""
-    world = World([Act(0, Kind.KILL, 0), Act(4, Kind.KILL, 0)], most_received=2)
-    world.drop((KEY, HEAD + b"a,20\n"))
-    world.run()
-    check(world)
-    assert [entry.status for entry in world.ledger.files()] == [Status.COMPLETE]
+    simulation = ModelRun([Act(0, Kind.KILL, 0), Act(4, Kind.KILL, 0)], most_received=2)
+    simulation.drop((KEY, HEAD + b"a,20\n"))
+    simulation.run()
+    check(simulation)
+    assert [entry.status for entry in simulation.ledger.files()] == [Status.COMPLETE]

@@ -1,11 +1,11 @@
-"""Small worlds under schedules of faults: nothing is lost, nothing counted twice, nothing stuck."""
+"""Small simulations under schedules of faults: nothing is lost, nothing counted twice, nothing stuck."""
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.model.check import check
 from tests.model.scheduler import Act, Kind
-from tests.model.truth import check
-from tests.model.world import HEAD, Kinds, World
+from tests.model.simulation import HEAD, Kinds, ModelRun
 
 KINDS = st.sampled_from([*Kind, Kind.KILL, Kind.SWITCH, Kind.SWITCH])
 ACT = st.builds(Act, st.integers(0, 60), KINDS, st.integers(0, 15))
@@ -20,9 +20,9 @@ def file(rows: bytes, letter: str) -> bytes:
 
 
 @st.composite
-def worlds(draw: st.DrawFn, kinds: Kinds | None = None) -> World:
-    """Return a world in which some files were dropped, told of in one notification, in two or not at all."""
-    world = World(
+def model_runs(draw: st.DrawFn, kinds: Kinds | None = None) -> ModelRun:
+    """Return a simulation in which some files were dropped, with one notification, with two or without any."""
+    simulation = ModelRun(
         draw(ACTS),
         kinds or Kinds(),
         most_received=draw(st.sampled_from([5, 2])),
@@ -33,23 +33,23 @@ def worlds(draw: st.DrawFn, kinds: Kinds | None = None) -> World:
     wrong = ("orders/wrong.csv", b"no,head\n1,2\n")
     together, are_reported = draw(st.booleans()), draw(st.sampled_from([True, True, True, False]))
     for files in [(small, large)] if together else [(small,), (large,)]:
-        world.drop(*files, is_reported=are_reported)
+        simulation.drop(*files, is_reported=are_reported)
     if draw(st.booleans()):
-        world.drop(wrong)
-    return world
+        simulation.drop(wrong)
+    return simulation
 
 
-@given(worlds())
+@given(model_runs())
 @settings(max_examples=settings().max_examples * 3 // 2)
-def test_nothing_is_lost_doubled_or_stuck(world: World) -> None:
-    run(world)
+def test_nothing_is_lost_doubled_or_stuck(simulation: ModelRun) -> None:
+    run(simulation)
 
 
-def run(world: World) -> None:
-    """Run a world and check it; an error tells what was done to it."""
+def run(simulation: ModelRun) -> None:
+    """Run a simulation and check it; an error says what was done to it."""
     try:
-        world.run()
-        check(world)
+        simulation.run()
+        check(simulation)
     except (Exception, AssertionError) as error:
-        error.add_note("\n".join(world.scheduler.trace))
+        error.add_note("\n".join(simulation.scheduler.trace))
         raise

@@ -12,16 +12,16 @@ from ingest.file import FileVersion
 from ingest.ledger.claims import LeaseToken
 from ingest.ledger.row_counts import RowCounts
 from ingest.ledger.work_item import Checkpoint, WorkItem
-from tests.model.edges import OwnRejects
-from tests.model.test_model import run, worlds
-from tests.model.world import Kinds, World
+from tests.model.services import OwnRejects
+from tests.model.simulation import Kinds, ModelRun
+from tests.model.test_model import model_runs, run
 from tests.support.memory_ledger import MemoryLedger
 
 MOST = 2000  # schedules until each must have been caught
 
 
 class AddsTwice(MemoryLedger):
-    """Adds a segment's books again when its end is told again."""
+    """Adds a segment's row counts again when its end is written again."""
 
     def end_segment(self, work: WorkItem, token: LeaseToken, row_counts: RowCounts, *, is_whole: bool) -> None:
         entry = self._of(work)
@@ -80,16 +80,16 @@ def _parts(token: str) -> dict[str, Any]:
 @pytest.mark.parametrize("name", MUTANTS)
 def test_a_wrong_ingester_is_caught(name: str) -> None:
     find(
-        worlds(MUTANTS[name]),
+        model_runs(MUTANTS[name]),
         is_wrong,
         settings=settings(max_examples=MOST, phases=[Phase.generate], database=None, derandomize=True),
     )
 
 
-def is_wrong(world: World) -> bool:
-    """Return whether running a world shows that something is wrong."""
+def is_wrong(simulation: ModelRun) -> bool:
+    """Return whether running a simulation shows that something is wrong."""
     try:
-        run(world)
+        run(simulation)
     except AssertionError:
         return True
     return False

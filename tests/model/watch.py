@@ -1,4 +1,4 @@
-"""Watches every call to the ledger, with bookkeeping of its own: who holds what, and what may never change."""
+"""Watches every call to the ledger, and notes who holds what, and what may never change."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace

@@ -10,8 +10,7 @@ from hypothesis import strategies as st
 
 from ingest.errors import UnknownMessage
 from ingest.file import FileVersion
-from ingest.queue.messages import read_message
-from ingest.queue.notification import NewFiles, TestEvent
+from ingest.queue.messages import NewFiles, TestEvent, read_message
 
 EVENTS = Path(__file__).parent.parent / "events"
 PUT = FileVersion(
@@ -74,7 +73,7 @@ def test_s3_sends_keys_encoded_as_in_a_form() -> None:
     assert files(body("s3_odd_key"))[0].key == "orders/red flower/50% of 1+1/über 😀.csv"
 
 
-def test_a_folder_marker_is_no_file_but_a_full_object_of_that_name_is() -> None:
+def test_a_folder_marker_is_not_a_file_but_a_full_object_of_that_name_is() -> None:
     assert files(body("s3_folder_marker")) == ()
     assert len(files(body("s3_folder_marker").replace('"size": 0', '"size": 7'))) == 1
 
@@ -126,20 +125,20 @@ def test_an_empty_version_is_none_to_speak_of() -> None:
 @pytest.mark.parametrize(
     ("text", "reason"),
     [
-        ("", "no JSON"),
-        ("not json", "no JSON"),
-        ("{", "no JSON"),
-        ("[" * 100_000, "no JSON"),
-        ("[]", "no object"),
-        ('"text"', "no object"),
-        ("null", "no object"),
+        ("", "not JSON"),
+        ("not json", "not JSON"),
+        ("{", "not JSON"),
+        ("[" * 100_000, "not JSON"),
+        ("[]", "not an object"),
+        ('"text"', "not an object"),
+        ("null", "not an object"),
         ("{}", "its fields are none"),
         ('{"job": 1, "id": 2}', "its fields are id, job"),
         ('{"Records": []}', "its fields are Records"),
         ('{"Records": "x"}', "its fields are Records"),
-        ('{"Records": [1]}', "no S3 event"),
-        ('{"Records": [null]}', "no S3 event"),
-        ('{"Type": "Notification", "Message": "hello"}', "no JSON"),
+        ('{"Records": [1]}', "not an S3 event"),
+        ('{"Records": [null]}', "not an S3 event"),
+        ('{"Type": "Notification", "Message": "hello"}', "not JSON"),
         ('{"Type": "Notification", "Message": 1}', "its fields are Message, Type"),
         (body("s3_removed"), "ObjectRemoved:Delete 2.6 of aws:s3"),
         (body("s3_put").replace('"2.6"', '"3.0"'), "ObjectCreated:Put 3.0"),
@@ -151,14 +150,14 @@ def test_an_empty_version_is_none_to_speak_of() -> None:
         (changed("event_bridge", *DETAIL, key=None), "'key'"),
         (changed("event_bridge", detail=None), "'detail'"),
         (changed("s3_put", *RECORD, eventName=7), "The message is 7 2.6 of aws:s3"),
-        (changed("s3_put", *RECORD, s3=[]), "no S3 event"),
-        (changed("s3_put", *OBJECT, key=7), "no S3 event"),
-        (changed("s3_put", *OBJECT, size="7"), "no S3 event"),
-        (changed("s3_put", *OBJECT, sequencer=7), "no S3 event"),
-        (changed("s3_put", *OBJECT, eTag=["x"]), "no S3 event"),
-        (changed("s3_put", *OBJECT, key=""), "no S3 event"),
-        (changed("s3_put", *RECORD, eventTime=7), "no S3 event"),
-        (changed("s3_put", *RECORD, "s3", "bucket", name={}), "no S3 event"),
+        (changed("s3_put", *RECORD, s3=[]), "not an S3 event"),
+        (changed("s3_put", *OBJECT, key=7), "not an S3 event"),
+        (changed("s3_put", *OBJECT, size="7"), "not an S3 event"),
+        (changed("s3_put", *OBJECT, sequencer=7), "not an S3 event"),
+        (changed("s3_put", *OBJECT, eTag=["x"]), "not an S3 event"),
+        (changed("s3_put", *OBJECT, key=""), "not an S3 event"),
+        (changed("s3_put", *RECORD, eventTime=7), "not an S3 event"),
+        (changed("s3_put", *RECORD, "s3", "bucket", name={}), "not an S3 event"),
         (changed("event_bridge", detail=[]), "EventBridge"),
         (changed("event_bridge", *DETAIL, key=7), "EventBridge"),
         (changed("event_bridge", *DETAIL, key=["x"]), "EventBridge"),

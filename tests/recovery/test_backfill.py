@@ -32,7 +32,7 @@ class Known:
         return file.key in self._keys
 
 
-class World:
+class BackfillSetup:
     """A backfill of some objects."""
 
     def __init__(self, *keys: str, known: tuple[str, ...] = (), per_second: float = 10, is_dry: bool = False) -> None:
@@ -60,53 +60,53 @@ class World:
 
 
 def test_what_the_ledger_does_not_know_is_sent() -> None:
-    world = World("orders/old.csv", "orders/new.csv", "orders/", known=("orders/new.csv",))
-    assert world.run() == Tally(seen=2, sent=1, known=1)
-    assert world.sent == ["orders/old.csv"]
+    setup = BackfillSetup("orders/old.csv", "orders/new.csv", "orders/", known=("orders/new.csv",))
+    assert setup.run() == Tally(seen=2, sent=1, known=1)
+    assert setup.sent == ["orders/old.csv"]
 
 
 def test_only_what_lies_under_the_prefix_is_looked_at() -> None:
-    world = World("orders/2025/a.csv", "orders/2026/a.csv")
-    assert world.run("orders/2025/") == Tally(seen=1, sent=1)
+    setup = BackfillSetup("orders/2025/a.csv", "orders/2026/a.csv")
+    assert setup.run("orders/2025/") == Tally(seen=1, sent=1)
 
 
 def test_what_no_feed_takes_is_refused_and_not_sent() -> None:
     keys = [f"visits/{n}.csv" for n in range(REFUSED_SHOWN + 2)]
-    world = World(*keys, "orders/a.csv")
-    tally = world.run()
+    setup = BackfillSetup(*keys, "orders/a.csv")
+    tally = setup.run()
     assert (tally.sent, tally.refused, tally.first_refused) == (1, REFUSED_SHOWN + 2, keys[:REFUSED_SHOWN])
-    assert world.sent == ["orders/a.csv"]
+    assert setup.sent == ["orders/a.csv"]
 
 
 def test_no_more_messages_a_second_are_sent_than_was_asked_for() -> None:
-    world = World(*(f"orders/{n}.csv" for n in range(11)), per_second=4)
-    begun_s = world.clock.time_s
-    world.run()
-    assert world.clock.time_s - begun_s == 2.5
-    assert world.clock.sleeps == [0.25] * 10
+    setup = BackfillSetup(*(f"orders/{n}.csv" for n in range(11)), per_second=4)
+    begun_s = setup.clock.time_s
+    setup.run()
+    assert setup.clock.time_s - begun_s == 2.5
+    assert setup.clock.sleeps == [0.25] * 10
 
 
 def test_time_that_passed_over_known_objects_is_not_made_up_for() -> None:
     keys = [f"orders/{n}.csv" for n in range(6)]
-    world = World(*keys, known=tuple(keys[1:3]), per_second=1)
-    for tally in world.backfill.run("landing", ""):
-        world.clock.time_s += 10 if tally.known else 0
-    assert world.clock.sleeps == []
-    assert world.backfill.tally.sent == 4
+    setup = BackfillSetup(*keys, known=tuple(keys[1:3]), per_second=1)
+    for tally in setup.backfill.run("landing", ""):
+        setup.clock.time_s += 10 if tally.known else 0
+    assert setup.clock.sleeps == []
+    assert setup.backfill.tally.sent == 4
 
 
 def test_a_dry_run_counts_and_sends_nothing() -> None:
-    world = World("orders/a.csv", "orders/b.csv", is_dry=True)
-    assert world.run() == Tally(seen=2, sent=2)
-    assert (world.sent, world.clock.sleeps) == ([], [])
+    setup = BackfillSetup("orders/a.csv", "orders/b.csv", is_dry=True)
+    assert setup.run() == Tally(seen=2, sent=2)
+    assert (setup.sent, setup.clock.sleeps) == ([], [])
 
 
 def test_what_was_not_taken_is_not_counted_as_sent() -> None:
-    world = World("orders/a.csv")
-    world.queue.error = Unavailable("The queue is away.")
+    setup = BackfillSetup("orders/a.csv")
+    setup.queue.error = Unavailable("The queue is away.")
     with pytest.raises(Unavailable):
-        world.run()
-    assert world.backfill.tally.sent == 0
+        setup.run()
+    assert setup.backfill.tally.sent == 0
 
 
 def test_the_outcome_is_a_sum_and_what_to_do_about_the_refused() -> None:
@@ -121,7 +121,7 @@ def test_the_outcome_is_a_sum_and_what_to_do_about_the_refused() -> None:
 
 
 class FakeStack:
-    """A stack around a world."""
+    """A stack around a setup."""
 
     landing_bucket = "landing"
 

@@ -7,8 +7,7 @@ import pytest
 
 from ingest.contract import RECONCILE_MESSAGE, Status
 from ingest.file import FileVersion
-from ingest.ledger.entry import Entry
-from ingest.ledger.work_item import WorkItem
+from ingest.ledger.work_item import Entry, WorkItem
 from ingest.queue.messages import body_of
 from ingest.reading.blocks import Position
 from ingest.reading.segments import Segment
@@ -33,7 +32,7 @@ def reason(work: WorkItem, *entries: Entry) -> tuple[str, bool]:
 
 
 def test_the_last_error_of_a_file_or_segment_is_the_reason() -> None:
-    bad = {"error": "There is no table.", "error_code": "table_missing"}
+    bad = {"error": "The table does not exist.", "error_code": "table_missing"}
     assert reason(WORK, entry(**bad)) == ("table_missing", True)
     assert reason(PART, entry(status=Status.SPLIT), entry(PART, **bad)) == ("table_missing", True)
 
@@ -49,7 +48,7 @@ def test_what_no_worker_has_claimed_was_not_begun(found: tuple[Entry, ...]) -> N
 
 
 def test_a_file_that_has_ended_asks_for_nothing_more() -> None:
-    failed = entry(status=Status.FAILED, error="Nobody could.", error_code="given_up")
+    failed = entry(status=Status.FAILED, error="No one could.", error_code="given_up")
     assert reason(WORK, failed) == ("given_up", False)
     assert reason(PART, failed, entry(PART)) == ("given_up", False)
     assert "ingest retry" in diagnose(body_of(WORK), lambda work: failed).why

@@ -7,8 +7,7 @@ import pytest
 
 from ingest.errors import Unavailable
 from ingest.file import FileVersion
-from ingest.ledger.entry import Entry
-from ingest.ledger.work_item import WorkItem
+from ingest.ledger.work_item import Entry, WorkItem
 from ingest.queue.dead_letters import DeadLetter
 from ingest.queue.messages import body_of
 from ingest.recovery.redrive import MOST_BYTES, Choice, Redrive, portions
@@ -48,7 +47,7 @@ LETTERS = [
 ]
 
 
-class World:
+class RedriveSetup:
     """A dead-letter queue, a queue and a ledger."""
 
     def __init__(self, letters: list[DeadLetter]) -> None:
@@ -81,38 +80,38 @@ class World:
     ],
 )
 def test_what_is_chosen(choice: Choice, names: list[str]) -> None:
-    assert World(LETTERS).chosen(choice) == names
+    assert RedriveSetup(LETTERS).chosen(choice) == names
 
 
 def test_what_is_chosen_is_sent_and_taken_out_and_the_others_are_let_go() -> None:
-    world = World(LETTERS)
-    found = list(world.run.look(Choice(file="orders/*")))
-    assert sum(world.run.send(one.letter for one in found if one.is_chosen)) == 2
-    world.run.close()
-    assert [sent.body for sent in world.queue.sent] == [LETTERS[0].body, LETTERS[2].body]
-    assert {(sent.hops, sent.stalls) for sent in world.queue.sent} == {(0, 0)}
-    assert (world.letters.deleted, world.letters.released) == (["a", "c"], ["b", "stranger"])
+    setup = RedriveSetup(LETTERS)
+    found = list(setup.run.look(Choice(file="orders/*")))
+    assert sum(setup.run.send(one.letter for one in found if one.is_chosen)) == 2
+    setup.run.close()
+    assert [sent.body for sent in setup.queue.sent] == [LETTERS[0].body, LETTERS[2].body]
+    assert {(sent.hops, sent.stalls) for sent in setup.queue.sent} == {(0, 0)}
+    assert (setup.letters.deleted, setup.letters.released) == (["a", "c"], ["b", "stranger"])
 
 
 def test_what_the_queue_did_not_take_is_not_taken_out() -> None:
-    world = World(LETTERS)
-    world.queue.error = Unavailable("The queue is away.")
-    found = list(world.run.look(ALL))
+    setup = RedriveSetup(LETTERS)
+    setup.queue.error = Unavailable("The queue is away.")
+    found = list(setup.run.look(ALL))
     with pytest.raises(Unavailable):
-        sum(world.run.send(one.letter for one in found))
-    world.run.close()
-    assert (world.letters.deleted, world.letters.released) == ([], ["a", "b", "c", "stranger"])
+        sum(setup.run.send(one.letter for one in found))
+    setup.run.close()
+    assert (setup.letters.deleted, setup.letters.released) == ([], ["a", "b", "c", "stranger"])
 
 
 def test_what_is_discarded_is_sent_nowhere() -> None:
-    world = World(LETTERS)
-    found = list(world.run.look(Choice(reason="unknown_message")))
-    assert sum(world.run.discard(one.letter for one in found if one.is_chosen)) == 1
-    world.run.close()
-    assert (world.letters.deleted, world.queue.sent) == (["stranger"], [])
+    setup = RedriveSetup(LETTERS)
+    found = list(setup.run.look(Choice(reason="unknown_message")))
+    assert sum(setup.run.discard(one.letter for one in found if one.is_chosen)) == 1
+    setup.run.close()
+    assert (setup.letters.deleted, setup.queue.sent) == (["stranger"], [])
 
 
-def test_a_portion_is_no_more_than_the_queue_takes_at_once() -> None:
+def test_a_portion_is_at_most_what_the_queue_takes_at_once() -> None:
     many = [letter(str(n)) for n in range(23)]
     assert [len(portion) for portion in portions(many)] == [10, 10, 3]
     large = [letter(str(n), body="x" * (MOST_BYTES // 2 + 1)) for n in range(3)]

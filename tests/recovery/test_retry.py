@@ -1,4 +1,4 @@
-"""A file loaded again: its books are right, whatever the attempt before left, and nobody who is late disturbs them."""
+"""A file loaded again: its row counts are right, whatever the attempt before left, and no late worker disturbs them."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -22,9 +22,8 @@ from ingest.errors import (
 from ingest.feeds.feed import Feed, Feeds, Rejects
 from ingest.file import FileVersion
 from ingest.ledger.claims import LeaseToken, Outcome
-from ingest.ledger.entry import Entry
 from ingest.ledger.row_counts import RowCounts
-from ingest.ledger.work_item import Checkpoint, Plan, WorkItem
+from ingest.ledger.work_item import Checkpoint, Entry, SegmentPlan, WorkItem
 from ingest.reading.blocks import Position
 from ingest.reading.segments import Segment
 from ingest.recovery.retry import Retried, Retry
@@ -183,7 +182,7 @@ def test_a_file_is_refused_while_a_segment_of_it_is_held() -> None:
     token = LeaseToken("m1", 1, world.clock.time_s + 40)
     at(world.ledger, 1.0).leases.claim(WorkItem(file), feed="orders", token=token)
     at(world.ledger, 1.0).transitions.add_segment(file, segment)
-    at(world.ledger, 1.0).transitions.split(file, token, Plan(segment.end, 1), head_bytes=5)
+    at(world.ledger, 1.0).transitions.split(file, token, SegmentPlan(segment.end, 1), head_bytes=5)
     at(world.ledger, 1.0).leases.claim(WorkItem(file, segment), feed="orders", token=token)
     with pytest.raises(StillLoading, match=r"bytes 5-\d+ of s3://landing-example/orders/a.csv is being loaded"):
         Operator(world).retry()
@@ -215,10 +214,10 @@ def test_a_stuck_file_goes_on_at_its_checkpoint_as_the_attempt_it_is() -> None:
     assert (entry.status, entry.row_counts) == (Status.COMPLETE, FOUR)
 
 
-def test_there_is_no_checkpoint_in_a_file_that_is_done() -> None:
+def test_a_file_that_is_done_has_no_checkpoint() -> None:
     world = World()
     world.take(event(KEY))
-    with pytest.raises(SettingsFault, match="is COMPLETE: there is no checkpoint"):
+    with pytest.raises(SettingsFault, match="is COMPLETE and has no checkpoint"):
         Operator(world).retry("checkpoint")
 
 
@@ -255,7 +254,7 @@ def split_and_given_up(world: World) -> FileVersion:
     at(ledger, 1.0).leases.claim(WorkItem(file), feed="orders", token=token)
     for segment in segments:
         at(ledger, 1.0).transitions.add_segment(file, segment)
-    at(ledger, 1.0).transitions.split(file, token, Plan(segments[-1].end, 3), head_bytes=5)
+    at(ledger, 1.0).transitions.split(file, token, SegmentPlan(segments[-1].end, 3), head_bytes=5)
     for segment, is_whole, row_counts in ((0, True, RowCounts(1, 1, 0, 0, 4)), (1, False, RowCounts(1, 1, 0, 0, 4))):
         work = WorkItem(file, segments[segment])
         at(ledger, 1.0).leases.claim(work, feed="orders", token=token)

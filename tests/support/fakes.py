@@ -1,4 +1,4 @@
-"""Stand-ins for the world outside the pipeline: they remember what they were told and fail as scripted."""
+"""Stand-ins for the world outside the pipeline: they remember what they were given and fail as scripted."""
 
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
@@ -90,7 +90,7 @@ class RecordingRejects:
 
 @dataclass
 class ScriptedClock:
-    """Time that passes only when it is told to, or by `tick_s` whenever somebody looks; chance that is no chance."""
+    """Time that passes only by a test, or by `tick_s` whenever it is asked for; chance that is always the same."""
 
     time_s: float = 1_000_000.0
     tick_s: float = 0.0
@@ -118,7 +118,7 @@ class ScriptedClock:
 
 
 class FakeObjects:
-    """Objects by key, read in portions of `portion` bytes. A key may be scripted to end in an error after so many."""
+    """Objects by key, read in portions of `portion` bytes. A key may be scripted to end in an error after some."""
 
     def __init__(self, contents: dict[str, bytes], *, portion: int = 7) -> None:
         self.contents = contents
@@ -176,7 +176,7 @@ class SentMessage:
 
 @dataclass
 class RecordingQueue:
-    """A queue that keeps what is put in it; fails if told to."""
+    """A queue that keeps what is put in it; fails with `error`."""
 
     sent: list[SentMessage] = field(default_factory=list)
     error: IngestError | None = None
@@ -192,7 +192,7 @@ class RecordingQueue:
 
 @dataclass
 class RecordingEvents:
-    """An `EventSink`; fails if told to."""
+    """An `EventSink`; fails with `error`."""
 
     reported: list[tuple[FileVersion, str, Outcome]] = field(default_factory=list)
     error: IngestError | None = None
@@ -205,7 +205,7 @@ class RecordingEvents:
 
 @dataclass
 class RecordingDeadLetters:
-    """A `DeadLetters`; fails if told to."""
+    """A `DeadLetters`; fails with `error`."""
 
     dead_lettered: list[tuple[str, str, str]] = field(default_factory=list)
     error: IngestError | None = None

@@ -3,10 +3,9 @@
 from ingest.errors import IngestError
 from ingest.file import FileVersion
 from ingest.ledger.claims import Claimed, ClaimStatus, LeaseToken, Outcome
-from ingest.ledger.entry import Entry
 from ingest.ledger.row_counts import RowCounts
 from ingest.ledger.store import TableLedger
-from ingest.ledger.work_item import Checkpoint, Plan, WorkItem
+from ingest.ledger.work_item import Checkpoint, Entry, SegmentPlan, WorkItem
 from ingest.reading.blocks import Position
 from ingest.reading.segments import Segment
 from tests.support.memory_ledger import MemoryLedger, at
@@ -21,7 +20,7 @@ OTHER = LeaseToken("m2", 1, until_s=300.0, worker="w2")
 ROW_COUNTS = RowCounts(rows_read=6, rows_written=3, rows_rejected=2, rows_superseded=1, bytes_read=40)
 HALF = RowCounts(rows_read=2, rows_written=2, bytes_read=20)
 CHECKPOINT = Checkpoint(Position(30, 4, 1, 29), Position(10, 2), HALF)
-ALL_PLANNED = Plan(SECOND.end, 2)
+ALL_PLANNED = SegmentPlan(SECOND.end, 2)
 AnyLedger = TableLedger | MemoryLedger
 
 

@@ -10,11 +10,11 @@ from ingest.contract import Status
 from ingest.errors import IngestError, InternalFault, LeaseLost
 from ingest.file import FileVersion
 from ingest.ledger.claims import Claimed, ClaimStatus, FileStatus, LeaseToken, Outcome, final_status
-from ingest.ledger.entry import Entry
 from ingest.ledger.row_counts import NOTHING, RowCounts
-from ingest.ledger.states import FILE_STEPS, NEW, SEGMENT_STEPS, Step, is_open, steps_of
+from ingest.ledger.states import FILE_STEPS, NEW, SEGMENT_STEPS, Step, is_open
 from ingest.ledger.store import TableLedger
-from ingest.ledger.work_item import CarriedOver, Checkpoint, Plan, WorkItem
+from ingest.ledger.table import steps_of
+from ingest.ledger.work_item import CarriedOver, Checkpoint, Entry, SegmentPlan, WorkItem
 from ingest.reading.segments import Segment
 from ingest.worker.ports import WorkerClock
 from tests.support.fakes import ScriptedClock
@@ -34,7 +34,7 @@ class MemoryEntry:
     started_s: float | None = None
     moved_s: float = 0.0
     checkpoint: Checkpoint | None = None
-    plan: Plan | None = None
+    plan: SegmentPlan | None = None
     row_counts: RowCounts = NOTHING
     segments_done: int = 0
     resent: int = 0
@@ -138,12 +138,12 @@ class MemoryLedger:
         elif entry.work.segment != segment:
             raise InternalFault("A segment was planned with another end before.")
 
-    def save_plan(self, file: FileVersion, token: LeaseToken, plan: Plan) -> None:
+    def save_plan(self, file: FileVersion, token: LeaseToken, plan: SegmentPlan) -> None:
         now_s = self.clock.now_s()
         entry = self._held(WorkItem(file), "save", token)
         entry.plan, entry.until_s, entry.moved_s, entry.resent = plan, token.until_s, now_s, 0
 
-    def split(self, file: FileVersion, token: LeaseToken, plan: Plan, *, head_bytes: int) -> None:
+    def split(self, file: FileVersion, token: LeaseToken, plan: SegmentPlan, *, head_bytes: int) -> None:
         now_s = self.clock.now_s()
         entry = self._held(WorkItem(file), "split", token)
         entry.status, entry.until_s, entry.moved_s, entry.plan = Status.SPLIT, 0.0, now_s, plan

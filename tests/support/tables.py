@@ -77,7 +77,7 @@ def any_attribute(draw: st.DrawFn, name: str, count: int) -> Attribute:
 
 
 def sent_by_boto3(items: Items) -> list[Any]:
-    """Return what boto3 would send, as `meaning` tells it."""
+    """Return what boto3 would send, as `meaning` has it."""
     serialize = TypeSerializer().serialize
     return [{name: meaning(serialize(value)) for name, value in item.items()} for item in python_items(items)]
 

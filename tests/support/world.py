@@ -7,11 +7,10 @@ from typing import Any
 from ingest.dynamodb.item_writer import ItemWriter
 from ingest.feeds.feed import Feed, Feeds, Rejects
 from ingest.file import FileVersion
-from ingest.worker.dispatch import Dispatcher, Message
+from ingest.worker.dispatch import Dispatcher, Message, build_dispatcher
 from ingest.worker.lease import Timing
 from ingest.worker.load import Sizes
 from ingest.worker.ports import WorkerServices
-from ingest.worker.wiring import build
 from tests.support.fakes import (
     FakeObjects,
     FakeTable,
@@ -70,7 +69,7 @@ class World:
     ) -> Dispatcher:
         """Return a dispatcher with other feeds and settings."""
         timing, stuck_s = timing or Timing(), 3600
-        return build(
+        return build_dispatcher(
             feeds,
             self.services,
             timing=timing,

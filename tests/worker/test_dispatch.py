@@ -1,4 +1,4 @@
-"""What becomes of messages: files are claimed, loaded, closed and told of; what must come back comes back."""
+"""What becomes of messages: files are claimed, loaded, closed and reported; what must come back comes back."""
 
 from collections.abc import Callable, Iterator
 
@@ -187,7 +187,7 @@ def test_an_older_version_is_stale_and_acked_and_a_newer_one_is_loaded() -> None
     assert len(world.ledger.entries) == 2
 
 
-# --- file faults: recorded, told, acked ---
+# --- file faults: recorded, reported, acked ---
 
 
 def test_a_key_of_no_feed_is_recorded_as_failed_and_acked() -> None:
@@ -351,7 +351,7 @@ def test_a_bug_is_recorded_and_comes_back_with_its_cause() -> None:
     assert world.entry().status == Status.WAITING
 
 
-# --- messages nobody understands ---
+# --- messages of no known kind ---
 
 
 @pytest.mark.parametrize("body", ["hello", "{}", (EVENTS / "s3_removed.json").read_text(encoding="utf-8")])
@@ -373,7 +373,7 @@ def test_an_unknown_message_that_cannot_be_dead_lettered_comes_back() -> None:
     assert world.metrics.lines == []
 
 
-# --- what is told to whom ---
+# --- what is reported to whom ---
 
 SECRET = "4111-1111-1111-1111"
 

@@ -205,7 +205,7 @@ def test_each_missing_variable_is_named(name: str) -> None:
 
 @pytest.mark.parametrize("name", [Env.RETRY_BASE_S, Env.LEASE_S, Env.SEGMENT_BYTES])
 @pytest.mark.parametrize("value", ["", "soon", "30s", "nan", "inf", "-1", "1e400"])
-def test_a_variable_that_is_no_number_is_named_with_its_value(name: str, value: str) -> None:
+def test_a_variable_that_is_not_a_number_is_named_with_its_value(name: str, value: str) -> None:
     sentence = f"{name} = '{value}' is wrong: accepted is a number" if value else f"{name} is not set"
     with pytest.raises(SettingsFault, match=sentence):
         handler.build({**ENVIRONMENT, name: value}, ROOT)
@@ -216,7 +216,7 @@ def test_a_missing_feeds_file_is_named(tmp_path: Path) -> None:
         handler.build(ENVIRONMENT, tmp_path)
 
 
-# --- all real parts, against moto (which is no judge of what DynamoDB refuses) ---
+# --- all real parts, against moto (which does not show what DynamoDB refuses) ---
 
 FEEDS = """
 [feeds.orders]
@@ -343,7 +343,7 @@ def test_a_mixed_batch_ends_where_each_message_belongs(cloud: Cloud, log: io.Str
     dead = cloud.sqs.receive_message(QueueUrl=cloud.dead, MessageAttributeNames=["All"])["Messages"]
     assert [message["Body"] for message in dead] == ["poison"]
     assert dead[0]["MessageAttributes"]["code"]["StringValue"] == "unknown_message"
-    assert "no JSON" in dead[0]["MessageAttributes"]["reason"]["StringValue"]
+    assert "not JSON" in dead[0]["MessageAttributes"]["reason"]["StringValue"]
 
 
 def test_the_entry_point_builds_its_parts_once(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,4 +1,4 @@
-"""One file through the whole loop: the same table, rejects and books whatever the portions and blocks."""
+"""One file through the whole loop: the same table, rejects and row counts whatever the portions and blocks."""
 
 import bz2
 import gc
@@ -324,7 +324,7 @@ def test_more_rejects_than_the_feed_allows_end_the_file_early_with_true_row_coun
     assert loaded.rejects.durable == 20
 
 
-def test_as_many_rejects_as_the_feed_allows_are_no_fault() -> None:
+def test_as_many_rejects_as_the_feed_allows_are_not_a_fault() -> None:
     feed = Feed("f/", "Table", "id", columns={"n": "N"}, max_rejects=Rejects(count=10))
     assert Loaded(many(10, 10), feed, block_bytes=80).error is None
 

@@ -1,4 +1,4 @@
-"""What is told of rows adds up to the books in the ledger, whatever becomes of a file and of those who load it."""
+"""What is reported of rows adds up to the row counts in the ledger, whatever becomes of a file and its workers."""
 
 from collections.abc import Callable
 

@@ -1,4 +1,4 @@
-"""What no message brings to its end is found: stuck work is sent again, and given up if that helps nobody."""
+"""What no message brings to its end is found: stuck work is sent again, and given up if that does not help."""
 
 from dataclasses import replace
 
@@ -85,7 +85,7 @@ def test_a_file_no_one_can_finish_fails_with_the_last_error_and_what_to_do() -> 
 def test_a_file_that_is_only_late_is_not_given_up() -> None:
     made = world()
     try_once(made)
-    for _ in range(10):  # its messages wait in the queue, and nobody has come to them
+    for _ in range(10):  # its messages wait in the queue, and no one has come to them
         made.clock.time_s += STUCK_S
         assert look(made).files_given_up == 0
 
@@ -104,14 +104,14 @@ def test_an_outcome_that_was_not_reported_is_reported() -> None:
     with pytest.raises(Throttled):
         made.take(f'{{"ingest":"file","file":{{"bucket":"{BUCKET}","key":"{KEY}","etag":"e","sequencer":"0A"}}}}')
     made.events.error = None
-    assert look(made).outcomes_reported == 0  # whoever closed it may be about to tell
+    assert look(made).outcomes_reported == 0  # whoever closed it may be about to report
     made.clock.time_s += 61
     assert look(made).outcomes_reported == 1
     assert [outcome.status for _, _, outcome in made.events.reported] == [Status.COMPLETE]
 
 
 def oldest(world: World, feed: str = "orders") -> list[object]:
-    """Return the ages that were told, one for each look."""
+    """Return the ages that were reported, one for each look."""
     metric = Metric.OLDEST_UNFINISHED_FILE
     return [values[metric] for name, values in world.metrics.lines if name == feed and metric in values]
 

@@ -1,4 +1,4 @@
-"""A load that goes on at any checkpoint ends as one that was never stopped: the same table, books and rejects."""
+"""A load that goes on at any checkpoint ends as one that was never stopped: the same table, row counts and rejects."""
 
 import gzip
 from dataclasses import dataclass, field
@@ -30,7 +30,7 @@ class Outcome:
 
 
 def load(data: bytes, csv: Csv, *, begin: Checkpoint | None = None, table: FakeTable | None = None) -> Outcome:
-    """Load a file; checkpoints are told with how many rejects were durable at each."""
+    """Load a file; checkpoints come with how many rejects were durable at each."""
     table, rejects = table or FakeTable(), RecordingRejects()
     reported: list[tuple[Checkpoint, int]] = []
 

@@ -22,8 +22,8 @@ from ingest.cli.status.view import (
 )
 from ingest.errors import FileMissing, SettingsFault
 from ingest.file import FileVersion
-from ingest.ledger.entry import Entry
 from ingest.ledger.progress import segment_share
+from ingest.ledger.work_item import Entry
 
 _COLUMNS = (
     TableColumn("first byte"),

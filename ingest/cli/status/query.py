@@ -12,9 +12,9 @@ from ingest.contract import FINAL_STATUSES, Status
 from ingest.errors import SettingsFault
 from ingest.feeds.feed import Feeds
 from ingest.file import FileVersion
-from ingest.ledger.entry import Entry
 from ingest.ledger.progress import Progress, file_progress, may_be_compressed
 from ingest.ledger.states import is_open
+from ingest.ledger.work_item import Entry
 from ingest.worker.report import NO_FEED
 
 OPEN_STATUSES = (Status.LOADING, Status.WAITING, Status.SPLIT)

@@ -12,7 +12,7 @@ from ingest.cli.status.view import age_text, share_text, status_text
 from ingest.cli.top.collect import StackHealth, eta_s
 from ingest.cli.top.document import THROTTLES, reject_share
 from ingest.contract import Metric, Status
-from ingest.ledger.entry import Entry
+from ingest.ledger.work_item import Entry
 
 KEY = 31  # characters of a file's key at most
 

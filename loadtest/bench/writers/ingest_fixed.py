@@ -6,7 +6,7 @@ import time
 from pathlib import Path
 
 from ingest.cli.source import open_source, open_table
-from ingest.dynamodb.concurrency import ConcurrencyLimiter
+from ingest.dynamodb.rate_limit import ConcurrencyLimiter
 from ingest.dynamodb.writer import BatchWriter
 from ingest.feeds.parse import read_feeds
 from ingest.rejects.local_file import RejectFile

@@ -1,4 +1,4 @@
-"""What a world must have come to, worked out from the rows alone and from a load that nobody disturbed."""
+"""What a simulation must have come to, worked out from the rows alone and from an undisturbed load."""
 
 from functools import cache
 from itertools import pairwise
@@ -7,64 +7,64 @@ from typing import Any
 from ingest.contract import Metric, Status
 from ingest.file import FileVersion
 from ingest.ledger.row_counts import NOTHING, RowCounts
-from tests.model.world import BUCKET, HEAD, REFUSED, World
+from tests.model.simulation import BUCKET, HEAD, REFUSED, ModelRun
 from tests.support.memory_ledger import MemoryEntry
 
 COUNTED = (Metric.ROWS_READ, Metric.ROWS_WRITTEN, Metric.ROWS_REJECTED, Metric.ROWS_SUPERSEDED, Metric.BYTES_READ)
 Row = tuple[int, str, str]  # byte offset, key, number
 
 
-def check(world: World) -> None:
+def check(simulation: ModelRun) -> None:
     """Fail unless nothing was lost, doubled or forgotten."""
-    assert not world.queue.messages
-    _check_dead_letters(world)
-    _check_reported_rows(world)
-    for entry in world.ledger.files():
-        _check_outcome(world, entry)
-    for key, found in world.bucket.objects.items():
+    assert not simulation.queue.messages
+    _check_dead_letters(simulation)
+    _check_reported_rows(simulation)
+    for entry in simulation.ledger.files():
+        _check_outcome(simulation, entry)
+    for key, found in simulation.bucket.objects.items():
         url = f"s3://{BUCKET}/{key}"
-        versions = [r for r in world.ledger.files() if (r.work.file.url, r.work.file.etag) == (url, found.etag)]
-        _check_newest(world, versions)
+        versions = [r for r in simulation.ledger.files() if (r.work.file.url, r.work.file.etag) == (url, found.etag)]
+        _check_newest(simulation, versions)
 
 
-def _check_dead_letters(world: World) -> None:
-    faults = world.scheduler.disturbances + 10 * any(world.skews_s)
-    assert not world.queue.dead or faults >= world.most_received - 1, "a good message was buried"
+def _check_dead_letters(simulation: ModelRun) -> None:
+    faults = simulation.scheduler.disturbances + 10 * any(simulation.skews_s)
+    assert not simulation.queue.dead or faults >= simulation.most_received - 1, "a good message was dead-lettered"
 
 
-def _check_reported_rows(world: World) -> None:
-    """No row was told twice, and all were if nobody died or was late before it could tell."""
+def _check_reported_rows(simulation: ModelRun) -> None:
+    """No row was reported twice, and all were if no worker died or was late before it could report."""
     counted = NOTHING
-    for entry in world.ledger.files():
+    for entry in simulation.ledger.files():
         counted = counted.plus(entry.row_counts)
-        for segment in world.ledger.segment_entries(entry.work.file):
+        for segment in simulation.ledger.segment_entries(entry.work.file):
             if segment.status not in (Status.DONE, Status.STOPPED):  # the file does not count it yet
                 counted = counted.plus(segment.row_counts)
-    sums = world.metrics.sums("orders")
+    sums = simulation.metrics.sums("orders")
     reported = RowCounts(*(int(sums.get(metric, 0)) for metric in COUNTED))
     assert all(getattr(reported, name) <= count for name, count in counted.counts().items()), f"{reported} of {counted}"
-    if not world.scheduler.disturbances and not world.cut_retries:
-        loaded = counted.since(world.kept)
+    if not simulation.scheduler.disturbances and not simulation.cut_retries:
+        loaded = counted.since(simulation.kept)
         assert reported == loaded, f"{reported} of {loaded}"
 
 
-def _check_outcome(world: World, entry: MemoryEntry) -> None:
+def _check_outcome(simulation: ModelRun, entry: MemoryEntry) -> None:
     file = entry.work.file
     assert entry.status != Status.UNBALANCED, f"{file.url} {file.version}: {entry.row_counts}"
-    reported = [t.outcome for t in world.reported if (t.file.url, t.file.version) == (file.url, file.version)]
+    reported = [t.outcome for t in simulation.reported if (t.file.url, t.file.version) == (file.url, file.version)]
     outcomes = {(outcome.status, outcome.error and outcome.error.code) for outcome in reported}
-    assert outcomes == {(entry.status, entry.error and entry.error.code)}, f"told of {file.url}: {outcomes}"
+    assert outcomes == {(entry.status, entry.error and entry.error.code)}, f"reported of {file.url}: {outcomes}"
     assert entry.until_s == 0.0, "an open lease"
     if entry.status == Status.COMPLETE:
-        _check_complete(world, entry, {outcome.row_counts for outcome in reported})
-    elif not world.queue.dead:
-        for segment in world.ledger.segment_entries(file):
+        _check_complete(simulation, entry, {outcome.row_counts for outcome in reported})
+    elif not simulation.queue.dead:
+        for segment in simulation.ledger.segment_entries(file):
             assert segment.status != Status.LOADING, f"{segment.work.name} of a file that has ended"
 
 
-def _check_complete(world: World, entry: MemoryEntry, reported: set[RowCounts]) -> None:
-    data = world.data(entry.work.file)
-    segments = world.ledger.segment_entries(entry.work.file)
+def _check_complete(simulation: ModelRun, entry: MemoryEntry, reported: set[RowCounts]) -> None:
+    data = simulation.data(entry.work.file)
+    segments = simulation.ledger.segment_entries(entry.work.file)
     assert all(segment.status == Status.DONE for segment in segments)
     expected, bad = undisturbed(data)
     assert entry.row_counts == expected, f"{entry.row_counts}, not {expected}"
@@ -72,42 +72,42 @@ def _check_complete(world: World, entry: MemoryEntry, reported: set[RowCounts]) 
     rows = rows_of(data)
     assert entry.row_counts.rows_read == len(rows)
     assert entry.row_counts.is_balanced
-    rejects = [o for part in world.parts[entry.work.file.url, entry.work.file.version].values() for o in part]
+    rejects = [o for part in simulation.parts[entry.work.file.url, entry.work.file.version].values() for o in part]
     assert sorted(rejects) == bad, f"rejects {sorted(rejects)}, not {bad}"
     assert {offset for offset, _, number in rows if not number.isdigit()} <= set(bad)
     assert set(bad) <= {offset for offset, _, number in rows if is_bad(number)}
 
 
-def _check_newest(world: World, versions: list[MemoryEntry]) -> None:
-    """At least one load of the newest version is complete, unless it cannot be, or nobody was left to do it."""
-    data = world.data(versions[0].work.file)
+def _check_newest(simulation: ModelRun, versions: list[MemoryEntry]) -> None:
+    """At least one load of the newest version is complete, unless it cannot be, or no one was left to do it."""
+    data = simulation.data(versions[0].work.file)
     statuses = {entry.status for entry in versions}
     if not data.startswith(HEAD):
-        gave_way = {Status.SUPERSEDED} if versions[0].work.file.url in world.retried else set()
+        gave_way = {Status.SUPERSEDED} if versions[0].work.file.url in simulation.retried else set()
         assert statuses - gave_way == {Status.FAILED}, statuses
         return
-    if world.queue.dead and Status.FAILED in statuses:  # given up
+    if simulation.queue.dead and Status.FAILED in statuses:  # given up
         return
     assert Status.COMPLETE in statuses, f"{versions[0].work.file.url} is {statuses}"
     for entry in versions:
         if entry.status == Status.COMPLETE:
-            _check_table(world, entry.work.file)
+            _check_table(simulation, entry.work.file)
 
 
-def _check_table(world: World, file: FileVersion) -> None:
-    ends = [0, *(r.work.segment.end.byte for r in world.ledger.segment_entries(file) if r.work.segment), 10**9]
+def _check_table(simulation: ModelRun, file: FileVersion) -> None:
+    ends = [0, *(r.work.segment.end.byte for r in simulation.ledger.segment_entries(file) if r.work.segment), 10**9]
     allowed: dict[str, dict[int, str]] = {}
     every: dict[str, set[str]] = {}
-    for offset, key, number in rows_of(world.data(file)):
+    for offset, key, number in rows_of(simulation.data(file)):
         if not is_bad(number):
             segment = next(n for n, (start, end) in enumerate(pairwise(ends)) if start <= offset < end)
             allowed.setdefault(key, {})[segment] = number
             every.setdefault(key, set()).add(number)
-    is_alone = sum(url == file.url for url, _ in world.versions) == 1 and file.url not in world.retried
+    is_alone = sum(url == file.url for url, _ in simulation.versions) == 1 and file.url not in simulation.retried
     for key, numbers in allowed.items():
-        item = world.table.items.get((key,))
+        item = simulation.table.items.get((key,))
         assert item is not None, f"{key} is lost"
-        if is_alone and not world.watch.late_keys[key,]:
+        if is_alone and not simulation.watch.late_keys[key,]:
             assert str(item["n"]) in numbers.values(), f"{key} has {item['n']}, not one of {numbers}"
         else:  # which of two versions, or of two workers on one, is last is not promised
             assert str(item["n"]) in every[key]
@@ -130,11 +130,11 @@ def is_bad(number: str) -> bool:
 
 @cache
 def undisturbed(data: bytes) -> tuple[RowCounts, list[int]]:
-    """Return the books of a load that nobody disturbs, and where its rejects stand."""
-    world: Any = World([])
-    world.drop(("orders/x.csv", data))
-    world.run()
-    (entry,) = world.ledger.files()
+    """Return the row counts of an undisturbed load, and where its rejects stand."""
+    simulation: Any = ModelRun([])
+    simulation.drop(("orders/x.csv", data))
+    simulation.run()
+    (entry,) = simulation.ledger.files()
     return entry.row_counts, sorted(
-        offset for parts in world.parts.values() for part in parts.values() for offset in part
+        offset for parts in simulation.parts.values() for part in parts.values() for offset in part
     )

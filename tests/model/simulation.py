@@ -1,4 +1,4 @@
-"""A small world: two files of a few rows, several workers, and whatever a schedule does to them."""
+"""A small simulation: two files of a few rows, several workers, and whatever a schedule does to them."""
 
 import json
 from collections.abc import Callable
@@ -14,12 +14,13 @@ from ingest.ledger.claims import Outcome
 from ingest.ledger.row_counts import NOTHING, RowCounts
 from ingest.ledger.states import is_open
 from ingest.recovery.retry import From, Retried
-from ingest.worker.dispatch import Dispatcher, Message
+from ingest.worker.dispatch import Dispatcher, Message, build_dispatcher
 from ingest.worker.lease import Timing
 from ingest.worker.load import Sizes
 from ingest.worker.ports import WorkerServices
-from ingest.worker.wiring import build
-from tests.model.edges import (
+from tests.model.operator import Operator
+from tests.model.scheduler import LAST, Act, Kind, Runner, Scheduler
+from tests.model.services import (
     Bucket,
     Clock,
     Object,
@@ -31,10 +32,8 @@ from tests.model.edges import (
     OwnRejects,
     OwnWriter,
     Parts,
-    Told,
+    ReportedOutcome,
 )
-from tests.model.operator import Operator
-from tests.model.scheduler import LAST, Act, Kind, Runner, Scheduler
 from tests.model.sqs import Delivery, MemoryQueue
 from tests.model.watch import Watch
 from tests.support.fakes import FakeTable, RecordingDeadLetters, RecordingMetrics
@@ -63,7 +62,7 @@ class Kinds:
 
 
 @dataclass
-class World:
+class ModelRun:
     """Runs a schedule until all is done: `run`, then look at what it left."""
 
     acts: list[Act]
@@ -72,7 +71,7 @@ class World:
     skews_s: tuple[int, ...] = (0,)  # by how much the workers' clocks are wrong, one after another
     versions: dict[tuple[str, str], bytes] = field(default_factory=dict)  # (URL, eTag) -> data
     notifications: list[str] = field(default_factory=list)
-    reported: list[Told] = field(default_factory=list)
+    reported: list[ReportedOutcome] = field(default_factory=list)
     parts: Parts = field(default_factory=dict)
     bugs: list[Exception] = field(default_factory=list)
     retried: set[str] = field(default_factory=set)  # URLs
@@ -92,7 +91,7 @@ class World:
         self._workers = 0
 
     def drop(self, *files: tuple[str, bytes], is_reported: bool = True) -> None:
-        """Put objects, told of in one notification, or not at all."""
+        """Put objects, with one notification for all, or without any."""
         entries = []
         for key, data in files:
             etag = f"e{len(self.versions)}"
@@ -124,7 +123,7 @@ class World:
 
     @property
     def is_settled(self) -> bool:
-        """Whether all objects are known, and the outcome of all files was told."""
+        """Whether all objects are known, and the outcome of all files was reported."""
         known = {(entry.work.file.url, entry.work.file.etag) for entry in self.ledger.files()}
         lying = {(f"s3://{BUCKET}/{key}", found.etag) for key, found in self.bucket.objects.items()}
         return lying <= known and all(entry.reported for entry in self.ledger.files())
@@ -199,7 +198,7 @@ class World:
             clock=clock,
             log=lambda *_: None,
         )
-        return build(
+        return build_dispatcher(
             FEEDS,
             services,
             timing=TIMING,
@@ -245,7 +244,7 @@ class World:
     def _give_up(self, url: str) -> None:
         for entry in self.ledger.files():
             if entry.work.file.url == url and is_open(entry.status):
-                outcome = Outcome(Status.FAILED, entry.row_counts, 1.0, None, GivenUp("Nobody could finish it."))
+                outcome = Outcome(Status.FAILED, entry.row_counts, 1.0, None, GivenUp("No one could finish it."))
                 self.ledger.transitions.give_up(entry.work.file, outcome)
                 self.given_up.add(url)
 

@@ -201,8 +201,8 @@ class OwnRejects:
 
 
 @dataclass(frozen=True)
-class Told:
-    """An outcome as it was told."""
+class ReportedOutcome:
+    """An outcome as it was reported."""
 
     file: FileVersion
     feed: str
@@ -213,10 +213,10 @@ class Told:
 class OwnEvents:
     """The event bus."""
 
-    reported: list[Told]
+    reported: list[ReportedOutcome]
     scheduler: Scheduler
 
     def file_ended(self, file: FileVersion, feed: str, outcome: Outcome) -> None:
-        self.scheduler.point("tell", may_fail=True)
-        self.reported.append(Told(file, feed, outcome))
-        self.scheduler.point("tell", is_after=True, may_fail=True)
+        self.scheduler.point("report", may_fail=True)
+        self.reported.append(ReportedOutcome(file, feed, outcome))
+        self.scheduler.point("report", is_after=True, may_fail=True)
