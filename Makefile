@@ -1,4 +1,4 @@
-# Everything a person or CI runs. Needs Python >= 3.11, make and git; the targets install the rest under .venv and build/.
+# Everything a person or CI runs. Needs Python >= 3.11 and make; the targets install the rest under .venv and build/.
 PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
@@ -10,23 +10,18 @@ LET_PASS           := B101
 LET_PASS_UNSHIPPED := B105,B106,B311,B404,B603,B607
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test nightly check audit docs synth deploy destroy template clean
+.PHONY: help setup setup-demo demo test nightly check audit docs synth deploy destroy template clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-setup: $(VENV)/ready ## Install everything the other targets need (they call it themselves)
+setup: ## Install all that tests and checks need (the other targets call what they need themselves)
+	@$(PYTHON) -m infra.setup dev
 
-$(VENV)/ready: requirements-dev.txt requirements-function.txt infra/local/requirements.txt infra/local/awscli.txt pyproject.toml
-	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed; set PYTHON=...")'
-	$(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements-dev.txt
-	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --editable .
-	$(BIN)/python -m infra.node --install
-	$(BIN)/python -m infra.local install
-	@touch $@
+setup-demo:
+	@$(PYTHON) -m infra.setup demo
 
-demo: setup ## Load sample_data.csv in the local stack and show the result of every row
+demo: setup-demo ## Load sample_data.csv in the local stack and show the result of every row
 	@$(BIN)/python -m infra.local demo
 
 test: setup ## Run all tests, the fast ones first; then the end-to-end tests in the local stack, with either writer and with IAM
@@ -55,16 +50,16 @@ docs: setup ## Write what the docs take from the code: the table of metrics, the
 	$(BIN)/python -m infra.monitoring.metrics_page
 	$(BIN)/python -m infra.monitoring.picture
 
-synth: setup ## Write the CloudFormation template to cdk.out (no AWS account needed)
+synth: setup-demo ## Write the CloudFormation template to cdk.out (no AWS account needed)
 	$(CDK) synth --quiet
 
-deploy: setup ## Deploy the stack to the AWS account your credentials name
+deploy: setup-demo ## Deploy the stack to the AWS account your credentials name
 	$(CDK) deploy
 
-destroy: setup ## Remove the stack; tables and buckets with data stay unless cdk.json says otherwise
+destroy: setup-demo ## Remove the stack; tables and buckets with data stay unless cdk.json says otherwise
 	$(CDK) destroy
 
-template: setup ## Write template and zip for a deployment without the CDK to dist/; measure sizes and cold start
+template: setup-demo ## Write template and zip for a deployment without the CDK to dist/; measure sizes and cold start
 	@$(BIN)/python -m infra.plain
 	@echo
 	@$(BIN)/python -m loadtest bench cold-start --repeat 5 --zip "$$($(BIN)/python -m infra.bundle --host)" --out build/cold_start.json

@@ -18,7 +18,8 @@ def main() -> None:
     settings = read_settings(app.node.try_get_context("stages"), app.node.try_get_context("stage") or "default")
     feeds_path = Path(app.node.try_get_context("feeds") or "feeds.toml")
     feeds = read_feeds(feeds_path)
-    code = bundle.build(bundle.ARM64, feeds_path)
+    built = app.node.try_get_context("code")  # the local stack has its zip already
+    code = Path(built) if built else bundle.build(bundle.ARM64, feeds_path)
     stack = IngestStack(app, settings.name, settings=settings, feeds=feeds, code=code)
     nag.watch(app, stack, feeds)
     app.synth()

@@ -15,7 +15,7 @@ from modulefinder import ModuleFinder
 from pathlib import Path
 from typing import Literal
 
-from infra import trim
+from infra import setup, trim
 from ingest import contract
 from ingest.errors import SettingsFault
 
@@ -108,24 +108,21 @@ def _fingerprint(platform: Platform) -> str:
 
 
 def _install(platform: Platform, tree: Path) -> None:
-    flags = ["--quiet", "--disable-pip-version-check", "--no-compile", "--no-deps", "--only-binary=:all:"]
-    if platform == ARM64:
-        flags += ["--python-version", PYTHON, "--implementation", "cp"]
-        flags += ["--platform", "manylinux_2_28_aarch64", "--platform", "manylinux2014_aarch64"]
-    command = [
-        sys.executable,
-        "-m",
-        "pip",
-        "install",
-        *flags,
+    flags = [
+        "--quiet",
+        "--no-deps",
+        "--only-binary",
+        ":all:",
         "--target",
         str(tree),
         "--requirement",
         str(REQUIREMENTS),
     ]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if platform == ARM64:
+        flags += ["--python-version", PYTHON, "--python-platform", "aarch64-manylinux_2_28"]
+    done = subprocess.run([*setup.uv(), "pip", "install", *flags], capture_output=True, text=True, check=False)
     if done.returncode:
-        raise SettingsFault(f"pip could not get the function's wheels for {platform}: {done.stderr.strip()[-600:]}")
+        raise SettingsFault(f"uv could not get the function's wheels for {platform}: {done.stderr.strip()[-600:]}")
 
 
 def _kept_files(tree: Path) -> Iterator[Path]:

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+from infra import setup
 from ingest.errors import SettingsFault
 
 OLDEST = 20  # major version; the oldest that aws-cdk-lib's runtime starts with
@@ -27,7 +28,7 @@ def install() -> Path:
     """Return a Node.js executable; install the package into this Python environment if there is none."""
     found = find()
     if found is None:
-        subprocess.run([sys.executable, "-m", "pip", "install", "--quiet", PACKAGE], check=True)
+        subprocess.run([*setup.uv(), "pip", "install", "--quiet", "--python", sys.executable, PACKAGE], check=True)
         importlib.invalidate_caches()
         found = find()
     return _required(found)

@@ -3,8 +3,9 @@
 import hashlib
 import subprocess
 import sys
-import venv
 from pathlib import Path
+
+from infra import setup
 
 
 def made(home: Path, requirements: Path) -> Path:
@@ -12,8 +13,9 @@ def made(home: Path, requirements: Path) -> Path:
     pins = hashlib.sha256(requirements.read_bytes() + sys.version.encode()).hexdigest()
     stamp = home / "installed"
     if not (stamp.exists() and stamp.read_text() == pins):
-        venv.create(home, with_pip=True, clear=True)
-        flags = ["--quiet", "--disable-pip-version-check", "--no-deps"]
-        subprocess.run([home / "bin" / "python", "-m", "pip", "install", *flags, "-r", requirements], check=True)
+        python = str(home / "bin" / "python")
+        subprocess.run([*setup.uv(), "venv", "--quiet", "--clear", "--python", sys.executable, str(home)], check=True)
+        flags = ["--quiet", "--no-deps", "--python", python, "--requirement", str(requirements)]
+        subprocess.run([*setup.uv(), "pip", "install", *flags], check=True)
         stamp.write_text(pins)
     return home / "bin"

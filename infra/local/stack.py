@@ -74,9 +74,10 @@ def local_stack(feeds: Path = FEEDS, *, iam: bool = False) -> Iterator[LocalStac
 
 def deployed(emulator: Emulator, feeds: Path = FEEDS) -> LocalStack:
     """Deploy to a running emulator, or update the stack in it, and return the stack."""
+    code = bundle.build(bundle.HOST, feeds)
     result = deployment.deploy(
-        synthesise(feeds),
-        code=bundle.build(bundle.HOST, feeds),
+        synthesise(feeds, code=code),
+        code=code,
         s3=_client(emulator, "s3"),
         ssm=_client(emulator, "ssm"),
         cloudformation=_client(emulator, "cloudformation"),

@@ -142,5 +142,5 @@ def test_wheels_that_cannot_be_had_are_reported_of(tmp_path: Path, monkeypatch: 
     nowhere = tmp_path / "requirements.txt"
     nowhere.write_text("no-such-package-of-ours @ file:///nowhere/x-1.0-py3-none-any.whl\n")
     monkeypatch.setattr(bundle, "REQUIREMENTS", nowhere)
-    with pytest.raises(SettingsFault, match="pip could not get the function's wheels for host"):
+    with pytest.raises(SettingsFault, match="uv could not get the function's wheels for host"):
         bundle.build(HOST, FEEDS, build_folder=tmp_path)
