@@ -16,7 +16,7 @@ DROPPED = tuple(
         r"(^|/)__pycache__/",
         r"(^|/)tests?/",
         r"^bin/",
-        r"\.dist-info/(?!METADATA$)",  # importlib.metadata needs no more to tell a version
+        r"\.dist-info/(?!METADATA$)",  # all that importlib.metadata needs to find a version
         r"\.(pyx|pxd|pxi|pyi|h|hpp|cc)$",
         r"^pyarrow/(include|includes|src|interchange)/",
         r"^pyarrow/conftest\.py$",

@@ -46,7 +46,7 @@ def pytest_collection_finish() -> None:
 
 @pytest.fixture(autouse=True)
 def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Take away what a developer's shell or a CI runner tells AWS clients, and set what no test should depend on."""
+    """Remove what a developer's shell or a CI runner sets for AWS clients, and set what no test should depend on."""
     for name in list(os.environ):
         if name.startswith(("AWS_", "POWERTOOLS_", "INGEST_")) or name.lower().endswith("_proxy"):
             monkeypatch.delenv(name)

@@ -43,8 +43,8 @@ def write(out: Path, *, stage: str = "default", feeds: Path = bundle.ROOT / "fee
         SettingsFault: a setting is wrong, or a file would be too large.
     """
     os.environ.update(node.environment())  # the CDK starts Node.js when it is first used
+    from infra.plain.readable_yaml import as_yaml
     from infra.plain.template import plain_template
-    from infra.plain.text import as_yaml
 
     settings, declared = read_settings(_stages(), stage), read_feeds(feeds)
     header = HEADER.format(stage=stage, feeds=", ".join(declared.feeds))

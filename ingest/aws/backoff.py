@@ -23,7 +23,7 @@ def send_again_pause_s(tries: int, *, chance: float) -> float:
 
 def refill_pause_s(tries: int, *, chance: float) -> float:
     """Return the pause before items are sent again for which a table had no capacity: full jitter, 200 ms doubled up to
-    2 s, but 100 ms at least: something must have been refilled, or it is asked in vain.
+    2 s, but at least 100 ms: a retry before any capacity is refilled would only be throttled again.
     """
     return max(0.1, chance * float(min(2.0, 0.2 * 2.0**tries)))
 

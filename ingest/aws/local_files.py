@@ -14,10 +14,10 @@ def file_size(path: Path) -> int:
     """Return a file's size in bytes.
 
     Raises:
-        FileMissing: there is no such file.
+        FileMissing: the file does not exist.
     """
     if not path.is_file():
-        raise FileMissing(f"{path} does not exist or is no file; name a local path or an s3://bucket/key URL.")
+        raise FileMissing(f"{path} does not exist or is not a file; name a local path or an s3://bucket/key URL.")
     return path.stat().st_size
 
 

@@ -178,12 +178,12 @@ class Feeds(Struct, frozen=True, forbid_unknown_fields=True):
         """Return the feed of that name.
 
         Raises:
-            SettingsFault: there is none; says which there are.
+            SettingsFault: it does not exist; says which feeds do.
         """
         if name not in self.feeds:
             hint = did_you_mean(name, self.feeds)
             raise SettingsFault(
-                f"There is no feed {name!r}{hint}; feeds.toml declares: {', '.join(sorted(self.feeds))}."
+                f"Feed {name!r} does not exist{hint}; feeds.toml declares: {', '.join(sorted(self.feeds))}."
             )
         return self.feeds[name]
 

@@ -43,7 +43,7 @@ def open_csv(ranges: RangeReader, feed: Feed, block_bytes: int | None) -> CsvRea
     """Return a reader of a CSV file; its header is read.
 
     Raises:
-        FileFault: there is no usable header.
+        FileFault: the header is missing or cannot be used.
     """
     file = TextFile(ranges, feed.csv)
     csv = file.charset.csv
@@ -56,7 +56,7 @@ def read_beginning(text: bytes, csv: Csv, *, is_whole: bool) -> tuple[pa.Table, 
     """Return the rows of a file's beginning, given as text, and the text without a record cut off at its end.
 
     Raises:
-        FileFault: there is no usable header.
+        FileFault: the header is missing or cannot be used.
     """
     grammar = Grammar(csv)
     header, rest = read_header(iter([text]), csv, grammar)

@@ -96,7 +96,7 @@ class Charset:
                 is_text = self._is_bytewise and portion.isascii()
                 yield portion if is_text else self._encoded(decoder.decode(portion))
             yield self._encoded(decoder.decode(b"", True))
-        except UnicodeError as error:  # UTF-16 and UTF-32 without the byte order mark that tells which
+        except UnicodeError as error:  # UTF-16 or UTF-32 without the BOM that says which byte order
             raise NotCsv(f"The file is not valid {self._encoding} text: {error}; set the feed's encoding.") from error
 
     def _encoded(self, text: str) -> bytes:

@@ -19,7 +19,7 @@ _LINE_END = re.compile(rb"\r\n|\n|\r")
 _LONE_CR = re.compile(rb"\r(?!\n)")
 # A CR at the end of the data may be half of a CRLF, so it ends a record only when another byte follows.
 _END = rb"(?:\n|\r\n|\r(?=[\s\S]))"
-TAILS = (4 * 1024, 64 * 1024)  # bytes that mostly tell where the last record ends
+TAILS = (4 * 1024, 64 * 1024)  # bytes at the end that mostly suffice to find the last record end
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +32,7 @@ class Span:
 
 
 class Grammar:
-    """Finds record ends for one dialect. `tails`: so many of the last bytes are tried before all are read."""
+    """Finds record ends for one dialect. `tails`: how many of the last bytes are tried before all are read."""
 
     def __init__(self, csv: Csv, *, tails: tuple[int, ...] = TAILS) -> None:
         self._tails = tails
@@ -62,7 +62,7 @@ class Grammar:
         return match.end() if match else start
 
     def _end_in_tail(self, data: bytes, start: int, end: int) -> int | None:
-        """Return where the last record ends, read from a place near the end; None if it cannot be told from there.
+        """Return where the last record ends, read from a place near the end; None if it is not clear from there.
 
         A quote behind an ordinary byte opens nothing: it closes a quoted cell or is a letter. Unless another quote
         follows, what stands behind it is therefore literal up to the next delimiter, whatever stands before it.
@@ -130,7 +130,7 @@ def count_lines(data: bytes) -> int:
 def end_of_line(data: bytes, start: int, end: int, *, at_end: bool) -> int:
     """Return where the first physical line of data[start:end] ends, line end included; 0 if it does not.
 
-    A CR as the last byte is no line end yet, unless nothing follows (`at_end`): it may be half of a CRLF.
+    A CR as the last byte does not end a line yet, unless nothing follows (`at_end`): it may be half of a CRLF.
     """
     match = _LINE_END.search(data, start, end)
     if match is None or (match.group() == b"\r" and match.end() == end and not at_end):

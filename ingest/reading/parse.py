@@ -135,7 +135,7 @@ def read_cells(
     table = _arrow_table(data, columns, csv, csv.null_values, on_ragged)
     if not csv.trim:
         return table
-    if not csv.quoted_nulls:  # only Arrow can tell a quoted cell: let it know how nulls are spelled with blanks
+    if not csv.quoted_nulls:  # only Arrow knows which cells are quoted: give it the nulls as spelled with blanks
         blank = {cell for column in table.columns for cell in _padded_nulls(column, csv)}
         table = _arrow_table(data, columns, csv, (*csv.null_values, *blank), lambda row: "skip") if blank else table
     return _trimmed(table, csv)

@@ -1,4 +1,4 @@
-"""Which columns tell rows apart: candidates for a table's key."""
+"""Which columns identify a row: candidates for a table's key."""
 
 import re
 from collections.abc import Callable
@@ -33,7 +33,7 @@ class Key:
 
     @property
     def odd(self) -> int:
-        """How many rows it does not tell apart."""
+        """How many rows it does not identify."""
         return self.repeated + self.missing
 
     @property
@@ -55,7 +55,7 @@ class _Candidate:
 def find_keys(table: pa.Table, findings: list[Finding]) -> list[Key]:
     """Return keys the rows would have, the best first; none if no column can be a key at all.
 
-    One column that tells rows apart is better than two, unless it only says when, or holds prose.
+    One column that identifies rows is better than two, unless it only holds times or prose.
     """
     found = [_candidate(table.column(at).combine_chunks(), finding, at) for at, finding in enumerate(findings)]
     candidates = sorted((one for one in found if one), key=lambda one: one.worth, reverse=True)
@@ -99,7 +99,7 @@ def _single(found: _Candidate, rows: int) -> Key:
 
 
 def _pairs(candidates: list[_Candidate], rows: int) -> list[Key]:
-    """Return pairs of columns, those that tell rows apart first; what looks more like a key is the partition key."""
+    """Return pairs of columns, those that identify rows first; what looks more like a key is the partition key."""
     full = [one for one in candidates if is_few(one.missing, rows)]
     chosen = (full if len(full) > 1 else candidates)[:_PAIRED_COLUMNS]
     keys = [_pair(first, second, rows) for first, second in combinations(chosen, 2)]
@@ -108,7 +108,7 @@ def _pairs(candidates: list[_Candidate], rows: int) -> list[Key]:
         return keys[:_LISTED]
     keys.sort(key=lambda key: key.odd)
     singles = sorted((_single(one, rows) for one in candidates), key=lambda key: key.odd)
-    return (singles if singles[0].odd * 0.9 <= keys[0].odd else keys)[:_LISTED]  # a second column must tell more
+    return (singles if singles[0].odd * 0.9 <= keys[0].odd else keys)[:_LISTED]  # a second column must add something
 
 
 def _pair(first: _Candidate, second: _Candidate, rows: int) -> Key:

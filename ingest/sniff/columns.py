@@ -18,7 +18,7 @@ NULL_WORDS = (
     *("NULL", "Null", "null", "(null)", "N/A", "n/a", "#N/A", "NA", "na", "NaN", "nan", "NAN", "None", "none", "nil"),
     *("-", "--", POSTGRES_NULL),
 )
-_TRUTHS = (  # for true, for false; true and false alone are evident too, the others only together
+_BOOLEANS = (  # for true, for false; true and false alone are evident too, the others only together
     *(("true", "false"), ("yes", "no"), ("y", "n"), ("t", "f")),
     *(("ja", "nein"), ("wahr", "falsch"), ("oui", "non"), ("vrai", "faux"), ("sí", "no"), ("sì", "no"), ("sim", "não")),
 )
@@ -50,8 +50,8 @@ class Finding:
 def find_columns(table: pa.Table, form: NumberFormat) -> list[Finding]:
     """Return what each column holds.
 
-    A word such as NA is no value only where all the rest are numbers or booleans, and only if it stands in no column
-    of text: there it may be a name.
+    A word such as NA means a missing value only where all the rest are numbers or booleans, and only if no column of
+    text contains it: there it may be a name.
     """
     findings = _judge_all(table, form, NULL_WORDS)
     doubtful = _words_in_text(table, findings)
@@ -91,10 +91,10 @@ def _judge(name: str, cells: AnyArray, form: NumberFormat, words: Collection[str
     if is_number_column(values, form) and not _IDENTIFIERS.search(name):
         odd = len(values) - count_true(pc.match_substring_regex(values, form.pattern()))
         return Finding(name, "N", None, len(values), odd, nulls)
-    for pair in _TRUTHS:
+    for pair in _BOOLEANS:
         counts = _counts(values, pair)
         odd = len(values) - counts.total()
-        if is_few(odd, len(values)) and (len(counts) == 2 or pair == _TRUTHS[0]):
+        if is_few(odd, len(values)) and (len(counts) == 2 or pair == _BOOLEANS[0]):
             return Finding(name, "BOOL", pair, len(values), odd, nulls)
     return Finding(name, values=len(cells))
 

@@ -20,7 +20,7 @@ def find_dialect(text: bytes) -> Trial:
     """Return the trial of the dialect that fits the first lines of a file best.
 
     Raises:
-        EmptyFile, NotCsv: there are no records, or no table has so many columns.
+        EmptyFile, NotCsv: there are no records, or more columns than a table can have.
     """
     window = first_lines(text)
     comment = "#" if _REMARK.search(window) else ""

@@ -97,7 +97,7 @@ def _ragged(trial: Trial, start: int) -> str:
 def is_header(first: list[str], body: list[list[str]]) -> bool:
     """Return whether a record is a header, judged by the records below it.
 
-    Where all is text nothing can be told, and files without a header are the exception.
+    Where all cells are text it is taken for one: files without a header are the exception.
 
     >>> is_header(["name", "age"], [["Ann", "31"]]), is_header(["Ann", "31"], [["Bob", "40"]])
     (True, False)
@@ -129,7 +129,7 @@ def usable_names(names: list[str]) -> list[str]:
 
 
 def _fresh(name: str, position: int, taken: set[str]) -> str:
-    """Return a name nobody has: the position is in it, which no other column shares."""
+    """Return a name that is not taken: it contains the position, which no other column shares."""
     fresh = f"{name}_{position}" if name else f"column_{position}"
     while fresh in taken:
         fresh += "_"
@@ -189,12 +189,12 @@ def footer_lines(text: bytes, csv: Csv, width: int) -> int:
 
 def _first_of_footer(trial: Trial) -> int:
     first = len(trial.spans)
-    while first > max(0, len(trial.spans) - _MAX_RECORDS) and _is_no_row(trial, first - 1):
+    while first > max(0, len(trial.spans) - _MAX_RECORDS) and _is_footer(trial, first - 1):
         first -= 1
     return first
 
 
-def _is_no_row(trial: Trial, at: int) -> bool:
+def _is_footer(trial: Trial, at: int) -> bool:
     """Return whether a record is a total; or of another width, and a count or prose. A row cut off is neither."""
     cell = read_grid(trial, [at])[0][0].strip()
     if trial.counts[at] == trial.width or _TOTAL.match(cell):

@@ -73,7 +73,7 @@ def is_number_column(values: AnyArray, form: NumberFormat) -> bool:
 
 
 def is_few(odd: int, total: int) -> bool:
-    """Return whether so many values of another kind are mistakes of the file and not the column's manner.
+    """Return whether the odd values are few enough to be mistakes in the file rather than the column's own format.
 
     >>> is_few(0, 3), is_few(1, 20), is_few(1, 500)
     (True, False, True)

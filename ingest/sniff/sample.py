@@ -40,7 +40,7 @@ def take_sample(portions: Iterator[bytes], *, limit_bytes: int = SAMPLE_BYTES) -
     """Return the beginning of a file's text; no more is read than it takes.
 
     Raises:
-        EmptyFile, NotCsv, BadCompression: there is no text.
+        EmptyFile, NotCsv, BadCompression: the file has no text that can be read.
     """
     data, is_whole = _beginning(decode(portions, Csv()), limit_bytes)
     if not data:
@@ -67,14 +67,14 @@ def _beginning(portions: Iterator[bytes], limit_bytes: int) -> tuple[bytes, bool
 def _refuse_binary(text: bytes) -> None:
     odd = len(text) - len(text.translate(None, _NO_TEXT))
     if odd > max(_FEW, len(text) * 0.05):
-        raise NotCsv("This is no text: too many of its bytes are control characters.")
+        raise NotCsv("The file is not text: too many of its bytes are control characters.")
 
 
 def _whole_lines(text: bytes) -> bytes:
     """Return the text up to its last line end; a CR at its very end may be half of one."""
     end = max(text.rfind(b"\n"), text.rfind(b"\r", 0, len(text) - 1)) + 1
     if not end:
-        raise NotCsv(f"The first line does not end within {len(text):,} bytes: this is no CSV.")
+        raise NotCsv(f"The first line does not end within {len(text):,} bytes: the file is not a CSV.")
     return text[:end]
 
 

@@ -106,9 +106,9 @@ def remarks_on(proposal: Proposal, *, extent: str, outcome: str) -> Remarks:
     }
     for column in proposal.findings:
         if column.odd:
-            kind = "number" if column.type == "N" else "yes or no"
+            kind = "a number" if column.type == "N" else "yes or no"
             found[f"columns.{column.name}"] = [
-                f"{column.odd:,} of {column.values:,} values are no {kind} and will be rejected."
+                f"{column.odd:,} of {column.values:,} values cannot be read as {kind} and will be rejected."
             ]
     return found | _on_dialect(feed)
 
@@ -125,11 +125,11 @@ def extent(file: str, rows: int, *, is_whole: bool) -> str:
 def _on_keys(keys: list[Key], rows: int) -> Iterator[str]:
     best, *others = keys
     if not rows:
-        yield "There are no rows to tell which key is unique."
+        yield "Without rows it is not known which key is unique."
     elif best.is_unique:
         yield f"Unique in these {rows:,} rows."
     else:
-        yield f"Does not tell all of these {rows:,} rows apart: {_odd_rows(best)}."
+        yield f"Not unique in these {rows:,} rows: {_odd_rows(best)}."
     if others:
         yield "Other candidates: " + "; ".join(map(_key_remark, others)) + "."
 
@@ -154,7 +154,7 @@ def _on_strings(findings: list[Finding]) -> Iterator[str]:
 def _on_dialect(feed: Feed) -> dict[str, list[str]]:
     found: dict[str, list[str]] = {}
     if feed.csv.encoding in GUESSED:
-        found["csv.encoding"] = ["A guess: the file is no UTF-8 and has no byte order mark."]
+        found["csv.encoding"] = ["A guess: the file is not valid UTF-8 and has no byte order mark."]
     if feed.csv.skip_lines:
         found["csv.skip_lines"] = [
             "These lines stand above the header: they have another number of cells, or hardly any."

@@ -45,7 +45,7 @@ class Trial:
 
 
 def first_lines(text: bytes) -> bytes:
-    """Return so many lines of a sample as are looked at to find its dialect; valid UTF-8."""
+    """Return the first lines of a sample, from which its dialect is found; valid UTF-8."""
     if len(text) <= WINDOW_BYTES:
         found = _LAST_LINE_TOO.match(text)
     else:

@@ -28,7 +28,7 @@ def test_a_file_is_read_in_portions(tmp_path: Path, size: int) -> None:
 
 @pytest.mark.parametrize("name", ["gone.csv", "", "a/b/c.csv"])
 def test_a_file_that_is_not_there_or_is_a_folder_is_missing(tmp_path: Path, name: str) -> None:
-    with pytest.raises(FileMissing, match="does not exist or is no file"):
+    with pytest.raises(FileMissing, match="does not exist or is not a file"):
         file_size(tmp_path / name)
 
 

@@ -49,7 +49,7 @@ def breaks(after: int, error: Exception) -> Step:
 
 
 def short(by: int, *, reported: bool = True) -> Step:
-    """A body that ends early; told: S3 announced the whole length."""
+    """A body that ends early; `reported`: S3 announced the whole length."""
     return lambda data: StreamingBody(io.BytesIO(data[:-by]), len(data) if reported else None)  # type: ignore[arg-type]
 
 

@@ -258,12 +258,12 @@ def test_load_reads_from_s3(capsys: pytest.CaptureFixture[str], orders: Any, key
 @pytest.mark.parametrize(
     ("arguments", "code", "sentence"),
     [
-        ("check gone.csv --feed orders", 3, "gone.csv does not exist or is no file; name a local path or an s3://"),
-        ("check . --feed orders", 3, ". does not exist or is no file"),
+        ("check gone.csv --feed orders", 3, "gone.csv does not exist or is not a file; name a local path or an s3://"),
+        ("check . --feed orders", 3, ". does not exist or is not a file"),
         (
             "check a.csv --feed order",
             2,
-            "There is no feed 'order' (did you mean 'orders'?); feeds.toml declares: orders.",
+            "Feed 'order' does not exist (did you mean 'orders'?); feeds.toml declares: orders.",
         ),
         ("check a.csv --feed orders --feeds no.toml", 2, "no.toml does not exist; name the feeds file with --feeds"),
         ("check a.csv --feed orders --feeds a.csv", 2, "a.csv is not TOML: Expected '='"),

@@ -149,7 +149,7 @@ def test_when_nothing_ended_it_says_so(capsys: pytest.CaptureFixture[str], empty
         (["--day", "2026-11-22", "--days", "2"], "--day and --days cannot be combined"),
         (["--status", "LOADING"], "--status 'LOADING' is not valid; accepted are COMPLETE"),
         (["--csv", "--json"], "--csv and --json cannot be combined"),
-        (["--feed", "nothing"], "there is no feed"),
+        (["--feed", "nothing"], "feed 'nothing' does not exist"),
     ],
 )
 def test_what_cannot_be_asked_is_refused(

@@ -143,7 +143,7 @@ class Terminal:
         ([], "Confirmation needs a terminal: add --yes"),
         (["--yes", "--discard"], "--discard deletes permanently: select messages"),
         (["--yes", "--older-than", "soon"], "--older-than 'soon' is not a duration; write a number with s, m, h or d"),
-        (["--yes", "--feed", "nothing"], "there is no feed"),
+        (["--yes", "--feed", "nothing"], "feed 'nothing' does not exist"),
     ],
 )
 def test_what_is_not_clear_is_refused_before_anything_is_touched(

@@ -103,7 +103,7 @@ def test_remarks_say_on_what_the_proposal_rests_and_quote_no_rows(capsys: pytest
     assert (
         "# Tested on these rows: 496 would be written, 3 rejected (1 bad_boolean, 1 bad_number, 1 ragged_row)" in toml
     )
-    assert '# 1 of 499 values are no number and will be rejected.\nquantity = "N"' in toml
+    assert '# 1 of 499 values cannot be read as a number and will be rejected.\nquantity = "N"' in toml
     assert "O-700" not in toml
 
 
@@ -430,7 +430,7 @@ def test_a_column_called_like_an_identifier_stays_text(capsys: pytest.CaptureFix
 def test_one_odd_value_in_many_does_not_decide_but_one_in_few_does(capsys: pytest.CaptureFixture[str]) -> None:
     many = column(capsys, ["1.5"] * 199 + ["?"])
     assert (many.types, many.reasons) == ({"x": "N"}, {"bad_number": 1})
-    assert "# 1 of 200 values are no number and will be rejected." in many.toml
+    assert "# 1 of 200 values cannot be read as a number and will be rejected." in many.toml
     assert column(capsys, ["1.5"] * 20 + ["?"]).types == {}
     assert column(capsys, ["1.5"] * 199 + ["007"]).types == {}
 
@@ -472,7 +472,7 @@ def test_a_pair_of_columns_is_the_key_where_none_is_unique(capsys: pytest.Captur
 
 def test_a_key_that_is_not_unique_is_said_to_be_none(capsys: pytest.CaptureFixture[str]) -> None:
     found = sniffed(capsys, "a,b\n" + "x,y\n" * 5)
-    assert "# Does not tell all of these 5 rows apart: rows that repeat a key, of which the last wins: 4." in found.toml
+    assert "# Not unique in these 5 rows: rows that repeat a key, of which the last wins: 4." in found.toml
 
 
 def test_a_second_column_that_adds_nothing_is_not_part_of_the_key(capsys: pytest.CaptureFixture[str]) -> None:
@@ -517,8 +517,8 @@ def test_whatever_the_columns_are_there_is_a_key_that_loads(capsys: pytest.Captu
         (b"\xd0\xcf\x11\xe0" + bytes(500), "an old Excel workbook"),
         (b"PAR1" + bytes(100), "a Parquet file"),
         (b"%PDF-1.7\n%\xe2\xe3", "a PDF"),
-        (b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR" + bytes(range(256)) * 9, "no text"),
-        (random.Random(7).randbytes(5000), "no text"),
+        (b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR" + bytes(range(256)) * 9, "not text"),
+        (random.Random(7).randbytes(5000), "not text"),
         (b"a\0b,c\n" + b"1,2\n" * 100, "NUL"),
         (gzip.compress(b"a,b\n" * 999)[:-20], "cannot be expanded"),
         (b"x" * (SAMPLE_BYTES + 1), "does not end within"),

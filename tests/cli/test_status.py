@@ -218,7 +218,7 @@ def test_it_says_that_there_are_more_files_than_it_shows(
 @pytest.mark.parametrize(
     ("options", "sentence"),
     [
-        ("--feed order", "There is no feed 'order' (did you mean 'orders'?); feeds.toml declares: orders, visits."),
+        ("--feed order", "Feed 'order' does not exist (did you mean 'orders'?); feeds.toml declares: orders, visits."),
         ("--status failed", "--status 'failed' is not valid; accepted are LOADING, WAITING, SPLIT, COMPLETE, FAILED,"),
         ("--day yesterday", "--day 'yesterday' is not a valid date; write it as 2026-11-22."),
         ("--day 20261122", "--day '20261122' is not a valid date"),

@@ -15,7 +15,7 @@ from infra.local.demo import drop_and_wait, read_rejects
 from infra.local.left_out import without_unsupported
 from infra.local.stack import FEEDS, LocalStack
 from infra.plain.__main__ import Written, write
-from infra.plain.text import as_yaml
+from infra.plain.readable_yaml import as_yaml
 from infra.settings import Settings
 from ingest import contract
 from ingest.feeds.parse import read_feeds

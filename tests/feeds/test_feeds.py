@@ -182,7 +182,7 @@ def test_a_key_belongs_to_the_feed_whose_prefix_it_begins_with() -> None:
 
 
 def test_a_feed_that_is_not_there_is_named_with_those_that_are() -> None:
-    with pytest.raises(SettingsFault, match=r"There is no feed 'c'; feeds.toml declares: a, b\."):
+    with pytest.raises(SettingsFault, match=r"Feed 'c' does not exist; feeds.toml declares: a, b\."):
         parse_feeds(OTHER + MINIMAL).named("c")
 
 
@@ -499,5 +499,5 @@ def test_each_setting_that_is_a_pattern_says_what_it_accepts() -> None:
 
 
 def test_a_feed_that_is_nearly_named_is_found() -> None:
-    with pytest.raises(SettingsFault, match=r"no feed 'oders' \(did you mean 'orders'\?\); feeds.toml"):
+    with pytest.raises(SettingsFault, match=r"Feed 'oders' does not exist \(did you mean 'orders'\?\); feeds.toml"):
         Feeds({"orders": Feed("o/", "Orders", "id")}).named("oders")

@@ -45,7 +45,7 @@ TOKENS = (
 
 
 def main(arguments: list[str]) -> None:
-    """Run the target on so many inputs."""
+    """Run the target on `--runs` inputs."""
     parser = argparse.ArgumentParser(description="Fuzz the reading of files.")
     parser.add_argument("--runs", type=int, default=100_000)
     parser.add_argument("--seed", type=int, default=None)

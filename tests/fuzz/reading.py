@@ -94,12 +94,12 @@ def _check_chunks(file: bytes, before_rows: bytes, chunks: list[Chunk]) -> None:
 
 
 def check_block(block: Block, csv: Csv, reader: Reader, mapping: Mapping) -> None:
-    """Every record of the block is an item or a fault, and between them stand only lines that are no records."""
+    """Every record of the block is an item or a fault; all lines between them are blank or comments."""
     spans = list(Grammar(csv).spans(block.data))
     ends = [0, *(span.end for span in spans)]
     starts = [*(span.start for span in spans), len(block.data)]
     for end, start in zip(ends, starts, strict=True):
-        assert all(_is_no_record(line, csv) for line in _LINE.findall(block.data[end:start]))
+        assert all(_is_blank_or_comment(line, csv) for line in _LINE.findall(block.data[end:start]))
     rows = reader.parse(block)
     assert rows.record_count == len(spans)
     items, faults = build_items(rows, mapping)
@@ -124,5 +124,5 @@ def _check_alone(block: Block, csv: Csv, reader: Reader) -> None:
         assert reader.parse(Block(alone, 0, 1, len(alone))).table.to_pylist() == [cells]
 
 
-def _is_no_record(line: bytes, csv: Csv) -> bool:
+def _is_blank_or_comment(line: bytes, csv: Csv) -> bool:
     return not line.strip(b"\r\n") or bool(csv.comment and line.startswith(csv.comment.encode()))

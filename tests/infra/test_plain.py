@@ -15,8 +15,8 @@ from infra.alarm_settings import Alarms
 from infra.existing import Existing
 from infra.plain.__main__ import MAX_BYTES, Written, write
 from infra.plain.parameters import PARAMETERS
+from infra.plain.readable_yaml import as_yaml
 from infra.plain.template import MAIL, plain_template
-from infra.plain.text import as_yaml
 from infra.settings import Settings, read_settings
 from ingest import contract
 from ingest.errors import SettingsFault

@@ -1,4 +1,4 @@
-"""Random dialects, random tables, and the files they make, with the truth about every row."""
+"""Random dialects, random tables, and the files they make, with the expected outcome of every row."""
 
 import bz2
 import gzip
@@ -39,7 +39,7 @@ LINE_ENDS = ("\n", "\r\n", "\r")
 
 @st.composite
 def dialects(draw: st.DrawFn) -> Csv:
-    """Any dialect that feeds.toml takes; what `trim` makes of quoted cells that are never null is told elsewhere."""
+    """Any dialect that feeds.toml takes; what `trim` does to quoted cells that are never null is tested elsewhere."""
     encoding = draw(st.sampled_from(sorted(LETTERS)))
 
     def mark(*among: str, but: tuple[str, ...] = ()) -> str:
@@ -73,19 +73,19 @@ class Row:
     cells: tuple[Cell, ...]
     speller: Speller
     line_end: str
-    blanks: tuple[str, ...]  # lines that are no records: "" or the text of a comment
+    blanks: tuple[str, ...]  # blank lines and comments: "" or the text of a comment
 
 
 @dataclass(frozen=True)
 class File:
-    """A file, the feed to read it by, and the truth: what becomes of each record, and where it stands."""
+    """A file, the feed to read it by, and the expected outcome and position of each record."""
 
     data: bytes = field(repr=False)
     text: bytes  # the same, expanded
     feed: Feed
     chunks: tuple[Chunk, ...] = field(repr=False)
     fates: tuple[Item | str, ...]  # of each record: its item, or the reason of its reject
-    longest: int = field(repr=False)  # no piece is longer than so many bytes of UTF-8
+    longest: int = field(repr=False)  # no chunk is longer than this many bytes of UTF-8
 
     @property
     def records(self) -> list[Chunk]:
@@ -144,7 +144,7 @@ def files(draw: st.DrawFn) -> File:
             cells[number_at] = Cell(draw(st.sampled_from([*NUMBERS, "", "no"])), draw(STYLES))
         if number or csv.header != "none":
             cells = draw(_hurt(cells, csv))
-        else:  # the first record tells how many columns there are; with a NUL in it the file is no CSV
+        else:  # the first record sets the number of columns; with a NUL in it the file is not a CSV
             cells = [replace(cell, text=cell.text.replace("\0", "")) for cell in cells]
         return Row(tuple(cells), draw(SPELLERS), draw(line_ends), draw(blanks))
 
@@ -177,7 +177,7 @@ def _no_records(csv: Csv, text: st.SearchStrategy[str]) -> st.SearchStrategy[str
 
 
 def _may_be_bad(csv: Csv) -> bool:
-    """Whether bytes can be no text."""
+    """Whether some bytes are invalid in the encoding."""
     return csv.encoding in BAD_BYTES
 
 
@@ -187,7 +187,7 @@ def _bad(csv: Csv) -> st.SearchStrategy[str]:
 
 @st.composite
 def _hurt(draw: st.DrawFn, cells: list[Cell], csv: Csv) -> list[Cell]:
-    """Make some rows ragged, and some hold bytes that are no text."""
+    """Make some rows ragged, and some hold bytes that are invalid in the encoding."""
     kind = draw(st.sampled_from(["whole", "whole", "whole", "short", "long", "bad"]))
     if kind == "short":
         return cells[:-1] or cells
@@ -291,7 +291,7 @@ class _Out:
 
 
 def _most_bytes(text: str) -> int:
-    """Return how long a text can be on its way: bytes that are no text, and control characters, have stand-ins."""
+    """Return how long a text can be on its way: invalid bytes and control characters have longer stand-ins."""
     return len(re.sub("[\x01-\x06]", "\0" * 4, text.replace(BAD, "\0" * 12)).encode())
 
 
@@ -309,7 +309,7 @@ def _zstd(data: bytes) -> bytes:
 
 
 def _fate(cells: tuple[Cell, ...], quoted: tuple[bool, ...], feed: Feed, names: tuple[str, ...]) -> Item | str:
-    """Return the row's item, or why it has none: the truth, in few lines."""
+    """Return the row's expected item, or the expected reason of its reject."""
     csv = feed.csv
     if any(BAD in cell.text for cell in cells):
         return Reason.BAD_ENCODING

@@ -11,7 +11,7 @@ from tests.properties.writer import Chunk
 from tests.support.fakes import FakeTable, RecordingRejects, reading
 
 PORTIONS = st.sampled_from([1, 2, 3, 7, 16, 64, 10**6])
-ROOM = st.integers(0, 60)  # so many bytes a block is longer than the longest record
+ROOM = st.integers(0, 60)  # by how many bytes a block is longer than the longest record
 
 
 class Loaded:
@@ -52,7 +52,7 @@ def assert_it_is(reject: Reject, chunk: Chunk, file: File) -> None:
 
 
 def assert_the_row_counts_are_true(loaded: Loaded, file: File, *, written: int, rejected: int) -> None:
-    """All rows are accounted for, and all bytes that are no footer."""
+    """All rows are accounted for, and all bytes but the footer's."""
     row_counts = loaded.row_counts
     assert (
         row_counts.rows_read

@@ -1,4 +1,4 @@
-"""Bytes that nobody wrote on purpose: no byte is lost, every row is accounted for, nothing crashes."""
+"""Bytes that no one wrote on purpose: no byte is lost, every row is accounted for, nothing crashes."""
 
 import msgspec
 from hypothesis import given

@@ -1,7 +1,7 @@
 """Writes CSV files of any dialect, as ugly as the dialect allows, and knows of every piece where it stands.
 
 Two spellers for a record: Python's `csv` module, and one of our own that also writes what the module never would:
-quotes nobody needs, quotes inside bare cells, text behind a closing quote. Around the records: any line ends, blank
+quotes no one needs, quotes inside bare cells, text behind a closing quote. Around the records: any line ends, blank
 lines, comments, a preamble, a footer, no final line end.
 """
 
@@ -17,7 +17,7 @@ Kind = Literal["mark", "preamble", "header", "record", "blank", "comment", "foot
 Style = Literal["bare", "quoted", "half"]  # half: quotes around its beginning only
 Speller = Literal["own", "module", "module, all quoted"]
 
-BAD = "\udcff"  # in a text: here stand bytes that are no text in the file's encoding
+BAD = "\udcff"  # in a text: stands for bytes that are invalid in the file's encoding
 BAD_BYTES = {
     "utf-8": b"\xff",
     "utf-8-sig": b"\xc3\xff",
@@ -43,7 +43,7 @@ class Cell:
 
 @dataclass(frozen=True)
 class Spelled:
-    """A record without its line end; `quoted` tells of each cell whether it begins with a quote."""
+    """A record without its line end; `quoted` says for each cell whether it begins with a quote."""
 
     text: str
     quoted: tuple[bool, ...]
@@ -62,13 +62,13 @@ class Chunk:
 def spell(cells: tuple[Cell, ...], csv: Csv, speller: Speller = "own") -> Spelled | None:
     """Return a record; None if the dialect has no way to write it."""
     spelled = _by_module(cells, csv, speller) if speller != "own" else _by_hand(cells, csv)
-    if spelled and _is_no_record(spelled.text, csv):  # then its first cell needs quotes, or an escape
+    if spelled and _is_blank_or_comment(spelled.text, csv):  # then its first cell needs quotes, or an escape
         first = Cell(cells[0].text, "quoted")
         spelled = _by_hand((first, *cells[1:]), csv, escape_first=True)
-    return None if spelled is None or _is_no_record(spelled.text, csv) else spelled
+    return None if spelled is None or _is_blank_or_comment(spelled.text, csv) else spelled
 
 
-def _is_no_record(text: str, csv: Csv) -> bool:
+def _is_blank_or_comment(text: str, csv: Csv) -> bool:
     return not text or bool(csv.comment and text.startswith(csv.comment))
 
 

@@ -1,4 +1,4 @@
-"""The cutter against Python's csv module and pyarrow, in many cuts of the same bytes."""
+"""The block splitter against Python's csv module and pyarrow, in many cuts of the same bytes."""
 
 import csv
 import io
@@ -221,7 +221,7 @@ def test_a_record_as_long_as_the_limit_is_none_too_long() -> None:
 
 @pytest.mark.parametrize(("data", "line_end"), [(b"x" * 64, b""), (b"x" * 63, b"\r"), (b"x" * 70, b"\r\n")])
 def test_a_line_without_end_may_be_the_last(data: bytes, line_end: bytes) -> None:
-    """What is left of the line end is a blank line, and blank lines are no records."""
+    """What is left of the line end is a blank line, which does not count as a record."""
     bad, *rest = cut(data + line_end, portion=64, block_bytes=32)
     assert isinstance(bad, BadRecord)
     assert (bad.data, bad.reason, bad.first_line) == (b"x" * 32, "record_too_long", 1)

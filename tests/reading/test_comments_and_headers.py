@@ -1,4 +1,4 @@
-"""Comments, several header lines and footers: what is no data is left out, and nothing else."""
+"""Comments, several header lines and footers: they are left out, and nothing else is."""
 
 from typing import Any
 
@@ -33,7 +33,7 @@ def test_columns_that_several_header_records_do_not_report_apart_are_refused() -
         columns(b"a,a\nx,x\n1,2\n", header=2)
 
 
-def test_comments_before_the_header_are_no_header() -> None:
+def test_comments_before_the_header_are_not_taken_for_it() -> None:
     assert columns(b'# say "hi\n\n#,,\nid,a\n1,2\n', comment="#") == ("id", "a")
 
 
@@ -62,7 +62,7 @@ def test_a_comment_may_begin_with_several_characters() -> None:
 
 
 @pytest.mark.parametrize("portion", [1, 7, 1000])
-def test_a_footer_is_no_row(portion: int) -> None:
+def test_a_footer_is_not_a_row(portion: int) -> None:
     data = b'id,a\n1,x\n2,"y\ny"\nTotal: "2 rows\nend of file\n'
     values, load, rejects = loaded(data, portion, 64, footer_lines=2)
     assert (values, load.row_counts.rows_read, rejects.taken) == (["x", "y\ny"], 2, [])

@@ -177,7 +177,7 @@ def test_compressed_text_in_another_encoding_is_expanded_first() -> None:
     ],
 )
 @pytest.mark.parametrize("portion", [1, 1000])
-def test_bytes_that_are_no_text_in_the_encoding_never_become_valid_utf8(
+def test_bytes_that_are_invalid_in_the_encoding_never_become_valid_utf8(
     encoding: str, data: bytes, portion: int
 ) -> None:
     """They are rejected later, row by row, as bad_encoding."""
@@ -187,7 +187,7 @@ def test_bytes_that_are_no_text_in_the_encoding_never_become_valid_utf8(
         out.decode()
 
 
-def test_utf16_without_its_byte_order_mark_is_no_csv() -> None:
+def test_utf16_without_its_byte_order_mark_is_refused() -> None:
     with pytest.raises(NotCsv, match=r"not valid utf-16 text: .*BOM"):
         decoded("a,b\n".encode("utf-16-be"), Csv(encoding="utf-16"))
 

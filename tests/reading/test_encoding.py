@@ -95,7 +95,7 @@ def test_skipped_lines_too_are_counted_in_the_files_own_bytes() -> None:
         assert (bad.line, data[bad.byte_offset :]) == (3, "7,x\n".encode("utf-16-le"))
 
 
-def test_bytes_that_are_no_text_are_counted_as_the_bytes_they_are() -> None:
+def test_invalid_bytes_are_counted_as_they_are_in_the_file() -> None:
     data = b"id,n\n1,\x81\n\x9d,2\n3,x\n"
     _, rejects = loaded(data, Csv(encoding="cp1252"))
     assert [reject.byte_offset for reject in rejects.taken] == [5, 9, 13]

@@ -147,7 +147,7 @@ def test_spans_leave_blank_lines_out_but_count_them() -> None:
     assert [data[span.start : span.end] for span in DEFAULT.spans(data)] == [b"a\r\n", b'"b\nc"\n', b"d"]
 
 
-def test_a_line_of_spaces_is_no_blank_line() -> None:
+def test_a_line_of_spaces_is_not_a_blank_line() -> None:
     assert list(DEFAULT.spans(b" \n")) == [Span(0, 2, 0)]
 
 

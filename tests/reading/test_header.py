@@ -49,7 +49,7 @@ CASES = [
     (b"\n\n1,2\n", Csv(header="none"), (("column_1", "column_2"), 0, 0)),
     (BOM + b"x\n1,2", Csv(header="none", skip_lines=1), (("column_1", "column_2"), 5, 1)),
     (b"1,2\n", Csv(header=("id", "name")), (("id", "name"), 0, 0)),
-    (b"1,2,3\n", Csv(header=("id", "name")), (("id", "name"), 0, 0)),  # ragged rows are told later
+    (b"1,2,3\n", Csv(header=("id", "name")), (("id", "name"), 0, 0)),  # ragged rows are reported later
     (BOM + b"old,names\n1,2\n", Csv(header=("id", "name"), skip_lines=1), (("id", "name"), 13, 1)),
 ]
 

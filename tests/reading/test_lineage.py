@@ -1,4 +1,4 @@
-"""An item can tell the file and the line it came from."""
+"""An item can hold the file and the line it came from."""
 
 import pytest
 from hypothesis import given

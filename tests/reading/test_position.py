@@ -26,7 +26,7 @@ def splitter(csv: Csv, state: Position = START, *, block_bytes: int = 48, record
 
 
 def feed(own: BlockSplitter, data: bytes, portion: int) -> Iterator[Step]:
-    """Yield the pieces, and the cutter's state while it is suspended behind each of them."""
+    """Yield the chunks, and the splitter's state while it is suspended behind each of them."""
     for at in range(0, len(data), portion):
         for chunk in own.feed(data[at : at + portion]):
             yield chunk, own.state
@@ -94,7 +94,7 @@ def test_the_state_stays_at_the_last_pieces_end_while_a_line_without_end_is_skip
 
 
 def test_bytes_that_end_amid_a_record_lose_none_of_it() -> None:
-    """They were cut by other settings than these; the record is told, not dropped."""
+    """They were cut with other settings than these; the record is handed on, not dropped."""
     own = splitter(Csv())
     assert list(own.feed(b'1,2\n3,"4')) == []
     chunks = list(own.finish(at_end=False))

@@ -54,7 +54,7 @@ def test_one_lonely_cell_is_a_row(data: bytes) -> None:
     assert cells(rows_of(data, "a")) == [("1",)]
 
 
-def test_blank_lines_are_no_records_but_an_empty_quoted_cell_is() -> None:
+def test_blank_lines_are_skipped_but_an_empty_quoted_cell_is_a_record() -> None:
     rows = rows_of(b'\n1\n\n\n""\n\r\n2\n\n', "a", Csv(quoted_nulls=False))
     assert cells(rows) == [("1",), ("",), ("2",)]
     assert places(rows) == [0, 1, 2]

@@ -148,8 +148,8 @@ def test_a_byte_order_mark_does_not_cost_the_key_column(header: bytes) -> None:
 
 
 @pytest.mark.parametrize("field", ["delimiter", "quote", "escape"])
-def test_a_nul_is_no_mark(field: str) -> None:
-    """pyarrow takes none, and would say so only at the first file."""
+def test_a_nul_is_not_accepted_as_a_mark(field: str) -> None:
+    """pyarrow does not accept it either, but would say so only at the first file."""
     with pytest.raises(SettingsFault):
         read_csv({field: "\0"}, "csv")
 
@@ -224,7 +224,7 @@ def test_a_compressed_file_cut_short_is_reported_wherever_it_is_cut() -> None:
 
 
 def test_a_plain_file_cut_inside_a_value_looks_whole() -> None:
-    """Nobody can see it in the bytes: this is why the source compares their number with the object's size."""
+    """The bytes do not show it: this is why the source compares their number with the object's size."""
     assert values(read(b"id,a\n1,34")) == [("1", "34")]
 
 

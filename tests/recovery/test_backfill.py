@@ -112,8 +112,8 @@ def test_what_was_not_taken_is_not_counted_as_sent() -> None:
 def test_the_outcome_is_a_sum_and_what_to_do_about_the_refused() -> None:
     tally = Tally(seen=1203, sent=1000, known=200, refused=3, first_refused=["x/a", "x/b"])
     assert list(sentences(tally, is_dry=True)) == [
-        "1,203 objects = 1,000 would be sent + 200 known to the ledger + 3 under no feed's prefix.",
-        "No feed takes x/a, x/b, …; add a feed to feeds.toml and deploy it first.",
+        "1,203 objects = 1,000 would be sent + 200 already in the ledger + 3 under no feed's prefix.",
+        "No feed covers x/a, x/b, …: add one to feeds.toml and deploy it first.",
     ]
 
 
@@ -144,8 +144,8 @@ def test_the_command_says_what_it_sent(capsys: pytest.CaptureFixture[str], stack
     ran = Ran(capsys, "backfill", "s3://landing/")
     assert (ran.code, ran.err) == (0, "")
     assert ran.out.splitlines() == [
-        "3 objects = 1 sent + 1 known to the ledger + 1 under no feed's prefix.",
-        "No feed takes x/c.csv; add a feed to feeds.toml and deploy it first.",
+        "3 objects = 1 sent + 1 already in the ledger + 1 under no feed's prefix.",
+        "No feed covers x/c.csv: add one to feeds.toml and deploy it first.",
     ]
     assert [json.loads(message.body)["file"]["key"] for message in stack.queue.sent] == ["orders/a.csv"]
 
@@ -175,9 +175,9 @@ def test_on_a_terminal_a_bar_shows_how_far_it_is(
 @pytest.mark.parametrize(
     ("place", "sentence"),
     [
-        ("landing/orders", "landing/orders is no place in S3; write s3://bucket/prefix."),
-        ("s3:///orders", "s3:///orders is no place in S3"),
-        ("s3://archive/orders/", "s3://archive is not the landing bucket, and the function may read no other; copy"),
+        ("landing/orders", "landing/orders is not an S3 URL; write s3://bucket/prefix."),
+        ("s3:///orders", "s3:///orders is not an S3 URL"),
+        ("s3://archive/orders/", "s3://archive is not the landing bucket, the only one the function may read; copy"),
     ],
 )
 def test_another_place_is_refused(

@@ -11,11 +11,11 @@ TEXT = "id,näme\n" + "1,Łódź\n" * 50
 
 
 @pytest.mark.parametrize("end", range(1, 40))
-def test_a_character_cut_at_the_end_of_the_sample_is_no_damage(end: int) -> None:
+def test_a_character_cut_at_the_end_of_the_sample_does_not_count_as_damage(end: int) -> None:
     assert find_encoding(TEXT.encode()[:end], is_whole=False) == "utf-8"
 
 
-def test_a_character_cut_at_the_end_of_the_file_is() -> None:
+def test_a_character_cut_at_the_end_of_the_file_does() -> None:
     assert find_encoding("ä".encode()[:1], is_whole=True) == "cp1252"
 
 
@@ -43,7 +43,7 @@ def test_no_more_is_read_than_is_looked_at() -> None:
     assert len(take_sample(portions(), limit_bytes=500).text) == 500
 
 
-def test_a_line_without_end_is_no_csv() -> None:
+def test_a_line_without_end_is_refused() -> None:
     with pytest.raises(NotCsv, match="does not end within 500 bytes"):
         take_sample(iter([b"x" * 600]), limit_bytes=500)
 

@@ -9,7 +9,7 @@ from pyarrow import csv
 
 
 def read(path: Path, *, newlines: bool) -> pa.Table:
-    """Return a file as a table; `newlines` allows line breaks in cells, which pyarrow must be told beforehand."""
+    """Return a file as a table; `newlines` allows line breaks in cells, which pyarrow must know beforehand."""
     return csv.read_csv(
         path,
         csv.ReadOptions(use_threads=False),
