@@ -125,6 +125,27 @@ class Feed(Struct, frozen=True, forbid_unknown_fields=True):
         found = self.columns.get(name, Column())
         return found if isinstance(found, Column) else Column(type=found)
 
+    def needed_columns(self) -> list[str]:
+        """Return the columns a file must have: `always_needed`, and the listed ones unless the feed allows less.
+
+        >>> Feed("o/", "Orders", "C#{id}", columns={"qty": "N", "note": Column(drop=True)}).needed_columns()
+        ['id', 'qty']
+        """
+        listed = [name for name in self.columns if not self.column(name).drop]
+        return list(dict.fromkeys(self.always_needed() + (listed if self.csv.missing_columns == "refuse" else [])))
+
+    def always_needed(self) -> list[str]:
+        """Return the columns every item is made of: of keys, templates and expiry, and with null = reject."""
+        names: list[str] = []
+        for key in self.key_attributes():
+            names += template_columns(key.source) if is_template(key.source) else [key.source]
+        for extra in self.extras().values():
+            names += template_columns(extra.value)
+        names += [self.ttl.column] if self.ttl and self.ttl.column else []
+        return names + [
+            name for name in self.columns if self.column(name).null == "reject" and not self.column(name).drop
+        ]
+
     def extras(self) -> dict[str, Extra]:
         """Return the attributes that no column gives, by name."""
         return {

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from ingest.errors import BadHeader
 from ingest.feeds.column import Column
-from ingest.feeds.feed import Feed, KeyAttribute, is_template, template_columns
+from ingest.feeds.feed import Feed, KeyAttribute
 from ingest.feeds.schema_errors import did_you_mean
 from ingest.reading.rows import FILE_COLUMN, LINE_COLUMN
 
@@ -76,7 +76,7 @@ def _expiry(feed: Feed, now_s: float) -> Expiry | None:
 
 
 def _check_columns(feed: Feed, columns: tuple[str, ...]) -> None:
-    for column in needed_columns(feed):
+    for column in feed.needed_columns():
         if column not in columns:
             raise BadHeader(
                 f"The header has no column {column!r}, which the feed needs{_hint(column, columns)}; "
@@ -95,7 +95,7 @@ def _hint(column: str, columns: Sequence[str]) -> str:
 
 
 def _way_out(feed: Feed, column: str) -> str:
-    return "" if column in _always_needed(feed) else ", or allow missing_columns"
+    return "" if column in feed.always_needed() else ", or allow missing_columns"
 
 
 def _listed(columns: Sequence[str]) -> str:
@@ -104,24 +104,8 @@ def _listed(columns: Sequence[str]) -> str:
     return text if len(text) <= MAX_LISTED else f"{text[:MAX_LISTED]} ..."
 
 
-def needed_columns(feed: Feed) -> list[str]:
-    """Return the columns a file of the feed must have: those of its keys, and the listed ones unless it allows less."""
-    listed = [name for name in feed.columns if not feed.column(name).drop]
-    return list(dict.fromkeys(_always_needed(feed) + (listed if feed.csv.missing_columns == "refuse" else [])))
-
-
-def _always_needed(feed: Feed) -> list[str]:
-    names: list[str] = []
-    for key in feed.key_attributes():
-        names += template_columns(key.source) if is_template(key.source) else [key.source]
-    for extra in feed.extras().values():
-        names += template_columns(extra.value)
-    names += [feed.ttl.column] if feed.ttl and feed.ttl.column else []
-    return names + [name for name in feed.columns if feed.column(name).null == "reject" and not feed.column(name).drop]
-
-
 def _is_known(feed: Feed, column: str) -> bool:
-    return column in feed.columns or column in needed_columns(feed)
+    return column in feed.columns or column in feed.needed_columns()
 
 
 def _is_dropped(feed: Feed, column: str) -> bool:

@@ -8,7 +8,7 @@ from ingest.errors import BadHeader
 from ingest.feeds.column import Column
 from ingest.feeds.dialect import Csv
 from ingest.feeds.feed import Feed
-from ingest.items.mapping import Target, map_columns, needed_columns
+from ingest.items.mapping import Target, map_columns
 
 
 def feed(**fields: Any) -> Feed:
@@ -94,7 +94,7 @@ def test_listed_columns_may_be_missing_if_the_feed_allows_it_but_never_those_of_
         csv=Csv(missing_columns="allow"),
         columns={"n": "N", "must": Column(null="reject"), "gone": Column(drop=True)},
     )
-    assert needed_columns(of) == ["id", "day", "must"]
+    assert of.needed_columns() == ["id", "day", "must"]
     assert names(of, "id", "day", "must") == ["id", "day", "must"]
     with pytest.raises(BadHeader, match="'must'"):
         map_columns(of, ("id", "day"))
@@ -102,7 +102,7 @@ def test_listed_columns_may_be_missing_if_the_feed_allows_it_but_never_those_of_
 
 def test_a_column_is_needed_once_however_often_it_is_used() -> None:
     of = feed(partition_key="{a}#{b}", sort_key="{b}#{a}", columns={"a": "N"})
-    assert needed_columns(of) == ["a", "b"]
+    assert of.needed_columns() == ["a", "b"]
 
 
 def test_two_columns_for_one_attribute_fail_the_file() -> None:
