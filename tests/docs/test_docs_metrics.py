@@ -35,3 +35,7 @@ def test_its_costs_are_those_of_the_metrics_it_lists() -> None:
     )
     assert count == len(IN_USE)
     assert (one, five) == (round(count * 2 * Price.METRIC_MONTH), round(count * 6 * Price.METRIC_MONTH))
+
+
+def test_the_costs_are_written_with_the_table() -> None:
+    assert written(re.sub(r"\d+ metrics in use", "7 metrics in use", PAGE)) == PAGE
