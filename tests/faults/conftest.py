@@ -266,12 +266,12 @@ def once(is_so: Callable[[], bool], act: Callable[[], None]) -> Iterator[None]:
 def assert_landed(outcome: Outcome, file: File, running: Simulator) -> None:
     """The table is what the file says, row counts reconcile and are right, and rejects name exactly the bad rows."""
     held = {
-        (item["customer_id"], item["order_no"]): item for item in map(as_read, running.known_outcome.items(FEED.table))
+        (item["customer_id"], item["order_no"]): item for item in map(as_read, running.written_items.items(FEED.table))
     }
     assert held.keys() == file.known_outcome.keys()
     assert held == file.known_outcome
     if not outcome.raised:  # a second delivery begins with the file's first row again
-        assert running.known_outcome.out_of_order == 0
+        assert running.written_items.out_of_order == 0
     good = len(file.rows) - len(file.bad)
     row_counts = (len(file.rows), len(file.known_outcome), len(file.bad), good - len(file.known_outcome))
     assert (outcome.record["status"], counts(outcome.record)) == ("COMPLETE", row_counts)
