@@ -16,7 +16,13 @@ from ingest.errors import SettingsFault
 
 PACKAGE = "pip-audit==2.10.1"
 PINS = tuple(
-    ROOT / name for name in ("requirements-function.txt", "requirements-dev.txt", "infra/local/requirements.txt")
+    ROOT / name
+    for name in (
+        "requirements-function.txt",
+        "requirements-demo.txt",
+        "requirements-dev.txt",
+        "infra/local/requirements.txt",
+    )
 )
 CLEAN, VULNERABLE, NOT_ASKED = 0, 1, 2
 
