@@ -82,7 +82,7 @@ def top_and_status_show_the_load_while_it_goes_on(story: Script) -> None:
     is_through = during["status"] == "COMPLETE"  # the machine was slower than the load
     assert is_through or (during["status"] in ("LOADING", "SPLIT") and 0 < during["progress"] < 1)
     files = {key_of(file): file for file in story.steps["status during"].json["files"]}
-    assert files["returns/monday.csv"]["status"] == "WAITING"
+    assert files["returns/monday.csv"]["status"] in ("WAITING", "LOADING")  # between two attempts, or within one
     assert (files[MONDAY]["status"], files[MONDAY]["rows_rejected"]) == ("COMPLETE", REJECTED)
     assert newest(story.steps["status large"])["segments"] == {"planned": 3, "done": 3, "all_planned": True}
     errors = story.steps["top end"].json["errors"]
