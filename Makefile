@@ -48,6 +48,7 @@ audit: setup ## Ask PyPI's advisory database about each pinned package (not part
 
 docs: setup ## Write what the pages of docs/ take from the code, and the pictures of the dashboard
 	$(BIN)/python -m tests.docs.pages
+	$(BIN)/python -m pytest -q tests/docs/test_examples.py --write-examples
 	$(BIN)/python -m infra.monitoring.picture
 
 synth: setup-demo ## Write the CloudFormation template to cdk.out (no AWS account needed)

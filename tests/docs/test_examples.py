@@ -26,9 +26,7 @@ HEADER = "order_id,customer_id,quantity,note\n"
 COLUMNS = "100"
 # Pages in the order in which they are run, and the object that FILE means there.
 FILES = {"README.md": "sample_data/sample_data.csv", "docs/commands.md": "orders/orders.csv", "docs/runbook.md": "stock/stock.csv"}  # fmt: skip
-BY_PAGE = {
-    page: [example for example in examples() if str(example.page.relative_to(ROOT)) == page] for page in FILES
-}
+BY_PAGE = {page: [example for example in examples() if str(example.page.relative_to(ROOT)) == page] for page in FILES}
 
 
 @pytest.fixture
@@ -95,7 +93,9 @@ def _is_as_shown(command: Command, ran: Ran) -> bool:
 
 def _difference(example: Example, command: Command, ran: Ran) -> str:
     shown = "\n".join(command.output)
-    return f"{example}\n$ {command.text}\nexit code {ran.code}, printed:\n" + "\n".join(ran.lines) + f"\nshown:\n{shown}"
+    return (
+        f"{example}\n$ {command.text}\nexit code {ran.code}, printed:\n" + "\n".join(ran.lines) + f"\nshown:\n{shown}"
+    )
 
 
 def _write(example: Example, ran: list[tuple[Command, Ran]]) -> None:

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from tests.docs.pages import commands, feeds, ledger, metrics
+from tests.docs.pages import commands, evidence, feeds, ledger, metrics
 
 ROOT = Path(__file__).parents[3]
 PAGES = (ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md")))
@@ -10,4 +10,6 @@ PAGES = (ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").r
 
 def all_parts() -> dict[str, str]:
     """Return every part by its name."""
-    return {name: text for module in (commands, feeds, ledger, metrics) for name, text in module.parts().items()}
+    return {
+        name: text for module in (commands, evidence, feeds, ledger, metrics) for name, text in module.parts().items()
+    }

@@ -18,9 +18,11 @@ def commands() -> Iterator[tuple[str, Any]]:
     """Yield each command with its name."""
     for name in COMMANDS:
         command = load_command(name)
-        yield from ((f"{name} {inner}", found) for inner, found in command.commands.items()) if hasattr(
-            command, "commands"
-        ) else [(name, command)]
+        yield from (
+            ((f"{name} {inner}", found) for inner, found in command.commands.items())
+            if hasattr(command, "commands")
+            else [(name, command)]
+        )
 
 
 def options(command: Any) -> set[str]:
