@@ -65,9 +65,10 @@ class Shell:
         variables = self.folder / ".variables"
         script = f". {variables} 2>/dev/null; set -a -o pipefail\n{text}\ncode=$?; export -p > {variables}; exit $code"
         path = {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
+        environment = os.environ | path | self.environment
         done = subprocess.run(
-            ["bash", "-c", script], cwd=self.folder, env=os.environ | path | self.environment, capture_output=True, text=True, check=False
-        )  # fmt: skip
+            ["bash", "-c", script], cwd=self.folder, env=environment, capture_output=True, text=True, check=False
+        )
         return Ran(done.returncode, tuple((done.stdout + done.stderr).splitlines()))
 
 

@@ -25,7 +25,11 @@ FEEDS = Path(__file__).with_name("feeds.toml")
 HEADER = "order_id,customer_id,quantity,note\n"
 COLUMNS = "100"
 # Pages in the order in which they are run, and the object that FILE means there.
-FILES = {"README.md": "sample_data/sample_data.csv", "docs/commands.md": "orders/orders.csv", "docs/runbook.md": "stock/stock.csv"}  # fmt: skip
+FILES = {
+    "README.md": "sample_data/sample_data.csv",
+    "docs/commands.md": "orders/orders.csv",
+    "docs/runbook.md": "stock/stock.csv",
+}
 BY_PAGE = {page: [example for example in examples() if str(example.page.relative_to(ROOT)) == page] for page in FILES}
 
 

@@ -4,25 +4,28 @@ from collections.abc import Iterator
 from typing import Any
 
 from ingest.cli.commands import COMMANDS, EXIT_CODES, load_command
+
 from tests.docs.pages.markdown import table
 
 
 def parts() -> dict[str, str]:
     """Return a part for each command, as "help check" or "help feeds check", and the table of exit codes."""
-    helps = {f"help {name}": usage(name, command) + table(("", ""), rows) for name, command in commands() for rows in [_rows(command)]}  # fmt: skip
     codes = table(("exit code", "means"), ((f"{code}", meaning) for code, meaning in EXIT_CODES.items()))
-    return helps | {"exit codes": codes}
+    return {f"help {name}": _help(name, command) for name, command in commands()} | {"exit codes": codes}
 
 
 def commands() -> Iterator[tuple[str, Any]]:
     """Yield each command with its name."""
     for name in COMMANDS:
         command = load_command(name)
-        yield from (
-            ((f"{name} {inner}", found) for inner, found in command.commands.items())
-            if hasattr(command, "commands")
-            else [(name, command)]
-        )
+        if inner := getattr(command, "commands", None):
+            yield from ((f"{name} {one}", found) for one, found in inner.items())
+        else:
+            yield name, command
+
+
+def _help(name: str, command: Any) -> str:
+    return usage(name, command) + table(("", ""), _rows(command))
 
 
 def options(command: Any) -> set[str]:

@@ -10,6 +10,11 @@ from tests.docs.pages.markdown import table
 
 RESULTS = Path(__file__).parents[3] / "loadtest/results"
 Document = dict[str, Any]
+WORKERS = (1, 10, 100)
+TABLES = {"4,000: a new table": 4_000.0, "40,000: the default quota": 40_000.0, "400,000: a raised quota": 400_000.0}
+HUGE = ("bytes", "rows", "seconds", "rows_per_s", "kills", "hand_overs", "lost", "wrong", "ledger_write_units_per_file")
+SHAPES = {"narrow": "5 columns, 51 bytes", "mixed": "10 columns, 110 bytes", "wide": "40 columns, 924 bytes"}
+KINDS = {"quote-free": "quote-free, rows per CPU-second", "fully quoted": "every cell quoted"}
 
 
 def parts() -> dict[str, str]:
@@ -32,21 +37,21 @@ def parts() -> dict[str, str]:
 def one_core() -> str:
     """Return the sentence of the README with rows a second of one core, beside those of the usual loop."""
     ours, theirs = (_rates()[party, "mixed", False] for party in ("ingest load", "boto3 loop"))
-    return f"One core of the function can send {ours:,.0f} rows a second, {ours / theirs:.0f} times\n"
+    return f"One core of the function can send {ours:,.0f} rows a second, {ours / theirs:.0f} times"
 
 
 def scale() -> str:
     """Return how long 50 GB of 100-byte rows take by workers and table, computed from the run of the huge file."""
-    huge, rows = read("runs/one_huge_file"), 50e9 / 100
+    huge, rows, planner = read("runs/one_huge_file"), 50e9 / 100, 90e6 / 100
     rate = huge["figures"]["rows_per_second"] / huge["figures"]["workers"]
-    bounds = {
-        "4,000, a new table": 4_000.0,
-        "40,000, the default quota": 40_000.0,
-        "400,000, a raised quota": 400_000.0,
-    }
-    cells = ([units, *(f"{rows / min(n * rate, bound, 90e6 / 100) / 3600:.1f} h" for n in (1, 10, 100))] for units, bound in bounds.items())  # fmt: skip
-    begin = f"50 GB of 100-byte rows, one write unit each; one worker writes {rate:,.0f} rows a second (`one_huge_file`). Computed:\n\n"
-    return begin + table(("write units a second", "1 worker", "10 workers", "100 workers"), cells)
+    cells = [
+        [name, *(f"{rows / min(n * rate, units, planner) / 3600:.1f} h" for n in WORKERS)]
+        for name, units in TABLES.items()
+    ]
+    return (
+        "50 GB of 100-byte rows, one write unit each, computed; one worker writes "
+        f"{rate:,.0f} rows a second (`one_huge_file`):\n\n"
+    ) + table(("write units a second", *(f"{n} workers" for n in WORKERS)), cells)
 
 
 def read(name: str) -> Document:
@@ -89,20 +94,8 @@ def _chaos() -> str:
 
 def _huge() -> str:
     cases = read("huge")["cases"]
-    titles = (
-        "case",
-        "bytes",
-        "rows",
-        "seconds",
-        "rows a second",
-        "kills",
-        "hand-overs",
-        "lost",
-        "wrong",
-        "ledger's write units a file",
-    )
-    rows = ([c["case"], *(f"{c[n]:,}" for n in ("bytes", "rows", "seconds", "rows_per_s", "kills", "hand_overs", "lost", "wrong")), f"{c['ledger_write_units_per_file']:.0f}"] for c in cases)  # fmt: skip
-    return _with_source(titles, rows, cases[0])
+    titles = ("case", *(name.replace("_", " ") for name in HUGE))
+    return _with_source(titles, ([case["case"], *(f"{case[name]:,}" for name in HUGE)] for case in cases), cases[0])
 
 
 def _hostile() -> str:
@@ -112,37 +105,21 @@ def _hostile() -> str:
 
 
 def _hostile_case(case: Document) -> list[str]:
-    ends = (
-        f"`{case['error']}`" if case["error"] else ", ".join(f"{n:,} `{code}`" for code, n in case["reasons"].items())
-    )
+    reasons = ", ".join(f"{count:,} `{code}`" for code, count in case["reasons"].items())
+    ends = f"`{case['error']}`" if case["error"] else reasons or "no rejects"
     rows = (case["row_counts"] or {}).get("rows_read", 0)
-    return [
-        case["case"],
-        ends or "no rejects",
-        f"{rows:,}",
-        f"{case['cpu_seconds']:.1f}",
-        _mb(case["peak_resident_bytes"]),
-    ]
+    return [case["case"], ends, f"{rows:,}", f"{case['cpu_seconds']:.1f}", _mb(case["peak_resident_bytes"])]
 
 
 def _reading() -> str:
     run = read("read")
-    largest = max(reading["file_bytes"] // 10**6 for reading in run["readings"])
-    shown = [reading for reading in run["readings"] if reading["file_bytes"] // 10**6 >= largest - 1]
-    rates = {(r["reader"], r["kind"]): r for r in shown}
-    rows = [
-        [
-            reader,
-            *(
-                f"{rates[reader, kind]['rows_per_cpu_second']['median']:,.0f}"
-                for kind in ("quote-free", "fully quoted")
-            ),
-            _mb(rates[reader, "quote-free"]["peak_resident_bytes"]["median"]),
-        ]  # fmt: skip
-        for reader in dict.fromkeys(r["reader"] for r in shown)
-    ]
-    titles = ("reader", "quote-free, rows per CPU-second", "every cell quoted", "peak MB")
-    return _with_source(titles, rows, run)
+    largest = max(reading["rows"] for reading in run["readings"]) // 2
+    shown = {(one["reader"], one["kind"]): one for one in run["readings"] if one["rows"] > largest}
+    rows = []
+    for reader in dict.fromkeys(name for name, _ in shown):
+        rates = (f"{shown[reader, kind]['rows_per_cpu_second']['median']:,.0f}" for kind in KINDS)
+        rows.append([reader, *rates, _mb(shown[reader, "quote-free"]["peak_resident_bytes"]["median"])])
+    return _with_source(("reader", *KINDS.values(), "peak MB"), rows, run)
 
 
 def _rates() -> dict[tuple[str, str, bool], float]:
@@ -151,32 +128,39 @@ def _rates() -> dict[tuple[str, str, bool], float]:
 
 
 def _writing() -> str:
-    rates, shapes = (
-        _rates(),
-        {"narrow": "5 columns, 51 bytes", "mixed": "10 columns, 110 bytes", "wide": "40 columns, 924 bytes"},
-    )
-    rows = []
-    for shape, what in shapes.items():
-        plain, tls = (
-            [rates[party, shape, is_tls] for party in ("ingest load", "boto3 loop")] for is_tls in (False, True)
-        )
-        rows.append(
-            [what, f"{plain[0]:,.0f}", f"{plain[1]:,.0f}", f"{plain[0] / plain[1]:.0f}", f"{tls[0] / tls[1]:.0f}"]
-        )
     titles = ("rows", "`ingest load`, rows per CPU-second", "the usual loop", "times", "times, with TLS")
-    return _with_source(titles, rows, read("write")["parts"]["shapes"])
+    return _with_source(titles, (_shape(*shape) for shape in SHAPES.items()), read("write")["parts"]["shapes"])
+
+
+def _shape(shape: str, what: str) -> list[str]:
+    rates = _rates()
+    ours, theirs = (rates[party, shape, False] for party in ("ingest load", "boto3 loop"))
+    with_tls = rates["ingest load", shape, True] / rates["boto3 loop", shape, True]
+    return [what, f"{ours:,.0f}", f"{theirs:,.0f}", f"{ours / theirs:.0f}", f"{with_tls:.0f}"]
 
 
 def _latency() -> str:
     part = read("write")["parts"]["latency"]
-    rows = ([m["party"], f"{m['latency_ms']} ms", f"{m['rows_per_second']['median']:,.0f}", f"{m['most_in_flight']}"] for m in part["measured"])  # fmt: skip
+    rows = (
+        [
+            one["party"],
+            f"{one['latency_ms']} ms",
+            f"{one['rows_per_second']['median']:,.0f}",
+            f"{one['most_in_flight']}",
+        ]
+        for one in part["measured"]
+    )
     return _with_source(("party", "an answer takes", "rows a second", "requests in flight"), rows, part)
 
 
 def _planning() -> str:
     run = read("plan")
-    rows = ([p["kind"], f"{p['segments']}", f"{p['mb_per_cpu_second']['median']:,.0f}", _mb(p["peak_resident_bytes"]["median"])] for p in run["plannings"])  # fmt: skip
+    rows = ([one["kind"], f"{one['segments']}", *_rate_and_peak(one)] for one in run["plannings"])
     return _with_source(("1 GB of", "segments", "MB per CPU-second", "peak MB"), rows, run)
+
+
+def _rate_and_peak(one: Document) -> list[str]:
+    return [f"{one['mb_per_cpu_second']['median']:,.0f}", _mb(one["peak_resident_bytes"]["median"])]
 
 
 def _cold_start() -> str:
@@ -191,7 +175,7 @@ def _cold_start() -> str:
 
 def _generating() -> str:
     run = read("generate")
-    rows = ([m["kind"], f"{m['text_bytes'] / 1e6:,.0f}", f"{m['mb_per_cpu_second']['median']:,.0f}", _mb(m["peak_resident_bytes"]["median"])] for m in run["makings"])  # fmt: skip
+    rows = ([one["kind"], f"{one['text_bytes'] / 1e6:,.0f}", *_rate_and_peak(one)] for one in run["makings"])
     return _with_source(("kind", "MB of text", "MB per CPU-second", "peak MB"), rows, run)
 
 

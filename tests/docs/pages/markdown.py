@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterable, Mapping
 
-PART = re.compile(r"(<!-- begin: (?P<name>[^>]+) -->\n).*?(<!-- end -->)", re.DOTALL)
+PART = re.compile(r"(<!-- begin: (?P<name>[^>]+) -->\n?).*?(<!-- end -->)", re.DOTALL)
 
 
 def table(titles: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
