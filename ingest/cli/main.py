@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from ingest.cli.commands import SETTINGS, CommandGroup, exit_code, exit_codes, fail
+from ingest.cli.commands import COMMANDS, SETTINGS, CommandGroup, exit_code, exit_codes, fail
 from ingest.errors import IngestError
 
 app = typer.Typer(
@@ -77,7 +77,7 @@ def run(arguments: list[str], *, debug: bool = False) -> int:
         return fail(error.code, str(error), exit_code(error), as_json=as_json)
     except typer.TyperException as error:
         message = error.format_message()  # empty where help was printed because there was no command
-        return fail("bad_settings", f"{message} See {_asked(error)} --help.", 2, as_json=as_json) if message else 2
+        return fail("bad_settings", f"{message} See {_asked(arguments)} --help.", 2, as_json=as_json) if message else 2
     except (KeyboardInterrupt, typer.Abort):
         sentence = "Interrupted." + _INTERRUPTED.get(arguments[0], "")
         return fail("interrupted", sentence, INTERRUPTED, as_json=as_json)
@@ -102,7 +102,9 @@ def with_watch_value(arguments: list[str]) -> list[str]:
     return filled
 
 
-def _asked(error: typer.TyperException) -> str:
+def _asked(arguments: list[str]) -> str:
     """Return the command a wrong command line is of."""
-    context = getattr(error, "ctx", None)
-    return str(context.command_path) if context else "ingest"
+    name, sub = [*arguments, "", ""][:2]
+    if name not in COMMANDS:
+        return "ingest"
+    return f"ingest {name} {sub}" if name == "feeds" and sub in ("check", "schema") else f"ingest {name}"

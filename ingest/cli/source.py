@@ -2,6 +2,7 @@
 
 import sys
 import tempfile
+import weakref
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
@@ -53,7 +54,8 @@ class StandardInput:
 
     def __init__(self, stream: BinaryIO) -> None:
         self._stream = stream
-        self._kept = tempfile.TemporaryFile()  # noqa: SIM115 - it lives as long as this does
+        self._kept = tempfile.TemporaryFile()  # noqa: SIM115 - it is closed when this is dropped
+        weakref.finalize(self, self._kept.close)
         self._size = 0
 
     def portions(self, start: int = 0, end: int | None = None) -> Iterator[bytes]:

@@ -4,6 +4,7 @@ import csv
 import gzip
 import io
 import json
+import re
 import socket
 import subprocess
 import sys
@@ -17,11 +18,14 @@ import pytest
 from ingest.aws.local_files import Source
 from ingest.cli import load
 from ingest.cli import main as cli
+from ingest.cli.options import feed_of, file_name
 from ingest.cli.output import RAW_SHOWN
-from ingest.cli.source import open_table
-from ingest.errors import FileMissing
+from ingest.cli.source import StandardInput, open_table
+from ingest.errors import FileMissing, SettingsFault
 from ingest.feeds.feed import Feed
+from ingest.feeds.parse import parse_feeds
 from tests.support.clients import client, mock_aws, session, table
+from tests.support.command import FEEDS as TWO_FEEDS
 from tests.support.command import Ran
 
 ROOT = Path(__file__).parent.parent.parent
@@ -177,6 +181,123 @@ def test_a_progress_bar_is_shown_on_a_terminal_only(
     assert "4 rows read" in ran.out
 
 
+def test_check_says_how_many_rejects_it_does_not_show_and_shows_their_values(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    Path("a.csv").write_text("id,n\n" + "".join(f"x,bad-{n}\n" for n in range(30)), encoding="utf-8")
+    out = Ran(capsys, "check", "a.csv", "--limit", "3").out
+    assert all(f"bad-{n}" in out for n in range(3)) and "bad-3" not in out
+    assert out.splitlines()[-1] == "27 more rejected row(s) are not shown; see --limit."
+    assert "not shown" not in Ran(capsys, "check", "a.csv", "--limit", "30").out
+    found = Ran(capsys, "check", "a.csv", "--limit", "0", "--json").json
+    assert (found["rejects"], found["truncated"], found["rows_rejected"]) == ([], True, 30)
+
+
+# --- several files, standard input, feeds that need not be named ---
+
+
+def test_of_several_files_each_is_reported_and_one_that_cannot_be_loaded_does_not_stop_the_others(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    Path("b.csv").write_bytes(b"")
+    Path("c.csv").write_text("id,n\na,1\n", encoding="utf-8")
+    ran = Ran(capsys, "check", "a.csv", "b.csv", "c.csv")
+    assert ran.code == 3
+    assert ran.err.startswith("ingest: b.csv: The file is empty")
+    assert [line for line in ran.out.splitlines() if "rows read" in line] == [
+        "a.csv: 4 rows read = 2 would be written + 1 rejected + 1 superseded; row counts reconcile.",
+        "c.csv: 1 rows read = 1 would be written + 0 rejected + 0 superseded; row counts reconcile.",
+    ]
+    lines = [json.loads(line) for line in Ran(capsys, "check", "a.csv", "b.csv", "--json").out.splitlines()]
+    assert [(line["file"], line.get("error", {}).get("code")) for line in lines] == [
+        ("a.csv", None),
+        ("b.csv", "empty_file"),
+    ]
+
+
+def test_several_files_are_loaded_each_with_rejects_of_its_own(capsys: pytest.CaptureFixture[str], orders: Any) -> None:
+    Path("b.csv").write_text("id,n\nz,1\ny,?\n", encoding="utf-8")
+    ran = Ran(capsys, "load", "a.csv", "b.csv")
+    assert (ran.code, ran.err) == (0, "")
+    assert [line for line in ran.out.splitlines() if line.startswith("Table ")] == [
+        "Table Orders in eu-central-1, account 123456789012."
+    ]
+    assert orders.scan()["Count"] == 3
+    assert Path("a.csv.rejects.jsonl").exists() and Path("b.csv.rejects.jsonl").exists()
+
+
+@pytest.mark.parametrize("data", [CSV.encode(), gzip.compress(CSV.encode())])
+@pytest.mark.parametrize("command", ["check", "preview", "load"])
+def test_standard_input_is_a_file_like_any_other(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, orders: Any, command: str, data: bytes
+) -> None:
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(data)))
+    ran = Ran(capsys, command, "-", "--feed", "orders", "--json")
+    document = json.loads(ran.err if command == "preview" else ran.out)
+    assert (document["file"], document["rows_read"], document["rows_rejected"]) == ("-", 4, 1)
+
+
+def test_standard_input_is_read_no_further_than_it_is_asked_for() -> None:
+    stream = io.BytesIO(bytes(range(256)) * 40_000)
+    read = StandardInput(stream).portions
+    assert next(read(0, None))[:3] == b"\x00\x01\x02"
+    assert stream.tell() == 1024 * 1024
+    assert b"".join(read(1024 * 1024 - 2, 1024 * 1024 + 2)) == b"\xfe\xff\x00\x01"
+    assert b"".join(read(0, None)) == stream.getvalue()
+    assert b"".join(read(len(stream.getvalue()) - 1, None)) == b"\xff"
+
+
+@pytest.mark.parametrize(
+    ("name", "files", "found"),
+    [
+        ("visits", ["a.csv"], "visits"),
+        (None, ["s3://b/orders/a.csv", "s3://b/orders/b.csv"], "orders"),
+        (None, ["s3://b/visits/a.csv"], "visits"),
+    ],
+)
+def test_a_feed_is_the_one_named_or_that_of_the_keys(name: str | None, files: list[str], found: str) -> None:
+    assert feed_of(parse_feeds(TWO_FEEDS), name, files)[0] == found
+
+
+@pytest.mark.parametrize(
+    "files", [["a.csv"], ["s3://b/orders/a.csv", "s3://b/visits/a.csv"], ["s3://b/orders/a.csv", "b.csv"], ["s3://b/x"]]
+)
+def test_which_of_several_feeds_is_asked_where_it_is_not_clear(files: list[str]) -> None:
+    with pytest.raises(SettingsFault, match="several feeds: orders, visits"):
+        feed_of(parse_feeds(TWO_FEEDS), None, files)
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ("S3://bucket/Key.csv", "s3://bucket/Key.csv"),
+        ("C:/data/a.csv", "C:/data/a.csv"),
+        ("data/a:b.csv", "data/a:b.csv"),
+        ("-", "-"),
+    ],
+)
+def test_names_of_files_are_paths_or_urls_of_s3(text: str, name: str) -> None:
+    assert file_name(text) == name
+
+
+@pytest.mark.parametrize(
+    ("text", "right"),
+    [
+        ("s3a://b/k", "s3://b/k"),
+        ("https://s3.eu-west-1.amazonaws.com/b/orders/k.csv?versionId=1", "s3://b/orders/k.csv"),
+        ("https://b.s3.amazonaws.com/orders/k.csv", "s3://b/orders/k.csv"),
+        (
+            "https://eu-west-1.console.aws.amazon.com/s3/object/b?region=eu-west-1&prefix=orders/k.csv",
+            "s3://b/orders/k.csv",
+        ),
+        ("gs://b/k", "s3://bucket/key"),
+    ],
+)
+def test_another_url_is_refused_with_what_to_write(text: str, right: str) -> None:
+    with pytest.raises(SettingsFault, match=re.escape(right)):
+        file_name(text)
+
+
 # --- load ---
 
 
@@ -297,7 +418,7 @@ def test_each_fault_is_one_sentence_and_its_exit_code(
 @pytest.mark.parametrize(
     ("content", "sentence"),
     [
-        (b"", "The file is empty: it has not even a header."),
+        (b"", "The file is empty: it has not even a header; write it again, with its header."),
         (b"PK\x03\x04", "This is not CSV: it begins like a ZIP archive or an Excel workbook; export it as CSV."),
         (b"id;n\na;1\n", "The header has no column 'id', which the feed needs; it has 'id;n'."),
         (b"id,n,n\n", "The header names 'n' twice"),
