@@ -62,7 +62,7 @@ def init(
     except OSError as error:
         raise SettingsFault(f"{directory} cannot be written to: {error.strerror}; name another directory.") from error
     if as_json:
-        print(json.dumps({"directory": str(directory), "files": [str(path) for path in written]}))
+        print(json.dumps({"directory": str(directory), "files_written": [str(path) for path in written]}))
     else:
         for line in (f"Wrote {', '.join(path.name for path in written)} to {directory}.", *_next_steps(directory)):
             console_on(sys.stdout).print(line, soft_wrap=True)

@@ -5,7 +5,7 @@ import os
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any, Literal, TextIO
 
 import typer
@@ -125,11 +125,18 @@ def row_counts_sentence(row_counts: RowCounts, written: str = "written") -> str:
 
 
 def _documents(rejects: list[Reject]) -> list[dict[str, Any]]:
-    documents = [asdict(reject) for reject in rejects]
-    for document in documents:
-        document["raw"] = document["raw"][:RAW_SHOWN].decode("utf-8", "backslashreplace")
-        document["value"] = document["value"] and document["value"][:RAW_SHOWN]
-    return documents
+    return [
+        {
+            "line": reject.line,
+            "byte_offset": reject.byte_offset,
+            "column": reject.column,
+            "value": reject.value and reject.value[:RAW_SHOWN],
+            "reason": reject.reason,
+            "message": reject.message,
+            "raw": reject.raw[:RAW_SHOWN].decode("utf-8", "backslashreplace"),
+        }
+        for reject in rejects
+    ]
 
 
 def _reject_table(tally: RejectTally) -> Table:
