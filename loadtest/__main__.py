@@ -11,10 +11,10 @@ from loadtest.bench.cold_start import command as cold_start
 from loadtest.bench.hostile_files import cases
 from loadtest.bench.writing import command as writing
 from loadtest.chaos import command as chaos
+from loadtest.chaos import huge_command as huge
 from loadtest.dashboard_run import command as observed
 from loadtest.demo_script import command as transcript
 from loadtest.harness.results import RESULTS
-from loadtest.huge import command as huge
 from loadtest.report import command as report
 from loadtest.run import command as scenario_run
 from loadtest.run.aws import command as aws

@@ -1,18 +1,18 @@
 """What a chaos run is to do."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from loadtest.simulator.faults import Faults
-from loadtest.simulator.settings import Key, Table
+from ingest.contract import Env
+from loadtest.harness.world import WorldSettings
+from loadtest.simulator import Faults, Key, Table
 
 FEEDS = Path(__file__).parent / "feeds.toml"
-PREFIX = "drops/"
-NO_FEED_PREFIX = "no-feed/"
-TABLE = "ChaosRows"
+FEED, TABLE, PREFIX, NO_FEED_PREFIX = "drops", "ChaosRows", "drops/", "no-feed/"
 TABLES = {TABLE: Table(Key("customer"), Key("id"))}
 KB, MB = 1_000, 1_000_000
 SIZES = (KB, KB, 5 * KB, 20 * KB, 100 * KB, 300 * KB, MB, 2 * MB, 5 * MB, 9 * MB, 20 * MB)
+CUT_SHARE = 0.1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,13 +25,10 @@ class ChaosSettings:
             lease.
         open_bytes: no more is dropped while this many bytes of files have not ended.
         sizes: file sizes to choose from; each as likely as the others.
-        skews_s: by how much the clock of each worker is off, and so how many workers there are.
-        redeliver: the share of messages that come back while their worker lives.
         throttled: the share of BatchWriteItem requests that are throttled, half of them in part; it does not depend on
             how much is sent.
-        max_receive_count: deliveries before the dead-letter queue; more than the stack's 5, because workers live for
-            half a minute here, and each that is killed has spent a delivery of all its messages.
-        worker: the module that is run as a worker.
+        max_receive_count: more than the stack's 5, because workers live for half a minute here, and each that is killed
+            has spent a delivery of all its messages.
     """
 
     seconds: float
@@ -41,7 +38,6 @@ class ChaosSettings:
     open_bytes: int = 60 * MB
     sizes: tuple[int, ...] = SIZES
     skews_s: tuple[float, ...] = (0.0, 0.0, 15.0, -15.0)
-    redeliver: float = 0.05
     throttled: float = 0.3
     segment_bytes: int = 9 * MB
     function_s: float = 40.0
@@ -51,9 +47,31 @@ class ChaosSettings:
     max_receive_count: int = 15
     patience_s: float = 600.0
     worker: str = "loadtest.harness.worker"
+    variables: dict[str, str] = field(default_factory=dict)
 
     @property
-    def table_faults(self) -> Faults:
+    def world(self) -> WorldSettings:
+        """Return what stands around the workers."""
+        return WorldSettings(
+            feeds=FEEDS,
+            tables=TABLES,
+            skews_s=self.skews_s,
+            function_s=self.function_s,
+            seed=self.seed,
+            lease_s=self.lease_s,
+            segment_bytes=self.segment_bytes,
+            redeliver=0.05,
+            max_receive_count=self.max_receive_count,
+            visibility_s=self.function_s + self.lease_s,
+            table_faults=self._table_faults,
+            ledger_faults=self._ledger_faults,
+            cut_share=CUT_SHARE,
+            variables={Env.STUCK_S: str(self.stuck_s), **self.variables},
+            worker=self.worker,
+        )
+
+    @property
+    def _table_faults(self) -> Faults:
         """Return what goes wrong with BatchWriteItem."""
         return Faults(
             seed=self.seed,
@@ -69,13 +87,8 @@ class ChaosSettings:
         )
 
     @property
-    def ledger_faults(self) -> Faults:
+    def _ledger_faults(self) -> Faults:
         """Return what goes wrong with all other requests to DynamoDB."""
         return Faults(
             seed=self.seed + 1, throttled=0.03, internal_error=0.02, reset_before=0.01, reset_after=0.03, truncated=0.01
         )
-
-    @property
-    def cut_share(self) -> float:
-        """Return the share of answers of S3 that end in their middle."""
-        return 0.1

@@ -7,7 +7,6 @@ https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/read-write-oper
 """
 
 import contextlib
-import http.client
 import json
 import threading
 from collections import Counter
@@ -20,7 +19,7 @@ from typing import Any, Self
 from infra.local.stack import LocalStack
 from ingest.contract import LedgerKeys
 from loadtest.harness.stack_client import StackClient
-from loadtest.harness.upstream import Upstream
+from loadtest.s3_server.upstream import Upstream, UpstreamError
 from loadtest.simulator import Settings, Simulation, Simulator, Table
 from loadtest.simulator.capacity import write_units
 from loadtest.simulator.errors import internal_error, throttled_by_fault
@@ -137,11 +136,11 @@ class LedgerProxy:
             return Answer(b"", ending=Ending.RESET)
         try:
             answered = self._upstream.ask("POST", "/", body, {**_HEADERS, "X-Amz-Target": target})
-        except (OSError, http.client.HTTPException):
+        except UpstreamError:
             return Answer(b"", ending=Ending.RESET)
         with self._lock:
-            self.costs.count(target.rpartition(".")[2], body, answered.body)
-        return Answer(answered.body, answered.status, ending=_ENDINGS.get(fault, Ending.KEPT) if fault else Ending.KEPT)
+            self.costs.count(target.rpartition(".")[2], body, answered.data)
+        return Answer(answered.data, answered.status, ending=_ENDINGS.get(fault, Ending.KEPT) if fault else Ending.KEPT)
 
 
 START_S = 120.0

@@ -1,10 +1,7 @@
-"""A client of the local stack, for load tests and end-to-end tests: drops files, sends messages, reads results."""
+"""The one client of the local stack, for load and end-to-end tests: drops files, sends messages, reads results."""
 
 import contextlib
 import json
-import os
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -13,9 +10,9 @@ from typing import Any, TypeVar
 from boto3.dynamodb.types import TypeDeserializer
 
 from infra.local.stack import LocalStack, local_stack
-from ingest.contract import FINAL_STATUSES, Event, LedgerKeys, Output
+from ingest.contract import Event, LedgerKeys, Output
 from loadtest.harness.queue import MOST_MESSAGES, Depths, depths, s3_notification, send_all
-from loadtest.harness.read_back import read_rejects
+from loadtest.harness.read_back import Item, pages, read_rejects
 
 T = TypeVar("T")
 Entry = dict[str, Any]
@@ -75,15 +72,6 @@ class StackClient:
         self._s3.put_bucket_notification_configuration(Bucket=self.bucket, NotificationConfiguration={})
         return {name: value for name, value in answer.items() if name != "ResponseMetadata"}
 
-    @contextlib.contextmanager
-    def without_notifications(self) -> Iterator[None]:
-        """Let the bucket send no notifications for the length of a `with` block."""
-        configuration = self.stop_notifications()
-        try:
-            yield
-        finally:
-            self._s3.put_bucket_notification_configuration(Bucket=self.bucket, NotificationConfiguration=configuration)
-
     # Messages
 
     def notification(self, key: str, *, sequencer: str, etag: str = "0" * 32, size: int = 1) -> str:
@@ -102,24 +90,9 @@ class StackClient:
         """Return how many messages a queue holds: waiting, delayed, or in flight."""
         return sum(self.depths(url))
 
-    def dead_letters(self, containing: str = "") -> list[str]:
-        """Return the bodies of the dead letters that contain a text, ten at most; they stay in the queue."""
-        return [message["Body"] for message in self._look_at_dead_letters(containing)]
-
     def take_dead_letters(self) -> list[str]:
         """Remove all dead letters; return their bodies."""
         return list(self._taken(self.dead_letter_url))
-
-    def wait_for_dead_letter(self, containing: str) -> dict[str, Any]:
-        """Wait for a dead letter that contains a text; remove and return it."""
-        message = self.wait_for(lambda: next(iter(self._look_at_dead_letters(containing)), None))
-        self._sqs.delete_message(QueueUrl=self.dead_letter_url, ReceiptHandle=message["ReceiptHandle"])
-        return message
-
-    def purge_dead_letters(self) -> None:
-        """Remove the dead letters that other tests have left, once no more can come."""
-        self.wait_until_quiet()
-        self._sqs.purge_queue(QueueUrl=self.dead_letter_url)
 
     def collect_events(self) -> None:
         """Send the events of the stack to a queue of our own, from which `take_events` takes them."""
@@ -133,7 +106,7 @@ class StackClient:
         """Return the details of the events that came since the last call."""
         return [json.loads(body)["detail"] for body in self._taken(self._events_url)]
 
-    # LedgerKeys, tables, rejects
+    # The ledger, tables, rejects
 
     def ledger(self) -> list[Entry]:
         """Return all items of the ledger table."""
@@ -149,44 +122,13 @@ class StackClient:
         )
         return [_plain(item) for item in found["Items"]]
 
-    def final_entry(self, key: str) -> Entry:
-        """Wait until the one version of an object has ended and is reported; return its entry."""
-        return self.wait_for(lambda: next(filter(is_reported, self.entries(key)), None))
-
     def items(self, table: str) -> list[Entry]:
         """Return all items of a table."""
-        pages = self._dynamodb.get_paginator("scan").paginate(TableName=table, ConsistentRead=True)
-        return [_plain(item) for page in pages for item in page["Items"]]
-
-    def delete_item(self, table: str, key: dict[str, Any]) -> bool:
-        """Delete an item by its key in DynamoDB JSON; return whether it was there."""
-        return "Attributes" in self._dynamodb.delete_item(TableName=table, Key=key, ReturnValues="ALL_OLD")
-
-    @contextlib.contextmanager
-    def table(self, name: str, partition_key: str, sort_key: str) -> Iterator[None]:
-        """Create a table for the length of a `with` block."""
-        keys = {partition_key: "HASH", sort_key: "RANGE"}
-        self._dynamodb.create_table(
-            TableName=name,
-            KeySchema=[{"AttributeName": key, "KeyType": kind} for key, kind in keys.items()],
-            AttributeDefinitions=[{"AttributeName": key, "AttributeType": "S"} for key in keys],
-            BillingMode="PAY_PER_REQUEST",
-        )
-        try:
-            yield
-        finally:
-            self._dynamodb.delete_table(TableName=name)
+        return [_plain(item) for page in pages(self._dynamodb, table) for item in page]
 
     def rejects(self, url: str) -> list[dict[str, Any]]:
         """Return the rejects under the URL in a file's entry."""
         return read_rejects(self._s3, url)
-
-    def rejects_csv(self, url: str) -> bytes:
-        """Return the rejected records under the URL in a file's entry, as the CSV that the product wrote."""
-        bucket, _, prefix = url.removeprefix("s3://").partition("/")
-        keys = [part["Key"] for part in self._s3.list_objects_v2(Bucket=bucket, Prefix=prefix)["Contents"]]
-        (key,) = [key for key in keys if key.endswith(".csv")]
-        return bytes(self._s3.get_object(Bucket=bucket, Key=key)["Body"].read())
 
     # The function
 
@@ -242,30 +184,10 @@ class StackClient:
 
     def log_events(self) -> list[tuple[float, str]]:
         """Return what the function has logged so far: epoch seconds and a line."""
-        pages = self.stack.client("logs").get_paginator("filter_log_events")
-        found = pages.paginate(logGroupName=self.stack.outputs[Output.LOG_GROUP])
+        paginator = self.stack.client("logs").get_paginator("filter_log_events")
+        found = paginator.paginate(logGroupName=self.stack.outputs[Output.LOG_GROUP])
         events = [event for page in found for event in page["events"]]
         return [(event["timestamp"] / 1000, line) for event in events for line in event["message"].splitlines()]
-
-    def log_lines(self) -> list[str]:
-        """Return the lines that the function has logged so far."""
-        return [line for _, line in self.log_events()]
-
-    # The command line
-
-    def ingest(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        """Run an `ingest` command against the stack."""
-        command = [sys.executable, "-m", "ingest", *arguments]
-        environment = {**os.environ, **self.stack.environment()}
-        return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120, check=False)
-
-    def ingest_json(self, *arguments: str) -> Any:
-        """Run a command that must succeed; return what it prints with --json."""
-        done = self.ingest(*arguments, "--json")
-        if (done.returncode, done.stderr) != (0, ""):
-            printed = f"{done.stdout}{done.stderr}"
-            raise RuntimeError(f"ingest {' '.join(arguments)} exited with {done.returncode}: {printed}")
-        return json.loads(done.stdout)
 
     # Waiting
 
@@ -299,15 +221,6 @@ class StackClient:
             time.sleep(0.1)
         raise TimeoutError(f"Nothing came in {patience_s:g} s; the emulator's log is {self.stack.emulator.log}.")
 
-    def _look_at_dead_letters(self, containing: str) -> list[dict[str, Any]]:
-        answer = self._sqs.receive_message(
-            QueueUrl=self.dead_letter_url,
-            MaxNumberOfMessages=MOST_MESSAGES,
-            MessageAttributeNames=["All"],
-            VisibilityTimeout=0,
-        )
-        return [dict(message) for message in answer.get("Messages", []) if containing in message["Body"]]
-
     def _taken(self, url: str) -> Iterator[str]:
         while messages := self._sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=MOST_MESSAGES).get("Messages"):
             for message in messages:
@@ -323,10 +236,5 @@ class StackClient:
         return str(answer["Attributes"]["QueueArn"])
 
 
-def is_reported(entry: Entry) -> bool:
-    """Return whether a file has ended and that was reported: its entry does not change any more."""
-    return entry["status"] in FINAL_STATUSES and "reported" in entry
-
-
-def _plain(item: dict[str, Any]) -> Entry:
+def _plain(item: Item) -> Entry:
     return {name: TypeDeserializer().deserialize(value) for name, value in item.items()}

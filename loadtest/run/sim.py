@@ -16,21 +16,21 @@ from typing import Any, Self
 
 from ingest.contract import Env
 from loadtest.checker.found import Found
-from loadtest.checker.replay import Replayed, replay
 from loadtest.harness.dynamodb_proxy import LedgerProxy
 from loadtest.harness.process import Usage
 from loadtest.harness.read_back import entries_of, rejects_of
-from loadtest.harness.s3_proxy import DiskProxy, S3Proxy
 from loadtest.harness.stack_client import StackClient, prepared
 from loadtest.harness.workers import Fleet, environments
 from loadtest.measure.log import Invocation
 from loadtest.measure.observation import Observation
 from loadtest.measure.price import Bill
 from loadtest.run.target import Drop, write_file
+from loadtest.s3_server import ObjectServer, ServerSettings
 from loadtest.s3_server.files import find
 from loadtest.scenarios.scenario import FEEDS, Scenario, tables
 from loadtest.simulator import Settings as SimulatorSettings
 from loadtest.simulator import Simulator
+from loadtest.simulator.replay import Replayed, replay
 
 MAX_RECEIVE_COUNT, VISIBILITY_S = 5, 120.0
 FUNCTION_S = 900.0
@@ -87,8 +87,7 @@ class SimDeployment:
         self._simulator = running.enter_context(
             Simulator(self._simulator_settings(scenario), elsewhere=self._ledger.elsewhere())
         )
-        self._proxy = DiskProxy(stack_client.url, self._objects, cut_share=0.0, seed=1)
-        self._s3 = running.enter_context(S3Proxy(self._proxy))
+        self._s3 = running.enter_context(ObjectServer(self._objects, ServerSettings(upstream=stack_client.url)))
         self._replayed = Replayed()
         self._sent = 0
         self._at_start = (0.0, 0)
@@ -183,8 +182,8 @@ class SimDeployment:
             worker_seconds=self._usage.cpu_seconds - self._at_start[0],
             invocations=len(received),
             queue_requests=self._sent + len(received) + sum(received),
-            objects_put=self._proxy.writes,
-            object_reads=self._proxy.reads,
+            objects_put=self._s3.counts["writes"],
+            object_reads=self._s3.counts["requests"],
         )
 
     def keep_logs(self, folder: Path) -> None:

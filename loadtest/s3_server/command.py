@@ -30,5 +30,5 @@ def run(arguments: argparse.Namespace) -> int:
         if settings.tls:
             print(server.ca_file, flush=True)
         signal.sigwait(_ENDS)
-    print(json.dumps(server.document()), flush=True)
+    print(json.dumps(server.counts), flush=True)
     return 0

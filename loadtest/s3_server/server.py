@@ -1,4 +1,4 @@
-"""An S3 endpoint on 127.0.0.1 in threads of its own."""
+"""The S3 endpoint in threads of its own: what it serves, how often it fails, and what it counts."""
 
 import contextlib
 import random
@@ -6,74 +6,28 @@ import socket
 import ssl
 import tempfile
 import threading
+from collections import Counter
 from dataclasses import dataclass
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import ThreadingHTTPServer
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from loadtest.s3_server.http import Handler
-
-
-class CuttingServer(ThreadingHTTPServer):
-    """Accepts connections, and knows which are open. `cut` counts the answers that were to end in their middle."""
-
-    request_queue_size = 128
-
-    def __init__(
-        self, handler: type[BaseHTTPRequestHandler], *, port: int = 0, cut_share: float = 0.0, seed: int = 1
-    ) -> None:
-        self.cut = 0
-        self._cut_share, self._chance = cut_share, random.Random(seed)
-        self._lock = threading.Lock()
-        self._open: set[socket.socket] = set()
-        super().__init__(("127.0.0.1", port), handler)
-
-    def is_to_be_cut(self) -> bool:
-        """Return whether the next answer is to end in its middle."""
-        with self._lock:
-            is_cut = self._chance.random() < self._cut_share
-            self.cut += is_cut
-        return is_cut
-
-    def accepted(self, connection: socket.socket) -> socket.socket:
-        """Return a connection as it is to be used."""
-        return connection
-
-    def get_request(self) -> tuple[socket.socket, object]:
-        """Accept a connection."""
-        connection, address = super().get_request()
-        connection = self.accepted(connection)
-        with self._lock:
-            self._open.add(connection)
-        return connection, address
-
-    def shutdown_request(self, request: socket.socket) -> None:  # type: ignore[override]
-        """Close a connection."""
-        with self._lock:
-            self._open.discard(request)
-        super().shutdown_request(request)
-
-    def end_connections(self) -> None:
-        """End what is open, so that its threads end."""
-        with self._lock:
-            for connection in self._open:
-                with contextlib.suppress(OSError):
-                    connection.shutdown(socket.SHUT_RDWR)
-
-    def handle_error(self, request: object, client_address: object) -> None:
-        """Say nothing: clients that go away, or are killed, are what tests are about."""
+from loadtest.s3_server.handler import Handler
+from loadtest.s3_server.upstream import Upstream
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServerSettings:
-    """What an object endpoint is to do.
+    """What an S3 endpoint is to do.
 
     Attributes:
+        upstream: the URL of the S3 that answers what is not a file of the folder. None: that does not exist.
         cut_share: the share of answers with a body that end in their middle, with the connection. Which, `seed` says.
         tls: speak TLS, with a certificate made at the start. `ObjectServer.ca_file` is what clients are to trust.
     """
 
+    upstream: str | None = None
     cut_share: float = 0.0
     seed: int = 1
     tls: bool = False
@@ -84,38 +38,67 @@ class ServerSettings:
             raise ValueError("a share is from 0 to 1")
 
 
-class Listener(CuttingServer):
-    """Serves a folder, and counts what was asked for."""
+class Listener(ThreadingHTTPServer):
+    """Accepts connections, knows which are open, and what all of them share."""
 
+    request_queue_size = 128
     daemon_threads = False
 
-    def __init__(self, folder: Path, settings: ServerSettings, tls: ssl.SSLContext | None) -> None:
+    def __init__(self, folder: Path | None, settings: ServerSettings, tls: ssl.SSLContext | None) -> None:
         self.folder = folder
-        self.requests = self.bytes = 0
+        self.upstream = Upstream(settings.upstream) if settings.upstream else None
+        self.counts = Counter(dict.fromkeys(("requests", "bytes", "cut", "writes"), 0))
+        self._cut_share, self._chance = settings.cut_share, random.Random(settings.seed)
         self._tls = tls
-        super().__init__(Handler, port=settings.port, cut_share=settings.cut_share, seed=settings.seed)
+        self._lock = threading.Lock()
+        self._open: set[socket.socket] = set()
+        super().__init__(("127.0.0.1", settings.port), Handler)
 
-    def count_request(self) -> None:
-        """Count a request."""
+    def count(self, what: str, more: int = 1) -> None:
+        """Count something."""
         with self._lock:
-            self.requests += 1
+            self.counts[what] += more
 
-    def count_bytes(self, count: int) -> None:
-        """Count bytes of objects that were sent."""
+    def is_to_be_cut(self) -> bool:
+        """Return whether the next answer is to end in its middle."""
         with self._lock:
-            self.bytes += count
+            is_cut = self._chance.random() < self._cut_share
+            self.counts["cut"] += is_cut
+        return is_cut
 
-    def accepted(self, connection: socket.socket) -> socket.socket:
-        """Return a connection as it is to be used. Its handshake is made by its own thread, when it first reads."""
-        if not self._tls:
-            return connection
-        return self._tls.wrap_socket(connection, server_side=True, do_handshake_on_connect=False)
+    def get_request(self) -> tuple[socket.socket, object]:
+        """Accept a connection. A TLS handshake is made by its own thread, when it first reads."""
+        connection, address = super().get_request()
+        if self._tls:
+            connection = self._tls.wrap_socket(connection, server_side=True, do_handshake_on_connect=False)
+        with self._lock:
+            self._open.add(connection)
+        return connection, address
+
+    def shutdown_request(self, request: socket.socket) -> None:  # type: ignore[override]
+        """Close a connection."""
+        with self._lock:
+            self._open.discard(request)
+        super().shutdown_request(request)
+
+    def end(self) -> None:
+        """End what is open, so that its threads end; then all else."""
+        with self._lock:
+            for connection in self._open:
+                with contextlib.suppress(OSError):
+                    connection.shutdown(socket.SHUT_RDWR)
+        self.server_close()
+        if self.upstream:
+            self.upstream.close()
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        """Say nothing: clients that go away, or are killed, are what tests are about."""
 
 
 class ObjectServer:
-    """Serves a folder for the length of a `with` block. What it counted can be read afterwards too."""
+    """Serves a folder, if any, for the length of a `with` block. What it counted can be read afterwards too."""
 
-    def __init__(self, folder: Path, settings: ServerSettings | None = None) -> None:
+    def __init__(self, folder: Path | None, settings: ServerSettings | None = None) -> None:
         self.settings = settings or ServerSettings()
         self._folder = folder
         self._certificates: tempfile.TemporaryDirectory[str] | None = None
@@ -130,8 +113,7 @@ class ObjectServer:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self._listener.shutdown()
         self._thread.join()
-        self._listener.end_connections()
-        self._listener.server_close()
+        self._listener.end()
         if self._certificates:
             self._certificates.cleanup()
 
@@ -146,10 +128,10 @@ class ObjectServer:
         assert self._ca_file is not None, "only with tls=True"
         return self._ca_file
 
-    def document(self) -> dict[str, int]:
-        """Return the counts as JSON takes them."""
-        listener = self._listener
-        return {"requests": listener.requests, "bytes": listener.bytes, "cut": listener.cut}
+    @property
+    def counts(self) -> dict[str, int]:
+        """What was counted: `requests` for files, `bytes` of them, answers `cut`, and `writes` that were handed on."""
+        return dict(self._listener.counts)
 
     def _make_certificate(self) -> ssl.SSLContext:
         from loadtest.simulator import certificate  # cryptography is for those who want TLS

@@ -56,7 +56,7 @@ def test_an_object_is_described_and_read_whole(server: ObjectServer) -> None:
     assert head["ETag"] == got["ETag"]
     assert got["Body"].read() == CONTENT
     assert s3.get_object(Bucket="bucket", Key="orders/2026 09/empty.csv")["Body"].read() == b""
-    assert server.document() == {"requests": 3, "bytes": len(CONTENT), "cut": 0}
+    assert server.counts == {"requests": 3, "bytes": len(CONTENT), "cut": 0, "writes": 0}
 
 
 @pytest.mark.parametrize(
@@ -108,7 +108,7 @@ def test_a_share_of_the_answers_is_cut_and_the_same_ones_with_the_same_seed(fold
     def cut_ones(seed: int) -> list[bool]:
         with ObjectServer(folder, ServerSettings(cut_share=0.5, seed=seed)) as server:
             found = [is_cut(client(server)) for _ in range(20)]
-            assert server.document()["cut"] == sum(found)
+            assert server.counts["cut"] == sum(found)
             return found
 
     assert cut_ones(1) == cut_ones(1) != cut_ones(2)
@@ -128,7 +128,7 @@ def test_the_product_reads_a_file_whose_answers_are_cut(folder: Path) -> None:
         objects = S3Objects(client=client(server), clock=ScriptedClock(), range_bytes=30_000)
         found = objects.find(FileVersion(bucket="bucket", key=KEY))
         assert b"".join(objects.portions(found)) == CONTENT
-        assert server.document()["cut"] > 0
+        assert server.counts["cut"] > 0
 
 
 @pytest.mark.parametrize("share", [-0.1, 1.1])
@@ -154,5 +154,29 @@ def test_it_runs_as_a_process_of_its_own(folder: Path) -> None:
         s3 = boto3.client("s3", endpoint_url=process.stdout.readline().strip(), config=ONCE)
         assert is_cut(s3)
         process.send_signal(signal.SIGTERM)
-        assert json.loads(process.stdout.read()) == {"requests": 1, "bytes": len(CONTENT) // 2, "cut": 1}
+        counts = json.loads(process.stdout.read())
+        assert counts == {"requests": 1, "bytes": len(CONTENT) // 2, "cut": 1, "writes": 0}
     assert process.returncode == 0
+
+
+def test_what_is_not_in_the_folder_is_what_the_server_behind_it_has(folder: Path, tmp_path: Path) -> None:
+    there = tmp_path / "there/bucket/orders"
+    there.mkdir(parents=True)
+    (there / "other.csv").write_bytes(b"id\n1\n")
+    with (
+        ObjectServer(tmp_path / "there") as behind,
+        ObjectServer(folder, ServerSettings(upstream=behind.url)) as server,
+    ):
+        s3 = client(server)
+        assert s3.get_object(Bucket="bucket", Key=KEY)["Body"].read() == CONTENT
+        other = s3.get_object(Bucket="bucket", Key="orders/other.csv", Range="bytes=3-")
+        assert (other["Body"].read(), other["ContentRange"]) == (b"1\n", "bytes 3-4/5")
+        assert s3.head_object(Bucket="bucket", Key="orders/other.csv")["ContentLength"] == 5
+        with pytest.raises(ClientError, match="NoSuchKey"):
+            s3.get_object(Bucket="bucket", Key="orders/none.csv")
+        assert (server.counts["requests"], behind.counts["requests"]) == (1, 2)
+
+
+def test_nothing_can_be_put_where_no_server_is_behind(server: ObjectServer) -> None:
+    with pytest.raises(ClientError, match="MethodNotAllowed"):
+        client(server).put_object(Bucket="bucket", Key="a", Body=b"x")

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from loadtest.checker.replay import Replayed, replay
+from loadtest.simulator.replay import Replayed, replay
 from loadtest.simulator.settings import Key, Table
 from loadtest.simulator.spool import Spool
 from loadtest.workload.checksum import Checksum

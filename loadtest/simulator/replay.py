@@ -58,11 +58,12 @@ def found(parts: Sequence[Puts]) -> TableFound:
     is_again = keys[1:] == keys[:-1]
     is_last = np.ones(len(keys), np.bool_)
     is_last[:-1] = ~is_again
-    checksum = int(items[is_last].sum(dtype=np.uint64)) % MODULUS
+    held = items[is_last]
     refused: Counter[str] = sum((part.refused for part in parts), Counter())
     return TableFound(
-        items=int(is_last.sum()),
-        checksum=checksum,
+        items=len(held),
+        checksum=int(held.sum(dtype=np.uint64)) % MODULUS,
+        hashes=held,
         overwritten=int((is_again & (items[1:] != items[:-1])).sum()),
         refused=tuple(f"DynamoDB would have refused {count:,} requests: {why}" for why, count in refused.items()),
     )

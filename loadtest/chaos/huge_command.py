@@ -5,10 +5,10 @@ import json
 from pathlib import Path
 from typing import Any
 
+from loadtest.chaos.huge import HugeCase, perform
+from loadtest.chaos.settings import MB
 from loadtest.harness.results import origin, write_document
-from loadtest.huge.run import HugeCase, perform
 
-MB = 1_000_000
 KINDS = ("plain", "gzip", "costs")
 
 

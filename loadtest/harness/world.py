@@ -1,0 +1,174 @@
+"""The product's function in worker processes, between services that are ours and fail as asked; and what it leaves.
+
+Queue, ledger, rejects and events are those of the emulator with the deployed template. Rows go to a simulated table.
+"""
+
+import random
+import shutil
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from ingest.contract import Env
+from loadtest.checker.found import Found
+from loadtest.checker.ledger import is_file
+from loadtest.harness.dynamodb_proxy import LedgerProxy
+from loadtest.harness.read_back import rejects_of
+from loadtest.harness.stack_client import StackClient, prepared
+from loadtest.harness.workers import Fleet, environments
+from loadtest.s3_server import ObjectServer, ServerSettings
+from loadtest.simulator import Faults, Settings, Simulator, Table
+from loadtest.simulator.replay import Replayed, replay
+
+LAST_MESSAGE_S, LAST_EVENT_S = 30.0, 1.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorldSettings:
+    """What stands around the workers, and how they fare.
+
+    Attributes:
+        feeds: the feeds file that is deployed; `tables`: the keys of its tables.
+        skews_s: by how much the clock of each worker is off, and so how many workers there are.
+        redeliver: the share of messages that come back while their worker lives.
+        max_receive_count: deliveries before the dead-letter queue.
+        visibility_s: how long the message of a worker stays hidden that was killed before it could set that itself.
+        cut_share: the share of answers of S3 that end in their middle.
+        variables: more of them for the workers.
+        worker: the module that is run as a worker.
+    """
+
+    feeds: Path
+    tables: Mapping[str, Table]
+    skews_s: tuple[float, ...]
+    function_s: float
+    seed: int
+    lease_s: float
+    segment_bytes: int
+    checkpoint_s: int = 1
+    redeliver: float = 0.0
+    max_receive_count: int = 5
+    visibility_s: float = 60.0
+    table_faults: Faults | None = None
+    ledger_faults: Faults | None = None
+    cut_share: float = 0.0
+    variables: Mapping[str, str] = field(default_factory=dict)
+    worker: str = "loadtest.harness.worker"
+
+
+@dataclass(slots=True)
+class World:
+    """Workers that wait for messages. Use it from one thread. `ended`: key and eTag of what was reported."""
+
+    settings: WorldSettings
+    folder: Path
+    stack_client: StackClient
+    ledger: LedgerProxy
+    simulator: Simulator
+    s3: ObjectServer
+    fleet: Fleet
+    running: ExitStack
+    begun_s: float = field(default_factory=time.monotonic)
+    events: list[dict[str, Any]] = field(default_factory=list)
+    ended: set[tuple[str, str]] = field(default_factory=set)
+
+    @property
+    def objects(self) -> Path:
+        """Where objects of the landing bucket may lie as files."""
+        return self.folder / "objects" / self.stack_client.bucket
+
+    def look(self, pause_s: float) -> None:
+        """Look after the workers, and at what was reported; then pause."""
+        self.fleet.look()
+        self.events += (news := self.stack_client.take_events())
+        self.ended |= {(event["key"], str(event.get("etag"))) for event in news}
+        time.sleep(pause_s)
+
+    def leave(self, poison: frozenset[str] = frozenset()) -> tuple[Found, Replayed]:
+        """End the workers and the table; return what all of it has come to, and the writes that led there."""
+        depth = self._depth_left()
+        self.look(LAST_EVENT_S)
+        self.running.close()
+        replayed, ledger = replay(self.folder / "spool", self.settings.tables), self.stack_client.ledger()
+        entries = [entry for entry in ledger if is_file(entry)]
+        found = Found(
+            tables=replayed.tables,
+            entries=entries,
+            rejects=rejects_of(self.stack_client.rejects, entries, by_version=True),
+            ledger=ledger,
+            queue_depth=depth,
+            dead_letters=self.stack_client.take_dead_letters(),
+            poison=poison,
+            events=self.events,
+            troubles=self.fleet.troubles(),
+        )
+        return found, replayed
+
+    def keep_logs(self) -> str:
+        """Copy the workers' logs to where they stay; return where that is, as a line to be printed."""
+        kept = Path(tempfile.mkdtemp(prefix="chaos-logs-"))
+        for path in self.folder.glob("*.log"):
+            shutil.copy(path, kept)
+        return f"The logs of the workers are in {kept}."
+
+    def _depth_left(self) -> int:
+        """Return how many messages stay in the queue: one of the stack's schedule may just have come, and be taken."""
+        until_s = time.monotonic() + LAST_MESSAGE_S
+        while (depth := self.stack_client.depth()) and time.monotonic() < until_s:
+            self.look(0.1)
+        return depth
+
+
+@contextmanager
+def begun(settings: WorldSettings, folder: Path) -> Iterator[World]:
+    """Give a world whose workers start, for the length of the block; its files are in `folder`."""
+    deployed = prepared(
+        settings.feeds, max_receive_count=settings.max_receive_count, visibility_s=settings.visibility_s
+    )
+    with deployed as stack_client, ExitStack() as running:
+        ledger = running.enter_context(LedgerProxy(stack_client.url, settings.ledger_faults))
+        known = settings.tables if settings.table_faults else None  # without faults it need not read the requests
+        simulated = Settings(tables=known, faults=settings.table_faults, spool=folder / "spool")
+        simulator = running.enter_context(Simulator(simulated, elsewhere=ledger.elsewhere()))
+        proxied = ServerSettings(upstream=stack_client.url, cut_share=settings.cut_share, seed=settings.seed)
+        s3 = running.enter_context(ObjectServer(folder / "objects", proxied))
+        base = {
+            **stack_client.environment(),
+            **settings.variables,
+            "AWS_ENDPOINT_URL_DYNAMODB": simulator.url,
+            "AWS_ENDPOINT_URL_S3": s3.url,
+            Env.SEGMENT_BYTES: str(settings.segment_bytes),
+            Env.LEASE_S: str(settings.lease_s),
+            Env.CHECKPOINT_S: str(settings.checkpoint_s),
+            Env.STOP_BEFORE_END_S: "15",
+        }
+        workers = environments(
+            base,
+            skews_s=settings.skews_s,
+            root=settings.feeds.parent,
+            function_s=settings.function_s,
+            redeliver=settings.redeliver,
+        )
+        fleet = running.enter_context(Fleet(settings.worker, workers, folder, random.Random(settings.seed)))
+        yield World(settings, folder, stack_client, ledger, simulator, s3, fleet, running)
+
+
+class Every:
+    """Does a thing again and again: at fixed times, or, with `chance`, at random moments of that mean distance."""
+
+    def __init__(self, seconds: float, chance: random.Random | None, action: Callable[[], None]) -> None:
+        self._seconds, self._chance, self._action = seconds, chance, action
+        self._next_s = time.monotonic() + self._pause_s()
+
+    def look(self) -> None:
+        """Do it if it is time."""
+        if time.monotonic() >= self._next_s:
+            self._next_s = time.monotonic() + self._pause_s()
+            self._action()
+
+    def _pause_s(self) -> float:
+        return self._chance.expovariate(1 / self._seconds) if self._chance else self._seconds
