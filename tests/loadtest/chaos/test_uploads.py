@@ -10,7 +10,7 @@ from ingest.contract import Status
 from loadtest.chaos.settings import KB, ChaosSettings
 from loadtest.chaos.uploads import Dropper
 
-SETTINGS = ChaosSettings(seconds=1, seed=3, sizes=(KB, 2 * KB))
+SETTINGS = ChaosSettings(seconds=1, seed=3, sizes=(KB, 50 * KB))
 
 
 class Bucket:
