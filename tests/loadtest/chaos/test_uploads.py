@@ -68,7 +68,7 @@ def test_what_lies_in_the_bucket_is_the_last_version_of_each_key() -> None:
 
 
 def ids(text: str) -> set[str]:
-    return {row["id"] for row in csv.DictReader(io.StringIO(text, newline=""))}
+    return {row["id"] for row in csv.DictReader(io.StringIO(text, newline="")) if row["id"]}
 
 
 def test_no_two_files_share_a_key_and_each_knows_what_must_become_of_it() -> None:
