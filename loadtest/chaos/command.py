@@ -4,7 +4,9 @@ import argparse
 
 from loadtest.chaos.run import perform
 from loadtest.chaos.settings import ChaosSettings
-from loadtest.harness.results import write_result
+from loadtest.harness.results import command_line, write_result
+
+_SHOWN = ("kills", "deliveries", "hand_overs", "files", "segments", "rows", "lost", "doubled", "wrong", "stuck")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -27,13 +29,10 @@ def run(arguments: argparse.Namespace) -> int:
         patience_s=arguments.patience_s,
     )
     figures = perform(settings, lambda line: print(line, flush=True))
-    for name in ("kills", "deliveries", "hand_overs", "files", "segments", "rows", "lost", "doubled", "wrong", "stuck"):
+    for name in _SHOWN:
         print(f"{name:>12}: {figures[name]:,}")
     for problem in figures["problems"]:
         print(f"WRONG: {problem}")
-    command = f"python -m loadtest chaos --minutes {arguments.minutes:g} --kill-every-s {arguments.kill_every_s:g}"
-    command += f" --throttled {arguments.throttled:g}"
-    command += f" --max-receive-count {arguments.max_receive_count} --seed {arguments.seed}"
-    write_result(arguments.out, command=command, seed=arguments.seed, figures=figures)
+    write_result(arguments.out, command=command_line(), seed=arguments.seed, figures=figures)
     print("result: " + ("WRONG" if figures["problems"] else "all rows accounted for"))
     return 1 if figures["problems"] else 0

@@ -7,9 +7,10 @@ from typing import Any
 
 from loadtest.chaos.huge import HugeCase, perform
 from loadtest.chaos.settings import MB
-from loadtest.harness.results import origin, write_document
+from loadtest.harness.results import command_line, origin, write_document
 
 KINDS = ("plain", "gzip", "costs")
+_COSTS = {1_000: 50, 1_000_000: 20, 10_000_000: 5, 200_000_000: 1}  # files by size
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -28,7 +29,7 @@ def cases(arguments: argparse.Namespace) -> list[HugeCase]:
     plain = HugeCase(
         name="plain",
         sizes=[arguments.plain_mb * MB],
-        workers=arguments.workers,
+        skews_s=(0.0,) * arguments.workers,
         kill_every_s=arguments.kill_every_s,
         least_kills=1,
         seed=seed,
@@ -37,50 +38,41 @@ def cases(arguments: argparse.Namespace) -> list[HugeCase]:
         name="gzip",
         sizes=[arguments.gzip_mb * MB],
         is_gzip=True,
-        workers=2,
+        skews_s=(0.0, 0.0),
         function_s=arguments.function_s,
         least_hand_overs=3,
         seed=seed,
     )
     costs = [
-        HugeCase(name=f"costs, files of {size // 1000} KB", sizes=[size] * count, workers=1, seed=seed)
-        for size, count in ((1_000, 50), (1_000_000, 20), (10_000_000, 5), (200_000_000, 1))
+        HugeCase(name=f"costs, files of {size // 1000} KB", sizes=[size] * count, seed=seed)
+        for size, count in _COSTS.items()
     ]
-    wanted = arguments.only or KINDS
     chosen = {"plain": [plain], "gzip": [packed], "costs": costs}
-    return [case for kind in KINDS if kind in wanted for case in chosen[kind]]
+    return [case for kind in KINDS if kind in (arguments.only or KINDS) for case in chosen[kind]]
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Load all; return 1 if anything is wrong."""
-    figures = []
+    """Load all; return 1 if anything is wrong. What earlier runs found of other cases stays in the result."""
     known = _known(arguments.out)
-    for case in cases(arguments):
-        result = perform(case, lambda line: print(line, flush=True))
-        figures.append(result)
-        known[result["case"]] = origin(command=_command(arguments), seed=arguments.seed) | result
-        print(
-            f"{result['case']}: {result['rows']:,} rows "
-            f"in {result['seconds']:,} s ({result['rows_per_s']:,} rows/s), "
-            f"{result['kills']} kills, {result['hand_overs']} hand-overs, {result['segments']} segments; "
-            f"the ledger took "
-            f"{result['ledger_write_units_per_file']:,} write units a file, "
-            f"{result['ledger_share_of_write_units']:.3%} of all",
-            flush=True,
-        )
-        for problem in result["problems"]:
-            print(f"WRONG: {problem}")
+    results = [perform(case, lambda line: print(line, flush=True)) for case in cases(arguments)]
+    for result in results:
+        known[result["case"]] = origin(command=command_line(), seed=arguments.seed) | result
+        _show(result)
     write_document(arguments.out, {"cases": list(known.values())})
-    return 1 if any(result["problems"] for result in figures) else 0
+    return 1 if any(result["problems"] for result in results) else 0
 
 
 def _known(path: Path) -> dict[str, dict[str, Any]]:
-    """Return the cases of earlier runs, each with where it came from."""
     return {case["case"]: case for case in json.loads(path.read_text())["cases"]} if path.exists() else {}
 
 
-def _command(arguments: argparse.Namespace) -> str:
-    command = f"python -m loadtest huge --plain-mb {arguments.plain_mb} --gzip-mb {arguments.gzip_mb}"
-    command += f" --workers {arguments.workers} --kill-every-s {arguments.kill_every_s:g}"
-    command += f" --function-s {arguments.function_s:g} --seed {arguments.seed}"
-    return command
+def _show(result: dict[str, Any]) -> None:
+    print(
+        f"{result['case']}: {result['rows']:,} rows in {result['seconds']:,} s ({result['rows_per_s']:,} rows/s), "
+        f"{result['kills']} kills, {result['hand_overs']} hand-overs, {result['segments']} segments; the ledger took "
+        f"{result['ledger_write_units_per_file']:,} write units a file, "
+        f"{result['ledger_share_of_write_units']:.3%} of all",
+        flush=True,
+    )
+    for problem in result["problems"]:
+        print(f"WRONG: {problem}")

@@ -1,5 +1,6 @@
 """What a chaos run is to do."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -9,18 +10,16 @@ from loadtest.simulator import Faults, Key, Table
 
 FEEDS = Path(__file__).parent / "feeds.toml"
 FEED, TABLE, PREFIX, NO_FEED_PREFIX = "drops", "ChaosRows", "drops/", "no-feed/"
-TABLES = {TABLE: Table(Key("customer"), Key("id"))}
 KB, MB = 1_000, 1_000_000
 SIZES = (KB, KB, 5 * KB, 20 * KB, 100 * KB, 300 * KB, MB, 2 * MB, 5 * MB, 9 * MB, 20 * MB)
-CUT_SHARE = 0.1
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ChaosSettings:
+@dataclass(frozen=True, kw_only=True)
+class ChaosSettings(WorldSettings):
     """What a chaos run is to do.
 
     Attributes:
-        seconds: how long files are dropped and troubles made; then all is left to settle, for `patience_s` at most.
+        seconds: how long files are dropped and troubles made; then all is left to settle.
         kill_every_s: the mean time between two kills; `freeze_every_s` the same for workers stopped for longer than a
             lease.
         open_bytes: no more is dropped while this many bytes of files have not ended.
@@ -32,51 +31,34 @@ class ChaosSettings:
     """
 
     seconds: float
-    seed: int
+    feeds: Path = FEEDS
+    tables: Mapping[str, Table] = field(default_factory=lambda: {TABLE: Table(Key("customer"), Key("id"))})
+    skews_s: tuple[float, ...] = (0.0, 0.0, 15.0, -15.0)
+    function_s: float = 40.0
+    segment_bytes: int = 9 * MB
+    redeliver: float = 0.05
+    max_receive_count: int = 15
+    cut_share: float = 0.1
     kill_every_s: float = 5.0
     freeze_every_s: float = 40.0
     open_bytes: int = 60 * MB
     sizes: tuple[int, ...] = SIZES
-    skews_s: tuple[float, ...] = (0.0, 0.0, 15.0, -15.0)
     throttled: float = 0.3
-    segment_bytes: int = 9 * MB
-    function_s: float = 40.0
-    lease_s: float = 10.0
     stuck_s: float = 60.0
     reconcile_every_s: float = 20.0
-    max_receive_count: int = 15
-    patience_s: float = 600.0
-    worker: str = "loadtest.harness.worker"
-    variables: dict[str, str] = field(default_factory=dict)
+
+    def environment(self) -> dict[str, str]:
+        """Return what the workers' variables say otherwise than those of the deployed function."""
+        return {**super().environment(), Env.STUCK_S: str(self.stuck_s)}
 
     @property
-    def world(self) -> WorldSettings:
-        """Return what stands around the workers."""
-        return WorldSettings(
-            feeds=FEEDS,
-            tables=TABLES,
-            skews_s=self.skews_s,
-            function_s=self.function_s,
-            seed=self.seed,
-            lease_s=self.lease_s,
-            segment_bytes=self.segment_bytes,
-            redeliver=0.05,
-            max_receive_count=self.max_receive_count,
-            visibility_s=self.function_s + self.lease_s,
-            table_faults=self._table_faults,
-            ledger_faults=self._ledger_faults,
-            cut_share=CUT_SHARE,
-            variables={Env.STUCK_S: str(self.stuck_s), **self.variables},
-            worker=self.worker,
-        )
-
-    @property
-    def _table_faults(self) -> Faults:
+    def table_faults(self) -> Faults:
         """Return what goes wrong with BatchWriteItem."""
+        half = self.throttled / 2
         return Faults(
             seed=self.seed,
-            throttled=self.throttled / 2,
-            throttled_items=self.throttled / 2,
+            throttled=half,
+            throttled_items=half,
             internal_error=0.02,
             reset_before=0.005,
             reset_after=0.005,
@@ -87,7 +69,7 @@ class ChaosSettings:
         )
 
     @property
-    def _ledger_faults(self) -> Faults:
+    def ledger_faults(self) -> Faults:
         """Return what goes wrong with all other requests to DynamoDB."""
         return Faults(
             seed=self.seed + 1, throttled=0.03, internal_error=0.02, reset_before=0.01, reset_after=0.03, truncated=0.01

@@ -4,12 +4,11 @@ import heapq
 import itertools
 import random
 from collections.abc import Callable
-from typing import Protocol
 
 from ingest.contract import Status
 from loadtest.chaos.settings import FEED, FEEDS, MB, NO_FEED_PREFIX, PREFIX, TABLE, ChaosSettings
 from loadtest.checker.found import ONLY_COMPLETE, Expected
-from loadtest.harness.queue import s3_notification
+from loadtest.harness.stack_client import StackClient
 from loadtest.workload.recipe import recipe_of
 from loadtest.workload.stream import Generation
 
@@ -22,25 +21,10 @@ DEFECTS = {"bad_number": 0.001, "bad_boolean": 0.001, "empty_key": 0.001, "ragge
 DEFECTS |= {"duplicates": 0.004, "quotes": 0.3, "line_breaks": 0.3}
 
 
-class UploadTarget(Protocol):
-    """Takes objects and messages."""
-
-    bucket: str
-
-    def drop(self, key: str, data: bytes) -> str:
-        """Put an object; return its eTag."""
-
-    def delete(self, key: str) -> None:
-        """Delete an object."""
-
-    def send(self, *bodies: str) -> None:
-        """Put messages in the queue."""
-
-
 class Dropper:
     """Drops one thing after another, as a seed says, and remembers all of it."""
 
-    def __init__(self, stack_client: UploadTarget, settings: ChaosSettings, now_s: Callable[[], float]) -> None:
+    def __init__(self, stack_client: StackClient, settings: ChaosSettings, now_s: Callable[[], float]) -> None:
         self.files: list[Expected] = []
         self.poison: set[str] = set()
         self.counts = dict.fromkeys([*FILE_KINDS, *(f"notified {news}" for news in NEWS)], 0)
@@ -124,7 +108,7 @@ class Dropper:
         news = news or self._one_of(NEWS)
         self.counts[f"notified {news}"] += 1
         sequencer = f"{next(self._sequence):016X}"
-        body = s3_notification(self._stack_client.bucket, file.key, sequencer=sequencer, etag=file.etag, size=file.size)
+        body = self._stack_client.notification(file.key, sequencer=sequencer, etag=file.etag, size=file.size)
         delays = {
             "once": [0.0],
             "twice": [0.0, self._chance.uniform(0, 10)],

@@ -24,40 +24,60 @@ from loadtest.s3_server import ObjectServer, ServerSettings
 from loadtest.simulator import Faults, Settings, Simulator, Table
 from loadtest.simulator.replay import Replayed, replay
 
+TICK_S = 0.1
 LAST_MESSAGE_S, LAST_EVENT_S = 30.0, 1.0
+VISIBILITY_S = 50.0  # so long the message of a worker stays hidden that was killed before it could set that itself
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class WorldSettings:
-    """What stands around the workers, and how they fare.
+    """What stands around the workers, and how they fare; a kind of run adds what is its own.
 
     Attributes:
         feeds: the feeds file that is deployed; `tables`: the keys of its tables.
         skews_s: by how much the clock of each worker is off, and so how many workers there are.
         redeliver: the share of messages that come back while their worker lives.
         max_receive_count: deliveries before the dead-letter queue.
-        visibility_s: how long the message of a worker stays hidden that was killed before it could set that itself.
         cut_share: the share of answers of S3 that end in their middle.
         variables: more of them for the workers.
         worker: the module that is run as a worker.
+        patience_s: how long all may take to settle, once no more is dropped.
     """
 
     feeds: Path
     tables: Mapping[str, Table]
-    skews_s: tuple[float, ...]
-    function_s: float
-    seed: int
-    lease_s: float
-    segment_bytes: int
+    seed: int = 1
+    skews_s: tuple[float, ...] = (0.0,)
+    function_s: float = 300.0
+    lease_s: float = 10.0
+    segment_bytes: int = 64 * 1024 * 1024
     checkpoint_s: int = 1
     redeliver: float = 0.0
     max_receive_count: int = 5
-    visibility_s: float = 60.0
-    table_faults: Faults | None = None
-    ledger_faults: Faults | None = None
     cut_share: float = 0.0
     variables: Mapping[str, str] = field(default_factory=dict)
     worker: str = "loadtest.harness.worker"
+    patience_s: float = 600.0
+
+    @property
+    def table_faults(self) -> Faults | None:
+        """Return what goes wrong with BatchWriteItem."""
+        return None
+
+    @property
+    def ledger_faults(self) -> Faults | None:
+        """Return what goes wrong with all other requests to DynamoDB."""
+        return None
+
+    def environment(self) -> dict[str, str]:
+        """Return what the workers' variables say otherwise than those of the deployed function."""
+        return {
+            **self.variables,
+            Env.SEGMENT_BYTES: str(self.segment_bytes),
+            Env.LEASE_S: str(self.lease_s),
+            Env.CHECKPOINT_S: str(self.checkpoint_s),
+            Env.STOP_BEFORE_END_S: "15",
+        }
 
 
 @dataclass(slots=True)
@@ -81,27 +101,37 @@ class World:
         """Where objects of the landing bucket may lie as files."""
         return self.folder / "objects" / self.stack_client.bucket
 
-    def look(self, pause_s: float) -> None:
+    def look(self) -> None:
         """Look after the workers, and at what was reported; then pause."""
         self.fleet.look()
         self.events += (news := self.stack_client.take_events())
         self.ended |= {(event["key"], str(event.get("etag"))) for event in news}
-        time.sleep(pause_s)
+        time.sleep(TICK_S)
+
+    def watch(self, is_over: Callable[[], bool], *things: "Every", patience_s: float | None = None) -> None:
+        """Look until something is so, and do these things meanwhile; then, or out of patience, return."""
+        until_s = time.monotonic() + (self.settings.patience_s if patience_s is None else patience_s)
+        while time.monotonic() < until_s and not is_over():
+            self.look()
+            for thing in things:
+                thing.look()
 
     def leave(self, poison: frozenset[str] = frozenset()) -> tuple[Found, Replayed]:
         """End the workers and the table; return what all of it has come to, and the writes that led there."""
-        depth = self._depth_left()
-        self.look(LAST_EVENT_S)
+        client = self.stack_client
+        self.watch(lambda: not client.depth(), patience_s=LAST_MESSAGE_S)  # one of the schedule may just have come
+        depth = client.depth()
+        self.watch(lambda: False, patience_s=LAST_EVENT_S)
         self.running.close()
-        replayed, ledger = replay(self.folder / "spool", self.settings.tables), self.stack_client.ledger()
+        replayed, ledger = replay(self.folder / "spool", self.settings.tables), client.ledger()
         entries = [entry for entry in ledger if is_file(entry)]
         found = Found(
             tables=replayed.tables,
             entries=entries,
-            rejects=rejects_of(self.stack_client.rejects, entries, by_version=True),
+            rejects=rejects_of(client.rejects, entries, by_version=True),
             ledger=ledger,
             queue_depth=depth,
-            dead_letters=self.stack_client.take_dead_letters(),
+            dead_letters=client.take_dead_letters(),
             poison=poison,
             events=self.events,
             troubles=self.fleet.troubles(),
@@ -115,20 +145,11 @@ class World:
             shutil.copy(path, kept)
         return f"The logs of the workers are in {kept}."
 
-    def _depth_left(self) -> int:
-        """Return how many messages stay in the queue: one of the stack's schedule may just have come, and be taken."""
-        until_s = time.monotonic() + LAST_MESSAGE_S
-        while (depth := self.stack_client.depth()) and time.monotonic() < until_s:
-            self.look(0.1)
-        return depth
-
 
 @contextmanager
 def begun(settings: WorldSettings, folder: Path) -> Iterator[World]:
     """Give a world whose workers start, for the length of the block; its files are in `folder`."""
-    deployed = prepared(
-        settings.feeds, max_receive_count=settings.max_receive_count, visibility_s=settings.visibility_s
-    )
+    deployed = prepared(settings.feeds, max_receive_count=settings.max_receive_count, visibility_s=VISIBILITY_S)
     with deployed as stack_client, ExitStack() as running:
         ledger = running.enter_context(LedgerProxy(stack_client.url, settings.ledger_faults))
         known = settings.tables if settings.table_faults else None  # without faults it need not read the requests
@@ -136,18 +157,9 @@ def begun(settings: WorldSettings, folder: Path) -> Iterator[World]:
         simulator = running.enter_context(Simulator(simulated, elsewhere=ledger.elsewhere()))
         proxied = ServerSettings(upstream=stack_client.url, cut_share=settings.cut_share, seed=settings.seed)
         s3 = running.enter_context(ObjectServer(folder / "objects", proxied))
-        base = {
-            **stack_client.environment(),
-            **settings.variables,
-            "AWS_ENDPOINT_URL_DYNAMODB": simulator.url,
-            "AWS_ENDPOINT_URL_S3": s3.url,
-            Env.SEGMENT_BYTES: str(settings.segment_bytes),
-            Env.LEASE_S: str(settings.lease_s),
-            Env.CHECKPOINT_S: str(settings.checkpoint_s),
-            Env.STOP_BEFORE_END_S: "15",
-        }
+        endpoints = {"AWS_ENDPOINT_URL_DYNAMODB": simulator.url, "AWS_ENDPOINT_URL_S3": s3.url}
         workers = environments(
-            base,
+            {**stack_client.environment(), **settings.environment(), **endpoints},
             skews_s=settings.skews_s,
             root=settings.feeds.parent,
             function_s=settings.function_s,

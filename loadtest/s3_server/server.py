@@ -1,4 +1,4 @@
-"""The S3 endpoint in threads of its own: what it serves, how often it fails, and what it counts."""
+"""The S3 endpoint: one thread a connection, kept alive; a file's bytes go from disk to socket."""
 
 import contextlib
 import random
@@ -7,14 +7,19 @@ import ssl
 import tempfile
 import threading
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
-from http.server import ThreadingHTTPServer
+from email.utils import formatdate
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from types import TracebackType
-from typing import Self
+from typing import Any, Self, cast
 
-from loadtest.s3_server.handler import Handler
+from loadtest.s3_server.files import ByteRange, ReadRefused, ServedFile, check_version, extent, find
 from loadtest.s3_server.upstream import Upstream
+
+_ERROR = '<?xml version="1.0" encoding="UTF-8"?>\n<Error><Code>{0}</Code><Message>{0}</Message></Error>'
+_OF_A_CONNECTION = {"connection", "transfer-encoding", "content-length", "expect", "keep-alive", "date", "server"}
+_SMALLEST_CUT = 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,21 +43,45 @@ class ServerSettings:
             raise ValueError("a share is from 0 to 1")
 
 
-class Listener(ThreadingHTTPServer):
-    """Accepts connections, knows which are open, and what all of them share."""
+class ObjectServer(ThreadingHTTPServer):
+    """Serves a folder, if any, for the length of a `with` block. What it counted can be read afterwards too.
+
+    `counts`: `requests` for files, `bytes` of them that were sent, answers `cut`, and `writes` that were handed on.
+    """
 
     request_queue_size = 128
     daemon_threads = False
 
-    def __init__(self, folder: Path | None, settings: ServerSettings, tls: ssl.SSLContext | None) -> None:
-        self.folder = folder
-        self.upstream = Upstream(settings.upstream) if settings.upstream else None
+    def __init__(self, folder: Path | None, settings: ServerSettings | None = None) -> None:
+        self.settings, self.folder = settings or ServerSettings(), folder
         self.counts = Counter(dict.fromkeys(("requests", "bytes", "cut", "writes"), 0))
-        self._cut_share, self._chance = settings.cut_share, random.Random(settings.seed)
-        self._tls = tls
-        self._lock = threading.Lock()
-        self._open: set[socket.socket] = set()
-        super().__init__(("127.0.0.1", settings.port), Handler)
+        self._ends, self._lock = contextlib.ExitStack(), threading.Lock()
+        self._chance, self._open = random.Random(self.settings.seed), set[socket.socket]()
+        super().__init__(("127.0.0.1", self.settings.port), Handler)
+
+    def __enter__(self) -> Self:
+        self._tls, self.ca_file = self._make_certificate() if self.settings.tls else (None, None)
+        self.upstream = Upstream(self.settings.upstream) if self.settings.upstream else None
+        self._thread = threading.Thread(target=self.serve_forever, kwargs={"poll_interval": 0.05})
+        self._thread.start()
+        return self
+
+    def __exit__(self, *how: object) -> None:
+        self.shutdown()
+        self._thread.join()
+        with self._lock:
+            for connection in self._open:
+                with contextlib.suppress(OSError):
+                    connection.shutdown(socket.SHUT_RDWR)  # so that its thread ends
+        self.server_close()
+        if self.upstream:
+            self.upstream.close()
+        self._ends.close()
+
+    @property
+    def url(self) -> str:
+        """Where the endpoint listens: what AWS_ENDPOINT_URL_S3 is to be."""
+        return f"{'https' if self.settings.tls else 'http'}://127.0.0.1:{self.server_address[1]}"
 
     def count(self, what: str, more: int = 1) -> None:
         """Count something."""
@@ -62,11 +91,11 @@ class Listener(ThreadingHTTPServer):
     def is_to_be_cut(self) -> bool:
         """Return whether the next answer is to end in its middle."""
         with self._lock:
-            is_cut = self._chance.random() < self._cut_share
+            is_cut = self._chance.random() < self.settings.cut_share
             self.counts["cut"] += is_cut
         return is_cut
 
-    def get_request(self) -> tuple[socket.socket, object]:
+    def get_request(self) -> tuple[socket.socket, Any]:
         """Accept a connection. A TLS handshake is made by its own thread, when it first reads."""
         connection, address = super().get_request()
         if self._tls:
@@ -75,67 +104,101 @@ class Listener(ThreadingHTTPServer):
             self._open.add(connection)
         return connection, address
 
-    def shutdown_request(self, request: socket.socket) -> None:  # type: ignore[override]
+    def shutdown_request(self, request: Any) -> None:
         """Close a connection."""
         with self._lock:
             self._open.discard(request)
         super().shutdown_request(request)
 
-    def end(self) -> None:
-        """End what is open, so that its threads end; then all else."""
-        with self._lock:
-            for connection in self._open:
-                with contextlib.suppress(OSError):
-                    connection.shutdown(socket.SHUT_RDWR)
-        self.server_close()
-        if self.upstream:
-            self.upstream.close()
-
     def handle_error(self, request: object, client_address: object) -> None:
         """Say nothing: clients that go away, or are killed, are what tests are about."""
 
-
-class ObjectServer:
-    """Serves a folder, if any, for the length of a `with` block. What it counted can be read afterwards too."""
-
-    def __init__(self, folder: Path | None, settings: ServerSettings | None = None) -> None:
-        self.settings = settings or ServerSettings()
-        self._folder = folder
-        self._certificates: tempfile.TemporaryDirectory[str] | None = None
-        self._ca_file: Path | None = None
-
-    def __enter__(self) -> Self:
-        self._listener = Listener(self._folder, self.settings, self._make_certificate() if self.settings.tls else None)
-        self._thread = threading.Thread(target=self._listener.serve_forever, kwargs={"poll_interval": 0.05})
-        self._thread.start()
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        self._listener.shutdown()
-        self._thread.join()
-        self._listener.end()
-        if self._certificates:
-            self._certificates.cleanup()
-
-    @property
-    def url(self) -> str:
-        """Where the endpoint listens: what AWS_ENDPOINT_URL_S3 is to be."""
-        return f"{'https' if self.settings.tls else 'http'}://127.0.0.1:{self._listener.server_address[1]}"
-
-    @property
-    def ca_file(self) -> Path:
-        """The file that clients of a TLS endpoint are to trust, by AWS_CA_BUNDLE or the like."""
-        assert self._ca_file is not None, "only with tls=True"
-        return self._ca_file
-
-    @property
-    def counts(self) -> dict[str, int]:
-        """What was counted: `requests` for files, `bytes` of them, answers `cut`, and `writes` that were handed on."""
-        return dict(self._listener.counts)
-
-    def _make_certificate(self) -> ssl.SSLContext:
+    def _make_certificate(self) -> tuple[ssl.SSLContext, Path]:
         from loadtest.simulator import certificate  # cryptography is for those who want TLS
 
-        self._certificates = tempfile.TemporaryDirectory()
-        context, self._ca_file = certificate.make(Path(self._certificates.name))
-        return context
+        return certificate.make(Path(self._ends.enter_context(tempfile.TemporaryDirectory())))
+
+
+class Handler(BaseHTTPRequestHandler):
+    """Answers one client."""
+
+    protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
+
+    def do_GET(self) -> None:
+        """Send an object, a range of it, or, for HEAD, its headers."""
+        try:
+            found = find(self._endpoint.folder, self.path)
+        except ReadRefused as refused:
+            self._relay(refused)
+            return
+        self._endpoint.count("requests")
+        try:
+            check_version(found, self.headers.get("If-Match"))
+            asked = extent(found, self.headers.get("Range"))
+        except ReadRefused as refused:
+            self._refuse(refused)
+            return
+        self._send(found, asked)
+
+    do_HEAD = do_GET
+
+    def do_PUT(self) -> None:
+        """Hand on what changes something, and count it."""
+        self._endpoint.count("writes")
+        self._relay(ReadRefused(405, "MethodNotAllowed"))
+
+    do_POST = do_DELETE = do_PUT
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Say nothing: a test's output is its own."""
+
+    @property
+    def _endpoint(self) -> ObjectServer:
+        return cast(ObjectServer, self.server)
+
+    def _send(self, found: ServedFile, asked: ByteRange | None) -> None:
+        first, end = asked or ByteRange(0, found.size)
+        headers = {"Content-Range": f"bytes {first}-{end - 1}/{found.size}"} if asked else {}
+        headers |= {"Content-Length": str(end - first), "Content-Type": "binary/octet-stream", "ETag": found.etag}
+        headers |= {"Last-Modified": formatdate(found.modified_s, usegmt=True), "Accept-Ranges": "bytes"}
+        self._begin(206 if asked else 200, headers)
+        count = self._count_to_send(end - first)
+        if count:  # to sendfile, 0 means all
+            with found.path.open("rb") as file:
+                self._endpoint.count("bytes", self.connection.sendfile(file, first, count))
+
+    def _relay(self, refused: ReadRefused) -> None:
+        """Answer as the S3 behind this one does; without one, refuse."""
+        body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        if self._endpoint.upstream is None:
+            self._refuse(refused)
+            return
+        answer = self._endpoint.upstream.ask(self.command, self.path, body, _passed_on(self.headers.items()))
+        length = answer.headers.get("Content-Length", "0") if self.command == "HEAD" else str(len(answer.data))
+        self._begin(answer.status, {**_passed_on(answer.headers.items()), "Content-Length": length})
+        self.wfile.write(answer.data[: self._count_to_send(len(answer.data))])
+
+    def _count_to_send(self, size: int) -> int:
+        """Return how many bytes of a body are sent; where an answer to GET is to be cut, half, and no more follows."""
+        if self.command == "HEAD":
+            return 0
+        is_cut = self.command == "GET" and size >= _SMALLEST_CUT and self._endpoint.is_to_be_cut()
+        self.close_connection |= is_cut
+        return size // 2 if is_cut else size
+
+    def _refuse(self, refused: ReadRefused) -> None:
+        body = _ERROR.format(refused.code).encode()
+        self._begin(refused.status, {"Content-Type": "application/xml", "Content-Length": str(len(body))})
+        if self.command != "HEAD":
+            self.wfile.write(body)
+
+    def _begin(self, status: int, headers: dict[str, str]) -> None:
+        self.send_response(status)
+        for name, value in headers.items():
+            self.send_header(name, value)
+        self.end_headers()
+
+
+def _passed_on(headers: Iterable[tuple[str, str]]) -> dict[str, str]:
+    return {name: value for name, value in headers if name.lower() not in _OF_A_CONNECTION}

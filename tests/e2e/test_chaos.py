@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from loadtest.chaos.run import begun, perform, settle
+from loadtest.chaos.run import begun, perform
 from loadtest.chaos.settings import KB, MB, ChaosSettings
 
 pytestmark = pytest.mark.e2e
@@ -53,6 +53,6 @@ def test_a_worker_with_a_bug_is_found_out(
     with begun(settings, tmp_path) as run:
         for _ in range(3):
             run.dropper.drop_rows("plain", news="once")
-        settle(run, lambda line: None)
+        run.settle(lambda line: None)
         problems = run.result()["problems"]
     assert any(found in problem for problem in problems), problems

@@ -4,16 +4,20 @@ import csv
 import gzip
 import io
 import json
+from typing import Any
 from urllib.parse import unquote_plus
 
 from ingest.contract import Status
 from loadtest.chaos.settings import KB, ChaosSettings
 from loadtest.chaos.uploads import Dropper
+from loadtest.harness.queue import s3_notification
 
 SETTINGS = ChaosSettings(seconds=1, seed=3, sizes=(KB, 50 * KB))
 
 
 class Bucket:
+    """The stack's client, as far as uploads need it."""
+
     bucket = "b"
 
     def __init__(self) -> None:
@@ -26,6 +30,9 @@ class Bucket:
 
     def delete(self, key: str) -> None:
         del self.objects[key]
+
+    def notification(self, key: str, **about: Any) -> str:
+        return s3_notification(self.bucket, key, **about)
 
     def send(self, body: str) -> None:
         self.sent.append(body)

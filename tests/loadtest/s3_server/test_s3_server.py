@@ -41,7 +41,7 @@ def server(request: pytest.FixtureRequest, folder: Path) -> Iterator[ObjectServe
 
 
 def client(server: ObjectServer) -> Any:
-    verify = str(server.ca_file) if server.settings.tls else None
+    verify = server.ca_file and str(server.ca_file)
     return boto3.client("s3", endpoint_url=server.url, config=ONCE, verify=verify)
 
 

@@ -1,0 +1,58 @@
+"""What a run came to, as figures that JSON takes: how workers and services fared, and what was found of the files."""
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+
+from ingest.contract import Status
+from loadtest.checker.found import Expected, Found
+from loadtest.checker.judge import CheckResult
+from loadtest.checker.ledger import is_segment
+from loadtest.harness.world import World
+
+_RECONCILED = (
+    "outcomes_reported",
+    "files_closed",
+    "files_sent_again",
+    "segments_sent_again",
+    "files_given_up",
+    "objects_not_known",
+)
+
+
+def fared(world: World) -> dict[str, Any]:
+    """Return how often workers ended and messages came back, and what went wrong with the services."""
+    fleet, statistics, log = world.fleet, world.simulator.statistics, list(world.fleet.log())
+    said = Counter(str(line.get("message")) for line in log)
+    faults = {"table": dict(statistics.faults), "ledger": dict(world.ledger.faults), "s3_cut": world.s3.counts["cut"]}
+    return {
+        "kills": fleet.ended["killed"],
+        "freezes": fleet.freezes,
+        "ended": dict(fleet.ended),
+        "deliveries": sum(line.get("received", 0) for line in log),
+        "redelivered_to_live_workers": sum(line.get("redelivered", 0) for line in log),
+        "hand_overs": said["message handed over"],
+        "came_back": said["message will be retried"],
+        "put_back": said["work put back"],
+        "reconciled": {name: sum(line.get(name, 0) for line in log) for name in _RECONCILED},
+        "faults": faults,
+        "table_requests": statistics.requests,
+        "puts": statistics.items,
+    }
+
+
+def figures(files: Sequence[Expected], found: Found, check_result: CheckResult) -> dict[str, Any]:
+    """Return what was found of the files; `statuses` has those no one looked at under ""."""
+    statuses = Counter(str(entry["status"]) for entry in found.entries)
+    complete = [entry for entry in found.entries if entry["status"] == Status.COMPLETE]
+    return {
+        "files": len(files),
+        "segments": sum(map(is_segment, found.ledger)),
+        "rows": sum(int(entry["rows_read"]) for entry in complete),
+        "lost": check_result.lost,
+        "doubled": check_result.doubled,
+        "wrong": check_result.wrong,
+        "stuck": check_result.stuck,
+        "statuses": {**statuses, "": len(files) - statuses.total()},
+        "problems": check_result.shown,
+    }
