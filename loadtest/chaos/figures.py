@@ -1,7 +1,7 @@
 """What a run came to, as figures that JSON takes: how workers and services fared, and what was found of the files."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from ingest.contract import Status
@@ -9,15 +9,6 @@ from loadtest.checker.found import Expected, Found
 from loadtest.checker.judge import CheckResult
 from loadtest.checker.ledger import is_segment
 from loadtest.harness.world import World
-
-_RECONCILED = (
-    "outcomes_reported",
-    "files_closed",
-    "files_sent_again",
-    "segments_sent_again",
-    "files_given_up",
-    "objects_not_known",
-)
 
 
 def fared(world: World) -> dict[str, Any]:
@@ -34,7 +25,7 @@ def fared(world: World) -> dict[str, Any]:
         "hand_overs": said["message handed over"],
         "came_back": said["message will be retried"],
         "put_back": said["work put back"],
-        "reconciled": {name: sum(line.get(name, 0) for line in log) for name in _RECONCILED},
+        "reconciled": _sums(line for line in log if line.get("message") == "reconciled"),
         "faults": faults,
         "table_requests": statistics.requests,
         "puts": statistics.items,
@@ -56,3 +47,11 @@ def figures(files: Sequence[Expected], found: Found, check_result: CheckResult) 
         "statuses": {**statuses, "": len(files) - statuses.total()},
         "problems": check_result.shown,
     }
+
+
+def _sums(lines: Iterable[Mapping[str, Any]]) -> dict[str, int]:
+    """Return the sums of what the reconciler says it found."""
+    total: Counter[str] = Counter()
+    for line in lines:
+        total.update({name: value for name, value in line.items() if type(value) is int})
+    return dict(total)

@@ -12,7 +12,7 @@ from boto3.dynamodb.types import TypeDeserializer
 from infra.local.stack import LocalStack, local_stack
 from ingest.contract import Event, LedgerKeys, Output
 from loadtest.harness.queue import MOST_MESSAGES, Depths, depths, s3_notification, send_all
-from loadtest.harness.read_back import Item, pages, read_rejects
+from loadtest.harness.read_back import pages, read_rejects
 
 T = TypeVar("T")
 Entry = dict[str, Any]
@@ -236,5 +236,5 @@ class StackClient:
         return str(answer["Attributes"]["QueueArn"])
 
 
-def _plain(item: Item) -> Entry:
+def _plain(item: Any) -> Entry:
     return {name: TypeDeserializer().deserialize(value) for name, value in item.items()}

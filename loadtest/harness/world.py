@@ -20,7 +20,7 @@ from loadtest.harness.dynamodb_proxy import LedgerProxy
 from loadtest.harness.read_back import rejects_of
 from loadtest.harness.stack_client import StackClient, prepared
 from loadtest.harness.workers import Fleet, environments
-from loadtest.s3_server import ObjectServer, ServerSettings
+from loadtest.s3_server import ObjectServer
 from loadtest.simulator import Faults, Settings, Simulator, Table
 from loadtest.simulator.replay import Replayed, replay
 
@@ -155,8 +155,10 @@ def begun(settings: WorldSettings, folder: Path) -> Iterator[World]:
         known = settings.tables if settings.table_faults else None  # without faults it need not read the requests
         simulated = Settings(tables=known, faults=settings.table_faults, spool=folder / "spool")
         simulator = running.enter_context(Simulator(simulated, elsewhere=ledger.elsewhere()))
-        proxied = ServerSettings(upstream=stack_client.url, cut_share=settings.cut_share, seed=settings.seed)
-        s3 = running.enter_context(ObjectServer(folder / "objects", proxied))
+        served = ObjectServer(
+            folder / "objects", upstream=stack_client.url, cut_share=settings.cut_share, seed=settings.seed
+        )
+        s3 = running.enter_context(served)
         endpoints = {"AWS_ENDPOINT_URL_DYNAMODB": simulator.url, "AWS_ENDPOINT_URL_S3": s3.url}
         workers = environments(
             {**stack_client.environment(), **settings.environment(), **endpoints},

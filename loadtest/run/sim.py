@@ -25,7 +25,7 @@ from loadtest.measure.log import Invocation
 from loadtest.measure.observation import Observation
 from loadtest.measure.price import Bill
 from loadtest.run.target import Drop, write_file
-from loadtest.s3_server import ObjectServer, ServerSettings
+from loadtest.s3_server import ObjectServer
 from loadtest.s3_server.files import find
 from loadtest.scenarios.scenario import FEEDS, Scenario, tables
 from loadtest.simulator import Settings as SimulatorSettings
@@ -87,7 +87,7 @@ class SimDeployment:
         self._simulator = running.enter_context(
             Simulator(self._simulator_settings(scenario), elsewhere=self._ledger.elsewhere())
         )
-        self._s3 = running.enter_context(ObjectServer(self._objects, ServerSettings(upstream=stack_client.url)))
+        self._s3 = running.enter_context(ObjectServer(self._objects, upstream=stack_client.url))
         self._replayed = Replayed()
         self._sent = 0
         self._at_start = (0.0, 0)

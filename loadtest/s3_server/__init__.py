@@ -4,6 +4,6 @@
 Not in here: an S3 that takes objects itself; those that are put go to `upstream`.
 """
 
-from loadtest.s3_server.server import ObjectServer, ServerSettings
+from loadtest.s3_server.server import ObjectServer
 
-__all__ = ["ObjectServer", "ServerSettings"]
+__all__ = ["ObjectServer"]

@@ -8,7 +8,6 @@ import tempfile
 import threading
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass
 from email.utils import formatdate
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -22,46 +21,46 @@ _OF_A_CONNECTION = {"connection", "transfer-encoding", "content-length", "expect
 _SMALLEST_CUT = 2
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ServerSettings:
-    """What an S3 endpoint is to do.
-
-    Attributes:
-        upstream: the URL of the S3 that answers what is not a file of the folder. None: that does not exist.
-        cut_share: the share of answers with a body that end in their middle, with the connection. Which, `seed` says.
-        tls: speak TLS, with a certificate made at the start. `ObjectServer.ca_file` is what clients are to trust.
-    """
-
-    upstream: str | None = None
-    cut_share: float = 0.0
-    seed: int = 1
-    tls: bool = False
-    port: int = 0
-
-    def __post_init__(self) -> None:
-        if not 0 <= self.cut_share <= 1:
-            raise ValueError("a share is from 0 to 1")
-
-
 class ObjectServer(ThreadingHTTPServer):
-    """Serves a folder, if any, for the length of a `with` block. What it counted can be read afterwards too.
+    """Serves a folder, if any, for the length of a `with` block.
 
-    `counts`: `requests` for files, `bytes` of them that were sent, answers `cut`, and `writes` that were handed on.
+    `counts` can be read afterwards too: `requests` for files, `bytes` of them that were sent, answers `cut`, and
+    `writes` that were handed on. `ca_file`: what clients of a TLS endpoint are to trust, by AWS_CA_BUNDLE or the like.
     """
 
     request_queue_size = 128
     daemon_threads = False
 
-    def __init__(self, folder: Path | None, settings: ServerSettings | None = None) -> None:
-        self.settings, self.folder = settings or ServerSettings(), folder
+    def __init__(
+        self,
+        folder: Path | None,
+        *,
+        upstream: str | None = None,
+        cut_share: float = 0.0,
+        seed: int = 1,
+        tls: bool = False,
+        port: int = 0,
+    ) -> None:
+        """`upstream`: the URL of the S3 that answers what is not a file of the folder. None: that does not exist.
+
+        `cut_share`: the share of answers with a body that end in their middle, with the connection; which, `seed` says.
+        `tls`: speak TLS, with a certificate made at the start.
+        """
+        if not 0 <= cut_share <= 1:
+            raise ValueError("a share is from 0 to 1")
+        self.folder, self.upstream = folder, Upstream(upstream) if upstream else None
         self.counts = Counter(dict.fromkeys(("requests", "bytes", "cut", "writes"), 0))
-        self._ends, self._lock = contextlib.ExitStack(), threading.Lock()
-        self._chance, self._open = random.Random(self.settings.seed), set[socket.socket]()
-        super().__init__(("127.0.0.1", self.settings.port), Handler)
+        self.ca_file: Path | None = None
+        self._tls: ssl.SSLContext | None = None
+        self._is_tls, self._cut_share, self._chance = tls, cut_share, random.Random(seed)
+        self._ends, self._lock, self._open = contextlib.ExitStack(), threading.Lock(), set[socket.socket]()
+        super().__init__(("127.0.0.1", port), Handler)
 
     def __enter__(self) -> Self:
-        self._tls, self.ca_file = self._make_certificate() if self.settings.tls else (None, None)
-        self.upstream = Upstream(self.settings.upstream) if self.settings.upstream else None
+        if self._is_tls:
+            from loadtest.simulator import certificate  # cryptography is for those who want TLS
+
+            self._tls, self.ca_file = certificate.make(Path(self._ends.enter_context(tempfile.TemporaryDirectory())))
         self._thread = threading.Thread(target=self.serve_forever, kwargs={"poll_interval": 0.05})
         self._thread.start()
         return self
@@ -81,7 +80,7 @@ class ObjectServer(ThreadingHTTPServer):
     @property
     def url(self) -> str:
         """Where the endpoint listens: what AWS_ENDPOINT_URL_S3 is to be."""
-        return f"{'https' if self.settings.tls else 'http'}://127.0.0.1:{self.server_address[1]}"
+        return f"{'https' if self._is_tls else 'http'}://127.0.0.1:{self.server_address[1]}"
 
     def count(self, what: str, more: int = 1) -> None:
         """Count something."""
@@ -91,7 +90,7 @@ class ObjectServer(ThreadingHTTPServer):
     def is_to_be_cut(self) -> bool:
         """Return whether the next answer is to end in its middle."""
         with self._lock:
-            is_cut = self._chance.random() < self.settings.cut_share
+            is_cut = self._chance.random() < self._cut_share
             self.counts["cut"] += is_cut
         return is_cut
 
@@ -112,11 +111,6 @@ class ObjectServer(ThreadingHTTPServer):
 
     def handle_error(self, request: object, client_address: object) -> None:
         """Say nothing: clients that go away, or are killed, are what tests are about."""
-
-    def _make_certificate(self) -> tuple[ssl.SSLContext, Path]:
-        from loadtest.simulator import certificate  # cryptography is for those who want TLS
-
-        return certificate.make(Path(self._ends.enter_context(tempfile.TemporaryDirectory())))
 
 
 class Handler(BaseHTTPRequestHandler):

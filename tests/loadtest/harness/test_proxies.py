@@ -8,7 +8,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 
 from loadtest.harness.dynamodb_proxy import LedgerProxy
-from loadtest.s3_server import ObjectServer, ServerSettings
+from loadtest.s3_server import ObjectServer
 from loadtest.simulator import Settings, Simulator
 from loadtest.simulator.faults import Faults
 
@@ -77,7 +77,7 @@ def test_the_ledger_fails_as_often_as_asked(url: str) -> None:
 
 
 def test_what_is_got_from_s3_may_end_in_its_middle_and_what_is_put_does_not(url: str) -> None:
-    with ObjectServer(None, ServerSettings(upstream=url, cut_share=1)) as s3:
+    with ObjectServer(None, upstream=url, cut_share=1) as s3:
         with pytest.raises(http.client.IncompleteRead):
             ask(s3.url, "GET", "/b/k")
         assert ask(s3.url, "PUT", "/b/k", b"data")[1].endswith(b"data")

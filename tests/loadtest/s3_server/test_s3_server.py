@@ -14,7 +14,7 @@ from botocore.exceptions import ClientError, IncompleteReadError, ResponseStream
 
 from ingest.aws.s3 import S3Objects
 from ingest.file import FileVersion
-from loadtest.s3_server import ObjectServer, ServerSettings
+from loadtest.s3_server import ObjectServer
 from tests.support.fakes import ScriptedClock
 
 pytestmark = pytest.mark.allow_hosts(["127.0.0.1"])
@@ -36,7 +36,7 @@ def folder(tmp_path: Path) -> Path:
 
 @pytest.fixture(params=[False, True], ids=["http", "https"])
 def server(request: pytest.FixtureRequest, folder: Path) -> Iterator[ObjectServer]:
-    with ObjectServer(folder, ServerSettings(tls=request.param)) as running:
+    with ObjectServer(folder, tls=request.param) as running:
         yield running
 
 
@@ -106,7 +106,7 @@ def test_a_version_that_is_gone_is_refused(server: ObjectServer, folder: Path) -
 
 def test_a_share_of_the_answers_is_cut_and_the_same_ones_with_the_same_seed(folder: Path) -> None:
     def cut_ones(seed: int) -> list[bool]:
-        with ObjectServer(folder, ServerSettings(cut_share=0.5, seed=seed)) as server:
+        with ObjectServer(folder, cut_share=0.5, seed=seed) as server:
             found = [is_cut(client(server)) for _ in range(20)]
             assert server.counts["cut"] == sum(found)
             return found
@@ -124,7 +124,7 @@ def is_cut(s3: Any) -> bool:
 
 
 def test_the_product_reads_a_file_whose_answers_are_cut(folder: Path) -> None:
-    with ObjectServer(folder, ServerSettings(cut_share=0.4)) as server:
+    with ObjectServer(folder, cut_share=0.4) as server:
         objects = S3Objects(client=client(server), clock=ScriptedClock(), range_bytes=30_000)
         found = objects.find(FileVersion(bucket="bucket", key=KEY))
         assert b"".join(objects.portions(found)) == CONTENT
@@ -134,7 +134,7 @@ def test_the_product_reads_a_file_whose_answers_are_cut(folder: Path) -> None:
 @pytest.mark.parametrize("share", [-0.1, 1.1])
 def test_a_share_is_from_0_to_1(share: float) -> None:
     with pytest.raises(ValueError, match="from 0 to 1"):
-        ServerSettings(cut_share=share)
+        ObjectServer(None, cut_share=share)
 
 
 def test_an_endpoint_ends_while_clients_are_connected(folder: Path) -> None:
@@ -165,7 +165,7 @@ def test_what_is_not_in_the_folder_is_what_the_server_behind_it_has(folder: Path
     (there / "other.csv").write_bytes(b"id\n1\n")
     with (
         ObjectServer(tmp_path / "there") as behind,
-        ObjectServer(folder, ServerSettings(upstream=behind.url)) as server,
+        ObjectServer(folder, upstream=behind.url) as server,
     ):
         s3 = client(server)
         assert s3.get_object(Bucket="bucket", Key=KEY)["Body"].read() == CONTENT
