@@ -24,6 +24,19 @@ LAYERS = (
     ("cli",),
 )
 LEVELS = {package: level for level, packages in enumerate(LAYERS) for package in packages}
+LOADTEST_LAYERS = (
+    ("workload",),
+    ("checker",),
+    ("simulator",),
+    ("s3_server",),
+    ("harness",),
+    ("bench", "chaos", "measure"),
+    ("scenarios", "demo_script", "dashboard_run"),
+    ("run",),
+    ("report",),
+    ("scale",),
+)
+LOADTEST_LEVELS = {package: level for level, packages in enumerate(LOADTEST_LAYERS) for package in packages}
 NOT_SHIPPED = {"sniff", "estimate", "recovery", "cli"}
 
 # The modules that have a client, a clock, randomness, threads or logging. All others have none.
@@ -60,9 +73,10 @@ LIBRARIES = {
     "loadtest": {"boto3", "botocore", "rich"},
     "loadtest.bench": {"awscrt", "boto3", "botocore", "pandas", "pyarrow"},
     "loadtest.checker": {"numpy"},
+    "loadtest.s3_server": {"urllib3"},
     "loadtest.report": {"jinja2", "markupsafe", "matplotlib"},
     "loadtest.scale": {"matplotlib"},
-    "loadtest.simulator": {"cryptography"},
+    "loadtest.simulator": {"cryptography", "numpy"},
     "loadtest.workload": {"boto3", "botocore", "numpy", "pyarrow", "rich"},
     "app": {"aws_cdk"},
 }
@@ -95,12 +109,18 @@ def is_allowed(module: str, name: str) -> bool:
 
 
 def is_below(module: str, name: str) -> bool:
+    if module.startswith("loadtest.") and name.startswith("loadtest."):
+        return is_below_in_loadtest(domain(module), domain(name))
     if not module.startswith("ingest"):
         return any(f"{name}.".startswith(f"{allowed}.") for allowed in MAY_IMPORT[longest(MAY_IMPORT, module)])
     mine, other = domain(module), domain(name)
     if mine in ("", "__main__"):  # `python -m ingest`
         return mine == "__main__" and other == "cli"
     return name.startswith("ingest.") and (mine == other or LEVELS[other] < LEVELS[mine])
+
+
+def is_below_in_loadtest(mine: str, other: str) -> bool:
+    return mine in (other, "__main__") or LOADTEST_LEVELS[other] < LOADTEST_LEVELS[mine]
 
 
 def domain(module: str) -> str:
@@ -174,6 +194,10 @@ def test_only_modules_that_reach_outside_ask_what_time_it_is() -> None:
         ("loadtest.workload.block", "from ingest.items.items import Items"),
         ("loadtest.checker.judge", "from ingest.rejects.reject import Reject"),
         ("loadtest.checker.judge", "import boto3.session, msgspec"),
+        ("loadtest.checker.judge", "from loadtest.simulator import requests"),
+        ("loadtest.workload.block", "from loadtest.harness import process"),
+        ("loadtest.harness.testbed", "from loadtest.chaos.settings import ChaosSettings"),
+        ("loadtest.chaos.run", "from loadtest.bench.goals import Goal"),  # beside it, not below
         ("loadtest.bench.read", "from infra import stack"),
         ("app", "from ingest.worker.handler import handle"),
     ],
@@ -207,6 +231,10 @@ def test_the_packages_of_ingest_are_those_of_the_layers() -> None:
         path.name for path in (ROOT / "ingest").iterdir() if path.suffix == ".py" or (path / "__init__.py").exists()
     }
     assert {name.removesuffix(".py") for name in found} - {"__init__", "__main__"} == set(LEVELS)
+
+
+def test_the_packages_of_loadtest_are_those_of_its_layers() -> None:
+    assert {path.parent.name for path in (ROOT / "loadtest").glob("*/__init__.py")} == set(LOADTEST_LEVELS)
 
 
 @pytest.mark.parametrize("package", packages(), ids=lambda path: str(path.relative_to(ROOT)))

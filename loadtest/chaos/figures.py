@@ -8,14 +8,18 @@ from ingest.contract import Status
 from loadtest.checker.found import Expected, Found
 from loadtest.checker.judge import CheckResult
 from loadtest.checker.ledger import is_segment
-from loadtest.harness.world import World
+from loadtest.harness.testbed import Testbed
 
 
-def fared(world: World) -> dict[str, Any]:
+def fared(testbed: Testbed) -> dict[str, Any]:
     """Return how often workers ended and messages came back, and what went wrong with the services."""
-    fleet, statistics, log = world.fleet, world.simulator.statistics, list(world.fleet.log())
+    fleet, statistics, log = testbed.fleet, testbed.simulator.statistics, list(testbed.fleet.log())
     said = Counter(str(line.get("message")) for line in log)
-    faults = {"table": dict(statistics.faults), "ledger": dict(world.ledger.faults), "s3_cut": world.s3.counts["cut"]}
+    faults = {
+        "table": dict(statistics.faults),
+        "ledger": dict(testbed.ledger.faults),
+        "s3_cut": testbed.s3.counts["cut"],
+    }
     return {
         "kills": fleet.ended["killed"],
         "freezes": fleet.freezes,

@@ -12,8 +12,8 @@ from loadtest.chaos.figures import fared, figures
 from loadtest.chaos.settings import FEEDS, MB
 from loadtest.checker.found import Expected
 from loadtest.checker.judge import judge
-from loadtest.harness import world
-from loadtest.harness.world import Every, World, WorldSettings
+from loadtest.harness import testbed
+from loadtest.harness.testbed import Every, Testbed, TestbedSettings
 from loadtest.s3_server.files import find
 from loadtest.simulator import Key, Table
 from loadtest.simulator.replay import Replayed
@@ -29,7 +29,7 @@ Report = Callable[[str], None]
 
 
 @dataclass(frozen=True, kw_only=True)
-class HugeCase(WorldSettings):
+class HugeCase(TestbedSettings):
     """What is loaded, and how its workers fare. `kill_every_s` 0: none is killed."""
 
     name: str
@@ -47,7 +47,7 @@ class HugeCase(WorldSettings):
 
 def perform(case: HugeCase, report: Report) -> dict[str, Any]:
     """Load the files of a case; return figures and problems."""
-    with tempfile.TemporaryDirectory(prefix="huge-") as folder, world.begun(case, Path(folder)) as here:
+    with tempfile.TemporaryDirectory(prefix="huge-") as folder, testbed.begun(case, Path(folder)) as here:
         report(f"{case.name}: writing {sum(case.sizes) / MB:,.0f} MB")
         files = [write(here.objects, case, number) for number in range(len(case.sizes))]
         here.fleet.wait_until_ready()
@@ -89,7 +89,7 @@ def _packed(recipe: Recipe) -> Recipe:
     return replace(recipe, text_bytes=text_bytes, compression="gzip")
 
 
-def _load(here: World, case: HugeCase, files: Sequence[Expected], report: Report) -> float:
+def _load(here: Testbed, case: HugeCase, files: Sequence[Expected], report: Report) -> float:
     """Send notifications of the files; return how many seconds passed until the last had ended."""
     begun_s, client = time.monotonic(), here.stack_client
     for number, file in enumerate(files):
@@ -102,7 +102,7 @@ def _load(here: World, case: HugeCase, files: Sequence[Expected], report: Report
     return time.monotonic() - begun_s
 
 
-def _costs(here: World, replayed: Replayed, files: Sequence[Expected]) -> dict[str, Any]:
+def _costs(here: Testbed, replayed: Replayed, files: Sequence[Expected]) -> dict[str, Any]:
     costs, rows = here.ledger.costs, sum(file.rows for file in files)
     return {
         "table_write_units": replayed.write_units,

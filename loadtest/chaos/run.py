@@ -15,8 +15,8 @@ from loadtest.chaos.settings import MB, ChaosSettings
 from loadtest.chaos.uploads import Dropper
 from loadtest.checker.judge import judge
 from loadtest.checker.ledger import is_file
-from loadtest.harness import world
-from loadtest.harness.world import Every, World
+from loadtest.harness import testbed
+from loadtest.harness.testbed import Every, Testbed
 
 FREEZE_LEASES = 1.6  # so long a worker is stopped: its lease has run out when it goes on
 REPORT_EVERY_S = 10.0
@@ -28,38 +28,38 @@ class ChaosRun:
     """A run that is under way."""
 
     settings: ChaosSettings
-    world: World
+    testbed: Testbed
     dropper: Dropper
     reconcile: Every
 
     def inject_faults(self, report: Report) -> None:
         """Drop files and make trouble for as long as the settings say."""
-        settings, fleet, chance = self.settings, self.world.fleet, random.Random(self.settings.seed + 2)
+        settings, fleet, chance = self.settings, self.testbed.fleet, random.Random(self.settings.seed + 2)
         kill = Every(settings.kill_every_s, chance, fleet.kill_one)
         freeze = Every(settings.freeze_every_s, chance, lambda: fleet.freeze_one(FREEZE_LEASES * settings.lease_s))
         self._watch(lambda: False, report, kill, freeze, Every(0.0, None, self._drop), patience_s=settings.seconds)
 
     def settle(self, report: Report) -> None:
         """Let the workers finish what there is, without further trouble; faults of the services go on."""
-        self.world.fleet.thaw()
+        self.testbed.fleet.thaw()
         self._watch(self._is_quiet, report)
 
     def result(self) -> dict[str, Any]:
         """End the run; return its figures, and the problems that were found."""
-        seconds = round(time.monotonic() - self.world.begun_s, 1)
-        found, _ = self.world.leave(frozenset(self.dropper.poison))
+        seconds = round(time.monotonic() - self.testbed.begun_s, 1)
+        found, _ = self.testbed.leave(frozenset(self.dropper.poison))
         check_result = judge(self.dropper.files, found)
         return {
             "seconds": seconds,
             "dropped": self.dropper.counts,
-            **fared(self.world),
+            **fared(self.testbed),
             **figures(self.dropper.files, found, check_result),
         }
 
     def _watch(self, is_over: Callable[[], bool], report: Report, *things: Every, **more: Any) -> None:
         progress = Every(REPORT_EVERY_S, None, lambda: report(self._state()))
         due = Every(0.0, None, self.dropper.do_what_is_due)
-        self.world.watch(is_over, due, self.reconcile, progress, *things, **more)
+        self.testbed.watch(is_over, due, self.reconcile, progress, *things, **more)
 
     def _drop(self) -> None:
         if self._open_bytes() < self.settings.open_bytes:
@@ -67,19 +67,19 @@ class ChaosRun:
 
     def _open_bytes(self) -> int:
         """Return how many bytes of files are dropped and have not ended."""
-        return sum(file.size for file in self.dropper.files if (file.key, file.etag) not in self.world.ended)
+        return sum(file.size for file in self.dropper.files if (file.key, file.etag) not in self.testbed.ended)
 
     def _is_quiet(self) -> bool:
         """Return whether all that must end has ended, and nothing is left to do."""
         awaited = {(file.key, file.etag) for file in self.dropper.files if "" not in file.statuses}
-        if self.dropper.has_more or not awaited <= self.world.ended or self.world.stack_client.depth():
+        if self.dropper.has_more or not awaited <= self.testbed.ended or self.testbed.stack_client.depth():
             return False
-        files = filter(is_file, self.world.stack_client.ledger())
+        files = filter(is_file, self.testbed.stack_client.ledger())
         return all(entry["status"] in FINAL_STATUSES and "reported" in entry for entry in files)
 
     def _state(self) -> str:
         """Return how things stand, as one line."""
-        here = self.world
+        here = self.testbed
         return (
             f"{time.monotonic() - here.begun_s:5.0f} s: {len(self.dropper.files)} files dropped, "
             f"{len(here.ended)} ended, {self._open_bytes() / MB:.0f} MB open, {here.stack_client.depth()} messages, "
@@ -94,14 +94,14 @@ def perform(settings: ChaosSettings, report: Report) -> dict[str, Any]:
         run.settle(report)
         found = run.result()
         if found["problems"]:
-            report(run.world.keep_logs())
+            report(run.testbed.keep_logs())
         return found
 
 
 @contextmanager
 def begun(settings: ChaosSettings, folder: Path) -> Iterator[ChaosRun]:
     """Give a run whose workers wait for work, for the length of the block."""
-    with world.begun(settings, folder) as here:
+    with testbed.begun(settings, folder) as here:
         stack_client = here.stack_client
         reconcile = Every(settings.reconcile_every_s, None, lambda: stack_client.send(RECONCILE_MESSAGE))
         yield ChaosRun(settings, here, Dropper(stack_client, settings, time.monotonic), reconcile)

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ingest.contract import Env
-from loadtest.harness.world import WorldSettings
+from loadtest.harness.testbed import TestbedSettings
 from loadtest.simulator import Faults, Key, Table
 
 FEEDS = Path(__file__).parent / "feeds.toml"
@@ -15,7 +15,7 @@ SIZES = (KB, KB, 5 * KB, 20 * KB, 100 * KB, 300 * KB, MB, 2 * MB, 5 * MB, 9 * MB
 
 
 @dataclass(frozen=True, kw_only=True)
-class ChaosSettings(WorldSettings):
+class ChaosSettings(TestbedSettings):
     """What a chaos run is to do.
 
     Attributes:

@@ -2,15 +2,18 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
+
+import numpy as np
 
 from ingest.contract import FINAL_STATUSES, Status
 from loadtest.checker.found import ONLY_COMPLETE, Entry, Expected, Found, TableFound
 from loadtest.checker.ledger import unfinished
-from loadtest.checker.partial import without
 from loadtest.workload.duplicates import GROUP
 from loadtest.workload.expected import MODULUS
+from loadtest.workload.recipe import Recipe
+from loadtest.workload.stream import hashes_of
 
 SHOWN = 20
 BLOCK_BYTES = 4 * 1024 * 1024  # the text that is written at a time: docs/decisions/0005
@@ -162,11 +165,20 @@ def _judge_table(
         result.lost += expected
         result.problems.append(f"the table {name} does not exist: {expected:,} rows are lost")
         return
-    table = without(found.tables[name], [file.recipe for file in files if file.recipe and file not in needed])
+    table = _without(found.tables[name], [file.recipe for file in files if file.recipe and file not in needed])
     result.rows_found += table.items
     _judge_content(name, table, expected, sum(file.checksum for file in needed) % MODULUS, result)
     _judge_puts(name, table, needed, entries, result)
     result.problems += [f"table {name}: {sentence}" for sentence in table.refused]
+
+
+def _without(table: TableFound, recipes: Sequence[Recipe]) -> TableFound:
+    """Return what a table holds beside rows of these files: none of them has to be there, and all of them may be."""
+    if table.hashes is None or not recipes:
+        return table
+    left = np.concatenate([hashes_of(recipe) for recipe in recipes])
+    kept = table.hashes[~np.isin(table.hashes, left)]
+    return replace(table, items=len(kept), checksum=int(kept.sum(dtype=np.uint64)) % MODULUS)
 
 
 def _judge_content(name: str, table: TableFound, expected: int, checksum: int, result: CheckResult) -> None:

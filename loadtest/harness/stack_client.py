@@ -3,9 +3,9 @@
 import contextlib
 import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from boto3.dynamodb.types import TypeDeserializer
 
@@ -14,7 +14,6 @@ from ingest.contract import Event, LedgerKeys, Output
 from loadtest.harness.queue import MOST_MESSAGES, Depths, depths, s3_notification, send_all
 from loadtest.harness.read_back import pages, read_rejects
 
-T = TypeVar("T")
 Entry = dict[str, Any]
 POLL_ENDS_S = 2.0
 PATIENCE_S = 60.0
@@ -189,37 +188,20 @@ class StackClient:
         events = [event for page in found for event in page["events"]]
         return [(event["timestamp"] / 1000, line) for event in events for line in event["message"].splitlines()]
 
-    # Waiting
-
     def wait_until_quiet(self, patience_s: float = PATIENCE_S, *, quiet_s: float = 0.0) -> None:
         """Wait until the queue has been empty for a while.
 
         Raises:
             TimeoutError: it was not.
         """
-        empty_since: float | None = None
-
-        def is_quiet() -> bool | None:
-            nonlocal empty_since
-            now = time.monotonic()
-            empty_since = None if self.depth() else now if empty_since is None else empty_since
-            return (empty_since is not None and now - empty_since >= quiet_s) or None
-
-        self.wait_for(is_quiet, patience_s)
-
-    def wait_for(self, look: Callable[[], T | None], patience_s: float = PATIENCE_S) -> T:
-        """Return the first thing that `look` finds.
-
-        Raises:
-            TimeoutError: it found nothing.
-        """
-        until = time.monotonic() + patience_s
-        while time.monotonic() < until:
-            found = look()
-            if found is not None:
-                return found
+        until_s, busy_s = time.monotonic() + patience_s, time.monotonic()
+        while (now_s := time.monotonic()) < until_s:
+            if self.depth():
+                busy_s = now_s
+            elif now_s - busy_s >= quiet_s:
+                return
             time.sleep(0.1)
-        raise TimeoutError(f"Nothing came in {patience_s:g} s; the emulator's log is {self.stack.emulator.log}.")
+        raise TimeoutError(f"The queue was not empty in {patience_s:g} s; see {self.stack.emulator.log}.")
 
     def _taken(self, url: str) -> Iterator[str]:
         while messages := self._sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=MOST_MESSAGES).get("Messages"):

@@ -44,6 +44,7 @@ class Blocks:
 
     def __init__(self, plan: Plan, seed: int, file: int) -> None:
         self._plan, self._seed, self._file = plan, seed, file
+        self.hashes: U64 = np.zeros(0, np.uint64)  # of the items of the good rows made last
         self._row_buffer = plan.row_buffer()
         self._changed = np.zeros(0, np.int64)  # rows of the buffer that are not as they were
 
@@ -68,6 +69,7 @@ class Blocks:
         good = rows.kinds[: extent.last] == 0
         kept = np.flatnonzero(good) if rows.keys is None else last_of_each(rows.keys[: extent.last], good)
         kept = kept[(kept >= extent.first) & (kept < extent.end)]
+        self.hashes = rows.hashes[extent.first : extent.end][good[extent.first : extent.end]]
         kinds = self._plan.spoils.kinds
         counts = np.bincount(rows.kinds[extent.first : extent.end], minlength=len(kinds) + 1)
         replaced = int(counts[0]) - len(kept)

@@ -3,10 +3,13 @@
 from collections.abc import Iterator
 from dataclasses import replace
 
+import numpy as np
+
 from loadtest.workload.block import BLOCK_ROWS, Blocks, RowRange
 from loadtest.workload.compression import compressor
 from loadtest.workload.expected import KnownOutcome
 from loadtest.workload.faults import BadRecipe
+from loadtest.workload.hashing import U64
 from loadtest.workload.plan import plan_of
 from loadtest.workload.recipe import Recipe
 
@@ -26,6 +29,7 @@ class Generation:
         """
         self.recipe = recipe
         self.known_outcome = KnownOutcome()
+        self.hashes: list[U64] | None = None  # of the items of good rows, where they are wanted
         self._plan = plan_of(recipe)
         if recipe.text_bytes is not None and recipe.text_bytes < len(self._plan.head) + len(self._plan.foot):
             raise BadRecipe(f"{recipe.text_bytes} bytes: the header alone is {len(self._plan.head)}.")
@@ -73,6 +77,8 @@ class Generation:
             room = self._room()
             extent = self._extent(number, first, room)
             text, known_outcome = blocks.make(number, extent, room)
+            if self.hashes is not None:
+                self.hashes.append(blocks.hashes)
             yield self._taken(text, known_outcome)
             if known_outcome.rows < extent.end - extent.first:
                 break
@@ -119,6 +125,15 @@ def chunks(recipe: Recipe) -> Iterator[bytes]:
         BadRecipe: the recipe cannot be followed.
     """
     return iter(Generation(recipe))
+
+
+def hashes_of(recipe: Recipe) -> U64:
+    """Return the hash of the item that each good row of a file becomes, if it is replaced too."""
+    generation, hashes = Generation(replace(recipe, compression="none")), [np.zeros(0, np.uint64)]
+    generation.hashes = hashes
+    for _ in generation:
+        pass
+    return np.concatenate(hashes)
 
 
 def known_outcome_of(recipe: Recipe) -> KnownOutcome:

@@ -5,12 +5,15 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
-from typing import Any
+import time
+from collections.abc import Callable, Iterator
+from typing import Any, TypeVar
 
 from ingest.contract import FINAL_STATUSES
 from loadtest.harness.queue import MOST_MESSAGES
-from loadtest.harness.stack_client import Entry, StackClient
+from loadtest.harness.stack_client import PATIENCE_S, Entry, StackClient
+
+T = TypeVar("T")
 
 
 class StackUnderTest(StackClient):
@@ -87,6 +90,20 @@ class StackUnderTest(StackClient):
             printed = f"{done.stdout}{done.stderr}"
             raise RuntimeError(f"ingest {' '.join(arguments)} exited with {done.returncode}: {printed}")
         return json.loads(done.stdout)
+
+    def wait_for(self, look: Callable[[], T | None], patience_s: float = PATIENCE_S) -> T:
+        """Return the first thing that `look` finds.
+
+        Raises:
+            TimeoutError: it found nothing.
+        """
+        until = time.monotonic() + patience_s
+        while time.monotonic() < until:
+            found = look()
+            if found is not None:
+                return found
+            time.sleep(0.1)
+        raise TimeoutError(f"Nothing came in {patience_s:g} s; the emulator's log is {self.stack.emulator.log}.")
 
     def _look_at_dead_letters(self, containing: str) -> list[dict[str, Any]]:
         answer = self._sqs.receive_message(

@@ -4,12 +4,17 @@ from collections import Counter
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import pytest
 
 from ingest.contract import Status
+from loadtest.chaos.settings import FEED, FEEDS
+from loadtest.chaos.uploads import COLUMNS, DEFECTS
 from loadtest.checker.found import Expected, Found, TableFound
 from loadtest.checker.judge import BLOCK_BYTES, judge
 from loadtest.workload.duplicates import GROUP
+from loadtest.workload.recipe import recipe_of
+from loadtest.workload.stream import hashes_of
 
 FILE = Expected(
     key="a.csv",
@@ -203,3 +208,21 @@ def test_poison_must_be_in_the_dead_letter_queue_and_nothing_else_may_be() -> No
     assert problems(replace(poisoned, dead_letters=["x", "x"])) == []
     assert "is not: x" in problems(poisoned)[0]
     assert "the first: y" in problems(replace(poisoned, dead_letters=["x", "y"]))[0]
+
+
+RECIPE = recipe_of(FEEDS, FEED, size=300_000, columns=COLUMNS, defects=DEFECTS, file=3)
+
+
+def leaves(hashes: list[int]) -> list[str]:
+    """Return what is wrong if a file was replaced and its table holds items with these hashes."""
+    of_items = np.array(hashes, np.uint64)
+    found = TableFound(items=len(hashes), checksum=int(of_items.sum(dtype=np.uint64)), hashes=of_items)
+    return judge([replace(V1, recipe=RECIPE), V2], replace(REPLACED, tables={"T": found})).problems
+
+
+def test_some_rows_of_a_file_that_was_replaced_may_be_left_and_no_others() -> None:
+    of_v2 = [*range(1, 90), 2**64 - 4005 + FILE.checksum]
+    left = hashes_of(RECIPE)[:5].tolist()
+    assert leaves(of_v2) == leaves([*of_v2, *left]) == []
+    assert leaves([*of_v2, *left, left[0] + 1]) == ["table T has 1 rows that no file says"]
+    assert leaves([*of_v2[1:], *left]) == ["table T lacks 1 of 90 rows"]

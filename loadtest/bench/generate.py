@@ -20,7 +20,7 @@ HERE = Path(__file__).parent
 ROOT = HERE.parent.parent
 MB = 1_000_000
 COMMAND = (sys.executable, "-m", "loadtest", "generate", "--feeds", str(HERE.parent / "feeds.toml"))
-MIXED = ("--recipe", str(HERE / "recipes" / "mixed.toml"))
+MIXED = ("--recipe", str(HERE.parent / "workload" / "recipes" / "mixed.toml"))
 GOAL_MB, GOAL_ITEMS, GROWTH = 200, 100_000, 1.1
 KINDS: dict[str, tuple[str, ...]] = {
     "clean": (),
@@ -84,7 +84,7 @@ def sum_up(*, items: int, repeat: int) -> Summing:
     Raises:
         RuntimeError: a process failed.
     """
-    command = [sys.executable, "-m", "loadtest.workload.bench", str(items)]
+    command = [sys.executable, "-m", "loadtest.bench.generate", str(items)]
     return Summing(items, spread(items / json.loads(_run(command).output)["cpu_seconds"] for _ in range(repeat)))
 
 

@@ -30,7 +30,7 @@ VISIBILITY_S = 50.0  # so long the message of a worker stays hidden that was kil
 
 
 @dataclass(frozen=True, kw_only=True)
-class WorldSettings:
+class TestbedSettings:
     """What stands around the workers, and how they fare; a kind of run adds what is its own.
 
     Attributes:
@@ -81,10 +81,10 @@ class WorldSettings:
 
 
 @dataclass(slots=True)
-class World:
+class Testbed:
     """Workers that wait for messages. Use it from one thread. `ended`: key and eTag of what was reported."""
 
-    settings: WorldSettings
+    settings: TestbedSettings
     folder: Path
     stack_client: StackClient
     ledger: LedgerProxy
@@ -147,8 +147,8 @@ class World:
 
 
 @contextmanager
-def begun(settings: WorldSettings, folder: Path) -> Iterator[World]:
-    """Give a world whose workers start, for the length of the block; its files are in `folder`."""
+def begun(settings: TestbedSettings, folder: Path) -> Iterator[Testbed]:
+    """Give a testbed whose workers start, for the length of the block; its files are in `folder`."""
     deployed = prepared(settings.feeds, max_receive_count=settings.max_receive_count, visibility_s=VISIBILITY_S)
     with deployed as stack_client, ExitStack() as running:
         ledger = running.enter_context(LedgerProxy(stack_client.url, settings.ledger_faults))
@@ -168,7 +168,7 @@ def begun(settings: WorldSettings, folder: Path) -> Iterator[World]:
             redeliver=settings.redeliver,
         )
         fleet = running.enter_context(Fleet(settings.worker, workers, folder, random.Random(settings.seed)))
-        yield World(settings, folder, stack_client, ledger, simulator, s3, fleet, running)
+        yield Testbed(settings, folder, stack_client, ledger, simulator, s3, fleet, running)
 
 
 class Every:

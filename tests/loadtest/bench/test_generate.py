@@ -10,8 +10,8 @@ from importlib import import_module
 import pytest
 
 import loadtest.workload
+from loadtest.bench.generate import COMMAND, KINDS, MIXED, Making, Summing, judge, sum_items_main
 from loadtest.bench.goals import Spread
-from loadtest.workload.bench import COMMAND, KINDS, MIXED, Making, Summing, judge, sum_items_main
 from loadtest.workload.options import recipe_from
 from loadtest.workload.stream import Generation
 from tests.loadtest.workload.test_command import parsed
