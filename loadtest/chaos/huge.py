@@ -52,7 +52,7 @@ def perform(case: HugeCase, report: Report) -> dict[str, Any]:
         files = [write(here.objects, case, number) for number in range(len(case.sizes))]
         here.fleet.wait_until_ready()
         seconds = _load(here, case, files, report)
-        found, replayed = here.leave()
+        found, replayed = here.end()
         result = {
             "case": case.name,
             "bytes": sum(file.size for file in files),
@@ -99,7 +99,9 @@ def _load(here: Testbed, case: HugeCase, files: Sequence[Expected], report: Repo
     if case.kill_every_s:
         things.append(Every(case.kill_every_s, chance, here.fleet.kill_one))
     here.watch(lambda: len(here.ended) >= len(files), *things)
-    return time.monotonic() - begun_s
+    seconds = time.monotonic() - begun_s
+    here.watch(lambda: not client.depth())  # messages of killed workers come back
+    return seconds
 
 
 def _costs(here: Testbed, replayed: Replayed, files: Sequence[Expected]) -> dict[str, Any]:

@@ -47,7 +47,7 @@ class ChaosRun:
     def result(self) -> dict[str, Any]:
         """End the run; return its figures, and the problems that were found."""
         seconds = round(time.monotonic() - self.testbed.begun_s, 1)
-        found, _ = self.testbed.leave(frozenset(self.dropper.poison))
+        found, _ = self.testbed.end(frozenset(self.dropper.poison))
         check_result = judge(self.dropper.files, found)
         return {
             "seconds": seconds,

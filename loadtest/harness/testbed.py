@@ -116,7 +116,7 @@ class Testbed:
             for thing in things:
                 thing.look()
 
-    def leave(self, poison: frozenset[str] = frozenset()) -> tuple[Found, Replayed]:
+    def end(self, poison: frozenset[str] = frozenset()) -> tuple[Found, Replayed]:
         """End the workers and the table; return what all of it has come to, and the writes that led there."""
         client = self.stack_client
         self.watch(lambda: not client.depth(), patience_s=LAST_MESSAGE_S)  # one of the schedule may just have come
