@@ -22,10 +22,9 @@ from loadtest.harness.stack_client import StackClient
 from loadtest.s3_server.upstream import Upstream, UpstreamError
 from loadtest.simulator import Settings, Simulation, Simulator, Table
 from loadtest.simulator.capacity import write_units
-from loadtest.simulator.errors import internal_error, throttled_by_fault
 from loadtest.simulator.faults import Fault, Faults, Schedule
 from loadtest.simulator.http import Elsewhere
-from loadtest.simulator.service import Answer, Ending
+from loadtest.simulator.service import ENDINGS, INSTEAD, Answer, Ending
 from loadtest.simulator.values import Item, item_bytes
 
 TRANSACTION_FACTOR = 2
@@ -93,12 +92,6 @@ _HEADERS = {
     "Authorization": "AWS4-HMAC-SHA256 Credential=test/20260101/us-east-1/dynamodb/aws4_request, SignedHeaders=host, "
     "Signature=0",
 }
-_NOT_ASKED = {
-    Fault.INTERNAL_ERROR: internal_error,
-    Fault.THROTTLED: throttled_by_fault,
-    Fault.EXPIRED_TOKEN: internal_error,
-}
-_ENDINGS = {Fault.RESET_BEFORE: Ending.RESET, Fault.RESET_AFTER: Ending.RESET, Fault.TRUNCATED: Ending.CUT}
 
 
 class LedgerProxy:
@@ -129,8 +122,8 @@ class LedgerProxy:
             fault = self._schedule.next() if self._schedule else None
             if fault:
                 self.faults[str(fault)] += 1
-        if fault in _NOT_ASKED:
-            refused = _NOT_ASKED[fault]()
+        if fault in INSTEAD:
+            refused = INSTEAD[fault]()
             return Answer(refused.body(), refused.status)
         if fault is Fault.RESET_BEFORE:
             return Answer(b"", ending=Ending.RESET)
@@ -140,7 +133,7 @@ class LedgerProxy:
             return Answer(b"", ending=Ending.RESET)
         with self._lock:
             self.costs.count(target.rpartition(".")[2], body, answered.data)
-        return Answer(answered.data, answered.status, ending=_ENDINGS.get(fault, Ending.KEPT) if fault else Ending.KEPT)
+        return Answer(answered.data, answered.status, ending=ENDINGS.get(fault, Ending.KEPT) if fault else Ending.KEPT)
 
 
 START_S = 120.0
