@@ -60,8 +60,7 @@ LIBRARIES = {
     "loadtest": {"boto3", "botocore", "rich"},
     "loadtest.bench": {"awscrt", "boto3", "botocore", "pandas", "pyarrow"},
     "loadtest.checker": {"numpy"},
-    "loadtest.report": {"jinja2", "markupsafe", "matplotlib"},
-    "loadtest.scale": {"matplotlib"},
+    "loadtest.scenarios.report": {"jinja2", "matplotlib", "numpy"},
     "loadtest.simulator": {"cryptography"},
     "loadtest.workload": {"boto3", "botocore", "numpy", "pyarrow", "rich"},
     "app": {"aws_cdk"},
@@ -70,7 +69,7 @@ LIBRARIES = {
 # What the other programs of this repository may import of it.
 MAY_IMPORT = {
     "infra": {"infra", "ingest.contract", "ingest.errors", "ingest.feeds"},
-    "loadtest": {"loadtest", "ingest", "infra.local", "infra.bundle"},
+    "loadtest": {"loadtest", "ingest", "infra.bundle", "infra.cdk", "infra.local"},
     "loadtest.checker": {"loadtest", "ingest.contract"},  # the judge does not use the judged
     "loadtest.workload": {"loadtest", "ingest.contract"},
     "app": {"infra", "ingest.errors", "ingest.feeds"},

@@ -19,7 +19,7 @@ from infra.monitoring.widgets import COLUMNS
 
 ROOT = Path(__file__).parents[2]
 RUN = ROOT / "loadtest/results/observed.json"
-FEEDS = ROOT / "loadtest/dashboard_run/feeds.toml"  # of that run
+FEEDS = ROOT / "loadtest/scenarios/observe/feeds.toml"  # of that run
 PICTURE = ROOT / "docs/dashboard.png"
 MARK = "Description"  # the PNG's field for the fingerprint of what it was drawn from
 WIDTH_IN, UNIT_IN, FOOT_IN = 15.0, 0.56, 0.5
