@@ -146,7 +146,8 @@ def _look(number: int) -> dict[str, Any]:
 
 
 def _finish(axes: Axes) -> None:
-    """Set the scale from 0, and name the curves if there are several."""
+    """Set the scales from 0, and name the curves if there are several."""
+    axes.set_xlim(left=0)
     values = [float(value) for line in axes.lines for value in np.asarray(line.get_ydata())]
     # Nothing at all is a line at the bottom, not a scale of thousandths.
     axes.set_ylim(0, 1.08 * max([1.0, *(value for value in values if not math.isnan(value))]))
@@ -167,5 +168,5 @@ def _empty(across: str) -> tuple[Figure, Axes]:
 def _style(axes: Axes) -> None:
     axes.spines[["top", "right"]].set_visible(False)
     axes.grid(axis="y", color=GRID, linewidth=0.6)
-    axes.yaxis.set_major_locator(MaxNLocator(nbins=4, min_n_ticks=2))
+    axes.yaxis.set_major_locator(MaxNLocator(nbins=4, steps=[1, 2, 2.5, 5, 10]))
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.6g}"))

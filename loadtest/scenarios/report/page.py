@@ -19,7 +19,7 @@ def page(runs: Sequence[ReportedRun]) -> str:
     return environment.get_template("page.html.j2").render(
         runs=runs,
         headline={run.name: table(HEADLINE, [run]) for run in runs},
-        tables={"Figures": table(HEADLINE + MORE, runs), "Expected and found": table(CHECKED, runs)},
+        tables={"Figures": table(HEADLINE + MORE if compared else MORE, runs), "Found": table(CHECKED, runs)},
         comparison=charts.svg(compared) if compared else "",
         charts={run.name: _charts(run) for run in runs},
     )

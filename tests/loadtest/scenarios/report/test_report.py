@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from loadtest.report import charts, figures
-from loadtest.report.command import add_arguments
-from loadtest.report.markdown import markdown
-from loadtest.report.page import page, rejected
-from loadtest.report.runs import ReportedRun
-from tests.loadtest.report.made import document
+
+from loadtest.scenarios.report import charts, command
+from loadtest.scenarios.report.figures import CHECKED, HEADLINE, MORE, markdown, table
+from loadtest.scenarios.report.page import page
+from loadtest.scenarios.report.runs import ReportedRun
+from tests.loadtest.scenarios.report.made import document
 
 GOOD, BAD = (
     ReportedRun("1-good", document()),
@@ -37,10 +37,8 @@ class Seen(HTMLParser):
 
 def report(*arguments: str) -> int:
     parser = argparse.ArgumentParser()
-    add_arguments(parser)
-    parsed = parser.parse_args(arguments)
-    code: int = parsed.run(parsed)
-    return code
+    command.add_arguments(parser)
+    return command.run(parser.parse_args(arguments))
 
 
 def written(folder: Path, name: str, run: Any) -> str:
@@ -51,19 +49,21 @@ def written(folder: Path, name: str, run: Any) -> str:
 
 def test_the_page_says_the_result_before_any_figure() -> None:
     text = page([GOOD])
-    assert text.index("every row accounted for") < text.index("Rows per second")
-    assert "2,000 rows expected, 2,000 found; 0 lost, 0 doubled, 0 wrong." in text
+    assert (
+        text.index('class="result green"') < text.index("GREEN: every row accounted for") < text.index("<dd>600</dd>")
+    )
+    assert "2,000 of 2,000 rows found, 0 lost, 0 doubled, 0 wrong; 20 of 20 files complete." in text
 
 
 def test_the_page_says_what_is_wrong_and_takes_nothing_in_a_result_for_html() -> None:
     text = page([BAD])
-    assert "NOT every row accounted for" in text
+    assert 'class="result red"' in text and "RED: not every row accounted for" in text
     assert "4 rows are not in the table, as &lt;b&gt;O-7&lt;/b&gt;." in text
 
 
 def test_a_missed_objective_is_reported_as_such() -> None:
     assert re.search(r"rows a second</td>.*?at least 900.*?MISSED", page([GOOD]), re.DOTALL)
-    assert "- objective MISSED: rows a second: 600.0, at least 900.0" in markdown([GOOD])
+    assert "- objective MISSED: rows a second: 600, at least 900" in markdown([GOOD])
 
 
 def test_the_page_needs_nothing_else() -> None:
@@ -73,9 +73,35 @@ def test_the_page_needs_nothing_else() -> None:
 
 
 def test_each_run_has_a_chart_of_what_was_measured_and_none_of_what_was_not() -> None:
-    assert charts.measured(GOOD) == ["Throughput", "Lag", "Errors"]
+    assert [chart.title for chart in charts.measured(GOOD)] == [
+        "Rows written per second",
+        "Messages",
+        "Age of the oldest unfinished file in seconds",
+    ]
     assert Seen(page([GOOD])).tags.count("svg") == 4  # and the distribution of the waits
     assert Seen(page([GOOD, BAD])).tags.count("svg") == 2 * 4 + 1  # and the comparison
+
+
+def test_errors_are_drawn_where_there_were_any_and_in_red() -> None:
+    throttled = ReportedRun("t", document() | {"samples": document()["samples"] | {"throttles_per_s": [0, 3, 0]}})
+    drawn = charts.timelines(throttled)["Throttled requests per second"]
+    assert charts.svg(drawn).count("var(--red)") == 1
+
+
+def test_a_chart_has_the_colours_of_the_page_so_that_it_can_be_read_in_the_dark() -> None:
+    colours = set(re.findall(r"#[0-9a-f]{6}", charts.svg(charts.timelines(GOOD)["Messages"])))
+    assert colours == set()
+
+
+def test_throughput_latency_and_cost_come_first_and_zeros_last() -> None:
+    labels = [line[0] for line in table(HEADLINE + MORE, [GOOD])]
+    assert labels[:3] == ["Rows per second", "Event to visible, p50", "Event to visible, p99"]
+    assert [line[0] for line in table(CHECKED, [GOOD])][-4:] == [
+        "Rows lost",
+        "Rows doubled",
+        "Rows wrong",
+        "Files failed",
+    ]
 
 
 def test_the_same_run_gives_the_same_page() -> None:
@@ -88,19 +114,19 @@ def test_few_files_have_no_distribution() -> None:
 
 
 def test_runs_are_compared_with_the_first() -> None:
-    lines = {line[0]: line[1:] for line in figures.rows([GOOD, BAD])}
+    lines = {line[0]: line[1:] for line in table(HEADLINE + MORE, [GOOD, BAD])}
     assert lines["Rows per second"] == ["600", "300 (0.50x)"]
     assert "Peak memory of a worker" not in lines  # measured by none
 
 
 def test_rejects_are_set_side_by_side_by_reason() -> None:
-    assert rejected(GOOD) == [("bad_number", 3, 3), ("ragged_row", 0, 1)]
+    assert GOOD.rejected() == [("bad_number", 3, 3), ("ragged_row", 0, 1)]
 
 
 def test_markdown_has_a_table_of_all_runs() -> None:
     text = markdown([GOOD, BAD])
     assert "| Rows per second | 600 | 300 (0.50x) |" in text
-    assert "- 4 rows are not in the table" in text
+    assert "- wrong: 4 rows are not in the table" in text
 
 
 def test_the_command_writes_page_and_pictures_and_fails_on_a_bad_result(tmp_path: Path) -> None:
