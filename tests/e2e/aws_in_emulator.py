@@ -1,4 +1,4 @@
-"""`python -m loadtest` where AWS is an emulator: its CDK deploys the same template as the local stack, and deletes it."""
+"""`python -m loadtest` where AWS is an emulator: CloudFormation deploys and deletes its template in place of the CDK."""
 
 import os
 import signal

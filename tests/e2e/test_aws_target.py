@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import boto3
 import pytest
 
 from infra.local import ministack
@@ -43,7 +44,7 @@ def loadtest(emulator: Emulator, *words: str, **more: str) -> subprocess.Complet
 
 def left(emulator: Emulator) -> list[str]:
     """Return what the emulator holds of a stack: tables, queues, functions, and buckets but for the CDK's own."""
-    made: Any = _clients(emulator)
+    made = _clients(emulator)
     buckets = [bucket["Name"] for bucket in made["s3"].list_buckets()["Buckets"]]
     queues = made["sqs"].list_queues().get("QueueUrls", [])
     functions = [function["FunctionName"] for function in made["lambda"].list_functions()["Functions"]]
@@ -52,8 +53,6 @@ def left(emulator: Emulator) -> list[str]:
 
 
 def _clients(emulator: Emulator) -> dict[str, Any]:
-    import boto3
-
     settings = {"aws_access_key_id": "test", "aws_secret_access_key": "test", "region_name": ministack.REGION}
     session = boto3.Session(**settings)
     names = ("s3", "sqs", "lambda", "dynamodb")
