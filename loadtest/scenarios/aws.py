@@ -14,7 +14,7 @@ from infra import cdk
 from ingest.errors import SettingsFault
 from loadtest.scenarios.catalog import FEEDS, Scenario
 from loadtest.scenarios.deployed import StackDeployment
-from loadtest.scenarios.estimate import estimate, estimate_lines, rows_per_cpu_second
+from loadtest.scenarios.estimate import dollars, estimate_lines
 from loadtest.scenarios.uploads import THREADS
 
 STAGE, STACK = "loadtest", "ingest-loadtest"  # of cdk.json: tables and buckets go with the stack
@@ -181,13 +181,13 @@ def show(wanted: Sequence[Scenario], *, approval: Approval, say: Say) -> str:
     Raises:
         RunRefused: it is another account than was named.
     """
-    account, rows_per_s = approval.check(say), rows_per_cpu_second()
+    account = approval.check(say)
     say(f"stack     {STACK}, for each run a new one")
     for scenario in wanted:
-        for line in estimate_lines(scenario, rows_per_s):
+        for line in estimate_lines(scenario):
             say(line)
     if len(wanted) > 1:
-        say(f"all of them: ${sum(estimate(scenario, rows_per_s).usd for scenario in wanted):.2f} at most")
+        say(f"all of them: ${sum(map(dollars, wanted)):.2f} at most")
     return account
 
 

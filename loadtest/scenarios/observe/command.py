@@ -42,7 +42,8 @@ def run(arguments: argparse.Namespace) -> int:
     seconds, seed = arguments.seconds, arguments.seed
     observed = observe(seconds=seconds, seed=seed, patience_s=arguments.patience_s, say=print)
     command = f"python -m loadtest observe --seconds {seconds:g} --seed {seed}"
-    arguments.out.write_text(_text({**origin(command=command, seed=seed), **observed}))
+    text = json.dumps({**origin(command=command, seed=seed), **observed})
+    arguments.out.write_text(text.replace("}, {", "},\n{") + "\n")  # a line for each metric: a change of one shows
     files, metrics = len(observed["log"]["closed"]), len(observed["metrics"])
     print(f"{observed['seconds']:.0f} s: {files} files ended, {metrics} metrics; kept in {arguments.out}.")
     return 0
@@ -127,12 +128,3 @@ def _log(log: FunctionLog, began_s: float) -> dict[str, list[Any]]:
         for one in log.invocations
     ]
     return {"closed": closed, "memory": memory}
-
-
-def _text(document: dict[str, object]) -> str:
-    """Return JSON with a line for each field, and for each member of a list: short, and a change of one shows."""
-    fields = []
-    for name, value in document.items():
-        rows = ",\n  ".join(json.dumps(member) for member in value) if isinstance(value, list) else ""
-        fields.append(f" {json.dumps(name)}: " + (f"[\n  {rows}\n ]" if rows else json.dumps(value)))
-    return "{\n" + ",\n".join(fields) + "\n}\n"

@@ -1,6 +1,6 @@
-"""The tables of a report: throughput, latency and cost first, rows of zeros last; and how figures are written."""
+"""The tables of a report: throughput, latency and cost first, rows of zeros last."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from loadtest.scenarios.report.runs import ReportedRun
@@ -9,90 +9,44 @@ NONE = "-"
 Table = list[list[str]]  # a label, then a cell for each run
 
 
-def count(value: float) -> str:
-    """Return a whole number.
-
-    >>> count(1234567.0)
-    '1,234,567'
-    """
-    return f"{value:,.0f}"
-
-
-def seconds(value: float) -> str:
-    """Return seconds with as many digits as matter.
-
-    >>> seconds(0.1234), seconds(12.34), seconds(123.4)
-    ('0.12 s', '12.3 s', '123 s')
-    """
-    return f"{value:,.{2 if value < 10 else 1 if value < 100 else 0}f} s"
-
-
-def size(value: float) -> str:
-    """Return bytes in the unit that suits them.
-
-    >>> size(5e9), size(1_234)
-    ('5.00 GB', '1.23 KB')
-    """
-    for unit, factor in (("GB", 1e9), ("MB", 1e6), ("KB", 1e3)):
-        if value >= factor:
-            return f"{value / factor:,.2f} {unit}"
-    return f"{value:,.0f} B"
-
-
-def dollars(value: float) -> str:
-    """Return dollars.
-
-    >>> dollars(0.6254)
-    '$0.625'
-    """
-    return f"${value:,.3f}"
-
-
-def _share(value: float) -> str:
-    return f"{100 * value:.2f} %"
-
-
-def _megabytes(value: float) -> str:
-    return f"{value:,.0f} MB"
-
-
 @dataclass(frozen=True, slots=True)
 class Shown:
     """One line of the tables: a label, where the figure is, and how it is written."""
 
     label: str
     path: str
-    write: Callable[[float], str]
+    form: str = "{:,.0f}"
     is_compared: bool = False  # whether a ratio between runs says something
+    unit: float = 1.0  # what the figure is divided by
 
 
 HEADLINE = (
-    Shown("Rows per second", "figures.rows_per_second", count, is_compared=True),
-    Shown("Event to visible, p50", "figures.event_to_visible_s.p50", seconds, is_compared=True),
-    Shown("Event to visible, p99", "figures.event_to_visible_s.p99", seconds, is_compared=True),
-    Shown("Cost per million rows", "figures.usd_per_million_rows", dollars),
+    Shown("Rows per second", "figures.rows_per_second", is_compared=True),
+    Shown("Event to visible, p50", "figures.event_to_visible_s.p50", "{:,.6g} s", is_compared=True),
+    Shown("Event to visible, p99", "figures.event_to_visible_s.p99", "{:,.6g} s", is_compared=True),
+    Shown("Cost per million rows", "figures.usd_per_million_rows", "${:,.3f}"),
 )
 MORE = (
-    Shown("Event to visible, longest", "figures.event_to_visible_s.max", seconds),
-    Shown("Took", "figures.seconds", seconds, is_compared=True),
-    Shown("Rows written", "figures.rows_written", count),
-    Shown("Data", "figures.bytes", size),
-    Shown("Rows per CPU-second", "figures.rows_per_cpu_second", count, is_compared=True),
-    Shown("Workers", "figures.workers", count),
-    Shown("Peak memory of a worker", "figures.peak_memory_mb", _megabytes, is_compared=True),
-    Shown("Write units", "figures.write_units", count),
-    Shown("Requests", "figures.requests", count),
-    Shown("Requests throttled", "figures.throttled_share", _share),
+    Shown("Event to visible, longest", "figures.event_to_visible_s.max", "{:,.6g} s"),
+    Shown("Took", "figures.seconds", "{:,.6g} s", is_compared=True),
+    Shown("Rows written", "figures.rows_written"),
+    Shown("Data", "figures.bytes", "{:,.1f} MB", unit=1e6),
+    Shown("Rows per CPU-second", "figures.rows_per_cpu_second", is_compared=True),
+    Shown("Workers", "figures.workers"),
+    Shown("Peak memory of a worker", "figures.peak_memory_mb", "{:,.0f} MB", is_compared=True),
+    Shown("Write units", "figures.write_units"),
+    Shown("Requests", "figures.requests"),
+    Shown("Requests throttled", "figures.throttled_share", "{:.2%}"),
 )
 CHECKED = (
-    Shown("Rows expected", "check_result.rows.expected", count),
-    Shown("Rows found", "check_result.rows.found", count),
-    Shown("Rows lost", "check_result.rows.lost", count),
-    Shown("Rows doubled", "check_result.rows.doubled", count),
-    Shown("Rows wrong", "check_result.rows.wrong", count),
-    Shown("Files expected", "check_result.files.expected", count),
-    Shown("Files complete", "check_result.files.complete", count),
-    Shown("Files failed", "check_result.files.failed", count),
+    Shown("Rows expected", "check_result.rows.expected"),
+    Shown("Rows found", "check_result.rows.found"),
+    Shown("Rows lost", "check_result.rows.lost"),
+    Shown("Rows doubled", "check_result.rows.doubled"),
+    Shown("Rows wrong", "check_result.rows.wrong"),
+    Shown("Files expected", "check_result.files.expected"),
+    Shown("Files complete", "check_result.files.complete"),
+    Shown("Files failed", "check_result.files.failed"),
 )
 
 
@@ -108,7 +62,7 @@ def _cell(shown: Shown, run: ReportedRun, first: ReportedRun) -> str:
     if value is None:
         return NONE
     ratio = f" ({value / base:.2f}x)" if shown.is_compared and run is not first and base else ""
-    return shown.write(value) + ratio
+    return shown.form.format(value / shown.unit) + ratio
 
 
 def markdown(runs: Sequence[ReportedRun]) -> str:
