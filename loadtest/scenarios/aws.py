@@ -3,8 +3,9 @@
 import subprocess
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from dataclasses import dataclass
+from itertools import chain
+from typing import Any, ClassVar, Self
 
 import boto3
 from botocore.config import Config
@@ -22,8 +23,6 @@ DESTROY = "python -m loadtest run --target aws --destroy"
 ATTEMPTS = 3  # functions that are under way may write rejects to a bucket that was just emptied
 _EXISTS = ("CREATE_COMPLETE", "DELETE_FAILED")
 _CONFIG = Config(retries={"mode": "standard", "max_attempts": 10}, max_pool_connections=2 * THREADS)
-Say = Callable[[str], None]
-Ask = Callable[[str], str]
 
 
 class RunRefused(Exception):
@@ -35,43 +34,6 @@ class NotDestroyed(Exception):
 
 
 FAULTS = (RunRefused, NotDestroyed, BotoCoreError, ClientError, SettingsFault, subprocess.CalledProcessError)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Approval:
-    """How it is known that a run is wanted: the account it was named for, `--yes`, or somebody who can be asked."""
-
-    account: str | None = None
-    is_given: bool = False
-    ask: Ask | None = None
-
-    def check(self, say: Say) -> str:
-        """Show account and region; return the account's id, if it is not another than that which was named.
-
-        Raises:
-            RunRefused: it is another.
-        """
-        found = client("sts").get_caller_identity()
-        say(f"account   {found['Account']}, as {found['Arn']}")
-        say(f"region    {boto3.Session().region_name}")
-        if self.account not in (None, found["Account"]):
-            raise RunRefused(f"--account says {self.account}, and the credentials are of {found['Account']}.")
-        return str(found["Account"])
-
-    def get(self, account: str) -> None:
-        """Have it said that this is the account that is meant.
-
-        Raises:
-            RunRefused: it was not said.
-        """
-        if self.is_given and self.account:
-            return
-        if self.is_given or self.ask is None:
-            raise RunRefused(
-                f"Without a question the account must be named: --yes --account {account}, if you mean it."
-            )
-        if self.ask(f"Type the account's id, {account}, or yes, to go on: ").strip() not in (account, "yes"):
-            raise RunRefused("Not confirmed: nothing was done.")
 
 
 def client(service: str) -> Any:
@@ -95,7 +57,7 @@ def outputs() -> dict[str, str] | None:
     return {output["OutputKey"]: output["OutputValue"] for output in stack.get("Outputs", [])}
 
 
-def destroy(say: Say) -> None:
+def destroy(say: Callable[[str], None]) -> None:
     """Remove the load test's stack with all it holds, if there is one.
 
     Raises:
@@ -108,7 +70,7 @@ def destroy(say: Say) -> None:
         _empty_buckets()
         run_cdk("destroy", "--force")
     if outputs() is not None:
-        raise NotDestroyed(f"The stack {STACK} could not be destroyed; `{DESTROY}` tries it again.")
+        raise NotDestroyed(f"{ATTEMPTS} attempts to destroy the stack {STACK} failed, for the reasons above.")
 
 
 def _empty_buckets() -> None:
@@ -122,13 +84,57 @@ def _empty_buckets() -> None:
                 bucket.object_versions.delete()
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, kw_only=True)
 class AwsTarget:
-    """A stack for each run. `left`: why stacks could not be destroyed."""
+    """A stack for each run.
+
+    Attributes:
+        account: the one that is meant; None: whose the credentials are.
+        is_approved: no one is asked, as the account was named.
+        ask: how somebody is asked; None: there is no one.
+        left: why a stack could not be destroyed.
+    """
 
     name: ClassVar[str] = "aws"
-    say: Say
-    left: list[str] = field(default_factory=list)
+    say: Callable[[str], None]
+    account: str | None = None
+    is_approved: bool = False
+    ask: Callable[[str], str] | None = None
+    left: str = ""
+
+    def show(self, wanted: Sequence[Scenario] = ()) -> str:
+        """Show account and region, and load and cost of scenarios as they are scaled; return the account.
+
+        Raises:
+            RunRefused: it is another account than was named.
+        """
+        found = client("sts").get_caller_identity()
+        self.say(f"account   {found['Account']}, as {found['Arn']}")
+        self.say(f"region    {boto3.Session().region_name}")
+        if self.account not in (None, found["Account"]):
+            raise RunRefused(f"--account says {self.account}, and the credentials are of {found['Account']}.")
+        for line in chain.from_iterable(map(estimate_lines, wanted)):
+            self.say(line)
+        if len(wanted) > 1:
+            self.say(f"all of them: ${sum(map(dollars, wanted)):.2f} at most")
+        return str(found["Account"])
+
+    @contextmanager
+    def approved(self, wanted: Sequence[Scenario]) -> Iterator[Self]:
+        """Give the target for these scenarios, once it was shown what they cost, and approved.
+
+        Raises:
+            RunRefused: it was not.
+            NotDestroyed: at the end: something is left.
+        """
+        account = self.show(wanted)
+        _check_is_free()
+        self._approve(account)
+        try:
+            yield self
+        finally:
+            if self.left:
+                raise NotDestroyed(self.left)
 
     @contextmanager
     def deployed(self, scenario: Scenario, run: str) -> Iterator[StackDeployment]:
@@ -147,59 +153,28 @@ class AwsTarget:
             with closing(StackDeployment(client, found, scenario, run)) as deployment:
                 yield deployment
         finally:
-            self._destroy()
+            try:
+                destroy(self.say)
+            except FAULTS as error:  # the run's result is not lost over it: what is left is printed at the end
+                self.left = f"The stack {STACK} could not be destroyed ({error}); `{DESTROY}` tries it again."
 
-    def _destroy(self) -> None:
-        try:
-            destroy(self.say)
-        except FAULTS as error:  # the run's result is not lost over it: what is left is printed at the end
-            self.left.append(f"{error}" if isinstance(error, NotDestroyed) else f"{error}; `{DESTROY}` tries it again.")
+    def remove(self) -> None:
+        """Remove what a killed run left, after the same question as before a run.
 
+        Raises:
+            RunRefused: that was not approved.
+            NotDestroyed: something is left.
+        """
+        self._approve(self.show())
+        destroy(self.say)
 
-@contextmanager
-def aws_target(wanted: Sequence[Scenario], *, approval: Approval, say: Say) -> Iterator[AwsTarget]:
-    """Give the target for these scenarios, as they are scaled, once it was shown what they cost, and approved.
-
-    Raises:
-        RunRefused: it was not.
-        NotDestroyed: at the end: something is left.
-    """
-    account = show(wanted, approval=approval, say=say)
-    _check_is_free()
-    approval.get(account)
-    target = AwsTarget(say)
-    try:
-        yield target
-    finally:
-        if target.left:
-            raise NotDestroyed(target.left[-1])
-
-
-def show(wanted: Sequence[Scenario], *, approval: Approval, say: Say) -> str:
-    """Show account, region, load and cost; return the account. Nothing is changed.
-
-    Raises:
-        RunRefused: it is another account than was named.
-    """
-    account = approval.check(say)
-    say(f"stack     {STACK}, for each run a new one")
-    for scenario in wanted:
-        for line in estimate_lines(scenario):
-            say(line)
-    if len(wanted) > 1:
-        say(f"all of them: ${sum(map(dollars, wanted)):.2f} at most")
-    return account
-
-
-def remove(*, approval: Approval, say: Say) -> None:
-    """Remove what a killed run left, after the same question as before a run.
-
-    Raises:
-        RunRefused: that was not approved.
-        NotDestroyed: something is left.
-    """
-    approval.get(approval.check(say))
-    destroy(say)
+    def _approve(self, account: str) -> None:
+        if self.is_approved and self.account:
+            return
+        if self.is_approved or self.ask is None:
+            raise RunRefused(f"Where no one is asked, the account must be named: --yes --account {account}.")
+        if self.ask(f"Type the account's id, {account}, or yes, to go on: ").strip() not in (account, "yes"):
+            raise RunRefused("Not confirmed: nothing was done.")
 
 
 def _check_is_free() -> None:

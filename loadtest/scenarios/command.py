@@ -14,7 +14,7 @@ from infra.local.ministack import EmulatorFault
 from loadtest.harness.results import RESULTS, origin, write_document
 from loadtest.scenarios import aws
 from loadtest.scenarios.catalog import SCENARIOS, Scenario
-from loadtest.scenarios.drive import Progress, perform
+from loadtest.scenarios.drive import perform, progress_bar
 from loadtest.scenarios.local import LocalTarget
 from loadtest.scenarios.report.runs import ReportedRun
 from loadtest.scenarios.sim import sim_target
@@ -26,7 +26,7 @@ REFUSED, SERVICE_FAILED, INTERRUPTED = 2, 4, 130
 TARGETS: dict[str, Callable[[argparse.Namespace, list[Scenario]], AbstractContextManager[Target]]] = {
     "local": lambda arguments, wanted: nullcontext(LocalTarget()),
     "sim": lambda arguments, wanted: sim_target(workers=arguments.workers),
-    "aws": lambda arguments, wanted: aws.aws_target(wanted, approval=_approval(arguments), say=_say),
+    "aws": lambda arguments, wanted: _aws(arguments).approved(wanted),
 }
 
 
@@ -70,13 +70,13 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _run(arguments: argparse.Namespace) -> int:
     if arguments.destroy:
-        aws.remove(approval=_approval(arguments), say=_say)
+        _aws(arguments).remove()
         return 0
     wanted = list(SCENARIOS.values()) if arguments.all else [SCENARIOS[arguments.scenario]]
     scaled = [scenario.scaled(arguments.scale) for scenario in wanted]
     if arguments.dry_run:
-        aws.show(scaled, approval=_approval(arguments), say=print)
-        print("A dry run: nothing was done.")
+        _aws(arguments).show(scaled)
+        _say("A dry run: nothing was done.")
         return 0
     with TARGETS[arguments.target](arguments, scaled) as target:
         return max(_run_one(scenario, target, arguments) for scenario in wanted)
@@ -90,7 +90,7 @@ def _run_one(scenario: Scenario, target: Target, arguments: argparse.Namespace) 
     document: dict[str, Any] = {"kind": "run", "scenario": scenario.name, "target": target.name, "scale": scale}
     document |= origin(command=command, seed=seed)
     logs = Path(tempfile.gettempdir()) / f"loadtest-logs-{os.getpid()}-{scenario.name}"
-    with Progress(f"{scenario.name} on {target.name}") as progress:
+    with progress_bar(f"{scenario.name} on {target.name}") as progress:
         how = {"scale": scale, "seed": seed, "patience_s": arguments.patience_s}
         document |= perform(scenario, target, progress=progress, logs=logs, **how)
     write_document(_path(arguments, scenario), document)
@@ -118,9 +118,9 @@ def _scale(text: str) -> float:
     return scale
 
 
-def _approval(arguments: argparse.Namespace) -> aws.Approval:
+def _aws(arguments: argparse.Namespace) -> aws.AwsTarget:
     ask = input if sys.stdin is not None and sys.stdin.isatty() else None
-    return aws.Approval(account=arguments.account, is_given=arguments.yes, ask=ask)
+    return aws.AwsTarget(say=_say, account=arguments.account, is_approved=arguments.yes, ask=ask)
 
 
 def _say(line: str) -> None:

@@ -13,7 +13,7 @@ from loadtest.checker.found import Expected, Found
 from loadtest.harness.queue import depths, messages_about, s3_notification, send_all
 from loadtest.harness.read_back import entries_of, pages, read_rejects, read_table, rejects_of
 from loadtest.scenarios.catalog import Scenario, tables
-from loadtest.scenarios.estimate import used
+from loadtest.scenarios.estimate import ledger_units, usd_of
 from loadtest.scenarios.log import FunctionLog, LogReader
 from loadtest.scenarios.measure import Observation
 from loadtest.scenarios.target import Results
@@ -115,7 +115,8 @@ class StackDeployment:
             log=self.log,
             requests=round(self.log.total(Metric.REQUESTS_SENT)),
             throttled=round(self.log.total(Metric.REQUESTS_THROTTLED)),
-            bill=used(self._scenario, self.log, messages=self._messages, segments=segments),
+            write_units=(units := self.log.total(Metric.WRITE_UNITS) + ledger_units(self._scenario.count, segments)),
+            usd=usd_of(self._scenario, self.log, write_units=units, messages=self._messages + segments),
             peak_memory_bytes=self.peak_memory_bytes(),
         )
 

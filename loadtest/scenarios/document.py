@@ -68,12 +68,12 @@ def _figures(run: "Run", results: Results, files: Sequence[Document], samples: D
         "rows_per_cpu_second": round(rows / cpu_s, 1) if cpu_s else None,
         "bytes": sum(file["bytes"] for file in files),
         "peak_memory_mb": None if peak is None else round(peak / MB, 1),
-        "write_units": results.bill.write_units,
+        "write_units": results.write_units,
         "requests": results.requests,
         "throttled_share": round(results.throttled / results.requests, 5) if results.requests else 0.0,
         "workers": max((workers for workers in samples["workers"] if workers is not None), default=None),
         "event_to_visible_s": distribution([s for file in files if (s := file["event_to_visible_s"]) is not None]),
-        "usd_per_million_rows": results.bill.usd_per_million(rows),
+        "usd_per_million_rows": round(1e6 * results.usd / rows, 4) if rows else None,
     }
 
 

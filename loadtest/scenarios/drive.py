@@ -1,12 +1,13 @@
 """One run: files are made, dropped when due, watched until the last has ended; then every row is looked at."""
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 from rich.console import Console
 from rich.progress import BarColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
@@ -17,7 +18,7 @@ from loadtest.checker.judge import judge
 from loadtest.scenarios.catalog import Scenario
 from loadtest.scenarios.document import document
 from loadtest.scenarios.files import make
-from loadtest.scenarios.measure import Observation, Samples
+from loadtest.scenarios.measure import Samples
 from loadtest.scenarios.target import Deployment, Target
 
 TICK_S = 0.05
@@ -26,33 +27,16 @@ LOOK_EVERY_S = 0.2
 LAST_MESSAGE_S = 120.0  # so long a message that came too often may be hidden
 
 
-class Progress:
-    """One line for each phase, for the length of a `with` block."""
+Progress = Callable[..., None]  # takes what of the bar changes: description, total, completed, advance, says
 
-    def __init__(self, title: str, console: Console | None = None) -> None:
-        columns = (TextColumn(title), TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[says]}"))
-        self._bars = Bars(*columns, TimeElapsedColumn(), TimeRemainingColumn(), console=console or Console(stderr=True))
-        self._task = self._bars.add_task("starting", total=None, says="")
 
-    def __enter__(self) -> Self:
-        self._bars.start()
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        self._bars.stop()
-
-    def phase(self, name: str, *, total: int | None = None) -> None:
-        """Begin a phase of a number of steps; None: unknown."""
-        self._bars.reset(self._task, description=name, total=total, says="")
-
-    def step(self) -> None:
-        """Go a step on."""
-        self._bars.advance(self._task)
-
-    def show(self, seen: Observation, ended: int, files: int) -> None:
-        """Show how far loading is."""
-        says = f"{ended:,}/{files:,} files, {seen.backlog:,} waiting, {seen.in_flight:,} in work"
-        self._bars.update(self._task, completed=seen.rows or seen.rows_reported or 0, says=says)
+@contextmanager
+def progress_bar(title: str, console: Console | None = None) -> Iterator[Progress]:
+    """Give a line that shows how far a run is, for the length of a block."""
+    columns = (TextColumn(title), TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[says]}"))
+    times = (TimeElapsedColumn(), TimeRemainingColumn())
+    with Bars(*columns, *times, console=console or Console(stderr=True)) as bars:
+        yield partial(bars.update, bars.add_task("starting", total=None, says=""))
 
 
 @dataclass(slots=True)
@@ -105,7 +89,8 @@ class Run:
         seen, now_s = self.deployment.observe(), time.time()
         open_s = [now_s - at_s for key, at_s in self.dropped_s.items() if key not in self.ended]
         self.samples.take(now_s - self.begun_s, seen, max(open_s, default=0.0))
-        self.progress.show(seen, len(self.ended), len(self.files))
+        says = f"{len(self.ended):,}/{len(self.files):,} files, {seen.backlog:,} waiting, {seen.in_flight:,} in work"
+        self.progress(completed=seen.rows or seen.rows_reported or 0, says=says)
 
     def _settle(self) -> None:
         """Wait for messages that are still hidden, and for events that come twice."""
@@ -134,26 +119,26 @@ def perform(
     If the result is not green, the logs go to the folder `logs`: nothing else is left of the run to look at.
     """
     scaled = scenario.scaled(scale)
-    progress.phase(f"deploying to {target.name}")
+    progress(description=f"deploying to {target.name}")
     name = f"{scenario.name}-{datetime.now(UTC):%Y%m%dT%H%M%S}"
     with target.deployed(scaled, name) as deployment:
-        progress.phase("making files", total=scaled.count)
+        progress(description="making files", total=scaled.count)
         files = list(_made(scaled, name, deployment, seed, progress))
-        progress.phase("waiting for the workers")
+        progress(description="waiting for the workers")
         deployment.get_ready()
-        progress.phase("loading", total=sum(file.items for file in files))
+        progress(description="loading", total=sum(file.items for file in files), completed=0)
         run = Run(scaled, deployment, files, progress, patience_s)
         run.perform()
-        progress.phase("looking at every row")
+        progress(description="looking at every row", says="")
         results = deployment.results([file.key for file in files], run.events)
         check_result = judge(files, results.found)
         if logs and not check_result.ok:
             deployment.keep_logs(logs)
-        progress.phase("cleaning up")
+        progress(description="cleaning up")
     return document(run, results, check_result)
 
 
 def _made(scenario: Scenario, name: str, deployment: Deployment, seed: int, progress: Progress) -> Iterator[Expected]:
     for number, kind in enumerate(scenario.in_turn()):
         yield make(scenario, name, kind, number, seed=seed, write=deployment.write)
-        progress.step()
+        progress(advance=1)

@@ -18,7 +18,7 @@ from ingest.estimate.duration import NEW_TABLE, Fleet, work_seconds
 from loadtest.scenarios.catalog import Scenario, schema
 from loadtest.scenarios.files import recipe
 from loadtest.scenarios.log import FunctionLog
-from loadtest.scenarios.measure import MB, Bill
+from loadtest.scenarios.measure import MB, usd
 from loadtest.workload.stream import Generation
 from loadtest.workload.upload import part_bytes
 
@@ -108,15 +108,19 @@ def estimate_lines(scenario: Scenario) -> Iterator[str]:
     yield f"  {'at most, at list prices of us-east-1':<54}  ${dollars(scenario):>8.4f}"
 
 
-def used(scenario: Scenario, log: FunctionLog, *, messages: int, segments: int) -> Bill:
-    """Return what a run used: as Lambda and the function report; requests to queue, ledger and S3 as estimated."""
+def ledger_units(files: int, segments: int) -> int:
+    """Return the write units that the ledger takes; `segments`: of files that are split."""
+    return files * LEDGER_UNITS_PER_FILE + segments * LEDGER_UNITS_PER_SEGMENT
+
+
+def usd_of(scenario: Scenario, log: FunctionLog, *, write_units: float, messages: int) -> float:
+    """Return what a run cost: as Lambda and the function report; requests to queue and S3 as estimated."""
     load, reads = load_of(scenario), {charge.what: charge.quantity for charge in estimate(scenario)}["S3 reads"]
-    ledger = scenario.count * LEDGER_UNITS_PER_FILE + segments * LEDGER_UNITS_PER_SEGMENT
-    return Bill(
-        write_units=round(log.total(Metric.WRITE_UNITS)) + ledger,
+    return usd(
+        write_units=write_units,
         worker_seconds=sum(one.seconds for one in log.invocations),
         invocations=len(log.invocations),
-        queue_requests=(messages + segments) * SQS_REQUESTS_PER_MESSAGE,
+        queue_requests=messages * SQS_REQUESTS_PER_MESSAGE,
         objects_put=load.puts + 2 * load.files_with_rejects,
         object_reads=round(reads),
     )

@@ -8,7 +8,7 @@ from typing import Any
 from ingest.contract import Price
 
 MB = 1_000_000
-GIB_MB = 1024
+MEMORY_MB = 1769  # of the function
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,34 +83,25 @@ def distribution(values: Sequence[float]) -> dict[str, float | None]:
     return {name: None if value is None else round(value, 3) for name, value in found.items()}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Bill:
-    """What a run used, at list prices of us-east-1, on demand; without S3 storage, transfer and the free tier.
+def usd(
+    *,
+    write_units: float,
+    worker_seconds: float,
+    invocations: int,
+    queue_requests: int,
+    objects_put: int,
+    object_reads: int,
+) -> float:
+    """Return what a run cost at list prices of us-east-1, on demand; without storage, transfer and the free tier.
 
     On this machine a worker's CPU seconds stand for the time its function would have run: functions here share cores,
     and their waiting is not what they would wait for on AWS.
     """
-
-    write_units: float  # of tables and ledger
-    worker_seconds: float
-    invocations: int
-    queue_requests: int
-    objects_put: int
-    object_reads: int
-    memory_mb: int = 1769
-
-    @property
-    def usd(self) -> float:
-        """The price of all."""
-        return (
-            self.write_units * Price.WRITE_UNIT
-            + self.worker_seconds * self.memory_mb / GIB_MB * Price.LAMBDA_GB_SECOND
-            + self.invocations * Price.LAMBDA_REQUEST
-            + self.queue_requests * Price.SQS_REQUEST
-            + self.objects_put * Price.S3_PUT
-            + self.object_reads * Price.S3_GET
-        )
-
-    def usd_per_million(self, rows: int) -> float | None:
-        """Return the price of a million rows such as these; None without rows."""
-        return round(1e6 * self.usd / rows, 4) if rows else None
+    return (
+        write_units * Price.WRITE_UNIT  # of tables and ledger
+        + worker_seconds * MEMORY_MB / 1024 * Price.LAMBDA_GB_SECOND
+        + invocations * Price.LAMBDA_REQUEST
+        + queue_requests * Price.SQS_REQUEST
+        + objects_put * Price.S3_PUT
+        + object_reads * Price.S3_GET
+    )

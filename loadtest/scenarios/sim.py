@@ -24,7 +24,7 @@ from loadtest.harness.workers import Fleet, environments
 from loadtest.s3_server.files import find
 from loadtest.scenarios.catalog import FEEDS, Scenario, tables
 from loadtest.scenarios.log import FunctionLog
-from loadtest.scenarios.measure import Bill, Observation
+from loadtest.scenarios.measure import Observation, usd
 from loadtest.scenarios.target import Results
 from loadtest.simulator import Settings as SimulatorSettings
 from loadtest.simulator import Simulator
@@ -156,14 +156,15 @@ class SimDeployment:
             log=log,
             requests=replayed.requests + statistics.throttled_requests,
             throttled=sum(statistics.limited_per_second),
-            bill=self._bill(replayed.write_units, log),
+            write_units=(units := replayed.write_units + self._ledger.costs.total - self._ledger_units_before),
+            usd=self._usd(units, log),
             peak_memory_bytes=self._usage.peak_bytes,
         )
 
-    def _bill(self, write_units: int, log: FunctionLog) -> Bill:
+    def _usd(self, write_units: int, log: FunctionLog) -> float:
         received = [line["received"] for line in log.entries if "received" in line]
-        return Bill(
-            write_units=write_units + self._ledger.costs.total - self._ledger_units_before,
+        return usd(
+            write_units=write_units,
             worker_seconds=self._usage.cpu_seconds,
             invocations=len(received),
             queue_requests=self._sent + len(received) + sum(received),

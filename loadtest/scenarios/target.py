@@ -9,7 +9,7 @@ from typing import Any, Protocol
 from loadtest.checker.found import Expected, Found
 from loadtest.scenarios.catalog import Scenario
 from loadtest.scenarios.log import FunctionLog
-from loadtest.scenarios.measure import Bill, Observation
+from loadtest.scenarios.measure import Observation
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -18,6 +18,8 @@ class Results:
 
     Attributes:
         requests: how many requests to the tables there were; `throttled` of them found no capacity for all they asked.
+        write_units: of tables and ledger.
+        usd: what it cost, or would have cost on AWS.
         peak_memory_bytes: of the worker that needed most; None: not known.
     """
 
@@ -25,7 +27,8 @@ class Results:
     log: FunctionLog
     requests: int
     throttled: int
-    bill: Bill
+    write_units: float
+    usd: float
     peak_memory_bytes: int | None
 
 

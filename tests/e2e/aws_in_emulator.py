@@ -1,4 +1,4 @@
-"""`python -m loadtest` where AWS is an emulator: CloudFormation deploys and deletes its template in place of the CDK."""
+"""`python -m loadtest` where AWS is an emulator: CloudFormation deploys and deletes the template, without the CDK."""
 
 import os
 import signal

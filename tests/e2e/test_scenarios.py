@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from loadtest.scenarios.catalog import SCENARIOS, Files, Scenario
-from loadtest.scenarios.drive import Progress, perform
+from loadtest.scenarios.drive import perform, progress_bar
 from loadtest.scenarios.local import LocalTarget
 from loadtest.scenarios.sim import SimTarget, sim_target
 from loadtest.scenarios.target import Target
@@ -42,7 +42,7 @@ def sim() -> Iterator[SimTarget]:
 
 
 def performed(scenario: Scenario, target: Target, scale: float) -> dict[str, Any]:
-    with Progress(scenario.name) as progress:
+    with progress_bar(scenario.name) as progress:
         return perform(scenario, target, scale=scale, seed=3, progress=progress, patience_s=100)
 
 

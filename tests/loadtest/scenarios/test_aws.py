@@ -7,13 +7,13 @@ import pytest
 from botocore.exceptions import ClientError
 
 from loadtest.scenarios import aws
-from loadtest.scenarios.aws import Approval, NotDestroyed, RunRefused, aws_target, remove, show
+from loadtest.scenarios.aws import AwsTarget, NotDestroyed, RunRefused
 from loadtest.scenarios.catalog import SCENARIOS
 from tests.support.clients import client, mock_aws
 
 ACCOUNT = "123456789012"
 SMOKE = SCENARIOS["smoke"]
-NAMED = Approval(account=ACCOUNT, is_given=True)
+NAMED: dict[str, Any] = {"account": ACCOUNT, "is_approved": True}
 PLACE: Any = {"LocationConstraint": "eu-central-1"}
 
 
@@ -72,10 +72,11 @@ def buckets() -> list[str]:
     return [bucket["Name"] for bucket in client("s3").list_buckets()["Buckets"]]
 
 
-def run(approval: Approval = NAMED, what: Any = None) -> list[str]:
+def run(what: Any = None, **approval: Any) -> list[str]:
     """Run what there is to run on a deployed stack; return what was said."""
     said: list[str] = []
-    with aws_target([SMOKE], approval=approval, say=said.append) as target, target.deployed(SMOKE, "smoke-1"):
+    place = AwsTarget(say=said.append, **(approval or NAMED))
+    with place.approved([SMOKE]) as target, target.deployed(SMOKE, "smoke-1"):
         if what:
             what()
     return said
@@ -108,7 +109,7 @@ def test_a_stack_that_cannot_be_destroyed_is_reported_after_the_result_was_taken
     cdk.destroys, taken = False, []
     with (
         pytest.raises(NotDestroyed, match="run --target aws --destroy"),
-        aws_target([SMOKE], approval=NAMED, say=print) as target,
+        AwsTarget(say=print, **NAMED).approved([SMOKE]) as target,
     ):
         with target.deployed(SMOKE, "smoke-1"):
             pass
@@ -120,14 +121,14 @@ def test_no_run_begins_beside_another_or_where_one_was_killed_and_that_can_be_re
     cdk.run("deploy")
     with pytest.raises(RunRefused, match=r"exists: a run is under way, or was killed.*--destroy"):
         run()
-    remove(approval=NAMED, say=print)
+    AwsTarget(say=print, **NAMED).remove()
     assert (cdk.asked, buckets()) == (["deploy", "destroy"], [])
-    remove(approval=NAMED, say=print)  # nothing is there: that is fine
+    AwsTarget(say=print, **NAMED).remove()  # nothing is there: that is fine
 
 
 def test_a_dry_run_shows_account_and_cost_and_changes_nothing(cdk: Cdk) -> None:
     said: list[str] = []
-    show([SMOKE, SCENARIOS["burst"]], approval=Approval(), say=said.append)
+    AwsTarget(say=said.append).show([SMOKE, SCENARIOS["burst"]])
     assert [line for line in said if "minutes at least" in line][1].startswith("burst: 1,000 files, 500,000 rows")
     assert said[-1].startswith("all of them: $")
     assert cdk.asked == []
@@ -135,25 +136,25 @@ def test_a_dry_run_shows_account_and_cost_and_changes_nothing(cdk: Cdk) -> None:
 
 def test_credentials_of_another_account_are_refused_before_anything_is_shown() -> None:
     with pytest.raises(RunRefused, match=f"--account says 999999999999, and the credentials are of {ACCOUNT}"):
-        show([SMOKE], approval=Approval(account="999999999999"), say=print)
+        AwsTarget(say=print, account="999999999999").show([SMOKE])
 
 
 @pytest.mark.parametrize("answer", [ACCOUNT, "yes", " yes "])
 def test_who_is_asked_may_say_the_account_or_yes(answer: str) -> None:
     asked: list[str] = []
-    run(Approval(ask=lambda question: asked.append(question) or answer))
+    run(ask=lambda question: asked.append(question) or answer)
     assert ACCOUNT in asked[0]
 
 
 @pytest.mark.parametrize("answer", ["", "y", "no", "123456789013"])
 def test_any_other_answer_is_a_no(answer: str, cdk: Cdk) -> None:
     with pytest.raises(RunRefused, match="nothing was done"):
-        run(Approval(account=ACCOUNT, ask=lambda question: answer))
+        run(account=ACCOUNT, ask=lambda question: answer)
     assert cdk.asked == []
 
 
-@pytest.mark.parametrize("approval", [Approval(), Approval(account=ACCOUNT), Approval(is_given=True, ask=input)])
-def test_without_a_question_the_account_must_be_named(approval: Approval, cdk: Cdk) -> None:
+@pytest.mark.parametrize("approval", [{"ask": None}, {"account": ACCOUNT}, {"is_approved": True, "ask": input}])
+def test_where_no_one_is_asked_the_account_must_be_named(approval: dict[str, Any], cdk: Cdk) -> None:
     with pytest.raises(RunRefused, match=f"must be named: --yes --account {ACCOUNT}"):
-        run(approval)
+        run(**approval)
     assert cdk.asked == []

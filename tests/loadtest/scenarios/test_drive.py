@@ -6,7 +6,7 @@ import pytest
 from rich.console import Console
 
 from loadtest.scenarios.catalog import Files, Objective, Scenario
-from loadtest.scenarios.drive import Progress, perform
+from loadtest.scenarios.drive import perform, progress_bar
 from tests.loadtest.scenarios.memory_target import MemoryTarget
 
 Outcome = tuple[MemoryTarget, dict[str, Any]]
@@ -24,7 +24,7 @@ FIGURES += ["write_units", "requests", "throttled_share", "workers", "event_to_v
 
 
 def performed(target: MemoryTarget, patience_s: float = 30) -> dict[str, Any]:
-    with Progress("tiny", Console(file=io.StringIO())) as progress:
+    with progress_bar("tiny", Console(file=io.StringIO())) as progress:
         return perform(SCENARIO, target, scale=1, seed=5, progress=progress, patience_s=patience_s)
 
 

@@ -9,7 +9,16 @@ import pytest
 from infra.settings import read_settings
 from loadtest.scenarios.aws import STAGE
 from loadtest.scenarios.catalog import MIB, SCENARIOS, Scenario
-from loadtest.scenarios.estimate import FLEET, dollars, estimate, estimate_lines, load_of, table_seconds, used
+from loadtest.scenarios.estimate import (
+    FLEET,
+    dollars,
+    estimate,
+    estimate_lines,
+    ledger_units,
+    load_of,
+    table_seconds,
+    usd_of,
+)
 from loadtest.scenarios.log import FunctionLog, Invocation
 
 
@@ -72,7 +81,8 @@ def test_every_charge_is_shown_and_the_sum() -> None:
     assert f"${dollars(burst):>8.4f}" in shown[-1]
 
 
-def test_what_a_run_used_is_what_lambda_reports() -> None:
-    log = FunctionLog(invocations=[Invocation(1.0, 2.5, 1769, 100), Invocation(2.0, 0.5, 1769, 100)])
-    bill = used(SCENARIOS["smoke"], log, messages=3, segments=0)
-    assert (bill.worker_seconds, bill.invocations, bill.queue_requests, bill.write_units) == (3.0, 2, 9, 21)
+def test_what_a_run_cost_is_what_lambda_reports() -> None:
+    once, twice = (FunctionLog(invocations=[Invocation(1.0, 1000.0, 1769, 100)] * n) for n in (1, 2))
+    costs = [usd_of(SCENARIOS["smoke"], log, write_units=0, messages=3) for log in (once, twice)]
+    assert costs[1] - costs[0] == pytest.approx(FLEET.memory_mb / 1024 * 0.0133334, rel=0.001)
+    assert ledger_units(files=3, segments=2) == 33

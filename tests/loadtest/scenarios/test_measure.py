@@ -1,9 +1,8 @@
-from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from loadtest.scenarios.measure import Bill, Observation, Samples, distribution
+from loadtest.scenarios.measure import MEMORY_MB, Observation, Samples, distribution, usd
 
 
 def samples(*rows: int | None, times: list[float] | None = None) -> Samples:
@@ -33,27 +32,21 @@ def test_percentiles_are_values_that_were_measured() -> None:
     assert distribution([]) == {"p50": None, "p90": None, "p99": None, "max": None}
 
 
-NOTHING = Bill(
-    write_units=0, worker_seconds=0, invocations=0, queue_requests=0, objects_put=0, object_reads=0, memory_mb=1024
+NOTHING: dict[str, Any] = dict.fromkeys(
+    ["write_units", "worker_seconds", "invocations", "queue_requests", "objects_put", "object_reads"], 0
 )
 
 
 @pytest.mark.parametrize(
-    ("used", "usd"),
+    ("used", "dollars"),
     [
         ({}, 0),
         ({"write_units": 1_000_000}, 0.625),
-        ({"worker_seconds": 1_000_000}, 13.3334),
-        ({"worker_seconds": 1_000_000, "memory_mb": 2048}, 26.6668),
+        ({"worker_seconds": 1_000_000 * 1024 / MEMORY_MB}, 13.3334),
         ({"invocations": 1_000_000}, 0.2),
         ({"queue_requests": 1_000_000}, 0.4),
         ({"objects_put": 1_000_000, "object_reads": 1_000_000}, 5.4),
     ],
 )
-def test_a_bill_has_the_list_prices(used: dict[str, Any], usd: float) -> None:
-    assert replace(NOTHING, **used).usd == pytest.approx(usd)
-
-
-def test_a_million_rows_cost_in_proportion() -> None:
-    bill = replace(NOTHING, write_units=1_000_000)
-    assert (bill.usd_per_million(500_000), bill.usd_per_million(0)) == (1.25, None)
+def test_a_run_costs_the_list_prices(used: dict[str, Any], dollars: float) -> None:
+    assert usd(**NOTHING | used) == pytest.approx(dollars)
