@@ -54,7 +54,7 @@ LIBRARIES = {
     "infra": {"aws_cdk", "boto3", "botocore", "constructs", "msgspec"},
     "infra.lint": {"cfnlint"},
     "infra.local": {"boto3", "botocore", "ministack", "rich"},
-    "infra.monitoring": {"aws_cdk", "constructs", "matplotlib", "numpy"},
+    "infra.monitoring": {"PIL", "aws_cdk", "constructs", "matplotlib", "numpy"},
     "infra.nag": {"aws_cdk", "cdk_nag", "constructs"},
     "infra.plain": {"aws_cdk", "constructs", "msgspec", "yaml"},
     "loadtest": {"boto3", "botocore", "rich"},
