@@ -17,7 +17,7 @@ from infra.monitoring.template import Plot, lines_of
 INK, PALE, ONLY_IN_AWS = "#16191f", "#5f6b7a", "only in AWS"
 Rectangle = tuple[float, float, float, float]
 STEP_S = 5.0
-COLOURS = ("#1f77b4", "#ff7f0e", "#2ca02c", "#9467bd", "#8c564b", "#17becf", "#bcbd22", "#3b3f8f")
+COLOURS = ("#1f77b4", "#ff7f0e", "#2ca02c", "#9467bd", "#8c564b", "#17a2b8", "#d45fa8", "#3b3f8f")
 REDS = ("#d13212", "#f89256", "#8b1a10", "#e75480", "#b8860b", "#5f6b7a")  # of errors
 ERRORS = re.compile(r"reject|fail|throttle|error", re.IGNORECASE)
 FAR = 1.5  # a threshold that is further above the data than this would flatten it
@@ -131,16 +131,21 @@ def _colours(panel: Panel) -> Iterator[str]:
 def _marks(axes: Axes, marks: list[dict[str, Any]]) -> None:
     """Draw thresholds that the data is near to; of others say where they are."""
     top, above = max(axes.get_ylim()[1], 1e-9), 0
-    options: dict[str, Any] = {"ha": "right", "fontsize": 8.5}
+    options: dict[str, Any] = {
+        "ha": "right",
+        "fontsize": 8.5,
+        "bbox": {"facecolor": "white", "edgecolor": "none", "pad": 1, "alpha": 0.7},
+    }
     for mark in sorted(marks, key=lambda mark: -float(mark["value"])):
         label, value, color = mark["label"], mark["value"], mark["color"]
         if value > FAR * top:
             words, down = f"\N{UPWARDS ARROW} {label} at {value:,}", 0.99 - 0.1 * above
             axes.text(0.995, down, words, va="top", color=color, transform=axes.transAxes, **options)
             above += 1
+            axes.set_ylim(top=top * (1 + 0.15 * above))  # room for the words
         else:
             axes.axhline(value, color=color, linewidth=1.1, linestyle=(0, (5, 2)))
-            place = {"va": "bottom", "transform": axes.get_yaxis_transform()}
+            place: dict[str, Any] = {"va": "bottom", "transform": axes.get_yaxis_transform()}
             axes.text(0.995, value, f"{label} {value:,}", color=color, **options, **place)
 
 

@@ -26,7 +26,7 @@ FEEDS = ROOT / "loadtest/scenarios/observe/feeds.toml"  # of that run
 PICTURE = ROOT / "docs/dashboard.png"  # its first rows, for the README
 WHOLE = ROOT / "docs/dashboard-all.png"
 FIRST_ROWS = 2
-SHADES = 96  # colours of a picture: a third of the bytes
+SHADES = 256  # colours of a picture: a third of the bytes
 MARK = "Description"  # the PNG's field for the fingerprint of what it was drawn from
 WIDTH_IN, UNIT_IN, FOOT_IN = 15.0, 0.56, 0.5
 STYLE: Any = {
@@ -65,7 +65,9 @@ def save(figure: Figure, path: Path, mark: str) -> None:
     figure.savefig(drawn, dpi=100, format="png")
     marked.add_text(MARK, mark)
     with Image.open(drawn) as image:
-        image.convert("RGB").quantize(SHADES, dither=Image.Dither.NONE).save(path, optimize=True, pnginfo=marked)
+        image.convert("RGB").quantize(SHADES, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE).save(
+            path, optimize=True, pnginfo=marked
+        )
 
 
 def fingerprint(template: Template, run: bytes) -> str:
