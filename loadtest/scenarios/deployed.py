@@ -28,7 +28,7 @@ Entry = dict[str, Any]
 
 
 class StackDeployment:
-    """A stack that no one else uses. Use it from one thread."""
+    """A stack that no one else uses: all that is in it is the run's. Use it from one thread."""
 
     def __init__(self, client: Callable[[str], Any], outputs: Mapping[str, str], scenario: Scenario, run: str) -> None:
         self._outputs, self._scenario, self._run = outputs, scenario, run
@@ -96,7 +96,7 @@ class StackDeployment:
         self._wait_for_log()
         ledger = self._entries()
         entries = entries_of(ledger, self._bucket, keys)
-        dead_letters = messages_about(self._sqs, self._outputs[Output.DEAD_LETTER_URL], self._run)
+        dead_letters = messages_about(self._sqs, self._outputs[Output.DEAD_LETTER_URL], "")
         found = Found(
             tables={
                 name: read_table(self._dynamodb, self._outputs[table_output(name)], segments=READERS)
@@ -110,12 +110,13 @@ class StackDeployment:
             troubles=[f"a function did not end well: {line}" for line in self.log.crashes],
         )
         segments = sum(str(item[LedgerKeys.SORT_KEY]).startswith(LedgerKeys.SEGMENT_PREFIX) for item in ledger)
+        units = self.log.total(Metric.WRITE_UNITS) + ledger_units(self._scenario.count, segments)
         return Results(
             found=found,
             log=self.log,
             requests=round(self.log.total(Metric.REQUESTS_SENT)),
             throttled=round(self.log.total(Metric.REQUESTS_THROTTLED)),
-            write_units=(units := self.log.total(Metric.WRITE_UNITS) + ledger_units(self._scenario.count, segments)),
+            write_units=units,
             usd=usd_of(self._scenario, self.log, write_units=units, messages=self._messages + segments),
             peak_memory_bytes=self.peak_memory_bytes(),
         )

@@ -140,5 +140,5 @@ def perform(
 
 def _made(scenario: Scenario, name: str, deployment: Deployment, seed: int, progress: Progress) -> Iterator[Expected]:
     for number, kind in enumerate(scenario.in_turn()):
-        yield make(scenario, name, kind, number, seed=seed, write=deployment.write)
+        yield make(scenario, name, kind, number, seed=seed, deployment=deployment)
         progress(advance=1)

@@ -1,27 +1,20 @@
 """The files of a scenario: made by the generator, with what must become of each."""
 
-from collections.abc import Iterable
-from typing import Any, Protocol
+from typing import Any
 
 from loadtest.checker.found import Expected
 from loadtest.scenarios.catalog import FEEDS, Files, Scenario, schema
+from loadtest.scenarios.target import Deployment
 from loadtest.workload.recipe import Recipe, recipe_of
 from loadtest.workload.stream import Generation
 
 _ENDINGS = {"gzip": ".csv.gz", "bz2": ".csv.bz2", "zstd": ".csv.zst"}
 
 
-class KeepFile(Protocol):
-    """Keeps the bytes of an object."""
-
-    def __call__(self, key: str, portions: Iterable[bytes], *, most_bytes: int) -> None:
-        """Take all portions, of at most `most_bytes`."""
-
-
-def make(scenario: Scenario, run: str, kind: Files, number: int, *, seed: int, write: KeepFile) -> Expected:
-    """Return what must become of a run's file of this number, once `write` has taken its bytes."""
+def make(scenario: Scenario, run: str, kind: Files, number: int, *, seed: int, deployment: Deployment) -> Expected:
+    """Return what must become of a run's file of this number, once the deployment has taken its bytes."""
     key, generation = key_of(run, kind, number), Generation(recipe(scenario, kind, number, seed=seed))
-    write(key, generation, most_bytes=generation.most_bytes)
+    deployment.write(key, generation, most_bytes=generation.most_bytes)
     known = generation.known_outcome
     return Expected(
         key=key,

@@ -151,12 +151,13 @@ class SimDeployment:
             events=events,
             troubles=self._troubles(log),
         )
+        units = replayed.write_units + self._ledger.costs.total - self._ledger_units_before
         return Results(
             found=found,
             log=log,
             requests=replayed.requests + statistics.throttled_requests,
             throttled=sum(statistics.limited_per_second),
-            write_units=(units := replayed.write_units + self._ledger.costs.total - self._ledger_units_before),
+            write_units=units,
             usd=self._usd(units, log),
             peak_memory_bytes=self._usage.peak_bytes,
         )
