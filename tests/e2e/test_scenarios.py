@@ -43,7 +43,7 @@ def sim() -> Iterator[SimTarget]:
 
 def performed(scenario: Scenario, target: Target, scale: float) -> dict[str, Any]:
     with progress_bar(scenario.name) as progress:
-        return perform(scenario, target, scale=scale, seed=3, progress=progress, patience_s=100)
+        return perform(scenario, target, scale=scale, seed=3, progress=progress, patience_s=300)
 
 
 @pytest.mark.parametrize("name", SCALES)
