@@ -11,7 +11,6 @@ from loadtest.bench.cold_start import command as cold_start
 from loadtest.bench.hostile_files import cases
 from loadtest.bench.writing import command as writing
 from loadtest.chaos import command as chaos
-from loadtest.demo_script import command as transcript
 from loadtest.harness.results import RESULTS
 from loadtest.huge import command as huge
 from loadtest.s3_server import command as s3_server
@@ -25,6 +24,13 @@ from loadtest.workload import command as generate
 
 def main() -> int:
     """Run one benchmark and return its exit code."""
+    arguments = build_parser().parse_args()
+    code: int = arguments.run(arguments)
+    return code
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """Return the parser of all commands."""
     parser = argparse.ArgumentParser(prog="python -m loadtest", description=__doc__)
     names = parser.add_subparsers(required=True, metavar="NAME")
     bench = names.add_parser("bench", help="speed, side by side with other tools").add_subparsers(required=True)
@@ -54,11 +60,8 @@ def main() -> int:
         names.add_parser("observe", help="a mixed load in the local stack, for the dashboard's picture"),
         result="observed.json",
     )
-    _add(transcript, names.add_parser("transcript", help="an operator's day in the local stack, as a page of the docs"))
     _add(report, names.add_parser("report", help="what runs showed: a page, pictures, Markdown"))
-    arguments = parser.parse_args()
-    code: int = arguments.run(arguments)
-    return code
+    return parser
 
 
 class Command(Protocol):

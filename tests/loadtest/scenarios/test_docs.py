@@ -1,4 +1,4 @@
-"""docs/loadtest-aws.md says what each scenario costs: as a run would show it, within a tenth."""
+"""docs/loadtest.md says what each scenario costs: as a run would show it, within a tenth."""
 
 import re
 from pathlib import Path
@@ -8,7 +8,7 @@ import pytest
 from loadtest.scenarios.catalog import SCENARIOS
 from loadtest.scenarios.estimate import dollars, load_of, table_seconds
 
-PAGE = (Path(__file__).parents[3] / "docs/loadtest-aws.md").read_text(encoding="utf-8")
+PAGE = (Path(__file__).parents[3] / "docs/loadtest.md").read_text(encoding="utf-8")
 ROWS = re.findall(r"^\| `(\w+)` \| ([\d.]+) \| \$([\d.]+) \|$", PAGE, re.MULTILINE)
 
 
