@@ -77,7 +77,7 @@ def fingerprint(template: Template, run: bytes) -> str:
 
 
 def picture(template: Template, run: Run, *, rows: int | None = None) -> Figure:
-    """Return the drawing, with each widget in its place on the grid; of so many rows, or of all."""
+    """Return the drawing, with each widget in its place on the grid: of the first rows, or of all of it."""
     widgets = widgets_of(template)
     heads = [widget["y"] for widget in widgets if widget["type"] == "text"]
     widgets = [widget for widget in widgets if rows is None or widget["y"] < heads[rows]]
