@@ -47,7 +47,7 @@ def run_cdk(*arguments: str) -> None:
 
 
 def outputs() -> dict[str, str] | None:
-    """Return the outputs of the load test's stack; None if there is no such stack."""
+    """Return the outputs of the load test's stack; None without one."""
     try:
         [stack] = client("cloudformation").describe_stacks(StackName=STACK)["Stacks"]
     except ClientError as error:
@@ -91,7 +91,7 @@ class AwsTarget:
     Attributes:
         account: the one that is meant; None: whose the credentials are.
         is_approved: no one is asked, as the account was named.
-        ask: how somebody is asked; None: there is no one.
+        ask: how somebody is asked; None: without a terminal.
         left: why a stack could not be destroyed.
     """
 

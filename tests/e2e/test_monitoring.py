@@ -10,7 +10,7 @@ from infra.monitoring.run import fields_of
 from infra.monitoring.template import MetricName, watched, widgets_of
 from ingest.contract import METRIC_NAMESPACE, Dimension
 from loadtest.scenarios.observe.command import observe
-from loadtest.scenarios.observe.drops import FEEDS
+from loadtest.scenarios.observe.mixed_load import FEEDS
 from tests.support.rare_metrics import reported_rarely
 
 pytestmark = pytest.mark.e2e

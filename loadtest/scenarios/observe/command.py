@@ -16,7 +16,7 @@ from loadtest.harness.results import origin
 from loadtest.harness.stack_client import StackClient
 from loadtest.scenarios.deployed import CLOSED
 from loadtest.scenarios.log import FunctionLog, LogReader
-from loadtest.scenarios.observe.drops import FEEDS, perform, schedule
+from loadtest.scenarios.observe.mixed_load import FEEDS, perform, schedule
 from loadtest.scenarios.observe.samples import DYNAMODB, SQS, MetricSamples
 from loadtest.simulator import Key, Table
 
