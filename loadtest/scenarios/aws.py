@@ -29,11 +29,23 @@ class RunRefused(Exception):
     """A run that is not approved, or whose place is taken; nothing was done."""
 
 
+class NotDeployed(Exception):
+    """The CDK could not deploy the stack; what there was of it is gone."""
+
+
 class NotDestroyed(Exception):
     """Something of the stack is left; says what to do."""
 
 
-FAULTS = (RunRefused, NotDestroyed, BotoCoreError, ClientError, SettingsFault, subprocess.CalledProcessError)
+FAULTS = (
+    RunRefused,
+    NotDeployed,
+    NotDestroyed,
+    BotoCoreError,
+    ClientError,
+    SettingsFault,
+    subprocess.CalledProcessError,
+)
 
 
 def client(service: str) -> Any:
@@ -141,7 +153,8 @@ class AwsTarget:
         """Give a stack for the length of a block.
 
         Raises:
-            RunRefused: there is one already, or the CDK could not deploy it.
+            RunRefused: there is one already.
+            NotDeployed: the CDK could not deploy it.
         """
         _check_is_free()
         self.say(f"deploying {STACK}; should this process be killed, remove it with: {DESTROY}")
@@ -149,7 +162,7 @@ class AwsTarget:
             run_cdk("deploy", "--require-approval", "never")
             found = outputs()
             if not found:
-                raise RunRefused(f"The stack {STACK} was not deployed, for the reason above.")
+                raise NotDeployed(f"The stack {STACK} was not deployed, for the reason above.")
             with closing(StackDeployment(client, found, scenario, run)) as deployment:
                 yield deployment
         finally:

@@ -53,12 +53,7 @@ class SimTarget:
     def deployed(self, scenario: Scenario, run: str) -> Iterator["SimDeployment"]:
         """Give workers that start, an empty table, and an empty landing bucket for the length of a block."""
         with tempfile.TemporaryDirectory(prefix="loadtest-sim-") as folder, ExitStack() as running:
-            deployment = SimDeployment(self.stack_client, Path(folder), scenario, running)
-            base = {**self.stack_client.environment(), **self.variables, **deployment.endpoints(), **_timing(scenario)}
-            skews_s = (0.0,) * (self.workers or scenario.workers)
-            workers = environments(base, skews_s=skews_s, root=FEEDS.parent, function_s=FUNCTION_S, redeliver=0.0)
-            deployment.start(Fleet(self.module, workers, Path(folder), random.Random(1)))
-            yield deployment
+            yield SimDeployment(self, scenario, Path(folder), running)
 
 
 @contextmanager
@@ -71,26 +66,32 @@ def sim_target(*, workers: int | None = None) -> Iterator[SimTarget]:
 class SimDeployment:
     """One run. Use it from one thread."""
 
-    def __init__(self, stack_client: StackClient, folder: Path, scenario: Scenario, running: ExitStack) -> None:
-        self._stack_client, self._folder, self._running, self._usage = stack_client, folder, running, Usage()
-        self._scenario, self._objects = scenario, folder / "objects"
-        self._ledger = running.enter_context(LedgerProxy(stack_client.url, None))
-        settings = SimulatorSettings(
-            tables=tables() if scenario.table else None, simulation=scenario.table, spool=folder / "spool"
-        )
+    def __init__(self, target: SimTarget, scenario: Scenario, folder: Path, running: ExitStack) -> None:
+        self._stack_client, self._scenario, self._folder, self._running = target.stack_client, scenario, folder, running
+        self._objects, self._usage = folder / "objects", Usage()
+        self._ledger = running.enter_context(LedgerProxy(self._stack_client.url, None))
+        known = tables() if scenario.table else None
+        settings = SimulatorSettings(tables=known, simulation=scenario.table, spool=folder / "spool")
         self._simulator = running.enter_context(Simulator(settings, elsewhere=self._ledger.elsewhere()))
-        self._proxy = DiskProxy(stack_client.url, self._objects, cut_share=0.0, seed=1)
-        self._s3 = running.enter_context(S3Proxy(self._proxy))
+        self._proxy = DiskProxy(self._stack_client.url, self._objects, cut_share=0.0, seed=1)
+        s3 = running.enter_context(S3Proxy(self._proxy))
+        self._fleet = running.enter_context(self._workers(target, {"DYNAMODB": self._simulator.url, "S3": s3.url}))
         self._sent = self._ledger_units_before = 0
         self._cpu_seconds_before = 0.0
 
-    def endpoints(self) -> dict[str, str]:
-        """Return the variables that point workers to what is simulated."""
-        return {"AWS_ENDPOINT_URL_DYNAMODB": self._simulator.url, "AWS_ENDPOINT_URL_S3": self._s3.url}
-
-    def start(self, fleet: Fleet) -> None:
-        """Start the workers; they need a moment."""
-        self._fleet = self._running.enter_context(fleet)
+    def _workers(self, target: SimTarget, endpoints: Mapping[str, str]) -> Fleet:
+        """Return workers that use these endpoints, once they are started; they need a moment."""
+        base = {
+            **self._stack_client.environment(),
+            **target.variables,
+            **{f"AWS_ENDPOINT_URL_{service}": url for service, url in endpoints.items()},
+            Env.SEGMENT_BYTES: str(self._scenario.segment_bytes),
+            Env.LEASE_S: str(self._scenario.lease_s),
+            Env.CHECKPOINT_S: "1",
+        }
+        skews_s = (0.0,) * (target.workers or self._scenario.workers)
+        workers = environments(base, skews_s=skews_s, root=FEEDS.parent, function_s=FUNCTION_S, redeliver=0.0)
+        return Fleet(target.module, workers, self._folder, random.Random(1))
 
     def write(self, key: str, portions: Iterable[bytes], *, most_bytes: int) -> None:
         """Put the file where the bucket's objects lie; no one knows of it before the notification."""
@@ -185,7 +186,3 @@ class SimDeployment:
         ended = [f"{count} workers {how}" for how, count in self._fleet.ended.items()]
         faults = sum(line.get("code") == "internal_fault" for line in log.entries)
         return ended + [f"{faults} messages met a bug: see the workers' logs"] * bool(faults)
-
-
-def _timing(scenario: Scenario) -> dict[str, str]:
-    return {Env.SEGMENT_BYTES: str(scenario.segment_bytes), Env.LEASE_S: str(scenario.lease_s), Env.CHECKPOINT_S: "1"}

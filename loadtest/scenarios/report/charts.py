@@ -152,7 +152,7 @@ def _finish(axes: Axes) -> None:
     # Nothing at all is a line at the bottom, not a scale of thousandths.
     axes.set_ylim(0, 1.08 * max([1.0, *(value for value in values if not math.isnan(value))]))
     if len(axes.lines) > 1:
-        axes.legend(frameon=False, labelcolor=INK, ncols=2, loc="lower left", bbox_to_anchor=(0, 1), borderaxespad=0)
+        axes.legend(frameon=False, labelcolor=INK, ncols=2, loc="lower right", bbox_to_anchor=(1, 1), borderaxespad=0)
 
 
 def _empty(across: str) -> tuple[Figure, Axes]:

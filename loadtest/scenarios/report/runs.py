@@ -62,10 +62,10 @@ class ReportedRun:
         for what, found, bound, is_met in self.goals():
             yield f"objective {'met' if is_met else 'MISSED'}: {what}: {found}, {bound}"
 
-    def rejected(self) -> list[tuple[str, int, int]]:
+    def rejected(self) -> list[tuple[str, ...]]:
         """Return each reason with the rejects that were expected and found."""
         sides = [self.figure(f"check_result.rejected.{side}") or {} for side in ("expected", "found")]
-        return [(reason, *(side.get(reason, 0) for side in sides)) for reason in sorted({*sides[0], *sides[1]})]
+        return [(reason, *(f"{side.get(reason, 0):,}" for side in sides)) for reason in sorted({*sides[0], *sides[1]})]
 
     def series(self, name: str) -> list[float]:
         """Return one value for each second, NaN where nothing was measured; empty if it never was."""
