@@ -9,31 +9,26 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Literal
 
+from ingest.feeds.feed import Feed
+from ingest.feeds.parse import read_feeds
 from loadtest.bench.goals import Goal
 from loadtest.simulator.capacity import Simulation
 from loadtest.simulator.settings import Key, Table
-from loadtest.workload.schema import Schema, read_schema
 
 FEEDS = Path(__file__).parent / "feeds.toml"
-NAMES = ("orders", "readings", "customers", "visits")
 
 
 @cache
-def schema(feed: str) -> Schema:
-    """Return what the generator knows of a feed."""
-    return read_schema(FEEDS, feed)
+def feed(name: str) -> Feed:
+    """Return a feed of the scenarios."""
+    return read_feeds(FEEDS).named(name)
 
 
 @cache
 def tables() -> dict[str, Table]:
     """Return the tables of all feeds, by the name their feed gives them."""
-    return {schema(feed).table: _table(schema(feed)) for feed in NAMES}
-
-
-def _table(known: Schema) -> Table:
-    types = {column.name or name: column.type for name, column in known.columns}
-    partition, *sort = [Key(name, types.get(name, "S")) for name, _ in known.keys]
-    return Table(partition, sort[0] if sort else None)
+    keys = {feed.table: feed.key_attributes() for feed in read_feeds(FEEDS).feeds.values()}
+    return {table: Table(*(Key(key.name, key.type) for key in names)) for table, names in keys.items()}
 
 
 MIB = 1024 * 1024

@@ -15,7 +15,7 @@ from ingest.estimate.cost import (
     charges,
 )
 from ingest.estimate.duration import NEW_TABLE, Fleet, work_seconds
-from loadtest.scenarios.catalog import Scenario, schema
+from loadtest.scenarios.catalog import Scenario, feed
 from loadtest.scenarios.files import recipe
 from loadtest.scenarios.log import FunctionLog
 from loadtest.scenarios.measure import MB, usd
@@ -44,10 +44,10 @@ def load_of(scenario: Scenario) -> Load:
     """Return what a scenario, as it is scaled, puts on a stack."""
     load = Load()
     for kind in scenario.files:
-        made, known = recipe(scenario, kind, 0, seed=1), schema(kind.feed)
+        made, known = recipe(scenario, kind, 0, seed=1), feed(kind.feed)
         generation = Generation(made)
         size, most, rows = generation.likely_bytes, generation.most_bytes, kind.count * kind.rows
-        names = {column.name or name for name, column in known.columns} | {name for name, _ in known.keys}
+        names = {known.column(name).name or name for name in known.columns} | {k.name for k in known.key_attributes()}
         item_bytes = size // max(1, kind.rows) + sum(map(len, names))
         load.rows += rows
         load.bytes += kind.count * size

@@ -3,7 +3,7 @@
 from typing import Any
 
 from loadtest.checker.found import Expected
-from loadtest.scenarios.catalog import FEEDS, Files, Scenario, schema
+from loadtest.scenarios.catalog import FEEDS, Files, Scenario, feed
 from loadtest.scenarios.target import Deployment
 from loadtest.workload.recipe import Recipe, recipe_of
 from loadtest.workload.stream import Generation
@@ -18,7 +18,7 @@ def make(scenario: Scenario, run: str, kind: Files, number: int, *, seed: int, d
     known = generation.known_outcome
     return Expected(
         key=key,
-        table=schema(kind.feed).table,
+        table=feed(kind.feed).table,
         size=known.bytes,
         rows=known.rows,
         items=known.items,
@@ -31,7 +31,7 @@ def make(scenario: Scenario, run: str, kind: Files, number: int, *, seed: int, d
 def key_of(run: str, kind: Files, number: int) -> str:
     """Return the object key of a run's file. No two runs share one: a stack remembers."""
     ending = _ENDINGS.get(kind.recipe.get("compression", ""), ".csv")
-    return f"{schema(kind.feed).prefix}{run}/{number:05d}{ending}"
+    return f"{feed(kind.feed).prefix}{run}/{number:05d}{ending}"
 
 
 def recipe(scenario: Scenario, kind: Files, number: int, *, seed: int) -> Recipe:

@@ -120,7 +120,7 @@ def test_runs_are_compared_with_the_first() -> None:
 
 
 def test_rejects_are_set_side_by_side_by_reason() -> None:
-    assert GOOD.rejected() == [("bad_number", 3, 3), ("ragged_row", 0, 1)]
+    assert GOOD.rejected() == [("bad_number", "3", "3"), ("ragged_row", "0", "1")]
 
 
 def test_markdown_has_a_table_of_all_runs() -> None:
