@@ -75,8 +75,8 @@ def _run(arguments: argparse.Namespace) -> int:
     wanted = list(SCENARIOS.values()) if arguments.all else [SCENARIOS[arguments.scenario]]
     scaled = [scenario.scaled(arguments.scale) for scenario in wanted]
     if arguments.dry_run:
-        _aws(arguments).show(scaled)
-        _say("A dry run: nothing was done.")
+        _aws(arguments, say=print).show(scaled)
+        print("A dry run: nothing was done.")
         return 0
     with TARGETS[arguments.target](arguments, scaled) as target:
         return max(_run_one(scenario, target, arguments) for scenario in wanted)
@@ -118,13 +118,13 @@ def _scale(text: str) -> float:
     return scale
 
 
-def _aws(arguments: argparse.Namespace) -> aws.AwsTarget:
-    ask = input if sys.stdin is not None and sys.stdin.isatty() else None
-    return aws.AwsTarget(say=_say, account=arguments.account, is_approved=arguments.yes, ask=ask)
-
-
 def _say(line: str) -> None:
     print(line, file=sys.stderr, flush=True)
+
+
+def _aws(arguments: argparse.Namespace, say: Callable[[str], None] = _say) -> aws.AwsTarget:
+    ask = input if sys.stdin is not None and sys.stdin.isatty() else None
+    return aws.AwsTarget(say=say, account=arguments.account, is_approved=arguments.yes, ask=ask)
 
 
 def _end(number: int, frame: object) -> None:

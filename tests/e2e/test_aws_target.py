@@ -90,7 +90,7 @@ def test_a_dry_run_shows_account_load_and_cost_and_does_nothing(emulator: Emulat
     done = loadtest(emulator, "mixed_feeds", "--dry-run")
     assert done.returncode == 0, done.stderr
     wanted = [ACCOUNT, "us-east-1", "200 files, 1,000,000 rows", "minutes", "write units", "$"]
-    assert [word for word in wanted if word not in done.stderr] == []
+    assert [word for word in wanted if word not in done.stdout] == []
     assert left(emulator) == []
 
 
