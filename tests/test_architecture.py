@@ -30,11 +30,8 @@ LOADTEST_LAYERS = (
     ("simulator",),
     ("s3_server",),
     ("harness",),
-    ("bench", "chaos", "measure"),
-    ("scenarios", "demo_script", "dashboard_run"),
-    ("run",),
-    ("report",),
-    ("scale",),
+    ("bench", "chaos"),
+    ("scenarios",),
 )
 LOADTEST_LEVELS = {package: level for level, packages in enumerate(LOADTEST_LAYERS) for package in packages}
 NOT_SHIPPED = {"sniff", "estimate", "recovery", "cli"}
@@ -67,15 +64,14 @@ LIBRARIES = {
     "infra": {"aws_cdk", "boto3", "botocore", "constructs", "msgspec"},
     "infra.lint": {"cfnlint"},
     "infra.local": {"boto3", "botocore", "ministack", "rich"},
-    "infra.monitoring": {"aws_cdk", "constructs", "matplotlib", "numpy"},
+    "infra.monitoring": {"PIL", "aws_cdk", "constructs", "matplotlib", "numpy"},
     "infra.nag": {"aws_cdk", "cdk_nag", "constructs"},
     "infra.plain": {"aws_cdk", "constructs", "msgspec", "yaml"},
     "loadtest": {"boto3", "botocore", "rich"},
     "loadtest.bench": {"awscrt", "boto3", "botocore", "pandas", "pyarrow"},
     "loadtest.checker": {"numpy"},
     "loadtest.s3_server": {"urllib3"},
-    "loadtest.report": {"jinja2", "markupsafe", "matplotlib"},
-    "loadtest.scale": {"matplotlib"},
+    "loadtest.scenarios.report": {"jinja2", "matplotlib", "numpy"},
     "loadtest.simulator": {"cryptography", "numpy"},
     "loadtest.workload": {"boto3", "botocore", "numpy", "pyarrow", "rich"},
     "app": {"aws_cdk"},
@@ -84,7 +80,7 @@ LIBRARIES = {
 # What the other programs of this repository may import of it.
 MAY_IMPORT = {
     "infra": {"infra", "ingest.contract", "ingest.errors", "ingest.feeds"},
-    "loadtest": {"loadtest", "ingest", "infra.local", "infra.bundle"},
+    "loadtest": {"loadtest", "ingest", "infra.bundle", "infra.cdk", "infra.local"},
     "loadtest.checker": {"loadtest", "ingest.contract"},  # the judge does not use the judged
     "loadtest.workload": {"loadtest", "ingest.contract"},
     "app": {"infra", "ingest.errors", "ingest.feeds"},

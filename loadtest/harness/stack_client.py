@@ -10,7 +10,7 @@ from typing import Any
 from boto3.dynamodb.types import TypeDeserializer
 
 from infra.local.stack import LocalStack, local_stack
-from ingest.contract import Event, LedgerKeys, Output
+from ingest.contract import Event, Output
 from loadtest.harness.queue import MOST_MESSAGES, Depths, depths, s3_notification, send_all
 from loadtest.harness.read_back import pages, read_rejects
 
@@ -111,19 +111,9 @@ class StackClient:
         """Return all items of the ledger table."""
         return self.items(self.stack.outputs[Output.LEDGER_TABLE])
 
-    def entries(self, key: str) -> list[Entry]:
-        """Return the ledger's entries for all versions of an object, oldest first."""
-        found = self._dynamodb.query(
-            TableName=self.stack.outputs[Output.LEDGER_TABLE],
-            KeyConditionExpression="#pk = :file AND begins_with(#sk, :kind)",
-            ExpressionAttributeNames={"#pk": LedgerKeys.PARTITION_KEY, "#sk": LedgerKeys.SORT_KEY},
-            ExpressionAttributeValues={":file": {"S": f"{self.bucket}/{key}"}, ":kind": {"S": LedgerKeys.FILE_PREFIX}},
-        )
-        return [_plain(item) for item in found["Items"]]
-
     def items(self, table: str) -> list[Entry]:
         """Return all items of a table."""
-        return [_plain(item) for page in pages(self._dynamodb, table) for item in page]
+        return [plain(item) for page in pages(self._dynamodb, table) for item in page]
 
     def rejects(self, url: str) -> list[dict[str, Any]]:
         """Return the rejects under the URL in a file's entry."""
@@ -171,22 +161,11 @@ class StackClient:
                 FunctionName=self._function, Environment={"Variables": variables}
             )
 
-    def deploy_code(self, archive: bytes) -> None:
-        """Give the function another zip. Not while it runs: the emulator kills what does."""
-        self._lambda.update_function_code(FunctionName=self._function, ZipFile=archive)
-
     def physical_names(self) -> dict[str, str]:
         """Return the physical names of the template's resources, by logical id."""
         resources = self.stack.client("cloudformation").describe_stack_resources(StackName=self.stack.name)
         names = {r["LogicalResourceId"]: r["PhysicalResourceId"] for r in resources["StackResources"]}
         return {logical: str(name).rpartition("/")[2] for logical, name in names.items()}
-
-    def log_events(self) -> list[tuple[float, str]]:
-        """Return what the function has logged so far: epoch seconds and a line."""
-        paginator = self.stack.client("logs").get_paginator("filter_log_events")
-        found = paginator.paginate(logGroupName=self.stack.outputs[Output.LOG_GROUP])
-        events = [event for page in found for event in page["events"]]
-        return [(event["timestamp"] / 1000, line) for event in events for line in event["message"].splitlines()]
 
     def wait_until_quiet(self, patience_s: float = PATIENCE_S, *, quiet_s: float = 0.0) -> None:
         """Wait until the queue has been empty for a while.
@@ -218,5 +197,6 @@ class StackClient:
         return str(answer["Attributes"]["QueueArn"])
 
 
-def _plain(item: Any) -> Entry:
+def plain(item: Any) -> Entry:
+    """Return an item of DynamoDB JSON as Python has it."""
     return {name: TypeDeserializer().deserialize(value) for name, value in item.items()}

@@ -9,9 +9,9 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Any, TypeVar
 
-from ingest.contract import FINAL_STATUSES
+from ingest.contract import FINAL_STATUSES, LedgerKeys, Output
 from loadtest.harness.queue import MOST_MESSAGES
-from loadtest.harness.stack_client import PATIENCE_S, Entry, StackClient
+from loadtest.harness.stack_client import PATIENCE_S, Entry, StackClient, plain
 
 T = TypeVar("T")
 
@@ -43,6 +43,16 @@ class StackUnderTest(StackClient):
         self.wait_until_quiet()
         self._sqs.purge_queue(QueueUrl=self.dead_letter_url)
 
+    def entries(self, key: str) -> list[Entry]:
+        """Return the ledger's entries for all versions of an object, oldest first."""
+        found = self._dynamodb.query(
+            TableName=self.stack.outputs[Output.LEDGER_TABLE],
+            KeyConditionExpression="#pk = :file AND begins_with(#sk, :kind)",
+            ExpressionAttributeNames={"#pk": LedgerKeys.PARTITION_KEY, "#sk": LedgerKeys.SORT_KEY},
+            ExpressionAttributeValues={":file": {"S": f"{self.bucket}/{key}"}, ":kind": {"S": LedgerKeys.FILE_PREFIX}},
+        )
+        return [plain(item) for item in found["Items"]]
+
     def final_entry(self, key: str) -> Entry:
         """Wait until the one version of an object has ended and is reported; return its entry."""
         return self.wait_for(lambda: next(filter(_is_reported, self.entries(key)), None))
@@ -72,6 +82,13 @@ class StackUnderTest(StackClient):
         keys = [part["Key"] for part in self._s3.list_objects_v2(Bucket=bucket, Prefix=prefix)["Contents"]]
         (key,) = [key for key in keys if key.endswith(".csv")]
         return bytes(self._s3.get_object(Bucket=bucket, Key=key)["Body"].read())
+
+    def log_events(self) -> list[tuple[float, str]]:
+        """Return what the function has logged so far: epoch seconds and a line."""
+        paginator = self.stack.client("logs").get_paginator("filter_log_events")
+        found = paginator.paginate(logGroupName=self.stack.outputs[Output.LOG_GROUP])
+        events = [event for page in found for event in page["events"]]
+        return [(event["timestamp"] / 1000, line) for event in events for line in event["message"].splitlines()]
 
     def log_lines(self) -> list[str]:
         """Return the lines that the function has logged so far."""

@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from typing import Any
 
 from ingest.cli.commands import COMMANDS, EXIT_CODES, load_command
-
 from tests.docs.pages.markdown import table
 
 
