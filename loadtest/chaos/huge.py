@@ -47,11 +47,17 @@ class HugeCase(TestbedSettings):
 
 def perform(case: HugeCase, report: Report) -> dict[str, Any]:
     """Load the files of a case; return figures and problems."""
-    with tempfile.TemporaryDirectory(prefix="huge-") as folder, testbed.begun(case, Path(folder)) as here:
+    with (
+        tempfile.TemporaryDirectory(prefix="huge-") as folder,
+        testbed.deployed(case) as stack_client,
+        testbed.begun(case, Path(folder), stack_client) as here,
+    ):
         report(f"{case.name}: writing {sum(case.sizes) / MB:,.0f} MB")
         files = [write(here.objects, case, number) for number in range(len(case.sizes))]
         here.fleet.wait_until_ready()
         seconds = _load(here, case, files, report)
+        here.watch(lambda: not stack_client.depth())  # messages of killed workers come back
+        here.settle()
         found, replayed = here.end()
         result = {
             "case": case.name,
@@ -99,9 +105,7 @@ def _load(here: Testbed, case: HugeCase, files: Sequence[Expected], report: Repo
     if case.kill_every_s:
         things.append(Every(case.kill_every_s, chance, here.fleet.kill_one))
     here.watch(lambda: len(here.ended) >= len(files), *things)
-    seconds = time.monotonic() - begun_s
-    here.watch(lambda: not client.depth())  # messages of killed workers come back
-    return seconds
+    return time.monotonic() - begun_s
 
 
 def _costs(here: Testbed, replayed: Replayed, files: Sequence[Expected]) -> dict[str, Any]:

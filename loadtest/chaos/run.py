@@ -5,7 +5,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -47,7 +47,8 @@ class ChaosRun:
     def result(self) -> dict[str, Any]:
         """End the run; return its figures, and the problems that were found."""
         seconds = round(time.monotonic() - self.testbed.begun_s, 1)
-        found, _ = self.testbed.end(frozenset(self.dropper.poison))
+        self.testbed.settle()
+        found = replace(self.testbed.end()[0], poison=frozenset(self.dropper.poison))
         check_result = judge(self.dropper.files, found)
         return {
             "seconds": seconds,
@@ -101,7 +102,6 @@ def perform(settings: ChaosSettings, report: Report) -> dict[str, Any]:
 @contextmanager
 def begun(settings: ChaosSettings, folder: Path) -> Iterator[ChaosRun]:
     """Give a run whose workers wait for work, for the length of the block."""
-    with testbed.begun(settings, folder) as here:
-        stack_client = here.stack_client
+    with testbed.deployed(settings) as stack_client, testbed.begun(settings, folder, stack_client) as here:
         reconcile = Every(settings.reconcile_every_s, None, lambda: stack_client.send(RECONCILE_MESSAGE))
         yield ChaosRun(settings, here, Dropper(stack_client, settings, time.monotonic), reconcile)

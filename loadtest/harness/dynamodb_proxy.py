@@ -12,7 +12,6 @@ import threading
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Self
 
@@ -139,26 +138,15 @@ class LedgerProxy:
 START_S = 120.0
 
 
-@dataclass(frozen=True, slots=True)
-class Simulated:
-    """What took the place of the tables, and what counts the ledger's costs."""
-
-    simulator: Simulator
-    proxy: LedgerProxy
-
-
 @contextlib.contextmanager
-def simulated(
-    stack: LocalStack, tables: Mapping[str, Table], *, units_per_s: float, keep_items: bool = False
-) -> Iterator[Simulated]:
+def simulated(stack: LocalStack, tables: Mapping[str, Table], *, units_per_s: float) -> Iterator[LedgerProxy]:
     """Point the stack's function at tables with this capacity each. Batches go to them; all else is the emulator's."""
     simulation = Simulation(mode="provisioned", provisioned_units_per_s=units_per_s)
-    settings = Settings(tables=tables, simulation=simulation, keep="items" if keep_items else "nothing")
     with (
         LedgerProxy(stack.endpoint_url, None) as proxy,
-        Simulator(settings, elsewhere=proxy.elsewhere()) as simulator,
+        Simulator(Settings(tables=tables, simulation=simulation), elsewhere=proxy.elsewhere()) as simulator,
     ):
         with contextlib.closing(StackClient(stack)) as stack_client:
             stack_client.wait_until_quiet(START_S, quiet_s=1.0)  # S3's test messages are done with
             stack_client.point_function_at(simulator.url)
-        yield Simulated(simulator, proxy)
+        yield proxy

@@ -56,11 +56,6 @@ class StackClient:
         """Put an object in the landing bucket; return its eTag."""
         return str(self._s3.put_object(Bucket=self.bucket, Key=key, Body=data)["ETag"]).strip('"')
 
-    def drop_file(self, key: str, path: Path) -> str:
-        """Put a file in the landing bucket as an object; return its eTag."""
-        self._s3.upload_file(str(path), self.bucket, key)
-        return str(self._s3.head_object(Bucket=self.bucket, Key=key)["ETag"]).strip('"')
-
     def delete(self, key: str) -> None:
         """Delete an object."""
         self._s3.delete_object(Bucket=self.bucket, Key=key)

@@ -7,8 +7,8 @@ import random
 import shutil
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -17,11 +17,11 @@ from ingest.contract import Env
 from loadtest.checker.found import Found
 from loadtest.checker.ledger import is_file
 from loadtest.harness.dynamodb_proxy import LedgerProxy
-from loadtest.harness.read_back import rejects_of
+from loadtest.harness.read_back import entries_of, rejects_of
 from loadtest.harness.stack_client import StackClient, prepared
 from loadtest.harness.workers import Fleet, environments
 from loadtest.s3_server import ObjectServer
-from loadtest.simulator import Faults, Settings, Simulator, Table
+from loadtest.simulator import Faults, Settings, Simulation, Simulator, Table
 from loadtest.simulator.replay import Replayed, replay
 
 TICK_S = 0.1
@@ -35,6 +35,7 @@ class TestbedSettings:
 
     Attributes:
         feeds: the feeds file that is deployed; `tables`: the keys of its tables.
+        simulation: what each table can take. None: anything.
         skews_s: by how much the clock of each worker is off, and so how many workers there are.
         redeliver: the share of messages that come back while their worker lives.
         max_receive_count: deliveries before the dead-letter queue.
@@ -46,6 +47,7 @@ class TestbedSettings:
 
     feeds: Path
     tables: Mapping[str, Table]
+    simulation: Simulation | None = None
     seed: int = 1
     skews_s: tuple[float, ...] = (0.0,)
     function_s: float = 300.0
@@ -116,23 +118,27 @@ class Testbed:
             for thing in things:
                 thing.look()
 
-    def end(self, poison: frozenset[str] = frozenset()) -> tuple[Found, Replayed]:
-        """End the workers and the table; return what all of it has come to, and the writes that led there."""
-        client = self.stack_client
-        self.watch(lambda: not client.depth(), patience_s=LAST_MESSAGE_S)  # one of the schedule may just have come
-        depth = client.depth()
+    def settle(self) -> None:
+        """Wait for a message of the schedule that may just have come, and for the last events."""
+        self.watch(lambda: not self.stack_client.depth(), patience_s=LAST_MESSAGE_S)
         self.watch(lambda: False, patience_s=LAST_EVENT_S)
+
+    def end(self, keys: Collection[str] | None = None) -> tuple[Found, Replayed]:
+        """End the workers and the table; return what all of it has come to, and the writes that led there.
+
+        `keys`: those of the run's objects, where the stack has had other runs; each of them has one version then.
+        """
+        client, depth = self.stack_client, self.stack_client.depth()
         self.running.close()
         replayed, ledger = replay(self.folder / "spool", self.settings.tables), client.ledger()
-        entries = [entry for entry in ledger if is_file(entry)]
+        entries = [*filter(is_file, ledger)] if keys is None else entries_of(ledger, client.bucket, keys)
         found = Found(
             tables=replayed.tables,
             entries=entries,
-            rejects=rejects_of(client.rejects, entries, by_version=True),
-            ledger=ledger,
+            rejects=rejects_of(client.rejects, entries, by_version=keys is None),
+            ledger=ledger if keys is None else (),
             queue_depth=depth,
             dead_letters=client.take_dead_letters(),
-            poison=poison,
             events=self.events,
             troubles=self.fleet.troubles(),
         )
@@ -146,14 +152,20 @@ class Testbed:
         return f"The logs of the workers are in {kept}."
 
 
+def deployed(settings: TestbedSettings) -> AbstractContextManager[StackClient]:
+    """Return the stack for one testbed or for several, one after the other."""
+    return prepared(settings.feeds, max_receive_count=settings.max_receive_count, visibility_s=VISIBILITY_S)
+
+
 @contextmanager
-def begun(settings: TestbedSettings, folder: Path) -> Iterator[Testbed]:
+def begun(settings: TestbedSettings, folder: Path, stack_client: StackClient) -> Iterator[Testbed]:
     """Give a testbed whose workers start, for the length of the block; its files are in `folder`."""
-    deployed = prepared(settings.feeds, max_receive_count=settings.max_receive_count, visibility_s=VISIBILITY_S)
-    with deployed as stack_client, ExitStack() as running:
+    with ExitStack() as running:
         ledger = running.enter_context(LedgerProxy(stack_client.url, settings.ledger_faults))
-        known = settings.tables if settings.table_faults else None  # without faults it need not read the requests
-        simulated = Settings(tables=known, faults=settings.table_faults, spool=folder / "spool")
+        known = settings.tables if settings.table_faults or settings.simulation else None  # else requests are not read
+        simulated = Settings(
+            tables=known, simulation=settings.simulation, faults=settings.table_faults, spool=folder / "spool"
+        )
         simulator = running.enter_context(Simulator(simulated, elsewhere=ledger.elsewhere()))
         served = ObjectServer(
             folder / "objects", upstream=stack_client.url, cut_share=settings.cut_share, seed=settings.seed

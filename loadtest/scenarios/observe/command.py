@@ -53,14 +53,14 @@ def observe(*, seconds: float, seed: int, patience_s: float, say: Callable[[str]
     """Return all that a run reported: files are dropped for a number of seconds, then its queue is to be empty."""
     with (
         local_stack(FEEDS) as stack,
-        simulated(stack, TABLES, units_per_s=TABLE_UNITS_PER_S) as tables,
+        simulated(stack, TABLES, units_per_s=TABLE_UNITS_PER_S) as proxy,
         contextlib.closing(StackClient(stack)) as stack_client,
         contextlib.closing(stack.client("logs")) as logs,
     ):
         _warm_up(stack_client)
         say(f"The local stack is up at {stack.endpoint_url}; files are dropped for {seconds:.0f} s.")
         samples = MetricSamples(float(int(time.time())))
-        with _polled(stack, tables.proxy, samples):
+        with _polled(stack, proxy, samples):
             _drop_all(stack_client, seconds, seed)
             say("All is dropped; waiting until the queue is empty.")
             stack_client.wait_until_quiet(patience_s, quiet_s=QUIET_S)
