@@ -48,7 +48,7 @@ class ChaosSettings(TestbedSettings):
     reconcile_every_s: float = 20.0
 
     def environment(self) -> dict[str, str]:
-        """Return what the workers' variables say otherwise than those of the deployed function."""
+        """Return what the workers' variables say beside those of the deployed function, or otherwise."""
         return {**super().environment(), Env.STUCK_S: str(self.stuck_s)}
 
     @property

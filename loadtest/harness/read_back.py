@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 from ingest.contract import LedgerKeys
 from loadtest.checker.found import TableFound
+from loadtest.checker.ledger import is_file
 from loadtest.workload.checksum import Checksum
 
 Entry = dict[str, Any]
@@ -30,8 +31,7 @@ def read_rejects(s3: Any, url: str) -> list[dict[str, Any]]:
 def entries_of(items: Iterable[Entry], bucket: str, keys: Collection[str]) -> list[Entry]:
     """Return the ledger's entries for all versions of these objects, among its items."""
     wanted = {f"{bucket}/{key}" for key in keys}
-    entries = (item for item in items if item[LedgerKeys.PARTITION_KEY] in wanted)
-    return [entry for entry in entries if str(entry[LedgerKeys.SORT_KEY]).startswith(LedgerKeys.FILE_PREFIX)]
+    return [item for item in items if item[LedgerKeys.PARTITION_KEY] in wanted and is_file(item)]
 
 
 def rejects_of(

@@ -11,7 +11,7 @@ from boto3.dynamodb.types import TypeDeserializer
 
 from infra.local.stack import LocalStack, local_stack
 from ingest.contract import Event, Output
-from loadtest.harness.queue import MOST_MESSAGES, Depths, depths, s3_notification, send_all
+from loadtest.harness.queue import Depths, depths, s3_notification, send_all, taken
 from loadtest.harness.read_back import pages, read_rejects
 
 Entry = dict[str, Any]
@@ -86,7 +86,7 @@ class StackClient:
 
     def take_dead_letters(self) -> list[str]:
         """Remove all dead letters; return their bodies."""
-        return list(self._taken(self.dead_letter_url))
+        return list(taken(self._sqs, self.dead_letter_url))
 
     def collect_events(self) -> None:
         """Send the events of the stack to a queue of our own, from which `take_events` takes them."""
@@ -98,7 +98,7 @@ class StackClient:
 
     def take_events(self) -> list[dict[str, Any]]:
         """Return the details of the events that came since the last call."""
-        return [json.loads(body)["detail"] for body in self._taken(self._events_url)]
+        return [json.loads(body)["detail"] for body in taken(self._sqs, self._events_url)]
 
     # The ledger, tables, rejects
 
@@ -176,12 +176,6 @@ class StackClient:
                 return
             time.sleep(0.1)
         raise TimeoutError(f"The queue was not empty in {patience_s:g} s; see {self.stack.emulator.log}.")
-
-    def _taken(self, url: str) -> Iterator[str]:
-        while messages := self._sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=MOST_MESSAGES).get("Messages"):
-            for message in messages:
-                self._sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
-                yield message["Body"]
 
     def _enable_mapping(self, is_enabled: bool) -> None:
         for mapping in self._lambda.list_event_source_mappings(FunctionName=self._function)["EventSourceMappings"]:

@@ -19,7 +19,7 @@ from loadtest.checker.ledger import is_file
 from loadtest.harness.dynamodb_proxy import LedgerProxy
 from loadtest.harness.read_back import entries_of, rejects_of
 from loadtest.harness.stack_client import StackClient, prepared
-from loadtest.harness.workers import Fleet, environments
+from loadtest.harness.workers import Fleet
 from loadtest.s3_server import ObjectServer
 from loadtest.simulator import Faults, Settings, Simulation, Simulator, Table
 from loadtest.simulator.replay import Replayed, replay
@@ -72,9 +72,13 @@ class TestbedSettings:
         return None
 
     def environment(self) -> dict[str, str]:
-        """Return what the workers' variables say otherwise than those of the deployed function."""
+        """Return what the workers' variables say beside those of the deployed function, or otherwise."""
         return {
             **self.variables,
+            "CHAOS_FUNCTION_S": str(self.function_s),
+            "CHAOS_REDELIVER": str(self.redeliver),
+            "CHAOS_ROOT": str(self.feeds.parent),
+            "PYTHONUNBUFFERED": "1",
             Env.SEGMENT_BYTES: str(self.segment_bytes),
             Env.LEASE_S: str(self.lease_s),
             Env.CHECKPOINT_S: str(self.checkpoint_s),
@@ -172,13 +176,8 @@ def begun(settings: TestbedSettings, folder: Path, stack_client: StackClient) ->
         )
         s3 = running.enter_context(served)
         endpoints = {"AWS_ENDPOINT_URL_DYNAMODB": simulator.url, "AWS_ENDPOINT_URL_S3": s3.url}
-        workers = environments(
-            {**stack_client.environment(), **settings.environment(), **endpoints},
-            skews_s=settings.skews_s,
-            root=settings.feeds.parent,
-            function_s=settings.function_s,
-            redeliver=settings.redeliver,
-        )
+        base = {**stack_client.environment(), **settings.environment(), **endpoints}
+        workers = [{**base, "CHAOS_SKEW_S": str(skew)} for skew in settings.skews_s]
         fleet = running.enter_context(Fleet(settings.worker, workers, folder, random.Random(settings.seed)))
         yield Testbed(settings, folder, stack_client, ledger, simulator, s3, fleet, running)
 

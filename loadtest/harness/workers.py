@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -126,16 +126,3 @@ class Fleet:
         if worker.pid in self._killed:
             return "killed"
         return "out of time" if worker.returncode == -signal.SIGALRM else f"crashed ({worker.returncode})"
-
-
-def environments(
-    base: Mapping[str, str], *, skews_s: tuple[float, ...], root: Path, function_s: float, redeliver: float
-) -> list[dict[str, str]]:
-    """Return one environment for each skew of a worker's clock."""
-    own = {
-        "CHAOS_FUNCTION_S": str(function_s),
-        "CHAOS_REDELIVER": str(redeliver),
-        "CHAOS_ROOT": str(root),
-        "PYTHONUNBUFFERED": "1",
-    }
-    return [{**base, **own, "CHAOS_SKEW_S": str(skew)} for skew in skews_s]

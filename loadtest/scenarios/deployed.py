@@ -10,7 +10,7 @@ from boto3.dynamodb.types import TypeDeserializer
 
 from ingest.contract import FINAL_STATUSES, LedgerKeys, Metric, Output, table_output
 from loadtest.checker.found import Expected, Found
-from loadtest.harness.queue import depths, messages_about, s3_notification, send_all
+from loadtest.harness.queue import depths, s3_notification, send_all, taken
 from loadtest.harness.read_back import entries_of, pages, read_rejects, read_table, rejects_of
 from loadtest.scenarios.catalog import Scenario, tables
 from loadtest.scenarios.estimate import ledger_units, usd_of
@@ -96,7 +96,6 @@ class StackDeployment:
         self._wait_for_log()
         ledger = self._entries()
         entries = entries_of(ledger, self._bucket, keys)
-        dead_letters = messages_about(self._sqs, self._outputs[Output.DEAD_LETTER_URL], "")
         found = Found(
             tables={
                 name: read_table(self._dynamodb, self._outputs[table_output(name)], segments=READERS)
@@ -105,7 +104,7 @@ class StackDeployment:
             entries=entries,
             rejects=rejects_of(lambda url: read_rejects(self._s3, url), entries),
             queue_depth=self._depth(),
-            dead_letters=[body for body, _ in dead_letters],
+            dead_letters=list(taken(self._sqs, self._outputs[Output.DEAD_LETTER_URL], wait_s=1)),
             events=self._closed(),
             troubles=[f"a function did not end well: {line}" for line in self.log.crashes],
         )

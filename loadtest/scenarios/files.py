@@ -15,17 +15,7 @@ def make(scenario: Scenario, run: str, kind: Files, number: int, *, seed: int, d
     """Return what must become of a run's file of this number, once the deployment has taken its bytes."""
     key, generation = key_of(run, kind, number), Generation(recipe(scenario, kind, number, seed=seed))
     deployment.write(key, generation, most_bytes=generation.most_bytes)
-    known = generation.known_outcome
-    return Expected(
-        key=key,
-        table=feed(kind.feed).table,
-        size=known.bytes,
-        rows=known.rows,
-        items=known.items,
-        checksum=known.checksum,
-        rejected=known.rejected,
-        superseded=known.superseded,
-    )
+    return Expected.of(key, feed(kind.feed).table, generation.known_outcome)
 
 
 def key_of(run: str, kind: Files, number: int) -> str:
