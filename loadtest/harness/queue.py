@@ -62,7 +62,7 @@ def depths(sqs: Any, url: str) -> Depths:
 
 
 def taken(sqs: Any, url: str, *, wait_s: int = 0) -> Iterator[str]:
-    """Remove all messages of a queue that can be received; yield their bodies. `wait_s` > 0: on all of SQS's servers."""
+    """Remove all messages that can be received; yield their bodies. `wait_s` > 0: from all of SQS's servers."""
     asked = {"QueueUrl": url, "MaxNumberOfMessages": MOST_MESSAGES, "WaitTimeSeconds": wait_s}
     while messages := sqs.receive_message(**asked).get("Messages"):
         for message in messages:
