@@ -12,7 +12,7 @@ from loadtest.bench.cold_start import command as cold_start
 from loadtest.bench.hostile_files import cases
 from loadtest.bench.writing import command as writing
 from loadtest.chaos import command as chaos
-from loadtest.chaos import huge_command as huge
+from loadtest.chaos import huge
 from loadtest.harness.results import RESULTS
 from loadtest.s3_server import command as s3_server
 from loadtest.scenarios import command as scenarios
