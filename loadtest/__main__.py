@@ -11,8 +11,8 @@ from loadtest.bench.capacity import Shape
 from loadtest.bench.cold_start import command as cold_start
 from loadtest.bench.hostile_files import cases
 from loadtest.bench.writing import command as writing
-from loadtest.chaos import command as chaos
 from loadtest.chaos import huge
+from loadtest.chaos import run as chaos
 from loadtest.harness.results import RESULTS
 from loadtest.s3_server import command as s3_server
 from loadtest.scenarios import command as scenarios

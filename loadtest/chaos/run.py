@@ -1,5 +1,6 @@
-"""One chaos run: files are dropped, workers killed and stopped; then quiet, and the result."""
+"""`python -m loadtest chaos`: files are dropped, workers killed and stopped; then quiet, and what is wrong."""
 
+import argparse
 import random
 import tempfile
 import time
@@ -16,10 +17,12 @@ from loadtest.chaos.uploads import Dropper
 from loadtest.checker.judge import judge
 from loadtest.checker.ledger import is_file
 from loadtest.harness import testbed
+from loadtest.harness.results import command_line, write_result
 from loadtest.harness.testbed import Every, Testbed
 
 FREEZE_LEASES = 1.6  # so long a worker is stopped: its lease has run out when it goes on
 REPORT_EVERY_S = 10.0
+_SHOWN = ("kills", "deliveries", "hand_overs", "files", "segments", "rows", "lost", "doubled", "wrong", "stuck")
 Report = Callable[[str], None]
 
 
@@ -90,12 +93,14 @@ class ChaosRun:
 
 def perform(settings: ChaosSettings, report: Report) -> dict[str, Any]:
     """Run to the end; return its figures and problems. `report` gets a line now and then."""
-    with tempfile.TemporaryDirectory(prefix="chaos-") as folder, begun(settings, Path(folder)) as run:
-        run.inject_faults(report)
-        run.settle(report)
-        found = run.result()
+    with tempfile.TemporaryDirectory(prefix="chaos-") as folder, begun(settings, Path(folder)) as begun_run:
+        begun_run.inject_faults(report)
+        begun_run.settle(report)
+        found = begun_run.result()
         if found["problems"]:
-            report(run.testbed.keep_logs())
+            kept = Path(tempfile.mkdtemp(prefix="chaos-logs-"))
+            begun_run.testbed.keep_logs(kept)
+            report(f"The logs of the workers are in {kept}.")
         return found
 
 
@@ -105,3 +110,32 @@ def begun(settings: ChaosSettings, folder: Path) -> Iterator[ChaosRun]:
     with testbed.deployed(settings) as stack_client, testbed.begun(settings, folder, stack_client) as here:
         reconcile = Every(settings.reconcile_every_s, None, lambda: stack_client.send(RECONCILE_MESSAGE))
         yield ChaosRun(settings, here, Dropper(stack_client, settings, time.monotonic), reconcile)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Give the parser the settings of a run that are worth changing."""
+    parser.add_argument("--minutes", type=float, default=3.0, help="how long files are dropped and workers killed")
+    parser.add_argument("--kill-every-s", type=float, default=5.0, help="mean time between two kills (default 5)")
+    parser.add_argument("--throttled", type=float, default=0.3, help="share of writes that is throttled (default 0.3)")
+    parser.add_argument("--max-receive-count", type=int, default=15, help="deliveries before the dead-letter queue")
+    parser.add_argument("--patience-s", type=float, default=600.0, help="how long all may take to settle then")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Run; return 1 if anything is wrong."""
+    settings = ChaosSettings(
+        seconds=60 * arguments.minutes,
+        seed=arguments.seed,
+        kill_every_s=arguments.kill_every_s,
+        throttled=arguments.throttled,
+        max_receive_count=arguments.max_receive_count,
+        patience_s=arguments.patience_s,
+    )
+    found = perform(settings, lambda line: print(line, flush=True))
+    for name in _SHOWN:
+        print(f"{name:>12}: {found[name]:,}")
+    for problem in found["problems"]:
+        print(f"WRONG: {problem}")
+    write_result(arguments.out, command=command_line(), seed=arguments.seed, figures=found)
+    print("result: " + ("WRONG" if found["problems"] else "all rows accounted for"))
+    return 1 if found["problems"] else 0

@@ -5,7 +5,6 @@ Queue, ledger, rejects and events are those of the emulator with the deployed te
 
 import random
 import shutil
-import tempfile
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, contextmanager
@@ -148,12 +147,11 @@ class Testbed:
         )
         return found, replayed
 
-    def keep_logs(self) -> str:
-        """Copy the workers' logs to where they stay; return where that is, as a line to be printed."""
-        kept = Path(tempfile.mkdtemp(prefix="chaos-logs-"))
-        for path in self.folder.glob("*.log"):
-            shutil.copy(path, kept)
-        return f"The logs of the workers are in {kept}."
+    def keep_logs(self, folder: Path) -> None:
+        """Copy the workers' logs to a folder, which is made."""
+        folder.mkdir(parents=True, exist_ok=True)
+        for path in self.folder.glob("worker-*.log"):
+            shutil.copy(path, folder)
 
 
 def deployed(settings: TestbedSettings) -> AbstractContextManager[StackClient]:

@@ -4,7 +4,6 @@ Queue, ledger, rejects and events are those of the emulator with the deployed te
 """
 
 import random
-import shutil
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -152,9 +151,7 @@ class SimDeployment:
 
     def keep_logs(self, folder: Path) -> None:
         """Copy the workers' logs to a folder, which is made."""
-        shutil.copytree(
-            self._testbed.folder, folder, ignore=shutil.ignore_patterns("objects", "spool*"), dirs_exist_ok=True
-        )
+        self._testbed.keep_logs(folder)
 
     def _lines(self) -> Iterator[str]:
         for path in sorted(self._testbed.folder.glob("worker-*.log")):
