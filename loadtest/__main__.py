@@ -21,7 +21,7 @@ from loadtest.run.aws import command as aws
 from loadtest.s3_server import command as s3_server
 from loadtest.scale import command as scale
 from loadtest.simulator import command as simulator
-from loadtest.workload import bench as bench_generate
+from loadtest.bench import generate as bench_generate
 from loadtest.workload import command as generate
 
 

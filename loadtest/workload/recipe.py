@@ -4,20 +4,42 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 from loadtest.workload.defects import CLEAN, Defects
-from loadtest.workload.distribution import Distribution, parse_distribution
 from loadtest.workload.faults import BadRecipe
 from loadtest.workload.schema import Schema, read_schema
 
 KeyOrder = Literal["random", "sorted", "hot"]
 Compression = Literal["none", "gzip", "bz2", "zstd"]
 Quoting = Literal["needed", "all"]
+LineEnd = Literal["\n", "\r\n"]
 MOST_FILES = 100_000
-MOST_ROWS = 1 << 38  # of a file: its rows are numbered with 38 bits
+ROW_BITS = 38  # of a number: what is above them is the file's
 SEGMENT_BYTES = 64 * 1024 * 1024  # `segment_mb` of infra/settings.py, unless it is changed
+FORMS = {
+    "uniform": "uniform:LOW:HIGH[:DECIMALS]",
+    "zipf": "zipf:EXPONENT:VALUES[:PREFIX]",
+    "sequence": "sequence[:FIRST]",
+    "choice": "choice:VALUE|VALUE=WEIGHT|...",
+    "text": "text:WORDS[:MOST_WORDS]",
+    "timestamp": "timestamp:FIRST_DAY:LAST_DAY",
+    "default": "default",
+}
+_EMPTY = re.compile(r"(.*)\?(0?\.[0-9]+|[01](?:\.0*)?)", re.DOTALL)
 _UNITS = {"": 1, "B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "KIB": 2**10, "MIB": 2**20, "GIB": 2**30}
+
+
+@dataclass(frozen=True, slots=True)
+class Distribution:
+    """How a column's values are spread: a kind, its arguments, and the share of cells that are left empty."""
+
+    kind: str = "default"
+    arguments: tuple[str, ...] = ()
+    empty: float = 0.0
+
+    def __str__(self) -> str:
+        return ":".join((self.kind, *self.arguments)) + (f"?{self.empty:g}" if self.empty else "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +50,6 @@ class Recipe:
         rows: how many, or None: as many as fit in `text_bytes`.
         text_bytes: the size of the file, before compression.
         file: the file's number: files of other numbers have other keys, whatever else is equal.
-        part: the rows from one number to before another; they are those of the whole file. Only where `rows` is given.
         segment_bytes: the loader keeps order within this number of bytes: what replaces a row stands in their first
             quarter, and how many rows are superseded is exact up to half of them.
     """
@@ -43,9 +64,8 @@ class Recipe:
     compression: Compression = "none"
     quoting: Quoting = "needed"
     byte_order_mark: bool = False
-    line_end: Literal["\n", "\r\n"] = "\n"
+    line_end: LineEnd = "\n"
     file: int = 0
-    part: tuple[int, int] | None = None
     segment_bytes: int = SEGMENT_BYTES
 
     def __post_init__(self) -> None:
@@ -56,34 +76,16 @@ class Recipe:
         """
         if (self.rows is None) == (self.text_bytes is None):
             raise BadRecipe("give the number of rows or the size of the file, and not both.")
-        if not 0 <= (self.rows or 0) <= MOST_ROWS:
-            raise BadRecipe(f"{self.rows:,} rows: a file has 0 to {MOST_ROWS:,}.")
+        if not 0 <= (self.rows or 0) <= 1 << ROW_BITS:
+            raise BadRecipe(f"{self.rows:,} rows: a file has 0 to {1 << ROW_BITS:,}.")
         if self.seed < 0:
             raise BadRecipe(f"seed {self.seed}: a seed is a whole number, 0 or more.")
         if not 0 <= self.file < MOST_FILES:
             raise BadRecipe(f"file {self.file}: files are numbered from 0 to {MOST_FILES - 1:,}.")
-        for value, known, what in (
-            (self.key_order, get_args(KeyOrder), "key order"),
-            (self.compression, get_args(Compression), "compression"),
-            (self.quoting, get_args(Quoting), "quoting"),
-        ):
-            if value not in known:
-                raise BadRecipe(f"{what} {value!r}: accepted are {', '.join(known)}.")
-        self._check_part()
-        self._check_compression()
-
-    def _check_part(self) -> None:
-        if self.part is None:
-            return
-        if self.rows is None:
-            raise BadRecipe("a part of a file can be made only of a file whose number of rows is given.")
-        first, end = self.part
-        if not 0 <= first <= end <= self.rows:
-            raise BadRecipe(f"rows {first} to {end}: the file has rows 0 to {self.rows}.")
-        if self.compression != "none":
-            raise BadRecipe("a compressed file cannot be made in parts; make it without compression.")
-
-    def _check_compression(self) -> None:
+        for name, known in (("key_order", KeyOrder), ("compression", Compression), ("quoting", Quoting)):
+            if getattr(self, name) not in get_args(known):
+                what = name.replace("_", " ")
+                raise BadRecipe(f"{what} {getattr(self, name)!r}: accepted are {', '.join(get_args(known))}.")
         wanted = self.schema.dialect.compression
         if wanted not in ("auto", self.compression):
             raise BadRecipe(f"the feed {self.schema.feed!r} takes files of compression {wanted!r} only.")
@@ -93,42 +95,42 @@ def recipe_of(
     feeds: Path,
     feed: str,
     *,
-    rows: int | None = None,
     size: str | int | None = None,
     columns: Mapping[str, str] | None = None,
     defects: Mapping[str, float] | None = None,
-    seed: int = 1,
-    key_order: KeyOrder = "random",
-    compression: Compression = "none",
-    quoting: Quoting = "needed",
-    byte_order_mark: bool = False,
-    line_end: Literal["\n", "\r\n"] = "\n",
-    file: int = 0,
-    part: tuple[int, int] | None = None,
-    segment_bytes: int = SEGMENT_BYTES,
+    **fields: Any,
 ) -> Recipe:
     """Return a recipe from a feeds.toml and texts: `size="10MB"`, `columns={"city": "zipf:1.2:1000"}`,
-    `defects={"ragged_row": 0.01}`.
+    `defects={"ragged_row": 0.01}`; the other fields are those of Recipe.
 
     Raises:
         BadRecipe: the first thing that is wrong.
     """
     return Recipe(
-        schema=read_schema(feeds, feed),
-        rows=rows,
+        read_schema(feeds, feed),
         text_bytes=parse_size(size) if isinstance(size, str) else size,
         columns=tuple((name, parse_distribution(text)) for name, text in (columns or {}).items()),
         defects=Defects.of(defects or {}),
-        seed=seed,
-        key_order=key_order,
-        compression=compression,
-        quoting=quoting,
-        byte_order_mark=byte_order_mark,
-        line_end=line_end,
-        file=file,
-        part=part,
-        segment_bytes=segment_bytes,
+        **fields,
     )
+
+
+def parse_distribution(text: str) -> Distribution:
+    """Return a distribution; `?0.1` at its end leaves a tenth of the cells empty.
+
+    >>> parse_distribution("zipf:1.2:10000?0.1")
+    Distribution(kind='zipf', arguments=('1.2', '10000'), empty=0.1)
+
+    Raises:
+        BadRecipe: it is of no known kind.
+    """
+    match = _EMPTY.fullmatch(text)
+    bare, empty = (match[1], float(match[2])) if match else (text, 0.0)
+    kind, _, rest = bare.partition(":")
+    if kind not in FORMS:
+        raise BadRecipe(f"{text!r} is not a distribution; accepted are {', '.join(FORMS.values())}.")
+    arguments = (rest,) if kind == "choice" else tuple(rest.split(":")) if rest else ()
+    return Distribution(kind, arguments, empty)
 
 
 def parse_size(text: str) -> int:
@@ -143,4 +145,5 @@ def parse_size(text: str) -> int:
     match = re.fullmatch(r"([0-9_]+(?:\.[0-9]+)?)\s*([KMG]?I?B)?", text.strip().upper())
     if not match or (match[2] or "") not in _UNITS:
         raise BadRecipe(f"{text!r} is not a size; sizes are like 300, 10KB, 1.5GB or 64MiB.")
-    return int(float(match[1]) * _UNITS[match[2] or ""]) if "." in match[1] else int(match[1]) * _UNITS[match[2] or ""]
+    unit = _UNITS[match[2] or ""]
+    return int(float(match[1]) * unit) if "." in match[1] else int(match[1]) * unit

@@ -8,10 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from loadtest.workload import command, options
-from loadtest.workload.expected import KnownOutcome
+from loadtest.workload import command
 from loadtest.workload.stream import Generation
-from loadtest.workload.targets import known_outcome_path, write_to
+from loadtest.workload.upload import known_outcome_path, write_to
 from tests.loadtest.workload.found import FEEDS, made, recipe
 
 ROOT = Path(__file__).parents[3]
@@ -33,7 +32,7 @@ def test_the_known_outcome_lies_beside_the_file(tmp_path: Path, capsys: pytest.C
     data, known_outcome = made(recipe("plain", defects={"ragged_row": 0.1}, seed=4))
     document = json.loads((tmp_path / "a.csv.expected.json").read_text())
     assert out.read_bytes() == data
-    assert KnownOutcome.from_document(document) == known_outcome
+    assert document.items() >= json.loads(json.dumps(known_outcome.document())).items()
     assert document["made"] == {"target": str(out), "feed": "plain", "table": "Plain", "seed": 4, "file": 0}
     assert "100 rows = " in capsys.readouterr().err
 
@@ -50,22 +49,17 @@ def test_stdout_gets_the_file_and_stderr_the_known_outcome(capfdbinary: pytest.C
     assert run("--feed", "plain", "--rows", "10", "--out", "-") == 0
     out, err = capfdbinary.readouterr()
     data, known_outcome = made(recipe("plain", rows=10))
-    assert (out, KnownOutcome.from_document(json.loads(err))) == (data, known_outcome)
+    assert out == data
+    assert json.loads(err).items() >= json.loads(json.dumps(known_outcome.document())).items()
 
 
-def test_parts_made_apart_are_the_file(tmp_path: Path) -> None:
-    for part in ("0:60", "60:100"):
-        assert run("--feed", "plain", "--rows", "100", "--part", part, "--out", str(tmp_path / part)) == 0
-    assert (tmp_path / "0:60").read_bytes() + (tmp_path / "60:100").read_bytes() == made(recipe("plain"))[0]
-
-
-@pytest.mark.parametrize("text", [options.EPILOG, (ROOT / "docs/generator.md").read_text()], ids=["help", "docs"])
+@pytest.mark.parametrize("text", [command.EPILOG, (ROOT / "docs/generator.md").read_text()], ids=["help", "docs"])
 def test_the_examples_shown_are_recipes(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(ROOT)
     shown = re.findall(r"python -m loadtest generate (-[^`\n]*)$", text, re.MULTILINE)
     assert len(shown) == 3
     for line in shown:
-        Generation(options.recipe_from(parsed(*line.split())))
+        Generation(command.recipe_from(parsed(*line.split())))
 
 
 def test_a_wrong_recipe_is_a_sentence(capsys: pytest.CaptureFixture[str]) -> None:

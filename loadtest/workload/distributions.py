@@ -1,0 +1,247 @@
+"""A column of the feed and its distribution -> its maker. What is chosen by chance is the same for the same seed."""
+
+import base64
+import json
+import random
+import re
+from collections.abc import Callable, Iterator, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from loadtest.workload.canonical import canonical_value
+from loadtest.workload.cell_encoder import CellEncoder, EncodedCell
+from loadtest.workload.defects import LINE_BREAKS, QUOTES
+from loadtest.workload.faults import BadRecipe
+from loadtest.workload.hashing import seed_of, words
+from loadtest.workload.makers import ROW_MASK, Digits, Maker, Numbers, Pieces, Pool, sampler
+from loadtest.workload.recipe import FORMS, Distribution, Recipe
+
+POOL = 4096  # cells of free text, or times
+MOST_VALUES = 16_384  # of a column of numbers: of more, these are evenly apart
+MOST_RANKS = 100_000
+PARTITIONS, PARTITION_ROWS, HOT_SHARE = 100_000, 1_000, 0.9  # of keys at random; in order; in the first partition
+WORDS = (  # a good part of them beyond ASCII
+    "leave at the back door call before noon fragile gift second floor ring twice no bill urgent paid by card "
+    "Köln Málaga Łódź Århus Győr Zürich naïve café 東京 blanket kettle lamp skillet pump monitor notebook"
+).split()
+Cells = list[EncodedCell]
+Weights = list[float] | None
+
+
+def maker_of(encoder: CellEncoder, pieces: Pieces) -> Maker:
+    """Return what makes a column's cells.
+
+    Raises:
+        BadRecipe: the distribution is not for such a column, or not understood.
+    """
+    recipe, name, schema = encoder.recipe, encoder.name, encoder.schema
+    given = dict(recipe.columns).get(name)
+    if name == schema.numbering_column:
+        return Digits(encoder, pieces, _numbering(recipe, name, given), 4, is_numbering=True)
+    if name == schema.partition_column and given is None:
+        return Digits(encoder, pieces, _partitions(recipe, name), 3)
+    d = given or Distribution()
+    try:
+        if d.kind == "sequence":
+            return Digits(encoder, pieces, _sequence(encoder, d), 4)
+        cells, weights = _CELLS[d.kind](encoder, random.Random(f"{recipe.seed}\0{name}"), d.arguments)
+    except BadRecipe:
+        raise
+    except (ValueError, ArithmeticError, IndexError) as error:
+        raise BadRecipe(f"column {name}: {d} is not understood ({error}); the form is {FORMS[d.kind]}.") from error
+    cells, weights = _with_empty(encoder, cells, weights, d.empty) if d.empty else (cells, weights)
+    if name in schema.key_columns and not all(cell.text for cell in cells):
+        raise BadRecipe(f"column {name} is part of a key and may not be empty; `empty_key` makes rows that are.")
+    return Pool(encoder, pieces, cells, weights)
+
+
+def _numbering(recipe: Recipe, name: str, given: Distribution | None) -> Callable[[Numbers], Numbers]:
+    """Return what numbers the rows: one after the other, or, unless keys are to be sorted, mixed up.
+
+    Raises:
+        BadRecipe: another distribution was given.
+    """
+    if given and given.kind not in ("default", "sequence"):
+        raise BadRecipe(f"column {name} keeps the keys apart and must be a sequence, not {given}.")
+    if recipe.key_order == "sorted" or (given and given.kind == "sequence"):
+        return lambda numbers: 10**12 + (numbers & ROW_MASK)
+    return lambda numbers: 10**12 + shuffled(numbers & ROW_MASK, recipe.seed)
+
+
+def shuffled(rows: Numbers, seed: int) -> Numbers:
+    """Return row numbers mixed up: each comes from one, so that no two become the same.
+
+    Multiplication by an odd number, and an exclusive or with the higher half, can be undone.
+    """
+    for factor in (0x1E3779B97F4A7C15 ^ (2 * seed & 0xFFFFFFFF), 0x16E8FEB86659FD93):
+        rows = rows * factor & ROW_MASK
+        rows = rows ^ (rows >> 19)
+    return rows
+
+
+def _partitions(recipe: Recipe, name: str) -> Callable[[Numbers], Numbers]:
+    """Return what says in which partition rows are: any, one after the other, or mostly the first."""
+    if recipe.key_order == "sorted":
+        return lambda numbers: 10**9 + (numbers & ROW_MASK) // PARTITION_ROWS
+    others = [(1 - HOT_SHARE) / (PARTITIONS - 1)] * (PARTITIONS - 1)
+    pick = sampler(PARTITIONS, [HOT_SHARE, *others] if recipe.key_order == "hot" else None)
+    seed = seed_of(recipe.seed, "column", name)
+    return lambda numbers: 10**9 + pick(words(seed, numbers))
+
+
+def _sequence(encoder: CellEncoder, d: Distribution) -> Callable[[Numbers], Numbers]:
+    first = int(d.arguments[0]) if d.arguments else 0
+    could_be_null = any(re.fullmatch("[0-9]+", text) for text in encoder.dialect.null_values)
+    if not encoder.column.is_plain or could_be_null or not 0 <= first < 10**12:
+        raise ValueError("a sequence is for text and numbers, from 0 on")
+    if d.empty:
+        raise ValueError("a sequence has no empty cells")
+    return lambda numbers: (numbers & ROW_MASK) + first
+
+
+def _with_empty(encoder: CellEncoder, cells: Cells, weights: Weights, share: float) -> tuple[Cells, Weights]:
+    """Return the cells, and a share of empty ones."""
+    column, empty = encoder.column, encoder.encode("")
+    if column.default is not None and not column.is_plain and column.type != "BOOL":
+        raise BadRecipe(f"column {encoder.name}: cells without value take the feed's default there; leave none empty.")
+    if share >= 1:
+        return [empty], None
+    weights = weights or [1.0] * len(cells)
+    return [*cells, empty], [*weights, sum(weights) * share / (1 - share)]
+
+
+Arguments = Sequence[str]
+Chance = random.Random
+
+
+def _default(encoder: CellEncoder, chance: Chance, arguments: Arguments) -> tuple[Cells, Weights]:
+    column = encoder.column
+    if column.timestamp:
+        return _timestamp(encoder, chance, ())
+    if column.type in ("S", "N"):
+        return _text(encoder, chance, ()) if column.type == "S" else _uniform(encoder, chance, ("0", "9999.99"))
+    if column.type == "BOOL":
+        return [encoder.encode(names[0]) for names in (column.true, column.false)], None
+    make = {"B": _binary, "SS": _members, "NS": _members}.get(column.type, _document)
+    return [make(encoder, chance) for _ in range(POOL // 4)], None
+
+
+def _uniform(encoder: CellEncoder, chance: Chance, arguments: Arguments) -> tuple[Cells, Weights]:
+    low, high = arguments[:2]
+    decimals = int(arguments[2]) if len(arguments) > 2 else max(len(t.partition(".")[2]) for t in (low, high))
+    first, last = (round(float(text) * 10**decimals) for text in (low, high))
+    if first > last or not 0 <= decimals <= 9:
+        raise ValueError("the first is larger than the last, or there are over 9 decimals")
+    step = -(-(last - first) // (MOST_VALUES - 1)) or 1
+    numbers = range(first, last + 1, step)
+    return [encoder.number(f"{number / 10**decimals:.{decimals}f}") for number in numbers], None
+
+
+def _zipf(encoder: CellEncoder, chance: Chance, arguments: Arguments) -> tuple[Cells, Weights]:
+    exponent, count = float(arguments[0]), int(arguments[1])
+    prefix = arguments[2] if len(arguments) > 2 else ""
+    if not 1 <= count <= MOST_RANKS:
+        raise ValueError(f"{count:,} values: 1 to {MOST_RANKS:,} are accepted")
+    width = 0 if encoder.column.type == "N" else len(str(count))
+    cells = [encoder.number(f"{prefix}{number:0{width}d}") for number in range(1, count + 1)]
+    return cells, [rank**-exponent for rank in range(1, count + 1)]
+
+
+def _choice(encoder: CellEncoder, chance: Chance, arguments: Arguments) -> tuple[Cells, Weights]:
+    choices = [part.rpartition("=") if "=" in part else (part, "", "1") for part in arguments[0].split("|")]
+    weights = [float(weight) for _, _, weight in choices]
+    if min(weights) < 0 or not sum(weights):
+        raise ValueError("weights are not below 0, and not all 0")
+    return [encoder.encode(text) for text, _, _ in choices], weights if len(set(weights)) > 1 else None
+
+
+def _text(encoder: CellEncoder, chance: Chance, arguments: Arguments) -> tuple[Cells, Weights]:
+    least = int(arguments[0]) if arguments else 2
+    most = int(arguments[1]) if len(arguments) > 1 else max(least, 6)
+    if not 1 <= least <= most <= 10_000:
+        raise ValueError("a text has 1 to 10000 words")
+    if encoder.column.type != "S" or encoder.column.timestamp:
+        raise ValueError("text is for columns of type S")
+    return [encoder.encode(text) for text in _texts(encoder, chance, least, most)], None
+
+
+def _texts(encoder: CellEncoder, chance: Chance, least: int, most: int) -> Iterator[str]:
+    """Yield free text, of which shares have quotes and delimiters, or line breaks, in them."""
+    quote, delimiter = encoder.dialect.quote, encoder.dialect.delimiter
+    known = [word for word in WORDS if _is_usable(word, encoder)]
+    quoted, broken = (round(encoder.recipe.defects.share(kind) * POOL) for kind in (QUOTES, LINE_BREAKS))
+    if (quoted or broken) and not quote:
+        raise BadRecipe(f"the feed's files know no quotes: {QUOTES} and {LINE_BREAKS} cannot be made.")
+    if quoted + broken > POOL:
+        raise BadRecipe(f"the shares of {QUOTES} and {LINE_BREAKS} add up to more than all.")
+    for number in range(POOL):
+        text = ("_" if delimiter == " " and not quote else " ").join(
+            chance.choices(known, k=chance.randint(least, most))
+        )
+        at = chance.randint(1, len(text))
+        if number < quoted:
+            text = text[:at] + chance.choice(quote + delimiter) + text[at:] + chance.choice(quote + delimiter)
+        elif number < quoted + broken:
+            text = text[:at] + chance.choice(("\n", "\r\n", "\n\n")) + text[at:] + chance.choice(WORDS[:8])
+        yield text
+
+
+def _is_usable(word: str, encoder: CellEncoder) -> bool:
+    try:
+        word.encode(encoder.dialect.encoding)
+    except UnicodeEncodeError:
+        return False
+    return word not in encoder.dialect.null_values and (encoder.recipe.quoting == "all" or not encoder.quotes(word))
+
+
+def _timestamp(encoder: CellEncoder, chance: Chance, arguments: Arguments) -> tuple[Cells, Weights]:
+    """Times of the column's zone from the first day to the last, whole days where the unit is one.
+
+    They keep clear of the hours in which clocks change, where not every time is one or one only.
+    """
+    column, zone = encoder.column, ZoneInfo(encoder.column.zone)
+    first, last = (datetime.fromisoformat(day).replace(tzinfo=UTC) for day in arguments or ("2026-01-01", "2026-12-31"))
+    form, cells = column.timestamp[0] if column.timestamp else "iso", []
+    for _ in range(POOL):
+        when = first.replace(tzinfo=zone) + timedelta(days=chance.randint(0, (last - first).days))
+        if column.unit != "day":
+            when = when.replace(hour=6) + timedelta(seconds=chance.randrange(17 * 3600))
+        if "%" in form:  # what the form cannot express is left out
+            when = datetime.strptime(when.strftime(form), form).replace(tzinfo=zone)
+        cells.append(encoder.time(when))
+    return cells, None
+
+
+def _binary(encoder: CellEncoder, chance: Chance) -> EncodedCell:
+    data = chance.randbytes(chance.randint(8, 24))
+    text = data.hex() if encoder.column.encoding == "hex" else base64.b64encode(data).decode()
+    return encoder.encode(text, ("B", data))
+
+
+def _members(encoder: CellEncoder, chance: Chance) -> EncodedCell:
+    kind, separator = encoder.column.type, encoder.column.separator
+    known = [str(n) for n in range(30, 60)] if kind == "NS" else [word for word in WORDS if separator not in word]
+    found = chance.choices(known, k=chance.randint(1, 4))
+    return encoder.encode(separator.join(found), (kind, canonical_value(kind, set(found))))
+
+
+def _document(encoder: CellEncoder, chance: Chance) -> EncodedCell:
+    kind, number, word = encoder.column.type, chance.randrange(1000), chance.choice(WORDS)
+    value: Any = [number, word, number % 2 == 0]
+    item: Any = [{"N": str(number)}, {"S": word}, {"BOOL": number % 2 == 0}]
+    if kind == "M":
+        value = {"n": number, "word": word, "list": value, "none": None}
+        item = {"n": item[0], "word": item[1], "list": {"L": item}, "none": {"NULL": True}}
+    text = json.dumps(value, ensure_ascii=chance.random() < 0.5)
+    return encoder.encode(text, (kind, canonical_value(kind, item)))
+
+
+_CELLS: dict[str, Callable[[CellEncoder, Chance, Arguments], tuple[Cells, Weights]]] = {
+    "default": _default,
+    "uniform": _uniform,
+    "zipf": _zipf,
+    "choice": _choice,
+    "text": _text,
+    "timestamp": _timestamp,
+}
