@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from loadtest.workload.defects import BLANK_LINES, DUPLICATES
 from loadtest.workload.duplicates import keys_of, last_of_each
 from loadtest.workload.expected import MODULUS, KnownOutcome
-from loadtest.workload.hashing import U64, item_hashes_of, seed_of, value_hashes, words
+from loadtest.workload.hashing import U64, mixed_sums, seed_of, value_hashes, words
 from loadtest.workload.makers import Cells, Numbers, sampler
 from loadtest.workload.plan import Plan
 from loadtest.workload.recipe import ROW_BITS
@@ -65,7 +65,7 @@ def make(plan: Plan, file: int, first: int, count: int) -> Block:
     keys, contents = _repeats(plan, numbers, first)
     cells = {name: maker.make(numbers[keys if name in plan_keys else contents]) for name, maker in plan.makers.items()}
     bad = [inject.share for inject in plan.injects]
-    kinds = sampler(1 + len(bad), [max(0.0, 1 - sum(bad)), *bad])(_draw(plan, "bad", numbers))
+    kinds = sampler([max(0.0, 1 - sum(bad)), *bad])(_draw(plan, "bad", numbers))
     kinds[:1] = kinds[:1] if first else 0  # the first row of a file shows the encoding
     text, starts = plan.pieces.joined(_places(plan, cells, kinds, _draw(plan, "blank", numbers)))
     reasons = ("", *(inject.reason for inject in plan.injects))
@@ -115,4 +115,4 @@ def _hashes(plan: Plan, cells: Mapping[str, Cells], count: int) -> U64:
         for name in (part for part in parts if isinstance(part, str)):
             filled[cells[name].missing] = 0
         sums += filled
-    return item_hashes_of(sums)
+    return mixed_sums(sums)

@@ -1,26 +1,26 @@
 """Encodes the cells of a column as the file has them, with the value that each means."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from decimal import Decimal
+from typing import Any
 
-from loadtest.workload.canonical import canonical_value
+from loadtest.workload.checksum import Item
 from loadtest.workload.faults import BadRecipe
+from loadtest.workload.hashing import seed_of
 from loadtest.workload.recipe import Recipe
-
-Value = tuple[str, bytes]  # type and canonical value
 
 
 @dataclass(frozen=True, slots=True)
 class EncodedCell:
-    """A cell: its bytes in the file, its text as templates see it (None: no value), its value (None: the item has no
-    such attribute), and the point in time it means, if any.
+    """A cell: its bytes in the file, its text as templates see it (None: no value), the attributes that the item has of
+    it, and how often it comes, in proportion to others.
     """
 
     cell: bytes
     text: str | None
-    value: Value | None
-    epoch_s: int | None = None
+    item: Item
+    weight: float = 1.0
 
 
 class CellEncoder:
@@ -31,29 +31,33 @@ class CellEncoder:
     def __init__(self, recipe: Recipe, name: str, *, is_first: bool) -> None:
         self.recipe, self.name, self.column = recipe, name, recipe.schema.column(name)
         self.schema, self.dialect = recipe.schema, recipe.schema.dialect
-        self.attribute = self.column.name or name
+        self.attribute, self.is_dropped = self.column.name or name, self.schema.is_dropped(name)
         self.before = b"" if is_first else self.dialect.delimiter.encode(self.dialect.encoding)
-        self.is_dropped = self.schema.is_dropped(name)
+        self.seed = seed_of(recipe.seed, "column", name)
         self._comment = self.dialect.comment if is_first else ""
 
-    def encode(self, text: str, value: Value | None = None, epoch_s: int | None = None) -> EncodedCell:
-        """Return a cell with a text; `value` is what it means where that does not follow from text and type.
+    def encode(self, text: str, content: Any = None, *, weight: float = 1.0) -> EncodedCell:
+        """Return a cell with a text; `content` is what it means where that does not follow from the text.
 
         Raises:
             BadRecipe: the dialect cannot write it, or it is not a value of the column.
         """
         text = text.strip() if self.dialect.trim else text
-        cell = self.written(text)
-        if value:
-            return EncodedCell(cell, text, value, epoch_s)
-        may_be_null = self.dialect.quoted_nulls or not (self.quotes(text) and self.dialect.quote)
-        raw = None if may_be_null and text in self.dialect.null_values else text
-        meant = self.column.default if raw is None else raw
-        if meant is None and self.column.null == "empty":
-            meant = ""
-        if meant is None:
-            return EncodedCell(cell, None, ("NULL", b"true") if self.column.null == "null" else None)
-        return EncodedCell(cell, raw, self._value(meant))
+        is_unquoted = not (self.quotes(text) and self.dialect.quote)
+        is_null = content is None and text in self.dialect.null_values and (self.dialect.quoted_nulls or is_unquoted)
+        cell = EncodedCell(self.written(text), None if is_null else text, {}, weight)
+        if self.is_dropped:
+            return cell
+        value: dict[str, Any] = {self.column.type: content}
+        if content is None:
+            value = self._value(self.column.default if is_null else text)
+        return replace(cell, item={self.attribute: value} if value else {})
+
+    def _value(self, text: str | None) -> dict[str, Any]:
+        """Return what a text means; of none, what the feed says."""
+        if text is None and self.column.null != "empty":
+            return {"NULL": True} if self.column.null == "null" else {}
+        return {self.column.type: self._content(text or "")}
 
     def quotes(self, text: str) -> bool:
         """Return whether a text is written in quotes; the empty one never is."""
@@ -62,11 +66,7 @@ class CellEncoder:
         return bool(text) and (self.recipe.quoting == "all" or is_comment or any(mark in text for mark in marks))
 
     def written(self, text: str) -> bytes:
-        """Return a text as the file has it.
-
-        Raises:
-            BadRecipe: the dialect cannot write it.
-        """
+        """Return a text as the file has it."""
         d, is_quoted = self.dialect, self.quotes(text)
         written = text.replace(d.escape, d.escape * 2) if d.escape else text
         if is_quoted and d.quote:
@@ -80,26 +80,27 @@ class CellEncoder:
         except UnicodeEncodeError:
             raise BadRecipe(f"column {self.name}: {text!r} is not {d.encoding} text; leave it out.") from None
 
-    def _value(self, text: str) -> Value:
+    def _content(self, text: str) -> Any:
         kind, column = self.column.type, self.column
         if kind == "BOOL":
             true, false = ({word.lower() for word in words} for words in (column.true, column.false))
             if text.lower() not in true | false:
                 raise BadRecipe(f"column {self.name}: {text!r} is neither the feed's true nor its false.")
-            return kind, canonical_value(kind, text.lower() in true)
+            return text.lower() in true
         if kind == "N":
             text = text.replace(self.dialect.thousands, "") if self.dialect.thousands else text
             try:
-                return kind, canonical_value(kind, str(Decimal(text.replace(self.dialect.decimal, "."))))
+                return str(Decimal(text.replace(self.dialect.decimal, ".")))
             except ArithmeticError:
                 raise BadRecipe(f"column {self.name}: {text!r} is not a number of the feed.") from None
         if not column.is_plain:
             raise BadRecipe(f"column {self.name}: {text!r} is not read as {kind} here; use the default distribution.")
-        return kind, text.encode()
+        return text
 
-    def number(self, text: str) -> EncodedCell:
+    def number(self, text: str, *, weight: float = 1.0) -> EncodedCell:
         """Return the cell of a number that is written with a decimal point."""
-        return self.encode(text.replace(".", self.dialect.decimal) if self.column.type == "N" else text)
+        is_number = self.column.type == "N"
+        return self.encode(text.replace(".", self.dialect.decimal) if is_number else text, weight=weight)
 
     def time(self, when: datetime) -> EncodedCell:
         """Return the cell of a time, which is of the column's zone; it must be one that the column's unit can hold."""
@@ -115,5 +116,8 @@ class CellEncoder:
             meant = str(epoch_s * {"s": 1, "ms": 1000, "us": 1_000_000}[column.unit])
         else:
             meant = iso.replace("Z", {"s": "Z", "ms": ".000Z", "us": ".000000Z"}[column.unit])
-        text = forms.get(column.timestamp[0]) or when.strftime(column.timestamp[0])
-        return self.encode(text, (column.type, meant.encode()), epoch_s)
+        cell = self.encode(forms.get(column.timestamp[0]) or when.strftime(column.timestamp[0]), meant)
+        if self.schema.ttl and self.schema.ttl[0] == self.name:
+            _, after_s, attribute = self.schema.ttl
+            cell = replace(cell, item={**cell.item, attribute: {"N": str(epoch_s + after_s)}})
+        return cell

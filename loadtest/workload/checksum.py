@@ -1,7 +1,7 @@
 """A checksum of the items of a table: the same in any order, in any portions, from any number of readers."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import islice
 from typing import Any
 
@@ -9,7 +9,7 @@ import numpy as np
 
 from loadtest.workload.canonical import canonical_value
 from loadtest.workload.expected import MODULUS
-from loadtest.workload.hashing import U64, item_hashes_of, linear, value_hashes
+from loadtest.workload.hashing import U64, mixed_sums, linear, value_hashes
 
 Item = Mapping[str, Mapping[str, Any]]  # DynamoDB JSON
 _ITEMS = 2048  # at a time: few calls an item, and little memory
@@ -41,6 +41,11 @@ class Checksum:
 
 def item_hashes(items: list[Item], not_summed: frozenset[str] = frozenset()) -> U64:
     """Return the hash of each item; equal items have equal hashes, in whatever order or spelling their values are."""
+    return mixed_sums(value_sums(items, not_summed))
+
+
+def value_sums(items: Sequence[Item], not_summed: frozenset[str] = frozenset()) -> U64:
+    """Return the sum of the hashes of each item's values; that of an item's parts adds up to that of the item."""
     columns: dict[tuple[str, str], tuple[list[int], list[Any]]] = defaultdict(lambda: ([], []))
     for row, item in enumerate(items):
         for name, value in item.items():
@@ -52,4 +57,4 @@ def item_hashes(items: list[Item], not_summed: frozenset[str] = frozenset()) -> 
     for (name, kind), (rows, contents) in columns.items():
         if name not in not_summed:
             sums[rows] += value_hashes(name, kind, *linear([canonical_value(kind, content) for content in contents]))
-    return item_hashes_of(sums)
+    return sums

@@ -9,11 +9,10 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from loadtest.workload.canonical import canonical_value
 from loadtest.workload.cell_encoder import CellEncoder, EncodedCell
 from loadtest.workload.defects import LINE_BREAKS, QUOTES
 from loadtest.workload.faults import BadRecipe
-from loadtest.workload.hashing import seed_of, words
+from loadtest.workload.hashing import words
 from loadtest.workload.makers import ROW_MASK, Digits, Maker, Numbers, Pieces, Pool, sampler
 from loadtest.workload.recipe import FORMS, Distribution, Recipe
 
@@ -24,9 +23,8 @@ PARTITIONS, PARTITION_ROWS, HOT_SHARE = 100_000, 1_000, 0.9  # of keys at random
 WORDS = (  # a good part of them beyond ASCII
     "leave at the back door call before noon fragile gift second floor ring twice no bill urgent paid by card "
     "Köln Málaga Łódź Århus Győr Zürich naïve café 東京 blanket kettle lamp skillet pump monitor notebook"
-).split()
+).split()  # noqa: SIM905
 Cells = list[EncodedCell]
-Weights = list[float] | None
 
 
 def maker_of(encoder: CellEncoder, pieces: Pieces) -> Maker:
@@ -40,20 +38,20 @@ def maker_of(encoder: CellEncoder, pieces: Pieces) -> Maker:
     if name == schema.numbering_column:
         return Digits(encoder, pieces, _numbering(recipe, name, given), 4, is_numbering=True)
     if name == schema.partition_column and given is None:
-        return Digits(encoder, pieces, _partitions(recipe, name), 3)
+        return Digits(encoder, pieces, _partitions(encoder), 3)
     d = given or Distribution()
     try:
         if d.kind == "sequence":
             return Digits(encoder, pieces, _sequence(encoder, d), 4)
-        cells, weights = _CELLS[d.kind](encoder, random.Random(f"{recipe.seed}\0{name}"), d.arguments)
+        cells = _CELLS[d.kind](encoder, random.Random(f"{recipe.seed}\0{name}"), d.arguments)
     except BadRecipe:
         raise
     except (ValueError, ArithmeticError, IndexError) as error:
         raise BadRecipe(f"column {name}: {d} is not understood ({error}); the form is {FORMS[d.kind]}.") from error
-    cells, weights = _with_empty(encoder, cells, weights, d.empty) if d.empty else (cells, weights)
+    cells = _with_empty(encoder, cells, d.empty) if d.empty else cells
     if name in schema.key_columns and not all(cell.text for cell in cells):
         raise BadRecipe(f"column {name} is part of a key and may not be empty; `empty_key` makes rows that are.")
-    return Pool(encoder, pieces, cells, weights)
+    return Pool(encoder, pieces, cells)
 
 
 def _numbering(recipe: Recipe, name: str, given: Distribution | None) -> Callable[[Numbers], Numbers]:
@@ -80,14 +78,13 @@ def shuffled(rows: Numbers, seed: int) -> Numbers:
     return rows
 
 
-def _partitions(recipe: Recipe, name: str) -> Callable[[Numbers], Numbers]:
+def _partitions(encoder: CellEncoder) -> Callable[[Numbers], Numbers]:
     """Return what says in which partition rows are: any, one after the other, or mostly the first."""
-    if recipe.key_order == "sorted":
+    if encoder.recipe.key_order == "sorted":
         return lambda numbers: 10**9 + (numbers & ROW_MASK) // PARTITION_ROWS
-    others = [(1 - HOT_SHARE) / (PARTITIONS - 1)] * (PARTITIONS - 1)
-    pick = sampler(PARTITIONS, [HOT_SHARE, *others] if recipe.key_order == "hot" else None)
-    seed = seed_of(recipe.seed, "column", name)
-    return lambda numbers: 10**9 + pick(words(seed, numbers))
+    is_hot = encoder.recipe.key_order == "hot"
+    pick = sampler([HOT_SHARE / (1 - HOT_SHARE) * PARTITIONS if is_hot else 1.0, *[1.0] * (PARTITIONS - 1)])
+    return lambda numbers: 10**9 + pick(words(encoder.seed, numbers))
 
 
 def _sequence(encoder: CellEncoder, d: Distribution) -> Callable[[Numbers], Numbers]:
@@ -100,34 +97,33 @@ def _sequence(encoder: CellEncoder, d: Distribution) -> Callable[[Numbers], Numb
     return lambda numbers: (numbers & ROW_MASK) + first
 
 
-def _with_empty(encoder: CellEncoder, cells: Cells, weights: Weights, share: float) -> tuple[Cells, Weights]:
+def _with_empty(encoder: CellEncoder, cells: Cells, share: float) -> Cells:
     """Return the cells, and a share of empty ones."""
-    column, empty = encoder.column, encoder.encode("")
+    column = encoder.column
     if column.default is not None and not column.is_plain and column.type != "BOOL":
         raise BadRecipe(f"column {encoder.name}: cells without value take the feed's default there; leave none empty.")
     if share >= 1:
-        return [empty], None
-    weights = weights or [1.0] * len(cells)
-    return [*cells, empty], [*weights, sum(weights) * share / (1 - share)]
+        return [encoder.encode("")]
+    return [*cells, encoder.encode("", weight=sum(cell.weight for cell in cells) * share / (1 - share))]
 
 
 Arguments = Sequence[str]
 Chance = random.Random
 
 
-def _default(encoder: CellEncoder, chance: Chance, arguments: Arguments) -> tuple[Cells, Weights]:
+def _default(encoder: CellEncoder, chance: Chance, arguments: Arguments) -> Cells:
     column = encoder.column
     if column.timestamp:
         return _timestamp(encoder, chance, ())
     if column.type in ("S", "N"):
         return _text(encoder, chance, ()) if column.type == "S" else _uniform(encoder, chance, ("0", "9999.99"))
     if column.type == "BOOL":
-        return [encoder.encode(names[0]) for names in (column.true, column.false)], None
+        return [encoder.encode(names[0]) for names in (column.true, column.false)]
     make = {"B": _binary, "SS": _members, "NS": _members}.get(column.type, _document)
-    return [make(encoder, chance) for _ in range(POOL // 4)], None
+    return [make(encoder, chance) for _ in range(POOL // 4)]
 
 
-def _uniform(encoder: CellEncoder, chance: Chance, arguments: Arguments) -> tuple[Cells, Weights]:
+def _uniform(encoder: CellEncoder, chance: Chance, arguments: Arguments) -> Cells:
     low, high = arguments[:2]
     decimals = int(arguments[2]) if len(arguments) > 2 else max(len(t.partition(".")[2]) for t in (low, high))
     first, last = (round(float(text) * 10**decimals) for text in (low, high))
@@ -135,35 +131,34 @@ def _uniform(encoder: CellEncoder, chance: Chance, arguments: Arguments) -> tupl
         raise ValueError("the first is larger than the last, or there are over 9 decimals")
     step = -(-(last - first) // (MOST_VALUES - 1)) or 1
     numbers = range(first, last + 1, step)
-    return [encoder.number(f"{number / 10**decimals:.{decimals}f}") for number in numbers], None
+    return [encoder.number(f"{number / 10**decimals:.{decimals}f}") for number in numbers]
 
 
-def _zipf(encoder: CellEncoder, chance: Chance, arguments: Arguments) -> tuple[Cells, Weights]:
+def _zipf(encoder: CellEncoder, chance: Chance, arguments: Arguments) -> Cells:
     exponent, count = float(arguments[0]), int(arguments[1])
     prefix = arguments[2] if len(arguments) > 2 else ""
     if not 1 <= count <= MOST_RANKS:
         raise ValueError(f"{count:,} values: 1 to {MOST_RANKS:,} are accepted")
     width = 0 if encoder.column.type == "N" else len(str(count))
-    cells = [encoder.number(f"{prefix}{number:0{width}d}") for number in range(1, count + 1)]
-    return cells, [rank**-exponent for rank in range(1, count + 1)]
+    return [encoder.number(f"{prefix}{rank:0{width}d}", weight=rank**-exponent) for rank in range(1, count + 1)]
 
 
-def _choice(encoder: CellEncoder, chance: Chance, arguments: Arguments) -> tuple[Cells, Weights]:
+def _choice(encoder: CellEncoder, chance: Chance, arguments: Arguments) -> Cells:
     choices = [part.rpartition("=") if "=" in part else (part, "", "1") for part in arguments[0].split("|")]
-    weights = [float(weight) for _, _, weight in choices]
-    if min(weights) < 0 or not sum(weights):
+    cells = [encoder.encode(text, weight=float(weight)) for text, _, weight in choices]
+    if min(cell.weight for cell in cells) < 0 or not any(cell.weight for cell in cells):
         raise ValueError("weights are not below 0, and not all 0")
-    return [encoder.encode(text) for text, _, _ in choices], weights if len(set(weights)) > 1 else None
+    return cells
 
 
-def _text(encoder: CellEncoder, chance: Chance, arguments: Arguments) -> tuple[Cells, Weights]:
+def _text(encoder: CellEncoder, chance: Chance, arguments: Arguments) -> Cells:
     least = int(arguments[0]) if arguments else 2
     most = int(arguments[1]) if len(arguments) > 1 else max(least, 6)
     if not 1 <= least <= most <= 10_000:
         raise ValueError("a text has 1 to 10000 words")
     if encoder.column.type != "S" or encoder.column.timestamp:
         raise ValueError("text is for columns of type S")
-    return [encoder.encode(text) for text in _texts(encoder, chance, least, most)], None
+    return [encoder.encode(text) for text in _texts(encoder, chance, least, most)]
 
 
 def _texts(encoder: CellEncoder, chance: Chance, least: int, most: int) -> Iterator[str]:
@@ -195,7 +190,7 @@ def _is_usable(word: str, encoder: CellEncoder) -> bool:
     return word not in encoder.dialect.null_values and (encoder.recipe.quoting == "all" or not encoder.quotes(word))
 
 
-def _timestamp(encoder: CellEncoder, chance: Chance, arguments: Arguments) -> tuple[Cells, Weights]:
+def _timestamp(encoder: CellEncoder, chance: Chance, arguments: Arguments) -> Cells:
     """Times of the column's zone from the first day to the last, whole days where the unit is one.
 
     They keep clear of the hours in which clocks change, where not every time is one or one only.
@@ -210,34 +205,34 @@ def _timestamp(encoder: CellEncoder, chance: Chance, arguments: Arguments) -> tu
         if "%" in form:  # what the form cannot express is left out
             when = datetime.strptime(when.strftime(form), form).replace(tzinfo=zone)
         cells.append(encoder.time(when))
-    return cells, None
+    return cells
 
 
 def _binary(encoder: CellEncoder, chance: Chance) -> EncodedCell:
     data = chance.randbytes(chance.randint(8, 24))
     text = data.hex() if encoder.column.encoding == "hex" else base64.b64encode(data).decode()
-    return encoder.encode(text, ("B", data))
+    return encoder.encode(text, data)
 
 
 def _members(encoder: CellEncoder, chance: Chance) -> EncodedCell:
-    kind, separator = encoder.column.type, encoder.column.separator
-    known = [str(n) for n in range(30, 60)] if kind == "NS" else [word for word in WORDS if separator not in word]
+    is_numbers, separator = encoder.column.type == "NS", encoder.column.separator
+    known = [str(n) for n in range(30, 60)] if is_numbers else [word for word in WORDS if separator not in word]
     found = chance.choices(known, k=chance.randint(1, 4))
-    return encoder.encode(separator.join(found), (kind, canonical_value(kind, set(found))))
+    return encoder.encode(separator.join(found), set(found))
 
 
 def _document(encoder: CellEncoder, chance: Chance) -> EncodedCell:
-    kind, number, word = encoder.column.type, chance.randrange(1000), chance.choice(WORDS)
+    number, word = chance.randrange(1000), chance.choice(WORDS)
     value: Any = [number, word, number % 2 == 0]
     item: Any = [{"N": str(number)}, {"S": word}, {"BOOL": number % 2 == 0}]
-    if kind == "M":
+    if encoder.column.type == "M":
         value = {"n": number, "word": word, "list": value, "none": None}
         item = {"n": item[0], "word": item[1], "list": {"L": item}, "none": {"NULL": True}}
     text = json.dumps(value, ensure_ascii=chance.random() < 0.5)
-    return encoder.encode(text, (kind, canonical_value(kind, item)))
+    return encoder.encode(text, item)
 
 
-_CELLS: dict[str, Callable[[CellEncoder, Chance, Arguments], tuple[Cells, Weights]]] = {
+_CELLS: dict[str, Callable[[CellEncoder, Chance, Arguments], Cells]] = {
     "default": _default,
     "uniform": _uniform,
     "zipf": _zipf,

@@ -1,8 +1,8 @@
 """Which rows have the key of an earlier one. They stand close together: in groups of 32 rows of the file.
 
 The loader promises that the last row of a key stays only where it reads both in order. So a row replaces another by
-different content only in the beginning of a file, which no loader cuts; everywhere else a row with the key of another is
-that row once more, and the table is the same whichever is written last.
+different content only in the beginning of a file, which no loader cuts; everywhere else a row with the key of another
+is that row once more, and the table is the same whichever is written last.
 """
 
 import numpy as np

@@ -62,6 +62,6 @@ def value_hashes(name: str, kind: str, linears: U64, powers_of_length: U64) -> U
     return mix((linears + powers_of_length) ^ seed_of(name, kind))
 
 
-def item_hashes_of(sums: U64) -> U64:
+def mixed_sums(sums: U64) -> U64:
     """Return the hashes of items, given the sums of their values' hashes."""
     return mix(sums + np.uint64(1))

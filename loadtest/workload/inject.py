@@ -1,7 +1,7 @@
 """Bad rows: which cells become what, so that a row is rejected for one reason only."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from ingest.contract import Reason
 from loadtest.workload.faults import BadRecipe
@@ -25,18 +25,12 @@ _CELLS = {Reason.NUMBER_OUT_OF_RANGE: b"1e400", Reason.MISSING_VALUE: b"", Reaso
 _NEITHER = b"{no!}"  # not a number, boolean, timestamp, binary or JSON
 
 
-@dataclass(frozen=True, slots=True)
-class Inject:
+class Inject(NamedTuple):
     """One way to spoil a row: for which reason, in what share of the rows, and the cells that become others."""
 
     reason: str
     share: float
     cells: Cells
-
-    @property
-    def size(self) -> int:
-        """The bytes of these cells."""
-        return sum(map(len, self.cells.values()))
 
 
 def injects_of(recipe: Recipe, columns: tuple[str, ...]) -> list[Inject]:
@@ -72,7 +66,8 @@ def _ways(reason: str, schema: Schema, columns: tuple[str, ...]) -> list[Cells]:
             names = _long(reason, schema, columns)
         case _:
             names = {name: _cell(reason, schema.column(name), d) for name in columns if _fits(reason, name, schema)}
-            names = names if len(columns) > 1 else {name: cell for name, cell in names.items() if cell}
+            if reason == Reason.BAD_ENCODING or len(columns) == 1:
+                names = {name: cell for name, cell in names.items() if cell}
     return [{name: before[name] + cell} for name, cell in names.items()]
 
 
@@ -118,15 +113,6 @@ def _cell(reason: str, column: Column, dialect: Dialect) -> bytes:
 
 
 def _undecodable(encoding: str) -> bytes:
-    """Return bytes that are not text in an encoding.
-
-    Raises:
-        BadRecipe: every byte is.
-    """
-    for byte in range(255, 127, -1):
-        cell = b"no" + bytes([byte]) + b"text"
-        try:
-            cell.decode(encoding)
-        except UnicodeDecodeError:
-            return cell
-    raise BadRecipe(f"any bytes are {encoding} text: bad_encoding cannot be made.")
+    """Return bytes that are not text in an encoding; none, if every byte is."""
+    cells = (b"no" + bytes([byte]) + b"text" for byte in range(255, 127, -1))
+    return next((cell for cell in cells if "\ufffd" in cell.decode(encoding, "replace")), b"")

@@ -13,8 +13,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from loadtest.workload.cell_encoder import CellEncoder, EncodedCell, Value
-from loadtest.workload.hashing import U64, linear, seed_of, value_hashes, words
+from loadtest.workload.cell_encoder import CellEncoder, EncodedCell
+from loadtest.workload.checksum import value_sums
+from loadtest.workload.hashing import U64, linear, value_hashes, words
 from loadtest.workload.recipe import ROW_BITS
 
 Numbers = NDArray[np.int64]
@@ -75,8 +76,8 @@ class Pieces:
 
 @dataclass(slots=True)
 class Cells:
-    """The cells of some rows: their pieces; the hashes of what items have of them, 0 where they have nothing; the pieces
-    of their text, and whether there is none, as templates see it.
+    """The cells of some rows: their pieces; the hashes of what items have of them, 0 where that is nothing; the pieces of
+    their text, and whether there is none, as templates see it.
     """
 
     pieces: list[Piece]
@@ -86,33 +87,18 @@ class Cells:
 
 
 class Pool:
-    """Chooses one of some cells for each row: all are equally likely, or by weights. The first row of a file has one
-    beyond ASCII, if there is one: it shows the loader that the encoding is right.
+    """Chooses one of some cells for each row. The first row of a file has one beyond ASCII, if there is one: it shows the
+    loader that the encoding is right.
     """
 
-    def __init__(
-        self, encoder: CellEncoder, pieces: Pieces, cells: Sequence[EncodedCell], weights: Sequence[float] | None = None
-    ) -> None:
-        self._seed, self._pick = seed_of(encoder.recipe.seed, "column", encoder.name), sampler(len(cells), weights)
+    def __init__(self, encoder: CellEncoder, pieces: Pieces, cells: Sequence[EncodedCell]) -> None:
+        self._seed, self._pick = encoder.seed, sampler([cell.weight for cell in cells])
         written = [encoder.before + cell.cell for cell in cells]
-        self.width = max(map(len, written))
         self._written, self._texts = pieces.add(written), pieces.add([(cell.text or "").encode() for cell in cells])
         self._missing = np.array([cell.text is None for cell in cells])
-        self._hashes = np.zeros(len(cells), np.uint64)
-        if not encoder.is_dropped:
-            self._add(encoder.attribute, [cell.value for cell in cells])
-        if encoder.schema.ttl and encoder.schema.ttl[0] == encoder.name:
-            _, after_s, attribute = encoder.schema.ttl
-            times = [None if cell.epoch_s is None else cell.epoch_s + after_s for cell in cells]
-            self._add(attribute, [None if time is None else ("N", b"%d" % time) for time in times])
+        self._hashes = value_sums([cell.item for cell in cells])
+        self.width = max(map(len, written))
         self.anchor = next((at for at, cell in enumerate(cells) if cell.text and not cell.text.isascii()), None)
-
-    def _add(self, attribute: str, values: Sequence[Value | None]) -> None:
-        """Add the hashes of an attribute that the item has of each cell."""
-        for kind in {value[0] for value in values if value}:
-            having = [at for at, value in enumerate(values) if value and value[0] == kind]
-            contents = [value[1] for value in values if value and value[0] == kind]
-            self._hashes[having] += value_hashes(attribute, kind, *linear(contents))
 
     def make(self, numbers: Numbers) -> Cells:
         """Return the cells of some rows."""
@@ -158,10 +144,11 @@ class Digits:
 Maker = Pool | Digits
 
 
-def sampler(count: int, weights: Sequence[float] | None = None) -> Callable[[U64], Numbers]:
-    """Return what chooses among values by 32 random bits: all are equally likely, or by weights."""
-    if weights is None:
-        return lambda chance: (chance * np.uint64(count) >> np.uint64(32)).astype(np.int64)
+def sampler(weights: Sequence[float]) -> Callable[[U64], Numbers]:
+    """Return what chooses among values by their weights, given 32 random bits."""
+    count = np.uint64(len(weights))
+    if len(set(weights)) == 1:
+        return lambda chance: (chance * count >> np.uint64(32)).astype(np.int64)
     limits = (np.cumsum(weights) * ((1 << 32) / sum(weights))).astype(np.uint64)
     limits[-1] = 1 << 32
     return lambda chance: np.searchsorted(limits, chance, side="right")

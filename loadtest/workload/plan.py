@@ -4,11 +4,10 @@ from dataclasses import replace
 from functools import lru_cache
 
 from ingest.contract import Reason
-from loadtest.workload.canonical import canonical_value
 from loadtest.workload.cell_encoder import CellEncoder
+from loadtest.workload.checksum import value_sums
 from loadtest.workload.distributions import maker_of
 from loadtest.workload.faults import BadRecipe
-from loadtest.workload.hashing import linear, value_hashes
 from loadtest.workload.inject import injects_of
 from loadtest.workload.makers import Piece, Pieces
 from loadtest.workload.recipe import Recipe
@@ -29,7 +28,7 @@ class Plan:
         templates: attributes that are filled from columns: a literal's piece, a column's name, a literal's piece, ...
         constants: the sum of the hashes that each item has of the feed's constants.
         ordered_rows: in these first rows of a file one may replace another by other content.
-        row_bytes: of a row at most, but for bad ones; `likely_row_bytes`: about.
+        row_bytes: of a row at most, without its bad cells, `most_bad_bytes` at most; `likely_row_bytes`: about.
         not_summed: the attributes that the file says nothing of: where it lies, and when it is loaded.
         head, foot: what stands before and behind the rows.
     """
@@ -53,7 +52,9 @@ class Plan:
         self.line_ends = pieces.add([line_end]), pieces.add([2 * line_end])
         self.templates = [(name, _template(text, pieces)) for name, text in schema.templates]
         self.constants = _constants(schema)
-        bad_bytes = sum(inject.share * inject.size for inject in self.injects)
+        sizes = [sum(map(len, inject.cells.values())) for inject in self.injects]
+        self.most_bad_bytes = max(sizes, default=0)
+        bad_bytes = sum(inject.share * size for inject, size in zip(self.injects, sizes, strict=True))
         self.row_bytes = sum(maker.width for maker in self.makers.values()) + 2 * len(line_end)
         self.likely_row_bytes = self.row_bytes * _FILLED + bad_bytes
         self.ordered_rows = int(recipe.segment_bytes / 4 / (self.row_bytes + 4 * bad_bytes))
@@ -121,14 +122,12 @@ def _template(text: str, pieces: Pieces) -> list[str | list[Piece]]:
 
 
 def _constants(schema: Schema) -> int:
-    total = 0
+    """Return the sum of the hashes of the attributes that every item has."""
     for name, text, kind in schema.attributes:
         if kind != "S" and (is_template(text) or kind != "N"):
-            what = "templates" if is_template(text) else "constants"
-            raise BadRecipe(f"attribute {name}: {what} of type {kind} are not generated.")
-        if not is_template(text):
-            total += int(value_hashes(name, kind, *linear([canonical_value(kind, text)]))[0])
-    return total % (1 << 64)
+            raise BadRecipe(f"attribute {name}: {text!r} of type {kind} is not generated.")
+    constants = {name: {kind: text} for name, text, kind in schema.attributes if not is_template(text)}
+    return int(value_sums([constants])[0])
 
 
 def _head(recipe: Recipe, encoders: list[CellEncoder]) -> bytes:

@@ -1,12 +1,16 @@
 """A recipe -> the bytes of its file, block by block, and what must be found of them. Memory does not grow with it."""
 
-from collections.abc import Iterator
+import bz2
+import zlib
+from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import partial
+from typing import Any
 
 import numpy as np
+import pyarrow as pa
 
 from loadtest.workload.block import Block, make
-from loadtest.workload.compression import compressor
 from loadtest.workload.duplicates import GROUP
 from loadtest.workload.expected import KnownOutcome
 from loadtest.workload.faults import BadRecipe
@@ -18,6 +22,7 @@ BLOCK_ROWS = 8192  # few calls a row, and what is worked on stays in the cache
 _LEAST_ROW_BYTES = 16  # about: where the size of the file is given, no more rows are made at a time than may fit
 _SEGMENT_LEAST = 2 * 1024 * 1024  # bytes: no loader cuts a file into smaller parts
 _WINDOW_ROWS = 1_000_000  # how many keys a loader compares at least
+_LEVEL = 1  # of compression: generating is to be bound by the CPU as little as may be
 _CUT_LOSES = 16  # rows at most that count as written and not as superseded, where their group of 32 is cut in two
 
 
@@ -38,7 +43,7 @@ class Generation:
     @property
     def most_bytes(self) -> int:
         """No more bytes than these come out."""
-        row_bytes = self.plan.row_bytes + max((inject.size for inject in self.plan.injects), default=0)
+        row_bytes = self.plan.row_bytes + self.plan.most_bad_bytes
         most = self.recipe.text_bytes or len(self.plan.head + self.plan.foot) + (self.recipe.rows or 0) * row_bytes
         return most + most // 100 + 1024  # what cannot be compressed grows a little
 
@@ -49,14 +54,14 @@ class Generation:
 
     def __iter__(self) -> Iterator[bytes]:
         """Yield the file's bytes, some 100 KB to 1 MB at a time."""
-        packed, size = compressor(self.recipe.compression), 0
+        (compress, flush), size = _compressor(self.recipe.compression), 0
         for text in self._texts():
-            data = packed.compress(text)
+            data = compress(text)
             size += len(data)
             self.known_outcome = replace(self.known_outcome, bytes=size)
             if data:
                 yield data
-        data = packed.flush()
+        data = flush()
         self.known_outcome = self._reported(replace(self.known_outcome, bytes=size + len(data)))
         if data:
             yield data
@@ -102,8 +107,20 @@ class Generation:
         return replace(known_outcome, superseded=(least, most))
 
 
+def _compressor(name: str) -> tuple[Callable[[Any], bytes], Callable[[], bytes]]:
+    """Return what compresses some bytes, and what ends it. Zstandard is Arrow's, a frame for each portion."""
+    match name:
+        case "gzip" | "bz2":
+            packed = zlib.compressobj(_LEVEL, wbits=31) if name == "gzip" else bz2.BZ2Compressor(_LEVEL)
+            return packed.compress, packed.flush
+        case "zstd":
+            return partial(pa.compress, codec="zstd", asbytes=True), bytes
+        case _:
+            return bytes, bytes
+
+
 def hashes_of(recipe: Recipe) -> U64:
-    """Return the hash of each item that a good row of a file becomes, those that are replaced too, in the rows' order."""
+    """Return the hash of the item that each good row of a file becomes, if it is replaced too."""
     blocks = [block.hashes[block.kinds == 0] for block in Generation(recipe).blocks()]
     return np.concatenate([np.zeros(0, np.uint64), *blocks])
 

@@ -49,7 +49,11 @@ def test_the_same_recipe_gives_the_same_bytes_and_another_seed_others() -> None:
 
 def test_bytes_do_not_change_from_version_to_version() -> None:
     """If this fails, files made before can no longer be made again: say so in the changelog."""
-    feeds: list[tuple[str, dict[str, float]]] = [("plain", {"duplicates": 0.2}), ("everything", DEFECTS), ("german", {})]
+    feeds: list[tuple[str, dict[str, float]]] = [
+        ("plain", {"duplicates": 0.2}),
+        ("everything", DEFECTS),
+        ("german", {}),
+    ]
     text = b"".join(b"".join(Generation(recipe(feed, rows=500, defects=defects))) for feed, defects in feeds)
     assert hashlib.sha256(text).hexdigest() == FROZEN
 
