@@ -9,7 +9,7 @@ import numpy as np
 
 from loadtest.workload.canonical import canonical_value
 from loadtest.workload.expected import MODULUS
-from loadtest.workload.hashing import U64, mixed_sums, linear, value_hashes
+from loadtest.workload.hashing import U64, linear, mixed_sums, value_hashes
 
 Item = Mapping[str, Mapping[str, Any]]  # DynamoDB JSON
 _ITEMS = 2048  # at a time: few calls an item, and little memory

@@ -7,7 +7,6 @@ import signal
 import sys
 import tomllib
 from collections.abc import Callable, Iterator
-from functools import partial
 from pathlib import Path
 from textwrap import fill, indent
 from typing import Any, get_args
@@ -17,11 +16,12 @@ from rich.console import Console
 from rich.progress import DownloadColumn, Progress, TransferSpeedColumn
 
 from loadtest.workload.defects import REJECTED, UNUSUAL
+from loadtest.workload.distributions import FORMS
 from loadtest.workload.expected import KnownOutcome
 from loadtest.workload.faults import BadRecipe
-from loadtest.workload.recipe import FORMS, Compression, KeyOrder, Quoting, Recipe, recipe_of
+from loadtest.workload.recipe import Compression, KeyOrder, Quoting, Recipe, recipe_of
 from loadtest.workload.stream import Generation
-from loadtest.workload.upload import known_outcome_path, write_to
+from loadtest.workload.targets import known_outcome_path, write_to
 
 INTERRUPTED, BROKEN_PIPE = 130, 141
 LINE_ENDS = {"lf": "\n", "crlf": "\r\n"}
@@ -77,7 +77,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--file", type=int, help="files of other numbers have other keys (default 0)")
     add("--segment-mb", type=float, help="what the loader keeps in order at least (default 64)")
     add("--quiet", action="store_true", help="no bar, and no line at the end")
-    add("--endpoint-url", help="of S3, if it is not that of AWS")
 
 
 def recipe_from(arguments: argparse.Namespace) -> Recipe:
@@ -144,8 +143,7 @@ def run(arguments: argparse.Namespace) -> int:
     signal.signal(signal.SIGTERM, lambda number, frame: signal.raise_signal(signal.SIGINT))
     try:
         recipe = recipe_from(arguments)
-        client = partial(_s3, arguments.endpoint_url)
-        known_outcome = generate(recipe, arguments.out, client=client, is_quiet=arguments.quiet)
+        known_outcome = generate(recipe, arguments.out, client=_s3, is_quiet=arguments.quiet)
     except BadRecipe as error:
         return _fail(str(error), 2)
     except BrokenPipeError:  # whoever reads has enough, as `head` does
@@ -204,9 +202,8 @@ def _fail(sentence: str, code: int) -> int:
     return code
 
 
-def _s3(endpoint_url: str | None) -> Any:
+def _s3() -> Any:
     import boto3
     from botocore.config import Config
 
-    config = Config(retries={"mode": "standard", "max_attempts": 10})
-    return boto3.client("s3", endpoint_url=endpoint_url, config=config)
+    return boto3.client("s3", config=Config(retries={"mode": "standard", "max_attempts": 10}))

@@ -14,16 +14,25 @@ from loadtest.workload.defects import LINE_BREAKS, QUOTES
 from loadtest.workload.faults import BadRecipe
 from loadtest.workload.hashing import words
 from loadtest.workload.makers import ROW_MASK, Digits, Maker, Numbers, Pieces, Pool, sampler
-from loadtest.workload.recipe import FORMS, Distribution, Recipe
+from loadtest.workload.recipe import Recipe
 
+FORMS = {
+    "uniform": "uniform:LOW:HIGH[:DECIMALS]",
+    "zipf": "zipf:EXPONENT:VALUES[:PREFIX]",
+    "choice": "choice:VALUE|VALUE=WEIGHT|...",
+    "text": "text:WORDS[:MOST_WORDS]",
+    "timestamp": "timestamp:FIRST_DAY:LAST_DAY",
+    "default": "default",
+}
+_EMPTY = re.compile(r"(.*)\?(0?\.[0-9]+|[01](?:\.0*)?)", re.DOTALL)
 POOL = 4096  # cells of free text, or times
 MOST_VALUES = 16_384  # of a column of numbers: of more, these are evenly apart
 MOST_RANKS = 100_000
 PARTITIONS, PARTITION_ROWS, HOT_SHARE = 100_000, 1_000, 0.9  # of keys at random; in order; in the first partition
-WORDS = (  # a good part of them beyond ASCII
+WORDS = (  # noqa: SIM905 - a good part of them is beyond ASCII
     "leave at the back door call before noon fragile gift second floor ring twice no bill urgent paid by card "
     "Köln Málaga Łódź Århus Győr Zürich naïve café 東京 blanket kettle lamp skillet pump monitor notebook"
-).split()  # noqa: SIM905
+).split()
 Cells = list[EncodedCell]
 
 
@@ -33,36 +42,40 @@ def maker_of(encoder: CellEncoder, pieces: Pieces) -> Maker:
     Raises:
         BadRecipe: the distribution is not for such a column, or not understood.
     """
-    recipe, name, schema = encoder.recipe, encoder.name, encoder.schema
-    given = dict(recipe.columns).get(name)
+    name, schema = encoder.name, encoder.schema
+    text = dict(encoder.recipe.columns).get(name)
     if name == schema.numbering_column:
-        return Digits(encoder, pieces, _numbering(recipe, name, given), 4, is_numbering=True)
-    if name == schema.partition_column and given is None:
+        if text not in (None, "default"):
+            raise BadRecipe(f"column {name} keeps the keys apart; it cannot be {text}.")
+        return Digits(encoder, pieces, _numbering(encoder.recipe), 4, is_numbering=True)
+    if name == schema.partition_column and text is None:
         return Digits(encoder, pieces, _partitions(encoder), 3)
-    d = given or Distribution()
-    try:
-        if d.kind == "sequence":
-            return Digits(encoder, pieces, _sequence(encoder, d), 4)
-        cells = _CELLS[d.kind](encoder, random.Random(f"{recipe.seed}\0{name}"), d.arguments)
-    except BadRecipe:
-        raise
-    except (ValueError, ArithmeticError, IndexError) as error:
-        raise BadRecipe(f"column {name}: {d} is not understood ({error}); the form is {FORMS[d.kind]}.") from error
-    cells = _with_empty(encoder, cells, d.empty) if d.empty else cells
+    cells = _cells(encoder, text or "default")
     if name in schema.key_columns and not all(cell.text for cell in cells):
         raise BadRecipe(f"column {name} is part of a key and may not be empty; `empty_key` makes rows that are.")
     return Pool(encoder, pieces, cells)
 
 
-def _numbering(recipe: Recipe, name: str, given: Distribution | None) -> Callable[[Numbers], Numbers]:
-    """Return what numbers the rows: one after the other, or, unless keys are to be sorted, mixed up.
+def _cells(encoder: CellEncoder, text: str) -> Cells:
+    """Return the cells of a distribution; `?0.1` at its end leaves a tenth of them empty."""
+    match = _EMPTY.fullmatch(text)
+    bare, empty = (match[1], float(match[2])) if match else (text, 0.0)
+    kind, _, rest = bare.partition(":")
+    if kind not in FORMS:
+        raise BadRecipe(f"{text!r} is not a distribution; accepted are {', '.join(FORMS.values())}.")
+    arguments = [rest] if kind == "choice" else rest.split(":") if rest else []
+    chance = random.Random(f"{encoder.recipe.seed}\0{encoder.name}")
+    try:
+        cells = _CELLS[kind](encoder, chance, arguments)
+    except (ValueError, ArithmeticError, IndexError) as error:
+        form = FORMS[kind]
+        raise BadRecipe(f"column {encoder.name}: {text} is not understood ({error}); the form is {form}.") from error
+    return _with_empty(encoder, cells, empty) if empty else cells
 
-    Raises:
-        BadRecipe: another distribution was given.
-    """
-    if given and given.kind not in ("default", "sequence"):
-        raise BadRecipe(f"column {name} keeps the keys apart and must be a sequence, not {given}.")
-    if recipe.key_order == "sorted" or (given and given.kind == "sequence"):
+
+def _numbering(recipe: Recipe) -> Callable[[Numbers], Numbers]:
+    """Return what numbers the rows: one after the other, or, unless keys are to be sorted, mixed up."""
+    if recipe.key_order == "sorted":
         return lambda numbers: 10**12 + (numbers & ROW_MASK)
     return lambda numbers: 10**12 + shuffled(numbers & ROW_MASK, recipe.seed)
 
@@ -85,16 +98,6 @@ def _partitions(encoder: CellEncoder) -> Callable[[Numbers], Numbers]:
     is_hot = encoder.recipe.key_order == "hot"
     pick = sampler([HOT_SHARE / (1 - HOT_SHARE) * PARTITIONS if is_hot else 1.0, *[1.0] * (PARTITIONS - 1)])
     return lambda numbers: 10**9 + pick(words(encoder.seed, numbers))
-
-
-def _sequence(encoder: CellEncoder, d: Distribution) -> Callable[[Numbers], Numbers]:
-    first = int(d.arguments[0]) if d.arguments else 0
-    could_be_null = any(re.fullmatch("[0-9]+", text) for text in encoder.dialect.null_values)
-    if not encoder.column.is_plain or could_be_null or not 0 <= first < 10**12:
-        raise ValueError("a sequence is for text and numbers, from 0 on")
-    if d.empty:
-        raise ValueError("a sequence has no empty cells")
-    return lambda numbers: (numbers & ROW_MASK) + first
 
 
 def _with_empty(encoder: CellEncoder, cells: Cells, share: float) -> Cells:
@@ -164,7 +167,13 @@ def _text(encoder: CellEncoder, chance: Chance, arguments: Arguments) -> Cells:
 def _texts(encoder: CellEncoder, chance: Chance, least: int, most: int) -> Iterator[str]:
     """Yield free text, of which shares have quotes and delimiters, or line breaks, in them."""
     quote, delimiter = encoder.dialect.quote, encoder.dialect.delimiter
-    known = [word for word in WORDS if _is_usable(word, encoder)]
+    known = [
+        word
+        for word in WORDS
+        if word.encode(encoder.dialect.encoding, "ignore").decode(encoder.dialect.encoding) == word
+    ]
+    known = [word for word in known if word not in encoder.dialect.null_values]
+    known = [word for word in known if encoder.recipe.quoting == "all" or not encoder.quotes(word)]
     quoted, broken = (round(encoder.recipe.defects.share(kind) * POOL) for kind in (QUOTES, LINE_BREAKS))
     if (quoted or broken) and not quote:
         raise BadRecipe(f"the feed's files know no quotes: {QUOTES} and {LINE_BREAKS} cannot be made.")
@@ -180,14 +189,6 @@ def _texts(encoder: CellEncoder, chance: Chance, least: int, most: int) -> Itera
         elif number < quoted + broken:
             text = text[:at] + chance.choice(("\n", "\r\n", "\n\n")) + text[at:] + chance.choice(WORDS[:8])
         yield text
-
-
-def _is_usable(word: str, encoder: CellEncoder) -> bool:
-    try:
-        word.encode(encoder.dialect.encoding)
-    except UnicodeEncodeError:
-        return False
-    return word not in encoder.dialect.null_values and (encoder.recipe.quoting == "all" or not encoder.quotes(word))
 
 
 def _timestamp(encoder: CellEncoder, chance: Chance, arguments: Arguments) -> Cells:

@@ -76,8 +76,8 @@ class Pieces:
 
 @dataclass(slots=True)
 class Cells:
-    """The cells of some rows: their pieces; the hashes of what items have of them, 0 where that is nothing; the pieces of
-    their text, and whether there is none, as templates see it.
+    """The cells of some rows: their pieces; the hashes of what items have of them; the pieces of their text, and whether
+    there is none, as templates see it.
     """
 
     pieces: list[Piece]
@@ -87,8 +87,8 @@ class Cells:
 
 
 class Pool:
-    """Chooses one of some cells for each row. The first row of a file has one beyond ASCII, if there is one: it shows the
-    loader that the encoding is right.
+    """Chooses one of some cells for each row; for a file's first row one beyond ASCII, if there is one: it shows that the
+    encoding is right.
     """
 
     def __init__(self, encoder: CellEncoder, pieces: Pieces, cells: Sequence[EncodedCell]) -> None:

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from decimal import Decimal
 from pathlib import Path
 from typing import Any, Literal, get_args
 
@@ -17,29 +18,7 @@ LineEnd = Literal["\n", "\r\n"]
 MOST_FILES = 100_000
 ROW_BITS = 38  # of a number: what is above them is the file's
 SEGMENT_BYTES = 64 * 1024 * 1024  # `segment_mb` of infra/settings.py, unless it is changed
-FORMS = {
-    "uniform": "uniform:LOW:HIGH[:DECIMALS]",
-    "zipf": "zipf:EXPONENT:VALUES[:PREFIX]",
-    "sequence": "sequence[:FIRST]",
-    "choice": "choice:VALUE|VALUE=WEIGHT|...",
-    "text": "text:WORDS[:MOST_WORDS]",
-    "timestamp": "timestamp:FIRST_DAY:LAST_DAY",
-    "default": "default",
-}
-_EMPTY = re.compile(r"(.*)\?(0?\.[0-9]+|[01](?:\.0*)?)", re.DOTALL)
 _UNITS = {"": 1, "B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "KIB": 2**10, "MIB": 2**20, "GIB": 2**30}
-
-
-@dataclass(frozen=True, slots=True)
-class Distribution:
-    """How a column's values are spread: a kind, its arguments, and the share of cells that are left empty."""
-
-    kind: str = "default"
-    arguments: tuple[str, ...] = ()
-    empty: float = 0.0
-
-    def __str__(self) -> str:
-        return ":".join((self.kind, *self.arguments)) + (f"?{self.empty:g}" if self.empty else "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +37,7 @@ class Recipe:
     rows: int | None = None
     text_bytes: int | None = None
     seed: int = 1
-    columns: tuple[tuple[str, Distribution], ...] = ()
+    columns: tuple[tuple[str, str], ...] = ()  # with their distributions
     defects: Defects = CLEAN
     key_order: KeyOrder = "random"
     compression: Compression = "none"
@@ -69,11 +48,7 @@ class Recipe:
     segment_bytes: int = SEGMENT_BYTES
 
     def __post_init__(self) -> None:
-        """Check what the fields say by themselves.
-
-        Raises:
-            BadRecipe: the first thing that is wrong.
-        """
+        """Check what the fields say by themselves."""
         if (self.rows is None) == (self.text_bytes is None):
             raise BadRecipe("give the number of rows or the size of the file, and not both.")
         if not 0 <= (self.rows or 0) <= 1 << ROW_BITS:
@@ -109,28 +84,10 @@ def recipe_of(
     return Recipe(
         read_schema(feeds, feed),
         text_bytes=parse_size(size) if isinstance(size, str) else size,
-        columns=tuple((name, parse_distribution(text)) for name, text in (columns or {}).items()),
+        columns=tuple((columns or {}).items()),
         defects=Defects.of(defects or {}),
         **fields,
     )
-
-
-def parse_distribution(text: str) -> Distribution:
-    """Return a distribution; `?0.1` at its end leaves a tenth of the cells empty.
-
-    >>> parse_distribution("zipf:1.2:10000?0.1")
-    Distribution(kind='zipf', arguments=('1.2', '10000'), empty=0.1)
-
-    Raises:
-        BadRecipe: it is of no known kind.
-    """
-    match = _EMPTY.fullmatch(text)
-    bare, empty = (match[1], float(match[2])) if match else (text, 0.0)
-    kind, _, rest = bare.partition(":")
-    if kind not in FORMS:
-        raise BadRecipe(f"{text!r} is not a distribution; accepted are {', '.join(FORMS.values())}.")
-    arguments = (rest,) if kind == "choice" else tuple(rest.split(":")) if rest else ()
-    return Distribution(kind, arguments, empty)
 
 
 def parse_size(text: str) -> int:
@@ -138,12 +95,8 @@ def parse_size(text: str) -> int:
 
     >>> parse_size("10MB"), parse_size("1.5 GiB"), parse_size("300")
     (10000000, 1610612736, 300)
-
-    Raises:
-        BadRecipe: it is not a size.
     """
     match = re.fullmatch(r"([0-9_]+(?:\.[0-9]+)?)\s*([KMG]?I?B)?", text.strip().upper())
     if not match or (match[2] or "") not in _UNITS:
         raise BadRecipe(f"{text!r} is not a size; sizes are like 300, 10KB, 1.5GB or 64MiB.")
-    unit = _UNITS[match[2] or ""]
-    return int(float(match[1]) * unit) if "." in match[1] else int(match[1]) * unit
+    return int(Decimal(match[1]) * _UNITS[match[2] or ""])

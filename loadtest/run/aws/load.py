@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from loadtest.run.making import recipe
 from loadtest.scenarios.scenario import Files, Scenario, schema
 from loadtest.workload.stream import Generation
-from loadtest.workload.upload import part_bytes
+from loadtest.workload.targets import part_bytes
 
 KB = 1024
 

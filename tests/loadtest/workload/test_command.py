@@ -10,7 +10,7 @@ import pytest
 
 from loadtest.workload import command
 from loadtest.workload.stream import Generation
-from loadtest.workload.upload import known_outcome_path, write_to
+from loadtest.workload.targets import known_outcome_path, write_to
 from tests.loadtest.workload.found import FEEDS, made, recipe
 
 ROOT = Path(__file__).parents[3]

@@ -31,7 +31,6 @@ MIXED = {
     "city": "zipf:1.1:30000",
     "rank": "zipf:2:10:city ",
     "at": "timestamp:2026-02-01:2026-02-03?0.5",
-    "count": "sequence:5",
     "note": "text:1:9?0.2",
 }
 

@@ -30,7 +30,7 @@ from tests.loadtest.workload.found import FEEDS, made, recipe
         ("plain", {"columns": {"quantity": "uniform:a:b"}}, "the form is uniform:LOW:HIGH"),
         ("plain", {"columns": {"quantity": "text:3"}}, "text is for columns of type S"),
         ("plain", {"columns": {"paid": "choice:perhaps"}}, "'perhaps' is neither the feed's true nor its false"),
-        ("plain", {"columns": {"id": "text:3"}}, "column id keeps the keys apart and must be a sequence"),
+        ("plain", {"columns": {"id": "text:3"}}, "column id keeps the keys apart; it cannot be text:3"),
         ("mainframe", {"columns": {"sku": "text:3?0.1"}}, "column sku is part of a key and may not be empty"),
         ("mainframe", {"columns": {"color": "text"}}, "files of the feed 'mainframe' have no such column"),
         ("mainframe", {"defects": {"quotes": 0.1}}, "know no quotes"),
