@@ -5,7 +5,9 @@ import sys
 from pathlib import Path
 from typing import Protocol
 
+from loadtest import generate
 from loadtest.bench import commands
+from loadtest.bench import generate as bench_generate
 from loadtest.bench.capacity import Shape
 from loadtest.bench.cold_start import command as cold_start
 from loadtest.bench.hostile_files import cases
@@ -21,8 +23,6 @@ from loadtest.run.aws import command as aws
 from loadtest.s3_server import command as s3_server
 from loadtest.scale import command as scale
 from loadtest.simulator import command as simulator
-from loadtest.bench import generate as bench_generate
-from loadtest.workload import command as generate
 
 
 def main() -> int:

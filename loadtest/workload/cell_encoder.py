@@ -37,11 +37,7 @@ class CellEncoder:
         self._comment = self.dialect.comment if is_first else ""
 
     def encode(self, text: str, content: Any = None, *, weight: float = 1.0) -> EncodedCell:
-        """Return a cell with a text; `content` is what it means where that does not follow from the text.
-
-        Raises:
-            BadRecipe: the dialect cannot write it, or it is not a value of the column.
-        """
+        """Return a cell with a text; `content` is what it means where that does not follow from the text."""
         text = text.strip() if self.dialect.trim else text
         is_unquoted = not (self.quotes(text) and self.dialect.quote)
         is_null = content is None and text in self.dialect.null_values and (self.dialect.quoted_nulls or is_unquoted)

@@ -1,5 +1,6 @@
 """What is wrong or unusual in a file, and in what share of its rows."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -27,18 +28,14 @@ class Defects:
     shares: tuple[tuple[str, float], ...] = ()
 
     @classmethod
-    def of(cls, shares: Mapping[str, float]) -> "Defects":
-        """Return defects by kind.
-
-        Raises:
-            BadRecipe: a kind is not known, or a share is wrong.
-        """
+    def of(cls, shares: Mapping[str, float | str]) -> "Defects":
+        """Return defects by kind."""
         for kind, share in shares.items():
             if kind not in REJECTED + UNUSUAL:
                 raise BadRecipe(f"defects {kind!r}: accepted are {', '.join(REJECTED + UNUSUAL)}.")
-            if not 0 <= share <= MOST.get(kind, 1):
+            if not re.fullmatch(r"[0-9.]+(e-?[0-9]+)?", str(share)) or float(share) > MOST.get(kind, 1):
                 raise BadRecipe(f"defects {kind} = {share}: a share is 0 to {MOST.get(kind, 1)}.")
-        defects = cls(tuple((kind, share) for kind, share in sorted(shares.items()) if share))
+        defects = cls(tuple((kind, float(share)) for kind, share in sorted(shares.items()) if float(share)))
         if defects.rejected > 1:
             raise BadRecipe(f"the shares of rejected rows add up to {defects.rejected:g}, more than all.")
         return defects

@@ -37,11 +37,7 @@ Cells = list[EncodedCell]
 
 
 def maker_of(encoder: CellEncoder, pieces: Pieces) -> Maker:
-    """Return what makes a column's cells.
-
-    Raises:
-        BadRecipe: the distribution is not for such a column, or not understood.
-    """
+    """Return what makes a column's cells."""
     name, schema = encoder.name, encoder.schema
     text = dict(encoder.recipe.columns).get(name)
     if name == schema.numbering_column:

@@ -34,11 +34,7 @@ class Inject(NamedTuple):
 
 
 def injects_of(recipe: Recipe, columns: tuple[str, ...]) -> list[Inject]:
-    """Return the ways in which rows are to be spoiled; each reason's share is divided among its own.
-
-    Raises:
-        BadRecipe: a file of the feed cannot have rows that are rejected for one of the reasons.
-    """
+    """Return the ways in which rows are to be spoiled; each reason's share is divided among its own."""
     found = []
     for reason, share in recipe.defects.rejects:
         ways = _ways(reason, recipe.schema, columns)

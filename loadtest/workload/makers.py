@@ -7,6 +7,7 @@ was made before it.
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -51,8 +52,9 @@ class Pieces:
 
     def joined(self, places: NDArray[np.int32]) -> tuple[memoryview, Numbers]:
         """Return rows put together, a row of numbers each, and where each begins and the last ends."""
-        taken = pc.take(self._array, pa.array(places.ravel()), boundscheck=False)
-        _, offsets, data = taken.buffers()  # what is taken lies one behind the other: that is the text
+        indices: Any = pa.array(places.ravel())
+        buffers: Any = pc.take(self._array, indices, boundscheck=False).buffers()
+        _, offsets, data = buffers  # what is taken lies one behind the other: that is the text
         return memoryview(data), np.frombuffer(offsets, np.int64)[: places.size + 1 : places.shape[1]]
 
     def hashed(self, pieces: Sequence[Piece]) -> tuple[U64, U64]:
@@ -76,8 +78,8 @@ class Pieces:
 
 @dataclass(slots=True)
 class Cells:
-    """The cells of some rows: their pieces; the hashes of what items have of them; the pieces of their text, and whether
-    there is none, as templates see it.
+    """The cells of some rows: their pieces; the hashes of what items have of them; the pieces of their text, and
+    whether there is none, as templates see it.
     """
 
     pieces: list[Piece]
@@ -87,8 +89,8 @@ class Cells:
 
 
 class Pool:
-    """Chooses one of some cells for each row; for a file's first row one beyond ASCII, if there is one: it shows that the
-    encoding is right.
+    """Chooses one of some cells for each row; for a file's first row one beyond ASCII, if there is one: it shows that
+    the encoding is right.
     """
 
     def __init__(self, encoder: CellEncoder, pieces: Pieces, cells: Sequence[EncodedCell]) -> None:

@@ -13,6 +13,7 @@ from loadtest.workload.makers import Piece, Pieces
 from loadtest.workload.recipe import Recipe
 from loadtest.workload.schema import Schema, is_template, template_parts
 
+LINE_ENDS = {"lf": b"\n", "crlf": b"\r\n"}
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _FILLED = 0.75  # of a row's bytes, about
 _SAMPLE_REJECTS = 0.8  # of what a feed bears: more is too near
@@ -34,15 +35,11 @@ class Plan:
     """
 
     def __init__(self, recipe: Recipe) -> None:
-        """Make ready.
-
-        Raises:
-            BadRecipe: the recipe cannot be followed.
-        """
+        """Make ready, or raise BadRecipe."""
         _check(recipe)
         schema, pieces, columns = recipe.schema, Pieces(), _columns(recipe)
         encoders = [CellEncoder(recipe, name, is_first=name == columns[0]) for name in columns]
-        line_end = recipe.line_end.encode()
+        line_end = LINE_ENDS[recipe.line_end]
         self.recipe, self.pieces = recipe, pieces
         self.makers = {encoder.name: maker_of(encoder, pieces) for encoder in encoders}
         if recipe.defects.share(Reason.BAD_ENCODING) and all(maker.anchor is None for maker in self.makers.values()):
@@ -61,15 +58,11 @@ class Plan:
         by_load = (schema.ttl[2],) if schema.ttl and not schema.ttl[0] else ()
         self.not_summed = tuple(sorted((*schema.lineage, *by_load)))
         self.head = _head(recipe, encoders)
-        self.foot = f"generated{recipe.line_end}".encode() * schema.dialect.footer_lines
+        self.foot = (b"generated" + line_end) * schema.dialect.footer_lines
 
 
 def plan_of(recipe: Recipe) -> Plan:
-    """Return what a recipe needs; that of files which differ only in number and size is made once.
-
-    Raises:
-        BadRecipe: the recipe cannot be followed.
-    """
+    """Return what a recipe needs; that of files which differ only in number and size is made once."""
     return _plan(replace(recipe, rows=0, text_bytes=None, file=0))
 
 
@@ -80,6 +73,8 @@ def _check(recipe: Recipe) -> None:
     schema, dialect, rejected = recipe.schema, recipe.schema.dialect, recipe.defects.rejected
     ascii_text, given, column = bytes(range(1, 128)), dict(recipe.columns), schema.partition_column
     marks = (dialect.delimiter, dialect.quote, dialect.escape)
+    if not schema.numbering_column:
+        raise BadRecipe(f"the feed {schema.feed!r} has no key column of type S or N that could number the rows.")
     if ascii_text.decode("ascii").encode(dialect.encoding) != ascii_text:
         raise BadRecipe(f"files in {dialect.encoding} are not generated, only encodings that ASCII is a part of.")
     if recipe.byte_order_mark and dialect.encoding.lower().replace("_", "-") not in ("utf-8", "utf8"):
@@ -132,7 +127,7 @@ def _constants(schema: Schema) -> int:
 
 def _head(recipe: Recipe, encoders: list[CellEncoder]) -> bytes:
     """Return what stands before the rows: a byte order mark, a preamble, the header, as recipe and feed say."""
-    dialect, end = recipe.schema.dialect, recipe.line_end.encode()
+    dialect, end = recipe.schema.dialect, LINE_ENDS[recipe.line_end]
     head = (BYTE_ORDER_MARK if recipe.byte_order_mark else b"") + (b"generated" + end) * dialect.skip_lines
     if dialect.header == "none" or isinstance(dialect.header, tuple):
         return head

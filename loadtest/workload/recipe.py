@@ -14,7 +14,13 @@ from loadtest.workload.schema import Schema, read_schema
 KeyOrder = Literal["random", "sorted", "hot"]
 Compression = Literal["none", "gzip", "bz2", "zstd"]
 Quoting = Literal["needed", "all"]
-LineEnd = Literal["\n", "\r\n"]
+LineEnd = Literal["lf", "crlf"]
+CHOICES: dict[str, tuple[str, ...]] = {
+    "key_order": get_args(KeyOrder),
+    "compression": get_args(Compression),
+    "quoting": get_args(Quoting),
+    "line_end": get_args(LineEnd),
+}
 MOST_FILES = 100_000
 ROW_BITS = 38  # of a number: what is above them is the file's
 SEGMENT_BYTES = 64 * 1024 * 1024  # `segment_mb` of infra/settings.py, unless it is changed
@@ -43,7 +49,7 @@ class Recipe:
     compression: Compression = "none"
     quoting: Quoting = "needed"
     byte_order_mark: bool = False
-    line_end: LineEnd = "\n"
+    line_end: LineEnd = "lf"
     file: int = 0
     segment_bytes: int = SEGMENT_BYTES
 
@@ -57,10 +63,9 @@ class Recipe:
             raise BadRecipe(f"seed {self.seed}: a seed is a whole number, 0 or more.")
         if not 0 <= self.file < MOST_FILES:
             raise BadRecipe(f"file {self.file}: files are numbered from 0 to {MOST_FILES - 1:,}.")
-        for name, known in (("key_order", KeyOrder), ("compression", Compression), ("quoting", Quoting)):
-            if getattr(self, name) not in get_args(known):
-                what = name.replace("_", " ")
-                raise BadRecipe(f"{what} {getattr(self, name)!r}: accepted are {', '.join(get_args(known))}.")
+        for name, known in CHOICES.items():
+            if getattr(self, name) not in known:
+                raise BadRecipe(f"{name.replace('_', ' ')} {getattr(self, name)!r}: accepted are {', '.join(known)}.")
         wanted = self.schema.dialect.compression
         if wanted not in ("auto", self.compression):
             raise BadRecipe(f"the feed {self.schema.feed!r} takes files of compression {wanted!r} only.")
@@ -72,7 +77,7 @@ def recipe_of(
     *,
     size: str | int | None = None,
     columns: Mapping[str, str] | None = None,
-    defects: Mapping[str, float] | None = None,
+    defects: Mapping[str, float | str] | None = None,
     **fields: Any,
 ) -> Recipe:
     """Return a recipe from a feeds.toml and texts: `size="10MB"`, `columns={"city": "zipf:1.2:1000"}`,
@@ -84,7 +89,7 @@ def recipe_of(
     return Recipe(
         read_schema(feeds, feed),
         text_bytes=parse_size(size) if isinstance(size, str) else size,
-        columns=tuple((columns or {}).items()),
+        columns=tuple((name, str(distribution)) for name, distribution in (columns or {}).items()),
         defects=Defects.of(defects or {}),
         **fields,
     )

@@ -71,6 +71,8 @@ class Schema:
         columns: what the feed says about columns, by name.
         keys: the table's key attributes, partition key first, each with the column or template it is made from.
         key_columns: the columns that these are made from.
+        numbering_column: the one that numbers the rows: the last one of text or numbers; "": none can.
+        partition_column: the one that says in which partition a row is, where that is not the same.
         attributes: name, constant or template, type.
         templates: attributes, keys among them, that are filled from columns, with their templates.
         needed: the columns a file must have, those of keys first.
@@ -83,7 +85,8 @@ class Schema:
     def __init__(self, feed: str, raw: Mapping[str, Any]) -> None:
         self.feed, self.prefix, self.table = feed, str(raw["prefix"]), str(raw["table"])
         self.dialect = _filled(Dialect, raw.get("csv", {}))
-        self.columns = tuple((name, _column(value)) for name, value in raw.get("columns", {}).items())
+        self._columns = {str(name): _column(value) for name, value in raw.get("columns", {}).items()}
+        self.columns = tuple(self._columns.items())
         declared = ((raw["partition_key"], "pk"), (raw.get("sort_key", ""), "sk"))
         self.keys = tuple((self._key_name(text, default), str(text)) for text, default in declared if text)
         self.key_columns = tuple(dict.fromkeys(name for _, source in self.keys for name in sources(source)))
@@ -98,38 +101,22 @@ class Schema:
         self.index_keys = {index[key] for index in indexes for key in ("partition_key", "sort_key") if key in index}
         limits = raw.get("max_rejects", {})
         self.most_rejects, self.most_rejected = limits.get("count"), limits.get("share")
-        used = [*self.key_columns, *dict(self.columns)]
+        plain = [name for name in reversed(self.key_columns) if self.column(name).is_plain]
+        self.numbering_column = plain[0] if plain else ""
+        is_numbering = len(self.keys) == 1 or self.key_columns[0] not in plain[1:]
+        self.partition_column = None if is_numbering else self.key_columns[0]
+        used = [*self.key_columns, *self._columns]
         used += [name for _, text in self.templates for name in sources(text)]
         self.needed = tuple(dict.fromkeys(used + ([self.ttl[0]] if self.ttl and self.ttl[0] else [])))
 
     def column(self, name: str) -> Column:
         """Return what the feed says about a column; a string, if nothing."""
-        return dict(self.columns).get(name, Column())
+        return self._columns.get(name, Column())
 
     def is_dropped(self, name: str) -> bool:
         """Return whether a column becomes no attribute."""
-        is_unknown = self.dialect.unknown_columns == "drop" and name not in dict(self.columns)
+        is_unknown = self.dialect.unknown_columns == "drop" and name not in self._columns
         return (self.column(name).drop or is_unknown) and all(source != name for _, source in self.keys)
-
-    @property
-    def numbering_column(self) -> str:
-        """The column that numbers the rows: the last one of the sort key, or of the partition key, that can.
-
-        Raises:
-            BadRecipe: none can.
-        """
-        for _, source in reversed(self.keys):
-            for name in reversed(sources(source)):
-                if self.column(name).is_plain:
-                    return name
-        raise BadRecipe(f"the feed {self.feed!r} has no key column of type S or N that could number the rows.")
-
-    @property
-    def partition_column(self) -> str | None:
-        """The column that says in which partition a row is, where that is not the one that numbers the rows."""
-        first = self.key_columns[0]
-        is_free = len(self.keys) > 1 and first != self.numbering_column
-        return first if is_free and self.column(first).is_plain else None
 
     def _key_name(self, text: str, default: str) -> str:
         return default if is_template(text) else self.column(text).name or text

@@ -4,7 +4,6 @@ import bz2
 import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -114,7 +113,7 @@ def _compressor(name: str) -> tuple[Callable[[Any], bytes], Callable[[], bytes]]
             packed = zlib.compressobj(_LEVEL, wbits=31) if name == "gzip" else bz2.BZ2Compressor(_LEVEL)
             return packed.compress, packed.flush
         case "zstd":
-            return partial(pa.compress, codec="zstd", asbytes=True), bytes
+            return lambda data: pa.compress(data, "zstd", asbytes=True), bytes
         case _:
             return bytes, bytes
 

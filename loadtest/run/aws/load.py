@@ -3,10 +3,10 @@
 import math
 from dataclasses import dataclass
 
+from loadtest.harness.targets import part_bytes
 from loadtest.run.making import recipe
 from loadtest.scenarios.scenario import Files, Scenario, schema
 from loadtest.workload.stream import Generation
-from loadtest.workload.targets import part_bytes
 
 KB = 1024
 

@@ -5,9 +5,8 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import chain
 from typing import Any
 
-from loadtest.harness.multipart import Unfinished, keep
+from loadtest.harness.targets import LEAST_PART_BYTES, Unfinished, keep
 from loadtest.run.aws.clients import THREADS
-from loadtest.workload.targets import LEAST_PART_BYTES
 
 _AHEAD = 4 * THREADS  # small files in memory
 

@@ -6,9 +6,9 @@ import pytest
 
 from loadtest.bench.generate import COMMAND, KINDS, judge, sum_up
 from loadtest.bench.goals import Spread
-from loadtest.workload.command import recipe_from
+from loadtest.generate import recipe_from
 from loadtest.workload.stream import Generation
-from tests.loadtest.workload.test_command import parsed
+from tests.loadtest.generate.test_command import parsed
 
 FAST: dict[str, Any] = {
     "kind": "clean",

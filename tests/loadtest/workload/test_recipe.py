@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from loadtest.workload.command import read_recipe
+from loadtest.generate import read_recipe
 from loadtest.workload.faults import BadRecipe
 from loadtest.workload.recipe import parse_size, recipe_of
 from loadtest.workload.stream import Generation
@@ -80,7 +80,7 @@ def test_a_recipe_file_has_the_names_of_the_options(tmp_path: Path) -> None:
         ("rows = true", "`rows` = True is wrong: accepted is a whole number"),
         (
             'defects = { ragged_row = "x" }',
-            "defects ragged_row = 'x': a share is a number, as 0.01",
+            "defects ragged_row = x: a share is 0 to 1",
         ),
         ("rows =", "is not a recipe that can be read"),
     ],
@@ -89,5 +89,5 @@ def test_a_wrong_recipe_file_is_refused(tmp_path: Path, text: str, sentence: str
     path = tmp_path / "recipe.toml"
     path.write_text(text)
     with pytest.raises(BadRecipe) as caught:
-        read_recipe(path)
+        recipe_of(FEEDS, "plain", **{"rows": 1} | read_recipe(path))
     assert sentence in str(caught.value)

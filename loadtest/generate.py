@@ -9,24 +9,23 @@ import tomllib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from textwrap import fill, indent
-from typing import Any, get_args
+from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 from rich.console import Console
 from rich.progress import DownloadColumn, Progress, TransferSpeedColumn
 
+from loadtest.harness.targets import known_outcome_path, write_to
 from loadtest.workload.defects import REJECTED, UNUSUAL
 from loadtest.workload.distributions import FORMS
 from loadtest.workload.expected import KnownOutcome
 from loadtest.workload.faults import BadRecipe
-from loadtest.workload.recipe import Compression, KeyOrder, Quoting, Recipe, recipe_of
+from loadtest.workload.recipe import CHOICES, Recipe, recipe_of
 from loadtest.workload.stream import Generation
-from loadtest.workload.targets import known_outcome_path, write_to
 
 INTERRUPTED, BROKEN_PIPE = 130, 141
-LINE_ENDS = {"lf": "\n", "crlf": "\r\n"}
 FIELDS: dict[str, tuple[type, ...]] = {  # of a recipe file
-    **dict.fromkeys(("feed", "key_order", "compression", "quoting", "line_end"), (str,)),
+    **dict.fromkeys(("feed", *CHOICES), (str,)),
     **dict.fromkeys(("rows", "seed", "file", "segment_bytes"), (int,)),
     **dict.fromkeys(("columns", "defects"), (dict,)),
     "size": (str, int),
@@ -69,11 +68,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--seed", type=int, help="the same seed gives the same bytes (default 1)")
     add("--column", action="append", metavar="NAME=DISTRIBUTION", help="repeat; new names are more columns")
     add("--defects", action="append", metavar="KIND=SHARE", help="repeat; see below")
-    add("--key-order", choices=get_args(KeyOrder), help="hot: 9 of 10 rows share a partition (default random)")
-    add("--compression", choices=get_args(Compression), help="default none")
-    add("--quoting", choices=get_args(Quoting), help="all: every cell is quoted (default: where needed)")
+    add("--key-order", choices=CHOICES["key_order"], help="hot: 9 of 10 rows share a partition (default random)")
+    add("--compression", choices=CHOICES["compression"], help="default none")
+    add("--quoting", choices=CHOICES["quoting"], help="all: every cell is quoted (default: where needed)")
     add("--bom", dest="byte_order_mark", action="store_true", default=None, help="begin with a byte order mark")
-    add("--line-end", choices=sorted(LINE_ENDS), help="default lf")
+    add("--line-end", choices=CHOICES["line_end"], help="default lf")
     add("--file", type=int, help="files of other numbers have other keys (default 0)")
     add("--segment-mb", type=float, help="what the loader keeps in order at least (default 64)")
     add("--quiet", action="store_true", help="no bar, and no line at the end")
@@ -90,25 +89,18 @@ def recipe_from(arguments: argparse.Namespace) -> Recipe:
     if "rows" in given or "size" in given:
         fields |= {"rows": None, "size": None}
     columns = _pairs(arguments.column, "NAME=DISTRIBUTION")
-    defects = {kind: _share(kind, text) for kind, text in _pairs(arguments.defects, "KIND=SHARE").items()}
+    defects = _pairs(arguments.defects, "KIND=SHARE")
     both = {"columns": fields.get("columns", {}) | columns, "defects": fields.get("defects", {}) | defects}
     fields = fields | given | both
     if arguments.segment_mb is not None:
         fields["segment_bytes"] = int(arguments.segment_mb * 2**20)
     if "feed" not in fields:
         raise BadRecipe("name the feed with --feed NAME.")
-    if fields.setdefault("line_end", "lf") not in LINE_ENDS:
-        raise BadRecipe(f"line end {fields['line_end']!r}: accepted are {', '.join(LINE_ENDS)}.")
-    fields["line_end"] = LINE_ENDS[fields["line_end"]]
     return recipe_of(arguments.feeds, fields.pop("feed"), **fields)
 
 
 def read_recipe(path: Path) -> dict[str, Any]:
-    """Return the fields of a recipe file, as `recipe_of` takes them.
-
-    Raises:
-        BadRecipe: it cannot be read, or a field is unknown or wrong.
-    """
+    """Return the fields of a recipe file, as `recipe_of` takes them."""
     try:
         raw = tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
@@ -119,8 +111,6 @@ def read_recipe(path: Path) -> dict[str, Any]:
         if type(value) not in FIELDS[name]:
             accepted = " or ".join(_KINDS[kind] for kind in FIELDS[name])
             raise BadRecipe(f"{path}: `{name}` = {value!r} is wrong: accepted is {accepted}.")
-    raw["defects"] = {kind: _share(kind, share) for kind, share in raw.get("defects", {}).items()}
-    raw["columns"] = {name: str(distribution) for name, distribution in raw.get("columns", {}).items()}
     return raw
 
 
@@ -129,13 +119,6 @@ def _pairs(texts: list[str] | None, form: str) -> dict[str, str]:
     if not all(mark for _, mark, _ in pairs):
         raise BadRecipe(f"{', '.join(texts or [])}: the form is {form}.")
     return {name: value for name, _, value in pairs}
-
-
-def _share(kind: str, text: Any) -> float:
-    try:
-        return float(text)
-    except (TypeError, ValueError):
-        raise BadRecipe(f"defects {kind} = {text!r}: a share is a number, as 0.01.") from None
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -158,11 +141,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def generate(recipe: Recipe, target: str, *, client: Callable[[], Any], is_quiet: bool = False) -> KnownOutcome:
-    """Write a file to a target, with a bar on a terminal; return what must be found of it.
-
-    Raises:
-        BadRecipe, OSError, botocore's errors: it could not be made or written.
-    """
+    """Write a file to a target, with a bar on a terminal; return what must be found of it."""
     generation = Generation(recipe)
     write_to(target, _watched(generation, is_quiet), most_bytes=generation.most_bytes, client=client)
     return generation.known_outcome

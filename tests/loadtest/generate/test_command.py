@@ -8,21 +8,21 @@ from pathlib import Path
 
 import pytest
 
-from loadtest.workload import command
+from loadtest import generate
+from loadtest.harness.targets import known_outcome_path, write_to
 from loadtest.workload.stream import Generation
-from loadtest.workload.targets import known_outcome_path, write_to
 from tests.loadtest.workload.found import FEEDS, made, recipe
 
 ROOT = Path(__file__).parents[3]
 
 
 def run(*arguments: str) -> int:
-    return command.run(parsed("--feeds", str(FEEDS), *arguments))
+    return generate.run(parsed("--feeds", str(FEEDS), *arguments))
 
 
 def parsed(*arguments: str) -> argparse.Namespace:
     parser = argparse.ArgumentParser()
-    command.add_arguments(parser)
+    generate.add_arguments(parser)
     return parser.parse_args(arguments)
 
 
@@ -41,7 +41,7 @@ def test_options_count_more_than_the_recipe_file(tmp_path: Path) -> None:
     path, out = tmp_path / "recipe.toml", tmp_path / "a.csv"
     path.write_text('feed = "plain"\nrows = 7\nseed = 3\nline_end = "crlf"\n[columns]\ncity = "zipf:1:9"\n')
     assert run("--recipe", str(path), "--size", "10KB", "--out", str(out), "--column", "city=choice:Rome") == 0
-    wanted = recipe("plain", size=10_000, seed=3, line_end="\r\n", columns={"city": "choice:Rome"})
+    wanted = recipe("plain", size=10_000, seed=3, line_end="crlf", columns={"city": "choice:Rome"})
     assert out.read_bytes() == made(wanted)[0]
 
 
@@ -53,13 +53,13 @@ def test_stdout_gets_the_file_and_stderr_the_known_outcome(capfdbinary: pytest.C
     assert json.loads(err).items() >= json.loads(json.dumps(known_outcome.document())).items()
 
 
-@pytest.mark.parametrize("text", [command.EPILOG, (ROOT / "docs/generator.md").read_text()], ids=["help", "docs"])
+@pytest.mark.parametrize("text", [generate.EPILOG, (ROOT / "docs/generator.md").read_text()], ids=["help", "docs"])
 def test_the_examples_shown_are_recipes(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(ROOT)
     shown = re.findall(r"python -m loadtest generate (-[^`\n]*)$", text, re.MULTILINE)
     assert len(shown) == 3
     for line in shown:
-        Generation(command.recipe_from(parsed(*line.split())))
+        Generation(generate.recipe_from(parsed(*line.split())))
 
 
 def test_a_wrong_recipe_is_a_sentence(capsys: pytest.CaptureFixture[str]) -> None:

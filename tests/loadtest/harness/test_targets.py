@@ -7,8 +7,8 @@ import boto3
 import pytest
 from botocore.exceptions import ClientError
 
-from loadtest.workload.command import generate
-from loadtest.workload.targets import LEAST_PART_BYTES, MOST_PARTS, UNDER_WAY, part_bytes, write_to
+from loadtest.generate import generate
+from loadtest.harness.targets import LEAST_PART_BYTES, MOST_PARTS, UNDER_WAY, keep, part_bytes, write_to
 from tests.loadtest.workload.found import made, recipe
 from tests.support.clients import mock_aws
 
@@ -41,9 +41,16 @@ def test_a_generated_object_is_the_generated_file(s3: Any) -> None:
     assert [item["Key"] for item in s3.list_objects_v2(Bucket="landing")["Contents"]] == ["plain/a.csv"]
 
 
-def test_a_small_file_is_one_request(s3: Any) -> None:
-    write(s3, portions(MB))
-    assert "-" not in s3.head_object(Bucket="landing", Key="plain/a.csv")["ETag"]
+@pytest.mark.parametrize("size", [0, MB, 2 * LEAST_PART_BYTES])
+def test_files_of_any_size_are_whole(s3: Any, size: int) -> None:
+    write(s3, iter([b"x" * size]))
+    assert s3.head_object(Bucket="landing", Key="plain/a.csv")["ContentLength"] == size
+
+
+def test_what_is_kept_is_an_object_only_once_it_is_completed(s3: Any) -> None:
+    kept = keep(s3, "landing", "plain/a.csv", portions(20 * MB), most_bytes=20 * MB)
+    assert s3.list_objects_v2(Bucket="landing")["KeyCount"] == 0
+    assert kept.complete() == s3.head_object(Bucket="landing", Key="plain/a.csv")["ETag"].strip('"')
 
 
 @pytest.mark.parametrize("size", [1, 10**9, 10**11, 5 * 10**12])
@@ -62,13 +69,23 @@ def test_a_part_that_fails_for_good_aborts_the_upload(s3: Any) -> None:
     assert nothing_is_left(s3)
 
 
-def test_what_is_interrupted_is_aborted(s3: Any) -> None:
+def test_ctrl_c_aborts_the_upload(s3: Any) -> None:
     def interrupted() -> Iterator[bytes]:
         yield from portions(30 * MB)
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
         write(s3, interrupted())
+    assert nothing_is_left(s3)
+
+
+def test_a_file_that_cannot_be_made_to_its_end_is_aborted(s3: Any) -> None:
+    def failing() -> Iterator[bytes]:
+        yield from portions(30 * MB)
+        raise OSError("no more")
+
+    with pytest.raises(OSError, match="no more"):
+        write(s3, failing())
     assert nothing_is_left(s3)
 
 
