@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from loadtest.workload.defects import BLANK_LINES, DUPLICATES
 from loadtest.workload.duplicates import keys_of, last_of_each
 from loadtest.workload.expected import MODULUS, KnownOutcome
+from loadtest.workload.generators import Cells, Numbers, sampler
 from loadtest.workload.hashing import U64, mixed_sums, seed_of, value_hashes, words
-from loadtest.workload.makers import Cells, Numbers, sampler
 from loadtest.workload.plan import Plan
 from loadtest.workload.recipe import ROW_BITS
 
@@ -63,7 +63,10 @@ def make(plan: Plan, file: int, first: int, count: int) -> Block:
     """Return rows of a file. The first begins a group of `duplicates.GROUP`, and the last ends one, or the file."""
     plan_keys, numbers = plan.recipe.schema.key_columns, np.arange(count) + (file << ROW_BITS) + first
     keys, contents = _repeats(plan, numbers, first)
-    cells = {name: maker.make(numbers[keys if name in plan_keys else contents]) for name, maker in plan.makers.items()}
+    cells = {
+        name: generator.make(numbers[keys if name in plan_keys else contents])
+        for name, generator in plan.generators.items()
+    }
     bad = [inject.share for inject in plan.injects]
     kinds = sampler([max(0.0, 1 - sum(bad)), *bad])(_draw(plan, "bad", numbers))
     kinds[:1] = kinds[:1] if first else 0  # the first row of a file shows the encoding

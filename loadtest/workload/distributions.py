@@ -1,4 +1,4 @@
-"""A column of the feed and its distribution -> its maker. What is chosen by chance is the same for the same seed."""
+"""A column of the feed and its distribution -> its generator. What chance chooses is the same for the same seed."""
 
 import base64
 import json
@@ -12,8 +12,8 @@ from zoneinfo import ZoneInfo
 from loadtest.workload.cell_encoder import CellEncoder, EncodedCell
 from loadtest.workload.defects import LINE_BREAKS, QUOTES
 from loadtest.workload.faults import BadRecipe
+from loadtest.workload.generators import ROW_MASK, CellGenerator, Digits, Numbers, Pieces, Pool, sampler
 from loadtest.workload.hashing import words
-from loadtest.workload.makers import ROW_MASK, Digits, Maker, Numbers, Pieces, Pool, sampler
 from loadtest.workload.recipe import Recipe
 
 FORMS = {
@@ -36,7 +36,7 @@ WORDS = (  # noqa: SIM905 - a good part of them is beyond ASCII
 Cells = list[EncodedCell]
 
 
-def maker_of(encoder: CellEncoder, pieces: Pieces) -> Maker:
+def generator_of(encoder: CellEncoder, pieces: Pieces) -> CellGenerator:
     """Return what makes a column's cells."""
     name, schema = encoder.name, encoder.schema
     text = dict(encoder.recipe.columns).get(name)

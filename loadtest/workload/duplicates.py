@@ -8,8 +8,8 @@ is that row once more, and the table is the same whichever is written last.
 import numpy as np
 from numpy.typing import NDArray
 
+from loadtest.workload.generators import Numbers
 from loadtest.workload.hashing import U64
-from loadtest.workload.makers import Numbers
 
 GROUP = 32
 _DOUBLINGS = 5  # of how far back a row's key can come from: 32 rows

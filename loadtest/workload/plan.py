@@ -6,10 +6,10 @@ from functools import lru_cache
 from ingest.contract import Reason
 from loadtest.workload.cell_encoder import CellEncoder
 from loadtest.workload.checksum import value_sums
-from loadtest.workload.distributions import maker_of
+from loadtest.workload.distributions import generator_of
 from loadtest.workload.faults import BadRecipe
+from loadtest.workload.generators import Piece, Pieces
 from loadtest.workload.inject import injects_of
-from loadtest.workload.makers import Piece, Pieces
 from loadtest.workload.recipe import Recipe
 from loadtest.workload.schema import Schema, is_template, template_parts
 
@@ -24,7 +24,7 @@ class Plan:
 
     Attributes:
         recipe: without what its files differ in.
-        makers: by column, in the order of the file.
+        generators: by column, in the order of the file.
         injects: the ways in which rows are bad; `bad_cells`: for each, the piece that a cell becomes, by column.
         templates: attributes that are filled from columns: a literal's piece, a column's name, a literal's piece, ...
         constants: the sum of the hashes that each item has of the feed's constants.
@@ -41,8 +41,10 @@ class Plan:
         encoders = [CellEncoder(recipe, name, is_first=name == columns[0]) for name in columns]
         line_end = LINE_ENDS[recipe.line_end]
         self.recipe, self.pieces = recipe, pieces
-        self.makers = {encoder.name: maker_of(encoder, pieces) for encoder in encoders}
-        if recipe.defects.share(Reason.BAD_ENCODING) and all(maker.anchor is None for maker in self.makers.values()):
+        self.generators = {encoder.name: generator_of(encoder, pieces) for encoder in encoders}
+        if recipe.defects.share(Reason.BAD_ENCODING) and all(
+            generator.anchor is None for generator in self.generators.values()
+        ):
             raise BadRecipe("bad_encoding needs a column of free text, or of another with characters beyond ASCII.")
         self.injects = injects_of(recipe, columns)
         self.bad_cells = [{name: pieces.add([cell]) for name, cell in i.cells.items()} for i in self.injects]
@@ -52,7 +54,7 @@ class Plan:
         sizes = [sum(map(len, inject.cells.values())) for inject in self.injects]
         self.most_bad_bytes = max(sizes, default=0)
         bad_bytes = sum(inject.share * size for inject, size in zip(self.injects, sizes, strict=True))
-        self.row_bytes = sum(maker.width for maker in self.makers.values()) + 2 * len(line_end)
+        self.row_bytes = sum(generator.width for generator in self.generators.values()) + 2 * len(line_end)
         self.likely_row_bytes = self.row_bytes * _FILLED + bad_bytes
         self.ordered_rows = int(recipe.segment_bytes / 4 / (self.row_bytes + 4 * bad_bytes))
         by_load = (schema.ttl[2],) if schema.ttl and not schema.ttl[0] else ()

@@ -1,4 +1,4 @@
-"""Makers of columns: for rows by their numbers, the pieces that their cells are written with, and hashes of the values.
+"""Generators of columns: for rows by their numbers, the pieces that cells are written with, and hashes of the values.
 
 A row's number has the file's in its high bits. What a row has depends on its number and on the recipe, and not on what
 was made before it.
@@ -143,7 +143,7 @@ class Digits:
         return Cells([*self._before, *text, *self._after], hashes, text)
 
 
-Maker = Pool | Digits
+CellGenerator = Pool | Digits
 
 
 def sampler(weights: Sequence[float]) -> Callable[[U64], Numbers]:
