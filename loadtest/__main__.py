@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 from typing import Protocol
 
+from loadtest import generate
 from loadtest.bench import commands
 from loadtest.bench import generate as bench_generate
 from loadtest.bench.capacity import Shape
@@ -19,7 +20,6 @@ from loadtest.scenarios import command as scenarios
 from loadtest.scenarios.observe import command as observe
 from loadtest.scenarios.report import command as report
 from loadtest.simulator import command as simulator
-from loadtest.workload import command as generate
 
 
 def main() -> int:

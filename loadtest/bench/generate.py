@@ -1,4 +1,4 @@
-"""How fast files are generated and tables summed up: CPU-seconds of processes of their own, bytes thrown away."""
+"""`python -m loadtest bench generate`: how fast files are generated, their bytes thrown away, and tables summed up."""
 
 import argparse
 import json
@@ -6,7 +6,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -14,14 +14,12 @@ from loadtest.bench.goals import Goal, Spread, spread
 from loadtest.harness import process
 from loadtest.harness.process import ProcessResult
 from loadtest.harness.results import RESULTS, write_result
-from loadtest.workload.checksum import Checksum
+from loadtest.workload.checksum import Checksum, Item
 
-HERE = Path(__file__).parent
-ROOT = HERE.parent.parent
+ROOT = Path(__file__).parents[2]
 MB = 1_000_000
-COMMAND = (sys.executable, "-m", "loadtest", "generate", "--feeds", str(HERE.parent / "feeds.toml"))
-MIXED = ("--recipe", str(HERE.parent / "workload" / "recipes" / "mixed.toml"))
-GOAL_MB, GOAL_ITEMS, GROWTH = 200, 100_000, 1.1
+FEEDS, MIXED = ROOT / "loadtest/feeds.toml", ROOT / "loadtest/workload/recipes/mixed.toml"
+COMMAND = (sys.executable, "-m", "loadtest", "generate", "--feeds", str(FEEDS), "--recipe", str(MIXED))
 KINDS: dict[str, tuple[str, ...]] = {
     "clean": (),
     "quoted": ("--quoting", "all", "--defects", "quotes=0.3", "--defects", "line_breaks=0.1"),
@@ -31,93 +29,7 @@ KINDS: dict[str, tuple[str, ...]] = {
     ),
     "clean, gzip": ("--compression", "gzip"),
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Making:
-    """What generating one kind of file took. Rates are of text, without start-up but for the one that says so."""
-
-    kind: str
-    text_bytes: int
-    rows: int
-    mb_per_cpu_second: Spread
-    mb_per_cpu_second_with_start_up: Spread
-    start_up_cpu_seconds: float
-    peak_resident_bytes: Spread
-    peak_resident_bytes_of_a_tenth: Spread
-
-
-@dataclass(frozen=True, slots=True)
-class Summing:
-    """What the checksum of items read back took, parsed DynamoDB JSON in memory."""
-
-    items: int
-    items_per_cpu_second: Spread
-
-
-def measure(*, megabytes: int, repeat: int, seed: int) -> list[Making]:
-    """Return what each kind of file took.
-
-    Raises:
-        RuntimeError: a process failed, or another file came than the time before.
-    """
-    with tempfile.TemporaryDirectory() as folder:
-        return [_making(kind, Path(folder) / "known_outcome.json", megabytes, repeat, seed) for kind in KINDS]
-
-
-def judge(makings: list[Making], summing: Summing) -> Iterator[Goal]:
-    """Yield the goals: speed of clean files, flat memory of all, speed of the checksum."""
-    for making in makings:
-        if making.kind == "clean":
-            yield Goal("MB generated per CPU-second, clean", making.mb_per_cpu_second.median, at_least=GOAL_MB)
-            found = making.mb_per_cpu_second_with_start_up.median
-            yield Goal("MB generated per CPU-second, clean, with start-up", found, at_least=GOAL_MB)
-        growth = making.peak_resident_bytes.median / making.peak_resident_bytes_of_a_tenth.median
-        yield Goal(f"growth of the peak memory from a tenth of the file, {making.kind}", growth, at_most=GROWTH)
-    rate = summing.items_per_cpu_second.median
-    yield Goal("items summed up per CPU-second", rate, at_least=GOAL_ITEMS)
-
-
-def sum_up(*, items: int, repeat: int) -> Summing:
-    """Return what the checksum of items of ten attributes took.
-
-    Raises:
-        RuntimeError: a process failed.
-    """
-    command = [sys.executable, "-m", "loadtest.bench.generate", str(items)]
-    return Summing(items, spread(items / json.loads(_run(command).output)["cpu_seconds"] for _ in range(repeat)))
-
-
-def _making(kind: str, known_outcome: Path, megabytes: int, repeat: int, seed: int) -> Making:
-    def make(size: int) -> tuple[ProcessResult, dict[str, int]]:
-        out = ("--out", "/dev/null", "--expected", str(known_outcome))
-        ran = _run([*COMMAND, *MIXED, *KINDS[kind], "--size", str(size), "--seed", str(seed), "--quiet", *out])
-        return ran, json.loads(known_outcome.read_text())
-
-    start_up = min(make(1000)[0].cpu_seconds for _ in range(repeat))
-    tenths = [make(megabytes * MB // 10)[0] for _ in range(repeat)]
-    runs = [make(megabytes * MB) for _ in range(repeat)]
-    if any(outcome != runs[0][1] for _, outcome in runs):
-        raise RuntimeError(f"{kind}: the same recipe gave another file")
-    outcome, taken = runs[0][1], [ran for ran, _ in runs]
-    size = outcome["text_bytes"] / MB
-    return Making(
-        kind=kind,
-        text_bytes=outcome["text_bytes"],
-        rows=outcome["rows"],
-        mb_per_cpu_second=spread(size / (ran.cpu_seconds - start_up) for ran in taken),
-        mb_per_cpu_second_with_start_up=spread(size / ran.cpu_seconds for ran in taken),
-        start_up_cpu_seconds=round(start_up, 3),
-        peak_resident_bytes=spread(ran.peak_resident_bytes for ran in taken),
-        peak_resident_bytes_of_a_tenth=spread(ran.peak_resident_bytes for ran in tenths),
-    )
-
-
-def _run(command: list[str]) -> ProcessResult:
-    ran = process.run(command, cwd=ROOT)
-    if ran.exit_code:
-        raise RuntimeError(f"{command[3:]} ended with {ran.exit_code}")
-    return ran
+_DISTINCT = 50_000  # items in memory: more would take more memory than time
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -130,49 +42,84 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Measure; missing a goal is a result, no failure."""
-    makings = measure(megabytes=arguments.megabytes, repeat=arguments.repeat, seed=arguments.seed)
-    print(f"{'file':<12} {'MB':>6} {'MB per CPU-second (min - max)':>30} {'with start-up':>14} {'peak MB':>8}")
+    """Measure; missing a goal is a result, not a failure."""
+    makings = []
+    for kind in KINDS:
+        makings.append(measure(kind, megabytes=arguments.megabytes, repeat=arguments.repeat, seed=arguments.seed))
+        print(f"{kind}: {makings[-1]['mb_per_cpu_second']['median']:,.0f} MB per CPU-second", flush=True)
+    rate = sum_up(items=arguments.items, repeat=arguments.repeat)
+    goals = list(judge(makings, rate))
+    print(*goals, sep="\n")
+    settings = (f"--{name} {getattr(arguments, name)}" for name in ("megabytes", "items", "repeat", "seed"))
+    figures: dict[str, object] = {"goals": [goal.document() for goal in goals], "makings": makings}
+    figures["checksum"] = {"items": arguments.items, "items_per_cpu_second": asdict(rate)}
+    command = f"python -m loadtest bench generate {' '.join(settings)}"
+    write_result(arguments.out, command=command, seed=arguments.seed, figures=figures)
+    return 0
+
+
+def measure(kind: str, *, megabytes: int, repeat: int, seed: int) -> dict[str, Any]:
+    """Return what one kind of file took. Rates are of text, without start-up but for the one that says so.
+
+    Raises:
+        RuntimeError: a process failed, or another file came than the time before.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        known_outcome = Path(folder) / "known_outcome.json"
+        start_up = min(_make(kind, 1000, seed, known_outcome)[0].cpu_seconds for _ in range(repeat))
+        tenths = [_make(kind, megabytes * MB // 10, seed, known_outcome)[0] for _ in range(repeat)]
+        made = [_make(kind, megabytes * MB, seed, known_outcome) for _ in range(repeat)]
+    outcome, runs = made[0][1], [ran for ran, _ in made]
+    if any(other != outcome for _, other in made):
+        raise RuntimeError(f"{kind}: the same recipe gave another file")
+    size = outcome["text_bytes"] / MB
+    return {
+        "kind": kind,
+        "text_bytes": outcome["text_bytes"],
+        "rows": outcome["rows"],
+        "mb_per_cpu_second": asdict(spread(size / (ran.cpu_seconds - start_up) for ran in runs)),
+        "mb_per_cpu_second_with_start_up": asdict(spread(size / ran.cpu_seconds for ran in runs)),
+        "start_up_cpu_seconds": round(start_up, 3),
+        "peak_resident_bytes": asdict(spread(ran.peak_resident_bytes for ran in runs)),
+        "peak_resident_bytes_of_a_tenth": asdict(spread(ran.peak_resident_bytes for ran in tenths)),
+    }
+
+
+def _make(kind: str, size: int, seed: int, known_outcome: Path) -> tuple[ProcessResult, dict[str, Any]]:
+    options = ("--size", str(size), "--seed", str(seed), "--out", "/dev/null", "--expected", str(known_outcome))
+    ran = process.run([*COMMAND, *KINDS[kind], *options, "--quiet"], cwd=ROOT)
+    if ran.exit_code:
+        raise RuntimeError(f"generating {kind} ended with {ran.exit_code}")
+    return ran, json.loads(known_outcome.read_text())
+
+
+def judge(makings: list[dict[str, Any]], rate: Spread) -> Iterator[Goal]:
+    """Yield the goals: speed of clean files, flat memory of all, speed of the checksum."""
     for making in makings:
-        speed = making.mb_per_cpu_second
-        print(
-            f"{making.kind:<12} {making.text_bytes / MB:>6.0f} "
-            f"{f'{speed.median:,.0f} ({speed.min:,.0f} - {speed.max:,.0f})':>30} "
-            f"{making.mb_per_cpu_second_with_start_up.median:>14,.0f} {making.peak_resident_bytes.max / MB:>8.0f}"
-        )
-    summing = sum_up(items=arguments.items, repeat=arguments.repeat)
-    goals = list(judge(makings, summing))
-    for goal in goals:
-        print(goal)
-    command = f"python -m loadtest bench generate --megabytes {arguments.megabytes} --items {arguments.items}"
-    command += f" --repeat {arguments.repeat} --seed {arguments.seed}"
-    figures = {"goals": [goal.document() for goal in goals], "makings": [asdict(making) for making in makings]}
-    write_result(arguments.out, command=command, seed=arguments.seed, figures={**figures, "checksum": asdict(summing)})
-    return 0
+        if making["kind"] == "clean":
+            yield Goal("MB generated per CPU-second, clean", making["mb_per_cpu_second"]["median"], at_least=200)
+            found = making["mb_per_cpu_second_with_start_up"]["median"]
+            yield Goal("MB generated per CPU-second, clean, with start-up", found, at_least=200)
+        growth = making["peak_resident_bytes"]["median"] / making["peak_resident_bytes_of_a_tenth"]["median"]
+        yield Goal(f"growth of the peak memory from a tenth of the file, {making['kind']}", growth, at_most=1.1)
+    yield Goal("items summed up per CPU-second", rate.median, at_least=100_000)
 
 
-_DISTINCT = 50_000  # more would take more memory than time
+def sum_up(*, items: int, repeat: int) -> Spread:
+    """Return how many items of ten attributes, parsed DynamoDB JSON in memory, are summed up per CPU-second."""
+    some = [_item(number) for number in range(min(items, _DISTINCT))]
+    rates = []
+    for _ in range(repeat):
+        checksum, begun = Checksum(), time.process_time()
+        while checksum.items < items:
+            checksum.add(some[: items - checksum.items])
+        rates.append(items / (time.process_time() - begun))
+    return spread(rates)
 
 
-def sum_items_main() -> int:
-    """Print how many CPU-seconds the checksum takes of items of ten attributes; their number is the first argument."""
-    count = int(sys.argv[1])
-    items = [_item(number) for number in range(min(count, _DISTINCT))]
-    checksum = Checksum()
-    begun = time.process_time()
-    while checksum.items < count:
-        checksum.add(items[: count - checksum.items])
-    print(json.dumps({"items": checksum.items, "cpu_seconds": time.process_time() - begun}))
-    return 0
-
-
-def _item(number: int) -> dict[str, dict[str, Any]]:
+def _item(number: int) -> Item:
     texts = {"id": f"00000-{number:012d}", "customer": "Łukasz Nowak", "city": "Málaga", "product": "Wool blanket"}
     texts |= {"ordered_at": "2026-09-01T10:11:00Z", "note": f"leave at the back door {number % 997}"}
     numbers = {"quantity": str(number % 120), "price": f"{number % 99_991 / 100:.2f}", "discount": "0.05"}
     item: dict[str, dict[str, Any]] = {name: {"S": text} for name, text in texts.items()}
     return item | {name: {"N": text} for name, text in numbers.items()} | {"paid": {"BOOL": number % 2 == 0}}
-
-
-if __name__ == "__main__":
-    sys.exit(sum_items_main())

@@ -5,7 +5,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import chain
 from typing import Any
 
-from loadtest.workload.upload import LEAST_PART_BYTES, Unfinished, keep
+from loadtest.harness.targets import LEAST_PART_BYTES, Unfinished, keep
 
 THREADS = 16
 _AHEAD = 4 * THREADS  # small files in memory

@@ -8,22 +8,21 @@ from pathlib import Path
 
 import pytest
 
-from loadtest.workload import command, options
-from loadtest.workload.expected import KnownOutcome
+from loadtest import generate
+from loadtest.harness.targets import known_outcome_path, write_to
 from loadtest.workload.stream import Generation
-from loadtest.workload.targets import known_outcome_path, write_to
 from tests.loadtest.workload.found import FEEDS, made, recipe
 
 ROOT = Path(__file__).parents[3]
 
 
 def run(*arguments: str) -> int:
-    return command.run(parsed("--feeds", str(FEEDS), *arguments))
+    return generate.run(parsed("--feeds", str(FEEDS), *arguments))
 
 
 def parsed(*arguments: str) -> argparse.Namespace:
     parser = argparse.ArgumentParser()
-    command.add_arguments(parser)
+    generate.add_arguments(parser)
     return parser.parse_args(arguments)
 
 
@@ -33,7 +32,7 @@ def test_the_known_outcome_lies_beside_the_file(tmp_path: Path, capsys: pytest.C
     data, known_outcome = made(recipe("plain", defects={"ragged_row": 0.1}, seed=4))
     document = json.loads((tmp_path / "a.csv.expected.json").read_text())
     assert out.read_bytes() == data
-    assert KnownOutcome.from_document(document) == known_outcome
+    assert document.items() >= json.loads(json.dumps(known_outcome.document())).items()
     assert document["made"] == {"target": str(out), "feed": "plain", "table": "Plain", "seed": 4, "file": 0}
     assert "100 rows = " in capsys.readouterr().err
 
@@ -42,7 +41,7 @@ def test_options_count_more_than_the_recipe_file(tmp_path: Path) -> None:
     path, out = tmp_path / "recipe.toml", tmp_path / "a.csv"
     path.write_text('feed = "plain"\nrows = 7\nseed = 3\nline_end = "crlf"\n[columns]\ncity = "zipf:1:9"\n')
     assert run("--recipe", str(path), "--size", "10KB", "--out", str(out), "--column", "city=choice:Rome") == 0
-    wanted = recipe("plain", size=10_000, seed=3, line_end="\r\n", columns={"city": "choice:Rome"})
+    wanted = recipe("plain", size=10_000, seed=3, line_end="crlf", columns={"city": "choice:Rome"})
     assert out.read_bytes() == made(wanted)[0]
 
 
@@ -50,22 +49,17 @@ def test_stdout_gets_the_file_and_stderr_the_known_outcome(capfdbinary: pytest.C
     assert run("--feed", "plain", "--rows", "10", "--out", "-") == 0
     out, err = capfdbinary.readouterr()
     data, known_outcome = made(recipe("plain", rows=10))
-    assert (out, KnownOutcome.from_document(json.loads(err))) == (data, known_outcome)
+    assert out == data
+    assert json.loads(err).items() >= json.loads(json.dumps(known_outcome.document())).items()
 
 
-def test_parts_made_apart_are_the_file(tmp_path: Path) -> None:
-    for part in ("0:60", "60:100"):
-        assert run("--feed", "plain", "--rows", "100", "--part", part, "--out", str(tmp_path / part)) == 0
-    assert (tmp_path / "0:60").read_bytes() + (tmp_path / "60:100").read_bytes() == made(recipe("plain"))[0]
-
-
-@pytest.mark.parametrize("text", [options.EPILOG, (ROOT / "docs/generator.md").read_text()], ids=["help", "docs"])
+@pytest.mark.parametrize("text", [generate.EPILOG, (ROOT / "docs/generator.md").read_text()], ids=["help", "docs"])
 def test_the_examples_shown_are_recipes(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(ROOT)
     shown = re.findall(r"python -m loadtest generate (-[^`\n]*)$", text, re.MULTILINE)
     assert len(shown) == 3
     for line in shown:
-        Generation(options.recipe_from(parsed(*line.split())))
+        Generation(generate.recipe_from(parsed(*line.split())))
 
 
 def test_a_wrong_recipe_is_a_sentence(capsys: pytest.CaptureFixture[str]) -> None:
