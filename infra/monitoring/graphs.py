@@ -89,6 +89,8 @@ def graph(panel: Panel, run: Run) -> None:
     _marks(left, properties.get("annotations", {}).get("horizontal", []))
     for axes, side in names.items():
         _axis(axes, properties["yAxis"][side], run)
+    if right is not left and not right.lines:
+        right.set_axis_off()  # a scale of nothing
     left.grid(axis="y", color="#eaeded", linewidth=0.8)
 
 

@@ -10,11 +10,11 @@ from typing import Any
 
 import matplotlib as mpl
 from matplotlib.figure import Figure
-from PIL import Image
+from PIL import Image, ImageColor
 from PIL.PngImagePlugin import PngInfo
 
 from infra.local.synth import synthesise
-from infra.monitoring.graphs import Panel
+from infra.monitoring.graphs import COLOURS, REDS, Panel
 from infra.monitoring.panels import draw
 from infra.monitoring.run import Run
 from infra.monitoring.template import Template, alarms_of, widgets_of
@@ -26,7 +26,7 @@ FEEDS = ROOT / "loadtest/scenarios/observe/feeds.toml"  # of that run
 PICTURE = ROOT / "docs/dashboard.png"  # its first rows, for the README
 WHOLE = ROOT / "docs/dashboard-all.png"
 FIRST_ROWS = 2
-SHADES = 256  # colours of a picture: a third of the bytes
+SHADES = 256  # the colours of a picture: its lines', and those most frequent in it; that is a third of the bytes
 MARK = "Description"  # the PNG's field for the fingerprint of what it was drawn from
 WIDTH_IN, UNIT_IN, FOOT_IN = 15.0, 0.56, 0.5
 STYLE: Any = {
@@ -64,10 +64,13 @@ def save(figure: Figure, path: Path, mark: str) -> None:
     drawn, marked = io.BytesIO(), PngInfo()
     figure.savefig(drawn, dpi=100, format="png")
     marked.add_text(MARK, mark)
-    with Image.open(drawn) as image:
-        image.convert("RGB").quantize(SHADES, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE).save(
-            path, optimize=True, pnginfo=marked
-        )
+    with Image.open(drawn).convert("RGB") as image, Image.new("P", (1, 1)) as palette:
+        colours: Any = image.getcolors(image.width * image.height)
+        ours = [ImageColor.getrgb(colour) for colour in (*COLOURS, *REDS)]
+        most = [colour for _, colour in sorted(colours, reverse=True)[: SHADES - len(ours)]]
+        palette.putpalette([part for colour in ours + most for part in colour])
+        few = image.quantize(palette=palette, dither=Image.Dither.NONE)
+        few.save(path, optimize=True, pnginfo=marked)
 
 
 def fingerprint(template: Template, run: bytes) -> str:
