@@ -25,7 +25,7 @@ from loadtest.simulator.replay import Replayed, replay
 
 TICK_S = 0.1
 LAST_MESSAGE_S, LAST_EVENT_S = 30.0, 1.0
-VISIBILITY_S = 50.0  # so long the message of a worker stays hidden that was killed before it could set that itself
+VISIBILITY_S = 30.0  # so long the message of a worker stays hidden that was killed before it could set that itself
 
 
 @dataclass(frozen=True, kw_only=True)
