@@ -5,23 +5,21 @@ import sys
 from pathlib import Path
 from typing import Protocol
 
+from loadtest import generate
 from loadtest.bench import commands
+from loadtest.bench import generate as bench_generate
 from loadtest.bench.capacity import Shape
 from loadtest.bench.cold_start import command as cold_start
 from loadtest.bench.hostile_files import cases
 from loadtest.bench.writing import command as writing
-from loadtest.chaos import command as chaos
-from loadtest.dashboard_run import command as observed
+from loadtest.chaos import huge
+from loadtest.chaos import run as chaos
 from loadtest.harness.results import RESULTS
-from loadtest.huge import command as huge
-from loadtest.report import command as report
-from loadtest.run import command as scenario_run
-from loadtest.run.aws import command as aws
 from loadtest.s3_server import command as s3_server
-from loadtest.scale import command as scale
+from loadtest.scenarios import command as scenarios
+from loadtest.scenarios.observe import command as observe
+from loadtest.scenarios.report import command as report
 from loadtest.simulator import command as simulator
-from loadtest.workload import bench as bench_generate
-from loadtest.workload import command as generate
 
 
 def main() -> int:
@@ -46,8 +44,7 @@ def build_parser() -> argparse.ArgumentParser:
     _add_hostile(names.add_parser("hostile", help="time and memory of `ingest check` on malformed files"))
     _add(simulator, names.add_parser("simulator", help="a DynamoDB endpoint that counts, throttles and fails as asked"))
     _add(s3_server, names.add_parser("s3-server", help="an S3 endpoint that serves a folder and cuts answers as asked"))
-    _add(scenario_run, names.add_parser("run", help="a scenario: files dropped on the product, measured and judged"))
-    _add_clean(names.add_parser("clean", help="what a run on AWS left that was killed"))
+    _add(scenarios, names.add_parser("run", help="a scenario: files dropped on the product, measured and judged"))
     _add(
         chaos,
         names.add_parser("chaos", help="the local stack with its workers killed: is every row accounted for?"),
@@ -58,13 +55,12 @@ def build_parser() -> argparse.ArgumentParser:
         names.add_parser("huge", help="files of gigabytes: kills, hand-overs, what the ledger costs"),
         result="huge.json",
     )
-    scale.add_arguments(names.add_parser("scale", help="rows a second by number of workers: measured, and computed"))
     _add(
-        observed,
+        observe,
         names.add_parser("observe", help="a mixed load in the local stack, for the dashboard's picture"),
         result="observed.json",
     )
-    report.add_arguments(names.add_parser("report", help="what runs showed: a page, pictures, Markdown"))
+    _add(report, names.add_parser("report", help="what runs showed: a page, pictures, Markdown"))
     return parser
 
 
@@ -114,11 +110,6 @@ def _add_hostile(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--case", action="append", choices=[case.name for case in cases()], help="repeat (default all)")
     _add_common(parser, "hostile.json")
     parser.set_defaults(run=commands.hostile)
-
-
-def _add_clean(parser: argparse.ArgumentParser) -> None:
-    aws.add_clean_arguments(parser)
-    parser.set_defaults(run=aws.clean)
 
 
 def _add_common(parser: argparse.ArgumentParser, result: str) -> None:

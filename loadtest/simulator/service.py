@@ -69,7 +69,7 @@ def _billing(settings: Settings) -> dict[str, object]:
 
 TOOK_ALL = b'{"UnprocessedItems":{}}'
 _PUT = b'"PutRequest":'  # in no JSON string, where quotes are escaped; an attribute of that name would count
-_INSTEAD = {
+INSTEAD = {
     Fault.INTERNAL_ERROR: internal_error,
     Fault.EXPIRED_TOKEN: expired_token,
     Fault.UNRECOGNIZED_CLIENT: unrecognized_client,
@@ -83,6 +83,9 @@ class Ending(Enum):
     KEPT = "kept"
     CUT = "half of the answer, then closed"
     RESET = "no answer, reset"
+
+
+ENDINGS = {Fault.RESET_BEFORE: Ending.RESET, Fault.RESET_AFTER: Ending.RESET, Fault.TRUNCATED: Ending.CUT}
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,8 +133,8 @@ class Service:
 
     def _answered(self, operation: bytes, body: bytes, fault: Fault | None) -> tuple[int, bytes]:
         try:
-            if fault in _INSTEAD:
-                raise _INSTEAD[fault]()
+            if fault in INSTEAD:
+                raise INSTEAD[fault]()
             if fault is Fault.RESET_BEFORE:
                 return 200, b""
             return 200, self._done(operation, body)
@@ -142,11 +145,7 @@ class Service:
     def _shaped(self, status: int, content: bytes, fault: Fault | None) -> Answer:
         latency = self._settings.latency
         delay_s = latency.fixed_s + (latency.jitter_s and self._chance.random() * latency.jitter_s)
-        ending = Ending.KEPT
-        if fault in {Fault.RESET_BEFORE, Fault.RESET_AFTER}:
-            ending = Ending.RESET
-        elif fault is Fault.TRUNCATED:
-            ending = Ending.CUT
+        ending = ENDINGS.get(fault, Ending.KEPT) if fault else Ending.KEPT
         delay_s += self._slow_s if fault is Fault.SLOW else 0
         return Answer(content, status, delay_s, ending, is_crc32_right=fault is not Fault.WRONG_CRC32)
 
