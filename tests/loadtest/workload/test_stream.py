@@ -22,7 +22,7 @@ from loadtest.workload.duplicates import GROUP
 from loadtest.workload.expected import KnownOutcome
 from loadtest.workload.plan import plan_of
 from loadtest.workload.recipe import Recipe
-from loadtest.workload.stream import BLOCK_ROWS, Generation, hashes_of, known_outcome_of
+from loadtest.workload.stream import BLOCK_BYTES, BLOCK_ROWS, Generation, hashes_of, known_outcome_of
 from tests.loadtest.workload.found import made, recipe
 
 DEFECTS = {
@@ -166,6 +166,11 @@ def test_duplicates_are_as_many_as_asked() -> None:
 def test_memory_does_not_grow_with_the_file() -> None:
     peaks = [_peak(recipe("plain", rows=blocks * BLOCK_ROWS, defects=DEFECTS)) for blocks in (2, 2, 12)]
     assert peaks[2] < 1.1 * peaks[1]
+
+
+def test_memory_does_not_grow_with_the_rows() -> None:
+    columns = {"note": "text:3000"}
+    assert max(len(portion) for portion in Generation(recipe("plain", rows=3000, columns=columns))) < 2 * BLOCK_BYTES
 
 
 def _peak(recipe: Recipe) -> int:
