@@ -2,14 +2,19 @@
 
 If standard input is a pipe, only the parent holds it. When the parent ends, the pipe closes and we stop: so even a
 parent that is killed leaves no emulator, no function and no folder behind.
+
+And metrics in the function's log (embedded metric format) become metrics, as they do in CloudWatch, not in ministack.
 """
 
+import json
 import os
 import signal
 import stat
 import subprocess
 import sys
 import threading
+from collections.abc import Callable
+from typing import Any
 
 
 def _watch() -> None:
@@ -19,8 +24,43 @@ def _watch() -> None:
     os.killpg(os.getpgid(0), signal.SIGKILL)
 
 
+def put_metrics(line: str, store: Callable[..., None]) -> None:
+    """Store the metrics in a line of a log; nothing where it has none."""
+    if '"_aws"' not in line:
+        return
+    try:
+        found = json.loads(line)
+        at_s = found["_aws"]["Timestamp"] / 1000
+        for directive in found["_aws"]["CloudWatchMetrics"]:
+            for metric in directive["Metrics"]:
+                value = found[metric["Name"]]
+                values = value if isinstance(value, list) else [value]
+                for names in directive["Dimensions"]:
+                    whose = {name: found[name] for name in names}
+                    store(directive["Namespace"], metric["Name"], whose, at_s, metric["Unit"], None, values, None, None)
+    except (ValueError, TypeError, KeyError):
+        return  # a line that only looks like one
+
+
+def _put_metrics_of_logs() -> None:
+    """Take the metrics out of each line that comes to a log, before it is kept."""
+    from ministack.services import cloudwatch, cloudwatch_logs  # type: ignore[import-not-found, unused-ignore]
+
+    keep = cloudwatch_logs._append_log_events
+
+    def put_and_keep(stream: Any, events: Any) -> None:
+        for event in events:
+            for line in event["message"].splitlines():
+                put_metrics(line, cloudwatch._store_datum)
+        keep(stream, events)
+
+    cloudwatch_logs._append_log_events = put_and_keep
+
+
 if __name__ == "__main__":
     from ministack import app  # type: ignore[import-not-found, unused-ignore]
+
+    _put_metrics_of_logs()
 
     app._port_is_bindable = lambda *_: False  # with TLS it would also bind port 443 if it can
     if stat.S_ISFIFO(os.fstat(sys.stdin.fileno()).st_mode):
