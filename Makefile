@@ -48,8 +48,9 @@ check: setup ## Run the linters and the type checker, and look for what a securi
 audit: setup ## Ask PyPI's advisory database about each pinned package (not part of CI: needs PyPI itself)
 	$(BIN)/python -m infra.audit
 
-docs: setup ## Write what the docs take from the code: the table of metrics, the picture of the dashboard
-	$(BIN)/python -m infra.monitoring.metrics_page
+docs: setup ## Write what the pages of docs/ take from the code, and the pictures of the dashboard
+	$(BIN)/python -m tests.docs.pages
+	$(BIN)/python -m pytest -q tests/docs/test_examples.py --write-examples
 	$(BIN)/python -m infra.monitoring.picture
 
 synth: setup-demo ## Write the CloudFormation template to cdk.out (no AWS account needed); FEEDS=path of feeds.toml
