@@ -22,7 +22,7 @@ def test_after_a_mixed_load_it_reports_lag_throughput_errors_and_files(stack: An
     stack.wait_until_quiet()
 
     def document() -> Any:
-        """Return what it shows once CloudWatch has the whole minute, of which the emulator learns as invocations end."""
+        """Return what it shows once CloudWatch has the whole minute; it learns of it as invocations end."""
         found = stack.ingest_json("top", "--once", *FEEDS)
         return found if found["errors"]["files_failed"] and found["files"]["completed"] else None
 
