@@ -590,9 +590,11 @@ def test_the_command_exits_with_its_code(monkeypatch: pytest.MonkeyPatch, capsys
 
 
 def test_no_command_at_all_prints_the_help_and_exits_with_2(capsys: pytest.CaptureFixture[str]) -> None:
-    ran = Ran(capsys)
-    assert ran.code == 2
-    assert "Usage: ingest" in ran.out + ran.err
+    for command in ([], ["feeds"]):
+        ran = Ran(capsys, *command)
+        assert (ran.code, ran.out) == (2, "")
+        assert ran.err.startswith(" ".join(["Usage: ingest", *command]))
+        assert "See ingest" not in ran.err
 
 
 def test_the_schema_is_the_one_editors_read(capsys: pytest.CaptureFixture[str]) -> None:
