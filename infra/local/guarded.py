@@ -3,7 +3,8 @@
 If standard input is a pipe, only the parent holds it. When the parent ends, the pipe closes and we stop: so even a
 parent that is killed leaves no emulator, no function and no folder behind.
 
-And metrics in the function's log (embedded metric format) become metrics, as they do in CloudWatch, not in ministack.
+And CloudWatch has the function's metrics, which ministack leaves out: those in its log (embedded metric format), and
+those of its invocations.
 """
 
 import json
@@ -42,25 +43,34 @@ def put_metrics(line: str, store: Callable[..., None]) -> None:
         return  # a line that only looks like one
 
 
-def _put_metrics_of_logs() -> None:
-    """Take the metrics out of each line that comes to a log, before it is kept."""
-    from ministack.services import cloudwatch, cloudwatch_logs  # type: ignore[import-not-found, unused-ignore]
+def _put_metrics_of_invocations() -> None:
+    """Let each invocation put the metrics in its output, and those that Lambda has of it.
 
-    keep = cloudwatch_logs._append_log_events
+    Of itself, ministack puts the latter for invocations through Lambda's API only, not for those of a queue.
+    """
+    from ministack.services import cloudwatch, lambda_svc  # type: ignore[import-not-found, unused-ignore]
 
-    def put_and_keep(stream: Any, events: Any) -> None:
-        for event in events:
-            for line in event["message"].splitlines():
-                put_metrics(line, cloudwatch._store_datum)
-        keep(stream, events)
+    write_log, count = lambda_svc._emit_lambda_logs, lambda_svc._emit_lambda_metrics
 
-    cloudwatch_logs._append_log_events = put_and_keep
+    def put_and_write(function: Any, request_id: str, text: str, error: bool, duration_ms: int, **more: Any) -> None:
+        for line in (text or "").splitlines():
+            put_metrics(line, cloudwatch._store_datum)
+        name = (function.get("config") or function).get("FunctionName", "unknown")
+        count(name, duration_ms=duration_ms, error=error, throttle=False)
+        write_log(function, request_id, text, error, duration_ms, **more)
+
+    def count_throttles(name: str, duration_ms: float, error: bool, throttle: bool) -> None:
+        if throttle:
+            count(name, duration_ms=duration_ms, error=error, throttle=True)
+
+    lambda_svc._emit_lambda_logs = put_and_write
+    lambda_svc._emit_lambda_metrics = count_throttles
 
 
 if __name__ == "__main__":
     from ministack import app  # type: ignore[import-not-found, unused-ignore]
 
-    _put_metrics_of_logs()
+    _put_metrics_of_invocations()
 
     app._port_is_bindable = lambda *_: False  # with TLS it would also bind port 443 if it can
     if stat.S_ISFIFO(os.fstat(sys.stdin.fileno()).st_mode):
