@@ -58,7 +58,7 @@ LIBRARIES = {
     "infra.nag": {"aws_cdk", "cdk_nag", "constructs"},
     "infra.plain": {"aws_cdk", "constructs", "msgspec", "yaml"},
     "loadtest": {"boto3", "botocore", "rich"},
-    "loadtest.bench": {"awscrt", "boto3", "botocore", "pandas", "pyarrow"},
+    "loadtest.bench": {"boto3", "botocore", "pandas", "pyarrow"},
     "loadtest.checker": {"numpy"},
     "loadtest.report": {"jinja2", "markupsafe", "matplotlib"},
     "loadtest.scale": {"matplotlib"},

@@ -47,15 +47,16 @@ def run(arguments: argparse.Namespace) -> int:
     outcomes = []
     fields = ("case", "exit_code", "seconds", "cpu_seconds", "peak_resident_bytes", "answer", "problems")
     table = report.Table(*fields, case=40, answer=30)
+    limits = {"time_limit_s": arguments.time_limit, "peak_bytes": arguments.peak_megabytes * MB}
     for case in cases():
         if arguments.case is None or case.name in arguments.case:
-            outcomes.append(measure(case, arguments))
+            outcomes.append(measure(case, arguments.megabytes * MB, arguments.seed, **limits))
             table.add(outcomes[-1])
     report.finish(arguments, [], {"outcomes": outcomes})
     return 1 if any(outcome["problems"] for outcome in outcomes) else 0
 
 
-def measure(case: HostileCase, arguments: argparse.Namespace) -> Document:
+def measure(case: HostileCase, total_bytes: int, seed: int, *, time_limit_s: float, peak_bytes: int) -> Document:
     """Return the outcome of a case: `row_counts` and `reasons` if it was read to its end, else `error`.
 
     `exit_code` is None where the case was stopped at the time limit.
@@ -63,14 +64,14 @@ def measure(case: HostileCase, arguments: argparse.Namespace) -> Document:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "hostile.csv"
         with path.open("wb") as file:
-            file.writelines(case.make(arguments.megabytes * MB, random.Random(arguments.seed)))
-        ran = process.run(ingest("check", str(path), case.feed), cwd=ROOT, time_limit_s=arguments.time_limit)
+            file.writelines(case.make(total_bytes, random.Random(seed)))
+        ran = process.run(ingest("check", str(path), case.feed), cwd=ROOT, time_limit_s=time_limit_s)
         file_bytes = path.stat().st_size
     found = printed(ran)
     error, reasons = found.get("error", {}).get("code"), found.get("reasons", {})
     row_counts = {name: count for name, count in found.items() if name.startswith("rows_") or name == "bytes"}
     accounted = row_counts["bytes"] == file_bytes if row_counts and not case.is_compressed else None
-    problems = list(_exceeded(ran, arguments.time_limit, arguments.peak_megabytes * MB))
+    problems = list(_exceeded(ran, time_limit_s, peak_bytes))
     problems += _wrong(case, error, row_counts, accounted)
     rejects = ", ".join(f"{count:,} {reason}" for reason, count in reasons.items()) or "no rejects"
     return {
@@ -86,7 +87,7 @@ def measure(case: HostileCase, arguments: argparse.Namespace) -> Document:
         "cpu_seconds": round(ran.cpu_seconds, 2),
         "peak_resident_bytes": ran.peak_resident_bytes,
         "problems": [
-            *_exceeded(ran, arguments.time_limit, arguments.peak_megabytes * MB),
+            *_exceeded(ran, time_limit_s, peak_bytes),
             *_wrong(case, error, row_counts, accounted),
         ],
     }
