@@ -29,7 +29,7 @@ from loadtest.bench.measuring import Document
 from loadtest.bench.processes import ROOT, Endpoint, environment
 from loadtest.harness.queue import s3_notification
 from loadtest.simulator import Simulator
-from loadtest.simulator.http import Elsewhere
+from loadtest.simulator.server import Elsewhere
 from loadtest.simulator.service import Answer
 
 COLD_START_MS = 900
@@ -77,7 +77,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Measure; missing the goal is a result, not a failure."""
     busy = round(os.getloadavg()[0], 1)  # figures by the clock suffer from it, those of CPU hardly
-    starts, table = [], report.Table("code", "step", "ms", "ms_of_cpu", code=17, step=31, ms=19)
+    starts, table = [], report.ResultTable("code", "step", "ms", "ms_of_cpu", code=17, step=31, ms=19)
     with tempfile.TemporaryDirectory() as folder, world(Path(folder), arguments.seed) as around:
         for code in codes(arguments.zip, Path(folder)):
             starts.append(measured := measure(code, around, arguments.repeat))

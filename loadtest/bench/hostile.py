@@ -46,7 +46,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Measure all malformed files; 1 if one of them was a problem."""
     outcomes = []
     fields = ("case", "exit_code", "seconds", "cpu_seconds", "peak_resident_bytes", "answer", "problems")
-    table = report.Table(*fields, case=40, answer=30)
+    table = report.ResultTable(*fields, case=40, answer=30)
     limits = {"time_limit_s": arguments.time_limit, "peak_bytes": arguments.peak_megabytes * MB}
     for case in cases():
         if arguments.case is None or case.name in arguments.case:

@@ -38,7 +38,7 @@ def run(arguments: argparse.Namespace) -> int:
         print(f"not measured: {PANDAS}: pandas is not installed")
     fields = ("reader", "kind", "file_bytes", "rows_per_cpu_second", "rows_per_cpu_second_with_start_up")
     widths = {"reader": 14, "kind": 19, "rows_per_cpu_second": 33, "rows_per_user_second": 33}
-    table = report.Table(*fields, "rows_per_user_second", "peak_resident_bytes", **widths)
+    table = report.ResultTable(*fields, "rows_per_user_second", "peak_resident_bytes", **widths)
     for kind in SHARES:
         for size in arguments.megabytes:
             for found in read(readers, kind, size * MB, arguments):

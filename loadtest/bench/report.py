@@ -12,7 +12,7 @@ from loadtest.bench.measuring import Document
 from loadtest.harness.results import write_result
 
 
-class Table:
+class ResultTable:
     """Prints some fields of each measurement as a row, in Markdown: bytes in MB, rates as `median (min - max)`."""
 
     def __init__(self, *fields: str, **widths: int) -> None:

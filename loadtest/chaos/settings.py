@@ -3,8 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from loadtest.simulator.faults import Faults
-from loadtest.simulator.settings import Key, Table
+from loadtest.simulator import Faults, Key, Table
 
 FEEDS = Path(__file__).parent / "feeds.toml"
 PREFIX = "drops/"

@@ -21,11 +21,10 @@ from infra.local.stack import LocalStack
 from ingest.contract import LedgerKeys
 from loadtest.harness.stack_client import StackClient
 from loadtest.harness.upstream import Upstream
-from loadtest.simulator import Settings, Simulation, Simulator, Table
+from loadtest.simulator import Fault, Faults, Schedule, Settings, Simulation, Simulator, Table
 from loadtest.simulator.capacity import write_units
 from loadtest.simulator.errors import internal_error, throttled_by_fault
-from loadtest.simulator.faults import Fault, Faults, Schedule
-from loadtest.simulator.http import Elsewhere
+from loadtest.simulator.server import Elsewhere
 from loadtest.simulator.service import Answer, Ending
 from loadtest.simulator.values import Item, item_bytes
 

@@ -5,7 +5,8 @@ lets pass.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -71,24 +72,30 @@ def put(body: bytes, tables: Tables) -> Write:
         return _write(named, {"PutRequest": {"Item": item}}, tables)
 
 
-class _shape:
-    """Makes what is missing or of the wrong type in a request a SerializationException."""
+@contextmanager
+def _shape() -> Iterator[None]:
+    """Make what is missing or of the wrong type in a request a SerializationException."""
+    try:
+        yield
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise not_json() from error
 
-    def __enter__(self) -> None:
-        pass
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: object) -> None:
-        if isinstance(error, (AttributeError, KeyError, TypeError, ValueError)):
-            raise not_json() from error
+def described(body: bytes) -> str:
+    """Return the table that a DescribeTable names, be it named by ARN or not.
+
+    Raises:
+        RequestRefused: it names none.
+    """
+    with _shape():
+        return str(_document(body)["TableName"]).rpartition("/")[2]
 
 
 def _document(body: bytes) -> dict[str, Any]:
     if len(body) > MAX_REQUEST_BYTES:
         raise invalid("The request is larger than 16 MB")
-    try:
+    with _shape():
         document = json.loads(body)
-    except ValueError as error:
-        raise not_json() from error
     if not isinstance(document, dict):
         raise not_json()
     return document

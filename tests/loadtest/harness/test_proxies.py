@@ -9,8 +9,7 @@ import pytest
 
 from loadtest.harness.dynamodb_proxy import LedgerProxy
 from loadtest.harness.s3_proxy import Proxy, S3Proxy
-from loadtest.simulator import Settings, Simulator
-from loadtest.simulator.faults import Faults
+from loadtest.simulator import Faults, Settings, Simulator
 
 pytestmark = pytest.mark.enable_socket
 TARGET = "DynamoDB_20120810."

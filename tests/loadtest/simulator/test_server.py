@@ -108,13 +108,6 @@ def test_what_is_kept_is_what_was_put_last() -> None:
         assert (simulator.items, simulator.statistics.deletes) == (9, 1)
 
 
-def test_the_checksum_alone_needs_no_tables() -> None:
-    with Simulator(Settings(keep="checksum")) as simulator:
-        client(simulator).batch_write_item(RequestItems={"T": puts(25)})
-        items = [request["PutRequest"]["Item"] for request in reversed(puts(25))]
-        assert simulator.written_items.checksum_of_puts == checksum("T", items)
-
-
 def test_a_table_is_described_with_its_keys() -> None:
     tables = {"T": Table(Key("pk"), Key("at", "N"))}
     with Simulator(Settings(tables=tables)) as simulator:
@@ -124,9 +117,7 @@ def test_a_table_is_described_with_its_keys() -> None:
     assert (described["TableStatus"], described["BillingModeSummary"]["BillingMode"]) == ("ACTIVE", "PAY_PER_REQUEST")
 
 
-@pytest.mark.parametrize(
-    "settings", [{"keep": "items"}, {"sequence": "seq"}, {"tables": TABLES, "keep": "checksum", "sequence": "seq"}]
-)
+@pytest.mark.parametrize("settings", [{"keep": "items"}, {"sequence": "seq"}, {"tables": TABLES, "sequence": "seq"}])
 def test_settings_that_cannot_work_are_refused(settings: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match="need"):
         Settings(**settings)
