@@ -11,8 +11,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 _DAY = timedelta(days=1)
-_USAGE = ("content_commitment", "key_encipherment", "data_encipherment", "key_agreement", "encipher_only")
-_USAGE += ("decipher_only", "crl_sign")
+_UNUSED = ["content_commitment", "key_encipherment", "data_encipherment", "key_agreement", "crl_sign"]
+_UNUSED += ["encipher_only", "decipher_only"]
 
 
 def make(folder: Path) -> tuple[ssl.SSLContext, Path]:
@@ -20,7 +20,7 @@ def make(folder: Path) -> tuple[ssl.SSLContext, Path]:
     key, now = ec.generate_private_key(ec.SECP256R1()), datetime.now(UTC)
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "127.0.0.1")])
     names = x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1")), x509.DNSName("localhost")])
-    usage = x509.KeyUsage(digital_signature=True, key_cert_sign=True, **dict.fromkeys(_USAGE, False))
+    usage = x509.KeyUsage(digital_signature=True, key_cert_sign=True, **dict.fromkeys(_UNUSED, False))
     builder = x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(key.public_key())
     builder = builder.serial_number(x509.random_serial_number())
     builder = builder.not_valid_before(now - _DAY).not_valid_after(now + 30 * _DAY)
