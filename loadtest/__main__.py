@@ -8,7 +8,6 @@ from typing import Protocol
 from loadtest.bench import capacity, cold_start, hostile, plan, read, write
 from loadtest.chaos import command as chaos
 from loadtest.dashboard_run import command as observed
-from loadtest.demo_script import command as transcript
 from loadtest.harness.results import RESULTS
 from loadtest.huge import command as huge
 from loadtest.report import command as report
@@ -23,6 +22,13 @@ from loadtest.workload import command as generate
 
 def main() -> int:
     """Run one benchmark and return its exit code."""
+    arguments = build_parser().parse_args()
+    code: int = arguments.run(arguments)
+    return code
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """Return the parser of all commands."""
     parser = argparse.ArgumentParser(prog="python -m loadtest", description=__doc__)
     names = parser.add_subparsers(required=True, metavar="NAME")
     bench = names.add_parser("bench", help="speed, side by side with other tools").add_subparsers(required=True)
@@ -61,11 +67,8 @@ def main() -> int:
         names.add_parser("observe", help="a mixed load in the local stack, for the dashboard's picture"),
         result="observed.json",
     )
-    _add(transcript, names.add_parser("transcript", help="an operator's day in the local stack, as a page of the docs"))
     report.add_arguments(names.add_parser("report", help="what runs showed: a page, pictures, Markdown"))
-    arguments = parser.parse_args()
-    code: int = arguments.run(arguments)
-    return code
+    return parser
 
 
 class Command(Protocol):

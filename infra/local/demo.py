@@ -21,6 +21,7 @@ from ingest.contract import LedgerKeys, Output, Status
 from ingest.feeds.parse import read_feeds
 
 SAMPLE = bundle.ROOT / "sample_data.csv"
+LOG = bundle.BUILD / "demo.log"
 TIMEOUT_S = 90.0
 ITEMS_SHOWN = 3
 
@@ -64,8 +65,12 @@ def run(console: Console, *, sample: Path = SAMPLE, feeds: Path = FEEDS, iam: bo
             progress.update(step, completed=1, total=1)
             landed = _look(stack, entry, feed.table)
             progress.stop()
+            _keep_log(stack)
             _show(console, stack, landed)
     console.print(NEXT, highlight=False, soft_wrap=True)
+    console.print(
+        f"Log of the emulator and the function, and what was not deployed locally: {_shown(LOG)}", style="dim"
+    )
     return 0 if landed.is_proved else 1
 
 
@@ -125,12 +130,20 @@ def _progress(console: Console) -> Progress:
     return Progress(*columns, console=console)
 
 
+def _keep_log(stack: LocalStack) -> None:
+    """Write what is not part of the result to a file that outlives the emulator."""
+    lines = [f"Not deployed locally: {line}\n" for line in stack.left_out]
+    LOG.write_text("".join(lines) + stack.emulator.log.read_text(errors="replace"), encoding="utf-8")
+
+
+def _shown(path: Path) -> Path:
+    return path.relative_to(bundle.ROOT)
+
+
 def _show(console: Console, stack: LocalStack, landed: Landed) -> None:
-    for line in stack.left_out:
-        console.print(f"[yellow]Not deployed locally:[/] {line}")
     if not landed.entry:
         console.print(f"[red]No result after {TIMEOUT_S:.0f} s.[/] The end of the log:")
-        console.print("\n".join(stack.emulator.log.read_text(errors="replace").splitlines()[-20:]), markup=False)
+        console.print("\n".join(LOG.read_text(encoding="utf-8").splitlines()[-20:]), markup=False)
         return
     _show_row_counts(console, landed)
     _show_rejects(console, landed.rejects)

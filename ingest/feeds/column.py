@@ -20,7 +20,7 @@ class Column(Struct, frozen=True, forbid_unknown_fields=True):
         NullPolicy,
         Meta(description="No value: omit the attribute, write NULL, write an empty string, or reject the row."),
     ] = "omit"
-    default: Annotated[str | None, Meta(description="Text that stands in where the cell has no value.")] = None
+    default: Annotated[str | None, Meta(description="Text used where the cell has no value.")] = None
     true: Annotated[tuple[str, ...], Meta(description="BOOL: words for true, in any case.")] = TRUE_WORDS
     false: Annotated[tuple[str, ...], Meta(description="BOOL: words for false, in any case.")] = FALSE_WORDS
     encoding: Annotated[Literal["base64", "hex"], Meta(description="B: how the bytes are spelled.")] = "base64"
@@ -31,7 +31,7 @@ class Column(Struct, frozen=True, forbid_unknown_fields=True):
         tuple[str, ...],
         Meta(
             description="S, N: the cell is a point in time in one of these forms: iso, epoch_s, epoch_ms, or a pattern "
-            "like %d.%m.%Y %H:%M. It becomes ISO 8601 in UTC (S) or a number since 1970 (N)."
+            "like %d.%m.%Y %H:%M, tried in this order. It becomes ISO 8601 in UTC (S) or a number since 1970 (N)."
         ),
     ] = ()
     zone: Annotated[str, Meta(description="timestamp: the zone of times that name none, as Europe/Berlin.")] = "UTC"

@@ -18,14 +18,18 @@ class Ttl(Struct, frozen=True, forbid_unknown_fields=True):
         str,
         Meta(
             pattern=r"^[0-9]{1,6}[smhd]$",
-            description="How long after: 90d, 12h, 30m, 60s.",
+            description="Items expire this long after the timestamp: 90d, 12h, 30m or 60s.",
             extra={"accepted": "a number with s, m, h or d, as 90d"},
         ),
     ] = "0s"
     column: Annotated[
-        str, Meta(description="A column with a timestamp; where it has no value, the item stays. Without it: the load.")
+        str,
+        Meta(description="A column with a timestamp; an item without it does not expire. Left out: the S3 event's time."),
     ] = ""
-    attribute: Annotated[str, Meta(min_length=1, description="Name of the attribute.")] = "ttl"
+    attribute: Annotated[
+        str,
+        Meta(min_length=1, description="Its name, of type N. The stack enables expiry on the tables it creates."),
+    ] = "ttl"
 
     @property
     def after_s(self) -> int:
@@ -36,8 +40,8 @@ class Ttl(Struct, frozen=True, forbid_unknown_fields=True):
 class Lineage(Struct, frozen=True, forbid_unknown_fields=True):
     """Attributes that say where an item came from."""
 
-    file: Annotated[str, Meta(description='Attribute for the file it came from. "" = none.')] = ""
-    line: Annotated[str, Meta(description='Attribute for its line, from 1. "" = none.')] = ""
+    file: Annotated[str, Meta(description='Attribute for the S3 URL of the file it came from. "" = none.')] = ""
+    line: Annotated[str, Meta(description='Attribute (N) for the line its record begins on, from 1. "" = none.')] = ""
 
 
 class Index(Struct, frozen=True, forbid_unknown_fields=True):
@@ -52,22 +56,22 @@ class Index(Struct, frozen=True, forbid_unknown_fields=True):
 class Rejects(Struct, frozen=True, forbid_unknown_fields=True):
     """How many rejects end the file early, as a file fault. Rows written so far stay and are counted."""
 
-    count: Annotated[Annotated[int, Meta(ge=0)] | None, Meta(description="More rejects than this.")] = None
+    count: Annotated[Annotated[int, Meta(ge=0)] | None, Meta(description="More rejects than this end the file. No limit where left out.")] = None
     share: Annotated[
-        Annotated[float, Meta(ge=0, le=1)] | None, Meta(description="More than this share of the rows read.")
+        Annotated[float, Meta(ge=0, le=1)] | None, Meta(description="A larger share of the rows read ends the file. No limit where left out.")
     ] = None
-    min_rows: Annotated[int, Meta(ge=1, description="The share is not looked at before that many rows.")] = 1000
+    min_rows: Annotated[int, Meta(ge=1, description="Rows read before the share is looked at.")] = 1000
 
 
 class Feed(Struct, frozen=True, forbid_unknown_fields=True):
     """What the files under one key prefix mean, and the table their rows go to."""
 
-    prefix: Annotated[str, Meta(min_length=1, description="Object keys that begin so belong to this feed.")]
+    prefix: Annotated[str, Meta(min_length=1, description="Object keys that begin so belong to the feed; prefixes may not overlap.")]
     table: Annotated[
         str,
         Meta(
             pattern=r"^[a-zA-Z0-9_.-]{3,255}$",
-            description="DynamoDB table.",
+            description="DynamoDB table; the stack creates it.",
             extra={"accepted": "a table's name: 3 to 255 letters, digits, dots, hyphens and underscores"},
         ),
     ]
@@ -78,16 +82,17 @@ class Feed(Struct, frozen=True, forbid_unknown_fields=True):
     format: Annotated[Literal["csv"], Meta(description="What its files are. csv: read as `csv` says.")] = "csv"
     writer: Annotated[
         Literal["fast", "boto3"],
-        Meta(description="fast: many requests under way; boto3: its batch_writer, the reference, at a fortieth."),
+        Meta(description="fast: many requests in flight; boto3: its batch_writer, the reference, a fortieth of the speed."),
     ] = "fast"
     interleave: Annotated[
         bool,
         Meta(
-            description="true: rows of one partition key go to the table apart from each other, so that a sorted file "
-            "does not ask one partition for all it has. Only where there is a sort key, and with the fast writer."
+            description="true: rows of one partition key that stand together are written apart, within a block of 4 MiB, so "
+            "that a file sorted by key does not ask one partition for all it can take. Order within a block does not "
+            "matter, as each key is in it once. Only with a sort key and the fast writer."
         ),
     ] = True
-    existing: Annotated[bool, Meta(description="true: the table is there already; the stack does not make it.")] = False
+    existing: Annotated[bool, Meta(description="true: the table is there already; the stack only writes to it.")] = False
     role: Annotated[
         Annotated[
             str,
@@ -97,24 +102,26 @@ class Feed(Struct, frozen=True, forbid_unknown_fields=True):
             ),
         ]
         | None,
-        Meta(description="ARN of a role to assume for writing to the table: it may be in another account."),
+        Meta(description="ARN of a role to assume for writing, as for a table in another account. Only with existing."),
     ] = None
     region: Annotated[
         Annotated[
             str, Meta(pattern=r"^[a-z]{2}(-[a-z]+)+-[0-9]$", extra={"accepted": "a region's name, as eu-central-1"})
         ]
         | None,
-        Meta(description="The table's region, if it is not the stack's."),
+        Meta(description="The table's region, if it is not the stack's. Only with existing."),
     ] = None
-    csv: Csv = Csv()
-    columns: dict[str, ColumnType | Column] = {}
+    csv: Annotated[Csv, Meta(description="The dialect.")] = Csv()
+    columns: Annotated[
+        dict[str, ColumnType | Column], Meta(description="What each column becomes, by name; others are strings.")
+    ] = {}
     attributes: Annotated[
-        dict[str, str | Extra], Meta(description="Attributes beside the columns': constants and templates.")
+        dict[str, str | Extra], Meta(description="Attributes that no column gives: constants and templates, by name.")
     ] = {}
     ttl: Annotated[Ttl | None, Meta(description="When items expire.")] = None
-    lineage: Lineage = Lineage()
+    lineage: Annotated[Lineage, Meta(description="Attributes that say where an item came from.")] = Lineage()
     indexes: Annotated[dict[str, Index], Meta(description="The table's global secondary indexes, by name.")] = {}
-    max_rejects: Rejects = Rejects()
+    max_rejects: Annotated[Rejects, Meta(description="How many rejects end the file early.")] = Rejects()
 
     def column(self, name: str) -> Column:
         """Return what the feed says about a CSV column; a string kept under its name, if nothing.

@@ -17,7 +17,8 @@ from loadtest.harness import process
 
 INGEST, CHECK, PANDAS, PYARROW = "ingest", "ingest check", "pandas chunks", "bare pyarrow"
 READERS = {INGEST: "ingest", CHECK: "", "csv.DictReader": "csv", PANDAS: "pandas", PYARROW: "pyarrow"}
-SHARES = {QUOTE_FREE: 0.6, LINE_BREAKS: 0.3}  # of bare pyarrow's rows per CPU-second
+KINDS = {"quote-free": QUOTE_FREE, "fully quoted": LINE_BREAKS}
+SHARES = {"quote-free": 0.6, "fully quoted": 0.3}  # of bare pyarrow's rows per CPU-second
 GROWTH = 1.1  # of the peak, from the smallest file to the largest
 
 
@@ -37,7 +38,7 @@ def run(arguments: argparse.Namespace) -> int:
         readers.remove(PANDAS)
         print(f"not measured: {PANDAS}: pandas is not installed")
     fields = ("reader", "kind", "file_bytes", "rows_per_cpu_second", "rows_per_cpu_second_with_start_up")
-    widths = {"reader": 14, "kind": 19, "rows_per_cpu_second": 33, "rows_per_user_second": 33}
+    widths = {"reader": 14, "kind": 12, "rows_per_cpu_second": 33, "rows_per_user_second": 33}
     table = report.ResultTable(*fields, "rows_per_user_second", "peak_resident_bytes", **widths)
     for kind in SHARES:
         for size in arguments.megabytes:
@@ -56,7 +57,7 @@ def read(readers: list[str], kind: str, total_bytes: int, arguments: argparse.Na
         RuntimeError: a reader failed or lost a row.
     """
     with tempfile.TemporaryDirectory() as folder:
-        files = samples(Path(folder), total_bytes, arguments.seed, kind=kind)
+        files = samples(Path(folder), total_bytes, arguments.seed, kind=KINDS[kind])
         cases = [
             Case(partial(command, reader, kind, arguments), *files, {"reader": reader, "kind": kind})
             for reader in readers
@@ -69,7 +70,7 @@ def command(reader: str, kind: str, arguments: argparse.Namespace, sample: Sampl
     if reader == CHECK:
         return ingest("check", str(sample.path), sample.shape)
     python = _pandas_python(arguments) if reader == PANDAS else sys.executable
-    allows = "-line-breaks" if reader == PYARROW and kind == LINE_BREAKS else ""
+    allows = "-line-breaks" if reader == PYARROW and KINDS[kind] == LINE_BREAKS else ""
     return [python, "-m", "loadtest.bench.peers", f"{READERS[reader]}{allows}", str(sample.path)]
 
 

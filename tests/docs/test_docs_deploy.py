@@ -55,22 +55,6 @@ def test_every_parameter_is_explained_and_no_other() -> None:
     assert NOTIFY_COMMAND_OUTPUT in PAGE
 
 
-def test_every_link_within_the_page_and_to_files_leads_somewhere() -> None:
-    headings = re.findall(r"^#+ (.*)$", PAGE, re.MULTILINE)
-    anchors = {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
-    for link in re.findall(r"\]\(([^)]+)\)", PAGE):
-        if link.startswith("#"):
-            assert link[1:] in anchors, link
-        elif not link.startswith("https://"):
-            assert (ROOT / "docs" / link).exists(), link
-
-
-def test_every_make_target_it_names_exists() -> None:
-    targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
-    named = set(re.findall(r"(?:`|\$ |&& )make ([a-z]+)", PAGE))
-    assert named and named <= targets
-
-
 PRICES = {row[0].strip("`"): float(row[1]) for row in rows_of("| what | dollars |")}
 
 

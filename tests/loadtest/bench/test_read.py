@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 
 from loadtest.bench import read as read_bench
-from loadtest.bench.files import LINE_BREAKS, QUOTE_FREE
 from loadtest.bench.read import judge
 
 
@@ -23,7 +22,7 @@ def test_the_command_measures_every_reader_that_is_there(tmp_path: Path) -> None
     found = {reading["reader"] for reading in readings}
     assert found | {*result["not_measured"]} == {*read_bench.READERS}
     assert len(found) >= 4
-    assert {reading["kind"] for reading in readings} == {QUOTE_FREE, LINE_BREAKS}
+    assert {reading["kind"] for reading in readings} == {*read_bench.KINDS}
     assert all(reading["rows"] > 8000 and reading["peak_resident_bytes"]["max"] > 1e6 for reading in readings)
     assert {"commit", "machine", "seed", "versions", "command", "goals"} <= set(result)
     assert str(tmp_path) not in out.read_text()
@@ -35,14 +34,13 @@ def test_a_reader_that_fails_or_loses_rows_is_an_error(program: str, monkeypatch
     monkeypatch.setattr(read_bench, "command", lambda *_: [sys.executable, "-c", program])
     arguments = argparse.Namespace(repeat=1, seed=1)
     with pytest.raises(RuntimeError, match="lost rows of 0"):
-        read_bench.read(["careless"], QUOTE_FREE, 1000, arguments)
+        read_bench.read(["careless"], "quote-free", 1000, arguments)
 
 
 def reading(reader: str, *, speed: float, peak: float = 1e8, megabytes: int = 100) -> list[dict[str, Any]]:
     same = {"median": speed, "min": speed, "max": speed}
     rates = {"rows_per_cpu_second": same, "rows_per_user_second": same, "peak_resident_bytes": {"median": peak}}
-    kinds = (QUOTE_FREE, LINE_BREAKS)
-    return [{"reader": reader, "kind": kind, "file_bytes": megabytes * 10**6, **rates} for kind in kinds]
+    return [{"reader": reader, "kind": kind, "file_bytes": megabytes * 10**6, **rates} for kind in read_bench.KINDS]
 
 
 def test_goals_are_judged_by_speed_on_the_largest_file_and_by_growth() -> None:

@@ -1,1 +1,0 @@
-"""An operator's day in the local stack: real commands, what they print, and what is made of it."""
