@@ -69,8 +69,8 @@ def measure(case: HostileCase, total_bytes: int, seed: int, *, time_limit_s: flo
         file_bytes = path.stat().st_size
     found = printed(ran)
     error, reasons = found.get("error", {}).get("code"), found.get("reasons", {})
-    row_counts = {name: count for name, count in found.items() if name.startswith("rows_") or name == "bytes"}
-    accounted = row_counts["bytes"] == file_bytes if row_counts and not case.is_compressed else None
+    row_counts = {name: count for name, count in found.items() if name.startswith("rows_") or name == "bytes_read"}
+    accounted = row_counts["bytes_read"] == file_bytes if row_counts and not case.is_compressed else None
     problems = list(_exceeded(ran, time_limit_s, peak_bytes))
     problems += _wrong(case, error, row_counts, accounted)
     rejects = ", ".join(f"{count:,} {reason}" for reason, count in reasons.items()) or "no rejects"
