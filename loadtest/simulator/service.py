@@ -26,7 +26,7 @@ _INSTEAD: dict[Fault, Callable[[], RequestRefused]] = {
     Fault.UNRECOGNIZED_CLIENT: partial(errors.of_service, "UnrecognizedClientException", f"{_TOKEN} invalid."),
     Fault.THROTTLED: errors.throttled_by_fault,
 }
-_UNKNOWN = "the simulator takes BatchWriteItem only, and PutItem and DescribeTable where it knows the tables"
+_UNKNOWN = "the simulator takes BatchWriteItem only, and DescribeTable where it knows the tables"
 
 
 class Ending(Enum):
@@ -75,8 +75,7 @@ class Service:
         if self._is_fast and operation == b"batchwriteitem":
             self._count(body)
             return _ALL_TAKEN
-        is_write = operation in {b"batchwriteitem", b"putitem"}
-        fault = self._schedule.next() if self._schedule and is_write else None
+        fault = self._schedule.next() if self._schedule and operation == b"batchwriteitem" else None
         if fault is not None:
             self.statistics.faults[str(fault)] += 1
         status, content = self._answered(operation, body, fault)
@@ -107,9 +106,6 @@ class Service:
     def _done(self, operation: bytes, body: bytes) -> bytes:
         if operation == b"batchwriteitem":
             return self._write(body)
-        if operation == b"putitem" and self._settings.tables is not None:
-            self._take([requests.put(body, self._settings.tables)])
-            return b"{}"
         if operation == b"describetable" and self._settings.tables is not None:
             return self._describe(requests.described(body))
         raise errors.of_service("UnknownOperationException", _UNKNOWN)
@@ -150,8 +146,7 @@ class Service:
             self.written_items.apply(write)
         if self._spool:
             self._spool.took_some([(write.named, write.request) for write in taken])
-        puts = sum(write.item is not None for write in taken)
-        self.statistics.took(puts, len(taken) - puts)
+        self.statistics.took(len(taken))
         return [write for write, _ in refused]
 
     def _reason(self, write: Write) -> Reason | None:

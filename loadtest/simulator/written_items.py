@@ -21,8 +21,8 @@ class Statistics:
 
     Attributes:
         requests: all requests, those that failed too.
-        items, deletes: puts and deletes taken.
-        unprocessed: puts and deletes that found no capacity, those of a batch that was refused whole too.
+        items: puts taken.
+        unprocessed: puts that found no capacity, those of a batch that was refused whole too.
         throttled_requests: requests answered with a throttling error.
         throttles: the unprocessed by reason.
         errors: error answers by name. Throttling is among them.
@@ -36,7 +36,7 @@ class Statistics:
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
         self._begun: float | None = None
-        self.requests = self.items = self.deletes = self.unprocessed = self.throttled_requests = self.bytes = 0
+        self.requests = self.items = self.unprocessed = self.throttled_requests = self.bytes = 0
         self.throttles: Counter[str] = Counter()
         self.errors: Counter[str] = Counter()
         self.faults: Counter[str] = Counter()
@@ -61,10 +61,9 @@ class Statistics:
         self.in_flight += 1
         self.max_in_flight = max(self.max_in_flight, self.in_flight)
 
-    def took(self, items: int, deletes: int = 0) -> None:
+    def took(self, items: int) -> None:
         """Count what was taken, now."""
         self.items += items
-        self.deletes += deletes
         self._add(self.per_second, items)
 
     def asked(self, *, was_limited: bool) -> None:
@@ -110,9 +109,6 @@ class WrittenItems:
         if self._keep == "nothing":
             return
         table = self._tables.setdefault(write.table, {})
-        if write.item is None:
-            table.pop(write.key, None)
-            return
         before, sequence = table.get(write.key), _number(write.item, self._sequence)
         kept = _Kept(digest(write.table, write.item), sequence, write.item if self._keep == "items" else None)
         table[write.key] = kept
