@@ -20,7 +20,7 @@ from loadtest.simulator.written_items import Statistics, WrittenItems
 TOOK_ALL = b'{"UnprocessedItems":{}}'
 _PUT = b'"PutRequest":'  # in no JSON string, where quotes are escaped; an attribute of that name would count
 _TOKEN = "The security token included in the request is"
-_INSTEAD: dict[Fault, Callable[[], RequestRefused]] = {
+INSTEAD: dict[Fault, Callable[[], RequestRefused]] = {
     Fault.INTERNAL_ERROR: errors.internal_error,
     Fault.EXPIRED_TOKEN: partial(errors.of_service, "ExpiredTokenException", f"{_TOKEN} expired"),
     Fault.UNRECOGNIZED_CLIENT: partial(errors.of_service, "UnrecognizedClientException", f"{_TOKEN} invalid."),
@@ -37,7 +37,7 @@ class Ending(Enum):
     RESET = "no answer, reset"
 
 
-_ENDINGS = {Fault.RESET_BEFORE: Ending.RESET, Fault.RESET_AFTER: Ending.RESET, Fault.TRUNCATED: Ending.CUT}
+ENDINGS = {Fault.RESET_BEFORE: Ending.RESET, Fault.RESET_AFTER: Ending.RESET, Fault.TRUNCATED: Ending.CUT}
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +79,7 @@ class Service:
         if fault is not None:
             self.statistics.faults[str(fault)] += 1
         status, content = self._answered(operation, body, fault)
-        ending = _ENDINGS.get(fault, Ending.KEPT) if fault else Ending.KEPT
+        ending = ENDINGS.get(fault, Ending.KEPT) if fault else Ending.KEPT
         return Answer(content, status, self._delay_s(fault), ending, is_crc32_right=fault is not Fault.WRONG_CRC32)
 
     def close(self) -> None:
@@ -89,8 +89,8 @@ class Service:
 
     def _answered(self, operation: bytes, body: bytes, fault: Fault | None) -> tuple[int, bytes]:
         try:
-            if fault in _INSTEAD:
-                raise _INSTEAD[fault]()
+            if fault in INSTEAD:
+                raise INSTEAD[fault]()
             if fault is Fault.RESET_BEFORE:
                 return 200, b""
             return 200, self._done(operation, body)
