@@ -19,10 +19,9 @@ from infra.local.stack import LocalStack
 from ingest.contract import LedgerKeys
 from loadtest.harness.stack_client import StackClient
 from loadtest.s3_server.upstream import Upstream, UpstreamError
-from loadtest.simulator import Settings, Simulation, Simulator, Table
+from loadtest.simulator import Fault, Faults, Schedule, Settings, Simulation, Simulator, Table
 from loadtest.simulator.capacity import write_units
-from loadtest.simulator.faults import Fault, Faults, Schedule
-from loadtest.simulator.http import Elsewhere
+from loadtest.simulator.server import Elsewhere
 from loadtest.simulator.service import ENDINGS, INSTEAD, Answer, Ending
 from loadtest.simulator.values import Item, item_bytes
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any, NamedTuple
 
-from ingest.metrics.emf import MetricLine, read_emf
+from loadtest.harness.emf import MetricLine, read_emf
 
 MOST_EVENTS = 10_000  # of one response
 LATE_MS = 60_000  # how much later an event may come than one that was written after it

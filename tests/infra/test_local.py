@@ -40,7 +40,7 @@ def test_unsupported_resources_are_left_out_with_the_reason() -> None:
 def test_the_metrics_in_a_line_of_a_log_are_stored_by_stack_and_by_feed() -> None:
     stored: list[tuple[Any, ...]] = []
     line = emf_line("local", "orders", {Metric.ROWS_READ: 3, Metric.REQUEST_LATENCY: [1.0, 2.5]}, at_s=1.5)
-    for text in (line, "START RequestId: 1", '{"_aws": 1}', "not JSON, with \"_aws\""):
+    for text in (line, "START RequestId: 1", '{"_aws": 1}', 'not JSON, with "_aws"'):
         put_metrics(text, lambda *arguments: stored.append(arguments))
     both = [{"Stack": "local"}, {"Stack": "local", "Feed": "orders"}]
     assert stored == [

@@ -9,8 +9,7 @@ import pytest
 
 from loadtest.harness.dynamodb_proxy import LedgerProxy
 from loadtest.s3_server import ObjectServer
-from loadtest.simulator import Settings, Simulator
-from loadtest.simulator.faults import Faults
+from loadtest.simulator import Faults, Settings, Simulator
 
 pytestmark = pytest.mark.enable_socket
 TARGET = "DynamoDB_20120810."

@@ -5,11 +5,17 @@ from pathlib import Path
 
 import pytest
 
-from loadtest.bench.cold_start import measuring
-from loadtest.bench.cold_start.ledger_stub import AgreeableTables
-from loadtest.bench.cold_start.measuring import seconds_by_package
+from loadtest.bench.cold_start import Code, measure, seconds_by_package, world
 
-ROOT = Path(__file__).parents[4]
+IDLE = """
+class Idle:
+    def answer(self, event, left_s):
+        return {"batchItemFailures": []}
+
+
+def build(environment, root):
+    return Idle()
+"""
 
 
 @pytest.mark.e2e
@@ -30,20 +36,26 @@ def test_the_command_reports_where_the_time_of_a_cold_start_goes(tmp_path: Path)
     assert str(tmp_path) not in out.read_text()
 
 
-@pytest.mark.allow_hosts(["127.0.0.1"])
-def test_a_handler_that_writes_nothing_is_an_error(tmp_path: Path) -> None:
-    program = tmp_path / "probe.py"
-    program.write_text("print('{}')")
-    idle = measuring.Code("idle", [tmp_path])
-    with measuring.world(tmp_path, 1) as around, pytest.raises(RuntimeError, match="wrote 0 items of"):
-        measuring.measure(idle, around, 1)
+def handler(folder: Path, program: str) -> Code:
+    """Give a function of this handler alone."""
+    worker = folder / "code/ingest/worker"
+    worker.mkdir(parents=True)
+    (worker / "handler.py").write_text(program)
+    return Code("other", folder / "code")
 
 
 @pytest.mark.allow_hosts(["127.0.0.1"])
-def test_a_handler_that_cannot_be_imported_is_an_error(tmp_path: Path) -> None:
-    (tmp_path / "probe.py").write_text("import no_such_module")
-    with measuring.world(tmp_path, 1) as around, pytest.raises(RuntimeError, match="no_such_module"):
-        measuring.measure(measuring.Code("broken", [tmp_path]), around, 1)
+@pytest.mark.parametrize(
+    ("program", "why"),
+    [(IDLE, "wrote 0 items of"), ("import no_such_module", "no_such_module")],
+    ids=["idle", "broken"],
+)
+def test_a_handler_that_writes_nothing_or_cannot_be_imported_is_an_error(
+    program: str, why: str, tmp_path: Path
+) -> None:
+    code = handler(tmp_path, program)
+    with world(tmp_path, 1) as around, pytest.raises(RuntimeError, match=why):
+        measure(code, around, 1)
 
 
 def test_imports_are_summed_by_package() -> None:
@@ -51,17 +63,3 @@ def test_imports_are_summed_by_package() -> None:
     logged += "import time:      1000 |       1000 |   json\nimport time:       500 |       1500 | botocore.args\n"
     logged += "import time:      4000 |       4000 |     botocore\n{'level': 'a log line'}\n"
     assert seconds_by_package(logged, standard=frozenset({"json"})) == {"botocore": 0.0045, "standard library": 0.001}
-
-
-@pytest.mark.allow_hosts(["127.0.0.1"])
-def test_the_tables_agree_to_everything() -> None:
-    import boto3
-
-    with AgreeableTables() as tables:
-        dynamodb = boto3.resource("dynamodb", endpoint_url=tables.url)
-        dynamodb.Table("Ledger").update_item(Key={"pk": "a"}, UpdateExpression="SET a = :a")
-        with dynamodb.Table("Orders").batch_writer() as batch:
-            for number in range(30):
-                batch.put_item(Item={"id": str(number)})
-        assert tables.items == 30
-        dynamodb.meta.client.close()
