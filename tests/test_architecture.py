@@ -68,11 +68,11 @@ LIBRARIES = {
     "infra.nag": {"aws_cdk", "cdk_nag", "constructs"},
     "infra.plain": {"aws_cdk", "constructs", "msgspec", "yaml"},
     "loadtest": {"boto3", "botocore", "rich"},
-    "loadtest.bench": {"boto3", "botocore", "pandas", "pyarrow"},
+    "loadtest.bench": {"boto3", "botocore", "msgspec", "pandas", "pyarrow"},
     "loadtest.checker": {"numpy"},
     "loadtest.s3_server": {"urllib3"},
     "loadtest.scenarios.report": {"jinja2", "matplotlib", "numpy"},
-    "loadtest.simulator": {"cryptography", "numpy"},
+    "loadtest.simulator": {"cryptography", "msgspec", "numpy"},
     "loadtest.workload": {"numpy", "pyarrow"},
     "app": {"aws_cdk"},
 }

@@ -13,11 +13,12 @@ from typing import Any
 from loadtest.bench import report
 from loadtest.bench.goals import Goal
 from loadtest.bench.measuring import Document
-from loadtest.bench.processes import Endpoint, load_all
-from loadtest.simulator import checksum
+from loadtest.bench.processes import load_all, simulator
+from loadtest.simulator import Key, Latency, Simulation, Table, checksum
 
 TABLE, INTERLEAVED, IN_ORDER = "LoadtestCapacity", "LoadtestInterleaved", "LoadtestInOrder"
-LATENCY = ("--latency-ms", "5", "--jitter-ms", "5")
+TABLES = {TABLE: Table(Key("id"))} | dict.fromkeys((INTERLEAVED, IN_ORDER), Table(Key("customer"), Key("number")))
+LATENCY = Latency(fixed_s=0.005, jitter_s=0.005)
 PROCESSES = 4
 WCU = 5000
 SETTLED_S = 5  # before that, limits are found
@@ -53,12 +54,13 @@ def share_a_table(folder: Path, rows: int) -> Document:
     for number in range(PROCESSES):
         files.append(folder / f"{number}.csv")
         last |= write_repeating(files[-1], rows, f"P{number}")
-    with Endpoint("simulator", "--table", f"{TABLE}:id", *LATENCY) as free:
+    with simulator(tables=TABLES, latency=LATENCY) as free:
         demand_per_s = rows / load_all(files[:1], feed="capacity", simulator=free)[0]["seconds"]
-    keeps = ("--keep", "digests", "--sequence", "seq")
-    with Endpoint("simulator", "--table", f"{TABLE}:id", "--provisioned", str(WCU), *LATENCY, *keeps) as simulator:
-        load_all(files, feed="capacity", simulator=simulator)
-    return _shared(simulator.statistics, demand_per_s, last)
+    limit = Simulation(mode="provisioned", provisioned_units_per_s=WCU)
+    keeps: Document = {"keeps_items": True, "sequence": "seq"}
+    with simulator(tables=TABLES, simulation=limit, latency=LATENCY, **keeps) as limited:
+        load_all(files, feed="capacity", simulator=limited)
+    return _shared(limited.statistics, demand_per_s, last)
 
 
 def _shared(statistics: dict[str, Any], demand_per_s: float, last: dict[str, int]) -> Document:
@@ -66,7 +68,7 @@ def _shared(statistics: dict[str, Any], demand_per_s: float, last: dict[str, int
     taken, asked, limited = (statistics[f"{what}per_second"][settled] for what in ("", "asked_", "limited_"))
     held = statistics["tables"][TABLE]
     items = ({"id": {"S": key}, "seq": {"N": str(seq)}, "note": {"S": _note(key, seq)}} for key, seq in last.items())
-    is_right = held["checksum"] == checksum(TABLE, items)
+    is_right = held["checksum"] == checksum(items)
     return {
         "demand_per_s": demand_per_s,
         "used_share": sum(taken) / WCU / max(1, len(taken)),
@@ -107,16 +109,15 @@ def _number(row: int, rows: int) -> int:
 
 def spread_over_partitions(folder: Path, customers: int, seed: int) -> Iterator[Document]:
     """Load the same rows shuffled, sorted by partition key, and sorted without interleaving."""
-    tables = [argument for table in (INTERLEAVED, IN_ORDER) for argument in ("--table", f"{table}:customer,number")]
-    limits = ("--on-demand", str(1000 * PARTITIONS), "--partitions", str(PARTITIONS))
+    limits = Simulation(warm_units_per_s=1000 * PARTITIONS, partitions=PARTITIONS)
     path = folder / "customers.csv"
     for order, interleave in (("shuffled", True), ("sorted", True), ("sorted", False)):
         rows = write_customers(path, customers, random.Random(seed) if order == "shuffled" else None)
-        with Endpoint("simulator", *tables, *limits, *LATENCY, "--keep", "digests") as simulator:
-            [row_counts] = load_all([path], feed="interleaved" if interleave else "in_order", simulator=simulator)
-        held = simulator.statistics["tables"][INTERLEAVED if interleave else IN_ORDER]["items"]
+        with simulator(tables=TABLES, simulation=limits, latency=LATENCY, keeps_items=True) as table:
+            [row_counts] = load_all([path], feed="interleaved" if interleave else "in_order", simulator=table)
+        held = table.statistics["tables"][INTERLEAVED if interleave else IN_ORDER]["items"]
         found = {"rows_per_s": rows / row_counts["seconds"], "missing": rows - held}
-        yield {"order": order, "interleave": interleave, **found, "statistics": simulator.statistics}
+        yield {"order": order, "interleave": interleave, **found, "statistics": table.statistics}
 
 
 def write_customers(path: Path, customers: int, chance: random.Random | None) -> int:

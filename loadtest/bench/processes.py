@@ -8,7 +8,10 @@ import sys
 from pathlib import Path
 from typing import Any, Self
 
+import msgspec
+
 from loadtest.bench.files import FEEDS
+from loadtest.simulator import Settings
 
 ROOT = Path(__file__).parents[2]
 
@@ -17,7 +20,7 @@ class Endpoint:
     """`python -m loadtest simulator` or `s3-server` for the length of a `with` block; `statistics` are there after."""
 
     def __init__(self, *arguments: str, tls: bool = False) -> None:
-        self._command = [sys.executable, "-m", "loadtest", *arguments, *(["--tls"] if tls else [])]
+        self._command = [sys.executable, "-m", "loadtest", *arguments]
         self._is_tls = tls
         self.statistics: dict[str, Any] = {}
 
@@ -37,6 +40,12 @@ class Endpoint:
         if not line:
             raise RuntimeError(f"an endpoint did not start: exit code {self._process.wait()}")
         return line
+
+
+def simulator(**settings: Any) -> Endpoint:
+    """Return a simulator with these settings (`loadtest.simulator.Settings`)."""
+    made = Settings(**settings)
+    return Endpoint("simulator", msgspec.json.encode(made).decode(), tls=made.tls)
 
 
 def environment(**endpoints: str) -> dict[str, str]:

@@ -18,9 +18,10 @@ from loadtest.bench import report
 from loadtest.bench.files import MB, SHAPES, Sample, samples
 from loadtest.bench.goals import Goal
 from loadtest.bench.measuring import Case, Document, Turn, measure
-from loadtest.bench.processes import Endpoint, environment, ingest, trusting
+from loadtest.bench.processes import Endpoint, environment, ingest, simulator, trusting
 from loadtest.harness import process
 from loadtest.harness.results import origin, write_document
+from loadtest.simulator import Latency
 
 INGEST, LOOP = "ingest load", "boto3 loop"
 LOOP_SHARE = 30  # of the product's file is what the loop gets: it is about as much slower
@@ -62,13 +63,13 @@ class Bench:
         Raises:
             RuntimeError: a party failed, or the simulator did not take exactly the file's rows.
         """
-        with Endpoint("s3-server", str(self.folder), tls=tls) as s3:
+        with Endpoint("s3-server", str(self.folder), *["--tls"] * tls, tls=tls) as s3:
 
             def run(command: list[str], rows: int) -> Turn:
-                with Endpoint("simulator", "--latency-ms", str(latency_ms), tls=tls) as simulator:
-                    env = environment(dynamodb=simulator.url, s3=s3.url) | trusting(self.folder, simulator, s3)
+                with simulator(latency=Latency(fixed_s=latency_ms / 1000), tls=tls) as tables:
+                    env = environment(dynamodb=tables.url, s3=s3.url) | trusting(self.folder, tables, s3)
                     ran = process.run(command, cwd=self.folder, env=env)
-                found = simulator.statistics
+                found = tables.statistics
                 if ran.exit_code or found["items"] != rows:
                     lost = f"lost or doubled rows: {found['items']} of {rows} were taken"
                     raise RuntimeError(f"{command[2:-1]} {lost}; exit {ran.exit_code}")

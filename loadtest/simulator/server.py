@@ -199,7 +199,7 @@ class Simulator:
 
     @property
     def written_items(self) -> WrittenItems:
-        """What the tables hold, as far as `Settings.keep` says."""
+        """What the tables hold, if `Settings.keeps_items`."""
         return self._service.written_items
 
     @property

@@ -59,7 +59,7 @@ class Service:
 
     def __init__(self, settings: Settings, clock: Callable[[], float]) -> None:
         self.statistics = Statistics(clock)
-        self.written_items = WrittenItems(settings.keep, settings.sequence)
+        self.written_items = WrittenItems(settings.sequence)
         self._settings, self._clock = settings, clock
         self._spool = Spool(settings.spool) if settings.spool else None
         self._schedule = Schedule(settings.faults) if settings.faults else None
@@ -142,7 +142,7 @@ class Service:
             simulation = self._settings.simulation
             is_provisioned = simulation is not None and simulation.mode == "provisioned"
             raise errors.throttled([(w.table, reason) for w, reason in refused], is_provisioned=is_provisioned)
-        for write in taken:
+        for write in taken if self._settings.keeps_items else ():
             self.written_items.apply(write)
         if self._spool:
             self._spool.took_some([(write.named, write.request) for write in taken])
@@ -179,6 +179,5 @@ class Service:
             "TableStatus": "ACTIVE",
             "KeySchema": [{"AttributeName": k.name, "KeyType": t} for k, t in zip(table.keys, kinds, strict=False)],
             "AttributeDefinitions": [{"AttributeName": key.name, "AttributeType": key.type} for key in table.keys],
-            "ItemCount": self.written_items.keys(name),
         }
         return json.dumps({"Table": {**description, **billing}}).encode()

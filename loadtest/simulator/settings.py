@@ -9,15 +9,13 @@ from typing import Literal
 
 from loadtest.simulator.capacity import Simulation
 
-Keep = Literal["nothing", "digests", "items"]
-
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """A key attribute and its type: S, N or B."""
+    """A key attribute and its type."""
 
     name: str
-    type: str = "S"
+    type: Literal["S", "N", "B"] = "S"
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,10 +114,9 @@ class Settings:
         tables: those there are, by name; requests are checked as DynamoDB does. None: there is every table, unchecked.
         simulation: what each table can take. None: anything.
         faults: what goes wrong. None: nothing.
-        keep: what is known afterwards of the items taken: `nothing` but their number; `digests` of the last item of
-            each key; those `items` themselves. The last two find doubled puts.
+        keeps_items: whether the last item of each key is kept in memory; that finds doubled puts, too.
         spool: the file that all writes taken go to, to be looked at afterwards (`loadtest.simulator.spool`).
-        sequence: an attribute with a number that must not fall for the same key; needs `digests` or `items`.
+        sequence: an attribute with a number that must not fall for the same key; needs `keeps_items`.
         tls: speak TLS, with a certificate made at the start. `Simulator.ca_file` is what clients are to trust.
     """
 
@@ -127,22 +124,17 @@ class Settings:
     simulation: Simulation | None = None
     faults: Faults | None = None
     latency: Latency = field(default_factory=Latency)
-    keep: Keep = "nothing"
+    keeps_items: bool = False
     spool: Path | None = None
     sequence: str | None = None
     tls: bool = False
     port: int = 0
 
     def __post_init__(self) -> None:
-        if self.tables is None and (self.simulation or self.keeps_keys):
-            raise ValueError("a simulation, digests and items need the keys of the tables: set `tables`")
-        if self.sequence and not self.keeps_keys:
-            raise ValueError("a sequence needs keep='digests' or keep='items'")
-
-    @property
-    def keeps_keys(self) -> bool:
-        """Whether something is kept for each key."""
-        return self.keep != "nothing"
+        if self.tables is None and (self.simulation or self.keeps_items):
+            raise ValueError("a simulation and items need the keys of the tables: set `tables`")
+        if self.sequence and not self.keeps_items:
+            raise ValueError("a sequence needs `keeps_items`")
 
     @property
     def counts_only(self) -> bool:

@@ -1,19 +1,13 @@
 """What a simulator took: counts, what the tables hold after all writes, and what was wrong with their order."""
 
-import json
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from decimal import Decimal
-from hashlib import blake2b
 from typing import Any
 
 from loadtest.simulator.requests import Write
-from loadtest.simulator.settings import Keep
 from loadtest.simulator.values import Item
-
-_MODULUS = 1 << 128
-_text = json.JSONEncoder(sort_keys=True, separators=(",", ":"), check_circular=False).encode
+from loadtest.workload.checksum import Checksum
 
 
 class Statistics:
@@ -83,13 +77,6 @@ class Statistics:
         return {name: value for name, value in vars(self).items() if not name.startswith("_")}
 
 
-@dataclass(slots=True)
-class _Kept:
-    digest: int
-    sequence: Decimal | None
-    item: Item | None
-
-
 class WrittenItems:
     """Takes writes in the order they are made, and knows what came out.
 
@@ -99,59 +86,34 @@ class WrittenItems:
         out_of_order: those of them with a lower sequence number than what they overwrote.
     """
 
-    def __init__(self, keep: Keep, sequence: str | None) -> None:
-        self._keep, self._sequence = keep, sequence
-        self._tables: dict[str, dict[tuple[str, ...], _Kept]] = {}
+    def __init__(self, sequence: str | None) -> None:
+        self._sequence = sequence
+        self._tables: defaultdict[str, dict[tuple[str, ...], Item]] = defaultdict(dict)
         self.doubled = self.overwritten = self.out_of_order = 0
 
     def apply(self, write: Write) -> None:
         """Take one write."""
-        if self._keep == "nothing":
-            return
-        table = self._tables.setdefault(write.table, {})
-        before, sequence = table.get(write.key), _number(write.item, self._sequence)
-        kept = _Kept(digest(write.table, write.item), sequence, write.item if self._keep == "items" else None)
-        table[write.key] = kept
+        table = self._tables[write.table]
+        before, table[write.key] = table.get(write.key), write.item
         if before is None:
             return
-        self.doubled += before.digest == kept.digest
-        self.overwritten += before.digest != kept.digest
-        self.out_of_order += None not in (sequence, before.sequence) and sequence < before.sequence  # type: ignore[operator]
-
-    def keys(self, table: str) -> int:
-        """Return how many items a table holds."""
-        return len(self._tables.get(table, {}))
-
-    def checksum_of(self, table: str) -> str:
-        """Return the checksum of the items a table holds."""
-        return _hex(kept.digest for kept in self._tables.get(table, {}).values())
-
-    def digests(self, table: str) -> dict[tuple[str, ...], int]:
-        """Return the digest of each item a table holds, by its key."""
-        return {key: kept.digest for key, kept in self._tables.get(table, {}).items()}
+        self.doubled += before == write.item
+        self.overwritten += before != write.item
+        if self._sequence:
+            later, earlier = (Decimal(item[self._sequence]["N"]) for item in (before, write.item))
+            self.out_of_order += earlier < later
 
     def items(self, table: str) -> list[Item]:
-        """Return the items a table holds, if they are kept."""
-        return [kept.item for kept in self._tables.get(table, {}).values() if kept.item is not None]
+        """Return the items a table holds."""
+        return list(self._tables[table].values())
+
+    def checksum(self, table: str) -> str:
+        """Return the checksum of the items a table holds, in hexadecimal."""
+        return checksum(self.items(table))
 
 
-def checksum(table: str, items: Iterable[Item]) -> str:
-    """Return a checksum that does not depend on the order of the items, but on their number.
-
-    Numbers count as they are written: 1 and 1.0 are different items.
-    """
-    return _hex(digest(table, item) for item in items)
-
-
-def digest(table: str, item: Item) -> int:
-    """Return the digest of an item of a table, in DynamoDB JSON. Numbers count as they are written."""
-    return int.from_bytes(blake2b(_text([table, item]).encode(), digest_size=16).digest())
-
-
-def _hex(digests: Iterable[int]) -> str:
-    return f"{sum(digests) % _MODULUS:032x}"
-
-
-def _number(item: Item, attribute: str | None) -> Decimal | None:
-    value = item.get(attribute, {}).get("N") if attribute else None
-    return None if value is None else Decimal(value)
+def checksum(items: Iterable[Item]) -> str:
+    """Return the checksum of items in hexadecimal; it does not depend on their order, but on their number."""
+    summed = Checksum()
+    summed.add(items)
+    return f"{summed.value:016x}"

@@ -66,7 +66,7 @@ def reference_writer(simulator: Simulator) -> Boto3Writer:
 
 @contextmanager
 def simulator(**settings: Any) -> Iterator[Simulator]:
-    with Simulator(Settings(**{"tables": TABLES, "keep": "items", **settings})) as running:
+    with Simulator(Settings(**{"tables": TABLES, "keeps_items": True, **settings})) as running:
         try:
             yield running
         finally:

@@ -236,7 +236,7 @@ def place(emulator: str) -> Place:
 @contextmanager
 def simulator(**settings: Any) -> Iterator[Simulator]:
     """Give a simulator of the feed's table that knows if an older row ever overwrote a newer one."""
-    with Simulator(Settings(**{"tables": TABLES, "keep": "items", "sequence": "seq", **settings})) as running:
+    with Simulator(Settings(**{"tables": TABLES, "keeps_items": True, "sequence": "seq", **settings})) as running:
         yield running
     gc.collect()
 

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from loadtest.bench.capacity import judge, write_customers, write_repeating
-from loadtest.bench.processes import Endpoint, load_all
+from loadtest.bench.capacity import TABLES, judge, write_customers, write_repeating
+from loadtest.bench.processes import load_all, simulator
 
 
 def read(path: Path) -> list[dict[str, str]]:
@@ -66,19 +66,18 @@ def test_each_goal_can_be_missed(one: dict[str, Any], three: list[dict[str, Any]
 
 def test_a_load_into_a_sink_leaves_the_last_row_of_each_key(tmp_path: Path) -> None:
     last = write_repeating(tmp_path / "a.csv", 3000, "P")
-    keeps = ("--keep", "digests", "--sequence", "seq")
-    with Endpoint("simulator", "--table", "LoadtestCapacity:id", *keeps) as simulator:
-        [row_counts] = load_all([tmp_path / "a.csv"], feed="capacity", simulator=simulator)
+    with simulator(tables=TABLES, keeps_items=True, sequence="seq") as table:
+        [row_counts] = load_all([tmp_path / "a.csv"], feed="capacity", simulator=table)
     assert (row_counts["rows_written"], row_counts["rows_superseded"]) == (len(last), 3000 - len(last))
-    assert (simulator.statistics["tables"]["LoadtestCapacity"]["items"], simulator.statistics["out_of_order"]) == (
+    assert (table.statistics["tables"]["LoadtestCapacity"]["items"], table.statistics["out_of_order"]) == (
         len(last),
         0,
     )
 
 
 def test_a_load_that_fails_is_an_error(tmp_path: Path) -> None:
-    with Endpoint("simulator") as simulator, pytest.raises(RuntimeError, match="load failed"):
-        load_all([tmp_path / "missing.csv"], feed="capacity", simulator=simulator)
+    with simulator() as table, pytest.raises(RuntimeError, match="load failed"):
+        load_all([tmp_path / "missing.csv"], feed="capacity", simulator=table)
 
 
 @pytest.mark.e2e

@@ -65,10 +65,10 @@ def test_the_loop_writes_the_items_that_the_product_writes(shape: str, tmp_path:
     loop = [sys.executable, "-m", "loadtest.bench.peers", "loop", sample.url, shape]
     sums = []
     for command in (ingest("load", sample.url, shape), loop):
-        with Simulator(Settings(keep="digests", tables=TABLES)) as simulator:
+        with Simulator(Settings(keeps_items=True, tables=TABLES)) as simulator:
             run_writer(simulator, tmp_path, command, s3)
         assert simulator.items == sample.rows > 50
-        sums.append(simulator.written_items.checksum_of(f"Loadtest{shape.capitalize()}"))
+        sums.append(simulator.written_items.checksum(f"Loadtest{shape.capitalize()}"))
     assert sums[0] == sums[1]
 
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from loadtest.simulator.capacity import Capacity, Reason, Simulation, TokenBucket, Warmth, partition_of, write_units
+from loadtest.simulator.capacity import Capacity, Reason, Simulation, TokenBucket, partition_of, write_units
 
 STEPS = st.lists(st.tuples(st.floats(0, 10), st.integers(1, 400)), max_size=60)
 KEYS = [f"key-{number}".encode() for number in range(400)]
@@ -40,13 +40,15 @@ def test_what_is_larger_than_a_bucket_is_paid_off_afterwards(
 
 @given(st.floats(1, 2000), st.integers(1, 400))
 def test_whoever_waits_long_enough_gets_what_he_asks_for(per_s: float, units: int) -> None:
-    bucket = TokenBucket(per_s=per_s, size=per_s, now=0, is_full=False)
+    bucket = TokenBucket(per_s=per_s, size=per_s, now=0)
+    bucket.take(per_s)
     assert not bucket.has(units, now=0)
     assert bucket.has(units, now=1.001)
 
 
 def test_a_clock_that_goes_back_fills_nothing() -> None:
-    bucket = TokenBucket(per_s=10, size=10, now=100, is_full=False)
+    bucket = TokenBucket(per_s=10, size=10, now=100)
+    bucket.take(10)
     assert not bucket.has(1, now=50)
     assert not bucket.has(1, now=100)
 
@@ -95,42 +97,8 @@ def test_the_limit_that_was_met_is_the_reason(simulation: Simulation, reason: Re
 
 
 def test_a_new_table_on_demand_sustains_4000_units_on_four_partitions() -> None:
-    capacity = Capacity(Simulation(), now=0)
-    assert (capacity.units_per_s, capacity.partitions) == (4000, 4)
-
-
-def test_a_busy_table_doubles_each_interval_and_splits_its_partitions() -> None:
-    capacity = Capacity(Simulation(warm_units_per_s=1000, growth_interval_s=60), now=0)
-    seen = []
-    for now in range(0, 181, 1):
-        take_all(capacity, now, KEYS, units=20)
-        seen.append((capacity.units_per_s, capacity.partitions))
-    assert (seen[59], seen[60], seen[120], seen[180]) == ((1000, 1), (2000, 2), (4000, 4), (8000, 8))
-
-
-def test_a_table_grows_to_twice_its_peak_and_no_further() -> None:
-    warmth = Warmth(units_per_s=4000, interval_s=60, now=0)
-    warmth.took(2500, now=10)
-    assert (warmth.grows(59), warmth.grows(60), warmth.units_per_s) == (False, True, 5000)
-
-
-def test_an_idle_table_keeps_what_it_had() -> None:
-    warmth = Warmth(units_per_s=4000, interval_s=60, now=0)
-    warmth.took(100, now=0)
-    assert not warmth.grows(600)
-    assert not warmth.grows(660)
-    assert warmth.units_per_s == 4000
-
-
-@given(st.lists(st.tuples(st.floats(0, 5), st.floats(0, 50_000)), max_size=80))
-def test_no_table_grows_faster_than_doubling_an_interval(steps: list[tuple[float, float]]) -> None:
-    warmth, now = Warmth(units_per_s=4000, interval_s=10, now=0), 0.0
-    for pause_s, units in steps:
-        now += pause_s
-        before = warmth.units_per_s
-        warmth.grows(now)
-        warmth.took(units, now)
-        assert before <= warmth.units_per_s <= 4000 * 2 ** (now // 10)
+    assert take_all(Capacity(Simulation(), now=0), 0, KEYS, units=20).count(None) == 200
+    assert take_all(Capacity(Simulation(), now=0), 0, [b"hot"] * 1500).count(None) == 1000
 
 
 @given(st.binary(max_size=20), st.integers(1, 64))

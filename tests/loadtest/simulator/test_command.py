@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import boto3
+import msgspec
 import pytest
 from botocore.config import Config
 
@@ -19,55 +20,61 @@ ROOT = Path(__file__).parents[3]
 def parsed(*arguments: str) -> Settings:
     parser = argparse.ArgumentParser()
     command.add_arguments(parser)
-    return command.settings(parser.parse_args(arguments))
+    settings: Settings = parser.parse_args(arguments).settings
+    return settings
 
 
-def test_without_arguments_a_sink_takes_and_counts_everything() -> None:
+def test_without_settings_a_sink_takes_and_counts_everything() -> None:
     assert parsed() == Settings()
     assert parsed().counts_only
 
 
-def test_each_setting_has_an_argument() -> None:
-    asked = (
-        "--port 7 --tls --table A:pk --table B:pk=B,sk=N --keep digests --sequence seq --latency-ms 5 --jitter-ms 10"
-    )
-    asked += " --seed 9 --on-demand 8000 --burst-s 2 --growth-interval-s 60 --max-on-demand 9000 --account-limit 10000"
-    asked += " --partitions 16 --fault internal_error=0.1 --fault slow=0.2 --slow-s 3 --throttled-items 0.4"
-    assert parsed(*asked.split()) == Settings(
+def test_settings_are_read_as_they_are_written() -> None:
+    asked = Settings(
         tables={"A": Table(Key("pk")), "B": Table(Key("pk", "B"), Key("sk", "N"))},
-        simulation=Simulation(
-            warm_units_per_s=8000,
-            burst_s=2,
-            growth_interval_s=60,
-            max_on_demand_units_per_s=9000,
-            account_units_per_s=10_000,
-            partitions=16,
-        ),
+        simulation=Simulation(mode="provisioned", provisioned_units_per_s=50, partitions=16),
         faults=Faults(seed=9, internal_error=0.1, slow=0.2, slow_s=3, throttled_items=0.4),
         latency=Latency(fixed_s=0.005, jitter_s=0.01, seed=9),
-        keep="digests",
+        keeps_items=True,
         sequence="seq",
         tls=True,
         port=7,
     )
-    provisioned = parsed("--table", "A:pk", "--provisioned", "50").simulation
-    assert provisioned == Simulation(mode="provisioned", provisioned_units_per_s=50)
+    assert parsed(msgspec.json.encode(asked).decode()) == asked
+    assert parsed('{"spool": "a/b"}').spool == Path("a/b")
 
 
-@pytest.mark.parametrize("wrong", ["--table=A", "--table=A:pk=X", "--fault=fire=0.1", "--fault=slow=often"])
+def test_the_example_shown_is_one_that_can_be_given() -> None:
+    example = parsed(command.EXAMPLE.partition("\n")[2])
+    assert (example.tables, example.faults) == (
+        {"Orders": Table(Key("customer"), Key("number", "N"))},
+        Faults(internal_error=0.1),
+    )
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        "fire",
+        '{"faults": {"slow": "often"}}',
+        '{"faults": {"slow": 2}}',
+        '{"keeps_items": true}',
+        '{"tables": {"A": 1}}',
+    ],
+)
 def test_what_cannot_be_meant_is_refused(wrong: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         parsed(wrong)
-    assert f"error: argument {wrong.partition('=')[0]}: " in capsys.readouterr().err
+    assert "are not settings: " in capsys.readouterr().err
 
 
 @pytest.mark.enable_socket
 @pytest.mark.parametrize("end", [signal.SIGINT, signal.SIGTERM])
 def test_as_a_process_it_prints_where_it_is_and_at_the_end_what_it_did(end: signal.Signals) -> None:
     # A burst of 30 units, and a rate at which no machine is so slow that another unit comes meanwhile.
-    capacity = ["--provisioned", "0.001", "--burst-s", "30000"]
-    arguments = ["--tls", "--table", "T:pk", "--keep", "digests", *capacity]
-    program = [sys.executable, "-m", "loadtest", "simulator", *arguments]
+    capacity = Simulation(mode="provisioned", provisioned_units_per_s=0.001, burst_s=30_000)
+    settings = Settings(tables={"T": Table(Key("pk"))}, simulation=capacity, keeps_items=True, tls=True)
+    program = [sys.executable, "-m", "loadtest", "simulator", msgspec.json.encode(settings).decode()]
     with subprocess.Popen(program, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
         try:
             printed = served(process, end)

@@ -34,7 +34,7 @@ def test_the_sink_refuses_what_it_does_not_know() -> None:
 
 
 @pytest.mark.parametrize(
-    "settings", [Settings(), Settings(tables=TABLES, keep="items", tls=True)], ids=["counting", "checking, TLS"]
+    "settings", [Settings(), Settings(tables=TABLES, keeps_items=True, tls=True)], ids=["counting", "checking, TLS"]
 )
 def test_five_hundred_requests_over_twenty_threads_lose_nothing(settings: Settings) -> None:
     with Simulator(settings) as simulator, ThreadPoolExecutor(20) as threads:
@@ -48,8 +48,8 @@ def test_five_hundred_requests_over_twenty_threads_lose_nothing(settings: Settin
         assert (found.requests, found.items, sum(found.per_second)) == (500, 2500, 2500)
         assert 1 < found.max_connections <= 20
         assert (found.in_flight, found.unprocessed, dict(found.errors)) == (0, 0, {})
-        if settings.keeps_keys:
-            assert (simulator.written_items.keys("T"), simulator.written_items.doubled) == (2500, 0)
+        if settings.keeps_items:
+            assert (len(simulator.written_items.items("T")), simulator.written_items.doubled) == (2500, 0)
 
 
 def test_tls_is_trusted_by_the_ca_file_alone(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -92,7 +92,7 @@ def test_latency_does_not_keep_other_connections_waiting() -> None:
 
 
 def test_what_is_kept_is_what_was_put_last() -> None:
-    with Simulator(Settings(tables=TABLES, keep="items", sequence="seq")) as simulator:
+    with Simulator(Settings(tables=TABLES, keeps_items=True, sequence="seq")) as simulator:
         dynamodb = client(simulator)
         for number in ("1", "3", "2", "2"):
             dynamodb.batch_write_item(RequestItems={"T": puts(2, seq={"N": number})})
@@ -102,7 +102,7 @@ def test_what_is_kept_is_what_was_put_last() -> None:
             [{"pk": {"S": key}, "seq": {"N": seq}} for key, seq in (("k-0", "2"), ("k-1", "2"), ("single", "1"))],
         )
         assert written_items.items("T") == left
-        assert written_items.checksum_of("T") == checksum("T", left)
+        assert written_items.checksum("T") == checksum(left)
         assert (written_items.overwritten, written_items.out_of_order, written_items.doubled) == (4, 2, 2)
         assert simulator.items == 9
 
@@ -116,7 +116,9 @@ def test_a_table_is_described_with_its_keys() -> None:
     assert (described["TableStatus"], described["BillingModeSummary"]["BillingMode"]) == ("ACTIVE", "PAY_PER_REQUEST")
 
 
-@pytest.mark.parametrize("settings", [{"keep": "items"}, {"sequence": "seq"}, {"tables": TABLES, "sequence": "seq"}])
+@pytest.mark.parametrize(
+    "settings", [{"keeps_items": True}, {"sequence": "seq"}, {"tables": TABLES, "sequence": "seq"}]
+)
 def test_settings_that_cannot_work_are_refused(settings: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match="need"):
         Settings(**settings)

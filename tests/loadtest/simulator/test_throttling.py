@@ -22,7 +22,7 @@ class Clock:
 
 
 def throttled(simulation: Simulation, clock: Clock | None = None) -> Simulator:
-    return Simulator(Settings(tables=TABLES, simulation=simulation, keep="items"), clock=clock or Clock())
+    return Simulator(Settings(tables=TABLES, simulation=simulation, keeps_items=True), clock=clock or Clock())
 
 
 def test_the_items_that_found_no_capacity_come_back_as_they_were_sent() -> None:
@@ -31,7 +31,7 @@ def test_the_items_that_found_no_capacity_come_back_as_they_were_sent() -> None:
         dynamodb, sent = client(simulator), puts(25, text={"S": "Ünïcode \x01"}, blob={"B": b"\x00\xff"})
         left = dynamodb.batch_write_item(RequestItems={"T": sent})["UnprocessedItems"]
         assert left == {"T": sent[10:]}
-        assert (simulator.items, simulator.written_items.keys("T")) == (10, 10)
+        assert (simulator.items, len(simulator.written_items.items("T"))) == (10, 10)
         clock.now = 1
         assert dynamodb.batch_write_item(RequestItems=left)["UnprocessedItems"] == {"T": sent[20:]}
         assert (simulator.statistics.unprocessed, simulator.statistics.per_second) == (20, [10, 10])
@@ -41,7 +41,7 @@ def test_the_items_that_found_no_capacity_come_back_as_they_were_sent() -> None:
 
 
 def test_a_storm_throttles_its_share_of_the_items_whatever_the_table_has() -> None:
-    with Simulator(Settings(tables=TABLES, keep="items", faults=Faults(throttled_items=0.3))) as simulator:
+    with Simulator(Settings(tables=TABLES, keeps_items=True, faults=Faults(throttled_items=0.3))) as simulator:
         dynamodb, left = client(simulator), 0
         for number in range(40):
             answer = dynamodb.batch_write_item(RequestItems={"T": puts(25, str(number))})
