@@ -67,7 +67,7 @@ LIBRARIES = {
     "infra.monitoring": {"PIL", "aws_cdk", "constructs", "matplotlib", "numpy"},
     "infra.nag": {"aws_cdk", "cdk_nag", "constructs"},
     "infra.plain": {"aws_cdk", "constructs", "msgspec", "yaml"},
-    "loadtest": {"boto3", "botocore", "rich"},
+    "loadtest": {"boto3", "botocore", "msgspec", "rich"},
     "loadtest.bench": {"boto3", "botocore", "msgspec", "pandas", "pyarrow"},
     "loadtest.checker": {"numpy"},
     "loadtest.s3_server": {"urllib3"},

@@ -3,7 +3,7 @@ from typing import Any
 
 import pytest
 
-from loadtest.scenarios.catalog import MIB, SCENARIOS, Files, Objective, Scenario, tables
+from loadtest.scenarios.catalog import FIGURES, MIB, SCENARIOS, Files, Objective, Scenario, tables
 from loadtest.scenarios.files import recipe
 
 NAMES = ["smoke", "steady", "burst", "one_huge_file", "many_large", "defects", "hot_key", "throttled"]
@@ -46,12 +46,16 @@ def test_kinds_take_turns_while_they_have_files() -> None:
     assert len(turns) == scenario().count
 
 
+def test_every_objective_is_about_a_figure_with_a_name() -> None:
+    assert {objective.figure for one in SCENARIOS.values() for objective in one.objectives} == set(FIGURES)
+
+
 def test_an_objective_is_held_against_the_figure_it_names() -> None:
     figures = {"rows_per_second": 10.0, "event_to_visible_s": {"p99": None}}
-    goal = Objective("speed", "rows_per_second", at_least=11).judged(figures)
+    goal = Objective("rows_per_second", at_least=11).judged(figures)
     assert goal
     assert (goal.found, goal.is_met) == (10.0, False)
-    assert Objective("soon", "event_to_visible_s.p99", at_most=1).judged(figures) is None
+    assert Objective("event_to_visible_s.p99", at_most=1).judged(figures) is None
 
 
 def test_the_tables_have_the_keys_of_their_feeds() -> None:
