@@ -7,19 +7,20 @@ import tempfile
 import time
 from collections.abc import Iterator
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+from loadtest.bench import report
+from loadtest.bench.files import FEEDS, MB, RECIPES, Sample
 from loadtest.bench.goals import Goal, Spread, spread
+from loadtest.bench.measuring import Case, Document, Turn, measure
+from loadtest.bench.processes import ROOT
 from loadtest.harness import process
-from loadtest.harness.process import ProcessResult
-from loadtest.harness.results import RESULTS, write_result
 from loadtest.workload.checksum import Checksum, Item
 
-ROOT = Path(__file__).parents[2]
-MB = 1_000_000
-FEEDS, MIXED = ROOT / "loadtest/feeds.toml", ROOT / "loadtest/workload/recipes/mixed.toml"
-COMMAND = (sys.executable, "-m", "loadtest", "generate", "--feeds", str(FEEDS), "--recipe", str(MIXED))
+MIXED = str(RECIPES / "mixed.toml")
+COMMAND = (sys.executable, "-m", "loadtest", "generate", "--feeds", str(FEEDS), "--recipe", MIXED)
 KINDS: dict[str, tuple[str, ...]] = {
     "clean": (),
     "quoted": ("--quoting", "all", "--defects", "quotes=0.3", "--defects", "line_breaks=0.1"),
@@ -37,60 +38,46 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--megabytes", type=int, default=1000, help="size of each file's text (default 1000)")
     parser.add_argument("--items", type=int, default=500_000, help="items whose checksum is taken (default 500000)")
     parser.add_argument("--repeat", type=int, default=3, help="how often each is measured (default 3)")
-    parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--out", type=Path, default=RESULTS / "generate.json")
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Measure; missing a goal is a result, not a failure."""
     makings = []
+    table = report.ResultTable("kind", "text_bytes", "mb_per_cpu_second", "peak_resident_bytes", kind=12)
     for kind in KINDS:
-        makings.append(measure(kind, megabytes=arguments.megabytes, repeat=arguments.repeat, seed=arguments.seed))
-        print(f"{kind}: {makings[-1]['mb_per_cpu_second']['median']:,.0f} MB per CPU-second", flush=True)
+        makings.append(make(kind, arguments.megabytes * MB, arguments.repeat, arguments.seed))
+        table.add(makings[-1])
     rate = sum_up(items=arguments.items, repeat=arguments.repeat)
-    goals = list(judge(makings, rate))
-    print(*goals, sep="\n")
-    settings = (f"--{name} {getattr(arguments, name)}" for name in ("megabytes", "items", "repeat", "seed"))
-    figures: dict[str, object] = {"goals": [goal.document() for goal in goals], "makings": makings}
-    figures["checksum"] = {"items": arguments.items, "items_per_cpu_second": asdict(rate)}
-    command = f"python -m loadtest bench generate {' '.join(settings)}"
-    write_result(arguments.out, command=command, seed=arguments.seed, figures=figures)
+    checksum = {"items": arguments.items, "items_per_cpu_second": asdict(rate)}
+    report.finish(arguments, judge(makings, rate), {"makings": makings, "checksum": checksum})
     return 0
 
 
-def measure(kind: str, *, megabytes: int, repeat: int, seed: int) -> dict[str, Any]:
-    """Return what one kind of file took. Rates are of text, without start-up but for the one that says so.
+def make(kind: str, total_bytes: int, repeat: int, seed: int) -> Document:
+    """Return what one kind of file took, and the peak memory for a tenth of it.
 
     Raises:
-        RuntimeError: a process failed, or another file came than the time before.
+        RuntimeError: a process failed.
     """
     with tempfile.TemporaryDirectory() as folder:
-        known_outcome = Path(folder) / "known_outcome.json"
-        start_up = min(_make(kind, 1000, seed, known_outcome)[0].cpu_seconds for _ in range(repeat))
-        tenths = [_make(kind, megabytes * MB // 10, seed, known_outcome)[0] for _ in range(repeat)]
-        made = [_make(kind, megabytes * MB, seed, known_outcome) for _ in range(repeat)]
-    outcome, runs = made[0][1], [ran for ran, _ in made]
-    if any(other != outcome for _, other in made):
-        raise RuntimeError(f"{kind}: the same recipe gave another file")
-    size = outcome["text_bytes"] / MB
-    return {
-        "kind": kind,
-        "text_bytes": outcome["text_bytes"],
-        "rows": outcome["rows"],
-        "mb_per_cpu_second": asdict(spread(size / (ran.cpu_seconds - start_up) for ran in runs)),
-        "mb_per_cpu_second_with_start_up": asdict(spread(size / ran.cpu_seconds for ran in runs)),
-        "start_up_cpu_seconds": round(start_up, 3),
-        "peak_resident_bytes": asdict(spread(ran.peak_resident_bytes for ran in runs)),
-        "peak_resident_bytes_of_a_tenth": asdict(spread(ran.peak_resident_bytes for ran in tenths)),
-    }
+        path = Path(folder) / "known_outcome.json"
+        whole, tenth, least = (Sample(path, "mixed", size, 0) for size in (total_bytes, total_bytes // 10, 1000))
+        cases = [Case(partial(_command, kind, seed), sample, least, {"kind": kind}) for sample in (whole, tenth)]
+        found, of_a_tenth = measure(cases, repeat, _run, unit="mb")
+    return {**found, "peak_resident_bytes_of_a_tenth": of_a_tenth["peak_resident_bytes"]}
 
 
-def _make(kind: str, size: int, seed: int, known_outcome: Path) -> tuple[ProcessResult, dict[str, Any]]:
-    options = ("--size", str(size), "--seed", str(seed), "--out", "/dev/null", "--expected", str(known_outcome))
-    ran = process.run([*COMMAND, *KINDS[kind], *options, "--quiet"], cwd=ROOT)
+def _command(kind: str, seed: int, sample: Sample) -> list[str]:
+    options = ("--size", str(sample.file_bytes), "--seed", str(seed), "--out", "/dev/null", "--quiet")
+    return [*COMMAND, *KINDS[kind], *options, "--expected", str(sample.path)]
+
+
+def _run(command: list[str], rows: int) -> Turn:
+    ran = process.run(command, cwd=ROOT)
     if ran.exit_code:
-        raise RuntimeError(f"generating {kind} ended with {ran.exit_code}")
-    return ran, json.loads(known_outcome.read_text())
+        raise RuntimeError(f"generating ended with {ran.exit_code}: {command}")
+    outcome = json.loads(Path(command[-1]).read_text())
+    return Turn(ran, {name: outcome[name] for name in ("rows", "text_bytes")})
 
 
 def judge(makings: list[dict[str, Any]], rate: Spread) -> Iterator[Goal]:

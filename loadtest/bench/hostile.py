@@ -71,8 +71,6 @@ def measure(case: HostileCase, total_bytes: int, seed: int, *, time_limit_s: flo
     error, reasons = found.get("error", {}).get("code"), found.get("reasons", {})
     row_counts = {name: count for name, count in found.items() if name.startswith("rows_") or name == "bytes_read"}
     accounted = row_counts["bytes_read"] == file_bytes if row_counts and not case.is_compressed else None
-    problems = list(_exceeded(ran, time_limit_s, peak_bytes))
-    problems += _wrong(case, error, row_counts, accounted)
     rejects = ", ".join(f"{count:,} {reason}" for reason, count in reasons.items()) or "no rejects"
     return {
         "case": case.name,
@@ -86,10 +84,7 @@ def measure(case: HostileCase, total_bytes: int, seed: int, *, time_limit_s: flo
         "seconds": round(ran.seconds, 2),
         "cpu_seconds": round(ran.cpu_seconds, 2),
         "peak_resident_bytes": ran.peak_resident_bytes,
-        "problems": [
-            *_exceeded(ran, time_limit_s, peak_bytes),
-            *_wrong(case, error, row_counts, accounted),
-        ],
+        "problems": [*_exceeded(ran, time_limit_s, peak_bytes), *_wrong(case, error, row_counts, accounted)],
     }
 
 

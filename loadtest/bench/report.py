@@ -1,15 +1,13 @@
 """What every bench prints and writes: a table as it is measured, its goals, and a result that names its command."""
 
 import argparse
-import shlex
 from collections.abc import Iterable
-from pathlib import Path
 from typing import Any
 
 from loadtest.bench.files import MB
 from loadtest.bench.goals import Goal
 from loadtest.bench.measuring import Document
-from loadtest.harness.results import write_result
+from loadtest.harness.results import command_line, write_result
 
 
 class ResultTable:
@@ -51,16 +49,4 @@ def finish(arguments: argparse.Namespace, goals: Iterable[Goal], figures: Docume
     for goal in judged:
         print(goal)
     figures = {"goals": [goal.document() for goal in judged], **figures}
-    write_result(arguments.out, command=command_line(arguments), seed=arguments.seed, figures=figures)
-
-
-def command_line(arguments: argparse.Namespace) -> str:
-    """Return the command that repeats a measurement. Where files are on this machine is left out."""
-    words = [arguments.prog]
-    for name, value in vars(arguments).items():
-        if name in ("prog", "run", "out") or value is None:
-            continue
-        for each in value if isinstance(value, list) else [value]:
-            shown = name.upper() if isinstance(each, Path) else shlex.quote(f"{each}")
-            words += [f"--{name.replace('_', '-')}", shown]
-    return " ".join(words)
+    write_result(arguments.out, command=command_line(), seed=arguments.seed, figures=figures)

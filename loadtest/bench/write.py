@@ -20,7 +20,7 @@ from loadtest.bench.goals import Goal
 from loadtest.bench.measuring import Case, Document, Turn, measure
 from loadtest.bench.processes import Endpoint, environment, ingest, simulator, trusting
 from loadtest.harness import process
-from loadtest.harness.results import origin, write_document
+from loadtest.harness.results import command_line, origin, write_document
 from loadtest.simulator import Latency
 
 INGEST, LOOP = "ingest load", "boto3 loop"
@@ -148,8 +148,7 @@ def _part(name: str, arguments: argparse.Namespace) -> Document:
         for found in PARTS[name](bench):
             measured.append(found)
             table.add(found)
-    command = report.command_line(argparse.Namespace(**{**vars(arguments), "part": [name]}))
-    return {**origin(command=command, seed=arguments.seed), "load_before": round(busy, 1), "measured": measured}
+    return {**origin(command=command_line(), seed=arguments.seed), "load_before": round(busy, 1), "measured": measured}
 
 
 def judge(parts: dict[str, list[Document]]) -> Iterator[Goal]:
