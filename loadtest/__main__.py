@@ -34,7 +34,7 @@ BENCHES: dict[str, tuple[Command, str]] = {
     "capacity": (capacity, "how well loads use a table's capacity, and share it"),
     "write": (write, "rows per CPU-second from file to table, beside the usual boto3 loop"),
     "cold-start": (cold_start, "how long the function's first answer takes, step by step"),
-    "generate": (bench_generate, "MB per CPU-second of `generate`, and of its checksum"),
+    "generate": (bench_generate, "MB per CPU-second of `generate`"),
 }
 COMMANDS: dict[str, tuple[Command, str]] = {
     "generate": (generate, "a CSV file of any size for a feed, and what must be found of it"),

@@ -1,23 +1,19 @@
-"""`python -m loadtest bench generate`: how fast files are generated, their bytes thrown away, and tables summed up."""
+"""`python -m loadtest bench generate`: how fast files are generated, their bytes thrown away."""
 
 import argparse
 import json
 import sys
 import tempfile
-import time
 from collections.abc import Iterator
-from dataclasses import asdict
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 from loadtest.bench import report
 from loadtest.bench.files import FEEDS, MB, RECIPES, Sample
-from loadtest.bench.goals import Goal, Spread, spread
+from loadtest.bench.goals import Goal
 from loadtest.bench.measuring import Case, Document, Turn, measure
 from loadtest.bench.processes import ROOT
 from loadtest.harness import process
-from loadtest.workload.checksum import Checksum, Item
 
 MIXED = str(RECIPES / "mixed.toml")
 COMMAND = (sys.executable, "-m", "loadtest", "generate", "--feeds", str(FEEDS), "--recipe", MIXED)
@@ -30,13 +26,11 @@ KINDS: dict[str, tuple[str, ...]] = {
     ),
     "clean, gzip": ("--compression", "gzip"),
 }
-_DISTINCT = 50_000  # items in memory: more would take more memory than time
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Give the parser sizes."""
     parser.add_argument("--megabytes", type=int, default=1000, help="size of each file's text (default 1000)")
-    parser.add_argument("--items", type=int, default=500_000, help="items whose checksum is taken (default 500000)")
     parser.add_argument("--repeat", type=int, default=3, help="how often each is measured (default 3)")
 
 
@@ -47,9 +41,7 @@ def run(arguments: argparse.Namespace) -> int:
     for kind in KINDS:
         makings.append(make(kind, arguments.megabytes * MB, arguments.repeat, arguments.seed))
         table.add(makings[-1])
-    rate = sum_up(items=arguments.items, repeat=arguments.repeat)
-    checksum = {"items": arguments.items, "items_per_cpu_second": asdict(rate)}
-    report.finish(arguments, judge(makings, rate), {"makings": makings, "checksum": checksum})
+    report.finish(arguments, judge(makings), {"makings": makings})
     return 0
 
 
@@ -80,8 +72,8 @@ def _run(command: list[str], rows: int) -> Turn:
     return Turn(ran, {name: outcome[name] for name in ("rows", "text_bytes")})
 
 
-def judge(makings: list[dict[str, Any]], rate: Spread) -> Iterator[Goal]:
-    """Yield the goals: speed of clean files, flat memory of all, speed of the checksum."""
+def judge(makings: list[Document]) -> Iterator[Goal]:
+    """Yield the goals: speed of clean files, flat memory of all."""
     for making in makings:
         if making["kind"] == "clean":
             yield Goal("MB generated per CPU-second, clean", making["mb_per_cpu_second"]["median"], at_least=200)
@@ -89,24 +81,3 @@ def judge(makings: list[dict[str, Any]], rate: Spread) -> Iterator[Goal]:
             yield Goal("MB generated per CPU-second, clean, with start-up", found, at_least=200)
         growth = making["peak_resident_bytes"]["median"] / making["peak_resident_bytes_of_a_tenth"]["median"]
         yield Goal(f"growth of the peak memory from a tenth of the file, {making['kind']}", growth, at_most=1.1)
-    yield Goal("items summed up per CPU-second", rate.median, at_least=100_000)
-
-
-def sum_up(*, items: int, repeat: int) -> Spread:
-    """Return how many items of ten attributes, parsed DynamoDB JSON in memory, are summed up per CPU-second."""
-    some = [_item(number) for number in range(min(items, _DISTINCT))]
-    rates = []
-    for _ in range(repeat):
-        checksum, begun = Checksum(), time.process_time()
-        while checksum.items < items:
-            checksum.add(some[: items - checksum.items])
-        rates.append(items / (time.process_time() - begun))
-    return spread(rates)
-
-
-def _item(number: int) -> Item:
-    texts = {"id": f"00000-{number:012d}", "customer": "Łukasz Nowak", "city": "Málaga", "product": "Wool blanket"}
-    texts |= {"ordered_at": "2026-09-01T10:11:00Z", "note": f"leave at the back door {number % 997}"}
-    numbers = {"quantity": str(number % 120), "price": f"{number % 99_991 / 100:.2f}", "discount": "0.05"}
-    item: dict[str, dict[str, Any]] = {name: {"S": text} for name, text in texts.items()}
-    return item | {name: {"N": text} for name, text in numbers.items()} | {"paid": {"BOOL": number % 2 == 0}}

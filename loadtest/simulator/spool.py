@@ -4,17 +4,10 @@ import json
 import struct
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import IO, Any, NamedTuple
+from typing import IO, Any
 
 _LENGTH = struct.Struct("<I")
 _BUFFER_BYTES = 1 << 20
-
-
-class Stretch(NamedTuple):
-    """A part of a spool that holds whole requests."""
-
-    first: int
-    end: int
 
 
 class Spool:
@@ -40,25 +33,8 @@ class Spool:
         self._file.close()
 
 
-def bodies(path: Path, stretch: Stretch) -> Iterator[bytes]:
-    """Yield the bodies in a stretch of a spool, in the order they were taken."""
+def bodies(path: Path) -> Iterator[bytes]:
+    """Yield the bodies in a spool, in the order they were taken."""
     with path.open("rb", buffering=_BUFFER_BYTES) as file:
-        file.seek(stretch.first)
-        at = stretch.first
-        while at < stretch.end:
-            length = _LENGTH.unpack(file.read(_LENGTH.size))[0]
-            yield file.read(length)
-            at += _LENGTH.size + length
-
-
-def stretches(path: Path, least_bytes: int) -> Iterator[Stretch]:
-    """Yield stretches of about a number of bytes that make up a spool."""
-    first = at = 0
-    with path.open("rb") as file:
         while length := file.read(_LENGTH.size):
-            at = file.seek(_LENGTH.unpack(length)[0], 1)
-            if at - first >= least_bytes:
-                yield Stretch(first, at)
-                first = at
-    if at > first:
-        yield Stretch(first, at)
+            yield file.read(*_LENGTH.unpack(length))

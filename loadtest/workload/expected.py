@@ -1,9 +1,7 @@
 """What must be found of generated files: in the ledger, in the rejects, in the table."""
 
 from collections import Counter
-from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
-from functools import reduce
 from typing import Any
 
 MODULUS = 1 << 64
@@ -55,11 +53,6 @@ class KnownOutcome:
             self.text_bytes + other.text_bytes,
             tuple(sorted({*self.not_summed, *other.not_summed})),
         )
-
-    @classmethod
-    def of_files(cls, known_outcomes: Iterable["KnownOutcome"]) -> "KnownOutcome":
-        """Return the known outcome of several files of one table, made under different `Recipe.file` numbers."""
-        return reduce(cls.plus, known_outcomes, cls())
 
     def document(self) -> dict[str, Any]:
         """Return the known outcome as JSON takes it; the checksum is hexadecimal, as JSON's numbers are not exact."""

@@ -1,21 +1,15 @@
 import json
 from pathlib import Path
 
-import pytest
-
 from loadtest.simulator import Faults, Key, Settings, Table
 from loadtest.simulator.service import Service
-from loadtest.simulator.spool import Stretch, bodies, stretches
+from loadtest.simulator.spool import bodies
 
 TABLES = {"T": Table(Key("pk"))}
 
 
 def body(*keys: str) -> bytes:
     return json.dumps({"RequestItems": {"T": [{"PutRequest": {"Item": {"pk": {"S": key}}}} for key in keys]}}).encode()
-
-
-def all_of(path: Path) -> list[bytes]:
-    return [found for stretch in stretches(path, 1_000_000) for found in bodies(path, stretch)]
 
 
 def spooled(settings: Settings, *requests: bytes) -> Service:
@@ -29,39 +23,28 @@ def spooled(settings: Settings, *requests: bytes) -> Service:
 
 def test_what_a_sink_that_only_counts_took_is_in_the_spool_in_its_order(tmp_path: Path) -> None:
     spooled(Settings(spool=tmp_path / "spool"), body("a", "b"), body("c"))
-    assert all_of(tmp_path / "spool") == [body("a", "b"), body("c")]
+    assert list(bodies(tmp_path / "spool")) == [body("a", "b"), body("c")]
 
 
 def test_of_a_request_only_what_found_capacity_is_in_the_spool(tmp_path: Path) -> None:
     keys = [f"k{n}" for n in range(25)]
     settings = Settings(tables=TABLES, faults=Faults(throttled_items=0.5), spool=tmp_path / "spool")
     service = spooled(settings, body(*keys))
-    [kept] = [json.loads(found) for found in all_of(tmp_path / "spool")]
+    [kept] = [json.loads(found) for found in bodies(tmp_path / "spool")]
     assert len(kept["RequestItems"]["T"]) == service.statistics.items
     assert 0 < service.statistics.items < 25
 
 
 def test_what_was_taken_and_never_answered_is_in_the_spool(tmp_path: Path) -> None:
     spooled(Settings(tables=TABLES, faults=Faults(reset_after=1), spool=tmp_path / "spool"), body("a"))
-    assert len(all_of(tmp_path / "spool")) == 1
+    assert len(list(bodies(tmp_path / "spool"))) == 1
 
 
 def test_what_was_refused_is_not_in_the_spool(tmp_path: Path) -> None:
     spooled(Settings(tables=TABLES, spool=tmp_path / "spool"), body("a", "a"))
-    assert all_of(tmp_path / "spool") == []
+    assert list(bodies(tmp_path / "spool")) == []
 
 
-@pytest.mark.parametrize("least_bytes", [1, 60, 130, 10_000])
-def test_stretches_of_any_size_hold_each_request_once_in_its_order(least_bytes: int, tmp_path: Path) -> None:
-    sent = [body(f"k{n}") for n in range(7)]
-    spooled(Settings(spool=tmp_path / "spool"), *sent)
-    some = list(stretches(tmp_path / "spool", least_bytes))
-    assert [found for stretch in some for found in bodies(tmp_path / "spool", stretch)] == sent
-    assert some[0].first == 0
-    assert [stretch.end for stretch in some[:-1]] == [stretch.first for stretch in some[1:]]
-
-
-def test_an_empty_spool_has_no_stretches(tmp_path: Path) -> None:
+def test_an_empty_spool_holds_nothing(tmp_path: Path) -> None:
     spooled(Settings(spool=tmp_path / "spool"))
-    assert list(stretches(tmp_path / "spool", 1)) == []
-    assert list(bodies(tmp_path / "spool", Stretch(0, 0))) == []
+    assert list(bodies(tmp_path / "spool")) == []

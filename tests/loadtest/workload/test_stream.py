@@ -7,6 +7,7 @@ import hashlib
 import io
 import tracemalloc
 from dataclasses import replace
+from functools import reduce
 from itertools import pairwise
 from typing import Any
 
@@ -22,7 +23,7 @@ from loadtest.workload.duplicates import GROUP
 from loadtest.workload.expected import KnownOutcome
 from loadtest.workload.plan import plan_of
 from loadtest.workload.recipe import Recipe
-from loadtest.workload.stream import BLOCK_BYTES, BLOCK_ROWS, Generation, hashes_of, known_outcome_of
+from loadtest.workload.stream import BLOCK_BYTES, BLOCK_ROWS, Generation, hashes_of
 from tests.loadtest.workload.found import made, recipe
 
 DEFECTS = {
@@ -70,7 +71,7 @@ def test_rows_are_the_same_in_whatever_blocks_they_are_made(cuts: list[int], see
     blocks = [make(plan, seed, first, end - first) for first, end in pairwise(ends)]
     head = len(plan.head)
     assert b"".join(block.data for block in blocks) == data[head:]
-    found = KnownOutcome.of_files(block.known_outcome() for block in blocks)
+    found = reduce(KnownOutcome.plus, (block.known_outcome() for block in blocks))
     assert replace(found, bytes=len(data), text_bytes=found.text_bytes + head) == known_outcome
 
 
@@ -84,7 +85,7 @@ def test_the_hashes_of_rows_are_those_of_their_items() -> None:
     rows = {row["id"]: row for row in rows_of(made(small)[0]) if None not in row and None not in row.values()}
     items = [{name: {_TYPES.get(name, "S"): text} for name, text in row.items() if text} for row in rows.values()]
     assert set(item_hashes([_typed(item) for item in items if "id" in item]).tolist()) <= set(hashes_of(small).tolist())
-    assert len(hashes_of(small)) == known_outcome_of(small).rows_kept
+    assert len(hashes_of(small)) == made(small)[1].rows_kept
 
 
 _TYPES = {"quantity": "N", "paid": "BOOL"}
@@ -127,9 +128,6 @@ def test_files_of_other_numbers_share_no_key() -> None:
     files = [replace(WHOLE, file=number, rows=3000) for number in (0, 1, 99_999)]
     ids = [{row["id"] for row in rows_of(made(file)[0]) if row["id"]} for file in files]
     assert len(set.union(*ids)) == sum(map(len, ids))
-    assert KnownOutcome.of_files(map(known_outcome_of, files)).items == sum(
-        known_outcome_of(file).items for file in files
-    )
 
 
 def test_far_into_a_file_a_repeated_key_is_the_same_row_again() -> None:
@@ -151,15 +149,15 @@ def test_in_the_beginning_rows_replace_others_by_other_content() -> None:
 
 
 def test_what_is_superseded_is_a_range_where_the_loader_may_cut() -> None:
-    small = known_outcome_of(replace(WHOLE, segment_bytes=64 * 2**20))
-    large = known_outcome_of(replace(WHOLE, segment_bytes=2**20))
+    small = made(replace(WHOLE, segment_bytes=64 * 2**20))[1]
+    large = made(replace(WHOLE, segment_bytes=2**20))[1]
     assert small.superseded[0] == small.superseded[1]
     assert 0 < large.superseded[0] < large.superseded[1]
 
 
 def test_duplicates_are_as_many_as_asked() -> None:
     for share in (0.01, 0.3, 0.9):
-        known_outcome = known_outcome_of(recipe("plain", rows=20_000, defects={"duplicates": share}))
+        known_outcome = made(recipe("plain", rows=20_000, defects={"duplicates": share}))[1]
         assert known_outcome.superseded[0] / known_outcome.rows == pytest.approx(share, rel=0.1)
 
 
