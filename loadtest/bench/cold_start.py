@@ -160,11 +160,7 @@ def _event(key: str, number: int) -> dict[str, Any]:
 
 
 def measure(code: Code, around: World, repeat: int) -> Document:
-    """Return what cold starts took by step, by the clock and of CPU, and the imports of one of them by package.
-
-    Raises:
-        RuntimeError: the handler failed, or did not write exactly the files' rows.
-    """
+    """Return what cold starts took by step, by the clock and of CPU, and the imports of one of them by package."""
     _moments(code, around)  # the files' first way from disk is not measured
     runs = [_moments(code, around) for _ in range(repeat)]
     clock, cpu = (

@@ -46,11 +46,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def make(kind: str, total_bytes: int, repeat: int, seed: int) -> Document:
-    """Return what one kind of file took, and the peak memory for a tenth of it.
-
-    Raises:
-        RuntimeError: a process failed.
-    """
+    """Return what one kind of file took, and the peak memory for a tenth of it."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "known_outcome.json"
         whole, tenth, least = (Sample(path, "mixed", size, 0) for size in (total_bytes, total_bytes // 10, 1000))

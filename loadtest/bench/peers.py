@@ -54,11 +54,7 @@ def bare_pyarrow(path: Path, *, line_breaks: bool = False) -> "pa.Table":
 
 
 def ingest_items(path: Path, feed: str = "mixed") -> Iterator["Items"]:
-    """Yield items ready to encode, block by block, as `ingest.worker.load` makes them.
-
-    Raises:
-        ValueError: a row was rejected; the files of this bench have none.
-    """
+    """Yield items ready to encode, block by block, as `ingest.worker.load` makes them."""
     from ingest.feeds.parse import read_feeds
     from ingest.items.items import build_items
     from ingest.items.mapping import map_columns

@@ -38,11 +38,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def plan(kind: str, total_bytes: int, repeat: int, seed: int, command: tuple[str, ...] = COMMAND) -> Document:
-    """Return what planning took for a file of a kind.
-
-    Raises:
-        RuntimeError: it failed, or a segment does not begin where a row does, or the one before ended elsewhere.
-    """
+    """Return what planning took for a file of a kind."""
     with tempfile.TemporaryDirectory() as folder:
         files = samples(Path(folder), total_bytes, seed, kind=kind)
         case = Case(lambda sample: [*command, str(sample.path)], *files, {"kind": kind})

@@ -71,11 +71,7 @@ def ingest(command: str, target: str, feed: str) -> list[str]:
 
 
 def load_all(files: list[Path], *, feed: str, simulator: Endpoint) -> list[dict[str, Any]]:
-    """Load files at the same time, each by `ingest load` in a process of its own; return their row counts.
-
-    Raises:
-        RuntimeError: a load failed.
-    """
+    """Load files at the same time, each by `ingest load` in a process of its own; return their row counts."""
     env = environment(dynamodb=simulator.url)
     loads = [
         subprocess.Popen(ingest("load", str(file), feed), stdout=subprocess.PIPE, text=True, cwd=file.parent, env=env)

@@ -49,11 +49,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def read(readers: list[str], kind: str, total_bytes: int, arguments: argparse.Namespace) -> list[Document]:
-    """Return what each reader took for a file of a kind and size.
-
-    Raises:
-        RuntimeError: a reader failed or lost a row.
-    """
+    """Return what each reader took for a file of a kind and size."""
     with tempfile.TemporaryDirectory() as folder:
         files = samples(Path(folder), total_bytes, arguments.seed, kind=KINDS[kind])
         cases = [Case(partial(command, reader, kind), *files, {"reader": reader, "kind": kind}) for reader in readers]

@@ -58,11 +58,7 @@ class Bench:
         return Case(partial(_command, party), *files, {"party": party, "shape": shape})
 
     def measure(self, cases: Sequence[Case], *, tls: bool = False, latency_ms: int = 0) -> Iterator[Document]:
-        """Yield what each case took, each run with a simulator of its own.
-
-        Raises:
-            RuntimeError: a party failed, or the simulator did not take exactly the file's rows.
-        """
+        """Yield what each case took, each run with a simulator of its own."""
         with Endpoint("s3-server", str(self.folder), *["--tls"] * tls, tls=tls) as s3:
 
             def run(command: list[str], rows: int) -> Turn:

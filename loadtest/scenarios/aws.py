@@ -70,11 +70,7 @@ def outputs() -> dict[str, str] | None:
 
 
 def destroy(say: Callable[[str], None]) -> None:
-    """Remove the load test's stack with all it holds, if there is one.
-
-    Raises:
-        NotDestroyed: something is left.
-    """
+    """Remove the load test's stack with all it holds, if there is one."""
     for _ in range(ATTEMPTS):
         if outputs() is None:
             say(f"the stack {STACK} is gone, with all it held")
@@ -115,11 +111,7 @@ class AwsTarget:
     left: str = ""
 
     def show(self, wanted: Sequence[Scenario] = ()) -> str:
-        """Show account and region, and load and cost of scenarios as they are scaled; return the account.
-
-        Raises:
-            RunRefused: it is another account than was named.
-        """
+        """Show account and region, and load and cost of scenarios as they are scaled; return the account."""
         found = client("sts").get_caller_identity()
         self.say(f"account   {found['Account']}, as {found['Arn']}")
         self.say(f"region    {boto3.Session().region_name}")
@@ -133,12 +125,7 @@ class AwsTarget:
 
     @contextmanager
     def approved(self, wanted: Sequence[Scenario]) -> Iterator[Self]:
-        """Give the target for these scenarios, once it was shown what they cost, and approved.
-
-        Raises:
-            RunRefused: it was not.
-            NotDestroyed: at the end: something is left.
-        """
+        """Give the target for these scenarios, once it was shown what they cost, and approved."""
         account = self.show(wanted)
         _check_is_free()
         self._approve(account)
@@ -150,12 +137,7 @@ class AwsTarget:
 
     @contextmanager
     def deployed(self, scenario: Scenario, run: str) -> Iterator[StackDeployment]:
-        """Give a stack for the length of a block.
-
-        Raises:
-            RunRefused: there is one already.
-            NotDeployed: the CDK could not deploy it.
-        """
+        """Give a stack for the length of a block."""
         _check_is_free()
         self.say(f"deploying {STACK}; should this process be killed, remove it with: {DESTROY}")
         try:
@@ -172,12 +154,7 @@ class AwsTarget:
                 self.left = f"The stack {STACK} could not be destroyed ({error}); `{DESTROY}` tries it again."
 
     def remove(self) -> None:
-        """Remove what a killed run left, after the same question as before a run.
-
-        Raises:
-            RunRefused: that was not approved.
-            NotDestroyed: something is left.
-        """
+        """Remove what a killed run left, after the same question as before a run."""
         self._approve(self.show())
         destroy(self.say)
 

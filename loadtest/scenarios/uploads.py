@@ -32,11 +32,7 @@ class Uploads:
             self.wait()
 
     def wait(self) -> None:
-        """Return when all that was added is there.
-
-        Raises:
-            botocore's errors: something could not be uploaded.
-        """
+        """Return when all that was added is there."""
         for upload in self._waiting:
             upload.result()
         self._waiting = []

@@ -37,11 +37,7 @@ class Write:
 
 
 def batch(body: bytes, tables: Tables) -> list[Write]:
-    """Return the writes of a BatchWriteItem.
-
-    Raises:
-        RequestRefused: DynamoDB would not take any of them.
-    """
+    """Return the writes of a BatchWriteItem."""
     requests = _document(body).get("RequestItems")
     if not requests:
         raise invalid(
@@ -67,11 +63,7 @@ def _shape() -> Iterator[None]:
 
 
 def described(body: bytes) -> str:
-    """Return the table that a DescribeTable names, be it named by ARN or not.
-
-    Raises:
-        RequestRefused: it names none.
-    """
+    """Return the table that a DescribeTable names, be it named by ARN or not."""
     with _shape():
         return str(_document(body)["TableName"]).rpartition("/")[2]
 

@@ -126,11 +126,7 @@ class Service:
         return json.dumps({"UnprocessedItems": unprocessed}, separators=(",", ":")).encode()
 
     def _take(self, writes: list[Write]) -> list[Write]:
-        """Take the writes that find capacity and return the others.
-
-        Raises:
-            RequestRefused: none did.
-        """
+        """Take the writes that find capacity and return the others."""
         reasons = [(write, self._reason(write)) for write in writes]
         refused = [(write, reason) for write, reason in reasons if reason]
         taken = [write for write, reason in reasons if not reason]
@@ -160,11 +156,7 @@ class Service:
         return self._capacities[write.table].take(write.key[0].encode(), write_units(write.bytes), now)
 
     def _describe(self, name: str) -> bytes:
-        """Return the description of a table.
-
-        Raises:
-            RequestRefused: the table does not exist.
-        """
+        """Return the description of a table."""
         table = (self._settings.tables or {}).get(name)
         if table is None:
             raise errors.no_table(name)

@@ -27,11 +27,7 @@ def item_bytes(item: Item) -> int:
 
 
 def check_values(item: Item) -> None:
-    """Check that each value has one type, numbers and sets.
-
-    Raises:
-        RequestRefused: DynamoDB does not take one of them.
-    """
+    """Check that each value has one type, numbers and sets."""
     for value in item.values():
         if len(value) != 1:
             fault = "has more than one datatypes set" if value else "is empty"
@@ -115,11 +111,7 @@ def _check_number(text: str) -> None:
 
 
 def key_values(item: Item, table: Table | None) -> Iterator[str]:
-    """Yield the values of the key attributes, such that equal keys are equal.
-
-    Raises:
-        RequestRefused: they are not what the table has, are empty or too long.
-    """
+    """Yield the values of the key attributes, such that equal keys are equal."""
     keys = table.keys if table else ()
     if any(key.type not in item.get(key.name, {}) for key in keys):
         raise invalid("The provided key element does not match the schema")
