@@ -19,9 +19,13 @@ class Goal:
         """Whether the figure is what it should be."""
         return self.found >= (self.at_least or 0) and (self.at_most is None or self.found <= self.at_most)
 
+    @property
+    def bound(self) -> str:
+        """What the figure may be, in words."""
+        return f"at least {self.at_least:,.6g}" if self.at_most is None else f"at most {self.at_most:,.6g}"
+
     def __str__(self) -> str:
-        bound = f"at least {self.at_least}" if self.at_most is None else f"at most {self.at_most}"
-        return f"{'met   ' if self.is_met else 'MISSED'} {self.found:,.3f}, {bound}: {self.what}"
+        return f"{'met   ' if self.is_met else 'MISSED'} {self.found:,.3f}, {self.bound}: {self.what}"
 
     def document(self) -> dict[str, object]:
         """Return the goal as JSON takes it."""

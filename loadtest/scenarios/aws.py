@@ -29,23 +29,11 @@ class RunRefused(Exception):
     """A run that is not approved, or whose place is taken; nothing was done."""
 
 
-class NotDeployed(Exception):
-    """The CDK could not deploy the stack; what there was of it is gone."""
+class StackFault(Exception):
+    """The stack could not be deployed, or something of it is left; says what to do."""
 
 
-class NotDestroyed(Exception):
-    """Something of the stack is left; says what to do."""
-
-
-FAULTS = (
-    RunRefused,
-    NotDeployed,
-    NotDestroyed,
-    BotoCoreError,
-    ClientError,
-    SettingsFault,
-    subprocess.CalledProcessError,
-)
+FAULTS = (RunRefused, StackFault, BotoCoreError, ClientError, SettingsFault, subprocess.CalledProcessError)
 
 
 def client(service: str) -> Any:
@@ -78,7 +66,7 @@ def destroy(say: Callable[[str], None]) -> None:
         _empty_buckets()
         run_cdk("destroy", "--force")
     if outputs() is not None:
-        raise NotDestroyed(f"{ATTEMPTS} attempts to destroy the stack {STACK} failed, for the reasons above.")
+        raise StackFault(f"{ATTEMPTS} attempts to destroy the stack {STACK} failed, for the reasons above.")
 
 
 def _empty_buckets() -> None:
@@ -133,7 +121,7 @@ class AwsTarget:
             yield self
         finally:
             if self.left:
-                raise NotDestroyed(self.left)
+                raise StackFault(self.left)
 
     @contextmanager
     def deployed(self, scenario: Scenario, run: str) -> Iterator[StackDeployment]:
@@ -144,7 +132,7 @@ class AwsTarget:
             run_cdk("deploy", "--require-approval", "never")
             found = outputs()
             if not found:
-                raise NotDeployed(f"The stack {STACK} was not deployed, for the reason above.")
+                raise StackFault(f"The stack {STACK} was not deployed, for the reason above.")
             with closing(StackDeployment(client, found, scenario, run)) as deployment:
                 yield deployment
         finally:

@@ -14,6 +14,7 @@ from ingest.feeds.parse import read_feeds
 from loadtest.bench.goals import Goal
 from loadtest.simulator.capacity import Simulation
 from loadtest.simulator.settings import Key, Table
+from loadtest.workload.recipe import Recipe, recipe_of
 
 FEEDS, DECLARED = Path(__file__).parent / "feeds.toml", Path(__file__).parent / "scenarios.toml"
 MIB = 1024 * 1024
@@ -118,6 +119,11 @@ class Scenario:
     def count(self) -> int:
         """How many files there are."""
         return sum(kind.count for kind in self.files)
+
+    def recipe(self, kind: Files, number: int, *, seed: int) -> Recipe:
+        """Return the generator's recipe for the file of this number."""
+        more: dict[str, Any] = {"segment_bytes": self.segment_bytes, **kind.recipe}
+        return recipe_of(FEEDS, kind.feed, rows=kind.rows, seed=seed, file=number, **more)
 
     def in_turn(self) -> Iterator[Files]:
         """Yield the kind of each file: they take turns."""

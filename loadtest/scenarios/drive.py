@@ -15,15 +15,16 @@ from rich.progress import Progress as Bars
 
 from loadtest.checker.found import Expected
 from loadtest.checker.judge import judge
-from loadtest.scenarios.catalog import Scenario
+from loadtest.scenarios.catalog import Scenario, feed
 from loadtest.scenarios.document import document
-from loadtest.scenarios.files import make
 from loadtest.scenarios.measure import Samples
 from loadtest.scenarios.target import Deployment, Target
+from loadtest.workload.stream import Generation
 
 TICK_S = 0.05
 SAMPLE_EVERY_S = 1.0
 LOOK_EVERY_S = 0.2
+ENDINGS = {"gzip": ".csv.gz", "bz2": ".csv.bz2", "zstd": ".csv.zst"}
 LAST_MESSAGE_S = 120.0  # so long a message that came too often may be hidden
 
 
@@ -139,6 +140,12 @@ def perform(
 
 
 def _made(scenario: Scenario, name: str, deployment: Deployment, seed: int, progress: Progress) -> Iterator[Expected]:
+    """Yield what must become of each file, once the deployment has taken its bytes. No two runs share a key."""
     for number, kind in enumerate(scenario.in_turn()):
-        yield make(scenario, name, kind, number, seed=seed, deployment=deployment)
+        ending = ENDINGS.get(kind.recipe.get("compression", ""), ".csv")
+        meant = feed(kind.feed)
+        key = f"{meant.prefix}{name}/{number:05d}{ending}"
+        generation = Generation(scenario.recipe(kind, number, seed=seed))
+        deployment.write(key, generation, most_bytes=generation.most_bytes)
+        yield Expected.of(key, meant.table, generation.known_outcome)
         progress(advance=1)

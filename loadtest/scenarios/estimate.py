@@ -17,7 +17,6 @@ from ingest.estimate.cost import (
 from ingest.estimate.duration import NEW_TABLE, Fleet, work_seconds
 from loadtest.harness.targets import part_bytes
 from loadtest.scenarios.catalog import Scenario, feed
-from loadtest.scenarios.files import recipe
 from loadtest.scenarios.log import FunctionLog
 from loadtest.scenarios.measure import MB, usd
 from loadtest.workload.stream import Generation
@@ -44,7 +43,7 @@ def load_of(scenario: Scenario) -> Load:
     """Return what a scenario, as it is scaled, puts on a stack."""
     load = Load()
     for kind in scenario.files:
-        made, known = recipe(scenario, kind, 0, seed=1), feed(kind.feed)
+        made, known = scenario.recipe(kind, 0, seed=1), feed(kind.feed)
         generation = Generation(made)
         size, most, rows = generation.likely_bytes, generation.most_bytes, kind.count * kind.rows
         names = {known.column(name).name or name for name in known.columns} | {k.name for k in known.key_attributes()}

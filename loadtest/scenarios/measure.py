@@ -1,9 +1,10 @@
 """What is measured of a run: how things stand once a second, how long things took, what it would cost. Pure."""
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
+
+import numpy as np
 
 from ingest.contract import Price
 
@@ -13,27 +14,16 @@ MEMORY_MB = 1769  # of the function
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Observation:
-    """What a target says of itself at a moment. None: it does not know.
+    """What a target says of itself at a moment. None: it does not know."""
 
-    Attributes:
-        backlog: messages that wait.
-        in_flight: messages with a worker.
-        rows: rows in the tables so far.
-        rows_reported: rows in the functions' metrics so far, which come late: no curve is made of it.
-        throttles: requests so far that found no capacity for all they asked.
-        workers: processes at work.
-        cpu_seconds: what all of them took so far.
-        memory_bytes: of the worker that has most.
-    """
-
-    backlog: int
-    in_flight: int
-    rows: int | None = None
-    rows_reported: int | None = None
-    throttles: int | None = None
+    backlog: int  # messages that wait
+    in_flight: int  # messages with a worker
+    rows: int | None = None  # in the tables so far
+    rows_reported: int | None = None  # in the functions' metrics so far, which come late: no curve is made of it
+    throttles: int | None = None  # requests so far that found no capacity for all they asked
     workers: int | None = None
-    cpu_seconds: float | None = None
-    memory_bytes: int | None = None
+    cpu_seconds: float | None = None  # of all workers so far
+    memory_bytes: int | None = None  # of the worker that has most
 
 
 @dataclass(slots=True)
@@ -66,21 +56,17 @@ class Samples:
         return max(self.times[number] - self.times[number - 1], 1e-9)
 
 
-def percentile(values: Sequence[float], share: float) -> float | None:
-    """Return the smallest value that at least such a share of all does not pass (nearest rank).
-
-    >>> percentile([4, 1, 3, 2], 0.5), percentile([4, 1, 3, 2], 0.99), percentile([], 0.5)
-    (2, 4, None)
-    """
-    ordered = sorted(values)
-    return ordered[max(0, math.ceil(share * len(ordered)) - 1)] if ordered else None
-
-
 def distribution(values: Sequence[float]) -> dict[str, float | None]:
-    """Return percentiles of how long things took."""
+    """Return percentiles of how long things took: each is a value that was measured (nearest rank).
+
+    >>> distribution([4, 1, 3, 2])
+    {'p50': 2.0, 'p90': 4.0, 'p99': 4.0, 'max': 4.0}
+    """
     shares = {"p50": 0.5, "p90": 0.9, "p99": 0.99, "max": 1.0}
-    found = {name: percentile(values, share) for name, share in shares.items()}
-    return {name: None if value is None else round(value, 3) for name, value in found.items()}
+    if not len(values):
+        return dict.fromkeys(shares)
+    found = np.quantile(values, list(shares.values()), method="inverted_cdf")
+    return {name: round(float(value), 3) for name, value in zip(shares, found, strict=True)}
 
 
 def usd(

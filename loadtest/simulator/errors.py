@@ -63,11 +63,6 @@ def throttled(reasons: Iterable[tuple[str, Reason]], *, is_provisioned: bool) ->
     return RequestRefused(_DYNAMODB + kind, message, members={member: details})
 
 
-def throttled_by_fault() -> RequestRefused:
-    """Return the throttling error of a table that is said to have no capacity."""
-    return throttled([("table", Reason.KEY_RANGE)], is_provisioned=False)
-
-
 def table_arn(name: str) -> str:
     """Return a table's ARN."""
     return f"arn:aws:dynamodb:{REGION}:{ACCOUNT}:table/{name}"

@@ -24,7 +24,7 @@ INSTEAD: dict[Fault, Callable[[], RequestRefused]] = {
     Fault.INTERNAL_ERROR: errors.internal_error,
     Fault.EXPIRED_TOKEN: partial(errors.of_service, "ExpiredTokenException", f"{_TOKEN} expired"),
     Fault.UNRECOGNIZED_CLIENT: partial(errors.of_service, "UnrecognizedClientException", f"{_TOKEN} invalid."),
-    Fault.THROTTLED: errors.throttled_by_fault,
+    Fault.THROTTLED: partial(errors.throttled, [("table", Reason.KEY_RANGE)], is_provisioned=False),
 }
 _UNKNOWN = "the simulator takes BatchWriteItem only, and DescribeTable where it knows the tables"
 

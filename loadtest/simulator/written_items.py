@@ -14,14 +14,8 @@ class Statistics:
     """Counts. Read them from any thread; only the simulator's own writes them.
 
     Attributes:
-        requests: all requests, those that failed too.
-        items: puts taken.
-        unprocessed: puts that found no capacity, those of a batch that was refused whole too.
-        throttled_requests: requests answered with a throttling error.
-        throttles: the unprocessed by reason.
-        errors: error answers by name. Throttling is among them.
-        faults: requests that were made to go wrong, by fault.
-        max_in_flight: most requests at a time that were received and not yet answered.
+        unprocessed: puts that found no capacity, those of a batch that was refused whole too; `throttles`: by reason.
+        errors: error answers by name; throttling is among them, and `throttled_requests` counts that alone.
         per_second: items taken in each second since the first request.
         asked_per_second, limited_per_second: of requests that are read in full, how many came in each second, and how
             many of those found no capacity for something or all that they asked.

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from loadtest.bench.goals import Goal
+
 PARTS = ("scenario", "target", "check_result", "figures", "samples", "objectives", "files", "command")
 
 
@@ -48,10 +50,10 @@ class ReportedRun:
             f"{files['complete']:,} of {files['expected']:,} files complete"
         )
 
-    def goals(self) -> list[tuple[str, str, str, bool]]:
-        """Return of each objective what it is about, what was found, its bound, and whether it is met."""
+    def goals(self) -> list[Goal]:
+        """Return the objectives with what was found."""
         return [
-            (goal["what"], f"{goal['found']:,.6g}", bound_of(goal), bool(goal["is_met"]))
+            Goal(**{name: value for name, value in goal.items() if name != "is_met"})
             for goal in self.document["objectives"]
         ]
 
@@ -59,8 +61,8 @@ class ReportedRun:
         """Yield the result, what is wrong, and the objectives."""
         yield f"{self.title}: {self.result}. {self.sentence()}."
         yield from (f"wrong: {problem}" for problem in self.document["check_result"]["problems"])
-        for what, found, bound, is_met in self.goals():
-            yield f"objective {'met' if is_met else 'MISSED'}: {what}: {found}, {bound}"
+        for goal in self.goals():
+            yield f"objective {'met' if goal.is_met else 'MISSED'}: {goal.what}: {goal.found:,.6g}, {goal.bound}"
 
     def rejected(self) -> list[tuple[str, ...]]:
         """Return each reason with the rejects that were expected and found."""
@@ -84,15 +86,6 @@ class ReportedRun:
         """Return for each file the seconds from its event to its last row, in rising order."""
         found = (file.get("event_to_visible_s") for file in self.document["files"])
         return sorted(float(seconds) for seconds in found if seconds is not None)
-
-
-def bound_of(goal: dict[str, Any]) -> str:
-    """Return the bound of an objective.
-
-    >>> bound_of({"at_least": 60_000})
-    'at least 60,000'
-    """
-    return f"at most {goal['at_most']:,.6g}" if "at_most" in goal else f"at least {goal['at_least']:,.6g}"
 
 
 def read_runs(paths: Sequence[Path]) -> list[ReportedRun]:

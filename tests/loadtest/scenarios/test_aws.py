@@ -7,7 +7,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from loadtest.scenarios import aws
-from loadtest.scenarios.aws import AwsTarget, NotDeployed, NotDestroyed, RunRefused
+from loadtest.scenarios.aws import AwsTarget, RunRefused, StackFault
 from loadtest.scenarios.catalog import SCENARIOS
 from tests.support.clients import client, mock_aws
 
@@ -101,14 +101,14 @@ def test_a_run_that_is_interrupted_is_destroyed_and_the_interrupt_goes_on(cdk: C
 
 def test_a_deployment_that_fails_is_reported_and_leaves_nothing(cdk: Cdk) -> None:
     cdk.deploys = False
-    with pytest.raises(NotDeployed, match="was not deployed"):
+    with pytest.raises(StackFault, match="was not deployed"):
         run()
 
 
 def test_a_stack_that_cannot_be_destroyed_is_reported_after_the_result_was_taken(cdk: Cdk) -> None:
     cdk.destroys, taken = False, []
     with (
-        pytest.raises(NotDestroyed, match="run --target aws --destroy"),
+        pytest.raises(StackFault, match="run --target aws --destroy"),
         AwsTarget(say=print, **NAMED).approved([SMOKE]) as target,
     ):
         with target.deployed(SMOKE, "smoke-1"):

@@ -4,7 +4,6 @@ from typing import Any
 import pytest
 
 from loadtest.scenarios.catalog import FIGURES, MIB, SCENARIOS, Files, Objective, Scenario, tables
-from loadtest.scenarios.files import recipe
 
 NAMES = ["smoke", "steady", "burst", "one_huge_file", "many_large", "defects", "hot_key", "throttled"]
 NAMES += ["duplicate_storm", "mixed_feeds"]
@@ -24,7 +23,7 @@ def test_each_file_of_each_scenario_can_be_made_at_any_scale(name: str) -> None:
     for scale in (0.001, 1, 3):
         scaled = SCENARIOS[name].scaled(scale)
         for number, kind in enumerate(scaled.in_turn()):
-            assert recipe(scaled, kind, number, seed=1).rows == kind.rows >= 1
+            assert scaled.recipe(kind, number, seed=1).rows == kind.rows >= 1
 
 
 def test_the_scale_multiplies_rows_or_files() -> None:
