@@ -74,7 +74,7 @@ LIBRARIES = {
     "loadtest.scenarios": {"boto3", "botocore", "msgspec", "numpy", "rich"},
     "loadtest.scenarios.report": {"jinja2", "matplotlib", "numpy"},
     "loadtest.simulator": {"cryptography", "msgspec", "numpy"},
-    "loadtest.workload": {"numpy", "pyarrow"},
+    "loadtest.workload": {"msgspec", "numpy", "pyarrow"},
     "app": {"aws_cdk"},
 }
 

@@ -82,21 +82,14 @@ def _empty_buckets() -> None:
 
 @dataclass(slots=True, kw_only=True)
 class AwsTarget:
-    """A stack for each run.
-
-    Attributes:
-        account: the one that is meant; None: whose the credentials are.
-        is_approved: no one is asked, as the account was named.
-        ask: how somebody is asked; None: without a terminal.
-        left: why a stack could not be destroyed.
-    """
+    """A stack for each run."""
 
     name: ClassVar[str] = "aws"
     say: Callable[[str], None]
-    account: str | None = None
-    is_approved: bool = False
-    ask: Callable[[str], str] | None = None
-    left: str = ""
+    account: str | None = None  # None: whose the credentials are
+    is_approved: bool = False  # no one is asked, if the account was named
+    ask: Callable[[str], str] | None = None  # None: without a terminal
+    left: str = ""  # why a stack could not be destroyed
 
     def show(self, wanted: Sequence[Scenario] = ()) -> str:
         """Show account and region, and load and cost of scenarios as they are scaled; return the account."""

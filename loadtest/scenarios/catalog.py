@@ -37,13 +37,7 @@ def tables() -> dict[str, Table]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Files:
-    """Files of one kind.
-
-    Attributes:
-        feed: a section of loadtest/scenarios/feeds.toml.
-        count: how many, with `rows` each.
-        recipe: further settings of the generator (loadtest.workload.recipe).
-    """
+    """Files of one kind: how many, with `rows` each, and further settings of the generator."""
 
     feed: str
     count: int
@@ -77,27 +71,17 @@ class Objective:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scenario:
-    """A load, as it is at scale 1.
-
-    Attributes:
-        says: what it is, in a sentence.
-        every_s: seconds between two files; 0: all at once.
-        notices: how many notifications are sent of each file.
-        multiplies: what the scale multiplies.
-        table: the capacity of each table in `sim`. None: it takes everything.
-        workers: how many functions at once in `sim`.
-        objectives: what the product is to do at scale 1. At smaller scales start-up weighs more.
-    """
+    """A load, as it is at scale 1."""
 
     name: str
     says: str
     files: tuple[Files, ...]
-    objectives: tuple[Objective, ...]
-    every_s: float = 0.0
-    notices: int = 1
-    multiplies: Literal["files", "rows"] = "rows"
-    table: Simulation | None = None
-    workers: int = 2
+    objectives: tuple[Objective, ...]  # at scale 1; at smaller scales start-up weighs more
+    every_s: float = 0.0  # between two files; 0: all at once
+    notices: int = 1  # notifications of each file
+    multiplies: Literal["files", "rows"] = "rows"  # what the scale multiplies
+    table: Simulation | None = None  # the capacity of each table in `sim`; None: it takes everything
+    workers: int = 2  # functions at once in `sim`
     segment_bytes: int = 64 * MIB
     lease_s: float = 60
 

@@ -28,17 +28,12 @@ FIRST = "0001"  # sequencer of the only version of an object
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SimTarget:
-    """One emulator for as many runs as are wanted; workers, table and objects are each run's own.
-
-    Attributes:
-        workers: how many; None: as the scenario says.
-        module: the program of a worker, and `variables` for it: tests need broken ones.
-    """
+    """One emulator for as many runs as are wanted; workers, table and objects are each run's own."""
 
     name: ClassVar[str] = "sim"
     stack_client: StackClient
-    workers: int | None = None
-    module: str = "loadtest.harness.worker"
+    workers: int | None = None  # None: as the scenario says
+    module: str = "loadtest.harness.worker"  # tests need broken workers
     variables: Mapping[str, str] = field(default_factory=dict)
 
     @contextmanager

@@ -14,22 +14,15 @@ from loadtest.scenarios.measure import Observation
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Results:
-    """What a run came to.
-
-    Attributes:
-        requests: how many requests to the tables there were; `throttled` of them found no capacity for all they asked.
-        write_units: of tables and ledger.
-        usd: what it cost, or would have cost on AWS.
-        peak_memory_bytes: of the worker that needed most; None: not known.
-    """
+    """What a run came to."""
 
     found: Found
     log: FunctionLog
-    requests: int
-    throttled: int
-    write_units: float
-    usd: float
-    peak_memory_bytes: int | None
+    requests: int  # to the tables
+    throttled: int  # how many of these found no capacity for all they asked
+    write_units: float  # of tables and ledger
+    usd: float  # what it cost, or would have cost on AWS
+    peak_memory_bytes: int | None  # of the worker that needed most
 
 
 class Deployment(Protocol):

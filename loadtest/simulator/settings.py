@@ -108,27 +108,18 @@ class Schedule:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """What a simulator is to do.
+    """What a simulator is to do."""
 
-    Attributes:
-        tables: those there are, by name; requests are checked as DynamoDB does. None: there is every table, unchecked.
-        simulation: what each table can take. None: anything.
-        faults: what goes wrong. None: nothing.
-        keeps_items: whether the last item of each key is kept in memory; that finds doubled puts, too.
-        spool: the file that all writes taken go to, to be looked at afterwards (`loadtest.simulator.spool`).
-        sequence: an attribute with a number that must not fall for the same key; needs `keeps_items`.
-        tls: speak TLS, with a certificate made at the start. `Simulator.ca_file` is what clients are to trust.
-    """
-
+    # Those there are, by name: requests are checked as DynamoDB does. None: there is every table, unchecked.
     tables: Mapping[str, Table] | None = None
-    simulation: Simulation | None = None
+    simulation: Simulation | None = None  # what each table can take; None: anything
     faults: Faults | None = None
     latency: Latency = field(default_factory=Latency)
-    keeps_items: bool = False
-    spool: Path | None = None
-    sequence: str | None = None
-    tls: bool = False
-    port: int = 0
+    keeps_items: bool = False  # the last item of each key, in memory; that finds doubled puts, too
+    spool: Path | None = None  # the file that all writes taken go to (`loadtest.simulator.spool`)
+    sequence: str | None = None  # an attribute with a number that must not fall for the same key; needs `keeps_items`
+    tls: bool = False  # with a certificate made at the start; `Simulator.ca_file` is what clients are to trust
+    port: int = 0  # 0: any that is free
 
     def __post_init__(self) -> None:
         if self.tables is None and (self.simulation or self.keeps_items):

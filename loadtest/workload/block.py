@@ -20,23 +20,15 @@ Flags = NDArray[np.bool_]
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """Some rows of a file, one after another.
+    """Some rows of a file, one after another."""
 
-    Attributes:
-        first: the number of the first.
-        text: their bytes; `starts`: where in them each row begins and the last ends.
-        reasons: why rows are rejected; `kinds`: for which of them each is, the first of them being "": it is good.
-        hashes: of the item that each good row becomes, as `checksum.item_hashes` gives it.
-        kept: whether the row is good and no later row of the file replaces it.
-    """
-
-    first: int
+    first: int  # the number of the first
     text: memoryview
-    starts: Numbers
-    reasons: tuple[str, ...]
-    kinds: Numbers
-    hashes: U64
-    kept: Flags
+    starts: Numbers  # where in the text each row begins and the last ends
+    reasons: tuple[str, ...]  # why rows are rejected; the first of them is "": the row is good
+    kinds: Numbers  # which of the reasons is each row's
+    hashes: U64  # of the item that each good row becomes, as `checksum.item_hashes` gives it
+    kept: Flags  # whether the row is good and no later row of the file replaces it
 
     @property
     def data(self) -> memoryview:

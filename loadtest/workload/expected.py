@@ -9,27 +9,16 @@ MODULUS = 1 << 64
 
 @dataclass(frozen=True, slots=True)
 class KnownOutcome:
-    """What becomes of one file, or of several whose keys differ.
-
-    Attributes:
-        rows: the rows read.
-        rejected: how many of them are rejected, by reason.
-        superseded: how many of them are replaced by a later row of their key, at least and at most.
-        items: how many items the table holds afterwards.
-        checksum: of these items (`loadtest.workload.checksum`).
-        bytes: of the file as it was delivered.
-        text_bytes: of its text, before compression.
-        not_summed: attributes that are not in the checksum, because they are about the load and not the file.
-    """
+    """What becomes of one file, or of several whose keys differ."""
 
     rows: int = 0
-    rejected: dict[str, int] = field(default_factory=dict)
-    superseded: tuple[int, int] = (0, 0)
-    items: int = 0
-    checksum: int = 0
-    bytes: int = 0
-    text_bytes: int = 0
-    not_summed: tuple[str, ...] = ()
+    rejected: dict[str, int] = field(default_factory=dict)  # how many of the rows, by reason
+    superseded: tuple[int, int] = (0, 0)  # how many are replaced by a later row of their key, at least and at most
+    items: int = 0  # in the table afterwards
+    checksum: int = 0  # of these items (`loadtest.workload.checksum`)
+    bytes: int = 0  # of the file as it was delivered
+    text_bytes: int = 0  # before compression
+    not_summed: tuple[str, ...] = ()  # attributes that are about the load and not the file: not in the checksum
 
     @property
     def rows_rejected(self) -> int:

@@ -31,17 +31,13 @@ _UNITS = {"": 1, "B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "KIB": 2**10, "M
 class Recipe:
     """A file to be made; `recipe_of` makes one from texts.
 
-    Attributes:
-        rows: how many, or None: as many as fit in `text_bytes`.
-        text_bytes: the size of the file, before compression.
-        file: the file's number: files of other numbers have other keys, whatever else is equal.
-        segment_bytes: the loader keeps order within this number of bytes: what replaces a row stands in their first
-            quarter, and how many rows are superseded is exact up to half of them.
+    The loader keeps order within `segment_bytes`: what replaces a row stands in their first quarter, and how many rows
+    are superseded is exact up to half of them.
     """
 
     schema: Schema
-    rows: int | None = None
-    text_bytes: int | None = None
+    rows: int | None = None  # None: as many as fit in `text_bytes`
+    text_bytes: int | None = None  # before compression
     seed: int = 1
     columns: tuple[tuple[str, str], ...] = ()  # with their distributions
     defects: Defects = CLEAN
@@ -50,7 +46,7 @@ class Recipe:
     quoting: Quoting = "needed"
     byte_order_mark: bool = False
     line_end: LineEnd = "lf"
-    file: int = 0
+    file: int = 0  # files of other numbers have other keys, whatever else is equal
     segment_bytes: int = SEGMENT_BYTES
 
     def __post_init__(self) -> None:

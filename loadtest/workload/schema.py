@@ -6,14 +6,15 @@ What the product would refuse in a feeds.toml is not looked for here; `ingest ch
 import re
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
+
+from msgspec import ValidationError, convert
 
 from loadtest.workload.faults import BadRecipe
 
-T = TypeVar("T")
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
@@ -68,25 +69,21 @@ class Schema:
     """What the files of one feed look like, and what their rows become.
 
     Attributes:
-        columns: what the feed says about columns, by name.
         keys: the table's key attributes, partition key first, each with the column or template it is made from.
-        key_columns: the columns that these are made from.
-        numbering_column: the one that numbers the rows: the last one of text or numbers; "": none can.
+        numbering_column: the one that numbers the rows: the last key column of text or numbers; "": none can.
         partition_column: the one that says in which partition a row is, where that is not the same.
         attributes: name, constant or template, type.
         templates: attributes, keys among them, that are filled from columns, with their templates.
         needed: the columns a file must have, those of keys first.
         ttl: the column of times, or "", seconds after, attribute.
         lineage: attributes that depend on where the file lies.
-        index_keys: attributes that are keys of indexes.
         most_rejects, most_rejected: rejects that end a file, by number and by share.
     """
 
     def __init__(self, feed: str, raw: Mapping[str, Any]) -> None:
         self.feed, self.prefix, self.table = feed, str(raw["prefix"]), str(raw["table"])
-        self.dialect = _filled(Dialect, raw.get("csv", {}))
+        self.dialect = convert(raw.get("csv", {}), Dialect)
         self._columns = {str(name): _column(value) for name, value in raw.get("columns", {}).items()}
-        self.columns = tuple(self._columns.items())
         declared = ((raw["partition_key"], "pk"), (raw.get("sort_key", ""), "sk"))
         self.keys = tuple((self._key_name(text, default), str(text)) for text, default in declared if text)
         self.key_columns = tuple(dict.fromkeys(name for _, source in self.keys for name in sources(source)))
@@ -137,7 +134,7 @@ def read_schema(path: Path, feed: str) -> Schema:
         raise BadRecipe(f"{path} has no feed {feed!r}; it declares {', '.join(sorted(declared))}.")
     try:
         return Schema(feed, declared[feed])
-    except (TypeError, ValueError, KeyError, AttributeError) as error:
+    except (TypeError, ValueError, KeyError, AttributeError, ValidationError) as error:
         sentence = f"the feed {feed!r} of {path} cannot be read ({error}); `ingest check` says what is wrong."
         raise BadRecipe(sentence) from error
 
@@ -161,14 +158,8 @@ def sources(text: str) -> list[str]:
     return template_parts(text)[1::2] if is_template(text) else [text]
 
 
-def _filled(kind: type[T], raw: dict[str, Any]) -> T:
-    """Return a section as its dataclass; lists become tuples, what the generator does not need is left out."""
-    known = {field.name for field in fields(kind)}  # type: ignore[arg-type]
-    return kind(**{name: tuple(v) if isinstance(v, list) else v for name, v in raw.items() if name in known})
-
-
 def _column(raw: str | dict[str, Any]) -> Column:
-    return Column(type=raw) if isinstance(raw, str) else _filled(Column, raw)
+    return Column(type=raw) if isinstance(raw, str) else convert(raw, Column)  # what it does not have is left out
 
 
 def _attribute(raw: str | dict[str, Any]) -> tuple[str, str]:
