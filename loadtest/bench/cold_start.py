@@ -17,7 +17,7 @@ from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -164,7 +164,7 @@ def measure(code: Code, around: World, repeat: int) -> Document:
     _moments(code, around)  # the files' first way from disk is not measured
     runs = [_moments(code, around) for _ in range(repeat)]
     clock, cpu = (
-        {step: asdict(spread(run[end][at] - run[begin][at] for run in runs)) for step, (begin, end) in STEPS.items()}
+        {step: spread(run[end][at] - run[begin][at] for run in runs) for step, (begin, end) in STEPS.items()}
         for at in (0, 1)
     )
     imports = seconds_by_package(_run(code, around, "-X", "importtime")[1], standard=sys.stdlib_module_names)

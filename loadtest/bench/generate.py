@@ -36,11 +36,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Measure; missing a goal is a result, not a failure."""
-    makings = []
     table = report.ResultTable("kind", "text_bytes", "mb_per_cpu_second", "peak_resident_bytes", kind=12)
-    for kind in KINDS:
-        makings.append(make(kind, arguments.megabytes * MB, arguments.repeat, arguments.seed))
-        table.add(makings[-1])
+    of_all = arguments.megabytes * MB, arguments.repeat, arguments.seed
+    makings = [table.add(make(kind, *of_all)) for kind in KINDS]
     report.finish(arguments, judge(makings), {"makings": makings})
     return 0
 

@@ -33,20 +33,11 @@ class Goal:
         return {"what": self.what, "found": round(self.found, 3), **bound, "is_met": self.is_met}
 
 
-@dataclass(frozen=True, slots=True)
-class Spread:
-    """The middle of some values, and how far apart they are."""
-
-    median: float
-    min: float
-    max: float
-
-
-def spread(values: Iterable[float]) -> Spread:
-    """Return the spread of values, at least one.
+def spread(values: Iterable[float]) -> dict[str, float]:
+    """Return the middle of some values, and how far apart they are.
 
     >>> spread([3, 1, 2])
-    Spread(median=2, min=1, max=3)
+    {'median': 2, 'min': 1, 'max': 3}
     """
     found = [round(value, 3) for value in values]
-    return Spread(statistics.median(found), min(found), max(found))
+    return {"median": statistics.median(found), "min": min(found), "max": max(found)}

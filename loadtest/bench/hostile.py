@@ -44,14 +44,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Measure all malformed files; 1 if one of them was a problem."""
-    outcomes = []
     fields = ("case", "exit_code", "seconds", "cpu_seconds", "peak_resident_bytes", "answer", "problems")
     table = report.ResultTable(*fields, case=40, answer=30)
     limits = {"time_limit_s": arguments.time_limit, "peak_bytes": arguments.peak_megabytes * MB}
-    for case in cases():
-        if arguments.case is None or case.name in arguments.case:
-            outcomes.append(measure(case, arguments.megabytes * MB, arguments.seed, **limits))
-            table.add(outcomes[-1])
+    wanted = [case for case in cases() if arguments.case is None or case.name in arguments.case]
+    outcomes = [table.add(measure(case, arguments.megabytes * MB, arguments.seed, **limits)) for case in wanted]
     report.finish(arguments, [], {"outcomes": outcomes})
     return 1 if any(outcome["problems"] for outcome in outcomes) else 0
 

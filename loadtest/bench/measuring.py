@@ -3,7 +3,7 @@
 import json
 import statistics
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any
 
 from loadtest.bench.files import MB, Sample
@@ -56,11 +56,11 @@ def _document(case: Case, starts: list[Turn], loads: list[Turn], unit: str) -> D
         seconds = [getattr(turn.ran, name) for turn in loads]
         start_up = statistics.median(getattr(turn.ran, name) for turn in starts)
         net = [max(taken - start_up, _LEAST_S) for taken in seconds]
-        found[f"{unit}_per_{rate}"] = asdict(spread(amount / taken for taken in net))
-        found[f"{unit}_per_{rate}_with_start_up"] = asdict(spread(amount / taken for taken in seconds))
-        found[name] = asdict(spread(seconds))
+        found[f"{unit}_per_{rate}"] = spread(amount / taken for taken in net)
+        found[f"{unit}_per_{rate}_with_start_up"] = spread(amount / taken for taken in seconds)
+        found[name] = spread(seconds)
         found[f"start_up_{name}"] = round(start_up, 3)
-    peak = asdict(spread(turn.ran.peak_resident_bytes for turn in loads))
+    peak = spread(turn.ran.peak_resident_bytes for turn in loads)
     counted = {name: max(turn.counted[name] for turn in loads) for name in loads[0].counted}
     return {**found, "peak_resident_bytes": peak, **counted}
 

@@ -27,12 +27,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Measure planning for each kind of file; missing a goal is a result, not a failure."""
-    plannings = []
     rates = ("mb_per_cpu_second", "mb_per_cpu_second_with_start_up")
     table = report.ResultTable("kind", "file_bytes", "segments", *rates, "peak_resident_bytes", kind=19)
-    for kind in GOALS:
-        plannings.append(plan(kind, arguments.megabytes * MB, arguments.repeat, arguments.seed))
-        table.add(plannings[-1])
+    of_all = arguments.megabytes * MB, arguments.repeat, arguments.seed
+    plannings = [table.add(plan(kind, *of_all)) for kind in GOALS]
     report.finish(arguments, judge(plannings), {"plannings": plannings})
     return 0
 

@@ -31,18 +31,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Measure all readers; missing a goal is a result, not a failure."""
     arguments.megabytes = sorted(arguments.megabytes or [100, 400])
-    readers, readings = list(READERS), []
+    readers = list(READERS)
     if not find_spec("pandas"):
         readers.remove(PANDAS)
         print(f"not measured: {PANDAS}: pandas is not installed")
     fields = ("reader", "kind", "file_bytes", "rows_per_cpu_second", "rows_per_cpu_second_with_start_up")
     widths = {"reader": 14, "kind": 12, "rows_per_cpu_second": 33, "rows_per_user_second": 33}
     table = report.ResultTable(*fields, "rows_per_user_second", "peak_resident_bytes", **widths)
-    for kind in SHARES:
-        for size in arguments.megabytes:
-            for found in read(readers, kind, size * MB, arguments):
-                readings.append(found)
-                table.add(found)
+    sizes = [size * MB for size in arguments.megabytes]
+    found = (one for kind in SHARES for size in sizes for one in read(readers, kind, size, arguments))
+    readings = [table.add(one) for one in found]
     missing = sorted({*READERS} - {*readers})
     report.finish(arguments, judge(readings), {"not_measured": missing, "readings": readings})
     return 0

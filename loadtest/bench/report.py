@@ -21,9 +21,10 @@ class ResultTable:
         self._print([title.replace("_", " ") for title in titles])
         print(f"|{'|'.join('-' * (width + 2) for width in self._widths)}|")
 
-    def add(self, measured: Document) -> None:
-        """Print a row."""
+    def add(self, measured: Document) -> Document:
+        """Print a row; return what was measured."""
         self._print([_shown(field, measured[field]) for field in self._fields])
+        return measured
 
     def _print(self, cells: list[str]) -> None:
         padded = (cell.ljust(width) for cell, width in zip(cells, self._widths, strict=True))

@@ -137,13 +137,11 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _part(name: str, arguments: argparse.Namespace) -> Document:
-    busy, measured = os.getloadavg()[0], []
+    busy = os.getloadavg()[0]
     table = report.ResultTable(*FIELDS, party=12, rows_per_cpu_second=28, rows_per_second=28)
     with tempfile.TemporaryDirectory() as folder:
         bench = Bench(Path(folder), arguments.megabytes * MB, arguments.repeat, arguments.seed)
-        for found in PARTS[name](bench):
-            measured.append(found)
-            table.add(found)
+        measured = [table.add(found) for found in PARTS[name](bench)]
     return {**origin(command=command_line(), seed=arguments.seed), "load_before": round(busy, 1), "measured": measured}
 
 

@@ -130,7 +130,6 @@ class StackDeployment:
         (folder / "function.log").write_text("\n".join([*map(json.dumps, self.log.entries), *self.log.crashes]))
 
     def _entries(self) -> list[Entry]:
-        """Return all items of the ledger."""
         read, ledger = cast(Callable[[Any], Any], TypeDeserializer().deserialize), self._outputs[Output.LEDGER_TABLE]
         items = (item for page in pages(self._dynamodb, ledger) for item in page)
         return [{name: read(value) for name, value in item.items()} for item in items]

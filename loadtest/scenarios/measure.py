@@ -10,6 +10,14 @@ from ingest.contract import Price
 
 MB = 1_000_000
 MEMORY_MB = 1769  # of the function
+PRICES = {  # list prices of us-east-1, on demand
+    "write_units": Price.WRITE_UNIT,  # of tables and ledger
+    "worker_seconds": MEMORY_MB / 1024 * Price.LAMBDA_GB_SECOND,
+    "invocations": Price.LAMBDA_REQUEST,
+    "queue_requests": Price.SQS_REQUEST,
+    "objects_put": Price.S3_PUT,
+    "object_reads": Price.S3_GET,
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,25 +77,10 @@ def distribution(values: Sequence[float]) -> dict[str, float | None]:
     return {name: round(float(value), 3) for name, value in zip(shares, found, strict=True)}
 
 
-def usd(
-    *,
-    write_units: float,
-    worker_seconds: float,
-    invocations: int,
-    queue_requests: int,
-    objects_put: int,
-    object_reads: int,
-) -> float:
-    """Return what a run cost at list prices of us-east-1, on demand; without storage, transfer and the free tier.
+def usd(**used: float) -> float:
+    """Return what was used, by the names in PRICES, costs; without storage, transfer and the free tier.
 
     On this machine a worker's CPU seconds stand for the time its function would have run: functions here share cores,
     and their waiting is not what they would wait for on AWS.
     """
-    return (
-        write_units * Price.WRITE_UNIT  # of tables and ledger
-        + worker_seconds * MEMORY_MB / 1024 * Price.LAMBDA_GB_SECOND
-        + invocations * Price.LAMBDA_REQUEST
-        + queue_requests * Price.SQS_REQUEST
-        + objects_put * Price.S3_PUT
-        + object_reads * Price.S3_GET
-    )
+    return sum(PRICES[name] * quantity for name, quantity in used.items())

@@ -5,7 +5,7 @@ lets pass.
 """
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -51,6 +51,14 @@ def batch(body: bytes, tables: Tables) -> list[Write]:
     if len(set(keyed)) < len(keyed):
         raise invalid("Provided list of item keys contains duplicates")
     return writes
+
+
+def request_items(writes: Iterable[Write]) -> dict[str, list[Mapping[str, Any]]]:
+    """Return writes as a request has them, and as an answer has those that were not taken."""
+    tables: dict[str, list[Mapping[str, Any]]] = {}
+    for write in writes:
+        tables.setdefault(write.named, []).append(write.request)
+    return tables
 
 
 @contextmanager

@@ -3,11 +3,10 @@
 import json
 import random
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
 from functools import partial
-from typing import Any
 
 from loadtest.simulator import errors, requests
 from loadtest.simulator.capacity import Capacity, Reason, write_units
@@ -120,10 +119,7 @@ class Service:
         left = self._take(requests.batch(body, self._settings.tables))
         if not left:
             return TOOK_ALL
-        unprocessed: dict[str, list[Mapping[str, Any]]] = {}
-        for write in left:
-            unprocessed.setdefault(write.named, []).append(write.request)
-        return json.dumps({"UnprocessedItems": unprocessed}, separators=(",", ":")).encode()
+        return json.dumps({"UnprocessedItems": requests.request_items(left)}, separators=(",", ":")).encode()
 
     def _take(self, writes: list[Write]) -> list[Write]:
         """Take the writes that find capacity and return the others."""
@@ -141,7 +137,7 @@ class Service:
         for write in taken if self._settings.keeps_items else ():
             self.written_items.apply(write)
         if self._spool:
-            self._spool.took_some([(write.named, write.request) for write in taken])
+            self._spool.took_some(taken)
         self.statistics.took(len(taken))
         return [write for write, _ in refused]
 
@@ -156,7 +152,6 @@ class Service:
         return self._capacities[write.table].take(write.key[0].encode(), write_units(write.bytes), now)
 
     def _describe(self, name: str) -> bytes:
-        """Return the description of a table."""
         table = (self._settings.tables or {}).get(name)
         if table is None:
             raise errors.no_table(name)

@@ -2,9 +2,11 @@
 
 import json
 import struct
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import IO, Any
+from typing import IO
+
+from loadtest.simulator.requests import Write, request_items
 
 _LENGTH = struct.Struct("<I")
 _BUFFER_BYTES = 1 << 20
@@ -21,12 +23,9 @@ class Spool:
         self._file.write(_LENGTH.pack(len(body)))
         self._file.write(body)
 
-    def took_some(self, writes: Sequence[tuple[str, Mapping[str, Any]]]) -> None:
-        """Keep the part of a request that was taken: table and write, as the request has them."""
-        tables: dict[str, list[Mapping[str, Any]]] = {}
-        for table, write in writes:
-            tables.setdefault(table, []).append(write)
-        self.took(json.dumps({"RequestItems": tables}, separators=(",", ":")).encode())
+    def took_some(self, writes: Iterable[Write]) -> None:
+        """Keep the part of a request that was taken."""
+        self.took(json.dumps({"RequestItems": request_items(writes)}, separators=(",", ":")).encode())
 
     def close(self) -> None:
         """Write what is buffered; nothing more can be kept."""
