@@ -1,8 +1,13 @@
 """What tables hold after all writes of a spool: each request is read as DynamoDB reads it, after the run."""
 
+import os
+import signal
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field
+from functools import partial
+from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +22,7 @@ from loadtest.workload.checksum import Item, item_hashes
 from loadtest.workload.expected import MODULUS
 from loadtest.workload.hashing import U64
 
+LARGE_BYTES = 64_000_000  # what a process reads in a second or two
 _AT_ONCE = 4096  # items are hashed together: that costs a tenth of hashing each
 
 
@@ -34,31 +40,22 @@ class Puts:
         """Take an item."""
         self.waiting.append(item)
         if len(self.waiting) >= _AT_ONCE:
-            self._hash()
+            self.hash()
 
-    def _hash(self) -> None:
+    def hash(self) -> None:
         """Make hashes of what waits: it needs less room then."""
         self.keys.append(item_hashes([{name: item[name] for name in self.names} for item in self.waiting]))
         self.items.append(item_hashes(self.waiting))
         self.waiting = []
 
-    def found(self) -> TableFound:
-        """Return what the table holds after all of them."""
-        self._hash()
-        keys, items = np.concatenate(self.keys), np.concatenate(self.items)
-        order = np.argsort(keys, kind="stable")
-        keys, items = keys[order], items[order]
-        is_again = keys[1:] == keys[:-1]
-        is_last = np.ones(len(keys), np.bool_)
-        is_last[:-1] = ~is_again
-        held, refused = items[is_last], self.refused.items()
-        return TableFound(
-            items=len(held),
-            checksum=int(held.sum(dtype=np.uint64)) % MODULUS,
-            hashes=held,
-            overwritten=int((is_again & (items[1:] != items[:-1])).sum()),
-            refused=tuple(f"DynamoDB would have refused {count:,} requests: {why}" for why, count in refused),
-        )
+
+@dataclass(slots=True)
+class Part:
+    """What a part of a spool holds."""
+
+    puts: dict[str, Puts]
+    requests: int = 0
+    write_units: int = 0
 
 
 @dataclass(slots=True)
@@ -70,21 +67,55 @@ class Replayed:
     write_units: int
 
 
-def replay(spool: Path, tables: Mapping[str, Table]) -> Replayed:
-    """Return what the tables hold after the writes of a spool, in their order."""
-    puts = {name: Puts(tuple(key.name for key in table.keys)) for name, table in tables.items()}
-    count = units = 0
-    for body in bodies(spool):
-        count += 1
+def replay(spool: Path, tables: Mapping[str, Table], *, large_bytes: int = LARGE_BYTES) -> Replayed:
+    """Return what the tables hold after the writes of a spool, in their order. A large one is read by all cores."""
+    count = (os.cpu_count() or 1) if spool.stat().st_size > large_bytes else 1
+    # Not forked: the threads of the run that has just ended may hold locks. Ctrl-C reaches us too, and we end the pool.
+    context, leave_it = get_context("spawn"), (signal.SIGINT, signal.SIG_IGN)
+    with context.Pool(count, signal.signal, leave_it) if count > 1 else nullcontext() as pool:
+        parts = list((pool.imap if pool else map)(partial(read, spool, tables, count), range(count)))
+    return Replayed(
+        {name: found([part.puts[name] for part in parts]) for name in tables},
+        sum(part.requests for part in parts),
+        sum(part.write_units for part in parts),
+    )
+
+
+def read(spool: Path, tables: Mapping[str, Table], parts: int, number: int) -> Part:
+    """Return what one of some parts of a spool holds."""
+    part = Part({name: Puts(tuple(key.name for key in table.keys)) for name, table in tables.items()})
+    for body in bodies(spool, number, parts):
+        part.requests += 1
         try:
             writes = requests.batch(body, tables)
         except RequestRefused as refused:
-            _named(body, puts).refused[str(refused)] += 1
+            _named(body, part.puts).refused[str(refused)] += 1
             continue
         for write in writes:
-            puts[write.table].put(write.item)
-            units += write_units(write.bytes)
-    return Replayed({name: table.found() for name, table in puts.items()}, count, units)
+            part.puts[write.table].put(write.item)
+            part.write_units += write_units(write.bytes)
+    for puts in part.puts.values():
+        puts.hash()
+    return part
+
+
+def found(parts: Sequence[Puts]) -> TableFound:
+    """Return what a table holds after the puts of all parts, one part after the other."""
+    keys, items = (np.concatenate([of for part in parts for of in getattr(part, name)]) for name in ("keys", "items"))
+    order = np.argsort(keys, kind="stable")
+    keys, items = keys[order], items[order]
+    is_again = keys[1:] == keys[:-1]
+    is_last = np.ones(len(keys), np.bool_)
+    is_last[:-1] = ~is_again
+    held = items[is_last]
+    refused: Counter[str] = sum((part.refused for part in parts), Counter())
+    return TableFound(
+        items=len(held),
+        checksum=int(held.sum(dtype=np.uint64)) % MODULUS,
+        hashes=held,
+        overwritten=int((is_again & (items[1:] != items[:-1])).sum()),
+        refused=tuple(f"DynamoDB would have refused {count:,} requests: {why}" for why, count in refused.items()),
+    )
 
 
 def _named(body: bytes, puts: Mapping[str, Puts]) -> Puts:

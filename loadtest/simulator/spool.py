@@ -32,8 +32,12 @@ class Spool:
         self._file.close()
 
 
-def bodies(path: Path) -> Iterator[bytes]:
-    """Yield the bodies in a spool, in the order they were taken."""
+def bodies(path: Path, part: int = 0, parts: int = 1) -> Iterator[bytes]:
+    """Yield the bodies that begin in one of some equal parts of a spool, in the order they were taken."""
+    at, size = 0, path.stat().st_size
     with path.open("rb", buffering=_BUFFER_BYTES) as file:
-        while length := file.read(_LENGTH.size):
-            yield file.read(*_LENGTH.unpack(length))
+        while at * parts < size * (part + 1) and (head := file.read(_LENGTH.size)):
+            [length] = _LENGTH.unpack(head)
+            if at * parts >= size * part:
+                yield file.read(length)
+            at = file.seek(at + _LENGTH.size + length)

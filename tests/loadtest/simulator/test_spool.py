@@ -1,6 +1,8 @@
 import json
 from pathlib import Path
 
+import pytest
+
 from loadtest.simulator import Faults, Key, Settings, Table
 from loadtest.simulator.service import Service
 from loadtest.simulator.spool import bodies
@@ -48,3 +50,10 @@ def test_what_was_refused_is_not_in_the_spool(tmp_path: Path) -> None:
 def test_an_empty_spool_holds_nothing(tmp_path: Path) -> None:
     spooled(Settings(spool=tmp_path / "spool"))
     assert list(bodies(tmp_path / "spool")) == []
+
+
+@pytest.mark.parametrize("parts", [1, 2, 3, 7, 100])
+def test_parts_of_any_number_hold_each_request_once_in_its_order(parts: int, tmp_path: Path) -> None:
+    sent = [body(f"k{10**n}") for n in range(7)]
+    spooled(Settings(spool=tmp_path / "spool"), *sent)
+    assert [found for part in range(parts) for found in bodies(tmp_path / "spool", part, parts)] == sent
