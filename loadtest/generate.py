@@ -11,6 +11,7 @@ from pathlib import Path
 from textwrap import fill, indent
 from typing import Any
 
+import msgspec
 from botocore.exceptions import BotoCoreError, ClientError
 from rich.console import Console
 from rich.progress import DownloadColumn, Progress, TransferSpeedColumn
@@ -24,14 +25,16 @@ from loadtest.workload.recipe import CHOICES, Recipe, recipe_of
 from loadtest.workload.stream import Generation
 
 INTERRUPTED, BROKEN_PIPE = 130, 141
-FIELDS: dict[str, tuple[type, ...]] = {  # of a recipe file
-    **dict.fromkeys(("feed", *CHOICES), (str,)),
-    **dict.fromkeys(("rows", "seed", "file", "segment_bytes"), (int,)),
-    **dict.fromkeys(("columns", "defects"), (dict,)),
-    "size": (str, int),
-    "byte_order_mark": (bool,),
+FIELDS: dict[str, Any] = {  # of a recipe file
+    **dict.fromkeys(("feed", *CHOICES), str),
+    **dict.fromkeys(("rows", "seed", "file", "segment_bytes"), int),
+    **dict.fromkeys(("columns", "defects"), dict),
+    "size": str | int,
+    "byte_order_mark": bool,
 }
-_KINDS = {str: "text", int: "a whole number", bool: "true or false", dict: "a table"}
+_RecipeFile = msgspec.defstruct(
+    "_RecipeFile", [(name, kind, None) for name, kind in FIELDS.items()], forbid_unknown_fields=True
+)
 _FORMS = "".join(f"  {form}\n" for form in FORMS.values())
 EPILOG = f"""distributions ("?0.1" behind one leaves a tenth of the cells empty):
 {_FORMS}
@@ -103,14 +106,11 @@ def read_recipe(path: Path) -> dict[str, Any]:
     """Return the fields of a recipe file, as `recipe_of` takes them."""
     try:
         raw = tomllib.loads(path.read_text(encoding="utf-8"))
+        msgspec.convert(raw, _RecipeFile)
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise BadRecipe(f"{path} is not a recipe that can be read: {error}.") from error
-    for name, value in raw.items():
-        if name not in FIELDS:
-            raise BadRecipe(f"{path}: unknown field `{name}`; accepted are {', '.join(FIELDS)}.")
-        if type(value) not in FIELDS[name]:
-            accepted = " or ".join(_KINDS[kind] for kind in FIELDS[name])
-            raise BadRecipe(f"{path}: `{name}` = {value!r} is wrong: accepted is {accepted}.")
+    except msgspec.ValidationError as error:
+        raise BadRecipe(f"{path}: {error}; a recipe has the fields {', '.join(FIELDS)}.") from error
     return raw
 
 

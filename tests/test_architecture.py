@@ -70,6 +70,7 @@ LIBRARIES = {
     "loadtest": {"boto3", "botocore", "rich"},
     "loadtest.bench": {"boto3", "botocore", "msgspec", "pandas", "pyarrow"},
     "loadtest.checker": {"numpy"},
+    "loadtest.generate": {"boto3", "botocore", "msgspec", "rich"},
     "loadtest.s3_server": {"urllib3"},
     "loadtest.scenarios": {"boto3", "botocore", "msgspec", "numpy", "rich"},
     "loadtest.scenarios.report": {"jinja2", "matplotlib", "numpy"},

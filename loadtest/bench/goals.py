@@ -1,8 +1,9 @@
 """What a measurement is to show, and whether it does."""
 
 import statistics
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +32,14 @@ class Goal:
         """Return the goal as JSON takes it."""
         bound = {"at_least": self.at_least} if self.at_most is None else {"at_most": self.at_most}
         return {"what": self.what, "found": round(self.found, 3), **bound, "is_met": self.is_met}
+
+
+def figure(document: Mapping[str, Any], path: str) -> Any:
+    """Return a figure by its dotted path, as `event_to_visible_s.p99`; None if there is none."""
+    found: Any = document
+    for name in path.split("."):
+        found = found.get(name) if isinstance(found, Mapping) else None
+    return found
 
 
 def spread(values: Iterable[float]) -> dict[str, float]:

@@ -11,7 +11,7 @@ import msgspec
 
 from ingest.feeds.feed import Feed
 from ingest.feeds.parse import read_feeds
-from loadtest.bench.goals import Goal
+from loadtest.bench.goals import Goal, figure
 from loadtest.simulator.capacity import Simulation
 from loadtest.simulator.settings import Key, Table
 from loadtest.workload.recipe import Recipe, recipe_of
@@ -63,9 +63,7 @@ class Objective:
 
     def judged(self, figures: Mapping[str, Any]) -> Goal | None:
         """Return the goal with what was found; None where that was not measured."""
-        found: Any = figures
-        for name in self.figure.split("."):
-            found = found[name]
+        found = figure(figures, self.figure)
         return None if found is None else Goal(FIGURES[self.figure], float(found), self.at_least, self.at_most)
 
 

@@ -9,11 +9,12 @@ from typing import Any, cast
 from boto3.dynamodb.types import TypeDeserializer
 
 from ingest.contract import FINAL_STATUSES, LedgerKeys, Metric, Output, table_output
+from ingest.estimate.cost import LEDGER_UNITS_PER_FILE, LEDGER_UNITS_PER_SEGMENT
 from loadtest.checker.found import Expected, Found
 from loadtest.harness.queue import depths, s3_notification, send_all, taken
 from loadtest.harness.read_back import entries_of, pages, read_rejects, read_table, rejects_of
 from loadtest.scenarios.catalog import Scenario, tables
-from loadtest.scenarios.estimate import ledger_units, usd_of
+from loadtest.scenarios.estimate import usd_of
 from loadtest.scenarios.log import FunctionLog, LogReader
 from loadtest.scenarios.measure import Observation
 from loadtest.scenarios.target import Results
@@ -109,7 +110,8 @@ class StackDeployment:
             troubles=[f"a function did not end well: {line}" for line in self.log.crashes],
         )
         segments = sum(str(item[LedgerKeys.SORT_KEY]).startswith(LedgerKeys.SEGMENT_PREFIX) for item in ledger)
-        units = self.log.total(Metric.WRITE_UNITS) + ledger_units(self._scenario.count, segments)
+        of_ledger = self._scenario.count * LEDGER_UNITS_PER_FILE + segments * LEDGER_UNITS_PER_SEGMENT
+        units = self.log.total(Metric.WRITE_UNITS) + of_ledger
         return Results(
             found=found,
             log=self.log,

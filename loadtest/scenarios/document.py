@@ -18,7 +18,9 @@ Document = dict[str, Any]
 
 def document(run: "Run", results: Results, check_result: CheckResult) -> Document:
     """Return objectives, result, figures, samples and files of a run."""
-    files, samples = _files(run, results), _samples(run, results)
+    entries = {str(entry["file"]["key"]): entry for entry in results.found.entries}
+    files = [_file(file.key, file.size, entries.get(file.key, {}), run.dropped_s.get(file.key)) for file in run.files]
+    samples = _samples(run, results)
     figures = _figures(run, results, files, samples)
     goals = [objective.judged(figures) for objective in run.scenario.objectives]
     return {
@@ -30,14 +32,10 @@ def document(run: "Run", results: Results, check_result: CheckResult) -> Documen
     }
 
 
-def _files(run: "Run", results: Results) -> list[Document]:
-    entries = {str(entry["file"]["key"]): entry for entry in results.found.entries}
-    return [_file(file.key, file.size, entries.get(file.key, {}), run.dropped_s.get(file.key)) for file in run.files]
-
-
 def _file(key: str, size: int, entry: Mapping[str, Any], dropped_s: float | None) -> Document:
     """Return what became of a file. It is visible once its last row is written and it has ended in the ledger."""
-    begun_s = _event_s(entry) or dropped_s
+    event_time = entry.get("file", {}).get("event_time")  # S3's: to drop many takes seconds, and its clock is another
+    begun_s = datetime.fromisoformat(event_time).timestamp() if event_time else dropped_s
     visible_s = round(float(entry["ended"]) - begun_s, 3) if "ended" in entry and begun_s else None
     return {
         "name": key,
@@ -46,12 +44,6 @@ def _file(key: str, size: int, entry: Mapping[str, Any], dropped_s: float | None
         "status": entry.get("status"),
         "event_to_visible_s": None if visible_s is None else max(0.0, visible_s),
     }
-
-
-def _event_s(entry: Mapping[str, Any]) -> float | None:
-    """Return when S3 says that a file came: to drop many takes seconds, and a cloud has clocks of its own."""
-    event_time = entry.get("file", {}).get("event_time")
-    return datetime.fromisoformat(event_time).timestamp() if event_time else None
 
 
 def _figures(run: "Run", results: Results, files: Sequence[Document], samples: Document) -> Document:

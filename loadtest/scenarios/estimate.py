@@ -7,8 +7,6 @@ from dataclasses import dataclass, field
 
 from ingest.contract import Metric, Price
 from ingest.estimate.cost import (
-    LEDGER_UNITS_PER_FILE,
-    LEDGER_UNITS_PER_SEGMENT,
     SQS_REQUESTS_PER_MESSAGE,
     Charge,
     Workload,
@@ -105,11 +103,6 @@ def estimate_lines(scenario: Scenario) -> Iterator[str]:
         quantity = f"{charge.quantity:,.0f}" if charge.quantity >= 100 else f"{charge.quantity:.3g}"
         yield f"  {quantity:>13} {charge.what:<40}  ${charge.dollars:>8.4f}"
     yield f"  {'at most, at list prices of us-east-1':<54}  ${dollars(scenario):>8.4f}"
-
-
-def ledger_units(files: int, segments: int) -> int:
-    """Return the write units that the ledger takes; `segments`: of files that are split."""
-    return files * LEDGER_UNITS_PER_FILE + segments * LEDGER_UNITS_PER_SEGMENT
 
 
 def usd_of(scenario: Scenario, log: FunctionLog, *, write_units: float, messages: int) -> float:

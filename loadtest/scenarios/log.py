@@ -3,7 +3,8 @@
 import json
 import re
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any, NamedTuple
@@ -73,7 +74,8 @@ class FunctionLog:
         elif metrics := read_emf(line):
             self.metrics.append(metrics)
         elif line.startswith("{"):
-            self.entries += _parsed(line)
+            with suppress(ValueError):
+                self.entries.append(json.loads(line))
 
 
 class LogReader:
@@ -105,12 +107,3 @@ class LogReader:
 def _sum(line: MetricLine, metric: str) -> float:
     value = line.values.get(metric, 0)
     return float(sum(value)) if isinstance(value, Sequence) else value
-
-
-def _parsed(line: str) -> Iterator[Mapping[str, Any]]:
-    try:
-        parsed = json.loads(line)
-    except ValueError:
-        return
-    if isinstance(parsed, dict):
-        yield parsed

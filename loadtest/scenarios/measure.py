@@ -56,12 +56,9 @@ class Samples:
         """Return by how much a growing figure grew in each second; the first is 0."""
         values, grown = self.values(name), list[float | None]()
         for number, value in enumerate(values):
-            before, passed = (values[number - 1], self._passed(number)) if number else (value, 1.0)
-            grown.append(None if value is None or before is None else round((value - before) / passed, 2))
+            before, passed = values[max(0, number - 1)], self.times[number] - self.times[max(0, number - 1)]
+            grown.append(None if value is None or before is None else round((value - before) / max(passed, 1e-9), 2))
         return grown
-
-    def _passed(self, number: int) -> float:
-        return max(self.times[number] - self.times[number - 1], 1e-9)
 
 
 def distribution(values: Sequence[float]) -> dict[str, float | None]:

@@ -89,14 +89,14 @@ class SimDeployment:
 
     def drop(self, files: Sequence[Expected]) -> None:
         """Send notifications of objects, each as often as the scenario says; they lie there already."""
-        bodies = [body for file in files for body in [self._notification(file)] * self._notices]
+        bodies: list[str] = []
+        for file in files:
+            etag = find(self._testbed.objects, f"/{file.key}").etag.strip('"')
+            sent = self._stack_client.notification(file.key, sequencer=FIRST, etag=etag, size=file.size)
+            bodies += [sent] * self._notices
         random.Random(len(bodies)).shuffle(bodies)
         self._stack_client.send(*bodies)
         self._sent += len(bodies)
-
-    def _notification(self, file: Expected) -> str:
-        etag = find(self._testbed.objects, f"/{file.key}").etag.strip('"')
-        return self._stack_client.notification(file.key, sequencer=FIRST, etag=etag, size=file.size)
 
     def observe(self) -> Observation:
         """Return how things stand."""
@@ -119,35 +119,30 @@ class SimDeployment:
 
     def results(self, keys: Sequence[str], events: Sequence[Mapping[str, Any]]) -> Results:
         """End the workers and the table; return what all of it has come to."""
-        log = FunctionLog.of((0.0, line) for line in self._lines())
+        logs = sorted(self._testbed.folder.glob("worker-*.log"))
+        log = FunctionLog.of((0.0, line) for path in logs for line in path.read_text(errors="replace").splitlines())
         found, replayed = self._testbed.end(keys)
         statistics = self._testbed.simulator.statistics
         units = replayed.write_units + self._testbed.ledger.costs.total - self._ledger_units_before
-        return Results(
-            found=replace(found, events=events),
-            log=log,
-            requests=replayed.requests + statistics.throttled_requests,
-            throttled=sum(statistics.limited_per_second),
-            write_units=units,
-            usd=self._usd(units, log),
-            peak_memory_bytes=self._usage.peak_bytes,
-        )
-
-    def _usd(self, write_units: int, log: FunctionLog) -> float:
         received = [line["received"] for line in log.entries if "received" in line]
-        return usd(
-            write_units=write_units,
+        cost = usd(
+            write_units=units,
             worker_seconds=self._usage.cpu_seconds,
             invocations=len(received),
             queue_requests=self._sent + len(received) + sum(received),
             objects_put=self._testbed.s3.counts["writes"],
             object_reads=self._testbed.s3.counts["requests"],
         )
+        return Results(
+            found=replace(found, events=events),
+            log=log,
+            requests=replayed.requests + statistics.throttled_requests,
+            throttled=sum(statistics.limited_per_second),
+            write_units=units,
+            usd=cost,
+            peak_memory_bytes=self._usage.peak_bytes,
+        )
 
     def keep_logs(self, folder: Path) -> None:
         """Copy the workers' logs to a folder, which is made."""
         self._testbed.keep_logs(folder)
-
-    def _lines(self) -> Iterator[str]:
-        for path in sorted(self._testbed.folder.glob("worker-*.log")):
-            yield from path.read_text(errors="replace").splitlines()

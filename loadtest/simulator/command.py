@@ -9,6 +9,7 @@ import msgspec
 
 from loadtest.simulator.server import Simulator
 from loadtest.simulator.settings import Settings
+from loadtest.simulator.written_items import checksum
 
 EXAMPLE = """example: a table of 1,000 write units a second, and one request in ten that fails
   {"tables": {"Orders": {"partition": {"name": "customer"}, "sort": {"name": "number", "type": "N"}}},
@@ -50,6 +51,7 @@ def _reported(simulator: Simulator) -> dict[str, Any]:
     """Return the statistics, and what is known of the items taken."""
     written = simulator.written_items
     names = (simulator.settings.tables or {}) if simulator.settings.keeps_items else {}
-    held = {name: {"items": len(written.items(name)), "checksum": written.checksum(name)} for name in names}
+    tables = {name: written.items(name) for name in names}
+    held = {name: {"items": len(items), "checksum": checksum(items)} for name, items in tables.items()}
     wrong = {name: getattr(written, name) for name in ("doubled", "overwritten", "out_of_order")}
     return {**simulator.statistics.document(), **wrong, "tables": held}

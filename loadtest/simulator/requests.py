@@ -103,17 +103,11 @@ def _check_counts(requests: Mapping[str, list[object]]) -> None:
 def _write(named: str, request: Mapping[str, Any], tables: Tables) -> Write:
     item = request["PutRequest"]["Item"]  # the product deletes nothing
     check_values(item)
-    key = tuple(key_values(item, _table(named, tables)))
+    name = named.rpartition("/")[2]
+    if tables is not None and name not in tables:
+        raise no_table()
+    key = tuple(key_values(item, tables[name] if tables else None))
     size = item_bytes(item)
     if size > MAX_ITEM_BYTES:
         raise invalid("Item size has exceeded the maximum allowed size")
     return Write(named, request, key, item, size)
-
-
-def _table(named: str, tables: Tables) -> Table | None:
-    if tables is None:
-        return None
-    table = tables.get(named.rpartition("/")[2])
-    if table is None:
-        raise no_table()
-    return table

@@ -119,7 +119,7 @@ class Service:
         left = self._take(requests.batch(body, self._settings.tables))
         if not left:
             return TOOK_ALL
-        return json.dumps({"UnprocessedItems": requests.request_items(left)}, separators=(",", ":")).encode()
+        return _json({"UnprocessedItems": requests.request_items(left)})
 
     def _take(self, writes: list[Write]) -> list[Write]:
         """Take the writes that find capacity and return the others."""
@@ -137,7 +137,7 @@ class Service:
         for write in taken if self._settings.keeps_items else ():
             self.written_items.apply(write)
         if self._spool:
-            self._spool.took_some(taken)
+            self._spool.took(_json({"RequestItems": requests.request_items(taken)}))
         self.statistics.took(len(taken))
         return [write for write, _ in refused]
 
@@ -167,4 +167,8 @@ class Service:
             "KeySchema": [{"AttributeName": k.name, "KeyType": t} for k, t in zip(table.keys, kinds, strict=False)],
             "AttributeDefinitions": [{"AttributeName": key.name, "AttributeType": key.type} for key in table.keys],
         }
-        return json.dumps({"Table": {**description, **billing}}).encode()
+        return _json({"Table": {**description, **billing}})
+
+
+def _json(document: object) -> bytes:
+    return json.dumps(document, separators=(",", ":")).encode()

@@ -1,12 +1,9 @@
 """The writes a simulator took, in their order, in a file: looked at after the run, so that the run is not slowed."""
 
-import json
 import struct
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
-
-from loadtest.simulator.requests import Write, request_items
 
 _LENGTH = struct.Struct("<I")
 _BUFFER_BYTES = 1 << 20
@@ -19,13 +16,9 @@ class Spool:
         self._file: IO[bytes] = path.open("wb", buffering=_BUFFER_BYTES)
 
     def took(self, body: bytes) -> None:
-        """Keep a request of which all was taken."""
+        """Keep a request, of which all was taken."""
         self._file.write(_LENGTH.pack(len(body)))
         self._file.write(body)
-
-    def took_some(self, writes: Iterable[Write]) -> None:
-        """Keep the part of a request that was taken."""
-        self.took(json.dumps({"RequestItems": request_items(writes)}, separators=(",", ":")).encode())
 
     def close(self) -> None:
         """Write what is buffered; nothing more can be kept."""

@@ -101,10 +101,6 @@ class WrittenItems:
         """Return the items a table holds."""
         return list(self._tables[table].values())
 
-    def checksum(self, table: str) -> str:
-        """Return the checksum of the items a table holds, in hexadecimal."""
-        return checksum(self.items(table))
-
 
 def checksum(items: Iterable[Item]) -> str:
     """Return the checksum of items in hexadecimal; it does not depend on their order, but on their number."""

@@ -22,11 +22,8 @@ class Plan:
     """All that the files of a recipe share.
 
     Attributes:
-        recipe: without what its files differ in.
-        generators: by column, in the order of the file.
         injects: the ways in which rows are bad; `bad_cells`: for each, the piece that a cell becomes, by column.
         templates: attributes that are filled from columns: a literal's piece, a column's name, a literal's piece, ...
-        constants: the sum of the hashes that each item has of the feed's constants.
         ordered_rows: in these first rows of a file one may replace another by other content.
         row_bytes: of a row at most, without its bad cells, `most_bad_bytes` at most; `likely_row_bytes`: about.
         not_summed: the attributes that the file says nothing of: where it lies, and when it is loaded.

@@ -94,7 +94,10 @@ def _polled(stack: LocalStack, proxy: LedgerProxy, samples: MetricSamples) -> It
                 samples.add(DYNAMODB, "ConsumedWriteCapacityUnits", ledger | index, time.time(), more.pop("index", 0))
                 samples.add(DYNAMODB, "ConsumedWriteCapacityUnits", ledger, time.time(), more.total())
                 for url in (stack_client.queue_url, stack_client.dead_letter_url):
-                    _add_depths(stack_client, url, samples)
+                    queue, depths = {"QueueName": url.rpartition("/")[2]}, stack_client.depths(url)
+                    hidden = depths.in_flight + depths.delayed
+                    samples.add(SQS, "ApproximateNumberOfMessagesVisible", queue, time.time(), depths.visible)
+                    samples.add(SQS, "ApproximateNumberOfMessagesNotVisible", queue, time.time(), hidden)
 
     thread = threading.Thread(target=poll)
     thread.start()
@@ -103,12 +106,6 @@ def _polled(stack: LocalStack, proxy: LedgerProxy, samples: MetricSamples) -> It
     finally:
         over.set()
         thread.join()
-
-
-def _add_depths(stack_client: StackClient, url: str, samples: MetricSamples) -> None:
-    queue, now_s, depths = {"QueueName": url.rpartition("/")[2]}, time.time(), stack_client.depths(url)
-    samples.add(SQS, "ApproximateNumberOfMessagesVisible", queue, now_s, depths.visible)
-    samples.add(SQS, "ApproximateNumberOfMessagesNotVisible", queue, now_s, depths.in_flight + depths.delayed)
 
 
 def _drop_all(stack_client: StackClient, seconds: float, seed: int) -> None:

@@ -2,12 +2,14 @@
 
 import argparse
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
 from loadtest.scenarios.report import charts
-from loadtest.scenarios.report.figures import markdown
-from loadtest.scenarios.report.page import page
-from loadtest.scenarios.report.runs import NotARun, read_runs
+from loadtest.scenarios.report.figures import CHECKED, HEADLINE, MORE, markdown, table
+from loadtest.scenarios.report.runs import NotARun, ReportedRun, read_runs
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -36,3 +38,25 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.markdown or not (arguments.html or arguments.png):
         print(markdown(runs), end="")
     return 0 if all(shown.is_ok for shown in runs) else 1
+
+
+def page(runs: Sequence[ReportedRun]) -> str:
+    """Return one HTML page that needs nothing else: results first, then all figures side by side, then the curves."""
+    environment = Environment(
+        loader=FileSystemLoader(Path(__file__).parent), autoescape=True, undefined=StrictUndefined, trim_blocks=True
+    )
+    compared = charts.comparison(runs)
+    return environment.get_template("page.html.j2").render(
+        runs=runs,
+        headline={run.name: table(HEADLINE, [run]) for run in runs},
+        tables={"Figures": table(HEADLINE + MORE if compared else MORE, runs), "Found": table(CHECKED, runs)},
+        comparison=charts.svg(compared) if compared else "",
+        charts={run.name: _charts(run) for run in runs},
+    )
+
+
+def _charts(run: ReportedRun) -> dict[str, str]:
+    drawn = charts.timelines(run)
+    if waits := charts.distribution(run):
+        drawn["Share of the files that were visible, in %"] = waits
+    return {title: charts.svg(figure) for title, figure in drawn.items()}

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from loadtest.bench.goals import Goal
+from loadtest.bench.goals import Goal, figure
 
 PARTS = ("scenario", "target", "check_result", "figures", "samples", "objectives", "files", "command")
 
@@ -77,10 +77,7 @@ class ReportedRun:
 
     def figure(self, path: str) -> Any:
         """Return a figure by its dotted path, as `figures.event_to_visible_s.p99`; None if there is none."""
-        found: Any = self.document
-        for part in path.split("."):
-            found = found.get(part) if isinstance(found, dict) else None
-        return found
+        return figure(self.document, path)
 
     def waits_s(self) -> list[float]:
         """Return for each file the seconds from its event to its last row, in rising order."""

@@ -14,7 +14,6 @@ from loadtest.scenarios.estimate import (
     dollars,
     estimate,
     estimate_lines,
-    ledger_units,
     load_of,
     table_seconds,
     usd_of,
@@ -85,4 +84,3 @@ def test_what_a_run_cost_is_what_lambda_reports() -> None:
     once, twice = (FunctionLog(invocations=[Invocation(1.0, 1000.0, 1769, 100)] * n) for n in (1, 2))
     costs = [usd_of(SCENARIOS["smoke"], log, write_units=0, messages=3) for log in (once, twice)]
     assert costs[1] - costs[0] == pytest.approx(FLEET.memory_mb / 1024 * 0.0133334, rel=0.001)
-    assert ledger_units(files=3, segments=2) == 33

@@ -76,8 +76,8 @@ def test_a_recipe_file_has_the_names_of_the_options(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "sentence"),
     [
-        ("feet = 1", "unknown field `feet`; accepted are feed, "),
-        ("rows = true", "`rows` = True is wrong: accepted is a whole number"),
+        ("feet = 1", "unknown field `feet`; a recipe has the fields feed, "),
+        ("rows = true", "Expected `int`, got `bool` - at `$.rows`"),
         (
             'defects = { ragged_row = "x" }',
             "defects ragged_row = x: a share is 0 to 1",

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from loadtest.scenarios.report import charts, command
+from loadtest.scenarios.report.command import page
 from loadtest.scenarios.report.figures import CHECKED, HEADLINE, MORE, markdown, table
-from loadtest.scenarios.report.page import page
 from loadtest.scenarios.report.runs import ReportedRun
 from tests.loadtest.scenarios.report.made import document
 
