@@ -168,6 +168,5 @@ def judge(parts: dict[str, list[Document]]) -> Iterator[Goal]:
 
 
 def _rate(measured: list[Document], of: str, **wanted: object) -> float:
-    """Return the median rate of the measurement that has these values."""
     (found,) = [one for one in measured if all(one[name] == value for name, value in wanted.items())]
     return float(found[f"rows_per_{of}"]["median"])

@@ -1,7 +1,10 @@
-"""One run: files are made, dropped when due, watched until the last has ended; then every row is looked at."""
+"""One run: files are made, dropped when due, watched until the last has ended; every row is looked at, and reported.
+
+What comes of a run is a document as JSON takes it; `loadtest report` reads it.
+"""
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -13,12 +16,12 @@ from rich.console import Console
 from rich.progress import BarColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.progress import Progress as Bars
 
+from ingest.contract import Metric
 from loadtest.checker.found import Expected
-from loadtest.checker.judge import judge
+from loadtest.checker.judge import CheckResult, judge
 from loadtest.scenarios.catalog import Scenario, feed
-from loadtest.scenarios.document import document
-from loadtest.scenarios.measure import Samples
-from loadtest.scenarios.target import Deployment, Target
+from loadtest.scenarios.measure import MB, Samples, distribution
+from loadtest.scenarios.target import Deployment, Results, Target
 from loadtest.workload.stream import Generation
 
 TICK_S = 0.05
@@ -28,6 +31,8 @@ ENDINGS = {"gzip": ".csv.gz", "bz2": ".csv.bz2", "zstd": ".csv.zst"}
 LAST_MESSAGE_S = 120.0  # so long a message that came too often may be hidden
 
 
+MOST_FILES = 10_000  # in a document
+Document = dict[str, Any]
 Progress = Callable[..., None]  # takes what of the bar changes: description, total, completed, advance, says
 
 
@@ -114,7 +119,7 @@ def perform(
     progress: Progress,
     patience_s: float,
     logs: Path | None = None,
-) -> dict[str, Any]:
+) -> Document:
     """Run a scenario at a scale; return objectives, result, figures, samples and files as JSON takes them.
 
     If the result is not green, the logs go to the folder `logs`: nothing else is left of the run to look at.
@@ -149,3 +154,84 @@ def _made(scenario: Scenario, name: str, deployment: Deployment, seed: int, prog
         deployment.write(key, generation, most_bytes=generation.most_bytes)
         yield Expected.of(key, meant.table, generation.known_outcome)
         progress(advance=1)
+
+
+def document(run: Run, results: Results, check_result: CheckResult) -> Document:
+    """Return objectives, result, figures, samples and files of a run."""
+    entries = {str(entry["file"]["key"]): entry for entry in results.found.entries}
+    files = [_file(file.key, file.size, entries.get(file.key, {}), run.dropped_s.get(file.key)) for file in run.files]
+    samples = _samples(run, results)
+    figures = _figures(run, results, files, samples)
+    goals = [objective.judged(figures) for objective in run.scenario.objectives]
+    return {
+        "objectives": [goal.document() for goal in goals if goal],
+        "check_result": check_result.document(),
+        "figures": figures,
+        "samples": samples,
+        "files": files[:MOST_FILES],
+    }
+
+
+def _file(key: str, size: int, entry: Mapping[str, Any], dropped_s: float | None) -> Document:
+    """Return what became of a file. It is visible once its last row is written and it has ended in the ledger."""
+    event_time = entry.get("file", {}).get("event_time")  # S3's: to drop many takes seconds, and its clock is another
+    begun_s = datetime.fromisoformat(event_time).timestamp() if event_time else dropped_s
+    visible_s = round(float(entry["ended"]) - begun_s, 3) if "ended" in entry and begun_s else None
+    return {
+        "name": key,
+        "bytes": size,
+        "rows": int(entry.get("rows_read", 0)),
+        "status": entry.get("status"),
+        "event_to_visible_s": None if visible_s is None else max(0.0, visible_s),
+    }
+
+
+def _figures(run: Run, results: Results, files: Sequence[Document], samples: Document) -> Document:
+    entries = results.found.entries
+    ended_s = [float(entry["ended"]) for entry in entries if "ended" in entry]
+    seconds = max(0.0, max(ended_s, default=run.begun_s) - run.begun_s)  # from the first drop to the last file's end
+    rows = sum(int(entry.get("rows_written", 0)) for entry in entries)
+    cpu_s = run.samples.seen[-1].cpu_seconds if run.samples.seen else None
+    peak = results.peak_memory_bytes
+    return {
+        "seconds": round(seconds, 3),
+        "rows_written": rows,
+        "rows_per_second": round(rows / seconds, 1) if seconds else None,
+        "rows_per_cpu_second": round(rows / cpu_s, 1) if cpu_s else None,
+        "bytes": sum(file["bytes"] for file in files),
+        "peak_memory_mb": None if peak is None else round(peak / MB, 1),
+        "write_units": results.write_units,
+        "requests": results.requests,
+        "throttled_share": round(results.throttled / results.requests, 5) if results.requests else 0.0,
+        "workers": max((workers for workers in samples["workers"] if workers is not None), default=None),
+        "event_to_visible_s": distribution([s for file in files if (s := file["event_to_visible_s"]) is not None]),
+        "usd_per_million_rows": round(1e6 * results.usd / rows, 4) if rows else None,
+    }
+
+
+def _samples(run: Run, results: Results) -> Document:
+    """Return the curves. What only the functions know comes from their metrics, each at its second."""
+    samples, log = run.samples, results.log
+
+    def reported(name: str) -> list[float]:
+        return [round(value, 2) for value in log.rates(name, begun_s=run.begun_s, times=samples.times)]
+
+    at_work = log.at_work(begun_s=run.begun_s, times=samples.times) if log.invocations else None
+    rows, throttles, workers = samples.rates("rows"), samples.rates("throttles"), samples.values("workers")
+    return {
+        "t": [round(at_s, 2) for at_s in samples.times],
+        "backlog": samples.values("backlog"),
+        "in_flight": samples.values("in_flight"),
+        "oldest_s": samples.oldest_s,
+        "rows_per_s": reported(Metric.ROWS_WRITTEN) if _is_unknown(rows) else rows,
+        "bytes_per_s": reported(Metric.BYTES_READ),
+        "throttles_per_s": reported(Metric.REQUESTS_THROTTLED) if _is_unknown(throttles) else throttles,
+        "rejected_per_s": reported(Metric.ROWS_REJECTED),
+        "workers": at_work if at_work and _is_unknown(workers) else workers,
+        "cpu": samples.rates("cpu_seconds"),
+        "memory_mb": [None if size is None else round(size / MB, 1) for size in samples.values("memory_bytes")],
+    }
+
+
+def _is_unknown(values: Iterable[Any]) -> bool:
+    return all(value is None for value in values)

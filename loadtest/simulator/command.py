@@ -48,7 +48,6 @@ def _settings(text: str) -> Settings:
 
 
 def _reported(simulator: Simulator) -> dict[str, Any]:
-    """Return the statistics, and what is known of the items taken."""
     written = simulator.written_items
     names = (simulator.settings.tables or {}) if simulator.settings.keeps_items else {}
     tables = {name: written.items(name) for name in names}

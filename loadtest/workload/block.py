@@ -100,7 +100,6 @@ def _places(plan: Plan, cells: Mapping[str, Cells], kinds: Numbers, blank: U64) 
 
 
 def _hashes(plan: Plan, cells: Mapping[str, Cells], count: int) -> U64:
-    """Return the hash of each row's item."""
     sums = np.full(count, plan.constants, np.uint64)
     for made in cells.values():
         sums += made.hashes

@@ -14,20 +14,16 @@ from loadtest.workload.schema import sources
 
 @dataclass(frozen=True, slots=True)
 class EncodedCell:
-    """A cell: its bytes in the file, its text as templates see it (None: no value), the attributes that the item has of
-    it, and how often it comes, in proportion to others.
-    """
+    """A cell as the file has it, and what it means."""
 
     cell: bytes
-    text: str | None
-    item: Item
-    weight: float = 1.0
+    text: str | None  # as templates see it; None: no value
+    item: Item  # the attributes that the item has of it
+    weight: float = 1.0  # how often it comes, in proportion to others
 
 
 class CellEncoder:
-    """Encodes the cells of one column. `before`: the delimiter that stands before them. `is_dropped`: items have no
-    attribute of it.
-    """
+    """Encodes the cells of one column. `before`: their delimiter. `is_dropped`: items have no attribute of it."""
 
     def __init__(self, recipe: Recipe, name: str, *, is_first: bool) -> None:
         self.recipe, self.name, self.column = recipe, name, recipe.schema.column(name)

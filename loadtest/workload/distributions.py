@@ -97,7 +97,6 @@ def _partitions(encoder: CellEncoder) -> Callable[[Numbers], Numbers]:
 
 
 def _with_empty(encoder: CellEncoder, cells: Cells, share: float) -> Cells:
-    """Return the cells, and a share of empty ones."""
     column = encoder.column
     if column.default is not None and not column.is_plain and column.type != "BOOL":
         raise BadRecipe(f"column {encoder.name}: cells without value take the feed's default there; leave none empty.")
@@ -163,12 +162,8 @@ def _text(encoder: CellEncoder, chance: Chance, arguments: Arguments) -> Cells:
 def _texts(encoder: CellEncoder, chance: Chance, least: int, most: int) -> Iterator[str]:
     """Yield free text, of which shares have quotes and delimiters, or line breaks, in them."""
     quote, delimiter = encoder.dialect.quote, encoder.dialect.delimiter
-    known = [
-        word
-        for word in WORDS
-        if word.encode(encoder.dialect.encoding, "ignore").decode(encoder.dialect.encoding) == word
-    ]
-    known = [word for word in known if word not in encoder.dialect.null_values]
+    coded = [word.encode(encoder.dialect.encoding, "ignore").decode(encoder.dialect.encoding) for word in WORDS]
+    known = [word for word in WORDS if word in coded and word not in encoder.dialect.null_values]
     known = [word for word in known if encoder.recipe.quoting == "all" or not encoder.quotes(word)]
     quoted, broken = (round(encoder.recipe.defects.share(kind) * POOL) for kind in (QUOTES, LINE_BREAKS))
     if (quoted or broken) and not quote:

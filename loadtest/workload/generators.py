@@ -78,20 +78,16 @@ class Pieces:
 
 @dataclass(slots=True)
 class Cells:
-    """The cells of some rows: their pieces; the hashes of what items have of them; the pieces of their text, and
-    whether there is none, as templates see it.
-    """
+    """The cells of some rows."""
 
     pieces: list[Piece]
-    hashes: U64
-    text: list[Piece]
-    missing: NDArray[np.bool_] | bool = False
+    hashes: U64  # of what items have of them
+    text: list[Piece]  # as templates see it
+    missing: NDArray[np.bool_] | bool = False  # whether they have none
 
 
 class Pool:
-    """Chooses one of some cells for each row; for a file's first row one beyond ASCII, if there is one: it shows that
-    the encoding is right.
-    """
+    """Chooses one of some cells for each row; a file's first row gets one beyond ASCII, which shows the encoding."""
 
     def __init__(self, encoder: CellEncoder, pieces: Pieces, cells: Sequence[EncodedCell]) -> None:
         self._seed, self._pick = encoder.seed, sampler([cell.weight for cell in cells])

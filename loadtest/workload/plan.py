@@ -95,7 +95,6 @@ def _check(recipe: Recipe) -> None:
 
 
 def _columns(recipe: Recipe) -> tuple[str, ...]:
-    """Return the columns of the file, in order."""
     schema, dialect = recipe.schema, recipe.schema.dialect
     given = [name for name, _ in recipe.columns]
     columns = dialect.header if isinstance(dialect.header, tuple) else dialect.names

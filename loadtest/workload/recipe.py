@@ -77,10 +77,7 @@ def recipe_of(
     **fields: Any,
 ) -> Recipe:
     """Return a recipe from a feeds.toml and texts: `size="10MB"`, `columns={"city": "zipf:1.2:1000"}`,
-    `defects={"ragged_row": 0.01}`; the other fields are those of Recipe.
-
-    Raises:
-        BadRecipe: the first thing that is wrong.
+    `defects={"ragged_row": 0.01}`; the other fields are those of Recipe. What is wrong raises BadRecipe.
     """
     return Recipe(
         read_schema(feeds, feed),

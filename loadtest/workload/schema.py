@@ -121,11 +121,7 @@ class Schema:
 
 @lru_cache
 def read_schema(path: Path, feed: str) -> Schema:
-    """Return a feed of a feeds.toml, which is read once.
-
-    Raises:
-        BadRecipe: the file or feed does not exist, or it is not a feeds.toml.
-    """
+    """Return a feed of a feeds.toml, which is read once, or raise BadRecipe."""
     try:
         declared = tomllib.loads(path.read_text(encoding="utf-8"))["feeds"]
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, KeyError) as error:

@@ -30,7 +30,6 @@ class Generation:
     """One file: iterate for its bytes; `known_outcome` is what must be found of those that are out."""
 
     def __init__(self, recipe: Recipe) -> None:
-        """Make ready."""
         self.recipe, self.plan = recipe, plan_of(recipe)
         self.known_outcome = KnownOutcome(not_summed=self.plan.not_summed)
         self._rows = max(GROUP, min(BLOCK_ROWS, int(BLOCK_BYTES / self.plan.likely_row_bytes) // GROUP * GROUP))

@@ -156,7 +156,6 @@ def _finish(axes: Axes) -> None:
 
 
 def _empty(across: str) -> tuple[Figure, Axes]:
-    """Return an empty chart in the manner of the report."""
     with rc_context(STYLE):
         figure = Figure(figsize=SIZE, layout="constrained")
         axes = figure.add_subplot()

@@ -27,9 +27,8 @@ class ReportedRun:
     def title(self) -> str:
         """What was run, where, and how large."""
         scale = self.document.get("scale", 1)
-        return f"{self.document['scenario']} on {self.document['target']}" + (
-            "" if scale == 1 else f", scale {scale:g}"
-        )
+        at_scale = "" if scale == 1 else f", scale {scale:g}"
+        return f"{self.document['scenario']} on {self.document['target']}{at_scale}"
 
     @property
     def is_ok(self) -> bool:
@@ -86,11 +85,7 @@ class ReportedRun:
 
 
 def read_runs(paths: Sequence[Path]) -> list[ReportedRun]:
-    """Return the runs of the files.
-
-    Raises:
-        NotARun: a file is missing or not a run's result.
-    """
+    """Return the runs of the files, or raise NotARun."""
     return [ReportedRun(f"{number}-{path.stem}", _document(path)) for number, path in enumerate(paths, start=1)]
 
 
