@@ -161,11 +161,11 @@ def _watched(generation: Generation, is_quiet: bool) -> Iterator[bytes]:
 def _report(known_outcome: KnownOutcome, recipe: Recipe, arguments: argparse.Namespace) -> None:
     """Write the known outcome where it belongs, and a line for whoever looks on."""
     path = arguments.expected or known_outcome_path(arguments.out)
-    made = {"feed": recipe.schema.feed, "table": recipe.schema.table, "seed": recipe.seed, "file": recipe.file}
+    made = {"target": arguments.out, "feed": recipe.schema.feed, "table": recipe.schema.table}
+    document = {"made": {**made, "seed": recipe.seed, "file": recipe.file}, **known_outcome.document()}
     if not path:
-        print(json.dumps({"made": made, **known_outcome.document()}), file=sys.stderr)
+        print(json.dumps(document), file=sys.stderr)
         return
-    document = {"made": {"target": arguments.out, **made}, **known_outcome.document()}
     path.write_text(json.dumps(document, indent=2) + "\n")
     if not arguments.quiet:
         print(

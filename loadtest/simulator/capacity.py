@@ -36,12 +36,6 @@ class TokenBucket:
             self._at = now
 
 
-UNIT_BYTES = 1024
-PARTITION_UNITS_PER_S = 1000
-NEW_TABLE_UNITS_PER_S = 4000  # on demand, before any peak
-ACCOUNT_UNITS_PER_S = 40_000  # the quota of a table, unless raised
-
-
 class Reason(StrEnum):
     """Why a write found no capacity, as `ThrottlingReasons` spells it."""
 
@@ -58,10 +52,10 @@ class Simulation:
     mode: Literal["provisioned", "on_demand"] = "on_demand"
     provisioned_units_per_s: float = 1000
     burst_s: float = 1.0
-    warm_units_per_s: float = NEW_TABLE_UNITS_PER_S
+    warm_units_per_s: float = 4000  # a new table on demand, before any peak
     max_on_demand_units_per_s: float | None = None
-    account_units_per_s: float = ACCOUNT_UNITS_PER_S
-    partition_units_per_s: float = PARTITION_UNITS_PER_S
+    account_units_per_s: float = 40_000  # the quota of a table, unless raised
+    partition_units_per_s: float = 1000
     partitions: int | None = None  # None: as many as the capacity needs
 
     def __post_init__(self) -> None:
@@ -77,7 +71,7 @@ def write_units(item_bytes: int) -> int:
     >>> write_units(100), write_units(1024), write_units(1025)
     (1, 1, 2)
     """
-    return max(1, math.ceil(item_bytes / UNIT_BYTES))
+    return max(1, math.ceil(item_bytes / 1024))
 
 
 class Capacity:

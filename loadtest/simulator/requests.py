@@ -24,16 +24,12 @@ Tables = Mapping[str, Table] | None
 class Write:
     """One item to put."""
 
-    named: str  # the table, as the request names it
+    table: str
+    named: str  # the table, as the request names it: by its name or its ARN
     request: Mapping[str, Any]  # as the request has it
     key: tuple[str, ...]  # empty where the table's keys are not known
     item: Item
     bytes: int
-
-    @property
-    def table(self) -> str:
-        """The table's name, be it named by ARN or not."""
-        return self.named.rpartition("/")[2]
 
 
 def batch(body: bytes, tables: Tables) -> list[Write]:
@@ -110,4 +106,4 @@ def _write(named: str, request: Mapping[str, Any], tables: Tables) -> Write:
     size = item_bytes(item)
     if size > MAX_ITEM_BYTES:
         raise invalid("Item size has exceeded the maximum allowed size")
-    return Write(named, request, key, item, size)
+    return Write(name, named, request, key, item, size)

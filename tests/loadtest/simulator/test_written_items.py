@@ -11,7 +11,7 @@ ITEMS = st.dictionaries(st.text(max_size=3), st.integers(0, 9), max_size=12)
 
 def put(key: str, number: int = 0, text: str = "") -> Write:
     item = {"pk": {"S": key}, "seq": {"N": str(number)}, "text": {"S": text}}
-    return Write("T", {"PutRequest": {"Item": item}}, (key,), item, 10)
+    return Write("T", "T", {"PutRequest": {"Item": item}}, (key,), item, 10)
 
 
 def written_items_of(*writes: Write) -> WrittenItems:
