@@ -45,7 +45,7 @@ examples:
   python -m loadtest generate --feed orders --rows 100000 --defects ragged_row=0.01 --defects duplicates=0.05
   python -m loadtest generate --feed orders --size 1GB --column city=zipf:1.1:5000 --key-order hot --compression gzip
 
-docs/generator.md says what is exact of what must be found.
+docs/loadtest.md says what is exact of what must be found.
 """
 
 

@@ -9,6 +9,7 @@ from loadtest.workload.checksum import Item
 from loadtest.workload.faults import BadRecipe
 from loadtest.workload.hashing import seed_of
 from loadtest.workload.recipe import Recipe
+from loadtest.workload.schema import sources
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +34,7 @@ class CellEncoder:
         self.schema, self.dialect = recipe.schema, recipe.schema.dialect
         self.attribute, self.is_dropped = self.column.name or name, self.schema.is_dropped(name)
         self.before = b"" if is_first else self.dialect.delimiter.encode(self.dialect.encoding)
+        self.in_template = any(name in sources(text) for _, text in self.schema.templates)
         self.seed = seed_of(recipe.seed, "column", name)
         self._comment = self.dialect.comment if is_first else ""
 

@@ -33,7 +33,7 @@ class Defects:
         for kind, share in shares.items():
             if kind not in REJECTED + UNUSUAL:
                 raise BadRecipe(f"defects {kind!r}: accepted are {', '.join(REJECTED + UNUSUAL)}.")
-            if not re.fullmatch(r"[0-9.]+(e-?[0-9]+)?", str(share)) or float(share) > MOST.get(kind, 1):
+            if not re.fullmatch(r"[0-9]*\.?[0-9]+(e-?[0-9]+)?", str(share)) or float(share) > MOST.get(kind, 1):
                 raise BadRecipe(f"defects {kind} = {share}: a share is 0 to {MOST.get(kind, 1)}.")
         defects = cls(tuple((kind, float(share)) for kind, share in sorted(shares.items()) if float(share)))
         if defects.rejected > 1:

@@ -25,8 +25,8 @@ FORMS = {
     "default": "default",
 }
 _EMPTY = re.compile(r"(.*)\?(0?\.[0-9]+|[01](?:\.0*)?)", re.DOTALL)
-POOL = 4096  # cells of free text, or times
-MOST_VALUES = 16_384  # of a column of numbers: of more, these are evenly apart
+POOL = 2048  # cells of free text, or times
+MOST_VALUES = 8_192  # of a column of numbers: of more, these are evenly apart
 MOST_RANKS = 100_000
 PARTITIONS, PARTITION_ROWS, HOT_SHARE = 100_000, 1_000, 0.9  # of keys at random; in order; in the first partition
 WORDS = (  # noqa: SIM905 - a good part of them is beyond ASCII
@@ -43,9 +43,9 @@ def generator_of(encoder: CellEncoder, pieces: Pieces) -> CellGenerator:
     if name == schema.numbering_column:
         if text not in (None, "default"):
             raise BadRecipe(f"column {name} keeps the keys apart; it cannot be {text}.")
-        return Digits(encoder, pieces, _numbering(encoder.recipe), 4, is_numbering=True)
+        return Digits(encoder, pieces, _numbering(encoder.recipe), 13, is_numbering=True)
     if name == schema.partition_column and text is None:
-        return Digits(encoder, pieces, _partitions(encoder), 3)
+        return Digits(encoder, pieces, _partitions(encoder), 10)
     cells = _cells(encoder, text or "default")
     if name in schema.key_columns and not all(cell.text for cell in cells):
         raise BadRecipe(f"column {name} is part of a key and may not be empty; `empty_key` makes rows that are.")
@@ -119,7 +119,7 @@ def _default(encoder: CellEncoder, chance: Chance, arguments: Arguments) -> Cell
     if column.type == "BOOL":
         return [encoder.encode(names[0]) for names in (column.true, column.false)]
     make = {"B": _binary, "SS": _members, "NS": _members}.get(column.type, _document)
-    return [make(encoder, chance) for _ in range(POOL // 4)]
+    return [make(encoder, chance) for _ in range(POOL // 2)]
 
 
 def _uniform(encoder: CellEncoder, chance: Chance, arguments: Arguments) -> Cells:

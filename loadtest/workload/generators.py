@@ -96,10 +96,12 @@ class Pool:
     def __init__(self, encoder: CellEncoder, pieces: Pieces, cells: Sequence[EncodedCell]) -> None:
         self._seed, self._pick = encoder.seed, sampler([cell.weight for cell in cells])
         written = [encoder.before + cell.cell for cell in cells]
-        self._written, self._texts = pieces.add(written), pieces.add([(cell.text or "").encode() for cell in cells])
+        texts = [(cell.text or "").encode() for cell in cells] if encoder.in_template else []
+        self._written, self._texts = pieces.add(written), pieces.add(texts)
         self._missing = np.array([cell.text is None for cell in cells])
         self._hashes = value_sums([cell.item for cell in cells])
         self.width = max(map(len, written))
+        self.mean_width = float(np.average(list(map(len, written)), weights=[cell.weight for cell in cells]))
         self.anchor = next((at for at, cell in enumerate(cells) if cell.text and not cell.text.isascii()), None)
 
     def make(self, numbers: Numbers) -> Cells:
@@ -111,7 +113,7 @@ class Pool:
 
 
 class Digits:
-    """Writes whole numbers, of up to four digits times `groups`; behind the file's number, if they number its rows."""
+    """Writes whole numbers of a number of digits; behind the file's number, if they number its rows."""
 
     anchor = None
 
@@ -120,16 +122,17 @@ class Digits:
         encoder: CellEncoder,
         pieces: Pieces,
         numbers: Callable[[Numbers], Numbers],
-        groups: int,
+        digits: int,
         *,
         is_numbering: bool = False,
     ) -> None:
-        self._encoder, self._pieces, self._numbers, self._groups = encoder, pieces, numbers, groups
+        self._encoder, self._pieces, self._numbers, self._groups = encoder, pieces, numbers, -(-digits // 4)
         quote = encoder.dialect.quote.encode() if encoder.recipe.quoting == "all" else b""
         self._before, self._after = pieces.constant(encoder.before + quote), pieces.constant(quote)
         is_text, self._is_numbering = encoder.column.type == "S", is_numbering
         self._first, self._dash = pieces.constant(b"" if is_text else b"1"), pieces.constant(b"-" if is_text else b"")
-        self.width = len(encoder.before) + 2 * len(quote) + 4 * groups + 6
+        self.width = len(encoder.before) + 2 * len(quote) + digits + 6 * is_numbering
+        self.mean_width = float(self.width)
 
     def make(self, numbers: Numbers) -> Cells:
         """Return the cells of some rows."""

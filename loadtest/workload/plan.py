@@ -15,7 +15,6 @@ from loadtest.workload.schema import Schema, is_template, template_parts
 
 LINE_ENDS = {"lf": b"\n", "crlf": b"\r\n"}
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
-_FILLED = 0.75  # of a row's bytes, about
 _SAMPLE_REJECTS = 0.8  # of what a feed bears: more is too near
 
 
@@ -55,7 +54,7 @@ class Plan:
         self.most_bad_bytes = max(sizes, default=0)
         bad_bytes = sum(inject.share * size for inject, size in zip(self.injects, sizes, strict=True))
         self.row_bytes = sum(generator.width for generator in self.generators.values()) + 2 * len(line_end)
-        self.likely_row_bytes = self.row_bytes * _FILLED + bad_bytes
+        self.likely_row_bytes = sum(generator.mean_width for generator in self.generators.values()) + bad_bytes + 1
         self.ordered_rows = int(recipe.segment_bytes / 4 / (self.row_bytes + 4 * bad_bytes))
         by_load = (schema.ttl[2],) if schema.ttl and not schema.ttl[0] else ()
         self.not_summed = tuple(sorted((*schema.lineage, *by_load)))

@@ -17,7 +17,8 @@ from loadtest.workload.hashing import U64
 from loadtest.workload.plan import plan_of
 from loadtest.workload.recipe import Recipe
 
-BLOCK_ROWS = 8192  # few calls a row, and what is worked on stays in the cache
+BLOCK_ROWS = 8192  # at a time: few calls a row, and what is worked on stays in the cache
+BLOCK_BYTES = 16 * 1024 * 1024  # about: fewer rows, if they are long
 _LEAST_ROW_BYTES = 16  # about: where the size of the file is given, no more rows are made at a time than may fit
 _SEGMENT_LEAST = 2 * 1024 * 1024  # bytes: no loader cuts a file into smaller parts
 _WINDOW_ROWS = 1_000_000  # how many keys a loader compares at least
@@ -36,6 +37,7 @@ class Generation:
         """
         self.recipe, self.plan = recipe, plan_of(recipe)
         self.known_outcome = KnownOutcome(not_summed=self.plan.not_summed)
+        self._rows = max(GROUP, min(BLOCK_ROWS, int(BLOCK_BYTES / self.plan.likely_row_bytes) // GROUP * GROUP))
         if recipe.text_bytes is not None and recipe.text_bytes < len(self.plan.head) + len(self.plan.foot):
             raise BadRecipe(f"{recipe.text_bytes} bytes: the header alone is {len(self.plan.head)}.")
 
@@ -80,14 +82,14 @@ class Generation:
         if self.recipe.text_bytes is not None:
             yield from self._fitting(self.recipe.text_bytes - len(self.plan.head) - len(self.plan.foot))
             return
-        for first in range(0, self.recipe.rows or 0, BLOCK_ROWS):
-            yield make(self.plan, self.recipe.file, first, min(BLOCK_ROWS, (self.recipe.rows or 0) - first))
+        for first in range(0, self.recipe.rows or 0, self._rows):
+            yield make(self.plan, self.recipe.file, first, min(self._rows, (self.recipe.rows or 0) - first))
 
     def _fitting(self, room: int) -> Iterator[Block]:
         """Yield the rows that fit in a number of bytes: the last of them ends the file."""
         start = 0
         while True:
-            count = min(BLOCK_ROWS, GROUP * (1 + room // _LEAST_ROW_BYTES // GROUP))
+            count = min(self._rows, GROUP * (1 + room // _LEAST_ROW_BYTES // GROUP))
             block = make(self.plan, self.recipe.file, start, count)
             fitting = int(np.searchsorted(block.starts, room, side="right")) - 1
             if fitting < count:

@@ -53,7 +53,7 @@ def test_stdout_gets_the_file_and_stderr_the_known_outcome(capfdbinary: pytest.C
     assert json.loads(err).items() >= json.loads(json.dumps(known_outcome.document())).items()
 
 
-@pytest.mark.parametrize("text", [generate.EPILOG, (ROOT / "docs/generator.md").read_text()], ids=["help", "docs"])
+@pytest.mark.parametrize("text", [generate.EPILOG, (ROOT / "docs/loadtest.md").read_text()], ids=["help", "docs"])
 def test_the_examples_shown_are_recipes(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(ROOT)
     shown = re.findall(r"python -m loadtest generate (-[^`\n]*)$", text, re.MULTILINE)
