@@ -59,6 +59,13 @@ class Csv(Struct, frozen=True, forbid_unknown_fields=True):
     thousands: Annotated[
         CharacterOrNone, Meta(description='Stands between groups of three digits, as in 1_000. "" = none.')
     ] = ""
+    accounting: Annotated[
+        bool,
+        Meta(
+            description="true: numbers may be written 100- or (123), which are negative, and 12%, which is 0.12; "
+            "a blank may stand before the %."
+        ),
+    ] = False
     ragged: Annotated[
         Literal["reject", "pad", "trim"],
         Meta(description="Rows with another number of cells: reject; pad short ones with nulls; or trim long ones."),

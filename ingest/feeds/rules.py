@@ -153,8 +153,8 @@ def _check_keys(feed: Feed, path: str) -> None:
         column = feed.column(text)
         if column.drop:
             raise SettingsFault(f"`{path}.columns.{text}` is dropped, but it is the {field}.")
-        if column.type not in ("S", "N"):
-            raise SettingsFault(f"`{path}.columns.{text}` has type {column.type}; a key can be 'S' or 'N'.")
+        if column.type not in ("S", "N", "B"):
+            raise SettingsFault(f"`{path}.columns.{text}` has type {column.type}; a key can be 'S', 'N' or 'B'.")
 
 
 def _check_names(feed: Feed, path: str) -> None:

@@ -10,6 +10,7 @@ from ingest.feeds.schema_errors import did_you_mean
 from ingest.reading.rows import FILE_COLUMN, LINE_COLUMN
 
 MAX_LISTED = 500  # characters
+MAX_NAME_BYTES = 65_535  # of an attribute
 A_STRING = Column()
 
 
@@ -22,6 +23,7 @@ class Target:
     declared: Column = A_STRING
     decimal: str = "."
     thousands: str = ""
+    accounting: bool = False
 
     @property
     def type(self) -> str:
@@ -122,6 +124,7 @@ def _target(feed: Feed, column: str) -> Target:
         declared=declared,
         decimal=feed.csv.decimal,
         thousands=feed.csv.thousands,
+        accounting=feed.csv.accounting,
     )
 
 
@@ -130,4 +133,9 @@ def _check_names(names: list[str]) -> None:
     for name in names:
         if name in seen:
             raise BadHeader(f"Two columns would both be the attribute {_listed([name])}; rename one in the feed.")
+        if len(name.encode()) > MAX_NAME_BYTES:
+            raise BadHeader(
+                f"The attribute {_listed([name])} would have a name of {len(name.encode()):,} bytes; DynamoDB allows "
+                f"at most {MAX_NAME_BYTES:,}. Give the column a shorter `name` in the feed."
+            )
         seen.add(name)

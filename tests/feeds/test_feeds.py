@@ -310,7 +310,7 @@ REFUSED = [
     (COLUMNS + 'n = { null = "empty" }' + INDEX_N, "`feeds.a.indexes`: 'n' has null = 'empty'", "with 'omit'"),
     (MINIMAL + INDEX_N + OTHER.replace("Other", "Table"), "feeds a and b share the table 'Table'", "indexes"),
     (COLUMNS + "id = { drop = true }", "`feeds.a.columns.id` is dropped", "it is the partition_key"),
-    (COLUMNS + 'id = "BOOL"', "`feeds.a.columns.id` has type BOOL", "a key can be 'S' or 'N'"),
+    (COLUMNS + 'id = "BOOL"', "`feeds.a.columns.id` has type BOOL", "a key can be 'S', 'N' or 'B'"),
     (with_key("X#{id"), "`feeds.a.partition_key` = 'X#{id'", "columns stand in braces, as 'CUST#{id}'"),
     (with_key("X#{}"), "`feeds.a.partition_key` = 'X#{}'", "columns stand in braces"),
     (with_key("X#{a}}"), "`feeds.a.partition_key` = 'X#{a}}'", "columns stand in braces"),
