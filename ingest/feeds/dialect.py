@@ -47,11 +47,21 @@ class Csv(Struct, frozen=True, forbid_unknown_fields=True):
         int, Meta(ge=1024, le=16 * 1024 * 1024, description="A longer record is rejected; a quote not closed within it costs its line.")
     ] = 1024 * 1024
     null_values: Annotated[
-        tuple[str, ...], Meta(description="Cells that mean 'no value'. Nothing else does: NA may be a surname.")
+        tuple[str, ...], Meta(
+            description="Cells that mean 'no value'. Nothing else does: NA may be a surname. One that begins with the "
+            "escape, as \\N, is compared with the cell as it stands in the file."
+        ),
     ] = ("",)
     quoted_nulls: Annotated[bool, Meta(description='false: a quoted cell is never null, so "" is an empty string.')] = (
         True
     )
+    escapes: Annotated[
+        Literal["none", "mysql", "postgres"],
+        Meta(
+            description="What letters behind the escape mean. none: themselves; mysql: \\0 \\b \\n \\r \\t \\Z and "
+            "postgres: \\0 \\b \\f \\n \\r \\t \\v are control characters, as SELECT ... INTO OUTFILE and COPY write them."
+        ),
+    ] = "none"
     trim: Annotated[
         bool, Meta(description="true: take white space around cells and column names away before anything else.")
     ] = False
@@ -79,6 +89,10 @@ class Csv(Struct, frozen=True, forbid_unknown_fields=True):
         Meta(description="Columns of the file that the feed does not list: keep as strings, drop, or fail the file."),
     ] = "keep"
 
+    def changed(self, **fields: Any) -> "Csv":
+        """Return the dialect with other settings."""
+        return structs.replace(self, **fields)
+
     def translated(self, characters: dict[int, str]) -> "Csv":
         """Return the dialect for files in which these characters were replaced by others."""
         changed: dict[str, Any] = {
@@ -87,4 +101,4 @@ class Csv(Struct, frozen=True, forbid_unknown_fields=True):
         for name in ("null_values", "names", "header"):
             texts = getattr(self, name)
             changed[name] = tuple(text.translate(characters) for text in texts) if isinstance(texts, tuple) else texts
-        return structs.replace(self, **changed)
+        return self.changed(**changed)

@@ -97,6 +97,8 @@ def _check_marks(csv: Csv, path: str) -> None:
     marks = [getattr(csv, field) for field in _MARKS if getattr(csv, field)]
     if len(set(marks)) != len(marks):
         raise SettingsFault(f"`{path}`: delimiter, quote and escape must differ; found {marks!r}.")
+    if csv.escapes != "none" and not csv.escape:
+        raise SettingsFault(f"`{path}.escapes` = {csv.escapes!r} needs the character they begin with: escape = '\\'.")
 
 
 def _check_comment(csv: Csv, path: str) -> None:

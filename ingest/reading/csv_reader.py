@@ -8,6 +8,7 @@ from ingest.feeds.dialect import Csv
 from ingest.feeds.feed import Feed
 from ingest.reading.blocks import Block, BlockSplitter, Position
 from ingest.reading.compression import RangeReader
+from ingest.reading.encoding import Charset
 from ingest.reading.grammar import Grammar
 from ingest.reading.header import Header, read_header
 from ingest.reading.parse import Layout, parse_rows, refuse_other_encoding
@@ -19,13 +20,13 @@ class CsvReader(TextReader):
     """Reads a CSV file. `before_rows` are its preamble and header, `columns` the names its rows have."""
 
     def __init__(
-        self, file: TextFile, csv: Csv, grammar: Grammar, header: Header, rest: bytes, *, block_bytes: int | None
+        self, file: TextFile, feed: Feed, grammar: Grammar, header: Header, rest: bytes, *, block_bytes: int | None
     ) -> None:
         start = Position(file.charset.size_before_rows(header.raw), 1 + header.line_count, text_byte=header.byte_count)
-        super().__init__(file, csv, grammar, start, rest, block_bytes=block_bytes)
+        super().__init__(file, feed.csv, grammar, start, rest, block_bytes=block_bytes)
         self.before_rows = file.charset.own(header.raw)
         self.columns = tuple(map(file.charset.own_name, header.columns))
-        self._layout = Layout(self.columns, file.charset.csv, grammar)
+        self._layout = Layout(self.columns, file.charset.csv, grammar, _own_nulls(feed, self.columns))
 
     def parse(self, block: Block, *, is_first: bool = False) -> Rows:
         """Return the rows of a block. `is_first`: none of the file, or of the segment, were read before.
@@ -49,7 +50,13 @@ def open_csv(ranges: RangeReader, feed: Feed, block_bytes: int | None) -> CsvRea
     csv = file.charset.csv
     grammar = Grammar(csv)
     header, rest = read_header(file.beginning, csv, grammar)
-    return CsvReader(file, feed.csv, grammar, header, rest, block_bytes=block_bytes)
+    return CsvReader(file, feed, grammar, header, rest, block_bytes=block_bytes)
+
+
+def _own_nulls(feed: Feed, columns: tuple[str, ...]) -> dict[int, Csv]:
+    """Return the dialect, as it is in the text, of each column that has null values of its own."""
+    own = {at: nulls for at, name in enumerate(columns) if (nulls := feed.column(name).null_values) is not None}
+    return {at: Charset(feed.csv.changed(null_values=nulls)).csv for at, nulls in own.items()}
 
 
 def read_beginning(text: bytes, csv: Csv, *, is_whole: bool) -> tuple[pa.Table, bytes]:

@@ -1,8 +1,8 @@
 """A block of CSV -> rows of text by `pyarrow.csv`, without the surprises it has for single blocks of a file."""
 
 import struct
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Any, cast
 
 import pyarrow as pa
@@ -12,6 +12,7 @@ from pyarrow import csv as arrow_csv
 from ingest.contract import Reason
 from ingest.errors import NotCsv
 from ingest.feeds.dialect import Csv
+from ingest.reading.escapes import with_marks
 from ingest.reading.grammar import Grammar
 from ingest.reading.header import BOM, parse_options
 from ingest.reading.rows import Fault, Rows
@@ -21,11 +22,12 @@ MANY = 20  # unreadable records are not an accident any more
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """What the records of one file look like."""
+    """What the records of one file look like. `own_nulls`: the dialect of columns with null values of their own."""
 
     columns: tuple[str, ...]
     csv: Csv
     grammar: Grammar
+    own_nulls: Mapping[int, Csv] = field(default_factory=dict)  # by the column's place
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +74,7 @@ def _parse(data: bytes, records: list[int] | None, layout: Layout) -> Rows:
         ragged.append(Ragged(cast(int, row.number) - 1, row.actual_columns))
         return "skip"
 
-    table = read_cells(data, layout.columns, layout.csv, remember)
+    table = _read_cells(data, layout.columns, layout, remember)
     if not ragged:
         return Rows(table, records, [])
     numbers = range(table.num_rows + len(ragged)) if records is None else records
@@ -102,7 +104,7 @@ def _with_fixed(
 
 
 def _resized(record: bytes, cells: int, layout: Layout) -> pa.Table:
-    table = read_cells(record, tuple(str(n) for n in range(cells)), layout.csv, lambda row: "error")
+    table = _read_cells(record, tuple(str(n) for n in range(cells)), layout, lambda row: "error")
     arrays: list[Any] = table.columns[: len(layout.columns)]
     arrays += [pa.nulls(1, pa.string())] * (len(layout.columns) - len(arrays))
     return pa.table(arrays, names=list(layout.columns))
@@ -123,15 +125,28 @@ def _without_bad_encoding(data: bytes, layout: Layout) -> tuple[bytes, list[int]
     return b"".join(records[number] for number in kept), kept, faults
 
 
-def read_cells(
-    data: bytes, columns: tuple[str, ...], csv: Csv, on_ragged: Callable[[arrow_csv.InvalidRow], str]
-) -> pa.Table:
+OnRagged = Callable[[arrow_csv.InvalidRow], str]
+
+
+def _read_cells(data: bytes, columns: tuple[str, ...], layout: Layout, on_ragged: OnRagged) -> pa.Table:
+    """Return `read_cells`; columns with null values of their own are read once more, with these."""
+    table = read_cells(data, columns, layout.csv, on_ragged)
+    for csv in set(layout.own_nulls.values()):
+        again = read_cells(data, columns, csv, lambda row: "skip")
+        for place in [at for at, own in layout.own_nulls.items() if own == csv and at < len(columns)]:
+            table = table.set_column(place, columns[place], again.column(place))
+    return table
+
+
+def read_cells(data: bytes, columns: tuple[str, ...], csv: Csv, on_ragged: OnRagged) -> pa.Table:
     """Return records as columns of text; null where a cell means 'no value'. `on_ragged` says what becomes of others.
 
     Parsed as one chunk: row numbers need a single thread, and a block has no block edges inside.
     """
     if not data:
         return pa.table({name: pa.array([], pa.string()) for name in columns})
+    if marked := with_marks(data, csv):
+        return marked.unescaped(read_cells(marked.data, columns, marked.csv, on_ragged))
     table = _arrow_table(data, columns, csv, csv.null_values, on_ragged)
     if not csv.trim:
         return table

@@ -1,4 +1,4 @@
-"""Each limit of each type and kind of key: the product writes what DynamoDB Local takes, and rejects the rest itself."""
+"""Each limit of each type and kind of key: what DynamoDB Local takes is written, and the rest never reaches it."""
 
 import base64
 import json
