@@ -1,6 +1,7 @@
 """A CSV file, opened: its encoding, grammar and header are joined here and nowhere else."""
 
 from dataclasses import replace
+from typing import cast
 
 import pyarrow as pa
 
@@ -38,6 +39,16 @@ class CsvReader(TextReader):
         if is_first:
             refuse_other_encoding(rows, self._csv)
         return replace(rows, table=self._charset.own_cells(rows.table))
+
+    def cells(self, records: list[bytes], column: str) -> list[str | None]:
+        """Return a column's cells of some records, as they stand there even where they mean 'no value'."""
+        whole = b"".join(record if record.endswith((b"\n", b"\r")) else record + b"\n" for record in records)
+        csv = self._layout.own_nulls.get(self.columns.index(column), self._layout.csv)
+        layout = replace(self._layout, csv=csv.changed(null_values=(), escapes="none"), own_nulls={})
+        table = self._charset.own_cells(parse_rows(self._charset.own(whole), layout).table)
+        cells = cast(list[str | None], table.column(column).to_pylist())
+        escaped = {null.removeprefix(csv.escape): null for null in csv.null_values if csv.escape}
+        return [escaped.get(cell, cell) if cell else cell for cell in cells] if len(cells) == len(records) else []
 
 
 def open_csv(ranges: RangeReader, feed: Feed, block_bytes: int | None) -> CsvReader:

@@ -1,6 +1,6 @@
 """Escape sequences as databases write them: nulls like `\\N`, and letters that stand for control characters.
 
-The parser takes the character behind an escape as it is, and looks for nulls only then: `\\N` would be N and `\\t` be t.
+The parser takes the character behind an escape as it is, and looks for nulls only then: `\\N` would be N, `\\t` t.
 So where that matters, each escape becomes a mark that the text does not hold, and the cells are read with these.
 """
 
