@@ -26,9 +26,20 @@ def item_sizes(attributes: Sequence[Attribute]) -> AnyArray:
 
 def size_bounds(attributes: Sequence[Attribute]) -> tuple[AnyArray, AnyArray]:
     """Return the least and the most bytes that DynamoDB may count for each item, without looking at digits."""
+    numbers = [attribute for attribute in attributes if _is_number(attribute)]
+    full = [attribute for attribute in numbers if not attribute.values.null_count]
     least = _added_up(attributes, _least_number_sizes)
-    undecided = [pc.subtract(_most_number_sizes(a.values), LEAST_NUMBER) for a in attributes if a.type == "N"]
-    return least, reduce(pc.add, (fill_null(lengths, 0) for lengths in undecided), least)
+    most = reduce(pc.add, (_undecided(a.values) for a in numbers if a.values.null_count), least)
+    if full:
+        undecided = pc.shift_right(_text_lengths([a.values for a in full]), 1)
+        most = pc.add(pc.add(most, undecided), (MORE_THAN_HALF - LEAST_NUMBER) * len(full))
+    return least, most
+
+
+def _undecided(numbers: AnyArray) -> AnyArray:
+    """Return how much larger than `LEAST_NUMBER` each number may be."""
+    undecided: AnyArray = fill_null(pc.subtract(_most_number_sizes(numbers), LEAST_NUMBER), 0)
+    return undecided
 
 
 def largest_size(attributes: Sequence[Attribute]) -> int:
@@ -50,6 +61,10 @@ def _added_up(attributes: Sequence[Attribute], number_lengths: Callable[[AnyArra
     return reduce(pc.add, [*others, _plain_lengths(plain)] if plain else others)
 
 
+def _is_number(attribute: Attribute) -> bool:
+    return attribute.type == "N" and attribute.sizes is None and len(attribute.values) > 0
+
+
 def _is_plain(attribute: Attribute) -> bool:
     """Return whether every item has the attribute, as text or bytes that are counted as they are."""
     values = attribute.values
@@ -57,10 +72,15 @@ def _is_plain(attribute: Attribute) -> bool:
 
 
 def _plain_lengths(attributes: Sequence[Attribute]) -> AnyArray:
-    """Return what plain attributes add to each item: one kernel a column, as where texts end is known already."""
-    ends = reduce(pc.add, (_ends(attribute.values) for attribute in attributes))  # where it wraps, the difference does
-    lengths = pc.cast(pc.subtract(ends[1:], ends[:-1]), pa.int64())
-    return pc.add(lengths, sum(len(attribute.name.encode()) for attribute in attributes))
+    """Return what plain attributes add to each item."""
+    names = sum(len(attribute.name.encode()) for attribute in attributes)
+    return pc.add(_text_lengths([attribute.values for attribute in attributes]), names)
+
+
+def _text_lengths(columns: Sequence[AnyArray]) -> AnyArray:
+    """Return the bytes of all texts of each row: one kernel a column, as where texts end is known already."""
+    ends = reduce(pc.add, map(_ends, columns))  # where it wraps, the difference does
+    return pc.cast(pc.subtract(ends[1:], ends[:-1]), pa.int64())
 
 
 def _ends(values: AnyArray) -> AnyArray:
@@ -70,8 +90,9 @@ def _ends(values: AnyArray) -> AnyArray:
 
 def _longest(attribute: Attribute) -> int:
     """Return an upper bound of what the attribute adds to any item."""
-    lengths = _value_lengths(attribute, _most_number_sizes)
-    return len(attribute.name.encode()) + max(1, pc.max(lengths).as_py() or 0)
+    longest: int = pc.max(_value_lengths(attribute, byte_lengths)).as_py() or 0
+    bound = longest // 2 + MORE_THAN_HALF if _is_number(attribute) else longest
+    return len(attribute.name.encode()) + max(1, bound)
 
 
 def _byte_lengths(attribute: Attribute, number_lengths: Callable[[AnyArray], AnyArray]) -> pa.Int64Array:
