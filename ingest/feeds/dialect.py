@@ -11,11 +11,15 @@ CharacterOrNone = Annotated[str, Meta(max_length=1)]
 class Csv(Struct, frozen=True, forbid_unknown_fields=True):
     """How the bytes of a feed's files become cells."""
 
-    delimiter: Annotated[OneCharacter, Meta(description='One character between cells, as ";" or "\\t"; longer delimiters are refused.')] = ","
+    delimiter: Annotated[
+        OneCharacter, Meta(description='One character between cells, as ";" or "\\t". Longer ones are refused.')
+    ] = ","
     quote: Annotated[
         CharacterOrNone, Meta(description='Encloses cells; doubled inside it means itself. "" = no quoting.')
     ] = '"'
-    escape: Annotated[CharacterOrNone, Meta(description='Takes the next character as it is, in and out of quotes. "" = no escaping.')] = ""
+    escape: Annotated[
+        CharacterOrNone, Meta(description='Takes the next character as it is, in and out of quotes. "" = no escaping.')
+    ] = ""
     header: Annotated[
         Literal["first", "none"] | Annotated[int, Meta(ge=1, le=10)] | tuple[str, ...],
         Meta(
@@ -32,22 +36,37 @@ class Csv(Struct, frozen=True, forbid_unknown_fields=True):
         str,
         Meta(max_length=20, description='Lines that begin so, where a record could, are not data. "" = none.'),
     ] = ""
-    encoding: Annotated[str, Meta(description="Any text encoding Python knows: utf-8 (with or without a byte order mark), utf-16, cp1252, ...")] = "utf-8"
+    encoding: Annotated[
+        str,
+        Meta(
+            description="Any text encoding Python knows: utf-8 (with or without a byte order mark), utf-16, cp1252, ..."
+        ),
+    ] = "utf-8"
     compression: Annotated[
         Literal["auto", "none", "gzip", "bz2", "zstd"],
         Meta(description="auto: recognised by the first bytes, whatever the file is called."),
     ] = "auto"
     max_expanded_bytes: Annotated[
-        int, Meta(ge=1, description="A compressed file that expands to more fails (bomb), before memory or disk suffer.")
+        int,
+        Meta(ge=1, description="A compressed file that expands to more fails (bomb), before memory or disk suffer."),
     ] = 200_000_000_000
     max_ratio: Annotated[
-        int, Meta(ge=1, description="So does one that expands to more than this many times its size, after the first 64 MiB.")
+        int,
+        Meta(
+            ge=1, description="So does one that expands to more than this many times its size, after the first 64 MiB."
+        ),
     ] = 200
     max_record_bytes: Annotated[
-        int, Meta(ge=1024, le=16 * 1024 * 1024, description="A longer record is rejected; a quote not closed within it costs its line.")
+        int,
+        Meta(
+            ge=1024,
+            le=16 * 1024 * 1024,
+            description="A longer record is rejected; a quote not closed within it costs its line.",
+        ),
     ] = 1024 * 1024
     null_values: Annotated[
-        tuple[str, ...], Meta(
+        tuple[str, ...],
+        Meta(
             description="Cells that mean 'no value'. Nothing else does: NA may be a surname. One that begins with the "
             "escape, as \\N, is compared with the cell as it stands in the file."
         ),
@@ -59,7 +78,7 @@ class Csv(Struct, frozen=True, forbid_unknown_fields=True):
         Literal["none", "mysql", "postgres"],
         Meta(
             description="What letters behind the escape mean. none: themselves; mysql: \\0 \\b \\n \\r \\t \\Z and "
-            "postgres: \\0 \\b \\f \\n \\r \\t \\v are control characters, as SELECT ... INTO OUTFILE and COPY write them."
+            "postgres: \\0 \\b \\f \\n \\r \\t \\v are control characters, as these databases write them."
         ),
     ] = "none"
     trim: Annotated[

@@ -1,4 +1,4 @@
-"""What `ingest top --once --json` prints. The keys are stable (docs/operations-plan-top.md)."""
+"""What `ingest top --once --json` prints. The keys are stable (docs/json.md)."""
 
 from typing import Any
 
@@ -23,7 +23,6 @@ def health_document(health: StackHealth) -> dict[str, Any]:
     return {
         "stack": health.stack,
         "at": iso(health.now_s),
-        "source": health.source,
         "window_s": measured.window_s,
         "recent_s": measured.recent_s,
         "lag": _lag(health),
@@ -43,7 +42,7 @@ def reject_share(health: StackHealth) -> float | None:
 def _lag(health: StackHealth) -> dict[str, Any]:
     measured, queue = health.measured, health.queue
     return {
-        "messages_visible": queue.visible,
+        "messages_waiting": queue.visible,
         "messages_in_flight": queue.in_flight,
         "messages_delayed": queue.delayed,
         "oldest_message_s": _rounded(measured.oldest_message_s),
