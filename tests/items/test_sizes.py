@@ -63,7 +63,7 @@ def test_bounds_enclose_the_sizes_of_items(
     least, most = (bound.to_pylist() for bound in size_bounds(attributes))
     sizes = item_sizes(attributes).to_pylist()
     assert all(low <= size <= high for low, size, high in zip(least, sizes, most, strict=True))
-    assert max(most) <= largest_size(attributes)
+    assert max(sizes) <= largest_size(attributes)
 
 
 @given(st.lists(st.tuples(st.integers(990, 1040), NUMBERS), min_size=1, max_size=20))
