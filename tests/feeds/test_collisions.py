@@ -1,15 +1,20 @@
 """Which key templates are warned of: those from which the columns cannot be read back."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from ingest.dynamodb.item_writer import NullWriter
 from ingest.feeds.collisions import key_warnings
 from ingest.feeds.column import Column
 from ingest.feeds.dialect import Csv
 from ingest.feeds.feed import Feed
 from ingest.feeds.parse import parse_feeds
+from ingest.worker.load import Load
+from tests.support.fakes import RecordingRejects, reading
 
+HERE = Path(__file__).parent
 NUMBER = Column("N")
 TIME = Column(timestamp=("iso",))
 
@@ -18,14 +23,16 @@ def warnings(template: str, sort_key: str | None = None, csv: Csv | None = None,
     return list(key_warnings(Feed("t/", "Tbl", template, sort_key, columns=columns, csv=csv or Csv()), "feeds.t"))
 
 
-def test_the_case_of_two_rows_that_share_a_key_is_warned_of() -> None:
-    """x#y,z and x,y#z both give K#x#y#z."""
-    toml = '[feeds.t]\nprefix = "t/"\ntable = "Tbl"\npartition_key = "K#{a}#{b}"\n'
-    assert list(key_warnings(parse_feeds(toml).feeds["t"], "feeds.t")) == [
+def test_two_rows_that_share_a_key_are_warned_of() -> None:
+    feed = parse_feeds((HERE / "template_keys_collide.toml").read_text()).feeds["t"]
+    assert list(key_warnings(feed, "feeds.t")) == [
         "`feeds.t.partition_key` = 'K#{a}#{b}': rows of different values can get one key, as values of 'a' and 'b' may "
         "contain what stands between the columns. Put something there that no value contains, or give a column a type "
         "that excludes it, as N."
     ]
+    data = (HERE / "template_keys_collide.csv").read_bytes()
+    row_counts = Load(feed=feed, writer=NullWriter(), rejects=RecordingRejects()).run(reading(data, 100))
+    assert (row_counts.rows_read, row_counts.rows_written, row_counts.rows_superseded) == (2, 1, 1)
 
 
 @pytest.mark.parametrize(
