@@ -20,7 +20,8 @@ class Csv(Struct, frozen=True, forbid_unknown_fields=True):
         Literal["first", "none"] | Annotated[int, Meta(ge=1, le=10)] | tuple[str, ...],
         Meta(
             description="first: column names are the first record; a number of header records: a column's name is what "
-            "they say of it, joined by blanks; none: column_1, column_2, ...; or a list of names."
+            "they say of it, joined by blanks; none: column_1, column_2, ...; or a list of names, for files without a "
+            "header: a first record that repeats them is not a row."
         ),
     ] = "first"
     skip_lines: Annotated[int, Meta(ge=0, description="Lines before the header that are not data.")] = 0

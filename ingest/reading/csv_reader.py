@@ -49,6 +49,8 @@ def open_csv(ranges: RangeReader, feed: Feed, block_bytes: int | None) -> CsvRea
     csv = file.charset.csv
     grammar = Grammar(csv)
     header, rest = read_header(file.beginning, csv, grammar)
+    if not header.columns:  # a file of no rows, and nothing else says what columns they would have
+        header = replace(header, columns=tuple(feed.needed_columns()))
     return CsvReader(file, feed.csv, grammar, header, rest, block_bytes=block_bytes)
 
 

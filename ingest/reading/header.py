@@ -1,7 +1,9 @@
-"""What surrounds the rows: BOM, preamble, header; footer. Decides the column names, or says why it cannot."""
+"""What stands before the rows: BOM, preamble, header. Decides the column names, or says why it cannot."""
 
 import io
-from collections.abc import Iterator
+import json
+import re
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
 from typing import Any
@@ -12,20 +14,27 @@ from pyarrow import csv as arrow_csv
 from ingest.errors import BadHeader, EmptyFile, NotCsv
 from ingest.feeds.dialect import Csv
 from ingest.reading.blocks import BLOCK_BYTES
-from ingest.reading.grammar import Grammar, count_lines, end_of_line, start_of_last_lines
+from ingest.reading.grammar import Grammar, count_lines, end_of_line
 
 MAX_COLUMNS = 30_000  # Arrow takes some 9 KB for each
 MAX_NAME = 200  # characters of a column's name that are repeated in an error
+_MAX_SETTING = 300  # characters of a setting to copy
 BOM = b"\xef\xbb\xbf"
 _FOREIGN_BOM = "ï»¿".encode()  # what the mark becomes when it is read as Latin-1, cp1252 and their like
-_NOT_CSV = (
-    (b"PK\x03\x04", "a ZIP archive or an Excel workbook; export it as CSV"),
-    (b"PAR1", "a Parquet file"),
-    (b"%PDF", "a PDF"),
-    (b"\xd0\xcf\x11\xe0", "an old Excel workbook; export it as CSV"),
-    (b"\xff\xfe", 'UTF-16 text; set encoding = "utf-16" in the feed'),
-    (b"\xfe\xff", 'UTF-16 text; set encoding = "utf-16" in the feed'),
+_UTF16_MARKS = (b"\xff\xfe", b"\xfe\xff")
+# Excel's own line, which says what separates the cells below it.
+_SEP_LINE = re.compile(rb"(\"?)sep=([^\r\n])\1[,;\t|]*(?:\r\n|\n|\r|\Z)", re.IGNORECASE)
+_LOOKED_AT_BYTES = 64 * 1024
+_TAG = rb"<[a-z_][\w:.-]*(?:\s[^<>]*)?>"
+_OTHER_TEXTS = (
+    (re.compile(rb"<!doctype\s+html|<html[\s>]", re.IGNORECASE), "an HTML page, perhaps of an error or a login"),
+    (re.compile(rb"<\?xml\s|<!--|%s\s*[\r\n]\s*<" % _TAG, re.IGNORECASE), "XML or HTML"),
+    (re.compile(rb"-----BEGIN PGP "), "a PGP message; decrypt it first"),
+    (re.compile(rb"version https://git-lfs\.github\.com/spec/"), "a Git LFS pointer; send the file it points to"),
 )
+_ONE_LINE_OF_XML = re.compile(rb"%s<" % _TAG, re.IGNORECASE)
+_JSON = "JSON; convert it to CSV"
+_JSON_BEGINNING = re.compile(r'[\[{]\s*\Z|(?:\[\s*)?\{\s*"(?:[^"\\]|\\.)*"\s*:')
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,26 +70,55 @@ def read_header(portions: Iterator[bytes], csv: Csv, grammar: Grammar) -> tuple[
 
 
 def _find_header(data: bytes, csv: Csv, grammar: Grammar, *, at_end: bool) -> Header | None:
-    refuse_other_formats(data, csv)
+    refuse_utf16_and_foreign_marks(data, csv)
     start = len(BOM) if data.startswith(BOM) else 0
     for _ in range(csv.skip_lines):
         start = end_of_line(data, start, len(data), at_end=at_end)
         if not start:
-            return None
+            return _without_rows(data, csv) if at_end else None
+    at_end_or_too_long = at_end or len(data) > BLOCK_BYTES
+    if _is_undecided(data[start : start + _LOOKED_AT_BYTES]) and not at_end_or_too_long:
+        return None
+    refuse_other_text(data[start : start + _LOOKED_AT_BYTES], csv)
+    start = start if csv.skip_lines else end_of_sep_line(data, start, csv)
     if isinstance(csv.header, tuple):
-        return _given(csv.header, data, start, grammar, at_end=at_end)
+        return _given(csv, data, start, grammar, at_end=at_end)
     records, end = _first_records(data, start, csv.header if isinstance(csv.header, int) else 1, grammar, at_end=at_end)
     if not records:
-        return None
+        return _without_rows(data, csv) if at_end else None
     if csv.header == "none":
         return Header(csv.names or _numbered(len(_cells(records[0], csv))), data[:start], count_lines(data[:start]))
     return Header(csv.names or _unique(_joined(records, csv)), data[:end], count_lines(data[:end]))
 
 
-def _given(names: tuple[str, ...], data: bytes, start: int, grammar: Grammar, *, at_end: bool) -> Header | None:
-    """Return the header of a file whose names the feed knows; a file without any record is empty all the same."""
-    records, _ = _first_records(data, start, 1, grammar, at_end=at_end)
-    return Header(names, data[:start], count_lines(data[:start])) if records else None
+def _without_rows(data: bytes, csv: Csv) -> Header | None:
+    """Return the header of a whole file without any record, if its feed expects none there: a file of no rows.
+
+    Where nothing says how many columns there would be, it has no columns.
+    """
+    if csv.header == "none":
+        return Header(csv.names, data, count_lines(data))
+    return Header(csv.header, data, count_lines(data)) if isinstance(csv.header, tuple) else None
+
+
+def _given(csv: Csv, data: bytes, start: int, grammar: Grammar, *, at_end: bool) -> Header | None:
+    """Return the header of a file whose names the feed knows. A first record that repeats them is not a row."""
+    assert isinstance(csv.header, tuple)
+    records, end = _first_records(data, start, 1, grammar, at_end=at_end)
+    if not records:
+        return _without_rows(data, csv) if at_end else None
+    before_rows = data[:end] if _repeats(csv.header, records[0], csv) else data[:start]
+    return Header(csv.header, before_rows, count_lines(before_rows))
+
+
+def _repeats(names: tuple[str, ...], record: bytes, csv: Csv) -> bool:
+    """Return whether a record is a header of these names; where they fill gaps of it, most of it."""
+    try:
+        cells = _cells(record, csv)
+    except NotCsv:
+        return False
+    same = sum(cell == name for cell, name in zip(cells, names, strict=False))
+    return len(cells) <= len(names) and same * 2 > len(names) and same == sum(map(bool, cells))
 
 
 def _first_records(data: bytes, start: int, count: int, grammar: Grammar, *, at_end: bool) -> tuple[list[bytes], int]:
@@ -141,45 +179,119 @@ def _unique(names: tuple[str, ...]) -> tuple[str, ...]:
     seen: set[str] = set()
     for position, name in enumerate(names, start=1):
         if not name:
-            raise BadHeader(f"Column {position} of the header has no name; name it in the file or give a header list.")
+            raise BadHeader(
+                f"Column {position} of the header has no name; name it in the file or set {_with_all_names(names)}."
+            )
         if name in seen:
             raise BadHeader(
-                f"The header names {name[:MAX_NAME]!r} twice; rename one in the file or give a header list."
+                f"The header names {name[:MAX_NAME]!r} twice; rename one in the file or set {_with_all_names(names)}."
             )
         seen.add(name)
     return names
+
+
+def _with_all_names(names: tuple[str, ...]) -> str:
+    """Return the setting that stands in for a header, ready to be copied where it is short enough."""
+    setting = f"names = {json.dumps(usable_names(names), ensure_ascii=False)}"
+    where = "in the feed's csv section, which stands in for the header"
+    return f"{setting if len(setting) <= _MAX_SETTING else 'names (one for each column)'} {where}"
+
+
+def usable_names(names: Sequence[str]) -> list[str]:
+    """Return names, each once and none empty, as near to the given ones as that allows.
+
+    >>> usable_names(["a", "", "a", "a_2"])
+    ['a', 'column_2', 'a_3', 'a_2']
+    """
+    taken = set(names)
+    used: set[str] = set()
+    usable = []
+    for position, name in enumerate(names, start=1):
+        unique = name if name and name not in used else _fresh(name, position, taken)
+        used.add(unique)
+        taken.add(unique)
+        usable.append(unique)
+    return usable
+
+
+def _fresh(name: str, position: int, taken: set[str]) -> str:
+    """Return a name that is not taken: it contains the position, which no other column shares."""
+    fresh = f"{name}_{position}" if name else f"column_{position}"
+    while fresh in taken:
+        fresh += "_"
+    return fresh
 
 
 def _numbered(count: int) -> tuple[str, ...]:
     return tuple(f"column_{n}" for n in range(1, count + 1))
 
 
-def refuse_other_formats(data: bytes, csv: Csv) -> None:
-    """Say what a file is that is plainly not text in the feed's encoding.
+def refuse_utf16_and_foreign_marks(data: bytes, csv: Csv) -> None:
+    """Say which encoding a file is in that begins with the mark of another one than its feed's.
 
     Raises:
-        NotCsv: it begins like another format, or with the mark of UTF-8 where the feed expects something else.
+        NotCsv: it begins with the mark of UTF-16, or with that of UTF-8 where the feed expects something else.
     """
-    for magic, what in _NOT_CSV:
-        if data.startswith(magic):
-            raise NotCsv(f"This is not CSV: it begins like {what}.")
+    if data.startswith(_UTF16_MARKS):
+        raise NotCsv('This is not CSV: it begins like UTF-16 text; set encoding = "utf-16" in the feed.')
     if data.startswith(_FOREIGN_BOM) and csv.encoding != "utf-8":
         raise NotCsv(f'This is UTF-8 text, by its byte order mark, and not {csv.encoding}; set encoding = "utf-8".')
 
 
-def without_footer(portions: Iterator[bytes], line_count: int) -> Iterator[bytes]:
-    """Yield all but the last physical lines. No more than these is held back.
+def end_of_sep_line(data: bytes, start: int, csv: Csv) -> int:
+    """Return where Excel's line `sep=;` ends if it stands at `start`, else `start`.
 
-    >>> b"".join(without_footer(iter([b"a\\n1\\nTo", b"tal: 1\\n"]), 1))
-    b'a\\n1\\n'
+    Raises:
+        BadHeader: it names another delimiter than the feed.
     """
-    if not line_count:
-        yield from portions
-        return
-    held = b""
-    for portion in portions:
-        held += portion
-        start = start_of_last_lines(held, line_count)
-        if start:
-            yield held[:start]
-            held = held[start:]
+    match = _SEP_LINE.match(data, start)
+    if match and match[2] != csv.delimiter.encode():
+        raise BadHeader(
+            f"The file's first line says that its delimiter is {match[2].decode('utf-8', 'replace')!r}, and the feed's "
+            f"is {csv.delimiter!r}; set `delimiter`, or skip_lines = 1 if the line is wrong."
+        )
+    return match.end() if match else start
+
+
+def sep_line(text: bytes) -> re.Match[bytes] | None:
+    """Return Excel's line `sep=;` at the beginning of a text; its second group is the delimiter."""
+    return _SEP_LINE.match(text)
+
+
+def _is_undecided(text: bytes) -> bool:
+    """Return whether more of a file decides what it is: all of its first line, or more if it begins like XML or JSON.
+
+    So it is the same in any portions.
+    """
+    bare = text.lstrip()
+    may_be_other = bare.startswith((b"<", b"{", b"["))
+    return len(text) < _LOOKED_AT_BYTES and (may_be_other or not end_of_line(bare, 0, len(bare), at_end=False))
+
+
+def refuse_other_text(text: bytes, csv: Csv) -> None:
+    """Say what kind of text a file is that is plainly not rows of cells, whether it has a header or not.
+
+    Raises:
+        NotCsv: its beginning shows that it is HTML, XML, JSON, JSON Lines, a PGP message or a pointer of Git LFS.
+    """
+    text = text.removeprefix(BOM).lstrip()
+    what = next((what for pattern, what in _OTHER_TEXTS if pattern.match(text)), "") or _json(text)
+    line = text[: end_of_line(text, 0, len(text), at_end=True) or len(text)]
+    if _ONE_LINE_OF_XML.match(line) and csv.delimiter.encode() not in line:
+        what = "XML or HTML"
+    if what:
+        raise NotCsv(f"This is not CSV: it looks like {what}.")
+
+
+def _json(text: bytes) -> str:
+    """Return which JSON a text is, if it is: a cell may be JSON, too, if a delimiter or nothing follows it."""
+    line = text[: end_of_line(text, 0, len(text), at_end=True) or len(text)].decode("utf-8", "replace").strip()
+    if not line.startswith(("{", "[")):
+        return ""
+    try:
+        value, end = json.JSONDecoder().raw_decode(line)
+    except (ValueError, RecursionError):
+        return _JSON if _JSON_BEGINNING.match(line) else ""
+    if line[end:]:
+        return ""
+    return "JSON Lines (one object a line); convert it to CSV" if isinstance(value, dict) else _JSON

@@ -12,8 +12,7 @@ from ingest.feeds.dialect import Csv
 from ingest.reading.blocks import BLOCK_BYTES, BadRecord, Block, BlockSplitter, Chunk, Position, RawRecord
 from ingest.reading.compression import RangeReader, decode, find_codec, first_bytes
 from ingest.reading.encoding import Charset
-from ingest.reading.grammar import Grammar, count_lines
-from ingest.reading.header import without_footer
+from ingest.reading.grammar import Grammar, count_lines, start_of_last_lines
 from ingest.reading.rows import Rows
 from ingest.reading.segments import Segment, plan, whole_records
 
@@ -153,3 +152,21 @@ def _skip(text: Iterator[bytes], count: int) -> Iterator[bytes]:
         count -= len(portion)
     if count:
         raise ServiceFault("The file ends before the place it was read to: it was read another way before.")
+
+
+def without_footer(portions: Iterator[bytes], line_count: int) -> Iterator[bytes]:
+    """Yield all but the last physical lines. No more than these is held back.
+
+    >>> b"".join(without_footer(iter([b"a\\n1\\nTo", b"tal: 1\\n"]), 1))
+    b'a\\n1\\n'
+    """
+    if not line_count:
+        yield from portions
+        return
+    held = b""
+    for portion in portions:
+        held += portion
+        start = start_of_last_lines(held, line_count)
+        if start:
+            yield held[:start]
+            held = held[start:]

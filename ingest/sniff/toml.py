@@ -8,8 +8,8 @@ from ingest.feeds.dialect import Csv
 from ingest.feeds.feed import Feed
 from ingest.sniff.candidate_keys import Key
 from ingest.sniff.columns import Finding
+from ingest.sniff.encoding import is_guess
 from ingest.sniff.proposal import Proposal
-from ingest.sniff.sample import GUESSED
 
 Remarks = Mapping[str, Sequence[str]]  # "" for the section, else a field: "csv.encoding", "columns.NAME"
 _LINE = 120
@@ -153,7 +153,7 @@ def _on_strings(findings: list[Finding]) -> Iterator[str]:
 
 def _on_dialect(feed: Feed) -> dict[str, list[str]]:
     found: dict[str, list[str]] = {}
-    if feed.csv.encoding in GUESSED:
+    if is_guess(feed.csv.encoding):
         found["csv.encoding"] = ["A guess: the file is not valid UTF-8 and has no byte order mark."]
     if feed.csv.skip_lines:
         found["csv.skip_lines"] = [
