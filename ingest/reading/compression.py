@@ -73,17 +73,19 @@ def find_codec(first_bytes: bytes) -> str | None:
     return next((codec for magic, codec in _MAGIC if magic.match(first_bytes)), None)
 
 
-def first_bytes(portions: Iterator[bytes], count: int = _LONGEST_MAGIC) -> bytes:
-    """Return portions joined until they have this many bytes: by default enough to show how a file is compressed."""
+def first_bytes(portions: Iterator[bytes]) -> bytes:
+    """Return portions joined until they are long enough to show the magic bytes of a compressed file."""
     first = b""
-    while len(first) < count and (portion := next(portions, None)) is not None:
+    while len(first) < _LONGEST_MAGIC and (portion := next(portions, None)) is not None:
         first += portion
     return first
 
 
 def _refuse_other_files(portions: Iterator[bytes]) -> Iterator[bytes]:
     """Pass a file's expanded bytes on, unless they begin like those of another kind of file."""
-    first = first_bytes(portions, _TAR_MAGIC_AT + 5)
+    first = first_bytes(portions)
+    while len(first) < _TAR_MAGIC_AT + 5 and b"\n" not in first and (portion := next(portions, None)) is not None:
+        first += portion
     for magic, what in _OTHER_FILES:
         if magic.match(first):
             raise NotCsv(f"This is not CSV: it begins like {what}.")
