@@ -11,11 +11,31 @@ CharacterOrNone = Annotated[str, Meta(max_length=1)]
 class Csv(Struct, frozen=True, forbid_unknown_fields=True):
     """How the bytes of a feed's files become cells."""
 
-    delimiter: Annotated[OneCharacter, Meta(description='One character between cells, as ";" or "\\t"; longer delimiters are refused.')] = ","
+    delimiter: Annotated[
+        OneCharacter, Meta(description='One character between cells, as ";" or "\\t"; longer delimiters are refused.')
+    ] = ","
     quote: Annotated[
         CharacterOrNone, Meta(description='Encloses cells; doubled inside it means itself. "" = no quoting.')
     ] = '"'
-    escape: Annotated[CharacterOrNone, Meta(description='Takes the next character as it is, in and out of quotes. "" = no escaping.')] = ""
+    escape: Annotated[
+        CharacterOrNone, Meta(description='Takes the next character as it is, in and out of quotes. "" = no escaping.')
+    ] = ""
+    quoting: Annotated[
+        Literal["strict", "lenient"],
+        Meta(
+            description="strict: behind a closing quote stands a delimiter, a line end or the end of the file; all "
+            "else is a reject (bad_quote), and so is a cell that holds what look like rows (swallowed_rows); lenient: "
+            "what stands behind a closing quote belongs to the cell, and a quote that is not closed within "
+            "max_record_bytes is an ordinary character."
+        ),
+    ] = "strict"
+    blanks_around_quotes: Annotated[
+        bool,
+        Meta(
+            description="true: spaces and tabs between a delimiter and a quote are left out, so that a quote behind "
+            'them opens a cell, as in 1, "Smith, Ann", 3. trim does so, too.'
+        ),
+    ] = False
     header: Annotated[
         Literal["first", "none"] | Annotated[int, Meta(ge=1, le=10)] | tuple[str, ...],
         Meta(
@@ -33,19 +53,33 @@ class Csv(Struct, frozen=True, forbid_unknown_fields=True):
         str,
         Meta(max_length=20, description='Lines that begin so, where a record could, are not data. "" = none.'),
     ] = ""
-    encoding: Annotated[str, Meta(description="Any text encoding Python knows: utf-8 (with or without a byte order mark), utf-16, cp1252, ...")] = "utf-8"
+    encoding: Annotated[
+        str,
+        Meta(
+            description="Any text encoding Python knows: utf-8 (with or without a byte order mark), utf-16, cp1252, ..."
+        ),
+    ] = "utf-8"
     compression: Annotated[
         Literal["auto", "none", "gzip", "bz2", "zstd"],
         Meta(description="auto: recognised by the first bytes, whatever the file is called."),
     ] = "auto"
     max_expanded_bytes: Annotated[
-        int, Meta(ge=1, description="A compressed file that expands to more fails (bomb), before memory or disk suffer.")
+        int,
+        Meta(ge=1, description="A compressed file that expands to more fails (bomb), before memory or disk suffer."),
     ] = 200_000_000_000
     max_ratio: Annotated[
-        int, Meta(ge=1, description="So does one that expands to more than this many times its size, after the first 64 MiB.")
+        int,
+        Meta(
+            ge=1, description="So does one that expands to more than this many times its size, after the first 64 MiB."
+        ),
     ] = 200
     max_record_bytes: Annotated[
-        int, Meta(ge=1024, le=16 * 1024 * 1024, description="A longer record is rejected; a quote not closed within it costs its line.")
+        int,
+        Meta(
+            ge=1024,
+            le=16 * 1024 * 1024,
+            description="A longer record is rejected; a quote that is not closed within it costs its line.",
+        ),
     ] = 1024 * 1024
     null_values: Annotated[
         tuple[str, ...], Meta(description="Cells that mean 'no value'. Nothing else does: NA may be a surname.")
@@ -72,6 +106,13 @@ class Csv(Struct, frozen=True, forbid_unknown_fields=True):
         Literal["keep", "drop", "refuse"],
         Meta(description="Columns of the file that the feed does not list: keep as strings, drop, or fail the file."),
     ] = "keep"
+
+    @property
+    def blanks(self) -> str:
+        """The blanks that may stand around a quoted cell and are no part of it."""
+        if not self.quote or not (self.trim or self.blanks_around_quotes):
+            return ""
+        return "".join(blank for blank in " \t" if blank not in (self.delimiter, self.quote, self.escape))
 
     def translated(self, characters: dict[int, str]) -> "Csv":
         """Return the dialect for files in which these characters were replaced by others."""

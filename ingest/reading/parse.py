@@ -1,5 +1,6 @@
 """A block of CSV -> rows of text by `pyarrow.csv`, without the surprises it has for single blocks of a file."""
 
+import re
 import struct
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,10 +13,12 @@ from pyarrow import csv as arrow_csv
 from ingest.contract import Reason
 from ingest.errors import NotCsv
 from ingest.feeds.dialect import Csv
-from ingest.reading.grammar import Grammar
+from ingest.reading.grammar import Grammar, count_lines
 from ingest.reading.header import BOM, parse_options
 from ingest.reading.rows import Fault, Rows
 
+NEARLY_ALL = 0.9  # of the lines in a cell are rows: then it swallowed them
+_LINE_END = re.compile(r"\r\n|\n|\r")
 MANY = 20  # unreadable records are not an accident any more
 
 
@@ -30,23 +33,27 @@ class Layout:
 
 @dataclass(frozen=True, slots=True)
 class Ragged:
-    """A record with another number of cells than there are columns, by its place among the parsed records."""
+    """A record with another number of cells than there are columns, by its place among the parsed records.
+
+    `swallowed` is how many of its lines look like rows.
+    """
 
     place: int
     cells: int
+    swallowed: int
 
 
-def parse_rows(data: bytes, layout: Layout) -> Rows:
+def parse_rows(data: bytes, layout: Layout, *, has_open_quote: bool = False) -> Rows:
     """Return the rows of a block of whole records.
 
-    Records with invalid UTF-8 are faults, and so are records with another number of cells than there are columns,
-    unless the feed pads or trims them.
+    Faults are records with text behind a closing quote, with cells that swallowed rows, or with invalid UTF-8, and
+    records with another number of cells than there are columns, unless the feed pads or trims them. `has_open_quote`:
+    the block is one record, whose quote that is never closed is an ordinary character.
     """
-    data = layout.grammar.without_comments(data)
-    if is_utf8(data):
-        return _parse(data, None, layout)
-    good, kept, faults = _without_bad_encoding(data, layout)
-    rows = _parse(good, kept, layout)
+    good, kept, faults = _readable(data, layout)
+    if has_open_quote:
+        good = layout.grammar.with_literal_quote(good)
+    rows = _without_swallowed(_parse(layout.grammar.without_blanks(good), kept, layout), good, layout)
     return Rows(rows.table, rows.records, sorted(faults + rows.faults, key=lambda fault: fault.record))
 
 
@@ -69,7 +76,7 @@ def _parse(data: bytes, records: list[int] | None, layout: Layout) -> Rows:
     ragged: list[Ragged] = []
 
     def remember(row: arrow_csv.InvalidRow) -> str:
-        ragged.append(Ragged(cast(int, row.number) - 1, row.actual_columns))
+        ragged.append(Ragged(cast(int, row.number) - 1, row.actual_columns, _swallowed_rows(row.text or "", layout)))
         return "skip"
 
     table = read_cells(data, layout.columns, layout.csv, remember)
@@ -77,7 +84,7 @@ def _parse(data: bytes, records: list[int] | None, layout: Layout) -> Rows:
         return Rows(table, records, [])
     numbers = range(table.num_rows + len(ragged)) if records is None else records
     fixed = [r for r in ragged if _can_be_resized(r, layout)]
-    faults = [_ragged_fault(numbers[r.place], r.cells, layout) for r in ragged if not _can_be_resized(r, layout)]
+    faults = [_ragged_fault(numbers[r.place], r, layout) for r in ragged if not _can_be_resized(r, layout)]
     not_straight = {r.place for r in ragged}
     straight = [place for place in range(len(numbers)) if place not in not_straight]
     if fixed:
@@ -108,19 +115,85 @@ def _resized(record: bytes, cells: int, layout: Layout) -> pa.Table:
     return pa.table(arrays, names=list(layout.columns))
 
 
-def _ragged_fault(record: int, cells: int, layout: Layout) -> Fault:
-    message = f"the record has {cells} cell(s), the header has {len(layout.columns)}"
+def _ragged_fault(record: int, ragged: Ragged, layout: Layout) -> Fault:
+    if ragged.swallowed:
+        return _swallowed_fault(record, ragged.swallowed, None)
+    message = f"the record has {ragged.cells} cell(s), the header has {len(layout.columns)}"
     return Fault(record, Reason.RAGGED_ROW, message)
 
 
-def _without_bad_encoding(data: bytes, layout: Layout) -> tuple[bytes, list[int], list[Fault]]:
-    """Return the readable records, their numbers in the block, and a fault for each of the others."""
-    records = [data[span.start : span.end] for span in layout.grammar.spans(data)]
-    kept = [number for number, record in enumerate(records) if is_utf8(record)]
-    message = f"the record holds bytes that are not valid {layout.csv.encoding} text"
-    lost = sorted(set(range(len(records))) - set(kept))
-    faults = [Fault(number, Reason.BAD_ENCODING, message) for number in lost]
-    return b"".join(records[number] for number in kept), kept, faults
+def _without_swallowed(rows: Rows, data: bytes, layout: Layout) -> Rows:
+    """Return rows without those that have a cell which holds other rows: these are faults.
+
+    The quote that opens such a cell has most likely lost its partner, and another one closed it where a cell may end.
+    """
+    if not layout.grammar.needs_what_follows(data) or count_lines(data) <= rows.record_count:
+        return rows  # no cell has line ends in it
+    found: dict[int, Fault] = {}
+    for name, column in zip(rows.columns, rows.table.columns, strict=True):
+        for row in _rows_with_lines(column, data, layout):
+            swallowed = _swallowed_rows(column[row].as_py(), layout)
+            if swallowed:
+                found.setdefault(row, _swallowed_fault(rows.record_of(row), swallowed, name))
+    if not found:
+        return rows
+    kept = [row for row in range(rows.table.num_rows) if row not in found]
+    return Rows(
+        rows.table.take(kept).combine_chunks(), [rows.record_of(row) for row in kept], [*rows.faults, *found.values()]
+    )
+
+
+def _rows_with_lines(column: "pa.ChunkedArray[Any]", data: bytes, layout: Layout) -> list[int]:
+    """Return the rows in which a column has enough line ends and delimiters for two lines inside that are rows."""
+    line_ends = pc.count_substring(column, "\n")
+    if b"\r" in data:
+        line_ends = pc.add(line_ends, pc.count_substring(column, "\r"))
+    if (pc.max(line_ends).as_py() or 0) < 3:
+        return []
+    delimiters = pc.count_substring(column, layout.csv.delimiter)
+    enough = pc.greater_equal(delimiters, 2 * (len(layout.columns) - 1))
+    rows: list[int] = pc.indices_nonzero(pc.and_(pc.greater_equal(line_ends, 3), enough)).to_pylist()
+    return rows
+
+
+def _swallowed_rows(text: str, layout: Layout) -> int:
+    """Return how many lines inside a text have a cell for each column, if there are two or more and nearly all have."""
+    if len(layout.columns) < 2 or not layout.grammar.is_strict:
+        return 0
+    inside = [line for line in _LINE_END.split(text)[1:-1] if line]
+    rows = sum(line.count(layout.csv.delimiter) == len(layout.columns) - 1 for line in inside)
+    return rows if len(inside) >= 2 and rows >= NEARLY_ALL * len(inside) else 0
+
+
+def _swallowed_fault(record: int, swallowed: int, column: str | None) -> Fault:
+    message = (
+        f"a quoted cell holds {swallowed} lines that have as many cells as the header: most likely a quote is missing "
+        'or stands too much; fix it, or set quoting = "lenient" if the cell is meant'
+    )
+    return Fault(record, Reason.SWALLOWED_ROWS, message, column)
+
+
+def _readable(data: bytes, layout: Layout) -> tuple[bytes, list[int] | None, list[Fault]]:
+    """Return the readable records, their numbers in the block if these are not 0, 1, 2, ..., and the others' faults."""
+    grammar = layout.grammar
+    if not grammar.has_comments(data) and grammar.quotes.is_sound(data) and is_utf8(data):
+        return data, None, []
+    records = [data[span.start : span.end] for span in grammar.spans(data)]
+    faults = [fault for number, record in enumerate(records) if (fault := _fault(number, record, layout))]
+    lost = {fault.record for fault in faults}
+    kept = [number for number in range(len(records)) if number not in lost]
+    return b"".join(records[number] for number in kept), kept if faults else None, faults
+
+
+def _fault(number: int, record: bytes, layout: Layout) -> Fault | None:
+    """Return why a record cannot be parsed, if it cannot."""
+    quote = layout.grammar.quotes.fault(record)
+    if quote:
+        column = layout.columns[quote.cell] if quote.cell < len(layout.columns) else None
+        return Fault(number, Reason.BAD_QUOTE, quote.message, column)
+    if is_utf8(record):
+        return None
+    return Fault(number, Reason.BAD_ENCODING, f"the record holds bytes that are not valid {layout.csv.encoding} text")
 
 
 def read_cells(

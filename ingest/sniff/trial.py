@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import cast
 
 import pyarrow as pa
+from msgspec import structs
 from pyarrow import csv as arrow_csv
 
 from ingest.feeds.dialect import Csv
@@ -56,14 +57,14 @@ def first_lines(text: bytes) -> bytes:
 
 def try_dialect(window: bytes, csv: Csv) -> Trial | None:
     """Return what a dialect makes of a window; None if there is not one whole record."""
-    grammar = Grammar(csv)
+    grammar = Grammar(structs.replace(csv, quoting="lenient"))  # records as the parser sees them
     end = len(window) if grammar.is_whole(window, 0) else grammar.end_of_last_record(window, 0, len(window))
     spans = list(grammar.spans(window[:end]))
     if not spans:
         return None
     counts = _cell_counts(b"".join(window[span.start : span.end] for span in spans), csv, len(spans))
     width = _usual_width(counts)
-    filled = len(_FILLED_LINE.findall(grammar.without_comments(window)))
+    filled = len(_FILLED_LINE.findall(b"".join(window[span.start : span.end] for span in grammar.spans(window))))
     heights = [count_lines(window[span.start : span.end].rstrip(b"\r\n")) + 1 for span in spans]
     before = sum(heights[: counts.index(width)])
     fitting = sum(height for height, count in zip(heights, counts, strict=True) if count == width)
@@ -103,7 +104,8 @@ def read_grid(trial: Trial, records: list[int]) -> list[list[str]]:
         return []
     width = trial.counts[records[0]]
     data = b"".join(map(trial.record, records))
-    csv = Csv(delimiter=trial.csv.delimiter, quote=trial.csv.quote, escape=trial.csv.escape, null_values=())
+    marks = {name: getattr(trial.csv, name) for name in ("delimiter", "quote", "escape")}
+    csv = Csv(**marks, quoting="lenient", null_values=())
     table = parse_rows(data, Layout(tuple(map(str, range(width))), csv, Grammar(csv))).table
     columns = [column.to_pylist() for column in table.columns]
     return [list(row) for row in zip(*columns, strict=True)]

@@ -1,0 +1,176 @@
+"""Strict quoting: does text stand behind a closing quote somewhere in a block, and what is wrong with such a record.
+
+Nearly all blocks are sound, and that must be cheap to see. A pattern that jumps from quote to quote does it where there
+are few. Else bitmaps do: Arrow marks the quotes and the separators, one bit a byte, and additions of Python's integers
+carry "a quote is open" from each quote that may open a cell to the next that may close one, over all bytes between.
+They may doubt a sound block, but pass no faulty one; what they doubt is read by the exact pattern.
+"""
+
+import re
+from dataclasses import dataclass
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from ingest.feeds.dialect import Csv
+from ingest.reading.patterns import LAST_END, cell_patterns
+
+SAMPLE_BYTES = 64 * 1024
+FEW = 100  # bytes or more to a quote: the pattern that jumps is faster
+SLICE_BYTES = 512 * 1024  # the allocator keeps integers of 64 KiB, where it gives larger ones back each time
+
+
+@dataclass(frozen=True, slots=True)
+class BadQuote:
+    """What is wrong with a record, as one sentence, and with which of its cells, from 0."""
+
+    cell: int
+    message: str
+
+
+class QuoteCheck:
+    """Checks records of one dialect; with lenient quoting all are sound."""
+
+    def __init__(self, csv: Csv, *, slice_bytes: int = SLICE_BYTES) -> None:
+        self._is_strict = bool(csv.quote) and csv.quoting == "strict"
+        self._quote, self._escape = csv.quote.encode(), csv.escape.encode()
+        self._has_blanks = bool(csv.blanks)
+        cells = cell_patterns(csv)
+        self._cell = re.compile(cells.good + cells.delimiter)
+        self._quoted = re.compile(b"%s%s%s" % (cells.blanks, cells.quoted, cells.blanks))
+        self._record = re.compile(rb"%s(?:%s%s)*+%s" % (cells.good, cells.delimiter, cells.good, LAST_END))
+        self._records = re.compile(rb"(?:%s[\r\n%s])*+(?:%s\Z)?+" % (cells.good, cells.delimiter, cells.good))
+        self._sparse = _sparse_pattern(csv)
+        self._bits = QuoteBits(csv, slice_bytes=slice_bytes)
+
+    def is_sound(self, data: bytes) -> bool:
+        """Return whether each quoted cell of a block ends at a delimiter, at a line end or with the block.
+
+        >>> QuoteCheck(Csv()).is_sound(b'1,"a"\\n'), QuoteCheck(Csv()).is_sound(b'1,"a"b\\n')
+        (True, False)
+        """
+        if not self._is_strict or self._quote not in data:
+            return True
+        has_escapes = bool(self._escape) and self._escape in data
+        few = data.count(self._quote, 0, SAMPLE_BYTES) * FEW < min(len(data), SAMPLE_BYTES)
+        if few and not has_escapes and not self._has_blanks and self._sparse.match(data):
+            return True
+        if not self._has_blanks and self._bits.are_sound(data, has_escapes=has_escapes):
+            return True
+        match = self._records.match(data)
+        return match is not None and match.end() == len(data)
+
+    def fault(self, record: bytes) -> BadQuote | None:
+        """Return what is wrong with a record of a block, or with the line that is left of it; None if it is sound."""
+        if not self._is_strict or self._quote not in record or self._record.fullmatch(record):
+            return None
+        at = cell = 0
+        while match := self._cell.match(record, at):
+            at, cell = match.end(), cell + 1
+        closed = self._quoted.match(record, at)
+        if closed is None:
+            return BadQuote(
+                cell,
+                "a quote opens in this line and closes lines below, where text follows it and no cell ends: "
+                'close it in its cell, or set quoting = "lenient"',
+            )
+        behind = record[closed.end() : closed.end() + 4].decode("utf-8", "replace")[0]
+        return BadQuote(
+            cell,
+            f"a quote closes before the end of the cell: behind it stands {behind!r}, not a delimiter or a line end; "
+            'double quotes inside a cell, or set quoting = "lenient"',
+        )
+
+
+def _sparse_pattern(csv: Csv) -> re.Pattern[bytes]:
+    """Return a pattern for a block in which each quote opens a cell, closes one at its end, or is doubled in one."""
+    delimiter, quote = re.escape(csv.delimiter.encode()), re.escape(csv.quote.encode() or b"\0")
+    stop, text = rb"\r\n" + delimiter, rb"[^%s]*+" % quote
+    quoted = rb"%s%s(?:%s%s%s)*+%s" % (quote, text, quote, quote, text, quote)
+    return re.compile(rb"(?:%s(?<![^%s])%s(?![^%s]))*+%s\Z" % (text, stop, quoted, stop, text))
+
+
+class QuoteBits:
+    """The same question for bitmaps: bit n stands for byte n. They pass no faulty block."""
+
+    def __init__(self, csv: Csv, *, slice_bytes: int) -> None:
+        self._delimiter, self._quote, self._escape = (m.encode() for m in (csv.delimiter, csv.quote, csv.escape))
+        self._slice_bytes = slice_bytes
+
+    def are_sound(self, data: bytes, *, has_escapes: bool) -> bool:
+        """Return whether a block is beyond suspicion. `has_escapes`: the escape character occurs in it."""
+        at, is_open = 0, 0
+        while at < len(data):
+            end = len(data) if has_escapes else self._end_of_slice(data, at)
+            is_sound, is_open = self._slice(data[at:end], is_open)
+            if not is_sound:
+                return False
+            at = end
+        return not is_open
+
+    def _end_of_slice(self, data: bytes, at: int) -> int:
+        """Return a place behind a line feed, where no run of quotes is cut and a cell may begin."""
+        limit = at + self._slice_bytes
+        return (data.rfind(b"\n", at, limit) + 1 if limit < len(data) else 0) or len(data)
+
+    def _slice(self, data: bytes, is_open: int) -> tuple[bool, int]:
+        """Return whether a slice is sound, where `is_open` (0 or 1) quotes are open before it, and how many behind it.
+
+        The bit behind a run of quotes stands for it: a run of odd length opens a cell or closes one. What opens has a
+        separator on its left only, what closes on its right; with both, it opens where no quote is open. `outside` has
+        the bits where none is: openings are added to it, and each addition carries through the ones up to the next
+        zero, which is where a quote may close.
+        """
+        quotes, separators = self._maps(data)
+        odd, at_start = _runs(quotes, separators, len(data))
+        begins, closes = at_start & odd, odd & separators
+        either = begins & closes
+        opens = begins ^ either
+        amid = odd ^ opens ^ closes
+        closed_at_once = _without(at_start ^ begins, separators)
+        everywhere = (1 << (len(data) + 1)) - 1
+        outside = (everywhere ^ closes) + opens + is_open
+        if late := _without(either, outside):  # cells that begin with a separator
+            opens, closes, either = opens | late, closes ^ late, either ^ late
+            outside = (everywhere ^ closes) + opens + is_open
+        wrong = (opens | closed_at_once) & outside | _without(amid | either, outside)
+        return not wrong, outside >> (len(data) + 1)
+
+    def _maps(self, data: bytes) -> tuple[int, int]:
+        """Return where quotes stand, and delimiters, line ends and the end; without those that are escaped."""
+        quotes = _bits(data, self._quote)
+        separated = data.replace(b"\n", self._delimiter)  # one comparison finds all
+        separators = _bits(separated.replace(b"\r", self._delimiter), self._delimiter)
+        if self._escape and self._escape in data:
+            escaped = _odd_ends(_bits(data, self._escape), len(data))
+            quotes, separators = _without(quotes, escaped), _without(separators, escaped)
+        return quotes, separators | 1 << len(data)
+
+
+def _bits(data: bytes, byte: bytes) -> int:
+    """Return where a byte occurs."""
+    array = pa.Array.from_buffers(pa.uint8(), len(data), [None, pa.py_buffer(data)])
+    found = pc.equal(array, pa.scalar(byte[0], pa.uint8())).buffers()[1]
+    return int.from_bytes(memoryview(found), "little") & ((1 << len(data)) - 1)
+
+
+def _without(bits: int, others: int) -> int:
+    return bits ^ (bits & others)
+
+
+def _runs(quotes: int, separators: int, size: int) -> tuple[int, int]:
+    """Return the bits behind the runs of odd length, and behind those that a cell begins with."""
+    behind = quotes << 1
+    pairs = behind & quotes
+    if not pairs:
+        return behind, behind & (separators << 2 | 2)
+    return _odd_ends(quotes, size), _without(quotes + ((quotes ^ pairs) & (separators << 1 | 1)), quotes)
+
+
+def _odd_ends(marks: int, size: int) -> int:
+    """Return the bits behind the runs of odd length: those that begin at an even place and end at an odd one, or so."""
+    even = int.from_bytes(b"\x55" * (size // 8 + 2), "little")
+    behind = marks << 1
+    pairs = behind & marks
+    from_even = _without(marks + ((marks ^ pairs) & even), marks)
+    return _without(from_even, even) | ((behind ^ pairs ^ from_even) & even)
