@@ -5,12 +5,11 @@ import sys
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from msgspec import structs
 
 from ingest.cli.options import AsJson
 from ingest.cli.source import open_source
 from ingest.dynamodb.item_writer import NullWriter
-from ingest.feeds.dialect import Csv
-from ingest.feeds.feed import Feed
 from ingest.feeds.parse import parse_feeds
 from ingest.ledger.row_counts import RowCounts
 from ingest.rejects.local_file import RejectTally
@@ -47,7 +46,8 @@ def sniff(
     origin = extent(_base(file), row_counts.rows_read, is_whole=sample.is_whole)
     remarks = remarks_on(proposal, extent=origin, outcome=_outcome(row_counts, reasons))
     text = to_toml(feed, proposal.feed, remarks)
-    parse_feeds(text, origin="the proposal")
+    if proposal.feed.partition_key:  # else it is for the user to fill in, and refused until then
+        parse_feeds(text, origin="the proposal")
     if as_json:
         counts = {"rows_read": row_counts.rows_read, "rows_rejected": row_counts.rows_rejected}
         document = {"file": file, "feed": feed, "is_whole": sample.is_whole, **counts, "reasons": reasons, "toml": text}
@@ -58,11 +58,9 @@ def sniff(
 
 def _try(proposal: "Proposal") -> tuple[RowCounts, dict[str, int]]:
     """Return what `check` would count in the sample, whose text is expanded and UTF-8 already."""
-    csv = {field: getattr(proposal.feed.csv, field) for field in Csv.__struct_fields__}
-    dialect = Csv(**csv | {"encoding": "utf-8", "compression": "none", "footer_lines": 0})
-    feed = {field: getattr(proposal.feed, field) for field in Feed.__struct_fields__}
+    dialect = structs.replace(proposal.tested_feed.csv, encoding="utf-8", compression="none", footer_lines=0)
     tally = RejectTally(keep=0)
-    load = Load(feed=Feed(**feed | {"csv": dialect}), writer=NullWriter(), rejects=tally)
+    load = Load(feed=structs.replace(proposal.tested_feed, csv=dialect), writer=NullWriter(), rejects=tally)
     return load.run(lambda start, end: iter([proposal.text[start:end]])), dict(tally.reasons)
 
 

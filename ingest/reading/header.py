@@ -23,7 +23,7 @@ BOM = b"\xef\xbb\xbf"
 _FOREIGN_BOM = "ï»¿".encode()  # what the mark becomes when it is read as Latin-1, cp1252 and their like
 _UTF16_MARKS = (b"\xff\xfe", b"\xfe\xff")
 # Excel's own line, which says what separates the cells below it.
-_SEP_LINE = re.compile(rb"(\"?)sep=([^\r\n])\1[,;\t|]*(?:\r\n|\n|\r|\Z)", re.IGNORECASE)
+_SEP_LINE = re.compile(rb"(\"?)sep=([^\r\n\x80-\xff])\1[,;\t|]*(?:\r\n|\n|\r|\Z)", re.IGNORECASE)
 _LOOKED_AT_BYTES = 64 * 1024
 _TAG = rb"<[a-z_][\w:.-]*(?:\s[^<>]*)?>"
 _OTHER_TEXTS = (

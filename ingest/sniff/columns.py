@@ -3,7 +3,7 @@
 import re
 from collections import Counter
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, cast
 
 import pyarrow as pa
@@ -11,6 +11,8 @@ import pyarrow.compute as pc
 
 from ingest.feeds.column import FALSE_WORDS, TRUE_WORDS, Column, ColumnType
 from ingest.items.columns import AnyArray, count_true
+from ingest.items.mapping import Target
+from ingest.items.numbers import numbers
 from ingest.sniff.numbers import NumberFormat, is_few, is_number_column
 
 POSTGRES_NULL = "\\N"
@@ -89,17 +91,29 @@ def _judge(name: str, cells: AnyArray, form: NumberFormat, words: Collection[str
         return Finding(name)
     nulls = tuple(str(word) for word in pc.unique(cells.filter(is_word)).to_pylist())
     if is_number_column(values, form) and not _IDENTIFIERS.search(name):
-        odd = len(values) - count_true(pc.match_substring_regex(values, form.pattern()))
-        return Finding(name, "N", None, len(values), odd, nulls)
+        return Finding(name, "N", None, len(values), _count_bad_numbers(values, form), nulls)
     for pair in _BOOLEANS:
         counts = _counts(values, pair)
         odd = len(values) - counts.total()
         if is_few(odd, len(values)) and (len(counts) == 2 or pair == _BOOLEANS[0]):
-            return Finding(name, "BOOL", pair, len(values), odd, nulls)
+            found = Finding(name, "BOOL", pair, len(values), odd, nulls)
+            return replace(found, odd=len(values) - _counts(values, _accepted(found.declared())).total())
     return Finding(name, values=len(cells))
 
 
-def _counts(values: AnyArray, words: tuple[str, str]) -> Counter[str]:
+def _count_bad_numbers(values: AnyArray, form: NumberFormat) -> int:
+    """Return how many values are rejected as numbers: more are spelled so than `NumberFormat.pattern` takes for one."""
+    odd = values.filter(pc.invert(pc.match_substring_regex(values, form.pattern())))
+    target = Target("", "", Column("N"), form.decimal, form.thousands)
+    return len(numbers(odd, target).bad)
+
+
+def _accepted(declared: ColumnType | Column) -> tuple[str, ...]:
+    column = declared if isinstance(declared, Column) else Column(declared)
+    return (*column.true, *column.false)
+
+
+def _counts(values: AnyArray, words: tuple[str, ...]) -> Counter[str]:
     lower = pc.utf8_lower(values)
     found = pc.value_counts(lower.filter(pc.is_in(lower, value_set=pa.array(words, pa.string()))))
     return Counter({entry["values"]: entry["counts"] for entry in cast(Any, found).to_pylist()})
@@ -126,8 +140,10 @@ _TIME = r"\d{1,2}:\d{2}(?::\d{2}.*)?"
 _WORD = r"true|false|yes|no"
 _UUID = r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}"
 _ADDRESS = r"[^@\s]+@[^@\s]+\.[^@\s]+|https?://\S+"
+_WORDS = re.compile(rf"(?:{_WORD})\Z", re.IGNORECASE)
 _VALUE = re.compile(rf"(?:{_NUMBER}|{_DATE}|{_TIME}|{_WORD}|{_UUID}|{_ADDRESS})\Z", re.IGNORECASE)
 _DATE_OR_TIME = re.compile(rf"(?:{_DATE}|{_TIME})\Z")
+_CLOCK = re.compile(rf"(?:{_TIME})\Z")
 _YEAR = re.compile(r"(?:19|20)\d\d\Z")
 _LOOKED_AT = 64  # characters: longer cells are text
 
@@ -142,10 +158,20 @@ def is_value(cell: str) -> bool:
     return len(cell) <= _LOOKED_AT and _VALUE.match(cell) is not None
 
 
+def is_word(cell: str) -> bool:
+    """Return whether a cell is yes, no, true or false: a value among others, or the name of a column."""
+    return _WORDS.match(cell.strip()) is not None
+
+
 def is_date(cell: str) -> bool:
     """Return whether a cell looks like a date or a time of day."""
     cell = cell.strip()
     return len(cell) <= _LOOKED_AT and _DATE_OR_TIME.match(cell) is not None
+
+
+def is_time(cell: str) -> bool:
+    """Return whether a cell looks like a time of day without its date."""
+    return _CLOCK.match(cell.strip()) is not None
 
 
 def is_year(cell: str) -> bool:
@@ -153,10 +179,12 @@ def is_year(cell: str) -> bool:
     return _YEAR.match(cell) is not None
 
 
-def shape(cell: str) -> str:
-    """Return what a cell is made of: runs of digits and letters are one sign each.
+def shape(cell: str, *, is_exact: bool = False) -> str:
+    """Return what a cell is made of: runs of digits, and of letters in one case unless `is_exact`, are one sign each.
 
-    >>> shape("O-700123"), shape("C 1042/b")
-    ('a-9', 'a 9/a')
+    >>> shape("O-700123"), shape("C 1042/be"), shape("AB12", is_exact=True)
+    ('A-9', 'A 9/a', 'AA9')
     """
-    return re.sub(r"[^\W\d_]+", "a", re.sub(r"\d+", "9", cell[:_LOOKED_AT]))
+    digits = re.sub(r"\d+", "9", cell[:_LOOKED_AT])
+    signs = "".join("A" if sign.isupper() else "a" if sign.isalpha() else sign for sign in digits)
+    return signs if is_exact else re.sub(r"([Aa])\1+", r"\1", signs)

@@ -1,12 +1,18 @@
 """What surrounds the rows: preamble and header; and how wide the rows are."""
 
 import re
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from itertools import pairwise
 from typing import Any
+
+from msgspec import structs
 
 from ingest.feeds.dialect import Csv
 from ingest.reading.grammar import count_lines, start_of_last_lines
-from ingest.sniff.columns import is_value, is_year, shape
+from ingest.reading.header import usable_names
+from ingest.sniff.columns import is_value
+from ingest.sniff.header import header_votes, is_header
 from ingest.sniff.trial import Trial, read_grid, straight_records, try_dialect
 
 BODY_RECORDS = 500
@@ -14,7 +20,7 @@ BODY_RECORDS = 500
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """Where the rows are. `names` stand in for the header's where those will not do."""
+    """Where the rows are. `names` stand in for the header's where those will not do; `notes` say why, by setting."""
 
     skip_lines: int = 0
     has_header: bool = True
@@ -22,41 +28,106 @@ class Frame:
     ragged: str = "reject"
     footer_lines: int = 0
     trim: bool = False
+    notes: Mapping[str, str] = field(default_factory=dict)
 
 
 def find_frame(trial: Trial) -> Frame:
     """Return what surrounds the rows of a window; of the footer nothing is known yet."""
     start = trial.first
-    body = straight_records(trial, start + 1, BODY_RECORDS)
-    if start and (other := _other_width(trial, start - 1)):
+    if start and (other := _other_width(trial, start)):
         return other
+    body = straight_records(trial, start + 1, BODY_RECORDS)
     start = _below_titles(trial, start)
     grid = read_grid(trial, [start, *(at for at in body if at > start)])
-    trim = _is_padded(grid)
-    skip_lines = trial.spans[start].line if start else 0
-    if not is_header(grid[0], grid[1:]):
-        return Frame(skip_lines, has_header=False, trim=trim)
-    return Frame(skip_lines, names=_names_if_needed(grid[0]), trim=trim, ragged=_ragged(trial, start))
+    has_header = is_header(grid[0], grid[1:])
+    frame = _frame(trial, start, has_header=has_header, names=grid[0] if has_header else None)
+    if has_header and (ragged := _ragged(trial, start)) == "pad":
+        frame = replace(frame, ragged=ragged, notes=frame.notes | {"ragged": "Many rows leave their last cells out."})
+    return replace(frame, trim=_is_padded(grid))
 
 
-def _other_width(trial: Trial, at: int) -> Frame | None:
+def _frame(trial: Trial, at: int, *, has_header: bool = True, names: list[str] | None = None) -> Frame:
+    """Return a frame that begins at a record, its header or first row."""
+    skip_lines = trial.spans[at].line + trial.lines_above if at else 0
+    usable = _names_if_needed(names or [])
+    below = "header" if has_header else "first row"
+    notes = {"skip_lines": f"What stands above the {below}: lines with another number of cells, or hardly any."}
+    notes["names"] = "In place of the header's names, some of which are empty, occur twice or cannot be used."
+    return Frame(skip_lines, has_header=has_header, names=usable, notes=notes)
+
+
+def _other_width(trial: Trial, start: int) -> Frame | None:
     """Return the frame of rows that are consistently longer or shorter than the header above them, if they are."""
-    count = trial.counts[at]
+    at, count = _first_like(trial, start - 1), trial.counts[start - 1]
     if count < 2:
         return None
-    skip_lines = trial.spans[at].line if at else 0
-    below = trial.counts[at + 1 :]
     header = read_grid(trial, [at])[0]
-    if count > trial.width and max(below) == count and below.count(count) * 20 >= len(below):
-        return Frame(skip_lines, names=_names_if_needed(header), ragged="pad")
-    body = _body(trial, at + 1)
-    if count != trial.width - 1 or not all(header):
+    if count > trial.width:
+        return _above_shorter_rows(trial, at, header)
+    return _above_longer_rows(trial, at, header) if count == trial.width - 1 else None
+
+
+def _first_like(trial: Trial, at: int) -> int:
+    """Return the first of the records of one width that end at a record."""
+    while at and trial.counts[at - 1] == trial.counts[at]:
+        at -= 1
+    return at
+
+
+def _above_shorter_rows(trial: Trial, at: int, header: list[str]) -> Frame | None:
+    """Return the frame of a header with more cells than all, or than most, rows."""
+    count, below = trial.counts[at], trial.counts[at + 1 :]
+    frame = _frame(trial, at, names=header)
+    if max(below) == count and below.count(count) * 20 >= len(below):
+        return replace(frame, ragged="pad", notes=frame.notes | {"ragged": "Many rows leave their last cells out."})
+    rows = _body(trial, at + 1)
+    own, first_rows = header_votes(header[: trial.width], rows), header_votes(rows[0], rows[1:])
+    if max(below) > count or own < max(first_rows, 0) or not _are_names(header[: trial.width]):
         return None
-    if not any(row[-1] for row in body) and is_header([*header, ""], body):  # each row ends with a delimiter
-        return Frame(skip_lines, names=_names_if_needed(header), ragged="trim")
-    if is_header(["", *header], body):  # row numbers, as R writes them, have no name
-        return Frame(skip_lines, names=tuple(usable_names(["", *header])))
-    return None
+    note = f"The header has {count} cells and all rows have fewer: the last columns have no value."
+    return replace(frame, ragged="pad", notes=frame.notes | {"ragged": note})
+
+
+def _above_longer_rows(trial: Trial, at: int, header: list[str]) -> Frame | None:
+    """Return the frame of a header with a cell less than most rows: these end with a delimiter, or begin with a number.
+
+    A title that happens to have as many delimiters stands above a header of its own.
+    """
+    rows = _body(trial, at + 1)
+    between = read_grid(trial, list(range(at + 1, trial.first)))
+    if not any(row[-1] for row in rows):
+        body = [*([*row, ""] for row in between), *rows]
+        if header_votes(rows[0], rows[1:]) > 0 and not between:
+            return None
+        has_header = is_header([*header, ""], body)
+        frame = _frame(trial, at, has_header=has_header, names=header if has_header else None)
+        note = f"Most rows end with a delimiter: an empty cell more than the {len(header)} that count."
+        return replace(frame, ragged="trim", notes=frame.notes | {"ragged": note})
+    named = ["", *header]
+    if between or not all(header) or not is_header(named, rows) or header_votes(rows[0], rows[1:]) > 0:
+        return None
+    if not _are_row_numbers([row[0] for row in rows]) and not (
+        _are_names(header) and header_votes(named, rows) > 0 and _are_row_names([row[0] for row in rows])
+    ):
+        return None
+    frame = _frame(trial, at, names=named)
+    return replace(frame, notes=frame.notes | {"names": "The first column, of row numbers or names, has none."})
+
+
+def _are_row_numbers(cells: list[str]) -> bool:
+    """Return whether cells count rows, perhaps with gaps: whole numbers that rise."""
+    if not all(re.fullmatch(r"\d{1,18}", cell) for cell in cells):
+        return False
+    return all(int(one) < int(two) for one, two in pairwise(cells))
+
+
+def _are_row_names(cells: list[str]) -> bool:
+    return len(set(cells)) == len(cells) and not any(map(is_value, cells))
+
+
+def _are_names(header: list[str]) -> bool:
+    """Return whether cells may be names of columns rather than a sentence with commas."""
+    return all(cell and cell == cell.strip() for cell in header)
 
 
 def _body(trial: Trial, start: int) -> list[list[str]]:
@@ -94,71 +165,17 @@ def _ragged(trial: Trial, start: int) -> str:
     return "pad" if below and short * 5 > len(below) and max(below) <= trial.width else "reject"
 
 
-def is_header(first: list[str], body: list[list[str]]) -> bool:
-    """Return whether a record is a header, judged by the records below it.
-
-    Where all cells are text it is taken for one: files without a header are the exception.
-
-    >>> is_header(["name", "age"], [["Ann", "31"]]), is_header(["Ann", "31"], [["Bob", "40"]])
-    (True, False)
-    """
-    votes = sum(_vote(cell.strip(), [row[at] for row in body]) for at, cell in enumerate(first))
-    if votes:
-        return votes > 0
-    names = [cell.strip() for cell in first if cell.strip()]
-    has_values = any(is_value(name) and not is_year(name) for name in names)
-    return bool(names) and not has_values and len(set(names)) * 2 > len(first)
-
-
-def usable_names(names: list[str]) -> list[str]:
-    """Return names, each once and none empty, as near to the given ones as that allows.
-
-    >>> usable_names(["a", "", "a", "a_2"])
-    ['a', 'column_2', 'a_3', 'a_2']
-    """
-    taken = set(names)
-    used: set[str] = set()
-    usable = []
-    for position, name in enumerate(names, start=1):
-        if not name or name in used:
-            name = _fresh(name, position, taken)  # noqa: PLW2901
-        used.add(name)
-        taken.add(name)
-        usable.append(name)
-    return usable
-
-
-def _fresh(name: str, position: int, taken: set[str]) -> str:
-    """Return a name that is not taken: it contains the position, which no other column shares."""
-    fresh = f"{name}_{position}" if name else f"column_{position}"
-    while fresh in taken:
-        fresh += "_"
-    return fresh
-
-
-def _vote(cell: str, column: list[str]) -> int:
-    """Return 1 where a column speaks for a header, -1 against one, 0 where it says nothing."""
-    values = [value for value in column if value]
-    if not cell or not values:
-        return 0
-    if sum(map(is_value, values)) >= 0.8 * len(values):
-        if is_year(cell) and sum(map(is_year, values)) * 2 < len(values):
-            return 0
-        return -1 if is_value(cell) else 1
-    own = shape(cell)
-    is_alike = "9" in own and sum(shape(value) == own for value in values) >= 0.8 * len(values)
-    return -1 if is_alike or cell in values else 0
-
-
 def with_frame(csv: Csv, frame: Frame) -> Csv:
-    """Return a dialect with what surrounds the rows."""
-    surroundings = {field: getattr(frame, field) for field in ("skip_lines", "names", "ragged", "footer_lines", "trim")}
-    return with_fields(csv, **surroundings, header="first" if frame.has_header else "none")
+    """Return a dialect with what surrounds the rows. Where all cells are trimmed, so are blanks before quotes."""
+    surroundings = {name: getattr(frame, name) for name in ("skip_lines", "names", "ragged", "footer_lines", "trim")}
+    blanks = csv.blanks_around_quotes and not frame.trim
+    header = "first" if frame.has_header else "none"
+    return with_fields(csv, **surroundings, blanks_around_quotes=blanks, header=header)
 
 
 def with_fields(csv: Csv, **changed: Any) -> Csv:
     """Return a dialect with other settings."""
-    return Csv(**{field: getattr(csv, field) for field in csv.__struct_fields__} | changed)
+    return structs.replace(csv, **changed)
 
 
 _TAIL_LINES = 50

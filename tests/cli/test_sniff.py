@@ -7,6 +7,7 @@ import gzip
 import io
 import json
 import random
+import re
 import time
 from pathlib import Path
 from typing import Any
@@ -43,12 +44,30 @@ class Sniffed:
         code = cli.run(["sniff", name, *flags])
         self.toml, err = capsys.readouterr()
         assert (code, err) == (0, "")
-        Path("proposed.toml").write_text(self.toml, encoding="utf-8")
-        ((self.feed_name, self.feed),) = parse_feeds(self.toml).feeds.items()
+        self.is_open = '\npartition_key = ""\n' in self.toml
+        self.filled = self._filled()
+        Path("proposed.toml").write_text(self.filled, encoding="utf-8")
+        ((self.feed_name, self.feed),) = parse_feeds(self.filled).feeds.items()
         cli.run(["check", name, "--feed", self.feed_name, "--feeds", "proposed.toml", "--json"])
         self.found: dict[str, Any] = json.loads(capsys.readouterr().out)
         cli.run(["preview", name, "--feed", self.feed_name, "--feeds", "proposed.toml", "--json", "--all"])
         self.items = [json.loads(line) for line in capsys.readouterr().out.split("\n")[:-1]]
+
+    def _filled(self) -> str:
+        """The proposal with its first candidate where it leaves the key open, as a user would fill it in."""
+        if not self.is_open:
+            return self.toml
+        key = self.candidates[0] if self.candidates else f'partition_key = "{self.best}"'
+        return self.toml.replace('partition_key = ""', key.replace(", sort_key", "\nsort_key"))
+
+    @property
+    def candidates(self) -> list[str]:
+        return re.findall(r"^# Candidate: (.*) \(", self.toml, re.MULTILINE)
+
+    @property
+    def best(self) -> str:
+        """The key with which an open proposal was tested."""
+        return re.findall(r'That is with the key partition_key = "(.*)"\.', self.toml)[0]
 
     @property
     def rows(self) -> int:
@@ -467,18 +486,26 @@ def test_a_pair_of_columns_is_the_key_where_none_is_unique(capsys: pytest.Captur
     found = sniffed(capsys, written([["customer_id", "line", "what"], *rows]))
     assert (found.feed.partition_key, found.feed.sort_key) == ("customer_id", "line")
     assert found.found["rows_superseded"] == 0
-    assert "# Unique in these 100 rows." in found.toml
+    assert "# Unique in the 100 rows that can be read." in found.toml
 
 
-def test_a_key_that_is_not_unique_is_said_to_be_none(capsys: pytest.CaptureFixture[str]) -> None:
-    found = sniffed(capsys, "a,b\n" + "x,y\n" * 5)
-    assert "# Not unique in these 5 rows: rows that repeat a key, of which the last wins: 4." in found.toml
+@pytest.mark.parametrize("text", ["a,b\n" + "x,y\n" * 5, "id,b\n1,x\n1,y\n1,y\n", "a;b\n;x\n;y\n;y\n"])
+def test_a_key_is_left_open_where_nothing_is_unique_and_refused_until_it_is_filled_in(
+    capsys: pytest.CaptureFixture[str], text: str
+) -> None:
+    found = sniffed(capsys, text)
+    assert found.is_open
+    assert "# Left open: nothing tried is unique" in found.toml
+    assert f"That is with the key {found.candidates[0]}." in found.toml
+    Path("feeds.toml").write_text(found.toml, encoding="utf-8")
+    assert cli.run(["check", "any.csv", "--feed", "any", "--feeds", "feeds.toml"]) == 2
+    assert "`feeds.any.partition_key` is left open: give the column" in capsys.readouterr().err
 
 
 def test_a_second_column_that_adds_nothing_is_not_part_of_the_key(capsys: pytest.CaptureFixture[str]) -> None:
     rows = [[f"C{n % 50}", f"{n % 50 // 2}", "x"] for n in range(100)] + [["C1", "99", "x"]]
     found = sniffed(capsys, written([["customer_id", "line", "what"], *rows]))
-    assert (found.feed.partition_key, found.feed.sort_key) == ("customer_id", None)
+    assert found.candidates == ['partition_key = "customer_id"']
 
 
 def test_a_time_is_a_sort_key_rather_than_a_partition_key(capsys: pytest.CaptureFixture[str]) -> None:
@@ -515,7 +542,7 @@ def test_whatever_the_columns_are_there_is_a_key_that_loads(capsys: pytest.Captu
         (gzip.compress(b""), "The file is empty"),
         (b"PK\x03\x04" + bytes(range(256)), "a ZIP archive or an Excel workbook"),
         (b"\xd0\xcf\x11\xe0" + bytes(500), "an old Excel workbook"),
-        (b"PAR1" + bytes(100), "a Parquet file"),
+        (b"PAR1\x15\x04\x15" + bytes(100), "a Parquet file"),
         (b"%PDF-1.7\n%\xe2\xe3", "a PDF"),
         (b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR" + bytes(range(256)) * 9, "not text"),
         (random.Random(7).randbytes(5000), "not text"),
@@ -592,14 +619,11 @@ def test_any_table_that_python_writes_gets_a_feed_without_ragged_rows(
     raw = written([names, *rows], delimiter=delimiter).encode()
     sample = take_sample(iter([raw]))
     proposal = propose(sample, name="any")
-    toml = to_toml("any", proposal.feed, remarks_on(proposal, extent="", outcome=""))
+    tested = proposal.tested_feed
+    toml = to_toml("any", tested, remarks_on(proposal, extent="", outcome=""))
     feed = parse_feeds(toml).feeds["any"]
-    assert (feed.csv, feed.partition_key, feed.sort_key) == (
-        proposal.feed.csv,
-        proposal.feed.partition_key,
-        proposal.feed.sort_key,
-    )
-    assert all(feed.column(name) == proposal.feed.column(name) for name in names)
+    assert (feed.csv, feed.partition_key, feed.sort_key) == (tested.csv, tested.partition_key, tested.sort_key)
+    assert all(feed.column(name) == tested.column(name) for name in names)
     rejected: list[str] = []
 
     class ReasonList:
