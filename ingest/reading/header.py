@@ -122,7 +122,10 @@ def _repeats(names: tuple[str, ...], record: bytes, csv: Csv) -> bool:
 
 
 def _first_records(data: bytes, start: int, count: int, grammar: Grammar, *, at_end: bool) -> tuple[list[bytes], int]:
-    """Return the first records behind blank lines and comments, and where they end; none if they are not all there."""
+    """Return the first records behind blank lines and comments, and where they end; none if they are not all there.
+
+    Blanks around their quotes are left out, where the feed has such.
+    """
     records: list[bytes] = []
     while len(records) < count:
         start = len(data) - len(data[start:].lstrip(b"\r\n")) if data[start : start + 1] in (b"\r", b"\n") else start
@@ -134,7 +137,7 @@ def _first_records(data: bytes, start: int, count: int, grammar: Grammar, *, at_
         if end is None:
             return [], start
         if grammar.is_record(data[start:end]):
-            records.append(data[start:end])
+            records.append(grammar.without_blanks(data[start:end]))
         start = end
     return records, start
 

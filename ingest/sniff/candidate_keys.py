@@ -30,7 +30,7 @@ _MEASURE = re.compile(
     re.IGNORECASE,
 )
 # What a column costs in a key: what identifies is cheap, what only happens to differ from row to row is dear.
-_IDENTIFIER, _PLAIN, _TIME_OR_PROSE, _CLOCK, _MEASUREMENT = 0.0, 1.0, 3.0, 8.0, 12.0
+_IDENTIFIER, _PLAIN, _NUMBER, _TIME_OR_PROSE, _CLOCK, _MEASUREMENT = 0.0, 1.0, 2.0, 3.0, 8.0, 12.0
 _ONE_COLUMN_MORE = 2.0
 _NOTHING_PLAIN = 4.0
 _NOT_UNIQUE = 0.5
@@ -134,7 +134,9 @@ def _cost(name: str, values: list[str], *, is_number: bool) -> float:
         return _TIME_OR_PROSE
     if _KEY_NAME.search(name):
         return _IDENTIFIER
-    return _MEASUREMENT if is_number and _MEASURE.search(name) else _PLAIN
+    if is_number:
+        return _MEASUREMENT if _MEASURE.search(name) else _NUMBER
+    return _PLAIN
 
 
 def _count_unlike(values: AnyArray, pattern: str) -> int:

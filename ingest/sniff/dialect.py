@@ -60,7 +60,7 @@ def single_column(window: bytes, comment: str = "", rivals: list[Trial] | None =
     """Return the trial of a delimiter that does not occur, so that every record is one cell; with a note why."""
     delimiter = next((mark for mark in (*_USUAL, "\x02") if mark.encode() not in window), "\x1e")
     trial = choose_quoting(window, delimiter, comment)
-    rivals = [rival for rival in rivals or () if rival.width > 1]
+    rivals = [rival for rival in rivals or () if rival.width > 1 and rival.csv.delimiter in _USUAL]
     note = "None of the usual delimiters occurs in it: each record is one cell."
     if rivals:
         best = max(rivals, key=_score)
@@ -175,7 +175,8 @@ def choose_quoting(window: bytes, delimiter: str, comment: str) -> Trial | None:
         trials.append(_with_blanks(window, delimiter, comment, trials[0], enclosing))
     if b"'" in window and not enclosing.closed:
         trials.append(_single_quoted(window, delimiter, comment, trials[0]))
-    if enclosing.opened and enclosing.share < 0.5:
+    escaped = count_enclosed(window, structs.replace(double, escape="\\"))
+    if enclosing.opened and max(enclosing.share, escaped.share) < 0.5:
         trials.append(_if_no_worse(try_dialect(window, Csv(delimiter=delimiter, quote="", comment=comment)), trials[0]))
     chosen = next((trial for trial in reversed(trials) if trial), None)
     return _escaped(window, chosen) if chosen and b"\\" in window else chosen

@@ -62,7 +62,10 @@ def propose(sample: Sample, *, name: str) -> Proposal:
     feed = structs.replace(tested, partition_key="", sort_key=None) if keys.is_open else tested
     notes = {f"csv.{setting}": note for setting, note in frame.notes.items()} | {"": trial.note}
     if repeated:
-        notes["rows"] = f"Rows that repeat the header, as where files were joined: {repeated:,}. They are read as rows."
+        notes["rows"] = (
+            f"Rows that repeat the header, as where files were joined: {repeated:,}. They are read as rows, and "
+            "rejected where a cell does not fit; what is said of keys and values is without them."
+        )
     return Proposal(feed, tested, findings, keys, table.num_rows, notes, text)
 
 
