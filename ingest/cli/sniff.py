@@ -5,11 +5,12 @@ import sys
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from msgspec import structs
 
 from ingest.cli.options import AsJson
 from ingest.cli.source import open_source
 from ingest.dynamodb.item_writer import NullWriter
+from ingest.feeds.dialect import Csv
+from ingest.feeds.feed import Feed
 from ingest.feeds.parse import parse_feeds
 from ingest.ledger.row_counts import RowCounts
 from ingest.rejects.local_file import RejectTally
@@ -58,9 +59,11 @@ def sniff(
 
 def _try(proposal: "Proposal") -> tuple[RowCounts, dict[str, int]]:
     """Return what `check` would count in the sample, whose text is expanded and UTF-8 already."""
-    dialect = structs.replace(proposal.tested_feed.csv, encoding="utf-8", compression="none", footer_lines=0)
+    csv = {field: getattr(proposal.tested_feed.csv, field) for field in Csv.__struct_fields__}
+    dialect = Csv(**csv | {"encoding": "utf-8", "compression": "none", "footer_lines": 0})
+    feed = {field: getattr(proposal.tested_feed, field) for field in Feed.__struct_fields__}
     tally = RejectTally(keep=0)
-    load = Load(feed=structs.replace(proposal.tested_feed, csv=dialect), writer=NullWriter(), rejects=tally)
+    load = Load(feed=Feed(**feed | {"csv": dialect}), writer=NullWriter(), rejects=tally)
     return load.run(lambda start, end: iter([proposal.text[start:end]])), dict(tally.reasons)
 
 

@@ -95,7 +95,7 @@ def _feed(raw: Any, path: str) -> Feed:
     parts["indexes"] = {name: read_struct(value, Index, f"{path}.indexes.{name}") for name, value in indexes.items()}
     if table.get("partition_key") == "":
         raise SettingsFault(
-            f"`{path}.partition_key` is left open: give the column, or a template of columns as \"{{a}}#{{b}}\", whose "
+            f'`{path}.partition_key` is left open: give the column, or a template of columns as "{{a}}#{{b}}", whose '
             "value no two rows share."
         )
     feed = msgspec.structs.replace(read_struct(table, Feed, path), **parts)

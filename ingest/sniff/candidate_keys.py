@@ -9,8 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ingest.items.columns import AnyArray, byte_lengths, count_true
-from ingest.sniff.columns import Finding, is_date, is_time
-from ingest.sniff.numbers import ODD_SHARE, NumberFormat, is_few
+from ingest.sniff.columns import ODD_SHARE, Finding, NumberFormat, is_date, is_few, is_time
 
 MAX_SORT_KEY_BYTES = 1024
 MAX_NAME_BYTES = 255
@@ -69,7 +68,7 @@ class Key:
 
 
 @dataclass(frozen=True, slots=True)
-class Keys:
+class KeyChoice:
     """The keys that rows could have, the best first. `is_open`: none of them identifies rows."""
 
     best: Key
@@ -89,7 +88,7 @@ class _Candidate:
         return self.cost < _TIME_OR_PROSE
 
 
-def find_keys(table: pa.Table, findings: list[Finding], form: NumberFormat) -> Keys | None:
+def find_keys(table: pa.Table, findings: list[Finding], form: NumberFormat) -> KeyChoice | None:
     """Return the keys that rows could have; None if no column can be one at all.
 
     One column that identifies rows is better than two or three, unless it only holds times, prose or measurements.
@@ -101,13 +100,13 @@ def find_keys(table: pa.Table, findings: list[Finding], form: NumberFormat) -> K
     rows = table.num_rows
     if not rows:
         best, *others = (Key((one.name,), 0, 0) for one in candidates[:_LISTED])
-        return Keys(best, tuple(others))
+        return KeyChoice(best, tuple(others))
     good = sorted(_good(candidates, rows), key=lambda found: found[0])
     if good:
         best, *others = (key for _, key in good)
-        return Keys(best, tuple(others[: _LISTED - 1]))
+        return KeyChoice(best, tuple(others[: _LISTED - 1]))
     best, *others = _nearest(candidates, rows)
-    return Keys(best, tuple(others), is_open=True)
+    return KeyChoice(best, tuple(others), is_open=True)
 
 
 def _candidate(cells: AnyArray, finding: Finding, form: NumberFormat, at: int) -> _Candidate | None:

@@ -10,7 +10,7 @@ from ingest.feeds.dialect import Csv
 from ingest.reading.grammar import Grammar
 from ingest.reading.header import sep_line
 from ingest.sniff.columns import is_date, is_value
-from ingest.sniff.header import header_votes
+from ingest.sniff.frame import header_votes
 from ingest.sniff.trial import (
     MAX_COLUMNS,
     MAX_PREAMBLE_RECORDS,

@@ -15,14 +15,20 @@ from ingest.feeds.dialect import Csv
 from ingest.feeds.feed import Feed
 from ingest.items.columns import count_true
 from ingest.reading.csv_reader import read_beginning
-from ingest.reading.grammar import start_of_last_lines
-from ingest.sniff.candidate_keys import Key, Keys, find_keys
-from ingest.sniff.columns import Finding, find_columns, null_values, values_without_nulls
+from ingest.reading.grammar import count_lines, start_of_last_lines
+from ingest.sniff.candidate_keys import Key, KeyChoice, find_keys
+from ingest.sniff.columns import (
+    Finding,
+    NumberFormat,
+    find_columns,
+    find_number_format,
+    null_values,
+    values_without_nulls,
+)
 from ingest.sniff.dialect import find_dialect, is_spaced, single_column
-from ingest.sniff.frame import Frame, find_frame, footer_lines, with_fields, with_frame
-from ingest.sniff.numbers import NumberFormat, find_number_format
+from ingest.sniff.frame import Frame, find_frame, with_fields, with_frame
 from ingest.sniff.sample import Sample
-from ingest.sniff.trial import Trial
+from ingest.sniff.trial import Trial, read_grid, straight_records, try_dialect
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +42,7 @@ class Proposal:
     feed: Feed
     tested_feed: Feed
     findings: list[Finding]
-    keys: Keys
+    keys: KeyChoice
     row_count: int
     notes: Mapping[str, str]
     text: bytes = field(repr=False)
@@ -96,7 +102,7 @@ def _without_repeated_header(table: pa.Table, csv: Csv) -> tuple[pa.Table, int]:
 
 def _with_keys(
     table: pa.Table, csv: Csv, findings: list[Finding], form: NumberFormat
-) -> tuple[Csv, list[Finding], Keys]:
+) -> tuple[Csv, list[Finding], KeyChoice]:
     """Return at least one key. Where no column can be one, its type gives way, and then all names."""
     keys = find_keys(table, findings, form)
     if keys:
@@ -108,7 +114,9 @@ def _with_keys(
         csv = with_fields(csv, names=names)
         as_text = [replace(found, name=name) for found, name in zip(as_text, names, strict=True)]
         findings = [replace(found, name=name) for found, name in zip(findings, names, strict=True)]
-        keys = find_keys(table.rename_columns(list(names)), as_text, form) or Keys(Key(names[:1], 0, 0), is_open=True)
+        keys = find_keys(table.rename_columns(list(names)), as_text, form) or KeyChoice(
+            Key(names[:1], 0, 0), is_open=True
+        )
     in_key = keys.best.columns
     return csv, [text if text.name in in_key else found for text, found in zip(as_text, findings, strict=True)], keys
 
@@ -122,6 +130,48 @@ def _feed(name: str, csv: Csv, findings: list[Finding], key: Key) -> Feed:
         csv=csv,
         columns={found.name: found.declared() for found in findings if found.type != "S"},
     )
+
+
+_TAIL_LINES = 50
+_MAX_RECORDS = 3
+_TOTAL = re.compile(
+    r"(?:(?:grand |sub)?total|sum|summe|gesamt|gesamtsumme|somme|eof|trailer|trl)s?\s*:?\Z", re.IGNORECASE
+)
+_COUNT = re.compile(
+    r"\(?\s*(?:\d+\s+(?:rows?|records?|lines?)|(?:rows?|records?|lines?|count|total|sum|end))\b", re.IGNORECASE
+)
+
+
+def footer_lines(text: bytes, csv: Csv, width: int) -> int:
+    """Return how many lines at the end of a whole file are plainly no rows."""
+    tail = text[start_of_last_lines(text, _TAIL_LINES) :].decode("utf-8", "replace").encode()
+    trial = try_dialect(tail, csv)
+    if trial is None or trial.width != width or width < 2:
+        return 0
+    first = _first_of_footer(trial)
+    if first in (0, 1, len(trial.spans)) or set(trial.counts[first - 2 : first]) != {width}:
+        return 0
+    rows = read_grid(trial, [at for at in straight_records(trial, 0, first) if at < first])
+    if any(_TOTAL.match(row[0].strip()) for row in rows):  # the word is a value like others
+        return 0
+    rest = tail[trial.spans[first].start :]
+    return count_lines(rest) + (not rest.endswith((b"\n", b"\r")))
+
+
+def _first_of_footer(trial: Trial) -> int:
+    first = len(trial.spans)
+    while first > max(0, len(trial.spans) - _MAX_RECORDS) and _is_footer(trial, first - 1):
+        first -= 1
+    return first
+
+
+def _is_footer(trial: Trial, at: int) -> bool:
+    """Return whether a record is a total; or of another width, and a count or prose. A row cut off is neither."""
+    cell = read_grid(trial, [at])[0][0].strip()
+    if trial.counts[at] == trial.width or _TOTAL.match(cell):
+        return _TOTAL.match(cell) is not None
+    is_prose = trial.counts[at] == 1 and " " in cell and trial.window.endswith((b"\n", b"\r"))
+    return is_prose or _COUNT.match(cell) is not None
 
 
 _MAX_TABLE = 255

@@ -6,10 +6,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from ingest.feeds.column import Column
 from ingest.feeds.dialect import Csv
 from ingest.feeds.feed import Feed
-from ingest.sniff.candidate_keys import Key, Keys
+from ingest.sniff.candidate_keys import Key, KeyChoice
 from ingest.sniff.columns import Finding
-from ingest.sniff.encoding import is_guess
 from ingest.sniff.proposal import Proposal
+from ingest.sniff.sample import is_guess
 
 Remarks = Mapping[str, Sequence[str]]  # "" for the section, else a field: "csv.encoding", "columns.NAME"
 _LINE = 120
@@ -127,7 +127,7 @@ def extent(file: str, rows: int, *, is_whole: bool) -> str:
     return f"{'all' if is_whole else 'the first'} {rows:,} rows of {_shown(file)}"
 
 
-def _on_keys(keys: Keys, rows: int) -> Iterator[str]:
+def _on_keys(keys: KeyChoice, rows: int) -> Iterator[str]:
     best = keys.best
     if keys.is_open and best.is_unique:
         yield "Left open: no column can be a key, for its name or its values are too long."

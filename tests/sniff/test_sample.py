@@ -5,8 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from ingest.errors import NotCsv
-from ingest.sniff.encoding import find_encoding
-from ingest.sniff.sample import take_sample
+from ingest.sniff.sample import find_encoding, take_sample
 
 TEXT = "id,näme\n" + "1,Łódź\n" * 50
 
