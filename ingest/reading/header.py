@@ -3,7 +3,7 @@
 import io
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import zip_longest
+from itertools import chain, zip_longest
 from typing import Any
 
 import pyarrow as pa
@@ -13,6 +13,7 @@ from ingest.errors import BadHeader, EmptyFile, NotCsv
 from ingest.feeds.dialect import Csv
 from ingest.reading.blocks import BLOCK_BYTES
 from ingest.reading.grammar import Grammar, count_lines, end_of_line, start_of_last_lines
+from ingest.reading.quotes import swallowed_rows
 
 MAX_COLUMNS = 30_000  # Arrow takes some 9 KB for each
 MAX_NAME = 200  # characters of a column's name that are repeated in an error
@@ -69,18 +70,52 @@ def _find_header(data: bytes, csv: Csv, grammar: Grammar, *, at_end: bool) -> He
             return None
     if isinstance(csv.header, tuple):
         return _given(csv.header, data, start, grammar, at_end=at_end)
+    if csv.header == "none":
+        first = _first_sound_record(data, start, csv, grammar, at_end=at_end)
+        names = csv.names or _numbered(len(_cells(first, csv, grammar))) if first else ()
+        return Header(names, data[:start], count_lines(data[:start])) if first else None
     records, end = _first_records(data, start, csv.header if isinstance(csv.header, int) else 1, grammar, at_end=at_end)
     if not records:
         return None
-    if csv.header == "none":
-        return Header(csv.names or _numbered(len(_cells(records[0], csv))), data[:start], count_lines(data[:start]))
-    return Header(csv.names or _unique(_joined(records, csv)), data[:end], count_lines(data[:end]))
+    for fault in filter(None, map(grammar.quotes.fault, records)):
+        raise BadHeader(f"The header cannot be read: {fault.message}.")
+    return Header(csv.names or _unique(_joined(records, csv, grammar)), data[:end], count_lines(data[:end]))
 
 
 def _given(names: tuple[str, ...], data: bytes, start: int, grammar: Grammar, *, at_end: bool) -> Header | None:
     """Return the header of a file whose names the feed knows; a file without any record is empty all the same."""
-    records, _ = _first_records(data, start, 1, grammar, at_end=at_end)
-    return Header(names, data[:start], count_lines(data[:start])) if records else None
+    before = data[:start]
+    while start < len(data):
+        end = end_of_line(data, start, len(data), at_end=at_end) or at_end * len(data)
+        if not end:
+            return None
+        if grammar.is_record(data[start:end]):
+            return Header(names, before, count_lines(before))
+        start = end
+    return None
+
+
+def _first_sound_record(data: bytes, start: int, csv: Csv, grammar: Grammar, *, at_end: bool) -> bytes | None:
+    """Return the first record whose quotes do not go wrong: it says how many columns a file without header has.
+
+    Raises:
+        BadHeader: there are records, and none is sound.
+    """
+    found = False
+    while start < len(data):
+        end = grammar.end_of_first_record(data, start, at_end=at_end)
+        if end is None and not at_end and len(data) - start <= csv.max_record_bytes:
+            return None
+        record = data[start : end or end_of_line(data, start, len(data), at_end=at_end) or len(data)]
+        found = found or grammar.is_record(record)
+        if end and grammar.is_record(record) and not grammar.quotes.fault(record):
+            return record
+        start += len(record)
+    if found and at_end:
+        raise BadHeader(
+            "No record of the file has its quotes closed where a cell ends; check the feed's quote character."
+        )
+    return None
 
 
 def _first_records(data: bytes, start: int, count: int, grammar: Grammar, *, at_end: bool) -> tuple[list[bytes], int]:
@@ -101,13 +136,16 @@ def _first_records(data: bytes, start: int, count: int, grammar: Grammar, *, at_
     return records, start
 
 
-def _joined(records: list[bytes], csv: Csv) -> tuple[str, ...]:
+def _joined(records: list[bytes], csv: Csv, grammar: Grammar) -> tuple[str, ...]:
     """Return each column's name: what the header records say of it, joined by blanks."""
-    cells = [_cells(record, csv) for record in records]
+    cells = [_cells(record, csv, grammar) for record in records]
+    for name in chain.from_iterable(cells):
+        if swallowed_rows(name, max(map(len, cells)), csv):
+            raise BadHeader("The header has a name with rows of the file in it; close the quote that opens it.")
     return tuple(" ".join(filter(None, column)) for column in zip_longest(*cells, fillvalue=""))
 
 
-def _cells(record: bytes, csv: Csv) -> tuple[str, ...]:
+def _cells(record: bytes, csv: Csv, grammar: Grammar) -> tuple[str, ...]:
     if b"\0" in record:
         raise NotCsv("The first record holds NUL bytes: this is not text, or text in another encoding than the feed's.")
     try:
@@ -116,6 +154,7 @@ def _cells(record: bytes, csv: Csv) -> tuple[str, ...]:
         raise NotCsv(f"The first record is not valid {csv.encoding} text; set the feed's encoding.") from None
     if record.count(csv.delimiter.encode()) > MAX_COLUMNS:
         raise NotCsv(f"The first record has more than {MAX_COLUMNS:,} cells; check the feed's delimiter.")
+    record = grammar.without_blanks(record)
     table = arrow_csv.read_csv(
         io.BytesIO(b"\n" + record + b"\n"),  # before it a blank line, because Arrow takes away a mark it begins with
         arrow_csv.ReadOptions(autogenerate_column_names=True, use_threads=False, block_size=len(record) + 3),

@@ -1,6 +1,5 @@
 """A block of CSV -> rows of text by `pyarrow.csv`, without the surprises it has for single blocks of a file."""
 
-import re
 import struct
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -15,10 +14,9 @@ from ingest.errors import NotCsv
 from ingest.feeds.dialect import Csv
 from ingest.reading.grammar import Grammar, count_lines
 from ingest.reading.header import BOM, parse_options
+from ingest.reading.quotes import swallowed_rows
 from ingest.reading.rows import Fault, Rows
 
-NEARLY_ALL = 0.9  # of the lines in a cell are rows: then it swallowed them
-_LINE_END = re.compile(r"\r\n|\n|\r")
 MANY = 20  # unreadable records are not an accident any more
 
 
@@ -76,7 +74,8 @@ def _parse(data: bytes, records: list[int] | None, layout: Layout) -> Rows:
     ragged: list[Ragged] = []
 
     def remember(row: arrow_csv.InvalidRow) -> str:
-        ragged.append(Ragged(cast(int, row.number) - 1, row.actual_columns, _swallowed_rows(row.text or "", layout)))
+        swallowed = swallowed_rows(row.text or "", len(layout.columns), layout.csv)
+        ragged.append(Ragged(cast(int, row.number) - 1, row.actual_columns, swallowed))
         return "skip"
 
     table = read_cells(data, layout.columns, layout.csv, remember)
@@ -132,9 +131,9 @@ def _without_swallowed(rows: Rows, data: bytes, layout: Layout) -> Rows:
     found: dict[int, Fault] = {}
     for name, column in zip(rows.columns, rows.table.columns, strict=True):
         for row in _rows_with_lines(column, data, layout):
-            swallowed = _swallowed_rows(column[row].as_py(), layout)
-            if swallowed:
-                found.setdefault(row, _swallowed_fault(rows.record_of(row), swallowed, name))
+            lines = swallowed_rows(column[row].as_py(), len(layout.columns), layout.csv)
+            if lines:
+                found.setdefault(row, _swallowed_fault(rows.record_of(row), lines, name))
     if not found:
         return rows
     kept = [row for row in range(rows.table.num_rows) if row not in found]
@@ -154,15 +153,6 @@ def _rows_with_lines(column: "pa.ChunkedArray[Any]", data: bytes, layout: Layout
     enough = pc.greater_equal(delimiters, 2 * (len(layout.columns) - 1))
     rows: list[int] = pc.indices_nonzero(pc.and_(pc.greater_equal(line_ends, 3), enough)).to_pylist()
     return rows
-
-
-def _swallowed_rows(text: str, layout: Layout) -> int:
-    """Return how many lines inside a text have a cell for each column, if there are two or more and nearly all have."""
-    if len(layout.columns) < 2 or not layout.grammar.is_strict:
-        return 0
-    inside = [line for line in _LINE_END.split(text)[1:-1] if line]
-    rows = sum(line.count(layout.csv.delimiter) == len(layout.columns) - 1 for line in inside)
-    return rows if len(inside) >= 2 and rows >= NEARLY_ALL * len(inside) else 0
 
 
 def _swallowed_fault(record: int, swallowed: int, column: str | None) -> Fault:

@@ -17,6 +17,8 @@ from ingest.reading.patterns import LAST_END, cell_patterns
 
 SAMPLE_BYTES = 64 * 1024
 FEW = 100  # bytes or more to a quote: the pattern that jumps is faster
+NEARLY_ALL = 0.9  # of the lines inside a cell are rows: then it has swallowed them
+_LINE_END = re.compile(r"\r\n|\n|\r")
 SLICE_BYTES = 512 * 1024  # the allocator keeps integers of 64 KiB, where it gives larger ones back each time
 
 
@@ -88,6 +90,19 @@ def _sparse_pattern(csv: Csv) -> re.Pattern[bytes]:
     stop, text = rb"\r\n" + delimiter, rb"[^%s]*+" % quote
     quoted = rb"%s%s(?:%s%s%s)*+%s" % (quote, text, quote, quote, text, quote)
     return re.compile(rb"(?:%s(?<![^%s])%s(?![^%s]))*+%s\Z" % (text, stop, quoted, stop, text))
+
+
+def swallowed_rows(text: str, columns: int, csv: Csv) -> int:
+    """Return how many lines inside a text have a cell for each column, if there are two or more and nearly all have.
+
+    >>> swallowed_rows("Box 24,n10\\n11,ok,n11\\n12,ok,n12\\n13,", 3, Csv()), swallowed_rows("a,b\\nc,d\\ne", 2, Csv())
+    (2, 0)
+    """
+    if columns < 2 or not csv.quote or csv.quoting == "lenient":
+        return 0
+    inside = [line for line in _LINE_END.split(text)[1:-1] if line]
+    rows = sum(line.count(csv.delimiter) == columns - 1 for line in inside)
+    return rows if len(inside) >= 2 and rows >= NEARLY_ALL * len(inside) else 0
 
 
 class QuoteBits:
