@@ -126,7 +126,7 @@ def _without_swallowed(rows: Rows, data: bytes, layout: Layout) -> Rows:
 
     The quote that opens such a cell has most likely lost its partner, and another one closed it where a cell may end.
     """
-    if not layout.grammar.needs_what_follows(data) or count_lines(data) <= rows.record_count:
+    if not layout.grammar.is_strict or not layout.grammar.has_marks(data) or count_lines(data) <= rows.record_count:
         return rows  # no cell has line ends in it
     found: dict[int, Fault] = {}
     for name, column in zip(rows.columns, rows.table.columns, strict=True):
