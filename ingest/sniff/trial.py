@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from typing import cast
 
 import pyarrow as pa
-from msgspec import structs
 from pyarrow import csv as arrow_csv
 
 from ingest.feeds.dialect import Csv
@@ -57,7 +56,7 @@ def first_lines(text: bytes) -> bytes:
 
 def try_dialect(window: bytes, csv: Csv) -> Trial | None:
     """Return what a dialect makes of a window; None if there is not one whole record."""
-    grammar = Grammar(structs.replace(csv, quoting="lenient"))  # records as the parser sees them
+    grammar = Grammar(_as_the_parser_reads(csv))
     end = len(window) if grammar.is_whole(window, 0) else grammar.end_of_last_record(window, 0, len(window))
     spans = list(grammar.spans(window[:end]))
     if not spans:
@@ -69,6 +68,12 @@ def try_dialect(window: bytes, csv: Csv) -> Trial | None:
     before = sum(heights[: counts.index(width)])
     fitting = sum(height for height, count in zip(heights, counts, strict=True) if count == width)
     return Trial(csv, window, spans, counts, width, min(1.0, fitting / max(1, filled - before)))
+
+
+def _as_the_parser_reads(csv: Csv) -> Csv:
+    """Return a dialect in which no record is a reject for its quotes."""
+    marks = {name: getattr(csv, name) for name in ("delimiter", "quote", "escape", "comment")}
+    return Csv(**marks, quoting="lenient", null_values=())
 
 
 def _cell_counts(records: bytes, csv: Csv, count: int) -> list[int]:
@@ -104,8 +109,7 @@ def read_grid(trial: Trial, records: list[int]) -> list[list[str]]:
         return []
     width = trial.counts[records[0]]
     data = b"".join(map(trial.record, records))
-    marks = {name: getattr(trial.csv, name) for name in ("delimiter", "quote", "escape")}
-    csv = Csv(**marks, quoting="lenient", null_values=())
+    csv = _as_the_parser_reads(trial.csv)
     table = parse_rows(data, Layout(tuple(map(str, range(width))), csv, Grammar(csv))).table
     columns = [column.to_pylist() for column in table.columns]
     return [list(row) for row in zip(*columns, strict=True)]

@@ -81,7 +81,7 @@ def test_x_quote_y_is_literal() -> None:
 
 
 def test_text_behind_a_closing_quote_belongs_to_the_cell_only_with_lenient_quoting() -> None:
-    """pyarrow joins it to the cell, and Excel does: the value changes, and no one is told."""
+    """pyarrow joins it to the cell, and Excel does: the value changes without a word."""
     data = b'id,a\n1,"x"y\n2,"x"y"z"\n3,"a""b"c\n'
     assert values(read(data, quoting="lenient")) == [("1", "xy"), ("2", 'xy"z"'), ("3", 'a"bc')]
     assert [reject.reason for reject in read(data).rejects] == [Reason.BAD_QUOTE] * 3
