@@ -3,6 +3,8 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 CDK    := $(BIN)/python -m infra.cdk
+# A project of its own (`ingest init DIR`) has its feeds and settings in files outside the checkout.
+OWN    := $(if $(FEEDS),-c feeds=$(abspath $(FEEDS))) $(if $(SETTINGS),-c settings=$(abspath $(SETTINGS)))
 
 # Of bandit's findings: asserts, which state what is known and check no input. And in what is never shipped,
 # the emulator's password "test", random rows, and programs started without a shell by lists of our own words.
@@ -51,14 +53,14 @@ docs: setup ## Write what the pages of docs/ take from the code, and the picture
 	$(BIN)/python -m pytest -q tests/docs/test_examples.py --write-examples
 	$(BIN)/python -m infra.monitoring.picture
 
-synth: setup-demo ## Write the CloudFormation template to cdk.out (no AWS account needed)
-	$(CDK) synth --quiet
+synth: setup-demo ## Write the CloudFormation template to cdk.out (no AWS account needed); FEEDS=path of feeds.toml
+	$(CDK) synth --quiet $(OWN)
 
-deploy: setup-demo ## Deploy the stack to the AWS account your credentials name
-	$(CDK) deploy
+deploy: setup-demo ## Deploy the stack to the AWS account your credentials name; FEEDS=path of feeds.toml
+	$(CDK) deploy $(OWN)
 
 destroy: setup-demo ## Remove the stack; tables and buckets with data stay unless cdk.json says otherwise
-	$(CDK) destroy
+	$(CDK) destroy $(OWN)
 
 template: setup-demo ## Write template and zip for a deployment without the CDK to dist/; measure sizes and cold start
 	@$(BIN)/python -m infra.plain

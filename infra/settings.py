@@ -142,8 +142,8 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
 RETENTION_DAYS = (1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1_096)
 
 
-def read_settings(stages: Mapping[str, Any] | None, stage: str) -> Settings:
-    """Return the settings of a stage from cdk.json's `stages`.
+def read_settings(stages: Mapping[str, Any] | None, stage: str, *, origin: str = "cdk.json") -> Settings:
+    """Return the settings of a stage from cdk.json's `stages`; `origin` is named in errors.
 
     Raises:
         SettingsFault: the stage does not exist, or a field is unknown or wrong; names it and what is accepted.
@@ -159,7 +159,7 @@ def read_settings(stages: Mapping[str, Any] | None, stage: str) -> Settings:
         _check_together(settings, f"stages.{stage}")
         check_existing(settings.existing, f"stages.{stage}.existing")
     except SettingsFault as fault:
-        raise SettingsFault(f"cdk.json: {fault}") from fault
+        raise SettingsFault(f"{origin}: {fault}") from fault
     return settings
 
 

@@ -3,7 +3,7 @@
     IngestError
       SettingsFault      feeds.toml, an option or a variable is wrong: nothing was started
       FileFault          the file will never load as it is: say why, put it aside, do not retry
-        NoFeed NotCsv EmptyFile BadHeader BadCompression Bomb TooManyRejects FileMissing GivenUp
+        NoFeed NotCsv EmptyFile BadHeader BadCompression Bomb TooManyRejects FileMissing GivenUp Cancelled
       ObjectSuperseded   the object was deleted or overwritten before it was read: nothing to load
       ServiceFault       try again later: the message comes back
         Throttled Unavailable AccessDenied TableMissing OutOfTime LeaseLost StillLoading InternalFault
@@ -84,6 +84,12 @@ class GivenUp(FileFault):
     """No worker could finish the file, however often it was tried."""
 
     code = "given_up"
+
+
+class Cancelled(FileFault):
+    """An operator cancelled the file."""
+
+    code = "cancelled"
 
 
 class ObjectSuperseded(IngestError):

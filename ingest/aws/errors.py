@@ -75,8 +75,9 @@ def translate(error: boto.ClientError | boto.BotoCoreError, what: str) -> errors
     if isinstance(error, boto.ClientError):
         return _from_client_error(error, what)
     if isinstance(error, _NO_CREDENTIALS):
+        why = "" if isinstance(error, boto.NoCredentialsError) else f" {_line(error)}"
         return errors.AccessDenied(
-            f"No AWS credentials were found while {what}; set a profile or the AWS_* variables. {_line(error)}"
+            f"No AWS credentials were found while {what}; set a profile or the AWS_* variables.{why}"
         )
     if isinstance(error, boto.NoRegionError):
         return errors.SettingsFault(

@@ -3,15 +3,14 @@
 import json
 import sys
 from collections.abc import Iterator
-from dataclasses import asdict
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from ingest.aws.clock import Clock
-from ingest.cli.options import DEFAULT_FEEDS, AsJson, FeedsPath, StackName
+from ingest.cli.options import DEFAULT_FEEDS, AsJson, FeedsPath, StackName, file_name
 from ingest.cli.output import console_on
 from ingest.cli.stack import DeployedStack
 from ingest.errors import SettingsFault
@@ -23,16 +22,20 @@ from ingest.worker.ports import ObjectListing
 def backfill(
     url: Annotated[str, typer.Argument(metavar="s3://BUCKET/PREFIX", help="A prefix in the landing bucket.")],
     per_second: Annotated[
-        float, typer.Option("--per-second", min=0.01, help="Maximum number of messages a second.")
+        float, typer.Option("--per-second", min=0.01, metavar="N", help="Maximum number of messages a second.")
     ] = 10.0,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only count what would be sent.")] = False,
     stack: StackName = None,
     feeds: FeedsPath = DEFAULT_FEEDS,
     as_json: AsJson = False,
 ) -> None:
-    """Queue each object under a prefix that has no ledger entry (by key and eTag).
+    """Queue the objects under a prefix that the ledger does not know.
 
-    Failed files have one: use `ingest retry` for them. Safe to repeat at any time.
+    They are known by key and eTag. Failed files are known, too: use `ingest retry` for them. Safe to repeat.
+
+    Examples:
+        ingest backfill s3://BUCKET/orders/ --dry-run
+        ingest backfill s3://BUCKET/orders/2026/ --per-second 50
     """
     deployed = DeployedStack(stack)
     bucket, prefix = _bucket_and_prefix(url, deployed)
@@ -47,7 +50,7 @@ def backfill(
     )
     _show(run.run(bucket, prefix), deployed.objects, bucket, prefix)
     if as_json:
-        print(json.dumps({"bucket": bucket, "prefix": prefix, "dry_run": dry_run, **asdict(run.tally)}))
+        print(json.dumps({"bucket": bucket, "prefix": prefix, "dry_run": dry_run, **counts_document(run.tally)}))
     else:
         for line in sentences(run.tally, is_dry=dry_run):
             console_on(sys.stdout).print(line, soft_wrap=True)
@@ -65,12 +68,24 @@ def sentences(tally: Tally, *, is_dry: bool) -> Iterator[str]:
         yield f"No feed covers {', '.join(tally.first_refused)}{more}: add one to feeds.toml and deploy it first."
 
 
+def counts_document(tally: Tally) -> dict[str, Any]:
+    """Return what was found and sent, as a JSON document."""
+    return {
+        "objects_found": tally.seen,
+        "objects_known": tally.known,
+        "objects_refused": tally.refused,
+        "first_refused": tally.first_refused,
+        "messages_sent": tally.sent,
+    }
+
+
 def _bucket_and_prefix(url: str, stack: DeployedStack) -> tuple[str, str]:
     """Return bucket and prefix. The function may read the landing bucket only: other messages would fail.
 
     Raises:
         SettingsFault: it is not an S3 URL, or names another bucket.
     """
+    url = file_name(url)
     bucket, _, prefix = url.removeprefix("s3://").partition("/")
     if not url.startswith("s3://") or not bucket:
         raise SettingsFault(f"{url} is not an S3 URL; write s3://bucket/prefix.")

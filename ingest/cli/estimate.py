@@ -11,7 +11,7 @@ import typer
 
 from ingest.aws.local_files import Source
 from ingest.cli.estimate_view import estimate_document, estimate_lines
-from ingest.cli.options import DEFAULT_FEEDS, AsJson, FeedName, FeedsPath
+from ingest.cli.options import DEFAULT_FEEDS, AsJson, FeedName, FeedsPath, feed_of
 from ingest.cli.output import console_on, progress
 from ingest.cli.source import find_sources, some_of
 from ingest.errors import SettingsFault
@@ -30,11 +30,13 @@ MAX_FILES = 64  # of more files than this, this many are read
 def plan(
     source: Annotated[
         str,
-        typer.Argument(help="A path, an s3:// URL, or several files: a pattern with *, or a folder with / at the end."),
+        typer.Argument(
+            metavar="SOURCE", help="A path, an s3:// URL, or several: a pattern with *, or a folder with / at the end."
+        ),
     ],
-    feed: FeedName,
+    feed: FeedName = None,
     sample: Annotated[
-        float | None, typer.Option("--sample", min=0.1, metavar="MB", help="How much to read. [default: 32]")
+        float | None, typer.Option("--sample", min=0.1, metavar="MB", help="How much to read (default: 32).")
     ] = None,
     full: Annotated[bool, typer.Option("--full", help="Read everything: the figures of the file are exact.")] = False,
     capacity: Annotated[
@@ -45,22 +47,27 @@ def plan(
         bool, typer.Option("--table-is-new", help="The on-demand table has had no writes: it starts with 4,000 WCU.")
     ] = False,
     functions: Annotated[
-        int, typer.Option("--functions", min=1, help="Concurrent functions (the stack's max_concurrency).")
+        int, typer.Option("--functions", min=1, metavar="N", help="Concurrent functions: the stack's max_concurrency.")
     ] = Fleet().functions,
     feeds: FeedsPath = DEFAULT_FEEDS,
     as_json: AsJson = False,
 ) -> None:
-    """Estimate what loading files takes: rows, rejects, item sizes, write units, cost, duration; warn of problems.
+    """Estimate rows, rejects, write units, cost and duration of a load.
 
-    Reads a sample (with --full, everything) with the code that loads, and writes nothing.
+    Reads a sample (with --full, everything) with the code that loads, warns of problems, and writes nothing.
+
+    Examples:
+        ingest plan orders.csv --feed orders
+        ingest plan 's3://bucket/orders/2026/*.csv.gz' --capacity 4000
+        ingest plan exports/ --full --json
     """
     if full and sample is not None:
         raise SettingsFault("--full and --sample cannot be combined: --full reads everything.")
-    chosen = read_feeds(feeds).named(feed)
+    name, chosen = feed_of(read_feeds(feeds), feed, [source])
     budget = None if full else round((sample or SAMPLE_MB) * 1024 * 1024)
     reader, read, unread = _read(chosen, find_sources(source), budget)
     wanted = capacities(capacity, is_new=table_is_new)
-    found = LoadEstimate(feed, chosen, reader, tuple(read), unread, wanted, Fleet(functions=functions))
+    found = LoadEstimate(name, chosen, reader, tuple(read), unread, wanted, Fleet(functions=functions))
     if as_json:
         print(json.dumps(estimate_document(found, source), ensure_ascii=False))
         return

@@ -14,14 +14,14 @@ from ingest.estimate.warnings import warnings
 def estimate_document(found: LoadEstimate, source: str) -> dict[str, Any]:
     """Return the JSON document. Estimates have `low` and `high`, which are null where they are not known."""
     return {
-        "source": source,
+        "file": source,
         "feed": found.feed_name,
         "table": found.feed.table,
-        "files": found.files,
+        "files_found": found.files,
         "size_bytes": found.size_bytes,
         "text_bytes": round(found.text_bytes),
         "sample": sample(found),
-        "rows": asdict(found.rows),
+        "rows_read": asdict(found.rows),
         "rows_written": asdict(count_of(found, "written")),
         "rows_rejected": asdict(count_of(found, "rejected")),
         "rows_superseded": asdict(count_of(found, "superseded")),

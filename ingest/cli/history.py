@@ -11,7 +11,7 @@ from typing import Annotated, Any
 import typer
 
 from ingest.aws.clock import Clock
-from ingest.cli.options import DEFAULT_FEEDS, AsJson, FeedsPath, StackName
+from ingest.cli.options import DEFAULT_FEEDS, AsJson, FeedsPath, OneFeed, StackName
 from ingest.cli.output import Cell, FittingTable, TableColumn, line_console, piped
 from ingest.cli.stack import DeployedStack
 from ingest.cli.status.query import is_day
@@ -81,8 +81,8 @@ def _count_document(count: DayCount) -> dict[str, Any]:
     return {
         "day": count.day,
         "feed": count.feed,
-        "files": count.files,
-        "failed": count.failed,
+        "files_ended": count.files,
+        "files_failed": count.failed,
         **count.row_counts.counts(),
     }
 
@@ -101,16 +101,23 @@ def _file_document(day: str, entry: Entry) -> dict[str, Any]:
         **entry.row_counts.counts(),
         "seconds": entry.seconds,
         "ended": time_text(entry.ended_s),
-        "error_code": entry.error_code,
-        "error": entry.error,
+        "error": {"code": entry.error_code, "message": entry.error} if entry.error else None,
     }
 
 
 def _print_csv(documents: Iterable[dict[str, Any]], like: dict[str, Any]) -> None:
     """Print documents as CSV, with the field names of one that has the same fields."""
-    rows = csv.DictWriter(sys.stdout, list(like), lineterminator="\n")
+    rows = csv.DictWriter(sys.stdout, list(_flat(like)), lineterminator="\n")
     rows.writeheader()
-    rows.writerows(documents)
+    rows.writerows(map(_flat, documents))
+
+
+def _flat(document: dict[str, Any]) -> dict[str, Any]:
+    """Return a document with its error in two fields, as a CSV has it."""
+    if "error" not in document:
+        return document
+    error = document["error"] or {"code": None, "message": None}
+    return document | {"error": error["message"], "error_code": error["code"]}
 
 
 def _print_count_table(counts: list[DayCount]) -> None:
@@ -158,21 +165,26 @@ def history(
     ] = None,
     days: Annotated[
         int | None,
-        typer.Option("--days", min=1, max=MAX_DAYS, help="The last N days, today included (default: 7)."),
+        typer.Option("--days", min=1, max=MAX_DAYS, metavar="N", help="The last N days, today included (default: 7)."),
     ] = None,
-    feed: Annotated[
-        str | None, typer.Option("--feed", help="Only files of this feed; - for files under no feed's prefix.")
+    feed: OneFeed = None,
+    state: Annotated[
+        str | None, typer.Option("--status", metavar="STATUS", help="Only files with this status, as FAILED.")
     ] = None,
-    state: Annotated[str | None, typer.Option("--status", help="Only files with this status, as FAILED.")] = None,
     files: Annotated[bool, typer.Option("--files", help="List each file, instead of counts.")] = False,
     as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV, for spreadsheets.")] = False,
     stack: StackName = None,
     feeds: FeedsPath = DEFAULT_FEEDS,
     as_json: AsJson = False,
 ) -> None:
-    """Show how many files ended, by day and feed: their rows and bytes, and how many failed.
+    """Show how many files ended, by day and feed.
 
-    A file counts on the day (UTC) its outcome was reported, just after its end. Each attempt counts.
+    Their rows and bytes are counted, and how many failed. A file counts on the day (UTC) its outcome was reported, just
+    after its end. Each attempt counts.
+
+    Examples:
+        ingest history --days 30 --csv > november.csv
+        ingest history --day 2026-11-22 --status FAILED --files
     """
     if as_csv and as_json:
         raise SettingsFault("--csv and --json cannot be combined.")

@@ -1,19 +1,24 @@
-"""`ingest check` and `ingest load`: a whole file through the function's own code, without queue or stack."""
+"""`ingest check` and `ingest load`: whole files through the function's own code, without queue or stack."""
 
 import contextlib
+import re
 import sys
 import time
+from collections import Counter
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from ingest.aws.local_files import Source
-from ingest.cli.options import DEFAULT_FEEDS, AsJson, FeedName, FeedsPath
-from ingest.cli.output import print_check, print_load, progress
+from ingest.cli.commands import exit_code, fail
+from ingest.cli.options import DEFAULT_FEEDS, STDIN, AsJsonLines, FeedName, FeedsPath, Files, feed_of
+from ingest.cli.output import About, console_on, print_check, print_load, progress
 from ingest.cli.source import open_source, open_table
 from ingest.dynamodb.item_writer import ItemWriter, NullWriter
+from ingest.errors import FileFault, IngestError, SettingsFault, TableMissing
 from ingest.feeds.feed import Feed
 from ingest.feeds.parse import read_feeds
 from ingest.ledger.row_counts import RowCounts
@@ -21,39 +26,106 @@ from ingest.rejects.local_file import RejectFile, RejectTally
 from ingest.worker.load import EnoughRowsError, Load
 from ingest.worker.ports import RejectSink
 
+SHOWN = 20
+
 
 def check(
-    file: Annotated[str, typer.Argument(help="A local path or an s3:// URL.")],
-    feed: FeedName,
+    files: Files,
+    feed: FeedName = None,
+    limit: Annotated[int, typer.Option("--limit", min=0, metavar="N", help="Show at most N rejects.")] = SHOWN,
     feeds: FeedsPath = DEFAULT_FEEDS,
-    as_json: AsJson = False,
+    as_json: AsJsonLines = False,
 ) -> None:
-    """Read a whole file without writing: row counts, reasons, first rejects. Exits with 1 if any row is rejected."""
-    tally = RejectTally(keep=20)
-    load = run_load(open_source(file), read_feeds(feeds).named(feed), NullWriter(), tally, show="checking")
-    print_check(file, load.row_counts, tally, as_json=as_json, stream=sys.stdout)
-    raise typer.Exit(1 if load.row_counts.rows_rejected else 0)
+    """Read whole files without writing: row counts, reasons, first rejects.
+
+    Examples:
+        ingest check orders.csv --feed orders
+        ingest check orders-*.csv --json | jq .rows_rejected
+        zcat orders.csv.gz | ingest check -
+
+    Exit codes: 0 no row was rejected; 1 some rows were rejected.
+    """
+    name, chosen = feed_of(read_feeds(feeds), feed, files)
+
+    def check_one(file: str) -> int:
+        tally = RejectTally(keep=limit)
+        load = run_load(open_source(file), chosen, NullWriter(), tally, show="checking")
+        about = About(file, {"file": file, "feed": name, "table": chosen.table}, len(files) > 1)
+        print_check(about, load.row_counts, tally, as_json=as_json, stream=sys.stdout)
+        return 1 if load.row_counts.rows_rejected else 0
+
+    raise typer.Exit(each_file(files, check_one, as_json=as_json))
 
 
 def load(
-    source: Annotated[str, typer.Argument(help="A local path or an s3:// URL.")],
-    feed: FeedName,
-    table: Annotated[str | None, typer.Option("--table", help="The table. [default: the feed's]")] = None,
+    files: Files,
+    feed: FeedName = None,
+    table: Annotated[
+        str | None, typer.Option("--table", metavar="NAME", help="The table (default: the feed's).")
+    ] = None,
     rejects: Annotated[
-        Path | None, typer.Option("--rejects", help="File for the rejects. [default: FILE.rejects.jsonl]")
+        Path | None, typer.Option("--rejects", metavar="PATH", help="For the rejects (default: FILE.rejects.jsonl).")
     ] = None,
     feeds: FeedsPath = DEFAULT_FEEDS,
-    as_json: AsJson = False,
+    as_json: AsJsonLines = False,
 ) -> None:
-    """Load a file into its feed's table, without queue or stack, and print the row counts."""
-    chosen = read_feeds(feeds).named(feed)
-    opened = open_source(source)
-    path = rejects or Path(f"{Path(source).name}.rejects.jsonl")
-    begun_s = time.monotonic()
-    sink = RejectFile(path, source=source)
-    writer = open_table(table or chosen.table, chosen)
-    done = run_load(opened, chosen, writer, sink, show=None if as_json else "loading")
-    print_load(done.row_counts, time.monotonic() - begun_s, sink, as_json=as_json)
+    """Load files into their feed's table, without queue or stack.
+
+    It says first which table that is, in which region and account, and at the end the row counts. Safe to repeat: a row
+    that is loaded twice replaces itself.
+
+    Examples:
+        ingest load orders.csv --feed orders
+        ingest load s3://bucket/orders/2026-11-22.csv.gz --table Orders-test
+        AWS_PROFILE=staging ingest load orders-*.csv
+
+    Exit codes: 0 all rows were read, even if some were rejected.
+    """
+    name, chosen = feed_of(read_feeds(feeds), feed, files)
+    paths = _reject_paths(files, rejects)
+    target = table or chosen.table
+
+    @cache
+    def begin() -> tuple[dict[str, str | None], ItemWriter]:
+        """Say where the rows go, once there is a file."""
+        writer, place = open_table(target, chosen), table_place(chosen)
+        if not as_json:
+            console_on(sys.stdout).print(f"Table {target}{_in(place)}.", soft_wrap=True)
+        return place, writer
+
+    def load_one(file: str) -> int:
+        begun_s = time.monotonic()
+        opened, sink = open_source(file), RejectFile(paths[file], source=file)
+        place, writer = begin()
+        try:
+            done = run_load(opened, chosen, writer, sink, show=None if as_json else "loading")
+        except TableMissing as fault:
+            sentence = (
+                f"The table {target} does not exist{_in(place)}; name another with --table, or set region and profile."
+            )
+            raise TableMissing(sentence) from fault
+        about = About(file, {"file": file, "feed": name, "table": target, **place}, len(files) > 1)
+        print_load(about, done.row_counts, time.monotonic() - begun_s, sink, as_json=as_json)
+        return 0
+
+    raise typer.Exit(each_file(files, load_one, as_json=as_json))
+
+
+def each_file(files: list[str], run: Callable[[str], int], *, as_json: bool) -> int:
+    """Run a command for one file after the other; return the highest exit code.
+
+    Of several files, one that cannot be loaded is reported, and does not keep the others from it.
+    """
+    highest = 0
+    for file in files:
+        try:
+            code = run(file)
+        except FileFault as fault:
+            if len(files) == 1:
+                raise
+            code = fail(fault.code, str(fault), exit_code(fault), as_json=as_json, file=file)
+        highest = max(highest, code)
+    return highest
 
 
 def run_load(
@@ -79,3 +151,34 @@ def run_load(
         with contextlib.suppress(EnoughRowsError):
             load.run(source.read)
     return load
+
+
+def table_place(feed: Feed) -> dict[str, str | None]:
+    """Return region and account of a feed's table, as far as they are known before anything is written."""
+    from ingest.cli.stack import account_id, preparing, session
+
+    place = {"region": feed.region, "account": None}
+    in_role = re.fullmatch(r"arn:[^:]+:iam::(\d+):.*", feed.role or "")
+    with contextlib.suppress(IngestError), preparing("looking up the account"):  # opening the table says what is wrong
+        place["region"] = feed.region or session().region_name
+        place["account"] = in_role[1] if in_role else account_id()
+    return place
+
+
+def _in(place: dict[str, str | None]) -> str:
+    region = f" in {place['region']}" if place["region"] else ""
+    return region + (f", account {place['account']}" if place["account"] else "")
+
+
+def _reject_paths(files: list[str], asked: Path | None) -> dict[str, Path]:
+    """Return where the rejects of each file go.
+
+    Raises:
+        SettingsFault: two files would share one.
+    """
+    paths = {file: asked or Path(f"{'stdin' if file == STDIN else Path(file).name}.rejects.jsonl") for file in files}
+    ((path, count),) = Counter(paths.values()).most_common(1)
+    if count > 1:
+        way = "leave --rejects out" if asked else "load them one by one, each with --rejects"
+        raise SettingsFault(f"The rejects of several files would go to {path}; {way}.")
+    return paths

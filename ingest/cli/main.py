@@ -1,44 +1,23 @@
-"""The `ingest` command: inspect files, load them without the stack, and operate the deployed stack.
+"""The `ingest` command: inspect files, load them without the stack, and operate the deployed stack."""
 
-Exit codes: 0 success; 1 check found rejects; 2 wrong option or setting; 3 the file cannot be loaded, does not exist, or
-is being loaded; 4 a service failed; 70 internal error; 130 interrupted.
-"""
-
-import json
+import re
 import sys
-from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated
 
 import typer
 
-from ingest.cli.backfill import backfill
-from ingest.cli.estimate import plan
-from ingest.cli.history import history
-from ingest.cli.load import check, load
-from ingest.cli.output import fail
-from ingest.cli.pause import pause, resume
-from ingest.cli.preview import preview
-from ingest.cli.reconcile import reconcile
-from ingest.cli.redrive import redrive
-from ingest.cli.rejects import rejects
-from ingest.cli.retry import retry
-from ingest.cli.sniff import sniff
-from ingest.cli.status.command import status, with_watch_value
-from ingest.cli.top.command import top
-from ingest.errors import FileFault, IngestError, ObjectSuperseded, ServiceFault, StillLoading
-from ingest.feeds.parse import json_schema
+from ingest.cli.commands import COMMANDS, SETTINGS, CommandGroup, exit_code, exit_codes, fail
+from ingest.errors import IngestError
 
 app = typer.Typer(
-    help="Load CSV files into DynamoDB. Add --debug to any command to see tracebacks.",
+    cls=CommandGroup,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
-    epilog=str(__doc__).partition("\n\n")[2].replace("\n", " "),
+    rich_markup_mode=None,
+    context_settings=SETTINGS,
+    epilog=f"`ingest COMMAND -h` has examples. Exit codes: {exit_codes('1 check found rejects')}",
 )
-_LOOK: tuple[Callable[..., None], ...] = (preview, check, plan, load, sniff, status, top, history, rejects)
-_ACT: tuple[Callable[..., None], ...] = (retry, reconcile, redrive, backfill, pause, resume)
-for command in (*_LOOK, *_ACT):
-    app.command()(command)
-feeds_app = typer.Typer(help="Work with feeds.toml.", no_args_is_help=True)
-app.add_typer(feeds_app, name="feeds")
 
 INTERRUPTED = 130
 _INTERRUPTED = {
@@ -47,12 +26,35 @@ _INTERRUPTED = {
     "redrive": " Messages sent so far are in the queue, the others are still dead letters; run it again for the rest.",
     "retry": " Run it again to finish.",
 }
+WATCH = "2s"
+_DURATION = re.compile(r"\d+(\.\d+)?[a-z]*")
 
 
-@feeds_app.command()
-def schema() -> None:
-    """Print the JSON Schema of feeds.toml, for completion and validation in editors."""
-    print(json.dumps(json_schema(), indent=2))
+def _print_version(is_asked: bool) -> None:
+    if is_asked:
+        print(f"ingest {project_version()}")
+        raise typer.Exit
+
+
+def project_version() -> str:
+    """Return the version of the installed package, or that of the checkout this is."""
+    import tomllib
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        return version("csv-ingest")
+    except PackageNotFoundError:
+        pyproject = Path(__file__).parents[2] / "pyproject.toml"
+        return f"{tomllib.loads(pyproject.read_text())['project']['version']} (a checkout)"
+
+
+@app.callback()
+def ingest(
+    _version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Show the version and exit.")
+    ] = False,
+) -> None:
+    """Load CSV files into DynamoDB. Add --debug to any command to see tracebacks."""
 
 
 def main() -> None:
@@ -72,10 +74,10 @@ def run(arguments: list[str], *, debug: bool = False) -> int:
     except IngestError as error:
         if debug:
             raise
-        return fail(error.code, str(error), _exit_code(error), as_json=as_json)
+        return fail(error.code, str(error), exit_code(error), as_json=as_json)
     except typer.TyperException as error:
         message = error.format_message()  # empty where help was printed because there was no command
-        return fail("bad_settings", f"{message} See ingest --help.", 2, as_json=as_json) if message else 2
+        return fail("bad_settings", f"{message} See {_asked(arguments)} --help.", 2, as_json=as_json) if message else 2
     except (KeyboardInterrupt, typer.Abort):
         sentence = "Interrupted." + _INTERRUPTED.get(arguments[0], "")
         return fail("interrupted", sentence, INTERRUPTED, as_json=as_json)
@@ -86,7 +88,23 @@ def run(arguments: list[str], *, debug: bool = False) -> int:
         return fail("internal_fault", sentence, 70, as_json=as_json)
 
 
-def _exit_code(error: IngestError) -> int:
-    if isinstance(error, (FileFault, ObjectSuperseded, StillLoading)):
-        return 3
-    return 4 if isinstance(error, ServiceFault) else 2
+def with_watch_value(arguments: list[str]) -> list[str]:
+    """Return a command line where --watch has a value; users may leave it out.
+
+    >>> with_watch_value(["status", "--watch", "--feed", "orders"])
+    ['status', '--watch', '2s', '--feed', 'orders']
+    """
+    filled: list[str] = []
+    for argument, following in zip(arguments, [*arguments, ""][1:], strict=True):
+        filled.append(argument)
+        if argument == "--watch" and not _DURATION.fullmatch(following):
+            filled.append(WATCH)
+    return filled
+
+
+def _asked(arguments: list[str]) -> str:
+    """Return the command a wrong command line is of."""
+    name, sub = [*arguments, "", ""][:2]
+    if name not in COMMANDS:
+        return "ingest"
+    return f"ingest {name} {sub}" if name == "feeds" and sub in ("check", "schema") else f"ingest {name}"

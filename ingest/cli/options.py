@@ -1,39 +1,114 @@
-"""Options that several commands share, and how their values are read."""
+"""Options that several commands share, and how their values are read: files, feeds, durations, dialects."""
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
+from urllib.parse import unquote
 
 import typer
 
 from ingest.errors import SettingsFault
 from ingest.feeds.dialect import Csv
+from ingest.feeds.feed import Feed, Feeds
 from ingest.feeds.parse import read_csv
 
-FeedsPath = Annotated[Path, typer.Option("--feeds", help="Path of feeds.toml.")]
+FeedsPath = Annotated[Path, typer.Option("--feeds", metavar="PATH", help="Path of feeds.toml.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
-FeedName = Annotated[str, typer.Option("--feed", help="The file's feed.")]
+AsJsonLines = Annotated[bool, typer.Option("--json", help="Print one JSON object for each file, a line each.")]
+Files = Annotated[list[str], typer.Argument(metavar="FILE...", help="Paths, s3:// URLs, or - for standard input.")]
+FeedName = Annotated[
+    str | None,
+    typer.Option("--feed", metavar="NAME", help="The file's feed (default: the only one, or that of the S3 key)."),
+]
+OneFeed = Annotated[
+    str | None,
+    typer.Option("--feed", metavar="NAME", help="Only files of this feed; - for files under no feed's prefix."),
+]
+LedgerFile = Annotated[str, typer.Argument(metavar="FILE", help="s3://bucket/key, or a key in the landing bucket.")]
+VersionName = Annotated[
+    str | None, typer.Option("--version", metavar="NAME", help="The version, or its eTag (default: the newest).")
+]
 StackName = Annotated[
     str | None,
-    typer.Option("--stack", help="Name of the deployed stack (default: $INGEST_STACK, or ingest)."),
+    typer.Option("--stack", metavar="NAME", help="Name of the deployed stack (default: $INGEST_STACK, or ingest)."),
 ]
 DEFAULT_FEEDS = Path("feeds.toml")
+STDIN = "-"
 
-_SECONDS = {"": 1, "s": 1, "m": 60, "h": 3_600, "d": 86_400}
+_SECONDS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
+_URL = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):/+(.*)", re.DOTALL)  # a scheme of one letter is a drive of Windows
+_S3_ADDRESSES = (
+    re.compile(r"(?P<bucket>[^/]+)\.s3[.-][^/]*amazonaws\.com(?:\.cn)?/(?P<key>[^?]+)"),
+    re.compile(r"s3[.-][^/]*amazonaws\.com(?:\.cn)?/(?P<bucket>[^/]+)/(?P<key>[^?]+)"),
+    re.compile(r"[^/]*console\.aws\.amazon\.com/s3/object/(?P<bucket>[^?]+)\?.*\bprefix=(?P<key>[^&]+)"),
+)
+
+
+def file_name(text: str) -> str:
+    """Return the name of a file as commands take it: a path, s3://bucket/key, or - for standard input.
+
+    >>> file_name("S3://landing/orders/a.csv"), file_name("orders/a.csv")
+    ('s3://landing/orders/a.csv', 'orders/a.csv')
+
+    Raises:
+        SettingsFault: it is another kind of URL, or an S3 URL with too few slashes; says what to write.
+    """
+    found = _URL.fullmatch(text)
+    if not found:
+        return text
+    scheme, rest = found[1].lower(), found[2]
+    right = f"s3://{rest if '/' in rest else 'bucket/key'}"
+    if scheme == "s3" and re.match("(?i)s3://[^/]", text + "x"):
+        return f"s3://{rest}"
+    if scheme in ("s3", "s3a", "s3n"):
+        raise SettingsFault(f"{text} is not an S3 URL; write {right}.")
+    if scheme in ("http", "https"):
+        raise SettingsFault(f"{text} is a web address, which is not read; {_instead_of(text, rest)}.")
+    if scheme == "file":
+        raise SettingsFault(f"{text} is a URL, and a path is wanted; write /{rest}.")
+    raise SettingsFault(f"{text} is not read: {scheme}: is unknown; name a path, s3://bucket/key, or - for stdin.")
+
+
+def _instead_of(address: str, rest: str) -> str:
+    for pattern in _S3_ADDRESSES:
+        if found := pattern.fullmatch(rest) or pattern.match(rest):
+            return f"write s3://{found['bucket']}/{unquote(found['key'])}"
+    return f"download it first, or write `curl -s {address} | ingest check -`"
+
+
+def feed_of(feeds: Feeds, name: str | None, files: Sequence[str]) -> tuple[str, Feed]:
+    """Return the name and the feed of files: the one that is named, the only one, or that of their S3 keys.
+
+    Raises:
+        SettingsFault: the feed does not exist, or there are several and none is named.
+    """
+    if name is not None:
+        return name, feeds.named(name)
+    if len(feeds.feeds) == 1:
+        return next(iter(feeds.feeds.items()))
+    keys = [file.removeprefix("s3://").partition("/")[2] for file in files if file.startswith("s3://")]
+    found = {known for known, feed in feeds.feeds.items() if any(key.startswith(feed.prefix) for key in keys)}
+    if len(found) == 1 and len(keys) == len(files):
+        only = found.pop()
+        return only, feeds.feeds[only]
+    raise SettingsFault(f"feeds.toml declares several feeds: {', '.join(feeds.feeds)}. Name one with --feed NAME.")
 
 
 def seconds_of(text: str, option: str) -> float:
-    """Return a duration in seconds; a number without a unit is seconds.
+    """Return a duration in seconds. It has a unit: s, m, h or d.
 
-    >>> seconds_of("2h", "--older-than"), seconds_of("90", "--older-than")
-    (7200.0, 90.0)
+    >>> seconds_of("2h", "--older-than"), seconds_of("0.5s", "--older-than")
+    (7200.0, 0.5)
 
     Raises:
-        SettingsFault: it is not a duration; names the option.
+        SettingsFault: it is not a duration, or has no unit; names the option.
     """
     found = re.fullmatch(r"(\d{1,6}(?:\.\d+)?)([smhd]?)", text.strip())
     if not found:
         raise SettingsFault(f"{option} {text!r} is not a duration; write a number with s, m, h or d, as 30m or 2h.")
+    if not found[2]:
+        raise SettingsFault(f"{option} {text!r} has no unit; write {found[1]}s for seconds, or {found[1]}m, h or d.")
     return float(found[1]) * _SECONDS[found[2]]
 
 

@@ -1,12 +1,11 @@
-"""What commands print: items, row counts, rejects, progress bars, tables, and one sentence for each fault."""
+"""What commands print: row counts, rejects, progress bars, and tables that fit."""
 
-import csv
 import json
 import os
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any, Literal, TextIO
 
 import typer
@@ -16,83 +15,59 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeR
 from rich.table import Table
 from rich.text import Text
 
-from ingest.dynamodb.batches import slices
-from ingest.dynamodb.encode import item_json, text_rows
-from ingest.dynamodb.item_writer import Heartbeat
-from ingest.dynamodb.write_stats import NOTHING_WRITTEN
-from ingest.items.items import Items, Refusal
 from ingest.ledger.row_counts import RowCounts
 from ingest.rejects.local_file import RejectFile, RejectTally
 from ingest.rejects.reject import Reject
 
 MOST_COLUMNS = 2000  # wider than an object key and its figures
 RAW_SHOWN = 500  # bytes of a raw record or characters of a value; `load` keeps all of it in the rejects file
+VALUE_SHOWN = 60  # characters of a value in a table
 
 
-class PreviewWriter:
-    """Prints items as they would be sent instead of sending them, up to a limit if there is one."""
+@dataclass(frozen=True, slots=True)
+class About:
+    """What a result is about, as documents have it; `file` is printed where a command has several."""
 
-    stats = NOTHING_WRITTEN
-
-    def __init__(self, stream: TextIO, *, form: str, limit: int | None) -> None:
-        self._stream = stream
-        self._form = form
-        self._left = limit
-        self._begun = False
+    file: str
+    document: Mapping[str, Any]
+    is_one_of_several: bool = False
 
     @property
-    def is_full(self) -> bool:
-        """Whether the limit is reached."""
-        return self._left == 0
-
-    def write(self, items: Items, heartbeat: Heartbeat) -> list[Refusal]:
-        """Print the items, as far as the limit allows."""
-        if self._left is not None:
-            items = items.slice(0, min(self._left, len(items)))
-            self._left -= len(items)
-        if self._form == "csv" and not self._begun:
-            csv.writer(self._stream, lineterminator="\n").writerow([attribute.name for attribute in items.attributes])
-        for _, some in slices(items, 0, len(items)):
-            self._print(some)
-        self._begun = True
-        return []
-
-    def _print(self, items: Items) -> None:
-        if self._form == "jsonl":
-            self._stream.writelines(f"{line}\n" for line in item_json(items).to_pylist())
-        else:
-            csv.writer(self._stream, lineterminator="\n").writerows(text_rows(items))
-
-    def finish(self) -> None:
-        """Flush what is buffered."""
-        self._stream.flush()
+    def title(self) -> str:
+        """What the line of row counts begins with."""
+        return f"{self.file}: " if self.is_one_of_several else ""
 
 
-def print_check(file: str, row_counts: RowCounts, tally: RejectTally, *, as_json: bool, stream: TextIO) -> None:
-    """Print the result of reading a file: row counts, reasons, the first rejects."""
+def print_check(about: About, row_counts: RowCounts, tally: RejectTally, *, as_json: bool, stream: TextIO) -> None:
+    """Print the result of reading a file: row counts, reasons, the first rejects, and how many are not shown."""
+    hidden = row_counts.rows_rejected - len(tally.first)
     if as_json:
         document = {
-            "file": file,
-            **_counts(row_counts),
+            **about.document,
+            **row_counts.counts(),
             "reasons": dict(tally.reasons),
             "rejects": _documents(tally.first),
+            "truncated": hidden > 0,
         }
         print(json.dumps(document, ensure_ascii=False), file=stream)
         return
     console = console_on(stream)
-    console.print(row_counts_sentence(row_counts, "would be written"), soft_wrap=True)
+    console.print(about.title + row_counts_sentence(row_counts, "would be written"), soft_wrap=True)
     if tally.first:
         console.print(_reject_table(tally))
+    if hidden:
+        console.print(f"{hidden:,} more rejected row(s) are not shown; see --limit.", soft_wrap=True)
 
 
-def print_load(row_counts: RowCounts, seconds: float, rejects: RejectFile, *, as_json: bool) -> None:
+def print_load(about: About, row_counts: RowCounts, seconds: float, rejects: RejectFile, *, as_json: bool) -> None:
     """Print the row counts of a load, its duration, and where the rejects are."""
     where = str(rejects.path) if row_counts.rows_rejected else None
     if as_json:
-        print(json.dumps({**_counts(row_counts), "seconds": round(seconds, 3), "rejects": where}))
+        document = {**about.document, **row_counts.counts(), "seconds": round(seconds, 3), "rejects_at": where}
+        print(json.dumps(document, ensure_ascii=False))
         return
     console = console_on(sys.stdout)
-    console.print(row_counts_sentence(row_counts), soft_wrap=True)
+    console.print(about.title + row_counts_sentence(row_counts), soft_wrap=True)
     console.print(
         f"{row_counts.bytes_read:,} bytes in {seconds:.1f} s, {row_counts.rows_read / max(seconds, 1e-9):,.0f} rows/s."
     )
@@ -101,18 +76,12 @@ def print_load(row_counts: RowCounts, seconds: float, rejects: RejectFile, *, as
         console.print(sentence, soft_wrap=True, markup=False)
 
 
-def fail(code: str, sentence: str, exit_code: int, *, as_json: bool) -> int:
-    """Print one sentence on stderr, or an error object on stdout; return the exit code."""
-    if as_json:
-        print(json.dumps({"error": {"code": code, "message": sentence}}, ensure_ascii=False))
-    else:
-        print(f"ingest: {sentence}", file=sys.stderr)
-    return exit_code
-
-
 @contextmanager
 def progress(what: str | None, size_bytes: int) -> Iterator[Callable[[RowCounts], None]]:
-    """Show a progress bar on stderr while a file is read, if that is a terminal; yield the function that moves it."""
+    """Show a progress bar on stderr while a file is read, if that is a terminal; yield the function that moves it.
+
+    `size_bytes` is 0 where it is not known.
+    """
     if what is None or not sys.stderr.isatty():
         yield lambda row_counts: None
         return
@@ -125,11 +94,12 @@ def progress(what: str | None, size_bytes: int) -> Iterator[Callable[[RowCounts]
         TimeRemainingColumn(),
     )
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task(what, total=size_bytes, rows=0, rate=0.0)
+        task = bar.add_task(what, total=size_bytes or None, rows=0, rate=0.0)
 
         def advance(row_counts: RowCounts) -> None:
             rate = row_counts.rows_read / max(bar.tasks[task].elapsed or 0.0, 1e-9)
-            bar.update(task, completed=min(row_counts.bytes_read, size_bytes), rows=row_counts.rows_read, rate=rate)
+            done = min(row_counts.bytes_read, size_bytes or row_counts.bytes_read)
+            bar.update(task, completed=done, rows=row_counts.rows_read, rate=rate)
 
         yield advance
 
@@ -154,26 +124,41 @@ def row_counts_sentence(row_counts: RowCounts, written: str = "written") -> str:
     )
 
 
-def _counts(row_counts: RowCounts) -> dict[str, int]:
-    counts = asdict(row_counts)
-    counts["bytes"] = counts.pop("bytes_read")
-    return counts
-
-
 def _documents(rejects: list[Reject]) -> list[dict[str, Any]]:
-    documents = [asdict(reject) for reject in rejects]
-    for document in documents:
-        document["raw"] = document["raw"][:RAW_SHOWN].decode("utf-8", "backslashreplace")
-        document["value"] = document["value"] and document["value"][:RAW_SHOWN]
-    return documents
+    return [
+        {
+            "line": reject.line,
+            "byte_offset": reject.byte_offset,
+            "column": reject.column,
+            "value": reject.value and reject.value[:RAW_SHOWN],
+            "reason": reject.reason,
+            "message": reject.message,
+            "raw": reject.raw[:RAW_SHOWN].decode("utf-8", "backslashreplace"),
+        }
+        for reject in rejects
+    ]
 
 
 def _reject_table(tally: RejectTally) -> Table:
     reasons = ", ".join(f"{count:,} {reason}" for reason, count in tally.reasons.most_common())
-    table = Table("line", "column", "reason", "what is wrong", title=f"rejected: {reasons}", title_justify="left")
+    table = Table(
+        "line", "column", "reason", "value", "what is wrong", title=f"rejected: {reasons}", title_justify="left"
+    )
     for reject in tally.first:
-        table.add_row(str(reject.line), reject.column or "", reject.reason, reject.message)
+        cells = (str(reject.line), reject.column or "", reject.reason, printable(reject.value), reject.message)
+        table.add_row(*cells)
     return table
+
+
+def printable(value: Any) -> str:
+    """Return a cell without control characters, and shortened.
+
+    >>> printable("a\\x1b[2J\\n"), printable(None)
+    ('a\\\\x1b[2J\\\\n', '')
+    """
+    text = "" if value is None else str(value)
+    cut = text if len(text) <= VALUE_SHOWN else text[:VALUE_SHOWN] + "…"
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in cut)
 
 
 READER_GONE = 141  # the exit code of a program ended by SIGPIPE, as shells report it

@@ -9,15 +9,22 @@ from ingest.cli.stack import DeployedStack
 
 
 def pause(stack: StackName = None, as_json: AsJson = False) -> None:
-    """Stop processing new messages; in-flight messages finish.
+    """Stop processing messages; they stay in the queue.
 
-    Messages stay in the queue for up to 7 days: `ingest resume` continues with them. Nothing is lost.
+    In-flight messages finish. Messages stay for up to 7 days: `ingest resume` continues with them. Nothing is lost.
+
+    Examples:
+        ingest pause --stack ingest-staging
     """
     _switch(DeployedStack(stack), on=False, as_json=as_json)
 
 
 def resume(stack: StackName = None, as_json: AsJson = False) -> None:
-    """Process messages again."""
+    """Process messages again.
+
+    Examples:
+        ingest resume
+    """
     _switch(DeployedStack(stack), on=True, as_json=as_json)
 
 

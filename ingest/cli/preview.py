@@ -1,46 +1,69 @@
-"""`ingest preview`: a file's rows as they would be written."""
+"""`ingest preview`: files' rows as they would be written."""
 
+import csv
 import sys
-from typing import Annotated
+from typing import Annotated, TextIO
 
 import typer
 
-from ingest.cli.load import run_load
-from ingest.cli.options import DEFAULT_FEEDS, AsJson, FeedsPath, read_dialect
-from ingest.cli.output import PreviewWriter, print_check
+from ingest.cli.load import each_file, run_load
+from ingest.cli.options import DEFAULT_FEEDS, FeedsPath, Files, read_dialect
+from ingest.cli.output import About, print_check
 from ingest.cli.source import open_source
+from ingest.dynamodb.batches import slices
+from ingest.dynamodb.encode import item_json, text_rows
+from ingest.dynamodb.item_writer import Heartbeat
+from ingest.dynamodb.write_stats import NOTHING_WRITTEN
 from ingest.errors import SettingsFault
 from ingest.feeds.feed import Feed
 from ingest.feeds.parse import read_feeds
+from ingest.items.items import Items, Refusal
 from ingest.rejects.local_file import RejectTally
+
+SHOWN = 5  # rejects
 
 
 def preview(
-    file: Annotated[str, typer.Argument(help="A local path or an s3:// URL.")],
-    feed: Annotated[str | None, typer.Option("--feed", help="Without it, every column is a string.")] = None,
-    every: Annotated[bool, typer.Option("--all", help="All rows, not the first few.")] = False,
-    rows: Annotated[int, typer.Option("--rows", min=1, help="How many rows, without --all.")] = 10,
-    form: Annotated[str, typer.Option("--format", help="csv or jsonl (DynamoDB JSON).")] = "csv",
-    delimiter: Annotated[str | None, typer.Option(help=r"One character; \t and \x01 are understood.")] = None,
-    quote: Annotated[str | None, typer.Option(help="One character, or none.")] = None,
-    escape: Annotated[str | None, typer.Option(help="One character, or none.")] = None,
-    encoding: Annotated[str | None, typer.Option(help="Any text encoding Python knows.")] = None,
-    header: Annotated[str | None, typer.Option(help="How many header lines, or none.")] = None,
-    columns: Annotated[str | None, typer.Option(help="Names in place of the header's: a,b,c.")] = None,
-    skip_lines: Annotated[int | None, typer.Option(min=0, help="Lines before the header.")] = None,
-    footer_lines: Annotated[int | None, typer.Option(min=0, help="Footer lines to skip at the end.")] = None,
-    null_values: Annotated[
-        list[str] | None, typer.Option("--null", help="Text of a cell without a value; repeat.")
+    files: Files,
+    feed: Annotated[
+        str | None, typer.Option("--feed", metavar="NAME", help="Without it, every column is a string.")
     ] = None,
-    ragged: Annotated[str | None, typer.Option(help="pad, trim or reject.")] = None,
-    comment: Annotated[str | None, typer.Option(help="Skip lines that begin with this.")] = None,
-    trim: Annotated[bool | None, typer.Option("--trim", help="Strip white space around cells.")] = None,
+    every: Annotated[bool, typer.Option("--all", help="All rows, not the first few.")] = False,
+    rows: Annotated[int, typer.Option("--rows", min=1, metavar="N", help="How many rows, without --all.")] = 10,
+    form: Annotated[
+        str, typer.Option("--format", metavar="csv|jsonl", help="CSV, or DynamoDB JSON, an item a line.")
+    ] = "csv",
+    delimiter: Annotated[
+        str | None, typer.Option(metavar="C", help=r"One character; \t and \x01 are understood.")
+    ] = None,
+    quote: Annotated[str | None, typer.Option(metavar="C", help="One character, or none.")] = None,
+    escape: Annotated[str | None, typer.Option(metavar="C", help="One character, or none.")] = None,
+    encoding: Annotated[str | None, typer.Option(metavar="NAME", help="Any text encoding Python knows.")] = None,
+    header: Annotated[str | None, typer.Option(metavar="N", help="How many header lines, or none.")] = None,
+    columns: Annotated[str | None, typer.Option(metavar="A,B,C", help="Names in place of the header's.")] = None,
+    skip_lines: Annotated[int | None, typer.Option(min=0, metavar="N", help="Lines before the header.")] = None,
+    footer_lines: Annotated[int | None, typer.Option(min=0, metavar="N", help="Lines to skip at the end.")] = None,
+    null_values: Annotated[
+        list[str] | None, typer.Option("--null", metavar="TEXT", help="Text of a cell without a value; repeat.")
+    ] = None,
+    ragged: Annotated[
+        str | None, typer.Option(metavar="pad|trim|reject", help="Rows with too few or too many cells.")
+    ] = None,
+    comment: Annotated[str | None, typer.Option(metavar="TEXT", help="Skip lines that begin with this.")] = None,
+    trim: Annotated[bool, typer.Option("--trim", help="Strip white space around cells.")] = False,
     feeds: FeedsPath = DEFAULT_FEEDS,
-    as_json: AsJson = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="As --format jsonl, and the result as one JSON object on stderr.")
+    ] = False,
 ) -> None:
-    """Print the accepted rows as they would be written; say on stderr what would be rejected.
+    """Print the first rows of files as they would be written.
 
-    With --feed the dialect is the feed's; without it, that of the flags.
+    What would be rejected is said on stderr. With --feed the dialect is the feed's; without it, that of the flags.
+
+    Examples:
+        ingest preview orders.csv --feed orders
+        ingest preview export.txt --delimiter '\\t' --header none --columns id,name
+        head -100 orders.csv | ingest preview - --format jsonl
     """
     flags: dict[str, object] = {
         "delimiter": delimiter,
@@ -50,15 +73,60 @@ def preview(
         "header": header,
     }
     flags |= {"columns": columns, "skip_lines": skip_lines, "footer_lines": footer_lines, "ragged": ragged}
-    flags |= {"null_values": null_values, "comment": comment, "trim": trim}
+    flags |= {"null_values": null_values, "comment": comment, "trim": trim or None}
     given = [name for name, value in flags.items() if value is not None]
     if feed and given:
         raise SettingsFault(f"--feed and --{given[0].replace('_', '-')} cannot be combined: the dialect is the feed's.")
     if form not in ("csv", "jsonl"):
         raise SettingsFault(f"--format {form!r} is wrong: accepted are csv and jsonl.")
     chosen = read_feeds(feeds).named(feed) if feed else Feed("", "", "", csv=read_dialect(flags))  # without keys
-    writer = PreviewWriter(sys.stdout, form="jsonl" if as_json else form, limit=None if every else rows)
-    tally = RejectTally(keep=5)
-    load = run_load(open_source(file), chosen, writer, tally, stop=lambda: writer.is_full)
-    writer.finish()
-    print_check(file, load.row_counts, tally, as_json=as_json, stream=sys.stderr)
+
+    def preview_one(file: str) -> int:
+        writer = PreviewWriter(sys.stdout, form="jsonl" if as_json else form, limit=None if every else rows)
+        tally = RejectTally(keep=SHOWN)
+        load = run_load(open_source(file), chosen, writer, tally, stop=lambda: writer.is_full)
+        writer.finish()
+        about = About(file, {"file": file, "feed": feed, "table": chosen.table or None}, len(files) > 1)
+        print_check(about, load.row_counts, tally, as_json=as_json, stream=sys.stderr)
+        return 0
+
+    raise typer.Exit(each_file(files, preview_one, as_json=as_json))
+
+
+class PreviewWriter:
+    """Prints items as they would be sent instead of sending them, up to a limit if there is one."""
+
+    stats = NOTHING_WRITTEN
+
+    def __init__(self, stream: TextIO, *, form: str, limit: int | None) -> None:
+        self._stream = stream
+        self._form = form
+        self._left = limit
+        self._begun = False
+
+    @property
+    def is_full(self) -> bool:
+        """Whether the limit is reached."""
+        return self._left == 0
+
+    def write(self, items: Items, heartbeat: Heartbeat) -> list[Refusal]:
+        """Print the items, as far as the limit allows."""
+        if self._left is not None:
+            items = items.slice(0, min(self._left, len(items)))
+            self._left -= len(items)
+        if self._form == "csv" and not self._begun:
+            csv.writer(self._stream, lineterminator="\n").writerow([attribute.name for attribute in items.attributes])
+        for _, some in slices(items, 0, len(items)):
+            self._print(some)
+        self._begun = True
+        return []
+
+    def _print(self, items: Items) -> None:
+        if self._form == "jsonl":
+            self._stream.writelines(f"{line}\n" for line in item_json(items).to_pylist())
+        else:
+            csv.writer(self._stream, lineterminator="\n").writerows(text_rows(items))
+
+    def finish(self) -> None:
+        """Flush what is buffered."""
+        self._stream.flush()

@@ -43,9 +43,13 @@ def reconcile(
     feeds: FeedsPath = DEFAULT_FEEDS,
     as_json: AsJson = False,
 ) -> None:
-    """Requeue stuck files and objects (last 24 h) whose notification was lost.
+    """Requeue stuck files, and objects never notified.
 
-    The stack does this on a schedule, too. Safe to run at any time.
+    Objects of the last 24 hours are compared with the ledger. The stack does this on a schedule, too. Safe to repeat.
+
+    Examples:
+        ingest reconcile
+        ingest reconcile --stuck-after 10m --json
     """
     log: Log = []
     stuck_s = seconds_of(stuck_after, "--stuck-after")

@@ -10,9 +10,8 @@ from typing import Annotated, Any
 import typer
 
 from ingest.aws.clock import Clock
-from ingest.cli.options import DEFAULT_FEEDS, AsJson, FeedsPath, StackName, seconds_of
-from ingest.cli.output import Cell, FittingTable, TableColumn, line_console
-from ingest.cli.rejects import printable
+from ingest.cli.options import DEFAULT_FEEDS, AsJson, FeedsPath, OneFeed, StackName, seconds_of
+from ingest.cli.output import Cell, FittingTable, TableColumn, line_console, printable
 from ingest.cli.stack import DeployedStack
 from ingest.cli.status.view import age_text, time_text
 from ingest.errors import NoFeed, SettingsFault
@@ -61,8 +60,9 @@ def print_done(found: list[Found], done: int, *, verb: str, dry_run: bool, as_js
     """Print the result: `done` of the dead letters were sent, or deleted."""
     chosen = sum(one.is_chosen for one in found)
     if as_json:
-        counts = {"dry_run": dry_run, "found": len(found), "chosen": chosen, "sent": 0, "deleted": 0, verb: done}
-        print(json.dumps({**counts, "letters": list(map(letter_document, found))}, ensure_ascii=False))
+        counts = {"dry_run": dry_run, "messages_found": len(found), "messages_chosen": chosen}
+        counts |= {"messages_sent": 0, "messages_deleted": 0, f"messages_{verb}": done}
+        print(json.dumps({**counts, "dead_letters": list(map(letter_document, found))}, ensure_ascii=False))
     elif found:
         count, verb = (chosen, f"would be {verb}") if dry_run else (done, verb)
         sentence = f"{len(found):,} dead letter(s) = {count:,} {verb} + {len(found) - count:,} left in the queue."
@@ -109,16 +109,16 @@ def letter_document(one: Found) -> dict[str, Any]:
         "why": one.diagnosis.why,
         "status": one.diagnosis.status,
         "received": letter.received,
-        "sent": time_text(letter.sent_s),
+        "sent_at": time_text(letter.sent_s),
         "chosen": one.is_chosen,
     }
 
 
 def redrive(
-    reason: Annotated[str | None, typer.Option("--reason", help="Only those with this reason.")] = None,
-    feed: Annotated[
-        str | None, typer.Option("--feed", help="Only files of this feed; - for files under no feed's prefix.")
+    reason: Annotated[
+        str | None, typer.Option("--reason", metavar="REASON", help="Only those with this reason.")
     ] = None,
+    feed: OneFeed = None,
     file: Annotated[
         str | None,
         typer.Option("--file", metavar="GLOB", help="Only files whose key or URL matches, as 'orders/2026*'."),
@@ -127,7 +127,9 @@ def redrive(
         str | None,
         typer.Option("--older-than", metavar="TIME", help="Only those sent at least this long ago: 30m, 2h, 1d."),
     ] = None,
-    limit: Annotated[int | None, typer.Option("--limit", min=1, help="Maximum number of messages.")] = None,
+    limit: Annotated[
+        int | None, typer.Option("--limit", min=1, metavar="N", help="Maximum number of messages.")
+    ] = None,
     discard: Annotated[
         bool, typer.Option("--discard", help="Delete them permanently instead of sending them back.")
     ] = False,
@@ -137,10 +139,15 @@ def redrive(
     feeds: FeedsPath = DEFAULT_FEEDS,
     as_json: AsJson = False,
 ) -> None:
-    """Show why messages are in the dead-letter queue, and send all or the selected ones back to the main queue.
+    """Show dead letters and why, and send them back to the queue.
 
-    Unknown messages are sent only with --reason unknown_message: they would be dead-lettered again. Safe to repeat:
-    what is sent twice is loaded once.
+    All of them are sent, or those that are selected. Unknown messages are sent only with --reason unknown_message:
+    they would be dead-lettered again. Safe to repeat: what is sent twice is loaded once.
+
+    Examples:
+        ingest redrive --dry-run
+        ingest redrive --feed orders --older-than 2h --yes
+        ingest redrive --reason unknown_message --discard
     """
     if discard and not any((reason, feed, file, older_than)):
         raise SettingsFault(

@@ -5,13 +5,13 @@ import sys
 from collections import Counter
 from collections.abc import Iterator
 from itertools import islice
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 from rich.table import Table
 
-from ingest.cli.options import AsJson, StackName
-from ingest.cli.output import line_console, piped, plain_table
+from ingest.cli.options import AsJson, LedgerFile, StackName, VersionName
+from ingest.cli.output import line_console, piped, plain_table, printable
 from ingest.cli.stack import DeployedStack
 from ingest.cli.status.file import choose, find_versions
 from ingest.contract import Reason
@@ -21,31 +21,35 @@ from ingest.rejects.reject import Document
 from ingest.rejects.reject_reader import RejectReader
 
 SHOWN = 20
-VALUE_SHOWN = 60  # characters
 REASONS = tuple(value for name, value in vars(Reason).items() if name.isupper())
 
 
 def rejects(
-    file: Annotated[str, typer.Argument(help="s3://bucket/key, or a key in the landing bucket.")],
+    file: LedgerFile,
     as_csv: Annotated[
         bool, typer.Option("--csv", help="Print the raw rows under the file's own header, to fix and upload.")
     ] = False,
     reason: Annotated[
-        str | None, typer.Option("--reason", help="Only rejects with this reason, as bad_number.")
+        str | None, typer.Option("--reason", metavar="REASON", help="Only rejects with this reason, as bad_number.")
     ] = None,
     limit: Annotated[
-        int | None, typer.Option("--limit", min=1, help="Maximum number (default: 20; all with --csv or --json).")
+        int | None,
+        typer.Option("--limit", min=1, metavar="N", help="Maximum number (default: 20; all with --csv or --json)."),
     ] = None,
-    version: Annotated[
-        str | None, typer.Option("--version", help="The version, or its eTag. [default: the newest]")
-    ] = None,
+    version: VersionName = None,
     stack: StackName = None,
     as_json: AsJson = False,
 ) -> None:
-    """Show the rejected rows of a file: how many for each reason, and the first of them in file order.
+    """Show the rejected rows of a file, or print them as CSV.
 
-    With --csv the rows are printed as they are in the file, in its encoding. Fix them and upload the CSV under the same
-    prefix: exactly the missing rows are loaded.
+    They are counted by reason; the first of them are shown in file order. With --csv the rows are printed as they
+    are in the file, in its encoding. Fix them and upload the CSV under the same prefix: exactly the missing rows
+    are loaded.
+
+    Examples:
+        ingest rejects orders/2026-11-22.csv
+        ingest rejects orders/2026-11-22.csv --reason bad_number --limit 100
+        ingest rejects orders/2026-11-22.csv --csv > fix-me.csv
     """
     if as_csv and as_json:
         raise SettingsFault("--csv and --json cannot be combined.")
@@ -93,7 +97,7 @@ def print_json(kept: RejectReader, entry: Entry, reason: str | None, limit: int 
             del document["file"]
             print(",\n" if shown else "\n", json.dumps(document, ensure_ascii=False), sep="", end="")
             shown += 1
-    end = {"count": counts.total(), "truncated": shown < counts.total(), "reasons": dict(counts.most_common())}
+    end = {"rows_rejected": counts.total(), "truncated": shown < counts.total(), "reasons": dict(counts.most_common())}
     print("], " + json.dumps(end)[1:])
 
 
@@ -137,14 +141,3 @@ def _table(documents: list[Document]) -> Table:
         value = printable(document["value"])
         table.add_row(str(document["line"]), document["column"] or "", document["reason"], value, document["message"])
     return table
-
-
-def printable(value: Any) -> str:
-    """Return a cell without control characters, and shortened.
-
-    >>> printable("a\\x1b[2J\\n"), printable(None)
-    ('a\\\\x1b[2J\\\\n', '')
-    """
-    text = "" if value is None else str(value)
-    cut = text if len(text) <= VALUE_SHOWN else text[:VALUE_SHOWN] + "…"
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in cut)

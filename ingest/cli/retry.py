@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from ingest.aws.clock import Clock
-from ingest.cli.options import AsJson, StackName
+from ingest.cli.options import AsJson, LedgerFile, StackName, VersionName
 from ingest.cli.output import console_on
 from ingest.cli.stack import DeployedStack, services_of
 from ingest.cli.status.file import choose, find_versions
@@ -18,23 +18,26 @@ from ingest.recovery.retry import CHECKPOINT, START, Retried, Retry
 
 
 def retry(
-    file: Annotated[str, typer.Argument(help="s3://bucket/key, or a key in the landing bucket.")],
+    file: LedgerFile,
     start: Annotated[
         str,
         typer.Option(
             "--from", metavar="start|checkpoint", help="Load everything again, or continue from the checkpoint."
         ),
     ] = START,
-    version: Annotated[
-        str | None, typer.Option("--version", help="The version, or its eTag. [default: the newest]")
-    ] = None,
+    version: VersionName = None,
     stack: StackName = None,
     as_json: AsJson = False,
 ) -> None:
-    """Load a file again that has FAILED, is stuck, or is COMPLETE, as a new attempt with its own counts and rejects.
+    """Load a file again, as a new attempt or from its checkpoint.
 
-    --from start reads the whole file again. --from checkpoint continues where it stopped; use it only if the feed still
-    reads the file in the same way: same delimiter, quotes, encoding, header. Safe to repeat.
+    The file has FAILED, is stuck, or is COMPLETE; the attempt has counts and rejects of its own. --from start reads
+    the whole file again. --from checkpoint continues where it stopped; use it only if the feed still reads the file
+    in the same way: same delimiter, quotes, encoding, header. Safe to repeat.
+
+    Examples:
+        ingest retry orders/2026-11-22.csv
+        ingest retry orders/2026-11-22.csv --from checkpoint
     """
     if start not in (START, CHECKPOINT):
         raise SettingsFault(f"--from {start!r} is not valid; accepted are {START}, {CHECKPOINT}.")

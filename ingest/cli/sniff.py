@@ -21,11 +21,20 @@ if TYPE_CHECKING:
 
 
 def sniff(
-    file: Annotated[str, typer.Argument(help="A local path or an s3:// URL.")],
-    name: Annotated[str | None, typer.Option("--name", help="The feed's name. [default: from the file's name]")] = None,
+    file: Annotated[str, typer.Argument(metavar="FILE", help="A path, an s3:// URL, or - for standard input.")],
+    name: Annotated[
+        str | None, typer.Option("--name", metavar="NAME", help="The feed's name (default: from the file's).")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Propose a section of feeds.toml for a file from its first 4 MiB: dialect, keys, types. Writes nothing."""
+    """Propose a section of feeds.toml for a file; write nothing.
+
+    Dialect, keys and types are those of its first 4 MiB, tested by reading them as the proposal says.
+
+    Examples:
+        ingest sniff orders.csv >> feeds.toml
+        ingest sniff s3://bucket/orders/2026-11-22.csv.gz --name orders
+    """
     # Imported here, so that the other commands start faster.
     from ingest.sniff.proposal import checked_feed_name, feed_name, propose
     from ingest.sniff.sample import take_sample

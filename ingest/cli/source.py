@@ -1,31 +1,37 @@
 """What the command line reads from and writes to: local paths, S3 objects, tables by name."""
 
-from collections.abc import Sequence
+import sys
+import tempfile
+import weakref
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from functools import partial
 from pathlib import Path
+from typing import BinaryIO
 
-from ingest.aws.clock import Clock
-from ingest.aws.local_files import Source, file_portions, file_size
-from ingest.aws.s3 import S3Listing, S3Objects
-from ingest.cli.stack import client, config, preparing, session
+from ingest.aws.local_files import PORTION_BYTES, Source, file_portions, file_size
+from ingest.cli.options import STDIN, file_name
 from ingest.dynamodb.item_writer import ItemWriter
-from ingest.dynamodb.writers import WriterFactory
 from ingest.errors import FileMissing, ObjectSuperseded, SettingsFault
 from ingest.feeds.feed import Feed
 from ingest.file import FileVersion
 
 
-def open_source(name: str) -> Source:
-    """Return the bytes of a local path or an s3:// URL. AWS settings come from botocore's own chain.
+def open_source(text: str) -> Source:
+    """Return the bytes of a local path, an s3:// URL or standard input. AWS settings come from botocore's own chain.
 
     Raises:
-        FileMissing: it is not there.
+        FileMissing: it is not there, or is a directory.
         SettingsFault: the URL has no bucket or no key, or AWS settings are wrong.
     """
+    name = file_name(text)
+    if name == STDIN:
+        return Source(STDIN, read=StandardInput(_piped()).portions, size_bytes=0)
     if not name.startswith("s3://"):
         path = Path(name)
+        if path.is_dir():
+            raise FileMissing(f"{name} is a directory; name the files in it, as {path / '*.csv'}.")
         return Source(name, read=partial(file_portions, path), size_bytes=file_size(path))
     bucket, _, key = name.removeprefix("s3://").partition("/")
     if not bucket or not key:
@@ -35,11 +41,53 @@ def open_source(name: str) -> Source:
 
 def open_table(name: str, feed: Feed) -> ItemWriter:
     """Return a writer to a table, of the kind the feed names. No AWS call is made before the first item."""
+    # AWS's library is imported where it is used: files on this machine need none of it.
+    from ingest.cli.stack import config, preparing, session
+    from ingest.dynamodb.writers import WriterFactory
+
     with preparing(f"preparing to write to {name}"):
         return WriterFactory(session(), config()).writer_for(feed, table=name)
 
 
+class StandardInput:
+    """The bytes of standard input: read as far as they are asked for, and kept in a file for who asks again."""
+
+    def __init__(self, stream: BinaryIO) -> None:
+        self._stream = stream
+        self._kept = tempfile.TemporaryFile()  # noqa: SIM115 - it is closed when this is dropped
+        weakref.finalize(self, self._kept.close)
+        self._size = 0
+
+    def portions(self, start: int = 0, end: int | None = None) -> Iterator[bytes]:
+        """Yield the bytes from `start` to before `end`."""
+        while end is None or start < end:
+            if start >= self._size:
+                if not self._keep_more():
+                    return
+                continue
+            self._kept.seek(start)
+            portion = self._kept.read(PORTION_BYTES if end is None else min(PORTION_BYTES, end - start))
+            start += len(portion)
+            yield portion
+
+    def _keep_more(self) -> bool:
+        more = self._stream.read(PORTION_BYTES)
+        self._kept.seek(self._size)
+        self._size += self._kept.write(more)
+        return bool(more)
+
+
+def _piped() -> BinaryIO:
+    if sys.stdin.isatty():
+        raise SettingsFault("- is standard input, and nothing is piped to it; write `cat FILE | ingest check -`.")
+    return sys.stdin.buffer
+
+
 def _open_object(file: FileVersion) -> Source:
+    from ingest.aws.clock import Clock
+    from ingest.aws.s3 import S3Objects
+    from ingest.cli.stack import client
+
     objects = S3Objects(client=client("s3", f"preparing to read {file.url}"), clock=Clock())
     try:
         found = objects.find(file)
@@ -56,12 +104,13 @@ class Chosen:
     unread: tuple[Source, ...]
 
 
-def find_sources(name: str) -> list[Source]:
+def find_sources(text: str) -> list[Source]:
     """Return the file of that name, or all that match a pattern (`*`, `?`) or a folder (`/`), without empty ones.
 
     Raises:
         FileMissing: no file matches.
     """
+    name = file_name(text)
     is_many = any(mark in name for mark in "*?") or name.endswith("/")
     if not is_many:
         return [open_source(name)]
@@ -91,6 +140,10 @@ def _objects(name: str) -> list[Source]:
     bucket, _, pattern = name.removeprefix("s3://").partition("/")
     if not bucket:
         raise SettingsFault(f"{name} is not an S3 URL; write s3://bucket/prefix/.")
+    from ingest.aws.clock import Clock
+    from ingest.aws.s3 import S3Listing, S3Objects
+    from ingest.cli.stack import client
+
     s3 = client("s3", f"preparing to look at {name}")
     objects = S3Objects(client=s3, clock=Clock())
     prefix = pattern[: min((pattern.index(mark) for mark in "*?" if mark in pattern), default=len(pattern))]

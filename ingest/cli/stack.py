@@ -11,7 +11,7 @@ from typing import Any
 
 import boto3
 from botocore.config import Config
-from botocore.exceptions import ClientError
+from botocore.exceptions import ClientError, InvalidRegionError, ProfileNotFound
 
 from ingest.aws.clock import Clock
 from ingest.aws.errors import aws_call, error_code
@@ -36,6 +36,10 @@ _VARIABLES = {
     Output.LANDING_BUCKET: Env.LANDING_BUCKET,
     Output.REJECTS_BUCKET: Env.REJECTS_BUCKET,
 }
+_WRONG_SETTINGS = {
+    ProfileNotFound: "The AWS profile {profile!r} does not exist; `aws configure list-profiles` shows those that do.",
+    InvalidRegionError: "{region_name!r} is not the name of an AWS region; set AWS_REGION, as eu-central-1.",
+}
 _ALL_VARIABLES = {**_VARIABLES, Output.DEAD_LETTER_URL: Env.DEAD_LETTER_URL}  # only `redrive` needs the last
 
 
@@ -55,12 +59,21 @@ def client(service: Any, what: str) -> Any:
         return session().client(service, config=config())
 
 
+def account_id() -> str:
+    """Return the account of the credentials, or raise AWS's error soon."""
+    patient = Config(retries={"total_max_attempts": 1}, connect_timeout=2, read_timeout=3)
+    return str(session().client("sts", config=patient).get_caller_identity()["Account"])
+
+
 @contextmanager
 def preparing(what: str) -> Iterator[None]:
     """Raise what is wrong with the AWS settings as our faults, while sessions and clients are made."""
     try:
         with aws_call(what):
-            yield
+            try:
+                yield
+            except (ProfileNotFound, InvalidRegionError) as error:
+                raise SettingsFault(_WRONG_SETTINGS[type(error)].format(**error.kwargs)) from error
     except ValueError as error:  # botocore's, for an endpoint URL that is not valid
         raise SettingsFault(f"AWS refused the settings while {what}: {error}.") from error
 

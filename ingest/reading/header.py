@@ -58,7 +58,7 @@ def read_header(portions: Iterator[bytes], csv: Csv, grammar: Grammar) -> tuple[
             return header, data[header.byte_count :]
         if len(data) > BLOCK_BYTES:
             raise NotCsv(f"The header does not end within {BLOCK_BYTES} bytes; check the feed's delimiter and quote.")
-    raise EmptyFile("The file is empty: it has not even a header.")
+    raise EmptyFile("The file is empty: it has not even a header; write it again, with its header.")
 
 
 def _find_header(data: bytes, csv: Csv, grammar: Grammar, *, at_end: bool) -> Header | None:

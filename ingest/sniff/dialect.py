@@ -29,7 +29,7 @@ def find_dialect(text: bytes) -> Trial:
         remarked = _best(window, comment)
         best = remarked if remarked and not _are_rows(remarked) else best
     if best is None:
-        raise EmptyFile("The file is empty: it has not even a header.")
+        raise EmptyFile("The file is empty: it has not even a header; write it again, with its header.")
     if best.width > MAX_COLUMNS:
         raise NotCsv(
             f"A record has {best.width:,} cells; a feed for more than {MAX_COLUMNS:,} columns is not proposed."

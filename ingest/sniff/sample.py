@@ -44,7 +44,7 @@ def take_sample(portions: Iterator[bytes], *, limit_bytes: int = SAMPLE_BYTES) -
     """
     data, is_whole = _beginning(decode(portions, Csv()), limit_bytes)
     if not data:
-        raise EmptyFile("The file is empty: it has not even a header.")
+        raise EmptyFile("The file is empty: it has not even a header; write it again, with its header.")
     encoding = find_encoding(data, is_whole=is_whole)
     if not encoding.startswith(("utf-16", "utf-32")):
         refuse_other_formats(data, Csv())

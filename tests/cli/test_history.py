@@ -52,7 +52,9 @@ def scenario(empty: LedgerScenario) -> LedgerScenario:
 
 
 def days(ran: Ran) -> list[tuple[Any, ...]]:
-    return [(day["day"], day["feed"], day["files"], day["failed"], day["rows_read"]) for day in ran.json["days"]]
+    return [
+        (day["day"], day["feed"], day["files_ended"], day["files_failed"], day["rows_read"]) for day in ran.json["days"]
+    ]
 
 
 YESTERDAY = ("2026-11-21", "visits", 1, 0, 10)
@@ -76,7 +78,7 @@ def test_files_are_counted_by_day_and_feed(capsys: pytest.CaptureFixture[str], s
     for arguments, found in ASKED:
         ran = Ran(capsys, "history", *arguments, "--json")
         assert days(ran) == found, arguments
-        assert ran.json["total"]["files"] == sum(day[2] for day in found)
+        assert ran.json["total"]["files_ended"] == sum(day[2] for day in found)
 
 
 def test_the_table_ends_with_the_sum(capsys: pytest.CaptureFixture[str], scenario: LedgerScenario) -> None:
@@ -139,7 +141,9 @@ def test_when_nothing_ended_it_says_so(capsys: pytest.CaptureFixture[str], empty
         ran = Ran(capsys, "history", "--day", "2020-01-01", *arguments)
         assert ran.out == "No files ended on these days.\n"
     ran = Ran(capsys, "history", "--day", "2020-01-01", "--csv")
-    assert ran.out == "day,feed,files,failed,rows_read,rows_written,rows_rejected,rows_superseded,bytes_read\n"
+    assert (
+        ran.out == "day,feed,files_ended,files_failed,rows_read,rows_written,rows_rejected,rows_superseded,bytes_read\n"
+    )
 
 
 @pytest.mark.parametrize(

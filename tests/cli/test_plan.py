@@ -141,7 +141,7 @@ def test_a_small_file_is_read_as_a_whole_and_nothing_is_estimated(
     Path("a.csv").write_bytes(data)
     found = plan(capsys, "a.csv", "--feed", "orders")
     assert found["sample"]["is_exact"] is True
-    assert found["rows"] == {"value": 500, "low": 500, "high": 500}
+    assert found["rows_read"] == {"value": 500, "low": 500, "high": 500}
     assert found["rows_rejected"]["value"] == 5
     assert found["reasons"] == {"bad_number": 5}
     assert found["text_bytes"] == len(data) - data.index(b"\n") - 1
@@ -158,8 +158,8 @@ def test_a_large_plain_file_is_read_in_windows_and_the_rest_is_estimated(
     found = plan(capsys, "a.csv", "--feed", "orders", "--sample", "3")
     assert (found["sample"]["how"], found["sample"]["is_exact"], found["sample"]["windows"]) == ("windows", False, 3)
     assert found["sample"]["bytes_read"] < found["text_bytes"] * 0.7
-    assert found["rows"]["low"] <= rows <= found["rows"]["high"]
-    assert abs(found["rows"]["value"] - rows) < 0.01 * rows
+    assert found["rows_read"]["low"] <= rows <= found["rows_read"]["high"]
+    assert abs(found["rows_read"]["value"] - rows) < 0.01 * rows
     assert abs(found["rows_rejected"]["value"] - rows / 100) < 0.2 * rows / 100
     assert 0 == found["rows_superseded"]["low"] == found["rows_superseded"]["value"]
     assert 0 < found["rows_superseded"]["high"] < 20  # none was seen, which does not prove there is none
@@ -178,7 +178,7 @@ def test_of_a_file_with_quotes_or_a_compressed_one_only_its_beginning_is_read(
     Path(name).write_bytes(make())
     found = plan(capsys, name, "--feed", "orders", "--sample", "2")
     assert (found["sample"]["how"], found["sample"]["is_exact"]) == ("head", False)
-    assert abs(found["rows"]["value"] - 40_000) < 0.03 * 40_000
+    assert abs(found["rows_read"]["value"] - 40_000) < 0.03 * 40_000
     ran = Ran(capsys, "plan", name, "--feed", "orders", "--sample", "2")
     assert why in ran.out.splitlines()[1]
 
@@ -186,7 +186,11 @@ def test_of_a_file_with_quotes_or_a_compressed_one_only_its_beginning_is_read(
 def test_full_reads_all_of_it(capsys: pytest.CaptureFixture[str], here: Path) -> None:
     Path("a.csv.gz").write_bytes(packed(40_000))
     found = plan(capsys, "a.csv.gz", "--feed", "orders", "--full")
-    assert (found["rows"]["value"], found["rows"]["low"], found["rows_rejected"]["value"]) == (40_000, 40_000, 400)
+    assert (found["rows_read"]["value"], found["rows_read"]["low"], found["rows_rejected"]["value"]) == (
+        40_000,
+        40_000,
+        400,
+    )
 
 
 def test_the_page_fits_on_a_screen_and_has_every_figure(capsys: pytest.CaptureFixture[str], here: Path) -> None:
@@ -237,7 +241,7 @@ def test_a_file_with_more_rejects_than_allowed_would_fail(capsys: pytest.Capture
     Path("a.csv").write_text("id,quantity\n" + bad)
     found = plan(capsys, "a.csv", "--feed", "strict")
     assert codes(found) == ["would_fail"]
-    assert found["rows"]["value"] == 100  # it is read to its end, for the figures of the whole file
+    assert found["rows_read"]["value"] == 100  # it is read to its end, for the figures of the whole file
 
 
 def test_duplicate_keys_are_warned_of(capsys: pytest.CaptureFixture[str], here: Path) -> None:
@@ -270,7 +274,7 @@ def test_many_files_are_estimated_together(capsys: pytest.CaptureFixture[str], h
         Path("feeds.toml").rename("../feeds.toml")
         found = plan(capsys, name, "--feed", "orders", "--feeds", "../feeds.toml")
         Path("../feeds.toml").rename("feeds.toml")
-        assert (found["files"], found["rows"]["value"], found["work"]["segments"]) == (3, 300, 3)
+        assert (found["files_found"], found["rows_read"]["value"], found["work"]["segments"]) == (3, 300, 3)
 
 
 def test_of_very_many_files_some_are_read(
@@ -280,8 +284,8 @@ def test_of_very_many_files_some_are_read(
     for n in range(10):
         Path(f"a{n}.csv").write_bytes(orders(200, seed=n))
     found = plan(capsys, "a*.csv", "--feed", "orders")
-    assert (found["files"], found["sample"]["files_read"], found["sample"]["is_exact"]) == (10, 4, False)
-    assert found["rows"]["low"] <= 2000 <= found["rows"]["high"]
+    assert (found["files_found"], found["sample"]["files_read"], found["sample"]["is_exact"]) == (10, 4, False)
+    assert found["rows_read"]["low"] <= 2000 <= found["rows_read"]["high"]
 
 
 def test_objects_in_s3_are_estimated_one_by_one_or_by_prefix(capsys: pytest.CaptureFixture[str], here: Path) -> None:
@@ -293,7 +297,7 @@ def test_objects_in_s3_are_estimated_one_by_one_or_by_prefix(capsys: pytest.Capt
         one = plan(capsys, "s3://landing/orders/0.csv", "--feed", "orders")
         both = plan(capsys, "s3://landing/orders/", "--feed", "orders")
         some = plan(capsys, "s3://landing/orders/*1.csv", "--feed", "orders")
-    assert [found["rows"]["value"] for found in (one, both, some)] == [50, 100, 50]
+    assert [found["rows_read"]["value"] for found in (one, both, some)] == [50, 100, 50]
 
 
 @pytest.mark.parametrize(

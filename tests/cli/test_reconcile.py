@@ -49,7 +49,7 @@ def test_stuck_files_and_objects_without_an_entry_are_queued_and_named(
 ) -> None:
     begin(stack, "orders/stuck.csv", 100)
     client("s3").put_object(Bucket="landing", Key="orders/withheld.csv", Body=b"id\n1\n")
-    ran = Ran(capsys, "reconcile", "--stuck-after", "0")
+    ran = Ran(capsys, "reconcile", "--stuck-after", "0s")
     assert (ran.code, ran.err) == (0, "")
     assert ran.out.splitlines() == [
         "1 file(s) were stuck: requeued.",
@@ -62,7 +62,7 @@ def test_stuck_files_and_objects_without_an_entry_are_queued_and_named(
 
 def test_work_younger_than_stuck_after_is_left_alone(capsys: pytest.CaptureFixture[str], stack: LedgerScenario) -> None:
     begin(stack, "orders/young.csv", 100)
-    assert Ran(capsys, "reconcile", "--stuck-after", "200").out == f"{ALL_WELL}\n"
+    assert Ran(capsys, "reconcile", "--stuck-after", "200s").out == f"{ALL_WELL}\n"
     assert waiting(stack) == []
 
 

@@ -76,9 +76,9 @@ def test_the_selected_messages_go_back_to_the_queue(capsys: pytest.CaptureFixtur
     died(stack, "elsewhere/a.csv")
     dead_lettered(stack, "hello")
     reported = Ran(capsys, "redrive", "--feed", "orders", "--yes", "--json").json
-    assert (reported["found"], reported["chosen"], reported["sent"], reported["deleted"]) == (14, 12, 12, 0)
-    assert {letter["reason"] for letter in reported["letters"]} == {"table_missing", "unknown_message"}
-    first = next(letter for letter in reported["letters"] if letter["file"] == "s3://landing/orders/3.csv")
+    assert [reported[f"messages_{what}"] for what in ("found", "chosen", "sent", "deleted")] == [14, 12, 12, 0]
+    assert {letter["reason"] for letter in reported["dead_letters"]} == {"table_missing", "unknown_message"}
+    first = next(letter for letter in reported["dead_letters"] if letter["file"] == "s3://landing/orders/3.csv")
     assert (first["chosen"], first["status"], first["why"]) == (True, "WAITING", MISSING)
     assert len(stack.bodies(stack.queue_url)) == 10 and set(stack.bodies(stack.queue_url)) <= set(bodies)
     assert len(stack.bodies(stack.dead_letter_url)) == 2
@@ -88,7 +88,7 @@ def test_unknown_messages_are_deleted_with_discard(capsys: pytest.CaptureFixture
     died(stack, "orders/a.csv")
     dead_lettered(stack, "hello")
     reported = Ran(capsys, "redrive", "--reason", "unknown_message", "--discard", "--yes", "--json").json
-    assert (reported["sent"], reported["deleted"]) == (0, 1)
+    assert (reported["messages_sent"], reported["messages_deleted"]) == (0, 1)
     assert "hello" not in stack.bodies(stack.dead_letter_url)
     assert stack.bodies(stack.queue_url) == []
 

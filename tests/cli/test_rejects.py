@@ -67,12 +67,12 @@ def test_for_machines_it_is_one_object_with_all_of_them(
 ) -> None:
     ended(stack, found(10, b"a;x\n"), found(40, b"\xff;y\n", None, Reason.BAD_ENCODING))
     reported = Ran(capsys, "rejects", f"s3://landing/{KEY}", "--json").json
-    assert (reported["file"], reported["status"], reported["count"]) == (f"s3://landing/{KEY}", "COMPLETE", 2)
+    assert (reported["file"], reported["status"], reported["rows_rejected"]) == (f"s3://landing/{KEY}", "COMPLETE", 2)
     assert (reported["reasons"], reported["truncated"]) == ({"bad_number": 1, "bad_encoding": 1}, False)
     assert [(reject["line"], reject["byte_offset"]) for reject in reported["rejects"]] == [(2, 10), (5, 40)]
     assert reported["rejects"][0]["raw"] == "a;x\n"
     cut = Ran(capsys, "rejects", KEY, "--json", "--limit", "1").json
-    assert (len(cut["rejects"]), cut["count"], cut["truncated"]) == (1, 2, True)
+    assert (len(cut["rejects"]), cut["rows_rejected"], cut["truncated"]) == (1, 2, True)
 
 
 def test_the_csv_is_the_rows_as_they_stand_under_the_files_own_header(
@@ -108,7 +108,7 @@ def test_the_newest_version_is_meant_unless_another_is_named(
     ended(stack, second=-100, sequencer="0B")
     assert Ran(capsys, "rejects", KEY).out.endswith("COMPLETE\nNo rows were rejected.\n")
     assert Ran(capsys, "rejects", KEY, "--json").json["rejects"] == []
-    assert Ran(capsys, "rejects", KEY, "--json", "--version", "e0a").json["count"] == 1
+    assert Ran(capsys, "rejects", KEY, "--json", "--version", "e0a").json["rows_rejected"] == 1
 
 
 def test_rejects_that_were_kept_long_enough_are_reported_of(

@@ -6,34 +6,15 @@ from typing import Any
 
 import boto3
 import pytest
-from botocore.exceptions import ClientError
 
 from ingest.cli.stack import DeployedStack
 from ingest.errors import SettingsFault
-from tests.support.clients import client, ledger_table, mock_aws, session
+from tests.support.clients import ledger_table, mock_aws
 from tests.support.command import Ran
+from tests.support.stacks import FakeSession
 
 OUTPUTS = {"LedgerTable": "L", "QueueUrl": "q", "LandingBucket": "landing", "RejectsBucket": "rejects"}
 VARIABLES = {"INGEST_LEDGER_TABLE": "L2", "INGEST_QUEUE_URL": "q2", "INGEST_LANDING_BUCKET": "landing2"}
-
-
-class FakeSession:
-    """A session whose CloudFormation knows the stacks it is given, and answers for others as AWS does."""
-
-    def __init__(self) -> None:
-        self.stacks: dict[str, dict[str, str]] = {}
-        self.meta = client("cloudformation").meta
-        self.resource = session().resource
-
-    def client(self, service: str, config: object) -> Any:
-        return self if service == "cloudformation" else client(service)
-
-    def describe_stacks(self, StackName: str) -> Any:
-        if StackName not in self.stacks:
-            error = {"Code": "ValidationError", "Message": f"Stack with id {StackName} does not exist"}
-            raise ClientError({"Error": error}, "DescribeStacks")
-        outputs = self.stacks[StackName].items()
-        return {"Stacks": [{"Outputs": [{"OutputKey": key, "OutputValue": value} for key, value in outputs]}]}
 
 
 @pytest.fixture(autouse=True)

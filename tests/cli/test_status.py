@@ -89,7 +89,7 @@ def test_a_file_that_loads_is_shown_with_how_far_it_has_come(
         "first_seen": "2026-11-22T11:58:20Z",
         "ended": None,
         "seconds": None,
-        "rejects": None,
+        "rejects_at": None,
         "attempts": 1,
         "resent": 0,
         "last_progress": "2026-11-22T11:59:50Z",
@@ -261,7 +261,7 @@ def test_watching_looks_again_until_it_is_interrupted() -> None:
     assert (len(views), clock.slept) == (3, [0.5] * 3)
 
 
-@pytest.mark.parametrize(("options", "pause"), [(["--watch"], 2.0), (["--watch", "7"], 7.0)])
+@pytest.mark.parametrize(("options", "pause"), [(["--watch"], 2.0), (["--watch", "7s"], 7.0)])
 def test_watching_shows_the_files_and_ends_with_130(
     capsys: pytest.CaptureFixture[str],
     scenario: LedgerScenario,

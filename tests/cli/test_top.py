@@ -124,7 +124,7 @@ def test_one_document_holds_everything(capsys: pytest.CaptureFixture[str], stack
         "window_s": 300.0,
         "recent_s": 60.0,
         "lag": {
-            "messages_visible": 3,
+            "messages_waiting": 3,
             "messages_in_flight": 0,
             "messages_delayed": 0,
             "oldest_message_s": None,

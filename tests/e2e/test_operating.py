@@ -43,7 +43,7 @@ def test_files_are_listed_by_feed_and_status(stack: Any) -> None:
     files = stack.ingest_json("status", "--feed", "visits", "--status", "COMPLETE", *FEEDS)["files"]
     (listed,) = [file for file in files if file["file"].endswith("/visits/listed.csv")]
     assert (listed["rows_read"], listed["rows_rejected"], listed["progress"]) == (2, 1, 1.0)
-    assert listed["rejects"].startswith("s3://") and listed["age_s"] > 0
+    assert listed["rejects_at"].startswith("s3://") and listed["age_s"] > 0
     assert "visits/listed.csv" in stack.ingest("status", "--feed", "visits", *FEEDS).stdout
 
 
@@ -53,7 +53,7 @@ def test_a_withheld_notification_is_found(stack: Any) -> None:
     assert stack.entries("orders/withheld.csv") == []
     missing = stack.ingest("status", "orders/withheld.csv")
     assert (missing.returncode, missing.stdout) == (3, "")
-    result = stack.ingest_json("reconcile", "--stuck-after", "0", *FEEDS)
+    result = stack.ingest_json("reconcile", "--stuck-after", "0s", *FEEDS)
     assert result["found"]["objects_not_known"] == 1
     assert f"s3://{stack.bucket}/orders/withheld.csv" in [did.get("file") for did in result["did"]]
     assert stack.final_entry("orders/withheld.csv")["status"] == "COMPLETE"
@@ -67,14 +67,14 @@ def test_what_was_there_before_is_sent_once(stack: Any) -> None:
         stack.drop("elsewhere/backlog.csv", orders("backlog", 3))
     place = f"s3://{stack.bucket}/orders/backlog/"
     dry = stack.ingest_json("backfill", place, "--dry-run", *FEEDS)
-    assert (dry["seen"], dry["sent"]) == (3, 3)
+    assert (dry["objects_found"], dry["messages_sent"]) == (3, 3)
     assert stack.entries("orders/backlog/0.csv") == []
     result = stack.ingest_json("backfill", place, "--per-second", "50", *FEEDS)
-    assert (result["seen"], result["sent"], result["known"]) == (3, 3, 0)
+    assert (result["objects_found"], result["messages_sent"], result["objects_known"]) == (3, 3, 0)
     for n in range(3):
         assert stack.final_entry(f"orders/backlog/{n}.csv")["rows_written"] == 3
     again = stack.ingest_json("backfill", place, *FEEDS)
-    assert (again["sent"], again["known"]) == (0, 3)
+    assert (again["messages_sent"], again["objects_known"]) == (0, 3)
     refused = stack.ingest("backfill", f"s3://{stack.bucket}/elsewhere/backlog", *FEEDS)
     assert (refused.returncode, refused.stderr) == (0, "")
     assert "1 under no feed's prefix" in refused.stdout

@@ -78,7 +78,7 @@ def test_rejects_of_a_file_that_is_split_come_in_its_order(stack: Any, operator:
     assert [entry["status"] for entry in (first, second)] == ["COMPLETE"] * 2
     assert second["rows_written"] == first["rows_written"] == count - len(bad)
     printed_json = operator.json("rejects", "orders/parts.csv")
-    assert (printed_json["version"], printed_json["count"]) == (again["version"], len(bad))
+    assert (printed_json["version"], printed_json["rows_rejected"]) == (again["version"], len(bad))
 
 
 def both_reported(stack: Any, key: str) -> Any:
@@ -92,9 +92,9 @@ def test_a_dead_letter_reports_why_it_is_there_and_goes_back_when_that_is_fixed(
     stack.send('{"not": "ours"}')
     stack.wait_for(lambda: stack.depth(stack.dead_letter_url) == 2 or None)
     look = operator.json("redrive", "--dry-run")
-    by_reason = {letter["reason"]: letter for letter in look["letters"]}
+    by_reason = {letter["reason"]: letter for letter in look["dead_letters"]}
     assert set(by_reason) == {"unknown_message", "table_missing"}
-    assert (look["found"], look["chosen"], look["sent"]) == (2, 1, 0)
+    assert (look["messages_found"], look["messages_chosen"], look["messages_sent"]) == (2, 1, 0)
     dead = by_reason["table_missing"]
     assert dead["file"].endswith("/orphans/redriven.csv") and "NoSuchTable" in dead["why"]
     refused = operator.run("redrive")
@@ -106,7 +106,7 @@ def test_a_dead_letter_reports_why_it_is_there_and_goes_back_when_that_is_fixed(
         assert stack.final_entry("orphans/redriven.csv")["status"] == "COMPLETE"
         assert len(stack.items("NoSuchTable")) == 3
     gone = operator.json("redrive", "--reason", "unknown_message", "--discard", "--yes")
-    assert (gone["found"], gone["deleted"], gone["sent"]) == (1, 1, 0)
+    assert (gone["messages_found"], gone["messages_deleted"], gone["messages_sent"]) == (1, 1, 0)
     assert stack.depth(stack.dead_letter_url) == 0
     assert operator.run("redrive", "--dry-run").out == "The dead-letter queue is empty.\n"
 
@@ -149,8 +149,8 @@ def test_history_counts_what_ended_by_day_and_feed(stack: Any, operator: Operato
     assert stack.final_entry("catalog/history.csv")["status"] == "FAILED"
     printed_json = operator.json("history", "--days", "2", *FEEDS)
     by_feed = {day["feed"]: day for day in printed_json["days"]}
-    assert by_feed["catalog"]["failed"] >= 1 and by_feed["orders"]["rows_written"] >= 4
-    assert printed_json["total"]["files"] == sum(day["files"] for day in printed_json["days"])
+    assert by_feed["catalog"]["files_failed"] >= 1 and by_feed["orders"]["rows_written"] >= 4
+    assert printed_json["total"]["files_ended"] == sum(day["files_ended"] for day in printed_json["days"])
     printed = operator.run("history", "--files", "--csv", "--feed", "catalog", "--status", "FAILED", *FEEDS).out
     rows = [row for row in csv.DictReader(io.StringIO(printed)) if row["file"].endswith("/catalog/history.csv")]
     assert [(row["status"], row["error_code"]) for row in rows] == [("FAILED", "empty_file")]

@@ -156,11 +156,11 @@ def test_the_command_gives_machines_one_object(capsys: pytest.CaptureFixture[str
         "bucket": "landing",
         "prefix": "orders/",
         "dry_run": True,
-        "seen": 2,
-        "sent": 1,
-        "known": 1,
-        "refused": 0,
+        "objects_found": 2,
+        "objects_known": 1,
+        "objects_refused": 0,
         "first_refused": [],
+        "messages_sent": 1,
     }
     assert stack.queue.sent == []
 

@@ -1,7 +1,6 @@
 """`ingest status`: the files that are open or have ended, as the ledger has them."""
 
 import json
-import re
 import sys
 from collections.abc import Callable
 from typing import Annotated, Protocol
@@ -11,7 +10,7 @@ from rich.console import Group
 from rich.live import Live
 
 from ingest.aws.clock import Clock
-from ingest.cli.options import DEFAULT_FEEDS, AsJson, FeedsPath, StackName
+from ingest.cli.options import DEFAULT_FEEDS, AsJson, FeedsPath, OneFeed, StackName, seconds_of
 from ingest.cli.output import line_console
 from ingest.cli.stack import DeployedStack
 from ingest.cli.status.file import find_history, print_history
@@ -20,20 +19,17 @@ from ingest.cli.status.view import overview_document, overview_lines
 from ingest.errors import SettingsFault
 from ingest.feeds.parse import read_feeds
 
-WATCH_S = 2.0
 FILES = 20
-_NUMBER = re.compile(r"\d+(\.\d+)?")
 
 
 def status(
     file: Annotated[
-        str | None, typer.Argument(help="s3://bucket/key, or a key in the landing bucket. [default: all files]")
+        str | None, typer.Argument(metavar="[FILE]", help="s3://bucket/key, or a key in the landing bucket.")
     ] = None,
-    feed: Annotated[
-        str | None, typer.Option("--feed", help="Only files of this feed; - for files under no feed's prefix.")
-    ] = None,
+    feed: OneFeed = None,
     state: Annotated[
-        str | None, typer.Option("--status", help="Only files with this status, as LOADING or FAILED.")
+        str | None,
+        typer.Option("--status", metavar="STATUS", help="Only files with this status, as LOADING or FAILED."),
     ] = None,
     day: Annotated[
         str | None,
@@ -41,25 +37,34 @@ def status(
     ] = None,
     limit: Annotated[
         int | None,
-        typer.Option("--limit", min=1, help="Maximum number of files (default: 20), or of segments with FILE."),
+        typer.Option(
+            "--limit", min=1, metavar="N", help="Maximum number of files (default: 20), or of segments with FILE."
+        ),
     ] = None,
     watch: Annotated[
-        float | None,
-        typer.Option("--watch", min=0.1, metavar="[SECONDS]", help="Refresh every 2 s, or at this interval."),
+        str | None,
+        typer.Option("--watch", metavar="[TIME]", help="Refresh every 2 s, or at this interval, as 10s."),
     ] = None,
     version: Annotated[
-        str | None, typer.Option("--version", help="With FILE: the version (or eTag) whose segments are shown.")
+        str | None,
+        typer.Option("--version", metavar="NAME", help="With FILE: the version (or eTag) whose segments are shown."),
     ] = None,
     stack: StackName = None,
     feeds: FeedsPath = DEFAULT_FEEDS,
     as_json: AsJson = False,
 ) -> None:
-    """Show the files that are open, and those that ended today.
+    """Show open files and those that ended today, or one file.
 
     Open files come first; the newest come first in each group. With FILE: its versions, and the segments of the newest.
+
+    Examples:
+        ingest status --watch 5s
+        ingest status --feed orders --status FAILED --day 2026-11-22
+        ingest status orders/2026-11-22.csv --json
     """
     if watch is not None and as_json:
         raise SettingsFault("--watch and --json cannot be combined.")
+    every_s = None if watch is None else seconds_of(watch, "--watch")
     deployed, clock = DeployedStack(stack), Clock()
     if file is not None:
         _refuse("FILE and --{} cannot be combined.", feed=feed, status=state, day=day, watch=watch)
@@ -71,10 +76,10 @@ def status(
     if as_json:
         overview = look(deployed.ledger.queries, question, now_s=clock.now_s())
         print(json.dumps(overview_document(overview, deployed.name), ensure_ascii=False))
-    elif watch is None:
+    elif every_s is None:
         line_console(sys.stdout).print(_lines(deployed.ledger.queries, question, clock))
     else:
-        keep_looking(lambda: _lines(deployed.ledger.queries, question, clock), watch, clock)
+        keep_looking(lambda: _lines(deployed.ledger.queries, question, clock), every_s, clock)
 
 
 def _lines(ledger: StatusLedger, question: StatusQuery, clock: Clock) -> Group:
@@ -94,20 +99,6 @@ def keep_looking(view: Callable[[], Group], seconds: float, clock: WatchClock) -
         while True:
             live.update(view(), refresh=True)
             clock.sleep(seconds)
-
-
-def with_watch_value(arguments: list[str]) -> list[str]:
-    """Return a command line where --watch has a value; users may leave it out.
-
-    >>> with_watch_value(["status", "--watch", "--feed", "orders"])
-    ['status', '--watch', '2.0', '--feed', 'orders']
-    """
-    filled: list[str] = []
-    for argument, following in zip(arguments, [*arguments, ""][1:], strict=True):
-        filled.append(argument)
-        if argument == "--watch" and not _NUMBER.fullmatch(following):
-            filled.append(str(WATCH_S))
-    return filled
 
 
 def _refuse(why: str, **options: object) -> None:

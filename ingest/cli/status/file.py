@@ -8,6 +8,7 @@ from typing import Any
 
 from rich.text import Text
 
+from ingest.cli.options import file_name
 from ingest.cli.output import FittingTable, TableColumn, line_console, row_counts_sentence
 from ingest.cli.stack import DeployedStack
 from ingest.cli.status.query import FileView, view_of
@@ -48,7 +49,7 @@ def find_versions(stack: DeployedStack, name: str) -> list[Entry]:
         FileMissing: the ledger has none.
         SettingsFault: the URL has no key.
     """
-    bucket, key = _place(stack, name)
+    bucket, key = place_of(stack, name)
     entries = sorted(stack.ledger.queries.versions(bucket, key), key=lambda entry: entry.first_seen_s or 0.0)
     if not entries:
         raise FileMissing(
@@ -73,7 +74,13 @@ def choose(entries: Sequence[Entry], name: str | None) -> Entry:
     raise SettingsFault(f"--version {name!r} is not in the ledger; it has: {known}.")
 
 
-def _place(stack: DeployedStack, name: str) -> tuple[str, str]:
+def place_of(stack: DeployedStack, text: str) -> tuple[str, str]:
+    """Return bucket and key of a file as commands take it.
+
+    Raises:
+        SettingsFault: the URL is not one of S3, or has no key.
+    """
+    name = file_name(text)
     if not name.startswith("s3://"):
         return stack.landing_bucket, name
     bucket, _, key = name.removeprefix("s3://").partition("/")

@@ -54,7 +54,7 @@ def file_document(view: FileView, *, now_s: float) -> dict[str, Any]:
         "first_seen": time_text(entry.first_seen_s),
         "ended": time_text(entry.ended_s),
         "seconds": entry.seconds,
-        "rejects": entry.rejects,
+        "rejects_at": entry.rejects,
         **attempts_document(entry, now_s=now_s),
     }
 

@@ -13,8 +13,8 @@ from rich.console import Console, Group
 from rich.live import Live
 
 from ingest.aws.clock import Clock
-from ingest.cli.options import DEFAULT_FEEDS, AsJson, FeedsPath, StackName
-from ingest.cli.output import line_console
+from ingest.cli.options import DEFAULT_FEEDS, AsJson, FeedsPath, StackName, seconds_of
+from ingest.cli.output import MOST_COLUMNS, line_console
 from ingest.cli.stack import DeployedStack
 from ingest.cli.top.collect import StackHealth, Watcher, read_source
 from ingest.cli.top.document import health_document
@@ -22,7 +22,7 @@ from ingest.cli.top.view import view
 from ingest.errors import ServiceFault, SettingsFault
 from ingest.feeds.parse import read_feeds
 
-EVERY_S = 2.0
+EVERY, LEAST_S = "2s", 0.5
 LINES_IN_A_PIPE = 60
 QUIT = (b"q", b"Q")
 
@@ -31,19 +31,27 @@ def top(
     once: Annotated[
         bool, typer.Option("--once", help="Print once and exit, the default when the output is not a terminal.")
     ] = False,
-    every: Annotated[float, typer.Option("--every", min=0.5, metavar="SECONDS", help="Refresh interval.")] = EVERY_S,
+    every: Annotated[str, typer.Option("--every", metavar="TIME", help="Refresh interval.")] = EVERY,
     source: Annotated[
         str,
-        typer.Option("--source", help="cloudwatch, logs (the function's log), or auto: logs with an emulator."),
+        typer.Option(
+            "--source", metavar="SOURCE", help="cloudwatch, logs (the function's log), or auto: logs with an emulator."
+        ),
     ] = "auto",
     stack: StackName = None,
     feeds: FeedsPath = DEFAULT_FEEDS,
     as_json: AsJson = False,
 ) -> None:
-    """Show lag, throughput, errors and files of the stack, live, until q or Ctrl-C.
+    """Show lag, throughput, errors and files of the stack, live.
 
-    Counts cover the last 5 minutes, rates the last minute. CloudWatch lags by a minute or two; the ledger does not.
+    It ends with q or Ctrl-C. Counts cover the last 5 minutes, rates the last minute. CloudWatch lags by a minute or
+    two; the ledger does not.
+
+    Examples:
+        ingest top --every 5s
+        ingest top --once --json | jq -e '.errors.dead_letters == 0'
     """
+    every_s = max(LEAST_S, seconds_of(every, "--every"))
     clock = Clock()
     is_live = sys.stdout.isatty() and not once and not as_json
     watcher = Watcher(DeployedStack(stack), read_feeds(feeds), read_source(source))
@@ -52,9 +60,10 @@ def top(
         print(json.dumps(health_document(first), ensure_ascii=False))
     elif is_live:
         with keys(clock) as pressed:
-            keep_showing(first, lambda: watcher.look(clock.now_s()), pressed, every, Console(emoji=False))
+            keep_showing(first, lambda: watcher.look(clock.now_s()), pressed, every_s, Console(emoji=False))
     else:
-        line_console(sys.stdout).print(view(first, rows=LINES_IN_A_PIPE))
+        console = line_console(sys.stdout)
+        console.print(view(first, rows=LINES_IN_A_PIPE, is_wide=console.width == MOST_COLUMNS))
 
 
 def keep_showing(

@@ -43,7 +43,7 @@ def reject_share(health: StackHealth) -> float | None:
 def _lag(health: StackHealth) -> dict[str, Any]:
     measured, queue = health.measured, health.queue
     return {
-        "messages_visible": queue.visible,
+        "messages_waiting": queue.visible,
         "messages_in_flight": queue.in_flight,
         "messages_delayed": queue.delayed,
         "oldest_message_s": _rounded(measured.oldest_message_s),

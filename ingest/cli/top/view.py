@@ -17,14 +17,14 @@ from ingest.ledger.work_item import Entry
 KEY = 31  # characters of a file's key at most
 
 
-def open_files(health: StackHealth, most: int) -> Iterator[RenderableType]:
-    """Yield the open files, at most `most`, with their progress."""
+def open_files(health: StackHealth, most: int, *, is_wide: bool = False) -> Iterator[RenderableType]:
+    """Yield the open files, at most `most`, with their progress; `is_wide` if their keys need not be shortened."""
     shown = health.open.files[:most]
     more = len(health.open.files) - len(shown)
     count = f"{len(health.open.files)}{'+' if health.open.is_cut else ''}"
     yield Text(f"open files ({count})", style="bold")
     if shown:
-        yield _table([_open_cells(view) for view in shown])
+        yield _table([_open_cells(view) for view in shown], is_wide=is_wide)
     if more:
         yield Text(f"  and {more} more")
 
@@ -45,12 +45,12 @@ def _open_cells(view: FileView) -> list[str | Text]:
     ]
 
 
-def listed(title: str, views: Iterable[FileView], now_s: float) -> Iterator[RenderableType]:
+def listed(title: str, views: Iterable[FileView], now_s: float, *, is_wide: bool = False) -> Iterator[RenderableType]:
     """Yield files that ended, under a title; nothing if there are none."""
     views = list(views)
     if views:
         yield Text(title, style="bold")
-        yield _table([_ended_cells(view, now_s) for view in views])
+        yield _table([_ended_cells(view, now_s) for view in views], is_wide=is_wide)
 
 
 def _ended_cells(view: FileView, now_s: float) -> list[str | Text]:
@@ -74,16 +74,19 @@ def _tail(key: str) -> str:
     return key if len(key) <= KEY else f"…{key[1 - KEY :]}"
 
 
-def _table(rows: list[list[str | Text]]) -> Table:
-    """Return a table of the full width; its first column is shortened if there is not enough room."""
-    table = Table(box=None, show_header=False, padding=(0, 1, 0, 0), expand=True)
+def _table(rows: list[list[str | Text]], *, is_wide: bool) -> Table:
+    """Return a table of the full width, whose first column is shortened if there is not enough room.
+
+    With `is_wide` it is as wide as its cells, and nothing is shortened.
+    """
+    table = Table(box=None, show_header=False, padding=(0, 1, 0, 0), expand=not is_wide)
     for n in range(len(rows[0])):
         is_text = n < 2
         table.add_column(
             no_wrap=True, justify="left" if is_text else "right", ratio=None if n else 1, overflow="ellipsis"
         )
     for row in rows:
-        table.add_row(Text(f"  {_tail(str(row[0]))}"), *row[1:])
+        table.add_row(Text(f"  {row[0] if is_wide else _tail(str(row[0]))}"), *row[1:])
     return table
 
 
@@ -149,14 +152,19 @@ FIXED_LINES = 16  # all lines but those of files
 WORD = 12  # width of the title of a line
 
 
-def view(health: StackHealth, *, rows: int, every: float | None = None, last_error: str = "") -> Group:
-    """Return the whole view in about `rows` lines; `last_error` is why it was not refreshed."""
+def view(
+    health: StackHealth, *, rows: int, every: float | None = None, last_error: str = "", is_wide: bool = False
+) -> Group:
+    """Return the whole view in about `rows` lines; `last_error` is why it was not refreshed.
+
+    `is_wide`: lines may be as long as they need to be.
+    """
     room = max(4, rows - FIXED_LINES)
     ended = max(1, room // 4)
     lines: list[RenderableType] = [_title(health, every), *_lag(health), *_throughput(health), *_errors(health)]
-    lines += [_function(health), Text(), *open_files(health, room - 2 * ended)]
-    lines += listed("last ended", health.ended[:ended], health.now_s)
-    lines += listed("last failures", health.failed[:ended], health.now_s)
+    lines += [_function(health), Text(), *open_files(health, room - 2 * ended, is_wide=is_wide)]
+    lines += listed("last ended", health.ended[:ended], health.now_s, is_wide=is_wide)
+    lines += listed("last failures", health.failed[:ended], health.now_s, is_wide=is_wide)
     lines += [Text(last_error, style="red")] if last_error else []
     lines += [Text("q to quit", style="dim")] if every else []
     return Group(*lines)
