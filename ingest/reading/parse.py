@@ -12,7 +12,7 @@ from pyarrow import csv as arrow_csv
 from ingest.contract import Reason
 from ingest.errors import NotCsv
 from ingest.feeds.dialect import Csv
-from ingest.reading.grammar import Grammar, count_lines
+from ingest.reading.grammar import Grammar
 from ingest.reading.header import BOM, parse_options
 from ingest.reading.quotes import swallowed_rows
 from ingest.reading.rows import Fault, Rows
@@ -126,11 +126,11 @@ def _without_swallowed(rows: Rows, data: bytes, layout: Layout) -> Rows:
 
     The quote that opens such a cell has most likely lost its partner, and another one closed it where a cell may end.
     """
-    if not layout.grammar.is_strict or not layout.grammar.has_marks(data) or count_lines(data) <= rows.record_count:
+    if not layout.grammar.is_strict or not layout.grammar.has_marks(data):
         return rows  # no cell has line ends in it
     found: dict[int, Fault] = {}
     for name, column in zip(rows.columns, rows.table.columns, strict=True):
-        for row in _rows_with_lines(column, data, layout):
+        for row in _rows_with_lines(column, layout):
             lines = swallowed_rows(column[row].as_py(), len(layout.columns), layout.csv)
             if lines:
                 found.setdefault(row, _swallowed_fault(rows.record_of(row), lines, name))
@@ -142,17 +142,18 @@ def _without_swallowed(rows: Rows, data: bytes, layout: Layout) -> Rows:
     )
 
 
-def _rows_with_lines(column: "pa.ChunkedArray[Any]", data: bytes, layout: Layout) -> list[int]:
+def _rows_with_lines(column: "pa.ChunkedArray[Any]", layout: Layout) -> list[int]:
     """Return the rows in which a column has enough line ends and delimiters for two lines inside that are rows."""
-    line_ends = pc.count_substring(column, "\n")
-    if b"\r" in data:
-        line_ends = pc.add(line_ends, pc.count_substring(column, "\r"))
-    if (pc.max(line_ends).as_py() or 0) < 3:
+    text = b"".join(buffer.to_pybytes() for chunk in column.chunks if (buffer := chunk.buffers()[2]))
+    if b"\n" not in text and b"\r" not in text:  # most columns have none, and that is quickly seen
         return []
-    delimiters = pc.count_substring(column, layout.csv.delimiter)
-    enough = pc.greater_equal(delimiters, 2 * (len(layout.columns) - 1))
-    rows: list[int] = pc.indices_nonzero(pc.and_(pc.greater_equal(line_ends, 3), enough)).to_pylist()
-    return rows
+    line_ends = pc.count_substring(column, "\n")
+    if text.count(b"\r") > text.count(b"\r\n"):
+        line_ends = pc.add(line_ends, pc.count_substring(column, "\r"))
+    rows = pc.indices_nonzero(pc.greater_equal(line_ends, 3))
+    delimiters = pc.count_substring(column.take(rows), layout.csv.delimiter)
+    found: list[int] = rows.filter(pc.greater_equal(delimiters, 2 * (len(layout.columns) - 1))).to_pylist()
+    return found
 
 
 def _swallowed_fault(record: int, swallowed: int, column: str | None) -> Fault:
