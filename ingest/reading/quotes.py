@@ -73,8 +73,8 @@ class QuoteCheck:
         if closed is None:
             return BadQuote(
                 cell,
-                "a quote opens in this line and closes lines below, where text follows it and no cell ends: "
-                'close it in its cell, or set quoting = "lenient"',
+                "a quote opens in this line and is closed on a later one, before more text: close it in its own cell, or "
+                'set quoting = "lenient"',
             )
         behind = record[closed.end() : closed.end() + 4].decode("utf-8", "replace")[0]
         return BadQuote(

@@ -20,25 +20,9 @@ DIALECTS = st.builds(
     quoting=st.sampled_from(["strict", "lenient"]),
     blanks_around_quotes=st.booleans(),
 )
-PARTS = st.sampled_from(
-    [
-        b'"',
-        b'"',
-        b"\n",
-        b" ",
-        b"\r",
-        b"\r\n",
-        b",",
-        b";",
-        b"\\",
-        b"#",
-        b"a",
-        "ü".encode(),
-        b"\xff",
-        b'1,"2"\n',
-        b"1,2\n" * 9,
-    ]
-)
+MARKS = [b'"', b'"', b"\n", b" ", b"\r", b"\r\n", b",", b";", b"\\", b"#", b"a", "ü".encode(), b"\xff"]
+WORDS = [b'1,"2"\n', b"1,2\n" * 9, b'"x\n', b'1,"2,x']  # the last two: a stray quote, and what shows that it is one
+PARTS = st.sampled_from([*MARKS, *WORDS, *WORDS])
 SOUP = st.lists(PARTS, max_size=90).map(b"".join)
 Step = tuple[Chunk, Position]
 

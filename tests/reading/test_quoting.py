@@ -80,7 +80,7 @@ def test_a_stray_quote_that_closes_before_text_costs_the_line_it_opened_on() -> 
     assert outcome.lost == [(11, Reason.BAD_QUOTE, b'10,"Box Jump 24,n10\n')]
     assert outcome.row_counts.rows_written == 999
     assert {"id": "900", "title": "ok 900", "v": "n900"} in outcome.items
-    assert "a quote opens in this line and closes lines below" in outcome.rejects[0].message
+    assert "a quote opens in this line and is closed on a later one" in outcome.rejects[0].message
 
 
 def test_a_stray_quote_costs_a_line_also_where_another_cell_of_it_was_wrong_before() -> None:

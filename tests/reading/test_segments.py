@@ -9,6 +9,7 @@ from ingest.feeds.dialect import Csv
 from ingest.reading.blocks import START, BadRecord, Block, BlockSplitter, Chunk, Position
 from ingest.reading.encoding import Charset
 from ingest.reading.grammar import Grammar, count_lines
+from ingest.reading.reader import Reader
 from ingest.reading.segments import Segment, plan
 from ingest.reading.text_reader import is_splittable
 from tests.reading.test_position import SOUP
@@ -99,6 +100,24 @@ def test_segments_are_filled_as_far_as_pieces_fit() -> None:
     assert [s.end_byte for s in segments(data, Csv(), segment_bytes=480)] == [480]
     assert [s.end_byte for s in segments(data, Csv(), segment_bytes=479)] == [432, 480]
     assert segments(b"", Csv(), segment_bytes=100) == []
+
+
+@given(data=SOUP, csv=DIALECTS, segment_bytes=st.integers(48, 200), portion=st.integers(1, 90))
+def test_so_do_segments_of_an_opened_file_that_are_read_as_a_worker_reads_them(
+    data: bytes, csv: Csv, segment_bytes: int, portion: int
+) -> None:
+    """The reader asks for what follows a segment, where a quote may be closed there."""
+    csv = msgspec.structs.replace(csv, header=("id", "n"))
+    file = b"0,0\n" + data
+
+    def reader() -> Reader:
+        return opened(file, csv, portion=portion, block_bytes=48)
+
+    start, found = reader().start, []
+    for segment in reader().segments(start, segment_bytes):
+        at_end = segment.end_byte == len(file)
+        found += reader().blocks(segment.start, segment.end_byte, at_end=at_end)
+    assert found == list(reader().blocks(start))
 
 
 def test_planning_begins_behind_the_head_of_the_file() -> None:
