@@ -120,7 +120,7 @@ class Grammar:
 
     def needs_what_follows(self, data: bytes) -> bool:
         """Return whether how a part of a file that ends with a record is cut may depend on what follows it."""
-        return self.is_strict and self._quote in data
+        return bool(self._quote) and self._quote in data
 
     def is_record(self, line: bytes) -> bool:
         """Return whether what stands where a record could is one, and no blank line or comment."""

@@ -1,7 +1,7 @@
 """A block of CSV -> rows of text by `pyarrow.csv`, without the surprises it has for single blocks of a file."""
 
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -130,30 +130,27 @@ def _without_swallowed(rows: Rows, data: bytes, layout: Layout) -> Rows:
         return rows  # no cell has line ends in it
     found: dict[int, Fault] = {}
     for name, column in zip(rows.columns, rows.table.columns, strict=True):
-        for row in _rows_with_lines(column, layout):
-            lines = swallowed_rows(column[row].as_py(), len(layout.columns), layout.csv)
+        for row, cell in _cells_of_many_lines(column):
+            lines = swallowed_rows(cell, len(layout.columns), layout.csv)
             if lines:
                 found.setdefault(row, _swallowed_fault(rows.record_of(row), lines, name))
     if not found:
         return rows
     kept = [row for row in range(rows.table.num_rows) if row not in found]
-    return Rows(
-        rows.table.take(kept).combine_chunks(), [rows.record_of(row) for row in kept], [*rows.faults, *found.values()]
-    )
+    records = [rows.record_of(row) for row in kept]
+    return Rows(rows.table.take(kept).combine_chunks(), records, [*rows.faults, *found.values()])
 
 
-def _rows_with_lines(column: "pa.ChunkedArray[Any]", layout: Layout) -> list[int]:
-    """Return the rows in which a column has enough line ends and delimiters for two lines inside that are rows."""
+def _cells_of_many_lines(column: "pa.ChunkedArray[Any]") -> Iterator[tuple[int, str]]:
+    """Yield the cells of a column that may have three line ends or more, each with its row."""
     text = b"".join(buffer.to_pybytes() for chunk in column.chunks if (buffer := chunk.buffers()[2]))
     if b"\n" not in text and b"\r" not in text:  # most columns have none, and that is quickly seen
-        return []
-    line_ends = pc.count_substring(column, "\n")
-    if text.count(b"\r") > text.count(b"\r\n"):
+        return
+    line_ends: Any = pc.count_substring(column, "\n")
+    if b"\r" in text:
         line_ends = pc.add(line_ends, pc.count_substring(column, "\r"))
-    rows = pc.indices_nonzero(pc.greater_equal(line_ends, 3))
-    delimiters = pc.count_substring(column.take(rows), layout.csv.delimiter)
-    found: list[int] = rows.filter(pc.greater_equal(delimiters, 2 * (len(layout.columns) - 1))).to_pylist()
-    return found
+    rows = pc.indices_nonzero(pc.greater_equal(line_ends, cast(Any, 3)))
+    yield from zip(cast(list[int], rows.to_pylist()), cast(list[str], column.take(rows).to_pylist()), strict=True)
 
 
 def _swallowed_fault(record: int, swallowed: int, column: str | None) -> Fault:

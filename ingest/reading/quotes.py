@@ -8,6 +8,7 @@ They may doubt a sound block, but pass no faulty one; what they doubt is read by
 
 import re
 from dataclasses import dataclass
+from typing import Any, cast
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -73,8 +74,8 @@ class QuoteCheck:
         if closed is None:
             return BadQuote(
                 cell,
-                "a quote opens in this line and is closed on a later one, before more text: close it in its own cell, or "
-                'set quoting = "lenient"',
+                "a quote opens in this line and is closed on a later one, before more text: "
+                'close it in its own cell, or set quoting = "lenient"',
             )
         behind = record[closed.end() : closed.end() + 4].decode("utf-8", "replace")[0]
         return BadQuote(
@@ -98,7 +99,7 @@ def swallowed_rows(text: str, columns: int, csv: Csv) -> int:
     >>> swallowed_rows("Box 24,n10\\n11,ok,n11\\n12,ok,n12\\n13,", 3, Csv()), swallowed_rows("a,b\\nc,d\\ne", 2, Csv())
     (2, 0)
     """
-    if columns < 2 or not csv.quote or csv.quoting == "lenient":
+    if columns < 2 or not csv.quote or csv.quoting == "lenient" or text.count(csv.delimiter) < 2 * (columns - 1):
         return 0
     inside = [line for line in _LINE_END.split(text)[1:-1] if line]
     rows = sum(line.count(csv.delimiter) == columns - 1 for line in inside)
@@ -166,7 +167,7 @@ def _bits(data: bytes, byte: bytes) -> int:
     """Return where a byte occurs."""
     array = pa.Array.from_buffers(pa.uint8(), len(data), [None, pa.py_buffer(data)])
     found = pc.equal(array, pa.scalar(byte[0], pa.uint8())).buffers()[1]
-    return int.from_bytes(memoryview(found), "little") & ((1 << len(data)) - 1)
+    return int.from_bytes(memoryview(cast(Any, found)), "little") & ((1 << len(data)) - 1)
 
 
 def _without(bits: int, others: int) -> int:
