@@ -40,7 +40,7 @@ class QuoteCheck:
         self._has_blanks = bool(csv.blanks)
         cells = cell_patterns(csv)
         self._cell = re.compile(cells.good + cells.delimiter)
-        self._quoted = re.compile(b"%s%s%s" % (cells.blanks, cells.quoted, cells.blanks))
+        self._quoted = re.compile(rb"%s(%s)%s" % (cells.blanks, cells.quoted, cells.blanks))
         self._record = re.compile(rb"%s(?:%s%s)*+%s" % (cells.good, cells.delimiter, cells.good, LAST_END))
         self._records = re.compile(rb"(?:%s[\r\n%s])*+(?:%s\Z)?+" % (cells.good, cells.delimiter, cells.good))
         self._sparse = _sparse_pattern(csv)
@@ -78,10 +78,12 @@ class QuoteCheck:
                 'close it in its own cell, or set quoting = "lenient"',
             )
         behind = record[closed.end() : closed.end() + 4].decode("utf-8", "replace")[0]
+        is_escaped = not self._escape and closed[1].endswith(b"\\" + self._quote)
+        advice = r'set escape = "\\"' if is_escaped else "double quotes inside a cell"
         return BadQuote(
             cell,
             f"a quote closes before the end of the cell: behind it stands {behind!r}, not a delimiter or a line end; "
-            'double quotes inside a cell, or set quoting = "lenient"',
+            f'{advice}, or set quoting = "lenient"',
         )
 
 

@@ -48,6 +48,7 @@ def test_backslashes_before_quotes_are_rejects_until_the_feed_says_that_they_esc
     data = b'id,v,w\n1,"a \\"b\\" c",x\n2,"d,\\"e",y\n3,"C:\\temp\\",z\n4,f,g\n'
     outcome = whole(data)
     assert values(outcome) == [("3", "C:\\temp\\", "z"), ("4", "f", "g")]
+    assert all(r'set escape = "\\"' in reject.message for reject in outcome.rejects)
     assert [(reject.line, reject.reason) for reject in outcome.rejects] == [
         (2, Reason.BAD_QUOTE),
         (3, Reason.BAD_QUOTE),
