@@ -1,6 +1,10 @@
-"""Any file's bytes -> its text: expanded and transcoded while they stream. Plain UTF-8 passes through untouched."""
+"""Any file's bytes -> its text: expanded and transcoded while they stream; what is not CSV is named.
+
+Plain UTF-8 passes through untouched.
+"""
 
 import io
+import json
 import re
 import zlib
 from collections.abc import Callable, Iterator
@@ -11,6 +15,7 @@ import pyarrow as pa
 from ingest.errors import BadCompression, Bomb, NotCsv
 from ingest.feeds.dialect import Csv
 from ingest.reading.encoding import Charset
+from ingest.reading.grammar import end_of_line
 
 # A file's own bytes from one offset to before another, or to its end.
 RangeReader = Callable[[int, int | None], Iterator[bytes]]
@@ -39,6 +44,17 @@ _OTHER_FILES = (
     (re.compile(rb"\xd0\xcf\x11\xe0"), "an old Excel workbook; export it as CSV"),
     (re.compile(rb"(?:\x84|\x85[\0-\x04])[\s\S]\x03"), "a PGP message; decrypt it first"),
 )
+LOOKED_AT_BYTES = 64 * 1024
+_TAG = rb"<[a-z_][\w:.-]*(?:\s[^<>]*)?>"
+_OTHER_TEXTS = (
+    (re.compile(rb"<!doctype\s+html|<html[\s>]", re.IGNORECASE), "an HTML page, perhaps of an error or a login"),
+    (re.compile(rb"<\?xml\s|<!--|%s\s*[\r\n]\s*<" % _TAG, re.IGNORECASE), "XML or HTML"),
+    (re.compile(rb"-----BEGIN PGP "), "a PGP message; decrypt it first"),
+    (re.compile(rb"version https://git-lfs\.github\.com/spec/"), "a Git LFS pointer; send the file it points to"),
+)
+_ONE_LINE_OF_XML = re.compile(rb"%s<" % _TAG, re.IGNORECASE)
+_JSON = "JSON; convert it to CSV"
+_JSON_BEGINNING = re.compile(r'[\[{]\s*\Z|(?:\[\s*)?\{\s*"(?:[^"\\]|\\.)*"\s*:')
 
 
 def decode(portions: Iterator[bytes], csv: Csv) -> Iterator[bytes]:
@@ -195,3 +211,42 @@ class _PortionReader(io.RawIOBase):
             self.taken_bytes += len(portion)
         taken, self._left = self._left[:size], self._left[size:]
         return taken
+
+
+def is_undecided(text: bytes) -> bool:
+    """Return whether more of a file decides what it is: all of its first line, or more if it begins like XML or JSON.
+
+    So it is the same in any portions.
+    """
+    bare = text.lstrip()
+    may_be_other = bare.startswith((b"<", b"{", b"["))
+    return len(text) < LOOKED_AT_BYTES and (may_be_other or not end_of_line(bare, 0, len(bare), at_end=False))
+
+
+def refuse_other_text(text: bytes, csv: Csv) -> None:
+    """Say what kind of text a file is that is plainly not rows of cells, whether it has a header or not.
+
+    Raises:
+        NotCsv: its beginning shows that it is HTML, XML, JSON, JSON Lines, a PGP message or a pointer of Git LFS.
+    """
+    text = text.lstrip()
+    what = next((what for pattern, what in _OTHER_TEXTS if pattern.match(text)), "") or _json(text)
+    line = text[: end_of_line(text, 0, len(text), at_end=True) or len(text)]
+    if _ONE_LINE_OF_XML.match(line) and csv.delimiter.encode() not in line:
+        what = "XML or HTML"
+    if what:
+        raise NotCsv(f"This is not CSV: it looks like {what}.")
+
+
+def _json(text: bytes) -> str:
+    """Return which JSON a text is, if it is: a cell may be JSON, too, if a delimiter or nothing follows it."""
+    line = text[: end_of_line(text, 0, len(text), at_end=True) or len(text)].decode("utf-8", "replace").strip()
+    if not line.startswith(("{", "[")):
+        return ""
+    try:
+        value, end = json.JSONDecoder().raw_decode(line)
+    except (ValueError, RecursionError):
+        return _JSON if _JSON_BEGINNING.match(line) else ""
+    if line[end:]:
+        return ""
+    return "JSON Lines (one object a line); convert it to CSV" if isinstance(value, dict) else _JSON

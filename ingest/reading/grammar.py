@@ -62,7 +62,7 @@ class Grammar:
         >>> Grammar(Csv()).end_of_last_record(b'a,b\\n1,"x\\ny', 0, 10)
         4
         """
-        if any(data.find(mark, start, end) >= 0 for mark in self._marks):
+        if self.has_marks(data, start, end):
             return self._end_in_tail(data, start, end) or self._end_from(data, start, end)
         last = data.rfind(b"\n", start, end) + 1 or start
         return max(last, data.rfind(b"\r", last, end - 1) + 1)
@@ -91,8 +91,11 @@ class Grammar:
 
     def is_whole(self, data: bytes, start: int) -> bool:
         """Return whether the rest of the file, from a record start on, leaves no quote open."""
-        has_marks = any(data.find(mark, start) >= 0 for mark in self._marks)
-        return not has_marks or self._whole.match(data, start) is not None
+        return not self.has_marks(data, start) or self._whole.match(data, start) is not None
+
+    def has_marks(self, data: bytes, start: int = 0, end: int | None = None) -> bool:
+        """Return whether quotes or escapes are in data[start:end]: without them, each line is a record."""
+        return any(data.find(mark, start, end) >= 0 for mark in self._marks)
 
     def end_of_first_record(self, data: bytes, start: int = 0, *, at_end: bool) -> int | None:
         """Return where the record at `start` ends, with its line end; None if it does not end in `data`.
@@ -117,7 +120,7 @@ class Grammar:
 
     def needs_what_follows(self, data: bytes) -> bool:
         """Return whether how a part of a file that ends with a record is cut may depend on what follows it."""
-        return self.is_strict and self._quote in data
+        return bool(self._quote) and self._quote in data
 
     def is_record(self, line: bytes) -> bool:
         """Return whether what stands where a record could is one, and no blank line or comment."""

@@ -5,7 +5,7 @@ import json
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import zip_longest
+from itertools import chain, zip_longest
 from typing import Any
 
 import pyarrow as pa
@@ -14,7 +14,9 @@ from pyarrow import csv as arrow_csv
 from ingest.errors import BadHeader, EmptyFile, NotCsv
 from ingest.feeds.dialect import Csv
 from ingest.reading.blocks import BLOCK_BYTES
+from ingest.reading.compression import LOOKED_AT_BYTES, is_undecided, refuse_other_text
 from ingest.reading.grammar import Grammar, count_lines, end_of_line
+from ingest.reading.quotes import swallowed_rows
 
 MAX_COLUMNS = 30_000  # Arrow takes some 9 KB for each
 MAX_NAME = 200  # characters of a column's name that are repeated in an error
@@ -24,17 +26,6 @@ _FOREIGN_BOM = "ï»¿".encode()  # what the mark becomes when it is read as Lat
 _UTF16_MARKS = (b"\xff\xfe", b"\xfe\xff")
 # Excel's own line, which says what separates the cells below it.
 _SEP_LINE = re.compile(rb"(\"?)sep=([^\r\n\x80-\xff])\1[,;\t|]*(?:\r\n|\n|\r|\Z)", re.IGNORECASE)
-_LOOKED_AT_BYTES = 64 * 1024
-_TAG = rb"<[a-z_][\w:.-]*(?:\s[^<>]*)?>"
-_OTHER_TEXTS = (
-    (re.compile(rb"<!doctype\s+html|<html[\s>]", re.IGNORECASE), "an HTML page, perhaps of an error or a login"),
-    (re.compile(rb"<\?xml\s|<!--|%s\s*[\r\n]\s*<" % _TAG, re.IGNORECASE), "XML or HTML"),
-    (re.compile(rb"-----BEGIN PGP "), "a PGP message; decrypt it first"),
-    (re.compile(rb"version https://git-lfs\.github\.com/spec/"), "a Git LFS pointer; send the file it points to"),
-)
-_ONE_LINE_OF_XML = re.compile(rb"%s<" % _TAG, re.IGNORECASE)
-_JSON = "JSON; convert it to CSV"
-_JSON_BEGINNING = re.compile(r'[\[{]\s*\Z|(?:\[\s*)?\{\s*"(?:[^"\\]|\\.)*"\s*:')
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,18 +68,23 @@ def _find_header(data: bytes, csv: Csv, grammar: Grammar, *, at_end: bool) -> He
         if not start:
             return _without_rows(data, csv) if at_end else None
     at_end_or_too_long = at_end or len(data) > BLOCK_BYTES
-    if _is_undecided(data[start : start + _LOOKED_AT_BYTES]) and not at_end_or_too_long:
+    if is_undecided(data[start : start + LOOKED_AT_BYTES]) and not at_end_or_too_long:
         return None
-    refuse_other_text(data[start : start + _LOOKED_AT_BYTES], csv)
+    refuse_other_text(data[start : start + LOOKED_AT_BYTES], csv)
     start = start if csv.skip_lines else end_of_sep_line(data, start, csv)
     if isinstance(csv.header, tuple):
         return _given(csv, data, start, grammar, at_end=at_end)
+    if csv.header == "none":
+        first = _first_sound_record(data, start, csv, grammar, at_end=at_end)
+        names = csv.names or _numbered(len(_cells(first, csv, grammar))) if first else ()
+        no_rows = _without_rows(data, csv) if at_end else None
+        return Header(names, data[:start], count_lines(data[:start])) if first else no_rows
     records, end = _first_records(data, start, csv.header if isinstance(csv.header, int) else 1, grammar, at_end=at_end)
     if not records:
-        return _without_rows(data, csv) if at_end else None
-    if csv.header == "none":
-        return Header(csv.names or _numbered(len(_cells(records[0], csv))), data[:start], count_lines(data[:start]))
-    return Header(csv.names or _unique(_joined(records, csv)), data[:end], count_lines(data[:end]))
+        return None
+    for fault in filter(None, map(grammar.quotes.fault, records)):
+        raise BadHeader(f"The header cannot be read: {fault.message}.")
+    return Header(csv.names or _unique(_joined(records, csv, grammar)), data[:end], count_lines(data[:end]))
 
 
 def _without_rows(data: bytes, csv: Csv) -> Header | None:
@@ -104,28 +100,55 @@ def _without_rows(data: bytes, csv: Csv) -> Header | None:
 def _given(csv: Csv, data: bytes, start: int, grammar: Grammar, *, at_end: bool) -> Header | None:
     """Return the header of a file whose names the feed knows. A first record that repeats them is not a row."""
     assert isinstance(csv.header, tuple)
-    records, end = _first_records(data, start, 1, grammar, at_end=at_end)
-    if not records:
-        return _without_rows(data, csv) if at_end else None
-    before_rows = data[:end] if _repeats(csv.header, records[0], csv) else data[:start]
-    return Header(csv.header, before_rows, count_lines(before_rows))
+    before = data[:start]
+    while start < len(data):
+        end = end_of_line(data, start, len(data), at_end=at_end) or at_end * len(data)
+        if not end:
+            return None
+        if grammar.is_record(data[start:end]):
+            before = data[:end] if _repeats(csv.header, data[start:end], csv, grammar) else before
+            return Header(csv.header, before, count_lines(before))
+        start = end
+    return _without_rows(data, csv) if at_end else None
 
 
-def _repeats(names: tuple[str, ...], record: bytes, csv: Csv) -> bool:
-    """Return whether a record is a header of these names; where they fill gaps of it, most of it."""
+def _repeats(names: tuple[str, ...], line: bytes, csv: Csv, grammar: Grammar) -> bool:
+    """Return whether a line is a header of these names; where they fill gaps of it, most of it."""
+    if grammar.quotes.fault(line) or grammar.end_of_first_record(line, at_end=True) != len(line):
+        return False
     try:
-        cells = _cells(record, csv)
+        cells = _cells(line, csv, grammar)
     except NotCsv:
         return False
     same = sum(cell == name for cell, name in zip(cells, names, strict=False))
     return len(cells) <= len(names) and same * 2 > len(names) and same == sum(map(bool, cells))
 
 
-def _first_records(data: bytes, start: int, count: int, grammar: Grammar, *, at_end: bool) -> tuple[list[bytes], int]:
-    """Return the first records behind blank lines and comments, and where they end; none if they are not all there.
+def _first_sound_record(data: bytes, start: int, csv: Csv, grammar: Grammar, *, at_end: bool) -> bytes | None:
+    """Return the first record whose quotes do not go wrong: it says how many columns a file without header has.
 
-    Blanks around their quotes are left out, where the feed has such.
+    Raises:
+        BadHeader: there are records, and none is sound.
     """
+    found = False
+    while start < len(data):
+        end = grammar.end_of_first_record(data, start, at_end=at_end)
+        if end is None and not at_end and len(data) - start <= csv.max_record_bytes:
+            return None
+        record = data[start : end or end_of_line(data, start, len(data), at_end=at_end) or len(data)]
+        found = found or grammar.is_record(record)
+        if end and grammar.is_record(record) and not grammar.quotes.fault(record):
+            return record
+        start += len(record)
+    if found and at_end:
+        raise BadHeader(
+            "No record of the file has its quotes closed where a cell ends; check the feed's quote character."
+        )
+    return None
+
+
+def _first_records(data: bytes, start: int, count: int, grammar: Grammar, *, at_end: bool) -> tuple[list[bytes], int]:
+    """Return the first records behind blank lines and comments, and where they end; none if they are not all there."""
     records: list[bytes] = []
     while len(records) < count:
         start = len(data) - len(data[start:].lstrip(b"\r\n")) if data[start : start + 1] in (b"\r", b"\n") else start
@@ -137,18 +160,21 @@ def _first_records(data: bytes, start: int, count: int, grammar: Grammar, *, at_
         if end is None:
             return [], start
         if grammar.is_record(data[start:end]):
-            records.append(grammar.without_blanks(data[start:end]))
+            records.append(data[start:end])
         start = end
     return records, start
 
 
-def _joined(records: list[bytes], csv: Csv) -> tuple[str, ...]:
+def _joined(records: list[bytes], csv: Csv, grammar: Grammar) -> tuple[str, ...]:
     """Return each column's name: what the header records say of it, joined by blanks."""
-    cells = [_cells(record, csv) for record in records]
+    cells = [_cells(record, csv, grammar) for record in records]
+    for name in chain.from_iterable(cells):
+        if swallowed_rows(name, max(map(len, cells)), csv):
+            raise BadHeader("The header has a name with rows of the file in it; close the quote that opens it.")
     return tuple(" ".join(filter(None, column)) for column in zip_longest(*cells, fillvalue=""))
 
 
-def _cells(record: bytes, csv: Csv) -> tuple[str, ...]:
+def _cells(record: bytes, csv: Csv, grammar: Grammar) -> tuple[str, ...]:
     if b"\0" in record:
         raise NotCsv("The first record holds NUL bytes: this is not text, or text in another encoding than the feed's.")
     try:
@@ -157,6 +183,7 @@ def _cells(record: bytes, csv: Csv) -> tuple[str, ...]:
         raise NotCsv(f"The first record is not valid {csv.encoding} text; set the feed's encoding.") from None
     if record.count(csv.delimiter.encode()) > MAX_COLUMNS:
         raise NotCsv(f"The first record has more than {MAX_COLUMNS:,} cells; check the feed's delimiter.")
+    record = grammar.without_blanks(record)
     table = arrow_csv.read_csv(
         io.BytesIO(b"\n" + record + b"\n"),  # before it a blank line, because Arrow takes away a mark it begins with
         arrow_csv.ReadOptions(autogenerate_column_names=True, use_threads=False, block_size=len(record) + 3),
@@ -259,42 +286,3 @@ def end_of_sep_line(data: bytes, start: int, csv: Csv) -> int:
 def sep_line(text: bytes) -> re.Match[bytes] | None:
     """Return Excel's line `sep=;` at the beginning of a text; its second group is the delimiter."""
     return _SEP_LINE.match(text)
-
-
-def _is_undecided(text: bytes) -> bool:
-    """Return whether more of a file decides what it is: all of its first line, or more if it begins like XML or JSON.
-
-    So it is the same in any portions.
-    """
-    bare = text.lstrip()
-    may_be_other = bare.startswith((b"<", b"{", b"["))
-    return len(text) < _LOOKED_AT_BYTES and (may_be_other or not end_of_line(bare, 0, len(bare), at_end=False))
-
-
-def refuse_other_text(text: bytes, csv: Csv) -> None:
-    """Say what kind of text a file is that is plainly not rows of cells, whether it has a header or not.
-
-    Raises:
-        NotCsv: its beginning shows that it is HTML, XML, JSON, JSON Lines, a PGP message or a pointer of Git LFS.
-    """
-    text = text.removeprefix(BOM).lstrip()
-    what = next((what for pattern, what in _OTHER_TEXTS if pattern.match(text)), "") or _json(text)
-    line = text[: end_of_line(text, 0, len(text), at_end=True) or len(text)]
-    if _ONE_LINE_OF_XML.match(line) and csv.delimiter.encode() not in line:
-        what = "XML or HTML"
-    if what:
-        raise NotCsv(f"This is not CSV: it looks like {what}.")
-
-
-def _json(text: bytes) -> str:
-    """Return which JSON a text is, if it is: a cell may be JSON, too, if a delimiter or nothing follows it."""
-    line = text[: end_of_line(text, 0, len(text), at_end=True) or len(text)].decode("utf-8", "replace").strip()
-    if not line.startswith(("{", "[")):
-        return ""
-    try:
-        value, end = json.JSONDecoder().raw_decode(line)
-    except (ValueError, RecursionError):
-        return _JSON if _JSON_BEGINNING.match(line) else ""
-    if line[end:]:
-        return ""
-    return "JSON Lines (one object a line); convert it to CSV" if isinstance(value, dict) else _JSON

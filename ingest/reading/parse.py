@@ -1,8 +1,7 @@
 """A block of CSV -> rows of text by `pyarrow.csv`, without the surprises it has for single blocks of a file."""
 
-import re
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -13,12 +12,11 @@ from pyarrow import csv as arrow_csv
 from ingest.contract import Reason
 from ingest.errors import NotCsv
 from ingest.feeds.dialect import Csv
-from ingest.reading.grammar import Grammar, count_lines
+from ingest.reading.grammar import Grammar
 from ingest.reading.header import BOM, parse_options
+from ingest.reading.quotes import swallowed_rows
 from ingest.reading.rows import Fault, Rows
 
-NEARLY_ALL = 0.9  # of the lines in a cell are rows: then it swallowed them
-_LINE_END = re.compile(r"\r\n|\n|\r")
 MANY = 20  # unreadable records are not an accident any more
 
 
@@ -76,7 +74,8 @@ def _parse(data: bytes, records: list[int] | None, layout: Layout) -> Rows:
     ragged: list[Ragged] = []
 
     def remember(row: arrow_csv.InvalidRow) -> str:
-        ragged.append(Ragged(cast(int, row.number) - 1, row.actual_columns, _swallowed_rows(row.text or "", layout)))
+        swallowed = swallowed_rows(row.text or "", len(layout.columns), layout.csv)
+        ragged.append(Ragged(cast(int, row.number) - 1, row.actual_columns, swallowed))
         return "skip"
 
     table = read_cells(data, layout.columns, layout.csv, remember)
@@ -127,42 +126,31 @@ def _without_swallowed(rows: Rows, data: bytes, layout: Layout) -> Rows:
 
     The quote that opens such a cell has most likely lost its partner, and another one closed it where a cell may end.
     """
-    if not layout.grammar.needs_what_follows(data) or count_lines(data) <= rows.record_count:
+    if not layout.grammar.is_strict or not layout.grammar.has_marks(data):
         return rows  # no cell has line ends in it
     found: dict[int, Fault] = {}
     for name, column in zip(rows.columns, rows.table.columns, strict=True):
-        for row in _rows_with_lines(column, data, layout):
-            swallowed = _swallowed_rows(column[row].as_py(), layout)
-            if swallowed:
-                found.setdefault(row, _swallowed_fault(rows.record_of(row), swallowed, name))
+        for row, cell in _cells_of_many_lines(column):
+            lines = swallowed_rows(cell, len(layout.columns), layout.csv)
+            if lines:
+                found.setdefault(row, _swallowed_fault(rows.record_of(row), lines, name))
     if not found:
         return rows
     kept = [row for row in range(rows.table.num_rows) if row not in found]
-    return Rows(
-        rows.table.take(kept).combine_chunks(), [rows.record_of(row) for row in kept], [*rows.faults, *found.values()]
-    )
+    records = [rows.record_of(row) for row in kept]
+    return Rows(rows.table.take(kept).combine_chunks(), records, [*rows.faults, *found.values()])
 
 
-def _rows_with_lines(column: "pa.ChunkedArray[Any]", data: bytes, layout: Layout) -> list[int]:
-    """Return the rows in which a column has enough line ends and delimiters for two lines inside that are rows."""
-    line_ends = pc.count_substring(column, "\n")
-    if b"\r" in data:
+def _cells_of_many_lines(column: "pa.ChunkedArray[Any]") -> Iterator[tuple[int, str]]:
+    """Yield the cells of a column that may have three line ends or more, each with its row."""
+    text = b"".join(buffer.to_pybytes() for chunk in column.chunks if (buffer := chunk.buffers()[2]))
+    if b"\n" not in text and b"\r" not in text:  # most columns have none, and that is quickly seen
+        return
+    line_ends: Any = pc.count_substring(column, "\n")
+    if b"\r" in text:
         line_ends = pc.add(line_ends, pc.count_substring(column, "\r"))
-    if (pc.max(line_ends).as_py() or 0) < 3:
-        return []
-    delimiters = pc.count_substring(column, layout.csv.delimiter)
-    enough = pc.greater_equal(delimiters, 2 * (len(layout.columns) - 1))
-    rows: list[int] = pc.indices_nonzero(pc.and_(pc.greater_equal(line_ends, 3), enough)).to_pylist()
-    return rows
-
-
-def _swallowed_rows(text: str, layout: Layout) -> int:
-    """Return how many lines inside a text have a cell for each column, if there are two or more and nearly all have."""
-    if len(layout.columns) < 2 or not layout.grammar.is_strict:
-        return 0
-    inside = [line for line in _LINE_END.split(text)[1:-1] if line]
-    rows = sum(line.count(layout.csv.delimiter) == len(layout.columns) - 1 for line in inside)
-    return rows if len(inside) >= 2 and rows >= NEARLY_ALL * len(inside) else 0
+    rows = pc.indices_nonzero(pc.greater_equal(line_ends, cast(Any, 3)))
+    yield from zip(cast(list[int], rows.to_pylist()), cast(list[str], column.take(rows).to_pylist()), strict=True)
 
 
 def _swallowed_fault(record: int, swallowed: int, column: str | None) -> Fault:

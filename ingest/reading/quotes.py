@@ -8,6 +8,7 @@ They may doubt a sound block, but pass no faulty one; what they doubt is read by
 
 import re
 from dataclasses import dataclass
+from typing import Any, cast
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -17,6 +18,8 @@ from ingest.reading.patterns import LAST_END, cell_patterns
 
 SAMPLE_BYTES = 64 * 1024
 FEW = 100  # bytes or more to a quote: the pattern that jumps is faster
+NEARLY_ALL = 0.9  # of the lines inside a cell are rows: then it has swallowed them
+_LINE_END = re.compile(r"\r\n|\n|\r")
 SLICE_BYTES = 512 * 1024  # the allocator keeps integers of 64 KiB, where it gives larger ones back each time
 
 
@@ -37,7 +40,7 @@ class QuoteCheck:
         self._has_blanks = bool(csv.blanks)
         cells = cell_patterns(csv)
         self._cell = re.compile(cells.good + cells.delimiter)
-        self._quoted = re.compile(b"%s%s%s" % (cells.blanks, cells.quoted, cells.blanks))
+        self._quoted = re.compile(rb"%s(%s)%s" % (cells.blanks, cells.quoted, cells.blanks))
         self._record = re.compile(rb"%s(?:%s%s)*+%s" % (cells.good, cells.delimiter, cells.good, LAST_END))
         self._records = re.compile(rb"(?:%s[\r\n%s])*+(?:%s\Z)?+" % (cells.good, cells.delimiter, cells.good))
         self._sparse = _sparse_pattern(csv)
@@ -71,14 +74,16 @@ class QuoteCheck:
         if closed is None:
             return BadQuote(
                 cell,
-                "a quote opens in this line and closes lines below, where text follows it and no cell ends: "
-                'close it in its cell, or set quoting = "lenient"',
+                "a quote opens in this line and is closed on a later one, before more text: "
+                'close it in its own cell, or set quoting = "lenient"',
             )
         behind = record[closed.end() : closed.end() + 4].decode("utf-8", "replace")[0]
+        is_escaped = not self._escape and closed[1].endswith(b"\\" + self._quote)
+        advice = r'set escape = "\\"' if is_escaped else "double quotes inside a cell"
         return BadQuote(
             cell,
             f"a quote closes before the end of the cell: behind it stands {behind!r}, not a delimiter or a line end; "
-            'double quotes inside a cell, or set quoting = "lenient"',
+            f'{advice}, or set quoting = "lenient"',
         )
 
 
@@ -88,6 +93,19 @@ def _sparse_pattern(csv: Csv) -> re.Pattern[bytes]:
     stop, text = rb"\r\n" + delimiter, rb"[^%s]*+" % quote
     quoted = rb"%s%s(?:%s%s%s)*+%s" % (quote, text, quote, quote, text, quote)
     return re.compile(rb"(?:%s(?<![^%s])%s(?![^%s]))*+%s\Z" % (text, stop, quoted, stop, text))
+
+
+def swallowed_rows(text: str, columns: int, csv: Csv) -> int:
+    """Return how many lines inside a text have a cell for each column, if there are two or more and nearly all have.
+
+    >>> swallowed_rows("Box 24,n10\\n11,ok,n11\\n12,ok,n12\\n13,", 3, Csv()), swallowed_rows("a,b\\nc,d\\ne", 2, Csv())
+    (2, 0)
+    """
+    if columns < 2 or not csv.quote or csv.quoting == "lenient" or text.count(csv.delimiter) < 2 * (columns - 1):
+        return 0
+    inside = [line for line in _LINE_END.split(text)[1:-1] if line]
+    rows = sum(line.count(csv.delimiter) == columns - 1 for line in inside)
+    return rows if len(inside) >= 2 and rows >= NEARLY_ALL * len(inside) else 0
 
 
 class QuoteBits:
@@ -151,7 +169,7 @@ def _bits(data: bytes, byte: bytes) -> int:
     """Return where a byte occurs."""
     array = pa.Array.from_buffers(pa.uint8(), len(data), [None, pa.py_buffer(data)])
     found = pc.equal(array, pa.scalar(byte[0], pa.uint8())).buffers()[1]
-    return int.from_bytes(memoryview(found), "little") & ((1 << len(data)) - 1)
+    return int.from_bytes(memoryview(cast(Any, found)), "little") & ((1 << len(data)) - 1)
 
 
 def _without(bits: int, others: int) -> int:

@@ -7,15 +7,14 @@ from dataclasses import dataclass
 
 from ingest.errors import EmptyFile, NotCsv
 from ingest.feeds.dialect import Csv
-from ingest.reading.compression import decode
-from ingest.reading.header import BOM, refuse_other_text
+from ingest.reading.compression import LOOKED_AT_BYTES, decode, refuse_other_text
+from ingest.reading.header import BOM
 
 SAMPLE_BYTES = 4 * 1024 * 1024
 # Control characters that no text has, beside those that text or old exports do have.
 _NO_TEXT = bytes(byte for byte in range(32) if byte not in b"\t\n\v\f\r\x1a\x1b\x01\x02\x1c\x1d\x1e\x1f")
 
 _FEW = 16
-_LOOKED_AT_BYTES = 64 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +37,7 @@ def take_sample(portions: Iterator[bytes], *, limit_bytes: int = SAMPLE_BYTES) -
         raise EmptyFile("The file is empty: it has not even a header; write it again, with its header.")
     encoding = find_encoding(data, is_whole=is_whole)
     text = b"".join(decode(iter([data]), Csv(encoding=encoding, compression="none"))).removeprefix(BOM)
-    refuse_other_text(text[:_LOOKED_AT_BYTES], Csv())
+    refuse_other_text(text[:LOOKED_AT_BYTES], Csv())
     _refuse_binary(text)
     return Sample(text if is_whole else _whole_lines(text), encoding, is_whole)
 
@@ -86,7 +85,7 @@ def find_encoding(data: bytes, *, is_whole: bool) -> str:
     for mark, name in _MARKS:
         if data.startswith(mark):
             return name
-    unmarked = _unmarked_utf16(data[:_LOOKED_AT_BYTES])
+    unmarked = _unmarked_utf16(data[:LOOKED_AT_BYTES])
     if unmarked:
         return unmarked
     if _is_utf8(data, is_whole=is_whole):
@@ -162,7 +161,7 @@ def _east_asian(data: bytes, *, may_be_western: bool) -> str | None:
 
     Western text read as such gives rare characters, each alone between letters.
     """
-    sample = data[:_LOOKED_AT_BYTES]
+    sample = data[:LOOKED_AT_BYTES]
     shares = [(_share(sample, one), one) for one in _EAST_ASIAN]
     share, best = max(shares, key=lambda found: found[0])
     if share < (0.8 if may_be_western else 0.6):

@@ -8,11 +8,10 @@ from dataclasses import dataclass
 from typing import cast
 
 import pyarrow as pa
-from msgspec import structs
 from pyarrow import csv as arrow_csv
 
 from ingest.feeds.dialect import Csv
-from ingest.reading.blocks import Block, BlockSplitter
+from ingest.reading.csv_reader import read_beginning
 from ingest.reading.grammar import Grammar, Span, count_lines
 from ingest.reading.header import parse_options
 from ingest.reading.parse import Layout, parse_rows
@@ -65,7 +64,7 @@ def first_lines(text: bytes) -> bytes:
 
 def try_dialect(window: bytes, csv: Csv) -> Trial | None:
     """Return what a dialect makes of a window; None if there is not one whole record."""
-    grammar = Grammar(structs.replace(csv, quoting="lenient"))  # records as the parser sees them
+    grammar = Grammar(_as_the_parser_reads(csv))
     end = len(window) if grammar.is_whole(window, 0) else grammar.end_of_last_record(window, 0, len(window))
     spans = list(grammar.spans(window[:end]))
     if not spans:
@@ -82,11 +81,15 @@ def try_dialect(window: bytes, csv: Csv) -> Trial | None:
 
 def count_accepted(window: bytes, csv: Csv, width: int) -> int:
     """Return how many records of a window are rows of this width to the reader, whose quoting is strict."""
-    grammar = Grammar(csv)
-    splitter = BlockSplitter(grammar, block_bytes=len(window) + 1)
-    layout = Layout(tuple(map(str, range(width))), csv, grammar)
-    blocks = [chunk for chunk in (*splitter.feed(window), *splitter.finish()) if isinstance(chunk, Block)]
-    return sum(parse_rows(block.data, layout, has_open_quote=block.has_open_quote).table.num_rows for block in blocks)
+    fields = {name: getattr(csv, name) for name in Csv.__struct_fields__}
+    columns = tuple(map(str, range(width)))
+    return read_beginning(window, Csv(**fields | {"header": columns}), is_whole=True)[0].num_rows
+
+
+def _as_the_parser_reads(csv: Csv) -> Csv:
+    """Return a dialect in which no record is a reject for its quotes."""
+    marks = {name: getattr(csv, name) for name in ("delimiter", "quote", "escape", "comment", "blanks_around_quotes")}
+    return Csv(**marks, quoting="lenient", null_values=())
 
 
 def _cell_counts(records: bytes, csv: Csv, count: int) -> list[int]:
@@ -131,8 +134,7 @@ def read_grid(trial: Trial, records: list[int]) -> list[list[str]]:
         return []
     width = trial.counts[records[0]]
     data = b"".join(map(trial.record, records))
-    marks = {name: getattr(trial.csv, name) for name in ("delimiter", "quote", "escape", "blanks_around_quotes")}
-    csv = Csv(**marks, quoting="lenient", null_values=())
+    csv = _as_the_parser_reads(trial.csv)
     table = parse_rows(data, Layout(tuple(map(str, range(width))), csv, Grammar(csv))).table
     columns = [column.to_pylist() for column in table.columns]
     return [list(row) for row in zip(*columns, strict=True)]

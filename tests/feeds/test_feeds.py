@@ -229,7 +229,7 @@ REFUSED = [
     (
         CSV + 'delim = ";"',
         "unknown field `feeds.a.csv.delim` (did you mean 'delimiter'?)",
-        "accepted there: delimiter, quote, escape, header",
+        "accepted there: delimiter, quote, escape, quoting",
     ),
     (CSV + 'delimiter = ";;"', "`feeds.a.csv.delimiter` = ';;'", "accepted is one character."),
     (CSV + 'delimiter = ""', "`feeds.a.csv.delimiter` = ''", "accepted is one character."),
