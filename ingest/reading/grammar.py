@@ -1,4 +1,4 @@
-"""Where records end, in exactly the sense of `ingest.reading.patterns`. Knows bytes, no cells.
+"""Where records end, in exactly the sense of `ingest.reading.quotes`. Knows bytes, no cells.
 
 Counting quotes would be wrong (`x"y` is literal); the patterns are the parser's own automaton, run by `re` in C, and
 linear. Where a quote follows an ordinary byte and no quote follows it, the automaton is in the same state whatever came
@@ -10,8 +10,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from ingest.feeds.dialect import Csv
-from ingest.reading.patterns import END, LAST_END, CellPatterns, cell_patterns, more_cells, record_pattern
-from ingest.reading.quotes import QuoteCheck
+from ingest.reading.quotes import (
+    END,
+    LAST_END,
+    CellPatterns,
+    QuoteCheck,
+    cell_patterns,
+    more_cells,
+    record_pattern,
+)
 
 LINE_ENDS = (b"\n", b"\r\n", b"\r")
 _LINE_END = re.compile(rb"\r\n|\n|\r")

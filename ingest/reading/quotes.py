@@ -1,4 +1,10 @@
-"""Strict quoting: does text stand behind a closing quote somewhere in a block, and what is wrong with such a record.
+"""What quotes mean: a dialect's cells as patterns, and whether the quotes of a block are as strict quoting wants them.
+
+The patterns say what `pyarrow.csv`'s parser does (arrow/csv/parser.cc): a quote opens a quoted cell only as the first
+character of a cell; inside, a doubled quote is a quote and any other ends the quoting; what follows up to the delimiter
+is literal, quotes included. The escape character takes the next byte as it is, in and out of quotes. LF, CR and CRLF
+end a record. Strict quoting (docs/decisions/0017) reads the same, but for a quoted cell that goes over a line end and
+has text behind its closing quote: its record ends with the line on which the quote opened. All repeats are possessive.
 
 Nearly all blocks are sound, and that must be cheap to see. A pattern that jumps from quote to quote does it where there
 are few. Else bitmaps do: Arrow marks the quotes and the separators, one bit a byte, and additions of Python's integers
@@ -7,20 +13,90 @@ They may doubt a sound block, but pass no faulty one; what they doubt is read by
 """
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, cast
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from ingest.feeds.dialect import Csv
-from ingest.reading.patterns import LAST_END, cell_patterns
 
+# A CR at the end of the data may be half of a CRLF, so it ends a record only when another byte follows.
+END = rb"(?:\n|\r\n|\r(?=[\s\S]))"
+LAST_END = rb"(\n|\r\n|\r|\Z)"
 SAMPLE_BYTES = 64 * 1024
 FEW = 100  # bytes or more to a quote: the pattern that jumps is faster
 NEARLY_ALL = 0.9  # of the lines inside a cell are rows: then it has swallowed them
 _LINE_END = re.compile(r"\r\n|\n|\r")
 SLICE_BYTES = 512 * 1024  # the allocator keeps integers of 64 KiB, where it gives larger ones back each time
+
+
+@dataclass(frozen=True, slots=True)
+class CellPatterns:
+    """Patterns of a cell. `opening` is what a quoted one begins with, `blanks` what may stand around its quotes.
+
+    `rest`: literal text up to a cell's end; `good`: a cell as strict quoting wants it; `any`: one that does not end its
+    record early; `lost`: from a stray quote to the end of its line, if the text that shows it to be stray is there;
+    `given_up`: the same where that text need not be there.
+    """
+
+    delimiter: bytes
+    blanks: bytes
+    opening: bytes
+    quoted: bytes
+    rest: bytes
+    good: bytes
+    any: bytes
+    lost: bytes
+    given_up: bytes
+
+
+def cell_patterns(csv: Csv, *, one_line: bool = False) -> CellPatterns:
+    """Return the patterns of a dialect's cells; with `one_line`, of those without a line end in them."""
+    line_end, any_byte = (rb"\r\n", rb"[^\r\n]") if one_line else (b"", rb"[\s\S]")
+    delimiter, quote, escape = (re.escape(mark.encode()) for mark in (csv.delimiter, csv.quote, csv.escape))
+    escaped = rb"|%s%s" % (escape, any_byte) if escape else b""
+    stop = rb"\r\n" + delimiter + escape
+    rest = rb"(?:[^%s]++%s)*+" % (stop, escaped) if escape else rb"[^%s]*+" % stop
+    if not quote:
+        return CellPatterns(delimiter, b"", rb"(?!)", rb"(?!)", rest, rest, rest, b"", b"")
+    blanks = rb"[%s]*+" % re.escape(csv.blanks.encode()) if csv.blanks else b""
+    plain = rb"[^%s%s%s]*+" % (quote, escape, line_end)
+    quoted = rb"%s%s(?:(?:%s%s%s)%s)*+%s" % (quote, plain, quote, quote, escaped, plain, quote)
+    cell = rb"(?:%s%s%s|(?!%s%s)%s)" % (blanks, quoted, rest, blanks, quote, rest)
+    cells = CellPatterns(delimiter, blanks, blanks + quote, quoted, rest, cell, cell, b"", b"")
+    if csv.quoting == "lenient":
+        return cells
+    return _strict(cells, quoted if one_line else cell_patterns(csv, one_line=True).quoted)
+
+
+def _strict(cells: CellPatterns, quoted_on_one_line: bytes) -> CellPatterns:
+    """Return the patterns for strict quoting, from those for lenient quoting."""
+    whole, on_one_line = (cells.blanks + quoted + cells.blanks for quoted in (cells.quoted, quoted_on_one_line))
+    bare = rb"(?!%s)%s" % (cells.opening, cells.rest)
+    cell_end, text = rb"(?=[\r\n%s]|\Z)" % cells.delimiter, rb"(?=[^\r\n%s])" % cells.delimiter
+    given_up = cells.opening + rb"[^\r\n]*+"
+    return replace(
+        cells,
+        good=rb"(?:%s%s|%s)" % (whole, cell_end, bare),
+        any=rb"(?:%s%s|%s%s%s|%s)" % (whole, cell_end, on_one_line, text, cells.rest, bare),
+        lost=rb"(?!%s)(?=%s%s)%s" % (on_one_line, whole, text, given_up),
+        given_up=given_up,
+    )
+
+
+def record_pattern(csv: Csv, cells: CellPatterns, *, lost: bytes = b"") -> bytes:
+    """Return a pattern for one record without its line end: cells between delimiters; `lost` may be the last."""
+    more = more_cells(cells, lost=lost)
+    record = rb"(?>%s%s|%s)" % (cells.any, more, lost) if lost else cells.any + more
+    comment = re.escape(csv.comment.encode())
+    return rb"(?:%s[^\r\n]*+|(?!%s)%s)" % (comment, comment, record) if comment else record
+
+
+def more_cells(cells: CellPatterns, *, lost: bytes = b"") -> bytes:
+    """Return a pattern for what stands behind the first cell of a record."""
+    last = rb"(?:%s%s)?+" % (cells.delimiter, lost) if lost else b""
+    return rb"(?:%s%s)*+%s" % (cells.delimiter, cells.any, last)
 
 
 @dataclass(frozen=True, slots=True)
