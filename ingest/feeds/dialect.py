@@ -98,6 +98,13 @@ class Csv(Struct, frozen=True, forbid_unknown_fields=True):
         Literal["reject", "pad", "trim"],
         Meta(description="Rows with another number of cells: reject; pad short ones with nulls; or trim long ones."),
     ] = "reject"
+    empty_rows: Annotated[
+        Literal["reject", "skip"],
+        Meta(
+            description="Records of nothing but delimiters, as spreadsheets write them below a table: rows without a key, "
+            "which are rejects; or skipped and not counted, like blank lines."
+        ),
+    ] = "reject"
     missing_columns: Annotated[
         Literal["refuse", "allow"],
         Meta(description="A column the feed lists is not in the file: fail the file, or write rows without it."),

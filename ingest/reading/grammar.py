@@ -62,6 +62,9 @@ class Grammar:
         escaped = rb"%s[\s\S]|" % re.escape(csv.escape.encode()) if csv.escape else b""
         self._marks_in_cell = re.compile(escaped + re.escape(self._quote))
         self._blanks = _blanks_pattern(csv, cells) if csv.blanks else None
+        empty = _empty_pattern(csv) if csv.empty_rows == "skip" else None
+        self._empty = re.compile(empty + rb"[\r\n]*+") if empty else None
+        self._empty_line = re.compile(rb"(?:\A|[\r\n])%s(?:[\r\n]|\Z)" % empty) if empty else None
 
     def end_of_last_record(self, data: bytes, start: int, end: int) -> int:
         """Return where the last whole record of data[start:end] ends; `start`, a record start, if none does.
@@ -130,12 +133,16 @@ class Grammar:
         return bool(self._quote) and self._quote in data
 
     def is_record(self, line: bytes) -> bool:
-        """Return whether what stands where a record could is one, and no blank line or comment."""
-        return line not in LINE_ENDS and not (self._comment and line.startswith(self._comment))
+        """Return whether what stands where a record could is one, and no blank line, comment or empty row to skip."""
+        if line in LINE_ENDS or (self._comment and line.startswith(self._comment)):
+            return False
+        return self._empty is None or not self._empty.fullmatch(line)
 
-    def has_comments(self, data: bytes) -> bool:
-        """Return whether a block may have comments, which the parser does not know."""
-        return bool(self._comment) and self._comment in data
+    def may_skip(self, data: bytes) -> bool:
+        """Return whether a block may have comments or empty rows, which the parser takes for records."""
+        if self._comment and self._comment in data:
+            return True
+        return self._empty_line is not None and self._empty_line.search(data) is not None
 
     def with_literal_quote(self, data: bytes) -> bytes:
         """Return a record whose quote is never closed with its cell enclosed, so that the parser takes it for text.
@@ -220,6 +227,14 @@ def _known_pattern(csv: Csv) -> re.Pattern[bytes] | None:
     marks = (csv.delimiter, csv.escape, csv.blanks)
     stop = rb"\r\n" + quote + b"".join(re.escape(mark.encode()) for mark in marks)
     return re.compile(rb"%s(?<=[^%s]%s)(?=[^%s])" % (quote, stop, quote, quote))
+
+
+def _empty_pattern(csv: Csv) -> bytes:
+    """Return a pattern for a record of two or more cells without anything in them, without its line end."""
+    delimiter = re.escape(csv.delimiter.encode())
+    blanks = b" \t".replace(csv.delimiter.encode(), b"")
+    blank = rb"[%s]*+" % blanks if csv.trim else b""
+    return rb"%s(?:%s%s)++" % (blank, delimiter, blank)
 
 
 def _blanks_pattern(csv: Csv, cells: CellPatterns) -> re.Pattern[bytes]:

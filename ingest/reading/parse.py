@@ -164,7 +164,7 @@ def _swallowed_fault(record: int, swallowed: int, column: str | None) -> Fault:
 def _readable(data: bytes, layout: Layout) -> tuple[bytes, list[int] | None, list[Fault]]:
     """Return the readable records, their numbers in the block if these are not 0, 1, 2, ..., and the others' faults."""
     grammar = layout.grammar
-    if not grammar.has_comments(data) and grammar.quotes.is_sound(data) and is_utf8(data):
+    if not grammar.may_skip(data) and grammar.quotes.is_sound(data) and is_utf8(data):
         return data, None, []
     records = [data[span.start : span.end] for span in grammar.spans(data)]
     faults = [fault for number, record in enumerate(records) if (fault := _fault(number, record, layout))]

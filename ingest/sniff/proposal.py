@@ -61,12 +61,15 @@ def propose(sample: Sample, *, name: str) -> Proposal:
     table, repeated = _without_repeated_header(table, csv)
     form = find_number_format(values_without_nulls(table), csv.delimiter)
     findings = find_columns(table, form)
+    csv, empty = _with_empty_rows(table, csv)
     csv = with_fields(csv, decimal=form.decimal, thousands=form.thousands, null_values=null_values(table, findings))
     table, _ = _without_repeated_header(read_beginning(text, csv, is_whole=True)[0], csv)
     csv, findings, keys = _with_keys(table, csv, findings, form)
     tested = _feed(name, csv, findings, keys.best)
     feed = structs.replace(tested, partition_key="", sort_key=None) if keys.is_open else tested
     notes = {f"csv.{setting}": note for setting, note in frame.notes.items()} | {"": trial.note}
+    if empty:
+        notes["csv.empty_rows"] = f"Rows of nothing but delimiters: {empty:,}."
     if repeated:
         notes["rows"] = (
             f"Rows that repeat the header, as where files were joined: {repeated:,}. They are read as rows, and "
@@ -98,6 +101,12 @@ def _without_repeated_header(table: pa.Table, csv: Csv) -> tuple[pa.Table, int]:
     same = [pc.equal(column, pa.scalar(name)) for name, column in zip(table.column_names, table.columns, strict=True)]
     rows = reduce(pc.and_, same).fill_null(False)
     return table.filter(pc.invert(rows)).combine_chunks(), count_true(rows)
+
+
+def _with_empty_rows(table: pa.Table, csv: Csv) -> tuple[Csv, int]:
+    """Return the dialect that skips rows without any value, if there are some, and how many these are."""
+    empty = count_true(reduce(pc.and_, [pc.is_null(column) for column in table.columns]))
+    return (with_fields(csv, empty_rows="skip") if empty and table.num_columns > 1 else csv), empty
 
 
 def _with_keys(

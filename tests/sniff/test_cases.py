@@ -155,6 +155,17 @@ def test_rows_that_end_with_a_delimiter_take_neither_header_nor_rows_away(
     assert "# Most rows end with a delimiter" in found.toml
 
 
+@pytest.mark.parametrize(
+    ("text", "empty"),
+    [("id,a,b\n1,x,y\n,,\n,,\n,,\n", 3), ("id;n\nk;5\n;\nl;6\n;\n", 2), ("id,n\nk,5\n", 0), ("id\nk\n\nl\n", 0)],
+)
+def test_rows_without_any_value_are_skipped(capsys: pytest.CaptureFixture[str], text: str, empty: int) -> None:
+    found = sniffed(capsys, text)
+    assert (found.feed.csv.empty_rows == "skip") == bool(empty)
+    assert (f"# Rows of nothing but delimiters: {empty}." in found.toml) == bool(empty)
+    assert found.reasons == {}
+
+
 # --- delimiters and quotes ---
 
 
