@@ -25,6 +25,7 @@ from ingest.sniff.trial import (
 _USUAL = (",", ";", "\t", "|", "\x01", "\x1f")
 DELIMITERS = (*_USUAL, ":", " ")  # the last two stand in text, too
 _LEAST_SHARE = 0.6
+_MANY_LINES = 300_000
 _LEAST_SHARE_OF_WORDS = 0.95
 _WORDS_OF_NO_PROSE = 5  # in each line
 _CLOCK = re.compile(rb"\d:\d\d")
@@ -75,7 +76,7 @@ def _quoted_as_all(text: bytes, trial: Trial) -> Trial:
     """Return the trial with the quoting that all of a sample shows, where quotes stand behind its first lines."""
     if len(text) == len(trial.window) or not any(mark in text[len(trial.window) :] for mark in (b'"', b"'", b"\\")):
         return trial
-    whole = choose_quoting(text.decode("utf-8", "replace").encode(), trial.csv.delimiter, trial.csv.comment)
+    whole = choose_quoting(_in_time(text).decode("utf-8", "replace").encode(), trial.csv.delimiter, trial.csv.comment)
     if whole is None or whole.csv == trial.csv:
         return trial
     again = try_dialect(trial.window, whole.csv)
@@ -86,6 +87,12 @@ def is_spaced(trial: Trial) -> bool:
     """Return whether most delimiters stand before a blank, as commas in prose do."""
     delimiter = trial.csv.delimiter.encode()
     return trial.window.count(delimiter + b" ") * 2 > trial.window.count(delimiter)
+
+
+def _in_time(text: bytes) -> bytes:
+    """Return a text, or as much of it as has not too many lines to look at each: these are of a few bytes only."""
+    lines = text.count(b"\n") + text.count(b"\r")
+    return text if lines <= _MANY_LINES else text[: len(text) * _MANY_LINES // lines].rpartition(b"\n")[0] or text
 
 
 def _best(window: bytes, delimiters: tuple[str, ...], comment: str) -> Trial | None:

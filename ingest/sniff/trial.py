@@ -72,11 +72,16 @@ def try_dialect(window: bytes, csv: Csv) -> Trial | None:
     records = b"".join(window[span.start : span.end] for span in spans)
     counts = _cell_counts(grammar.without_blanks(records), csv, len(spans))
     width = _usual_width(counts)
-    filled = len(_FILLED_LINE.findall(b"".join(window[span.start : span.end] for span in grammar.spans(window))))
+    rest = window[spans[-1].end :]
+    filled = len(_FILLED_LINE.findall(records)) + len(_FILLED_LINE.findall(b"".join(_records(grammar, rest))))
     heights = [count_lines(window[span.start : span.end].rstrip(b"\r\n")) + 1 for span in spans]
     before = sum(heights[: counts.index(width)])
     fitting = sum(height for height, count in zip(heights, counts, strict=True) if count == width)
     return Trial(csv, window, spans, counts, width, min(1.0, fitting / max(1, filled - before)))
+
+
+def _records(grammar: Grammar, data: bytes) -> Iterator[bytes]:
+    return (data[span.start : span.end] for span in grammar.spans(data))
 
 
 def count_accepted(window: bytes, csv: Csv, width: int) -> int:

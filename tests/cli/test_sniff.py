@@ -14,14 +14,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ingest.cli import main as cli
-from ingest.dynamodb.item_writer import NullWriter
+from ingest.cli.sniff import _try
 from ingest.feeds.parse import parse_feeds
 from ingest.sniff.proposal import propose
 from ingest.sniff.sample import SAMPLE_BYTES, take_sample
 from ingest.sniff.toml import remarks_on, to_toml
-from ingest.worker.load import Load
 from tests.support.clients import client, mock_aws
-from tests.support.fakes import reading
 from tests.support.sniffed import Sniffed, sniffed, written
 
 SAMPLE = Path(__file__).parent.parent.parent / "sample_data.csv"
@@ -549,7 +547,7 @@ cells = st.text(st.characters(exclude_categories=("Cs",), exclude_characters="\0
 
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.data(), st.sampled_from(",;\t|"), st.integers(2, 5), st.integers(0, 12))
-def test_any_table_that_python_writes_gets_a_feed_without_ragged_rows(
+def test_any_table_that_python_writes_gets_a_feed_without_ragged_rows_and_remarks_that_hold(
     data: st.DataObject, delimiter: str, width: int, height: int
 ) -> None:
     names = data.draw(
@@ -564,13 +562,12 @@ def test_any_table_that_python_writes_gets_a_feed_without_ragged_rows(
     feed = parse_feeds(toml).feeds["any"]
     assert (feed.csv, feed.partition_key, feed.sort_key) == (tested.csv, tested.partition_key, tested.sort_key)
     assert all(feed.column(name) == tested.column(name) for name in names)
-    rejected: list[str] = []
-
-    class ReasonList:
-        def begin(self, head: bytes, csv: Any) -> None: ...
-        def close(self) -> None: ...
-        def add(self, rejects: list[Any]) -> None:
-            rejected.extend(reject.reason for reject in rejects)
-
-    Load(feed=feed, writer=NullWriter(), rejects=ReasonList()).run(reading(raw, 1 << 20))
-    assert "ragged_row" not in rejected
+    row_counts, reasons = _try(proposal)
+    assert "ragged_row" not in reasons
+    best = proposal.keys.best
+    if best.is_unique and not proposal.notes.get("rows"):
+        assert (row_counts.rows_superseded, reasons.keys() & {"missing_value", "empty_key"}) == (0, set())
+    if not reasons and not proposal.notes.get("rows"):
+        assert (row_counts.rows_superseded, best.missing) == (best.repeated, 0)
+    odd = sum(found.odd for found in proposal.findings)
+    assert (odd > 0) == bool(reasons.keys() & {"bad_number", "number_out_of_range", "bad_boolean"})
