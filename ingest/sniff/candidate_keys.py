@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from itertools import combinations
+from itertools import combinations, pairwise
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -133,9 +133,18 @@ def _cost(name: str, values: list[str], *, is_number: bool) -> float:
         return _TIME_OR_PROSE
     if _KEY_NAME.search(name):
         return _IDENTIFIER
+    if is_number and _MEASURE.search(name):
+        return _MEASUREMENT
     if is_number:
-        return _MEASUREMENT if _MEASURE.search(name) else _NUMBER
+        return _PLAIN if _are_counted(values) else _NUMBER
     return _PLAIN
+
+
+def _are_counted(values: list[str]) -> bool:
+    """Return whether values are 1, 2, 3, ..., from any number on."""
+    if not all(re.fullmatch(r"[0-9]{1,38}", value) for value in values):
+        return False
+    return all(int(two) == int(one) + 1 for one, two in pairwise(values))
 
 
 def _count_unlike(values: AnyArray, pattern: str) -> int:
