@@ -138,7 +138,8 @@ def _without_swallowed(rows: Rows, data: bytes, layout: Layout) -> Rows:
         return rows
     kept = [row for row in range(rows.table.num_rows) if row not in found]
     records = [rows.record_of(row) for row in kept]
-    return Rows(rows.table.take(kept).combine_chunks(), records, [*rows.faults, *found.values()])
+    table = rows.table.take(pa.array(kept, pa.int64())).combine_chunks()
+    return Rows(table, records, [*rows.faults, *found.values()])
 
 
 def _cells_of_many_lines(column: "pa.ChunkedArray[Any]") -> Iterator[tuple[int, str]]:

@@ -148,6 +148,11 @@ def test_so_is_one_whose_record_has_another_number_of_cells_than_the_header() ->
     assert [reject.reason for reject in whole(data, ragged="pad").rejects] == [Reason.SWALLOWED_ROWS]
 
 
+def test_a_block_may_hold_nothing_but_a_record_that_swallowed_rows() -> None:
+    outcome = whole(b'id,a\n1,"x\n2,c\n3,d\n4"\n')
+    assert (outcome.items, [reject.reason for reject in outcome.rejects]) == ([], [Reason.SWALLOWED_ROWS])
+
+
 @pytest.mark.parametrize(
     "cell",
     [
