@@ -101,8 +101,8 @@ class Csv(Struct, frozen=True, forbid_unknown_fields=True):
     empty_rows: Annotated[
         Literal["reject", "skip"],
         Meta(
-            description="Records of nothing but delimiters, as spreadsheets write them below a table: rows without a key, "
-            "which are rejects; or skipped and not counted, like blank lines."
+            description="Records of nothing but delimiters, as spreadsheets write them below a table: rows without a "
+            "key, which are rejects; or skipped and not counted, like blank lines."
         ),
     ] = "reject"
     missing_columns: Annotated[
