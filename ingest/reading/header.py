@@ -62,16 +62,9 @@ def read_header(portions: Iterator[bytes], csv: Csv, grammar: Grammar) -> tuple[
 
 def _find_header(data: bytes, csv: Csv, grammar: Grammar, *, at_end: bool) -> Header | None:
     refuse_utf16_and_foreign_marks(data, csv)
-    start = len(BOM) if data.startswith(BOM) else 0
-    for _ in range(csv.skip_lines):
-        start = end_of_line(data, start, len(data), at_end=at_end)
-        if not start:
-            return _without_rows(data, csv) if at_end else None
-    at_end_or_too_long = at_end or len(data) > BLOCK_BYTES
-    if is_undecided(data[start : start + LOOKED_AT_BYTES]) and not at_end_or_too_long:
-        return None
-    refuse_other_text(data[start : start + LOOKED_AT_BYTES], csv)
-    start = start if csv.skip_lines else end_of_sep_line(data, start, csv)
+    start = _end_of_preamble(data, csv, at_end=at_end)
+    if start is None:
+        return _without_rows(data, csv) if at_end else None
     if isinstance(csv.header, tuple):
         return _given(csv, data, start, grammar, at_end=at_end)
     if csv.header == "none":
@@ -85,6 +78,24 @@ def _find_header(data: bytes, csv: Csv, grammar: Grammar, *, at_end: bool) -> He
     for fault in filter(None, map(grammar.quotes.fault, records)):
         raise BadHeader(f"The header cannot be read: {fault.message}.")
     return Header(csv.names or _unique(_joined(records, csv, grammar)), data[:end], count_lines(data[:end]))
+
+
+def _end_of_preamble(data: bytes, csv: Csv, *, at_end: bool) -> int | None:
+    """Return where header or rows begin; None if that is not known yet, or the file ends before.
+
+    Raises:
+        NotCsv, BadHeader: what begins there is not CSV, or says that it has another delimiter.
+    """
+    start = len(BOM) if data.startswith(BOM) else 0
+    for _ in range(csv.skip_lines):
+        start = end_of_line(data, start, len(data), at_end=at_end)
+        if not start:
+            return None
+    beginning = data[start : start + LOOKED_AT_BYTES]
+    if is_undecided(beginning) and not at_end and len(data) <= BLOCK_BYTES:
+        return None
+    refuse_other_text(beginning, csv)
+    return start if csv.skip_lines else end_of_sep_line(data, start, csv)
 
 
 def _without_rows(data: bytes, csv: Csv) -> Header | None:

@@ -56,26 +56,43 @@ def propose(sample: Sample, *, name: str) -> Proposal:
     """
     trial, frame = _dialect_and_frame(sample)
     csv = with_fields(with_frame(trial.csv, frame), encoding=sample.encoding)
-    text = _without_footer(sample, csv)
-    table, text = read_beginning(text, csv, is_whole=sample.is_whole)
+    table, text = read_beginning(_without_footer(sample, csv), csv, is_whole=sample.is_whole)
     table, repeated = _without_repeated_header(table, csv)
-    form = find_number_format(values_without_nulls(table), csv.delimiter)
-    findings = find_columns(table, form)
-    csv, empty = _with_empty_rows(table, csv)
-    csv = with_fields(csv, decimal=form.decimal, thousands=form.thousands, null_values=null_values(table, findings))
-    table, _ = _without_repeated_header(read_beginning(text, csv, is_whole=True)[0], csv)
-    csv, findings, keys = _with_keys(table, csv, findings, form)
+    csv, findings = _with_types(table, csv)
+    table, csv = _read_again(text, csv, table)
+    csv, findings, keys = _with_keys(table, csv, findings)
     tested = _feed(name, csv, findings, keys.best)
     feed = structs.replace(tested, partition_key="", sort_key=None) if keys.is_open else tested
+    return Proposal(feed, tested, findings, keys, table.num_rows, _notes(trial, frame, repeated), text)
+
+
+def _notes(trial: Trial, frame: Frame, repeated: int) -> dict[str, str]:
     notes = {f"csv.{setting}": note for setting, note in frame.notes.items()} | {"": trial.note}
-    if empty:
-        notes["csv.empty_rows"] = f"Rows of nothing but delimiters: {empty:,}."
+    notes["csv.empty_rows"] = "Some rows are nothing but delimiters."
     if repeated:
         notes["rows"] = (
             f"Rows that repeat the header, as where files were joined: {repeated:,}. They are read as rows, and "
             "rejected where a cell does not fit; what is said of keys and values is without them."
         )
-    return Proposal(feed, tested, findings, keys, table.num_rows, notes, text)
+    return notes
+
+
+def _with_types(table: pa.Table, csv: Csv) -> tuple[Csv, list[Finding]]:
+    """Return the dialect with the spelling of numbers and of 'no value', and what the columns hold."""
+    form = find_number_format(values_without_nulls(table), csv.delimiter)
+    findings = find_columns(table, form)
+    nulls = null_values(table, findings)
+    return with_fields(csv, decimal=form.decimal, thousands=form.thousands, null_values=nulls), findings
+
+
+def _read_again(text: bytes, csv: Csv, table: pa.Table) -> tuple[pa.Table, Csv]:
+    """Return the rows with the words that mean 'no value', and without empty rows if there are some to skip."""
+    if pc.any(reduce(pc.and_, [pc.is_null(column) for column in table.columns])).as_py():
+        skipping = with_fields(csv, empty_rows="skip")
+        without, _ = _without_repeated_header(read_beginning(text, skipping, is_whole=True)[0], csv)
+        if without.num_rows < table.num_rows:
+            return without, skipping
+    return _without_repeated_header(read_beginning(text, csv, is_whole=True)[0], csv)[0], csv
 
 
 def _dialect_and_frame(sample: Sample) -> tuple[Trial, Frame]:
@@ -103,16 +120,9 @@ def _without_repeated_header(table: pa.Table, csv: Csv) -> tuple[pa.Table, int]:
     return table.filter(pc.invert(rows)).combine_chunks(), count_true(rows)
 
 
-def _with_empty_rows(table: pa.Table, csv: Csv) -> tuple[Csv, int]:
-    """Return the dialect that skips rows without any value, if there are some, and how many these are."""
-    empty = count_true(reduce(pc.and_, [pc.is_null(column) for column in table.columns]))
-    return (with_fields(csv, empty_rows="skip") if empty and table.num_columns > 1 else csv), empty
-
-
-def _with_keys(
-    table: pa.Table, csv: Csv, findings: list[Finding], form: NumberFormat
-) -> tuple[Csv, list[Finding], KeyChoice]:
+def _with_keys(table: pa.Table, csv: Csv, findings: list[Finding]) -> tuple[Csv, list[Finding], KeyChoice]:
     """Return at least one key. Where no column can be one, its type gives way, and then all names."""
+    form = NumberFormat(csv.decimal, csv.thousands)
     keys = find_keys(table, findings, form)
     if keys:
         return csv, findings, keys
@@ -123,9 +133,8 @@ def _with_keys(
         csv = with_fields(csv, names=names)
         as_text = [replace(found, name=name) for found, name in zip(as_text, names, strict=True)]
         findings = [replace(found, name=name) for found, name in zip(findings, names, strict=True)]
-        keys = find_keys(table.rename_columns(list(names)), as_text, form) or KeyChoice(
-            Key(names[:1], 0, 0), is_open=True
-        )
+        no_key = KeyChoice(Key(names[:1], 0, 0), is_open=True)
+        keys = find_keys(table.rename_columns(list(names)), as_text, form) or no_key
     in_key = keys.best.columns
     return csv, [text if text.name in in_key else found for text, found in zip(as_text, findings, strict=True)], keys
 
