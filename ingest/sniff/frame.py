@@ -43,7 +43,7 @@ def find_frame(trial: Trial) -> Frame:
     has_header = is_header(grid[0], grid[1:])
     frame = _frame(trial, start, has_header=has_header, names=grid[0] if has_header else None)
     if has_header and (ragged := _ragged(trial, start)) == "pad":
-        frame = replace(frame, ragged=ragged, notes=frame.notes | {"ragged": "Many rows leave their last cells out."})
+        frame = replace(frame, ragged=ragged, notes={**frame.notes, "ragged": "Many rows leave their last cells out."})
     return replace(frame, trim=_is_padded(grid))
 
 
@@ -80,13 +80,13 @@ def _above_shorter_rows(trial: Trial, at: int, header: list[str]) -> Frame | Non
     count, below = trial.counts[at], trial.counts[at + 1 :]
     frame = _frame(trial, at, names=header)
     if max(below) == count and below.count(count) * 20 >= len(below):
-        return replace(frame, ragged="pad", notes=frame.notes | {"ragged": "Many rows leave their last cells out."})
+        return replace(frame, ragged="pad", notes={**frame.notes, "ragged": "Many rows leave their last cells out."})
     rows = _body(trial, at + 1)
     own, first_rows = header_votes(header[: trial.width], rows), header_votes(rows[0], rows[1:])
     if max(below) > count or own < max(first_rows, 0) or not _are_names(header[: trial.width]):
         return None
     note = f"The header has {count} cells and all rows have fewer: the last columns have no value."
-    return replace(frame, ragged="pad", notes=frame.notes | {"ragged": note})
+    return replace(frame, ragged="pad", notes={**frame.notes, "ragged": note})
 
 
 def _above_longer_rows(trial: Trial, at: int, header: list[str]) -> Frame | None:
@@ -103,7 +103,7 @@ def _above_longer_rows(trial: Trial, at: int, header: list[str]) -> Frame | None
         has_header = is_header([*header, ""], body)
         frame = _frame(trial, at, has_header=has_header, names=header if has_header else None)
         note = f"Most rows end with a delimiter: an empty cell more than the {len(header)} that count."
-        return replace(frame, ragged="trim", notes=frame.notes | {"ragged": note})
+        return replace(frame, ragged="trim", notes={**frame.notes, "ragged": note})
     named = ["", *header]
     if between or not all(header) or not is_header(named, rows) or header_votes(rows[0], rows[1:]) > 0:
         return None
@@ -112,7 +112,7 @@ def _above_longer_rows(trial: Trial, at: int, header: list[str]) -> Frame | None
     ):
         return None
     frame = _frame(trial, at, names=named)
-    return replace(frame, notes=frame.notes | {"names": "The first column, of row numbers or names, has none."})
+    return replace(frame, notes={**frame.notes, "names": "The first column, of row numbers or names, has none."})
 
 
 def _are_row_numbers(cells: list[str]) -> bool:

@@ -13,7 +13,7 @@ from msgspec import structs
 from ingest.errors import SettingsFault
 from ingest.feeds.dialect import Csv
 from ingest.feeds.feed import Feed
-from ingest.items.columns import count_true
+from ingest.items.columns import count_true, fill_null
 from ingest.reading.csv_reader import read_beginning
 from ingest.reading.grammar import count_lines, start_of_last_lines
 from ingest.sniff.candidate_keys import Key, KeyChoice, find_keys
@@ -116,7 +116,7 @@ def _without_repeated_header(table: pa.Table, csv: Csv) -> tuple[pa.Table, int]:
     if csv.header != "first" or csv.names:
         return table.combine_chunks(), 0
     same = [pc.equal(column, pa.scalar(name)) for name, column in zip(table.column_names, table.columns, strict=True)]
-    rows = reduce(pc.and_, same).fill_null(False)
+    rows: pa.BooleanArray = fill_null(reduce(pc.and_, same), False)
     return table.filter(pc.invert(rows)).combine_chunks(), count_true(rows)
 
 
