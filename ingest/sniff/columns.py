@@ -183,11 +183,28 @@ def _judge(name: str, cells: AnyArray, form: NumberFormat, words: Collection[str
     return Finding(name, values=len(cells))
 
 
+def without_odd_rows(table: pa.Table, findings: list[Finding], form: NumberFormat) -> pa.Table:
+    """Return a table without the rows that are rejected for an odd value in a column."""
+    odd: set[int] = set()
+    for finding, column in zip(findings, table.columns, strict=True):
+        if finding.odd and finding.type == "N":
+            odd.update(error.row for error in numbers(column.combine_chunks(), _target(form)).bad)
+        elif finding.odd:
+            accepted = pa.array(_accepted(finding.declared()), pa.string())
+            is_odd = pc.and_(pc.is_valid(column), pc.invert(pc.is_in(pc.utf8_lower(column), value_set=accepted)))
+            odd.update(pc.indices_nonzero(is_odd).to_pylist())
+    kept = [row for row in range(table.num_rows) if row not in odd] if odd else []
+    return table.take(kept).combine_chunks() if odd else table
+
+
 def _count_bad_numbers(values: AnyArray, form: NumberFormat) -> int:
     """Return how many values are rejected as numbers: more are spelled so than `NumberFormat.pattern` takes for one."""
     odd = values.filter(pc.invert(pc.match_substring_regex(values, form.pattern())))
-    target = Target("", "", Column("N"), form.decimal, form.thousands)
-    return len(numbers(odd, target).bad)
+    return len(numbers(odd, _target(form)).bad)
+
+
+def _target(form: NumberFormat) -> Target:
+    return Target("", "", Column("N"), form.decimal, form.thousands)
 
 
 def _accepted(declared: ColumnType | Column) -> tuple[str, ...]:

@@ -24,6 +24,7 @@ from ingest.sniff.columns import (
     find_number_format,
     null_values,
     values_without_nulls,
+    without_odd_rows,
 )
 from ingest.sniff.dialect import find_dialect, is_spaced, single_column
 from ingest.sniff.frame import Frame, find_frame, with_fields, with_frame
@@ -60,6 +61,7 @@ def propose(sample: Sample, *, name: str) -> Proposal:
     table, repeated = _without_repeated_header(table, csv)
     csv, findings = _with_types(table, csv)
     table, csv = _read_again(text, csv, table)
+    table = without_odd_rows(table, findings, NumberFormat(csv.decimal, csv.thousands))
     csv, findings, keys = _with_keys(table, csv, findings)
     tested = _feed(name, csv, findings, keys.best)
     feed = structs.replace(tested, partition_key="", sort_key=None) if keys.is_open else tested

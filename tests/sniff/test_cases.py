@@ -414,6 +414,13 @@ def test_a_key_that_repeats_behind_many_rows_is_not_said_to_be_unique(
     assert found.found["rows_superseded"] == (not is_unique)
 
 
+def test_a_row_that_is_rejected_repeats_no_key(capsys: pytest.CaptureFixture[str]) -> None:
+    rows = "".join(f"k{n},{n}.5,{'yes' if n % 2 else 'no'}\n" for n in range(200))
+    found = sniffed(capsys, f"id,v,is_b\n{rows}k5,?,yes\nk6,1,maybe\n")
+    assert (found.reasons, found.found["rows_superseded"]) == ({"bad_number": 1, "bad_boolean": 1}, 0)
+    assert "# Unique in the 200 rows that can be read." in found.toml
+
+
 def test_numbers_spelled_otherwise_are_one_key(capsys: pytest.CaptureFixture[str]) -> None:
     rows = "".join(f"{n},000.0;a\n{n}000.0;b\n".replace(".0", "") for n in range(1, 30))
     found = sniffed(capsys, "id;t;x\n" + rows.replace(";a", ";a;1,000.5").replace(";b", ";b;1,000,000.5"))
