@@ -14,7 +14,7 @@ class Csv(Struct, frozen=True, forbid_unknown_fields=True):
     delimiter: Annotated[
         OneCharacter,
         Meta(
-            description='One character between cells, as ";" or "\\t"; longer delimiters are refused. A first line '
+            description='One character between cells, as ";" or "\\t". Longer ones are refused. A first line '
             "sep=; as Excel writes it is left out, and must say the same."
         ),
     ] = ","

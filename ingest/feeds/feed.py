@@ -90,16 +90,14 @@ class Feed(Struct, frozen=True, forbid_unknown_fields=True):
     format: Annotated[Literal["csv"], Meta(description="What its files are. csv: read as `csv` says.")] = "csv"
     writer: Annotated[
         Literal["fast", "boto3"],
-        Meta(
-            description="fast: many requests in flight; boto3: its batch_writer, the reference, a fortieth of the speed."
-        ),
+        Meta(description="fast: many requests in flight; boto3: its batch_writer, the reference, a fortieth as fast."),
     ] = "fast"
     interleave: Annotated[
         bool,
         Meta(
-            description="true: rows of one partition key that stand together are written apart, within a block of 4 MiB, so "
-            "that a file sorted by key does not ask one partition for all it can take. Order within a block does not "
-            "matter, as each key is in it once. Only with a sort key and the fast writer."
+            description="true: rows of one partition key that stand together are written apart, within a block of "
+            "4 MiB, so that a file sorted by key does not ask one partition for all it can take. Order within a block "
+            "does not matter, as each key is in it once. Only with a sort key and the fast writer."
         ),
     ] = True
     existing: Annotated[bool, Meta(description="true: the table is there already; the stack only writes to it.")] = (
