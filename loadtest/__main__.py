@@ -5,23 +5,17 @@ import sys
 from pathlib import Path
 from typing import Protocol
 
-from loadtest.bench import commands
-from loadtest.bench.capacity import Shape
-from loadtest.bench.cold_start import command as cold_start
-from loadtest.bench.hostile_files import cases
-from loadtest.bench.writing import command as writing
-from loadtest.chaos import command as chaos
-from loadtest.dashboard_run import command as observed
+from loadtest import generate
+from loadtest.bench import capacity, cold_start, hostile, plan, read, write
+from loadtest.bench import generate as bench_generate
+from loadtest.chaos import huge
+from loadtest.chaos import run as chaos
 from loadtest.harness.results import RESULTS
-from loadtest.huge import command as huge
-from loadtest.report import command as report
-from loadtest.run import command as scenario_run
-from loadtest.run.aws import command as aws
 from loadtest.s3_server import command as s3_server
-from loadtest.scale import command as scale
+from loadtest.scenarios import command as scenarios
+from loadtest.scenarios.observe import command as observe
+from loadtest.scenarios.report import command as report
 from loadtest.simulator import command as simulator
-from loadtest.workload import bench as bench_generate
-from loadtest.workload import command as generate
 
 
 def main() -> int:
@@ -36,18 +30,24 @@ def build_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m loadtest", description=__doc__)
     names = parser.add_subparsers(required=True, metavar="NAME")
     bench = names.add_parser("bench", help="speed, side by side with other tools").add_subparsers(required=True)
-    _add_read(bench.add_parser("read", help="rows per CPU-second and peak memory of CSV readers"))
-    _add_plan(bench.add_parser("plan", help="MB per CPU-second of cutting a large file into segments"))
-    _add_capacity(bench.add_parser("capacity", help="how well loads use a table's capacity, and share it"))
-    _add(writing, bench.add_parser("write", help="rows per CPU-second from file to table, beside the usual boto3 loop"))
-    _add(cold_start, bench.add_parser("cold-start", help="how long the function's first answer takes, step by step"))
+    for name, command, help in (
+        ("read", read, "rows per CPU-second and peak memory of CSV readers"),
+        ("plan", plan, "MB per CPU-second of cutting a large file into segments"),
+        ("capacity", capacity, "how well loads use a table's capacity, and share it"),
+        ("write", write, "rows per CPU-second from file to table, beside the usual boto3 loop"),
+        ("cold-start", cold_start, "how long the function's first answer takes, step by step"),
+    ):
+        _add(command, bench.add_parser(name, help=help), result=f"{name.replace('-', '_')}.json")
     _add(generate, names.add_parser("generate", help="a CSV file of any size for a feed, and what must be found of it"))
     _add(bench_generate, bench.add_parser("generate", help="MB per CPU-second of `generate`, and of its checksum"))
-    _add_hostile(names.add_parser("hostile", help="time and memory of `ingest check` on malformed files"))
+    _add(
+        hostile,
+        names.add_parser("hostile", help="time and memory of `ingest check` on malformed files"),
+        result="hostile.json",
+    )
     _add(simulator, names.add_parser("simulator", help="a DynamoDB endpoint that counts, throttles and fails as asked"))
     _add(s3_server, names.add_parser("s3-server", help="an S3 endpoint that serves a folder and cuts answers as asked"))
-    _add(scenario_run, names.add_parser("run", help="a scenario: files dropped on the product, measured and judged"))
-    _add_clean(names.add_parser("clean", help="what a run on AWS left that was killed"))
+    _add(scenarios, names.add_parser("run", help="a scenario: files dropped on the product, measured and judged"))
     _add(
         chaos,
         names.add_parser("chaos", help="the local stack with its workers killed: is every row accounted for?"),
@@ -58,13 +58,12 @@ def build_parser() -> argparse.ArgumentParser:
         names.add_parser("huge", help="files of gigabytes: kills, hand-overs, what the ledger costs"),
         result="huge.json",
     )
-    scale.add_arguments(names.add_parser("scale", help="rows a second by number of workers: measured, and computed"))
     _add(
-        observed,
+        observe,
         names.add_parser("observe", help="a mixed load in the local stack, for the dashboard's picture"),
         result="observed.json",
     )
-    report.add_arguments(names.add_parser("report", help="what runs showed: a page, pictures, Markdown"))
+    _add(report, names.add_parser("report", help="what runs showed: a page, pictures, Markdown"))
     return parser
 
 
@@ -82,43 +81,7 @@ def _add(command: Command, parser: argparse.ArgumentParser, *, result: str | Non
     command.add_arguments(parser)
     if result:
         _add_common(parser, result)
-    parser.set_defaults(run=command.run)
-
-
-def _add_read(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--megabytes", type=int, action="append", help="file size; repeat (default 100 and 400)")
-    parser.add_argument("--repeat", type=int, default=3, help="how often each reader reads each file (default 3)")
-    parser.add_argument("--pandas-python", default=sys.executable, help="the interpreter that has pandas")
-    _add_common(parser, "read.json")
-    parser.set_defaults(run=commands.bench_read)
-
-
-def _add_plan(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--megabytes", type=int, default=1000, help="size of each file (default 1000)")
-    parser.add_argument("--repeat", type=int, default=3, help="how often each file is planned (default 3)")
-    _add_common(parser, "plan.json")
-    parser.set_defaults(run=commands.bench_plan)
-
-
-def _add_capacity(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--rows", type=int, default=Shape().rows, help="of each load that shares a table")
-    parser.add_argument("--customers", type=int, default=Shape().customers, help=f"of {Shape().rows_each} rows each")
-    _add_common(parser, "capacity.json")
-    parser.set_defaults(run=commands.bench_capacity)
-
-
-def _add_hostile(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--megabytes", type=int, default=1000, help="size of each file (default 1000)")
-    parser.add_argument("--time-limit", type=float, default=900, help="CPU seconds; a case that takes more hangs")
-    parser.add_argument("--peak-megabytes", type=int, default=600, help="memory no case may pass (default 600)")
-    parser.add_argument("--case", action="append", choices=[case.name for case in cases()], help="repeat (default all)")
-    _add_common(parser, "hostile.json")
-    parser.set_defaults(run=commands.hostile)
-
-
-def _add_clean(parser: argparse.ArgumentParser) -> None:
-    aws.add_clean_arguments(parser)
-    parser.set_defaults(run=aws.clean)
+    parser.set_defaults(run=command.run, prog=parser.prog)
 
 
 def _add_common(parser: argparse.ArgumentParser, result: str) -> None:

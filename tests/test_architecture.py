@@ -24,6 +24,16 @@ LAYERS = (
     ("cli",),
 )
 LEVELS = {package: level for level, packages in enumerate(LAYERS) for package in packages}
+LOADTEST_LAYERS = (
+    ("workload",),
+    ("checker",),
+    ("simulator",),
+    ("s3_server",),
+    ("harness",),
+    ("bench", "chaos", "generate"),
+    ("scenarios",),
+)
+LOADTEST_LEVELS = {package: level for level, packages in enumerate(LOADTEST_LAYERS) for package in packages}
 NOT_SHIPPED = {"sniff", "estimate", "recovery", "cli"}
 
 # The modules that have a client, a clock, randomness, threads or logging. All others have none.
@@ -54,25 +64,25 @@ LIBRARIES = {
     "infra": {"aws_cdk", "boto3", "botocore", "constructs", "msgspec"},
     "infra.lint": {"cfnlint"},
     "infra.local": {"boto3", "botocore", "ministack", "rich"},
-    "infra.monitoring": {"aws_cdk", "constructs", "matplotlib", "numpy"},
+    "infra.monitoring": {"PIL", "aws_cdk", "constructs", "matplotlib", "numpy"},
     "infra.nag": {"aws_cdk", "cdk_nag", "constructs"},
     "infra.plain": {"aws_cdk", "constructs", "msgspec", "yaml"},
     "loadtest": {"boto3", "botocore", "rich"},
-    "loadtest.bench": {"awscrt", "boto3", "botocore", "pandas", "pyarrow"},
+    "loadtest.bench": {"boto3", "botocore", "pandas", "pyarrow"},
     "loadtest.checker": {"numpy"},
-    "loadtest.report": {"jinja2", "markupsafe", "matplotlib"},
-    "loadtest.scale": {"matplotlib"},
-    "loadtest.simulator": {"cryptography"},
-    "loadtest.workload": {"boto3", "botocore", "numpy", "pyarrow", "rich"},
+    "loadtest.s3_server": {"urllib3"},
+    "loadtest.scenarios.report": {"jinja2", "matplotlib", "numpy"},
+    "loadtest.simulator": {"cryptography", "numpy"},
+    "loadtest.workload": {"numpy", "pyarrow"},
     "app": {"aws_cdk"},
 }
 
 # What the other programs of this repository may import of it.
 MAY_IMPORT = {
     "infra": {"infra", "ingest.contract", "ingest.errors", "ingest.feeds"},
-    "loadtest": {"loadtest", "ingest", "infra.local", "infra.bundle"},
+    "loadtest": {"loadtest", "ingest", "infra.bundle", "infra.cdk", "infra.local"},
     "loadtest.checker": {"loadtest", "ingest.contract"},  # the judge does not use the judged
-    "loadtest.workload": {"loadtest", "ingest.contract"},
+    "loadtest.workload": {"loadtest.workload", "ingest.contract"},
     "app": {"infra", "ingest.errors", "ingest.feeds"},
 }
 
@@ -95,12 +105,18 @@ def is_allowed(module: str, name: str) -> bool:
 
 
 def is_below(module: str, name: str) -> bool:
+    if module.startswith("loadtest.") and name.startswith("loadtest."):
+        return is_below_in_loadtest(domain(module), domain(name))
     if not module.startswith("ingest"):
         return any(f"{name}.".startswith(f"{allowed}.") for allowed in MAY_IMPORT[longest(MAY_IMPORT, module)])
     mine, other = domain(module), domain(name)
     if mine in ("", "__main__"):  # `python -m ingest`
         return mine == "__main__" and other == "cli"
     return name.startswith("ingest.") and (mine == other or LEVELS[other] < LEVELS[mine])
+
+
+def is_below_in_loadtest(mine: str, other: str) -> bool:
+    return mine in (other, "__main__") or LOADTEST_LEVELS[other] < LOADTEST_LEVELS[mine]
 
 
 def domain(module: str) -> str:
@@ -174,6 +190,10 @@ def test_only_modules_that_reach_outside_ask_what_time_it_is() -> None:
         ("loadtest.workload.block", "from ingest.items.items import Items"),
         ("loadtest.checker.judge", "from ingest.rejects.reject import Reject"),
         ("loadtest.checker.judge", "import boto3.session, msgspec"),
+        ("loadtest.checker.judge", "from loadtest.simulator import requests"),
+        ("loadtest.workload.block", "from loadtest.harness import process"),
+        ("loadtest.harness.testbed", "from loadtest.chaos.settings import ChaosSettings"),
+        ("loadtest.chaos.run", "from loadtest.bench.goals import Goal"),  # beside it, not below
         ("loadtest.bench.read", "from infra import stack"),
         ("app", "from ingest.worker.handler import handle"),
     ],
@@ -207,6 +227,11 @@ def test_the_packages_of_ingest_are_those_of_the_layers() -> None:
         path.name for path in (ROOT / "ingest").iterdir() if path.suffix == ".py" or (path / "__init__.py").exists()
     }
     assert {name.removesuffix(".py") for name in found} - {"__init__", "__main__"} == set(LEVELS)
+
+
+def test_the_packages_of_loadtest_are_those_of_its_layers() -> None:
+    found = {module.split(".")[1] for module, _ in sources("loadtest") if module != "loadtest"}
+    assert found - {"__main__"} == set(LOADTEST_LEVELS)
 
 
 @pytest.mark.parametrize("package", packages(), ids=lambda path: str(path.relative_to(ROOT)))

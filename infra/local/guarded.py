@@ -2,14 +2,20 @@
 
 If standard input is a pipe, only the parent holds it. When the parent ends, the pipe closes and we stop: so even a
 parent that is killed leaves no emulator, no function and no folder behind.
+
+And CloudWatch has the function's metrics, which ministack leaves out: those in its log (embedded metric format), and
+those of its invocations.
 """
 
+import json
 import os
 import signal
 import stat
 import subprocess
 import sys
 import threading
+from collections.abc import Callable
+from typing import Any
 
 
 def _watch() -> None:
@@ -19,8 +25,52 @@ def _watch() -> None:
     os.killpg(os.getpgid(0), signal.SIGKILL)
 
 
+def put_metrics(line: str, store: Callable[..., None]) -> None:
+    """Store the metrics in a line of a log; nothing where it has none."""
+    if '"_aws"' not in line:
+        return
+    try:
+        found = json.loads(line)
+        at_s = found["_aws"]["Timestamp"] / 1000
+        for directive in found["_aws"]["CloudWatchMetrics"]:
+            for metric in directive["Metrics"]:
+                value = found[metric["Name"]]
+                values = value if isinstance(value, list) else [value]
+                for names in directive["Dimensions"]:
+                    whose = {name: found[name] for name in names}
+                    store(directive["Namespace"], metric["Name"], whose, at_s, metric["Unit"], None, values, None, None)
+    except (ValueError, TypeError, KeyError):
+        return  # a line that only looks like one
+
+
+def _put_metrics_of_invocations() -> None:
+    """Let each invocation put the metrics in its output, and those that Lambda has of it.
+
+    Of itself, ministack puts the latter for invocations through Lambda's API only, not for those of a queue.
+    """
+    from ministack.services import cloudwatch, lambda_svc  # type: ignore[import-not-found, unused-ignore]
+
+    write_log, count = lambda_svc._emit_lambda_logs, lambda_svc._emit_lambda_metrics
+
+    def put_and_write(function: Any, request_id: str, text: str, error: bool, duration_ms: int, **more: Any) -> None:
+        for line in (text or "").splitlines():
+            put_metrics(line, cloudwatch._store_datum)
+        name = (function.get("config") or function).get("FunctionName", "unknown")
+        count(name, duration_ms=duration_ms, error=error, throttle=False)
+        write_log(function, request_id, text, error, duration_ms, **more)
+
+    def count_throttles(name: str, duration_ms: float, error: bool, throttle: bool) -> None:
+        if throttle:
+            count(name, duration_ms=duration_ms, error=error, throttle=True)
+
+    lambda_svc._emit_lambda_logs = put_and_write
+    lambda_svc._emit_lambda_metrics = count_throttles
+
+
 if __name__ == "__main__":
     from ministack import app  # type: ignore[import-not-found, unused-ignore]
+
+    _put_metrics_of_invocations()
 
     app._port_is_bindable = lambda *_: False  # with TLS it would also bind port 443 if it can
     if stat.S_ISFIFO(os.fstat(sys.stdin.fileno()).st_mode):

@@ -1,7 +1,9 @@
 """The graphs of the picture, and the panel each widget is drawn in."""
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import cycle, islice
 from typing import Any
 
 import numpy as np
@@ -15,7 +17,10 @@ from infra.monitoring.template import Plot, lines_of
 INK, PALE, ONLY_IN_AWS = "#16191f", "#5f6b7a", "only in AWS"
 Rectangle = tuple[float, float, float, float]
 STEP_S = 5.0
-COLOURS = ("#1f77b4", "#ff7f0e", "#2ca02c", "#9467bd", "#8c564b", "#e377c2")
+COLOURS = ("#1f77b4", "#ff7f0e", "#2ca02c", "#9467bd", "#8c564b", "#17a2b8", "#d45fa8", "#3b3f8f")
+REDS = ("#d13212", "#f89256", "#8b1a10", "#e75480", "#b8860b", "#5f6b7a")  # of errors
+ERRORS = re.compile(r"reject|fail|throttle|error", re.IGNORECASE)
+FAR = 1.5  # a threshold that is further above the data than this would flatten it
 
 
 @dataclass(frozen=True)
@@ -71,9 +76,9 @@ def graph(panel: Panel, run: Run) -> None:
     left = panel.axes(0.72, 0.42 + 0.2 * len(shown), 0.62 if has_right else 0.2, 0.42)
     right = left.twinx() if has_right else left
     names = {left: "left", right: "right"} if has_right else {left: "left"}
-    base = np.zeros(run.bins(STEP_S))
-    for n, line in enumerate(shown):
-        values, colour = run.of_line(line, lines, STEP_S), COLOURS[n % len(COLOURS)]
+    base, colours = np.zeros(run.bins(STEP_S)), _colours(panel)
+    for n, (line, colour) in enumerate(zip(shown, colours, strict=False)):
+        values = run.of_line(line, lines, STEP_S)
         on_right = line.options.get("yAxis") == "right"
         if values is not None and not np.isnan(values).all():
             if properties.get("stacked") and not on_right:
@@ -81,10 +86,11 @@ def graph(panel: Panel, run: Run) -> None:
             else:
                 _curve(right if on_right else left, values, colour)
         _legend(panel, n, len(shown), line, colour, _note(values))
-    for mark in properties.get("annotations", {}).get("horizontal", []):
-        _mark(left, mark)
+    _marks(left, properties.get("annotations", {}).get("horizontal", []))
     for axes, side in names.items():
         _axis(axes, properties["yAxis"][side], run)
+    if right is not left and not right.lines:
+        right.set_axis_off()  # a scale of nothing
     left.grid(axis="y", color="#eaeded", linewidth=0.8)
 
 
@@ -116,10 +122,33 @@ def _legend(panel: Panel, n: int, count: int, line: Plot, colour: str, note: str
     panel.text(0.38, down, line.options["label"] + note, fontsize=9, color=PALE if note else INK)
 
 
-def _mark(axes: Axes, mark: dict[str, Any]) -> None:
-    axes.axhline(mark["value"], color=mark["color"], linewidth=1.1, linestyle=(0, (5, 2)))
-    options: dict[str, Any] = {"ha": "right", "va": "bottom", "transform": axes.get_yaxis_transform(), "fontsize": 8.5}
-    axes.text(0.995, mark["value"], f"{mark['label']} {mark['value']:,}", color=mark["color"], **options)
+def _colours(panel: Panel) -> Iterator[str]:
+    """Return the colours of a graph's lines: errors are red; elsewhere neighbours on the page begin differently."""
+    if ERRORS.search(panel.properties["title"]):
+        return cycle(REDS)
+    first = 2 * round(panel.place[0] * 4 + (1 - panel.place[1]) * panel.figure.get_figheight() / 2)
+    return islice(cycle(COLOURS), first % len(COLOURS), None)
+
+
+def _marks(axes: Axes, marks: list[dict[str, Any]]) -> None:
+    """Draw thresholds that the data is near to; of others say where they are."""
+    top, above = max(axes.get_ylim()[1], 1e-9), 0
+    options: dict[str, Any] = {
+        "ha": "right",
+        "fontsize": 8.5,
+        "bbox": {"facecolor": "white", "edgecolor": "none", "pad": 1, "alpha": 0.7},
+    }
+    for mark in sorted(marks, key=lambda mark: -float(mark["value"])):
+        label, value, color = mark["label"], mark["value"], mark["color"]
+        if value > FAR * top:
+            words, down = f"\N{UPWARDS ARROW} {label} at {value:,}", 0.99 - 0.1 * above
+            axes.text(0.995, down, words, va="top", color=color, transform=axes.transAxes, **options)
+            above += 1
+            axes.set_ylim(top=top * (1 + 0.15 * above))  # room for the words
+        else:
+            axes.axhline(value, color=color, linewidth=1.1, linestyle=(0, (5, 2)))
+            place: dict[str, Any] = {"va": "bottom", "transform": axes.get_yaxis_transform()}
+            axes.text(0.995, value, f"{label} {value:,}", color=color, **options, **place)
 
 
 def _axis(axes: Axes, scale: dict[str, Any], run: Run) -> None:
@@ -130,9 +159,19 @@ def _axis(axes: Axes, scale: dict[str, Any], run: Run) -> None:
     seconds = range(0, int(run.seconds) + 1, 30)
     axes.set_xticks(seconds, [f"{second // 60}:{second % 60:02}" for second in seconds])
     axes.tick_params(labelsize=8.5, length=2)
-    axes.yaxis.set_major_formatter(lambda value, position: f"{value:,.4g}" if value < 1000 else f"{value:,.0f}")
+    sign = "$" if scale["label"] == "dollars" else ""
+    axes.yaxis.set_major_formatter(lambda value, position: f"{sign}{value:,.4g}" if value < 1000 else f"{value:,.0f}")
     axes.set_axisbelow(True)
     axes.set_facecolor("none")
+
+
+def in_words(field: str) -> str:
+    """Return the name of a log's field as a person reads it.
+
+    >>> in_words("@timestamp"), in_words("rows_rejected"), in_words("used_mb")
+    ('time', 'rows rejected', 'used, MB')
+    """
+    return "time" if field == "@timestamp" else field.replace("_mb", ", MB").replace("_", " ")
 
 
 def memory(panel: Panel, run: Run) -> None:
@@ -142,5 +181,5 @@ def memory(panel: Panel, run: Run) -> None:
     for n, (name, field) in enumerate(zip(names, ("used_mb", "size_mb"), strict=True)):
         points = sorted((invocation["at_s"], invocation[field]) for invocation in run.memory if invocation["at_s"] >= 0)
         axes.plot(*zip(*points, strict=True), color=COLOURS[n], linewidth=1.6, marker="o", markersize=3)
-        _legend(panel, n, len(names), Plot("", {"label": name}), COLOURS[n], "")
+        _legend(panel, n, len(names), Plot("", {"label": in_words(name)}), COLOURS[n], "")
     _axis(axes, {"label": "MB", "min": 0}, run)

@@ -6,9 +6,10 @@ from typing import Any
 import numpy as np
 
 from infra.monitoring.arithmetic import ALARM, OK, states
-from infra.monitoring.graphs import INK, ONLY_IN_AWS, PALE, Panel, graph, memory
+from infra.monitoring.graphs import ERRORS, INK, ONLY_IN_AWS, PALE, REDS, Panel, graph, in_words, memory
 from infra.monitoring.run import Run, columns_of, run_query
-from infra.monitoring.template import lines_of, lines_of_alarm
+from infra.monitoring.template import Plot, lines_of, lines_of_alarm
+from ingest.contract import Metric
 
 ROWS_SHOWN = 11
 STATE_COLOURS = {OK: "#1d8102", ALARM: "#d13212"}
@@ -78,9 +79,16 @@ def _numbers(panel: Panel, run: Run) -> None:
             left, down = 0.3 + n * (panel.figure.get_figwidth() - 0.3) / len(shown), 0.9
         else:
             left, down = 0.3, 0.85 + n * 0.7
-        text, size = (ONLY_IN_AWS, 12) if found is None else (_number(found[0]), 22 if wide else 18)
-        panel.text(left, down, text, fontsize=size, color=PALE if found is None else INK)
+        text, size = (ONLY_IN_AWS, 12) if found is None else (_with_unit(found[0], line), 22 if wide else 18)
+        is_error = found is not None and found[0] > 0 and ERRORS.search(line.options["label"])
+        panel.text(left, down, text, fontsize=size, color=PALE if found is None else REDS[0] if is_error else INK)
         panel.text(left, down + 0.26, line.options["label"], fontsize=9.5, color=PALE)
+
+
+def _with_unit(value: float, line: Plot) -> str:
+    """Return a number with its unit; the only numbers that are computed are costs."""
+    is_time = line.metric is not None and line.metric.name == Metric.EVENT_TO_VISIBLE
+    return f"{'' if line.metric else '$'}{_number(value)}{' s' if is_time else ''}"
 
 
 def _number(value: float) -> str:
@@ -94,11 +102,12 @@ def _table(panel: Panel, run: Run) -> None:
     rows = run_query(panel.properties["query"], list(run.closed))[:ROWS_SHOWN]
     cells = [[_cell(name, value) for name, value in zip(columns, row, strict=True)] for row in rows]
     # A heading is bold, and so wider than a cell with the same number of letters.
-    widths = [max(1.2 * len(name), *(len(row[n]) for row in cells), 1) + 2 for n, name in enumerate(columns)]
+    heads = [in_words(name) for name in columns]
+    widths = [max(1.2 * len(head), *(len(row[n]) for row in cells), 1) + 2 for n, head in enumerate(heads)]
     room = panel.place[2] * panel.figure.get_figwidth() - 0.3
     starts = 0.2 + np.concatenate([[0], np.cumsum(widths)[:-1]]) / sum(widths) * room
     for n, start in enumerate(starts):
-        panel.text(start, 0.58, columns[n], fontsize=8.5, color=PALE, fontweight="bold")
+        panel.text(start, 0.58, heads[n], fontsize=8.5, color=PALE, fontweight="bold")
         for m, row in enumerate(cells):
             panel.text(start, 0.8 + 0.21 * m, row[n], fontsize=8.5, color=INK)
 

@@ -2,6 +2,7 @@
 
 import argparse
 import hashlib
+import io
 import json
 import sys
 from pathlib import Path
@@ -9,9 +10,11 @@ from typing import Any
 
 import matplotlib as mpl
 from matplotlib.figure import Figure
+from PIL import Image, ImageColor
+from PIL.PngImagePlugin import PngInfo
 
 from infra.local.synth import synthesise
-from infra.monitoring.graphs import Panel
+from infra.monitoring.graphs import COLOURS, REDS, Panel
 from infra.monitoring.panels import draw
 from infra.monitoring.run import Run
 from infra.monitoring.template import Template, alarms_of, widgets_of
@@ -19,8 +22,11 @@ from infra.monitoring.widgets import COLUMNS
 
 ROOT = Path(__file__).parents[2]
 RUN = ROOT / "loadtest/results/observed.json"
-FEEDS = ROOT / "loadtest/dashboard_run/feeds.toml"  # of that run
-PICTURE = ROOT / "docs/dashboard.png"
+FEEDS = ROOT / "loadtest/scenarios/observe/feeds.toml"  # of that run
+PICTURE = ROOT / "docs/dashboard.png"  # its first rows, for the README
+WHOLE = ROOT / "docs/dashboard-all.png"
+FIRST_ROWS = 2
+SHADES = 256  # the colours of a picture: its lines', and those most frequent in it; that is a third of the bytes
 MARK = "Description"  # the PNG's field for the fingerprint of what it was drawn from
 WIDTH_IN, UNIT_IN, FOOT_IN = 15.0, 0.56, 0.5
 STYLE: Any = {
@@ -41,14 +47,30 @@ def main(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(prog="python -m infra.monitoring.picture", description=__doc__)
     parser.add_argument("run", nargs="?", type=Path, default=RUN, help="output of `python -m loadtest observe`")
     parser.add_argument("--feeds", type=Path, default=FEEDS, help="feeds file of that run")
-    parser.add_argument("--out", type=Path, default=PICTURE)
+    parser.add_argument("--out", type=Path, default=PICTURE, help="the first rows")
+    parser.add_argument("--whole", type=Path, default=WHOLE, help="all of it")
     options = parser.parse_args(arguments)
     (path,) = synthesise(options.feeds).glob("*.template.json")
     template = json.loads(path.read_text(encoding="utf-8"))
-    figure = picture(template, Run.read(options.run))
-    figure.savefig(options.out, dpi=100, metadata={MARK: fingerprint(template, options.run.read_bytes())})
-    print(f"The dashboard with the figures of {options.run} is in {options.out}.")
+    mark = fingerprint(template, options.run.read_bytes())
+    for path, rows in ((options.out, FIRST_ROWS), (options.whole, None)):
+        save(picture(template, Run.read(options.run), rows=rows), path, mark)
+    print(f"The dashboard with the figures of {options.run} is in {options.out} and {options.whole}.")
     return 0
+
+
+def save(figure: Figure, path: Path, mark: str) -> None:
+    """Write a picture in few colours, with its mark."""
+    drawn, marked = io.BytesIO(), PngInfo()
+    figure.savefig(drawn, dpi=100, format="png")
+    marked.add_text(MARK, mark)
+    with Image.open(drawn).convert("RGB") as image, Image.new("P", (1, 1)) as palette:
+        colours: Any = image.getcolors(image.width * image.height)
+        ours = [ImageColor.getrgb(colour) for colour in (*COLOURS, *REDS)]
+        most = [colour for _, colour in sorted(colours, reverse=True)[: SHADES - len(ours)]]
+        palette.putpalette([part for colour in ours + most for part in colour])
+        few = image.quantize(palette=palette, dither=Image.Dither.NONE)
+        few.save(path, optimize=True, pnginfo=marked)
 
 
 def fingerprint(template: Template, run: bytes) -> str:
@@ -57,9 +79,11 @@ def fingerprint(template: Template, run: bytes) -> str:
     return hashlib.sha256(laid_out.encode() + run).hexdigest()
 
 
-def picture(template: Template, run: Run) -> Figure:
-    """Return the drawing, with each widget in its place on the grid."""
+def picture(template: Template, run: Run, *, rows: int | None = None) -> Figure:
+    """Return the drawing, with each widget in its place on the grid: of the first rows, or of all of it."""
     widgets = widgets_of(template)
+    heads = [widget["y"] for widget in widgets if widget["type"] == "text"]
+    widgets = [widget for widget in widgets if rows is None or widget["y"] < heads[rows]]
     height = max(widget["y"] + widget["height"] for widget in widgets)
     with mpl.rc_context(STYLE):
         figure = Figure(figsize=(WIDTH_IN, height * UNIT_IN + FOOT_IN), facecolor="#f4f5f7")

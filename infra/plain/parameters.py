@@ -1,8 +1,6 @@
 """The parameters of the plain template. They accept the same values as the settings they stand for."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -11,81 +9,56 @@ from infra.settings import RETENTION_DAYS, Settings
 BUCKET = r"[a-z0-9][a-z0-9.\-]{1,61}[a-z0-9]"
 
 
-@dataclass(frozen=True)
-class Parameter:
-    """A parameter, the setting it stands for, if any, and when it is left out."""
+class Parameter(NamedTuple):
+    """A parameter: its group in the console, the setting it stands for, if any, and properties of its own."""
 
     name: str
     group: str
-    setting: str = ""
-    type: str = "String"
-    more: tuple[tuple[str, Any], ...] = ()
-    unless: Callable[[Settings], bool] = lambda settings: False
+    setting: str
+    own: dict[str, Any]
 
-    def properties(self, default: Any) -> dict[str, Any]:
-        """Return the parameter's properties in CloudFormation; without a default a value is required."""
-        found = {"type": self.type, **_accepted(self.setting), **dict(self.more)}
+    def properties(self, settings: Settings) -> dict[str, Any]:
+        """Return the properties in CloudFormation. The stage's setting is the default; the code's place has none."""
+        found = {"type": "String", **_accepted(self.setting), **self.own}
+        default = defaults(settings).get(self.name)
         return found if default is None else {**found, "default": default}
 
 
+def parameters(settings: Settings) -> list[Parameter]:
+    """Return the parameters of a stage's template; an existing landing bucket has its name."""
+    is_left_out = settings.existing.landing_bucket is not None
+    return [parameter for parameter in PARAMETERS if not (is_left_out and parameter.name == "LandingBucketName")]
+
+
 CODE, SIZE, CARE = "Function code", "Performance and cost", "Names and data"
+_NUMBER = {"type": "Number"}
+_CODE_KEY = "Key of the zip. Use a new key for new code: CloudFormation does not detect changes of an object."
+_LANDING = (
+    "Name of the landing bucket the stack creates. Default: <stack>-landing-<account>-<region>, for which "
+    "the stack name must be lower case and at most 26 characters long."
+)
+_MAIL = "Email address for alarms; it must confirm the subscription once. Empty: no email."
 PARAMETERS = (
     Parameter(
         "CodeBucket",
         CODE,
-        more=(
-            ("description", "Bucket with ingest.zip, in the stack's region."),
-            ("allowed_pattern", BUCKET),
-        ),
+        "",
+        {"description": "Bucket of the zip, in the stack's region.", "allowed_pattern": BUCKET},
     ),
+    Parameter("CodeKey", CODE, "", {"description": _CODE_KEY, "min_length": 1}),
+    Parameter("CodeVersion", CODE, "", {"description": "Version ID of the zip, if the bucket has versioning enabled."}),
+    Parameter("MemoryMb", SIZE, "memory_mb", _NUMBER),
+    Parameter("MaxConcurrency", SIZE, "max_concurrency", _NUMBER),
     Parameter(
-        "CodeKey",
-        CODE,
-        more=(
-            (
-                "description",
-                "Key of ingest.zip. Use a new key for new code: CloudFormation does not detect changes of an object.",
-            ),
-            ("min_length", 1),
-        ),
+        "LogRetentionDays", SIZE, "log_retention_days", {**_NUMBER, "allowed_values": list(map(str, RETENTION_DAYS))}
     ),
-    Parameter(
-        "CodeVersion", CODE, more=(("description", "Version ID of ingest.zip, if the bucket has versioning enabled."),)
-    ),
-    Parameter("MemoryMb", SIZE, "memory_mb", "Number"),
-    Parameter("MaxConcurrency", SIZE, "max_concurrency", "Number"),
-    Parameter(
-        "LogRetentionDays",
-        SIZE,
-        "log_retention_days",
-        "Number",
-        more=(("allowed_values", [str(days) for days in RETENTION_DAYS]),),
-    ),
-    Parameter(
-        "AlarmMail",
-        CARE,
-        more=(
-            ("allowed_pattern", r"([^@\s]+@[^@\s]+\.[^@\s]+)?"),
-            (
-                "description",
-                "Email address for alarms; it must confirm the subscription once. Empty: no email.",
-            ),
-        ),
-    ),
-    Parameter("DeletionProtection", CARE, "deletion_protection", more=(("allowed_values", ["true", "false"]),)),
+    Parameter("AlarmMail", CARE, "", {"description": _MAIL, "allowed_pattern": r"([^@\s]+@[^@\s]+\.[^@\s]+)?"}),
+    Parameter("DeletionProtection", CARE, "deletion_protection", {"allowed_values": ["true", "false"]}),
     Parameter(
         "LandingBucketName",
         CARE,
         "landing_bucket_name",
-        more=(
-            ("allowed_pattern", f"({BUCKET})?"),
-            (
-                "description",
-                "Name of the landing bucket the stack creates. Default: <stack>-landing-<account>-<region>, for which "
-                "the stack name must be lower case and at most 26 characters long.",
-            ),
-        ),
-        unless=lambda settings: settings.existing.landing_bucket is not None,
+        {"description": _LANDING, "allowed_pattern": f"({BUCKET})?"},
     ),
 )
 

@@ -23,7 +23,7 @@ from aws_cdk import (
 )
 from aws_cdk import aws_sns as sns
 
-from infra.plain.parameters import PARAMETERS, Parameter, defaults
+from infra.plain.parameters import Parameter, parameters
 from infra.settings import Settings
 from infra.stack import IngestStack
 from ingest.feeds.feed import Feeds
@@ -75,10 +75,9 @@ def _number(parameter: str) -> Any:
 
 
 def _declare(stack: Stack, settings: Settings) -> None:
-    values = defaults(settings)
-    wanted = [parameter for parameter in PARAMETERS if not parameter.unless(settings)]
+    wanted = parameters(settings)
     for parameter in wanted:
-        CfnParameter(stack, parameter.name, **parameter.properties(values.get(parameter.name)))
+        CfnParameter(stack, parameter.name, **parameter.properties(settings))
     CfnCondition(stack, HAS_VERSION, expression=_is_given("CodeVersion"))
     CfnCondition(stack, PROTECTS, expression=Fn.condition_equals(Fn.ref("DeletionProtection"), "true"))
     CfnCondition(stack, MAILS, expression=_is_given("AlarmMail"))
@@ -87,10 +86,10 @@ def _declare(stack: Stack, settings: Settings) -> None:
     stack.add_metadata("AWS::CloudFormation::Interface", {"ParameterGroups": list(_groups(wanted))})
 
 
-def _groups(parameters: list[Parameter]) -> Iterator[dict[str, Any]]:
+def _groups(wanted: list[Parameter]) -> Iterator[dict[str, Any]]:
     """Yield the groups in which the console shows the parameters."""
-    for label in dict.fromkeys(parameter.group for parameter in parameters):
-        names = [parameter.name for parameter in parameters if parameter.group == label]
+    for label in dict.fromkeys(parameter.group for parameter in wanted):
+        names = [parameter.name for parameter in wanted if parameter.group == label]
         yield {"Label": {"default": label}, "Parameters": names}
 
 

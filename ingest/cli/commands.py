@@ -114,7 +114,7 @@ class CommandGroup(TyperGroup):
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         """Return the command that is asked for, imported now."""
         name, _, rest = super().resolve_command(ctx, args)
-        return name, load_command(str(name)), rest
+        return name, load_command(name) if name else None, rest  # none while a name is being completed
 
     def format_commands(self, ctx: Any, formatter: Any) -> None:
         """Write the panels, one below the other."""

@@ -16,7 +16,7 @@ from ingest.feeds.parse import json_schema, read_feeds
 
 
 def schema() -> None:
-    """Print the JSON Schema of feeds.toml, for completion and validation in editors.
+    """Print the JSON Schema of feeds.toml, for editors.
 
     Examples:
         ingest feeds schema > feeds.schema.json

@@ -76,8 +76,12 @@ def run(arguments: list[str], *, debug: bool = False) -> int:
             raise
         return fail(error.code, str(error), exit_code(error), as_json=as_json)
     except typer.TyperException as error:
-        message = error.format_message()  # empty where help was printed because there was no command
-        return fail("bad_settings", f"{message} See {_asked(arguments)} --help.", 2, as_json=as_json) if message else 2
+        message = error.format_message()
+        if message.startswith("Usage: "):  # there was no command, so this is the help
+            print(message, file=sys.stderr)
+            return 2
+        sentence = f"{message.rstrip('.')}. See {_asked(arguments)} --help."
+        return fail("bad_settings", sentence, 2, as_json=as_json)
     except (KeyboardInterrupt, typer.Abort):
         sentence = "Interrupted." + _INTERRUPTED.get(arguments[0], "")
         return fail("interrupted", sentence, INTERRUPTED, as_json=as_json)

@@ -12,7 +12,7 @@ class Csv(Struct, frozen=True, forbid_unknown_fields=True):
     """How the bytes of a feed's files become cells."""
 
     delimiter: Annotated[
-        OneCharacter, Meta(description='One character between cells, as ";" or "\\t"; longer delimiters are refused.')
+        OneCharacter, Meta(description='One character between cells, as ";" or "\\t". Longer ones are refused.')
     ] = ","
     quote: Annotated[
         CharacterOrNone, Meta(description='Encloses cells; doubled inside it means itself. "" = no quoting.')

@@ -24,7 +24,9 @@ class Ttl(Struct, frozen=True, forbid_unknown_fields=True):
     ] = "0s"
     column: Annotated[
         str,
-        Meta(description="A column with a timestamp; an item without it does not expire. Left out: the S3 event's time."),
+        Meta(
+            description="A column with a timestamp; an item without it does not expire. Left out: the S3 event's time."
+        ),
     ] = ""
     attribute: Annotated[
         str,
@@ -56,9 +58,13 @@ class Index(Struct, frozen=True, forbid_unknown_fields=True):
 class Rejects(Struct, frozen=True, forbid_unknown_fields=True):
     """How many rejects end the file early, as a file fault. Rows written so far stay and are counted."""
 
-    count: Annotated[Annotated[int, Meta(ge=0)] | None, Meta(description="More rejects than this end the file. No limit where left out.")] = None
+    count: Annotated[
+        Annotated[int, Meta(ge=0)] | None,
+        Meta(description="More rejects than this end the file. No limit where left out."),
+    ] = None
     share: Annotated[
-        Annotated[float, Meta(ge=0, le=1)] | None, Meta(description="A larger share of the rows read ends the file. No limit where left out.")
+        Annotated[float, Meta(ge=0, le=1)] | None,
+        Meta(description="A larger share of the rows read ends the file. No limit where left out."),
     ] = None
     min_rows: Annotated[int, Meta(ge=1, description="Rows read before the share is looked at.")] = 1000
 
@@ -66,7 +72,9 @@ class Rejects(Struct, frozen=True, forbid_unknown_fields=True):
 class Feed(Struct, frozen=True, forbid_unknown_fields=True):
     """What the files under one key prefix mean, and the table their rows go to."""
 
-    prefix: Annotated[str, Meta(min_length=1, description="Object keys that begin so belong to the feed; prefixes may not overlap.")]
+    prefix: Annotated[
+        str, Meta(min_length=1, description="Object keys that begin so belong to the feed; prefixes may not overlap.")
+    ]
     table: Annotated[
         str,
         Meta(
@@ -82,17 +90,19 @@ class Feed(Struct, frozen=True, forbid_unknown_fields=True):
     format: Annotated[Literal["csv"], Meta(description="What its files are. csv: read as `csv` says.")] = "csv"
     writer: Annotated[
         Literal["fast", "boto3"],
-        Meta(description="fast: many requests in flight; boto3: its batch_writer, the reference, a fortieth of the speed."),
+        Meta(description="fast: many requests in flight; boto3: its batch_writer, the reference, a fortieth as fast."),
     ] = "fast"
     interleave: Annotated[
         bool,
         Meta(
-            description="true: rows of one partition key that stand together are written apart, within a block of 4 MiB, so "
-            "that a file sorted by key does not ask one partition for all it can take. Order within a block does not "
-            "matter, as each key is in it once. Only with a sort key and the fast writer."
+            description="true: rows of one partition key that stand together are written apart, within a block of "
+            "4 MiB, so that a file sorted by key does not ask one partition for all it can take. Order within a block "
+            "does not matter, as each key is in it once. Only with a sort key and the fast writer."
         ),
     ] = True
-    existing: Annotated[bool, Meta(description="true: the table is there already; the stack only writes to it.")] = False
+    existing: Annotated[bool, Meta(description="true: the table is there already; the stack only writes to it.")] = (
+        False
+    )
     role: Annotated[
         Annotated[
             str,

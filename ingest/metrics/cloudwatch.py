@@ -1,4 +1,4 @@
-"""The stack's metrics from CloudWatch, minute by minute, and the latest lines of a log group from CloudWatch Logs."""
+"""The stack's metrics from CloudWatch, minute by minute."""
 
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
@@ -6,18 +6,15 @@ from typing import TYPE_CHECKING, Any
 
 from ingest.aws.errors import aws_call
 from ingest.contract import METRIC_NAMESPACE, Dimension, Metric
-from ingest.metrics.summary import SUMMED, Invocations, LogLine, Measured
+from ingest.metrics.summary import SUMMED, Invocations, Measured
 
 if TYPE_CHECKING:
     from mypy_boto3_cloudwatch import CloudWatchClient
-    from mypy_boto3_logs import CloudWatchLogsClient
 
 MINUTE_S = 60
 MINUTES = 30  # of the sparkline
 WINDOW = 5  # minutes
 LATE_MINUTES = 1  # until all functions have emitted a minute's metrics and CloudWatch has aggregated them
-LOG_LATE_S = 20.0  # CloudWatch Logs delivers lines up to this late, and out of order
-MAX_EVENTS = 10_000  # of one response
 _FUNCTION = {"Invocations": "Sum", "Errors": "Sum", "Throttles": "Sum", "ConcurrentExecutions": "Maximum"}
 Series = dict[str, dict[datetime, float]]
 
@@ -119,38 +116,6 @@ class CloudWatchMetrics:
             if not page.get("NextToken"):
                 return found
             request["NextToken"] = page["NextToken"]
-
-
-class LogEvents:
-    """Reads a log group. It keeps the lines of the last `keep_s` and asks only for new and late ones."""
-
-    def __init__(self, *, client: "CloudWatchLogsClient", group: str, keep_s: float) -> None:
-        self._client = client
-        self._group = group
-        self._keep_s = keep_s
-        self._lines: list[LogLine] = []
-        self._read_to_s = 0.0
-
-    def lines(self, now_s: float) -> list[LogLine]:
-        """Return the lines of the last `keep_s`."""
-        since_s = max(now_s - self._keep_s, self._read_to_s - LOG_LATE_S)
-        fresh = list(self._read(since_s))
-        kept = [line for line in self._lines if now_s - self._keep_s <= line.at_s < round(since_s * 1000) / 1000]
-        self._lines = kept + fresh
-        self._read_to_s = now_s
-        return self._lines
-
-    def _read(self, since_s: float) -> Iterator[LogLine]:
-        """Yield the lines since a moment. An emulator puts several lines in one event."""
-        query: dict[str, Any] = {"logGroupName": self._group, "startTime": round(since_s * 1000), "limit": MAX_EVENTS}
-        while True:
-            with aws_call(f"reading the log group {self._group}"):
-                page: Any = self._client.filter_log_events(**query)
-            for event in page["events"]:
-                yield from (LogLine(event["timestamp"] / 1000, text) for text in event["message"].splitlines())
-            if "nextToken" not in page:
-                return
-            query["nextToken"] = page["nextToken"]
 
 
 def _stat(namespace: str, metric: str, dimensions: dict[str, str], stat: str, period_s: int = MINUTE_S) -> Any:

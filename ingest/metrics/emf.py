@@ -1,4 +1,4 @@
-"""Metrics as lines of CloudWatch's embedded metric format, and such lines read again.
+"""Metrics as lines of CloudWatch's embedded metric format.
 
 https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html
 """
@@ -6,7 +6,6 @@ https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedd
 import json
 import time
 from collections.abc import Callable, Mapping, Sequence
-from typing import NamedTuple
 
 from ingest.contract import METRIC_NAMESPACE, Dimension, Metric
 
@@ -15,15 +14,6 @@ Value = float | Sequence[float]  # several are the values of several events, suc
 
 _UNITS: Mapping[str, str] = {metric: metric.unit for metric in Metric}
 _DIMENSIONS = ([Dimension.STACK], [Dimension.STACK, Dimension.FEED])
-
-
-class MetricLine(NamedTuple):
-    """One line of metrics: whose they are, their values by name, and when they were emitted (epoch seconds)."""
-
-    stack: str
-    feed: str | None
-    values: dict[str, Value]
-    at_s: float
 
 
 def emf_line(stack: str, feed: str, values: Mapping[str, Value], *, at_s: float) -> str:
@@ -45,27 +35,6 @@ def emf_line(stack: str, feed: str, values: Mapping[str, Value], *, at_s: float)
     about = {"Timestamp": round(at_s * 1000), "CloudWatchMetrics": [directive]}
     dimensions = {Dimension.STACK: stack, Dimension.FEED: feed}
     return json.dumps({"_aws": about, **dimensions, **values}, separators=(",", ":"), allow_nan=False)
-
-
-def read_emf(line: str) -> MetricLine | None:
-    """Return the metrics in a line of a log; None for any other line.
-
-    >>> read_emf(emf_line("prod", "orders", {"RowsRead": 3}, at_s=1.5))
-    MetricLine(stack='prod', feed='orders', values={'RowsRead': 3}, at_s=1.5)
-    >>> read_emf("START RequestId: 1")
-    """
-    if METRIC_NAMESPACE not in line:  # as in most lines of a log
-        return None
-    try:
-        document = json.loads(line)
-        about = document["_aws"]
-        (directive,) = about["CloudWatchMetrics"]
-        if directive["Namespace"] != METRIC_NAMESPACE:
-            return None
-        values = {metric["Name"]: document[metric["Name"]] for metric in directive["Metrics"]}
-        return MetricLine(document[Dimension.STACK], document.get(Dimension.FEED), values, about["Timestamp"] / 1000)
-    except (ValueError, TypeError, KeyError):
-        return None
 
 
 class Metrics:

@@ -5,10 +5,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 
-class NotMeasuredError(Exception):
-    """Something that is compared with is not installed."""
-
-
 @dataclass(frozen=True, slots=True)
 class Goal:
     """A figure, and what it may be at least or at most."""
@@ -25,7 +21,7 @@ class Goal:
 
     def __str__(self) -> str:
         bound = f"at least {self.at_least}" if self.at_most is None else f"at most {self.at_most}"
-        return f"{'met   ' if self.is_met else 'MISSED'} {self.found:.3f}, {bound}: {self.what}"
+        return f"{'met   ' if self.is_met else 'MISSED'} {self.found:,.3f}, {bound}: {self.what}"
 
     def document(self) -> dict[str, object]:
         """Return the goal as JSON takes it."""

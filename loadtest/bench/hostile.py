@@ -1,113 +1,110 @@
-"""Whether `ingest check` stays bounded on malformed files: in time, in memory, and without losing data silently."""
+"""`python -m loadtest hostile`: does `ingest check` stay bounded on malformed files, and account for all of them?"""
 
-import json
+import argparse
 import random
-import sys
 import tempfile
-from collections.abc import Iterator
+import zlib
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from loadtest.bench.hostile_files import HostileCase, cases
-from loadtest.harness.process import ProcessResult, run
+from loadtest.bench import report
+from loadtest.bench.files import MB, generation
+from loadtest.bench.measuring import Document, printed
+from loadtest.bench.processes import ROOT, ingest
+from loadtest.harness import process
+from loadtest.harness.process import ProcessResult
 
-HERE = Path(__file__).parent.parent
-MB = 1_000_000
-CHECKED = (0, 1)  # exit codes of `ingest check` with which row counts are printed
 BUG = 70
+Make = Callable[[int, random.Random], Iterator[bytes]]  # a number of bytes, at least
+HEADER = b"id,name,amount\n"
+BOMB_BYTES = 100_000_000  # a bomb that expands to less is none for `ingest`
+SOUND = "1,Ülkü,2\n".encode()  # the file is in the feed's encoding, then
+CELL_LINE = b"one line of a quoted cell that goes on and on\n"
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
-    """What no case may pass."""
+class HostileCase:
+    """One kind of file. `error` is the code `ingest check` must answer with, where only one is right."""
 
-    seconds: float  # of CPU, as `loadtest.harness.process.run` has it
-    peak_bytes: int
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """The outcome of one file: `row_counts` and `reasons` if it was read to its end; else `error`."""
-
-    case: str
-    file_bytes: int
-    exit_code: int | None  # None: stopped at the time limit
-    error: str | None
-    reasons: dict[str, int]
-    row_counts: dict[str, int]
-    bytes_accounted: bool | None  # None: does not apply
-    seconds: float
-    cpu_seconds: float
-    peak_resident_bytes: int
-    problems: list[str]
-
-    def answer(self) -> str:
-        """Return what `ingest check` said, and what is wrong with that, as one line."""
-        reasons = ", ".join(f"{count:,} {reason}" for reason, count in self.reasons.items())
-        counted = f"{self.row_counts['rows_written']:,} written, {reasons or 'no rejects'}" if self.row_counts else ""
-        return "; ".join(filter(None, [self.error, counted, *(f"PROBLEM: {problem}" for problem in self.problems)]))
+    name: str
+    make: Make
+    error: str | None = None
+    is_compressed: bool = False
+    feed: str = "hostile"
 
 
-def measure(*, total_bytes: int, seed: int, limits: Limits, names: list[str] | None = None) -> Iterator[Outcome]:
-    """Yield the outcome of each case, or of each case named."""
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Give the parser the settings of the benchmark."""
+    parser.add_argument("--megabytes", type=int, default=1000, help="size of each file (default 1000)")
+    parser.add_argument("--time-limit", type=float, default=900, help="CPU seconds; a case that takes more hangs")
+    parser.add_argument("--peak-megabytes", type=int, default=600, help="memory no case may pass (default 600)")
+    parser.add_argument("--case", action="append", choices=[case.name for case in cases()], help="repeat (default all)")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Measure all malformed files; 1 if one of them was a problem."""
+    outcomes = []
+    fields = ("case", "exit_code", "seconds", "cpu_seconds", "peak_resident_bytes", "answer", "problems")
+    table = report.ResultTable(*fields, case=40, answer=30)
+    limits = {"time_limit_s": arguments.time_limit, "peak_bytes": arguments.peak_megabytes * MB}
     for case in cases():
-        if names is not None and case.name not in names:
-            continue
-        with tempfile.TemporaryDirectory() as folder:
-            path = Path(folder) / "hostile.csv"
-            with path.open("wb") as file:
-                file.writelines(case.make(total_bytes, random.Random(seed)))
-            ran = run(_check(path, case.feed), cwd=HERE.parent, time_limit_s=limits.seconds)
-            yield _outcome(case, path.stat().st_size, ran, limits)
+        if arguments.case is None or case.name in arguments.case:
+            outcomes.append(measure(case, arguments.megabytes * MB, arguments.seed, **limits))
+            table.add(outcomes[-1])
+    report.finish(arguments, [], {"outcomes": outcomes})
+    return 1 if any(outcome["problems"] for outcome in outcomes) else 0
 
 
-def _check(path: Path, feed: str) -> list[str]:
-    ingest = [sys.executable, "-m", "ingest"]
-    return [*ingest, "check", str(path), "--feeds", str(HERE / "feeds.toml"), "--feed", feed, "--json"]
+def measure(case: HostileCase, total_bytes: int, seed: int, *, time_limit_s: float, peak_bytes: int) -> Document:
+    """Return the outcome of a case: `row_counts` and `reasons` if it was read to its end, else `error`.
+
+    `exit_code` is None where the case was stopped at the time limit.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "hostile.csv"
+        with path.open("wb") as file:
+            file.writelines(case.make(total_bytes, random.Random(seed)))
+        ran = process.run(ingest("check", str(path), case.feed), cwd=ROOT, time_limit_s=time_limit_s)
+        file_bytes = path.stat().st_size
+    found = printed(ran)
+    error, reasons = found.get("error", {}).get("code"), found.get("reasons", {})
+    row_counts = {name: count for name, count in found.items() if name.startswith("rows_") or name == "bytes_read"}
+    accounted = row_counts["bytes_read"] == file_bytes if row_counts and not case.is_compressed else None
+    problems = list(_exceeded(ran, time_limit_s, peak_bytes))
+    problems += _wrong(case, error, row_counts, accounted)
+    rejects = ", ".join(f"{count:,} {reason}" for reason, count in reasons.items()) or "no rejects"
+    return {
+        "case": case.name,
+        "file_bytes": file_bytes,
+        "exit_code": ran.exit_code,
+        "error": error,
+        "reasons": reasons,
+        "row_counts": row_counts,
+        "bytes_accounted": accounted,
+        "answer": f"{row_counts['rows_written']:,} written, {rejects}" if row_counts else error,
+        "seconds": round(ran.seconds, 2),
+        "cpu_seconds": round(ran.cpu_seconds, 2),
+        "peak_resident_bytes": ran.peak_resident_bytes,
+        "problems": [
+            *_exceeded(ran, time_limit_s, peak_bytes),
+            *_wrong(case, error, row_counts, accounted),
+        ],
+    }
 
 
-def _outcome(case: HostileCase, file_bytes: int, ran: ProcessResult, limits: Limits) -> Outcome:
-    printed = _reported(ran)
-    error = printed.get("error", {}).get("code")
-    row_counts = {name: count for name, count in printed.items() if name.startswith("rows_") or name == "bytes"}
-    accounted = row_counts["bytes"] == file_bytes if row_counts and not case.is_compressed else None
-    return Outcome(
-        case=case.name,
-        file_bytes=file_bytes,
-        exit_code=ran.exit_code,
-        error=error,
-        reasons=printed.get("reasons", {}),
-        row_counts=row_counts,
-        bytes_accounted=accounted,
-        seconds=round(ran.seconds, 2),
-        cpu_seconds=round(ran.cpu_seconds, 2),
-        peak_resident_bytes=ran.peak_resident_bytes,
-        problems=[*_last_error(ran, limits), *_untrue(case, error, row_counts, accounted)],
-    )
-
-
-def _reported(ran: ProcessResult) -> dict[str, Any]:
-    """Return what `ingest check` printed; nothing where it did not come so far."""
-    try:
-        printed: dict[str, Any] = json.loads(ran.output)
-    except ValueError:
-        return {}
-    return printed
-
-
-def _last_error(ran: ProcessResult, limits: Limits) -> Iterator[str]:
+def _exceeded(ran: ProcessResult, time_limit_s: float, peak_bytes: int) -> Iterator[str]:
     if ran.exit_code is None:
-        yield f"not done after {limits.seconds:g} CPU seconds"
+        yield f"not done after {time_limit_s:g} CPU seconds"
     elif ran.exit_code == BUG or ran.exit_code < 0:
         yield f"crashed with exit code {ran.exit_code}"
-    elif not _reported(ran):
+    elif not printed(ran):
         yield f"exit code {ran.exit_code} without an answer"
-    if ran.peak_resident_bytes > limits.peak_bytes:
-        yield f"took {ran.peak_resident_bytes / MB:.0f} MB, more than {limits.peak_bytes / MB:.0f} MB"
+    if ran.peak_resident_bytes > peak_bytes:
+        yield f"took {ran.peak_resident_bytes / MB:.0f} MB, more than {peak_bytes / MB:.0f} MB"
 
 
-def _untrue(case: HostileCase, error: str | None, row_counts: dict[str, int], accounted: bool | None) -> Iterator[str]:
+def _wrong(case: HostileCase, error: str | None, row_counts: dict[str, int], accounted: bool | None) -> Iterator[str]:
     if case.error and error != case.error:
         yield f"answered {error} instead of {case.error}"
     if accounted is False:
@@ -116,3 +113,82 @@ def _untrue(case: HostileCase, error: str | None, row_counts: dict[str, int], ac
         row_counts[f"rows_{end}"] for end in ("written", "rejected", "superseded")
     ):
         yield "the row counts do not reconcile"
+
+
+def cases() -> list[HostileCase]:
+    """Return every case; what would already be refused as a header stands behind a sound one too."""
+    units = {"no line break": b"x", "quotes": b'"', "line breaks": b"\n", "delimiters": b",", "NUL bytes": b"\0"}
+    rows = {
+        "header, then rows of NUL bytes": b"\0\0\0\0\0\0\0\0,\0,1\n",
+        "last quote missing on every line": b'"K-000001","some name","12.50\n',
+        "ragged rows only": b"K-000001,a name,12.50,and a cell too many\nK-000002,short\n",
+    }
+    opened = HEADER + b'1,"'
+    return [
+        *(HostileCase(f"nothing but {name}", _filled(unit)) for name, unit in units.items()),
+        *(HostileCase(f"header, then {name}", _joined(HEADER, _filled(unit))) for name, unit in units.items()),
+        HostileCase("nothing but random bytes", _random, error="not_csv"),
+        HostileCase("header, then random bytes", _joined(HEADER, _random), error="not_csv"),
+        HostileCase("header and sound rows, then random bytes", _joined(HEADER + SOUND, _random)),
+        *(HostileCase(name, _joined(HEADER, _filled(row))) for name, row in rows.items()),
+        HostileCase("tiny rows, every key another", _tiny),
+        HostileCase("quoted cell never closed", _joined(opened, _filled(CELL_LINE))),
+        HostileCase("quoted cell closed at the end", _joined(opened, _filled(CELL_LINE), b'",2\n')),
+        HostileCase("gzip bomb", _bomb, error="bomb", is_compressed=True),
+        HostileCase("truncated gzip", _truncated, error="bad_compression", is_compressed=True, feed="mixed"),
+    ]
+
+
+def _filled(unit: bytes) -> Make:
+    portion = unit * (MB // len(unit))
+
+    def make(total_bytes: int, chance: random.Random) -> Iterator[bytes]:
+        for _ in range(total_bytes // len(portion)):
+            yield portion
+        yield unit * -(-(total_bytes % len(portion)) // len(unit))
+
+    return make
+
+
+def _random(total_bytes: int, chance: random.Random) -> Iterator[bytes]:
+    for start in range(0, total_bytes, MB):
+        yield chance.randbytes(min(MB, total_bytes - start))
+
+
+def _tiny(total_bytes: int, chance: random.Random) -> Iterator[bytes]:
+    """Yield sound rows, as many as there can be: what is kept for each row must not add up."""
+    yield HEADER
+    made, number = 0, 0
+    while made < total_bytes:
+        portion = b"".join([b"%x,,\n" % n for n in range(number, number + 5000)])[: total_bytes - made]
+        yield portion
+        made, number = made + len(portion), number + 5000
+
+
+def _joined(*parts: bytes | Make) -> Make:
+    def make(total_bytes: int, chance: random.Random) -> Iterator[bytes]:
+        for part in parts:
+            yield from [part] if isinstance(part, bytes) else part(total_bytes, chance)
+
+    return make
+
+
+def _bomb(total_bytes: int, chance: random.Random) -> Iterator[bytes]:
+    rows = _joined(HEADER, _filled(b"1,%s,2\n" % (b"a" * 5000)))
+    return _gzipped(rows(max(total_bytes, BOMB_BYTES), chance), level=9)
+
+
+def _truncated(total_bytes: int, chance: random.Random) -> Iterator[bytes]:
+    """Yield all but the last bytes of a sound file's gzip stream: only the stream shows that its end is missing."""
+    held = b""
+    for portion in _gzipped(generation(total_bytes, chance.randrange(2**32)), level=1):
+        yield held
+        held = portion
+    yield held[: len(held) // 2]
+
+
+def _gzipped(portions: Iterable[bytes], *, level: int) -> Iterator[bytes]:
+    gzip = zlib.compressobj(level, wbits=31)
+    for portion in portions:
+        yield gzip.compress(portion)
+    yield gzip.flush()

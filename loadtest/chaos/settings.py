@@ -1,64 +1,64 @@
 """What a chaos run is to do."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from loadtest.simulator.faults import Faults
-from loadtest.simulator.settings import Key, Table
+from ingest.contract import Env
+from loadtest.harness.testbed import TestbedSettings
+from loadtest.simulator import Faults, Key, Table
 
 FEEDS = Path(__file__).parent / "feeds.toml"
-PREFIX = "drops/"
-NO_FEED_PREFIX = "no-feed/"
-TABLE = "ChaosRows"
-TABLES = {TABLE: Table(Key("customer"), Key("id"))}
+FEED, TABLE, PREFIX, NO_FEED_PREFIX = "drops", "ChaosRows", "drops/", "no-feed/"
 KB, MB = 1_000, 1_000_000
 SIZES = (KB, KB, 5 * KB, 20 * KB, 100 * KB, 300 * KB, MB, 2 * MB, 5 * MB, 9 * MB, 20 * MB)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ChaosSettings:
+@dataclass(frozen=True, kw_only=True)
+class ChaosSettings(TestbedSettings):
     """What a chaos run is to do.
 
     Attributes:
-        seconds: how long files are dropped and troubles made; then all is left to settle, for `patience_s` at most.
+        seconds: how long files are dropped and troubles made; then all is left to settle.
         kill_every_s: the mean time between two kills; `freeze_every_s` the same for workers stopped for longer than a
             lease.
         open_bytes: no more is dropped while this many bytes of files have not ended.
         sizes: file sizes to choose from; each as likely as the others.
-        skews_s: by how much the clock of each worker is off, and so how many workers there are.
-        redeliver: the share of messages that come back while their worker lives.
         throttled: the share of BatchWriteItem requests that are throttled, half of them in part; it does not depend on
             how much is sent.
-        max_receive_count: deliveries before the dead-letter queue; more than the stack's 5, because workers live for
-            half a minute here, and each that is killed has spent a delivery of all its messages.
-        worker: the module that is run as a worker.
+        max_receive_count: more than the stack's 5, because workers live for half a minute here, and each that is killed
+            has spent a delivery of all its messages.
     """
 
     seconds: float
-    seed: int
+    feeds: Path = FEEDS
+    tables: Mapping[str, Table] = field(default_factory=lambda: {TABLE: Table(Key("customer"), Key("id"))})
+    skews_s: tuple[float, ...] = (0.0, 0.0, 15.0, -15.0)
+    function_s: float = 40.0
+    segment_bytes: int = 9 * MB
+    redeliver: float = 0.05
+    max_receive_count: int = 15
+    cut_share: float = 0.1
     kill_every_s: float = 5.0
     freeze_every_s: float = 40.0
     open_bytes: int = 60 * MB
     sizes: tuple[int, ...] = SIZES
-    skews_s: tuple[float, ...] = (0.0, 0.0, 15.0, -15.0)
-    redeliver: float = 0.05
     throttled: float = 0.3
-    segment_bytes: int = 9 * MB
-    function_s: float = 40.0
-    lease_s: float = 10.0
     stuck_s: float = 60.0
     reconcile_every_s: float = 20.0
-    max_receive_count: int = 15
-    patience_s: float = 600.0
-    worker: str = "loadtest.harness.worker"
+
+    def environment(self) -> dict[str, str]:
+        """Return what the workers' variables say beside those of the deployed function, or otherwise."""
+        return {**super().environment(), Env.STUCK_S: str(self.stuck_s)}
 
     @property
     def table_faults(self) -> Faults:
         """Return what goes wrong with BatchWriteItem."""
+        half = self.throttled / 2
         return Faults(
             seed=self.seed,
-            throttled=self.throttled / 2,
-            throttled_items=self.throttled / 2,
+            throttled=half,
+            throttled_items=half,
             internal_error=0.02,
             reset_before=0.005,
             reset_after=0.005,
@@ -74,8 +74,3 @@ class ChaosSettings:
         return Faults(
             seed=self.seed + 1, throttled=0.03, internal_error=0.02, reset_before=0.01, reset_after=0.03, truncated=0.01
         )
-
-    @property
-    def cut_share(self) -> float:
-        """Return the share of answers of S3 that end in their middle."""
-        return 0.1

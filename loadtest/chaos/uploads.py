@@ -1,56 +1,31 @@
-"""What is dropped and notified, with its known outcome: files with an oracle each, poison, and lost messages."""
+"""What is dropped and notified: files with a known outcome, poison, and messages that come twice, late or never."""
 
-import gzip
 import heapq
 import itertools
 import random
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from typing import Protocol
 
 from ingest.contract import Status
-from loadtest.chaos.rows import HEADER, Oracle, RowMaker
-from loadtest.chaos.settings import MB, NO_FEED_PREFIX, PREFIX, ChaosSettings
-from loadtest.harness.queue import s3_notification
+from loadtest.chaos.settings import FEED, FEEDS, MB, NO_FEED_PREFIX, PREFIX, TABLE, ChaosSettings
+from loadtest.checker.found import ONLY_COMPLETE, Expected
+from loadtest.harness.stack_client import StackClient
+from loadtest.workload.recipe import recipe_of
+from loadtest.workload.stream import Generation
 
 MOST_GZIP_BYTES = 12 * MB
 FILE_KINDS = {"plain": 60, "gzip": 15, "overwritten": 10, "deleted": 3, "poison file": 8, "poison message": 4}
 NEWS = {"once": 50, "twice": 20, "late": 20, "never": 5, "found first": 5}
-ALWAYS, PERHAPS = frozenset({Status.COMPLETE}), frozenset({Status.COMPLETE, Status.SUPERSEDED, ""})
-
-
-class UploadTarget(Protocol):
-    """Takes objects and messages."""
-
-    bucket: str
-
-    def drop(self, key: str, data: bytes) -> str:
-        """Put an object; return its eTag."""
-
-    def delete(self, key: str) -> None:
-        """Delete an object."""
-
-    def send(self, *bodies: str) -> None:
-        """Put messages in the queue."""
-
-
-@dataclass(slots=True)
-class Version:
-    """One version of one object: how it may end ("" is: no one looks at it), and the known outcome of its rows."""
-
-    key: str
-    etag: str
-    size: int
-    may_end: frozenset[str]
-    is_gzip: bool = False
-    oracle: Oracle = field(default_factory=Oracle)
+PERHAPS = frozenset({Status.COMPLETE, Status.SUPERSEDED, ""})  # replaced or deleted, before or after it is loaded
+COLUMNS = {"city": "text:1:2", "note": "text:1:150?0.1"}
+DEFECTS = {"bad_number": 0.001, "bad_boolean": 0.001, "empty_key": 0.001, "ragged_row": 0.001}
+DEFECTS |= {"duplicates": 0.004, "quotes": 0.3, "line_breaks": 0.3}
 
 
 class Dropper:
     """Drops one thing after another, as a seed says, and remembers all of it."""
 
-    def __init__(self, stack_client: UploadTarget, settings: ChaosSettings, now_s: Callable[[], float]) -> None:
-        self.versions: list[Version] = []
+    def __init__(self, stack_client: StackClient, settings: ChaosSettings, now_s: Callable[[], float]) -> None:
+        self.files: list[Expected] = []
         self.poison: set[str] = set()
         self.counts = dict.fromkeys([*FILE_KINDS, *(f"notified {news}" for news in NEWS)], 0)
         self._stack_client, self._settings, self._now_s = stack_client, settings, now_s
@@ -70,7 +45,7 @@ class Dropper:
 
     def drop(self) -> None:
         """Drop one more thing."""
-        kind = self._chance.choices(list(FILE_KINDS), FILE_KINDS.values())[0]  # type: ignore[arg-type]
+        kind = self._one_of(FILE_KINDS)
         self.counts[kind] += 1
         if kind == "poison message":
             self._send_poison(next(self._numbers))
@@ -81,32 +56,31 @@ class Dropper:
 
     def drop_rows(self, kind: str, *, news: str | None = None) -> None:
         """Drop a file with rows: plain, gzip, overwritten or deleted. `news`: how S3 notifies of it; else by chance."""
-        number = next(self._numbers)
-        key = f"{PREFIX}{number:04d} file+{kind}.csv"
-        size = self._chance.choice(self._settings.sizes)
-        if kind == "gzip":
-            size = min(size, MOST_GZIP_BYTES)
+        key = f"{PREFIX}{next(self._numbers):04d} file+{kind}.csv"
         is_whole = kind in ("plain", "gzip")
-        self._put_rows(key, f"f{number}v1", size, ALWAYS if is_whole else PERHAPS, news, is_gzip=kind == "gzip")
-        if not is_whole:
-            self._do_later(self._chance.uniform(0.5, 15), lambda: self._replace(key, number, kind))
-
-    def _replace(self, key: str, number: int, kind: str) -> None:
+        self._put_rows(key, ONLY_COMPLETE if is_whole else PERHAPS, news=news, is_gzip=kind == "gzip")
         if kind == "deleted":
-            self._stack_client.delete(key)
-        else:
-            size = self._chance.choice(self._settings.sizes)
-            self._put_rows(key, f"f{number}v2", size, ALWAYS, None, is_gzip=False)
+            self._do_later(self._chance.uniform(0.5, 15), lambda: self._stack_client.delete(key))
+        elif kind == "overwritten":
+            self._do_later(self._chance.uniform(0.5, 15), lambda: self._put_rows(key, ONLY_COMPLETE))
 
-    def _put_rows(
-        self, key: str, name: str, size: int, may_end: frozenset[str], news: str | None, *, is_gzip: bool
-    ) -> None:
-        maker = RowMaker(name, self._chance.randrange(1 << 32))
-        data = b"".join(maker.until(size))
-        data = gzip.compress(data, 1, mtime=0) if is_gzip else data
-        etag = self._stack_client.drop(key, data)
-        self.versions.append(Version(key, etag, len(data), may_end, is_gzip, maker.oracle))
-        self._report(key, etag, len(data), news)
+    def _put_rows(self, key: str, statuses: frozenset[str], *, news: str | None = None, is_gzip: bool = False) -> None:
+        size = self._chance.choice(self._settings.sizes)
+        recipe = recipe_of(
+            FEEDS,
+            FEED,
+            size=min(size, MOST_GZIP_BYTES) if is_gzip else size,
+            columns=COLUMNS,
+            defects=DEFECTS,
+            seed=self._settings.seed,
+            compression="gzip" if is_gzip else "none",
+            file=len(self.files),
+            segment_bytes=self._settings.segment_bytes,
+        )
+        generation = Generation(recipe)
+        etag = self._stack_client.drop(key, b"".join(generation))
+        more = {"statuses": statuses, "etag": etag, "recipe": None if statuses == ONLY_COMPLETE else recipe}
+        self._remember(Expected.of(key, TABLE, generation.known_outcome, **more), news)
 
     def _drop_poison(self, number: int) -> None:
         """Drop a file that can never be loaded. A notification is sent, and its size is small."""
@@ -115,26 +89,26 @@ class Dropper:
                 (b"\x00\x01\x02" * 500, PREFIX),
                 (b"", PREFIX),
                 (b"quite,another,header\n1,2,3\n", PREFIX),
-                (HEADER.encode() + b"1,2,3,4,5,true,x\n", NO_FEED_PREFIX),
+                (b"id,customer,quantity,price,paid\n1,2,3,4,true\n", NO_FEED_PREFIX),
             ]
         )
         key = f"{prefix}{number:04d}-poison.csv"
         etag = self._stack_client.drop(key, content)
-        self.versions.append(Version(key, etag, len(content), frozenset({Status.FAILED})))
-        self._report(key, etag, len(content), news="twice")
+        failed = frozenset({Status.FAILED})
+        self._remember(Expected(key=key, table=TABLE, size=len(content), statuses=failed, etag=etag), "twice")
 
     def _send_poison(self, number: int) -> None:
         body = self._chance.choice(['{"ingest": "dance", "number": %d}', "no JSON %d", '{"Records": [{"number": %d}]}'])
         self.poison.add(body % number)
         self._stack_client.send(body % number)
 
-    def _report(self, key: str, etag: str, size: int, news: str | None = None) -> None:
-        """Send notifications of an object as S3 does on a bad day: twice, late, or never."""
-        news = news or self._chance.choices(list(NEWS), NEWS.values())[0]  # type: ignore[arg-type]
+    def _remember(self, file: Expected, news: str | None) -> None:
+        """Remember a file that is dropped; send notifications of it as S3 does on a bad day: twice, late, or never."""
+        self.files.append(file)
+        news = news or self._one_of(NEWS)
         self.counts[f"notified {news}"] += 1
-        body = s3_notification(
-            self._stack_client.bucket, key, sequencer=f"{next(self._sequence):016X}", etag=etag, size=size
-        )
+        sequencer = f"{next(self._sequence):016X}"
+        body = self._stack_client.notification(file.key, sequencer=sequencer, etag=file.etag, size=file.size)
         delays = {
             "once": [0.0],
             "twice": [0.0, self._chance.uniform(0, 10)],
@@ -144,6 +118,9 @@ class Dropper:
         }[news]
         for delay in delays:
             self._do_later(delay, lambda: self._stack_client.send(body))
+
+    def _one_of(self, weights: dict[str, int]) -> str:
+        return self._chance.choices(list(weights), list(weights.values()))[0]
 
     def _do_later(self, seconds: float, action: Callable[[], None]) -> None:
         heapq.heappush(self._later, (self._now_s() + seconds, next(self._order), action))

@@ -3,9 +3,18 @@
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
 
 from ingest.contract import Status
+from loadtest.workload.expected import KnownOutcome
+from loadtest.workload.recipe import Recipe
+
+Hashes = NDArray[np.uint64]
+ONLY_COMPLETE = frozenset({Status.COMPLETE})
+Entry = Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -17,20 +26,42 @@ class Expected:
             row with the same key: a later segment's rows replace those of an earlier one without being counted so.
         items: how many it leaves in the table; no other file has their keys.
         checksum: of these items.
+        statuses: how it may end; "" is: the ledger never hears of it.
+        etag: of this version of the object, where there are several.
+        recipe: what it was made from, where it may end without being complete: some of its rows may be in the table.
     """
 
     key: str
     table: str
     size: int
-    rows: int
-    items: int
-    checksum: int
+    rows: int = 0
+    items: int = 0
+    checksum: int = 0
     rejected: Mapping[str, int] = field(default_factory=dict)
     superseded: tuple[int, int] = (0, 0)
-    status: str = Status.COMPLETE
+    statuses: frozenset[str] = ONLY_COMPLETE
+    etag: str = ""
+    recipe: Recipe | None = None
 
+    @classmethod
+    def of(cls, key: str, table: str, outcome: KnownOutcome, **more: Any) -> Self:
+        """Return what must become of a file that was generated; `more` are attributes that the generator lacks."""
+        return cls(
+            key=key,
+            table=table,
+            size=outcome.bytes,
+            rows=outcome.rows,
+            items=outcome.items,
+            checksum=outcome.checksum,
+            rejected=outcome.rejected,
+            superseded=outcome.superseded,
+            **more,
+        )
 
-Entry = Mapping[str, Any]
+    @property
+    def name(self) -> str:
+        """The file's name among all others: its key, and its eTag where there are several versions."""
+        return f"{self.key} {self.etag}".rstrip()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,12 +73,14 @@ class TableFound:
         checksum: of all of them, by `loadtest.workload.checksum`.
         overwritten: puts of other content under a key that the table held. None: no one saw the puts.
         refused: what DynamoDB would not have taken, if anything: a sentence each.
+        hashes: of each item; needed only where a file may leave some of its rows.
     """
 
     items: int
     checksum: int
     overwritten: int | None = None
     refused: Sequence[str] = ()
+    hashes: Hashes | None = field(default=None, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,9 +90,10 @@ class Found:
     Attributes:
         tables: by the name the feed gives them.
         entries: of the files in the ledger.
-        rejects: how many rows were rejected for which reason, by object key.
+        rejects: how many rows were rejected for which reason, by the file's name (`Expected.name`).
+        ledger: all entries of the ledger, where it is the run's own: none of them may be unfinished.
         queue_depth: messages that are still in the queue.
-        dead_letters: bodies of messages in the dead-letter queue.
+        dead_letters: bodies of messages in the dead-letter queue; `poison`: those that must be there.
         events: details of the events that say how files ended.
         troubles: what else went wrong, such as workers that crashed: a sentence each.
     """
@@ -67,7 +101,9 @@ class Found:
     tables: Mapping[str, TableFound]
     entries: Sequence[Entry]
     rejects: Mapping[str, Counter[str]]
+    ledger: Sequence[Entry] = ()
     queue_depth: int = 0
     dead_letters: Sequence[str] = ()
+    poison: frozenset[str] = frozenset()
     events: Sequence[Mapping[str, Any]] = ()
     troubles: Sequence[str] = field(default=())

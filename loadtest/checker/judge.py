@@ -2,13 +2,18 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
+import numpy as np
+
 from ingest.contract import FINAL_STATUSES, Status
-from loadtest.checker.found import Entry, Expected, Found, TableFound
+from loadtest.checker.found import ONLY_COMPLETE, Entry, Expected, Found, TableFound
+from loadtest.checker.ledger import unfinished
 from loadtest.workload.duplicates import GROUP
 from loadtest.workload.expected import MODULUS
+from loadtest.workload.recipe import Recipe
+from loadtest.workload.stream import hashes_of
 
 SHOWN = 20
 BLOCK_BYTES = 4 * 1024 * 1024  # the text that is written at a time: docs/decisions/0005
@@ -25,6 +30,7 @@ class CheckResult:
     lost: int = 0
     doubled: int = 0
     wrong: int = 0
+    stuck: int = 0
     rejects_expected: Counter[str] = field(default_factory=Counter)
     rejects_found: Counter[str] = field(default_factory=Counter)
     problems: list[str] = field(default_factory=list)
@@ -34,34 +40,38 @@ class CheckResult:
         """Whether all is as it must be."""
         return not self.problems
 
+    @property
+    def shown(self) -> list[str]:
+        """The first problems, and how many more there are."""
+        more = len(self.problems) - SHOWN
+        return self.problems[:SHOWN] + ([f"and {more} more"] if more > 0 else [])
+
     def document(self) -> dict[str, Any]:
         """Return it as JSON takes it."""
-        more = len(self.problems) - SHOWN
         rows = {"expected": self.rows_expected, "found": self.rows_found}
         return {
             "ok": self.ok,
             "files": self.files,
             "rows": {**rows, "lost": self.lost, "doubled": self.doubled, "wrong": self.wrong},
             "rejected": {"expected": _sorted(self.rejects_expected), "found": _sorted(self.rejects_found)},
-            "problems": self.problems[:SHOWN] + ([f"and {more} more"] if more > 0 else []),
+            "problems": self.shown,
         }
 
 
 def judge(expected: Sequence[Expected], found: Found) -> CheckResult:
     """Return the result of a run."""
-    check_result, entries = CheckResult(), _by_key(found.entries)
-    check_result.files = _files(expected, found.entries)
+    result = CheckResult(files=_files(expected, found.entries))
+    known = {file.name for file in expected}
+    entries = _by_name(known, found.entries)
     for file in expected:
-        check_result.problems += _file_problems(file, entries.pop(file.key, []))
-        check_result.rejects_expected.update(file.rejected)
-        check_result.problems += _reject_problems(file, found.rejects.get(file.key, Counter()), check_result)
-    check_result.problems += [f"{key} is in the ledger and was never dropped" for key in sorted(entries)]
+        _judge_file(file, entries.get(file.name, []), found.rejects.get(file.name, Counter()), result)
+    result.problems += [f"{name} is in the ledger and was never dropped" for name in sorted(entries.keys() - known)]
     for table in sorted({file.table for file in expected}):
         files = [file for file in expected if file.table == table]
-        _judge_table(table, files, found, check_result)
-    check_result.problems += _leftovers(found)
-    check_result.problems += _event_problems(expected, found.events)
-    return check_result
+        _judge_table(table, files, entries, found, result)
+    result.stuck = len(stuck := list(unfinished(found.ledger)))
+    result.problems += [*stuck, *_leftovers(found), *_event_problems(known, entries, found.events)]
+    return result
 
 
 def _files(expected: Sequence[Expected], entries: Sequence[Entry]) -> dict[str, int]:
@@ -70,117 +80,166 @@ def _files(expected: Sequence[Expected], entries: Sequence[Entry]) -> dict[str, 
     return {"expected": len(expected), **{status.lower(): statuses[status] for status in ended}}
 
 
-def _by_key(entries: Sequence[Entry]) -> dict[str, list[Entry]]:
-    of_key: dict[str, list[Entry]] = defaultdict(list)
+def _by_name(known: set[str], entries: Sequence[Entry]) -> dict[str, list[Entry]]:
+    by_name: dict[str, list[Entry]] = defaultdict(list)
     for entry in entries:
-        of_key[str(entry["file"]["key"])].append(entry)
-    return of_key
+        by_name[_name(known, entry["file"])].append(entry)
+    return by_name
 
 
-def _file_problems(file: Expected, entries: Sequence[Entry]) -> Iterator[str]:
-    statuses = [str(entry["status"]) for entry in entries]
-    if statuses != [file.status]:
-        yield f"{file.key} ended as {', '.join(statuses) or 'nothing: no_one knows it'}, expected {file.status}"
+def _name(known: set[str], file: Mapping[str, Any]) -> str:
+    """Return the name under which a file is expected, given its key and eTag."""
+    version = f"{file['key']} {file.get('etag', '')}"
+    return version if version in known else str(file["key"])
+
+
+def _judge_file(file: Expected, entries: Sequence[Entry], rejects: Counter[str], result: CheckResult) -> None:
+    statuses = [str(entry["status"]) for entry in entries] or [""]
+    if len(statuses) > 1 or not file.statuses.issuperset(statuses):
+        ended = ", ".join(statuses) or "nothing: no one knows it"
+        allowed = " or ".join(sorted(status or "nothing" for status in file.statuses))
+        result.problems.append(f"{file.name} ended as {ended}, expected {allowed}")
     for entry in entries:
-        if entry["status"] in FINAL_STATUSES and "reported" not in entry:
-            yield f"{file.key} has ended and that was never reported"
-        if entry["status"] == file.status == Status.COMPLETE:
-            yield from _count_problems(file, [int(entry.get(name, 0)) for name in COUNTS])
+        counts = [int(entry.get(name, 0)) for name in COUNTS]
+        result.problems += _entry_problems(file, entry, counts)
+        if _is_complete(entry):
+            result.doubled += max(0, counts[0] - file.rows)
+            result.problems += _count_problems(file, counts)
+    if _is_needed(file, entries):
+        _judge_rejects(file, rejects, result)
 
 
-def _count_problems(file: Expected, counts: list[int]) -> Iterator[str]:
+def _is_complete(entry: Entry) -> bool:
+    return bool(entry["status"] == Status.COMPLETE)
+
+
+def _is_needed(file: Expected, entries: Sequence[Entry]) -> bool:
+    """Return whether each row of a file must be there: it is complete, or had to be."""
+    return file.statuses == ONLY_COMPLETE or any(map(_is_complete, entries))
+
+
+def _entry_problems(file: Expected, entry: Entry, counts: Sequence[int]) -> Iterator[str]:
+    if entry["status"] not in FINAL_STATUSES:
+        return
+    if "reported" not in entry:
+        yield f"{file.name} has ended and that was never reported"
     read, written, rejected, superseded = counts
     if read != written + rejected + superseded:
         yield (
-            f"{file.key}: the row counts do not reconcile: "
+            f"{file.name}: the row counts do not reconcile: "
             f"{read} read, {written} written, {rejected} rejected, {superseded} superseded"
         )
+
+
+def _count_problems(file: Expected, counts: Sequence[int]) -> Iterator[str]:
+    read, _, rejected, superseded = counts
     if (read, rejected) != (file.rows, sum(file.rejected.values())):
         yield (
-            f"{file.key}: the ledger has {read:,} rows read and {rejected:,} rejected, "
+            f"{file.name}: the ledger has {read:,} rows read and {rejected:,} rejected, "
             f"expected {file.rows:,} and {sum(file.rejected.values()):,}"
         )
     least, most = file.superseded
     if not least <= superseded <= most:
-        yield f"{file.key}: the ledger has {superseded:,} rows superseded, expected {least:,} to {most:,}"
+        yield f"{file.name}: the ledger has {superseded:,} rows superseded, expected {least:,} to {most:,}"
 
 
-def _reject_problems(file: Expected, found: Counter[str], check_result: CheckResult) -> Iterator[str]:
-    check_result.rejects_found.update(found)
+def _judge_rejects(file: Expected, found: Counter[str], result: CheckResult) -> None:
+    result.rejects_expected.update(file.rejected)
+    result.rejects_found.update(found)
     missing, extra = Counter(file.rejected) - found, found - Counter(file.rejected)
-    check_result.lost += missing.total()
-    check_result.doubled += extra.total()
+    result.lost += missing.total()
+    result.doubled += extra.total()
     if missing:
-        yield f"{file.key}: the rejects lack {_sorted(missing)}"
+        result.problems.append(f"{file.name}: the rejects lack {_sorted(missing)}")
     if extra:
-        yield f"{file.key}: the rejects have {_sorted(extra)} too many"
+        result.problems.append(f"{file.name}: the rejects have {_sorted(extra)} too many")
 
 
-def _judge_table(name: str, files: Sequence[Expected], found: Found, check_result: CheckResult) -> None:
-    table = found.tables.get(name)
-    expected = sum(file.items for file in files)
-    check_result.rows_expected += expected
-    if table is None:
-        check_result.lost += expected
-        check_result.problems.append(f"the table {name} does not exist: {expected:,} rows are lost")
+def _judge_table(
+    name: str, files: Sequence[Expected], entries: Mapping[str, Sequence[Entry]], found: Found, result: CheckResult
+) -> None:
+    needed = [file for file in files if _is_needed(file, entries.get(file.name, ()))]
+    expected = sum(file.items for file in needed)
+    result.rows_expected += expected
+    if name not in found.tables:
+        result.lost += expected
+        result.problems.append(f"the table {name} does not exist: {expected:,} rows are lost")
         return
-    check_result.rows_found += table.items
-    _judge_content(name, table, expected, sum(file.checksum for file in files) % MODULUS, check_result)
-    _judge_puts(name, table, files, found.entries, check_result)
-    check_result.problems += [f"table {name}: {sentence}" for sentence in table.refused]
+    table = _without(found.tables[name], [file.recipe for file in files if file.recipe and file not in needed])
+    result.rows_found += table.items
+    _judge_content(name, table, expected, sum(file.checksum for file in needed) % MODULUS, result)
+    _judge_puts(name, table, needed, entries, result)
+    result.problems += [f"table {name}: {sentence}" for sentence in table.refused]
 
 
-def _judge_content(name: str, table: TableFound, expected: int, checksum: int, check_result: CheckResult) -> None:
+def _without(table: TableFound, recipes: Sequence[Recipe]) -> TableFound:
+    """Return what a table holds beside rows of these files: none of them has to be there, and all of them may be."""
+    if table.hashes is None or not recipes:
+        return table
+    left = np.concatenate([hashes_of(recipe) for recipe in recipes])
+    kept = table.hashes[~np.isin(table.hashes, left)]
+    return replace(table, items=len(kept), checksum=int(kept.sum(dtype=np.uint64)) % MODULUS)
+
+
+def _judge_content(name: str, table: TableFound, expected: int, checksum: int, result: CheckResult) -> None:
     missing, extra = max(0, expected - table.items), max(0, table.items - expected)
-    check_result.lost += missing
-    check_result.wrong += extra
+    result.lost += missing
+    result.wrong += extra
     if missing:
-        check_result.problems.append(f"table {name} lacks {missing:,} of {expected:,} rows")
+        result.problems.append(f"table {name} lacks {missing:,} of {expected:,} rows")
     elif extra:
-        check_result.problems.append(f"table {name} has {extra:,} rows that no file says")
+        result.problems.append(f"table {name} has {extra:,} rows that no file says")
     elif table.checksum != checksum:
-        check_result.wrong += 1
-        check_result.problems.append(
+        result.wrong += 1
+        result.problems.append(
             f"table {name} has the {expected:,} rows it must have, and the content of one or more is wrong: "
             f"its checksum is {table.checksum:016x}, expected {checksum:016x}"
         )
 
 
 def _judge_puts(
-    name: str, table: TableFound, files: Sequence[Expected], entries: Sequence[Entry], v: CheckResult
+    name: str,
+    table: TableFound,
+    files: Sequence[Expected],
+    entries: Mapping[str, Sequence[Entry]],
+    result: CheckResult,
 ) -> None:
     """Each row that was written and not superseded may replace an earlier one of its key; and so may those rows whose
     earlier one stands in the block before: that one is in the table by then, and counts as superseded afterwards."""
     if table.overwritten is None:
         return
-    written = _by_key(entries)
-    replacing = sum(int(r.get("rows_written", 0)) - file.items for file in files for r in written[file.key])
+    replacing = sum(int(e.get("rows_written", 0)) - file.items for file in files for e in entries.get(file.name, ()))
     across_blocks = sum(min(file.superseded[1], GROUP * (file.size // BLOCK_BYTES)) for file in files)
     doubled = table.overwritten - max(0, replacing) - across_blocks
     if doubled > 0:
-        v.doubled += doubled
-        v.problems.append(f"table {name}: {doubled:,} rows were written again with different content")
+        result.doubled += doubled
+        result.problems.append(f"table {name}: {doubled:,} rows were written again with different content")
 
 
 def _leftovers(found: Found) -> Iterator[str]:
     if found.queue_depth:
         yield f"the queue still holds {found.queue_depth:,} messages"
-    if found.dead_letters:
-        first = found.dead_letters[0][:200]
-        yield f"{len(found.dead_letters):,} messages are in the dead-letter queue, the first: {first}"
+    strange = [body for body in found.dead_letters if body not in found.poison]
+    if strange:
+        yield f"{len(strange):,} messages are in the dead-letter queue, the first: {strange[0][:200]}"
+    for body in sorted(found.poison.difference(found.dead_letters)):
+        yield f"a message that must be in the dead-letter queue is not: {body[:200]}"
     yield from found.troubles
 
 
-def _event_problems(expected: Sequence[Expected], events: Sequence[Mapping[str, Any]]) -> Iterator[str]:
-    ids_by_key: dict[str, set[str]] = defaultdict(set)
+def _event_problems(
+    known: set[str], entries: Mapping[str, Sequence[Entry]], events: Sequence[Mapping[str, Any]]
+) -> Iterator[str]:
+    ids_by_name: dict[str, set[str]] = defaultdict(set)
     for event in events:
-        ids_by_key[str(event["key"])].add(str(event["id"]))
-    silent = [file.key for file in expected if file.key not in ids_by_key]
+        ids_by_name[_name(known, event)].add(str(event["id"]))
+    ended = {name for name, of_it in entries.items() if any(entry["status"] in FINAL_STATUSES for entry in of_it)}
+    silent = sorted(ended - ids_by_name.keys())
     if silent:
         yield f"no event says how {len(silent):,} files ended, such as {silent[0]}"
-    for key, ids in sorted(ids_by_key.items()):
+    for name, ids in sorted(ids_by_name.items()):
         if len(ids) > 1:
-            yield f"{key} has {len(ids)} outcomes by its events: {', '.join(sorted(ids))}"
+            yield f"{name} has {len(ids)} outcomes by its events: {', '.join(sorted(ids))}"
 
 
 def _sorted(counts: Counter[str]) -> dict[str, int]:

@@ -7,26 +7,22 @@ https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/read-write-oper
 """
 
 import contextlib
-import http.client
 import json
 import threading
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Self
 
 from infra.local.stack import LocalStack
 from ingest.contract import LedgerKeys
 from loadtest.harness.stack_client import StackClient
-from loadtest.harness.upstream import Upstream
-from loadtest.simulator import Settings, Simulation, Simulator, Table
+from loadtest.s3_server.upstream import Upstream, UpstreamError
+from loadtest.simulator import Fault, Faults, Schedule, Settings, Simulation, Simulator, Table
 from loadtest.simulator.capacity import write_units
-from loadtest.simulator.errors import internal_error, throttled_by_fault
-from loadtest.simulator.faults import Fault, Faults, Schedule
-from loadtest.simulator.http import Elsewhere
-from loadtest.simulator.service import Answer, Ending
+from loadtest.simulator.server import Elsewhere
+from loadtest.simulator.service import ENDINGS, INSTEAD, Answer, Ending
 from loadtest.simulator.values import Item, item_bytes
 
 TRANSACTION_FACTOR = 2
@@ -94,12 +90,6 @@ _HEADERS = {
     "Authorization": "AWS4-HMAC-SHA256 Credential=test/20260101/us-east-1/dynamodb/aws4_request, SignedHeaders=host, "
     "Signature=0",
 }
-_NOT_ASKED = {
-    Fault.INTERNAL_ERROR: internal_error,
-    Fault.THROTTLED: throttled_by_fault,
-    Fault.EXPIRED_TOKEN: internal_error,
-}
-_ENDINGS = {Fault.RESET_BEFORE: Ending.RESET, Fault.RESET_AFTER: Ending.RESET, Fault.TRUNCATED: Ending.CUT}
 
 
 class LedgerProxy:
@@ -130,43 +120,32 @@ class LedgerProxy:
             fault = self._schedule.next() if self._schedule else None
             if fault:
                 self.faults[str(fault)] += 1
-        if fault in _NOT_ASKED:
-            refused = _NOT_ASKED[fault]()
+        if fault in INSTEAD:
+            refused = INSTEAD[fault]()
             return Answer(refused.body(), refused.status)
         if fault is Fault.RESET_BEFORE:
             return Answer(b"", ending=Ending.RESET)
         try:
             answered = self._upstream.ask("POST", "/", body, {**_HEADERS, "X-Amz-Target": target})
-        except (OSError, http.client.HTTPException):
+        except UpstreamError:
             return Answer(b"", ending=Ending.RESET)
         with self._lock:
-            self.costs.count(target.rpartition(".")[2], body, answered.body)
-        return Answer(answered.body, answered.status, ending=_ENDINGS.get(fault, Ending.KEPT) if fault else Ending.KEPT)
+            self.costs.count(target.rpartition(".")[2], body, answered.data)
+        return Answer(answered.data, answered.status, ending=ENDINGS.get(fault, Ending.KEPT) if fault else Ending.KEPT)
 
 
 START_S = 120.0
 
 
-@dataclass(frozen=True, slots=True)
-class Simulated:
-    """What took the place of the tables, and what counts the ledger's costs."""
-
-    simulator: Simulator
-    proxy: LedgerProxy
-
-
 @contextlib.contextmanager
-def simulated(
-    stack: LocalStack, tables: Mapping[str, Table], *, units_per_s: float, keep_items: bool = False
-) -> Iterator[Simulated]:
+def simulated(stack: LocalStack, tables: Mapping[str, Table], *, units_per_s: float) -> Iterator[LedgerProxy]:
     """Point the stack's function at tables with this capacity each. Batches go to them; all else is the emulator's."""
     simulation = Simulation(mode="provisioned", provisioned_units_per_s=units_per_s)
-    settings = Settings(tables=tables, simulation=simulation, keep="items" if keep_items else "nothing")
     with (
         LedgerProxy(stack.endpoint_url, None) as proxy,
-        Simulator(settings, elsewhere=proxy.elsewhere()) as simulator,
+        Simulator(Settings(tables=tables, simulation=simulation), elsewhere=proxy.elsewhere()) as simulator,
     ):
         with contextlib.closing(StackClient(stack)) as stack_client:
             stack_client.wait_until_quiet(START_S, quiet_s=1.0)  # S3's test messages are done with
             stack_client.point_function_at(simulator.url)
-        yield Simulated(simulator, proxy)
+        yield proxy

@@ -73,24 +73,41 @@ def _watch(process: subprocess.Popen[bytes], limit_s: float) -> tuple[int | None
 
 def peak_resident_bytes(pid: int) -> int:
     """Return a process's own high-water mark; its `ru_maxrss` would begin with that of the process it came from."""
-    try:
-        status = Path(f"/proc/{pid}/status").read_text()
-    except OSError:
-        return 0
-    found = re.search(r"VmHWM:\s+(\d+) kB", status)
-    return int(found[1]) * 1024 if found else 0
+    return _status_bytes(pid, "VmHWM")
+
+
+def resident_bytes(pid: int) -> int:
+    """Return how much memory a process has now; 0 if it is gone."""
+    return _status_bytes(pid, "VmRSS")
 
 
 def cpu_seconds(pid: int) -> float:
     """Return the CPU seconds a process took so far."""
+    fields = _stat(pid)
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK") if fields else 0.0
+
+
+def members(group: int) -> list[int]:
+    """Return the processes of a group, but for its leader."""
+    pids = (int(path.name) for path in Path("/proc").iterdir() if path.name.isdigit())
+    return [pid for pid in pids if pid != group and _stat(pid)[2:3] == [str(group)]]
+
+
+def _status_bytes(pid: int, what: str) -> int:
+    found = re.search(rf"{what}:\s+(\d+) kB", _read(pid, "status"))
+    return int(found[1]) * 1024 if found else 0
+
+
+def _stat(pid: int) -> list[str]:
+    """Return the fields behind the process's name; none if it is gone."""
+    return _read(pid, "stat").rpartition(")")[2].split()
+
+
+def _read(pid: int, name: str) -> str:
     try:
-        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        return Path(f"/proc/{pid}/{name}").read_text()
     except OSError:
-        return 0.0
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-
-_PAGE = os.sysconf("SC_PAGE_SIZE")
+        return ""
 
 
 class Usage:
@@ -115,27 +132,3 @@ class Usage:
     def cpu_seconds(self) -> float:
         """What all of them took together so far."""
         return sum(self._cpu_seconds.values())
-
-
-def resident_bytes(pid: int) -> int:
-    """Return how much memory a process has now; 0 if it is gone."""
-    try:
-        return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * _PAGE
-    except (OSError, IndexError):
-        return 0
-
-
-def members(group: int) -> list[int]:
-    """Return the processes of a group, but for its leader."""
-    return [pid for pid in _pids() if pid != group and _group_of(pid) == group]
-
-
-def _pids() -> list[int]:
-    return [int(path.name) for path in Path("/proc").iterdir() if path.name.isdigit()]
-
-
-def _group_of(pid: int) -> int:
-    try:
-        return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[2])
-    except (OSError, IndexError):
-        return 0

@@ -1,14 +1,12 @@
-"""Messages of a stack's queues, whether it is local or on AWS: S3 notifications, sending, depths, what is in them."""
+"""Messages of a stack's queues, whether it is local or on AWS: S3 notifications, sending, depths, taking."""
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 from urllib.parse import quote_plus
 
 MOST_MESSAGES = 10  # a request
-WAIT_S = 1  # so that SQS looks on all its servers
-_HIDDEN_S = 60
 _DEPTHS = [f"ApproximateNumberOfMessages{name}" for name in ("", "Delayed", "NotVisible")]
 
 
@@ -63,18 +61,10 @@ def depths(sqs: Any, url: str) -> Depths:
     return Depths(*(int(counts.get(name, 0)) for name in _DEPTHS))
 
 
-def messages_about(sqs: Any, url: str, run: str) -> list[tuple[str, str]]:
-    """Return bodies and receipts of the messages of a queue that name a run; all messages stay where they are."""
-    found = list(_received(sqs, url))
-    for first in range(0, len(found), MOST_MESSAGES):
-        receipts = [message["ReceiptHandle"] for message in found[first : first + MOST_MESSAGES]]
-        entries = [{"Id": str(n), "ReceiptHandle": it, "VisibilityTimeout": 0} for n, it in enumerate(receipts)]
-        sqs.change_message_visibility_batch(QueueUrl=url, Entries=entries)
-    return [(message["Body"], message["ReceiptHandle"]) for message in found if run in message["Body"]]
-
-
-def _received(sqs: Any, url: str) -> Iterator[Mapping[str, Any]]:
-    asked = {"QueueUrl": url, "MaxNumberOfMessages": MOST_MESSAGES, "VisibilityTimeout": _HIDDEN_S}
-    asked["WaitTimeSeconds"] = WAIT_S
-    while messages := sqs.receive_message(**asked).get("Messages", []):
-        yield from messages
+def taken(sqs: Any, url: str, *, wait_s: int = 0) -> Iterator[str]:
+    """Remove all messages that can be received; yield their bodies. `wait_s` > 0: from all of SQS's servers."""
+    asked = {"QueueUrl": url, "MaxNumberOfMessages": MOST_MESSAGES, "WaitTimeSeconds": wait_s}
+    while messages := sqs.receive_message(**asked).get("Messages"):
+        for message in messages:
+            sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
+            yield message["Body"]

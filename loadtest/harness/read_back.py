@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 from ingest.contract import LedgerKeys
 from loadtest.checker.found import TableFound
+from loadtest.checker.ledger import is_file
 from loadtest.workload.checksum import Checksum
 
 Entry = dict[str, Any]
@@ -30,14 +31,29 @@ def read_rejects(s3: Any, url: str) -> list[dict[str, Any]]:
 def entries_of(items: Iterable[Entry], bucket: str, keys: Collection[str]) -> list[Entry]:
     """Return the ledger's entries for all versions of these objects, among its items."""
     wanted = {f"{bucket}/{key}" for key in keys}
-    entries = (item for item in items if item[LedgerKeys.PARTITION_KEY] in wanted)
-    return [entry for entry in entries if str(entry[LedgerKeys.SORT_KEY]).startswith(LedgerKeys.FILE_PREFIX)]
+    return [item for item in items if item[LedgerKeys.PARTITION_KEY] in wanted and is_file(item)]
 
 
-def rejects_of(read: Callable[[str], list[Entry]], entries: Sequence[Mapping[str, Any]]) -> dict[str, Counter[str]]:
-    """Return how many rows were rejected for which reason, by object key. `read` returns the rejects under a URL."""
-    found = {str(entry["file"]["key"]): read(entry["rejects"]) for entry in entries if "rejects" in entry}
-    return {key: Counter(str(reject["reason"]) for reject in rejects) for key, rejects in found.items()}
+def rejects_of(
+    read: Callable[[str], list[Entry]], entries: Sequence[Mapping[str, Any]], *, by_version: bool = False
+) -> dict[str, Counter[str]]:
+    """Return how many rows were rejected for which reason, by object key, or, `by_version`, by key and eTag.
+
+    `read` returns the rejects under a URL. A row that was rejected once before counts as "rejected again".
+    """
+    found: dict[str, Counter[str]] = {}
+    for entry in entries:
+        if "rejects" in entry:
+            file = entry["file"]
+            name = f"{file['key']} {file['etag']}" if by_version else str(file["key"])
+            found[name] = _reasons(read(entry["rejects"]))
+    return found
+
+
+def _reasons(rejects: Sequence[Entry]) -> Counter[str]:
+    rows = {(reject["line"], reject["reason"]) for reject in rejects}
+    again = len(rejects) - len(rows)
+    return Counter(str(reason) for _, reason in rows) + Counter({"rejected again": again})
 
 
 def read_table(dynamodb: Any, name: str, *, segments: int = 1) -> TableFound:

@@ -3,7 +3,9 @@
 import json
 import os
 import platform
+import shlex
 import subprocess
+import sys
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -34,3 +36,12 @@ def origin(*, command: str, seed: int) -> dict[str, object]:
         "machine": f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}",
         "versions": {name: version(name) for name in ("boto3", "pyarrow", "msgspec")},
     }
+
+
+def command_line() -> str:
+    """Return the command that was given, as it can be given again; where its result goes does not matter."""
+    given = sys.argv[1:]
+    if "--out" in given:
+        at = given.index("--out")
+        given = given[:at] + given[at + 2 :]
+    return shlex.join(["python", "-m", "loadtest", *given])

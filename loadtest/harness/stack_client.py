@@ -1,23 +1,19 @@
-"""A client of the local stack, for load tests and end-to-end tests: drops files, sends messages, reads results."""
+"""The one client of the local stack, for load and end-to-end tests: drops files, sends messages, reads results."""
 
 import contextlib
 import json
-import os
-import subprocess
-import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from boto3.dynamodb.types import TypeDeserializer
 
 from infra.local.stack import LocalStack, local_stack
-from ingest.contract import FINAL_STATUSES, Event, LedgerKeys, Output
-from loadtest.harness.queue import MOST_MESSAGES, Depths, depths, s3_notification, send_all
-from loadtest.harness.read_back import read_rejects
+from ingest.contract import Event, Output
+from loadtest.harness.queue import Depths, depths, s3_notification, send_all, taken
+from loadtest.harness.read_back import pages, read_rejects
 
-T = TypeVar("T")
 Entry = dict[str, Any]
 POLL_ENDS_S = 2.0
 PATIENCE_S = 60.0
@@ -60,11 +56,6 @@ class StackClient:
         """Put an object in the landing bucket; return its eTag."""
         return str(self._s3.put_object(Bucket=self.bucket, Key=key, Body=data)["ETag"]).strip('"')
 
-    def drop_file(self, key: str, path: Path) -> str:
-        """Put a file in the landing bucket as an object; return its eTag."""
-        self._s3.upload_file(str(path), self.bucket, key)
-        return str(self._s3.head_object(Bucket=self.bucket, Key=key)["ETag"]).strip('"')
-
     def delete(self, key: str) -> None:
         """Delete an object."""
         self._s3.delete_object(Bucket=self.bucket, Key=key)
@@ -74,15 +65,6 @@ class StackClient:
         answer = self._s3.get_bucket_notification_configuration(Bucket=self.bucket)
         self._s3.put_bucket_notification_configuration(Bucket=self.bucket, NotificationConfiguration={})
         return {name: value for name, value in answer.items() if name != "ResponseMetadata"}
-
-    @contextlib.contextmanager
-    def without_notifications(self) -> Iterator[None]:
-        """Let the bucket send no notifications for the length of a `with` block."""
-        configuration = self.stop_notifications()
-        try:
-            yield
-        finally:
-            self._s3.put_bucket_notification_configuration(Bucket=self.bucket, NotificationConfiguration=configuration)
 
     # Messages
 
@@ -102,24 +84,9 @@ class StackClient:
         """Return how many messages a queue holds: waiting, delayed, or in flight."""
         return sum(self.depths(url))
 
-    def dead_letters(self, containing: str = "") -> list[str]:
-        """Return the bodies of the dead letters that contain a text, ten at most; they stay in the queue."""
-        return [message["Body"] for message in self._look_at_dead_letters(containing)]
-
     def take_dead_letters(self) -> list[str]:
         """Remove all dead letters; return their bodies."""
-        return list(self._taken(self.dead_letter_url))
-
-    def wait_for_dead_letter(self, containing: str) -> dict[str, Any]:
-        """Wait for a dead letter that contains a text; remove and return it."""
-        message = self.wait_for(lambda: next(iter(self._look_at_dead_letters(containing)), None))
-        self._sqs.delete_message(QueueUrl=self.dead_letter_url, ReceiptHandle=message["ReceiptHandle"])
-        return message
-
-    def purge_dead_letters(self) -> None:
-        """Remove the dead letters that other tests have left, once no more can come."""
-        self.wait_until_quiet()
-        self._sqs.purge_queue(QueueUrl=self.dead_letter_url)
+        return list(taken(self._sqs, self.dead_letter_url))
 
     def collect_events(self) -> None:
         """Send the events of the stack to a queue of our own, from which `take_events` takes them."""
@@ -131,62 +98,21 @@ class StackClient:
 
     def take_events(self) -> list[dict[str, Any]]:
         """Return the details of the events that came since the last call."""
-        return [json.loads(body)["detail"] for body in self._taken(self._events_url)]
+        return [json.loads(body)["detail"] for body in taken(self._sqs, self._events_url)]
 
-    # LedgerKeys, tables, rejects
+    # The ledger, tables, rejects
 
     def ledger(self) -> list[Entry]:
         """Return all items of the ledger table."""
         return self.items(self.stack.outputs[Output.LEDGER_TABLE])
 
-    def entries(self, key: str) -> list[Entry]:
-        """Return the ledger's entries for all versions of an object, oldest first."""
-        found = self._dynamodb.query(
-            TableName=self.stack.outputs[Output.LEDGER_TABLE],
-            KeyConditionExpression="#pk = :file AND begins_with(#sk, :kind)",
-            ExpressionAttributeNames={"#pk": LedgerKeys.PARTITION_KEY, "#sk": LedgerKeys.SORT_KEY},
-            ExpressionAttributeValues={":file": {"S": f"{self.bucket}/{key}"}, ":kind": {"S": LedgerKeys.FILE_PREFIX}},
-        )
-        return [_plain(item) for item in found["Items"]]
-
-    def final_entry(self, key: str) -> Entry:
-        """Wait until the one version of an object has ended and is reported; return its entry."""
-        return self.wait_for(lambda: next(filter(is_reported, self.entries(key)), None))
-
     def items(self, table: str) -> list[Entry]:
         """Return all items of a table."""
-        pages = self._dynamodb.get_paginator("scan").paginate(TableName=table, ConsistentRead=True)
-        return [_plain(item) for page in pages for item in page["Items"]]
-
-    def delete_item(self, table: str, key: dict[str, Any]) -> bool:
-        """Delete an item by its key in DynamoDB JSON; return whether it was there."""
-        return "Attributes" in self._dynamodb.delete_item(TableName=table, Key=key, ReturnValues="ALL_OLD")
-
-    @contextlib.contextmanager
-    def table(self, name: str, partition_key: str, sort_key: str) -> Iterator[None]:
-        """Create a table for the length of a `with` block."""
-        keys = {partition_key: "HASH", sort_key: "RANGE"}
-        self._dynamodb.create_table(
-            TableName=name,
-            KeySchema=[{"AttributeName": key, "KeyType": kind} for key, kind in keys.items()],
-            AttributeDefinitions=[{"AttributeName": key, "AttributeType": "S"} for key in keys],
-            BillingMode="PAY_PER_REQUEST",
-        )
-        try:
-            yield
-        finally:
-            self._dynamodb.delete_table(TableName=name)
+        return [plain(item) for page in pages(self._dynamodb, table) for item in page]
 
     def rejects(self, url: str) -> list[dict[str, Any]]:
         """Return the rejects under the URL in a file's entry."""
         return read_rejects(self._s3, url)
-
-    def rejects_csv(self, url: str) -> bytes:
-        """Return the rejected records under the URL in a file's entry, as the CSV that the product wrote."""
-        bucket, _, prefix = url.removeprefix("s3://").partition("/")
-        keys = [part["Key"] for part in self._s3.list_objects_v2(Bucket=bucket, Prefix=prefix)["Contents"]]
-        (key,) = [key for key in keys if key.endswith(".csv")]
-        return bytes(self._s3.get_object(Bucket=bucket, Key=key)["Body"].read())
 
     # The function
 
@@ -230,44 +156,11 @@ class StackClient:
                 FunctionName=self._function, Environment={"Variables": variables}
             )
 
-    def deploy_code(self, archive: bytes) -> None:
-        """Give the function another zip. Not while it runs: the emulator kills what does."""
-        self._lambda.update_function_code(FunctionName=self._function, ZipFile=archive)
-
     def physical_names(self) -> dict[str, str]:
         """Return the physical names of the template's resources, by logical id."""
         resources = self.stack.client("cloudformation").describe_stack_resources(StackName=self.stack.name)
         names = {r["LogicalResourceId"]: r["PhysicalResourceId"] for r in resources["StackResources"]}
         return {logical: str(name).rpartition("/")[2] for logical, name in names.items()}
-
-    def log_events(self) -> list[tuple[float, str]]:
-        """Return what the function has logged so far: epoch seconds and a line."""
-        pages = self.stack.client("logs").get_paginator("filter_log_events")
-        found = pages.paginate(logGroupName=self.stack.outputs[Output.LOG_GROUP])
-        events = [event for page in found for event in page["events"]]
-        return [(event["timestamp"] / 1000, line) for event in events for line in event["message"].splitlines()]
-
-    def log_lines(self) -> list[str]:
-        """Return the lines that the function has logged so far."""
-        return [line for _, line in self.log_events()]
-
-    # The command line
-
-    def ingest(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        """Run an `ingest` command against the stack."""
-        command = [sys.executable, "-m", "ingest", *arguments]
-        environment = {**os.environ, **self.stack.environment()}
-        return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120, check=False)
-
-    def ingest_json(self, *arguments: str) -> Any:
-        """Run a command that must succeed; return what it prints with --json."""
-        done = self.ingest(*arguments, "--json")
-        if (done.returncode, done.stderr) != (0, ""):
-            printed = f"{done.stdout}{done.stderr}"
-            raise RuntimeError(f"ingest {' '.join(arguments)} exited with {done.returncode}: {printed}")
-        return json.loads(done.stdout)
-
-    # Waiting
 
     def wait_until_quiet(self, patience_s: float = PATIENCE_S, *, quiet_s: float = 0.0) -> None:
         """Wait until the queue has been empty for a while.
@@ -275,44 +168,14 @@ class StackClient:
         Raises:
             TimeoutError: it was not.
         """
-        empty_since: float | None = None
-
-        def is_quiet() -> bool | None:
-            nonlocal empty_since
-            now = time.monotonic()
-            empty_since = None if self.depth() else now if empty_since is None else empty_since
-            return (empty_since is not None and now - empty_since >= quiet_s) or None
-
-        self.wait_for(is_quiet, patience_s)
-
-    def wait_for(self, look: Callable[[], T | None], patience_s: float = PATIENCE_S) -> T:
-        """Return the first thing that `look` finds.
-
-        Raises:
-            TimeoutError: it found nothing.
-        """
-        until = time.monotonic() + patience_s
-        while time.monotonic() < until:
-            found = look()
-            if found is not None:
-                return found
+        until_s, busy_s = time.monotonic() + patience_s, time.monotonic()
+        while (now_s := time.monotonic()) < until_s:
+            if self.depth():
+                busy_s = now_s
+            elif now_s - busy_s >= quiet_s:
+                return
             time.sleep(0.1)
-        raise TimeoutError(f"Nothing came in {patience_s:g} s; the emulator's log is {self.stack.emulator.log}.")
-
-    def _look_at_dead_letters(self, containing: str) -> list[dict[str, Any]]:
-        answer = self._sqs.receive_message(
-            QueueUrl=self.dead_letter_url,
-            MaxNumberOfMessages=MOST_MESSAGES,
-            MessageAttributeNames=["All"],
-            VisibilityTimeout=0,
-        )
-        return [dict(message) for message in answer.get("Messages", []) if containing in message["Body"]]
-
-    def _taken(self, url: str) -> Iterator[str]:
-        while messages := self._sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=MOST_MESSAGES).get("Messages"):
-            for message in messages:
-                self._sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
-                yield message["Body"]
+        raise TimeoutError(f"The queue was not empty in {patience_s:g} s; see {self.stack.emulator.log}.")
 
     def _enable_mapping(self, is_enabled: bool) -> None:
         for mapping in self._lambda.list_event_source_mappings(FunctionName=self._function)["EventSourceMappings"]:
@@ -323,10 +186,6 @@ class StackClient:
         return str(answer["Attributes"]["QueueArn"])
 
 
-def is_reported(entry: Entry) -> bool:
-    """Return whether a file has ended and that was reported: its entry does not change any more."""
-    return entry["status"] in FINAL_STATUSES and "reported" in entry
-
-
-def _plain(item: dict[str, Any]) -> Entry:
+def plain(item: Any) -> Entry:
+    """Return an item of DynamoDB JSON as Python has it."""
     return {name: TypeDeserializer().deserialize(value) for name, value in item.items()}

@@ -1,8 +1,8 @@
 """The measured party: the product's own function behind a poller such as Lambda's. `python -m loadtest.harness.worker`.
 
 The environment is the function's, and: CHAOS_FUNCTION_S, how long an invocation may take before it is killed;
-CHAOS_BATCH, messages at most; CHAOS_SKEW_S, by how much its clock is off; CHAOS_REDELIVER, the share of messages that
-come back while they are worked on; CHAOS_ROOT, the folder with feeds.toml. Ends when its standard input does.
+CHAOS_SKEW_S, by how much its clock is off; CHAOS_REDELIVER, the share of messages that come back while they are worked
+on; CHAOS_ROOT, the folder with feeds.toml. Ends when its standard input does.
 """
 
 import os
@@ -20,6 +20,7 @@ from ingest.aws.clock import Clock
 from ingest.contract import Env
 from ingest.worker import handler
 from ingest.worker.batch import BatchHandler
+from loadtest.harness.queue import MOST_MESSAGES
 
 WAIT_S = 1
 
@@ -46,7 +47,7 @@ class Poller:
         """Answer one batch, if there is one."""
         messages = self._client.receive_message(
             QueueUrl=self._url,
-            MaxNumberOfMessages=int(os.environ["CHAOS_BATCH"]),
+            MaxNumberOfMessages=MOST_MESSAGES,
             WaitTimeSeconds=WAIT_S,
             AttributeNames=["All"],
             MessageAttributeNames=["All"],

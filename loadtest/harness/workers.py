@@ -9,13 +9,14 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 ROOT = Path(__file__).parent.parent.parent
 READY_S = 60.0
+_BUG = "internal_fault"
 
 
 class Fleet:
@@ -100,6 +101,11 @@ class Fleet:
                 if isinstance(parsed, dict):
                     yield parsed
 
+    def troubles(self) -> list[str]:
+        """Return a sentence for each kind of crash, and for each bug that a worker has met and logged."""
+        crashes = [f"{count} workers {how}" for how, count in self.ended.items() if "crash" in how]
+        return crashes + sorted({f"a bug: {line}" for line in self.log() if line.get("code") == _BUG})
+
     def _last_words(self) -> str:
         ends = [path.read_text(errors="replace")[-300:] for path in sorted(self._folder.glob("worker-*.log"))]
         return next((end for end in ends if "ready" not in end), "").strip()
@@ -120,17 +126,3 @@ class Fleet:
         if worker.pid in self._killed:
             return "killed"
         return "out of time" if worker.returncode == -signal.SIGALRM else f"crashed ({worker.returncode})"
-
-
-def environments(
-    base: Mapping[str, str], *, skews_s: tuple[float, ...], root: Path, function_s: float, redeliver: float
-) -> list[dict[str, str]]:
-    """Return one environment for each skew of a worker's clock."""
-    own = {
-        "CHAOS_FUNCTION_S": str(function_s),
-        "CHAOS_REDELIVER": str(redeliver),
-        "CHAOS_ROOT": str(root),
-        "CHAOS_BATCH": "10",
-        "PYTHONUNBUFFERED": "1",
-    }
-    return [{**base, **own, "CHAOS_SKEW_S": str(skew)} for skew in skews_s]

@@ -5,7 +5,7 @@ import json
 import signal
 from pathlib import Path
 
-from loadtest.s3_server.server import ObjectServer, ServerSettings
+from loadtest.s3_server.server import ObjectServer
 
 _ENDS = (signal.SIGINT, signal.SIGTERM)
 
@@ -22,13 +22,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Run an endpoint until Ctrl-C or SIGTERM: its URL at the start, its counts as JSON at the end."""
     signal.pthread_sigmask(signal.SIG_BLOCK, _ENDS)
-    settings = ServerSettings(
-        cut_share=arguments.cut_share, seed=arguments.seed, tls=arguments.tls, port=arguments.port
-    )
-    with ObjectServer(arguments.folder, settings) as server:
+    settings = {name: getattr(arguments, name) for name in ("cut_share", "seed", "tls", "port")}
+    with ObjectServer(arguments.folder, **settings) as server:
         print(server.url, flush=True)
-        if settings.tls:
+        if server.ca_file:
             print(server.ca_file, flush=True)
         signal.sigwait(_ENDS)
-    print(json.dumps(server.document()), flush=True)
+    print(json.dumps(server.counts), flush=True)
     return 0

@@ -35,12 +35,14 @@ class ByteRange(NamedTuple):
     end: int
 
 
-def find(folder: Path, target: str) -> ServedFile:
+def find(folder: Path | None, target: str) -> ServedFile:
     """Return the object that a request's target, `/bucket/key`, names.
 
     Raises:
         ReadRefused: there is none.
     """
+    if folder is None:
+        raise ReadRefused(404, "NoSuchKey")
     path = (folder / unquote(urlsplit(target).path).lstrip("/")).resolve()
     if not (path.is_file() and path.is_relative_to(folder.resolve())):
         raise ReadRefused(404, "NoSuchKey")

@@ -1,4 +1,4 @@
-"""An S3 endpoint on 127.0.0.1 in threads of its own."""
+"""The S3 endpoint: one thread a connection, kept alive; a file's bytes go from disk to socket."""
 
 import contextlib
 import random
@@ -6,154 +6,193 @@ import socket
 import ssl
 import tempfile
 import threading
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Iterable
+from email.utils import formatdate
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from types import TracebackType
-from typing import Self
+from typing import Any, Self, cast
 
-from loadtest.s3_server.http import Handler
+from loadtest.s3_server.files import ByteRange, ReadRefused, ServedFile, check_version, extent, find
+from loadtest.s3_server.upstream import Upstream
+
+_ERROR = '<?xml version="1.0" encoding="UTF-8"?>\n<Error><Code>{0}</Code><Message>{0}</Message></Error>'
+_OF_A_CONNECTION = {"connection", "transfer-encoding", "content-length", "expect", "keep-alive", "date", "server"}
+_SMALLEST_CUT = 2
 
 
-class CuttingServer(ThreadingHTTPServer):
-    """Accepts connections, and knows which are open. `cut` counts the answers that were to end in their middle."""
+class ObjectServer(ThreadingHTTPServer):
+    """Serves a folder, if any, for the length of a `with` block.
+
+    `counts` can be read afterwards too: `requests` for files, `bytes` of them that were sent, answers `cut`, and
+    `writes` that were handed on. `ca_file`: what clients of a TLS endpoint are to trust, by AWS_CA_BUNDLE or the like.
+    """
 
     request_queue_size = 128
+    daemon_threads = False
 
     def __init__(
-        self, handler: type[BaseHTTPRequestHandler], *, port: int = 0, cut_share: float = 0.0, seed: int = 1
+        self,
+        folder: Path | None,
+        *,
+        upstream: str | None = None,
+        cut_share: float = 0.0,
+        seed: int = 1,
+        tls: bool = False,
+        port: int = 0,
     ) -> None:
-        self.cut = 0
-        self._cut_share, self._chance = cut_share, random.Random(seed)
-        self._lock = threading.Lock()
-        self._open: set[socket.socket] = set()
-        super().__init__(("127.0.0.1", port), handler)
+        """`upstream`: the URL of the S3 that answers what is not a file of the folder. None: that does not exist.
+
+        `cut_share`: the share of answers with a body that end in their middle, with the connection; which, `seed` says.
+        `tls`: speak TLS, with a certificate made at the start.
+        """
+        if not 0 <= cut_share <= 1:
+            raise ValueError("a share is from 0 to 1")
+        self.folder, self.upstream = folder, Upstream(upstream) if upstream else None
+        self.counts = Counter(dict.fromkeys(("requests", "bytes", "cut", "writes"), 0))
+        self.ca_file: Path | None = None
+        self._tls: ssl.SSLContext | None = None
+        self._is_tls, self._cut_share, self._chance = tls, cut_share, random.Random(seed)
+        self._ends, self._lock, self._open = contextlib.ExitStack(), threading.Lock(), set[socket.socket]()
+        super().__init__(("127.0.0.1", port), Handler)
+
+    def __enter__(self) -> Self:
+        if self._is_tls:
+            from loadtest.simulator import certificate  # cryptography is for those who want TLS
+
+            self._tls, self.ca_file = certificate.make(Path(self._ends.enter_context(tempfile.TemporaryDirectory())))
+        self._thread = threading.Thread(target=self.serve_forever, kwargs={"poll_interval": 0.05})
+        self._thread.start()
+        return self
+
+    def __exit__(self, *how: object) -> None:
+        self.shutdown()
+        self._thread.join()
+        with self._lock:
+            for connection in self._open:
+                with contextlib.suppress(OSError):
+                    connection.shutdown(socket.SHUT_RDWR)  # so that its thread ends
+        self.server_close()
+        if self.upstream:
+            self.upstream.close()
+        self._ends.close()
+
+    @property
+    def url(self) -> str:
+        """Where the endpoint listens: what AWS_ENDPOINT_URL_S3 is to be."""
+        return f"{'https' if self._is_tls else 'http'}://127.0.0.1:{self.server_address[1]}"
+
+    def count(self, what: str, more: int = 1) -> None:
+        """Count something."""
+        with self._lock:
+            self.counts[what] += more
 
     def is_to_be_cut(self) -> bool:
         """Return whether the next answer is to end in its middle."""
         with self._lock:
             is_cut = self._chance.random() < self._cut_share
-            self.cut += is_cut
+            self.counts["cut"] += is_cut
         return is_cut
 
-    def accepted(self, connection: socket.socket) -> socket.socket:
-        """Return a connection as it is to be used."""
-        return connection
-
-    def get_request(self) -> tuple[socket.socket, object]:
-        """Accept a connection."""
+    def get_request(self) -> tuple[socket.socket, Any]:
+        """Accept a connection. A TLS handshake is made by its own thread, when it first reads."""
         connection, address = super().get_request()
-        connection = self.accepted(connection)
+        if self._tls:
+            connection = self._tls.wrap_socket(connection, server_side=True, do_handshake_on_connect=False)
         with self._lock:
             self._open.add(connection)
         return connection, address
 
-    def shutdown_request(self, request: socket.socket) -> None:  # type: ignore[override]
+    def shutdown_request(self, request: Any) -> None:
         """Close a connection."""
         with self._lock:
             self._open.discard(request)
         super().shutdown_request(request)
 
-    def end_connections(self) -> None:
-        """End what is open, so that its threads end."""
-        with self._lock:
-            for connection in self._open:
-                with contextlib.suppress(OSError):
-                    connection.shutdown(socket.SHUT_RDWR)
-
     def handle_error(self, request: object, client_address: object) -> None:
         """Say nothing: clients that go away, or are killed, are what tests are about."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ServerSettings:
-    """What an object endpoint is to do.
+class Handler(BaseHTTPRequestHandler):
+    """Answers one client."""
 
-    Attributes:
-        cut_share: the share of answers with a body that end in their middle, with the connection. Which, `seed` says.
-        tls: speak TLS, with a certificate made at the start. `ObjectServer.ca_file` is what clients are to trust.
-    """
+    protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
 
-    cut_share: float = 0.0
-    seed: int = 1
-    tls: bool = False
-    port: int = 0
+    def do_GET(self) -> None:
+        """Send an object, a range of it, or, for HEAD, its headers."""
+        try:
+            found = find(self._endpoint.folder, self.path)
+        except ReadRefused as refused:
+            self._relay(refused)
+            return
+        self._endpoint.count("requests")
+        try:
+            check_version(found, self.headers.get("If-Match"))
+            asked = extent(found, self.headers.get("Range"))
+        except ReadRefused as refused:
+            self._refuse(refused)
+            return
+        self._send(found, asked)
 
-    def __post_init__(self) -> None:
-        if not 0 <= self.cut_share <= 1:
-            raise ValueError("a share is from 0 to 1")
+    do_HEAD = do_GET
 
+    def do_PUT(self) -> None:
+        """Hand on what changes something, and count it."""
+        self._endpoint.count("writes")
+        self._relay(ReadRefused(405, "MethodNotAllowed"))
 
-class Listener(CuttingServer):
-    """Serves a folder, and counts what was asked for."""
+    do_POST = do_DELETE = do_PUT
 
-    daemon_threads = False
-
-    def __init__(self, folder: Path, settings: ServerSettings, tls: ssl.SSLContext | None) -> None:
-        self.folder = folder
-        self.requests = self.bytes = 0
-        self._tls = tls
-        super().__init__(Handler, port=settings.port, cut_share=settings.cut_share, seed=settings.seed)
-
-    def count_request(self) -> None:
-        """Count a request."""
-        with self._lock:
-            self.requests += 1
-
-    def count_bytes(self, count: int) -> None:
-        """Count bytes of objects that were sent."""
-        with self._lock:
-            self.bytes += count
-
-    def accepted(self, connection: socket.socket) -> socket.socket:
-        """Return a connection as it is to be used. Its handshake is made by its own thread, when it first reads."""
-        if not self._tls:
-            return connection
-        return self._tls.wrap_socket(connection, server_side=True, do_handshake_on_connect=False)
-
-
-class ObjectServer:
-    """Serves a folder for the length of a `with` block. What it counted can be read afterwards too."""
-
-    def __init__(self, folder: Path, settings: ServerSettings | None = None) -> None:
-        self.settings = settings or ServerSettings()
-        self._folder = folder
-        self._certificates: tempfile.TemporaryDirectory[str] | None = None
-        self._ca_file: Path | None = None
-
-    def __enter__(self) -> Self:
-        self._listener = Listener(self._folder, self.settings, self._make_certificate() if self.settings.tls else None)
-        self._thread = threading.Thread(target=self._listener.serve_forever, kwargs={"poll_interval": 0.05})
-        self._thread.start()
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        self._listener.shutdown()
-        self._thread.join()
-        self._listener.end_connections()
-        self._listener.server_close()
-        if self._certificates:
-            self._certificates.cleanup()
+    def log_message(self, format: str, *args: object) -> None:
+        """Say nothing: a test's output is its own."""
 
     @property
-    def url(self) -> str:
-        """Where the endpoint listens: what AWS_ENDPOINT_URL_S3 is to be."""
-        return f"{'https' if self.settings.tls else 'http'}://127.0.0.1:{self._listener.server_address[1]}"
+    def _endpoint(self) -> ObjectServer:
+        return cast(ObjectServer, self.server)
 
-    @property
-    def ca_file(self) -> Path:
-        """The file that clients of a TLS endpoint are to trust, by AWS_CA_BUNDLE or the like."""
-        assert self._ca_file is not None, "only with tls=True"
-        return self._ca_file
+    def _send(self, found: ServedFile, asked: ByteRange | None) -> None:
+        first, end = asked or ByteRange(0, found.size)
+        headers = {"Content-Range": f"bytes {first}-{end - 1}/{found.size}"} if asked else {}
+        headers |= {"Content-Length": str(end - first), "Content-Type": "binary/octet-stream", "ETag": found.etag}
+        headers |= {"Last-Modified": formatdate(found.modified_s, usegmt=True), "Accept-Ranges": "bytes"}
+        self._begin(206 if asked else 200, headers)
+        count = self._count_to_send(end - first)
+        if count:  # to sendfile, 0 means all
+            with found.path.open("rb") as file:
+                self._endpoint.count("bytes", self.connection.sendfile(file, first, count))
 
-    def document(self) -> dict[str, int]:
-        """Return the counts as JSON takes them."""
-        listener = self._listener
-        return {"requests": listener.requests, "bytes": listener.bytes, "cut": listener.cut}
+    def _relay(self, refused: ReadRefused) -> None:
+        """Answer as the S3 behind this one does; without one, refuse."""
+        body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        if self._endpoint.upstream is None:
+            self._refuse(refused)
+            return
+        answer = self._endpoint.upstream.ask(self.command, self.path, body, _passed_on(self.headers.items()))
+        length = answer.headers.get("Content-Length", "0") if self.command == "HEAD" else str(len(answer.data))
+        self._begin(answer.status, {**_passed_on(answer.headers.items()), "Content-Length": length})
+        self.wfile.write(answer.data[: self._count_to_send(len(answer.data))])
 
-    def _make_certificate(self) -> ssl.SSLContext:
-        from loadtest.simulator import certificate  # cryptography is for those who want TLS
+    def _count_to_send(self, size: int) -> int:
+        """Return how many bytes of a body are sent; where an answer to GET is to be cut, half, and no more follows."""
+        if self.command == "HEAD":
+            return 0
+        is_cut = self.command == "GET" and size >= _SMALLEST_CUT and self._endpoint.is_to_be_cut()
+        self.close_connection |= is_cut
+        return size // 2 if is_cut else size
 
-        self._certificates = tempfile.TemporaryDirectory()
-        context, self._ca_file = certificate.make(Path(self._certificates.name))
-        return context
+    def _refuse(self, refused: ReadRefused) -> None:
+        body = _ERROR.format(refused.code).encode()
+        self._begin(refused.status, {"Content-Type": "application/xml", "Content-Length": str(len(body))})
+        if self.command != "HEAD":
+            self.wfile.write(body)
+
+    def _begin(self, status: int, headers: dict[str, str]) -> None:
+        self.send_response(status)
+        for name, value in headers.items():
+            self.send_header(name, value)
+        self.end_headers()
+
+
+def _passed_on(headers: Iterable[tuple[str, str]]) -> dict[str, str]:
+    return {name: value for name, value in headers if name.lower() not in _OF_A_CONNECTION}

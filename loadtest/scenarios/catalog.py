@@ -1,7 +1,123 @@
-"""All scenarios, as data. A scenario is not changed: its results would not be comparable; a new one gets a new name."""
+"""The scenarios, as data: which files of which feeds come when, to what table, and what is expected of the product.
 
-from loadtest.scenarios.scenario import Files, Objective, Scenario
+A scenario is not changed: its results would not be comparable; a new one gets a new name.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from functools import cache
+from pathlib import Path
+from typing import Any, Literal
+
+from ingest.feeds.feed import Feed
+from ingest.feeds.parse import read_feeds
+from loadtest.bench.goals import Goal
 from loadtest.simulator.capacity import Simulation
+from loadtest.simulator.settings import Key, Table
+
+FEEDS = Path(__file__).parent / "feeds.toml"
+
+
+@cache
+def feed(name: str) -> Feed:
+    """Return a feed of the scenarios."""
+    return read_feeds(FEEDS).named(name)
+
+
+@cache
+def tables() -> dict[str, Table]:
+    """Return the tables of all feeds, by the name their feed gives them."""
+    keys = {feed.table: feed.key_attributes() for feed in read_feeds(FEEDS).feeds.values()}
+    return {table: Table(*(Key(key.name, key.type) for key in names)) for table, names in keys.items()}
+
+
+MIB = 1024 * 1024
+SMALLEST_SEGMENT = 2 * MIB
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Files:
+    """Files of one kind.
+
+    Attributes:
+        feed: a section of loadtest/scenarios/feeds.toml.
+        count: how many, with `rows` each.
+        recipe: further settings of the generator (loadtest.workload.recipe).
+    """
+
+    feed: str
+    count: int
+    rows: int
+    recipe: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Objective:
+    """A bound for a figure of the run; `figure` is its path in the document: `event_to_visible_s.p99`."""
+
+    what: str
+    figure: str
+    at_least: float | None = None
+    at_most: float | None = None
+
+    def judged(self, figures: Mapping[str, Any]) -> Goal | None:
+        """Return the goal with what was found; None where that was not measured."""
+        found: Any = figures
+        for name in self.figure.split("."):
+            found = found[name]
+        return None if found is None else Goal(self.what, float(found), self.at_least, self.at_most)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scenario:
+    """A load, as it is at scale 1.
+
+    Attributes:
+        says: what it is, in a sentence.
+        every_s: seconds between two files; 0: all at once.
+        notices: how many notifications are sent of each file.
+        multiplies: what the scale multiplies.
+        table: the capacity of each table in `sim`. None: it takes everything.
+        workers: how many functions at once in `sim`.
+        objectives: what the product is to do at scale 1. At smaller scales start-up weighs more.
+    """
+
+    name: str
+    says: str
+    files: tuple[Files, ...]
+    objectives: tuple[Objective, ...]
+    every_s: float = 0.0
+    notices: int = 1
+    multiplies: Literal["files", "rows"] = "rows"
+    table: Simulation | None = None
+    workers: int = 2
+    segment_bytes: int = 64 * MIB
+    lease_s: float = 60
+
+    def scaled(self, scale: float) -> "Scenario":
+        """Return the scenario at a scale: at least a file of each kind, and a row in each file.
+
+        Segments shrink with files, so that a file is split into as many at each scale.
+        """
+        by_files = self.multiplies == "files"
+        files = tuple(
+            replace(kind, **{name: max(1, round(getattr(kind, name) * scale))})
+            for kind in self.files
+            for name in ["count" if by_files else "rows"]
+        )
+        segment_bytes = self.segment_bytes if by_files else round(self.segment_bytes * min(1.0, scale))
+        return replace(self, files=files, segment_bytes=max(SMALLEST_SEGMENT, segment_bytes))
+
+    @property
+    def count(self) -> int:
+        """How many files there are."""
+        return sum(kind.count for kind in self.files)
+
+    def in_turn(self) -> Iterator[Files]:
+        """Yield the kind of each file: they take turns."""
+        for number in range(max(kind.count for kind in self.files)):
+            yield from (kind for kind in self.files if number < kind.count)
+
 
 _BROKEN = {"ragged_row": 0.02, "bad_number": 0.03, "bad_boolean": 0.02, "empty_key": 0.01, "bad_encoding": 0.01}
 _UNUSUAL = {"quotes": 0.3, "line_breaks": 0.1, "blank_lines": 0.01, "duplicates": 0.05}

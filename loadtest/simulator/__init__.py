@@ -4,9 +4,9 @@
 """
 
 from loadtest.simulator.capacity import Reason, Simulation
-from loadtest.simulator.faults import Fault, Faults
 from loadtest.simulator.server import Simulator
-from loadtest.simulator.settings import Key, Latency, Settings, Table
+from loadtest.simulator.settings import Fault, Faults, Key, Latency, Schedule, Settings, Table
 from loadtest.simulator.written_items import checksum
 
-__all__ = ["Fault", "Faults", "Key", "Latency", "Reason", "Settings", "Simulation", "Simulator", "Table", "checksum"]
+__all__ = ["Fault", "Faults", "Key", "Latency", "Reason", "Schedule", "Settings"]
+__all__ += ["Simulation", "Simulator", "Table", "checksum"]

@@ -118,9 +118,8 @@ class Capacity:
         self._simulation = simulation
         interval_s = simulation.growth_interval_s
         self._warmth = Warmth(units_per_s=simulation.warm_units_per_s, interval_s=interval_s, now=now)
-        self._table = self._bucket(self.units_per_s, now)
-        self._limits = [(_reason(simulation), self._table)]
-        self._limits += [(reason, self._bucket(per_s, now)) for reason, per_s in _further_limits(simulation)]
+        rates = _limits(simulation, self.units_per_s)
+        self._limits = [(reason, self._bucket(per_s, now)) for reason, per_s in rates]
         self._partitions = self._split(now, is_full=True)
 
     def take(self, partition_key: bytes, units: int, now: float) -> Reason | None:
@@ -149,7 +148,7 @@ class Capacity:
     def _grow(self, now: float) -> None:
         if self._simulation.mode == "provisioned" or not self._warmth.grows(now):
             return
-        self._table.change(per_s=self.units_per_s, size=self.units_per_s * self._simulation.burst_s, now=now)
+        self._limits[0][1].change(per_s=self.units_per_s, size=self.units_per_s * self._simulation.burst_s, now=now)
         if not self._simulation.partitions:
             self._partitions = self._split(now, is_full=False)
 
@@ -168,14 +167,10 @@ def partition_of(key: bytes, partitions: int) -> int:
     return hashed * partitions >> 64
 
 
-def _reason(simulation: Simulation) -> Reason:
-    return Reason.PROVISIONED if simulation.mode == "provisioned" else Reason.KEY_RANGE
-
-
-def _further_limits(simulation: Simulation) -> list[tuple[Reason, float]]:
+def _limits(simulation: Simulation, units_per_s: float) -> list[tuple[Reason, float]]:
+    """Return what limits a table, first what it sustains itself."""
     if simulation.mode == "provisioned":
-        return []
-    limits = [(Reason.ACCOUNT, simulation.account_units_per_s)]
-    if simulation.max_on_demand_units_per_s is not None:
-        limits.append((Reason.MAX_ON_DEMAND, simulation.max_on_demand_units_per_s))
-    return limits
+        return [(Reason.PROVISIONED, units_per_s)]
+    limits = [(Reason.KEY_RANGE, units_per_s), (Reason.ACCOUNT, simulation.account_units_per_s)]
+    most = simulation.max_on_demand_units_per_s
+    return limits if most is None else [*limits, (Reason.MAX_ON_DEMAND, most)]

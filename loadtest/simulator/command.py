@@ -6,9 +6,8 @@ import signal
 from typing import Any, get_args
 
 from loadtest.simulator.capacity import Simulation
-from loadtest.simulator.faults import Fault, Faults
 from loadtest.simulator.server import Simulator
-from loadtest.simulator.settings import Keep, Key, Latency, Settings, Table
+from loadtest.simulator.settings import Fault, Faults, Keep, Key, Latency, Settings, Table
 
 _ENDS = (signal.SIGINT, signal.SIGTERM)
 _CAPACITY = Simulation()  # what is not asked for
@@ -114,19 +113,8 @@ def _fault(text: str) -> tuple[str, float]:
 
 def _reported(simulator: Simulator) -> dict[str, Any]:
     """Return the statistics, and what is known of the items taken."""
-    written_items = simulator.written_items
-    tables = simulator.settings.tables if simulator.settings.keeps_keys else None
-    held = {
-        name: {"items": written_items.keys(name), "checksum": written_items.checksum_of(name)} for name in tables or {}
-    }
-    wrong = {
-        "doubled": written_items.doubled,
-        "overwritten": written_items.overwritten,
-        "out_of_order": written_items.out_of_order,
-    }
-    return {
-        **simulator.statistics.document(),
-        **wrong,
-        "checksum_of_puts": written_items.checksum_of_puts,
-        "tables": held,
-    }
+    written = simulator.written_items
+    names = (simulator.settings.tables or {}) if simulator.settings.keeps_keys else {}
+    held = {name: {"items": written.keys(name), "checksum": written.checksum_of(name)} for name in names}
+    wrong = {name: getattr(written, name) for name in ("doubled", "overwritten", "out_of_order")}
+    return {**simulator.statistics.document(), **wrong, "tables": held}

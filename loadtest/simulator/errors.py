@@ -30,41 +30,28 @@ class RequestRefused(Exception):
 
 def invalid(message: str) -> RequestRefused:
     """Return a ValidationException."""
-    return RequestRefused(_CORAL + "validate#ValidationException", message)
+    return RequestRefused(f"{_CORAL}validate#ValidationException", message)
+
+
+def of_service(name: str, message: str) -> RequestRefused:
+    """Return an exception that all services have."""
+    return RequestRefused(f"{_CORAL}service#{name}", message)
 
 
 def not_json() -> RequestRefused:
     """Return a SerializationException."""
-    return RequestRefused(_CORAL + "service#SerializationException", "The request is not what the operation takes")
-
-
-def unknown_operation() -> RequestRefused:
-    """Return an UnknownOperationException."""
-    message = "the simulator takes BatchWriteItem only, and PutItem and DescribeTable where it knows the tables"
-    return RequestRefused(_CORAL + "service#UnknownOperationException", message)
+    return of_service("SerializationException", "The request is not what the operation takes")
 
 
 def no_table(name: str | None = None) -> RequestRefused:
     """Return a ResourceNotFoundException; DescribeTable names the table, writes do not."""
     which = f": Table: {name} not found" if name else ""
-    return RequestRefused(_DYNAMODB + "ResourceNotFoundException", f"Requested resource not found{which}")
+    return RequestRefused(f"{_DYNAMODB}ResourceNotFoundException", f"Requested resource not found{which}")
 
 
 def internal_error() -> RequestRefused:
     """Return an InternalServerError."""
-    return RequestRefused(_DYNAMODB + "InternalServerError", "Internal server error", status=500)
-
-
-def expired_token() -> RequestRefused:
-    """Return an ExpiredTokenException."""
-    message = "The security token included in the request is expired"
-    return RequestRefused(_CORAL + "service#ExpiredTokenException", message)
-
-
-def unrecognized_client() -> RequestRefused:
-    """Return an UnrecognizedClientException."""
-    message = "The security token included in the request is invalid."
-    return RequestRefused(_CORAL + "service#UnrecognizedClientException", message)
+    return RequestRefused(f"{_DYNAMODB}InternalServerError", "Internal server error", status=500)
 
 
 def throttled(reasons: Iterable[tuple[str, Reason]], *, is_provisioned: bool) -> RequestRefused:

@@ -5,13 +5,14 @@ lets pass.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 from loadtest.simulator.errors import invalid, no_table, not_json
 from loadtest.simulator.settings import Table
-from loadtest.simulator.values import Item, check_keys_of_put, check_values, item_bytes, key_values
+from loadtest.simulator.values import Item, check_values, item_bytes, key_values
 
 MAX_REQUESTS = 25
 MAX_REQUEST_BYTES = 16 * 1024 * 1024
@@ -21,12 +22,12 @@ Tables = Mapping[str, Table] | None
 
 @dataclass(frozen=True, slots=True)
 class Write:
-    """One item to put, or, without an item, one to delete."""
+    """One item to put."""
 
     named: str  # the table, as the request names it
     request: Mapping[str, Any]  # as the request has it
     key: tuple[str, ...]  # empty where the table's keys are not known
-    item: Item | None
+    item: Item
     bytes: int
 
     @property
@@ -56,39 +57,30 @@ def batch(body: bytes, tables: Tables) -> list[Write]:
     return writes
 
 
-def put(body: bytes, tables: Tables) -> Write:
-    """Return the write of a PutItem.
+@contextmanager
+def _shape() -> Iterator[None]:
+    """Make what is missing or of the wrong type in a request a SerializationException."""
+    try:
+        yield
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise not_json() from error
+
+
+def described(body: bytes) -> str:
+    """Return the table that a DescribeTable names, be it named by ARN or not.
 
     Raises:
-        RequestRefused: DynamoDB would not take it, or it has a condition, which the simulator does not know.
+        RequestRefused: it names none.
     """
-    document = _document(body)
-    if document.keys() & {"ConditionExpression", "Expected"}:
-        raise invalid("the simulator knows no conditions")
     with _shape():
-        named, item = document["TableName"], document["Item"]
-        check_keys_of_put(item, _table(named, tables))
-        return _write(named, {"PutRequest": {"Item": item}}, tables)
-
-
-class _shape:
-    """Makes what is missing or of the wrong type in a request a SerializationException."""
-
-    def __enter__(self) -> None:
-        pass
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: object) -> None:
-        if isinstance(error, (AttributeError, KeyError, TypeError, ValueError)):
-            raise not_json() from error
+        return str(_document(body)["TableName"]).rpartition("/")[2]
 
 
 def _document(body: bytes) -> dict[str, Any]:
     if len(body) > MAX_REQUEST_BYTES:
         raise invalid("The request is larger than 16 MB")
-    try:
+    with _shape():
         document = json.loads(body)
-    except ValueError as error:
-        raise not_json() from error
     if not isinstance(document, dict):
         raise not_json()
     return document
@@ -109,15 +101,13 @@ def _check_counts(requests: Mapping[str, list[object]]) -> None:
 
 
 def _write(named: str, request: Mapping[str, Any], tables: Tables) -> Write:
-    [(kind, content)] = request.items()
-    is_put = kind == "PutRequest"
-    attributes = content["Item" if is_put else "Key"]
-    check_values(attributes)
-    key = tuple(key_values(attributes, _table(named, tables), is_put=is_put))
-    size = item_bytes(attributes)
+    item = request["PutRequest"]["Item"]  # the product deletes nothing
+    check_values(item)
+    key = tuple(key_values(item, _table(named, tables)))
+    size = item_bytes(item)
     if size > MAX_ITEM_BYTES:
         raise invalid("Item size has exceeded the maximum allowed size")
-    return Write(named, request, key, attributes if is_put else None, size)
+    return Write(named, request, key, item, size)
 
 
 def _table(named: str, tables: Tables) -> Table | None:

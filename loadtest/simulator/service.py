@@ -3,78 +3,30 @@
 import json
 import random
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import Enum
+from functools import partial
 from typing import Any
 
-from loadtest.simulator import requests
+from loadtest.simulator import errors, requests
 from loadtest.simulator.capacity import Capacity, Reason, write_units
-from loadtest.simulator.errors import (
-    RequestRefused,
-    expired_token,
-    internal_error,
-    no_table,
-    not_json,
-    table_arn,
-    throttled,
-    throttled_by_fault,
-    unknown_operation,
-    unrecognized_client,
-)
-from loadtest.simulator.faults import Fault, Schedule
+from loadtest.simulator.errors import RequestRefused
 from loadtest.simulator.requests import Write
-from loadtest.simulator.settings import Settings, Table
+from loadtest.simulator.settings import Fault, Schedule, Settings
 from loadtest.simulator.spool import Spool
-from loadtest.simulator.statistics import Statistics
-from loadtest.simulator.written_items import WrittenItems
-
-
-def describe(body: bytes, settings: Settings, written_items: WrittenItems) -> bytes:
-    """Return the description of the table a DescribeTable names.
-
-    Raises:
-        RequestRefused: the table does not exist.
-    """
-    try:
-        name = str(json.loads(body)["TableName"]).rpartition("/")[2]
-    except (ValueError, KeyError, TypeError) as error:
-        raise not_json() from error
-    table = (settings.tables or {}).get(name)
-    if table is None:
-        raise no_table(name)
-    return json.dumps(
-        {"Table": {**_description(name, table), **_billing(settings), "ItemCount": written_items.keys(name)}}
-    ).encode()
-
-
-def _description(name: str, table: Table) -> dict[str, object]:
-    kinds = ("HASH", "RANGE")
-    return {
-        "TableName": name,
-        "TableArn": table_arn(name),
-        "TableStatus": "ACTIVE",
-        "KeySchema": [{"AttributeName": k.name, "KeyType": kind} for k, kind in zip(table.keys, kinds, strict=False)],
-        "AttributeDefinitions": [{"AttributeName": key.name, "AttributeType": key.type} for key in table.keys],
-    }
-
-
-def _billing(settings: Settings) -> dict[str, object]:
-    simulation = settings.simulation
-    if simulation is None or simulation.mode == "on_demand":
-        return {"BillingModeSummary": {"BillingMode": "PAY_PER_REQUEST"}}
-    units = int(simulation.provisioned_units_per_s)
-    return {"ProvisionedThroughput": {"ReadCapacityUnits": units, "WriteCapacityUnits": units}}
-
+from loadtest.simulator.written_items import Statistics, WrittenItems
 
 TOOK_ALL = b'{"UnprocessedItems":{}}'
 _PUT = b'"PutRequest":'  # in no JSON string, where quotes are escaped; an attribute of that name would count
-_INSTEAD = {
-    Fault.INTERNAL_ERROR: internal_error,
-    Fault.EXPIRED_TOKEN: expired_token,
-    Fault.UNRECOGNIZED_CLIENT: unrecognized_client,
-    Fault.THROTTLED: throttled_by_fault,
+_TOKEN = "The security token included in the request is"
+INSTEAD: dict[Fault, Callable[[], RequestRefused]] = {
+    Fault.INTERNAL_ERROR: errors.internal_error,
+    Fault.EXPIRED_TOKEN: partial(errors.of_service, "ExpiredTokenException", f"{_TOKEN} expired"),
+    Fault.UNRECOGNIZED_CLIENT: partial(errors.of_service, "UnrecognizedClientException", f"{_TOKEN} invalid."),
+    Fault.THROTTLED: errors.throttled_by_fault,
 }
+_UNKNOWN = "the simulator takes BatchWriteItem only, and DescribeTable where it knows the tables"
 
 
 class Ending(Enum):
@@ -83,6 +35,9 @@ class Ending(Enum):
     KEPT = "kept"
     CUT = "half of the answer, then closed"
     RESET = "no answer, reset"
+
+
+ENDINGS = {Fault.RESET_BEFORE: Ending.RESET, Fault.RESET_AFTER: Ending.RESET, Fault.TRUNCATED: Ending.CUT}
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +63,6 @@ class Service:
         self._settings, self._clock = settings, clock
         self._spool = Spool(settings.spool) if settings.spool else None
         self._schedule = Schedule(settings.faults) if settings.faults else None
-        self._slow_s = settings.faults.slow_s if settings.faults else 0.0
         self._chance = random.Random(settings.latency.seed)
         self._capacities: dict[str, Capacity] = {}
         throttles = settings.faults is not None and settings.faults.throttled_items > 0
@@ -121,17 +75,22 @@ class Service:
         if self._is_fast and operation == b"batchwriteitem":
             self._count(body)
             return _ALL_TAKEN
-        is_write = operation in {b"batchwriteitem", b"putitem"}
-        fault = self._schedule.next() if self._schedule and is_write else None
+        fault = self._schedule.next() if self._schedule and operation == b"batchwriteitem" else None
         if fault is not None:
             self.statistics.faults[str(fault)] += 1
         status, content = self._answered(operation, body, fault)
-        return self._shaped(status, content, fault)
+        ending = ENDINGS.get(fault, Ending.KEPT) if fault else Ending.KEPT
+        return Answer(content, status, self._delay_s(fault), ending, is_crc32_right=fault is not Fault.WRONG_CRC32)
+
+    def close(self) -> None:
+        """End the spool, if there is one: it can be read then."""
+        if self._spool:
+            self._spool.close()
 
     def _answered(self, operation: bytes, body: bytes, fault: Fault | None) -> tuple[int, bytes]:
         try:
-            if fault in _INSTEAD:
-                raise _INSTEAD[fault]()
+            if fault in INSTEAD:
+                raise INSTEAD[fault]()
             if fault is Fault.RESET_BEFORE:
                 return 200, b""
             return 200, self._done(operation, body)
@@ -139,30 +98,17 @@ class Service:
             self.statistics.errors[refused.name] += 1
             return refused.status, refused.body()
 
-    def _shaped(self, status: int, content: bytes, fault: Fault | None) -> Answer:
-        latency = self._settings.latency
+    def _delay_s(self, fault: Fault | None) -> float:
+        latency, faults = self._settings.latency, self._settings.faults
         delay_s = latency.fixed_s + (latency.jitter_s and self._chance.random() * latency.jitter_s)
-        ending = Ending.KEPT
-        if fault in {Fault.RESET_BEFORE, Fault.RESET_AFTER}:
-            ending = Ending.RESET
-        elif fault is Fault.TRUNCATED:
-            ending = Ending.CUT
-        delay_s += self._slow_s if fault is Fault.SLOW else 0
-        return Answer(content, status, delay_s, ending, is_crc32_right=fault is not Fault.WRONG_CRC32)
+        return delay_s + (faults.slow_s if faults and fault is Fault.SLOW else 0)
 
     def _done(self, operation: bytes, body: bytes) -> bytes:
         if operation == b"batchwriteitem":
             return self._write(body)
-        if operation == b"putitem" and self._settings.tables is not None:
-            return self._put(body)
         if operation == b"describetable" and self._settings.tables is not None:
-            return describe(body, self._settings, self.written_items)
-        raise unknown_operation()
-
-    def close(self) -> None:
-        """End the spool, if there is one: it can be read then."""
-        if self._spool:
-            self._spool.close()
+            return self._describe(requests.described(body))
+        raise errors.of_service("UnknownOperationException", _UNKNOWN)
 
     def _count(self, body: bytes) -> bytes:
         self.statistics.took(body.count(_PUT))
@@ -171,8 +117,7 @@ class Service:
         return TOOK_ALL
 
     def _batch(self, body: bytes) -> bytes:
-        writes = requests.batch(body, self._settings.tables)
-        left = self._take(writes)
+        left = self._take(requests.batch(body, self._settings.tables))
         if not left:
             return TOOK_ALL
         unprocessed: dict[str, list[Mapping[str, Any]]] = {}
@@ -180,30 +125,28 @@ class Service:
             unprocessed.setdefault(write.named, []).append(write.request)
         return json.dumps({"UnprocessedItems": unprocessed}, separators=(",", ":")).encode()
 
-    def _put(self, body: bytes) -> bytes:
-        self._take([requests.put(body, self._settings.tables)])
-        return b"{}"
-
     def _take(self, writes: list[Write]) -> list[Write]:
         """Take the writes that find capacity and return the others.
 
         Raises:
             RequestRefused: none did.
         """
-        reasons = [self._reason(write) for write in writes]
-        refused = [(write, reason) for write, reason in zip(writes, reasons, strict=True) if reason]
-        taken = [write for write, reason in zip(writes, reasons, strict=True) if not reason]
-        self._count_refused(reason for _, reason in refused)
+        reasons = [(write, self._reason(write)) for write in writes]
+        refused = [(write, reason) for write, reason in reasons if reason]
+        taken = [write for write, reason in reasons if not reason]
+        self.statistics.throttles.update(Counter(str(reason) for _, reason in refused))
+        self.statistics.unprocessed += len(refused)
         self.statistics.asked(was_limited=bool(refused))
         if not taken:
             self.statistics.throttled_requests += 1
-            raise self._throttled(refused)
+            simulation = self._settings.simulation
+            is_provisioned = simulation is not None and simulation.mode == "provisioned"
+            raise errors.throttled([(w.table, reason) for w, reason in refused], is_provisioned=is_provisioned)
         for write in taken:
             self.written_items.apply(write)
         if self._spool:
             self._spool.took_some([(write.named, write.request) for write in taken])
-        puts = sum(write.item is not None for write in taken)
-        self.statistics.took(puts, len(taken) - puts)
+        self.statistics.took(len(taken))
         return [write for write, _ in refused]
 
     def _reason(self, write: Write) -> Reason | None:
@@ -216,12 +159,26 @@ class Service:
             self._capacities[write.table] = Capacity(self._settings.simulation, now)
         return self._capacities[write.table].take(write.key[0].encode(), write_units(write.bytes), now)
 
-    def _count_refused(self, reasons: Iterable[Reason]) -> None:
-        counted = Counter(map(str, reasons))
-        self.statistics.throttles.update(counted)
-        self.statistics.unprocessed += counted.total()
+    def _describe(self, name: str) -> bytes:
+        """Return the description of a table.
 
-    def _throttled(self, refused: list[tuple[Write, Reason]]) -> RequestRefused:
-        simulation = self._settings.simulation
-        is_provisioned = simulation is not None and simulation.mode == "provisioned"
-        return throttled([(write.table, reason) for write, reason in refused], is_provisioned=is_provisioned)
+        Raises:
+            RequestRefused: the table does not exist.
+        """
+        table = (self._settings.tables or {}).get(name)
+        if table is None:
+            raise errors.no_table(name)
+        kinds, simulation = ("HASH", "RANGE"), self._settings.simulation
+        billing: dict[str, object] = {"BillingModeSummary": {"BillingMode": "PAY_PER_REQUEST"}}
+        if simulation and simulation.mode == "provisioned":
+            units = int(simulation.provisioned_units_per_s)
+            billing = {"ProvisionedThroughput": {"ReadCapacityUnits": units, "WriteCapacityUnits": units}}
+        description = {
+            "TableName": name,
+            "TableArn": errors.table_arn(name),
+            "TableStatus": "ACTIVE",
+            "KeySchema": [{"AttributeName": k.name, "KeyType": t} for k, t in zip(table.keys, kinds, strict=False)],
+            "AttributeDefinitions": [{"AttributeName": key.name, "AttributeType": key.type} for key in table.keys],
+            "ItemCount": self.written_items.keys(name),
+        }
+        return json.dumps({"Table": {**description, **billing}}).encode()

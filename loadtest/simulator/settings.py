@@ -1,14 +1,15 @@
-"""What a simulator is to do. With nothing set it takes all that comes, as fast as it can, and counts it."""
+"""What a simulator is to do, and which requests go wrong. With nothing set it takes all that comes, and counts it."""
 
+import random
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from enum import StrEnum
 from pathlib import Path
 from typing import Literal
 
 from loadtest.simulator.capacity import Simulation
-from loadtest.simulator.faults import Faults
 
-Keep = Literal["nothing", "checksum", "digests", "items"]
+Keep = Literal["nothing", "digests", "items"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +42,72 @@ class Latency:
     seed: int = 1
 
 
+class Fault(StrEnum):
+    """What can go wrong with a request. What is taken although the client sees a failure, says so."""
+
+    INTERNAL_ERROR = "internal_error"  # 500, nothing taken
+    RESET_BEFORE = "reset_before"  # connection reset, nothing taken
+    RESET_AFTER = "reset_after"  # items taken, connection reset instead of an answer
+    TRUNCATED = "truncated"  # items taken, half of the answer, connection closed
+    SLOW = "slow"  # items taken, answer `slow_s` later
+    EXPIRED_TOKEN = "expired_token"  # 400, nothing taken
+    UNRECOGNIZED_CLIENT = "unrecognized_client"  # 400, nothing taken
+    WRONG_CRC32 = "wrong_crc32"  # items taken, the answer's checksum is not that of its body
+    THROTTLED = "throttled"  # 400, nothing taken: for want of capacity, whatever there is
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Faults:
+    """The share of write requests, from 0 to 1, that each fault hits. A request has one fault at most.
+
+    Beside that, a share of the items finds no capacity, as in a storm of throttling: `throttled_items`.
+    """
+
+    seed: int = 1
+    internal_error: float = 0
+    reset_before: float = 0
+    reset_after: float = 0
+    truncated: float = 0
+    slow: float = 0
+    expired_token: float = 0
+    unrecognized_client: float = 0
+    wrong_crc32: float = 0
+    throttled: float = 0
+    slow_s: float = 5.0
+    throttled_items: float = 0
+
+    def __post_init__(self) -> None:
+        shares = list(self.shares().values())
+        if min(*shares, self.throttled_items) < 0 or max(sum(shares), self.throttled_items) > 1 + 1e-9:
+            raise ValueError("shares are from 0 to 1, and no more than 1 together")
+
+    def shares(self) -> dict[Fault, float]:
+        """Return the share of each fault."""
+        return {fault: getattr(self, fault.value) for fault in Fault}
+
+
+class Schedule:
+    """Decides request by request; same faults and seed, same decisions."""
+
+    def __init__(self, faults: Faults) -> None:
+        self._chance, self._of_items = random.Random(faults.seed), random.Random(faults.seed)
+        self._throttled_items = faults.throttled_items
+        self._shares = [(fault, share) for fault, share in faults.shares().items() if share]
+
+    def next(self) -> Fault | None:
+        """Return what the next request gets."""
+        drawn = self._chance.random()
+        for fault, share in self._shares:
+            drawn -= share
+            if drawn < 0:
+                return fault
+        return None
+
+    def throttles_next_item(self) -> bool:
+        """Return whether the next item finds no capacity."""
+        return self._throttled_items > 0 and self._of_items.random() < self._throttled_items
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
     """What a simulator is to do.
@@ -49,8 +116,8 @@ class Settings:
         tables: those there are, by name; requests are checked as DynamoDB does. None: there is every table, unchecked.
         simulation: what each table can take. None: anything.
         faults: what goes wrong. None: nothing.
-        keep: what is known afterwards of the items taken: `nothing` but their number; the `checksum` of all puts;
-            `digests` of the last item of each key; those `items` themselves. The last two find doubled puts.
+        keep: what is known afterwards of the items taken: `nothing` but their number; `digests` of the last item of
+            each key; those `items` themselves. The last two find doubled puts.
         spool: the file that all writes taken go to, to be looked at afterwards (`loadtest.simulator.spool`).
         sequence: an attribute with a number that must not fall for the same key; needs `digests` or `items`.
         tls: speak TLS, with a certificate made at the start. `Simulator.ca_file` is what clients are to trust.
@@ -75,9 +142,9 @@ class Settings:
     @property
     def keeps_keys(self) -> bool:
         """Whether something is kept for each key."""
-        return self.keep in {"digests", "items"}
+        return self.keep != "nothing"
 
     @property
     def counts_only(self) -> bool:
         """Whether requests need not be read beyond counting their puts."""
-        return self.tables is None and self.keep == "nothing"
+        return self.tables is None

@@ -6,13 +6,15 @@ from collections.abc import Iterator, Mapping
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
-from loadtest.simulator.errors import RequestRefused, invalid
+from loadtest.simulator.errors import invalid
 from loadtest.simulator.settings import Key, Table
 
 Item = Mapping[str, Mapping[str, Any]]
 NESTED_BYTES, ELEMENT_BYTES = 3, 1  # of a list or map, and of each of its elements
 LARGEST, SMALLEST = Decimal("9.9999999999999999999999999999999999999E+125"), Decimal("1E-130")
 MAX_DIGITS = 38
+MAX_PARTITION_KEY_BYTES, MAX_SORT_KEY_BYTES = 2048, 1024
+_WRONG = "One or more parameter values were invalid: "
 
 
 def item_bytes(item: Item) -> int:
@@ -42,8 +44,6 @@ def check_values(item: Item) -> None:
 def _value_bytes(value: Mapping[str, Any]) -> int:
     [(kind, content)] = value.items()
     match kind:
-        case "S":
-            return len(content.encode())
         case "M":
             return NESTED_BYTES + item_bytes(content) + ELEMENT_BYTES * len(content)
         case "L":
@@ -93,7 +93,7 @@ def _check(kind: str, content: Any) -> None:
 def _check_set(kind: str, content: list[str]) -> None:
     if not content:
         which = {"SS": "string", "NS": "number", "BS": "binary"}[kind]
-        raise invalid(f"One or more parameter values were invalid: An {which} set  may not be empty")
+        raise invalid(f"{_WRONG}An {which} set  may not be empty")
     if kind == "NS":
         for number in content:
             _check_number(number)
@@ -114,22 +114,17 @@ def _check_number(text: str) -> None:
         raise invalid("Number underflow. Attempting to store a number with magnitude smaller than supported range")
 
 
-MAX_PARTITION_KEY_BYTES, MAX_SORT_KEY_BYTES = 2048, 1024
-
-
-def key_values(attributes: Item, table: Table | None, *, is_put: bool) -> Iterator[str]:
+def key_values(item: Item, table: Table | None) -> Iterator[str]:
     """Yield the values of the key attributes, such that equal keys are equal.
 
     Raises:
         RequestRefused: they are not what the table has, are empty or too long.
     """
     keys = table.keys if table else ()
-    if any(key.type not in attributes.get(key.name, {}) for key in keys) or not (
-        is_put or len(attributes) == len(keys)
-    ):
+    if any(key.type not in item.get(key.name, {}) for key in keys):
         raise invalid("The provided key element does not match the schema")
     for key in keys:
-        value = attributes[key.name][key.type]
+        value = item[key.name][key.type]
         _check_key(key, value, is_partition=key is keys[0])
         yield str(Decimal(value).normalize()) if key.type == "N" else value
 
@@ -143,25 +138,6 @@ def _check_key(key: Key, value: str, *, is_partition: bool) -> None:
         )
     size = scalar_bytes(key.type, value)
     if is_partition and size > MAX_PARTITION_KEY_BYTES:
-        raise _too_long("Size of hashkey has exceeded the maximum size limit of2048 bytes")
+        raise invalid(f"{_WRONG}Size of hashkey has exceeded the maximum size limit of2048 bytes")
     if not is_partition and size > MAX_SORT_KEY_BYTES:
-        raise _too_long("Aggregated size of all range keys has exceeded the size limit of 1024 bytes")
-
-
-def _too_long(what: str) -> RequestRefused:
-    return invalid(f"One or more parameter values were invalid: {what}")
-
-
-def check_keys_of_put(item: Item, table: Table | None) -> None:
-    """Check what PutItem says in more words than BatchWriteItem.
-
-    Raises:
-        RequestRefused: a key attribute is missing or of another type.
-    """
-    wrong = "One or more parameter values were invalid: "
-    for key in table.keys if table else ():
-        if key.name not in item:
-            raise invalid(f"{wrong}Missing the key {key.name} in the item")
-        if key.type not in item[key.name]:
-            actual = next(iter(item[key.name]))
-            raise invalid(f"{wrong}Type mismatch for key {key.name} expected: {key.type} actual: {actual}")
+        raise invalid(f"{_WRONG}Aggregated size of all range keys has exceeded the size limit of 1024 bytes")

@@ -1,10 +1,12 @@
-"""What the tables hold after all writes, and what was wrong with their order."""
+"""What a simulator took: counts, what the tables hold after all writes, and what was wrong with their order."""
 
 import json
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from decimal import Decimal
 from hashlib import blake2b
+from typing import Any
 
 from loadtest.simulator.requests import Write
 from loadtest.simulator.settings import Keep
@@ -14,12 +16,71 @@ _MODULUS = 1 << 128
 _text = json.JSONEncoder(sort_keys=True, separators=(",", ":"), check_circular=False).encode
 
 
-def checksum(table: str, items: Iterable[Item]) -> str:
-    """Return a checksum that does not depend on the order of the items, but on their number.
+class Statistics:
+    """Counts. Read them from any thread; only the simulator's own writes them.
 
-    Numbers count as they are written: 1 and 1.0 are different items.
+    Attributes:
+        requests: all requests, those that failed too.
+        items: puts taken.
+        unprocessed: puts that found no capacity, those of a batch that was refused whole too.
+        throttled_requests: requests answered with a throttling error.
+        throttles: the unprocessed by reason.
+        errors: error answers by name. Throttling is among them.
+        faults: requests that were made to go wrong, by fault.
+        max_in_flight: most requests at a time that were received and not yet answered.
+        per_second: items taken in each second since the first request.
+        asked_per_second, limited_per_second: of requests that are read in full, how many came in each second, and how
+            many of those found no capacity for something or all that they asked.
     """
-    return _hex(sum(digest(table, item) for item in items))
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._clock = clock
+        self._begun: float | None = None
+        self.requests = self.items = self.unprocessed = self.throttled_requests = self.bytes = 0
+        self.throttles: Counter[str] = Counter()
+        self.errors: Counter[str] = Counter()
+        self.faults: Counter[str] = Counter()
+        self.connections = self.open_connections = self.max_connections = 0
+        self.in_flight = self.max_in_flight = 0
+        self.per_second: list[int] = []
+        self.asked_per_second: list[int] = []
+        self.limited_per_second: list[int] = []
+
+    def opened(self) -> None:
+        """Count a connection."""
+        self.connections += 1
+        self.open_connections += 1
+        self.max_connections = max(self.max_connections, self.open_connections)
+
+    def received(self, body_bytes: int) -> None:
+        """Count a request."""
+        if self._begun is None:
+            self._begun = self._clock()
+        self.requests += 1
+        self.bytes += body_bytes
+        self.in_flight += 1
+        self.max_in_flight = max(self.max_in_flight, self.in_flight)
+
+    def took(self, items: int) -> None:
+        """Count what was taken, now."""
+        self.items += items
+        self._add(self.per_second, items)
+
+    def asked(self, *, was_limited: bool) -> None:
+        """Count a request by whether it found capacity for all it asked, now."""
+        self._add(self.asked_per_second, 1)
+        self._add(self.limited_per_second, int(was_limited))
+
+    def _add(self, per_second: list[int], count: int) -> None:
+        assert self._begun is not None
+        second = int(self._clock() - self._begun)
+        if second >= len(per_second):
+            per_second += [0] * (second + 1 - len(per_second))
+        per_second[second] += count
+
+    def document(self) -> dict[str, Any]:
+        """Return the counts as JSON takes them."""
+        return {name: value for name, value in vars(self).items() if not name.startswith("_")}
 
 
 @dataclass(slots=True)
@@ -41,35 +102,21 @@ class WrittenItems:
     def __init__(self, keep: Keep, sequence: str | None) -> None:
         self._keep, self._sequence = keep, sequence
         self._tables: dict[str, dict[tuple[str, ...], _Kept]] = {}
-        self._sum = 0
         self.doubled = self.overwritten = self.out_of_order = 0
 
     def apply(self, write: Write) -> None:
         """Take one write."""
         if self._keep == "nothing":
             return
-        if write.item is None:
-            self._tables.get(write.table, {}).pop(write.key, None)
-            return
-        of_item = digest(write.table, write.item)
-        self._sum += of_item
-        if self._keep != "checksum":
-            self._keep_last(write, write.item, of_item)
-
-    def _keep_last(self, write: Write, item: Item, of_item: int) -> None:
         table = self._tables.setdefault(write.table, {})
-        before, sequence = table.get(write.key), _number(item, self._sequence)
-        table[write.key] = _Kept(of_item, sequence, item if self._keep == "items" else None)
+        before, sequence = table.get(write.key), _number(write.item, self._sequence)
+        kept = _Kept(digest(write.table, write.item), sequence, write.item if self._keep == "items" else None)
+        table[write.key] = kept
         if before is None:
             return
-        self.doubled += before.digest == of_item
-        self.overwritten += before.digest != of_item
+        self.doubled += before.digest == kept.digest
+        self.overwritten += before.digest != kept.digest
         self.out_of_order += None not in (sequence, before.sequence) and sequence < before.sequence  # type: ignore[operator]
-
-    @property
-    def checksum_of_puts(self) -> str | None:
-        """The checksum of all puts, one that came twice twice."""
-        return None if self._keep == "nothing" else _hex(self._sum)
 
     def keys(self, table: str) -> int:
         """Return how many items a table holds."""
@@ -77,7 +124,7 @@ class WrittenItems:
 
     def checksum_of(self, table: str) -> str:
         """Return the checksum of the items a table holds."""
-        return _hex(sum(kept.digest for kept in self._tables.get(table, {}).values()))
+        return _hex(kept.digest for kept in self._tables.get(table, {}).values())
 
     def digests(self, table: str) -> dict[tuple[str, ...], int]:
         """Return the digest of each item a table holds, by its key."""
@@ -88,13 +135,21 @@ class WrittenItems:
         return [kept.item for kept in self._tables.get(table, {}).values() if kept.item is not None]
 
 
+def checksum(table: str, items: Iterable[Item]) -> str:
+    """Return a checksum that does not depend on the order of the items, but on their number.
+
+    Numbers count as they are written: 1 and 1.0 are different items.
+    """
+    return _hex(digest(table, item) for item in items)
+
+
 def digest(table: str, item: Item) -> int:
     """Return the digest of an item of a table, in DynamoDB JSON. Numbers count as they are written."""
     return int.from_bytes(blake2b(_text([table, item]).encode(), digest_size=16).digest())
 
 
-def _hex(total: int) -> str:
-    return f"{total % _MODULUS:032x}"
+def _hex(digests: Iterable[int]) -> str:
+    return f"{sum(digests) % _MODULUS:032x}"
 
 
 def _number(item: Item, attribute: str | None) -> Decimal | None:

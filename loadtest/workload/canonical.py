@@ -3,7 +3,6 @@
 import json
 import re
 from base64 import b64decode
-from collections.abc import Callable, Iterable
 from decimal import MAX_EMAX, MIN_EMIN, Context
 from functools import lru_cache
 from typing import Any
@@ -33,12 +32,11 @@ def canonical_value(kind: str, content: Any) -> bytes:
     >>> canonical_value("N", "1.50"), canonical_value("SS", ["b", "a"]), canonical_value("M", {"x": {"N": "1.0"}})
     (b'1.5', b'["a","b"]', b'{"x":["N","1"]}')
     """
-    return _SPELLED[kind](content)
-
-
-def canonical_values(kind: str, contents: Iterable[Any]) -> list[bytes]:
-    """Return the bytes that stand for values of one type."""
-    return list(map(_SPELLED[kind], contents))
+    if kind == "S":
+        return bytes(content, "utf-8")
+    if kind == "N":
+        return canonical_number(content).encode()
+    return _binary(content) if kind == "B" else _json(_nested(kind, content)).encode()
 
 
 def _binary(content: Any) -> bytes:
@@ -47,36 +45,21 @@ def _binary(content: Any) -> bytes:
 
 def _nested(kind: str, content: Any) -> Any:
     """Return a value as what JSON spells in one way."""
-    if kind == "M":
-        return {name: list(_typed(value)) for name, value in content.items()}
-    if kind == "L":
-        return [list(_typed(value)) for value in content]
-    if kind == "N":
-        return canonical_number(content)
-    if kind == "NS":
-        return sorted(map(canonical_number, content))
-    if kind == "B":
-        return _binary(content).hex()
-    return sorted(content) if kind == "SS" else sorted(map(_nested_binary, content)) if kind == "BS" else content
+    match kind:
+        case "M":
+            return {name: _typed(value) for name, value in content.items()}
+        case "L":
+            return list(map(_typed, content))
+        case "N":
+            return canonical_number(content)
+        case "B":
+            return _binary(content).hex()
+        case "SS" | "NS" | "BS":
+            return sorted(_nested(kind[0], member) for member in content)
+        case _:
+            return content
 
 
-def _nested_binary(content: Any) -> Any:
-    return _nested("B", content)
-
-
-def _typed(value: dict[str, Any]) -> tuple[str, Any]:
+def _typed(value: dict[str, Any]) -> list[Any]:
     [(kind, content)] = value.items()
-    return kind, _nested(kind, content)
-
-
-_SPELLED: dict[str, Callable[[Any], bytes]] = {
-    "S": str.encode,
-    "N": lambda text: canonical_number(text).encode(),
-    "BOOL": lambda value: b"true" if value else b"false",
-    "NULL": lambda value: b"",
-    "B": _binary,
-    **{
-        kind: (lambda content, kind=kind: _json(_nested(kind, content)).encode())  # type: ignore[misc]
-        for kind in ("SS", "NS", "BS", "L", "M")
-    },
-}
+    return [kind, _nested(kind, content)]

@@ -1,5 +1,6 @@
 """What is wrong or unusual in a file, and in what share of its rows."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -7,28 +8,17 @@ from ingest.contract import Reason
 from loadtest.workload.faults import BadRecipe
 
 # Rows that are rejected, by the reason they are rejected for.
-REJECTED = (
-    Reason.RAGGED_ROW,
-    Reason.BAD_NUMBER,
-    Reason.NUMBER_OUT_OF_RANGE,
-    Reason.BAD_BOOLEAN,
-    Reason.BAD_TIMESTAMP,
-    Reason.BAD_BINARY,
-    Reason.BAD_SET,
-    Reason.BAD_JSON,
-    Reason.BAD_ENCODING,
-    Reason.MISSING_VALUE,
-    Reason.EMPTY_KEY,
-    Reason.KEY_TOO_LONG,
-    Reason.ITEM_TOO_LARGE,
-    Reason.RECORD_TOO_LONG,
+REJECTED = tuple(
+    reason
+    for name, reason in vars(Reason).items()
+    if name.isupper() and reason not in (Reason.UNTERMINATED_QUOTE, Reason.REFUSED_BY_DYNAMODB)
 )
 QUOTES = "quotes"  # of the cells of free text: with quotes and delimiters in them
 LINE_BREAKS = "line_breaks"  # of the cells of free text: with line ends in them
 BLANK_LINES = "blank_lines"  # of the rows: a blank line follows
 DUPLICATES = "duplicates"  # of the rows: with the key of an earlier one
 UNUSUAL = (QUOTES, LINE_BREAKS, BLANK_LINES, DUPLICATES)
-MOST_DUPLICATES = 0.96
+MOST = {DUPLICATES: 0.96}
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,19 +28,14 @@ class Defects:
     shares: tuple[tuple[str, float], ...] = ()
 
     @classmethod
-    def of(cls, shares: Mapping[str, float]) -> "Defects":
-        """Return defects by kind.
-
-        Raises:
-            BadRecipe: a kind is not known, or a share is none.
-        """
+    def of(cls, shares: Mapping[str, float | str]) -> "Defects":
+        """Return defects by kind."""
         for kind, share in shares.items():
             if kind not in REJECTED + UNUSUAL:
                 raise BadRecipe(f"defects {kind!r}: accepted are {', '.join(REJECTED + UNUSUAL)}.")
-            if not 0 <= share <= (MOST_DUPLICATES if kind == DUPLICATES else 1):
-                most = MOST_DUPLICATES if kind == DUPLICATES else 1
-                raise BadRecipe(f"defects {kind} = {share}: a share is 0 to {most}.")
-        defects = cls(tuple((kind, share) for kind, share in sorted(shares.items()) if share))
+            if not re.fullmatch(r"[0-9]*\.?[0-9]+(e-?[0-9]+)?", str(share)) or float(share) > MOST.get(kind, 1):
+                raise BadRecipe(f"defects {kind} = {share}: a share is 0 to {MOST.get(kind, 1)}.")
+        defects = cls(tuple((kind, float(share)) for kind, share in sorted(shares.items()) if float(share)))
         if defects.rejected > 1:
             raise BadRecipe(f"the shares of rejected rows add up to {defects.rejected:g}, more than all.")
         return defects

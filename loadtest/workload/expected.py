@@ -1,9 +1,9 @@
 """What must be found of generated files: in the ledger, in the rejects, in the table."""
 
-import json
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
+from functools import reduce
 from typing import Any
 
 MODULUS = 1 << 64
@@ -59,30 +59,9 @@ class KnownOutcome:
     @classmethod
     def of_files(cls, known_outcomes: Iterable["KnownOutcome"]) -> "KnownOutcome":
         """Return the known outcome of several files of one table, made under different `Recipe.file` numbers."""
-        whole = cls()
-        for known_outcome in known_outcomes:
-            whole = whole.plus(known_outcome)
-        return whole
+        return reduce(cls.plus, known_outcomes, cls())
 
     def document(self) -> dict[str, Any]:
         """Return the known outcome as JSON takes it; the checksum is hexadecimal, as JSON's numbers are not exact."""
         least, most = self.superseded
-        superseded = {"min": least, "max": most}
-        return asdict(self) | {"superseded": superseded, "checksum": f"{self.checksum:016x}"}
-
-    def to_json(self) -> str:
-        """Return the known outcome as JSON text."""
-        return json.dumps(self.document(), indent=2) + "\n"
-
-    @classmethod
-    def from_document(cls, document: dict[str, Any]) -> "KnownOutcome":
-        """Return the known outcome from what `document` returned; unknown fields are left out."""
-        superseded = (document["superseded"]["min"], document["superseded"]["max"])
-        known = {name: document[name] for name in ("rows", "rejected", "items", "bytes", "text_bytes")}
-        not_summed = tuple(document["not_summed"])
-        return cls(**known, superseded=superseded, checksum=int(document["checksum"], 16), not_summed=not_summed)
-
-    @classmethod
-    def from_json(cls, text: str) -> "KnownOutcome":
-        """Return the known outcome from what `to_json` returned."""
-        return cls.from_document(json.loads(text))
+        return asdict(self) | {"superseded": {"min": least, "max": most}, "checksum": f"{self.checksum:016x}"}

@@ -1,204 +1,159 @@
-"""Makers of cells: for the rows of a block, the bytes of one column and the hashes of what they mean."""
+"""Generators of columns: for rows by their numbers, the pieces that cells are written with, and hashes of the values.
+
+A row's number has the file's in its high bits. What a row has depends on its number and on the recipe, and not on what
+was made before it.
+"""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from functools import cached_property
+from typing import Any
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from loadtest.workload.cell_encoder import EncodedCell
-from loadtest.workload.digits import Fields, Fractions, joined_hash, padded, plain, void
-from loadtest.workload.hashing import MASK, U64, attribute_seed, linear, powers, value_hashes
-from loadtest.workload.samplers import Evenly, Sampler, Weighted, Words
+from loadtest.workload.cell_encoder import CellEncoder, EncodedCell
+from loadtest.workload.checksum import value_sums
+from loadtest.workload.hashing import U64, linear, value_hashes, words
+from loadtest.workload.recipe import ROW_BITS
 
 Numbers = NDArray[np.int64]
+Piece = Numbers | int  # numbers of pieces, for each row or for all
+ROW_MASK = (1 << ROW_BITS) - 1
+_GROUP = 10_000
+_WHOLE, _BARE, _LAST = 1, 1 + _GROUP, 1 + 2 * _GROUP  # where the tables of digits begin
 
 
-@dataclass(frozen=True, slots=True)
-class Draw:
-    """What a column's cells depend on. Rows that repeat another have that one's.
+class Pieces:
+    """Byte strings that rows are put together from, by their numbers: 0 is the empty one, then come digits."""
 
-    Attributes:
-        numbers: the rows' numbers in the file.
-        words: a random word for each row.
-        rows: where in the block each row takes its word; None: each its own.
-        file: the file's number.
-        first: which ready cell the block's first row has, if that matters.
-    """
+    def __init__(self) -> None:
+        bare = [b"%d" % number for number in range(_GROUP)]
+        self._texts = [b"", *(text.rjust(4, b"0") for text in bare), b"", *bare[1:], *bare]
 
-    numbers: Numbers
-    words: Words
-    rows: Numbers | None
-    file: int
-    first: int | None = None
+    def add(self, texts: Sequence[bytes]) -> int:
+        """Take some more; return the number of the first. No more are taken once rows have been made."""
+        self._texts += texts
+        return len(self._texts) - len(texts)
 
-    def taken(self, values: Numbers) -> Numbers:
-        """Return values of the block's rows as its rows take them."""
-        return values if self.rows is None else values[self.rows]
+    def constant(self, text: bytes) -> list[Piece]:
+        """Return the pieces of a text that is the same in all rows: one, or none if it is empty."""
+        return [self.add([text])] if text else []
+
+    @cached_property
+    def _array(self) -> pa.LargeBinaryArray:
+        return pa.array(self._texts, pa.large_binary())
+
+    @cached_property
+    def _hashes(self) -> tuple[U64, U64]:
+        return linear(self._texts)
+
+    def joined(self, places: NDArray[np.int32]) -> tuple[memoryview, Numbers]:
+        """Return rows put together, a row of numbers each, and where each begins and the last ends."""
+        indices: Any = pa.array(places.ravel())
+        buffers: Any = pc.take(self._array, indices, boundscheck=False).buffers()
+        _, offsets, data = buffers  # what is taken lies one behind the other: that is the text
+        return memoryview(data), np.frombuffer(offsets, np.int64)[: places.size + 1 : places.shape[1]]
+
+    def hashed(self, pieces: Sequence[Piece]) -> tuple[U64, U64]:
+        """Return the linear hashes of texts put together from pieces, and BASE to the power of their lengths."""
+        hashes, powers = (table[pieces[0]] for table in self._hashes)
+        for piece in pieces[1:]:
+            more, factor = (table[piece] for table in self._hashes)
+            hashes, powers = hashes * factor + more, powers * factor
+        return hashes, powers
+
+    @staticmethod
+    def digits(values: Numbers, groups: int) -> list[Piece]:
+        """Return the pieces of whole numbers from 0 on, without zeros before them: up to four digits in each."""
+        found: list[Piece] = []
+        for place in range(groups):
+            higher = values // _GROUP
+            found.insert(0, values - higher * _GROUP + np.where(higher > 0, _WHOLE, _BARE if place else _LAST))
+            values = higher
+        return found
 
 
 @dataclass(slots=True)
 class Cells:
-    """The cells of a column, and their hashes: of the attribute's value (0 where there is none), of the text (with its
-    power of length, and where it is missing) if a template wants it, and of the expiry that follows from it.
+    """The cells of some rows: their pieces; the hashes of what items have of them; the pieces of their text, and
+    whether there is none, as templates see it.
     """
 
-    fields: Fields
+    pieces: list[Piece]
     hashes: U64
-    text: tuple[U64, U64] | None = None
-    missing: NDArray[np.bool_] | None = None
-    expiry: U64 | None = None
-
-
-class Maker(Protocol):
-    """Makes the cells of one column, in fields of these widths."""
-
-    widths: tuple[int, ...]
-
-    def make(self, draw: Draw) -> Cells:
-        """Return the cells of some rows."""
+    text: list[Piece]
+    missing: NDArray[np.bool_] | bool = False
 
 
 class Pool:
-    """Ready cells, one of which is chosen for each row."""
-
-    def __init__(
-        self,
-        encoded: Sequence[EncodedCell],
-        attribute: str,
-        weights: Sequence[float] | None = None,
-        *,
-        in_template: bool = True,
-        expiry: tuple[str, int] | None = None,
-    ) -> None:
-        self.encoded, self.weights = encoded, weights
-        self._sampler: Sampler = Weighted(weights) if weights else Evenly(len(encoded))
-        self._cells = void([entry.cell for entry in encoded])
-        self.widths: tuple[int, ...] = (self._cells.dtype.itemsize,)
-        self._hashes = _entry_hashes(attribute, [entry.value for entry in encoded])
-        self._texts = _text_hashes(encoded) if in_template else None
-        missing = np.array([entry.text is None for entry in encoded])
-        self._missing = missing if missing.any() else None
-        self._expiry = _expiry_hashes(encoded, expiry) if expiry else None
-
-    def make(self, draw: Draw) -> Cells:
-        """Return the cells of some rows."""
-        chosen = self._sampler.pick(draw.words)
-        if draw.first is not None:
-            chosen[0] = draw.first
-        chosen = draw.taken(chosen)
-        return Cells(
-            [self._cells.take(chosen)],
-            self._hashes.take(chosen),
-            (self._texts[0][chosen], self._texts[1][chosen]) if self._texts else None,
-            None if self._missing is None or self._texts is None else self._missing[chosen],
-            None if self._expiry is None else self._expiry[chosen],
-        )
-
-
-class Padded:
-    """Numbers of several groups of four digits behind a literal, which the file's number is a part of if `{file}` is.
-
-    A text column has them as they are, and so has a column of numbers if the literal begins with a digit other than 0.
+    """Chooses one of some cells for each row; for a file's first row one beyond ASCII, if there is one: it shows that
+    the encoding is right.
     """
 
-    def __init__(
-        self, literal: str, groups: int, attribute: tuple[str, str], numbers: Callable[[Draw], Numbers], quote: bytes
-    ) -> None:
-        self._literal, self._groups, self._numbers, self._quote = literal, groups, numbers, quote
-        self._seed = attribute_seed(*attribute)
-        self.widths = tuple(filter(None, (len(self._prefix(0)), *[4] * groups, len(quote))))
+    def __init__(self, encoder: CellEncoder, pieces: Pieces, cells: Sequence[EncodedCell]) -> None:
+        self._seed, self._pick = encoder.seed, sampler([cell.weight for cell in cells])
+        written = [encoder.before + cell.cell for cell in cells]
+        texts = [(cell.text or "").encode() for cell in cells] if encoder.in_template else []
+        self._written, self._texts = pieces.add(written), pieces.add(texts)
+        self._missing = np.array([cell.text is None for cell in cells])
+        self._hashes = value_sums([cell.item for cell in cells])
+        self.width = max(map(len, written))
+        self.mean_width = float(np.average(list(map(len, written)), weights=[cell.weight for cell in cells]))
+        self.anchor = next((at for at, cell in enumerate(cells) if cell.text and not cell.text.isascii()), None)
 
-    def make(self, draw: Draw) -> Cells:
+    def make(self, numbers: Numbers) -> Cells:
         """Return the cells of some rows."""
-        numbers = draw.taken(self._numbers(draw))
-        fields, hashes = padded(numbers, self._groups)
-        literal = self._prefix(draw.file).removeprefix(self._quote)
-        length = 4 * self._groups
-        hashes = hashes + np.uint64(joined_hash(literal) * int(powers(length + 1)[length]) & MASK)
-        power = np.broadcast_to(powers(length + len(literal) + 1)[length + len(literal)], hashes.shape)
-        around = _constant(self._prefix(draw.file)), _constant(self._quote)
-        return Cells([*around[0], *fields, *around[1]], value_hashes(self._seed, hashes, power), (hashes, power))
-
-    def _prefix(self, file: int) -> bytes:
-        return self._quote + self._literal.format(file=file).encode()
+        chosen = self._pick(words(self._seed, numbers))
+        if self.anchor is not None:
+            chosen[(numbers & ROW_MASK) == 0] = self.anchor
+        return Cells([self._written + chosen], self._hashes[chosen], [self._texts + chosen], self._missing[chosen])
 
 
-class Plain:
-    """Numbers as people write them: a sign if there must be one, no zeros before them, and a number of decimals."""
+class Digits:
+    """Writes whole numbers of a number of digits; behind the file's number, if they number its rows."""
+
+    anchor = None
 
     def __init__(
         self,
-        attribute: tuple[str, str],
-        numbers: Callable[[Draw], Numbers],
+        encoder: CellEncoder,
+        pieces: Pieces,
+        numbers: Callable[[Numbers], Numbers],
+        digits: int,
         *,
-        largest: int,
-        decimals: int = 0,
-        mark: str = ".",
-        quote: bytes = b"",
-        in_template: bool = True,
+        is_numbering: bool = False,
     ) -> None:
-        self._numbers, self._quote = numbers, quote
-        self._in_template = in_template or attribute[1] == "S"
-        self._fractions = Fractions(decimals, mark.encode())
-        self._groups = max(1, -(-len(str(largest // 10**decimals)) // 4))
-        self._kind, self._seed = attribute[1], attribute_seed(*attribute)
-        ends = [len(quote)] if quote else []
-        self.widths: tuple[int, ...] = (*ends, 1, *[4] * self._groups, self._fractions.texts.dtype.itemsize, *ends)
+        self._encoder, self._pieces, self._numbers, self._groups = encoder, pieces, numbers, -(-digits // 4)
+        quote = encoder.dialect.quote.encode() if encoder.recipe.quoting == "all" else b""
+        self._before, self._after = pieces.constant(encoder.before + quote), pieces.constant(quote)
+        is_text, self._is_numbering = encoder.column.type == "S", is_numbering
+        self._first, self._dash = pieces.constant(b"" if is_text else b"1"), pieces.constant(b"-" if is_text else b"")
+        self.width = len(encoder.before) + 2 * len(quote) + digits + 6 * is_numbering
+        self.mean_width = float(self.width)
 
-    def make(self, draw: Draw) -> Cells:
+    def make(self, numbers: Numbers) -> Cells:
         """Return the cells of some rows."""
-        numbers = draw.taken(self._numbers(draw))
-        sizes, f = np.abs(numbers), self._fractions
-        whole = sizes // f.divisor if f.divisor > 1 else sizes
-        parts = sizes - whole * f.divisor
-        fields, hashes, lengths = plain(whole, self._groups)
-        signs = numbers < 0
-        minus = np.where(signs, np.uint8(ord("-")), np.uint8(0)).view("V1")
-        quote = _constant(self._quote)
-        meant = _with_parts(hashes, lengths, signs, f.hashes.take(parts), f.lengths.take(parts))
-        text = None
-        if self._in_template:
-            text = _with_parts(hashes, lengths, signs, f.written.take(parts), f.written_lengths.take(parts))
-        written = text if text and self._kind == "S" else meant
-        return Cells([*quote, minus, *fields, f.texts.take(parts), *quote], value_hashes(self._seed, *written), text)
+        text = self._pieces.digits(self._numbers(numbers), self._groups)
+        if self._is_numbering:
+            file = numbers >> ROW_BITS
+            text = [*self._first, _LAST + file // _GROUP, _WHOLE + file % _GROUP, *self._dash, *text]
+        hashes = np.zeros(len(numbers), np.uint64)
+        if not self._encoder.is_dropped:
+            hashes = value_hashes(self._encoder.attribute, self._encoder.column.type, *self._pieces.hashed(text))
+        return Cells([*self._before, *text, *self._after], hashes, text)
 
 
-def _constant(text: bytes) -> Fields:
-    """Return a text that is the same in each row as a field; none if it is empty."""
-    return [np.frombuffer(text, f"V{len(text)}")] if text else []
+CellGenerator = Pool | Digits
 
 
-def _with_parts(
-    whole: U64, lengths: Numbers, signs: NDArray[np.bool_], parts: U64, part_lengths: Numbers
-) -> tuple[U64, U64]:
-    """Return the linear hash of sign, whole number and what is behind the point, and the power of their length."""
-    length = lengths + part_lengths
-    table = powers(int(length.max(initial=0)) + 2)
-    hashes = whole * table.take(part_lengths) + parts
-    if signs.any():
-        hashes += signs * (table.take(length) * np.uint64(ord("-")))
-    return hashes, table.take(length + signs)
-
-
-def _text_hashes(encoded: Sequence[EncodedCell]) -> tuple[U64, U64]:
-    texts, lengths = linear([(entry.text or "").encode() for entry in encoded])
-    return texts, powers(int(lengths.max(initial=0)) + 1)[lengths]
-
-
-def _entry_hashes(attribute: str, values: Sequence[tuple[str, bytes] | None]) -> U64:
-    """Return the hash of each value, 0 where there is none."""
-    hashes = np.zeros(len(values), np.uint64)
-    for kind in {value[0] for value in values if value}:
-        places = [place for place, value in enumerate(values) if value and value[0] == kind]
-        linears, lengths = linear([value[1] for value in values if value and value[0] == kind])
-        table = powers(int(lengths.max(initial=0)) + 1)
-        hashes[places] = value_hashes(attribute_seed(attribute, kind), linears, table[lengths])
-    return hashes
-
-
-def _expiry_hashes(encoded: Sequence[EncodedCell], expiry: tuple[str, int]) -> U64:
-    attribute, after_s = expiry
-    times = [None if e.epoch_s is None else ("N", str(e.epoch_s + after_s).encode()) for e in encoded]
-    return _entry_hashes(attribute, times)
+def sampler(weights: Sequence[float]) -> Callable[[U64], Numbers]:
+    """Return what chooses among values by their weights, given 32 random bits."""
+    count = np.uint64(len(weights))
+    if len(set(weights)) == 1:
+        return lambda chance: (chance * count >> np.uint64(32)).astype(np.int64)
+    limits = (np.cumsum(weights) * ((1 << 32) / sum(weights))).astype(np.uint64)
+    limits[-1] = 1 << 32
+    return lambda chance: np.searchsorted(limits, chance, side="right")

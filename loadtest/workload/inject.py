@@ -1,193 +1,114 @@
-"""Which cells are spoiled so that a row is rejected for one reason, and what they become."""
+"""Bad rows: which cells become what, so that a row is rejected for one reason only."""
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-
-import numpy as np
-from numpy.typing import NDArray
+from collections.abc import Sequence
+from typing import NamedTuple
 
 from ingest.contract import Reason
-from loadtest.workload.defects import Defects
 from loadtest.workload.faults import BadRecipe
-from loadtest.workload.generators import Maker, Pool
-from loadtest.workload.key_columns import key_columns
-from loadtest.workload.samplers import Words
+from loadtest.workload.recipe import Recipe
 from loadtest.workload.schema import Column, Dialect, Schema, is_template, sources
 
+Cells = dict[str, bytes]  # by column, with the delimiter before it
 KEY_BYTES = (2048, 1024)  # DynamoDB's limits of partition and sort key
 ITEM_BYTES = 400 * 1024
-LONG = (Reason.KEY_TOO_LONG, Reason.ITEM_TOO_LARGE, Reason.RECORD_TOO_LONG)
 _BESIDE = 256  # bytes more than the limit, so that what stands around does not matter
+_TYPES = {  # of the columns that may have such a cell; "time": with a timestamp
+    Reason.BAD_NUMBER: ("N",),
+    Reason.NUMBER_OUT_OF_RANGE: ("N",),
+    Reason.BAD_BOOLEAN: ("BOOL",),
+    Reason.BAD_TIMESTAMP: ("time",),
+    Reason.BAD_BINARY: ("B",),
+    Reason.BAD_SET: ("SS", "NS"),
+    Reason.BAD_JSON: ("L", "M"),
+}
+_CELLS = {Reason.NUMBER_OUT_OF_RANGE: b"1e400", Reason.MISSING_VALUE: b"", Reason.EMPTY_KEY: b""}
+_NEITHER = b"{no!}"  # not a number, boolean, timestamp, binary or JSON
 
 
-@dataclass(frozen=True, slots=True)
-class Inject:
-    """A kind of bad row: its reason and share, the columns one of which is spoiled, and what that cell becomes. Ragged
-    rows have no such columns. `size`: a cell as long as that, of one letter.
-    """
+class Inject(NamedTuple):
+    """One way to spoil a row: for which reason, in what share of the rows, and the cells that become others."""
 
     reason: str
     share: float
-    columns: tuple[str, ...] = ()
-    cell: bytes = b""
-    size: int = 0
+    cells: Cells
 
 
-@dataclass(frozen=True, slots=True)
-class Spoils:
-    """All kinds of bad rows of a file."""
-
-    kinds: tuple[Inject, ...]
-
-    def draw(self, words: Words) -> NDArray[np.int8]:
-        """Return the kind of each row: 0 is good, n the n-th kind."""
-        kinds = np.zeros(len(words), np.int8)
-        if not self.kinds:
-            return kinds
-        limits = np.cumsum([kind.share for kind in self.kinds]) * (1 << 32)
-        bad = np.flatnonzero(words < limits[-1])
-        kinds[bad] = np.searchsorted(limits, words[bad], side="right") + 1
-        return kinds
-
-    @property
-    def mean_long_bytes(self) -> float:
-        """What over-long cells add to a row on average."""
-        return sum(kind.share * kind.size for kind in self.kinds)
+def injects_of(recipe: Recipe, columns: tuple[str, ...]) -> list[Inject]:
+    """Return the ways in which rows are to be spoiled; each reason's share is divided among its own."""
+    found = []
+    for reason, share in recipe.defects.rejects:
+        ways = _ways(reason, recipe.schema, columns)
+        if not ways:
+            raise BadRecipe(
+                f"no column of the feed {recipe.schema.feed!r} can be the reason for {reason}; leave it out."
+            )
+        found += [Inject(reason, share / len(ways), cells) for cells in ways]
+    return found
 
 
-def spoils_of(defects: Defects, schema: Schema, columns: tuple[str, ...]) -> Spoils:
-    """Return the kinds of bad rows that a recipe wants.
-
-    Raises:
-        BadRecipe: a file of the feed cannot have rows that are rejected for that reason.
-    """
-    return Spoils(tuple(_spoil(reason, share, schema, columns) for reason, share in defects.rejects))
-
-
-def _spoil(reason: str, share: float, schema: Schema, columns: tuple[str, ...]) -> Inject:
+def _ways(reason: str, schema: Schema, columns: tuple[str, ...]) -> list[Cells]:
     d = schema.dialect
-    if reason == Reason.RAGGED_ROW:
-        if d.ragged != "reject":
-            raise BadRecipe(f"the feed does not reject ragged rows, it has ragged = {d.ragged!r}; leave them out.")
-        return Inject(reason, share)
-    if reason == Reason.RECORD_TOO_LONG:
-        return Inject(reason, share, columns[:1], size=d.max_record_bytes + 4096)
-    if reason in (Reason.KEY_TOO_LONG, Reason.ITEM_TOO_LARGE):
-        return _long(reason, share, schema, columns)
-    found = tuple(name for name in columns if _FITS[reason](name, schema.column(name), schema, columns))
-    if not found:
-        raise BadRecipe(f"no column of the feed {schema.feed!r} can be the reason for {reason}; leave it out.")
-    if reason == Reason.BAD_SET:  # the cell depends on the separator: one column will do
-        return Inject(reason, share, found[:1], _cell(reason, schema.column(found[0]), d))
-    return Inject(reason, share, found, _cell(reason, schema.column(found[0]), d))
+    delimiter, first, last = d.delimiter.encode(d.encoding), columns[0], columns[-1]
+    before = {name: delimiter if name != first else b"" for name in columns}
+    match reason:
+        case Reason.RAGGED_ROW:
+            if d.ragged != "reject":
+                raise BadRecipe(f"the feed does not reject ragged rows, it has ragged = {d.ragged!r}; leave them out.")
+            longer: Cells = {last: before[last] + b"x" + delimiter + b"x"}
+            return [longer] if first == last else [longer, {last: b""}]
+        case Reason.RECORD_TOO_LONG:
+            return [dict.fromkeys(columns, b"") | {first: b"x" * (d.max_record_bytes + 4096)}]
+        case Reason.KEY_TOO_LONG | Reason.ITEM_TOO_LARGE:
+            names = _long(reason, schema, columns)
+        case _:
+            names = {name: _cell(reason, schema.column(name), d) for name in columns if _fits(reason, name, schema)}
+            if reason == Reason.BAD_ENCODING or len(columns) == 1:
+                names = {name: cell for name, cell in names.items() if cell}
+    return [{name: before[name] + cell} for name, cell in names.items()]
 
 
-def _long(reason: str, share: float, schema: Schema, columns: tuple[str, ...]) -> Inject:
+def _long(reason: str, schema: Schema, columns: Sequence[str]) -> Cells:
+    """Return the first column that may have a cell over DynamoDB's limit, and that cell."""
     if reason == Reason.KEY_TOO_LONG:
-        keys = [(at, name) for at, (_, source) in enumerate(schema.keys) for name in sources(source)]
-        at, name = next(((at, name) for at, name in keys if _is_text(schema.column(name))), (0, ""))
-        size = KEY_BYTES[at] + _BESIDE
+        sizes = {
+            name: size for (_, source), size in zip(schema.keys, KEY_BYTES, strict=False) for name in sources(source)
+        }
     else:
-        taken = {*key_columns(schema), *_filled_columns(schema)}
-        free = [n for n in columns if n not in taken and _is_text(schema.column(n)) and not schema.column(n).drop]
-        name = next((n for n in free if (schema.column(n).name or n) not in schema.index_keys), "")
-        size = ITEM_BYTES + _BESIDE
-    if not name or size + 65_536 > schema.dialect.max_record_bytes:
-        raise BadRecipe(f"no column of the feed {schema.feed!r} can be the reason for {reason}; leave it out.")
-    return Inject(reason, share, (name,), size=size)
+        taken = {*schema.key_columns, *(name for _, text in schema.templates for name in sources(text))}
+        taken |= {name for name in columns if (schema.column(name).name or name) in schema.index_keys}
+        sizes = {name: ITEM_BYTES for name in columns if name not in taken and not schema.column(name).drop}
+    for name, size in sizes.items():
+        column = schema.column(name)
+        if column.type == "S" and column.is_plain and size + 65_536 <= schema.dialect.max_record_bytes:
+            return {name: b"x" * (size + _BESIDE)}
+    return {}
 
 
-def _is_text(column: Column) -> bool:
-    return column.type == "S" and not column.timestamp
-
-
-def _filled_columns(schema: Schema) -> list[str]:
-    return [name for _, text, _ in schema.attributes if is_template(text) for name in sources(text)]
-
-
-def _is_empty_null(column: Column, schema: Schema) -> bool:
-    return column.default is None and "" in schema.dialect.null_values
-
-
-def _may_be_empty_key(name: str, column: Column, schema: Schema, columns: tuple[str, ...]) -> bool:
-    is_key = name in key_columns(schema) and "" in schema.dialect.null_values
-    is_filled = any(is_template(source) and name in sources(source) for _, source in schema.keys)
-    return is_key and len(columns) > 1 and column.null != "reject" and (is_filled or column.default is None)
-
-
-def _may_be_missing(name: str, column: Column, schema: Schema, columns: tuple[str, ...]) -> bool:
-    is_rejected = column.null == "reject" and _is_empty_null(column, schema) and len(columns) > 1
-    return is_rejected and not _is_left_out(name, column, schema)
-
-
-def _is_left_out(name: str, column: Column, schema: Schema) -> bool:
-    """Return whether a column's cells are not looked at for themselves."""
-    return column.drop and not any(source == name for _, source in schema.keys)
-
-
-def _of(*types: str, times: bool = False) -> Callable[[str, Column, Schema, tuple[str, ...]], bool]:
-    def fits(name: str, column: Column, schema: Schema, columns: tuple[str, ...]) -> bool:
-        is_kind = bool(column.timestamp) if times else column.type in types and not column.timestamp
-        return is_kind and not _is_left_out(name, column, schema)
-
-    return fits
-
-
-_FITS: Mapping[str, Callable[[str, Column, Schema, tuple[str, ...]], bool]] = {
-    Reason.BAD_NUMBER: _of("N"),
-    Reason.NUMBER_OUT_OF_RANGE: _of("N"),
-    Reason.BAD_BOOLEAN: _of("BOOL"),
-    Reason.BAD_TIMESTAMP: _of(times=True),
-    Reason.BAD_BINARY: _of("B"),
-    Reason.BAD_SET: _of("SS", "NS"),
-    Reason.BAD_JSON: _of("L", "M"),
-    Reason.BAD_ENCODING: lambda name, column, schema, columns: True,
-    Reason.MISSING_VALUE: _may_be_missing,
-    Reason.EMPTY_KEY: _may_be_empty_key,
-}
-_CELLS = {
-    Reason.BAD_NUMBER: b"12x",
-    Reason.NUMBER_OUT_OF_RANGE: b"1e400",
-    Reason.BAD_BOOLEAN: b"perhaps",
-    Reason.BAD_TIMESTAMP: b"no time",
-    Reason.BAD_BINARY: b"no bin!",
-    Reason.BAD_JSON: b"{",
-}
+def _fits(reason: str, name: str, schema: Schema) -> bool:
+    """Return whether a cell of a column can be the reason."""
+    column, may_be_null = schema.column(name), "" in schema.dialect.null_values
+    match reason:
+        case Reason.BAD_ENCODING:
+            return True
+        case Reason.EMPTY_KEY:
+            is_filled = any(is_template(source) and name in sources(source) for _, source in schema.keys)
+            may_be_empty = column.null != "reject" and (is_filled or column.default is None)
+            return name in schema.key_columns and may_be_null and may_be_empty
+        case Reason.MISSING_VALUE:
+            is_rejected = column.null == "reject" and column.default is None and may_be_null
+            return is_rejected and not schema.is_dropped(name)
+        case _:
+            return ("time" if column.timestamp else column.type) in _TYPES[reason] and not schema.is_dropped(name)
 
 
 def _cell(reason: str, column: Column, dialect: Dialect) -> bytes:
     if reason == Reason.BAD_SET:
-        mark = column.separator.encode()
-        quote = dialect.quote.encode() if dialect.delimiter in column.separator else b""
-        return quote + b"1" + mark + mark + b"2" + quote
-    return _undecodable(dialect) if reason == Reason.BAD_ENCODING else _CELLS.get(reason, b"")
+        quote = dialect.quote if dialect.delimiter in column.separator else ""
+        return f"{quote}1{column.separator * 2}2{quote}".encode()
+    return _undecodable(dialect.encoding) if reason == Reason.BAD_ENCODING else _CELLS.get(reason, _NEITHER)
 
 
-def _undecodable(dialect: Dialect) -> bytes:
-    """Return bytes that are not text in the file's encoding.
-
-    Raises:
-        BadRecipe: every byte is.
-    """
-    for byte in range(255, 127, -1):
-        cell = b"no" + bytes([byte]) + b"text"
-        try:
-            cell.decode(dialect.encoding)
-        except UnicodeDecodeError:
-            return cell
-    raise BadRecipe(f"any bytes are {dialect.encoding} text: bad_encoding cannot be made.")
-
-
-def anchor(makers: Mapping[str, Maker]) -> tuple[str, int]:
-    """Return a column and which of its cells is beyond ASCII, for the first row: where all such cells of a file's
-    beginning are unreadable, the loader takes the whole file for one in another encoding.
-
-    Raises:
-        BadRecipe: there is none.
-    """
-    for name, maker in makers.items():
-        if isinstance(maker, Pool):
-            for place, entry in enumerate(maker.encoded):
-                if entry.text and not entry.text.isascii():
-                    return name, place
-    raise BadRecipe("bad_encoding needs a column of free text, or of another with characters beyond ASCII.")
+def _undecodable(encoding: str) -> bytes:
+    """Return bytes that are not text in an encoding; none, if every byte is."""
+    cells = (b"no" + bytes([byte]) + b"text" for byte in range(255, 127, -1))
+    return next((cell for cell in cells if "\ufffd" in cell.decode(encoding, "replace")), b"")

@@ -5,14 +5,16 @@ What the product would refuse in a feeds.toml is not looked for here; `ingest ch
 
 import re
 import tomllib
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, TypeVar
 
 from loadtest.workload.faults import BadRecipe
 
 T = TypeVar("T")
-Key = tuple[str, str]  # an attribute's name, and the column or template it is made from
+_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +33,11 @@ class Column:
     zone: str = "UTC"
     unit: str = "s"
     drop: bool = False
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether its cells are texts or numbers as they stand."""
+        return self.type in ("S", "N") and not self.timestamp
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,48 +64,67 @@ class Dialect:
     unknown_columns: str = "keep"
 
 
-@dataclass(frozen=True, slots=True)
 class Schema:
-    """What the files of one feed look like, and what their rows become."""
+    """What the files of one feed look like, and what their rows become.
 
-    feed: str
-    prefix: str
-    table: str
-    partition_key: str
-    sort_key: str = ""
-    dialect: Dialect = Dialect()
-    columns: tuple[tuple[str, Column], ...] = ()
-    attributes: tuple[tuple[str, str, str], ...] = ()  # name, constant or template, type
-    ttl: tuple[str, int, str] | None = None  # column or "", seconds after, attribute
-    lineage: tuple[str, ...] = ()  # attributes that depend on where the file lies
-    index_keys: frozenset[str] = frozenset()  # attributes
-    most_rejects: int | None = None
-    most_rejected: float | None = None  # a share
+    Attributes:
+        columns: what the feed says about columns, by name.
+        keys: the table's key attributes, partition key first, each with the column or template it is made from.
+        key_columns: the columns that these are made from.
+        numbering_column: the one that numbers the rows: the last one of text or numbers; "": none can.
+        partition_column: the one that says in which partition a row is, where that is not the same.
+        attributes: name, constant or template, type.
+        templates: attributes, keys among them, that are filled from columns, with their templates.
+        needed: the columns a file must have, those of keys first.
+        ttl: the column of times, or "", seconds after, attribute.
+        lineage: attributes that depend on where the file lies.
+        index_keys: attributes that are keys of indexes.
+        most_rejects, most_rejected: rejects that end a file, by number and by share.
+    """
+
+    def __init__(self, feed: str, raw: Mapping[str, Any]) -> None:
+        self.feed, self.prefix, self.table = feed, str(raw["prefix"]), str(raw["table"])
+        self.dialect = _filled(Dialect, raw.get("csv", {}))
+        self._columns = {str(name): _column(value) for name, value in raw.get("columns", {}).items()}
+        self.columns = tuple(self._columns.items())
+        declared = ((raw["partition_key"], "pk"), (raw.get("sort_key", ""), "sk"))
+        self.keys = tuple((self._key_name(text, default), str(text)) for text, default in declared if text)
+        self.key_columns = tuple(dict.fromkeys(name for _, source in self.keys for name in sources(source)))
+        self.attributes = tuple((name, *_attribute(value)) for name, value in raw.get("attributes", {}).items())
+        filled = (*self.keys, *((name, text) for name, text, _ in self.attributes))
+        self.templates = tuple((name, text) for name, text in filled if is_template(text))
+        after, ttl = raw.get("ttl", {}).get("after", "0s"), raw.get("ttl", {})
+        seconds = int(after[:-1]) * _SECONDS[after[-1]]
+        self.ttl = (str(ttl.get("column", "")), seconds, str(ttl.get("attribute", "ttl"))) if ttl else None
+        self.lineage = tuple(raw["lineage"][what] for what in ("file", "line") if what in raw.get("lineage", {}))
+        indexes = raw.get("indexes", {}).values()
+        self.index_keys = {index[key] for index in indexes for key in ("partition_key", "sort_key") if key in index}
+        limits = raw.get("max_rejects", {})
+        self.most_rejects, self.most_rejected = limits.get("count"), limits.get("share")
+        plain = [name for name in reversed(self.key_columns) if self.column(name).is_plain]
+        self.numbering_column = plain[0] if plain else ""
+        is_numbering = len(self.keys) == 1 or self.key_columns[0] not in plain[1:]
+        self.partition_column = None if is_numbering else self.key_columns[0]
+        used = [*self.key_columns, *self._columns]
+        used += [name for _, text in self.templates for name in sources(text)]
+        self.needed = tuple(dict.fromkeys(used + ([self.ttl[0]] if self.ttl and self.ttl[0] else [])))
 
     def column(self, name: str) -> Column:
         """Return what the feed says about a column; a string, if nothing."""
-        return dict(self.columns).get(name, Column())
+        return self._columns.get(name, Column())
 
-    @property
-    def keys(self) -> tuple[Key, ...]:
-        """The table's key attributes, partition key first."""
-        declared = ((self.partition_key, "pk"), (self.sort_key, "sk"))
-        return tuple((self._key_name(text, default), text) for text, default in declared if text)
+    def is_dropped(self, name: str) -> bool:
+        """Return whether a column becomes no attribute."""
+        is_unknown = self.dialect.unknown_columns == "drop" and name not in self._columns
+        return (self.column(name).drop or is_unknown) and all(source != name for _, source in self.keys)
 
     def _key_name(self, text: str, default: str) -> str:
         return default if is_template(text) else self.column(text).name or text
 
-    @property
-    def needed(self) -> tuple[str, ...]:
-        """The columns a file must have: those of keys first, each once."""
-        names = [name for _, source in self.keys for name in sources(source)]
-        names += [name for name, _ in self.columns]
-        names += [name for _, text, _ in self.attributes if is_template(text) for name in sources(text)]
-        return tuple(dict.fromkeys(names + ([self.ttl[0]] if self.ttl and self.ttl[0] else [])))
 
-
+@lru_cache
 def read_schema(path: Path, feed: str) -> Schema:
-    """Return a feed of a feeds.toml.
+    """Return a feed of a feeds.toml, which is read once.
 
     Raises:
         BadRecipe: the file or feed does not exist, or it is not a feeds.toml.
@@ -110,40 +136,14 @@ def read_schema(path: Path, feed: str) -> Schema:
     if feed not in declared:
         raise BadRecipe(f"{path} has no feed {feed!r}; it declares {', '.join(sorted(declared))}.")
     try:
-        return parse_feed(feed, declared[feed])
+        return Schema(feed, declared[feed])
     except (TypeError, ValueError, KeyError, AttributeError) as error:
-        raise BadRecipe(
-            f"the feed {feed!r} of {path} cannot be read ({error}); `ingest check` says what is wrong."
-        ) from error
-
-
-def parse_feed(feed: str, raw: dict[str, Any]) -> Schema:
-    """Return a feed from its section of a feeds.toml."""
-    ttl, lineage, limits = raw.get("ttl"), raw.get("lineage", {}), raw.get("max_rejects", {})
-    indexes = raw.get("indexes", {}).values()
-    return Schema(
-        feed=feed,
-        prefix=raw["prefix"],
-        table=raw["table"],
-        partition_key=raw["partition_key"],
-        sort_key=raw.get("sort_key", ""),
-        dialect=_filled(Dialect, raw.get("csv", {})),
-        columns=tuple((name, _column(value)) for name, value in raw.get("columns", {}).items()),
-        attributes=tuple((name, *_extra(value)) for name, value in raw.get("attributes", {}).items()),
-        ttl=(ttl.get("column", ""), _seconds(ttl.get("after", "0s")), ttl.get("attribute", "ttl")) if ttl else None,
-        lineage=tuple(name for name in (lineage.get("file"), lineage.get("line")) if name),
-        index_keys=frozenset(i[key] for i in indexes for key in ("partition_key", "sort_key") if key in i),
-        most_rejects=limits.get("count"),
-        most_rejected=limits.get("share"),
-    )
+        sentence = f"the feed {feed!r} of {path} cannot be read ({error}); `ingest check` says what is wrong."
+        raise BadRecipe(sentence) from error
 
 
 def is_template(text: str) -> bool:
-    """Return whether a text has columns in braces.
-
-    >>> is_template("CUST#{customer}"), is_template("customer")
-    (True, False)
-    """
+    """Return whether a text has columns in braces."""
     return "{" in text
 
 
@@ -161,12 +161,6 @@ def sources(text: str) -> list[str]:
     return template_parts(text)[1::2] if is_template(text) else [text]
 
 
-def templates_of(schema: Schema) -> list[str]:
-    """Return the templates of keys and attributes."""
-    texts = [source for _, source in schema.keys] + [text for _, text, _ in schema.attributes]
-    return [text for text in texts if is_template(text)]
-
-
 def _filled(kind: type[T], raw: dict[str, Any]) -> T:
     """Return a section as its dataclass; lists become tuples, what the generator does not need is left out."""
     known = {field.name for field in fields(kind)}  # type: ignore[arg-type]
@@ -177,9 +171,5 @@ def _column(raw: str | dict[str, Any]) -> Column:
     return Column(type=raw) if isinstance(raw, str) else _filled(Column, raw)
 
 
-def _extra(raw: str | dict[str, Any]) -> tuple[str, str]:
+def _attribute(raw: str | dict[str, Any]) -> tuple[str, str]:
     return (raw, "S") if isinstance(raw, str) else (raw["value"], raw.get("type", "S"))
-
-
-def _seconds(text: str) -> int:
-    return int(text[:-1]) * {"s": 1, "m": 60, "h": 3600, "d": 86400}[text[-1]]

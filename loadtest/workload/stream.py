@@ -1,22 +1,33 @@
 """A recipe -> the bytes of its file, block by block, and what must be found of them. Memory does not grow with it."""
 
-from collections.abc import Iterator
+import bz2
+import zlib
+from collections.abc import Callable, Iterator
 from dataclasses import replace
+from typing import Any
 
-from loadtest.workload.block import BLOCK_ROWS, Blocks, RowRange
-from loadtest.workload.compression import compressor
+import numpy as np
+import pyarrow as pa
+
+from loadtest.workload.block import Block, make
+from loadtest.workload.duplicates import GROUP
 from loadtest.workload.expected import KnownOutcome
 from loadtest.workload.faults import BadRecipe
+from loadtest.workload.hashing import U64
 from loadtest.workload.plan import plan_of
 from loadtest.workload.recipe import Recipe
 
+BLOCK_ROWS = 8192  # at a time: few calls a row, and what is worked on stays in the cache
+BLOCK_BYTES = 16 * 1024 * 1024  # about: fewer rows, if they are long
+_LEAST_ROW_BYTES = 16  # about: where the size of the file is given, no more rows are made at a time than may fit
 _SEGMENT_LEAST = 2 * 1024 * 1024  # bytes: no loader cuts a file into smaller parts
 _WINDOW_ROWS = 1_000_000  # how many keys a loader compares at least
+_LEVEL = 1  # of compression: generating is to be bound by the CPU as little as may be
 _CUT_LOSES = 16  # rows at most that count as written and not as superseded, where their group of 32 is cut in two
 
 
 class Generation:
-    """One file: iterate for its bytes; `known outcome` is what must be found of those that are out."""
+    """One file: iterate for its bytes; `known_outcome` is what must be found of those that are out."""
 
     def __init__(self, recipe: Recipe) -> None:
         """Make ready.
@@ -24,83 +35,68 @@ class Generation:
         Raises:
             BadRecipe: the recipe cannot be followed.
         """
-        self.recipe = recipe
-        self.known_outcome = KnownOutcome()
-        self._plan = plan_of(recipe)
-        if recipe.text_bytes is not None and recipe.text_bytes < len(self._plan.head) + len(self._plan.foot):
-            raise BadRecipe(f"{recipe.text_bytes} bytes: the header alone is {len(self._plan.head)}.")
+        self.recipe, self.plan = recipe, plan_of(recipe)
+        self.known_outcome = KnownOutcome(not_summed=self.plan.not_summed)
+        self._rows = max(GROUP, min(BLOCK_ROWS, int(BLOCK_BYTES / self.plan.likely_row_bytes) // GROUP * GROUP))
+        if recipe.text_bytes is not None and recipe.text_bytes < len(self.plan.head) + len(self.plan.foot):
+            raise BadRecipe(f"{recipe.text_bytes} bytes: the header alone is {len(self.plan.head)}.")
 
     @property
     def most_bytes(self) -> int:
         """No more bytes than these come out."""
-        first, end = self.recipe.part or (0, self.recipe.rows or 0)
-        long = sum(kind.size for kind in self._plan.spoils.kinds if kind.share)
-        most = self.recipe.text_bytes or len(self._plan.head + self._plan.foot) + (end - first) * (
-            self._plan.row_bytes + long
-        )
+        row_bytes = self.plan.row_bytes + self.plan.most_bad_bytes
+        most = self.recipe.text_bytes or len(self.plan.head + self.plan.foot) + (self.recipe.rows or 0) * row_bytes
         return most + most // 100 + 1024  # what cannot be compressed grows a little
 
     @property
     def likely_bytes(self) -> int:
         """The approximate size of the text."""
-        first, end = self.recipe.part or (0, self.recipe.rows or 0)
-        return self.recipe.text_bytes or int((end - first) * self._plan.likely_row_bytes)
+        return self.recipe.text_bytes or int((self.recipe.rows or 0) * self.plan.likely_row_bytes)
 
     def __iter__(self) -> Iterator[bytes]:
         """Yield the file's bytes, some 100 KB to 1 MB at a time."""
-        self.known_outcome = KnownOutcome(not_summed=self._plan.not_summed)
-        packed, size = compressor(self.recipe.compression), 0
+        (compress, flush), size = _compressor(self.recipe.compression), 0
         for text in self._texts():
-            data = packed.compress(text)
+            data = compress(text)
             size += len(data)
             self.known_outcome = replace(self.known_outcome, bytes=size)
             if data:
                 yield data
-        data = packed.flush()
+        data = flush()
         self.known_outcome = self._reported(replace(self.known_outcome, bytes=size + len(data)))
         if data:
             yield data
 
-    def _texts(self) -> Iterator[bytes]:
+    def _texts(self) -> Iterator[bytes | memoryview]:
         """Yield the file's text; add to the known outcome what each part of it holds."""
-        first, end = self.recipe.part or (0, self.recipe.rows)
-        is_empty = first == end and self.recipe.rows != 0  # so that the first part with a row has the header
-        if first == 0 and not is_empty:
-            yield self._taken(self._plan.head, KnownOutcome())
-        blocks = Blocks(self._plan, self.recipe.seed, self.recipe.file)
-        number = first // BLOCK_ROWS
-        while end is None or number * BLOCK_ROWS < end:
-            room = self._room()
-            extent = self._extent(number, first, room)
-            text, known_outcome = blocks.make(number, extent, room)
-            yield self._taken(text, known_outcome)
-            if known_outcome.rows < extent.end - extent.first:
-                break
-            number += 1
-        if end in (None, self.recipe.rows) and not is_empty:
-            yield self._taken(self._plan.foot, KnownOutcome())
+        self.known_outcome = KnownOutcome(text_bytes=len(self.plan.head), not_summed=self.plan.not_summed)
+        yield self.plan.head
+        for block in self.blocks():
+            self.known_outcome = self.known_outcome.plus(block.known_outcome())
+            yield block.data
+        self.known_outcome = self.known_outcome.plus(KnownOutcome(text_bytes=len(self.plan.foot)))
+        yield self.plan.foot
 
-    def _taken(self, text: bytes, known_outcome: KnownOutcome) -> bytes:
-        self.known_outcome = replace(
-            self.known_outcome.plus(known_outcome), text_bytes=self.known_outcome.text_bytes + len(text)
-        )
-        return text
+    def blocks(self) -> Iterator[Block]:
+        """Yield the file's rows, some thousands at a time."""
+        if self.recipe.text_bytes is not None:
+            yield from self._fitting(self.recipe.text_bytes - len(self.plan.head) - len(self.plan.foot))
+            return
+        for first in range(0, self.recipe.rows or 0, self._rows):
+            yield make(self.plan, self.recipe.file, first, min(self._rows, (self.recipe.rows or 0) - first))
 
-    def _room(self) -> int | None:
-        """Return how many bytes of rows may follow; None: any."""
-        if self.recipe.text_bytes is None:
-            return None
-        return self.recipe.text_bytes - self.known_outcome.text_bytes - len(self._plan.foot)
-
-    def _extent(self, number: int, first: int, room: int | None) -> RowRange:
-        """Return which rows of a block are wanted, and how many of it the file has."""
-        start = number * BLOCK_ROWS
-        if room is not None:  # a row has at least this many bytes; one more than fits shows that it is the end
-            last = min(BLOCK_ROWS, room // len(self._plan.columns) + 1)
-            return RowRange(0, last, last)
-        rows = self.recipe.rows or 0
-        end = self.recipe.part[1] if self.recipe.part else rows
-        return RowRange(max(0, first - start), min(BLOCK_ROWS, end - start), min(BLOCK_ROWS, rows - start))
+    def _fitting(self, room: int) -> Iterator[Block]:
+        """Yield the rows that fit in a number of bytes: the last of them ends the file."""
+        start = 0
+        while True:
+            count = min(self._rows, GROUP * (1 + room // _LEAST_ROW_BYTES // GROUP))
+            block = make(self.plan, self.recipe.file, start, count)
+            fitting = int(np.searchsorted(block.starts, room, side="right")) - 1
+            if fitting < count:
+                yield make(self.plan, self.recipe.file, start, fitting)
+                return
+            yield block
+            start, room = start + count, room - len(block.data)
 
     def _reported(self, known_outcome: KnownOutcome) -> KnownOutcome:
         """Return the known outcome with the superseded rows: all, unless the file may be cut between them."""
@@ -112,13 +108,22 @@ class Generation:
         return replace(known_outcome, superseded=(least, most))
 
 
-def chunks(recipe: Recipe) -> Iterator[bytes]:
-    """Yield the bytes of a file.
+def _compressor(name: str) -> tuple[Callable[[Any], bytes], Callable[[], bytes]]:
+    """Return what compresses some bytes, and what ends it. Zstandard is Arrow's, a frame for each portion."""
+    match name:
+        case "gzip" | "bz2":
+            packed = zlib.compressobj(_LEVEL, wbits=31) if name == "gzip" else bz2.BZ2Compressor(_LEVEL)
+            return packed.compress, packed.flush
+        case "zstd":
+            return lambda data: pa.compress(data, "zstd", asbytes=True), bytes
+        case _:
+            return bytes, bytes
 
-    Raises:
-        BadRecipe: the recipe cannot be followed.
-    """
-    return iter(Generation(recipe))
+
+def hashes_of(recipe: Recipe) -> U64:
+    """Return the hash of the item that each good row of a file becomes, if it is replaced too."""
+    blocks = [block.hashes[block.kinds == 0] for block in Generation(recipe).blocks()]
+    return np.concatenate([np.zeros(0, np.uint64), *blocks])
 
 
 def known_outcome_of(recipe: Recipe) -> KnownOutcome:

@@ -241,7 +241,7 @@ def test_standard_input_is_read_no_further_than_it_is_asked_for() -> None:
     stream = io.BytesIO(bytes(range(256)) * 40_000)
     read = StandardInput(stream).portions
     assert next(read(0, None))[:3] == b"\x00\x01\x02"
-    assert stream.tell() == 1024 * 1024
+    assert stream.seek(0, io.SEEK_CUR) == 1024 * 1024
     assert b"".join(read(1024 * 1024 - 2, 1024 * 1024 + 2)) == b"\xfe\xff\x00\x01"
     assert b"".join(read(0, None)) == stream.getvalue()
     assert b"".join(read(len(stream.getvalue()) - 1, None)) == b"\xff"
@@ -590,9 +590,11 @@ def test_the_command_exits_with_its_code(monkeypatch: pytest.MonkeyPatch, capsys
 
 
 def test_no_command_at_all_prints_the_help_and_exits_with_2(capsys: pytest.CaptureFixture[str]) -> None:
-    ran = Ran(capsys)
-    assert ran.code == 2
-    assert "Usage: ingest" in ran.out + ran.err
+    for command in ([], ["feeds"]):
+        ran = Ran(capsys, *command)
+        assert (ran.code, ran.out) == (2, "")
+        assert ran.err.startswith(" ".join(["Usage: ingest", *command]))
+        assert "See ingest" not in ran.err
 
 
 def test_the_schema_is_the_one_editors_read(capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,6 +1,7 @@
 """The table of commands and the help of each: quick to print, complete, and free of the library's own words."""
 
 import inspect
+import os
 import re
 import subprocess
 import sys
@@ -101,6 +102,33 @@ def test_each_option_says_what_it_is_for(command: str) -> None:
         assert getattr(option, "help", ""), (command, option.name)
         is_flag = getattr(option, "is_flag", False)
         assert is_flag or option.metavar, (command, option.name)
+
+
+@pytest.mark.parametrize(
+    ("words", "completed"),
+    [
+        ("re", "rejects retry redrive reconcile resume"),
+        ("check --l", "--limit"),
+        ("feeds s", "schema"),
+        ("chx --l", ""),
+    ],
+)
+def test_commands_and_options_are_completed(words: str, completed: str) -> None:
+    variables = {
+        "_INGEST_COMPLETE": "complete_bash",
+        "COMP_WORDS": f"ingest {words}",
+        "COMP_CWORD": str(words.count(" ") + 1),
+    }
+    ran = subprocess.run(
+        [sys.executable, "-m", "ingest"],
+        cwd=ROOT,
+        env=os.environ | variables,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert (ran.stdout.split(), ran.stderr) == (completed.split(), "")
 
 
 def test_the_version_is_the_projects(capsys: pytest.CaptureFixture[str]) -> None:

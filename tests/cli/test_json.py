@@ -142,7 +142,7 @@ def test_a_document_has_the_fields_that_the_page_names(
 
 def test_the_document_of_top_has_the_fields_that_the_page_names() -> None:
     depth, nothing = Depth(0, 0, 0), Overview((), is_cut=False, now_s=0.0)
-    health = StackHealth("ingest", 0.0, "cloudwatch", Measured(), depth, depth, "Enabled", nothing, (), (), None)
+    health = StackHealth("ingest", 0.0, Measured(), depth, depth, "Enabled", nothing, (), (), None)
     document = health_document(health)
     assert_described(document, DOCUMENTS["top"], "top")
     (sentence,) = re.findall(r"^\* `top`: (.*?)\Z", PAGE, re.MULTILINE | re.DOTALL)

@@ -74,7 +74,12 @@ MISTAKES = [
         "give a type",
         feeds=FEED.replace('"N"', '"Number"'),
     ),
-    Mistake("typo in an option", "check a.csv --fed orders", "No such option: --fed", "See ingest check --help."),
+    Mistake(
+        "typo in an option",
+        "check a.csv --fed orders",
+        "No such option: --fed (Possible options: --feed, --feeds).",
+        "See ingest check --help.",
+    ),
     Mistake("an option without a value", "check a.csv --feed", "requires an argument", "See ingest check --help."),
     Mistake("no file", "check", "Missing argument 'FILE...'", "See ingest check --help."),
     Mistake("one slash", "check s3:/bucket/a.csv", "s3:/bucket/a.csv is not an S3 URL", "write s3://bucket/a.csv"),

@@ -1,4 +1,4 @@
-"""`ingest top`: what it shows of a ledger, queues, and a log or CloudWatch; and how it ends."""
+"""`ingest top`: what it shows of a ledger, queues and CloudWatch; and how it ends."""
 
 import os
 from collections.abc import Iterator
@@ -23,7 +23,6 @@ from ingest.file import FileVersion
 from ingest.ledger.claims import LeaseToken, Outcome
 from ingest.ledger.row_counts import RowCounts
 from ingest.ledger.work_item import WorkItem
-from ingest.metrics.emf import emf_line
 from ingest.metrics.summary import Invocations, Measured
 from ingest.queue.sqs import Depth
 from tests.metrics.test_cloudwatch import FakeCloudWatch
@@ -41,22 +40,19 @@ partition_key = "id"
 
 
 class LiveStack(LedgerScenario):
-    """A deployed stack at noon: moto's queues and ledger, and scripted logs, metrics and a function."""
+    """A deployed stack at noon: moto's queues and ledger, and scripted metrics and a function."""
 
     def __init__(self) -> None:
         super().__init__(ScriptedClock(NOON))
         self.cloudwatch = FakeCloudWatch()
-        self.endpoint_url = "http://127.0.0.1:4566"
-        self.lines: list[str] = []
         self.state = "Enabled"
         self.resource = session().resource
-        self.meta = self
+        self.meta = client("cloudwatch").meta
 
     def client(self, service: str, config: object) -> Any:
         if service == "cloudwatch":
-            self.cloudwatch.meta = self  # type: ignore[attr-defined]
             return self.cloudwatch
-        return self if service in ("cloudformation", "logs", "lambda") else client(service)
+        return self if service in ("cloudformation", "lambda") else client(service)
 
     def describe_stacks(self, StackName: str) -> Any:
         outputs = {Output.QUEUE_URL: self.queue_url, Output.DEAD_LETTER_URL: self.dead_letter_url}
@@ -66,11 +62,12 @@ class LiveStack(LedgerScenario):
     def list_event_source_mappings(self, FunctionName: str) -> Any:
         return {"EventSourceMappings": [{"State": self.state}]}
 
-    def filter_log_events(self, **asked: Any) -> Any:
-        return {"events": [{"timestamp": NOON * 1000 - 1000, "message": "\n".join(self.lines)}]}
-
-    def report(self, feed: str, ago_s: float, values: dict[str, float]) -> None:
-        self.lines.append(emf_line("ingest", feed, values, at_s=NOON - ago_s))
+    def report(self, feed: str, values: dict[str, float], *, stat: str = "Sum") -> None:
+        """Let CloudWatch have metrics of the last whole minute, of the stack and of a feed."""
+        for name, value in values.items():
+            points = {NOON - 60: value} if stat == "Sum" else {NOON - 300: value}
+            self.cloudwatch.put(METRIC_NAMESPACE, name, stat, points, stack="ingest")
+            self.cloudwatch.put(METRIC_NAMESPACE, name, stat, points, stack="ingest", feed=feed)
 
     def loading(self, name: str, ago_s: float, rows: int = 0, read_bytes: int = 0) -> tuple[WorkItem, LeaseToken]:
         """Let a worker begin a file, and save a checkpoint a second ago."""
@@ -104,11 +101,12 @@ def busy(stack: LiveStack) -> None:
     for _ in range(3):
         client("sqs").send_message(QueueUrl=stack.queue_url, MessageBody="m")
     client("sqs").send_message(QueueUrl=stack.dead_letter_url, MessageBody="d")
-    stack.report("orders", 30, {Metric.ROWS_READ: 6400, Metric.ROWS_WRITTEN: 6000, Metric.ROWS_REJECTED: 64})
-    stack.report("orders", 30, {Metric.BYTES_READ: 6e7, Metric.WRITE_UNITS: 12_000})
-    stack.report("orders", 40, {Metric.FILES_COMPLETED: 2, Metric.EVENT_TO_VISIBLE: 3.5})
-    stack.report("orders", 40, {Metric.FILES_FAILED: 1, Metric.REQUESTS_SENT: 500, Metric.REQUESTS_THROTTLED: 40})
-    stack.report("orders", 40, {Metric.THROTTLED_BY_KEY_RANGE: 40, Metric.REQUESTS_REPEATED: 45})
+    stack.report("orders", {Metric.ROWS_READ: 6400, Metric.ROWS_WRITTEN: 6000, Metric.ROWS_REJECTED: 64})
+    stack.report("orders", {Metric.BYTES_READ: 6e7, Metric.WRITE_UNITS: 12_000, Metric.FILES_COMPLETED: 2})
+    stack.report("orders", {Metric.FILES_FAILED: 1, Metric.REQUESTS_SENT: 500, Metric.REQUESTS_THROTTLED: 40})
+    stack.report("orders", {Metric.THROTTLED_BY_KEY_RANGE: 40, Metric.REQUESTS_REPEATED: 45})
+    for stat in ("p50", "p99"):
+        stack.report("orders", {Metric.EVENT_TO_VISIBLE: 3.5}, stat=stat)
 
 
 def test_one_document_holds_everything(capsys: pytest.CaptureFixture[str], stack: LiveStack) -> None:
@@ -120,7 +118,6 @@ def test_one_document_holds_everything(capsys: pytest.CaptureFixture[str], stack
     assert found == {
         "stack": "ingest",
         "at": "2026-11-22T12:00:00Z",
-        "source": "logs",
         "window_s": 300.0,
         "recent_s": 60.0,
         "lag": {
@@ -139,7 +136,7 @@ def test_one_document_holds_everything(capsys: pytest.CaptureFixture[str], stack
             "bytes_per_s": 1_000_000.0,
             "write_units_per_s": 200.0,
             "rows_written_by_feed": {"orders": 6000},
-            "series": {"period_s": 10.0, "rows_written": [0] * 26 + [6000, 0, 0, 0]},
+            "series": {"period_s": 60, "rows_written": [0] * 29 + [6000]},
         },
         "errors": {
             "rows_rejected": 64,
@@ -159,11 +156,11 @@ def test_one_document_holds_everything(capsys: pytest.CaptureFixture[str], stack
             "is_paused": False,
             "mapping": "Enabled",
             "invocations": 0,
-            "errors": None,
-            "throttles": None,
+            "errors": 0,
+            "throttles": 0,
             "duration_p50_s": None,
             "duration_max_s": None,
-            "concurrent": None,
+            "concurrent": 0,
         },
     }
     assert set(files) == {"completed", "open", "open_truncated", "last_ended", "last_failed"}
@@ -182,7 +179,7 @@ def test_without_a_terminal_it_shows_one_picture_of_80_columns(
     lines = [line.rstrip() for line in ran.out.splitlines()]
     assert (ran.code, ran.err) == (0, "")
     assert max(map(len, lines)) <= 80
-    assert lines[0] == "ingest top  ingest  2026-11-22T12:00:00Z  from logs   enabled"
+    assert lines[0] == "ingest top  ingest  2026-11-22T12:00:00Z   enabled"
     assert lines[1] == "lag         3 waiting, 0 in flight, 0 delayed   done in 5 min 0 s"
     assert lines[2] == "            oldest file 1 min 40 s   event to visible: p50 3.5 s, p99 3.5 s"
     assert lines[3] == "throughput  100 rows/s   1.0 MB/s   200 write units/s"
@@ -229,31 +226,22 @@ def test_messages_without_progress_have_no_estimate(capsys: pytest.CaptureFixtur
     assert "no progress" in Ran(capsys, "top", "--once").out
 
 
-@pytest.mark.parametrize(
-    ("endpoint", "options", "source"),
-    [
-        ("https://monitoring.eu-central-1.amazonaws.com", [], "cloudwatch"),
-        ("https://vpce-1.monitoring.eu-central-1.vpce.amazonaws.com", [], "cloudwatch"),
-        ("https://monitoring.eu-central-1.amazonaws.com", ["--source", "logs"], "logs"),
-        ("http://127.0.0.1:4566", [], "logs"),
-        ("http://127.0.0.1:4566", ["--source", "cloudwatch"], "cloudwatch"),
-    ],
-)
-def test_metrics_are_cloudwatchs_in_aws_and_the_logs_where_it_is_emulated(
-    capsys: pytest.CaptureFixture[str], stack: LiveStack, endpoint: str, options: list[str], source: str
+@pytest.mark.parametrize(("columns", "widest"), [("80", 80), (None, 200)])
+def test_in_a_pipe_nothing_is_cut_and_at_a_width_that_is_asked_for_the_key_is_shortened(
+    capsys: pytest.CaptureFixture[str],
+    stack: LiveStack,
+    monkeypatch: pytest.MonkeyPatch,
+    columns: str | None,
+    widest: int,
 ) -> None:
-    stack.endpoint_url = endpoint
-    stack.report("orders", 30, {Metric.ROWS_WRITTEN: 1})
-    points = {NOON - 120: 7.0}
-    stack.cloudwatch.put(METRIC_NAMESPACE, Metric.ROWS_WRITTEN, "Sum", points, stack="ingest")
-    found = Ran(capsys, "top", "--json", *options).json
-    assert found["source"] == source
-    assert found["throughput"]["rows_written"] == {"cloudwatch": 7, "logs": 1}[source]
-
-
-def test_an_unknown_source_is_refused(capsys: pytest.CaptureFixture[str], stack: LiveStack) -> None:
-    ran = Ran(capsys, "top", "--once", "--source", "log")
-    assert (ran.code, ran.sentence) == (2, "--source 'log' is wrong: accepted are auto, cloudwatch, logs.")
+    busy(stack)
+    key = f"orders/{'very/' * 20}long-name.csv"
+    stack.loading(key, 1000, rows=123_456_789, read_bytes=250_000)
+    if columns is None:
+        monkeypatch.delenv("COLUMNS")
+    out = Ran(capsys, "top").out
+    assert max(len(line.rstrip()) for line in out.splitlines()) <= widest
+    assert (key in out, "…" in out) == ((False, True) if columns else (True, False))
 
 
 def test_a_file_of_which_only_the_header_was_read_has_no_estimate(
@@ -281,7 +269,6 @@ def health(**changes: Any) -> StackHealth:
     quiet = StackHealth(
         stack="prod",
         now_s=NOON,
-        source="logs",
         measured=Measured(),
         queue=Depth(0, 0, 0),
         dead_letters=Depth(0, 0, 0),
@@ -355,7 +342,7 @@ def test_a_picture_fits_the_terminal_however_many_files_there_are(
         stack.loading(f"orders/{'very/' * 20}long-name-{n:02}.csv", 100 + n, rows=10, read_bytes=10_000)
     for n in range(6):
         stack.ended(f"orders/done-{n}.csv", 50 + n, Status.FAILED)
-    stack.report("orders", 30, {Metric.ROWS_WRITTEN: 1})
+    stack.report("orders", {Metric.ROWS_WRITTEN: 1})
     found: list[StackHealth] = []
     monkeypatch.setattr(command, "health_document", lambda seen: found.append(seen) or health_document(seen))
     document = Ran(capsys, "top", "--json").json

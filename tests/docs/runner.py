@@ -15,9 +15,11 @@ from tests.docs.examples import Command
 
 GAP = "…"
 SHOWN_LINES = 24
-EXIT_CODE = re.compile(r"# exit code (\d+)")
+EXIT_CODE = re.compile(r"# .*exit code (\d+)")
 # What differs from run to run: figures, versions and times; the width of columns follows them.
-DIFFERS = re.compile(r"[0-9A-F]{16,}(\+\d+)?|[0-9a-f]{8}-[0-9a-f-]{27}|[0-9a-f]{32}|[0-9][0-9.,:TZ-]*|[ ─━═]+")
+DIFFERS = re.compile(
+    r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|[0-9A-F]{16,}(\+\d+)?|([0-9a-f]{8,}-?)+|[0-9][0-9.,:TZ-]*|[ ─━═]+"
+)
 
 
 @dataclass(frozen=True)
@@ -37,13 +39,23 @@ class Shell:
     deploy: Callable[[Path], None]
     file: str = ""
 
+    def enter(self, file: str) -> None:
+        """Go back to the folder and deploy its feeds. FILE in the commands that follow is this file of the stack."""
+        os.chdir(self.folder)
+        self.deploy(self.folder / "feeds.toml")
+        self.file = file
+
     def run(self, command: Command) -> Ran:
         """Run a command. FILE in it means a file of the stack."""
         text = re.sub(r"\bFILE\b", self.file, command.text).replace(".venv/bin/", "")
         words = [os.path.expandvars(word) for word in command.words]
         if words[:2] == ["make", "deploy"]:
-            self.deploy(self.folder / dict(word.split("=") for word in words[2:])["FEEDS"])
+            self.deploy(Path.cwd() / "feeds.toml")
             return Ran(0, ())
+        if " && cd " in text:
+            ran = self._bash(text.partition(" && cd")[0])
+            os.chdir(text.partition(" && cd ")[2].split()[0])
+            return ran
         if words[0].endswith("ingest") and "|" not in text:
             return self._ingest([self.file if word == "FILE" else word for word in words[1:]], _target(text))
         return self._bash(text)
@@ -56,7 +68,7 @@ class Shell:
         out.flush()
         printed = out.buffer.getvalue()  # type: ignore[attr-defined]
         if target:
-            (self.folder / target).write_bytes(printed)
+            Path(target).write_bytes(printed)
             printed = b""
         return Ran(code, tuple((printed.decode() + err.getvalue()).splitlines()))
 
@@ -66,15 +78,18 @@ class Shell:
         script = f". {variables} 2>/dev/null; set -a -o pipefail\n{text}\ncode=$?; export -p > {variables}; exit $code"
         path = {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
         environment = os.environ | path | self.environment
-        done = subprocess.run(
-            ["bash", "-c", script], cwd=self.folder, env=environment, capture_output=True, text=True, check=False
-        )
+        done = subprocess.run(["bash", "-c", script], env=environment, capture_output=True, text=True, check=False)
         return Ran(done.returncode, tuple((done.stdout + done.stderr).splitlines()))
 
 
 def _target(text: str) -> str:
     found = re.search(r" > (\S+)", text)
     return found[1] if found else ""
+
+
+def is_compared(command: Command) -> bool:
+    """Return whether what a command prints is compared: what depends on the moment is shown "for example"."""
+    return bool(command.output) and "# for example" not in command.text
 
 
 def expected_code(command: Command) -> int:

@@ -19,11 +19,16 @@ def aws(emulator: Emulator, *arguments: str) -> str:
 
 
 def first_deployment(emulator: Emulator, template: Path, key: str, **parameters: str) -> LocalStack:
-    """Upload this machine's zip, for arm64 cannot run here, and deploy; return the stack."""
+    """Upload the zip and deploy; return the stack."""
     aws(emulator, "s3", "mb", f"s3://{CODES}")
-    aws(emulator, "s3", "cp", str(bundle.build(bundle.HOST, FEEDS)), f"s3://{CODES}/{key}")
+    upload(emulator, FEEDS, key)
     deploy(emulator, template, CodeBucket=CODES, CodeKey=key, **parameters)
     return LocalStack(emulator, outputs(emulator), name=NAME)
+
+
+def upload(emulator: Emulator, feeds: Path, key: str) -> None:
+    """Upload this machine's zip, for arm64 cannot run here."""
+    aws(emulator, "s3", "cp", str(bundle.build(bundle.HOST, feeds)), f"s3://{CODES}/{key}")
 
 
 def deploy(emulator: Emulator, template: Path, **parameters: str) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from infra.local.stack import local_stack
-from loadtest.harness.stack_client import StackClient
+from tests.e2e.stack_under_test import StackUnderTest
 
 FEEDS = Path(__file__).parent / "feeds.toml"
 FEED_TABLE = re.compile(r"^\[feeds\.\w+\]$", re.MULTILINE)
@@ -27,9 +27,9 @@ def feeds(pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPathFactory)
 
 
 @pytest.fixture(scope="session")
-def stack(feeds: Path, pytestconfig: pytest.Config) -> Iterator[StackClient]:
+def stack(feeds: Path, pytestconfig: pytest.Config) -> Iterator[StackUnderTest]:
     with (
         local_stack(feeds, iam=pytestconfig.getoption("iam")) as deployed,
-        contextlib.closing(StackClient(deployed)) as stack_client,
+        contextlib.closing(StackUnderTest(deployed)) as stack_client,
     ):
         yield stack_client

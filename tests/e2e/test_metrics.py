@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from ingest.contract import RECONCILE_MESSAGE, Metric
-from ingest.metrics.emf import MetricLine, Value, read_emf
+from ingest.metrics.emf import Value
+from loadtest.harness.emf import MetricLine, read_emf
 
 pytestmark = pytest.mark.e2e
 

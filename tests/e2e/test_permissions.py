@@ -15,9 +15,9 @@ from botocore.exceptions import ClientError
 from infra.local.ministack import REGION
 from infra.local.stack import local_stack
 from ingest.contract import RECONCILE_MESSAGE, Env, Output
-from loadtest.harness.stack_client import StackClient
 from tests.e2e import partner
 from tests.e2e.conftest import FEEDS
+from tests.e2e.stack_under_test import StackUnderTest
 
 pytestmark = pytest.mark.e2e
 
@@ -62,7 +62,7 @@ class Desk:
     young to be stuck or lost.
     """
 
-    def __init__(self, stack_client: StackClient) -> None:
+    def __init__(self, stack_client: StackUnderTest) -> None:
         client = stack_client.stack.client
         self._stack_client, self._iam, self._lambda, self._s3 = (
             stack_client,
@@ -171,14 +171,14 @@ def _batch(bodies: dict[str, str]) -> dict[str, Any]:
 
 
 @pytest.fixture(scope="module")
-def held() -> Iterator[StackClient]:
+def held() -> Iterator[StackUnderTest]:
     """A stack whose function is held to its role."""
     with local_stack(FEEDS, iam=True) as deployed:
-        yield StackClient(deployed)
+        yield StackUnderTest(deployed)
 
 
 @pytest.fixture(scope="module")
-def desk(held: StackClient) -> Iterator[Desk]:
+def desk(held: StackUnderTest) -> Iterator[Desk]:
     """The same, when only the test calls the function."""
     with held.function_off(), held.without_notifications():
         desk = Desk(held)
@@ -186,7 +186,7 @@ def desk(held: StackClient) -> Iterator[Desk]:
         yield desk
 
 
-def test_a_mixed_load_comes_to_its_end_with_what_the_role_allows(held: StackClient) -> None:
+def test_a_mixed_load_comes_to_its_end_with_what_the_role_allows(held: StackUnderTest) -> None:
     held.drop("orders/mixed.csv", MIXED)
     held.drop("orders/wrong.csv", b"a;b\n1;2\n")
     held.send('{"hello": "world"}')
@@ -230,7 +230,7 @@ Case = tuple[str, str, dict[str, Any]]  # service, call, arguments
 class Role:
     """Clients that are who the function is."""
 
-    def __init__(self, held: StackClient, role_arn: str) -> None:
+    def __init__(self, held: StackUnderTest, role_arn: str) -> None:
         answer = held.stack.client("sts").assume_role(RoleArn=role_arn, RoleSessionName="test")["Credentials"]
         self._session = boto3.Session(
             aws_access_key_id=answer["AccessKeyId"],
@@ -255,7 +255,7 @@ class Role:
         return self._session.client(service, endpoint_url=url, verify=ca_bundle, config=config)
 
 
-def made_places(held: StackClient) -> dict[str, str]:
+def made_places(held: StackUnderTest) -> dict[str, str]:
     """What a request can be about: the stack's own resources, and some beside them."""
     client, outputs = held.stack.client, held.stack.outputs
     client("dynamodb").create_table(
@@ -355,7 +355,7 @@ def with_places(value: Any, places: dict[str, str]) -> Any:
     return value.format(**places) if isinstance(value, str) else value
 
 
-def test_whoever_is_the_function_may_do_what_loading_needs_and_nothing_else(held: StackClient) -> None:
+def test_whoever_is_the_function_may_do_what_loading_needs_and_nothing_else(held: StackUnderTest) -> None:
     places = made_places(held)
     role = Role(held, places["role_arn"])
     outcome = [(case, role.may(case[0], case[1], with_places(case[2], places))) for case in (*ALLOWED, *DENIED)]

@@ -19,7 +19,7 @@ from infra.plain.readable_yaml import as_yaml
 from infra.settings import Settings
 from ingest import contract
 from ingest.feeds.parse import read_feeds
-from tests.e2e.by_hand import CODES, NAME, aws, concurrency, deploy, first_deployment
+from tests.e2e.by_hand import CODES, NAME, aws, concurrency, deploy, first_deployment, upload
 from tests.infra.plain_yaml import long_form
 
 pytestmark = pytest.mark.e2e
@@ -40,7 +40,7 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> Written:
 @pytest.fixture(scope="module")
 def stack(written: Written) -> Iterator[LocalStack]:
     with ministack.running() as emulator:
-        yield first_deployment(emulator, written.template, written.key, **PARAMETERS)
+        yield first_deployment(emulator, written.template, written.code.name, **PARAMETERS)
 
 
 def counts(entry: dict[str, Any]) -> tuple[int, ...]:
@@ -85,6 +85,27 @@ def test_a_second_deployment_changes_what_is_given_and_nothing_else(stack: Local
     assert concurrency(stack) == 4
     function = stack.client("lambda").get_function_configuration(FunctionName=stack.outputs[contract.Output.FUNCTION])
     assert function["MemorySize"] == int(PARAMETERS["MemoryMb"])
+
+
+def test_a_second_deployment_with_another_zip_updates_the_function(
+    stack: LocalStack, written: Written, tmp_path: Path
+) -> None:
+    feeds = tmp_path / "feeds.toml"
+    feeds.write_text(FEEDS.read_text(encoding="utf-8") + "# another\n", encoding="utf-8")
+    other = write(tmp_path / "dist", feeds=feeds)
+    assert other.code.name != written.code.name
+    before = code_of(stack)
+    upload(stack.emulator, feeds, other.code.name)
+    deploy(stack.emulator, written.template, CodeBucket=CODES, CodeKey=other.code.name)
+    assert code_of(stack) != before
+    entry = drop_and_wait(stack, "orders/after.csv", SAMPLE.read_bytes())
+    assert (entry.get("status"), counts(entry)) == ("COMPLETE", (500, 495, 4, 1))
+
+
+def code_of(stack: LocalStack) -> str:
+    """Return the hash of the function's code."""
+    function = stack.outputs[contract.Output.FUNCTION]
+    return str(stack.client("lambda").get_function_configuration(FunctionName=function)["CodeSha256"])
 
 
 @pytest.mark.parametrize("notified_by", ["eventbridge", "s3"])

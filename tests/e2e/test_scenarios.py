@@ -13,12 +13,11 @@ from typing import Any
 
 import pytest
 
-from loadtest.run.driver import Progress, perform
-from loadtest.run.local import LocalTarget
-from loadtest.run.sim import SimTarget
-from loadtest.run.target import Target
-from loadtest.scenarios.catalog import SCENARIOS
-from loadtest.scenarios.scenario import Files, Scenario
+from loadtest.scenarios.catalog import SCENARIOS, Files, Scenario
+from loadtest.scenarios.drive import perform, progress_bar
+from loadtest.scenarios.local import LocalTarget
+from loadtest.scenarios.sim import SimTarget, sim_target
+from loadtest.scenarios.target import Target
 from loadtest.simulator.capacity import Simulation
 
 pytestmark = pytest.mark.e2e
@@ -38,13 +37,13 @@ SCALES = {
 
 @pytest.fixture(scope="module")
 def sim() -> Iterator[SimTarget]:
-    with SimTarget() as target:
+    with sim_target() as target:
         yield target
 
 
 def performed(scenario: Scenario, target: Target, scale: float) -> dict[str, Any]:
-    with Progress(scenario.name) as progress:
-        return perform(scenario, target, scale=scale, seed=3, progress=progress, patience_s=100)
+    with progress_bar(scenario.name) as progress:
+        return perform(scenario, target, scale=scale, seed=3, progress=progress, patience_s=300)
 
 
 @pytest.mark.parametrize("name", SCALES)
@@ -58,8 +57,8 @@ def test_a_scenario_in_small_loses_and_doubles_nothing(name: str, sim: Target) -
 def test_the_whole_stack_in_the_emulator_loses_and_doubles_nothing() -> None:
     kinds = tuple(replace(kind, count=1, rows=300) for kind in SCENARIOS["mixed_feeds"].files)
     defective = replace(SCENARIOS["defects"].files[0], count=1, rows=500)
-    with LocalTarget() as local:
-        result = performed(replace(SCENARIOS["mixed_feeds"], every_s=0.0, files=(*kinds, defective)), local, 1)
+    scenario = replace(SCENARIOS["mixed_feeds"], every_s=0.0, files=(*kinds, defective), notices=2)
+    result = performed(scenario, LocalTarget(), 1)
     assert result["check_result"]["problems"] == []
     assert result["check_result"]["rows"]["found"] > 0
 
@@ -90,7 +89,7 @@ def processes_with(variable: str) -> list[str]:
 
 def broken(sim: SimTarget, bug: str, scenario: Scenario) -> dict[str, Any]:
     """Return the result of a scenario whose workers have a bug."""
-    target = sim.with_workers("tests.e2e.broken_writer", {"LOADTEST_BUG": bug})
+    target = replace(sim, module="tests.e2e.broken_writer", variables={"LOADTEST_BUG": bug})
     check_result: dict[str, Any] = performed(scenario, target, 1)["check_result"]
     assert not check_result["ok"]
     return check_result

@@ -22,14 +22,14 @@ def test_after_a_mixed_load_it_reports_lag_throughput_errors_and_files(stack: An
     stack.wait_until_quiet()
 
     def document() -> Any:
-        """Return what it shows once the emulator has delivered the log: at an invocation's end."""
+        """Return what it shows once CloudWatch has the whole minute; it learns of it as invocations end."""
         found = stack.ingest_json("top", "--once", *FEEDS)
         return found if found["errors"]["files_failed"] and found["files"]["completed"] else None
 
-    found = stack.wait_for(document)
-    assert (found["source"], found["function"]["is_paused"]) == ("logs", False)
+    found = stack.wait_for(document, patience_s=300.0)  # a minute, and the time the emulator needs
+    assert found["function"]["is_paused"] is False
     assert found["throughput"]["rows_written_by_feed"]["orders"] >= 200 == entry["rows_written"]
-    assert sum(found["throughput"]["series"]["rows_written"]) == found["throughput"]["rows_written"]
+    assert sum(found["throughput"]["series"]["rows_written"]) >= found["throughput"]["rows_written"]  # of 30 minutes
     assert found["errors"]["rows_rejected"] >= 10 + 21
     assert found["errors"]["dead_letters"] >= 1 <= found["errors"]["messages_unknown"]
     assert 0 < found["errors"]["reject_share"] < 1

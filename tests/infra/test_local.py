@@ -17,10 +17,12 @@ from rich.console import Console
 from infra.local import __main__ as command
 from infra.local import deploy, ministack
 from infra.local.demo import run as run_demo
+from infra.local.guarded import put_metrics
 from infra.local.left_out import without_unsupported
 from infra.local.ministack import Emulator, EmulatorFault
 from infra.local.stack import LocalStack, local_stack
-from ingest.contract import Output
+from ingest.contract import Metric, Output
+from ingest.metrics.emf import emf_line
 
 ROOT = Path(__file__).parents[2]
 MATH_ALARM = {"Type": "AWS::CloudWatch::Alarm", "Properties": {"Metrics": [{"Id": "e", "Expression": "1"}]}}
@@ -33,6 +35,18 @@ def test_unsupported_resources_are_left_out_with_the_reason() -> None:
     assert kept == {"Resources": {"Orders": TABLE}, "Outputs": {}}
     assert left_out == ["Burn (alarm on metric math): ministack rejects it and would roll the stack back"]
     assert "Burn" in template["Resources"]  # the one on disk is as it was
+
+
+def test_the_metrics_in_a_line_of_a_log_are_stored_by_stack_and_by_feed() -> None:
+    stored: list[tuple[Any, ...]] = []
+    line = emf_line("local", "orders", {Metric.ROWS_READ: 3, Metric.REQUEST_LATENCY: [1.0, 2.5]}, at_s=1.5)
+    for text in (line, "START RequestId: 1", '{"_aws": 1}', 'not JSON, with "_aws"'):
+        put_metrics(text, lambda *arguments: stored.append(arguments))
+    both = [{"Stack": "local"}, {"Stack": "local", "Feed": "orders"}]
+    assert stored == [
+        *(("CsvIngest", "RowsRead", whose, 1.5, "Count", None, [3], None, None) for whose in both),
+        *(("CsvIngest", "RequestLatency", whose, 1.5, "Milliseconds", None, [1.0, 2.5], None, None) for whose in both),
+    ]
 
 
 def test_a_subprocess_is_pointed_at_the_local_endpoint_with_credentials_of_no_worth(tmp_path: Path) -> None:

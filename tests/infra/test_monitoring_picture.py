@@ -9,7 +9,8 @@ import pytest
 from matplotlib.image import imread
 
 from infra.monitoring.arithmetic import evaluate
-from infra.monitoring.picture import FEEDS, MARK, PICTURE, RUN, fingerprint, picture
+from infra.monitoring.graphs import REDS
+from infra.monitoring.picture import FEEDS, MARK, PICTURE, RUN, WHOLE, fingerprint, picture
 from infra.monitoring.run import Run, columns_of, fields_of, run_query
 from infra.monitoring.template import MetricName, Plot
 from infra.settings import read_settings
@@ -110,17 +111,20 @@ def local(synthesised: Callable[..., Template]) -> Template:
     return synthesised(read_settings(stages, "local"), FEEDS.read_text())
 
 
-def test_the_picture_in_the_docs_is_of_todays_dashboard_and_the_committed_run(local: Template) -> None:
+@pytest.mark.parametrize("path", [PICTURE, WHOLE], ids=lambda path: path.name)
+def test_a_picture_in_the_docs_is_of_todays_dashboard_and_the_committed_run(local: Template, path: Path) -> None:
     from PIL import Image
 
-    with Image.open(PICTURE) as image:
+    with Image.open(path) as image:
         assert image.info[MARK] == fingerprint(local, RUN.read_bytes()), "run python -m infra.monitoring.picture"
 
 
-def test_the_picture_is_as_wide_as_a_page_and_holds_more_than_white() -> None:
-    pixels = imread(PICTURE)
-    assert pixels.shape[1] == 1500
-    assert len(np.unique(pixels.reshape(-1, pixels.shape[2]), axis=0)) > 100
+@pytest.mark.parametrize(("path", "tall", "most_kb"), [(PICTURE, 1_000, 100), (WHOLE, 3_300, 250)])
+def test_a_picture_is_as_wide_as_a_page_small_and_holds_more_than_white(path: Path, tall: int, most_kb: int) -> None:
+    pixels = imread(path)
+    assert pixels.shape[1] == 1500 and pixels.shape[0] < tall
+    assert path.stat().st_size < most_kb * 1000
+    assert len(np.unique(pixels.reshape(-1, pixels.shape[2]), axis=0)) > 50
 
 
 def test_every_widget_is_drawn_with_its_title(local: Template) -> None:
@@ -128,3 +132,38 @@ def test_every_widget_is_drawn_with_its_title(local: Template) -> None:
     words = {text.get_text() for text in figure.texts}
     assert {"Alarms", "Oldest message and file", "Backlog and time to drain", "Throttled requests, by reason"} <= words
     assert any("only in AWS" in word for word in words)
+
+
+def test_the_first_rows_are_health_and_lag(local: Template) -> None:
+    words = {text.get_text() for text in picture(local, Run.read(RUN), rows=2).texts}
+    assert {"ingest-local: health", "Lag", "Oldest message and file"} <= words
+    assert "Throughput" not in words
+
+
+def axes_of(local: Template, label: str) -> list[Any]:
+    return [axes for axes in picture(local, Run.read(RUN)).axes if axes.get_ylabel() == label]
+
+
+def test_an_alarm_far_above_the_data_does_not_flatten_it_and_is_named(local: Template) -> None:
+    ages = axes_of(local, "seconds")[0]
+    words = [text.get_text() for text in ages.texts]
+    assert any("file alarm at 7,200" in word for word in words)
+    assert ages.get_ylim()[1] < 1_000
+
+
+def test_dollars_have_their_sign_and_fields_are_words(local: Template) -> None:
+    figure = picture(local, Run.read(RUN))
+    (dollars,) = axes_of(local, "dollars")
+    assert dollars.yaxis.get_major_formatter()(2, 0) == "$2"
+    words = {text.get_text() for text in figure.texts}
+    assert any(word.startswith("$") for word in words)
+    assert {"time", "rows rejected", "used, MB"} <= words
+    assert not any("_mb" in word or word.startswith("@") for word in words)
+
+
+def test_errors_are_red_and_nothing_else_is(local: Template) -> None:
+    def colours(label: str) -> set[str]:
+        return {str(line.get_color()) for axes in axes_of(local, label) for line in axes.lines}
+
+    assert colours("rows") <= set(REDS)
+    assert not colours("messages") & set(REDS)

@@ -1,6 +1,7 @@
 """The template that needs no CDK: the same stack, code and what is changed most often given as parameters."""
 
 import json
+import shlex
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -13,7 +14,7 @@ from cfnlint.config import ManualArgs
 from infra import bundle
 from infra.alarm_settings import Alarms
 from infra.existing import Existing
-from infra.plain.__main__ import MAX_BYTES, Written, write
+from infra.plain.__main__ import MAX_BYTES, Written, commands, write
 from infra.plain.parameters import PARAMETERS
 from infra.plain.readable_yaml import as_yaml
 from infra.plain.template import MAIL, plain_template
@@ -262,12 +263,25 @@ def test_the_zip_is_the_one_for_lambda_with_the_feeds_in_it(written: Written) ->
         assert [name for name in archive.namelist() if "cpython-314-aarch64" in name]
 
 
-def test_other_code_has_another_key(tmp_path: Path) -> None:
-    keys = []
-    for content in (b"one", b"two", b"one"):
-        (tmp_path / "ingest.zip").write_bytes(content)
-        keys.append(Written(tmp_path / "t.yml", tmp_path / "ingest.zip").key)
-    assert keys[0] == keys[2] != keys[1]
+def test_other_code_has_another_key_and_the_same_code_the_same(written: Written, tmp_path: Path) -> None:
+    feeds = tmp_path / "feeds.toml"
+    feeds.write_text((ROOT / "feeds.toml").read_text() + "# another\n")
+    out, names = tmp_path / "dist", []
+    for given in (ROOT / "feeds.toml", feeds):
+        made = write(out, feeds=given)
+        assert [path.name for path in out.glob("*.zip")] == [made.code.name]
+        names.append(made.code.name)
+    assert names[0] == written.code.name != names[1]
+
+
+def test_it_shows_the_commands_that_deploy_this_code(written: Written) -> None:
+    lines = commands(written).replace("\\\n", "").splitlines()
+    upload, deploy = (shlex.split(line) for line in lines[-2:])
+    assert upload[:3] == ["aws", "s3", "cp"]
+    assert Path(upload[3]).exists()
+    assert upload[4] == f"s3://$BUCKET/{written.code.name}"
+    assert deploy[deploy.index("--s3-bucket") + 1] == "$BUCKET"
+    assert deploy[-2:] == ["CodeBucket=$BUCKET", f"CodeKey={written.code.name}"]
 
 
 def test_an_unknown_stage_is_refused_before_anything_is_written(tmp_path: Path) -> None:

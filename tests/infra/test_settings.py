@@ -9,7 +9,7 @@ from infra.alarm_settings import Alarms
 from infra.price_settings import Prices
 from infra.settings import Settings, read_settings
 from ingest.errors import SettingsFault
-from loadtest.run.aws.stack import DEFAULT_NAME, STAGE
+from loadtest.scenarios.aws import STACK, STAGE
 
 ROOT = Path(__file__).parents[2]
 
@@ -26,7 +26,7 @@ def test_every_stage_of_cdk_json_can_be_read() -> None:
     local = read_settings(stages, "local")
     assert (local.timeout_s, local.retry_base_s, local.retry_cap_s, local.max_receive_count) == (60, 1, 2, 3)
     assert (local.keep_data, local.deletion_protection) == (False, False)
-    assert read_settings(stages, STAGE).name == DEFAULT_NAME
+    assert read_settings(stages, STAGE).name == STACK
 
 
 @pytest.mark.parametrize("struct", [Settings, Alarms, Prices])

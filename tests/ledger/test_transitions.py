@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from ingest.contract import Status
-from ingest.errors import BadHeader, GivenUp, InternalFault, LeaseLost
+from ingest.errors import BadHeader, Cancelled, GivenUp, InternalFault, LeaseLost
 from ingest.ledger.claims import ClaimStatus, LeaseToken, Outcome
 from ingest.ledger.row_counts import RowCounts
 from ingest.ledger.work_item import SegmentPlan
@@ -185,6 +185,22 @@ def test_segments_may_still_end_when_their_file_has(ledger: AnyLedger) -> None:
     entry = file_entry(ledger)
     assert (entry.status, entry.segments_done) == (Status.FAILED, 1)
     assert [part.status for part in ledger.queries.segments(FILE)] == [Status.STOPPED, Status.PENDING]
+
+
+def test_a_file_that_is_cancelled_takes_nothing_more_of_its_worker(ledger: AnyLedger) -> None:
+    claim(ledger)
+    at(ledger, 110.0).leases.save(WORK, LEASE, CHECKPOINT)
+    assert at(ledger, 120.0).transitions.give_up(FILE, closed(Status.FAILED, Cancelled("Cancelled.")))
+    for late in (
+        lambda: at(ledger, 121.0).leases.renew(WORK, LEASE),
+        lambda: at(ledger, 121.0).leases.save(WORK, LEASE, CHECKPOINT),
+        lambda: at(ledger, 121.0).transitions.end_file(FILE, LEASE, closed(Status.COMPLETE)),
+    ):
+        with pytest.raises(LeaseLost):
+            late()
+    assert claim(ledger, token=OTHER, now_s=500.0) == ClaimStatus(Status.FAILED, LEASE.value, 0.0)
+    ended = ledger.queries.unreported(FILE)
+    assert ended and ended.error and (ended.error.code, ended.row_counts) == ("cancelled", HALF)
 
 
 def test_a_file_that_is_given_up_has_failed(ledger: AnyLedger) -> None:

@@ -3,7 +3,8 @@
 import pytest
 
 from ingest.contract import Metric
-from ingest.metrics.emf import MetricLine, Metrics, read_emf
+from ingest.metrics.emf import Metrics
+from loadtest.harness.emf import MetricLine, read_emf
 
 
 def lines(capsys: pytest.CaptureFixture[str]) -> list[MetricLine | None]:

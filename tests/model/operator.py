@@ -1,11 +1,17 @@
-"""An operator who retries files, and may be cut off before any call to something outside: `recovery.retry` as it is."""
+"""An operator who retries and cancels files, and may be cut off before any call to something outside.
+
+`recovery.retry` and `recovery.cancel` run as they are.
+"""
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from ingest.contract import Status
 from ingest.errors import IngestError, InternalFault, Unavailable
 from ingest.file import FileVersion
+from ingest.ledger.states import is_open
+from ingest.recovery.cancel import cancel_file
 from ingest.recovery.retry import From, Retried, Retry
 from ingest.worker.ports import Services
 from tests.model.services import Bucket, Clock, Parts, ReportedOutcome, listed
@@ -15,7 +21,7 @@ from tests.support.memory_ledger import MemoryEntry, MemoryLedger
 
 @dataclass
 class Operator:
-    """Retries a file at one moment."""
+    """Retries or cancels a file at one moment."""
 
     ledger: MemoryLedger
     queue: Any
@@ -33,18 +39,31 @@ class Operator:
         works = [entry.work for entry in entries if entry.work.file.first_version == last]
         attempts = [entry for entry in map(self.ledger.queries.entry, works) if entry]
         try:
-            return self._retry().run(attempts, start)
+            return Retry(self._services(), self).run(attempts, start)
         except InternalFault:
             raise
         except IngestError as error:
             return f"{start} of {url}: {error}"
 
+    def cancel(self, url: str, *, most_calls: int) -> bool:
+        """Cancel what is open of a file; return whether anything was ended, be it reported or not."""
+        self.calls_left = most_calls
+        works = [entry.work for entry in self.ledger.files() if entry.work.file.url == url and is_open(entry.status)]
+        try:
+            for entry in filter(None, map(self.ledger.queries.entry, works)):
+                cancel_file(self._services(), entry)
+        except InternalFault:
+            raise
+        except IngestError:
+            pass  # cut off, or it ended meanwhile
+        return any(self.ledger.queries.file_status(work.file).status == Status.FAILED for work in works)
+
     def _age(self, entry: MemoryEntry) -> tuple[bool, float, str]:
         file = entry.work.file
         return self.bucket.objects[file.key].etag == file.etag, entry.first_seen_s or 0.0, file.version
 
-    def _retry(self) -> Retry:
-        services = Services(
+    def _services(self) -> Services:
+        return Services(
             ledger=Cut(self.ledger, self._call),  # type: ignore[arg-type]
             listing=self,
             queue=Cut(self.queue, self._call),  # type: ignore[arg-type]
@@ -54,7 +73,6 @@ class Operator:
             clock=self.clock,
             log=lambda message, fields: None,
         )
-        return Retry(services, self)
 
     def _call(self) -> None:
         self.calls_left -= 1
@@ -89,6 +107,6 @@ class Cut:
     def __getattr__(self, name: str) -> Any:
         if name in ("leases", "transitions", "queries"):
             return self
-        if name in ("retry", "carry_over", "add_segment", "end_early", "note_reported", "send"):
+        if name in ("retry", "carry_over", "add_segment", "end_early", "give_up", "note_reported", "send"):
             self._call()
         return getattr(self._thing, name)

@@ -220,7 +220,7 @@ class ModelRun:
         elif act.kind in (Kind.RETRY, Kind.GIVE_UP):
             files = sorted({entry.work.file.url for entry in self.ledger.files()})
             if files and act.kind == Kind.GIVE_UP:
-                self._give_up(files[act.arg % len(files)])
+                self._give_up(files[act.arg % len(files)], (None, 0, None, 1, 2, 99)[act.arg // len(files) % 6])
             elif files:
                 start: From = "checkpoint" if act.arg % 4 < 2 else "start"
                 self._retry_file(files[act.arg % len(files)], start, (99, 1, 3, 6)[act.arg // 4 % 4])
@@ -241,7 +241,13 @@ class ModelRun:
             self.cut_retries += 1
         self.scheduler.trace.append(f"{self.clock.time_s:.0f} operator: {reported}")
 
-    def _give_up(self, url: str) -> None:
+    def _give_up(self, url: str, cancel_calls: int | None) -> None:
+        """Let a file fail, whoever holds it: given up, or cancelled by an operator who is cut off after some calls."""
+        operator = Operator(self.ledger, self.queue, self.bucket, self.parts, self.reported, self.clock)
+        if cancel_calls is not None:
+            if operator.cancel(url, most_calls=cancel_calls):
+                self.given_up.add(url)
+            return
         for entry in self.ledger.files():
             if entry.work.file.url == url and is_open(entry.status):
                 outcome = Outcome(Status.FAILED, entry.row_counts, 1.0, None, GivenUp("No one could finish it."))

@@ -9,9 +9,10 @@ from ingest.dynamodb.write_stats import throttled_request
 from ingest.file import FileVersion
 from ingest.ledger.claims import Outcome
 from ingest.ledger.row_counts import RowCounts
-from ingest.metrics.emf import MetricLine, Metrics, read_emf
+from ingest.metrics.emf import Metrics
 from ingest.worker.ports import Services
 from ingest.worker.report import Reporter
+from loadtest.harness.emf import MetricLine, read_emf
 from tests.support.fakes import FakeObjects, RecordingEvents, RecordingQueue, ScriptedClock
 
 FILE = FileVersion("landing", "orders/a.csv", etag="e", sequencer="01", size_bytes=10)

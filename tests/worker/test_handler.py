@@ -15,10 +15,10 @@ from ingest.errors import IngestError, SettingsFault, Throttled, Unavailable
 from ingest.file import FileVersion
 from ingest.ledger.claims import LeaseToken
 from ingest.ledger.work_item import WorkItem
-from ingest.metrics.emf import read_emf
 from ingest.worker import handler
 from ingest.worker.batch import BatchHandler, Reply, logger
 from ingest.worker.lease import Timing
+from loadtest.harness.emf import read_emf
 from tests.support.clients import client, mock_aws, session, table
 from tests.support.fakes import FakeTable, ScriptedClock, SentMessage
 from tests.support.world import EVENTS, KEY, World, event

@@ -1,23 +1,18 @@
-"""The state `ingest top` shows, read from the ledger, the queues, and CloudWatch or the function's log."""
+"""The state `ingest top` shows, read from the ledger, the queues and CloudWatch."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Literal
-from urllib.parse import urlsplit
 
 from ingest.aws.clock import iso
 from ingest.cli.stack import DeployedStack, client
 from ingest.cli.status.query import FileView, Overview, StatusLedger, StatusQuery, look
 from ingest.contract import Output, Status
-from ingest.errors import SettingsFault
 from ingest.feeds.feed import Feeds
 from ingest.ledger.states import is_open
-from ingest.metrics.cloudwatch import CloudWatchMetrics, LogEvents
-from ingest.metrics.summary import WINDOW_S, Measured, from_lines
+from ingest.metrics.cloudwatch import CloudWatchMetrics
+from ingest.metrics.summary import Measured
 from ingest.queue.sqs import Depth, queue_depth
 from ingest.worker.report import NO_FEED
 
-SourceName = Literal["cloudwatch", "logs"]
 OPEN_FILES = 20
 ENDED_FILES = 5
 
@@ -28,7 +23,6 @@ class StackHealth:
 
     stack: str
     now_s: float
-    source: SourceName
     measured: Measured
     queue: Depth
     dead_letters: Depth
@@ -63,15 +57,18 @@ class StackHealth:
 class Watcher:
     """Reads the state of a deployed stack, as often as asked."""
 
-    def __init__(self, stack: DeployedStack, feeds: Feeds, source: SourceName | None) -> None:
+    def __init__(self, stack: DeployedStack, feeds: Feeds) -> None:
         self._stack = stack
         self._feeds = feeds
         self._sqs = client("sqs", "preparing to read the queues")
         self._queue, self._dead = stack.output(Output.QUEUE_URL), stack.output(Output.DEAD_LETTER_URL)
-        self._function = stack.output(Output.FUNCTION)
-        cloudwatch = client("cloudwatch", "preparing to read metrics")
-        self._source: SourceName = source or ("cloudwatch" if is_aws(cloudwatch.meta.endpoint_url) else "logs")
-        self._measure = self._from_cloudwatch(cloudwatch) if self._source == "cloudwatch" else self._from_log()
+        self._metrics = CloudWatchMetrics(
+            client=client("cloudwatch", "preparing to read metrics"),
+            stack=stack.name,
+            feeds=[*feeds.feeds, NO_FEED],
+            function=stack.output(Output.FUNCTION),
+            queue=self._queue.rpartition("/")[2],
+        )
 
     def look(self, now_s: float) -> StackHealth:
         """Return the present state."""
@@ -80,8 +77,7 @@ class Watcher:
         return StackHealth(
             stack=self._stack.name,
             now_s=now_s,
-            source=self._source,
-            measured=self._measure(now_s),
+            measured=self._metrics.look(now_s),
             queue=queue_depth(self._sqs, self._queue),
             dead_letters=queue_depth(self._sqs, self._dead),
             mapping=self._stack.event_source.state(),
@@ -112,43 +108,6 @@ class Watcher:
         firsts = (next(self._ledger.open_files(name), None) for name in (*self._feeds.feeds, NO_FEED))
         seen = [first.first_seen_s for first in firsts if first and first.first_seen_s and is_open(first.status)]
         return max(0.0, now_s - min(seen)) if seen else None
-
-    def _from_cloudwatch(self, cloudwatch: Any) -> Callable[[float], Measured]:
-        metrics = CloudWatchMetrics(
-            client=cloudwatch,
-            stack=self._stack.name,
-            feeds=[*self._feeds.feeds, NO_FEED],
-            function=self._function,
-            queue=self._queue.rpartition("/")[2],
-        )
-        return metrics.look
-
-    def _from_log(self) -> Callable[[float], Measured]:
-        logs = client("logs", "preparing to read the function's log")
-        events = LogEvents(client=logs, group=self._stack.output(Output.LOG_GROUP), keep_s=WINDOW_S)
-        return lambda now_s: from_lines(events.lines(now_s), stack=self._stack.name, now_s=now_s)
-
-
-def read_source(name: str) -> SourceName | None:
-    """Return the source of that name; None for auto.
-
-    Raises:
-        SettingsFault: no source has that name.
-    """
-    known: dict[str, SourceName | None] = {"auto": None, "cloudwatch": "cloudwatch", "logs": "logs"}
-    if name not in known:
-        raise SettingsFault(f"--source {name!r} is wrong: accepted are {', '.join(known)}.")
-    return known[name]
-
-
-def is_aws(endpoint_url: str) -> bool:
-    """Return whether an endpoint is AWS (in a VPC too). An emulator does not extract metrics from EMF lines.
-
-    >>> is_aws("https://monitoring.eu-west-1.amazonaws.com"), is_aws("http://127.0.0.1:4566")
-    (True, False)
-    """
-    host = urlsplit(endpoint_url).hostname or ""
-    return host.endswith((".amazonaws.com", ".amazonaws.com.cn", ".api.aws", ".api.amazonwebservices.com.cn"))
 
 
 def eta_s(view: FileView) -> float | None:

@@ -16,7 +16,7 @@ from ingest.aws.clock import Clock
 from ingest.cli.options import DEFAULT_FEEDS, AsJson, FeedsPath, StackName, seconds_of
 from ingest.cli.output import MOST_COLUMNS, line_console
 from ingest.cli.stack import DeployedStack
-from ingest.cli.top.collect import StackHealth, Watcher, read_source
+from ingest.cli.top.collect import StackHealth, Watcher
 from ingest.cli.top.document import health_document
 from ingest.cli.top.view import view
 from ingest.errors import ServiceFault, SettingsFault
@@ -32,12 +32,6 @@ def top(
         bool, typer.Option("--once", help="Print once and exit, the default when the output is not a terminal.")
     ] = False,
     every: Annotated[str, typer.Option("--every", metavar="TIME", help="Refresh interval.")] = EVERY,
-    source: Annotated[
-        str,
-        typer.Option(
-            "--source", metavar="SOURCE", help="cloudwatch, logs (the function's log), or auto: logs with an emulator."
-        ),
-    ] = "auto",
     stack: StackName = None,
     feeds: FeedsPath = DEFAULT_FEEDS,
     as_json: AsJson = False,
@@ -54,7 +48,7 @@ def top(
     every_s = max(LEAST_S, seconds_of(every, "--every"))
     clock = Clock()
     is_live = sys.stdout.isatty() and not once and not as_json
-    watcher = Watcher(DeployedStack(stack), read_feeds(feeds), read_source(source))
+    watcher = Watcher(DeployedStack(stack), read_feeds(feeds))
     first = watcher.look(clock.now_s())
     if as_json:
         print(json.dumps(health_document(first), ensure_ascii=False))

@@ -1,4 +1,4 @@
-"""What `ingest top --once --json` prints. The keys are stable (docs/operations-plan-top.md)."""
+"""What `ingest top --once --json` prints. The keys are stable (docs/json.md)."""
 
 from typing import Any
 
@@ -23,7 +23,6 @@ def health_document(health: StackHealth) -> dict[str, Any]:
     return {
         "stack": health.stack,
         "at": iso(health.now_s),
-        "source": health.source,
         "window_s": measured.window_s,
         "recent_s": measured.recent_s,
         "lag": _lag(health),

@@ -181,7 +181,7 @@ def _line(word: str, *parts: str | Text) -> Text:
 
 def _title(health: StackHealth, every: float | None) -> Text:
     state = Text("PAUSED", style="bold yellow") if health.is_paused else Text(health.mapping.lower(), style="green")
-    title = f"{health.stack}  {iso(health.now_s)}  from {health.source}"
+    title = f"{health.stack}  {iso(health.now_s)}"
     return _line("ingest top", title + (f", every {every:g} s" if every else ""), state)
 
 

@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from typing import Any
 
 from ingest.cli.commands import COMMANDS, EXIT_CODES, load_command
-
 from tests.docs.pages.markdown import table
 
 
@@ -25,7 +24,7 @@ def commands() -> Iterator[tuple[str, Any]]:
 
 
 def _help(name: str, command: Any) -> str:
-    return usage(name, command) + table(("", ""), _rows(command))
+    return usage(name, command) + table(("argument or option", "meaning"), _rows(command))
 
 
 def options(command: Any) -> set[str]:

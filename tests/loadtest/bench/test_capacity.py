@@ -2,6 +2,7 @@
 
 import csv
 import json
+import random
 import subprocess
 import sys
 from pathlib import Path
@@ -9,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from loadtest.bench.capacity import HotPartitionLoad, Shared, judge, write_customers, write_repeating
-from loadtest.bench.simulator_process import load_all, running_simulator
+from loadtest.bench.capacity import judge, write_customers, write_repeating
+from loadtest.bench.processes import Endpoint, load_all
 
 
 def read(path: Path) -> list[dict[str, str]]:
@@ -19,31 +20,29 @@ def read(path: Path) -> list[dict[str, str]]:
 
 
 def test_a_repeating_file_knows_the_last_row_of_each_key(tmp_path: Path) -> None:
-    last = write_repeating(tmp_path / "a.csv", rows=2000, row_bytes=100, prefix="P")
+    last = write_repeating(tmp_path / "a.csv", 2000, "P")
     rows = read(tmp_path / "a.csv")
     assert {row["id"]: int(row["seq"]) for row in rows} == last
     assert len(rows) == 2000 > len(last) + 200
-    assert all(99 <= len(line) <= 100 for line in (tmp_path / "a.csv").read_text().splitlines()[1:])
+    assert all(399 <= len(line) <= 400 for line in (tmp_path / "a.csv").read_text().splitlines()[1:])
 
 
 def test_customers_come_sorted_or_shuffled_with_the_same_rows(tmp_path: Path) -> None:
     files = []
-    for shuffled in (True, False):
-        write_customers(tmp_path / "c.csv", customers=20, rows_each=30, seed=1, shuffled=shuffled)
+    for chance in (random.Random(1), None):
+        assert write_customers(tmp_path / "c.csv", 3, chance) == 600
         files.append([(row["customer"], row["number"]) for row in read(tmp_path / "c.csv")])
     assert files[0] != files[1] == sorted(files[0])
     assert len(set(files[1])) == 600
 
 
-def shared(**found: Any) -> Shared:
-    right: dict[str, Any] = {"demand_per_s": 6000.0, "used_share": 0.97, "throttled_share": 0.02, "keys": 10}
-    right |= {"wrong_items": 0, "out_of_order": 0, "seconds": [1.0], "statistics": {}}
-    return Shared(**{**right, **found})
+def shared(**found: Any) -> dict[str, Any]:
+    right = {"demand_per_s": 6000.0, "used_share": 0.97, "throttled_share": 0.02, "wrong_items": 0, "out_of_order": 0}
+    return {**right, **found}
 
 
-def spreads(*speeds: float, missing: int = 0) -> list[HotPartitionLoad]:
-    orders = (("shuffled", True), ("sorted", True), ("sorted", False))
-    return [HotPartitionLoad(*order, speed, missing, {}) for order, speed in zip(orders, speeds, strict=True)]
+def spreads(*speeds: float, missing: int = 0) -> list[dict[str, Any]]:
+    return [{"rows_per_s": speed, "missing": missing} for speed in speeds]
 
 
 @pytest.mark.parametrize(
@@ -59,16 +58,16 @@ def spreads(*speeds: float, missing: int = 0) -> list[HotPartitionLoad]:
         (shared(), spreads(100, 85, 10, missing=1), ["missing"]),
     ],
 )
-def test_each_goal_can_be_missed(one: Shared, three: list[HotPartitionLoad], missed: list[str]) -> None:
+def test_each_goal_can_be_missed(one: dict[str, Any], three: list[dict[str, Any]], missed: list[str]) -> None:
     found = [goal.what for goal in judge(one, three) if not goal.is_met]
     assert len(found) == len(missed)
     assert all(word in what for word, what in zip(missed, found, strict=True))
 
 
 def test_a_load_into_a_sink_leaves_the_last_row_of_each_key(tmp_path: Path) -> None:
-    last = write_repeating(tmp_path / "a.csv", rows=3000, row_bytes=100, prefix="P")
+    last = write_repeating(tmp_path / "a.csv", 3000, "P")
     keeps = ("--keep", "digests", "--sequence", "seq")
-    with running_simulator("--table", "LoadtestCapacity:id", *keeps) as simulator:
+    with Endpoint("simulator", "--table", "LoadtestCapacity:id", *keeps) as simulator:
         [row_counts] = load_all([tmp_path / "a.csv"], feed="capacity", simulator=simulator)
     assert (row_counts["rows_written"], row_counts["rows_superseded"]) == (len(last), 3000 - len(last))
     assert (simulator.statistics["tables"]["LoadtestCapacity"]["items"], simulator.statistics["out_of_order"]) == (
@@ -78,7 +77,7 @@ def test_a_load_into_a_sink_leaves_the_last_row_of_each_key(tmp_path: Path) -> N
 
 
 def test_a_load_that_fails_is_an_error(tmp_path: Path) -> None:
-    with running_simulator() as simulator, pytest.raises(RuntimeError, match="load failed"):
+    with Endpoint("simulator") as simulator, pytest.raises(RuntimeError, match="load failed"):
         load_all([tmp_path / "missing.csv"], feed="capacity", simulator=simulator)
 
 

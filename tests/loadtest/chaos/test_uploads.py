@@ -1,16 +1,23 @@
 """What is dropped and notified: seeded, remembered, and never more lost than the harness means."""
 
+import csv
+import gzip
+import io
 import json
+from typing import Any
 from urllib.parse import unquote_plus
 
 from ingest.contract import Status
 from loadtest.chaos.settings import KB, ChaosSettings
 from loadtest.chaos.uploads import Dropper
+from loadtest.harness.queue import s3_notification
 
-SETTINGS = ChaosSettings(seconds=1, seed=3, sizes=(KB, 2 * KB))
+SETTINGS = ChaosSettings(seconds=1, seed=3, sizes=(KB, 50 * KB))
 
 
 class Bucket:
+    """The stack's client, as far as uploads need it."""
+
     bucket = "b"
 
     def __init__(self) -> None:
@@ -23,6 +30,9 @@ class Bucket:
 
     def delete(self, key: str) -> None:
         del self.objects[key]
+
+    def notification(self, key: str, **about: Any) -> str:
+        return s3_notification(self.bucket, key, **about)
 
     def send(self, body: str) -> None:
         self.sent.append(body)
@@ -55,20 +65,36 @@ def test_all_is_done_in_the_end_and_each_kind_came() -> None:
 
 def test_what_lies_in_the_bucket_is_the_last_version_of_each_key() -> None:
     dropper, bucket = dropped()
-    last = {version.key: version for version in dropper.versions}
+    last = {file.key: file for file in dropper.files}
     assert {key: len(data) for key, data in bucket.objects.items()} == {
-        key: version.size for key, version in last.items() if key in bucket.objects
+        key: file.size for key, file in last.items() if key in bucket.objects
     }
-    gone = [version for key, version in last.items() if key not in bucket.objects]
+    gone = [file for key, file in last.items() if key not in bucket.objects]
     assert len(gone) == dropper.counts["deleted"]
-    assert all("" in version.may_end for version in gone)
+    assert all("" in file.statuses and file.recipe for file in gone)
+
+
+def ids(text: str) -> set[str]:
+    return {row["id"] for row in csv.DictReader(io.StringIO(text, newline="")) if row["id"]}
+
+
+def test_no_two_files_share_a_key_and_each_knows_what_must_become_of_it() -> None:
+    dropper, bucket = dropped()
+    loaded = [file for file in dropper.files if file.rows]
+    texts = [gzip.decompress(data) if data[:2] == b"\x1f\x8b" else data for data in bucket.objects.values()]
+    keys = [ids(text.decode()) for text in texts if text.startswith(b"customer,")]
+    assert len(keys) > 100
+    assert len(set().union(*keys)) == sum(map(len, keys))
+    assert all(file.rows == file.items + file.superseded[1] + sum(file.rejected.values()) for file in loaded)
+    assert sum(sum(file.rejected.values()) for file in loaded) > 0
+    assert sum(file.superseded[1] for file in loaded) > 0
 
 
 def test_poison_is_sent_as_it_is_remembered_and_poison_files_must_fail() -> None:
     dropper, bucket = dropped()
     assert len(dropper.poison) == dropper.counts["poison message"]
     assert dropper.poison <= set(bucket.sent)
-    failing = [version for version in dropper.versions if version.may_end == {Status.FAILED}]
+    failing = [file for file in dropper.files if file.statuses == {Status.FAILED}]
     assert len(failing) == dropper.counts["poison file"]
 
 
@@ -77,6 +103,6 @@ def test_only_files_no_one_is_to_be_reported_of_have_no_notification() -> None:
     notifications = [json.loads(body) for body in bucket.sent if body not in dropper.poison]
     things = [record["s3"]["object"] for message in notifications for record in message["Records"]]
     known = {(unquote_plus(thing["key"]), thing["eTag"]) for thing in things}
-    versions = {(version.key, version.etag) for version in dropper.versions}
+    versions = {(file.key, file.etag) for file in dropper.files}
     assert known <= versions
     assert len(versions - known) == dropper.counts["notified never"]

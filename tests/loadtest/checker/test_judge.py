@@ -4,12 +4,17 @@ from collections import Counter
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import pytest
 
 from ingest.contract import Status
+from loadtest.chaos.settings import FEED, FEEDS
+from loadtest.chaos.uploads import COLUMNS, DEFECTS
 from loadtest.checker.found import Expected, Found, TableFound
 from loadtest.checker.judge import BLOCK_BYTES, judge
 from loadtest.workload.duplicates import GROUP
+from loadtest.workload.recipe import recipe_of
+from loadtest.workload.stream import hashes_of
 
 FILE = Expected(
     key="a.csv",
@@ -151,3 +156,73 @@ def test_of_many_problems_the_first_are_shown_and_the_others_counted() -> None:
     shown = judge(files, replace(GOOD, entries=[])).document()["problems"]
     assert len(shown) == 21
     assert shown[-1].startswith("and ")
+
+
+V1 = replace(OTHER, etag="1", statuses=frozenset({Status.COMPLETE, Status.SUPERSEDED, ""}))
+V2 = replace(FILE, key="b.csv", etag="2", rejected={}, superseded=(0, 0), rows=90)
+SECOND = ENTRY | {"file": {"key": "b.csv", "etag": "2"}, "rows_read": 90, "rows_written": 90, "rows_rejected": 0}
+SECOND |= {"rows_superseded": 0}
+REPLACED = Found(
+    tables={"T": TableFound(items=90, checksum=7)},
+    entries=[SECOND, OTHERS | {"file": {"key": "b.csv", "etag": "1"}, "status": Status.SUPERSEDED}],
+    rejects={},
+    events=[{"key": "b.csv", "etag": "1", "id": "1"}, {"key": "b.csv", "etag": "2", "id": "2"}],
+)
+
+
+def test_of_two_versions_the_first_may_be_superseded_and_then_none_of_its_rows_is_missed() -> None:
+    assert judge([V1, V2], REPLACED).problems == []
+
+
+def test_a_version_that_no_one_looked_at_is_not_missed_if_that_may_be() -> None:
+    assert judge([V1, V2], replace(REPLACED, entries=[SECOND], events=REPLACED.events[1:])).problems == []
+
+
+def test_a_version_that_is_complete_has_all_its_rows_even_if_it_need_not_be() -> None:
+    both = replace(REPLACED, entries=[SECOND, OTHERS | {"file": {"key": "b.csv", "etag": "1"}}])
+    assert judge([V1, V2], both).problems == ["table T lacks 10 of 100 rows"]
+
+
+def test_a_version_that_must_fail_and_loads_is_found() -> None:
+    failing = replace(V1, statuses=frozenset({Status.FAILED}))
+    assert "expected FAILED" in judge([failing, V2], REPLACED).problems[0]
+
+
+def ledger(**changed: Any) -> Found:
+    file = {"pk": "b/a.csv", "sk": "FILE#01", "status": Status.FAILED, "lease_until": 0}
+    return replace(GOOD, ledger=[file, {"pk": "b/a.csv", "sk": "SEG#01#0", "status": Status.PENDING} | changed])
+
+
+def test_a_segment_that_a_failed_file_has_left_behind_is_not_stuck() -> None:
+    assert judge([FILE, OTHER], ledger()).stuck == 0
+
+
+@pytest.mark.parametrize("changed", [{"lease_until": 12}, {"status": Status.LOADING}, {"pk": "b/b.csv"}])
+def test_what_someone_holds_or_waits_for_is_stuck(changed: dict[str, Any]) -> None:
+    check_result = judge([FILE, OTHER], ledger(**changed))
+    assert (check_result.stuck, len(check_result.problems)) == (1, 1)
+
+
+def test_poison_must_be_in_the_dead_letter_queue_and_nothing_else_may_be() -> None:
+    poisoned = replace(GOOD, poison=frozenset({"x"}))
+    assert problems(replace(poisoned, dead_letters=["x", "x"])) == []
+    assert "is not: x" in problems(poisoned)[0]
+    assert "the first: y" in problems(replace(poisoned, dead_letters=["x", "y"]))[0]
+
+
+RECIPE = recipe_of(FEEDS, FEED, size=300_000, columns=COLUMNS, defects=DEFECTS, file=3)
+
+
+def leaves(hashes: list[int]) -> list[str]:
+    """Return what is wrong if a file was replaced and its table holds items with these hashes."""
+    of_items = np.array(hashes, np.uint64)
+    found = TableFound(items=len(hashes), checksum=int(of_items.sum(dtype=np.uint64)), hashes=of_items)
+    return judge([replace(V1, recipe=RECIPE), V2], replace(REPLACED, tables={"T": found})).problems
+
+
+def test_some_rows_of_a_file_that_was_replaced_may_be_left_and_no_others() -> None:
+    of_v2 = [*range(1, 90), 2**64 - 4005 + FILE.checksum]
+    left = hashes_of(RECIPE)[:5].tolist()
+    assert leaves(of_v2) == leaves([*of_v2, *left]) == []
+    assert leaves([*of_v2, *left, left[0] + 1]) == ["table T has 1 rows that no file says"]
+    assert leaves([*of_v2[1:], *left]) == ["table T lacks 1 of 90 rows"]

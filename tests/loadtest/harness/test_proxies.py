@@ -1,4 +1,4 @@
-"""The fronts of the harness, in front of a service of ten lines."""
+"""What stands between workers and the emulator, in front of a service of ten lines."""
 
 import http.client
 import threading
@@ -8,9 +8,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 
 from loadtest.harness.dynamodb_proxy import LedgerProxy
-from loadtest.harness.s3_proxy import Proxy, S3Proxy
-from loadtest.simulator import Settings, Simulator
-from loadtest.simulator.faults import Faults
+from loadtest.s3_server import ObjectServer
+from loadtest.simulator import Faults, Settings, Simulator
 
 pytestmark = pytest.mark.enable_socket
 TARGET = "DynamoDB_20120810."
@@ -77,9 +76,8 @@ def test_the_ledger_fails_as_often_as_asked(url: str) -> None:
 
 
 def test_what_is_got_from_s3_may_end_in_its_middle_and_what_is_put_does_not(url: str) -> None:
-    proxy = Proxy(url, cut_share=1, seed=1)
-    with S3Proxy(proxy) as s3:
+    with ObjectServer(None, upstream=url, cut_share=1) as s3:
         with pytest.raises(http.client.IncompleteRead):
             ask(s3.url, "GET", "/b/k")
         assert ask(s3.url, "PUT", "/b/k", b"data")[1].endswith(b"data")
-    assert proxy.cut == 1
+    assert (s3.counts["cut"], s3.counts["writes"]) == (1, 1)

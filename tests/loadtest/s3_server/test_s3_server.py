@@ -14,7 +14,7 @@ from botocore.exceptions import ClientError, IncompleteReadError, ResponseStream
 
 from ingest.aws.s3 import S3Objects
 from ingest.file import FileVersion
-from loadtest.s3_server import ObjectServer, ServerSettings
+from loadtest.s3_server import ObjectServer
 from tests.support.fakes import ScriptedClock
 
 pytestmark = pytest.mark.allow_hosts(["127.0.0.1"])
@@ -36,12 +36,12 @@ def folder(tmp_path: Path) -> Path:
 
 @pytest.fixture(params=[False, True], ids=["http", "https"])
 def server(request: pytest.FixtureRequest, folder: Path) -> Iterator[ObjectServer]:
-    with ObjectServer(folder, ServerSettings(tls=request.param)) as running:
+    with ObjectServer(folder, tls=request.param) as running:
         yield running
 
 
 def client(server: ObjectServer) -> Any:
-    verify = str(server.ca_file) if server.settings.tls else None
+    verify = server.ca_file and str(server.ca_file)
     return boto3.client("s3", endpoint_url=server.url, config=ONCE, verify=verify)
 
 
@@ -56,7 +56,7 @@ def test_an_object_is_described_and_read_whole(server: ObjectServer) -> None:
     assert head["ETag"] == got["ETag"]
     assert got["Body"].read() == CONTENT
     assert s3.get_object(Bucket="bucket", Key="orders/2026 09/empty.csv")["Body"].read() == b""
-    assert server.document() == {"requests": 3, "bytes": len(CONTENT), "cut": 0}
+    assert server.counts == {"requests": 3, "bytes": len(CONTENT), "cut": 0, "writes": 0}
 
 
 @pytest.mark.parametrize(
@@ -106,9 +106,9 @@ def test_a_version_that_is_gone_is_refused(server: ObjectServer, folder: Path) -
 
 def test_a_share_of_the_answers_is_cut_and_the_same_ones_with_the_same_seed(folder: Path) -> None:
     def cut_ones(seed: int) -> list[bool]:
-        with ObjectServer(folder, ServerSettings(cut_share=0.5, seed=seed)) as server:
+        with ObjectServer(folder, cut_share=0.5, seed=seed) as server:
             found = [is_cut(client(server)) for _ in range(20)]
-            assert server.document()["cut"] == sum(found)
+            assert server.counts["cut"] == sum(found)
             return found
 
     assert cut_ones(1) == cut_ones(1) != cut_ones(2)
@@ -124,17 +124,17 @@ def is_cut(s3: Any) -> bool:
 
 
 def test_the_product_reads_a_file_whose_answers_are_cut(folder: Path) -> None:
-    with ObjectServer(folder, ServerSettings(cut_share=0.4)) as server:
+    with ObjectServer(folder, cut_share=0.4) as server:
         objects = S3Objects(client=client(server), clock=ScriptedClock(), range_bytes=30_000)
         found = objects.find(FileVersion(bucket="bucket", key=KEY))
         assert b"".join(objects.portions(found)) == CONTENT
-        assert server.document()["cut"] > 0
+        assert server.counts["cut"] > 0
 
 
 @pytest.mark.parametrize("share", [-0.1, 1.1])
 def test_a_share_is_from_0_to_1(share: float) -> None:
     with pytest.raises(ValueError, match="from 0 to 1"):
-        ServerSettings(cut_share=share)
+        ObjectServer(None, cut_share=share)
 
 
 def test_an_endpoint_ends_while_clients_are_connected(folder: Path) -> None:
@@ -154,5 +154,29 @@ def test_it_runs_as_a_process_of_its_own(folder: Path) -> None:
         s3 = boto3.client("s3", endpoint_url=process.stdout.readline().strip(), config=ONCE)
         assert is_cut(s3)
         process.send_signal(signal.SIGTERM)
-        assert json.loads(process.stdout.read()) == {"requests": 1, "bytes": len(CONTENT) // 2, "cut": 1}
+        counts = json.loads(process.stdout.read())
+        assert counts == {"requests": 1, "bytes": len(CONTENT) // 2, "cut": 1, "writes": 0}
     assert process.returncode == 0
+
+
+def test_what_is_not_in_the_folder_is_what_the_server_behind_it_has(folder: Path, tmp_path: Path) -> None:
+    there = tmp_path / "there/bucket/orders"
+    there.mkdir(parents=True)
+    (there / "other.csv").write_bytes(b"id\n1\n")
+    with (
+        ObjectServer(tmp_path / "there") as behind,
+        ObjectServer(folder, upstream=behind.url) as server,
+    ):
+        s3 = client(server)
+        assert s3.get_object(Bucket="bucket", Key=KEY)["Body"].read() == CONTENT
+        other = s3.get_object(Bucket="bucket", Key="orders/other.csv", Range="bytes=3-")
+        assert (other["Body"].read(), other["ContentRange"]) == (b"1\n", "bytes 3-4/5")
+        assert s3.head_object(Bucket="bucket", Key="orders/other.csv")["ContentLength"] == 5
+        with pytest.raises(ClientError, match="NoSuchKey"):
+            s3.get_object(Bucket="bucket", Key="orders/none.csv")
+        assert (server.counts["requests"], behind.counts["requests"]) == (1, 2)
+
+
+def test_nothing_can_be_put_where_no_server_is_behind(server: ObjectServer) -> None:
+    with pytest.raises(ClientError, match="MethodNotAllowed"):
+        client(server).put_object(Bucket="bucket", Key="a", Body=b"x")

@@ -3,9 +3,8 @@ from typing import Any
 
 import pytest
 
-from loadtest.run.making import recipe
-from loadtest.scenarios.catalog import SCENARIOS
-from loadtest.scenarios.scenario import MIB, Files, Objective, Scenario, tables
+from loadtest.scenarios.catalog import MIB, SCENARIOS, Files, Objective, Scenario, tables
+from loadtest.scenarios.files import recipe
 
 NAMES = ["smoke", "steady", "burst", "one_huge_file", "many_large", "defects", "hot_key", "throttled"]
 NAMES += ["duplicate_storm", "mixed_feeds"]

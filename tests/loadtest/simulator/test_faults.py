@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from loadtest.simulator.faults import Fault, Faults, Schedule
+from loadtest.simulator import Fault, Faults, Schedule
 
 
 def test_each_fault_hits_about_its_share_of_the_requests() -> None:

@@ -11,7 +11,7 @@ import pytest
 from botocore.exceptions import ClientError, SSLError
 
 from loadtest.simulator import Key, Latency, Settings, Simulator, Table, checksum
-from tests.loadtest.simulator.clients import client, puts
+from tests.loadtest.simulator.clients import client, put, puts
 
 pytestmark = pytest.mark.enable_socket
 
@@ -96,23 +96,15 @@ def test_what_is_kept_is_what_was_put_last() -> None:
         dynamodb = client(simulator)
         for number in ("1", "3", "2", "2"):
             dynamodb.batch_write_item(RequestItems={"T": puts(2, seq={"N": number})})
-        dynamodb.batch_write_item(RequestItems={"T": [{"DeleteRequest": {"Key": {"pk": {"S": "k-0"}}}}]})
-        dynamodb.put_item(TableName="T", Item={"pk": {"S": "single"}, "seq": {"N": "1"}})
+        dynamodb.batch_write_item(RequestItems={"T": [put("single", seq={"N": "1"})]})
         written_items, left = (
             simulator.written_items,
-            [{"pk": {"S": "k-1"}, "seq": {"N": "2"}}, {"pk": {"S": "single"}, "seq": {"N": "1"}}],
+            [{"pk": {"S": key}, "seq": {"N": seq}} for key, seq in (("k-0", "2"), ("k-1", "2"), ("single", "1"))],
         )
         assert written_items.items("T") == left
         assert written_items.checksum_of("T") == checksum("T", left)
         assert (written_items.overwritten, written_items.out_of_order, written_items.doubled) == (4, 2, 2)
-        assert (simulator.items, simulator.statistics.deletes) == (9, 1)
-
-
-def test_the_checksum_alone_needs_no_tables() -> None:
-    with Simulator(Settings(keep="checksum")) as simulator:
-        client(simulator).batch_write_item(RequestItems={"T": puts(25)})
-        items = [request["PutRequest"]["Item"] for request in reversed(puts(25))]
-        assert simulator.written_items.checksum_of_puts == checksum("T", items)
+        assert simulator.items == 9
 
 
 def test_a_table_is_described_with_its_keys() -> None:
@@ -124,9 +116,7 @@ def test_a_table_is_described_with_its_keys() -> None:
     assert (described["TableStatus"], described["BillingModeSummary"]["BillingMode"]) == ("ACTIVE", "PAY_PER_REQUEST")
 
 
-@pytest.mark.parametrize(
-    "settings", [{"keep": "items"}, {"sequence": "seq"}, {"tables": TABLES, "keep": "checksum", "sequence": "seq"}]
-)
+@pytest.mark.parametrize("settings", [{"keep": "items"}, {"sequence": "seq"}, {"tables": TABLES, "sequence": "seq"}])
 def test_settings_that_cannot_work_are_refused(settings: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match="need"):
         Settings(**settings)

@@ -129,11 +129,3 @@ def test_a_hot_key_comes_back_while_the_others_are_taken() -> None:
         sent = [*hot, put("cold", sk={"S": "1"})]
         assert client(simulator).batch_write_item(RequestItems={"T": sent})["UnprocessedItems"] == {"T": hot[1:]}
         assert simulator.statistics.throttles == {"TableWriteKeyRangeThroughputExceeded": 2}
-
-
-def test_a_put_item_is_throttled_too() -> None:
-    with throttled(Simulation(warm_units_per_s=1)) as simulator:
-        dynamodb = client(simulator)
-        dynamodb.put_item(TableName="T", Item={"pk": {"S": "a"}})
-        with pytest.raises(dynamodb.exceptions.ThrottlingException):
-            dynamodb.put_item(TableName="T", Item={"pk": {"S": "b"}})

@@ -40,18 +40,9 @@ def refusal(simulator: Simulator, operation: str = "batch_write_item", **argumen
         (put("a"), "The provided key element does not match the schema"),
         (put("a", at={"S": "1"}), "The provided key element does not match the schema"),
         ({"PutRequest": {"Item": {"at": {"N": "1"}}}}, "The provided key element does not match the schema"),
-        ({"DeleteRequest": {"Key": {"pk": {"S": "a"}}}}, "The provided key element does not match the schema"),
-        (
-            {"DeleteRequest": {"Key": {"pk": {"S": "a"}, "at": {"N": "1"}, "x": {"S": ""}}}},
-            "The provided key element does not match the schema",
-        ),
         (put("", at={"N": "1"}), "AttributeValue for a key attribute cannot contain an empty string value. Key: pk"),
         (put("k" * 2049, at={"N": "1"}), "Size of hashkey has exceeded the maximum size limit of2048 bytes"),
         (put("good", at={"N": "1.0"}), "Provided list of item keys contains duplicates"),
-        (
-            {"DeleteRequest": {"Key": {"pk": {"S": "good"}, "at": {"N": "1"}}}},
-            "Provided list of item keys contains duplicates",
-        ),
         (put("a", at={"N": "1"}, text={"S": "x" * 409_600}), "Item size has exceeded the maximum allowed size"),
         (put("a", at={"N": "1"}, n={"N": "1e126"}), "Number overflow"),
     ],
@@ -76,10 +67,9 @@ def test_keys_of_bytes_and_sort_keys_have_their_own_words(
 
 
 def test_an_item_of_400_kb_and_keys_as_long_as_can_be_are_taken(simulator: Simulator) -> None:
-    client(simulator).put_item(
-        TableName="Plain", Item={"pk": {"S": "k" * 2048}, "t": {"S": "x" * (409_600 - 2 - 2048 - 1)}}
-    )
-    client(simulator).put_item(TableName="Bytes", Item={"pk": {"B": b"a"}, "sk": {"S": "ü" * 512}})
+    large = put("k" * 2048, t={"S": "x" * (409_600 - 2 - 2048 - 1)})
+    long = {"PutRequest": {"Item": {"pk": {"B": b"a"}, "sk": {"S": "ü" * 512}}}}
+    client(simulator).batch_write_item(RequestItems={"Plain": [large], "Bytes": [long]})
 
 
 def test_the_same_key_in_two_tables_is_not_a_duplicate(simulator: Simulator) -> None:
@@ -106,22 +96,8 @@ def test_more_than_16_mb_are_refused_although_each_item_fits(simulator: Simulato
 def test_an_unknown_table_is_not_found(simulator: Simulator) -> None:
     found = refusal(simulator, RequestItems={"Plain": puts(1), "Nowhere": puts(1)})
     assert found == ("ResourceNotFoundException", "Requested resource not found")
-    assert refusal(simulator, "put_item", TableName="Nowhere", Item={"pk": {"S": "a"}}) == found
     described = refusal(simulator, "describe_table", TableName="Nowhere")
     assert described == ("ResourceNotFoundException", "Requested resource not found: Table: Nowhere not found")
-
-
-def test_put_item_says_which_key_is_wrong(simulator: Simulator) -> None:
-    wrong = "One or more parameter values were invalid: "
-    missing = refusal(simulator, "put_item", TableName="T", Item={"pk": {"S": "a"}})
-    assert missing == ("ValidationException", f"{wrong}Missing the key at in the item")
-    mismatch = refusal(simulator, "put_item", TableName="T", Item={"pk": {"N": "1"}, "at": {"N": "1"}})
-    assert mismatch == ("ValidationException", f"{wrong}Type mismatch for key pk expected: S actual: N")
-
-
-def test_a_condition_is_refused_and_not_ignored(simulator: Simulator) -> None:
-    condition = {"ConditionExpression": "attribute_not_exists(pk)"}
-    assert "conditions" in refusal(simulator, "put_item", TableName="Plain", Item={"pk": {"S": "a"}}, **condition)[1]
 
 
 def test_a_table_can_be_named_by_its_arn(simulator: Simulator) -> None:

@@ -1,14 +1,18 @@
 """A checksum of a table is one of its content: of nothing else, and of all of it."""
 
 import base64
+import doctest
+import pkgutil
 import random
 from decimal import Decimal
+from importlib import import_module
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import loadtest.workload
 from loadtest.workload.canonical import canonical_number
 from loadtest.workload.checksum import Checksum, item_hashes
 
@@ -99,3 +103,8 @@ def test_long_values_count_to_their_last_byte() -> None:
 def test_equal_numbers_have_one_spelling(number: Decimal) -> None:
     assert canonical_number(str(number)) == canonical_number(f"{number:e}") == canonical_number(f"{number:f}")
     assert Decimal(canonical_number(str(number))) == number
+
+
+@pytest.mark.parametrize("name", [module.name for module in pkgutil.iter_modules(loadtest.workload.__path__)])
+def test_the_examples_in_a_module_hold(name: str) -> None:
+    assert doctest.testmod(import_module(f"loadtest.workload.{name}")).failed == 0

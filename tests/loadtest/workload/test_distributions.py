@@ -46,10 +46,6 @@ def test_choices_come_by_their_weights() -> None:
     assert [round(counts[name] / ROWS, 1) for name in ("red", "green", "blue")] == [0.6, 0.3, 0.1]
 
 
-def test_a_sequence_counts_up() -> None:
-    assert column("quantity", "sequence:9990", rows=20) == [str(n) for n in range(9990, 10_010)]
-
-
 def test_a_share_of_cells_is_empty() -> None:
     assert column("note", "text:3?0.25").count("") / ROWS == pytest.approx(0.25, abs=0.02)
 

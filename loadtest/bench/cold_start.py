@@ -1,0 +1,214 @@
+"""`python -m loadtest bench cold-start`: how long the function's first answer takes, and where the time goes.
+
+Each start is a fresh process on one core, against endpoints that cost it nothing.
+"""
+
+import argparse
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+import zipfile
+from collections import Counter
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from ingest.contract import FEEDS_FILE, Env
+from loadtest.bench import report
+from loadtest.bench.files import BUCKET, FEEDS, write_sample
+from loadtest.bench.goals import Goal, spread
+from loadtest.bench.measuring import Document
+from loadtest.bench.processes import ROOT, Endpoint, environment
+from loadtest.harness.queue import s3_notification
+from loadtest.simulator import Simulator
+from loadtest.simulator.server import Elsewhere
+from loadtest.simulator.service import Answer
+
+COLD_START_MS = 900
+PACKAGES = 12  # of the imports are printed
+FILE_BYTES = 100_000
+STEPS = {  # from, to
+    "interpreter": ("begun", "started"),
+    "imports": ("started", "imported"),
+    "clients": ("imported", "built"),
+    "first request": ("built", "first"),
+    "cold start": ("started", "first"),
+    "cold start with the interpreter": ("begun", "first"),
+    "second request": ("first", "second"),
+}
+Moments = dict[str, tuple[float, float]]  # by the clock and of CPU
+
+_PROBE = Path(__file__).parent / "cold_start_probe.py"
+_IMPORT = re.compile(r"import time:\s+(\d+) \|\s+\d+ \| +(\S+)$", re.MULTILINE)
+_ANSWERS = {  # the ledger's conditions hold, everything is sent
+    "UpdateItem": b'{"Attributes":{"first_seen":{"N":"1"}}}',
+    "ChangeMessageVisibilityBatch": b'{"Successful":[],"Failed":[]}',
+    "PutEvents": b'{"FailedEntryCount":0,"Entries":[]}',
+}
+_SETTINGS = {
+    Env.LEDGER_TABLE: "Ledger",
+    Env.REJECTS_BUCKET: "rejects",
+    Env.RETRY_BASE_S: "1",
+    Env.RETRY_CAP_S: "60",
+    Env.LEASE_S: "60",
+    Env.CHECKPOINT_S: "5",
+    Env.STOP_BEFORE_END_S: "45",
+    Env.SEGMENT_BYTES: str(64 * 1024 * 1024),
+    Env.STUCK_S: "3600",
+    Env.LANDING_BUCKET: BUCKET,
+    Env.STACK: "loadtest",
+}
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Give the parser the settings of the benchmark."""
+    parser.add_argument("--repeat", type=int, default=11, help="how many cold starts (default 11)")
+    parser.add_argument("--zip", type=Path, help="the function's zip for this platform, to be measured as shipped")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Measure; missing the goal is a result, not a failure."""
+    busy = round(os.getloadavg()[0], 1)  # figures by the clock suffer from it, those of CPU hardly
+    starts, table = [], report.ResultTable("code", "step", "ms", "ms_of_cpu", code=17, step=31, ms=19)
+    with tempfile.TemporaryDirectory() as folder, world(Path(folder), arguments.seed) as around:
+        for code in codes(arguments.zip, Path(folder)):
+            starts.append(measured := measure(code, around, arguments.repeat))
+            for step in STEPS:
+                ms, of_cpu = ({k: 1000 * v for k, v in measured[s][step].items()} for s in ("seconds", "cpu_seconds"))
+                table.add({"code": code.name, "step": step, "ms": ms, "ms_of_cpu": of_cpu})
+            for package, seconds in list(measured["imports"].items())[:PACKAGES]:
+                table.add({"code": code.name, "step": f"import of {package}", "ms": 1000 * seconds, "ms_of_cpu": ""})
+    what = "ms from the handler's import to its first answer"
+    found = {start["code"]: 1000 * start["seconds"]["cold start"]["median"] for start in starts}
+    goals = [Goal(f"{what}, {code}", ms, at_most=COLD_START_MS) for code, ms in found.items()]
+    report.finish(arguments, goals, {"load_before": busy, "starts": starts})
+    return 0
+
+
+@dataclass(frozen=True, slots=True)
+class Code:
+    """Where the handler and its packages are imported from. `flags` are the interpreter's."""
+
+    name: str
+    folder: Path
+    flags: tuple[str, ...] = ()
+
+
+def codes(archive: Path | None, folder: Path) -> list[Code]:
+    """Return what is measured: what is installed here; with the function's zip, that, as it is and compiled."""
+    if archive is None:
+        return [Code("installed", ROOT)]
+    shipped, compiled = folder / "shipped", folder / "compiled"
+    with zipfile.ZipFile(archive) as opened:
+        opened.extractall(shipped)
+    shutil.copytree(shipped, compiled)
+    subprocess.run([sys.executable, "-m", "compileall", "-q", "-j", "0", str(compiled)], check=False)
+    only = ("-S", "-B")  # no packages but the zip's, and no bytecode is left for the next start, as in Lambda
+    return [Code("zip", shipped, only), Code("zip with bytecode", compiled, only)]
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """What a function finds around it, what the probe is to do with it, and how many items that writes."""
+
+    arguments: list[str]
+    environment: dict[str, str]
+    tables: Simulator
+    rows: int
+
+
+@contextmanager
+def world(folder: Path, seed: int) -> Iterator[World]:
+    """Give two small files in a bucket, the events about them, and endpoints that agree to everything at once."""
+    shutil.copy(FEEDS, folder / FEEDS_FILE)
+    arguments, rows = [str(folder)], 0
+    for number in (1, 2):
+        sample = write_sample(folder, FILE_BYTES + number, seed)
+        event = folder / f"{number}.json"
+        event.write_text(json.dumps(_event(sample.key, number)))
+        arguments.append(str(event))
+        rows += sample.rows
+    others = Elsewhere(_agree, ThreadPoolExecutor())
+    with others.threads, Endpoint("s3-server", str(folder)) as s3, Simulator(elsewhere=others) as tables:
+        found = environment(s3=s3.url, dynamodb=tables.url, sqs=tables.url, eventbridge=tables.url)
+        queues = {Env.QUEUE_URL: f"{tables.url}/queue", Env.DEAD_LETTER_URL: f"{tables.url}/dead"}
+        yield World(arguments, {**found, **_SETTINGS, **queues}, tables, rows)
+
+
+def _agree(target: str, body: bytes) -> Answer:
+    """Answer anything but BatchWriteItem at once: what a cold start takes must not be an emulator's."""
+    return Answer(_ANSWERS.get(target.rpartition(".")[2], b"{}"))
+
+
+def _event(key: str, number: int) -> dict[str, Any]:
+    """Return what Lambda gets from the queue for a new object."""
+    record = {
+        "messageId": f"message-{number}",
+        "receiptHandle": "handle",
+        "body": s3_notification(BUCKET, key, sequencer=f"0066F2A1B3C4D5E6{number:02d}"),
+        "attributes": {"ApproximateReceiveCount": "1"},
+    }
+    return {"Records": [record]}
+
+
+def measure(code: Code, around: World, repeat: int) -> Document:
+    """Return what cold starts took by step, by the clock and of CPU, and the imports of one of them by package.
+
+    Raises:
+        RuntimeError: the handler failed, or did not write exactly the files' rows.
+    """
+    _moments(code, around)  # the files' first way from disk is not measured
+    runs = [_moments(code, around) for _ in range(repeat)]
+    clock, cpu = (
+        {step: asdict(spread(run[end][at] - run[begin][at] for run in runs)) for step, (begin, end) in STEPS.items()}
+        for at in (0, 1)
+    )
+    imports = seconds_by_package(_run(code, around, "-X", "importtime")[1], standard=sys.stdlib_module_names)
+    return {"code": code.name, "seconds": clock, "cpu_seconds": cpu, "imports": imports}
+
+
+def _moments(code: Code, around: World) -> Moments:
+    before, begun = around.tables.items, time.monotonic()
+    output, _ = _run(code, around)
+    if around.tables.items - before != around.rows:
+        raise RuntimeError(f"the handler wrote {around.tables.items - before} items of {around.rows}")
+    moments: Moments = json.loads(output.splitlines()[-1])
+    return {"begun": (begun, 0.0), **moments}
+
+
+def _run(code: Code, around: World, *flags: str) -> tuple[str, str]:
+    """Return what a probe printed and what it logged; it runs on one core, which it inherits from this thread."""
+    # -P: modules that lie beside the probe must not be taken for others of their name.
+    command = [sys.executable, "-P", *code.flags, *flags, str(_PROBE), *around.arguments]
+    env, pipe, cores = {**around.environment, "PYTHONPATH": str(code.folder)}, subprocess.PIPE, os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {max(cores)})
+    try:
+        process = subprocess.Popen(command, env=env, stdout=pipe, stderr=pipe, text=True)
+    finally:
+        os.sched_setaffinity(0, cores)
+    output, logged = process.communicate(timeout=120)
+    if process.returncode:
+        raise RuntimeError(f"the handler failed: {output[-2000:]}\n{logged[-2000:]}")
+    return output, logged
+
+
+def seconds_by_package(logged: str, *, standard: frozenset[str]) -> dict[str, float]:
+    """Return what importing the modules of each package took, most first; the standard library is one package.
+
+    >>> printed = "import time:    2000 |   5000 | json\\nimport time:   30000 |  35000 |   boto3.session"
+    >>> seconds_by_package(printed, standard=frozenset({"json"}))
+    {'boto3': 0.03, 'standard library': 0.002}
+    """
+    spent: Counter[str] = Counter()
+    for microseconds, module in _IMPORT.findall(logged):
+        package = module.partition(".")[0]
+        spent["standard library" if package in standard else package] += int(microseconds)
+    return {package: microseconds / 1e6 for package, microseconds in spent.most_common()}

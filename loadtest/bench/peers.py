@@ -1,0 +1,157 @@
+"""The programs that benches run side by side, the product's and others', each alone in a process.
+
+`python -m loadtest.bench.peers NAME FILE` reads, `NAME URL FEED` writes, and prints what came of it as JSON. Each
+imports its libraries itself, so that start-up and memory are its own.
+"""
+
+import csv
+import io
+import json
+import sys
+import time
+import tomllib
+from collections.abc import Callable, Iterator
+from decimal import Decimal
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from ingest.items.items import Items
+    from ingest.reading.reader import Reader
+
+FEEDS = Path(__file__).parents[1] / "feeds.toml"
+PANDAS_ROWS = 40_000  # about the 4 MiB the product parses at a time
+CONVERSIONS: dict[str, Callable[[str], object]] = {"N": Decimal, "BOOL": {"true": True, "false": False}.__getitem__}
+
+
+def dict_reader(path: Path) -> Iterator[dict[str, str]]:
+    """Yield a file's rows as the standard library has them, every cell a string."""
+    with path.open(encoding="utf-8", newline="") as file:
+        yield from csv.DictReader(file)
+
+
+def pandas_chunks(path: Path) -> Iterator[Any]:
+    """Yield a file's rows as data frames, every column a string."""
+    import pandas
+
+    yield from pandas.read_csv(path, dtype=str, keep_default_na=False, chunksize=PANDAS_ROWS)
+
+
+def bare_pyarrow(path: Path, *, line_breaks: bool = False) -> "pa.Table":
+    """Return the whole file as a table of text, read by one thread. pyarrow must know of line breaks beforehand."""
+    import pyarrow as pa
+    from pyarrow import csv
+
+    return csv.read_csv(
+        path,
+        csv.ReadOptions(use_threads=False),
+        csv.ParseOptions(newlines_in_values=line_breaks),
+        csv.ConvertOptions(default_column_type=pa.string()),  # type: ignore[call-arg]  # newer than the stubs
+    )
+
+
+def ingest_items(path: Path, feed: str = "mixed") -> Iterator["Items"]:
+    """Yield items ready to encode, block by block, as `ingest.worker.load` makes them.
+
+    Raises:
+        ValueError: a row was rejected; the files of this bench have none.
+    """
+    from ingest.feeds.parse import read_feeds
+    from ingest.items.items import build_items
+    from ingest.items.mapping import map_columns
+    from ingest.reading.blocks import Block
+
+    declared = read_feeds(FEEDS).named(feed)
+    reader = _opened(path, declared)
+    mapping = map_columns(declared, reader.columns)
+    for block in reader.blocks(reader.start):
+        if not isinstance(block, Block):
+            raise ValueError(f"line {block.first_line}: {block.reason}")
+        rows = reader.parse(block)
+        items, faults = build_items(rows, mapping)
+        if faults or rows.faults:
+            raise ValueError(f"after line {block.first_line}: {(rows.faults + faults)[0]}")
+        yield items
+
+
+def ingest_plan(path: Path) -> dict[str, Any]:
+    """Return where the segments of a file begin and end, and how many physical lines it has."""
+    from ingest.feeds.feed import Feed
+    from ingest.reading.segments import SEGMENT_BYTES
+
+    reader = _opened(path, Feed("any/", "Any", "any"))
+    segments = list(reader.segments(reader.start, SEGMENT_BYTES))
+    last_line = segments[-1].end.line if segments else reader.start.line
+    return {"segments": [(segment.start.byte, segment.end_byte) for segment in segments], "lines": last_line - 1}
+
+
+def _opened(path: Path, feed: Any) -> "Reader":
+    from ingest.aws.local_files import file_portions
+    from ingest.reading.reader import open_file
+
+    return open_file(partial(file_portions, path), feed)
+
+
+def loop(url: str, feed: str) -> int:
+    """Load an object as it is usually done: `csv.DictReader` over S3's body, `batch_writer`; return its rows.
+
+    Types are those of the feeds file: Decimal, bool, and no attribute where the cell is empty.
+    """
+    import boto3
+
+    declared = tomllib.loads(FEEDS.read_text(encoding="utf-8"))["feeds"][feed]
+    typed = {column: CONVERSIONS[kind] for column, kind in declared["columns"].items()}
+    bucket, _, key = url.removeprefix("s3://").partition("/")
+    body: Any = boto3.client("s3").get_object(Bucket=bucket, Key=key)["Body"]
+    count = 0
+    with boto3.resource("dynamodb").Table(declared["table"]).batch_writer() as batch:
+        for row in csv.DictReader(io.TextIOWrapper(body, encoding="utf-8", newline="")):
+            item = {name: typed[name](cell) if name in typed else cell for name, cell in row.items() if cell}
+            batch.put_item(Item=item)
+            count += 1
+    return count
+
+
+def fixed(url: str, feed: str, in_flight: int) -> int:
+    """Load an object with a number of requests under way that is given, not found; return its rows."""
+    from ingest.cli.source import open_source, open_table
+    from ingest.dynamodb.rate_limit import ConcurrencyLimiter
+    from ingest.dynamodb.writer import BatchWriter
+    from ingest.feeds.parse import read_feeds
+    from ingest.rejects.local_file import RejectFile
+    from ingest.worker.load import Load
+
+    declared = read_feeds(FEEDS).named(feed)
+    writer = open_table(declared.table, declared)
+    assert isinstance(writer, BatchWriter)
+    writer._limiter = ConcurrencyLimiter.fixed(in_flight)
+    rejects = RejectFile(Path(f"{Path(url).name}.rejects.jsonl"), source=url)
+    load = Load(feed=declared, writer=writer, rejects=rejects, file=url, now_s=time.time())
+    return load.run(open_source(url).read).rows_written
+
+
+READERS: dict[str, Callable[[Path], dict[str, Any]]] = {
+    "ingest": lambda path: {"rows": sum(map(len, ingest_items(path)))},
+    "csv": lambda path: {"rows": sum(1 for _ in dict_reader(path))},
+    "pandas": lambda path: {"rows": sum(map(len, pandas_chunks(path)))},
+    "pyarrow": lambda path: {"rows": bare_pyarrow(path).num_rows},
+    "pyarrow-line-breaks": lambda path: {"rows": bare_pyarrow(path, line_breaks=True).num_rows},
+    "plan": ingest_plan,
+}
+
+
+def main() -> None:
+    """Read or load as the command line says. A writer is `loop`, or how many requests the product has under way."""
+    name, target, feed = (*sys.argv[1:], "")[:3]
+    if name in READERS:
+        found = READERS[name](Path(target))
+    else:
+        found = {"rows": loop(target, feed) if name == "loop" else fixed(target, feed, int(name))}
+    print(json.dumps(found))
+
+
+if __name__ == "__main__":
+    main()

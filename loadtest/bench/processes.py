@@ -1,0 +1,78 @@
+"""The endpoints of a bench as processes of their own, and the environment in which a party finds them."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any, Self
+
+from loadtest.bench.files import FEEDS
+
+ROOT = Path(__file__).parents[2]
+
+
+class Endpoint:
+    """`python -m loadtest simulator` or `s3-server` for the length of a `with` block; `statistics` are there after."""
+
+    def __init__(self, *arguments: str, tls: bool = False) -> None:
+        self._command = [sys.executable, "-m", "loadtest", *arguments, *(["--tls"] if tls else [])]
+        self._is_tls = tls
+        self.statistics: dict[str, Any] = {}
+
+    def __enter__(self) -> Self:
+        self._process = subprocess.Popen(self._command, stdout=subprocess.PIPE, text=True, cwd=ROOT)
+        self.url = self._line()
+        self.ca_file = Path(self._line()) if self._is_tls else None
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._process.send_signal(signal.SIGTERM)
+        self.statistics = json.loads(self._process.communicate(timeout=60)[0])
+
+    def _line(self) -> str:
+        assert self._process.stdout is not None
+        line = self._process.stdout.readline().strip()
+        if not line:
+            raise RuntimeError(f"an endpoint did not start: exit code {self._process.wait()}")
+        return line
+
+
+def environment(**endpoints: str) -> dict[str, str]:
+    """Return what a process finds these endpoints by, and nothing else that AWS clients look at."""
+    found = {name: value for name, value in os.environ.items() if not name.lower().endswith("_proxy")}
+    found = {name: value for name, value in found.items() if not name.startswith("AWS_")}
+    found |= {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_EC2_METADATA_DISABLED": "true"}
+    found |= {"AWS_REGION": "us-east-1", "AWS_DEFAULT_REGION": "us-east-1", "AWS_CONFIG_FILE": os.devnull}
+    found |= {"AWS_SHARED_CREDENTIALS_FILE": os.devnull, "PYTHONPATH": str(ROOT)}
+    return found | {f"AWS_ENDPOINT_URL_{name.upper()}": url for name, url in endpoints.items()}
+
+
+def trusting(folder: Path, *endpoints: Endpoint) -> dict[str, str]:
+    """Return what makes a process trust the certificates of endpoints, if they have some."""
+    authorities = [endpoint.ca_file.read_text() for endpoint in endpoints if endpoint.ca_file]
+    (folder / "ca.pem").write_text("".join(authorities))
+    return {"AWS_CA_BUNDLE": str(folder / "ca.pem")} if authorities else {}
+
+
+def ingest(command: str, target: str, feed: str) -> list[str]:
+    """Return a command of the product with a file of a feed of the load tests; it prints JSON."""
+    return [sys.executable, "-m", "ingest", command, target, "--feeds", str(FEEDS), "--feed", feed, "--json"]
+
+
+def load_all(files: list[Path], *, feed: str, simulator: Endpoint) -> list[dict[str, Any]]:
+    """Load files at the same time, each by `ingest load` in a process of its own; return their row counts.
+
+    Raises:
+        RuntimeError: a load failed.
+    """
+    env = environment(dynamodb=simulator.url)
+    loads = [
+        subprocess.Popen(ingest("load", str(file), feed), stdout=subprocess.PIPE, text=True, cwd=file.parent, env=env)
+        for file in files
+    ]
+    outputs = [load.communicate()[0] for load in loads]
+    if any(load.returncode for load in loads):
+        raise RuntimeError(f"ingest load failed: {outputs}")
+    return [json.loads(output) for output in outputs]

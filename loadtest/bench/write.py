@@ -1,0 +1,179 @@
+"""`python -m loadtest bench write`: `ingest load` beside the usual boto3 loop, from a file in S3 to acknowledged items.
+
+Parts are measured one by one; the results of those that are not asked for are kept.
+"""
+
+import argparse
+import json
+import os
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from loadtest.bench import report
+from loadtest.bench.files import MB, SHAPES, Sample, samples
+from loadtest.bench.goals import Goal
+from loadtest.bench.measuring import Case, Document, Turn, measure
+from loadtest.bench.processes import Endpoint, environment, ingest, trusting
+from loadtest.harness import process
+from loadtest.harness.results import origin, write_document
+
+INGEST, LOOP = "ingest load", "boto3 loop"
+LOOP_SHARE = 30  # of the product's file is what the loop gets: it is about as much slower
+LATENCIES_MS = (0, 5, 10, 15)
+LIMITER_LATENCY_MS = 10
+FIXED = (8, 16, 32, 64)
+MEMORY_FACTORS = (2, 20)  # of --megabytes
+
+TIMES_THE_LOOP = {False: 40, True: 35}  # without TLS, with TLS
+ROWS_PER_S = 60_000
+SHARE_OF_BEST = 0.9
+PEAK_MB = 220
+GROWTH = 1.1
+
+FIELDS = (
+    *("party", "shape", "tls", "latency_ms", "rows"),
+    *("rows_per_cpu_second", "rows_per_cpu_second_with_start_up", "rows_per_second", "rows_per_second_with_start_up"),
+    *("peak_resident_bytes", "requests", "cpu_us_a_request", "most_in_flight"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Bench:
+    """A folder for files, how large they are, and how often each is loaded."""
+
+    folder: Path
+    total_bytes: int
+    repeat: int
+    seed: int
+
+    def case(self, party: str, total_bytes: int, *, shape: str = "mixed") -> Case:
+        """Return a party's case with a file of a shape and size."""
+        files = samples(self.folder, total_bytes, self.seed, shape=shape)
+        return Case(partial(_command, party), *files, {"party": party, "shape": shape})
+
+    def measure(self, cases: Sequence[Case], *, tls: bool = False, latency_ms: int = 0) -> Iterator[Document]:
+        """Yield what each case took, each run with a simulator of its own.
+
+        Raises:
+            RuntimeError: a party failed, or the simulator did not take exactly the file's rows.
+        """
+        with Endpoint("s3-server", str(self.folder), tls=tls) as s3:
+
+            def run(command: list[str], rows: int) -> Turn:
+                with Endpoint("simulator", "--latency-ms", str(latency_ms), tls=tls) as simulator:
+                    env = environment(dynamodb=simulator.url, s3=s3.url) | trusting(self.folder, simulator, s3)
+                    ran = process.run(command, cwd=self.folder, env=env)
+                found = simulator.statistics
+                if ran.exit_code or found["items"] != rows:
+                    lost = f"lost or doubled rows: {found['items']} of {rows} were taken"
+                    raise RuntimeError(f"{command[2:-1]} {lost}; exit {ran.exit_code}")
+                counted = {name: found[name] for name in ("requests", "connections")}
+                return Turn(ran, {**counted, "most_in_flight": found["max_in_flight"]})
+
+            for found in measure(cases, self.repeat, run):
+                cost = 1e6 * found["rows"] / max(1, found["requests"]) / found["rows_per_cpu_second"]["median"]
+                yield {**found, "tls": tls, "latency_ms": latency_ms, "cpu_us_a_request": round(cost, 1)}
+
+
+def _command(party: str, sample: Sample) -> list[str]:
+    if party == INGEST:
+        return ingest("load", sample.url, sample.shape)
+    name = "loop" if party == LOOP else party.partition(" ")[0]
+    return [sys.executable, "-m", "loadtest.bench.peers", name, sample.url, sample.shape]
+
+
+def shapes(bench: Bench) -> Iterator[Document]:
+    """Yield the product beside the loop, for each shape, without TLS and with it."""
+    for shape in SHAPES:
+        cases = [bench.case(INGEST, bench.total_bytes, shape=shape)]
+        cases.append(bench.case(LOOP, bench.total_bytes // LOOP_SHARE, shape=shape))
+        for tls in (False, True):
+            yield from bench.measure(cases, tls=tls)
+
+
+def latency(bench: Bench) -> Iterator[Document]:
+    """Yield the product beside the loop, against simulators of several latencies."""
+    cases = [bench.case(INGEST, bench.total_bytes), bench.case(LOOP, bench.total_bytes // LOOP_SHARE // 3)]
+    for latency_ms in LATENCIES_MS:
+        yield from bench.measure(cases, latency_ms=latency_ms)
+
+
+def limiter(bench: Bench) -> Iterator[Document]:
+    """Yield the product with what it finds by itself, beside fixed numbers of requests under way."""
+    parties = (INGEST, *(f"{count} at a time" for count in FIXED))
+    cases = [bench.case(party, bench.total_bytes) for party in parties]
+    yield from bench.measure(cases, latency_ms=LIMITER_LATENCY_MS)
+
+
+def memory(bench: Bench) -> Iterator[Document]:
+    """Yield the product on a file, and on one ten times as large. Once each: it is the peak that counts."""
+    once = replace(bench, repeat=1)
+    for factor in MEMORY_FACTORS:
+        yield from once.measure([bench.case(INGEST, factor * bench.total_bytes)])
+
+
+PARTS = {"shapes": shapes, "latency": latency, "flow": limiter, "memory": memory}
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Give the parser the settings of the benchmark."""
+    parser.add_argument("--part", action="append", choices=list(PARTS), help="repeat (default all)")
+    parser.add_argument("--repeat", type=int, default=3, help="how often each is measured (default 3)")
+    parser.add_argument("--megabytes", type=int, default=100, help="file size; memory takes 2 and 20 times as much")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Measure; missing a goal is a result, not a failure."""
+    out: Path = arguments.out
+    parts: dict[str, Any] = json.loads(out.read_text())["parts"] if out.exists() else {}
+    for name in arguments.part or PARTS:
+        parts[name] = _part(name, arguments)
+        goals = list(judge({name: part["measured"] for name, part in parts.items()}))
+        write_document(out, {"goals": [goal.document() for goal in goals], "parts": parts})
+    print(*goals, sep="\n")
+    return 0
+
+
+def _part(name: str, arguments: argparse.Namespace) -> Document:
+    busy, measured = os.getloadavg()[0], []
+    table = report.ResultTable(*FIELDS, party=12, rows_per_cpu_second=28, rows_per_second=28)
+    with tempfile.TemporaryDirectory() as folder:
+        bench = Bench(Path(folder), arguments.megabytes * MB, arguments.repeat, arguments.seed)
+        for found in PARTS[name](bench):
+            measured.append(found)
+            table.add(found)
+    command = report.command_line(argparse.Namespace(**{**vars(arguments), "part": [name]}))
+    return {**origin(command=command, seed=arguments.seed), "load_before": round(busy, 1), "measured": measured}
+
+
+def judge(parts: dict[str, list[Document]]) -> Iterator[Goal]:
+    """Yield each goal of the parts that were measured."""
+    if "shapes" in parts:
+        for tls, times in TIMES_THE_LOOP.items():
+            ours, loop = (
+                _rate(parts["shapes"], "cpu_second", party=party, shape="mixed", tls=tls) for party in (INGEST, LOOP)
+            )
+            what = f"rows per CPU-second, times the boto3 loop's, 10 columns, with{'' if tls else 'out'} TLS"
+            yield Goal(what, ours / loop, at_least=times)
+    if "latency" in parts:
+        found = _rate(parts["latency"], "second", party=INGEST, latency_ms=LIMITER_LATENCY_MS)
+        yield Goal(f"rows per second against a simulator of {LIMITER_LATENCY_MS} ms", found, at_least=ROWS_PER_S)
+    if "flow" in parts:
+        best = max(_rate(parts["flow"], "second", party=f"{count} at a time") for count in FIXED)
+        what = "share of the rows per second of the best fixed number of requests under way"
+        yield Goal(what, _rate(parts["flow"], "second", party=INGEST) / best, at_least=SHARE_OF_BEST)
+    if "memory" in parts:
+        small, large = (found["peak_resident_bytes"]["median"] for found in parts["memory"])
+        yield Goal("peak resident MB with the largest file", large / MB, at_most=PEAK_MB)
+        yield Goal("growth of the peak memory with the file", large / small, at_most=GROWTH)
+
+
+def _rate(measured: list[Document], of: str, **wanted: object) -> float:
+    """Return the median rate of the measurement that has these values."""
+    (found,) = [one for one in measured if all(one[name] == value for name, value in wanted.items())]
+    return float(found[f"rows_per_{of}"]["median"])

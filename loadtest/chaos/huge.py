@@ -1,0 +1,199 @@
+"""`python -m loadtest huge`: a plain file with kills, a gzip file over hand-overs, and what the ledger costs.
+
+Each file must be complete and exact, whatever happened to its workers.
+"""
+
+import argparse
+import json
+import random
+import tempfile
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from loadtest.chaos.figures import fared, figures
+from loadtest.chaos.settings import FEEDS, MB
+from loadtest.checker.found import Expected
+from loadtest.checker.judge import judge
+from loadtest.harness import testbed
+from loadtest.harness.results import command_line, origin, write_document
+from loadtest.harness.testbed import Every, Testbed, TestbedSettings
+from loadtest.s3_server.files import find
+from loadtest.simulator import Key, Table
+from loadtest.simulator.replay import Replayed
+from loadtest.workload.recipe import Recipe, recipe_of
+from loadtest.workload.stream import Generation
+
+FEED, TABLE, PREFIX = "huge", "HugeRows", "huge/"
+REPORT_EVERY_S = 15.0
+_COLUMNS = {"city": "text:1:2", "note": "text:2:40"} | {f"code_{n}": "uniform:0:4000000000" for n in range(1, 21)}
+_DEFECTS = {"bad_number": 0.00002, "quotes": 0.2, "line_breaks": 0.5}
+_SAMPLE_BYTES = 4 * MB  # shows how well a file is compressed
+KINDS = ("plain", "gzip", "costs")
+_COSTS = {1_000: 50, 1_000_000: 20, 10_000_000: 5, 200_000_000: 1}  # files by size
+Report = Callable[[str], None]
+
+
+@dataclass(frozen=True, kw_only=True)
+class HugeCase(TestbedSettings):
+    """What is loaded, and how its workers fare. `kill_every_s` 0: none is killed."""
+
+    name: str
+    sizes: Sequence[int]
+    is_gzip: bool = False
+    kill_every_s: float = 0.0
+    least_kills: int = 0
+    least_hand_overs: int = 0
+    feeds: Path = FEEDS
+    tables: Mapping[str, Table] = field(default_factory=lambda: {TABLE: Table(Key("id"))})
+    checkpoint_s: int = 5
+    cut_share: float = 0.01
+    patience_s: float = 3600.0
+
+
+def perform(case: HugeCase, report: Report) -> dict[str, Any]:
+    """Load the files of a case; return figures and problems."""
+    with (
+        tempfile.TemporaryDirectory(prefix="huge-") as folder,
+        testbed.deployed(case) as stack_client,
+        testbed.begun(case, Path(folder), stack_client) as here,
+    ):
+        report(f"{case.name}: writing {sum(case.sizes) / MB:,.0f} MB")
+        files = [write(here.objects, case, number) for number in range(len(case.sizes))]
+        here.fleet.wait_until_ready()
+        seconds = _load(here, case, files, report)
+        here.watch(lambda: not stack_client.depth())  # messages of killed workers come back
+        here.settle()
+        found, replayed = here.end()
+        result = {
+            "case": case.name,
+            "bytes": sum(file.size for file in files),
+            "seconds": round(seconds, 1),
+            "rows_per_s": round(sum(file.rows for file in files) / seconds),
+            "workers": len(case.skews_s),
+            "function_s": case.function_s,
+            "puts_repeated": here.simulator.statistics.items - found.tables[TABLE].items,
+            **_costs(here, replayed, files),
+            **fared(here),
+            **figures(files, found, judge(files, found)),
+        }
+        return result | {"problems": result["problems"] + _missed_aims(case, result)}
+
+
+def write(objects: Path, case: HugeCase, number: int) -> Expected:
+    """Write a file to where S3 serves it from; return what must become of it."""
+    path = objects / f"{PREFIX}{number}.csv"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    size, seed = case.sizes[number], case.seed
+    recipe = recipe_of(FEEDS, FEED, size=size, columns=_COLUMNS, defects=_DEFECTS, seed=seed, file=number)
+    generation = Generation(_packed(recipe) if case.is_gzip else recipe)
+    with path.open("wb") as out:
+        out.writelines(generation)
+    etag = find(path.parent, f"/{path.name}").etag.strip('"')
+    return Expected.of(PREFIX + path.name, TABLE, generation.known_outcome, etag=etag)
+
+
+def _packed(recipe: Recipe) -> Recipe:
+    """Return the recipe of a file that is about as large when it is compressed."""
+    sample = Generation(replace(recipe, text_bytes=_SAMPLE_BYTES, compression="gzip"))
+    packed = sum(map(len, sample))
+    text_bytes = (recipe.text_bytes or 0) * sample.known_outcome.text_bytes // packed
+    return replace(recipe, text_bytes=text_bytes, compression="gzip")
+
+
+def _load(here: Testbed, case: HugeCase, files: Sequence[Expected], report: Report) -> float:
+    """Send notifications of the files; return how many seconds passed until the last had ended."""
+    begun_s, client = time.monotonic(), here.stack_client
+    for number, file in enumerate(files):
+        client.send(client.notification(file.key, sequencer=f"{number:016X}", etag=file.etag, size=file.size))
+    statistics, chance = here.simulator.statistics, random.Random(case.seed)
+    things = [Every(REPORT_EVERY_S, None, lambda: report(f"{case.name}: {statistics.items:,} puts"))]
+    if case.kill_every_s:
+        things.append(Every(case.kill_every_s, chance, here.fleet.kill_one))
+    here.watch(lambda: len(here.ended) >= len(files), *things)
+    return time.monotonic() - begun_s
+
+
+def _costs(here: Testbed, replayed: Replayed, files: Sequence[Expected]) -> dict[str, Any]:
+    costs, rows = here.ledger.costs, sum(file.rows for file in files)
+    return {
+        "table_write_units": replayed.write_units,
+        "ledger_write_units": dict(costs.units),
+        "ledger_writes": dict(costs.writes),
+        "ledger_write_units_per_file": round(costs.total / len(files), 2),
+        "ledger_write_units_per_million_rows": round(costs.total / rows * 1e6, 1),
+        "ledger_share_of_write_units": round(costs.total / (costs.total + replayed.write_units), 6),
+    }
+
+
+def _missed_aims(case: HugeCase, result: Mapping[str, Any]) -> list[str]:
+    aims = {"kills": case.least_kills, "hand_overs": case.least_hand_overs}
+    few = {name: result[name] for name, least in aims.items() if result[name] < least}
+    return [f"only {count} {name}: it shows less than it is to show" for name, count in few.items()]
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Give the parser sizes and troubles."""
+    parser.add_argument("--only", choices=KINDS, action="append", help="repeat (default: all)")
+    parser.add_argument("--plain-mb", type=int, default=5_000, help="size of the plain file (default 5000)")
+    parser.add_argument("--gzip-mb", type=int, default=1_000, help="size of the gzip file as it lies there")
+    parser.add_argument("--workers", type=int, default=4, help="for the plain file (default 4)")
+    parser.add_argument("--kill-every-s", type=float, default=20.0, help="for the plain file, on average (default 20)")
+    parser.add_argument("--function-s", type=float, default=27.0, help="time of a function with the gzip file")
+
+
+def cases(arguments: argparse.Namespace) -> list[HugeCase]:
+    """Return what is to be loaded."""
+    seed = arguments.seed
+    plain = HugeCase(
+        name="plain",
+        sizes=[arguments.plain_mb * MB],
+        skews_s=(0.0,) * arguments.workers,
+        kill_every_s=arguments.kill_every_s,
+        least_kills=1,
+        seed=seed,
+    )
+    packed = HugeCase(
+        name="gzip",
+        sizes=[arguments.gzip_mb * MB],
+        is_gzip=True,
+        skews_s=(0.0, 0.0),
+        function_s=arguments.function_s,
+        least_hand_overs=3,
+        seed=seed,
+    )
+    costs = [
+        HugeCase(name=f"costs, files of {size // 1000} KB", sizes=[size] * count, seed=seed)
+        for size, count in _COSTS.items()
+    ]
+    chosen = {"plain": [plain], "gzip": [packed], "costs": costs}
+    return [case for kind in KINDS if kind in (arguments.only or KINDS) for case in chosen[kind]]
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Load all; return 1 if anything is wrong. What earlier runs found of other cases stays in the result."""
+    known = _known(arguments.out)
+    results = [perform(case, lambda line: print(line, flush=True)) for case in cases(arguments)]
+    for result in results:
+        known[result["case"]] = origin(command=command_line(), seed=arguments.seed) | result
+        _show(result)
+    write_document(arguments.out, {"cases": list(known.values())})
+    return 1 if any(result["problems"] for result in results) else 0
+
+
+def _known(path: Path) -> dict[str, dict[str, Any]]:
+    return {case["case"]: case for case in json.loads(path.read_text())["cases"]} if path.exists() else {}
+
+
+def _show(result: dict[str, Any]) -> None:
+    print(
+        f"{result['case']}: {result['rows']:,} rows in {result['seconds']:,} s ({result['rows_per_s']:,} rows/s), "
+        f"{result['kills']} kills, {result['hand_overs']} hand-overs, {result['segments']} segments; the ledger took "
+        f"{result['ledger_write_units_per_file']:,} write units a file, "
+        f"{result['ledger_share_of_write_units']:.3%} of all",
+        flush=True,
+    )
+    for problem in result["problems"]:
+        print(f"WRONG: {problem}")

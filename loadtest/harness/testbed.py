@@ -1,0 +1,197 @@
+"""The product's function in worker processes, between services that are ours and fail as asked; and what it leaves.
+
+Queue, ledger, rejects and events are those of the emulator with the deployed template. Rows go to a simulated table.
+"""
+
+import random
+import shutil
+import time
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from ingest.contract import Env
+from loadtest.checker.found import Found
+from loadtest.checker.ledger import is_file
+from loadtest.harness.dynamodb_proxy import LedgerProxy
+from loadtest.harness.read_back import entries_of, rejects_of
+from loadtest.harness.stack_client import StackClient, prepared
+from loadtest.harness.workers import Fleet
+from loadtest.s3_server import ObjectServer
+from loadtest.simulator import Faults, Settings, Simulation, Simulator, Table
+from loadtest.simulator.replay import Replayed, replay
+
+TICK_S = 0.1
+LAST_MESSAGE_S, LAST_EVENT_S = 30.0, 1.0
+VISIBILITY_S = 30.0  # so long the message of a worker stays hidden that was killed before it could set that itself
+
+
+@dataclass(frozen=True, kw_only=True)
+class TestbedSettings:
+    """What stands around the workers, and how they fare; a kind of run adds what is its own.
+
+    Attributes:
+        feeds: the feeds file that is deployed; `tables`: the keys of its tables.
+        simulation: what each table can take. None: anything.
+        skews_s: by how much the clock of each worker is off, and so how many workers there are.
+        redeliver: the share of messages that come back while their worker lives.
+        max_receive_count: deliveries before the dead-letter queue.
+        cut_share: the share of answers of S3 that end in their middle.
+        variables: more of them for the workers.
+        worker: the module that is run as a worker.
+        patience_s: how long all may take to settle, once no more is dropped.
+    """
+
+    feeds: Path
+    tables: Mapping[str, Table]
+    simulation: Simulation | None = None
+    seed: int = 1
+    skews_s: tuple[float, ...] = (0.0,)
+    function_s: float = 300.0
+    lease_s: float = 10.0
+    segment_bytes: int = 64 * 1024 * 1024
+    checkpoint_s: int = 1
+    redeliver: float = 0.0
+    max_receive_count: int = 5
+    cut_share: float = 0.0
+    variables: Mapping[str, str] = field(default_factory=dict)
+    worker: str = "loadtest.harness.worker"
+    patience_s: float = 600.0
+
+    @property
+    def table_faults(self) -> Faults | None:
+        """Return what goes wrong with BatchWriteItem."""
+        return None
+
+    @property
+    def ledger_faults(self) -> Faults | None:
+        """Return what goes wrong with all other requests to DynamoDB."""
+        return None
+
+    def environment(self) -> dict[str, str]:
+        """Return what the workers' variables say beside those of the deployed function, or otherwise."""
+        return {
+            **self.variables,
+            "CHAOS_FUNCTION_S": str(self.function_s),
+            "CHAOS_REDELIVER": str(self.redeliver),
+            "CHAOS_ROOT": str(self.feeds.parent),
+            "PYTHONUNBUFFERED": "1",
+            Env.SEGMENT_BYTES: str(self.segment_bytes),
+            Env.LEASE_S: str(self.lease_s),
+            Env.CHECKPOINT_S: str(self.checkpoint_s),
+            Env.STOP_BEFORE_END_S: "15",
+        }
+
+
+@dataclass(slots=True)
+class Testbed:
+    """Workers that wait for messages. Use it from one thread. `ended`: key and eTag of what was reported."""
+
+    settings: TestbedSettings
+    folder: Path
+    stack_client: StackClient
+    ledger: LedgerProxy
+    simulator: Simulator
+    s3: ObjectServer
+    fleet: Fleet
+    running: ExitStack
+    begun_s: float = field(default_factory=time.monotonic)
+    events: list[dict[str, Any]] = field(default_factory=list)
+    ended: set[tuple[str, str]] = field(default_factory=set)
+
+    @property
+    def objects(self) -> Path:
+        """Where objects of the landing bucket may lie as files."""
+        return self.folder / "objects" / self.stack_client.bucket
+
+    def look(self) -> None:
+        """Look after the workers, and at what was reported; then pause."""
+        self.fleet.look()
+        self.events += (news := self.stack_client.take_events())
+        self.ended |= {(event["key"], str(event.get("etag"))) for event in news}
+        time.sleep(TICK_S)
+
+    def watch(self, is_over: Callable[[], bool], *things: "Every", patience_s: float | None = None) -> None:
+        """Look until something is so, and do these things meanwhile; then, or out of patience, return."""
+        until_s = time.monotonic() + (self.settings.patience_s if patience_s is None else patience_s)
+        while time.monotonic() < until_s and not is_over():
+            self.look()
+            for thing in things:
+                thing.look()
+
+    def settle(self) -> None:
+        """Wait for a message of the schedule that may just have come, and for the last events."""
+        self.watch(lambda: not self.stack_client.depth(), patience_s=LAST_MESSAGE_S)
+        self.watch(lambda: False, patience_s=LAST_EVENT_S)
+
+    def end(self, keys: Collection[str] | None = None) -> tuple[Found, Replayed]:
+        """End the workers and the table; return what all of it has come to, and the writes that led there.
+
+        `keys`: those of the run's objects, where the stack has had other runs; each of them has one version then.
+        """
+        client, depth = self.stack_client, self.stack_client.depth()
+        self.running.close()
+        replayed, ledger = replay(self.folder / "spool", self.settings.tables), client.ledger()
+        entries = [*filter(is_file, ledger)] if keys is None else entries_of(ledger, client.bucket, keys)
+        found = Found(
+            tables=replayed.tables,
+            entries=entries,
+            rejects=rejects_of(client.rejects, entries, by_version=keys is None),
+            ledger=ledger if keys is None else (),
+            queue_depth=depth,
+            dead_letters=client.take_dead_letters(),
+            events=self.events,
+            troubles=self.fleet.troubles(),
+        )
+        return found, replayed
+
+    def keep_logs(self, folder: Path) -> None:
+        """Copy the workers' logs to a folder, which is made."""
+        folder.mkdir(parents=True, exist_ok=True)
+        for path in self.folder.glob("worker-*.log"):
+            shutil.copy(path, folder)
+
+
+def deployed(settings: TestbedSettings) -> AbstractContextManager[StackClient]:
+    """Return the stack for one testbed or for several, one after the other."""
+    return prepared(settings.feeds, max_receive_count=settings.max_receive_count, visibility_s=VISIBILITY_S)
+
+
+@contextmanager
+def begun(settings: TestbedSettings, folder: Path, stack_client: StackClient) -> Iterator[Testbed]:
+    """Give a testbed whose workers start, for the length of the block; its files are in `folder`."""
+    with ExitStack() as running:
+        ledger = running.enter_context(LedgerProxy(stack_client.url, settings.ledger_faults))
+        known = settings.tables if settings.table_faults or settings.simulation else None  # else requests are not read
+        simulated = Settings(
+            tables=known, simulation=settings.simulation, faults=settings.table_faults, spool=folder / "spool"
+        )
+        simulator = running.enter_context(Simulator(simulated, elsewhere=ledger.elsewhere()))
+        served = ObjectServer(
+            folder / "objects", upstream=stack_client.url, cut_share=settings.cut_share, seed=settings.seed
+        )
+        s3 = running.enter_context(served)
+        endpoints = {"AWS_ENDPOINT_URL_DYNAMODB": simulator.url, "AWS_ENDPOINT_URL_S3": s3.url}
+        base = {**stack_client.environment(), **settings.environment(), **endpoints}
+        workers = [{**base, "CHAOS_SKEW_S": str(skew)} for skew in settings.skews_s]
+        fleet = running.enter_context(Fleet(settings.worker, workers, folder, random.Random(settings.seed)))
+        yield Testbed(settings, folder, stack_client, ledger, simulator, s3, fleet, running)
+
+
+class Every:
+    """Does a thing again and again: at fixed times, or, with `chance`, at random moments of that mean distance."""
+
+    def __init__(self, seconds: float, chance: random.Random | None, action: Callable[[], None]) -> None:
+        self._seconds, self._chance, self._action = seconds, chance, action
+        self._next_s = time.monotonic() + self._pause_s()
+
+    def look(self) -> None:
+        """Do it if it is time."""
+        if time.monotonic() >= self._next_s:
+            self._next_s = time.monotonic() + self._pause_s()
+            self._action()
+
+    def _pause_s(self) -> float:
+        return self._chance.expovariate(1 / self._seconds) if self._chance else self._seconds

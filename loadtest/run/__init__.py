@@ -1,1 +1,0 @@
-"""Runs scenarios: makes the files, drops them on a target, watches, judges, and writes all of it down."""

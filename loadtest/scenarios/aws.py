@@ -1,0 +1,197 @@
+"""The target `aws`: a stack of its own in your account, deployed for a run and destroyed after it, however it ends."""
+
+import subprocess
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from itertools import chain
+from typing import Any, ClassVar, Self
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+
+from infra import cdk
+from ingest.errors import SettingsFault
+from loadtest.scenarios.catalog import FEEDS, Scenario
+from loadtest.scenarios.deployed import StackDeployment
+from loadtest.scenarios.estimate import dollars, estimate_lines
+from loadtest.scenarios.uploads import THREADS
+
+STAGE, STACK = "loadtest", "ingest-loadtest"  # of cdk.json: tables and buckets go with the stack
+DESTROY = "python -m loadtest run --target aws --destroy"
+ATTEMPTS = 3  # functions that are under way may write rejects to a bucket that was just emptied
+_EXISTS = ("CREATE_COMPLETE", "DELETE_FAILED")
+_CONFIG = Config(retries={"mode": "standard", "max_attempts": 10}, max_pool_connections=2 * THREADS)
+
+
+class RunRefused(Exception):
+    """A run that is not approved, or whose place is taken; nothing was done."""
+
+
+class NotDeployed(Exception):
+    """The CDK could not deploy the stack; what there was of it is gone."""
+
+
+class NotDestroyed(Exception):
+    """Something of the stack is left; says what to do."""
+
+
+FAULTS = (
+    RunRefused,
+    NotDeployed,
+    NotDestroyed,
+    BotoCoreError,
+    ClientError,
+    SettingsFault,
+    subprocess.CalledProcessError,
+)
+
+
+def client(service: str) -> Any:
+    """Return a client by the standard AWS settings: profile, region, `AWS_ENDPOINT_URL*`."""
+    return boto3.client(service, config=_CONFIG)  # type: ignore[call-overload]
+
+
+def run_cdk(*arguments: str) -> None:
+    """Run the CDK command line on the load test's stack; what fails it prints. Tests put the emulator here."""
+    cdk.main([*arguments, "-c", f"stage={STAGE}", "-c", f"feeds={FEEDS}"])
+
+
+def outputs() -> dict[str, str] | None:
+    """Return the outputs of the load test's stack; None without one."""
+    try:
+        [stack] = client("cloudformation").describe_stacks(StackName=STACK)["Stacks"]
+    except ClientError as error:
+        if "not exist" not in str(error):
+            raise
+        return None
+    return {output["OutputKey"]: output["OutputValue"] for output in stack.get("Outputs", [])}
+
+
+def destroy(say: Callable[[str], None]) -> None:
+    """Remove the load test's stack with all it holds, if there is one.
+
+    Raises:
+        NotDestroyed: something is left.
+    """
+    for _ in range(ATTEMPTS):
+        if outputs() is None:
+            say(f"the stack {STACK} is gone, with all it held")
+            return
+        _empty_buckets()
+        run_cdk("destroy", "--force")
+    if outputs() is not None:
+        raise NotDestroyed(f"{ATTEMPTS} attempts to destroy the stack {STACK} failed, for the reasons above.")
+
+
+def _empty_buckets() -> None:
+    """Delete all objects, versions and unfinished uploads: CloudFormation deletes empty buckets only."""
+    for page in client("cloudformation").get_paginator("list_stack_resources").paginate(StackName=STACK):
+        for resource in page["StackResourceSummaries"]:
+            if resource["ResourceType"] == "AWS::S3::Bucket" and resource["ResourceStatus"] in _EXISTS:
+                bucket = boto3.resource("s3", config=_CONFIG).Bucket(resource["PhysicalResourceId"])
+                for upload in bucket.multipart_uploads.all():
+                    upload.abort()
+                bucket.object_versions.delete()
+
+
+@dataclass(slots=True, kw_only=True)
+class AwsTarget:
+    """A stack for each run.
+
+    Attributes:
+        account: the one that is meant; None: whose the credentials are.
+        is_approved: no one is asked, as the account was named.
+        ask: how somebody is asked; None: without a terminal.
+        left: why a stack could not be destroyed.
+    """
+
+    name: ClassVar[str] = "aws"
+    say: Callable[[str], None]
+    account: str | None = None
+    is_approved: bool = False
+    ask: Callable[[str], str] | None = None
+    left: str = ""
+
+    def show(self, wanted: Sequence[Scenario] = ()) -> str:
+        """Show account and region, and load and cost of scenarios as they are scaled; return the account.
+
+        Raises:
+            RunRefused: it is another account than was named.
+        """
+        found = client("sts").get_caller_identity()
+        self.say(f"account   {found['Account']}, as {found['Arn']}")
+        self.say(f"region    {boto3.Session().region_name}")
+        if self.account not in (None, found["Account"]):
+            raise RunRefused(f"--account says {self.account}, and the credentials are of {found['Account']}.")
+        for line in chain.from_iterable(map(estimate_lines, wanted)):
+            self.say(line)
+        if len(wanted) > 1:
+            self.say(f"all of them: ${sum(map(dollars, wanted)):.2f} at most")
+        return str(found["Account"])
+
+    @contextmanager
+    def approved(self, wanted: Sequence[Scenario]) -> Iterator[Self]:
+        """Give the target for these scenarios, once it was shown what they cost, and approved.
+
+        Raises:
+            RunRefused: it was not.
+            NotDestroyed: at the end: something is left.
+        """
+        account = self.show(wanted)
+        _check_is_free()
+        self._approve(account)
+        try:
+            yield self
+        finally:
+            if self.left:
+                raise NotDestroyed(self.left)
+
+    @contextmanager
+    def deployed(self, scenario: Scenario, run: str) -> Iterator[StackDeployment]:
+        """Give a stack for the length of a block.
+
+        Raises:
+            RunRefused: there is one already.
+            NotDeployed: the CDK could not deploy it.
+        """
+        _check_is_free()
+        self.say(f"deploying {STACK}; should this process be killed, remove it with: {DESTROY}")
+        try:
+            run_cdk("deploy", "--require-approval", "never")
+            found = outputs()
+            if not found:
+                raise NotDeployed(f"The stack {STACK} was not deployed, for the reason above.")
+            with closing(StackDeployment(client, found, scenario, run)) as deployment:
+                yield deployment
+        finally:
+            try:
+                destroy(self.say)
+            except FAULTS as error:  # the run's result is not lost over it: what is left is printed at the end
+                self.left = f"The stack {STACK} could not be destroyed ({error}); `{DESTROY}` tries it again."
+
+    def remove(self) -> None:
+        """Remove what a killed run left, after the same question as before a run.
+
+        Raises:
+            RunRefused: that was not approved.
+            NotDestroyed: something is left.
+        """
+        self._approve(self.show())
+        destroy(self.say)
+
+    def _approve(self, account: str) -> None:
+        if self.is_approved and self.account:
+            return
+        if self.is_approved or self.ask is None:
+            raise RunRefused(f"Where no one is asked, the account must be named: --yes --account {account}.")
+        if self.ask(f"Type the account's id, {account}, or yes, to go on: ").strip() not in (account, "yes"):
+            raise RunRefused("Not confirmed: nothing was done.")
+
+
+def _check_is_free() -> None:
+    if outputs() is not None:
+        raise RunRefused(
+            f"The stack {STACK} exists: a run is under way, or was killed. What a killed one left goes by `{DESTROY}`."
+        )

@@ -1,0 +1,171 @@
+"""One run on a deployed stack, be it in the emulator or on AWS: all it does is what AWS's own services offer."""
+
+import json
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, cast
+
+from boto3.dynamodb.types import TypeDeserializer
+
+from ingest.contract import FINAL_STATUSES, LedgerKeys, Metric, Output, table_output
+from loadtest.checker.found import Expected, Found
+from loadtest.harness.queue import depths, s3_notification, send_all, taken
+from loadtest.harness.read_back import entries_of, pages, read_rejects, read_table, rejects_of
+from loadtest.scenarios.catalog import Scenario, tables
+from loadtest.scenarios.estimate import ledger_units, usd_of
+from loadtest.scenarios.log import FunctionLog, LogReader
+from loadtest.scenarios.measure import Observation
+from loadtest.scenarios.target import Results
+from loadtest.scenarios.uploads import Uploads
+
+LEDGER_EVERY_S, LEDGER_SHARE, LOG_EVERY_S = 1.0, 0.1, 5.0
+LOG_LATE_S, QUIET_WITHIN_S = 60.0, 30.0
+READERS = 8
+CLOSED = "file closed"
+MIB = 1024 * 1024
+Entry = dict[str, Any]
+
+
+class StackDeployment:
+    """A stack that no one else uses: all that is in it is the run's. Use it from one thread."""
+
+    def __init__(self, client: Callable[[str], Any], outputs: Mapping[str, str], scenario: Scenario, run: str) -> None:
+        self._outputs, self._scenario, self._run = outputs, scenario, run
+        self._clients = self._s3, self._sqs, self._dynamodb, logs = [
+            client(name) for name in ("s3", "sqs", "dynamodb", "logs")
+        ]
+        self._bucket, self._queue_url = outputs[Output.LANDING_BUCKET], outputs[Output.QUEUE_URL]
+        self._uploads = Uploads(self._s3, self._bucket)
+        self._reader, self.log = LogReader(logs, outputs[Output.LOG_GROUP]), FunctionLog()
+        self._next_look_s = self._next_log_s = 0.0
+        self._again: dict[str, tuple[Expected, str]] = {}  # to be notified of more often; with their eTags
+        self._ended: dict[str, str] = {}  # keys by the ids of their outcomes
+        self._messages = 0
+
+    def close(self) -> None:
+        """End uploads and connections."""
+        self._uploads.close()
+        for client in self._clients:
+            client.close()
+
+    def write(self, key: str, portions: Iterable[bytes], *, most_bytes: int) -> None:
+        """Upload the file but for the last step."""
+        self._uploads.add(key, portions, most_bytes=most_bytes)
+
+    def get_ready(self) -> None:
+        """Wait for the uploads; functions start with the first message."""
+        self._uploads.wait()
+
+    def drop(self, files: Sequence[Expected]) -> None:
+        """Make objects of the uploads; the bucket sends one notification of each."""
+        etags = self._uploads.finish(file.key for file in files)
+        self._messages += len(files)
+        if self._scenario.notices > 1:
+            self._again |= {file.key: (file, etags[file.key]) for file in files}
+
+    def observe(self) -> Observation:
+        """Return how things stand; rows are from the log."""
+        if time.monotonic() >= self._next_log_s:
+            self.log = self._reader.read()
+            self._next_log_s = time.monotonic() + LOG_EVERY_S
+        queue = depths(self._sqs, self._queue_url)
+        rows = round(self.log.total(Metric.ROWS_WRITTEN))
+        return Observation(backlog=queue.waiting, in_flight=queue.in_flight, rows_reported=rows)
+
+    def ended(self) -> list[dict[str, Any]]:
+        """Return the outcomes that the ledger has reported since the last call.
+
+        A file with several notifications has not ended before all are sent. To look takes a tenth of the time at most.
+        """
+        begun_s = time.monotonic()
+        if begun_s < self._next_look_s:
+            return []
+        entries = self._entries()
+        self._notify_again(entries)
+        news = [entry for entry in entries if entry.get("status") in FINAL_STATUSES and "reported" in entry]
+        outcomes = {f"{e['file']['key']}#{e[LedgerKeys.SORT_KEY]}#{e['status']}": e["file"]["key"] for e in news}
+        fresh = {id: key for id, key in outcomes.items() if id not in self._ended and key not in self._again}
+        self._ended |= fresh
+        now_s = time.monotonic()
+        self._next_look_s = now_s + max(LEDGER_EVERY_S, (now_s - begun_s) / LEDGER_SHARE)
+        return [{"key": key, "id": id} for id, key in fresh.items()]
+
+    def results(self, keys: Sequence[str], events: Sequence[Mapping[str, Any]]) -> Results:
+        """Read every row, and all that is reported of the files. How they ended is what the log says: it comes last."""
+        self._wait_for_log()
+        ledger = self._entries()
+        entries = entries_of(ledger, self._bucket, keys)
+        found = Found(
+            tables={
+                name: read_table(self._dynamodb, self._outputs[table_output(name)], segments=READERS)
+                for name in tables()
+            },
+            entries=entries,
+            rejects=rejects_of(lambda url: read_rejects(self._s3, url), entries),
+            queue_depth=self._depth(),
+            dead_letters=list(taken(self._sqs, self._outputs[Output.DEAD_LETTER_URL], wait_s=1)),
+            events=self._closed(),
+            troubles=[f"a function did not end well: {line}" for line in self.log.crashes],
+        )
+        segments = sum(str(item[LedgerKeys.SORT_KEY]).startswith(LedgerKeys.SEGMENT_PREFIX) for item in ledger)
+        units = self.log.total(Metric.WRITE_UNITS) + ledger_units(self._scenario.count, segments)
+        return Results(
+            found=found,
+            log=self.log,
+            requests=round(self.log.total(Metric.REQUESTS_SENT)),
+            throttled=round(self.log.total(Metric.REQUESTS_THROTTLED)),
+            write_units=units,
+            usd=usd_of(self._scenario, self.log, write_units=units, messages=self._messages + segments),
+            peak_memory_bytes=self.peak_memory_bytes(),
+        )
+
+    def peak_memory_bytes(self) -> int | None:
+        """Return the memory of the function that needed most, as Lambda reports it."""
+        return max((one.used_mb * MIB for one in self.log.invocations), default=None)
+
+    def keep_logs(self, folder: Path) -> None:
+        """Write what the function logged in the run to a folder, which is made."""
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "function.log").write_text("\n".join([*map(json.dumps, self.log.entries), *self.log.crashes]))
+
+    def _entries(self) -> list[Entry]:
+        """Return all items of the ledger."""
+        read, ledger = cast(Callable[[Any], Any], TypeDeserializer().deserialize), self._outputs[Output.LEDGER_TABLE]
+        items = (item for page in pages(self._dynamodb, ledger) for item in page)
+        return [{name: read(value) for name, value in item.items()} for item in items]
+
+    def _notify_again(self, entries: Sequence[Entry]) -> None:
+        """Send the notifications of objects again, as S3 may: with its sequencer, which the ledger has in the head."""
+        heads = {e[LedgerKeys.PARTITION_KEY]: e for e in entries if e[LedgerKeys.SORT_KEY] == LedgerKeys.HEAD}
+        bodies = list[str]()
+        for key, (file, etag) in list(self._again.items()):
+            if head := heads.get(f"{self._bucket}/{key}"):
+                sequencer = str(head["sequencer"])
+                body = s3_notification(self._bucket, key, sequencer=sequencer, etag=etag, size=file.size)
+                bodies += [body] * (self._scenario.notices - 1)
+                del self._again[key]
+        send_all(self._sqs, self._queue_url, bodies)
+        self._messages += len(bodies)
+
+    def _wait_for_log(self) -> None:
+        """Wait until the log has a line on each file that has ended."""
+        until_s, wanted = time.monotonic() + LOG_LATE_S, set(self._ended.values())
+        self.log = self._reader.read()
+        while wanted - {event["key"] for event in self._closed()} and time.monotonic() < until_s:
+            time.sleep(1)
+            self.log = self._reader.read()
+
+    def _closed(self) -> list[dict[str, Any]]:
+        """Return the log's lines on files of the run that ended. The event was sent before each such line."""
+        lines = [line for line in self.log.entries if line.get("message") == CLOSED and self._run in line["file"]]
+        start = f"s3://{self._bucket}/"
+        ids = [(str(line["file"]), f"{line['file']}#{line['version']}#{line['status']}") for line in lines]
+        return [{"key": file.removeprefix(start), "id": id} for file, id in ids]
+
+    def _depth(self) -> int:
+        """Return how many messages are left. The reconciler's own is there for a moment, now and then."""
+        until_s = time.monotonic() + QUIET_WITHIN_S
+        while (depth := sum(depths(self._sqs, self._queue_url))) and time.monotonic() < until_s:
+            time.sleep(1)
+        return depth

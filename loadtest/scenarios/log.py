@@ -1,0 +1,116 @@
+"""The function's log: its lines and metrics, and what Lambda's REPORT lines say of each invocation."""
+
+import json
+import re
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import pairwise
+from typing import Any, NamedTuple
+
+from loadtest.harness.emf import MetricLine, read_emf
+
+MOST_EVENTS = 10_000  # of one response
+LATE_MS = 60_000  # how much later an event may come than one that was written after it
+_REPORT = re.compile(
+    r"REPORT RequestId: .*Billed Duration: ([\d.]+) ms.*Memory Size: (\d+) MB.*Max Memory Used: (\d+) MB"
+)
+_CRASHED = re.compile(r"Task timed out|Runtime exited|Runtime\.\w*Error|Runtime\.OutOfMemory")
+
+
+class Invocation(NamedTuple):
+    """When it ended, how long it is paid for, its memory, and what its environment had needed of that by then."""
+
+    ended_s: float
+    seconds: float
+    memory_mb: int
+    used_mb: int
+
+
+@dataclass(slots=True)
+class FunctionLog:
+    """What is in a log: the function's lines, parsed; its metrics; invocations; lines about one that crashed."""
+
+    entries: list[Mapping[str, Any]] = field(default_factory=list)
+    metrics: list[MetricLine] = field(default_factory=list)
+    invocations: list[Invocation] = field(default_factory=list)
+    crashes: list[str] = field(default_factory=list)
+
+    @classmethod
+    def of(cls, lines: Iterable[tuple[float, str]]) -> "FunctionLog":
+        """Return what is in these lines; each with its time, epoch seconds."""
+        log = cls()
+        for at_s, line in lines:
+            log._take(line, at_s)
+        return log
+
+    def total(self, metric: str) -> float:
+        """Return the sum of a metric."""
+        return sum(_sum(line, metric) for line in self.metrics)
+
+    def rates(self, metric: str, *, begun_s: float, times: Sequence[float]) -> list[float]:
+        """Return a metric per second between each of these times and the one before; the first is 0.
+
+        `times` are seconds since `begun_s`. What was reported before or after them counts at the ends.
+        """
+        sums = [0.0] * len(times)
+        for line in self.metrics if len(times) > 1 else ():
+            sums[min(max(1, bisect_left(times, line.at_s - begun_s)), len(times) - 1)] += _sum(line, metric)
+        passed = [1.0, *(max(after - before, 1e-9) for before, after in pairwise(times))]
+        return [total / seconds for total, seconds in zip(sums, passed, strict=False)]
+
+    def at_work(self, *, begun_s: float, times: Sequence[float]) -> list[int]:
+        """Return how many functions ran at each of these times, which are seconds since `begun_s`."""
+        begun = sorted(one.ended_s - one.seconds - begun_s for one in self.invocations)
+        ended = sorted(one.ended_s - begun_s for one in self.invocations)
+        return [bisect_right(begun, at_s) - bisect_left(ended, at_s) for at_s in times]
+
+    def _take(self, line: str, at_s: float) -> None:
+        if _CRASHED.search(line):
+            self.crashes.append(line)
+        if report := _REPORT.match(line):
+            self.invocations.append(Invocation(at_s, float(report[1]) / 1000, int(report[2]), int(report[3])))
+        elif metrics := read_emf(line):
+            self.metrics.append(metrics)
+        elif line.startswith("{"):
+            self.entries += _parsed(line)
+
+
+class LogReader:
+    """Reads a log group of CloudWatch as it grows: each event once, those too that come late."""
+
+    def __init__(self, client: Any, group: str) -> None:
+        self._client, self._group = client, group
+        self._events: dict[Any, tuple[int, str]] = {}
+        self._newest_ms = 0
+
+    def read(self) -> FunctionLog:
+        """Return what is in the log so far."""
+        asked = {"logGroupName": self._group, "startTime": max(0, self._newest_ms - LATE_MS), "limit": MOST_EVENTS}
+        while True:
+            page = self._client.filter_log_events(**asked)
+            for event in page["events"]:
+                at_ms, message = int(event["timestamp"]), event["message"]
+                self._events[event.get("eventId") or (event["logStreamName"], at_ms, message)] = at_ms, message
+                self._newest_ms = max(self._newest_ms, at_ms)
+            if "nextToken" not in page:
+                break
+            asked["nextToken"] = page["nextToken"]
+        # The emulator puts several lines in one event.
+        return FunctionLog.of(
+            (at_ms / 1000, line) for at_ms, text in self._events.values() for line in text.splitlines()
+        )
+
+
+def _sum(line: MetricLine, metric: str) -> float:
+    value = line.values.get(metric, 0)
+    return float(sum(value)) if isinstance(value, Sequence) else value
+
+
+def _parsed(line: str) -> Iterator[Mapping[str, Any]]:
+    try:
+        parsed = json.loads(line)
+    except ValueError:
+        return
+    if isinstance(parsed, dict):
+        yield parsed

@@ -1,0 +1,158 @@
+"""The target `sim`: the product's function in real processes; its rows go to a table that is simulated, at full speed.
+
+Queue, ledger, rejects and events are those of the emulator with the deployed template; objects come from disk.
+"""
+
+import random
+import tempfile
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, ClassVar
+
+from loadtest.checker.found import Expected
+from loadtest.harness import testbed
+from loadtest.harness.process import Usage
+from loadtest.harness.stack_client import StackClient
+from loadtest.harness.testbed import Testbed, TestbedSettings
+from loadtest.s3_server.files import find
+from loadtest.scenarios.catalog import FEEDS, Scenario, tables
+from loadtest.scenarios.log import FunctionLog
+from loadtest.scenarios.measure import Observation, usd
+from loadtest.scenarios.target import Results
+
+FUNCTION_S = 900.0
+FIRST = "0001"  # sequencer of the only version of an object
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SimTarget:
+    """One emulator for as many runs as are wanted; workers, table and objects are each run's own.
+
+    Attributes:
+        workers: how many; None: as the scenario says.
+        module: the program of a worker, and `variables` for it: tests need broken ones.
+    """
+
+    name: ClassVar[str] = "sim"
+    stack_client: StackClient
+    workers: int | None = None
+    module: str = "loadtest.harness.worker"
+    variables: Mapping[str, str] = field(default_factory=dict)
+
+    @contextmanager
+    def deployed(self, scenario: Scenario, run: str) -> Iterator["SimDeployment"]:
+        """Give workers that start, an empty table, and an empty landing bucket for the length of a block."""
+        settings = TestbedSettings(
+            feeds=FEEDS,
+            tables=tables(),
+            simulation=scenario.table,
+            skews_s=(0.0,) * (self.workers or scenario.workers),
+            function_s=FUNCTION_S,
+            lease_s=scenario.lease_s,
+            segment_bytes=scenario.segment_bytes,
+            variables=self.variables,
+            worker=self.module,
+        )
+        with (
+            tempfile.TemporaryDirectory(prefix="loadtest-sim-") as folder,
+            testbed.begun(settings, Path(folder), self.stack_client) as here,
+        ):
+            yield SimDeployment(here, scenario.notices)
+
+
+@contextmanager
+def sim_target(*, workers: int | None = None) -> Iterator[SimTarget]:
+    """Give the target for the length of a block."""
+    with testbed.deployed(TestbedSettings(feeds=FEEDS, tables=tables())) as stack_client:
+        yield SimTarget(stack_client=stack_client, workers=workers)
+
+
+class SimDeployment:
+    """One run. Use it from one thread."""
+
+    def __init__(self, testbed: Testbed, notices: int) -> None:
+        self._testbed, self._stack_client, self._notices = testbed, testbed.stack_client, notices
+        self._usage = Usage()
+        self._sent = self._ledger_units_before = 0
+        self._cpu_seconds_before = 0.0
+
+    def write(self, key: str, portions: Iterable[bytes], *, most_bytes: int) -> None:
+        """Put the file where the bucket's objects lie; no one knows of it before the notification."""
+        path = self._testbed.objects / key
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("wb") as file:
+            file.writelines(portions)
+
+    def get_ready(self) -> None:
+        """Wait until all workers ask for messages."""
+        self._testbed.fleet.wait_until_ready()
+        self._stack_client.take_events()
+        self._usage.look(self._testbed.fleet.pids)
+        self._cpu_seconds_before, self._ledger_units_before = self._usage.cpu_seconds, self._testbed.ledger.costs.total
+
+    def drop(self, files: Sequence[Expected]) -> None:
+        """Send notifications of objects, each as often as the scenario says; they lie there already."""
+        bodies = [body for file in files for body in [self._notification(file)] * self._notices]
+        random.Random(len(bodies)).shuffle(bodies)
+        self._stack_client.send(*bodies)
+        self._sent += len(bodies)
+
+    def _notification(self, file: Expected) -> str:
+        etag = find(self._testbed.objects, f"/{file.key}").etag.strip('"')
+        return self._stack_client.notification(file.key, sequencer=FIRST, etag=etag, size=file.size)
+
+    def observe(self) -> Observation:
+        """Return how things stand."""
+        self._testbed.fleet.look()
+        self._usage.look(self._testbed.fleet.pids)
+        queue = self._stack_client.depths()
+        return Observation(
+            backlog=queue.waiting,
+            in_flight=queue.in_flight,
+            rows=self._testbed.simulator.statistics.items,
+            throttles=sum(self._testbed.simulator.statistics.limited_per_second),
+            workers=self._usage.workers,
+            cpu_seconds=self._usage.cpu_seconds - self._cpu_seconds_before,
+            memory_bytes=self._usage.resident_bytes,
+        )
+
+    def ended(self) -> list[dict[str, Any]]:
+        """Return the events about files that have come since the last call."""
+        return self._stack_client.take_events()
+
+    def results(self, keys: Sequence[str], events: Sequence[Mapping[str, Any]]) -> Results:
+        """End the workers and the table; return what all of it has come to."""
+        log = FunctionLog.of((0.0, line) for line in self._lines())
+        found, replayed = self._testbed.end(keys)
+        statistics = self._testbed.simulator.statistics
+        units = replayed.write_units + self._testbed.ledger.costs.total - self._ledger_units_before
+        return Results(
+            found=replace(found, events=events),
+            log=log,
+            requests=replayed.requests + statistics.throttled_requests,
+            throttled=sum(statistics.limited_per_second),
+            write_units=units,
+            usd=self._usd(units, log),
+            peak_memory_bytes=self._usage.peak_bytes,
+        )
+
+    def _usd(self, write_units: int, log: FunctionLog) -> float:
+        received = [line["received"] for line in log.entries if "received" in line]
+        return usd(
+            write_units=write_units,
+            worker_seconds=self._usage.cpu_seconds,
+            invocations=len(received),
+            queue_requests=self._sent + len(received) + sum(received),
+            objects_put=self._testbed.s3.counts["writes"],
+            object_reads=self._testbed.s3.counts["requests"],
+        )
+
+    def keep_logs(self, folder: Path) -> None:
+        """Copy the workers' logs to a folder, which is made."""
+        self._testbed.keep_logs(folder)
+
+    def _lines(self) -> Iterator[str]:
+        for path in sorted(self._testbed.folder.glob("worker-*.log")):
+            yield from path.read_text(errors="replace").splitlines()

@@ -1,0 +1,101 @@
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from loadtest.bench.files import Sample
+from loadtest.bench.measuring import Case
+from loadtest.bench.write import Bench, judge
+
+PUT = """
+import os, sys, urllib.request
+body = ('"PutRequest":' * int(sys.argv[1])).encode()
+headers = {"X-Amz-Target": "DynamoDB_20120810.BatchWriteItem"}
+urllib.request.urlopen(urllib.request.Request(os.environ["AWS_ENDPOINT_URL_DYNAMODB"], body, headers)).read()
+"""
+
+
+@pytest.mark.e2e
+def test_the_command_measures_a_part_judges_it_and_keeps_the_others(tmp_path: Path) -> None:
+    out = tmp_path / "write.json"
+    limiter = {"measured": [measured("ingest load", 10), *fixed(9, 9, 8, 8)], "command": "an older one"}
+    out.write_text(json.dumps({"goals": [], "parts": {"flow": limiter}}))
+    command = [sys.executable, "-m", "loadtest", "bench", "write", "--megabytes", "1", "--repeat", "1"]
+    command += ["--part", "memory", "--out", str(out)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
+    assert done.returncode == 0, done.stderr
+    result = json.loads(out.read_text())
+    assert (list(result["parts"]), result["parts"]["flow"]) == (["flow", "memory"], limiter)
+    small, large = result["parts"]["memory"]["measured"]
+    assert (small["file_bytes"] > 1.9e6, large["file_bytes"] > 1.9e7) == (True, True)
+    assert large["requests"] >= large["rows"] / 25
+    assert {goal["what"].partition(" ")[0] for goal in result["goals"]} == {"share", "peak", "growth"}
+    assert "bench write --part memory --repeat 1 --megabytes 1 --seed 1" in result["parts"]["memory"]["command"]
+    assert str(tmp_path) not in out.read_text()
+    assert "| ingest load  | mixed" in done.stdout
+
+
+def case(rows: int, taken: int, program: str = PUT) -> Case:
+    counts = {"file": taken, "empty": 0}
+    sample, empty = (Sample(Path(name), "mixed", 100, rows) for name in counts)
+    return Case(lambda given: [sys.executable, "-c", program, str(counts[given.path.name])], sample, empty)
+
+
+def bench(folder: Path) -> Bench:
+    return Bench(folder, total_bytes=100, repeat=1, seed=1)
+
+
+@pytest.mark.e2e
+def test_a_party_that_loads_all_is_measured(tmp_path: Path) -> None:
+    (found,) = bench(tmp_path).measure([case(5, 5)], latency_ms=50)
+    assert (found["rows"], found["requests"], found["latency_ms"]) == (5, 1, 50)
+    assert found["seconds"]["median"] > 0.05
+    assert found["rows_per_cpu_second_with_start_up"]["median"] > 1
+
+
+@pytest.mark.e2e
+@pytest.mark.parametrize("taken", [4, 6])
+def test_a_party_that_loses_or_doubles_rows_is_an_error(taken: int, tmp_path: Path) -> None:
+    with pytest.raises(RuntimeError, match=f"lost or doubled rows: {taken} of 5"):
+        list(bench(tmp_path).measure([case(5, taken)]))
+
+
+@pytest.mark.e2e
+def test_a_party_that_fails_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(RuntimeError, match="exit 3"):
+        list(bench(tmp_path).measure([case(0, 0, "raise SystemExit(3)")]))
+
+
+def measured(party: str, speed: float, **changes: Any) -> dict[str, Any]:
+    rate = {"median": speed, "min": speed, "max": speed}
+    about = {"party": party, "shape": "mixed", "tls": False, "latency_ms": 0}
+    return {**about, "rows_per_cpu_second": rate, "rows_per_second": rate, **changes}
+
+
+def fixed(*speeds: float) -> list[dict[str, Any]]:
+    return [measured(f"{count} at a time", speed) for count, speed in zip((8, 16, 32, 64), speeds, strict=True)]
+
+
+def test_goals_are_judged_by_what_was_measured() -> None:
+    parts = {
+        "shapes": [
+            *(measured(party, speed) for party, speed in (("ingest load", 400.0), ("boto3 loop", 10.0))),
+            *(measured(party, speed, tls=True) for party, speed in (("ingest load", 340.0), ("boto3 loop", 10.0))),
+            measured("ingest load", 1.0, shape="wide"),
+        ],
+        "latency": [measured("ingest load", 59_999.0, latency_ms=10), measured("ingest load", 9e9)],
+        "flow": [measured("ingest load", 90.0), *fixed(70.0, 80.0, 100.0, 90.0)],
+        "memory": [measured("ingest load", 1.0, peak_resident_bytes={"median": mb * 1e6}) for mb in (200, 221)],
+    }
+    assert [(round(goal.found, 3), goal.is_met) for goal in judge(parts)] == [
+        (40.0, True),
+        (34.0, False),
+        (59_999.0, False),
+        (0.9, True),
+        (221.0, False),
+        (1.105, False),
+    ]
+    assert list(judge({})) == []
