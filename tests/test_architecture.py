@@ -58,7 +58,7 @@ LIBRARIES = {
     "ingest.reading": {"pyarrow"},
     "ingest.items": {"pyarrow"},
     "ingest.dynamodb": {"pyarrow"},
-    "ingest.sniff": {"pyarrow"},
+    "ingest.sniff": {"msgspec", "pyarrow"},
     "ingest.estimate": {"msgspec", "pyarrow"},
     "ingest.cli": {"rich", "typer"},
     "infra": {"aws_cdk", "boto3", "botocore", "constructs", "msgspec"},

@@ -35,7 +35,7 @@ class CsvReader(TextReader):
         Raises:
             NotCsv: the first rows are not in the feed's encoding.
         """
-        rows = parse_rows(block.data, self._layout)
+        rows = parse_rows(block.data, self._layout, has_open_quote=block.has_open_quote)
         if is_first:
             refuse_other_encoding(rows, self._csv)
         return replace(rows, table=self._charset.own_cells(rows.table))
@@ -61,6 +61,8 @@ def open_csv(ranges: RangeReader, feed: Feed, block_bytes: int | None) -> CsvRea
     csv = file.charset.csv
     grammar = Grammar(csv)
     header, rest = read_header(file.beginning, csv, grammar)
+    if not header.columns:  # a file of no rows, and nothing else says what columns they would have
+        header = replace(header, columns=tuple(feed.needed_columns()))
     return CsvReader(file, feed, grammar, header, rest, block_bytes=block_bytes)
 
 
@@ -83,5 +85,5 @@ def read_beginning(text: bytes, csv: Csv, *, is_whole: bool) -> tuple[pa.Table, 
     splitter = BlockSplitter(grammar, block_bytes=len(rest) + 1)
     layout = Layout(header.columns, csv, grammar)
     blocks = [chunk for chunk in (*splitter.feed(rest), *splitter.finish()) if isinstance(chunk, Block)]
-    tables = [parse_rows(data, layout).table for data in (b"", *(block.data for block in blocks))]
-    return pa.concat_tables(tables), header.raw + rest
+    tables = [parse_rows(block.data, layout, has_open_quote=block.has_open_quote).table for block in blocks]
+    return pa.concat_tables([parse_rows(b"", layout).table, *tables]), header.raw + rest

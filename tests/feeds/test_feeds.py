@@ -214,7 +214,7 @@ REFUSED = [
     (MINIMAL.replace("Table", "a b"), "`feeds.a.table` = 'a b'", "letters, digits, dots, hyphens and underscores"),
     (MINIMAL.replace("Table", "ab"), "`feeds.a.table` = 'ab'", "3 to 255 letters"),
     (MINIMAL.replace("Table", "a" * 256), "`feeds.a.table` = 'aaa", "3 to 255 letters"),
-    (with_key(""), "`feeds.a.partition_key` = ''", "text that is not empty"),
+    (with_key(""), "`feeds.a.partition_key` is left open", "give the column, or a template of columns"),
     (MINIMAL + 'sort_key = ""', "`feeds.a.sort_key` = ''", "text that is not empty"),
     (MINIMAL + "sort_key = 1", "`feeds.a.sort_key` = 1", "text that is not empty"),
     (MINIMAL + 'existing = "yes"', "`feeds.a.existing` = 'yes'", "true or false"),
@@ -229,7 +229,7 @@ REFUSED = [
     (
         CSV + 'delim = ";"',
         "unknown field `feeds.a.csv.delim` (did you mean 'delimiter'?)",
-        "accepted there: delimiter, quote, escape, header",
+        "accepted there: delimiter, quote, escape, quoting",
     ),
     (CSV + 'delimiter = ";;"', "`feeds.a.csv.delimiter` = ';;'", "accepted is one character."),
     (CSV + 'delimiter = ""', "`feeds.a.csv.delimiter` = ''", "accepted is one character."),
