@@ -101,7 +101,7 @@ def test_every_setting_of_the_dialect_holds_on_the_way_through(stack: Any) -> No
     text = (
         "made by: meter v2\nsecond line of preamble\na1;1;Köln;1,5\n".replace(",", ".")
         + "a1;2;'Gasse 3;\nHof';n/a;''\n"
-        + "a2;3;it\\;s;-7E2;°C\n"
+        + "a2;3;it\\;s\\t\\N;-7E2;°C\n"
     )
     stack.drop("readings/export", gzip.compress(text.encode("cp1252")))
     entry = stack.final_entry("readings/export")
@@ -110,7 +110,7 @@ def test_every_setting_of_the_dialect_holds_on_the_way_through(stack: Any) -> No
     assert sorted(found, key=lambda item: item["at"]) == [
         {"pk": "SENSOR#a1", "at": 1, "place": "Köln", "reading": Decimal("1.5"), "unit": ""},
         {"pk": "SENSOR#a1", "at": 2, "place": "Gasse 3;\nHof", "reading": None, "unit": ""},
-        {"pk": "SENSOR#a2", "at": 3, "place": "it;s", "reading": Decimal(-700), "unit": "°C"},
+        {"pk": "SENSOR#a2", "at": 3, "place": "it;s\tN", "reading": Decimal(-700), "unit": "°C"},
     ]
 
 
@@ -120,7 +120,7 @@ def test_every_type_arrives_as_dynamodb_knows_it(stack: Any) -> None:
         " sku \tprice\timage\tchecksum\ttags\tsizes\tparts\textra\tactive\tstock\n"
         "\tEUR\n"
         'A1\t 1.234,50 \tAAH/\tdeadbeef\tred|blue\t1;2;2,0\t"[1, ""x""]"\t"{""w"": 0.5, ""n"": null}"\tJA\t\n'
-        'A2\t7\t\t\t\t1;2\t"[1, [2]]"\t{}\t\t12\n'
+        'A2\t(7)\t\t\t\t1;2\t"[1, [2]]"\t{}\t\t12\n'
         '# "unbalanced\n'
         "A3\tx\t\t\t\t\t\t\t\t\n"
         "3 articles\n"
@@ -143,8 +143,8 @@ def test_every_type_arrives_as_dynamodb_knows_it(stack: Any) -> None:
             "kind": "article",
             "by_price": "PRICE#1.234,50",
         },
-        {"sku": "A2", "price": 7, "sizes": {1, 2}, "parts": [1, [2]], "extra": {}, "active": False, "stock": 12}
-        | {"kind": "article", "by_price": "PRICE#7"},
+        {"sku": "A2", "price": -7, "sizes": {1, 2}, "parts": [1, [2]], "extra": {}, "active": False, "stock": 12}
+        | {"kind": "article", "by_price": "PRICE#(7)"},
     ]
 
 

@@ -169,7 +169,7 @@ def test_every_record_is_a_row_or_a_fault_in_its_place(
     lines, expected, lost = [], [], []
     for number, (values, bad) in enumerate(records):
         line = ",".join('"' + value.replace('"', '""') + '"' for value in values).encode()
-        lines.append(line + (b"\xff" if bad else b""))
+        lines.append(b'"\xff' + line[1:] if bad else line)
         short, long = len(values) < 3, len(values) > 3
         if bad or (short and ragged != "pad") or (long and ragged != "trim"):
             lost.append((number, Reason.BAD_ENCODING if bad else Reason.RAGGED_ROW))
