@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ingest.feeds.column import FALSE_WORDS, TRUE_WORDS, Column, ColumnType
-from ingest.items.columns import AnyArray, byte_lengths, count_true
+from ingest.items.columns import AnyArray, byte_lengths, count_true, rows_where
 from ingest.items.mapping import Target
 from ingest.items.numbers import MAX_DIGITS, bounded_number, numbers
 
@@ -192,7 +192,7 @@ def without_odd_rows(table: pa.Table, findings: list[Finding], form: NumberForma
         elif finding.odd:
             accepted = pa.array(_accepted(finding.declared()), pa.string())
             is_odd = pc.and_(pc.is_valid(column), pc.invert(pc.is_in(pc.utf8_lower(column), value_set=accepted)))
-            odd.update(pc.indices_nonzero(is_odd).to_pylist())
+            odd.update(rows_where(is_odd.combine_chunks()))
     kept = [row for row in range(table.num_rows) if row not in odd] if odd else []
     return table.take(kept).combine_chunks() if odd else table
 
