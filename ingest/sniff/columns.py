@@ -11,10 +11,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ingest.feeds.column import FALSE_WORDS, TRUE_WORDS, Column, ColumnType
-from ingest.items.columns import AnyArray, byte_lengths, count_true
+from ingest.items.columns import AnyArray, byte_lengths, count_true, rows_where
 from ingest.items.mapping import Target
-from ingest.items.number_columns import numbers
-from ingest.items.numbers import MAX_DIGITS, bounded_number
+from ingest.items.numbers import MAX_DIGITS, bounded_number, numbers
 
 POSTGRES_NULL = "\\N"
 NULL_WORDS = (
@@ -187,13 +186,14 @@ def _judge(name: str, cells: AnyArray, form: NumberFormat, words: Collection[str
 def without_odd_rows(table: pa.Table, findings: list[Finding], form: NumberFormat) -> pa.Table:
     """Return a table without the rows that are rejected for an odd value in a column."""
     odd: set[int] = set()
-    for finding, column in zip(findings, table.columns, strict=True):
+    for at, finding in enumerate(findings):
+        cells: AnyArray = table.column(at).combine_chunks()
         if finding.odd and finding.type == "N":
-            odd.update(error.row for error in numbers(column.combine_chunks(), _target(form)).bad)
+            odd.update(error.row for error in numbers(cells, _target(form)).bad)
         elif finding.odd:
             accepted = pa.array(_accepted(finding.declared()), pa.string())
-            is_odd = pc.and_(pc.is_valid(column), pc.invert(pc.is_in(pc.utf8_lower(column), value_set=accepted)))
-            odd.update(row for row in pc.indices_nonzero(is_odd).to_pylist() if row is not None)
+            is_odd = pc.and_(pc.is_valid(cells), pc.invert(pc.is_in(pc.utf8_lower(cells), value_set=accepted)))
+            odd.update(rows_where(is_odd))
     kept = [row for row in range(table.num_rows) if row not in odd] if odd else []
     return table.take(kept).combine_chunks() if odd else table
 
