@@ -356,15 +356,20 @@ def test_the_command_line_loads_from_s3_without_the_queue(stack: Any, feeds: Pat
         command, env={**os.environ, **stack.stack.environment()}, capture_output=True, text=True, check=False
     )
     assert (done.returncode, done.stderr) == (0, "")
-    row_counts = json.loads(done.stdout)
-    assert row_counts.pop("seconds") > 0
-    assert row_counts == {
+    document = json.loads(done.stdout)
+    assert document.pop("seconds") > 0
+    assert document == {
+        "file": f"s3://{stack.bucket}/elsewhere/by-hand.csv",
+        "feed": "orders",
+        "table": document["table"],
+        "region": "us-east-1",
+        "account": "000000000000",
         "rows_read": 8,
         "rows_written": 7,
         "rows_rejected": 1,
         "rows_superseded": 0,
-        "bytes": len(orders("by hand", 7)) + 19,
-        "rejects": str(tmp_path / "rejects.jsonl"),
+        "bytes_read": len(orders("by hand", 7)) + 19,
+        "rejects_at": str(tmp_path / "rejects.jsonl"),
     }
     assert len(of_customer(stack, "by hand")) == 7
     assert json.loads((tmp_path / "rejects.jsonl").read_text())["reason"] == "bad_number"
