@@ -102,7 +102,7 @@ OTHER_FILES = [
 
 @pytest.mark.parametrize("portion", [1, 10_000])
 @pytest.mark.parametrize("csv", [Csv(), Csv(header="none", names=("id", "v")), Csv(encoding="cp1252")])
-@pytest.mark.parametrize(("data", "what"), OTHER_FILES)
+@pytest.mark.parametrize(("data", "what"), OTHER_FILES, ids=[what for _, what in OTHER_FILES])
 def test_a_file_of_another_kind_is_named_with_what_is_read_instead(
     data: bytes, what: str, csv: Csv, portion: int
 ) -> None:
