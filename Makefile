@@ -12,7 +12,7 @@ LET_PASS           := B101
 LET_PASS_UNSHIPPED := B105,B106,B311,B404,B603,B607
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-demo demo test nightly check audit docs synth deploy destroy template clean
+.PHONY: help setup setup-demo demo test nightly judge check audit docs synth deploy destroy template clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -27,15 +27,17 @@ demo: setup-demo ## Load sample_data.csv in the local stack and show the result 
 	@$(BIN)/python -m infra.local demo
 
 test: setup ## Run all tests, the fast ones first; then the end-to-end tests in the local stack, with either writer and with IAM
-	$(BIN)/python -m pytest -q -n 3 --dist worksteal -m "not e2e" --ignore tests/infra --ignore tests/loadtest
-	$(BIN)/python -m pytest -q -n auto --dist loadfile -m "not e2e" tests/infra tests/loadtest
-	$(BIN)/python -m pytest -q -n 3 --dist worksteal -m e2e tests/e2e tests/faults
-	$(BIN)/python -m pytest -q -n 2 --dist loadfile -m e2e tests/infra tests/loadtest
+	$(BIN)/python -m pytest -q -n 3 --dist worksteal -m "not e2e and not judge" --ignore tests/infra --ignore tests/loadtest
+	$(BIN)/python -m pytest -q -n 2 --dist loadfile -m "not e2e" tests/infra tests/loadtest
+	$(BIN)/python -m pytest -q -n 4 --dist worksteal -m e2e tests
 	$(BIN)/python -m pytest -q -n 2 --dist worksteal -m e2e --writer boto3 --iam tests/e2e/test_local_stack.py tests/e2e/test_operating.py
 
 nightly: setup ## Run the property tests and the model with 20,000 examples or more each, and the fuzz target
 	HYPOTHESIS_PROFILE=nightly $(BIN)/python -m pytest -q tests/properties tests/model tests/reading/test_blocks.py tests/reading/test_position.py tests/reading/test_grammar.py tests/reading/test_segments.py
 	$(BIN)/python -m tests.fuzz.fuzz_reading --runs 100000
+
+judge: setup ## Load limit cases of every type and index into DynamoDB Local, Amazon's own emulator (see its licence)
+	$(BIN)/python -m pytest -q -m judge tests/judge
 
 check: setup ## Run the linters and the type checker, and look for what a security review would find
 	$(BIN)/ruff check .

@@ -243,6 +243,8 @@ class Reason:
     """Reason codes of rejects. Stable: users filter on them."""
 
     RAGGED_ROW = "ragged_row"
+    BAD_QUOTE = "bad_quote"
+    SWALLOWED_ROWS = "swallowed_rows"
     RECORD_TOO_LONG = "record_too_long"
     UNTERMINATED_QUOTE = "unterminated_quote"
     BAD_ENCODING = "bad_encoding"

@@ -116,7 +116,7 @@ def _start(*, stdin: int, iam: bool) -> tuple[Emulator, IO[bytes] | None]:
         )
     python = install()
     home = Path(tempfile.mkdtemp(prefix="ingest-local-"))
-    port = _free_port()
+    port = free_port()
     with (home / "ministack.log").open("wb") as log:
         process = subprocess.Popen(
             [python, "-P", guarded.__file__],  # -P: this folder has a module `ministack` too
@@ -154,7 +154,8 @@ def _environment(home: Path, port: int, *, iam: bool = False) -> dict[str, str]:
     }
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """Return a port of 127.0.0.1 that nothing listens on."""
     with socket.socket() as probe:
         probe.bind((HOST, 0))
         return int(probe.getsockname()[1])

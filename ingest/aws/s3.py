@@ -56,7 +56,7 @@ class S3Objects:
     def portions(
         self, file: FileVersion, start: int = 0, end: int | None = None, *, ahead: int = 0
     ) -> Generator[bytes, None, None]:
-        """Yield bytes [start, end) of exactly this version, in order. The file must have been found.
+        """Yield bytes [start, end) of exactly this version, in order, or to its end. The file must have been found.
 
         A read that breaks goes on at the next byte; a range is never held open for long behind a slow table.
         With `ahead`, that many ranges are read at the same time, by threads that end when the iterator is closed. They
@@ -67,7 +67,8 @@ class S3Objects:
             ObjectSuperseded: it was deleted or overwritten meanwhile.
             ServiceFault: no byte came in several attempts.
         """
-        end = (file.size_bytes or 0) if end is None else end
+        size = file.size_bytes or 0
+        end = size if end is None else min(end, size)
         begun = min(start + PORTION_BYTES, start + self._range_bytes, end) if ahead else end
         yield from self._span(file, start, begun)
         if begun < end:

@@ -11,6 +11,7 @@ from ingest.cli.commands import app_of
 from ingest.cli.options import DEFAULT_FEEDS, AsJson, FeedsPath
 from ingest.cli.output import console_on
 from ingest.errors import ServiceFault
+from ingest.feeds.collisions import key_warnings
 from ingest.feeds.feed import Feed
 from ingest.feeds.parse import json_schema, read_feeds
 
@@ -33,7 +34,8 @@ def check(
 ) -> None:
     """Check feeds.toml, and print a line for each feed.
 
-    With --aws the key names and types of each table with `existing = true`, and of its indexes, are compared.
+    A key template that can give one key to rows of different values is warned of. With --aws the key names and types
+    of each table with `existing = true`, and of its indexes, are compared.
 
     Examples:
         ingest feeds check
@@ -66,6 +68,7 @@ def _document(name: str, feed: Feed, *, aws: bool) -> dict[str, Any]:
         "columns": len(feed.columns),
         "compared": is_compared,
         "differences": list(_differences(feed)) if is_compared else [],
+        "warnings": list(key_warnings(feed, f"feeds.{name}")),
     }
 
 
@@ -77,7 +80,7 @@ def _lines(document: dict[str, Any]) -> Iterator[str]:
         f"{document['feed']}: {document['prefix']}* -> table {document['table']} ({made}{found}), key {keys}, "
         f"{document['columns']} column(s) listed"
     )
-    yield from (f"  ! {difference}" for difference in document["differences"])
+    yield from (f"  ! {sentence}" for sentence in (*document["differences"], *document["warnings"]))
 
 
 def _differences(feed: Feed) -> Iterator[str]:

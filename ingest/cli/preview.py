@@ -2,7 +2,8 @@
 
 import csv
 import sys
-from typing import Annotated, TextIO
+from types import SimpleNamespace
+from typing import Annotated, Any, TextIO
 
 import typer
 
@@ -115,7 +116,7 @@ class PreviewWriter:
             items = items.slice(0, min(self._left, len(items)))
             self._left -= len(items)
         if self._form == "csv" and not self._begun:
-            csv.writer(self._stream, lineterminator="\n").writerow([attribute.name for attribute in items.attributes])
+            self._csv_writer().writerow([attribute.name for attribute in items.attributes])
         for _, some in slices(items, 0, len(items)):
             self._print(some)
         self._begun = True
@@ -125,7 +126,11 @@ class PreviewWriter:
         if self._form == "jsonl":
             self._stream.writelines(f"{line}\n" for line in item_json(items).to_pylist())
         else:
-            csv.writer(self._stream, lineterminator="\n").writerows(text_rows(items))
+            self._csv_writer().writerows(text_rows(items))
+
+    def _csv_writer(self) -> Any:
+        """Return a writer of lines that end with LF. Python quotes a lone CR only where lines end with CR, too."""
+        return csv.writer(SimpleNamespace(write=lambda line: self._stream.write(line.removesuffix("\r\n") + "\n")))
 
     def finish(self) -> None:
         """Flush what is buffered."""

@@ -47,7 +47,8 @@ def sniff(
     origin = extent(_base(file), row_counts.rows_read, is_whole=sample.is_whole)
     remarks = remarks_on(proposal, extent=origin, outcome=_outcome(row_counts, reasons))
     text = to_toml(feed, proposal.feed, remarks)
-    parse_feeds(text, origin="the proposal")
+    if proposal.feed.partition_key:  # else it is for the user to fill in, and refused until then
+        parse_feeds(text, origin="the proposal")
     if as_json:
         counts = {"rows_read": row_counts.rows_read, "rows_rejected": row_counts.rows_rejected}
         document = {"file": file, "feed": feed, "is_whole": sample.is_whole, **counts, "reasons": reasons, "toml": text}
@@ -58,9 +59,9 @@ def sniff(
 
 def _try(proposal: "Proposal") -> tuple[RowCounts, dict[str, int]]:
     """Return what `check` would count in the sample, whose text is expanded and UTF-8 already."""
-    csv = {field: getattr(proposal.feed.csv, field) for field in Csv.__struct_fields__}
+    csv = {field: getattr(proposal.tested_feed.csv, field) for field in Csv.__struct_fields__}
     dialect = Csv(**csv | {"encoding": "utf-8", "compression": "none", "footer_lines": 0})
-    feed = {field: getattr(proposal.feed, field) for field in Feed.__struct_fields__}
+    feed = {field: getattr(proposal.tested_feed, field) for field in Feed.__struct_fields__}
     tally = RejectTally(keep=0)
     load = Load(feed=Feed(**feed | {"csv": dialect}), writer=NullWriter(), rejects=tally)
     return load.run(lambda start, end: iter([proposal.text[start:end]])), dict(tally.reasons)

@@ -1,4 +1,4 @@
-"""Items -> request bodies of DynamoDB's BatchWriteItem, the write units they take, and what is left unprocessed."""
+"""Items -> request bodies of DynamoDB's BatchWriteItem, and what it leaves unprocessed of them."""
 
 import base64
 import json
@@ -11,10 +11,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ingest.dynamodb.encode import PUT, most_bytes, put_requests, quoted
-from ingest.items.columns import AnyArray, byte_lengths
+from ingest.dynamodb.write_cost import units_of_each
+from ingest.items.columns import AnyArray
 from ingest.items.items import Items
 from ingest.items.numbers import canonical_number
-from ingest.items.validate import item_sizes
 
 _GOLDEN = 0.6180339887498949  # its multiples, less what is before the point, fill 0 to 1 evenly, however many they are
 
@@ -54,8 +54,6 @@ MAX_BODY_BYTES = 16_000_000  # "16 MB": the smaller of its two meanings
 
 SLICE_ITEMS = 1600 * MAX_BATCH_ITEMS  # encoded at a time: few kernel calls a row, and room to interleave
 MAX_SLICE_BYTES = 1 << 28  # as foretold by `most_bytes`: bounds memory, and is far below what 32-bit offsets reach
-
-WRITE_UNIT_BYTES = 1024  # of an item, for each write unit
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,31 +162,6 @@ def _buffer(values: AnyArray, place: int) -> pa.Buffer:
 
 def _around(table: str) -> tuple[bytes, bytes]:
     return f'{{"RequestItems":{{{quoted(table)}:['.encode(), b"]}}"
-
-
-def write_units(items: Items) -> int:
-    """Return the write units DynamoDB takes for putting all items: one for each started KiB of each of them."""
-    return int(pc.sum(units_of(item_sizes(items.attributes))).as_py()) if len(items) else 0
-
-
-def units_of_each(items: Items, requests: AnyArray, order: AnyArray | None = None) -> Sequence[int] | None:
-    """Return the write units of each item, or None if each is one; `order`, if given, is the one wanted.
-
-    `requests` is each item as JSON, which is longer: items that are small, as most are, cost one look at its lengths.
-    """
-    if not len(items) or pc.max(byte_lengths(requests)).as_py() <= WRITE_UNIT_BYTES:
-        return None
-    units = units_of(item_sizes(items.attributes))
-    return memoryview(_buffer(units if order is None else units.take(order), 1)).cast("q")
-
-
-def units_of(sizes: AnyArray) -> AnyArray:
-    """Return the write units of items by their bytes.
-
-    >>> units_of(pa.array([100, 1024, 1025], pa.int64())).to_pylist()
-    [1, 1, 2]
-    """
-    return pc.divide(pc.add(sizes, pa.scalar(WRITE_UNIT_BYTES - 1)), pa.scalar(WRITE_UNIT_BYTES))
 
 
 def unprocessed(answer: bytes | Mapping[str, Any], batch: Batch, items: Items) -> list[int]:

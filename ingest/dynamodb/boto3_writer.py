@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 from botocore.exceptions import BotoCoreError, ClientError
 
 from ingest.aws.errors import error_code, translate
-from ingest.dynamodb.batches import write_units
 from ingest.dynamodb.encode import python_items
 from ingest.dynamodb.item_writer import Heartbeat
+from ingest.dynamodb.write_cost import write_units
 from ingest.dynamodb.write_stats import WriteStats
 from ingest.items.items import Items, Refusal
 

@@ -53,11 +53,12 @@ def _oversized(found: LoadEstimate) -> Iterator[LoadWarning]:
     reasons = found.reader.reasons
     if count := reasons[Reason.ITEM_TOO_LARGE]:
         yield LoadWarning("oversized_items", f"{count:,} items exceed DynamoDB's 400 KB limit and would be rejected.")
-    if odd := reasons[Reason.RECORD_TOO_LONG] + reasons[Reason.UNTERMINATED_QUOTE]:
+    quotes = (Reason.RECORD_TOO_LONG, Reason.UNTERMINATED_QUOTE, Reason.BAD_QUOTE, Reason.SWALLOWED_ROWS)
+    if odd := sum(reasons[reason] for reason in quotes):
         yield LoadWarning(
             "oversized_records",
-            f"{odd:,} records are longer than max_record_bytes ({found.feed.csv.max_record_bytes:,}) or open a quote "
-            "that is not closed: check the feed's quote and escape.",
+            f"{odd:,} records are longer than max_record_bytes ({found.feed.csv.max_record_bytes:,}) or have a quote "
+            "that is not closed where a cell ends: check the feed's quote, escape and quoting.",
         )
 
 

@@ -23,6 +23,10 @@ class Column(Struct, frozen=True, forbid_unknown_fields=True):
     default: Annotated[str | None, Meta(description="Text used where the cell has no value.")] = None
     true: Annotated[tuple[str, ...], Meta(description="BOOL: words for true, in any case.")] = TRUE_WORDS
     false: Annotated[tuple[str, ...], Meta(description="BOOL: words for false, in any case.")] = FALSE_WORDS
+    null_values: Annotated[
+        tuple[str, ...] | None,
+        Meta(description="Cells of this column that mean 'no value', in place of those of the csv section."),
+    ] = None
     encoding: Annotated[Literal["base64", "hex"], Meta(description="B: how the bytes are spelled.")] = "base64"
     separator: Annotated[
         Annotated[str, Meta(min_length=1)], Meta(description="SS, NS: stands between members. Equal members are one.")

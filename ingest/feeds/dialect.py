@@ -12,7 +12,11 @@ class Csv(Struct, frozen=True, forbid_unknown_fields=True):
     """How the bytes of a feed's files become cells."""
 
     delimiter: Annotated[
-        OneCharacter, Meta(description='One character between cells, as ";" or "\\t". Longer ones are refused.')
+        OneCharacter,
+        Meta(
+            description='One character between cells, as ";" or "\\t". Longer ones are refused. A first line '
+            "sep=; as Excel writes it is left out, and must say the same."
+        ),
     ] = ","
     quote: Annotated[
         CharacterOrNone, Meta(description='Encloses cells; doubled inside it means itself. "" = no quoting.')
@@ -20,11 +24,28 @@ class Csv(Struct, frozen=True, forbid_unknown_fields=True):
     escape: Annotated[
         CharacterOrNone, Meta(description='Takes the next character as it is, in and out of quotes. "" = no escaping.')
     ] = ""
+    quoting: Annotated[
+        Literal["strict", "lenient"],
+        Meta(
+            description="strict: behind a closing quote stands a delimiter, a line end or the end of the file; all "
+            "else is a reject (bad_quote), and so is a cell that holds what look like rows (swallowed_rows); lenient: "
+            "what stands behind a closing quote belongs to the cell, and a quote that is not closed within "
+            "max_record_bytes is an ordinary character."
+        ),
+    ] = "strict"
+    blanks_around_quotes: Annotated[
+        bool,
+        Meta(
+            description="true: spaces and tabs between a delimiter and a quote are left out, so that a quote behind "
+            'them opens a cell, as in 1, "Smith, Ann", 3. trim does so, too.'
+        ),
+    ] = False
     header: Annotated[
         Literal["first", "none"] | Annotated[int, Meta(ge=1, le=10)] | tuple[str, ...],
         Meta(
             description="first: column names are the first record; a number of header records: a column's name is what "
-            "they say of it, joined by blanks; none: column_1, column_2, ...; or a list of names."
+            "they say of it, joined by blanks; none: column_1, column_2, ...; or a list of names, for files without a "
+            "header: a first record that repeats them is not a row."
         ),
     ] = "first"
     skip_lines: Annotated[int, Meta(ge=0, description="Lines before the header that are not data.")] = 0
@@ -61,15 +82,26 @@ class Csv(Struct, frozen=True, forbid_unknown_fields=True):
         Meta(
             ge=1024,
             le=16 * 1024 * 1024,
-            description="A longer record is rejected; a quote not closed within it costs its line.",
+            description="A longer record is rejected; a quote that is not closed within it costs its line.",
         ),
     ] = 1024 * 1024
     null_values: Annotated[
-        tuple[str, ...], Meta(description="Cells that mean 'no value'. Nothing else does: NA may be a surname.")
+        tuple[str, ...],
+        Meta(
+            description="Cells that mean 'no value'. Nothing else does: NA may be a surname. One that begins with the "
+            "escape, as \\N, is compared with the cell as it stands in the file."
+        ),
     ] = ("",)
     quoted_nulls: Annotated[bool, Meta(description='false: a quoted cell is never null, so "" is an empty string.')] = (
         True
     )
+    escapes: Annotated[
+        Literal["none", "mysql", "postgres"],
+        Meta(
+            description="What letters behind the escape mean. none: themselves; mysql: \\0 \\b \\n \\r \\t \\Z and "
+            "postgres: \\0 \\b \\f \\n \\r \\t \\v are control characters, as these databases write them."
+        ),
+    ] = "none"
     trim: Annotated[
         bool, Meta(description="true: take white space around cells and column names away before anything else.")
     ] = False
@@ -77,9 +109,23 @@ class Csv(Struct, frozen=True, forbid_unknown_fields=True):
     thousands: Annotated[
         CharacterOrNone, Meta(description='Stands between groups of three digits, as in 1_000. "" = none.')
     ] = ""
+    accounting: Annotated[
+        bool,
+        Meta(
+            description="true: numbers may be written 100- or (123), which are negative, and 12%, which is 0.12; "
+            "a blank may stand before the %."
+        ),
+    ] = False
     ragged: Annotated[
         Literal["reject", "pad", "trim"],
         Meta(description="Rows with another number of cells: reject; pad short ones with nulls; or trim long ones."),
+    ] = "reject"
+    empty_rows: Annotated[
+        Literal["reject", "skip"],
+        Meta(
+            description="Records of nothing but delimiters, as spreadsheets write them below a table: rows without a "
+            "key, which are rejects; or skipped and not counted, like blank lines."
+        ),
     ] = "reject"
     missing_columns: Annotated[
         Literal["refuse", "allow"],
@@ -90,6 +136,17 @@ class Csv(Struct, frozen=True, forbid_unknown_fields=True):
         Meta(description="Columns of the file that the feed does not list: keep as strings, drop, or fail the file."),
     ] = "keep"
 
+    def changed(self, **fields: Any) -> "Csv":
+        """Return the dialect with other settings."""
+        return structs.replace(self, **fields)
+
+    @property
+    def blanks(self) -> str:
+        """The blanks that may stand around a quoted cell and do not belong to it."""
+        if not self.quote or not (self.trim or self.blanks_around_quotes):
+            return ""
+        return "".join(blank for blank in " \t" if blank not in (self.delimiter, self.quote, self.escape))
+
     def translated(self, characters: dict[int, str]) -> "Csv":
         """Return the dialect for files in which these characters were replaced by others."""
         changed: dict[str, Any] = {
@@ -98,4 +155,4 @@ class Csv(Struct, frozen=True, forbid_unknown_fields=True):
         for name in ("null_values", "names", "header"):
             texts = getattr(self, name)
             changed[name] = tuple(text.translate(characters) for text in texts) if isinstance(texts, tuple) else texts
-        return structs.replace(self, **changed)
+        return self.changed(**changed)

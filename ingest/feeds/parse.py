@@ -93,6 +93,11 @@ def _feed(raw: Any, path: str) -> Feed:
     parts["attributes"] = {name: _extra(value, f"{path}.attributes.{name}") for name, value in extras.items()}
     indexes = expect_section(table.pop("indexes", {}), f"{path}.indexes")
     parts["indexes"] = {name: read_struct(value, Index, f"{path}.indexes.{name}") for name, value in indexes.items()}
+    if table.get("partition_key") == "":
+        raise SettingsFault(
+            f'`{path}.partition_key` is left open: give the column, or a template of columns as "{{a}}#{{b}}", whose '
+            "value no two rows share."
+        )
     feed = msgspec.structs.replace(read_struct(table, Feed, path), **parts)
     check_feed(feed, path)
     return feed

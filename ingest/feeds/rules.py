@@ -97,6 +97,8 @@ def _check_marks(csv: Csv, path: str) -> None:
     marks = [getattr(csv, field) for field in _MARKS if getattr(csv, field)]
     if len(set(marks)) != len(marks):
         raise SettingsFault(f"`{path}`: delimiter, quote and escape must differ; found {marks!r}.")
+    if csv.escapes != "none" and not csv.escape:
+        raise SettingsFault(f"`{path}.escapes` = {csv.escapes!r} needs the character they begin with: escape = '\\'.")
 
 
 def _check_comment(csv: Csv, path: str) -> None:
@@ -153,8 +155,8 @@ def _check_keys(feed: Feed, path: str) -> None:
         column = feed.column(text)
         if column.drop:
             raise SettingsFault(f"`{path}.columns.{text}` is dropped, but it is the {field}.")
-        if column.type not in ("S", "N"):
-            raise SettingsFault(f"`{path}.columns.{text}` has type {column.type}; a key can be 'S' or 'N'.")
+        if column.type not in ("S", "N", "B"):
+            raise SettingsFault(f"`{path}.columns.{text}` has type {column.type}; a key can be 'S', 'N' or 'B'.")
 
 
 def _check_names(feed: Feed, path: str) -> None:

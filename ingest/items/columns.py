@@ -31,7 +31,7 @@ class ConvertedColumn:
     """A column in its type; null where the attribute has no value.
 
     S and N are text, BOOL booleans, B bytes, SS and NS lists of text, L and M JSON text. `sizes` are the bytes DynamoDB
-    counts for each value, where they are not the length of what is in `values`.
+    counts for each value, where `values` must be parsed to know them.
     """
 
     values: AnyArray
@@ -39,14 +39,8 @@ class ConvertedColumn:
     sizes: AnyArray | None = None
 
 
-def one_by_one(
-    cells: AnyArray,
-    read: Callable[[str], Any],
-    reason: str,
-    kind: pa.DataType,
-    size: Callable[[Any], int] | None = None,
-) -> ConvertedColumn:
-    """Return a column converted cell by cell; a bad one becomes null. `size` gives the bytes DynamoDB counts."""
+def one_by_one(cells: AnyArray, read: Callable[[str], Any], reason: str, kind: pa.DataType) -> ConvertedColumn:
+    """Return a column converted cell by cell; a bad one becomes null."""
     values: list[Any] = []
     bad: list[CellError] = []
     for row, text in enumerate(cells.to_pylist()):
@@ -55,8 +49,7 @@ def one_by_one(
         except BadValueError as error:
             values.append(None)
             bad.append(CellError(row, reason, str(error)))
-    sizes = pa.array([None if value is None else size(value) for value in values], pa.int64()) if size else None
-    return ConvertedColumn(pa.array(values, kind), bad, sizes)
+    return ConvertedColumn(pa.array(values, kind), bad)
 
 
 def utf8_of(texts: AnyArray) -> pa.Buffer:

@@ -12,7 +12,7 @@ from ingest.contract import Reason
 from ingest.items.columns import AnyArray, BadValueError, CellError, ConvertedColumn, fill_null, one_by_one, rows_where
 from ingest.items.documents import document_bytes, read_json, read_set
 from ingest.items.mapping import Target
-from ingest.items.numbers import numbers
+from ingest.items.number_columns import numbers
 from ingest.items.timestamps import times
 
 _MISSING = "the value is missing; the feed requires one"
@@ -65,7 +65,6 @@ def _sets(cells: AnyArray, target: Target) -> ConvertedColumn:
         lambda text: read_set(text, target.declared.separator, numbers=is_numbers),
         Reason.BAD_SET,
         kind,
-        size=lambda members: sum(len(member.encode()) for member in members),
     )
 
 

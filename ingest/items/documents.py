@@ -6,9 +6,10 @@ from decimal import Decimal
 from typing import Any
 
 from ingest.items.columns import BadValueError
-from ingest.items.numbers import PATTERN, bounded_number
+from ingest.items.mapping import MAX_NAME_BYTES
+from ingest.items.numbers import PATTERN, bounded_number, number_size
 
-MAX_DEPTH = 32  # the innermost value is a level too
+MAX_DEPTH = 32  # the innermost value is a level too, and so is nothing in an empty list or map
 _NUMBER = re.compile(PATTERN)
 _TOO_DEEP = f"nested deeper than {MAX_DEPTH} levels, the most DynamoDB allows"
 
@@ -41,12 +42,12 @@ def read_json(text: str, wanted: type[list[Any]] | type[dict[str, Any]]) -> Any:
 def read_set(text: str, separator: str, *, numbers: bool) -> list[str]:
     """Return the members of a set, each once, in the cell's order. Equal numbers are one member.
 
+    An empty text is a member, too: DynamoDB takes it.
+
     Raises:
-        BadValueError: a member is empty, or not a number where numbers are wanted.
+        BadValueError: a member is not a number where numbers are wanted.
     """
     members = text.split(separator)
-    if "" in members:
-        raise BadValueError("the set has an empty member; DynamoDB does not allow these")
     if numbers:
         members = [_set_number(member) for member in members]
     return list(dict.fromkeys(members))
@@ -69,12 +70,14 @@ def dynamodb_value(value: Any) -> dict[str, Any]:
 
 
 def document_bytes(value: Any) -> int:
-    """Return the size DynamoDB counts: 3 bytes a list or map, 1 more for each element, names and values in UTF-8."""
+    """Return the size DynamoDB counts: 3 bytes a list or map, 1 more for each element, names and texts in UTF-8."""
     if isinstance(value, dict):
         return 3 + sum(1 + len(name.encode()) + document_bytes(inner) for name, inner in value.items())
     if isinstance(value, list):
         return 3 + sum(1 + document_bytes(inner) for inner in value)
-    return len(str(value).encode()) if isinstance(value, (str, Decimal)) else 1
+    if isinstance(value, Decimal):
+        return number_size(value)
+    return len(value.encode()) if isinstance(value, str) else 1
 
 
 def _number(text: str) -> Decimal:
@@ -92,6 +95,10 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     value = dict(pairs)
     if len(value) < len(pairs):
         raise BadValueError("a JSON object has the same field name twice")
+    if "" in value:
+        raise BadValueError("a JSON object has an empty field name; DynamoDB does not allow these")
+    if any(len(name) > MAX_NAME_BYTES // 4 and len(name.encode()) > MAX_NAME_BYTES for name in value):
+        raise BadValueError(f"a JSON object has a field name of more than {MAX_NAME_BYTES:,} bytes")
     return value
 
 
@@ -107,5 +114,5 @@ def _set_number(text: str) -> str:
 def _depth(value: Any) -> int:
     if isinstance(value, (dict, list)):
         inner = value.values() if isinstance(value, dict) else value
-        return 1 + max(map(_depth, inner), default=0)
+        return 1 + max(map(_depth, inner), default=1)
     return 1

@@ -1,5 +1,6 @@
 """A feed and a header -> which attribute each column becomes. Refuses a header that does not fit."""
 
+import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -10,7 +11,9 @@ from ingest.feeds.schema_errors import did_you_mean
 from ingest.reading.rows import FILE_COLUMN, LINE_COLUMN
 
 MAX_LISTED = 500  # characters
+MAX_NAME_BYTES = 65_535  # of an attribute
 A_STRING = Column()
+_LOOK_ALIKES = str.maketrans("асеорхуіјѕАВЕІЈКМНОРЅТХ", "aceopxyijsABEIJKMHOPSTX")  # noqa: RUF001  # Cyrillic, Latin
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +25,7 @@ class Target:
     declared: Column = A_STRING
     decimal: str = "."
     thousands: str = ""
+    accounting: bool = False
 
     @property
     def type(self) -> str:
@@ -90,8 +94,20 @@ def _check_columns(feed: Feed, columns: tuple[str, ...]) -> None:
 
 
 def _hint(column: str, columns: Sequence[str]) -> str:
-    """Return the header's nearest name; nothing where it has one column only: that is another delimiter's header."""
+    """Return the header's nearest name; nothing where it has one column only: that is another delimiter's header.
+
+    A name that looks the same is shown character by character.
+    """
+    for name in columns[:1000]:
+        if _appearance(name) == _appearance(column):
+            return f" (its {name!r} looks the same but is written {name!a} there, {column!a} here)"
     return did_you_mean(column, columns[:1000]) if len(columns) > 1 else ""
+
+
+def _appearance(name: str) -> str:
+    """Return what a name looks like: composed or not, with any kind of blank, without characters that do not show."""
+    shown = "".join(sign for sign in unicodedata.normalize("NFKC", name) if unicodedata.category(sign) != "Cf")
+    return shown.translate(_LOOK_ALIKES)
 
 
 def _way_out(feed: Feed, column: str) -> str:
@@ -122,6 +138,7 @@ def _target(feed: Feed, column: str) -> Target:
         declared=declared,
         decimal=feed.csv.decimal,
         thousands=feed.csv.thousands,
+        accounting=feed.csv.accounting,
     )
 
 
@@ -130,4 +147,9 @@ def _check_names(names: list[str]) -> None:
     for name in names:
         if name in seen:
             raise BadHeader(f"Two columns would both be the attribute {_listed([name])}; rename one in the feed.")
+        if len(name.encode()) > MAX_NAME_BYTES:
+            raise BadHeader(
+                f"The attribute {_listed([name])} would have a name of {len(name.encode()):,} bytes; DynamoDB allows "
+                f"at most {MAX_NAME_BYTES:,}. Give the column a shorter `name` in the feed."
+            )
         seen.add(name)

@@ -22,6 +22,8 @@ _MICROSECOND = timedelta(microseconds=1)
 _UNITS = {"s": timedelta(seconds=1), "ms": timedelta(milliseconds=1), "us": _MICROSECOND}
 _TIMESPECS = {"s": "seconds", "ms": "milliseconds", "us": "microseconds"}
 _UNIT_NAMES = {"day": "a day", "s": "a second", "ms": "a millisecond", "us": "a microsecond"}
+_DATE = "[0-9]{4}-[0-9]{2}-[0-9]{2}|[0-9]{8}|[0-9]{4}-?W[0-9]{2}(?:-?[0-9])?"
+_END_OF_DAY = re.compile(rf"((?:{_DATE})[^0-9])24((?::?00(?::?00(?:[.,]0+)?)?)?(?:Z|[+-].*)?)")
 _TOO_PRECISE = re.compile(r"[.,][0-9]{6}0*[1-9]")  # finer than a microsecond
 _NUMBER = re.compile(r"(-?)([0-9]{1,18})(?:\.([0-9]+))?")
 
@@ -102,6 +104,9 @@ def _zone(name: str) -> ZoneInfo:
 def _from_iso(cell: str) -> datetime:
     if _TOO_PRECISE.search(cell):
         raise BadValueError("time is more precise than a microsecond")
+    end_of_day = _END_OF_DAY.fullmatch(cell)  # 00:00 of the next day; only new Pythons know it
+    if end_of_day:
+        return datetime.fromisoformat(f"{end_of_day[1]}00{end_of_day[2]}") + timedelta(days=1)
     return datetime.fromisoformat(cell)
 
 

@@ -1,8 +1,6 @@
 """What DynamoDB would refuse, found before it is sent: empty or long keys, large items."""
 
-from collections.abc import Sequence
-from functools import reduce
-from typing import Any, cast
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -10,8 +8,8 @@ import pyarrow.compute as pc
 from ingest.contract import Reason
 from ingest.feeds.feed import KeyAttribute
 from ingest.items.columns import AnyArray, Attribute, byte_lengths, fill_null, rows_where
-from ingest.items.documents import document_bytes, read_json
 from ingest.items.mapping import Mapping
+from ingest.items.sizes import item_sizes, largest_size, size_bounds
 from ingest.reading.rows import Fault, Rows
 
 # https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Constraints.html (items, keys)
@@ -52,77 +50,16 @@ def _empty_key(record: int, key: KeyAttribute) -> Fault:
 
 
 def check_sizes(rows: Rows, attributes: list[Attribute], faults: dict[int, Fault]) -> None:
-    """Note the rows whose item is too large: DynamoDB counts UTF-8 names and values.
+    """Note the rows whose item is too large.
 
-    An upper bound over the block saves looking at each row.
+    An upper bound over the block saves looking at each row, and one of each row saves counting digits.
     """
-    if sum(_longest(attribute) for attribute in attributes) <= MAX_ITEM_BYTES:
+    if largest_size(attributes) <= MAX_ITEM_BYTES:
         return
-    total = item_sizes(attributes)
-    for row in rows_where(pc.greater(total, pa.scalar(MAX_ITEM_BYTES))):
-        message = f"item is {total[row].as_py()} bytes long; DynamoDB allows at most {MAX_ITEM_BYTES}"
-        faults.setdefault(row, Fault(rows.record_of(row), Reason.ITEM_TOO_LARGE, message))
-
-
-def item_sizes(attributes: Sequence[Attribute]) -> AnyArray:
-    """Return the bytes DynamoDB counts for each item (int64): UTF-8 names and values."""
-    plain = [attribute for attribute in attributes if _is_plain(attribute)]
-    others = [_byte_lengths(attribute) for attribute in attributes if not _is_plain(attribute)]
-    return reduce(pc.add, [*others, _plain_lengths(plain)] if plain else others)
-
-
-def _is_plain(attribute: Attribute) -> bool:
-    """Return whether every item has the attribute, as text or bytes that are counted as they are."""
-    values = attribute.values
-    return attribute.type in ("S", "N", "B") and attribute.sizes is None and len(values) > 0 and not values.null_count
-
-
-def _plain_lengths(attributes: Sequence[Attribute]) -> AnyArray:
-    """Return what plain attributes add to each item: one kernel a column, as where texts end is known already."""
-    ends = reduce(pc.add, (_ends(attribute.values) for attribute in attributes))  # where it wraps, the difference does
-    lengths = pc.cast(pc.subtract(ends[1:], ends[:-1]), pa.int64())
-    return pc.add(lengths, sum(len(attribute.name.encode()) for attribute in attributes))
-
-
-def _ends(values: AnyArray) -> AnyArray:
-    """Return where the first text begins and each text ends (int32), without copying."""
-    return pa.Array.from_buffers(pa.int32(), len(values) + 1, [None, values.buffers()[1]], offset=values.offset)
-
-
-def _longest(attribute: Attribute) -> int:
-    """Return an upper bound of what the attribute adds to any item."""
-    return len(attribute.name.encode()) + max(1, pc.max(_value_lengths(attribute)).as_py() or 0)
-
-
-def _byte_lengths(attribute: Attribute) -> pa.Int64Array:
-    name_bytes = len(attribute.name.encode())
-    present = pc.add(pc.cast(_value_lengths(attribute), pa.int64()), name_bytes)
-    lengths: pa.Int64Array = fill_null(present, name_bytes + 1 if attribute.write_null else 0)
-    return lengths
-
-
-def _value_lengths(attribute: Attribute) -> AnyArray:
-    if attribute.sizes is not None:
-        return attribute.sizes
-    if attribute.type == "BOOL":
-        return _where_valid(attribute.values, 1)
-    if attribute.type in ("SS", "NS"):
-        return _set_lengths(cast("pa.ListArray[Any]", attribute.values))
-    if attribute.type in ("L", "M"):
-        wanted: Any = list if attribute.type == "L" else dict
-        values = [text and read_json(text, wanted) for text in attribute.values.to_pylist()]
-        return pa.array([None if value is None else document_bytes(value) for value in values], pa.int64())
-    return byte_lengths(attribute.values)
-
-
-def _set_lengths(sets: "pa.ListArray[Any]") -> AnyArray:
-    """Return the bytes of each set's members together."""
-    lengths = pc.cast(byte_lengths(sets.values), pa.int64())
-    before = pa.concat_arrays([pa.array([0], pa.int64()), pc.cumulative_sum(lengths)])
-    ends = before.take(sets.offsets)
-    return _where_valid(sets, pc.subtract(ends[1:], ends[:-1]))
-
-
-def _where_valid(values: AnyArray, lengths: AnyArray | int) -> AnyArray:
-    found: AnyArray = pc.if_else(pc.is_valid(values), lengths, None)
-    return found
+    most = size_bounds(attributes)[1]
+    large = [row for row in rows_where(pc.greater(most, pa.scalar(MAX_ITEM_BYTES))) if row not in faults]
+    sizes: list[Any] = item_sizes([a.take(pa.array(large, pa.int64())) for a in attributes]).to_pylist()
+    for row, size in zip(large, sizes, strict=True):
+        if size > MAX_ITEM_BYTES:
+            message = f"item is {size} bytes long; DynamoDB allows at most {MAX_ITEM_BYTES}"
+            faults[row] = Fault(rows.record_of(row), Reason.ITEM_TOO_LARGE, message)

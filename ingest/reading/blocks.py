@@ -18,13 +18,15 @@ RECORD_BYTES = 1024 * 1024
 class Block:
     """Whole records: the unit of parsing. `first_byte` counts from 0, `first_line` from 1, both in the file.
 
-    `byte_count` is how many bytes of the file the block is; `data` is the same in UTF-8.
+    `byte_count` is how many bytes of the file the block is; `data` is the same in UTF-8. `has_open_quote`: it is one
+    record with a quote that is never closed, and is an ordinary character therefore.
     """
 
     data: bytes
     first_byte: int
     first_line: int
     byte_count: int
+    has_open_quote: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,9 +76,10 @@ START = Position(0, 1)
 class BlockSplitter:
     """Cuts the bytes fed to it. Each byte comes out exactly once, in a block or as part of a bad record.
 
-    A record longer than `record_bytes` (and than a block) is either a quote never closed (there is a line end inside:
-    the line it begins on is given up, and the next line is taken for a record start) or a line without end (skipped to
-    its end). `measure` says how many bytes of the file some of the data is, where that is not UTF-8.
+    A record longer than `record_bytes` (and than a block) is either a quote never closed (the record ends with the line
+    on which that quote opens, as a bad record; with lenient quoting, as a block in which it is an ordinary character)
+    or a line without end (skipped to its end). `measure` says how many bytes of the file some of the data is, where
+    that is not UTF-8.
     """
 
     def __init__(
@@ -116,15 +119,16 @@ class BlockSplitter:
                 yield self._done(chunk)
         self._hold(data[at:])
 
-    def finish(self, *, at_end: bool = True) -> Iterator[Chunk]:
+    def finish(self, *, at_end: bool = True, behind: Callable[[], bytes] = bytes) -> Iterator[Chunk]:
         """Yield what is left. The end of the file ends the last record.
 
-        Without `at_end` these bytes end where a chunk of the whole file does: the chunks are the whole file's.
+        Without `at_end` these bytes end where a chunk of the whole file does: the chunks are the whole file's, if
+        `behind` returns the text that follows in the file, as many bytes as a record may have. It may not be asked.
         """
         data = b"".join(self._parts)
         at = 0
         if not at_end:
-            at = yield from self._finish_part(data)
+            at = yield from self._finish_part(data, behind)
         while at < len(data):
             chunk, at = self._cut_last(data, at)
             yield self._done(chunk)
@@ -132,9 +136,14 @@ class BlockSplitter:
             yield self._done(self._take_endless())
         self._hold(b"")
 
-    def _finish_part(self, data: bytes) -> Generator[Chunk, None, int]:
-        """Cut as if a line without end followed: no record ends in it, and no decision waits for what does follow."""
+    def _finish_part(self, data: bytes, behind: Callable[[], bytes]) -> Generator[Chunk, None, int]:
+        """Cut as if a line without end stood where `behind` ends: no record ends in it, and no decision waits for more.
+
+        Whether a quote is closed, and before what, may be seen only behind these bytes.
+        """
         last_line_end = max(data.rfind(b"\n"), data.rfind(b"\r")) + 1
+        if self._grammar.needs_what_follows(data):
+            data += behind()
         data += b"x" * self._block_bytes
         at = 0
         while at < last_line_end:
@@ -157,10 +166,20 @@ class BlockSplitter:
             if end > at:
                 return self._block(data[at:end]), end
             limit = at + self._record_bytes
-            end = end_of_line(data, at, limit, at_end=False)
+            end, is_open = self._end_of_open_line(data, at, limit, at_end=False)
             if end:
-                return self._unterminated(data, at, end, self._record_bytes // 4), end
+                return self._give_up(data[at:end], self._record_bytes // 4, is_open=is_open), end
         return self._skip(data, at, limit)
+
+    def _end_of_open_line(self, data: bytes, at: int, limit: int, *, at_end: bool) -> tuple[int, bool]:
+        """Return where the line ends on which a quote opens that is not closed before the limit, and whether one does.
+
+        Where that line has no end either, or none is open, it is the record's first line; 0 if that has no end.
+        """
+        opening = self._grammar.open_quote(data, at, limit)
+        if opening is not None and (end := end_of_line(data, opening, limit, at_end=at_end) or at_end * limit):
+            return end, True
+        return end_of_line(data, at, limit, at_end=at_end), False
 
     def _end_of_records(self, data: bytes, at: int, limit: int) -> int:
         """Return where the last of the whole records at `at` ends, each of them within the record limit."""
@@ -181,11 +200,11 @@ class BlockSplitter:
         if end > at:
             return self._block(data[at:end]), end
         limit = min(len(data), at + self._record_bytes)
-        end = end_of_line(data, at, limit, at_end=limit == len(data)) or limit
-        if end == limit < len(data):
+        end, is_open = self._end_of_open_line(data, at, limit, at_end=limit == len(data))
+        if not end and limit < len(data):
             return self._skip_last(data, at)
         known = len(data) - at if limit == len(data) else self._record_bytes // 4
-        return self._unterminated(data, at, end, known), end
+        return self._give_up(data[at : end or limit], known, is_open=is_open), end or limit
 
     def _may_be_last(self, data: bytes, at: int) -> bool:
         """Return whether the rest may be the file's last record; while a quote is known to be open, one line."""
@@ -221,20 +240,21 @@ class BlockSplitter:
         assert chunk is not None
         return chunk
 
-    def _block(self, data: bytes) -> Block:
+    def _block(self, data: bytes, *, has_open_quote: bool = False) -> Block:
         first = self._at
-        return Block(data, first.byte, first.line, self._advance(data))
+        return Block(data, first.byte, first.line, self._advance(data), has_open_quote)
 
-    def _unterminated(self, data: bytes, at: int, end: int, known: int) -> BadRecord:
-        """Give up the line a quote opens on that is not closed in the next `known` bytes.
+    def _give_up(self, data: bytes, known: int, *, is_open: bool) -> Chunk:
+        """End a record with the line on which a quote opens that is not closed in the next `known` bytes.
 
         No record that begins on a later line and goes beyond it can end there either: at the end of that line both are
         inside quotes. So these need not be looked at again, and a file of such lines takes time by its length only.
         """
         first = self._at
         self._at = replace(first, open_left=first.open_left or known)
-        line = data[at:end]
-        return BadRecord(line, first.byte, first.line, self._advance(line), Reason.UNTERMINATED_QUOTE)
+        if is_open and self._grammar.keeps_open_quotes:
+            return self._block(data, has_open_quote=True)
+        return BadRecord(data, first.byte, first.line, self._advance(data), Reason.UNTERMINATED_QUOTE)
 
     def _advance(self, data: bytes) -> int:
         """Move on past some of the data; return how many bytes of the file it is."""

@@ -1,19 +1,29 @@
-"""Any file's bytes -> its text: expanded and transcoded while they stream. Plain UTF-8 passes through untouched."""
+"""Any file's bytes -> its text: expanded and transcoded while they stream; what is not CSV is named.
+
+Plain UTF-8 passes through untouched.
+"""
 
 import io
+import json
 import re
+import zlib
 from collections.abc import Callable, Iterator
+from itertools import chain
 
 import pyarrow as pa
 
-from ingest.errors import BadCompression, Bomb
+from ingest.errors import BadCompression, Bomb, NotCsv
 from ingest.feeds.dialect import Csv
 from ingest.reading.encoding import Charset
+from ingest.reading.grammar import end_of_line
 
 # A file's own bytes from one offset to before another, or to its end.
 RangeReader = Callable[[int, int | None], Iterator[bytes]]
 
 EXPANDED_PORTION_BYTES = 1024 * 1024
+_FED_BYTES = 256 * 1024  # compressed bytes at a time: what is left over by a full portion is copied
+_GZIP = 31  # zlib's word for a gzip header and trailer
+_GZIP_MAGIC = b"\x1f\x8b"
 _RATIO_FROM_BYTES = 64 * 1024 * 1024  # this much is harmless, whatever it came from
 _MAGIC = (
     (re.compile(rb"\x1f\x8b"), "gzip"),
@@ -21,6 +31,30 @@ _MAGIC = (
     (re.compile(rb"\x28\xb5\x2f\xfd"), "zstd"),
 )
 _LONGEST_MAGIC = 10
+_TAR_MAGIC = re.compile(rb"[^\0]{1,100}\0[\s\S]{156,}")  # a name padded with NUL, before "ustar"
+_TAR_MAGIC_AT = 257
+_READ = "; only plain text and text compressed by gzip, bz2 or zstd is read"
+_OTHER_FILES = (
+    (re.compile(rb"\xfd7zXZ\0"), f"xz-compressed data{_READ}"),
+    (re.compile(rb"PK\x03\x04|PK\x05\x06"), f"a ZIP archive or an Excel workbook; export it as CSV{_READ}"),
+    (re.compile(rb"7z\xbc\xaf\x27\x1c"), f"a 7-Zip archive{_READ}"),
+    (re.compile(rb"\x04\x22\x4d\x18"), f"lz4-compressed data{_READ}"),
+    (re.compile(rb"PAR1\x15[\0-\x0c]"), "a Parquet file; export it as CSV"),  # PAR1 alone may be a column's name
+    (re.compile(rb"%PDF-"), "a PDF; export its table as CSV"),
+    (re.compile(rb"\xd0\xcf\x11\xe0"), "an old Excel workbook; export it as CSV"),
+    (re.compile(rb"(?:\x84|\x85[\0-\x04])[\s\S]\x03"), "a PGP message; decrypt it first"),
+)
+LOOKED_AT_BYTES = 64 * 1024
+_TAG = rb"<[a-z_][\w:.-]*(?:\s[^<>]*)?>"
+_OTHER_TEXTS = (
+    (re.compile(rb"<!doctype\s+html|<html[\s>]", re.IGNORECASE), "an HTML page, perhaps of an error or a login"),
+    (re.compile(rb"<\?xml\s|<!--|%s\s*[\r\n]\s*<" % _TAG, re.IGNORECASE), "XML or HTML"),
+    (re.compile(rb"-----BEGIN PGP "), "a PGP message; decrypt it first"),
+    (re.compile(rb"version https://git-lfs\.github\.com/spec/"), "a Git LFS pointer; send the file it points to"),
+)
+_ONE_LINE_OF_XML = re.compile(rb"%s<" % _TAG, re.IGNORECASE)
+_JSON = "JSON; convert it to CSV"
+_JSON_BEGINNING = re.compile(r'[\[{]\s*\Z|(?:\[\s*)?\{\s*"(?:[^"\\]|\\.)*"\s*:')
 
 
 def decode(portions: Iterator[bytes], csv: Csv) -> Iterator[bytes]:
@@ -29,14 +63,16 @@ def decode(portions: Iterator[bytes], csv: Csv) -> Iterator[bytes]:
     Raises (while iterating):
         BadCompression: the compressed stream is damaged or cut short.
         Bomb: it expands to more, or by more, than the feed allows.
-        NotCsv: the encoding cannot make text of the bytes at all.
+        NotCsv: it is a file of another kind, or the encoding cannot make text of the bytes at all.
     """
     first = first_bytes(portions)
     codec = find_codec(first) if csv.compression == "auto" else csv.compression
-    stream = _chain(first, portions)
-    if codec not in (None, "none"):
+    stream: Iterator[bytes] = chain([first], portions)
+    if codec == "gzip":
+        stream = _gunzip(stream, csv)
+    elif codec not in (None, "none"):
         stream = _expand(stream, codec, csv)
-    return Charset(csv).to_text(stream)
+    return Charset(csv).to_text(_refuse_other_files(stream))
 
 
 def expanded_sizes(portions: Iterator[bytes], csv: Csv) -> Iterator[int]:
@@ -61,9 +97,68 @@ def first_bytes(portions: Iterator[bytes]) -> bytes:
     return first
 
 
-def _chain(first: bytes, rest: Iterator[bytes]) -> Iterator[bytes]:
+def _refuse_other_files(portions: Iterator[bytes]) -> Iterator[bytes]:
+    """Pass a file's expanded bytes on, unless they begin like those of another kind of file."""
+    first = first_bytes(portions)
+    while len(first) < _TAR_MAGIC_AT + 5 and b"\n" not in first and (portion := next(portions, None)) is not None:
+        first += portion
+    for magic, what in _OTHER_FILES:
+        if magic.match(first):
+            raise NotCsv(f"This is not CSV: it begins like {what}.")
+    if first.startswith(b"ustar", _TAR_MAGIC_AT) and _TAR_MAGIC.match(first):
+        raise NotCsv(f"This is not CSV: it begins like a tar archive; send its files one by one{_READ}.")
     yield first
-    yield from rest
+    yield from portions
+
+
+def _gunzip(portions: Iterator[bytes], csv: Csv) -> Iterator[bytes]:
+    """Expand gzip members laid end to end. Zeros behind a member are padding, as tapes and block devices leave it."""
+    member = zlib.decompressobj(_GZIP)
+    taken_bytes = expanded_bytes = 0
+    for left in _slices(portions):
+        taken_bytes += len(left)
+        while left:
+            if member.eof:
+                left = left.lstrip(b"\0")  # noqa: PLW2901
+                if not left:
+                    break
+                _refuse_other_bytes(left, taken_bytes)
+                member = zlib.decompressobj(_GZIP)
+            for expanded in _expanded(member, left):
+                expanded_bytes += len(expanded)
+                _refuse_bomb(taken_bytes, expanded_bytes, csv)
+                yield expanded
+            left = member.unused_data  # noqa: PLW2901
+    if taken_bytes and not member.eof:
+        raise BadCompression("The gzip stream cannot be expanded: it is cut short; send the file again.")
+
+
+def _slices(portions: Iterator[bytes]) -> Iterator[bytes]:
+    for portion in portions:
+        for at in range(0, len(portion), _FED_BYTES):
+            yield portion[at : at + _FED_BYTES]
+
+
+def _expanded(member: "zlib._Decompress", data: bytes) -> Iterator[bytes]:
+    """Yield what some bytes of a member expand to; those behind its end are its `unused_data`."""
+    is_full = False
+    while (data or is_full) and not member.eof:
+        try:
+            expanded = member.decompress(data, EXPANDED_PORTION_BYTES)
+        except zlib.error as error:
+            raise BadCompression(f"The gzip stream cannot be expanded: {error}; send the file again.") from error
+        data, is_full = member.unconsumed_tail, len(expanded) == EXPANDED_PORTION_BYTES
+        if expanded:
+            yield expanded
+
+
+def _refuse_other_bytes(data: bytes, end_byte: int) -> None:
+    """Refuse what stands behind a gzip member and is not another one."""
+    if not data.startswith(_GZIP_MAGIC[: len(data)]):
+        raise BadCompression(
+            f"Behind the end of the gzip stream, from byte {end_byte - len(data):,} of the file on, are other bytes "
+            f"({data[:16]!r}); send the file again without them."
+        )
 
 
 def _expand(portions: Iterator[bytes], codec: str | None, csv: Csv) -> Iterator[bytes]:
@@ -116,3 +211,42 @@ class _PortionReader(io.RawIOBase):
             self.taken_bytes += len(portion)
         taken, self._left = self._left[:size], self._left[size:]
         return taken
+
+
+def is_undecided(text: bytes) -> bool:
+    """Return whether more of a file decides what it is: all of its first line, or more if it begins like XML or JSON.
+
+    So it is the same in any portions.
+    """
+    bare = text.lstrip()
+    may_be_other = bare.startswith((b"<", b"{", b"["))
+    return len(text) < LOOKED_AT_BYTES and (may_be_other or not end_of_line(bare, 0, len(bare), at_end=False))
+
+
+def refuse_other_text(text: bytes, csv: Csv) -> None:
+    """Say what kind of text a file is that is plainly not rows of cells, whether it has a header or not.
+
+    Raises:
+        NotCsv: its beginning shows that it is HTML, XML, JSON, JSON Lines, a PGP message or a pointer of Git LFS.
+    """
+    text = text.lstrip()
+    what = next((what for pattern, what in _OTHER_TEXTS if pattern.match(text)), "") or _json(text)
+    line = text[: end_of_line(text, 0, len(text), at_end=True) or len(text)]
+    if _ONE_LINE_OF_XML.match(line) and csv.delimiter.encode() not in line:
+        what = "XML or HTML"
+    if what:
+        raise NotCsv(f"This is not CSV: it looks like {what}.")
+
+
+def _json(text: bytes) -> str:
+    """Return which JSON a text is, if it is: a cell may be JSON, too, if a delimiter or nothing follows it."""
+    line = text[: end_of_line(text, 0, len(text), at_end=True) or len(text)].decode("utf-8", "replace").strip()
+    if not line.startswith(("{", "[")):
+        return ""
+    try:
+        value, end = json.JSONDecoder().raw_decode(line)
+    except (ValueError, RecursionError):
+        return _JSON if _JSON_BEGINNING.match(line) else ""
+    if line[end:]:
+        return ""
+    return "JSON Lines (one object a line); convert it to CSV" if isinstance(value, dict) else _JSON

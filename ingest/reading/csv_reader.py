@@ -1,6 +1,7 @@
 """A CSV file, opened: its encoding, grammar and header are joined here and nowhere else."""
 
 from dataclasses import replace
+from typing import cast
 
 import pyarrow as pa
 
@@ -8,6 +9,7 @@ from ingest.feeds.dialect import Csv
 from ingest.feeds.feed import Feed
 from ingest.reading.blocks import Block, BlockSplitter, Position
 from ingest.reading.compression import RangeReader
+from ingest.reading.encoding import Charset
 from ingest.reading.grammar import Grammar
 from ingest.reading.header import Header, read_header
 from ingest.reading.parse import Layout, parse_rows, refuse_other_encoding
@@ -19,13 +21,13 @@ class CsvReader(TextReader):
     """Reads a CSV file. `before_rows` are its preamble and header, `columns` the names its rows have."""
 
     def __init__(
-        self, file: TextFile, csv: Csv, grammar: Grammar, header: Header, rest: bytes, *, block_bytes: int | None
+        self, file: TextFile, feed: Feed, grammar: Grammar, header: Header, rest: bytes, *, block_bytes: int | None
     ) -> None:
         start = Position(file.charset.size_before_rows(header.raw), 1 + header.line_count, text_byte=header.byte_count)
-        super().__init__(file, csv, grammar, start, rest, block_bytes=block_bytes)
+        super().__init__(file, feed.csv, grammar, start, rest, block_bytes=block_bytes)
         self.before_rows = file.charset.own(header.raw)
         self.columns = tuple(map(file.charset.own_name, header.columns))
-        self._layout = Layout(self.columns, file.charset.csv, grammar)
+        self._layout = Layout(self.columns, file.charset.csv, grammar, _own_nulls(feed, self.columns))
 
     def parse(self, block: Block, *, is_first: bool = False) -> Rows:
         """Return the rows of a block. `is_first`: none of the file, or of the segment, were read before.
@@ -33,10 +35,20 @@ class CsvReader(TextReader):
         Raises:
             NotCsv: the first rows are not in the feed's encoding.
         """
-        rows = parse_rows(block.data, self._layout)
+        rows = parse_rows(block.data, self._layout, has_open_quote=block.has_open_quote)
         if is_first:
             refuse_other_encoding(rows, self._csv)
         return replace(rows, table=self._charset.own_cells(rows.table))
+
+    def cells(self, records: list[bytes], column: str) -> list[str | None]:
+        """Return a column's cells of some records, as they stand there even where they mean 'no value'."""
+        whole = b"".join(record if record.endswith((b"\n", b"\r")) else record + b"\n" for record in records)
+        csv = self._layout.own_nulls.get(self.columns.index(column), self._layout.csv)
+        layout = replace(self._layout, csv=csv.changed(null_values=(), escapes="none"), own_nulls={})
+        table = self._charset.own_cells(parse_rows(self._charset.own(whole), layout).table)
+        cells = cast(list[str | None], table.column(column).to_pylist())
+        escaped = {null.removeprefix(csv.escape): null for null in csv.null_values if csv.escape}
+        return [escaped.get(cell, cell) if cell else cell for cell in cells] if len(cells) == len(records) else []
 
 
 def open_csv(ranges: RangeReader, feed: Feed, block_bytes: int | None) -> CsvReader:
@@ -49,7 +61,15 @@ def open_csv(ranges: RangeReader, feed: Feed, block_bytes: int | None) -> CsvRea
     csv = file.charset.csv
     grammar = Grammar(csv)
     header, rest = read_header(file.beginning, csv, grammar)
-    return CsvReader(file, feed.csv, grammar, header, rest, block_bytes=block_bytes)
+    if not header.columns:  # a file of no rows, and nothing else says what columns they would have
+        header = replace(header, columns=tuple(feed.needed_columns()))
+    return CsvReader(file, feed, grammar, header, rest, block_bytes=block_bytes)
+
+
+def _own_nulls(feed: Feed, columns: tuple[str, ...]) -> dict[int, Csv]:
+    """Return the dialect, as it is in the text, of each column that has null values of its own."""
+    own = {at: nulls for at, name in enumerate(columns) if (nulls := feed.column(name).null_values) is not None}
+    return {at: Charset(feed.csv.changed(null_values=nulls)).csv for at, nulls in own.items()}
 
 
 def read_beginning(text: bytes, csv: Csv, *, is_whole: bool) -> tuple[pa.Table, bytes]:
@@ -65,5 +85,5 @@ def read_beginning(text: bytes, csv: Csv, *, is_whole: bool) -> tuple[pa.Table, 
     splitter = BlockSplitter(grammar, block_bytes=len(rest) + 1)
     layout = Layout(header.columns, csv, grammar)
     blocks = [chunk for chunk in (*splitter.feed(rest), *splitter.finish()) if isinstance(chunk, Block)]
-    tables = [parse_rows(data, layout).table for data in (b"", *(block.data for block in blocks))]
-    return pa.concat_tables(tables), header.raw + rest
+    tables = [parse_rows(block.data, layout, has_open_quote=block.has_open_quote).table for block in blocks]
+    return pa.concat_tables([parse_rows(b"", layout).table, *tables]), header.raw + rest

@@ -1,11 +1,8 @@
-"""Where records end, in exactly the sense of `pyarrow.csv`'s parser. Knows bytes, no cells.
+"""Where records end, in exactly the sense of `ingest.reading.quotes`. Knows bytes, no cells.
 
-The parser's states (arrow/csv/parser.cc): a quote opens a quoted cell only as the first character of a cell; inside,
-a doubled quote is a quote and any other quote ends the quoting; what follows up to the delimiter is literal, quotes
-included. The escape character takes the next byte as it is, in and out of quotes. LF, CR and CRLF end a record.
-Counting quotes is therefore wrong (`x"y` is literal); these patterns are the same automaton, run by `re` in C.
-Possessive repeats keep them linear. Where a quote follows an ordinary byte and no quote follows it, the automaton is in
-the same state whatever came before; so the last record's end is mostly found without reading what stands before.
+Counting quotes would be wrong (`x"y` is literal); the patterns are the parser's own automaton, run by `re` in C, and
+linear. Where a quote follows an ordinary byte and no quote follows it, the automaton is in the same state whatever came
+before; so the last record's end is mostly found without reading what stands before it.
 """
 
 import re
@@ -13,12 +10,19 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from ingest.feeds.dialect import Csv
+from ingest.reading.quotes import (
+    END,
+    LAST_END,
+    CellPatterns,
+    QuoteCheck,
+    cell_patterns,
+    more_cells,
+    record_pattern,
+)
 
 LINE_ENDS = (b"\n", b"\r\n", b"\r")
 _LINE_END = re.compile(rb"\r\n|\n|\r")
 _LONE_CR = re.compile(rb"\r(?!\n)")
-# A CR at the end of the data may be half of a CRLF, so it ends a record only when another byte follows.
-_END = rb"(?:\n|\r\n|\r(?=[\s\S]))"
 TAILS = (4 * 1024, 64 * 1024)  # bytes at the end that mostly suffice to find the last record end
 
 
@@ -37,14 +41,30 @@ class Grammar:
     def __init__(self, csv: Csv, *, tails: tuple[int, ...] = TAILS) -> None:
         self._tails = tails
         self._comment = csv.comment.encode()
+        self._quote = csv.quote.encode()
         self._marks = [mark.encode() for mark in (csv.quote, csv.escape) if mark]
-        record, line = _record_pattern(csv), _record_pattern(csv, one_line=True)
-        self._records = re.compile(rb"(?:%s%s)*+" % (record, _END))
-        self._lines = re.compile(rb"(?:%s%s)*+" % (line, _END))
-        self._rest = re.compile(rb"%s%s(?:%s%s)*+" % (_rest_pattern(csv), _END, record, _END))
+        self.quotes = QuoteCheck(csv)
+        self.is_strict = bool(csv.quote) and csv.quoting == "strict"
+        self.keeps_open_quotes = bool(csv.quote) and csv.quoting == "lenient"
+        cells = cell_patterns(csv)
+        record = record_pattern(csv, cells, lost=cells.lost)
+        line = record_pattern(csv, cell_patterns(csv, one_line=True))
+        rest = cells.rest + more_cells(cells, lost=cells.lost)
+        self._records = re.compile(rb"(?:%s%s)*+" % (record, END))
+        self._lines = re.compile(rb"(?:%s%s)*+" % (line, END))
+        self._rest = re.compile(rb"%s%s(?:%s%s)*+" % (rest, END, record, END))
         self._known = _known_pattern(csv)
-        self._record = re.compile(rb"%s(\n|\r\n|\r|\Z)" % record)
+        self._record = re.compile(record + LAST_END)
         self._whole = re.compile(rb"(?:%s(?:\n|\r\n|\r|\Z))*+\Z" % record)
+        self._span = re.compile(record_pattern(csv, cells, lost=cells.given_up) + LAST_END)
+        self._open = re.compile(rb"(?:%s%s)*+(?!%s)(%s)" % (cells.any, cells.delimiter, cells.any, cells.opening))
+        self._rest_of_cell = re.compile(cells.rest)
+        escaped = rb"%s[\s\S]|" % re.escape(csv.escape.encode()) if csv.escape else b""
+        self._marks_in_cell = re.compile(escaped + re.escape(self._quote))
+        self._blanks = _blanks_pattern(csv, cells) if csv.blanks else None
+        empty = _empty_pattern(csv) if csv.empty_rows == "skip" else None
+        self._empty = re.compile(empty + rb"[\r\n]*+") if empty else None
+        self._empty_line = re.compile(rb"(?:\A|[\r\n])%s(?:[\r\n]|\Z)" % empty) if empty else None
 
     def end_of_last_record(self, data: bytes, start: int, end: int) -> int:
         """Return where the last whole record of data[start:end] ends; `start`, a record start, if none does.
@@ -52,7 +72,7 @@ class Grammar:
         >>> Grammar(Csv()).end_of_last_record(b'a,b\\n1,"x\\ny', 0, 10)
         4
         """
-        if any(data.find(mark, start, end) >= 0 for mark in self._marks):
+        if self.has_marks(data, start, end):
             return self._end_in_tail(data, start, end) or self._end_from(data, start, end)
         last = data.rfind(b"\n", start, end) + 1 or start
         return max(last, data.rfind(b"\r", last, end - 1) + 1)
@@ -81,8 +101,11 @@ class Grammar:
 
     def is_whole(self, data: bytes, start: int) -> bool:
         """Return whether the rest of the file, from a record start on, leaves no quote open."""
-        has_marks = any(data.find(mark, start) >= 0 for mark in self._marks)
-        return not has_marks or self._whole.match(data, start) is not None
+        return not self.has_marks(data, start) or self._whole.match(data, start) is not None
+
+    def has_marks(self, data: bytes, start: int = 0, end: int | None = None) -> bool:
+        """Return whether quotes or escapes are in data[start:end]: without them, each line is a record."""
+        return any(data.find(mark, start, end) >= 0 for mark in self._marks)
 
     def end_of_first_record(self, data: bytes, start: int = 0, *, at_end: bool) -> int | None:
         """Return where the record at `start` ends, with its line end; None if it does not end in `data`.
@@ -94,21 +117,61 @@ class Grammar:
             return None
         return match.end()
 
-    def is_record(self, line: bytes) -> bool:
-        """Return whether what stands where a record could is one, and no blank line or comment."""
-        return line not in LINE_ENDS and not (self._comment and line.startswith(self._comment))
+    def open_quote(self, data: bytes, start: int, end: int) -> int | None:
+        """Return where a quote opens that keeps the record at `start` open to the end of data[start:end], if one does.
 
-    def without_comments(self, data: bytes) -> bytes:
-        """Return the records of a block as the parser may have them: it knows no comments."""
-        if not self._comment or self._comment not in data:
+        >>> Grammar(Csv()).open_quote(b'1,"a\\n",b,"c\\n', 0, 14)
+        9
+        """
+        if self._comment and data.startswith(self._comment, start):
+            return None
+        match = self._open.match(data, start, end)
+        return match.end() - len(self._quote) if match else None
+
+    def needs_what_follows(self, data: bytes) -> bool:
+        """Return whether how a part of a file that ends with a record is cut may depend on what follows it."""
+        return bool(self._quote) and self._quote in data
+
+    def is_record(self, line: bytes) -> bool:
+        """Return whether what stands where a record could is one, and no blank line, comment or empty row to skip."""
+        if line in LINE_ENDS or (self._comment and line.startswith(self._comment)):
+            return False
+        return self._empty is None or not self._empty.fullmatch(line)
+
+    def may_skip(self, data: bytes) -> bool:
+        """Return whether a block may have comments or empty rows, which the parser takes for records."""
+        if self._comment and self._comment in data:
+            return True
+        return self._empty_line is not None and self._empty_line.search(data) is not None
+
+    def with_literal_quote(self, data: bytes) -> bytes:
+        """Return a record whose quote is never closed with its cell enclosed, so that the parser takes it for text.
+
+        >>> Grammar(Csv(quote="%", quoting="lenient")).with_literal_quote(b"1,%a%%b,2\\n")
+        b'1,%%%a%%%%b%,2\\n'
+        """
+        at = self.open_quote(data, 0, len(data))
+        if at is None:
             return data
-        return b"".join(data[span.start : span.end] for span in self.spans(data))
+        match = self._rest_of_cell.match(data, at)
+        assert match is not None  # it may be empty
+        end = match.end()
+        text = self._marks_in_cell.sub(lambda mark: mark[0] * 2 if mark[0] == self._quote else mark[0], data[at:end])
+        return data[:at] + self._quote + text + self._quote + data[end:]
+
+    def without_blanks(self, data: bytes) -> bytes:
+        """Return whole records without the blanks around quoted cells, which the parser takes for text.
+
+        >>> Grammar(Csv(trim=True)).without_blanks(b'1, "a, ""b" , c "d"\\n')
+        b'1,"a, ""b", c "d"\\n'
+        """
+        return self._blanks.sub(rb"\1\2\3\4", data) if self._blanks and self._quote in data else data
 
     def spans(self, data: bytes) -> Iterator[Span]:
         """Yield the records of a block in order, without blank lines, which the parser skips too, and comments."""
         start, line = 0, 0
         while start < len(data):
-            match = self._record.match(data, start)
+            match = self._span.match(data, start)
             end = match.end() if match else len(data)
             record = data[start:end]
             if self.is_record(record):
@@ -161,33 +224,23 @@ def _known_pattern(csv: Csv) -> re.Pattern[bytes] | None:
     if not csv.quote or csv.comment:
         return None
     quote = re.escape(csv.quote.encode())
-    stop = rb"\r\n" + quote + b"".join(re.escape(mark.encode()) for mark in (csv.delimiter, csv.escape))
+    marks = (csv.delimiter, csv.escape, csv.blanks)
+    stop = rb"\r\n" + quote + b"".join(re.escape(mark.encode()) for mark in marks)
     return re.compile(rb"%s(?<=[^%s]%s)(?=[^%s])" % (quote, stop, quote, quote))
 
 
-def _rest_pattern(csv: Csv) -> bytes:
-    """Return a pattern for what is left of a record, without its line end, from literal text on."""
-    cell, rest = _cell_patterns(csv)
-    return rb"%s(?:%s%s)*+" % (rest, re.escape(csv.delimiter.encode()), cell)
+def _empty_pattern(csv: Csv) -> bytes:
+    """Return a pattern for a record of two or more cells without anything in them, without its line end."""
+    delimiter = re.escape(csv.delimiter.encode())
+    blanks = b" \t".replace(csv.delimiter.encode(), b"")
+    blank = rb"[%s]*+" % blanks if csv.trim else b""
+    return rb"%s(?:%s%s)++" % (blank, delimiter, blank)
 
 
-def _record_pattern(csv: Csv, *, one_line: bool = False) -> bytes:
-    """Return a pattern for one record without its line end: cells between delimiters."""
-    cell, _ = _cell_patterns(csv, one_line=one_line)
-    cells = rb"%s(?:%s%s)*+" % (cell, re.escape(csv.delimiter.encode()), cell)
-    comment = re.escape(csv.comment.encode())
-    return rb"(?:%s[^\r\n]*+|(?!%s)%s)" % (comment, comment, cells) if comment else cells
-
-
-def _cell_patterns(csv: Csv, *, one_line: bool = False) -> tuple[bytes, bytes]:
-    """Return patterns for a cell, and for the literal text one is or goes on with."""
-    line_end, any_byte = (rb"\r\n", rb"[^\r\n]") if one_line else (b"", rb"[\s\S]")
-    delimiter, quote, escape = (re.escape(mark.encode()) for mark in (csv.delimiter, csv.quote, csv.escape))
-    escaped = rb"|%s%s" % (escape, any_byte) if escape else b""
-    stop = rb"\r\n" + delimiter + escape
-    rest = rb"(?:[^%s]++%s)*+" % (stop, escaped) if escape else rb"[^%s]*+" % stop
-    if not quote:
-        return rest, rest
-    plain = rb"[^%s%s%s]*+" % (quote, escape, line_end)
-    inside = rb"%s%s(?:(?:%s%s%s)%s)*+%s" % (quote, plain, quote, quote, escaped, plain, quote)
-    return rb"(?:%s%s|(?!%s)%s)" % (inside, rest, quote, rest), rest
+def _blanks_pattern(csv: Csv, cells: CellPatterns) -> re.Pattern[bytes]:
+    """Return a pattern for cells that stay, and the next one with blanks around its quotes, or all that is left."""
+    blank = rb"[%s]" % re.escape(csv.blanks.encode())
+    stop = rb"\r\n" + cells.delimiter
+    tight = rb"(?:%s(?!%s)%s|(?!%s)%s)" % (cells.quoted, blank, cells.rest, cells.opening, cells.rest)
+    padded = rb"%s*+(%s)(?:%s*+(?=[%s]|\Z)|(%s))" % (blank, cells.quoted, blank, stop, cells.rest)
+    return re.compile(rb"((?:%s[%s])*+)(?:%s|([\s\S]*+))" % (tight, stop, padded))

@@ -1,9 +1,11 @@
-"""What surrounds the rows: BOM, preamble, header; footer. Decides the column names, or says why it cannot."""
+"""What stands before the rows: BOM, preamble, header. Decides the column names, or says why it cannot."""
 
 import io
-from collections.abc import Iterator
+import json
+import re
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import zip_longest
+from itertools import chain, zip_longest
 from typing import Any
 
 import pyarrow as pa
@@ -12,20 +14,18 @@ from pyarrow import csv as arrow_csv
 from ingest.errors import BadHeader, EmptyFile, NotCsv
 from ingest.feeds.dialect import Csv
 from ingest.reading.blocks import BLOCK_BYTES
-from ingest.reading.grammar import Grammar, count_lines, end_of_line, start_of_last_lines
+from ingest.reading.compression import LOOKED_AT_BYTES, is_undecided, refuse_other_text
+from ingest.reading.grammar import Grammar, count_lines, end_of_line
+from ingest.reading.quotes import swallowed_rows
 
 MAX_COLUMNS = 30_000  # Arrow takes some 9 KB for each
 MAX_NAME = 200  # characters of a column's name that are repeated in an error
+_MAX_SETTING = 300  # characters of a setting to copy
 BOM = b"\xef\xbb\xbf"
 _FOREIGN_BOM = "ï»¿".encode()  # what the mark becomes when it is read as Latin-1, cp1252 and their like
-_NOT_CSV = (
-    (b"PK\x03\x04", "a ZIP archive or an Excel workbook; export it as CSV"),
-    (b"PAR1", "a Parquet file"),
-    (b"%PDF", "a PDF"),
-    (b"\xd0\xcf\x11\xe0", "an old Excel workbook; export it as CSV"),
-    (b"\xff\xfe", 'UTF-16 text; set encoding = "utf-16" in the feed'),
-    (b"\xfe\xff", 'UTF-16 text; set encoding = "utf-16" in the feed'),
-)
+_UTF16_MARKS = (b"\xff\xfe", b"\xfe\xff")
+# Excel's own line, which says what separates the cells below it.
+_SEP_LINE = re.compile(rb"(\"?)sep=([^\r\n\x80-\xff])\1[,;\t|]*(?:\r\n|\n|\r|\Z)", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,26 +61,101 @@ def read_header(portions: Iterator[bytes], csv: Csv, grammar: Grammar) -> tuple[
 
 
 def _find_header(data: bytes, csv: Csv, grammar: Grammar, *, at_end: bool) -> Header | None:
-    refuse_other_formats(data, csv)
+    refuse_utf16_and_foreign_marks(data, csv)
+    start = _end_of_preamble(data, csv, at_end=at_end)
+    if start is None:
+        return _without_rows(data, csv) if at_end else None
+    if isinstance(csv.header, tuple):
+        return _given(csv, data, start, grammar, at_end=at_end)
+    if csv.header == "none":
+        first = _first_sound_record(data, start, csv, grammar, at_end=at_end)
+        names = csv.names or _numbered(len(_cells(first, csv, grammar))) if first else ()
+        no_rows = _without_rows(data, csv) if at_end else None
+        return Header(names, data[:start], count_lines(data[:start])) if first else no_rows
+    records, end = _first_records(data, start, csv.header if isinstance(csv.header, int) else 1, grammar, at_end=at_end)
+    if not records:
+        return None
+    for fault in filter(None, map(grammar.quotes.fault, records)):
+        raise BadHeader(f"The header cannot be read: {fault.message}.")
+    return Header(csv.names or _unique(_joined(records, csv, grammar)), data[:end], count_lines(data[:end]))
+
+
+def _end_of_preamble(data: bytes, csv: Csv, *, at_end: bool) -> int | None:
+    """Return where header or rows begin; None if that is not known yet, or the file ends before.
+
+    Raises:
+        NotCsv, BadHeader: what begins there is not CSV, or says that it has another delimiter.
+    """
     start = len(BOM) if data.startswith(BOM) else 0
     for _ in range(csv.skip_lines):
         start = end_of_line(data, start, len(data), at_end=at_end)
         if not start:
             return None
-    if isinstance(csv.header, tuple):
-        return _given(csv.header, data, start, grammar, at_end=at_end)
-    records, end = _first_records(data, start, csv.header if isinstance(csv.header, int) else 1, grammar, at_end=at_end)
-    if not records:
+    beginning = data[start : start + LOOKED_AT_BYTES]
+    if is_undecided(beginning) and not at_end and len(data) <= BLOCK_BYTES:
         return None
+    refuse_other_text(beginning, csv)
+    return start if csv.skip_lines else end_of_sep_line(data, start, csv)
+
+
+def _without_rows(data: bytes, csv: Csv) -> Header | None:
+    """Return the header of a whole file without any record, if its feed expects none there: a file of no rows.
+
+    Where nothing says how many columns there would be, it has no columns.
+    """
     if csv.header == "none":
-        return Header(csv.names or _numbered(len(_cells(records[0], csv))), data[:start], count_lines(data[:start]))
-    return Header(csv.names or _unique(_joined(records, csv)), data[:end], count_lines(data[:end]))
+        return Header(csv.names, data, count_lines(data))
+    return Header(csv.header, data, count_lines(data)) if isinstance(csv.header, tuple) else None
 
 
-def _given(names: tuple[str, ...], data: bytes, start: int, grammar: Grammar, *, at_end: bool) -> Header | None:
-    """Return the header of a file whose names the feed knows; a file without any record is empty all the same."""
-    records, _ = _first_records(data, start, 1, grammar, at_end=at_end)
-    return Header(names, data[:start], count_lines(data[:start])) if records else None
+def _given(csv: Csv, data: bytes, start: int, grammar: Grammar, *, at_end: bool) -> Header | None:
+    """Return the header of a file whose names the feed knows. A first record that repeats them is not a row."""
+    assert isinstance(csv.header, tuple)
+    before = data[:start]
+    while start < len(data):
+        end = end_of_line(data, start, len(data), at_end=at_end) or at_end * len(data)
+        if not end:
+            return None
+        if grammar.is_record(data[start:end]):
+            before = data[:end] if _repeats(csv.header, data[start:end], csv, grammar) else before
+            return Header(csv.header, before, count_lines(before))
+        start = end
+    return _without_rows(data, csv) if at_end else None
+
+
+def _repeats(names: tuple[str, ...], line: bytes, csv: Csv, grammar: Grammar) -> bool:
+    """Return whether a line is a header of these names; where they fill gaps of it, most of it."""
+    if grammar.quotes.fault(line) or grammar.end_of_first_record(line, at_end=True) != len(line):
+        return False
+    try:
+        cells = _cells(line, csv, grammar)
+    except NotCsv:
+        return False
+    same = sum(cell == name for cell, name in zip(cells, names, strict=False))
+    return len(cells) <= len(names) and same * 2 > len(names) and same == sum(map(bool, cells))
+
+
+def _first_sound_record(data: bytes, start: int, csv: Csv, grammar: Grammar, *, at_end: bool) -> bytes | None:
+    """Return the first record whose quotes do not go wrong: it says how many columns a file without header has.
+
+    Raises:
+        BadHeader: there are records, and none is sound.
+    """
+    found = False
+    while start < len(data):
+        end = grammar.end_of_first_record(data, start, at_end=at_end)
+        if end is None and not at_end and len(data) - start <= csv.max_record_bytes:
+            return None
+        record = data[start : end or end_of_line(data, start, len(data), at_end=at_end) or len(data)]
+        found = found or grammar.is_record(record)
+        if end and grammar.is_record(record) and not grammar.quotes.fault(record):
+            return record
+        start += len(record)
+    if found and at_end:
+        raise BadHeader(
+            "No record of the file has its quotes closed where a cell ends; check the feed's quote character."
+        )
+    return None
 
 
 def _first_records(data: bytes, start: int, count: int, grammar: Grammar, *, at_end: bool) -> tuple[list[bytes], int]:
@@ -101,13 +176,16 @@ def _first_records(data: bytes, start: int, count: int, grammar: Grammar, *, at_
     return records, start
 
 
-def _joined(records: list[bytes], csv: Csv) -> tuple[str, ...]:
+def _joined(records: list[bytes], csv: Csv, grammar: Grammar) -> tuple[str, ...]:
     """Return each column's name: what the header records say of it, joined by blanks."""
-    cells = [_cells(record, csv) for record in records]
+    cells = [_cells(record, csv, grammar) for record in records]
+    for name in chain.from_iterable(cells):
+        if swallowed_rows(name, max(map(len, cells)), csv):
+            raise BadHeader("The header has a name with rows of the file in it; close the quote that opens it.")
     return tuple(" ".join(filter(None, column)) for column in zip_longest(*cells, fillvalue=""))
 
 
-def _cells(record: bytes, csv: Csv) -> tuple[str, ...]:
+def _cells(record: bytes, csv: Csv, grammar: Grammar) -> tuple[str, ...]:
     if b"\0" in record:
         raise NotCsv("The first record holds NUL bytes: this is not text, or text in another encoding than the feed's.")
     try:
@@ -116,6 +194,7 @@ def _cells(record: bytes, csv: Csv) -> tuple[str, ...]:
         raise NotCsv(f"The first record is not valid {csv.encoding} text; set the feed's encoding.") from None
     if record.count(csv.delimiter.encode()) > MAX_COLUMNS:
         raise NotCsv(f"The first record has more than {MAX_COLUMNS:,} cells; check the feed's delimiter.")
+    record = grammar.without_blanks(record)
     table = arrow_csv.read_csv(
         io.BytesIO(b"\n" + record + b"\n"),  # before it a blank line, because Arrow takes away a mark it begins with
         arrow_csv.ReadOptions(autogenerate_column_names=True, use_threads=False, block_size=len(record) + 3),
@@ -141,45 +220,80 @@ def _unique(names: tuple[str, ...]) -> tuple[str, ...]:
     seen: set[str] = set()
     for position, name in enumerate(names, start=1):
         if not name:
-            raise BadHeader(f"Column {position} of the header has no name; name it in the file or give a header list.")
+            raise BadHeader(
+                f"Column {position} of the header has no name; name it in the file or set {_with_all_names(names)}."
+            )
         if name in seen:
             raise BadHeader(
-                f"The header names {name[:MAX_NAME]!r} twice; rename one in the file or give a header list."
+                f"The header names {name[:MAX_NAME]!r} twice; rename one in the file or set {_with_all_names(names)}."
             )
         seen.add(name)
     return names
+
+
+def _with_all_names(names: tuple[str, ...]) -> str:
+    """Return the setting that stands in for a header, ready to be copied where it is short enough."""
+    setting = f"names = {json.dumps(usable_names(names), ensure_ascii=False)}"
+    where = "in the feed's csv section, which stands in for the header"
+    return f"{setting if len(setting) <= _MAX_SETTING else 'names (one for each column)'} {where}"
+
+
+def usable_names(names: Sequence[str]) -> list[str]:
+    """Return names, each once and none empty, as near to the given ones as that allows.
+
+    >>> usable_names(["a", "", "a", "a_2"])
+    ['a', 'column_2', 'a_3', 'a_2']
+    """
+    taken = set(names)
+    used: set[str] = set()
+    usable = []
+    for position, name in enumerate(names, start=1):
+        unique = name if name and name not in used else _fresh(name, position, taken)
+        used.add(unique)
+        taken.add(unique)
+        usable.append(unique)
+    return usable
+
+
+def _fresh(name: str, position: int, taken: set[str]) -> str:
+    """Return a name that is not taken: it contains the position, which no other column shares."""
+    fresh = f"{name}_{position}" if name else f"column_{position}"
+    while fresh in taken:
+        fresh += "_"
+    return fresh
 
 
 def _numbered(count: int) -> tuple[str, ...]:
     return tuple(f"column_{n}" for n in range(1, count + 1))
 
 
-def refuse_other_formats(data: bytes, csv: Csv) -> None:
-    """Say what a file is that is plainly not text in the feed's encoding.
+def refuse_utf16_and_foreign_marks(data: bytes, csv: Csv) -> None:
+    """Say which encoding a file is in that begins with the mark of another one than its feed's.
 
     Raises:
-        NotCsv: it begins like another format, or with the mark of UTF-8 where the feed expects something else.
+        NotCsv: it begins with the mark of UTF-16, or with that of UTF-8 where the feed expects something else.
     """
-    for magic, what in _NOT_CSV:
-        if data.startswith(magic):
-            raise NotCsv(f"This is not CSV: it begins like {what}.")
+    if data.startswith(_UTF16_MARKS):
+        raise NotCsv('This is not CSV: it begins like UTF-16 text; set encoding = "utf-16" in the feed.')
     if data.startswith(_FOREIGN_BOM) and csv.encoding != "utf-8":
         raise NotCsv(f'This is UTF-8 text, by its byte order mark, and not {csv.encoding}; set encoding = "utf-8".')
 
 
-def without_footer(portions: Iterator[bytes], line_count: int) -> Iterator[bytes]:
-    """Yield all but the last physical lines. No more than these is held back.
+def end_of_sep_line(data: bytes, start: int, csv: Csv) -> int:
+    """Return where Excel's line `sep=;` ends if it stands at `start`, else `start`.
 
-    >>> b"".join(without_footer(iter([b"a\\n1\\nTo", b"tal: 1\\n"]), 1))
-    b'a\\n1\\n'
+    Raises:
+        BadHeader: it names another delimiter than the feed.
     """
-    if not line_count:
-        yield from portions
-        return
-    held = b""
-    for portion in portions:
-        held += portion
-        start = start_of_last_lines(held, line_count)
-        if start:
-            yield held[:start]
-            held = held[start:]
+    match = _SEP_LINE.match(data, start)
+    if match and match[2] != csv.delimiter.encode():
+        raise BadHeader(
+            f"The file's first line says that its delimiter is {match[2].decode('utf-8', 'replace')!r}, and the feed's "
+            f"is {csv.delimiter!r}; set `delimiter`, or skip_lines = 1 if the line is wrong."
+        )
+    return match.end() if match else start
+
+
+def sep_line(text: bytes) -> re.Match[bytes] | None:
+    """Return Excel's line `sep=;` at the beginning of a text; its second group is the delimiter."""
+    return _SEP_LINE.match(text)

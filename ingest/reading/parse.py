@@ -1,8 +1,8 @@
 """A block of CSV -> rows of text by `pyarrow.csv`, without the surprises it has for single blocks of a file."""
 
 import struct
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import Any, cast
 
 import pyarrow as pa
@@ -12,8 +12,10 @@ from pyarrow import csv as arrow_csv
 from ingest.contract import Reason
 from ingest.errors import NotCsv
 from ingest.feeds.dialect import Csv
+from ingest.reading.escapes import with_marks
 from ingest.reading.grammar import Grammar
 from ingest.reading.header import BOM, parse_options
+from ingest.reading.quotes import swallowed_rows
 from ingest.reading.rows import Fault, Rows
 
 MANY = 20  # unreadable records are not an accident any more
@@ -21,32 +23,37 @@ MANY = 20  # unreadable records are not an accident any more
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """What the records of one file look like."""
+    """What the records of one file look like. `own_nulls`: the dialect of columns with null values of their own."""
 
     columns: tuple[str, ...]
     csv: Csv
     grammar: Grammar
+    own_nulls: Mapping[int, Csv] = field(default_factory=dict)  # by the column's place
 
 
 @dataclass(frozen=True, slots=True)
 class Ragged:
-    """A record with another number of cells than there are columns, by its place among the parsed records."""
+    """A record with another number of cells than there are columns, by its place among the parsed records.
+
+    `swallowed` is how many of its lines look like rows.
+    """
 
     place: int
     cells: int
+    swallowed: int
 
 
-def parse_rows(data: bytes, layout: Layout) -> Rows:
+def parse_rows(data: bytes, layout: Layout, *, has_open_quote: bool = False) -> Rows:
     """Return the rows of a block of whole records.
 
-    Records with invalid UTF-8 are faults, and so are records with another number of cells than there are columns,
-    unless the feed pads or trims them.
+    Faults are records with text behind a closing quote, with cells that swallowed rows, or with invalid UTF-8, and
+    records with another number of cells than there are columns, unless the feed pads or trims them. `has_open_quote`:
+    the block is one record, whose quote that is never closed is an ordinary character.
     """
-    data = layout.grammar.without_comments(data)
-    if is_utf8(data):
-        return _parse(data, None, layout)
-    good, kept, faults = _without_bad_encoding(data, layout)
-    rows = _parse(good, kept, layout)
+    good, kept, faults = _readable(data, layout)
+    if has_open_quote:
+        good = layout.grammar.with_literal_quote(good)
+    rows = _without_swallowed(_parse(layout.grammar.without_blanks(good), kept, layout), good, layout)
     return Rows(rows.table, rows.records, sorted(faults + rows.faults, key=lambda fault: fault.record))
 
 
@@ -69,15 +76,16 @@ def _parse(data: bytes, records: list[int] | None, layout: Layout) -> Rows:
     ragged: list[Ragged] = []
 
     def remember(row: arrow_csv.InvalidRow) -> str:
-        ragged.append(Ragged(cast(int, row.number) - 1, row.actual_columns))
+        swallowed = swallowed_rows(row.text or "", len(layout.columns), layout.csv)
+        ragged.append(Ragged(cast(int, row.number) - 1, row.actual_columns, swallowed))
         return "skip"
 
-    table = read_cells(data, layout.columns, layout.csv, remember)
+    table = _read_cells(data, layout.columns, layout, remember)
     if not ragged:
         return Rows(table, records, [])
     numbers = range(table.num_rows + len(ragged)) if records is None else records
     fixed = [r for r in ragged if _can_be_resized(r, layout)]
-    faults = [_ragged_fault(numbers[r.place], r.cells, layout) for r in ragged if not _can_be_resized(r, layout)]
+    faults = [_ragged_fault(numbers[r.place], r, layout) for r in ragged if not _can_be_resized(r, layout)]
     not_straight = {r.place for r in ragged}
     straight = [place for place in range(len(numbers)) if place not in not_straight]
     if fixed:
@@ -102,36 +110,105 @@ def _with_fixed(
 
 
 def _resized(record: bytes, cells: int, layout: Layout) -> pa.Table:
-    table = read_cells(record, tuple(str(n) for n in range(cells)), layout.csv, lambda row: "error")
+    table = _read_cells(record, tuple(str(n) for n in range(cells)), layout, lambda row: "error")
     arrays: list[Any] = table.columns[: len(layout.columns)]
     arrays += [pa.nulls(1, pa.string())] * (len(layout.columns) - len(arrays))
     return pa.table(arrays, names=list(layout.columns))
 
 
-def _ragged_fault(record: int, cells: int, layout: Layout) -> Fault:
-    message = f"the record has {cells} cell(s), the header has {len(layout.columns)}"
+def _ragged_fault(record: int, ragged: Ragged, layout: Layout) -> Fault:
+    if ragged.swallowed:
+        return _swallowed_fault(record, ragged.swallowed, None)
+    message = f"the record has {ragged.cells} cell(s), the header has {len(layout.columns)}"
     return Fault(record, Reason.RAGGED_ROW, message)
 
 
-def _without_bad_encoding(data: bytes, layout: Layout) -> tuple[bytes, list[int], list[Fault]]:
-    """Return the readable records, their numbers in the block, and a fault for each of the others."""
-    records = [data[span.start : span.end] for span in layout.grammar.spans(data)]
-    kept = [number for number, record in enumerate(records) if is_utf8(record)]
-    message = f"the record holds bytes that are not valid {layout.csv.encoding} text"
-    lost = sorted(set(range(len(records))) - set(kept))
-    faults = [Fault(number, Reason.BAD_ENCODING, message) for number in lost]
-    return b"".join(records[number] for number in kept), kept, faults
+def _without_swallowed(rows: Rows, data: bytes, layout: Layout) -> Rows:
+    """Return rows without those that have a cell which holds other rows: these are faults.
+
+    The quote that opens such a cell has most likely lost its partner, and another one closed it where a cell may end.
+    """
+    if not layout.grammar.is_strict or not layout.grammar.has_marks(data):
+        return rows  # no cell has line ends in it
+    found: dict[int, Fault] = {}
+    for name, column in zip(rows.columns, rows.table.columns, strict=True):
+        for row, cell in _cells_of_many_lines(column):
+            lines = swallowed_rows(cell, len(layout.columns), layout.csv)
+            if lines:
+                found.setdefault(row, _swallowed_fault(rows.record_of(row), lines, name))
+    if not found:
+        return rows
+    kept = [row for row in range(rows.table.num_rows) if row not in found]
+    records = [rows.record_of(row) for row in kept]
+    table = rows.table.take(pa.array(kept, pa.int64())).combine_chunks()
+    return Rows(table, records, [*rows.faults, *found.values()])
 
 
-def read_cells(
-    data: bytes, columns: tuple[str, ...], csv: Csv, on_ragged: Callable[[arrow_csv.InvalidRow], str]
-) -> pa.Table:
+def _cells_of_many_lines(column: "pa.ChunkedArray[Any]") -> Iterator[tuple[int, str]]:
+    """Yield the cells of a column that may have three line ends or more, each with its row."""
+    text = b"".join(buffer.to_pybytes() for chunk in column.chunks if (buffer := chunk.buffers()[2]))
+    if b"\n" not in text and b"\r" not in text:  # most columns have none, and that is quickly seen
+        return
+    line_ends: Any = pc.count_substring(column, "\n")
+    if b"\r" in text:
+        line_ends = pc.add(line_ends, pc.count_substring(column, "\r"))
+    rows = pc.indices_nonzero(pc.greater_equal(line_ends, cast(Any, 3)))
+    yield from zip(cast(list[int], rows.to_pylist()), cast(list[str], column.take(rows).to_pylist()), strict=True)
+
+
+def _swallowed_fault(record: int, swallowed: int, column: str | None) -> Fault:
+    message = (
+        f"a quoted cell holds {swallowed} lines that have as many cells as the header: most likely a quote is missing "
+        'or stands too much; fix it, or set quoting = "lenient" if the cell is meant'
+    )
+    return Fault(record, Reason.SWALLOWED_ROWS, message, column)
+
+
+def _readable(data: bytes, layout: Layout) -> tuple[bytes, list[int] | None, list[Fault]]:
+    """Return the readable records, their numbers in the block if these are not 0, 1, 2, ..., and the others' faults."""
+    grammar = layout.grammar
+    if not grammar.may_skip(data) and grammar.quotes.is_sound(data) and is_utf8(data):
+        return data, None, []
+    records = [data[span.start : span.end] for span in grammar.spans(data)]
+    faults = [fault for number, record in enumerate(records) if (fault := _fault(number, record, layout))]
+    lost = {fault.record for fault in faults}
+    kept = [number for number in range(len(records)) if number not in lost]
+    return b"".join(records[number] for number in kept), kept if faults else None, faults
+
+
+def _fault(number: int, record: bytes, layout: Layout) -> Fault | None:
+    """Return why a record cannot be parsed, if it cannot."""
+    quote = layout.grammar.quotes.fault(record)
+    if quote:
+        column = layout.columns[quote.cell] if quote.cell < len(layout.columns) else None
+        return Fault(number, Reason.BAD_QUOTE, quote.message, column)
+    if is_utf8(record):
+        return None
+    return Fault(number, Reason.BAD_ENCODING, f"the record holds bytes that are not valid {layout.csv.encoding} text")
+
+
+OnRagged = Callable[[arrow_csv.InvalidRow], str]
+
+
+def _read_cells(data: bytes, columns: tuple[str, ...], layout: Layout, on_ragged: OnRagged) -> pa.Table:
+    """Return `read_cells`; columns with null values of their own are read once more, with these."""
+    table = read_cells(data, columns, layout.csv, on_ragged)
+    for csv in set(layout.own_nulls.values()):
+        again = read_cells(data, columns, csv, lambda row: "skip")
+        for place in [at for at, own in layout.own_nulls.items() if own == csv and at < len(columns)]:
+            table = table.set_column(place, columns[place], again.column(place))
+    return table
+
+
+def read_cells(data: bytes, columns: tuple[str, ...], csv: Csv, on_ragged: OnRagged) -> pa.Table:
     """Return records as columns of text; null where a cell means 'no value'. `on_ragged` says what becomes of others.
 
     Parsed as one chunk: row numbers need a single thread, and a block has no block edges inside.
     """
     if not data:
         return pa.table({name: pa.array([], pa.string()) for name in columns})
+    if marked := with_marks(data, csv):
+        return marked.unescaped(read_cells(marked.data, columns, marked.csv, on_ragged))
     table = _arrow_table(data, columns, csv, csv.null_values, on_ragged)
     if not csv.trim:
         return table

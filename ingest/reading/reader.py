@@ -46,6 +46,11 @@ class Reader(Protocol):
     def raw_records(self, block: Block, numbers: Collection[int]) -> Iterator[RawRecord]:
         """Yield the records of a block with these numbers, as they stand in the file, in its order."""
 
+    def cells(self, records: list[bytes], column: str) -> list[str | None]:
+        """Return a column's cells of `raw_records`, as they stand there even where they mean 'no value'; none at all
+        where the records cannot be read alone.
+        """
+
     def first_lines(self, block: Block, rows: Rows) -> list[int]:
         """Return the line each row of a block begins on."""
 

@@ -3,8 +3,9 @@
 A reader of such a format is a `TextReader` with columns and a `parse`.
 """
 
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import replace
+from functools import partial
 from itertools import chain
 
 from ingest.errors import ServiceFault
@@ -12,8 +13,7 @@ from ingest.feeds.dialect import Csv
 from ingest.reading.blocks import BLOCK_BYTES, BadRecord, Block, BlockSplitter, Chunk, Position, RawRecord
 from ingest.reading.compression import RangeReader, decode, find_codec, first_bytes
 from ingest.reading.encoding import Charset
-from ingest.reading.grammar import Grammar, count_lines
-from ingest.reading.header import without_footer
+from ingest.reading.grammar import Grammar, count_lines, start_of_last_lines
 from ingest.reading.rows import Rows
 from ingest.reading.segments import Segment, plan, whole_records
 
@@ -73,7 +73,8 @@ class TextReader:
         `at_end`: the file ends there.
         """
         splitter = self._splitter(position)
-        for chunk in _chunks(splitter, self._text(position, end_byte), at_end=at_end):
+        behind = partial(self._behind, end_byte) if end_byte is not None else bytes
+        for chunk in _chunks(splitter, self._text(position, end_byte), behind, at_end=at_end):
             self.position = splitter.state
             yield replace(chunk, data=self._charset.own(chunk.data)) if isinstance(chunk, BadRecord) else chunk
 
@@ -127,6 +128,10 @@ class TextReader:
             return self._file.from_byte(position.byte, end_byte)
         return _skip(self._rest, position.text_byte - self.start.text_byte)
 
+    def _behind(self, end_byte: int) -> bytes:
+        """Return the text behind a place in the file, as much as a record may have."""
+        return b"".join(self._file.from_byte(end_byte, end_byte + self._csv.max_record_bytes))
+
 
 def is_splittable(csv: Csv, first_bytes: bytes) -> bool:
     """Return whether a file can be read from the middle: segments of it can be loaded each on its own.
@@ -138,10 +143,12 @@ def is_splittable(csv: Csv, first_bytes: bytes) -> bool:
     return is_plain and not csv.footer_lines and Charset(csv).is_seekable
 
 
-def _chunks(splitter: BlockSplitter, text: Iterator[bytes], *, at_end: bool) -> Iterator[Chunk]:
+def _chunks(
+    splitter: BlockSplitter, text: Iterator[bytes], behind: Callable[[], bytes], *, at_end: bool
+) -> Iterator[Chunk]:
     for portion in text:
         yield from splitter.feed(portion)
-    yield from splitter.finish(at_end=at_end)
+    yield from splitter.finish(at_end=at_end, behind=behind)
 
 
 def _skip(text: Iterator[bytes], count: int) -> Iterator[bytes]:
@@ -153,3 +160,21 @@ def _skip(text: Iterator[bytes], count: int) -> Iterator[bytes]:
         count -= len(portion)
     if count:
         raise ServiceFault("The file ends before the place it was read to: it was read another way before.")
+
+
+def without_footer(portions: Iterator[bytes], line_count: int) -> Iterator[bytes]:
+    """Yield all but the last physical lines. No more than these is held back.
+
+    >>> b"".join(without_footer(iter([b"a\\n1\\nTo", b"tal: 1\\n"]), 1))
+    b'a\\n1\\n'
+    """
+    if not line_count:
+        yield from portions
+        return
+    held = b""
+    for portion in portions:
+        held += portion
+        start = start_of_last_lines(held, line_count)
+        if start:
+            yield held[:start]
+            held = held[start:]

@@ -2,13 +2,14 @@
 
 import base64
 import json
+from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 from ingest.contract import Reason
 from ingest.feeds.dialect import Csv
-from ingest.reading.blocks import BadRecord, Block
+from ingest.reading.blocks import BadRecord, Block, RawRecord
 from ingest.reading.encoding import original_bytes
 from ingest.reading.reader import Reader
 from ingest.reading.rows import Fault
@@ -41,9 +42,26 @@ class Reject:
 def locate(block: Block, faults: Iterable[Fault], reader: Reader) -> Iterator[Reject]:
     """Yield a block's faults in file order, with line, offset and raw bytes."""
     by_record = {fault.record: fault for fault in faults}
-    for raw in reader.raw_records(block, by_record.keys()):
-        fault = by_record[raw.number]
-        yield Reject(raw.first_line, raw.first_byte, fault.reason, fault.message, fault.column, fault.value, raw.data)
+    found = [(raw, by_record[raw.number]) for raw in reader.raw_records(block, by_record.keys())]
+    nulls = _null_cells(found, reader)
+    for raw, fault in found:
+        value = nulls.get(raw.number, fault.value)
+        yield Reject(raw.first_line, raw.first_byte, fault.reason, fault.message, fault.column, value, raw.data)
+
+
+def _null_cells(found: list[tuple[RawRecord, Fault]], reader: Reader) -> dict[int, str]:
+    """Return the cells, by their records' numbers, that were rejected because they mean 'no value'."""
+    by_column: dict[str, list[RawRecord]] = defaultdict(list)
+    for raw, fault in found:
+        if fault.reason in (Reason.EMPTY_KEY, Reason.MISSING_VALUE) and fault.column in reader.columns:
+            by_column[fault.column].append(raw)
+    cells = {column: reader.cells([raw.data for raw in some], column) for column, some in by_column.items()}
+    return {
+        raw.number: cell
+        for column, some in by_column.items()
+        for raw, cell in zip(some, cells[column], strict=False)
+        if cell is not None
+    }
 
 
 def from_bad_record(bad: BadRecord) -> Reject:

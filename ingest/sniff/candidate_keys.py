@@ -1,35 +1,53 @@
 """Which columns identify a row: candidates for a table's key."""
 
 import re
-from collections.abc import Callable
-from dataclasses import dataclass
-from itertools import combinations
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import combinations, pairwise
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from ingest.items.columns import AnyArray, byte_lengths, count_true
-from ingest.sniff.columns import Finding, is_date
-from ingest.sniff.numbers import is_few
+from ingest.sniff.columns import ODD_SHARE, Finding, NumberFormat, is_date, is_few, is_time
 
 MAX_SORT_KEY_BYTES = 1024
 MAX_NAME_BYTES = 255
-_PAIRED_COLUMNS = 12
+_MOST_COLUMNS = {2: 12, 3: 8}  # of how many columns pairs and triples are tried
+_FIRST_ROWS = 100_000  # what is not unique there need not be tried on all rows
 _LISTED = 3
+_JOINTS = ("#", "|", "~", "/", "\x1f")
 _WHOLE_NUMBER = r"^-?[0-9]{1,38}$"
 _KEY_NAME = re.compile(
     r"(?i:(?:^|[\W_])(?:id|uuid|guid|key|code|sku|no|nr|num|number|ref|isbn|ean|iban|email|handle)\W*$|nummer$)"
     r"|[a-z](?:Id|ID|Nr|No|Key|Code)$"
 )
+_MEASURE = re.compile(
+    r"(?:^|[\W_])(?:qty|quantity|amount|price|cost|total|sum|count|value|val|reading|temp|temperature|humidity|pressure|"
+    r"weight|height|width|length|size|score|age|lat|lon|lng|latitude|longitude|percent|pct|rate|duration|distance|secs?|"
+    r"seconds|minutes|bytes|speed|volume|level|menge|preis|betrag|anzahl|wert)(?:$|[\W_\d])",
+    re.IGNORECASE,
+)
+# What a column costs in a key: what identifies is cheap, what only happens to differ from row to row is dear.
+_IDENTIFIER, _PLAIN, _NUMBER, _TIME_OR_PROSE, _CLOCK, _MEASUREMENT = 0.0, 1.0, 2.0, 3.0, 8.0, 12.0
+_ONE_COLUMN_MORE = 2.0
+_NOTHING_PLAIN = 4.0
+_NOT_UNIQUE = 0.5
+_BY_PLACE = 0.05
 
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """One or two columns, and in how many of the sample's rows they repeat or lack a value."""
+    """One to three columns, and in how many of the sample's rows they repeat or lack a value.
+
+    Of three, the last two are the sort key, joined by `joint`. `is_measured`: a measurement or a time of day is in it.
+    """
 
     columns: tuple[str, ...]
     repeated: int
     missing: int
+    joint: str = "#"
+    is_measured: bool = False
 
     @property
     def odd(self) -> int:
@@ -41,49 +59,92 @@ class Key:
         """Whether the sample has a row for each value, and a value for each row."""
         return not self.odd
 
+    @property
+    def sort_key(self) -> str | None:
+        """The sort key, as a feed declares it."""
+        if len(self.columns) < 3:
+            return self.columns[1] if len(self.columns) == 2 else None
+        return self.joint.join(f"{{{name}}}" for name in self.columns[1:])
+
+
+@dataclass(frozen=True, slots=True)
+class KeyChoice:
+    """The keys that rows could have, the best first. `is_open`: none of them identifies rows."""
+
+    best: Key
+    others: tuple[Key, ...] = ()
+    is_open: bool = False
+
 
 @dataclass(frozen=True, slots=True)
 class _Candidate:
     name: str
     codes: AnyArray  # a number for each value; null where there is none
-    distinct: int
-    missing: int
-    is_plain: bool  # no prose, no time
-    worth: float
+    cells: AnyArray
+    cost: float
+
+    @property
+    def is_plain(self) -> bool:
+        return self.cost < _TIME_OR_PROSE
 
 
-def find_keys(table: pa.Table, findings: list[Finding]) -> list[Key]:
-    """Return keys the rows would have, the best first; none if no column can be a key at all.
+def find_keys(table: pa.Table, findings: list[Finding], form: NumberFormat) -> KeyChoice | None:
+    """Return the keys that rows could have; None if no column can be one at all.
 
-    One column that identifies rows is better than two, unless it only holds times or prose.
+    One column that identifies rows is better than two or three, unless it only holds times, prose or measurements.
     """
-    found = [_candidate(table.column(at).combine_chunks(), finding, at) for at, finding in enumerate(findings)]
-    candidates = sorted((one for one in found if one), key=lambda one: one.worth, reverse=True)
+    found = [_candidate(table.column(at).combine_chunks(), one, form, at) for at, one in enumerate(findings)]
+    candidates = sorted((one for one in found if one), key=lambda one: one.cost)
+    if not candidates:
+        return None
     rows = table.num_rows
-    reporting = [one for one in candidates if is_few(rows - one.distinct, rows)]
-    if not any(one.is_plain for one in reporting) and rows and len(candidates) > 1:
-        return _pairs(candidates, rows)
-    reporting.sort(key=lambda one: one.worth + (one.distinct == rows), reverse=True)
-    return [_single(one, rows) for one in (reporting or candidates)[:_LISTED]]
+    if not rows:
+        best, *others = (Key((one.name,), 0, 0) for one in candidates[:_LISTED])
+        return KeyChoice(best, tuple(others))
+    good = sorted(_good(candidates, rows), key=lambda found: found[0])
+    if good:
+        best, *others = (key for _, key in good)
+        return KeyChoice(best, tuple(others[: _LISTED - 1]))
+    best, *others = _nearest(candidates, rows)
+    return KeyChoice(best, tuple(others), is_open=True)
 
 
-def _candidate(cells: AnyArray, finding: Finding, at: int) -> _Candidate | None:
+def _candidate(cells: AnyArray, finding: Finding, form: NumberFormat, at: int) -> _Candidate | None:
     """Return a column if it can be a key: S, or whole numbers, no value too long."""
     name = finding.name
     if finding.type not in ("S", "N") or len(name.encode()) > MAX_NAME_BYTES or "{" in name or "}" in name:
         return None
+    if finding.type == "N" and form.thousands:
+        cells = pc.replace_substring(cells, form.thousands, "")  # 1,000 and 1000 are one key
     values = cells.drop_null()
     if (pc.max(byte_lengths(values)).as_py() or 0) > MAX_SORT_KEY_BYTES:
         return None
     if finding.type == "N" and not is_few(_count_unlike(values, _WHOLE_NUMBER), len(values)):
         return None
     encoded = cells.dictionary_encode()
-    looked_at = list(map(str, values.slice(0, 200).to_pylist()))
-    is_plain = not (_are_most(looked_at, is_date) or _are_most(looked_at, lambda value: " " in value.strip()))
-    worth = 1.5 * (_KEY_NAME.search(name) is not None) + is_plain - 0.05 * at
-    return _Candidate(
-        name, encoded.indices.cast(pa.int64()), len(encoded.dictionary), cells.null_count, is_plain, worth
-    )
+    cost = _cost(name, list(map(str, values.slice(0, 200).to_pylist())), is_number=finding.type == "N")
+    return _Candidate(name, encoded.indices.cast(pa.int64()), cells, cost + _BY_PLACE * min(at, 15))
+
+
+def _cost(name: str, values: list[str], *, is_number: bool) -> float:
+    if _are_most(values, is_time):
+        return _CLOCK
+    if _are_most(values, is_date) or _are_most(values, lambda value: " " in value.strip()):
+        return _TIME_OR_PROSE
+    if _KEY_NAME.search(name):
+        return _IDENTIFIER
+    if is_number and _MEASURE.search(name):
+        return _MEASUREMENT
+    if is_number:
+        return _PLAIN if _are_counted(values) else _NUMBER
+    return _PLAIN
+
+
+def _are_counted(values: list[str]) -> bool:
+    """Return whether values are 1, 2, 3, ..., from any number on."""
+    if not all(re.fullmatch(r"[0-9]{1,38}", value) for value in values):
+        return False
+    return all(int(two) == int(one) + 1 for one, two in pairwise(values))
 
 
 def _count_unlike(values: AnyArray, pattern: str) -> int:
@@ -94,23 +155,66 @@ def _are_most(values: list[str], is_so: Callable[[str], bool]) -> bool:
     return sum(map(is_so, values)) * 2 > len(values)
 
 
-def _single(found: _Candidate, rows: int) -> Key:
-    return Key((found.name,), rows - found.missing - found.distinct, found.missing)
+def _good(candidates: list[_Candidate], rows: int) -> Iterator[tuple[float, Key]]:
+    """Yield keys that identify rows, but for a few, with their costs: of one column, two, and three if need be."""
+    least = float("inf")
+    for size in (1, 2, 3):
+        if least < (size - 1) * _ONE_COLUMN_MORE:
+            return  # more columns would cost more
+        for chosen in combinations(candidates[: _MOST_COLUMNS.get(size)], size):
+            cost = _cost_of(chosen)
+            if (size > 1 and cost > least) or _repeats_early(chosen, rows):
+                continue
+            key = _counted_key(chosen, rows)
+            if is_few(key.odd, rows):
+                least = min(least, cost)
+                yield cost + _NOT_UNIQUE * (not key.is_unique), key
 
 
-def _pairs(candidates: list[_Candidate], rows: int) -> list[Key]:
-    """Return pairs of columns, those that identify rows first; what looks more like a key is the partition key."""
-    full = [one for one in candidates if is_few(one.missing, rows)]
-    chosen = (full if len(full) > 1 else candidates)[:_PAIRED_COLUMNS]
-    keys = [_pair(first, second, rows) for first, second in combinations(chosen, 2)]
-    keys.sort(key=lambda key: (not key.is_unique, not is_few(key.odd, rows)))  # stable: the worthier stay before
-    if is_few(keys[0].odd, rows):
-        return keys[:_LISTED]
-    keys.sort(key=lambda key: key.odd)
-    singles = sorted((_single(one, rows) for one in candidates), key=lambda key: key.odd)
-    return (singles if singles[0].odd * 0.9 <= keys[0].odd else keys)[:_LISTED]  # a second column must add something
+def _cost_of(chosen: tuple[_Candidate, ...]) -> float:
+    nothing_plain = 0.0 if any(one.is_plain for one in chosen) else _NOTHING_PLAIN
+    return sum(one.cost for one in chosen) + _ONE_COLUMN_MORE * (len(chosen) - 1) + nothing_plain
 
 
-def _pair(first: _Candidate, second: _Candidate, rows: int) -> Key:
-    codes = pc.add(pc.multiply(first.codes, second.distinct), second.codes)
-    return Key((first.name, second.name), rows - codes.null_count - pc.count_distinct(codes).as_py(), codes.null_count)
+def _repeats_early(chosen: Sequence[_Candidate], rows: int) -> bool:
+    """Return whether the first of many rows show that these columns are not a key."""
+    if rows <= _FIRST_ROWS:
+        return False
+    return _counted([one.codes.slice(0, _FIRST_ROWS) for one in chosen], _FIRST_ROWS)[0] > rows * ODD_SHARE
+
+
+def _counted_key(chosen: Sequence[_Candidate], rows: int) -> Key:
+    repeated, missing = _counted([one.codes for one in chosen], rows)
+    joint = next((mark for mark in _JOINTS if len(chosen) < 3 or not _has(chosen[1].cells, mark)), _JOINTS[0])
+    is_measured = any(one.cost >= _CLOCK for one in chosen)
+    return Key(tuple(one.name for one in chosen), repeated, missing, joint, is_measured)
+
+
+def _has(cells: AnyArray, mark: str) -> bool:
+    return bool(pc.any(pc.match_substring(cells, mark)).as_py())
+
+
+def _counted(columns: list[AnyArray], rows: int) -> tuple[int, int]:
+    """Return how many rows repeat the values of columns, and how many lack one of them."""
+    codes, *others = columns
+    for other in others:
+        both = pc.add(pc.multiply(codes, pa.scalar(rows + 1, pa.int64())), other)
+        codes = both.dictionary_encode().indices.cast(pa.int64())
+    missing = codes.null_count
+    return rows - missing - pc.count_distinct(codes).as_py(), missing
+
+
+def _nearest(candidates: list[_Candidate], rows: int) -> list[Key]:
+    """Return the keys that come nearest to identifying rows; one with more columns only where these help much."""
+    found: list[Key] = []
+    first = [replace(one, codes=one.codes.slice(0, _FIRST_ROWS)) for one in candidates]
+    for size in (1, 2, 3):
+        tried = list(combinations(range(len(candidates))[: _MOST_COLUMNS.get(size, 12)], size))
+        keys = [(_counted_key([first[at] for at in places], min(rows, _FIRST_ROWS)), places) for places in tried]
+        if not keys:
+            break
+        _, places = min(keys, key=lambda found: (found[0].is_measured, found[0].odd))
+        key = _counted_key([candidates[at] for at in places], rows)
+        if not found or key.odd < found[-1].odd * 0.9:
+            found.append(key)
+    return found[::-1]

@@ -1,46 +1,86 @@
 """Which delimiter and quoting a file is written in: those under which its records agree."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+
+from msgspec import structs
 
 from ingest.errors import EmptyFile, NotCsv
 from ingest.feeds.dialect import Csv
-from ingest.sniff.columns import is_value
-from ingest.sniff.trial import MAX_COLUMNS, Trial, first_lines, read_grid, straight_records, try_dialect
+from ingest.reading.grammar import Grammar
+from ingest.reading.header import sep_line
+from ingest.sniff.columns import is_date, is_value
+from ingest.sniff.frame import header_votes
+from ingest.sniff.trial import (
+    MAX_COLUMNS,
+    MAX_PREAMBLE_RECORDS,
+    Trial,
+    count_accepted,
+    first_lines,
+    read_grid,
+    straight_records,
+    try_dialect,
+)
 
-DELIMITERS = (",", ";", "\t", "|", "\x01", "\x1f", ":")
-MAX_PREAMBLE_RECORDS = 20
+_USUAL = (",", ";", "\t", "|", "\x01", "\x1f")
+DELIMITERS = (*_USUAL, ":", " ")  # the last two stand in text, too
 _LEAST_SHARE = 0.6
+_MANY_LINES = 300_000
+_LEAST_SHARE_OF_WORDS = 0.95
+_WORDS_OF_NO_PROSE = 5  # in each line
 _CLOCK = re.compile(rb"\d:\d\d")
 _REMARK = re.compile(rb"(?:\A|[\r\n])#")
 _PROSE_REMARK = re.compile(rb"#(?:\s|$)")
 
 
 def find_dialect(text: bytes) -> Trial:
-    """Return the trial of the dialect that fits the first lines of a file best.
+    """Return the trial of the dialect that fits the first lines of a file best; its quoting fits all of the text.
 
     Raises:
         EmptyFile, NotCsv: there are no records, or more columns than a table can have.
     """
+    sep = sep_line(text)
+    text = text[sep.end() :] if sep else text
+    delimiters = (sep[2].decode("latin-1"),) if sep else DELIMITERS
     window = first_lines(text)
     comment = "#" if _REMARK.search(window) else ""
-    best = _best(window, "")
+    best = _best(window, delimiters, "")
     if comment and (best is None or best.width == 1 or best.share < 1):
-        remarked = _best(window, comment)
+        remarked = _best(window, delimiters, comment)
         best = remarked if remarked and not _are_rows(remarked) else best
     if best is None:
-        raise EmptyFile("The file is empty: it has not even a header; write it again, with its header.")
+        raise EmptyFile("The file is empty: it has not even a header.")
     if best.width > MAX_COLUMNS:
         raise NotCsv(
             f"A record has {best.width:,} cells; a feed for more than {MAX_COLUMNS:,} columns is not proposed."
         )
-    return best
+    return replace(_quoted_as_all(text, best), lines_above=1 if sep else 0)
 
 
-def single_column(window: bytes, comment: str = "") -> Trial | None:
-    """Return the trial of a delimiter that does not occur, so that every record is one cell."""
-    delimiter = next((mark for mark in (*DELIMITERS[:-1], "\x02") if mark.encode() not in window), "\x1e")
-    return choose_quoting(window, delimiter, comment)
+def single_column(window: bytes, comment: str = "", rivals: list[Trial] | None = None) -> Trial | None:
+    """Return the trial of a delimiter that does not occur, so that every record is one cell; with a note why."""
+    delimiter = next((mark for mark in (*_USUAL, "\x02") if mark.encode() not in window), "\x1e")
+    trial = choose_quoting(window, delimiter, comment)
+    rivals = [rival for rival in rivals or () if rival.width > 1 and rival.csv.delimiter in _USUAL]
+    note = "None of the usual delimiters occurs in it: each record is one cell."
+    if rivals:
+        best = max(rivals, key=_score)
+        note = (
+            f"No delimiter fits it: each record is one cell. The next best, {best.csv.delimiter!a}, would give "
+            f"{best.width:,} cells in {best.share:.0%} of the lines."
+        )
+    return replace(trial, note=note) if trial else None
+
+
+def _quoted_as_all(text: bytes, trial: Trial) -> Trial:
+    """Return the trial with the quoting that all of a sample shows, where quotes stand behind its first lines."""
+    if len(text) == len(trial.window) or not any(mark in text[len(trial.window) :] for mark in (b'"', b"'", b"\\")):
+        return trial
+    whole = choose_quoting(_in_time(text).decode("utf-8", "replace").encode(), trial.csv.delimiter, trial.csv.comment)
+    if whole is None or whole.csv == trial.csv:
+        return trial
+    again = try_dialect(trial.window, whole.csv)
+    return replace(again, note=trial.note) if again and again.width == trial.width else trial
 
 
 def is_spaced(trial: Trial) -> bool:
@@ -49,15 +89,24 @@ def is_spaced(trial: Trial) -> bool:
     return trial.window.count(delimiter + b" ") * 2 > trial.window.count(delimiter)
 
 
-def _best(window: bytes, comment: str) -> Trial | None:
-    found = [choose_quoting(window, mark, comment) for mark in DELIMITERS if mark.encode() in window]
-    viable = [trial for trial in found if trial and _is_viable(trial)]
-    return max(viable, key=_score) if viable else single_column(window, comment)
+def _in_time(text: bytes) -> bytes:
+    """Return a text, or as much of it as has not too many lines to look at each: these are of a few bytes only."""
+    lines = text.count(b"\n") + text.count(b"\r")
+    return text if lines <= _MANY_LINES else text[: len(text) * _MANY_LINES // lines].rpartition(b"\n")[0] or text
+
+
+def _best(window: bytes, delimiters: tuple[str, ...], comment: str) -> Trial | None:
+    tried = [choose_quoting(window, mark, comment) for mark in delimiters if mark.encode() in window]
+    found = [trial for trial in tried if trial]
+    viable = [trial for trial in found if _is_viable(trial)]
+    return max(viable, key=_score) if viable else single_column(window, comment, found)
 
 
 def _is_viable(trial: Trial) -> bool:
     fitting = trial.counts.count(trial.width)
     if trial.csv.delimiter == ":" and len(_CLOCK.findall(trial.window)) * 2 > len(trial.spans):
+        return False
+    if trial.csv.delimiter == " " and not _are_cells(trial):
         return False
     return (
         trial.width > 1
@@ -65,6 +114,17 @@ def _is_viable(trial: Trial) -> bool:
         and trial.first <= MAX_PREAMBLE_RECORDS
         and (fitting > 1 or not trial.first)
     )
+
+
+def _are_cells(trial: Trial) -> bool:
+    """Return whether words between blanks are cells: as many in all lines, most of them values, or under a header."""
+    if trial.width == 1 or trial.first or trial.share < _LEAST_SHARE_OF_WORDS or len(trial.counts) < 2:
+        return False
+    rows = read_grid(trial, straight_records(trial, 0, 200))
+    if trial.width == 2 and all(is_date(cell) for row in rows[1:] for cell in row):
+        return False  # a day and a time of it are one cell
+    is_tabular = trial.width >= _WORDS_OF_NO_PROSE or _value_share(trial) >= 0.5
+    return is_tabular or header_votes(rows[0], rows[1:]) > 0
 
 
 def _score(trial: Trial) -> float:
@@ -76,7 +136,7 @@ def _score(trial: Trial) -> float:
         - 0.1 * bool(trial.first)
         - 0.05 * is_spaced(trial)
         - 0.001 * order
-        - 0.3 * (trial.csv.delimiter == ":")
+        - 0.3 * (trial.csv.delimiter in ": ")
     )
 
 
@@ -118,9 +178,12 @@ def choose_quoting(window: bytes, delimiter: str, comment: str) -> Trial | None:
     double = Csv(delimiter=delimiter, comment=comment)
     trials = [try_dialect(window, double)]
     enclosing = count_enclosed(window, double)
+    if re.search(rb"[%s][ \t]+\"" % re.escape(delimiter.encode()), window):
+        trials.append(_with_blanks(window, delimiter, comment, trials[0], enclosing))
     if b"'" in window and not enclosing.closed:
         trials.append(_single_quoted(window, delimiter, comment, trials[0]))
-    if enclosing.opened and enclosing.share < 0.5:
+    escaped = count_enclosed(window, structs.replace(double, escape="\\"))
+    if enclosing.opened and max(enclosing.share, escaped.share) < 0.5:
         trials.append(_if_no_worse(try_dialect(window, Csv(delimiter=delimiter, quote="", comment=comment)), trials[0]))
     chosen = next((trial for trial in reversed(trials) if trial), None)
     return _escaped(window, chosen) if chosen and b"\\" in window else chosen
@@ -140,6 +203,18 @@ def count_enclosed(window: bytes, csv: Csv) -> Enclosing:
     return Enclosing(len(found), sum(found))
 
 
+def _with_blanks(
+    window: bytes, delimiter: str, comment: str, tight: Trial | None, enclosing: Enclosing
+) -> Trial | None:
+    """Return the trial in which blanks may stand before quotes, if more cells are enclosed then."""
+    csv = Csv(delimiter=delimiter, comment=comment, blanks_around_quotes=True)
+    found = count_enclosed(Grammar(csv).without_blanks(window), csv)
+    if found.closed <= enclosing.closed or found.share < 0.9:
+        return None
+    trial = try_dialect(window, csv)
+    return trial if trial and (tight is None or trial.share >= tight.share) else None
+
+
 def _single_quoted(window: bytes, delimiter: str, comment: str, double: Trial | None) -> Trial | None:
     """Return the trial with `'` if it evidently encloses: nearly always in pairs, and often or to good effect."""
     csv = Csv(delimiter=delimiter, quote="'", comment=comment)
@@ -157,18 +232,16 @@ def _if_no_worse(trial: Trial | None, other: Trial | None) -> Trial | None:
 
 
 def _escaped(window: bytes, trial: Trial) -> Trial:
-    r"""Return the trial with backslashes as escapes, if that makes records or enclosed cells whole.
+    r"""Return the trial with backslashes as escapes, if that makes rows of more records.
 
     Where \N stands for NULL it cannot be: the escape would leave the letter.
     """
-    csv = Csv(delimiter=trial.csv.delimiter, quote=trial.csv.quote, escape="\\", comment=trial.csv.comment)
+    csv = structs.replace(trial.csv, escape="\\")
     cell_end = re.escape(csv.delimiter.encode()) + rb"\r\n"
     if re.search(rb"(?:\A|[%s])\\N(?:\Z|[%s])" % (cell_end, cell_end), window):
         return trial
     other = try_dialect(window, csv)
     if other is None or other.width < trial.width:
         return trial
-    if other.share > trial.share:
-        return other
-    is_cleaner = csv.quote and count_enclosed(window, csv).closed > count_enclosed(window, trial.csv).closed
-    return other if is_cleaner and other.share == trial.share else trial
+    is_better = count_accepted(window, csv, other.width) > count_accepted(window, trial.csv, trial.width)
+    return other if is_better else trial

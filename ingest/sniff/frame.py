@@ -1,20 +1,27 @@
 """What surrounds the rows: preamble and header; and how wide the rows are."""
 
 import re
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from itertools import pairwise
 from typing import Any
 
+from msgspec import structs
+
 from ingest.feeds.dialect import Csv
-from ingest.reading.grammar import count_lines, start_of_last_lines
-from ingest.sniff.columns import is_value, is_year, shape
-from ingest.sniff.trial import Trial, read_grid, straight_records, try_dialect
+from ingest.reading.header import usable_names
+from ingest.sniff.columns import is_value, is_word, is_year, shape
+from ingest.sniff.trial import Trial, read_grid, straight_records
 
 BODY_RECORDS = 500
+_SERIES = re.compile(r"(.*?)(\d{1,9})\Z", re.DOTALL)
+_MOST = 0.8
 
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """Where the rows are. `names` stand in for the header's where those will not do."""
+    """Where the rows are. `names` stand in for the header's where those will not do; `notes` say why, by setting."""
 
     skip_lines: int = 0
     has_header: bool = True
@@ -22,41 +29,106 @@ class Frame:
     ragged: str = "reject"
     footer_lines: int = 0
     trim: bool = False
+    notes: Mapping[str, str] = field(default_factory=dict)
 
 
 def find_frame(trial: Trial) -> Frame:
     """Return what surrounds the rows of a window; of the footer nothing is known yet."""
     start = trial.first
-    body = straight_records(trial, start + 1, BODY_RECORDS)
-    if start and (other := _other_width(trial, start - 1)):
+    if start and (other := _other_width(trial, start)):
         return other
+    body = straight_records(trial, start + 1, BODY_RECORDS)
     start = _below_titles(trial, start)
     grid = read_grid(trial, [start, *(at for at in body if at > start)])
-    trim = _is_padded(grid)
-    skip_lines = trial.spans[start].line if start else 0
-    if not is_header(grid[0], grid[1:]):
-        return Frame(skip_lines, has_header=False, trim=trim)
-    return Frame(skip_lines, names=_names_if_needed(grid[0]), trim=trim, ragged=_ragged(trial, start))
+    has_header = is_header(grid[0], grid[1:])
+    frame = _frame(trial, start, has_header=has_header, names=grid[0] if has_header else None)
+    if has_header and (ragged := _ragged(trial, start)) == "pad":
+        frame = replace(frame, ragged=ragged, notes={**frame.notes, "ragged": "Many rows leave their last cells out."})
+    return replace(frame, trim=_is_padded(grid))
 
 
-def _other_width(trial: Trial, at: int) -> Frame | None:
+def _frame(trial: Trial, at: int, *, has_header: bool = True, names: list[str] | None = None) -> Frame:
+    """Return a frame that begins at a record, its header or first row."""
+    skip_lines = trial.spans[at].line + trial.lines_above if at else 0
+    usable = _names_if_needed(names or [])
+    below = "header" if has_header else "first row"
+    notes = {"skip_lines": f"What stands above the {below}: lines with another number of cells, or hardly any."}
+    notes["names"] = "In place of the header's names, some of which are empty, occur twice or cannot be used."
+    return Frame(skip_lines, has_header=has_header, names=usable, notes=notes)
+
+
+def _other_width(trial: Trial, start: int) -> Frame | None:
     """Return the frame of rows that are consistently longer or shorter than the header above them, if they are."""
-    count = trial.counts[at]
+    at, count = _first_like(trial, start - 1), trial.counts[start - 1]
     if count < 2:
         return None
-    skip_lines = trial.spans[at].line if at else 0
-    below = trial.counts[at + 1 :]
     header = read_grid(trial, [at])[0]
-    if count > trial.width and max(below) == count and below.count(count) * 20 >= len(below):
-        return Frame(skip_lines, names=_names_if_needed(header), ragged="pad")
-    body = _body(trial, at + 1)
-    if count != trial.width - 1 or not all(header):
+    if count > trial.width:
+        return _above_shorter_rows(trial, at, header)
+    return _above_longer_rows(trial, at, header) if count == trial.width - 1 else None
+
+
+def _first_like(trial: Trial, at: int) -> int:
+    """Return the first of the records of one width that end at a record."""
+    while at and trial.counts[at - 1] == trial.counts[at]:
+        at -= 1
+    return at
+
+
+def _above_shorter_rows(trial: Trial, at: int, header: list[str]) -> Frame | None:
+    """Return the frame of a header with more cells than all, or than most, rows."""
+    count, below = trial.counts[at], trial.counts[at + 1 :]
+    frame = _frame(trial, at, names=header)
+    if max(below) == count and below.count(count) * 20 >= len(below):
+        return replace(frame, ragged="pad", notes={**frame.notes, "ragged": "Many rows leave their last cells out."})
+    rows = _body(trial, at + 1)
+    own, first_rows = header_votes(header[: trial.width], rows), header_votes(rows[0], rows[1:])
+    if max(below) > count or own < max(first_rows, 0) or not _are_names(header[: trial.width]):
         return None
-    if not any(row[-1] for row in body) and is_header([*header, ""], body):  # each row ends with a delimiter
-        return Frame(skip_lines, names=_names_if_needed(header), ragged="trim")
-    if is_header(["", *header], body):  # row numbers, as R writes them, have no name
-        return Frame(skip_lines, names=tuple(usable_names(["", *header])))
-    return None
+    note = f"The header has {count} cells and all rows have fewer: the last columns have no value."
+    return replace(frame, ragged="pad", notes={**frame.notes, "ragged": note})
+
+
+def _above_longer_rows(trial: Trial, at: int, header: list[str]) -> Frame | None:
+    """Return the frame of a header with a cell less than most rows: these end with a delimiter, or begin with a number.
+
+    A title that happens to have as many delimiters stands above a header of its own.
+    """
+    rows = _body(trial, at + 1)
+    between = read_grid(trial, list(range(at + 1, trial.first)))
+    if not any(row[-1] for row in rows):
+        body = [*([*row, ""] for row in between), *rows]
+        if header_votes(rows[0], rows[1:]) > 0 and not between:
+            return None
+        has_header = is_header([*header, ""], body)
+        frame = _frame(trial, at, has_header=has_header, names=header if has_header else None)
+        note = f"Most rows end with a delimiter: an empty cell more than the {len(header)} that count."
+        return replace(frame, ragged="trim", notes={**frame.notes, "ragged": note})
+    named = ["", *header]
+    if between or not all(header) or not is_header(named, rows) or header_votes(rows[0], rows[1:]) > 0:
+        return None
+    if not _are_row_numbers([row[0] for row in rows]) and not (
+        _are_names(header) and header_votes(named, rows) > 0 and _are_row_names([row[0] for row in rows])
+    ):
+        return None
+    frame = _frame(trial, at, names=named)
+    return replace(frame, notes={**frame.notes, "names": "The first column, of row numbers or names, has none."})
+
+
+def _are_row_numbers(cells: list[str]) -> bool:
+    """Return whether cells count rows, perhaps with gaps: whole numbers that rise."""
+    if not all(re.fullmatch(r"\d{1,18}", cell) for cell in cells):
+        return False
+    return all(int(one) < int(two) for one, two in pairwise(cells))
+
+
+def _are_row_names(cells: list[str]) -> bool:
+    return len(set(cells)) == len(cells) and not any(map(is_value, cells))
+
+
+def _are_names(header: list[str]) -> bool:
+    """Return whether cells may be names of columns rather than a sentence with commas."""
+    return all(cell and cell == cell.strip() for cell in header)
 
 
 def _body(trial: Trial, start: int) -> list[list[str]]:
@@ -94,46 +166,47 @@ def _ragged(trial: Trial, start: int) -> str:
     return "pad" if below and short * 5 > len(below) and max(below) <= trial.width else "reject"
 
 
+def with_frame(csv: Csv, frame: Frame) -> Csv:
+    """Return a dialect with what surrounds the rows. Where all cells are trimmed, so are blanks before quotes."""
+    surroundings = {name: getattr(frame, name) for name in ("skip_lines", "names", "ragged", "footer_lines", "trim")}
+    blanks = csv.blanks_around_quotes and not frame.trim
+    header = "first" if frame.has_header else "none"
+    return with_fields(csv, **surroundings, blanks_around_quotes=blanks, header=header)
+
+
+def with_fields(csv: Csv, **changed: Any) -> Csv:
+    """Return a dialect with other settings."""
+    return structs.replace(csv, **changed)
+
+
 def is_header(first: list[str], body: list[list[str]]) -> bool:
-    """Return whether a record is a header, judged by the records below it.
+    """Return whether a record is a header.
 
     Where all cells are text it is taken for one: files without a header are the exception.
 
     >>> is_header(["name", "age"], [["Ann", "31"]]), is_header(["Ann", "31"], [["Bob", "40"]])
     (True, False)
     """
-    votes = sum(_vote(cell.strip(), [row[at] for row in body]) for at, cell in enumerate(first))
+    votes = header_votes(first, body)
     if votes:
         return votes > 0
     names = [cell.strip() for cell in first if cell.strip()]
-    has_values = any(is_value(name) and not is_year(name) for name in names)
-    return bool(names) and not has_values and len(set(names)) * 2 > len(first)
+    are_words = all(map(is_word, names))
+    has_values = any(is_value(name) and not is_year(name) and (are_words or not is_word(name)) for name in names)
+    is_described = are_words and any(any(row) for row in body)  # below a header `No` stands something else
+    return bool(names) and (is_described or not has_values) and len(set(names)) * 2 > len(first)
 
 
-def usable_names(names: list[str]) -> list[str]:
-    """Return names, each once and none empty, as near to the given ones as that allows.
+def header_votes(first: list[str], body: list[list[str]]) -> int:
+    """Return how many columns speak for a record as a header, less those that speak against it.
 
-    >>> usable_names(["a", "", "a", "a_2"])
-    ['a', 'column_2', 'a_3', 'a_2']
+    Files that were joined repeat their header: its copies are not what it is judged by, and one vote for it.
     """
-    taken = set(names)
-    used: set[str] = set()
-    usable = []
-    for position, name in enumerate(names, start=1):
-        if not name or name in used:
-            name = _fresh(name, position, taken)  # noqa: PLW2901
-        used.add(name)
-        taken.add(name)
-        usable.append(name)
-    return usable
-
-
-def _fresh(name: str, position: int, taken: set[str]) -> str:
-    """Return a name that is not taken: it contains the position, which no other column shares."""
-    fresh = f"{name}_{position}" if name else f"column_{position}"
-    while fresh in taken:
-        fresh += "_"
-    return fresh
+    rows = [row for row in body if row != first]
+    votes = sum(_vote(cell.strip(), [row[at] for row in rows or body]) for at, cell in enumerate(first))
+    is_series = _is_series(first) and not any(map(_is_series, rows[:20]))
+    is_repeated = bool(rows) and len(rows) < len(body) and votes >= 0
+    return votes + len(first) * is_series + is_repeated
 
 
 def _vote(cell: str, column: list[str]) -> int:
@@ -141,63 +214,40 @@ def _vote(cell: str, column: list[str]) -> int:
     values = [value for value in column if value]
     if not cell or not values:
         return 0
-    if sum(map(is_value, values)) >= 0.8 * len(values):
+    if _are_most(values, is_word):
+        return -1 if is_word(cell) else 1
+    if _are_most(values, is_value):
         if is_year(cell) and sum(map(is_year, values)) * 2 < len(values):
             return 0
-        return -1 if is_value(cell) else 1
-    own = shape(cell)
-    is_alike = "9" in own and sum(shape(value) == own for value in values) >= 0.8 * len(values)
-    return -1 if is_alike or cell in values else 0
-
-
-def with_frame(csv: Csv, frame: Frame) -> Csv:
-    """Return a dialect with what surrounds the rows."""
-    surroundings = {field: getattr(frame, field) for field in ("skip_lines", "names", "ragged", "footer_lines", "trim")}
-    return with_fields(csv, **surroundings, header="first" if frame.has_header else "none")
-
-
-def with_fields(csv: Csv, **changed: Any) -> Csv:
-    """Return a dialect with other settings."""
-    return Csv(**{field: getattr(csv, field) for field in csv.__struct_fields__} | changed)
-
-
-_TAIL_LINES = 50
-_MAX_RECORDS = 3
-_TOTAL = re.compile(
-    r"(?:(?:grand |sub)?total|sum|summe|gesamt|gesamtsumme|somme|eof|trailer|trl)s?\s*:?\Z", re.IGNORECASE
-)
-_COUNT = re.compile(
-    r"\(?\s*(?:\d+\s+(?:rows?|records?|lines?)|(?:rows?|records?|lines?|count|total|sum|end))\b", re.IGNORECASE
-)
-
-
-def footer_lines(text: bytes, csv: Csv, width: int) -> int:
-    """Return how many lines at the end of a whole file are plainly no rows."""
-    tail = text[start_of_last_lines(text, _TAIL_LINES) :].decode("utf-8", "replace").encode()
-    trial = try_dialect(tail, csv)
-    if trial is None or trial.width != width or width < 2:
+        return -1 if is_value(cell) and not is_word(cell) else 1
+    if is_word(cell):
         return 0
-    first = _first_of_footer(trial)
-    if first in (0, 1, len(trial.spans)) or set(trial.counts[first - 2 : first]) != {width}:
-        return 0
-    rows = read_grid(trial, [at for at in straight_records(trial, 0, first) if at < first])
-    if any(_TOTAL.match(row[0].strip()) for row in rows):  # the word is a value like others
-        return 0
-    rest = tail[trial.spans[first].start :]
-    return count_lines(rest) + (not rest.endswith((b"\n", b"\r")))
+    return -1 if cell in values or _is_alike(cell, values) else 0
 
 
-def _first_of_footer(trial: Trial) -> int:
-    first = len(trial.spans)
-    while first > max(0, len(trial.spans) - _MAX_RECORDS) and _is_footer(trial, first - 1):
-        first -= 1
-    return first
+def _are_most(values: list[str], test: Callable[[str], bool]) -> bool:
+    return sum(map(test, values)) >= _MOST * len(values)
 
 
-def _is_footer(trial: Trial, at: int) -> bool:
-    """Return whether a record is a total; or of another width, and a count or prose. A row cut off is neither."""
-    cell = read_grid(trial, [at])[0][0].strip()
-    if trial.counts[at] == trial.width or _TOTAL.match(cell):
-        return _TOTAL.match(cell) is not None
-    is_prose = trial.counts[at] == 1 and " " in cell and trial.window.endswith((b"\n", b"\r"))
-    return is_prose or _COUNT.match(cell) is not None
+def _is_alike(cell: str, values: list[str]) -> bool:
+    """Return whether a cell with digits is made as most values are: O-1 as O-22, but not item1 as AB12.
+
+    As many letters in the same case, where the values agree in that; else only runs of letters in the same case.
+    """
+    if not re.search(r"\d", cell):
+        return False
+    for is_exact in (True, False):
+        usual, count = Counter(shape(value, is_exact=is_exact) for value in values).most_common(1)[0]
+        if count >= _MOST * len(values):
+            return shape(cell, is_exact=is_exact) == usual
+    return False
+
+
+def _is_series(cells: list[str]) -> bool:
+    """Return whether most cells of a record are one text with counted numbers: q1, q2, q3."""
+    ends = [_SERIES.match(cell.strip()) for cell in cells]
+    steps = sum(
+        bool(one and two and one[1] and one[1] == two[1] and int(two[2]) == int(one[2]) + 1)
+        for one, two in pairwise(ends)
+    )
+    return steps > 1 and steps * 2 >= len(cells) - 1

@@ -1,30 +1,20 @@
-"""The beginning of a file, expanded and as UTF-8: all that is looked at to propose a feed."""
+"""The beginning of a file, expanded and as UTF-8: all that is looked at to propose a feed. Its encoding is guessed."""
 
 import codecs
-from collections.abc import Iterator
+import re
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from ingest.errors import EmptyFile, NotCsv
 from ingest.feeds.dialect import Csv
-from ingest.reading.compression import decode
-from ingest.reading.header import BOM, refuse_other_formats
+from ingest.reading.compression import LOOKED_AT_BYTES, decode, refuse_other_text
+from ingest.reading.header import BOM
 
 SAMPLE_BYTES = 4 * 1024 * 1024
 # Control characters that no text has, beside those that text or old exports do have.
 _NO_TEXT = bytes(byte for byte in range(32) if byte not in b"\t\n\v\f\r\x1a\x1b\x01\x02\x1c\x1d\x1e\x1f")
 
 _FEW = 16
-
-# Encodings that a file does not show: certain are marks and UTF-8.
-GUESSED = ("cp1252", "latin-1")
-_MARKS = (  # the longer first: UTF-32's begins like UTF-16's
-    (codecs.BOM_UTF32_LE, "utf-32"),
-    (codecs.BOM_UTF32_BE, "utf-32"),
-    (codecs.BOM_UTF16_LE, "utf-16"),
-    (codecs.BOM_UTF16_BE, "utf-16"),
-    (codecs.BOM_UTF8, "utf-8"),
-)
-_LOOKED_AT_BYTES = 64 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,9 +36,8 @@ def take_sample(portions: Iterator[bytes], *, limit_bytes: int = SAMPLE_BYTES) -
     if not data:
         raise EmptyFile("The file is empty: it has not even a header; write it again, with its header.")
     encoding = find_encoding(data, is_whole=is_whole)
-    if not encoding.startswith(("utf-16", "utf-32")):
-        refuse_other_formats(data, Csv())
     text = b"".join(decode(iter([data]), Csv(encoding=encoding, compression="none"))).removeprefix(BOM)
+    refuse_other_text(text[:LOOKED_AT_BYTES], Csv())
     _refuse_binary(text)
     return Sample(text if is_whole else _whole_lines(text), encoding, is_whole)
 
@@ -78,6 +67,15 @@ def _whole_lines(text: bytes) -> bytes:
     return text[:end]
 
 
+_MARKS = (  # the longer first: UTF-32's begins like UTF-16's
+    (codecs.BOM_UTF32_LE, "utf-32"),
+    (codecs.BOM_UTF32_BE, "utf-32"),
+    (codecs.BOM_UTF16_LE, "utf-16"),
+    (codecs.BOM_UTF16_BE, "utf-16"),
+    (codecs.BOM_UTF8, "utf-8"),
+)
+
+
 def find_encoding(data: bytes, *, is_whole: bool) -> str:
     r"""Return the name of the encoding; unless `is_whole`, the last character may be cut.
 
@@ -87,12 +85,18 @@ def find_encoding(data: bytes, *, is_whole: bool) -> str:
     for mark, name in _MARKS:
         if data.startswith(mark):
             return name
-    unmarked = _unmarked_utf16(data[:_LOOKED_AT_BYTES])
+    unmarked = _unmarked_utf16(data[:LOOKED_AT_BYTES])
     if unmarked:
         return unmarked
     if _is_utf8(data, is_whole=is_whole):
         return "utf-8"
-    return "cp1252" if _decodes(data, "cp1252") else "latin-1"
+    is_western = _decodes(data, "cp1252", is_whole=is_whole)
+    return _east_asian(data, may_be_western=is_western) or ("cp1252" if is_western else "latin-1")
+
+
+def is_guess(encoding: str) -> bool:
+    """Return whether a file does not show that it is in an encoding: certain are marks and UTF-8."""
+    return not encoding.startswith("utf-")
 
 
 def _unmarked_utf16(data: bytes) -> str | None:
@@ -107,18 +111,70 @@ def _unmarked_utf16(data: bytes) -> str | None:
 
 def _is_utf8(data: bytes, *, is_whole: bool) -> bool:
     """Return whether it is UTF-8. A few damaged places in much good UTF-8 are damage, not another encoding."""
-    try:
-        codecs.getincrementaldecoder("utf-8")().decode(data, is_whole)
-    except UnicodeDecodeError:
-        text = data.decode("utf-8", "replace")
-        damaged = text.count("\ufffd")
-        return len(text) - len(text.encode("ascii", "ignore")) - damaged >= 10 * damaged
-    return True
+    if _decodes(data, "utf-8", is_whole=is_whole):
+        return True
+    text = data.decode("utf-8", "replace")
+    damaged = text.count("\ufffd")
+    return len(text) - len(text.encode("ascii", "ignore")) - damaged >= 10 * damaged
 
 
-def _decodes(data: bytes, encoding: str) -> bool:
+def _decodes(data: bytes, encoding: str, *, is_whole: bool) -> bool:
     try:
-        data.decode(encoding)
+        codecs.getincrementaldecoder(encoding)().decode(data, is_whole)
     except UnicodeDecodeError:
         return False
     return True
+
+
+@dataclass(frozen=True, slots=True)
+class _EastAsian:
+    """An encoding of two bytes a character. `wider`: the same with vendors' characters, for files that have them."""
+
+    name: str
+    wider: str
+    is_common: Callable[[str], bool]
+
+
+def _has_common_lead(encoding: str, first: int, last: int) -> Callable[[str], bool]:
+    """Return a test whether a character is among an encoding's most frequent ones, which its first bytes group."""
+
+    def is_common(character: str) -> bool:
+        encoded = character.encode(encoding, "ignore")
+        return len(encoded) == 2 and first <= encoded[0] <= last
+
+    return is_common
+
+
+_has_kanji = _has_common_lead("shift_jis", 0x88, 0x97)
+_EAST_ASIAN = (  # the first of equals is taken: what has fewer characters is the stronger claim
+    _EastAsian("euc_kr", "cp949", _has_common_lead("euc_kr", 0xB0, 0xC8)),
+    _EastAsian("shift_jis", "cp932", lambda character: "\u3041" <= character <= "\u30fe" or _has_kanji(character)),
+    _EastAsian("big5", "cp950", _has_common_lead("big5", 0xA4, 0xC6)),
+    _EastAsian("gb18030", "gb18030", _has_common_lead("gb2312", 0xB0, 0xD7)),
+)
+_RUN = re.compile(r"[^\x00-\x7f]+")
+_PUNCTUATION = re.compile(r"[\u3000-\u303f\uff01-\uff5e\u2010-\u2026]+")
+
+
+def _east_asian(data: bytes, *, may_be_western: bool) -> str | None:
+    """Return the encoding in which nearly all that is not ASCII are frequent characters, next to one another.
+
+    Western text read as such gives rare characters, each alone between letters.
+    """
+    sample = data[:LOOKED_AT_BYTES]
+    shares = [(_share(sample, one), one) for one in _EAST_ASIAN]
+    share, best = max(shares, key=lambda found: found[0])
+    if share < (0.8 if may_be_western else 0.6):
+        return None
+    return best.name if _decodes(data, best.name, is_whole=False) else best.wider
+
+
+def _share(data: bytes, candidate: _EastAsian) -> float:
+    """Return how many of the characters beyond ASCII are frequent ones in runs of at least two."""
+    try:
+        text = codecs.getincrementaldecoder(candidate.wider)().decode(data)
+    except UnicodeDecodeError:
+        return 0.0
+    runs = _RUN.findall(_PUNCTUATION.sub("", text))
+    count = sum(map(len, runs))
+    return sum(sum(map(candidate.is_common, run)) for run in runs if len(run) > 1) / count if count else 0.0

@@ -6,10 +6,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from ingest.feeds.column import Column
 from ingest.feeds.dialect import Csv
 from ingest.feeds.feed import Feed
-from ingest.sniff.candidate_keys import Key
+from ingest.sniff.candidate_keys import Key, KeyChoice
 from ingest.sniff.columns import Finding
 from ingest.sniff.proposal import Proposal
-from ingest.sniff.sample import GUESSED
+from ingest.sniff.sample import is_guess
 
 Remarks = Mapping[str, Sequence[str]]  # "" for the section, else a field: "csv.encoding", "columns.NAME"
 _LINE = 120
@@ -34,7 +34,7 @@ def _lines(name: str, feed: Feed, remarks: Remarks) -> Iterator[str]:
     yield from _remarks(remarks, "")
     yield f"[feeds.{_key(name)}]"
     for field in ("prefix", "table", "partition_key", "sort_key"):
-        if getattr(feed, field):
+        if getattr(feed, field) is not None:
             yield from _field(field, getattr(feed, field), remarks, field)
     dialect = [field for field in Csv.__struct_fields__ if getattr(feed.csv, field) != getattr(Csv(), field)]
     if dialect or any(place.startswith("csv.") for place in remarks):
@@ -95,22 +95,27 @@ _LONGEST = 60
 
 def remarks_on(proposal: Proposal, *, extent: str, outcome: str) -> Remarks:
     """Return the remarks of a proposal; `extent` says what it is from, `outcome` what became of those rows."""
-    feed = proposal.feed
-    found: dict[str, list[str]] = {
-        "": [
-            f"From {extent}. Look at keys and types before you trust them.",
-            outcome,
-        ],
-        "partition_key": list(_on_keys(proposal.keys, proposal.row_count)),
-        "columns": list(_on_strings(proposal.findings)),
-    }
+    feed, notes = proposal.feed, proposal.notes
+    usual = Csv()
+    set_here = {f"csv.{name}" for name in Csv.__struct_fields__ if getattr(feed.csv, name) != getattr(usual, name)}
+    found = {place: [note] for place, note in notes.items() if place in set_here}
+    found[""] = [f"From {extent}. Look at keys and types before you trust them.", outcome]
+    if proposal.keys.is_open:
+        found[""][-1] += f" That is with the key {_declared(proposal.keys.best)}."
+    found[""] += [notes[place] for place in ("", "rows") if notes.get(place)]
+    found["partition_key"] = list(_on_keys(proposal.keys, proposal.row_count))
+    found["columns"] = list(_on_strings(proposal.findings))
     for column in proposal.findings:
         if column.odd:
             kind = "a number" if column.type == "N" else "yes or no"
             found[f"columns.{column.name}"] = [
                 f"{column.odd:,} of {column.values:,} values cannot be read as {kind} and will be rejected."
             ]
-    return found | _on_dialect(feed)
+    if is_guess(feed.csv.encoding):
+        found["csv.encoding"] = ["A guess: the file is not valid UTF-8 and has no byte order mark."]
+    if feed.csv.footer_lines:
+        found["csv.footer_lines"] = ["These lines look like totals or remarks."]
+    return found
 
 
 def extent(file: str, rows: int, *, is_whole: bool) -> str:
@@ -122,16 +127,32 @@ def extent(file: str, rows: int, *, is_whole: bool) -> str:
     return f"{'all' if is_whole else 'the first'} {rows:,} rows of {_shown(file)}"
 
 
-def _on_keys(keys: list[Key], rows: int) -> Iterator[str]:
-    best, *others = keys
+def _on_keys(keys: KeyChoice, rows: int) -> Iterator[str]:
+    best = keys.best
+    if keys.is_open and best.is_unique:
+        yield "Left open: no column can be a key, for its name or its values are too long."
+        return
+    if keys.is_open:
+        yield f"Left open: nothing tried is unique in the {rows:,} rows that can be read. Name what is, in all files."
+        for key in (best, *keys.others):
+            yield f"Candidate: {_declared(key)} ({_odd_rows(key)})"
+        return
     if not rows:
         yield "Without rows it is not known which key is unique."
     elif best.is_unique:
-        yield f"Unique in these {rows:,} rows."
+        yield f"Unique in the {rows:,} rows that can be read."
     else:
-        yield f"Not unique in these {rows:,} rows: {_odd_rows(best)}."
-    if others:
-        yield "Other candidates: " + "; ".join(map(_key_remark, others)) + "."
+        yield f"Not unique in the {rows:,} rows that can be read: {_odd_rows(best)}."
+    if best.is_measured:
+        yield "It has a measurement or a time of day in it, which may repeat in other rows."
+    if keys.others:
+        yield "Other candidates: " + "; ".join(map(_key_remark, keys.others)) + "."
+
+
+def _declared(key: Key) -> str:
+    """Return a key as lines of feeds.toml would declare it."""
+    sort_key = f", sort_key = {quoted(key.sort_key)}" if key.sort_key else ""
+    return f"partition_key = {quoted(key.columns[0])}{sort_key}"
 
 
 def _key_remark(key: Key) -> str:
@@ -149,23 +170,6 @@ def _on_strings(findings: list[Finding]) -> Iterator[str]:
     more = f" and {len(names) - _LISTED:,} more" if len(names) > _LISTED else ""
     if names:
         yield f"Strings, which need no line: {', '.join(names[:_LISTED])}{more}."
-
-
-def _on_dialect(feed: Feed) -> dict[str, list[str]]:
-    found: dict[str, list[str]] = {}
-    if feed.csv.encoding in GUESSED:
-        found["csv.encoding"] = ["A guess: the file is not valid UTF-8 and has no byte order mark."]
-    if feed.csv.skip_lines:
-        found["csv.skip_lines"] = [
-            "These lines stand above the header: they have another number of cells, or hardly any."
-        ]
-    if feed.csv.footer_lines:
-        found["csv.footer_lines"] = ["These lines look like totals or remarks."]
-    if feed.csv.names:
-        found["csv.names"] = ["In place of the header's names, some of which are empty, occur twice or cannot be used."]
-    if feed.csv.ragged != "reject":
-        found["csv.ragged"] = ["Many rows have another number of cells than the header."]
-    return found
 
 
 def _shown(name: str) -> str:

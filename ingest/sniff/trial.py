@@ -11,10 +11,13 @@ import pyarrow as pa
 from pyarrow import csv as arrow_csv
 
 from ingest.feeds.dialect import Csv
+from ingest.reading.csv_reader import read_beginning
 from ingest.reading.grammar import Grammar, Span, count_lines
 from ingest.reading.header import parse_options
 from ingest.reading.parse import Layout, parse_rows
 
+MAX_PREAMBLE_RECORDS = 20
+_LEAST_ROWS = 3
 WINDOW_LINES = 2000
 WINDOW_BYTES = 512 * 1024
 _LINES = re.compile(rb"(?:[^\r\n]*+(?:\r\n|\n|\r)){1,%d}+" % WINDOW_LINES)
@@ -25,7 +28,10 @@ _FILLED_LINE = re.compile(rb"[^\r\n]++")
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """What a dialect makes of a window. `share` is that of its lines that are in records of `width` cells."""
+    """What a dialect makes of a window. `share` is that of its lines that are in records of `width` cells.
+
+    `lines_above` is how many lines of the file stand before the window; `note` what should be said of the choice.
+    """
 
     csv: Csv
     window: bytes
@@ -33,6 +39,8 @@ class Trial:
     counts: list[int]
     width: int
     share: float
+    lines_above: int = 0
+    note: str = ""
 
     @property
     def first(self) -> int:
@@ -56,18 +64,37 @@ def first_lines(text: bytes) -> bytes:
 
 def try_dialect(window: bytes, csv: Csv) -> Trial | None:
     """Return what a dialect makes of a window; None if there is not one whole record."""
-    grammar = Grammar(csv)
+    grammar = Grammar(_as_the_parser_reads(csv))
     end = len(window) if grammar.is_whole(window, 0) else grammar.end_of_last_record(window, 0, len(window))
     spans = list(grammar.spans(window[:end]))
     if not spans:
         return None
-    counts = _cell_counts(b"".join(window[span.start : span.end] for span in spans), csv, len(spans))
+    records = b"".join(window[span.start : span.end] for span in spans)
+    counts = _cell_counts(grammar.without_blanks(records), csv, len(spans))
     width = _usual_width(counts)
-    filled = len(_FILLED_LINE.findall(grammar.without_comments(window)))
+    rest = window[spans[-1].end :]
+    filled = len(_FILLED_LINE.findall(records)) + len(_FILLED_LINE.findall(b"".join(_records(grammar, rest))))
     heights = [count_lines(window[span.start : span.end].rstrip(b"\r\n")) + 1 for span in spans]
     before = sum(heights[: counts.index(width)])
     fitting = sum(height for height, count in zip(heights, counts, strict=True) if count == width)
     return Trial(csv, window, spans, counts, width, min(1.0, fitting / max(1, filled - before)))
+
+
+def _records(grammar: Grammar, data: bytes) -> Iterator[bytes]:
+    return (data[span.start : span.end] for span in grammar.spans(data))
+
+
+def count_accepted(window: bytes, csv: Csv, width: int) -> int:
+    """Return how many records of a window are rows of this width to the reader, whose quoting is strict."""
+    fields = {name: getattr(csv, name) for name in Csv.__struct_fields__}
+    columns = tuple(map(str, range(width)))
+    return read_beginning(window, Csv(**fields | {"header": columns}), is_whole=True)[0].num_rows
+
+
+def _as_the_parser_reads(csv: Csv) -> Csv:
+    """Return a dialect in which no record is a reject for its quotes."""
+    marks = {name: getattr(csv, name) for name in ("delimiter", "quote", "escape", "comment", "blanks_around_quotes")}
+    return Csv(**marks, quoting="lenient", null_values=())
 
 
 def _cell_counts(records: bytes, csv: Csv, count: int) -> list[int]:
@@ -91,7 +118,16 @@ def _cell_counts(records: bytes, csv: Csv, count: int) -> list[int]:
 def _usual_width(counts: list[int]) -> int:
     """Return the most frequent number of cells; records of one cell are titles and remarks where others have more."""
     common = Counter(count for count in counts if count > 1) or Counter(counts)
-    return max(common, key=lambda count: (common[count], count))
+    usual = max(common, key=lambda count: (common[count], count))
+    return counts[-1] if _is_below_preamble(counts, usual) else usual
+
+
+def _is_below_preamble(counts: list[int], usual: int) -> bool:
+    """Return whether what is usual is a preamble in cells of its own, and all records below it are wider."""
+    first = counts.index(counts[-1])
+    rows = counts[first:]
+    is_wider = counts[-1] > usual + 1 and max(counts[:first], default=counts[-1]) < counts[-1]
+    return is_wider and len(set(rows)) == 1 and len(rows) >= _LEAST_ROWS and first <= MAX_PREAMBLE_RECORDS
 
 
 MAX_COLUMNS = 10_000
@@ -103,7 +139,7 @@ def read_grid(trial: Trial, records: list[int]) -> list[list[str]]:
         return []
     width = trial.counts[records[0]]
     data = b"".join(map(trial.record, records))
-    csv = Csv(delimiter=trial.csv.delimiter, quote=trial.csv.quote, escape=trial.csv.escape, null_values=())
+    csv = _as_the_parser_reads(trial.csv)
     table = parse_rows(data, Layout(tuple(map(str, range(width))), csv, Grammar(csv))).table
     columns = [column.to_pylist() for column in table.columns]
     return [list(row) for row in zip(*columns, strict=True)]

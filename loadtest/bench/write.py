@@ -68,7 +68,7 @@ class Bench:
                 found = tables.statistics
                 if ran.exit_code or found["items"] != rows:
                     lost = f"lost or doubled rows: {found['items']} of {rows} were taken"
-                    raise RuntimeError(f"{command[2:-1]} {lost}; exit {ran.exit_code}")
+                    raise RuntimeError(f"{command[2:-1]} {lost}; exit {ran.exit_code}: {ran.output.decode()[-500:]}")
                 counted = {name: found[name] for name in ("requests", "connections")}
                 return Turn(ran, {**counted, "most_in_flight": found["max_in_flight"]})
 

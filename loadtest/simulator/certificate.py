@@ -1,6 +1,7 @@
 """A certificate for 127.0.0.1, made at the start of an endpoint; clients trust it itself, without a CA above it."""
 
 import ipaddress
+import secrets
 import ssl
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -18,7 +19,8 @@ _UNUSED += ["encipher_only", "decipher_only"]
 def make(folder: Path) -> tuple[ssl.SSLContext, Path]:
     """Return what a server needs to speak TLS, and the file that its clients are to trust."""
     key, now = ec.generate_private_key(ec.SECP256R1()), datetime.now(UTC)
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "127.0.0.1")])
+    # A name of its own: of two certificates of one name, a client that trusts both looks at the first only.
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, f"127.0.0.1 {secrets.token_hex(8)}")])
     names = x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1")), x509.DNSName("localhost")])
     usage = x509.KeyUsage(digital_signature=True, key_cert_sign=True, **dict.fromkeys(_UNUSED, False))
     builder = x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(key.public_key())

@@ -1,9 +1,8 @@
 """How large DynamoDB counts an item, and which values and keys it refuses. Pure; items are parsed DynamoDB JSON."""
 
-import math
 from base64 import b64decode
 from collections.abc import Iterator, Mapping
-from decimal import Decimal, InvalidOperation
+from decimal import Context, Decimal, InvalidOperation
 from typing import Any
 
 from loadtest.simulator.errors import invalid
@@ -13,6 +12,8 @@ Item = Mapping[str, Mapping[str, Any]]
 NESTED_BYTES, ELEMENT_BYTES = 3, 1  # of a list or map, and of each of its elements
 LARGEST, SMALLEST = Decimal("9.9999999999999999999999999999999999999E+125"), Decimal("1E-130")
 MAX_DIGITS = 38
+MAX_NUMBER_BYTES = 21
+_DIGITS = Context(prec=MAX_DIGITS)
 MAX_PARTITION_KEY_BYTES, MAX_SORT_KEY_BYTES = 2048, 1024
 _WRONG = "One or more parameter values were invalid: "
 
@@ -68,9 +69,12 @@ def scalar_bytes(kind: str, content: Any) -> int:
 
 
 def _number_bytes(text: str) -> int:
-    """Return about a byte for two digits, one more, and one for the sign, as the developer guide has it."""
-    digits = text.partition("e")[0].partition("E")[0].replace(".", "").lstrip("+-").strip("0")
-    return math.ceil(len(digits) / 2) + 1 + text.startswith("-")
+    """Return a byte, one for each pair of digits counted from the point, and one for a minus."""
+    number = Decimal(text).normalize(_DIGITS)
+    if not number:
+        return 1
+    pairs = 1 + number.adjusted() // 2 - int(number.as_tuple().exponent) // 2
+    return min(MAX_NUMBER_BYTES, 1 + pairs + number.is_signed())
 
 
 def _check(kind: str, content: Any) -> None:

@@ -117,6 +117,13 @@ def test_ranges_end_where_the_file_ends(size: int, ranges: list[str]) -> None:
     assert (data, s3.ranges) == (DATA[:size], ranges)
 
 
+def test_who_asks_for_bytes_behind_the_end_of_a_file_gets_those_that_are_there() -> None:
+    s3 = ScriptedS3()
+    objects = S3Objects(client=s3, clock=ScriptedClock())
+    assert b"".join(objects.portions(FILE, len(DATA) - 5, len(DATA) + 5)) == DATA[-5:]
+    assert s3.ranges == ["2555-2559"]
+
+
 @pytest.mark.parametrize(
     "step",
     [

@@ -419,7 +419,7 @@ def test_each_fault_is_one_sentence_and_its_exit_code(
     ("content", "sentence"),
     [
         (b"", "The file is empty: it has not even a header; write it again, with its header."),
-        (b"PK\x03\x04", "This is not CSV: it begins like a ZIP archive or an Excel workbook; export it as CSV."),
+        (b"PK\x03\x04", "This is not CSV: it begins like a ZIP archive or an Excel workbook; export it as CSV; "),
         (b"id;n\na;1\n", "The header has no column 'id', which the feed needs; it has 'id;n'."),
         (b"id,n,n\n", "The header names 'n' twice"),
         (b"\x1f\x8b\x08", "The gzip stream cannot be expanded"),

@@ -67,6 +67,14 @@ def test_each_feed_has_a_line_and_no_table_is_looked_at(capsys: pytest.CaptureFi
     )
 
 
+def test_a_key_template_whose_values_can_collide_is_warned_of(capsys: pytest.CaptureFixture[str], aws: None) -> None:
+    Path("feeds.toml").write_text(FEEDS.replace("VISIT#{id}", "VISIT#{id}#{day}"), encoding="utf-8")
+    ran = Ran(capsys, "feeds", "check")
+    assert (ran.code, ran.err) == (0, "")
+    (warning,) = [line for line in ran.out.splitlines() if line.startswith("  ! ")]
+    assert warning.startswith("  ! `feeds.visits.partition_key` = 'VISIT#{id}#{day}': rows of different values can")
+
+
 def test_a_table_as_described_is_said_to_be_so(capsys: pytest.CaptureFixture[str], aws: None) -> None:
     make_table([("customer", "S"), ("id", "N")], [("day", "S")])
     ran = Ran(capsys, "feeds", "check", "--aws")

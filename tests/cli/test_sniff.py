@@ -2,9 +2,7 @@
 
 import bz2
 import codecs
-import csv
 import gzip
-import io
 import json
 import random
 import time
@@ -16,14 +14,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ingest.cli import main as cli
-from ingest.dynamodb.item_writer import NullWriter
+from ingest.cli.sniff import _try
 from ingest.feeds.parse import parse_feeds
 from ingest.sniff.proposal import propose
 from ingest.sniff.sample import SAMPLE_BYTES, take_sample
 from ingest.sniff.toml import remarks_on, to_toml
-from ingest.worker.load import Load
 from tests.support.clients import client, mock_aws
-from tests.support.fakes import reading
+from tests.support.sniffed import Sniffed, sniffed, written
 
 SAMPLE = Path(__file__).parent.parent.parent / "sample_data.csv"
 
@@ -33,46 +30,6 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("COLUMNS", "200")
     return tmp_path
-
-
-class Sniffed:
-    """What sniff says of a file, and what check then finds under it."""
-
-    def __init__(self, capsys: pytest.CaptureFixture[str], data: bytes, *flags: str, name: str = "any.csv") -> None:
-        Path(name).write_bytes(data)
-        code = cli.run(["sniff", name, *flags])
-        self.toml, err = capsys.readouterr()
-        assert (code, err) == (0, "")
-        Path("proposed.toml").write_text(self.toml, encoding="utf-8")
-        ((self.feed_name, self.feed),) = parse_feeds(self.toml).feeds.items()
-        cli.run(["check", name, "--feed", self.feed_name, "--feeds", "proposed.toml", "--json"])
-        self.found: dict[str, Any] = json.loads(capsys.readouterr().out)
-        cli.run(["preview", name, "--feed", self.feed_name, "--feeds", "proposed.toml", "--json", "--all"])
-        self.items = [json.loads(line) for line in capsys.readouterr().out.split("\n")[:-1]]
-
-    @property
-    def rows(self) -> int:
-        rows: int = self.found["rows_read"]
-        return rows
-
-    @property
-    def reasons(self) -> dict[str, int]:
-        reasons: dict[str, int] = self.found["reasons"]
-        return reasons
-
-    @property
-    def types(self) -> dict[str, str]:
-        return {name: self.feed.column(name).type for name in self.feed.columns}
-
-
-def sniffed(capsys: pytest.CaptureFixture[str], text: str, *flags: str, encoding: str = "utf-8") -> Sniffed:
-    return Sniffed(capsys, text.encode(encoding), *flags)
-
-
-def written(rows: list[list[str]], **dialect: Any) -> str:
-    stream = io.StringIO()
-    csv.writer(stream, **dialect).writerows(rows)
-    return stream.getvalue()
 
 
 def fault(capsys: pytest.CaptureFixture[str], data: bytes) -> tuple[int, str]:
@@ -467,18 +424,26 @@ def test_a_pair_of_columns_is_the_key_where_none_is_unique(capsys: pytest.Captur
     found = sniffed(capsys, written([["customer_id", "line", "what"], *rows]))
     assert (found.feed.partition_key, found.feed.sort_key) == ("customer_id", "line")
     assert found.found["rows_superseded"] == 0
-    assert "# Unique in these 100 rows." in found.toml
+    assert "# Unique in the 100 rows that can be read." in found.toml
 
 
-def test_a_key_that_is_not_unique_is_said_to_be_none(capsys: pytest.CaptureFixture[str]) -> None:
-    found = sniffed(capsys, "a,b\n" + "x,y\n" * 5)
-    assert "# Not unique in these 5 rows: rows that repeat a key, of which the last wins: 4." in found.toml
+@pytest.mark.parametrize("text", ["a,b\n" + "x,y\n" * 5, "id,b\n1,x\n1,y\n1,y\n", "a;b\n;x\n;y\n;y\n"])
+def test_a_key_is_left_open_where_nothing_is_unique_and_refused_until_it_is_filled_in(
+    capsys: pytest.CaptureFixture[str], text: str
+) -> None:
+    found = sniffed(capsys, text)
+    assert found.is_open
+    assert "# Left open: nothing tried is unique" in found.toml
+    assert f"That is with the key {found.candidates[0]}." in found.toml
+    Path("feeds.toml").write_text(found.toml, encoding="utf-8")
+    assert cli.run(["check", "any.csv", "--feed", "any", "--feeds", "feeds.toml"]) == 2
+    assert "`feeds.any.partition_key` is left open: give the column" in capsys.readouterr().err
 
 
 def test_a_second_column_that_adds_nothing_is_not_part_of_the_key(capsys: pytest.CaptureFixture[str]) -> None:
     rows = [[f"C{n % 50}", f"{n % 50 // 2}", "x"] for n in range(100)] + [["C1", "99", "x"]]
     found = sniffed(capsys, written([["customer_id", "line", "what"], *rows]))
-    assert (found.feed.partition_key, found.feed.sort_key) == ("customer_id", None)
+    assert found.candidates == ['partition_key = "customer_id"']
 
 
 def test_a_time_is_a_sort_key_rather_than_a_partition_key(capsys: pytest.CaptureFixture[str]) -> None:
@@ -515,7 +480,7 @@ def test_whatever_the_columns_are_there_is_a_key_that_loads(capsys: pytest.Captu
         (gzip.compress(b""), "The file is empty"),
         (b"PK\x03\x04" + bytes(range(256)), "a ZIP archive or an Excel workbook"),
         (b"\xd0\xcf\x11\xe0" + bytes(500), "an old Excel workbook"),
-        (b"PAR1" + bytes(100), "a Parquet file"),
+        (b"PAR1\x15\x04\x15" + bytes(100), "a Parquet file"),
         (b"%PDF-1.7\n%\xe2\xe3", "a PDF"),
         (b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR" + bytes(range(256)) * 9, "not text"),
         (random.Random(7).randbytes(5000), "not text"),
@@ -582,7 +547,7 @@ cells = st.text(st.characters(exclude_categories=("Cs",), exclude_characters="\0
 
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.data(), st.sampled_from(",;\t|"), st.integers(2, 5), st.integers(0, 12))
-def test_any_table_that_python_writes_gets_a_feed_without_ragged_rows(
+def test_any_table_that_python_writes_gets_a_feed_without_ragged_rows_and_remarks_that_hold(
     data: st.DataObject, delimiter: str, width: int, height: int
 ) -> None:
     names = data.draw(
@@ -592,21 +557,17 @@ def test_any_table_that_python_writes_gets_a_feed_without_ragged_rows(
     raw = written([names, *rows], delimiter=delimiter).encode()
     sample = take_sample(iter([raw]))
     proposal = propose(sample, name="any")
-    toml = to_toml("any", proposal.feed, remarks_on(proposal, extent="", outcome=""))
+    tested = proposal.tested_feed
+    toml = to_toml("any", tested, remarks_on(proposal, extent="", outcome=""))
     feed = parse_feeds(toml).feeds["any"]
-    assert (feed.csv, feed.partition_key, feed.sort_key) == (
-        proposal.feed.csv,
-        proposal.feed.partition_key,
-        proposal.feed.sort_key,
-    )
-    assert all(feed.column(name) == proposal.feed.column(name) for name in names)
-    rejected: list[str] = []
-
-    class ReasonList:
-        def begin(self, head: bytes, csv: Any) -> None: ...
-        def close(self) -> None: ...
-        def add(self, rejects: list[Any]) -> None:
-            rejected.extend(reject.reason for reject in rejects)
-
-    Load(feed=feed, writer=NullWriter(), rejects=ReasonList()).run(reading(raw, 1 << 20))
-    assert "ragged_row" not in rejected
+    assert (feed.csv, feed.partition_key, feed.sort_key) == (tested.csv, tested.partition_key, tested.sort_key)
+    assert all(feed.column(name) == tested.column(name) for name in names)
+    row_counts, reasons = _try(proposal)
+    assert "ragged_row" not in reasons
+    best = proposal.keys.best
+    if best.is_unique and not proposal.notes.get("rows"):
+        assert (row_counts.rows_superseded, reasons.keys() & {"missing_value", "empty_key"}) == (0, set())
+    if not proposal.notes.get("rows"):
+        assert row_counts.rows_superseded == best.repeated
+    odd = sum(found.odd for found in proposal.findings)
+    assert (odd > 0) == bool(reasons.keys() & {"bad_number", "number_out_of_range", "bad_boolean"})

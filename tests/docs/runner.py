@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from infra.local.stack import LocalStack
 from ingest.cli import main as cli
 from tests.docs.examples import Command
 
@@ -36,17 +37,11 @@ class Shell:
 
     folder: Path
     environment: dict[str, str]
-    deploy: Callable[[Path], None]
-    file: str = ""
-
-    def enter(self, file: str) -> None:
-        """Go back to the folder and deploy its feeds. FILE in the commands that follow is this file of the stack."""
-        os.chdir(self.folder)
-        self.deploy(self.folder / "feeds.toml")
-        self.file = file
+    deploy: Callable[[Path], LocalStack]
+    file: str = ""  # what FILE means in a command
 
     def run(self, command: Command) -> Ran:
-        """Run a command. FILE in it means a file of the stack."""
+        """Run a command and return what it printed."""
         text = re.sub(r"\bFILE\b", self.file, command.text).replace(".venv/bin/", "")
         words = [os.path.expandvars(word) for word in command.words]
         if words[:2] == ["make", "deploy"]:

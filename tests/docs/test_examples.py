@@ -46,11 +46,11 @@ def shell(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Shell]:
     monkeypatch.setattr(dead_letters, "WAIT_S", 0)  # the emulator's queue answers with all it has
     with running() as emulator:
 
-        def deploy(feeds: Path) -> None:
+        def deploy(feeds: Path) -> LocalStack:
             stack = deployed(emulator, feeds)
             for name, value in _variables(stack).items():
                 monkeypatch.setenv(name, value)
-            stack.client("sqs").send_message(QueueUrl=stack.outputs[Output.QUEUE_URL], MessageBody=UNKNOWN)
+            return stack
 
         yield Shell(tmp_path, {}, deploy)
 
@@ -78,20 +78,30 @@ def _write_files(folder: Path) -> None:
     shutil.copy(ROOT / "sample_data.csv", folder)
 
 
-def test_every_example_prints_what_its_page_shows(shell: Shell, request: pytest.FixtureRequest) -> None:
+def test_the_examples_of_the_readme_take_a_newcomer_to_a_loaded_file(
+    shell: Shell, request: pytest.FixtureRequest
+) -> None:
+    assert_pages_show_what_is_printed(["README.md"], shell, request)
+
+
+def test_the_examples_of_commands_and_runbook_print_what_the_pages_show(
+    shell: Shell, request: pytest.FixtureRequest
+) -> None:
+    stack = shell.deploy(FEEDS)
+    stack.client("sqs").send_message(QueueUrl=stack.outputs[Output.QUEUE_URL], MessageBody=UNKNOWN)
+    assert_pages_show_what_is_printed(["docs/commands.md", "docs/runbook.md"], shell, request)
+
+
+def assert_pages_show_what_is_printed(pages: list[str], shell: Shell, request: pytest.FixtureRequest) -> None:
     wrong = []
-    for page, blocks in BY_PAGE.items():
-        shell.enter(FILES[page])
-        for example in blocks:
-            ran = [(command, _run(shell, command)) for command in example.commands if not command.only_checked]
+    for page in pages:
+        shell.file = FILES[page]
+        for example in BY_PAGE[page]:
+            ran = [(command, shell.run(command)) for command in example.commands if not command.only_checked]
             if request.config.getoption("--write-examples"):
                 _write(example, ran)
             wrong += [_difference(example, *one) for one in ran if not _is_as_shown(*one)]
     assert not wrong, "\n\n".join(wrong)
-
-
-def _run(shell: Shell, command: Command) -> Ran:
-    return shell.run(command)
 
 
 def _is_as_shown(command: Command, ran: Ran) -> bool:

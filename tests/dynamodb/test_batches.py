@@ -15,15 +15,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ingest.dynamodb import batches as module
-from ingest.dynamodb.batches import MAX_BODY_BYTES, Batch, batches, body_of, unprocessed, write_units
+from ingest.dynamodb.batches import MAX_BODY_BYTES, Batch, batches, body_of, unprocessed
 from ingest.dynamodb.encode import put_requests
+from ingest.dynamodb.write_cost import write_units
 from ingest.feeds.column import ColumnType
 from ingest.feeds.feed import KeyAttribute
 from ingest.items.documents import document_bytes
 from ingest.items.duplicates import last_of_each_key
 from ingest.items.items import Items
 from ingest.items.numbers import canonical_number
-from ingest.items.validate import item_sizes
+from ingest.items.sizes import item_sizes
 from tests.support.items import python_items
 from tests.support.tables import ODD_NUMBERS, any_items, attribute, items_of, meaning, read_strictly, sent_by_boto3
 
@@ -186,7 +187,7 @@ def test_strings_that_are_equal_as_numbers_are_different_keys() -> None:
 
 @given(any_items())
 def test_write_units_count_each_started_kib_of_each_item(items: Items) -> None:
-    sizes = list(map(item_bytes, items_as_written(items)))
+    sizes = list(map(item_bytes, python_items(items)))
     assert item_sizes(items.attributes).to_pylist() == sizes
     assert write_units(items) == sum(math.ceil(size / 1024) for size in sizes)
 
@@ -229,21 +230,11 @@ def test_large_items_cost_their_units_wherever_they_are_sent(interleave: bool) -
         assert last.write_units == math.ceil(bytes_each[-1] / 1024)
 
 
-def items_as_written(items: Items) -> list[dict[str, Any]]:
-    """Return items as Python values, but numbers as the file spells them."""
-    made = python_items(items)
-    for some in items.attributes:
-        for item, value in zip(made, some.values.to_pylist(), strict=True):
-            if value is not None and some.type in ("N", "NS"):
-                item[some.name] = value if some.type == "N" else set(value)
-    return made
-
-
 def item_bytes(item: dict[str, Any]) -> int:
     return sum(len(name.encode()) + value_bytes(value) for name, value in item.items())
 
 
 def value_bytes(value: Any) -> int:
     if isinstance(value, set):
-        return sum(len(text.encode()) for text in value)
+        return sum(map(value_bytes, value))
     return len(value) if isinstance(value, bytes) else document_bytes(value)

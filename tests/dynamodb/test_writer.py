@@ -12,10 +12,10 @@ import boto3
 import pyarrow as pa
 import pytest
 
-from ingest.dynamodb.batches import write_units
 from ingest.dynamodb.boto3_writer import Boto3Writer
 from ingest.dynamodb.http.client import batch_write_exchange
 from ingest.dynamodb.rate_limit import ConcurrencyLimiter
+from ingest.dynamodb.write_cost import write_units
 from ingest.dynamodb.writer import BatchWriter
 from ingest.errors import AccessDenied, IngestError, OutOfTime, TableMissing, Throttled, Unavailable
 from ingest.feeds.column import Column

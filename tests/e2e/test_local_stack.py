@@ -101,7 +101,7 @@ def test_every_setting_of_the_dialect_holds_on_the_way_through(stack: Any) -> No
     text = (
         "made by: meter v2\nsecond line of preamble\na1;1;Köln;1,5\n".replace(",", ".")
         + "a1;2;'Gasse 3;\nHof';n/a;''\n"
-        + "a2;3;it\\;s;-7E2;°C\n"
+        + "a2;3;it\\;s\\t\\N;-7E2;°C\n"
     )
     stack.drop("readings/export", gzip.compress(text.encode("cp1252")))
     entry = stack.final_entry("readings/export")
@@ -110,7 +110,7 @@ def test_every_setting_of_the_dialect_holds_on_the_way_through(stack: Any) -> No
     assert sorted(found, key=lambda item: item["at"]) == [
         {"pk": "SENSOR#a1", "at": 1, "place": "Köln", "reading": Decimal("1.5"), "unit": ""},
         {"pk": "SENSOR#a1", "at": 2, "place": "Gasse 3;\nHof", "reading": None, "unit": ""},
-        {"pk": "SENSOR#a2", "at": 3, "place": "it;s", "reading": Decimal(-700), "unit": "°C"},
+        {"pk": "SENSOR#a2", "at": 3, "place": "it;s\tN", "reading": Decimal(-700), "unit": "°C"},
     ]
 
 
@@ -120,7 +120,7 @@ def test_every_type_arrives_as_dynamodb_knows_it(stack: Any) -> None:
         " sku \tprice\timage\tchecksum\ttags\tsizes\tparts\textra\tactive\tstock\n"
         "\tEUR\n"
         'A1\t 1.234,50 \tAAH/\tdeadbeef\tred|blue\t1;2;2,0\t"[1, ""x""]"\t"{""w"": 0.5, ""n"": null}"\tJA\t\n'
-        'A2\t7\t\t\t\t1;2\t"[1, [2]]"\t{}\t\t12\n'
+        'A2\t(7)\t\t\t\t1;2\t"[1, [2]]"\t{}\t\t12\n'
         '# "unbalanced\n'
         "A3\tx\t\t\t\t\t\t\t\t\n"
         "3 articles\n"
@@ -143,8 +143,8 @@ def test_every_type_arrives_as_dynamodb_knows_it(stack: Any) -> None:
             "kind": "article",
             "by_price": "PRICE#1.234,50",
         },
-        {"sku": "A2", "price": 7, "sizes": {1, 2}, "parts": [1, [2]], "extra": {}, "active": False, "stock": 12}
-        | {"kind": "article", "by_price": "PRICE#7"},
+        {"sku": "A2", "price": -7, "sizes": {1, 2}, "parts": [1, [2]], "extra": {}, "active": False, "stock": 12}
+        | {"kind": "article", "by_price": "PRICE#(7)"},
     ]
 
 
@@ -356,15 +356,20 @@ def test_the_command_line_loads_from_s3_without_the_queue(stack: Any, feeds: Pat
         command, env={**os.environ, **stack.stack.environment()}, capture_output=True, text=True, check=False
     )
     assert (done.returncode, done.stderr) == (0, "")
-    row_counts = json.loads(done.stdout)
-    assert row_counts.pop("seconds") > 0
-    assert row_counts == {
+    document = json.loads(done.stdout)
+    assert document.pop("seconds") > 0
+    assert document == {
+        "file": f"s3://{stack.bucket}/elsewhere/by-hand.csv",
+        "feed": "orders",
+        "table": document["table"],
+        "region": "us-east-1",
+        "account": "000000000000",
         "rows_read": 8,
         "rows_written": 7,
         "rows_rejected": 1,
         "rows_superseded": 0,
-        "bytes": len(orders("by hand", 7)) + 19,
-        "rejects": str(tmp_path / "rejects.jsonl"),
+        "bytes_read": len(orders("by hand", 7)) + 19,
+        "rejects_at": str(tmp_path / "rejects.jsonl"),
     }
     assert len(of_customer(stack, "by hand")) == 7
     assert json.loads((tmp_path / "rejects.jsonl").read_text())["reason"] == "bad_number"

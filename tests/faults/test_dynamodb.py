@@ -11,7 +11,7 @@ from tests.faults.files import File
 
 pytestmark = [
     pytest.mark.e2e,
-    pytest.mark.timeout(30),
+    pytest.mark.timeout(240),
     pytest.mark.filterwarnings(
         "ignore::pytest.PytestUnraisableExceptionWarning"
     ),  # the simulator's own, see `simulator`

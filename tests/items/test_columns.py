@@ -3,6 +3,7 @@
 import base64
 import json
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -19,7 +20,7 @@ from tests.support.items import python_items
 
 
 def typed(cells: list[str | None], **target: Any) -> ConvertedColumn:
-    marks = {name: target.pop(name) for name in ("decimal", "thousands") if name in target}
+    marks = {name: target.pop(name) for name in ("decimal", "thousands", "accounting") if name in target}
     return convert(pa.array(cells, pa.string()), Target("c", "c", Column(**target), **marks))
 
 
@@ -38,6 +39,7 @@ def items(cells: list[str | None], **target: Any) -> Items:
     [
         ("B", ["AAH/", "", None], [b"\0\1\xff", b"", None]),
         ("SS", ["a;b;a", None], [{"a", "b"}, None]),
+        ("SS", ["a;;b;", ";"], [{"a", "", "b"}, {""}]),
         ("NS", ["1;2.50", None], [{Decimal(1), Decimal("2.5")}, None]),
         ("L", ['[1, "x", null, {"a": true}]', None], [[Decimal(1), "x", None, {"a": True}], None]),
         ("M", ['{"a": [0.1]}', "{}"], [{"a": [Decimal("0.1")]}, {}]),
@@ -72,7 +74,7 @@ def _comparable(item: dict[str, Any]) -> dict[str, Any]:
     [
         ("B", "no base64!", "bad_binary"),
         ("B", "AAA", "bad_binary"),
-        ("SS", "a;;b", "bad_set"),
+        ("NS", "1;;2", "bad_set"),
         ("NS", "1;x", "bad_set"),
         ("L", "{}", "bad_json"),
         ("M", "[]", "bad_json"),
@@ -133,3 +135,112 @@ def test_numbers_with_marks_in_the_wrong_places_are_rejected(marks: dict[str, st
 def test_a_default_stands_in_for_a_missing_value_and_is_typed_as_any_cell() -> None:
     assert typed([None, "2"], type="N", default="0", null="reject").values.to_pylist() == ["0", "2"]
     assert reasons([None], type="N", default="none") == [(0, "bad_number")]
+
+
+NOT_A_NUMBER = "not a valid number (digits with optional sign, decimal point and exponent)"
+ACCOUNTS = {"type": "N", "accounting": True}
+
+
+@pytest.mark.parametrize(
+    ("marks", "cell", "number"),
+    [
+        ({}, "100-", "-100"),
+        ({}, "(123)", "-123"),
+        ({}, "(1.50)", "-1.50"),
+        ({}, "(123", None),
+        ({}, "123)", None),
+        ({}, "()", None),
+        ({}, "-", None),
+        ({}, "(-5)", None),
+        ({}, "-5-", None),
+        ({}, "5+", None),
+        ({}, "12%", "0.12"),
+        ({}, "-12.5 %", "-0.125"),
+        ({}, "(12%)", "-0.12"),
+        ({}, "0.5\u00a0%", "0.005"),
+        ({}, ".5%", ".005"),
+        ({}, "7%", "0.07"),
+        ({}, "100%", "1.00"),
+        ({}, "12345678901234567890123456789012345678%", "123456789012345678901234567890123456.78"),
+        ({}, "%", None),
+        ({}, "x%", None),
+        ({}, "1e2%", None),
+        ({}, "12%%", None),
+        ({}, "12  %", None),
+        ({}, "-7", "-7"),
+        ({"thousands": ","}, "(1,234.50)", "-1234.50"),
+        ({"thousands": ","}, "(1,23)", None),
+        ({"decimal": ",", "thousands": "."}, "1.234,5-", "-1234.5"),
+        ({"decimal": ","}, "12,5%", "0.125"),
+    ],
+)
+def test_accounting_numbers_are_exact_and_others_are_not_numbers(
+    marks: dict[str, str], cell: str, number: str | None
+) -> None:
+    made = typed(["1", cell, None], **ACCOUNTS, **marks)
+    if number is None:
+        assert [(bad.row, bad.reason) for bad in made.bad] == [(1, "bad_number")]
+    else:
+        assert (made.values.to_pylist(), made.bad) == (["1", number, None], [])
+
+
+@pytest.mark.parametrize(
+    ("marks", "cell", "hint"),
+    [
+        ({}, "1_000", '`thousands = "_"`'),
+        ({}, " 7 ", "`trim = true`"),
+        ({}, "7\u00a0", "`trim = true`"),
+        ({}, "100-", "`accounting = true`"),
+        ({}, "(123)", "`accounting = true`"),
+        ({}, "12%", "`accounting = true`"),
+        ({}, "1,5", '`decimal = ","`'),
+        ({}, "1,000", '`decimal = ","` or `thousands = ","`'),
+        ({}, "1,234.50", '`thousands = ","`'),
+        ({}, "1.234,50", '`decimal = ","` and `thousands = "."`'),
+        ({}, "1 234,50", '`decimal = ","` and `thousands = " "`'),
+        ({}, "1\u202f234", '`thousands = "\\u202f"`'),
+        ({}, " (5)", "`trim = true` and `accounting = true`"),
+        ({}, "(1,234.5)", '`thousands = ","` and `accounting = true`'),
+        ({"decimal": ","}, "1.5", '`decimal = "."`'),
+        ({"thousands": ",", "accounting": True}, " (1,000)", "`trim = true`"),
+        ({"accounting": True}, "x%", None),
+        ({}, "x", None),
+        ({}, "", None),
+        ({}, "$5", None),
+        ({}, "1.2.3", None),
+        ({}, "1,23,4", None),
+        ({}, "NaN", None),
+        ({}, "2026-11-22", None),
+    ],
+)
+def test_a_cell_that_other_settings_would_make_a_number_says_which(
+    marks: dict[str, Any], cell: str, hint: str | None
+) -> None:
+    (bad,) = typed(["1", cell, None], type="N", **marks).bad
+    assert bad.message == NOT_A_NUMBER + (f"; it would be one with {hint}" if hint else "")
+
+
+def test_each_bad_cell_has_its_own_hint() -> None:
+    made = typed(["1,5", "x", "12%", "1", "1,5", "x"], type="N")
+    assert [(bad.row, bad.message.rpartition(" with ")[2]) for bad in made.bad] == [
+        (0, '`decimal = ","`'),
+        (1, "optional sign, decimal point and exponent)"),
+        (2, "`accounting = true`"),
+        (4, '`decimal = ","`'),
+        (5, "optional sign, decimal point and exponent)"),
+    ]
+
+
+ACCOUNTING_FILE = (Path(__file__).parent / "accounting_numbers.csv").read_text().splitlines()[1:]
+
+
+def test_the_numbers_of_an_accounting_export_are_read_with_the_setting_and_named_without() -> None:
+    keys, cells = zip(*(line.split(",") for line in ACCOUNTING_FILE if line.count(",") == 1), strict=True)
+    without = {keys[bad.row]: bad.message for bad in typed(list(cells), type="N").bad}
+    made = typed(list(cells), **ACCOUNTS)
+    rejected = {keys[bad.row] for bad in made.bad}
+    assert without.keys() - rejected == {"r17", "r18", "r19"}
+    assert all("`accounting = true`" in without[key] for key in ("r17", "r18", "r19"))
+    assert [made.values[keys.index(key)].as_py() for key in ("r17", "r18", "r19")] == ["-100", "-123", "0.12"]
+    assert without["r12"].endswith('with `thousands = "_"`')
+    assert without["r13"].endswith("with `trim = true`")

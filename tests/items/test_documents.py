@@ -12,7 +12,8 @@ from ingest.items.documents import document_bytes, dynamodb_value, read_json, re
 
 SCALARS = st.none() | st.booleans() | st.integers(-(10**37), 10**37) | st.text(max_size=5)
 DOCUMENTS = st.recursive(
-    SCALARS, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=4), inner, max_size=3)
+    SCALARS,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(min_size=1, max_size=4), inner, max_size=3),
 )
 
 
@@ -49,6 +50,12 @@ def test_numbers_in_json_stay_exact() -> None:
         (r'["\ud800"]', "surrogate"),
         (r'[{"\udfff": 1}]', "surrogate"),
         (nested(32), "deeper than 32"),
+        (nested(31).replace("1", "[]"), "deeper than 32"),
+        (nested(31).replace("1", "{}"), "deeper than 32"),
+        ('[{"": 1}]', "empty field name"),
+        ('[{"a": {"": {}}}]', "empty field name"),
+        ('[{"%s": 1}]' % ("k" * 65_536), "65,535 bytes"),
+        ('[{"%s": 1}]' % ("ü" * 32_768), "65,535 bytes"),
         (nested(100_000), "deeper than 32"),
     ],
 )
@@ -57,8 +64,28 @@ def test_json_that_dynamodb_could_not_keep_says_why(text: str, why: str) -> None
         read_json(text, list)
 
 
-def test_thirty_two_levels_are_deep_enough() -> None:
+def test_thirty_two_levels_are_deep_enough_and_nothing_in_a_list_is_one() -> None:
     assert read_json(nested(31), list)
+    assert read_json(nested(30).replace("1", "[]"), list)
+    assert read_json(nested(30).replace("1", "{}"), list)
+
+
+def test_a_field_name_of_64_kib_less_a_byte_is_taken() -> None:
+    assert read_json('[{"%s": 1}]' % ("ü" * 32_767 + "k"), list)
+
+
+@pytest.mark.parametrize(
+    ("document", "size"),
+    [
+        ("[]", 3),
+        ('["a", "b"]', 7),
+        ("[1, -12.5]", 3 + 1 + 2 + 1 + 4),
+        ('{"größe": null, "a": {}}', 3 + (1 + 7 + 1) + (1 + 1 + 3)),
+        (f"[{','.join(['10000000000000000000'] * 25_000)}]", 3 + 25_000 * 3),
+    ],
+)
+def test_a_document_counts_as_dynamodb_counts_it(document: str, size: int) -> None:
+    assert document_bytes(read_json(document, dict if document.startswith("{") else list)) == size
 
 
 @pytest.mark.parametrize(
@@ -75,12 +102,16 @@ def test_a_set_holds_each_member_once(text: str, numbers: bool, members: list[st
     assert read_set(text, ";", numbers=numbers) == members
 
 
+@pytest.mark.parametrize(("text", "members"), [("a;;b;", ["a", "", "b"]), (";", [""]), ("", [""])])
+def test_an_empty_text_is_a_member_as_dynamodb_takes_it(text: str, members: list[str]) -> None:
+    assert read_set(text, ";", numbers=False) == members
+
+
 @pytest.mark.parametrize(
     ("text", "numbers", "why"),
     [
-        ("a;;b", False, "empty member"),
-        (";", False, "empty"),
-        ("", False, "empty"),
+        ("1;;2", True, "not a valid number"),
+        ("", True, "not a valid number"),
         ("1;x", True, "not a valid number"),
         ("1;1e999", True, "range"),
         ("1; 2", True, "not a valid number"),

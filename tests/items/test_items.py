@@ -1,5 +1,6 @@
 """Rows become items, each checked as DynamoDB would check it."""
 
+import base64
 import json
 from decimal import Decimal
 from typing import Any
@@ -15,6 +16,7 @@ from ingest.dynamodb.encode import item_json, text_rows
 from ingest.feeds.column import Column
 from ingest.feeds.dialect import Csv
 from ingest.feeds.feed import Feed, Index, Ttl
+from ingest.items.duplicates import last_of_each_key
 from ingest.items.items import Items, build_items
 from ingest.items.mapping import map_columns
 from ingest.items.validate import MAX_ITEM_BYTES
@@ -266,3 +268,22 @@ def test_an_index_key_is_checked_as_dynamodb_would_check_it_and_may_be_absent() 
         (5, Reason.KEY_TOO_LONG, "hash"),
         (6, Reason.BAD_NUMBER, "n"),
     ]
+
+
+BINARY_KEYS = feed(sort_key="s", columns={"id": Column("B", encoding="hex"), "s": "B"})
+
+
+def test_keys_may_be_binary() -> None:
+    cells: Cells = {
+        "id": ["00ff", "00FF", "", "00" * 2048, "00" * 2049, "0g"],
+        "s": ["AA==", "AA==", "AA==", base64.b64encode(b"x" * 1024).decode(), "AA==", "AA=="],
+    }
+    items, faults = built(cells, BINARY_KEYS)
+    assert items.attribute("id").values.to_pylist() == [b"\0\xff", b"\0\xff", b"\0" * 2048]
+    assert sorted((fault.record, fault.reason) for fault in faults) == [
+        (2, Reason.EMPTY_KEY),
+        (4, Reason.KEY_TOO_LONG),
+        (5, Reason.BAD_BINARY),
+    ]
+    last, _, superseded = last_of_each_key(items)
+    assert (list(last.records), superseded) == ([1, 3], 1)

@@ -127,3 +127,12 @@ def test_a_header_of_many_columns_is_not_repeated_whole() -> None:
     with pytest.raises(BadHeader, match=r"it has 'c0', 'c1', .*\.\.\.") as caught:
         map_columns(feed(), tuple(f"c{n}" for n in range(100_000)))
     assert len(str(caught.value)) < 1000
+
+
+@pytest.mark.parametrize(("fits", "too_long"), [("k" * 65_535, "k" * 65_536), ("ü" * 32_767 + "k", "ü" * 32_768)])
+def test_a_name_longer_than_dynamodb_allows_fails_the_file(fits: str, too_long: str) -> None:
+    assert names(feed(), "id", fits) == ["id", fits]
+    with pytest.raises(BadHeader, match="a name of 65,536 bytes; DynamoDB allows at most 65,535") as caught:
+        map_columns(feed(), ("id", too_long))
+    assert len(str(caught.value)) < 1000
+    assert names(feed(columns={too_long: Column(name="short")}), "id", too_long) == ["id", "short"]

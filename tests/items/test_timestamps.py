@@ -51,6 +51,28 @@ def test_iso_times_are_reported_in_utc(cell: str, reported: str) -> None:
     assert read(cell) == reported
 
 
+@pytest.mark.parametrize(
+    ("cell", "reported"),
+    [
+        ("2026-11-22T24:00:00Z", "2026-11-23T00:00:00Z"),
+        ("2026-12-31 24:00", "2027-01-01T00:00:00Z"),
+        ("2026-11-22T24:00:00.000+01:00", "2026-11-22T23:00:00Z"),
+        ("20261122T240000", "2026-11-23T00:00:00Z"),
+        ("2026-W47-7T24", "2026-11-23T00:00:00Z"),
+        ("2026-11-22T23:24", "2026-11-22T23:24:00Z"),
+    ],
+)
+def test_the_end_of_a_day_is_the_beginning_of_the_next_on_every_python(cell: str, reported: str) -> None:
+    assert read(cell) == reported
+
+
+@pytest.mark.parametrize(
+    "cell", ["2026-11-22T24:00:01", "2026-11-22T24:01", "2026-11-22T00:00+24:00", "9999-12-31T24:00"]
+)
+def test_a_time_after_the_end_of_its_day_is_none(cell: str) -> None:
+    assert complaint(cell).startswith("not a valid time")
+
+
 def test_a_time_without_an_offset_is_of_the_columns_zone_summer_and_winter() -> None:
     berlin = {"form": "%d.%m.%Y %H:%M", "zone": "Europe/Berlin"}
     assert read("22.11.2026 12:00", **berlin) == "2026-11-22T11:00:00Z"

@@ -35,6 +35,7 @@ MARKABLE = ("utf-8", "utf-16-le")  # encodings whose files may begin with a byte
 NUMBERS = ("5", "-7.25", "007", "+1", "99999999999999999999")
 WORDS = ("NA", "NULL", "nan", "null", "true", "1e5", "2026-01-01", "\r\n", "\n", 'x"y', '""', "''", " ", "\\N", "-")
 LINE_ENDS = ("\n", "\r\n", "\r")
+LINES = re.compile("\r\n|\n|\r")
 
 
 @st.composite
@@ -51,6 +52,8 @@ def dialects(draw: st.DrawFn) -> Csv:
     csv = Csv(
         delimiter=delimiter,
         quote=quote,
+        quoting=draw(st.sampled_from(["strict", "lenient"])),
+        blanks_around_quotes=draw(st.booleans()),
         escape=escape,
         comment=mark("", "", "#", "//", "* ", "§", "--", but=(delimiter, quote, escape)),
         header=draw(st.sampled_from(["first", "first", "none", ("a",), 1, 2, 3])),
@@ -122,7 +125,7 @@ def _fits(text: str, encoding: str) -> bool:
     return text.encode(encoding, "replace").decode(encoding) == text
 
 
-STYLES = st.sampled_from(["bare", "quoted", "half"])
+STYLES = st.sampled_from(["bare", "quoted", "padded", "half"])
 SPELLERS = st.sampled_from(["own", "own", "module", "module, all quoted"])
 
 
@@ -209,7 +212,7 @@ def _headers(
     blanks: st.SearchStrategy[tuple[str, ...]],
 ) -> tuple[list[Row], tuple[str, ...]]:
     """Return the header records, and the names they give. Each name says its number, so no two are alike."""
-    name_text = text.map(lambda t: t.replace("\0", "").replace("{", ""))
+    name_text = text.map(lambda t: t.replace("\0", "").replace("{", "")).filter(lambda t: len(LINES.split(t)) < 4)
     count = {"first": 1, "none": 0}.get(csv.header, csv.header) if isinstance(csv.header, str | int) else 0
     records = []
     for number in range(count):
@@ -258,7 +261,7 @@ def _written(
     for at in range(csv.footer_lines):
         out.add("footer", "-" + lines[-at - 1], ends[-at - 1])
     text, chunks, longest = out.finished(final=final)
-    fates = tuple(_fate(row.cells, record.quoted, feed, names) for row, record in kept)
+    fates = tuple(_fate(row.cells, record, feed, names) for row, record in kept)
     return File(_packed(text, csv, *packed), text, feed, chunks, fates, longest)
 
 
@@ -308,14 +311,16 @@ def _zstd(data: bytes) -> bytes:
     return compressed
 
 
-def _fate(cells: tuple[Cell, ...], quoted: tuple[bool, ...], feed: Feed, names: tuple[str, ...]) -> Item | str:
+def _fate(cells: tuple[Cell, ...], record: Spelled, feed: Feed, names: tuple[str, ...]) -> Item | str:
     """Return the row's expected item, or the expected reason of its reject."""
     csv = feed.csv
     if any(BAD in cell.text for cell in cells):
         return Reason.BAD_ENCODING
     if len(cells) != len(names) and csv.ragged != ("pad" if len(cells) < len(names) else "trim"):
-        return Reason.RAGGED_ROW
-    values = [_value(cell.text, is_quoted, csv) for cell, is_quoted in zip(cells, quoted, strict=True)]
+        return Reason.SWALLOWED_ROWS if _holds_rows(record.text, len(names), csv) else Reason.RAGGED_ROW
+    if any(_holds_rows(_trimmed(cell.text, csv), len(names), csv) for cell in cells[: len(names)]):
+        return Reason.SWALLOWED_ROWS
+    values = [_value(cell.text, is_quoted, csv) for cell, is_quoted in zip(cells, record.quoted, strict=True)]
     row = dict(zip(names, [*values, *[None] * len(names)], strict=False))
     for name in feed.columns:
         if row[name] is not None and row[name] not in NUMBERS:
@@ -324,6 +329,14 @@ def _fate(cells: tuple[Cell, ...], quoted: tuple[bool, ...], feed: Feed, names: 
     if not row[feed.partition_key]:
         return Reason.EMPTY_KEY
     return {name: value for name, value in row.items() if value is not None}
+
+
+def _holds_rows(text: str, width: int, csv: Csv) -> bool:
+    """Return whether a text holds two lines or more, and all but a tenth have as many cells as a row."""
+    if width == 1 or not csv.quote or csv.quoting == "lenient":
+        return False
+    others = [line.count(csv.delimiter) != width - 1 for line in LINES.split(text)[1:-1] if line]
+    return len(others) > 1 and sum(others) <= len(others) / 10
 
 
 def _value(text: str, is_quoted: bool, csv: Csv) -> Any:

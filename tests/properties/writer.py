@@ -14,7 +14,9 @@ from typing import Literal
 from ingest.feeds.dialect import Csv
 
 Kind = Literal["mark", "preamble", "header", "record", "blank", "comment", "footer"]
-Style = Literal["bare", "quoted", "half"]  # half: quotes around its beginning only
+Style = Literal[
+    "bare", "quoted", "padded", "half"
+]  # padded: blanks around the quotes; half: quotes around its beginning
 Speller = Literal["own", "module", "module, all quoted"]
 
 BAD = "\udcff"  # in a text: stands for bytes that are invalid in the file's encoding
@@ -97,17 +99,24 @@ def _by_hand(cells: tuple[Cell, ...], csv: Csv, *, escape_first: bool = False) -
 
 
 def _spelled_cell(cell: Cell, csv: Csv) -> tuple[str, bool] | None:
-    half = len(cell.text) // 2
-    if csv.quote and cell.style == "half" and not (csv.quote and cell.text[half:].startswith(csv.quote)):
-        rest = _bare(cell.text[half:], csv)
-        if rest is not None:
-            return _quoted(cell.text[:half], csv) + rest, True
-    bare = None if cell.style == "quoted" and csv.quote else _bare(cell.text, csv)
-    if bare is not None and csv.quote and bare.startswith(csv.quote):
+    if cell.style == "half" and (half := _half_quoted(cell.text, csv)):
+        return half, True
+    bare = None if cell.style in ("quoted", "padded") and csv.quote else _bare(cell.text, csv)
+    if bare is not None and csv.quote and bare.lstrip(csv.blanks).startswith(csv.quote):
         bare = csv.escape + bare if csv.escape else None
     if bare is not None:
         return bare, False
-    return (_quoted(cell.text, csv), True) if csv.quote else None
+    padding = csv.blanks if cell.style == "padded" else ""
+    return (padding + _quoted(cell.text, csv) + padding, True) if csv.quote else None
+
+
+def _half_quoted(text: str, csv: Csv) -> str | None:
+    """Return a cell with quotes around its first half only; None where that would say something else."""
+    begin, end = text[: len(text) // 2], text[len(text) // 2 :]
+    if not csv.quote or csv.quoting == "strict" or end.startswith(csv.quote) or not end.strip(csv.blanks):
+        return None
+    rest = _bare(end, csv)
+    return None if rest is None else _quoted(begin, csv) + rest
 
 
 def _bare(text: str, csv: Csv) -> str | None:

@@ -101,7 +101,7 @@ def test_what_pythons_csv_module_wrote_is_cut_at_its_records(
 @given(data=st.text(alphabet='a"\n\r,\\', max_size=60).map(str.encode), escape=st.sampled_from(["", "\\"]))
 def test_pyarrow_sees_the_same_records_in_any_soup(data: bytes, escape: str) -> None:
     """Each span, parsed alone, is exactly one record to pyarrow; together they are what it reads in one go."""
-    dialect = Csv(escape=escape)
+    dialect = Csv(escape=escape, quoting="lenient")
     if not Grammar(dialect).is_whole(data, 0) or (escape and data.endswith(b"\\")):
         return
     records = [data[span.start : span.end] for span in Grammar(dialect).spans(data)]

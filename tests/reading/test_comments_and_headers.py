@@ -66,3 +66,22 @@ def test_a_footer_is_not_a_row(portion: int) -> None:
     data = b'id,a\n1,x\n2,"y\ny"\nTotal: "2 rows\nend of file\n'
     values, load, rejects = loaded(data, portion, 64, footer_lines=2)
     assert (values, load.row_counts.rows_read, rejects.taken) == (["x", "y\ny"], 2, [])
+
+
+@pytest.mark.parametrize("portion", [1, 5, 1000])
+@pytest.mark.parametrize("block_bytes", [48, 4096])
+def test_rows_of_nothing_but_delimiters_are_left_out_where_the_feed_says_so(portion: int, block_bytes: int) -> None:
+    data = b',,\nid,a,b\n1,x,y\n,,\n2,"p\n,,\nq",\r\n,,\r\n,"",\n, ,\n3,z,w\n,,'
+    values, load, rejects = loaded(data, portion, block_bytes, empty_rows="skip")
+    assert values == ["p\n,,\nq", "x", "z"]
+    assert [(reject.line, reject.raw) for reject in rejects.taken] == [(9, b',"",\n'), (10, b", ,\n")]
+    assert (load.row_counts.rows_read, load.row_counts.bytes_read) == (5, len(data))
+    _, load, _ = loaded(data[3:], portion, block_bytes)
+    assert (load.row_counts.rows_read, load.row_counts.rows_rejected) == (8, 5)
+
+
+def test_empty_rows_with_blanks_in_them_are_empty_where_cells_are_trimmed() -> None:
+    for mark in (";", "\t"):
+        data = b"id;a\n1;x\n ;  \n;\n".replace(b";", mark.encode())
+        values, load, _ = loaded(data, 3, 64, empty_rows="skip", trim=True, delimiter=mark)
+        assert (values, load.row_counts.rows_read) == (["x"], 1)

@@ -3,7 +3,7 @@ import re
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ingest.reading.header import without_footer
+from ingest.reading.text_reader import without_footer
 from tests.support.fakes import cut
 
 

@@ -3,11 +3,13 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import structs
 
 from ingest.feeds.dialect import Csv
 from ingest.reading.grammar import Grammar, Span, count_lines, end_of_line
 
 DEFAULT = Grammar(Csv())
+LENIENT = Grammar(Csv(quoting="lenient"))
 ESCAPING = Grammar(Csv(escape="\\"))
 NO_QUOTE = Grammar(Csv(quote=""))
 NO_QUOTE_ESCAPING = Grammar(Csv(quote="", escape="\\"))
@@ -109,7 +111,10 @@ def test_the_first_record_ends_when_its_end_is_certain(
         (Csv(), b',"b\n1', None),  # opens a cell, or closes one
         (Csv(), b'\n"\n1', None),
         (Csv(escape="\\"), b'\\"b\n1', None),
-        (Csv(comment="#"), b'b","c\n1\n"x\n', None),  # the line may be a comment
+        (Csv(comment="#"), b'b","c\n1\n"\n', None),  # the line may be a comment
+        (Csv(comment="#", quoting="lenient"), b'b","c\n1\n"x\n', None),
+        (Csv(trim=True), b' "b\n1', None),  # opens a cell, or closes one, or is a letter
+        (Csv(trim=True), b'x"b\n1', 4),
     ],
 )
 def test_a_place_is_known_from_what_stands_around_it_or_not_at_all(csv: Csv, tail: bytes, end: int | None) -> None:
@@ -124,12 +129,17 @@ def test_a_place_is_known_from_what_stands_around_it_or_not_at_all(csv: Csv, tai
     assert found == {end} if end else len(found) > 1
 
 
-PARTS = ['"', '"', '""', "\n", "\r", ",", ";", "\\", "#", "a", "b", '","', '"\n"', 'a"']
+PARTS = ['"', '"', '""', " ", "\n", "\r", ",", ";", "\\", "#", "a", "b", '","', '"\n"', 'a"']
 
 
 @given(
     data=st.lists(st.sampled_from(PARTS), max_size=60).map(lambda parts: "".join(parts).encode()),
-    csv=st.sampled_from([Csv(), Csv(escape="\\"), Csv(comment="#"), Csv(delimiter=";"), Csv(quote="a", escape="b")]),
+    csv=st.builds(
+        structs.replace,
+        st.sampled_from([Csv(), Csv(escape="\\"), Csv(comment="#"), Csv(delimiter=";"), Csv(quote="a", escape="b")]),
+        quoting=st.sampled_from(["strict", "lenient"]),
+        blanks_around_quotes=st.booleans(),
+    ),
     tails=st.lists(st.integers(0, 60), max_size=3).map(tuple),
     start=st.integers(0, 9),
 )
@@ -151,8 +161,10 @@ def test_a_line_of_spaces_is_not_a_blank_line() -> None:
     assert list(DEFAULT.spans(b" \n")) == [Span(0, 2, 0)]
 
 
-def test_a_quote_never_closed_makes_one_last_span() -> None:
-    assert list(DEFAULT.spans(b'a\n"b\nc\n')) == [Span(0, 2, 0), Span(2, 7, 1)]
+def test_a_quote_never_closed_ends_its_record_with_its_line() -> None:
+    """Or with the block, with lenient quoting: there such a record is a block of its own."""
+    assert list(DEFAULT.spans(b'a\n"b\nc\n')) == [Span(0, 2, 0), Span(2, 5, 1), Span(5, 7, 2)]
+    assert list(LENIENT.spans(b'a\n"b\nc\n')) == [Span(0, 2, 0), Span(2, 7, 1)]
 
 
 @pytest.mark.parametrize("character", "|^$.*+?()[]{}\\-")
@@ -165,7 +177,7 @@ def test_marks_that_mean_something_to_regular_expressions_are_plain(character: s
 
 @given(data=st.text(alphabet='a"\n\r,\\', max_size=80).map(str.encode), escape=st.sampled_from(["", "\\"]))
 def test_all_questions_about_the_same_bytes_have_one_answer(data: bytes, escape: str) -> None:
-    grammar = Grammar(Csv(escape=escape))
+    grammar = Grammar(Csv(escape=escape, quoting="lenient"))
     spans = list(grammar.spans(data))
     end = grammar.end_of_last_record(data, 0, len(data))
     assert b"".join(data[s.start : s.end] for s in spans if s.end <= end) == without_blank_lines(grammar, data[:end])
@@ -175,6 +187,20 @@ def test_all_questions_about_the_same_bytes_have_one_answer(data: bytes, escape:
     first = grammar.end_of_first_record(data, at_end=False)
     if first:
         assert 0 < first <= (end or len(data))
+
+
+@given(data=st.text(alphabet='a"\n\r,\\', max_size=80).map(str.encode), escape=st.sampled_from(["", "\\"]))
+def test_with_strict_quoting_a_block_is_read_alone_as_it_is_read_before_what_follows(data: bytes, escape: str) -> None:
+    """A record may end with its first line because of text that stands in the next block."""
+    grammar = Grammar(Csv(escape=escape))
+    end = grammar.end_of_last_record(data, 0, len(data))
+    spans = [span for span in grammar.spans(data) if span.end <= end]
+    assert list(grammar.spans(data[:end])) == spans
+    for span in spans:
+        assert list(grammar.spans(data[span.start : end])) == [
+            Span(s.start - span.start, s.end - span.start, s.line - span.line) for s in spans if s.start >= span.start
+        ]
+    assert grammar.end_of_last_record(data, end, len(data)) == end
 
 
 def without_blank_lines(grammar: Grammar, data: bytes) -> bytes:

@@ -1,5 +1,7 @@
 """What stands before the rows, in any portions, and the files that are refused for it."""
 
+import json
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -36,6 +38,9 @@ CASES = [
     (b"\n\n\r\na,b\n1,2\n", Csv(), (("a", "b"), 8, 4)),
     (b'"a","b\nc","d""e"\n1,2,3\n', Csv(), (("a", "b\nc", 'd"e'), 17, 2)),
     (b" a , b \n", Csv(), ((" a ", " b "), 8, 1)),
+    (b'id, "a, b" , c\n1,2,3\n', Csv(trim=True), (("id", "a, b", "c"), 15, 1)),
+    (b'id,\t"a ""b"""\n', Csv(blanks_around_quotes=True), (("id", 'a "b"'), 14, 1)),
+    (b'1, "a, b"\n', Csv(header="none", trim=True), (("column_1", "column_2"), 0, 0)),
     (b"NA,null,1\n", Csv(), (("NA", "null", "1"), 10, 1)),
     ("größe;straße\n1;2\n".encode(), Csv(delimiter=";"), (("größe", "straße"), 16, 1)),
     (b"'a,1',b\n", Csv(quote="'"), (("a,1", "b"), 8, 1)),
@@ -51,6 +56,35 @@ CASES = [
     (b"1,2\n", Csv(header=("id", "name")), (("id", "name"), 0, 0)),
     (b"1,2,3\n", Csv(header=("id", "name")), (("id", "name"), 0, 0)),  # ragged rows are reported later
     (BOM + b"old,names\n1,2\n", Csv(header=("id", "name"), skip_lines=1), (("id", "name"), 13, 1)),
+    (b"", Csv(header="none"), ((), 0, 0)),
+    (b"", Csv(header="none", names=("id", "name")), (("id", "name"), 0, 0)),
+    (b"", Csv(header=("id", "name")), (("id", "name"), 0, 0)),
+    (BOM + b"\r\n\n", Csv(header=("id", "name")), (("id", "name"), 6, 2)),
+    (b"title\n", Csv(header="none", skip_lines=1), ((), 6, 1)),
+    (b"title", Csv(header=("id",), skip_lines=2), (("id",), 5, 0)),
+    # a header list, and the header all the same
+    (b"id,name\n1,2\n", Csv(header=("id", "name")), (("id", "name"), 8, 1)),
+    (b"id;v;\r\n1;a;\r\n", Csv(header=("id", "v", "_"), delimiter=";"), (("id", "v", "_"), 7, 1)),
+    (b"id,\n1,2\n", Csv(header=("id", "v", "_")), (("id", "v", "_"), 0, 0)),  # a name alone may be a value
+    (b"id,v\n1,2\n", Csv(header=("id", "w")), (("id", "w"), 0, 0)),
+    (b"a,v,\xff\n", Csv(header=("a", "v", "w")), (("a", "v", "w"), 0, 0)),
+    # Excel's own line
+    (b"sep=;\nid;v\n1;a\n", Csv(delimiter=";"), (("id", "v"), 11, 2)),
+    (BOM + b"SEP=\t\r\nid\tv\r\n", Csv(delimiter="\t"), (("id", "v"), 16, 2)),
+    (b'"sep=,",,\rid,v,w\r', Csv(), (("id", "v", "w"), 17, 2)),
+    (b"sep=,\n1,2\n", Csv(header="none"), (("column_1", "column_2"), 6, 1)),
+    (b"sep=,\n1,2\n", Csv(header=("id", "v")), (("id", "v"), 6, 1)),
+    (b"sep=;\nid,v\n", Csv(skip_lines=1), (("id", "v"), 11, 2)),  # whoever counts it says that it does not matter
+    (b"sep=,\n", Csv(header="none", names=("id",)), (("id",), 6, 1)),
+    (b"sep=ab,v\n", Csv(), (("sep=ab", "v"), 9, 1)),
+    # what only begins like other formats
+    (b"[id],[name]\n1,2\n", Csv(), (("[id]", "[name]"), 12, 1)),
+    (b"<TICKER>,<PER>\nA,B\n", Csv(), (("<TICKER>", "<PER>"), 15, 1)),
+    (b"<DATE>\t<OPEN>\n1\t2\n", Csv(delimiter="\t"), (("<DATE>", "<OPEN>"), 14, 1)),
+    (b'{"a":1}|x\n{"a":2}|y\n', Csv(delimiter="|", header="none", quote=""), (("column_1", "column_2"), 0, 0)),
+    (b"<p><b>x</b></p>|1\n", Csv(delimiter="|", header="none"), (("column_1", "column_2"), 0, 0)),
+    (b"version,-----BEGIN\n", Csv(), (("version", "-----BEGIN"), 19, 1)),
+    (b"PAR1,PAR2\n", Csv(), (("PAR1", "PAR2"), 10, 1)),
 ]
 
 
@@ -71,8 +105,7 @@ REFUSED = [
     (b"\n\r\n\r", Csv(), EmptyFile, "empty"),
     (b"just a preamble\n", Csv(skip_lines=1), EmptyFile, "empty"),
     (b"just a preamble", Csv(skip_lines=3), EmptyFile, "empty"),
-    (b"", Csv(header="none"), EmptyFile, "empty"),
-    (b"", Csv(header=("a", "b")), EmptyFile, "empty"),
+    (b"", Csv(header=2), EmptyFile, "empty"),
     (b"a,b,a\n1,2,3\n", Csv(), BadHeader, "names 'a' twice"),
     (b"a,,c\n1,2,3\n", Csv(), BadHeader, "Column 2 .* has no name"),
     (b'a,""\n', Csv(), BadHeader, "Column 2 .* has no name"),
@@ -84,11 +117,10 @@ REFUSED = [
     (b"gr\xf6\xdfe,b\n", Csv(), NotCsv, "not valid utf-8 text; set the feed's encoding"),
     (b"\xff\xfea\0,\0b\0\n\0", Csv(), NotCsv, 'encoding = "utf-16"'),
     (b"\xfe\xff\0a\0,\0b\0\n", Csv(), NotCsv, 'encoding = "utf-16"'),
-    (b"PK\x03\x04\x14\0\x06\0", Csv(), NotCsv, "ZIP archive or an Excel workbook"),
-    (b"\xd0\xcf\x11\xe0\xa1\xb1", Csv(), NotCsv, "old Excel workbook"),
-    (b"PAR1\x15\x04", Csv(), NotCsv, "Parquet"),
-    (b"%PDF-1.7\n%\xe2\xe3\n", Csv(), NotCsv, "PDF"),
-    (b"PK\x03\x04\x14\0\x06\0", Csv(header="none"), NotCsv, "ZIP"),
+    (b"a,,c\n", Csv(), BadHeader, r'set names = \["a", "column_2", "c"\] in the feed'),
+    (b"a,b,a\n", Csv(), BadHeader, r'set names = \["a", "b", "a_3"\] in the feed'),
+    (b"a" * 300 + b",,\n", Csv(), BadHeader, "set names .one for each column. in the feed"),
+    (b"sep=;\nid;v\n", Csv(), BadHeader, "says that its delimiter is ';', and the feed's is ','"),
 ]
 
 
@@ -100,6 +132,45 @@ def test_a_file_without_usable_column_names_is_refused_in_one_sentence(
     with pytest.raises(fault, match=sentence) as caught:
         head_and_rest(data, csv, portion=portion)
     assert "\n" not in str(caught.value)
+
+
+OTHER_TEXTS = [
+    (b"<!DOCTYPE html>\n<html><head><title>403, Forbidden</title></head>", "an HTML page"),
+    (b"\r\n  <HTML lang='de'>\n<body>,</body>", "an HTML page"),
+    (BOM + b"<?xml version='1.0'?>\n<rows/>", "XML"),
+    (b'<rows>\n  <row id="1" name="x,y"/>\n</rows>\n', "XML"),
+    (b"<rows n='1'><row>1</row></rows>", "XML"),
+    (b'{"id":1,"name":"Ann","city":"Rome"}\n{"id":2}\n', "JSON Lines"),
+    (b'{"id":1}\r\n', "JSON Lines"),
+    (b'[{"id":1,"v":2},\n{"id":3,"v":4}]', "JSON; convert"),
+    (b'{\n  "rows": [1, 2]\n}\n', "JSON; convert"),
+    (b'{"rows": [\n1, 2]}\n', "JSON; convert"),
+    (b"[1,2,3]\n[4,5,6]\n", "JSON; convert"),
+    (b"-----BEGIN PGP MESSAGE-----\nVersion: 2\n\nhQEMA,x\n", "a PGP message; decrypt it first"),
+    (b"version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 12345\n", "a Git LFS pointer"),
+    (b'{"a":"' + b"x" * 100_000, "JSON"),
+]
+
+
+@pytest.mark.parametrize(("data", "what"), OTHER_TEXTS)
+@pytest.mark.parametrize("csv", [Csv(), Csv(header="none"), Csv(header=("id", "v")), Csv(header=2, delimiter="|")])
+@pytest.mark.parametrize("portion", [1, 1000])
+def test_text_of_another_kind_is_named_whether_a_header_is_expected_or_not(
+    data: bytes, what: str, csv: Csv, portion: int
+) -> None:
+    with pytest.raises(NotCsv, match=f"^This is not CSV: it looks like {what}") as caught:
+        head_and_rest(data, csv, portion=portion)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("portion", [1, 3, 1000])
+def test_the_advice_for_a_header_with_an_empty_name_works(portion: int) -> None:
+    data = b"id;v;\n1;a;\n2;b;\n"
+    with pytest.raises(BadHeader) as caught:
+        head_and_rest(data, Csv(delimiter=";"))
+    names = tuple(json.loads(str(caught.value).split("names = ")[1].split(" in the feed")[0]))
+    head, rest = head_and_rest(data, Csv(delimiter=";", names=names), portion=portion)
+    assert (head.columns, rest) == (("id", "v", "column_3"), b"1;a;\n2;b;\n")
 
 
 @pytest.mark.parametrize("opening", [b"a,b", b'a,"b', b"\n"])

@@ -6,17 +6,23 @@ from itertools import combinations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import structs
 
 from ingest.feeds.dialect import Csv
 from ingest.reading.blocks import START, Block, BlockSplitter, Chunk, Position
 from ingest.reading.grammar import Grammar
 
-DIALECTS = st.sampled_from(
-    [Csv(), Csv(escape="\\"), Csv(quote=""), Csv(comment="#"), Csv(delimiter=";", escape="\\", comment="#")]
+DIALECTS = st.builds(
+    structs.replace,
+    st.sampled_from(
+        [Csv(), Csv(escape="\\"), Csv(quote=""), Csv(comment="#"), Csv(delimiter=";", escape="\\", comment="#")]
+    ),
+    quoting=st.sampled_from(["strict", "lenient"]),
+    blanks_around_quotes=st.booleans(),
 )
-PARTS = st.sampled_from(
-    [b'"', b'"', b"\n", b"\r", b"\r\n", b",", b";", b"\\", b"#", b"a", "ü".encode(), b"\xff", b'1,"2"\n', b"1,2\n" * 9]
-)
+MARKS = [b'"', b'"', b"\n", b" ", b"\r", b"\r\n", b",", b";", b"\\", b"#", b"a", "ü".encode(), b"\xff"]
+WORDS = [b'1,"2"\n', b"1,2\n" * 9, b'"x\n', b'1,"2,x']  # the last two: a stray quote, and what shows that it is one
+PARTS = st.sampled_from([*MARKS, *WORDS, *WORDS])
 SOUP = st.lists(PARTS, max_size=90).map(b"".join)
 Step = tuple[Chunk, Position]
 
@@ -32,8 +38,8 @@ def feed(own: BlockSplitter, data: bytes, portion: int) -> Iterator[Step]:
             yield chunk, own.state
 
 
-def finish(own: BlockSplitter, *, at_end: bool = True) -> Iterator[Step]:
-    for chunk in own.finish(at_end=at_end):
+def finish(own: BlockSplitter, *, at_end: bool = True, behind: bytes = b"") -> Iterator[Step]:
+    for chunk in own.finish(at_end=at_end, behind=lambda: behind):
         yield chunk, own.state
 
 
@@ -63,8 +69,8 @@ def test_the_bytes_between_any_two_pieces_ends_give_the_pieces_between_them(
     states = [START, *(state for _, state in steps)]
     for (first, start), (last, end) in combinations(enumerate(states), 2):
         other = splitter(csv, start, block_bytes=block_bytes, record_bytes=record_bytes)
-        part = data[start.byte : end.byte]
-        assert [*feed(other, part, portion), *finish(other, at_end=False)] == steps[first:last]
+        part, behind = data[start.byte : end.byte], data[end.byte : end.byte + record_bytes]
+        assert [*feed(other, part, portion), *finish(other, at_end=False, behind=behind)] == steps[first:last]
 
 
 @pytest.mark.parametrize("line_end", [b"\n", b"\r", b"\r\n"])

@@ -169,7 +169,7 @@ def test_every_record_is_a_row_or_a_fault_in_its_place(
     lines, expected, lost = [], [], []
     for number, (values, bad) in enumerate(records):
         line = ",".join('"' + value.replace('"', '""') + '"' for value in values).encode()
-        lines.append(line + (b"\xff" if bad else b""))
+        lines.append(b'"\xff' + line[1:] if bad else line)
         short, long = len(values) < 3, len(values) > 3
         if bad or (short and ragged != "pad") or (long and ragged != "trim"):
             lost.append((number, Reason.BAD_ENCODING if bad else Reason.RAGGED_ROW))
@@ -178,5 +178,7 @@ def test_every_record_is_a_row_or_a_fault_in_its_place(
     data = line_end.encode().join(lines) + (line_end.encode() if final else b"")
     rows = rows_of(data, "abc", Csv(ragged=ragged, null_values=()))  # type: ignore[arg-type]
     assert list(zip(places(rows), cells(rows), strict=True)) == expected
-    assert faults(rows) == lost
+    # A ragged record with line breaks in its cells may look as if it had swallowed rows.
+    ragged_or_swallowed = {Reason.SWALLOWED_ROWS: Reason.RAGGED_ROW}
+    assert [(number, ragged_or_swallowed.get(reason, reason)) for number, reason in faults(rows)] == lost
     assert rows.record_count == len(records)

@@ -6,9 +6,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ingest.feeds.dialect import Csv
-from ingest.reading.blocks import START, BadRecord, BlockSplitter, Chunk, Position
+from ingest.reading.blocks import START, BadRecord, Block, BlockSplitter, Chunk, Position
 from ingest.reading.encoding import Charset
 from ingest.reading.grammar import Grammar, count_lines
+from ingest.reading.reader import Reader
 from ingest.reading.segments import Segment, plan
 from ingest.reading.text_reader import is_splittable
 from tests.reading.test_position import SOUP
@@ -17,6 +18,8 @@ from tests.support.fakes import cut, opened
 DIALECTS = st.builds(
     Csv,
     quote=st.sampled_from(['"', '"', '"', ""]),
+    quoting=st.sampled_from(["strict", "strict", "lenient"]),
+    blanks_around_quotes=st.booleans(),
     escape=st.sampled_from(["", "", "\\"]),
     comment=st.sampled_from(["", "", "#"]),
     encoding=st.sampled_from(["utf-8", "cp1252", "latin-1", "ascii", "iso8859-15", "koi8-r"]),
@@ -33,10 +36,13 @@ def segments(data: bytes, csv: Csv, start: Position = START, *, segment_bytes: i
     return list(plan(text, splitter(csv, start), segment_bytes=segment_bytes))
 
 
-def chunks(data: bytes, csv: Csv, state: Position = START, *, portion: int = 37, at_end: bool = True) -> list[Chunk]:
-    own = splitter(csv, state)
-    found = [chunk for text in Charset(csv).to_text(cut(data, portion)) for chunk in own.feed(text)]
-    return found + list(own.finish(at_end=at_end))
+def chunks(data: bytes, csv: Csv, segment: Segment | None = None, *, portion: int = 37) -> list[Chunk]:
+    """Return the chunks of a file, or of a segment of it, behind which no more is seen than a record may have."""
+    own = splitter(csv, segment.start if segment else START)
+    first, end = (segment.start.byte, segment.end_byte) if segment else (0, len(data))
+    found = [chunk for text in Charset(csv).to_text(cut(data[first:end], portion)) for chunk in own.feed(text)]
+    behind = b"".join(Charset(csv).to_text(iter([data[end : end + 24]])))
+    return found + list(own.finish(at_end=end == len(data), behind=lambda: behind))
 
 
 @given(data=SOUP, csv=DIALECTS, segment_bytes=st.integers(48, 200), portion=st.integers(1, 90))
@@ -47,8 +53,7 @@ def test_segments_each_cut_on_its_own_give_the_pieces_of_the_whole_file(
     at = 0
     for segment in segments(data, csv, segment_bytes=segment_bytes, portion=portion):
         assert (segment.start.byte, segment.start.line) == (at, 1 + count_lines(data[:at]))
-        own = data[at : segment.end_byte]
-        found += chunks(own, csv, segment.start, portion=portion, at_end=segment.end_byte == len(data))
+        found += chunks(data, csv, segment, portion=portion)
         at = segment.end_byte
     assert at == len(data)
     assert found == chunks(data, csv)
@@ -67,9 +72,18 @@ def test_planning_that_begins_again_at_a_segments_end_finds_the_same_segments(
 def test_only_a_bad_record_makes_a_segment_longer_than_it_should_be(data: bytes, csv: Csv, segment_bytes: int) -> None:
     for segment in segments(data, csv, segment_bytes=segment_bytes):
         if segment.end_byte - segment.start.byte > segment_bytes:
-            own = data[segment.start.byte : segment.end_byte]
-            (chunk,) = chunks(own, csv, segment.start, at_end=segment.end_byte == len(data))
+            (chunk,) = chunks(data, csv, segment)
             assert isinstance(chunk, BadRecord)
+
+
+def test_a_segment_sees_behind_its_end_whether_a_quote_is_never_closed_or_closes_before_text() -> None:
+    """Its line ends the segment all the same; without what follows, its reason would not be the whole file's."""
+    data = b"1,2\n" * 10 + b'"x\n' + b'1,"2,long\n' + b"1,2\n" * 30
+    (first, *_) = segments(data, Csv(), segment_bytes=48)
+    assert data[: first.end_byte].endswith(b'"x\n')
+    assert chunks(data, Csv(), first) == chunks(data, Csv())[:1]
+    cut_short = chunks(data[: first.end_byte + 2], Csv(), first)
+    assert [type(chunk) for chunk in cut_short] == [Block, BadRecord]
 
 
 def test_a_segment_is_known_before_the_text_has_ended() -> None:
@@ -86,6 +100,24 @@ def test_segments_are_filled_as_far_as_pieces_fit() -> None:
     assert [s.end_byte for s in segments(data, Csv(), segment_bytes=480)] == [480]
     assert [s.end_byte for s in segments(data, Csv(), segment_bytes=479)] == [432, 480]
     assert segments(b"", Csv(), segment_bytes=100) == []
+
+
+@given(data=SOUP, csv=DIALECTS, segment_bytes=st.integers(48, 200), portion=st.integers(1, 90))
+def test_so_do_segments_of_an_opened_file_that_are_read_as_a_worker_reads_them(
+    data: bytes, csv: Csv, segment_bytes: int, portion: int
+) -> None:
+    """The reader asks for what follows a segment, where a quote may be closed there."""
+    csv = msgspec.structs.replace(csv, header=("id", "n"))
+    file = b"0,0\n" + data
+
+    def reader() -> Reader:
+        return opened(file, csv, portion=portion, block_bytes=48)
+
+    start, found = reader().start, []
+    for segment in reader().segments(start, segment_bytes):
+        at_end = segment.end_byte == len(file)
+        found += reader().blocks(segment.start, segment.end_byte, at_end=at_end)
+    assert found == list(reader().blocks(start))
 
 
 def test_planning_begins_behind_the_head_of_the_file() -> None:

@@ -36,7 +36,8 @@ ODD_NUMBERS = [
 NUMBER = st.one_of(st.sampled_from(ODD_NUMBERS), st.integers().map(str), st.decimals("-1e9", "1e9", places=3).map(str))
 NUMBER = NUMBER.filter(lambda text: len(text) <= 38)
 INNER = st.one_of(st.none(), st.booleans(), st.integers(-99, 99), TEXT)
-DOCUMENT = st.recursive(INNER, lambda inner: st.lists(inner, max_size=2) | st.dictionaries(TEXT, inner, max_size=2))
+NAME = TEXT.filter(bool)
+DOCUMENT = st.recursive(INNER, lambda inner: st.lists(inner, max_size=2) | st.dictionaries(NAME, inner, max_size=2))
 VALUES: dict[str, st.SearchStrategy[Any]] = {
     "S": TEXT,
     "N": NUMBER,
@@ -45,7 +46,7 @@ VALUES: dict[str, st.SearchStrategy[Any]] = {
     "SS": st.lists(TEXT, min_size=1, max_size=3, unique=True),
     "NS": st.lists(NUMBER, min_size=1, max_size=3, unique_by=Decimal),
     "L": st.lists(DOCUMENT, max_size=3).map(json.dumps),
-    "M": st.dictionaries(TEXT, DOCUMENT, max_size=3).map(lambda value: json.dumps(value, ensure_ascii=False)),
+    "M": st.dictionaries(NAME, DOCUMENT, max_size=3).map(lambda value: json.dumps(value, ensure_ascii=False)),
 }
 
 
@@ -61,7 +62,7 @@ def items_of(*attributes: Attribute, keys: tuple[KeyAttribute, ...] = ()) -> Ite
 def any_items(draw: st.DrawFn) -> Items:
     """Return items of all types with and without nulls, often as a slice or a selection of others."""
     count = draw(st.integers(0, 6))
-    names = draw(st.lists(TEXT.filter(bool), min_size=1, max_size=5, unique=True))
+    names = draw(st.lists(NAME, min_size=1, max_size=5, unique=True))
     made = items_of(*(draw(any_attribute(name, count)) for name in names))
     start = draw(st.integers(0, count))
     sliced = made.slice(start, draw(st.integers(start, count)))

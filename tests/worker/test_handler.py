@@ -229,6 +229,13 @@ sort_key = "order_id"
 quantity = "N"
 unit_price = "N"
 gift = "BOOL"
+[feeds.bare]
+prefix = "bare/"
+table = "Orders"
+writer = "boto3"
+partition_key = "customer_id"
+sort_key = "order_id"
+csv = { header = "none" }
 [feeds.nowhere]
 prefix = "nowhere/"
 table = "NoSuchTable"
@@ -320,12 +327,13 @@ def test_a_mixed_batch_ends_where_each_message_belongs(cloud: Cloud, log: io.Str
     good = cloud.drop("orders/good.csv", b"customer_id,order_id,quantity,unit_price,gift\nc,o,1,2,yes\n")
     homeless = cloud.drop("elsewhere.csv", b"a\n1\n")
     empty = cloud.drop("orders/empty.csv", b"")
+    no_rows = cloud.drop("bare/empty.csv", b"")
     tableless = cloud.drop("nowhere/x.csv", b"id\n1\n")
     gone = cloud.drop("orders/gone.csv", b"x\n1\n")
     cloud.s3.delete_object(Bucket="landing", Key="orders/gone.csv")
     overwritten = cloud.drop("orders/over.csv", b"x\n1\n")
     cloud.s3.put_object(Bucket="landing", Key="orders/over.csv", Body=b"y\n2\n")
-    assert cloud.deliver(good, homeless, empty, tableless, gone, overwritten, "poison", good) == [tableless]
+    assert cloud.deliver(good, homeless, empty, no_rows, tableless, gone, overwritten, "poison", good) == [tableless]
     statuses = {
         key: cloud.file(key)["status"]
         for key in ("orders/good.csv", "elsewhere.csv", "orders/empty.csv", "nowhere/x.csv", "orders/gone.csv")
@@ -338,6 +346,7 @@ def test_a_mixed_batch_ends_where_each_message_belongs(cloud: Cloud, log: io.Str
         "orders/gone.csv": Status.SUPERSEDED,
     }
     assert cloud.file("orders/over.csv")["status"] == Status.SUPERSEDED
+    assert cloud.file("bare/empty.csv")["status"] == Status.COMPLETE
     assert cloud.file("nowhere/x.csv")["error"]["code"] == "table_missing"
     assert cloud.file("elsewhere.csv")["error"]["code"] == "no_feed"
     dead = cloud.sqs.receive_message(QueueUrl=cloud.dead, MessageAttributeNames=["All"])["Messages"]

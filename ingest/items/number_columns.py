@@ -1,0 +1,178 @@
+"""Columns of text -> columns of numbers: still text, exactly what the file says, checked as DynamoDB would.
+
+A cell that is not a number is reported with the settings that would make it one, if there are any.
+"""
+
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from itertools import combinations
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from ingest.contract import Reason
+from ingest.items.columns import AnyArray, CellError, ConvertedColumn, byte_lengths, fill_null, rows_where, utf8_of
+from ingest.items.mapping import Target
+from ingest.items.numbers import MAX_DIGITS, PATTERN, bounded_number
+
+_NOT_A_NUMBER = "not a valid number (digits with optional sign, decimal point and exponent)"
+_THOUSANDS = (",", ".", " ", "'", "_", "\u00a0", "\u202f", "\u2019")  # marks that are in use somewhere
+_BEHIND_DIGITS = r"[ \x{a0}\x{202f}]?%$"  # blanks as typesetters put them
+_HINTED_LENGTH = 80  # longer cells are not numbers that someone wrote
+_MOST_HINTS = 2
+_NO_MORE_THAN_A_POINT = pa.array(["", "."])
+
+
+def numbers(cells: AnyArray, target: Target) -> ConvertedColumn:
+    """Return a column as numbers, with the cells that are not numbers or that DynamoDB cannot hold."""
+    read, misplaced = _with_points(cells, target)
+    if misplaced is None and _are_plain(read):
+        return ConvertedColumn(read, [])
+    is_number = _are_numbers(read, misplaced)
+    bad = _not_numbers(cells, rows_where(pc.invert(is_number)), target)
+    long = pc.greater(byte_lengths(read), pa.scalar(MAX_DIGITS))
+    risky = pc.and_(is_number, fill_null(pc.or_(long, pc.match_substring_regex(read, "[eE]")), False))
+    if not pc.any(risky).as_py():
+        return ConvertedColumn(read, bad)
+    texts: list[Any] = read.to_pylist()
+    for row in rows_where(risky):
+        texts[row], fault = bounded_number(texts[row])
+        bad += [CellError(row, Reason.NUMBER_OUT_OF_RANGE, fault)] if fault else []
+    return ConvertedColumn(pa.array(texts, pa.string()), bad)
+
+
+def _are_numbers(read: AnyArray, misplaced: pa.BooleanArray | None) -> pa.BooleanArray:
+    """Return which cells are numbers, or null, given what `_with_points` made of them."""
+    are: pa.BooleanArray = fill_null(pc.match_substring_regex(read, f"^(?:{PATTERN})$"), True)
+    return are if misplaced is None else pc.and_(are, pc.invert(misplaced))
+
+
+def _with_points(cells: AnyArray, target: Target) -> tuple[AnyArray, pa.BooleanArray | None]:
+    """Return numbers as digits with a point and a sign before them, and where marks are misplaced, if any are."""
+    percents = None
+    if target.accounting:
+        cells = _with_leading_minus(cells)
+        cells, percents = _without_percent(cells)
+    cells, wrong = _without_marks(cells, target)
+    if percents is not None:
+        cells = pc.if_else(percents, _hundredths(cells), cells)
+    return cells, wrong
+
+
+def _with_leading_minus(cells: AnyArray) -> AnyArray:
+    """Return `(123)` and `123-` as `-123`."""
+    cells = pc.replace_substring_regex(cells, r"^\(([^()+-]+)\)$", r"-\1")
+    return pc.replace_substring_regex(cells, "^([^()+-]+)-$", r"-\1")
+
+
+def _without_percent(cells: AnyArray) -> tuple[AnyArray, AnyArray | None]:
+    """Return numbers without the per cent signs behind them, and which had one, if any had."""
+    percents = fill_null(pc.match_substring_regex(cells, f"^[^eE%]*[0-9.,]{_BEHIND_DIGITS}"), False)
+    if not pc.any(percents, min_count=0).as_py():
+        return cells, None
+    return pc.if_else(percents, pc.replace_substring_regex(cells, _BEHIND_DIGITS, ""), cells), percents
+
+
+def _hundredths(cells: AnyArray) -> AnyArray:
+    """Return numbers with their point moved two digits to the left; anything else is still not a number."""
+    padded = pc.replace_substring_regex(cells, "^([+-]?)", r"\100")
+    moved = pc.replace_substring_regex(padded, r"^([+-]?[0-9]*)([0-9]{2})(?:\.([0-9]*))?$", r"\1.\2\3")
+    return pc.replace_substring_regex(moved, "^([+-]?)0+([0-9])", r"\1\2")
+
+
+def _without_marks(cells: AnyArray, target: Target) -> tuple[AnyArray, pa.BooleanArray | None]:
+    """Return numbers without thousands marks and with a point, and where marks stand in the wrong places, if any do."""
+    if not target.thousands and target.decimal == ".":
+        return cells, None
+    wrong = pa.repeat(False, len(cells))
+    if target.thousands:
+        mark = re.escape(target.thousands)
+        marked = fill_null(pc.match_substring(cells, target.thousands), False)
+        grouped = fill_null(
+            pc.match_substring_regex(cells, rf"^[+-]?[0-9]{{1,3}}(?:{mark}[0-9]{{3}})+(?:$|[^0-9{mark}][^{mark}]*$)"),
+            False,
+        )
+        wrong = pc.and_(marked, pc.invert(grouped))
+        cells = pc.replace_substring(cells, target.thousands, "")
+    if target.decimal != ".":
+        wrong = pc.or_(wrong, fill_null(pc.match_substring(cells, "."), False))
+        cells = pc.replace_substring(cells, target.decimal, ".")
+    return cells, wrong if pc.any(wrong).as_py() else None
+
+
+def _are_plain(cells: AnyArray) -> bool:
+    """Return whether all cells are digits with at most one point, and few enough to be within digits and range; a sign
+    may stand before them.
+
+    The usual case, recognized at a fifth of what the pattern for any number costs.
+    """
+    bare = _without_signs(cells) if b"-" in utf8_of(cells).to_pybytes() else cells
+    length = byte_lengths(bare)
+    rest = pc.ascii_trim(bare, characters="0123456789")
+    is_plain = pc.and_(pc.greater(length, byte_lengths(rest)), pc.less_equal(length, pa.scalar(MAX_DIGITS)))
+    return bool(pc.all(pc.and_(is_plain, pc.is_in(rest, value_set=_NO_MORE_THAN_A_POINT)), min_count=0).as_py())
+
+
+def _without_signs(cells: AnyArray) -> AnyArray:
+    """Return cells without a minus before them; unchanged if one has several and so is not a number."""
+    bare = pc.ascii_ltrim(cells, characters="-")
+    most = pc.max(pc.subtract(byte_lengths(cells), byte_lengths(bare))).as_py()
+    return bare if most == 1 else cells
+
+
+@dataclass(frozen=True, slots=True)
+class _Change:
+    """A setting with which a cell may be a number, as feeds.toml spells it."""
+
+    setting: str
+    value: str | bool
+
+    def __str__(self) -> str:
+        return f"`{self.setting} = {json.dumps(self.value)}`"
+
+
+def _not_numbers(cells: AnyArray, rows: list[int], target: Target) -> list[CellError]:
+    if not rows:
+        return []
+    coded = cells.take(pa.array(rows, pa.int64())).dictionary_encode()
+    hints = _hints(coded.dictionary, target)
+    messages = [f"{_NOT_A_NUMBER}; it would be one with {hint}" if hint else _NOT_A_NUMBER for hint in hints]
+    places: list[Any] = coded.indices.to_pylist()
+    return [CellError(row, Reason.BAD_NUMBER, messages[at]) for row, at in zip(rows, places, strict=True)]
+
+
+def _hints(cells: AnyArray, target: Target) -> list[str]:
+    """Return which settings would make each of the cells a number: the fewest that do; "" if none would."""
+    hints: list[list[str]] = [[] for _ in range(len(cells))]
+    is_short = pc.less_equal(byte_lengths(cells), pa.scalar(_HINTED_LENGTH))
+    may_be = pc.and_(pc.match_substring_regex(cells, "[0-9]"), is_short)
+    left = rows_where(may_be)
+    for count in (1, 2):
+        some = cells.take(pa.array(left, pa.int64()))
+        for changes in combinations(_changes(target), count):
+            for at in rows_where(_would_be_numbers(some, target, changes)) if left else ():
+                hints[left[at]].append(" and ".join(map(str, changes)))
+        left = [row for row in left if not hints[row]]
+    return [" or ".join(found[:_MOST_HINTS]) for found in hints]
+
+
+def _changes(target: Target) -> Iterator[_Change]:
+    yield _Change("trim", True)
+    yield _Change("decimal", "." if target.decimal == "," else ",")
+    yield from (_Change("thousands", mark) for mark in _THOUSANDS if mark != target.thousands)
+    if not target.accounting:
+        yield _Change("accounting", True)
+
+
+def _would_be_numbers(cells: AnyArray, target: Target, changes: tuple[_Change, ...]) -> pa.BooleanArray:
+    """Return which cells were numbers with other settings."""
+    changed: dict[str, Any] = {change.setting: change.value for change in changes}
+    if changed.pop("trim", False):
+        cells = pc.utf8_trim_whitespace(cells)
+    other = replace(target, **changed)
+    if other.decimal == other.thousands:
+        return pa.repeat(pa.scalar(False), len(cells))
+    return _are_numbers(*_with_points(cells, other))
