@@ -18,7 +18,7 @@ _TYPES = {  # of the columns that may have such a cell; "time": with a timestamp
     Reason.BAD_BOOLEAN: ("BOOL",),
     Reason.BAD_TIMESTAMP: ("time",),
     Reason.BAD_BINARY: ("B",),
-    Reason.BAD_SET: ("SS", "NS"),
+    Reason.BAD_SET: ("NS",),
     Reason.BAD_JSON: ("L", "M"),
 }
 _CELLS = {Reason.NUMBER_OUT_OF_RANGE: b"1e400", Reason.MISSING_VALUE: b"", Reason.EMPTY_KEY: b""}

@@ -8,7 +8,6 @@ from typing import Any
 
 import msgspec
 import pytest
-import typer
 
 from infra.alarm_settings import Alarms
 from infra.monitoring.template import (
@@ -23,7 +22,6 @@ from infra.monitoring.template import (
 )
 from infra.price_settings import Prices
 from infra.settings import Settings
-from ingest.cli.main import app
 from ingest.contract import METRIC_NAMESPACE, Dimension, Metric, Output
 from tests.support.rare_metrics import reported_rarely
 
@@ -265,16 +263,3 @@ def test_the_dashboard_and_the_topic_can_be_found_by_the_stacks_outputs(template
     ((dashboard, _),) = of_kinds(template, ("AWS::CloudWatch::Dashboard",)).items()
     assert template["Outputs"][Output.DASHBOARD]["Value"] == {"Ref": dashboard}
     assert len(json.dumps(widgets_of(template))) < 100_000
-
-
-# --- the runbook's commands
-
-
-def test_every_command_and_option_in_the_runbook_is_one_that_ingest_has() -> None:
-    known = typer.main.get_command(app).commands  # type: ignore[attr-defined]
-    reported = re.findall(r"(?:\$ \.venv/bin/|`)ingest ([a-z]+)([^`#\n|]*)", RUNBOOK)
-    assert len(reported) > 30
-    for command, rest in reported:
-        assert command in known, command
-        options = {option for parameter in known[command].params for option in parameter.opts}
-        assert set(re.findall(r"--[a-z-]+", rest)) <= options, (command, rest)
