@@ -14,8 +14,8 @@ from infra.local.ministack import EmulatorFault
 from loadtest.harness.results import RESULTS, origin, write_document
 from loadtest.scenarios import aws
 from loadtest.scenarios.catalog import SCENARIOS, Scenario
+from loadtest.scenarios.deployed import LocalTarget
 from loadtest.scenarios.drive import perform, progress_bar
-from loadtest.scenarios.local import LocalTarget
 from loadtest.scenarios.report.runs import ReportedRun
 from loadtest.scenarios.sim import sim_target
 from loadtest.scenarios.target import Target

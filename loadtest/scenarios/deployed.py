@@ -1,24 +1,29 @@
 """One run on a deployed stack, be it in the emulator or on AWS: all it does is what AWS's own services offer."""
 
 import json
+import shutil
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, ClassVar, cast
 
 from boto3.dynamodb.types import TypeDeserializer
 
+from infra.local.stack import LocalStack, local_stack
 from ingest.contract import FINAL_STATUSES, LedgerKeys, Metric, Output, table_output
 from ingest.estimate.cost import LEDGER_UNITS_PER_FILE, LEDGER_UNITS_PER_SEGMENT
 from loadtest.checker.found import Expected, Found
+from loadtest.harness.process import Usage, members
 from loadtest.harness.queue import depths, s3_notification, send_all, taken
 from loadtest.harness.read_back import entries_of, pages, read_rejects, read_table, rejects_of
-from loadtest.scenarios.catalog import Scenario, tables
+from loadtest.harness.targets import Uploads
+from loadtest.scenarios.catalog import FEEDS, Scenario, tables
 from loadtest.scenarios.estimate import usd_of
 from loadtest.scenarios.log import FunctionLog, LogReader
 from loadtest.scenarios.measure import Observation
 from loadtest.scenarios.target import Results
-from loadtest.scenarios.uploads import Uploads
 
 LEDGER_EVERY_S, LEDGER_SHARE, LOG_EVERY_S = 1.0, 0.1, 5.0
 LOG_LATE_S, QUIET_WITHIN_S = 60.0, 30.0
@@ -170,3 +175,39 @@ class StackDeployment:
         while (depth := sum(depths(self._sqs, self._queue_url))) and time.monotonic() < until_s:
             time.sleep(1)
         return depth
+
+
+@dataclass(frozen=True, slots=True)
+class LocalTarget:
+    """A fresh emulator for each run."""
+
+    name: ClassVar[str] = "local"
+
+    @contextmanager
+    def deployed(self, scenario: Scenario, run: str) -> Iterator["LocalDeployment"]:
+        """Give the deployed stack for the length of a block."""
+        with local_stack(FEEDS) as stack, closing(LocalDeployment(stack, scenario, run)) as deployment:
+            yield deployment
+
+
+class LocalDeployment(StackDeployment):
+    """A run in the emulator, whose functions are processes that can be looked at."""
+
+    def __init__(self, stack: LocalStack, scenario: Scenario, run: str) -> None:
+        super().__init__(stack.client, stack.outputs, scenario, run)
+        self._emulator, self._usage = stack.emulator, Usage()
+
+    def observe(self) -> Observation:
+        """Return how things stand; what functions take is what their processes do."""
+        self._usage.look(members(self._emulator.pid))
+        usage = {"workers": self._usage.workers, "memory_bytes": self._usage.resident_bytes}
+        return replace(super().observe(), cpu_seconds=self._usage.cpu_seconds, **usage)
+
+    def peak_memory_bytes(self) -> int | None:
+        """Return the memory of the process that needed most."""
+        return self._usage.peak_bytes
+
+    def keep_logs(self, folder: Path) -> None:
+        """Keep the emulator's log, too."""
+        super().keep_logs(folder)
+        shutil.copy(self._emulator.log, folder)

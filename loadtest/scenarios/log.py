@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any, NamedTuple
 
-from loadtest.harness.emf import MetricLine, read_emf
+from ingest.contract import METRIC_NAMESPACE, Dimension
+from ingest.metrics.emf import Value
 
 MOST_EVENTS = 10_000  # of one response
 LATE_MS = 60_000  # how much later an event may come than one that was written after it
@@ -17,6 +18,37 @@ _REPORT = re.compile(
     r"REPORT RequestId: .*Billed Duration: ([\d.]+) ms.*Memory Size: (\d+) MB.*Max Memory Used: (\d+) MB"
 )
 _CRASHED = re.compile(r"Task timed out|Runtime exited|Runtime\.\w*Error|Runtime\.OutOfMemory")
+
+
+class MetricLine(NamedTuple):
+    """One line of metrics: whose they are, their values by name, and when they were emitted (epoch seconds)."""
+
+    stack: str
+    feed: str | None
+    values: dict[str, Value]
+    at_s: float
+
+
+def read_emf(line: str) -> MetricLine | None:
+    """Return the metrics in a line of a log; None for any other line.
+
+    >>> from ingest.metrics.emf import emf_line
+    >>> read_emf(emf_line("prod", "orders", {"RowsRead": 3}, at_s=1.5))
+    MetricLine(stack='prod', feed='orders', values={'RowsRead': 3}, at_s=1.5)
+    >>> read_emf("START RequestId: 1")
+    """
+    if METRIC_NAMESPACE not in line:  # as in most lines of a log
+        return None
+    try:
+        document = json.loads(line)
+        about = document["_aws"]
+        (directive,) = about["CloudWatchMetrics"]
+        if directive["Namespace"] != METRIC_NAMESPACE:
+            return None
+        values = {metric["Name"]: document[metric["Name"]] for metric in directive["Metrics"]}
+        return MetricLine(document[Dimension.STACK], document.get(Dimension.FEED), values, about["Timestamp"] / 1000)
+    except (ValueError, TypeError, KeyError):
+        return None
 
 
 class Invocation(NamedTuple):

@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 
 from loadtest.scenarios.catalog import SCENARIOS, Files, Scenario
+from loadtest.scenarios.deployed import LocalTarget
 from loadtest.scenarios.drive import perform, progress_bar
-from loadtest.scenarios.local import LocalTarget
 from loadtest.scenarios.sim import SimTarget, sim_target
 from loadtest.scenarios.target import Target
 from loadtest.simulator.capacity import Simulation

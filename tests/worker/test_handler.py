@@ -18,7 +18,7 @@ from ingest.ledger.work_item import WorkItem
 from ingest.worker import handler
 from ingest.worker.batch import BatchHandler, Reply, logger
 from ingest.worker.lease import Timing
-from loadtest.harness.emf import read_emf
+from loadtest.scenarios.log import read_emf
 from tests.support.clients import client, mock_aws, session, table
 from tests.support.fakes import FakeTable, ScriptedClock, SentMessage
 from tests.support.world import EVENTS, KEY, World, event

@@ -6,9 +6,9 @@ import pytest
 
 from ingest.contract import Output
 from loadtest.harness.queue import NotSentError, send_all, taken
+from loadtest.harness.targets import Uploads
 from loadtest.scenarios.catalog import SCENARIOS
 from loadtest.scenarios.deployed import StackDeployment
-from loadtest.scenarios.uploads import Uploads
 from tests.support.clients import client, ledger_table, mock_aws
 
 MB = 1_000_000
