@@ -74,7 +74,7 @@ def assert_table_holds_the_last_good_row_of_each_key(stack: Any, bad: set[str]) 
         for row in csv.DictReader(file):
             if row["order_id"] not in bad_ids:
                 expected[row["customer_id"], row["order_id"]] = row
-    found = {(i["customer_id"], i["order_id"]): i for i in stack.items("Orders") if i["order_id"].startswith("O-7")}
+    found = {(i["customer_id"], i["order_id"]): i for i in stack.items("Orders") if i["order_id"].startswith("O-700")}
     assert found.keys() == expected.keys()
     for key, row in expected.items():
         item = found[key]
