@@ -176,7 +176,7 @@ class Metric(StrEnum):
 
 
 class Status:
-    """What a file, or a segment of one, can be in the ledger. `ingest.ledger.states` says how one becomes another."""
+    """What a file, or a segment, can be in the ledger. `ingest.ledger.work_item` says how one becomes another."""
 
     PENDING = "PENDING"  # a segment that is planned and was not begun yet
     LOADING = "LOADING"  # leased by a worker

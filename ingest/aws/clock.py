@@ -1,4 +1,4 @@
-"""Time and chance, the only place the ingester takes them from; and times as text, ISO 8601."""
+"""Time: the machine's clock, and how long to wait before a request is sent again."""
 
 import random
 import time
@@ -58,3 +58,35 @@ def epoch_s(text: str | None) -> float | None:
         return datetime.fromisoformat(text).timestamp() if text else None
     except ValueError:
         return None
+
+
+def redelivery_delay_s(delivery: int, *, base_s: float, cap_s: float, chance: float) -> int:
+    """Return how long a message stays hidden after its n-th failed delivery, n from 1.
+
+    Exponential with half jitter: between half of and the whole of min(cap, base * 2^(n-1)). `chance` is in [0, 1).
+
+    >>> [redelivery_delay_s(n, base_s=30, cap_s=900, chance=0.999) for n in (1, 2, 3, 9)]
+    [30, 60, 120, 900]
+    """
+    full = min(cap_s, base_s * 2.0 ** min(delivery - 1, 32))
+    return round(full / 2 + chance * full / 2)
+
+
+def send_again_pause_s(tries: int, *, chance: float) -> float:
+    """Return the pause before a batch is sent again: full jitter, 50 ms doubled up to 2 s. `tries` counts from 0.
+
+    DynamoDB's capacity is refilled every second, so longer pauses gain nothing.
+    """
+    return chance * float(min(2.0, 0.05 * 2.0**tries))
+
+
+def refill_pause_s(tries: int, *, chance: float) -> float:
+    """Return the pause before items are sent again for which a table had no capacity: full jitter, 200 ms doubled up to
+    2 s, but at least 100 ms: a retry before any capacity is refilled would only be throttled again.
+    """
+    return max(0.1, chance * float(min(2.0, 0.2 * 2.0**tries)))
+
+
+def read_pause_s(attempt: int, *, chance: float) -> float:
+    """Return the pause before reading a range of an object again: full jitter, 0.1 s doubled up to 5 s."""
+    return chance * float(min(5.0, 0.1 * 2.0**attempt))

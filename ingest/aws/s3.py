@@ -9,7 +9,7 @@ from itertools import islice
 from threading import Event
 from typing import TYPE_CHECKING, Any, Protocol
 
-from ingest.aws.backoff import read_pause_s
+from ingest.aws.clock import read_pause_s
 from ingest.aws.errors import aws_call
 from ingest.errors import AccessDenied, ObjectSuperseded, ServiceFault, Throttled, Unavailable
 from ingest.file import FileVersion

@@ -8,7 +8,7 @@ from ingest.cli.options import AsJson, LedgerFile, StackName, VersionName
 from ingest.cli.output import console_on, row_counts_sentence
 from ingest.cli.stack import DeployedStack, services_of
 from ingest.cli.status.file import choose, find_versions
-from ingest.recovery.cancel import cancel_file
+from ingest.recovery.retry import cancel_file
 
 
 def cancel(

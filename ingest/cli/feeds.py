@@ -11,9 +11,9 @@ from ingest.cli.commands import app_of
 from ingest.cli.options import DEFAULT_FEEDS, AsJson, FeedsPath
 from ingest.cli.output import console_on
 from ingest.errors import ServiceFault
-from ingest.feeds.collisions import key_warnings
 from ingest.feeds.feed import Feed
 from ingest.feeds.parse import json_schema, read_feeds
+from ingest.feeds.rules import key_warnings
 
 
 def schema() -> None:

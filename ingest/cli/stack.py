@@ -25,7 +25,7 @@ from ingest.metrics.events import EventBus
 from ingest.queue.dead_letters import DeadLetterQueue
 from ingest.queue.event_source import EventSource
 from ingest.queue.sqs import SqsQueue
-from ingest.rejects.parts import rejects_url
+from ingest.rejects.reject import rejects_url
 from ingest.rejects.reject_reader import RejectReader
 from ingest.worker.ports import Log, Services
 

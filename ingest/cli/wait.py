@@ -31,8 +31,7 @@ from ingest.cli.status.view import file_document
 from ingest.contract import Status
 from ingest.errors import FileMissing, SettingsFault
 from ingest.feeds.parse import read_feeds
-from ingest.ledger.states import is_open
-from ingest.ledger.work_item import Entry
+from ingest.ledger.work_item import Entry, is_open
 
 TIMED_OUT = 5
 LOOK_EVERY_S = 1.0

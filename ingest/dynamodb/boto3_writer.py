@@ -8,8 +8,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from ingest.aws.errors import error_code, translate
 from ingest.dynamodb.encode import python_items
 from ingest.dynamodb.item_writer import Heartbeat
-from ingest.dynamodb.write_cost import write_units
-from ingest.dynamodb.write_stats import WriteStats
+from ingest.dynamodb.write_stats import WriteStats, write_units
 from ingest.items.items import Items, Refusal
 
 if TYPE_CHECKING:

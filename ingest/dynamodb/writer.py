@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from random import random
 
-from ingest.aws.backoff import refill_pause_s, send_again_pause_s
+from ingest.aws.clock import refill_pause_s, send_again_pause_s
 from ingest.aws.errors import service_fault
 from ingest.dynamodb.batches import Batch, batches, unprocessed
 from ingest.dynamodb.http.client import Exchange

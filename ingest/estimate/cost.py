@@ -10,13 +10,12 @@ import pyarrow.compute as pc
 
 from ingest.contract import Price
 from ingest.dynamodb.item_writer import Heartbeat
-from ingest.dynamodb.write_cost import units_of
-from ingest.dynamodb.write_stats import NOTHING_WRITTEN
+from ingest.dynamodb.write_stats import NOTHING_WRITTEN, units_of
 from ingest.estimate.duration import Fleet
 from ingest.feeds.feed import Feed
 from ingest.items.columns import AnyArray
 from ingest.items.items import Items, Refusal
-from ingest.items.sizes import item_sizes
+from ingest.items.validate import item_sizes
 
 MIN_SHARE = 1000  # a key with fewer than 1 in 1,000 of a block's writes is not tracked
 MAX_KEYS = 100_000  # are tracked; beyond that, the least frequent nine in ten are dropped

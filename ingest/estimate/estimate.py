@@ -10,7 +10,7 @@ from ingest.estimate.cost import Charge, ItemSizes, Workload, WriteTarget, charg
 from ingest.estimate.duration import Capacity, Demand, Fleet, Scenario, duration, work_seconds
 from ingest.estimate.sample import Observed, Reading, SampleReader
 from ingest.feeds.feed import Feed
-from ingest.rejects.parts import CELL_BYTES
+from ingest.rejects.reject import CELL_BYTES
 
 # Student's t, two-sided 95 %, for 1, 2, ... degrees of freedom; beyond, it is about 2.
 _T95 = (12.71, 4.30, 3.18, 2.78, 2.57, 2.45, 2.36, 2.31, 2.26, 2.23, 2.20, 2.18, 2.16, 2.14, 2.13, 2.12, 2.11, 2.10)

@@ -15,7 +15,7 @@ from ingest.reading.compression import RangeReader, expanded_sizes
 from ingest.reading.reader import Reader, open_file
 from ingest.reading.segments import window_bytes, windows
 from ingest.rejects.local_file import RejectTally
-from ingest.rejects.parts import CELL_BYTES
+from ingest.rejects.reject import CELL_BYTES
 from ingest.worker.load import EnoughRowsError, Load
 
 

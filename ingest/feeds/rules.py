@@ -1,8 +1,11 @@
 """What must hold among the settings of feeds.toml beyond their types. Each rule raises one sentence, or nothing."""
 
 import codecs
+import string
+from collections.abc import Iterator
 from datetime import datetime
 from encodings.aliases import aliases
+from itertools import chain
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -223,3 +226,64 @@ def check_shared_tables(feeds: dict[str, Feed]) -> None:
                 f"feeds {first} and {name} share the table {feed.table!r} but declare other keys, indexes, `ttl` "
                 "or another `existing`, `role` or `region`."
             )
+
+
+_NUMBERS = string.digits + "+-.eE"
+_ACCOUNTING = "()% \u00a0\u202f"
+_TIMES = string.ascii_letters + string.digits + "+-.,: "  # as people write them; a reader may take more
+_BYTES = {"hex": string.hexdigits + string.whitespace, "base64": string.ascii_letters + string.digits + "+/="}
+
+
+def key_warnings(feed: Feed, path: str) -> Iterator[str]:
+    """Yield a sentence for each key template that can give two rows one key; `path` is the feed's, as "feeds.orders".
+
+    >>> [warning] = key_warnings(Feed("o/", "Orders", "K#{a}#{b}"), "feeds.orders")
+    >>> print(warning[:102])
+    `feeds.orders.partition_key` = 'K#{a}#{b}': rows of different values can get one key, as values of 'a'
+    """
+    for field, template in (("partition_key", feed.partition_key), ("sort_key", feed.sort_key)):
+        if template and is_template(template):
+            parts = template_parts(template)
+            unclear = _unclear_columns(parts[1::2], parts[2:-1:2], feed)
+            if unclear:
+                yield (
+                    f"`{path}.{field}` = {template!r}: rows of different values can get one key, as values of "
+                    f"{' and '.join(map(repr, unclear))} may contain what stands between the columns. Put something "
+                    "there that no value contains, or give a column a type that excludes it, as N."
+                )
+
+
+def _unclear_columns(columns: list[str], between: list[str], feed: Feed) -> list[str]:
+    """Return the columns that keep a joined text from being read back; nothing if it can be.
+
+    It can be if one column may be anything, those before it end at a character they cannot hold, and those behind it
+    begin behind one: then reading it from both ends leaves that column in the middle.
+    """
+    alphabets = [_alphabet(feed.column(column), feed) for column in columns]
+    ends = [_excludes(alphabet, mark) for alphabet, mark in zip(alphabets, [*between, ""], strict=True)]
+    begins = [_excludes(alphabet, mark) for alphabet, mark in zip(alphabets, ["", *between], strict=True)]
+    if any(all(ends[:at]) and all(begins[at + 1 :]) for at in range(len(columns))):
+        return []
+    first, last = ends.index(False), len(begins) - 1 - begins[::-1].index(False)
+    return list(dict.fromkeys((columns[first], columns[last])))
+
+
+def _excludes(alphabet: str | None, mark: str) -> bool:
+    """Return whether no value can hold the mark whole."""
+    return alphabet is not None and bool(set(mark) - set(alphabet))
+
+
+def _alphabet(column: Column, feed: Feed) -> str | None:
+    """Return the characters that values of a column have; None where any may occur."""
+    if column.timestamp:
+        return _TIMES + "".join(chain(*column.timestamp))
+    match column.type:
+        case "N":
+            return _NUMBERS + feed.csv.decimal + feed.csv.thousands + _ACCOUNTING * feed.csv.accounting
+        case "BOOL":
+            words = "".join(column.true + column.false)
+            return words.lower() + words.upper()
+        case "B":
+            return _BYTES[column.encoding]
+        case _:
+            return None

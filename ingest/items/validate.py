@@ -1,6 +1,8 @@
-"""What DynamoDB would refuse, found before it is sent: empty or long keys, large items."""
+"""What DynamoDB counts and allows: the sizes of items, and keys, sizes and index keys that it would refuse."""
 
-from typing import Any
+from collections.abc import Callable, Sequence
+from functools import reduce
+from typing import Any, cast
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -8,9 +10,141 @@ import pyarrow.compute as pc
 from ingest.contract import Reason
 from ingest.feeds.feed import KeyAttribute
 from ingest.items.columns import AnyArray, Attribute, byte_lengths, fill_null, rows_where
+from ingest.items.documents import document_bytes, read_json
 from ingest.items.mapping import Mapping
-from ingest.items.sizes import item_sizes, largest_size, size_bounds
+from ingest.items.number_columns import number_sizes
 from ingest.reading.rows import Fault, Rows
+
+LEAST_NUMBER = 1  # the zero
+MORE_THAN_HALF = 3  # what a number may take beyond a byte for two characters: `number_size`
+
+
+def item_sizes(attributes: Sequence[Attribute]) -> AnyArray:
+    """Return the bytes DynamoDB counts for each item (int64)."""
+    return _added_up(attributes, number_sizes)
+
+
+def size_bounds(attributes: Sequence[Attribute]) -> tuple[AnyArray, AnyArray]:
+    """Return the least and the most bytes that DynamoDB may count for each item, without looking at digits."""
+    numbers = [attribute for attribute in attributes if _is_number(attribute)]
+    full = [attribute for attribute in numbers if not attribute.values.null_count]
+    least = _added_up(attributes, _least_number_sizes)
+    most = reduce(pc.add, (_undecided(a.values) for a in numbers if a.values.null_count), least)
+    if full:
+        undecided = pc.shift_right(_text_lengths([a.values for a in full]), 1)
+        most = pc.add(pc.add(most, undecided), (MORE_THAN_HALF - LEAST_NUMBER) * len(full))
+    return least, most
+
+
+def _undecided(numbers: AnyArray) -> AnyArray:
+    """Return how much larger than `LEAST_NUMBER` each number may be."""
+    undecided: AnyArray = fill_null(pc.subtract(_most_number_sizes(numbers), LEAST_NUMBER), 0)
+    return undecided
+
+
+def largest_size(attributes: Sequence[Attribute]) -> int:
+    """Return an upper bound of the bytes of any item: the longest value of each attribute together."""
+    return sum(_longest(attribute) for attribute in attributes)
+
+
+def _least_number_sizes(numbers: AnyArray) -> AnyArray:
+    return _where_valid(numbers, LEAST_NUMBER)
+
+
+def _most_number_sizes(numbers: AnyArray) -> AnyArray:
+    return pc.add(pc.shift_right(byte_lengths(numbers), 1), MORE_THAN_HALF)
+
+
+def _added_up(attributes: Sequence[Attribute], number_lengths: Callable[[AnyArray], AnyArray]) -> AnyArray:
+    plain = [attribute for attribute in attributes if _is_plain(attribute)]
+    others = [_byte_lengths(attribute, number_lengths) for attribute in attributes if not _is_plain(attribute)]
+    return reduce(pc.add, [*others, _plain_lengths(plain)] if plain else others)
+
+
+def _is_number(attribute: Attribute) -> bool:
+    return attribute.type == "N" and attribute.sizes is None and len(attribute.values) > 0
+
+
+def _is_plain(attribute: Attribute) -> bool:
+    """Return whether every item has the attribute, as text or bytes that are counted as they are."""
+    values = attribute.values
+    return attribute.type in ("S", "B") and attribute.sizes is None and len(values) > 0 and not values.null_count
+
+
+def _plain_lengths(attributes: Sequence[Attribute]) -> AnyArray:
+    """Return what plain attributes add to each item."""
+    names = sum(len(attribute.name.encode()) for attribute in attributes)
+    return pc.add(_text_lengths([attribute.values for attribute in attributes]), names)
+
+
+def _text_lengths(columns: Sequence[AnyArray]) -> AnyArray:
+    """Return the bytes of all texts of each row: one kernel a column, as where texts end is known already."""
+    ends = reduce(pc.add, map(_ends, columns))  # where it wraps, the difference does
+    return pc.cast(pc.subtract(ends[1:], ends[:-1]), pa.int64())
+
+
+def _ends(values: AnyArray) -> AnyArray:
+    """Return where the first text begins and each text ends (int32), without copying."""
+    return pa.Array.from_buffers(pa.int32(), len(values) + 1, [None, values.buffers()[1]], offset=values.offset)
+
+
+def _longest(attribute: Attribute) -> int:
+    """Return an upper bound of what the attribute adds to any item."""
+    longest: int = pc.max(_value_lengths(attribute, byte_lengths)).as_py() or 0
+    bound = longest // 2 + MORE_THAN_HALF if _is_number(attribute) else longest
+    return len(attribute.name.encode()) + max(1, bound)
+
+
+def _byte_lengths(attribute: Attribute, number_lengths: Callable[[AnyArray], AnyArray]) -> pa.Int64Array:
+    name_bytes = len(attribute.name.encode())
+    present = pc.add(pc.cast(_value_lengths(attribute, number_lengths), pa.int64()), name_bytes)
+    lengths: pa.Int64Array = fill_null(present, name_bytes + 1 if attribute.write_null else 0)
+    return lengths
+
+
+def _value_lengths(attribute: Attribute, number_lengths: Callable[[AnyArray], AnyArray]) -> AnyArray:
+    if attribute.sizes is not None:
+        return attribute.sizes
+    lengths = number_lengths if attribute.type == "N" else _LENGTHS[attribute.type]
+    return lengths(attribute.values)
+
+
+def _document_lengths(wanted: Any) -> Callable[[AnyArray], AnyArray]:
+    def lengths(texts: AnyArray) -> AnyArray:
+        sizes = [None if text is None else document_bytes(read_json(text, wanted)) for text in texts.to_pylist()]
+        return pa.array(sizes, pa.int64())
+
+    return lengths
+
+
+def _set_lengths(member_lengths: Callable[[AnyArray], AnyArray]) -> Callable[[AnyArray], AnyArray]:
+    """Return what gives the bytes of each set's members together."""
+
+    def lengths(values: AnyArray) -> AnyArray:
+        sets = cast("pa.ListArray[Any]", values)
+        each = pc.cast(member_lengths(sets.values), pa.int64())
+        before = pa.concat_arrays([pa.array([0], pa.int64()), pc.cumulative_sum(each)])
+        ends = before.take(sets.offsets)
+        return _where_valid(sets, pc.subtract(ends[1:], ends[:-1]))
+
+    return lengths
+
+
+def _where_valid(values: AnyArray, lengths: AnyArray | int) -> AnyArray:
+    found: AnyArray = pc.if_else(pc.is_valid(values), lengths, None)
+    return found
+
+
+_LENGTHS: dict[str, Callable[[AnyArray], AnyArray]] = {
+    "S": byte_lengths,
+    "B": byte_lengths,
+    "BOOL": lambda values: _where_valid(values, 1),
+    "SS": _set_lengths(byte_lengths),
+    "NS": _set_lengths(number_sizes),
+    "L": _document_lengths(list),
+    "M": _document_lengths(dict),
+}
+
 
 # https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Constraints.html (items, keys)
 MAX_ITEM_BYTES = 400 * 1024

@@ -5,8 +5,7 @@ from dataclasses import dataclass
 from ingest.contract import Status
 from ingest.errors import IngestError
 from ingest.ledger.row_counts import NOTHING, RowCounts
-from ingest.ledger.states import is_open
-from ingest.ledger.work_item import Checkpoint, SegmentPlan
+from ingest.ledger.work_item import Checkpoint, SegmentPlan, is_open
 
 
 @dataclass(frozen=True, slots=True)

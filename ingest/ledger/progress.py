@@ -7,8 +7,7 @@ from dataclasses import dataclass, field
 from ingest.contract import Status
 from ingest.feeds.dialect import Csv
 from ingest.ledger.row_counts import NOTHING, RowCounts
-from ingest.ledger.states import is_open
-from ingest.ledger.work_item import Entry
+from ingest.ledger.work_item import Entry, is_open
 
 COMPRESSED = (".gz", ".gzip", ".bz2", ".zst", ".zstd")  # by the key alone: the ledger has not seen the bytes
 

@@ -10,7 +10,6 @@ from ingest.aws.errors import aws_call
 from ingest.contract import LedgerKeys, Status
 from ingest.file import FileVersion
 from ingest.ledger.claims import FileStatus, Outcome
-from ingest.ledger.states import is_open
 from ingest.ledger.table import (
     Item,
     LedgerTable,
@@ -20,7 +19,7 @@ from ingest.ledger.table import (
     read_position,
     row_counts_of,
 )
-from ingest.ledger.work_item import Checkpoint, Entry, WorkItem
+from ingest.ledger.work_item import Checkpoint, Entry, WorkItem, is_open
 from ingest.reading.segments import Segment
 
 _NUMBERS = ("size_bytes", "retry")

@@ -11,7 +11,6 @@ from ingest.errors import IngestError, LeaseLost
 from ingest.file import FileVersion
 from ingest.ledger.claims import Claimed, ClaimStatus, LeaseToken
 from ingest.ledger.queries import TableQueries
-from ingest.ledger.states import FILE_STEPS
 from ingest.ledger.table import (
     Item,
     LedgerClock,
@@ -30,7 +29,7 @@ from ingest.ledger.table import (
     steps_of,
 )
 from ingest.ledger.transitions import TableTransitions
-from ingest.ledger.work_item import Checkpoint, SegmentPlan, WorkItem
+from ingest.ledger.work_item import FILE_STEPS, Checkpoint, SegmentPlan, WorkItem
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.service_resource import Table

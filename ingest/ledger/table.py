@@ -8,14 +8,13 @@ from typing import TYPE_CHECKING, Any, Protocol
 from boto3.dynamodb.types import TypeDeserializer
 from botocore.exceptions import ClientError
 
-from ingest.aws.backoff import send_again_pause_s
+from ingest.aws.clock import send_again_pause_s
 from ingest.aws.errors import aws_call, error_code
 from ingest.contract import LedgerKeys
 from ingest.errors import IngestError, Throttled, error_of
 from ingest.file import FileVersion
 from ingest.ledger.row_counts import RowCounts
-from ingest.ledger.states import FILE_STEPS, NEW, SEGMENT_STEPS, Step
-from ingest.ledger.work_item import Checkpoint, SegmentPlan, WorkItem
+from ingest.ledger.work_item import FILE_STEPS, NEW, SEGMENT_STEPS, Checkpoint, SegmentPlan, Step, WorkItem
 from ingest.reading.blocks import Position
 
 if TYPE_CHECKING:

@@ -8,7 +8,6 @@ from ingest.errors import InternalFault, LeaseLost
 from ingest.file import FileVersion
 from ingest.ledger.claims import LeaseToken, Outcome, final_status
 from ingest.ledger.row_counts import RowCounts
-from ingest.ledger.states import FILE_STEPS, SEGMENT_STEPS
 from ingest.ledger.table import (
     Item,
     LedgerTable,
@@ -25,7 +24,7 @@ from ingest.ledger.table import (
     set_row_counts,
     steps_of,
 )
-from ingest.ledger.work_item import CarriedOver, SegmentPlan, WorkItem
+from ingest.ledger.work_item import FILE_STEPS, SEGMENT_STEPS, CarriedOver, SegmentPlan, WorkItem
 from ingest.reading.segments import Segment
 
 _FILE_STEP = {

@@ -12,11 +12,10 @@ from pyarrow import csv as arrow_csv
 from ingest.contract import Reason
 from ingest.errors import NotCsv
 from ingest.feeds.dialect import Csv
-from ingest.reading.escapes import with_marks
 from ingest.reading.grammar import Grammar
 from ingest.reading.header import BOM, parse_options
 from ingest.reading.quotes import swallowed_rows
-from ingest.reading.rows import Fault, Rows
+from ingest.reading.rows import Fault, Rows, with_marks
 
 MANY = 20  # unreadable records are not an accident any more
 

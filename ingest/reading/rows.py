@@ -1,13 +1,13 @@
-"""What a block's records become: rows of text, and faults. The same for every format.
+"""Rows of text, and what escapes in their cells mean."""
 
-All columns are text; types are the feed's business.
-"""
-
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
+from ingest.feeds.dialect import Csv
 from ingest.feeds.feed import Lineage
 
 # Columns the pipeline adds to those of the file. No file has these: a header with NUL bytes is refused.
@@ -60,3 +60,76 @@ def with_lineage(rows: Rows, lineage: Lineage, file: str, first_lines: Callable[
     if lineage.line:
         table = table.append_column(LINE_COLUMN, pa.array(first_lines(), pa.int64()).cast(pa.string()))
     return replace(rows, table=table)
+
+
+# Behind an escape; any other character means itself.
+LETTERS = {
+    "none": {},
+    "mysql": {"0": "\0", "b": "\b", "n": "\n", "r": "\r", "t": "\t", "Z": "\x1a"},
+    "postgres": {"0": "\0", "b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t", "v": "\v"},
+}
+_CANDIDATES = (
+    *range(0xFDD0, 0xFDF0),
+    *range(0xF0000, 0xF0100),
+)  # never characters, or private ones
+
+
+@dataclass(frozen=True, slots=True)
+class MarkedBlock:
+    """A block with marks for its escapes: `data` is to be read as `csv` says, the cells are to be `unescaped`.
+
+    `marks` are texts and what each stands for in a cell.
+    """
+
+    data: bytes
+    csv: Csv
+    marks: dict[str, str]
+
+    def unescaped(self, table: pa.Table) -> pa.Table:
+        """Return the cells with what the escapes mean."""
+        for at, name in enumerate(table.column_names):
+            cells: Any = table.column(at)
+            for mark, meaning in self.marks.items():
+                if pc.any(pc.match_substring(cells, mark)).as_py():
+                    cells = pc.replace_substring(cells, mark, meaning)
+            table = table.set_column(at, name, cells)
+        return table
+
+
+def with_marks(data: bytes, csv: Csv) -> MarkedBlock | None:
+    """Return a block with marks for its escapes; None where the parser reads it as it is meant."""
+    if not (csv.escape and csv.escape.encode() in data and _are_meant_otherwise(csv)):
+        return None
+    escape = csv.escape
+    taken = [escape, "\n", "\r", csv.delimiter, *([csv.quote] if csv.quote else [])]
+    *marks, other = _unused(data, len(taken) + 1)
+    sequences = {escape + character: mark for character, mark in zip(taken, marks, strict=True)} | {escape: other}
+    meanings = {other + letter: meaning for letter, meaning in LETTERS[csv.escapes].items()} | {other: ""}
+    nulls = [spelling for null in csv.null_values for spelling in _spellings(null, csv, sequences)]
+    plain = csv.changed(escape="", null_values=tuple(dict.fromkeys(nulls)))
+    marked = data
+    for sequence, mark in sequences.items():  # pairs of escapes first, then those before what the parser knows
+        marked = marked.replace(sequence.encode(), mark.encode())
+    return MarkedBlock(marked, plain, meanings | dict(zip(marks, taken, strict=True)))
+
+
+def _are_meant_otherwise(csv: Csv) -> bool:
+    return csv.escapes != "none" or any(null.startswith(csv.escape) for null in csv.null_values)
+
+
+def _spellings(null: str, csv: Csv, sequences: dict[str, str]) -> Iterator[str]:
+    """Yield how a null stands in a marked block: as it is given, or with what must be escaped in a cell."""
+    if null.startswith(csv.escape):
+        for sequence, mark in sequences.items():
+            null = null.replace(sequence, mark)
+        yield null
+        return
+    yield null
+    characters = {ord(sequence[1]): mark for sequence, mark in sequences.items() if len(sequence) > 1}
+    yield null.translate(characters)
+
+
+def _unused(data: bytes, count: int) -> list[str]:
+    """Return characters that some text does not hold."""
+    found = (chr(candidate) for candidate in _CANDIDATES if chr(candidate).encode() not in data)
+    return [next(found) for _ in range(count)]

@@ -5,8 +5,7 @@ from dataclasses import dataclass
 
 from ingest.contract import Status
 from ingest.errors import UnknownMessage
-from ingest.ledger.states import is_open
-from ingest.ledger.work_item import Entry, WorkItem
+from ingest.ledger.work_item import Entry, WorkItem, is_open
 from ingest.queue.messages import NewFiles, Reconcile, read_message
 
 UNKNOWN = UnknownMessage.code

@@ -1,21 +1,15 @@
-"""Loads a file again because an operator asks for it: as another attempt, with ledger entries and rejects of its own.
-
-What the attempt before wrote in the ledger is never changed, so no worker that is late can disturb the row counts. A
-retry from the checkpoint begins with what the attempt before had finished: that is copied under its own name first. The
-entry of the file comes last and makes it so; whatever breaks off before or after is completed by asking again.
-"""
+"""Ends a file that is open, or loads one again: as a new attempt, or from its checkpoint."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Literal, Protocol
 
 from ingest.contract import Status
-from ingest.errors import FileMissing, ObjectSuperseded, SettingsFault, StillLoading
+from ingest.errors import Cancelled, FileMissing, ObjectSuperseded, SettingsFault, StillLoading
 from ingest.file import FileVersion
 from ingest.ledger.claims import Outcome
 from ingest.ledger.row_counts import NOTHING, RowCounts
-from ingest.ledger.states import is_open
-from ingest.ledger.work_item import NOTHING_CARRIED_OVER, CarriedOver, Entry, SegmentPlan, WorkItem
+from ingest.ledger.work_item import NOTHING_CARRIED_OVER, CarriedOver, Entry, SegmentPlan, WorkItem, is_open
 from ingest.queue.messages import body_of
 from ingest.worker.ports import Services
 from ingest.worker.report import Reporter
@@ -187,3 +181,25 @@ def _sum(segments: list[Entry]) -> CarriedOver:
     last = segments[-1].work.segment
     assert last is not None
     return CarriedOver(plan=SegmentPlan(last.end, len(segments)), segments_done=len(done), row_counts=row_counts)
+
+
+def cancel_file(services: Services, entry: Entry) -> Outcome:
+    """End a file that is open as FAILED, report it, and return how it ended. Safe to repeat.
+
+    Raises:
+        SettingsFault: it has ended otherwise.
+    """
+    file = entry.work.file
+    if is_open(entry.status):
+        error = Cancelled(
+            f"An operator cancelled {file.url}; rows written so far stay in the table. `ingest retry` loads it again."
+        )
+        now_s = services.clock.now_s()
+        seconds = max(0.0, now_s - (entry.first_seen_s or now_s))
+        rejects = services.rejects_url(file) if entry.row_counts.rows_rejected else None
+        services.ledger.transitions.give_up(file, Outcome(Status.FAILED, entry.row_counts, seconds, rejects, error))
+    outcome = services.ledger.queries.unreported(file)
+    if outcome:  # also of a cancellation that broke off before its report
+        Reporter(services).file_ended(file, entry.feed, outcome)
+        return outcome
+    raise SettingsFault(f"{file.url} has ended already, as `ingest status` shows: there is nothing to cancel.")

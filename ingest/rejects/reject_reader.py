@@ -8,8 +8,7 @@ from ingest.aws.errors import aws_call
 from ingest.contract import RejectPart
 from ingest.errors import FileFault
 from ingest.file import FileVersion
-from ingest.rejects.parts import CSV, LINES, first_byte_of, rejects_prefix
-from ingest.rejects.reject import Document, raw_record, read_json_lines
+from ingest.rejects.reject import CSV, LINES, Document, first_byte_of, raw_record, read_json_lines, rejects_prefix
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client

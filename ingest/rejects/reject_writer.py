@@ -7,8 +7,7 @@ from ingest.contract import RejectPart
 from ingest.errors import FileFault, ObjectSuperseded, ServiceFault
 from ingest.feeds.dialect import Csv
 from ingest.file import FileVersion
-from ingest.rejects.parts import CSV, LINES, part_name, rejects_prefix, rejects_url
-from ingest.rejects.reject import Reject, RejectFormat
+from ingest.rejects.reject import CSV, LINES, Reject, RejectFormat, part_name, rejects_prefix, rejects_url
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client

@@ -5,8 +5,7 @@ from typing import Any, TypedDict
 
 from aws_lambda_powertools import Logger
 
-from ingest.aws.backoff import redelivery_delay_s
-from ingest.aws.clock import Clock
+from ingest.aws.clock import Clock, redelivery_delay_s
 from ingest.contract import SERVICE, MessageAttribute
 from ingest.errors import IngestError, InternalFault, StillLoading
 from ingest.queue.sqs import SqsQueue

@@ -8,8 +8,7 @@ from ingest.errors import NoFeed, OutOfTime, StillLoading, Throttled, UnknownMes
 from ingest.feeds.feed import Feeds
 from ingest.file import FileVersion
 from ingest.ledger.claims import Busy, Claimed, ClaimStatus, LeaseToken, Outcome, judge_claim
-from ingest.ledger.states import is_open
-from ingest.ledger.work_item import WorkItem
+from ingest.ledger.work_item import WorkItem, is_open
 from ingest.queue.messages import NewFiles, Reconcile, read_message
 from ingest.worker.attempt import Task, UnfinishedError
 from ingest.worker.lease import Lease, Timing

@@ -18,8 +18,7 @@ from ingest.reading.compression import RangeReader
 from ingest.reading.reader import Reader, open_file
 from ingest.reading.rows import Fault, Rows, with_lineage
 from ingest.reading.segments import Segment
-from ingest.rejects.parts import CELL_BYTES, RejectCells
-from ingest.rejects.reject import from_bad_record, locate
+from ingest.rejects.reject import CELL_BYTES, RejectCells, from_bad_record, locate
 from ingest.worker.ports import RejectSink
 
 

@@ -7,8 +7,7 @@ from ingest.errors import GivenUp
 from ingest.feeds.feed import Feeds
 from ingest.file import FileVersion
 from ingest.ledger.claims import Outcome
-from ingest.ledger.states import is_open
-from ingest.ledger.work_item import Entry, WorkItem
+from ingest.ledger.work_item import Entry, WorkItem, is_open
 from ingest.queue.messages import body_of
 from ingest.worker.ports import Services
 from ingest.worker.report import NO_FEED, Reporter, finish_split_file

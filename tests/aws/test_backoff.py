@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ingest.aws.backoff import read_pause_s, redelivery_delay_s, refill_pause_s
+from ingest.aws.clock import read_pause_s, redelivery_delay_s, refill_pause_s
 
 MAX_VISIBILITY_S = 12 * 60 * 60  # SQS
 

@@ -17,7 +17,7 @@ from msgspec import structs
 from ingest.aws.local_files import Source
 from ingest.cli.load import run_load
 from ingest.dynamodb.item_writer import Heartbeat
-from ingest.dynamodb.write_cost import write_units
+from ingest.dynamodb.write_stats import write_units
 from ingest.errors import FileFault
 from ingest.estimate.sample import SampleReader
 from ingest.feeds.feed import Index

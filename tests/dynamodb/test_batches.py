@@ -17,14 +17,14 @@ from hypothesis import strategies as st
 from ingest.dynamodb import batches as module
 from ingest.dynamodb.batches import MAX_BODY_BYTES, Batch, batches, body_of, unprocessed
 from ingest.dynamodb.encode import put_requests
-from ingest.dynamodb.write_cost import write_units
+from ingest.dynamodb.write_stats import write_units
 from ingest.feeds.column import ColumnType
 from ingest.feeds.feed import KeyAttribute
 from ingest.items.documents import document_bytes
 from ingest.items.duplicates import last_of_each_key
 from ingest.items.items import Items
-from ingest.items.numbers import canonical_number
-from ingest.items.sizes import item_sizes
+from ingest.items.number_columns import canonical_number
+from ingest.items.validate import item_sizes
 from tests.support.items import python_items
 from tests.support.tables import ODD_NUMBERS, any_items, attribute, items_of, meaning, read_strictly, sent_by_boto3
 

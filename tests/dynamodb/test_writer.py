@@ -15,7 +15,7 @@ import pytest
 from ingest.dynamodb.boto3_writer import Boto3Writer
 from ingest.dynamodb.http.client import batch_write_exchange
 from ingest.dynamodb.rate_limit import ConcurrencyLimiter
-from ingest.dynamodb.write_cost import write_units
+from ingest.dynamodb.write_stats import write_units
 from ingest.dynamodb.writer import BatchWriter
 from ingest.errors import AccessDenied, IngestError, OutOfTime, TableMissing, Throttled, Unavailable
 from ingest.feeds.column import Column

@@ -7,15 +7,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ingest.dynamodb.write_cost import item_units, units_of
+from ingest.dynamodb.write_stats import item_units, units_of
 from ingest.feeds.column import Column
 from ingest.items.columns import Attribute
 from ingest.items.convert import convert
 from ingest.items.items import Items
 from ingest.items.mapping import Target
-from ingest.items.numbers import number_size, number_sizes
-from ingest.items.sizes import item_sizes, largest_size, size_bounds
-from ingest.items.validate import MAX_ITEM_BYTES
+from ingest.items.number_columns import number_size, number_sizes
+from ingest.items.validate import MAX_ITEM_BYTES, item_sizes, largest_size, size_bounds
 from tests.items.test_items import Cells, built, feed
 
 DIGITS = st.text("0123456789", min_size=1, max_size=19)

@@ -10,9 +10,8 @@ from typing import Any
 from ingest.contract import Status
 from ingest.errors import IngestError, InternalFault, Unavailable
 from ingest.file import FileVersion
-from ingest.ledger.states import is_open
-from ingest.recovery.cancel import cancel_file
-from ingest.recovery.retry import From, Retried, Retry
+from ingest.ledger.work_item import is_open
+from ingest.recovery.retry import From, Retried, Retry, cancel_file
 from ingest.worker.ports import Services
 from tests.model.services import Bucket, Clock, Parts, ReportedOutcome, listed
 from tests.support.fakes import RecordingMetrics

@@ -12,7 +12,7 @@ from ingest.feeds.feed import Feed, Feeds
 from ingest.file import FileVersion
 from ingest.ledger.claims import Outcome
 from ingest.ledger.row_counts import NOTHING, RowCounts
-from ingest.ledger.states import is_open
+from ingest.ledger.work_item import is_open
 from ingest.recovery.retry import From, Retried
 from ingest.worker.dispatch import Dispatcher, Message, build_dispatcher
 from ingest.worker.lease import Timing

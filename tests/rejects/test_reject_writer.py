@@ -13,8 +13,7 @@ from ingest.errors import AccessDenied, FileFault, IngestError, ServiceFault, Th
 from ingest.feeds.dialect import Csv
 from ingest.file import FileVersion
 from ingest.rejects import reject_writer as rejects_module
-from ingest.rejects.parts import rejects_prefix
-from ingest.rejects.reject import Reject
+from ingest.rejects.reject import Reject, rejects_prefix
 from ingest.rejects.reject_writer import RejectParts
 from tests.support.clients import session
 

@@ -11,10 +11,20 @@ from ingest.errors import IngestError, InternalFault, LeaseLost
 from ingest.file import FileVersion
 from ingest.ledger.claims import Claimed, ClaimStatus, FileStatus, LeaseToken, Outcome, final_status
 from ingest.ledger.row_counts import NOTHING, RowCounts
-from ingest.ledger.states import FILE_STEPS, NEW, SEGMENT_STEPS, Step, is_open
 from ingest.ledger.store import TableLedger
 from ingest.ledger.table import steps_of
-from ingest.ledger.work_item import CarriedOver, Checkpoint, Entry, SegmentPlan, WorkItem
+from ingest.ledger.work_item import (
+    FILE_STEPS,
+    NEW,
+    SEGMENT_STEPS,
+    CarriedOver,
+    Checkpoint,
+    Entry,
+    SegmentPlan,
+    Step,
+    WorkItem,
+    is_open,
+)
 from ingest.reading.segments import Segment
 from ingest.worker.ports import WorkerClock
 from tests.support.fakes import ScriptedClock

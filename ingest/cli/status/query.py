@@ -13,8 +13,7 @@ from ingest.errors import SettingsFault
 from ingest.feeds.feed import Feeds
 from ingest.file import FileVersion
 from ingest.ledger.progress import Progress, file_progress, may_be_compressed
-from ingest.ledger.states import is_open
-from ingest.ledger.work_item import Entry
+from ingest.ledger.work_item import Entry, is_open
 from ingest.worker.report import NO_FEED
 
 OPEN_STATUSES = (Status.LOADING, Status.WAITING, Status.SPLIT)

@@ -9,8 +9,7 @@ from ingest.aws.clock import iso
 from ingest.cli.output import FittingTable, TableColumn
 from ingest.cli.status.query import FileView, Overview
 from ingest.contract import Status
-from ingest.ledger.states import is_open
-from ingest.ledger.work_item import Entry
+from ingest.ledger.work_item import Entry, is_open
 
 NOTHING = "No files are open and none finished today (UTC). `ingest history --files` shows more days."
 NOTHING_LIKE_IT = "No files match. `ingest history --files` shows more days."

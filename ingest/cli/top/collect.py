@@ -7,7 +7,7 @@ from ingest.cli.stack import DeployedStack, client
 from ingest.cli.status.query import FileView, Overview, StatusLedger, StatusQuery, look
 from ingest.contract import Output, Status
 from ingest.feeds.feed import Feeds
-from ingest.ledger.states import is_open
+from ingest.ledger.work_item import is_open
 from ingest.metrics.cloudwatch import CloudWatchMetrics
 from ingest.metrics.summary import Measured
 from ingest.queue.sqs import Depth, queue_depth

@@ -1,10 +1,10 @@
-"""The parts of docs/ledger.md, from `ingest.ledger.states`: state diagrams, and each step with its condition."""
+"""The parts of docs/ledger.md, from `ingest.ledger.work_item`: state diagrams, and each step with its condition."""
 
 import re
 
 from ingest.contract import FINAL_STATUSES
-from ingest.ledger.states import FILE_STEPS, NEW, SEGMENT_STEPS, Step
 from ingest.ledger.table import allowed
+from ingest.ledger.work_item import FILE_STEPS, NEW, SEGMENT_STEPS, Step
 from tests.docs.pages.markdown import table
 
 ENDS = {"DONE", "STOPPED", *FINAL_STATUSES}
