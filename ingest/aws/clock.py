@@ -1,4 +1,7 @@
-"""Time: the machine's clock, and how long to wait before a request is sent again."""
+"""Time and chance, the only place the ingester takes them from; times as text, ISO 8601; and when to try again.
+
+The pauses before another try know no clock and no chance: both are handed in.
+"""
 
 import random
 import time

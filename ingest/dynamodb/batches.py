@@ -14,7 +14,7 @@ from ingest.dynamodb.encode import PUT, most_bytes, put_requests, quoted
 from ingest.dynamodb.write_stats import units_of_each
 from ingest.items.columns import AnyArray
 from ingest.items.items import Items
-from ingest.items.number_columns import canonical_number
+from ingest.items.numbers import canonical_number
 
 _GOLDEN = 0.6180339887498949  # its multiples, less what is before the point, fill 0 to 1 evenly, however many they are
 

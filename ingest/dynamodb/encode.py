@@ -17,7 +17,7 @@ import pyarrow.compute as pc
 from ingest.items.columns import AnyArray, Attribute, fill_null, joined, utf8_of
 from ingest.items.documents import dynamodb_value, read_json
 from ingest.items.items import Items
-from ingest.items.number_columns import canonical_number
+from ingest.items.numbers import canonical_number
 
 _PLAIN_NUMBER = r"^-?[0-9]+(?:\.[0-9]+)?$"
 

@@ -1,4 +1,4 @@
-"""What writing cost and how it went: write units, items, requests, throttles."""
+"""What writing cost and met: write units, requests, what was sent again, and why DynamoDB took less than it got."""
 
 import json
 from bisect import bisect

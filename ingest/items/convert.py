@@ -12,7 +12,7 @@ from ingest.contract import Reason
 from ingest.items.columns import AnyArray, BadValueError, CellError, ConvertedColumn, fill_null, one_by_one, rows_where
 from ingest.items.documents import document_bytes, read_json, read_set
 from ingest.items.mapping import Target
-from ingest.items.number_columns import numbers
+from ingest.items.numbers import numbers
 from ingest.items.timestamps import times
 
 _MISSING = "the value is missing; the feed requires one"

@@ -7,7 +7,7 @@ from typing import Any
 
 from ingest.items.columns import BadValueError
 from ingest.items.mapping import MAX_NAME_BYTES
-from ingest.items.number_columns import PATTERN, bounded_number, number_size
+from ingest.items.numbers import PATTERN, bounded_number, number_size
 
 MAX_DEPTH = 32  # the innermost value is a level too, and so is nothing in an empty list or map
 _NUMBER = re.compile(PATTERN)

@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 
 from ingest.items.columns import AnyArray
 from ingest.items.items import Items
-from ingest.items.number_columns import canonical_number
+from ingest.items.numbers import canonical_number
 from ingest.reading.blocks import Position
 
 WINDOW_BYTES = 64 * 1024 * 1024

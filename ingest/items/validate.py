@@ -1,4 +1,8 @@
-"""What DynamoDB counts and allows: the sizes of items, and keys, sizes and index keys that it would refuse."""
+"""How many bytes DynamoDB counts for each item, and what it would refuse: empty or long keys, large items.
+
+Names and text count in UTF-8, numbers by their digits. Counting digits costs more than looking at the lengths of texts,
+so there are bounds, too: where both say the same, as for nearly all items, no digit is looked at.
+"""
 
 from collections.abc import Callable, Sequence
 from functools import reduce
@@ -12,7 +16,7 @@ from ingest.feeds.feed import KeyAttribute
 from ingest.items.columns import AnyArray, Attribute, byte_lengths, fill_null, rows_where
 from ingest.items.documents import document_bytes, read_json
 from ingest.items.mapping import Mapping
-from ingest.items.number_columns import number_sizes
+from ingest.items.numbers import number_sizes
 from ingest.reading.rows import Fault, Rows
 
 LEAST_NUMBER = 1  # the zero

@@ -1,4 +1,8 @@
-"""Work on files and segments: what there is to do, its states, and the steps between them."""
+"""What a worker works on, a whole file or one segment of it; how far it has come; and its entry in the ledger.
+
+The tables of steps say what a file and a segment may become, and who may make it so: the ledger and docs/ledger.md are
+made of them.
+"""
 
 from dataclasses import dataclass
 from typing import Literal

@@ -1,4 +1,9 @@
-"""Rows of text, and what escapes in their cells mean."""
+"""What a block's records become: rows of text, and faults; and what escapes in their cells mean.
+
+All columns are text; types are the feed's business. The parser takes the character behind an escape as it is, and looks
+for nulls only then: `\\N` would be N, `\\t` t. So where nulls like `\\N` or letters that stand for control characters
+matter, each escape becomes a mark that the text does not hold, and the cells are read with these.
+"""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace

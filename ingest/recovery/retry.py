@@ -1,4 +1,10 @@
-"""Ends a file that is open, or loads one again: as a new attempt, or from its checkpoint."""
+"""Loads a file again because an operator asks for it: as another attempt, with ledger entries and rejects of its own.
+
+What the attempt before wrote in the ledger is never changed, so no worker that is late can disturb the row counts. A
+retry from the checkpoint begins with what the attempt before had finished: that is copied under its own name first. The
+entry of the file comes last and makes it so; whatever breaks off before or after is completed by asking again.
+`cancel_file` ends an open file without another attempt.
+"""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace

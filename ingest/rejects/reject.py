@@ -1,4 +1,7 @@
-"""Rejected rows: what they are, and the parts that hold them: of the same name and content whoever writes them."""
+"""A rejected record as the operator sees it: where it stands in the file, why it was rejected, its raw bytes.
+
+And where a file's rejects are in their bucket: prefix, parts, and what makes writing a part twice harmless.
+"""
 
 import base64
 import hashlib
@@ -20,8 +23,6 @@ _BAD_RECORD_MESSAGES = {
     Reason.UNTERMINATED_QUOTE: "the record opens a quote that is not closed, or not within max_record_bytes",
     Reason.RECORD_TOO_LONG: "the record exceeds the feed's max_record_bytes; only its beginning is kept here",
 }
-
-
 Document = dict[str, Any]  # a reject as JSON Lines have it
 
 

@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 from ingest.feeds.column import FALSE_WORDS, TRUE_WORDS, Column, ColumnType
 from ingest.items.columns import AnyArray, byte_lengths, count_true, rows_where
 from ingest.items.mapping import Target
-from ingest.items.number_columns import MAX_DIGITS, bounded_number, numbers
+from ingest.items.numbers import MAX_DIGITS, bounded_number, numbers
 
 POSTGRES_NULL = "\\N"
 NULL_WORDS = (

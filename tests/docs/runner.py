@@ -36,7 +36,6 @@ class Shell:
     """Runs commands in a folder; `ingest` in this process, `make deploy` on the local stack, the rest in bash."""
 
     folder: Path
-    environment: dict[str, str]
     deploy: Callable[[Path], LocalStack]
     file: str = ""  # what FILE means in a command
 
@@ -72,7 +71,7 @@ class Shell:
         variables = self.folder / ".variables"
         script = f". {variables} 2>/dev/null; set -a -o pipefail\n{text}\ncode=$?; export -p > {variables}; exit $code"
         path = {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
-        environment = os.environ | path | self.environment
+        environment = os.environ | path
         done = subprocess.run(["bash", "-c", script], env=environment, capture_output=True, text=True, check=False)
         return Ran(done.returncode, tuple((done.stdout + done.stderr).splitlines()))
 

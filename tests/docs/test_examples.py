@@ -52,7 +52,7 @@ def shell(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Shell]:
                 monkeypatch.setenv(name, value)
             return stack
 
-        yield Shell(tmp_path, {}, deploy)
+        yield Shell(tmp_path, deploy)
 
 
 def _variables(stack: LocalStack) -> dict[str, str]:

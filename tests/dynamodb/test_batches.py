@@ -23,7 +23,7 @@ from ingest.feeds.feed import KeyAttribute
 from ingest.items.documents import document_bytes
 from ingest.items.duplicates import last_of_each_key
 from ingest.items.items import Items
-from ingest.items.number_columns import canonical_number
+from ingest.items.numbers import canonical_number
 from ingest.items.validate import item_sizes
 from tests.support.items import python_items
 from tests.support.tables import ODD_NUMBERS, any_items, attribute, items_of, meaning, read_strictly, sent_by_boto3

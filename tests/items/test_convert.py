@@ -13,7 +13,7 @@ from ingest.feeds.column import FALSE_WORDS, TRUE_WORDS, Column
 from ingest.items.columns import ConvertedColumn
 from ingest.items.convert import convert
 from ingest.items.mapping import Target
-from ingest.items.number_columns import canonical_number
+from ingest.items.numbers import canonical_number
 
 EXACT = Context(prec=10_000, Emax=MAX_EMAX, Emin=MIN_EMIN)
 

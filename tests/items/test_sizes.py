@@ -13,7 +13,7 @@ from ingest.items.columns import Attribute
 from ingest.items.convert import convert
 from ingest.items.items import Items
 from ingest.items.mapping import Target
-from ingest.items.number_columns import number_size, number_sizes
+from ingest.items.numbers import number_size, number_sizes
 from ingest.items.validate import MAX_ITEM_BYTES, item_sizes, largest_size, size_bounds
 from tests.items.test_items import Cells, built, feed
 

@@ -1,4 +1,8 @@
-"""Numbers: one by one and as columns of text, exactly what the file says, checked as DynamoDB would."""
+"""DynamoDB's numbers: which there are, which are equal, how many bytes each counts; and columns of them, still text.
+
+A cell goes through exactly as the file says, checked as DynamoDB would. One that is not a number is reported with the
+settings that would make it one, if there are any.
+"""
 
 import json
 import re
