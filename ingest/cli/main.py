@@ -80,7 +80,7 @@ def run(arguments: list[str], *, debug: bool = False) -> int:
         if message.startswith("Usage: "):  # there was no command, so this is the help
             print(message, file=sys.stderr)
             return 2
-        sentence = f"{message.rstrip('.')}. See {_asked(arguments)} --help."
+        sentence = f"{message if message.endswith(('.', '?')) else message + '.'} See {_asked(arguments)} --help."
         return fail("bad_settings", sentence, 2, as_json=as_json)
     except (KeyboardInterrupt, typer.Abort):
         sentence = "Interrupted." + _INTERRUPTED.get(arguments[0], "")

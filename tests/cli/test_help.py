@@ -145,3 +145,8 @@ def test_the_exit_codes_are_in_the_help_of_all(capsys: pytest.CaptureFixture[str
     out = " ".join(Ran(capsys, "--help").out.split())
     for code, what in EXIT_CODES.items():
         assert f"{code} {what}" in out
+
+
+def test_a_misspelled_command_gets_a_question_and_where_to_look(capsys: pytest.CaptureFixture[str]) -> None:
+    ran = Ran(capsys, "chek")
+    assert (ran.code, ran.err) == (2, "ingest: No such command 'chek'. Did you mean 'check'? See ingest --help.\n")
