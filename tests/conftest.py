@@ -32,6 +32,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--iam", action="store_true", help="hold the function of tests/e2e to what its role allows")
 
 
+def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
+    """Name a parameter of unprintable bytes after its argument: what gzip wrote differs between xdist's workers."""
+    unprintable = isinstance(val, bytes) and not val.decode("latin-1").isprintable() and len(val) > 16
+    return argname if unprintable else None
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Forbid sockets with pytest-socket's own marker. The CDK speaks to its helper through pipes."""
     for item in items:
