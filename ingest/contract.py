@@ -201,6 +201,8 @@ class LedgerKeys:
     HEAD = "HEAD"
     FILE_PREFIX = "FILE#"
     SEGMENT_PREFIX = "SEG#"
+    FEEDS = "FEEDS"  # partition of the feeds ever deployed, by name: no object's, which has a "/"
+    SETTINGS = "SETTINGS"  # partition of the settings that files were begun with, by fingerprint
     INDEX = "listing"  # file records by what `LISTING` says, in the order of time
     LISTING = "listing"  # "<feed>#OPEN" until the outcome is reported, then "<feed>#<status>#<day>"
     LISTED_AT = "listed_at"  # ISO 8601, UTC

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+MOST_RETRIES = 999  # the names of more would not sort
 SEQUENCER_WIDTH = 32  # S3's are 16 to 18 hex digits; right-padded with zeros they compare as text
 
 

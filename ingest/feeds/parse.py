@@ -56,6 +56,38 @@ def read_csv(raw: Any, path: str) -> Csv:
     return csv
 
 
+def section_of(feed: Feed) -> str:
+    """Return a feed as compact JSON, with all its settings."""
+    return msgspec.json.encode(feed).decode()
+
+
+def read_section(text: str) -> Feed:
+    """Return the feed that `section_of` gave, perhaps in another version of this program.
+
+    Raises:
+        SettingsFault: this version does not know such a feed.
+    """
+    try:
+        return msgspec.json.decode(text, type=Feed)
+    except (msgspec.DecodeError, msgspec.ValidationError) as error:
+        raise SettingsFault(f"The settings kept in the ledger cannot be read: {error}.") from error
+
+
+# Settings that neither decide where a file is cut nor what its rows mean: a file under way takes those of today.
+NOT_MEANING = ("prefix", "writer", "interleave", "existing", "max_rejects")
+NOT_MEANING_CSV = ("max_expanded_bytes", "max_ratio")
+
+
+def meaning_of(feed: Feed) -> str:
+    """Return as text what decides how a feed's files are read, and what their rows become; the same for the same."""
+    section: dict[str, Any] = msgspec.to_builtins(feed)
+    for name in NOT_MEANING:
+        del section[name]
+    for name in NOT_MEANING_CSV:
+        del section["csv"][name]
+    return msgspec.json.encode(section, order="sorted").decode()
+
+
 def json_schema() -> dict[str, Any]:
     """Return the JSON Schema of feeds.toml, for editors."""
     schema = msgspec.json.schema(Feeds)

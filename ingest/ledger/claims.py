@@ -28,20 +28,27 @@ class LeaseToken:
 
 @dataclass(frozen=True, slots=True)
 class Claimed:
-    """Work that is now ours, and how far others have come. `first_seen_s` is when it was claimed first."""
+    """Work that is now ours, and how far others have come. `first_seen_s` is when it was claimed first.
+
+    Of a file also its feed's name, and the fingerprint of the settings it was begun with; a segment has its file's.
+    """
 
     first_seen_s: float
     checkpoint: Checkpoint | None = None
     plan: SegmentPlan | None = None
+    feed: str = ""
+    settings: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class ClaimStatus:
-    """What the ledger says of work that could not be claimed: its status, the token that holds or held it."""
+    """What the ledger says of work that could not be claimed: its status, the token that holds or held it, a file's
+    feed."""
 
     status: str
     holder: str = ""
     lease_until_s: float = 0.0
+    feed: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,12 +80,16 @@ def judge_claim(known: ClaimStatus, token: LeaseToken) -> Duplicate | Busy:
 class FileStatus:
     """What the ledger says of a file: its status, whether it is the newest version of its key, its row counts.
 
-    The row counts of a file that is split count the segments that have ended.
+    The row counts of a file that is split count the segments that have ended. `settings` is the fingerprint of those it
+    was begun with, "" if that is not known.
     """
 
     status: str
     is_newest: bool
     row_counts: RowCounts = NOTHING
+    feed: str = ""
+    settings: str = ""
+    first_seen_s: float | None = None
 
     @property
     def should_continue(self) -> bool:

@@ -15,11 +15,14 @@ from ingest.ledger.table import (
     LedgerTable,
     checkpoint_of,
     is_newest_in,
+    kept_feeds,
     read_error,
     read_position,
     row_counts_of,
+    settings_key,
+    unpack,
 )
-from ingest.ledger.work_item import Checkpoint, Entry, WorkItem, is_open
+from ingest.ledger.work_item import Checkpoint, Entry, KeptFeed, WorkItem, is_open
 from ingest.reading.segments import Segment
 
 _NUMBERS = ("size_bytes", "retry")
@@ -36,7 +39,9 @@ class TableQueries:
         name = WorkItem(file).sort_key
         found = self._table.read("looking up a file", file, LedgerKeys.HEAD, name)
         item = found.get(name, {})
-        return FileStatus(str(item.get("status", "")), is_newest_in(found, file), row_counts_of(item))
+        feed, settings = str(item.get("feed", "")), str(item.get("settings", ""))
+        is_newest, first_seen_s = is_newest_in(found, file), _time(item, "first_seen")
+        return FileStatus(str(item.get("status", "")), is_newest, row_counts_of(item), feed, settings, first_seen_s)
 
     def unreported(self, file: FileVersion) -> Outcome | None:
         """Return how a file ended whose outcome was not reported yet; None if it was, or the file has not ended."""
@@ -54,6 +59,17 @@ class TableQueries:
         """Return the entry of a file or segment, if there is one."""
         item = self._table.read("looking up work", work.file, work.sort_key).get(work.sort_key)
         return _entry(work, item) if item else None
+
+    def settings(self, fingerprint: str) -> str | None:
+        """Return the text of settings that files were begun with, as `TableTransitions.keep_feeds` was given it."""
+        key = settings_key(fingerprint)
+        with aws_call(f"looking up settings in the ledger {self._table.dynamodb.name}"):
+            item = self._table.dynamodb.get_item(Key=key, ConsistentRead=True).get("Item")
+        return unpack(item) if item else None
+
+    def feeds(self) -> dict[str, KeptFeed]:
+        """Return all feeds that were ever deployed, by name."""
+        return kept_feeds(self._table)
 
     def open_files(self, feed: str, *, newest_first: bool = False) -> Iterator[Entry]:
         """Yield the files of a feed whose outcome was not reported yet, in the order they were first seen."""
@@ -157,6 +173,7 @@ def _entry(work: WorkItem, item: Item) -> Entry:
         work=work,
         status=str(item["status"]),
         feed=str(item.get("feed", "")),
+        settings=str(item.get("settings", "")),
         row_counts=row_counts_of(item),
         segments=int(item.get("segments_planned", 0)),
         segments_done=int(item.get("segments_done", 0)),

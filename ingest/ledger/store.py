@@ -12,6 +12,7 @@ from ingest.file import FileVersion
 from ingest.ledger.claims import Claimed, ClaimStatus, LeaseToken
 from ingest.ledger.queries import TableQueries
 from ingest.ledger.table import (
+    ALWAYS,
     Item,
     LedgerClock,
     LedgerTable,
@@ -69,26 +70,37 @@ class TableLeases:
             return False
         else:
             change = "SET found_etag = :etag, found_at = :time"
-            condition = "attribute_exists(#pk) OR attribute_not_exists(#pk)"
+            condition = ALWAYS
             values = {":etag": file.etag or "~", ":time": iso(self._table.clock.now_s())}
         return self._table.update("noting a version", key_of(file, LedgerKeys.HEAD), change, condition, values)[0]
 
-    def claim(self, work: WorkItem, *, feed: str, token: LeaseToken) -> Claimed | ClaimStatus:
-        """Take the lease; return how far the work has come, or the status that does not allow it."""
-        now_s = self._table.clock.now_s()
-        condition, states = allowed(steps_of(work)["claim"])
-        new, values = _new(work, feed, now_s)
-        change = f"SET #status = :to, lease = :lease, lease_until = :until, moved = :now{new}"
-        change += ", first_seen = if_not_exists(first_seen, :now), started = :now ADD attempts :one REMOVE #error"
-        values |= states | {":to": FILE_STEPS["claim"].target, ":lease": token.value, ":one": 1}
-        values |= {":until": number(token.until_s), ":now": number(now_s)}
-        is_ours, item = self._table.update("claiming", entry_key(work), change, condition, values)
+    def claim(self, work: WorkItem, *, feed: str, token: LeaseToken, settings: str = "") -> Claimed | ClaimStatus:
+        """Take the lease; return how far the work has come, or the status that does not allow it.
+
+        A file that was begun with other settings keeps them, and the name of its feed.
+        """
+        is_ours, item = self._take(work, token, _new(work, feed, settings, self._table.clock.now_s()))
+        if not is_ours and str(item.get("settings", settings)) != settings:
+            is_ours, item = self._take(work, token, ("", {}))
         is_ours = is_ours or (item.get("status"), item.get("lease")) == (Status.LOADING, token.value)
         if not is_ours:  # by the second look: it was ours already, and only the answer was lost
-            return ClaimStatus(
-                str(item.get("status", "")), str(item.get("lease", "")), float(item.get("lease_until", 0.0))
-            )
-        return Claimed(float(item["first_seen"]), checkpoint_of(item), plan_of(item))
+            status, lease = str(item.get("status", "")), str(item.get("lease", ""))
+            return ClaimStatus(status, lease, float(item.get("lease_until", 0.0)), str(item.get("feed", "")))
+        name, begun_with = str(item.get("feed", "")), str(item.get("settings", ""))
+        return Claimed(float(item["first_seen"]), checkpoint_of(item), plan_of(item), name, begun_with)
+
+    def _take(self, work: WorkItem, token: LeaseToken, new: tuple[str, Item]) -> tuple[bool, Item]:
+        """Claim some work, with what a new entry gets; settings among it must be those it has, if it has any."""
+        more, values = new
+        now = number(self._table.clock.now_s())
+        condition, states = allowed(steps_of(work)["claim"])
+        if ":settings" in values:
+            condition = f"({condition}) AND (attribute_not_exists(settings) OR settings = :settings)"
+        change = f"SET #status = :to, lease = :lease, lease_until = :until, moved = :now{more}"
+        change += ", first_seen = if_not_exists(first_seen, :now), started = :now ADD attempts :one REMOVE #error"
+        values |= states | {":to": FILE_STEPS["claim"].target, ":lease": token.value, ":one": 1}
+        values |= {":until": number(token.until_s), ":now": now}
+        return self._table.update("claiming", entry_key(work), change, condition, values)
 
     def renew(self, work: WorkItem, token: LeaseToken) -> None:
         """Hold the lease until `token.until_s`.
@@ -141,12 +153,14 @@ class TableLeases:
             raise LeaseLost(f"The lease on {work.name} was lost to another worker; its result counts.")
 
 
-def _new(work: WorkItem, feed: str, now_s: float) -> tuple[str, Item]:
+def _new(work: WorkItem, feed: str, settings: str, now_s: float) -> tuple[str, Item]:
     """Return what an entry gets when it is claimed first; a segment's was written when it was planned."""
     if work.segment is not None:
         return "", {}
     values: Item = {":file": file_fields(work.file), ":feed": feed, ":listing": f"{feed}#{LedgerKeys.OPEN}"}
     change = ", feed = :feed, #file = :file, listing = :listing"
+    if settings:
+        change, values = f"{change}, settings = :settings", values | {":settings": settings}
     return change + ", listed_at = if_not_exists(listed_at, :iso)", values | {":iso": iso(now_s)}
 
 

@@ -1,10 +1,12 @@
 """The ledger table: its items, and one way to change them: by key, on the condition that a step of `states` gives."""
 
+import zlib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Protocol
 
+from boto3.dynamodb.conditions import Key
 from boto3.dynamodb.types import TypeDeserializer
 from botocore.exceptions import ClientError
 
@@ -14,7 +16,7 @@ from ingest.contract import LedgerKeys
 from ingest.errors import IngestError, Throttled, error_of
 from ingest.file import FileVersion
 from ingest.ledger.row_counts import RowCounts
-from ingest.ledger.work_item import FILE_STEPS, NEW, SEGMENT_STEPS, Checkpoint, SegmentPlan, Step, WorkItem
+from ingest.ledger.work_item import FILE_STEPS, NEW, SEGMENT_STEPS, Checkpoint, KeptFeed, SegmentPlan, Step, WorkItem
 from ingest.reading.blocks import Position
 
 if TYPE_CHECKING:
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
 
 MAX_MESSAGE = 2000  # characters of an error, so that no sentence makes the item larger than the table takes
 TRANSACTION_ATTEMPTS = 10  # many workers may end segments of one file at the same moment
+ALWAYS = "attribute_exists(#pk) OR attribute_not_exists(#pk)"  # a condition that holds
 _RESERVED = {"#status": "status", "#file": "file", "#error": "error", "#plan": "plan", "#at": "at"}
 _RESERVED |= {"#pk": LedgerKeys.PARTITION_KEY, "#start": "start", "#end": "end", "#window": "window"}
 _TEMPORARY = {"TransactionConflictException", "TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"}
@@ -122,6 +125,31 @@ def key_of(file: FileVersion, sort_key: str) -> dict[str, str]:
 def entry_key(work: WorkItem) -> dict[str, str]:
     """Return the key of the entry of a file or segment."""
     return key_of(work.file, work.sort_key)
+
+
+def settings_key(fingerprint: str) -> dict[str, str]:
+    """Return the key of the item that keeps settings files were begun with."""
+    return {LedgerKeys.PARTITION_KEY: LedgerKeys.SETTINGS, LedgerKeys.SORT_KEY: fingerprint}
+
+
+def feed_key(name: str) -> dict[str, str]:
+    """Return the key of the item that says which settings a feed has."""
+    return {LedgerKeys.PARTITION_KEY: LedgerKeys.FEEDS, LedgerKeys.SORT_KEY: name}
+
+
+def kept_feeds(table: LedgerTable) -> dict[str, KeptFeed]:
+    """Return all feeds that were ever deployed, by name."""
+    query = {"KeyConditionExpression": Key(LedgerKeys.PARTITION_KEY).eq(LedgerKeys.FEEDS), "ConsistentRead": True}
+    found = table.query("listing feeds", query)
+    return {
+        str(item[LedgerKeys.SORT_KEY]): KeptFeed(str(item["settings"]), unpack(item), "removed" not in item)
+        for item in found
+    }
+
+
+def unpack(item: Item) -> str:
+    """Return the text that an item keeps; it is compressed, because a feed may have thousands of columns."""
+    return zlib.decompress(bytes(item["packed"])).decode()
 
 
 def steps_of(work: WorkItem) -> dict[str, Step]:

@@ -1,5 +1,7 @@
 """How files are split into segments, how files and segments end and are reported, and how retries begin."""
 
+import zlib
+from collections.abc import Mapping
 from decimal import Decimal
 
 from ingest.aws.clock import iso, iso_day
@@ -9,22 +11,26 @@ from ingest.file import FileVersion
 from ingest.ledger.claims import LeaseToken, Outcome, final_status
 from ingest.ledger.row_counts import RowCounts
 from ingest.ledger.table import (
+    ALWAYS,
     Item,
     LedgerTable,
     allowed,
     entry_key,
     error_fields,
+    feed_key,
     file_fields,
     is_newest_in,
+    kept_feeds,
     number,
     position_fields,
     read_position,
     row_counts_of,
     set_checkpoint,
     set_row_counts,
+    settings_key,
     steps_of,
 )
-from ingest.ledger.work_item import FILE_STEPS, SEGMENT_STEPS, CarriedOver, SegmentPlan, WorkItem
+from ingest.ledger.work_item import FILE_STEPS, SEGMENT_STEPS, CarriedOver, KeptFeed, SegmentPlan, WorkItem
 from ingest.reading.segments import Segment
 
 _FILE_STEP = {
@@ -45,6 +51,26 @@ class TableTransitions:
 
     def __init__(self, table: LedgerTable) -> None:
         self._table = table
+
+    def keep_feeds(self, deployed: Mapping[str, KeptFeed]) -> None:
+        """Keep the feeds that are deployed, by name; all others are noted as removed.
+
+        Settings are kept once for each fingerprint, and for good: files name them. Where nothing is new, nothing is
+        written.
+        """
+        known, now = kept_feeds(self._table), self._now()
+        for name, feed in deployed.items():
+            if known.get(name) == feed:
+                continue
+            packed: Item = {":packed": zlib.compress(feed.text.encode())}
+            key = settings_key(feed.settings)
+            self._table.update("keeping settings", key, "SET packed = :packed", "attribute_not_exists(#pk)", packed)
+            change = "SET settings = :settings, packed = :packed, moved = :now REMOVE removed"
+            values = packed | {":settings": feed.settings, ":now": now}
+            self._table.update("keeping a feed", feed_key(name), change, ALWAYS, values)
+        for name in known.keys() - deployed.keys():
+            if known[name].is_deployed:
+                self._table.update("removing a feed", feed_key(name), "SET removed = :now", ALWAYS, {":now": now})
 
     def add_segment(self, file: FileVersion, segment: Segment) -> None:
         """Write a segment's entry, unless it is there already."""
@@ -203,13 +229,16 @@ class TableTransitions:
 
 def _begun(begun: CarriedOver) -> tuple[str, Item]:
     """Return the change that writes what an attempt begins with, and its values."""
+    values: Item = {":settings": begun.settings} if begun.settings else {}
+    change = ", settings = :settings" if begun.settings else ""
     if begun.checkpoint:
-        counts, values = set_row_counts(begun.checkpoint.row_counts)
+        counts, count_values = set_row_counts(begun.checkpoint.row_counts)
         places, place_values = set_checkpoint(begun.checkpoint)
-        return counts + places, values | place_values
+        return change + counts + places, values | count_values | place_values
     if begun.plan:
-        change, values = set_row_counts(begun.row_counts)
+        counts, count_values = set_row_counts(begun.row_counts)
         values |= {":plan": position_fields(begun.plan.at), ":planned": begun.plan.segments}
         values |= {":done": begun.segments_done}
-        return f"{change}, #plan = :plan, segments_planned = :planned, segments_done = :done", values
-    return "", {}
+        change += f"{counts}, #plan = :plan, segments_planned = :planned, segments_done = :done"
+        return change, values | count_values
+    return change, values

@@ -117,30 +117,42 @@ class SegmentPlan:
 class CarriedOver:
     """What an attempt at a file has of the one before: a checkpoint, or segments that were planned, some of them done.
 
-    `row_counts` are those of the segments that are done.
+    `row_counts` are those of the segments that are done; `settings` is the fingerprint of those it goes on with.
     """
 
     checkpoint: Checkpoint | None = None
     plan: SegmentPlan | None = None
     segments_done: int = 0
     row_counts: RowCounts = NOTHING
+    settings: str = ""
 
 
 NOTHING_CARRIED_OVER = CarriedOver()
 
 
 @dataclass(frozen=True, slots=True)
+class KeptFeed:
+    """A feed as the ledger knows it: its latest settings, fingerprint and text, and whether it is still deployed."""
+
+    settings: str
+    text: str
+    is_deployed: bool = True
+
+
+@dataclass(frozen=True, slots=True)
 class Entry:
     """The entry of one file or segment. Times are epoch seconds; `moved_s` is when it was claimed or made progress.
 
-    `started_s` is when its worker claimed it; `seconds` is how long a file took from `first_seen_s` to its end.
-    `segments` counts those planned, `segments_done` those that have ended. `resent` is how often the reconciler has
-    sent its message since it made progress last, and `attempts_when_resent` how often it had been tried by then.
+    `settings` is the fingerprint of those a file was begun with. `started_s` is when its worker claimed it; `seconds`
+    is how long a file took from `first_seen_s` to its end. `segments` counts those planned, `segments_done` those that
+    have ended. `resent` is how often the reconciler has sent its message since it made progress last, and
+    `attempts_when_resent` how often it had been tried by then.
     """
 
     work: WorkItem
     status: str
     feed: str = ""
+    settings: str = ""
     row_counts: RowCounts = NOTHING
     segments: int = 0
     segments_done: int = 0

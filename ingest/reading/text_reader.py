@@ -10,7 +10,8 @@ from itertools import chain
 
 from ingest.errors import ServiceFault
 from ingest.feeds.dialect import Csv
-from ingest.reading.blocks import BLOCK_BYTES, BadRecord, Block, BlockSplitter, Chunk, Position, RawRecord
+from ingest.reading import blocks
+from ingest.reading.blocks import BadRecord, Block, BlockSplitter, Chunk, Position, RawRecord
 from ingest.reading.compression import RangeReader, decode, find_codec, first_bytes
 from ingest.reading.encoding import Charset
 from ingest.reading.grammar import Grammar, count_lines, start_of_last_lines
@@ -60,7 +61,7 @@ class TextReader:
         self._csv = csv
         self._grammar = grammar
         self._rest = chain([rest], file.beginning)
-        self._block_bytes = block_bytes or max(BLOCK_BYTES, csv.max_record_bytes)
+        self._block_bytes = block_bytes or blocks.block_bytes(csv)
 
     @property
     def can_jump(self) -> bool:

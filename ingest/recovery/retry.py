@@ -12,7 +12,7 @@ from typing import Literal, Protocol
 
 from ingest.contract import Status
 from ingest.errors import Cancelled, FileMissing, ObjectSuperseded, SettingsFault, StillLoading
-from ingest.file import FileVersion
+from ingest.file import MOST_RETRIES, FileVersion
 from ingest.ledger.claims import Outcome
 from ingest.ledger.row_counts import NOTHING, RowCounts
 from ingest.ledger.work_item import NOTHING_CARRIED_OVER, CarriedOver, Entry, SegmentPlan, WorkItem, is_open
@@ -23,7 +23,6 @@ from ingest.worker.report import Reporter
 From = Literal["start", "checkpoint"]
 START: From = "start"
 CHECKPOINT: From = "checkpoint"
-MOST_RETRIES = 999  # their names would not sort any more
 
 
 class RejectCopies(Protocol):
@@ -125,6 +124,7 @@ class Retry:
     def _begin(self, last: Entry, segments: list[Entry], start: From) -> Retried:
         file = self._next(last.work.file, start)
         begun = NOTHING_CARRIED_OVER if start == START else self._carry_over(last.work.file, file, segments)
+        begun = begun if begun == NOTHING_CARRIED_OVER else replace(begun, settings=last.settings)
         is_new = self._transitions.retry(file, feed=last.feed, begun=begun)
         ended = self._give_way(last) if is_open(last.status) else None  # not before: else no one might load it
         entry = self._queries.entry(WorkItem(file))

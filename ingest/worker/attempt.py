@@ -1,27 +1,142 @@
-"""Work that was claimed, one worker's attempt at it, and how that ended: a value for each way an attempt can end."""
+"""Work that was claimed, the settings it goes on with, one worker's attempt at it, and a value for each way to end it.
 
-from dataclasses import dataclass
+A file ends as it was begun (docs/decisions/0019): its settings are those of its first claim, by whomever it is loaded.
+"""
 
-from ingest.errors import IngestError, ServiceFault
+import hashlib
+import json
+from dataclasses import asdict, dataclass, replace
+from functools import cached_property
+
+from ingest.errors import IngestError, NoFeed, ServiceFault, SettingsFault
+from ingest.feeds.feed import Feed, Feeds
+from ingest.feeds.parse import meaning_of, read_section, section_of
 from ingest.ledger.claims import Claimed
 from ingest.ledger.row_counts import NOTHING, RowCounts
-from ingest.ledger.work_item import Checkpoint, WorkItem
+from ingest.ledger.work_item import Checkpoint, KeptFeed, WorkItem
+from ingest.reading.blocks import block_bytes
 from ingest.worker.lease import Lease
-from ingest.worker.load import Load
-from ingest.worker.ports import FileRejects
+from ingest.worker.load import Load, Sizes
+from ingest.worker.ports import FileRejects, Ledger
 from ingest.worker.report import ProgressReporter
 from ingest.worker.split import Splitter
 
 
+@dataclass(frozen=True)
+class LoadSettings:
+    """All that decides where a file is cut, and what its rows mean. A file larger than `segment_bytes` is split."""
+
+    feed: Feed
+    sizes: Sizes
+    segment_bytes: int
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """A name that no other settings have which cut a file elsewhere, or make something else of its rows."""
+        return hashlib.sha256(self._text(meaning_of(self.feed)).encode()).hexdigest()[:16]
+
+    def kept(self) -> KeptFeed:
+        """Return the settings as the ledger keeps them."""
+        return KeptFeed(self.fingerprint, self._text(section_of(self.feed)))
+
+    def _text(self, section: str) -> str:
+        sizes = {**asdict(self.sizes), "segment": self.segment_bytes}
+        return json.dumps({**sizes, "feed": json.loads(section)}, separators=(",", ":"))
+
+    @staticmethod
+    def read(text: str) -> "LoadSettings":
+        """Return settings that were kept.
+
+        Raises:
+            SettingsFault: this version of the ingester does not know such settings.
+        """
+        fields = json.loads(text)
+        feed, segment_bytes = read_section(json.dumps(fields.pop("feed"))), fields.pop("segment")
+        try:
+            return LoadSettings(feed, Sizes(**fields), segment_bytes)
+        except TypeError as error:
+            raise SettingsFault(f"The settings kept in the ledger cannot be read: {error}.") from error
+
+
+class DeployedSettings:
+    """The settings of feeds.toml and of the stack, and, from the ledger, those that files were begun with before."""
+
+    def __init__(self, feeds: Feeds, ledger: Ledger, *, sizes: Sizes, segment_bytes: int) -> None:
+        self._feeds = feeds
+        self._ledger = ledger
+        self._is_kept = False
+        self._rules = sizes.rules
+        self._known: dict[str, LoadSettings | None] = {}
+        self._today = {
+            name: LoadSettings(feed, replace(sizes, block=sizes.block or block_bytes(feed.csv)), segment_bytes)
+            for name, feed in feeds.feeds.items()
+        }
+
+    def keep(self) -> None:
+        """Keep them in the ledger, before the first file is begun with them."""
+        if not self._is_kept:
+            self._ledger.transitions.keep_feeds({name: settings.kept() for name, settings in self._today.items()})
+            self._is_kept = True
+
+    def of_key(self, key: str) -> tuple[str, LoadSettings]:
+        """Return the name of an object's feed, and its settings as they are deployed.
+
+        Raises:
+            NoFeed: no feed takes the key.
+        """
+        name, _ = self._feeds.for_key(key)
+        return name, self._today[name]
+
+    def to_go_on(self, key: str, begun_with: str, *, is_begun: bool) -> LoadSettings | None:
+        """Return the settings to go on with, for a file of that key; None if it is to be begun anew.
+
+        `begun_with` is the fingerprint it has, if any; `is_begun`: something of it is done.
+
+        Raises:
+            NoFeed: no feed takes the key, and none did when it was begun.
+        """
+        try:
+            _, today = self.of_key(key)
+        except NoFeed:
+            if settings := self._find(begun_with):
+                return settings
+            raise
+        if begun_with in ("", today.fingerprint):
+            return today
+        return self._find(begun_with) if is_begun else None
+
+    def _find(self, fingerprint: str) -> LoadSettings | None:
+        """Return settings that were kept, if this version of the ingester can follow them."""
+        if fingerprint not in self._known:
+            self._known[fingerprint] = self._read(self._ledger.queries.settings(fingerprint) if fingerprint else None)
+        return self._known[fingerprint]
+
+    def _read(self, text: str | None) -> LoadSettings | None:
+        try:
+            settings = LoadSettings.read(text) if text else None
+        except SettingsFault:
+            return None
+        return settings if settings and settings.sizes.rules == self._rules else None
+
+
 @dataclass(frozen=True, slots=True)
 class Task:
-    """Work that is ours for now: its feed's name, how far it has come, the lease, and how often its message came."""
+    """Work that is ours for now: its feed's name, how far it has come, the lease, and how often its message came.
+
+    `begun_with` is the fingerprint of the settings its file was begun with, if there is one.
+    """
 
     work: WorkItem
     feed: str
     claimed: Claimed
     lease: Lease
     delivery: int = 1
+    begun_with: str = ""
+
+    @property
+    def is_begun(self) -> bool:
+        """Whether something of its file is done that would have to be done again: rows, or segments."""
+        return bool(self.work.segment or self.claimed.checkpoint or self.claimed.plan)
 
     @property
     def row_counts(self) -> RowCounts:

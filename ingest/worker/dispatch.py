@@ -1,7 +1,7 @@
 """What becomes of a message: its work is claimed and done, or is somebody else's, or goes on later."""
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ingest.contract import Metric, Status
 from ingest.errors import NoFeed, OutOfTime, StillLoading, Throttled, UnknownMessage
@@ -10,7 +10,7 @@ from ingest.file import FileVersion
 from ingest.ledger.claims import Busy, Claimed, ClaimStatus, LeaseToken, Outcome, judge_claim
 from ingest.ledger.work_item import WorkItem, is_open
 from ingest.queue.messages import NewFiles, Reconcile, read_message
-from ingest.worker.attempt import Task, UnfinishedError
+from ingest.worker.attempt import DeployedSettings, Task, UnfinishedError
 from ingest.worker.lease import Lease, Timing
 from ingest.worker.load import Sizes
 from ingest.worker.ports import WorkerServices
@@ -43,9 +43,15 @@ class Dispatcher:
     """Dispatches messages, one after another: each has what it asks for done."""
 
     def __init__(
-        self, feeds: Feeds, services: WorkerServices, *, runner: TaskRunner, reconciler: Reconciler, timing: Timing
+        self,
+        settings: DeployedSettings,
+        services: WorkerServices,
+        *,
+        runner: TaskRunner,
+        reconciler: Reconciler,
+        timing: Timing,
     ) -> None:
-        self._feeds = feeds
+        self._settings = settings
         self._services = services
         self._ledger = services.ledger
         self._clock = services.clock
@@ -67,6 +73,7 @@ class Dispatcher:
         except UnknownMessage as fault:
             self._dead_letter(message, fault)
             return
+        self._settings.keep()
         if isinstance(asked, Reconcile):
             self._reconciler.run()
             return
@@ -82,25 +89,28 @@ class Dispatcher:
         if self._clock.now_s() > message.deadline_s - self._timing.stop_before_end_s:
             self._hand_over(message, stalls=message.stalls)
             return False
-        feed = self._feed_name(work.file)
+        feed, settings = self._settings_of(work.file)
         token = LeaseToken(
             message.message_id, message.delivery, self._clock.now_s() + self._timing.lease_s, message.worker
         )
         if work.segment is None and not self._ledger.leases.note_newest(work.file):
             self._pass_over_stale(work, feed)
             return True
-        claimed = self._ledger.leases.claim(work, feed=feed, token=token)
+        claimed = self._ledger.leases.claim(work, feed=feed, token=token, settings=settings)
         if isinstance(claimed, ClaimStatus):
             self._pass_over_claimed(work, feed, claimed, token)
             return True
-        return self._do(self._task(work, feed, claimed, token, message, keep_messages), message)
+        return self._do(self._task(work, claimed, token, message, keep_messages), message)
 
     def _do(self, task: Task, message: Message) -> bool:
-        if task.work.segment is not None and not self._ledger.queries.file_status(task.work.file).should_continue:
-            self._runner.stop_segment(task)
-            # Where a newer version is known, no one else may come for it.
-            finish_split_file(self._services, task.work.file, task.feed)
-            return True
+        if task.work.segment is not None:
+            file = self._ledger.queries.file_status(task.work.file)
+            task = replace(task, feed=file.feed, begun_with=file.settings)
+            if not file.should_continue:
+                self._runner.stop_segment(task)
+                # Where a newer version is known, no one else may come for it.
+                finish_split_file(self._services, task.work.file, task.feed)
+                return True
         try:
             self._runner.do(task)
         except UnfinishedError as unfinished:
@@ -111,7 +121,6 @@ class Dispatcher:
     def _task(
         self,
         work: WorkItem,
-        feed: str,
         claimed: Claimed,
         token: LeaseToken,
         message: Message,
@@ -125,7 +134,7 @@ class Dispatcher:
             deadline_s=message.deadline_s,
             keep_messages=keep_messages,
         )
-        return Task(work, feed, claimed, lease, message.delivery)
+        return Task(work, claimed.feed, claimed, lease, message.delivery, claimed.settings)
 
     def _pass_over_claimed(self, work: WorkItem, feed: str, status: ClaimStatus, token: LeaseToken) -> None:
         """Pass over work that cannot be claimed, and finish what a worker left that died at the very end.
@@ -136,6 +145,7 @@ class Dispatcher:
         if isinstance(judge_claim(status, token), Busy):
             wait_s = max(0.0, status.lease_until_s - self._clock.now_s())
             raise StillLoading(f"An earlier delivery of this message may still work on {work.name}.", wait_s)
+        feed = status.feed or self._ledger.queries.file_status(work.file).feed or feed
         if work.segment is not None or status.status == Status.SPLIT:
             finish_split_file(self._services, work.file, feed)
         unreported = self._ledger.queries.unreported(work.file)
@@ -146,8 +156,9 @@ class Dispatcher:
 
     def _pass_over_stale(self, work: WorkItem, feed: str) -> None:
         """Pass over a version that is not the newest; end it, if it was begun."""
-        self._reporter.passed_over(work.file, feed, Metric.FILES_STALE)
         known = self._ledger.queries.file_status(work.file)
+        feed = known.feed or feed
+        self._reporter.passed_over(work.file, feed, Metric.FILES_STALE)
         if not known.status or not is_open(known.status):
             return
         outcome = Outcome(Status.SUPERSEDED, known.row_counts, seconds=0.0)
@@ -177,11 +188,13 @@ class Dispatcher:
         self._services.dead_letters.dead_letter(message.body, code=fault.code, reason=str(fault))
         self._reporter.dead_lettered(message.message_id, str(fault))
 
-    def _feed_name(self, file: FileVersion) -> str:
+    def _settings_of(self, file: FileVersion) -> tuple[str, str]:
+        """Return the name of a file's feed, and the fingerprint of its settings, as they are deployed."""
         try:
-            return self._feeds.for_key(file.key)[0]
+            name, settings = self._settings.of_key(file.key)
         except NoFeed:
-            return NO_FEED
+            return NO_FEED, NO_FEED
+        return name, settings.fingerprint
 
 
 def build_dispatcher(
@@ -196,6 +209,7 @@ def build_dispatcher(
 ) -> Dispatcher:
     """Return a dispatcher with its worker and reconciler. A file larger than `segment_bytes` is split; `bucket` is
     where files are dropped, `stuck_s` as for `Reconciler`."""
-    runner = TaskRunner(feeds, services, segment_bytes=segment_bytes, sizes=sizes or Sizes())
+    settings = DeployedSettings(feeds, services.ledger, sizes=sizes or Sizes(), segment_bytes=segment_bytes)
+    runner = TaskRunner(settings, services)
     reconciler = Reconciler(feeds, services, bucket=bucket, stuck_s=stuck_s)
-    return Dispatcher(feeds, services, runner=runner, reconciler=reconciler, timing=timing)
+    return Dispatcher(settings, services, runner=runner, reconciler=reconciler, timing=timing)

@@ -13,7 +13,7 @@ from ingest.items.items import Items, build_items
 from ingest.items.mapping import Mapping, map_columns
 from ingest.ledger.row_counts import RowCounts
 from ingest.ledger.work_item import Checkpoint
-from ingest.reading.blocks import START, BadRecord, Block, Chunk, Position
+from ingest.reading.blocks import RULES, START, BadRecord, Block, Chunk, Position
 from ingest.reading.compression import RangeReader
 from ingest.reading.reader import Reader, open_file
 from ingest.reading.rows import Fault, Rows, with_lineage
@@ -31,12 +31,14 @@ class Sizes:
     """How a file is taken apart, in bytes. All who load or split one file must agree on them.
 
     `block`: of a block, if not what the feed's records ask for. `cell`: rejects are put, and a checkpoint may be, where
-    a piece goes beyond a multiple of this. `window`: keys are compared within this (`DuplicateKeyWindow`).
+    a piece goes beyond a multiple of this. `window`: keys are compared within this (`DuplicateKeyWindow`). `rules`: by
+    which version of the code.
     """
 
     block: int | None = None
     cell: int = CELL_BYTES
     window: int = WINDOW_BYTES
+    rules: int = RULES
 
 
 class Load:

@@ -14,7 +14,7 @@ from ingest.feeds.feed import Feed
 from ingest.file import FileVersion
 from ingest.ledger.claims import Claimed, ClaimStatus, FileStatus, LeaseToken, Outcome
 from ingest.ledger.row_counts import RowCounts
-from ingest.ledger.work_item import CarriedOver, Checkpoint, Entry, SegmentPlan, WorkItem
+from ingest.ledger.work_item import CarriedOver, Checkpoint, Entry, KeptFeed, SegmentPlan, WorkItem
 from ingest.metrics.emf import Value
 from ingest.reading.segments import Segment
 from ingest.rejects.reject import Reject
@@ -28,8 +28,11 @@ class Leases(Protocol):
     def note_newest(self, file: FileVersion) -> bool:
         """Return False if a newer version of the key is known."""
 
-    def claim(self, work: WorkItem, *, feed: str, token: LeaseToken) -> Claimed | ClaimStatus:
-        """Take the lease; return how far the work has come, or the status that does not allow it."""
+    def claim(self, work: WorkItem, *, feed: str, token: LeaseToken, settings: str = "") -> Claimed | ClaimStatus:
+        """Take the lease; return how far the work has come, or the status that does not allow it.
+
+        `settings` is the fingerprint of those a new file is begun with; one that was begun keeps its own.
+        """
 
     def renew(self, work: WorkItem, token: LeaseToken) -> None:
         """Hold a lease longer."""
@@ -46,6 +49,9 @@ class Leases(Protocol):
 
 class Transitions(Protocol):
     """How entries begin and end. All that needs a lease raises `LeaseLost` where another has it."""
+
+    def keep_feeds(self, deployed: Mapping[str, KeptFeed]) -> None:
+        """Keep the feeds that are deployed, by name."""
 
     def add_segment(self, file: FileVersion, segment: Segment) -> None:
         """Write a segment's entry, unless it is there."""
@@ -92,6 +98,12 @@ class Queries(Protocol):
 
     def unreported(self, file: FileVersion) -> Outcome | None:
         """Return how a file ended whose outcome was not reported."""
+
+    def settings(self, fingerprint: str) -> str | None:
+        """Return the text of settings that were kept."""
+
+    def feeds(self) -> Mapping[str, KeptFeed]:
+        """Return all feeds that were ever deployed, by name."""
 
     def checkpoint(self, file: FileVersion) -> Checkpoint | None:
         """Return how far a file that is not split was loaded."""

@@ -38,6 +38,8 @@ class Findings:
 class Reconciler:
     """Looks once through what is open, and through the objects of the last day. Safe to run at any time.
 
+    Open files are found by the feeds that the ledger knows: also those of a feed that was renamed or removed since.
+
     `bucket` is where files are dropped. `stuck_s`: work that no one holds and that has not moved for this long has lost
     its message. A message too many does no harm: whatever is done or held already is a duplicate.
     """
@@ -55,7 +57,7 @@ class Reconciler:
         """Look once; return what was found, and done about it."""
         is_late = self._services.queue.waiting() >= LONG_QUEUE
         findings = Findings(is_late=is_late)
-        for feed in (*self._feeds.feeds, NO_FEED):
+        for feed in {**self._feeds.feeds, **self._ledger.queries.feeds(), NO_FEED: None}:  # files know those of old
             self._look_after_feed(feed, findings, is_late=is_late)
         if not is_late:
             for prefix in (feed.prefix for feed in self._feeds.feeds.values()):
@@ -70,7 +72,7 @@ class Reconciler:
             for entry in self._ledger.queries.open_files(feed)
             if self._look_after(entry, findings, is_late=is_late)
         ]
-        if begun_s or feed != NO_FEED:  # files of no feed end at once: the metric costs nothing until one does not
+        if begun_s or feed in self._feeds.feeds:  # no others should have any: the metric costs nothing until they do
             oldest_s = max(0.0, self._clock.now_s() - min(begun_s)) if begun_s else 0.0
             self._reporter.oldest_unfinished(feed, oldest_s)
 

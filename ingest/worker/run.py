@@ -4,14 +4,36 @@ from dataclasses import replace
 
 from ingest.aws.clock import epoch_s
 from ingest.contract import Status
-from ingest.errors import FileFault, IngestError, InternalFault, LeaseLost, ObjectSuperseded, OutOfTime, ServiceFault
-from ingest.feeds.feed import Feed, Feeds
-from ingest.file import FileVersion
+from ingest.errors import (
+    FileFault,
+    GivenUp,
+    IngestError,
+    InternalFault,
+    LeaseLost,
+    ObjectSuperseded,
+    OutOfTime,
+    ServiceFault,
+)
+from ingest.feeds.feed import Feed
+from ingest.file import MOST_RETRIES, FileVersion
 from ingest.ledger.claims import Outcome, final_status
 from ingest.ledger.row_counts import RowCounts
-from ingest.ledger.work_item import Checkpoint
-from ingest.worker.attempt import Attempt, Ending, Failed, Loaded, Refused, Split, Stopped, Task, UnfinishedError
-from ingest.worker.load import Load, Sizes, too_many_rejects
+from ingest.ledger.work_item import NOTHING_CARRIED_OVER, Checkpoint, WorkItem
+from ingest.queue.messages import body_of
+from ingest.worker.attempt import (
+    Attempt,
+    DeployedSettings,
+    Ending,
+    Failed,
+    Loaded,
+    LoadSettings,
+    Refused,
+    Split,
+    Stopped,
+    Task,
+    UnfinishedError,
+)
+from ingest.worker.load import Load, too_many_rejects
 from ingest.worker.ports import WorkerServices
 from ingest.worker.report import ProgressReporter, Reporter, finish_split_file
 from ingest.worker.split import Splitter
@@ -21,15 +43,13 @@ RENEWED_DELIVERIES = 3
 
 
 class TaskRunner:
-    """Does one task after another. A file larger than `segment_bytes` is split."""
+    """Does one task after another, each with the settings that its file was begun with."""
 
-    def __init__(self, feeds: Feeds, services: WorkerServices, *, segment_bytes: int, sizes: Sizes) -> None:
-        self._feeds = feeds
+    def __init__(self, settings: DeployedSettings, services: WorkerServices) -> None:
+        self._settings = settings
         self._services = services
         self._ledger = services.ledger
         self._reporter = Reporter(services)
-        self._segment_bytes = segment_bytes
-        self._sizes = sizes
 
     def do(self, task: Task) -> None:
         """Bring a task to its end, and write that in the ledger.
@@ -65,36 +85,53 @@ class TaskRunner:
 
     def _run(self, attempt: Attempt) -> Ending:
         task = attempt.task
-        _, feed = self._feeds.for_key(task.work.file.key)
+        settings = self._settings.to_go_on(task.work.file.key, task.begun_with, is_begun=task.is_begun)
+        if settings is None:
+            raise self._begin_anew(task.work.file, task.feed)
         file = self._services.objects.find(task.work.file)
-        if self._may_split(task, file):
-            attempt.splitter = self._splitter(task, feed, file)
+        if self._may_split(task, file, settings):
+            attempt.splitter = self._splitter(task, settings, file)
             is_split = attempt.splitter.run()
             attempt.progress.counted(task.row_counts.plus(attempt.splitter.row_counts))
             if is_split:
                 return Split()
-        attempt.load = self._load(attempt, feed)
+        attempt.load = self._load(attempt, settings)
         return self._load_all(attempt.load, task, file)
 
-    def _may_split(self, task: Task, file: FileVersion) -> bool:
+    def _begin_anew(self, file: FileVersion, feed: str) -> ObjectSuperseded:
+        """Begin another attempt at a file, with the settings of today; return the error that ends this one.
+
+        Whatever is done twice after a crash is the same again: one entry, and messages too many.
+        """
+        again = replace(file, retry=(file.retry or 0) + 1)
+        if again.retry == MOST_RETRIES:
+            raise GivenUp(f"{file.url} was begun {MOST_RETRIES} times, each time with other settings.")
+        self._ledger.transitions.retry(again, feed=feed, begun=NOTHING_CARRIED_OVER)
+        self._services.queue.send([body_of(WorkItem(again))])
+        return ObjectSuperseded(
+            f"{file.url} was begun with other settings than those deployed now; it is loaded again from its start, as "
+            f"version {again.version}."
+        )
+
+    def _may_split(self, task: Task, file: FileVersion, settings: LoadSettings) -> bool:
         """Return whether a file is large, is not loaded as a whole already, and has a name that segments can share."""
         is_known = file.version == task.work.file.version
         is_begun = task.work.segment is not None or task.claimed.checkpoint is not None
-        return is_known and not is_begun and (file.size_bytes or 0) > self._segment_bytes
+        return is_known and not is_begun and (file.size_bytes or 0) > settings.segment_bytes
 
-    def _splitter(self, task: Task, feed: Feed, file: FileVersion) -> Splitter:
+    def _splitter(self, task: Task, settings: LoadSettings, file: FileVersion) -> Splitter:
         return Splitter(
             file,
-            feed,
+            settings.feed,
             task.claimed,
             task.lease,
             self._services,
-            segment_bytes=self._segment_bytes,
-            block_bytes=self._sizes.block,
+            segment_bytes=settings.segment_bytes,
+            block_bytes=settings.sizes.block,
         )
 
-    def _load(self, attempt: Attempt, feed: Feed) -> Load:
-        task = attempt.task
+    def _load(self, attempt: Attempt, settings: LoadSettings) -> Load:
+        task, feed = attempt.task, settings.feed
         return Load(
             feed=feed,
             writer=attempt.progress.begin(self._services.writer_for(feed)),
@@ -105,7 +142,7 @@ class TaskRunner:
             heartbeat=attempt.progress.heartbeat,
             before_block=task.lease.before_block,
             at_checkpoint=lambda checkpoint: self._checkpoint(attempt, feed, checkpoint),
-            sizes=self._sizes,
+            sizes=settings.sizes,
         )
 
     def _load_all(self, load: Load, task: Task, file: FileVersion) -> Loaded:

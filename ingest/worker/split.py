@@ -33,7 +33,7 @@ class Splitter:
         services: WorkerServices,
         *,
         segment_bytes: int,
-        block_bytes: int | None = None,
+        block_bytes: int | None,
     ) -> None:
         self.has_moved = False
         self.row_counts = NOTHING

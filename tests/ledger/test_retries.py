@@ -54,7 +54,7 @@ def test_a_retry_is_begun_only_once(ledger: AnyLedger) -> None:
 def test_a_retry_goes_on_where_it_is_reported_to(ledger: AnyLedger) -> None:
     at(ledger, 200.0).transitions.retry(AGAIN, feed="orders", begun=CarriedOver(checkpoint=CHECKPOINT))
     assert file_entry(ledger).row_counts == HALF
-    assert claim(ledger, WorkItem(AGAIN), now_s=210.0) == Claimed(200.0, CHECKPOINT, None)
+    assert claim(ledger, WorkItem(AGAIN), now_s=210.0) == Claimed(200.0, CHECKPOINT, None, feed="orders")
 
 
 def test_a_retry_of_a_file_that_is_split_has_the_segments_that_are_done(ledger: AnyLedger) -> None:
@@ -71,7 +71,7 @@ def test_a_retry_of_a_file_that_is_split_has_the_segments_that_are_done(ledger: 
     )
     entry = file_entry(ledger)
     assert (entry.segments, entry.segments_done, entry.row_counts) == (2, 1, ROW_COUNTS)
-    assert claim(ledger, WorkItem(AGAIN), now_s=210.0) == Claimed(200.0, None, plan)
+    assert claim(ledger, WorkItem(AGAIN), now_s=210.0) == Claimed(200.0, None, plan, feed="orders")
     at(ledger, 211.0).transitions.split(AGAIN, LEASE, ALL_PLANNED, head_bytes=10)
     end(ledger, WorkItem(AGAIN, SECOND), now_s=220.0)
     outcome = at(ledger, 230.0).transitions.end_split(AGAIN, rejects="")

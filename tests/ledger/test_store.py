@@ -35,34 +35,34 @@ def file_entry_of(ledger: AnyLedger) -> tuple[str, float, float, int]:
 
 
 def test_new_work_is_claimed(ledger: AnyLedger) -> None:
-    assert claim(ledger) == Claimed(100.5)
+    assert claim(ledger) == Claimed(100.5, feed="orders")
     assert file_entry_of(ledger) == (Status.LOADING, 160.5, 100.5, 1)
 
 
 def test_work_whose_lease_holds_cannot_be_claimed_and_stays_as_it_is(ledger: AnyLedger) -> None:
     claim(ledger)
     for token in (OTHER, replace(LEASE, delivery=2), replace(LEASE, worker="w3")):
-        assert claim(ledger, token=token, now_s=160.499) == ClaimStatus(Status.LOADING, "m1/1/w1", 160.5)
+        assert claim(ledger, token=token, now_s=160.499) == ClaimStatus(Status.LOADING, "m1/1/w1", 160.5, "orders")
     assert file_entry_of(ledger) == (Status.LOADING, 160.5, 100.5, 1)
 
 
 def test_who_asks_twice_for_the_same_lease_has_it(ledger: AnyLedger) -> None:
     claim(ledger)
     at(ledger, 101.0).leases.save(WORK, LEASE, CHECKPOINT)
-    assert claim(ledger, now_s=102.0) == Claimed(100.5, CHECKPOINT)
+    assert claim(ledger, now_s=102.0) == Claimed(100.5, CHECKPOINT, feed="orders")
     assert file_entry_of(ledger) == (Status.LOADING, 160.5, 101.0, 1)
 
 
 def test_a_lease_that_has_run_out_is_taken_over(ledger: AnyLedger) -> None:
     claim(ledger)
-    assert claim(ledger, token=OTHER, now_s=160.5) == Claimed(100.5)
+    assert claim(ledger, token=OTHER, now_s=160.5) == Claimed(100.5, feed="orders")
     assert file_entry_of(ledger) == (Status.LOADING, 300.0, 160.5, 2)
 
 
 def test_a_lease_is_renewed(ledger: AnyLedger) -> None:
     claim(ledger)
     ledger.leases.renew(WORK, replace(LEASE, until_s=200.25))
-    assert claim(ledger, token=OTHER, now_s=200.2) == ClaimStatus(Status.LOADING, "m1/1/w1", 200.25)
+    assert claim(ledger, token=OTHER, now_s=200.2) == ClaimStatus(Status.LOADING, "m1/1/w1", 200.25, "orders")
     assert file_entry_of(ledger)[2] == 100.5  # no progress
 
 
@@ -72,8 +72,10 @@ def test_a_checkpoint_is_saved_for_whoever_goes_on(ledger: AnyLedger, work: Work
         at(ledger, 99.0).transitions.add_segment(FILE, FIRST)
     claim(ledger, work)
     at(ledger, 110.0).leases.save(work, replace(LEASE, until_s=170.0), CHECKPOINT)
-    assert claim(ledger, work, OTHER, now_s=169.9) == ClaimStatus(Status.LOADING, "m1/1/w1", 170.0)
-    assert claim(ledger, work, OTHER, now_s=170.0) == Claimed(100.5, CHECKPOINT)
+    assert claim(ledger, work, OTHER, now_s=169.9) == ClaimStatus(
+        Status.LOADING, "m1/1/w1", 170.0, "orders" if work is WORK else ""
+    )
+    assert claim(ledger, work, OTHER, now_s=170.0) == Claimed(100.5, CHECKPOINT, feed="orders" if work is WORK else "")
 
 
 def test_a_later_checkpoint_replaces_an_earlier_one(ledger: AnyLedger) -> None:
@@ -81,7 +83,7 @@ def test_a_later_checkpoint_replaces_an_earlier_one(ledger: AnyLedger) -> None:
     claim(ledger)
     at(ledger, 110.0).leases.save(WORK, LEASE, CHECKPOINT)
     at(ledger, 120.0).leases.save(WORK, LEASE, later)
-    assert claim(ledger, token=OTHER, now_s=200.0) == Claimed(100.5, later)
+    assert claim(ledger, token=OTHER, now_s=200.0) == Claimed(100.5, later, feed="orders")
 
 
 def test_work_is_put_back_for_anybody_at_once(ledger: AnyLedger) -> None:
@@ -89,7 +91,7 @@ def test_work_is_put_back_for_anybody_at_once(ledger: AnyLedger) -> None:
     ledger.leases.put_back(WORK, LEASE, CHECKPOINT, Throttled("Slow down."))
     (entry,) = ledger.queries.open_files("orders")
     assert (entry.status, entry.lease_until_s, entry.error) == (Status.WAITING, 0.0, "Slow down.")
-    assert claim(ledger, token=OTHER, now_s=101.0) == Claimed(100.5, CHECKPOINT)
+    assert claim(ledger, token=OTHER, now_s=101.0) == Claimed(100.5, CHECKPOINT, feed="orders")
     (entry,) = ledger.queries.open_files("orders")
     assert (entry.error, entry.row_counts) == (None, HALF)
 
@@ -98,7 +100,7 @@ def test_what_was_put_back_without_a_checkpoint_keeps_the_one_it_has(ledger: Any
     claim(ledger)
     at(ledger, 110.0).leases.save(WORK, LEASE, CHECKPOINT)
     ledger.leases.put_back(WORK, LEASE, None, Throttled("Slow down."))
-    assert claim(ledger, token=OTHER, now_s=111.0) == Claimed(100.5, CHECKPOINT)
+    assert claim(ledger, token=OTHER, now_s=111.0) == Claimed(100.5, CHECKPOINT, feed="orders")
 
 
 def test_who_put_work_back_does_not_hold_it_any_more(ledger: AnyLedger) -> None:
@@ -113,7 +115,7 @@ def test_a_plan_is_saved_for_whoever_goes_on(ledger: AnyLedger) -> None:
     at(ledger, 110.0).leases.save_plan(FILE, replace(LEASE, until_s=180.0), SegmentPlan(FIRST.end, 1))
     (entry,) = ledger.queries.open_files("orders")
     assert (entry.segments, entry.lease_until_s, entry.moved_s) == (1, 180.0, 110.0)
-    assert claim(ledger, token=OTHER, now_s=180.0) == Claimed(100.5, None, SegmentPlan(FIRST.end, 1))
+    assert claim(ledger, token=OTHER, now_s=180.0) == Claimed(100.5, None, SegmentPlan(FIRST.end, 1), feed="orders")
 
 
 def test_a_segment_that_no_one_planned_cannot_be_claimed(ledger: AnyLedger) -> None:
@@ -135,7 +137,7 @@ def test_what_has_ended_cannot_be_claimed_not_even_by_who_ended_it(ledger: AnyLe
     for token in (LEASE, OTHER):
         assert claim(ledger, ONE, token, now_s=999.0) == ClaimStatus(Status.DONE, "m1/1/w1", 0.0)
         assert claim(ledger, TWO, token, now_s=999.0) == ClaimStatus(Status.STOPPED, "m1/1/w1", 0.0)
-        assert claim(ledger, WORK, token, now_s=999.0) == ClaimStatus(Status.SPLIT, "m1/1/w1", 0.0)
+        assert claim(ledger, WORK, token, now_s=999.0) == ClaimStatus(Status.SPLIT, "m1/1/w1", 0.0, "orders")
 
 
 def test_the_standing_of_a_file(ledger: AnyLedger) -> None:
@@ -143,9 +145,13 @@ def test_the_standing_of_a_file(ledger: AnyLedger) -> None:
     at(ledger, 100.0).leases.note_newest(FILE)
     claim(ledger)
     at(ledger, 110.0).leases.save(WORK, LEASE, CHECKPOINT)
-    assert ledger.queries.file_status(FILE) == FileStatus(Status.LOADING, is_newest=True, row_counts=HALF)
+    assert ledger.queries.file_status(FILE) == FileStatus(
+        Status.LOADING, is_newest=True, row_counts=HALF, feed="orders", first_seen_s=100.5
+    )
     at(ledger, 111.0).leases.note_newest(replace(FILE, sequencer="0B"))
-    assert ledger.queries.file_status(FILE) == FileStatus(Status.LOADING, is_newest=False, row_counts=HALF)
+    assert ledger.queries.file_status(FILE) == FileStatus(
+        Status.LOADING, is_newest=False, row_counts=HALF, feed="orders", first_seen_s=100.5
+    )
     assert ledger.queries.file_status(replace(FILE, sequencer=None)).is_newest  # cannot be compared
 
 
@@ -153,7 +159,7 @@ def test_versions_of_a_key_have_records_of_their_own(ledger: AnyLedger) -> None:
     versions = [FileVersion("landing", "k", sequencer=s) for s in ("0A", "0B")]
     versions += [FileVersion("landing", "k", version_id=v) for v in ("v1", "v2")]
     for file in (*versions, FileVersion("landing", "other", sequencer="0A"), FileVersion("b", "k", sequencer="0A")):
-        assert claim(ledger, WorkItem(file)) == Claimed(100.5)
+        assert claim(ledger, WorkItem(file)) == Claimed(100.5, feed="orders")
 
 
 def note(

@@ -154,7 +154,7 @@ def test_a_whole_file_ends_with_its_row_counts(ledger: AnyLedger, status: str) -
     assert (entry.status, entry.row_counts, entry.rejects) == (status, ROW_COUNTS, "s3://r/")
     assert (entry.ended_s, entry.lease_until_s, entry.moved_s) == (120.5, 0.0, 120.5)
     assert entry.error == ("No column." if status == Status.FAILED else None)
-    assert claim(ledger, token=OTHER, now_s=1e6) == ClaimStatus(status, "m1/1/w1", 0.0)
+    assert claim(ledger, token=OTHER, now_s=1e6) == ClaimStatus(status, "m1/1/w1", 0.0, "orders")
 
 
 def test_a_file_that_was_only_begun_keeps_what_its_segments_have_counted(ledger: AnyLedger) -> None:
@@ -198,7 +198,7 @@ def test_a_file_that_is_cancelled_takes_nothing_more_of_its_worker(ledger: AnyLe
     ):
         with pytest.raises(LeaseLost):
             late()
-    assert claim(ledger, token=OTHER, now_s=500.0) == ClaimStatus(Status.FAILED, LEASE.value, 0.0)
+    assert claim(ledger, token=OTHER, now_s=500.0) == ClaimStatus(Status.FAILED, LEASE.value, 0.0, "orders")
     ended = ledger.queries.unreported(FILE)
     assert ended and ended.error and (ended.error.code, ended.row_counts) == ("cancelled", HALF)
 

@@ -5,10 +5,10 @@ from itertools import pairwise
 from typing import Any
 
 from ingest.contract import Metric, Status
-from ingest.file import FileVersion
 from ingest.ledger.row_counts import NOTHING, RowCounts
-from tests.model.simulation import BUCKET, HEAD, REFUSED, ModelRun
-from tests.support.memory_ledger import MemoryEntry
+from ingest.worker.attempt import DeployedSettings
+from tests.model.simulation import AS_TEXT, BUCKET, DEPLOYMENTS, FIRST, HEAD, NO_FEEDS, REFUSED, Deployment, ModelRun
+from tests.support.memory_ledger import MemoryEntry, MemoryLedger
 
 COUNTED = (Metric.ROWS_READ, Metric.ROWS_WRITTEN, Metric.ROWS_REJECTED, Metric.ROWS_SUPERSEDED, Metric.BYTES_READ)
 Row = tuple[int, str, str]  # byte offset, key, number
@@ -40,7 +40,8 @@ def _check_reported_rows(simulation: ModelRun) -> None:
         for segment in simulation.ledger.segment_entries(entry.work.file):
             if segment.status not in (Status.DONE, Status.STOPPED):  # the file does not count it yet
                 counted = counted.plus(segment.row_counts)
-    sums = simulation.metrics.sums("orders")
+    by_feed = [simulation.metrics.sums(feed) for feed in ("orders", "renamed")]
+    sums = {metric: sum(values.get(metric, 0) for values in by_feed) for metric in COUNTED}
     reported = RowCounts(*(int(sums.get(metric, 0)) for metric in COUNTED))
     assert all(getattr(reported, name) <= count for name, count in counted.counts().items()), f"{reported} of {counted}"
     if not simulation.scheduler.disturbances and not simulation.cut_retries:
@@ -66,7 +67,7 @@ def _check_complete(simulation: ModelRun, entry: MemoryEntry, reported: set[RowC
     data = simulation.data(entry.work.file)
     segments = simulation.ledger.segment_entries(entry.work.file)
     assert all(segment.status == Status.DONE for segment in segments)
-    expected, bad = undisturbed(data)
+    expected, bad = undisturbed(data, entry.settings)
     assert entry.row_counts == expected, f"{entry.row_counts}, not {expected}"
     assert reported == {expected}
     rows = rows_of(data)
@@ -74,8 +75,8 @@ def _check_complete(simulation: ModelRun, entry: MemoryEntry, reported: set[RowC
     assert entry.row_counts.is_balanced
     rejects = [o for part in simulation.parts[entry.work.file.url, entry.work.file.version].values() for o in part]
     assert sorted(rejects) == bad, f"rejects {sorted(rejects)}, not {bad}"
-    assert {offset for offset, _, number in rows if not number.isdigit()} <= set(bad)
-    assert set(bad) <= {offset for offset, _, number in rows if is_bad(number)}
+    assert {o for o, _, number in rows if is_bad(number, entry) and number != REFUSED} <= set(bad)
+    assert set(bad) <= {offset for offset, _, number in rows if is_bad(number, entry)}
 
 
 def _check_newest(simulation: ModelRun, versions: list[MemoryEntry]) -> None:
@@ -83,7 +84,7 @@ def _check_newest(simulation: ModelRun, versions: list[MemoryEntry]) -> None:
     data = simulation.data(versions[0].work.file)
     statuses = {entry.status for entry in versions}
     if not data.startswith(HEAD):
-        gave_way = {Status.SUPERSEDED} if versions[0].work.file.url in simulation.retried else set()
+        gave_way = {Status.SUPERSEDED} if any(entry.work.file.retry for entry in versions) else set()
         assert statuses - gave_way == {Status.FAILED}, statuses
         return
     if simulation.queue.dead and Status.FAILED in statuses:  # given up
@@ -91,19 +92,22 @@ def _check_newest(simulation: ModelRun, versions: list[MemoryEntry]) -> None:
     assert Status.COMPLETE in statuses, f"{versions[0].work.file.url} is {statuses}"
     for entry in versions:
         if entry.status == Status.COMPLETE:
-            _check_table(simulation, entry.work.file)
+            _check_table(simulation, entry)
 
 
-def _check_table(simulation: ModelRun, file: FileVersion) -> None:
+def _check_table(simulation: ModelRun, entry: MemoryEntry) -> None:
+    file = entry.work.file
     ends = [0, *(r.work.segment.end.byte for r in simulation.ledger.segment_entries(file) if r.work.segment), 10**9]
     allowed: dict[str, dict[int, str]] = {}
     every: dict[str, set[str]] = {}
     for offset, key, number in rows_of(simulation.data(file)):
-        if not is_bad(number):
+        if number != REFUSED:
+            every.setdefault(key, set()).add(number)
+        if not is_bad(number, entry):
             segment = next(n for n, (start, end) in enumerate(pairwise(ends)) if start <= offset < end)
             allowed.setdefault(key, {})[segment] = number
-            every.setdefault(key, set()).add(number)
-    is_alone = sum(url == file.url for url, _ in simulation.versions) == 1 and file.url not in simulation.retried
+    attempts = [other for other in simulation.ledger.files() if other.work.file.url == file.url]
+    is_alone = sum(url == file.url for url, _ in simulation.versions) == 1 and len(attempts) == 1
     for key, numbers in allowed.items():
         item = simulation.table.items.get((key,))
         assert item is not None, f"{key} is lost"
@@ -123,15 +127,32 @@ def rows_of(data: bytes) -> list[Row]:
     return rows
 
 
-def is_bad(number: str) -> bool:
-    """Return whether a row is rejected: by the feed, or by the table."""
-    return not number.isdigit() or number == REFUSED
+def is_bad(number: str, entry: MemoryEntry) -> bool:
+    """Return whether a row is rejected: by the feed as it was when the file was begun, or by the table."""
+    return number == REFUSED or not (number.isdigit() or AS_TEXT in settings_of(entry).feeds.feeds.values())
+
+
+def settings_of(entry: MemoryEntry) -> Deployment:
+    """Return the deployment that a file was begun with."""
+    return _by_fingerprint()[entry.settings]
 
 
 @cache
-def undisturbed(data: bytes) -> tuple[RowCounts, list[int]]:
-    """Return the row counts of an undisturbed load, and where its rejects stand."""
-    simulation: Any = ModelRun([])
+def _by_fingerprint() -> dict[str, Deployment]:
+    return {
+        DeployedSettings(d.feeds, MemoryLedger(), sizes=d.sizes, segment_bytes=d.segment_bytes)
+        .of_key("orders/")[1]
+        .fingerprint: d
+        for d in DEPLOYMENTS
+        if d is not NO_FEEDS
+    }
+
+
+@cache
+def undisturbed(data: bytes, settings: str = "") -> tuple[RowCounts, list[int]]:
+    """Return the row counts of an undisturbed load with some settings, and where its rejects stand."""
+    deployed = _by_fingerprint()[settings] if settings else FIRST
+    simulation: Any = ModelRun([], deployed=deployed)
     simulation.drop(("orders/x.csv", data))
     simulation.run()
     (entry,) = simulation.ledger.files()

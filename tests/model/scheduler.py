@@ -23,6 +23,7 @@ class Kind(StrEnum):
     OVERWRITE = "a newer version is written"
     RECONCILE = "the schedule wakes the reconciler"
     GIVE_UP = "a file is given up, as one that no one could finish"
+    DEPLOY = "other settings are deployed: workers that begin from now on have them"
     RETRY = "an operator has a file loaded again, and may be cut off meanwhile"
 
 

@@ -2,13 +2,15 @@
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
+
+from msgspec.structs import replace as replace_feed
 
 from ingest.aws.clock import iso
 from ingest.contract import RECONCILE_MESSAGE, Status
 from ingest.errors import GivenUp, IngestError, InternalFault, StillLoading
-from ingest.feeds.feed import Feed, Feeds
+from ingest.feeds.feed import Feed, Feeds, Rejects
 from ingest.file import FileVersion
 from ingest.ledger.claims import Outcome
 from ingest.ledger.row_counts import NOTHING, RowCounts
@@ -46,6 +48,38 @@ HEAD = b"id,n\n"
 REFUSED = "13"  # the table takes no item with this number
 SIZES = Sizes(block=20, cell=36, window=48)
 SEGMENT_BYTES = 72
+
+
+@dataclass(frozen=True)
+class Deployment:
+    """What is deployed: the feeds, and how files are cut."""
+
+    feeds: Feeds = FEEDS
+    sizes: Sizes = SIZES
+    segment_bytes: int = SEGMENT_BYTES
+
+
+AS_TEXT = Feed("orders/", "Orders", "id", columns={"n": "S"})  # every cell is a value
+FIRST = Deployment()
+NO_FEEDS = Deployment(Feeds({"others": Feed("others/", "Others", "id")}))
+DEPLOYMENTS = (  # each changes one setting, and an act goes from any to any
+    FIRST,
+    Deployment(sizes=replace(SIZES, block=28)),
+    Deployment(segment_bytes=10**6),
+    Deployment(segment_bytes=50),
+    Deployment(Feeds({"orders": AS_TEXT})),
+    Deployment(Feeds({"renamed": FEED})),
+    NO_FEEDS,
+    Deployment(sizes=replace(SIZES, cell=52)),
+    FIRST,
+    Deployment(sizes=replace(SIZES, window=20)),
+    Deployment(segment_bytes=110),
+    Deployment(sizes=replace(SIZES, rules=SIZES.rules + 1)),
+    Deployment(Feeds({"renamed": AS_TEXT})),
+    Deployment(Feeds({"orders": replace_feed(FEED, max_rejects=Rejects(count=1000))})),
+    Deployment(sizes=replace(SIZES, block=60)),
+    NO_FEEDS,
+)
 TIMING = Timing(lease_s=60, checkpoint_s=5, stop_before_end_s=45)
 FUNCTION_S = 900
 STUCK_S = 3600.0
@@ -74,6 +108,7 @@ class ModelRun:
     reported: list[ReportedOutcome] = field(default_factory=list)
     parts: Parts = field(default_factory=dict)
     bugs: list[Exception] = field(default_factory=list)
+    deployed: Deployment = FIRST
     retried: set[str] = field(default_factory=set)  # URLs
     given_up: set[str] = field(default_factory=set)
     kept: RowCounts = NOTHING  # what attempts count that others before them have loaded
@@ -112,8 +147,11 @@ class ModelRun:
     def _run(self) -> None:
         for _ in range(MOST_ROUNDS):
             self._drain()
-            if self.is_settled and not self.given_up:
+            if self.is_settled and not self.given_up and self.deployed is not NO_FEEDS:
                 return
+            if self.deployed is NO_FEEDS:  # files that no feed took are loaded when one does, if somebody asks for it
+                self.deployed = FIRST
+                self.given_up |= {file.work.file.url for file in self.ledger.files() if file.error_code == "no_feed"}
             for url in self.given_up:
                 self._retry_file(url, "checkpoint", 99)
             self.given_up.clear()
@@ -182,6 +220,7 @@ class ModelRun:
             self.queue.delete(delivery)
 
     def _dispatcher(self, name: str, skew_s: int) -> Dispatcher:
+        deployed = self.deployed
         scheduler = self.scheduler
         clock, objects = OwnClock(self.clock, scheduler, skew_s), OwnObjects(self.bucket, scheduler)
         services = WorkerServices(
@@ -199,13 +238,13 @@ class ModelRun:
             log=lambda *_: None,
         )
         return build_dispatcher(
-            FEEDS,
+            deployed.feeds,
             services,
             timing=TIMING,
-            segment_bytes=SEGMENT_BYTES,
+            segment_bytes=deployed.segment_bytes,
             bucket=BUCKET,
             stuck_s=STUCK_S,
-            sizes=SIZES,
+            sizes=deployed.sizes,
         )
 
     def _interfere(self, act: Act) -> None:
@@ -215,6 +254,8 @@ class ModelRun:
             self.queue.messages[act.arg % len(self.queue.messages)].visible_s = self.clock.time_s
         elif act.kind == Kind.NOTIFY:
             self.queue.send([self.notifications[act.arg % len(self.notifications)]])
+        elif act.kind == Kind.DEPLOY:
+            self.deployed = DEPLOYMENTS[act.arg % len(DEPLOYMENTS)]
         elif act.kind == Kind.RECONCILE:
             self.queue.send([RECONCILE_MESSAGE])
         elif act.kind in (Kind.RETRY, Kind.GIVE_UP):

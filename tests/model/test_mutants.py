@@ -9,9 +9,9 @@ from hypothesis import Phase, find, settings
 from ingest.contract import Status
 from ingest.errors import IngestError
 from ingest.file import FileVersion
-from ingest.ledger.claims import LeaseToken
+from ingest.ledger.claims import Claimed, ClaimStatus, FileStatus, LeaseToken
 from ingest.ledger.row_counts import RowCounts
-from ingest.ledger.work_item import Checkpoint, WorkItem
+from ingest.ledger.work_item import Checkpoint, KeptFeed, WorkItem
 from tests.model.services import OwnRejects
 from tests.model.simulation import Kinds, ModelRun
 from tests.model.test_model import model_runs, run
@@ -44,6 +44,24 @@ class ForgetsToClose(MemoryLedger):
         return None
 
 
+class ForgetsSettings(MemoryLedger):
+    """Does not know what a file was begun with: whoever goes on takes what is deployed."""
+
+    def claim(self, work: WorkItem, *, feed: str, token: LeaseToken, settings: str = "") -> Claimed | ClaimStatus:
+        claimed = super().claim(work, feed=feed, token=token, settings=settings)
+        return replace(claimed, settings="") if isinstance(claimed, Claimed) else claimed
+
+    def file_status(self, file: FileVersion) -> FileStatus:
+        return replace(super().file_status(file), settings="")
+
+
+class ForgetsFeeds(MemoryLedger):
+    """Knows no feed but those of today: open files of others are not found."""
+
+    def feeds(self) -> dict[str, KeptFeed]:
+        return {}
+
+
 class IsFlushedLate(OwnRejects):
     """Puts rejects only at the end: a checkpoint is saved before them."""
 
@@ -67,6 +85,8 @@ MUTANTS = {
     "adds a segment twice": Kinds(ledger=AddsTwice),
     "puts back what others hold": Kinds(ledger=PutsBackWhatOthersHold),
     "never closes": Kinds(ledger=ForgetsToClose),
+    "goes on with what is deployed": Kinds(ledger=ForgetsSettings),
+    "looks after the feeds of today": Kinds(ledger=ForgetsFeeds),
     "saves a checkpoint before its rejects": Kinds(rejects=IsFlushedLate),
     "keeps rejects twice": Kinds(rejects=IsNamedByTime),
 }

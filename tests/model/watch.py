@@ -68,6 +68,7 @@ class Watch:
         assert now.row_counts.rows_read <= self.rows(now.work.file), f"{name} counts rows of {now.work.name} twice"
         if before is None:
             return
+        assert before.settings in ("", now.settings), f"{name} gives {now.work.name} other settings"
         for count, value in before.row_counts.counts().items():
             assert getattr(now.row_counts, count) >= value, f"{name} counts {count} back"
         is_closed = now.work.segment is None and now.status != before.status

@@ -1,7 +1,7 @@
 """The ledger in memory, by the same steps as the table: tests/ledger holds both to one contract."""
 
 import copy
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
@@ -20,6 +20,7 @@ from ingest.ledger.work_item import (
     CarriedOver,
     Checkpoint,
     Entry,
+    KeptFeed,
     SegmentPlan,
     Step,
     WorkItem,
@@ -37,6 +38,7 @@ class MemoryEntry:
     work: WorkItem
     status: str = NEW
     feed: str = ""
+    settings: str = ""
     lease: str = ""
     until_s: float = 0.0
     attempts: int = 0
@@ -52,6 +54,11 @@ class MemoryEntry:
     outcome: Outcome | None = None
     error: IngestError | None = None
     reported: bool = False
+
+    @property
+    def error_code(self) -> str:
+        """The code of its error, if it has one."""
+        return self.error.code if self.error else ""
 
 
 SameLedger = TypeVar("SameLedger")
@@ -74,6 +81,8 @@ class MemoryLedger:
         self.newest: dict[str, str] = {}
         self.found: dict[str, tuple[str | None, str]] = {}
         self.entries: dict[tuple[str, str], MemoryEntry] = {}
+        self.kept_feeds: dict[str, KeptFeed] = {}
+        self.kept_settings: dict[str, str] = {}
 
     @property
     def leases(self) -> "MemoryLedger":
@@ -105,20 +114,32 @@ class MemoryLedger:
             self.newest[file.url] = file.version
         return is_newest
 
-    def claim(self, work: WorkItem, *, feed: str, token: LeaseToken) -> Claimed | ClaimStatus:
+    def keep_feeds(self, deployed: Mapping[str, KeptFeed]) -> None:
+        self.kept_settings = {kept.settings: kept.text for kept in deployed.values()} | self.kept_settings
+        gone = {name: replace(kept, is_deployed=False) for name, kept in self.kept_feeds.items()}
+        self.kept_feeds = gone | dict(deployed)
+
+    def settings(self, fingerprint: str) -> str | None:
+        return self.kept_settings.get(fingerprint)
+
+    def feeds(self) -> dict[str, KeptFeed]:
+        return dict(self.kept_feeds)
+
+    def claim(self, work: WorkItem, *, feed: str, token: LeaseToken, settings: str = "") -> Claimed | ClaimStatus:
         now_s = self.clock.now_s()
         entry = self._of(work)
         if not _allows(steps_of(work)["claim"], entry, token, now_s):
             if (entry.status, entry.lease) == (Status.LOADING, token.value):  # ours, and only the answer was lost
-                return Claimed(entry.first_seen_s or 0.0, entry.checkpoint, entry.plan)
-            return ClaimStatus(entry.status, entry.lease, entry.until_s)
+                return _claimed(entry)
+            return ClaimStatus(entry.status, entry.lease, entry.until_s, entry.feed)
         entry.status, entry.lease, entry.until_s, entry.error = Status.LOADING, token.value, token.until_s, None
         entry.started_s = entry.moved_s = now_s
         entry.attempts += 1
-        entry.feed = feed if work.segment is None else ""
+        if work.segment is None and entry.settings in ("", settings):
+            entry.feed, entry.settings = feed, settings
         entry.first_seen_s = now_s if entry.first_seen_s is None else entry.first_seen_s
         self._keep(entry)
-        return Claimed(entry.first_seen_s, entry.checkpoint, entry.plan)
+        return _claimed(entry)
 
     def renew(self, work: WorkItem, token: LeaseToken) -> None:
         self._held(work, "save", token).until_s = token.until_s
@@ -137,7 +158,8 @@ class MemoryLedger:
 
     def file_status(self, file: FileVersion) -> FileStatus:
         entry = self._of(WorkItem(file))
-        return FileStatus(entry.status, self._is_newest(file), entry.row_counts)
+        status, is_newest = entry.status, self._is_newest(file)
+        return FileStatus(status, is_newest, entry.row_counts, entry.feed, entry.settings, entry.first_seen_s)
 
     def add_segment(self, file: FileVersion, segment: Segment) -> None:
         now_s = self.clock.now_s()
@@ -246,6 +268,7 @@ class MemoryLedger:
         entry.status, entry.feed, entry.first_seen_s, entry.moved_s = Status.WAITING, feed, now_s, now_s
         entry.checkpoint, entry.plan, entry.segments_done = begun.checkpoint, begun.plan, begun.segments_done
         entry.row_counts = begun.checkpoint.row_counts if begun.checkpoint else begun.row_counts
+        entry.settings = begun.settings
         self._keep(entry)
         return True
 
@@ -286,6 +309,10 @@ class MemoryLedger:
         entry.checkpoint = outcome.checkpoint or entry.checkpoint
 
 
+def _claimed(entry: MemoryEntry) -> Claimed:
+    return Claimed(entry.first_seen_s or 0.0, entry.checkpoint, entry.plan, entry.feed, entry.settings)
+
+
 def _allows(step: Step, entry: MemoryEntry, token: LeaseToken | None, now_s: float) -> bool:
     if entry.status not in step.sources:
         return False
@@ -299,6 +326,7 @@ def _seen(entry: MemoryEntry) -> Entry:
         work=entry.work,
         status=entry.status,
         feed=entry.feed,
+        settings=entry.settings,
         row_counts=entry.row_counts,
         segments=entry.plan.segments if entry.plan else 0,
         segments_done=entry.segments_done,
