@@ -136,7 +136,7 @@ class Task:
     @property
     def is_begun(self) -> bool:
         """Whether something of its file is done that would have to be done again: rows, or segments."""
-        return bool(self.work.segment or self.claimed.checkpoint or self.claimed.plan)
+        return bool(self.work.segment or self.claimed.plan or self.row_counts.rows_read)
 
     @property
     def row_counts(self) -> RowCounts:

@@ -6,7 +6,7 @@ from functools import lru_cache, partial
 
 from ingest.contract import Reason
 from ingest.dynamodb.item_writer import Heartbeat, ItemWriter
-from ingest.errors import FileFault, ObjectSuperseded, TooManyRejects
+from ingest.errors import FileFault, InternalFault, ObjectSuperseded, TooManyRejects
 from ingest.feeds.feed import Feed
 from ingest.items.duplicates import WINDOW_BYTES, DuplicateKeyWindow, KeyHashes, last_of_each_key
 from ingest.items.items import Items, build_items
@@ -129,6 +129,7 @@ class Load:
             self._before_block()
             if chunk.first_byte < begun.at.byte:
                 self._remember(chunk, place, reader)
+                _refuse_other_cut(begun.at, reader.position)
             else:
                 self._take(chunk, (place, reader.position), reader)
                 self._after_block(self.row_counts)
@@ -205,6 +206,15 @@ class Load:
     def _check_limit(self) -> None:
         if self.row_counts.exceeds(self._feed.max_rejects):
             raise too_many_rejects(self.row_counts)
+
+
+def _refuse_other_cut(checkpoint: Position, end: Position) -> None:
+    """Refuse a block that goes beyond the checkpoint: its rows behind that would neither be written nor counted."""
+    if end.byte > checkpoint.byte:
+        raise InternalFault(
+            f"A block ends at byte {end.byte}, beyond the checkpoint at byte {checkpoint.byte}: the file was cut "
+            "otherwise before."
+        )
 
 
 def too_many_rejects(row_counts: RowCounts) -> TooManyRejects:

@@ -66,7 +66,7 @@ DEPLOYMENTS = (  # each changes one setting, and an act goes from any to any
     FIRST,
     Deployment(sizes=replace(SIZES, block=28)),
     Deployment(segment_bytes=10**6),
-    Deployment(segment_bytes=50),
+    Deployment(segment_bytes=40),
     Deployment(Feeds({"orders": AS_TEXT})),
     Deployment(Feeds({"renamed": FEED})),
     NO_FEEDS,
@@ -111,6 +111,7 @@ class ModelRun:
     deployed: Deployment = FIRST
     retried: set[str] = field(default_factory=set)  # URLs
     given_up: set[str] = field(default_factory=set)
+    refused: set[str] = field(default_factory=set)  # versions that no feed took
     kept: RowCounts = NOTHING  # what attempts count that others before them have loaded
     cut_retries: int = 0
 
@@ -147,17 +148,23 @@ class ModelRun:
     def _run(self) -> None:
         for _ in range(MOST_ROUNDS):
             self._drain()
-            if self.is_settled and not self.given_up and self.deployed is not NO_FEEDS:
+            self._ask_for_those_no_feed_took()
+            if self.is_settled and not self.given_up:
                 return
-            if self.deployed is NO_FEEDS:  # files that no feed took are loaded when one does, if somebody asks for it
-                self.deployed = FIRST
-                self.given_up |= {file.work.file.url for file in self.ledger.files() if file.error_code == "no_feed"}
+            self.deployed = FIRST if self.deployed is NO_FEEDS else self.deployed
             for url in self.given_up:
                 self._retry_file(url, "checkpoint", 99)
             self.given_up.clear()
             self.clock.time_s += STUCK_S
             self.queue.send([RECONCILE_MESSAGE])
         raise AssertionError("something is stuck")
+
+    def _ask_for_those_no_feed_took(self) -> None:
+        """Let an operator retry, once, what was dropped while no feed took it."""
+        for entry in self.ledger.files():
+            if entry.error_code == "no_feed" and entry.work.file.version not in self.refused:
+                self.refused.add(entry.work.file.version)
+                self.given_up.add(entry.work.file.url)
 
     @property
     def is_settled(self) -> bool:

@@ -115,9 +115,11 @@ class MemoryLedger:
         return is_newest
 
     def keep_feeds(self, deployed: Mapping[str, KeptFeed]) -> None:
-        self.kept_settings = {kept.settings: kept.text for kept in deployed.values()} | self.kept_settings
-        gone = {name: replace(kept, is_deployed=False) for name, kept in self.kept_feeds.items()}
-        self.kept_feeds = gone | dict(deployed)
+        for name, kept in self.kept_feeds.items():
+            self.kept_feeds[name] = replace(kept, is_deployed=False)
+        for name, kept in deployed.items():
+            self.kept_feeds[name] = kept
+            self.kept_settings.setdefault(kept.settings, kept.text)
 
     def settings(self, fingerprint: str) -> str | None:
         return self.kept_settings.get(fingerprint)

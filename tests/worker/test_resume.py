@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 import pyarrow as pa
 import pytest
 
+from ingest.errors import InternalFault
 from ingest.feeds.dialect import Csv
 from ingest.feeds.feed import Feed
 from ingest.ledger.row_counts import RowCounts
@@ -43,6 +44,27 @@ def load(data: bytes, csv: Csv, *, begin: Checkpoint | None = None, table: FakeT
     row_counts = made.run(reading(data, 50), checkpoint=begin)
     assert row_counts.is_balanced
     return Outcome(table.items, row_counts, rejects.taken, reported)
+
+
+def test_a_checkpoint_that_blocks_of_another_size_go_beyond_is_refused() -> None:
+    """The rows between it and the end of the block were neither written nor counted, and the file was COMPLETE."""
+    data, csv = TEXT.encode(), Csv(max_record_bytes=1024)
+    whole = load(data, csv)
+    feed = Feed("f/", "Table", "id", csv=csv, columns={"n": "N"})
+    refused = 0
+    for checkpoint, _ in whole.checkpoints:
+        for block in range(40, 400, 24):
+            sizes = Sizes(block=block, cell=128, window=500)
+            other = Load(feed=feed, writer=FakeTable(), rejects=RecordingRejects(), sizes=sizes)
+            try:
+                row_counts = other.run(reading(data, 50), checkpoint=checkpoint)
+            except InternalFault as fault:
+                assert "beyond the checkpoint" in str(fault)
+                refused += 1
+            else:
+                assert row_counts.rows_read == whole.row_counts.rows_read
+                assert row_counts.bytes_read == len(data)
+    assert refused
 
 
 FILES = {
