@@ -96,10 +96,15 @@ class S3Objects:
             answer = self._client.get_object(
                 Bucket=file.bucket, Key=file.key, Range=f"bytes={start}-{end - 1}", **_pin(file)
             )
-            if not answer.get("ContentRange", "").startswith(f"bytes {start}-"):
+            sent, _, size = answer.get("ContentRange", "").partition("/")
+            if not sent.startswith(f"bytes {start}-"):
                 raise ServiceFault(f"S3 sent another range than it was asked for while {what}.")
+            if size.isdigit() and int(size) != file.size_bytes:
+                raise ServiceFault(f"{file.url} has {size} bytes, not the {file.size_bytes} that were reported.")
             for portion in answer["Body"].iter_chunks(PORTION_BYTES):
                 left -= len(portion)
+                if left < 0:
+                    raise ServiceFault(f"S3 sent more bytes than it was asked for while {what}.")
                 yield portion
         if left:  # botocore does not notice a cut ranged answer where Content-Length was lost
             raise Unavailable(f"S3 sent {left} bytes too few while {what}.")

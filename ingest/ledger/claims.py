@@ -112,11 +112,15 @@ class Outcome:
     checkpoint: Checkpoint | None = None
 
 
-def final_status(row_counts: RowCounts, *, all_bytes: int | None = None) -> str:
-    """Return the status of a file that was read to its end; `all_bytes`, if known, is how many it must have.
+def final_status(row_counts: RowCounts, *, object_bytes: int, bytes_seen: int | None = None) -> str:
+    """Return the status of a file that was read to its end: each byte of its object must have been seen.
 
-    >>> final_status(RowCounts(rows_read=2, rows_written=1))
+    `bytes_seen` is how many were, if not those of the row counts, as of a file that is compressed.
+
+    >>> final_status(RowCounts(rows_read=2, rows_written=1, bytes_read=9), object_bytes=9)
+    'UNBALANCED'
+    >>> final_status(RowCounts(bytes_read=9), object_bytes=10)
     'UNBALANCED'
     """
-    is_whole = all_bytes is None or row_counts.bytes_read == all_bytes
+    is_whole = object_bytes == (row_counts.bytes_read if bytes_seen is None else bytes_seen)
     return Status.COMPLETE if row_counts.is_balanced and is_whole else Status.UNBALANCED

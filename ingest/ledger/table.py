@@ -69,8 +69,11 @@ class LedgerTable:
                 return False, plain(error.response.get("Item", {}))  # type: ignore[arg-type]
         return True, answer.get("Attributes", {})
 
-    def transact(self, what: str, *changes: tuple[Mapping[str, str], str, str, Item]) -> bool:
-        """Make several changes, each (key, change, condition, values), or none; return whether all conditions held."""
+    def transact(self, what: str, *changes: tuple[Mapping[str, str], str, str, Item]) -> tuple[int, ...]:
+        """Make several changes, each (key, change, condition, values), or none.
+
+        Return the numbers of those, from 0, whose conditions did not hold: none if all were made.
+        """
         updates: list[Any] = [
             {"Update": {"TableName": self.dynamodb.name, "Key": key, **_expressions(change, condition, values)}}
             for key, change, condition, values in changes
@@ -79,14 +82,15 @@ class LedgerTable:
             try:
                 self._persist(lambda: self.dynamodb.meta.client.transact_write_items(TransactItems=updates))
             except ClientError as error:
-                if "ConditionalCheckFailed" in _reasons(error):
-                    return False
+                failed = tuple(n for n, reason in enumerate(_reasons(error)) if reason == "ConditionalCheckFailed")
+                if failed:
+                    return failed
                 if _is_temporary(error):
                     raise Throttled(
                         f"The ledger {self.dynamodb.name} took no transaction while {what}: {error}"
                     ) from error
                 raise
-        return True
+        return ()
 
     def _persist(self, send: Callable[[], Any]) -> Any:
         """Send a request again while a transaction of others is in its way; nothing is written of those that fail."""
@@ -228,6 +232,12 @@ def set_row_counts(row_counts: RowCounts) -> tuple[str, Item]:
     """Return the change that sets all row counts, to follow another change, and its values."""
     values: Item = {f":{name}": count for name, count in row_counts.counts().items()}
     return "".join(f", {name[1:]} = {name}" for name in values), values
+
+
+def add_row_counts(row_counts: RowCounts) -> tuple[str, Item]:
+    """Return the change that adds to all row counts, to follow an ADD, and its values."""
+    values: Item = {f":{name}": count for name, count in row_counts.counts().items()}
+    return ", ".join(f"{name[1:]} {name}" for name in values), values
 
 
 def set_checkpoint(checkpoint: Checkpoint) -> tuple[str, Item]:

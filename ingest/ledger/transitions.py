@@ -2,6 +2,7 @@
 
 import zlib
 from collections.abc import Mapping
+from dataclasses import replace
 from decimal import Decimal
 
 from ingest.aws.clock import iso, iso_day
@@ -14,6 +15,7 @@ from ingest.ledger.table import (
     ALWAYS,
     Item,
     LedgerTable,
+    add_row_counts,
     allowed,
     entry_key,
     error_fields,
@@ -30,7 +32,7 @@ from ingest.ledger.table import (
     settings_key,
     steps_of,
 )
-from ingest.ledger.work_item import FILE_STEPS, SEGMENT_STEPS, CarriedOver, KeptFeed, SegmentPlan, WorkItem
+from ingest.ledger.work_item import COUNTS, FILE_STEPS, SEGMENT_STEPS, CarriedOver, KeptFeed, SegmentPlan, WorkItem
 from ingest.reading.segments import Segment
 
 _FILE_STEP = {
@@ -39,6 +41,7 @@ _FILE_STEP = {
     Status.FAILED: "fail",
     Status.SUPERSEDED: "supersede",
 }
+Change = tuple[Mapping[str, str], str, str, Item]  # as `LedgerTable.transact` takes it
 _SPLIT_STEP = {
     Status.COMPLETE: "complete, by its last segment",
     Status.UNBALANCED: "miscount, by its last segment",
@@ -105,40 +108,59 @@ class TableTransitions:
         counts, count_values = set_row_counts(outcome.row_counts)
         self._held("closing a file", file, _FILE_STEP[outcome.status], token, change + counts, values | count_values)
 
-    def end_begun(self, file: FileVersion, token: LeaseToken, outcome: Outcome) -> None:
-        """Write how a file ended of which nothing was read but its header; what its segments have counted stays.
+    def end_begun(self, file: FileVersion, token: LeaseToken, outcome: Outcome) -> Outcome:
+        """Write how a file ended of which nothing was read but its header; return that, with what its segments counted.
 
         Raises:
             LeaseLost: another worker has taken the lease; nothing is written.
         """
         change, values = self._ended(outcome)
-        self._held("ending a file", file, _FILE_STEP[outcome.status], token, change, values)
+        item = self._held("ending a file", file, _FILE_STEP[outcome.status], token, change, values)
+        return _as_counted(outcome, item)
 
-    def end_segment(self, work: WorkItem, token: LeaseToken, row_counts: RowCounts, *, is_whole: bool) -> None:
+    def end_segment(self, work: WorkItem, token: LeaseToken, row_counts: RowCounts, *, is_whole: bool) -> bool:
         """Write that a segment ended, read to its end or given up, and add its row counts to the file's: both or none.
+
+        Return False if the file has ended before: it is not changed, and the segment is stopped.
 
         Raises:
             LeaseLost: another worker has taken the lease; nothing is written.
         """
-        step = SEGMENT_STEPS["finish" if is_whole else "stop"]
-        condition, states = allowed(step)
-        counts, values = set_row_counts(row_counts)
-        adds = "".join(f", {name[1:]} {name}" for name in values)
-        add = f"SET moved = :now ADD segments_done :one{adds}"
-        values |= {":now": self._now()}
-        file = (entry_key(WorkItem(work.file)), add, "attribute_exists(#pk)", values | {":one": 1})
-        change = f"SET #status = :to, lease_until = :zero, moved = :now{counts}"
-        values |= states | {":to": step.target, ":zero": 0, ":lease": token.value}
-        if not self._table.transact("ending a segment", (entry_key(work), change, condition, values), file):
-            raise LeaseLost(f"The lease on {work.name} was lost to another worker; its result counts.")
+        counts, values = add_row_counts(row_counts)
+        condition, states = allowed(COUNTS)
+        values |= states | {":now": self._now(), ":one": 1}
+        add = f"SET moved = :now ADD segments_done :one, {counts}"
+        file = (entry_key(WorkItem(work.file)), add, condition, values)
+        return self._with_segment(work, token, row_counts, "finish" if is_whole else "stop", file)
 
-    def end_early(self, file: FileVersion, outcome: Outcome) -> bool:
-        """Write that a file that is split ended otherwise than by its last segment; return False if it had ended."""
-        step = "fail, by a segment" if outcome.status == Status.FAILED else "supersede, by a segment"
-        return self._end("ending a file", file, step, outcome)
+    def end_by_segment(
+        self, work: WorkItem, token: LeaseToken, row_counts: RowCounts, outcome: Outcome
+    ) -> Outcome | None:
+        """End a file that is split by one of its segments, which is stopped and counted: both or none.
 
-    def give_up(self, file: FileVersion, outcome: Outcome) -> bool:
-        """Write that a file that no one could finish has failed; return False if it had ended."""
+        Return how the file ended, with all that it counts; None if it had ended before.
+
+        Raises:
+            LeaseLost: another worker has taken the segment; nothing is written.
+        """
+        change, values = self._ended(outcome)
+        counts, count_values = add_row_counts(row_counts)
+        condition, states = allowed(FILE_STEPS[_by_segment(outcome)])
+        values |= count_values | states | {":to": outcome.status, ":one": 1}
+        change = f"{change} ADD segments_done :one, {counts}"
+        key = entry_key(WorkItem(work.file))
+        if not self._with_segment(work, token, row_counts, "stop", (key, change, condition, values)):
+            return None
+        name = WorkItem(work.file).sort_key
+        item = self._table.read("looking up a file", work.file, name).get(name, {})  # it does not change any more
+        return _as_counted(outcome, item)
+
+    def end_early(self, file: FileVersion, outcome: Outcome) -> Outcome | None:
+        """End a file whoever works on it; return how it ended, with what it counts; None if it had ended before."""
+        return self._end("ending a file", file, _by_segment(outcome), outcome)
+
+    def give_up(self, file: FileVersion, outcome: Outcome) -> Outcome | None:
+        """End a file that no one could finish; return how it ended, with what it counts; None if it had before."""
         return self._end("ending a file", file, "give up", outcome)
 
     def end_split(self, file: FileVersion, *, rejects: str) -> Outcome | None:
@@ -152,11 +174,12 @@ class TableTransitions:
         has_all = item.get("segments_planned") == item.get("segments_done")
         if item.get("status") != Status.SPLIT or (is_newest and not has_all):
             return None
-        row_counts = row_counts_of(item)
-        status = final_status(row_counts, all_bytes=file.size_bytes) if is_newest else Status.SUPERSEDED
+        row_counts, size = row_counts_of(item), file.size_bytes
+        object_bytes = size if size is not None else read_position(item["plan"]).byte  # which was scanned to its end
+        status = final_status(row_counts, object_bytes=object_bytes) if is_newest else Status.SUPERSEDED
         seconds = max(0.0, self._table.clock.now_s() - float(item["first_seen"]))
         outcome = Outcome(status, row_counts, seconds, rejects if row_counts.rows_rejected else None)
-        return outcome if self._end("closing a file", file, _SPLIT_STEP[status], outcome) else None
+        return self._end("closing a file", file, _SPLIT_STEP[status], outcome)
 
     def note_reported(self, file: FileVersion, feed: str, status: str) -> None:
         """Remember that the outcome of a file was reported; from now on it is listed under it."""
@@ -198,19 +221,44 @@ class TableTransitions:
         change = f"SET #status = :to, #start = :start, #end = :end, lease_until = :zero, moved = :now{more}"
         return self._table.update(what, entry_key(work), change, condition, values | more_values)
 
-    def _end(self, what: str, file: FileVersion, step: str, outcome: Outcome) -> bool:
-        """End a file, whoever holds its lease; return False if its state does not allow the step."""
+    def _with_segment(self, work: WorkItem, token: LeaseToken, row_counts: RowCounts, step: str, file: Change) -> bool:
+        """End a segment and change its file: both, or the segment alone if the file does not allow its change.
+
+        Return whether it did.
+        """
+        own = self._segment_end(work, token, row_counts, step)
+        failed = self._table.transact("ending a segment", own, file)
+        if failed == (1,):
+            failed = self._table.transact("stopping a segment", self._segment_end(work, token, row_counts, "stop"))
+            if not failed:
+                return False
+        if failed:
+            raise LeaseLost(f"The lease on {work.name} was lost to another worker; its result counts.")
+        return True
+
+    def _segment_end(self, work: WorkItem, token: LeaseToken, row_counts: RowCounts, step: str) -> Change:
+        """Return the change that ends a segment."""
+        condition, states = allowed(SEGMENT_STEPS[step])
+        counts, values = set_row_counts(row_counts)
+        values |= states | {":to": SEGMENT_STEPS[step].target, ":zero": 0, ":lease": token.value, ":now": self._now()}
+        return entry_key(work), f"SET #status = :to, lease_until = :zero, moved = :now{counts}", condition, values
+
+    def _end(self, what: str, file: FileVersion, step: str, outcome: Outcome) -> Outcome | None:
+        """End a file, whoever holds its lease; return None if its state does not allow the step."""
         change, values = self._ended(outcome)
         condition, states = allowed(FILE_STEPS[step])
         values |= states | {":to": outcome.status}
-        return self._table.update(what, entry_key(WorkItem(file)), change, condition, values)[0]
+        is_ours, item = self._table.update(what, entry_key(WorkItem(file)), change, condition, values)
+        return _as_counted(outcome, item) if is_ours else None
 
-    def _held(self, what: str, file: FileVersion, step: str, token: LeaseToken, change: str, values: Item) -> None:
-        """Change the entry of a file whose lease we hold."""
+    def _held(self, what: str, file: FileVersion, step: str, token: LeaseToken, change: str, values: Item) -> Item:
+        """Change the entry of a file whose lease we hold, and return it."""
         condition, states = allowed(FILE_STEPS[step])
         values = values | states | {":lease": token.value, ":to": FILE_STEPS[step].target}
-        if not self._table.update(what, entry_key(WorkItem(file)), change, condition, values)[0]:
+        is_ours, item = self._table.update(what, entry_key(WorkItem(file)), change, condition, values)
+        if not is_ours:
             raise LeaseLost(f"The lease on {file.url} was lost to another worker; its result counts.")
+        return item
 
     def _ended(self, outcome: Outcome) -> tuple[str, Item]:
         """Return the change that closes a file's entry, and its values."""
@@ -225,6 +273,15 @@ class TableTransitions:
             change += f"{places}, at_row_counts = :at_row_counts"
             values |= place_values | {":at_row_counts": list(outcome.checkpoint.row_counts.counts().values())}
         return change, values
+
+
+def _by_segment(outcome: Outcome) -> str:
+    return "fail, by a segment" if outcome.status == Status.FAILED else "supersede, by a segment"
+
+
+def _as_counted(outcome: Outcome, item: Item) -> Outcome:
+    """Return an outcome with the row counts that the ledger has, which are reported and shown."""
+    return replace(outcome, row_counts=row_counts_of(item))
 
 
 def _begun(begun: CarriedOver) -> tuple[str, Item]:

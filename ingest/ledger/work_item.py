@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from ingest.contract import FINAL_STATUSES, LedgerKeys, Status
+from ingest.errors import Cancelled, GivenUp
 from ingest.file import FileVersion
 from ingest.ledger.row_counts import NOTHING, RowCounts
 from ingest.reading.blocks import Position
@@ -46,6 +47,8 @@ FILE_STEPS = {
     "supersede": Step((Status.LOADING,), Status.SUPERSEDED),
     "supersede, by a segment": Step(_OPEN, Status.SUPERSEDED, "any"),
 }
+
+COUNTS = Step(_OPEN, "", "any")  # no step: when a segment's row counts are added to its file's
 
 SEGMENT_STEPS = {
     "plan": Step((NEW,), Status.PENDING, "any"),
@@ -168,6 +171,17 @@ class Entry:
     rejects: str | None = None
     error: str | None = None
     error_code: str | None = None
+
+    @property
+    def may_hold_more(self) -> bool:
+        """Whether it was ended early, so that the table may hold rows which are not counted.
+
+        Not where its first bytes showed that it cannot be loaded.
+        """
+        if self.status not in (Status.FAILED, Status.SUPERSEDED) or not self.attempts:
+            return False
+        is_cut_off = self.status == Status.SUPERSEDED or self.error_code in (GivenUp.code, Cancelled.code)
+        return is_cut_off or bool(self.row_counts.rows_read or self.segments) or self.attempts > 1
 
     def is_stuck(self, now_s: float, stuck_s: float) -> bool:
         """Return whether no one works on it, and no one has for a while, though it is not finished."""

@@ -115,10 +115,11 @@ class Retry:
         file, now_s = entry.work.file, self._clock.now_s()
         error = ObjectSuperseded(f"An operator asked for {file.url} to be loaded again from its start.")
         seconds = max(0.0, now_s - (entry.first_seen_s or now_s))
-        outcome = Outcome(Status.SUPERSEDED, entry.row_counts, seconds, entry.rejects, error)
-        if not self._transitions.end_early(file, outcome):
+        rejects = self._services.rejects_url(file) if entry.row_counts.rows_rejected else None
+        ended = self._transitions.end_early(file, Outcome(Status.SUPERSEDED, entry.row_counts, seconds, rejects, error))
+        if not ended:
             return None
-        Reporter(self._services).file_ended(file, entry.feed, outcome)
+        Reporter(self._services).file_ended(file, entry.feed, ended)
         return file
 
     def _begin(self, last: Entry, segments: list[Entry], start: From) -> Retried:

@@ -123,7 +123,8 @@ class DeployedSettings:
 class Task:
     """Work that is ours for now: its feed's name, how far it has come, the lease, and how often its message came.
 
-    `begun_with` is the fingerprint of the settings its file was begun with, if there is one.
+    `begun_with` is the fingerprint of the settings its file was begun with, if there is one, and `begun_s` when its
+    file was first seen.
     """
 
     work: WorkItem
@@ -132,6 +133,7 @@ class Task:
     lease: Lease
     delivery: int = 1
     begun_with: str = ""
+    begun_s: float = 0.0
 
     @property
     def is_begun(self) -> bool:
@@ -155,9 +157,11 @@ class UnfinishedError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """The file or segment was read to its end."""
+    """The file or segment was read to its end. `bytes_seen` is as for `final_status`."""
 
     row_counts: RowCounts
+    object_bytes: int
+    bytes_seen: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -105,7 +105,8 @@ class Dispatcher:
     def _do(self, task: Task, message: Message) -> bool:
         if task.work.segment is not None:
             file = self._ledger.queries.file_status(task.work.file)
-            task = replace(task, feed=file.feed, begun_with=file.settings)
+            begun_s = task.begun_s if file.first_seen_s is None else file.first_seen_s
+            task = replace(task, feed=file.feed, begun_with=file.settings, begun_s=begun_s)
             if not file.should_continue:
                 self._runner.stop_segment(task)
                 # Where a newer version is known, no one else may come for it.
@@ -134,7 +135,7 @@ class Dispatcher:
             deadline_s=message.deadline_s,
             keep_messages=keep_messages,
         )
-        return Task(work, claimed.feed, claimed, lease, message.delivery, claimed.settings)
+        return Task(work, claimed.feed, claimed, lease, message.delivery, claimed.settings, claimed.first_seen_s)
 
     def _pass_over_claimed(self, work: WorkItem, feed: str, status: ClaimStatus, token: LeaseToken) -> None:
         """Pass over work that cannot be claimed, and finish what a worker left that died at the very end.
@@ -161,9 +162,12 @@ class Dispatcher:
         self._reporter.passed_over(work.file, feed, Metric.FILES_STALE)
         if not known.status or not is_open(known.status):
             return
-        outcome = Outcome(Status.SUPERSEDED, known.row_counts, seconds=0.0)
-        if self._ledger.transitions.end_early(work.file, outcome):
-            self._reporter.file_ended(work.file, feed, outcome)
+        now_s = self._clock.now_s()
+        rejects = self._services.rejects_url(work.file) if known.row_counts.rows_rejected else None
+        outcome = Outcome(Status.SUPERSEDED, known.row_counts, max(0.0, now_s - (known.first_seen_s or now_s)), rejects)
+        ended = self._ledger.transitions.end_early(work.file, outcome)
+        if ended:
+            self._reporter.file_ended(work.file, feed, ended)
 
     def _go_on_later(self, message: Message, unfinished: UnfinishedError) -> None:
         """Send the message again if that makes sense.

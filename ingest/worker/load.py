@@ -41,12 +41,32 @@ class Sizes:
     rules: int = RULES
 
 
+class SeenRanges:
+    """Reads ranges of an object; `end_byte` is how far that has come."""
+
+    def __init__(self, read: RangeReader) -> None:
+        self.end_byte = 0
+        self._read = read
+
+    def __call__(self, start: int, end: int | None) -> Iterator[bytes]:
+        """Yield the bytes of a range."""
+        at, portions = start, self._read(start, end)
+        try:
+            for portion in portions:
+                at += len(portion)
+                self.end_byte = max(self.end_byte, at)
+                yield portion
+        finally:
+            getattr(portions, "close", lambda: None)()
+
+
 class Load:
     """Loads one file, `file` by its URL, or a segment of it; items begin to age at `now_s` (epoch).
 
     `row_counts` is true at any moment, also after an error: what it counts is durable or superseded. `checkpoint` is
     where another load may go on: it gives the same pieces, counts and rejects as if there had been one load only.
-    `has_moved`: it is further than where this one began.
+    `has_moved`: it is further than where this one began. `bytes_seen` is how far the object was read, where that is not
+    what the row counts say: of a file that is compressed, transcoded or has a footer, which is read from its beginning.
 
     Peak memory: about twice a portion, plus some 25 times the block while it is text, columns and items, plus the
     hashes of one window's keys (`DuplicateKeyWindow`).
@@ -69,6 +89,7 @@ class Load:
         self.row_counts = RowCounts()
         self.checkpoint: Checkpoint | None = None
         self.has_moved = False
+        self.bytes_seen: int | None = None
         self._feed = feed
         self._writer = writer
         self._rejects = rejects
@@ -99,7 +120,8 @@ class Load:
         """
         if checkpoint:  # true also where the file cannot even be opened any more
             self.row_counts, self.checkpoint = checkpoint.row_counts, checkpoint
-        reader = open_file(read, self._feed, block_bytes=self._sizes.block)
+        ranges = SeenRanges(read)
+        reader = open_file(ranges, self._feed, block_bytes=self._sizes.block)
         self._mapping(reader.columns)  # a wrong header ends it here
         self._rejects.begin(reader.before_rows, self._feed.csv)
         begun = checkpoint or self._beginning(reader, segment)
@@ -116,6 +138,7 @@ class Load:
         finally:  # who keeps the load for its row counts, in a cycle that is collected late, keeps no 64 MiB of keys
             self._window = self._window_at(START)
         self._rejects.close()
+        self.bytes_seen = None if reader.can_jump else ranges.end_byte
         return self.row_counts
 
     def _beginning(self, reader: Reader, segment: Segment | None) -> Checkpoint:

@@ -62,20 +62,25 @@ class Transitions(Protocol):
     def end_file(self, file: FileVersion, token: LeaseToken, outcome: Outcome) -> None:
         """Write how a file ended whose lease is held."""
 
-    def end_segment(self, work: WorkItem, token: LeaseToken, row_counts: RowCounts, *, is_whole: bool) -> None:
-        """Write that a segment ended, read to its end or given up."""
+    def end_segment(self, work: WorkItem, token: LeaseToken, row_counts: RowCounts, *, is_whole: bool) -> bool:
+        """Write that a segment ended, read to its end or given up; False if its file had ended: it is not counted."""
 
-    def end_begun(self, file: FileVersion, token: LeaseToken, outcome: Outcome) -> None:
+    def end_by_segment(
+        self, work: WorkItem, token: LeaseToken, row_counts: RowCounts, outcome: Outcome
+    ) -> Outcome | None:
+        """End a file by one of its segments; return how it ended, with what it counts; None if it had ended."""
+
+    def end_begun(self, file: FileVersion, token: LeaseToken, outcome: Outcome) -> Outcome:
         """Write how a file ended whose lease is held and of which nothing was read but its header."""
 
-    def end_early(self, file: FileVersion, outcome: Outcome) -> bool:
-        """Write that a file that is split ended before all its segments did; False if it had ended."""
+    def end_early(self, file: FileVersion, outcome: Outcome) -> Outcome | None:
+        """End a file, whoever works on it; return how it ended, with what it counts; None if it had ended."""
 
     def end_split(self, file: FileVersion, *, rejects: str) -> Outcome | None:
         """Close a file if all its segments have ended, or a newer one is known; None if neither, or it was closed."""
 
-    def give_up(self, file: FileVersion, outcome: Outcome) -> bool:
-        """Write that a file that no one could finish has failed; False if it had ended."""
+    def give_up(self, file: FileVersion, outcome: Outcome) -> Outcome | None:
+        """End a file that no one could finish; return how it ended, with what it counts; None if it had ended."""
 
     def note_reported(self, file: FileVersion, feed: str, status: str) -> None:
         """Remember that the outcome of a file was reported."""

@@ -120,11 +120,12 @@ class Reconciler:
             f"was: {part.error or 'none was reported.'} Fix the cause and retry the file."
         )
         begun_s = entry.first_seen_s or now_s
-        outcome = Outcome(Status.FAILED, entry.row_counts, max(0.0, now_s - begun_s), entry.rejects, error)
-        is_ours = self._ledger.transitions.give_up(entry.work.file, outcome)
-        if is_ours:
-            self._reporter.file_ended(entry.work.file, entry.feed, outcome)
-        return is_ours
+        rejects = self._services.rejects_url(entry.work.file) if entry.row_counts.rows_rejected else None
+        outcome = Outcome(Status.FAILED, entry.row_counts, max(0.0, now_s - begun_s), rejects, error)
+        ended = self._ledger.transitions.give_up(entry.work.file, outcome)
+        if ended:
+            self._reporter.file_ended(entry.work.file, entry.feed, ended)
+        return ended is not None
 
     def _look_for_lost(self, prefix: str, findings: Findings) -> None:
         """Send messages for objects that are not known, although their notification should have come by now."""

@@ -153,7 +153,7 @@ class TaskRunner:
             task.claimed.checkpoint,
             at_end=segment is None or segment.end.byte == file.size_bytes,
         )
-        return Loaded(row_counts)
+        return Loaded(row_counts, file.size_bytes or 0, load.bytes_seen)
 
     def _checkpoint(self, attempt: Attempt, feed: Feed, checkpoint: Checkpoint) -> None:
         """Save a checkpoint if it is time, and look whether the work is still wanted."""
@@ -189,11 +189,10 @@ class TaskRunner:
                 attempt.progress.counted(row_counts)
                 finish_split_file(self._services, task.work.file, task.feed)
             case Stopped(error, row_counts) if task.work.segment:
-                self._end_early(attempt, error, row_counts)  # first: else the segment that ends last takes the file
-                self._end_segment(task, row_counts, Status.STOPPED)  # for unbalanced
-                attempt.progress.counted(row_counts)
-            case Loaded(row_counts):
-                self._end_file(attempt, self._outcome(attempt, final_status(row_counts), row_counts))
+                self._end_by_segment(attempt, error, row_counts)
+            case Loaded(row_counts, object_bytes, bytes_seen):
+                status = final_status(row_counts, object_bytes=object_bytes, bytes_seen=bytes_seen)
+                self._end_file(attempt, self._outcome(attempt, status, row_counts))
             case Stopped(error, row_counts, checkpoint):
                 outcome = self._outcome(attempt, _status(error), row_counts, error)
                 self._end_file(attempt, replace(outcome, checkpoint=checkpoint))
@@ -205,7 +204,8 @@ class TaskRunner:
         return Outcome(status, row_counts, self._seconds(attempt.task), rejects, error)
 
     def _seconds(self, task: Task) -> float:
-        return max(0.0, self._services.clock.now_s() - task.claimed.first_seen_s)
+        """Return how long ago the file was first seen."""
+        return max(0.0, self._services.clock.now_s() - task.begun_s)
 
     def _end_file(self, attempt: Attempt, outcome: Outcome) -> None:
         task = attempt.task
@@ -214,25 +214,32 @@ class TaskRunner:
         self._reporter.file_ended(task.work.file, task.feed, outcome)
 
     def _end_segment(self, task: Task, row_counts: RowCounts, status: str) -> None:
-        is_whole = status == Status.DONE
-        self._ledger.transitions.end_segment(task.work, task.lease.token, row_counts, is_whole=is_whole)
-        self._reporter.segment_ended(task.work, task.feed, Outcome(status, row_counts, self._seconds(task)))
+        is_whole, end = status == Status.DONE, self._ledger.transitions.end_segment
+        status = status if end(task.work, task.lease.token, row_counts, is_whole=is_whole) else Status.STOPPED
+        self._report_segment(task, row_counts, status)
+
+    def _report_segment(self, task: Task, row_counts: RowCounts, status: str) -> None:
+        seconds = max(0.0, self._services.clock.now_s() - task.claimed.first_seen_s)
+        self._reporter.segment_ended(task.work, task.feed, Outcome(status, row_counts, seconds))
 
     def _refuse_file(self, attempt: Attempt, error: IngestError) -> None:
         """End a file of which no row was loaded here; its row counts are those of segments that have ended."""
         task, file = attempt.task, attempt.task.work.file
         row_counts = self._ledger.queries.file_status(file).row_counts
         outcome = self._outcome(attempt, _status(error), row_counts, error)
-        self._ledger.transitions.end_begun(file, task.lease.token, outcome)
-        self._reporter.file_ended(file, task.feed, outcome)
+        ended = self._ledger.transitions.end_begun(file, task.lease.token, outcome)
+        self._reporter.file_ended(file, task.feed, ended)
 
-    def _end_early(self, attempt: Attempt, error: IngestError, own: RowCounts) -> None:
+    def _end_by_segment(self, attempt: Attempt, error: IngestError, own: RowCounts) -> None:
         """End a file by one of its segments; it counts the segments that have ended, and this one."""
-        file = attempt.task.work.file
-        row_counts = self._ledger.queries.file_status(file).row_counts.plus(own)
+        task = attempt.task
+        row_counts = self._ledger.queries.file_status(task.work.file).row_counts.plus(own)
         outcome = self._outcome(attempt, _status(error), row_counts, error)
-        if self._ledger.transitions.end_early(file, outcome):
-            self._reporter.file_ended(file, attempt.task.feed, outcome)
+        ended = self._ledger.transitions.end_by_segment(task.work, task.lease.token, own, outcome)
+        attempt.progress.counted(own)
+        self._report_segment(task, own, Status.STOPPED)
+        if ended:
+            self._reporter.file_ended(task.work.file, task.feed, ended)
 
     def _put_back(self, attempt: Attempt, ending: Failed) -> None:
         """Put the work back at its checkpoint.

@@ -102,17 +102,17 @@ def test_a_file_is_read_in_ranges_pinned_by_its_etag() -> None:
 
 
 def test_a_versioned_file_is_pinned_by_its_version_too() -> None:
-    s3 = ScriptedS3()
+    s3 = ScriptedS3(data=DATA[:10])
     read(s3, FileVersion("b", "k", version_id="v7", etag="e1", size_bytes=10))
     assert s3.calls == [{"Bucket": "b", "Key": "k", "Range": "bytes=0-9", "IfMatch": '"e1"', "VersionId": "v7"}]
-    s3 = ScriptedS3()
+    s3 = ScriptedS3(data=DATA[:10])
     read(s3, FileVersion("b", "k", version_id="v7", size_bytes=10))
     assert s3.calls == [{"Bucket": "b", "Key": "k", "Range": "bytes=0-9", "VersionId": "v7"}]
 
 
 @pytest.mark.parametrize(("size", "ranges"), [(0, []), (1, ["0-0"]), (1000, ["0-999"]), (1001, ["0-999", "1000-1000"])])
 def test_ranges_end_where_the_file_ends(size: int, ranges: list[str]) -> None:
-    s3 = ScriptedS3()
+    s3 = ScriptedS3(data=DATA[:size])
     data, _ = read(s3, FileVersion("b", "k", etag="e", size_bytes=size))
     assert (data, s3.ranges) == (DATA[:size], ranges)
 
@@ -211,6 +211,22 @@ def test_another_range_than_was_asked_for_is_never_handed_on() -> None:
     with pytest.raises(ServiceFault, match="another range"):
         next(portions)
     assert clock.sleeps == []
+
+
+def test_an_object_of_another_size_than_was_reported_is_not_read() -> None:
+    file = FileVersion("b", "k", etag="e", size_bytes=len(DATA) - 1)
+    portions = S3Objects(client=ScriptedS3(), clock=ScriptedClock()).portions(file)  # type: ignore[arg-type]
+    with pytest.raises(ServiceFault, match=f"has {len(DATA)} bytes, not the {len(DATA) - 1} that were reported"):
+        next(portions)
+
+
+def test_more_bytes_than_were_asked_for_are_not_read() -> None:
+    def longer(data: bytes) -> StreamingBody:
+        return whole(data + b"more")
+
+    portions = S3Objects(client=ScriptedS3(longer), clock=ScriptedClock(), range_bytes=1000).portions(FILE)  # type: ignore[arg-type]
+    with pytest.raises(ServiceFault, match="more bytes"):
+        list(portions)
 
 
 def test_portions_are_small_whatever_the_range() -> None:

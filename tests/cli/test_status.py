@@ -90,6 +90,7 @@ def test_a_file_that_loads_is_shown_with_how_far_it_has_come(
         "ended": None,
         "seconds": None,
         "rejects_at": None,
+        "table_may_hold_more": False,
         "attempts": 1,
         "resent": 0,
         "last_progress": "2026-11-22T11:59:50Z",
@@ -316,6 +317,7 @@ def test_a_file_is_shown_with_all_its_versions(capsys: pytest.CaptureFixture[str
         "  rows     10 rows read = 8 written + 2 rejected + 0 superseded; row counts reconcile.",
         "  rejects  s3://rejects/orders/a.csv/0B/",
         "  error    The header has no column 'id'.",
+        "  note     it was ended early: the table may hold more rows than are counted here",
     ]
     document = Ran(capsys, "status", f"s3://landing/{key}", "--json").json
     assert [version["status"] for version in document["versions"]] == ["COMPLETE", "FAILED"]

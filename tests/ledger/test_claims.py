@@ -36,6 +36,9 @@ def test_a_message_id_with_a_slash_is_still_its_own() -> None:
 
 
 def test_only_row_counts_that_balance_are_complete() -> None:
-    assert final_status(RowCounts()) == Status.COMPLETE
-    assert final_status(RowCounts(rows_read=2, rows_written=1, rows_superseded=1)) == Status.COMPLETE
-    assert final_status(RowCounts(rows_read=1, rows_written=2)) == Status.UNBALANCED
+    assert final_status(RowCounts(), object_bytes=0) == Status.COMPLETE
+    assert final_status(RowCounts(rows_read=2, rows_written=1, rows_superseded=1), object_bytes=0) == Status.COMPLETE
+    assert final_status(RowCounts(bytes_read=7), object_bytes=8) == Status.UNBALANCED
+    assert final_status(RowCounts(bytes_read=8), object_bytes=8, bytes_seen=7) == Status.UNBALANCED
+    assert final_status(RowCounts(bytes_read=90), object_bytes=8, bytes_seen=8) == Status.COMPLETE  # compressed
+    assert final_status(RowCounts(rows_read=1, rows_written=2), object_bytes=0) == Status.UNBALANCED

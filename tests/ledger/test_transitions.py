@@ -178,13 +178,68 @@ def test_a_file_ends_early_whoever_holds_it_and_only_once(ledger: AnyLedger, sta
     assert (entry.error, entry.ended_s) == ("No column.", 130.0)
 
 
-def test_segments_may_still_end_when_their_file_has(ledger: AnyLedger) -> None:
+@pytest.mark.parametrize("is_whole", [True, False])
+def test_segments_may_still_end_when_their_file_has_and_do_not_change_it(ledger: AnyLedger, *, is_whole: bool) -> None:
+    """The event said other row counts than the ledger did afterwards."""
     split(ledger)
-    at(ledger, 115.0).transitions.end_early(FILE, closed(Status.FAILED))
-    end(ledger, ONE, HALF, is_whole=False)
+    ended = at(ledger, 115.0).transitions.end_early(FILE, closed(Status.FAILED))
+    before = file_entry(ledger)
+    claim(ledger, ONE, now_s=120.0)
+    assert not at(ledger, 121.0).transitions.end_segment(ONE, LEASE, HALF, is_whole=is_whole)
+    assert file_entry(ledger) == before
+    assert ended is not None
+    assert (before.status, before.segments_done, before.row_counts) == (Status.FAILED, 0, ended.row_counts)
+    one, two = ledger.queries.segments(FILE)
+    assert (one.status, one.row_counts, one.lease_until_s, two.status) == (Status.STOPPED, HALF, 0.0, Status.PENDING)
+
+
+def test_a_segment_of_a_file_that_has_ended_needs_its_lease_all_the_same(ledger: AnyLedger) -> None:
+    split(ledger)
+    claim(ledger, ONE, now_s=100.0)
+    claim(ledger, ONE, OTHER, now_s=200.0)
+    at(ledger, 201.0).transitions.end_early(FILE, closed(Status.FAILED))
+    before = list(ledger.queries.segments(FILE))
+    with pytest.raises(LeaseLost):
+        at(ledger, 202.0).transitions.end_segment(ONE, LEASE, HALF, is_whole=True)
+    assert list(ledger.queries.segments(FILE)) == before
+
+
+@pytest.mark.parametrize("status", [Status.FAILED, Status.SUPERSEDED])
+def test_a_segment_ends_its_file_with_all_that_was_counted(ledger: AnyLedger, status: str) -> None:
+    split(ledger)
+    end(ledger, ONE, ROW_COUNTS)
+    claim(ledger, TWO, now_s=125.0)
+    own = at(ledger, 130.0).transitions
+    ended = own.end_by_segment(TWO, LEASE, HALF, closed(status, BadHeader("No column.")))
+    assert ended is not None
+    counted = ROW_COUNTS.plus(HALF).plus(RowCounts(bytes_read=10))
+    assert (ended.status, ended.row_counts) == (status, counted)
     entry = file_entry(ledger)
-    assert (entry.status, entry.segments_done) == (Status.FAILED, 1)
-    assert [part.status for part in ledger.queries.segments(FILE)] == [Status.STOPPED, Status.PENDING]
+    assert (entry.status, entry.row_counts, entry.segments_done, entry.error) == (status, counted, 2, "No column.")
+    unreported = ledger.queries.unreported(FILE)
+    assert unreported is not None
+    assert unreported.row_counts == counted
+    assert [part.status for part in ledger.queries.segments(FILE)] == [Status.DONE, Status.STOPPED]
+
+
+def test_a_segment_cannot_end_a_file_that_has_ended_or_without_its_lease(ledger: AnyLedger) -> None:
+    split(ledger)
+    claim(ledger, ONE, now_s=100.0)
+    with pytest.raises(LeaseLost):
+        at(ledger, 130.0).transitions.end_by_segment(ONE, OTHER, HALF, closed(Status.FAILED))
+    at(ledger, 131.0).transitions.give_up(FILE, closed(Status.FAILED, GivenUp("No one could.")))
+    before = file_entry(ledger)
+    assert at(ledger, 132.0).transitions.end_by_segment(ONE, LEASE, HALF, closed(Status.SUPERSEDED)) is None
+    assert file_entry(ledger) == before
+    assert next(ledger.queries.segments(FILE)).status == Status.STOPPED
+
+
+def test_an_outcome_has_the_row_counts_of_the_ledger_whatever_its_writer_had_seen(ledger: AnyLedger) -> None:
+    split(ledger)
+    end(ledger, ONE, HALF)
+    ended = at(ledger, 130.0).transitions.give_up(FILE, closed(Status.FAILED))
+    assert ended is not None
+    assert ended.row_counts == file_entry(ledger).row_counts == HALF.plus(RowCounts(bytes_read=10))
 
 
 def test_a_file_that_is_cancelled_takes_nothing_more_of_its_worker(ledger: AnyLedger) -> None:

@@ -7,7 +7,17 @@ from typing import Any
 from ingest.contract import Metric, Status
 from ingest.ledger.row_counts import NOTHING, RowCounts
 from ingest.worker.attempt import DeployedSettings
-from tests.model.simulation import AS_TEXT, BUCKET, DEPLOYMENTS, FIRST, HEAD, NO_FEEDS, REFUSED, Deployment, ModelRun
+from tests.model.simulation import (
+    AS_TEXT,
+    BUCKET,
+    DEPLOYMENTS,
+    FIRST,
+    HEAD,
+    REFUSED,
+    WITHOUT_FEEDS,
+    Deployment,
+    ModelRun,
+)
 from tests.support.memory_ledger import MemoryEntry, MemoryLedger
 
 COUNTED = (Metric.ROWS_READ, Metric.ROWS_WRITTEN, Metric.ROWS_REJECTED, Metric.ROWS_SUPERSEDED, Metric.BYTES_READ)
@@ -38,7 +48,7 @@ def _check_reported_rows(simulation: ModelRun) -> None:
     for entry in simulation.ledger.files():
         counted = counted.plus(entry.row_counts)
         for segment in simulation.ledger.segment_entries(entry.work.file):
-            if segment.status not in (Status.DONE, Status.STOPPED):  # the file does not count it yet
+            if not segment.is_counted:  # by the file: not yet, or it had ended before
                 counted = counted.plus(segment.row_counts)
     by_feed = [simulation.metrics.sums(feed) for feed in ("orders", "renamed")]
     sums = {metric: sum(values.get(metric, 0) for values in by_feed) for metric in COUNTED}
@@ -56,6 +66,7 @@ def _check_outcome(simulation: ModelRun, entry: MemoryEntry) -> None:
     outcomes = {(outcome.status, outcome.error and outcome.error.code) for outcome in reported}
     assert outcomes == {(entry.status, entry.error and entry.error.code)}, f"reported of {file.url}: {outcomes}"
     assert entry.until_s == 0.0, "an open lease"
+    assert {outcome.row_counts for outcome in reported} == {entry.row_counts}, f"{reported}, not {entry.row_counts}"
     if entry.status == Status.COMPLETE:
         _check_complete(simulation, entry, {outcome.row_counts for outcome in reported})
     elif not simulation.queue.dead:
@@ -144,7 +155,7 @@ def _by_fingerprint() -> dict[str, Deployment]:
         .of_key("orders/")[1]
         .fingerprint: d
         for d in DEPLOYMENTS
-        if d is not NO_FEEDS
+        if d is not WITHOUT_FEEDS
     }
 
 

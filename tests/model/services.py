@@ -53,7 +53,7 @@ class OwnClock:
 
 # What of the ledger depends on the time: each asks for it before it sends its request.
 IS_TIMED = {"note_newest", "claim", "save", "save_plan", "add_segment", "split", "end_file", "end_begun", "end_segment"}
-IS_TIMED |= {"end_early", "end_split", "give_up", "note_reported", "note_resent", "retry"}
+IS_TIMED |= {"end_by_segment", "end_early", "end_split", "give_up", "note_reported", "note_resent", "retry"}
 
 
 class OwnLedger:

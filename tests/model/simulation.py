@@ -61,7 +61,7 @@ class Deployment:
 
 AS_TEXT = Feed("orders/", "Orders", "id", columns={"n": "S"})  # every cell is a value
 FIRST = Deployment()
-NO_FEEDS = Deployment(Feeds({"others": Feed("others/", "Others", "id")}))
+WITHOUT_FEEDS = Deployment(Feeds({"others": Feed("others/", "Others", "id")}))
 DEPLOYMENTS = (  # each changes one setting, and an act goes from any to any
     FIRST,
     Deployment(sizes=replace(SIZES, block=28)),
@@ -69,7 +69,7 @@ DEPLOYMENTS = (  # each changes one setting, and an act goes from any to any
     Deployment(segment_bytes=40),
     Deployment(Feeds({"orders": AS_TEXT})),
     Deployment(Feeds({"renamed": FEED})),
-    NO_FEEDS,
+    WITHOUT_FEEDS,
     Deployment(sizes=replace(SIZES, cell=52)),
     FIRST,
     Deployment(sizes=replace(SIZES, window=20)),
@@ -78,7 +78,7 @@ DEPLOYMENTS = (  # each changes one setting, and an act goes from any to any
     Deployment(Feeds({"renamed": AS_TEXT})),
     Deployment(Feeds({"orders": replace_feed(FEED, max_rejects=Rejects(count=1000))})),
     Deployment(sizes=replace(SIZES, block=60)),
-    NO_FEEDS,
+    WITHOUT_FEEDS,
 )
 TIMING = Timing(lease_s=60, checkpoint_s=5, stop_before_end_s=45)
 FUNCTION_S = 900
@@ -151,7 +151,7 @@ class ModelRun:
             self._ask_for_those_no_feed_took()
             if self.is_settled and not self.given_up:
                 return
-            self.deployed = FIRST if self.deployed is NO_FEEDS else self.deployed
+            self.deployed = FIRST if self.deployed is WITHOUT_FEEDS else self.deployed
             for url in self.given_up:
                 self._retry_file(url, "checkpoint", 99)
             self.given_up.clear()

@@ -23,10 +23,21 @@ MOST = 2000  # schedules until each must have been caught
 class AddsTwice(MemoryLedger):
     """Adds a segment's row counts again when its end is written again."""
 
-    def end_segment(self, work: WorkItem, token: LeaseToken, row_counts: RowCounts, *, is_whole: bool) -> None:
+    def end_segment(self, work: WorkItem, token: LeaseToken, row_counts: RowCounts, *, is_whole: bool) -> bool:
         entry = self._of(work)
         entry.status, entry.lease = Status.LOADING, token.value
-        super().end_segment(work, token, row_counts, is_whole=is_whole)
+        return super().end_segment(work, token, row_counts, is_whole=is_whole)
+
+
+class CountsWhatComesTooLate(MemoryLedger):
+    """Adds a segment's row counts to a file that has ended."""
+
+    def end_segment(self, work: WorkItem, token: LeaseToken, row_counts: RowCounts, *, is_whole: bool) -> bool:
+        is_counted = super().end_segment(work, token, row_counts, is_whole=is_whole)
+        if not is_counted:
+            file = self._of(WorkItem(work.file))
+            file.row_counts = file.row_counts.plus(row_counts)
+        return is_counted
 
 
 class PutsBackWhatOthersHold(MemoryLedger):
@@ -83,6 +94,7 @@ class IsNamedByTime(OwnRejects):
 
 MUTANTS = {
     "adds a segment twice": Kinds(ledger=AddsTwice),
+    "counts what comes too late": Kinds(ledger=CountsWhatComesTooLate),
     "puts back what others hold": Kinds(ledger=PutsBackWhatOthersHold),
     "never closes": Kinds(ledger=ForgetsToClose),
     "goes on with what is deployed": Kinds(ledger=ForgetsSettings),

@@ -11,7 +11,8 @@ from ingest.ledger.claims import Claimed, LeaseToken
 from ingest.ledger.work_item import WorkItem
 from tests.support.memory_ledger import MemoryEntry, MemoryLedger, at
 
-NEEDS_LEASE = ("renew", "save", "put_back", "save_plan", "split", "end_file", "end_begun", "end_segment")
+NEEDS_LEASE = {"renew", "save", "put_back", "save_plan", "split", "end_file", "end_begun", "end_segment"}
+NEEDS_LEASE |= {"end_by_segment"}
 Key = tuple[str, str]
 Records = dict[Key, MemoryEntry]
 
@@ -71,6 +72,8 @@ class Watch:
         assert before.settings in ("", now.settings), f"{name} gives {now.work.name} other settings"
         for count, value in before.row_counts.counts().items():
             assert getattr(now.row_counts, count) >= value, f"{name} counts {count} back"
+        if now.work.segment is None and before.status in FINAL_STATUSES:
+            assert now.row_counts == before.row_counts, f"{name} changes the row counts of a file that has ended"
         is_closed = now.work.segment is None and now.status != before.status
         assert not (is_closed and before.status in FINAL_STATUSES), f"{name} makes {before.status} {now.status}"
         if is_closed and now.status == Status.COMPLETE and now.work.file.sequencer:

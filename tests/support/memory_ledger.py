@@ -54,6 +54,7 @@ class MemoryEntry:
     outcome: Outcome | None = None
     error: IngestError | None = None
     reported: bool = False
+    is_counted: bool = False  # of a segment: by its file
 
     @property
     def error_code(self) -> str:
@@ -189,29 +190,34 @@ class MemoryLedger:
         entry.row_counts = outcome.row_counts
         self._close(entry, outcome, now_s)
 
-    def end_segment(self, work: WorkItem, token: LeaseToken, row_counts: RowCounts, *, is_whole: bool) -> None:
+    def end_segment(self, work: WorkItem, token: LeaseToken, row_counts: RowCounts, *, is_whole: bool) -> bool:
         now_s = self.clock.now_s()
         entry = self._held(work, "finish" if is_whole else "stop", token)
-        entry.status = Status.DONE if is_whole else Status.STOPPED
-        entry.row_counts, entry.until_s, entry.moved_s = row_counts, 0.0, now_s
         file = self._of(WorkItem(work.file))
-        file.row_counts, file.segments_done, file.moved_s = (
-            file.row_counts.plus(row_counts),
-            file.segments_done + 1,
-            now_s,
-        )
+        entry.is_counted = is_open(file.status)
+        entry.status = Status.DONE if is_whole and entry.is_counted else Status.STOPPED
+        entry.row_counts, entry.until_s, entry.moved_s = row_counts, 0.0, now_s
+        if entry.is_counted:
+            file.row_counts, file.moved_s = file.row_counts.plus(row_counts), now_s
+            file.segments_done += 1
+        return entry.is_counted
 
-    def end_begun(self, file: FileVersion, token: LeaseToken, outcome: Outcome) -> None:
+    def end_by_segment(
+        self, work: WorkItem, token: LeaseToken, row_counts: RowCounts, outcome: Outcome
+    ) -> Outcome | None:
+        self.end_segment(work, token, row_counts, is_whole=False)
+        return self.end_early(work.file, outcome)
+
+    def end_begun(self, file: FileVersion, token: LeaseToken, outcome: Outcome) -> Outcome:
         now_s = self.clock.now_s()
-        self._close(self._held(WorkItem(file), "fail", token), outcome, now_s)
+        return self._close(self._held(WorkItem(file), "fail", token), outcome, now_s)
 
-    def end_early(self, file: FileVersion, outcome: Outcome) -> bool:
+    def end_early(self, file: FileVersion, outcome: Outcome) -> Outcome | None:
         now_s = self.clock.now_s()
         entry = self._of(WorkItem(file))
         if not _allows(FILE_STEPS["fail, by a segment"], entry, None, now_s):
-            return False
-        self._close(entry, outcome, now_s)
-        return True
+            return None
+        return self._close(entry, outcome, now_s)
 
     def end_split(self, file: FileVersion, *, rejects: str) -> Outcome | None:
         now_s = self.clock.now_s()
@@ -219,11 +225,13 @@ class MemoryLedger:
         has_all = entry.plan is not None and entry.segments_done == entry.plan.segments
         if entry.status != Status.SPLIT or (self._is_newest(file) and not has_all):
             return None
-        status = final_status(entry.row_counts, all_bytes=file.size_bytes)
+        assert entry.plan is not None
+        size = file.size_bytes if file.size_bytes is not None else entry.plan.at.byte
+        status = final_status(entry.row_counts, object_bytes=size)
         status = status if self._is_newest(file) else Status.SUPERSEDED
         where = rejects if entry.row_counts.rows_rejected else None
-        self._close(entry, Outcome(status, entry.row_counts, now_s - (entry.first_seen_s or now_s), where), now_s)
-        return entry.outcome
+        seconds = now_s - (entry.first_seen_s or now_s)
+        return self._close(entry, Outcome(status, entry.row_counts, seconds, where), now_s)
 
     def unreported(self, file: FileVersion) -> Outcome | None:
         entry = self._of(WorkItem(file))
@@ -252,7 +260,7 @@ class MemoryLedger:
         entry.resent, entry.moved_s, entry.attempts_when_resent = entry.resent + 1, now_s, entry.attempts
         return True
 
-    def give_up(self, file: FileVersion, outcome: Outcome) -> bool:
+    def give_up(self, file: FileVersion, outcome: Outcome) -> Outcome | None:
         return self.end_early(file, outcome)
 
     def entry(self, work: WorkItem) -> Entry | None:
@@ -279,6 +287,7 @@ class MemoryLedger:
         entry = self._of(WorkItem(file, segment))
         if _allows(SEGMENT_STEPS["carry over"], entry, None, now_s):
             entry.status, entry.row_counts, entry.moved_s = Status.DONE, row_counts, now_s
+            entry.is_counted = True
             self._keep(entry)
 
     def files(self) -> list[MemoryEntry]:
@@ -305,10 +314,11 @@ class MemoryLedger:
             raise LeaseLost(f"The lease on {work.name} was lost.")
         return entry
 
-    def _close(self, entry: MemoryEntry, outcome: Outcome, now_s: float) -> None:
+    def _close(self, entry: MemoryEntry, outcome: Outcome, now_s: float) -> Outcome:
         entry.status, entry.until_s, entry.moved_s = outcome.status, 0.0, now_s
-        entry.outcome, entry.error = outcome, outcome.error
+        entry.outcome, entry.error = replace(outcome, row_counts=entry.row_counts), outcome.error
         entry.checkpoint = outcome.checkpoint or entry.checkpoint
+        return entry.outcome
 
 
 def _claimed(entry: MemoryEntry) -> Claimed:

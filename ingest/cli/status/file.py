@@ -26,6 +26,7 @@ from ingest.file import FileVersion
 from ingest.ledger.progress import segment_share
 from ingest.ledger.work_item import Entry
 
+ENDED_EARLY = "it was ended early: the table may hold more rows than are counted here"
 _COLUMNS = (
     TableColumn("first byte"),
     TableColumn("end", may_go=4),
@@ -171,6 +172,7 @@ def _lines(view: FileView, now_s: float) -> list[str]:
         "rows": row_counts_sentence(view.progress.row_counts),
         "rejects": entry.rejects,
         "error": entry.error,
+        "note": ENDED_EARLY if entry.may_hold_more else None,
     }
     title = f"\nversion {file.version}{size}, feed {entry.feed}: {entry.status}"
     return [title, *(f"  {name:<9}{text}".rstrip() for name, text in details.items() if text)]

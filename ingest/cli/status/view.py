@@ -54,6 +54,7 @@ def file_document(view: FileView, *, now_s: float) -> dict[str, Any]:
         "ended": time_text(entry.ended_s),
         "seconds": entry.seconds,
         "rejects_at": entry.rejects,
+        "table_may_hold_more": entry.may_hold_more,
         **attempts_document(entry, now_s=now_s),
     }
 
