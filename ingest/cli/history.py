@@ -11,14 +11,13 @@ from typing import Annotated, Any
 import typer
 
 from ingest.aws.clock import Clock
-from ingest.cli.options import DEFAULT_FEEDS, AsJson, FeedsPath, OneFeed, StackName
+from ingest.cli.options import AsJson, OneFeed, StackFeedsPath, StackName
 from ingest.cli.output import Cell, FittingTable, TableColumn, line_console, piped
-from ingest.cli.stack import DeployedStack
+from ingest.cli.stack import DeployedStack, feeds_of
 from ingest.cli.status.query import is_day
 from ingest.cli.status.view import status_and_error, time_text
 from ingest.contract import FINAL_STATUSES
 from ingest.errors import SettingsFault
-from ingest.feeds.parse import read_feeds
 from ingest.file import FileVersion
 from ingest.ledger.progress import DayCount, by_day, total
 from ingest.ledger.queries import EndedFiles
@@ -174,7 +173,7 @@ def history(
     files: Annotated[bool, typer.Option("--files", help="List each file, instead of counts.")] = False,
     as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV, for spreadsheets.")] = False,
     stack: StackName = None,
-    feeds: FeedsPath = DEFAULT_FEEDS,
+    feeds: StackFeedsPath = None,
     as_json: AsJson = False,
 ) -> None:
     """Show how many files ended, by day and feed.
@@ -189,7 +188,7 @@ def history(
     if as_csv and as_json:
         raise SettingsFault("--csv and --json cannot be combined.")
     deployed = DeployedStack(stack)
-    known = read_feeds(feeds)
+    known = feeds_of(deployed, feeds).known
     if feed not in (None, NO_FEED):
         known.named(str(feed))
     query = EndedQuery(_days(day, days), [feed] if feed else [*known.feeds, NO_FEED], _statuses(state))

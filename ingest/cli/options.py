@@ -14,6 +14,9 @@ from ingest.feeds.feed import Feed, Feeds
 from ingest.feeds.parse import read_csv
 
 FeedsPath = Annotated[Path, typer.Option("--feeds", metavar="PATH", help="Path of feeds.toml.")]
+StackFeedsPath = Annotated[
+    Path | None, typer.Option("--feeds", metavar="PATH", help="Use this feeds.toml (default: the feeds deployed).")
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 AsJsonLines = Annotated[bool, typer.Option("--json", help="Print one JSON object for each file, a line each.")]
 Files = Annotated[list[str], typer.Argument(metavar="FILE...", help="Paths, s3:// URLs, or - for standard input.")]

@@ -9,11 +9,10 @@ from typing import Annotated
 import typer
 
 from ingest.aws.clock import Clock
-from ingest.cli.options import DEFAULT_FEEDS, AsJson, FeedsPath, StackName, seconds_of
+from ingest.cli.options import AsJson, StackFeedsPath, StackName, seconds_of
 from ingest.cli.output import console_on
-from ingest.cli.stack import DeployedStack, services_of
+from ingest.cli.stack import DeployedStack, feeds_of, services_of
 from ingest.feeds.feed import Feeds
-from ingest.feeds.parse import read_feeds
 from ingest.worker.reconcile import Findings, Reconciler
 
 STUCK_AFTER = "1h"  # as infra.settings has it
@@ -40,7 +39,7 @@ def reconcile(
         typer.Option("--stuck-after", metavar="TIME", help="Work without progress for this long is stuck: 10m, 1h."),
     ] = STUCK_AFTER,
     stack: StackName = None,
-    feeds: FeedsPath = DEFAULT_FEEDS,
+    feeds: StackFeedsPath = None,
     as_json: AsJson = False,
 ) -> None:
     """Requeue stuck files, and objects never notified.
@@ -53,7 +52,8 @@ def reconcile(
     """
     log: Log = []
     stuck_s = seconds_of(stuck_after, "--stuck-after")
-    findings = _reconciler(DeployedStack(stack), read_feeds(feeds), stuck_s, log).run()
+    deployed = DeployedStack(stack)
+    findings = _reconciler(deployed, feeds_of(deployed, feeds).deployed, stuck_s, log).run()
     did = [(message, fields) for message, fields in log if message in _DID]
     if as_json:
         print(json.dumps({"found": asdict(findings), "did": [{"what": m, **fields} for m, fields in did]}))

@@ -4,9 +4,12 @@ The stack is found by its CloudFormation outputs, or by the variables that its f
 """
 
 import os
+import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 import boto3
@@ -16,10 +19,14 @@ from botocore.exceptions import ClientError, InvalidRegionError, ProfileNotFound
 from ingest.aws.clock import Clock
 from ingest.aws.errors import aws_call, error_code
 from ingest.aws.s3 import S3Listing
+from ingest.cli.options import DEFAULT_FEEDS
 from ingest.contract import Env, Output
 from ingest.errors import SettingsFault
+from ingest.feeds.feed import Feed, Feeds
+from ingest.feeds.parse import read_feeds
 from ingest.ledger.queries import EndedFiles
 from ingest.ledger.store import TableLedger
+from ingest.ledger.work_item import KeptFeed
 from ingest.metrics.emf import Value
 from ingest.metrics.events import EventBus
 from ingest.queue.dead_letters import DeadLetterQueue
@@ -27,6 +34,7 @@ from ingest.queue.event_source import EventSource
 from ingest.queue.sqs import SqsQueue
 from ingest.rejects.reject import rejects_url
 from ingest.rejects.reject_reader import RejectReader
+from ingest.worker.attempt import LoadSettings
 from ingest.worker.ports import Log, Services
 
 DEFAULT_NAME = "ingest"
@@ -193,6 +201,56 @@ class NoMetrics:
 
     def put(self, feed: str, values: Mapping[str, Value]) -> None:
         """Do nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class StackFeeds:
+    """The feeds of a stack: those `deployed`, and all that files in the ledger may have, the deployed ones first."""
+
+    deployed: Feeds
+    known: Feeds
+
+
+def feeds_of(stack: DeployedStack, path: Path | None) -> StackFeeds:
+    """Return the feeds of a file, or, if none is named, those that the function keeps in the ledger.
+
+    Until it has run first there are none: then those of the local feeds.toml are taken. Where that differs from what is
+    deployed, a line on stderr says so.
+
+    Raises:
+        SettingsFault: the file cannot be used; or the stack has another version than this program.
+    """
+    kept = {} if path else stack.ledger.queries.feeds()
+    if not any(feed.is_deployed for feed in kept.values()):
+        local = read_feeds(path or DEFAULT_FEEDS)
+        return StackFeeds(local, local)
+    deployed = {name: LoadSettings.read(feed.text).feed for name, feed in kept.items() if feed.is_deployed}
+    _warn_of_other(deployed)
+    removed = {name: feed for name, feed in map(_readable, kept.items()) if feed and name not in deployed}
+    return StackFeeds(Feeds(deployed), Feeds(deployed | removed))
+
+
+def _readable(item: tuple[str, KeptFeed]) -> tuple[str, Feed | None]:
+    """Return a feed, perhaps of long ago; None if this version does not know such a one."""
+    try:
+        return item[0], LoadSettings.read(item[1].text).feed
+    except SettingsFault:
+        return item[0], None
+
+
+def _warn_of_other(deployed: Mapping[str, Feed]) -> None:
+    """Say on stderr which feeds of the local feeds.toml are not as they are deployed."""
+    try:
+        local = read_feeds(DEFAULT_FEEDS).feeds if DEFAULT_FEEDS.exists() else deployed
+    except SettingsFault:
+        return  # it is being edited
+    names = sorted(name for name in {*local, *deployed} if local.get(name) != deployed.get(name))
+    if names:
+        print(
+            f"ingest: {DEFAULT_FEEDS} here differs from what is deployed ({', '.join(names)}); the deployed feeds are "
+            f"used. --feeds {DEFAULT_FEEDS} uses the file.",
+            file=sys.stderr,
+        )
 
 
 def services_of(stack: DeployedStack, clock: Clock, log: Log = lambda message, fields: None) -> Services:

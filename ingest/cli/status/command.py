@@ -10,14 +10,13 @@ from rich.console import Group
 from rich.live import Live
 
 from ingest.aws.clock import Clock
-from ingest.cli.options import DEFAULT_FEEDS, AsJson, FeedsPath, OneFeed, StackName, seconds_of
+from ingest.cli.options import AsJson, OneFeed, StackFeedsPath, StackName, seconds_of
 from ingest.cli.output import line_console
-from ingest.cli.stack import DeployedStack
+from ingest.cli.stack import DeployedStack, feeds_of
 from ingest.cli.status.file import find_history, print_history
 from ingest.cli.status.query import StatusLedger, StatusQuery, look
 from ingest.cli.status.view import overview_document, overview_lines
 from ingest.errors import SettingsFault
-from ingest.feeds.parse import read_feeds
 
 FILES = 20
 
@@ -50,7 +49,7 @@ def status(
         typer.Option("--version", metavar="NAME", help="With FILE: the version (or eTag) whose segments are shown."),
     ] = None,
     stack: StackName = None,
-    feeds: FeedsPath = DEFAULT_FEEDS,
+    feeds: StackFeedsPath = None,
     as_json: AsJson = False,
 ) -> None:
     """Show open files and those that ended today, or one file.
@@ -72,7 +71,7 @@ def status(
         print_history(history, limit=limit, as_json=as_json)
         return
     _refuse("--{} needs FILE.", version=version)
-    question = StatusQuery(read_feeds(feeds), feed=feed, status=state, day=day, limit=limit or FILES)
+    question = StatusQuery(feeds_of(deployed, feeds).known, feed=feed, status=state, day=day, limit=limit or FILES)
     if as_json:
         overview = look(deployed.ledger.queries, question, now_s=clock.now_s())
         print(json.dumps(overview_document(overview, deployed.name), ensure_ascii=False))

@@ -104,9 +104,10 @@ class Watcher:
         return sorted(found, key=lambda view: view.entry.ended_s or 0.0, reverse=True)[:ENDED_FILES]
 
     def _oldest(self, now_s: float) -> float | None:
-        """Return the age of the oldest unfinished file, which is the first of its feed's listing."""
-        firsts = (next(self._ledger.open_files(name), None) for name in (*self._feeds.feeds, NO_FEED))
-        seen = [first.first_seen_s for first in firsts if first and first.first_seen_s and is_open(first.status)]
+        """Return the age of the oldest unfinished file: of each feed the first that is listed and has not ended."""
+        listed = (self._ledger.open_files(name) for name in (*self._feeds.feeds, NO_FEED))
+        firsts = (next((entry for entry in entries if is_open(entry.status)), None) for entries in listed)
+        seen = [first.first_seen_s for first in firsts if first and first.first_seen_s]
         return max(0.0, now_s - min(seen)) if seen else None
 
 

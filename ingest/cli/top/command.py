@@ -13,14 +13,13 @@ from rich.console import Console, Group
 from rich.live import Live
 
 from ingest.aws.clock import Clock
-from ingest.cli.options import DEFAULT_FEEDS, AsJson, FeedsPath, StackName, seconds_of
+from ingest.cli.options import AsJson, StackFeedsPath, StackName, seconds_of
 from ingest.cli.output import MOST_COLUMNS, line_console
-from ingest.cli.stack import DeployedStack
+from ingest.cli.stack import DeployedStack, feeds_of
 from ingest.cli.top.collect import StackHealth, Watcher
 from ingest.cli.top.document import health_document
 from ingest.cli.top.view import view
 from ingest.errors import ServiceFault, SettingsFault
-from ingest.feeds.parse import read_feeds
 
 EVERY, LEAST_S = "2s", 0.5
 LINES_IN_A_PIPE = 60
@@ -33,7 +32,7 @@ def top(
     ] = False,
     every: Annotated[str, typer.Option("--every", metavar="TIME", help="Refresh interval.")] = EVERY,
     stack: StackName = None,
-    feeds: FeedsPath = DEFAULT_FEEDS,
+    feeds: StackFeedsPath = None,
     as_json: AsJson = False,
 ) -> None:
     """Show lag, throughput, errors and files of the stack, live.
@@ -48,7 +47,8 @@ def top(
     every_s = max(LEAST_S, seconds_of(every, "--every"))
     clock = Clock()
     is_live = sys.stdout.isatty() and not once and not as_json
-    watcher = Watcher(DeployedStack(stack), read_feeds(feeds))
+    deployed = DeployedStack(stack)
+    watcher = Watcher(deployed, feeds_of(deployed, feeds).known)
     first = watcher.look(clock.now_s())
     if as_json:
         print(json.dumps(health_document(first), ensure_ascii=False))
