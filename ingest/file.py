@@ -11,7 +11,8 @@ class FileVersion:
     """One version of one S3 object. What the notification left out is None.
 
     `retry` is how many times over it is loaded because an operator asked for it: each such attempt has a name, and so
-    entries, segments and rejects, of its own.
+    entries, segments and rejects, of its own. `changed` is when the object was changed (digits only, UTC), of one that
+    was found in the bucket: contents that come back, A, B, A, have the same eTag.
     """
 
     bucket: str
@@ -22,6 +23,7 @@ class FileVersion:
     size_bytes: int | None = None
     event_time: str | None = None
     retry: int | None = None
+    changed: str | None = None
 
     @property
     def version(self) -> str:
@@ -31,6 +33,8 @@ class FileVersion:
         '00AB0000000000000000000000000000'
         >>> FileVersion("b", "k", etag="e", retry=1).version
         '~e+001'
+        >>> FileVersion("b", "k", etag="e", changed="20261129101112").version
+        '~e@20261129101112'
         """
         return f"{self.first_version}+{self.retry:03d}" if self.retry else self.first_version
 
@@ -39,7 +43,8 @@ class FileVersion:
         """The name of the first attempt at this version."""
         if self.sequencer:
             return self.sequencer.upper().ljust(SEQUENCER_WIDTH, "0")
-        return f"~{self.version_id or self.etag or 'unversioned'}"
+        name = f"~{self.version_id or self.etag or 'unversioned'}"
+        return f"{name}@{self.changed}" if self.changed else name
 
     @property
     def url(self) -> str:

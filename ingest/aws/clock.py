@@ -42,6 +42,15 @@ def iso(epoch_s: float) -> str:
     return datetime.fromtimestamp(epoch_s, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
+def digits(epoch_s: float) -> str:
+    """Return a time as a name can hold it, in whole seconds, UTC.
+
+    >>> digits(1_795_342_272.345)
+    '20261122101112'
+    """
+    return f"{datetime.fromtimestamp(epoch_s, UTC):%Y%m%d%H%M%S}"
+
+
 def iso_day(epoch_s: float) -> str:
     """Return the day of a time, UTC.
 

@@ -9,7 +9,7 @@ from itertools import islice
 from threading import Event
 from typing import TYPE_CHECKING, Any, Protocol
 
-from ingest.aws.clock import read_pause_s
+from ingest.aws.clock import digits, read_pause_s
 from ingest.aws.errors import aws_call
 from ingest.errors import AccessDenied, ObjectSuperseded, ServiceFault, Throttled, Unavailable
 from ingest.file import FileVersion
@@ -193,5 +193,6 @@ class S3Listing:
                     etag=thing["ETag"].strip('"'),
                     size_bytes=thing["Size"],
                     event_time=changed.isoformat(),
+                    changed=digits(changed.timestamp()),
                 )
                 yield file, changed.timestamp()

@@ -2,7 +2,7 @@
 
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Annotated, Any
 
 import typer
@@ -12,10 +12,12 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from ingest.aws.clock import Clock
 from ingest.cli.options import DEFAULT_FEEDS, AsJson, FeedsPath, StackName, file_name
 from ingest.cli.output import console_on
-from ingest.cli.stack import DeployedStack
+from ingest.cli.stack import DeployedStack, services_of
 from ingest.errors import SettingsFault
 from ingest.feeds.parse import read_feeds
+from ingest.file import FileVersion
 from ingest.recovery.backfill import Backfill, Tally
+from ingest.recovery.retry import Retry
 from ingest.worker.ports import ObjectListing
 
 
@@ -25,13 +27,15 @@ def backfill(
         float, typer.Option("--per-second", min=0.01, metavar="N", help="Maximum number of messages a second.")
     ] = 10.0,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only count what would be sent.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Load those that are known again, as new attempts.")] = False,
     stack: StackName = None,
     feeds: FeedsPath = DEFAULT_FEEDS,
     as_json: AsJson = False,
 ) -> None:
     """Queue the objects under a prefix that the ledger does not know.
 
-    They are known by key and eTag. Failed files are known, too: use `ingest retry` for them. Safe to repeat.
+    They are known by key, eTag and age. Failed files are known, too: use `ingest retry` for them, or --force for all
+    that have ended. Safe to repeat, but for --force.
 
     Examples:
         ingest backfill s3://BUCKET/orders/ --dry-run
@@ -47,6 +51,7 @@ def backfill(
         clock=Clock(),
         per_second=per_second,
         is_dry=dry_run,
+        again=_loading_again(deployed) if force else None,
     )
     _show(run.run(bucket, prefix), deployed.objects, bucket, prefix)
     if as_json:
@@ -77,6 +82,12 @@ def counts_document(tally: Tally) -> dict[str, Any]:
         "first_refused": tally.first_refused,
         "messages_sent": tally.sent,
     }
+
+
+def _loading_again(stack: DeployedStack) -> Callable[[FileVersion], bool]:
+    """Return what loads a known object again."""
+    retry = Retry(services_of(stack, Clock()), stack.rejects)
+    return lambda file: retry.again(file, stack.ledger.queries.versions(file.bucket, file.key))
 
 
 def _bucket_and_prefix(url: str, stack: DeployedStack) -> tuple[str, str]:

@@ -2,10 +2,14 @@
 
 from dataclasses import dataclass
 
+from ingest.aws.clock import epoch_s
 from ingest.contract import Status
 from ingest.errors import IngestError
+from ingest.file import FileVersion
 from ingest.ledger.row_counts import NOTHING, RowCounts
 from ingest.ledger.work_item import Checkpoint, SegmentPlan, is_open
+
+CHANGED_MARGIN_S = 2.0  # S3 gives an object's age in whole seconds, and the time of an event by another clock
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +99,29 @@ class FileStatus:
     def should_continue(self) -> bool:
         """Whether it is still to be loaded."""
         return self.is_newest and is_open(self.status)
+
+
+@dataclass(frozen=True, slots=True)
+class Newest:
+    """The newest version of a key that was reported and begun, and when; and what was found in the bucket, and when."""
+
+    reported: FileVersion | None = None
+    reported_s: float = 0.0
+    found_etag: str = ""
+    found_s: float = 0.0
+
+    def is_of(self, file: FileVersion) -> bool:
+        """Return whether an object found in the bucket is the newest version reported, by its eTag and its age.
+
+        Contents may come back: A, B, A. The last A is not the first one if B was reported or found in between, or if
+        the object was changed after that was reported.
+        """
+        if self.reported is None or not file.etag or self.reported.etag != file.etag:
+            return False
+        if self.found_etag != file.etag and self.found_s > self.reported_s:
+            return False
+        changed_s = epoch_s(file.event_time)
+        return changed_s is None or self.reported_s >= changed_s - CHANGED_MARGIN_S
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,10 +6,11 @@ from typing import Any
 
 from boto3.dynamodb.conditions import Key
 
+from ingest.aws.clock import epoch_s
 from ingest.aws.errors import aws_call
 from ingest.contract import LedgerKeys, Status
 from ingest.file import FileVersion
-from ingest.ledger.claims import FileStatus, Outcome
+from ingest.ledger.claims import FileStatus, Newest, Outcome
 from ingest.ledger.table import (
     Item,
     LedgerTable,
@@ -89,15 +90,24 @@ class TableQueries:
         return (_segment_entry(file, item) for item in self._under(file.bucket, file.key, prefix))
 
     def knows(self, file: FileVersion) -> bool:
-        """Return whether there is an entry of an object as it is now, by its eTag."""
-        return any(entry.work.file.etag == file.etag for entry in self.versions(file.bucket, file.key))
+        """Return whether there is an entry of an object as it lies in the bucket now: found there, or reported."""
+        name = WorkItem(file).sort_key
+        return name in self._table.read("looking up an object", file, name) or self.is_reported(file)
 
-    def knows_by_another_name(self, file: FileVersion) -> bool:
-        """Return whether there is an entry of this object under another version's name, by its eTag."""
-        others = (entry.work.file for entry in self.versions(file.bucket, file.key))
-        return any(
-            file.etag and other.etag == file.etag and other.first_version != file.first_version for other in others
-        )
+    def is_reported(self, file: FileVersion) -> bool:
+        """Return whether an object found in the bucket is the newest version that was reported, and was begun."""
+        return self._newest(file).is_of(file)
+
+    def _newest(self, file: FileVersion) -> Newest:
+        head = self._table.read("looking up an object", file, LedgerKeys.HEAD).get(LedgerKeys.HEAD, {})
+        found_etag, found_s = str(head.get("found_etag", "")), epoch_s(head.get("found_at")) or 0.0
+        name = f"{LedgerKeys.FILE_PREFIX}{head.get('sequencer', '')}"
+        item = self._table.read("looking up an object", file, name).get(name) if "sequencer" in head else None
+        if item is None:  # of a notification that was only noted nothing was loaded
+            return Newest(found_etag=found_etag, found_s=found_s)
+        entry = _file_entry(item)
+        reported_s = epoch_s(entry.work.file.event_time) or entry.first_seen_s or 0.0
+        return Newest(entry.work.file, reported_s, found_etag, found_s)
 
     def _file_item(self, file: FileVersion) -> Item:
         name = WorkItem(file).sort_key
@@ -160,7 +170,8 @@ def _key(item: Item) -> Item:
 
 
 def _file_entry(item: Item) -> Entry:
-    fields: Item = {name: int(value) if name in _NUMBERS else value for name, value in item["file"].items()}
+    known = {name: value for name, value in item["file"].items() if name in FileVersion.__slots__}
+    fields: Item = {name: int(value) if name in _NUMBERS else value for name, value in known.items()}
     return _entry(WorkItem(FileVersion(**fields)), item)
 
 

@@ -66,7 +66,7 @@ class TableLeases:
             condition = "(attribute_not_exists(sequencer) OR sequencer <= :this)"
             values = {":this": file.version, ":etag": file.etag or "-", ":time": file.event_time or "~"}
             condition += " AND NOT (attribute_exists(found_etag) AND found_etag = :etag AND found_at >= :time)"
-        elif self._queries.knows_by_another_name(file):
+        elif self._queries.is_reported(file):
             return False
         else:
             change = "SET found_etag = :etag, found_at = :time"

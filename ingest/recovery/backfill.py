@@ -1,6 +1,6 @@
 """Sends messages for objects that the ledger does not know: those that were there before the stack, or the feed."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -19,7 +19,7 @@ class KnownFiles(Protocol):
     """What is asked of the ledger."""
 
     def knows(self, file: FileVersion) -> bool:
-        """Return whether there is an entry of an object, by its eTag."""
+        """Return whether there is an entry of an object as it lies in the bucket now."""
 
 
 class PaceClock(Protocol):
@@ -56,7 +56,9 @@ class Backfill:
         clock: PaceClock,
         per_second: float,
         is_dry: bool = False,
+        again: Callable[[FileVersion], bool] | None = None,
     ) -> None:
+        """`again` loads an object again that is known, and says whether it did; without it, those are only counted."""
         self.tally = Tally()
         self._feeds = feeds
         self._ledger = ledger
@@ -66,6 +68,7 @@ class Backfill:
         self._per_second = per_second
         self._due_s = 0.0
         self._is_dry = is_dry
+        self._again = again
 
     def run(self, bucket: str, prefix: str) -> Iterator[Tally]:
         """Look at each object under a prefix, and send; yield the tally after each.
@@ -82,13 +85,23 @@ class Backfill:
         self.tally.seen += 1
         if not self._is_under_a_feed(file.key):
             self._refuse(file.key)
-        elif self._ledger.knows(file):
-            self.tally.known += 1
-        else:
+        elif not self._ledger.knows(file):
             if not self._is_dry:
                 self._wait()
                 self._queue.send([body_of(WorkItem(file))])
             self.tally.sent += 1
+        elif self._again is None:
+            self.tally.known += 1
+        else:
+            self._load_again(file, self._again)
+
+    def _load_again(self, file: FileVersion, again: Callable[[FileVersion], bool]) -> None:
+        if not self._is_dry:
+            self._wait()
+        if self._is_dry or again(file):
+            self.tally.sent += 1
+        else:
+            self.tally.known += 1
 
     def _wait(self) -> None:
         """Wait until the next message is due; what was not sent in time is not made up for."""

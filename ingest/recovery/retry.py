@@ -6,7 +6,7 @@ entry of the file comes last and makes it so; whatever breaks off before or afte
 `cancel_file` ends an open file without another attempt.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from typing import Literal, Protocol
 
@@ -74,7 +74,9 @@ class Retry:
             SettingsFault: there is nothing to go on from.
         """
         last = max(attempts, key=lambda entry: entry.work.file.retry or 0)
-        self._refuse_changed(last.work.file)
+        now = self._object_now(last.work.file)
+        if not self._queries.file_status(last.work.file).is_newest:
+            return self._load_found(now, start)
         parts = [last, *self._queries.segments(last.work.file)]
         self._refuse_held(parts)
         if is_open(last.status) and (start == CHECKPOINT or is_untouched(last)):
@@ -86,20 +88,45 @@ class Retry:
             )
         return self._begin(last, parts[1:], start)
 
-    def _refuse_changed(self, file: FileVersion) -> None:
-        if not self._queries.file_status(file).is_newest:
-            raise ObjectSuperseded(
-                f"A newer version of {file.url} is known than {file.version}: that one is to be loaded; "
-                "`ingest status FILE` shows both."
-            )
+    def again(self, file: FileVersion, versions: Iterable[Entry]) -> bool:
+        """Load an object again that is known; `versions` are all entries of its key. Return False if it is open."""
+        same = sorted((e for e in versions if e.work.file.etag == file.etag), key=lambda e: e.first_seen_s or 0.0)
+        if not same or is_open(same[-1].status):
+            return False
+        name = same[-1].work.file.first_version
+        try:
+            return bool(self.run([entry for entry in same if entry.work.file.first_version == name], START).messages)
+        except (StillLoading, ObjectSuperseded, FileMissing):  # meanwhile
+            return False
+
+    def _load_found(self, now: FileVersion, start: From) -> Retried:
+        """Load an object whose contents are those of an older version again: as it was found in the bucket."""
+        found: list[Entry] = []
+        for number in range(MOST_RETRIES + 1):
+            entry = self._queries.entry(WorkItem(replace(now, retry=number or None)))
+            if entry is None:
+                break
+            found.append(entry)
+        if found:
+            return self.run(found, start)
+        self._services.queue.send([body_of(WorkItem(now))])
+        return Retried(now, 1, is_new=True)
+
+    def _object_now(self, file: FileVersion) -> FileVersion:
+        """Return an object as it lies in the bucket, if it still has the contents of that version."""
         now = next((o for o, _ in self._services.listing.under(file.bucket, file.key) if o.key == file.key), None)
         if now is None:
             raise FileMissing(f"{file.url} is not in its bucket any more; drop it again to load it.")
         if file.etag and now.etag != file.etag:
+            is_newest = self._queries.file_status(file).is_newest
             raise ObjectSuperseded(
                 f"{file.url} has been overwritten since it was loaded as {file.version}; its newer version is loaded "
-                "when its notification comes, or `ingest reconcile` finds it."
+                "when its notification comes, or `ingest reconcile` finds it, or `ingest backfill`."
+                if is_newest
+                else f"A newer version of {file.url} is known than {file.version}: that one is to be loaded; "
+                "`ingest status FILE` shows both."
             )
+        return now
 
     def _refuse_held(self, parts: list[Entry]) -> None:
         now_s = self._clock.now_s()

@@ -123,7 +123,7 @@ class Queries(Protocol):
         """Yield the entries of a file's segments."""
 
     def knows(self, file: FileVersion) -> bool:
-        """Return whether there is an entry of an object, by its eTag."""
+        """Return whether there is an entry of an object as it lies in the bucket now."""
 
 
 class Ledger(Protocol):

@@ -9,7 +9,6 @@ from ingest.ledger.row_counts import NOTHING, RowCounts
 from ingest.worker.attempt import DeployedSettings
 from tests.model.simulation import (
     AS_TEXT,
-    BUCKET,
     DEPLOYMENTS,
     FIRST,
     HEAD,
@@ -32,8 +31,7 @@ def check(simulation: ModelRun) -> None:
     for entry in simulation.ledger.files():
         _check_outcome(simulation, entry)
     for key, found in simulation.bucket.objects.items():
-        url = f"s3://{BUCKET}/{key}"
-        versions = [r for r in simulation.ledger.files() if (r.work.file.url, r.work.file.etag) == (url, found.etag)]
+        versions = [r for r in simulation.ledger.files() if r.work.file.key == key and found.is_of(r)]
         _check_newest(simulation, versions)
 
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from ingest.aws.clock import iso
+from ingest.aws.clock import digits, iso
 from ingest.dynamodb.item_writer import Heartbeat
 from ingest.dynamodb.write_stats import NOTHING_WRITTEN, WriteStats
 from ingest.errors import ObjectSuperseded
@@ -16,6 +16,7 @@ from ingest.rejects.reject import Reject
 from tests.model.scheduler import Scheduler
 from tests.model.watch import Watch
 from tests.support.fakes import FakeTable, cut
+from tests.support.memory_ledger import MemoryEntry
 
 PORTION = 17  # bytes: neither a row nor a block
 ITERATES = ("open_files", "segments")
@@ -125,6 +126,16 @@ class Object:
     etag: str
     data: bytes
     changed_s: float
+    sequencer: str = ""
+
+    def is_of(self, entry: MemoryEntry) -> bool:
+        """Whether an entry is of this very object, and not of one with the same contents that was put before.
+
+        An operator may have had the same contents loaded again since.
+        """
+        file = entry.work.file
+        is_again = file.retry and file.etag == self.etag and (entry.first_seen_s or 0.0) >= self.changed_s
+        return self.sequencer == file.sequencer or file.changed == digits(self.changed_s) or bool(is_again)
 
 
 @dataclass
@@ -139,7 +150,9 @@ def listed(lying: Bucket, bucket: str, prefix: str) -> Iterator[tuple[FileVersio
     for key, found in list(lying.objects.items()):
         if key.startswith(prefix):
             size, time = len(found.data), iso(found.changed_s)
-            yield FileVersion(bucket, key, etag=found.etag, size_bytes=size, event_time=time), found.changed_s
+            changed = digits(found.changed_s)
+            file = FileVersion(bucket, key, etag=found.etag, size_bytes=size, event_time=time, changed=changed)
+            yield file, found.changed_s
 
 
 @dataclass(frozen=True)

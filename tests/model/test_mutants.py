@@ -66,6 +66,13 @@ class ForgetsSettings(MemoryLedger):
         return replace(super().file_status(file), settings="")
 
 
+class KnowsContentsOnly(MemoryLedger):
+    """Takes contents that come back for those it has loaded before."""
+
+    def is_reported(self, file: FileVersion) -> bool:
+        return any(entry.work.file.url == file.url and entry.work.file.etag == file.etag for entry in self.files())
+
+
 class ForgetsFeeds(MemoryLedger):
     """Knows no feed but those of today: open files of others are not found."""
 
@@ -98,6 +105,7 @@ MUTANTS = {
     "puts back what others hold": Kinds(ledger=PutsBackWhatOthersHold),
     "never closes": Kinds(ledger=ForgetsToClose),
     "goes on with what is deployed": Kinds(ledger=ForgetsSettings),
+    "knows objects by their contents only": Kinds(ledger=KnowsContentsOnly),
     "looks after the feeds of today": Kinds(ledger=ForgetsFeeds),
     "saves a checkpoint before its rejects": Kinds(rejects=IsFlushedLate),
     "keeps rejects twice": Kinds(rejects=IsNamedByTime),

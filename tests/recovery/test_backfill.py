@@ -65,6 +65,19 @@ def test_what_the_ledger_does_not_know_is_sent() -> None:
     assert setup.sent == ["orders/old.csv"]
 
 
+def test_what_the_ledger_knows_is_loaded_again_if_that_is_asked_for() -> None:
+    setup = BackfillSetup("orders/a.csv", "orders/b.csv", "orders/c.csv", known=("orders/a.csv", "orders/b.csv"))
+    again: list[str] = []
+
+    def load_again(file: FileVersion) -> bool:
+        again.append(file.key)
+        return file.key == "orders/a.csv"
+
+    setup.backfill._again = load_again
+    assert setup.run() == Tally(seen=3, sent=2, known=1)
+    assert (again, setup.sent) == (["orders/a.csv", "orders/b.csv"], ["orders/c.csv"])
+
+
 def test_only_what_lies_under_the_prefix_is_looked_at() -> None:
     setup = BackfillSetup("orders/2025/a.csv", "orders/2026/a.csv")
     assert setup.run("orders/2025/") == Tally(seen=1, sent=1)

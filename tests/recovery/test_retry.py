@@ -57,6 +57,14 @@ class Operator:
         self.events = RecordingEvents()
 
     def retry(self, start: Any = "start", key: str = KEY) -> Retried:
+        return self._retry().run(self.attempts(key), start)
+
+    def again(self, entry: Entry) -> bool:
+        """Load what lies in the bucket now again, with the contents of an entry."""
+        file = replace(entry.work.file, sequencer=None, event_time=None, retry=None)
+        return self._retry().again(file, self.attempts(entry.work.file.key))
+
+    def _retry(self) -> Retry:
         world = self.world
         services = Services(
             ledger=world.ledger,
@@ -68,8 +76,7 @@ class Operator:
             clock=world.clock,
             log=lambda message, fields: None,
         )
-        run = Retry(services, self.copies)
-        return run.run(self.attempts(key), start)
+        return Retry(services, self.copies)
 
     def attempts(self, key: str = KEY) -> list[Entry]:
         works = [entry.work for entry in self.world.ledger.files() if entry.work.file.key == key]
@@ -304,8 +311,35 @@ def test_a_file_with_a_newer_version_is_not_retried() -> None:
     world.take(event(KEY))
     operator = Operator(world)
     at(world.ledger, 1.0).leases.note_newest(FileVersion(BUCKET, KEY, etag="f", sequencer="0066F3"))
+    world.objects.changed_s[KEY] = 5.0
     with pytest.raises(ObjectSuperseded, match=r"A newer version of s3://landing-example/orders/a\.csv is known"):
         operator.retry()
+
+
+def test_contents_that_came_back_are_loaded_by_a_retry_of_the_version_that_had_them() -> None:
+    """A, B, A: it was refused, because B was newer; and B, because it was overwritten."""
+    world = World()
+    world.take(event(KEY))
+    at(world.ledger, 1.0).leases.note_newest(FileVersion(BUCKET, KEY, etag="f", sequencer="0066F3"))
+    operator = Operator(world)
+    retried = operator.retry()
+    assert (retried.is_new, retried.messages, retried.file.sequencer) == (True, 1, None)
+    operator.deliver()
+    assert [entry.status for entry in operator.attempts()] == [Status.COMPLETE] * 2
+    first, found = operator.attempts()
+    assert operator.again(first)
+    operator.deliver()
+    assert [entry.work.file.retry for entry in operator.attempts()] == [None, None, 1]
+    assert operator.attempts()[-1].work.file.first_version == found.work.file.first_version
+
+
+def test_a_file_that_is_known_is_loaded_again_unless_it_is_open() -> None:
+    world = World(limit=Rejects(count=0))
+    operator = failed(world)
+    assert operator.again(operator.attempts()[0])
+    assert not operator.again(operator.attempts()[0])  # it waits for its message
+    operator.deliver()
+    assert [entry.status for entry in operator.attempts()] == [Status.FAILED, Status.FAILED]
 
 
 def test_a_newer_version_ends_a_retry() -> None:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Any
 
-from ingest.aws.clock import iso
+from ingest.aws.clock import digits, iso
 from ingest.dynamodb.item_writer import Heartbeat
 from ingest.dynamodb.write_stats import WriteStats
 from ingest.errors import IngestError, ServiceFault
@@ -142,7 +142,12 @@ class FakeObjects:
         for key, data in self.contents.items():
             if key.startswith(prefix):
                 changed_s = self.changed_s.get(key, 0.0)
-                yield FileVersion(bucket, key, etag="e", size_bytes=len(data), event_time=iso(changed_s)), changed_s
+                changed = digits(changed_s) if changed_s else None
+                time = iso(changed_s)
+                yield (
+                    FileVersion(bucket, key, etag="e", size_bytes=len(data), event_time=time, changed=changed),
+                    changed_s,
+                )
 
 
 @dataclass

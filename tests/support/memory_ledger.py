@@ -5,11 +5,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
-from ingest.aws.clock import iso
+from ingest.aws.clock import epoch_s, iso
 from ingest.contract import Status
 from ingest.errors import IngestError, InternalFault, LeaseLost
 from ingest.file import FileVersion
-from ingest.ledger.claims import Claimed, ClaimStatus, FileStatus, LeaseToken, Outcome, final_status
+from ingest.ledger.claims import Claimed, ClaimStatus, FileStatus, LeaseToken, Newest, Outcome, final_status
 from ingest.ledger.row_counts import NOTHING, RowCounts
 from ingest.ledger.store import TableLedger
 from ingest.ledger.table import steps_of
@@ -100,13 +100,10 @@ class MemoryLedger:
     def note_newest(self, file: FileVersion) -> bool:
         now_s = self.clock.now_s()
         if not file.sequencer:
-            others = [r.work.file for r in self.files() if r.work.file.url == file.url]
-            is_reported = any(
-                file.etag and o.etag == file.etag and o.first_version != file.first_version for o in others
-            )
-            if not is_reported:
-                self.found[file.url] = (file.etag, iso(now_s))
-            return not is_reported
+            if self.is_reported(file):
+                return False
+            self.found[file.url] = (file.etag, iso(now_s))
+            return True
         etag, found_at = self.found.get(file.url, ("", ""))
         if etag is not None and etag == file.etag and found_at >= (file.event_time or "~"):
             return False
@@ -250,7 +247,16 @@ class MemoryLedger:
         return iter([_seen(entry) for entry in self.segment_entries(file)])
 
     def knows(self, file: FileVersion) -> bool:
-        return any(r.work.file.url == file.url and r.work.file.etag == file.etag for r in self.files())
+        return self._of(WorkItem(file)).status != NEW or self.is_reported(file)
+
+    def is_reported(self, file: FileVersion) -> bool:
+        etag, at = self.found.get(file.url, ("", ""))
+        newest = Newest(found_etag=etag or "", found_s=epoch_s(at) or 0.0)
+        found = self.entries.get((file.url, f"FILE#{self.newest.get(file.url)}"))
+        if found:
+            reported_s = epoch_s(found.work.file.event_time) or found.first_seen_s or 0.0
+            newest = replace(newest, reported=found.work.file, reported_s=reported_s)
+        return newest.is_of(file)
 
     def note_resent(self, work: WorkItem) -> bool:
         now_s = self.clock.now_s()

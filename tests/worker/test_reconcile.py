@@ -1,5 +1,6 @@
 """What no message brings to its end is found: stuck work is sent again, and given up if that does not help."""
 
+import json
 from dataclasses import replace
 
 import pytest
@@ -14,7 +15,7 @@ from ingest.queue.messages import read_message
 from ingest.worker.reconcile import LONG_QUEUE, Findings, Reconciler
 from ingest.worker.report import NO_FEED
 from tests.support.fakes import SentMessage
-from tests.support.world import BUCKET, KEY, World
+from tests.support.world import BUCKET, EVENT_S, KEY, World, event
 
 STUCK_S = 3600.0
 FILE = FileVersion(BUCKET, KEY, etag="e", sequencer="0A", size_bytes=24)
@@ -36,6 +37,7 @@ def try_once(world: World, message_id: str = "m") -> None:
     """Claim the file and put it back without progress."""
     now_s = world.clock.time_s
     token = LeaseToken(message_id, 1, now_s + 60, "w")
+    world.ledger.leases.note_newest(FILE)
     world.ledger.leases.claim(WorkItem(FILE), feed="orders", token=token)
     world.ledger.leases.put_back(WorkItem(FILE), token, None, Throttled("full"))
 
@@ -176,6 +178,32 @@ def test_an_object_no_one_was_reported_of_is_found_within_a_day(age_s: float, fo
 
 def test_an_object_that_is_known_is_not_found() -> None:
     made = world()
-    made.objects.changed_s[KEY] = made.clock.time_s - STUCK_S - 1
+    made.objects.changed_s[KEY] = EVENT_S
     try_once(made)
+    made.clock.time_s = EVENT_S + STUCK_S + 1
     assert look(made).objects_not_known == 0
+
+
+def test_contents_that_come_back_are_found() -> None:
+    """A, B, and A again, whose notification was lost: the first A was taken for it, and B stayed in the table."""
+    made = world()
+    for message_id, sequencer, etag in (("m1", "0A", "e"), ("m2", "0B", "b")):
+        body = json.loads(event(KEY, sequencer=sequencer))
+        body["Records"][0]["s3"]["object"]["eTag"] = etag
+        made.take(json.dumps(body), message_id=message_id)
+    made.objects.changed_s[KEY] = EVENT_S + 10
+    made.clock.time_s = EVENT_S + STUCK_S + 11
+    made.deadline_s = made.clock.time_s + 900
+    made.queue.sent.clear()
+    assert look(made).objects_not_known == 1
+    made.take(made.queue.sent[-1].body, message_id="m3")
+    assert [entry.status for entry in made.ledger.files() if entry.work.file.etag == "e"] == [Status.COMPLETE] * 2
+    assert look(made).objects_not_known == 0
+
+
+def test_the_same_contents_put_again_are_found_by_their_age() -> None:
+    made = world()
+    try_once(made)
+    made.objects.changed_s[KEY] = EVENT_S + 10
+    made.clock.time_s = EVENT_S + STUCK_S + 11
+    assert look(made).objects_not_known == 1
