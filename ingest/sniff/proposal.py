@@ -83,8 +83,8 @@ def _with_types(table: pa.Table, csv: Csv) -> tuple[Csv, list[Finding]]:
     """Return the dialect with the spelling of numbers and of 'no value', and what the columns hold."""
     form = find_number_format(values_without_nulls(table), csv.delimiter)
     findings = find_columns(table, form)
-    nulls = null_values(table, findings)
-    return with_fields(csv, decimal=form.decimal, thousands=form.thousands, null_values=nulls), findings
+    nulls = dict.fromkeys((*csv.null_values, *null_values(table, findings)))
+    return with_fields(csv, decimal=form.decimal, thousands=form.thousands, null_values=tuple(nulls)), findings
 
 
 def _read_again(text: bytes, csv: Csv, table: pa.Table) -> tuple[pa.Table, Csv]:

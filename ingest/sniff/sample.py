@@ -146,9 +146,19 @@ def _has_common_lead(encoding: str, first: int, last: int) -> Callable[[str], bo
 
 
 _has_kanji = _has_common_lead("shift_jis", 0x88, 0x97)
+_has_kanji_of_unix = _has_common_lead("euc_jp", 0xB0, 0xCF)
+
+
+def _is_kana(character: str) -> bool:
+    return "\u3041" <= character <= "\u30fe"
+
+
 _EAST_ASIAN = (  # the first of equals is taken: what has fewer characters is the stronger claim
     _EastAsian("euc_kr", "cp949", _has_common_lead("euc_kr", 0xB0, 0xC8)),
     _EastAsian("shift_jis", "cp932", lambda character: "\u3041" <= character <= "\u30fe" or _has_kanji(character)),
+    _EastAsian(
+        "euc_jp", "euc_jp", lambda character: "\u3041" <= character <= "\u30fe" or _has_kanji_of_unix(character)
+    ),
     _EastAsian("big5", "cp950", _has_common_lead("big5", 0xA4, 0xC6)),
     _EastAsian("gb18030", "gb18030", _has_common_lead("gb2312", 0xB0, 0xD7)),
 )

@@ -40,7 +40,10 @@ def names(found: Sniffed) -> list[str]:
         ("No,active\n1,yes\n2,no\n", "first"),
         ("yes,no\nyes,yes\nno,no\n", "none"),
         ("1,true\n2,false\n3,true\n", "none"),
+        ("Yes,No,Answer\nq1,Ann,Maybe\nq2,Bob,Never\n", "first"),
+        ("yes,1,a\nno,2,b\nyes,3,c\n", "none"),
         # made otherwise than the values
+        ("col1,col2\nAB12,7\nCD13,8\n", "first"),
         ("item1,item2\nAB12,CD34\nEF56,GH78\n", "first"),
         ("column1,x\nZ9-88,a b\nQ7-01,c d\n", "first"),
         ("q1,q2,q3\na1,b2,c3\nd4,e5,f6\n", "first"),
@@ -258,6 +261,43 @@ def test_an_escaped_quote_shows_the_escape_though_other_rows_end_with_a_backslas
 
 
 @pytest.mark.parametrize(
+    ("text", "escape", "item"),
+    [
+        ("id,text,n\n1,a\\,b,3\n2,c\\,d,4\n3,e,5\n", "\\", {"text": {"S": "a,b"}, "n": {"N": "3"}}),
+        ("id;text\n1;a\\;b\n2;c\\;d\n3;e\\;f\n", "\\", {"text": {"S": "a;b"}}),
+        ('id\ttext\n1\t"say \\"hi\\" Ann"\n2\t"x \\"y\\" z"\n', "\\", {"text": {"S": 'say "hi" Ann'}}),
+        ("id,path,n\n1,C:\\dir\\,3\n2,D:\\x\\,4\n", "", {"path": {"S": "C:\\dir\\"}, "n": {"N": "3"}}),
+        ('id,path\n1,"C:\\dir\\"\n2,"D:\\x\\"\n', "", {"path": {"S": "C:\\dir\\"}}),
+    ],
+)
+def test_an_escape_is_proposed_where_it_makes_the_rows_agree(
+    capsys: pytest.CaptureFixture[str], text: str, escape: str, item: dict[str, Any]
+) -> None:
+    found = sniffed(capsys, text)
+    assert (found.feed.csv.escape, found.reasons) == (escape, {})
+    assert found.items[0] == {"id": {"N": "1"}} | item
+
+
+@pytest.mark.parametrize(
+    ("text", "escapes", "item"),
+    [
+        ("1\tAnn\\tB\t\\N\n2\t\\N\t5\n3\tx\\\ny\t7\n", "mysql", {"column_2": {"S": "Ann\tB"}}),
+        ('1,"Ann \\"B\\", x",\\N\n2,\\N,5\n3,"x",7\n', "mysql", {"column_2": {"S": 'Ann "B", x'}}),
+        ("1\tC:\\\\new\\tx\t\\N\n2\t\\N\t5\n", "postgres", {"column_2": {"S": "C:\\new\tx"}}),
+        ("1,C:\\temp,\\N\n2,C:\\new,5\n", "none", {"column_2": {"S": "C:\\temp"}}),  # may be a path
+        ("1\tC:\\data\t\\N\n2\tC:\\new\t5\n", "none", {"column_2": {"S": "C:\\data"}}),  # no database wrote it so
+    ],
+)
+def test_a_dump_of_a_database_is_read_as_that_database_means_it(
+    capsys: pytest.CaptureFixture[str], text: str, escapes: str, item: dict[str, Any]
+) -> None:
+    found = sniffed(capsys, text)
+    assert (found.feed.csv.escapes, found.feed.csv.null_values) == (escapes, ("", "\\N"))
+    assert (found.types["column_3"], found.reasons) == ("N", {})
+    assert found.items[0] == {"column_1": {"N": "1"}} | item
+
+
+@pytest.mark.parametrize(
     ("data", "delimiter"),
     [
         ((CASES / "excel_sep_line.csv").read_bytes(), ";"),
@@ -302,6 +342,8 @@ def test_text_of_another_kind_is_named(capsys: pytest.CaptureFixture[str], data:
     [
         ("shift_jis", "番号,名前,住所\n1,山田太郎,東京都千代田区\n2,佐藤花子,大阪市北区\n"),
         ("shift_jis", "id,品名\n1,りんご\n2,ノート\n"),
+        ("euc_jp", "番号,名前,都市\n1,田中太郎,東京都\n2,鈴木花子,大阪府\n"),
+        ("euc_jp", "商品,価格\nりんご,100\nノートとペン,200\n"),
         ("gb18030", "编号,姓名,城市\n1,张伟,北京市朝阳区\n2,王芳,上海市\n"),
         ("gb18030", "产品,价格\n电脑,100\n手机,200\n"),
         ("big5", "編號,姓名,城市\n1,陳志明,台北市信義區\n2,林美玲,高雄市\n"),
