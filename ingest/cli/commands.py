@@ -6,9 +6,11 @@ those of all commands.
 
 import inspect
 import json
+import os
 import re
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import import_module
 from itertools import groupby
@@ -104,6 +106,20 @@ def exit_codes(own: str) -> str:
     return "; ".join(f"{code} {what}" for code, what in sorted({**EXIT_CODES, **named}.items())) + "."
 
 
+READER_GONE = 141  # the exit code of a program ended by SIGPIPE, as shells report it
+
+
+@contextmanager
+def piped() -> Iterator[None]:
+    """Print to a pipe; exit without a message if its reader has ended."""
+    try:
+        yield
+        sys.stdout.flush()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # else Python prints an error at exit
+        raise typer.Exit(READER_GONE) from None
+
+
 class CommandGroup(TyperGroup):
     """The commands of the table, in panels."""
 
@@ -115,6 +131,11 @@ class CommandGroup(TyperGroup):
         """Return the command that is asked for, imported now."""
         name, _, rest = super().resolve_command(ctx, args)
         return name, load_command(name) if name else None, rest  # none while a name is being completed
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command; end as it should if what reads its output has ended."""
+        with piped():
+            return super().invoke(ctx)
 
     def format_commands(self, ctx: Any, formatter: Any) -> None:
         """Write the panels, one below the other."""

@@ -12,7 +12,7 @@ import typer
 
 from ingest.aws.clock import Clock
 from ingest.cli.options import DEFAULT_FEEDS, AsJson, FeedsPath, OneFeed, StackName
-from ingest.cli.output import Cell, FittingTable, TableColumn, line_console, piped
+from ingest.cli.output import Cell, FittingTable, TableColumn, line_console
 from ingest.cli.stack import DeployedStack
 from ingest.cli.status.query import is_day
 from ingest.cli.status.view import status_and_error, time_text
@@ -194,12 +194,11 @@ def history(
         known.named(str(feed))
     query = EndedQuery(_days(day, days), [feed] if feed else [*known.feeds, NO_FEED], _statuses(state))
     ended = query.run(deployed.ended_files)
-    with piped():
-        form = "csv" if as_csv else "json" if as_json else "table"
-        if files:
-            print_files(ended, form)
-        else:
-            print_counts(list(by_day(ended)), form)
+    form = "csv" if as_csv else "json" if as_json else "table"
+    if files:
+        print_files(ended, form)
+    else:
+        print_counts(list(by_day(ended)), form)
 
 
 @dataclass(frozen=True, slots=True)

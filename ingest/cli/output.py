@@ -8,7 +8,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Literal, TextIO
 
-import typer
 from rich import box
 from rich.console import Console, ConsoleOptions, RenderableType
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
@@ -104,15 +103,22 @@ def progress(what: str | None, size_bytes: int) -> Iterator[Callable[[RowCounts]
         yield advance
 
 
+class _Console(Console):
+    """A console that leaves it to the command what a reader that has ended means."""
+
+    def on_broken_pipe(self) -> None:
+        raise BrokenPipeError
+
+
 def console_on(stream: TextIO) -> Console:
     """Return a console that prints text as it is: a column may be called "[bold]"."""
-    return Console(file=stream, highlight=False, markup=False, emoji=False)
+    return _Console(file=stream, highlight=False, markup=False, emoji=False)
 
 
 def line_console(stream: TextIO) -> Console:
     """Return a console that wraps at the terminal's width; in a pipe, each row of a table is one line."""
     is_free = not stream.isatty() and "COLUMNS" not in os.environ
-    return Console(file=stream, highlight=False, markup=False, emoji=False, width=MOST_COLUMNS if is_free else None)
+    return _Console(file=stream, highlight=False, markup=False, emoji=False, width=MOST_COLUMNS if is_free else None)
 
 
 def row_counts_sentence(row_counts: RowCounts, written: str = "written") -> str:
@@ -159,20 +165,6 @@ def printable(value: Any) -> str:
     text = "" if value is None else str(value)
     cut = text if len(text) <= VALUE_SHOWN else text[:VALUE_SHOWN] + "…"
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in cut)
-
-
-READER_GONE = 141  # the exit code of a program ended by SIGPIPE, as shells report it
-
-
-@contextmanager
-def piped() -> Iterator[None]:
-    """Print to a pipe; exit without a message if its reader has ended."""
-    try:
-        yield
-        sys.stdout.flush()
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # else Python prints an error at exit
-        raise typer.Exit(READER_GONE) from None
 
 
 SHORTEST, PLEASANT = 12, 20  # characters of a key: at least, and before columns are dropped in its favour

@@ -39,6 +39,9 @@ def preview(
     ] = None,
     quote: Annotated[str | None, typer.Option(metavar="C", help="One character, or none.")] = None,
     escape: Annotated[str | None, typer.Option(metavar="C", help="One character, or none.")] = None,
+    quoting: Annotated[
+        str | None, typer.Option(metavar="strict|lenient", help="Quotes that go wrong: rejects, or ordinary text.")
+    ] = None,
     encoding: Annotated[str | None, typer.Option(metavar="NAME", help="Any text encoding Python knows.")] = None,
     header: Annotated[str | None, typer.Option(metavar="N", help="How many header lines, or none.")] = None,
     columns: Annotated[str | None, typer.Option(metavar="A,B,C", help="Names in place of the header's.")] = None,
@@ -70,6 +73,7 @@ def preview(
         "delimiter": delimiter,
         "quote": quote,
         "escape": escape,
+        "quoting": quoting,
         "encoding": encoding,
         "header": header,
     }

@@ -11,7 +11,7 @@ import typer
 from rich.table import Table
 
 from ingest.cli.options import AsJson, LedgerFile, StackName, VersionName
-from ingest.cli.output import line_console, piped, plain_table, printable
+from ingest.cli.output import line_console, plain_table, printable
 from ingest.cli.stack import DeployedStack
 from ingest.cli.status.file import choose, find_versions
 from ingest.contract import Reason
@@ -58,13 +58,12 @@ def rejects(
     deployed = DeployedStack(stack)
     entry = choose(find_versions(deployed, file), version)
     _refuse_expired(deployed.rejects, entry)
-    with piped():
-        if as_csv:
-            print_csv(deployed.rejects, entry, reason, limit)
-        elif as_json:
-            print_json(deployed.rejects, entry, reason, limit)
-        else:
-            print_view(deployed.rejects, entry, reason, limit or SHOWN)
+    if as_csv:
+        print_csv(deployed.rejects, entry, reason, limit)
+    elif as_json:
+        print_json(deployed.rejects, entry, reason, limit)
+    else:
+        print_view(deployed.rejects, entry, reason, limit or SHOWN)
 
 
 def print_csv(kept: RejectReader, entry: Entry, reason: str | None, limit: int | None) -> None:

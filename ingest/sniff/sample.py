@@ -155,12 +155,10 @@ def _is_kana(character: str) -> bool:
 
 _EAST_ASIAN = (  # the first of equals is taken: what has fewer characters is the stronger claim
     _EastAsian("euc_kr", "cp949", _has_common_lead("euc_kr", 0xB0, 0xC8)),
-    _EastAsian("shift_jis", "cp932", lambda character: "\u3041" <= character <= "\u30fe" or _has_kanji(character)),
-    _EastAsian(
-        "euc_jp", "euc_jp", lambda character: "\u3041" <= character <= "\u30fe" or _has_kanji_of_unix(character)
-    ),
+    _EastAsian("shift_jis", "cp932", lambda character: _is_kana(character) or _has_kanji(character)),
     _EastAsian("big5", "cp950", _has_common_lead("big5", 0xA4, 0xC6)),
     _EastAsian("gb18030", "gb18030", _has_common_lead("gb2312", 0xB0, 0xD7)),
+    _EastAsian("euc_jp", "euc_jp", lambda character: _is_kana(character) or _has_kanji_of_unix(character)),
 )
 _RUN = re.compile(r"[^\x00-\x7f]+")
 _PUNCTUATION = re.compile(r"[\u3000-\u303f\uff01-\uff5e\u2010-\u2026]+")

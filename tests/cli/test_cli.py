@@ -4,6 +4,7 @@ import csv
 import gzip
 import io
 import json
+import os
 import re
 import socket
 import subprocess
@@ -110,6 +111,26 @@ def test_preview_stops_reading_when_it_has_enough(capsys: pytest.CaptureFixture[
     ran = Ran(capsys, "preview", "big.csv", "--feed", "orders", "--rows", "2")
     assert len(ran.out.splitlines()) == 3
     assert not ran.err.startswith("800,000")
+
+
+@pytest.mark.parametrize("text", ["x\ry", "\r", "a\r\r"])
+def test_preview_quotes_a_lone_carriage_return_so_that_it_can_be_read_again(
+    capsys: pytest.CaptureFixture[str], text: str
+) -> None:
+    Path("a.csv").write_bytes(f'id,t\n1,"{text}"\n2,z\n'.encode())
+    printed = Ran(capsys, "preview", "a.csv").out
+    assert list(csv.reader(io.StringIO(printed, newline=""))) == [["id", "t"], ["1", text], ["2", "z"]]
+
+
+@pytest.mark.parametrize("arguments", ["preview a.csv", "preview a.csv --format jsonl", "check a.csv --feed orders"])
+def test_a_command_whose_reader_has_ended_exits_as_one_ended_by_sigpipe(arguments: str) -> None:
+    read, write = os.pipe()
+    os.close(read)
+    command = [sys.executable, "-m", "ingest", *arguments.split()]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(command, stdout=write, stderr=subprocess.PIPE, env=environment, check=False)
+    os.close(write)
+    assert (done.returncode, done.stderr) == (141, b"")
 
 
 def test_preview_prints_the_names_once_however_many_blocks_there_are(capsys: pytest.CaptureFixture[str]) -> None:
@@ -631,6 +652,8 @@ def preview_of(capsys: pytest.CaptureFixture[str], data: bytes, *flags: str) -> 
         (b"a,b\n1\n", ["--ragged", "pad"], ["a,b", "1,"]),
         (b"a,b\n1,2,3\n", ["--ragged", "trim"], ["a,b", "1,2"]),
         (b" a ,b\n 1 , 2\n", ["--trim"], ["a,b", "1,2"]),
+        (b'a,b\n"1" x,2\n3,4\n', ["--quoting", "lenient"], ["a,b", "1 x,2", "3,4"]),
+        (b'a,b\n"1" x,2\n3,4\n', ["--quoting", "strict"], ["a,b", "3,4"]),
     ],
 )
 def test_preview_without_a_feed_takes_the_dialect_from_flags(
@@ -647,6 +670,7 @@ def test_preview_without_a_feed_takes_the_dialect_from_flags(
         (["--header", "first"], "accepted are none and a number"),
         (["--encoding", "klingon"], "accepted is a text encoding"),
         (["--ragged", "drop"], "accepted is 'pad', 'reject', 'trim'"),
+        (["--quoting", "loose"], "accepted is 'lenient', 'strict'"),
         (["--feed", "orders", "--trim"], "--feed and --trim cannot be combined"),
     ],
 )
