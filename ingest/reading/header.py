@@ -124,7 +124,10 @@ def _given(csv: Csv, data: bytes, start: int, grammar: Grammar, *, at_end: bool)
 
 
 def _repeats(names: tuple[str, ...], line: bytes, csv: Csv, grammar: Grammar) -> bool:
-    """Return whether a line is a header of these names; where they fill gaps of it, most of it."""
+    """Return whether a line is a header of these names; where they fill gaps of it, most of it.
+
+    Delimiters at its end, as at those of its rows, do not count.
+    """
     if grammar.quotes.fault(line) or grammar.end_of_first_record(line, at_end=True) != len(line):
         return False
     try:
@@ -132,7 +135,7 @@ def _repeats(names: tuple[str, ...], line: bytes, csv: Csv, grammar: Grammar) ->
     except NotCsv:
         return False
     same = sum(cell == name for cell, name in zip(cells, names, strict=False))
-    return len(cells) <= len(names) and same * 2 > len(names) and same == sum(map(bool, cells))
+    return same * 2 > len(names) and same == sum(map(bool, cells))
 
 
 def _first_sound_record(data: bytes, start: int, csv: Csv, grammar: Grammar, *, at_end: bool) -> bytes | None:
