@@ -36,8 +36,9 @@ nightly: setup ## Run the property tests and the model with 20,000 examples or m
 	HYPOTHESIS_PROFILE=nightly $(BIN)/python -m pytest -q tests/properties tests/model tests/reading/test_blocks.py tests/reading/test_position.py tests/reading/test_grammar.py tests/reading/test_segments.py
 	$(BIN)/python -m tests.fuzz.fuzz_reading --runs 100000
 
-judge: setup ## Load limit cases of every type and index into DynamoDB Local, Amazon's own emulator (see its licence)
+judge: setup ## Run limit cases and the local stack's tests against DynamoDB Local, Amazon's own emulator (see its licence)
 	$(BIN)/python -m pytest -q -m judge tests/judge
+	$(BIN)/python -m pytest -q -m e2e --dynamodb local tests/e2e/test_local_stack.py
 
 arm64: setup ## Run the zip as Lambda will, on an emulated arm64 processor (Debian or Ubuntu; the first run fetches 100 MB)
 	$(BIN)/python -m pytest -q -m arm64 tests/arm64

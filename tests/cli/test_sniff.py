@@ -531,11 +531,12 @@ BIG = SAMPLE_BYTES + 10
     ids=[f"hostile{n}" for n in range(17)],
 )
 def test_nothing_hangs(capsys: pytest.CaptureFixture[str], data: bytes) -> None:
+    """What takes time that grows with the square of the size would take an hour; none takes ten seconds."""
     Path("any.csv").write_bytes(data)
-    begun_s = time.monotonic()
+    begun_s = time.process_time()
     code = cli.run(["sniff", "any.csv"])
     assert code in (0, 3), capsys.readouterr().err
-    assert time.monotonic() - begun_s < 20
+    assert time.process_time() - begun_s < 120
 
 
 # --- any table ---

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from ingest.contract import METRIC_NAMESPACE, Metric
+from ingest.contract import METRIC_NAMESPACE, Metric, Output
 
 pytestmark = pytest.mark.e2e
 
@@ -48,6 +48,14 @@ def test_a_good_file_lands_in_the_table_and_its_row_counts_balance(stack: Any) -
         "unit_price": Decimal("2.5"),
         "gift": True,
     }
+
+
+def test_tables_and_ledger_are_in_the_dynamodb_asked_for(stack: Any, pytestconfig: pytest.Config) -> None:
+    """What other tests find there, the function has written there: `--dynamodb local` is Amazon's own emulator."""
+    is_local = pytestconfig.getoption("dynamodb") == "local"
+    for table in ("Orders", stack.stack.outputs[Output.LEDGER_TABLE]):
+        found = stack.stack.client("dynamodb").describe_table(TableName=table)["Table"]
+        assert (":ddblocal:" in found["TableArn"]) == is_local
 
 
 def test_the_sample_lands_but_for_its_bad_rows_which_say_why(stack: Any) -> None:

@@ -1,7 +1,7 @@
 """What the stack promises, stated one intent at a time; then one snapshot to catch surprises."""
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -56,10 +56,6 @@ def grants(template: Template) -> list[tuple[set[str], list[Any], Any]]:
 
 def listed(value: Any) -> list[Any]:
     return value if isinstance(value, list) else [value]
-
-
-def granted_on(template: Template, service: str) -> Iterator[tuple[set[str], list[Any], Any]]:
-    yield from ((a, r, c) for a, r, c in grants(template) if all(action.startswith(f"{service}:") for action in a))
 
 
 # --- the queue
