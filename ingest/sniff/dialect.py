@@ -243,15 +243,16 @@ def _escaped(window: bytes, trial: Trial) -> Trial:
         return _dumped(window, trial) or trial
     csv = structs.replace(trial.csv, escape="\\")
     other = try_dialect(window, csv)
-    if other is None or (other.width < trial.width and not _agree(other)):
+    if other is None or _is_narrower(other, trial):
         return trial
     is_better = count_accepted(window, csv, other.width) > count_accepted(window, trial.csv, trial.width)
     return other if is_better else trial
 
 
-def _agree(trial: Trial) -> bool:
-    """Return whether all of a trial's records have as many cells, and more than one."""
-    return trial.width > 1 and set(trial.counts) == {trial.width}
+def _is_narrower(escaped: Trial, trial: Trial) -> bool:
+    """Return whether escapes take cells away, and not so that all records have as many for the first time."""
+    is_better = escaped.width > 1 and len(set(escaped.counts)) == 1 < len(set(trial.counts))
+    return escaped.width < trial.width and not is_better
 
 
 def _dumped(window: bytes, trial: Trial) -> Trial | None:
@@ -268,4 +269,5 @@ def _dumped(window: bytes, trial: Trial) -> Trial | None:
         return None
     kind: Literal["mysql", "postgres"] = "postgres" if found <= {b"\\\\", b"\\N"} | letters else "mysql"
     csv = structs.replace(trial.csv, escape="\\", escapes=kind, null_values=("", POSTGRES_NULL))
-    return try_dialect(window, csv)
+    dumped = try_dialect(window, csv)
+    return None if dumped is None or _is_narrower(dumped, trial) else dumped

@@ -285,6 +285,7 @@ def test_an_escape_is_proposed_where_it_makes_the_rows_agree(
         ('1,"Ann \\"B\\", x",\\N\n2,\\N,5\n3,"x",7\n', "mysql", {"column_2": {"S": 'Ann "B", x'}}),
         ("1\tC:\\\\new\\tx\t\\N\n2\t\\N\t5\n", "postgres", {"column_2": {"S": "C:\\new\tx"}}),
         ("1,C:\\temp,\\N\n2,C:\\new,5\n", "none", {"column_2": {"S": "C:\\temp"}}),  # may be a path
+        ("1,C:\\t\\,\\N\n2,D:\\b\\,5\n", "none", {"column_2": {"S": "C:\\t\\"}}),  # escapes would join two cells
         ("1\tC:\\data\t\\N\n2\tC:\\new\t5\n", "none", {"column_2": {"S": "C:\\data"}}),  # no database wrote it so
     ],
 )
