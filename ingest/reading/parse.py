@@ -34,12 +34,13 @@ class Layout:
 class Ragged:
     """A record with another number of cells than there are columns, by its place among the parsed records.
 
-    `swallowed` is how many of its lines look like rows.
+    `swallowed` is how many of its lines look like rows. `ends_empty`: it has one cell too many, an empty one at its end.
     """
 
     place: int
     cells: int
     swallowed: int
+    ends_empty: bool
 
 
 def parse_rows(data: bytes, layout: Layout, *, has_open_quote: bool = False) -> Rows:
@@ -75,8 +76,10 @@ def _parse(data: bytes, records: list[int] | None, layout: Layout) -> Rows:
     ragged: list[Ragged] = []
 
     def remember(row: arrow_csv.InvalidRow) -> str:
-        swallowed = swallowed_rows(row.text or "", len(layout.columns), layout.csv)
-        ragged.append(Ragged(cast(int, row.number) - 1, row.actual_columns, swallowed))
+        text = row.text or ""
+        swallowed = swallowed_rows(text, len(layout.columns), layout.csv)
+        ends_empty = row.actual_columns == len(layout.columns) + 1 and text.endswith(layout.csv.delimiter)
+        ragged.append(Ragged(cast(int, row.number) - 1, row.actual_columns, swallowed, ends_empty))
         return "skip"
 
     table = _read_cells(data, layout.columns, layout, remember)
@@ -119,6 +122,8 @@ def _ragged_fault(record: int, ragged: Ragged, layout: Layout) -> Fault:
     if ragged.swallowed:
         return _swallowed_fault(record, ragged.swallowed, None)
     message = f"the record has {ragged.cells} cell(s), the header has {len(layout.columns)}"
+    if ragged.ends_empty:
+        message += '; it ends with a delimiter, which ragged = "trim" leaves out'
     return Fault(record, Reason.RAGGED_ROW, message)
 
 
