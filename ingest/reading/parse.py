@@ -34,7 +34,7 @@ class Layout:
 class Ragged:
     """A record with another number of cells than there are columns, by its place among the parsed records.
 
-    `swallowed` is how many of its lines look like rows. `ends_empty`: it has one cell too many, an empty one at its end.
+    `swallowed` is how many of its lines look like rows. `ends_empty`: it has one cell too many, an empty one, last.
     """
 
     place: int
