@@ -5,7 +5,7 @@ import re
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
 from typing import Annotated
@@ -22,7 +22,7 @@ from ingest.errors import FileFault, IngestError, SettingsFault, TableMissing
 from ingest.feeds.feed import Feed
 from ingest.feeds.parse import read_feeds
 from ingest.ledger.row_counts import RowCounts
-from ingest.rejects.local_file import RejectFile, RejectTally
+from ingest.rejects.local_file import RejectFile, RejectTally, check_places
 from ingest.worker.load import EnoughRowsError, Load
 from ingest.worker.ports import RejectSink
 
@@ -66,13 +66,16 @@ def load(
     rejects: Annotated[
         Path | None, typer.Option("--rejects", metavar="PATH", help="For the rejects (default: FILE.rejects.jsonl).")
     ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace rejects that an earlier load has written.")] = False,
     feeds: FeedsPath = DEFAULT_FEEDS,
     as_json: AsJsonLines = False,
 ) -> None:
     """Load files into their feed's table, without queue or stack.
 
     It says first which table that is, in which region and account, and at the end the row counts. Safe to repeat: a row
-    that is loaded twice replaces itself.
+    that is loaded twice replaces itself. Rejects are written beside it, as JSON Lines and as CSV, and a file that is
+    there already under either name is not replaced without --force, edited or not. A load that is interrupted, or
+    fails, leaves them under these names with .partial behind it; the next load of the file replaces those.
 
     Examples:
         ingest load orders.csv --feed orders
@@ -82,7 +85,7 @@ def load(
     Exit codes: 0 all rows were read, even if some were rejected.
     """
     name, chosen = feed_of(read_feeds(feeds), feed, files)
-    paths = _reject_paths(files, rejects)
+    paths = _reject_paths(files, rejects, force=force)
     target = table or chosen.table
 
     @cache
@@ -98,7 +101,8 @@ def load(
         opened, sink = open_source(file), RejectFile(paths[file], source=file)
         place, writer = begin()
         try:
-            done = run_load(opened, chosen, writer, sink, show=None if as_json else "loading")
+            with _saying_where(sink, as_json=as_json):
+                done = run_load(opened, chosen, writer, sink, show=None if as_json else "loading")
         except TableMissing as fault:
             sentence = (
                 f"The table {target} does not exist{_in(place)}; name another with --table, or set region and profile."
@@ -165,20 +169,34 @@ def table_place(feed: Feed) -> dict[str, str | None]:
     return place
 
 
+@contextlib.contextmanager
+def _saying_where(sink: RejectFile, *, as_json: bool) -> Iterator[None]:
+    """Put the rejects of a load in place when it has ended; of one that does not, say where they are."""
+    try:
+        yield
+    except BaseException:
+        if sink.partial and not as_json:
+            console_on(sys.stderr).print(f"The rejects found so far are in {sink.partial}.", soft_wrap=True)
+        raise
+    sink.put_in_place()
+
+
 def _in(place: dict[str, str | None]) -> str:
     region = f" in {place['region']}" if place["region"] else ""
     return region + (f", account {place['account']}" if place["account"] else "")
 
 
-def _reject_paths(files: list[str], asked: Path | None) -> dict[str, Path]:
+def _reject_paths(files: list[str], asked: Path | None, *, force: bool) -> dict[str, Path]:
     """Return where the rejects of each file go.
 
     Raises:
-        SettingsFault: two files would share one.
+        SettingsFault: two files would share one, or a file is there that must not be replaced.
     """
     paths = {file: asked or Path(f"{'stdin' if file == STDIN else Path(file).name}.rejects.jsonl") for file in files}
     ((path, count),) = Counter(paths.values()).most_common(1)
     if count > 1:
         way = "leave --rejects out" if asked else "load them one by one, each with --rejects"
         raise SettingsFault(f"The rejects of several files would go to {path}; {way}.")
+    for path in paths.values():
+        check_places(path, files, force=force)
     return paths

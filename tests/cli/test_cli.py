@@ -22,9 +22,10 @@ from ingest.cli import main as cli
 from ingest.cli.options import feed_of, file_name
 from ingest.cli.output import RAW_SHOWN
 from ingest.cli.source import StandardInput, open_table
-from ingest.errors import FileMissing, SettingsFault
+from ingest.errors import FileMissing, SettingsFault, Unavailable
 from ingest.feeds.feed import Feed
 from ingest.feeds.parse import parse_feeds
+from ingest.ledger.row_counts import RowCounts
 from tests.support.clients import client, mock_aws, session, table
 from tests.support.command import FEEDS as TWO_FEEDS
 from tests.support.command import Ran
@@ -387,6 +388,58 @@ def test_load_may_go_to_another_table_and_leave_no_rejects(capsys: pytest.Captur
     assert (ran.json["table"], ran.json["rejects_at"]) == ("Other", None)
     assert (other.scan()["Count"], orders.scan()["Count"]) == (1, 0)
     assert sorted(path.name for path in Path().iterdir()) == ["a.csv", "feeds.toml"]
+
+
+def test_load_replaces_no_rejects_that_are_there_before_a_row_is_written(
+    capsys: pytest.CaptureFixture[str], orders: Any
+) -> None:
+    Path("b.csv").write_text(CSV, encoding="utf-8")
+    Path("b.csv.rejects.csv").write_text("fixed by hand", encoding="utf-8")
+    ran = Ran(capsys, "load", "a.csv", "b.csv", "--feed", "orders")
+    assert (ran.code, ran.sentence) == (
+        2,
+        "b.csv.rejects.csv exists, and may have been edited; load it or move it away, or have it replaced with "
+        "--force.",
+    )
+    assert (orders.scan()["Count"], Path("b.csv.rejects.csv").read_text(encoding="utf-8")) == (0, "fixed by hand")
+    for _ in range(2):
+        assert Ran(capsys, "load", "a.csv", "b.csv", "--feed", "orders", "--force").code == 0
+    assert Path("b.csv.rejects.csv").read_text(encoding="utf-8") == Path("a.csv.rejects.csv").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("fault", "code", "last"),
+    [
+        (KeyboardInterrupt, 130, "ingest: Interrupted. Rows written so far stay in the table; load the file again to"),
+        (Unavailable("DynamoDB did not answer."), 4, "ingest: DynamoDB did not answer."),
+    ],
+    ids=["interrupted", "fault"],
+)
+def test_a_load_that_does_not_end_keeps_the_rejects_it_found(
+    capsys: pytest.CaptureFixture[str], orders: Any, monkeypatch: pytest.MonkeyPatch, fault: Any, code: int, last: str
+) -> None:
+    def interrupted(row_counts: RowCounts, *_: object) -> bool:
+        raise fault
+
+    with monkeypatch.context() as broken:
+        broken.setattr(RowCounts, "exceeds", interrupted)  # it is asked after each block
+        ran = Ran(capsys, "load", "a.csv", "--feed", "orders")
+    assert (ran.code, ran.err.splitlines()[0]) == (code, "The rejects found so far are in a.csv.rejects.jsonl.partial.")
+    assert ran.err.splitlines()[1].startswith(last)
+    left = sorted(path.name for path in Path().glob("*rejects*"))
+    assert left == ["a.csv.rejects.csv.partial", "a.csv.rejects.jsonl.partial"]
+    assert Ran(capsys, "load", "a.csv", "--feed", "orders").code == 0
+    assert sorted(path.name for path in Path().glob("*rejects*")) == ["a.csv.rejects.csv", "a.csv.rejects.jsonl"]
+
+
+def test_load_reads_standard_input_among_other_files(
+    capsys: pytest.CaptureFixture[str], orders: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(CSV.encode())))
+    Path("b.csv").write_text("id,n\nx,1\n", encoding="utf-8")
+    ran = Ran(capsys, "load", "a.csv", "-", "b.csv", "--feed", "orders")
+    assert (ran.code, orders.scan()["Count"]) == (0, 3)
+    assert sorted(path.name for path in Path().glob("*.rejects.csv")) == ["a.csv.rejects.csv", "stdin.rejects.csv"]
 
 
 @pytest.mark.parametrize("key", ["a.csv", "orders/50% of 1+1 ü.csv", "a?b#c"])
