@@ -164,6 +164,9 @@ class Metric(StrEnum):
     )
     FILES_STALE = _count("FilesStale", Emitted.NOTIFIED, "notifications of a version that is not the newest")
     FILES_DUPLICATE = _count("FilesDuplicate", Emitted.NOTIFIED, "notifications of a file that is already claimed")
+    FILES_IGNORED = _count(
+        "FilesIgnored", Emitted.NOTIFIED, "notifications of objects that are not to be loaded: `exclude`, `include`"
+    )
     MESSAGES_UNKNOWN = _count(
         "MessagesUnknown", Emitted.NOTIFIED, "messages of an unknown kind, dead-lettered", by_feed=False
     )
@@ -188,9 +191,10 @@ class Status:
     FAILED = "FAILED"  # a file fault: it will never load as it is
     SUPERSEDED = "SUPERSEDED"  # deleted or overwritten before all of it was loaded
     UNBALANCED = "UNBALANCED"  # read != written + rejected + superseded: a bug of ours
+    IGNORED = "IGNORED"  # not to be loaded, as the feeds say; claimed after all if they say so no more
 
 
-FINAL_STATUSES = (Status.COMPLETE, Status.FAILED, Status.SUPERSEDED, Status.UNBALANCED)
+FINAL_STATUSES = (Status.COMPLETE, Status.FAILED, Status.SUPERSEDED, Status.UNBALANCED, Status.IGNORED)
 
 
 class LedgerKeys:

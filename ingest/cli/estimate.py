@@ -14,7 +14,7 @@ from ingest.cli.estimate_view import estimate_document, estimate_lines
 from ingest.cli.options import DEFAULT_FEEDS, AsJson, FeedName, FeedsPath, feed_of
 from ingest.cli.output import console_on, progress
 from ingest.cli.source import find_sources, some_of
-from ingest.errors import SettingsFault
+from ingest.errors import FileMissing, SettingsFault
 from ingest.estimate.duration import Fleet, capacities
 from ingest.estimate.estimate import LoadEstimate
 from ingest.estimate.sample import Reading, SampleReader
@@ -65,7 +65,7 @@ def plan(
         raise SettingsFault("--full and --sample cannot be combined: --full reads everything.")
     name, chosen = feed_of(read_feeds(feeds), feed, [source])
     budget = None if full else round((sample or SAMPLE_MB) * 1024 * 1024)
-    reader, read, unread = _read(chosen, find_sources(source), budget)
+    reader, read, unread = _read(chosen, _loaded(find_sources(source), chosen), budget)
     wanted = capacities(capacity, is_new=table_is_new)
     found = LoadEstimate(name, chosen, reader, tuple(read), unread, wanted, Fleet(functions=functions))
     if as_json:
@@ -74,6 +74,24 @@ def plan(
     console = console_on(sys.stdout)
     for line in estimate_lines(found, source):
         console.print(line, soft_wrap=True)
+
+
+def _loaded(sources: list[Source], feed: Feed) -> list[Source]:
+    """Return the files that the feed would load of several; one that is named is not looked at.
+
+    Raises:
+        FileMissing: it would load none.
+    """
+    some = [source for source in sources if not feed.ignores(f"{feed.folder}{_path(source.name, feed)}")]
+    if len(sources) > 1 and not some:
+        raise FileMissing("`exclude` or `include` of the feed leaves all of these files out; check both.")
+    return some if len(sources) > 1 else sources
+
+
+def _path(name: str, feed: Feed) -> str:
+    """Return what the feed's globs are compared with: an object's key in the feed's folder, else the name alone."""
+    key = name.removeprefix("s3://").partition("/")[2] if name.startswith("s3://") else ""
+    return key[len(feed.folder) :] if key.startswith(feed.prefix) else name.rpartition("/")[2]
 
 
 def _read(

@@ -39,6 +39,7 @@ _COUNT_COLUMNS = (
     TableColumn("feed", "word"),
     TableColumn("files"),
     TableColumn("failed"),
+    TableColumn("ignored", may_go=4),
     *_ROW_COUNTS,
     TableColumn("bytes", may_go=3),
 )
@@ -83,6 +84,7 @@ def _count_document(count: DayCount) -> dict[str, Any]:
         "feed": count.feed,
         "files_ended": count.files,
         "files_failed": count.failed,
+        "files_ignored": count.ignored,
         **count.row_counts.counts(),
     }
 
@@ -130,6 +132,7 @@ def _print_count_table(counts: list[DayCount]) -> None:
 
 def _count_cells(count: DayCount) -> dict[str, Cell]:
     figures = {"files": f"{count.files:,}", "failed": f"{count.failed:,}", **_row_counts_cells(count.row_counts)}
+    figures["ignored"] = f"{count.ignored:,}" if count.ignored else ""
     return {"day": count.day, "feed": count.feed, **figures}
 
 
@@ -180,7 +183,7 @@ def history(
     """Show how many files ended, by day and feed.
 
     Their rows and bytes are counted, and how many failed. A file counts on the day (UTC) its outcome was reported, just
-    after its end. Each attempt counts.
+    after its end. Each attempt counts. Objects that were IGNORED are no files; they are counted apart.
 
     Examples:
         ingest history --days 30 --csv > november.csv

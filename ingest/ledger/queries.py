@@ -73,12 +73,15 @@ class TableQueries:
         return (_segment_entry(file, item) for item in self._under(file.bucket, file.key, prefix))
 
     def knows(self, file: FileVersion) -> bool:
-        """Return whether there is an entry of an object as it is now, by its eTag."""
-        return any(entry.work.file.etag == file.etag for entry in self.versions(file.bucket, file.key))
+        """Return whether there is an entry of an object as it is now, by its eTag. One that was ignored is not known:
+        who asks wants it loaded."""
+        entries = self.versions(file.bucket, file.key)
+        return any(entry.work.file.etag == file.etag and entry.status != Status.IGNORED for entry in entries)
 
     def knows_by_another_name(self, file: FileVersion) -> bool:
         """Return whether there is an entry of this object under another version's name, by its eTag."""
-        others = (entry.work.file for entry in self.versions(file.bucket, file.key))
+        entries = self.versions(file.bucket, file.key)
+        others = (entry.work.file for entry in entries if entry.status != Status.IGNORED)
         return any(
             file.etag and other.etag == file.etag and other.first_version != file.first_version for other in others
         )

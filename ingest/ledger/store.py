@@ -79,7 +79,8 @@ class TableLeases:
         condition, states = allowed(steps_of(work)["claim"])
         new, values = _new(work, feed, now_s)
         change = f"SET #status = :to, lease = :lease, lease_until = :until, moved = :now{new}"
-        change += ", first_seen = if_not_exists(first_seen, :now), started = :now ADD attempts :one REMOVE #error"
+        change += ", first_seen = if_not_exists(first_seen, :now), started = :now ADD attempts :one"
+        change += " REMOVE #error, ended, reported, seconds"  # the last three are of one that was ignored
         values |= states | {":to": FILE_STEPS["claim"].target, ":lease": token.value, ":one": 1}
         values |= {":until": number(token.until_s), ":now": number(now_s)}
         is_ours, item = self._table.update("claiming", entry_key(work), change, condition, values)

@@ -132,6 +132,23 @@ class TableTransitions:
         outcome = Outcome(status, row_counts, seconds, rejects if row_counts.rows_rejected else None)
         return outcome if self._end("closing a file", file, _SPLIT_STEP[status], outcome) else None
 
+    def ignore(self, file: FileVersion, feed: str) -> bool:
+        """Write that an object is not to be loaded, in one write; return False if it was claimed before.
+
+        There is nothing to report of it: it is listed as ended at once.
+        """
+        now_s = self._table.clock.now_s()
+        step = FILE_STEPS["ignore"]
+        condition, _ = allowed(step)
+        values: Item = {":to": step.target, ":zero": 0, ":now": number(now_s), ":iso": iso(now_s), ":feed": feed}
+        values |= {":file": file_fields(file), ":listing": f"{feed}#{step.target}#{iso_day(now_s)}"}
+        change = "SET #status = :to, #file = :file, feed = :feed, listing = :listing, listed_at = :iso"
+        change += (
+            ", lease_until = :zero, seconds = :zero, first_seen = :now, moved = :now, ended = :now, reported = :now"
+        )
+        is_new, item = self._table.update("ignoring an object", entry_key(WorkItem(file)), change, condition, values)
+        return is_new or item.get("status") == step.target
+
     def note_reported(self, file: FileVersion, feed: str, status: str) -> None:
         """Remember that the outcome of a file was reported; from now on it is listed under it."""
         now_s = self._table.clock.now_s()

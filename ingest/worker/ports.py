@@ -71,6 +71,9 @@ class Transitions(Protocol):
     def give_up(self, file: FileVersion, outcome: Outcome) -> bool:
         """Write that a file that no one could finish has failed; False if it had ended."""
 
+    def ignore(self, file: FileVersion, feed: str) -> bool:
+        """Write that an object is not to be loaded; False if it was claimed before."""
+
     def note_reported(self, file: FileVersion, feed: str, status: str) -> None:
         """Remember that the outcome of a file was reported."""
 

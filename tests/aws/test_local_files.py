@@ -10,7 +10,6 @@ from ingest.errors import FileMissing, SettingsFault
 from ingest.feeds.dialect import Csv
 from ingest.rejects.local_file import RejectFile, check_places
 from ingest.rejects.reject import Reject
-from ingest.rejects.reject import Reject
 
 
 def reject(line: int) -> Reject:

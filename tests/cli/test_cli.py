@@ -404,7 +404,9 @@ def test_load_replaces_no_rejects_that_are_there_before_a_row_is_written(
     assert (orders.scan()["Count"], Path("b.csv.rejects.csv").read_text(encoding="utf-8")) == (0, "fixed by hand")
     for _ in range(2):
         assert Ran(capsys, "load", "a.csv", "b.csv", "--feed", "orders", "--force").code == 0
-    assert Path("b.csv.rejects.csv").read_text(encoding="utf-8") == Path("a.csv.rejects.csv").read_text(encoding="utf-8")
+    assert Path("b.csv.rejects.csv").read_text(encoding="utf-8") == Path("a.csv.rejects.csv").read_text(
+        encoding="utf-8"
+    )
 
 
 @pytest.mark.parametrize(

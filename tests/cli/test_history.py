@@ -142,7 +142,8 @@ def test_when_nothing_ended_it_says_so(capsys: pytest.CaptureFixture[str], empty
         assert ran.out == "No files ended on these days.\n"
     ran = Ran(capsys, "history", "--day", "2020-01-01", "--csv")
     assert (
-        ran.out == "day,feed,files_ended,files_failed,rows_read,rows_written,rows_rejected,rows_superseded,bytes_read\n"
+        ran.out == "day,feed,files_ended,files_failed,files_ignored,"
+        "rows_read,rows_written,rows_rejected,rows_superseded,bytes_read\n"
     )
 
 

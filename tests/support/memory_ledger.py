@@ -90,7 +90,7 @@ class MemoryLedger:
     def note_newest(self, file: FileVersion) -> bool:
         now_s = self.clock.now_s()
         if not file.sequencer:
-            others = [r.work.file for r in self.files() if r.work.file.url == file.url]
+            others = [r.work.file for r in self.files() if r.work.file.url == file.url and r.status != Status.IGNORED]
             is_reported = any(
                 file.etag and o.etag == file.etag and o.first_version != file.first_version for o in others
             )
@@ -114,6 +114,7 @@ class MemoryLedger:
             return ClaimStatus(entry.status, entry.lease, entry.until_s)
         entry.status, entry.lease, entry.until_s, entry.error = Status.LOADING, token.value, token.until_s, None
         entry.started_s = entry.moved_s = now_s
+        entry.outcome, entry.reported = None, False  # of one that was ignored
         entry.attempts += 1
         entry.feed = feed if work.segment is None else ""
         entry.first_seen_s = now_s if entry.first_seen_s is None else entry.first_seen_s
@@ -207,6 +208,16 @@ class MemoryLedger:
             return None
         return replace(entry.outcome, row_counts=entry.row_counts)
 
+    def ignore(self, file: FileVersion, feed: str) -> bool:
+        now_s = self.clock.now_s()
+        entry = self._of(WorkItem(file))
+        if not _allows(FILE_STEPS["ignore"], entry, None, now_s):
+            return entry.status == Status.IGNORED
+        entry.status, entry.feed, entry.first_seen_s, entry.moved_s = Status.IGNORED, feed, now_s, now_s
+        entry.outcome, entry.reported = Outcome(Status.IGNORED, NOTHING, 0.0), True
+        self._keep(entry)
+        return True
+
     def note_reported(self, file: FileVersion, feed: str, status: str) -> None:
         entry = self._of(WorkItem(file))
         entry.reported = entry.reported or entry.status == status
@@ -218,7 +229,8 @@ class MemoryLedger:
         return iter([_seen(entry) for entry in self.segment_entries(file)])
 
     def knows(self, file: FileVersion) -> bool:
-        return any(r.work.file.url == file.url and r.work.file.etag == file.etag for r in self.files())
+        known = [r for r in self.files() if r.status != Status.IGNORED]
+        return any(r.work.file.url == file.url and r.work.file.etag == file.etag for r in known)
 
     def note_resent(self, work: WorkItem) -> bool:
         now_s = self.clock.now_s()

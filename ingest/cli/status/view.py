@@ -24,6 +24,7 @@ _COLUMNS = (
     TableColumn("age"),
 )
 _COLOURS = {Status.COMPLETE: "green", Status.FAILED: "red", Status.UNBALANCED: "red", Status.WAITING: "yellow"}
+_COLOURS |= {Status.IGNORED: "dim"}
 
 
 def overview_document(overview: Overview, stack: str) -> dict[str, Any]:
