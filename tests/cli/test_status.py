@@ -98,6 +98,23 @@ def test_a_file_that_loads_is_shown_with_how_far_it_has_come(
     }
 
 
+def test_an_ignored_object_is_shown_as_what_it_is(capsys: pytest.CaptureFixture[str], scenario: LedgerScenario) -> None:
+    scenario.at(-5).transitions.ignore(file("orders/_SUCCESS", size=0), "orders")
+    *_, line = [line for line in Ran(capsys, "status").out.splitlines() if line.strip()]
+    assert cells(line)[:2] == ["orders/_SUCCESS", "IGNORED"]
+    (document,) = Ran(capsys, "status", "--status", "IGNORED", "--json").json["files"]
+    assert (document["status"], document["attempts"], document["error"], document["rows_read"]) == (
+        "IGNORED",
+        0,
+        None,
+        0,
+    )
+    assert (document["first_seen"], document["ended"]) == ("2026-11-22T11:59:55Z",) * 2
+    ran = Ran(capsys, "status", "orders/_SUCCESS")
+    assert (ran.code, ran.err) == (0, "")
+    assert "feed orders: IGNORED" in ran.out
+
+
 @pytest.mark.parametrize(("columns", "lines"), [("80", 3), (None, 1)])
 def test_a_key_is_never_cut_and_in_a_pipe_each_file_is_one_line(
     capsys: pytest.CaptureFixture[str],

@@ -324,6 +324,29 @@ def test_an_older_notification_is_stale(stack: Any) -> None:
     assert stack.entries("orders/stale.csv") == [before]
 
 
+def test_by_products_beside_good_files_are_ignored_and_nothing_is_said_to_have_failed(stack: Any) -> None:
+    by_products = [
+        "exports/_SUCCESS",
+        "exports/.part.crc",
+        "exports/drafts/a.csv",
+        "exports/notes.txt",
+        "exports/2026/",
+    ]
+    loaded = ["exports/part.csv", "exports/old/2026/11/part.txt"]
+    for key in (*by_products, *loaded):
+        stack.drop(key, b"" if key.endswith(("/", "_SUCCESS")) else f"id\n{key}\n".encode())
+    ignored = [stack.final_entry(key) for key in by_products]
+    assert [entry["status"] for entry in ignored] == ["IGNORED"] * len(by_products)
+    assert all("attempts" not in entry and entry["feed"] == "exports" for entry in ignored)
+    assert [stack.final_entry(key)["status"] for key in loaded] == ["COMPLETE"] * 2
+    assert sorted(item["id"] for item in stack.items("Exports")) == sorted(loaded)
+    emitted = [json.loads(line) for line in stack.log_lines() if '"Feed":"exports"' in line]
+    names = {name for line in emitted for name in line if name.startswith("Files")}
+    assert names == {Metric.FILES_IGNORED, Metric.FILES_COMPLETED}
+    found = stack.ingest_json("status", "--feed", "exports")["files"]
+    assert Counter(file["status"] for file in found) == {"IGNORED": len(by_products), "COMPLETE": len(loaded)}
+
+
 def test_an_object_that_is_gone_before_it_is_read_is_superseded(stack: Any) -> None:
     with stack.function_off():
         stack.drop("orders/gone.csv", orders("gone"))
