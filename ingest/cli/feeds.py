@@ -13,7 +13,7 @@ from ingest.cli.output import console_on
 from ingest.errors import ServiceFault
 from ingest.feeds.feed import Feed
 from ingest.feeds.parse import json_schema, read_feeds
-from ingest.feeds.rules import key_warnings
+from ingest.feeds.rules import bucket_warnings, glob_warnings, key_warnings
 
 
 def schema() -> None:
@@ -34,8 +34,8 @@ def check(
 ) -> None:
     """Check feeds.toml, and print a line for each feed.
 
-    A key template that can give one key to rows of different values is warned of. With --aws the key names and types
-    of each table with `existing = true`, and of its indexes, are compared.
+    A key template that can give one key to rows of different values is warned of, and a glob that begins with the
+    prefix. With --aws the key names and types of each table with `existing = true`, and of its indexes, are compared.
 
     Examples:
         ingest feeds check
@@ -43,7 +43,9 @@ def check(
 
     Exit codes: 0 feeds.toml is right, and so are the tables; 1 a table differs; 2 feeds.toml is wrong.
     """
-    documents = [_document(name, feed, aws=aws) for name, feed in read_feeds(feeds).feeds.items()]
+    declared = read_feeds(feeds).feeds
+    documents = [_document(name, feed, aws=aws) for name, feed in declared.items()]
+    documents[-1]["warnings"] += bucket_warnings(declared)
     if as_json:
         print(json.dumps({"feeds": documents}, ensure_ascii=False))
     else:
@@ -68,7 +70,7 @@ def _document(name: str, feed: Feed, *, aws: bool) -> dict[str, Any]:
         "columns": len(feed.columns),
         "compared": is_compared,
         "differences": list(_differences(feed)) if is_compared else [],
-        "warnings": list(key_warnings(feed, f"feeds.{name}")),
+        "warnings": [*key_warnings(feed, f"feeds.{name}"), *glob_warnings(feed, f"feeds.{name}")],
     }
 
 

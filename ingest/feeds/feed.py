@@ -16,7 +16,7 @@ BY_PRODUCTS: tuple[str, ...] = (
     *("_SUCCESS", "_committed_*", "_started_*", "*.crc", "*_$folder$", "*.metadata", "_temporary/"),
     *(".*", ".*/"),
 )
-Glob = Annotated[str, Meta(min_length=1, max_length=1024)]
+Glob = Annotated[str, Meta(min_length=1)]
 
 
 class Ttl(Struct, frozen=True, forbid_unknown_fields=True):

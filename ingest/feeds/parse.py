@@ -7,10 +7,18 @@ from typing import Any
 import msgspec
 
 from ingest.errors import SettingsFault
-from ingest.feeds.column import Column, ColumnType, Extra
+from ingest.feeds.column import Column, ColumnType, Extra, check_column
 from ingest.feeds.dialect import Csv
 from ingest.feeds.feed import Feed, Feeds, Index, Lineage, Rejects, Ttl
-from ingest.feeds.rules import check_column, check_csv, check_feed, check_prefixes, check_shared_tables, check_template
+from ingest.feeds.rules import (
+    check_csv,
+    check_feed,
+    check_feed_names,
+    check_prefixes,
+    check_shared_tables,
+    check_tables,
+    check_template,
+)
 from ingest.feeds.schema_errors import accepted, choices_of, did_you_mean, expect_section, read_struct
 
 
@@ -72,9 +80,11 @@ def _checked_feeds(raw: dict[str, Any]) -> Feeds:
     declared = expect_section(raw.get("feeds", {}), "feeds")
     if not declared:
         raise SettingsFault("no feed is declared; add a [feeds.NAME] section with prefix, table and partition_key.")
+    check_feed_names(declared)
     feeds = {name: _feed(value, f"feeds.{name}") for name, value in declared.items()}
     check_prefixes(feeds)
     check_shared_tables(feeds)
+    check_tables(feeds)
     return Feeds(feeds=feeds)
 
 

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from ingest.errors import BadHeader
 from ingest.feeds.column import Column
 from ingest.feeds.feed import Feed, KeyAttribute
+from ingest.feeds.rules import MAX_NAME_BYTES
 from ingest.feeds.schema_errors import did_you_mean
 from ingest.reading.rows import FILE_COLUMN, LINE_COLUMN
 
 MAX_LISTED = 500  # characters
-MAX_NAME_BYTES = 65_535  # of an attribute
 A_STRING = Column()
 _LOOK_ALIKES = str.maketrans("асеорхуіјѕАВЕІЈКМНОРЅТХ", "aceopxyijsABEIJKMHOPSTX")  # noqa: RUF001  # Cyrillic, Latin
 

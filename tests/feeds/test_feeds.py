@@ -193,7 +193,7 @@ COLUMNS = MINIMAL + "[feeds.a.columns]\n"
 LIMIT = MINIMAL + "[feeds.a.max_rejects]\n"
 TTL = MINIMAL + "[feeds.a.ttl]\n"
 TIME = COLUMNS + "t = { "
-INDEX_N = '\n[feeds.a.indexes.x]\npartition_key = "n"\n'
+INDEX_N = '\n[feeds.a.indexes.by_n]\npartition_key = "n"\n'
 
 
 def with_key(key: str) -> str:

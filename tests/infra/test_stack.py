@@ -404,3 +404,13 @@ def test_the_template_is_the_one_last_reviewed(
     template = json.loads(json.dumps(synthesised(Settings(), (ROOT / "feeds.toml").read_text())))
     only(template, "AWS::Lambda::Function")["Code"]["S3Key"] = "masked.zip"
     assert template == snapshot(extension_class=JSONSnapshotExtension)
+
+
+def test_tables_whose_names_are_alike_but_for_case_have_resources_and_outputs_of_their_own(
+    synthesised: Callable[..., dict[str, Any]],
+) -> None:
+    feed = '[feeds.{name}]\nprefix = "{name}/"\ntable = "{name}"\npartition_key = "id"\n'
+    template = synthesised(feeds=feed.format(name="a-bc") + feed.format(name="abc"))
+    tables = [r["Properties"] for r in template["Resources"].values() if r["Type"] == "AWS::DynamoDB::Table"]
+    assert sorted(table["TableName"] for table in tables if "TableName" in table) == ["a-bc", "abc"]
+    assert {"TableABc", "TableAbc"} <= template["Outputs"].keys()

@@ -7,7 +7,7 @@ from typing import Any
 from ingest.contract import Metric, Status
 from ingest.file import FileVersion
 from ingest.ledger.row_counts import NOTHING, RowCounts
-from tests.model.simulation import BUCKET, HEAD, REFUSED, ModelRun
+from tests.model.simulation import BUCKET, FEEDS, HEAD, REFUSED, ModelRun
 from tests.support.memory_ledger import MemoryEntry
 
 COUNTED = (Metric.ROWS_READ, Metric.ROWS_WRITTEN, Metric.ROWS_REJECTED, Metric.ROWS_SUPERSEDED, Metric.BYTES_READ)
@@ -24,7 +24,10 @@ def check(simulation: ModelRun) -> None:
     for key, found in simulation.bucket.objects.items():
         url = f"s3://{BUCKET}/{key}"
         versions = [r for r in simulation.ledger.files() if (r.work.file.url, r.work.file.etag) == (url, found.etag)]
-        _check_newest(simulation, versions)
+        if FEEDS.ignores(key, len(found.data)):
+            _check_ignored(simulation, versions)
+        else:
+            _check_newest(simulation, versions)
 
 
 def _check_dead_letters(simulation: ModelRun) -> None:
@@ -53,6 +56,9 @@ def _check_outcome(simulation: ModelRun, entry: MemoryEntry) -> None:
     assert entry.status != Status.UNBALANCED, f"{file.url} {file.version}: {entry.row_counts}"
     reported = [t.outcome for t in simulation.reported if (t.file.url, t.file.version) == (file.url, file.version)]
     outcomes = {(outcome.status, outcome.error and outcome.error.code) for outcome in reported}
+    if entry.status == Status.IGNORED:
+        assert outcomes == set(), f"reported of {file.url}: {outcomes}"
+        return
     assert outcomes == {(entry.status, entry.error and entry.error.code)}, f"reported of {file.url}: {outcomes}"
     assert entry.until_s == 0.0, "an open lease"
     if entry.status == Status.COMPLETE:
@@ -76,6 +82,15 @@ def _check_complete(simulation: ModelRun, entry: MemoryEntry, reported: set[RowC
     assert sorted(rejects) == bad, f"rejects {sorted(rejects)}, not {bad}"
     assert {offset for offset, _, number in rows if not number.isdigit()} <= set(bad)
     assert set(bad) <= {offset for offset, _, number in rows if is_bad(number)}
+
+
+def _check_ignored(simulation: ModelRun, versions: list[MemoryEntry]) -> None:
+    """Nothing is said of it, and no worker has it, unless an operator has asked for it. No one looks for it."""
+    for entry in versions:
+        is_asked_for = bool(entry.work.file.retry)
+        assert entry.work.file.sequencer, "the reconciler asks for what is not to be loaded"
+        assert (entry.status == Status.IGNORED) == (not is_asked_for), f"{entry.work.file.version} is {entry.status}"
+        assert is_asked_for or entry.attempts == 0
 
 
 def _check_newest(simulation: ModelRun, versions: list[MemoryEntry]) -> None:

@@ -125,7 +125,10 @@ class ModelRun:
     def is_settled(self) -> bool:
         """Whether all objects are known, and the outcome of all files was reported."""
         known = {(entry.work.file.url, entry.work.file.etag) for entry in self.ledger.files()}
-        lying = {(f"s3://{BUCKET}/{key}", found.etag) for key, found in self.bucket.objects.items()}
+        objects = [
+            (key, found) for key, found in self.bucket.objects.items() if not FEEDS.ignores(key, len(found.data))
+        ]
+        lying = {(f"s3://{BUCKET}/{key}", found.etag) for key, found in objects}
         return lying <= known and all(entry.reported for entry in self.ledger.files())
 
     def row_count(self, file: FileVersion) -> int:
