@@ -50,6 +50,16 @@ def test_there_are_examples() -> None:
     assert len(EXAMPLES) == PAGE.count("```toml") >= 5
 
 
+def test_the_globs_shown_match_what_the_table_says() -> None:
+    rows = re.findall(r"^\| `([^`]+)` \| ((?:`in/\S+` ?)+) \| ((?:`in/\S+` ?)+) \|$", PAGE, re.MULTILINE)
+    assert len(rows) >= 7
+    for glob, *columns in rows:
+        feed = Feed("in/", "T", "id", exclude=(glob,))
+        for text, is_matched in zip(columns, (True, False), strict=True):
+            for key in re.findall("`([^`]+)`", text):
+                assert feed.ignores(key) == is_matched, (glob, key)
+
+
 STRUCTS = [Feed, Csv, Column, Extra, Rejects, Ttl, Lineage, Index]
 
 
