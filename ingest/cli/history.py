@@ -183,7 +183,7 @@ def history(
     """Show how many files ended, by day and feed.
 
     Their rows and bytes are counted, and how many failed. A file counts on the day (UTC) its outcome was reported, just
-    after its end. Each attempt counts. Objects that were IGNORED are no files; they are counted apart.
+    after its end. Each attempt counts. Objects that were IGNORED are counted apart.
 
     Examples:
         ingest history --days 30 --csv > november.csv

@@ -136,14 +136,14 @@ def glob_warnings(feed: Feed, path: str) -> Iterator[str]:
 
     >>> [warning] = glob_warnings(Feed("in/", "Orders", "id", include=("in/*.csv",)), "feeds.orders")
     >>> print(warning)
-    `feeds.orders.include` has 'in/*.csv', and 'in/' is no part of what globs are compared with: write '*.csv'.
+    `feeds.orders.include` has 'in/*.csv', and 'in/' is not part of what globs are compared with: write '*.csv'.
     """
     for field in ("exclude", "include"):
         for glob in getattr(feed, field):
             if feed.folder and glob.lstrip("/").startswith(feed.folder):
                 rest = glob.lstrip("/")[len(feed.folder) :]
                 yield (
-                    f"`{path}.{field}` has {glob!r}, and {feed.folder!r} is no part of what globs are compared with: "
+                    f"`{path}.{field}` has {glob!r}, and {feed.folder!r} is not part of what globs are compared with: "
                     f"write {rest or '*'!r}."
                 )
 
@@ -298,17 +298,18 @@ def check_tables(feeds: dict[str, Feed]) -> None:
             )
 
 
-MAX_FEED_NAME = 64
+# Characters: with the stack's name they are an id of S3's notification, which has 255 at most.
+_FEED_NAME = re.compile(r"[!-~][ -~]{0,119}")
 NO_FEED = "-"  # as reports have it
 
 
 def check_feed_names(feeds: Iterable[str]) -> None:
-    """Check that feeds can be told apart in metrics, whose dimensions are ASCII, and in the ledger's listings."""
+    """Check that feeds are fit for metrics, whose dimensions CloudWatch takes in printable ASCII only."""
     for name in feeds:
-        if name == NO_FEED or "#" in name or not re.fullmatch(rf"[!-~]([ -~]{{0,{MAX_FEED_NAME - 1}}})", name):
+        if name == NO_FEED or not _FEED_NAME.fullmatch(name):
             raise SettingsFault(
-                f"`feeds.{name[:100]}` is wrong: accepted is a feed's name of 1 to {MAX_FEED_NAME} ASCII characters "
-                f"without #, and not {NO_FEED!r}, which means no feed."
+                f"`feeds.{name[:100]}` is wrong: accepted is a feed's name of 1 to 120 ASCII characters, and not "
+                f"{NO_FEED!r}, which means no feed."
             )
 
 

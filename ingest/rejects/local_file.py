@@ -1,6 +1,5 @@
 """Rejects of a load on this machine: in local files, or only counted by reason."""
 
-import os
 from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
@@ -93,12 +92,22 @@ def check_places(path: Path, files: Iterable[str], *, force: bool) -> None:
             raise SettingsFault(f"The rejects would replace {place}, which is loaded; name another with --rejects.")
         if place.exists() and not place.is_file():
             raise SettingsFault(f"The rejects cannot be written to {place}, which is not a file.")
-        if not os.access(place.parent, os.W_OK):
-            raise SettingsFault(f"The rejects cannot be written to {place}: its directory cannot be written to.")
         if place.exists() and not force:
             raise SettingsFault(
                 f"{place} exists, and may have been edited; load it or move it away, or have it replaced with --force."
             )
+        _try_to_write(place)
+
+
+def _try_to_write(path: Path) -> None:
+    """Fail before a row is written where the rejects could not be; leave no file that was not there."""
+    partial = _partial(path)
+    try:
+        partial.open("ab").close()
+        if not partial.stat().st_size:
+            partial.unlink()
+    except OSError as error:
+        raise SettingsFault(f"The rejects cannot be written to {path}: {error.strerror}.") from error
 
 
 def _partial(path: Path) -> Path:
