@@ -61,7 +61,7 @@ COMMANDS = {
     ),
     "pause": Listed("Repair", "Stop processing messages; they stay in the queue.", "pause:pause"),
     "resume": Listed("Repair", "Process messages again.", "pause:resume"),
-    "cancel": Listed("Repair", "End a file that is being loaded or waits; rows written stay.", "cancel:cancel"),
+    "cancel": Listed("Repair", "End a file that is being loaded or waits; rows written stay.", "wait:cancel"),
     "init": Listed("Setup", "Write a project: feeds.toml, settings, and a Makefile that deploys.", "init:init"),
     "feeds": Listed("Setup", "Check feeds.toml, or print its JSON Schema.", "feeds:feeds_app"),
 }

@@ -13,7 +13,7 @@ from ingest.cli.output import console_on
 from ingest.errors import ServiceFault
 from ingest.feeds.feed import Feed
 from ingest.feeds.parse import json_schema, read_feeds
-from ingest.feeds.rules import bucket_warnings, glob_warnings, key_warnings
+from ingest.feeds.warnings import bucket_warnings, glob_warnings, key_warnings
 
 
 def schema() -> None:

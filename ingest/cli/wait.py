@@ -1,4 +1,4 @@
-"""`ingest wait` and `ingest drop`: follow a file until it has ended, one that was dropped or one to be dropped now."""
+"""`ingest wait`, `drop` and `cancel`: follow a file until it has ended, drop one and follow it, or end one early."""
 
 import json
 import sys
@@ -24,14 +24,15 @@ from ingest.cli.options import (
     seconds_of,
 )
 from ingest.cli.output import console_on, row_counts_sentence
-from ingest.cli.stack import DeployedStack, client
-from ingest.cli.status.file import choose, place_of
+from ingest.cli.stack import DeployedStack, client, services_of
+from ingest.cli.status.file import choose, find_versions, place_of
 from ingest.cli.status.query import FileView, view_of
 from ingest.cli.status.view import file_document
 from ingest.contract import Status
 from ingest.errors import FileMissing, SettingsFault
 from ingest.feeds.parse import read_feeds
 from ingest.ledger.work_item import Entry, is_open
+from ingest.recovery.retry import cancel_file
 
 TIMED_OUT = 5
 LOOK_EVERY_S = 1.0
@@ -106,6 +107,35 @@ def drop(
         return next((entry for entry in reversed(new) if entry.work.file.etag in (None, etag)), None)
 
     _follow(deployed, f"s3://{bucket}/{key}", find, timeout_s, as_json=as_json)
+
+
+def cancel(
+    file: LedgerFile,
+    version: VersionName = None,
+    stack: StackName = None,
+    as_json: AsJson = False,
+) -> None:
+    """End a file that is being loaded or waits; rows written stay.
+
+    It becomes FAILED with the code `cancelled`. Workers that hold a part of it stop at their next checkpoint, within
+    seconds, and may write rows until then. `ingest retry` loads it again, from its start or its checkpoint.
+
+    Examples:
+        ingest cancel orders/2026-11-22.csv
+    """
+    deployed = DeployedStack(stack)
+    entry = choose(find_versions(deployed, file), version)
+    outcome = cancel_file(services_of(deployed, Clock()), entry)
+    name = entry.work.file
+    if as_json:
+        counts = outcome.row_counts.counts()
+        error = outcome.error and {"code": outcome.error.code, "message": str(outcome.error)}
+        begin = {"file": name.url, "version": name.version, "feed": entry.feed, "status": outcome.status}
+        print(json.dumps({**begin, **counts, "rejects_at": outcome.rejects, "error": error}, ensure_ascii=False))
+        return
+    console = console_on(sys.stdout)
+    console.print(f"{name.url}, version {name.version}, is {outcome.status}: {outcome.error}", soft_wrap=True)
+    console.print(row_counts_sentence(outcome.row_counts), soft_wrap=True)
 
 
 def _local(text: str) -> Path:

@@ -13,6 +13,7 @@ from msgspec import structs
 from ingest.errors import SettingsFault
 from ingest.feeds.dialect import Csv
 from ingest.feeds.feed import Feed
+from ingest.feeds.rules import MAX_FEED_NAME, check_feed_names
 from ingest.items.columns import count_true, fill_null
 from ingest.reading.csv_reader import read_beginning
 from ingest.reading.grammar import count_lines, start_of_last_lines
@@ -205,7 +206,7 @@ def feed_name(file: str) -> str:
     ('verkaufe_2026', 'feed')
     """
     stem = _SUFFIXES.sub("", re.split(r"[/\\]", file)[-1])
-    return "_".join(word.lower() for word in _words(stem)) or "feed"
+    return "_".join(word.lower() for word in _words(stem))[:MAX_FEED_NAME] or "feed"
 
 
 def table_name(feed: str) -> str:
@@ -222,10 +223,12 @@ def checked_feed_name(name: str) -> str:
     """Return a name that a user gave.
 
     Raises:
-        SettingsFault: it is empty.
+        SettingsFault: it cannot be a feed's.
     """
-    if not name.strip():
-        raise SettingsFault(f"--name {name!r} is wrong: accepted is any text that is not empty.")
+    try:
+        check_feed_names([name])
+    except SettingsFault as fault:
+        raise SettingsFault(f"--name {fault}") from fault
     return name
 
 

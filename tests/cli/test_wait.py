@@ -51,7 +51,6 @@ def stack(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Stack]:
         stack = Stack(scenario)
         monkeypatch.setattr(clock, "sleep", stack.sleep)
         monkeypatch.setattr("ingest.cli.wait.Clock", lambda: clock)
-        monkeypatch.setattr("ingest.cli.cancel.Clock", lambda: clock)
         yield stack
 
 

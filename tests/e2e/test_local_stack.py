@@ -324,7 +324,7 @@ def test_an_older_notification_is_stale(stack: Any) -> None:
     assert stack.entries("orders/stale.csv") == [before]
 
 
-def test_by_products_beside_good_files_are_ignored_and_nothing_is_said_to_have_failed(stack: Any) -> None:
+def test_by_products_beside_good_files_are_ignored_and_nothing_is_said_to_have_failed(stack: Any, feeds: Path) -> None:
     by_products = [
         "exports/_SUCCESS",
         "exports/.part.crc",
@@ -343,7 +343,7 @@ def test_by_products_beside_good_files_are_ignored_and_nothing_is_said_to_have_f
     emitted = [json.loads(line) for line in stack.log_lines() if '"Feed":"exports"' in line]
     names = {name for line in emitted for name in line if name.startswith("Files")}
     assert names == {Metric.FILES_IGNORED, Metric.FILES_COMPLETED}
-    found = stack.ingest_json("status", "--feed", "exports")["files"]
+    found = stack.ingest_json("status", "--feed", "exports", "--feeds", str(feeds))["files"]
     assert Counter(file["status"] for file in found) == {"IGNORED": len(by_products), "COMPLETE": len(loaded)}
 
 

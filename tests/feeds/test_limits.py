@@ -89,11 +89,11 @@ REFUSED = [
         feed("a", table="t" * 251),
         "the stack's output for it would have a name of 256 characters, and CloudFormation takes 255.",
     ),
-    (feed("-"), "`feeds.-` is wrong: accepted is a feed's name of 1 to 120 ASCII characters, and not '-'"),
+    (feed("-"), "'-' is wrong: accepted is a feed's name of 1 to 120 ASCII characters, and not '-'"),
     (feed("a\tb"), "is wrong: accepted is a feed's name"),
-    (feed("größe"), "`feeds.größe` is wrong: accepted is a feed's name"),
+    (feed("größe"), "'größe' is wrong: accepted is a feed's name"),
     (feed("n" * 121), "is wrong: accepted is a feed's name of 1 to 120 ASCII characters"),
-    (feed("", prefix="x/"), "`feeds.` is wrong: accepted is a feed's name"),
+    (feed("", prefix="x/"), "'' is wrong: accepted is a feed's name"),
 ]
 
 
