@@ -226,11 +226,15 @@ class DeadLetterAttribute:
 
 
 class RejectPart:
-    """Metadata of a CSV of rejected rows: how many bytes stand before and behind the rows, and their encoding."""
+    """Metadata of a CSV of rejected rows: how many bytes stand before and behind the rows, and how these are written.
+
+    `LINE_END` is the code point of the feed's `line_end`, if it has one.
+    """
 
     HEAD_BYTES = "head-bytes"
     FOOT_BYTES = "foot-bytes"
     ENCODING = "encoding"
+    LINE_END = "line-end"
 
 
 RECONCILE_MESSAGE = '{"ingest": "reconcile"}'  # the body a schedule sends
@@ -252,6 +256,7 @@ class Reason:
     RECORD_TOO_LONG = "record_too_long"
     UNTERMINATED_QUOTE = "unterminated_quote"
     BAD_ENCODING = "bad_encoding"
+    REPEATED_HEADER = "repeated_header"
     MISSING_VALUE = "missing_value"
     EMPTY_KEY = "empty_key"
     KEY_TOO_LONG = "key_too_long"

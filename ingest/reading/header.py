@@ -15,13 +15,14 @@ from ingest.errors import BadHeader, EmptyFile, NotCsv
 from ingest.feeds.dialect import Csv
 from ingest.reading.blocks import BLOCK_BYTES
 from ingest.reading.compression import LOOKED_AT_BYTES, is_undecided, refuse_other_text
-from ingest.reading.grammar import Grammar, count_lines, end_of_line
+from ingest.reading.grammar import BOM, Grammar, count_lines, end_of_line, likely_line_end, name_of
 from ingest.reading.quotes import swallowed_rows
 
 MAX_COLUMNS = 30_000  # Arrow takes some 9 KB for each
 MAX_NAME = 200  # characters of a column's name that are repeated in an error
+MAX_NAME_BYTES = 65_535  # of an attribute's name
+_LEAST_LINE = 1024 * 1024  # so long may any line be
 _MAX_SETTING = 300  # characters of a setting to copy
-BOM = b"\xef\xbb\xbf"
 _FOREIGN_BOM = "ï»¿".encode()  # what the mark becomes when it is read as Latin-1, cp1252 and their like
 _UTF16_MARKS = (b"\xff\xfe", b"\xfe\xff")
 # Excel's own line, which says what separates the cells below it.
@@ -30,11 +31,15 @@ _SEP_LINE = re.compile(rb"(\"?)sep=([^\r\n\x80-\xff])\1[,;\t|]*(?:\r\n|\n|\r|\Z)
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """The column names, and all that stands before the rows: byte order mark, preamble, header."""
+    """The column names, and all that stands before the rows: byte order mark, preamble, header.
+
+    `records` are those of the header, if the file has one.
+    """
 
     columns: tuple[str, ...]
     raw: bytes
     line_count: int
+    records: tuple[bytes, ...] = ()
 
     @property
     def byte_count(self) -> int:
@@ -52,11 +57,12 @@ def read_header(portions: Iterator[bytes], csv: Csv, grammar: Grammar) -> tuple[
     while not at_end:
         portion = next(portions, None)
         data, at_end = data + (portion or b""), portion is None
-        header = _find_header(data, csv, grammar, at_end=at_end)
+        text = data[: grammar.end_of_text(data)] if at_end else data
+        header = _find_header(text, csv, grammar, at_end=at_end)
         if header:
             return header, data[header.byte_count :]
-        if len(data) > BLOCK_BYTES:
-            raise NotCsv(f"The header does not end within {BLOCK_BYTES} bytes; check the feed's delimiter and quote.")
+        if len(data) > max(BLOCK_BYTES, csv.max_record_bytes):
+            raise NotCsv(f"The header does not end within {len(data):,} bytes; check the feed's delimiter and quote.")
     raise EmptyFile("The file is empty: it has not even a header; write it again, with its header.")
 
 
@@ -65,6 +71,8 @@ def _find_header(data: bytes, csv: Csv, grammar: Grammar, *, at_end: bool) -> He
     start = _end_of_preamble(data, csv, at_end=at_end)
     if start is None:
         return _without_rows(data, csv) if at_end else None
+    if not csv.line_end and not _first_line_ends(data, start, csv, at_end=at_end):
+        return None
     if isinstance(csv.header, tuple):
         return _given(csv, data, start, grammar, at_end=at_end)
     if csv.header == "none":
@@ -77,7 +85,10 @@ def _find_header(data: bytes, csv: Csv, grammar: Grammar, *, at_end: bool) -> He
         return None
     for fault in filter(None, map(grammar.quotes.fault, records)):
         raise BadHeader(f"The header cannot be read: {fault.message}.")
-    return Header(csv.names or _unique(_joined(records, csv, grammar)), data[:end], count_lines(data[:end]))
+    names = csv.names or _unique(_joined(records, csv, grammar))
+    delimiter = csv.delimiter.encode()
+    _refuse_long_names(names if names != csv.names else [cell for r in records for cell in r.rstrip(b"\r\n").split(delimiter)])
+    return Header(names, data[:end], count_lines(data[:end]), tuple(records))
 
 
 def _end_of_preamble(data: bytes, csv: Csv, *, at_end: bool) -> int | None:
@@ -96,6 +107,35 @@ def _end_of_preamble(data: bytes, csv: Csv, *, at_end: bool) -> int | None:
         return None
     refuse_other_text(beginning, csv)
     return start if csv.skip_lines else end_of_sep_line(data, start, csv)
+
+
+def _first_line_ends(data: bytes, start: int, csv: Csv, *, at_end: bool) -> bool:
+    """Return whether it is known that the first line ends as the feed says, and not what are records to their sender.
+
+    Raises:
+        NotCsv: it does not end in as many bytes as a record may have, or shows that records end otherwise.
+    """
+    start += len(data[start:]) - len(data[start:].lstrip(b"\r\n"))
+    end = end_of_line(data, start, len(data), at_end=at_end)
+    has_other_lines = bool(end) and end < len(data)
+    if not at_end and not has_other_lines and len(data) - start <= max(_LEAST_LINE, csv.max_record_bytes):
+        return False
+    line = data[start : end or len(data)].decode("utf-8", "replace")
+    is_header = csv.header == "first" or isinstance(csv.header, int)
+    found = likely_line_end(line.rstrip("\r\n"), csv.delimiter, is_alone=not has_other_lines)
+    if found and found not in (csv.quote, csv.escape) and (is_header or not has_other_lines):
+        raise NotCsv(f"Where the first line should end, {_line_end_advice(found)}")
+    if not at_end and not has_other_lines:
+        raise NotCsv(
+            f"The first {len(data) - start:,} bytes have no line end; check the feed's encoding, and set `line_end` to "
+            "the character that ends records."
+        )
+    return True
+
+
+def _line_end_advice(found: str) -> str:
+    setting = f"line_end = {json.dumps(found)}"
+    return f"{name_of(found)} stands: most likely it ends the records; set {setting} in the feed's csv section."
 
 
 def _without_rows(data: bytes, csv: Csv) -> Header | None:
@@ -117,8 +157,9 @@ def _given(csv: Csv, data: bytes, start: int, grammar: Grammar, *, at_end: bool)
         if not end:
             return None
         if grammar.is_record(data[start:end]):
-            before = data[:end] if _repeats(csv.header, data[start:end], csv, grammar) else before
-            return Header(csv.header, before, count_lines(before))
+            if not _repeats(csv.header, data[start:end], csv, grammar):
+                return Header(csv.header, before, count_lines(before))
+            return Header(csv.header, data[:end], count_lines(data[:end]), (data[start:end],))
         start = end
     return _without_rows(data, csv) if at_end else None
 
@@ -186,6 +227,15 @@ def _joined(records: list[bytes], csv: Csv, grammar: Grammar) -> tuple[str, ...]
         if swallowed_rows(name, max(map(len, cells)), csv):
             raise BadHeader("The header has a name with rows of the file in it; close the quote that opens it.")
     return tuple(" ".join(filter(None, column)) for column in zip_longest(*cells, fillvalue=""))
+
+
+def _refuse_long_names(names: Sequence[str | bytes]) -> None:
+    longest = max(len(name.encode() if isinstance(name, str) else name) for name in names)
+    if longest > MAX_NAME_BYTES:
+        raise NotCsv(
+            f"The header has a name of {longest:,} bytes, and no attribute's has more than {MAX_NAME_BYTES:,}: check "
+            "the feed's delimiter, quote and `line_end`."
+        )
 
 
 def _cells(record: bytes, csv: Csv, grammar: Grammar) -> tuple[str, ...]:

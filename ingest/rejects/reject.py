@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from ingest.contract import Reason
+from ingest.contract import Reason, RejectPart
 from ingest.feeds.dialect import Csv
 from ingest.file import FileVersion
 from ingest.reading.blocks import BadRecord, Block, RawRecord
@@ -110,15 +110,20 @@ class RejectFormat:
 
     def csv_head(self) -> bytes:
         """Return what the CSV of raw records begins with."""
-        return self._original(_ended(self.head), at_start=True)
+        return self._original(_ended(self.head, self.csv.line_end), at_start=True)
 
     def csv_record(self, reject: Reject) -> bytes:
         """Return the raw record for the CSV; nothing for one of which only the beginning was kept."""
-        return b"" if reject.reason == Reason.RECORD_TOO_LONG else self._original(_ended(reject.raw))
+        return b"" if reject.reason == Reason.RECORD_TOO_LONG else self._original(_ended(reject.raw, self.csv.line_end))
 
     def csv_foot(self) -> bytes:
         """Return what the CSV of raw records ends with: as many footer lines as the feed leaves out."""
-        return self._original(b"-\n" * self.csv.footer_lines)
+        return self._original(_ended(b"-", self.csv.line_end) * self.csv.footer_lines)
+
+    def about(self) -> dict[str, str]:
+        """Return the metadata of a CSV of raw records that says how they are written."""
+        line_end = {RejectPart.LINE_END: str(ord(self.csv.line_end))} if self.csv.line_end else {}
+        return {RejectPart.ENCODING: self.csv.encoding} | line_end
 
     def _original(self, text: bytes, *, at_start: bool = False) -> bytes:
         return original_bytes(text, self.csv.encoding, at_start=at_start)
@@ -134,7 +139,7 @@ def read_json_lines(lines: bytes) -> Iterator[Document]:
     yield from map(json.loads, lines.splitlines())
 
 
-def raw_record(document: Document, encoding: str) -> bytes:
+def raw_record(document: Document, encoding: str, line_end: str = "") -> bytes:
     """Return the record of a line of JSON Lines as `RejectFormat.csv_record` gives it, in the file's encoding.
 
     >>> raw_record({"reason": "ragged_row", "raw": "ü,1"}, "cp1252")
@@ -143,15 +148,20 @@ def raw_record(document: Document, encoding: str) -> bytes:
     if document["reason"] == Reason.RECORD_TOO_LONG:
         return b""
     if "raw" in document:
-        return original_bytes(_ended(document["raw"].encode()), encoding, at_start=False)
+        return original_bytes(_ended(document["raw"].encode(), line_end), encoding, at_start=False)
     raw = base64.b64decode(document["raw_base64"])
-    ends = tuple(original_bytes(mark, encoding, at_start=False) for mark in (b"\n", b"\r"))
+    ends = tuple(original_bytes(mark, encoding, at_start=False) for mark in _line_ends(line_end))
     return raw if raw.endswith(ends) else raw + ends[0]
 
 
-def _ended(record: bytes) -> bytes:
+def _ended(record: bytes, line_end: str) -> bytes:
     """Return a record with a line end; the last of a file may have none."""
-    return record if not record or record.endswith((b"\n", b"\r")) else record + b"\n"
+    ends = _line_ends(line_end)
+    return record if not record or record.endswith(ends) else record + ends[0]
+
+
+def _line_ends(line_end: str) -> tuple[bytes, ...]:
+    return (line_end.encode(),) if line_end else (b"\n", b"\r")
 
 
 LINES, CSV = ".jsonl", ".csv"  # each part is two objects of one name

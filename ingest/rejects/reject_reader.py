@@ -40,7 +40,8 @@ class RejectReader:
             if not about:
                 head, foot, about = self._ends(file)
                 yield head
-            yield raw_record(document, about[RejectPart.ENCODING])
+            line_end = chr(int(code)) if (code := about.get(RejectPart.LINE_END)) else ""
+            yield raw_record(document, about[RejectPart.ENCODING], line_end)
         yield foot
 
     def any_of(self, file: FileVersion) -> bool:

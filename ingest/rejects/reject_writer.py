@@ -61,7 +61,7 @@ class RejectParts:
         records = [self._format.csv_record(reject) for reject in self._held]
         head, foot = self._format.csv_head(), self._format.csv_foot()
         sizes = {RejectPart.HEAD_BYTES: str(len(head)), RejectPart.FOOT_BYTES: str(len(foot))}
-        about = sizes | {RejectPart.ENCODING: self._format.csv.encoding}
+        about = sizes | self._format.about()
         self._put_object(name + CSV, b"".join([head, *records, foot]), "text/csv", Metadata=about)
         lines = b"".join(self._format.json_line(reject) for reject in self._held)
         self._put_object(name + LINES, lines, "application/x-ndjson")

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from ingest.errors import EmptyFile, NotCsv
 from ingest.feeds.dialect import Csv
 from ingest.reading.compression import LOOKED_AT_BYTES, decode, refuse_other_text
-from ingest.reading.header import BOM
+from ingest.reading.grammar import BOM
 
 SAMPLE_BYTES = 4 * 1024 * 1024
 # Control characters that no text has, beside those that text or old exports do have.
