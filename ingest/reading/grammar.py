@@ -248,19 +248,18 @@ def without_blank_end(data: bytes) -> bytes:
 
 # What may end records where no line end does: control characters and separators of lines that cells hardly have, and
 # marks that only show it by what stands between them.
-_SEPARATORS = {
+SEPARATORS = {
     "\x85": "NEL (U+0085)",
     "\x1e": "RS (0x1E)",
     "\x0c": "FF (0x0C)",
     "\x0b": "VT (0x0B)",
     "\x1d": "GS (0x1D)",
     "\x1c": "FS (0x1C)",
-    "\x15": "NAK (0x15, NEL in EBCDIC)",
     "\u2028": "LINE SEPARATOR (U+2028)",
     "\u2029": "PARAGRAPH SEPARATOR (U+2029)",
     "\0": "NUL (0x00)",
 }
-_OTHER_MARKS = "~^|¬¦§¶#$!@\x01\x02\x03\x04\x1f"
+_OTHER_MARKS = "~^¬¦§¶#$!@\x01\x02\x03\x04\x1f"
 _NEARLY_ALL = 0.9
 
 
@@ -268,14 +267,14 @@ def likely_line_end(line: str, delimiter: str, *, is_alone: bool) -> str:
     """Return the character that ends the records which a line runs together, most likely; "" if it is one record.
 
     `is_alone`: the file has no other line, so any character that separates lines elsewhere will do; else, and for other
-    characters, what stands between them must be records of as many cells.
+    characters, what stands between them must be records of as many cells. The delimiter may be unknown ("").
 
     >>> likely_line_end("id,v~1,a~2,b~", ",", is_alone=True), likely_line_end("id,price~net", ",", is_alone=True)
     ('~', '')
     """
-    among = [mark for mark in (*_SEPARATORS, *_OTHER_MARKS) if mark != delimiter and mark in line]
-    shown = [mark for mark in among if _are_records(line, mark, delimiter)]
-    found = shown or [mark for mark in among if mark in _SEPARATORS and is_alone]
+    among = [mark for mark in (*SEPARATORS, *_OTHER_MARKS) if mark != delimiter and mark in line]
+    shown = [mark for mark in among if delimiter and _are_records(line, mark, delimiter)]
+    found = shown or [mark for mark in among if mark in SEPARATORS and is_alone]
     return max(found, key=line.count, default="")
 
 
@@ -291,7 +290,7 @@ def _are_records(line: str, mark: str, delimiter: str) -> bool:
 
 def name_of(character: str) -> str:
     """Return what a character is called: `~`, NEL (U+0085)."""
-    return _SEPARATORS.get(character) or repr(character)
+    return SEPARATORS.get(character) or repr(character)
 
 
 def _known_pattern(csv: Csv) -> re.Pattern[bytes] | None:
