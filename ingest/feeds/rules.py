@@ -66,8 +66,8 @@ def _check_line_end(csv: Csv, path: str) -> None:
     marks = (csv.delimiter, csv.quote, csv.escape)
     if csv.line_end and (csv.line_end in marks or csv.line_end in _NO_LINE_ENDS):
         raise SettingsFault(
-            f"`{path}.line_end` = {csv.line_end!r} is wrong: accepted is one character that is not the delimiter, quote "
-            "or escape."
+            f"`{path}.line_end` = {csv.line_end!r} is wrong: accepted is one character that is not the delimiter, "
+            "quote or escape."
         )
     if csv.line_end and set(_NO_LINE_ENDS) & set(marks):
         raise SettingsFault(f"`{path}`: no mark can be U+10FFFF where `line_end` is given; found {list(marks)!r}.")

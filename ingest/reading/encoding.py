@@ -72,7 +72,7 @@ class Charset:
         >>> Charset(Csv(encoding="cp1252")).size("Köln".encode())
         4
         """
-        if self.is_plain or (text.isascii() and (self._is_single_byte or self._has_ascii and self._ascii.is_own)):
+        if self.is_plain or (text.isascii() and (self._is_single_byte or (self._has_ascii and self._ascii.is_own))):
             return len(text)
         if self._is_single_byte:
             return len(text.decode("utf-8", "surrogatepass"))
@@ -131,7 +131,7 @@ class Charset:
 
 
 class _AsciiTable:
-    """What becomes of ASCII in the text, which is quicker to do to bytes. `is_own`: the file's is no longer or shorter."""
+    """What becomes of ASCII in the text, which is quicker to do to bytes. `is_own`: ASCII of the text was ASCII."""
 
     def __init__(self, to_text: dict[int, str]) -> None:
         table = {chr(here): there for here, there in to_text.items() if here < 128}

@@ -25,6 +25,7 @@ _LEAST_LINE = 1024 * 1024  # so long may any line be
 _MAX_SETTING = 300  # characters of a setting to copy
 _FOREIGN_BOM = "ï»¿".encode()  # what the mark becomes when it is read as Latin-1, cp1252 and their like
 _UTF16_MARKS = (b"\xff\xfe", b"\xfe\xff")
+_BLANK_LINES = re.compile(rb"[\r\n]*+")
 # Excel's own line, which says what separates the cells below it.
 _SEP_LINE = re.compile(rb"(\"?)sep=([^\r\n\x80-\xff])\1[,;\t|]*(?:\r\n|\n|\r|\Z)", re.IGNORECASE)
 
@@ -87,7 +88,9 @@ def _find_header(data: bytes, csv: Csv, grammar: Grammar, *, at_end: bool) -> He
         raise BadHeader(f"The header cannot be read: {fault.message}.")
     names = csv.names or _unique(_joined(records, csv, grammar))
     delimiter = csv.delimiter.encode()
-    _refuse_long_names(names if names != csv.names else [cell for r in records for cell in r.rstrip(b"\r\n").split(delimiter)])
+    _refuse_long_names(
+        names if names != csv.names else [cell for r in records for cell in r.rstrip(b"\r\n").split(delimiter)]
+    )
     return Header(names, data[:end], count_lines(data[:end]), tuple(records))
 
 
@@ -115,15 +118,14 @@ def _first_line_ends(data: bytes, start: int, csv: Csv, *, at_end: bool) -> bool
     Raises:
         NotCsv: it does not end in as many bytes as a record may have, or shows that records end otherwise.
     """
-    start += len(data[start:]) - len(data[start:].lstrip(b"\r\n"))
+    start = _end_of_blank_lines(data, start)
     end = end_of_line(data, start, len(data), at_end=at_end)
     has_other_lines = bool(end) and end < len(data)
     if not at_end and not has_other_lines and len(data) - start <= max(_LEAST_LINE, csv.max_record_bytes):
         return False
-    line = data[start : end or len(data)].decode("utf-8", "replace")
+    line = data[start : end or len(data)].decode("utf-8", "replace").rstrip("\r\n")
     is_header = csv.header == "first" or isinstance(csv.header, int)
-    found = likely_line_end(line.rstrip("\r\n"), csv.delimiter, is_alone=not has_other_lines)
-    if found and found not in (csv.quote, csv.escape) and (is_header or not has_other_lines):
+    if found := _joined_by(line, csv, is_header=is_header, is_alone=not has_other_lines, is_ended=bool(end)):
         raise NotCsv(f"Where the first line should end, {_line_end_advice(found)}")
     if not at_end and not has_other_lines:
         raise NotCsv(
@@ -131,6 +133,18 @@ def _first_line_ends(data: bytes, start: int, csv: Csv, *, at_end: bool) -> bool
             "the character that ends records."
         )
     return True
+
+
+def _joined_by(line: str, csv: Csv, *, is_header: bool, is_alone: bool, is_ended: bool) -> str:
+    """Return what most likely ends the records that the first line runs together; "" if it does not.
+
+    A row may have such characters in its cells, and a name hardly: so rows that end where a line does are left alone.
+    """
+    if not is_header and is_ended:
+        return ""
+    are_cells = not is_header and csv.delimiter in line
+    found = likely_line_end(line, csv.delimiter, is_alone=is_alone and not are_cells)
+    return "" if found in (csv.quote, csv.escape) else found
 
 
 def _line_end_advice(found: str) -> str:
@@ -206,7 +220,7 @@ def _first_records(data: bytes, start: int, count: int, grammar: Grammar, *, at_
     """Return the first records behind blank lines and comments, and where they end; none if they are not all there."""
     records: list[bytes] = []
     while len(records) < count:
-        start = len(data) - len(data[start:].lstrip(b"\r\n")) if data[start : start + 1] in (b"\r", b"\n") else start
+        start = _end_of_blank_lines(data, start)
         if start == len(data):
             return [], start
         end = grammar.end_of_first_record(data, start, at_end=at_end)
@@ -218,6 +232,12 @@ def _first_records(data: bytes, start: int, count: int, grammar: Grammar, *, at_
             records.append(data[start:end])
         start = end
     return records, start
+
+
+def _end_of_blank_lines(data: bytes, start: int) -> int:
+    match = _BLANK_LINES.match(data, start)
+    assert match is not None  # it may be empty
+    return match.end()
 
 
 def _joined(records: list[bytes], csv: Csv, grammar: Grammar) -> tuple[str, ...]:

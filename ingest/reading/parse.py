@@ -66,12 +66,29 @@ def parse_rows(data: bytes, layout: Layout, *, has_open_quote: bool = False) -> 
     header again, and records with another number of cells than there are columns, unless the feed pads or trims them. `has_open_quote`:
     the block is one record, whose quote that is never closed is an ordinary character.
     """
-    good, kept, faults = _readable(data, layout)
+    rows = _read(data, layout, has_open_quote=has_open_quote, one_by_one=layout.grammar.may_skip(data))
+    if _may_have_marks(data, rows):
+        return _read(data, layout, has_open_quote=has_open_quote, one_by_one=True)
+    return rows
+
+
+def _read(data: bytes, layout: Layout, *, has_open_quote: bool, one_by_one: bool) -> Rows:
+    """Return the rows of a block. `one_by_one`: its records are looked at each, for what the parser does not know."""
+    good, kept, faults = _readable(data, layout, one_by_one=one_by_one)
     if has_open_quote:
         good = layout.grammar.with_literal_quote(good)
     rows = _without_headers(_parse(layout.grammar.without_blanks(good), kept, layout), layout)
     rows = _without_swallowed(rows, good, layout)
     return Rows(rows.table, rows.records, sorted(faults + rows.faults, key=lambda fault: fault.record))
+
+
+def _may_have_marks(data: bytes, rows: Rows) -> bool:
+    """Return whether a record may begin with a byte order mark: nearly always one look at the first column tells."""
+    if BOM[:1] not in data:
+        return False
+    if rows.records is not None or rows.faults:
+        return has_inner_marks(data)
+    return bool(pc.any(pc.starts_with(rows.table.column(0), BOM.decode())).as_py())
 
 
 def refuse_other_encoding(rows: Rows, csv: Csv) -> None:
@@ -177,7 +194,8 @@ def _without_headers(rows: Rows, layout: Layout) -> Rows:
 def _rows_like(table: pa.Table, header: HeaderRow) -> Iterator[int]:
     """Yield the rows with these cells: first those with the first of them that is not null, which are next to none."""
     first = next(at for at, cell in enumerate(header) if cell is not None)
-    rows: Any = pc.indices_nonzero(pc.equal(table.column(first), pa.scalar(header[first], pa.string())))
+    like: Any = pc.equal(table.column(first), pa.scalar(header[first], pa.string()))
+    rows: Any = pc.indices_nonzero(like) if pc.any(like).as_py() else ()
     for at, cell in enumerate(header):
         if not len(rows):
             return
@@ -189,8 +207,7 @@ def _rows_like(table: pa.Table, header: HeaderRow) -> Iterator[int]:
 
 def _header_fault(record: int) -> Fault:
     message = (
-        "the record is the file's header again, as where files were joined: remove it, or set "
-        'repeated_header = "skip"'
+        'the record is the file\'s header again, as where files were joined: remove it, or set repeated_header = "skip"'
     )
     return Fault(record, Reason.REPEATED_HEADER, message)
 
@@ -236,11 +253,10 @@ def _swallowed_fault(record: int, swallowed: int, column: str | None) -> Fault:
     return Fault(record, Reason.SWALLOWED_ROWS, message, column)
 
 
-def _readable(data: bytes, layout: Layout) -> tuple[bytes, list[int] | None, list[Fault]]:
+def _readable(data: bytes, layout: Layout, *, one_by_one: bool) -> tuple[bytes, list[int] | None, list[Fault]]:
     """Return the readable records, their numbers in the block if these are not 0, 1, 2, ..., and the others' faults."""
     grammar = layout.grammar
-    is_plain = not grammar.may_skip(data) and not (not data.isascii() and has_inner_marks(data))
-    if is_plain and grammar.quotes.is_sound(data) and is_utf8(data):
+    if not one_by_one and grammar.quotes.is_sound(data) and is_utf8(data):
         return data, None, []
     records = [without_mark(data[span.start : span.end]) for span in grammar.spans(data)]
     faults = [fault for number, record in enumerate(records) if (fault := _fault(number, record, layout))]

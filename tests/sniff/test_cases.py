@@ -99,7 +99,17 @@ def test_rows_that_repeat_the_header_are_skipped_and_give_no_column_its_type(
         ("id,a~b\n1,x\n", ""),
         ("id,price~net", ""),
     ],
-    ids=["NEL", "RS", "tilde", "U+2028 in a long file", "FF", "line ends in cells", "too few records", "a name", "a header alone"],
+    ids=[
+        "NEL",
+        "RS",
+        "tilde",
+        "U+2028 in a long file",
+        "FF",
+        "line ends in cells",
+        "too few records",
+        "a name",
+        "a header alone",
+    ],
 )
 def test_another_line_end_is_found_where_the_first_line_does_not_end(
     capsys: pytest.CaptureFixture[str], data: str, line_end: str
