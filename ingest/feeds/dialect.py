@@ -63,8 +63,8 @@ class Csv(Struct, frozen=True, forbid_unknown_fields=True):
         Literal["reject", "skip"],
         Meta(
             description="Records below the header that are the header again, as where files were joined: rejects "
-            "(repeated_header); or skipped and not counted, like blank lines. A byte order mark before a record is left "
-            "out."
+            "(repeated_header); or skipped and not counted, like blank lines. A byte order mark before a record is "
+            "left out."
         ),
     ] = "reject"
     footer_lines: Annotated[

@@ -87,10 +87,7 @@ def _find_header(data: bytes, csv: Csv, grammar: Grammar, *, at_end: bool) -> He
     for fault in filter(None, map(grammar.quotes.fault, records)):
         raise BadHeader(f"The header cannot be read: {fault.message}.")
     names = csv.names or _unique(_joined(records, csv, grammar))
-    delimiter = csv.delimiter.encode()
-    _refuse_long_names(
-        names if names != csv.names else [cell for r in records for cell in r.rstrip(b"\r\n").split(delimiter)]
-    )
+    _refuse_long_names(_raw_names(records, csv) if csv.names else [name.encode() for name in names])
     return Header(names, data[:end], count_lines(data[:end]), tuple(records))
 
 
@@ -249,8 +246,12 @@ def _joined(records: list[bytes], csv: Csv, grammar: Grammar) -> tuple[str, ...]
     return tuple(" ".join(filter(None, column)) for column in zip_longest(*cells, fillvalue=""))
 
 
-def _refuse_long_names(names: Sequence[str | bytes]) -> None:
-    longest = max(len(name.encode() if isinstance(name, str) else name) for name in names)
+def _raw_names(records: list[bytes], csv: Csv) -> list[bytes]:
+    return [name for record in records for name in record.rstrip(b"\r\n").split(csv.delimiter.encode())]
+
+
+def _refuse_long_names(names: list[bytes]) -> None:
+    longest = max(map(len, names))
     if longest > MAX_NAME_BYTES:
         raise NotCsv(
             f"The header has a name of {longest:,} bytes, and no attribute's has more than {MAX_NAME_BYTES:,}: check "

@@ -63,8 +63,8 @@ def parse_rows(data: bytes, layout: Layout, *, has_open_quote: bool = False) -> 
     """Return the rows of a block of whole records.
 
     Faults are records with text behind a closing quote, with cells that swallowed rows, or with invalid UTF-8, the
-    header again, and records with another number of cells than there are columns, unless the feed pads or trims them. `has_open_quote`:
-    the block is one record, whose quote that is never closed is an ordinary character.
+    header again, and records with another number of cells than there are columns, unless the feed pads or trims them.
+    `has_open_quote`: the block is one record, whose quote that is never closed is an ordinary character.
     """
     rows = _read(data, layout, has_open_quote=has_open_quote, one_by_one=layout.grammar.may_skip(data))
     if _may_have_marks(data, rows):
@@ -166,7 +166,7 @@ def _ragged_fault(record: int, ragged: Ragged, layout: Layout) -> Fault:
 
 
 def with_header_rows(layout: Layout, header: Header) -> Layout:
-    """Return a layout that knows a file's header where it stands again below: its records, or the names given for it."""
+    """Return a layout that knows a file's header where it stands again: its records, or the names given for it."""
     own = [without_mark(record) for record in header.records]
     tables = [_parse(layout.grammar.without_blanks(record), None, layout).table for record in own]
     rows = [tuple(cast("str | None", column[0].as_py()) for column in t.columns) for t in tables if t.num_rows == 1]
