@@ -238,6 +238,17 @@ REFUSED = [
     (CSV + 'escape = "\\u0000"', "`feeds.a.csv.escape` = '\\x00'", "one character that is not a line end or NUL"),
     (CSV + 'quote = ","', "`feeds.a.csv`: delimiter, quote and escape must differ", "[',', ',']"),
     (CSV + "quote = '#'\nescape = '#'", "`feeds.a.csv`: delimiter, quote and escape must differ", "'#', '#'"),
+    (CSV + 'line_end = "\\r\\n"', "`feeds.a.csv.line_end` = '\\r\\n'", "one character"),
+    (CSV + 'line_end = ","', "`feeds.a.csv.line_end` = ','", "not the delimiter, quote or escape"),
+    (CSV + 'line_end = "\\ufeff"', "`feeds.a.csv.line_end` = '\\ufeff'", "not the delimiter, quote or escape"),
+    (CSV + 'line_end = "~"\ncomment = "x~"', "`feeds.a.csv.comment` = 'x~'", "without line ends"),
+    (
+        CSV + 'line_end = "~"\nquote = "\\U0010ffff"',
+        "`feeds.a.csv`: no mark can be U+10FFFF",
+        "where `line_end` is given",
+    ),
+    (CSV + 'line_end = "\\u2028"\nencoding = "cp1252"', "`feeds.a.csv.line_end` = '\\u2028'", "no file in cp1252 has"),
+    (CSV + 'repeated_header = "keep"', "`feeds.a.csv.repeated_header` = 'keep'", "'reject', 'skip'"),
     (
         CSV + 'header = "second"',
         "`feeds.a.csv.header` = 'second'",
