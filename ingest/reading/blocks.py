@@ -232,7 +232,7 @@ class BlockSplitter:
     def _end_of_part(self, data: bytes, at: int, limit: int) -> int:
         """Return where to pause inside a line: not between CR and LF, and not inside a character of UTF-8.
 
-        Nor behind Ctrl-Z, which is no part of the line if the file ends there.
+        Nor behind Ctrl-Z, which does not belong to the line if the file ends there.
         """
         if data.endswith(b"\x1a", at, limit):
             limit = at + (self._grammar.end_of_text(data[at:limit]) or limit - at)

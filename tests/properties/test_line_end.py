@@ -1,6 +1,6 @@
 """Files whose records end with a character of the feed's choice, against a plain splitter; in any cuts.
 
-So do files joined end to end: their headers and byte order marks are told apart wherever a block or segment begins.
+So do files joined end to end: their headers and byte order marks are recognised wherever a block or segment begins.
 """
 
 from collections.abc import Iterator
@@ -166,7 +166,7 @@ WAYS = [  # in which a feed knows the names
     portion=st.integers(1, 60),
     block_bytes=st.integers(64, 120),
 )
-def test_headers_of_joined_files_are_told_apart_and_marks_left_out_in_any_cut(
+def test_headers_of_joined_files_are_recognised_and_marks_left_out_in_any_cut(
     parts: list[str], csv: Csv, way: tuple[str, dict[str, Any]], policy: str, portion: int, block_bytes: int
 ) -> None:
     if csv.encoding == "cp037":

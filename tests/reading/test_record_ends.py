@@ -279,7 +279,7 @@ def test_a_header_inside_a_file_is_not_an_item(policy: str) -> None:
     ],
 )
 @pytest.mark.parametrize("policy", ["reject", "skip"])
-def test_a_repeated_header_is_told_apart_however_the_feed_knows_it(
+def test_a_repeated_header_is_recognised_however_the_feed_knows_it(
     data: bytes, csv: dict[str, Any], policy: str
 ) -> None:
     for portion, block_bytes in ((1, 64), (1000, 4096)):
@@ -303,7 +303,7 @@ def test_a_row_that_is_only_like_the_header_is_a_row(data: bytes, values: dict[s
 
 @pytest.mark.parametrize("line_end", ["\n", "\r\n", "\r", "\x1e"])
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-16-le"])
-def test_a_byte_order_mark_before_a_record_is_no_part_of_its_key(encoding: str, line_end: str) -> None:
+def test_a_byte_order_mark_before_a_record_does_not_belong_to_its_key(encoding: str, line_end: str) -> None:
     lines = ["id,v", '\ufeff1,"a\nb"', '\ufeff"2,""2",c', "\ufeff", "\ufeff\ufeff3,d", "4,\ufeffe", '5,"', '\ufeff"']
     text = "".join(line + line_end for line in lines)
     own = line_end if line_end == "\x1e" else ""
