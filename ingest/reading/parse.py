@@ -83,7 +83,7 @@ def _read(data: bytes, layout: Layout, *, has_open_quote: bool, one_by_one: bool
 
 
 def _may_have_marks(data: bytes, rows: Rows) -> bool:
-    """Return whether a record may begin with a byte order mark: nearly always the first column shows that it does not."""
+    """Return whether a record may begin with a byte order mark: mostly the first column shows that it does not."""
     if BOM[:1] not in data:
         return False
     if rows.records is not None or rows.faults:
