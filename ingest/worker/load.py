@@ -173,12 +173,12 @@ class Load:
         items, last, keys, refused = self._write(items)
         seen_before = self._window.count(ends[0], keys, self._lines_of(block, ends, rows, reader))
         superseded = len(items) - len(last) + seen_before
+        faults += refused + rows.faults
+        self._rejects.add(list(locate(block, faults, reader)))
         if superseded:
             self._keep_duplicates(block, items, keys, reader)
         if refused:  # who goes on from a checkpoint could not know which keys of this block are in the table
             self._window = self._window_at(ends[1])
-        faults += refused + rows.faults
-        self._rejects.add(list(locate(block, faults, reader)))
         self.row_counts = self.row_counts.plus(
             RowCounts(
                 rows_read=rows.record_count,

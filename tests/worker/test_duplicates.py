@@ -156,7 +156,7 @@ def test_each_segment_keeps_its_own_first_ones() -> None:
     assert [(one.replaced_line, one.line) for one in second] == [(line + n, line + 30 + n) for n in range(20)]
 
 
-@pytest.mark.parametrize(("block", "lines"), [(1000, [(2, 3), (3, 6)]), (8, [(2, 3)])])
+@pytest.mark.parametrize(("block", "lines"), [(1000, [(2, 3), (3, 5), (5, 6)]), (8, [(2, 3)])])
 def test_a_row_that_the_table_refuses_has_replaced_none(block: int, lines: list[tuple[int, int]]) -> None:
     """Keys before a block with a refused row are not compared with those behind it: see `Load`."""
     data = b"id,n,note\na,1,\na,2,\nb,1,\na,3,no\na,4,\na,5,no\n"
