@@ -187,13 +187,13 @@ def test_check_exits_with_1_and_says_why_where_rows_share_a_key_though_none_is_r
     row_counts, warning, title, names, _, *table = [line for line in ran.out.splitlines() if line.strip()]
     assert row_counts.startswith("60 rows read = 30 would be written + 0 rejected + 30 superseded;")
     assert warning.startswith("30 of 60 rows (50.0%) have the key of a later row, which replaced them.")
-    assert title.strip() == "the first rows replaced by a later row with the same key:"
+    assert title.strip() == "The first rows replaced by a later row with the same key:"
     assert names.split() == ["id", "line", "replaced", "by", "line"]
     assert [line.split() for line in table] == [[f"k{n}", str(2 + n), str(32 + n)] for n in range(20)]
     found = Ran(capsys, "check", "a.csv", "--feed", "orders", "--json").json
     assert found["warning"]["code"] == "duplicate_keys"
-    assert found["duplicates"][0] == {"key": {"id": "k0"}, "replaced_line": 2, "line": 32, "byte_offset": 165}
-    assert Path("a.csv").read_bytes()[165:].startswith(b"k0,30\n")
+    assert found["duplicates"][0] == {"key": {"id": "k0"}, "replaced_line": 2, "line": 32, "byte_offset": 195}
+    assert Path("a.csv").read_bytes()[195:].startswith(b"k0,30\n")
 
 
 def test_a_few_rows_that_share_a_key_are_shown_and_no_fault(capsys: pytest.CaptureFixture[str]) -> None:
@@ -406,7 +406,7 @@ def test_load_for_machines_prints_one_object(capsys: pytest.CaptureFixture[str],
         "rows_superseded": 1,
         "bytes_read": len(CSV),
         "rejects_at": "r.jsonl",
-        "duplicates": [{"key": {"id": "a"}, "replaced_line": 2, "line": 4, "byte_offset": 23}],
+        "duplicates": [{"key": {"id": "a"}, "replaced_line": 2, "line": 4, "byte_offset": 24}],
         "duplicates_at": "r.duplicates.jsonl",
         "warning": {
             "code": "duplicate_keys",

@@ -170,6 +170,7 @@ def test_the_first_rows_that_share_a_key_are_shown_with_both_lines(
     lines = [line.split() for line in ran.out.splitlines() if line.strip()]
     assert (ran.code, lines[0][-1]) == (0, "COMPLETE")
     assert " ".join(lines[1]).startswith("25 of 100 rows (25.0%) have the key of a later row")
+    assert " ".join(lines[2]) == "The first rows replaced by a later row with the same key:"
     assert lines[3] == ["id", "at", "line", "replaced", "by", "line"]
     first = [*range(3, 18), *range(50, 55)]
     assert lines[5:] == [[f"k{line}", "\\x1b[2J", str(line - 1), str(line)] for line in first]
