@@ -23,7 +23,7 @@ from ingest.feeds.feed import Feed
 from ingest.feeds.parse import read_feeds
 from ingest.ledger.row_counts import RowCounts
 from ingest.rejects.local_file import RejectFile, RejectTally, check_places
-from ingest.rejects.reject import Duplicate
+from ingest.rejects.reject import DuplicateRow
 from ingest.worker.load import EnoughRowsError, Load
 from ingest.worker.ports import RejectSink
 
@@ -165,7 +165,7 @@ def run_load(
     return load
 
 
-def show_duplicates(duplicates: list[Duplicate], *, as_json: bool) -> None:
+def show_duplicates(duplicates: list[DuplicateRow], *, as_json: bool) -> None:
     """Print the first duplicates of a file that has more than its feed allows, before the error says so."""
     if not as_json:
         print_duplicates(duplicates, None, console_on(sys.stdout))

@@ -16,7 +16,7 @@ from rich.text import Text
 
 from ingest.ledger.row_counts import RowCounts
 from ingest.rejects.local_file import RejectFile, RejectTally
-from ingest.rejects.reject import Document, Duplicate, Reject
+from ingest.rejects.reject import Document, DuplicateRow, Reject
 
 MOST_COLUMNS = 2000  # wider than an object key and its figures
 RAW_SHOWN = 500  # bytes of a raw record or characters of a value; `load` keeps all of it in the rejects file
@@ -61,7 +61,7 @@ def print_check(about: About, row_counts: RowCounts, tally: RejectTally, *, as_j
     print_duplicates(tally.duplicates, row_counts, console)
 
 
-def print_duplicates(duplicates: Sequence[Duplicate], row_counts: RowCounts | None, console: Console) -> None:
+def print_duplicates(duplicates: Sequence[DuplicateRow], row_counts: RowCounts | None, console: Console) -> None:
     """Print a warning if there are many duplicates, and the first of them; no warning for a file that failed."""
     warning = row_counts.warning() if row_counts else None
     if warning:

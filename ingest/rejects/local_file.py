@@ -6,7 +6,7 @@ from pathlib import Path
 
 from ingest.errors import SettingsFault
 from ingest.feeds.dialect import Csv
-from ingest.rejects.reject import Duplicate, Reject, RejectFormat
+from ingest.rejects.reject import DuplicateRow, Reject, RejectFormat
 
 
 class RejectFile:
@@ -20,7 +20,7 @@ class RejectFile:
     def __init__(self, path: Path, *, source: str) -> None:
         self.path, self.csv_path = reject_paths(path)
         self.duplicates_path = path.with_suffix(".duplicates.jsonl")
-        self.duplicates: list[Duplicate] = []
+        self.duplicates: list[DuplicateRow] = []
         self._source = source
         self._format = RejectFormat(source, b"", Csv())
         self._begun = False
@@ -45,7 +45,7 @@ class RejectFile:
         self._write(self.csv_path, mode, records if self._begun else [self._format.csv_head(), *records])
         self._begun = True
 
-    def add_duplicates(self, duplicates: list[Duplicate]) -> None:
+    def add_duplicates(self, duplicates: list[DuplicateRow]) -> None:
         """Append a block's duplicates."""
         if duplicates:
             lines = list(map(self._format.duplicate_line, duplicates))
@@ -131,7 +131,7 @@ class RejectTally:
     def __init__(self, *, keep: int) -> None:
         self.reasons: Counter[str] = Counter()
         self.first: list[Reject] = []
-        self.duplicates: list[Duplicate] = []
+        self.duplicates: list[DuplicateRow] = []
         self._keep = keep
 
     def begin(self, head: bytes, csv: Csv) -> None:
@@ -142,7 +142,7 @@ class RejectTally:
         self.reasons.update(reject.reason for reject in rejects)
         self.first += rejects[: self._keep - len(self.first)]
 
-    def add_duplicates(self, duplicates: list[Duplicate]) -> None:
+    def add_duplicates(self, duplicates: list[DuplicateRow]) -> None:
         """Take a block's duplicates."""
         self.duplicates += duplicates[: max(0, self._keep - len(self.duplicates))]
 

@@ -46,7 +46,7 @@ class Reject:
 
 
 @dataclass(frozen=True, slots=True)
-class Duplicate:
+class DuplicateRow:
     """A row that replaced the row before it with its key; lines from 1, `byte_offset` is of this row.
 
     `key` has the text of each key attribute, by name.
@@ -60,7 +60,7 @@ class Duplicate:
     def document(self) -> Document:
         """Return it as JSON documents have it.
 
-        >>> Duplicate({"id": "a1"}, 3, 9, 120).document()
+        >>> DuplicateRow({"id": "a1"}, 3, 9, 120).document()
         {'key': {'id': 'a1'}, 'replaced_line': 3, 'line': 9, 'byte_offset': 120}
         """
         return asdict(self)
@@ -91,7 +91,7 @@ def _null_cells(found: list[tuple[RawRecord, Fault]], reader: Reader) -> dict[in
     }
 
 
-def locate_duplicates(block: Block, found: Iterable[Replacement], reader: Reader) -> Iterator[Duplicate]:
+def locate_duplicates(block: Block, found: Iterable[Replacement], reader: Reader) -> Iterator[DuplicateRow]:
     """Yield the duplicates of a block in file order, with their lines."""
     found = list(found)
     numbers = {number for one in found for number in (one.record, one.replaced) if number is not None}
@@ -99,7 +99,7 @@ def locate_duplicates(block: Block, found: Iterable[Replacement], reader: Reader
     for one in found:
         replaced_line = one.replaced_line if one.replaced is None else raw[one.replaced].first_line
         assert replaced_line is not None
-        yield Duplicate(one.key, replaced_line, raw[one.record].first_line, raw[one.record].first_byte)
+        yield DuplicateRow(one.key, replaced_line, raw[one.record].first_line, raw[one.record].first_byte)
 
 
 def lines_of(block: Block, reader: Reader, *, is_line_each: bool) -> LinesOf:
@@ -155,7 +155,7 @@ class RejectFormat:
             document["raw_base64"] = base64.b64encode(self._original(reject.raw)).decode()
         return json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
 
-    def duplicate_line(self, duplicate: Duplicate) -> bytes:
+    def duplicate_line(self, duplicate: DuplicateRow) -> bytes:
         """Return a duplicate as one line of JSON Lines."""
         document = {"file": self.file, **duplicate.document()}
         return json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"

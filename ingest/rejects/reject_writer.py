@@ -11,7 +11,7 @@ from ingest.rejects.reject import (
     CSV,
     DUPLICATES,
     LINES,
-    Duplicate,
+    DuplicateRow,
     Reject,
     RejectFormat,
     part_name,
@@ -40,7 +40,7 @@ class RejectParts:
         self._format = RejectFormat(file.url, b"", Csv())
         self._held: list[Reject] = []
         self._held_bytes = 0
-        self._duplicates: list[Duplicate] = []
+        self._duplicates: list[DuplicateRow] = []
 
     @property
     def url(self) -> str:
@@ -59,7 +59,7 @@ class RejectParts:
             if self._held_bytes >= PART_BYTES:
                 self._put()
 
-    def add_duplicates(self, duplicates: list[Duplicate]) -> None:
+    def add_duplicates(self, duplicates: list[DuplicateRow]) -> None:
         """Take a block's duplicates."""
         self._duplicates += duplicates
 

@@ -17,7 +17,7 @@ from ingest.ledger.row_counts import RowCounts
 from ingest.ledger.work_item import CarriedOver, Checkpoint, Entry, SegmentPlan, WorkItem
 from ingest.metrics.emf import Value
 from ingest.reading.segments import Segment
-from ingest.rejects.reject import Duplicate, Reject
+from ingest.rejects.reject import DuplicateRow, Reject
 
 Log = Callable[[str, dict[str, object]], None]
 
@@ -137,7 +137,7 @@ class RejectSink(Protocol):
     def add(self, rejects: list[Reject]) -> None:
         """Take a block's rejects, in file order."""
 
-    def add_duplicates(self, duplicates: list[Duplicate]) -> None:
+    def add_duplicates(self, duplicates: list[DuplicateRow]) -> None:
         """Take a block's duplicates, in file order: no more than `KEPT_DUPLICATES` of a file or segment."""
 
     def flush(self) -> None:

@@ -12,7 +12,7 @@ from ingest.file import FileVersion
 from ingest.ledger.claims import Outcome
 from ingest.ledger.row_counts import RowCounts
 from ingest.ledger.work_item import WorkItem
-from ingest.rejects.reject import Duplicate, Reject
+from ingest.rejects.reject import DuplicateRow, Reject
 from ingest.rejects.reject_writer import RejectParts
 from tests.support.clients import client
 from tests.support.command import Ran
@@ -147,7 +147,7 @@ def test_what_cannot_be_asked_is_refused(capsys: pytest.CaptureFixture[str], arg
 # --- duplicates ---
 
 
-def with_duplicates(stack: LedgerScenario, *portions: list[Duplicate], superseded: int = 25) -> None:
+def with_duplicates(stack: LedgerScenario, *portions: list[DuplicateRow], superseded: int = 25) -> None:
     """Let a file be loaded, with these duplicates in portions that were flushed one by one."""
     file = FileVersion("landing", KEY, sequencer="0A", etag="e0A")
     parts = RejectParts(client=client("s3"), bucket="rejects", file=file)
@@ -158,8 +158,8 @@ def with_duplicates(stack: LedgerScenario, *portions: list[Duplicate], supersede
     stack.load(WorkItem(file), -1000.0, Outcome(Status.COMPLETE, row_counts, 1.0))
 
 
-def duplicate(line: int) -> Duplicate:
-    return Duplicate({"id": f"k{line}", "at": "\x1b[2J"}, line - 1, line, 10 * line)
+def duplicate(line: int) -> DuplicateRow:
+    return DuplicateRow({"id": f"k{line}", "at": "\x1b[2J"}, line - 1, line, 10 * line)
 
 
 def test_the_first_rows_that_share_a_key_are_shown_with_both_lines(
@@ -185,7 +185,7 @@ def test_duplicates_for_machines_are_one_object(capsys: pytest.CaptureFixture[st
     assert (found["rows_superseded"], found["truncated"], found["warning"]["code"]) == (1, False, "duplicate_keys")
 
 
-def test_duplicates_are_no_rejects(capsys: pytest.CaptureFixture[str], stack: LedgerScenario) -> None:
+def test_duplicates_are_not_rejects(capsys: pytest.CaptureFixture[str], stack: LedgerScenario) -> None:
     with_duplicates(stack, [duplicate(3)])
     assert Ran(capsys, "rejects", KEY).out.endswith("COMPLETE\nNo rows were rejected.\n")
     ended(stack, found(10, b"a;x\n"), sequencer="0B")

@@ -18,7 +18,7 @@ from ingest.ledger.row_counts import RowCounts
 from ingest.ledger.work_item import SegmentPlan, WorkItem
 from ingest.reading.blocks import Position
 from ingest.reading.segments import Segment
-from ingest.rejects.reject import Duplicate
+from ingest.rejects.reject import DuplicateRow
 from ingest.rejects.reject_writer import RejectParts
 from tests.support.clients import client
 from tests.support.command import NOON, Ran
@@ -344,7 +344,7 @@ def test_a_file_is_shown_with_all_its_versions(capsys: pytest.CaptureFixture[str
     assert (document["segments_of"], document["segments"]) == ("0B" + "0" * 30, [])
 
 
-def with_duplicates(scenario: LedgerScenario, name: str, row_counts: RowCounts, *found: Duplicate) -> None:
+def with_duplicates(scenario: LedgerScenario, name: str, row_counts: RowCounts, *found: DuplicateRow) -> None:
     parts = RejectParts(client=client("s3"), bucket="rejects", file=file(name))
     parts.add_duplicates(list(found))
     parts.close()
@@ -354,7 +354,7 @@ def with_duplicates(scenario: LedgerScenario, name: str, row_counts: RowCounts, 
 def test_a_file_whose_rows_share_keys_is_shown_with_a_warning_and_the_first_of_them(
     capsys: pytest.CaptureFixture[str], scenario: LedgerScenario
 ) -> None:
-    found = Duplicate({"day": "2026-11-22", "hour": "7"}, 4, 9, 120)
+    found = DuplicateRow({"day": "2026-11-22", "hour": "7"}, 4, 9, 120)
     with_duplicates(scenario, "orders/a.csv", RowCounts(1000, 600, 0, 400, 9999), found)
     lines = Ran(capsys, "status", "orders/a.csv").out.splitlines()
     warning = "400 of 1,000 rows (40.0%) have the key of a later row, which replaced them. Check that the feed's key "
@@ -369,7 +369,7 @@ def test_a_file_whose_rows_share_keys_is_shown_with_a_warning_and_the_first_of_t
 def test_a_file_with_few_duplicates_is_shown_without_a_warning(
     capsys: pytest.CaptureFixture[str], scenario: LedgerScenario
 ) -> None:
-    with_duplicates(scenario, "orders/b.csv", RowCounts(1000, 999, 0, 1, 9999), Duplicate({"id": "k"}, 2, 3, 30))
+    with_duplicates(scenario, "orders/b.csv", RowCounts(1000, 999, 0, 1, 9999), DuplicateRow({"id": "k"}, 2, 3, 30))
     out = Ran(capsys, "status", "orders/b.csv").out
     assert "  warning" not in out
     assert out.splitlines()[-1].split() == ["k", "2", "3"]

@@ -12,7 +12,7 @@ from ingest.feeds.dialect import Csv
 from ingest.file import FileVersion
 from ingest.items.items import Items, Refusal
 from ingest.ledger.claims import Outcome
-from ingest.rejects.reject import DUPLICATES, Duplicate, Reject
+from ingest.rejects.reject import DUPLICATES, DuplicateRow, Reject
 from tests.model.scheduler import Scheduler
 from tests.model.watch import Watch
 from tests.support.fakes import FakeTable, cut
@@ -192,7 +192,7 @@ class OwnRejects:
     def add(self, rejects: list[Reject]) -> None:
         self._held += [reject.byte_offset for reject in rejects]
 
-    def add_duplicates(self, duplicates: list[Duplicate]) -> None:
+    def add_duplicates(self, duplicates: list[DuplicateRow]) -> None:
         self._duplicates += [duplicate.byte_offset for duplicate in duplicates]
 
     def flush(self) -> None:

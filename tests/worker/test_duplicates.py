@@ -14,7 +14,7 @@ from ingest.ledger.row_counts import RowCounts
 from ingest.ledger.work_item import Checkpoint
 from ingest.reading.blocks import Position
 from ingest.reading.segments import Segment
-from ingest.rejects.reject import KEPT_DUPLICATES, Duplicate
+from ingest.rejects.reject import KEPT_DUPLICATES, DuplicateRow
 from ingest.worker.load import Load, Sizes
 from tests.support.fakes import FakeTable, RecordingRejects, reading
 
@@ -82,16 +82,16 @@ def text_of(rows: list[Row], line_end: str = "\n") -> str:
     return f"id,n,note{line_end}" + "".join(quoted)
 
 
-def as_a_dict_finds_them(text: str, rows: list[Row], encoding: str = "utf-8") -> list[Duplicate]:
+def as_a_dict_finds_them(text: str, rows: list[Row], encoding: str = "utf-8") -> list[DuplicateRow]:
     """Return all duplicates of a file: each row that has the key of an earlier one, with the last such row."""
-    last, found, at = dict[str, int](), list[Duplicate](), text.index("\n") + 1
+    last, found, at = dict[str, int](), list[DuplicateRow](), text.index("\n") + 1
     for row in rows:
         at = text.index(f"{row.key},", at)
         line = 1 + text[:at].count("\n")
         if not row.fault:
             if row.key in last:
                 byte_offset = len(text[:at].encode(encoding))
-                found.append(Duplicate({"id": row.key}, last[row.key], line, byte_offset))
+                found.append(DuplicateRow({"id": row.key}, last[row.key], line, byte_offset))
             last[row.key] = line
         at += len(f'{row.key},1,"{row.note}"')
     return found
@@ -175,12 +175,12 @@ KEYED_BY_DAY = Feed("f/", "Table", "day", "hour")
 
 
 def test_a_key_of_two_measurements_is_seen() -> None:
-    """1,010,328 rows became 516,911 with a balanced account, as the sensor is no part of the key."""
+    """1,010,328 rows became 516,911 with a balanced account, as the sensor is not in the key."""
     rows = b"".join(b"%d,%d,s%d\n" % (n // 48, n // 2 % 24, n % 2) for n in range(480))
     made = loaded(b"day,hour,sensor\n" + rows, KEYED_BY_DAY, sizes=Sizes(block=1000))
     assert made.load.row_counts.rows_superseded == 240
     assert len(made.rejects.duplicates) == KEPT_DUPLICATES
-    assert made.rejects.duplicates[1] == Duplicate({"day": "0", "hour": "1"}, 4, 5, 16 + 3 * 7)
+    assert made.rejects.duplicates[1] == DuplicateRow({"day": "0", "hour": "1"}, 4, 5, 16 + 3 * 7)
     warning = made.load.row_counts.warning()
     assert warning is not None
     assert warning["message"].startswith("240 of 480 rows (50.0%) have the key of a later row, which replaced them.")

@@ -123,9 +123,11 @@ def find_history(stack: DeployedStack, name: str, version: str | None, *, now_s:
     entries = find_versions(stack, name)
     versions = tuple(view_of(stack.ledger.queries, entry, None, now_s=now_s) for entry in entries)
     chosen = versions[entries.index(choose(entries, version))]
-    file, row_counts = chosen.entry.work.file, chosen.progress.row_counts
-    duplicates = stack.rejects.duplicates(file) if row_counts.rows_superseded else ()
-    return History(versions, chosen, tuple(stack.ledger.queries.segments(file)), tuple(duplicates), now_s)
+    file = chosen.entry.work.file
+    segments = tuple(stack.ledger.queries.segments(file))
+    has_duplicates = any(entry.row_counts.rows_superseded for entry in (chosen.entry, *segments))
+    duplicates = stack.rejects.duplicates(file) if has_duplicates else ()
+    return History(versions, chosen, segments, tuple(duplicates), now_s)
 
 
 def print_history(history: History, *, limit: int | None, as_json: bool) -> None:
