@@ -423,7 +423,7 @@ def test_the_duplicates_of_an_earlier_load_are_replaced(capsys: pytest.CaptureFi
     Ran(capsys, "load", "a.csv", "--feed", "orders")
     assert Path("a.csv.rejects.duplicates.jsonl").exists()
     Path("a.csv").write_text("id,n\na,1\n", encoding="utf-8")
-    Ran(capsys, "load", "a.csv", "--feed", "orders")
+    Ran(capsys, "load", "a.csv", "--feed", "orders", "--force")
     assert not Path("a.csv.rejects.duplicates.jsonl").exists()
 
 
@@ -496,9 +496,13 @@ def test_a_load_that_does_not_end_keeps_the_rejects_it_found(
     assert (ran.code, ran.err.splitlines()[0]) == (code, "The rejects found so far are in a.csv.rejects.jsonl.partial.")
     assert ran.err.splitlines()[1].startswith(last)
     left = sorted(path.name for path in Path().glob("*rejects*"))
-    assert left == ["a.csv.rejects.csv.partial", "a.csv.rejects.jsonl.partial"]
+    assert left == [f"a.csv.rejects.{kind}.partial" for kind in ("csv", "duplicates.jsonl", "jsonl")]
     assert Ran(capsys, "load", "a.csv", "--feed", "orders").code == 0
-    assert sorted(path.name for path in Path().glob("*rejects*")) == ["a.csv.rejects.csv", "a.csv.rejects.jsonl"]
+    assert sorted(path.name for path in Path().glob("*rejects*")) == [
+        "a.csv.rejects.csv",
+        "a.csv.rejects.duplicates.jsonl",
+        "a.csv.rejects.jsonl",
+    ]
 
 
 def test_load_reads_standard_input_among_other_files(
