@@ -15,14 +15,15 @@ import typer
 from ingest.aws.local_files import Source
 from ingest.cli.commands import exit_code, fail
 from ingest.cli.options import DEFAULT_FEEDS, STDIN, AsJsonLines, FeedName, FeedsPath, Files, feed_of
-from ingest.cli.output import About, console_on, print_check, print_load, progress
+from ingest.cli.output import About, console_on, print_check, print_duplicates, print_load, progress
 from ingest.cli.source import open_source, open_table
 from ingest.dynamodb.item_writer import ItemWriter, NullWriter
-from ingest.errors import FileFault, IngestError, SettingsFault, TableMissing
+from ingest.errors import FileFault, IngestError, SettingsFault, TableMissing, TooManyDuplicates
 from ingest.feeds.feed import Feed
 from ingest.feeds.parse import read_feeds
 from ingest.ledger.row_counts import RowCounts
 from ingest.rejects.local_file import RejectFile, RejectTally, check_places
+from ingest.rejects.reject import DuplicateRow
 from ingest.worker.load import EnoughRowsError, Load
 from ingest.worker.ports import RejectSink
 
@@ -36,23 +37,27 @@ def check(
     feeds: FeedsPath = DEFAULT_FEEDS,
     as_json: AsJsonLines = False,
 ) -> None:
-    """Read whole files without writing: row counts, reasons, first rejects.
+    """Read whole files without writing: row counts, reasons, first rejects, first rows that share a key.
 
     Examples:
         ingest check orders.csv --feed orders
         ingest check orders-*.csv --json | jq .rows_rejected
         zcat orders.csv.gz | ingest check -
 
-    Exit codes: 0 no row was rejected; 1 some rows were rejected.
+    Exit codes: 0 no row was rejected; 1 some rows were rejected, or more than 0.1 % have the key of a later row.
     """
     name, chosen = feed_of(read_feeds(feeds), feed, files)
 
     def check_one(file: str) -> int:
         tally = RejectTally(keep=limit)
-        load = run_load(open_source(file), chosen, NullWriter(), tally, show="checking")
+        try:
+            load = run_load(open_source(file), chosen, NullWriter(), tally, show="checking")
+        except TooManyDuplicates:
+            show_duplicates(tally.duplicates, as_json=as_json)
+            raise
         about = About(file, {"file": file, "feed": name, "table": chosen.table}, len(files) > 1)
         print_check(about, load.row_counts, tally, as_json=as_json, stream=sys.stdout)
-        return 1 if load.row_counts.rows_rejected else 0
+        return 1 if load.row_counts.rows_rejected or load.row_counts.warning() else 0
 
     raise typer.Exit(each_file(files, check_one, as_json=as_json))
 
@@ -108,6 +113,9 @@ def load(
                 f"The table {target} does not exist{_in(place)}; name another with --table, or set region and profile."
             )
             raise TableMissing(sentence) from fault
+        except TooManyDuplicates:
+            show_duplicates(sink.duplicates, as_json=as_json)
+            raise
         about = About(file, {"file": file, "feed": name, "table": target, **place}, len(files) > 1)
         print_load(about, done.row_counts, time.monotonic() - begun_s, sink, as_json=as_json)
         return 0
@@ -155,6 +163,12 @@ def run_load(
         with contextlib.suppress(EnoughRowsError):
             load.run(source.read)
     return load
+
+
+def show_duplicates(duplicates: list[DuplicateRow], *, as_json: bool) -> None:
+    """Print the first duplicates of a file that has more than its feed allows, before the error says so."""
+    if not as_json:
+        print_duplicates(duplicates, None, console_on(sys.stdout))
 
 
 def table_place(feed: Feed) -> dict[str, str | None]:

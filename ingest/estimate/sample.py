@@ -9,7 +9,7 @@ from msgspec import structs
 
 from ingest.aws.local_files import Source
 from ingest.estimate.cost import WriteCostEstimator
-from ingest.feeds.feed import Feed, Rejects
+from ingest.feeds.feed import Duplicates, Feed, Rejects
 from ingest.ledger.row_counts import NOTHING, RowCounts
 from ingest.reading.compression import RangeReader, expanded_sizes
 from ingest.reading.reader import Reader, open_file
@@ -36,7 +36,7 @@ class Reading:
     """What was read of one file. `text_bytes` is the size of its rows, expanded; `read_bytes` of them were read.
 
     `how`: "all" of it, in "windows" spread evenly over it, or its "head"; `why` says why not more. `failed_at` has the
-    row counts at which the feed's max_rejects was exceeded, in what was read.
+    row counts at which the feed's max_rejects or max_duplicates was exceeded, in what was read.
     """
 
     source: Source
@@ -58,7 +58,7 @@ class Reading:
         """Whether all of it was read."""
         return self.how == "all"
 
-    def note(self, before: RowCounts, row_counts: RowCounts, units: int, limit: Rejects) -> None:
+    def note(self, before: RowCounts, row_counts: RowCounts, units: int, feed: Feed) -> None:
         """Add a block. The header is in the bytes of the first one, and not in those of its rows."""
         head = 0 if before.bytes_read else self.head_bytes
         self.observed.append(
@@ -71,7 +71,8 @@ class Reading:
                 units=units,
             )
         )
-        if self.failed_at is None and row_counts.exceeds(limit):
+        is_over = row_counts.exceeds(feed.max_rejects) or row_counts.exceeds_duplicates(feed.max_duplicates)
+        if self.failed_at is None and is_over:
             self.failed_at = row_counts
 
 
@@ -87,7 +88,7 @@ class SampleReader:
         self._tally = RejectTally(keep=0)
         self._feed = feed
         self._endless = structs.replace(
-            feed, max_rejects=Rejects()
+            feed, max_rejects=Rejects(), max_duplicates=Duplicates()
         )  # an estimate reads on, and says where the load would end
         self._now_s = now_s
 
@@ -152,7 +153,7 @@ class SampleReader:
 
         def after_block(row_counts: RowCounts) -> None:
             nonlocal before, units
-            reading.note(before, row_counts, self.write_cost.units - units, self._feed.max_rejects)
+            reading.note(before, row_counts, self.write_cost.units - units, self._feed)
             before, units = row_counts, self.write_cost.units
             watch(row_counts)
             if budget is not None and row_counts.bytes_read >= budget:

@@ -7,6 +7,7 @@ from ingest.contract import Reason
 from ingest.estimate.cost import WriteTarget
 from ingest.estimate.duration import NEW_TABLE, PARTITION, QUOTA
 from ingest.estimate.estimate import LoadEstimate
+from ingest.feeds.feed import Feed
 from ingest.ledger.row_counts import RowCounts
 
 SHORT_S = 60.0  # a shorter delay is not worth a warning
@@ -36,8 +37,8 @@ def _failure(found: LoadEstimate) -> Iterator[LoadWarning]:
     if failed:
         yield LoadWarning(
             "would_fail",
-            f"{failed.rows_rejected:,} of the first {failed.rows_read:,} rows are rejected, more than the feed's "
-            "max_rejects allows: the file would end there as FAILED. Fix the file or the feed.",
+            f"{_over_the_limit(failed, found.feed)} allows: the file would end there as FAILED. Fix the file or the "
+            "feed.",
         )
     elif found.files == 1 and RowCounts(rows_read=found.rows.value, rows_rejected=rejected).exceeds(
         found.feed.max_rejects
@@ -47,6 +48,13 @@ def _failure(found: LoadEstimate) -> Iterator[LoadWarning]:
             f"About {rejected:,} of {found.rows.value:,} rows would be rejected, more than the feed's max_rejects "
             "allows: the file would end as FAILED. Fix the file or the feed.",
         )
+
+
+def _over_the_limit(row_counts: RowCounts, feed: Feed) -> str:
+    first = f"of the first {row_counts.rows_read:,} rows"
+    if row_counts.exceeds(feed.max_rejects):
+        return f"{row_counts.rows_rejected:,} {first} are rejected, more than the feed's max_rejects"
+    return f"{row_counts.rows_superseded:,} {first} have the key of a later row, more than the feed's max_duplicates"
 
 
 def _oversized(found: LoadEstimate) -> Iterator[LoadWarning]:

@@ -2,7 +2,10 @@
 
 from dataclasses import asdict, dataclass
 
-from ingest.feeds.feed import Rejects
+from ingest.feeds.feed import Duplicates, Rejects
+
+WARNED_SHARE = 0.001  # of the rows; where more have the key of a later row, the feed's key is seldom the whole key
+DUPLICATE_KEYS = "duplicate_keys"  # the code of that warning
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,10 +57,36 @@ class RowCounts:
         >>> RowCounts(rows_read=2000, rows_rejected=300).exceeds(Rejects(share=0.1))
         True
         """
-        if limit.count is not None and self.rows_rejected > limit.count:
+        return self._is_over(self.rows_rejected, limit)
+
+    def exceeds_duplicates(self, limit: Duplicates) -> bool:
+        """Return whether more rows were superseded than a feed allows.
+
+        >>> RowCounts(rows_read=2000, rows_superseded=300).exceeds_duplicates(Duplicates(share=0.1))
+        True
+        """
+        return self._is_over(self.rows_superseded, limit)
+
+    def _is_over(self, found: int, limit: Rejects | Duplicates) -> bool:
+        if limit.count is not None and found > limit.count:
             return True
         enough = limit.share is not None and self.rows_read >= limit.min_rows
-        return enough and self.rows_rejected > (limit.share or 0) * self.rows_read
+        return enough and found > (limit.share or 0) * self.rows_read
+
+    def warning(self) -> dict[str, str] | None:
+        """Return the code and the sentence of what a file that loads may have wrong; None if nothing stands out.
+
+        >>> RowCounts(rows_read=1000, rows_written=999, rows_superseded=1).warning()
+        >>> RowCounts(rows_read=1000, rows_written=900, rows_superseded=100).warning()["code"]
+        'duplicate_keys'
+        """
+        if self.rows_superseded <= WARNED_SHARE * self.rows_read:
+            return None
+        sentence = (
+            f"{self.rows_superseded:,} of {self.rows_read:,} rows ({self.rows_superseded / self.rows_read:.1%}) have "
+            "the key of a later row, which replaced them. Check that the feed's key is the whole key."
+        )
+        return {"code": DUPLICATE_KEYS, "message": sentence}
 
 
 NOTHING = RowCounts()

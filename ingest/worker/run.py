@@ -11,7 +11,7 @@ from ingest.ledger.claims import Outcome, final_status
 from ingest.ledger.row_counts import RowCounts
 from ingest.ledger.work_item import Checkpoint
 from ingest.worker.attempt import Attempt, Ending, Failed, Loaded, Refused, Split, Stopped, Task, UnfinishedError
-from ingest.worker.load import Load, Sizes, too_many_rejects
+from ingest.worker.load import Load, Sizes, check_limits
 from ingest.worker.ports import WorkerServices
 from ingest.worker.report import ProgressReporter, Reporter, finish_split_file
 from ingest.worker.split import Splitter
@@ -128,8 +128,7 @@ class TaskRunner:
         if not known.should_continue:
             raise ObjectSuperseded(f"{task.work.file.url} has a newer version, or has ended otherwise.")
         total = known.row_counts.plus(checkpoint.row_counts) if task.work.segment else checkpoint.row_counts
-        if total.exceeds(feed.max_rejects):
-            raise too_many_rejects(total)
+        check_limits(total, feed)
         if task.delivery >= RENEWED_DELIVERIES:
             raise OutOfTime(f"The message was delivered {task.delivery} times before; a new one takes its place.")
 

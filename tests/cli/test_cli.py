@@ -178,6 +178,33 @@ def test_check_prints_a_table_of_the_first_rejects(capsys: pytest.CaptureFixture
     assert len([line for line in ran.out.splitlines() if "bad_number " in line]) == 20
 
 
+def test_check_exits_with_1_and_says_why_where_rows_share_a_key_though_none_is_rejected(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    Path("a.csv").write_text("id,n\n" + "".join(f"k{n % 30},{n}\n" for n in range(60)), encoding="utf-8")
+    ran = Ran(capsys, "check", "a.csv", "--feed", "orders")
+    assert (ran.code, ran.err) == (1, "")
+    row_counts, warning, title, names, _, *table = [line for line in ran.out.splitlines() if line.strip()]
+    assert row_counts.startswith("60 rows read = 30 would be written + 0 rejected + 30 superseded;")
+    assert warning.startswith("30 of 60 rows (50.0%) have the key of a later row, which replaced them.")
+    assert title.strip() == "The first rows replaced by a later row with the same key:"
+    assert names.split() == ["id", "line", "replaced", "by", "line"]
+    assert [line.split() for line in table] == [[f"k{n}", str(2 + n), str(32 + n)] for n in range(20)]
+    found = Ran(capsys, "check", "a.csv", "--feed", "orders", "--json").json
+    assert found["warning"]["code"] == "duplicate_keys"
+    assert found["duplicates"][0] == {"key": {"id": "k0"}, "replaced_line": 2, "line": 32, "byte_offset": 195}
+    assert Path("a.csv").read_bytes()[195:].startswith(b"k0,30\n")
+
+
+def test_a_few_rows_that_share_a_key_are_shown_and_no_fault(capsys: pytest.CaptureFixture[str]) -> None:
+    rows = "".join(f"k{n},{n}\n" for n in range(1999))
+    Path("a.csv").write_text(f"id,n\n{rows}k7,0\n", encoding="utf-8")
+    ran = Ran(capsys, "check", "a.csv", "--feed", "orders")
+    assert ran.code == 0
+    assert "which replaced them" not in ran.out
+    assert ran.out.splitlines()[-1].split() == ["k7", "9", "2001"]
+
+
 def test_names_with_brackets_and_colons_are_printed_as_they_are(capsys: pytest.CaptureFixture[str]) -> None:
     Path("feeds.toml").write_text(FEEDS + '"[/red] :smile:" = "N"\n', encoding="utf-8")
     Path("a.csv").write_text("id,n,[/red] :smile:\na,1,?\n", encoding="utf-8")
@@ -335,11 +362,13 @@ def test_load_writes_the_rows_and_the_rejects_and_prints_the_row_counts(
 ) -> None:
     ran = Ran(capsys, "load", "a.csv", "--feed", "orders")
     assert (ran.code, ran.err) == (0, "")
-    target, row_counts, rate, where = ran.out.splitlines()
+    target, row_counts, rate, where, warning, *table = ran.out.splitlines()
     assert target == "Table Orders in eu-central-1, account 123456789012."
     assert row_counts == "4 rows read = 2 written + 1 rejected + 1 superseded; row counts reconcile."
     assert rate.startswith(f"{len(CSV)} bytes in ")
     assert "a.csv.rejects.jsonl has line and reason; fix and reload a.csv.rejects.csv." in where
+    assert warning.startswith("1 of 4 rows (25.0%) have the key of a later row, which replaced them.")
+    assert table[-1].split() == ["a", "2", "4"]
     assert orders.get_item(Key={"id": "a"})["Item"]["note"] == "y,\nz"
     (line,) = Path("a.csv.rejects.jsonl").read_text(encoding="utf-8").splitlines()
     assert json.loads(line) == {
@@ -377,8 +406,46 @@ def test_load_for_machines_prints_one_object(capsys: pytest.CaptureFixture[str],
         "rows_superseded": 1,
         "bytes_read": len(CSV),
         "rejects_at": "r.jsonl",
+        "duplicates": [{"key": {"id": "a"}, "replaced_line": 2, "line": 4, "byte_offset": 24}],
+        "duplicates_at": "r.duplicates.jsonl",
+        "warning": {
+            "code": "duplicate_keys",
+            "message": "1 of 4 rows (25.0%) have the key of a later row, which replaced them. Check that the feed's "
+            "key is the whole key.",
+        },
     }
     assert Path("r.jsonl").exists()
+    (kept,) = Path("r.duplicates.jsonl").read_text(encoding="utf-8").splitlines()
+    assert json.loads(kept) == {"file": "a.csv", **ran.json["duplicates"][0]}
+
+
+def test_the_duplicates_of_an_earlier_load_are_replaced(capsys: pytest.CaptureFixture[str], orders: Any) -> None:
+    Ran(capsys, "load", "a.csv", "--feed", "orders")
+    assert Path("a.csv.rejects.duplicates.jsonl").exists()
+    Path("a.csv").write_text("id,n\na,1\n", encoding="utf-8")
+    Ran(capsys, "load", "a.csv", "--feed", "orders", "--force")
+    assert not Path("a.csv.rejects.duplicates.jsonl").exists()
+
+
+TOO_MANY = FEEDS.replace("[feeds.orders.columns]", "[feeds.orders.max_duplicates]\ncount = 2\n[feeds.orders.columns]")
+
+
+@pytest.mark.parametrize("command", ["check", "load"])
+def test_a_file_with_more_duplicates_than_the_feed_allows_exits_with_3_and_shows_the_first(
+    capsys: pytest.CaptureFixture[str], orders: Any, command: str
+) -> None:
+    Path("feeds.toml").write_text(TOO_MANY, encoding="utf-8")
+    Path("a.csv").write_text("id,n\n" + "secret,1\n" * 4, encoding="utf-8")
+    ran = Ran(capsys, command, "a.csv", "--feed", "orders")
+    assert ran.code == 3
+    lines = [line.split() for line in ran.out.splitlines()]
+    assert lines[-3:] == [["secret", "2", "3"], ["secret", "3", "4"], ["secret", "4", "5"]]
+    assert ran.err.startswith(
+        "ingest: 3 of the first 4 rows have the key of a later row, which replaced them: more than"
+    )
+    assert "secret" not in ran.err
+    error = Ran(capsys, command, "a.csv", "--feed", "orders", "--json").json["error"]
+    assert error["code"] == "too_many_duplicates"
 
 
 def test_load_may_go_to_another_table_and_leave_no_rejects(capsys: pytest.CaptureFixture[str], orders: Any) -> None:
@@ -429,9 +496,13 @@ def test_a_load_that_does_not_end_keeps_the_rejects_it_found(
     assert (ran.code, ran.err.splitlines()[0]) == (code, "The rejects found so far are in a.csv.rejects.jsonl.partial.")
     assert ran.err.splitlines()[1].startswith(last)
     left = sorted(path.name for path in Path().glob("*rejects*"))
-    assert left == ["a.csv.rejects.csv.partial", "a.csv.rejects.jsonl.partial"]
+    assert left == [f"a.csv.rejects.{kind}.partial" for kind in ("csv", "duplicates.jsonl", "jsonl")]
     assert Ran(capsys, "load", "a.csv", "--feed", "orders").code == 0
-    assert sorted(path.name for path in Path().glob("*rejects*")) == ["a.csv.rejects.csv", "a.csv.rejects.jsonl"]
+    assert sorted(path.name for path in Path().glob("*rejects*")) == [
+        "a.csv.rejects.csv",
+        "a.csv.rejects.duplicates.jsonl",
+        "a.csv.rejects.jsonl",
+    ]
 
 
 def test_load_reads_standard_input_among_other_files(

@@ -218,6 +218,7 @@ BOMB = b"v1,1\n" + b"x" * 70_000_000
         ("exhibits/cut.dat", gzip.compress(EXHIBITS.encode("utf-16"))[:-5], "bad_compression"),
         ("visits/bomb.gz", gzip.compress(BOMB, 1), "bomb"),
         ("visits/bad.csv", b"v2,1\n" * 30 + b"v2,x\n" * 30, "too_many_rejects"),
+        ("visits/twice.csv", b"v3,1\n" * 45, "too_many_duplicates"),
         ("visits/book.xlsx", b"PK\x03\x04rest of a workbook", "not_csv"),
         ("catalog/colour.tsv", b"sku\tcolour\n\t\nA9\tred\n1 article\n", "bad_header"),
         (

@@ -16,6 +16,7 @@ SECTIONS = {
     "lineage": "Lineage",
     "index": "Index",
     "max_rejects": "Rejects",
+    "max_duplicates": "Duplicates",
 }
 
 
