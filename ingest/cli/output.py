@@ -14,6 +14,7 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeR
 from rich.table import Table
 from rich.text import Text
 
+from ingest.errors import IngestError
 from ingest.ledger.row_counts import RowCounts
 from ingest.rejects.local_file import RejectFile, RejectTally
 from ingest.rejects.reject import Reject
@@ -37,8 +38,19 @@ class About:
         return f"{self.file}: " if self.is_one_of_several else ""
 
 
-def print_check(about: About, row_counts: RowCounts, tally: RejectTally, *, as_json: bool, stream: TextIO) -> None:
-    """Print the result of reading a file: row counts, reasons, the first rejects, and how many are not shown."""
+def print_check(
+    about: About,
+    row_counts: RowCounts,
+    tally: RejectTally,
+    *,
+    as_json: bool,
+    stream: TextIO,
+    fault: IngestError | None = None,
+) -> None:
+    """Print the result of reading a file: row counts, reasons, the first rejects, and how many are not shown.
+
+    `fault`, if there is one, is a part of the document only.
+    """
     hidden = row_counts.rows_rejected - len(tally.first)
     if as_json:
         document = {
@@ -47,6 +59,7 @@ def print_check(about: About, row_counts: RowCounts, tally: RejectTally, *, as_j
             "reasons": dict(tally.reasons),
             "rejects": _documents(tally.first),
             "truncated": hidden > 0,
+            "error": _error(fault),
         }
         print(json.dumps(document, ensure_ascii=False), file=stream)
         return
@@ -58,11 +71,20 @@ def print_check(about: About, row_counts: RowCounts, tally: RejectTally, *, as_j
         console.print(f"{hidden:,} more rejected row(s) are not shown; see --limit.", soft_wrap=True)
 
 
-def print_load(about: About, row_counts: RowCounts, seconds: float, rejects: RejectFile, *, as_json: bool) -> None:
-    """Print the row counts of a load, its duration, and where the rejects are."""
+def print_load(
+    about: About,
+    row_counts: RowCounts,
+    seconds: float,
+    rejects: RejectFile,
+    *,
+    as_json: bool,
+    fault: IngestError | None = None,
+) -> None:
+    """Print the row counts of a load, its duration, and where the rejects are; of one that failed, the first, too."""
     where = str(rejects.path) if row_counts.rows_rejected else None
     if as_json:
         document = {**about.document, **row_counts.counts(), "seconds": round(seconds, 3), "rejects_at": where}
+        document |= {"reasons": dict(rejects.reasons), "error": _error(fault)}
         print(json.dumps(document, ensure_ascii=False))
         return
     console = console_on(sys.stdout)
@@ -70,6 +92,8 @@ def print_load(about: About, row_counts: RowCounts, seconds: float, rejects: Rej
     console.print(
         f"{row_counts.bytes_read:,} bytes in {seconds:.1f} s, {row_counts.rows_read / max(seconds, 1e-9):,.0f} rows/s."
     )
+    if fault:
+        console.print(_reject_table(rejects))
     if where:
         sentence = f"Rejected rows: {where} has line and reason; fix and reload {rejects.csv_path}."
         console.print(sentence, soft_wrap=True, markup=False)
@@ -128,6 +152,10 @@ def row_counts_sentence(row_counts: RowCounts, written: str = "written") -> str:
         f"{row_counts.rows_read:,} rows read = {row_counts.rows_written:,} {written} + "
         f"{row_counts.rows_rejected:,} rejected + {row_counts.rows_superseded:,} superseded; {result}."
     )
+
+
+def _error(fault: IngestError | None) -> dict[str, str] | None:
+    return {"code": fault.code, "message": str(fault)} if fault else None
 
 
 def _documents(rejects: list[Reject]) -> list[dict[str, Any]]:

@@ -7,7 +7,17 @@ from collections.abc import Callable
 from typing import Protocol
 
 from ingest.dynamodb.write_stats import NOTHING_WRITTEN, WriteStats
+from ingest.errors import TableKeysDiffer
 from ingest.items.items import Items, Refusal
+
+# What DynamoDB says to an item whose key is not the table's. Items have the keys of their feed, with values of the
+# feed's types: so it is said of every item, or of none.
+_OTHER_KEYS = (
+    "The provided key element does not match the schema",
+    "Missing the key ",
+    "Type mismatch for key ",
+    "One of the required keys was not given a value",
+)
 
 # Called all the time by whatever is busy: what it raises ends the work there and then.
 Heartbeat = Callable[[], None]
@@ -26,9 +36,23 @@ class ItemWriter(Protocol):
         `heartbeat` is called before each request and at least once a second.
 
         Raises:
+            TableKeysDiffer: the table has other keys than the items; none is written.
             ServiceFault: not all are written, and trying later may help.
             IngestError: whatever `heartbeat` raised; not all are written.
         """
+
+
+def check_refusal(table: str, message: str) -> None:
+    """Tell a table that refuses all items from one that refuses some, by what DynamoDB says of a request.
+
+    Raises:
+        TableKeysDiffer: the table has other keys: none of the items will ever be taken.
+    """
+    if any(said in message for said in _OTHER_KEYS):
+        raise TableKeysDiffer(
+            f"Table {table} has other keys than the feed, and refuses each item: {message.rstrip('.')}. Change the "
+            "feed's keys, or make the table anew; `ingest feeds check --aws` shows both."
+        )
 
 
 class NullWriter:

@@ -1,8 +1,12 @@
-"""A feed and a header -> which attribute each column becomes. Refuses a header that does not fit."""
+"""A feed and a header -> which attribute each column becomes. Refuses a header that does not fit.
+
+Also, whether a table takes such items at all: `table_faults`.
+"""
 
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from ingest.errors import BadHeader
 from ingest.feeds.column import Column
@@ -51,6 +55,13 @@ class Mapping:
     extras: tuple[Target, ...] = ()  # their `column` is a constant or a template
     expiry: Expiry | None = None
     index_keys: tuple[tuple[KeyAttribute, int], ...] = ()  # as `Feed.index_keys`
+
+    @property
+    def types(self) -> dict[str, str]:
+        """The type of each attribute that an item may have, by name."""
+        types = {target.name: target.type for target in (*self.targets, *self.extras)}
+        types |= {self.expiry.attribute: "N"} if self.expiry else {}
+        return types | {key.name: key.type for key in self.keys}
 
 
 def map_columns(feed: Feed, columns: tuple[str, ...], *, now_s: float = 0) -> Mapping:
@@ -153,3 +164,71 @@ def _check_names(names: list[str]) -> None:
                 f"at most {MAX_NAME_BYTES:,}. Give the column a shorter `name` in the feed."
             )
         seen.add(name)
+
+
+Described = dict[str, Any]  # a table, as DescribeTable has it
+
+
+def table_faults(mapping: Mapping, table: Described) -> list[str]:
+    """Return why a table would refuse the items: another key, or an index key of another type. A phrase each.
+
+    An index that is not there, or has other keys that fit, refuses nothing: `index_differences`.
+
+    >>> described = {"KeySchema": [{"AttributeName": "pk", "KeyType": "HASH"}], "AttributeDefinitions":
+    ...     [{"AttributeName": "pk", "AttributeType": "S"}]}
+    >>> table_faults(Mapping((), (KeyAttribute("id", "N", "id"),)), described)
+    ["the key of the table is pk (S), that of the feed id (N): change the feed's keys"]
+    """
+    types = _defined_types(table)
+    found, wanted = _key_text(_schema(table), types), _key_text([key.name for key in mapping.keys], mapping.types)
+    differs = [] if found == wanted else [f"the key of the table is {found}, that of the feed {wanted}"]
+    faults = [f"{sentence}: change the feed's keys" for sentence in differs]
+    for index in _indexes(table):
+        for name in _schema(index):
+            made = mapping.types.get(name, types[name])
+            if made != types[name] and name not in [key.name for key in mapping.keys]:
+                faults.append(
+                    f"index {index['IndexName']} has the key {name} ({types[name]}), and the rows of the feed have "
+                    f"{name} ({made}): change its type in the feed"
+                )
+    return faults
+
+
+def index_differences(feed: Feed, table: Described) -> Iterator[str]:
+    """Yield how a table's indexes differ from those of its feed, beside what `table_faults` says. A phrase each."""
+    indexes = {index["IndexName"]: index for index in _indexes(table)}
+    for name, index in feed.indexes.items():
+        if name not in indexes:
+            yield f"the table has no index {name}: create it, or remove it from the feed"
+            continue
+        wanted, found = [key for key in (index.partition_key, index.sort_key) if key], _schema(indexes[name])
+        if wanted != found:
+            texts = _key_text(found, _defined_types(table)), _key_text(wanted, dict(_index_types(feed, wanted)))
+            yield f"the key of index {name} is {texts[0]}, that of the feed {texts[1]}: change the feed's indexes"
+
+
+def listed_columns(feed: Feed) -> tuple[str, ...]:
+    """Return the columns a feed names: those of a file that has them all and no others."""
+    return tuple(dict.fromkeys([*feed.needed_columns(), *feed.columns]))
+
+
+def _index_types(feed: Feed, names: Sequence[str]) -> Iterator[tuple[str, str]]:
+    return ((name, feed.attribute_type(name)) for name in names)
+
+
+def _indexes(table: Described) -> list[Described]:
+    return [*table.get("GlobalSecondaryIndexes", []), *table.get("LocalSecondaryIndexes", [])]
+
+
+def _schema(keyed: Described) -> list[str]:
+    """Return the names of the key of a table or index, partition key first."""
+    ordered = sorted(keyed["KeySchema"], key=lambda key: key.get("KeyType") == "RANGE")
+    return [str(key["AttributeName"]) for key in ordered]
+
+
+def _defined_types(table: Described) -> dict[str, str]:
+    return {str(one["AttributeName"]): str(one["AttributeType"]) for one in table["AttributeDefinitions"]}
+
+
+def _key_text(names: Sequence[str], types: dict[str, str]) -> str:
+    return " + ".join(f"{name} ({types[name]})" for name in names)
