@@ -97,7 +97,7 @@ def _differences(feed: Feed) -> Iterator[str]:
     except ServiceFault as fault:  # the other feeds' tables may be looked at
         yield str(fault)
         return
-    yield from table_faults(map_columns(feed, listed_columns(feed)), table)
+    yield from table_faults(map_columns(feed, listed_columns(feed)), table, but=feed.indexes)
     yield from index_differences(feed, table)
 
 

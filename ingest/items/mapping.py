@@ -4,7 +4,7 @@ Also, whether a table takes such items at all: `table_faults`.
 """
 
 import unicodedata
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -169,51 +169,47 @@ def _check_names(names: list[str]) -> None:
 Described = dict[str, Any]  # a table, as DescribeTable has it
 
 
-def table_faults(mapping: Mapping, table: Described) -> list[str]:
+def table_faults(mapping: Mapping, table: Described, *, but: Collection[str] = ()) -> list[str]:
     """Return why a table would refuse the items: another key, or an index key of another type. A phrase each.
 
-    An index that is not there, or has other keys that fit, refuses nothing: `index_differences`.
+    Its indexes are looked at whether the feed names them or not, except those in `but`. One that is missing, or has
+    other keys that fit, refuses nothing: `index_differences`.
 
     >>> described = {"KeySchema": [{"AttributeName": "pk", "KeyType": "HASH"}], "AttributeDefinitions":
     ...     [{"AttributeName": "pk", "AttributeType": "S"}]}
     >>> table_faults(Mapping((), (KeyAttribute("id", "N", "id"),)), described)
     ["the key of the table is pk (S), that of the feed id (N): change the feed's keys"]
     """
-    types = _defined_types(table)
-    found, wanted = _key_text(_schema(table), types), _key_text([key.name for key in mapping.keys], mapping.types)
-    differs = [] if found == wanted else [f"the key of the table is {found}, that of the feed {wanted}"]
-    faults = [f"{sentence}: change the feed's keys" for sentence in differs]
-    for index in _indexes(table):
-        for name in _schema(index):
-            made = mapping.types.get(name, types[name])
-            if made != types[name] and name not in [key.name for key in mapping.keys]:
-                faults.append(
-                    f"index {index['IndexName']} has the key {name} ({types[name]}), and the rows of the feed have "
-                    f"{name} ({made}): change its type in the feed"
-                )
-    return faults
+    types, made = _defined_types(table), mapping.types
+    found, wanted = _key_text(_schema(table), types), _key_text([key.name for key in mapping.keys], made)
+    if found != wanted:
+        return [f"the key of the table is {found}, that of the feed {wanted}: change the feed's keys"]
+    return [
+        f"index {index['IndexName']} has the key {name} ({types[name]}), and the rows have {name} ({made[name]}): "
+        "change its type in the feed"
+        for index in _indexes(table)
+        for name in _schema(index)
+        if index["IndexName"] not in but and made.get(name, types[name]) != types[name]
+    ]
 
 
 def index_differences(feed: Feed, table: Described) -> Iterator[str]:
-    """Yield how a table's indexes differ from those of its feed, beside what `table_faults` says. A phrase each."""
+    """Yield how a table's indexes differ from those that its feed names. A phrase each."""
     indexes = {index["IndexName"]: index for index in _indexes(table)}
     for name, index in feed.indexes.items():
         if name not in indexes:
             yield f"the table has no index {name}: create it, or remove it from the feed"
             continue
-        wanted, found = [key for key in (index.partition_key, index.sort_key) if key], _schema(indexes[name])
+        keys = [key for key in (index.partition_key, index.sort_key) if key]
+        wanted = _key_text(keys, {key: feed.attribute_type(key) for key in keys})
+        found = _key_text(_schema(indexes[name]), _defined_types(table))
         if wanted != found:
-            texts = _key_text(found, _defined_types(table)), _key_text(wanted, dict(_index_types(feed, wanted)))
-            yield f"the key of index {name} is {texts[0]}, that of the feed {texts[1]}: change the feed's indexes"
+            yield f"the key of index {name} is {found}, that of the feed {wanted}: change the feed's indexes"
 
 
 def listed_columns(feed: Feed) -> tuple[str, ...]:
     """Return the columns a feed names: those of a file that has them all and no others."""
     return tuple(dict.fromkeys([*feed.needed_columns(), *feed.columns]))
-
-
-def _index_types(feed: Feed, names: Sequence[str]) -> Iterator[tuple[str, str]]:
-    return ((name, feed.attribute_type(name)) for name in names)
 
 
 def _indexes(table: Described) -> list[Described]:
