@@ -10,13 +10,14 @@ from ingest.dynamodb.write_stats import NOTHING_WRITTEN, WriteStats
 from ingest.errors import TableKeysDiffer
 from ingest.items.items import Items, Refusal
 
-# What DynamoDB says to an item whose key is not the table's. Items have the keys of their feed, with values of the
-# feed's types: so it is said of every item, or of none.
+# What DynamoDB answers where a table's key is not that of the items. Each item has the whole key of its feed, of the
+# feed's types, and no two have the same: so it is true of every item, or of none.
 _OTHER_KEYS = (
     "The provided key element does not match the schema",
     "Missing the key ",
     "Type mismatch for key ",
     "One of the required keys was not given a value",
+    "Provided list of item keys contains duplicates",
 )
 
 # Called all the time by whatever is busy: what it raises ends the work there and then.
@@ -43,15 +44,15 @@ class ItemWriter(Protocol):
 
 
 def check_refusal(table: str, message: str) -> None:
-    """Tell a table that refuses all items from one that refuses some, by what DynamoDB says of a request.
+    """Check that what DynamoDB refuses a request for may be the fault of an item, and not of the table's key.
 
     Raises:
-        TableKeysDiffer: the table has other keys: none of the items will ever be taken.
+        TableKeysDiffer: the table has another key than the items.
     """
     if any(said in message for said in _OTHER_KEYS):
         raise TableKeysDiffer(
-            f"Table {table} has other keys than the feed, and refuses each item: {message.rstrip('.')}. Change the "
-            "feed's keys, or make the table anew; `ingest feeds check --aws` shows both."
+            f"Table {table} has other keys than the feed and refuses its items: {message.rstrip('.')}. Change the "
+            "feed's keys or create the table again; `ingest feeds check --aws` shows both."
         )
 
 

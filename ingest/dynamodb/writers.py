@@ -31,8 +31,8 @@ from ingest.feeds.feed import Feed
 from ingest.items.mapping import Described, Mapping, table_faults
 
 SESSION_NAME = "csv-ingest"  # what the owner of the table sees in CloudTrail
-KEPT_S = 300.0  # how long a table that has the keys of its feed is not looked at again
-DIFFERS_S = 10.0  # how old a description may be that a file fails for: the table may have been made anew
+KEPT_S = 60.0  # how long a table that has the keys of its feed is not looked at again
+DIFFERS_S = 10.0  # how old a description may be that a file fails for: the table may have been created again
 
 
 class WriterFactory:

@@ -395,8 +395,9 @@ def test_what_is_sent_is_what_boto3_would_send() -> None:
         Table(Key("id", "N"), Key("n", "N")),
         Table(Key("id"), Key("n", "S")),
         Table(Key("id"), Key("m")),
+        Table(Key("note")),
     ],
-    ids=["other names", "partition key N", "sort key S", "another sort key"],
+    ids=["other names", "partition key N", "sort key S", "another sort key", "one that all items share"],
 )
 @pytest.mark.parametrize("make", [writer, reference_writer])
 def test_a_table_of_other_keys_ends_the_load_and_no_batch_is_halved(table: Table, make: Any) -> None:

@@ -234,7 +234,7 @@ class Checked:
         return ""
 
 
-def test_a_table_with_the_feeds_keys_is_looked_at_once_in_five_minutes() -> None:
+def test_a_table_with_the_feeds_keys_is_looked_at_once_a_minute() -> None:
     table = Described()
     checked = Checked(table)
     assert [checked.check() for _ in range(3)] == ["", "", ""]
@@ -258,7 +258,7 @@ def test_a_table_with_other_keys_is_a_fault_of_one_sentence() -> None:
     )
 
 
-def test_a_table_that_is_made_anew_with_the_right_keys_takes_files_after_ten_seconds() -> None:
+def test_a_table_that_is_created_again_with_the_right_keys_takes_files_after_ten_seconds() -> None:
     table = Described("pk")
     checked = Checked(table)
     assert checked.check() and checked.check()

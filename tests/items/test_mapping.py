@@ -227,7 +227,7 @@ def test_an_index_key_of_another_type_is_a_fault_whether_the_feed_names_the_inde
 @pytest.mark.parametrize(
     "indexes", [{}, {"by_day": ("qty:N",)}, {"other": ("absent:B",)}], ids=["missing", "other key", "not in the file"]
 )
-def test_an_index_that_refuses_no_row_is_no_fault_and_the_feeds_own_is_a_difference(indexes: Any) -> None:
+def test_an_index_that_refuses_no_row_is_a_difference_only_if_the_feed_names_it(indexes: Any) -> None:
     of, table = feed(**INDEXED), described("id:S", indexes=indexes)
     assert table_faults(map_columns(of, ("id", "day", "qty")), table) == []
     (difference,) = index_differences(of, table)

@@ -526,7 +526,7 @@ def test_a_file_whose_table_has_other_keys_fails_and_nothing_is_written_or_split
     assert world.metrics.sums("orders")[Metric.FILES_DUPLICATE] == 1  # it is not tried again
 
 
-def test_a_segment_whose_table_was_made_anew_with_other_keys_fails_its_file() -> None:
+def test_a_segment_whose_table_was_created_again_with_other_keys_fails_its_file() -> None:
     world = World(segment_bytes=5)
     world.take(event(KEY))
     world.table_fault = DIFFERS

@@ -425,7 +425,7 @@ def test_a_file_whose_first_1000_rows_are_all_rejects_is_read_no_further(block_b
     ],
     ids=["ten rows", "the last is good", "the first is good", "one of a key", "no row"],
 )
-def test_a_file_of_which_a_row_is_written_or_few_are_rejected_is_no_fault(data: bytes) -> None:
+def test_a_file_of_which_a_row_is_written_or_few_are_rejected_is_loaded(data: bytes) -> None:
     assert Loaded(data, block_bytes=80, portion=1 << 16).error is None
 
 
