@@ -19,14 +19,14 @@ from botocore.credentials import (
     Credentials,
     DeferredRefreshableCredentials,
 )
-from botocore.exceptions import NoCredentialsError
+from botocore.exceptions import ClientError, NoCredentialsError
 
-from ingest.aws.errors import aws_call
+from ingest.aws.errors import aws_call, error_code
 from ingest.dynamodb.boto3_writer import Boto3Writer
 from ingest.dynamodb.http.client import batch_write_exchange
 from ingest.dynamodb.item_writer import ItemWriter
 from ingest.dynamodb.writer import BatchWriter
-from ingest.errors import ServiceFault, TableKeysDiffer, TableMissing, Throttled, Unavailable
+from ingest.errors import AccessDenied, ServiceFault, TableKeysDiffer, TableMissing, Throttled, Unavailable
 from ingest.feeds.feed import Feed
 from ingest.items.mapping import Described, Mapping, table_faults
 
@@ -110,7 +110,11 @@ class WriterFactory:
         return table_faults(mapping, described) if described else []
 
     def _look(self, feed: Feed, name: str) -> Described | None:
-        """Return a table's description; None where it may not be looked at, as one of another account."""
+        """Return a table's description; None where it may not be looked at, as one of another account.
+
+        Raises:
+            ServiceFault: writing would fail as well, or DynamoDB cannot say at the moment.
+        """
         try:
             return self.describe(feed, table=name)
         except TableMissing as fault:
@@ -118,6 +122,9 @@ class WriterFactory:
         except (Throttled, Unavailable):
             raise
         except ServiceFault as fault:
+            code = error_code(fault.__cause__) if isinstance(fault.__cause__, ClientError) else ""
+            if not code or (isinstance(fault, AccessDenied) and not code.startswith("AccessDenied")):
+                raise  # there are no credentials, or they have expired
             self._warn(f"The keys of table {name} were not compared with those of its feed. {fault}")
             return None
 

@@ -15,6 +15,7 @@ from typing import Any
 
 import boto3
 import pytest
+from botocore.exceptions import ClientError
 
 from ingest.aws.local_files import Source
 from ingest.cli import load
@@ -792,7 +793,8 @@ def test_a_table_that_may_not_be_looked_at_is_warned_of_and_loaded_into(
     capsys: pytest.CaptureFixture[str], orders: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def denied(self: WriterFactory, feed: Feed, *, table: str | None = None) -> Any:
-        raise AccessDenied("AWS answered AccessDeniedException.")
+        error = ClientError({"Error": {"Code": "AccessDeniedException"}}, "DescribeTable")
+        raise AccessDenied("AWS answered AccessDeniedException.") from error
 
     monkeypatch.setattr(WriterFactory, "describe", denied)
     ran = Ran(capsys, "load", "a.csv", "--rejects", "r.jsonl")

@@ -281,12 +281,13 @@ def test_a_file_fails_for_no_old_description() -> None:
     assert table.asked == 2
 
 
-def test_a_table_that_may_not_be_looked_at_is_warned_of_once_and_takes_files() -> None:
-    table = Described("pk", code="AccessDeniedException")
+@pytest.mark.parametrize("code", ["AccessDeniedException", "UnknownOperationException"])
+def test_a_table_that_may_not_be_looked_at_is_warned_of_once_and_takes_files(code: str) -> None:
+    table = Described("pk", code=code)
     checked = Checked(table)
     assert [checked.check(), checked.check()] == ["", ""]
     assert checked.warnings == [
-        "The keys of table Orders were not compared with those of its feed. AWS answered AccessDeniedException while "
+        f"The keys of table Orders were not compared with those of its feed. AWS answered {code} while "
         "looking at the keys of table Orders: said so"
     ]
     table.code = ""
@@ -300,6 +301,8 @@ def test_a_table_that_may_not_be_looked_at_is_warned_of_once_and_takes_files() -
         ("ThrottlingException", Throttled),
         ("InternalServerError", Unavailable),
         ("ResourceNotFoundException", TableMissing),
+        ("ExpiredTokenException", AccessDenied),
+        ("UnrecognizedClientException", AccessDenied),
     ],
 )
 def test_a_table_that_cannot_be_looked_at_now_is_looked_at_again(code: str, fault: type[ServiceFault]) -> None:
