@@ -763,7 +763,7 @@ def test_load_into_a_table_of_other_keys_writes_nothing_and_exits_with_2(
     capsys: pytest.CaptureFixture[str], wrong: Any
 ) -> None:
     Path("a.rejects.jsonl").write_text("of a load before", encoding="utf-8")
-    ran = Ran(capsys, "load", "a.csv", "--rejects", "a.rejects.jsonl")
+    ran = Ran(capsys, "load", "a.csv", "--rejects", "a.rejects.jsonl", "--force")
     assert (ran.code, ran.err) == (2, f"ingest: {DIFFERS}\n")
     assert wrong.scan()["Items"] == []
     assert Path("a.rejects.jsonl").read_text(encoding="utf-8") == "of a load before"
@@ -818,7 +818,7 @@ def test_load_of_nothing_but_rejects_has_an_exit_code_of_its_own_and_prints_the_
     assert "rejected: 8 bad_number, 4 empty_key" in ran.out
     assert len(Path("r.jsonl").read_text(encoding="utf-8").splitlines()) == 12
     assert ran.err.startswith("ingest: All 12 rows were rejected, and nothing was written:")
-    of_machines = Ran(capsys, "load", "a.csv", "--rejects", "r.jsonl", "--json")
+    of_machines = Ran(capsys, "load", "a.csv", "--rejects", "r.jsonl", "--force", "--json")
     assert (of_machines.code, of_machines.err) == (5, "")
     assert of_machines.json["reasons"] == {"bad_number": 8, "empty_key": 4}
     assert of_machines.json["error"]["code"] == "all_rows_rejected"

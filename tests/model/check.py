@@ -6,10 +6,8 @@ from typing import Any
 
 from ingest.contract import Metric, Status
 from ingest.file import FileVersion
-from ingest.ledger.row_counts import NOTHING, RowCounts
-from tests.model.simulation import BUCKET, FEEDS, HEAD, REFUSED, ModelRun
 from ingest.ledger.row_counts import FEW_ROWS, NOTHING, RowCounts
-from tests.model.simulation import BUCKET, HEAD, REFUSED, ModelRun
+from tests.model.simulation import BUCKET, FEEDS, HEAD, REFUSED, ModelRun
 from tests.support.memory_ledger import MemoryEntry
 
 COUNTED = (Metric.ROWS_READ, Metric.ROWS_WRITTEN, Metric.ROWS_REJECTED, Metric.ROWS_SUPERSEDED, Metric.BYTES_READ)
