@@ -8,9 +8,10 @@ SERVICE = "ingest"  # in every log line. Not by environment: powertools would ma
 FEEDS_FILE = "feeds.toml"  # beside the `ingest` package in the function's zip
 
 # The DynamoDB operation that writes a feed's items, and which operations each kind of writer (`writer` of a feed) calls
-# on the feed's table: `ingest.dynamodb` sends them, `infra` grants them.
+# on the feed's table, the look at its keys included: `ingest.dynamodb` sends them, `infra` grants them.
 BATCH_WRITE_ITEM = "BatchWriteItem"
-WRITE_OPERATIONS = {"fast": (BATCH_WRITE_ITEM,), "boto3": (BATCH_WRITE_ITEM,)}
+DESCRIBE_TABLE = "DescribeTable"
+WRITE_OPERATIONS = {"fast": (BATCH_WRITE_ITEM, DESCRIBE_TABLE), "boto3": (BATCH_WRITE_ITEM, DESCRIBE_TABLE)}
 
 
 class Env:

@@ -19,7 +19,7 @@ from typing import Any
 import typer
 from typer.core import TyperCommand, TyperGroup
 
-from ingest.errors import FileFault, IngestError, ObjectSuperseded, ServiceFault, StillLoading
+from ingest.errors import FileFault, IngestError, ObjectSuperseded, ServiceFault, StillLoading, TableKeysDiffer
 
 EXIT_CODES = {
     0: "success",
@@ -166,6 +166,8 @@ def app_of(functions: Iterable[Callable[..., Any]], **named: Any) -> typer.Typer
 
 def exit_code(error: IngestError) -> int:
     """Return the exit code of a fault."""
+    if isinstance(error, TableKeysDiffer):  # the feed is wrong, or the table that was named
+        return 2
     if isinstance(error, (FileFault, ObjectSuperseded, StillLoading)):
         return 3
     return 4 if isinstance(error, ServiceFault) else 2

@@ -14,6 +14,7 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeR
 from rich.table import Table
 from rich.text import Text
 
+from ingest.errors import IngestError
 from ingest.ledger.row_counts import RowCounts
 from ingest.rejects.local_file import RejectFile, RejectTally
 from ingest.rejects.reject import Document, DuplicateRow, Reject
@@ -37,8 +38,19 @@ class About:
         return f"{self.file}: " if self.is_one_of_several else ""
 
 
-def print_check(about: About, row_counts: RowCounts, tally: RejectTally, *, as_json: bool, stream: TextIO) -> None:
-    """Print the result of reading a file: row counts, a warning, reasons, the first rejects and duplicates."""
+def print_check(
+    about: About,
+    row_counts: RowCounts,
+    tally: RejectTally,
+    *,
+    as_json: bool,
+    stream: TextIO,
+    fault: IngestError | None = None,
+) -> None:
+    """Print the result of reading a file: row counts, a warning, reasons, the first rejects and duplicates.
+
+    `fault`, if there is one, is a part of the document only.
+    """
     hidden = row_counts.rows_rejected - len(tally.first)
     if as_json:
         document = {
@@ -49,6 +61,7 @@ def print_check(about: About, row_counts: RowCounts, tally: RejectTally, *, as_j
             "truncated": hidden > 0,
             "duplicates": [duplicate.document() for duplicate in tally.duplicates],
             "warning": row_counts.warning(),
+            "error": _error(fault),
         }
         print(json.dumps(document, ensure_ascii=False), file=stream)
         return
@@ -88,14 +101,27 @@ def without_file(document: Document) -> Document:
     return {name: value for name, value in document.items() if name != "file"}
 
 
-def print_load(about: About, row_counts: RowCounts, seconds: float, rejects: RejectFile, *, as_json: bool) -> None:
-    """Print the row counts of a load, its duration, where the rejects are, and the first duplicates."""
+def print_load(
+    about: About,
+    row_counts: RowCounts,
+    seconds: float,
+    rejects: RejectFile,
+    *,
+    as_json: bool,
+    fault: IngestError | None = None,
+) -> None:
+    """Print the row counts of a load, its duration, where the rejects are, and the first duplicates.
+
+    Of one that failed it prints the first rejects, too.
+    """
     where = str(rejects.path) if row_counts.rows_rejected else None
     if as_json:
         more = {
             "duplicates": [duplicate.document() for duplicate in rejects.duplicates],
             "duplicates_at": str(rejects.duplicates_path) if rejects.duplicates else None,
             "warning": row_counts.warning(),
+            "reasons": dict(rejects.reasons),
+            "error": _error(fault),
         }
         document = {**about.document, **row_counts.counts(), "seconds": round(seconds, 3), "rejects_at": where, **more}
         print(json.dumps(document, ensure_ascii=False))
@@ -105,6 +131,8 @@ def print_load(about: About, row_counts: RowCounts, seconds: float, rejects: Rej
     console.print(
         f"{row_counts.bytes_read:,} bytes in {seconds:.1f} s, {row_counts.rows_read / max(seconds, 1e-9):,.0f} rows/s."
     )
+    if fault:
+        console.print(_reject_table(rejects))
     if where:
         sentence = f"Rejected rows: {where} has line and reason; fix and reload {rejects.csv_path}."
         console.print(sentence, soft_wrap=True, markup=False)
@@ -164,6 +192,10 @@ def row_counts_sentence(row_counts: RowCounts, written: str = "written") -> str:
         f"{row_counts.rows_read:,} rows read = {row_counts.rows_written:,} {written} + "
         f"{row_counts.rows_rejected:,} rejected + {row_counts.rows_superseded:,} superseded; {result}."
     )
+
+
+def _error(fault: IngestError | None) -> dict[str, str] | None:
+    return {"code": fault.code, "message": str(fault)} if fault else None
 
 
 def _documents(rejects: list[Reject]) -> list[dict[str, Any]]:

@@ -63,7 +63,7 @@ def _try(proposal: "Proposal") -> tuple[RowCounts, dict[str, int]]:
     dialect = Csv(**csv | {"encoding": "utf-8", "compression": "none", "footer_lines": 0, "line_end": ""})
     feed = {field: getattr(proposal.tested_feed, field) for field in Feed.__struct_fields__}
     tally = RejectTally(keep=0)
-    load = Load(feed=Feed(**feed | {"csv": dialect}), writer=NullWriter(), rejects=tally)
+    load = Load(feed=Feed(**feed | {"csv": dialect}), writer=NullWriter(), rejects=tally, ends_early=False)
     return load.run(lambda start, end: iter([proposal.text[start:end]])), dict(tally.reasons)
 
 

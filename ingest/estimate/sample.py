@@ -5,11 +5,10 @@ from collections.abc import Callable, Iterator
 from contextlib import closing, suppress
 from dataclasses import dataclass, field
 
-from msgspec import structs
-
 from ingest.aws.local_files import Source
 from ingest.estimate.cost import WriteCostEstimator
-from ingest.feeds.feed import Duplicates, Feed, Rejects
+from ingest.feeds.feed import Feed
+from ingest.items.mapping import Mapping
 from ingest.ledger.row_counts import NOTHING, RowCounts
 from ingest.reading.compression import RangeReader, expanded_sizes
 from ingest.reading.reader import Reader, open_file
@@ -36,7 +35,8 @@ class Reading:
     """What was read of one file. `text_bytes` is the size of its rows, expanded; `read_bytes` of them were read.
 
     `how`: "all" of it, in "windows" spread evenly over it, or its "head"; `why` says why not more. `failed_at` has the
-    row counts at which the feed's max_rejects or max_duplicates was exceeded, in what was read.
+    row counts at which the file would fail: the feed's max_rejects or max_duplicates was exceeded, or all rows were
+    rejects, in what was read.
     """
 
     source: Source
@@ -72,7 +72,7 @@ class Reading:
             )
         )
         is_over = row_counts.exceeds(feed.max_rejects) or row_counts.exceeds_duplicates(feed.max_duplicates)
-        if self.failed_at is None and is_over:
+        if self.failed_at is None and (is_over or row_counts.has_only_rejects(at_end=False)):
             self.failed_at = row_counts
 
 
@@ -81,15 +81,15 @@ Watch = Callable[[RowCounts], None]
 
 
 class SampleReader:
-    """Reads files of one feed; `write_cost` and `reasons` add up over all of them."""
+    """Reads files of one feed; `write_cost` and `reasons` add up over all of them. `check_table` as of `Load`."""
 
-    def __init__(self, feed: Feed, *, now_s: float) -> None:
+    def __init__(
+        self, feed: Feed, *, now_s: float, check_table: Callable[[Mapping], None] = lambda mapping: None
+    ) -> None:
+        self._check_table = check_table
         self.write_cost = WriteCostEstimator(feed)
         self._tally = RejectTally(keep=0)
         self._feed = feed
-        self._endless = structs.replace(
-            feed, max_rejects=Rejects(), max_duplicates=Duplicates()
-        )  # an estimate reads on, and says where the load would end
         self._now_s = now_s
 
     @property
@@ -160,11 +160,13 @@ class SampleReader:
                 raise EnoughRowsError
 
         load = Load(
-            feed=self._endless,
+            feed=self._feed,
             writer=self.write_cost,
             rejects=self._tally,
             file=reading.source.name,
             now_s=self._now_s,
+            check_table=self._check_table,
+            ends_early=False,  # an estimate reads on, and says where the load would end
             after_block=after_block,
         )
         with suppress(EnoughRowsError):

@@ -34,15 +34,19 @@ def warnings(found: LoadEstimate) -> list[LoadWarning]:
 def _failure(found: LoadEstimate) -> Iterator[LoadWarning]:
     rejected = found.estimate(lambda part: part.rejected).value
     failed = next((r.failed_at for r in found.readings if r.failed_at and r.how != "windows"), None)
-    if failed:
+    read = RowCounts(rows_read=found.rows.value, rows_rejected=rejected)
+    if (failed and failed.has_only_rejects(at_end=False)) or (found.files == 1 and read.has_only_rejects(at_end=True)):
+        yield LoadWarning(
+            "would_fail",
+            "All rows that were read are rejected: the file would end as FAILED. Fix the file or the feed.",
+        )
+    elif failed:
         yield LoadWarning(
             "would_fail",
             f"{_over_the_limit(failed, found.feed)} allows: the file would end there as FAILED. Fix the file or the "
             "feed.",
         )
-    elif found.files == 1 and RowCounts(rows_read=found.rows.value, rows_rejected=rejected).exceeds(
-        found.feed.max_rejects
-    ):
+    elif found.files == 1 and read.exceeds(found.feed.max_rejects):
         yield LoadWarning(
             "would_fail",
             f"About {rejected:,} of {found.rows.value:,} rows would be rejected, more than the feed's max_rejects "

@@ -2,10 +2,13 @@
 
 from dataclasses import asdict, dataclass
 
+from ingest.errors import AllRowsRejected
 from ingest.feeds.feed import Duplicates, Rejects
 
 WARNED_SHARE = 0.001  # of the rows; where more have the key of a later row, the feed's key is seldom the whole key
 DUPLICATE_KEYS = "duplicate_keys"  # the code of that warning
+
+MANY_ROWS, FEW_ROWS = 1000, 10  # see `RowCounts.has_only_rejects`
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,5 +91,23 @@ class RowCounts:
         )
         return {"code": DUPLICATE_KEYS, "message": sentence}
 
+    def has_only_rejects(self, *, at_end: bool) -> bool:
+        """Return whether nothing but rejects has come of enough rows: of 1,000, or of more than ten at the file's end.
+
+        >>> RowCounts(rows_read=999, rows_rejected=999).has_only_rejects(at_end=False)
+        False
+        """
+        least = FEW_ROWS + 1 if at_end else MANY_ROWS
+        return self.rows_read >= least and self.rows_rejected == self.rows_read
+
 
 NOTHING = RowCounts()
+
+
+def all_rows_rejected(row_counts: RowCounts, *, at_end: bool) -> AllRowsRejected:
+    """Return what is said of a file whose rows, or its first ones, were all rejected."""
+    which = f"All {row_counts.rows_read:,} rows" if at_end else f"All of the first {row_counts.rows_read:,} rows"
+    return AllRowsRejected(
+        f"{which} were rejected, and nothing was written: the file is of another kind, or the feed is wrong. "
+        "Look at the rejects for the reason, fix the file or the feed, and load the file again."
+    )

@@ -18,7 +18,7 @@ from ingest.items.duplicates import (
 )
 from ingest.items.items import Items, build_items
 from ingest.items.mapping import Mapping, map_columns
-from ingest.ledger.row_counts import RowCounts
+from ingest.ledger.row_counts import RowCounts, all_rows_rejected
 from ingest.ledger.work_item import Checkpoint
 from ingest.reading.blocks import START, BadRecord, Block, Chunk, Position
 from ingest.reading.compression import RangeReader
@@ -59,7 +59,8 @@ class Load:
 
     `row_counts` is true at any moment, also after an error: what it counts is durable or superseded. `checkpoint` is
     where another load may go on: it gives the same pieces, counts and rejects as if there had been one load only.
-    `has_moved`: it is further than where this one began.
+    `has_moved`: it is further than where this one began. `check_table` is called before the first row, with what the
+    columns become. `ends_early`: a file of too many rejects, or of nothing but rejects, is not read to its end.
 
     Peak memory: about twice a portion, plus some 25 times the block while it is text, columns and items, plus the
     hashes of one window's keys (`DuplicateKeyWindow`), and its text where records have several lines.
@@ -73,6 +74,8 @@ class Load:
         rejects: RejectSink,
         file: str = "",
         now_s: float = 0.0,
+        check_table: Callable[[Mapping], None] = lambda mapping: None,
+        ends_early: bool = True,
         heartbeat: Heartbeat = lambda: None,
         before_block: Callable[[], None] = lambda: None,
         after_block: Callable[[RowCounts], None] = lambda row_counts: None,
@@ -82,10 +85,13 @@ class Load:
         self.row_counts = RowCounts()
         self.checkpoint: Checkpoint | None = None
         self.has_moved = False
+        self._is_beginning = True
         self._feed = feed
         self._writer = writer
         self._rejects = rejects
         self._file = file
+        self._check_table = check_table
+        self._ends_early = ends_early
         self._heartbeat = heartbeat
         self._before_block = before_block
         self._after_block = after_block
@@ -113,13 +119,15 @@ class Load:
         if checkpoint:  # true also where the file cannot even be opened any more
             self.row_counts, self.checkpoint = checkpoint.row_counts, checkpoint
         reader = open_file(read, self._feed, block_bytes=self._sizes.block)
-        self._mapping(reader.columns)  # a wrong header ends it here
+        self._check_table(self._mapping(reader.columns))  # a wrong header ends it here, and a wrong table
         self._rejects.begin(reader.before_rows, self._feed.csv)
+        self._is_beginning = segment is None or segment.start.byte == reader.start.byte
         begun = checkpoint or self._beginning(reader, segment)
         self.row_counts, self.checkpoint, self._window = begun.row_counts, begun, self._window_at(begun.window)
         try:
             blocks = reader.blocks(begun.window, segment.end_byte if segment else None, at_end=at_end)
             self._take_all(reader, blocks, begun)
+            self._check_limit(at_end=segment is None)
         except FileFault:  # whoever loads these bytes comes to it at the same place, with the same rejects
             self._rejects.close()
             raise
@@ -235,8 +243,13 @@ class Load:
             refused += [Fault(fresh.records[r.row], Reason.REFUSED_BY_DYNAMODB, r.message) for r in refusals]
             items = items.without({fault.record for fault in refused})
 
-    def _check_limit(self) -> None:
+    def _check_limit(self, *, at_end: bool = False) -> None:
+        """Look at the counts so far. Whether all rows are rejects is decided by the first ones of the file alone."""
+        if not self._ends_early:
+            return
         check_limits(self.row_counts, self._feed)
+        if self._is_beginning and self.row_counts.has_only_rejects(at_end=at_end):
+            raise all_rows_rejected(self.row_counts, at_end=at_end)
 
 
 def check_limits(row_counts: RowCounts, feed: Feed) -> None:

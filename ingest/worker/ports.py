@@ -12,6 +12,7 @@ from ingest.errors import IngestError
 from ingest.feeds.dialect import Csv
 from ingest.feeds.feed import Feed
 from ingest.file import FileVersion
+from ingest.items.mapping import Mapping as ItemMapping
 from ingest.ledger.claims import Claimed, ClaimStatus, FileStatus, LeaseToken, Outcome
 from ingest.ledger.row_counts import RowCounts
 from ingest.ledger.work_item import CarriedOver, Checkpoint, Entry, SegmentPlan, WorkItem
@@ -234,9 +235,13 @@ class Services:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorkerServices(Services):
-    """What the function has beside those: files to read, tables to write to, places for what cannot be used."""
+    """What the function has beside those: files to read, tables to write to, places for what cannot be used.
+
+    `check_table` raises what a feed's table would say to the items that a mapping makes, before the first is sent.
+    """
 
     objects: Objects
     writer_for: Callable[[Feed], ItemWriter]
+    check_table: Callable[[Feed, ItemMapping], None]
     rejects_for: Callable[[FileVersion], FileRejects]
     dead_letters: DeadLetters

@@ -1,6 +1,7 @@
 """Does work that was claimed: splits a large file, loads a file or a segment, and writes how it ended."""
 
 from dataclasses import replace
+from functools import partial
 
 from ingest.aws.clock import epoch_s
 from ingest.contract import Status
@@ -99,6 +100,7 @@ class TaskRunner:
             feed=feed,
             writer=attempt.progress.begin(self._services.writer_for(feed)),
             rejects=attempt.rejects,
+            check_table=partial(self._services.check_table, feed),
             file=task.work.file.url,
             now_s=epoch_s(task.work.file.event_time)
             or task.claimed.first_seen_s,  # whoever goes on makes the same items

@@ -15,6 +15,7 @@ from typing import Any
 
 import boto3
 import pytest
+from botocore.exceptions import ClientError
 
 from ingest.aws.local_files import Source
 from ingest.cli import load
@@ -22,7 +23,8 @@ from ingest.cli import main as cli
 from ingest.cli.options import feed_of, file_name
 from ingest.cli.output import RAW_SHOWN
 from ingest.cli.source import StandardInput, open_table
-from ingest.errors import FileMissing, SettingsFault, Unavailable
+from ingest.dynamodb.writers import WriterFactory
+from ingest.errors import AccessDenied, FileMissing, SettingsFault, Unavailable
 from ingest.feeds.feed import Feed
 from ingest.feeds.parse import parse_feeds
 from ingest.ledger.row_counts import RowCounts
@@ -171,7 +173,7 @@ def test_check_of_the_sample_finds_its_four_bad_rows(capsys: pytest.CaptureFixtu
 
 
 def test_check_prints_a_table_of_the_first_rejects(capsys: pytest.CaptureFixture[str]) -> None:
-    Path("a.csv").write_text("id,n\n" + "x,?\n" * 30 + ",1\n", encoding="utf-8")
+    Path("a.csv").write_text("id,n\n" + "x,?\n" * 30 + ",1\nx,1\n", encoding="utf-8")
     ran = Ran(capsys, "check", "a.csv", "--feed", "orders")
     assert ran.code == 1
     assert "rejected: 30 bad_number, 1 empty_key" in ran.out
@@ -258,7 +260,7 @@ def test_of_several_files_each_is_reported_and_one_that_cannot_be_loaded_does_no
         "c.csv: 1 rows read = 1 would be written + 0 rejected + 0 superseded; row counts reconcile.",
     ]
     lines = [json.loads(line) for line in Ran(capsys, "check", "a.csv", "b.csv", "--json").out.splitlines()]
-    assert [(line["file"], line.get("error", {}).get("code")) for line in lines] == [
+    assert [(line["file"], (line.get("error") or {}).get("code")) for line in lines] == [
         ("a.csv", None),
         ("b.csv", "empty_file"),
     ]
@@ -413,6 +415,8 @@ def test_load_for_machines_prints_one_object(capsys: pytest.CaptureFixture[str],
             "message": "1 of 4 rows (25.0%) have the key of a later row, which replaced them. Check that the feed's "
             "key is the whole key.",
         },
+        "reasons": {"bad_number": 1},
+        "error": None,
     }
     assert Path("r.jsonl").exists()
     (kept,) = Path("r.duplicates.jsonl").read_text(encoding="utf-8").splitlines()
@@ -806,3 +810,125 @@ def test_a_wrong_dialect_flag_exits_with_2_and_says_what_is_accepted(
     ran = Ran(capsys, "preview", "a.csv", *flags)
     assert ran.code == 2
     assert sentence in ran.err
+
+
+# --- a table of other keys, and files of nothing but rejects ---
+
+
+@pytest.fixture
+def wrong(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    """A table `Orders` of another key, and `Right` of the feed's."""
+    monkeypatch.setattr(boto3, "Session", lambda region_name=None: session())
+    with mock_aws():
+        table("Right", "id")
+        yield table("Orders", "order_id", "day")
+
+
+DIFFERS = (
+    "Nothing can be written to table Orders: the key of the table is order_id (S) + day (S), that of the feed id (S): "
+    "change the feed's keys."
+)
+
+
+def test_load_into_a_table_of_other_keys_writes_nothing_and_exits_with_2(
+    capsys: pytest.CaptureFixture[str], wrong: Any
+) -> None:
+    Path("a.rejects.jsonl").write_text("of a load before", encoding="utf-8")
+    ran = Ran(capsys, "load", "a.csv", "--rejects", "a.rejects.jsonl", "--force")
+    assert (ran.code, ran.err) == (2, f"ingest: {DIFFERS}\n")
+    assert wrong.scan()["Items"] == []
+    assert Path("a.rejects.jsonl").read_text(encoding="utf-8") == "of a load before"
+    Path("b.csv").write_text(CSV, encoding="utf-8")
+    of_several = Ran(capsys, "load", "a.csv", "b.csv", "--json")
+    assert (of_several.code, of_several.json["error"]["code"]) == (2, "table_keys_differ")  # said once
+    assert Ran(capsys, "load", "a.csv", "--table", "Right").code == 0
+
+
+@pytest.mark.parametrize("command", ["check", "plan"])
+def test_check_and_plan_compare_the_table_that_is_asked_for(
+    capsys: pytest.CaptureFixture[str], wrong: Any, command: str
+) -> None:
+    for options in (["--aws"], ["--table", "Orders"], ["--table", "Orders", "--aws"]):
+        ran = Ran(capsys, command, "a.csv", *options)
+        assert (ran.code, ran.sentence) == (2, DIFFERS)
+    as_it_should_be = Ran(capsys, command, "a.csv")
+    right = Ran(capsys, command, "a.csv", "--table", "Right")
+    assert right.code == as_it_should_be.code < 2
+    assert right.out.splitlines()[-1] == as_it_should_be.out.splitlines()[-1]
+    assert Ran(capsys, command, "a.csv", "--table", "None").sentence == (
+        "Table None does not exist; create it, or change the feed's table."
+    )
+
+
+def test_a_table_that_may_not_be_looked_at_is_warned_of_and_loaded_into(
+    capsys: pytest.CaptureFixture[str], orders: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def denied(self: WriterFactory, feed: Feed, *, table: str | None = None) -> Any:
+        error = ClientError({"Error": {"Code": "AccessDeniedException"}}, "DescribeTable")
+        raise AccessDenied("AWS answered AccessDeniedException.") from error
+
+    monkeypatch.setattr(WriterFactory, "describe", denied)
+    ran = Ran(capsys, "load", "a.csv", "--rejects", "r.jsonl")
+    assert (ran.code, len(orders.scan()["Items"])) == (0, 2)
+    assert ran.err == (
+        "ingest: The keys of table Orders were not compared with those of its feed. AWS answered "
+        "AccessDeniedException.\n"
+    )
+
+
+ALL_BAD = "id,n\n" + "a,?\n" * 8 + ",1\n" * 4
+
+
+def test_load_of_nothing_but_rejects_has_an_exit_code_of_its_own_and_prints_the_reasons(
+    capsys: pytest.CaptureFixture[str], orders: Any
+) -> None:
+    Path("a.csv").write_text(ALL_BAD, encoding="utf-8")
+    ran = Ran(capsys, "load", "a.csv", "--rejects", "r.jsonl")
+    assert (ran.code, orders.scan()["Items"]) == (5, [])
+    assert "12 rows read = 0 written + 12 rejected + 0 superseded; row counts reconcile." in ran.out
+    assert "rejected: 8 bad_number, 4 empty_key" in ran.out
+    assert len(Path("r.jsonl").read_text(encoding="utf-8").splitlines()) == 12
+    assert ran.err.startswith("ingest: All 12 rows were rejected, and nothing was written:")
+    of_machines = Ran(capsys, "load", "a.csv", "--rejects", "r.jsonl", "--force", "--json")
+    assert (of_machines.code, of_machines.err) == (5, "")
+    assert of_machines.json["reasons"] == {"bad_number": 8, "empty_key": 4}
+    assert of_machines.json["error"]["code"] == "all_rows_rejected"
+
+
+def test_check_of_nothing_but_rejects_says_that_the_file_would_fail(capsys: pytest.CaptureFixture[str]) -> None:
+    Path("a.csv").write_text(ALL_BAD, encoding="utf-8")
+    ran = Ran(capsys, "check", "a.csv")
+    assert ran.code == 5
+    assert "rejected: 8 bad_number, 4 empty_key" in ran.out
+    assert ran.err.startswith("ingest: All 12 rows were rejected")
+    of_machines = Ran(capsys, "check", "a.csv", "--json")
+    assert (of_machines.code, of_machines.json["error"]["code"]) == (5, "all_rows_rejected")
+    assert of_machines.json["rows_rejected"] == 12
+
+
+def test_check_of_a_large_file_of_nothing_but_rejects_reads_its_first_block_only(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    Path("a.csv").write_text("id,n\n" + f"{'a' * 1000},?\n" * 20_000, encoding="utf-8")
+    ran = Ran(capsys, "check", "a.csv", "--json")
+    assert 1000 <= ran.json["rows_read"] < 10_000
+    assert ran.json["error"]["message"].startswith("All of the first ")
+
+
+def test_of_several_files_one_of_nothing_but_rejects_does_not_keep_the_others_from_it(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    Path("b.csv").write_text(ALL_BAD, encoding="utf-8")
+    ran = Ran(capsys, "check", "b.csv", "a.csv")
+    assert (ran.code, ran.err[:27]) == (5, "ingest: b.csv: All 12 rows ")
+    assert "a.csv: 4 rows read" in ran.out
+
+
+def test_preview_and_plan_of_nothing_but_rejects_say_so(capsys: pytest.CaptureFixture[str]) -> None:
+    Path("a.csv").write_text(ALL_BAD, encoding="utf-8")
+    preview = Ran(capsys, "preview", "a.csv", "--feed", "orders")
+    assert (preview.code, preview.err.splitlines()[-1][:29]) == (0, "ingest: All 12 rows were reje")
+    warned = {
+        warning["code"]: warning["message"] for warning in Ran(capsys, "plan", "a.csv", "--json").json["warnings"]
+    }
+    assert warned["would_fail"].startswith("All rows that were read are rejected")

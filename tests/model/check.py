@@ -6,7 +6,7 @@ from typing import Any
 
 from ingest.contract import Metric, Status
 from ingest.file import FileVersion
-from ingest.ledger.row_counts import NOTHING, RowCounts
+from ingest.ledger.row_counts import FEW_ROWS, NOTHING, RowCounts
 from ingest.rejects.reject import DUPLICATES
 from tests.model.simulation import BUCKET, FEEDS, HEAD, REFUSED, ModelRun
 from tests.support.memory_ledger import MemoryEntry
@@ -75,6 +75,7 @@ def _check_complete(simulation: ModelRun, entry: MemoryEntry, reported: set[RowC
     assert all(segment.status == Status.DONE for segment in segments)
     expected, bad, repeated = undisturbed(data)
     assert entry.row_counts == expected, f"{entry.row_counts}, not {expected}"
+    assert not is_all_bad(data), "nothing but rejects, and COMPLETE"
     assert reported == {expected}
     rows = rows_of(data)
     assert entry.row_counts.rows_read == len(rows)
@@ -101,7 +102,7 @@ def _check_newest(simulation: ModelRun, versions: list[MemoryEntry]) -> None:
     """At least one load of the newest version is complete, unless it cannot be, or no one was left to do it."""
     data = simulation.data(versions[0].work.file)
     statuses = {entry.status for entry in versions}
-    if not data.startswith(HEAD):
+    if not data.startswith(HEAD) or is_all_bad(data):
         gave_way = {Status.SUPERSEDED} if versions[0].work.file.url in simulation.retried else set()
         assert statuses - gave_way == {Status.FAILED}, statuses
         return
@@ -145,6 +146,12 @@ def rows_of(data: bytes) -> list[Row]:
 def is_bad(number: str) -> bool:
     """Return whether a row is rejected: by the feed, or by the table."""
     return not number.isdigit() or number == REFUSED
+
+
+def is_all_bad(data: bytes) -> bool:
+    """Return whether a file fails because nothing but rejects comes of it."""
+    rows = rows_of(data)
+    return len(rows) > FEW_ROWS and all(is_bad(number) for _, _, number in rows)
 
 
 @cache
