@@ -58,7 +58,7 @@ def check(
     feeds: FeedsPath = DEFAULT_FEEDS,
     as_json: AsJsonLines = False,
 ) -> None:
-    """Read whole files without writing: row counts, reasons, first rejects, first rows that share a key.
+    """Read whole files without writing: row counts, rejects, duplicates.
 
     A file of which nothing but rejects comes is read no further than the function reads it. With --aws or --table
     the keys of the table are compared first.
