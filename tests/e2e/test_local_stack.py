@@ -404,6 +404,11 @@ def test_the_command_line_loads_from_s3_without_the_queue(stack: Any, feeds: Pat
         "rows_superseded": 0,
         "bytes_read": len(orders("by hand", 7)) + 19,
         "rejects_at": str(tmp_path / "rejects.jsonl"),
+        "duplicates": [],
+        "duplicates_at": None,
+        "warning": None,
+        "reasons": {"bad_number": 1},
+        "error": None,
     }
     assert len(of_customer(stack, "by hand")) == 7
     assert json.loads((tmp_path / "rejects.jsonl").read_text())["reason"] == "bad_number"
