@@ -12,10 +12,10 @@ LET_PASS           := B101
 LET_PASS_UNSHIPPED := B105,B106,B311,B404,B603,B607
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-demo demo test nightly judge check audit docs synth deploy destroy template clean
+.PHONY: help setup setup-demo demo test nightly judge arm64 check audit docs synth deploy destroy template clean
 
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: ## Install all that tests and checks need (the other targets call what they need themselves)
 	@$(PYTHON) -m infra.setup dev
@@ -36,8 +36,12 @@ nightly: setup ## Run the property tests and the model with 20,000 examples or m
 	HYPOTHESIS_PROFILE=nightly $(BIN)/python -m pytest -q tests/properties tests/model tests/reading/test_blocks.py tests/reading/test_position.py tests/reading/test_grammar.py tests/reading/test_segments.py
 	$(BIN)/python -m tests.fuzz.fuzz_reading --runs 100000
 
-judge: setup ## Load limit cases of every type and index into DynamoDB Local, Amazon's own emulator (see its licence)
+judge: setup ## Run limit cases and the local stack's tests against DynamoDB Local, Amazon's own emulator (see its licence)
 	$(BIN)/python -m pytest -q -m judge tests/judge
+	$(BIN)/python -m pytest -q -m e2e --dynamodb local tests/e2e/test_local_stack.py
+
+arm64: setup ## Run the zip as Lambda will, on an emulated arm64 processor (Debian or Ubuntu; the first run fetches 100 MB)
+	$(BIN)/python -m pytest -q -m arm64 tests/arm64
 
 check: setup ## Run the linters and the type checker, and look for what a security review would find
 	$(BIN)/ruff check .

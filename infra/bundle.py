@@ -24,6 +24,7 @@ ARM64: Platform = "arm64"  # what Lambda runs
 HOST: Platform = "host"  # this machine and Python: the local stack, and proof that the trimmed wheels work
 
 PYTHON = "3.14"  # of the function; `infra.worker` names the same runtime
+ARM64_WHEELS = ("--python-version", PYTHON, "--python-platform", "aarch64-manylinux_2_28")
 ROOT = Path(__file__).parent.parent
 REQUIREMENTS = ROOT / "requirements-function.txt"
 BUILD = ROOT / "build"
@@ -108,21 +109,21 @@ def _fingerprint(platform: Platform) -> str:
 
 
 def _install(platform: Platform, tree: Path) -> None:
-    flags = [
-        "--quiet",
-        "--no-deps",
-        "--only-binary",
-        ":all:",
-        "--target",
-        str(tree),
-        "--requirement",
-        str(REQUIREMENTS),
-    ]
-    if platform == ARM64:
-        flags += ["--python-version", PYTHON, "--python-platform", "aarch64-manylinux_2_28"]
-    done = subprocess.run([*setup.uv(), "pip", "install", *flags], capture_output=True, text=True, check=False)
+    install_wheels(
+        REQUIREMENTS, tree, *(ARM64_WHEELS if platform == ARM64 else ()), what=f"the function's wheels for {platform}"
+    )
+
+
+def install_wheels(requirements: Path, tree: Path, *flags: str, what: str) -> None:
+    """Install pinned wheels, and nothing else, in a folder.
+
+    Raises:
+        SettingsFault: uv could not get them; names `what` they are.
+    """
+    only = ["--quiet", "--no-deps", "--only-binary", ":all:", "--target", str(tree), "--requirement", str(requirements)]
+    done = subprocess.run([*setup.uv(), "pip", "install", *only, *flags], capture_output=True, text=True, check=False)
     if done.returncode:
-        raise SettingsFault(f"uv could not get the function's wheels for {platform}: {done.stderr.strip()[-600:]}")
+        raise SettingsFault(f"uv could not get {what}: {done.stderr.strip()[-600:]}")
 
 
 def _kept_files(tree: Path) -> Iterator[Path]:

@@ -8,9 +8,10 @@ SERVICE = "ingest"  # in every log line. Not by environment: powertools would ma
 FEEDS_FILE = "feeds.toml"  # beside the `ingest` package in the function's zip
 
 # The DynamoDB operation that writes a feed's items, and which operations each kind of writer (`writer` of a feed) calls
-# on the feed's table: `ingest.dynamodb` sends them, `infra` grants them.
+# on the feed's table, the look at its keys included: `ingest.dynamodb` sends them, `infra` grants them.
 BATCH_WRITE_ITEM = "BatchWriteItem"
-WRITE_OPERATIONS = {"fast": (BATCH_WRITE_ITEM,), "boto3": (BATCH_WRITE_ITEM,)}
+DESCRIBE_TABLE = "DescribeTable"
+WRITE_OPERATIONS = {"fast": (BATCH_WRITE_ITEM, DESCRIBE_TABLE), "boto3": (BATCH_WRITE_ITEM, DESCRIBE_TABLE)}
 
 
 class Env:
@@ -164,6 +165,9 @@ class Metric(StrEnum):
     )
     FILES_STALE = _count("FilesStale", Emitted.NOTIFIED, "notifications of a version that is not the newest")
     FILES_DUPLICATE = _count("FilesDuplicate", Emitted.NOTIFIED, "notifications of a file that is already claimed")
+    FILES_IGNORED = _count(
+        "FilesIgnored", Emitted.NOTIFIED, "notifications of objects that are not to be loaded: `exclude`, `include`"
+    )
     MESSAGES_UNKNOWN = _count(
         "MessagesUnknown", Emitted.NOTIFIED, "messages of an unknown kind, dead-lettered", by_feed=False
     )
@@ -188,9 +192,10 @@ class Status:
     FAILED = "FAILED"  # a file fault: it will never load as it is
     SUPERSEDED = "SUPERSEDED"  # deleted or overwritten before all of it was loaded
     UNBALANCED = "UNBALANCED"  # read != written + rejected + superseded: a bug of ours
+    IGNORED = "IGNORED"  # not to be loaded, as the feeds say; claimed after all if they say so no more
 
 
-FINAL_STATUSES = (Status.COMPLETE, Status.FAILED, Status.SUPERSEDED, Status.UNBALANCED)
+FINAL_STATUSES = (Status.COMPLETE, Status.FAILED, Status.SUPERSEDED, Status.UNBALANCED, Status.IGNORED)
 
 
 class LedgerKeys:
@@ -224,11 +229,15 @@ class DeadLetterAttribute:
 
 
 class RejectPart:
-    """Metadata of a CSV of rejected rows: how many bytes stand before and behind the rows, and their encoding."""
+    """Metadata of a CSV of rejected rows: how many bytes stand before and behind the rows, and how these are written.
+
+    `LINE_END` is the code point of the feed's `line_end`, if it has one.
+    """
 
     HEAD_BYTES = "head-bytes"
     FOOT_BYTES = "foot-bytes"
     ENCODING = "encoding"
+    LINE_END = "line-end"
 
 
 RECONCILE_MESSAGE = '{"ingest": "reconcile"}'  # the body a schedule sends
@@ -250,6 +259,7 @@ class Reason:
     RECORD_TOO_LONG = "record_too_long"
     UNTERMINATED_QUOTE = "unterminated_quote"
     BAD_ENCODING = "bad_encoding"
+    REPEATED_HEADER = "repeated_header"
     MISSING_VALUE = "missing_value"
     EMPTY_KEY = "empty_key"
     KEY_TOO_LONG = "key_too_long"

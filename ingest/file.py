@@ -1,6 +1,7 @@
-"""Which version of which S3 object is meant."""
+"""Which version of which S3 object is meant; which objects a glob means."""
 
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 
 MOST_RETRIES = 999  # the names of more would not sort
 SEQUENCER_WIDTH = 32  # S3's are 16 to 18 hex digits; right-padded with zeros they compare as text
@@ -50,3 +51,35 @@ class FileVersion:
     def url(self) -> str:
         """The object's S3 URL."""
         return f"s3://{self.bucket}/{self.key}"
+
+
+def glob_matches(glob: str, path: str) -> bool:
+    """Return whether a glob matches the path of an object, upper and lower case as they are.
+
+    Without a slash it is compared with the object's name; with one at its end alone, with each folder's name; else with
+    the whole path, name by name, where `**` stands for any number of folders.
+
+    >>> glob_matches("*.crc", "x/a.csv.crc"), glob_matches("tmp/", "x/tmp/a.csv"), glob_matches("x/*.csv", "a.csv")
+    (True, True, False)
+    """
+    names, parts = path.split("/"), _glob_parts(glob)
+    matched = {0}  # how many names the parts so far may have taken
+    for n, part in enumerate(parts):
+        if part == "**":
+            least = min(matched, default=len(names)) + (n == len(parts) - 1)  # a folder holds something
+            matched = set(range(least, len(names) + 1))
+        else:
+            matched = {at + 1 for at in matched if at < len(names) and fnmatchcase(names[at], part)}
+    return len(names) in matched
+
+
+def _glob_parts(glob: str) -> list[str]:
+    """Return what is compared with one name after another.
+
+    >>> _glob_parts("*.crc"), _glob_parts("tmp/"), _glob_parts("/2026/*.csv")
+    (['**', '*.crc'], ['**', 'tmp', '**'], ['2026', '*.csv'])
+    """
+    parts = (f"{glob}**" if glob.endswith("/") else glob).split("/")
+    if "/" not in glob[:-1]:
+        parts.insert(0, "**")
+    return parts[1:] if glob.startswith("/") else parts

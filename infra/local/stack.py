@@ -11,7 +11,7 @@ from botocore.config import Config
 
 from infra import bundle
 from infra.local import deploy as deployment
-from infra.local import ministack
+from infra.local import dynamodb_local, ministack
 from infra.local.ministack import CREDENTIALS, REGION, Emulator
 from infra.local.synth import synthesise
 from ingest.contract import Env
@@ -43,7 +43,8 @@ class LocalStack:
         {**os.environ, **stack.environment()}
         """
         trusted = {"AWS_CA_BUNDLE": str(self.emulator.ca_bundle)} if self.emulator.ca_bundle else {}
-        return {**environment(self.endpoint_url), Env.STACK: self.name, **trusted}
+        tables = {"AWS_ENDPOINT_URL_DYNAMODB": self.emulator.dynamodb_url} if self.emulator.dynamodb_url else {}
+        return {**environment(self.endpoint_url), Env.STACK: self.name, **trusted, **tables}
 
 
 def environment(endpoint_url: str) -> dict[str, str]:
@@ -60,15 +61,15 @@ def environment(endpoint_url: str) -> dict[str, str]:
 
 
 @contextlib.contextmanager
-def local_stack(feeds: Path = FEEDS, *, iam: bool = False) -> Iterator[LocalStack]:
+def local_stack(feeds: Path = FEEDS, *, iam: bool = False, dynamodb_url: str | None = None) -> Iterator[LocalStack]:
     """Yield a newly deployed stack, and remove it afterwards.
 
-    With `iam` the function's role is enforced.
+    With `iam` the function's role is enforced. With `dynamodb_url` its tables, the ledger too, are there.
 
     Raises:
         EmulatorFault: the emulator did not start, or rejected the template.
     """
-    with ministack.running(iam=iam) as emulator:
+    with ministack.running(iam=iam, dynamodb_url=dynamodb_url) as emulator:
         yield deployed(emulator, feeds)
 
 
@@ -83,13 +84,16 @@ def deployed(emulator: Emulator, feeds: Path = FEEDS) -> LocalStack:
         cloudformation=_client(emulator, "cloudformation"),
         iam=emulator.iam,
     )
+    if emulator.dynamodb_url:
+        dynamodb_local.copy_tables(_client(emulator, "dynamodb", emulator.endpoint_url), _client(emulator, "dynamodb"))
     return LocalStack(emulator, result.outputs, result.left_out, result.name)
 
 
-def _client(emulator: Emulator, service: Any) -> Any:
+def _client(emulator: Emulator, service: Any, endpoint_url: str | None = None) -> Any:
+    url = endpoint_url or (service == "dynamodb" and emulator.dynamodb_url) or emulator.endpoint_url
     key, secret = CREDENTIALS.values()
     session = boto3.Session(aws_access_key_id=key, aws_secret_access_key=secret, region_name=REGION)
     # An empty `proxies` keeps botocore from taking one from the environment.
     config = Config(retries={"mode": "standard", "total_max_attempts": 3}, proxies={}, read_timeout=70)
     ca_bundle = str(emulator.ca_bundle) if emulator.ca_bundle else None
-    return session.client(service, endpoint_url=emulator.endpoint_url, verify=ca_bundle, config=config)
+    return session.client(service, endpoint_url=url, verify=ca_bundle, config=config)

@@ -35,7 +35,8 @@ def backfill(
     """Queue the objects under a prefix that the ledger does not know.
 
     They are known by key, eTag and age. Failed files are known, too: use `ingest retry` for them, or --force for all
-    that have ended. Safe to repeat, but for --force.
+    that have ended. Those that the feeds' `exclude` and `include` leave out are not queued; those that were IGNORED,
+    and are left out no more, are. Safe to repeat, but for --force.
 
     Examples:
         ingest backfill s3://BUCKET/orders/ --dry-run
@@ -64,8 +65,9 @@ def backfill(
 def sentences(tally: Tally, *, is_dry: bool) -> Iterator[str]:
     """Yield the sentences about what was found and done."""
     sent = "would be sent" if is_dry else "sent"
+    ignored = f"+ {tally.ignored:,} ignored " if tally.ignored else ""
     yield (
-        f"{tally.seen:,} objects = {tally.sent:,} {sent} + {tally.known:,} already in the ledger "
+        f"{tally.seen:,} objects = {tally.sent:,} {sent} + {tally.known:,} already in the ledger {ignored}"
         f"+ {tally.refused:,} under no feed's prefix."
     )
     if tally.refused:
@@ -78,6 +80,7 @@ def counts_document(tally: Tally) -> dict[str, Any]:
     return {
         "objects_found": tally.seen,
         "objects_known": tally.known,
+        "objects_ignored": tally.ignored,
         "objects_refused": tally.refused,
         "first_refused": tally.first_refused,
         "messages_sent": tally.sent,

@@ -6,9 +6,11 @@ those of all commands.
 
 import inspect
 import json
+import os
 import re
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import import_module
 from itertools import groupby
@@ -17,7 +19,7 @@ from typing import Any
 import typer
 from typer.core import TyperCommand, TyperGroup
 
-from ingest.errors import FileFault, IngestError, ObjectSuperseded, ServiceFault, StillLoading
+from ingest.errors import FileFault, IngestError, ObjectSuperseded, ServiceFault, StillLoading, TableKeysDiffer
 
 EXIT_CODES = {
     0: "success",
@@ -41,7 +43,7 @@ class Listed:
 
 COMMANDS = {
     "sniff": Listed("Files", "Propose a section of feeds.toml for a file; write nothing.", "sniff:sniff"),
-    "check": Listed("Files", "Read whole files without writing: row counts, reasons, first rejects.", "load:check"),
+    "check": Listed("Files", "Read whole files without writing: row counts, rejects, duplicates.", "load:check"),
     "preview": Listed("Files", "Print the first rows of files as they would be written.", "preview:preview"),
     "plan": Listed("Files", "Estimate rows, rejects, write units, cost and duration of a load.", "estimate:plan"),
     "load": Listed("Files", "Load files into their feed's table, without queue or stack.", "load:load"),
@@ -59,7 +61,7 @@ COMMANDS = {
     ),
     "pause": Listed("Repair", "Stop processing messages; they stay in the queue.", "pause:pause"),
     "resume": Listed("Repair", "Process messages again.", "pause:resume"),
-    "cancel": Listed("Repair", "End a file that is being loaded or waits; rows written stay.", "cancel:cancel"),
+    "cancel": Listed("Repair", "End a file that is being loaded or waits; rows written stay.", "wait:cancel"),
     "init": Listed("Setup", "Write a project: feeds.toml, settings, and a Makefile that deploys.", "init:init"),
     "feeds": Listed("Setup", "Check feeds.toml, or print its JSON Schema.", "feeds:feeds_app"),
 }
@@ -104,6 +106,20 @@ def exit_codes(own: str) -> str:
     return "; ".join(f"{code} {what}" for code, what in sorted({**EXIT_CODES, **named}.items())) + "."
 
 
+READER_GONE = 141  # the exit code of a program ended by SIGPIPE, as shells report it
+
+
+@contextmanager
+def piped() -> Iterator[None]:
+    """Print to a pipe; exit without a message if its reader has ended."""
+    try:
+        yield
+        sys.stdout.flush()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # else Python prints an error at exit
+        raise typer.Exit(READER_GONE) from None
+
+
 class CommandGroup(TyperGroup):
     """The commands of the table, in panels."""
 
@@ -115,6 +131,11 @@ class CommandGroup(TyperGroup):
         """Return the command that is asked for, imported now."""
         name, _, rest = super().resolve_command(ctx, args)
         return name, load_command(name) if name else None, rest  # none while a name is being completed
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command; end as it should if what reads its output has ended."""
+        with piped():
+            return super().invoke(ctx)
 
     def format_commands(self, ctx: Any, formatter: Any) -> None:
         """Write the panels, one below the other."""
@@ -145,6 +166,8 @@ def app_of(functions: Iterable[Callable[..., Any]], **named: Any) -> typer.Typer
 
 def exit_code(error: IngestError) -> int:
     """Return the exit code of a fault."""
+    if isinstance(error, TableKeysDiffer):  # the feed is wrong, or the table that was named
+        return 2
     if isinstance(error, (FileFault, ObjectSuperseded, StillLoading)):
         return 3
     return 4 if isinstance(error, ServiceFault) else 2

@@ -12,7 +12,7 @@ import typer
 
 from ingest.aws.clock import Clock
 from ingest.cli.options import AsJson, OneFeed, StackFeedsPath, StackName
-from ingest.cli.output import Cell, FittingTable, TableColumn, line_console, piped
+from ingest.cli.output import Cell, FittingTable, TableColumn, line_console
 from ingest.cli.stack import DeployedStack, feeds_of
 from ingest.cli.status.query import is_day
 from ingest.cli.status.view import status_and_error, time_text
@@ -38,6 +38,7 @@ _COUNT_COLUMNS = (
     TableColumn("feed", "word"),
     TableColumn("files"),
     TableColumn("failed"),
+    TableColumn("ignored", may_go=4),
     *_ROW_COUNTS,
     TableColumn("bytes", may_go=3),
 )
@@ -82,6 +83,7 @@ def _count_document(count: DayCount) -> dict[str, Any]:
         "feed": count.feed,
         "files_ended": count.files,
         "files_failed": count.failed,
+        "files_ignored": count.ignored,
         **count.row_counts.counts(),
     }
 
@@ -129,6 +131,7 @@ def _print_count_table(counts: list[DayCount]) -> None:
 
 def _count_cells(count: DayCount) -> dict[str, Cell]:
     figures = {"files": f"{count.files:,}", "failed": f"{count.failed:,}", **_row_counts_cells(count.row_counts)}
+    figures["ignored"] = f"{count.ignored:,}" if count.ignored else ""
     return {"day": count.day, "feed": count.feed, **figures}
 
 
@@ -179,7 +182,7 @@ def history(
     """Show how many files ended, by day and feed.
 
     Their rows and bytes are counted, and how many failed. A file counts on the day (UTC) its outcome was reported, just
-    after its end. Each attempt counts.
+    after its end. Each attempt counts. Objects that were IGNORED are counted apart.
 
     Examples:
         ingest history --days 30 --csv > november.csv
@@ -193,12 +196,11 @@ def history(
         known.named(str(feed))
     query = EndedQuery(_days(day, days), [feed] if feed else [*known.feeds, NO_FEED], _statuses(state))
     ended = query.run(deployed.ended_files)
-    with piped():
-        form = "csv" if as_csv else "json" if as_json else "table"
-        if files:
-            print_files(ended, form)
-        else:
-            print_counts(list(by_day(ended)), form)
+    form = "csv" if as_csv else "json" if as_json else "table"
+    if files:
+        print_files(ended, form)
+    else:
+        print_counts(list(by_day(ended)), form)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""`ingest wait` and `ingest drop`: follow a file until it has ended, one that was dropped or one to be dropped now."""
+"""`ingest wait`, `drop` and `cancel`: follow a file until it has ended, drop one and follow it, or end one early."""
 
 import json
 import sys
@@ -24,14 +24,15 @@ from ingest.cli.options import (
     seconds_of,
 )
 from ingest.cli.output import console_on, row_counts_sentence
-from ingest.cli.stack import DeployedStack, client
-from ingest.cli.status.file import choose, place_of
+from ingest.cli.stack import DeployedStack, client, services_of
+from ingest.cli.status.file import choose, find_versions, place_of
 from ingest.cli.status.query import FileView, view_of
 from ingest.cli.status.view import file_document
 from ingest.contract import Status
 from ingest.errors import FileMissing, SettingsFault
 from ingest.feeds.parse import read_feeds
 from ingest.ledger.work_item import Entry, is_open
+from ingest.recovery.retry import cancel_file
 
 TIMED_OUT = 5
 LOOK_EVERY_S = 1.0
@@ -54,7 +55,7 @@ def wait(
         ingest wait orders/2026-11-22.csv
         ingest wait s3://BUCKET/orders/2026-11-22.csv --timeout 2h --json
 
-    Exit codes: 0 COMPLETE; 3 FAILED, UNBALANCED or SUPERSEDED; 5 it has not ended within the timeout.
+    Exit codes: 0 COMPLETE; 3 FAILED, UNBALANCED, SUPERSEDED or IGNORED; 5 it has not ended within the timeout.
     """
     deployed, timeout_s = DeployedStack(stack), seconds_of(timeout, "--timeout")
     bucket, key = place_of(deployed, file)
@@ -84,11 +85,16 @@ def drop(
         ingest drop orders.csv --feed orders
         ingest drop orders.csv.gz --timeout 1h && echo loaded
 
-    Exit codes: 0 COMPLETE; 3 FAILED, UNBALANCED or SUPERSEDED; 5 it has not ended within the timeout.
+    Exit codes: 0 COMPLETE; 3 FAILED, UNBALANCED, SUPERSEDED or IGNORED; 5 it has not ended within the timeout.
     """
     timeout_s = seconds_of(timeout, "--timeout")
     _, chosen = feed_of(read_feeds(feeds), feed, [file])
     path = _local(file)
+    if chosen.ignores(f"{chosen.prefix}{path.name}"):
+        raise SettingsFault(
+            f"{path} was not uploaded: it would be IGNORED, as `exclude` or `include` of its feed leaves it out; give "
+            "it another name, or change the feed and deploy."
+        )
     deployed = DeployedStack(stack)
     bucket, key = deployed.landing_bucket, f"{chosen.prefix}{path.name}"
     before = {entry.work.file.version for entry in _versions(deployed, bucket, key)}
@@ -101,6 +107,35 @@ def drop(
         return next((entry for entry in reversed(new) if entry.work.file.etag in (None, etag)), None)
 
     _follow(deployed, f"s3://{bucket}/{key}", find, timeout_s, as_json=as_json)
+
+
+def cancel(
+    file: LedgerFile,
+    version: VersionName = None,
+    stack: StackName = None,
+    as_json: AsJson = False,
+) -> None:
+    """End a file that is being loaded or waits; rows written stay.
+
+    It becomes FAILED with the code `cancelled`. Workers that hold a part of it stop at their next checkpoint, within
+    seconds, and may write rows until then. `ingest retry` loads it again, from its start or its checkpoint.
+
+    Examples:
+        ingest cancel orders/2026-11-22.csv
+    """
+    deployed = DeployedStack(stack)
+    entry = choose(find_versions(deployed, file), version)
+    outcome = cancel_file(services_of(deployed, Clock()), entry)
+    name = entry.work.file
+    if as_json:
+        counts = outcome.row_counts.counts()
+        error = outcome.error and {"code": outcome.error.code, "message": str(outcome.error)}
+        begin = {"file": name.url, "version": name.version, "feed": entry.feed, "status": outcome.status}
+        print(json.dumps({**begin, **counts, "rejects_at": outcome.rejects, "error": error}, ensure_ascii=False))
+        return
+    console = console_on(sys.stdout)
+    console.print(f"{name.url}, version {name.version}, is {outcome.status}: {outcome.error}", soft_wrap=True)
+    console.print(row_counts_sentence(outcome.row_counts), soft_wrap=True)
 
 
 def _local(text: str) -> Path:
@@ -164,6 +199,9 @@ def sentences(view: FileView) -> Iterator[str]:
     entry = view.entry
     seconds = "" if entry.seconds is None else f" in {entry.seconds:,.1f} s"
     yield f"{entry.work.file.url}, version {entry.work.file.version}, is {entry.status}{seconds}."
+    if entry.status == Status.IGNORED:
+        yield "It was not loaded: it stands for a folder, or the feed's `exclude` or `include` leaves it out."
+        return
     yield row_counts_sentence(entry.row_counts)
     if entry.rejects:
         yield f"The rejected rows are in {entry.rejects}; `ingest rejects {entry.work.file.key}` shows them."

@@ -1,8 +1,12 @@
 """What columns become, and attributes that no column gives: the typed `columns` and `attributes` of feeds.toml."""
 
+from datetime import datetime
 from typing import Annotated, Literal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from msgspec import Meta, Struct
+
+from ingest.errors import SettingsFault
 
 ColumnType = Literal["S", "N", "BOOL", "B", "SS", "NS", "L", "M"]
 NullPolicy = Literal["omit", "null", "empty", "reject"]
@@ -51,3 +55,52 @@ class Extra(Struct, frozen=True, forbid_unknown_fields=True):
 
     value: Annotated[str, Meta(description='A constant, or a template: "ORDER#{order_id}".')]
     type: Annotated[ColumnType, Meta(description="DynamoDB type of the attribute.")] = "S"
+
+
+_SAMPLE_TIME = datetime(2003, 11, 22, 13, 45, 56, 789_012)
+_NAMED_FORMS = ("iso", "epoch_s", "epoch_ms")
+
+
+def check_column(column: Column, path: str) -> None:
+    """Check one column's settings against each other."""
+    if column.null == "empty" and column.type != "S":
+        raise SettingsFault(f"`{path}.null` = 'empty' is wrong: an empty string is not of type {column.type}.")
+    if column.timestamp:
+        _check_times(column, path)
+
+
+def _check_times(column: Column, path: str) -> None:
+    if column.type not in ("S", "N"):
+        raise SettingsFault(f"`{path}.type` = {column.type!r} is wrong: a timestamp becomes 'S' or 'N'.")
+    if column.unit == "day" and column.type == "N":
+        raise SettingsFault(f"`{path}.unit` = 'day' is wrong: it is for type 'S' only.")
+    if column.null == "empty":
+        raise SettingsFault(f"`{path}.null` = 'empty' is wrong: an empty string is not a time.")
+    for form in column.timestamp:
+        if form not in _NAMED_FORMS and not _has_a_day(form):
+            raise SettingsFault(
+                f"`{path}.timestamp` = {form!r} is wrong: accepted are {', '.join(_NAMED_FORMS)} and patterns of "
+                "Python's strptime with year, month and day, as '%d.%m.%Y %H:%M'."
+            )
+    try:
+        ZoneInfo(column.zone)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise SettingsFault(
+            f"`{path}.zone` = {column.zone!r} is wrong: accepted is a zone's IANA name, as 'Europe/Berlin'."
+        ) from None
+
+
+def _has_a_day(pattern: str) -> bool:
+    """Return whether a pattern reads back what it writes, but for the smaller parts of a day. %Z loses the offset."""
+    t = _SAMPLE_TIME
+    whole = [
+        t,
+        t.replace(microsecond=0),
+        t.replace(second=0, microsecond=0),
+        t.replace(minute=0, second=0, microsecond=0),
+    ]
+    whole.append(t.replace(hour=0, minute=0, second=0, microsecond=0))
+    try:
+        return "%Z" not in pattern and datetime.strptime(t.strftime(pattern), pattern).replace(tzinfo=None) in whole
+    except ValueError:
+        return False

@@ -9,6 +9,14 @@ from ingest.errors import NoFeed, SettingsFault
 from ingest.feeds.column import Column, ColumnType, Extra
 from ingest.feeds.dialect import Csv
 from ingest.feeds.schema_errors import did_you_mean
+from ingest.file import glob_matches
+
+# What other tools leave beside their files: Spark, Hadoop and EMR, Databricks, Athena; and hidden files and folders.
+BY_PRODUCTS: tuple[str, ...] = (
+    *("_SUCCESS", "_committed_*", "_started_*", "*.crc", "*_$folder$", "*.metadata", "_temporary/"),
+    *(".*", ".*/"),
+)
+Glob = Annotated[str, Meta(min_length=1)]
 
 
 class Ttl(Struct, frozen=True, forbid_unknown_fields=True):
@@ -61,6 +69,20 @@ class Rejects(Struct, frozen=True, forbid_unknown_fields=True):
     count: Annotated[
         Annotated[int, Meta(ge=0)] | None,
         Meta(description="More rejects than this end the file. No limit where left out."),
+    ] = None
+    share: Annotated[
+        Annotated[float, Meta(ge=0, le=1)] | None,
+        Meta(description="A larger share of the rows read ends the file. No limit where left out."),
+    ] = None
+    min_rows: Annotated[int, Meta(ge=1, description="Rows read before the share is looked at.")] = 1000
+
+
+class Duplicates(Struct, frozen=True, forbid_unknown_fields=True):
+    """How many duplicates end the file early, as a file fault: rows that a later row with the same key replaced."""
+
+    count: Annotated[
+        Annotated[int, Meta(ge=0)] | None,
+        Meta(description="More duplicates than this end the file. No limit where left out."),
     ] = None
     share: Annotated[
         Annotated[float, Meta(ge=0, le=1)] | None,
@@ -132,6 +154,20 @@ class Feed(Struct, frozen=True, forbid_unknown_fields=True):
     lineage: Annotated[Lineage, Meta(description="Attributes that say where an item came from.")] = Lineage()
     indexes: Annotated[dict[str, Index], Meta(description="The table's global secondary indexes, by name.")] = {}
     max_rejects: Annotated[Rejects, Meta(description="How many rejects end the file early.")] = Rejects()
+    max_duplicates: Annotated[
+        Duplicates, Meta(description="How many rows with the key of a later row end the file early.")
+    ] = Duplicates()
+    exclude: Annotated[
+        tuple[Glob, ...],
+        Meta(
+            description="Objects under the prefix that are not loaded, as globs: they are IGNORED, without event or "
+            "alarm. A list takes the place of the default; [] excludes none."
+        ),
+    ] = BY_PRODUCTS
+    include: Annotated[
+        tuple[Glob, ...],
+        Meta(description="If there are any of these globs, an object that none of them matches is IGNORED, too."),
+    ] = ()
 
     def column(self, name: str) -> Column:
         """Return what the feed says about a CSV column; a string kept under its name, if nothing.
@@ -192,6 +228,26 @@ class Feed(Struct, frozen=True, forbid_unknown_fields=True):
         types |= {self.ttl.attribute: "N"} if self.ttl else {}
         return types.get(name, "N" if name == self.lineage.line else "S")
 
+    @property
+    def folder(self) -> str:
+        """The folder that the prefix begins in, with its slash: globs are compared with what stands behind it.
+
+        >>> Feed("in/orders-", "Orders", "id").folder
+        'in/'
+        """
+        return self.prefix[: self.prefix.rfind("/") + 1]
+
+    def ignores(self, key: str) -> bool:
+        """Return whether `exclude` or `include` leaves an object of the feed out, by its key.
+
+        >>> feed = Feed("in/", "Orders", "id", include=("*.csv",))
+        >>> [feed.ignores(key) for key in ("in/a.csv", "in/a.txt", "in/_temporary/0/a.csv")]
+        [False, True, True]
+        """
+        path = key[len(self.folder) :]
+        is_included = not self.include or any(glob_matches(glob, path) for glob in self.include)
+        return not is_included or any(glob_matches(glob, path) for glob in self.exclude)
+
     def _key(self, text: str, default_name: str) -> "KeyAttribute":
         if is_template(text):
             return KeyAttribute(name=default_name, type="S", source=text)
@@ -236,6 +292,18 @@ class Feeds(Struct, frozen=True, forbid_unknown_fields=True):
                 return name, feed
         prefixes = ", ".join(repr(feed.prefix) for feed in self.feeds.values())
         raise NoFeed(f"No feed takes the key {key!r}; feeds.toml has the prefixes {prefixes}.")
+
+    def ignores(self, key: str, size_bytes: int | None) -> bool:
+        """Return whether an object is not to be loaded: it stands for a folder, or its feed leaves it out.
+
+        Of an object under no feed's prefix, by-products of other tools are not.
+        """
+        if key.endswith("/") and not size_bytes:
+            return True
+        try:
+            return self.for_key(key)[1].ignores(key)
+        except NoFeed:
+            return any(glob_matches(glob, key) for glob in BY_PRODUCTS)
 
 
 def is_template(text: str) -> bool:

@@ -7,10 +7,18 @@ from typing import Any
 import msgspec
 
 from ingest.errors import SettingsFault
-from ingest.feeds.column import Column, ColumnType, Extra
+from ingest.feeds.column import Column, ColumnType, Extra, check_column
 from ingest.feeds.dialect import Csv
-from ingest.feeds.feed import Feed, Feeds, Index, Lineage, Rejects, Ttl
-from ingest.feeds.rules import check_column, check_csv, check_feed, check_prefixes, check_shared_tables, check_template
+from ingest.feeds.feed import Duplicates, Feed, Feeds, Index, Lineage, Rejects, Ttl
+from ingest.feeds.rules import (
+    check_csv,
+    check_feed,
+    check_feed_names,
+    check_prefixes,
+    check_shared_tables,
+    check_tables,
+    check_template,
+)
 from ingest.feeds.schema_errors import accepted, choices_of, did_you_mean, expect_section, read_struct
 
 
@@ -74,7 +82,7 @@ def read_section(text: str) -> Feed:
 
 
 # Settings that neither decide where a file is cut nor what its rows mean: a file under way takes those of today.
-NOT_MEANING = ("prefix", "writer", "interleave", "existing", "max_rejects")
+NOT_MEANING = ("prefix", "writer", "interleave", "existing", "max_rejects", "max_duplicates", "exclude", "include")
 NOT_MEANING_CSV = ("max_expanded_bytes", "max_ratio")
 
 
@@ -104,10 +112,20 @@ def _checked_feeds(raw: dict[str, Any]) -> Feeds:
     declared = expect_section(raw.get("feeds", {}), "feeds")
     if not declared:
         raise SettingsFault("no feed is declared; add a [feeds.NAME] section with prefix, table and partition_key.")
+    check_feed_names(declared)
     feeds = {name: _feed(value, f"feeds.{name}") for name, value in declared.items()}
     check_prefixes(feeds)
     check_shared_tables(feeds)
+    check_tables(feeds)
     return Feeds(feeds=feeds)
+
+
+_SECTIONS: dict[str, type[msgspec.Struct]] = {
+    "max_rejects": Rejects,
+    "max_duplicates": Duplicates,
+    "ttl": Ttl,
+    "lineage": Lineage,
+}
 
 
 def _feed(raw: Any, path: str) -> Feed:
@@ -116,7 +134,7 @@ def _feed(raw: Any, path: str) -> Feed:
     parts: dict[str, Any] = {}
     if "csv" in table:
         parts["csv"] = read_csv(table.pop("csv"), f"{path}.csv")
-    for name, struct in (("max_rejects", Rejects), ("ttl", Ttl), ("lineage", Lineage)):
+    for name, struct in _SECTIONS.items():
         if name in table:
             parts[name] = read_struct(table.pop(name), struct, f"{path}.{name}")
     columns = expect_section(table.pop("columns", {}), f"{path}.columns")

@@ -1,76 +1,32 @@
 """What must hold among the settings of feeds.toml beyond their types. Each rule raises one sentence, or nothing."""
 
 import codecs
-import string
-from collections.abc import Iterator
-from datetime import datetime
+import re
+from collections.abc import Iterable
 from encodings.aliases import aliases
-from itertools import chain
 from typing import Any
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from ingest.contract import table_output
 from ingest.errors import SettingsFault
-from ingest.feeds.column import Column
 from ingest.feeds.dialect import Csv
 from ingest.feeds.feed import Feed, is_template, template_parts
 from ingest.feeds.schema_errors import did_you_mean
+from ingest.file import glob_matches
 
-_SAMPLE_TIME = datetime(2003, 11, 22, 13, 45, 56, 789_012)
-_NAMED_FORMS = ("iso", "epoch_s", "epoch_ms")
+MAX_NAME_BYTES = 65_535  # of an attribute
+MAX_KEY_NAME_BYTES = 255
 
 
 def check_feed(feed: Feed, path: str) -> None:
-    """Check what a feed says of keys, attributes, expiry and indexes against its columns."""
+    """Check what a feed says of keys, attributes, expiry and indexes, against its columns and AWS's limits."""
+    _check_prefix(feed, path)
+    _check_globs(feed, path)
     _check_table(feed, path)
     _check_keys(feed, path)
+    _check_name_lengths(feed, path)
     _check_names(feed, path)
     _check_ttl(feed, path)
     _check_indexes(feed, path)
-
-
-def check_column(column: Column, path: str) -> None:
-    """Check one column's settings against each other."""
-    if column.null == "empty" and column.type != "S":
-        raise SettingsFault(f"`{path}.null` = 'empty' is wrong: an empty string is not of type {column.type}.")
-    if column.timestamp:
-        _check_times(column, path)
-
-
-def _check_times(column: Column, path: str) -> None:
-    if column.type not in ("S", "N"):
-        raise SettingsFault(f"`{path}.type` = {column.type!r} is wrong: a timestamp becomes 'S' or 'N'.")
-    if column.unit == "day" and column.type == "N":
-        raise SettingsFault(f"`{path}.unit` = 'day' is wrong: it is for type 'S' only.")
-    if column.null == "empty":
-        raise SettingsFault(f"`{path}.null` = 'empty' is wrong: an empty string is not a time.")
-    for form in column.timestamp:
-        if form not in _NAMED_FORMS and not _has_a_day(form):
-            raise SettingsFault(
-                f"`{path}.timestamp` = {form!r} is wrong: accepted are {', '.join(_NAMED_FORMS)} and patterns of "
-                "Python's strptime with year, month and day, as '%d.%m.%Y %H:%M'."
-            )
-    try:
-        ZoneInfo(column.zone)
-    except (ZoneInfoNotFoundError, ValueError, OSError):
-        raise SettingsFault(
-            f"`{path}.zone` = {column.zone!r} is wrong: accepted is a zone's IANA name, as 'Europe/Berlin'."
-        ) from None
-
-
-def _has_a_day(pattern: str) -> bool:
-    """Return whether a pattern reads back what it writes, but for the smaller parts of a day. %Z loses the offset."""
-    t = _SAMPLE_TIME
-    whole = [
-        t,
-        t.replace(microsecond=0),
-        t.replace(second=0, microsecond=0),
-        t.replace(minute=0, second=0, microsecond=0),
-    ]
-    whole.append(t.replace(hour=0, minute=0, second=0, microsecond=0))
-    try:
-        return "%Z" not in pattern and datetime.strptime(t.strftime(pattern), pattern).replace(tzinfo=None) in whole
-    except ValueError:
-        return False
 
 
 def check_template(text: str, path: str) -> None:
@@ -82,12 +38,14 @@ def check_template(text: str, path: str) -> None:
 def check_csv(csv: Csv, path: str) -> None:
     """Check the settings of a dialect against each other."""
     _check_marks(csv, path)
+    _check_line_end(csv, path)
     _check_comment(csv, path)
     _check_column_names(csv, path)
     _check_encoding(csv, path)
 
 
 _MARKS = ("delimiter", "quote", "escape")
+_NO_LINE_ENDS = "\ufeff\U0010ffff"
 
 
 def _check_marks(csv: Csv, path: str) -> None:
@@ -104,9 +62,20 @@ def _check_marks(csv: Csv, path: str) -> None:
         raise SettingsFault(f"`{path}.escapes` = {csv.escapes!r} needs the character they begin with: escape = '\\'.")
 
 
+def _check_line_end(csv: Csv, path: str) -> None:
+    marks = (csv.delimiter, csv.quote, csv.escape)
+    if csv.line_end and (csv.line_end in marks or csv.line_end in _NO_LINE_ENDS):
+        raise SettingsFault(
+            f"`{path}.line_end` = {csv.line_end!r} is wrong: accepted is one character that is not the delimiter, "
+            "quote or escape."
+        )
+    if csv.line_end and set(_NO_LINE_ENDS) & set(marks):
+        raise SettingsFault(f"`{path}`: no mark can be U+10FFFF where `line_end` is given; found {list(marks)!r}.")
+
+
 def _check_comment(csv: Csv, path: str) -> None:
     begins_as_cell = csv.comment[:1] in (csv.delimiter, csv.quote, csv.escape)
-    if csv.comment and (begins_as_cell or set("\r\n") & set(csv.comment)):
+    if csv.comment and (begins_as_cell or set("\r\n" + csv.line_end) & set(csv.comment)):
         raise SettingsFault(
             f"`{path}.comment` = {csv.comment!r} is wrong: accepted is text that does not begin with the delimiter, "
             "quote or escape, without line ends."
@@ -133,10 +102,43 @@ def _check_encoding(csv: Csv, path: str) -> None:
             f"`{path}.encoding` = {csv.encoding!r} is wrong{hint}: accepted is a text encoding Python knows, as "
             "'cp1252'."
         ) from None
-    for field in _MARKS:
+    for field in (*_MARKS, "line_end"):
         mark = getattr(csv, field)
         if mark.encode(csv.encoding, "replace").decode(csv.encoding, "replace") != mark:
             raise SettingsFault(f"`{path}.{field}` = {mark!r} is wrong: no file in {csv.encoding} has that character.")
+
+
+MAX_PREFIX_BYTES = 1024  # of a key in S3, and of the value of a notification's filter
+
+
+def _check_prefix(feed: Feed, path: str) -> None:
+    size = len(feed.prefix.encode())
+    if size > MAX_PREFIX_BYTES:
+        raise SettingsFault(
+            f"`{path}.prefix` = '{feed.prefix[:20]}…' is wrong: it has {size:,} bytes in UTF-8, and an S3 key at most "
+            f"{MAX_PREFIX_BYTES:,}."
+        )
+
+
+_ANY_NAMES = ("a.csv", "_b", "-1.csv.gz", "c/d.txt", "")  # behind a prefix
+
+
+def _check_globs(feed: Feed, path: str) -> None:
+    """Check that globs can match, and that those to exclude leave something."""
+    for field in ("exclude", "include"):
+        for glob in getattr(feed, field):
+            if not glob.strip("/"):
+                raise SettingsFault(
+                    f"`{path}.{field}` has {glob!r}, which matches nothing: accepted are globs, as '*.crc', 'tmp/' or "
+                    "'2026/*.csv'."
+                )
+    if all(feed.ignores(feed.prefix + name) for name in _ANY_NAMES) and not feed.include:
+        path_of_one = f"{feed.prefix}{_ANY_NAMES[0]}"[len(feed.folder) :]
+        globs = [glob for glob in feed.exclude if glob_matches(glob, path_of_one)]
+        raise SettingsFault(
+            f"`{path}.exclude` leaves out every key under {feed.prefix!r}, by {' and '.join(map(repr, globs))}: give a "
+            "list without that."
+        )
 
 
 def _check_table(feed: Feed, path: str) -> None:
@@ -160,6 +162,32 @@ def _check_keys(feed: Feed, path: str) -> None:
             raise SettingsFault(f"`{path}.columns.{text}` is dropped, but it is the {field}.")
         if column.type not in ("S", "N", "B"):
             raise SettingsFault(f"`{path}.columns.{text}` has type {column.type}; a key can be 'S', 'N' or 'B'.")
+
+
+def _check_name_lengths(feed: Feed, path: str) -> None:
+    """DynamoDB takes no attribute without a name, and none whose name is longer than this."""
+    names = {f"{path}.columns.{c}.name": feed.column(c).name for c in feed.columns if not feed.column(c).drop}
+    named = {place: name for place, name in names.items() if name is not None}
+    named |= {f"{path}.columns.{c}": c for c in feed.columns if feed.column(c).name is None}
+    named |= {f"{path}.attributes.{name}": name for name in feed.attributes}
+    named |= {f"{path}.lineage.{field}": getattr(feed.lineage, field) or "-" for field in ("file", "line")}
+    for place, name in named.items():
+        if not name:
+            raise SettingsFault(f"`{place}` is wrong: DynamoDB takes no attribute whose name is empty.")
+        _check_length(name, place, MAX_NAME_BYTES, "an attribute's name")
+    for key in (*feed.key_attributes(), *(key for key, _ in feed.index_keys())):
+        _check_length(key.name, path, MAX_KEY_NAME_BYTES, "the name of a table's or index's key")
+    if feed.ttl:
+        _check_length(feed.ttl.attribute, f"{path}.ttl.attribute", MAX_KEY_NAME_BYTES, "the name of the TTL attribute")
+
+
+def _check_length(name: str, place: str, most: int, what: str) -> None:
+    size = len(name.encode())
+    if size > most:
+        shown = place.replace(name, f"{name[:20]}…")
+        raise SettingsFault(
+            f"`{shown}`: {f'{name[:20]}…'!r} has {size:,} bytes in UTF-8, and {what} has at most {most:,}."
+        )
 
 
 def _check_names(feed: Feed, path: str) -> None:
@@ -186,7 +214,21 @@ def _check_ttl(feed: Feed, path: str) -> None:
         )
 
 
+MAX_INDEXES = 20  # global secondary indexes of a table the stack makes; the quota of others may have been raised
+_INDEX_NAME = re.compile(r"[a-zA-Z0-9_.-]{3,255}")
+
+
 def _check_indexes(feed: Feed, path: str) -> None:
+    for name in feed.indexes:
+        if not _INDEX_NAME.fullmatch(name):
+            raise SettingsFault(
+                f"`{path}.indexes` has {name[:300]!r}: accepted is an index's name, 3 to 255 letters, digits, dots, "
+                "hyphens and underscores."
+            )
+    if len(feed.indexes) > MAX_INDEXES and not feed.existing:
+        raise SettingsFault(
+            f"`{path}.indexes` has {len(feed.indexes)} indexes, and a table can be made with {MAX_INDEXES} at most."
+        )
     policies = {feed.column(c).name or c: feed.column(c).null for c in feed.columns}
     for key, _ in feed.index_keys():
         if key.type not in ("S", "N", "B"):
@@ -228,62 +270,37 @@ def check_shared_tables(feeds: dict[str, Feed]) -> None:
             )
 
 
-_NUMBERS = string.digits + "+-.eE"
-_ACCOUNTING = "()% \u00a0\u202f"
-_TIMES = string.ascii_letters + string.digits + "+-.,: "  # as people write them; a reader may take more
-_BYTES = {"hex": string.hexdigits + string.whitespace, "base64": string.ascii_letters + string.digits + "+/="}
+MAX_OUTPUT = 255  # characters of the name of a stack's output
 
 
-def key_warnings(feed: Feed, path: str) -> Iterator[str]:
-    """Yield a sentence for each key template that can give two rows one key; `path` is the feed's, as "feeds.orders".
-
-    >>> [warning] = key_warnings(Feed("o/", "Orders", "K#{a}#{b}"), "feeds.orders")
-    >>> print(warning[:102])
-    `feeds.orders.partition_key` = 'K#{a}#{b}': rows of different values can get one key, as values of 'a'
-    """
-    for field, template in (("partition_key", feed.partition_key), ("sort_key", feed.sort_key)):
-        if template and is_template(template):
-            parts = template_parts(template)
-            unclear = _unclear_columns(parts[1::2], parts[2:-1:2], feed)
-            if unclear:
-                yield (
-                    f"`{path}.{field}` = {template!r}: rows of different values can get one key, as values of "
-                    f"{' and '.join(map(repr, unclear))} may contain what stands between the columns. Put something "
-                    "there that no value contains, or give a column a type that excludes it, as N."
-                )
-
-
-def _unclear_columns(columns: list[str], between: list[str], feed: Feed) -> list[str]:
-    """Return the columns that keep a joined text from being read back; nothing if it can be.
-
-    It can be if one column may be anything, those before it end at a character they cannot hold, and those behind it
-    begin behind one: then reading it from both ends leaves that column in the middle.
-    """
-    alphabets = [_alphabet(feed.column(column), feed) for column in columns]
-    ends = [_excludes(alphabet, mark) for alphabet, mark in zip(alphabets, [*between, ""], strict=True)]
-    begins = [_excludes(alphabet, mark) for alphabet, mark in zip(alphabets, ["", *between], strict=True)]
-    if any(all(ends[:at]) and all(begins[at + 1 :]) for at in range(len(columns))):
-        return []
-    first, last = ends.index(False), len(begins) - 1 - begins[::-1].index(False)
-    return list(dict.fromkeys((columns[first], columns[last])))
+def check_tables(feeds: dict[str, Feed]) -> None:
+    """Check that each table has a name of its own in the stack, where letters and digits alone are left."""
+    tables: dict[str, tuple[str, str]] = {}
+    for name, feed in feeds.items():
+        output = table_output(feed.table)
+        first, table = tables.setdefault(output, (name, feed.table))
+        if table != feed.table:
+            raise SettingsFault(
+                f"`feeds.{first}.table` = {table!r} and `feeds.{name}.table` = {feed.table!r} would both be {output} "
+                "in the stack; rename one, or give it a stack of its own."
+            )
+        if len(output) > MAX_OUTPUT:
+            raise SettingsFault(
+                f"`feeds.{name}.table` = '{feed.table[:20]}…' is wrong: the stack's output for it would have a name of "
+                f"{len(output)} characters, and CloudFormation takes {MAX_OUTPUT}."
+            )
 
 
-def _excludes(alphabet: str | None, mark: str) -> bool:
-    """Return whether no value can hold the mark whole."""
-    return alphabet is not None and bool(set(mark) - set(alphabet))
+# Characters: with the stack's name they are an id of S3's notification, which has 255 at most.
+MAX_FEED_NAME = 120
+NO_FEED = "-"  # as reports have it
 
 
-def _alphabet(column: Column, feed: Feed) -> str | None:
-    """Return the characters that values of a column have; None where any may occur."""
-    if column.timestamp:
-        return _TIMES + "".join(chain(*column.timestamp))
-    match column.type:
-        case "N":
-            return _NUMBERS + feed.csv.decimal + feed.csv.thousands + _ACCOUNTING * feed.csv.accounting
-        case "BOOL":
-            words = "".join(column.true + column.false)
-            return words.lower() + words.upper()
-        case "B":
-            return _BYTES[column.encoding]
-        case _:
-            return None
+def check_feed_names(feeds: Iterable[str]) -> None:
+    """Check that feeds are fit for metrics, whose dimensions CloudWatch takes in printable ASCII only."""
+    for name in feeds:
+        if name == NO_FEED or not re.fullmatch(rf"[ -~]{{1,{MAX_FEED_NAME}}}", name) or not name.strip():
+            raise SettingsFault(
+                f"{name[:100]!r} is wrong: accepted is a feed's name of 1 to {MAX_FEED_NAME} ASCII characters, and not "
+                f"{NO_FEED!r}, which means no feed."
+            )

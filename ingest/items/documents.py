@@ -5,8 +5,8 @@ import re
 from decimal import Decimal
 from typing import Any
 
+from ingest.feeds.rules import MAX_NAME_BYTES
 from ingest.items.columns import BadValueError
-from ingest.items.mapping import MAX_NAME_BYTES
 from ingest.items.numbers import PATTERN, bounded_number, number_size
 
 MAX_DEPTH = 32  # the innermost value is a level too, and so is nothing in an empty list or map

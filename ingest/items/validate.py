@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ingest.contract import Reason
-from ingest.feeds.feed import KeyAttribute
+from ingest.feeds.feed import KeyAttribute, is_template, template_parts
 from ingest.items.columns import AnyArray, Attribute, byte_lengths, fill_null, rows_where
 from ingest.items.documents import document_bytes, read_json
 from ingest.items.mapping import Mapping
@@ -167,7 +167,7 @@ def check_index_keys(rows: Rows, mapping: Mapping, attributes: list[Attribute], 
 def check_key(rows: Rows, key: KeyAttribute, values: AnyArray, limit: int, faults: dict[int, Fault]) -> None:
     """Note the rows whose key is missing, empty or too long."""
     for row in rows_where(pc.is_null(values)):
-        faults.setdefault(row, _empty_key(rows.record_of(row), key))
+        faults.setdefault(row, _empty_key(rows.record_of(row), key, _without_value(rows, row, key.source)))
     if key.type != "N":
         _check_key_lengths(rows, key, values, limit, faults)
 
@@ -175,16 +175,22 @@ def check_key(rows: Rows, key: KeyAttribute, values: AnyArray, limit: int, fault
 def _check_key_lengths(rows: Rows, key: KeyAttribute, values: AnyArray, limit: int, faults: dict[int, Fault]) -> None:
     lengths: pa.Int32Array = fill_null(byte_lengths(values), 1)
     for row in rows_where(pc.equal(lengths, pa.scalar(0))):
-        faults.setdefault(row, _empty_key(rows.record_of(row), key))
+        faults.setdefault(row, _empty_key(rows.record_of(row), key, key.source))
     for row in rows_where(pc.greater(lengths, pa.scalar(limit))):
         message = f"key {key.name} is {lengths[row].as_py()} bytes long; DynamoDB allows at most {limit}"
         value = values[row].as_py() if key.type == "S" else None
         faults.setdefault(row, Fault(rows.record_of(row), Reason.KEY_TOO_LONG, message, key.source, value))
 
 
-def _empty_key(record: int, key: KeyAttribute) -> Fault:
+def _empty_key(record: int, key: KeyAttribute, column: str) -> Fault:
     message = f"key {key.name} is empty; DynamoDB does not allow empty keys"
-    return Fault(record, Reason.EMPTY_KEY, message, key.source, "")
+    return Fault(record, Reason.EMPTY_KEY, message, column, "")
+
+
+def _without_value(rows: Rows, row: int, source: str) -> str:
+    """Return the column that leaves a row without a key: of a template, the first that has no value."""
+    columns = template_parts(source)[1::2] if is_template(source) else ()
+    return next((column for column in columns if not rows.table.column(column)[row].is_valid), source)
 
 
 def check_sizes(rows: Rows, attributes: list[Attribute], faults: dict[int, Fault]) -> None:

@@ -6,7 +6,7 @@ from ingest.aws.clock import epoch_s
 from ingest.contract import Status
 from ingest.errors import IngestError
 from ingest.file import FileVersion
-from ingest.ledger.row_counts import NOTHING, RowCounts
+from ingest.ledger.row_counts import NOTHING, RowCounts, all_rows_rejected
 from ingest.ledger.work_item import Checkpoint, SegmentPlan, is_open
 
 CHANGED_MARGIN_S = 2.0  # S3 gives an object's age in whole seconds, and the time of an event by another clock
@@ -151,3 +151,17 @@ def final_status(row_counts: RowCounts, *, object_bytes: int, bytes_seen: int | 
     """
     is_whole = object_bytes == (row_counts.bytes_read if bytes_seen is None else bytes_seen)
     return Status.COMPLETE if row_counts.is_balanced and is_whole else Status.UNBALANCED
+
+
+def split_outcome(row_counts: RowCounts, *, is_newest: bool, object_bytes: int) -> tuple[str, IngestError | None]:
+    """Return how a file ends whose segments have all ended, or of which a newer version is known, and its error.
+
+    That all rows are rejects is known only now, where the first segment has few.
+
+    >>> split_outcome(RowCounts(rows_read=11, rows_rejected=11), is_newest=True, object_bytes=0)[0]
+    'FAILED'
+    """
+    status = final_status(row_counts, object_bytes=object_bytes) if is_newest else Status.SUPERSEDED
+    if status == Status.COMPLETE and row_counts.has_only_rejects(at_end=True):
+        return Status.FAILED, all_rows_rejected(row_counts, at_end=True)
+    return status, None

@@ -94,8 +94,13 @@ class DayCount:
 
     @property
     def files(self) -> int:
-        """How many files ended."""
-        return self.statuses.total()
+        """How many files ended; objects that were ignored are none."""
+        return self.statuses.total() - self.ignored
+
+    @property
+    def ignored(self) -> int:
+        """How many objects were not to be loaded."""
+        return self.statuses[Status.IGNORED]
 
     @property
     def failed(self) -> int:

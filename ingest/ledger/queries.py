@@ -90,9 +90,12 @@ class TableQueries:
         return (_segment_entry(file, item) for item in self._under(file.bucket, file.key, prefix))
 
     def knows(self, file: FileVersion) -> bool:
-        """Return whether there is an entry of an object as it lies in the bucket now: found there, or reported."""
-        name = WorkItem(file).sort_key
-        return name in self._table.read("looking up an object", file, name) or self.is_reported(file)
+        """Return whether there is an entry of an object as it lies in the bucket now: found there, or reported.
+
+        One that was ignored is not known: who asks wants it loaded.
+        """
+        item = self._file_item(file)
+        return item.get("status", Status.IGNORED) != Status.IGNORED or self.is_reported(file)
 
     def is_reported(self, file: FileVersion) -> bool:
         """Return whether an object found in the bucket is the newest version that was reported, and was begun."""
@@ -103,7 +106,7 @@ class TableQueries:
         found_etag, found_s = str(head.get("found_etag", "")), epoch_s(head.get("found_at")) or 0.0
         name = f"{LedgerKeys.FILE_PREFIX}{head.get('sequencer', '')}"
         item = self._table.read("looking up an object", file, name).get(name) if "sequencer" in head else None
-        if item is None:  # of a notification that was only noted nothing was loaded
+        if item is None or item["status"] == Status.IGNORED:  # or it was only noted: nothing was loaded
             return Newest(found_etag=found_etag, found_s=found_s)
         entry = _file_entry(item)
         reported_s = epoch_s(entry.work.file.event_time) or entry.first_seen_s or 0.0

@@ -97,7 +97,8 @@ class TableLeases:
         if ":settings" in values:
             condition = f"({condition}) AND (attribute_not_exists(settings) OR settings = :settings)"
         change = f"SET #status = :to, lease = :lease, lease_until = :until, moved = :now{more}"
-        change += ", first_seen = if_not_exists(first_seen, :now), started = :now ADD attempts :one REMOVE #error"
+        change += ", first_seen = if_not_exists(first_seen, :now), started = :now ADD attempts :one"
+        change += " REMOVE #error, ended, reported, seconds"  # the last three are of one that was ignored
         values |= states | {":to": FILE_STEPS["claim"].target, ":lease": token.value, ":one": 1}
         values |= {":until": number(token.until_s), ":now": now}
         return self._table.update("claiming", entry_key(work), change, condition, values)

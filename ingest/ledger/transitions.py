@@ -9,7 +9,7 @@ from ingest.aws.clock import iso, iso_day
 from ingest.contract import LedgerKeys, Status
 from ingest.errors import InternalFault, LeaseLost
 from ingest.file import FileVersion
-from ingest.ledger.claims import LeaseToken, Outcome, final_status
+from ingest.ledger.claims import LeaseToken, Outcome, split_outcome
 from ingest.ledger.row_counts import RowCounts
 from ingest.ledger.table import (
     ALWAYS,
@@ -45,6 +45,7 @@ Change = tuple[Mapping[str, str], str, str, Item]  # as `LedgerTable.transact` t
 _SPLIT_STEP = {
     Status.COMPLETE: "complete, by its last segment",
     Status.UNBALANCED: "miscount, by its last segment",
+    Status.FAILED: "fail, by a segment",
     Status.SUPERSEDED: "supersede, by a segment",
 }
 
@@ -176,10 +177,27 @@ class TableTransitions:
             return None
         row_counts, size = row_counts_of(item), file.size_bytes
         object_bytes = size if size is not None else read_position(item["plan"]).byte  # which was scanned to its end
-        status = final_status(row_counts, object_bytes=object_bytes) if is_newest else Status.SUPERSEDED
+        status, error = split_outcome(row_counts, is_newest=is_newest, object_bytes=object_bytes)
         seconds = max(0.0, self._table.clock.now_s() - float(item["first_seen"]))
-        outcome = Outcome(status, row_counts, seconds, rejects if row_counts.rows_rejected else None)
+        outcome = Outcome(status, row_counts, seconds, rejects if row_counts.rows_rejected else None, error)
         return self._end("closing a file", file, _SPLIT_STEP[status], outcome)
+
+    def ignore(self, file: FileVersion, feed: str) -> bool:
+        """Write that an object is not to be loaded, in one write; return False if it was claimed before.
+
+        There is nothing to report of it: it is listed as ended at once.
+        """
+        now_s = self._table.clock.now_s()
+        step = FILE_STEPS["ignore"]
+        condition, _ = allowed(step)
+        values: Item = {":to": step.target, ":zero": 0, ":now": number(now_s), ":iso": iso(now_s), ":feed": feed}
+        values |= {":file": file_fields(file), ":listing": f"{feed}#{step.target}#{iso_day(now_s)}"}
+        change = "SET #status = :to, #file = :file, feed = :feed, listing = :listing, listed_at = :iso"
+        change += (
+            ", lease_until = :zero, seconds = :zero, first_seen = :now, moved = :now, ended = :now, reported = :now"
+        )
+        is_new, item = self._table.update("ignoring an object", entry_key(WorkItem(file)), change, condition, values)
+        return is_new or item.get("status") == step.target
 
     def note_reported(self, file: FileVersion, feed: str, status: str) -> None:
         """Remember that the outcome of a file was reported; from now on it is listed under it."""

@@ -33,7 +33,8 @@ _OPEN = (Status.LOADING, Status.WAITING, Status.SPLIT)
 
 FILE_STEPS = {
     "retry": Step((NEW,), Status.WAITING, "any"),
-    "claim": Step((NEW, Status.LOADING, Status.WAITING), Status.LOADING, "free"),
+    "ignore": Step((NEW,), Status.IGNORED, "any"),
+    "claim": Step((NEW, Status.LOADING, Status.WAITING, Status.IGNORED), Status.LOADING, "free"),
     "save": Step((Status.LOADING,), Status.LOADING),
     "put back": Step((Status.LOADING,), Status.WAITING),
     "split": Step((Status.LOADING,), Status.SPLIT),

@@ -9,7 +9,13 @@ WINDOW_S = 300.0  # of sums
 RECENT_S = 60.0  # of rates
 PERIOD_S = 60.0  # of the sparkline
 SUMMED = tuple(metric for metric in Metric if metric.is_sum)
-_ENDINGS = (Metric.FILES_COMPLETED, Metric.FILES_FAILED, Metric.FILES_SUPERSEDED, Metric.SEGMENTS_DONE)
+_ENDINGS = (
+    Metric.FILES_COMPLETED,
+    Metric.FILES_FAILED,
+    Metric.FILES_SUPERSEDED,
+    Metric.FILES_IGNORED,
+    Metric.SEGMENTS_DONE,
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,7 @@ MAX_SENTENCE = 200  # characters of an unknown message that are repeated
 
 @dataclass(frozen=True, slots=True)
 class NewFiles:
-    """Files to load. Folder markers (empty objects whose key ends in "/") are left out."""
+    """Objects that were created."""
 
     files: tuple[FileVersion, ...]
 
@@ -95,9 +95,9 @@ def read_notification(document: dict[str, Any]) -> Notification:
     if document.get("Event") == "s3:TestEvent":
         return TestEvent()
     if document.get("source") == "aws.s3":
-        return _new_files([_from_event_bridge(document)])
+        return NewFiles((_from_event_bridge(document),))
     if isinstance(document.get("Records"), list) and document["Records"]:
-        return _new_files([_from_s3(record) for record in document["Records"]])
+        return NewFiles(tuple(_from_s3(record) for record in document["Records"]))
     raise UnknownMessage(f"The message has none of the known shapes; its fields are {_names(document)}.")
 
 
@@ -169,10 +169,6 @@ def _file(otherwise: str, **fields: Any) -> FileVersion:
         if (needed and not value) or not (is_right or value is None):
             raise UnknownMessage(f"{otherwise}: {repr(value)[:MAX_SENTENCE]} is not a valid {name}.")
     return FileVersion(**fields)
-
-
-def _new_files(files: list[FileVersion]) -> NewFiles:
-    return NewFiles(tuple(file for file in files if not (file.key.endswith("/") and not file.size_bytes)))
 
 
 def _names(document: dict[str, Any]) -> str:

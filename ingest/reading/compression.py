@@ -24,6 +24,7 @@ EXPANDED_PORTION_BYTES = 1024 * 1024
 _FED_BYTES = 256 * 1024  # compressed bytes at a time: what is left over by a full portion is copied
 _GZIP = 31  # zlib's word for a gzip header and trailer
 _GZIP_MAGIC = b"\x1f\x8b"
+_LIKE_TEXT = re.compile(rb"[\t\r\n -~\x80-\xff]+")
 _RATIO_FROM_BYTES = 64 * 1024 * 1024  # this much is harmless, whatever it came from
 _MAGIC = (
     (re.compile(rb"\x1f\x8b"), "gzip"),
@@ -39,6 +40,11 @@ _OTHER_FILES = (
     (re.compile(rb"PK\x03\x04|PK\x05\x06"), f"a ZIP archive or an Excel workbook; export it as CSV{_READ}"),
     (re.compile(rb"7z\xbc\xaf\x27\x1c"), f"a 7-Zip archive{_READ}"),
     (re.compile(rb"\x04\x22\x4d\x18"), f"lz4-compressed data{_READ}"),
+    (re.compile(rb"Rar!\x1a\x07"), f"a RAR archive{_READ}"),
+    (re.compile(rb"\x1f\x9d"), f"data compressed by compress (.Z){_READ}"),
+    (re.compile(rb"Obj\x01"), "an Avro file; export it as CSV"),
+    (re.compile(rb"ARROW1\0\0"), "an Arrow or Feather file; export it as CSV"),
+    (re.compile(rb"SQLite format 3\0"), "an SQLite database; export its table as CSV"),
     (re.compile(rb"PAR1\x15[\0-\x0c]"), "a Parquet file; export it as CSV"),  # PAR1 alone may be a column's name
     (re.compile(rb"%PDF-"), "a PDF; export its table as CSV"),
     (re.compile(rb"\xd0\xcf\x11\xe0"), "an old Excel workbook; export it as CSV"),
@@ -155,9 +161,10 @@ def _expanded(member: "zlib._Decompress", data: bytes) -> Iterator[bytes]:
 def _refuse_other_bytes(data: bytes, end_byte: int) -> None:
     """Refuse what stands behind a gzip member and is not another one."""
     if not data.startswith(_GZIP_MAGIC[: len(data)]):
+        what = "text" if _LIKE_TEXT.fullmatch(data[:16]) else f"0x{data[:4].hex()}"  # what may be of a row is not shown
         raise BadCompression(
             f"Behind the end of the gzip stream, from byte {end_byte - len(data):,} of the file on, are other bytes "
-            f"({data[:16]!r}); send the file again without them."
+            f"({what}); send the file again without them."
         )
 
 

@@ -10,7 +10,6 @@ from ingest.file import FileVersion
 from ingest.ledger.work_item import WorkItem
 from ingest.queue.messages import body_of
 from ingest.worker.ports import ObjectListing, Queue
-from ingest.worker.reconcile import is_marker
 
 REFUSED_SHOWN = 5
 
@@ -34,11 +33,13 @@ class PaceClock(Protocol):
 
 @dataclass(slots=True)
 class Tally:
-    """What a backfill found. `first_refused` are the first few keys that no feed takes."""
+    """What a backfill found. `ignored` are not to be loaded, as the feeds say; `first_refused` the first few keys that
+    no feed takes."""
 
     seen: int = 0
     sent: int = 0
     known: int = 0
+    ignored: int = 0
     refused: int = 0
     first_refused: list[str] = field(default_factory=list)
 
@@ -77,13 +78,14 @@ class Backfill:
             ServiceFault: not all were looked at; what was sent is counted.
         """
         for file, _ in self._objects.under(bucket, prefix):
-            if not is_marker(file):
-                self._take(file)
-                yield self.tally
+            self._take(file)
+            yield self.tally
 
     def _take(self, file: FileVersion) -> None:
         self.tally.seen += 1
-        if not self._is_under_a_feed(file.key):
+        if self._feeds.ignores(file.key, file.size_bytes):
+            self.tally.ignored += 1
+        elif not self._is_under_a_feed(file.key):
             self._refuse(file.key)
         elif not self._ledger.knows(file):
             if not self._is_dry:

@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass, replace
+from typing import Literal
 
 from msgspec import structs
 
@@ -9,7 +10,8 @@ from ingest.errors import EmptyFile, NotCsv
 from ingest.feeds.dialect import Csv
 from ingest.reading.grammar import Grammar
 from ingest.reading.header import sep_line
-from ingest.sniff.columns import is_date, is_value
+from ingest.reading.rows import LETTERS
+from ingest.sniff.columns import POSTGRES_NULL, is_date, is_value
 from ingest.sniff.frame import header_votes
 from ingest.sniff.trial import (
     MAX_COLUMNS,
@@ -234,14 +236,38 @@ def _if_no_worse(trial: Trial | None, other: Trial | None) -> Trial | None:
 def _escaped(window: bytes, trial: Trial) -> Trial:
     r"""Return the trial with backslashes as escapes, if that makes rows of more records.
 
-    Where \N stands for NULL it cannot be: the escape would leave the letter.
+    Beside \N for NULL they are, where each is one that databases write.
     """
-    csv = structs.replace(trial.csv, escape="\\")
-    cell_end = re.escape(csv.delimiter.encode()) + rb"\r\n"
+    cell_end = re.escape(trial.csv.delimiter.encode()) + rb"\r\n"
     if re.search(rb"(?:\A|[%s])\\N(?:\Z|[%s])" % (cell_end, cell_end), window):
-        return trial
+        return _dumped(window, trial) or trial
+    csv = structs.replace(trial.csv, escape="\\")
     other = try_dialect(window, csv)
-    if other is None or other.width < trial.width:
+    if other is None or _is_narrower(other, trial):
         return trial
     is_better = count_accepted(window, csv, other.width) > count_accepted(window, trial.csv, trial.width)
     return other if is_better else trial
+
+
+def _is_narrower(escaped: Trial, trial: Trial) -> bool:
+    """Return whether escapes take cells away, and not so that all records have as many for the first time."""
+    is_better = escaped.width > 1 and len(set(escaped.counts)) == 1 < len(set(trial.counts))
+    return escaped.width < trial.width and not is_better
+
+
+def _dumped(window: bytes, trial: Trial) -> Trial | None:
+    r"""Return the trial of a database's dump, in which \N is NULL, \t a tab and \\ a backslash; None if it is not one.
+
+    In cells with quotes, or between commas, letters alone are not evidence enough: they may be those of a path.
+    """
+    found = set(re.findall(rb"\\[\s\S]?", window))
+    delimiter = trial.csv.delimiter.encode()
+    marks = {b"\\" + mark for mark in (b"\\", b"\n", b"\r", delimiter, trial.csv.quote.encode()) if mark}
+    letters = {f"\\{letter}".encode() for letter in (*LETTERS["mysql"], *LETTERS["postgres"])}
+    is_text = delimiter == b"\t" and not count_enclosed(window, trial.csv).closed
+    if found - marks - letters - {b"\\N"} or not found & (marks | letters if is_text else marks):
+        return None
+    kind: Literal["mysql", "postgres"] = "postgres" if found <= {b"\\\\", b"\\N"} | letters else "mysql"
+    csv = structs.replace(trial.csv, escape="\\", escapes=kind, null_values=("", POSTGRES_NULL))
+    dumped = try_dialect(window, csv)
+    return None if dumped is None or _is_narrower(dumped, trial) else dumped

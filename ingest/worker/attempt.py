@@ -62,7 +62,7 @@ class DeployedSettings:
     """The settings of feeds.toml and of the stack, and, from the ledger, those that files were begun with before."""
 
     def __init__(self, feeds: Feeds, ledger: Ledger, *, sizes: Sizes, segment_bytes: int) -> None:
-        self._feeds = feeds
+        self.feeds = feeds
         self._ledger = ledger
         self._is_kept = False
         self._rules = sizes.rules
@@ -84,7 +84,7 @@ class DeployedSettings:
         Raises:
             NoFeed: no feed takes the key.
         """
-        name, _ = self._feeds.for_key(key)
+        name, _ = self.feeds.for_key(key)
         return name, self._today[name]
 
     def to_go_on(self, key: str, begun_with: str, *, is_begun: bool) -> LoadSettings | None:

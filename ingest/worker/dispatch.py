@@ -93,6 +93,9 @@ class Dispatcher:
         token = LeaseToken(
             message.message_id, message.delivery, self._clock.now_s() + self._timing.lease_s, message.worker
         )
+        if self._is_ignored(work) and self._ledger.transitions.ignore(work.file, feed):
+            self._reporter.passed_over(work.file, feed, Metric.FILES_IGNORED)
+            return True
         if work.segment is None and not self._ledger.leases.note_newest(work.file):
             self._pass_over_stale(work, feed)
             return True
@@ -191,6 +194,14 @@ class Dispatcher:
     def _dead_letter(self, message: Message, fault: UnknownMessage) -> None:
         self._services.dead_letters.dead_letter(message.body, code=fault.code, reason=str(fault))
         self._reporter.dead_lettered(message.message_id, str(fault))
+
+    def _is_ignored(self, work: WorkItem) -> bool:
+        """Return whether an object is not to be loaded. What an operator has asked for is, and what was begun."""
+        return (
+            work.segment is None
+            and not work.file.retry
+            and self._settings.feeds.ignores(work.file.key, work.file.size_bytes)
+        )
 
     def _settings_of(self, file: FileVersion) -> tuple[str, str]:
         """Return the name of a file's feed, and the fingerprint of its settings, as they are deployed."""

@@ -5,7 +5,6 @@ from dataclasses import asdict, dataclass
 from ingest.contract import Status
 from ingest.errors import GivenUp
 from ingest.feeds.feed import Feeds
-from ingest.file import FileVersion
 from ingest.ledger.claims import Outcome
 from ingest.ledger.work_item import Entry, WorkItem, is_open
 from ingest.queue.messages import body_of
@@ -132,12 +131,8 @@ class Reconciler:
         now_s = self._clock.now_s()
         for file, changed_s in self._services.listing.under(self._bucket, prefix):
             is_due = self._stuck_s <= now_s - changed_s <= self._stuck_s + DAY_S
-            if is_due and not is_marker(file) and not self._ledger.queries.knows(file):
+            is_wanted = is_due and not self._feeds.ignores(file.key, file.size_bytes)
+            if is_wanted and not self._ledger.queries.knows(file):
                 self._services.queue.send([body_of(WorkItem(file))])
                 self._reporter.object_found(file)
                 findings.objects_not_known += 1
-
-
-def is_marker(file: FileVersion) -> bool:
-    """Return whether an object only stands for a folder."""
-    return file.key.endswith("/") and not file.size_bytes

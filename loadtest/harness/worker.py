@@ -59,7 +59,7 @@ class Poller:
     def _answer(self, messages: list[dict[str, Any]]) -> None:
         signal.setitimer(signal.ITIMER_REAL, self._function_s)  # its signal ends the process, as Lambda does
         threads = [self._show_soon(message["ReceiptHandle"]) for message in messages if self._is_unlucky()]
-        reply = self._batch_handler.answer({"Records": [_record(message) for message in messages]}, self._function_s)
+        reply = self._batch_handler.answer({"Records": [record_of(message) for message in messages]}, self._function_s)
         signal.setitimer(signal.ITIMER_REAL, 0)
         for thread in threads:
             thread.cancel()
@@ -83,7 +83,7 @@ class Poller:
         self._client.change_message_visibility(QueueUrl=self._url, ReceiptHandle=handle, VisibilityTimeout=0)
 
 
-def _record(message: dict[str, Any]) -> dict[str, Any]:
+def record_of(message: dict[str, Any]) -> dict[str, Any]:
     """Return a message as Lambda hands it over."""
     reported = {
         name: {"stringValue": value.get("StringValue"), "dataType": value["DataType"]}

@@ -8,7 +8,7 @@ import pytest
 from ingest.aws.local_files import PORTION_BYTES, file_portions, file_size
 from ingest.errors import FileMissing, SettingsFault
 from ingest.feeds.dialect import Csv
-from ingest.rejects.local_file import RejectFile
+from ingest.rejects.local_file import RejectFile, check_places
 from ingest.rejects.reject import Reject
 
 
@@ -43,28 +43,65 @@ def test_a_file_that_may_not_be_read_is_missing_with_the_reason(
         next(file_portions(tmp_path / "a.csv"))
 
 
-def test_rejects_are_lines_that_are_there_at_once(tmp_path: Path) -> None:
+def test_rejects_are_partial_until_the_load_has_ended(tmp_path: Path) -> None:
     path = tmp_path / "rejects.jsonl"
     sink = RejectFile(path, source="a.csv")
     sink.add([])
-    assert not path.exists()
+    assert (sink.partial, list(tmp_path.iterdir())) == (None, [])
     sink.add([reject(3)])
+    assert sink.partial == tmp_path / "rejects.jsonl.partial"
     sink.add([])
     sink.add([reject(5), reject(6)])
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["rejects.csv.partial", "rejects.jsonl.partial"]
     sink.close()
+    sink.put_in_place()
+    assert sink.partial is None
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["rejects.csv", "rejects.jsonl"]
     lines = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
     assert [(line["file"], line["line"]) for line in lines] == [("a.csv", 3), ("a.csv", 5), ("a.csv", 6)]
 
 
-def test_the_rejects_of_an_earlier_load_are_replaced(tmp_path: Path) -> None:
+@pytest.mark.parametrize("rejects", [[reject(3)], []], ids=["some", "none"])
+def test_the_rejects_of_an_earlier_load_stay_until_the_next_has_ended(tmp_path: Path, rejects: list[Reject]) -> None:
     path = tmp_path / "rejects.jsonl"
-    path.write_text("old\n", encoding="utf-8")
+    for name in ("rejects.jsonl", "rejects.csv", "rejects.jsonl.partial", "rejects.csv.partial"):
+        (tmp_path / name).write_text("old\n", encoding="utf-8")
     sink = RejectFile(path, source="a.csv")
     sink.begin(b"n\n", Csv())
-    assert not path.exists()
-    sink.add([reject(3)])
-    assert "old" not in path.read_text(encoding="utf-8")
-    assert sink.csv_path.read_bytes() == b"n\nx\n"
+    sink.add(rejects)
+    sink.close()
+    assert path.read_text(encoding="utf-8") == sink.csv_path.read_text(encoding="utf-8") == "old\n"
+    sink.put_in_place()
+    left = {path.name: path.read_text(encoding="utf-8") for path in tmp_path.iterdir()}
+    assert left.keys() == ({"rejects.jsonl", "rejects.csv"} if rejects else set())
+    assert left.get("rejects.csv", "n\nx\n") == "n\nx\n"
+    assert "old" not in left.get("rejects.jsonl", "")
+
+
+@pytest.mark.parametrize("name", ["r.jsonl", "r.csv"])
+@pytest.mark.parametrize("content", ["edited", ""])
+def test_a_rejects_file_that_is_there_is_replaced_only_if_that_is_asked_for(
+    tmp_path: Path, name: str, content: str
+) -> None:
+    (tmp_path / name).write_text(content)
+    with pytest.raises(SettingsFault, match=rf"{name} exists, and may have been edited; .* with --force\.$"):
+        check_places(tmp_path / "r.jsonl", ["a.csv"], force=False)
+    check_places(tmp_path / "r.jsonl", ["a.csv"], force=True)
+    assert [(path.name, path.read_text()) for path in tmp_path.iterdir()] == [(name, content)]
+
+
+@pytest.mark.parametrize("loaded", ["r.csv", "r.jsonl", "r.csv.partial", "sub/../r.jsonl.partial"])
+def test_rejects_never_replace_a_file_that_is_loaded(tmp_path: Path, loaded: str) -> None:
+    with pytest.raises(SettingsFault, match=r"would replace .*, which is loaded; name another with --rejects\.$"):
+        check_places(tmp_path / "r.jsonl", ["a.csv", str(tmp_path / loaded)], force=True)
+
+
+def test_rejects_never_replace_what_is_not_a_file(tmp_path: Path) -> None:
+    (tmp_path / "r.csv").mkdir()
+    with pytest.raises(SettingsFault, match=r"r\.csv, which is not a file\.$"):
+        check_places(tmp_path / "r.jsonl", ["a.csv"], force=True)
+    with pytest.raises(SettingsFault, match=r"null, which is not a file\.$"):
+        check_places(Path("/dev/null"), ["a.csv"], force=True)
 
 
 @pytest.mark.parametrize(("path", "csv"), [("r.jsonl", "r.csv"), ("r", "r.csv"), ("r.csv", "r.csv.csv")])
@@ -75,3 +112,5 @@ def test_the_csv_stands_beside_the_lines_under_another_name(path: str, csv: str)
 def test_a_place_where_nothing_can_be_written_is_named(tmp_path: Path) -> None:
     with pytest.raises(SettingsFault, match=r"rejects cannot be written to .*: No such file or directory"):
         RejectFile(tmp_path / "no" / "such" / "folder.jsonl", source="a.csv").add([reject(3)])
+    with pytest.raises(SettingsFault, match=r"rejects cannot be written to .*: No such file or directory\.$"):
+        check_places(tmp_path / "no" / "such" / "folder.jsonl", ["a.csv"], force=False)

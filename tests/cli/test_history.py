@@ -136,13 +136,32 @@ def test_of_more_files_than_are_read_at_once_none_is_left_out(
     assert sorted(names) == ["0.csv", "1.csv", "2.csv", "a.csv", "b.csv"]
 
 
+def test_ignored_objects_are_counted_apart_from_files(
+    capsys: pytest.CaptureFixture[str], scenario: LedgerScenario
+) -> None:
+    for name in ("_SUCCESS", ".a.csv.crc"):
+        file = FileVersion("landing", f"orders/{name}", etag="e", sequencer="0A")
+        scenario.at(0).transitions.ignore(file, "orders")
+    (today,) = Ran(capsys, "history", "--days", "1", "--json").json["days"]
+    assert (today["files_ended"], today["files_failed"], today["files_ignored"]) == (3, 1, 2)
+    assert today["statuses"] == {"COMPLETE": 2, "FAILED": 1, "IGNORED": 2}
+    lines = [line.split() for line in Ran(capsys, "history", "--days", "1").out.splitlines()]
+    assert (lines[0][:5], lines[-1][2:5]) == (["day", "feed", "files", "failed", "ignored"], ["1", "2", "1,020"])
+    listed = Ran(capsys, "history", "--files", "--status", "IGNORED", "--json").json["files"]
+    assert sorted(document["file"] for document in listed) == [
+        "s3://landing/orders/.a.csv.crc",
+        "s3://landing/orders/_SUCCESS",
+    ]
+
+
 def test_when_nothing_ended_it_says_so(capsys: pytest.CaptureFixture[str], empty: LedgerScenario) -> None:
     for arguments in ([], ["--files"]):
         ran = Ran(capsys, "history", "--day", "2020-01-01", *arguments)
         assert ran.out == "No files ended on these days.\n"
     ran = Ran(capsys, "history", "--day", "2020-01-01", "--csv")
     assert (
-        ran.out == "day,feed,files_ended,files_failed,rows_read,rows_written,rows_rejected,rows_superseded,bytes_read\n"
+        ran.out == "day,feed,files_ended,files_failed,files_ignored,"
+        "rows_read,rows_written,rows_rejected,rows_superseded,bytes_read\n"
     )
 
 

@@ -277,6 +277,18 @@ def test_many_files_are_estimated_together(capsys: pytest.CaptureFixture[str], h
         assert (found["files_found"], found["rows_read"]["value"], found["work"]["segments"]) == (3, 300, 3)
 
 
+def test_of_a_folder_only_what_the_feed_would_load_is_read(capsys: pytest.CaptureFixture[str], here: Path) -> None:
+    Path("out").mkdir()
+    for n in range(2):
+        Path(f"out/.{n}.csv.crc").write_bytes(b"crc\0")
+    assert Ran(capsys, "plan", "out/", "--feed", "orders").sentence.startswith(
+        "`exclude` or `include` of the feed leaves"
+    )
+    Path("out/0.csv").write_bytes(orders(100))
+    found = plan(capsys, "out/", "--feed", "orders")
+    assert (found["files_found"], found["rows_read"]["value"]) == (1, 100)
+
+
 def test_of_very_many_files_some_are_read(
     capsys: pytest.CaptureFixture[str], here: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -294,6 +306,8 @@ def test_objects_in_s3_are_estimated_one_by_one_or_by_prefix(capsys: pytest.Capt
         s3.create_bucket(Bucket="landing", CreateBucketConfiguration={"LocationConstraint": "eu-central-1"})
         for n in range(2):
             s3.put_object(Bucket="landing", Key=f"orders/{n}.csv", Body=orders(50, seed=n))
+        for name in ("_SUCCESS", ".1.csv", "_temporary/1.csv"):  # of which a load would take none
+            s3.put_object(Bucket="landing", Key=f"orders/{name}", Body=b"no CSV")
         one = plan(capsys, "s3://landing/orders/0.csv", "--feed", "orders")
         both = plan(capsys, "s3://landing/orders/", "--feed", "orders")
         some = plan(capsys, "s3://landing/orders/*1.csv", "--feed", "orders")

@@ -100,11 +100,19 @@ def test_an_object_in_s3_is_sniffed_like_a_file(
     assert "rows of Orders-2026.csv" in out
 
 
-def test_the_name_may_be_given_and_be_any_text(capsys: pytest.CaptureFixture[str]) -> None:
-    found = sniffed(capsys, "id,n\na,1\n", "--name", 'Größe "x"\t')
-    assert found.feed_name == 'Größe "x"\t'
-    assert found.feed.table == "GroeX"[:3] + found.feed.table[3:]
-    assert cli.run(["sniff", "any.csv", "--name", ""]) == 2
+def test_the_name_may_be_given_and_be_any_that_a_feed_may_have(capsys: pytest.CaptureFixture[str]) -> None:
+    found = sniffed(capsys, "id,n\na,1\n", "--name", 'Grosse "x"')
+    assert (found.feed_name, found.feed.table) == ('Grosse "x"', "GrosseX")
+    for name in ("", " ", "-", "Größe", "a\tb", "x" * 121):
+        assert cli.run(["sniff", "any.csv", "--name", name]) == 2
+        assert capsys.readouterr().err.startswith("ingest: --name ")
+
+
+def test_a_file_with_a_long_name_gets_names_that_aws_takes(capsys: pytest.CaptureFixture[str]) -> None:
+    name = "x" * 250
+    Path(f"{name}.csv").write_text("id,n\na,1\nb,2\n", encoding="utf-8")
+    assert cli.run(["sniff", f"{name}.csv"]) == 0
+    assert list(parse_feeds(capsys.readouterr().out).feeds) == ["x" * 120]
 
 
 def test_for_machines_there_is_one_json_object(capsys: pytest.CaptureFixture[str]) -> None:
@@ -241,7 +249,7 @@ def test_titles_above_the_header_are_skipped(capsys: pytest.CaptureFixture[str],
 @pytest.mark.parametrize("footer", ["Total;55;\n", "10 rows\n", "(10 rows)", "Summe:;;\n\n", "That is all.\n"])
 def test_totals_below_the_rows_are_a_footer(capsys: pytest.CaptureFixture[str], footer: str) -> None:
     found = sniffed(capsys, "id;n;m\n" + "".join(f"a{n};{n};x\n" for n in range(10)) + footer)
-    assert found.feed.csv.footer_lines == max(1, footer.count("\n"))
+    assert found.feed.csv.footer_lines == 1
     assert (found.rows, found.reasons, found.types) == (10, {}, {"n": "N"})
 
 
@@ -531,11 +539,12 @@ BIG = SAMPLE_BYTES + 10
     ids=[f"hostile{n}" for n in range(17)],
 )
 def test_nothing_hangs(capsys: pytest.CaptureFixture[str], data: bytes) -> None:
+    """What takes time that grows with the square of the size would take an hour; none takes ten seconds."""
     Path("any.csv").write_bytes(data)
-    begun_s = time.monotonic()
+    begun_s = time.process_time()
     code = cli.run(["sniff", "any.csv"])
     assert code in (0, 3), capsys.readouterr().err
-    assert time.monotonic() - begun_s < 20
+    assert time.process_time() - begun_s < 120
 
 
 # --- any table ---

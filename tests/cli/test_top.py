@@ -163,7 +163,7 @@ def test_one_document_holds_everything(capsys: pytest.CaptureFixture[str], stack
             "concurrent": 0,
         },
     }
-    assert set(files) == {"completed", "open", "open_truncated", "last_ended", "last_failed"}
+    assert set(files) == {"completed", "ignored", "open", "open_truncated", "last_ended", "last_failed"}
     (opened,) = files["open"]
     assert (opened["file"], opened["progress"], opened["eta_s"]) == ("s3://landing/orders/now.csv", 0.25, 300.0)
     assert [file["file"].rpartition("/")[2] for file in files["last_ended"]] == ["bad.csv", "good.csv"]

@@ -51,7 +51,6 @@ def stack(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Stack]:
         stack = Stack(scenario)
         monkeypatch.setattr(clock, "sleep", stack.sleep)
         monkeypatch.setattr("ingest.cli.wait.Clock", lambda: clock)
-        monkeypatch.setattr("ingest.cli.cancel.Clock", lambda: clock)
         yield stack
 
 
@@ -70,6 +69,26 @@ def test_the_exit_code_says_how_a_file_ended(
     assert lines[1].startswith("10 rows read = 8 written + 1 rejected + 1 superseded")
     assert lines[2].endswith(f"`ingest rejects {KEY}` shows them.")
     assert lines[3:] == (["The header has no column 'id'."] if status == Status.FAILED else [])
+
+
+def test_of_an_ignored_object_it_says_that_it_was_not_loaded(capsys: pytest.CaptureFixture[str], stack: Stack) -> None:
+    stack.scenario.ledger.transitions.ignore(version(), "orders")
+    ran = Ran(capsys, "wait", KEY)
+    assert (ran.code, ran.err) == (3, "")
+    assert ran.out.splitlines()[0].endswith("is IGNORED in 0.0 s.")
+    assert ran.out.splitlines()[1:] == [
+        "It was not loaded: it stands for a folder, or the feed's `exclude` or `include` leaves it out."
+    ]
+
+
+@pytest.mark.parametrize("name", ["_SUCCESS", ".a.csv"])
+def test_a_file_that_would_be_ignored_is_not_uploaded(
+    capsys: pytest.CaptureFixture[str], stack: Stack, name: str
+) -> None:
+    Path(name).write_bytes(b"id\n1\n")
+    ran = Ran(capsys, "drop", name, "--feed", "orders")
+    assert (ran.code, ran.sentence.partition(":")[0]) == (2, f"{name} was not uploaded")
+    assert "Contents" not in client("s3").list_objects_v2(Bucket="landing")
 
 
 def test_a_file_is_followed_from_before_its_message_arrives(capsys: pytest.CaptureFixture[str], stack: Stack) -> None:

@@ -13,7 +13,7 @@ from tests.docs.pages.commands import commands, options
 SHOWN = [(example, command) for example in examples() for command in example.commands]
 OTHER = {"aws", "cd", "git", "head", "docker", "pip", "$EDITOR", "jq"}
 OPTIONS = {name: options(command) for name, command in commands()}
-TARGETS = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+TARGETS = set(re.findall(r"^([a-z0-9-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
 
 
 @pytest.mark.parametrize(("example", "command"), SHOWN, ids=lambda value: getattr(value, "text", str(value))[:60])
@@ -52,6 +52,6 @@ def test_a_command_named_in_a_sentence_exists(name: str) -> None:
     assert any(found.split()[0] == name for found in OPTIONS)
 
 
-@pytest.mark.parametrize("target", sorted({t for p in PAGES for t in re.findall(r"`make ([a-z-]+)", p.read_text())}))
+@pytest.mark.parametrize("target", sorted({t for p in PAGES for t in re.findall(r"`make ([a-z0-9-]+)", p.read_text())}))
 def test_a_make_target_named_in_a_sentence_exists(target: str) -> None:
     assert target in TARGETS

@@ -1,5 +1,6 @@
 """Each example of docs/feeds.md, run: these settings, this file, these items."""
 
+import gzip
 import json
 import re
 from pathlib import Path
@@ -12,7 +13,7 @@ from ingest.dynamodb.encode import item_json
 from ingest.dynamodb.item_writer import Heartbeat
 from ingest.feeds.column import Column, Extra
 from ingest.feeds.dialect import Csv
-from ingest.feeds.feed import Feed, Index, Lineage, Rejects, Ttl
+from ingest.feeds.feed import Duplicates, Feed, Index, Lineage, Rejects, Ttl
 from ingest.feeds.parse import parse_feeds
 from ingest.items.items import Items
 from ingest.worker.load import Load
@@ -37,7 +38,10 @@ class Printed:
 def test_an_example_gives_the_items_shown(settings: str, file: str, items: str) -> None:
     (feed,) = parse_feeds(settings).feeds.values()
     printed, rejects = Printed(), RecordingRejects()
-    Load(feed=feed, writer=printed, rejects=rejects).run(reading(file.encode(feed.csv.encoding), 1 << 20))
+    data = file.encode(feed.csv.encoding)
+    packed = gzip.compress(data) if feed.csv.compression == "gzip" else data
+    url = f"s3://landing/{feed.prefix}a.csv"
+    Load(feed=feed, writer=printed, rejects=rejects, file=url).run(reading(packed, 1 << 20))
     assert printed.items == [json.loads(line) for line in items.splitlines()]
     assert rejects.taken == []
 
@@ -46,13 +50,31 @@ def test_there_are_examples() -> None:
     assert len(EXAMPLES) == PAGE.count("```toml") >= 5
 
 
-@pytest.mark.parametrize("struct", [Feed, Csv, Column, Extra, Rejects, Ttl, Lineage, Index])
-def test_every_setting_is_on_the_page(struct: type[msgspec.Struct]) -> None:
-    assert [field.name for field in msgspec.structs.fields(struct) if f"{field.name}`" not in PAGE] == []
+def test_the_globs_shown_match_what_the_table_says() -> None:
+    rows = re.findall(r"^\| `([^`]+)` \| ((?:`in/\S+` ?)+) \| ((?:`in/\S+` ?)+) \|$", PAGE, re.MULTILINE)
+    assert len(rows) >= 7
+    for glob, *columns in rows:
+        feed = Feed("in/", "T", "id", exclude=(glob,))
+        for text, is_matched in zip(columns, (True, False), strict=True):
+            for key in re.findall("`([^`]+)`", text):
+                assert feed.ignores(key) == is_matched, (glob, key)
 
 
-@pytest.mark.parametrize("struct", [Feed, Csv, Column, Extra, Rejects, Ttl, Lineage, Index])
-def test_every_setting_is_used_end_to_end(struct: type[msgspec.Struct]) -> None:
-    used = (Path(__file__).parents[1] / "e2e/feeds.toml").read_text()
+STRUCTS = [Feed, Csv, Column, Extra, Rejects, Duplicates, Ttl, Lineage, Index]
+
+
+def unused(struct: type[msgspec.Struct], toml: str) -> list[str]:
+    """Return the settings that a feeds file does not set."""
     names = [field.name for field in msgspec.structs.fields(struct)]
-    assert [name for name in names if not re.search(rf"(^|[{{,.] ?){name}( = |[.\]])", used, re.MULTILINE)] == []
+    return [name for name in names if not re.search(rf"(^|[{{,.] ?){name}( = |[.\]])", toml, re.MULTILINE)]
+
+
+@pytest.mark.parametrize("struct", STRUCTS)
+def test_every_setting_is_explained_and_has_an_example(struct: type[msgspec.Struct]) -> None:
+    assert [field.name for field in msgspec.structs.fields(struct) if f"{field.name}`" not in PAGE] == []
+    assert unused(struct, "\n".join(settings for settings, _, _ in EXAMPLES)) == []
+
+
+@pytest.mark.parametrize("struct", STRUCTS)
+def test_every_setting_is_used_end_to_end(struct: type[msgspec.Struct]) -> None:
+    assert unused(struct, (Path(__file__).parents[1] / "e2e/feeds.toml").read_text()) == []

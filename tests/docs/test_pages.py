@@ -72,3 +72,27 @@ def test_the_index_lists_every_page() -> None:
 
 def test_the_committed_schema_is_the_one_the_command_prints() -> None:
     assert json.loads((ROOT / "docs/feeds.schema.json").read_text()) == json.loads(json.dumps(json_schema()))
+
+
+GUARANTEES = (ROOT / "docs/guarantees.md").read_text(encoding="utf-8")
+PROMISES = re.findall(r"^\| (\*\*.*) \| (.*) \|$", GUARANTEES, re.MULTILINE)
+
+
+@pytest.mark.parametrize(("promise", "held_by"), PROMISES, ids=[promise.split("**")[1][:40] for promise, _ in PROMISES])
+def test_a_promise_is_held_by_tests_that_exist(promise: str, held_by: str) -> None:
+    """By files or folders, each perhaps with the end of a test's name, or the title of tests, in parentheses."""
+    named = re.findall(r"`(tests/[\w./]+)`(?: \(`([^`]+)`\))?", held_by)
+    commands = re.findall(r"`python -m ([\w.]+) ", held_by)
+    assert named or commands
+    assert held_by.count("`") == 2 * (len(named) + sum(bool(test) for _, test in named) + len(commands))
+    assert [path for path, test in named if not has_tests(ROOT / path, test)] == []
+    assert [module for module in commands if not (ROOT / module / "__main__.py").exists()] == []
+
+
+def has_tests(path: Path, name: str) -> bool:
+    """Return whether a file, or a folder, has tests, and one of that name or a title that begins so."""
+    if path.is_dir():
+        return any(path.glob("test_*.py"))
+    ends, title = rf"def test_\w*{re.escape(name.removeprefix('...'))}\(", rf"# --- {re.escape(name)}\b"
+    wanted = ends if name.startswith("...") else title if name else "def test_"
+    return path.exists() and re.search(wanted, path.read_text(encoding="utf-8")) is not None

@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import pairwise
-from typing import Any
+from typing import Any, cast
 
 import boto3
 import pyarrow as pa
@@ -17,7 +17,7 @@ from ingest.dynamodb.http.client import batch_write_exchange
 from ingest.dynamodb.rate_limit import ConcurrencyLimiter
 from ingest.dynamodb.write_stats import write_units
 from ingest.dynamodb.writer import BatchWriter
-from ingest.errors import AccessDenied, IngestError, OutOfTime, TableMissing, Throttled, Unavailable
+from ingest.errors import AccessDenied, IngestError, OutOfTime, TableKeysDiffer, TableMissing, Throttled, Unavailable
 from ingest.feeds.column import Column
 from ingest.feeds.feed import Feed
 from ingest.items.items import Items, Refusal, build_items
@@ -287,32 +287,52 @@ def test_counts_go_on_from_one_call_to_the_next() -> None:
 
 
 class Heartbeats:
-    """Counts its calls and remembers when they came; raises at one of them."""
+    """Counts its calls; raises at one of them."""
 
     def __init__(self, *, raises_at: int | None = None) -> None:
-        self.at_s: list[float] = []
+        self.count = 0
         self._raises_at = raises_at
 
     def __call__(self) -> None:
-        self.at_s.append(time.monotonic())
-        if len(self.at_s) == self._raises_at:
+        self.count += 1
+        if self.count == self._raises_at:
             raise OutOfTime("The time is over, as scripted.")
+
+
+class WatchedExchange:
+    """An exchange that notes, for each time its caller waits for it, how long at most and after which heartbeat."""
+
+    def __init__(self, exchange: Any, heartbeats: Heartbeats) -> None:
+        self.waits: list[tuple[float, int]] = []
+        self._exchange = exchange
+        self._heartbeats = heartbeats
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._exchange, name)
+
+    def poll(self, timeout_s: float) -> Any:
+        self.waits.append((timeout_s, self._heartbeats.count))
+        return self._exchange.poll(timeout_s)
 
 
 def test_the_heartbeat_comes_before_each_request() -> None:
     heartbeat = Heartbeats()
     with simulator() as running:
         assert writer(running).write(items(500), heartbeat) == []
-        assert len(heartbeat.at_s) >= running.requests == 20
+        assert heartbeat.count >= running.requests == 20
 
 
 def test_the_heartbeat_comes_at_least_once_a_second_while_it_waits() -> None:
     heartbeat = Heartbeats()
     with simulator(latency=Latency(fixed_s=2.3)) as running:
-        begun_s = time.monotonic()
-        assert writer(running).write(items(5), heartbeat) == []
-        moments = [begun_s, *heartbeat.at_s, time.monotonic()]
-        assert max(later - earlier for earlier, later in pairwise(moments)) < 1.2
+        client = session().client("dynamodb", endpoint_url=running.url)
+        watched = WatchedExchange(batch_write_exchange(session(), client, "Orders"), heartbeat)
+        waiting = BatchWriter("Orders", lambda: cast(Any, watched))
+        MADE.extend([waiting, client])
+        assert waiting.write(items(5), heartbeat) == []
+    assert max(timeout_s for timeout_s, _ in watched.waits) == 1
+    assert len(watched.waits) >= 3
+    assert all(later > earlier for (_, earlier), (_, later) in pairwise([(0.0, 0), *watched.waits]))
 
 
 def test_what_a_heartbeat_raises_ends_the_write_and_nothing_is_sent_after_it() -> None:
@@ -321,10 +341,17 @@ def test_what_a_heartbeat_raises_ends_the_write_and_nothing_is_sent_after_it() -
         ended = writer(running, limiter=ConcurrencyLimiter.fixed(2))
         with pytest.raises(OutOfTime):
             ended.write(items(1000), heartbeat)
-        time.sleep(0.1)  # what was sent has arrived
-        assert len(heartbeat.at_s) == 11
+        wait_until_all_connections_are_closed(running)
+        assert heartbeat.count == 11
         assert running.requests <= 10
-        assert running.statistics.document()["open_connections"] == 0
+
+
+def wait_until_all_connections_are_closed(running: Simulator) -> None:
+    """Wait until all that was sent has arrived, and nothing more can come."""
+    until = time.monotonic() + 60
+    while running.statistics.document()["open_connections"]:
+        assert time.monotonic() < until, "a connection stays open"
+        time.sleep(0.01)
 
 
 def test_after_a_heartbeat_that_raised_it_may_be_used_again() -> None:
@@ -356,3 +383,28 @@ def test_what_is_sent_is_what_boto3_would_send() -> None:
             (writer(running) if fast else reference_writer(running)).write(items(30), no_heartbeat)
             seen.append(sorted(map(json.dumps, running.written_items.items("Orders"))))
     assert seen[0] == seen[1]
+
+
+# --- a table of other keys ---
+
+
+@pytest.mark.parametrize(
+    "table",
+    [
+        Table(Key("pk")),
+        Table(Key("id", "N"), Key("n", "N")),
+        Table(Key("id"), Key("n", "S")),
+        Table(Key("id"), Key("m")),
+        Table(Key("note")),
+    ],
+    ids=["other names", "partition key N", "sort key S", "another sort key", "one that all items share"],
+)
+@pytest.mark.parametrize("make", [writer, reference_writer])
+def test_a_table_of_other_keys_ends_the_load_and_no_batch_is_halved(table: Table, make: Any) -> None:
+    with simulator(tables={"Orders": table}) as running:
+        one = make(running)
+        with pytest.raises(TableKeysDiffer, match="Table Orders has other keys than the feed"):
+            one.write(items(1000), no_heartbeat)
+        requests = running.statistics.document()["requests"]
+        assert requests <= ConcurrencyLimiter().most_in_flight  # those under way when the first answer came
+        assert running.written_items.items("Orders") == []

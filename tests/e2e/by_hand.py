@@ -27,7 +27,7 @@ def first_deployment(emulator: Emulator, template: Path, key: str, **parameters:
 
 
 def upload(emulator: Emulator, feeds: Path, key: str) -> None:
-    """Upload this machine's zip, for arm64 cannot run here."""
+    """Upload this machine's zip, for the emulator runs functions on this machine."""
     aws(emulator, "s3", "cp", str(bundle.build(bundle.HOST, feeds)), f"s3://{CODES}/{key}")
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from infra.local import dynamodb_local
 from infra.local.stack import local_stack
 from tests.e2e.stack_under_test import StackUnderTest
 
@@ -28,8 +29,10 @@ def feeds(pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPathFactory)
 
 @pytest.fixture(scope="session")
 def stack(feeds: Path, pytestconfig: pytest.Config) -> Iterator[StackUnderTest]:
+    tables = dynamodb_local.running() if pytestconfig.getoption("dynamodb") else contextlib.nullcontext()
     with (
-        local_stack(feeds, iam=pytestconfig.getoption("iam")) as deployed,
+        tables as dynamodb_url,
+        local_stack(feeds, iam=pytestconfig.getoption("iam"), dynamodb_url=dynamodb_url) as deployed,
         contextlib.closing(StackUnderTest(deployed)) as stack_client,
     ):
         yield stack_client

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from ingest.contract import METRIC_NAMESPACE, Metric
+from ingest.contract import METRIC_NAMESPACE, Metric, Output
 
 pytestmark = pytest.mark.e2e
 
@@ -48,6 +48,14 @@ def test_a_good_file_lands_in_the_table_and_its_row_counts_balance(stack: Any) -
         "unit_price": Decimal("2.5"),
         "gift": True,
     }
+
+
+def test_tables_and_ledger_are_in_the_dynamodb_asked_for(stack: Any, pytestconfig: pytest.Config) -> None:
+    """What other tests find there, the function has written there: `--dynamodb local` is Amazon's own emulator."""
+    is_local = pytestconfig.getoption("dynamodb") == "local"
+    for table in ("Orders", stack.stack.outputs[Output.LEDGER_TABLE]):
+        found = stack.stack.client("dynamodb").describe_table(TableName=table)["Table"]
+        assert (":ddblocal:" in found["TableArn"]) == is_local
 
 
 def test_the_sample_lands_but_for_its_bad_rows_which_say_why(stack: Any) -> None:
@@ -122,6 +130,8 @@ def test_every_type_arrives_as_dynamodb_knows_it(stack: Any) -> None:
         'A1\t 1.234,50 \tAAH/\tdeadbeef\tred|blue\t1;2;2,0\t"[1, ""x""]"\t"{""w"": 0.5, ""n"": null}"\tJA\t\n'
         'A2\t(7)\t\t\t\t1;2\t"[1, [2]]"\t{}\t\t12\n'
         '# "unbalanced\n'
+        "sku\tprice\timage\tchecksum\ttags\tsizes\tparts\textra\tactive\tstock\n"
+        "\tEUR\n"
         "A3\tx\t\t\t\t\t\t\t\t\n"
         "3 articles\n"
     )
@@ -149,7 +159,7 @@ def test_every_type_arrives_as_dynamodb_knows_it(stack: Any) -> None:
 
 
 def exhibit(*cells: str) -> str:
-    return "\x14".join(f"þ{cell}þ" for cell in cells) + "\r\n"
+    return "\x14".join(f"þ{cell}þ" for cell in cells) + "\u2028"
 
 
 EXHIBITS = exhibit("doc", "custodian", "pages", "sent", "day", "junk")
@@ -176,13 +186,13 @@ def test_times_expiry_lineage_and_indexes_arrive_from_a_file_in_utf16_with_forei
         {"doc": "D2", "pages": 1, "source_line": 3, "sent": "2026-11-22T17:01:00.250Z"}
         | {"expires": 1795366860 + 864000}
         | common,
-        {"doc": "D6", "custodian": "Ağa", "pages": 1, "source_line": 8} | common,
+        {"doc": "D6", "custodian": "Ağa", "pages": 1, "source_line": 7} | common,
     ]
     rejects = stack.rejects(entry["rejects"])
     assert [(reject["line"], reject["reason"], reject["column"]) for reject in rejects] == [
-        (5, "bad_timestamp", "sent"),
-        (6, "record_too_long", None),
-        (7, "missing_value", "pages"),
+        (4, "bad_timestamp", "sent"),
+        (5, "record_too_long", None),
+        (6, "missing_value", "pages"),
     ]
     expanded = "".join(lines).encode("utf-16")
     for reject, line in zip(rejects, lines[3:6], strict=True):
@@ -208,6 +218,7 @@ BOMB = b"v1,1\n" + b"x" * 70_000_000
         ("exhibits/cut.dat", gzip.compress(EXHIBITS.encode("utf-16"))[:-5], "bad_compression"),
         ("visits/bomb.gz", gzip.compress(BOMB, 1), "bomb"),
         ("visits/bad.csv", b"v2,1\n" * 30 + b"v2,x\n" * 30, "too_many_rejects"),
+        ("visits/twice.csv", b"v3,1\n" * 45, "too_many_duplicates"),
         ("visits/book.xlsx", b"PK\x03\x04rest of a workbook", "not_csv"),
         ("catalog/colour.tsv", b"sku\tcolour\n\t\nA9\tred\n1 article\n", "bad_header"),
         (
@@ -316,6 +327,29 @@ def test_an_older_notification_is_stale(stack: Any) -> None:
     assert stack.entries("orders/stale.csv") == [before]
 
 
+def test_by_products_beside_good_files_are_ignored_and_nothing_is_said_to_have_failed(stack: Any, feeds: Path) -> None:
+    by_products = [
+        "exports/_SUCCESS",
+        "exports/.part.crc",
+        "exports/drafts/a.csv",
+        "exports/notes.txt",
+        "exports/2026/",
+    ]
+    loaded = ["exports/part.csv", "exports/old/2026/11/part.txt"]
+    for key in (*by_products, *loaded):
+        stack.drop(key, b"" if key.endswith(("/", "_SUCCESS")) else f"id\n{key}\n".encode())
+    ignored = [stack.final_entry(key) for key in by_products]
+    assert [entry["status"] for entry in ignored] == ["IGNORED"] * len(by_products)
+    assert all("attempts" not in entry and entry["feed"] == "exports" for entry in ignored)
+    assert [stack.final_entry(key)["status"] for key in loaded] == ["COMPLETE"] * 2
+    assert sorted(item["id"] for item in stack.items("Exports")) == sorted(loaded)
+    emitted = [json.loads(line) for line in stack.log_lines() if '"Feed":"exports"' in line]
+    names = {name for line in emitted for name in line if name.startswith("Files")}
+    assert names == {Metric.FILES_IGNORED, Metric.FILES_COMPLETED}
+    found = stack.ingest_json("status", "--feed", "exports", "--feeds", str(feeds))["files"]
+    assert Counter(file["status"] for file in found) == {"IGNORED": len(by_products), "COMPLETE": len(loaded)}
+
+
 def test_an_object_that_is_gone_before_it_is_read_is_superseded(stack: Any) -> None:
     with stack.function_off():
         stack.drop("orders/gone.csv", orders("gone"))
@@ -370,6 +404,11 @@ def test_the_command_line_loads_from_s3_without_the_queue(stack: Any, feeds: Pat
         "rows_superseded": 0,
         "bytes_read": len(orders("by hand", 7)) + 19,
         "rejects_at": str(tmp_path / "rejects.jsonl"),
+        "duplicates": [],
+        "duplicates_at": None,
+        "warning": None,
+        "reasons": {"bad_number": 1},
+        "error": None,
     }
     assert len(of_customer(stack, "by hand")) == 7
     assert json.loads((tmp_path / "rejects.jsonl").read_text())["reason"] == "bad_number"
@@ -393,7 +432,7 @@ def test_a_thousand_files_at_once_lose_no_row(stack: Any) -> None:
     expected: set[str] = set()
     for number in range(1000):
         expected |= drop_orders(stack, number)
-    stack.wait_until_quiet(patience_s=240)
+    stack.wait_until_quiet(patience_s=1200)  # a minute on an idle machine
     found = {item["order_id"] for item in stack.items("Orders") if item["customer_id"].startswith("burst")}
     assert found == expected
     assert stack.dead_letters("orders/burst/") == []

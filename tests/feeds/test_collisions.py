@@ -10,7 +10,7 @@ from ingest.feeds.column import Column
 from ingest.feeds.dialect import Csv
 from ingest.feeds.feed import Feed
 from ingest.feeds.parse import parse_feeds
-from ingest.feeds.rules import key_warnings
+from ingest.feeds.warnings import key_warnings
 from ingest.worker.load import Load
 from tests.support.fakes import RecordingRejects, reading
 

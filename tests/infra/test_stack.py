@@ -1,7 +1,7 @@
 """What the stack promises, stated one intent at a time; then one snapshot to catch surprises."""
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -56,10 +56,6 @@ def grants(template: Template) -> list[tuple[set[str], list[Any], Any]]:
 
 def listed(value: Any) -> list[Any]:
     return value if isinstance(value, list) else [value]
-
-
-def granted_on(template: Template, service: str) -> Iterator[tuple[set[str], list[Any], Any]]:
-    yield from ((a, r, c) for a, r, c in grants(template) if all(action.startswith(f"{service}:") for action in a))
 
 
 # --- the queue
@@ -294,6 +290,7 @@ def test_the_function_may_do_exactly_what_loading_needs(template: Template) -> N
         "s3:ListBucket",
         "s3:PutObject",
         "dynamodb:BatchWriteItem",
+        "dynamodb:DescribeTable",
         "dynamodb:GetItem",
         "dynamodb:Query",
         "dynamodb:UpdateItem",
@@ -331,7 +328,7 @@ def test_the_function_writes_objects_to_the_rejects_only_and_deletes_none(templa
 
 
 def test_the_function_writes_rows_to_the_feeds_tables_those_that_exist_too(template: Template) -> None:
-    (writing,) = [on for actions, on, _ in grants(template) if actions == {"dynamodb:BatchWriteItem"}]
+    (writing,) = [on for actions, on, _ in grants(template) if "dynamodb:BatchWriteItem" in actions]
     account = [":", {"Ref": "AWS::Region"}, ":", {"Ref": "AWS::AccountId"}]
     legacy = {"Fn::Join": ["", ["arn:", {"Ref": "AWS::Partition"}, ":dynamodb", *account, ":table/Legacy"]]}
     assert [flat(arn) for arn in writing] == [
@@ -408,3 +405,13 @@ def test_the_template_is_the_one_last_reviewed(
     template = json.loads(json.dumps(synthesised(Settings(), (ROOT / "feeds.toml").read_text())))
     only(template, "AWS::Lambda::Function")["Code"]["S3Key"] = "masked.zip"
     assert template == snapshot(extension_class=JSONSnapshotExtension)
+
+
+def test_tables_whose_names_are_alike_but_for_case_have_resources_and_outputs_of_their_own(
+    synthesised: Callable[..., dict[str, Any]],
+) -> None:
+    feed = '[feeds.{name}]\nprefix = "{name}/"\ntable = "{name}"\npartition_key = "id"\n'
+    template = synthesised(feeds=feed.format(name="a-bc") + feed.format(name="abc"))
+    tables = [r["Properties"] for r in template["Resources"].values() if r["Type"] == "AWS::DynamoDB::Table"]
+    assert sorted(table["TableName"] for table in tables if "TableName" in table) == ["a-bc", "abc"]
+    assert {"TableABc", "TableAbc"} <= template["Outputs"].keys()

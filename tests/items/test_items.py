@@ -120,7 +120,7 @@ def test_a_template_is_filled_as_python_would_format_it(template: str) -> None:
 def test_a_template_with_a_missing_part_is_an_empty_key() -> None:
     items, faults = built({"a": ["1", None], "b": ["2", "3"]}, feed(partition_key="A#{a}", sort_key="B#{b}"))
     assert len(items) == 1
-    assert reported(faults) == [(1, Reason.EMPTY_KEY, "A#{a}", "")]
+    assert reported(faults) == [(1, Reason.EMPTY_KEY, "a", "")]
 
 
 @pytest.mark.parametrize("field", ["partition_key", "sort_key"])

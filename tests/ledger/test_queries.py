@@ -51,6 +51,17 @@ def test_segments_are_listed_in_their_order_and_of_one_version_only(ledger: AnyL
     assert [entry.work.file for entry in ledger.queries.segments(newer)] == [newer]
 
 
+def test_an_object_that_was_ignored_is_not_known_nor_is_its_version(ledger: AnyLedger) -> None:
+    at(ledger, 100.0).transitions.ignore(FILE, "orders")
+    found = replace(FILE, sequencer=None)
+    assert not ledger.queries.knows(found)
+    assert ledger.leases.note_newest(found)
+    ledger.leases.note_newest(FILE)
+    claim(ledger)
+    assert ledger.queries.knows(found)
+    assert not ledger.leases.note_newest(found)
+
+
 def test_an_object_is_known_by_its_etag_whatever_the_version_is_called(ledger: AnyLedger) -> None:
     assert not ledger.queries.knows(FILE)
     ledger.leases.note_newest(FILE)

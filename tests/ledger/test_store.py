@@ -180,9 +180,6 @@ def test_an_older_version_is_stale(ledger: AnyLedger) -> None:
     assert note(ledger, "01", key="another key")
 
 
-FOUND_AT = "2001-09-09T01:46:40Z"  # 1,000,000,000
-
-
 def test_the_late_notification_of_an_object_that_was_found_is_stale(ledger: AnyLedger) -> None:
     assert note(ledger, None, etag="found")
     assert not note(ledger, "0A", etag="found", time="2001-09-09T01:46:39.000Z")

@@ -7,9 +7,10 @@ import pytest
 
 from ingest.contract import Status
 from ingest.errors import BadHeader, Cancelled, GivenUp, InternalFault, LeaseLost
-from ingest.ledger.claims import ClaimStatus, LeaseToken, Outcome
-from ingest.ledger.row_counts import RowCounts
-from ingest.ledger.work_item import SegmentPlan
+from ingest.ledger.claims import Claimed, ClaimStatus, LeaseToken, Outcome
+from ingest.ledger.row_counts import NOTHING, RowCounts
+from ingest.ledger.store import TableLedger
+from ingest.ledger.work_item import FILE_STEPS, SegmentPlan
 from ingest.reading.blocks import Position
 from ingest.reading.segments import Segment
 from tests.support.ledgers import (
@@ -142,6 +143,45 @@ def test_what_no_one_knows_cannot_be_closed(ledger: AnyLedger) -> None:
     assert not at(ledger, 1.0).transitions.end_early(FILE, closed(Status.FAILED))
     assert not at(ledger, 1.0).transitions.give_up(FILE, closed(Status.FAILED))
     assert ledger.queries.unreported(FILE) is None
+
+
+def test_an_object_is_ignored_in_one_write_and_listed_as_ended_at_once(ledger: AnyLedger) -> None:
+    for now_s in (100.0, 200.0):
+        assert at(ledger, now_s).transitions.ignore(FILE, "orders")
+    entry = ledger.queries.entry(WORK)
+    assert entry is not None
+    assert (entry.status, entry.feed, entry.attempts, entry.first_seen_s) == (Status.IGNORED, "orders", 0, 100.0)
+    assert (entry.ended_s, entry.lease_until_s, entry.row_counts) == (100.0, 0.0, NOTHING)
+    assert (list(ledger.queries.open_files("orders")), ledger.queries.unreported(FILE)) == ([], None)
+    if isinstance(ledger, TableLedger):
+        assert [found.work for found in ledger.queries.ended_files("orders", Status.IGNORED, "1970-01-01")] == [WORK]
+        assert ledger.table.dynamodb.scan()["Count"] == 1
+
+
+def test_what_was_claimed_is_not_ignored_any_more(ledger: AnyLedger) -> None:
+    claim(ledger)
+    assert not at(ledger, 110.0).transitions.ignore(FILE, "orders")
+    at(ledger, 120.0).transitions.end_file(FILE, LEASE, closed(Status.COMPLETE))
+    assert not at(ledger, 130.0).transitions.ignore(FILE, "orders")
+    assert file_entry(ledger).status == Status.COMPLETE
+
+
+def test_what_was_ignored_may_be_claimed_and_is_then_a_file_as_any(ledger: AnyLedger) -> None:
+    assert at(ledger, 100.0).transitions.ignore(FILE, "orders")
+    assert claim(ledger) == Claimed(100.0, feed="orders")
+    entry = file_entry(ledger)
+    assert (entry.status, entry.attempts, entry.ended_s, entry.seconds) == (Status.LOADING, 1, None, None)
+    at(ledger, 120.0).transitions.end_file(FILE, LEASE, closed(Status.COMPLETE))
+    assert ledger.queries.unreported(FILE) == closed(Status.COMPLETE)
+    assert not at(ledger, 130.0).transitions.ignore(FILE, "orders")
+
+
+def test_no_step_but_a_claim_leads_on_from_ignored(ledger: AnyLedger) -> None:
+    assert at(ledger, 100.0).transitions.ignore(FILE, "orders")
+    assert not at(ledger, 110.0).transitions.end_early(FILE, closed(Status.FAILED))
+    assert not at(ledger, 110.0).transitions.give_up(FILE, closed(Status.FAILED))
+    assert at(ledger, 110.0).transitions.end_split(FILE, rejects="") is None
+    assert {name for name, step in FILE_STEPS.items() if Status.IGNORED in step.sources} == {"claim"}
 
 
 @pytest.mark.parametrize("status", [Status.COMPLETE, Status.FAILED, Status.SUPERSEDED, Status.UNBALANCED])
@@ -315,3 +355,32 @@ def test_nothing_is_ended_that_was_never_claimed(ledger: AnyLedger, name: str) -
     with pytest.raises(LeaseLost):
         FENCED[name](ledger)
     assert [*ledger.queries.open_files("orders"), *ledger.queries.segments(FILE)] == []
+
+
+ALL_REJECTED = RowCounts(rows_read=6, rows_rejected=6, bytes_read=40)
+
+
+@pytest.mark.parametrize(
+    ("last", "status"),
+    [
+        (ALL_REJECTED, Status.FAILED),
+        (replace(ALL_REJECTED, rows_written=1, rows_rejected=5), Status.COMPLETE),
+        (replace(ALL_REJECTED, rows_read=4, rows_rejected=4), Status.COMPLETE),
+        (replace(ALL_REJECTED, bytes_read=39), Status.UNBALANCED),
+    ],
+    ids=["all of twelve", "all but one", "all of ten", "bytes are missing"],
+)
+def test_a_split_file_of_nothing_but_rejects_fails_when_its_last_segment_ends(
+    ledger: AnyLedger, last: RowCounts, status: str
+) -> None:
+    split(ledger)
+    end(ledger, ONE, ALL_REJECTED)
+    end(ledger, TWO, last)
+    outcome = at(ledger, 130.0).transitions.end_split(FILE, rejects="s3://r/")
+    assert outcome is not None
+    assert (outcome.status, outcome.rejects, file_entry(ledger).status) == (status, "s3://r/", status)
+    unreported = ledger.queries.unreported(FILE)
+    assert unreported is not None
+    codes = [error.code if error else None for error in (outcome.error, unreported.error)]
+    assert codes == (["all_rows_rejected"] * 2 if status == Status.FAILED else [None, None])
+    assert at(ledger, 140.0).transitions.end_split(FILE, rejects="") is None

@@ -5,11 +5,13 @@ from itertools import pairwise
 from typing import Any
 
 from ingest.contract import Metric, Status
-from ingest.ledger.row_counts import NOTHING, RowCounts
+from ingest.ledger.row_counts import FEW_ROWS, NOTHING, RowCounts
+from ingest.rejects.reject import DUPLICATES
 from ingest.worker.attempt import DeployedSettings
 from tests.model.simulation import (
     AS_TEXT,
     DEPLOYMENTS,
+    FEEDS,
     FIRST,
     HEAD,
     REFUSED,
@@ -32,7 +34,10 @@ def check(simulation: ModelRun) -> None:
         _check_outcome(simulation, entry)
     for key, found in simulation.bucket.objects.items():
         versions = [r for r in simulation.ledger.files() if r.work.file.key == key and found.is_of(r)]
-        _check_newest(simulation, versions)
+        if FEEDS.ignores(key, len(found.data)):
+            _check_ignored(simulation, versions)
+        else:
+            _check_newest(simulation, versions)
 
 
 def _check_dead_letters(simulation: ModelRun) -> None:
@@ -62,6 +67,9 @@ def _check_outcome(simulation: ModelRun, entry: MemoryEntry) -> None:
     assert entry.status != Status.UNBALANCED, f"{file.url} {file.version}: {entry.row_counts}"
     reported = [t.outcome for t in simulation.reported if (t.file.url, t.file.version) == (file.url, file.version)]
     outcomes = {(outcome.status, outcome.error and outcome.error.code) for outcome in reported}
+    if entry.status == Status.IGNORED:
+        assert outcomes == set(), f"reported of {file.url}: {outcomes}"
+        return
     assert outcomes == {(entry.status, entry.error and entry.error.code)}, f"reported of {file.url}: {outcomes}"
     assert entry.until_s == 0.0, "an open lease"
     assert {outcome.row_counts for outcome in reported} == {entry.row_counts}, f"{reported}, not {entry.row_counts}"
@@ -76,16 +84,29 @@ def _check_complete(simulation: ModelRun, entry: MemoryEntry, reported: set[RowC
     data = simulation.data(entry.work.file)
     segments = simulation.ledger.segment_entries(entry.work.file)
     assert all(segment.status == Status.DONE for segment in segments)
-    expected, bad = undisturbed(data, entry.settings)
+    expected, bad, repeated = undisturbed(data, entry.settings)
     assert entry.row_counts == expected, f"{entry.row_counts}, not {expected}"
+    assert not is_all_bad(data, entry), "nothing but rejects, and COMPLETE"
     assert reported == {expected}
     rows = rows_of(data)
     assert entry.row_counts.rows_read == len(rows)
     assert entry.row_counts.is_balanced
-    rejects = [o for part in simulation.parts[entry.work.file.url, entry.work.file.version].values() for o in part]
-    assert sorted(rejects) == bad, f"rejects {sorted(rejects)}, not {bad}"
+    rejects = kept(simulation, entry, "")
+    assert rejects == bad, f"rejects {rejects}, not {bad}"
+    duplicates = kept(simulation, entry, DUPLICATES)
+    assert duplicates == repeated, f"duplicates {duplicates}, not {repeated}"
+    assert len(duplicates) == expected.rows_superseded  # all of them: no file of the model has more than are kept
     assert {o for o, _, number in rows if is_bad(number, entry) and number != REFUSED} <= set(bad)
     assert set(bad) <= {offset for offset, _, number in rows if is_bad(number, entry)}
+
+
+def _check_ignored(simulation: ModelRun, versions: list[MemoryEntry]) -> None:
+    """Nothing is said of it, and no worker has it, unless an operator has asked for it. No one looks for it."""
+    for entry in versions:
+        is_asked_for = bool(entry.work.file.retry)
+        assert entry.work.file.sequencer, "the reconciler asks for what is not to be loaded"
+        assert (entry.status == Status.IGNORED) == (not is_asked_for), f"{entry.work.file.version} is {entry.status}"
+        assert is_asked_for or entry.attempts == 0
 
 
 def _check_newest(simulation: ModelRun, versions: list[MemoryEntry]) -> None:
@@ -96,7 +117,10 @@ def _check_newest(simulation: ModelRun, versions: list[MemoryEntry]) -> None:
         gave_way = {Status.SUPERSEDED} if any(entry.work.file.retry for entry in versions) else set()
         assert statuses - gave_way == {Status.FAILED}, statuses
         return
-    if simulation.queue.dead and Status.FAILED in statuses:  # given up
+    failed = [entry for entry in versions if entry.status == Status.FAILED]
+    if any(entry.error_code == "all_rows_rejected" and is_all_bad(data, entry) for entry in failed):
+        return
+    if simulation.queue.dead and failed:  # given up
         return
     assert Status.COMPLETE in statuses, f"{versions[0].work.file.url} is {statuses}"
     for entry in versions:
@@ -146,6 +170,12 @@ def settings_of(entry: MemoryEntry) -> Deployment:
     return _by_fingerprint()[entry.settings]
 
 
+def is_all_bad(data: bytes, entry: MemoryEntry) -> bool:
+    """Return whether a file fails because nothing but rejects comes of it."""
+    rows = rows_of(data)
+    return len(rows) > FEW_ROWS and all(is_bad(number, entry) for _, _, number in rows)
+
+
 @cache
 def _by_fingerprint() -> dict[str, Deployment]:
     return {
@@ -158,13 +188,17 @@ def _by_fingerprint() -> dict[str, Deployment]:
 
 
 @cache
-def undisturbed(data: bytes, settings: str = "") -> tuple[RowCounts, list[int]]:
-    """Return the row counts of an undisturbed load with some settings, and where its rejects stand."""
+def undisturbed(data: bytes, settings: str = "") -> tuple[RowCounts, list[int], list[int]]:
+    """Return the row counts of an undisturbed load with some settings, and where its rejects and duplicates stand."""
     deployed = _by_fingerprint()[settings] if settings else FIRST
     simulation: Any = ModelRun([], deployed=deployed)
     simulation.drop(("orders/x.csv", data))
     simulation.run()
     (entry,) = simulation.ledger.files()
-    return entry.row_counts, sorted(
-        offset for parts in simulation.parts.values() for part in parts.values() for offset in part
-    )
+    return entry.row_counts, kept(simulation, entry, ""), kept(simulation, entry, DUPLICATES)
+
+
+def kept(simulation: ModelRun, entry: MemoryEntry, kind: str) -> list[int]:
+    """Return where the rejects of a version stand, or its duplicates."""
+    parts = simulation.parts[entry.work.file.url, entry.work.file.version + kind]
+    return sorted(offset for part in parts.values() for offset in part)

@@ -177,6 +177,7 @@ class ModelRun:
         are_known = (
             any(entry.work.file.key == key and found.is_of(entry) for entry in files)
             for key, found in self.bucket.objects.items()
+            if not FEEDS.ignores(key, len(found.data))
         )
         return all(are_known) and all(entry.reported for entry in files)
 
@@ -243,6 +244,7 @@ class ModelRun:
             listing=objects,
             queue=OwnQueue(self.queue, scheduler),
             writer_for=lambda feed: OwnWriter(self.table, scheduler, self.watch, name),
+            check_table=lambda feed, mapping: scheduler.point("look at the table", may_fail=True),
             rejects_for=lambda file: self.kinds.rejects(self.parts, file, scheduler),
             rejects_url=lambda file: OwnRejects.url,
             dead_letters=RecordingDeadLetters(),

@@ -36,6 +36,8 @@ def model_runs(draw: st.DrawFn, kinds: Kinds | None = None) -> ModelRun:
         simulation.drop(*files, is_reported=are_reported)
     if draw(st.booleans()):
         simulation.drop(wrong)
+    if draw(st.booleans()):
+        simulation.drop(("orders/_SUCCESS", b"done\n"), is_reported=draw(st.booleans()))
     return simulation
 
 

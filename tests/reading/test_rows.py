@@ -92,6 +92,22 @@ def test_ragged_records_are_rejected_with_their_place_and_cell_count() -> None:
     assert rows.record_count == 8
 
 
+@pytest.mark.parametrize(
+    ("data", "csv", "is_advised"),
+    [
+        (b"1,2,\n3,4,\r\n", Csv(), True),
+        (b"1;2;\n3;4;\n", Csv(delimiter=";", header="none"), True),
+        (b"1,2,3\n", Csv(), False),
+        (b"1,2,,\n", Csv(), False),
+    ],
+)
+def test_a_delimiter_at_the_end_of_a_record_is_named_with_what_leaves_it_out(
+    data: bytes, csv: Csv, is_advised: bool
+) -> None:
+    assert {'ragged = "trim"' in fault.message for fault in rows_of(data, csv=csv).faults} == {is_advised}
+    assert rows_of(data, csv=csv.changed(ragged="trim")).faults == []
+
+
 def test_short_records_are_padded_with_nulls_where_they_stand() -> None:
     rows = rows_of(RAGGED, csv=Csv(ragged="pad", null_values=()))
     assert cells(rows) == [("1", "2"), ("3", None), ("4", "5"), ("9", "\n0"), ("x\ny", None), ("last", None)]

@@ -60,7 +60,7 @@ class BackfillSetup:
 
 
 def test_what_the_ledger_does_not_know_is_sent() -> None:
-    setup = BackfillSetup("orders/old.csv", "orders/new.csv", "orders/", known=("orders/new.csv",))
+    setup = BackfillSetup("orders/old.csv", "orders/new.csv", known=("orders/new.csv",))
     assert setup.run() == Tally(seen=2, sent=1, known=1)
     assert setup.sent == ["orders/old.csv"]
 
@@ -76,6 +76,12 @@ def test_what_the_ledger_knows_is_loaded_again_if_that_is_asked_for() -> None:
     setup.backfill._again = load_again
     assert setup.run() == Tally(seen=3, sent=2, known=1)
     assert (again, setup.sent) == (["orders/a.csv", "orders/b.csv"], ["orders/c.csv"])
+
+
+def test_what_is_not_to_be_loaded_is_neither_sent_nor_refused() -> None:
+    setup = BackfillSetup("orders/", "orders/a.csv", "orders/_SUCCESS", "orders/.a.csv.crc", "out/", "out/_SUCCESS")
+    assert setup.run() == Tally(seen=6, sent=1, ignored=5)
+    assert setup.sent == ["orders/a.csv"]
 
 
 def test_only_what_lies_under_the_prefix_is_looked_at() -> None:
@@ -128,6 +134,10 @@ def test_the_outcome_is_a_sum_and_what_to_do_about_the_refused() -> None:
         "1,203 objects = 1,000 would be sent + 200 already in the ledger + 3 under no feed's prefix.",
         "No feed covers x/a, x/b, …: add one to feeds.toml and deploy it first.",
     ]
+    tally = Tally(seen=7, sent=4, known=1, ignored=2)
+    assert list(sentences(tally, is_dry=False)) == [
+        "7 objects = 4 sent + 1 already in the ledger + 2 ignored + 0 under no feed's prefix.",
+    ]
 
 
 # --- the command ---
@@ -171,6 +181,7 @@ def test_the_command_gives_machines_one_object(capsys: pytest.CaptureFixture[str
         "dry_run": True,
         "objects_found": 2,
         "objects_known": 1,
+        "objects_ignored": 0,
         "objects_refused": 0,
         "first_refused": [],
         "messages_sent": 1,

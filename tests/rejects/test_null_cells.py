@@ -54,6 +54,10 @@ def test_a_missing_value_and_a_columns_own_null_values_are_shown_too() -> None:
     ]
 
 
-def test_a_template_without_a_value_shows_the_template() -> None:
-    feed = Feed("f/", "Table", "K#{id}", csv=Csv(null_values=("NULL",)))
-    assert rejected(feed, b"id,v\nNULL,a\n") == [(2, "empty_key", "K#{id}", "")]
+def test_a_template_without_a_value_shows_the_first_cell_that_it_lacks() -> None:
+    feed = Feed("f/", "Table", "K#{id}", "{a}#{b}", csv=Csv(null_values=("NULL", "?")))
+    assert rejected(feed, b"id,a,b\nNULL,1,2\n1,x,?\n2,?,NULL\n") == [
+        (2, "empty_key", "id", "NULL"),
+        (3, "empty_key", "b", "?"),
+        (4, "empty_key", "a", "?"),
+    ]

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from ingest.cli import main as cli
+from ingest.sniff.sample import find_line_end
 from tests.support.sniffed import Sniffed, sniffed, written
 
 CASES = Path(__file__).parent / "cases"
@@ -40,7 +41,10 @@ def names(found: Sniffed) -> list[str]:
         ("No,active\n1,yes\n2,no\n", "first"),
         ("yes,no\nyes,yes\nno,no\n", "none"),
         ("1,true\n2,false\n3,true\n", "none"),
+        ("Yes,No,Answer\nq1,Ann,Maybe\nq2,Bob,Never\n", "first"),
+        ("yes,1,a\nno,2,b\nyes,3,c\n", "none"),
         # made otherwise than the values
+        ("col1,col2\nAB12,7\nCD13,8\n", "first"),
         ("item1,item2\nAB12,CD34\nEF56,GH78\n", "first"),
         ("column1,x\nZ9-88,a b\nQ7-01,c d\n", "first"),
         ("q1,q2,q3\na1,b2,c3\nd4,e5,f6\n", "first"),
@@ -56,7 +60,8 @@ def names(found: Sniffed) -> list[str]:
 def test_a_header_is_seen_among_values(capsys: pytest.CaptureFixture[str], text: str, header: str) -> None:
     found = sniffed(capsys, text)
     assert (found.feed.csv.header, found.reasons.get("ragged_row")) == (header, None)
-    assert found.rows == text.count("\n") - (header == "first")
+    lines = text.splitlines()
+    assert found.rows == len(lines) - (lines.count(lines[0]) if header == "first" else 0)
 
 
 @pytest.mark.parametrize(
@@ -67,14 +72,62 @@ def test_a_header_is_seen_among_values(capsys: pytest.CaptureFixture[str], text:
         ("name,city\nAnn,Ulm\nBob,Rom\n", 0),
     ],
 )
-def test_rows_that_repeat_the_header_are_counted_and_give_no_column_its_type(
+def test_rows_that_repeat_the_header_are_skipped_and_give_no_column_its_type(
     capsys: pytest.CaptureFixture[str], text: str, repeated: int
 ) -> None:
     found = sniffed(capsys, text)
     remark = f"# Rows that repeat the header, as where files were joined: {repeated}."
-    assert (remark in found.toml) == bool(repeated)
+    assert (remark in found.toml) == bool(repeated) == (found.feed.csv.repeated_header == "skip")
+    assert (found.rows, found.reasons) == (text.count("\n") - repeated - 1, {})
     numbers = sniffed(capsys, "id,n\nx0,1.5\nid,n\nx1,2.5\nid,n\nx2,3\n")
     assert numbers.types == {"n": "N"}
+
+
+# --- what ends records ---
+
+
+@pytest.mark.parametrize(
+    ("data", "line_end"),
+    [
+        ("id,v\x85" + "".join(f"{n},val{n}\x85" for n in range(5000)), "\x85"),
+        ("id;v;w\x1e1;a;\x1e2;b;c", "\x1e"),
+        ("id|v~1|a~2|b~", "~"),
+        ("id\tv\u2028" + "1\tx y\u2028" * 60_000, "\u2028"),
+        ("id\f1\f2\f", "\f"),
+        ("id,v\x1e0,z\x1e1,a\r\nb\x1e2,c\x1e3,d\x1e", "\x1e"),
+        ("id,v\x851,a\r\nb\x852,c\x85", ""),  # the first line is one like any other
+        ("id,a~b\n1,x\n", ""),
+        ("id,price~net", ""),
+    ],
+    ids=[
+        "NEL",
+        "RS",
+        "tilde",
+        "U+2028 in a long file",
+        "FF",
+        "line ends in cells",
+        "too few records",
+        "a name",
+        "a header alone",
+    ],
+)
+def test_another_line_end_is_found_where_the_first_line_does_not_end(
+    capsys: pytest.CaptureFixture[str], data: str, line_end: str
+) -> None:
+    if line_end:
+        found = sniffed(capsys, data)
+        assert (found.feed.csv.line_end, found.reasons) == (line_end, {})
+        assert found.rows == len(data.rstrip(line_end + "\r\n").split(line_end)) - 1
+        assert "# No line end is found where the first line should end, but" in found.toml
+    else:
+        assert find_line_end(data.encode()) == ""
+
+
+def test_a_file_of_a_mainframe_is_read_as_such(capsys: pytest.CaptureFixture[str]) -> None:
+    rows = "".join(f"{n},Smith and Sons,{n * 7}\x85" for n in range(300))
+    found = Sniffed(capsys, f"id,name,amount\x85{rows}".encode("cp037"))
+    assert (found.feed.csv.encoding, found.feed.csv.line_end) == ("cp037", "\x85")
+    assert (found.rows, found.reasons, found.types) == (300, {}, {"id": "N", "amount": "N"})
 
 
 # --- what stands above it ---
@@ -258,6 +311,44 @@ def test_an_escaped_quote_shows_the_escape_though_other_rows_end_with_a_backslas
 
 
 @pytest.mark.parametrize(
+    ("text", "escape", "item"),
+    [
+        ("id,text,n\n1,a\\,b,3\n2,c\\,d,4\n3,e,5\n", "\\", {"text": {"S": "a,b"}, "n": {"N": "3"}}),
+        ("id;text\n1;a\\;b\n2;c\\;d\n3;e\\;f\n", "\\", {"text": {"S": "a;b"}}),
+        ('id\ttext\n1\t"say \\"hi\\" Ann"\n2\t"x \\"y\\" z"\n', "\\", {"text": {"S": 'say "hi" Ann'}}),
+        ("id,path,n\n1,C:\\dir\\,3\n2,D:\\x\\,4\n", "", {"path": {"S": "C:\\dir\\"}, "n": {"N": "3"}}),
+        ('id,path\n1,"C:\\dir\\"\n2,"D:\\x\\"\n', "", {"path": {"S": "C:\\dir\\"}}),
+    ],
+)
+def test_an_escape_is_proposed_where_it_makes_the_rows_agree(
+    capsys: pytest.CaptureFixture[str], text: str, escape: str, item: dict[str, Any]
+) -> None:
+    found = sniffed(capsys, text)
+    assert (found.feed.csv.escape, found.reasons) == (escape, {})
+    assert found.items[0] == {"id": {"N": "1"}} | item
+
+
+@pytest.mark.parametrize(
+    ("text", "escapes", "item"),
+    [
+        ("1\tAnn\\tB\t\\N\n2\t\\N\t5\n3\tx\\\ny\t7\n", "mysql", {"column_2": {"S": "Ann\tB"}}),
+        ('1,"Ann \\"B\\", x",\\N\n2,\\N,5\n3,"x",7\n', "mysql", {"column_2": {"S": 'Ann "B", x'}}),
+        ("1\tC:\\\\new\\tx\t\\N\n2\t\\N\t5\n", "postgres", {"column_2": {"S": "C:\\new\tx"}}),
+        ("1,C:\\temp,\\N\n2,C:\\new,5\n", "none", {"column_2": {"S": "C:\\temp"}}),  # may be a path
+        ("1,C:\\t\\,\\N\n2,D:\\b\\,5\n", "none", {"column_2": {"S": "C:\\t\\"}}),  # escapes would join two cells
+        ("1\tC:\\data\t\\N\n2\tC:\\new\t5\n", "none", {"column_2": {"S": "C:\\data"}}),  # no database wrote it so
+    ],
+)
+def test_a_dump_of_a_database_is_read_as_that_database_means_it(
+    capsys: pytest.CaptureFixture[str], text: str, escapes: str, item: dict[str, Any]
+) -> None:
+    found = sniffed(capsys, text)
+    assert (found.feed.csv.escapes, found.feed.csv.null_values) == (escapes, ("", "\\N"))
+    assert (found.types["column_3"], found.reasons) == ("N", {})
+    assert found.items[0] == {"column_1": {"N": "1"}} | item
+
+
+@pytest.mark.parametrize(
     ("data", "delimiter"),
     [
         ((CASES / "excel_sep_line.csv").read_bytes(), ";"),
@@ -302,6 +393,8 @@ def test_text_of_another_kind_is_named(capsys: pytest.CaptureFixture[str], data:
     [
         ("shift_jis", "番号,名前,住所\n1,山田太郎,東京都千代田区\n2,佐藤花子,大阪市北区\n"),
         ("shift_jis", "id,品名\n1,りんご\n2,ノート\n"),
+        ("euc_jp", "番号,名前,カナ\n1,田中太郎,タナカ\n2,鈴木花子,スズキ\n"),
+        ("euc_jp", "商品,価格\nりんご,100\nノートとペン,200\n"),
         ("gb18030", "编号,姓名,城市\n1,张伟,北京市朝阳区\n2,王芳,上海市\n"),
         ("gb18030", "产品,价格\n电脑,100\n手机,200\n"),
         ("big5", "編號,姓名,城市\n1,陳志明,台北市信義區\n2,林美玲,高雄市\n"),

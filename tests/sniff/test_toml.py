@@ -13,9 +13,18 @@ any_text = st.text(st.characters(exclude_categories=("Cs",)), min_size=1)
 column_names = any_text.filter(lambda name: "{" not in name and "}" not in name)
 
 
-@given(any_text, st.lists(column_names, min_size=2, max_size=5, unique=True), st.sampled_from(["N", "BOOL"]))
-def test_names_may_be_any_text(feed_name: str, names: list[str], kind: str) -> None:
-    feed = Feed(f"{feed_name}/", "Table", names[0], csv=Csv(names=tuple(names)), columns={names[1]: Column(type=kind)})
+feed_names = st.text(st.characters(codec="ascii", exclude_categories=("Cc",)), min_size=1, max_size=120).filter(
+    lambda name: name.strip() and name != "-"
+)
+
+
+@given(
+    feed_names, any_text, st.lists(column_names, min_size=2, max_size=5, unique=True), st.sampled_from(["N", "BOOL"])
+)
+def test_names_of_columns_and_prefixes_may_be_any_text_and_those_of_feeds_any_ascii(
+    feed_name: str, folder: str, names: list[str], kind: str
+) -> None:
+    feed = Feed(f"{folder}/", "Table", names[0], csv=Csv(names=tuple(names)), columns={names[1]: Column(type=kind)})
     remarks = {"": ["said of all"], f"columns.{names[1]}": [f"said of {quoted(names[1])}"]}
     assert parse_feeds(to_toml(feed_name, feed, remarks)).feeds == {feed_name: feed}
 

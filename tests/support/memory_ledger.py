@@ -9,7 +9,7 @@ from ingest.aws.clock import epoch_s, iso
 from ingest.contract import Status
 from ingest.errors import IngestError, InternalFault, LeaseLost
 from ingest.file import FileVersion
-from ingest.ledger.claims import Claimed, ClaimStatus, FileStatus, LeaseToken, Newest, Outcome, final_status
+from ingest.ledger.claims import Claimed, ClaimStatus, FileStatus, LeaseToken, Newest, Outcome, split_outcome
 from ingest.ledger.row_counts import NOTHING, RowCounts
 from ingest.ledger.store import TableLedger
 from ingest.ledger.table import steps_of
@@ -134,6 +134,7 @@ class MemoryLedger:
             return ClaimStatus(entry.status, entry.lease, entry.until_s, entry.feed)
         entry.status, entry.lease, entry.until_s, entry.error = Status.LOADING, token.value, token.until_s, None
         entry.started_s = entry.moved_s = now_s
+        entry.outcome, entry.reported = None, False  # of one that was ignored
         entry.attempts += 1
         if work.segment is None and entry.settings in ("", settings):
             entry.feed, entry.settings = feed, settings
@@ -223,18 +224,28 @@ class MemoryLedger:
         if entry.status != Status.SPLIT or (self._is_newest(file) and not has_all):
             return None
         assert entry.plan is not None
-        size = file.size_bytes if file.size_bytes is not None else entry.plan.at.byte
-        status = final_status(entry.row_counts, object_bytes=size)
-        status = status if self._is_newest(file) else Status.SUPERSEDED
+        is_newest, size = self._is_newest(file), file.size_bytes
+        object_bytes = size if size is not None else entry.plan.at.byte
+        status, error = split_outcome(entry.row_counts, is_newest=is_newest, object_bytes=object_bytes)
         where = rejects if entry.row_counts.rows_rejected else None
         seconds = now_s - (entry.first_seen_s or now_s)
-        return self._close(entry, Outcome(status, entry.row_counts, seconds, where), now_s)
+        return self._close(entry, Outcome(status, entry.row_counts, seconds, where, error), now_s)
 
     def unreported(self, file: FileVersion) -> Outcome | None:
         entry = self._of(WorkItem(file))
         if is_open(entry.status) or entry.reported or not entry.outcome:
             return None
         return replace(entry.outcome, row_counts=entry.row_counts)
+
+    def ignore(self, file: FileVersion, feed: str) -> bool:
+        now_s = self.clock.now_s()
+        entry = self._of(WorkItem(file))
+        if not _allows(FILE_STEPS["ignore"], entry, None, now_s):
+            return entry.status == Status.IGNORED
+        entry.status, entry.feed, entry.first_seen_s, entry.moved_s = Status.IGNORED, feed, now_s, now_s
+        entry.outcome, entry.reported = Outcome(Status.IGNORED, NOTHING, 0.0), True
+        self._keep(entry)
+        return True
 
     def note_reported(self, file: FileVersion, feed: str, status: str) -> None:
         entry = self._of(WorkItem(file))
@@ -247,13 +258,13 @@ class MemoryLedger:
         return iter([_seen(entry) for entry in self.segment_entries(file)])
 
     def knows(self, file: FileVersion) -> bool:
-        return self._of(WorkItem(file)).status != NEW or self.is_reported(file)
+        return self._of(WorkItem(file)).status not in (NEW, Status.IGNORED) or self.is_reported(file)
 
     def is_reported(self, file: FileVersion) -> bool:
         etag, at = self.found.get(file.url, ("", ""))
         newest = Newest(found_etag=etag or "", found_s=epoch_s(at) or 0.0)
         found = self.entries.get((file.url, f"FILE#{self.newest.get(file.url)}"))
-        if found:
+        if found and found.status != Status.IGNORED:
             reported_s = epoch_s(found.work.file.event_time) or found.first_seen_s or 0.0
             newest = replace(newest, reported=found.work.file, reported_s=reported_s)
         return newest.is_of(file)

@@ -11,7 +11,7 @@ from ingest.contract import Status
 from ingest.errors import SettingsFault
 from ingest.feeds.column import Column
 from ingest.feeds.dialect import Csv
-from ingest.feeds.feed import Feed, Feeds, Index, Lineage, Rejects, Ttl
+from ingest.feeds.feed import Duplicates, Feed, Feeds, Index, Lineage, Rejects, Ttl
 from ingest.feeds.parse import NOT_MEANING, NOT_MEANING_CSV, meaning_of, read_section, section_of
 from ingest.ledger.work_item import WorkItem
 from ingest.worker.attempt import DeployedSettings, LoadSettings
@@ -49,6 +49,9 @@ CHANGES: dict[str, Any] = {
     "lineage": Lineage(file="f"),
     "indexes": {"i": Index("n")},
     "max_rejects": Rejects(count=3),
+    "max_duplicates": Duplicates(count=3),
+    "exclude": ("*.bak",),
+    "include": ("*.csv",),
 }
 CSV_CHANGES: dict[str, Any] = {
     "delimiter": ";",
@@ -58,6 +61,8 @@ CSV_CHANGES: dict[str, Any] = {
     "blanks_around_quotes": True,
     "header": ("a", "b"),
     "skip_lines": 1,
+    "line_end": "~",
+    "repeated_header": "skip",
     "names": ("a", "b"),
     "footer_lines": 1,
     "comment": "#",

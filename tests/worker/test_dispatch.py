@@ -1,12 +1,14 @@
 """What becomes of messages: files are claimed, loaded, closed and reported; what must come back comes back."""
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 import pytest
 
 from ingest.contract import Metric, Status
 from ingest.dynamodb.item_writer import Heartbeat
 from ingest.errors import (
+    AllRowsRejected,
     IngestError,
     InternalFault,
     NoFeed,
@@ -14,18 +16,21 @@ from ingest.errors import (
     OutOfTime,
     ServiceFault,
     StillLoading,
+    TableKeysDiffer,
     TableMissing,
     Throttled,
     TooManyRejects,
     Unavailable,
 )
-from ingest.feeds.feed import Rejects
+from ingest.feeds.feed import Feed, Feeds, Rejects
 from ingest.file import FileVersion
 from ingest.items.items import Items, Refusal
 from ingest.ledger.claims import Claimed, LeaseToken
 from ingest.ledger.row_counts import RowCounts
-from ingest.ledger.work_item import WorkItem
+from ingest.ledger.work_item import NOTHING_CARRIED_OVER, WorkItem
+from ingest.queue.messages import body_of
 from ingest.worker.lease import Timing
+from ingest.worker.load import Sizes
 from ingest.worker.report import NO_FEED
 from tests.support.fakes import FakeTable, SentMessage
 from tests.support.world import CSV, EVENT_S, EVENTS, KEY, World, event
@@ -85,10 +90,9 @@ def test_two_files_in_one_message_are_both_loaded() -> None:
     assert world.metrics.sums("orders")[Metric.FILES_COMPLETED] == 2
 
 
-@pytest.mark.parametrize("name", ["s3_test_event", "s3_folder_marker"])
-def test_messages_that_ask_for_nothing_are_acked(name: str) -> None:
+def test_a_message_that_asks_for_nothing_is_acked() -> None:
     world = World()
-    world.take((EVENTS / f"{name}.json").read_text(encoding="utf-8"))
+    world.take((EVENTS / "s3_test_event.json").read_text(encoding="utf-8"))
     assert (world.ledger.entries, world.metrics.lines, world.dead_letters.dead_lettered) == ({}, [], [])
 
 
@@ -185,6 +189,96 @@ def test_an_older_version_is_stale_and_acked_and_a_newer_one_is_loaded() -> None
     assert len(world.ledger.entries) == 1
     world.take(event(KEY, sequencer="0066F301"), message_id="m3")
     assert len(world.ledger.entries) == 2
+
+
+# --- what is not to be loaded ---
+
+BY_PRODUCTS = ("orders/_SUCCESS", "orders/.a.csv.crc", "orders/_temporary/0/a.csv", "orders/2026_$folder$")
+
+
+@pytest.mark.parametrize("key", [*BY_PRODUCTS, "out/_SUCCESS", "out/.hidden/x.csv"])
+def test_a_by_product_beside_a_good_file_is_recorded_and_raises_no_alarm(key: str) -> None:
+    world = World()
+    world.take(event(key, KEY, key))
+    record = world.entry(key)
+    feed = "orders" if key.startswith("orders/") else NO_FEED
+    assert (record.status, record.feed, record.attempts, record.reported) == (Status.IGNORED, feed, 0, True)
+    assert world.entry(KEY).status == Status.COMPLETE
+    assert [file.key for file, _, _ in world.events.reported] == [KEY]
+    assert world.metrics.sums(feed)[Metric.FILES_IGNORED] == 2
+    assert Metric.FILES_FAILED not in world.metrics.sums(feed)
+    assert world.logged[0] == (
+        "file skipped",
+        {"file": f"s3://landing-example/{key}", "version": record.work.file.version, "as": Metric.FILES_IGNORED},
+    )
+    assert list(world.ledger.open_files(feed)) == []
+
+
+def test_what_stands_for_a_folder_is_ignored_but_a_full_object_of_that_name_is_not() -> None:
+    world = World()
+    marker = (EVENTS / "s3_folder_marker.json").read_text(encoding="utf-8")
+    world.take(marker)
+    assert world.entry("orders/2026/").status == Status.IGNORED
+    world.objects.contents["orders/2026/"] = CSV
+    world.take(marker.replace('"size": 0', '"size": 24').replace('"0066F2A1', '"0066F3A1'))
+    assert [entry.status for entry in world.ledger.files()] == [Status.IGNORED, Status.COMPLETE]
+
+
+@pytest.mark.parametrize(
+    ("exclude", "include", "keys"),
+    [
+        ((), ("*.csv",), ["orders/a.csv", "orders/b.csv", "orders/_temporary/c.csv"]),
+        (("b.*", "_temporary/"), (), ["orders/a.csv", "orders/_SUCCESS", "orders/notes.txt"]),
+        (("b.*",), ("*.csv", "notes.*"), ["orders/a.csv", "orders/notes.txt", "orders/_temporary/c.csv"]),
+    ],
+)
+def test_a_feed_says_what_of_its_prefix_is_loaded(
+    exclude: tuple[str, ...], include: tuple[str, ...], keys: list[str]
+) -> None:
+    world = World()
+    names = ("a.csv", "b.csv", "_SUCCESS", "notes.txt", "_temporary/c.csv")
+    world.objects.contents |= {f"orders/{name}": CSV for name in names}
+    feeds = Feeds({"orders": Feed("orders/", "Orders", "id", exclude=exclude, include=include)})
+    world.dispatcher = world.build(feeds)
+    world.take(event(*(f"orders/{name}" for name in names)))
+    loaded = {entry.work.file.key: entry.status for entry in world.ledger.files()}
+    assert sorted(key for key, status in loaded.items() if status == Status.COMPLETE) == sorted(keys)
+    assert sorted(loaded.values()) == [Status.COMPLETE] * len(keys) + [Status.IGNORED] * (5 - len(keys))
+
+
+def test_what_was_begun_is_loaded_to_its_end_though_a_deployment_excludes_it() -> None:
+    world = World()
+    claim(world, "m1", 1)
+    world.clock.time_s += 1000
+    world.deadline_s += 1000
+    world.dispatcher = world.build(Feeds({"orders": Feed("orders/", "Orders", "id", exclude=("a.csv",))}))
+    world.take(event(KEY), message_id="m1", delivery=2)
+    assert (world.entry().status, world.entry().attempts) == (Status.COMPLETE, 2)
+
+
+@pytest.mark.parametrize("asked_again", ["notification", "backfill"])
+def test_what_was_ignored_is_loaded_once_a_deployment_takes_it_and_someone_asks(asked_again: str) -> None:
+    world = World()
+    world.dispatcher = world.build(Feeds({"orders": Feed("orders/", "Orders", "id", exclude=("a.csv",))}))
+    world.take(event(KEY))
+    assert not world.ledger.queries.knows(world.entry().work.file)
+    world.dispatcher = world.build(Feeds({"orders": Feed("orders/", "Orders", "id")}))
+    found = FileVersion("landing-example", KEY, etag=world.entry().work.file.etag, size_bytes=len(CSV))
+    world.take(event(KEY) if asked_again == "notification" else body_of(WorkItem(found)), message_id="m2")
+    last = list(world.ledger.files())[-1]
+    assert (last.status, last.attempts, last.reported) == (Status.COMPLETE, 1, True)
+    assert len(world.events.reported) == 1
+
+
+def test_an_operator_may_have_an_ignored_object_loaded() -> None:
+    world = World()
+    world.objects.contents["orders/_SUCCESS"] = CSV
+    world.take(event("orders/_SUCCESS"))
+    (ignored,) = world.ledger.files()
+    again = replace(ignored.work.file, retry=1)
+    assert world.ledger.transitions.retry(again, feed="orders", begun=NOTHING_CARRIED_OVER)
+    world.take(body_of(WorkItem(again)))
+    assert [entry.status for entry in world.ledger.files()] == [Status.IGNORED, Status.COMPLETE]
 
 
 # --- file faults: recorded, reported, acked ---
@@ -411,3 +505,98 @@ def test_no_row_data_is_in_logs_or_metrics() -> None:
     assert SECRET not in repr(world.logged)
     assert SECRET not in repr(world.metrics.lines)
     assert SECRET in repr([rejects.taken for rejects in world.rejects.values()])
+
+
+# --- a wrong table, and nothing but rejects ---
+
+DIFFERS = TableKeysDiffer("Nothing can be written to table Orders: it has another key.")
+
+
+@pytest.mark.parametrize("segment_bytes", [64 << 20, 5], ids=["as a whole", "split"])
+def test_a_file_whose_table_has_other_keys_fails_and_nothing_is_written_or_split(segment_bytes: int) -> None:
+    world = World(segment_bytes=segment_bytes)
+    world.table_fault = DIFFERS
+    world.take(event(KEY))
+    outcome = world.entry().outcome
+    assert outcome is not None
+    assert (outcome.status, outcome.error, outcome.rejects) == (Status.FAILED, DIFFERS, None)
+    assert (outcome.row_counts.rows_read, world.table.calls, world.queue.sent) == (0, [], [])
+    assert world.rejects[KEY].taken == []
+    world.take(event(KEY), message_id="m2")
+    assert world.metrics.sums("orders")[Metric.FILES_DUPLICATE] == 1  # it is not tried again
+
+
+def test_a_segment_whose_table_was_created_again_with_other_keys_fails_its_file() -> None:
+    world = World(segment_bytes=5)
+    world.take(event(KEY))
+    world.table_fault = DIFFERS
+    world.take(world.queue.sent[0].body, message_id="s0")
+    assert (world.entry().status, world.entry().error) == (Status.FAILED, DIFFERS)
+    assert world.table.calls == []
+
+
+def test_a_table_that_cannot_be_looked_at_now_brings_the_message_back() -> None:
+    world = World()
+    world.table_fault = Throttled("too many questions")
+    world.take(event(KEY))
+    assert (world.entry().status, world.table.calls) == (Status.WAITING, [])
+    (later,) = world.queue.sent
+    world.table_fault = None
+    world.take(later.body, message_id="m2")
+    assert world.entry().status == Status.COMPLETE
+
+
+def test_a_file_whose_table_is_missing_costs_only_itself() -> None:
+    world = World()
+    world.table_fault = TableMissing("Table Orders does not exist.")
+    with pytest.raises(TableMissing):
+        world.take(event(KEY))
+    world.table_fault = None
+    world.take(event("orders/b.csv"), message_id="m2")
+    assert (world.entry().status, world.entry("orders/b.csv").status) == (Status.WAITING, Status.COMPLETE)
+
+
+def test_a_file_of_nothing_but_rejects_fails_and_its_rejects_are_kept() -> None:
+    world = World()
+    world.objects.contents[KEY] = b"id,n\n" + b"a,x\n" * 11
+    world.take(event(KEY))
+    outcome = world.entry().outcome
+    assert outcome is not None and isinstance(outcome.error, AllRowsRejected)
+    assert (outcome.status, outcome.row_counts.rows_rejected) == (Status.FAILED, 11)
+    assert (outcome.rejects, world.rejects[KEY].durable) == (f"s3://rejects/{KEY}/", 11)
+    assert world.metrics.sums("orders")[Metric.ROWS_REJECTED] == 11
+
+
+@pytest.mark.parametrize(
+    ("rows", "status"),
+    [(b"a,x\n" * 30, Status.FAILED), (b"a,x\n" * 29 + b"b,1\n", Status.COMPLETE), (b"a,x\n" * 10, Status.COMPLETE)],
+    ids=["all are rejects", "the last is good", "ten rejects"],
+)
+@pytest.mark.parametrize("backwards", [False, True])
+def test_that_all_rows_of_a_split_file_are_rejects_is_known_when_its_last_segment_ends(
+    rows: bytes, status: str, backwards: bool
+) -> None:
+    world = World(segment_bytes=12, sizes=Sizes(block=12))
+    world.objects.contents[KEY] = b"id,n\n" + rows
+    world.take(event(KEY))
+    messages = world.queue.sent[::-1] if backwards else world.queue.sent
+    assert len(messages) > 2
+    for number, message in enumerate(messages):
+        assert world.entry().status == Status.SPLIT
+        world.take(message.body, message_id=f"s{number}")
+    assert world.entry().status == status
+    (reported,) = world.events.reported
+    assert (reported[2].status, reported[2].row_counts.rows_read) == (status, rows.count(b"\n"))
+    assert isinstance(reported[2].error, AllRowsRejected) == (status == Status.FAILED)
+
+
+def test_a_split_file_whose_first_1000_rows_are_all_rejects_fails_whatever_its_other_segments_hold() -> None:
+    world = World(segment_bytes=5000, sizes=Sizes(block=500))
+    world.objects.contents[KEY] = b"id,n\n" + b"a,x\n" * 1200 + b"b,1\n" * 1200
+    world.take(event(KEY))
+    last, first = world.queue.sent[-1], world.queue.sent[0]
+    world.take(last.body, message_id="s1")
+    world.take(first.body, message_id="s0")
+    outcome = world.entry().outcome
+    assert outcome is not None and isinstance(outcome.error, AllRowsRejected)
+    assert (outcome.status, len(world.events.reported)) == (Status.FAILED, 1)

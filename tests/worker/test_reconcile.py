@@ -207,3 +207,21 @@ def test_the_same_contents_put_again_are_found_by_their_age() -> None:
     made.objects.changed_s[KEY] = EVENT_S + 10
     made.clock.time_s = EVENT_S + STUCK_S + 11
     assert look(made).objects_not_known == 1
+
+
+@pytest.mark.parametrize("key", ["orders/_SUCCESS", "orders/.a.csv.crc", "orders/2026/", "orders/_temporary/0/a.csv"])
+def test_an_object_that_is_not_to_be_loaded_is_not_found(key: str) -> None:
+    made = world()
+    made.objects.contents = {KEY: b"id,n\na,1\n", key: b""}
+    made.objects.changed_s = dict.fromkeys(made.objects.contents, made.clock.time_s - STUCK_S - 1)
+    assert look(made).objects_not_known == 1
+    (message,) = made.queue.sent
+    work = read_message(message.body)
+    assert isinstance(work, WorkItem) and work.file.key == KEY
+
+
+def test_an_object_that_was_ignored_and_is_to_be_loaded_now_is_found() -> None:
+    made = world()
+    made.objects.changed_s[KEY] = made.clock.time_s - STUCK_S - 1
+    made.ledger.transitions.ignore(FILE, "orders")
+    assert look(made).objects_not_known == 1

@@ -24,6 +24,7 @@ _COLUMNS = (
     TableColumn("age"),
 )
 _COLOURS = {Status.COMPLETE: "green", Status.FAILED: "red", Status.UNBALANCED: "red", Status.WAITING: "yellow"}
+_COLOURS |= {Status.IGNORED: "dim"}
 
 
 def overview_document(overview: Overview, stack: str) -> dict[str, Any]:
@@ -55,6 +56,7 @@ def file_document(view: FileView, *, now_s: float) -> dict[str, Any]:
         "seconds": entry.seconds,
         "rejects_at": entry.rejects,
         "table_may_hold_more": entry.may_hold_more,
+        "warning": progress.row_counts.warning(),
         **attempts_document(entry, now_s=now_s),
     }
 
@@ -102,8 +104,9 @@ def status_text(entry: Entry) -> Text:
 
 
 def status_and_error(entry: Entry) -> Text:
-    """Return a status with the file's error code, if there is one."""
-    return status_text(entry).append(f" {entry.error_code}" if entry.error_code else "")
+    """Return a status with the file's error code, or that of a warning, if there is one."""
+    code = entry.error_code or (entry.row_counts.warning() or {}).get("code")
+    return status_text(entry).append(f" {code}" if code else "")
 
 
 def share_text(share: float | None) -> str:

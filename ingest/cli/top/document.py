@@ -92,6 +92,7 @@ def _files(health: StackHealth) -> dict[str, Any]:
 
     return {
         "completed": round(health.measured.sum(Metric.FILES_COMPLETED)),
+        "ignored": round(health.measured.sum(Metric.FILES_IGNORED)),
         "open": [document(view) | {"eta_s": _rounded(eta_s(view))} for view in health.open.files],
         "open_truncated": health.open.is_cut,
         "last_ended": [document(view) for view in health.ended],
