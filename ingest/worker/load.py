@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache, partial
+from itertools import islice
 
 from ingest.contract import Reason
 from ingest.dynamodb.item_writer import Heartbeat, ItemWriter
@@ -18,7 +19,7 @@ from ingest.reading.compression import RangeReader
 from ingest.reading.reader import Reader, open_file
 from ingest.reading.rows import Fault, Rows, with_lineage
 from ingest.reading.segments import Segment
-from ingest.rejects.reject import CELL_BYTES, RejectCells, from_bad_record, locate
+from ingest.rejects.reject import CELL_BYTES, LOCATED, RejectCells, from_bad_record, locate
 from ingest.worker.ports import RejectSink
 
 
@@ -160,7 +161,9 @@ class Load:
         if refused:  # who goes on from a checkpoint could not know which keys of this block are in the table
             self._window = self._window_at(ends[1])
         faults += refused + rows.faults
-        self._rejects.add(list(locate(block, faults, reader)))
+        rejects = locate(block, faults, reader)
+        while some := list(islice(rejects, LOCATED)):
+            self._rejects.add(some)
         self.row_counts = self.row_counts.plus(
             RowCounts(
                 rows_read=rows.record_count,
