@@ -191,7 +191,7 @@ class S3Listing:
                     yield file
             after = f"{end}{LAST_CHARACTER}"
 
-    def _objects(self, bucket: str, what: str, **part: str) -> Iterator[tuple[FileVersion, float]]:
+    def _objects(self, bucket: str, what: str, **part: Any) -> Iterator[tuple[FileVersion, float]]:
         pages = iter(self._client.get_paginator("list_objects_v2").paginate(Bucket=bucket, **part))
         while True:
             with aws_call(what):

@@ -57,8 +57,8 @@ class Reconciler:
         for feed in (*self._feeds.feeds, NO_FEED):
             self._look_after_feed(feed, findings, is_late=is_late)
         if not is_late:
-            for name, feed in self._feeds.feeds.items():
-                self._look_for_lost(name, feed.prefix, findings)
+            for name, declared in self._feeds.feeds.items():
+                self._look_for_lost(name, declared.prefix, findings)
         self._services.log("reconciled", asdict(findings))
         return findings
 
