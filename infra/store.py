@@ -30,7 +30,11 @@ class Store(Construct):
         self._encryption = encryption
         # Feeds may share a table; feeds.toml is rejected if they then differ in its keys.
         by_table = {feed.table: feed for feed in feeds.feeds.values()}
-        _check_tables(list(by_table))
+        if len(by_table) > MOST_TABLES:
+            raise SettingsFault(
+                f"feeds.toml names {len(by_table)} tables; a stack has room for {MOST_TABLES}, an output for each. "
+                "Use two stacks."
+            )
         self.tables = {name: self._named_table(feed) for name, feed in by_table.items()}
         self.ledger = self._table("Ledger", LEDGER_KEYS)
         self.ledger.add_global_secondary_index(
@@ -102,27 +106,6 @@ class Store(Construct):
     @property
     def _removal(self) -> RemovalPolicy:
         return RemovalPolicy.RETAIN if self._settings.keep_data else RemovalPolicy.DESTROY
-
-
-def _check_tables(names: list[str]) -> None:
-    """Check that each table can have an output of its own.
-
-    Raises:
-        SettingsFault: it cannot; says why.
-    """
-    if len(names) > MOST_TABLES:
-        raise SettingsFault(
-            f"feeds.toml names {len(names)} tables; a stack has room for {MOST_TABLES}, an output for each. "
-            "Use two stacks."
-        )
-    outputs: dict[str, str] = {}
-    for name in names:
-        other = outputs.setdefault(contract.table_output(name), name)
-        if other != name:
-            raise SettingsFault(
-                f"The tables {other!r} and {name!r} would have the same name in the template, "
-                f"{contract.table_output(name)}; rename one, or use two stacks."
-            )
 
 
 def _account(role: str | None) -> str | None:

@@ -291,9 +291,6 @@ class Price:
     TRANSFER_OUT_GB = 0.09  # to the internet
 
 
-MOST_OUTPUT = 255  # characters of an output's name
-
-
 def table_output(table: str) -> str:
     """Return the name of the stack output that holds a feed table's real name.
 
@@ -301,5 +298,4 @@ def table_output(table: str) -> str:
     'TableMyOrdersV2'
     """
     words = "".join(c if c.isalnum() else " " for c in table).split()
-    name = "Table" + "".join(word[0].upper() + word[1:] for word in words)
-    return name[:MOST_OUTPUT]  # of two tables that differ behind that, `infra` refuses one
+    return "Table" + "".join(word[0].upper() + word[1:] for word in words)

@@ -207,18 +207,6 @@ def test_more_tables_than_outputs_are_refused_in_one_sentence(synthesised: Calla
         synthesised(Settings(), feeds_of(191))
 
 
-@pytest.mark.parametrize("names", [("orders", "Orders"), ("my-orders", "my_orders"), ("T" * 254, "T" * 255)])
-def test_tables_that_would_be_one_in_the_template_are_refused_by_name(
-    synthesised: Callable[..., Template], names: tuple[str, str]
-) -> None:
-    feeds = "".join(
-        f'[feeds.f{n}]\nprefix="{n}/"\ntable="{name}"\npartition_key="id"\n' for n, name in enumerate(names)
-    )
-    with pytest.raises(SettingsFault, match="would have the same name in the template") as fault:
-        synthesised(Settings(), feeds)
-    assert all(repr(name) in str(fault.value) for name in names)
-
-
 # --- dashboard and alarms
 
 
