@@ -8,9 +8,10 @@ SERVICE = "ingest"  # in every log line. Not by environment: powertools would ma
 FEEDS_FILE = "feeds.toml"  # beside the `ingest` package in the function's zip
 
 # The DynamoDB operation that writes a feed's items, and which operations each kind of writer (`writer` of a feed) calls
-# on the feed's table: `ingest.dynamodb` sends them, `infra` grants them.
+# on the feed's table, the look at its keys included: `ingest.dynamodb` sends them, `infra` grants them.
 BATCH_WRITE_ITEM = "BatchWriteItem"
-WRITE_OPERATIONS = {"fast": (BATCH_WRITE_ITEM,), "boto3": (BATCH_WRITE_ITEM,)}
+DESCRIBE_TABLE = "DescribeTable"
+WRITE_OPERATIONS = {"fast": (BATCH_WRITE_ITEM, DESCRIBE_TABLE), "boto3": (BATCH_WRITE_ITEM, DESCRIBE_TABLE)}
 
 
 class Env:
@@ -226,11 +227,15 @@ class DeadLetterAttribute:
 
 
 class RejectPart:
-    """Metadata of a CSV of rejected rows: how many bytes stand before and behind the rows, and their encoding."""
+    """Metadata of a CSV of rejected rows: how many bytes stand before and behind the rows, and how these are written.
+
+    `LINE_END` is the code point of the feed's `line_end`, if it has one.
+    """
 
     HEAD_BYTES = "head-bytes"
     FOOT_BYTES = "foot-bytes"
     ENCODING = "encoding"
+    LINE_END = "line-end"
 
 
 RECONCILE_MESSAGE = '{"ingest": "reconcile"}'  # the body a schedule sends
@@ -252,6 +257,7 @@ class Reason:
     RECORD_TOO_LONG = "record_too_long"
     UNTERMINATED_QUOTE = "unterminated_quote"
     BAD_ENCODING = "bad_encoding"
+    REPEATED_HEADER = "repeated_header"
     MISSING_VALUE = "missing_value"
     EMPTY_KEY = "empty_key"
     KEY_TOO_LONG = "key_too_long"

@@ -3,7 +3,8 @@
     IngestError
       SettingsFault      feeds.toml, an option or a variable is wrong: nothing was started
       FileFault          the file will never load as it is: say why, put it aside, do not retry
-        NoFeed NotCsv EmptyFile BadHeader BadCompression Bomb TooManyRejects FileMissing GivenUp Cancelled
+        NoFeed NotCsv EmptyFile BadHeader BadCompression Bomb TooManyRejects TooManyDuplicates AllRowsRejected
+        TableKeysDiffer FileMissing GivenUp Cancelled
       ObjectSuperseded   the object was deleted or overwritten before it was read: nothing to load
       ServiceFault       try again later: the message comes back
         Throttled Unavailable AccessDenied TableMissing OutOfTime LeaseLost StillLoading InternalFault
@@ -72,6 +73,24 @@ class TooManyRejects(FileFault):
     """More rows were rejected than the feed allows."""
 
     code = "too_many_rejects"
+
+
+class TooManyDuplicates(FileFault):
+    """More rows were replaced by a later row with their key than the feed allows."""
+
+    code = "too_many_duplicates"
+
+
+class AllRowsRejected(FileFault):
+    """Nothing but rejects has come of enough rows to know that the file, or its feed, is wrong."""
+
+    code = "all_rows_rejected"
+
+
+class TableKeysDiffer(FileFault):
+    """The table has other keys than the feed says: it would refuse every row."""
+
+    code = "table_keys_differ"
 
 
 class FileMissing(FileFault):

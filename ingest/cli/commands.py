@@ -19,7 +19,7 @@ from typing import Any
 import typer
 from typer.core import TyperCommand, TyperGroup
 
-from ingest.errors import FileFault, IngestError, ObjectSuperseded, ServiceFault, StillLoading
+from ingest.errors import FileFault, IngestError, ObjectSuperseded, ServiceFault, StillLoading, TableKeysDiffer
 
 EXIT_CODES = {
     0: "success",
@@ -43,7 +43,7 @@ class Listed:
 
 COMMANDS = {
     "sniff": Listed("Files", "Propose a section of feeds.toml for a file; write nothing.", "sniff:sniff"),
-    "check": Listed("Files", "Read whole files without writing: row counts, reasons, first rejects.", "load:check"),
+    "check": Listed("Files", "Read whole files without writing: row counts, rejects, duplicates.", "load:check"),
     "preview": Listed("Files", "Print the first rows of files as they would be written.", "preview:preview"),
     "plan": Listed("Files", "Estimate rows, rejects, write units, cost and duration of a load.", "estimate:plan"),
     "load": Listed("Files", "Load files into their feed's table, without queue or stack.", "load:load"),
@@ -166,6 +166,8 @@ def app_of(functions: Iterable[Callable[..., Any]], **named: Any) -> typer.Typer
 
 def exit_code(error: IngestError) -> int:
     """Return the exit code of a fault."""
+    if isinstance(error, TableKeysDiffer):  # the feed is wrong, or the table that was named
+        return 2
     if isinstance(error, (FileFault, ObjectSuperseded, StillLoading)):
         return 3
     return 4 if isinstance(error, ServiceFault) else 2

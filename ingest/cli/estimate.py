@@ -11,9 +11,9 @@ import typer
 
 from ingest.aws.local_files import Source
 from ingest.cli.estimate_view import estimate_document, estimate_lines
-from ingest.cli.options import DEFAULT_FEEDS, AsJson, FeedName, FeedsPath, feed_of
+from ingest.cli.options import DEFAULT_FEEDS, AsJson, CompareAws, ComparedTable, FeedName, FeedsPath, feed_of
 from ingest.cli.output import console_on, progress
-from ingest.cli.source import find_sources, some_of
+from ingest.cli.source import CheckTable, asked_check, find_sources, some_of
 from ingest.errors import FileMissing, SettingsFault
 from ingest.estimate.duration import Fleet, capacities
 from ingest.estimate.estimate import LoadEstimate
@@ -49,23 +49,30 @@ def plan(
     functions: Annotated[
         int, typer.Option("--functions", min=1, metavar="N", help="Concurrent functions: the stack's max_concurrency.")
     ] = Fleet().functions,
+    table: ComparedTable = None,
+    aws: CompareAws = False,
     feeds: FeedsPath = DEFAULT_FEEDS,
     as_json: AsJson = False,
 ) -> None:
     """Estimate rows, rejects, write units, cost and duration of a load.
 
-    Reads a sample (with --full, everything) with the code that loads, warns of problems, and writes nothing.
+    Reads a sample (with --full, everything) with the code that loads, warns of problems, and writes nothing. With --aws
+    or --table the keys of the table are compared first.
 
     Examples:
         ingest plan orders.csv --feed orders
         ingest plan 's3://bucket/orders/2026/*.csv.gz' --capacity 4000
         ingest plan exports/ --full --json
+        ingest plan orders.csv --aws
+
+    Exit codes: 2 a wrong option or setting, or the table has other keys than the feed.
     """
     if full and sample is not None:
         raise SettingsFault("--full and --sample cannot be combined: --full reads everything.")
     name, chosen = feed_of(read_feeds(feeds), feed, [source])
     budget = None if full else round((sample or SAMPLE_MB) * 1024 * 1024)
-    reader, read, unread = _read(chosen, _loaded(find_sources(source), chosen), budget)
+    sources, check_table = _loaded(find_sources(source), chosen), asked_check(chosen, table, aws=aws)
+    reader, read, unread = _read(chosen, sources, budget, check_table)
     wanted = capacities(capacity, is_new=table_is_new)
     found = LoadEstimate(name, chosen, reader, tuple(read), unread, wanted, Fleet(functions=functions))
     if as_json:
@@ -95,12 +102,12 @@ def _path(name: str, feed: Feed) -> str:
 
 
 def _read(
-    feed: Feed, sources: list[Source], budget: int | None
+    feed: Feed, sources: list[Source], budget: int | None, check_table: CheckTable
 ) -> tuple[SampleReader, list[Reading], tuple[Source, ...]]:
     """Read all files, or a part of some of them within the budget, with a progress bar on stderr."""
     chosen = some_of(sources, len(sources) if budget is None else MAX_FILES)
     each = None if budget is None else max(LEAST_BYTES, budget // len(chosen.read))
-    reader = SampleReader(feed, now_s=time.time())
+    reader = SampleReader(feed, now_s=time.time(), check_table=check_table)
     total = sum(source.size_bytes if each is None else min(each, source.size_bytes) for source in chosen.read)
     readings: list[Reading] = []
     with progress("reading", total) as advance:

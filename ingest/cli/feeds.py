@@ -2,7 +2,7 @@
 
 import json
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Annotated, Any
 
 import typer
@@ -14,6 +14,7 @@ from ingest.errors import ServiceFault
 from ingest.feeds.feed import Feed
 from ingest.feeds.parse import json_schema, read_feeds
 from ingest.feeds.warnings import bucket_warnings, glob_warnings, key_warnings
+from ingest.items.mapping import index_differences, listed_columns, map_columns, table_faults
 
 
 def schema() -> None:
@@ -88,53 +89,17 @@ def _lines(document: dict[str, Any]) -> Iterator[str]:
 def _differences(feed: Feed) -> Iterator[str]:
     """Yield in a sentence each what is different about the table that exists."""
     from ingest.cli.stack import config, preparing, session
-    from ingest.dynamodb.writers import table_session
+    from ingest.dynamodb.writers import WriterFactory
 
     try:
         with preparing(f"looking at the table {feed.table}"):
-            opened = table_session(session(), role=feed.role, region=feed.region, config=config())
-            found: Any = opened.client("dynamodb", config=config()).describe_table(TableName=feed.table)["Table"]
+            table = WriterFactory(session(), config()).describe(feed)
     except ServiceFault as fault:  # the other feeds' tables may be looked at
         yield str(fault)
         return
-    yield from differences(feed, found)
-
-
-def differences(feed: Feed, table: Mapping[str, Any]) -> Iterator[str]:
-    """Yield how a table's keys, and those of its indexes, differ from the feed's; `table` is as DynamoDB describes it.
-
-    >>> feed = Feed("o/", "Orders", "id", columns={"id": "N"})
-    >>> described = {"KeySchema": [{"AttributeName": "pk"}], "AttributeDefinitions": [{"AttributeName": "pk",
-    ...     "AttributeType": "S"}]}
-    >>> list(differences(feed, described))
-    ["the key of the table is pk (S), that of the feed id (N): change the feed's keys"]
-    """
-    types = {one["AttributeName"]: one["AttributeType"] for one in table["AttributeDefinitions"]}
-    yield from _differing("the table", _key_text(_keys_of(feed)), _schema_text(table["KeySchema"], types), "keys")
-    indexes = {index["IndexName"]: index for index in table.get("GlobalSecondaryIndexes", [])}
-    for name, index in feed.indexes.items():
-        if name not in indexes:
-            yield f"the table has no index {name}: create it, or remove it from the feed"
-            continue
-        names = filter(None, (index.partition_key, index.sort_key))
-        wanted = _key_text((name, feed.attribute_type(name)) for name in names)
-        yield from _differing(f"index {name}", wanted, _schema_text(indexes[name]["KeySchema"], types), "indexes")
-
-
-def _differing(what: str, wanted: str, found: str, setting: str) -> Iterator[str]:
-    if wanted != found:
-        yield f"the key of {what} is {found}, that of the feed {wanted}: change the feed's {setting}"
+    yield from table_faults(map_columns(feed, listed_columns(feed)), table, but=feed.indexes)
+    yield from index_differences(feed, table)
 
 
 def _keys_of(feed: Feed) -> Iterator[tuple[str, str]]:
     return ((key.name, key.type) for key in feed.key_attributes())
-
-
-def _key_text(keys: Any) -> str:
-    return " + ".join(f"{name} ({kind})" for name, kind in keys)
-
-
-def _schema_text(schema: list[Mapping[str, str]], types: Mapping[str, str]) -> str:
-    """Return the key of a table or index, partition key first."""
-    ordered = sorted(schema, key=lambda key: key.get("KeyType") == "RANGE")
-    return _key_text((key["AttributeName"], types[key["AttributeName"]]) for key in ordered)

@@ -6,6 +6,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Annotated
@@ -14,15 +15,34 @@ import typer
 
 from ingest.aws.local_files import Source
 from ingest.cli.commands import exit_code, fail
-from ingest.cli.options import DEFAULT_FEEDS, STDIN, AsJsonLines, FeedName, FeedsPath, Files, feed_of
-from ingest.cli.output import About, console_on, print_check, print_load, progress
-from ingest.cli.source import open_source, open_table
+from ingest.cli.options import (
+    DEFAULT_FEEDS,
+    STDIN,
+    AsJsonLines,
+    CompareAws,
+    ComparedTable,
+    FeedName,
+    FeedsPath,
+    Files,
+    feed_of,
+)
+from ingest.cli.output import About, console_on, print_check, print_duplicates, print_load, progress
+from ingest.cli.source import CheckTable, asked_check, open_source, open_table
 from ingest.dynamodb.item_writer import ItemWriter, NullWriter
-from ingest.errors import FileFault, IngestError, SettingsFault, TableMissing
+from ingest.errors import (
+    AllRowsRejected,
+    FileFault,
+    IngestError,
+    SettingsFault,
+    TableKeysDiffer,
+    TableMissing,
+    TooManyDuplicates,
+)
 from ingest.feeds.feed import Feed
 from ingest.feeds.parse import read_feeds
 from ingest.ledger.row_counts import RowCounts
 from ingest.rejects.local_file import RejectFile, RejectTally, check_places
+from ingest.rejects.reject import DuplicateRow
 from ingest.worker.load import EnoughRowsError, Load
 from ingest.worker.ports import RejectSink
 
@@ -33,26 +53,42 @@ def check(
     files: Files,
     feed: FeedName = None,
     limit: Annotated[int, typer.Option("--limit", min=0, metavar="N", help="Show at most N rejects.")] = SHOWN,
+    table: ComparedTable = None,
+    aws: CompareAws = False,
     feeds: FeedsPath = DEFAULT_FEEDS,
     as_json: AsJsonLines = False,
 ) -> None:
-    """Read whole files without writing: row counts, reasons, first rejects.
+    """Read whole files without writing: row counts, rejects, duplicates.
+
+    A file of which nothing but rejects comes is read no further than the function reads it. With --aws or --table
+    the keys of the table are compared first.
 
     Examples:
         ingest check orders.csv --feed orders
+        ingest check orders.csv --aws
         ingest check orders-*.csv --json | jq .rows_rejected
         zcat orders.csv.gz | ingest check -
 
-    Exit codes: 0 no row was rejected; 1 some rows were rejected.
+    Exit codes: 0 no row was rejected; 1 some rows were rejected, or more than 0.1 % have the key of a later row; 2 a
+    wrong option or setting, or the table has other keys than the feed; 5 all rows were rejected, and the file would
+    fail.
     """
     name, chosen = feed_of(read_feeds(feeds), feed, files)
+    check_table = asked_check(chosen, table, aws=aws)
 
     def check_one(file: str) -> int:
         tally = RejectTally(keep=limit)
-        load = run_load(open_source(file), chosen, NullWriter(), tally, show="checking")
-        about = About(file, {"file": file, "feed": name, "table": chosen.table}, len(files) > 1)
-        print_check(about, load.row_counts, tally, as_json=as_json, stream=sys.stdout)
-        return 1 if load.row_counts.rows_rejected else 0
+        opened = open_source(file)
+        try:
+            done = run_load(opened, chosen, NullWriter(), tally, check_table=check_table, show="checking")
+        except TooManyDuplicates:
+            show_duplicates(tally.duplicates, as_json=as_json)
+            raise
+        about = About(file, {"file": file, "feed": name, "table": table or chosen.table}, len(files) > 1)
+        print_check(about, done.row_counts, tally, as_json=as_json, stream=sys.stdout, fault=done.fault)
+        if done.fault:
+            return _all_rejected(about, done.fault, as_json=as_json)
+        return 1 if done.row_counts.rows_rejected or done.row_counts.warning() else 0
 
     raise typer.Exit(each_file(files, check_one, as_json=as_json))
 
@@ -72,7 +108,8 @@ def load(
 ) -> None:
     """Load files into their feed's table, without queue or stack.
 
-    It says first which table that is, in which region and account, and at the end the row counts. Safe to repeat: a row
+    It says first which table that is, in which region and account, and at the end the row counts. Before the
+    first row the keys of the table are compared with the feed's. Safe to repeat: a row
     that is loaded twice replaces itself. Rejects are written beside it, as JSON Lines and as CSV, and a file that is
     there already under either name is not replaced without --force, edited or not. A load that is interrupted, or
     fails, leaves them under these names with .partial behind it; the next load of the file replaces those.
@@ -82,35 +119,40 @@ def load(
         ingest load s3://bucket/orders/2026-11-22.csv.gz --table Orders-test
         AWS_PROFILE=staging ingest load orders-*.csv
 
-    Exit codes: 0 all rows were read, even if some were rejected.
+    Exit codes: 0 all rows were read, even if some were rejected; 2 a wrong option or setting, or the table has other
+    keys than the feed; 5 all rows were rejected, and nothing was written.
     """
     name, chosen = feed_of(read_feeds(feeds), feed, files)
     paths = _reject_paths(files, rejects, force=force)
     target = table or chosen.table
 
     @cache
-    def begin() -> tuple[dict[str, str | None], ItemWriter]:
+    def begin() -> tuple[dict[str, str | None], ItemWriter, CheckTable]:
         """Say where the rows go, once there is a file."""
-        writer, place = open_table(target, chosen), table_place(chosen)
+        (writer, check_table), place = open_table(target, chosen), table_place(chosen)
         if not as_json:
             console_on(sys.stdout).print(f"Table {target}{_in(place)}.", soft_wrap=True)
-        return place, writer
+        return place, writer, check_table
 
     def load_one(file: str) -> int:
         begun_s = time.monotonic()
-        opened, sink = open_source(file), RejectFile(paths[file], source=file)
-        place, writer = begin()
+        opened, sink = open_source(file), RejectFile(paths[file], source=file, keep=SHOWN)
+        place, writer, check_table = begin()
+        show = None if as_json else "loading"
         try:
             with _saying_where(sink, as_json=as_json):
-                done = run_load(opened, chosen, writer, sink, show=None if as_json else "loading")
+                done = run_load(opened, chosen, writer, sink, check_table=check_table, show=show)
         except TableMissing as fault:
             sentence = (
                 f"The table {target} does not exist{_in(place)}; name another with --table, or set region and profile."
             )
             raise TableMissing(sentence) from fault
+        except TooManyDuplicates:
+            show_duplicates(sink.duplicates, as_json=as_json)
+            raise
         about = About(file, {"file": file, "feed": name, "table": target, **place}, len(files) > 1)
-        print_load(about, done.row_counts, time.monotonic() - begun_s, sink, as_json=as_json)
-        return 0
+        print_load(about, done.row_counts, time.monotonic() - begun_s, sink, as_json=as_json, fault=done.fault)
+        return _all_rejected(about, done.fault, as_json=as_json) if done.fault else 0
 
     raise typer.Exit(each_file(files, load_one, as_json=as_json))
 
@@ -125,11 +167,27 @@ def each_file(files: list[str], run: Callable[[str], int], *, as_json: bool) -> 
         try:
             code = run(file)
         except FileFault as fault:
-            if len(files) == 1:
+            if len(files) == 1 or isinstance(fault, TableKeysDiffer):  # the others' table is the same
                 raise
             code = fail(fault.code, str(fault), exit_code(fault), as_json=as_json, file=file)
         highest = max(highest, code)
     return highest
+
+
+ALL_REJECTED = 5  # an exit code
+
+
+def _all_rejected(about: About, fault: AllRowsRejected, *, as_json: bool) -> int:
+    """Print why a file whose rows are all rejects has failed, unless the document on stdout says so; return 5."""
+    return ALL_REJECTED if as_json else fail(fault.code, f"{about.title}{fault}", ALL_REJECTED, as_json=False)
+
+
+@dataclass(frozen=True, slots=True)
+class LoadResult:
+    """What came of a load: its row counts, and the fault if all rows were rejected."""
+
+    row_counts: RowCounts
+    fault: AllRowsRejected | None = None
 
 
 def run_load(
@@ -138,10 +196,15 @@ def run_load(
     writer: ItemWriter,
     rejects: RejectSink,
     *,
+    check_table: CheckTable = lambda mapping: None,
     show: str | None = None,
     stop: Callable[[], bool] = lambda: False,
-) -> Load:
-    """Return the load of a source after it ran to the end, or until `stop`."""
+) -> LoadResult:
+    """Load a source to its end, until `stop`, or until it is known that all rows are rejects.
+
+    Raises:
+        FileFault: it cannot be loaded for another reason.
+    """
     with progress(show, source.size_bytes) as advance:
 
         def after_block(row_counts: RowCounts) -> None:
@@ -150,11 +213,27 @@ def run_load(
                 raise EnoughRowsError
 
         load = Load(
-            feed=feed, writer=writer, rejects=rejects, file=source.name, now_s=time.time(), after_block=after_block
+            feed=feed,
+            writer=writer,
+            rejects=rejects,
+            file=source.name,
+            now_s=time.time(),
+            check_table=check_table,
+            after_block=after_block,
         )
-        with contextlib.suppress(EnoughRowsError):
+        try:
             load.run(source.read)
-    return load
+        except AllRowsRejected as fault:
+            return LoadResult(load.row_counts, fault)
+        except EnoughRowsError:
+            pass
+    return LoadResult(load.row_counts)
+
+
+def show_duplicates(duplicates: list[DuplicateRow], *, as_json: bool) -> None:
+    """Print the first duplicates of a file that has more than its feed allows, before the error says so."""
+    if not as_json:
+        print_duplicates(duplicates, None, console_on(sys.stdout))
 
 
 def table_place(feed: Feed) -> dict[str, str | None]:

@@ -25,6 +25,10 @@ OneFeed = Annotated[
     str | None,
     typer.Option("--feed", metavar="NAME", help="Only files of this feed; - for files under no feed's prefix."),
 ]
+ComparedTable = Annotated[
+    str | None, typer.Option("--table", metavar="NAME", help="Compare the keys of this table with the feed's.")
+]
+CompareAws = Annotated[bool, typer.Option("--aws", help="Compare the keys of the feed's table with the feed's.")]
 LedgerFile = Annotated[str, typer.Argument(metavar="FILE", help="s3://bucket/key, or a key in the landing bucket.")]
 VersionName = Annotated[
     str | None, typer.Option("--version", metavar="NAME", help="The version, or its eTag (default: the newest).")

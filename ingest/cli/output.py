@@ -9,14 +9,15 @@ from dataclasses import dataclass
 from typing import Any, Literal, TextIO
 
 from rich import box
-from rich.console import Console, ConsoleOptions, RenderableType
+from rich.console import Console, ConsoleOptions, Group, RenderableType
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 from rich.text import Text
 
+from ingest.errors import IngestError
 from ingest.ledger.row_counts import RowCounts
 from ingest.rejects.local_file import RejectFile, RejectTally
-from ingest.rejects.reject import Reject
+from ingest.rejects.reject import Document, DuplicateRow, Reject
 
 MOST_COLUMNS = 2000  # wider than an object key and its figures
 RAW_SHOWN = 500  # bytes of a raw record or characters of a value; `load` keeps all of it in the rejects file
@@ -37,8 +38,19 @@ class About:
         return f"{self.file}: " if self.is_one_of_several else ""
 
 
-def print_check(about: About, row_counts: RowCounts, tally: RejectTally, *, as_json: bool, stream: TextIO) -> None:
-    """Print the result of reading a file: row counts, reasons, the first rejects, and how many are not shown."""
+def print_check(
+    about: About,
+    row_counts: RowCounts,
+    tally: RejectTally,
+    *,
+    as_json: bool,
+    stream: TextIO,
+    fault: IngestError | None = None,
+) -> None:
+    """Print the result of reading a file: row counts, a warning, reasons, the first rejects and duplicates.
+
+    `fault`, if there is one, is a part of the document only.
+    """
     hidden = row_counts.rows_rejected - len(tally.first)
     if as_json:
         document = {
@@ -47,6 +59,9 @@ def print_check(about: About, row_counts: RowCounts, tally: RejectTally, *, as_j
             "reasons": dict(tally.reasons),
             "rejects": _documents(tally.first),
             "truncated": hidden > 0,
+            "duplicates": [duplicate.document() for duplicate in tally.duplicates],
+            "warning": row_counts.warning(),
+            "error": _error(fault),
         }
         print(json.dumps(document, ensure_ascii=False), file=stream)
         return
@@ -56,13 +71,59 @@ def print_check(about: About, row_counts: RowCounts, tally: RejectTally, *, as_j
         console.print(_reject_table(tally))
     if hidden:
         console.print(f"{hidden:,} more rejected row(s) are not shown; see --limit.", soft_wrap=True)
+    print_duplicates(tally.duplicates, row_counts, console)
 
 
-def print_load(about: About, row_counts: RowCounts, seconds: float, rejects: RejectFile, *, as_json: bool) -> None:
-    """Print the row counts of a load, its duration, and where the rejects are."""
+def print_duplicates(duplicates: Sequence[DuplicateRow], row_counts: RowCounts | None, console: Console) -> None:
+    """Print a warning if there are many duplicates, and the first of them; no warning for a file that failed."""
+    warning = row_counts.warning() if row_counts else None
+    if warning:
+        console.print(warning["message"], soft_wrap=True)
+    if duplicates:
+        console.print(duplicates_view([duplicate.document() for duplicate in duplicates]))
+
+
+def duplicates_view(documents: Sequence[Document]) -> Group:
+    """Return a table of the first duplicates, a column for each key attribute, and what it shows."""
+    table = plain_table()
+    for name in documents[0]["key"]:
+        table.add_column(name, overflow="fold")
+    for name in ("line", "replaced by line"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for document in documents:
+        lines = (str(document["replaced_line"]), str(document["line"]))
+        table.add_row(*map(printable, document["key"].values()), *lines)
+    return Group(Text("The first rows replaced by a later row with the same key:"), table)
+
+
+def without_file(document: Document) -> Document:
+    """Return a reject or duplicate as it is kept, without the file it is of."""
+    return {name: value for name, value in document.items() if name != "file"}
+
+
+def print_load(
+    about: About,
+    row_counts: RowCounts,
+    seconds: float,
+    rejects: RejectFile,
+    *,
+    as_json: bool,
+    fault: IngestError | None = None,
+) -> None:
+    """Print the row counts of a load, its duration, where the rejects are, and the first duplicates.
+
+    Of one that failed it prints the first rejects, too.
+    """
     where = str(rejects.path) if row_counts.rows_rejected else None
     if as_json:
-        document = {**about.document, **row_counts.counts(), "seconds": round(seconds, 3), "rejects_at": where}
+        more = {
+            "duplicates": [duplicate.document() for duplicate in rejects.duplicates],
+            "duplicates_at": str(rejects.duplicates_path) if rejects.duplicates else None,
+            "warning": row_counts.warning(),
+            "reasons": dict(rejects.reasons),
+            "error": _error(fault),
+        }
+        document = {**about.document, **row_counts.counts(), "seconds": round(seconds, 3), "rejects_at": where, **more}
         print(json.dumps(document, ensure_ascii=False))
         return
     console = console_on(sys.stdout)
@@ -70,9 +131,12 @@ def print_load(about: About, row_counts: RowCounts, seconds: float, rejects: Rej
     console.print(
         f"{row_counts.bytes_read:,} bytes in {seconds:.1f} s, {row_counts.rows_read / max(seconds, 1e-9):,.0f} rows/s."
     )
+    if fault:
+        console.print(_reject_table(rejects))
     if where:
         sentence = f"Rejected rows: {where} has line and reason; fix and reload {rejects.csv_path}."
         console.print(sentence, soft_wrap=True, markup=False)
+    print_duplicates(rejects.duplicates, row_counts, console)
 
 
 @contextmanager
@@ -128,6 +192,10 @@ def row_counts_sentence(row_counts: RowCounts, written: str = "written") -> str:
         f"{row_counts.rows_read:,} rows read = {row_counts.rows_written:,} {written} + "
         f"{row_counts.rows_rejected:,} rejected + {row_counts.rows_superseded:,} superseded; {result}."
     )
+
+
+def _error(fault: IngestError | None) -> dict[str, str] | None:
+    return {"code": fault.code, "message": str(fault)} if fault else None
 
 
 def _documents(rejects: list[Reject]) -> list[dict[str, Any]]:

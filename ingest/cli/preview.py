@@ -89,10 +89,12 @@ def preview(
     def preview_one(file: str) -> int:
         writer = PreviewWriter(sys.stdout, form="jsonl" if as_json else form, limit=None if every else rows)
         tally = RejectTally(keep=SHOWN)
-        load = run_load(open_source(file), chosen, writer, tally, stop=lambda: writer.is_full)
+        done = run_load(open_source(file), chosen, writer, tally, stop=lambda: writer.is_full)
         writer.finish()
         about = About(file, {"file": file, "feed": feed, "table": chosen.table or None}, len(files) > 1)
-        print_check(about, load.row_counts, tally, as_json=as_json, stream=sys.stderr)
+        print_check(about, done.row_counts, tally, as_json=as_json, stream=sys.stderr, fault=done.fault)
+        if done.fault and not as_json:
+            print(f"ingest: {about.title}{done.fault}", file=sys.stderr)
         return 0
 
     raise typer.Exit(each_file(files, preview_one, as_json=as_json))

@@ -1,4 +1,4 @@
-"""`ingest rejects`: the rejected rows of a file, as a table, or as a CSV to fix and upload again."""
+"""`ingest rejects`: the rejected rows of a file, as a table, or as a CSV to fix and upload again; its duplicates."""
 
 import json
 import sys
@@ -11,11 +11,12 @@ import typer
 from rich.table import Table
 
 from ingest.cli.options import AsJson, LedgerFile, StackName, VersionName
-from ingest.cli.output import line_console, plain_table, printable
+from ingest.cli.output import duplicates_view, line_console, plain_table, printable, without_file
 from ingest.cli.stack import DeployedStack
 from ingest.cli.status.file import choose, find_versions
 from ingest.contract import Reason
 from ingest.errors import FileMissing, SettingsFault
+from ingest.ledger.row_counts import RowCounts
 from ingest.ledger.work_item import Entry
 from ingest.rejects.reject import Document
 from ingest.rejects.reject_reader import RejectReader
@@ -36,6 +37,9 @@ def rejects(
         int | None,
         typer.Option("--limit", min=1, metavar="N", help="Maximum number (default: 20; all with --csv or --json)."),
     ] = None,
+    duplicates: Annotated[
+        bool, typer.Option("--duplicates", help="The first rows that a later row with the same key replaced, instead.")
+    ] = False,
     version: VersionName = None,
     stack: StackName = None,
     as_json: AsJson = False,
@@ -44,19 +48,26 @@ def rejects(
 
     They are counted by reason; the first of them are shown in file order. With --csv the rows are printed as they
     are in the file, in its encoding. Fix them and upload the CSV under the same prefix: exactly the missing rows
-    are loaded.
+    are loaded. With --duplicates the rows are shown whose keys appear again in a later row, which replaced them.
 
     Examples:
         ingest rejects orders/2026-11-22.csv
         ingest rejects orders/2026-11-22.csv --reason bad_number --limit 100
         ingest rejects orders/2026-11-22.csv --csv > fix-me.csv
+        ingest rejects orders/2026-11-22.csv --duplicates
     """
     if as_csv and as_json:
         raise SettingsFault("--csv and --json cannot be combined.")
+    if duplicates and (as_csv or reason):
+        raise SettingsFault(f"--duplicates and {'--csv' if as_csv else '--reason'} cannot be combined.")
     if reason not in (None, *REASONS):
         raise SettingsFault(f"--reason {reason!r} is not valid; accepted are {', '.join(REASONS)}.")
     deployed = DeployedStack(stack)
     entry = choose(find_versions(deployed, file), version)
+    if duplicates:
+        found = _duplicates(deployed.rejects, entry)
+        print_duplicates_of(entry, found[:limit], as_json=as_json)
+        return
     _refuse_expired(deployed.rejects, entry)
     if as_csv:
         print_csv(deployed.rejects, entry, reason, limit)
@@ -116,6 +127,51 @@ def print_view(kept: RejectReader, entry: Entry, reason: str | None, limit: int)
     console.print(_table(first))
     if counts.total() > len(first):
         console.print(f"Only the first {len(first)} are shown; see --limit, --reason, --csv and --json.")
+
+
+def print_duplicates_of(entry: Entry, documents: list[Document], *, as_json: bool) -> None:
+    """Print the first duplicates of a file, and how many it has, as one JSON object or as a table."""
+    file, row_counts = entry.work.file, entry.row_counts
+    if as_json:
+        document = {
+            "file": file.url,
+            "version": file.version,
+            "status": entry.status,
+            "duplicates": [without_file(document) for document in documents],
+            **row_counts.counts(),
+            "truncated": len(documents) < row_counts.rows_superseded,
+            "warning": row_counts.warning(),
+        }
+        print(json.dumps(document, ensure_ascii=False))
+        return
+    console = line_console(sys.stdout)
+    console.print(f"{file.url}, version {file.version}: {entry.status}", soft_wrap=True)
+    if not documents:
+        console.print("No row has the key of a later row.")
+        return
+    warning = row_counts.warning()
+    console.print(warning["message"] if warning else _count_of(row_counts), soft_wrap=True)
+    console.print(duplicates_view(documents))
+
+
+def _count_of(row_counts: RowCounts) -> str:
+    return f"{row_counts.rows_superseded:,} of {row_counts.rows_read:,} rows have the key of a later row."
+
+
+def _duplicates(kept: RejectReader, entry: Entry) -> list[Document]:
+    """Return the duplicates that are kept of a file.
+
+    Raises:
+        FileMissing: it has some, and none are kept.
+    """
+    file, count = entry.work.file, entry.row_counts.rows_superseded
+    found = kept.duplicates(file)
+    if count and not found:
+        raise FileMissing(
+            f"The first of the {count:,} duplicate(s) of {file.url} are not kept: they have expired after the stack's "
+            "rejects_expire_days, or the file was loaded by an earlier version of the ingester."
+        )
+    return found
 
 
 def _of(kept: RejectReader, entry: Entry, reason: str | None) -> Iterator[Document]:

@@ -58,12 +58,12 @@ def sniff(
 
 
 def _try(proposal: "Proposal") -> tuple[RowCounts, dict[str, int]]:
-    """Return what `check` would count in the sample, whose text is expanded and UTF-8 already."""
+    """Return what `check` would count in the sample, whose text is expanded and UTF-8 already, with usual line ends."""
     csv = {field: getattr(proposal.tested_feed.csv, field) for field in Csv.__struct_fields__}
-    dialect = Csv(**csv | {"encoding": "utf-8", "compression": "none", "footer_lines": 0})
+    dialect = Csv(**csv | {"encoding": "utf-8", "compression": "none", "footer_lines": 0, "line_end": ""})
     feed = {field: getattr(proposal.tested_feed, field) for field in Feed.__struct_fields__}
     tally = RejectTally(keep=0)
-    load = Load(feed=Feed(**feed | {"csv": dialect}), writer=NullWriter(), rejects=tally)
+    load = Load(feed=Feed(**feed | {"csv": dialect}), writer=NullWriter(), rejects=tally, ends_early=False)
     return load.run(lambda start, end: iter([proposal.text[start:end]])), dict(tally.reasons)
 
 

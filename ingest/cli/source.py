@@ -3,7 +3,7 @@
 import sys
 import tempfile
 import weakref
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from functools import partial
@@ -16,6 +16,7 @@ from ingest.dynamodb.item_writer import ItemWriter
 from ingest.errors import FileMissing, ObjectSuperseded, SettingsFault
 from ingest.feeds.feed import Feed
 from ingest.file import FileVersion
+from ingest.items.mapping import Mapping
 
 
 def open_source(text: str) -> Source:
@@ -39,14 +40,34 @@ def open_source(text: str) -> Source:
     return _open_object(FileVersion(bucket=bucket, key=key))
 
 
-def open_table(name: str, feed: Feed) -> ItemWriter:
-    """Return a writer to a table, of the kind the feed names. No AWS call is made before the first item."""
+CheckTable = Callable[[Mapping], None]
+
+
+def open_table(name: str, feed: Feed) -> tuple[ItemWriter, CheckTable]:
+    """Return a writer to a table, of the kind the feed names, and what compares its keys with a mapping's.
+
+    No AWS call is made before the first item, or the first comparison.
+    """
     # AWS's library is imported where it is used: files on this machine need none of it.
     from ingest.cli.stack import config, preparing, session
     from ingest.dynamodb.writers import WriterFactory
 
+    def check(mapping: Mapping) -> None:
+        with preparing(f"looking at the keys of table {name}"):
+            tables.check_table(feed, mapping, table=name)
+
     with preparing(f"preparing to write to {name}"):
-        return WriterFactory(session(), config()).writer_for(feed, table=name)
+        tables = WriterFactory(session(), config(), warn=_warn)
+        return tables.writer_for(feed, table=name), check
+
+
+def asked_check(feed: Feed, table: str | None, *, aws: bool) -> CheckTable:
+    """Return what compares a mapping with the keys of the table that --table or --aws asks for; with none, nothing."""
+    return open_table(table or feed.table, feed)[1] if table or aws else lambda mapping: None
+
+
+def _warn(sentence: str) -> None:
+    print(f"ingest: {sentence}", file=sys.stderr)
 
 
 class StandardInput:

@@ -7,7 +7,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from ingest.aws.errors import error_code, translate
 from ingest.dynamodb.encode import python_items
-from ingest.dynamodb.item_writer import Heartbeat
+from ingest.dynamodb.item_writer import Heartbeat, check_refusal
 from ingest.dynamodb.write_stats import WriteStats, write_units
 from ingest.items.items import Items, Refusal
 
@@ -32,6 +32,7 @@ class Boto3Writer:
         """Put all items; return those DynamoDB refuses. All others are durable then.
 
         Raises:
+            TableKeysDiffer: the table has other keys than the items.
             ServiceFault: not all are written.
             IngestError: whatever `heartbeat` raised, which is called after each slice; not all are written.
         """
@@ -51,6 +52,7 @@ class Boto3Writer:
             if not isinstance(error, ClientError) or error_code(error) != "ValidationException":
                 raise translate(error, f"writing to table {self._table.name}") from error
             message = str(error.response["Error"].get("Message", ""))
+            check_refusal(self._table.name, message)
         else:
             return []
         if end - start == 1:

@@ -12,7 +12,7 @@ from ingest.dynamodb.batches import Batch, batches, unprocessed
 from ingest.dynamodb.http.client import Exchange
 from ingest.dynamodb.http.connection import ConnectionLostError
 from ingest.dynamodb.http.response import Answer
-from ingest.dynamodb.item_writer import Heartbeat
+from ingest.dynamodb.item_writer import Heartbeat, check_refusal
 from ingest.dynamodb.pending import PendingBatches, SentBatch
 from ingest.dynamodb.rate_limit import ConcurrencyLimiter, RateLimiter
 from ingest.dynamodb.write_stats import BUCKETS, Latencies, WriteStats, bucket_of, throttled_request
@@ -82,6 +82,7 @@ class BatchWriter:
         """Put all items; return those DynamoDB refuses. All others are durable then. Keys must be distinct.
 
         Raises:
+            TableKeysDiffer: the table has other keys than the items.
             ServiceFault: not all are written.
             IngestError: whatever `heartbeat` raised, which is called before each request and at least once a second;
                 not all are written.
@@ -187,6 +188,7 @@ class BatchWriter:
     def _take_error(self, work: PendingBatches, sent: SentBatch, answer: Answer) -> None:
         code, message = _reported(answer.body)
         if code == "ValidationException":
+            check_refusal(self._table, message)
             work.halve(sent.batch, message)
             work.progress_s = self._busy_s()
             return

@@ -1,8 +1,10 @@
-"""Which writer a feed has, and the session that reaches its table: this one, or one of another region or role.
+"""Which writer a feed has, the session that reaches its table, and whether the table has the keys the feed says.
 
 The one place where a write mode is chosen, for the function, for `ingest load` and for the tests.
 """
 
+import time
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -17,27 +19,44 @@ from botocore.credentials import (
     Credentials,
     DeferredRefreshableCredentials,
 )
-from botocore.exceptions import NoCredentialsError
+from botocore.exceptions import ClientError, NoCredentialsError
 
+from ingest.aws.errors import aws_call, error_code
 from ingest.dynamodb.boto3_writer import Boto3Writer
 from ingest.dynamodb.http.client import batch_write_exchange
 from ingest.dynamodb.item_writer import ItemWriter
 from ingest.dynamodb.writer import BatchWriter
+from ingest.errors import AccessDenied, ServiceFault, TableKeysDiffer, TableMissing, Throttled, Unavailable
 from ingest.feeds.feed import Feed
+from ingest.items.mapping import Described, Mapping, table_faults
 
 SESSION_NAME = "csv-ingest"  # what the owner of the table sees in CloudTrail
+KEPT_S = 60.0  # how long a table that has the keys of its feed is not looked at again
+DIFFERS_S = 10.0  # how old a description may be that a file fails for: the table may have been created again
 
 
 class WriterFactory:
     """Makes the writers of feeds. Assumed roles and connections are kept from file to file.
 
-    `dynamodb` is the session's own resource, if there is one already: making another takes time.
+    `dynamodb` is the session's own resource, if there is one already: making another takes time. `warn` takes a
+    sentence on each table whose keys may not be looked at.
     """
 
-    def __init__(self, session: boto3.Session, config: Config, *, dynamodb: Any = None) -> None:
+    def __init__(
+        self,
+        session: boto3.Session,
+        config: Config,
+        *,
+        dynamodb: Any = None,
+        warn: Callable[[str], None] = lambda sentence: None,
+        now_s: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._session = session
         self._config = config
         self._dynamodb = dynamodb
+        self._warn = warn
+        self._now_s = now_s
+        self._described: dict[tuple[str, str | None, str | None], tuple[float, Described | None]] = {}
         self._opened: dict[tuple[str | None, str | None], tuple[boto3.Session, Any]] = {}
         self._fast: dict[tuple[object, ...], BatchWriter] = {}
 
@@ -52,6 +71,62 @@ class WriterFactory:
             connect = partial(batch_write_exchange, opened, dynamodb.meta.client, name)
             self._fast[key] = BatchWriter(name, connect, interleave=feed.interleave)
         return self._fast[key]
+
+    def check_table(self, feed: Feed, mapping: Mapping, *, table: str | None = None) -> None:
+        """Compare the keys of a feed's table, or of another, with those of the items that a mapping makes.
+
+        Asks DynamoDB once for each table, and again when that was long ago. Where it may not ask, it warns and lets
+        the rows come: they are refused one by one if the keys differ.
+
+        Raises:
+            TableKeysDiffer: the table would refuse each item.
+            ServiceFault: the table does not exist, or DynamoDB cannot say at the moment.
+        """
+        name = table or feed.table
+        if self._faults(feed, mapping, name, KEPT_S):
+            faults = self._faults(feed, mapping, name, DIFFERS_S)
+            if faults:
+                raise TableKeysDiffer(f"Nothing can be written to table {name}: {'; '.join(faults)}.")
+
+    def describe(self, feed: Feed, *, table: str | None = None) -> Described:
+        """Return a feed's table, or another, as DynamoDB describes it.
+
+        Raises:
+            ServiceFault: it does not exist, may not be looked at, or DynamoDB cannot say at the moment.
+        """
+        name = table or feed.table
+        with aws_call(f"looking at the keys of table {name}"):
+            _, dynamodb = self._open(feed.role, feed.region)
+            described: Described = dynamodb.meta.client.describe_table(TableName=name)["Table"]
+        return described
+
+    def _faults(self, feed: Feed, mapping: Mapping, name: str, kept_s: float) -> list[str]:
+        """Return what is wrong with a table, by a description that is at most so old."""
+        place = (name, feed.role, feed.region)
+        at_s, described = self._described.get(place, (float("-inf"), None))
+        if self._now_s() - at_s > kept_s:
+            described = self._look(feed, name)
+            self._described[place] = (self._now_s(), described)
+        return table_faults(mapping, described) if described else []
+
+    def _look(self, feed: Feed, name: str) -> Described | None:
+        """Return a table's description; None where it may not be looked at, as one of another account.
+
+        Raises:
+            ServiceFault: writing would fail as well, or DynamoDB cannot say at the moment.
+        """
+        try:
+            return self.describe(feed, table=name)
+        except TableMissing as fault:
+            raise TableMissing(f"Table {name} does not exist; create it, or change the feed's table.") from fault
+        except (Throttled, Unavailable):
+            raise
+        except ServiceFault as fault:
+            code = error_code(fault.__cause__) if isinstance(fault.__cause__, ClientError) else ""
+            if not code or (isinstance(fault, AccessDenied) and not code.startswith("AccessDenied")):
+                raise  # there are no credentials, or they have expired
+            self._warn(f"The keys of table {name} were not compared with those of its feed. {fault}")
+            return None
 
     def _open(self, role: str | None, region: str | None) -> tuple[boto3.Session, Any]:
         if (role, region) not in self._opened:

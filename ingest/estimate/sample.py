@@ -5,11 +5,10 @@ from collections.abc import Callable, Iterator
 from contextlib import closing, suppress
 from dataclasses import dataclass, field
 
-from msgspec import structs
-
 from ingest.aws.local_files import Source
 from ingest.estimate.cost import WriteCostEstimator
-from ingest.feeds.feed import Feed, Rejects
+from ingest.feeds.feed import Feed
+from ingest.items.mapping import Mapping
 from ingest.ledger.row_counts import NOTHING, RowCounts
 from ingest.reading.compression import RangeReader, expanded_sizes
 from ingest.reading.reader import Reader, open_file
@@ -36,7 +35,8 @@ class Reading:
     """What was read of one file. `text_bytes` is the size of its rows, expanded; `read_bytes` of them were read.
 
     `how`: "all" of it, in "windows" spread evenly over it, or its "head"; `why` says why not more. `failed_at` has the
-    row counts at which the feed's max_rejects was exceeded, in what was read.
+    row counts at which the file would fail: the feed's max_rejects or max_duplicates was exceeded, or all rows were
+    rejects, in what was read.
     """
 
     source: Source
@@ -58,7 +58,7 @@ class Reading:
         """Whether all of it was read."""
         return self.how == "all"
 
-    def note(self, before: RowCounts, row_counts: RowCounts, units: int, limit: Rejects) -> None:
+    def note(self, before: RowCounts, row_counts: RowCounts, units: int, feed: Feed) -> None:
         """Add a block. The header is in the bytes of the first one, and not in those of its rows."""
         head = 0 if before.bytes_read else self.head_bytes
         self.observed.append(
@@ -71,7 +71,8 @@ class Reading:
                 units=units,
             )
         )
-        if self.failed_at is None and row_counts.exceeds(limit):
+        is_over = row_counts.exceeds(feed.max_rejects) or row_counts.exceeds_duplicates(feed.max_duplicates)
+        if self.failed_at is None and (is_over or row_counts.has_only_rejects(at_end=False)):
             self.failed_at = row_counts
 
 
@@ -80,15 +81,15 @@ Watch = Callable[[RowCounts], None]
 
 
 class SampleReader:
-    """Reads files of one feed; `write_cost` and `reasons` add up over all of them."""
+    """Reads files of one feed; `write_cost` and `reasons` add up over all of them. `check_table` as of `Load`."""
 
-    def __init__(self, feed: Feed, *, now_s: float) -> None:
+    def __init__(
+        self, feed: Feed, *, now_s: float, check_table: Callable[[Mapping], None] = lambda mapping: None
+    ) -> None:
+        self._check_table = check_table
         self.write_cost = WriteCostEstimator(feed)
         self._tally = RejectTally(keep=0)
         self._feed = feed
-        self._endless = structs.replace(
-            feed, max_rejects=Rejects()
-        )  # an estimate reads on, and says where the load would end
         self._now_s = now_s
 
     @property
@@ -152,18 +153,20 @@ class SampleReader:
 
         def after_block(row_counts: RowCounts) -> None:
             nonlocal before, units
-            reading.note(before, row_counts, self.write_cost.units - units, self._feed.max_rejects)
+            reading.note(before, row_counts, self.write_cost.units - units, self._feed)
             before, units = row_counts, self.write_cost.units
             watch(row_counts)
             if budget is not None and row_counts.bytes_read >= budget:
                 raise EnoughRowsError
 
         load = Load(
-            feed=self._endless,
+            feed=self._feed,
             writer=self.write_cost,
             rejects=self._tally,
             file=reading.source.name,
             now_s=self._now_s,
+            check_table=self._check_table,
+            ends_early=False,  # an estimate reads on, and says where the load would end
             after_block=after_block,
         )
         with suppress(EnoughRowsError):

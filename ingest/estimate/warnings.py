@@ -7,6 +7,7 @@ from ingest.contract import Reason
 from ingest.estimate.cost import WriteTarget
 from ingest.estimate.duration import NEW_TABLE, PARTITION, QUOTA
 from ingest.estimate.estimate import LoadEstimate
+from ingest.feeds.feed import Feed
 from ingest.ledger.row_counts import RowCounts
 
 SHORT_S = 60.0  # a shorter delay is not worth a warning
@@ -33,20 +34,31 @@ def warnings(found: LoadEstimate) -> list[LoadWarning]:
 def _failure(found: LoadEstimate) -> Iterator[LoadWarning]:
     rejected = found.estimate(lambda part: part.rejected).value
     failed = next((r.failed_at for r in found.readings if r.failed_at and r.how != "windows"), None)
-    if failed:
+    read = RowCounts(rows_read=found.rows.value, rows_rejected=rejected)
+    if (failed and failed.has_only_rejects(at_end=False)) or (found.files == 1 and read.has_only_rejects(at_end=True)):
         yield LoadWarning(
             "would_fail",
-            f"{failed.rows_rejected:,} of the first {failed.rows_read:,} rows are rejected, more than the feed's "
-            "max_rejects allows: the file would end there as FAILED. Fix the file or the feed.",
+            "All rows that were read are rejected: the file would end as FAILED. Fix the file or the feed.",
         )
-    elif found.files == 1 and RowCounts(rows_read=found.rows.value, rows_rejected=rejected).exceeds(
-        found.feed.max_rejects
-    ):
+    elif failed:
+        yield LoadWarning(
+            "would_fail",
+            f"{_over_the_limit(failed, found.feed)} allows: the file would end there as FAILED. Fix the file or the "
+            "feed.",
+        )
+    elif found.files == 1 and read.exceeds(found.feed.max_rejects):
         yield LoadWarning(
             "would_fail",
             f"About {rejected:,} of {found.rows.value:,} rows would be rejected, more than the feed's max_rejects "
             "allows: the file would end as FAILED. Fix the file or the feed.",
         )
+
+
+def _over_the_limit(row_counts: RowCounts, feed: Feed) -> str:
+    first = f"of the first {row_counts.rows_read:,} rows"
+    if row_counts.exceeds(feed.max_rejects):
+        return f"{row_counts.rows_rejected:,} {first} are rejected, more than the feed's max_rejects"
+    return f"{row_counts.rows_superseded:,} {first} have the key of a later row, more than the feed's max_duplicates"
 
 
 def _oversized(found: LoadEstimate) -> Iterator[LoadWarning]:

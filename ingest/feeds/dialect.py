@@ -40,6 +40,13 @@ class Csv(Struct, frozen=True, forbid_unknown_fields=True):
             'them opens a cell, as in 1, "Smith, Ann", 3. trim does so, too.'
         ),
     ] = False
+    line_end: Annotated[
+        CharacterOrNone,
+        Meta(
+            description='The one character that ends records, as "\\u0085" (NEL, in EBCDIC files), "\\u001e" or "~"; '
+            'other line ends belong to cells then. "" = LF, CR LF and CR each end one.'
+        ),
+    ] = ""
     header: Annotated[
         Literal["first", "none"] | Annotated[int, Meta(ge=1, le=10)] | tuple[str, ...],
         Meta(
@@ -52,7 +59,22 @@ class Csv(Struct, frozen=True, forbid_unknown_fields=True):
     names: Annotated[
         tuple[str, ...], Meta(description="Column names in place of those in the file, one for each column.")
     ] = ()
-    footer_lines: Annotated[int, Meta(ge=0, le=1000, description="Lines at the end that are not data.")] = 0
+    repeated_header: Annotated[
+        Literal["reject", "skip"],
+        Meta(
+            description="Records below the header that are the header again, as where files were joined: rejects "
+            "(repeated_header); or skipped and not counted, like blank lines. A byte order mark before a record is "
+            "left out."
+        ),
+    ] = "reject"
+    footer_lines: Annotated[
+        int,
+        Meta(
+            ge=0,
+            le=1000,
+            description="Lines at the end that are not data. Blank lines below the last of them are not counted.",
+        ),
+    ] = 0
     comment: Annotated[
         str,
         Meta(max_length=20, description='Lines that begin so, where a record could, are not data. "" = none.'),
@@ -148,7 +170,7 @@ class Csv(Struct, frozen=True, forbid_unknown_fields=True):
         return "".join(blank for blank in " \t" if blank not in (self.delimiter, self.quote, self.escape))
 
     def translated(self, characters: dict[int, str]) -> "Csv":
-        """Return the dialect for files in which these characters were replaced by others."""
+        """Return the dialect for files in which these characters were replaced by others; `line_end` stays."""
         changed: dict[str, Any] = {
             name: getattr(self, name).translate(characters) for name in ("delimiter", "quote", "escape", "comment")
         }

@@ -9,7 +9,7 @@ import msgspec
 from ingest.errors import SettingsFault
 from ingest.feeds.column import Column, ColumnType, Extra, check_column
 from ingest.feeds.dialect import Csv
-from ingest.feeds.feed import Feed, Feeds, Index, Lineage, Rejects, Ttl
+from ingest.feeds.feed import Duplicates, Feed, Feeds, Index, Lineage, Rejects, Ttl
 from ingest.feeds.rules import (
     check_csv,
     check_feed,
@@ -88,13 +88,21 @@ def _checked_feeds(raw: dict[str, Any]) -> Feeds:
     return Feeds(feeds=feeds)
 
 
+_SECTIONS: dict[str, type[msgspec.Struct]] = {
+    "max_rejects": Rejects,
+    "max_duplicates": Duplicates,
+    "ttl": Ttl,
+    "lineage": Lineage,
+}
+
+
 def _feed(raw: Any, path: str) -> Feed:
     """Convert part by part, so that an error names the exact path and not `feeds[...]`."""
     table = dict(expect_section(raw, path))
     parts: dict[str, Any] = {}
     if "csv" in table:
         parts["csv"] = read_csv(table.pop("csv"), f"{path}.csv")
-    for name, struct in (("max_rejects", Rejects), ("ttl", Ttl), ("lineage", Lineage)):
+    for name, struct in _SECTIONS.items():
         if name in table:
             parts[name] = read_struct(table.pop(name), struct, f"{path}.{name}")
     columns = expect_section(table.pop("columns", {}), f"{path}.columns")

@@ -38,12 +38,14 @@ def check_template(text: str, path: str) -> None:
 def check_csv(csv: Csv, path: str) -> None:
     """Check the settings of a dialect against each other."""
     _check_marks(csv, path)
+    _check_line_end(csv, path)
     _check_comment(csv, path)
     _check_column_names(csv, path)
     _check_encoding(csv, path)
 
 
 _MARKS = ("delimiter", "quote", "escape")
+_NO_LINE_ENDS = "\ufeff\U0010ffff"
 
 
 def _check_marks(csv: Csv, path: str) -> None:
@@ -60,9 +62,20 @@ def _check_marks(csv: Csv, path: str) -> None:
         raise SettingsFault(f"`{path}.escapes` = {csv.escapes!r} needs the character they begin with: escape = '\\'.")
 
 
+def _check_line_end(csv: Csv, path: str) -> None:
+    marks = (csv.delimiter, csv.quote, csv.escape)
+    if csv.line_end and (csv.line_end in marks or csv.line_end in _NO_LINE_ENDS):
+        raise SettingsFault(
+            f"`{path}.line_end` = {csv.line_end!r} is wrong: accepted is one character that is not the delimiter, "
+            "quote or escape."
+        )
+    if csv.line_end and set(_NO_LINE_ENDS) & set(marks):
+        raise SettingsFault(f"`{path}`: no mark can be U+10FFFF where `line_end` is given; found {list(marks)!r}.")
+
+
 def _check_comment(csv: Csv, path: str) -> None:
     begins_as_cell = csv.comment[:1] in (csv.delimiter, csv.quote, csv.escape)
-    if csv.comment and (begins_as_cell or set("\r\n") & set(csv.comment)):
+    if csv.comment and (begins_as_cell or set("\r\n" + csv.line_end) & set(csv.comment)):
         raise SettingsFault(
             f"`{path}.comment` = {csv.comment!r} is wrong: accepted is text that does not begin with the delimiter, "
             "quote or escape, without line ends."
@@ -89,7 +102,7 @@ def _check_encoding(csv: Csv, path: str) -> None:
             f"`{path}.encoding` = {csv.encoding!r} is wrong{hint}: accepted is a text encoding Python knows, as "
             "'cp1252'."
         ) from None
-    for field in _MARKS:
+    for field in (*_MARKS, "line_end"):
         mark = getattr(csv, field)
         if mark.encode(csv.encoding, "replace").decode(csv.encoding, "replace") != mark:
             raise SettingsFault(f"`{path}.{field}` = {mark!r} is wrong: no file in {csv.encoding} has that character.")

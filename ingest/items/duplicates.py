@@ -1,12 +1,18 @@
-"""Last row wins: which items of a block, and of a segment, share a key.
+"""Last row wins: which items of a block, and of a segment, share a key, and on which lines they are.
 
 Two numbers are one key when DynamoDB says so: 1, 1.0 and 1e0. Across blocks only a 64-bit hash of each key is kept,
-about 70 bytes of memory a row; two keys of a million share a hash about once in 4 * 10^7 segments, which would count
+about 80 bytes of memory a row; two keys of a million share a hash about once in 4 * 10^7 segments, which would count
 one row as superseded instead of written and change nothing else. Blocks whose keys lie apart, as those of a file do
 that is in the order of its keys, share none: they are not hashed at all.
+
+Lines are looked up only where a duplicate is found: 8 of the 80 bytes say which row of its block has a hash. Of blocks
+with records of several lines the text is kept as well, a window of it at most.
 """
 
-from collections.abc import Hashable, Iterable, Iterator, Set
+import base64
+from array import array
+from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
@@ -19,44 +25,51 @@ from ingest.items.numbers import canonical_number
 from ingest.reading.blocks import Position
 
 WINDOW_BYTES = 64 * 1024 * 1024
-MAX_KEYS = 1_000_000  # of a window are remembered: some 70 MB
+MAX_KEYS = 1_000_000  # of a window are remembered: some 80 MB
 Range = tuple[Any, Any] | None  # the least and the greatest; None: not known
+LinesOf = Callable[[Collection[int]], Mapping[int, int]]  # the lines on which records of a block begin, by record
 
 
-class KeyHashes(Set[int]):
-    """The hashes of the keys of some items, no two of them equal; made when they are asked for."""
+class KeyHashes:
+    """The hashes of the keys of some items of a block, no two of them equal; made when they are asked for."""
 
     def __init__(self, items: Items) -> None:
         self._items = Items(tuple(items.attribute(key.name) for key in items.keys), items.keys, items.records)
-        self.count = len(items)
+        self.count = len(items) if items.keys else 0
 
     @cached_property
-    def hashes(self) -> set[int]:
-        """The hashes themselves."""
-        return set(map(hash, _keys(self._items))) if self._items.keys else set()
+    def hashes(self) -> "array[int]":
+        """The hashes themselves, in the order of the items."""
+        return array("q", map(hash, _keys(self._items)) if self.count else ())
 
     @cached_property
     def range(self) -> Range:
         """The range of the partition keys."""
-        column = _comparable(self._items, 0) if self._items.keys else None
+        column = _comparable(self._items, 0) if self.count else None
         if column is None:
             return None
         found: Any = pc.min_max(column).as_py()
         return found["min"], found["max"]
 
-    @classmethod
-    def _from_iterable(cls, hashes: Iterable[int]) -> set[int]:  # type: ignore[override]
-        """Return what `&` and the like make."""
-        return set(hashes)
+    @property
+    def records(self) -> Sequence[int]:
+        """The records the items came from."""
+        return self._items.records
 
-    def __contains__(self, value: object) -> bool:
-        return value in self.hashes
 
-    def __iter__(self) -> Iterator[int]:
-        return iter(self.hashes)
+@dataclass(frozen=True, slots=True)
+class HashedBlock:
+    """What is kept of a block's keys to find the lines of its rows: each hash, and the record that has it."""
 
-    def __len__(self) -> int:
-        return len(self.hashes)
+    hashes: "array[int]"
+    records: Sequence[int]
+    lines_of: LinesOf
+
+    def lines(self, wanted: Collection[int]) -> dict[int, int]:
+        """Return the lines of the rows whose keys have these hashes, as far as they are in the block."""
+        found = {value: self.records[self.hashes.index(value)] for value in set(wanted).intersection(self.hashes)}
+        lines = self.lines_of(set(found.values())) if found else {}
+        return {value: lines[record] for value, record in found.items()}
 
 
 class SeenKeys:
@@ -65,25 +78,47 @@ class SeenKeys:
     def __init__(self) -> None:
         self.count = 0
         self._hashes: set[int] = set()
-        self._apart: list[KeyHashes] = []  # not hashed yet
+        self._blocks: list[HashedBlock] = []
+        self._apart: list[tuple[KeyHashes, LinesOf | None]] = []  # not hashed yet
         self._range: Range = None
 
-    def add(self, keys: KeyHashes) -> int:
-        """Take more keys; return how many of them were there."""
+    def add(self, keys: KeyHashes, lines_of: LinesOf | None = None) -> int:
+        """Take the keys of one more block; return how many of them were there.
+
+        `lines_of`: None if no lines will be asked for, of this block or an earlier one.
+        """
+        if lines_of is None:
+            self._blocks.clear()
+            self._apart = [(earlier, None) for earlier, _ in self._apart]
         if not keys.count:
             return 0
         is_first, before = not self.count, self._range
         self.count += keys.count
         self._range = keys.range if is_first else _joined(before, keys.range)
+        self._apart.append((keys, lines_of))
         if is_first or _are_apart(before, keys.range):
-            self._apart.append(keys)
             return 0
-        for earlier in self._apart:
-            self._hashes |= earlier.hashes
-        self._apart.clear()
+        for earlier, lines in self._apart[:-1]:
+            self._hash(earlier, lines)
         known = len(self._hashes)
-        self._hashes |= keys.hashes
-        return known + len(keys.hashes) - len(self._hashes)
+        self._hash(keys, lines_of)
+        self._apart.clear()
+        return known + keys.count - len(self._hashes)
+
+    def _hash(self, keys: KeyHashes, lines_of: LinesOf | None) -> None:
+        self._hashes.update(keys.hashes)
+        if lines_of:
+            records = keys.records if isinstance(keys.records, range) else array("I", keys.records)
+            self._blocks.append(HashedBlock(keys.hashes, records, lines_of))
+
+    def lines_before(self, keys: KeyHashes) -> dict[int, int]:
+        """Return the lines of the last rows before a block that have keys of it, by hash: of the block just taken."""
+        missing, found = set(keys.hashes), dict[int, int]()
+        for block in reversed(self._blocks):
+            if block.hashes is not keys.hashes:
+                found |= block.lines(missing)
+                missing.difference_update(found)
+        return found
 
 
 class DuplicateKeyWindow:
@@ -94,12 +129,56 @@ class DuplicateKeyWindow:
         self._window_bytes = window_bytes
         self._seen = SeenKeys()
 
-    def count(self, place: Position, keys: KeyHashes) -> int:
-        """Take the keys of a block that begins at `place`; return how many of them an earlier block had."""
+    def count(self, place: Position, keys: KeyHashes, lines_of: LinesOf | None = None) -> int:
+        """Take the keys of a block that begins at `place`; return how many of them an earlier block had.
+
+        `lines_of`: None if `lines_before` will not be asked any more.
+        """
         if place.byte - self.start.byte >= self._window_bytes or self._seen.count >= MAX_KEYS:
             self._seen = SeenKeys()
             self.start = place
-        return self._seen.add(keys)
+        return self._seen.add(keys, lines_of)
+
+    def lines_before(self, keys: KeyHashes) -> dict[int, int]:
+        """Return where the keys of the block just taken were last before it: the lines, by the keys' hashes."""
+        return self._seen.lines_before(keys)
+
+
+@dataclass(frozen=True, slots=True)
+class Replacement:
+    """A row of a block, by its record, that has the key of an earlier row.
+
+    The earlier one is `replaced`, a record of the same block, or else of an earlier block, on `replaced_line`.
+    """
+
+    key: Mapping[str, str]
+    record: int
+    replaced: int | None
+    replaced_line: int | None = None
+
+
+def replacements(items: Items, before: Mapping[int, int], limit: int) -> list[Replacement]:
+    """Return the first rows of a block that have the key of an earlier row, in the order of the file.
+
+    Each replaces the row before it with its key. `before`: the lines of earlier blocks' rows, by the keys' hashes.
+    """
+    found: list[Replacement] = []
+    last: dict[Hashable, int] = {}
+    for row, key in enumerate(_keys(items)):
+        replaced = last.get(key)
+        line = before.get(hash(key)) if replaced is None else None
+        last[key] = record = items.records[row]
+        if replaced is not None or line is not None:
+            found.append(Replacement(_key_text(items, row), record, replaced, line))
+            if len(found) >= limit:
+                break
+    return found
+
+
+def _key_text(items: Items, row: int) -> dict[str, str]:
+    """Return a key as it is written, by attribute; bytes in Base64."""
+    values: dict[str, Any] = {key.name: items.attribute(key.name).values[row].as_py() for key in items.keys}
+    return {name: base64.b64encode(v).decode() if isinstance(v, bytes) else v for name, v in values.items()}
 
 
 def _joined(some: Range, others: Range) -> Range:

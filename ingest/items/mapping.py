@@ -1,8 +1,12 @@
-"""A feed and a header -> which attribute each column becomes. Refuses a header that does not fit."""
+"""A feed and a header -> which attribute each column becomes. Refuses a header that does not fit.
+
+Also, whether a table takes such items at all: `table_faults`.
+"""
 
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from ingest.errors import BadHeader
 from ingest.feeds.column import Column
@@ -51,6 +55,13 @@ class Mapping:
     extras: tuple[Target, ...] = ()  # their `column` is a constant or a template
     expiry: Expiry | None = None
     index_keys: tuple[tuple[KeyAttribute, int], ...] = ()  # as `Feed.index_keys`
+
+    @property
+    def types(self) -> dict[str, str]:
+        """The type of each attribute that an item may have, by name."""
+        types = {target.name: target.type for target in (*self.targets, *self.extras)}
+        types |= {self.expiry.attribute: "N"} if self.expiry else {}
+        return types | {key.name: key.type for key in self.keys}
 
 
 def map_columns(feed: Feed, columns: tuple[str, ...], *, now_s: float = 0) -> Mapping:
@@ -153,3 +164,67 @@ def _check_names(names: list[str]) -> None:
                 f"at most {MAX_NAME_BYTES:,}. Give the column a shorter `name` in the feed."
             )
         seen.add(name)
+
+
+Described = dict[str, Any]  # a table, as DescribeTable has it
+
+
+def table_faults(mapping: Mapping, table: Described, *, but: Collection[str] = ()) -> list[str]:
+    """Return why a table would refuse the items: another key, or an index key of another type. A phrase each.
+
+    Its indexes are looked at whether the feed names them or not, except those in `but`. One that is missing, or has
+    other keys that fit, refuses nothing: `index_differences`.
+
+    >>> described = {"KeySchema": [{"AttributeName": "pk", "KeyType": "HASH"}], "AttributeDefinitions":
+    ...     [{"AttributeName": "pk", "AttributeType": "S"}]}
+    >>> table_faults(Mapping((), (KeyAttribute("id", "N", "id"),)), described)
+    ["the key of the table is pk (S), that of the feed id (N): change the feed's keys"]
+    """
+    types, made = _defined_types(table), mapping.types
+    found, wanted = _key_text(_schema(table), types), _key_text([key.name for key in mapping.keys], made)
+    if found != wanted:
+        return [f"the key of the table is {found}, that of the feed {wanted}: change the feed's keys"]
+    return [
+        f"index {index['IndexName']} has the key {name} ({types[name]}), and the rows have {name} ({made[name]}): "
+        "change its type in the feed"
+        for index in _indexes(table)
+        for name in _schema(index)
+        if index["IndexName"] not in but and made.get(name, types[name]) != types[name]
+    ]
+
+
+def index_differences(feed: Feed, table: Described) -> Iterator[str]:
+    """Yield how a table's indexes differ from those that its feed names. A phrase each."""
+    indexes = {index["IndexName"]: index for index in _indexes(table)}
+    for name, index in feed.indexes.items():
+        if name not in indexes:
+            yield f"the table has no index {name}: create it, or remove it from the feed"
+            continue
+        keys = [key for key in (index.partition_key, index.sort_key) if key]
+        wanted = _key_text(keys, {key: feed.attribute_type(key) for key in keys})
+        found = _key_text(_schema(indexes[name]), _defined_types(table))
+        if wanted != found:
+            yield f"the key of index {name} is {found}, that of the feed {wanted}: change the feed's indexes"
+
+
+def listed_columns(feed: Feed) -> tuple[str, ...]:
+    """Return the columns a feed names: those of a file that has them all and no others."""
+    return tuple(dict.fromkeys([*feed.needed_columns(), *feed.columns]))
+
+
+def _indexes(table: Described) -> list[Described]:
+    return [*table.get("GlobalSecondaryIndexes", []), *table.get("LocalSecondaryIndexes", [])]
+
+
+def _schema(keyed: Described) -> list[str]:
+    """Return the names of the key of a table or index, partition key first."""
+    ordered = sorted(keyed["KeySchema"], key=lambda key: key.get("KeyType") == "RANGE")
+    return [str(key["AttributeName"]) for key in ordered]
+
+
+def _defined_types(table: Described) -> dict[str, str]:
+    return {str(one["AttributeName"]): str(one["AttributeType"]) for one in table["AttributeDefinitions"]}
+
+
+def _key_text(names: Sequence[str], types: dict[str, str]) -> str:
+    return " + ".join(f"{name} ({types[name]})" for name in names)

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from ingest.contract import Status
 from ingest.errors import IngestError
-from ingest.ledger.row_counts import NOTHING, RowCounts
+from ingest.ledger.row_counts import NOTHING, RowCounts, all_rows_rejected
 from ingest.ledger.work_item import Checkpoint, SegmentPlan, is_open
 
 
@@ -109,3 +109,17 @@ def final_status(row_counts: RowCounts, *, all_bytes: int | None = None) -> str:
     """
     is_whole = all_bytes is None or row_counts.bytes_read == all_bytes
     return Status.COMPLETE if row_counts.is_balanced and is_whole else Status.UNBALANCED
+
+
+def split_outcome(row_counts: RowCounts, *, is_newest: bool, all_bytes: int | None) -> tuple[str, IngestError | None]:
+    """Return how a file ends whose segments have all ended, or of which a newer version is known, and its error.
+
+    That all rows are rejects is known only now, where the first segment has few.
+
+    >>> split_outcome(RowCounts(rows_read=11, rows_rejected=11), is_newest=True, all_bytes=None)[0]
+    'FAILED'
+    """
+    status = final_status(row_counts, all_bytes=all_bytes) if is_newest else Status.SUPERSEDED
+    if status == Status.COMPLETE and row_counts.has_only_rejects(at_end=True):
+        return Status.FAILED, all_rows_rejected(row_counts, at_end=True)
+    return status, None

@@ -2,7 +2,13 @@
 
 from dataclasses import asdict, dataclass
 
-from ingest.feeds.feed import Rejects
+from ingest.errors import AllRowsRejected
+from ingest.feeds.feed import Duplicates, Rejects
+
+WARNED_SHARE = 0.001  # of the rows; where more have the key of a later row, the feed's key is seldom the whole key
+DUPLICATE_KEYS = "duplicate_keys"  # the code of that warning
+
+MANY_ROWS, FEW_ROWS = 1000, 10  # see `RowCounts.has_only_rejects`
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,10 +60,54 @@ class RowCounts:
         >>> RowCounts(rows_read=2000, rows_rejected=300).exceeds(Rejects(share=0.1))
         True
         """
-        if limit.count is not None and self.rows_rejected > limit.count:
+        return self._is_over(self.rows_rejected, limit)
+
+    def exceeds_duplicates(self, limit: Duplicates) -> bool:
+        """Return whether more rows were superseded than a feed allows.
+
+        >>> RowCounts(rows_read=2000, rows_superseded=300).exceeds_duplicates(Duplicates(share=0.1))
+        True
+        """
+        return self._is_over(self.rows_superseded, limit)
+
+    def _is_over(self, found: int, limit: Rejects | Duplicates) -> bool:
+        if limit.count is not None and found > limit.count:
             return True
         enough = limit.share is not None and self.rows_read >= limit.min_rows
-        return enough and self.rows_rejected > (limit.share or 0) * self.rows_read
+        return enough and found > (limit.share or 0) * self.rows_read
+
+    def warning(self) -> dict[str, str] | None:
+        """Return the code and the sentence of what a file that loads may have wrong; None if nothing stands out.
+
+        >>> RowCounts(rows_read=1000, rows_written=999, rows_superseded=1).warning()
+        >>> RowCounts(rows_read=1000, rows_written=900, rows_superseded=100).warning()["code"]
+        'duplicate_keys'
+        """
+        if self.rows_superseded <= WARNED_SHARE * self.rows_read:
+            return None
+        sentence = (
+            f"{self.rows_superseded:,} of {self.rows_read:,} rows ({self.rows_superseded / self.rows_read:.1%}) have "
+            "the key of a later row, which replaced them. Check that the feed's key is the whole key."
+        )
+        return {"code": DUPLICATE_KEYS, "message": sentence}
+
+    def has_only_rejects(self, *, at_end: bool) -> bool:
+        """Return whether nothing but rejects has come of enough rows: of 1,000, or of more than ten at the file's end.
+
+        >>> RowCounts(rows_read=999, rows_rejected=999).has_only_rejects(at_end=False)
+        False
+        """
+        least = FEW_ROWS + 1 if at_end else MANY_ROWS
+        return self.rows_read >= least and self.rows_rejected == self.rows_read
 
 
 NOTHING = RowCounts()
+
+
+def all_rows_rejected(row_counts: RowCounts, *, at_end: bool) -> AllRowsRejected:
+    """Return what is said of a file whose rows, or its first ones, were all rejected."""
+    which = f"All {row_counts.rows_read:,} rows" if at_end else f"All of the first {row_counts.rows_read:,} rows"
+    return AllRowsRejected(
+        f"{which} were rejected, and nothing was written: the file is of another kind, or the feed is wrong. "
+        "Look at the rejects for the reason, fix the file or the feed, and load the file again."
+    )

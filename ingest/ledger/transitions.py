@@ -6,7 +6,7 @@ from ingest.aws.clock import iso, iso_day
 from ingest.contract import LedgerKeys, Status
 from ingest.errors import InternalFault, LeaseLost
 from ingest.file import FileVersion
-from ingest.ledger.claims import LeaseToken, Outcome, final_status
+from ingest.ledger.claims import LeaseToken, Outcome, split_outcome
 from ingest.ledger.row_counts import RowCounts
 from ingest.ledger.table import (
     Item,
@@ -36,6 +36,7 @@ _FILE_STEP = {
 _SPLIT_STEP = {
     Status.COMPLETE: "complete, by its last segment",
     Status.UNBALANCED: "miscount, by its last segment",
+    Status.FAILED: "fail, by a segment",
     Status.SUPERSEDED: "supersede, by a segment",
 }
 
@@ -127,9 +128,9 @@ class TableTransitions:
         if item.get("status") != Status.SPLIT or (is_newest and not has_all):
             return None
         row_counts = row_counts_of(item)
-        status = final_status(row_counts, all_bytes=file.size_bytes) if is_newest else Status.SUPERSEDED
+        status, error = split_outcome(row_counts, is_newest=is_newest, all_bytes=file.size_bytes)
         seconds = max(0.0, self._table.clock.now_s() - float(item["first_seen"]))
-        outcome = Outcome(status, row_counts, seconds, rejects if row_counts.rows_rejected else None)
+        outcome = Outcome(status, row_counts, seconds, rejects if row_counts.rows_rejected else None, error)
         return outcome if self._end("closing a file", file, _SPLIT_STEP[status], outcome) else None
 
     def ignore(self, file: FileVersion, feed: str) -> bool:

@@ -57,4 +57,6 @@ def _detail(file: FileVersion, feed: str, outcome: Outcome, stack: str) -> dict[
     }
     if outcome.error:
         detail["error"] = {"code": outcome.error.code, "message": str(outcome.error)[:MAX_MESSAGE]}
+    if warning := outcome.row_counts.warning():
+        detail["warning"] = warning
     return detail

@@ -125,15 +125,19 @@ class BlockSplitter:
         Without `at_end` these bytes end where a chunk of the whole file does: the chunks are the whole file's, if
         `behind` returns the text that follows in the file, as many bytes as a record may have. It may not be asked.
         """
-        data = b"".join(self._parts)
-        at = 0
-        if not at_end:
+        data, behind_text, at = b"".join(self._parts), b"", 0
+        if at_end:
+            end = self._grammar.end_of_text(data)
+            data, behind_text = data[:end], data[end:]
+        else:
             at = yield from self._finish_part(data, behind)
         while at < len(data):
             chunk, at = self._cut_last(data, at)
             yield self._done(chunk)
         if self._endless:
             yield self._done(self._take_endless())
+        if behind_text:  # read, but no record
+            yield self._done(Block(b"", self._at.byte, self._at.line, self._advance(behind_text)))
         self._hold(b"")
 
     def _finish_part(self, data: bytes, behind: Callable[[], bytes]) -> Generator[Chunk, None, int]:
@@ -226,7 +230,12 @@ class BlockSplitter:
         return (self._take_endless() if line_end else None), end
 
     def _end_of_part(self, data: bytes, at: int, limit: int) -> int:
-        """Return where to pause inside a line: not between CR and LF, and not inside a character of UTF-8."""
+        """Return where to pause inside a line: not between CR and LF, and not inside a character of UTF-8.
+
+        Nor behind Ctrl-Z, which does not belong to the line if the file ends there.
+        """
+        if data.endswith(b"\x1a", at, limit):
+            limit = at + (self._grammar.end_of_text(data[at:limit]) or limit - at)
         if data.endswith(b"\r", at, limit):
             return limit - 1
         for lead in range(limit - 1, max(at, limit - 4), -1):

@@ -12,7 +12,7 @@ from ingest.reading.compression import RangeReader
 from ingest.reading.encoding import Charset
 from ingest.reading.grammar import Grammar
 from ingest.reading.header import Header, read_header
-from ingest.reading.parse import Layout, parse_rows, refuse_other_encoding
+from ingest.reading.parse import Layout, parse_rows, refuse_other_encoding, with_header_rows
 from ingest.reading.rows import Rows
 from ingest.reading.text_reader import TextFile, TextReader
 
@@ -27,7 +27,8 @@ class CsvReader(TextReader):
         super().__init__(file, feed.csv, grammar, start, rest, block_bytes=block_bytes)
         self.before_rows = file.charset.own(header.raw)
         self.columns = tuple(map(file.charset.own_name, header.columns))
-        self._layout = Layout(self.columns, file.charset.csv, grammar, _own_nulls(feed, self.columns))
+        layout = Layout(self.columns, file.charset.csv, grammar, _own_nulls(feed, self.columns))
+        self._layout = with_header_rows(layout, header)
 
     def parse(self, block: Block, *, is_first: bool = False) -> Rows:
         """Return the rows of a block. `is_first`: none of the file, or of the segment, were read before.
@@ -42,10 +43,11 @@ class CsvReader(TextReader):
 
     def cells(self, records: list[bytes], column: str) -> list[str | None]:
         """Return a column's cells of some records, as they stand there even where they mean 'no value'."""
-        whole = b"".join(record if record.endswith((b"\n", b"\r")) else record + b"\n" for record in records)
+        texts = [self._charset.from_own(record) for record in records]
+        whole = b"".join(text if text.endswith((b"\n", b"\r")) else text + b"\n" for text in texts)
         csv = self._layout.own_nulls.get(self.columns.index(column), self._layout.csv)
-        layout = replace(self._layout, csv=csv.changed(null_values=(), escapes="none"), own_nulls={})
-        table = self._charset.own_cells(parse_rows(self._charset.own(whole), layout).table)
+        layout = replace(self._layout, csv=csv.changed(null_values=(), escapes="none"), own_nulls={}, header_rows=())
+        table = self._charset.own_cells(parse_rows(whole, layout).table)
         cells = cast(list[str | None], table.column(column).to_pylist())
         escaped = {null.removeprefix(csv.escape): null for null in csv.null_values if csv.escape}
         return [escaped.get(cell, cell) if cell else cell for cell in cells] if len(cells) == len(records) else []

@@ -2,6 +2,8 @@
 
 The parser knows only ASCII delimiters, quotes and escapes. Where a feed names another (quote = "þ"), that character and
 a control character change places in the text, and back again in the cells: nothing is lost, whatever the file holds.
+So do a feed's own `line_end` and LF. What else would end a line for the parser (CR) becomes a character that no text
+has, and that one what is not text: a record that has it all the same is rejected, as it is everywhere else not UTF-8.
 """
 
 import codecs
@@ -17,6 +19,8 @@ from ingest.errors import NotCsv
 from ingest.feeds.dialect import Csv
 
 _STAND_INS = "\x01\x02\x03\x04\x05\x06"  # no white space; twice as many as there are marks, so some are free
+_NOT_A_LINE_END = "\U0010ffff"  # by Unicode never a character: for a CR or LF that ends no record
+_NOT_TEXT = "\udbff"  # for the one above where a file has it: `_to_surrogates` makes others
 _ASCII = bytes(range(128)).decode("ascii")
 _TO_SURROGATES = "ingest.to_surrogates"
 _BAD_BYTES = re.compile("([\udc00-\udcff]+)")  # as they stand in the text
@@ -32,14 +36,27 @@ class Charset:
 
     def __init__(self, csv: Csv) -> None:
         self._encoding = _name(csv.encoding)
-        self._swaps = _swaps(csv)
-        self._is_bytewise = not self._swaps and _is_bytewise(self._encoding)
-        self.csv = csv.translated(self._swaps) if self._swaps else csv
+        self._to_text = _swaps(csv) | _line_ends(csv.line_end)
+        self._to_own = {ord(there): chr(here) for here, there in self._to_text.items()}
+        self._is_single_byte = _is_single_byte(self._encoding)
+        self._has_ascii = self._encoding == "utf-8" or _is_bytewise(self._encoding)
+        self._ascii = _AsciiTable(self._to_text)
+        self.csv = csv.translated(self._to_text) if self._to_text else csv
 
     @property
     def is_seekable(self) -> bool:
         """Whether text can be made from any record's first byte on, without what stands before it."""
-        return self._is_bytewise or (self._encoding == "utf-8" and not self._swaps)
+        return self._encoding == "utf-8" or self._is_single_byte
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether the text is the file's own bytes."""
+        return self._encoding == "utf-8" and not self._to_text
+
+    @property
+    def most_bytes(self) -> int:
+        """How many bytes of a file a byte of text may stand for."""
+        return 4 if self._to_text else 1
 
     def to_text(self, portions: Iterator[bytes]) -> Iterator[bytes]:
         """Yield a file's bytes as text. Bytes that are not text in its encoding come out as invalid UTF-8.
@@ -47,7 +64,7 @@ class Charset:
         Raises (while iterating):
             NotCsv: the encoding cannot make text of the bytes at all.
         """
-        return portions if self._encoding == "utf-8" and not self._swaps else self._transcoded(portions)
+        return portions if self.is_plain else self._transcoded(portions)
 
     def size(self, text: bytes) -> int:
         """Return how many bytes of the file a piece of text is, where each character has one spelling in its encoding.
@@ -55,10 +72,10 @@ class Charset:
         >>> Charset(Csv(encoding="cp1252")).size("Köln".encode())
         4
         """
-        if self._encoding == "utf-8" and not self._swaps:
+        if self.is_plain or (text.isascii() and (self._is_single_byte or (self._has_ascii and self._ascii.is_own))):
             return len(text)
-        if self._is_bytewise:
-            return len(text) if text.isascii() else len(text.decode("utf-8", "surrogatepass"))
+        if self._is_single_byte:
+            return len(text.decode("utf-8", "surrogatepass"))
         return len(original_bytes(self.own(text), self._encoding, at_start=False))
 
     def size_before_rows(self, header: bytes) -> int:
@@ -67,25 +84,34 @@ class Charset:
 
     def own(self, text: bytes) -> bytes:
         """Return a piece of text with the file's own characters in it, as UTF-8."""
-        if not self._swaps:
+        if not self._to_text:
             return text
-        own = text.decode("utf-8", "surrogatepass").translate(self._swaps)
+        own = text.decode("utf-8", "surrogatepass").translate(self._to_own)
         return _encoded(own, "utf-8") if self._encoding == "utf-8" else own.encode("utf-8", "surrogatepass")
+
+    def from_own(self, own: bytes) -> bytes:
+        """Return the text of a piece in the file's own characters, as `own` gives it."""
+        if not self._to_text:
+            return own
+        codecs.register_error(_TO_SURROGATES, _to_surrogates)
+        errors = _TO_SURROGATES if self._encoding == "utf-8" else "surrogatepass"
+        return self._encoded(own.decode("utf-8", errors))
 
     def own_name(self, name: str) -> str:
         """Return a column's name with the file's own characters in it."""
-        return name.translate(self._swaps)
+        return name.translate(self._to_own)
 
     def own_cells(self, table: pa.Table) -> pa.Table:
         """Return columns of text with the file's own characters in them."""
-        for at, name in enumerate(table.column_names if self._swaps else []):
+        for at, name in enumerate(table.column_names if self._to_text else []):
             table = table.set_column(at, name, self._own_column(table.column(at).combine_chunks()))
         return table
 
     def _own_column(self, cells: "pa.Array[Any]") -> "pa.Array[Any]":
-        if not any(pc.any(pc.match_substring(cells, chr(swapped))).as_py() for swapped in self._swaps):
+        swapped = [chr(there) for there in self._to_own if chr(there) != _NOT_TEXT]
+        if not any(pc.any(pc.match_substring(cells, character)).as_py() for character in swapped):
             return cells
-        texts = [text if text is None else text.translate(self._swaps) for text in cells.to_pylist()]
+        texts = [text if text is None else text.translate(self._to_own) for text in cells.to_pylist()]
         return pa.array(texts, pa.string())
 
     def _transcoded(self, portions: Iterator[bytes]) -> Iterator[bytes]:
@@ -93,14 +119,32 @@ class Charset:
         decoder = codecs.getincrementaldecoder(self._encoding)(errors=_TO_SURROGATES)
         try:
             for portion in portions:
-                is_text = self._is_bytewise and portion.isascii()
-                yield portion if is_text else self._encoded(decoder.decode(portion))
+                is_ascii = self._has_ascii and portion.isascii() and not decoder.getstate()[0]
+                ascii_text = self._ascii.translated(portion) if is_ascii else None
+                yield self._encoded(decoder.decode(portion)) if ascii_text is None else ascii_text
             yield self._encoded(decoder.decode(b"", True))
         except UnicodeError as error:  # UTF-16 or UTF-32 without the BOM that says which byte order
             raise NotCsv(f"The file is not valid {self._encoding} text: {error}; set the feed's encoding.") from error
 
     def _encoded(self, text: str) -> bytes:
-        return (text.translate(self._swaps) if self._swaps else text).encode("utf-8", "surrogatepass")
+        return (text.translate(self._to_text) if self._to_text else text).encode("utf-8", "surrogatepass")
+
+
+class _AsciiTable:
+    """What becomes of ASCII in the text, which is quicker to do to bytes. `is_own`: ASCII of the text was ASCII."""
+
+    def __init__(self, to_text: dict[int, str]) -> None:
+        table = {chr(here): there for here, there in to_text.items() if here < 128}
+        self._others = [here.encode() for here, there in table.items() if not there.isascii()]
+        stay = {here: there for here, there in table.items() if there.isascii()}
+        self._table = bytes.maketrans("".join(stay).encode(), "".join(stay.values()).encode()) if stay else None
+        self.is_own = not any(here >= 128 and there.isascii() for here, there in to_text.items())
+
+    def translated(self, data: bytes) -> bytes | None:
+        """Return the text of some ASCII; None where it is not all ASCII."""
+        if any(other in data for other in self._others):
+            return None
+        return data.translate(self._table) if self._table else data
 
 
 def original_bytes(text: bytes, encoding: str, *, at_start: bool) -> bytes:
@@ -132,17 +176,36 @@ def _name(encoding: str) -> str:
 
 def _is_bytewise(name: str) -> bool:
     """Return whether an encoding has one character for each byte, ASCII for ASCII and nothing else for it."""
-    if name in ("ascii", "iso8859-1"):
-        return True
+    table = _decoding_table(name)
+    return name in ("ascii", "iso8859-1") or (table[:128] == _ASCII and not any(map(str.isascii, table[128:])))
+
+
+def _is_single_byte(name: str) -> bool:
+    """Return whether an encoding has one character for each byte, as EBCDIC has, too."""
+    return name in ("ascii", "iso8859-1") or len(_decoding_table(name)) == 256
+
+
+def _decoding_table(name: str) -> str:
     decoder = codecs.lookup(name).incrementaldecoder
     table: str = getattr(sys.modules.get(decoder.__module__ if decoder else ""), "decoding_table", "")
-    return table[:128] == _ASCII and len(table) == 256 and not any(map(str.isascii, table[128:]))
+    return table
+
+
+def _line_ends(line_end: str) -> dict[int, str]:
+    """Return what becomes of the characters that end lines in the text, so that only a feed's own does."""
+    if not line_end:
+        return {}
+    others = [mark for mark in "\r\n" if mark != line_end]
+    swaps = {line_end: "\n"} | dict.fromkeys(others, _NOT_A_LINE_END) | {_NOT_A_LINE_END: _NOT_TEXT}
+    if line_end not in "\r\n":
+        swaps["\n"] = line_end
+    return {ord(here): there for here, there in swaps.items() if here != there}
 
 
 def _swaps(csv: Csv) -> dict[int, str]:
     """Return which characters change places: each mark that is not ASCII and one that no mark is."""
     foreign = dict.fromkeys(mark for mark in (csv.delimiter, csv.quote, csv.escape) if not mark.isascii())
-    free = [mark for mark in _STAND_INS if mark not in (csv.delimiter, csv.quote, csv.escape)]
+    free = [mark for mark in _STAND_INS if mark not in (csv.delimiter, csv.quote, csv.escape, csv.line_end)]
     pairs = list(zip(foreign, free, strict=False))
     return {ord(a): b for pair in pairs for a, b in (pair, pair[::-1])}
 

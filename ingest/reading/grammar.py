@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from ingest.feeds.dialect import Csv
 from ingest.reading.quotes import (
     END,
+    INNER_MARKS,
     LAST_END,
     CellPatterns,
     QuoteCheck,
@@ -21,7 +22,11 @@ from ingest.reading.quotes import (
 )
 
 LINE_ENDS = (b"\n", b"\r\n", b"\r")
+BOM = b"\xef\xbb\xbf"  # inside a file, it is where another one was joined to it
+_CTRL_Z = b"\x1a"
+_BLANK = b"\r\n" + _CTRL_Z
 _LINE_END = re.compile(rb"\r\n|\n|\r")
+_INNER_MARK = re.compile(rb"(?:\A|[\r\n])" + BOM)
 _LONE_CR = re.compile(rb"\r(?!\n)")
 TAILS = (4 * 1024, 64 * 1024)  # bytes at the end that mostly suffice to find the last record end
 
@@ -43,6 +48,8 @@ class Grammar:
         self._comment = csv.comment.encode()
         self._quote = csv.quote.encode()
         self._marks = [mark.encode() for mark in (csv.quote, csv.escape) if mark]
+        marks = (csv.delimiter, csv.quote, csv.escape, csv.line_end)
+        self._end_of_file = b"" if _CTRL_Z.decode() in marks else _CTRL_Z
         self.quotes = QuoteCheck(csv)
         self.is_strict = bool(csv.quote) and csv.quoting == "strict"
         self.keeps_open_quotes = bool(csv.quote) and csv.quoting == "lenient"
@@ -57,7 +64,8 @@ class Grammar:
         self._record = re.compile(record + LAST_END)
         self._whole = re.compile(rb"(?:%s(?:\n|\r\n|\r|\Z))*+\Z" % record)
         self._span = re.compile(record_pattern(csv, cells, lost=cells.given_up) + LAST_END)
-        self._open = re.compile(rb"(?:%s%s)*+(?!%s)(%s)" % (cells.any, cells.delimiter, cells.any, cells.opening))
+        before = INNER_MARKS + rb"(?:%s%s)*+" % (cells.any, cells.delimiter)
+        self._open = re.compile(rb"%s(?!%s)(%s)" % (before, cells.any, cells.opening))
         self._rest_of_cell = re.compile(cells.rest)
         escaped = rb"%s[\s\S]|" % re.escape(csv.escape.encode()) if csv.escape else b""
         self._marks_in_cell = re.compile(escaped + re.escape(self._quote))
@@ -94,6 +102,10 @@ class Grammar:
                 return match.end()
         return None
 
+    def end_of_text(self, data: bytes) -> int:
+        """Return where the last bytes of a file end but for those of Ctrl-Z, with which DOS ends a file."""
+        return len(data.rstrip(self._end_of_file)) if self._end_of_file else len(data)
+
     def end_of_lines(self, data: bytes, start: int, end: int) -> int:
         """Return where the last of the records at `start` ends that are one line each."""
         match = self._lines.match(data, start, end)
@@ -123,7 +135,7 @@ class Grammar:
         >>> Grammar(Csv()).open_quote(b'1,"a\\n",b,"c\\n', 0, 14)
         9
         """
-        if self._comment and data.startswith(self._comment, start):
+        if self._comment and without_mark(data[start:end]).startswith(self._comment):
             return None
         match = self._open.match(data, start, end)
         return match.end() - len(self._quote) if match else None
@@ -134,7 +146,8 @@ class Grammar:
 
     def is_record(self, line: bytes) -> bool:
         """Return whether what stands where a record could is one, and no blank line, comment or empty row to skip."""
-        if line in LINE_ENDS or (self._comment and line.startswith(self._comment)):
+        line = without_mark(line)
+        if not line or line in LINE_ENDS or (self._comment and line.startswith(self._comment)):
             return False
         return self._empty is None or not self._empty.fullmatch(line)
 
@@ -179,6 +192,18 @@ class Grammar:
             start, line = end, line + count_lines(record)
 
 
+def without_mark(record: bytes) -> bytes:
+    """Return a record without the byte order marks it begins with: they belong to no cell."""
+    while record.startswith(BOM):
+        record = record[len(BOM) :]
+    return record
+
+
+def has_inner_marks(data: bytes) -> bool:
+    """Return whether a record of a block, or a line in one, begins with a byte order mark."""
+    return BOM in data and _INNER_MARK.search(data) is not None
+
+
 def count_lines(data: bytes) -> int:
     """Return the number of physical line ends: LF, CRLF and lone CR each count once.
 
@@ -202,18 +227,70 @@ def end_of_line(data: bytes, start: int, end: int, *, at_end: bool) -> int:
 
 
 def start_of_last_lines(data: bytes, line_count: int) -> int:
-    """Return where the last physical lines of `data` begin; a line end at the very end belongs to the last of them.
+    """Return where the last physical lines of `data` begin. Blank lines at the very end are none of them.
 
-    >>> start_of_last_lines(b"a\\r\\nb\\nc\\rd\\n", 2)
+    >>> start_of_last_lines(b"a\\r\\nb\\nc\\rd\\n\\n", 2)
     5
     """
-    start = len(data)
+    start = len(without_blank_end(data)) if line_count else len(data)
     for _ in range(line_count):
         end = start - data.endswith((b"\n", b"\r"), 0, start)
         if end > 0 and data[end - 1 : end + 1] == b"\r\n":
             end -= 1
         start = max(data.rfind(b"\n", 0, end), data.rfind(b"\r", 0, end)) + 1
     return start
+
+
+def without_blank_end(data: bytes) -> bytes:
+    """Return bytes without the line end, blank lines and Ctrl-Z that they end with."""
+    return data.rstrip(_BLANK)
+
+
+# What may end records where no line end does: control characters and separators of lines that cells hardly have, and
+# marks that only show it by what stands between them.
+SEPARATORS = {
+    "\x85": "NEL (U+0085)",
+    "\x1e": "RS (0x1E)",
+    "\x0c": "FF (0x0C)",
+    "\x0b": "VT (0x0B)",
+    "\x1d": "GS (0x1D)",
+    "\x1c": "FS (0x1C)",
+    "\u2028": "LINE SEPARATOR (U+2028)",
+    "\u2029": "PARAGRAPH SEPARATOR (U+2029)",
+    "\0": "NUL (0x00)",
+}
+_OTHER_MARKS = "~^¬¦§¶#$!@\x01\x02\x03\x04\x1f"
+_NEARLY_ALL = 0.9
+
+
+def likely_line_end(line: str, delimiter: str, *, is_alone: bool) -> str:
+    """Return the character that ends the records which a line runs together, most likely; "" if it is one record.
+
+    `is_alone`: the file has no other line, so any character that separates lines elsewhere will do; else, and for other
+    characters, what stands between them must be records of as many cells. The delimiter may be unknown ("").
+
+    >>> likely_line_end("id,v~1,a~2,b~", ",", is_alone=True), likely_line_end("id,price~net", ",", is_alone=True)
+    ('~', '')
+    """
+    among = [mark for mark in (*SEPARATORS, *_OTHER_MARKS) if mark != delimiter and mark in line]
+    shown = [mark for mark in among if delimiter and _are_records(line, mark, delimiter)]
+    found = shown or [mark for mark in among if mark in SEPARATORS and is_alone]
+    return max(found, key=line.count, default="")
+
+
+def _are_records(line: str, mark: str, delimiter: str) -> bool:
+    """Return whether a mark cuts a line into records that nearly all have as many cells as the first, two or more."""
+    *records, last = line.split(mark)
+    records += [last] if last else []
+    width = records[0].count(delimiter)
+    alike = sum(record.count(delimiter) == width for record in records)
+    is_cut = len(records) > 2 or (len(records) == 2 and not last)
+    return width > 0 and is_cut and alike >= _NEARLY_ALL * len(records)
+
+
+def name_of(character: str) -> str:
+    """Return what a character is called: `~`, NEL (U+0085)."""
+    return SEPARATORS.get(character) or repr(character)
 
 
 def _known_pattern(csv: Csv) -> re.Pattern[bytes] | None:
@@ -225,7 +302,7 @@ def _known_pattern(csv: Csv) -> re.Pattern[bytes] | None:
         return None
     quote = re.escape(csv.quote.encode())
     marks = (csv.delimiter, csv.escape, csv.blanks)
-    stop = rb"\r\n" + quote + b"".join(re.escape(mark.encode()) for mark in marks)
+    stop = rb"\r\n" + BOM[-1:] + quote + b"".join(re.escape(mark.encode()) for mark in marks)
     return re.compile(rb"%s(?<=[^%s]%s)(?=[^%s])" % (quote, stop, quote, quote))
 
 

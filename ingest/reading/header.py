@@ -15,26 +15,32 @@ from ingest.errors import BadHeader, EmptyFile, NotCsv
 from ingest.feeds.dialect import Csv
 from ingest.reading.blocks import BLOCK_BYTES
 from ingest.reading.compression import LOOKED_AT_BYTES, is_undecided, refuse_other_text
-from ingest.reading.grammar import Grammar, count_lines, end_of_line
+from ingest.reading.grammar import BOM, Grammar, count_lines, end_of_line, likely_line_end, name_of
 from ingest.reading.quotes import swallowed_rows
 
 MAX_COLUMNS = 30_000  # Arrow takes some 9 KB for each
 MAX_NAME = 200  # characters of a column's name that are repeated in an error
+MAX_NAME_BYTES = 65_535  # of an attribute's name
+_LEAST_LINE = 1024 * 1024  # so long may any line be
 _MAX_SETTING = 300  # characters of a setting to copy
-BOM = b"\xef\xbb\xbf"
 _FOREIGN_BOM = "ï»¿".encode()  # what the mark becomes when it is read as Latin-1, cp1252 and their like
 _UTF16_MARKS = (b"\xff\xfe", b"\xfe\xff")
+_BLANK_LINES = re.compile(rb"[\r\n]*+")
 # Excel's own line, which says what separates the cells below it.
 _SEP_LINE = re.compile(rb"(\"?)sep=([^\r\n\x80-\xff])\1[,;\t|]*(?:\r\n|\n|\r|\Z)", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """The column names, and all that stands before the rows: byte order mark, preamble, header."""
+    """The column names, and all that stands before the rows: byte order mark, preamble, header.
+
+    `records` are those of the header, if the file has one.
+    """
 
     columns: tuple[str, ...]
     raw: bytes
     line_count: int
+    records: tuple[bytes, ...] = ()
 
     @property
     def byte_count(self) -> int:
@@ -52,11 +58,12 @@ def read_header(portions: Iterator[bytes], csv: Csv, grammar: Grammar) -> tuple[
     while not at_end:
         portion = next(portions, None)
         data, at_end = data + (portion or b""), portion is None
-        header = _find_header(data, csv, grammar, at_end=at_end)
+        text = data[: grammar.end_of_text(data)] if at_end else data
+        header = _find_header(text, csv, grammar, at_end=at_end)
         if header:
             return header, data[header.byte_count :]
-        if len(data) > BLOCK_BYTES:
-            raise NotCsv(f"The header does not end within {BLOCK_BYTES} bytes; check the feed's delimiter and quote.")
+        if len(data) > max(BLOCK_BYTES, csv.max_record_bytes):
+            raise NotCsv(f"The header does not end within {len(data):,} bytes; check the feed's delimiter and quote.")
     raise EmptyFile("The file is empty: it has not even a header; write it again, with its header.")
 
 
@@ -65,6 +72,8 @@ def _find_header(data: bytes, csv: Csv, grammar: Grammar, *, at_end: bool) -> He
     start = _end_of_preamble(data, csv, at_end=at_end)
     if start is None:
         return _without_rows(data, csv) if at_end else None
+    if not csv.line_end and not _first_line_ends(data, start, csv, at_end=at_end):
+        return None
     if isinstance(csv.header, tuple):
         return _given(csv, data, start, grammar, at_end=at_end)
     if csv.header == "none":
@@ -77,7 +86,9 @@ def _find_header(data: bytes, csv: Csv, grammar: Grammar, *, at_end: bool) -> He
         return None
     for fault in filter(None, map(grammar.quotes.fault, records)):
         raise BadHeader(f"The header cannot be read: {fault.message}.")
-    return Header(csv.names or _unique(_joined(records, csv, grammar)), data[:end], count_lines(data[:end]))
+    names = csv.names or _unique(_joined(records, csv, grammar))
+    _refuse_long_names(_raw_names(records, csv) if csv.names else [name.encode() for name in names])
+    return Header(names, data[:end], count_lines(data[:end]), tuple(records))
 
 
 def _end_of_preamble(data: bytes, csv: Csv, *, at_end: bool) -> int | None:
@@ -96,6 +107,46 @@ def _end_of_preamble(data: bytes, csv: Csv, *, at_end: bool) -> int | None:
         return None
     refuse_other_text(beginning, csv)
     return start if csv.skip_lines else end_of_sep_line(data, start, csv)
+
+
+def _first_line_ends(data: bytes, start: int, csv: Csv, *, at_end: bool) -> bool:
+    """Return whether it is known that the first line ends as the feed says, and not what are records to their sender.
+
+    Raises:
+        NotCsv: it does not end in as many bytes as a record may have, or shows that records end otherwise.
+    """
+    start = _end_of_blank_lines(data, start)
+    end = end_of_line(data, start, len(data), at_end=at_end)
+    has_other_lines = bool(end) and end < len(data)
+    if not at_end and not has_other_lines and len(data) - start <= max(_LEAST_LINE, csv.max_record_bytes):
+        return False
+    line = data[start : end or len(data)].decode("utf-8", "replace").rstrip("\r\n")
+    is_header = csv.header == "first" or isinstance(csv.header, int)
+    if found := _joined_by(line, csv, is_header=is_header, is_alone=not has_other_lines, is_ended=bool(end)):
+        raise NotCsv(f"Where the first line should end, {_line_end_advice(found)}")
+    if not at_end and not has_other_lines:
+        raise NotCsv(
+            f"The first {len(data) - start:,} bytes have no line end; check the feed's encoding, and set `line_end` to "
+            "the character that ends records."
+        )
+    return True
+
+
+def _joined_by(line: str, csv: Csv, *, is_header: bool, is_alone: bool, is_ended: bool) -> str:
+    """Return what most likely ends the records that the first line runs together; "" if it does not.
+
+    A row may have such characters in its cells, and a name hardly: so rows that end where a line does are left alone.
+    """
+    if not is_header and is_ended:
+        return ""
+    are_cells = not is_header and csv.delimiter in line
+    found = likely_line_end(line, csv.delimiter, is_alone=is_alone and not are_cells)
+    return "" if found in (csv.quote, csv.escape) else found
+
+
+def _line_end_advice(found: str) -> str:
+    setting = f"line_end = {json.dumps(found)}"
+    return f"{name_of(found)} stands: most likely it ends the records; set {setting} in the feed's csv section."
 
 
 def _without_rows(data: bytes, csv: Csv) -> Header | None:
@@ -117,8 +168,9 @@ def _given(csv: Csv, data: bytes, start: int, grammar: Grammar, *, at_end: bool)
         if not end:
             return None
         if grammar.is_record(data[start:end]):
-            before = data[:end] if _repeats(csv.header, data[start:end], csv, grammar) else before
-            return Header(csv.header, before, count_lines(before))
+            if not _repeats(csv.header, data[start:end], csv, grammar):
+                return Header(csv.header, before, count_lines(before))
+            return Header(csv.header, data[:end], count_lines(data[:end]), (data[start:end],))
         start = end
     return _without_rows(data, csv) if at_end else None
 
@@ -165,7 +217,7 @@ def _first_records(data: bytes, start: int, count: int, grammar: Grammar, *, at_
     """Return the first records behind blank lines and comments, and where they end; none if they are not all there."""
     records: list[bytes] = []
     while len(records) < count:
-        start = len(data) - len(data[start:].lstrip(b"\r\n")) if data[start : start + 1] in (b"\r", b"\n") else start
+        start = _end_of_blank_lines(data, start)
         if start == len(data):
             return [], start
         end = grammar.end_of_first_record(data, start, at_end=at_end)
@@ -179,6 +231,12 @@ def _first_records(data: bytes, start: int, count: int, grammar: Grammar, *, at_
     return records, start
 
 
+def _end_of_blank_lines(data: bytes, start: int) -> int:
+    match = _BLANK_LINES.match(data, start)
+    assert match is not None  # it may be empty
+    return match.end()
+
+
 def _joined(records: list[bytes], csv: Csv, grammar: Grammar) -> tuple[str, ...]:
     """Return each column's name: what the header records say of it, joined by blanks."""
     cells = [_cells(record, csv, grammar) for record in records]
@@ -186,6 +244,19 @@ def _joined(records: list[bytes], csv: Csv, grammar: Grammar) -> tuple[str, ...]
         if swallowed_rows(name, max(map(len, cells)), csv):
             raise BadHeader("The header has a name with rows of the file in it; close the quote that opens it.")
     return tuple(" ".join(filter(None, column)) for column in zip_longest(*cells, fillvalue=""))
+
+
+def _raw_names(records: list[bytes], csv: Csv) -> list[bytes]:
+    return [name for record in records for name in record.rstrip(b"\r\n").split(csv.delimiter.encode())]
+
+
+def _refuse_long_names(names: list[bytes]) -> None:
+    longest = max(map(len, names))
+    if longest > MAX_NAME_BYTES:
+        raise NotCsv(
+            f"The header has a name of {longest:,} bytes, and no attribute's has more than {MAX_NAME_BYTES:,}: check "
+            "the feed's delimiter, quote and `line_end`."
+        )
 
 
 def _cells(record: bytes, csv: Csv, grammar: Grammar) -> tuple[str, ...]:

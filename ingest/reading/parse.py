@@ -2,7 +2,7 @@
 
 import struct
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, cast
 
 import pyarrow as pa
@@ -12,22 +12,36 @@ from pyarrow import csv as arrow_csv
 from ingest.contract import Reason
 from ingest.errors import NotCsv
 from ingest.feeds.dialect import Csv
-from ingest.reading.grammar import Grammar
-from ingest.reading.header import BOM, parse_options
+from ingest.reading.grammar import BOM, Grammar, has_inner_marks, without_mark
+from ingest.reading.header import Header, parse_options
 from ingest.reading.quotes import swallowed_rows
 from ingest.reading.rows import Fault, Rows, with_marks
 
 MANY = 20  # unreadable records are not an accident any more
 
 
+HeaderRow = tuple[str | None, ...]
+
+
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """What the records of one file look like. `own_nulls`: the dialect of columns with null values of their own."""
+    """What the records of one file look like. `own_nulls`: the dialect of columns with null values of their own.
+
+    `header_rows` are the cells of the header's records, as they would be read below it, and `header_lines` these
+    records without their line ends.
+    """
 
     columns: tuple[str, ...]
     csv: Csv
     grammar: Grammar
     own_nulls: Mapping[int, Csv] = field(default_factory=dict)  # by the column's place
+    header_rows: tuple[HeaderRow, ...] = ()
+    header_lines: frozenset[str] = frozenset()
+
+    @property
+    def skips_headers(self) -> bool:
+        """Whether a repeated header is skipped."""
+        return self.csv.repeated_header == "skip"
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,26 +49,46 @@ class Ragged:
     """A record with another number of cells than there are columns, by its place among the parsed records.
 
     `swallowed` is how many of its lines look like rows. `ends_empty`: it has one cell too many, an empty one, last.
+    `is_header`: it repeats the file's header.
     """
 
     place: int
     cells: int
     swallowed: int
     ends_empty: bool
+    is_header: bool
 
 
 def parse_rows(data: bytes, layout: Layout, *, has_open_quote: bool = False) -> Rows:
     """Return the rows of a block of whole records.
 
-    Faults are records with text behind a closing quote, with cells that swallowed rows, or with invalid UTF-8, and
-    records with another number of cells than there are columns, unless the feed pads or trims them. `has_open_quote`:
-    the block is one record, whose quote that is never closed is an ordinary character.
+    Faults are records with text behind a closing quote, with cells that swallowed rows, or with invalid UTF-8, the
+    header again, and records with another number of cells than there are columns, unless the feed pads or trims them.
+    `has_open_quote`: the block is one record, whose quote that is never closed is an ordinary character.
     """
-    good, kept, faults = _readable(data, layout)
+    rows = _read(data, layout, has_open_quote=has_open_quote, one_by_one=layout.grammar.may_skip(data))
+    if _may_have_marks(data, rows):
+        return _read(data, layout, has_open_quote=has_open_quote, one_by_one=True)
+    return rows
+
+
+def _read(data: bytes, layout: Layout, *, has_open_quote: bool, one_by_one: bool) -> Rows:
+    """Return the rows of a block. `one_by_one`: its records are looked at each, for what the parser does not know."""
+    good, kept, faults = _readable(data, layout, one_by_one=one_by_one)
     if has_open_quote:
         good = layout.grammar.with_literal_quote(good)
-    rows = _without_swallowed(_parse(layout.grammar.without_blanks(good), kept, layout), good, layout)
+    rows = _without_headers(_parse(layout.grammar.without_blanks(good), kept, layout), layout)
+    rows = _without_swallowed(rows, good, layout)
     return Rows(rows.table, rows.records, sorted(faults + rows.faults, key=lambda fault: fault.record))
+
+
+def _may_have_marks(data: bytes, rows: Rows) -> bool:
+    """Return whether a record may begin with a byte order mark: mostly the first column shows that it does not."""
+    if BOM[:1] not in data:
+        return False
+    if rows.records is not None or rows.faults:
+        return has_inner_marks(data)
+    return bool(pc.any(pc.starts_with(rows.table.column(0), BOM.decode())).as_py())
 
 
 def refuse_other_encoding(rows: Rows, csv: Csv) -> None:
@@ -79,7 +113,8 @@ def _parse(data: bytes, records: list[int] | None, layout: Layout) -> Rows:
         text = row.text or ""
         swallowed = swallowed_rows(text, len(layout.columns), layout.csv)
         ends_empty = row.actual_columns == len(layout.columns) + 1 and text.endswith(layout.csv.delimiter)
-        ragged.append(Ragged(cast(int, row.number) - 1, row.actual_columns, swallowed, ends_empty))
+        is_header = text.rstrip("\r\n") in layout.header_lines
+        ragged.append(Ragged(cast(int, row.number) - 1, row.actual_columns, swallowed, ends_empty, is_header))
         return "skip"
 
     table = _read_cells(data, layout.columns, layout, remember)
@@ -87,7 +122,8 @@ def _parse(data: bytes, records: list[int] | None, layout: Layout) -> Rows:
         return Rows(table, records, [])
     numbers = range(table.num_rows + len(ragged)) if records is None else records
     fixed = [r for r in ragged if _can_be_resized(r, layout)]
-    faults = [_ragged_fault(numbers[r.place], r, layout) for r in ragged if not _can_be_resized(r, layout)]
+    lost = [r for r in ragged if not _can_be_resized(r, layout) and not (r.is_header and layout.skips_headers)]
+    faults = [_ragged_fault(numbers[r.place], r, layout) for r in lost]
     not_straight = {r.place for r in ragged}
     straight = [place for place in range(len(numbers)) if place not in not_straight]
     if fixed:
@@ -96,7 +132,7 @@ def _parse(data: bytes, records: list[int] | None, layout: Layout) -> Rows:
 
 
 def _can_be_resized(ragged: Ragged, layout: Layout) -> bool:
-    return layout.csv.ragged == ("pad" if ragged.cells < len(layout.columns) else "trim")
+    return not ragged.is_header and layout.csv.ragged == ("pad" if ragged.cells < len(layout.columns) else "trim")
 
 
 def _with_fixed(
@@ -119,12 +155,61 @@ def _resized(record: bytes, cells: int, layout: Layout) -> pa.Table:
 
 
 def _ragged_fault(record: int, ragged: Ragged, layout: Layout) -> Fault:
+    if ragged.is_header:
+        return _header_fault(record)
     if ragged.swallowed:
         return _swallowed_fault(record, ragged.swallowed, None)
     message = f"the record has {ragged.cells} cell(s), the header has {len(layout.columns)}"
     if ragged.ends_empty:
         message += '; it ends with a delimiter, which ragged = "trim" leaves out'
     return Fault(record, Reason.RAGGED_ROW, message)
+
+
+def with_header_rows(layout: Layout, header: Header) -> Layout:
+    """Return a layout that knows a file's header where it stands again: its records, or the names given for it."""
+    own = [without_mark(record) for record in header.records]
+    tables = [_parse(layout.grammar.without_blanks(record), None, layout).table for record in own]
+    rows = [tuple(cast("str | None", column[0].as_py()) for column in t.columns) for t in tables if t.num_rows == 1]
+    if not own and layout.csv.header != "first" and (layout.csv.names or isinstance(layout.csv.header, tuple)):
+        rows = [tuple(_nulled(name, layout, at) for at, name in enumerate(header.columns))]
+    lines = frozenset(record.decode("utf-8", "replace").rstrip("\r\n") for record in own)
+    return replace(layout, header_rows=tuple(filter(any, rows)), header_lines=lines)
+
+
+def _nulled(name: str, layout: Layout, column: int) -> str | None:
+    return None if name in layout.own_nulls.get(column, layout.csv).null_values else name
+
+
+def _without_headers(rows: Rows, layout: Layout) -> Rows:
+    """Return rows without those that are the header again: these are skipped, or faults."""
+    found = {row for header in layout.header_rows for row in _rows_like(rows.table, header)}
+    if not found:
+        return rows
+    kept = [row for row in range(rows.table.num_rows) if row not in found]
+    faults = [] if layout.skips_headers else [_header_fault(rows.record_of(row)) for row in found]
+    table = rows.table.take(pa.array(kept, pa.int64())).combine_chunks()
+    return Rows(table, [rows.record_of(row) for row in kept], [*rows.faults, *faults])
+
+
+def _rows_like(table: pa.Table, header: HeaderRow) -> Iterator[int]:
+    """Yield the rows with these cells: first those with the first of them that is not null, which are next to none."""
+    first = next(at for at, cell in enumerate(header) if cell is not None)
+    like: Any = pc.equal(table.column(first), pa.scalar(header[first], pa.string()))
+    rows: Any = pc.indices_nonzero(like) if pc.any(like).as_py() else ()
+    for at, cell in enumerate(header):
+        if not len(rows):
+            return
+        cells: Any = table.column(at).take(rows)
+        same: Any = pc.is_null(cells) if cell is None else pc.equal(cells, pa.scalar(cell, pa.string()))
+        rows = rows.filter(pc.fill_null(same, False).combine_chunks())
+    yield from rows.to_pylist()
+
+
+def _header_fault(record: int) -> Fault:
+    message = (
+        'the record is the file\'s header again, as where files were joined: remove it, or set repeated_header = "skip"'
+    )
+    return Fault(record, Reason.REPEATED_HEADER, message)
 
 
 def _without_swallowed(rows: Rows, data: bytes, layout: Layout) -> Rows:
@@ -168,12 +253,12 @@ def _swallowed_fault(record: int, swallowed: int, column: str | None) -> Fault:
     return Fault(record, Reason.SWALLOWED_ROWS, message, column)
 
 
-def _readable(data: bytes, layout: Layout) -> tuple[bytes, list[int] | None, list[Fault]]:
+def _readable(data: bytes, layout: Layout, *, one_by_one: bool) -> tuple[bytes, list[int] | None, list[Fault]]:
     """Return the readable records, their numbers in the block if these are not 0, 1, 2, ..., and the others' faults."""
     grammar = layout.grammar
-    if not grammar.may_skip(data) and grammar.quotes.is_sound(data) and is_utf8(data):
+    if not one_by_one and grammar.quotes.is_sound(data) and is_utf8(data):
         return data, None, []
-    records = [data[span.start : span.end] for span in grammar.spans(data)]
+    records = [without_mark(data[span.start : span.end]) for span in grammar.spans(data)]
     faults = [fault for number, record in enumerate(records) if (fault := _fault(number, record, layout))]
     lost = {fault.record for fault in faults}
     kept = [number for number in range(len(records)) if number not in lost]

@@ -24,6 +24,7 @@ from ingest.feeds.dialect import Csv
 # A CR at the end of the data may be half of a CRLF, so it ends a record only when another byte follows.
 END = rb"(?:\n|\r\n|\r(?=[\s\S]))"
 LAST_END = rb"(\n|\r\n|\r|\Z)"
+INNER_MARKS = rb"(?:\xef\xbb\xbf)*+"
 SAMPLE_BYTES = 64 * 1024
 FEW = 100  # bytes or more to a quote: the pattern that jumps is faster
 NEARLY_ALL = 0.9  # of the lines inside a cell are rows: then it has swallowed them
@@ -86,11 +87,15 @@ def _strict(cells: CellPatterns, quoted_on_one_line: bytes) -> CellPatterns:
 
 
 def record_pattern(csv: Csv, cells: CellPatterns, *, lost: bytes = b"") -> bytes:
-    """Return a pattern for one record without its line end: cells between delimiters; `lost` may be the last."""
+    """Return a pattern for one record without its line end: cells between delimiters; `lost` may be the last.
+
+    A byte order mark may stand before it, where files were joined: a quote behind it opens a cell.
+    """
     more = more_cells(cells, lost=lost)
     record = rb"(?>%s%s|%s)" % (cells.any, more, lost) if lost else cells.any + more
     comment = re.escape(csv.comment.encode())
-    return rb"(?:%s[^\r\n]*+|(?!%s)%s)" % (comment, comment, record) if comment else record
+    record = rb"(?:%s[^\r\n]*+|(?!%s)%s)" % (comment, comment, record) if comment else record
+    return INNER_MARKS + record
 
 
 def more_cells(cells: CellPatterns, *, lost: bytes = b"") -> bytes:

@@ -8,14 +8,16 @@ from dataclasses import replace
 from functools import partial
 from itertools import chain
 
-from ingest.errors import ServiceFault
+from ingest.errors import NotCsv, ServiceFault
 from ingest.feeds.dialect import Csv
 from ingest.reading.blocks import BLOCK_BYTES, BadRecord, Block, BlockSplitter, Chunk, Position, RawRecord
 from ingest.reading.compression import RangeReader, decode, find_codec, first_bytes
 from ingest.reading.encoding import Charset
-from ingest.reading.grammar import Grammar, count_lines, start_of_last_lines
+from ingest.reading.grammar import Grammar, count_lines, start_of_last_lines, without_blank_end
 from ingest.reading.rows import Rows
 from ingest.reading.segments import Segment, plan, whole_records
+
+_MOST_BLANK_BYTES = 16 * 1024 * 1024  # in one run, where a footer could be before it
 
 
 class TextFile:
@@ -106,7 +108,11 @@ class TextReader:
 
     def whole_records(self, data: bytes, *, at_start: bool, at_end: bool) -> tuple[int, int] | None:
         """Return where whole records in bytes from anywhere in the file are (`ingest.reading.segments`)."""
-        return whole_records(data, self._csv, at_start=at_start, at_end=at_end)
+        if self._charset.is_plain:
+            return whole_records(data, self._csv, at_start=at_start, at_end=at_end)
+        text = b"".join(self._charset.to_text(iter([data])))
+        ends = whole_records(text, self._charset.csv, at_start=at_start, at_end=at_end)
+        return ends and (self._charset.size(text[: ends[0]]), self._charset.size(text[: ends[1]]))
 
     def close(self) -> None:
         """Stop reading."""
@@ -129,8 +135,9 @@ class TextReader:
         return _skip(self._rest, position.text_byte - self.start.text_byte)
 
     def _behind(self, end_byte: int) -> bytes:
-        """Return the text behind a place in the file, as much as a record may have."""
-        return b"".join(self._file.from_byte(end_byte, end_byte + self._csv.max_record_bytes))
+        """Return the text behind a place in the file, at least as much as a record may have."""
+        byte_count = self._csv.max_record_bytes * self._charset.most_bytes
+        return b"".join(self._file.from_byte(end_byte, end_byte + byte_count))
 
 
 def is_splittable(csv: Csv, first_bytes: bytes) -> bool:
@@ -163,18 +170,28 @@ def _skip(text: Iterator[bytes], count: int) -> Iterator[bytes]:
 
 
 def without_footer(portions: Iterator[bytes], line_count: int) -> Iterator[bytes]:
-    """Yield all but the last physical lines. No more than these is held back.
+    """Yield all but the last physical lines and blank lines below them. No more than these is held back.
 
-    >>> b"".join(without_footer(iter([b"a\\n1\\nTo", b"tal: 1\\n"]), 1))
+    >>> b"".join(without_footer(iter([b"a\\n1\\nTo", b"tal: 1\\n\\n"]), 1))
     b'a\\n1\\n'
+
+    Raises (while iterating):
+        NotCsv: there are more blank lines than can be held.
     """
     if not line_count:
         yield from portions
         return
-    held = b""
+    held: list[bytes] = []
+    blank_bytes = 0
     for portion in portions:
-        held += portion
-        start = start_of_last_lines(held, line_count)
+        held.append(portion)
+        if not without_blank_end(portion):  # then nothing more is known of where the footer begins
+            blank_bytes += len(portion)
+            if blank_bytes > _MOST_BLANK_BYTES:
+                raise NotCsv(f"The file has more than {_MOST_BLANK_BYTES:,} bytes of blank lines; remove them.")
+            continue
+        data, blank_bytes = b"".join(held), 0
+        start = start_of_last_lines(data, line_count)
         if start:
-            yield held[:start]
-            held = held[start:]
+            yield data[:start]
+        held = [data[start:]]

@@ -6,18 +6,49 @@ from pathlib import Path
 
 from ingest.errors import SettingsFault
 from ingest.feeds.dialect import Csv
-from ingest.rejects.reject import Reject, RejectFormat
+from ingest.rejects.reject import DuplicateRow, Reject, RejectFormat
 
 
-class RejectFile:
+class RejectTally:
+    """Counts rejects by reason and keeps the first few, and the first duplicates."""
+
+    def __init__(self, *, keep: int) -> None:
+        self.reasons: Counter[str] = Counter()
+        self.first: list[Reject] = []
+        self.duplicates: list[DuplicateRow] = []
+        self._keep = keep
+
+    def begin(self, head: bytes, csv: Csv) -> None:
+        """Ignore the head."""
+
+    def add(self, rejects: list[Reject]) -> None:
+        """Take a block's rejects."""
+        self.reasons.update(reject.reason for reject in rejects)
+        self.first += rejects[: self._keep - len(self.first)]
+
+    def add_duplicates(self, duplicates: list[DuplicateRow]) -> None:
+        """Take a block's duplicates."""
+        self.duplicates += duplicates[: max(0, self._keep - len(self.duplicates))]
+
+    def flush(self) -> None:
+        """Do nothing: nothing is held back."""
+
+    def close(self) -> None:
+        """Do nothing: nothing is held back."""
+
+
+class RejectFile(RejectTally):
     """Rejects in local files: JSON Lines, and beside it a CSV to fix and load again.
 
     They are written as `.partial` files, and take their names when the load has ended (`put_in_place`). Those of a load
-    that did not end stay as they are, until the file is loaded again.
+    that did not end stay as they are, until the file is loaded again. As by any tally, they are counted, and the first
+    `keep` kept. The first duplicates are in a file of their own beside these, and in `duplicates`.
     """
 
-    def __init__(self, path: Path, *, source: str) -> None:
+    def __init__(self, path: Path, *, source: str, keep: int = 0) -> None:
+        super().__init__(keep=keep)
         self.path, self.csv_path = reject_paths(path)
+        self.duplicates_path = path.with_suffix(".duplicates.jsonl")
         self._source = source
         self._format = RejectFormat(source, b"", Csv())
         self._begun = False
@@ -35,12 +66,20 @@ class RejectFile:
         """Append a block's rejects."""
         if not rejects:
             return
+        super().add(rejects)
         lines = [self._format.json_line(reject) for reject in rejects]
         records = [self._format.csv_record(reject) for reject in rejects]
         mode = "ab" if self._begun else "wb"
         self._write(self.path, mode, lines)
         self._write(self.csv_path, mode, records if self._begun else [self._format.csv_head(), *records])
         self._begun = True
+
+    def add_duplicates(self, duplicates: list[DuplicateRow]) -> None:
+        """Append a block's duplicates."""
+        if duplicates:
+            lines = list(map(self._format.duplicate_line, duplicates))
+            self._write(self.duplicates_path, "ab" if self.duplicates else "wb", lines)
+            self.duplicates += duplicates
 
     def flush(self) -> None:
         """Do nothing: nothing is held back."""
@@ -51,12 +90,13 @@ class RejectFile:
             self._write(self.csv_path, "ab", [self._format.csv_foot()])
 
     def put_in_place(self) -> None:
-        """Give the files their names, in place of any that have them; without rejects, those are removed.
+        """Give the files their names, in place of any that have them; without rejects or duplicates, those are removed.
 
         What is left of an earlier load that did not end is removed, too.
         """
-        for path in (self.csv_path, self.path):
-            if self._begun:
+        found = {self.csv_path: self._begun, self.path: self._begun, self.duplicates_path: bool(self.duplicates)}
+        for path, is_written in found.items():
+            if is_written:
                 _partial(path).replace(path)
             else:
                 path.unlink(missing_ok=True)
@@ -112,26 +152,3 @@ def _try_to_write(path: Path) -> None:
 
 def _partial(path: Path) -> Path:
     return path.with_name(f"{path.name}.partial")
-
-
-class RejectTally:
-    """Counts rejects by reason and keeps the first few."""
-
-    def __init__(self, *, keep: int) -> None:
-        self.reasons: Counter[str] = Counter()
-        self.first: list[Reject] = []
-        self._keep = keep
-
-    def begin(self, head: bytes, csv: Csv) -> None:
-        """Ignore the head."""
-
-    def add(self, rejects: list[Reject]) -> None:
-        """Take a block's rejects."""
-        self.reasons.update(reject.reason for reject in rejects)
-        self.first += rejects[: self._keep - len(self.first)]
-
-    def flush(self) -> None:
-        """Do nothing: nothing is held back."""
-
-    def close(self) -> None:
-        """Do nothing: nothing is held back."""

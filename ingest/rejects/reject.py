@@ -1,20 +1,22 @@
 """A rejected record as the operator sees it: where it stands in the file, why it was rejected, its raw bytes.
 
-And where a file's rejects are in their bucket: prefix, parts, and what makes writing a part twice harmless.
+Beside it a duplicate: a row that replaced an earlier one with its key. And where the rejects and duplicates of a file
+are in their bucket: prefix, parts, and what makes writing a part twice harmless.
 """
 
 import base64
 import hashlib
 import json
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import asdict, dataclass
 from itertools import islice
 from typing import Any
 
-from ingest.contract import Reason
+from ingest.contract import Reason, RejectPart
 from ingest.feeds.dialect import Csv
 from ingest.file import FileVersion
+from ingest.items.duplicates import LinesOf, Replacement
 from ingest.reading.blocks import BadRecord, Block, RawRecord
 from ingest.reading.encoding import original_bytes
 from ingest.reading.reader import Reader
@@ -25,7 +27,8 @@ _BAD_RECORD_MESSAGES = {
     Reason.RECORD_TOO_LONG: "the record exceeds the feed's max_record_bytes; only its beginning is kept here",
 }
 LOCATED = 5_000  # records at a time: a block of short rows may be rejected whole, and has two million of them
-Document = dict[str, Any]  # a reject as JSON Lines have it
+Document = dict[str, Any]  # a reject, or a duplicate, as JSON Lines have it
+KEPT_DUPLICATES = 20  # of a file: the first ones
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +45,27 @@ class Reject:
     column: str | None
     value: str | None
     raw: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class DuplicateRow:
+    """A row that replaced the row before it with its key; lines from 1, `byte_offset` is of this row.
+
+    `key` has the text of each key attribute, by name.
+    """
+
+    key: Mapping[str, str]
+    replaced_line: int
+    line: int
+    byte_offset: int
+
+    def document(self) -> Document:
+        """Return it as JSON documents have it.
+
+        >>> DuplicateRow({"id": "a1"}, 3, 9, 120).document()
+        {'key': {'id': 'a1'}, 'replaced_line': 3, 'line': 9, 'byte_offset': 120}
+        """
+        return asdict(self)
 
 
 def locate(block: Block, faults: Iterable[Fault], reader: Reader) -> Iterator[Reject]:
@@ -68,6 +92,29 @@ def _null_cells(found: list[tuple[RawRecord, Fault]], reader: Reader) -> dict[in
         for raw, cell in zip(some, cells[column], strict=False)
         if cell is not None
     }
+
+
+def locate_duplicates(block: Block, found: Iterable[Replacement], reader: Reader) -> Iterator[DuplicateRow]:
+    """Yield the duplicates of a block in file order, with their lines."""
+    found = list(found)
+    numbers = {number for one in found for number in (one.record, one.replaced) if number is not None}
+    raw = {record.number: record for record in reader.raw_records(block, numbers)}
+    for one in found:
+        replaced_line = one.replaced_line if one.replaced is None else raw[one.replaced].first_line
+        assert replaced_line is not None
+        yield DuplicateRow(one.key, replaced_line, raw[one.record].first_line, raw[one.record].first_byte)
+
+
+def lines_of(block: Block, reader: Reader, *, is_line_each: bool) -> LinesOf:
+    """Return what finds the lines of a block's records later. Where each is one line, it does not keep the text."""
+    if is_line_each:
+        first_line = block.first_line  # and not the block
+        return lambda records: {record: first_line + record for record in records}
+
+    def find(records: Collection[int]) -> dict[int, int]:
+        return {raw.number: raw.first_line for raw in reader.raw_records(block, records)}
+
+    return find
 
 
 def from_bad_record(bad: BadRecord) -> Reject:
@@ -111,24 +158,34 @@ class RejectFormat:
             document["raw_base64"] = base64.b64encode(self._original(reject.raw)).decode()
         return json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
 
+    def duplicate_line(self, duplicate: DuplicateRow) -> bytes:
+        """Return a duplicate as one line of JSON Lines."""
+        document = {"file": self.file, **duplicate.document()}
+        return json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
+
     def csv_head(self) -> bytes:
         """Return what the CSV of raw records begins with."""
-        return self._original(_ended(self.head), at_start=True)
+        return self._original(_ended(self.head, self.csv.line_end), at_start=True)
 
     def csv_record(self, reject: Reject) -> bytes:
         """Return the raw record for the CSV; nothing for one of which only the beginning was kept."""
-        return b"" if reject.reason == Reason.RECORD_TOO_LONG else self._original(_ended(reject.raw))
+        return b"" if reject.reason == Reason.RECORD_TOO_LONG else self._original(_ended(reject.raw, self.csv.line_end))
 
     def csv_foot(self) -> bytes:
         """Return what the CSV of raw records ends with: as many footer lines as the feed leaves out."""
-        return self._original(b"-\n" * self.csv.footer_lines)
+        return self._original(_ended(b"-", self.csv.line_end) * self.csv.footer_lines)
+
+    def about(self) -> dict[str, str]:
+        """Return the metadata of a CSV of raw records that says how they are written."""
+        line_end = {RejectPart.LINE_END: str(ord(self.csv.line_end))} if self.csv.line_end else {}
+        return {RejectPart.ENCODING: self.csv.encoding} | line_end
 
     def _original(self, text: bytes, *, at_start: bool = False) -> bytes:
         return original_bytes(text, self.csv.encoding, at_start=at_start)
 
 
 def read_json_lines(lines: bytes) -> Iterator[Document]:
-    """Yield the rejects of some JSON Lines that `RejectFormat.json_line` made, each as a document with its fields.
+    """Yield the rejects, or duplicates, of JSON Lines that `RejectFormat` made, each as a document with its fields.
 
     >>> lines = RejectFormat("a.csv", b"", Csv()).json_line(Reject(3, 40, "bad_number", "not a number", "n", "x", b"x"))
     >>> [(document["line"], document["raw"]) for document in read_json_lines(lines)]
@@ -137,7 +194,7 @@ def read_json_lines(lines: bytes) -> Iterator[Document]:
     yield from map(json.loads, lines.splitlines())
 
 
-def raw_record(document: Document, encoding: str) -> bytes:
+def raw_record(document: Document, encoding: str, line_end: str = "") -> bytes:
     """Return the record of a line of JSON Lines as `RejectFormat.csv_record` gives it, in the file's encoding.
 
     >>> raw_record({"reason": "ragged_row", "raw": "ü,1"}, "cp1252")
@@ -146,18 +203,24 @@ def raw_record(document: Document, encoding: str) -> bytes:
     if document["reason"] == Reason.RECORD_TOO_LONG:
         return b""
     if "raw" in document:
-        return original_bytes(_ended(document["raw"].encode()), encoding, at_start=False)
+        return original_bytes(_ended(document["raw"].encode(), line_end), encoding, at_start=False)
     raw = base64.b64decode(document["raw_base64"])
-    ends = tuple(original_bytes(mark, encoding, at_start=False) for mark in (b"\n", b"\r"))
+    ends = tuple(original_bytes(mark, encoding, at_start=False) for mark in _line_ends(line_end))
     return raw if raw.endswith(ends) else raw + ends[0]
 
 
-def _ended(record: bytes) -> bytes:
+def _ended(record: bytes, line_end: str) -> bytes:
     """Return a record with a line end; the last of a file may have none."""
-    return record if not record or record.endswith((b"\n", b"\r")) else record + b"\n"
+    ends = _line_ends(line_end)
+    return record if not record or record.endswith(ends) else record + ends[0]
+
+
+def _line_ends(line_end: str) -> tuple[bytes, ...]:
+    return (line_end.encode(),) if line_end else (b"\n", b"\r")
 
 
 LINES, CSV = ".jsonl", ".csv"  # each part is two objects of one name
+DUPLICATES = ".duplicates"  # JSON Lines, too, but a reader of all `.jsonl` finds rejects only
 CELL_BYTES = 4 * 1024 * 1024
 MAX_KEY_BYTES = 900  # S3 takes 1,024; the version and the part's name come behind
 NAME_DIGITS = 15

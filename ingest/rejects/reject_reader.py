@@ -1,4 +1,4 @@
-"""The rejects of a file as they are kept in the bucket: read back in the file's order, or copied for a retry."""
+"""The rejects of a file, and its first duplicates, as they are kept in the bucket: read back, or copied for a retry."""
 
 from collections.abc import Callable, Iterator
 from itertools import islice
@@ -8,7 +8,17 @@ from ingest.aws.errors import aws_call
 from ingest.contract import RejectPart
 from ingest.errors import FileFault
 from ingest.file import FileVersion
-from ingest.rejects.reject import CSV, LINES, Document, first_byte_of, raw_record, read_json_lines, rejects_prefix
+from ingest.rejects.reject import (
+    CSV,
+    DUPLICATES,
+    KEPT_DUPLICATES,
+    LINES,
+    Document,
+    first_byte_of,
+    raw_record,
+    read_json_lines,
+    rejects_prefix,
+)
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -40,16 +50,25 @@ class RejectReader:
             if not about:
                 head, foot, about = self._ends(file)
                 yield head
-            yield raw_record(document, about[RejectPart.ENCODING])
+            line_end = chr(int(code)) if (code := about.get(RejectPart.LINE_END)) else ""
+            yield raw_record(document, about[RejectPart.ENCODING], line_end)
         yield foot
 
+    def duplicates(self, file: FileVersion) -> list[Document]:
+        """Return the first duplicates of a file, over all its segments: as they stand in the JSON Lines.
+
+        Each segment keeps its first ones, so the first of all are among them.
+        """
+        kept = (document for key in self._keys(file, DUPLICATES) for document in read_json_lines(self._read(key)[0]))
+        return list(islice(kept, KEPT_DUPLICATES))
+
     def any_of(self, file: FileVersion) -> bool:
-        """Return whether a file has any rejects."""
-        return next(self._keys(file, LINES), None) is not None
+        """Return whether anything of a file is kept."""
+        return any(next(self._keys(file, kind), None) for kind in (LINES, DUPLICATES))
 
     def copy(self, old: FileVersion, new: FileVersion, *, wanted: Callable[[int], bool]) -> None:
         """Give another attempt at a file the parts whose first byte is wanted."""
-        for kind in (CSV, LINES):
+        for kind in (CSV, LINES, DUPLICATES):
             for key in self._keys(old, kind):
                 name = key.rpartition("/")[2]
                 first_byte = first_byte_of(name, kind)

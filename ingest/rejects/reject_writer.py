@@ -7,7 +7,17 @@ from ingest.contract import RejectPart
 from ingest.errors import FileFault, ObjectSuperseded, ServiceFault
 from ingest.feeds.dialect import Csv
 from ingest.file import FileVersion
-from ingest.rejects.reject import CSV, LINES, Reject, RejectFormat, part_name, rejects_prefix, rejects_url
+from ingest.rejects.reject import (
+    CSV,
+    DUPLICATES,
+    LINES,
+    DuplicateRow,
+    Reject,
+    RejectFormat,
+    part_name,
+    rejects_prefix,
+    rejects_url,
+)
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -19,7 +29,8 @@ REJECT_BYTES = 300  # about what a reject's reason and place add to its record
 class RejectParts:
     """Gathers rejects and puts them in parts of some 4 MiB at most: JSON Lines, and a CSV beside it.
 
-    The load flushes at the boundaries of `RejectCells`, so that what is loaded again writes the same parts again.
+    Duplicates, of which few are kept, have parts of their own, each named by the byte of its first one. The load
+    flushes at the boundaries of `RejectCells`, so that what is loaded again writes the same parts again.
     """
 
     def __init__(self, *, client: "S3Client", bucket: str, file: FileVersion) -> None:
@@ -29,6 +40,7 @@ class RejectParts:
         self._format = RejectFormat(file.url, b"", Csv())
         self._held: list[Reject] = []
         self._held_bytes = 0
+        self._duplicates: list[DuplicateRow] = []
 
     @property
     def url(self) -> str:
@@ -47,10 +59,19 @@ class RejectParts:
             if self._held_bytes >= PART_BYTES:
                 self._put()
 
+    def add_duplicates(self, duplicates: list[DuplicateRow]) -> None:
+        """Take a block's duplicates."""
+        self._duplicates += duplicates
+
     def flush(self) -> None:
-        """Put what is held; all rejects are durable then."""
+        """Put what is held; all rejects and duplicates are durable then."""
         if self._held:
             self._put()
+        if self._duplicates:
+            name = rejects_prefix(self._file) + part_name(self._duplicates[0].byte_offset)
+            lines = b"".join(map(self._format.duplicate_line, self._duplicates))
+            self._put_object(name + DUPLICATES, lines, "application/x-ndjson")
+            self._duplicates = []
 
     def close(self) -> None:
         """Put what is left."""
@@ -61,7 +82,7 @@ class RejectParts:
         records = [self._format.csv_record(reject) for reject in self._held]
         head, foot = self._format.csv_head(), self._format.csv_foot()
         sizes = {RejectPart.HEAD_BYTES: str(len(head)), RejectPart.FOOT_BYTES: str(len(foot))}
-        about = sizes | {RejectPart.ENCODING: self._format.csv.encoding}
+        about = sizes | self._format.about()
         self._put_object(name + CSV, b"".join([head, *records, foot]), "text/csv", Metadata=about)
         lines = b"".join(self._format.json_line(reject) for reject in self._held)
         self._put_object(name + LINES, lines, "application/x-ndjson")

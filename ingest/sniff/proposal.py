@@ -16,7 +16,7 @@ from ingest.feeds.feed import Feed
 from ingest.feeds.rules import MAX_FEED_NAME, check_feed_names
 from ingest.items.columns import count_true, fill_null
 from ingest.reading.csv_reader import read_beginning
-from ingest.reading.grammar import count_lines, start_of_last_lines
+from ingest.reading.grammar import count_lines, name_of, start_of_last_lines, without_blank_end
 from ingest.sniff.candidate_keys import Key, KeyChoice, find_keys
 from ingest.sniff.columns import (
     Finding,
@@ -38,7 +38,7 @@ class Proposal:
     """A feed, and what it was concluded from. `text` is what of the sample is whole records, without a footer.
 
     `feed` may leave its partition key open; `tested_feed` has the first candidate in its place. `notes` say why a
-    setting is as it is, by its name ("csv.ragged"), and what is to be said of all ("") and of the rows ("rows").
+    setting is as it is, by its name ("csv.ragged"), and what is to be said of all ("").
     """
 
     feed: Feed
@@ -57,26 +57,24 @@ def propose(sample: Sample, *, name: str) -> Proposal:
         EmptyFile, NotCsv, BadHeader: there are no rows or columns to be found.
     """
     trial, frame = _dialect_and_frame(sample)
-    csv = with_fields(with_frame(trial.csv, frame), encoding=sample.encoding)
+    csv = with_fields(with_frame(trial.csv, frame), encoding=sample.encoding, line_end=sample.line_end)
     table, text = read_beginning(_without_footer(sample, csv), csv, is_whole=sample.is_whole)
     table, repeated = _without_repeated_header(table, csv)
+    csv = with_fields(csv, repeated_header="skip") if repeated else csv
     csv, findings = _with_types(table, csv)
     table, csv = _read_again(text, csv, table)
     table = without_odd_rows(table, findings, NumberFormat(csv.decimal, csv.thousands))
     csv, findings, keys = _with_keys(table, csv, findings)
     tested = _feed(name, csv, findings, keys.best)
     feed = structs.replace(tested, partition_key="", sort_key=None) if keys.is_open else tested
-    return Proposal(feed, tested, findings, keys, table.num_rows, _notes(trial, frame, repeated), text)
+    return Proposal(feed, tested, findings, keys, table.num_rows, _notes(trial, frame, csv, repeated), text)
 
 
-def _notes(trial: Trial, frame: Frame, repeated: int) -> dict[str, str]:
+def _notes(trial: Trial, frame: Frame, csv: Csv, repeated: int) -> dict[str, str]:
     notes = {f"csv.{setting}": note for setting, note in frame.notes.items()} | {"": trial.note}
     notes["csv.empty_rows"] = "Some rows are nothing but delimiters."
-    if repeated:
-        notes["rows"] = (
-            f"Rows that repeat the header, as where files were joined: {repeated:,}. They are read as rows, and "
-            "rejected where a cell does not fit; what is said of keys and values is without them."
-        )
+    notes["csv.repeated_header"] = f"Rows that repeat the header, as where files were joined: {repeated:,}."
+    notes["csv.line_end"] = f"No line end is found where the first line should end, but {name_of(csv.line_end)} is."
     return notes
 
 
@@ -175,8 +173,7 @@ def footer_lines(text: bytes, csv: Csv, width: int) -> int:
     rows = read_grid(trial, [at for at in straight_records(trial, 0, first) if at < first])
     if any(_TOTAL.match(row[0].strip()) for row in rows):  # the word is a value like others
         return 0
-    rest = tail[trial.spans[first].start :]
-    return count_lines(rest) + (not rest.endswith((b"\n", b"\r")))
+    return count_lines(without_blank_end(tail[trial.spans[first].start :])) + 1
 
 
 def _first_of_footer(trial: Trial) -> int:

@@ -8,22 +8,28 @@ from dataclasses import dataclass
 from ingest.errors import EmptyFile, NotCsv
 from ingest.feeds.dialect import Csv
 from ingest.reading.compression import LOOKED_AT_BYTES, decode, refuse_other_text
-from ingest.reading.header import BOM
+from ingest.reading.grammar import BOM, SEPARATORS, end_of_line, likely_line_end
 
 SAMPLE_BYTES = 4 * 1024 * 1024
 # Control characters that no text has, beside those that text or old exports do have.
 _NO_TEXT = bytes(byte for byte in range(32) if byte not in b"\t\n\v\f\r\x1a\x1b\x01\x02\x1c\x1d\x1e\x1f")
 
 _FEW = 16
+_LEAST_LINE = 1024 * 1024  # so long may any line be
+_DELIMITERS = ",;\t|"  # of which the first shows that what stands between other marks are records
 
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """Whole lines from the beginning of a file, as UTF-8 without byte order mark. `is_whole`: the file has no more."""
+    """Whole lines from the beginning of a file, as UTF-8 without byte order mark. `is_whole`: the file has no more.
+
+    `line_end` is what ends them in the file, where that is not a line end elsewhere; in the text it is LF.
+    """
 
     text: bytes
     encoding: str
     is_whole: bool
+    line_end: str = ""
 
 
 def take_sample(portions: Iterator[bytes], *, limit_bytes: int = SAMPLE_BYTES) -> Sample:
@@ -36,10 +42,34 @@ def take_sample(portions: Iterator[bytes], *, limit_bytes: int = SAMPLE_BYTES) -
     if not data:
         raise EmptyFile("The file is empty: it has not even a header; write it again, with its header.")
     encoding = find_encoding(data, is_whole=is_whole)
-    text = b"".join(decode(iter([data]), Csv(encoding=encoding, compression="none"))).removeprefix(BOM)
+    csv = Csv(encoding=encoding, compression="none")
+    text = _text(data, csv)
     refuse_other_text(text[:LOOKED_AT_BYTES], Csv())
     _refuse_binary(text)
-    return Sample(text if is_whole else _whole_lines(text), encoding, is_whole)
+    line_end = find_line_end(text)
+    text = _text(data, csv.changed(line_end=line_end)) if line_end else text
+    return Sample(text if is_whole else _whole_lines(text), encoding, is_whole, line_end)
+
+
+def _text(data: bytes, csv: Csv) -> bytes:
+    return b"".join(decode(iter([data]), csv)).removeprefix(BOM).rstrip(b"\x1a")
+
+
+def find_line_end(text: bytes) -> str:
+    """Return the character that ends records where no line end does; "" if the first line ends like lines elsewhere.
+
+    >>> find_line_end("id;v\x851;a\x852;b\x85".encode()), find_line_end(b"id;v\\n1;a\\n")
+    ('\x85', '')
+    """
+    text = text.lstrip(b"\r\n")
+    end = end_of_line(text, 0, min(len(text), _LEAST_LINE), at_end=len(text) <= _LEAST_LINE)
+    is_alone = not (end and text[end:].strip(b"\r\n"))
+    line = text[: end or _LEAST_LINE].decode("utf-8", "replace").rstrip("\r\n")
+    for delimiter in filter(line.__contains__, _DELIMITERS):
+        mark = likely_line_end(line, delimiter, is_alone=False)
+        if mark and (is_alone or mark in SEPARATORS):
+            return mark
+    return likely_line_end(line, "", is_alone=True) if is_alone else ""
 
 
 def _beginning(portions: Iterator[bytes], limit_bytes: int) -> tuple[bytes, bool]:
@@ -90,8 +120,17 @@ def find_encoding(data: bytes, *, is_whole: bool) -> str:
         return unmarked
     if _is_utf8(data, is_whole=is_whole):
         return "utf-8"
+    if _is_ebcdic(data[:LOOKED_AT_BYTES]):
+        return "cp037"
     is_western = _decodes(data, "cp1252", is_whole=is_whole)
     return _east_asian(data, may_be_western=is_western) or ("cp1252" if is_western else "latin-1")
+
+
+def _is_ebcdic(data: bytes) -> bool:
+    """Return whether nearly all of it would be letters, digits and blanks in EBCDIC, and hardly any of it is ASCII."""
+    plain = sum(sign.isascii() and (sign.isalnum() or sign == " ") for sign in data.decode("cp037"))
+    letters = sum(map(data.count, (bytes([byte]) for byte in b"aeinorst,;0123456789")))
+    return len(data) >= _FEW and plain >= 0.6 * len(data) and letters * 20 < len(data)
 
 
 def is_guess(encoding: str) -> bool:

@@ -102,7 +102,7 @@ def remarks_on(proposal: Proposal, *, extent: str, outcome: str) -> Remarks:
     found[""] = [f"From {extent}. Look at keys and types before you trust them.", outcome]
     if proposal.keys.is_open:
         found[""][-1] += f" That is with the key {_declared(proposal.keys.best)}."
-    found[""] += [notes[place] for place in ("", "rows") if notes.get(place)]
+    found[""] += filter(None, [notes[""]])
     found["partition_key"] = list(_on_keys(proposal.keys, proposal.row_count))
     found["columns"] = list(_on_strings(proposal.findings))
     for column in proposal.findings:

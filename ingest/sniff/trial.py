@@ -12,7 +12,7 @@ from pyarrow import csv as arrow_csv
 
 from ingest.feeds.dialect import Csv
 from ingest.reading.csv_reader import read_beginning
-from ingest.reading.grammar import Grammar, Span, count_lines
+from ingest.reading.grammar import Grammar, Span, count_lines, without_mark
 from ingest.reading.header import parse_options
 from ingest.reading.parse import Layout, parse_rows
 
@@ -69,7 +69,7 @@ def try_dialect(window: bytes, csv: Csv) -> Trial | None:
     spans = list(grammar.spans(window[:end]))
     if not spans:
         return None
-    records = b"".join(window[span.start : span.end] for span in spans)
+    records = b"".join(without_mark(window[span.start : span.end]) for span in spans)
     counts = _cell_counts(grammar.without_blanks(records), csv, len(spans))
     width = _usual_width(counts)
     rest = window[spans[-1].end :]

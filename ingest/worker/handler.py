@@ -74,13 +74,15 @@ def build(environment: Mapping[str, str], root: Path) -> BatchHandler:
 def _services(session: boto3.Session, environment: Mapping[str, str], queue: SqsQueue, clock: Clock) -> WorkerServices:
     dynamodb = session.resource("dynamodb", config=CLIENT_CONFIG)
     s3 = session.client("s3", config=CLIENT_CONFIG)
+    tables = WriterFactory(session, CLIENT_CONFIG, dynamodb=dynamodb, warn=logger.warning)
     rejects_bucket, stack = _text(environment, Env.REJECTS_BUCKET), _text(environment, Env.STACK)
     return WorkerServices(
         ledger=TableLedger(table=dynamodb.Table(_text(environment, Env.LEDGER_TABLE)), clock=clock),
         objects=S3Objects(client=s3, clock=clock),
         listing=S3Listing(client=s3),
         queue=queue,
-        writer_for=WriterFactory(session, CLIENT_CONFIG, dynamodb=dynamodb).writer_for,
+        writer_for=tables.writer_for,
+        check_table=tables.check_table,
         rejects_for=lambda file: RejectParts(client=s3, bucket=rejects_bucket, file=file),
         rejects_url=lambda file: rejects_url(rejects_bucket, file),
         dead_letters=queue,

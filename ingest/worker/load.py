@@ -7,19 +7,35 @@ from itertools import islice
 
 from ingest.contract import Reason
 from ingest.dynamodb.item_writer import Heartbeat, ItemWriter
-from ingest.errors import FileFault, ObjectSuperseded, TooManyRejects
+from ingest.errors import FileFault, ObjectSuperseded, TooManyDuplicates, TooManyRejects
 from ingest.feeds.feed import Feed
-from ingest.items.duplicates import WINDOW_BYTES, DuplicateKeyWindow, KeyHashes, last_of_each_key
+from ingest.items.duplicates import (
+    WINDOW_BYTES,
+    DuplicateKeyWindow,
+    KeyHashes,
+    LinesOf,
+    last_of_each_key,
+    replacements,
+)
 from ingest.items.items import Items, build_items
 from ingest.items.mapping import Mapping, map_columns
-from ingest.ledger.row_counts import RowCounts
+from ingest.ledger.row_counts import RowCounts, all_rows_rejected
 from ingest.ledger.work_item import Checkpoint
 from ingest.reading.blocks import START, BadRecord, Block, Chunk, Position
 from ingest.reading.compression import RangeReader
 from ingest.reading.reader import Reader, open_file
 from ingest.reading.rows import Fault, Rows, with_lineage
 from ingest.reading.segments import Segment
-from ingest.rejects.reject import CELL_BYTES, LOCATED, RejectCells, from_bad_record, locate
+from ingest.rejects.reject import (
+    CELL_BYTES,
+    KEPT_DUPLICATES,
+    LOCATED,
+    RejectCells,
+    from_bad_record,
+    lines_of,
+    locate,
+    locate_duplicates,
+)
 from ingest.worker.ports import RejectSink
 
 
@@ -45,10 +61,11 @@ class Load:
 
     `row_counts` is true at any moment, also after an error: what it counts is durable or superseded. `checkpoint` is
     where another load may go on: it gives the same pieces, counts and rejects as if there had been one load only.
-    `has_moved`: it is further than where this one began.
+    `has_moved`: it is further than where this one began. `check_table` is called before the first row, with what the
+    columns become. `ends_early`: a file of too many rejects, or of nothing but rejects, is not read to its end.
 
     Peak memory: about twice a portion, plus some 25 times the block while it is text, columns and items, plus the
-    hashes of one window's keys (`DuplicateKeyWindow`).
+    hashes of one window's keys (`DuplicateKeyWindow`), and its text where records have several lines.
     """
 
     def __init__(
@@ -59,6 +76,8 @@ class Load:
         rejects: RejectSink,
         file: str = "",
         now_s: float = 0.0,
+        check_table: Callable[[Mapping], None] = lambda mapping: None,
+        ends_early: bool = True,
         heartbeat: Heartbeat = lambda: None,
         before_block: Callable[[], None] = lambda: None,
         after_block: Callable[[RowCounts], None] = lambda row_counts: None,
@@ -68,10 +87,13 @@ class Load:
         self.row_counts = RowCounts()
         self.checkpoint: Checkpoint | None = None
         self.has_moved = False
+        self._is_beginning = True
         self._feed = feed
         self._writer = writer
         self._rejects = rejects
         self._file = file
+        self._check_table = check_table
+        self._ends_early = ends_early
         self._heartbeat = heartbeat
         self._before_block = before_block
         self._after_block = after_block
@@ -99,13 +121,15 @@ class Load:
         if checkpoint:  # true also where the file cannot even be opened any more
             self.row_counts, self.checkpoint = checkpoint.row_counts, checkpoint
         reader = open_file(read, self._feed, block_bytes=self._sizes.block)
-        self._mapping(reader.columns)  # a wrong header ends it here
+        self._check_table(self._mapping(reader.columns))  # a wrong header ends it here, and a wrong table
         self._rejects.begin(reader.before_rows, self._feed.csv)
+        self._is_beginning = segment is None or segment.start.byte == reader.start.byte
         begun = checkpoint or self._beginning(reader, segment)
         self.row_counts, self.checkpoint, self._window = begun.row_counts, begun, self._window_at(begun.window)
         try:
             blocks = reader.blocks(begun.window, segment.end_byte if segment else None, at_end=at_end)
             self._take_all(reader, blocks, begun)
+            self._check_limit(at_end=segment is None)
         except FileFault:  # whoever loads these bytes comes to it at the same place, with the same rejects
             self._rejects.close()
             raise
@@ -127,7 +151,7 @@ class Load:
         for chunk in blocks:
             self._before_block()
             if chunk.first_byte < begun.at.byte:
-                self._remember(chunk, place, reader)
+                self._remember(chunk, (place, reader.position), reader)
             else:
                 self._take(chunk, (place, reader.position), reader)
                 self._after_block(self.row_counts)
@@ -156,29 +180,49 @@ class Load:
     def _take_block(self, block: Block, ends: tuple[Position, Position], reader: Reader) -> None:
         rows, mapping = self._rows(block, reader)
         items, faults = build_items(rows, mapping)
-        items, keys, superseded, refused = self._write(items)
-        overwritten = self._window.count(ends[0], keys)
-        if refused:  # who goes on from a checkpoint could not know which keys of this block are in the table
-            self._window = self._window_at(ends[1])
+        items, last, keys, refused = self._write(items)
+        seen_before = self._window.count(ends[0], keys, self._lines_of(block, ends, rows, reader))
+        superseded = len(items) - len(last) + seen_before
         faults += refused + rows.faults
         rejects = locate(block, faults, reader)
         while some := list(islice(rejects, LOCATED)):
             self._rejects.add(some)
+        if superseded:
+            self._keep_duplicates(block, items, keys, reader)
+        if refused:  # who goes on from a checkpoint could not know which keys of this block are in the table
+            self._window = self._window_at(ends[1])
         self.row_counts = self.row_counts.plus(
             RowCounts(
                 rows_read=rows.record_count,
-                rows_written=len(items) - overwritten,
+                rows_written=len(items) - superseded,
                 rows_rejected=len(faults),
-                rows_superseded=superseded + overwritten,
+                rows_superseded=superseded,
                 bytes_read=block.byte_count,
             )
         )
 
-    def _remember(self, chunk: Chunk, place: Position, reader: Reader) -> None:
+    @property
+    def _wanted_duplicates(self) -> int:
+        """How many more duplicates are kept. Each superseded row is one, so whoever goes on keeps those that follow."""
+        return max(0, KEPT_DUPLICATES - self.row_counts.rows_superseded)
+
+    def _keep_duplicates(self, block: Block, items: Items, keys: KeyHashes, reader: Reader) -> None:
+        if self._wanted_duplicates:
+            found = replacements(items, self._window.lines_before(keys), self._wanted_duplicates)
+            self._rejects.add_duplicates(list(locate_duplicates(block, found, reader)))
+
+    def _lines_of(self, block: Block, ends: tuple[Position, Position], rows: Rows, reader: Reader) -> LinesOf | None:
+        """Return what finds the lines of a block's records when a later row has the key of one; None if not wanted."""
+        line_count = ends[1].line - ends[0].line + (not block.data.endswith((b"\n", b"\r")))
+        is_line_each = line_count == rows.record_count
+        return lines_of(block, reader, is_line_each=is_line_each) if self._wanted_duplicates else None
+
+    def _remember(self, chunk: Chunk, ends: tuple[Position, Position], reader: Reader) -> None:
         """Take note of the keys of a block that was loaded before the checkpoint: later rows may replace its rows."""
         if isinstance(chunk, Block):
-            items, _ = build_items(*self._rows(chunk, reader))
-            self._window.count(place, last_of_each_key(items)[1])
+            rows, mapping = self._rows(chunk, reader)
+            keys = last_of_each_key(build_items(rows, mapping)[0])[1]
+            self._window.count(ends[0], keys, self._lines_of(chunk, ends, rows, reader))
 
     def _rows(self, block: Block, reader: Reader) -> tuple[Rows, Mapping]:
         """Return the rows of a block, and what they become: a block of some formats has columns of its own."""
@@ -186,32 +230,48 @@ class Load:
         mapping = self._mapping(rows.columns)
         return with_lineage(rows, self._feed.lineage, self._file, partial(reader.first_lines, block, rows)), mapping
 
-    def _write(self, items: Items) -> tuple[Items, KeyHashes, int, list[Fault]]:
+    def _write(self, items: Items) -> tuple[Items, Items, KeyHashes, list[Fault]]:
         """Put the last item of each key, and where the table refuses it, the one before it.
 
-        Return the items the table now holds, their keys, how many others they replaced, and the refused.
+        Return the items without the refused, those of them the table now holds, the keys of these, and the refused.
         """
         refused: list[Fault] = []
         tried: set[int] = set()
         while True:
-            last, keys, superseded = last_of_each_key(items)
+            last, keys, _ = last_of_each_key(items)
             fresh = last.without(tried)
             refusals = self._writer.write(fresh, self._heartbeat)
             if not refusals:
-                return last, keys, superseded, refused
+                return items, last, keys, refused
             tried |= set(fresh.records)
             refused += [Fault(fresh.records[r.row], Reason.REFUSED_BY_DYNAMODB, r.message) for r in refusals]
             items = items.without({fault.record for fault in refused})
 
-    def _check_limit(self) -> None:
-        if self.row_counts.exceeds(self._feed.max_rejects):
-            raise too_many_rejects(self.row_counts)
+    def _check_limit(self, *, at_end: bool = False) -> None:
+        """Look at the counts so far. Whether all rows are rejects is decided by the first ones of the file alone."""
+        if not self._ends_early:
+            return
+        check_limits(self.row_counts, self._feed)
+        if self._is_beginning and self.row_counts.has_only_rejects(at_end=at_end):
+            raise all_rows_rejected(self.row_counts, at_end=at_end)
 
 
-def too_many_rejects(row_counts: RowCounts) -> TooManyRejects:
-    """Return what is said of a file with more rejects than its feed allows."""
-    return TooManyRejects(
-        f"{row_counts.rows_rejected} of the first {row_counts.rows_read} rows were rejected, more than the "
-        "feed's max_rejects allows; the rows written so far stay. Fix the file and "
-        "drop it again, or fix the feed and load it with `ingest retry`."
-    )
+def check_limits(row_counts: RowCounts, feed: Feed) -> None:
+    """Look whether a file has more rejects or duplicates than its feed allows.
+
+    Raises:
+        TooManyRejects, TooManyDuplicates: it has.
+    """
+    first = f"of the first {row_counts.rows_read} rows"
+    if row_counts.exceeds(feed.max_rejects):
+        raise TooManyRejects(
+            f"{row_counts.rows_rejected} {first} were rejected, more than the "
+            "feed's max_rejects allows; the rows written so far stay. Fix the file and "
+            "drop it again, or fix the feed and load it with `ingest retry`."
+        )
+    if row_counts.exceeds_duplicates(feed.max_duplicates):
+        raise TooManyDuplicates(
+            f"{row_counts.rows_superseded} {first} have the key of a later row, which replaced them: more than the "
+            "feed's max_duplicates allows; the rows written so far stay. Check that the feed's key is the whole key; "
+            "fix the feed and load the file with `ingest retry`, or fix the file and drop it again."
+        )

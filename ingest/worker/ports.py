@@ -12,12 +12,13 @@ from ingest.errors import IngestError
 from ingest.feeds.dialect import Csv
 from ingest.feeds.feed import Feed
 from ingest.file import FileVersion
+from ingest.items.mapping import Mapping as ItemMapping
 from ingest.ledger.claims import Claimed, ClaimStatus, FileStatus, LeaseToken, Outcome
 from ingest.ledger.row_counts import RowCounts
 from ingest.ledger.work_item import CarriedOver, Checkpoint, Entry, SegmentPlan, WorkItem
 from ingest.metrics.emf import Value
 from ingest.reading.segments import Segment
-from ingest.rejects.reject import Reject
+from ingest.rejects.reject import DuplicateRow, Reject
 
 Log = Callable[[str, dict[str, object]], None]
 
@@ -129,7 +130,7 @@ class Ledger(Protocol):
 
 
 class RejectSink(Protocol):
-    """Keeps rejects."""
+    """Keeps rejects, and the first duplicates beside them."""
 
     def begin(self, head: bytes, csv: Csv) -> None:
         """Take what stands before the rows, ahead of any reject."""
@@ -137,11 +138,14 @@ class RejectSink(Protocol):
     def add(self, rejects: list[Reject]) -> None:
         """Take a block's rejects, in file order."""
 
+    def add_duplicates(self, duplicates: list[DuplicateRow]) -> None:
+        """Take a block's duplicates, in file order: no more than `KEPT_DUPLICATES` of a file or segment."""
+
     def flush(self) -> None:
-        """Return when all rejects so far are durable."""
+        """Return when all rejects and duplicates so far are durable."""
 
     def close(self) -> None:
-        """Return when all rejects are durable; none will follow."""
+        """Return when all rejects and duplicates are durable; none will follow."""
 
 
 class FileRejects(RejectSink, Protocol):
@@ -233,9 +237,13 @@ class Services:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorkerServices(Services):
-    """What the function has beside those: files to read, tables to write to, places for what cannot be used."""
+    """What the function has beside those: files to read, tables to write to, places for what cannot be used.
+
+    `check_table` raises what a feed's table would say to the items that a mapping makes, before the first is sent.
+    """
 
     objects: Objects
     writer_for: Callable[[Feed], ItemWriter]
+    check_table: Callable[[Feed, ItemMapping], None]
     rejects_for: Callable[[FileVersion], FileRejects]
     dead_letters: DeadLetters

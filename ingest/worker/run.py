@@ -1,6 +1,7 @@
 """Does work that was claimed: splits a large file, loads a file or a segment, and writes how it ended."""
 
 from dataclasses import replace
+from functools import partial
 
 from ingest.aws.clock import epoch_s
 from ingest.contract import Status
@@ -11,7 +12,7 @@ from ingest.ledger.claims import Outcome, final_status
 from ingest.ledger.row_counts import RowCounts
 from ingest.ledger.work_item import Checkpoint
 from ingest.worker.attempt import Attempt, Ending, Failed, Loaded, Refused, Split, Stopped, Task, UnfinishedError
-from ingest.worker.load import Load, Sizes, too_many_rejects
+from ingest.worker.load import Load, Sizes, check_limits
 from ingest.worker.ports import WorkerServices
 from ingest.worker.report import ProgressReporter, Reporter, finish_split_file
 from ingest.worker.split import Splitter
@@ -100,6 +101,7 @@ class TaskRunner:
             feed=feed,
             writer=attempt.progress.begin(self._services.writer_for(feed)),
             rejects=attempt.rejects,
+            check_table=partial(self._services.check_table, feed),
             file=task.work.file.url,
             now_s=epoch_s(task.work.file.event_time)
             or task.claimed.first_seen_s,  # whoever goes on makes the same items
@@ -129,8 +131,7 @@ class TaskRunner:
         if not known.should_continue:
             raise ObjectSuperseded(f"{task.work.file.url} has a newer version, or has ended otherwise.")
         total = known.row_counts.plus(checkpoint.row_counts) if task.work.segment else checkpoint.row_counts
-        if total.exceeds(feed.max_rejects):
-            raise too_many_rejects(total)
+        check_limits(total, feed)
         if task.delivery >= RENEWED_DELIVERIES:
             raise OutOfTime(f"The message was delivered {task.delivery} times before; a new one takes its place.")
 

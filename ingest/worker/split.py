@@ -47,6 +47,7 @@ class Splitter:
         self._objects = services.objects
         self._transitions = services.ledger.transitions
         self._queue = services.queue
+        self._check_table = services.check_table
         self._segment_bytes = segment_bytes
         self._block_bytes = block_bytes
 
@@ -63,7 +64,7 @@ class Splitter:
         with closing(open_file(self._read, self._feed, block_bytes=self._block_bytes)) as reader:
             if not reader.can_jump:
                 return False
-            map_columns(self._feed, reader.columns)  # a wrong header ends it here
+            self._check_table(self._feed, map_columns(self._feed, reader.columns))  # a wrong header or table ends it
             known = self._plan or SegmentPlan(reader.start)
             for segment in reader.segments(known.at, self._segment_bytes):
                 known = self._add(segment, known)

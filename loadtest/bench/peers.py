@@ -121,7 +121,7 @@ def fixed(url: str, feed: str, in_flight: int) -> int:
     from ingest.worker.load import Load
 
     declared = read_feeds(FEEDS).named(feed)
-    writer = open_table(declared.table, declared)
+    writer, _ = open_table(declared.table, declared)
     assert isinstance(writer, BatchWriter)
     writer._limiter = ConcurrencyLimiter.fixed(in_flight)
     rejects = RejectFile(Path(f"{Path(url).name}.rejects.jsonl"), source=url)

@@ -15,6 +15,7 @@ from typing import Any
 
 import boto3
 import pytest
+from botocore.exceptions import ClientError
 
 from ingest.aws.local_files import Source
 from ingest.cli import load
@@ -22,7 +23,8 @@ from ingest.cli import main as cli
 from ingest.cli.options import feed_of, file_name
 from ingest.cli.output import RAW_SHOWN
 from ingest.cli.source import StandardInput, open_table
-from ingest.errors import FileMissing, SettingsFault, Unavailable
+from ingest.dynamodb.writers import WriterFactory
+from ingest.errors import AccessDenied, FileMissing, SettingsFault, Unavailable
 from ingest.feeds.feed import Feed
 from ingest.feeds.parse import parse_feeds
 from ingest.ledger.row_counts import RowCounts
@@ -171,11 +173,38 @@ def test_check_of_the_sample_finds_its_four_bad_rows(capsys: pytest.CaptureFixtu
 
 
 def test_check_prints_a_table_of_the_first_rejects(capsys: pytest.CaptureFixture[str]) -> None:
-    Path("a.csv").write_text("id,n\n" + "x,?\n" * 30 + ",1\n", encoding="utf-8")
+    Path("a.csv").write_text("id,n\n" + "x,?\n" * 30 + ",1\nx,1\n", encoding="utf-8")
     ran = Ran(capsys, "check", "a.csv", "--feed", "orders")
     assert ran.code == 1
     assert "rejected: 30 bad_number, 1 empty_key" in ran.out
     assert len([line for line in ran.out.splitlines() if "bad_number " in line]) == 20
+
+
+def test_check_exits_with_1_and_says_why_where_rows_share_a_key_though_none_is_rejected(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    Path("a.csv").write_text("id,n\n" + "".join(f"k{n % 30},{n}\n" for n in range(60)), encoding="utf-8")
+    ran = Ran(capsys, "check", "a.csv", "--feed", "orders")
+    assert (ran.code, ran.err) == (1, "")
+    row_counts, warning, title, names, _, *table = [line for line in ran.out.splitlines() if line.strip()]
+    assert row_counts.startswith("60 rows read = 30 would be written + 0 rejected + 30 superseded;")
+    assert warning.startswith("30 of 60 rows (50.0%) have the key of a later row, which replaced them.")
+    assert title.strip() == "The first rows replaced by a later row with the same key:"
+    assert names.split() == ["id", "line", "replaced", "by", "line"]
+    assert [line.split() for line in table] == [[f"k{n}", str(2 + n), str(32 + n)] for n in range(20)]
+    found = Ran(capsys, "check", "a.csv", "--feed", "orders", "--json").json
+    assert found["warning"]["code"] == "duplicate_keys"
+    assert found["duplicates"][0] == {"key": {"id": "k0"}, "replaced_line": 2, "line": 32, "byte_offset": 195}
+    assert Path("a.csv").read_bytes()[195:].startswith(b"k0,30\n")
+
+
+def test_a_few_rows_that_share_a_key_are_shown_and_no_fault(capsys: pytest.CaptureFixture[str]) -> None:
+    rows = "".join(f"k{n},{n}\n" for n in range(1999))
+    Path("a.csv").write_text(f"id,n\n{rows}k7,0\n", encoding="utf-8")
+    ran = Ran(capsys, "check", "a.csv", "--feed", "orders")
+    assert ran.code == 0
+    assert "which replaced them" not in ran.out
+    assert ran.out.splitlines()[-1].split() == ["k7", "9", "2001"]
 
 
 def test_names_with_brackets_and_colons_are_printed_as_they_are(capsys: pytest.CaptureFixture[str]) -> None:
@@ -231,7 +260,7 @@ def test_of_several_files_each_is_reported_and_one_that_cannot_be_loaded_does_no
         "c.csv: 1 rows read = 1 would be written + 0 rejected + 0 superseded; row counts reconcile.",
     ]
     lines = [json.loads(line) for line in Ran(capsys, "check", "a.csv", "b.csv", "--json").out.splitlines()]
-    assert [(line["file"], line.get("error", {}).get("code")) for line in lines] == [
+    assert [(line["file"], (line.get("error") or {}).get("code")) for line in lines] == [
         ("a.csv", None),
         ("b.csv", "empty_file"),
     ]
@@ -335,11 +364,13 @@ def test_load_writes_the_rows_and_the_rejects_and_prints_the_row_counts(
 ) -> None:
     ran = Ran(capsys, "load", "a.csv", "--feed", "orders")
     assert (ran.code, ran.err) == (0, "")
-    target, row_counts, rate, where = ran.out.splitlines()
+    target, row_counts, rate, where, warning, *table = ran.out.splitlines()
     assert target == "Table Orders in eu-central-1, account 123456789012."
     assert row_counts == "4 rows read = 2 written + 1 rejected + 1 superseded; row counts reconcile."
     assert rate.startswith(f"{len(CSV)} bytes in ")
     assert "a.csv.rejects.jsonl has line and reason; fix and reload a.csv.rejects.csv." in where
+    assert warning.startswith("1 of 4 rows (25.0%) have the key of a later row, which replaced them.")
+    assert table[-1].split() == ["a", "2", "4"]
     assert orders.get_item(Key={"id": "a"})["Item"]["note"] == "y,\nz"
     (line,) = Path("a.csv.rejects.jsonl").read_text(encoding="utf-8").splitlines()
     assert json.loads(line) == {
@@ -377,8 +408,48 @@ def test_load_for_machines_prints_one_object(capsys: pytest.CaptureFixture[str],
         "rows_superseded": 1,
         "bytes_read": len(CSV),
         "rejects_at": "r.jsonl",
+        "duplicates": [{"key": {"id": "a"}, "replaced_line": 2, "line": 4, "byte_offset": 24}],
+        "duplicates_at": "r.duplicates.jsonl",
+        "warning": {
+            "code": "duplicate_keys",
+            "message": "1 of 4 rows (25.0%) have the key of a later row, which replaced them. Check that the feed's "
+            "key is the whole key.",
+        },
+        "reasons": {"bad_number": 1},
+        "error": None,
     }
     assert Path("r.jsonl").exists()
+    (kept,) = Path("r.duplicates.jsonl").read_text(encoding="utf-8").splitlines()
+    assert json.loads(kept) == {"file": "a.csv", **ran.json["duplicates"][0]}
+
+
+def test_the_duplicates_of_an_earlier_load_are_replaced(capsys: pytest.CaptureFixture[str], orders: Any) -> None:
+    Ran(capsys, "load", "a.csv", "--feed", "orders")
+    assert Path("a.csv.rejects.duplicates.jsonl").exists()
+    Path("a.csv").write_text("id,n\na,1\n", encoding="utf-8")
+    Ran(capsys, "load", "a.csv", "--feed", "orders", "--force")
+    assert not Path("a.csv.rejects.duplicates.jsonl").exists()
+
+
+TOO_MANY = FEEDS.replace("[feeds.orders.columns]", "[feeds.orders.max_duplicates]\ncount = 2\n[feeds.orders.columns]")
+
+
+@pytest.mark.parametrize("command", ["check", "load"])
+def test_a_file_with_more_duplicates_than_the_feed_allows_exits_with_3_and_shows_the_first(
+    capsys: pytest.CaptureFixture[str], orders: Any, command: str
+) -> None:
+    Path("feeds.toml").write_text(TOO_MANY, encoding="utf-8")
+    Path("a.csv").write_text("id,n\n" + "secret,1\n" * 4, encoding="utf-8")
+    ran = Ran(capsys, command, "a.csv", "--feed", "orders")
+    assert ran.code == 3
+    lines = [line.split() for line in ran.out.splitlines()]
+    assert lines[-3:] == [["secret", "2", "3"], ["secret", "3", "4"], ["secret", "4", "5"]]
+    assert ran.err.startswith(
+        "ingest: 3 of the first 4 rows have the key of a later row, which replaced them: more than"
+    )
+    assert "secret" not in ran.err
+    error = Ran(capsys, command, "a.csv", "--feed", "orders", "--json").json["error"]
+    assert error["code"] == "too_many_duplicates"
 
 
 def test_load_may_go_to_another_table_and_leave_no_rejects(capsys: pytest.CaptureFixture[str], orders: Any) -> None:
@@ -429,9 +500,13 @@ def test_a_load_that_does_not_end_keeps_the_rejects_it_found(
     assert (ran.code, ran.err.splitlines()[0]) == (code, "The rejects found so far are in a.csv.rejects.jsonl.partial.")
     assert ran.err.splitlines()[1].startswith(last)
     left = sorted(path.name for path in Path().glob("*rejects*"))
-    assert left == ["a.csv.rejects.csv.partial", "a.csv.rejects.jsonl.partial"]
+    assert left == [f"a.csv.rejects.{kind}.partial" for kind in ("csv", "duplicates.jsonl", "jsonl")]
     assert Ran(capsys, "load", "a.csv", "--feed", "orders").code == 0
-    assert sorted(path.name for path in Path().glob("*rejects*")) == ["a.csv.rejects.csv", "a.csv.rejects.jsonl"]
+    assert sorted(path.name for path in Path().glob("*rejects*")) == [
+        "a.csv.rejects.csv",
+        "a.csv.rejects.duplicates.jsonl",
+        "a.csv.rejects.jsonl",
+    ]
 
 
 def test_load_reads_standard_input_among_other_files(
@@ -735,3 +810,125 @@ def test_a_wrong_dialect_flag_exits_with_2_and_says_what_is_accepted(
     ran = Ran(capsys, "preview", "a.csv", *flags)
     assert ran.code == 2
     assert sentence in ran.err
+
+
+# --- a table of other keys, and files of nothing but rejects ---
+
+
+@pytest.fixture
+def wrong(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    """A table `Orders` of another key, and `Right` of the feed's."""
+    monkeypatch.setattr(boto3, "Session", lambda region_name=None: session())
+    with mock_aws():
+        table("Right", "id")
+        yield table("Orders", "order_id", "day")
+
+
+DIFFERS = (
+    "Nothing can be written to table Orders: the key of the table is order_id (S) + day (S), that of the feed id (S): "
+    "change the feed's keys."
+)
+
+
+def test_load_into_a_table_of_other_keys_writes_nothing_and_exits_with_2(
+    capsys: pytest.CaptureFixture[str], wrong: Any
+) -> None:
+    Path("a.rejects.jsonl").write_text("of a load before", encoding="utf-8")
+    ran = Ran(capsys, "load", "a.csv", "--rejects", "a.rejects.jsonl", "--force")
+    assert (ran.code, ran.err) == (2, f"ingest: {DIFFERS}\n")
+    assert wrong.scan()["Items"] == []
+    assert Path("a.rejects.jsonl").read_text(encoding="utf-8") == "of a load before"
+    Path("b.csv").write_text(CSV, encoding="utf-8")
+    of_several = Ran(capsys, "load", "a.csv", "b.csv", "--json")
+    assert (of_several.code, of_several.json["error"]["code"]) == (2, "table_keys_differ")  # said once
+    assert Ran(capsys, "load", "a.csv", "--table", "Right").code == 0
+
+
+@pytest.mark.parametrize("command", ["check", "plan"])
+def test_check_and_plan_compare_the_table_that_is_asked_for(
+    capsys: pytest.CaptureFixture[str], wrong: Any, command: str
+) -> None:
+    for options in (["--aws"], ["--table", "Orders"], ["--table", "Orders", "--aws"]):
+        ran = Ran(capsys, command, "a.csv", *options)
+        assert (ran.code, ran.sentence) == (2, DIFFERS)
+    as_it_should_be = Ran(capsys, command, "a.csv")
+    right = Ran(capsys, command, "a.csv", "--table", "Right")
+    assert right.code == as_it_should_be.code < 2
+    assert right.out.splitlines()[-1] == as_it_should_be.out.splitlines()[-1]
+    assert Ran(capsys, command, "a.csv", "--table", "None").sentence == (
+        "Table None does not exist; create it, or change the feed's table."
+    )
+
+
+def test_a_table_that_may_not_be_looked_at_is_warned_of_and_loaded_into(
+    capsys: pytest.CaptureFixture[str], orders: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def denied(self: WriterFactory, feed: Feed, *, table: str | None = None) -> Any:
+        error = ClientError({"Error": {"Code": "AccessDeniedException"}}, "DescribeTable")
+        raise AccessDenied("AWS answered AccessDeniedException.") from error
+
+    monkeypatch.setattr(WriterFactory, "describe", denied)
+    ran = Ran(capsys, "load", "a.csv", "--rejects", "r.jsonl")
+    assert (ran.code, len(orders.scan()["Items"])) == (0, 2)
+    assert ran.err == (
+        "ingest: The keys of table Orders were not compared with those of its feed. AWS answered "
+        "AccessDeniedException.\n"
+    )
+
+
+ALL_BAD = "id,n\n" + "a,?\n" * 8 + ",1\n" * 4
+
+
+def test_load_of_nothing_but_rejects_has_an_exit_code_of_its_own_and_prints_the_reasons(
+    capsys: pytest.CaptureFixture[str], orders: Any
+) -> None:
+    Path("a.csv").write_text(ALL_BAD, encoding="utf-8")
+    ran = Ran(capsys, "load", "a.csv", "--rejects", "r.jsonl")
+    assert (ran.code, orders.scan()["Items"]) == (5, [])
+    assert "12 rows read = 0 written + 12 rejected + 0 superseded; row counts reconcile." in ran.out
+    assert "rejected: 8 bad_number, 4 empty_key" in ran.out
+    assert len(Path("r.jsonl").read_text(encoding="utf-8").splitlines()) == 12
+    assert ran.err.startswith("ingest: All 12 rows were rejected, and nothing was written:")
+    of_machines = Ran(capsys, "load", "a.csv", "--rejects", "r.jsonl", "--force", "--json")
+    assert (of_machines.code, of_machines.err) == (5, "")
+    assert of_machines.json["reasons"] == {"bad_number": 8, "empty_key": 4}
+    assert of_machines.json["error"]["code"] == "all_rows_rejected"
+
+
+def test_check_of_nothing_but_rejects_says_that_the_file_would_fail(capsys: pytest.CaptureFixture[str]) -> None:
+    Path("a.csv").write_text(ALL_BAD, encoding="utf-8")
+    ran = Ran(capsys, "check", "a.csv")
+    assert ran.code == 5
+    assert "rejected: 8 bad_number, 4 empty_key" in ran.out
+    assert ran.err.startswith("ingest: All 12 rows were rejected")
+    of_machines = Ran(capsys, "check", "a.csv", "--json")
+    assert (of_machines.code, of_machines.json["error"]["code"]) == (5, "all_rows_rejected")
+    assert of_machines.json["rows_rejected"] == 12
+
+
+def test_check_of_a_large_file_of_nothing_but_rejects_reads_its_first_block_only(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    Path("a.csv").write_text("id,n\n" + f"{'a' * 1000},?\n" * 20_000, encoding="utf-8")
+    ran = Ran(capsys, "check", "a.csv", "--json")
+    assert 1000 <= ran.json["rows_read"] < 10_000
+    assert ran.json["error"]["message"].startswith("All of the first ")
+
+
+def test_of_several_files_one_of_nothing_but_rejects_does_not_keep_the_others_from_it(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    Path("b.csv").write_text(ALL_BAD, encoding="utf-8")
+    ran = Ran(capsys, "check", "b.csv", "a.csv")
+    assert (ran.code, ran.err[:27]) == (5, "ingest: b.csv: All 12 rows ")
+    assert "a.csv: 4 rows read" in ran.out
+
+
+def test_preview_and_plan_of_nothing_but_rejects_say_so(capsys: pytest.CaptureFixture[str]) -> None:
+    Path("a.csv").write_text(ALL_BAD, encoding="utf-8")
+    preview = Ran(capsys, "preview", "a.csv", "--feed", "orders")
+    assert (preview.code, preview.err.splitlines()[-1][:29]) == (0, "ingest: All 12 rows were reje")
+    warned = {
+        warning["code"]: warning["message"] for warning in Ran(capsys, "plan", "a.csv", "--json").json["warnings"]
+    }
+    assert warned["would_fail"].startswith("All rows that were read are rejected")

@@ -12,7 +12,7 @@ from ingest.file import FileVersion
 from ingest.ledger.claims import Outcome
 from ingest.ledger.row_counts import RowCounts
 from ingest.ledger.work_item import WorkItem
-from ingest.rejects.reject import Reject
+from ingest.rejects.reject import DuplicateRow, Reject
 from ingest.rejects.reject_writer import RejectParts
 from tests.support.clients import client
 from tests.support.command import Ran
@@ -142,3 +142,69 @@ def test_what_cannot_be_asked_is_refused(capsys: pytest.CaptureFixture[str], arg
     ran = Ran(capsys, "rejects", KEY, *arguments)
     assert ran.code == 2
     assert (ran.err or ran.json["error"]["message"]).removeprefix("ingest: ").startswith(begin)
+
+
+# --- duplicates ---
+
+
+def with_duplicates(stack: LedgerScenario, *portions: list[DuplicateRow], superseded: int = 25) -> None:
+    """Let a file be loaded, with these duplicates in portions that were flushed one by one."""
+    file = FileVersion("landing", KEY, sequencer="0A", etag="e0A")
+    parts = RejectParts(client=client("s3"), bucket="rejects", file=file)
+    for portion in portions:
+        parts.add_duplicates(portion)
+        parts.flush()
+    row_counts = RowCounts(100, 100 - superseded, 0, superseded, 100)
+    stack.load(WorkItem(file), -1000.0, Outcome(Status.COMPLETE, row_counts, 1.0))
+
+
+def duplicate(line: int) -> DuplicateRow:
+    return DuplicateRow({"id": f"k{line}", "at": "\x1b[2J"}, line - 1, line, 10 * line)
+
+
+def test_the_first_rows_that_share_a_key_are_shown_with_both_lines(
+    capsys: pytest.CaptureFixture[str], stack: LedgerScenario
+) -> None:
+    with_duplicates(stack, [duplicate(line) for line in range(50, 60)], [duplicate(line) for line in range(3, 18)])
+    ran = Ran(capsys, "rejects", KEY, "--duplicates")
+    lines = [line.split() for line in ran.out.splitlines() if line.strip()]
+    assert (ran.code, lines[0][-1]) == (0, "COMPLETE")
+    assert " ".join(lines[1]).startswith("25 of 100 rows (25.0%) have the key of a later row")
+    assert " ".join(lines[2]) == "The first rows replaced by a later row with the same key:"
+    assert lines[3] == ["id", "at", "line", "replaced", "by", "line"]
+    first = [*range(3, 18), *range(50, 55)]
+    assert lines[5:] == [[f"k{line}", "\\x1b[2J", str(line - 1), str(line)] for line in first]
+    two = Ran(capsys, "rejects", KEY, "--duplicates", "--limit", "2").out
+    assert [line.split()[0] for line in two.splitlines()[-2:]] == ["k3", "k4"]
+
+
+def test_duplicates_for_machines_are_one_object(capsys: pytest.CaptureFixture[str], stack: LedgerScenario) -> None:
+    with_duplicates(stack, [duplicate(3)], superseded=1)
+    found = Ran(capsys, "rejects", KEY, "--duplicates", "--json").json
+    assert found["duplicates"] == [duplicate(3).document()]
+    assert (found["rows_superseded"], found["truncated"], found["warning"]["code"]) == (1, False, "duplicate_keys")
+
+
+def test_duplicates_are_not_rejects(capsys: pytest.CaptureFixture[str], stack: LedgerScenario) -> None:
+    with_duplicates(stack, [duplicate(3)])
+    assert Ran(capsys, "rejects", KEY).out.endswith("COMPLETE\nNo rows were rejected.\n")
+    ended(stack, found(10, b"a;x\n"), sequencer="0B")
+    assert Ran(capsys, "rejects", KEY, "--duplicates").out.endswith("COMPLETE\nNo row has the key of a later row.\n")
+    assert Ran(capsys, "rejects", KEY, "--duplicates", "--json").json["duplicates"] == []
+
+
+def test_duplicates_that_are_not_kept_any_more_are_a_fault(
+    capsys: pytest.CaptureFixture[str], stack: LedgerScenario
+) -> None:
+    with_duplicates(stack)
+    ran = Ran(capsys, "rejects", KEY, "--duplicates")
+    assert ran.code == 3
+    assert ran.sentence.startswith(f"The first of the 25 duplicate(s) of s3://landing/{KEY} are not kept: they have")
+
+
+@pytest.mark.parametrize("option", [["--csv"], ["--reason", "bad_number"]], ids=["csv", "reason"])
+def test_duplicates_have_no_csv_and_no_reason(
+    capsys: pytest.CaptureFixture[str], stack: LedgerScenario, option: list[str]
+) -> None:
+    ran = Ran(capsys, "rejects", KEY, "--duplicates", *option)
+    assert (ran.code, ran.sentence) == (2, f"--duplicates and {option[0]} cannot be combined.")

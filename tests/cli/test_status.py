@@ -18,6 +18,9 @@ from ingest.ledger.row_counts import RowCounts
 from ingest.ledger.work_item import SegmentPlan, WorkItem
 from ingest.reading.blocks import Position
 from ingest.reading.segments import Segment
+from ingest.rejects.reject import DuplicateRow
+from ingest.rejects.reject_writer import RejectParts
+from tests.support.clients import client
 from tests.support.command import NOON, Ran
 from tests.support.fakes import ScriptedClock
 from tests.support.scenario import LedgerScenario, deployed
@@ -90,6 +93,7 @@ def test_a_file_that_loads_is_shown_with_how_far_it_has_come(
         "ended": None,
         "seconds": None,
         "rejects_at": None,
+        "warning": None,
         "attempts": 1,
         "resent": 0,
         "last_progress": "2026-11-22T11:59:50Z",
@@ -338,6 +342,38 @@ def test_a_file_is_shown_with_all_its_versions(capsys: pytest.CaptureFixture[str
     assert [version["status"] for version in document["versions"]] == ["COMPLETE", "FAILED"]
     assert document["versions"][1]["error"] == {"code": "bad_header", "message": "The header has no column 'id'."}
     assert (document["segments_of"], document["segments"]) == ("0B" + "0" * 30, [])
+
+
+def with_duplicates(scenario: LedgerScenario, name: str, row_counts: RowCounts, *found: DuplicateRow) -> None:
+    parts = RejectParts(client=client("s3"), bucket="rejects", file=file(name))
+    parts.add_duplicates(list(found))
+    parts.close()
+    scenario.load(WorkItem(file(name)), -100, Outcome(Status.COMPLETE, row_counts, 1.0))
+
+
+def test_a_file_whose_rows_share_keys_is_shown_with_a_warning_and_the_first_of_them(
+    capsys: pytest.CaptureFixture[str], scenario: LedgerScenario
+) -> None:
+    found = DuplicateRow({"day": "2026-11-22", "hour": "7"}, 4, 9, 120)
+    with_duplicates(scenario, "orders/a.csv", RowCounts(1000, 600, 0, 400, 9999), found)
+    lines = Ran(capsys, "status", "orders/a.csv").out.splitlines()
+    warning = "400 of 1,000 rows (40.0%) have the key of a later row, which replaced them. Check that the feed's key "
+    assert f"  warning  {warning}is the whole key." in lines
+    assert lines[-1].split() == ["2026-11-22", "7", "4", "9"]
+    document = Ran(capsys, "status", "orders/a.csv", "--json").json
+    assert document["versions"][0]["warning"] == {"code": "duplicate_keys", "message": f"{warning}is the whole key."}
+    assert document["duplicates"] == [found.document()]
+    assert "COMPLETE duplicate_keys" in Ran(capsys, "status").out
+
+
+def test_a_file_with_few_duplicates_is_shown_without_a_warning(
+    capsys: pytest.CaptureFixture[str], scenario: LedgerScenario
+) -> None:
+    with_duplicates(scenario, "orders/b.csv", RowCounts(1000, 999, 0, 1, 9999), DuplicateRow({"id": "k"}, 2, 3, 30))
+    out = Ran(capsys, "status", "orders/b.csv").out
+    assert "  warning" not in out
+    assert out.splitlines()[-1].split() == ["k", "2", "3"]
+    assert "duplicate_keys" not in Ran(capsys, "status").out
 
 
 def test_the_segments_of_a_file_are_shown_with_state_lease_and_checkpoint(

@@ -17,7 +17,7 @@ from ingest.dynamodb.http.client import batch_write_exchange
 from ingest.dynamodb.rate_limit import ConcurrencyLimiter
 from ingest.dynamodb.write_stats import write_units
 from ingest.dynamodb.writer import BatchWriter
-from ingest.errors import AccessDenied, IngestError, OutOfTime, TableMissing, Throttled, Unavailable
+from ingest.errors import AccessDenied, IngestError, OutOfTime, TableKeysDiffer, TableMissing, Throttled, Unavailable
 from ingest.feeds.column import Column
 from ingest.feeds.feed import Feed
 from ingest.items.items import Items, Refusal, build_items
@@ -383,3 +383,28 @@ def test_what_is_sent_is_what_boto3_would_send() -> None:
             (writer(running) if fast else reference_writer(running)).write(items(30), no_heartbeat)
             seen.append(sorted(map(json.dumps, running.written_items.items("Orders"))))
     assert seen[0] == seen[1]
+
+
+# --- a table of other keys ---
+
+
+@pytest.mark.parametrize(
+    "table",
+    [
+        Table(Key("pk")),
+        Table(Key("id", "N"), Key("n", "N")),
+        Table(Key("id"), Key("n", "S")),
+        Table(Key("id"), Key("m")),
+        Table(Key("note")),
+    ],
+    ids=["other names", "partition key N", "sort key S", "another sort key", "one that all items share"],
+)
+@pytest.mark.parametrize("make", [writer, reference_writer])
+def test_a_table_of_other_keys_ends_the_load_and_no_batch_is_halved(table: Table, make: Any) -> None:
+    with simulator(tables={"Orders": table}) as running:
+        one = make(running)
+        with pytest.raises(TableKeysDiffer, match="Table Orders has other keys than the feed"):
+            one.write(items(1000), no_heartbeat)
+        requests = running.statistics.document()["requests"]
+        assert requests <= ConcurrencyLimiter().most_in_flight  # those under way when the first answer came
+        assert running.written_items.items("Orders") == []

@@ -14,9 +14,18 @@ from ingest.contract import WRITE_OPERATIONS
 from ingest.dynamodb.boto3_writer import Boto3Writer
 from ingest.dynamodb.http.client import batch_write_exchange
 from ingest.dynamodb.writer import BatchWriter
-from ingest.dynamodb.writers import SESSION_NAME, WriterFactory, table_session
-from ingest.errors import AccessDenied
+from ingest.dynamodb.writers import DIFFERS_S, KEPT_S, SESSION_NAME, WriterFactory, table_session
+from ingest.errors import (
+    AccessDenied,
+    BadHeader,
+    ServiceFault,
+    TableKeysDiffer,
+    TableMissing,
+    Throttled,
+    Unavailable,
+)
 from ingest.feeds.feed import Feed
+from ingest.items.mapping import map_columns
 from tests.support.clients import client, mock_aws, resource, session
 
 ROLE = "arn:aws:iam::111122223333:role/writes-orders"
@@ -180,3 +189,127 @@ def test_the_reference_writer_is_made_for_each_file_with_the_resource_there_is()
 def test_each_kind_of_writer_has_its_operations_which_the_function_is_allowed() -> None:
     kinds = get_args(get_args(get_type_hints(Feed, include_extras=True)["writer"])[0])
     assert set(kinds) == set(WRITE_OPERATIONS)
+
+
+# --- whether the table has the feed's keys ---
+
+
+class Described:
+    """A resource of one table, which may fail instead of describing it, and be made anew."""
+
+    def __init__(self, key: str = "id", *, code: str = "") -> None:
+        self.key, self.code, self.asked = key, code, 0
+        self.meta = self.client = self
+
+    def describe_table(self, TableName: str) -> Any:
+        self.asked += 1
+        if self.code:
+            said = {"Code": self.code, "Message": "said so"}
+            raise ClientError({"Error": said, "ResponseMetadata": {"HTTPStatusCode": 400}}, "DescribeTable")
+        schema = [{"AttributeName": self.key, "KeyType": "HASH"}]
+        return {
+            "Table": {
+                "KeySchema": schema,
+                "AttributeDefinitions": [{"AttributeName": self.key, "AttributeType": "S"}],
+            }
+        }
+
+
+class Checked:
+    """A factory's checks of one table, by a clock of the test's."""
+
+    def __init__(self, table: Described) -> None:
+        self.time_s = 1000.0
+        self.warnings: list[str] = []
+        self._factory = WriterFactory(
+            session(), Config(), dynamodb=table, warn=self.warnings.append, now_s=lambda: self.time_s
+        )
+
+    def check(self, feed: Feed = FEED) -> str:
+        """What the file is said to fail for."""
+        try:
+            self._factory.check_table(feed, map_columns(feed, ("id",)))
+        except TableKeysDiffer as fault:
+            return str(fault)
+        return ""
+
+
+def test_a_table_with_the_feeds_keys_is_looked_at_once_a_minute() -> None:
+    table = Described()
+    checked = Checked(table)
+    assert [checked.check() for _ in range(3)] == ["", "", ""]
+    assert table.asked == 1
+    checked.time_s += KEPT_S + 1
+    assert (checked.check(), table.asked) == ("", 2)
+
+
+def test_each_table_is_looked_at_for_itself() -> None:
+    table = Described()
+    checked = Checked(table)
+    checked.check()
+    checked.check(structs.replace(FEED, table="Visits"))
+    assert table.asked == 2
+
+
+def test_a_table_with_other_keys_is_a_fault_of_one_sentence() -> None:
+    assert Checked(Described("pk")).check() == (
+        "Nothing can be written to table Orders: the key of the table is pk (S), that of the feed id (S): change the "
+        "feed's keys."
+    )
+
+
+def test_a_table_that_is_created_again_with_the_right_keys_takes_files_after_ten_seconds() -> None:
+    table = Described("pk")
+    checked = Checked(table)
+    assert checked.check() and checked.check()
+    assert table.asked == 1
+    table.key = "id"
+    checked.time_s += DIFFERS_S + 1
+    assert checked.check() == ""
+
+
+def test_a_file_fails_for_no_old_description() -> None:
+    table = Described()
+    checked = Checked(table)
+    checked.check()
+    checked.time_s += DIFFERS_S + 1
+    renamed = structs.replace(FEED, partition_key="pk")  # another feed of the same table, say
+    table.key = "pk"
+    with pytest.raises(BadHeader):
+        map_columns(renamed, ("id",))
+    checked._factory.check_table(renamed, map_columns(renamed, ("pk",)))
+    assert table.asked == 2
+
+
+@pytest.mark.parametrize("code", ["AccessDeniedException", "UnknownOperationException"])
+def test_a_table_that_may_not_be_looked_at_is_warned_of_once_and_takes_files(code: str) -> None:
+    table = Described("pk", code=code)
+    checked = Checked(table)
+    assert [checked.check(), checked.check()] == ["", ""]
+    assert checked.warnings == [
+        f"The keys of table Orders were not compared with those of its feed. AWS answered {code} while "
+        "looking at the keys of table Orders: said so"
+    ]
+    table.code = ""
+    checked.time_s += KEPT_S + 1
+    assert checked.check() != ""
+
+
+@pytest.mark.parametrize(
+    ("code", "fault"),
+    [
+        ("ThrottlingException", Throttled),
+        ("InternalServerError", Unavailable),
+        ("ResourceNotFoundException", TableMissing),
+        ("ExpiredTokenException", AccessDenied),
+        ("UnrecognizedClientException", AccessDenied),
+    ],
+)
+def test_a_table_that_cannot_be_looked_at_now_is_looked_at_again(code: str, fault: type[ServiceFault]) -> None:
+    table = Described(code=code)
+    checked = Checked(table)
+    for _ in range(2):
+        with pytest.raises(fault, match="Orders"):
+            checked.check()
+    table.code = ""
+    assert (checked.check(), table.asked, checked.warnings) == ("", 3, [])

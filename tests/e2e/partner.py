@@ -39,7 +39,8 @@ def make_role(stack: LocalStack, trusted: str, *, name: str = ROLE) -> None:
     iam = client(stack, "iam")
     trust = {"Effect": "Allow", "Principal": {"AWS": trusted}, "Action": "sts:AssumeRole"}
     table = f"arn:aws:dynamodb:{REGION}:{ACCOUNT}:table/{TABLE}"
-    write = {"Effect": "Allow", "Action": "dynamodb:BatchWriteItem", "Resource": table}
+    actions = ["dynamodb:BatchWriteItem", "dynamodb:DescribeTable"]
+    write = {"Effect": "Allow", "Action": actions, "Resource": table}
     iam.create_role(RoleName=name, AssumeRolePolicyDocument=_policy(trust))
     iam.put_role_policy(RoleName=name, PolicyName="write", PolicyDocument=_policy(write))
 

@@ -111,6 +111,21 @@ def test_a_dead_letter_reports_why_it_is_there_and_goes_back_when_that_is_fixed(
     assert operator.run("redrive", "--dry-run").out == "The dead-letter queue is empty.\n"
 
 
+def test_the_first_rows_that_share_a_key_are_shown_with_both_lines(stack: Any, operator: Operator) -> None:
+    header, *rows = orders("twice", 5).splitlines(keepends=True)
+    stack.drop("orders/twice.csv", b"".join([header, *rows, *rows[:3]]))
+    assert stack.final_entry("orders/twice.csv")["status"] == "COMPLETE"
+    printed = operator.run("rejects", "orders/twice.csv", "--duplicates").out
+    assert "3 of 8 rows (37.5%) have the key of a later row, which replaced them." in printed
+    assert [line.split()[-2:] for line in printed.splitlines()[-3:]] == [["2", "7"], ["3", "8"], ["4", "9"]]
+    printed_json = operator.json("rejects", "orders/twice.csv", "--duplicates")
+    assert [(one["replaced_line"], one["line"]) for one in printed_json["duplicates"]] == [(2, 7), (3, 8), (4, 9)]
+    assert printed_json["warning"]["code"] == "duplicate_keys"
+    status = operator.json("status", "orders/twice.csv")
+    assert status["duplicates"] == printed_json["duplicates"]
+    assert status["versions"][0]["warning"] == printed_json["warning"]
+
+
 def test_a_file_that_failed_is_loaded_again_once_its_cause_is_fixed(stack: Any, operator: Operator) -> None:
     stack.drop("nowhere/failed.csv", orders("failed", 2))
     missing = operator.run("retry", "nowhere/failed.csv")

@@ -189,6 +189,7 @@ class Place:
                 ledger=TableLedger(table=ledger.Table(LEDGER), clock=Clock()),
                 queue=self.queue,
                 writer_for=lambda feed: writer,
+                check_table=lambda feed, mapping: None,
                 rejects_for=lambda version: RejectParts(client=s3, bucket=REJECTS, file=version),
                 rejects_url=lambda version: rejects_url(REJECTS, version),
                 dead_letters=RecordingDeadLetters(),

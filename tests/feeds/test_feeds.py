@@ -16,6 +16,7 @@ from ingest.errors import NoFeed, SettingsFault
 from ingest.feeds.column import Column
 from ingest.feeds.dialect import Csv
 from ingest.feeds.feed import (
+    Duplicates,
     Feed,
     Feeds,
     Index,
@@ -64,6 +65,8 @@ day = { drop = true }
 count = 100
 share = 0.01
 min_rows = 500
+[feeds.orders.max_duplicates]
+share = 0.05
 [feeds.orders.ttl]
 after = "2h"
 [feeds.orders.lineage]
@@ -117,6 +120,7 @@ def test_every_field_may_be_set() -> None:
             lineage=Lineage(line="source_line"),
             indexes={"by_gift": Index("source_line", "ttl")},
             max_rejects=Rejects(count=100, share=0.01, min_rows=500),
+            max_duplicates=Duplicates(share=0.05),
         )
     }
     index_keys = [(key.name, key.type, at) for key, at in parse_feeds(FULL).named("orders").index_keys()]
@@ -144,6 +148,7 @@ def test_the_repositorys_own_feeds_are_accepted(path: Path) -> None:
         '[feeds.a.columns]\n"a b.c" = "N"',
         "[feeds.a.max_rejects]\ncount = 0\nshare = 0",
         "[feeds.a.max_rejects]\nshare = 1",
+        "[feeds.a.max_duplicates]\ncount = 0",
         OTHER,
         OTHER.replace("Other", "Table"),
     ],
@@ -238,6 +243,17 @@ REFUSED = [
     (CSV + 'escape = "\\u0000"', "`feeds.a.csv.escape` = '\\x00'", "one character that is not a line end or NUL"),
     (CSV + 'quote = ","', "`feeds.a.csv`: delimiter, quote and escape must differ", "[',', ',']"),
     (CSV + "quote = '#'\nescape = '#'", "`feeds.a.csv`: delimiter, quote and escape must differ", "'#', '#'"),
+    (CSV + 'line_end = "\\r\\n"', "`feeds.a.csv.line_end` = '\\r\\n'", "one character"),
+    (CSV + 'line_end = ","', "`feeds.a.csv.line_end` = ','", "not the delimiter, quote or escape"),
+    (CSV + 'line_end = "\\ufeff"', "`feeds.a.csv.line_end` = '\\ufeff'", "not the delimiter, quote or escape"),
+    (CSV + 'line_end = "~"\ncomment = "x~"', "`feeds.a.csv.comment` = 'x~'", "without line ends"),
+    (
+        CSV + 'line_end = "~"\nquote = "\\U0010ffff"',
+        "`feeds.a.csv`: no mark can be U+10FFFF",
+        "where `line_end` is given",
+    ),
+    (CSV + 'line_end = "\\u2028"\nencoding = "cp1252"', "`feeds.a.csv.line_end` = '\\u2028'", "no file in cp1252 has"),
+    (CSV + 'repeated_header = "keep"', "`feeds.a.csv.repeated_header` = 'keep'", "'reject', 'skip'"),
     (
         CSV + 'header = "second"',
         "`feeds.a.csv.header` = 'second'",
@@ -279,6 +295,8 @@ REFUSED = [
     (LIMIT + "count = -1", "`feeds.a.max_rejects.count` = -1", "a whole number, at least 0"),
     (LIMIT + "share = 2", "`feeds.a.max_rejects.share` = 2", "a number from 0 to 1"),
     (LIMIT + 'share = "1%"', "`feeds.a.max_rejects.share` = '1%'", "a number from 0 to 1"),
+    (MINIMAL + "max_duplicates = 0.1", "`feeds.a.max_duplicates` = 0.1", "must be a section"),
+    (MINIMAL + "[feeds.a.max_duplicates]\nshare = -1", "`feeds.a.max_duplicates.share` = -1", "a number from 0 to 1"),
     (LIMIT + "min_rows = 0", "`feeds.a.max_rejects.min_rows` = 0", "a whole number, at least 1"),
     (
         LIMIT + "rows = 0",

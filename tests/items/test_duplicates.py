@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ingest.feeds.feed import Feed
-from ingest.items.duplicates import KeyHashes, SeenKeys, last_of_each_key
+from ingest.items.duplicates import KeyHashes, LinesOf, SeenKeys, last_of_each_key, replacements
 from ingest.items.items import Items, build_items
 from ingest.items.mapping import map_columns
 from ingest.reading.rows import Rows
@@ -39,7 +39,7 @@ def test_the_last_item_of_each_key_stays_in_order(keys: list[tuple[str, ...]]) -
     items, hashes, replaced = last_of_each_key(items_with(keys))
     assert kept(items) == sorted({key: n for n, key in enumerate(keys)}.values())
     assert replaced == len(keys) - len(items)
-    assert len(hashes) == len(items)
+    assert len(set(hashes.hashes)) == len(items)
 
 
 def test_items_without_duplicates_are_handed_back_as_they_are() -> None:
@@ -58,7 +58,7 @@ def test_items_without_duplicates_are_handed_back_as_they_are() -> None:
 )
 def test_composite_keys_cannot_be_confused(first: tuple[str, ...], second: tuple[str, ...]) -> None:
     items, hashes, replaced = last_of_each_key(items_with([first, second]))
-    assert (kept(items), len(hashes), replaced) == ([0, 1], 2, 0)
+    assert (kept(items), len(set(hashes.hashes)), replaced) == ([0, 1], 2, 0)
 
 
 def test_equal_numbers_are_one_key_however_they_are_spelled() -> None:
@@ -82,14 +82,14 @@ def test_numbers_that_a_float_would_confuse_are_different_keys() -> None:
 def test_hashes_of_equal_keys_are_equal_across_blocks() -> None:
     first = last_of_each_key(items_with([("a", "1.0"), ("b", "2")], types=("S", "N")))[1]
     second = last_of_each_key(items_with([("a", "1"), ("c", "2")], types=("S", "N")))[1]
-    assert len(first & second) == 1
+    assert len(set(first.hashes) & set(second.hashes)) == 1
 
 
 def test_without_keys_nothing_is_replaced() -> None:
     """A preview without a feed."""
     keyless = items_with([("a",), ("a",)])
     items, hashes, replaced = last_of_each_key(Items(keyless.attributes, (), keyless.records))
-    assert (kept(items), hashes, replaced) == ([0, 1], set(), 0)
+    assert (kept(items), hashes.count, list(hashes.hashes), replaced) == ([0, 1], 0, [], 0)
 
 
 def keys_of(keys: Sequence[tuple[str, ...]], types: tuple[str, ...] = ("S", "S")) -> KeyHashes:
@@ -148,3 +148,76 @@ def test_without_keys_nothing_is_seen_again() -> None:
         0,
         0,
     ]
+
+
+# --- which rows they are ---
+
+
+def from_line(first_line: int) -> LinesOf:
+    """The lines of a block whose records are a line each."""
+    return lambda records: {record: first_line + record for record in records}
+
+
+@given(BLOCKS, st.sampled_from(["S", "N"]), st.integers(1, 8))
+def test_each_row_is_reported_with_the_row_before_it_that_has_its_key(
+    blocks: list[list[str]], kind: str, limit: int
+) -> None:
+    seen, last, line = SeenKeys(), dict[str, int](), 1
+    for block in blocks:
+        keys = [(key if kind == "S" else f"{ord(key)}.{'0' * (n % 3)}",) for n, key in enumerate(block)]
+        expected = []
+        for n, key in enumerate(block):
+            if key in last:
+                expected.append((line + n, last[key]))
+            last[key] = line + n
+        items = items_with(keys, types=(kind,))
+        hashes = last_of_each_key(items)[1]
+        seen.add(hashes, from_line(line))
+        found = replacements(items, seen.lines_before(hashes), limit)
+        lines = [(line + one.record, one.replaced_line or line + (one.replaced or 0)) for one in found]
+        assert lines == expected[:limit]
+        assert [one.key for one in found] == [{"p": keys[one.record][0]} for one in found]
+        line += len(block)
+
+
+def test_a_row_is_found_in_the_last_of_several_blocks_that_have_its_key() -> None:
+    seen = SeenKeys()
+    for n in range(3):
+        seen.add(keys_of([("b",), ("a",)]), from_line(10 * n))
+    again = keys_of([("x",), ("a",)])
+    assert seen.add(again, from_line(30)) == 1
+    assert seen.lines_before(again) == {hash("a"): 21}
+
+
+def test_blocks_that_were_in_the_order_of_their_keys_are_searched_as_well() -> None:
+    seen = SeenKeys()
+    for start in (0, 10, 20):
+        seen.add(keys_of([(f"k{n:03}",) for n in range(start, start + 10)]), from_line(start))
+    again = keys_of([("k025",), ("k005",), ("new",)])
+    assert seen.add(again, from_line(30)) == 2
+    assert seen.lines_before(again) == {hash("k025"): 25, hash("k005"): 5}
+
+
+def test_a_row_whose_block_has_rejects_is_found_by_its_record() -> None:
+    items = items_with([("a",), ("b",), ("c",)])
+    some = KeyHashes(Items(items.attributes, items.keys, [4, 7, 9]))
+    seen = SeenKeys()
+    seen.add(some, from_line(100))
+    again = keys_of([("b",)])
+    seen.add(again, from_line(200))
+    assert seen.lines_before(again) == {hash("b"): 107}
+
+
+def test_the_lines_of_earlier_blocks_are_forgotten_where_no_more_are_wanted() -> None:
+    seen = SeenKeys()
+    seen.add(keys_of([("a",)]), from_line(1))
+    seen.add(keys_of([("b",), ("a",)]), from_line(2))
+    again = keys_of([("a",)])
+    assert seen.add(again) == 1  # still counted
+    assert seen.lines_before(again) == {}
+
+
+def test_a_composite_key_and_a_binary_one_are_reported_by_attribute() -> None:
+    items = items_with([("YQ==", "1.0"), ("YQ==", "1")], types=("B", "N"))
+    (found,) = replacements(items, {}, 20)
+    assert (found.key, found.record, found.replaced) == ({"p": "YQ==", "s": "1"}, 1, 0)

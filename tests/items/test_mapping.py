@@ -7,8 +7,8 @@ import pytest
 from ingest.errors import BadHeader
 from ingest.feeds.column import Column
 from ingest.feeds.dialect import Csv
-from ingest.feeds.feed import Feed
-from ingest.items.mapping import Target, map_columns
+from ingest.feeds.feed import Feed, Index, Ttl
+from ingest.items.mapping import Target, index_differences, listed_columns, map_columns, table_faults
 
 
 def feed(**fields: Any) -> Feed:
@@ -136,3 +136,104 @@ def test_a_name_longer_than_dynamodb_allows_fails_the_file(fits: str, too_long: 
         map_columns(feed(), ("id", too_long))
     assert len(str(caught.value)) < 1000
     assert names(feed(columns={too_long: Column(name="short")}), "id", too_long) == ["id", "short"]
+
+
+# --- whether a table takes such items ---
+
+
+def described(*keys: str, indexes: dict[str, tuple[str, ...]] | None = None, kind: str = "Global") -> dict[str, Any]:
+    """A table as DescribeTable has it; a key is `name:type`, the first of a schema the partition key."""
+
+    def schema(key: tuple[str, ...]) -> list[dict[str, str]]:
+        pairs = zip(key, ("HASH", "RANGE"), strict=False)
+        return [{"AttributeName": text.split(":")[0], "KeyType": role} for text, role in pairs]
+
+    indexes = indexes or {}
+    types = dict(text.split(":") for key in (keys, *indexes.values()) for text in key)
+    return {
+        "KeySchema": schema(keys),
+        "AttributeDefinitions": [{"AttributeName": name, "AttributeType": type} for name, type in types.items()],
+        f"{kind}SecondaryIndexes": [{"IndexName": name, "KeySchema": schema(key)} for name, key in indexes.items()],
+    }
+
+
+PLAIN = {"partition_key": "id"}
+WITH_SORT_KEY = {"partition_key": "id", "sort_key": "day"}
+
+
+@pytest.mark.parametrize(
+    ("keys", "settings", "found", "wanted"),
+    [
+        (("pk:S",), PLAIN, "pk (S)", "id (S)"),
+        (("id:S", "sk:S"), WITH_SORT_KEY, "id (S) + sk (S)", "id (S) + day (S)"),
+        (("id:S",), {"partition_key": "C#{id}"}, "id (S)", "pk (S)"),
+        (("ID:S",), PLAIN, "ID (S)", "id (S)"),
+        (("id:S",), PLAIN | {"columns": {"id": "N"}}, "id (S)", "id (N)"),
+        (("id:N",), PLAIN, "id (N)", "id (S)"),
+        (("id:B",), PLAIN, "id (B)", "id (S)"),
+        (("id:S", "day:N"), WITH_SORT_KEY, "id (S) + day (N)", "id (S) + day (S)"),
+        (("id:S", "day:S"), PLAIN, "id (S) + day (S)", "id (S)"),
+        (("pk:S", "sk:S"), {"partition_key": "C#{id}"}, "pk (S) + sk (S)", "pk (S)"),
+        (("id:S",), WITH_SORT_KEY, "id (S)", "id (S) + day (S)"),
+        (("pk:S",), {"partition_key": "C#{id}", "sort_key": "{day}"}, "pk (S)", "pk (S) + sk (S)"),
+        (("day:S", "id:S"), WITH_SORT_KEY, "day (S) + id (S)", "id (S) + day (S)"),
+    ],
+    ids=lambda value: "+".join(value) if isinstance(value, tuple) else "",
+)
+def test_a_table_with_another_key_has_one_fault_that_names_both(
+    keys: tuple[str, ...], settings: Any, found: str, wanted: str
+) -> None:
+    faults = table_faults(map_columns(feed(**settings), ("id", "day", "qty")), described(*keys))
+    assert faults == [f"the key of the table is {found}, that of the feed {wanted}: change the feed's keys"]
+
+
+@pytest.mark.parametrize("order", ["as they are", "turned round"])
+def test_a_table_with_the_feeds_key_has_no_fault_in_whatever_order_it_is_described(order: str) -> None:
+    table = described("id:S", "day:S", indexes={"by_day": ("day:S",)})
+    if order == "turned round":
+        table["KeySchema"].reverse()
+        table["AttributeDefinitions"].reverse()
+    assert table_faults(map_columns(feed(**WITH_SORT_KEY), ("id", "day")), table) == []
+
+
+INDEXED = PLAIN | {"columns": {"qty": "N"}, "indexes": {"by_day": Index("day")}}
+
+
+@pytest.mark.parametrize(
+    ("settings", "indexes", "kind", "fault"),
+    [
+        (INDEXED, {"by_day": ("day:N",)}, "Global", "by_day has the key day (N), and the rows have day (S)"),
+        (PLAIN, {"by_qty": ("qty:N",)}, "Global", "by_qty has the key qty (N), and the rows have qty (S)"),
+        (INDEXED, {"x": ("day:S", "qty:S")}, "Global", "x has the key qty (S), and the rows have qty (N)"),
+        (INDEXED, {"own": ("id:S", "qty:S")}, "Local", "own has the key qty (S), and the rows have qty (N)"),
+        (PLAIN | {"ttl": Ttl()}, {"t": ("ttl:S",)}, "Global", "t has the key ttl (S), and the rows have ttl (N)"),
+        (
+            PLAIN | {"attributes": {"a": "x"}},
+            {"by_a": ("a:N",)},
+            "Global",
+            "by_a has the key a (N), and the rows have a (S)",
+        ),
+    ],
+    ids=str,
+)
+def test_an_index_key_of_another_type_is_a_fault_whether_the_feed_names_the_index_or_not(
+    settings: Any, indexes: Any, kind: str, fault: str
+) -> None:
+    table = described("id:S", indexes=indexes, kind=kind)
+    faults = table_faults(map_columns(feed(**settings), ("id", "day", "qty")), table)
+    assert faults == [f"index {fault}: change its type in the feed"]
+
+
+@pytest.mark.parametrize(
+    "indexes", [{}, {"by_day": ("qty:N",)}, {"other": ("absent:B",)}], ids=["missing", "other key", "not in the file"]
+)
+def test_an_index_that_refuses_no_row_is_a_difference_only_if_the_feed_names_it(indexes: Any) -> None:
+    of, table = feed(**INDEXED), described("id:S", indexes=indexes)
+    assert table_faults(map_columns(of, ("id", "day", "qty")), table) == []
+    (difference,) = index_differences(of, table)
+    assert "by_day" in difference
+
+
+def test_the_columns_a_feed_names_are_a_file_it_takes() -> None:
+    of = feed(partition_key="C#{id}", columns={"qty": "N", "x": Column(drop=True)}, csv=Csv(unknown_columns="refuse"))
+    assert [target.name for target in map_columns(of, listed_columns(of)).targets] == ["id", "qty"]

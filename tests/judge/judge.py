@@ -68,7 +68,9 @@ class Judge:
         rejects = RecordingRejects()
         assert isinstance(writer, BatchWriter)
         try:
-            row_counts = Load(feed=feed, writer=writer, rejects=rejects).run(reading(_file(columns, rows), 1 << 20))
+            row_counts = Load(feed=feed, writer=writer, rejects=rejects, ends_early=False).run(
+                reading(_file(columns, rows), 1 << 20)
+            )
         finally:
             writer.close()
         reasons: list[str | None] = [None] * len(rows)

@@ -300,3 +300,32 @@ def test_nothing_is_ended_that_was_never_claimed(ledger: AnyLedger, name: str) -
     with pytest.raises(LeaseLost):
         FENCED[name](ledger)
     assert [*ledger.queries.open_files("orders"), *ledger.queries.segments(FILE)] == []
+
+
+ALL_REJECTED = RowCounts(rows_read=6, rows_rejected=6, bytes_read=40)
+
+
+@pytest.mark.parametrize(
+    ("last", "status"),
+    [
+        (ALL_REJECTED, Status.FAILED),
+        (replace(ALL_REJECTED, rows_written=1, rows_rejected=5), Status.COMPLETE),
+        (replace(ALL_REJECTED, rows_read=4, rows_rejected=4), Status.COMPLETE),
+        (replace(ALL_REJECTED, bytes_read=39), Status.UNBALANCED),
+    ],
+    ids=["all of twelve", "all but one", "all of ten", "bytes are missing"],
+)
+def test_a_split_file_of_nothing_but_rejects_fails_when_its_last_segment_ends(
+    ledger: AnyLedger, last: RowCounts, status: str
+) -> None:
+    split(ledger)
+    end(ledger, ONE, ALL_REJECTED)
+    end(ledger, TWO, last)
+    outcome = at(ledger, 130.0).transitions.end_split(FILE, rejects="s3://r/")
+    assert outcome is not None
+    assert (outcome.status, outcome.rejects, file_entry(ledger).status) == (status, "s3://r/", status)
+    unreported = ledger.queries.unreported(FILE)
+    assert unreported is not None
+    codes = [error.code if error else None for error in (outcome.error, unreported.error)]
+    assert codes == (["all_rows_rejected"] * 2 if status == Status.FAILED else [None, None])
+    assert at(ledger, 140.0).transitions.end_split(FILE, rejects="") is None

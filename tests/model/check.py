@@ -6,7 +6,8 @@ from typing import Any
 
 from ingest.contract import Metric, Status
 from ingest.file import FileVersion
-from ingest.ledger.row_counts import NOTHING, RowCounts
+from ingest.ledger.row_counts import FEW_ROWS, NOTHING, RowCounts
+from ingest.rejects.reject import DUPLICATES
 from tests.model.simulation import BUCKET, FEEDS, HEAD, REFUSED, ModelRun
 from tests.support.memory_ledger import MemoryEntry
 
@@ -72,14 +73,18 @@ def _check_complete(simulation: ModelRun, entry: MemoryEntry, reported: set[RowC
     data = simulation.data(entry.work.file)
     segments = simulation.ledger.segment_entries(entry.work.file)
     assert all(segment.status == Status.DONE for segment in segments)
-    expected, bad = undisturbed(data)
+    expected, bad, repeated = undisturbed(data)
     assert entry.row_counts == expected, f"{entry.row_counts}, not {expected}"
+    assert not is_all_bad(data), "nothing but rejects, and COMPLETE"
     assert reported == {expected}
     rows = rows_of(data)
     assert entry.row_counts.rows_read == len(rows)
     assert entry.row_counts.is_balanced
-    rejects = [o for part in simulation.parts[entry.work.file.url, entry.work.file.version].values() for o in part]
-    assert sorted(rejects) == bad, f"rejects {sorted(rejects)}, not {bad}"
+    rejects = kept(simulation, entry, "")
+    assert rejects == bad, f"rejects {rejects}, not {bad}"
+    duplicates = kept(simulation, entry, DUPLICATES)
+    assert duplicates == repeated, f"duplicates {duplicates}, not {repeated}"
+    assert len(duplicates) == expected.rows_superseded  # all of them: no file of the model has more than are kept
     assert {offset for offset, _, number in rows if not number.isdigit()} <= set(bad)
     assert set(bad) <= {offset for offset, _, number in rows if is_bad(number)}
 
@@ -97,7 +102,7 @@ def _check_newest(simulation: ModelRun, versions: list[MemoryEntry]) -> None:
     """At least one load of the newest version is complete, unless it cannot be, or no one was left to do it."""
     data = simulation.data(versions[0].work.file)
     statuses = {entry.status for entry in versions}
-    if not data.startswith(HEAD):
+    if not data.startswith(HEAD) or is_all_bad(data):
         gave_way = {Status.SUPERSEDED} if versions[0].work.file.url in simulation.retried else set()
         assert statuses - gave_way == {Status.FAILED}, statuses
         return
@@ -143,13 +148,23 @@ def is_bad(number: str) -> bool:
     return not number.isdigit() or number == REFUSED
 
 
+def is_all_bad(data: bytes) -> bool:
+    """Return whether a file fails because nothing but rejects comes of it."""
+    rows = rows_of(data)
+    return len(rows) > FEW_ROWS and all(is_bad(number) for _, _, number in rows)
+
+
 @cache
-def undisturbed(data: bytes) -> tuple[RowCounts, list[int]]:
-    """Return the row counts of an undisturbed load, and where its rejects stand."""
+def undisturbed(data: bytes) -> tuple[RowCounts, list[int], list[int]]:
+    """Return the row counts of an undisturbed load, and where its rejects and its duplicates stand."""
     simulation: Any = ModelRun([])
     simulation.drop(("orders/x.csv", data))
     simulation.run()
     (entry,) = simulation.ledger.files()
-    return entry.row_counts, sorted(
-        offset for parts in simulation.parts.values() for part in parts.values() for offset in part
-    )
+    return entry.row_counts, kept(simulation, entry, ""), kept(simulation, entry, DUPLICATES)
+
+
+def kept(simulation: ModelRun, entry: MemoryEntry, kind: str) -> list[int]:
+    """Return where the rejects of a version stand, or its duplicates."""
+    parts = simulation.parts[entry.work.file.url, entry.work.file.version + kind]
+    return sorted(offset for part in parts.values() for offset in part)

@@ -12,10 +12,13 @@ from ingest.errors import IngestError, InternalFault, Unavailable
 from ingest.file import FileVersion
 from ingest.ledger.work_item import is_open
 from ingest.recovery.retry import From, Retried, Retry, cancel_file
+from ingest.rejects.reject import DUPLICATES
 from ingest.worker.ports import Services
 from tests.model.services import Bucket, Clock, Parts, ReportedOutcome, listed
 from tests.support.fakes import RecordingMetrics
 from tests.support.memory_ledger import MemoryEntry, MemoryLedger
+
+KINDS = ("", DUPLICATES)  # of parts
 
 
 @dataclass
@@ -82,14 +85,15 @@ class Operator:
         return listed(self.bucket, bucket, prefix)
 
     def any_of(self, file: FileVersion) -> bool:
-        return bool(self.parts.get((file.url, file.version)))
+        return any(self.parts.get((file.url, file.version + kind)) for kind in KINDS)
 
     def copy(self, old: FileVersion, new: FileVersion, *, wanted: Callable[[int], bool]) -> None:
-        kept = self.parts.setdefault((new.url, new.version), {})
-        for first, offsets in self.parts.get((old.url, old.version), {}).items():
-            self._call()
-            if wanted(first):
-                kept[first] = offsets
+        for kind in KINDS:
+            kept = self.parts.setdefault((new.url, new.version + kind), {})
+            for first, offsets in self.parts.get((old.url, old.version + kind), {}).items():
+                self._call()
+                if wanted(first):
+                    kept[first] = offsets
 
     def file_ended(self, file: FileVersion, feed: str, outcome: Any) -> None:
         self._call()

@@ -12,7 +12,7 @@ from ingest.feeds.dialect import Csv
 from ingest.file import FileVersion
 from ingest.items.items import Items, Refusal
 from ingest.ledger.claims import Outcome
-from ingest.rejects.reject import Reject
+from ingest.rejects.reject import DUPLICATES, DuplicateRow, Reject
 from tests.model.scheduler import Scheduler
 from tests.model.watch import Watch
 from tests.support.fakes import FakeTable, cut
@@ -170,7 +170,8 @@ class OwnObjects:
         return found.data
 
 
-Parts = dict[tuple[str, str], dict[int, list[int]]]  # of a file's version: the offsets of the rejects in each part
+# Of a file's version, and of that with DUPLICATES: the offsets of the rejects, or of the duplicates, in each part.
+Parts = dict[tuple[str, str], dict[int, list[int]]]
 
 
 class OwnRejects:
@@ -182,6 +183,8 @@ class OwnRejects:
         self._parts = parts.setdefault((file.url, file.version), {})
         self._scheduler = scheduler
         self._held: list[int] = []
+        self._duplicate_parts = parts.setdefault((file.url, file.version + DUPLICATES), {})
+        self._duplicates: list[int] = []
 
     def begin(self, head: bytes, csv: Csv) -> None:
         pass
@@ -189,12 +192,20 @@ class OwnRejects:
     def add(self, rejects: list[Reject]) -> None:
         self._held += [reject.byte_offset for reject in rejects]
 
+    def add_duplicates(self, duplicates: list[DuplicateRow]) -> None:
+        self._duplicates += [duplicate.byte_offset for duplicate in duplicates]
+
     def flush(self) -> None:
         if self._held:
             self._scheduler.point("put rejects", may_fail=True)
             self._parts[self._held[0]] = self._held
             self._held = []
             self._scheduler.point("put rejects", is_after=True, may_fail=True)
+        if self._duplicates:
+            self._scheduler.point("put duplicates", may_fail=True)
+            self._duplicate_parts[self._duplicates[0]] = self._duplicates
+            self._duplicates = []
+            self._scheduler.point("put duplicates", is_after=True, may_fail=True)
 
     def close(self) -> None:
         self.flush()

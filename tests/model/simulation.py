@@ -193,6 +193,7 @@ class ModelRun:
             listing=objects,
             queue=OwnQueue(self.queue, scheduler),
             writer_for=lambda feed: OwnWriter(self.table, scheduler, self.watch, name),
+            check_table=lambda feed, mapping: scheduler.point("look at the table", may_fail=True),
             rejects_for=lambda file: self.kinds.rejects(self.parts, file, scheduler),
             rejects_url=lambda file: OwnRejects.url,
             dead_letters=RecordingDeadLetters(),

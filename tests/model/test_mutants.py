@@ -61,6 +61,7 @@ class IsNamedByTime(OwnRejects):
         if self._held:
             self._parts[self._held[0] + 1000 * len(self._parts)] = self._held
             self._held = []
+        super().flush()
 
 
 MUTANTS = {

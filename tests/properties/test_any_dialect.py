@@ -19,7 +19,8 @@ class Loaded:
 
     def __init__(self, file: File, table: FakeTable, *, portion: int, room: int) -> None:
         self.table, self.rejects = table, RecordingRejects()
-        load = Load(feed=file.feed, writer=table, rejects=self.rejects, sizes=Sizes(block=file.longest + 1 + room))
+        sizes = Sizes(block=file.longest + 1 + room)
+        load = Load(feed=file.feed, writer=table, rejects=self.rejects, ends_early=False, sizes=sizes)
         self.row_counts = load.run(reading(file.data, portion))
 
 

@@ -40,7 +40,8 @@ def test_every_row_of_any_soup_is_accounted_for(data: st.DataObject, csv: Csv, b
     file = data.draw(files_of(csv))
     rejects = RecordingRejects()
     feed = Feed("f/", "Table", "id", csv=msgspec.structs.replace(csv, compression="none"), columns={"n": "N"})
-    load = Load(feed=feed, writer=FakeTable(refuse=lambda item: True), rejects=rejects, sizes=Sizes(block=block_bytes))
+    sizes = Sizes(block=block_bytes)
+    load = Load(feed=feed, writer=FakeTable(refuse=lambda item: True), rejects=rejects, ends_early=False, sizes=sizes)
     try:
         row_counts = load.run(reading(file, portion))
     except FileFault:

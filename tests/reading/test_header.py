@@ -1,6 +1,7 @@
 """What stands before the rows, in any portions, and the files that are refused for it."""
 
 import json
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -95,7 +96,7 @@ def test_the_head_is_the_same_in_any_portions(
 ) -> None:
     columns, byte_count, line_count = expected
     found, rest = head_and_rest(data, csv, portion=portion)
-    assert found == Header(columns, data[:byte_count], line_count)
+    assert replace(found, records=()) == Header(columns, data[:byte_count], line_count)
     assert rest == data[byte_count:]
 
 
@@ -176,15 +177,16 @@ def test_the_advice_for_a_header_with_an_empty_name_works(portion: int) -> None:
 @pytest.mark.parametrize("opening", [b"a,b", b'a,"b', b"\n"])
 def test_a_header_that_does_not_end_is_given_up_within_a_block(opening: bytes) -> None:
     data = opening + b"x" * (BLOCK_BYTES + 1) if opening != b"\n" else b"\n" * (BLOCK_BYTES + 1)
-    with pytest.raises(NotCsv, match="does not end within"):
+    with pytest.raises(NotCsv, match="have no line end" if opening != b"\n" else "does not end within"):
         head_and_rest(data + b"y" * BLOCK_BYTES, portion=1024 * 1024)
 
 
 def test_a_column_name_as_long_as_a_file_is_not_repeated_whole() -> None:
     """Something that is not CSV, all in one line; the sentence goes into the ledger, whose items end at 400 KB."""
     name = b"x" * 1_000_000
-    with pytest.raises(BadHeader, match="twice") as caught:
-        head_and_rest(name + b"," + name + b"\n", portion=1_000_000)
+    for csv in (Csv(), Csv(names=("id", "v"))):
+        with pytest.raises(NotCsv, match="a name of 1,000,000 bytes, and no attribute's has more") as caught:
+            head_and_rest(b"id," + name + b"\n", csv, portion=1_000_000)
     assert len(str(caught.value)) < 500
 
 

@@ -137,9 +137,13 @@ def test_the_splitter_of_a_feeds_files_holds_its_longest_record_and_counts_the_f
 
 
 @pytest.mark.parametrize(
-    "encoding", ["utf-8", "utf-8-sig", "U8", "ascii", "latin-1", "cp1252", "iso8859-15", "mac-roman"]
+    "encoding",
+    ["utf-8", "utf-8-sig", "U8", "ascii", "latin-1", "cp1252", "iso8859-15", "mac-roman", "cp037", "cp864"],
 )
 def test_a_plain_file_of_one_byte_characters_or_utf_8_is_splittable(encoding: str) -> None:
+    """EBCDIC too (cp037), and whatever its marks are."""
+    assert is_splittable(Csv(encoding=encoding, line_end="~", quote="'"), b"a,b\n")
+    assert is_splittable(Csv(encoding=encoding, delimiter="÷"), b"a,b\n")
     assert is_splittable(Csv(encoding=encoding), b"a,b\n")
     assert is_splittable(Csv(encoding=encoding, compression="none"), b"\x1f\x8b")
 
@@ -157,9 +161,7 @@ def test_a_plain_file_of_one_byte_characters_or_utf_8_is_splittable(encoding: st
         "euc-jp",
         "iso2022_jp",
         "hz",
-        "cp037",
-        "cp864",
-    ],  # EBCDIC in them
+    ],
 )
 def test_a_file_whose_bytes_mean_what_others_make_of_them_is_not(encoding: str) -> None:
     assert not is_splittable(Csv(encoding=encoding), b"a,b\n")
@@ -173,8 +175,6 @@ def test_a_file_whose_bytes_mean_what_others_make_of_them_is_not(encoding: str) 
         (Csv(), b"BZh91AY&SY"),
         (Csv(compression="gzip"), b"a,b\n"),
         (Csv(footer_lines=1), b"a,b\n"),
-        (Csv(quote="þ"), b"a,b\n"),
-        (Csv(delimiter="§", encoding="latin-1"), b"a,b\n"),
     ],
 )
 def test_nor_is_one_that_must_be_read_from_its_start_or_to_its_end(csv: Csv, first_bytes: bytes) -> None:

@@ -12,7 +12,7 @@ from ingest.errors import FileFault
 from ingest.feeds.dialect import Csv
 from ingest.file import FileVersion
 from ingest.rejects import reject_writer as rejects_module
-from ingest.rejects.reject import Reject, rejects_prefix
+from ingest.rejects.reject import KEPT_DUPLICATES, DuplicateRow, Reject, rejects_prefix
 from ingest.rejects.reject_reader import RejectReader
 from ingest.rejects.reject_writer import RejectParts
 from tests.support.clients import client, mock_aws
@@ -127,3 +127,34 @@ def test_a_large_number_of_them_is_read_a_part_at_a_time(kept: RejectReader, mon
         Bucket="rejects", Key=f"{rejects_prefix(FILE)}{390:015d}.jsonl", Body=json.dumps({"late": 1})
     )
     assert list(found)[-1] == {"late": 1}
+
+
+def put_duplicates(*offsets: int, file: FileVersion = FILE) -> None:
+    sink = RejectParts(client=client("s3"), bucket="rejects", file=file)
+    sink.add_duplicates([DuplicateRow({"id": "a"}, 1, 2, offset) for offset in offsets])
+    sink.close()
+
+
+def test_the_first_duplicates_of_a_file_are_those_of_its_first_segments_whoever_was_ready_first(
+    kept: RejectReader,
+) -> None:
+    put_duplicates(*range(5000, 5000 + KEPT_DUPLICATES))
+    put_duplicates(*range(300, 315))
+    put_duplicates(7, file=replace(FILE, retry=1))
+    put([reject(1)])
+    found = [document["byte_offset"] for document in kept.duplicates(FILE)]
+    assert found == [*range(300, 315), *range(5000, 5005)]
+    assert [document["byte_offset"] for document in kept.of(FILE)] == [1]
+
+
+def test_a_file_with_duplicates_only_has_something_kept(kept: RejectReader) -> None:
+    put_duplicates(10)
+    assert (list(kept.of(FILE)), kept.any_of(FILE)) == ([], True)
+
+
+def test_a_retry_gets_the_duplicates_that_are_wanted(kept: RejectReader) -> None:
+    for first in (10, 500, 900):
+        put_duplicates(first, first + 1)
+    again = replace(FILE, retry=1)
+    kept.copy(FILE, again, wanted=lambda byte: byte < 900)
+    assert [document["byte_offset"] for document in kept.duplicates(again)] == [10, 11, 500, 501]

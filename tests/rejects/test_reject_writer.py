@@ -13,7 +13,7 @@ from ingest.errors import AccessDenied, FileFault, IngestError, ServiceFault, Th
 from ingest.feeds.dialect import Csv
 from ingest.file import FileVersion
 from ingest.rejects import reject_writer as rejects_module
-from ingest.rejects.reject import Reject, rejects_prefix
+from ingest.rejects.reject import DuplicateRow, Reject, rejects_prefix
 from ingest.rejects.reject_writer import RejectParts
 from tests.support.clients import session
 
@@ -165,3 +165,38 @@ def test_a_bucket_that_fails_is_never_the_files_fault(code: str, status: int, ki
         with pytest.raises(kind, match="writing rejects to s3://rejects/orders/") as caught:
             sink.close()
     assert not isinstance(caught.value, FileFault)
+
+
+def duplicate(offset: int) -> DuplicateRow:
+    return DuplicateRow({"id": "größe"}, 2, offset // 10 + 1, offset)
+
+
+def test_duplicates_are_an_object_of_their_own_beside_the_rejects() -> None:
+    s3 = RecordingS3()
+    sink = parts(s3)
+    sink.add([reject(40)])
+    sink.add_duplicates([duplicate(50), duplicate(70)])
+    assert s3.calls == []
+    sink.flush()
+    sink.add_duplicates([duplicate(90)])
+    sink.close()
+    assert [key for key in s3.objects if key.endswith(".duplicates")] == [
+        PREFIX + "000000000000050.duplicates",
+        PREFIX + "000000000000090.duplicates",
+    ]
+    first, second = s3.objects[PREFIX + "000000000000050.duplicates"].splitlines()
+    assert json.loads(first) == {"file": FILE.url, "key": {"id": "größe"}, "replaced_line": 2, "line": 6} | {
+        "byte_offset": 50
+    }
+    assert json.loads(second)["line"] == 8
+    assert sum(key.endswith(".jsonl") for key in s3.objects) == 1  # who reads all of these reads rejects only
+
+
+def test_duplicates_that_are_loaded_again_replace_themselves() -> None:
+    s3 = RecordingS3()
+    for _ in range(2):
+        sink = parts(s3)
+        sink.add_duplicates([duplicate(50)])
+        sink.close()
+    assert list(s3.objects) == [PREFIX + "000000000000050.duplicates"]
+    assert len(s3.objects[PREFIX + "000000000000050.duplicates"].splitlines()) == 1

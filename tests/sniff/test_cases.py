@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from ingest.cli import main as cli
+from ingest.sniff.sample import find_line_end
 from tests.support.sniffed import Sniffed, sniffed, written
 
 CASES = Path(__file__).parent / "cases"
@@ -59,7 +60,8 @@ def names(found: Sniffed) -> list[str]:
 def test_a_header_is_seen_among_values(capsys: pytest.CaptureFixture[str], text: str, header: str) -> None:
     found = sniffed(capsys, text)
     assert (found.feed.csv.header, found.reasons.get("ragged_row")) == (header, None)
-    assert found.rows == text.count("\n") - (header == "first")
+    lines = text.splitlines()
+    assert found.rows == len(lines) - (lines.count(lines[0]) if header == "first" else 0)
 
 
 @pytest.mark.parametrize(
@@ -70,14 +72,62 @@ def test_a_header_is_seen_among_values(capsys: pytest.CaptureFixture[str], text:
         ("name,city\nAnn,Ulm\nBob,Rom\n", 0),
     ],
 )
-def test_rows_that_repeat_the_header_are_counted_and_give_no_column_its_type(
+def test_rows_that_repeat_the_header_are_skipped_and_give_no_column_its_type(
     capsys: pytest.CaptureFixture[str], text: str, repeated: int
 ) -> None:
     found = sniffed(capsys, text)
     remark = f"# Rows that repeat the header, as where files were joined: {repeated}."
-    assert (remark in found.toml) == bool(repeated)
+    assert (remark in found.toml) == bool(repeated) == (found.feed.csv.repeated_header == "skip")
+    assert (found.rows, found.reasons) == (text.count("\n") - repeated - 1, {})
     numbers = sniffed(capsys, "id,n\nx0,1.5\nid,n\nx1,2.5\nid,n\nx2,3\n")
     assert numbers.types == {"n": "N"}
+
+
+# --- what ends records ---
+
+
+@pytest.mark.parametrize(
+    ("data", "line_end"),
+    [
+        ("id,v\x85" + "".join(f"{n},val{n}\x85" for n in range(5000)), "\x85"),
+        ("id;v;w\x1e1;a;\x1e2;b;c", "\x1e"),
+        ("id|v~1|a~2|b~", "~"),
+        ("id\tv\u2028" + "1\tx y\u2028" * 60_000, "\u2028"),
+        ("id\f1\f2\f", "\f"),
+        ("id,v\x1e0,z\x1e1,a\r\nb\x1e2,c\x1e3,d\x1e", "\x1e"),
+        ("id,v\x851,a\r\nb\x852,c\x85", ""),  # the first line is one like any other
+        ("id,a~b\n1,x\n", ""),
+        ("id,price~net", ""),
+    ],
+    ids=[
+        "NEL",
+        "RS",
+        "tilde",
+        "U+2028 in a long file",
+        "FF",
+        "line ends in cells",
+        "too few records",
+        "a name",
+        "a header alone",
+    ],
+)
+def test_another_line_end_is_found_where_the_first_line_does_not_end(
+    capsys: pytest.CaptureFixture[str], data: str, line_end: str
+) -> None:
+    if line_end:
+        found = sniffed(capsys, data)
+        assert (found.feed.csv.line_end, found.reasons) == (line_end, {})
+        assert found.rows == len(data.rstrip(line_end + "\r\n").split(line_end)) - 1
+        assert "# No line end is found where the first line should end, but" in found.toml
+    else:
+        assert find_line_end(data.encode()) == ""
+
+
+def test_a_file_of_a_mainframe_is_read_as_such(capsys: pytest.CaptureFixture[str]) -> None:
+    rows = "".join(f"{n},Smith and Sons,{n * 7}\x85" for n in range(300))
+    found = Sniffed(capsys, f"id,name,amount\x85{rows}".encode("cp037"))
+    assert (found.feed.csv.encoding, found.feed.csv.line_end) == ("cp037", "\x85")
+    assert (found.rows, found.reasons, found.types) == (300, {}, {"id": "N", "amount": "N"})
 
 
 # --- what stands above it ---

@@ -17,7 +17,7 @@ from ingest.ledger.claims import Outcome
 from ingest.metrics.emf import Value, emf_line
 from ingest.reading.compression import RangeReader
 from ingest.reading.reader import Reader, open_file
-from ingest.rejects.reject import Reject
+from ingest.rejects.reject import DuplicateRow, Reject
 from tests.support.items import python_items
 
 Item = dict[str, Any]
@@ -68,6 +68,7 @@ class RecordingRejects:
 
     def __init__(self, url: str = "s3://rejects/file/") -> None:
         self.taken: list[Reject] = []
+        self.duplicates: list[DuplicateRow] = []
         self.durable = 0
         self._url = url
 
@@ -80,6 +81,9 @@ class RecordingRejects:
 
     def add(self, rejects: list[Reject]) -> None:
         self.taken += rejects
+
+    def add_duplicates(self, duplicates: list[DuplicateRow]) -> None:
+        self.duplicates += duplicates
 
     def flush(self) -> None:
         self.durable = len(self.taken)

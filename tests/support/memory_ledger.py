@@ -9,7 +9,7 @@ from ingest.aws.clock import iso
 from ingest.contract import Status
 from ingest.errors import IngestError, InternalFault, LeaseLost
 from ingest.file import FileVersion
-from ingest.ledger.claims import Claimed, ClaimStatus, FileStatus, LeaseToken, Outcome, final_status
+from ingest.ledger.claims import Claimed, ClaimStatus, FileStatus, LeaseToken, Outcome, split_outcome
 from ingest.ledger.row_counts import NOTHING, RowCounts
 from ingest.ledger.store import TableLedger
 from ingest.ledger.table import steps_of
@@ -196,10 +196,11 @@ class MemoryLedger:
         has_all = entry.plan is not None and entry.segments_done == entry.plan.segments
         if entry.status != Status.SPLIT or (self._is_newest(file) and not has_all):
             return None
-        status = final_status(entry.row_counts, all_bytes=file.size_bytes)
-        status = status if self._is_newest(file) else Status.SUPERSEDED
+        is_newest = self._is_newest(file)
+        status, error = split_outcome(entry.row_counts, is_newest=is_newest, all_bytes=file.size_bytes)
         where = rejects if entry.row_counts.rows_rejected else None
-        self._close(entry, Outcome(status, entry.row_counts, now_s - (entry.first_seen_s or now_s), where), now_s)
+        seconds = now_s - (entry.first_seen_s or now_s)
+        self._close(entry, Outcome(status, entry.row_counts, seconds, where, error), now_s)
         return entry.outcome
 
     def unreported(self, file: FileVersion) -> Outcome | None:

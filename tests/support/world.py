@@ -5,8 +5,10 @@ from pathlib import Path
 from typing import Any
 
 from ingest.dynamodb.item_writer import ItemWriter
+from ingest.errors import IngestError
 from ingest.feeds.feed import Feed, Feeds, Rejects
 from ingest.file import FileVersion
+from ingest.items.mapping import Mapping
 from ingest.worker.dispatch import Dispatcher, Message, build_dispatcher
 from ingest.worker.lease import Timing
 from ingest.worker.load import Sizes
@@ -53,6 +55,8 @@ class World:
         self.clock = ScriptedClock(time_s=EVENT_S + 7)
         self.ledger = MemoryLedger(self.clock)
         self.logged: list[tuple[str, dict[str, object]]] = []
+        self.checked: list[str] = []
+        self.table_fault: IngestError | None = None
         self.deadline_s = self.clock.time_s + deadline_s
         self.writer = writer or self.table
         feed = Feed("orders/", "Orders", "id", columns={"n": "N"}, max_rejects=limit or Rejects())
@@ -87,6 +91,7 @@ class World:
             listing=self.objects,
             queue=self.queue,
             writer_for=lambda feed: self.writer,
+            check_table=self._check_table,
             rejects_for=self._rejects_for,
             rejects_url=lambda file: self._rejects_for(file).url,
             dead_letters=self.dead_letters,
@@ -95,6 +100,12 @@ class World:
             clock=self.clock,
             log=lambda message, fields: self.logged.append((message, fields)),
         )
+
+    def _check_table(self, feed: Feed, mapping: Mapping) -> None:
+        """Raise the table's fault, if a test has given it one."""
+        self.checked.append(feed.table)
+        if self.table_fault:
+            raise self.table_fault
 
     def _rejects_for(self, file: FileVersion) -> RecordingRejects:
         return self.rejects.setdefault(file.key, RecordingRejects(f"s3://rejects/{file.key}/"))

@@ -8,6 +8,7 @@ import pytest
 from ingest.contract import Metric, Status
 from ingest.dynamodb.item_writer import Heartbeat
 from ingest.errors import (
+    AllRowsRejected,
     IngestError,
     InternalFault,
     NoFeed,
@@ -15,6 +16,7 @@ from ingest.errors import (
     OutOfTime,
     ServiceFault,
     StillLoading,
+    TableKeysDiffer,
     TableMissing,
     Throttled,
     TooManyRejects,
@@ -28,6 +30,7 @@ from ingest.ledger.row_counts import RowCounts
 from ingest.ledger.work_item import NOTHING_CARRIED_OVER, WorkItem
 from ingest.queue.messages import body_of
 from ingest.worker.lease import Timing
+from ingest.worker.load import Sizes
 from ingest.worker.report import NO_FEED
 from tests.support.fakes import FakeTable, SentMessage
 from tests.support.world import CSV, EVENT_S, EVENTS, KEY, World, event
@@ -502,3 +505,98 @@ def test_no_row_data_is_in_logs_or_metrics() -> None:
     assert SECRET not in repr(world.logged)
     assert SECRET not in repr(world.metrics.lines)
     assert SECRET in repr([rejects.taken for rejects in world.rejects.values()])
+
+
+# --- a wrong table, and nothing but rejects ---
+
+DIFFERS = TableKeysDiffer("Nothing can be written to table Orders: it has another key.")
+
+
+@pytest.mark.parametrize("segment_bytes", [64 << 20, 5], ids=["as a whole", "split"])
+def test_a_file_whose_table_has_other_keys_fails_and_nothing_is_written_or_split(segment_bytes: int) -> None:
+    world = World(segment_bytes=segment_bytes)
+    world.table_fault = DIFFERS
+    world.take(event(KEY))
+    outcome = world.entry().outcome
+    assert outcome is not None
+    assert (outcome.status, outcome.error, outcome.rejects) == (Status.FAILED, DIFFERS, None)
+    assert (outcome.row_counts.rows_read, world.table.calls, world.queue.sent) == (0, [], [])
+    assert world.rejects[KEY].taken == []
+    world.take(event(KEY), message_id="m2")
+    assert world.metrics.sums("orders")[Metric.FILES_DUPLICATE] == 1  # it is not tried again
+
+
+def test_a_segment_whose_table_was_created_again_with_other_keys_fails_its_file() -> None:
+    world = World(segment_bytes=5)
+    world.take(event(KEY))
+    world.table_fault = DIFFERS
+    world.take(world.queue.sent[0].body, message_id="s0")
+    assert (world.entry().status, world.entry().error) == (Status.FAILED, DIFFERS)
+    assert world.table.calls == []
+
+
+def test_a_table_that_cannot_be_looked_at_now_brings_the_message_back() -> None:
+    world = World()
+    world.table_fault = Throttled("too many questions")
+    world.take(event(KEY))
+    assert (world.entry().status, world.table.calls) == (Status.WAITING, [])
+    (later,) = world.queue.sent
+    world.table_fault = None
+    world.take(later.body, message_id="m2")
+    assert world.entry().status == Status.COMPLETE
+
+
+def test_a_file_whose_table_is_missing_costs_only_itself() -> None:
+    world = World()
+    world.table_fault = TableMissing("Table Orders does not exist.")
+    with pytest.raises(TableMissing):
+        world.take(event(KEY))
+    world.table_fault = None
+    world.take(event("orders/b.csv"), message_id="m2")
+    assert (world.entry().status, world.entry("orders/b.csv").status) == (Status.WAITING, Status.COMPLETE)
+
+
+def test_a_file_of_nothing_but_rejects_fails_and_its_rejects_are_kept() -> None:
+    world = World()
+    world.objects.contents[KEY] = b"id,n\n" + b"a,x\n" * 11
+    world.take(event(KEY))
+    outcome = world.entry().outcome
+    assert outcome is not None and isinstance(outcome.error, AllRowsRejected)
+    assert (outcome.status, outcome.row_counts.rows_rejected) == (Status.FAILED, 11)
+    assert (outcome.rejects, world.rejects[KEY].durable) == (f"s3://rejects/{KEY}/", 11)
+    assert world.metrics.sums("orders")[Metric.ROWS_REJECTED] == 11
+
+
+@pytest.mark.parametrize(
+    ("rows", "status"),
+    [(b"a,x\n" * 30, Status.FAILED), (b"a,x\n" * 29 + b"b,1\n", Status.COMPLETE), (b"a,x\n" * 10, Status.COMPLETE)],
+    ids=["all are rejects", "the last is good", "ten rejects"],
+)
+@pytest.mark.parametrize("backwards", [False, True])
+def test_that_all_rows_of_a_split_file_are_rejects_is_known_when_its_last_segment_ends(
+    rows: bytes, status: str, backwards: bool
+) -> None:
+    world = World(segment_bytes=12, sizes=Sizes(block=12))
+    world.objects.contents[KEY] = b"id,n\n" + rows
+    world.take(event(KEY))
+    messages = world.queue.sent[::-1] if backwards else world.queue.sent
+    assert len(messages) > 2
+    for number, message in enumerate(messages):
+        assert world.entry().status == Status.SPLIT
+        world.take(message.body, message_id=f"s{number}")
+    assert world.entry().status == status
+    (reported,) = world.events.reported
+    assert (reported[2].status, reported[2].row_counts.rows_read) == (status, rows.count(b"\n"))
+    assert isinstance(reported[2].error, AllRowsRejected) == (status == Status.FAILED)
+
+
+def test_a_split_file_whose_first_1000_rows_are_all_rejects_fails_whatever_its_other_segments_hold() -> None:
+    world = World(segment_bytes=5000, sizes=Sizes(block=500))
+    world.objects.contents[KEY] = b"id,n\n" + b"a,x\n" * 1200 + b"b,1\n" * 1200
+    world.take(event(KEY))
+    last, first = world.queue.sent[-1], world.queue.sent[0]
+    world.take(last.body, message_id="s1")
+    world.take(first.body, message_id="s0")
+    outcome = world.entry().outcome
+    assert outcome is not None and isinstance(outcome.error, AllRowsRejected)
+    assert (outcome.status, len(world.events.reported)) == (Status.FAILED, 1)

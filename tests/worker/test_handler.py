@@ -310,11 +310,18 @@ def test_the_sample_file_goes_from_the_bucket_to_the_table(
     item = cloud.orders.get_item(Key={"customer_id": "C1133", "order_id": "O-700002"})["Item"]
     assert (item["quantity"], str(item["unit_price"]), item["product"]) == (12, "5.85", "Notebook A5, dotted")
     assert "gift" not in item
-    rejects = cloud.s3.list_objects_v2(Bucket="rejects")["Contents"]
-    assert [part["Key"].rpartition(".")[2] for part in rejects] == ["csv", "jsonl"]
-    assert f"s3://rejects/{rejects[1]['Key']}".startswith(record["rejects"])
-    body = cloud.s3.get_object(Bucket="rejects", Key=rejects[1]["Key"])["Body"].read()
+    parts = {
+        part["Key"].rpartition(".")[2]: part["Key"] for part in cloud.s3.list_objects_v2(Bucket="rejects")["Contents"]
+    }
+    assert sorted(parts) == ["csv", "duplicates", "jsonl"]
+    assert all(f"s3://rejects/{key}".startswith(record["rejects"]) for key in parts.values())
+    body = cloud.s3.get_object(Bucket="rejects", Key=parts["jsonl"])["Body"].read()
     assert [json.loads(line)["line"] for line in body.splitlines()] == [100, 234, 355, 477]
+    (duplicate,) = cloud.s3.get_object(Bucket="rejects", Key=parts["duplicates"])["Body"].read().splitlines()
+    document, text = json.loads(duplicate), sample.decode().splitlines()
+    rows = [text[document[name] - 1].split(",") for name in ("replaced_line", "line")]
+    assert all(set(document["key"].values()) <= set(row) for row in rows)
+    assert not any(value in log.getvalue() for value in document["key"].values())
     progress, ending = [read_emf(line) for line in capsys.readouterr().out.splitlines()]
     assert progress and ending
     assert (progress.stack, progress.feed) == (ending.stack, ending.feed) == ("test", "orders")

@@ -14,20 +14,26 @@ from hypothesis import strategies as st
 
 from ingest.contract import Reason
 from ingest.errors import (
+    AllRowsRejected,
     BadCompression,
     BadHeader,
     EmptyFile,
     ObjectSuperseded,
     OutOfTime,
     ServiceFault,
+    TableKeysDiffer,
     TooManyRejects,
 )
 from ingest.feeds.column import Column
 from ingest.feeds.dialect import Csv
 from ingest.feeds.feed import Feed, Rejects
 from ingest.items.duplicates import SeenKeys
+from ingest.items.mapping import Mapping
 from ingest.ledger.row_counts import RowCounts
+from ingest.ledger.work_item import Checkpoint
+from ingest.reading.blocks import Position
 from ingest.reading.grammar import count_lines
+from ingest.reading.segments import Segment
 from ingest.worker.load import Load, Sizes
 from tests.support.fakes import FakeTable, RecordingRejects, plain, reading
 
@@ -143,7 +149,8 @@ def test_the_outcome_is_the_same_in_any_portions_and_blocks(
     kept = len(records) - len(lost)
     for portion, block_bytes in cuts:
         loaded = Loaded(data, feed, portion=portion, block_bytes=block_bytes)
-        assert loaded.error is None
+        assert (type(loaded.error) is AllRowsRejected) == (len(lost) == len(records) > 10)
+        assert loaded.error is None or type(loaded.error) is AllRowsRejected
         assert counted(loaded.row_counts) == counts(len(records), len(expected), len(lost), kept - len(expected))
         assert loaded.row_counts.bytes_read == len(data)
         assert loaded.items == sorted(plain(as_item(*item) for item in expected.values()), key=repr)
@@ -387,3 +394,103 @@ def test_progress_is_reported_after_each_block() -> None:
     loaded = Loaded(many(30, 0), block_bytes=80)
     assert [row_counts.rows_read for row_counts in loaded.progress] == [10, 20, 30]
     assert loaded.progress[-1] == loaded.row_counts
+
+
+# --- nothing but rejects ---
+
+
+def rows(good: int, bad: int, then_good: int = 0) -> bytes:
+    made = (b"%05d,%s\n" % (n, b"x" if good <= n < good + bad else b"1") for n in range(good + bad + then_good))
+    return b"id,n\n" + b"".join(made)
+
+
+@pytest.mark.parametrize("block_bytes", [64, 3000, 1 << 20])
+def test_a_file_whose_first_1000_rows_are_all_rejects_is_read_no_further(block_bytes: int) -> None:
+    loaded = Loaded(rows(0, 5000), block_bytes=block_bytes, portion=1 << 16)
+    assert isinstance(loaded.error, AllRowsRejected)
+    read = loaded.row_counts.rows_read
+    assert read == loaded.row_counts.rows_rejected == loaded.rejects.durable  # so that the user can read them
+    assert 1000 <= read <= 1000 + block_bytes // 8 + 1
+    assert str(loaded.error).startswith(f"All of the first {read:,} rows were rejected, and nothing was written")
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        rows(0, 10),
+        rows(0, 999, then_good=1),
+        rows(1, 5000),
+        b"id,n\na,1\n" + b"a,x\n" * 12,
+        b"id,n\n",
+    ],
+    ids=["ten rows", "the last is good", "the first is good", "one of a key", "no row"],
+)
+def test_a_file_of_which_a_row_is_written_or_few_are_rejected_is_loaded(data: bytes) -> None:
+    assert Loaded(data, block_bytes=80, portion=1 << 16).error is None
+
+
+@pytest.mark.parametrize("count", [11, 999])
+def test_a_file_of_more_than_ten_rows_that_are_all_rejects_fails_at_its_end(count: int) -> None:
+    loaded = Loaded(rows(0, count), block_bytes=80, portion=1 << 16)
+    assert isinstance(loaded.error, AllRowsRejected)
+    assert str(loaded.error).startswith(f"All {count} rows were rejected")
+    assert counted(loaded.row_counts) == counts(count, 0, count, 0)
+
+
+def test_rows_that_the_table_refuses_and_broken_records_are_rejects_too() -> None:
+    refused = Loaded(rows(20, 0), table=FakeTable(refuse=lambda item: True), portion=1 << 16)
+    broken = Loaded(b"id,n\n" + b'"a"b,1\n' * 20, portion=1 << 16)
+    assert isinstance(refused.error, AllRowsRejected) and isinstance(broken.error, AllRowsRejected)
+
+
+def test_more_rejects_than_the_feed_allows_is_said_first() -> None:
+    feed = Feed("f/", "Table", "id", columns={"n": "N"}, max_rejects=Rejects(count=15))
+    assert isinstance(Loaded(rows(0, 20), feed, portion=1 << 16).error, TooManyRejects)
+
+
+def test_who_goes_on_at_a_checkpoint_comes_to_the_same_fault() -> None:
+    data, sizes = rows(0, 3000), Sizes(block=200, cell=500)
+
+    def load(begin: Checkpoint | None) -> tuple[str, RowCounts, list[Checkpoint]]:
+        reported: list[Checkpoint] = []
+        made = Load(
+            feed=FEED, writer=FakeTable(), rejects=RecordingRejects(), at_checkpoint=reported.append, sizes=sizes
+        )
+        with pytest.raises(AllRowsRejected) as fault:
+            made.run(reading(data, 1 << 16), checkpoint=begin)
+        return str(fault.value), made.row_counts, reported
+
+    sentence, row_counts, checkpoints = load(None)
+    assert len(checkpoints) > 10
+    for checkpoint in (checkpoints[0], checkpoints[5], checkpoints[-1]):
+        assert load(checkpoint)[:2] == (sentence, row_counts)
+
+
+def test_only_the_first_segment_of_a_file_decides_by_its_first_rows() -> None:
+    data = rows(0, 6000)
+    ends = [5 + 8 * n for n in (0, 1500, 3000)]
+    assert data[ends[1] - 1 : ends[1]] == b"\n"
+    places = [Position(end, 2 + n * 1500) for n, end in enumerate(ends)]
+    first, second = Segment(places[0], places[1]), Segment(places[1], places[2])
+    sizes = Sizes(block=2000)
+    later = Load(feed=FEED, writer=FakeTable(), rejects=RecordingRejects(), sizes=sizes)
+    assert later.run(reading(data, 1 << 16), second, at_end=False).rows_rejected == 1500
+    with pytest.raises(AllRowsRejected):
+        Load(feed=FEED, writer=FakeTable(), rejects=RecordingRejects(), sizes=sizes).run(
+            reading(data, 1 << 16), first, at_end=False
+        )
+
+
+def test_the_table_is_looked_at_before_the_first_row_with_what_the_columns_become() -> None:
+    looked: list[dict[str, str]] = []
+    rejects, table = RecordingRejects(), FakeTable()
+
+    def check(mapping: Mapping) -> None:
+        assert (table.calls, rejects.taken) == ([], [])
+        looked.append(mapping.types)
+        raise TableKeysDiffer("The table is another.")
+
+    with pytest.raises(TableKeysDiffer):
+        Load(feed=FEED, writer=table, rejects=rejects, check_table=check).run(reading(b"id,n,note\na,1,x\n,x,\n", 10))
+    assert looked == [{"id": "S", "n": "N", "note": "S"}]
+    assert (table.calls, rejects.taken) == ([], [])

@@ -9,7 +9,14 @@ from typing import Any
 from rich.text import Text
 
 from ingest.cli.options import file_name
-from ingest.cli.output import FittingTable, TableColumn, line_console, row_counts_sentence
+from ingest.cli.output import (
+    FittingTable,
+    TableColumn,
+    duplicates_view,
+    line_console,
+    row_counts_sentence,
+    without_file,
+)
 from ingest.cli.stack import DeployedStack
 from ingest.cli.status.query import FileView, view_of
 from ingest.cli.status.view import (
@@ -25,6 +32,7 @@ from ingest.errors import FileMissing, SettingsFault
 from ingest.file import FileVersion
 from ingest.ledger.progress import segment_share
 from ingest.ledger.work_item import Entry
+from ingest.rejects.reject import Document
 
 _COLUMNS = (
     TableColumn("first byte"),
@@ -96,16 +104,17 @@ def _names(file: FileVersion) -> set[str]:
 
 @dataclass(frozen=True, slots=True)
 class History:
-    """All versions of a file, the oldest first, and the segments of the chosen one."""
+    """All versions of a file, the oldest first; the segments and the first duplicates of the chosen one."""
 
     versions: tuple[FileView, ...]
     chosen: FileView
     segments: tuple[Entry, ...]
+    duplicates: tuple[Document, ...]
     now_s: float
 
 
 def find_history(stack: DeployedStack, name: str, version: str | None, *, now_s: float) -> History:
-    """Return what the ledger knows about a file: s3://bucket/key, or a key in the landing bucket.
+    """Return what is known about a file: s3://bucket/key, or a key in the landing bucket.
 
     Raises:
         FileMissing: the ledger has no entry for it.
@@ -114,7 +123,11 @@ def find_history(stack: DeployedStack, name: str, version: str | None, *, now_s:
     entries = find_versions(stack, name)
     versions = tuple(view_of(stack.ledger.queries, entry, None, now_s=now_s) for entry in entries)
     chosen = versions[entries.index(choose(entries, version))]
-    return History(versions, chosen, tuple(stack.ledger.queries.segments(chosen.entry.work.file)), now_s)
+    file = chosen.entry.work.file
+    segments = tuple(stack.ledger.queries.segments(file))
+    has_duplicates = any(entry.row_counts.rows_superseded for entry in (chosen.entry, *segments))
+    duplicates = stack.rejects.duplicates(file) if has_duplicates else ()
+    return History(versions, chosen, segments, tuple(duplicates), now_s)
 
 
 def print_history(history: History, *, limit: int | None, as_json: bool) -> None:
@@ -130,6 +143,8 @@ def print_history(history: History, *, limit: int | None, as_json: bool) -> None
         console.print(_segment_table(history, limit))
         if limit is not None and limit < len(history.segments):
             console.print(f"There are {len(history.segments)} segments; use --limit to show more.")
+    if history.duplicates:
+        console.print(duplicates_view(history.duplicates))
 
 
 def _document(history: History, limit: int | None) -> dict[str, Any]:
@@ -140,6 +155,7 @@ def _document(history: History, limit: int | None) -> dict[str, Any]:
         "segments_of": chosen.version,
         "segments": [_segment_document(segment, history.now_s) for segment in history.segments[:limit]],
         "truncated": len(history.segments[:limit]) < len(history.segments),
+        "duplicates": [without_file(document) for document in history.duplicates],
     }
 
 
@@ -169,6 +185,7 @@ def _lines(view: FileView, now_s: float) -> list[str]:
         "seen": f"first {time_text(entry.first_seen_s)}{ended}{seconds}, {_attempts(entry)}",
         "lease": lease_text(entry, now_s=now_s),
         "rows": row_counts_sentence(view.progress.row_counts),
+        "warning": (view.progress.row_counts.warning() or {}).get("message"),
         "rejects": entry.rejects,
         "error": entry.error,
     }

@@ -55,6 +55,7 @@ def file_document(view: FileView, *, now_s: float) -> dict[str, Any]:
         "ended": time_text(entry.ended_s),
         "seconds": entry.seconds,
         "rejects_at": entry.rejects,
+        "warning": progress.row_counts.warning(),
         **attempts_document(entry, now_s=now_s),
     }
 
@@ -102,8 +103,9 @@ def status_text(entry: Entry) -> Text:
 
 
 def status_and_error(entry: Entry) -> Text:
-    """Return a status with the file's error code, if there is one."""
-    return status_text(entry).append(f" {entry.error_code}" if entry.error_code else "")
+    """Return a status with the file's error code, or that of a warning, if there is one."""
+    code = entry.error_code or (entry.row_counts.warning() or {}).get("code")
+    return status_text(entry).append(f" {code}" if code else "")
 
 
 def share_text(share: float | None) -> str:

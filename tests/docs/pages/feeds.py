@@ -1,8 +1,9 @@
-"""The tables of docs/feeds.md: every setting of feeds.toml, from the JSON Schema that `ingest feeds schema` prints."""
+"""The tables of docs/feeds.md: every setting of feeds.toml, from the JSON Schema, and every code of a failed file."""
 
 import json
 from typing import Any
 
+from ingest.errors import FileFault
 from ingest.feeds.parse import json_schema
 from tests.docs.pages.markdown import table
 
@@ -16,15 +17,21 @@ SECTIONS = {
     "lineage": "Lineage",
     "index": "Index",
     "max_rejects": "Rejects",
+    "max_duplicates": "Duplicates",
 }
 
 
 def parts() -> dict[str, str]:
     """Return a table for each section, by the section's name."""
     structs = json_schema()["$defs"]
-    return {
+    settings = {
         f"settings of {name}": table(TITLES, map(_row, *_fields(structs[struct]))) for name, struct in SECTIONS.items()
     }
+    return settings | {"codes of failed files": table(("code", "the file failed because"), _faults())}
+
+
+def _faults() -> list[tuple[str, str]]:
+    return [(f"`{kind.code}`", str(kind.__doc__).partition("\n")[0]) for kind in FileFault.__subclasses__()]
 
 
 def _fields(struct: dict[str, Any]) -> tuple[list[str], list[dict[str, Any]], list[bool]]:
