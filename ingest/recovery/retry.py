@@ -163,7 +163,7 @@ class Retry:
         bodies = [body_of(entry.work) for entry in segments if entry.status not in (Status.DONE, Status.STOPPED)]
         if file.status != Status.SPLIT or not bodies:
             bodies.insert(0, body_of(file.work))
-        self._services.queue.send(bodies)
+        self._services.queue.send(bodies, feed=file.feed)
         return len(bodies)
 
 

@@ -90,6 +90,7 @@ class TaskRunner:
             task.claimed,
             task.lease,
             self._services,
+            name=task.feed,
             segment_bytes=self._segment_bytes,
             block_bytes=self._sizes.block,
         )
