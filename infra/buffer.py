@@ -1,5 +1,6 @@
 """The queue between S3 and the function, and its dead-letter queue."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from aws_cdk import Duration, Fn, Stack
@@ -9,6 +10,7 @@ from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
 from infra.encryption import Encryption
+from infra.names import queue_name
 from infra.settings import Settings
 from ingest import contract
 
@@ -28,9 +30,9 @@ class Buffer(Construct):
         self._encryption = encryption
         # The two queues name each other (redrive, and permission to redrive); CloudFormation allows that only if one
         # of the two names is known beforehand.
-        queue_name = f"{settings.name}-files"
-        self.dead_letters = self._dead_letters(queue_name)
-        self.queue = self._queue(queue_name, settings)
+        name = queue_name()
+        self.dead_letters = self._dead_letters(name)
+        self.queue = self._queue(name, settings)
         self.policy = self._policy()
         if not settings.existing.notifies_by_rule:
             self.policy.document.add_statements(self._s3_may_send(landing_bucket_name))
@@ -64,16 +66,17 @@ class Buffer(Construct):
             ),
         )
 
-    def rule_may_send(self, rule: events.CfnRule) -> None:
-        """Allow an EventBridge rule to send messages to the queue."""
+    def rules_may_send(self, rules: Sequence[events.CfnRule]) -> None:
+        """Allow exactly these EventBridge rules to send messages to the queue.
+
+        All in one statement, as SQS takes ten conditions in a policy. No `aws:SourceAccount` beside the rules' ARNs,
+        which hold the account: EventBridge is not documented to send it to every target.
+        """
         statement = iam.PolicyStatement(
             principals=[iam.ServicePrincipal("events.amazonaws.com")],
             actions=["sqs:SendMessage"],
             resources=[self.queue.queue_arn],
-            conditions={
-                "ArnEquals": {"aws:SourceArn": rule.attr_arn},
-                "StringEquals": {"aws:SourceAccount": Stack.of(self).account},
-            },
+            conditions={"ArnEquals": {"aws:SourceArn": [rule.attr_arn for rule in rules]}},
         )
         self.policy.document.add_statements(statement)
 
@@ -97,7 +100,7 @@ class Buffer(Construct):
                 events.CfnRule.TargetProperty(id="Queue", arn=self.queue.queue_arn, input=contract.RECONCILE_MESSAGE)
             ],
         )
-        self.rule_may_send(rule)
+        self.rules_may_send([rule])
 
     def _only_tls(self) -> iam.PolicyStatement:
         return iam.PolicyStatement(

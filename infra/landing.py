@@ -1,26 +1,36 @@
-"""The bucket for incoming files, and its notifications to the queue, from S3 or through EventBridge."""
+"""The bucket for incoming files, and its notifications to the queue, from S3 or through EventBridge.
+
+Our own bucket notifies of every object, so that one under no feed's prefix is seen: it fails as `no_feed`. An existing
+bucket may hold what is not for us, and notifies by prefix.
+"""
 
 import json
 import shlex
+from collections.abc import Iterable, Iterator
+from urllib.parse import quote_plus
 
-from aws_cdk import Aws, Duration, RemovalPolicy
+from aws_cdk import Duration, RemovalPolicy
 from aws_cdk import aws_events as events
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
 from infra.buffer import Buffer
 from infra.encryption import Encryption
+from infra.names import landing_name
 from infra.settings import Settings
+from ingest.errors import SettingsFault
 from ingest.feeds.feed import Feeds
 
 CREATED = "s3:ObjectCreated:*"
+MOST_NOTIFICATIONS = 100  # of a bucket
+PATTERN_CHARACTERS = 2_048  # of an EventBridge rule
 
 
 class Landing(Construct):
-    """A bucket that notifies the buffer's queue of each new object under a feed's prefix.
+    """A bucket that notifies the buffer's queue of new objects.
 
-    It is created here, private and with the notification; or it exists and is only referenced. Then an EventBridge rule
-    sends the notifications, or `notify_command` must be run once to set them.
+    It is created here, private and with the notification; or it exists and is only referenced. Then EventBridge rules
+    send the notifications, or `notify_command` must be run once to set them.
     """
 
     def __init__(
@@ -32,17 +42,17 @@ class Landing(Construct):
         if existing.landing_bucket:
             self.bucket: s3.IBucket = s3.Bucket.from_bucket_name(self, "Bucket", existing.landing_bucket)
         else:
-            self.bucket = self._made(settings, feeds, buffer, encryption)
+            self.bucket = self._made(settings, buffer, encryption)
         if existing.notifies_by_rule:
-            self._rule(feeds, buffer)
+            buffer.rules_may_send(list(self._rules(feeds, buffer)))
 
-    def _made(self, settings: Settings, feeds: Feeds, buffer: Buffer, encryption: Encryption) -> s3.Bucket:
+    def _made(self, settings: Settings, buffer: Buffer, encryption: Encryption) -> s3.Bucket:
         bucket = self._bucket(settings, encryption)
         resource = bucket.node.default_child
         assert isinstance(resource, s3.CfnBucket)
         # Set on the bucket itself: `add_event_notification` adds a Lambda function with a role and a policy
         # (docs/decisions/0001).
-        resource.notification_configuration = _notifications(feeds, buffer)
+        resource.notification_configuration = _notifications(buffer)
         # S3 tests the queue when the notification is set, and fails if it may not send to it.
         resource.node.add_dependency(buffer.policy)
         return bucket
@@ -65,55 +75,77 @@ class Landing(Construct):
             removal_policy=RemovalPolicy.RETAIN if settings.keep_data else RemovalPolicy.DESTROY,
         )
 
-    def _rule(self, feeds: Feeds, buffer: Buffer) -> None:
-        """An L1 rule, as the one in `Buffer`: the target of an L2 rule adds its own queue policy."""
-        prefixes = [{"prefix": feed.prefix} for feed in feeds.feeds.values()]
-        rule = events.CfnRule(
-            self,
-            "Created",
-            description="New objects under the feeds' prefixes.",
-            event_pattern={
-                "source": ["aws.s3"],
-                "detail-type": ["Object Created"],
-                "detail": {"bucket": {"name": [self.bucket.bucket_name]}, "object": {"key": prefixes}},
-            },
-            targets=[events.CfnRule.TargetProperty(id="Queue", arn=buffer.queue.queue_arn)],
-        )
-        buffer.rule_may_send(rule)
+    def _rules(self, feeds: Feeds, buffer: Buffer) -> Iterator[events.CfnRule]:
+        """L1 rules, as the one in `Buffer`: the target of an L2 rule adds its own queue policy."""
+        for number, prefixes in enumerate(_portions(feed.prefix for feed in feeds.feeds.values())):
+            yield events.CfnRule(
+                self,
+                f"Created{number or ''}",
+                description="New objects under the feeds' prefixes.",
+                event_pattern={
+                    "source": ["aws.s3"],
+                    "detail-type": ["Object Created"],
+                    "detail": {
+                        "bucket": {"name": [self.bucket.bucket_name]},
+                        "object": {"key": [{"prefix": prefix} for prefix in prefixes]},
+                    },
+                },
+                targets=[events.CfnRule.TargetProperty(id="Queue", arn=buffer.queue.queue_arn)],
+            )
 
 
 def landing_bucket_name(settings: Settings) -> str:
     """Return the bucket's name before the bucket exists: the queue's policy names it and is created first."""
-    created = settings.landing_bucket_name or f"{settings.name}-landing-{Aws.ACCOUNT_ID}-{Aws.REGION}"
-    return settings.existing.landing_bucket or created
+    return settings.existing.landing_bucket or settings.landing_bucket_name or landing_name(settings.name)
 
 
-def _notifications(feeds: Feeds, buffer: Buffer) -> s3.CfnBucket.NotificationConfigurationProperty:
-    prefixes = [feed.prefix for feed in feeds.feeds.values()]
-    queues = [_on_created(prefix, buffer.queue.queue_arn) for prefix in prefixes]
-    return s3.CfnBucket.NotificationConfigurationProperty(queue_configurations=queues)
+def _notifications(buffer: Buffer) -> s3.CfnBucket.NotificationConfigurationProperty:
+    every_object = s3.CfnBucket.QueueConfigurationProperty(event=CREATED, queue=buffer.queue.queue_arn)
+    return s3.CfnBucket.NotificationConfigurationProperty(queue_configurations=[every_object])
 
 
-def _on_created(prefix: str, queue_arn: str) -> s3.CfnBucket.QueueConfigurationProperty:
-    rule = s3.CfnBucket.FilterRuleProperty(name="prefix", value=prefix)
-    return s3.CfnBucket.QueueConfigurationProperty(
-        event=CREATED,
-        queue=queue_arn,
-        filter=s3.CfnBucket.NotificationFilterProperty(s3_key=s3.CfnBucket.S3KeyFilterProperty(rules=[rule])),
-    )
+def _portions(prefixes: Iterable[str]) -> list[list[str]]:
+    """Return prefixes in portions that fit into the pattern of a rule each."""
+    room = PATTERN_CHARACTERS - 200  # the rest of the pattern, with a bucket's name of 63
+    found: list[list[str]] = [[]]
+    for prefix in prefixes:
+        if found[-1] and len(json.dumps([{"prefix": each} for each in [*found[-1], prefix]])) > room:
+            found.append([])
+        found[-1].append(prefix)
+    return found
 
 
 def _notify_command(settings: Settings, feeds: Feeds, buffer: Buffer) -> str:
-    """Return the shell command that sets the same notification on an existing bucket."""
+    """Return the shell command that sets a notification for each prefix on an existing bucket.
+
+    Raises:
+        SettingsFault: these are more than S3 takes.
+    """
+    if len(feeds.feeds) > MOST_NOTIFICATIONS:
+        raise SettingsFault(
+            f"`existing.notified_by` = 's3' is wrong with {len(feeds.feeds)} feeds: S3 takes {MOST_NOTIFICATIONS} "
+            "notifications of a bucket. Use 'eventbridge'."
+        )
     queues = [
         {
             "Id": f"{settings.name}-{name}",
             "QueueArn": buffer.queue.queue_arn,
             "Events": [CREATED],
-            "Filter": {"Key": {"FilterRules": [{"Name": "prefix", "Value": feed.prefix}]}},
+            "Filter": {"Key": {"FilterRules": [{"Name": "prefix", "Value": as_filter(feed.prefix)}]}},
         }
         for name, feed in feeds.feeds.items()
     ]
     configuration = shlex.quote(json.dumps({"QueueConfigurations": queues}, ensure_ascii=False))
     command = "aws s3api put-bucket-notification-configuration"
     return f"{command} --bucket {settings.existing.landing_bucket} --notification-configuration {configuration}"
+
+
+def as_filter(prefix: str) -> str:
+    """Return a prefix as S3's notification filters want it, URL-encoded: a raw `=` or blank would match nothing.
+
+    What S3's guide calls safe characters stays: letters, digits, `/` and `!-_.*'()`.
+
+    >>> as_filter("daten für/jahr=2026/a+b/")
+    'daten+f%C3%BCr/jahr%3D2026/a%2Bb/'
+    """
+    return quote_plus(prefix, safe="/!-_.*'()").replace("~", "%7E")

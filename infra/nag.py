@@ -8,8 +8,8 @@ from cdk_nag import AwsSolutionsChecks
 from constructs import IConstruct
 
 from infra import network
+from infra.policies import literal
 from infra.stack import IngestStack
-from infra.worker import literal
 from ingest.feeds.feed import Feeds
 
 
@@ -49,7 +49,7 @@ WRITES_REJECTS = "The bucket holds only rejects, whose keys contain the names of
 
 def _wildcard(stack: IngestStack, arn: str, reason: str) -> Acknowledged:
     resource = _as_cdk_nag_writes(stack.resolve(arn))
-    return Acknowledged(stack.worker.role, f"AwsSolutions-IAM5[Resource::{resource}]", reason)
+    return Acknowledged(stack.worker, f"AwsSolutions-IAM5[Resource::{resource}]", reason)
 
 
 def _as_cdk_nag_writes(value: Any) -> str:

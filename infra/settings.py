@@ -21,9 +21,10 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     name: Annotated[
         str,
         Meta(
-            pattern="^[a-z]([a-z0-9-]{0,24}[a-z0-9])?$",
-            extra={"accepted": "1 to 26 lower-case letters, digits and hyphens, beginning with a letter"},
-            description="Stack name, also the start of the landing bucket's name, which may have 63 characters.",
+            pattern="^[a-z]([a-z0-9-]{0,126}[a-z0-9])?$",
+            extra={"accepted": "1 to 128 lower-case letters, digits and hyphens, beginning with a letter"},
+            description="Stack name, also the start of the landing bucket's name; there, one of more than 26 "
+            "characters is shortened.",
         ),
     ] = "ingest"
     memory_mb: Annotated[
@@ -31,7 +32,8 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
         Meta(
             ge=512,
             le=10_240,
-            description="Memory of the function. 1,769 MB is one full vCPU; a worker uses about one core.",
+            description="Memory of the function. 1,769 MB is one full vCPU; a worker uses about one core. Too little "
+            "for the feeds' max_record_bytes is refused.",
         ),
     ] = 1_769
     timeout_s: Annotated[
@@ -97,7 +99,13 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
         ),
     ] = 45
     reconcile_minutes: Annotated[
-        int, Meta(ge=1, le=1_440, description="Minutes between two reconciliations (stuck files, lost notifications).")
+        int,
+        Meta(
+            ge=1,
+            le=480,
+            description="Minutes between two reconciliations (stuck files, lost notifications). An alarm looks at "
+            "three of them, and CloudWatch at no more than a day.",
+        ),
     ] = 15
     stuck_s: Annotated[
         int,

@@ -10,8 +10,10 @@ from constructs import Construct
 from infra.encryption import Encryption
 from infra.settings import Settings
 from ingest import contract
+from ingest.errors import SettingsFault
 from ingest.feeds.feed import Feed, Feeds, KeyAttribute
 
+MOST_TABLES = 190  # CloudFormation takes 200 outputs
 KEY_TYPES = {
     "S": dynamodb.AttributeType.STRING,
     "N": dynamodb.AttributeType.NUMBER,
@@ -28,6 +30,11 @@ class Store(Construct):
         self._encryption = encryption
         # Feeds may share a table; feeds.toml is rejected if they then differ in its keys.
         by_table = {feed.table: feed for feed in feeds.feeds.values()}
+        if len(by_table) > MOST_TABLES:
+            raise SettingsFault(
+                f"feeds.toml names {len(by_table)} tables; a stack has room for {MOST_TABLES}, an output for each. "
+                "Use two stacks."
+            )
         self.tables = {name: self._named_table(feed) for name, feed in by_table.items()}
         self.ledger = self._table("Ledger", LEDGER_KEYS)
         self.ledger.add_global_secondary_index(

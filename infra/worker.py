@@ -2,13 +2,13 @@
 
 from pathlib import Path
 
-from aws_cdk import Duration, RemovalPolicy, Stack
+from aws_cdk import Annotations, Duration, RemovalPolicy, Stack
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
 from constructs import Construct
 
-from infra import network
+from infra import network, policies
 from infra.buffer import Buffer
 from infra.encryption import Encryption
 from infra.landing import Landing
@@ -16,6 +16,11 @@ from infra.settings import Settings
 from infra.store import Store
 from ingest import contract
 from ingest.feeds.feed import Feeds
+
+TOO_MANY = (
+    "The function's role has {} managed policies; IAM attaches ten unless the account's quota `Managed policies per "
+    "role` is raised, to twenty at most."
+)
 
 
 class WorkerFunction(Construct):
@@ -38,12 +43,34 @@ class WorkerFunction(Construct):
         self._key = encryption.key
         self.log_group = self._log_group(settings)
         self.role = iam.Role(self, "Role", assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"))
-        granted = _grants(self.log_group, feeds, landing, buffer, store)
-        for statement in [*granted, *encryption.grants(), *network.grants(self, settings.existing)]:
+        fixed = _grants(self.log_group, buffer, store)
+        for statement in [*fixed, *encryption.grants(), *network.grants(self, settings.existing)]:
             self.role.add_to_policy(statement)
+        granted = self._grant_feeds(feeds, landing, store)
         self.function = self._function(settings, code, _environment(settings, landing, buffer, store))
+        self.function.node.add_dependency(*granted)
         network.attach(self.function, settings.existing)
         self._mapping(settings, buffer)
+
+    def _grant_feeds(self, feeds: Feeds, landing: Landing, store: Store) -> list[iam.ManagedPolicy]:
+        """Let the role load the feeds' files; return the policies made for it: none where the role's own has room."""
+        portions = policies.portions(feeds.feeds.values())
+        if policies.is_inline(portions):
+            for statement in policies.grants(portions[0], landing, store):
+                self.role.add_to_policy(statement)
+            return []
+        if len(portions) > policies.MOST_MANAGED:
+            Annotations.of(self).add_warning_v2("ingest:policies", TOO_MANY.format(len(portions)))
+        return [
+            iam.ManagedPolicy(
+                self,
+                f"Feeds{number}",
+                description="Objects and tables of some of the feeds.",
+                roles=[self.role],
+                statements=policies.grants(portion, landing, store),
+            )
+            for number, portion in enumerate(portions, start=1)
+        ]
 
     def _log_group(self, settings: Settings) -> logs.LogGroup:
         removal = RemovalPolicy.RETAIN if settings.keep_data else RemovalPolicy.DESTROY
@@ -107,22 +134,11 @@ def _environment(settings: Settings, landing: Landing, buffer: Buffer, store: St
     }
 
 
-def _grants(
-    log_group: logs.LogGroup, feeds: Feeds, landing: Landing, buffer: Buffer, store: Store
-) -> list[iam.PolicyStatement]:
-    prefixes = [f"{literal(feed.prefix)}*" for feed in feeds.feeds.values()]
-    objects = [landing.bucket.arn_for_objects(prefix) for prefix in prefixes]
-    roles = sorted({feed.role for feed in feeds.feeds.values() if feed.role})
-    foreign = {feed.table for feed in feeds.feeds.values() if feed.role}
-    tables = [table.table_arn for name, table in store.tables.items() if name not in foreign]
+def _grants(log_group: logs.LogGroup, buffer: Buffer, store: Store) -> list[iam.PolicyStatement]:
+    """Return what the function may do whatever the feeds are; `infra.policies` has the rest."""
     return [
         _allow(["logs:CreateLogStream", "logs:PutLogEvents"], [log_group.log_group_arn]),
-        _allow(["s3:GetObject", "s3:GetObjectVersion"], objects),
-        _list_bucket(landing, prefixes),
         _allow(["s3:PutObject"], [store.rejects.arn_for_objects("*")]),
-        *([_allow(_write_actions(feeds), tables)] if tables else []),
-        # These roles write to tables in other accounts.
-        *([_allow(["sts:AssumeRole"], roles)] if roles else []),
         _allow(["dynamodb:GetItem", "dynamodb:Query", "dynamodb:UpdateItem"], [store.ledger.table_arn]),
         _allow(["dynamodb:Query"], [f"{store.ledger.table_arn}/index/{contract.LedgerKeys.INDEX}"]),
         _report_events(store),
@@ -134,21 +150,7 @@ def _grants(
     ]
 
 
-def _write_actions(feeds: Feeds) -> list[str]:
-    """Return what the writers of the feeds call on their tables."""
-    writers = {feed.writer for feed in feeds.feeds.values()}
-    return sorted({f"dynamodb:{operation}" for kind in writers for operation in contract.WRITE_OPERATIONS[kind]})
-
-
 CONSUME = ["sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ChangeMessageVisibility"]
-
-
-def _list_bucket(landing: Landing, prefixes: list[str]) -> iam.PolicyStatement:
-    """For the reconciler, which lists. Also, without it S3 answers 403 instead of 404 for a deleted key, which would
-    look like a missing permission."""
-    statement = _allow(["s3:ListBucket"], [landing.bucket.bucket_arn])
-    statement.add_condition("StringLike", {"s3:prefix": prefixes})
-    return statement
 
 
 def _report_events(store: Store) -> iam.PolicyStatement:
@@ -161,12 +163,3 @@ def _report_events(store: Store) -> iam.PolicyStatement:
 
 def _allow(actions: list[str], resources: list[str]) -> iam.PolicyStatement:
     return iam.PolicyStatement(actions=actions, resources=resources)
-
-
-def literal(prefix: str) -> str:
-    """Return a prefix escaped for IAM: `*`, `?` and `$` are special in resources and conditions.
-
-    >>> literal("a*b?/")
-    'a${*}b${?}/'
-    """
-    return "".join(f"${{{c}}}" if c in "*?$" else c for c in prefix)

@@ -16,7 +16,7 @@ def as_ministack_asks(template: dict[str, Any]) -> tuple[dict[str, Any], list[st
     translated = copy.deepcopy(template)
     dropped = []
     for logical_id, resource in translated["Resources"].items():
-        if resource["Type"] == "AWS::IAM::Policy":
+        if resource["Type"] in ("AWS::IAM::Policy", "AWS::IAM::ManagedPolicy"):
             for statement in resource["Properties"]["PolicyDocument"]["Statement"]:
                 statement["Action"] = _with_batches(statement["Action"])
                 dropped += [f"{logical_id} (condition on {key}): {REASON}" for key in _drop_unknown(statement)]

@@ -22,8 +22,9 @@ class MissingData:
     """What a period without data means."""
 
     OK = cloudwatch.TreatMissingData.NOT_BREACHING
-    BREACHING = cloudwatch.TreatMissingData.BREACHING
     UNCHANGED = cloudwatch.TreatMissingData.IGNORE
+    # INSUFFICIENT_DATA, in which a new alarm begins: only one that had data before notifies when it goes back there.
+    NOTIFIED = cloudwatch.TreatMissingData.MISSING
 
 
 @dataclass(frozen=True)
@@ -53,12 +54,19 @@ class Watch:
 def make_alarms(
     scope: Construct, watches: Iterable[Watch], *, stack_name: str, topic: sns.ITopic
 ) -> list[cloudwatch.Alarm]:
-    """Make the alarms. Each notifies the topic in both directions: on ALARM, and when it is OK again."""
+    """Make the alarms. Each notifies the topic in both directions: on ALARM, and when it is OK again.
+
+    Where missing data is a fault, also when data stops coming. No alarm goes off by a first deployment.
+    """
     notify = actions.SnsAction(topic)
-    alarms = [_alarm(scope, watch, stack_name) for watch in watches]
-    for alarm in alarms:
+    alarms = []
+    for watch in watches:
+        alarm = _alarm(scope, watch, stack_name)
         alarm.add_alarm_action(notify)
         alarm.add_ok_action(notify)
+        if watch.missing == MissingData.NOTIFIED:
+            alarm.add_insufficient_data_action(notify)
+        alarms.append(alarm)
     return alarms
 
 
@@ -130,14 +138,18 @@ def _oldest_message(sources: Sources) -> Watch:
 
 
 def _oldest_file(sources: Sources) -> Watch:
-    """It also covers a reconciler that does not report, which would leave lost messages unnoticed."""
+    """It also covers a reconciler that stops reporting, which would leave lost messages unnoticed.
+
+    Then it is INSUFFICIENT_DATA and notifies. Were missing data breaching, each new stack would begin in ALARM, until
+    the first run has reported.
+    """
     window = Duration.minutes(RECONCILER_RUNS * sources.settings.reconcile_minutes)
     return Watch(
         "OldestFile",
-        "A file is unfinished for longer than expected, or the reconciler does not run.",
+        "A file is unfinished for longer than expected; INSUFFICIENT_DATA: the reconciler has stopped reporting.",
         sources.own(Metric.OLDEST_UNFINISHED_FILE, MAXIMUM, period=window),
         threshold=sources.settings.alarms.oldest_file_s,
-        missing=MissingData.BREACHING,  # each run reports, 0 if all is well: no data means that it does not run
+        missing=MissingData.NOTIFIED,  # each run reports, 0 if all is well: no data means that it does not run
     )
 
 

@@ -100,8 +100,9 @@ def states(alarm: dict[str, Any], series: Series) -> list[str]:
 
 
 def _state(window: Series, threshold: float, missing: str, before: str) -> str:
-    if missing == "ignore" and bool(np.isnan(window).any()):
+    if missing in ("ignore", "missing") and bool(np.isnan(window).any()):
         known = window[~np.isnan(window)]
-        return before if not len(known) else (ALARM if bool((known >= threshold).all()) else OK)
+        unknown = before if missing == "ignore" else NO_DATA
+        return unknown if not len(known) else (ALARM if bool((known >= threshold).all()) else OK)
     breaches = np.where(np.isnan(window), missing == "breaching", window >= threshold)
     return ALARM if bool(breaches.all()) else OK

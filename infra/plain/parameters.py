@@ -33,10 +33,7 @@ def parameters(settings: Settings) -> list[Parameter]:
 CODE, SIZE, CARE = "Function code", "Performance and cost", "Names and data"
 _NUMBER = {"type": "Number"}
 _CODE_KEY = "Key of the zip. Use a new key for new code: CloudFormation does not detect changes of an object."
-_LANDING = (
-    "Name of the landing bucket the stack creates. Default: <stack>-landing-<account>-<region>, for which "
-    "the stack name must be lower case and at most 26 characters long."
-)
+_LANDING = "Name of the landing bucket the stack creates. Default: ingest-landing- and the id of the stack."
 _MAIL = "Email address for alarms; it must confirm the subscription once. Empty: no email."
 PARAMETERS = (
     Parameter(

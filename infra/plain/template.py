@@ -23,6 +23,8 @@ from aws_cdk import (
 )
 from aws_cdk import aws_sns as sns
 
+from infra.memory import needed_mb
+from infra.names import landing_name_of_any_stack
 from infra.plain.parameters import Parameter, parameters
 from infra.settings import Settings
 from infra.stack import IngestStack
@@ -46,7 +48,7 @@ def plain_template(settings: Settings, feeds: Feeds) -> dict[str, Any]:
         synthesizer = DefaultStackSynthesizer(generate_bootstrap_version_rule=False)
         app = App(outdir=folder, default_stack_synthesizer=synthesizer, analytics_reporting=False)
         stack = IngestStack(app, ID, settings=_with_parameters(settings), feeds=feeds, code=_no_code(Path(folder)))
-        _declare(stack, settings)
+        _declare(stack, settings, feeds)
         _set_function_by_parameters(stack)
         _let_parameters_protect(stack)
         _let_parameters_mail(stack)
@@ -58,7 +60,7 @@ def plain_template(settings: Settings, feeds: Feeds) -> dict[str, Any]:
 def _with_parameters(settings: Settings) -> Settings:
     """Return the settings with references in place of values, which the CDK passes on wherever no one calculates with
     them. Costs are calculated from memory, so it is not among them."""
-    default = f"{Aws.STACK_NAME}-landing-{Aws.ACCOUNT_ID}-{Aws.REGION}"
+    default = landing_name_of_any_stack()
     named = Token.as_string(Fn.condition_if(NAMES_BUCKET, Fn.ref("LandingBucketName"), default))
     return msgspec.structs.replace(
         settings,
@@ -74,10 +76,13 @@ def _number(parameter: str) -> Any:
     return Token.as_number({"Ref": parameter})
 
 
-def _declare(stack: Stack, settings: Settings) -> None:
+def _declare(stack: Stack, settings: Settings, feeds: Feeds) -> None:
     wanted = parameters(settings)
     for parameter in wanted:
-        CfnParameter(stack, parameter.name, **parameter.properties(settings))
+        properties = parameter.properties(settings)
+        if parameter.setting == "memory_mb":
+            properties["min_value"] = max(properties["min_value"], needed_mb(feeds))
+        CfnParameter(stack, parameter.name, **properties)
     CfnCondition(stack, HAS_VERSION, expression=_is_given("CodeVersion"))
     CfnCondition(stack, PROTECTS, expression=Fn.condition_equals(Fn.ref("DeletionProtection"), "true"))
     CfnCondition(stack, MAILS, expression=_is_given("AlarmMail"))

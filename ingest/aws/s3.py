@@ -21,6 +21,7 @@ RANGE_BYTES = 8 * 1024 * 1024  # AWS recommends 8 to 16 MB for byte-range fetche
 PORTION_BYTES = 1024 * 1024
 ATTEMPTS = 6  # in a row without a byte
 THREAD_NAME = "read-ahead"
+LAST_CHARACTER = "\U0010ffff"  # of Unicode: no key under a prefix comes after the prefix with it
 
 
 class ReadClock(Protocol):
@@ -179,9 +180,26 @@ class S3Listing:
 
     def under(self, bucket: str, prefix: str) -> Iterator[tuple[FileVersion, float]]:
         """Yield the objects under a prefix, each with when it was changed (epoch seconds)."""
-        pages = iter(self._client.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix))
+        return self._objects(bucket, f"listing s3://{bucket}/{prefix}", Prefix=prefix)
+
+    def outside(self, bucket: str, prefixes: Iterable[str]) -> Iterator[FileVersion]:
+        """Yield the objects under none of some prefixes, by key.
+
+        What is under the prefixes is skipped: the requests are one for each prefix and for each 1,000 objects yielded.
+        """
+        known, after = sorted(prefixes), ""
+        for end in [*known, None]:  # S3 lists by UTF-8 bytes, which is the order of Python's text
+            for file, _ in self._objects(bucket, f"listing s3://{bucket}", StartAfter=after):
+                if end is not None and file.key >= end:
+                    break
+                if not file.key.startswith(tuple(known)):
+                    yield file
+            after = f"{end}{LAST_CHARACTER}"
+
+    def _objects(self, bucket: str, what: str, **part: Any) -> Iterator[tuple[FileVersion, float]]:
+        pages = iter(self._client.get_paginator("list_objects_v2").paginate(Bucket=bucket, **part))
         while True:
-            with aws_call(f"listing s3://{bucket}/{prefix}"):
+            with aws_call(what):
                 page = next(pages, None)
             if page is None:
                 return

@@ -3,7 +3,8 @@
 import json
 import sys
 from collections.abc import Iterator
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
+from itertools import islice
 from typing import Annotated
 
 import typer
@@ -16,6 +17,8 @@ from ingest.feeds.feed import Feeds
 from ingest.worker.reconcile import Findings, Reconciler
 
 STUCK_AFTER = "1h"  # as infra.settings has it
+MOST_OUTSIDE = 10_000  # objects under no prefix that are counted; an existing bucket may hold millions
+OUTSIDE_SHOWN = 20
 Log = list[tuple[str, dict[str, object]]]
 
 _FOUND = {
@@ -45,6 +48,7 @@ def reconcile(
     """Requeue stuck files, and objects never notified.
 
     Objects of the last 24 hours are compared with the ledger. The stack does this on a schedule, too. Safe to repeat.
+    Objects under no feed's prefix are named, and not loaded.
 
     Examples:
         ingest reconcile
@@ -53,16 +57,46 @@ def reconcile(
     log: Log = []
     stuck_s = seconds_of(stuck_after, "--stuck-after")
     deployed = DeployedStack(stack)
-    findings = _reconciler(deployed, feeds_of(deployed, feeds).deployed, stuck_s, log).run()
+    known = feeds_of(deployed, feeds).deployed
+    findings = _reconciler(deployed, known, stuck_s, log).run()
     did = [(message, fields) for message, fields in log if message in _DID]
+    outside = _outside(deployed, known)
     if as_json:
-        print(json.dumps({"found": asdict(findings), "did": [{"what": m, **fields} for m, fields in did]}))
+        found = asdict(findings) | {"objects_under_no_prefix": outside.count}
+        done = [{"what": message, **fields} for message, fields in did]
+        print(json.dumps({"found": found, "did": done, "under_no_prefix": outside.first}))
         return
     console = console_on(sys.stdout)
     for line in sentences(findings):
         console.print(line, soft_wrap=True)
     for message, fields in did:
         console.print("  " + _DID[message].format(**fields), soft_wrap=True)
+    for line in outside.lines():
+        console.print(line, soft_wrap=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Outside:
+    """The objects under no feed's prefix: how many, at most `MOST_OUTSIDE`, and the URLs of the first."""
+
+    count: int
+    first: list[str]
+
+    def lines(self) -> Iterator[str]:
+        """Yield a sentence and the objects; nothing if there are none."""
+        if not self.count:
+            return
+        more = " or more" if self.count == MOST_OUTSIDE else ""
+        yield f"{self.count:,}{more} object(s) are under no feed's prefix and are not loaded:"
+        yield from (f"  {url}" for url in self.first)
+        if self.count > len(self.first):
+            yield "  ..."
+
+
+def _outside(stack: DeployedStack, feeds: Feeds) -> Outside:
+    files = stack.objects.outside(stack.landing_bucket, [feed.prefix for feed in feeds.feeds.values()])
+    found = list(islice((file.url for file in files if not feeds.ignores(file.key, file.size_bytes)), MOST_OUTSIDE))
+    return Outside(len(found), found[:OUTSIDE_SHOWN])
 
 
 def sentences(findings: Findings) -> Iterator[str]:

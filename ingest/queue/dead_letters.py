@@ -15,7 +15,7 @@ from ingest.queue.sqs import MOST_ENTRIES
 class DeadLetter:
     """A dead letter that was taken. `received` is how often it was delivered, `sent_s` when it was sent (epoch).
 
-    `code` and `reason` are there if the function has put it there itself.
+    `code` and `reason` are there if the function has put it there itself, `group` if the ingester had sent it.
     """
 
     message_id: str
@@ -25,6 +25,7 @@ class DeadLetter:
     sent_s: float
     code: str | None = None
     reason: str | None = None
+    group: str | None = None
 
 
 if TYPE_CHECKING:
@@ -52,7 +53,7 @@ class DeadLetterQueue:
                     MaxNumberOfMessages=MOST_ENTRIES,
                     VisibilityTimeout=HIDDEN_S,
                     WaitTimeSeconds=WAIT_S,
-                    MessageSystemAttributeNames=["ApproximateReceiveCount", "SentTimestamp"],
+                    MessageSystemAttributeNames=["ApproximateReceiveCount", "SentTimestamp", "MessageGroupId"],
                     MessageAttributeNames=[DeadLetterAttribute.CODE, DeadLetterAttribute.REASON],
                 )
             fresh = [m for m in answer.get("Messages", []) if m["MessageId"] not in seen]
@@ -91,6 +92,7 @@ def _letter(message: Any) -> DeadLetter:
         sent_s=int(system["SentTimestamp"]) / 1000,
         code=code,
         reason=reason,
+        group=system.get("MessageGroupId"),
     )
 
 

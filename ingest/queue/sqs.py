@@ -1,8 +1,11 @@
 """What Lambda does not do for us with the queue: sending, keeping hidden, hiding for long, dead-lettering."""
 
+import hashlib
+import string
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 from ingest.aws.errors import aws_call
 from ingest.contract import DeadLetterAttribute, MessageAttribute
@@ -13,6 +16,8 @@ if TYPE_CHECKING:
 
 MOST_ENTRIES = 10  # in one request: https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessageBatch.html
 
+MOST_GROUP = 128  # characters of a message group
+
 
 class SqsQueue:
     """The buffer queue and its dead-letter queue."""
@@ -22,17 +27,19 @@ class SqsQueue:
         self._url = url
         self._dead_letter_url = dead_letter_url
 
-    def send(self, bodies: Iterable[str], *, hops: int = 0, stalls: int = 0, delay_s: int = 0) -> None:
-        """Put messages in the queue, to be delivered after a delay.
+    def send(
+        self, bodies: Iterable[str], *, feed: str | None, hops: int = 0, stalls: int = 0, delay_s: int = 0
+    ) -> None:
+        """Put messages of a feed in the queue, to be delivered after a delay; `feed`: None where it is not known.
+
+        The feed is their message group: of one that keeps many functions busy, SQS delivers messages after others'.
 
         Raises:
             ServiceFault: not all were taken; sending them again does no harm.
         """
         attributes = {MessageAttribute.HOPS: _number(hops), MessageAttribute.STALLS: _number(stalls)}
-        entries: Any = [
-            {"Id": str(n), "MessageBody": body, "DelaySeconds": delay_s, "MessageAttributes": attributes}
-            for n, body in enumerate(bodies)
-        ]
+        common: Any = {"DelaySeconds": delay_s, "MessageAttributes": attributes, **_group(feed)}
+        entries: Any = [{"Id": str(n), "MessageBody": body, **common} for n, body in enumerate(bodies)]
         for start in range(0, len(entries), MOST_ENTRIES):
             with aws_call("sending messages"):
                 answer = self._client.send_message_batch(
@@ -81,6 +88,23 @@ class SqsQueue:
                     DeadLetterAttribute.REASON: {"DataType": "String", "StringValue": printable},
                 },
             )
+
+
+def _group(feed: str | None) -> dict[str, str]:
+    return {} if feed is None else {"MessageGroupId": message_group(feed)}
+
+
+def message_group(feed: str) -> str:
+    """Return the message group of a feed: its name, in the 128 characters and of the kinds that SQS takes.
+
+    >>> message_group("orders"), message_group("Bücher 2026"), len(message_group("x" * 200))
+    ('orders', 'B%C3%BCcher%202026', 128)
+    """
+    group = quote(feed, safe=string.punctuation, errors="replace")
+    if len(group) <= MOST_GROUP:
+        return group
+    digest = hashlib.sha256(group.encode()).hexdigest()[:16]
+    return group[: MOST_GROUP - len(digest)] + digest
 
 
 def _number(value: int) -> dict[str, str]:

@@ -83,14 +83,15 @@ class Backfill:
 
     def _take(self, file: FileVersion) -> None:
         self.tally.seen += 1
+        feed = self._feed_of(file.key)
         if self._feeds.ignores(file.key, file.size_bytes):
             self.tally.ignored += 1
-        elif not self._is_under_a_feed(file.key):
+        elif feed is None:
             self._refuse(file.key)
         elif not self._ledger.knows(file):
             if not self._is_dry:
                 self._wait()
-                self._queue.send([body_of(WorkItem(file))])
+                self._queue.send([body_of(WorkItem(file))], feed=feed)
             self.tally.sent += 1
         elif self._again is None:
             self.tally.known += 1
@@ -112,12 +113,11 @@ class Backfill:
             self._clock.sleep(pause_s)
         self._due_s = self._clock.monotonic_s() + 1 / self._per_second
 
-    def _is_under_a_feed(self, key: str) -> bool:
+    def _feed_of(self, key: str) -> str | None:
         try:
-            self._feeds.for_key(key)
+            return self._feeds.for_key(key)[0]
         except NoFeed:
-            return False
-        return True
+            return None
 
     def _refuse(self, key: str) -> None:
         self.tally.refused += 1

@@ -85,7 +85,7 @@ class Redrive:
     def send(self, letters: Iterable[DeadLetter]) -> Iterator[int]:
         """Put letters back in the queue, and take them out here; yield how many, each time some were."""
         for portion in portions(letters):
-            self._queue.send([letter.body for letter in portion])
+            self._queue.send([letter.body for letter in portion], feed=portion[0].group)
             yield self._done(portion)
 
     def discard(self, letters: Iterable[DeadLetter]) -> Iterator[int]:
@@ -106,12 +106,13 @@ class Redrive:
 
 
 def portions(letters: Iterable[DeadLetter]) -> Iterator[list[DeadLetter]]:
-    """Yield as many at a time as may be sent together."""
+    """Yield as many at a time as may be sent together, of one message group."""
     portion: list[DeadLetter] = []
     size = 0
     for letter in letters:
         more = len(letter.body.encode())
-        if portion and (len(portion) == MOST_ENTRIES or size + more > MOST_BYTES):
+        is_full = len(portion) == MOST_ENTRIES or size + more > MOST_BYTES
+        if portion and (is_full or portion[0].group != letter.group):
             yield portion
             portion, size = [], 0
         portion.append(letter)

@@ -76,7 +76,7 @@ class Retry:
         last = max(attempts, key=lambda entry: entry.work.file.retry or 0)
         now = self._object_now(last.work.file)
         if not self._queries.file_status(last.work.file).is_newest:
-            return self._load_found(now, start)
+            return self._load_found(now, last.feed, start)
         parts = [last, *self._queries.segments(last.work.file)]
         self._refuse_held(parts)
         if is_open(last.status) and (start == CHECKPOINT or is_untouched(last)):
@@ -99,7 +99,7 @@ class Retry:
         except (StillLoading, ObjectSuperseded, FileMissing):  # meanwhile
             return False
 
-    def _load_found(self, now: FileVersion, start: From) -> Retried:
+    def _load_found(self, now: FileVersion, feed: str, start: From) -> Retried:
         """Load an object whose contents are those of an older version again: as it was found in the bucket."""
         found: list[Entry] = []
         for number in range(MOST_RETRIES + 1):
@@ -109,7 +109,7 @@ class Retry:
             found.append(entry)
         if found:
             return self.run(found, start)
-        self._services.queue.send([body_of(WorkItem(now))])
+        self._services.queue.send([body_of(WorkItem(now))], feed=feed)
         return Retried(now, 1, is_new=True)
 
     def _object_now(self, file: FileVersion) -> FileVersion:
@@ -191,7 +191,7 @@ class Retry:
         bodies = [body_of(entry.work) for entry in segments if entry.status not in (Status.DONE, Status.STOPPED)]
         if file.status != Status.SPLIT or not bodies:
             bodies.insert(0, body_of(file.work))
-        self._services.queue.send(bodies)
+        self._services.queue.send(bodies, feed=file.feed)
         return len(bodies)
 
 

@@ -10,6 +10,7 @@ import json
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
+from itertools import islice
 from typing import Any
 
 from ingest.contract import Reason, RejectPart
@@ -25,6 +26,7 @@ _BAD_RECORD_MESSAGES = {
     Reason.UNTERMINATED_QUOTE: "the record opens a quote that is not closed, or not within max_record_bytes",
     Reason.RECORD_TOO_LONG: "the record exceeds the feed's max_record_bytes; only its beginning is kept here",
 }
+LOCATED = 5_000  # records at a time: a block of short rows may be rejected whole, and has two million of them
 Document = dict[str, Any]  # a reject, or a duplicate, as JSON Lines have it
 KEPT_DUPLICATES = 20  # of a file: the first ones
 
@@ -67,13 +69,14 @@ class DuplicateRow:
 
 
 def locate(block: Block, faults: Iterable[Fault], reader: Reader) -> Iterator[Reject]:
-    """Yield a block's faults in file order, with line, offset and raw bytes."""
+    """Yield a block's faults in file order, with line, offset and raw bytes; some thousands are in memory at a time."""
     by_record = {fault.record: fault for fault in faults}
-    found = [(raw, by_record[raw.number]) for raw in reader.raw_records(block, by_record.keys())]
-    nulls = _null_cells(found, reader)
-    for raw, fault in found:
-        value = nulls.get(raw.number, fault.value)
-        yield Reject(raw.first_line, raw.first_byte, fault.reason, fault.message, fault.column, value, raw.data)
+    records = iter(reader.raw_records(block, by_record.keys()))
+    while found := [(raw, by_record[raw.number]) for raw in islice(records, LOCATED)]:
+        nulls = _null_cells(found, reader)
+        for raw, fault in found:
+            value = nulls.get(raw.number, fault.value)
+            yield Reject(raw.first_line, raw.first_byte, fault.reason, fault.message, fault.column, value, raw.data)
 
 
 def _null_cells(found: list[tuple[RawRecord, Fault]], reader: Reader) -> dict[int, str]:

@@ -86,10 +86,10 @@ class Dispatcher:
 
     def _dispatch_work(self, work: WorkItem, message: Message, keep_messages: Callable[[], None]) -> bool:
         """Do some work; return False if the message was handed over, with all of it that is not done."""
-        if self._clock.now_s() > message.deadline_s - self._timing.stop_before_end_s:
-            self._hand_over(message, stalls=message.stalls)
-            return False
         feed, settings = self._settings_of(work.file)
+        if self._clock.now_s() > message.deadline_s - self._timing.stop_before_end_s:
+            self._hand_over(message, feed, stalls=message.stalls)
+            return False
         token = LeaseToken(
             message.message_id, message.delivery, self._clock.now_s() + self._timing.lease_s, message.worker
         )
@@ -118,7 +118,7 @@ class Dispatcher:
         try:
             self._runner.do(task)
         except UnfinishedError as unfinished:
-            self._go_on_later(message, unfinished)
+            self._go_on_later(message, task.feed, unfinished)
             return False
         return True
 
@@ -172,7 +172,7 @@ class Dispatcher:
         if ended:
             self._reporter.file_ended(work.file, feed, ended)
 
-    def _go_on_later(self, message: Message, unfinished: UnfinishedError) -> None:
+    def _go_on_later(self, message: Message, feed: str, unfinished: UnfinishedError) -> None:
         """Send the message again if that makes sense.
 
         Raises:
@@ -180,16 +180,17 @@ class Dispatcher:
         """
         fault = unfinished.fault
         if unfinished.made_progress:
-            self._hand_over(message, stalls=0)
+            self._hand_over(message, feed, stalls=0)
         elif isinstance(fault, (OutOfTime, Throttled)) and message.stalls < MOST_STALLS:
-            self._hand_over(message, stalls=message.stalls + 1)
+            self._hand_over(message, feed, stalls=message.stalls + 1)
         else:
             raise fault
 
-    def _hand_over(self, message: Message, *, stalls: int) -> None:
+    def _hand_over(self, message: Message, feed: str, *, stalls: int) -> None:
         delay_s = STALL_PAUSE_S if stalls > message.stalls else 0
-        self._services.queue.send([message.body], hops=message.hops + 1, stalls=stalls, delay_s=delay_s)
-        self._reporter.handed_over(message.message_id, message.hops + 1)
+        hops = message.hops + 1
+        self._services.queue.send([message.body], feed=feed, hops=hops, stalls=stalls, delay_s=delay_s)
+        self._reporter.handed_over(message.message_id, hops)
 
     def _dead_letter(self, message: Message, fault: UnknownMessage) -> None:
         self._services.dead_letters.dead_letter(message.body, code=fault.code, reason=str(fault))

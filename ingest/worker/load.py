@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache, partial
+from itertools import islice
 
 from ingest.contract import Reason
 from ingest.dynamodb.item_writer import Heartbeat, ItemWriter
@@ -28,6 +29,7 @@ from ingest.reading.segments import Segment
 from ingest.rejects.reject import (
     CELL_BYTES,
     KEPT_DUPLICATES,
+    LOCATED,
     RejectCells,
     from_bad_record,
     lines_of,
@@ -209,7 +211,9 @@ class Load:
         seen_before = self._window.count(ends[0], keys, self._lines_of(block, ends, rows, reader))
         superseded = len(items) - len(last) + seen_before
         faults += refused + rows.faults
-        self._rejects.add(list(locate(block, faults, reader)))
+        rejects = locate(block, faults, reader)
+        while some := list(islice(rejects, LOCATED)):
+            self._rejects.add(some)
         if superseded:
             self._keep_duplicates(block, items, keys, reader)
         if refused:  # who goes on from a checkpoint could not know which keys of this block are in the table

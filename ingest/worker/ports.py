@@ -195,8 +195,10 @@ class ObjectListing(Protocol):
 class Queue(Protocol):
     """The queue messages come from."""
 
-    def send(self, bodies: Iterable[str], *, hops: int = 0, stalls: int = 0, delay_s: int = 0) -> None:
-        """Put messages in the queue."""
+    def send(
+        self, bodies: Iterable[str], *, feed: str | None, hops: int = 0, stalls: int = 0, delay_s: int = 0
+    ) -> None:
+        """Put messages of a feed in the queue; None where it is not known."""
 
     def waiting(self) -> int:
         """Return about how many messages wait to be delivered."""

@@ -59,8 +59,8 @@ class Reconciler:
         for feed in {**self._feeds.feeds, **self._ledger.queries.feeds(), NO_FEED: None}:  # files know those of old
             self._look_after_feed(feed, findings, is_late=is_late)
         if not is_late:
-            for prefix in (feed.prefix for feed in self._feeds.feeds.values()):
-                self._look_for_lost(prefix, findings)
+            for name, declared in self._feeds.feeds.items():
+                self._look_for_lost(name, declared.prefix, findings)
         self._services.log("reconciled", asdict(findings))
         return findings
 
@@ -106,7 +106,7 @@ class Reconciler:
                 findings.files_given_up += is_given_up
                 return is_given_up
             if self._ledger.transitions.note_resent(part.work):
-                self._services.queue.send([body_of(part.work)])
+                self._services.queue.send([body_of(part.work)], feed=entry.feed)
                 self._reporter.resent(part.work, part.resent + 1)
                 findings.segments_sent_again += part.work.segment is not None
                 findings.files_sent_again += part.work.segment is None
@@ -126,13 +126,13 @@ class Reconciler:
             self._reporter.file_ended(entry.work.file, entry.feed, ended)
         return ended is not None
 
-    def _look_for_lost(self, prefix: str, findings: Findings) -> None:
+    def _look_for_lost(self, feed: str, prefix: str, findings: Findings) -> None:
         """Send messages for objects that are not known, although their notification should have come by now."""
         now_s = self._clock.now_s()
         for file, changed_s in self._services.listing.under(self._bucket, prefix):
             is_due = self._stuck_s <= now_s - changed_s <= self._stuck_s + DAY_S
             is_wanted = is_due and not self._feeds.ignores(file.key, file.size_bytes)
             if is_wanted and not self._ledger.queries.knows(file):
-                self._services.queue.send([body_of(WorkItem(file))])
+                self._services.queue.send([body_of(WorkItem(file))], feed=feed)
                 self._reporter.object_found(file)
                 findings.objects_not_known += 1

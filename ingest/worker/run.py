@@ -108,7 +108,7 @@ class TaskRunner:
         if again.retry == MOST_RETRIES:
             raise GivenUp(f"{file.url} was begun {MOST_RETRIES} times, each time with other settings.")
         self._ledger.transitions.retry(again, feed=feed, begun=NOTHING_CARRIED_OVER)
-        self._services.queue.send([body_of(WorkItem(again))])
+        self._services.queue.send([body_of(WorkItem(again))], feed=feed)
         return ObjectSuperseded(
             f"{file.url} was begun with other settings than those deployed now; it is loaded again from its start, as "
             f"version {again.version}."
@@ -127,6 +127,7 @@ class TaskRunner:
             task.claimed,
             task.lease,
             self._services,
+            name=task.feed,
             segment_bytes=settings.segment_bytes,
             block_bytes=settings.sizes.block,
         )

@@ -20,6 +20,7 @@ RANGES_AHEAD = 4  # scanning is faster than one connection to S3
 
 class Splitter:
     """Splits one file, from its beginning or from where another has come. `has_moved`: it has come further.
+    `name` is the feed's.
 
     `row_counts` is what the file's entry counts by it: the header, which is in no segment, when all are planned.
     """
@@ -32,6 +33,7 @@ class Splitter:
         lease: Lease,
         services: WorkerServices,
         *,
+        name: str,
         segment_bytes: int,
         block_bytes: int | None,
     ) -> None:
@@ -39,6 +41,7 @@ class Splitter:
         self.row_counts = NOTHING
         self._file = file
         self._feed = feed
+        self._name = name
         self._plan = claimed.plan
         self._lease = lease
         self._objects = services.objects
@@ -72,7 +75,7 @@ class Splitter:
     def _add(self, segment: Segment, known: SegmentPlan) -> SegmentPlan:
         """Make a segment known, and return the plan that has it."""
         self._transitions.add_segment(self._file, segment)
-        self._queue.send([body_of(WorkItem(self._file, segment))])
+        self._queue.send([body_of(WorkItem(self._file, segment))], feed=self._name)
         known = SegmentPlan(segment.end, known.segments + 1)
         self._lease.save_plan(known)
         self.has_moved = True

@@ -1,15 +1,18 @@
 """Reading S3: pinned to one version, in ranges, going on where a read broke."""
 
 import io
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError, ConnectTimeoutError, EndpointConnectionError, NoCredentialsError
 from botocore.response import StreamingBody
+from hypothesis import given
+from hypothesis import strategies as st
 from urllib3.exceptions import ProtocolError, ReadTimeoutError
 
-from ingest.aws.s3 import ATTEMPTS, S3Objects
+from ingest.aws.s3 import ATTEMPTS, S3Listing, S3Objects
 from ingest.errors import AccessDenied, FileMissing, IngestError, ObjectSuperseded, ServiceFault, Throttled, Unavailable
 from ingest.file import FileVersion
 from tests.support.clients import client, mock_aws
@@ -313,3 +316,49 @@ def test_an_etag_the_notification_reported_must_still_be_the_objects(s3: Any) ->
     s3.put_object(Bucket="landing", Key="k", Body=DATA)
     with pytest.raises(ObjectSuperseded):
         list(objects(s3).portions(objects(s3).find(FileVersion("landing", "k", etag="of an older one"))))
+
+
+# --- listing
+
+
+class ListedBucket:
+    """An S3 client that lists keys, two at a time, in the order of their UTF-8 bytes; it counts the requests."""
+
+    def __init__(self, keys: Iterable[str]) -> None:
+        self._keys = sorted(set(keys), key=lambda key: key.encode())
+        self.requests = 0
+
+    def get_paginator(self, name: str) -> "ListedBucket":
+        assert name == "list_objects_v2"
+        return self
+
+    def paginate(self, *, Bucket: str, StartAfter: str) -> Iterator[Any]:
+        keys = [key for key in self._keys if key.encode() > StartAfter.encode()]
+        for start in range(0, max(1, len(keys)), 2):
+            self.requests += 1
+            things = keys[start : start + 2]
+            yield {"Contents": [{"Key": k, "ETag": '"e"', "Size": 1, "LastModified": CHANGED} for k in things]}
+
+
+CHANGED = datetime(2026, 11, 29, tzinfo=UTC)
+
+
+def outside(bucket: ListedBucket, prefixes: Iterable[str]) -> list[str]:
+    listing: Any = bucket
+    return [file.key for file in S3Listing(client=listing).outside("landing", prefixes)]
+
+
+KEYS = st.text("aä/\U0010ffff", min_size=1, max_size=5)
+
+
+@given(st.lists(KEYS, max_size=12), st.lists(KEYS, max_size=4))
+def test_outside_of_prefixes_is_every_object_under_none_of_them(keys: list[str], prefixes: list[str]) -> None:
+    expected = sorted({key for key in keys if not key.startswith(tuple(prefixes))})
+    assert outside(ListedBucket(keys), prefixes) == expected
+
+
+def test_what_is_under_a_prefix_is_not_listed_to_find_what_is_not() -> None:
+    keys = [f"{prefix}/{number}.csv" for prefix in ("in", "out") for number in range(1000)]
+    bucket = ListedBucket([*keys, "stray.csv"])
+    assert outside(bucket, ["out/", "in/"]) == ["stray.csv"]
+    assert bucket.requests == 3

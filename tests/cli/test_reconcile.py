@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from ingest.cli.reconcile import sentences
+from ingest.cli.reconcile import MOST_OUTSIDE, Outside, sentences
 from ingest.contract import Status
 from ingest.file import FileVersion
 from ingest.ledger.claims import LeaseToken, Outcome
@@ -58,6 +58,38 @@ def test_stuck_files_and_objects_without_an_entry_are_queued_and_named(
         "  queued: s3://landing/orders/withheld.csv",
     ]
     assert waiting(stack) == ["orders/stuck.csv", "orders/withheld.csv"]
+
+
+def test_objects_under_no_feeds_prefix_are_named_and_not_queued(
+    capsys: pytest.CaptureFixture[str], stack: LedgerScenario
+) -> None:
+    for key in ("order.csv", "orders/known.csv", "orderz.csv", "Orders/a.csv", "z/folder/"):
+        client("s3").put_object(Bucket="landing", Key=key, Body=b"" if key.endswith("/") else b"id\n1\n")
+    outside = ["s3://landing/Orders/a.csv", "s3://landing/order.csv", "s3://landing/orderz.csv"]
+    assert Ran(capsys, "reconcile").out.splitlines() == [
+        ALL_WELL,
+        "3 object(s) are under no feed's prefix and are not loaded:",
+        *(f"  {url}" for url in outside),
+    ]
+    shown = Ran(capsys, "reconcile", "--json").json
+    assert (shown["found"]["objects_under_no_prefix"], shown["under_no_prefix"]) == (3, outside)
+    assert waiting(stack) == []
+
+
+@pytest.mark.parametrize(
+    ("outside", "lines"),
+    [
+        (Outside(0, []), []),
+        (Outside(2, ["a"]), ["2 object(s) are under no feed's prefix and are not loaded:", "  a", "  ..."]),
+        (
+            Outside(MOST_OUTSIDE, ["a"]),
+            ["10,000 or more object(s) are under no feed's prefix and are not loaded:", "  a", "  ..."],
+        ),
+    ],
+    ids=["none", "some", "too many"],
+)
+def test_of_many_objects_the_first_are_named(outside: Outside, lines: list[str]) -> None:
+    assert list(outside.lines()) == lines
 
 
 def test_work_younger_than_stuck_after_is_left_alone(capsys: pytest.CaptureFixture[str], stack: LedgerScenario) -> None:

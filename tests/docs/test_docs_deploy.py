@@ -49,6 +49,19 @@ def test_its_policies_are_policies() -> None:
             assert "*" not in statement["Action"]
 
 
+def test_its_key_policy_lets_each_service_in_by_itself_and_eventbridge_without_a_condition_it_does_not_meet() -> None:
+    (policy,) = [json.loads(block) for block in blocks("json") if "kms:GenerateDataKey" in block]
+    by_service = {statement["Principal"]["Service"]: statement for statement in policy["Statement"]}
+    services = (
+        "s3.amazonaws.com",
+        "events.amazonaws.com",
+        "logs.eu-central-1.amazonaws.com",
+        "cloudwatch.amazonaws.com",
+    )
+    assert tuple(by_service) == services
+    assert [service for service in services if "Condition" not in by_service[service]] == ["events.amazonaws.com"]
+
+
 def test_every_parameter_is_explained_and_no_other() -> None:
     named = [name for row in rows_of("| parameter |") for name in re.findall(r"`(\w+)`", row[0])]
     assert sorted(named) == sorted(parameter.name for parameter in PARAMETERS)

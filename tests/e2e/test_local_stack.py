@@ -251,8 +251,8 @@ def test_a_key_is_read_under_the_name_it_was_dropped_with(stack: Any, name: str)
     assert len(of_customer(stack, name)) == 3
 
 
-def test_a_key_under_no_feeds_prefix_is_failed_and_not_tried_again(stack: Any) -> None:
-    stack.send(stack.notification("elsewhere/a.csv", sequencer="01"))
+def test_an_object_under_no_feeds_prefix_is_failed_and_not_tried_again(stack: Any) -> None:
+    stack.drop("elsewhere/a.csv", orders("elsewhere"))
     entry = stack.final_entry("elsewhere/a.csv")
     assert (entry["status"], entry["error"]["code"], entry["attempts"]) == ("FAILED", "no_feed", 1)
     assert "elsewhere/a.csv" in entry["error"]["message"]

@@ -1,9 +1,12 @@
 """What an operator asks and does, by the command line, against the deployed template in the local stack."""
 
+import json
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from ingest.contract import Output
 
 pytestmark = pytest.mark.e2e
 
@@ -34,6 +37,37 @@ def test_a_file_that_is_split_shows_its_segments(stack: Any) -> None:
     printed = stack.ingest("status", f"s3://{stack.bucket}/orders/large.csv").stdout
     assert "done     100 %, 3/3 segments" in printed
     assert printed.count("DONE") == 3
+
+
+def test_segments_are_sent_in_the_message_group_of_their_feed(stack: Any) -> None:
+    """What AWS makes of it, no emulator shows (docs/deploy.md)."""
+    data = orders("grouped", 2500, "x" * 8000)
+    client = stack.stack.client
+    with stack.function_off():
+        with stack.without_notifications():
+            etag = stack.drop("orders/grouped.csv", data)
+        body = stack.notification("orders/grouped.csv", sequencer="01", etag=etag, size=len(data))
+        record = {"messageId": "m", "receiptHandle": "r", "body": body, "attributes": {"ApproximateReceiveCount": "1"}}
+        payload = json.dumps({"Records": [record]})
+        client("lambda").invoke(FunctionName=stack.stack.outputs[Output.FUNCTION], Payload=payload)
+        sent = client("sqs").receive_message(
+            QueueUrl=stack.queue_url,
+            MaxNumberOfMessages=10,
+            VisibilityTimeout=0,
+            MessageSystemAttributeNames=["MessageGroupId"],
+        )["Messages"]
+    segments = [message for message in sent if json.loads(message["Body"]).get("ingest") == "segment"]
+    assert [message["Attributes"] for message in segments] == [{"MessageGroupId": "orders"}] * 3
+    assert stack.final_entry("orders/grouped.csv")["status"] == "COMPLETE"
+
+
+def test_an_object_under_no_prefix_is_named_by_the_reconciler(stack: Any) -> None:
+    with stack.without_notifications():
+        stack.drop("nowhere/stray.csv", orders("stray", 3))
+    shown = stack.ingest_json("reconcile", *FEEDS)
+    assert f"s3://{stack.bucket}/nowhere/stray.csv" in shown["under_no_prefix"]
+    assert shown["found"]["objects_under_no_prefix"] >= 1
+    assert stack.entries("nowhere/stray.csv") == []
 
 
 def test_files_are_listed_by_feed_and_status(stack: Any) -> None:

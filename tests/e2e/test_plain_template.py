@@ -66,7 +66,7 @@ def test_what_was_given_as_parameters_is_so(stack: LocalStack) -> None:
     table = stack.client("dynamodb").describe_table(TableName="Orders")["Table"]
     assert not table["DeletionProtectionEnabled"]
     assert concurrency(stack) in (3, 4)  # 4 when the update below has been made
-    assert stack.outputs[contract.Output.LANDING_BUCKET].startswith(f"{NAME}-landing-")
+    assert stack.outputs[contract.Output.LANDING_BUCKET].startswith("ingest-landing-")
 
 
 def test_nothing_but_the_template_is_needed(stack: LocalStack) -> None:

@@ -127,7 +127,8 @@ def test_by_eventbridge_only_the_stacks_own_rules_may_send_and_s3_may_not(synthe
     template = template_with(synthesised, BY_RULE)
     allowed = [s for s in queue_policy(template) if s["Effect"] == "Allow"]
     assert {s["Principal"]["Service"] for s in allowed} == {"events.amazonaws.com"}
-    named = [s["Condition"]["ArnEquals"]["aws:SourceArn"]["Fn::GetAtt"][0] for s in allowed]
+    assert {key for s in allowed for key in s["Condition"]} == {"ArnEquals"}
+    named = [arn["Fn::GetAtt"][0] for s in allowed for arn in s["Condition"]["ArnEquals"]["aws:SourceArn"]]
     assert set(named) == set(resources(template, "AWS::Events::Rule"))
     assert len(named) == 2
 

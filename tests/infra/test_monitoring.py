@@ -91,12 +91,13 @@ def test_the_runbooks_list_and_links_point_at_its_sections() -> None:
 
 def test_an_alarm_notifies_the_topic_on_alarm_and_on_ok(template: Template) -> None:
     topic = template["Outputs"][Output.ALARM_TOPIC]["Value"]
-    for alarm in alarms_of(template):
+    for name, alarm in by_name(template).items():
         assert (alarm["AlarmActions"], alarm["OKActions"]) == ([topic], [topic])
+        assert alarm.get("InsufficientDataActions") == ([topic] if name == "OldestFile" else None)
 
 
 def test_missing_data_is_treated_as_decided(template: Template) -> None:
-    decided = dict.fromkeys(ALARMS, "notBreaching") | {"DeadLetters": "ignore", "OldestFile": "breaching"}
+    decided = dict.fromkeys(ALARMS, "notBreaching") | {"DeadLetters": "ignore", "OldestFile": "missing"}
     assert {name: alarm["TreatMissingData"] for name, alarm in by_name(template).items()} == decided
 
 

@@ -37,9 +37,9 @@ def judged(template: Template, name: str, **series: list[float]) -> str:
         ("OldestMessage", [900, 1700, 1900, 1900, 1900, 1900], "......"),
         ("OldestMessage", [1900] * 5 + [100, NONE], "....!.."),
         ("OldestMessage", [1900, 1900, 1900, 1900, NONE, 1900], "......"),
-        # a reconciler that does not report is as bad as an old file
+        # a reconciler that stops reporting: from OK to no data, which notifies
         ("OldestFile", [0, 7100, 7300, 0], "..!."),
-        ("OldestFile", [0, NONE, NONE, 0], ".!!."),
+        ("OldestFile", [0, NONE, NONE, 0], ".??."),
         ("FunctionErrors", [0, 1, 0, NONE], ".!.."),
         ("FunctionDuration", [854_999, 870_000, 890_000, 900_000, 3], "..!!."),
         ("FunctionThrottles", [5, 5, 0, 5, 5, 5, NONE], ".....!."),
@@ -94,6 +94,36 @@ def test_throttling_alarms_when_half_of_the_writes_are_throttled_for_half_an_hou
 ) -> None:
     sent, items = [1000.0] * len(refused), [25_000.0] * len(refused)
     assert judged(template, "Throttling", sent=sent, refused=refused, items=items, left=left) == expected
+
+
+@pytest.mark.parametrize("reports", [[], [0.0]], ids=["nothing runs yet", "the reconciler runs"])
+def test_no_alarm_goes_off_after_a_first_deployment(template: Template, reports: list[float]) -> None:
+    """A day on which no file comes: only the reconciler's own message, and at first not even that."""
+    quiet = {
+        "ApproximateNumberOfMessagesVisible": 0.0,
+        "ApproximateAgeOfOldestMessage": 0.0,
+        "Errors": 0.0,
+        "Throttles": 0.0,
+        "Duration": 800.0,  # of looking for what is stuck
+        "OldestUnfinishedFile": 0.0,
+    }
+    for alarm in alarms_of(template):
+        lines = lines_of_alarm(alarm)
+        (shown,) = [line for line in lines if line.options.get("visible", True)]
+        length = 24 * 60 * 60 // next(line.options["period"] for line in lines if line.metric)
+        begun = [NONE] * 2  # SQS reports on a new queue, and the schedule begins, minutes later
+        series = {
+            line.id: np.array(begun + [quiet.get(line.metric.name, NONE) if reports else NONE] * length)
+            for line in lines
+            if line.metric
+        }
+        values = evaluate(shown.expression, series, 60) if shown.expression else series["m"]
+        assert ALARM not in states(alarm, values), alarm["AlarmName"]
+
+
+def test_an_alarm_notifies_of_missing_data_only_where_there_was_data(template: Template) -> None:
+    """CloudWatch makes an alarm in INSUFFICIENT_DATA, and notifies of changes only."""
+    assert judged(template, "OldestFile", m=[NONE, NONE, 0, NONE]) == "??.?"
 
 
 def test_a_few_throttled_requests_do_not_alarm(template: Template) -> None:

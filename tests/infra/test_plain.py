@@ -59,10 +59,10 @@ def test_it_makes_what_the_cdk_makes_under_the_same_names_so_that_one_can_follow
     assert kinds[0] == kinds[1]
 
 
-def test_a_stack_named_as_the_stage_has_the_very_same_resources(
+def test_a_stack_named_as_the_stage_with_its_landing_bucket_has_the_very_same_resources(
     synthesised: Callable[..., Template], plain: Template
 ) -> None:
-    """Put the defaults and the stack's name in place of the references, and nothing but the code is different."""
+    """Put the defaults and both names in place of the references, and nothing but the code is different."""
     made = without_code(synthesised()["Resources"])
     found = without_code(filled_in(plain, "ingest")["Resources"])
     assert found.pop(MAIL)["Condition"] == "MailsAlarms"
@@ -80,8 +80,9 @@ def without_code(resources: Any) -> Any:
 def filled_in(template: Template, name: str) -> Any:
     given = {p: v for p, v in template["Parameters"].items() if "Default" in v}
     values = {p: int(v["Default"]) if v["Type"] == "Number" else v["Default"] for p, v in given.items()}
-    values |= {"AWS::StackName": name}
-    conditions = {"HasCodeVersion": False, "NamesLandingBucket": False, "ProtectsTables": True}
+    landing = {"Fn::Join": ["", [f"{name}-landing-", {"Ref": "AWS::AccountId"}, "-", {"Ref": "AWS::Region"}]]}
+    values |= {"AWS::StackName": name, "LandingBucketName": landing}
+    conditions = {"HasCodeVersion": False, "NamesLandingBucket": True, "ProtectsTables": True}
 
     def fill(value: Any) -> Any:
         if isinstance(value, list):

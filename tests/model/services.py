@@ -86,7 +86,7 @@ class OwnQueue:
     queue: Any
     scheduler: Scheduler
 
-    def send(self, bodies: Any, **named: int) -> None:
+    def send(self, bodies: Any, **named: Any) -> None:
         self.scheduler.point("send", may_fail=True)
         self.queue.send(bodies, **named)
         self.scheduler.point("send", is_after=True, may_fail=True)

@@ -35,7 +35,9 @@ class MemoryQueue:
     dead: list[Queued] = field(default_factory=list)
     _sent: int = 0
 
-    def send(self, bodies: Iterable[str], *, hops: int = 0, stalls: int = 0, delay_s: int = 0) -> None:
+    def send(
+        self, bodies: Iterable[str], *, feed: str | None = None, hops: int = 0, stalls: int = 0, delay_s: int = 0
+    ) -> None:
         for body in bodies:
             self._sent += 1
             self.messages.append(Queued(f"m{self._sent}", body, hops, stalls, self.now_s() + delay_s))

@@ -174,6 +174,8 @@ def test_headers_of_joined_files_are_recognised_and_marks_left_out_in_any_cut(
     key, naming = way
     csv = csv.changed(repeated_header=policy, **naming)
     text = "".join([FIRST] * (csv.header != "none") + parts)
+    if csv.header == "none":  # a mark before all is the file's own
+        parts = [part.removeprefix("\ufeff") if at == 0 else part for at, part in enumerate(parts)]
     data = text.replace("\n", csv.line_end or "\n").encode(csv.encoding)
     table, rejects = FakeTable(), RecordingRejects()
     load = Load(feed=Feed("f/", "Table", key, csv=csv), writer=table, rejects=rejects, sizes=Sizes(block=block_bytes))

@@ -1,13 +1,16 @@
 """Hiding and burying messages."""
 
+import string
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from botocore.stub import Stubber
+from hypothesis import given
+from hypothesis import strategies as st
 
 from ingest.errors import AccessDenied, ServiceFault
-from ingest.queue.sqs import SqsQueue
+from ingest.queue.sqs import SqsQueue, message_group
 from tests.support.clients import client, mock_aws, session
 
 
@@ -50,6 +53,41 @@ def test_a_reason_is_made_of_characters_sqs_takes() -> None:
         SqsQueue(client=own, url="q", dead_letter_url="d").dead_letter(
             "b", code="c", reason="its fields are a\0b, \ud800, ü😀"
         )
+
+
+@pytest.mark.parametrize(
+    ("feed", "group"),
+    [("orders", "orders"), ("Bücher 2026", "B%C3%BCcher%202026"), (None, None)],
+)
+def test_a_message_that_is_sent_carries_its_feed_as_message_group(sqs: Any, feed: str | None, group: str) -> None:
+    """By which SQS delivers a busy feed's messages after those of the others."""
+    queue(sqs).send([str(n) for n in range(12)], feed=feed, hops=3)
+    url = sqs.get_queue_url(QueueName="buffer")["QueueUrl"]
+    found = [
+        message
+        for _ in range(2)
+        for message in sqs.receive_message(
+            QueueUrl=url, MaxNumberOfMessages=10, MessageSystemAttributeNames=["All"], MessageAttributeNames=["All"]
+        )["Messages"]
+    ]
+    assert len(found) == 12
+    assert {message["Attributes"].get("MessageGroupId") for message in found} == {group}
+    assert {message["MessageAttributes"]["hops"]["StringValue"] for message in found} == {"3"}
+
+
+TAKEN = set(string.ascii_letters + string.digits + string.punctuation)  # by SQS, in a message group
+
+
+@given(st.text(min_size=1, max_size=300))
+def test_every_name_of_a_feed_is_a_message_group_that_sqs_takes(feed: str) -> None:
+    group = message_group(feed)
+    assert 0 < len(group) <= 128
+    assert set(group) <= TAKEN
+    assert message_group(group) == group  # a dead letter that is sent back keeps its own
+
+
+def test_two_long_names_that_differ_at_their_ends_are_two_message_groups() -> None:
+    assert message_group("x" * 200 + "a") != message_group("x" * 200 + "b")
 
 
 def test_a_hidden_message_comes_back_when_its_time_has_come(sqs: Any) -> None:

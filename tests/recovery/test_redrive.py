@@ -1,7 +1,7 @@
 """Dead letters back to the queue: sent before they are taken out, and what is not chosen stays."""
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import pytest
 
@@ -91,6 +91,13 @@ def test_what_is_chosen_is_sent_and_taken_out_and_the_others_are_let_go() -> Non
     assert [sent.body for sent in setup.queue.sent] == [LETTERS[0].body, LETTERS[2].body]
     assert {(sent.hops, sent.stalls) for sent in setup.queue.sent} == {(0, 0)}
     assert (setup.letters.deleted, setup.letters.released) == (["a", "c"], ["b", "stranger"])
+
+
+def test_letters_of_several_feeds_keep_their_message_groups() -> None:
+    grouped = [replace(letter, group=group) for letter, group in zip(LETTERS, ("a", "a", "b", None), strict=True)]
+    setup = RedriveSetup(grouped)
+    assert sum(setup.run.send(one.letter for one in setup.run.look(ALL))) == 4
+    assert [sent.feed for sent in setup.queue.sent] == ["a", "a", "b", None]
 
 
 def test_what_the_queue_did_not_take_is_not_taken_out() -> None:

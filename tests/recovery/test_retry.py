@@ -128,6 +128,23 @@ def test_a_file_that_failed_is_loaded_again_by_another_name_and_the_failure_stay
     assert operator.attempts()[1].row_counts == FOUR
 
 
+def test_a_file_that_no_feed_took_is_loaded_when_a_feed_takes_it() -> None:
+    key = "later/a.csv"
+    world = World()
+    world.objects.contents[key] = world.objects.contents[KEY]
+    world.take(event(key))
+    operator = Operator(world)
+    (entry,) = operator.attempts(key)
+    assert entry.status == Status.FAILED
+    assert "later/a.csv" in (entry.error or "")
+    later = Feed("later/", "Later", "id", columns={"n": "N"})
+    world.dispatcher = world.build(Feeds({**world.feeds.feeds, "later": later}))
+    operator.retry(key=key)
+    operator.deliver()
+    assert [entry.status for entry in operator.attempts(key)] == [Status.FAILED, Status.COMPLETE]
+    assert operator.attempts(key)[1].row_counts == FOUR
+
+
 def test_a_complete_file_is_loaded_again_as_often_as_asked() -> None:
     world = World()
     world.take(event(KEY))

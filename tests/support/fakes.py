@@ -181,6 +181,7 @@ class SentMessage:
     hops: int = 0
     stalls: int = 0
     delay_s: int = 0
+    feed: str | None = None
 
 
 @dataclass
@@ -190,10 +191,12 @@ class RecordingQueue:
     sent: list[SentMessage] = field(default_factory=list)
     error: IngestError | None = None
 
-    def send(self, bodies: Iterable[str], *, hops: int = 0, stalls: int = 0, delay_s: int = 0) -> None:
+    def send(
+        self, bodies: Iterable[str], *, feed: str | None, hops: int = 0, stalls: int = 0, delay_s: int = 0
+    ) -> None:
         if self.error:
             raise self.error
-        self.sent += [SentMessage(body, hops, stalls, delay_s) for body in bodies]
+        self.sent += [SentMessage(body, hops, stalls, delay_s, feed) for body in bodies]
 
     def waiting(self) -> int:
         return len(self.sent)

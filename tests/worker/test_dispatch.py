@@ -373,7 +373,7 @@ def test_a_message_that_finds_too_little_time_is_handed_over_untouched() -> None
     world = World(deadline_s=Timing().stop_before_end_s - 1)
     world.take(event(KEY), hops=3)
     assert world.ledger.entries == {}
-    assert world.queue.sent == [SentMessage(event(KEY), hops=4)]
+    assert world.queue.sent == [SentMessage(event(KEY), hops=4, feed="orders")]
 
 
 def test_time_that_runs_out_before_any_progress_is_handed_over_once_and_then_comes_back() -> None:
@@ -381,7 +381,7 @@ def test_time_that_runs_out_before_any_progress_is_handed_over_once_and_then_com
     world.clock.tick_s = 2
     world.take(event(KEY))
     assert world.entry().status == Status.WAITING
-    assert (world.table.calls, world.queue.sent) == ([], [SentMessage(event(KEY), 1, 1, delay_s=20)])
+    assert (world.table.calls, world.queue.sent) == ([], [SentMessage(event(KEY), 1, 1, delay_s=20, feed="orders")])
     world.deadline_s = world.clock.time_s + Timing().stop_before_end_s + 5
     with pytest.raises(OutOfTime):
         world.take(event(KEY), message_id="m2", hops=1, stalls=1)

@@ -154,7 +154,7 @@ def test_hops_and_stalls_come_with_the_message() -> None:
     record = sqs_record("m", event(KEY))
     record["messageAttributes"] = {"hops": {"stringValue": "7", "dataType": "Number"}}
     assert returned(function(world, ReceivedFrom()).answer({"Records": [record]}, 900)) == []
-    assert world.queue.sent == [SentMessage(event(KEY), hops=8, stalls=1, delay_s=20)]
+    assert world.queue.sent == [SentMessage(event(KEY), hops=8, stalls=1, delay_s=20, feed="orders")]
 
 
 def test_the_log_shows_where_a_bug_is_and_nothing_of_the_rows(log: io.StringIO) -> None:

@@ -97,6 +97,7 @@ def test_the_rows_of_a_split_file_are_reported_by_its_segments_and_not_again_wit
     world.take(event(KEY))
     assert reported(world) == RowCounts(bytes_read=len(b"id,n\n"))  # the head is in no segment
     assert len(world.queue.sent) > 2
+    assert {message.feed for message in world.queue.sent} == {"orders"}
     take_segments(world)
     assert world.entry().status == Status.COMPLETE
     assert reported(world) == in_ledger(world)

@@ -58,6 +58,7 @@ def test_work_that_no_one_has_touched_for_long_is_sent_again_once_in_that_time()
     assert look(made).files_sent_again == 0
     (message,) = made.queue.sent
     assert read_message(message.body) == WorkItem(FILE)
+    assert message.feed == "orders"
 
 
 def test_work_whose_lease_holds_is_never_sent_again() -> None:

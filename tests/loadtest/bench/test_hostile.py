@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from loadtest.__main__ import main
-from loadtest.bench.hostile import BOMB_BYTES, cases, measure
+from loadtest.bench.hostile import BOMB_BYTES, HostileCase, cases, measure
 
 
 def outcome(
@@ -37,8 +37,8 @@ def test_a_bomb_is_small_and_answered_as_one() -> None:
     [
         ("header, then no line break", 5_000_000, ["record_too_long"]),
         ("header and sound rows, then random bytes", 30_000, ["bad_encoding", "bad_quote", "ragged_row"]),
-        ("last quote missing on every line", 30_000, ["bad_quote", "unterminated_quote"]),
-        ("ragged rows only", 30_000, ["ragged_row"]),
+        ("sound row, then lines without a quote", 30_000, ["bad_quote", "unterminated_quote"]),
+        ("sound row, then ragged rows", 30_000, ["ragged_row"]),
     ],
 )
 def test_every_byte_of_a_file_of_bad_rows_is_accounted_for(name: str, total_bytes: int, reasons: list[str]) -> None:
@@ -46,6 +46,12 @@ def test_every_byte_of_a_file_of_bad_rows_is_accounted_for(name: str, total_byte
     assert (found["exit_code"], found["bytes_accounted"], found["problems"]) == (1, True, [])
     assert set(found["reasons"]) <= set(reasons)
     assert found["row_counts"]["rows_rejected"] == found["row_counts"]["rows_read"] - ("sound" in name) > 0
+
+
+def test_a_file_of_nothing_but_rejects_is_an_answer_and_no_problem() -> None:
+    case = HostileCase("nothing but ragged rows", lambda size, chance: iter([b"id,name,amount\n", b"short\n" * 5000]))
+    found = measure(case, 30_000, 1, time_limit_s=60, peak_bytes=600_000_000)
+    assert (found["exit_code"], found["error"], found["problems"]) == (5, "all_rows_rejected", [])
 
 
 def test_a_truncated_gzip_is_reported_as_such() -> None:

@@ -27,7 +27,7 @@ class Found:
     items: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     def assert_as_foretold(self) -> None:
-        assert "error" not in self.row_counts, self.row_counts
+        assert not self.row_counts.get("error"), self.row_counts
         assert (self.row_counts["rows_read"], self.row_counts["reasons"]) == (
             self.known_outcome.rows,
             self.known_outcome.rejected,

@@ -1,0 +1,115 @@
+"""What the function may do for the feeds, in as few policies as hold it, each within the size that IAM accepts.
+
+The limits are IAM's, in characters without white space: 10,240 for all inline policies of a role together, 6,144 for a
+managed policy. What a statement will have is estimated from above, as partition, region and account are known at
+deployment only.
+"""
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from aws_cdk import aws_iam as iam
+
+from infra.landing import Landing
+from infra.store import Store
+from ingest import contract
+from ingest.errors import SettingsFault
+from ingest.feeds.feed import Feed
+
+MANAGED_CHARACTERS = 6_144
+INLINE_ROOM = 3_000  # for the feeds, beside what the function needs whatever they are
+MOST_MANAGED, MOST_MANAGED_ON_REQUEST = 10, 20  # of a role; the quota may be raised
+_OVERHEAD = 700  # of a policy, and its statements without what is listed for each feed
+_S3_ARN = len("arn:aws-us-gov:s3:::") + 63 + len("/*")
+_TABLE_ARN = len("arn:aws-us-gov:dynamodb:ap-southeast-12:111122223333:table/")
+
+
+@dataclass(frozen=True)
+class Portion:
+    """Some of the feeds, whose grants go into one policy."""
+
+    feeds: tuple[Feed, ...]
+
+    @property
+    def characters(self) -> int:
+        """The most that a policy for these feeds has."""
+        return _OVERHEAD + sum(map(_characters, self.feeds))
+
+
+def portions(feeds: Iterable[Feed]) -> list[Portion]:
+    """Return the feeds, in their order, in portions that fit into a managed policy each.
+
+    Raises:
+        SettingsFault: a role cannot have that many policies.
+    """
+    found: list[Portion] = []
+    for feed in feeds:
+        more = Portion((*found[-1].feeds, feed)) if found else Portion((feed,))
+        if found and more.characters <= MANAGED_CHARACTERS:
+            found[-1] = more
+        else:
+            found.append(Portion((feed,)))
+    if len(found) > MOST_MANAGED_ON_REQUEST:
+        raise SettingsFault(
+            f"The feeds' prefixes and tables need {len(found)} managed policies of {MANAGED_CHARACTERS:,} characters, "
+            f"and IAM attaches {MOST_MANAGED_ON_REQUEST} to a role at most; use shorter prefixes or table names, or "
+            "two stacks."
+        )
+    return found
+
+
+def is_inline(found: Sequence[Portion]) -> bool:
+    """Return whether the feeds' grants fit into the role's own policy, so that no other is needed."""
+    return len(found) == 1 and found[0].characters <= INLINE_ROOM
+
+
+def grants(portion: Portion, landing: Landing, store: Store) -> list[iam.PolicyStatement]:
+    """Return what the function may do with the feeds' objects and tables: those of each feed, and no others."""
+    prefixes = [f"{literal(feed.prefix)}*" for feed in portion.feeds]
+    objects = [landing.bucket.arn_for_objects(prefix) for prefix in prefixes]
+    own = dict.fromkeys(feed.table for feed in portion.feeds if not feed.role)
+    tables = [table.table_arn for name, table in store.tables.items() if name in own]
+    roles = sorted({feed.role for feed in portion.feeds if feed.role})
+    return [
+        iam.PolicyStatement(actions=["s3:GetObject", "s3:GetObjectVersion"], resources=objects),
+        _list_bucket(landing, prefixes),
+        *([iam.PolicyStatement(actions=_write_actions(portion.feeds), resources=tables)] if tables else []),
+        # These roles write to tables in other accounts.
+        *([iam.PolicyStatement(actions=["sts:AssumeRole"], resources=roles)] if roles else []),
+    ]
+
+
+def literal(prefix: str) -> str:
+    """Return a prefix escaped for IAM: `*`, `?` and `$` are special in resources and conditions.
+
+    >>> literal("a*b?/")
+    'a${*}b${?}/'
+    """
+    return "".join(f"${{{c}}}" if c in "*?$" else c for c in prefix)
+
+
+def _list_bucket(landing: Landing, prefixes: list[str]) -> iam.PolicyStatement:
+    """For the reconciler, which lists. Also, without it S3 answers 403 instead of 404 for a deleted key, which would
+    look like a missing permission."""
+    statement = iam.PolicyStatement(actions=["s3:ListBucket"], resources=[landing.bucket.bucket_arn])
+    statement.add_condition("StringLike", {"s3:prefix": prefixes})
+    return statement
+
+
+def _write_actions(feeds: Iterable[Feed]) -> list[str]:
+    """Return what the writers of the feeds call on their tables."""
+    writers = {feed.writer for feed in feeds}
+    return sorted({f"dynamodb:{operation}" for kind in writers for operation in contract.WRITE_OPERATIONS[kind]})
+
+
+def _characters(feed: Feed) -> int:
+    """Return the most characters that one feed adds to a policy: its prefix twice, and its table or role."""
+    prefix = _quoted(literal(feed.prefix))
+    target = _quoted(feed.role) if feed.role else _TABLE_ARN + _quoted(feed.table)
+    return _S3_ARN + prefix + len("*") + prefix + target
+
+
+def _quoted(text: str) -> int:
+    r"""Return the length of a text in a JSON list, with its comma; a character beyond ASCII counts as `\u00e4`."""
+    return len(json.dumps(text)) + 1
