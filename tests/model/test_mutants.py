@@ -8,6 +8,7 @@ from hypothesis import Phase, find, settings
 
 from ingest.contract import Status
 from ingest.errors import IngestError
+from ingest.errors import InternalFault
 from ingest.file import FileVersion
 from ingest.ledger.claims import Claimed, ClaimStatus, FileStatus, LeaseToken
 from ingest.ledger.row_counts import RowCounts
@@ -131,6 +132,6 @@ def is_wrong(simulation: ModelRun) -> bool:
     """Return whether running a simulation shows that something is wrong."""
     try:
         run(simulation)
-    except AssertionError:
+    except (AssertionError, InternalFault):  # the second: what the product itself calls a bug
         return True
     return False
