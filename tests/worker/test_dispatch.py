@@ -202,7 +202,8 @@ BY_PRODUCTS = ("orders/_SUCCESS", "orders/.a.csv.crc", "orders/_temporary/0/a.cs
 @pytest.mark.parametrize("key", [*BY_PRODUCTS, "out/_SUCCESS", "out/.hidden/x.csv"])
 def test_a_by_product_beside_a_good_file_is_recorded_and_raises_no_alarm(key: str) -> None:
     world = World()
-    world.take(event(key, KEY, key))
+    for number, name in enumerate((key, KEY, key)):
+        world.take(event(name), message_id=f"m{number}")
     record = world.entry(key)
     feed = "orders" if key.startswith("orders/") else NO_FEED
     assert (record.status, record.feed, record.attempts, record.reported) == (Status.IGNORED, feed, 0, True)
@@ -243,7 +244,8 @@ def test_a_feed_says_what_of_its_prefix_is_loaded(
     world.objects.contents |= {f"orders/{name}": CSV for name in names}
     feeds = Feeds({"orders": Feed("orders/", "Orders", "id", exclude=exclude, include=include)})
     world.dispatcher = world.build(feeds)
-    world.take(event(*(f"orders/{name}" for name in names)))
+    for name in names:
+        world.take(event(f"orders/{name}"))
     loaded = {entry.work.file.key: entry.status for entry in world.ledger.files()}
     assert sorted(key for key, status in loaded.items() if status == Status.COMPLETE) == sorted(keys)
     assert sorted(loaded.values()) == [Status.COMPLETE] * len(keys) + [Status.IGNORED] * (5 - len(keys))
