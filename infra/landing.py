@@ -110,7 +110,7 @@ def _notifications(buffer: Buffer) -> s3.CfnBucket.NotificationConfigurationProp
 
 def _portions(prefixes: Iterable[str]) -> list[list[str]]:
     """Return prefixes in portions that fit into the pattern of a rule each."""
-    room = PATTERN_CHARACTERS - 200  # the rest of the pattern, with a bucket's name of 63
+    room = PATTERN_CHARACTERS - 220  # the rest of the pattern, with a bucket's name of 63
     found: list[list[str]] = [[]]
     for prefix in prefixes:
         if found[-1] and len(json.dumps([{"prefix": each} for each in [*found[-1], prefix]])) > room:
