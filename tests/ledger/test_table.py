@@ -47,6 +47,7 @@ CLAIMED = {
     "lease_until": Decimal("160.5"),
     "feed": "orders",
     "attempts": 1,
+    "claims_in_a_row": 1,
     "first_seen": Decimal("100.5"),
     "started": Decimal("100.5"),
     "moved": Decimal("100.5"),
@@ -115,7 +116,15 @@ def test_the_items_of_a_file_that_is_split(table: TableLedger, rows: Any) -> Non
     planned = {"pk": CLAIMED["pk"], "sk": f"{ONE.sort_key[:-15]}000000000000050", "status": "PENDING", "moved": 110}
     assert item(rows, TWO) == planned | {"start": [50, 6, 3, 48], "end": [90, 9, 0, 0], "lease_until": 0}
     ended = {"pk": CLAIMED["pk"], "sk": ONE.sort_key, "status": "DONE", "start": [10, 2, 0, 0], "end": [50, 6, 0, 0]}
-    ended |= {"lease": "m1/1/w1", "lease_until": 0, "attempts": 1, "first_seen": 120, "started": 120, "moved": 120}
+    ended |= {
+        "lease": "m1/1/w1",
+        "lease_until": 0,
+        "attempts": 1,
+        "claims_in_a_row": 1,
+        "first_seen": 120,
+        "started": 120,
+        "moved": 120,
+    }
     assert item(rows, ONE) == ended | COUNTS
 
 
