@@ -22,6 +22,7 @@ from ingest.errors import SettingsFault
 from ingest.feeds.feed import Feeds
 
 CREATED = "s3:ObjectCreated:*"
+RESTORED = "s3:ObjectRestore:Completed"  # of an archived object, which has failed to load
 MOST_NOTIFICATIONS = 100  # of a bucket
 PATTERN_CHARACTERS = 2_048  # of an EventBridge rule
 
@@ -84,7 +85,7 @@ class Landing(Construct):
                 description="New objects under the feeds' prefixes.",
                 event_pattern={
                     "source": ["aws.s3"],
-                    "detail-type": ["Object Created"],
+                    "detail-type": ["Object Created", "Object Restore Completed"],
                     "detail": {
                         "bucket": {"name": [self.bucket.bucket_name]},
                         "object": {"key": [{"prefix": prefix} for prefix in prefixes]},
@@ -100,13 +101,16 @@ def landing_bucket_name(settings: Settings) -> str:
 
 
 def _notifications(buffer: Buffer) -> s3.CfnBucket.NotificationConfigurationProperty:
-    every_object = s3.CfnBucket.QueueConfigurationProperty(event=CREATED, queue=buffer.queue.queue_arn)
-    return s3.CfnBucket.NotificationConfigurationProperty(queue_configurations=[every_object])
+    of_every_object = [
+        s3.CfnBucket.QueueConfigurationProperty(event=event, queue=buffer.queue.queue_arn)
+        for event in (CREATED, RESTORED)
+    ]
+    return s3.CfnBucket.NotificationConfigurationProperty(queue_configurations=of_every_object)
 
 
 def _portions(prefixes: Iterable[str]) -> list[list[str]]:
     """Return prefixes in portions that fit into the pattern of a rule each."""
-    room = PATTERN_CHARACTERS - 200  # the rest of the pattern, with a bucket's name of 63
+    room = PATTERN_CHARACTERS - 220  # the rest of the pattern, with a bucket's name of 63
     found: list[list[str]] = [[]]
     for prefix in prefixes:
         if found[-1] and len(json.dumps([{"prefix": each} for each in [*found[-1], prefix]])) > room:
@@ -130,7 +134,7 @@ def _notify_command(settings: Settings, feeds: Feeds, buffer: Buffer) -> str:
         {
             "Id": f"{settings.name}-{name}",
             "QueueArn": buffer.queue.queue_arn,
-            "Events": [CREATED],
+            "Events": [CREATED, RESTORED],
             "Filter": {"Key": {"FilterRules": [{"Name": "prefix", "Value": as_filter(feed.prefix)}]}},
         }
         for name, feed in feeds.feeds.items()

@@ -92,7 +92,9 @@ def literal(prefix: str) -> str:
 def _list_bucket(landing: Landing, prefixes: list[str]) -> iam.PolicyStatement:
     """For the reconciler, which lists. Also, without it S3 answers 403 instead of 404 for a deleted key, which would
     look like a missing permission."""
-    statement = iam.PolicyStatement(actions=["s3:ListBucket"], resources=[landing.bucket.bucket_arn])
+    statement = iam.PolicyStatement(
+        actions=["s3:ListBucket", "s3:ListBucketVersions"], resources=[landing.bucket.bucket_arn]
+    )
     statement.add_condition("StringLike", {"s3:prefix": prefixes})
     return statement
 

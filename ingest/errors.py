@@ -4,7 +4,7 @@
       SettingsFault      feeds.toml, an option or a variable is wrong: nothing was started
       FileFault          the file will never load as it is: say why, put it aside, do not retry
         NoFeed NotCsv EmptyFile BadHeader BadCompression Bomb TooManyRejects TooManyDuplicates AllRowsRejected
-        TableKeysDiffer FileMissing GivenUp Cancelled
+        TableKeysDiffer FileMissing GivenUp Cancelled WorkerKilled ObjectArchived
       ObjectSuperseded   the object was deleted or overwritten before it was read: nothing to load
       ServiceFault       try again later: the message comes back
         Throttled Unavailable AccessDenied TableMissing OutOfTime LeaseLost StillLoading InternalFault
@@ -109,6 +109,18 @@ class Cancelled(FileFault):
     """An operator cancelled the file."""
 
     code = "cancelled"
+
+
+class WorkerKilled(FileFault):
+    """One function after another was killed while it loaded the file."""
+
+    code = "worker_killed"
+
+
+class ObjectArchived(FileFault):
+    """The object is archived: S3 reads it only after it was restored."""
+
+    code = "archived"
 
 
 class ObjectSuperseded(IngestError):

@@ -25,6 +25,7 @@ _BY_CODE: dict[str, type[errors.IngestError]] = {
     "NoSuchVersion": errors.ObjectSuperseded,
     "412": errors.ObjectSuperseded,
     "PreconditionFailed": errors.ObjectSuperseded,
+    "InvalidObjectState": errors.ObjectArchived,
     "NoSuchBucket": errors.FileMissing,
     "ResourceNotFoundException": errors.TableMissing,
     "ItemCollectionSizeLimitExceededException": errors.ServiceFault,

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from ingest.aws.clock import digits, read_pause_s
 from ingest.aws.errors import aws_call
-from ingest.errors import AccessDenied, ObjectSuperseded, ServiceFault, Throttled, Unavailable
+from ingest.errors import AccessDenied, ObjectArchived, ObjectSuperseded, ServiceFault, Throttled, Unavailable
 from ingest.file import FileVersion
 
 if TYPE_CHECKING:
@@ -66,6 +66,7 @@ class S3Objects:
 
         Raises (while iterating):
             ObjectSuperseded: it was deleted or overwritten meanwhile.
+            ObjectArchived: it must be restored first.
             ServiceFault: no byte came in several attempts.
         """
         size = file.size_bytes or 0
@@ -98,7 +99,7 @@ class S3Objects:
                 Bucket=file.bucket, Key=file.key, Range=f"bytes={start}-{end - 1}", **_pin(file)
             )
             sent, _, size = answer.get("ContentRange", "").partition("/")
-            if not sent.startswith(f"bytes {start}-"):
+            if sent != f"bytes {start}-{end - 1}":
                 raise ServiceFault(f"S3 sent another range than it was asked for while {what}.")
             if size.isdigit() and int(size) != file.size_bytes:
                 raise ServiceFault(f"{file.url} has {size} bytes, not the {file.size_bytes} that were reported.")
@@ -120,6 +121,11 @@ class S3Objects:
         try:
             with aws_call(what):
                 yield
+        except ObjectArchived as archived:
+            raise ObjectArchived(
+                f"{file.url} is archived, in S3 Glacier or an archive tier of Intelligent-Tiering: S3 refuses to read "
+                "it. Restore it (`aws s3api restore-object`); it is loaded when S3 reports that it is restored."
+            ) from archived
         except AccessDenied as denied:
             if self._is_gone(file):
                 raise ObjectSuperseded(f"{file.url} was deleted or overwritten before it was read.") from denied
@@ -128,6 +134,8 @@ class S3Objects:
     def _is_gone(self, file: FileVersion) -> bool:
         """Return whether the object is known not to be there as it was reported."""
         try:
+            if file.version_id:
+                return not self._has_version(file)
             with aws_call(f"looking for {file.url}"):
                 found = self._client.list_objects_v2(Bucket=file.bucket, Prefix=file.key, MaxKeys=1).get("Contents", [])
         except ServiceFault:
@@ -135,6 +143,20 @@ class S3Objects:
         return not any(
             thing["Key"] == file.key and file.etag in (None, thing["ETag"].strip('"')) for thing in found
         )  # the first key with a prefix is the prefix itself, if there is such a key
+
+    def _has_version(self, file: FileVersion) -> bool:
+        """Return whether a version is there: another of the same content does not count."""
+        pages = iter(self._client.get_paginator("list_object_versions").paginate(Bucket=file.bucket, Prefix=file.key))
+        while True:
+            with aws_call(f"looking for versions of {file.url}"):
+                page = next(pages, None)
+            if page is None:
+                return False
+            found = page.get("Versions", [])
+            if any((thing["Key"], thing["VersionId"]) == (file.key, file.version_id) for thing in found):
+                return True
+            if any(thing["Key"] != file.key for thing in found):  # in the order of keys: all of this one were seen
+                return False
 
 
 def _pin(file: FileVersion) -> Any:

@@ -35,6 +35,7 @@ class Claimed:
     """Work that is now ours, and how far others have come. `first_seen_s` is when it was claimed first.
 
     Of a file also its feed's name, and the fingerprint of the settings it was begun with; a segment has its file's.
+    `deaths` is how many workers in a row have claimed it before without a sign of life: they were killed.
     """
 
     first_seen_s: float
@@ -42,6 +43,7 @@ class Claimed:
     plan: SegmentPlan | None = None
     feed: str = ""
     settings: str = ""
+    deaths: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -194,6 +194,7 @@ def _entry(work: WorkItem, item: Item) -> Entry:
         attempts=int(item.get("attempts", 0)),
         resent=int(item.get("resent", 0)),
         attempts_when_resent=int(item.get("attempts_when_resent", 0)),
+        claims_in_a_row=int(item.get("claims_in_a_row", 0)),
         first_seen_s=_time(item, "first_seen"),
         started_s=_time(item, "started"),
         moved_s=float(item.get("moved", 0)),

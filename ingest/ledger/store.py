@@ -87,7 +87,8 @@ class TableLeases:
             status, lease = str(item.get("status", "")), str(item.get("lease", ""))
             return ClaimStatus(status, lease, float(item.get("lease_until", 0.0)), str(item.get("feed", "")))
         name, begun_with = str(item.get("feed", "")), str(item.get("settings", ""))
-        return Claimed(float(item["first_seen"]), checkpoint_of(item), plan_of(item), name, begun_with)
+        deaths = int(item.get("claims_in_a_row", 1)) - 1
+        return Claimed(float(item["first_seen"]), checkpoint_of(item), plan_of(item), name, begun_with, deaths)
 
     def _take(self, work: WorkItem, token: LeaseToken, new: tuple[str, Item]) -> tuple[bool, Item]:
         """Claim some work, with what a new entry gets; settings among it must be those it has, if it has any."""
@@ -97,7 +98,8 @@ class TableLeases:
         if ":settings" in values:
             condition = f"({condition}) AND (attribute_not_exists(settings) OR settings = :settings)"
         change = f"SET #status = :to, lease = :lease, lease_until = :until, moved = :now{more}"
-        change += ", first_seen = if_not_exists(first_seen, :now), started = :now ADD attempts :one"
+        change += ", first_seen = if_not_exists(first_seen, :now), started = :now"
+        change += " ADD attempts :one, claims_in_a_row :one"
         change += " REMOVE #error, ended, reported, seconds"  # the last three are of one that was ignored
         values |= states | {":to": FILE_STEPS["claim"].target, ":lease": token.value, ":one": 1}
         values |= {":until": number(token.until_s), ":now": now}
@@ -118,8 +120,9 @@ class TableLeases:
             LeaseLost: another worker has taken it; nothing is written.
         """
         change, values = _progress(checkpoint)
+        change += ", moved = :now REMOVE resent, claims_in_a_row"
         values |= {":now": number(self._table.clock.now_s())}
-        self._held("saving a checkpoint", work, token, "save", f"{change}, moved = :now REMOVE resent", values)
+        self._held("saving a checkpoint", work, token, "save", change, values)
 
     def save_plan(self, file: FileVersion, token: LeaseToken, plan: SegmentPlan) -> None:
         """Write how far a file is split, and hold the lease until `token.until_s`.
@@ -127,7 +130,7 @@ class TableLeases:
         Raises:
             LeaseLost: another worker has taken it; nothing is written.
         """
-        change = ", #plan = :plan, segments_planned = :segments, moved = :now REMOVE resent"
+        change = ", #plan = :plan, segments_planned = :segments, moved = :now REMOVE resent, claims_in_a_row"
         values: Item = {":plan": position_fields(plan.at), ":segments": plan.segments}
         values |= {":now": number(self._table.clock.now_s())}
         self._held("saving a plan", WorkItem(file), token, "save", change, values)
@@ -139,8 +142,8 @@ class TableLeases:
             LeaseLost: another worker has taken it; nothing is written.
         """
         change, values = _progress(checkpoint) if checkpoint else ("", {})
-        values |= {":error": error_fields(error)}
-        self._held("putting work back", work, token, "put back", f"{change}, #error = :error", values)
+        change, values = f"{change}, #error = :error REMOVE claims_in_a_row", values | {":error": error_fields(error)}
+        self._held("putting work back", work, token, "put back", change, values)
 
     def _held(self, what: str, work: WorkItem, token: LeaseToken, step: str, change: str, values: Item) -> None:
         """Change an entry whose lease we hold, and the lease with it."""

@@ -151,6 +151,7 @@ class Entry:
     is how long a file took from `first_seen_s` to its end. `segments` counts those planned, `segments_done` those that
     have ended. `resent` is how often the reconciler has sent its message since it made progress last, and
     `attempts_when_resent` how often it had been tried by then.
+    `claims_in_a_row` is how often it was claimed since its last checkpoint, or since it was put back.
     """
 
     work: WorkItem
@@ -163,6 +164,7 @@ class Entry:
     attempts: int = 0
     resent: int = 0
     attempts_when_resent: int = 0
+    claims_in_a_row: int = 0
     first_seen_s: float | None = None
     started_s: float | None = None
     moved_s: float = 0.0

@@ -31,7 +31,21 @@ class TestEvent:
     __test__ = False  # for pytest
 
 
-Notification = NewFiles | TestEvent
+@dataclass(frozen=True, slots=True)
+class Restored:
+    """An archived object can be read now, for some days."""
+
+    file: FileVersion
+
+
+@dataclass(frozen=True, slots=True)
+class Several:
+    """A message with several records: the bodies of messages with one record each, so that none depends on another."""
+
+    bodies: tuple[str, ...]
+
+
+Notification = NewFiles | Restored | Several | TestEvent
 KIND = "ingest"  # the field by which our messages differ from those of S3
 
 
@@ -95,9 +109,12 @@ def read_notification(document: dict[str, Any]) -> Notification:
     if document.get("Event") == "s3:TestEvent":
         return TestEvent()
     if document.get("source") == "aws.s3":
-        return NewFiles((_from_event_bridge(document),))
-    if isinstance(document.get("Records"), list) and document["Records"]:
-        return NewFiles(tuple(_from_s3(record) for record in document["Records"]))
+        return _from_event_bridge(document)
+    records = document.get("Records")
+    if isinstance(records, list) and len(records) > 1:
+        return Several(tuple(json.dumps({"Records": [record]}, ensure_ascii=False) for record in records))
+    if isinstance(records, list) and records:
+        return _from_s3(records[0])
     raise UnknownMessage(f"The message has none of the known shapes; its fields are {_names(document)}.")
 
 
@@ -116,18 +133,20 @@ def json_object(text: str) -> dict[str, Any]:
     return document
 
 
-def _from_s3(record: Any) -> FileVersion:
+def _from_s3(record: Any) -> NewFiles | Restored:
     try:
         source, event, version = record["eventSource"], record["eventName"], record["eventVersion"]
         bucket, thing = record["s3"]["bucket"]["name"], record["s3"]["object"]
         key = thing["key"]
     except (TypeError, KeyError) as error:
         raise UnknownMessage(f"A record of the message is not an S3 event: {error} is missing.") from None
-    if source != "aws:s3" or not str(event).startswith("ObjectCreated:") or not str(version).startswith("2."):
+    is_restored, is_created = event == "ObjectRestore:Completed", str(event).startswith("ObjectCreated:")
+    if source != "aws:s3" or not (is_restored or is_created) or not str(version).startswith("2."):
         raise UnknownMessage(
-            f"The message is {event} {version} of {source}; only ObjectCreated 2.x of aws:s3 is taken."[:MAX_SENTENCE]
+            f"The message is {event} {version} of {source}; only ObjectCreated and ObjectRestore:Completed 2.x of "
+            "aws:s3 are taken."[:MAX_SENTENCE]
         )
-    return _file(
+    file = _file(
         "A record of the message is not an S3 event",
         bucket=bucket,
         key=unquote_plus(key) if isinstance(key, str) else key,
@@ -137,19 +156,23 @@ def _from_s3(record: Any) -> FileVersion:
         size_bytes=thing.get("size"),
         event_time=record.get("eventTime"),
     )
+    return Restored(file) if is_restored else NewFiles((file,))
 
 
-def _from_event_bridge(document: dict[str, Any]) -> FileVersion:
+def _from_event_bridge(document: dict[str, Any]) -> NewFiles | Restored:
     """Keys are not URL-encoded in this envelope."""
-    if document.get("detail-type") != "Object Created":
-        kind = repr(document.get("detail-type"))[:MAX_SENTENCE]
-        raise UnknownMessage(f"The message is {kind} of aws.s3; only 'Object Created' is taken.")
+    kind = document.get("detail-type")
+    if kind not in ("Object Created", "Object Restore Completed"):
+        raise UnknownMessage(
+            f"The message is {repr(kind)[:MAX_SENTENCE]} of aws.s3; only 'Object Created' and 'Object Restore "
+            "Completed' are taken."
+        )
     try:
         bucket, thing = document["detail"]["bucket"]["name"], document["detail"]["object"]
         key = thing["key"]
     except (TypeError, KeyError) as error:
         raise UnknownMessage(f"The EventBridge message has no {error}.") from None
-    return _file(
+    file = _file(
         "The EventBridge message is not an S3 event",
         bucket=bucket,
         key=key,
@@ -159,6 +182,7 @@ def _from_event_bridge(document: dict[str, Any]) -> FileVersion:
         size_bytes=thing.get("size"),
         event_time=document.get("time"),
     )
+    return Restored(file) if kind == "Object Restore Completed" else NewFiles((file,))
 
 
 def _file(otherwise: str, **fields: Any) -> FileVersion:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
 
 MOST_ENTRIES = 10  # in one request: https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessageBatch.html
+MOST_HIDDEN_S = 42_000  # SQS: at most 12 hours from when it was received; a function runs for 15 minutes
 
 MOST_GROUP = 128  # characters of a message group
 
@@ -70,11 +71,17 @@ class SqsQueue:
             self._client.change_message_visibility_batch(QueueUrl=self._url, Entries=entries)
 
     def hide(self, receipt_handle: str, seconds: int) -> None:
-        """Let a message that was received come back after other seconds than those of the visibility timeout."""
+        """Let a message that was received come back after other seconds than those of the visibility timeout, at most
+        those that SQS takes."""
         with aws_call("hiding a message"):
             self._client.change_message_visibility(
-                QueueUrl=self._url, ReceiptHandle=receipt_handle, VisibilityTimeout=seconds
+                QueueUrl=self._url, ReceiptHandle=receipt_handle, VisibilityTimeout=min(seconds, MOST_HIDDEN_S)
             )
+
+    def delete(self, receipt_handle: str) -> None:
+        """Take a message that is done with out of the queue. One that is gone already does not matter."""
+        with aws_call("deleting a message"):
+            self._client.delete_message(QueueUrl=self._url, ReceiptHandle=receipt_handle)
 
     def dead_letter(self, body: str, *, code: str, reason: str) -> None:
         """Put a message in the dead-letter queue, with the reason as message attributes, in characters SQS takes."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from ingest.contract import Status
 from ingest.errors import UnknownMessage
 from ingest.ledger.work_item import Entry, WorkItem, is_open
-from ingest.queue.messages import NewFiles, Reconcile, read_message
+from ingest.queue.messages import NewFiles, Reconcile, Restored, Several, read_message
 
 UNKNOWN = UnknownMessage.code
 NOT_BEGUN = "not_begun"
@@ -37,13 +37,20 @@ def diagnose(body: str, find: Callable[[WorkItem], Entry | None], *, dead_letter
         asked = read_message(body)
     except UnknownMessage as fault:
         return Diagnosis(UNKNOWN, dead_lettered_for or str(fault), helps=False)
+    if isinstance(asked, Several):
+        return _most_helpful([diagnose(part, find) for part in asked.bodies])
     works: tuple[WorkItem, ...] = (asked,) if isinstance(asked, WorkItem) else ()
     if isinstance(asked, NewFiles):
         works = tuple(map(WorkItem, asked.files))
+    elif isinstance(asked, Restored):
+        works = (WorkItem(asked.file),)
     if not works:
         what = "look for stuck files" if isinstance(asked, Reconcile) else "test the queue"
         return Diagnosis("not_needed", f"It asks to {what}, once: another such message has come since.", helps=False)
-    found = [_diagnose_work(work, find) for work in works]
+    return _most_helpful([_diagnose_work(work, find) for work in works])
+
+
+def _most_helpful(found: list[Diagnosis]) -> Diagnosis:
     return next((diagnosis for diagnosis in found if diagnosis.helps), found[0])
 
 

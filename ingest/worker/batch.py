@@ -1,18 +1,27 @@
 """Answers batches of queue messages: keeps them hidden while they are worked on, and says which must come back."""
 
+import re
 import traceback
+from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any, TypedDict
 
 from aws_lambda_powertools import Logger
 
 from ingest.aws.clock import Clock, redelivery_delay_s
 from ingest.contract import SERVICE, MessageAttribute
-from ingest.errors import IngestError, InternalFault, StillLoading
+from ingest.errors import IngestError, InternalFault, SettingsFault, StillLoading, UnknownMessage
 from ingest.queue.sqs import SqsQueue
-from ingest.worker.dispatch import Dispatcher, Message
+from ingest.worker.dispatch import Dispatcher, Message, Past
 from ingest.worker.lease import Timing
 
 MARGIN_S = 5  # a message comes back when its lease has run out, not before
+DOUBTFUL_DELIVERIES = 3  # a message that came so often, and one that has killed a worker, puts no other in danger
+_NOT_A_BATCH = (
+    "The function was invoked with something other than a batch of SQS messages ({}). It takes its work from its "
+    "queue: let S3, SNS or EventBridge send there."
+)
+MOST_SHOWN = 200  # characters of the fields of such an event
 logger = Logger(service=SERVICE, location=None)
 
 
@@ -26,6 +35,9 @@ class Reply(TypedDict):
     """What Lambda's event source mapping for SQS expects."""
 
     batchItemFailures: list[Failure]
+
+
+Record = dict[str, Any]
 
 
 class BatchHandler:
@@ -49,21 +61,79 @@ class BatchHandler:
         self._retry_cap_s = retry_cap_s
         self._kept_s = float("-inf")
 
-    def answer(self, event: dict[str, Any], left_s: float) -> Reply:
-        """Dispatch each message of a batch; return exactly those that must come back."""
+    def answer(self, event: object, left_s: float) -> Reply:
+        """Dispatch each message of a batch; return exactly those that must come back.
+
+        Messages that are done are deleted as they are done, and those that may kill the function come last, each with
+        no other behind it: if it is killed, that one comes back alone.
+
+        Raises:
+            SettingsFault: the event is not a batch of SQS messages.
+        """
+        try:
+            records = records_of(event)
+        except SettingsFault as fault:
+            logger.error("not invoked by the queue", extra=_error_fields(fault))
+            raise
         deadline_s = self._clock.now_s() + left_s
-        kept = {record["receiptHandle"] for record in event["Records"]}
+        kept = {record["receiptHandle"] for record in records}
         self._kept_s = float("-inf")
-        failed = [record for record in event["Records"] if not self._dispatch(record, deadline_s, kept)]
+        rest = self._in_order(records, deadline_s)
+        failed = []
+        while rest:
+            record, past = rest.pop(0)
+            if past.deaths or _delivery(record) >= DOUBTFUL_DELIVERIES:
+                rest = [*self._separate(rest, deadline_s, kept)]
+            if not self._dispatch(record, deadline_s, kept):
+                failed.append(record)
+            elif rest:  # else the answer deletes it at once
+                self._delete(record, kept)
         return {"batchItemFailures": [{"itemIdentifier": record["messageId"]} for record in failed]}
 
-    def _dispatch(self, record: dict[str, Any], deadline_s: float, kept: set[str]) -> bool:
+    def _in_order(self, records: list[Record], deadline_s: float) -> list[tuple[Record, Past]]:
+        """Return the messages, those last that may kill the function, and what became of each before."""
+        found = [(record, self._past(record, deadline_s)) for record in records]
+        return sorted(found, key=lambda item: (item[1].deaths, _delivery(item[0])))
+
+    def _past(self, record: Record, deadline_s: float) -> Past:
+        try:
+            return self._dispatcher.past(_message(record, deadline_s))
+        except Exception as error:  # it only decides the order
+            logger.warning("not known whether a message is a danger", extra=_error_fields(error))
+            return Past()
+
+    def _separate(
+        self, rest: list[tuple[Record, Past]], deadline_s: float, kept: set[str]
+    ) -> Iterator[tuple[Record, Past]]:
+        """Send messages again that did not come back by an error of their own; yield the others.
+
+        The message before them may kill this function, and each time that they come back counts as if they had failed.
+        """
+        for record, past in rest:
+            if past.has_no_error and self._is_sent_again(_message(record, deadline_s)):
+                self._delete(record, kept)
+            else:
+                yield record, past
+
+    def _is_sent_again(self, message: Message) -> bool:
+        try:
+            self._dispatcher.hand_over(message, None, stalls=message.stalls)
+        except Exception as error:
+            logger.warning("message stays with one that is a danger", extra=_error_fields(error))
+            return False
+        return True
+
+    def _dispatch(self, record: Record, deadline_s: float, kept: set[str]) -> bool:
         """Return whether a message is done with. Nothing that happens to one may harm the others."""
-        message = _message(record, deadline_s, self._clock.unique())
         if self._clock.monotonic_s() - self._kept_s >= self._timing.lease_s / 3:
             self._keep(kept)
+        message = replace(_message(record, deadline_s), worker=self._clock.unique())
         try:
-            self._dispatcher.dispatch(message, lambda: self._keep(kept))
+            fault = _attribute_fault(record)
+            if fault:
+                self._dispatcher.dead_letter(message, fault)
+            else:
+                self._dispatcher.dispatch(message, lambda: self._keep(kept))
         except Exception as error:
             fields = {"message_id": message.message_id, "delivery": message.delivery}
             logger.warning("message will be retried", extra=fields | _error_fields(error))
@@ -91,20 +161,67 @@ class BatchHandler:
             delivery, base_s=self._retry_base_s, cap_s=self._retry_cap_s, chance=self._clock.chance()
         )
 
-    def _hide(self, record: dict[str, Any], delay_s: int) -> None:
+    def _hide(self, record: Record, delay_s: int) -> None:
         try:
             self._queue.hide(record["receiptHandle"], delay_s)
         except Exception as error:
             fields = {"message_id": record["messageId"]} | _error_fields(error)
             logger.warning("message will be retried late", extra=fields)
 
+    def _delete(self, record: Record, kept: set[str]) -> None:
+        kept.discard(record["receiptHandle"])
+        try:
+            self._queue.delete(record["receiptHandle"])
+        except Exception as error:  # the answer deletes it too
+            fields = {"message_id": record["messageId"]} | _error_fields(error)
+            logger.warning("message will be deleted late", extra=fields)
 
-def _message(record: dict[str, Any], deadline_s: float, worker: str) -> Message:
-    attributes = record.get("messageAttributes", {})
-    names = (MessageAttribute.HOPS, MessageAttribute.STALLS)
-    hops, stalls = (int(attributes.get(name, {}).get("stringValue") or 0) for name in names)
-    delivery = int(record["attributes"]["ApproximateReceiveCount"])
-    return Message(record["messageId"], record["body"], delivery, deadline_s, worker, hops, stalls)
+
+def records_of(event: object) -> list[Record]:
+    """Return the messages that the function was invoked with.
+
+    Raises:
+        SettingsFault: it was invoked with something else; says with what.
+    """
+    records = event.get("Records") if isinstance(event, dict) else None
+    if isinstance(records, list) and all(map(_is_message, records)):
+        return records
+    looks_like = records[0] if isinstance(records, list) else event
+    names = ", ".join(sorted(map(str, looks_like))[:10]) if isinstance(looks_like, dict) else ""
+    raise SettingsFault(_NOT_A_BATCH.format(f"fields {names[:MOST_SHOWN]}" if names else type(looks_like).__name__))
+
+
+def _is_message(record: object) -> bool:
+    needed = ("messageId", "receiptHandle", "body")
+    return isinstance(record, dict) and all(isinstance(record.get(name), str) for name in needed)
+
+
+def _message(record: Record, deadline_s: float) -> Message:
+    hops, stalls = (_count(record, name) or 0 for name in (MessageAttribute.HOPS, MessageAttribute.STALLS))
+    return Message(
+        record["messageId"], record["body"], _delivery(record), deadline_s, worker="", hops=hops, stalls=stalls
+    )
+
+
+def _delivery(record: Record) -> int:
+    return int((record.get("attributes") or {}).get("ApproximateReceiveCount", 1))
+
+
+def _attribute_fault(record: Record) -> UnknownMessage | None:
+    """Return what is wrong with the attributes that the ingester gives to its own messages, if anything is."""
+    for name in (MessageAttribute.HOPS, MessageAttribute.STALLS):
+        if _count(record, name) is None:
+            return UnknownMessage(f"The message attribute {name} is not a whole number; the ingester did not write it.")
+    return None
+
+
+def _count(record: Record, name: str) -> int | None:
+    """Return what a message attribute counts, 0 where there is none, None if it is not a count."""
+    attribute = (record.get("messageAttributes") or {}).get(name)
+    if attribute is None:
+        return 0
+    text = attribute.get("stringValue") if isinstance(attribute, dict) else None
+    return int(text) if isinstance(text, str) and re.fullmatch("[0-9]{1,9}", text) else None
 
 
 def _error_fields(error: Exception) -> dict[str, object]:

@@ -4,12 +4,21 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 
 from ingest.contract import Metric, Status
-from ingest.errors import NoFeed, OutOfTime, StillLoading, Throttled, UnknownMessage
+from ingest.errors import (
+    IngestError,
+    NoFeed,
+    ObjectArchived,
+    OutOfTime,
+    StillLoading,
+    Throttled,
+    UnknownMessage,
+    WorkerKilled,
+)
 from ingest.feeds.feed import Feeds
-from ingest.file import FileVersion
+from ingest.file import MOST_RETRIES, FileVersion
 from ingest.ledger.claims import Busy, Claimed, ClaimStatus, LeaseToken, Outcome, judge_claim
-from ingest.ledger.work_item import WorkItem, is_open
-from ingest.queue.messages import NewFiles, Reconcile, read_message
+from ingest.ledger.work_item import NOTHING_CARRIED_OVER, WorkItem, is_open
+from ingest.queue.messages import NewFiles, Reconcile, Restored, Several, read_message
 from ingest.worker.attempt import DeployedSettings, Task, UnfinishedError
 from ingest.worker.lease import Lease, Timing
 from ingest.worker.load import Sizes
@@ -20,6 +29,8 @@ from ingest.worker.run import TaskRunner
 
 MOST_STALLS = 1  # hand-overs in a row without progress; the next is a failed delivery
 STALL_PAUSE_S = 20  # for a table that takes nothing
+LEAST_DEATHS = 2  # of workers in a row, before work is given up
+LAST_DELIVERIES = 2  # of a message, kept for giving its work up: SQS would dead-letter it without a reason
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +50,18 @@ class Message:
     stalls: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class Past:
+    """What became of a message when it was delivered before.
+
+    `deaths` is how many workers in a row were killed at its work, 0 where it will not be tried again. `has_no_error`:
+    if it came back, that was not by an error of its work, and no one is at that now.
+    """
+
+    deaths: int = 0
+    has_no_error: bool = False
+
+
 class Dispatcher:
     """Dispatches messages, one after another: each has what it asks for done."""
 
@@ -50,6 +73,7 @@ class Dispatcher:
         runner: TaskRunner,
         reconciler: Reconciler,
         timing: Timing,
+        max_receive_count: int,
     ) -> None:
         self._settings = settings
         self._services = services
@@ -59,6 +83,22 @@ class Dispatcher:
         self._reconciler = reconciler
         self._reporter = Reporter(services)
         self._timing = timing
+        self._most_deaths = max(LEAST_DEATHS, max_receive_count - LAST_DELIVERIES)
+
+    def past(self, message: Message) -> Past:
+        """Return what became of a message when it was delivered before."""
+        if message.delivery == 1 and not message.hops:
+            return Past()
+        try:
+            asked = read_message(message.body)
+        except UnknownMessage:
+            return Past()
+        works = [asked] if isinstance(asked, WorkItem) else []
+        works += map(WorkItem, asked.files) if isinstance(asked, NewFiles) else ()
+        entries = [self._ledger.queries.entry(work) for work in works]
+        is_free = bool(works) and not any(e and (e.error or e.lease_until_s > self._clock.now_s()) for e in entries)
+        deaths = max((entry.claims_in_a_row for entry in entries if entry and is_open(entry.status)), default=0)
+        return Past(deaths if is_free and deaths < self._most_deaths else 0, has_no_error=is_free)
 
     def dispatch(self, message: Message, keep_messages: Callable[[], None] = lambda: None) -> None:
         """Bring a message to its end; returning means it is done with. What is left of it goes on in a new message.
@@ -71,15 +111,20 @@ class Dispatcher:
         try:
             asked = read_message(message.body)
         except UnknownMessage as fault:
-            self._dead_letter(message, fault)
+            self.dead_letter(message, fault)
             return
         self._settings.keep()
         if isinstance(asked, Reconcile):
             self._reconciler.run()
             return
+        if isinstance(asked, Several):
+            self._services.queue.send(asked.bodies, feed=None, hops=message.hops, stalls=message.stalls)
+            return
         works: Iterable[WorkItem] = map(WorkItem, asked.files) if isinstance(asked, NewFiles) else ()
         if isinstance(asked, WorkItem):
             works = (asked,)
+        elif isinstance(asked, Restored):
+            works = self._load_restored(asked.file)
         for work in works:
             if not self._dispatch_work(work, message, keep_messages):
                 return
@@ -88,7 +133,7 @@ class Dispatcher:
         """Do some work; return False if the message was handed over, with all of it that is not done."""
         feed, settings = self._settings_of(work.file)
         if self._clock.now_s() > message.deadline_s - self._timing.stop_before_end_s:
-            self._hand_over(message, feed, stalls=message.stalls)
+            self.hand_over(message, feed, stalls=message.stalls)
             return False
         token = LeaseToken(
             message.message_id, message.delivery, self._clock.now_s() + self._timing.lease_s, message.worker
@@ -115,6 +160,9 @@ class Dispatcher:
                 # Where a newer version is known, no one else may come for it.
                 finish_split_file(self._services, task.work.file, task.feed)
                 return True
+        if task.claimed.deaths >= self._most_deaths:
+            self._give_up(task, message)
+            return True
         try:
             self._runner.do(task)
         except UnfinishedError as unfinished:
@@ -180,21 +228,50 @@ class Dispatcher:
         """
         fault = unfinished.fault
         if unfinished.made_progress:
-            self._hand_over(message, feed, stalls=0)
+            self.hand_over(message, feed, stalls=0)
         elif isinstance(fault, (OutOfTime, Throttled)) and message.stalls < MOST_STALLS:
-            self._hand_over(message, feed, stalls=message.stalls + 1)
+            self.hand_over(message, feed, stalls=message.stalls + 1)
         else:
             raise fault
 
-    def _hand_over(self, message: Message, feed: str, *, stalls: int) -> None:
+    def hand_over(self, message: Message, feed: str | None, *, stalls: int) -> None:
+        """Send a message again, as a new one whose deliveries are counted anew; `feed` as for the queue."""
         delay_s = STALL_PAUSE_S if stalls > message.stalls else 0
         hops = message.hops + 1
         self._services.queue.send([message.body], feed=feed, hops=hops, stalls=stalls, delay_s=delay_s)
         self._reporter.handed_over(message.message_id, hops)
 
-    def _dead_letter(self, message: Message, fault: UnknownMessage) -> None:
+    def dead_letter(self, message: Message, fault: IngestError) -> None:
+        """Put a message in the dead-letter queue, with the reason."""
         self._services.dead_letters.dead_letter(message.body, code=fault.code, reason=str(fault))
-        self._reporter.dead_lettered(message.message_id, str(fault))
+        self._reporter.dead_lettered(message.message_id, fault)
+
+    def _give_up(self, task: Task, message: Message) -> None:
+        """End the file of work that has killed one worker after another."""
+        error = WorkerKilled(
+            f"{task.claimed.deaths} functions in a row were killed while they loaded {task.work.name}, most likely for "
+            "lack of memory, as their log says. Raise `memory_mb`, or lower the feed's `max_record_bytes`, and retry "
+            "the file."
+        )
+        self.dead_letter(message, error)  # first: the message would not be claimed again
+        self._runner.give_up(task, error)
+
+    def _load_restored(self, file: FileVersion) -> list[WorkItem]:
+        """Return another attempt at a file that failed because its object was archived; else what is known of it."""
+        attempts = [
+            entry
+            for entry in self._ledger.queries.versions(file.bucket, file.key)
+            if _is_same_version(entry.work.file, file)
+        ]
+        if not attempts:  # older than the ledger: whoever restored it did not do so to have it loaded
+            self._services.log("restored object is not known", {"file": file.url})
+            return []
+        last = max(attempts, key=lambda entry: entry.work.file.version)
+        if last.error_code != ObjectArchived.code or is_open(last.status) or last.work.file.retry == MOST_RETRIES:
+            return [last.work]
+        again = replace(last.work.file, retry=(last.work.file.retry or 0) + 1, event_time=None)
+        self._ledger.transitions.retry(again, feed=last.feed, begun=NOTHING_CARRIED_OVER)
+        return [WorkItem(again)]
 
     def _is_ignored(self, work: WorkItem) -> bool:
         """Return whether an object is not to be loaded. What an operator has asked for is, and what was begun."""
@@ -213,6 +290,13 @@ class Dispatcher:
         return name, settings.fingerprint
 
 
+def _is_same_version(known: FileVersion, file: FileVersion) -> bool:
+    """Return whether two notifications mean the same version; one that was found in the bucket has no version id."""
+    if known.version_id and file.version_id:
+        return known.version_id == file.version_id
+    return bool(file.etag) and known.etag == file.etag
+
+
 def build_dispatcher(
     feeds: Feeds,
     services: WorkerServices,
@@ -221,11 +305,19 @@ def build_dispatcher(
     segment_bytes: int,
     bucket: str,
     stuck_s: float,
+    max_receive_count: int = 5,
     sizes: Sizes | None = None,
 ) -> Dispatcher:
     """Return a dispatcher with its worker and reconciler. A file larger than `segment_bytes` is split; `bucket` is
-    where files are dropped, `stuck_s` as for `Reconciler`."""
+    where files are dropped, `stuck_s` as for `Reconciler`; `max_receive_count` is how often the queue delivers."""
     settings = DeployedSettings(feeds, services.ledger, sizes=sizes or Sizes(), segment_bytes=segment_bytes)
     runner = TaskRunner(settings, services)
     reconciler = Reconciler(feeds, services, bucket=bucket, stuck_s=stuck_s)
-    return Dispatcher(settings, services, runner=runner, reconciler=reconciler, timing=timing)
+    return Dispatcher(
+        settings,
+        services,
+        runner=runner,
+        reconciler=reconciler,
+        timing=timing,
+        max_receive_count=max_receive_count,
+    )

@@ -60,6 +60,7 @@ def build(environment: Mapping[str, str], root: Path) -> BatchHandler:
         segment_bytes=round(_number(environment, Env.SEGMENT_BYTES)),
         bucket=_text(environment, Env.LANDING_BUCKET),
         stuck_s=_number(environment, Env.STUCK_S),
+        max_receive_count=round(_number(environment, Env.MAX_RECEIVE_COUNT)),
     )
     return BatchHandler(
         dispatcher=dispatcher,

@@ -7,7 +7,7 @@ from itertools import islice
 
 from ingest.contract import Reason
 from ingest.dynamodb.item_writer import Heartbeat, ItemWriter
-from ingest.errors import FileFault, InternalFault, ObjectSuperseded, TooManyDuplicates, TooManyRejects
+from ingest.errors import FileFault, InternalFault, ObjectArchived, ObjectSuperseded, TooManyDuplicates, TooManyRejects
 from ingest.feeds.feed import Feed
 from ingest.items.duplicates import (
     WINDOW_BYTES,
@@ -155,11 +155,11 @@ class Load:
             blocks = reader.blocks(begun.window, segment.end_byte if segment else None, at_end=at_end)
             self._take_all(reader, blocks, begun)
             self._check_limit(at_end=segment is None)
+        except (ObjectSuperseded, ObjectArchived):  # a part cut short might replace a whole one of a faster worker
+            self.row_counts = self.checkpoint.row_counts
+            raise
         except FileFault:  # whoever loads these bytes comes to it at the same place, with the same rejects
             self._rejects.close()
-            raise
-        except ObjectSuperseded:  # a part cut short here might replace a whole one of a worker that was faster
-            self.row_counts = self.checkpoint.row_counts
             raise
         finally:  # who keeps the load for its row counts, in a cycle that is collected late, keeps no 64 MiB of keys
             self._window = self._window_at(START)

@@ -123,6 +123,9 @@ class Queries(Protocol):
     def open_files(self, feed: str) -> Iterator[Entry]:
         """Yield the files of a feed whose outcome was not reported yet."""
 
+    def versions(self, bucket: str, key: str) -> Iterator[Entry]:
+        """Yield the entries of all versions of an object, oldest first."""
+
     def segments(self, file: FileVersion) -> Iterator[Entry]:
         """Yield the entries of a file's segments."""
 

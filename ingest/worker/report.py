@@ -6,7 +6,7 @@ from ingest.aws.clock import epoch_s
 from ingest.contract import Metric, Status
 from ingest.dynamodb.item_writer import ItemWriter
 from ingest.dynamodb.write_stats import NOTHING_WRITTEN, WriteStats
-from ingest.errors import IngestError
+from ingest.errors import IngestError, UnknownMessage
 from ingest.file import FileVersion
 from ingest.ledger.claims import Outcome
 from ingest.ledger.row_counts import NOTHING, RowCounts
@@ -81,10 +81,11 @@ class Reporter:
         self._metrics.put(NO_FEED, {Metric.HAND_OVERS: 1})
         self._log("message handed over", {"message_id": message_id, "hops": hops})
 
-    def dead_lettered(self, message_id: str, reason: str) -> None:
-        """Report a message that no one understands."""
-        self._metrics.put(NO_FEED, {Metric.MESSAGES_UNKNOWN: 1})
-        self._log("message dead-lettered", {"message_id": message_id, "reason": reason})
+    def dead_lettered(self, message_id: str, error: IngestError) -> None:
+        """Report a message that no one understands, or that no worker outlives."""
+        if isinstance(error, UnknownMessage):
+            self._metrics.put(NO_FEED, {Metric.MESSAGES_UNKNOWN: 1})
+        self._log("message dead-lettered", {"message_id": message_id, "reason": str(error)})
 
     def resent(self, work: WorkItem, times: int) -> None:
         """Report that the message of stuck work was sent again."""

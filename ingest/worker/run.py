@@ -66,6 +66,12 @@ class TaskRunner:
         finally:
             progress.wrote()
 
+    def give_up(self, task: Task, error: FileFault) -> None:
+        """End the file of a task that is not tried any more."""
+        progress = ProgressReporter(task.feed, task.row_counts, task.lease, self._services)
+        attempt = Attempt(task, self._services.rejects_for(task.work.file), progress)
+        self._end(attempt, attempt.stopped(error))
+
     def stop_segment(self, task: Task) -> None:
         """Give a segment up whose file has ended."""
         self._end_segment(task, task.row_counts, Status.STOPPED)

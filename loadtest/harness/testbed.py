@@ -82,6 +82,7 @@ class TestbedSettings:
             Env.LEASE_S: str(self.lease_s),
             Env.CHECKPOINT_S: str(self.checkpoint_s),
             Env.STOP_BEFORE_END_S: "15",
+            Env.MAX_RECEIVE_COUNT: str(self.max_receive_count),
         }
 
 

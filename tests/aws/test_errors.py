@@ -15,6 +15,7 @@ from ingest.errors import (
     FileFault,
     FileMissing,
     IngestError,
+    ObjectArchived,
     ObjectSuperseded,
     ServiceFault,
     SettingsFault,
@@ -44,7 +45,6 @@ GENERIC = {
     "KmsNotFound",
     "KmsOptInRequired",
     "KmsInvalidKeyUsage",
-    "InvalidObjectState",  # an archived object
     "InvalidRequest",
     "InvalidWriteOffset",
     "TooManyParts",
@@ -75,7 +75,7 @@ def test_each_modelled_error_of_the_calls_we_make_has_a_kind_or_is_left_generic_
 ) -> None:
     code = shape.metadata.get("error", {}).get("code", shape.name)
     fault = translate(client_error(code, operation=operation), "calling")
-    assert isinstance(fault, (ServiceFault, ObjectSuperseded))
+    assert isinstance(fault, (ServiceFault, ObjectArchived, ObjectSuperseded))
     assert (type(fault) is ServiceFault) is (shape.name in GENERIC)
 
 
@@ -104,6 +104,7 @@ def test_nothing_is_listed_as_generic_that_is_not_modelled() -> None:
         ("412", 412, ObjectSuperseded),
         ("PreconditionFailed", 412, ObjectSuperseded),
         ("NoSuchBucket", 404, FileMissing),
+        ("InvalidObjectState", 403, ObjectArchived),
         ("ResourceNotFoundException", 400, TableMissing),
     ],
 )

@@ -13,7 +13,16 @@ from hypothesis import strategies as st
 from urllib3.exceptions import ProtocolError, ReadTimeoutError
 
 from ingest.aws.s3 import ATTEMPTS, S3Listing, S3Objects
-from ingest.errors import AccessDenied, FileMissing, IngestError, ObjectSuperseded, ServiceFault, Throttled, Unavailable
+from ingest.errors import (
+    AccessDenied,
+    FileMissing,
+    IngestError,
+    ObjectArchived,
+    ObjectSuperseded,
+    ServiceFault,
+    Throttled,
+    Unavailable,
+)
 from ingest.file import FileVersion
 from tests.support.clients import client, mock_aws
 from tests.support.fakes import ScriptedClock
@@ -232,6 +241,14 @@ def test_more_bytes_than_were_asked_for_are_not_read() -> None:
         list(portions)
 
 
+def test_an_archived_object_is_not_asked_for_again_and_says_what_to_do() -> None:
+    s3 = ScriptedS3(client_error("InvalidObjectState", 403))
+    with pytest.raises(ObjectArchived, match=r"is archived, in S3 Glacier or .* Restore it") as caught:
+        read(s3)
+    assert len(s3.calls) == 1
+    assert FILE.url in str(caught.value)
+
+
 def test_portions_are_small_whatever_the_range() -> None:
     big = bytes(5_000_000)
     s3 = ScriptedS3(data=big)
@@ -309,6 +326,44 @@ def test_a_refused_read_of_an_object_that_is_gone_is_superseded(listed: Any) -> 
 def test_a_refused_read_of_an_object_that_is_or_may_be_there_is_a_refusal(listed: Any) -> None:
     with pytest.raises(AccessDenied):
         read(ScriptedS3(client_error("AccessDenied", 403), listed=listed))
+
+
+class RefusingS3:
+    """S3 to a reader that may list versions, whose reads it refuses with 403, be the version there or not."""
+
+    def __init__(self, s3: Any) -> None:
+        self._s3 = s3
+
+    def get_object(self, **call: Any) -> Any:
+        raise client_error("AccessDenied", 403)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._s3, name)
+
+
+@pytest.mark.parametrize("others", [0, 3, 1100])
+def test_a_version_that_was_deleted_is_superseded_although_another_has_its_content(s3: Any, others: int) -> None:
+    s3.put_bucket_versioning(Bucket="landing", VersioningConfiguration={"Status": "Enabled"})
+    versions = [s3.put_object(Bucket="landing", Key="k", Body=b"same") for _ in range(2 + others)]
+    s3.put_object(Bucket="landing", Key="k.more", Body=b"same")
+    etag, deleted, kept = versions[0]["ETag"].strip('"'), versions[0]["VersionId"], versions[1]["VersionId"]
+    s3.delete_object(Bucket="landing", Key="k", VersionId=deleted)
+    refusing = objects(RefusingS3(s3))
+    with pytest.raises(ObjectSuperseded, match="deleted or overwritten"):
+        list(refusing.portions(FileVersion("landing", "k", version_id=deleted, etag=etag, size_bytes=4)))
+    with pytest.raises(AccessDenied):
+        list(refusing.portions(FileVersion("landing", "k", version_id=kept, etag=etag, size_bytes=4)))
+
+
+def test_a_version_under_a_delete_marker_is_still_read(s3: Any) -> None:
+    s3.put_bucket_versioning(Bucket="landing", VersioningConfiguration={"Status": "Enabled"})
+    version = s3.put_object(Bucket="landing", Key="k", Body=DATA)["VersionId"]
+    s3.delete_object(Bucket="landing", Key="k")
+    file = FileVersion("landing", "k", version_id=version, size_bytes=len(DATA))
+    assert b"".join(objects(s3).portions(file)) == DATA
+    s3.delete_object(Bucket="landing", Key="k", VersionId=version)
+    with pytest.raises(ObjectSuperseded):
+        list(objects(s3).portions(file))
 
 
 def test_an_etag_the_notification_reported_must_still_be_the_objects(s3: Any) -> None:

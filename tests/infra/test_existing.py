@@ -15,7 +15,7 @@ from infra.settings import Settings, read_settings
 from ingest import contract
 from ingest.errors import SettingsFault
 from ingest.feeds.parse import parse_feeds
-from ingest.queue.messages import NewFiles, read_notification
+from ingest.queue.messages import NewFiles, Restored, read_notification
 
 Template = dict[str, Any]
 Synthesised = Callable[..., Template]
@@ -87,11 +87,11 @@ def test_of_an_existing_bucket_the_function_reads_the_feeds_prefixes_only(
     assert [flat(arn).partition(":s3:::")[2] for arn in reading["Resource"]] == [f"their-drops/{p}" for p in prefixes]
 
 
-def test_eventbridge_brings_each_new_object_under_a_feeds_prefix(synthesised: Synthesised) -> None:
+def test_eventbridge_brings_each_new_or_restored_object_under_a_feeds_prefix(synthesised: Synthesised) -> None:
     rule = rule_of_s3(template_with(synthesised, BY_RULE))
     assert rule["EventPattern"] == {
         "source": ["aws.s3"],
-        "detail-type": ["Object Created"],
+        "detail-type": ["Object Created", "Object Restore Completed"],
         "detail": {
             "bucket": {"name": ["their-drops"]},
             "object": {"key": [{"prefix": prefix} for prefix in PREFIXES]},
@@ -107,19 +107,22 @@ def rule_of_s3(template: Template) -> Any:
     return rule
 
 
-def test_what_the_rule_lets_through_is_what_the_dispatcher_understands(synthesised: Synthesised) -> None:
+@pytest.mark.parametrize(("number", "kind"), [(0, NewFiles), (1, Restored)])
+def test_what_the_rule_lets_through_is_what_the_dispatcher_understands(
+    synthesised: Synthesised, number: int, kind: type[NewFiles] | type[Restored]
+) -> None:
     rule = rule_of_s3(template_with(synthesised, BY_RULE))
     pattern = rule["EventPattern"]
     thing = {"key": "orders/a b.csv", "size": 3, "etag": "0" * 32, "sequencer": "00"}
     event = {
         "source": pattern["source"][0],
-        "detail-type": pattern["detail-type"][0],
+        "detail-type": pattern["detail-type"][number],
         "time": "2026-11-22T10:00:00Z",
         "detail": {"bucket": {"name": pattern["detail"]["bucket"]["name"][0]}, "object": thing},
     }
     notified = read_notification(event)
-    assert isinstance(notified, NewFiles)
-    (file,) = notified.files
+    assert isinstance(notified, kind)
+    (file,) = notified.files if isinstance(notified, NewFiles) else (notified.file,)
     assert (file.bucket, file.key) == ("their-drops", "orders/a b.csv")
 
 
@@ -141,7 +144,9 @@ def test_by_s3_the_bucket_may_send_and_the_command_that_makes_it_do_so_is_printe
     words = shlex.split("".join(part if isinstance(part, str) else "QUEUE" for part in parts))
     assert words[:5] == ["aws", "s3api", "put-bucket-notification-configuration", "--bucket", "their-drops"]
     said = json.loads(words[-1])["QueueConfigurations"]
-    assert [(q["QueueArn"], q["Events"]) for q in said] == [("QUEUE", ["s3:ObjectCreated:*"])] * 4
+    assert [(q["QueueArn"], q["Events"]) for q in said] == [
+        ("QUEUE", ["s3:ObjectCreated:*", "s3:ObjectRestore:Completed"])
+    ] * 4
     assert [q["Filter"]["Key"]["FilterRules"] for q in said] == [[{"Name": "prefix", "Value": p}] for p in PREFIXES]
     assert len({q["Id"] for q in said}) == 4
 

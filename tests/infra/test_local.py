@@ -128,7 +128,7 @@ def test_the_synthesised_template_is_deployed_but_for_alarms_on_math_and_nothing
         assert {resource["ResourceStatus"] for resource in found} == {"CREATE_COMPLETE"}
         s3 = stack.client("s3")
         notified = s3.get_bucket_notification_configuration(Bucket=stack.outputs[Output.LANDING_BUCKET])
-        assert len(notified["QueueConfigurations"]) == 1
+        assert len(notified["QueueConfigurations"]) == 2
     assert ended(stack.emulator)
 
 

@@ -150,11 +150,12 @@ def test_rejects_expire_and_dropped_files_do_not(template: Template) -> None:
     assert "ExpirationInDays" not in only_landing(template)["LifecycleConfiguration"]["Rules"][0]
 
 
-def test_the_queue_is_notified_of_every_new_object_and_nothing_else(template: Template) -> None:
+def test_the_queue_is_notified_of_every_new_or_restored_object_and_nothing_else(template: Template) -> None:
     """Also of those under no feed's prefix: they fail as `no_feed`, and are seen."""
     notified = only_landing(template)["NotificationConfiguration"]
-    every = {"Event": "s3:ObjectCreated:*", "Queue": arn_of(template, "BufferQueue")}
-    assert notified == {"QueueConfigurations": [every]}
+    events = ("s3:ObjectCreated:*", "s3:ObjectRestore:Completed")
+    every = [{"Event": event, "Queue": arn_of(template, "BufferQueue")} for event in events]
+    assert notified == {"QueueConfigurations": every}
 
 
 def test_what_the_function_and_s3_write_notifies_no_one(template: Template) -> None:
@@ -290,6 +291,7 @@ def test_the_function_may_do_exactly_what_loading_needs(template: Template) -> N
         "s3:GetObject",
         "s3:GetObjectVersion",
         "s3:ListBucket",
+        "s3:ListBucketVersions",
         "s3:PutObject",
         "dynamodb:BatchWriteItem",
         "dynamodb:DescribeTable",

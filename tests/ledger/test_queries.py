@@ -30,6 +30,7 @@ def test_a_record_reports_what_is_known(ledger: AnyLedger) -> None:
             Status.LOADING,
             "orders",
             attempts=1,
+            claims_in_a_row=1,
             first_seen_s=100.5,
             started_s=100.5,
             moved_s=100.5,
@@ -45,7 +46,16 @@ def test_segments_are_listed_in_their_order_and_of_one_version_only(ledger: AnyL
         at(ledger, 100.0).transitions.add_segment(file, work.segment)
     claim(ledger, ONE)
     assert list(ledger.queries.segments(FILE)) == [
-        Entry(ONE, Status.LOADING, attempts=1, first_seen_s=100.5, started_s=100.5, moved_s=100.5, lease_until_s=160.5),
+        Entry(
+            ONE,
+            Status.LOADING,
+            attempts=1,
+            claims_in_a_row=1,
+            first_seen_s=100.5,
+            started_s=100.5,
+            moved_s=100.5,
+            lease_until_s=160.5,
+        ),
         Entry(TWO, Status.PENDING, moved_s=100.0),
     ]
     assert [entry.work.file for entry in ledger.queries.segments(newer)] == [newer]

@@ -43,7 +43,9 @@ def claim(ledger: AnyLedger, settings: str, *, feed: str = "orders", now_s: floa
 
 def test_a_file_is_claimed_with_settings_and_keeps_them(ledger: AnyLedger) -> None:
     assert claim(ledger, "f1") == Claimed(100.5, feed="orders", settings="f1")
-    assert claim(ledger, "f2", feed="renamed", now_s=300.0, token=OTHER) == Claimed(100.5, feed="orders", settings="f1")
+    assert claim(ledger, "f2", feed="renamed", now_s=300.0, token=OTHER) == Claimed(
+        100.5, feed="orders", settings="f1", deaths=1
+    )
     status = ledger.queries.file_status(FILE)
     assert (status.feed, status.settings, status.first_seen_s) == ("orders", "f1", 100.5)
     entry = ledger.queries.entry(WORK)

@@ -55,8 +55,26 @@ def test_who_asks_twice_for_the_same_lease_has_it(ledger: AnyLedger) -> None:
 
 def test_a_lease_that_has_run_out_is_taken_over(ledger: AnyLedger) -> None:
     claim(ledger)
-    assert claim(ledger, token=OTHER, now_s=160.5) == Claimed(100.5, feed="orders")
+    assert claim(ledger, token=OTHER, now_s=160.5) == Claimed(100.5, feed="orders", deaths=1)
     assert file_entry_of(ledger) == (Status.LOADING, 300.0, 160.5, 2)
+
+
+@pytest.mark.parametrize("sign", ["a checkpoint", "a plan", "put back"])
+def test_workers_that_die_are_counted_until_one_gives_a_sign_of_life(ledger: AnyLedger, sign: str) -> None:
+    tokens = [replace(LEASE, delivery=n, until_s=1000.0 * n) for n in range(1, 6)]
+    found = [claim(ledger, token=token, now_s=token.until_s - 900) for token in tokens[:3]]
+    assert [claimed.deaths for claimed in found if isinstance(claimed, Claimed)] == [0, 1, 2]
+    entry = ledger.queries.entry(WORK)
+    assert entry is not None
+    assert (entry.claims_in_a_row, entry.attempts) == (3, 3)
+    if sign == "a checkpoint":
+        ledger.leases.save(WORK, tokens[2], CHECKPOINT)
+    elif sign == "a plan":
+        ledger.leases.save_plan(FILE, tokens[2], SegmentPlan(FIRST.end, 1))
+    else:
+        ledger.leases.put_back(WORK, tokens[2], None, Throttled("Slow down."))
+    found = [claim(ledger, token=token, now_s=token.until_s - 900) for token in tokens[3:]]
+    assert [claimed.deaths for claimed in found if isinstance(claimed, Claimed)] == [0, 1]
 
 
 def test_a_lease_is_renewed(ledger: AnyLedger) -> None:

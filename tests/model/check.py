@@ -5,9 +5,11 @@ from itertools import pairwise
 from typing import Any
 
 from ingest.contract import Metric, Status
+from ingest.errors import WorkerKilled
 from ingest.ledger.row_counts import FEW_ROWS, NOTHING, RowCounts
 from ingest.rejects.reject import DUPLICATES
 from ingest.worker.attempt import DeployedSettings
+from ingest.worker.dispatch import LEAST_DEATHS
 from tests.model.simulation import (
     AS_TEXT,
     DEPLOYMENTS,
@@ -41,8 +43,23 @@ def check(simulation: ModelRun) -> None:
 
 
 def _check_dead_letters(simulation: ModelRun) -> None:
-    faults = simulation.scheduler.disturbances + 10 * any(simulation.skews_s)
-    assert not simulation.queue.dead or faults >= simulation.most_received - 1, "a good message was dead-lettered"
+    """No good message is dead, but after many faults; one that kills whoever takes it is, with its reason."""
+    faults = _faults(simulation)
+    good = [message for message in simulation.queue.dead if not _is_deadly(simulation, message.body)]
+    assert not good or faults >= simulation.most_received - 1, "a good message was dead-lettered"
+    killed = [body for body, code, _ in simulation.dead_letters.dead_lettered if code == WorkerKilled.code]
+    assert faults >= LEAST_DEATHS or all(_is_deadly(simulation, body) for body in killed), "a good file was given up"
+    if simulation.deadly and not faults and simulation.most_received > LEAST_DEATHS:
+        assert [code for _, code, _ in simulation.dead_letters.dead_lettered] == [WorkerKilled.code]
+        assert not simulation.queue.dead, "a message was dead-lettered without its reason"
+
+
+def _faults(simulation: ModelRun) -> int:
+    return simulation.scheduler.disturbances + 10 * any(simulation.skews_s)
+
+
+def _is_deadly(simulation: ModelRun, body: str) -> bool:
+    return simulation.deadly is not None and simulation.deadly in body
 
 
 def _check_reported_rows(simulation: ModelRun) -> None:
@@ -75,7 +92,7 @@ def _check_outcome(simulation: ModelRun, entry: MemoryEntry) -> None:
     assert {outcome.row_counts for outcome in reported} == {entry.row_counts}, f"{reported}, not {entry.row_counts}"
     if entry.status == Status.COMPLETE:
         _check_complete(simulation, entry, {outcome.row_counts for outcome in reported})
-    elif not simulation.queue.dead:
+    elif not simulation.queue.dead and not simulation.dead_letters.dead_lettered:
         for segment in simulation.ledger.segment_entries(file):
             assert segment.status != Status.LOADING, f"{segment.work.name} of a file that has ended"
 
@@ -113,6 +130,9 @@ def _check_newest(simulation: ModelRun, versions: list[MemoryEntry]) -> None:
     """At least one load of the newest version is complete, unless it cannot be, or no one was left to do it."""
     data = simulation.data(versions[0].work.file)
     statuses = {entry.status for entry in versions}
+    if versions[0].work.file.key == simulation.deadly:
+        assert Status.FAILED in statuses and Status.COMPLETE not in statuses, statuses
+        return
     if not data.startswith(HEAD):
         gave_way = {Status.SUPERSEDED} if any(entry.work.file.retry for entry in versions) else set()
         assert statuses - gave_way == {Status.FAILED}, statuses
@@ -120,7 +140,8 @@ def _check_newest(simulation: ModelRun, versions: list[MemoryEntry]) -> None:
     failed = [entry for entry in versions if entry.status == Status.FAILED]
     if any(entry.error_code == "all_rows_rejected" and is_all_bad(data, entry) for entry in failed):
         return
-    if simulation.queue.dead and failed:  # given up
+    is_dead = simulation.queue.dead or simulation.dead_letters.dead_lettered
+    if is_dead and failed and _faults(simulation):  # given up
         return
     assert Status.COMPLETE in statuses, f"{versions[0].work.file.url} is {statuses}"
     for entry in versions:

@@ -89,7 +89,7 @@ class Scheduler:
         self._interfere = interfere
         self.runners: list[Runner] = []
         self.current: Runner | None = None
-        self.disturbances = 0
+        self.disturbances = self.deaths = 0  # deaths: by a file that kills whoever reads it
         self.trace: list[str] = []
 
     def point(self, where: str, *, is_after: bool = False, may_fail: bool = False) -> None:

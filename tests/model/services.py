@@ -1,6 +1,6 @@
 """The edges as one worker sees them: what they keep is shared, and before and after each touch there is a point."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -13,13 +13,14 @@ from ingest.file import FileVersion
 from ingest.items.items import Items, Refusal
 from ingest.ledger.claims import Outcome
 from ingest.rejects.reject import DUPLICATES, DuplicateRow, Reject
-from tests.model.scheduler import Scheduler
+from tests.model.scheduler import KilledError, Scheduler
+from tests.model.sqs import Delivery
 from tests.model.watch import Watch
-from tests.support.fakes import FakeTable, cut
+from tests.support.fakes import FakeTable, RecordingDeadLetters, cut
 from tests.support.memory_ledger import MemoryEntry
 
 PORTION = 17  # bytes: neither a row nor a block
-ITERATES = ("open_files", "segments")
+ITERATES = ("open_files", "segments", "versions")
 
 
 @dataclass(slots=True)
@@ -41,6 +42,7 @@ class OwnClock:
 
     clock: Clock
     scheduler: Scheduler
+    worker: str
     skew_s: int = 0
 
     def now_s(self) -> float:
@@ -50,6 +52,12 @@ class OwnClock:
 
     def monotonic_s(self) -> float:
         return self.clock.time_s
+
+    def chance(self) -> float:
+        return 0.5
+
+    def unique(self) -> str:
+        return self.worker
 
 
 # What of the ledger depends on the time: each asks for it before it sends its request.
@@ -93,6 +101,40 @@ class OwnQueue:
 
     def waiting(self) -> int:
         return int(self.queue.waiting())
+
+
+@dataclass(frozen=True)
+class OwnBatch:
+    """The queue, as far as a worker looks after the messages it was handed, by the names of their receipts."""
+
+    queue: Any
+    scheduler: Scheduler
+    held: dict[str, Delivery]
+
+    def keep(self, receipt_handles: Iterable[str], seconds: int) -> None:
+        for handle in receipt_handles:
+            self.queue.hide(self.held[handle], seconds)
+
+    def hide(self, receipt_handle: str, seconds: int) -> None:
+        self.queue.hide(self.held[receipt_handle], seconds)
+
+    def delete(self, receipt_handle: str) -> None:
+        self.scheduler.point("delete", may_fail=True)
+        self.queue.delete(self.held[receipt_handle])
+        self.scheduler.point("delete", is_after=True, may_fail=True)
+
+
+@dataclass(frozen=True)
+class OwnDeadLetters:
+    """The dead-letter queue, as far as a worker sends to it."""
+
+    dead_letters: RecordingDeadLetters
+    scheduler: Scheduler
+
+    def dead_letter(self, body: str, *, code: str, reason: str) -> None:
+        self.scheduler.point("dead-letter", may_fail=True)
+        self.dead_letters.dead_letter(body, code=code, reason=reason)
+        self.scheduler.point("dead-letter", is_after=True, may_fail=True)
 
 
 @dataclass(frozen=True)
@@ -161,6 +203,7 @@ class OwnObjects:
 
     bucket: Bucket
     scheduler: Scheduler
+    deadly: str | None = None  # a key: whoever reads it is killed
 
     def find(self, file: FileVersion) -> FileVersion:
         self.scheduler.point("find", may_fail=True)
@@ -170,6 +213,9 @@ class OwnObjects:
         for portion in cut(self._data(file)[start:end], PORTION):
             self.scheduler.point("read", may_fail=True)
             self._data(file)
+            if file.key == self.deadly:
+                self.scheduler.deaths += 1
+                raise KilledError
             yield portion
 
     def under(self, bucket: str, prefix: str) -> Iterator[tuple[FileVersion, float]]:

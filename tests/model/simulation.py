@@ -3,19 +3,20 @@
 import json
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, cast
 
 from msgspec.structs import replace as replace_feed
 
 from ingest.aws.clock import iso
 from ingest.contract import RECONCILE_MESSAGE, Status
-from ingest.errors import GivenUp, IngestError, InternalFault, StillLoading
+from ingest.errors import GivenUp, IngestError, InternalFault
 from ingest.feeds.feed import Feed, Feeds, Rejects
 from ingest.file import FileVersion
 from ingest.ledger.claims import Outcome
 from ingest.ledger.row_counts import NOTHING, RowCounts
 from ingest.ledger.work_item import is_open
 from ingest.recovery.retry import From, Retried
+from ingest.worker.batch import BatchHandler
 from ingest.worker.dispatch import Dispatcher, Message, build_dispatcher
 from ingest.worker.lease import Timing
 from ingest.worker.load import Sizes
@@ -26,7 +27,9 @@ from tests.model.services import (
     Bucket,
     Clock,
     Object,
+    OwnBatch,
     OwnClock,
+    OwnDeadLetters,
     OwnEvents,
     OwnLedger,
     OwnObjects,
@@ -93,6 +96,41 @@ class Kinds:
 
     ledger: Callable[[Clock], MemoryLedger] = MemoryLedger
     rejects: Callable[..., OwnRejects] = OwnRejects
+    batches: type[BatchHandler] = BatchHandler
+
+
+@dataclass(frozen=True)
+class NoticesBugs:
+    """A dispatcher, whose errors are noted before its caller has them."""
+
+    dispatcher: Dispatcher
+    bugs: list[Exception]
+    note: Callable[[str], None]
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.dispatcher, name)
+
+    def dispatch(self, message: Message, keep_messages: Callable[[], None]) -> None:
+        try:
+            self.dispatcher.dispatch(message, keep_messages)
+        except Exception as error:
+            self.note(f"{message.worker} gives {message.message_id} back: {error}")
+            if isinstance(error, InternalFault) or not isinstance(error, IngestError):
+                self.bugs.append(error)
+            raise
+
+
+def record_of(handle: str, delivery: Delivery) -> dict[str, Any]:
+    """Return a delivery as Lambda hands it to the function."""
+    message = delivery.message
+    counts = {"hops": message.hops, "stalls": message.stalls}
+    return {
+        "messageId": message.message_id,
+        "receiptHandle": handle,
+        "body": message.body,
+        "attributes": {"ApproximateReceiveCount": str(message.received)},
+        "messageAttributes": {name: {"stringValue": str(n)} for name, n in counts.items()},
+    }
 
 
 @dataclass
@@ -102,6 +140,8 @@ class ModelRun:
     acts: list[Act]
     kinds: Kinds = field(default_factory=Kinds)
     most_received: int = 5
+    batch_size: int = 1
+    deadly: str | None = None  # the key of an object that kills whoever reads it
     skews_s: tuple[int, ...] = (0,)  # by how much the workers' clocks are wrong, one after another
     versions: dict[tuple[str, str], bytes] = field(default_factory=dict)  # (URL, eTag) -> data
     notifications: list[str] = field(default_factory=list)
@@ -119,6 +159,7 @@ class ModelRun:
     def __post_init__(self) -> None:
         self.clock = Clock(1_795_342_272.0)
         self.metrics = RecordingMetrics()
+        self.dead_letters = RecordingDeadLetters()
         self.queue = MemoryQueue(self.clock.now_s, self.most_received)
         self.bucket = Bucket()
         self.table = FakeTable(refuse=lambda item: str(item["n"]) == REFUSED)
@@ -207,37 +248,36 @@ class ModelRun:
             self.clock.time_s = max(self.clock.time_s, next_s)
 
     def _receive(self) -> Runner | None:
-        delivery = self.queue.receive(TIMING.lease_s + 5)
-        if not delivery:
+        batch = [delivery for _ in range(self.batch_size) if (delivery := self.queue.receive(TIMING.lease_s + 5))]
+        if not batch:
             return None
         self._workers += 1
         name = f"w{self._workers}"
         skew_s = self.skews_s[self._workers % len(self.skews_s)]
         deadline_s = self.clock.time_s + FUNCTION_S
-        self.scheduler.trace.append(f"{self.clock.time_s:.0f} {name} gets {delivery.message.body[:70]}")
-        return Runner(name, lambda: self._work(delivery, name, skew_s), deadline_s)
+        for delivery in batch:
+            self.scheduler.trace.append(f"{self.clock.time_s:.0f} {name} gets {delivery.message.body[:70]}")
+        return Runner(name, lambda: self._work(batch, name, skew_s), deadline_s)
 
-    def _work(self, delivery: Delivery, name: str, skew_s: int) -> None:
-        """What `ingest.worker.handler` does with one message."""
-        queued = delivery.message
-        deadline_s = self.clock.time_s + skew_s + FUNCTION_S
-        message = Message(queued.message_id, queued.body, queued.received, deadline_s, name, queued.hops, queued.stalls)
-        try:
-            self._dispatcher(name, skew_s).dispatch(message, lambda: self.queue.hide(delivery, TIMING.lease_s + 5))
-        except IngestError as error:
-            if isinstance(error, InternalFault):
-                self.bugs.append(error)
-            wait_s = error.wait_s + 1 if isinstance(error, StillLoading) else 30
-            self.scheduler.trace.append(f"{self.clock.time_s:.0f} {name} gives its message back: {error}")
-            self.queue.hide(delivery, wait_s)
-        else:
-            self.scheduler.point("acknowledge")
-            self.queue.delete(delivery)
+    def _work(self, batch: list[Delivery], name: str, skew_s: int) -> None:
+        """What Lambda does with a batch of messages."""
+        held = {f"{delivery.message.message_id}#{delivery.receipt}": delivery for delivery in batch}
+        parts: Any = {"queue": OwnBatch(self.queue, self.scheduler, held)}
+        parts["dispatcher"] = self._dispatcher(name, skew_s)
+        parts["clock"] = OwnClock(self.clock, self.scheduler, name, skew_s)
+        function = self.kinds.batches(**parts, timing=TIMING, retry_base_s=30, retry_cap_s=60)
+        reply = function.answer({"Records": [record_of(*item) for item in held.items()]}, FUNCTION_S)
+        failed = {failure["itemIdentifier"] for failure in reply["batchItemFailures"]}
+        for delivery in batch:
+            if delivery.message.message_id not in failed:
+                self.scheduler.point("acknowledge")
+                self.queue.delete(delivery)
 
     def _dispatcher(self, name: str, skew_s: int) -> Dispatcher:
         deployed = self.deployed
         scheduler = self.scheduler
-        clock, objects = OwnClock(self.clock, scheduler, skew_s), OwnObjects(self.bucket, scheduler)
+        clock = OwnClock(self.clock, scheduler, name, skew_s)
+        objects = OwnObjects(self.bucket, scheduler, self.deadly)
         services = WorkerServices(
             ledger=OwnLedger(self.watch, scheduler, clock, name),
             objects=objects,
@@ -247,21 +287,26 @@ class ModelRun:
             check_table=lambda feed, mapping: scheduler.point("look at the table", may_fail=True),
             rejects_for=lambda file: self.kinds.rejects(self.parts, file, scheduler),
             rejects_url=lambda file: OwnRejects.url,
-            dead_letters=RecordingDeadLetters(),
+            dead_letters=OwnDeadLetters(self.dead_letters, scheduler),
             metrics=self.metrics,
             events=OwnEvents(self.reported, scheduler),
             clock=clock,
             log=lambda *_: None,
         )
-        return build_dispatcher(
+        dispatcher = build_dispatcher(
             deployed.feeds,
             services,
             timing=TIMING,
             segment_bytes=deployed.segment_bytes,
             bucket=BUCKET,
             stuck_s=STUCK_S,
+            max_receive_count=self.most_received,
             sizes=deployed.sizes,
         )
+        return cast(Dispatcher, NoticesBugs(dispatcher, self.bugs, self._note))
+
+    def _note(self, what: str) -> None:
+        self.scheduler.trace.append(f"{self.clock.time_s:.0f} {what}")
 
     def _interfere(self, act: Act) -> None:
         if act.kind == Kind.PASS:

@@ -11,7 +11,7 @@ from ingest.ledger.work_item import Checkpoint
 from ingest.worker.load import Load
 from tests.model.check import check
 from tests.model.scheduler import Act, Kind
-from tests.model.simulation import FEED, HEAD, REFUSED, SIZES, ModelRun
+from tests.model.simulation import FEED, HEAD, REFUSED, SIZES, Kinds, ModelRun
 from tests.support.fakes import FakeTable, RecordingRejects
 
 KEY = "orders/b.csv"
@@ -128,3 +128,24 @@ def test_an_object_whose_notification_died_with_two_workers_is_found_in_the_buck
     simulation.run()
     check(simulation)
     assert [entry.status for entry in simulation.ledger.files()] == [Status.COMPLETE]
+
+
+def with_a_deadly_file(kinds: Kinds | None = None, *, most_received: int) -> ModelRun:
+    """Return a simulation in which one of four files of a batch kills each worker that reads it."""
+    deadly = "orders/0.csv"
+    simulation = ModelRun([], kinds or Kinds(), most_received=most_received, batch_size=4, deadly=deadly)
+    for key in (deadly, "orders/a.csv", KEY, "orders/c.csv"):
+        simulation.drop((key, HEAD + (ROWS if key == KEY else b"a,20\n")))
+    return simulation
+
+
+@pytest.mark.parametrize("most_received", [2, 3, 5, 9])
+def test_a_file_that_kills_each_worker_stops_no_other_and_is_dead_lettered_with_its_reason(most_received: int) -> None:
+    """All messages of its batch were dead-lettered with it, none with a reason."""
+    simulation = with_a_deadly_file(most_received=most_received)
+    simulation.run()
+    check(simulation)
+    statuses = {entry.work.file.key: entry.status for entry in simulation.ledger.files()}
+    assert set(statuses.values()) - {statuses.pop("orders/0.csv")} == {Status.COMPLETE}
+    assert {code for _, code, _ in simulation.dead_letters.dead_lettered} == {"worker_killed"}
+    assert simulation.scheduler.deaths == max(2, most_received - 2)

@@ -7,6 +7,7 @@ from tests.model.check import check
 from tests.model.scheduler import Act, Kind
 from tests.model.simulation import HEAD, Kinds, ModelRun
 
+DEADLY = "orders/0.csv"
 KINDS = st.sampled_from([*Kind, Kind.KILL, Kind.SWITCH, Kind.SWITCH])
 ACT = st.builds(Act, st.integers(0, 60), KINDS, st.integers(0, 15))
 ACTS = st.lists(ACT, max_size=10) | st.lists(ACT, min_size=10, max_size=30)
@@ -27,7 +28,11 @@ def model_runs(draw: st.DrawFn, kinds: Kinds | None = None) -> ModelRun:
         kinds or Kinds(),
         most_received=draw(st.sampled_from([5, 2])),
         skews_s=draw(st.sampled_from([(0,), (0,), (0, 90), (0, -90, 30)])),
+        batch_size=draw(st.sampled_from([1, 1, 3])),
+        deadly=draw(st.sampled_from([None, None, DEADLY])),
     )
+    if simulation.deadly:
+        simulation.drop((DEADLY, file(draw(st.binary(min_size=1, max_size=11)), "d")))
     small = ("orders/a.csv", file(draw(st.binary(max_size=11)), "a"))
     large = ("orders/b.csv", file(draw(st.binary(min_size=14, max_size=40)), "b"))
     wrong = ("orders/wrong.csv", b"no,head\n1,2\n")

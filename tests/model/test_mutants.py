@@ -13,8 +13,11 @@ from ingest.file import FileVersion
 from ingest.ledger.claims import Claimed, ClaimStatus, FileStatus, LeaseToken
 from ingest.ledger.row_counts import RowCounts
 from ingest.ledger.work_item import Checkpoint, KeptFeed, WorkItem
+from ingest.worker.batch import BatchHandler, Record
+from ingest.worker.dispatch import Past
 from tests.model.services import OwnRejects
 from tests.model.simulation import Kinds, ModelRun
+from tests.model.test_found import with_a_deadly_file
 from tests.model.test_model import model_runs, run
 from tests.support.memory_ledger import MemoryLedger
 
@@ -81,6 +84,21 @@ class ForgetsFeeds(MemoryLedger):
         return {}
 
 
+class ForgetsDeaths(MemoryLedger):
+    """Does not know that workers have died at some work."""
+
+    def claim(self, work: WorkItem, *, feed: str, token: LeaseToken, settings: str = "") -> Claimed | ClaimStatus:
+        claimed = super().claim(work, feed=feed, token=token, settings=settings)
+        return replace(claimed, deaths=0) if isinstance(claimed, Claimed) else claimed
+
+
+class TakesAsTheyCome(BatchHandler):
+    """Takes the messages of a batch in any order, each with all others behind it."""
+
+    def _in_order(self, records: list[Record], deadline_s: float) -> list[tuple[Record, Past]]:
+        return [(record, Past()) for record in records]
+
+
 class IsFlushedLate(OwnRejects):
     """Puts rejects only at the end: a checkpoint is saved before them."""
 
@@ -126,6 +144,19 @@ def test_a_wrong_ingester_is_caught(name: str) -> None:
         is_wrong,
         settings=settings(max_examples=MOST, phases=[Phase.generate], database=None, derandomize=True),
     )
+
+
+@pytest.mark.parametrize(
+    ("kinds", "most_received"),
+    [
+        (Kinds(ledger=ForgetsDeaths), 5),
+        (Kinds(batches=TakesAsTheyCome), 2),
+        (Kinds(ledger=ForgetsDeaths, batches=TakesAsTheyCome), 5),
+    ],
+    ids=["tries what kills again and again", "takes messages as they come", "both"],
+)
+def test_an_ingester_that_lets_messages_die_with_another_is_caught(kinds: Kinds, most_received: int) -> None:
+    assert is_wrong(with_a_deadly_file(kinds, most_received=most_received))
 
 
 def is_wrong(simulation: ModelRun) -> bool:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from ingest.errors import UnknownMessage
 from ingest.file import FileVersion
-from ingest.queue.messages import NewFiles, TestEvent, read_message
+from ingest.queue.messages import NewFiles, Restored, Several, TestEvent, read_message
 
 EVENTS = Path(__file__).parent.parent / "events"
 PUT = FileVersion(
@@ -45,8 +45,27 @@ def test_a_finished_multipart_upload_is_a_new_file_with_its_version() -> None:
     assert file.url == "s3://landing-example/orders/big.csv"
 
 
-def test_two_records_are_two_files() -> None:
-    assert [file.key for file in files(body("s3_two_records"))] == ["orders/a.csv", "orders/b.csv"]
+def test_several_records_are_a_message_each() -> None:
+    asked = read_message(body("s3_two_records"))
+    assert isinstance(asked, Several)
+    assert [files(text)[0].key for text in asked.bodies] == ["orders/a.csv", "orders/b.csv"]
+
+
+@pytest.mark.parametrize("junk", [None, 7, {}, {"eventName": "ObjectRemoved:Delete"}, "\ud800ü"])
+def test_a_record_that_is_not_an_event_stands_alone_too(junk: Any) -> None:
+    asked = read_message(json.dumps({"Records": [*json.loads(body("s3_put"))["Records"], junk]}))
+    assert isinstance(asked, Several)
+    assert files(asked.bodies[0]) == (PUT,)
+    with pytest.raises(UnknownMessage):
+        read_message(asked.bodies[1])
+
+
+def test_a_restored_object_is_not_a_new_one() -> None:
+    s3 = changed("s3_put", *RECORD, eventName="ObjectRestore:Completed")
+    assert read_message(s3) == Restored(PUT)
+    bridge = json.loads(body("event_bridge"))
+    (file,) = files(json.dumps(bridge))
+    assert read_message(json.dumps(bridge | {"detail-type": "Object Restore Completed"})) == Restored(file)
 
 
 def test_an_sns_topic_in_between_changes_nothing_raw_or_wrapped() -> None:

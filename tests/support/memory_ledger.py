@@ -51,6 +51,7 @@ class MemoryEntry:
     segments_done: int = 0
     resent: int = 0
     attempts_when_resent: int = 0
+    claims_in_a_row: int = 0
     outcome: Outcome | None = None
     error: IngestError | None = None
     reported: bool = False
@@ -136,6 +137,7 @@ class MemoryLedger:
         entry.started_s = entry.moved_s = now_s
         entry.outcome, entry.reported = None, False  # of one that was ignored
         entry.attempts += 1
+        entry.claims_in_a_row += 1
         if work.segment is None and entry.settings in ("", settings):
             entry.feed, entry.settings = feed, settings
         entry.first_seen_s = now_s if entry.first_seen_s is None else entry.first_seen_s
@@ -148,12 +150,12 @@ class MemoryLedger:
     def save(self, work: WorkItem, token: LeaseToken, checkpoint: Checkpoint) -> None:
         now_s = self.clock.now_s()
         entry = self._held(work, "save", token)
-        entry.until_s, entry.moved_s, entry.resent = token.until_s, now_s, 0
+        entry.until_s, entry.moved_s, entry.resent, entry.claims_in_a_row = token.until_s, now_s, 0, 0
         entry.checkpoint, entry.row_counts = checkpoint, checkpoint.row_counts
 
     def put_back(self, work: WorkItem, token: LeaseToken, checkpoint: Checkpoint | None, error: IngestError) -> None:
         entry = self._held(work, "put back", token)
-        entry.status, entry.until_s, entry.error = Status.WAITING, 0.0, error
+        entry.status, entry.until_s, entry.error, entry.claims_in_a_row = Status.WAITING, 0.0, error, 0
         if checkpoint:
             entry.checkpoint, entry.row_counts = checkpoint, checkpoint.row_counts
 
@@ -174,7 +176,8 @@ class MemoryLedger:
     def save_plan(self, file: FileVersion, token: LeaseToken, plan: SegmentPlan) -> None:
         now_s = self.clock.now_s()
         entry = self._held(WorkItem(file), "save", token)
-        entry.plan, entry.until_s, entry.moved_s, entry.resent = plan, token.until_s, now_s, 0
+        entry.plan, entry.until_s, entry.moved_s = plan, token.until_s, now_s
+        entry.resent = entry.claims_in_a_row = 0
 
     def split(self, file: FileVersion, token: LeaseToken, plan: SegmentPlan, *, head_bytes: int) -> None:
         now_s = self.clock.now_s()
@@ -256,6 +259,10 @@ class MemoryLedger:
 
     def segments(self, file: FileVersion) -> Iterator[Entry]:
         return iter([_seen(entry) for entry in self.segment_entries(file)])
+
+    def versions(self, bucket: str, key: str) -> Iterator[Entry]:
+        found = [r for r in self.files() if (r.work.file.bucket, r.work.file.key) == (bucket, key)]
+        return iter([_seen(entry) for entry in sorted(found, key=lambda entry: entry.work.sort_key)])
 
     def knows(self, file: FileVersion) -> bool:
         return self._of(WorkItem(file)).status not in (NEW, Status.IGNORED) or self.is_reported(file)
@@ -339,7 +346,8 @@ class MemoryLedger:
 
 
 def _claimed(entry: MemoryEntry) -> Claimed:
-    return Claimed(entry.first_seen_s or 0.0, entry.checkpoint, entry.plan, entry.feed, entry.settings)
+    deaths = max(0, entry.claims_in_a_row - 1)
+    return Claimed(entry.first_seen_s or 0.0, entry.checkpoint, entry.plan, entry.feed, entry.settings, deaths)
 
 
 def _allows(step: Step, entry: MemoryEntry, token: LeaseToken | None, now_s: float) -> bool:
@@ -362,6 +370,7 @@ def _seen(entry: MemoryEntry) -> Entry:
         attempts=entry.attempts,
         resent=entry.resent,
         attempts_when_resent=entry.attempts_when_resent,
+        claims_in_a_row=entry.claims_in_a_row,
         first_seen_s=entry.first_seen_s,
         started_s=entry.started_s,
         moved_s=entry.moved_s,
@@ -369,4 +378,5 @@ def _seen(entry: MemoryEntry) -> Entry:
         lease_until_s=entry.until_s,
         rejects=entry.outcome.rejects if entry.outcome else None,
         error=str(entry.error) if entry.error else None,
+        error_code=entry.error.code if entry.error else None,
     )

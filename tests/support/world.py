@@ -70,6 +70,7 @@ class World:
         timing: Timing | None = None,
         segment_bytes: int = 64 * 1024 * 1024,
         sizes: Sizes | None = None,
+        max_receive_count: int = 5,
     ) -> Dispatcher:
         """Return a dispatcher with other feeds and settings."""
         timing, stuck_s = timing or Timing(), 3600
@@ -80,6 +81,7 @@ class World:
             segment_bytes=segment_bytes,
             bucket=BUCKET,
             stuck_s=stuck_s,
+            max_receive_count=max_receive_count,
             sizes=sizes,
         )
 

@@ -1,5 +1,6 @@
 """What becomes of messages: files are claimed, loaded, closed and reported; what must come back comes back."""
 
+import json
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 
@@ -83,11 +84,13 @@ def test_a_file_without_rejects_has_no_place_for_them() -> None:
     assert outcome.rejects is None
 
 
-def test_two_files_in_one_message_are_both_loaded() -> None:
+def test_the_files_of_one_message_are_loaded_by_a_message_each() -> None:
     world = World()
-    world.take(event(KEY, "orders/b.csv"))
-    assert world.entry(KEY).status == world.entry("orders/b.csv").status == Status.COMPLETE
-    assert world.metrics.sums("orders")[Metric.FILES_COMPLETED] == 2
+    world.take(event(KEY, "orders/b.csv"), hops=2, stalls=1)
+    assert world.ledger.entries == {}
+    assert [(json.loads(sent.body), sent.hops, sent.stalls) for sent in world.queue.sent] == [
+        (json.loads(event(key)), 2, 1) for key in (KEY, "orders/b.csv")
+    ]
 
 
 def test_a_message_that_asks_for_nothing_is_acked() -> None:
@@ -199,7 +202,8 @@ BY_PRODUCTS = ("orders/_SUCCESS", "orders/.a.csv.crc", "orders/_temporary/0/a.cs
 @pytest.mark.parametrize("key", [*BY_PRODUCTS, "out/_SUCCESS", "out/.hidden/x.csv"])
 def test_a_by_product_beside_a_good_file_is_recorded_and_raises_no_alarm(key: str) -> None:
     world = World()
-    world.take(event(key, KEY, key))
+    for number, name in enumerate((key, KEY, key)):
+        world.take(event(name), message_id=f"m{number}")
     record = world.entry(key)
     feed = "orders" if key.startswith("orders/") else NO_FEED
     assert (record.status, record.feed, record.attempts, record.reported) == (Status.IGNORED, feed, 0, True)
@@ -240,7 +244,8 @@ def test_a_feed_says_what_of_its_prefix_is_loaded(
     world.objects.contents |= {f"orders/{name}": CSV for name in names}
     feeds = Feeds({"orders": Feed("orders/", "Orders", "id", exclude=exclude, include=include)})
     world.dispatcher = world.build(feeds)
-    world.take(event(*(f"orders/{name}" for name in names)))
+    for name in names:
+        world.take(event(f"orders/{name}"))
     loaded = {entry.work.file.key: entry.status for entry in world.ledger.files()}
     assert sorted(key for key, status in loaded.items() if status == Status.COMPLETE) == sorted(keys)
     assert sorted(loaded.values()) == [Status.COMPLETE] * len(keys) + [Status.IGNORED] * (5 - len(keys))
@@ -353,17 +358,6 @@ def test_a_service_fault_leaves_the_file_waiting_and_comes_back(error: IngestErr
     world.take(event(KEY), delivery=2)
     assert (world.entry().status, world.entry().attempts) == (Status.COMPLETE, 2)
     assert world.metrics.sums("orders")[Metric.ROWS_READ] == 4
-
-
-def test_the_files_of_a_message_that_are_done_are_not_loaded_again_when_it_comes_back() -> None:
-    world = World()
-    world.objects.breaks["orders/b.csv"] = (0, Unavailable("down"))
-    with pytest.raises(Unavailable):
-        world.take(event(KEY, "orders/b.csv"))
-    del world.objects.breaks["orders/b.csv"]
-    world.take(event(KEY, "orders/b.csv"), delivery=2)
-    assert (world.entry(KEY).attempts, world.entry("orders/b.csv").attempts) == (1, 2)
-    assert world.metrics.sums("orders")[Metric.FILES_COMPLETED] == 2
 
 
 # --- what is left goes on later, in a new message ---
