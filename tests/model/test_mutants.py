@@ -7,8 +7,7 @@ import pytest
 from hypothesis import Phase, find, settings
 
 from ingest.contract import Status
-from ingest.errors import IngestError
-from ingest.errors import InternalFault
+from ingest.errors import IngestError, InternalFault
 from ingest.file import FileVersion
 from ingest.ledger.claims import Claimed, ClaimStatus, FileStatus, LeaseToken
 from ingest.ledger.row_counts import RowCounts
