@@ -259,7 +259,7 @@ SEPARATORS = {
     "\u2029": "PARAGRAPH SEPARATOR (U+2029)",
     "\0": "NUL (0x00)",
 }
-_OTHER_MARKS = "~^¬¦§¶#$!@\x01\x02\x03\x04\x1f"
+OTHER_MARKS = "~^¬¦§¶#$!@\x01\x02\x03\x04\x1f"
 _NEARLY_ALL = 0.9
 
 
@@ -272,7 +272,7 @@ def likely_line_end(line: str, delimiter: str, *, is_alone: bool) -> str:
     >>> likely_line_end("id,v~1,a~2,b~", ",", is_alone=True), likely_line_end("id,price~net", ",", is_alone=True)
     ('~', '')
     """
-    among = [mark for mark in (*SEPARATORS, *_OTHER_MARKS) if mark != delimiter and mark in line]
+    among = [mark for mark in (*SEPARATORS, *OTHER_MARKS) if mark != delimiter and mark in line]
     shown = [mark for mark in among if delimiter and _are_records(line, mark, delimiter)]
     found = shown or [mark for mark in among if mark in SEPARATORS and is_alone]
     return max(found, key=line.count, default="")

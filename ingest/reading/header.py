@@ -141,7 +141,7 @@ def _joined_by(line: str, csv: Csv, *, is_header: bool, is_alone: bool, is_ended
         return ""
     are_cells = not is_header and csv.delimiter in line
     found = likely_line_end(line, csv.delimiter, is_alone=is_alone and not are_cells)
-    return "" if found in (csv.quote, csv.escape) else found
+    return "" if found in (csv.quote, csv.escape, csv.comment) else found
 
 
 def _line_end_advice(found: str) -> str:

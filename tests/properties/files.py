@@ -16,7 +16,7 @@ from ingest.contract import Reason
 from ingest.feeds.dialect import Csv
 from ingest.feeds.feed import Feed
 from ingest.feeds.parse import read_csv
-from ingest.reading.grammar import SEPARATORS
+from ingest.reading.grammar import OTHER_MARKS, SEPARATORS
 from tests.properties.writer import BAD, BAD_BYTES, Cell, Chunk, FileWriter, Spelled, Speller, spell
 
 Item = dict[str, Any]
@@ -218,9 +218,9 @@ def _headers(
     blanks: st.SearchStrategy[tuple[str, ...]],
 ) -> tuple[list[Row], tuple[str, ...]]:
     """Return the header records, and the names they give. Each name says its number, so no two are alike."""
-    name_text = text.map(lambda t: "".join(letter for letter in t if letter not in {*"\0{~\x1f", *SEPARATORS})).filter(
-        lambda t: len(LINES.split(t)) < 4
-    )
+    name_text = text.map(
+        lambda t: "".join(letter for letter in t if letter not in {"{", *SEPARATORS, *OTHER_MARKS})
+    ).filter(lambda t: len(LINES.split(t)) < 4)
     count = {"first": 1, "none": 0}.get(csv.header, csv.header) if isinstance(csv.header, str | int) else 0
     records = []
     for number in range(count):

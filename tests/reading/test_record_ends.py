@@ -328,3 +328,8 @@ def test_the_quotes_of_a_record_behind_a_byte_order_mark_are_looked_at() -> None
 def test_a_header_that_is_not_repeated_whole_is_a_bad_header_at_the_top_only() -> None:
     with pytest.raises(BadHeader, match="twice"):
         loaded(b"id,id\n1,a\n", feed_of())
+
+
+def test_a_header_with_the_comment_character_in_its_names_is_one_line() -> None:
+    header, _ = read_header(iter([b"a,b\xc2\xa7,c\xc2\xa7x,d\n1,2,3,4\n"]), Csv(comment="§"), grammar_of(Csv(comment="§")))
+    assert header.columns == ("a", "b§", "c§x", "d")
