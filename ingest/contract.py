@@ -202,10 +202,11 @@ class LedgerKeys:
     """Key attributes of the ledger table, its sort keys, and its one index (docs/ledger.md)."""
 
     PARTITION_KEY = "pk"  # "<bucket>/<object key>"
-    SORT_KEY = "sk"  # HEAD, FILE_PREFIX + version, or SEGMENT_PREFIX + version + "#" + first byte
+    SORT_KEY = "sk"  # HEAD, FILE_PREFIX + version, or SEGMENT_PREFIX or COUNT_PREFIX + version + "#" + a number
     HEAD = "HEAD"
     FILE_PREFIX = "FILE#"
     SEGMENT_PREFIX = "SEG#"
+    COUNT_PREFIX = "COUNT#"
     FEEDS = "FEEDS"  # partition of the feeds ever deployed, by name: no object's, which has a "/"
     SETTINGS = "SETTINGS"  # partition of the settings that files were begun with, by fingerprint
     INDEX = "listing"  # file records by what `LISTING` says, in the order of time

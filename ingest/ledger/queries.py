@@ -20,6 +20,7 @@ from ingest.ledger.table import (
     read_error,
     read_position,
     row_counts_of,
+    segments_done_of,
     settings_key,
     unpack,
 )
@@ -39,7 +40,7 @@ class TableQueries:
         """Return the status of a file, and whether it is the newest version of its key, as they are now."""
         name = WorkItem(file).sort_key
         found = self._table.read("looking up a file", file, LedgerKeys.HEAD, name)
-        item = found.get(name, {})
+        item = self._summed(file, found.get(name, {}))
         feed, settings = str(item.get("feed", "")), str(item.get("settings", ""))
         is_newest, first_seen_s = is_newest_in(found, file), _time(item, "first_seen")
         return FileStatus(str(item.get("status", "")), is_newest, row_counts_of(item), feed, settings, first_seen_s)
@@ -59,7 +60,7 @@ class TableQueries:
     def entry(self, work: WorkItem) -> Entry | None:
         """Return the entry of a file or segment, if there is one."""
         item = self._table.read("looking up work", work.file, work.sort_key).get(work.sort_key)
-        return _entry(work, item) if item else None
+        return _entry(work, item if work.segment else self._summed(work.file, item)) if item else None
 
     def settings(self, fingerprint: str) -> str | None:
         """Return the text of settings that files were begun with, as `TableTransitions.keep_feeds` was given it."""
@@ -82,7 +83,7 @@ class TableQueries:
 
     def versions(self, bucket: str, key: str) -> Iterator[Entry]:
         """Yield the entries of all versions of an object, oldest first."""
-        return map(_file_entry, self._under(bucket, key, LedgerKeys.FILE_PREFIX))
+        return map(self._file_entry, self._under(bucket, key, LedgerKeys.FILE_PREFIX))
 
     def segments(self, file: FileVersion) -> Iterator[Entry]:
         """Yield the entries of a file's segments in their order."""
@@ -116,6 +117,18 @@ class TableQueries:
         name = WorkItem(file).sort_key
         return self._table.read("looking up a file", file, name).get(name, {})
 
+    def _file_entry(self, item: Item) -> Entry:
+        entry = _file_entry(item)
+        summed = self._summed(entry.work.file, item)
+        return entry if summed is item else _entry(entry.work, summed)
+
+    def _summed(self, file: FileVersion, item: Item) -> Item:
+        """Return a file's entry with what its segments came to so far. One that is not split, or has ended, has all."""
+        if "plan" not in item or not is_open(str(item["status"])):
+            return item
+        counted = self._table.counted(file)
+        return item | counted | {"moved": max(item["moved"], counted.get("moved", 0))}
+
     def _listed(self, listing: str, *, newest_first: bool) -> Iterator[Entry]:
         query: Any = {"IndexName": LedgerKeys.INDEX, "KeyConditionExpression": Key(LedgerKeys.LISTING).eq(listing)}
         query["ScanIndexForward"] = not newest_first
@@ -124,7 +137,7 @@ class TableQueries:
             with aws_call(f"listing files in the ledger {dynamodb.name}"):
                 item = dynamodb.get_item(Key=_key(found), ConsistentRead=True).get("Item")
             if item and item[LedgerKeys.LISTING] == listing:  # the index is a moment behind
-                yield _file_entry(item)
+                yield self._file_entry(item)
 
     def _under(self, bucket: str, key: str, prefix: str) -> Iterator[Item]:
         partition, sort = Key(LedgerKeys.PARTITION_KEY), Key(LedgerKeys.SORT_KEY)
@@ -190,7 +203,7 @@ def _entry(work: WorkItem, item: Item) -> Entry:
         settings=str(item.get("settings", "")),
         row_counts=row_counts_of(item),
         segments=int(item.get("segments_planned", 0)),
-        segments_done=int(item.get("segments_done", 0)),
+        segments_done=segments_done_of(item),
         attempts=int(item.get("attempts", 0)),
         resent=int(item.get("resent", 0)),
         attempts_when_resent=int(item.get("attempts_when_resent", 0)),

@@ -63,8 +63,8 @@ class Transitions(Protocol):
     def end_file(self, file: FileVersion, token: LeaseToken, outcome: Outcome) -> None:
         """Write how a file ended whose lease is held."""
 
-    def end_segment(self, work: WorkItem, token: LeaseToken, row_counts: RowCounts, *, is_whole: bool) -> bool:
-        """Write that a segment ended, read to its end or given up; False if its file had ended: it is not counted."""
+    def end_segment(self, work: WorkItem, token: LeaseToken, row_counts: RowCounts, *, is_whole: bool) -> None:
+        """Write that a segment ended, read to its end or given up, and count it for its file."""
 
     def end_by_segment(
         self, work: WorkItem, token: LeaseToken, row_counts: RowCounts, outcome: Outcome

@@ -1,6 +1,7 @@
 """What only the table can show: its items, its index, and what DynamoDB answers when it is busy."""
 
 import re
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import replace
@@ -15,8 +16,10 @@ from ingest.contract import Status
 from ingest.errors import BadHeader, IngestError, LeaseLost, TableMissing, Throttled
 from ingest.ledger.row_counts import RowCounts
 from ingest.ledger.store import TableLedger
-from ingest.ledger.table import TRANSACTION_ATTEMPTS
+from ingest.ledger.table import COUNT_ENTRIES, TRANSACTION_ATTEMPTS, count_key, entry_key
 from ingest.ledger.work_item import SegmentPlan, WorkItem
+from ingest.reading.blocks import Position
+from ingest.reading.segments import Segment
 from tests.support.clients import ledger_table, mock_aws, resource, session
 from tests.support.fakes import ScriptedClock
 from tests.support.ledgers import (
@@ -103,20 +106,46 @@ def test_the_item_of_a_file_that_ended(table: TableLedger, rows: Any) -> None:
 def test_the_items_of_a_file_that_is_split(table: TableLedger, rows: Any) -> None:
     split(table)
     end(table, ONE)
-    assert item(rows) == CLAIMED | COUNTS | {
-        "status": "SPLIT",
-        "lease_until": 0,
-        "moved": 120,
-        "plan": [90, 9, 0, 0],
-        "segments_planned": 2,
-        "segments_done": 1,
-        "bytes_read": 50,
-    }
+    plan = {"plan": [90, 9, 0, 0], "segments_planned": 2}
+    assert item(rows) == CLAIMED | plan | {"status": "SPLIT", "lease_until": 0, "moved": 110, "bytes_read": 10}
+    key = count_key(ONE)
+    assert key == {"pk": CLAIMED["pk"], "sk": f"COUNT#{FILE.version}#097"}
+    assert rows.get_item(Key=key)["Item"] == key | COUNTS | {"segments_done": 1, "moved": 120}
     planned = {"pk": CLAIMED["pk"], "sk": f"{ONE.sort_key[:-15]}000000000000050", "status": "PENDING", "moved": 110}
     assert item(rows, TWO) == planned | {"start": [50, 6, 3, 48], "end": [90, 9, 0, 0], "lease_until": 0}
     ended = {"pk": CLAIMED["pk"], "sk": ONE.sort_key, "status": "DONE", "start": [10, 2, 0, 0], "end": [50, 6, 0, 0]}
     ended |= {"lease": "m1/1/w1", "lease_until": 0, "attempts": 1, "first_seen": 120, "started": 120, "moved": 120}
     assert item(rows, ONE) == ended | COUNTS
+    end(table, TWO)
+    at(table, 130.0).transitions.end_split(FILE, rejects="s3://r/")
+    assert item(rows)["counted"] == [12, 6, 4, 2, 80, 2]
+
+
+def test_segments_that_end_at_once_are_counted_in_different_entries() -> None:
+    """Of two transactions on one entry DynamoDB cancels one (docs/decisions/0020)."""
+    starts = [Position(n * 67_108_864 + 90, n) for n in range(3200)]
+    keys = Counter(count_key(WorkItem(FILE, Segment(start, start)))["sk"] for start in starts)
+    assert len(keys) == COUNT_ENTRIES
+    assert max(keys.values()) < 2 * len(starts) / COUNT_ENTRIES
+
+
+def test_what_a_deployment_before_counted_in_the_files_entry_still_counts(table: TableLedger, rows: Any) -> None:
+    """Its workers may be there yet when the first of this one come."""
+    split(table)
+    end(table, ONE)
+    change = "ADD segments_done :one, rows_read :rows, rows_written :rows, bytes_read :bytes"
+    values = {":one": 1, ":rows": 5, ":bytes": 40}
+    rows.update_item(Key=entry_key(WORK), UpdateExpression=change, ExpressionAttributeValues=values)
+    outcome = at(table, 130.0).transitions.end_split(FILE, rejects="")
+    assert outcome is not None
+    assert (outcome.status, outcome.row_counts.rows_read) == (Status.COMPLETE, 11)
+
+
+def test_ending_a_segment_costs_no_request_to_its_files_entry(table: TableLedger, rows: Any) -> None:
+    split(table)
+    claim(table, ONE)
+    updates = asked(rows, "end_segment")
+    assert [update["Key"]["sk"][:4] for update in updates] == ["SEG#", "COUN"]
 
 
 def test_the_item_that_remembers_the_newest_version(table: TableLedger, rows: Any) -> None:

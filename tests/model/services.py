@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 from ingest.aws.clock import digits, iso
@@ -71,12 +72,15 @@ class OwnLedger:
         def call(*args: Any, **named: Any) -> Any:
             now_s = self._clock.now_s() if name in IS_TIMED else 0.0
             self._scheduler.point(name, may_fail=True)
-            answer = self._watch.call(self._worker, name, args, named, now_s=now_s)
+            answer = self._watch.call(self._worker, name, args, named, now_s=now_s, point=partial(self._amid, name))
             answer = list(answer) if name in ITERATES else answer
             self._scheduler.point(name, is_after=True, may_fail=True)
             return iter(answer) if name in ITERATES else answer
 
         return call
+
+    def _amid(self, name: str) -> None:
+        self._scheduler.point(f"amid {name}", may_fail=True)
 
 
 @dataclass(frozen=True)
