@@ -139,7 +139,7 @@ def _grants(log_group: logs.LogGroup, buffer: Buffer, store: Store) -> list[iam.
     return [
         _allow(["logs:CreateLogStream", "logs:PutLogEvents"], [log_group.log_group_arn]),
         _allow(["s3:PutObject"], [store.rejects.arn_for_objects("*")]),
-        _allow(["dynamodb:GetItem", "dynamodb:Query", "dynamodb:UpdateItem"], [store.ledger.table_arn]),
+        _allow([f"dynamodb:{operation}" for operation in contract.LEDGER_OPERATIONS], [store.ledger.table_arn]),
         _allow(["dynamodb:Query"], [f"{store.ledger.table_arn}/index/{contract.LedgerKeys.INDEX}"]),
         _report_events(store),
         _allow(CONSUME, [buffer.queue.queue_arn]),

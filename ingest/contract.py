@@ -14,6 +14,10 @@ DESCRIBE_TABLE = "DescribeTable"
 WRITE_OPERATIONS = {"fast": (BATCH_WRITE_ITEM, DESCRIBE_TABLE), "boto3": (BATCH_WRITE_ITEM, DESCRIBE_TABLE)}
 
 
+# What the function does with the ledger.
+LEDGER_OPERATIONS = ("BatchGetItem", "GetItem", "Query", "UpdateItem")
+
+
 class Env:
     """Environment variables the stack sets and the handler reads."""
 
@@ -207,6 +211,7 @@ class LedgerKeys:
     FILE_PREFIX = "FILE#"
     SEGMENT_PREFIX = "SEG#"
     COUNT_PREFIX = "COUNT#"
+    RECONCILER = "RECONCILER"  # both keys of the one item that says who runs the reconciler
     FEEDS = "FEEDS"  # partition of the feeds ever deployed, by name: no object's, which has a "/"
     SETTINGS = "SETTINGS"  # partition of the settings that files were begun with, by fingerprint
     INDEX = "listing"  # file records by what `LISTING` says, in the order of time

@@ -9,10 +9,11 @@ from ingest.aws.clock import iso
 from ingest.contract import LedgerKeys, Status
 from ingest.errors import IngestError, LeaseLost
 from ingest.file import FileVersion
-from ingest.ledger.claims import Claimed, ClaimStatus, LeaseToken
+from ingest.ledger.claims import Claimed, ClaimStatus, LeaseToken, Looked
 from ingest.ledger.queries import TableQueries
 from ingest.ledger.table import (
     ALWAYS,
+    RECONCILER_KEY,
     Item,
     LedgerClock,
     LedgerTable,
@@ -110,6 +111,22 @@ class TableLeases:
             LeaseLost: another worker has taken it.
         """
         self._held("renewing a lease", work, token, "save", "", {})
+
+    def take_turn(self, token: LeaseToken) -> Looked | None:
+        """Run the reconciler, or go on, until `token.until_s`; return how far it has looked, None if another runs."""
+        values = {":lease": token.value, ":until": number(token.until_s), ":now": number(self._table.clock.now_s())}
+        condition = "attribute_not_exists(#pk) OR lease_until <= :now OR lease = :lease"
+        change = "SET lease = :lease, lease_until = :until"
+        is_ours, item = self._table.update("taking a turn", RECONCILER_KEY, change, condition, values)
+        return Looked(float(item.get("looked_until", 0)), float(item.get("looked_all", 0))) if is_ours else None
+
+    def end_turn(self, token: LeaseToken, looked: Looked | None = None) -> None:
+        """Let others run the reconciler; nothing is written if another does already."""
+        change, values = "SET lease_until = :zero", {":zero": 0, ":lease": token.value}
+        if looked:
+            change += ", looked_until = :until, looked_all = :all"
+            values |= {":until": number(looked.until_s), ":all": number(looked.all_s)}
+        self._table.update("ending a turn", RECONCILER_KEY, change, "lease = :lease", values)
 
     def save(self, work: WorkItem, token: LeaseToken, checkpoint: Checkpoint) -> None:
         """Write how far the work is done, and hold the lease until `token.until_s`.

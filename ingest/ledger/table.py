@@ -1,7 +1,7 @@
 """The ledger table: its items, and one way to change them: by key, on the condition that a step of `states` gives."""
 
 import zlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Protocol
@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 MAX_MESSAGE = 2000  # characters of an error, so that no sentence makes the item larger than the table takes
 TRANSACTION_ATTEMPTS = 10  # many workers may end segments of one file at the same moment
 COUNT_ENTRIES = 128  # of a file that is split, each for a share of its segments (docs/decisions/0020)
+MOST_KEYS = 100  # https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchGetItem.html
+PAUSE_S = 0.2  # before what the table had no capacity for is asked again
+RECONCILER_KEY = dict.fromkeys((LedgerKeys.PARTITION_KEY, LedgerKeys.SORT_KEY), LedgerKeys.RECONCILER)
 ALWAYS = "attribute_exists(#pk) OR attribute_not_exists(#pk)"  # a condition that holds
 _RESERVED = {"#status": "status", "#file": "file", "#error": "error", "#plan": "plan", "#at": "at"}
 _RESERVED |= {"#pk": LedgerKeys.PARTITION_KEY, "#start": "start", "#end": "end", "#window": "window"}
@@ -121,6 +124,18 @@ class LedgerTable:
         shares = list(self.query("summing up a file", query))
         sums = [sum(int(share.get(name, 0)) for share in shares) for name in _COUNTED]
         return {"counted": sums, "moved": max(share["moved"] for share in shares)} if shares else {}
+
+    def items(self, what: str, keys: Iterable[Item], *, is_consistent: bool = True) -> Iterator[Item]:
+        """Yield the items of some keys, each asked for once, in any order; those that are not there are left out."""
+        rest, pause_s = list(keys), 0.0
+        while rest:
+            self.clock.sleep(pause_s)
+            request: Any = {self.dynamodb.name: {"Keys": rest[:MOST_KEYS], "ConsistentRead": is_consistent}}
+            with aws_call(f"{what} in the ledger {self.dynamodb.name}"):
+                answer: Any = self.dynamodb.meta.client.batch_get_item(RequestItems=request)
+            yield from answer["Responses"].get(self.dynamodb.name, [])
+            left = answer.get("UnprocessedKeys", {}).get(self.dynamodb.name, {}).get("Keys", [])
+            rest, pause_s = left + rest[MOST_KEYS:], PAUSE_S if left else 0.0
 
     def query(self, what: str, query: Any) -> Iterator[Item]:
         """Yield what a query finds, page after page."""

@@ -218,13 +218,19 @@ class TableTransitions:
         change = "SET reported = :reported, listing = :listing, listed_at = :iso"
         self._table.update("noting a report", entry_key(WorkItem(file)), change, "#status = :status", values)
 
-    def note_resent(self, work: WorkItem) -> bool:
-        """Remember that the message of stuck work is sent again; return False if a worker has it now."""
+    def note_resent(self, work: WorkItem, times: int) -> bool:
+        """Remember that the message of stuck work is sent for the `times`th time again.
+
+        Return False if a worker has it now, or another has noted that. It counts once, also if an answer was lost.
+        """
         condition, values = allowed(steps_of(work)["claim"])
-        values |= {":now": self._now(), ":one": 1, ":zero": 0}
-        condition = f"attribute_exists(#pk) AND ({condition})"
-        change = "SET moved = :now, attempts_when_resent = if_not_exists(attempts, :zero) ADD resent :one"
-        return self._table.update("noting a resent message", entry_key(work), change, condition, values)[0]
+        now = self._now()
+        values |= {":now": now, ":times": times, ":before": times - 1, ":zero": 0}
+        known = "resent = :before" + (" OR attribute_not_exists(resent)" if times == 1 else "")
+        condition = f"attribute_exists(#pk) AND ({condition}) AND ({known})"
+        change = "SET moved = :now, attempts_when_resent = if_not_exists(attempts, :zero), resent = :times"
+        is_ours, item = self._table.update("noting a resent message", entry_key(work), change, condition, values)
+        return is_ours or (item.get("resent"), item.get("moved")) == (times, now)
 
     def retry(self, file: FileVersion, *, feed: str, begun: CarriedOver) -> bool:
         """Write the entry of another attempt at a file; return False if there is one already."""

@@ -20,7 +20,7 @@ from tests.support.fakes import FakeTable, cut
 from tests.support.memory_ledger import MemoryEntry
 
 PORTION = 17  # bytes: neither a row nor a block
-ITERATES = ("open_files", "segments")
+ITERATES = ("open_files", "segments", "unknown")
 
 
 @dataclass(slots=True)
@@ -56,6 +56,7 @@ class OwnClock:
 # What of the ledger depends on the time: each asks for it before it sends its request.
 IS_TIMED = {"note_newest", "claim", "save", "save_plan", "add_segment", "split", "end_file", "end_begun", "end_segment"}
 IS_TIMED |= {"end_by_segment", "end_early", "end_split", "give_up", "note_reported", "note_resent", "retry"}
+IS_TIMED |= {"take_turn", "end_turn"}
 
 
 class OwnLedger:
@@ -149,10 +150,10 @@ class Bucket:
     objects: dict[str, Object] = field(default_factory=dict)
 
 
-def listed(lying: Bucket, bucket: str, prefix: str) -> Iterator[tuple[FileVersion, float]]:
+def listed(lying: Bucket, bucket: str, prefix: str, after: str = "") -> Iterator[tuple[FileVersion, float]]:
     """Yield what lies under a prefix."""
-    for key, found in list(lying.objects.items()):
-        if key.startswith(prefix):
+    for key, found in sorted(lying.objects.items()):
+        if key.startswith(prefix) and key > after:
             size, time = len(found.data), iso(found.changed_s)
             changed = digits(found.changed_s)
             file = FileVersion(bucket, key, etag=found.etag, size_bytes=size, event_time=time, changed=changed)
@@ -176,9 +177,9 @@ class OwnObjects:
             self._data(file)
             yield portion
 
-    def under(self, bucket: str, prefix: str) -> Iterator[tuple[FileVersion, float]]:
+    def under(self, bucket: str, prefix: str, *, after: str = "") -> Iterator[tuple[FileVersion, float]]:
         self.scheduler.point("list", may_fail=True)
-        return listed(self.bucket, bucket, prefix)
+        return listed(self.bucket, bucket, prefix, after)
 
     def _data(self, file: FileVersion) -> bytes:
         found = self.bucket.objects[file.key]

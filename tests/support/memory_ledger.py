@@ -1,7 +1,7 @@
 """The ledger in memory, by the same steps as the table: tests/ledger holds both to one contract."""
 
 import copy
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
@@ -9,7 +9,7 @@ from ingest.aws.clock import epoch_s, iso
 from ingest.contract import Status
 from ingest.errors import IngestError, InternalFault, LeaseLost
 from ingest.file import FileVersion
-from ingest.ledger.claims import Claimed, ClaimStatus, FileStatus, LeaseToken, Newest, Outcome, split_outcome
+from ingest.ledger.claims import Claimed, ClaimStatus, FileStatus, LeaseToken, Looked, Newest, Outcome, split_outcome
 from ingest.ledger.row_counts import NOTHING, RowCounts
 from ingest.ledger.store import TableLedger
 from ingest.ledger.table import steps_of
@@ -84,6 +84,8 @@ class MemoryLedger:
         self.newest: dict[str, str] = {}
         self.found: dict[str, tuple[str | None, str]] = {}
         self.entries: dict[tuple[str, str], MemoryEntry] = {}
+        self.turn: dict[str, tuple[str, float]] = {"now": ("", 0.0)}
+        self.looked = [Looked()]
         self.meanwhile: Callable[[], None] = lambda: None  # between two requests of one call
         self.kept_feeds: dict[str, KeptFeed] = {}
         self.kept_settings: dict[str, str] = {}
@@ -276,10 +278,27 @@ class MemoryLedger:
             newest = replace(newest, reported=found.work.file, reported_s=reported_s)
         return newest.is_of(file)
 
-    def note_resent(self, work: WorkItem) -> bool:
+    def unknown(self, files: Iterable[FileVersion]) -> Iterator[FileVersion]:
+        return iter([file for file in files if not self.knows(file)])
+
+    def take_turn(self, token: LeaseToken) -> Looked | None:
+        holder, until_s = self.turn["now"]
+        if until_s > self.clock.now_s() and holder != token.value:
+            return None
+        self.turn["now"] = token.value, token.until_s
+        return self.looked[-1]
+
+    def end_turn(self, token: LeaseToken, looked: Looked | None = None) -> None:
+        if self.turn["now"][0] == token.value:
+            self.turn["now"] = token.value, 0.0
+            self.looked += [looked] if looked else []
+
+    def note_resent(self, work: WorkItem, times: int) -> bool:
         now_s = self.clock.now_s()
         entry = self._of(work)
-        if entry.status == NEW or not _allows(steps_of(work)["claim"], entry, None, now_s):
+        if (entry.resent, entry.moved_s) == (times, now_s):  # by us, and only the answer was lost
+            return True
+        if entry.resent != times - 1 or entry.status == NEW or not _allows(steps_of(work)["claim"], entry, None, now_s):
             return False
         entry.resent, entry.moved_s, entry.attempts_when_resent = entry.resent + 1, now_s, entry.attempts
         return True
