@@ -128,6 +128,7 @@ def _environment(settings: Settings, landing: Landing, buffer: Buffer, store: St
         env.STOP_BEFORE_END_S: str(settings.stop_before_end_s),
         env.SEGMENT_BYTES: str(settings.segment_mb * 1024 * 1024),
         env.STUCK_S: str(settings.stuck_s),
+        env.LEDGER_DAYS: str(settings.ledger_days),
         env.LANDING_BUCKET: landing.bucket.bucket_name,
         env.STACK: settings.name,
         "POWERTOOLS_LOG_LEVEL": "INFO",

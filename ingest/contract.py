@@ -32,6 +32,7 @@ class Env:
     CHECKPOINT_S = "INGEST_CHECKPOINT_S"
     STOP_BEFORE_END_S = "INGEST_STOP_BEFORE_END_S"
     STUCK_S = "INGEST_STUCK_S"
+    LEDGER_DAYS = "INGEST_LEDGER_DAYS"
     LANDING_BUCKET = "INGEST_LANDING_BUCKET"
     STACK = "INGEST_STACK"
 
@@ -218,6 +219,7 @@ class LedgerKeys:
     LISTING = "listing"  # "<feed>#OPEN" until the outcome is reported, then "<feed>#<status>#<day>"
     LISTED_AT = "listed_at"  # ISO 8601, UTC
     OPEN = "OPEN"
+    EXPIRES = "expires"  # epoch seconds at which DynamoDB may delete it; what is open has none
 
 
 class MessageAttribute:

@@ -13,6 +13,7 @@ from ingest.ledger.claims import Claimed, ClaimStatus, LeaseToken, Looked
 from ingest.ledger.queries import TableQueries
 from ingest.ledger.table import (
     ALWAYS,
+    KEEP_DAYS,
     RECONCILER_KEY,
     Item,
     LedgerClock,
@@ -40,8 +41,8 @@ if TYPE_CHECKING:
 class TableLedger:
     """All of the ledger. Each part asks for the time itself."""
 
-    def __init__(self, *, table: "Table", clock: LedgerClock) -> None:
-        self.table = LedgerTable(dynamodb=table, clock=clock)
+    def __init__(self, *, table: "Table", clock: LedgerClock, keep_days: float = KEEP_DAYS) -> None:
+        self.table = LedgerTable(dynamodb=table, clock=clock, keep_days=keep_days)
         self.queries = TableQueries(self.table)
         self.leases = TableLeases(self.table, self.queries)
         self.transitions = TableTransitions(self.table)
@@ -63,16 +64,17 @@ class TableLeases:
         there, does not count: no one else may come for the object.
         """
         if file.sequencer:
-            change = "SET sequencer = :this"
+            change = "SET sequencer = :this, expires = :expires"
             condition = "(attribute_not_exists(sequencer) OR sequencer <= :this)"
             values = {":this": file.version, ":etag": file.etag or "-", ":time": file.event_time or "~"}
             condition += " AND NOT (attribute_exists(found_etag) AND found_etag = :etag AND found_at >= :time)"
         elif self._queries.is_reported(file):
             return False
         else:
-            change = "SET found_etag = :etag, found_at = :time"
+            change = "SET found_etag = :etag, found_at = :time, expires = :expires"
             condition = ALWAYS
             values = {":etag": file.etag or "~", ":time": iso(self._table.clock.now_s())}
+        values |= self._table.expires()
         return self._table.update("noting a version", key_of(file, LedgerKeys.HEAD), change, condition, values)[0]
 
     def claim(self, work: WorkItem, *, feed: str, token: LeaseToken, settings: str = "") -> Claimed | ClaimStatus:
@@ -100,6 +102,7 @@ class TableLeases:
         change = f"SET #status = :to, lease = :lease, lease_until = :until, moved = :now{more}"
         change += ", first_seen = if_not_exists(first_seen, :now), started = :now ADD attempts :one"
         change += " REMOVE #error, ended, reported, seconds"  # the last three are of one that was ignored
+        change += "" if work.segment else ", expires"  # what is open does not
         values |= states | {":to": FILE_STEPS["claim"].target, ":lease": token.value, ":one": 1}
         values |= {":until": number(token.until_s), ":now": now}
         return self._table.update("claiming", entry_key(work), change, condition, values)

@@ -1,5 +1,6 @@
 """The ledger table: its items, and one way to change them: by key, on the condition that a step of `states` gives."""
 
+import math
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 MAX_MESSAGE = 2000  # characters of an error, so that no sentence makes the item larger than the table takes
 TRANSACTION_ATTEMPTS = 10  # many workers may end segments of one file at the same moment
 COUNT_ENTRIES = 128  # of a file that is split, each for a share of its segments (docs/decisions/0020)
+KEEP_DAYS = 400  # as `ledger_days` of infra.settings has it
+DAY_S = 86_400
 MOST_KEYS = 100  # https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchGetItem.html
 PAUSE_S = 0.2  # before what the table had no capacity for is asked again
 RECONCILER_KEY = dict.fromkeys((LedgerKeys.PARTITION_KEY, LedgerKeys.SORT_KEY), LedgerKeys.RECONCILER)
@@ -52,9 +55,17 @@ class LedgerClock(Protocol):
 class LedgerTable:
     """Reads and changes items of the ledger table. `dynamodb` is the table as boto3 has it."""
 
-    def __init__(self, *, dynamodb: "Table", clock: LedgerClock) -> None:
+    def __init__(self, *, dynamodb: "Table", clock: LedgerClock, keep_days: float = KEEP_DAYS) -> None:
         self.dynamodb = dynamodb
         self.clock = clock
+        self._keep_days = keep_days
+
+    def expires(self) -> Item:
+        """Return the value `:expires`, for what changes now for the last time, as far as is known.
+
+        DynamoDB takes whole seconds, and deletes within days of them.
+        """
+        return {":expires": math.ceil(self.clock.now_s() + self._keep_days * DAY_S)}
 
     def update(self, what: str, key: Mapping[str, str], change: str, condition: str, values: Item) -> tuple[bool, Item]:
         """Change an item on a condition; return whether it held, and the item as it is now."""

@@ -130,8 +130,9 @@ class TableTransitions:
             LeaseLost: another worker has taken the lease; nothing is written.
         """
         counts, values = add_row_counts(row_counts)
-        add = f"SET moved = :now ADD segments_done :one, {counts}"
-        count = (count_key(work), add, ALWAYS, values | {":now": self._now(), ":one": 1})
+        add = f"SET moved = :now, expires = :expires ADD segments_done :one, {counts}"
+        values |= self._table.expires() | {":now": self._now(), ":one": 1}
+        count = (count_key(work), add, ALWAYS, values)
         end = self._segment_end(work, token, row_counts, "finish" if is_whole else "stop")
         if self._table.transact("ending a segment", end, count):
             raise LeaseLost(f"The lease on {work.name} was lost to another worker; its result counts.")
@@ -203,7 +204,9 @@ class TableTransitions:
         condition, _ = allowed(step)
         values: Item = {":to": step.target, ":zero": 0, ":now": number(now_s), ":iso": iso(now_s), ":feed": feed}
         values |= {":file": file_fields(file), ":listing": f"{feed}#{step.target}#{iso_day(now_s)}"}
+        values |= self._table.expires()
         change = "SET #status = :to, #file = :file, feed = :feed, listing = :listing, listed_at = :iso"
+        change += ", expires = :expires"
         change += (
             ", lease_until = :zero, seconds = :zero, first_seen = :now, moved = :now, ended = :now, reported = :now"
         )
@@ -214,8 +217,8 @@ class TableTransitions:
         """Remember that the outcome of a file was reported; from now on it is listed under it."""
         now_s = self._table.clock.now_s()
         values = {":reported": number(now_s), ":listing": f"{feed}#{status}#{iso_day(now_s)}"}
-        values |= {":iso": iso(now_s), ":status": status}
-        change = "SET reported = :reported, listing = :listing, listed_at = :iso"
+        values |= {":iso": iso(now_s), ":status": status} | self._table.expires()
+        change = "SET reported = :reported, listing = :listing, listed_at = :iso, expires = :expires"
         self._table.update("noting a report", entry_key(WorkItem(file)), change, "#status = :status", values)
 
     def note_resent(self, work: WorkItem, times: int) -> bool:
@@ -253,15 +256,17 @@ class TableTransitions:
         condition, _ = allowed(SEGMENT_STEPS[step])
         values: Item = {":to": SEGMENT_STEPS[step].target, ":zero": 0, ":now": self._now()}
         values |= {":start": position_fields(work.segment.start), ":end": position_fields(work.segment.end)}
-        change = f"SET #status = :to, #start = :start, #end = :end, lease_until = :zero, moved = :now{more}"
-        return self._table.update(what, entry_key(work), change, condition, values | more_values)
+        change = "SET #status = :to, #start = :start, #end = :end, lease_until = :zero, moved = :now"
+        values |= more_values | self._table.expires()
+        return self._table.update(what, entry_key(work), f"{change}, expires = :expires{more}", condition, values)
 
     def _segment_end(self, work: WorkItem, token: LeaseToken, row_counts: RowCounts, step: str) -> Change:
         """Return the change that ends a segment."""
         condition, states = allowed(SEGMENT_STEPS[step])
         counts, values = set_row_counts(row_counts)
         values |= states | {":to": SEGMENT_STEPS[step].target, ":zero": 0, ":lease": token.value, ":now": self._now()}
-        return entry_key(work), f"SET #status = :to, lease_until = :zero, moved = :now{counts}", condition, values
+        change = f"SET #status = :to, lease_until = :zero, moved = :now, expires = :expires{counts}"
+        return entry_key(work), change, condition, values | self._table.expires()
 
     def _end(
         self, what: str, file: FileVersion, step: str, outcome: Outcome, counted: Item | None = None

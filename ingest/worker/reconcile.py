@@ -122,7 +122,7 @@ class Reconciler:
                 self._take(step, at, turn, window, findings)
             except TimeIsUpError as up:
                 at = up.args[0] if up.args else at
-                if at == asked:  # no further than the run before: so many files are open that one run cannot see all
+                if at == asked:  # no further than the run before: more files are open than one run can look at
                     at = Reconcile(steps[(number + 1) % len(steps)], "", window.until_s)
                 findings.rest = at
                 break
@@ -146,7 +146,7 @@ class Reconciler:
             self._reporter.oldest_unfinished(feed, oldest_s)
 
     def _try_to_look_after(self, entry: Entry, findings: Findings) -> bool:
-        """Return whether a file stays unfinished. A service that is down for one is no reason to leave the others."""
+        """Return whether a file stays unfinished. Where a service is down for one, the others are looked after still."""
         try:
             return self._look_after(entry, findings, is_late=findings.is_late)
         except ServiceFault as fault:

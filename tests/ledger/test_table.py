@@ -42,6 +42,7 @@ from tests.support.ledgers import (
 from tests.support.memory_ledger import at
 
 DAY = "1970-01-01"
+KEPT_S = 400 * 86_400
 COUNTS = {"rows_read": 6, "rows_written": 3, "rows_rejected": 2, "rows_superseded": 1, "bytes_read": 40}
 CLAIMED = {
     "pk": "landing/orders/größe 1+1.csv",
@@ -100,6 +101,7 @@ def test_the_item_of_a_file_that_ended(table: TableLedger, rows: Any) -> None:
         "reported": Decimal("86400.25"),
         "listing": "orders#FAILED#1970-01-02",
         "listed_at": "1970-01-02T00:00:00Z",
+        "expires": 86_401 + KEPT_S,
     }
     assert item(rows) == CLAIMED | COUNTS | error | times | {"status": "FAILED"} | reported
 
@@ -111,12 +113,13 @@ def test_the_items_of_a_file_that_is_split(table: TableLedger, rows: Any) -> Non
     assert item(rows) == CLAIMED | plan | {"status": "SPLIT", "lease_until": 0, "moved": 110, "bytes_read": 10}
     key = count_key(ONE)
     assert key == {"pk": CLAIMED["pk"], "sk": f"COUNT#{FILE.version}#097"}
-    assert rows.get_item(Key=key)["Item"] == key | COUNTS | {"segments_done": 1, "moved": 120}
+    assert rows.get_item(Key=key)["Item"] == key | COUNTS | {"segments_done": 1, "moved": 120, "expires": 120 + KEPT_S}
     planned = {"pk": CLAIMED["pk"], "sk": f"{ONE.sort_key[:-15]}000000000000050", "status": "PENDING", "moved": 110}
+    planned |= {"expires": 110 + KEPT_S}
     assert item(rows, TWO) == planned | {"start": [50, 6, 3, 48], "end": [90, 9, 0, 0], "lease_until": 0}
     ended = {"pk": CLAIMED["pk"], "sk": ONE.sort_key, "status": "DONE", "start": [10, 2, 0, 0], "end": [50, 6, 0, 0]}
     ended |= {"lease": "m1/1/w1", "lease_until": 0, "attempts": 1, "first_seen": 120, "started": 120, "moved": 120}
-    assert item(rows, ONE) == ended | COUNTS
+    assert item(rows, ONE) == ended | COUNTS | {"expires": 120 + KEPT_S}
     end(table, TWO)
     at(table, 130.0).transitions.end_split(FILE, rejects="s3://r/")
     assert item(rows)["counted"] == [12, 6, 4, 2, 80, 2]
@@ -154,7 +157,8 @@ def test_the_item_that_remembers_the_newest_version(table: TableLedger, rows: An
     at(table, 100.0).leases.note_newest(replace(FILE, sequencer=None, etag="found"))
     head = rows.get_item(Key={"pk": CLAIMED["pk"], "sk": "HEAD"})["Item"]
     found = {"found_etag": "found", "found_at": f"{DAY}T00:01:40Z"}
-    assert head == {"pk": CLAIMED["pk"], "sk": "HEAD", "sequencer": FILE.version} | found
+    known = {"pk": CLAIMED["pk"], "sk": "HEAD", "sequencer": FILE.version, "expires": 100 + KEPT_S}
+    assert head == known | found
 
 
 def test_a_long_error_is_shortened_to_what_an_item_can_hold(table: TableLedger, rows: Any) -> None:
@@ -412,3 +416,27 @@ def test_a_thousand_objects_are_looked_for_with_twenty_requests(rows: Any, table
     rows.meta.client.meta.events.register("before-call.dynamodb.*", lambda model, **_: requests.append(model.name))
     assert list(table.queries.unknown(replace(file, sequencer=None) for file in files)) == []
     assert requests == ["BatchGetItem"] * 20
+
+
+def test_entries_expire_some_time_after_a_file_has_ended_and_not_while_it_is_open(rows: Any) -> None:
+    own = TableLedger(table=rows, clock=ScriptedClock(100.5), keep_days=30)
+    due_s = 30 * 86_400 + 101
+    own.leases.note_newest(FILE)
+    claim(own)
+    own.transitions.add_segment(FILE, FIRST)
+    own.transitions.split(FILE, LEASE, SegmentPlan(FIRST.end, 1), head_bytes=50)
+    own.leases.claim(ONE, feed="orders", token=LEASE)
+    own.transitions.end_segment(ONE, LEASE, ROW_COUNTS, is_whole=True)
+    assert own.transitions.end_split(FILE, rejects="") is not None
+    assert "expires" not in item(rows)  # its outcome is not reported
+    own.transitions.note_reported(FILE, "orders", Status.COMPLETE)
+    assert {entry["sk"][:4]: entry.get("expires") for entry in rows.scan()["Items"]} == dict.fromkeys(
+        ("HEAD", "FILE", "SEG#", "COUN"), due_s
+    )
+
+
+def test_what_was_ignored_and_is_claimed_after_all_does_not_expire(table: TableLedger, rows: Any) -> None:
+    at(table, 1.0).transitions.ignore(FILE, "orders")
+    assert item(rows)["expires"] == 400 * 86_400 + 1
+    claim(table)
+    assert "expires" not in item(rows)

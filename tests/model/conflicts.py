@@ -55,7 +55,7 @@ def sent_again(ends: Iterator[float], entries: int, chance: random.Random) -> tu
 
 
 def most_per_s(entries: int, *, seed: int = 1) -> float:
-    """Return how many ends a second so many entries take while no more than one in ten is sent again."""
+    """Return how many ends a second a number of entries takes while no more than one in ten is sent again."""
     low, high = 0.0, 10_000.0
     for _ in range(20):
         middle = (low + high) / 2
