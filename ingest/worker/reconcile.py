@@ -146,7 +146,7 @@ class Reconciler:
             self._reporter.oldest_unfinished(feed, oldest_s)
 
     def _try_to_look_after(self, entry: Entry, findings: Findings) -> bool:
-        """Return whether a file stays unfinished. Where a service is down for one, the others are looked after still."""
+        """Return whether a file stays unfinished. A service that is down for one does not stop the rest."""
         try:
             return self._look_after(entry, findings, is_late=findings.is_late)
         except ServiceFault as fault:
