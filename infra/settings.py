@@ -119,6 +119,15 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     rejects_expire_days: Annotated[
         int, Meta(ge=1, le=3_650, description="Days to keep rejected rows, which contain the users' data.")
     ] = 90
+    ledger_days: Annotated[
+        int,
+        Meta(
+            ge=30,
+            le=3_650,
+            description="Days to keep a file's entries in the ledger after its end. A backfill loads what the ledger "
+            "does not know any more.",
+        ),
+    ] = 400
     access_logs_expire_days: Annotated[
         int, Meta(ge=1, le=3_650, description="Days to keep the access logs of the buckets.")
     ] = 90

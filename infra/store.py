@@ -36,7 +36,7 @@ class Store(Construct):
                 "Use two stacks."
             )
         self.tables = {name: self._named_table(feed) for name, feed in by_table.items()}
-        self.ledger = self._table("Ledger", LEDGER_KEYS)
+        self.ledger = self._table("Ledger", LEDGER_KEYS, expiry=contract.LedgerKeys.EXPIRES)
         self.ledger.add_global_secondary_index(
             index_name=contract.LedgerKeys.INDEX,
             partition_key=_text(contract.LedgerKeys.LISTING),

@@ -129,6 +129,7 @@ def _environment(settings: Settings, landing: Landing, buffer: Buffer, store: St
         env.SEGMENT_BYTES: str(settings.segment_mb * 1024 * 1024),
         env.STUCK_S: str(settings.stuck_s),
         env.MAX_RECEIVE_COUNT: str(settings.max_receive_count),
+        env.LEDGER_DAYS: str(settings.ledger_days),
         env.LANDING_BUCKET: landing.bucket.bucket_name,
         env.STACK: settings.name,
         "POWERTOOLS_LOG_LEVEL": "INFO",
@@ -140,7 +141,7 @@ def _grants(log_group: logs.LogGroup, buffer: Buffer, store: Store) -> list[iam.
     return [
         _allow(["logs:CreateLogStream", "logs:PutLogEvents"], [log_group.log_group_arn]),
         _allow(["s3:PutObject"], [store.rejects.arn_for_objects("*")]),
-        _allow(["dynamodb:GetItem", "dynamodb:Query", "dynamodb:UpdateItem"], [store.ledger.table_arn]),
+        _allow([f"dynamodb:{operation}" for operation in contract.LEDGER_OPERATIONS], [store.ledger.table_arn]),
         _allow(["dynamodb:Query"], [f"{store.ledger.table_arn}/index/{contract.LedgerKeys.INDEX}"]),
         _report_events(store),
         _allow(CONSUME, [buffer.queue.queue_arn]),

@@ -14,6 +14,10 @@ DESCRIBE_TABLE = "DescribeTable"
 WRITE_OPERATIONS = {"fast": (BATCH_WRITE_ITEM, DESCRIBE_TABLE), "boto3": (BATCH_WRITE_ITEM, DESCRIBE_TABLE)}
 
 
+# What the function does with the ledger.
+LEDGER_OPERATIONS = ("BatchGetItem", "GetItem", "Query", "UpdateItem")
+
+
 class Env:
     """Environment variables the stack sets and the handler reads."""
 
@@ -29,6 +33,7 @@ class Env:
     STOP_BEFORE_END_S = "INGEST_STOP_BEFORE_END_S"
     STUCK_S = "INGEST_STUCK_S"
     MAX_RECEIVE_COUNT = "INGEST_MAX_RECEIVE_COUNT"
+    LEDGER_DAYS = "INGEST_LEDGER_DAYS"
     LANDING_BUCKET = "INGEST_LANDING_BUCKET"
     STACK = "INGEST_STACK"
 
@@ -203,16 +208,19 @@ class LedgerKeys:
     """Key attributes of the ledger table, its sort keys, and its one index (docs/ledger.md)."""
 
     PARTITION_KEY = "pk"  # "<bucket>/<object key>"
-    SORT_KEY = "sk"  # HEAD, FILE_PREFIX + version, or SEGMENT_PREFIX + version + "#" + first byte
+    SORT_KEY = "sk"  # HEAD, FILE_PREFIX + version, or SEGMENT_PREFIX or COUNT_PREFIX + version + "#" + a number
     HEAD = "HEAD"
     FILE_PREFIX = "FILE#"
     SEGMENT_PREFIX = "SEG#"
+    COUNT_PREFIX = "COUNT#"
+    RECONCILER = "RECONCILER"  # both keys of the one item that says who runs the reconciler
     FEEDS = "FEEDS"  # partition of the feeds ever deployed, by name: no object's, which has a "/"
     SETTINGS = "SETTINGS"  # partition of the settings that files were begun with, by fingerprint
     INDEX = "listing"  # file records by what `LISTING` says, in the order of time
     LISTING = "listing"  # "<feed>#OPEN" until the outcome is reported, then "<feed>#<status>#<day>"
     LISTED_AT = "listed_at"  # ISO 8601, UTC
     OPEN = "OPEN"
+    EXPIRES = "expires"  # epoch seconds at which DynamoDB may delete it; what is open has none
 
 
 class MessageAttribute:

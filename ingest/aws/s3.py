@@ -200,9 +200,10 @@ class S3Listing:
     def __init__(self, *, client: "S3Client") -> None:
         self._client = client
 
-    def under(self, bucket: str, prefix: str) -> Iterator[tuple[FileVersion, float]]:
-        """Yield the objects under a prefix, each with when it was changed (epoch seconds)."""
-        return self._objects(bucket, f"listing s3://{bucket}/{prefix}", Prefix=prefix)
+    def under(self, bucket: str, prefix: str, *, after: str = "") -> Iterator[tuple[FileVersion, float]]:
+        """Yield the objects under a prefix whose keys come after one, each with when it was changed (epoch seconds)."""
+        part = {"Prefix": prefix} | ({"StartAfter": after} if after else {})
+        return self._objects(bucket, f"listing s3://{bucket}/{prefix}", **part)
 
     def outside(self, bucket: str, prefixes: Iterable[str]) -> Iterator[FileVersion]:
         """Yield the objects under none of some prefixes, by key.

@@ -28,6 +28,7 @@ _FOUND = {
     "segments_sent_again": "{:,} segment(s) were stuck: requeued.",
     "files_given_up": "{:,} file(s) were requeued too often and have FAILED; `ingest status FILE` shows why.",
     "objects_not_known": "{:,} object(s) had no ledger entry: queued.",
+    "not_looked_after": "{:,} file(s) could not be looked after, because a service did not answer: run this again.",
 }
 _DID = {
     "work sent again": "requeued: {work}",
@@ -101,7 +102,9 @@ def _outside(stack: DeployedStack, feeds: Feeds) -> Outside:
 
 def sentences(findings: Findings) -> Iterator[str]:
     """Yield what was found and done."""
-    if findings.is_nothing:
+    if findings.is_busy:
+        yield "Another run is under way, and nothing was done: try again in a minute."
+    elif findings.is_nothing:
         yield "Nothing is stuck, and every object is in the ledger."
     if findings.is_late:
         yield "Many messages wait in the queue: files that have not started are late, not stuck. Nothing was requeued."

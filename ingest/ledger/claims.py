@@ -58,6 +58,14 @@ class ClaimStatus:
 
 
 @dataclass(frozen=True, slots=True)
+class Looked:
+    """How far the reconciler has looked for objects: up to which change (epoch seconds), and when at a whole day."""
+
+    until_s: float = 0.0
+    all_s: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
 class Duplicate:
     """The work is done, or the message that holds its lease will bring it to an end: nothing to do."""
 

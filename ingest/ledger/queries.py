@@ -12,14 +12,17 @@ from ingest.contract import LedgerKeys, Status
 from ingest.file import FileVersion
 from ingest.ledger.claims import FileStatus, Newest, Outcome
 from ingest.ledger.table import (
+    MOST_KEYS,
     Item,
     LedgerTable,
     checkpoint_of,
     is_newest_in,
     kept_feeds,
+    key_of,
     read_error,
     read_position,
     row_counts_of,
+    segments_done_of,
     settings_key,
     unpack,
 )
@@ -39,7 +42,7 @@ class TableQueries:
         """Return the status of a file, and whether it is the newest version of its key, as they are now."""
         name = WorkItem(file).sort_key
         found = self._table.read("looking up a file", file, LedgerKeys.HEAD, name)
-        item = found.get(name, {})
+        item = self._summed(file, found.get(name, {}))
         feed, settings = str(item.get("feed", "")), str(item.get("settings", ""))
         is_newest, first_seen_s = is_newest_in(found, file), _time(item, "first_seen")
         return FileStatus(str(item.get("status", "")), is_newest, row_counts_of(item), feed, settings, first_seen_s)
@@ -59,7 +62,7 @@ class TableQueries:
     def entry(self, work: WorkItem) -> Entry | None:
         """Return the entry of a file or segment, if there is one."""
         item = self._table.read("looking up work", work.file, work.sort_key).get(work.sort_key)
-        return _entry(work, item) if item else None
+        return _entry(work, item if work.segment else self._summed(work.file, item)) if item else None
 
     def settings(self, fingerprint: str) -> str | None:
         """Return the text of settings that files were begun with, as `TableTransitions.keep_feeds` was given it."""
@@ -82,7 +85,7 @@ class TableQueries:
 
     def versions(self, bucket: str, key: str) -> Iterator[Entry]:
         """Yield the entries of all versions of an object, oldest first."""
-        return map(_file_entry, self._under(bucket, key, LedgerKeys.FILE_PREFIX))
+        return map(self._file_entry, self._under(bucket, key, LedgerKeys.FILE_PREFIX))
 
     def segments(self, file: FileVersion) -> Iterator[Entry]:
         """Yield the entries of a file's segments in their order."""
@@ -103,18 +106,46 @@ class TableQueries:
 
     def _newest(self, file: FileVersion) -> Newest:
         head = self._table.read("looking up an object", file, LedgerKeys.HEAD).get(LedgerKeys.HEAD, {})
-        found_etag, found_s = str(head.get("found_etag", "")), epoch_s(head.get("found_at")) or 0.0
         name = f"{LedgerKeys.FILE_PREFIX}{head.get('sequencer', '')}"
-        item = self._table.read("looking up an object", file, name).get(name) if "sequencer" in head else None
-        if item is None or item["status"] == Status.IGNORED:  # or it was only noted: nothing was loaded
-            return Newest(found_etag=found_etag, found_s=found_s)
-        entry = _file_entry(item)
-        reported_s = epoch_s(entry.work.file.event_time) or entry.first_seen_s or 0.0
-        return Newest(entry.work.file, reported_s, found_etag, found_s)
+        return _newest(
+            head, self._table.read("looking up an object", file, name).get(name) if "sequencer" in head else None
+        )
+
+    def unknown(self, files: Iterable[FileVersion]) -> Iterator[FileVersion]:
+        """Yield the objects that `knows` does not: with two requests for each hundred, and more for those alone.
+
+        The newest version of a key is looked at first, which is nearly always the one.
+        """
+        files = iter(files)
+        while portion := list(islice(files, MOST_KEYS)):
+            heads = self._by_object("looking up versions", [key_of(file, LedgerKeys.HEAD) for file in portion])
+            keys = [key_of(file, _newest_name(file, heads.get(_object(file), {}))) for file in portion]
+            newest = self._by_object("looking up files", keys)
+            for file in portion:
+                item, head = newest.get(_object(file), {}), heads.get(_object(file), {})
+                is_found = item.get(LedgerKeys.SORT_KEY) == WorkItem(file).sort_key and item["status"] != Status.IGNORED
+                if not is_found and not _newest(head, item).is_of(file) and not self.knows(file):
+                    yield file
+
+    def _by_object(self, what: str, keys: list[dict[str, str]]) -> dict[str, Item]:
+        items = self._table.items(what, keys, is_consistent=False)  # what is not there yet is asked for again
+        return {str(item[LedgerKeys.PARTITION_KEY]): item for item in items}
 
     def _file_item(self, file: FileVersion) -> Item:
         name = WorkItem(file).sort_key
         return self._table.read("looking up a file", file, name).get(name, {})
+
+    def _file_entry(self, item: Item) -> Entry:
+        entry = _file_entry(item)
+        summed = self._summed(entry.work.file, item)
+        return entry if summed is item else _entry(entry.work, summed)
+
+    def _summed(self, file: FileVersion, item: Item) -> Item:
+        """Return a file's entry with what its segments came to so far. One that is not split, or has ended, has all."""
+        if "plan" not in item or not is_open(str(item["status"])):
+            return item
+        counted = self._table.counted(file)
+        return item | counted | {"moved": max(item["moved"], counted.get("moved", 0))}
 
     def _listed(self, listing: str, *, newest_first: bool) -> Iterator[Entry]:
         query: Any = {"IndexName": LedgerKeys.INDEX, "KeyConditionExpression": Key(LedgerKeys.LISTING).eq(listing)}
@@ -124,16 +155,12 @@ class TableQueries:
             with aws_call(f"listing files in the ledger {dynamodb.name}"):
                 item = dynamodb.get_item(Key=_key(found), ConsistentRead=True).get("Item")
             if item and item[LedgerKeys.LISTING] == listing:  # the index is a moment behind
-                yield _file_entry(item)
+                yield self._file_entry(item)
 
     def _under(self, bucket: str, key: str, prefix: str) -> Iterator[Item]:
         partition, sort = Key(LedgerKeys.PARTITION_KEY), Key(LedgerKeys.SORT_KEY)
         condition = partition.eq(f"{bucket}/{key}") & sort.begins_with(prefix)
         return self._table.query("listing a file", {"KeyConditionExpression": condition, "ConsistentRead": True})
-
-
-PAUSE_S = 0.2  # before what the table had no capacity for is asked again
-MOST_KEYS = 100  # https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchGetItem.html
 
 
 class EndedFiles:
@@ -149,23 +176,31 @@ class EndedFiles:
         query: Any = {"IndexName": LedgerKeys.INDEX, "KeyConditionExpression": Key(LedgerKeys.LISTING).eq(listing)}
         listed = iter(self._table.query("listing files", query))
         while portion := [_key(found) for found in islice(listed, MOST_KEYS)]:
-            items = {tuple(_key(item).values()): item for item in self._items(portion)}
+            items = {tuple(_key(item).values()): item for item in self._table.items("reading files", portion)}
             for key in portion:
                 item = items.get(tuple(key.values()))
                 if item and item[LedgerKeys.LISTING] == listing:  # the index is a moment behind
                     yield _file_entry(item)
 
-    def _items(self, keys: Iterable[Item]) -> Iterator[Item]:
-        dynamodb, rest = self._table.dynamodb, list(keys)
-        pause_s = 0.0
-        while rest:
-            self._table.clock.sleep(pause_s)
-            with aws_call(f"reading files in the ledger {dynamodb.name}"):
-                request: Any = {dynamodb.name: {"Keys": rest, "ConsistentRead": True}}
-                answer: Any = dynamodb.meta.client.batch_get_item(RequestItems=request)
-            yield from answer["Responses"].get(dynamodb.name, [])
-            rest = answer.get("UnprocessedKeys", {}).get(dynamodb.name, {}).get("Keys", [])
-            pause_s = PAUSE_S
+
+def _newest(head: Item, item: Item | None) -> Newest:
+    """Return what is known of the newest version of an object, by its `HEAD` and the entry of what that names."""
+    found_etag, found_s = str(head.get("found_etag", "")), epoch_s(head.get("found_at")) or 0.0
+    if not item or "sequencer" not in head or item["status"] == Status.IGNORED:  # or it was only noted: not loaded
+        return Newest(found_etag=found_etag, found_s=found_s)
+    entry = _file_entry(item)
+    reported_s = epoch_s(entry.work.file.event_time) or entry.first_seen_s or 0.0
+    return Newest(entry.work.file, reported_s, found_etag, found_s)
+
+
+def _object(file: FileVersion) -> str:
+    return key_of(file, "")[LedgerKeys.PARTITION_KEY]
+
+
+def _newest_name(file: FileVersion, head: Item) -> str:
+    """Return the sort key of the newest version of an object: the last that was notified, or itself if none was."""
+    sequencer = head.get("sequencer")
+    return f"{LedgerKeys.FILE_PREFIX}{sequencer}" if sequencer else WorkItem(file).sort_key
 
 
 def _key(item: Item) -> Item:
@@ -190,7 +225,7 @@ def _entry(work: WorkItem, item: Item) -> Entry:
         settings=str(item.get("settings", "")),
         row_counts=row_counts_of(item),
         segments=int(item.get("segments_planned", 0)),
-        segments_done=int(item.get("segments_done", 0)),
+        segments_done=segments_done_of(item),
         attempts=int(item.get("attempts", 0)),
         resent=int(item.get("resent", 0)),
         attempts_when_resent=int(item.get("attempts_when_resent", 0)),

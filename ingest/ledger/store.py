@@ -9,10 +9,12 @@ from ingest.aws.clock import iso
 from ingest.contract import LedgerKeys, Status
 from ingest.errors import IngestError, LeaseLost
 from ingest.file import FileVersion
-from ingest.ledger.claims import Claimed, ClaimStatus, LeaseToken
+from ingest.ledger.claims import Claimed, ClaimStatus, LeaseToken, Looked
 from ingest.ledger.queries import TableQueries
 from ingest.ledger.table import (
     ALWAYS,
+    KEEP_DAYS,
+    RECONCILER_KEY,
     Item,
     LedgerClock,
     LedgerTable,
@@ -39,8 +41,8 @@ if TYPE_CHECKING:
 class TableLedger:
     """All of the ledger. Each part asks for the time itself."""
 
-    def __init__(self, *, table: "Table", clock: LedgerClock) -> None:
-        self.table = LedgerTable(dynamodb=table, clock=clock)
+    def __init__(self, *, table: "Table", clock: LedgerClock, keep_days: float = KEEP_DAYS) -> None:
+        self.table = LedgerTable(dynamodb=table, clock=clock, keep_days=keep_days)
         self.queries = TableQueries(self.table)
         self.leases = TableLeases(self.table, self.queries)
         self.transitions = TableTransitions(self.table)
@@ -62,16 +64,17 @@ class TableLeases:
         there, does not count: no one else may come for the object.
         """
         if file.sequencer:
-            change = "SET sequencer = :this"
+            change = "SET sequencer = :this, expires = :expires"
             condition = "(attribute_not_exists(sequencer) OR sequencer <= :this)"
             values = {":this": file.version, ":etag": file.etag or "-", ":time": file.event_time or "~"}
             condition += " AND NOT (attribute_exists(found_etag) AND found_etag = :etag AND found_at >= :time)"
         elif self._queries.is_reported(file):
             return False
         else:
-            change = "SET found_etag = :etag, found_at = :time"
+            change = "SET found_etag = :etag, found_at = :time, expires = :expires"
             condition = ALWAYS
             values = {":etag": file.etag or "~", ":time": iso(self._table.clock.now_s())}
+        values |= self._table.expires()
         return self._table.update("noting a version", key_of(file, LedgerKeys.HEAD), change, condition, values)[0]
 
     def claim(self, work: WorkItem, *, feed: str, token: LeaseToken, settings: str = "") -> Claimed | ClaimStatus:
@@ -101,6 +104,7 @@ class TableLeases:
         change += ", first_seen = if_not_exists(first_seen, :now), started = :now"
         change += " ADD attempts :one, claims_in_a_row :one"
         change += " REMOVE #error, ended, reported, seconds"  # the last three are of one that was ignored
+        change += "" if work.segment else ", expires"  # what is open does not
         values |= states | {":to": FILE_STEPS["claim"].target, ":lease": token.value, ":one": 1}
         values |= {":until": number(token.until_s), ":now": now}
         return self._table.update("claiming", entry_key(work), change, condition, values)
@@ -112,6 +116,22 @@ class TableLeases:
             LeaseLost: another worker has taken it.
         """
         self._held("renewing a lease", work, token, "save", "", {})
+
+    def take_turn(self, token: LeaseToken) -> Looked | None:
+        """Run the reconciler, or go on, until `token.until_s`; return how far it has looked, None if another runs."""
+        values = {":lease": token.value, ":until": number(token.until_s), ":now": number(self._table.clock.now_s())}
+        condition = "attribute_not_exists(#pk) OR lease_until <= :now OR lease = :lease"
+        change = "SET lease = :lease, lease_until = :until"
+        is_ours, item = self._table.update("taking a turn", RECONCILER_KEY, change, condition, values)
+        return Looked(float(item.get("looked_until", 0)), float(item.get("looked_all", 0))) if is_ours else None
+
+    def end_turn(self, token: LeaseToken, looked: Looked | None = None) -> None:
+        """Let others run the reconciler; nothing is written if another does already."""
+        change, values = "SET lease_until = :zero", {":zero": 0, ":lease": token.value}
+        if looked:
+            change += ", looked_until = :until, looked_all = :all"
+            values |= {":until": number(looked.until_s), ":all": number(looked.all_s)}
+        self._table.update("ending a turn", RECONCILER_KEY, change, "lease = :lease", values)
 
     def save(self, work: WorkItem, token: LeaseToken, checkpoint: Checkpoint) -> None:
         """Write how far the work is done, and hold the lease until `token.until_s`.

@@ -1,7 +1,8 @@
 """The ledger table: its items, and one way to change them: by key, on the condition that a step of `states` gives."""
 
+import math
 import zlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Protocol
@@ -24,11 +25,18 @@ if TYPE_CHECKING:
 
 MAX_MESSAGE = 2000  # characters of an error, so that no sentence makes the item larger than the table takes
 TRANSACTION_ATTEMPTS = 10  # many workers may end segments of one file at the same moment
+COUNT_ENTRIES = 128  # of a file that is split, each for a share of its segments (docs/decisions/0020)
+KEEP_DAYS = 400  # as `ledger_days` of infra.settings has it
+DAY_S = 86_400
+MOST_KEYS = 100  # https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchGetItem.html
+PAUSE_S = 0.2  # before what the table had no capacity for is asked again
+RECONCILER_KEY = dict.fromkeys((LedgerKeys.PARTITION_KEY, LedgerKeys.SORT_KEY), LedgerKeys.RECONCILER)
 ALWAYS = "attribute_exists(#pk) OR attribute_not_exists(#pk)"  # a condition that holds
 _RESERVED = {"#status": "status", "#file": "file", "#error": "error", "#plan": "plan", "#at": "at"}
 _RESERVED |= {"#pk": LedgerKeys.PARTITION_KEY, "#start": "start", "#end": "end", "#window": "window"}
 _TEMPORARY = {"TransactionConflictException", "TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"}
 Item = dict[str, Any]
+_COUNTED = (*RowCounts().counts(), "segments_done")
 
 
 class LedgerClock(Protocol):
@@ -47,9 +55,17 @@ class LedgerClock(Protocol):
 class LedgerTable:
     """Reads and changes items of the ledger table. `dynamodb` is the table as boto3 has it."""
 
-    def __init__(self, *, dynamodb: "Table", clock: LedgerClock) -> None:
+    def __init__(self, *, dynamodb: "Table", clock: LedgerClock, keep_days: float = KEEP_DAYS) -> None:
         self.dynamodb = dynamodb
         self.clock = clock
+        self._keep_days = keep_days
+
+    def expires(self) -> Item:
+        """Return the value `:expires`, for what changes now for the last time, as far as is known.
+
+        DynamoDB takes whole seconds, and deletes within days of them.
+        """
+        return {":expires": math.ceil(self.clock.now_s() + self._keep_days * DAY_S)}
 
     def update(self, what: str, key: Mapping[str, str], change: str, condition: str, values: Item) -> tuple[bool, Item]:
         """Change an item on a condition; return whether it held, and the item as it is now."""
@@ -110,6 +126,28 @@ class LedgerTable:
             found = [self.dynamodb.get_item(Key=key, ConsistentRead=True).get("Item") for key in keys]
         return {str(item[LedgerKeys.SORT_KEY]): item for item in found if item}
 
+    def counted(self, file: FileVersion) -> Item:
+        """Return what the segments of a file that have ended come to, as attributes of the file: `counted`, which are
+        the row counts and the number of segments, and when the last of them ended. Empty if none has."""
+        sort_key = Key(LedgerKeys.SORT_KEY).begins_with(f"{LedgerKeys.COUNT_PREFIX}{file.version}#")
+        condition = Key(LedgerKeys.PARTITION_KEY).eq(f"{file.bucket}/{file.key}") & sort_key
+        query = {"KeyConditionExpression": condition, "ConsistentRead": True}
+        shares = list(self.query("summing up a file", query))
+        sums = [sum(int(share.get(name, 0)) for share in shares) for name in _COUNTED]
+        return {"counted": sums, "moved": max(share["moved"] for share in shares)} if shares else {}
+
+    def items(self, what: str, keys: Iterable[Item], *, is_consistent: bool = True) -> Iterator[Item]:
+        """Yield the items of some keys, each asked for once, in any order; those that are not there are left out."""
+        rest, pause_s = list(keys), 0.0
+        while rest:
+            self.clock.sleep(pause_s)
+            request: Any = {self.dynamodb.name: {"Keys": rest[:MOST_KEYS], "ConsistentRead": is_consistent}}
+            with aws_call(f"{what} in the ledger {self.dynamodb.name}"):
+                answer: Any = self.dynamodb.meta.client.batch_get_item(RequestItems=request)
+            yield from answer["Responses"].get(self.dynamodb.name, [])
+            left = answer.get("UnprocessedKeys", {}).get(self.dynamodb.name, {}).get("Keys", [])
+            rest, pause_s = left + rest[MOST_KEYS:], PAUSE_S if left else 0.0
+
     def query(self, what: str, query: Any) -> Iterator[Item]:
         """Yield what a query finds, page after page."""
         while True:
@@ -154,6 +192,16 @@ def kept_feeds(table: LedgerTable) -> dict[str, KeptFeed]:
 def unpack(item: Item) -> str:
     """Return the text that an item keeps; it is compressed, because a feed may have thousands of columns."""
     return zlib.decompress(bytes(item["packed"])).decode()
+
+
+def count_key(work: WorkItem) -> dict[str, str]:
+    """Return the key of the entry that counts a segment when it has ended.
+
+    One entry for a whole file would be in the way of itself: of two transactions on an entry one is cancelled.
+    """
+    assert work.segment is not None
+    number = zlib.crc32(b"%d" % work.segment.start.byte) % COUNT_ENTRIES
+    return key_of(work.file, f"{LedgerKeys.COUNT_PREFIX}{work.file.version}#{number:03d}")
 
 
 def steps_of(work: WorkItem) -> dict[str, Step]:
@@ -247,8 +295,14 @@ def set_checkpoint(checkpoint: Checkpoint) -> tuple[str, Item]:
 
 
 def row_counts_of(item: Item) -> RowCounts:
-    """Return the row counts of an entry."""
-    return RowCounts(**{name: int(item.get(name, 0)) for name in RowCounts().counts()})
+    """Return the row counts of an entry: its own, and of a file that is split what its segments came to."""
+    own = RowCounts(**{name: int(item.get(name, 0)) for name in RowCounts().counts()})
+    return own.plus(RowCounts(*map(int, item["counted"][:-1]))) if "counted" in item else own
+
+
+def segments_done_of(item: Item) -> int:
+    """Return how many segments of a file have ended: those it began with, and those that ended since."""
+    return int(item.get("segments_done", 0)) + (int(item["counted"][-1]) if "counted" in item else 0)
 
 
 def checkpoint_of(item: Item) -> Checkpoint | None:

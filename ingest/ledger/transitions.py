@@ -17,6 +17,7 @@ from ingest.ledger.table import (
     LedgerTable,
     add_row_counts,
     allowed,
+    count_key,
     entry_key,
     error_fields,
     feed_key,
@@ -27,12 +28,13 @@ from ingest.ledger.table import (
     position_fields,
     read_position,
     row_counts_of,
+    segments_done_of,
     set_checkpoint,
     set_row_counts,
     settings_key,
     steps_of,
 )
-from ingest.ledger.work_item import COUNTS, FILE_STEPS, SEGMENT_STEPS, CarriedOver, KeptFeed, SegmentPlan, WorkItem
+from ingest.ledger.work_item import FILE_STEPS, SEGMENT_STEPS, CarriedOver, KeptFeed, SegmentPlan, WorkItem
 from ingest.reading.segments import Segment
 
 _FILE_STEP = {
@@ -115,24 +117,25 @@ class TableTransitions:
         Raises:
             LeaseLost: another worker has taken the lease; nothing is written.
         """
-        change, values = self._ended(outcome)
+        change, values = self._ended(outcome, self._table.counted(file))
         item = self._held("ending a file", file, _FILE_STEP[outcome.status], token, change, values)
         return _as_counted(outcome, item)
 
-    def end_segment(self, work: WorkItem, token: LeaseToken, row_counts: RowCounts, *, is_whole: bool) -> bool:
-        """Write that a segment ended, read to its end or given up, and add its row counts to the file's: both or none.
+    def end_segment(self, work: WorkItem, token: LeaseToken, row_counts: RowCounts, *, is_whole: bool) -> None:
+        """Write that a segment ended, read to its end or given up, and count its row counts: both or none.
 
-        Return False if the file has ended before: it is not changed, and the segment is stopped.
+        The file's own entry does not change: one that has ended stays as it is.
 
         Raises:
             LeaseLost: another worker has taken the lease; nothing is written.
         """
         counts, values = add_row_counts(row_counts)
-        condition, states = allowed(COUNTS)
-        values |= states | {":now": self._now(), ":one": 1}
-        add = f"SET moved = :now ADD segments_done :one, {counts}"
-        file = (entry_key(WorkItem(work.file)), add, condition, values)
-        return self._with_segment(work, token, row_counts, "finish" if is_whole else "stop", file)
+        add = f"SET moved = :now, expires = :expires ADD segments_done :one, {counts}"
+        values |= self._table.expires() | {":now": self._now(), ":one": 1}
+        count = (count_key(work), add, ALWAYS, values)
+        end = self._segment_end(work, token, row_counts, "finish" if is_whole else "stop")
+        if self._table.transact("ending a segment", end, count):
+            raise LeaseLost(f"The lease on {work.name} was lost to another worker; its result counts.")
 
     def end_by_segment(
         self, work: WorkItem, token: LeaseToken, row_counts: RowCounts, outcome: Outcome
@@ -144,13 +147,19 @@ class TableTransitions:
         Raises:
             LeaseLost: another worker has taken the segment; nothing is written.
         """
-        change, values = self._ended(outcome)
-        counts, count_values = add_row_counts(row_counts)
+        sums = self._table.counted(work.file).get("counted", [0] * (1 + len(row_counts.counts())))
+        own = [*row_counts.counts().values(), 1]
+        change, values = self._ended(outcome, {"counted": [a + b for a, b in zip(sums, own, strict=True)]})
         condition, states = allowed(FILE_STEPS[_by_segment(outcome)])
-        values |= count_values | states | {":to": outcome.status, ":one": 1}
-        change = f"{change} ADD segments_done :one, {counts}"
-        key = entry_key(WorkItem(work.file))
-        if not self._with_segment(work, token, row_counts, "stop", (key, change, condition, values)):
+        values |= states | {":to": outcome.status}
+        end = self._segment_end(work, token, row_counts, "stop")
+        failed = self._table.transact("ending a file", end, (entry_key(WorkItem(work.file)), change, condition, values))
+        has_ended = failed == (1,)
+        if has_ended:
+            failed = self._table.transact("stopping a segment", end)
+        if failed:
+            raise LeaseLost(f"The lease on {work.name} was lost to another worker; its result counts.")
+        if has_ended:
             return None
         name = WorkItem(work.file).sort_key
         item = self._table.read("looking up a file", work.file, name).get(name, {})  # it does not change any more
@@ -172,15 +181,18 @@ class TableTransitions:
         name = WorkItem(file).sort_key
         found = self._table.read("looking up a file", file, LedgerKeys.HEAD, name)
         item, is_newest = found.get(name, {}), is_newest_in(found, file)
-        has_all = item.get("segments_planned") == item.get("segments_done")
-        if item.get("status") != Status.SPLIT or (is_newest and not has_all):
+        if item.get("status") != Status.SPLIT:
+            return None
+        counted = self._table.counted(file)
+        item = item | counted
+        if is_newest and item["segments_planned"] != segments_done_of(item):
             return None
         row_counts, size = row_counts_of(item), file.size_bytes
         object_bytes = size if size is not None else read_position(item["plan"]).byte  # which was scanned to its end
         status, error = split_outcome(row_counts, is_newest=is_newest, object_bytes=object_bytes)
         seconds = max(0.0, self._table.clock.now_s() - float(item["first_seen"]))
         outcome = Outcome(status, row_counts, seconds, rejects if row_counts.rows_rejected else None, error)
-        return self._end("closing a file", file, _SPLIT_STEP[status], outcome)
+        return self._end("closing a file", file, _SPLIT_STEP[status], outcome, counted)
 
     def ignore(self, file: FileVersion, feed: str) -> bool:
         """Write that an object is not to be loaded, in one write; return False if it was claimed before.
@@ -192,7 +204,9 @@ class TableTransitions:
         condition, _ = allowed(step)
         values: Item = {":to": step.target, ":zero": 0, ":now": number(now_s), ":iso": iso(now_s), ":feed": feed}
         values |= {":file": file_fields(file), ":listing": f"{feed}#{step.target}#{iso_day(now_s)}"}
+        values |= self._table.expires()
         change = "SET #status = :to, #file = :file, feed = :feed, listing = :listing, listed_at = :iso"
+        change += ", expires = :expires"
         change += (
             ", lease_until = :zero, seconds = :zero, first_seen = :now, moved = :now, ended = :now, reported = :now"
         )
@@ -203,17 +217,23 @@ class TableTransitions:
         """Remember that the outcome of a file was reported; from now on it is listed under it."""
         now_s = self._table.clock.now_s()
         values = {":reported": number(now_s), ":listing": f"{feed}#{status}#{iso_day(now_s)}"}
-        values |= {":iso": iso(now_s), ":status": status}
-        change = "SET reported = :reported, listing = :listing, listed_at = :iso"
+        values |= {":iso": iso(now_s), ":status": status} | self._table.expires()
+        change = "SET reported = :reported, listing = :listing, listed_at = :iso, expires = :expires"
         self._table.update("noting a report", entry_key(WorkItem(file)), change, "#status = :status", values)
 
-    def note_resent(self, work: WorkItem) -> bool:
-        """Remember that the message of stuck work is sent again; return False if a worker has it now."""
+    def note_resent(self, work: WorkItem, times: int) -> bool:
+        """Remember that the message of stuck work is sent for the `times`th time again.
+
+        Return False if a worker has it now, or another has noted that. It counts once, also if an answer was lost.
+        """
         condition, values = allowed(steps_of(work)["claim"])
-        values |= {":now": self._now(), ":one": 1, ":zero": 0}
-        condition = f"attribute_exists(#pk) AND ({condition})"
-        change = "SET moved = :now, attempts_when_resent = if_not_exists(attempts, :zero) ADD resent :one"
-        return self._table.update("noting a resent message", entry_key(work), change, condition, values)[0]
+        now = self._now()
+        values |= {":now": now, ":times": times, ":before": times - 1, ":zero": 0}
+        known = "resent = :before" + (" OR attribute_not_exists(resent)" if times == 1 else "")
+        condition = f"attribute_exists(#pk) AND ({condition}) AND ({known})"
+        change = "SET moved = :now, attempts_when_resent = if_not_exists(attempts, :zero), resent = :times"
+        is_ours, item = self._table.update("noting a resent message", entry_key(work), change, condition, values)
+        return is_ours or (item.get("resent"), item.get("moved")) == (times, now)
 
     def retry(self, file: FileVersion, *, feed: str, begun: CarriedOver) -> bool:
         """Write the entry of another attempt at a file; return False if there is one already."""
@@ -236,34 +256,23 @@ class TableTransitions:
         condition, _ = allowed(SEGMENT_STEPS[step])
         values: Item = {":to": SEGMENT_STEPS[step].target, ":zero": 0, ":now": self._now()}
         values |= {":start": position_fields(work.segment.start), ":end": position_fields(work.segment.end)}
-        change = f"SET #status = :to, #start = :start, #end = :end, lease_until = :zero, moved = :now{more}"
-        return self._table.update(what, entry_key(work), change, condition, values | more_values)
-
-    def _with_segment(self, work: WorkItem, token: LeaseToken, row_counts: RowCounts, step: str, file: Change) -> bool:
-        """End a segment and change its file: both, or the segment alone if the file does not allow its change.
-
-        Return whether it did.
-        """
-        own = self._segment_end(work, token, row_counts, step)
-        failed = self._table.transact("ending a segment", own, file)
-        if failed == (1,):
-            failed = self._table.transact("stopping a segment", self._segment_end(work, token, row_counts, "stop"))
-            if not failed:
-                return False
-        if failed:
-            raise LeaseLost(f"The lease on {work.name} was lost to another worker; its result counts.")
-        return True
+        change = "SET #status = :to, #start = :start, #end = :end, lease_until = :zero, moved = :now"
+        values |= more_values | self._table.expires()
+        return self._table.update(what, entry_key(work), f"{change}, expires = :expires{more}", condition, values)
 
     def _segment_end(self, work: WorkItem, token: LeaseToken, row_counts: RowCounts, step: str) -> Change:
         """Return the change that ends a segment."""
         condition, states = allowed(SEGMENT_STEPS[step])
         counts, values = set_row_counts(row_counts)
         values |= states | {":to": SEGMENT_STEPS[step].target, ":zero": 0, ":lease": token.value, ":now": self._now()}
-        return entry_key(work), f"SET #status = :to, lease_until = :zero, moved = :now{counts}", condition, values
+        change = f"SET #status = :to, lease_until = :zero, moved = :now, expires = :expires{counts}"
+        return entry_key(work), change, condition, values | self._table.expires()
 
-    def _end(self, what: str, file: FileVersion, step: str, outcome: Outcome) -> Outcome | None:
+    def _end(
+        self, what: str, file: FileVersion, step: str, outcome: Outcome, counted: Item | None = None
+    ) -> Outcome | None:
         """End a file, whoever holds its lease; return None if its state does not allow the step."""
-        change, values = self._ended(outcome)
+        change, values = self._ended(outcome, self._table.counted(file) if counted is None else counted)
         condition, states = allowed(FILE_STEPS[step])
         values |= states | {":to": outcome.status}
         is_ours, item = self._table.update(what, entry_key(WorkItem(file)), change, condition, values)
@@ -278,10 +287,12 @@ class TableTransitions:
             raise LeaseLost(f"The lease on {file.url} was lost to another worker; its result counts.")
         return item
 
-    def _ended(self, outcome: Outcome) -> tuple[str, Item]:
-        """Return the change that closes a file's entry, and its values."""
+    def _ended(self, outcome: Outcome, counted: Item | None = None) -> tuple[str, Item]:
+        """Return the change that closes a file's entry, with what its segments came to, and its values."""
         change = "SET #status = :to, lease_until = :zero, ended = :now, moved = :now, seconds = :seconds"
         values: Item = {":zero": 0, ":now": self._now(), ":seconds": number(outcome.seconds)}
+        if counted:
+            change, values = f"{change}, counted = :counted", values | {":counted": counted["counted"]}
         if outcome.rejects:
             change, values = f"{change}, rejects = :rejects", values | {":rejects": outcome.rejects}
         if outcome.error:

@@ -49,7 +49,6 @@ FILE_STEPS = {
     "supersede, by a segment": Step(_OPEN, Status.SUPERSEDED, "any"),
 }
 
-COUNTS = Step(_OPEN, "", "any")  # no step: when a segment's row counts are added to its file's
 
 SEGMENT_STEPS = {
     "plan": Step((NEW,), Status.PENDING, "any"),

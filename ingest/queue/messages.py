@@ -4,7 +4,7 @@ Knows the shapes that these send, and nothing of queues.
 """
 
 import json
-from dataclasses import astuple, dataclass
+from dataclasses import asdict, astuple, dataclass
 from typing import Any
 from urllib.parse import unquote_plus
 
@@ -51,7 +51,15 @@ KIND = "ingest"  # the field by which our messages differ from those of S3
 
 @dataclass(frozen=True, slots=True)
 class Reconcile:
-    """Look after what is stuck, and after objects whose notification was lost."""
+    """Look after what is stuck, and after objects whose notification was lost.
+
+    `step` and `after` are where an earlier run was handed over, in the words of `worker.reconcile`: "" from the start;
+    it looked for objects that were changed up to `until_s` (epoch seconds), 0 if it did not begin to.
+    """
+
+    step: str = ""
+    after: str = ""
+    until_s: float = 0.0
 
 
 def read_message(body: str) -> Notification | WorkItem | Reconcile:
@@ -63,8 +71,18 @@ def read_message(body: str) -> Notification | WorkItem | Reconcile:
     document = json_object(body)
     kind = document.get(KIND)
     if kind == "reconcile":
-        return Reconcile()
+        step, after, until_s = document.get("step", ""), document.get("after", ""), document.get("until_s", 0.0)
+        return Reconcile(str(step), str(after), float(until_s) if isinstance(until_s, int | float) else 0.0)
     return _work_in(document) if kind in ("file", "segment") else read_notification(document)
+
+
+def reconcile_body(asked: Reconcile) -> str:
+    """Return the body of the message that asks a reconciler to go on.
+
+    >>> read_message(reconcile_body(Reconcile("list orders/", "orders/a.csv", 5.5)))
+    Reconcile(step='list orders/', after='orders/a.csv', until_s=5.5)
+    """
+    return json.dumps({KIND: "reconcile", **asdict(asked)})
 
 
 def body_of(work: WorkItem) -> str:

@@ -18,7 +18,7 @@ from ingest.feeds.feed import Feeds
 from ingest.file import MOST_RETRIES, FileVersion
 from ingest.ledger.claims import Busy, Claimed, ClaimStatus, LeaseToken, Outcome, judge_claim
 from ingest.ledger.work_item import NOTHING_CARRIED_OVER, WorkItem, is_open
-from ingest.queue.messages import NewFiles, Reconcile, Restored, Several, read_message
+from ingest.queue.messages import NewFiles, Reconcile, Restored, Several, read_message, reconcile_body
 from ingest.worker.attempt import DeployedSettings, Task, UnfinishedError
 from ingest.worker.lease import Lease, Timing
 from ingest.worker.load import Sizes
@@ -115,7 +115,7 @@ class Dispatcher:
             return
         self._settings.keep()
         if isinstance(asked, Reconcile):
-            self._reconciler.run()
+            self._reconcile(asked, message, keep_messages)
             return
         if isinstance(asked, Several):
             self._services.queue.send(asked.bodies, feed=None, hops=message.hops, stalls=message.stalls)
@@ -128,6 +128,14 @@ class Dispatcher:
         for work in works:
             if not self._dispatch_work(work, message, keep_messages):
                 return
+
+    def _reconcile(self, asked: Reconcile, message: Message, keep_messages: Callable[[], None]) -> None:
+        """Look after what is stuck until the function's time is over, and hand over what is left."""
+        token = LeaseToken(message.message_id, message.delivery, 0.0, message.worker)
+        end_s = message.deadline_s - self._timing.stop_before_end_s
+        found = self._reconciler.run(asked, token=token, lease_s=self._timing.lease_s, end_s=end_s, keep=keep_messages)
+        if found.rest:
+            self.hand_over(replace(message, body=reconcile_body(found.rest)), NO_FEED, stalls=0)
 
     def _dispatch_work(self, work: WorkItem, message: Message, keep_messages: Callable[[], None]) -> bool:
         """Do some work; return False if the message was handed over, with all of it that is not done."""

@@ -78,7 +78,11 @@ def _services(session: boto3.Session, environment: Mapping[str, str], queue: Sqs
     tables = WriterFactory(session, CLIENT_CONFIG, dynamodb=dynamodb, warn=logger.warning)
     rejects_bucket, stack = _text(environment, Env.REJECTS_BUCKET), _text(environment, Env.STACK)
     return WorkerServices(
-        ledger=TableLedger(table=dynamodb.Table(_text(environment, Env.LEDGER_TABLE)), clock=clock),
+        ledger=TableLedger(
+            table=dynamodb.Table(_text(environment, Env.LEDGER_TABLE)),
+            clock=clock,
+            keep_days=_number(environment, Env.LEDGER_DAYS),
+        ),
         objects=S3Objects(client=s3, clock=clock),
         listing=S3Listing(client=s3),
         queue=queue,

@@ -3,8 +3,8 @@
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from ingest.errors import OutOfTime
-from ingest.ledger.claims import LeaseToken
+from ingest.errors import LeaseLost, OutOfTime
+from ingest.ledger.claims import LeaseToken, Looked
 from ingest.ledger.work_item import Checkpoint, SegmentPlan, WorkItem
 from ingest.worker.ports import Services
 
@@ -94,3 +94,49 @@ class Lease:
         self.token = replace(self.token, until_s=self._clock.now_s() + self._timing.lease_s)
         self._keep_messages()
         return self.token
+
+
+class TimeIsUpError(Exception):
+    """The function is about to be stopped: what is left goes on in another."""
+
+
+class Turn:
+    """The right to run the reconciler, which one worker has at a time, renewed while it works.
+
+    `keep` hides its message for longer, as long as the lease holds: of a worker that is killed both run out soon.
+    """
+
+    def __init__(
+        self, services: Services, token: LeaseToken, *, lease_s: float, end_s: float, keep: Callable[[], None]
+    ) -> None:
+        self._leases = services.ledger.leases
+        self._clock = services.clock
+        self._token = token
+        self._lease_s = lease_s
+        self._end_s = end_s
+        self._keep = keep
+        self._renewed_s = float("-inf")
+
+    def take(self) -> Looked | None:
+        """Return how far objects were looked for; None if another has the turn."""
+        self._renewed_s = self._clock.monotonic_s()
+        self._token = replace(self._token, until_s=self._clock.now_s() + self._lease_s)
+        return self._leases.take_turn(self._token)
+
+    def go_on(self) -> None:
+        """Keep the turn, if it is time.
+
+        Raises:
+            LeaseLost: another has taken it.
+            TimeIsUpError: nothing more may be begun.
+        """
+        if self._clock.now_s() >= self._end_s:
+            raise TimeIsUpError
+        if self._clock.monotonic_s() - self._renewed_s >= self._lease_s / 3:
+            self._keep()
+            if self.take() is None:
+                raise LeaseLost("Another run of the reconciler has taken over.")
+
+    def end(self, looked: Looked | None) -> None:
+        """Let others have it; `looked` is how far objects were looked for now."""
+        self._leases.end_turn(self._token, looked)

@@ -13,7 +13,7 @@ from ingest.feeds.dialect import Csv
 from ingest.feeds.feed import Feed
 from ingest.file import FileVersion
 from ingest.items.mapping import Mapping as ItemMapping
-from ingest.ledger.claims import Claimed, ClaimStatus, FileStatus, LeaseToken, Outcome
+from ingest.ledger.claims import Claimed, ClaimStatus, FileStatus, LeaseToken, Looked, Outcome
 from ingest.ledger.row_counts import RowCounts
 from ingest.ledger.work_item import CarriedOver, Checkpoint, Entry, KeptFeed, SegmentPlan, WorkItem
 from ingest.metrics.emf import Value
@@ -37,6 +37,13 @@ class Leases(Protocol):
 
     def renew(self, work: WorkItem, token: LeaseToken) -> None:
         """Hold a lease longer."""
+
+    def take_turn(self, token: LeaseToken) -> Looked | None:
+        """Run the reconciler, or go on, until `token.until_s`; return how far objects were looked for, None if another
+        runs it."""
+
+    def end_turn(self, token: LeaseToken, looked: Looked | None = None) -> None:
+        """Let others run the reconciler; `looked` is how far objects were looked for now."""
 
     def save(self, work: WorkItem, token: LeaseToken, checkpoint: Checkpoint) -> None:
         """Write how far the work is done, and hold the lease longer."""
@@ -63,8 +70,8 @@ class Transitions(Protocol):
     def end_file(self, file: FileVersion, token: LeaseToken, outcome: Outcome) -> None:
         """Write how a file ended whose lease is held."""
 
-    def end_segment(self, work: WorkItem, token: LeaseToken, row_counts: RowCounts, *, is_whole: bool) -> bool:
-        """Write that a segment ended, read to its end or given up; False if its file had ended: it is not counted."""
+    def end_segment(self, work: WorkItem, token: LeaseToken, row_counts: RowCounts, *, is_whole: bool) -> None:
+        """Write that a segment ended, read to its end or given up, and count it for its file."""
 
     def end_by_segment(
         self, work: WorkItem, token: LeaseToken, row_counts: RowCounts, outcome: Outcome
@@ -89,8 +96,9 @@ class Transitions(Protocol):
     def note_reported(self, file: FileVersion, feed: str, status: str) -> None:
         """Remember that the outcome of a file was reported."""
 
-    def note_resent(self, work: WorkItem) -> bool:
-        """Remember that the message of stuck work is sent again; False if a worker has it now."""
+    def note_resent(self, work: WorkItem, times: int) -> bool:
+        """Remember that the message of stuck work is sent for the `times`th time again; False if a worker has it now,
+        or another has noted that."""
 
     def retry(self, file: FileVersion, *, feed: str, begun: CarriedOver) -> bool:
         """Write the entry of another attempt at a file; False if there is one already."""
@@ -131,6 +139,9 @@ class Queries(Protocol):
 
     def knows(self, file: FileVersion) -> bool:
         """Return whether there is an entry of an object as it lies in the bucket now."""
+
+    def unknown(self, files: Iterable[FileVersion]) -> Iterator[FileVersion]:
+        """Yield those objects that are not known, asked for in batches."""
 
 
 class Ledger(Protocol):
@@ -191,8 +202,9 @@ class Objects(Protocol):
 class ObjectListing(Protocol):
     """What lies in a bucket."""
 
-    def under(self, bucket: str, prefix: str) -> Iterator[tuple[FileVersion, float]]:
-        """Yield the objects under a prefix, each with when it was changed (epoch seconds)."""
+    def under(self, bucket: str, prefix: str, *, after: str = "") -> Iterator[tuple[FileVersion, float]]:
+        """Yield the objects under a prefix by key, from the first behind `after`, and when each was changed (epoch
+        seconds)."""
 
 
 class Queue(Protocol):

@@ -1,18 +1,27 @@
 """Looks after what no message brings to its end: stuck work, unreported outcomes, objects never heard of."""
 
-from dataclasses import asdict, dataclass
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, replace
+from itertools import islice
 
 from ingest.contract import Status
-from ingest.errors import GivenUp
+from ingest.errors import GivenUp, ServiceFault
 from ingest.feeds.feed import Feeds
-from ingest.ledger.claims import Outcome
+from ingest.ledger.claims import LeaseToken, Looked, Outcome
 from ingest.ledger.work_item import Entry, WorkItem, is_open
-from ingest.queue.messages import body_of
+from ingest.queue.messages import Reconcile, body_of
+from ingest.worker.lease import TimeIsUpError, Turn
 from ingest.worker.ports import Services
 from ingest.worker.report import NO_FEED, Reporter, finish_split_file
 
 MOST_RESENT = 3
 DAY_S = 86_400.0
+LOOKS_AT_ALL_S = DAY_S / 4  # how often all objects of a day are looked for; in between those that were changed since
+OVERLAP_S = 3600.0  # S3 says when an upload of many parts was begun, which may be long before its object is there
+PORTION = 100  # objects that the ledger is asked for at once
+FROM_THE_START = Reconcile()
+BY_HAND = LeaseToken("by hand", 0, 0.0)
+OPEN, LIST = "open ", "list "  # what a step does, before the feed that it does it for
 LONG_QUEUE = 1000  # with this many messages waiting, work that no one has begun is only late
 
 
@@ -26,12 +35,24 @@ class Findings:
     segments_sent_again: int = 0
     files_given_up: int = 0
     objects_not_known: int = 0
+    not_looked_after: int = 0  # files, because of a service that was down: the next run does
     is_late: bool = False  # the queue is long: nothing was sent again, and no lost notification looked for
+    is_busy: bool = False  # another run is under way: nothing was done
+    rest: Reconcile | None = None  # of a run that had to end before all was done
 
     @property
     def is_nothing(self) -> bool:
         """Whether all was well."""
         return not any(asdict(self).values())
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """Which changes of objects to look for (epoch seconds), and what is remembered when that is done."""
+
+    since_s: float
+    until_s: float
+    looked: Looked
 
 
 class Reconciler:
@@ -52,34 +73,93 @@ class Reconciler:
         self._bucket = bucket
         self._stuck_s = stuck_s
 
-    def run(self) -> Findings:
-        """Look once; return what was found, and done about it."""
-        is_late = self._services.queue.waiting() >= LONG_QUEUE
-        findings = Findings(is_late=is_late)
-        for feed in {**self._feeds.feeds, **self._ledger.queries.feeds(), NO_FEED: None}:  # files know those of old
-            self._look_after_feed(feed, findings, is_late=is_late)
-        if not is_late:
-            for name, declared in self._feeds.feeds.items():
-                self._look_for_lost(name, declared.prefix, findings)
+    def run(
+        self,
+        asked: Reconcile = FROM_THE_START,
+        *,
+        token: LeaseToken = BY_HAND,
+        lease_s: float = 60.0,
+        end_s: float = float("inf"),
+        keep: Callable[[], None] = lambda: None,
+    ) -> Findings:
+        """Look once; return what was found, and done about it.
+
+        One run goes on at a time; `token` is the name of this one. It ends at `end_s` (epoch seconds), and returns
+        the rest then, as what another run may be `asked` for. `keep` hides its message meanwhile.
+        """
+        turn = Turn(self._services, token, lease_s=lease_s, end_s=end_s, keep=keep)
+        looked = turn.take()
+        if looked is None:
+            return Findings(is_busy=True)
+        done = None
+        try:
+            window = self._window(asked, looked, is_whole=token == BY_HAND)
+            findings = self._run(asked, turn, window)
+            done = None if findings.is_late or findings.rest else window.looked
+        finally:
+            turn.end(done)
         self._services.log("reconciled", asdict(findings))
         return findings
 
-    def _look_after_feed(self, feed: str, findings: Findings, *, is_late: bool) -> None:
+    def _window(self, asked: Reconcile, looked: Looked, *, is_whole: bool) -> Window:
+        until_s = asked.until_s or self._clock.now_s() - self._stuck_s
+        is_whole = is_whole or until_s - looked.all_s >= LOOKS_AT_ALL_S
+        changed_since = looked.until_s - OVERLAP_S if looked.until_s else float("inf")
+        since_s = min(until_s - DAY_S, changed_since) if is_whole else changed_since
+        return Window(since_s, until_s, Looked(until_s, until_s if is_whole else looked.all_s))
+
+    def _run(self, asked: Reconcile, turn: Turn, window: Window) -> Findings:
+        """Take one step after another, from the one that is asked for."""
+        is_late = self._services.queue.waiting() >= LONG_QUEUE
+        findings = Findings(is_late=is_late)
+        feeds = {**self._feeds.feeds, **self._ledger.queries.feeds(), NO_FEED: None}  # files know those of old
+        steps = [OPEN + feed for feed in feeds]
+        steps += [] if is_late else [LIST + feed for feed in self._feeds.feeds]
+        first = steps.index(asked.step) if asked.step in steps else 0
+        for number, step in enumerate(steps[first:], start=first):
+            at = Reconcile(step, asked.after if step == asked.step else "", window.until_s)
+            try:
+                self._take(step, at, turn, window, findings)
+            except TimeIsUpError as up:
+                at = up.args[0] if up.args else at
+                if at == asked:  # no further than the run before: more files are open than one run can look at
+                    at = Reconcile(steps[(number + 1) % len(steps)], "", window.until_s)
+                findings.rest = at
+                break
+        return findings
+
+    def _take(self, step: str, at: Reconcile, turn: Turn, window: Window, findings: Findings) -> None:
+        if step.startswith(OPEN):
+            self._look_after_feed(step.removeprefix(OPEN), turn, findings)
+        else:
+            self._look_for_lost(at, turn, window, findings)
+
+    def _look_after_feed(self, feed: str, turn: Turn, findings: Findings) -> None:
         """Look after a feed's files, and report how old the oldest is that stays unfinished."""
-        begun_s = [
-            entry.first_seen_s or entry.moved_s
-            for entry in self._ledger.queries.open_files(feed)
-            if self._look_after(entry, findings, is_late=is_late)
-        ]
+        begun_s = []
+        for entry in self._ledger.queries.open_files(feed):
+            turn.go_on()
+            if self._try_to_look_after(entry, findings):
+                begun_s.append(entry.first_seen_s or entry.moved_s)
         if begun_s or feed in self._feeds.feeds:  # no others should have any: the metric costs nothing until they do
             oldest_s = max(0.0, self._clock.now_s() - min(begun_s)) if begun_s else 0.0
             self._reporter.oldest_unfinished(feed, oldest_s)
+
+    def _try_to_look_after(self, entry: Entry, findings: Findings) -> bool:
+        """Return whether a file stays unfinished. A service that is down for one does not stop the rest."""
+        try:
+            return self._look_after(entry, findings, is_late=findings.is_late)
+        except ServiceFault as fault:
+            findings.not_looked_after += 1
+            self._services.log("file not looked after", {"file": entry.work.file.url, "error": fault.code})
+            return is_open(entry.status)
 
     def _look_after(self, entry: Entry, findings: Findings, *, is_late: bool) -> bool:
         """Return whether the file stays unfinished."""
         file = entry.work.file
         if not is_open(entry.status):
-            unreported = self._ledger.queries.unreported(file) if self._is_old(entry) else None
+            may_report = self._is_old(entry) and not findings.not_looked_after  # the bus may be down: once is enough
+            unreported = self._ledger.queries.unreported(file) if may_report else None
             if unreported:
                 self._reporter.file_ended(file, entry.feed, unreported)
                 findings.outcomes_reported += 1
@@ -105,7 +185,7 @@ class Reconciler:
                 is_given_up = self._give_up(entry, part)
                 findings.files_given_up += is_given_up
                 return is_given_up
-            if self._ledger.transitions.note_resent(part.work):
+            if self._ledger.transitions.note_resent(part.work, part.resent + 1):
                 self._services.queue.send([body_of(part.work)], feed=entry.feed)
                 self._reporter.resent(part.work, part.resent + 1)
                 findings.segments_sent_again += part.work.segment is not None
@@ -126,13 +206,24 @@ class Reconciler:
             self._reporter.file_ended(entry.work.file, entry.feed, ended)
         return ended is not None
 
-    def _look_for_lost(self, feed: str, prefix: str, findings: Findings) -> None:
-        """Send messages for objects that are not known, although their notification should have come by now."""
-        now_s = self._clock.now_s()
-        for file, changed_s in self._services.listing.under(self._bucket, prefix):
-            is_due = self._stuck_s <= now_s - changed_s <= self._stuck_s + DAY_S
-            is_wanted = is_due and not self._feeds.ignores(file.key, file.size_bytes)
-            if is_wanted and not self._ledger.queries.knows(file):
+    def _look_for_lost(self, at: Reconcile, turn: Turn, window: Window, findings: Findings) -> None:
+        """Send messages for objects that are not known, although their notification should have come by now.
+
+        Raises:
+            TimeIsUpError: with what is left, as a `Reconcile`.
+        """
+        feed = at.step.removeprefix(LIST)
+        prefix = self._feeds.feeds[feed].prefix
+        listed = iter(self._services.listing.under(self._bucket, prefix, after=at.after))
+        while portion := list(islice(listed, 10 * PORTION)):  # a page of S3's
+            try:
+                turn.go_on()
+            except TimeIsUpError as up:
+                raise TimeIsUpError(at) from up
+            due = [file for file, changed_s in portion if window.since_s <= changed_s <= window.until_s]
+            wanted = (file for file in due if not self._feeds.ignores(file.key, file.size_bytes))
+            for file in self._ledger.queries.unknown(wanted):
                 self._services.queue.send([body_of(WorkItem(file))], feed=feed)
                 self._reporter.object_found(file)
                 findings.objects_not_known += 1
+            at = replace(at, after=portion[-1][0].key)

@@ -222,8 +222,8 @@ class TaskRunner:
         self._reporter.file_ended(task.work.file, task.feed, outcome)
 
     def _end_segment(self, task: Task, row_counts: RowCounts, status: str) -> None:
-        is_whole, end = status == Status.DONE, self._ledger.transitions.end_segment
-        status = status if end(task.work, task.lease.token, row_counts, is_whole=is_whole) else Status.STOPPED
+        is_whole = status == Status.DONE
+        self._ledger.transitions.end_segment(task.work, task.lease.token, row_counts, is_whole=is_whole)
         self._report_segment(task, row_counts, status)
 
     def _report_segment(self, task: Task, row_counts: RowCounts, status: str) -> None:

@@ -57,7 +57,7 @@ _SETTINGS = {
     Env.LEDGER_TABLE: "Ledger",
     Env.REJECTS_BUCKET: "rejects",
     Env.RETRY_BASE_S: "1",
-    **dict.fromkeys((Env.RETRY_CAP_S, Env.LEASE_S), "60"),
+    **dict.fromkeys((Env.RETRY_CAP_S, Env.LEASE_S, Env.LEDGER_DAYS), "60"),
     **dict.fromkeys((Env.CHECKPOINT_S, Env.MAX_RECEIVE_COUNT), "5"),
     Env.STOP_BEFORE_END_S: "45",
     Env.SEGMENT_BYTES: str(64 * 1024 * 1024),

@@ -49,7 +49,7 @@ def rows() -> Iterator[Any]:
         at(ledger, NOW_S).leases.claim(work, feed="orders", token=token)
         at(ledger, NOW_S).leases.save(work, token, Checkpoint(segment.start, segment.start, RowCounts()))
         ledger.leases.put_back(work, token, None, Throttled("slow"))
-        at(ledger, NOW_S).transitions.note_resent(work)
+        at(ledger, NOW_S).transitions.note_resent(work, 1)
         again = LeaseToken("m", 2, NOW_S + 60)
         at(ledger, NOW_S).leases.claim(work, feed="orders", token=again)
         at(ledger, NOW_S).transitions.end_segment(work, again, RowCounts(1, 0, 1, 0, 95), is_whole=True)
@@ -67,6 +67,7 @@ def rows() -> Iterator[Any]:
 def test_the_page_names_every_attribute_and_the_parts_of_a_file(rows: Any) -> None:
     items = rows.scan()["Items"]
     assert sorted(item[LedgerKeys.SORT_KEY].partition("#")[0] for item in items if "/" in item["pk"]) == [
+        "COUNT",
         "FILE",
         "FILE",
         "HEAD",

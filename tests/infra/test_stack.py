@@ -144,6 +144,11 @@ def test_buckets_are_private_encrypted_and_forget_unfinished_uploads(template: T
         assert rule["AbortIncompleteMultipartUpload"] == {"DaysAfterInitiation": Settings().abort_uploads_days}
 
 
+def test_entries_of_the_ledger_expire(template: Template) -> None:
+    ledger = template["Resources"][logical_id(template, "StoreLedger")]["Properties"]
+    assert ledger["TimeToLiveSpecification"] == {"AttributeName": contract.LedgerKeys.EXPIRES, "Enabled": True}
+
+
 def test_rejects_expire_and_dropped_files_do_not(template: Template) -> None:
     rejects = template["Resources"][logical_id(template, "StoreRejects8")]["Properties"]
     assert rejects["LifecycleConfiguration"]["Rules"][0]["ExpirationInDays"] == Settings().rejects_expire_days
@@ -295,6 +300,7 @@ def test_the_function_may_do_exactly_what_loading_needs(template: Template) -> N
         "s3:PutObject",
         "dynamodb:BatchWriteItem",
         "dynamodb:DescribeTable",
+        "dynamodb:BatchGetItem",
         "dynamodb:GetItem",
         "dynamodb:Query",
         "dynamodb:UpdateItem",
@@ -351,7 +357,7 @@ def flat(value: Any) -> str:
 
 def test_the_function_reaches_the_ledger_and_the_queues_by_name(template: Template) -> None:
     by_actions = {frozenset(actions): on for actions, on, _ in grants(template)}
-    ledger = frozenset({"dynamodb:GetItem", "dynamodb:Query", "dynamodb:UpdateItem"})
+    ledger = frozenset(f"dynamodb:{operation}" for operation in contract.LEDGER_OPERATIONS)
     assert by_actions[ledger] == [arn_of(template, "StoreLedger")]
     assert by_actions[frozenset({"dynamodb:Query"})] == [under(arn_of(template, "StoreLedger"), "/index/listing")]
     (consuming,) = [on for actions, on in by_actions.items() if "sqs:ReceiveMessage" in actions]

@@ -3,9 +3,9 @@
 from dataclasses import replace
 
 from ingest.contract import Status
-from ingest.ledger.claims import LeaseToken
+from ingest.ledger.claims import LeaseToken, Looked
 from ingest.ledger.work_item import Entry, WorkItem
-from tests.support.ledgers import FILE, LEASE, ONE, TWO, WORK, AnyLedger, claim, closed, end, split
+from tests.support.ledgers import FILE, LEASE, ONE, OTHER, TWO, WORK, AnyLedger, claim, closed, end, split
 from tests.support.memory_ledger import at
 
 
@@ -84,18 +84,51 @@ def test_an_object_is_known_by_its_etag_whatever_the_version_is_called(ledger: A
 
 def test_a_message_is_sent_again_only_for_work_that_no_one_holds(ledger: AnyLedger) -> None:
     split(ledger)
-    assert not at(ledger, 200.0).transitions.note_resent(WORK)  # it waits for its segments
-    assert at(ledger, 200.0).transitions.note_resent(ONE)
+    assert not at(ledger, 200.0).transitions.note_resent(WORK, 1)  # it waits for its segments
+    assert at(ledger, 200.0).transitions.note_resent(ONE, 1)
     claim(ledger, ONE, LeaseToken("m9", 1, 300.0), now_s=210.0)
-    assert not at(ledger, 299.0).transitions.note_resent(ONE)
-    assert at(ledger, 300.0).transitions.note_resent(ONE)
+    assert not at(ledger, 299.0).transitions.note_resent(ONE, 2)
+    assert at(ledger, 300.0).transitions.note_resent(ONE, 2)
     (first, _) = ledger.queries.segments(FILE)
     assert (first.resent, first.moved_s, first.status) == (2, 300.0, Status.LOADING)
     end(ledger, TWO)
-    assert not at(ledger, 400.0).transitions.note_resent(TWO)
+    assert not at(ledger, 400.0).transitions.note_resent(TWO, 1)
 
 
 def test_no_message_is_sent_again_for_work_that_no_one_knows(ledger: AnyLedger) -> None:
-    assert not at(ledger, 200.0).transitions.note_resent(WORK)
-    assert not at(ledger, 200.0).transitions.note_resent(ONE)
+    assert not at(ledger, 200.0).transitions.note_resent(WORK, 1)
+    assert not at(ledger, 200.0).transitions.note_resent(ONE, 1)
     assert [*ledger.queries.open_files("orders"), *ledger.queries.segments(FILE)] == []
+
+
+def test_a_message_that_is_sent_again_counts_once_also_if_the_answer_was_lost(ledger: AnyLedger) -> None:
+    split(ledger)
+    own = at(ledger, 200.0)
+    assert own.transitions.note_resent(ONE, 1)
+    assert own.transitions.note_resent(ONE, 1)  # the same request, sent again because no answer came
+    assert [entry.resent for entry in ledger.queries.segments(FILE)] == [1, 0]
+    assert not at(ledger, 201.0).transitions.note_resent(ONE, 1)  # another, who read the entry before
+
+
+def test_one_reconciler_runs_at_a_time_until_its_lease_has_run_out(ledger: AnyLedger) -> None:
+    assert at(ledger, 100.0).leases.take_turn(LEASE) == Looked()
+    assert at(ledger, 110.0).leases.take_turn(OTHER) is None
+    assert at(ledger, 110.0).leases.take_turn(LEASE) == Looked()  # it goes on
+    assert at(ledger, LEASE.until_s).leases.take_turn(OTHER) == Looked()
+    at(ledger, 170.0).leases.end_turn(LEASE, Looked(1.0, 1.0))  # whose turn is over
+    assert at(ledger, 171.0).leases.take_turn(LEASE) is None
+    at(ledger, 172.0).leases.end_turn(OTHER, Looked(90.5, 80.0))
+    assert at(ledger, 173.0).leases.take_turn(LEASE) == Looked(90.5, 80.0)
+
+
+def test_objects_that_are_not_known_are_found_in_batches(ledger: AnyLedger) -> None:
+    files = [replace(FILE, key=f"orders/{n}.csv", etag=f"e{n}", sequencer=None) for n in range(250)]
+    known = [replace(file, sequencer="0A") if n % 2 else file for n, file in enumerate(files) if n % 5]
+    for file in known:
+        at(ledger, 100.0).leases.note_newest(file)
+        claim(ledger, WorkItem(file))
+    overwritten = replace(files[1], etag="another")
+    asked = [overwritten, *files[2:]]
+    at(ledger, 100.0).leases.note_newest(replace(files[3], sequencer="0F"))  # by a worker that died there
+    assert list(ledger.queries.unknown(asked)) == [overwritten, files[3], *files[5::5]]
+    assert list(ledger.queries.unknown(asked)) == [file for file in asked if not ledger.queries.knows(file)]

@@ -1,6 +1,7 @@
 """What only the table can show: its items, its index, and what DynamoDB answers when it is busy."""
 
 import re
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import replace
@@ -13,10 +14,13 @@ from moto.dynamodb.parsing.reserved_keywords import ReservedKeywords
 
 from ingest.contract import Status
 from ingest.errors import BadHeader, IngestError, LeaseLost, TableMissing, Throttled
+from ingest.ledger.claims import Looked
 from ingest.ledger.row_counts import RowCounts
 from ingest.ledger.store import TableLedger
-from ingest.ledger.table import TRANSACTION_ATTEMPTS
+from ingest.ledger.table import COUNT_ENTRIES, TRANSACTION_ATTEMPTS, count_key, entry_key
 from ingest.ledger.work_item import SegmentPlan, WorkItem
+from ingest.reading.blocks import Position
+from ingest.reading.segments import Segment
 from tests.support.clients import ledger_table, mock_aws, resource, session
 from tests.support.fakes import ScriptedClock
 from tests.support.ledgers import (
@@ -38,6 +42,7 @@ from tests.support.ledgers import (
 from tests.support.memory_ledger import at
 
 DAY = "1970-01-01"
+KEPT_S = 400 * 86_400
 COUNTS = {"rows_read": 6, "rows_written": 3, "rows_rejected": 2, "rows_superseded": 1, "bytes_read": 40}
 CLAIMED = {
     "pk": "landing/orders/größe 1+1.csv",
@@ -98,6 +103,7 @@ def test_the_item_of_a_file_that_ended(table: TableLedger, rows: Any) -> None:
         "reported": Decimal("86400.25"),
         "listing": "orders#FAILED#1970-01-02",
         "listed_at": "1970-01-02T00:00:00Z",
+        "expires": 86_401 + KEPT_S,
     }
     assert item(rows) == CLAIMED | COUNTS | error | times | {"status": "FAILED"} | reported
 
@@ -105,28 +111,48 @@ def test_the_item_of_a_file_that_ended(table: TableLedger, rows: Any) -> None:
 def test_the_items_of_a_file_that_is_split(table: TableLedger, rows: Any) -> None:
     split(table)
     end(table, ONE)
-    assert item(rows) == CLAIMED | COUNTS | {
-        "status": "SPLIT",
-        "lease_until": 0,
-        "moved": 120,
-        "plan": [90, 9, 0, 0],
-        "segments_planned": 2,
-        "segments_done": 1,
-        "bytes_read": 50,
-    }
+    plan = {"plan": [90, 9, 0, 0], "segments_planned": 2}
+    assert item(rows) == CLAIMED | plan | {"status": "SPLIT", "lease_until": 0, "moved": 110, "bytes_read": 10}
+    key = count_key(ONE)
+    assert key == {"pk": CLAIMED["pk"], "sk": f"COUNT#{FILE.version}#097"}
+    assert rows.get_item(Key=key)["Item"] == key | COUNTS | {"segments_done": 1, "moved": 120, "expires": 120 + KEPT_S}
     planned = {"pk": CLAIMED["pk"], "sk": f"{ONE.sort_key[:-15]}000000000000050", "status": "PENDING", "moved": 110}
+    planned |= {"expires": 110 + KEPT_S}
     assert item(rows, TWO) == planned | {"start": [50, 6, 3, 48], "end": [90, 9, 0, 0], "lease_until": 0}
     ended = {"pk": CLAIMED["pk"], "sk": ONE.sort_key, "status": "DONE", "start": [10, 2, 0, 0], "end": [50, 6, 0, 0]}
-    ended |= {
-        "lease": "m1/1/w1",
-        "lease_until": 0,
-        "attempts": 1,
-        "claims_in_a_row": 1,
-        "first_seen": 120,
-        "started": 120,
-        "moved": 120,
-    }
-    assert item(rows, ONE) == ended | COUNTS
+    ended |= {"lease": "m1/1/w1", "lease_until": 0, "attempts": 1, "claims_in_a_row": 1}
+    ended |= {"first_seen": 120, "started": 120, "moved": 120}
+    assert item(rows, ONE) == ended | COUNTS | {"expires": 120 + KEPT_S}
+    end(table, TWO)
+    at(table, 130.0).transitions.end_split(FILE, rejects="s3://r/")
+    assert item(rows)["counted"] == [12, 6, 4, 2, 80, 2]
+
+
+def test_segments_that_end_at_once_are_counted_in_different_entries() -> None:
+    """Of two transactions on one entry DynamoDB cancels one (docs/decisions/0020)."""
+    starts = [Position(n * 67_108_864 + 90, n) for n in range(3200)]
+    keys = Counter(count_key(WorkItem(FILE, Segment(start, start)))["sk"] for start in starts)
+    assert len(keys) == COUNT_ENTRIES
+    assert max(keys.values()) < 2 * len(starts) / COUNT_ENTRIES
+
+
+def test_what_a_deployment_before_counted_in_the_files_entry_still_counts(table: TableLedger, rows: Any) -> None:
+    """Its workers may be there yet when the first of this one come."""
+    split(table)
+    end(table, ONE)
+    change = "ADD segments_done :one, rows_read :rows, rows_written :rows, bytes_read :bytes"
+    values = {":one": 1, ":rows": 5, ":bytes": 40}
+    rows.update_item(Key=entry_key(WORK), UpdateExpression=change, ExpressionAttributeValues=values)
+    outcome = at(table, 130.0).transitions.end_split(FILE, rejects="")
+    assert outcome is not None
+    assert (outcome.status, outcome.row_counts.rows_read) == (Status.COMPLETE, 11)
+
+
+def test_ending_a_segment_costs_no_request_to_its_files_entry(table: TableLedger, rows: Any) -> None:
+    split(table)
+    claim(table, ONE)
+    updates = asked(rows, "end_segment")
+    assert [update["Key"]["sk"][:4] for update in updates] == ["SEG#", "COUN"]
 
 
 def test_the_item_that_remembers_the_newest_version(table: TableLedger, rows: Any) -> None:
@@ -134,7 +160,8 @@ def test_the_item_that_remembers_the_newest_version(table: TableLedger, rows: An
     at(table, 100.0).leases.note_newest(replace(FILE, sequencer=None, etag="found"))
     head = rows.get_item(Key={"pk": CLAIMED["pk"], "sk": "HEAD"})["Item"]
     found = {"found_etag": "found", "found_at": f"{DAY}T00:01:40Z"}
-    assert head == {"pk": CLAIMED["pk"], "sk": "HEAD", "sequencer": FILE.version} | found
+    known = {"pk": CLAIMED["pk"], "sk": "HEAD", "sequencer": FILE.version, "expires": 100 + KEPT_S}
+    assert head == known | found
 
 
 def test_a_long_error_is_shortened_to_what_an_item_can_hold(table: TableLedger, rows: Any) -> None:
@@ -227,6 +254,8 @@ CALLS: dict[str, Callable[[TableLedger], object]] = {
     "renew": lambda own: own.leases.renew(WORK, LEASE),
     "save": lambda own: at(own, 1).leases.save(WORK, LEASE, CHECKPOINT),
     "put_back": lambda own: own.leases.put_back(WORK, LEASE, CHECKPOINT, Throttled("")),
+    "take_turn": lambda own: at(own, 1).leases.take_turn(LEASE),
+    "end_turn": lambda own: own.leases.end_turn(LEASE, Looked(1.0, 1.0)),
     "note_newest": lambda own: at(own, 1).leases.note_newest(FILE),
     "note a found one": lambda own: at(own, 1).leases.note_newest(replace(FILE, sequencer=None)),
     "add_segment": lambda own: at(own, 1).transitions.add_segment(FILE, FIRST),
@@ -238,8 +267,8 @@ CALLS: dict[str, Callable[[TableLedger], object]] = {
     "end_early": lambda own: at(own, 1).transitions.end_early(FILE, closed("FAILED", BadHeader(""), "r")),
     "give_up": lambda own: at(own, 1).transitions.give_up(FILE, closed("FAILED", BadHeader(""), "r")),
     "reported": lambda own: at(own, 1).transitions.note_reported(FILE, "orders", "FAILED"),
-    "note_resent": lambda own: at(own, 1).transitions.note_resent(WORK),
-    "note a segment resent": lambda own: at(own, 1).transitions.note_resent(ONE),
+    "note_resent": lambda own: at(own, 1).transitions.note_resent(WORK, 1),
+    "note a segment resent": lambda own: at(own, 1).transitions.note_resent(ONE, 2),
 }
 
 
@@ -376,3 +405,41 @@ def test_a_missing_ledger_is_reported_by_name() -> None:
             own.queries.file_status(FILE)
         with pytest.raises(TableMissing, match="listing files in the ledger Nothing"):
             list(own.queries.open_files("orders"))
+
+
+def test_a_thousand_objects_are_looked_for_with_twenty_requests(rows: Any, table: TableLedger) -> None:
+    """A million objects a day were a million queries in each run: docs/evidence.md."""
+    files = [replace(FILE, key=f"orders/{n}.csv") for n in range(1000)]
+    with rows.batch_writer() as batch:
+        for file in files:
+            key = {"pk": f"landing/{file.key}"}
+            batch.put_item(Item=key | {"sk": "HEAD", "sequencer": file.version})
+            batch.put_item(Item=CLAIMED | key | {"file": {"bucket": "landing", "key": file.key, "etag": "e"}})
+    requests: list[str] = []
+    rows.meta.client.meta.events.register("before-call.dynamodb.*", lambda model, **_: requests.append(model.name))
+    assert list(table.queries.unknown(replace(file, sequencer=None) for file in files)) == []
+    assert requests == ["BatchGetItem"] * 20
+
+
+def test_entries_expire_some_time_after_a_file_has_ended_and_not_while_it_is_open(rows: Any) -> None:
+    own = TableLedger(table=rows, clock=ScriptedClock(100.5), keep_days=30)
+    due_s = 30 * 86_400 + 101
+    own.leases.note_newest(FILE)
+    claim(own)
+    own.transitions.add_segment(FILE, FIRST)
+    own.transitions.split(FILE, LEASE, SegmentPlan(FIRST.end, 1), head_bytes=50)
+    own.leases.claim(ONE, feed="orders", token=LEASE)
+    own.transitions.end_segment(ONE, LEASE, ROW_COUNTS, is_whole=True)
+    assert own.transitions.end_split(FILE, rejects="") is not None
+    assert "expires" not in item(rows)  # its outcome is not reported
+    own.transitions.note_reported(FILE, "orders", Status.COMPLETE)
+    assert {entry["sk"][:4]: entry.get("expires") for entry in rows.scan()["Items"]} == dict.fromkeys(
+        ("HEAD", "FILE", "SEG#", "COUN"), due_s
+    )
+
+
+def test_what_was_ignored_and_is_claimed_after_all_does_not_expire(table: TableLedger, rows: Any) -> None:
+    at(table, 1.0).transitions.ignore(FILE, "orders")
+    assert item(rows)["expires"] == 400 * 86_400 + 1
+    claim(table)
+    assert "expires" not in item(rows)

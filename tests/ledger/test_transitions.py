@@ -225,12 +225,13 @@ def test_segments_may_still_end_when_their_file_has_and_do_not_change_it(ledger:
     ended = at(ledger, 115.0).transitions.end_early(FILE, closed(Status.FAILED))
     before = file_entry(ledger)
     claim(ledger, ONE, now_s=120.0)
-    assert not at(ledger, 121.0).transitions.end_segment(ONE, LEASE, HALF, is_whole=is_whole)
+    at(ledger, 121.0).transitions.end_segment(ONE, LEASE, HALF, is_whole=is_whole)
     assert file_entry(ledger) == before
     assert ended is not None
     assert (before.status, before.segments_done, before.row_counts) == (Status.FAILED, 0, ended.row_counts)
     one, two = ledger.queries.segments(FILE)
-    assert (one.status, one.row_counts, one.lease_until_s, two.status) == (Status.STOPPED, HALF, 0.0, Status.PENDING)
+    status = Status.DONE if is_whole else Status.STOPPED
+    assert (one.status, one.row_counts, one.lease_until_s, two.status) == (status, HALF, 0.0, Status.PENDING)
 
 
 def test_a_segment_of_a_file_that_has_ended_needs_its_lease_all_the_same(ledger: AnyLedger) -> None:

@@ -81,7 +81,7 @@ class Operator:
         if self.calls_left < 0:
             raise Unavailable("The operator's connection is gone.")
 
-    def under(self, bucket: str, prefix: str) -> Any:
+    def under(self, bucket: str, prefix: str, *, after: str = "") -> Any:
         return listed(self.bucket, bucket, prefix)
 
     def any_of(self, file: FileVersion) -> bool:

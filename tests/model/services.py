@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 from ingest.aws.clock import digits, iso
@@ -20,7 +21,7 @@ from tests.support.fakes import FakeTable, RecordingDeadLetters, cut
 from tests.support.memory_ledger import MemoryEntry
 
 PORTION = 17  # bytes: neither a row nor a block
-ITERATES = ("open_files", "segments", "versions")
+ITERATES = ("open_files", "segments", "versions", "unknown")
 
 
 @dataclass(slots=True)
@@ -63,6 +64,7 @@ class OwnClock:
 # What of the ledger depends on the time: each asks for it before it sends its request.
 IS_TIMED = {"note_newest", "claim", "save", "save_plan", "add_segment", "split", "end_file", "end_begun", "end_segment"}
 IS_TIMED |= {"end_by_segment", "end_early", "end_split", "give_up", "note_reported", "note_resent", "retry"}
+IS_TIMED |= {"take_turn", "end_turn"}
 
 
 class OwnLedger:
@@ -79,12 +81,15 @@ class OwnLedger:
         def call(*args: Any, **named: Any) -> Any:
             now_s = self._clock.now_s() if name in IS_TIMED else 0.0
             self._scheduler.point(name, may_fail=True)
-            answer = self._watch.call(self._worker, name, args, named, now_s=now_s)
+            answer = self._watch.call(self._worker, name, args, named, now_s=now_s, point=partial(self._amid, name))
             answer = list(answer) if name in ITERATES else answer
             self._scheduler.point(name, is_after=True, may_fail=True)
             return iter(answer) if name in ITERATES else answer
 
         return call
+
+    def _amid(self, name: str) -> None:
+        self._scheduler.point(f"amid {name}", may_fail=True)
 
 
 @dataclass(frozen=True)
@@ -187,10 +192,10 @@ class Bucket:
     objects: dict[str, Object] = field(default_factory=dict)
 
 
-def listed(lying: Bucket, bucket: str, prefix: str) -> Iterator[tuple[FileVersion, float]]:
+def listed(lying: Bucket, bucket: str, prefix: str, after: str = "") -> Iterator[tuple[FileVersion, float]]:
     """Yield what lies under a prefix."""
-    for key, found in list(lying.objects.items()):
-        if key.startswith(prefix):
+    for key, found in sorted(lying.objects.items()):
+        if key.startswith(prefix) and key > after:
             size, time = len(found.data), iso(found.changed_s)
             changed = digits(found.changed_s)
             file = FileVersion(bucket, key, etag=found.etag, size_bytes=size, event_time=time, changed=changed)
@@ -218,9 +223,9 @@ class OwnObjects:
                 raise KilledError
             yield portion
 
-    def under(self, bucket: str, prefix: str) -> Iterator[tuple[FileVersion, float]]:
+    def under(self, bucket: str, prefix: str, *, after: str = "") -> Iterator[tuple[FileVersion, float]]:
         self.scheduler.point("list", may_fail=True)
-        return listed(self.bucket, bucket, prefix)
+        return listed(self.bucket, bucket, prefix, after)
 
     def _data(self, file: FileVersion) -> bytes:
         found = self.bucket.objects[file.key]

@@ -9,16 +9,16 @@ from hypothesis import Phase, find, settings
 from ingest.contract import Status
 from ingest.errors import IngestError, InternalFault
 from ingest.file import FileVersion
-from ingest.ledger.claims import Claimed, ClaimStatus, FileStatus, LeaseToken
+from ingest.ledger.claims import Claimed, ClaimStatus, FileStatus, LeaseToken, Outcome
 from ingest.ledger.row_counts import RowCounts
-from ingest.ledger.work_item import Checkpoint, KeptFeed, WorkItem
+from ingest.ledger.work_item import Checkpoint, KeptFeed, WorkItem, is_open
 from ingest.worker.batch import BatchHandler, Record
 from ingest.worker.dispatch import Past
 from tests.model.services import OwnRejects
 from tests.model.simulation import Kinds, ModelRun
 from tests.model.test_found import with_a_deadly_file
 from tests.model.test_model import model_runs, run
-from tests.support.memory_ledger import MemoryLedger
+from tests.support.memory_ledger import MemoryEntry, MemoryLedger, share_of
 
 MOST = 2000  # schedules until each must have been caught
 
@@ -26,21 +26,43 @@ MOST = 2000  # schedules until each must have been caught
 class AddsTwice(MemoryLedger):
     """Adds a segment's row counts again when its end is written again."""
 
-    def end_segment(self, work: WorkItem, token: LeaseToken, row_counts: RowCounts, *, is_whole: bool) -> bool:
+    def end_segment(self, work: WorkItem, token: LeaseToken, row_counts: RowCounts, *, is_whole: bool) -> None:
         entry = self._of(work)
         entry.status, entry.lease = Status.LOADING, token.value
-        return super().end_segment(work, token, row_counts, is_whole=is_whole)
+        super().end_segment(work, token, row_counts, is_whole=is_whole)
 
 
 class CountsWhatComesTooLate(MemoryLedger):
     """Adds a segment's row counts to a file that has ended."""
 
-    def end_segment(self, work: WorkItem, token: LeaseToken, row_counts: RowCounts, *, is_whole: bool) -> bool:
-        is_counted = super().end_segment(work, token, row_counts, is_whole=is_whole)
-        if not is_counted:
-            file = self._of(WorkItem(work.file))
+    def end_segment(self, work: WorkItem, token: LeaseToken, row_counts: RowCounts, *, is_whole: bool) -> None:
+        super().end_segment(work, token, row_counts, is_whole=is_whole)
+        file = self._of(WorkItem(work.file))
+        if not is_open(file.status):
             file.row_counts = file.row_counts.plus(row_counts)
-        return is_counted
+
+
+class ClosesTwice(MemoryLedger):
+    """Closes a file without the condition that it is still open."""
+
+    def end_split(self, file: FileVersion, *, rejects: str) -> Outcome | None:
+        entry = self._of(WorkItem(file))
+        closes, self.meanwhile = self.meanwhile, lambda: None
+        was = replace(entry, ended=dict(entry.ended))
+        closes()
+        for name in ("status", "ended", "row_counts", "segments_done"):
+            setattr(entry, name, getattr(was, name))
+        return super().end_split(file, rejects=rejects)
+
+
+class ReadsOneCountEntry(MemoryLedger):
+    """Closes a file by how many segments have ended, and adds up one count entry of several."""
+
+    def _close(
+        self, entry: MemoryEntry, outcome: Outcome, now_s: float, counted: list[MemoryEntry] | None = None
+    ) -> Outcome:
+        first = [segment for segment in counted or () if share_of(segment.work) == 0]
+        return super()._close(entry, outcome, now_s, first if counted else counted)
 
 
 class PutsBackWhatOthersHold(MemoryLedger):
@@ -121,6 +143,8 @@ class IsNamedByTime(OwnRejects):
 MUTANTS = {
     "adds a segment twice": Kinds(ledger=AddsTwice),
     "counts what comes too late": Kinds(ledger=CountsWhatComesTooLate),
+    "closes a file that is closed": Kinds(ledger=ClosesTwice),
+    "takes a sum for all": Kinds(ledger=ReadsOneCountEntry),
     "puts back what others hold": Kinds(ledger=PutsBackWhatOthersHold),
     "never closes": Kinds(ledger=ForgetsToClose),
     "goes on with what is deployed": Kinds(ledger=ForgetsSettings),

@@ -31,18 +31,37 @@ class Watch:
     looks: dict[str, dict[str, str]] = field(default_factory=dict)
     late_keys: dict[Any, bool] = field(default_factory=dict)
 
-    def call(self, worker: str, name: str, args: tuple[Any, ...], named: dict[str, Any], *, now_s: float) -> Any:
-        """Make one call, at a time that the worker has asked for before."""
-        before = {key: replace(entry) for key, entry in self.ledger.entries.items()}
+    def call(
+        self,
+        worker: str,
+        name: str,
+        args: tuple[Any, ...],
+        named: dict[str, Any],
+        *,
+        now_s: float,
+        point: Callable[[], None] = lambda: None,
+    ) -> Any:
+        """Make one call, at a time that the worker has asked for before. At `point`, amid the call, others go on."""
+        before = self._entries()
+
+        def meanwhile() -> None:
+            point()
+            before.clear()
+            before.update(self._entries())
+
+        if name == "end_split":  # it looks first
+            self._looked(worker, args[0])
+        ledger = at(self.ledger, now_s)
+        ledger.meanwhile = meanwhile
         try:
-            answer = getattr(at(self.ledger, now_s), name)(*args, **named)
+            answer = getattr(ledger, name)(*args, **named)
         except LeaseLost:
             assert self.ledger.entries == before, f"{name} has changed something without the lease"
             raise
         if name == "claim" and isinstance(answer, Claimed):
             self._claimed(worker, args[0], named["token"])
-        if name in ("file_status", "note_newest", "end_split"):
-            self.looks.setdefault(worker, {})[args[0].url] = self.ledger.newest.get(args[0].url, "")
+        if name in ("file_status", "note_newest"):
+            self._looked(worker, args[0])
         if name in NEEDS_LEASE:
             work = args[0] if isinstance(args[0], WorkItem) else WorkItem(args[0])
             assert self.holders[_key(work)] == args[1].value, f"{name} by {worker}, whose lease another has taken"
@@ -60,6 +79,12 @@ class Watch:
         for item, value in after.items():
             if before.get(item) is not value:
                 self.late_keys[item] = self.holders[key] != token
+
+    def _entries(self) -> Records:
+        return {key: replace(entry) for key, entry in self.ledger.entries.items()}
+
+    def _looked(self, worker: str, file: FileVersion) -> None:
+        self.looks.setdefault(worker, {})[file.url] = self.ledger.newest.get(file.url, "")
 
     def _claimed(self, worker: str, work: WorkItem, token: LeaseToken) -> None:
         self.holders[_key(work)] = token.value

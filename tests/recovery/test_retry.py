@@ -95,7 +95,7 @@ class _Listing:
     def __init__(self, world: World) -> None:
         self._world = world
 
-    def under(self, bucket: str, prefix: str) -> Any:
+    def under(self, bucket: str, prefix: str, *, after: str = "") -> Any:
         for file, changed_s in self._world.objects.under(bucket, prefix):
             etags = {r.work.file.etag for r in self._world.ledger.files() if r.work.file.key == file.key}
             overwritten = self._world.objects.changed_s.get(file.key)

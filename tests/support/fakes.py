@@ -142,9 +142,9 @@ class FakeObjects:
                 raise error
             yield portion
 
-    def under(self, bucket: str, prefix: str) -> Iterator[tuple[FileVersion, float]]:
-        for key, data in self.contents.items():
-            if key.startswith(prefix):
+    def under(self, bucket: str, prefix: str, *, after: str = "") -> Iterator[tuple[FileVersion, float]]:
+        for key, data in sorted(self.contents.items()):
+            if key.startswith(prefix) and key > after:
                 changed_s = self.changed_s.get(key, 0.0)
                 changed = digits(changed_s) if changed_s else None
                 time = iso(changed_s)

@@ -1,15 +1,15 @@
 """The ledger in memory, by the same steps as the table: tests/ledger holds both to one contract."""
 
 import copy
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 from ingest.aws.clock import epoch_s, iso
 from ingest.contract import Status
 from ingest.errors import IngestError, InternalFault, LeaseLost
 from ingest.file import FileVersion
-from ingest.ledger.claims import Claimed, ClaimStatus, FileStatus, LeaseToken, Newest, Outcome, split_outcome
+from ingest.ledger.claims import Claimed, ClaimStatus, FileStatus, LeaseToken, Looked, Newest, Outcome, split_outcome
 from ingest.ledger.row_counts import NOTHING, RowCounts
 from ingest.ledger.store import TableLedger
 from ingest.ledger.table import steps_of
@@ -56,6 +56,7 @@ class MemoryEntry:
     error: IngestError | None = None
     reported: bool = False
     is_counted: bool = False  # of a segment: by its file
+    ended: dict[int, list["MemoryEntry"]] = field(default_factory=dict)  # of a file: its segments, by count entry
 
     @property
     def error_code(self) -> str:
@@ -63,6 +64,7 @@ class MemoryEntry:
         return self.error.code if self.error else ""
 
 
+COUNT_SHARES = 2  # so that two segments may, and may not, count in one
 SameLedger = TypeVar("SameLedger")
 
 
@@ -83,6 +85,9 @@ class MemoryLedger:
         self.newest: dict[str, str] = {}
         self.found: dict[str, tuple[str | None, str]] = {}
         self.entries: dict[tuple[str, str], MemoryEntry] = {}
+        self.turn: dict[str, tuple[str, float]] = {"now": ("", 0.0)}
+        self.looked = [Looked()]
+        self.meanwhile: Callable[[], None] = lambda: None  # between two requests of one call
         self.kept_feeds: dict[str, KeptFeed] = {}
         self.kept_settings: dict[str, str] = {}
 
@@ -162,7 +167,7 @@ class MemoryLedger:
     def file_status(self, file: FileVersion) -> FileStatus:
         entry = self._of(WorkItem(file))
         status, is_newest = entry.status, self._is_newest(file)
-        return FileStatus(status, is_newest, entry.row_counts, entry.feed, entry.settings, entry.first_seen_s)
+        return FileStatus(status, is_newest, _live(entry).row_counts, entry.feed, entry.settings, entry.first_seen_s)
 
     def add_segment(self, file: FileVersion, segment: Segment) -> None:
         now_s = self.clock.now_s()
@@ -191,17 +196,12 @@ class MemoryLedger:
         entry.row_counts = outcome.row_counts
         self._close(entry, outcome, now_s)
 
-    def end_segment(self, work: WorkItem, token: LeaseToken, row_counts: RowCounts, *, is_whole: bool) -> bool:
+    def end_segment(self, work: WorkItem, token: LeaseToken, row_counts: RowCounts, *, is_whole: bool) -> None:
         now_s = self.clock.now_s()
         entry = self._held(work, "finish" if is_whole else "stop", token)
-        file = self._of(WorkItem(work.file))
-        entry.is_counted = is_open(file.status)
-        entry.status = Status.DONE if is_whole and entry.is_counted else Status.STOPPED
+        entry.status = Status.DONE if is_whole else Status.STOPPED
         entry.row_counts, entry.until_s, entry.moved_s = row_counts, 0.0, now_s
-        if entry.is_counted:
-            file.row_counts, file.moved_s = file.row_counts.plus(row_counts), now_s
-            file.segments_done += 1
-        return entry.is_counted
+        self._of(WorkItem(work.file)).ended.setdefault(share_of(work), []).append(entry)
 
     def end_by_segment(
         self, work: WorkItem, token: LeaseToken, row_counts: RowCounts, outcome: Outcome
@@ -223,16 +223,25 @@ class MemoryLedger:
     def end_split(self, file: FileVersion, *, rejects: str) -> Outcome | None:
         now_s = self.clock.now_s()
         entry = self._of(WorkItem(file))
-        has_all = entry.plan is not None and entry.segments_done == entry.plan.segments
-        if entry.status != Status.SPLIT or (self._is_newest(file) and not has_all):
+        is_newest = self._is_newest(file)
+        if entry.status != Status.SPLIT:
             return None
+        counted: list[MemoryEntry] = []
+        for share in range(COUNT_SHARES):  # not at one moment: others go on
+            self.meanwhile()
+            counted += entry.ended.get(share, ())
         assert entry.plan is not None
-        is_newest, size = self._is_newest(file), file.size_bytes
-        object_bytes = size if size is not None else entry.plan.at.byte
-        status, error = split_outcome(entry.row_counts, is_newest=is_newest, object_bytes=object_bytes)
-        where = rejects if entry.row_counts.rows_rejected else None
+        if is_newest and entry.segments_done + len(counted) != entry.plan.segments:
+            return None
+        row_counts = _plus(entry.row_counts, counted)
+        size = file.size_bytes if file.size_bytes is not None else entry.plan.at.byte
+        status, error = split_outcome(row_counts, is_newest=is_newest, object_bytes=size)
+        where = rejects if row_counts.rows_rejected else None
         seconds = now_s - (entry.first_seen_s or now_s)
-        return self._close(entry, Outcome(status, entry.row_counts, seconds, where, error), now_s)
+        self.meanwhile()
+        if not _allows(FILE_STEPS["complete, by its last segment"], entry, None, now_s):
+            return None
+        return self._close(entry, Outcome(status, row_counts, seconds, where, error), now_s, counted)
 
     def unreported(self, file: FileVersion) -> Outcome | None:
         entry = self._of(WorkItem(file))
@@ -276,10 +285,27 @@ class MemoryLedger:
             newest = replace(newest, reported=found.work.file, reported_s=reported_s)
         return newest.is_of(file)
 
-    def note_resent(self, work: WorkItem) -> bool:
+    def unknown(self, files: Iterable[FileVersion]) -> Iterator[FileVersion]:
+        return iter([file for file in files if not self.knows(file)])
+
+    def take_turn(self, token: LeaseToken) -> Looked | None:
+        holder, until_s = self.turn["now"]
+        if until_s > self.clock.now_s() and holder != token.value:
+            return None
+        self.turn["now"] = token.value, token.until_s
+        return self.looked[-1]
+
+    def end_turn(self, token: LeaseToken, looked: Looked | None = None) -> None:
+        if self.turn["now"][0] == token.value:
+            self.turn["now"] = token.value, 0.0
+            self.looked += [looked] if looked else []
+
+    def note_resent(self, work: WorkItem, times: int) -> bool:
         now_s = self.clock.now_s()
         entry = self._of(work)
-        if entry.status == NEW or not _allows(steps_of(work)["claim"], entry, None, now_s):
+        if (entry.resent, entry.moved_s) == (times, now_s):  # by us, and only the answer was lost
+            return True
+        if entry.resent != times - 1 or entry.status == NEW or not _allows(steps_of(work)["claim"], entry, None, now_s):
             return False
         entry.resent, entry.moved_s, entry.attempts_when_resent = entry.resent + 1, now_s, entry.attempts
         return True
@@ -338,11 +364,41 @@ class MemoryLedger:
             raise LeaseLost(f"The lease on {work.name} was lost.")
         return entry
 
-    def _close(self, entry: MemoryEntry, outcome: Outcome, now_s: float) -> Outcome:
+    def _close(
+        self, entry: MemoryEntry, outcome: Outcome, now_s: float, counted: list[MemoryEntry] | None = None
+    ) -> Outcome:
+        for segment in _all_ended(entry) if counted is None else counted:
+            segment.is_counted = True
+            entry.row_counts, entry.segments_done = entry.row_counts.plus(segment.row_counts), entry.segments_done + 1
+        entry.ended = {}
         entry.status, entry.until_s, entry.moved_s = outcome.status, 0.0, now_s
         entry.outcome, entry.error = replace(outcome, row_counts=entry.row_counts), outcome.error
         entry.checkpoint = outcome.checkpoint or entry.checkpoint
         return entry.outcome
+
+
+def share_of(work: WorkItem) -> int:
+    """Return which of a file's count entries counts a segment."""
+    assert work.segment is not None
+    return work.segment.start.byte % COUNT_SHARES
+
+
+def _all_ended(entry: MemoryEntry) -> list[MemoryEntry]:
+    return [segment for share in entry.ended.values() for segment in share]
+
+
+def _plus(row_counts: RowCounts, segments: list[MemoryEntry]) -> RowCounts:
+    for segment in segments:
+        row_counts = row_counts.plus(segment.row_counts)
+    return row_counts
+
+
+def _live(entry: MemoryEntry) -> MemoryEntry:
+    """Return a file's entry with what its segments came to so far; one that has ended has all."""
+    ended = _all_ended(entry) if is_open(entry.status) else []
+    moved_s = max([entry.moved_s, *(segment.moved_s for segment in ended)])
+    row_counts, segments_done = _plus(entry.row_counts, ended), entry.segments_done + len(ended)
+    return replace(entry, row_counts=row_counts, segments_done=segments_done, moved_s=moved_s)
 
 
 def _claimed(entry: MemoryEntry) -> Claimed:
@@ -359,6 +415,7 @@ def _allows(step: Step, entry: MemoryEntry, token: LeaseToken | None, now_s: flo
 
 
 def _seen(entry: MemoryEntry) -> Entry:
+    entry = _live(entry)
     return Entry(
         work=entry.work,
         status=entry.status,

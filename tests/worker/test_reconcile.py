@@ -1,7 +1,9 @@
 """What no message brings to its end is found: stuck work is sent again, and given up if that does not help."""
 
 import json
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from itertools import pairwise
 
 import pytest
 
@@ -11,8 +13,8 @@ from ingest.feeds.feed import Feed, Feeds
 from ingest.file import FileVersion
 from ingest.ledger.claims import LeaseToken
 from ingest.ledger.work_item import WorkItem
-from ingest.queue.messages import read_message
-from ingest.worker.reconcile import LONG_QUEUE, Findings, Reconciler
+from ingest.queue.messages import Reconcile, read_message
+from ingest.worker.reconcile import DAY_S, LONG_QUEUE, Findings, Reconciler
 from ingest.worker.report import NO_FEED
 from tests.support.fakes import SentMessage
 from tests.support.world import BUCKET, EVENT_S, KEY, World, event
@@ -28,9 +30,15 @@ def world() -> World:
     return made
 
 
+FEEDS = Feeds({"orders": Feed("orders/", "Orders", "id")})
+
+
+def reconciler(world: World) -> Reconciler:
+    return Reconciler(FEEDS, world.services, bucket=BUCKET, stuck_s=STUCK_S)
+
+
 def look(world: World) -> Findings:
-    feeds = Feeds({"orders": Feed("orders/", "Orders", "id")})
-    return Reconciler(feeds, world.services, bucket=BUCKET, stuck_s=STUCK_S).run()
+    return reconciler(world).run()
 
 
 def try_once(world: World, message_id: str = "m") -> None:
@@ -226,3 +234,127 @@ def test_an_object_that_was_ignored_and_is_to_be_loaded_now_is_found() -> None:
     made.objects.changed_s[KEY] = made.clock.time_s - STUCK_S - 1
     made.ledger.transitions.ignore(FILE, "orders")
     assert look(made).objects_not_known == 1
+
+
+RECONCILE = '{"ingest": "reconcile"}'
+
+
+def test_a_run_keeps_its_message_hidden_and_its_lease_while_it_works() -> None:
+    """A run of 80 s was joined by a second one, then by more, and its message was dead-lettered."""
+    made = world()
+    made.objects.contents = {f"orders/{n}.csv": b"id,n\na,1\n" for n in range(8000)}
+    made.objects.changed_s = dict.fromkeys(made.objects.contents, made.clock.time_s - 2 * STUCK_S)
+    kept: list[float] = []
+    others: list[Findings] = []
+
+    def unknown(files: Iterable[FileVersion]) -> Iterator[FileVersion]:
+        made.clock.time_s += 10 * (len(list(files)) > 0)
+        others.append(look(made))
+        return iter(())
+
+    made.ledger.unknown = unknown  # type: ignore[method-assign]
+    began_s = made.clock.time_s
+    found = reconciler(made).run(token=LeaseToken("m", 1, 0.0), keep=lambda: kept.append(made.clock.time_s))
+    assert made.clock.time_s == began_s + 80
+    assert found.is_nothing
+    assert len(others) == 8
+    assert all(other.is_busy for other in others)
+    assert all(later - earlier <= 20 for earlier, later in pairwise([began_s, *kept, made.clock.time_s]))
+    made.ledger.unknown = lambda files: iter(())  # type: ignore[method-assign]
+    assert not look(made).is_busy  # the turn is over
+
+
+def test_a_run_hands_over_before_its_function_is_stopped_and_goes_on_where_it_was() -> None:
+    made = world()
+    made.objects.contents = {f"orders/{n:04}.csv": b"id,n\na,1\n" for n in range(3500)}
+    made.objects.changed_s = dict.fromkeys(made.objects.contents, made.clock.time_s - 2 * STUCK_S)
+    asked: list[str] = []
+
+    def unknown(files: Iterable[FileVersion]) -> Iterator[FileVersion]:
+        made.clock.time_s += 100
+        asked.extend(file.key for file in files)
+        return iter(())
+
+    made.ledger.unknown = unknown  # type: ignore[method-assign]
+    made.deadline_s, body = made.clock.time_s + 245, RECONCILE
+    for hop in range(1, 5):
+        made.queue.sent.clear()
+        made.take(body, message_id=f"m{hop}")
+        if not made.queue.sent:
+            break
+        (message,) = made.queue.sent
+        assert (message.hops, message.stalls) == (1, 0)
+        made.deadline_s, body = made.clock.time_s + 245, message.body
+    assert hop == 2
+    assert asked == sorted(made.objects.contents)
+    assert made.ledger.looked[-1].until_s == pytest.approx(made.clock.time_s - 400 - STUCK_S)
+
+
+def test_an_event_bus_that_is_down_does_not_stop_the_rest() -> None:
+    made = world()
+    made.events.error = Throttled("the bus is down")
+    for number in range(3):
+        key = f"orders/{number}.csv"
+        made.objects.contents[key] = b"id,n\na,1\n"
+        with pytest.raises(Throttled):
+            made.take(f'{{"ingest":"file","file":{{"bucket":"{BUCKET}","key":"{key}","etag":"e","sequencer":"0A"}}}}')
+    try_once(made)
+    lost = "orders/lost.csv"
+    made.objects.contents[lost] = b"id,n\na,1\n"
+    made.objects.changed_s = {lost: made.clock.time_s}
+    made.clock.time_s += STUCK_S
+    made.queue.sent.clear()
+    found = look(made)
+    assert (found.not_looked_after, found.files_sent_again, found.objects_not_known) == (1, 1, 1)
+    made.events.error = None
+    assert look(made).outcomes_reported == 3
+
+
+def test_an_object_is_asked_for_once_and_again_when_a_whole_day_is_looked_at() -> None:
+    made = world()
+    made.objects.changed_s = {KEY: made.clock.time_s}
+    asked: list[float] = []
+
+    def unknown(files: Iterable[FileVersion]) -> Iterator[FileVersion]:
+        asked.extend(made.clock.time_s - began_s for _ in files)
+        return iter(())
+
+    made.ledger.unknown = unknown  # type: ignore[method-assign]
+    began_s = made.clock.time_s
+    for n in range(4 * 30):  # every quarter of an hour, for more than a day
+        made.clock.time_s = began_s + n * 900
+        made.deadline_s = made.clock.time_s + 900
+        made.take(RECONCILE, message_id=f"m{n}")
+    hours = [round(second / 3600, 2) for second in asked]
+    assert hours[:5] == [1.0, 1.25, 1.5, 1.75, 2.0]  # an hour is looked at again
+    assert len(hours) <= 5 + 5
+
+
+def test_a_run_behind_a_long_queue_is_made_good_later() -> None:
+    """No window is left out, however long nothing was looked for."""
+    made = world()
+    made.take(RECONCILE)
+    made.objects.changed_s = {KEY: made.clock.time_s}
+    made.queue.sent = [SentMessage("x")] * LONG_QUEUE
+    made.deadline_s += 4 * DAY_S
+    for _ in range(3):
+        made.clock.time_s += DAY_S
+        made.take(RECONCILE)
+    made.queue.sent = []
+    made.clock.time_s += 900
+    made.take(RECONCILE)
+    (found,) = [read_message(message.body) for message in made.queue.sent]
+    assert isinstance(found, WorkItem)
+    assert found.file.key == KEY
+
+
+def test_a_feed_with_more_open_files_than_one_run_can_see_does_not_go_round_for_ever() -> None:
+    made = world()
+    try_once(made)
+    made.deadline_s = made.clock.time_s + 45
+    run = reconciler(made)
+    first = run.run(token=LeaseToken("m", 1, 0.0), end_s=made.clock.time_s).rest
+    assert first == Reconcile("open orders", "", made.clock.time_s - STUCK_S)
+    second = run.run(first, token=LeaseToken("n", 1, 0.0), end_s=made.clock.time_s).rest
+    assert second is not None
+    assert second.step != first.step
