@@ -27,10 +27,18 @@ class Reader(Protocol):
     def can_jump(self) -> bool:
         """Whether it can be read from any position on: segments of it can be loaded each on its own."""
 
-    def blocks(self, position: Position, end_byte: int | None = None, *, at_end: bool = True) -> Iterator[Chunk]:
+    def blocks(
+        self,
+        position: Position,
+        end_byte: int | None = None,
+        *,
+        at_end: bool = True,
+        has_read: Callable[[int], None] = lambda byte_count: None,
+    ) -> Iterator[Chunk]:
         """Yield blocks and bad records from a position on, to the end of the file or to a byte of it; once only.
 
-        `at_end`: the file ends there.
+        `at_end`: the file ends there. `has_read` is called with the bytes of each portion of text, also of the text
+        before the position, where a file cannot jump there.
         """
 
     def parse(self, block: Block, *, is_first: bool = False) -> Rows:

@@ -1,6 +1,7 @@
 """Answers batches of queue messages: keeps them hidden while they are worked on, and says which must come back."""
 
 import traceback
+from dataclasses import replace
 from typing import Any, TypedDict
 
 from aws_lambda_powertools import Logger
@@ -48,18 +49,20 @@ class BatchHandler:
         self._retry_base_s = retry_base_s
         self._retry_cap_s = retry_cap_s
         self._kept_s = float("-inf")
+        self._function_s = 0.0
 
     def answer(self, event: dict[str, Any], left_s: float) -> Reply:
         """Dispatch each message of a batch; return exactly those that must come back."""
         deadline_s = self._clock.now_s() + left_s
         kept = {record["receiptHandle"] for record in event["Records"]}
         self._kept_s = float("-inf")
+        self._function_s = left_s
         failed = [record for record in event["Records"] if not self._dispatch(record, deadline_s, kept)]
         return {"batchItemFailures": [{"itemIdentifier": record["messageId"]} for record in failed]}
 
     def _dispatch(self, record: dict[str, Any], deadline_s: float, kept: set[str]) -> bool:
         """Return whether a message is done with. Nothing that happens to one may harm the others."""
-        message = _message(record, deadline_s, self._clock.unique())
+        message = replace(_message(record, deadline_s, self._clock.unique()), function_s=self._function_s)
         if self._clock.monotonic_s() - self._kept_s >= self._timing.lease_s / 3:
             self._keep(kept)
         try:

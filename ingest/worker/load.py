@@ -1,12 +1,12 @@
 """The loop: a file's text -> blocks -> rows -> items -> table and rejects. Knows the edges by Protocol only."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache, partial
 from itertools import islice
 
 from ingest.contract import Reason
-from ingest.dynamodb.item_writer import Heartbeat, ItemWriter
+from ingest.dynamodb.item_writer import Heartbeat, ItemWriter, ResumableWriter
 from ingest.errors import FileFault, InternalFault, ObjectSuperseded, TooManyDuplicates, TooManyRejects
 from ingest.feeds.feed import Feed
 from ingest.items.duplicates import (
@@ -37,6 +37,8 @@ from ingest.rejects.reject import (
     locate_duplicates,
 )
 from ingest.worker.ports import RejectSink
+
+HEARTBEAT_BYTES = 1024 * 1024  # of text: a heartbeat for each as much that is read
 
 
 class EnoughRowsError(Exception):
@@ -81,7 +83,8 @@ class Load:
     """Loads one file, `file` by its URL, or a segment of it; items begin to age at `now_s` (epoch).
 
     `row_counts` is true at any moment, also after an error: what it counts is durable or superseded. `checkpoint` is
-    where another load may go on: it gives the same pieces, counts and rejects as if there had been one load only.
+    where another load may go on: it gives the same pieces, counts and rejects as if there had been one load only, and
+    does not send again what was written by then, also in the middle of a block that takes a slow table long.
     `has_moved`: it is further than where this one began. `check_table` is called before the first row, with what the
     columns become. `ends_early`: a file of too many rejects, or of nothing but rejects, is not read to its end.
     `bytes_seen` is how far the object was read, where that is not
@@ -108,12 +111,14 @@ class Load:
         sizes: Sizes | None = None,
     ) -> None:
         self.row_counts = RowCounts()
-        self.checkpoint: Checkpoint | None = None
-        self.has_moved = False
+        self._checkpoint: Checkpoint | None = None
+        self._has_moved = False
         self.bytes_seen: int | None = None
         self._is_beginning = True
+        self._read_bytes = 0
+        self._behind: int | None = None  # bytes of text to the checkpoint it began at
         self._feed = feed
-        self._writer = writer
+        self._writer = ResumableWriter(writer)
         self._rejects = rejects
         self._file = file
         self._check_table = check_table
@@ -125,6 +130,16 @@ class Load:
         self._sizes = sizes or Sizes()
         self._mapping = lru_cache(maxsize=8)(partial(map_columns, feed, now_s=now_s))
         self._window = self._window_at(START)
+
+    @property
+    def checkpoint(self) -> Checkpoint | None:
+        """Where another load may go on now, if this one has begun; asked at any moment, also within a write."""
+        return replace(self._checkpoint, written=self._writer.written) if self._checkpoint else None
+
+    @property
+    def has_moved(self) -> bool:
+        """Whether the checkpoint is further than where this load began."""
+        return self._has_moved or self._writer.has_written
 
     def run(
         self,
@@ -143,29 +158,35 @@ class Load:
             ServiceFault: trying later may help; the callbacks and the edges raise it.
         """
         if checkpoint:  # true also where the file cannot even be opened any more
-            self.row_counts, self.checkpoint = checkpoint.row_counts, checkpoint
+            self._begin(checkpoint)
         ranges = SeenRanges(read)
         reader = open_file(ranges, self._feed, block_bytes=self._sizes.block)
         self._check_table(self._mapping(reader.columns))  # a wrong header ends it here, and a wrong table
         self._rejects.begin(reader.before_rows, self._feed.csv)
         self._is_beginning = segment is None or segment.start.byte == reader.start.byte
         begun = checkpoint or self._beginning(reader, segment)
-        self.row_counts, self.checkpoint, self._window = begun.row_counts, begun, self._window_at(begun.window)
+        self._begin(begun)
         try:
-            blocks = reader.blocks(begun.window, segment.end_byte if segment else None, at_end=at_end)
+            end_byte = segment.end_byte if segment else None
+            blocks = reader.blocks(begun.window, end_byte, at_end=at_end, has_read=self._note_read)
+            self._behind = None if reader.can_jump else begun.at.text_byte - reader.start.text_byte
             self._take_all(reader, blocks, begun)
             self._check_limit(at_end=segment is None)
         except FileFault:  # whoever loads these bytes comes to it at the same place, with the same rejects
             self._rejects.close()
             raise
         except ObjectSuperseded:  # a part cut short here might replace a whole one of a worker that was faster
-            self.row_counts = self.checkpoint.row_counts
+            self.row_counts = self._checkpoint.row_counts if self._checkpoint else begun.row_counts
             raise
         finally:  # who keeps the load for its row counts, in a cycle that is collected late, keeps no 64 MiB of keys
             self._window = self._window_at(START)
         self._rejects.close()
         self.bytes_seen = None if reader.can_jump else ranges.end_byte
         return self.row_counts
+
+    def _begin(self, begun: Checkpoint) -> None:
+        self.row_counts, self._checkpoint, self._window = begun.row_counts, begun, self._window_at(begun.window)
+        self._writer.begin(begun.written)
 
     def _beginning(self, reader: Reader, segment: Segment | None) -> Checkpoint:
         if segment is not None:
@@ -180,19 +201,36 @@ class Load:
                 self._remember(chunk, (place, reader.position), reader)
                 _refuse_other_cut(begun.at, reader.position)
             else:
+                self._behind = None
                 self._take(chunk, (place, reader.position), reader)
                 self._after_block(self.row_counts)
                 self._check_limit()
                 self._pass(place, reader.position)
             place = reader.position
 
+    def _note_read(self, byte_count: int) -> None:
+        """Take note of text that was read: that alone may take long, up to a checkpoint, or in a line without end."""
+        before, self._read_bytes = self._read_bytes, self._read_bytes + byte_count
+        if before // HEARTBEAT_BYTES != self._read_bytes // HEARTBEAT_BYTES:
+            self._heartbeat()
+
+    @property
+    def share_read_again(self) -> float | None:
+        """How much of what is before the checkpoint was read again, from 0 to 1, of a file that has to be.
+
+        None where the load has come to its checkpoint, or began without one, or can jump there.
+        """
+        return min(1.0, self._read_bytes / self._behind) if self._behind else None
+
     def _pass(self, before: Position, after: Position) -> None:
         """Make rejects durable, and a checkpoint possible, where a piece goes on into another cell of the file."""
         if not RejectCells(self._sizes.cell).has_boundary(before.byte, after.byte):
             return
         self._rejects.flush()
-        self.checkpoint, self.has_moved = Checkpoint(after, self._window.start, self.row_counts), True
-        self._at_checkpoint(self.checkpoint)
+        reached = Checkpoint(after, self._window.start, self.row_counts)
+        self._checkpoint, self._has_moved = reached, True
+        self._writer.begin()
+        self._at_checkpoint(reached)
 
     def _window_at(self, place: Position) -> DuplicateKeyWindow:
         return DuplicateKeyWindow(place, window_bytes=self._sizes.window)

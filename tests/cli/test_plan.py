@@ -16,7 +16,7 @@ from msgspec import structs
 
 from ingest.aws.local_files import Source
 from ingest.cli.load import run_load
-from ingest.dynamodb.item_writer import Heartbeat
+from ingest.dynamodb.item_writer import Heartbeat, Taken, not_noted
 from ingest.dynamodb.write_stats import write_units
 from ingest.errors import FileFault
 from ingest.estimate.sample import SampleReader
@@ -67,7 +67,7 @@ class CountingTable(FakeTable):
         self.units = {None: 0, "by": 0}
         self._keys = [key for key in (index.partition_key, index.sort_key) if key]
 
-    def write(self, items: Items, heartbeat: Heartbeat) -> list[Refusal]:
+    def write(self, items: Items, heartbeat: Heartbeat, taken: Taken = not_noted) -> list[Refusal]:
         inside = [row for row, item in enumerate(python_items(items)) if all(key in item for key in self._keys)]
         self.units[None] += write_units(items)
         self.units["by"] += write_units(items.take(inside))
