@@ -89,6 +89,20 @@ class TextReader:
             self.position = splitter.state
             yield replace(chunk, data=self._charset.own(chunk.data)) if isinstance(chunk, BadRecord) else chunk
 
+    def parts(self, block: Block, most_bytes: int) -> Iterator[Block]:
+        """Yield the records of a block as blocks of at most so many bytes; a longer record may make one larger."""
+        at, first_byte, first_line = 0, block.first_byte, block.first_line
+        while len(block.data) - at > most_bytes:
+            end = self._grammar.end_of_last_record(block.data, at, at + most_bytes)
+            if end == at:
+                break
+            data = block.data[at:end]
+            part = Block(data, first_byte, first_line, self._charset.size(data))
+            yield part
+            at, first_byte, first_line = end, first_byte + part.byte_count, first_line + count_lines(data)
+        rest, byte_count = block.data[at:], block.first_byte + block.byte_count - first_byte
+        yield replace(block, data=rest, first_byte=first_byte, first_line=first_line, byte_count=byte_count)
+
     def segments(self, position: Position, segment_bytes: int) -> Iterator[Segment]:
         """Yield the segments from a position on, each as soon as it is known (`ingest.reading.segments.plan`)."""
         splitter = self._splitter(position)

@@ -174,8 +174,9 @@ class Retry:
             checkpoint = self._queries.checkpoint(old)
             if checkpoint:
                 self._rejects.copy(old, new, wanted=lambda byte: byte < checkpoint.at.byte)
-                checkpoint = replace(checkpoint, written=NO_ITEMS)  # the feed may make other items of these rows now
-            return CarriedOver(checkpoint=checkpoint)
+                # The feed may make other items now of the rows behind it.
+                return CarriedOver(checkpoint=replace(checkpoint, written=NO_ITEMS))
+            return NOTHING_CARRIED_OVER
         for entry in segments:
             assert entry.work.segment is not None
             if entry.status == Status.DONE:

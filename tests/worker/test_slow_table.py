@@ -19,6 +19,7 @@ from ingest.items.items import Items, Refusal
 from ingest.ledger.row_counts import RowCounts
 from ingest.ledger.work_item import NO_ITEMS, Checkpoint, WrittenItems
 from ingest.rejects.reject import Reject
+from ingest.worker import load as load_module
 from ingest.worker.load import Load, Sizes
 from tests.support.fakes import FakeObjects, RecordingRejects, reading
 from tests.support.items import python_items
@@ -109,6 +110,23 @@ def test_a_file_that_is_broken_off_anywhere_in_a_block_ends_as_if_never_and_no_r
     assert parts.rejects == whole.rejects
     assert parts.table.items == whole.table.items
     assert set(parts.table.sent.values()) <= {1}
+
+
+@settings(max_examples=100)
+@given(
+    rows=st.lists(
+        st.sampled_from(['k1,1,"a\nb"\n', "k1,2,x\r\n", "k2,x,y\n", 'k3,3,"a\r\n\r\nb"\n', "\n", 'k4,"4" z\n', "k2\n"])
+    ),
+    lines=st.integers(1, 9),
+)
+def test_a_block_taken_in_parts_of_few_rows_ends_as_one_taken_at_once(rows: list[str], lines: int) -> None:
+    data = ("id,n,note\n" + "".join(rows)).encode()
+    with pytest.MonkeyPatch.context() as patch:
+        whole = load_on(data, [])
+        patch.setattr(load_module, "PART_LINES", lines)
+        parts = load_on(data, [2, 3])
+    assert (parts.row_counts, parts.rejects, parts.table.items) == (whole.row_counts, whole.rejects, whole.table.items)
+    assert sorted(parts.rejects) == list(parts.rejects)
 
 
 # --- what is remembered ---
