@@ -92,7 +92,8 @@ class ResumableWriter:
     def begin(self, known: WrittenItems = NO_ITEMS) -> None:
         """Begin behind a checkpoint, of which some items are known."""
         self._given = 0
-        self._complete, self._done, self._refused = known.complete, bytearray(known.done), dict(known.refused)
+        self._complete, self._done = known.complete, bytearray(known.done)
+        self._refused = dict[int, str](known.refused)
 
     @property
     def written(self) -> WrittenItems:
