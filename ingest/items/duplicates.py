@@ -134,7 +134,7 @@ class DuplicateKeyWindow:
         self._seen = SeenKeys()
 
     def begin_block(self, place: Position, most_keys: int) -> None:
-        """Begin anew if a block that begins at `place`, of at most so many keys, is too much for the window."""
+        """Begin anew if a block that begins at `place`, of at most `most_keys` keys, is too much for the window."""
         is_full = self._seen.count and self._seen.count + most_keys > self._most_keys
         if is_full or place.byte - self.start.byte >= self._window_bytes:
             self._seen = SeenKeys()

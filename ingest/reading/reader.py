@@ -42,7 +42,7 @@ class Reader(Protocol):
         """
 
     def parts(self, block: Block, most_bytes: int) -> Iterator[Block]:
-        """Yield the records of a block as blocks of at most so many bytes; a longer record may make one larger."""
+        """Yield the records of a block as blocks of at most `most_bytes`; a longer record may make one larger."""
 
     def parse(self, block: Block, *, is_first: bool = False) -> Rows:
         """Return the rows of a block. `is_first`: none of the file, or of the segment, were read before.

@@ -90,7 +90,7 @@ class TextReader:
             yield replace(chunk, data=self._charset.own(chunk.data)) if isinstance(chunk, BadRecord) else chunk
 
     def parts(self, block: Block, most_bytes: int) -> Iterator[Block]:
-        """Yield the records of a block as blocks of at most so many bytes; a longer record may make one larger."""
+        """Yield the records of a block as blocks of at most `most_bytes`; a longer record may make one larger."""
         at, first_byte, first_line = 0, block.first_byte, block.first_line
         while len(block.data) - at > most_bytes:
             end = self._grammar.end_of_last_record(block.data, at, at + most_bytes)
