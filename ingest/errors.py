@@ -99,6 +99,12 @@ class FileMissing(FileFault):
     code = "file_missing"
 
 
+class CheckpointOutOfReach(FileFault):
+    """The file must be expanded up to its checkpoint before it goes on, and that takes longer than a function has."""
+
+    code = "checkpoint_out_of_reach"
+
+
 class GivenUp(FileFault):
     """No worker could finish the file, however often it was tried."""
 

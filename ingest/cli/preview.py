@@ -13,7 +13,7 @@ from ingest.cli.output import About, print_check
 from ingest.cli.source import open_source
 from ingest.dynamodb.batches import slices
 from ingest.dynamodb.encode import item_json, text_rows
-from ingest.dynamodb.item_writer import Heartbeat
+from ingest.dynamodb.item_writer import Heartbeat, Taken, not_noted
 from ingest.dynamodb.write_stats import NOTHING_WRITTEN
 from ingest.errors import SettingsFault
 from ingest.feeds.feed import Feed
@@ -116,7 +116,7 @@ class PreviewWriter:
         """Whether the limit is reached."""
         return self._left == 0
 
-    def write(self, items: Items, heartbeat: Heartbeat) -> list[Refusal]:
+    def write(self, items: Items, heartbeat: Heartbeat, taken: Taken = not_noted) -> list[Refusal]:
         """Print the items, as far as the limit allows."""
         if self._left is not None:
             items = items.slice(0, min(self._left, len(items)))

@@ -7,7 +7,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from ingest.aws.errors import error_code, translate
 from ingest.dynamodb.encode import python_items
-from ingest.dynamodb.item_writer import Heartbeat, check_refusal
+from ingest.dynamodb.item_writer import Heartbeat, Taken, check_refusal, not_noted
 from ingest.dynamodb.write_stats import WriteStats, write_units
 from ingest.items.items import Items, Refusal
 
@@ -28,8 +28,8 @@ class Boto3Writer:
         self._table = table
         self.stats = WriteStats()  # of items only: boto3 does not report what its requests met
 
-    def write(self, items: Items, heartbeat: Heartbeat) -> list[Refusal]:
-        """Put all items; return those DynamoDB refuses. All others are durable then.
+    def write(self, items: Items, heartbeat: Heartbeat, taken: Taken = not_noted) -> list[Refusal]:
+        """Put all items; return those DynamoDB refuses. All others are durable then. `taken` gets each whole slice.
 
         Raises:
             TableKeysDiffer: the table has other keys than the items.
@@ -38,7 +38,11 @@ class Boto3Writer:
         """
         refusals: list[Refusal] = []
         for start in range(0, len(items), SLICE_ITEMS):
-            refusals += self._write_range(items, start, min(start + SLICE_ITEMS, len(items)), heartbeat)
+            end = min(start + SLICE_ITEMS, len(items))
+            refused = self._write_range(items, start, end, heartbeat)
+            if not refused:
+                taken(range(start, end))
+            refusals += refused
         return refusals
 
     def _write_range(self, items: Items, start: int, end: int, heartbeat: Heartbeat) -> list[Refusal]:

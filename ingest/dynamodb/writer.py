@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from random import random
 
@@ -12,7 +12,7 @@ from ingest.dynamodb.batches import Batch, batches, unprocessed
 from ingest.dynamodb.http.client import Exchange
 from ingest.dynamodb.http.connection import ConnectionLostError
 from ingest.dynamodb.http.response import Answer
-from ingest.dynamodb.item_writer import Heartbeat, check_refusal
+from ingest.dynamodb.item_writer import Heartbeat, Taken, check_refusal, not_noted
 from ingest.dynamodb.pending import PendingBatches, SentBatch
 from ingest.dynamodb.rate_limit import ConcurrencyLimiter, RateLimiter
 from ingest.dynamodb.write_stats import BUCKETS, Latencies, WriteStats, bucket_of, throttled_request
@@ -78,8 +78,10 @@ class BatchWriter:
             latencies=Latencies(tuple(self._latencies)),
         )
 
-    def write(self, items: Items, heartbeat: Heartbeat) -> list[Refusal]:
+    def write(self, items: Items, heartbeat: Heartbeat, taken: Taken = not_noted) -> list[Refusal]:
         """Put all items; return those DynamoDB refuses. All others are durable then. Keys must be distinct.
+
+        `taken` is called with the rows of each batch that is in the table.
 
         Raises:
             TableKeysDiffer: the table has other keys than the items.
@@ -93,7 +95,7 @@ class BatchWriter:
         work = PendingBatches(items, batches(items, self._table, interleave=self._interleave), now_s=now_s)
         self._rate_limiter = self._rate_limiter.begun(now=now_s, taken=self._taken, left=self._left)
         try:
-            self._run(work, self._exchange, heartbeat)
+            self._run(work, self._exchange, heartbeat, taken)
         except BaseException:
             self.close()
             raise
@@ -118,14 +120,14 @@ class BatchWriter:
         """Return the writer's clock."""
         return self._now_s() - self._idle_s
 
-    def _run(self, work: PendingBatches, exchange: Exchange[SentBatch], heartbeat: Heartbeat) -> None:
+    def _run(self, work: PendingBatches, exchange: Exchange[SentBatch], heartbeat: Heartbeat, taken: Taken) -> None:
         while True:
             self._start(work, exchange, heartbeat)
             if not exchange.in_flight and work.is_done:
                 return
             heartbeat()
             for sent, outcome in exchange.poll(self._wait_s(work, exchange)):
-                self._take(work, sent, outcome)
+                taken(self._take(work, sent, outcome))
             if self._busy_s() - work.progress_s > self._patience_s:
                 raise work.last_error or Unavailable(
                     f"Table {self._table} gave no answer for {self._patience_s:.0f} s."
@@ -154,22 +156,24 @@ class BatchWriter:
         now_s = self._busy_s()
         return min(1.0, max(work.due_in_s(now_s), self._next_s - now_s))
 
-    def _take(self, work: PendingBatches, sent: SentBatch, outcome: Answer | ConnectionLostError) -> None:
+    def _take(self, work: PendingBatches, sent: SentBatch, outcome: Answer | ConnectionLostError) -> Sequence[int]:
+        """Take what came of a batch; return the rows that are in the table now."""
         if isinstance(outcome, ConnectionLostError):
             self._again(work, sent, Unavailable(f"Writing to table {self._table} failed: {outcome}."))
         elif outcome.status == 200:
-            self._take_answer(work, sent, outcome.body)
+            return self._take_answer(work, sent, outcome.body)
         else:
             self._take_error(work, sent, outcome)
+        return ()
 
-    def _take_answer(self, work: PendingBatches, sent: SentBatch, body: bytes) -> None:
+    def _take_answer(self, work: PendingBatches, sent: SentBatch, body: bytes) -> Sequence[int]:
         if body == _TOOK_ALL:
             left = []
         elif b'"UnprocessedItems"' in body:
             left = unprocessed(body, sent.batch, work.items)
         else:  # DynamoDB always says; something between us and it did not
             self._again(work, sent, Unavailable(f"Table {self._table} answered without saying what it took."))
-            return
+            return ()
         taken = len(sent.batch.rows) - len(left)
         if taken:
             self._taken += taken
@@ -181,9 +185,10 @@ class BatchWriter:
             rest = sent.batch.only(left)
             self._units += sent.batch.write_units - rest.write_units
             self._refill(work, rest, sent.tries, last_error)
-        else:
-            self._units += sent.batch.write_units
-            self._limiter = self._limiter.after_success()
+            return sorted(set(sent.batch.rows) - set(left))
+        self._units += sent.batch.write_units
+        self._limiter = self._limiter.after_success()
+        return sent.batch.rows
 
     def _take_error(self, work: PendingBatches, sent: SentBatch, answer: Answer) -> None:
         code, message = _reported(answer.body)

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ingest.contract import Price
-from ingest.dynamodb.item_writer import Heartbeat
+from ingest.dynamodb.item_writer import Heartbeat, Taken, not_noted
 from ingest.dynamodb.write_stats import NOTHING_WRITTEN, units_of
 from ingest.estimate.duration import Fleet
 from ingest.feeds.feed import Feed
@@ -117,7 +117,7 @@ class WriteCostEstimator:
         """The write units of the table and all indexes together."""
         return sum(target.units for target in self.targets)
 
-    def write(self, items: Items, heartbeat: Heartbeat) -> list[Refusal]:
+    def write(self, items: Items, heartbeat: Heartbeat, taken: Taken = not_noted) -> list[Refusal]:
         """Measure the items."""
         if len(items):
             sizes = item_sizes(items.attributes)

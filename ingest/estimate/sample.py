@@ -10,7 +10,7 @@ from ingest.estimate.cost import WriteCostEstimator
 from ingest.feeds.feed import Feed
 from ingest.items.mapping import Mapping
 from ingest.ledger.row_counts import NOTHING, RowCounts
-from ingest.reading.compression import RangeReader, expanded_sizes
+from ingest.reading.compression import RangeReader, codec_of, expanded_sizes, first_bytes
 from ingest.reading.reader import Reader, open_file
 from ingest.reading.segments import window_bytes, windows
 from ingest.rejects.local_file import RejectTally
@@ -36,7 +36,7 @@ class Reading:
 
     `how`: "all" of it, in "windows" spread evenly over it, or its "head"; `why` says why not more. `failed_at` has the
     row counts at which the file would fail: the feed's max_rejects or max_duplicates was exceeded, or all rows were
-    rejects, in what was read.
+    rejects, in what was read. `codec` is how it is compressed, if it is.
     """
 
     source: Source
@@ -47,6 +47,7 @@ class Reading:
     text_bytes: float = 0.0
     observed: list[Observed] = field(default_factory=list)
     failed_at: RowCounts | None = None
+    codec: str = ""
 
     @property
     def read_bytes(self) -> int:
@@ -105,6 +106,7 @@ class SampleReader:
         """
         with closing(open_file(source.read, self._feed)) as reader:
             reading = Reading(source, is_splittable=reader.can_jump, head_bytes=reader.start.byte)
+        reading.codec = codec_of(first_bytes(source.read(0, None)), self._feed.csv)
         if budget is None or (reader.can_jump and source.size_bytes <= budget):
             self._load(reading, source.read, watch)
         elif reader.can_jump and self._spread(reading, reader, budget, watch):

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from ingest.contract import Reason
 from ingest.estimate.cost import WriteTarget
-from ingest.estimate.duration import NEW_TABLE, PARTITION, QUOTA
+from ingest.estimate.duration import EXPANDED_BYTES_S, NEW_TABLE, PARTITION, QUOTA, resumed_seconds, work_seconds
 from ingest.estimate.estimate import LoadEstimate
 from ingest.feeds.feed import Feed
 from ingest.ledger.row_counts import RowCounts
@@ -149,8 +149,34 @@ def _shape(found: LoadEstimate) -> Iterator[LoadWarning]:
             "The file cannot be split, because it is compressed, or because of its encoding or footer: it is loaded by "
             "one function at a time. Send it uncompressed, or as several files.",
         )
+    yield from _expanded_again(found)
     if seconds > LONG_S:
         yield LoadWarning(
             "takes_long",
             f"Loading takes {seconds / 3600:,.0f} hours: keep the source until then, and watch `ingest top`.",
         )
+
+
+def _expanded_again(found: LoadEstimate) -> Iterator[LoadWarning]:
+    """Yield that a compressed file takes longer, or for ever, because each function expands it again."""
+    for reading in found.readings:
+        speed, share = EXPANDED_BYTES_S.get(reading.codec), reading.text_bytes / max(1.0, found.text_bytes)
+        if speed is None:
+            continue
+        at_once_s = max(
+            found.scenarios[0].duration.seconds * share, work_seconds(found.rows.value * share, reading.text_bytes)
+        )
+        seconds = resumed_seconds(at_once_s, reading.text_bytes, speed, found.fleet.run_s)
+        size = f"{reading.source.name} has about {reading.text_bytes / 1e9:,.1f} GB of text in {reading.codec}"
+        if seconds is None:
+            yield LoadWarning(
+                "never_ends",
+                f"{size}: each function expands it again up to its checkpoint, and none would come to the end of it. "
+                "The file would end as FAILED. Send it uncompressed, or as several files.",
+            )
+        elif seconds - at_once_s > SHORT_S:
+            yield LoadWarning(
+                "expanded_again",
+                f"{size}: each function expands it again up to its checkpoint, so it takes {seconds / 60:,.0f} min "
+                f"instead of {at_once_s / 60:,.0f}. Send it uncompressed, or as several files.",
+            )

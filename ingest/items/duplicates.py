@@ -122,21 +122,32 @@ class SeenKeys:
 
 
 class DuplicateKeyWindow:
-    """The keys of the blocks since `start`, at most 64 MiB and a million of them; then it begins anew."""
+    """The keys of the blocks since `start`, at most 64 MiB and a million of them; then it begins anew.
 
-    def __init__(self, start: Position, *, window_bytes: int = WINDOW_BYTES) -> None:
+    It begins with a block, so that whoever goes on at a checkpoint behind it reads the same blocks again.
+    """
+
+    def __init__(self, start: Position, *, window_bytes: int = WINDOW_BYTES, most_keys: int = MAX_KEYS) -> None:
         self.start = start
+        self._most_keys = most_keys
         self._window_bytes = window_bytes
         self._seen = SeenKeys()
 
-    def count(self, place: Position, keys: KeyHashes, lines_of: LinesOf | None = None) -> int:
-        """Take the keys of a block that begins at `place`; return how many of them an earlier block had.
-
-        `lines_of`: None if `lines_before` will not be asked any more.
-        """
-        if place.byte - self.start.byte >= self._window_bytes or self._seen.count >= MAX_KEYS:
+    def begin_block(self, place: Position, most_keys: int) -> None:
+        """Begin anew if a block that begins at `place`, of at most `most_keys` keys, is too much for the window."""
+        is_full = self._seen.count and self._seen.count + most_keys > self._most_keys
+        if is_full or place.byte - self.start.byte >= self._window_bytes:
             self._seen = SeenKeys()
             self.start = place
+
+    def count(self, keys: KeyHashes, lines_of: LinesOf | None = None) -> int:
+        """Take the keys of a part of the block; return how many of them were there before.
+
+        `lines_of`: None if `lines_before` will not be asked any more. A block that alone has too many keys is compared
+        with the last of them; whoever begins with it does the same.
+        """
+        if self._seen.count + keys.count > self._most_keys:
+            self._seen = SeenKeys()
         return self._seen.add(keys, lines_of)
 
     def lines_before(self, keys: KeyHashes) -> dict[int, int]:

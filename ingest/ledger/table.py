@@ -17,7 +17,17 @@ from ingest.contract import LedgerKeys
 from ingest.errors import IngestError, Throttled, error_of
 from ingest.file import FileVersion
 from ingest.ledger.row_counts import RowCounts
-from ingest.ledger.work_item import FILE_STEPS, NEW, SEGMENT_STEPS, Checkpoint, KeptFeed, SegmentPlan, Step, WorkItem
+from ingest.ledger.work_item import (
+    FILE_STEPS,
+    NEW,
+    SEGMENT_STEPS,
+    Checkpoint,
+    KeptFeed,
+    SegmentPlan,
+    Step,
+    WorkItem,
+    WrittenItems,
+)
 from ingest.reading.blocks import Position
 
 if TYPE_CHECKING:
@@ -290,8 +300,9 @@ def add_row_counts(row_counts: RowCounts) -> tuple[str, Item]:
 
 def set_checkpoint(checkpoint: Checkpoint) -> tuple[str, Item]:
     """Return the change that sets a checkpoint, to follow another change, and its values."""
-    values = {":at": position_fields(checkpoint.at), ":window": position_fields(checkpoint.window)}
-    return ", #at = :at, #window = :window", values
+    values: Item = {":at": position_fields(checkpoint.at), ":window": position_fields(checkpoint.window)}
+    values |= {":written": checkpoint.written.packed()}
+    return ", #at = :at, #window = :window, written = :written", values
 
 
 def row_counts_of(item: Item) -> RowCounts:
@@ -310,7 +321,8 @@ def checkpoint_of(item: Item) -> Checkpoint | None:
     if "at" not in item:
         return None
     row_counts = RowCounts(*map(int, item["at_row_counts"])) if "at_row_counts" in item else row_counts_of(item)
-    return Checkpoint(read_position(item["at"]), read_position(item["window"]), row_counts)
+    written = WrittenItems.unpacked(bytes(item.get("written", b"")))
+    return Checkpoint(read_position(item["at"]), read_position(item["window"]), row_counts, written)
 
 
 def is_newest_in(found: Mapping[str, Item], file: FileVersion) -> bool:

@@ -72,11 +72,11 @@ def decode(portions: Iterator[bytes], csv: Csv) -> Iterator[bytes]:
         NotCsv: it is a file of another kind, or the encoding cannot make text of the bytes at all.
     """
     first = first_bytes(portions)
-    codec = find_codec(first) if csv.compression == "auto" else csv.compression
+    codec = codec_of(first, csv)
     stream: Iterator[bytes] = chain([first], portions)
     if codec == "gzip":
         stream = _gunzip(stream, csv)
-    elif codec not in (None, "none"):
+    elif codec:
         stream = _expand(stream, codec, csv)
     return Charset(csv).to_text(_refuse_other_files(stream))
 
@@ -84,6 +84,12 @@ def decode(portions: Iterator[bytes], csv: Csv) -> Iterator[bytes]:
 def expanded_sizes(portions: Iterator[bytes], csv: Csv) -> Iterator[int]:
     """Yield how many bytes of the file, expanded, each portion of its text is. Raises as `decode`."""
     return map(Charset(csv).size, decode(portions, csv))
+
+
+def codec_of(first_bytes: bytes, csv: Csv) -> str:
+    """Return the compression of a file, by its feed or else by its first bytes; "" if it has none."""
+    codec = find_codec(first_bytes) if csv.compression == "auto" else csv.compression
+    return codec if codec and codec != "none" else ""
 
 
 def find_codec(first_bytes: bytes) -> str | None:
@@ -168,7 +174,7 @@ def _refuse_other_bytes(data: bytes, end_byte: int) -> None:
         )
 
 
-def _expand(portions: Iterator[bytes], codec: str | None, csv: Csv) -> Iterator[bytes]:
+def _expand(portions: Iterator[bytes], codec: str, csv: Csv) -> Iterator[bytes]:
     """Arrow's codecs: they go on over concatenated members and notice a truncated stream."""
     reader = _PortionReader(portions)
     stream = pa.CompressedInputStream(pa.PythonFile(reader, mode="r"), codec)  # type: ignore[arg-type]  # the stubs want literals

@@ -27,11 +27,22 @@ class Reader(Protocol):
     def can_jump(self) -> bool:
         """Whether it can be read from any position on: segments of it can be loaded each on its own."""
 
-    def blocks(self, position: Position, end_byte: int | None = None, *, at_end: bool = True) -> Iterator[Chunk]:
+    def blocks(
+        self,
+        position: Position,
+        end_byte: int | None = None,
+        *,
+        at_end: bool = True,
+        has_read: Callable[[int], None] = lambda byte_count: None,
+    ) -> Iterator[Chunk]:
         """Yield blocks and bad records from a position on, to the end of the file or to a byte of it; once only.
 
-        `at_end`: the file ends there.
+        `at_end`: the file ends there. `has_read` is called with the bytes of each portion of text, also of the text
+        before the position, where a file cannot jump there.
         """
+
+    def parts(self, block: Block, most_bytes: int) -> Iterator[Block]:
+        """Yield the records of a block as blocks of at most `most_bytes`; a longer record may make one larger."""
 
     def parse(self, block: Block, *, is_first: bool = False) -> Rows:
         """Return the rows of a block. `is_first`: none of the file, or of the segment, were read before.

@@ -70,21 +70,43 @@ class TextReader:
         """Whether it can be read from any position on: segments of it can be loaded each on its own."""
         return self._file.can_jump
 
-    def blocks(self, position: Position, end_byte: int | None = None, *, at_end: bool = True) -> Iterator[Chunk]:
+    def blocks(
+        self,
+        position: Position,
+        end_byte: int | None = None,
+        *,
+        at_end: bool = True,
+        has_read: Callable[[int], None] = lambda byte_count: None,
+    ) -> Iterator[Chunk]:
         """Yield blocks and bad records from a position on, to the end of the file or to a byte of it; once only.
 
-        `at_end`: the file ends there.
+        `at_end`: the file ends there. `has_read` is called with the bytes of each portion of text, also of the text
+        before the position, where a file cannot jump there.
         """
         splitter = self._splitter(position)
         behind = partial(self._behind, end_byte) if end_byte is not None else bytes
-        for chunk in _chunks(splitter, self._text(position, end_byte), behind, at_end=at_end):
+        for chunk in _chunks(splitter, self._text(position, end_byte, has_read), behind, at_end=at_end):
             self.position = splitter.state
             yield replace(chunk, data=self._charset.own(chunk.data)) if isinstance(chunk, BadRecord) else chunk
+
+    def parts(self, block: Block, most_bytes: int) -> Iterator[Block]:
+        """Yield the records of a block as blocks of at most `most_bytes`; a longer record may make one larger."""
+        at, first_byte, first_line = 0, block.first_byte, block.first_line
+        while len(block.data) - at > most_bytes:
+            end = self._grammar.end_of_last_record(block.data, at, at + most_bytes)
+            if end == at:
+                break
+            data = block.data[at:end]
+            part = Block(data, first_byte, first_line, self._charset.size(data))
+            yield part
+            at, first_byte, first_line = end, first_byte + part.byte_count, first_line + count_lines(data)
+        rest, byte_count = block.data[at:], block.first_byte + block.byte_count - first_byte
+        yield replace(block, data=rest, first_byte=first_byte, first_line=first_line, byte_count=byte_count)
 
     def segments(self, position: Position, segment_bytes: int) -> Iterator[Segment]:
         """Yield the segments from a position on, each as soon as it is known (`ingest.reading.segments.plan`)."""
         splitter = self._splitter(position)
-        return plan(self._text(position, None), splitter, segment_bytes=segment_bytes)
+        return plan(self._text(position, None, lambda byte_count: None), splitter, segment_bytes=segment_bytes)
 
     def raw_records(self, block: Block, numbers: Collection[int]) -> Iterator[RawRecord]:
         """Yield the records of a block with these numbers, as they stand in the file, in its order."""
@@ -128,12 +150,12 @@ class TextReader:
             measure=self._charset.size,
         )
 
-    def _text(self, position: Position, end_byte: int | None) -> Iterator[bytes]:
+    def _text(self, position: Position, end_byte: int | None, has_read: Callable[[int], None]) -> Iterator[bytes]:
         if position.byte == self.start.byte and end_byte is None:
-            return self._rest
+            return _noted(self._rest, has_read)
         if self.can_jump:
-            return self._file.from_byte(position.byte, end_byte)
-        return _skip(self._rest, position.text_byte - self.start.text_byte)
+            return _noted(self._file.from_byte(position.byte, end_byte), has_read)
+        return _skip(_noted(self._rest, has_read), position.text_byte - self.start.text_byte)
 
     def _behind(self, end_byte: int) -> bytes:
         """Return the text behind a place in the file, at least as much as a record may have."""
@@ -157,6 +179,12 @@ def _chunks(
     for portion in text:
         yield from splitter.feed(portion)
     yield from splitter.finish(at_end=at_end, behind=behind)
+
+
+def _noted(text: Iterator[bytes], has_read: Callable[[int], None]) -> Iterator[bytes]:
+    for portion in text:
+        has_read(len(portion))
+        yield portion
 
 
 def _skip(text: Iterator[bytes], count: int) -> Iterator[bytes]:

@@ -15,7 +15,7 @@ from ingest.errors import Cancelled, FileMissing, ObjectSuperseded, SettingsFaul
 from ingest.file import MOST_RETRIES, FileVersion
 from ingest.ledger.claims import Outcome
 from ingest.ledger.row_counts import NOTHING, RowCounts
-from ingest.ledger.work_item import NOTHING_CARRIED_OVER, CarriedOver, Entry, SegmentPlan, WorkItem, is_open
+from ingest.ledger.work_item import NO_ITEMS, NOTHING_CARRIED_OVER, CarriedOver, Entry, SegmentPlan, WorkItem, is_open
 from ingest.queue.messages import body_of
 from ingest.worker.ports import Services
 from ingest.worker.report import Reporter
@@ -174,7 +174,9 @@ class Retry:
             checkpoint = self._queries.checkpoint(old)
             if checkpoint:
                 self._rejects.copy(old, new, wanted=lambda byte: byte < checkpoint.at.byte)
-            return CarriedOver(checkpoint=checkpoint)
+                # The feed may make other items now of the rows behind it.
+                return CarriedOver(checkpoint=replace(checkpoint, written=NO_ITEMS))
+            return NOTHING_CARRIED_OVER
         for entry in segments:
             assert entry.work.segment is not None
             if entry.status == Status.DONE:

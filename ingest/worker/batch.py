@@ -60,6 +60,7 @@ class BatchHandler:
         self._retry_base_s = retry_base_s
         self._retry_cap_s = retry_cap_s
         self._kept_s = float("-inf")
+        self._function_s = 0.0
 
     def answer(self, event: object, left_s: float) -> Reply:
         """Dispatch each message of a batch; return exactly those that must come back.
@@ -78,6 +79,7 @@ class BatchHandler:
         deadline_s = self._clock.now_s() + left_s
         kept = {record["receiptHandle"] for record in records}
         self._kept_s = float("-inf")
+        self._function_s = left_s
         rest = self._in_order(records, deadline_s)
         failed = []
         while rest:
@@ -127,7 +129,8 @@ class BatchHandler:
         """Return whether a message is done with. Nothing that happens to one may harm the others."""
         if self._clock.monotonic_s() - self._kept_s >= self._timing.lease_s / 3:
             self._keep(kept)
-        message = replace(_message(record, deadline_s), worker=self._clock.unique())
+        message = _message(record, deadline_s)
+        message = replace(message, worker=self._clock.unique(), function_s=self._function_s)
         try:
             fault = _attribute_fault(record)
             if fault:

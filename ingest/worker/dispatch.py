@@ -38,7 +38,7 @@ class Message:
     """One delivery of one queue message. `deadline_s` (epoch seconds) is when the function is stopped.
 
     `worker` is a name no other worker has. `hops` is how often the message was handed over, `stalls` how often in a row
-    without progress.
+    without progress. `function_s` is how long a function has.
     """
 
     message_id: str
@@ -48,6 +48,7 @@ class Message:
     worker: str = ""
     hops: int = 0
     stalls: int = 0
+    function_s: float = 900.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,7 +195,8 @@ class Dispatcher:
             deadline_s=message.deadline_s,
             keep_messages=keep_messages,
         )
-        return Task(work, claimed.feed, claimed, lease, message.delivery, claimed.settings, claimed.first_seen_s)
+        begun = (claimed.settings, claimed.first_seen_s)
+        return Task(work, claimed.feed, claimed, lease, message.delivery, *begun, function_s=message.function_s)
 
     def _pass_over_claimed(self, work: WorkItem, feed: str, status: ClaimStatus, token: LeaseToken) -> None:
         """Pass over work that cannot be claimed, and finish what a worker left that died at the very end.

@@ -16,11 +16,13 @@ class Timing:
     """How long a lease holds, and how often work is saved, in seconds.
 
     `lease_s`: a lease runs out this long after its worker renewed it last. `checkpoint_s`: least time between two
-    checkpoints. `stop_before_end_s`: nothing new is begun when the function has less time left.
+    checkpoints. `within_block_s`: as long is a table written to before a checkpoint is saved within a block.
+    `stop_before_end_s`: nothing new is begun when the function has less time left.
     """
 
     lease_s: float = 60.0
     checkpoint_s: float = 5.0
+    within_block_s: float = 15.0
     stop_before_end_s: float = 45.0
 
 
@@ -79,6 +81,11 @@ class Lease:
         self._leases.save(self._work, self._longer(), checkpoint)
         self._saved_s = self._clock.monotonic_s()
         return True
+
+    @property
+    def is_checkpoint_due(self) -> bool:
+        """Whether a checkpoint is to be saved within a block: the last one is that old."""
+        return self._clock.monotonic_s() - self._saved_s >= self._timing.within_block_s
 
     def save_plan(self, plan: SegmentPlan) -> None:
         """Save how far a file is split.

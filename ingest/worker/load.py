@@ -1,12 +1,12 @@
 """The loop: a file's text -> blocks -> rows -> items -> table and rejects. Knows the edges by Protocol only."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache, partial
 from itertools import islice
 
 from ingest.contract import Reason
-from ingest.dynamodb.item_writer import Heartbeat, ItemWriter
+from ingest.dynamodb.item_writer import Heartbeat, ItemWriter, ResumableWriter
 from ingest.errors import FileFault, InternalFault, ObjectArchived, ObjectSuperseded, TooManyDuplicates, TooManyRejects
 from ingest.feeds.feed import Feed
 from ingest.items.duplicates import (
@@ -23,6 +23,7 @@ from ingest.ledger.row_counts import RowCounts, all_rows_rejected
 from ingest.ledger.work_item import Checkpoint
 from ingest.reading.blocks import RULES, START, BadRecord, Block, Chunk, Position
 from ingest.reading.compression import RangeReader
+from ingest.reading.grammar import count_lines
 from ingest.reading.reader import Reader, open_file
 from ingest.reading.rows import Fault, Rows, with_lineage
 from ingest.reading.segments import Segment
@@ -37,6 +38,10 @@ from ingest.rejects.reject import (
     locate_duplicates,
 )
 from ingest.worker.ports import RejectSink
+
+PART_LINES = 100_000  # of a block are columns and objects at a time
+PART_BYTES = 4 * 1024 * 1024
+HEARTBEAT_BYTES = 1024 * 1024  # of text: a heartbeat for each as much that is read
 
 
 class EnoughRowsError(Exception):
@@ -81,14 +86,16 @@ class Load:
     """Loads one file, `file` by its URL, or a segment of it; items begin to age at `now_s` (epoch).
 
     `row_counts` is true at any moment, also after an error: what it counts is durable or superseded. `checkpoint` is
-    where another load may go on: it gives the same pieces, counts and rejects as if there had been one load only.
+    where another load may go on: it gives the same pieces, counts and rejects as if there had been one load only, and
+    does not send again what was written by then, also in the middle of a block that takes a slow table long.
     `has_moved`: it is further than where this one began. `check_table` is called before the first row, with what the
     columns become. `ends_early`: a file of too many rejects, or of nothing but rejects, is not read to its end.
     `bytes_seen` is how far the object was read, where that is not
     what the row counts say: of a file that is compressed, transcoded or has a footer, which is read from its beginning.
 
-    Peak memory: about twice a portion, plus some 25 times the block while it is text, columns and items, plus the
-    hashes of one window's keys (`DuplicateKeyWindow`), and its text where records have several lines.
+    Peak memory, whatever the rows: about four blocks, two portions, 120 MB while 100,000 rows, or 4 MiB of them, are
+    columns, items and rejects, and 80 MB for a window's keys (`DuplicateKeyWindow`), with its text where records have
+    several lines. With the interpreter's own, less than 350 MB at the largest `max_record_bytes` (tests/e2e).
     """
 
     def __init__(
@@ -108,12 +115,14 @@ class Load:
         sizes: Sizes | None = None,
     ) -> None:
         self.row_counts = RowCounts()
-        self.checkpoint: Checkpoint | None = None
-        self.has_moved = False
+        self._checkpoint: Checkpoint | None = None
+        self._has_moved = False
         self.bytes_seen: int | None = None
         self._is_beginning = True
+        self._read_bytes = 0
+        self._behind: int | None = None  # bytes of text to the checkpoint it began at
         self._feed = feed
-        self._writer = writer
+        self._writer = ResumableWriter(writer)
         self._rejects = rejects
         self._file = file
         self._check_table = check_table
@@ -125,6 +134,16 @@ class Load:
         self._sizes = sizes or Sizes()
         self._mapping = lru_cache(maxsize=8)(partial(map_columns, feed, now_s=now_s))
         self._window = self._window_at(START)
+
+    @property
+    def checkpoint(self) -> Checkpoint | None:
+        """Where another load may go on now, if this one has begun; asked at any moment, also within a write."""
+        return replace(self._checkpoint, written=self._writer.written) if self._checkpoint else None
+
+    @property
+    def has_moved(self) -> bool:
+        """Whether the checkpoint is further than where this load began."""
+        return self._has_moved or self._writer.has_written
 
     def run(
         self,
@@ -143,20 +162,22 @@ class Load:
             ServiceFault: trying later may help; the callbacks and the edges raise it.
         """
         if checkpoint:  # true also where the file cannot even be opened any more
-            self.row_counts, self.checkpoint = checkpoint.row_counts, checkpoint
+            self._begin(checkpoint)
         ranges = SeenRanges(read)
         reader = open_file(ranges, self._feed, block_bytes=self._sizes.block)
         self._check_table(self._mapping(reader.columns))  # a wrong header ends it here, and a wrong table
         self._rejects.begin(reader.before_rows, self._feed.csv)
         self._is_beginning = segment is None or segment.start.byte == reader.start.byte
         begun = checkpoint or self._beginning(reader, segment)
-        self.row_counts, self.checkpoint, self._window = begun.row_counts, begun, self._window_at(begun.window)
+        self._begin(begun)
         try:
-            blocks = reader.blocks(begun.window, segment.end_byte if segment else None, at_end=at_end)
+            end_byte = segment.end_byte if segment else None
+            blocks = reader.blocks(begun.window, end_byte, at_end=at_end, has_read=self._note_read)
+            self._behind = None if reader.can_jump else begun.at.text_byte - reader.start.text_byte
             self._take_all(reader, blocks, begun)
             self._check_limit(at_end=segment is None)
         except (ObjectSuperseded, ObjectArchived):  # a part cut short might replace a whole one of a faster worker
-            self.row_counts = self.checkpoint.row_counts
+            self.row_counts = self._checkpoint.row_counts if self._checkpoint else begun.row_counts
             raise
         except FileFault:  # whoever loads these bytes comes to it at the same place, with the same rejects
             self._rejects.close()
@@ -166,6 +187,10 @@ class Load:
         self._rejects.close()
         self.bytes_seen = None if reader.can_jump else ranges.end_byte
         return self.row_counts
+
+    def _begin(self, begun: Checkpoint) -> None:
+        self.row_counts, self._checkpoint, self._window = begun.row_counts, begun, self._window_at(begun.window)
+        self._writer.begin(begun.written)
 
     def _beginning(self, reader: Reader, segment: Segment | None) -> Checkpoint:
         if segment is not None:
@@ -180,19 +205,36 @@ class Load:
                 self._remember(chunk, (place, reader.position), reader)
                 _refuse_other_cut(begun.at, reader.position)
             else:
+                self._behind = None
                 self._take(chunk, (place, reader.position), reader)
                 self._after_block(self.row_counts)
                 self._check_limit()
                 self._pass(place, reader.position)
             place = reader.position
 
+    def _note_read(self, byte_count: int) -> None:
+        """Take note of text that was read: that alone may take long, up to a checkpoint, or in a line without end."""
+        before, self._read_bytes = self._read_bytes, self._read_bytes + byte_count
+        if before // HEARTBEAT_BYTES != self._read_bytes // HEARTBEAT_BYTES:
+            self._heartbeat()
+
+    @property
+    def share_read_again(self) -> float | None:
+        """How much of what is before the checkpoint was read again, from 0 to 1, of a file that has to be.
+
+        None where the load has come to its checkpoint, or began without one, or can jump there.
+        """
+        return min(1.0, self._read_bytes / self._behind) if self._behind else None
+
     def _pass(self, before: Position, after: Position) -> None:
         """Make rejects durable, and a checkpoint possible, where a piece goes on into another cell of the file."""
         if not RejectCells(self._sizes.cell).has_boundary(before.byte, after.byte):
             return
         self._rejects.flush()
-        self.checkpoint, self.has_moved = Checkpoint(after, self._window.start, self.row_counts), True
-        self._at_checkpoint(self.checkpoint)
+        reached = Checkpoint(after, self._window.start, self.row_counts)
+        self._checkpoint, self._has_moved = reached, True
+        self._writer.begin()
+        self._at_checkpoint(reached)
 
     def _window_at(self, place: Position) -> DuplicateKeyWindow:
         return DuplicateKeyWindow(place, window_bytes=self._sizes.window)
@@ -205,10 +247,32 @@ class Load:
             self._take_block(chunk, ends, reader)
 
     def _take_block(self, block: Block, ends: tuple[Position, Position], reader: Reader) -> None:
+        are_all_taken = True
+        for part, line_count in self._parts(block, ends, reader):
+            are_all_taken = self._take_part(part, line_count, reader) and are_all_taken
+        if not are_all_taken:  # who goes on from a checkpoint could not know which keys of this block are in the table
+            self._window = self._window_at(ends[1])
+
+    def _parts(self, block: Block, ends: tuple[Position, Position], reader: Reader) -> Iterator[tuple[Block, int]]:
+        """Yield a block in parts of so few rows that they need little memory as columns and objects; and their lines.
+
+        Most blocks are one part. Those of a place where a quote is known to be open are not taken apart.
+        """
+        line_count = ends[1].line - ends[0].line + (not block.data.endswith((b"\n", b"\r")))
+        self._window.begin_block(ends[0], line_count)
+        most_bytes = min(PART_BYTES, len(block.data) * PART_LINES // max(1, line_count) + 1)
+        if len(block.data) <= most_bytes * 3 // 2 or ends[0].open_left or block.has_open_quote:
+            yield block, line_count
+            return
+        for part in reader.parts(block, most_bytes):
+            yield part, count_lines(part.data) + (not part.data.endswith((b"\n", b"\r")))
+
+    def _take_part(self, block: Block, line_count: int, reader: Reader) -> bool:
+        """Write the rows of a part and count them; return whether the table has refused none."""
         rows, mapping = self._rows(block, reader)
         items, faults = build_items(rows, mapping)
         items, last, keys, refused = self._write(items)
-        seen_before = self._window.count(ends[0], keys, self._lines_of(block, ends, rows, reader))
+        seen_before = self._window.count(keys, self._lines_of(block, line_count, rows, reader))
         superseded = len(items) - len(last) + seen_before
         faults += refused + rows.faults
         rejects = locate(block, faults, reader)
@@ -216,8 +280,6 @@ class Load:
             self._rejects.add(some)
         if superseded:
             self._keep_duplicates(block, items, keys, reader)
-        if refused:  # who goes on from a checkpoint could not know which keys of this block are in the table
-            self._window = self._window_at(ends[1])
         self.row_counts = self.row_counts.plus(
             RowCounts(
                 rows_read=rows.record_count,
@@ -227,6 +289,7 @@ class Load:
                 bytes_read=block.byte_count,
             )
         )
+        return not refused
 
     @property
     def _wanted_duplicates(self) -> int:
@@ -238,18 +301,18 @@ class Load:
             found = replacements(items, self._window.lines_before(keys), self._wanted_duplicates)
             self._rejects.add_duplicates(list(locate_duplicates(block, found, reader)))
 
-    def _lines_of(self, block: Block, ends: tuple[Position, Position], rows: Rows, reader: Reader) -> LinesOf | None:
+    def _lines_of(self, block: Block, line_count: int, rows: Rows, reader: Reader) -> LinesOf | None:
         """Return what finds the lines of a block's records when a later row has the key of one; None if not wanted."""
-        line_count = ends[1].line - ends[0].line + (not block.data.endswith((b"\n", b"\r")))
         is_line_each = line_count == rows.record_count
         return lines_of(block, reader, is_line_each=is_line_each) if self._wanted_duplicates else None
 
     def _remember(self, chunk: Chunk, ends: tuple[Position, Position], reader: Reader) -> None:
         """Take note of the keys of a block that was loaded before the checkpoint: later rows may replace its rows."""
         if isinstance(chunk, Block):
-            rows, mapping = self._rows(chunk, reader)
-            keys = last_of_each_key(build_items(rows, mapping)[0])[1]
-            self._window.count(ends[0], keys, self._lines_of(chunk, ends, rows, reader))
+            for part, line_count in self._parts(chunk, ends, reader):
+                rows, mapping = self._rows(part, reader)
+                keys = last_of_each_key(build_items(rows, mapping)[0])[1]
+                self._window.count(keys, self._lines_of(part, line_count, rows, reader))
 
     def _rows(self, block: Block, reader: Reader) -> tuple[Rows, Mapping]:
         """Return the rows of a block, and what they become: a block of some formats has columns of its own."""

@@ -6,6 +6,7 @@ from functools import partial
 from ingest.aws.clock import epoch_s
 from ingest.contract import Status
 from ingest.errors import (
+    CheckpointOutOfReach,
     FileFault,
     GivenUp,
     IngestError,
@@ -34,6 +35,7 @@ from ingest.worker.attempt import (
     Task,
     UnfinishedError,
 )
+from ingest.worker.lease import ABANDON_BEFORE_END_S
 from ingest.worker.load import Load, check_limits
 from ingest.worker.ports import WorkerServices
 from ingest.worker.report import ProgressReporter, Reporter, finish_split_file
@@ -77,10 +79,15 @@ class TaskRunner:
         self._end_segment(task, task.row_counts, Status.STOPPED)
 
     def _try(self, attempt: Attempt) -> Ending:
+        begun_s = self._services.clock.now_s()
         try:
             return self._run(attempt)
         except LeaseLost:
             raise
+        except OutOfTime as fault:
+            seconds = self._services.clock.now_s() - begun_s
+            out_of_reach = checkpoint_out_of_reach(attempt, seconds)
+            return attempt.stopped(out_of_reach) if out_of_reach else attempt.failed(fault)
         except (FileFault, ObjectSuperseded) as error:
             return attempt.stopped(error)
         except ServiceFault as fault:
@@ -148,7 +155,7 @@ class TaskRunner:
             file=task.work.file.url,
             now_s=epoch_s(task.work.file.event_time)
             or task.claimed.first_seen_s,  # whoever goes on makes the same items
-            heartbeat=attempt.progress.heartbeat,
+            heartbeat=lambda: self._heartbeat(attempt, feed),
             before_block=task.lease.before_block,
             at_checkpoint=lambda checkpoint: self._checkpoint(attempt, feed, checkpoint),
             sizes=settings.sizes,
@@ -163,6 +170,16 @@ class TaskRunner:
             at_end=segment is None or segment.end.byte == file.size_bytes,
         )
         return Loaded(row_counts, file.size_bytes or 0, load.bytes_seen)
+
+    def _heartbeat(self, attempt: Attempt, feed: Feed) -> None:
+        """Keep the lease; and where a table takes long for a block, save which of its rows it has."""
+        attempt.progress.heartbeat()
+        load = attempt.load
+        if not (load and load.has_moved and attempt.task.lease.is_checkpoint_due):
+            return
+        checkpoint = load.checkpoint
+        if checkpoint:
+            self._checkpoint(attempt, feed, checkpoint)
 
     def _checkpoint(self, attempt: Attempt, feed: Feed, checkpoint: Checkpoint) -> None:
         """Save a checkpoint if it is time, and look whether the work is still wanted."""
@@ -261,6 +278,24 @@ class TaskRunner:
             attempt.progress.counted(ending.checkpoint.row_counts)
         self._reporter.put_back(task.work, task.feed, ending.fault)
         raise UnfinishedError(ending.fault, made_progress=ending.made_progress) from ending.fault
+
+
+def checkpoint_out_of_reach(attempt: Attempt, seconds: float) -> CheckpointOutOfReach | None:
+    """Return what is said of a file whose checkpoint no function can come to, if that is so; None if one can.
+
+    `seconds` were spent on the attempt until its time was up.
+    """
+    share = attempt.load.share_read_again if attempt.load else None
+    task = attempt.task
+    if not share or seconds < task.function_s / 2:  # too little was seen of how fast it is
+        return None
+    if seconds / share < task.function_s - ABANDON_BEFORE_END_S:
+        return None
+    return CheckpointOutOfReach(
+        f"{task.work.file.url} cannot go on at its checkpoint: it is compressed, or cannot be read from the middle, "
+        f"and reading it again up to there takes about {seconds / share:,.0f} s; a function has "
+        f"{task.function_s:,.0f} s. The rows written so far stay. Send the file uncompressed, or as several files."
+    )
 
 
 def _status(error: IngestError) -> str:

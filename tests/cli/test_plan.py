@@ -16,9 +16,10 @@ from msgspec import structs
 
 from ingest.aws.local_files import Source
 from ingest.cli.load import run_load
-from ingest.dynamodb.item_writer import Heartbeat
+from ingest.dynamodb.item_writer import Heartbeat, Taken, not_noted
 from ingest.dynamodb.write_stats import write_units
 from ingest.errors import FileFault
+from ingest.estimate.duration import EXPANDED_BYTES_S
 from ingest.estimate.sample import SampleReader
 from ingest.feeds.feed import Index
 from ingest.items.items import Items, Refusal
@@ -67,7 +68,7 @@ class CountingTable(FakeTable):
         self.units = {None: 0, "by": 0}
         self._keys = [key for key in (index.partition_key, index.sort_key) if key]
 
-    def write(self, items: Items, heartbeat: Heartbeat) -> list[Refusal]:
+    def write(self, items: Items, heartbeat: Heartbeat, taken: Taken = not_noted) -> list[Refusal]:
         inside = [row for row, item in enumerate(python_items(items)) if all(key in item for key in self._keys)]
         self.units[None] += write_units(items)
         self.units["by"] += write_units(items.take(inside))
@@ -264,6 +265,19 @@ def test_a_large_compressed_file_has_one_function_after_another(capsys: pytest.C
     found = plan(capsys, "a.csv.gz", "--feed", "orders", "--sample", "4")
     assert "not_splittable" in codes(found)
     assert found["work"]["functions"] == 1
+
+
+def test_a_compressed_file_that_is_expanded_again_by_each_function_is_warned_of(
+    capsys: pytest.CaptureFixture[str], here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = "".join(f"C1,O{n},1,{'x' * 900}\n" for n in range(20_000))
+    Path("a.csv.gz").write_bytes(gzip.compress(("customer,id,quantity,note\n" + rows).encode(), 1))
+    asked = ("a.csv.gz", "--feed", "orders", "--sample", "4", "--capacity", "1")
+    said: list[str] = []
+    for speed in (424e6, 200e3, 10e3):  # as measured; expanding all takes 90 s; half an hour
+        monkeypatch.setitem(EXPANDED_BYTES_S, "gzip", speed)
+        said += [code for code in codes(plan(capsys, *asked)) if code in ("expanded_again", "never_ends")]
+    assert said == ["expanded_again", "never_ends"]
 
 
 def test_many_files_are_estimated_together(capsys: pytest.CaptureFixture[str], here: Path) -> None:

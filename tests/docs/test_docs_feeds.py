@@ -10,7 +10,7 @@ import msgspec
 import pytest
 
 from ingest.dynamodb.encode import item_json
-from ingest.dynamodb.item_writer import Heartbeat
+from ingest.dynamodb.item_writer import Heartbeat, Taken, not_noted
 from ingest.feeds.column import Column, Extra
 from ingest.feeds.dialect import Csv
 from ingest.feeds.feed import Duplicates, Feed, Index, Lineage, Rejects, Ttl
@@ -29,7 +29,7 @@ class Printed:
     def __init__(self) -> None:
         self.items: list[Any] = []
 
-    def write(self, items: Items, heartbeat: Heartbeat) -> list[Any]:
+    def write(self, items: Items, heartbeat: Heartbeat, taken: Taken = not_noted) -> list[Any]:
         self.items += map(json.loads, item_json(items).to_pylist())
         return []
 

@@ -3,7 +3,7 @@
 import gc
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from itertools import pairwise
 from typing import Any, cast
@@ -134,6 +134,23 @@ def test_what_a_full_table_leaves_is_sent_again_until_it_is_taken(units_per_s: i
         assert kept(running) == expected(400)
         reported = running.statistics.document()
         assert reported["unprocessed"] + reported["throttled_requests"] > 0
+
+
+@pytest.mark.parametrize("interleave", [False, True])
+def test_rows_are_noted_as_taken_once_each_and_never_before_the_table_has_them(interleave: bool) -> None:
+    simulation = Simulation(mode="provisioned", provisioned_units_per_s=2000, burst_s=0.05)
+    noted: list[int] = []
+
+    def note(rows: Sequence[int]) -> None:
+        noted.extend(rows)
+        if len(noted) % 200 < len(rows):  # now and then
+            assert set(noted) <= {n for _, n, _ in kept(running)}
+
+    with simulator(simulation=simulation, faults=Faults(internal_error=0.1, reset_after=0.1)) as running:
+        made = writer(running, chance=lambda: 0.05, interleave=interleave)
+        assert made.write(items(600), no_heartbeat, note) == []
+        assert running.statistics.document()["unprocessed"] > 0
+    assert sorted(noted) == list(range(600))
 
 
 def test_both_writers_leave_the_same_table() -> None:

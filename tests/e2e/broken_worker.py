@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 from ingest.dynamodb import writers
-from ingest.dynamodb.item_writer import Heartbeat
+from ingest.dynamodb.item_writer import Heartbeat, Taken, not_noted
 from ingest.dynamodb.writer import BatchWriter
 from ingest.items.items import Items
 from ingest.ledger import store
@@ -15,7 +15,7 @@ from loadtest.harness import worker
 class DropsARow(BatchWriter):
     """Never writes the first item of a block."""
 
-    def write(self, items: Items, heartbeat: Heartbeat) -> Any:
+    def write(self, items: Items, heartbeat: Heartbeat, taken: Taken = not_noted) -> Any:
         return super().write(items.take(list(range(1, len(items)))), heartbeat)
 
 

@@ -8,7 +8,7 @@ import boto3
 
 from ingest.dynamodb import writers
 from ingest.dynamodb.batches import batches
-from ingest.dynamodb.item_writer import Heartbeat
+from ingest.dynamodb.item_writer import Heartbeat, Taken, not_noted
 from ingest.dynamodb.writer import BatchWriter
 from ingest.items.items import Items
 from loadtest.harness import worker
@@ -21,7 +21,7 @@ class DropsARow(BatchWriter):
 
     seen = 0
 
-    def write(self, items: Items, heartbeat: Heartbeat) -> Any:
+    def write(self, items: Items, heartbeat: Heartbeat, taken: Taken = not_noted) -> Any:
         kept = [n for n in range(len(items)) if (self.seen + n + 1) % EVERY]
         type(self).seen += len(items)
         return super().write(items.take(kept), heartbeat)
@@ -33,7 +33,7 @@ class WritesTwice(BatchWriter):
     is_done = False
     first = False
 
-    def write(self, items: Items, heartbeat: Heartbeat) -> Any:
+    def write(self, items: Items, heartbeat: Heartbeat, taken: Taken = not_noted) -> Any:
         if self.first:
             self._once_more(items)
         refusals = super().write(items, heartbeat)

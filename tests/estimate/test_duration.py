@@ -4,7 +4,7 @@ import pytest
 
 from infra.settings import Settings
 from ingest.estimate.cost import Workload, charges
-from ingest.estimate.duration import Capacity, Demand, Fleet, duration
+from ingest.estimate.duration import Capacity, Demand, Fleet, duration, resumed_seconds
 
 MILLION = 1_000_000
 
@@ -89,3 +89,26 @@ def test_a_file_that_is_split_is_read_twice_and_sent_in_messages() -> None:
     assert split["S3 reads"] == pytest.approx((2 * 128 + 32) * 0.0004 / 1000)
     assert whole["S3 reads"] == pytest.approx((128 + 2) * 0.0004 / 1000)
     assert split["SQS requests"] > whole["SQS requests"]
+
+
+# --- a compressed file, which each function expands again up to where the one before has come ---
+
+
+def by_functions(seconds: float, expanding_s: float, run_s: float) -> float:
+    """Return the time of a load, counted function by function; `expanding_s` is what expanding all of it takes."""
+    done = whole_s = 0.0
+    while (left_s := run_s - done * expanding_s) < (1 - done) * seconds:
+        done, whole_s = done + left_s / seconds, whole_s + run_s
+    return whole_s + done * expanding_s + (1 - done) * seconds
+
+
+@pytest.mark.parametrize(("seconds", "text_bytes"), [(500, 1e9), (3_000, 5e9), (20_000, 2e9), (20_000, 10e9)])
+def test_a_compressed_file_takes_longer_by_what_each_function_expands_again(seconds: float, text_bytes: float) -> None:
+    found = resumed_seconds(seconds, text_bytes, 19e6, 855.0)
+    assert found == pytest.approx(by_functions(seconds, text_bytes / 19e6, 855.0))
+    assert found >= seconds
+
+
+def test_a_compressed_file_that_no_function_can_expand_to_its_end_never_ends() -> None:
+    assert resumed_seconds(40_000, 17e9, 19e6, 855.0) is None
+    assert resumed_seconds(800, 100e9, 19e6, 855.0) == 800  # in one go nothing is expanded twice

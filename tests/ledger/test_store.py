@@ -9,7 +9,7 @@ from ingest.errors import LeaseLost, Throttled
 from ingest.file import FileVersion
 from ingest.ledger.claims import Claimed, ClaimStatus, FileStatus, LeaseToken
 from ingest.ledger.row_counts import RowCounts
-from ingest.ledger.work_item import Checkpoint, SegmentPlan, WorkItem
+from ingest.ledger.work_item import Checkpoint, SegmentPlan, WorkItem, WrittenItems
 from ingest.reading.blocks import Position
 from tests.support.ledgers import (
     CHECKPOINT,
@@ -228,3 +228,11 @@ def test_nothing_is_written_with_a_lease_that_another_has_taken(ledger: AnyLedge
     with pytest.raises(LeaseLost):
         at(ledger, taken_at_s).leases.save_plan(FILE, LEASE, SegmentPlan(FIRST.end, 1))
     assert list(ledger.queries.open_files("orders")) == before
+
+
+def test_a_checkpoint_keeps_what_of_the_rows_behind_it_the_table_has(ledger: AnyLedger) -> None:
+    claim(ledger)
+    within = replace(CHECKPOINT, written=WrittenItems(2, b"\1\0", ((1, "refused"),)))
+    for checkpoint in (within, CHECKPOINT):
+        ledger.leases.save(WORK, LEASE, checkpoint)
+        assert ledger.queries.checkpoint(FILE) == checkpoint

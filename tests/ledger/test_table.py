@@ -9,6 +9,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from boto3.dynamodb.types import Binary
 from botocore.stub import Stubber
 from moto.dynamodb.parsing.reserved_keywords import ReservedKeywords
 
@@ -87,7 +88,7 @@ def test_the_item_of_a_file_at_a_checkpoint(table: TableLedger, rows: Any) -> No
     claim(table)
     at(table, 110.0).leases.save(WORK, replace(LEASE, until_s=170.0), CHECKPOINT)
     counts = COUNTS | {"rows_read": 2, "rows_written": 2, "rows_rejected": 0, "rows_superseded": 0, "bytes_read": 20}
-    places = {"at": [30, 4, 1, 29], "window": [10, 2, 0, 0]}
+    places = {"at": [30, 4, 1, 29], "window": [10, 2, 0, 0], "written": Binary(b"")}
     claimed = {name: value for name, value in CLAIMED.items() if name != "claims_in_a_row"}
     assert item(rows) == claimed | counts | places | {"lease_until": 170, "moved": 110}
 

@@ -6,7 +6,7 @@ from functools import partial
 from typing import Any
 
 from ingest.aws.clock import digits, iso
-from ingest.dynamodb.item_writer import Heartbeat
+from ingest.dynamodb.item_writer import Heartbeat, Taken, not_noted
 from ingest.dynamodb.write_stats import NOTHING_WRITTEN, WriteStats
 from ingest.errors import ObjectSuperseded
 from ingest.feeds.dialect import Csv
@@ -152,7 +152,7 @@ class OwnWriter:
     worker: str
     stats: WriteStats = NOTHING_WRITTEN
 
-    def write(self, items: Items, heartbeat: Heartbeat) -> list[Refusal]:
+    def write(self, items: Items, heartbeat: Heartbeat, taken: Taken = not_noted) -> list[Refusal]:
         middle = len(items) // 2
         refusals = []
         for start, end in ((0, middle), (middle, len(items))):
@@ -162,6 +162,8 @@ class OwnWriter:
             before = dict(self.table.items)
             refusals += [replace(refusal, row=refusal.row + start) for refusal in self.table.write(part, heartbeat)]
             self.watch.wrote(self.worker, before, self.table.items)
+            if not any(refusal.row >= start for refusal in refusals):
+                taken(range(start, end))
             self.scheduler.point("write", is_after=True, may_fail=True)
         return refusals
 

@@ -83,7 +83,7 @@ DEPLOYMENTS = (  # each changes one setting, and an act goes from any to any
     Deployment(sizes=replace(SIZES, block=60)),
     WITHOUT_FEEDS,
 )
-TIMING = Timing(lease_s=60, checkpoint_s=5, stop_before_end_s=45)
+TIMING = Timing(lease_s=60, checkpoint_s=5, within_block_s=5, stop_before_end_s=45)
 FUNCTION_S = 900
 STUCK_S = 3600.0
 MOST_ROUNDS = 25

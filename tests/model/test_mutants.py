@@ -140,7 +140,16 @@ class IsNamedByTime(OwnRejects):
         super().flush()
 
 
+class MixesRowsUp(MemoryLedger):
+    """Says of the rows behind a checkpoint that one more is written than is."""
+
+    def save(self, work: WorkItem, token: LeaseToken, checkpoint: Checkpoint) -> None:
+        done = checkpoint.written.done.replace(b"\1\0", b"\1\1", 1)
+        super().save(work, token, replace(checkpoint, written=replace(checkpoint.written, done=done)))
+
+
 MUTANTS = {
+    "counts a row as written that is not": Kinds(ledger=MixesRowsUp),
     "adds a segment twice": Kinds(ledger=AddsTwice),
     "counts what comes too late": Kinds(ledger=CountsWhatComesTooLate),
     "closes a file that is closed": Kinds(ledger=ClosesTwice),

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from ingest.contract import Metric, Status
-from ingest.dynamodb.item_writer import Heartbeat
+from ingest.dynamodb.item_writer import Heartbeat, Taken, not_noted
 from ingest.errors import (
     AllRowsRejected,
     IngestError,
@@ -403,7 +403,7 @@ def test_a_lost_lease_comes_back_and_leaves_the_other_workers_word() -> None:
     world = World()
 
     class Slow(FakeTable):
-        def write(self, items: Items, heartbeat: Heartbeat) -> list[Refusal]:
+        def write(self, items: Items, heartbeat: Heartbeat, taken: Taken = not_noted) -> list[Refusal]:
             world.clock.time_s += 1000  # the lease has run out: somebody else takes over
             world.deadline_s += 1000
             claim(world, "m1", 2)
@@ -486,7 +486,7 @@ def secretive(world: World) -> Iterator[Callable[[], None]]:
 
 def test_no_row_data_is_in_logs_or_metrics() -> None:
     class Refusing(FakeTable):
-        def write(self, items: Items, heartbeat: Heartbeat) -> list[Refusal]:
+        def write(self, items: Items, heartbeat: Heartbeat, taken: Taken = not_noted) -> list[Refusal]:
             return [Refusal(row, f"no such thing as {SECRET}") for row in range(len(items))]
 
     world = World(writer=Refusing(), limit=Rejects(count=0))

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from ingest.contract import Metric, Status
-from ingest.dynamodb.item_writer import Heartbeat
+from ingest.dynamodb.item_writer import Heartbeat, Taken, not_noted
 from ingest.dynamodb.write_stats import NOTHING_WRITTEN, WriteStats
 from ingest.errors import IngestError, LeaseLost, ObjectSuperseded, Throttled, TooManyRejects
 from ingest.feeds.feed import Rejects
@@ -34,7 +34,7 @@ class ThenWriter(FakeTable):
         super().__init__()
         self.then = {call: then}
 
-    def write(self, items: Items, heartbeat: Heartbeat) -> list[Refusal]:
+    def write(self, items: Items, heartbeat: Heartbeat, taken: Taken = not_noted) -> list[Refusal]:
         self.then.pop(len(self.calls), lambda: None)()
         return super().write(items, heartbeat)
 
@@ -235,7 +235,7 @@ class SlowTable(FakeTable):
         super().__init__()
         self._world = world
 
-    def write(self, items: Items, heartbeat: Heartbeat) -> list[Refusal]:
+    def write(self, items: Items, heartbeat: Heartbeat, taken: Taken = not_noted) -> list[Refusal]:
         for _ in range(10):
             self.stats = self.stats.plus(WriteStats(requests=1, items=1, units=2))
             self._world().clock.time_s += 2
@@ -265,7 +265,7 @@ def test_what_writing_met_is_reported_though_the_work_is_given_back() -> None:
     world = World(writer=table)
     table.stats = NOTHING_WRITTEN
 
-    def met(items: Items, heartbeat: Heartbeat) -> list[Refusal]:
+    def met(items: Items, heartbeat: Heartbeat, taken: Taken = not_noted) -> list[Refusal]:
         table.stats = WriteStats(requests=4, items=100, throttled=4, by_key_range=4)
         raise Throttled("full")
 

@@ -1,0 +1,68 @@
+"""What one load needs at most, whatever the rows are: each shape in a process of its own, by its peak."""
+
+import resource
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+pytestmark = pytest.mark.e2e
+
+MOST_MB = 350  # as `ingest.worker.load.Load` says
+MORE_BYTES = 2 * 1024 * 1024  # than a block
+SHAPES: dict[str, tuple[bytes, Callable[[int], bytes], dict[str, str]]] = {
+    "rows of six bytes": (b"id,n\n", lambda i: b"%d,%d\n" % (i, i % 7), {}),
+    "rejects of six bytes": (b"id,n\n", lambda i: b"%d,x\n" % i, {"n": "N"}),
+    "ragged rows": (b"id,n\n", lambda i: b"%d\n" % i, {}),
+    "duplicates": (b"id,n\n", lambda i: b"%d,1\n" % (i % 50_000), {}),
+    "sixty columns": (b"id,%s\n" % b",".join(b"c%d" % i for i in range(60)), lambda i: b"%d%s\n" % (i, b",1" * 60), {}),
+}
+
+
+def peak_mb(shape: str, record_bytes: int) -> float:
+    """Load a file of some shape, encode its items and make its rejects' parts; return what this process needed."""
+    import ingest.worker.handler  # noqa: F401  # and all that the function has besides
+    from ingest.dynamodb.batches import batches
+    from ingest.dynamodb.item_writer import NullWriter
+    from ingest.feeds.dialect import Csv
+    from ingest.feeds.feed import Feed
+    from ingest.file import FileVersion
+    from ingest.reading.blocks import BLOCK_BYTES
+    from ingest.rejects.reject_writer import RejectParts
+    from ingest.worker.load import Load
+
+    class Encoding(NullWriter):
+        def write(self, items: object, heartbeat: object, taken: object = None) -> list[object]:  # type: ignore[override]
+            for _ in batches(items, "Orders", interleave=True):  # type: ignore[arg-type]
+                pass
+            return []
+
+    class NoBucket:
+        def put_object(self, **request: object) -> None:
+            pass
+
+    def portions() -> Iterator[bytes]:
+        yield head
+        number = at = 0
+        while at < max(record_bytes, BLOCK_BYTES) + MORE_BYTES:
+            portion = b"".join(map(row, range(number, number + 4000)))
+            number, at = number + 4000, at + len(portion)
+            yield portion
+
+    head, row, columns = SHAPES[shape]
+    feed = Feed("f/", "Orders", "id", csv=Csv(max_record_bytes=record_bytes), columns=columns)  # type: ignore[arg-type]
+    rejects = RejectParts(client=NoBucket(), bucket="rejects", file=FileVersion("b", "f/a.csv"))  # type: ignore[arg-type]
+    load = Load(feed=feed, writer=Encoding(), rejects=rejects, ends_early=False)  # type: ignore[arg-type]
+    load.run(lambda start, end: portions())
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
+@pytest.mark.parametrize("record_mb", [1, 16])
+@pytest.mark.parametrize("shape", SHAPES)
+def test_a_load_needs_no_more_memory_than_is_said_whatever_the_rows_are(shape: str, record_mb: int) -> None:
+    asked = f"from tests.e2e.test_memory import peak_mb; print(peak_mb({shape!r}, {record_mb << 20}))"
+    root = Path(__file__).parent.parent.parent
+    answer = subprocess.run([sys.executable, "-c", asked], cwd=root, capture_output=True, text=True, check=True)
+    assert float(answer.stdout) < MOST_MB
