@@ -113,8 +113,8 @@ class WrittenItems:
     def packed(self) -> bytes:
         """Return it as the ledger has it: a few hundred bytes, at most some 5 KB where the items were interleaved.
 
-        >>> WrittenItems.unpacked(WrittenItems(3, b"\1\0\1").packed())
-        WrittenItems(complete=3, done=b'\x01\x00\x01', refused=())
+        >>> WrittenItems.unpacked(WrittenItems(3, b"101").packed())
+        WrittenItems(complete=3, done=b'101', refused=())
         """
         known = json.dumps({"complete": self.complete, "refused": self.refused})
         return zlib.compress(known.encode() + b"\n" + self.done) if self != NO_ITEMS else b""

@@ -194,6 +194,7 @@ ENVIRONMENT = {
     Env.SEGMENT_BYTES: "67108864",
     Env.STUCK_S: "3600",
     Env.MAX_RECEIVE_COUNT: "5",
+    Env.LEDGER_DAYS: "400",
     Env.LANDING_BUCKET: "landing",
     Env.STACK: "test",
 }
