@@ -50,6 +50,9 @@ _PROBE = Path(__file__).parent / "cold_start_probe.py"
 _IMPORT = re.compile(r"import time:\s+(\d+) \|\s+\d+ \| +(\S+)$", re.MULTILINE)
 _ANSWERS = {  # the ledger's conditions hold, everything is sent
     "UpdateItem": b'{"Attributes":{"first_seen":{"N":"1"}}}',
+    "Query": b'{"Items":[]}',
+    "DescribeTable": b'{"Table":{"KeySchema":[{"AttributeName":"id","KeyType":"HASH"}],'
+    b'"AttributeDefinitions":[{"AttributeName":"id","AttributeType":"S"}]}}',
     "ChangeMessageVisibilityBatch": b'{"Successful":[],"Failed":[]}',
     "PutEvents": b'{"FailedEntryCount":0,"Entries":[]}',
 }
@@ -149,13 +152,8 @@ def _agree(target: str, body: bytes) -> Answer:
 
 def _event(key: str, number: int) -> dict[str, Any]:
     """Return what Lambda gets from the queue for a new object."""
-    record = {
-        "messageId": f"message-{number}",
-        "receiptHandle": "handle",
-        "body": s3_notification(BUCKET, key, sequencer=f"0066F2A1B3C4D5E6{number:02d}"),
-        "attributes": {"ApproximateReceiveCount": "1"},
-    }
-    return {"Records": [record]}
+    about = {"messageId": f"m-{number}", "receiptHandle": "handle", "attributes": {"ApproximateReceiveCount": "1"}}
+    return {"Records": [about | {"body": s3_notification(BUCKET, key, sequencer=f"0066F2A1B3C4D5E6{number:02d}")}]}
 
 
 def measure(code: Code, around: World, repeat: int) -> Document:
