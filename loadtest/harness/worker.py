@@ -5,6 +5,7 @@ CHAOS_SKEW_S, by how much its clock is off; CHAOS_REDELIVER, the share of messag
 on; CHAOS_ROOT, the folder with feeds.toml. Ends when its standard input does.
 """
 
+import contextlib
 import os
 import random
 import signal
@@ -66,7 +67,8 @@ class Poller:
         failed = {failure["itemIdentifier"] for failure in reply["batchItemFailures"]}
         for message in messages:
             if message["MessageId"] not in failed:
-                self._client.delete_message(QueueUrl=self._url, ReceiptHandle=message["ReceiptHandle"])
+                with contextlib.suppress(self._client.exceptions.ReceiptHandleIsInvalid):  # the function has deleted it
+                    self._client.delete_message(QueueUrl=self._url, ReceiptHandle=message["ReceiptHandle"])
 
     def _is_unlucky(self) -> bool:
         return random.random() < self._redeliver
