@@ -121,7 +121,7 @@ class ResumableWriter:
             left = [row for row in left if not done[row - known]]
 
         def note(taken: Sequence[int]) -> None:
-            self.has_written = True
+            self.has_written = self.has_written or bool(taken)
             if isinstance(taken, range) and isinstance(left, range):
                 done[taken.start : taken.stop] = b"\1" * len(taken)
             else:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from ingest.contract import Metric, Status
 from ingest.errors import (
     IngestError,
+    InternalFault,
     NoFeed,
     ObjectArchived,
     OutOfTime,
@@ -237,6 +238,8 @@ class Dispatcher:
             ServiceFault: it does not; the message comes back by itself, and its deliveries are counted.
         """
         fault = unfinished.fault
+        if isinstance(fault, InternalFault):  # a bug would go on for ever, however little it did each time
+            raise fault
         if unfinished.made_progress:
             self.hand_over(message, feed, stalls=0)
         elif isinstance(fault, (OutOfTime, Throttled)) and message.stalls < MOST_STALLS:

@@ -1,5 +1,7 @@
 """The local stack with the emulated function in the place of its own, and what a run has to report at its end."""
 
+import contextlib
+
 from infra.arm64.sandbox import EmulatedFunction
 from loadtest.harness.queue import MOST_MESSAGES
 from loadtest.harness.worker import record_of

@@ -59,8 +59,8 @@ class WritesTwiceTheOtherWayRound(WritesTwice):
 class IgnoresAThrottle(BatchWriter):
     """Takes what DynamoDB left unprocessed for written."""
 
-    def _take_answer(self, work: Any, sent: Any, body: bytes) -> None:
-        super()._take_answer(work, sent, b'{"UnprocessedItems":{}}')
+    def _take_answer(self, work: Any, sent: Any, body: bytes) -> Any:
+        return super()._take_answer(work, sent, b'{"UnprocessedItems":{}}')
 
 
 BUGS = {kind.__name__: kind for kind in (DropsARow, WritesTwice, WritesTwiceTheOtherWayRound, IgnoresAThrottle)}
