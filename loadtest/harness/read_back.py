@@ -15,6 +15,7 @@ from loadtest.workload.checksum import Checksum
 
 Entry = dict[str, Any]
 Item = Mapping[str, Mapping[str, Any]]
+COUNTED = ("rows_read", "rows_written", "rows_rejected", "rows_superseded", "bytes_read", "segments_done")
 
 
 def read_rejects(s3: Any, url: str) -> list[dict[str, Any]]:
@@ -31,7 +32,13 @@ def read_rejects(s3: Any, url: str) -> list[dict[str, Any]]:
 def entries_of(items: Iterable[Entry], bucket: str, keys: Collection[str]) -> list[Entry]:
     """Return the ledger's entries for all versions of these objects, among its items."""
     wanted = {f"{bucket}/{key}" for key in keys}
-    return [item for item in items if item[LedgerKeys.PARTITION_KEY] in wanted and is_file(item)]
+    return [with_segments(item) for item in items if item[LedgerKeys.PARTITION_KEY] in wanted and is_file(item)]
+
+
+def with_segments(entry: Entry) -> Entry:
+    """Return a file's entry with what its segments counted, which it has in `counted` when it is closed."""
+    counted = zip(COUNTED, entry.get("counted", ()), strict=False)
+    return entry | {name: int(entry.get(name, 0)) + int(count) for name, count in counted}
 
 
 def rejects_of(

@@ -16,7 +16,7 @@ from ingest.contract import Env
 from loadtest.checker.found import Found
 from loadtest.checker.ledger import is_file
 from loadtest.harness.dynamodb_proxy import LedgerProxy
-from loadtest.harness.read_back import entries_of, rejects_of
+from loadtest.harness.read_back import entries_of, rejects_of, with_segments
 from loadtest.harness.stack_client import StackClient, prepared
 from loadtest.harness.workers import Fleet
 from loadtest.s3_server import ObjectServer
@@ -135,7 +135,9 @@ class Testbed:
         client, depth = self.stack_client, self.stack_client.depth()
         self.running.close()
         replayed, ledger = replay(self.folder / "spool", self.settings.tables), client.ledger()
-        entries = [*filter(is_file, ledger)] if keys is None else entries_of(ledger, client.bucket, keys)
+        entries = (
+            [*map(with_segments, filter(is_file, ledger))] if keys is None else entries_of(ledger, client.bucket, keys)
+        )
         found = Found(
             tables=replayed.tables,
             entries=entries,

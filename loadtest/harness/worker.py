@@ -46,13 +46,9 @@ class Poller:
 
     def poll(self) -> None:
         """Answer one batch, if there is one."""
-        messages = self._client.receive_message(
-            QueueUrl=self._url,
-            MaxNumberOfMessages=MOST_MESSAGES,
-            WaitTimeSeconds=WAIT_S,
-            AttributeNames=["All"],
-            MessageAttributeNames=["All"],
-        ).get("Messages", [])
+        asked: Any = {"AttributeNames": ["All"], "MessageAttributeNames": ["All"], "WaitTimeSeconds": WAIT_S}
+        answer = self._client.receive_message(QueueUrl=self._url, MaxNumberOfMessages=MOST_MESSAGES, **asked)
+        messages = answer.get("Messages", [])
         if messages:
             print(f'{{"received": {len(messages)}}}', flush=True)
             self._answer(messages)
@@ -91,14 +87,8 @@ def record_of(message: dict[str, Any]) -> dict[str, Any]:
         name: {"stringValue": value.get("StringValue"), "dataType": value["DataType"]}
         for name, value in message.get("MessageAttributes", {}).items()
     }
-    return {
-        "messageId": message["MessageId"],
-        "receiptHandle": message["ReceiptHandle"],
-        "body": message["Body"],
-        "attributes": message["Attributes"],
-        "messageAttributes": reported,
-        "eventSource": "aws:sqs",
-    }
+    same = {name: message[name[0].upper() + name[1:]] for name in ("messageId", "receiptHandle", "body", "attributes")}
+    return {**same, "messageAttributes": reported, "eventSource": "aws:sqs"}
 
 
 def main() -> None:

@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 
 from ingest.contract import FINAL_STATUSES, LedgerKeys, Output
 from loadtest.harness.queue import MOST_MESSAGES
+from loadtest.harness.read_back import with_segments
 from loadtest.harness.stack_client import PATIENCE_S, Entry, StackClient, plain
 
 T = TypeVar("T")
@@ -51,7 +52,7 @@ class StackUnderTest(StackClient):
             ExpressionAttributeNames={"#pk": LedgerKeys.PARTITION_KEY, "#sk": LedgerKeys.SORT_KEY},
             ExpressionAttributeValues={":file": {"S": f"{self.bucket}/{key}"}, ":kind": {"S": LedgerKeys.FILE_PREFIX}},
         )
-        return [plain(item) for item in found["Items"]]
+        return [with_segments(plain(item)) for item in found["Items"]]
 
     def final_entry(self, key: str) -> Entry:
         """Wait until the one version of an object has ended and is reported; return its entry."""
