@@ -128,8 +128,9 @@ def test_the_first_rows_that_share_a_key_are_shown_with_both_lines(stack: Any, o
 
 def test_a_file_that_failed_is_loaded_again_once_its_cause_is_fixed(stack: Any, operator: Operator) -> None:
     stack.drop("nowhere/failed.csv", orders("failed", 2))
-    missing = operator.run("retry", "nowhere/failed.csv")
-    assert missing.code == 3  # no notification: no feed takes it
+    assert stack.final_entry("nowhere/failed.csv")["error"]["code"] == "no_feed"
+    missing = operator.run("retry", "nowhere/never-dropped.csv")
+    assert missing.code == 3
     stack.drop("visits/bad.csv", b"".join(b"v%d,%s\n" % (n, b"x" if n % 2 else b"1") for n in range(40)))
     assert stack.final_entry("visits/bad.csv")["error"]["code"] == "too_many_rejects"
     nothing = operator.run("retry", "visits/bad.csv", "--from", "somewhere")

@@ -127,9 +127,11 @@ class Desk:
         before = len(self._stack_client.log_lines())
         answer = self._lambda.invoke(FunctionName=self._function, Payload=json.dumps(_batch(bodies)))
         failures = json.loads(answer["Payload"].read())["batchItemFailures"]
+        names = [failure["itemIdentifier"] for failure in failures]
+        found = self._stack_client.wait_for(lambda: _codes(self._stack_client.log_lines()[before:], names))
         logged = self._stack_client.log_lines()[before:]
         return Tried(
-            {failure["itemIdentifier"]: _code(logged, failure["itemIdentifier"]) for failure in failures},
+            found[0],
             [line for line in logged if "not authorized to perform" in line],
         )
 
@@ -144,9 +146,11 @@ class Desk:
         self._iam.put_role_policy(RoleName=self._role, PolicyName=self._policy, PolicyDocument=json.dumps(document))
 
 
-def _code(logged: list[str], message_id: str) -> str:
-    lines = [json.loads(line) for line in logged if '"message will be retried"' in line]
-    return str(next(line["code"] for line in lines if line["message_id"] == message_id))
+def _codes(logged: list[str], message_ids: list[str]) -> tuple[dict[str, str]] | None:
+    """Return why each message comes back; None while the log does not say so of all."""
+    lines = [json.loads(line) for line in logged if '"message will be retried' in line]
+    codes = {line["message_id"]: str(line["code"]) for line in lines if "code" in line}
+    return ({name: codes[name] for name in message_ids},) if set(message_ids) <= set(codes) else None
 
 
 def _of_version(body: str, version_id: str) -> str:
@@ -293,6 +297,7 @@ FILE = {"pk": {"S": "a"}, "sk": {"S": "HEAD"}}
 ALLOWED: list[Case] = [
     ("s3", "get_object", {"Bucket": "{landing}", "Key": "orders/there.csv"}),
     ("s3", "list_objects_v2", {"Bucket": "{landing}", "Prefix": "orders/"}),
+    ("s3", "list_object_versions", {"Bucket": "{landing}", "Prefix": "orders/"}),
     ("s3", "put_object", {"Bucket": "{rejects}", "Key": "orders/a.jsonl"}),
     ("dynamodb", "batch_write_item", {"RequestItems": {"Orders": [{"PutRequest": {"Item": ORDER}}]}}),
     ("dynamodb", "describe_table", {"TableName": "Orders"}),
@@ -305,7 +310,7 @@ DENIED: list[Case] = [
     ("s3", "head_object", {"Bucket": "{landing}", "Key": "elsewhere/a.csv"}),
     ("s3", "list_objects_v2", {"Bucket": "{landing}", "Prefix": "elsewhere/"}),
     ("s3", "list_objects_v2", {"Bucket": "{landing}"}),
-    ("s3", "list_object_versions", {"Bucket": "{landing}", "Prefix": "orders/"}),
+    ("s3", "list_object_versions", {"Bucket": "{landing}", "Prefix": "elsewhere/"}),
     ("s3", "put_object", {"Bucket": "{landing}", "Key": "orders/new.csv"}),
     ("s3", "delete_object", {"Bucket": "{landing}", "Key": "orders/there.csv"}),
     ("s3", "put_bucket_policy", {"Bucket": "{landing}", "Policy": "{{}}"}),

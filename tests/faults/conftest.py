@@ -64,7 +64,8 @@ def small_file() -> File:
 def emulator() -> Iterator[str]:
     """The emulator's URL, with buckets and a ledger."""
     with ministack.running() as running:
-        s3, dynamodb = (client(session(), service, running.endpoint_url) for service in ("s3", "dynamodb"))
+        patient = CONFIG.merge(Config(read_timeout=60))  # a table that is asked for twice is there the second time
+        s3, dynamodb = (client(session(), name, running.endpoint_url, patient) for name in ("s3", "dynamodb"))
         with closing(s3), closing(dynamodb):
             s3.create_bucket(Bucket=LANDING)
             s3.create_bucket(Bucket=REJECTS)
