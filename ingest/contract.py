@@ -4,6 +4,7 @@ from enum import StrEnum
 
 # How Lambda finds the handler.
 HANDLER = "ingest.worker.handler.handle"
+NO_FEED = "-"  # in place of a feed's name, for what belongs to none
 SERVICE = "ingest"  # in every log line. Not by environment: powertools would make it a dimension of every metric
 FEEDS_FILE = "feeds.toml"  # beside the `ingest` package in the function's zip
 

@@ -16,14 +16,13 @@ from ingest.cli.output import Cell, FittingTable, TableColumn, line_console
 from ingest.cli.stack import DeployedStack, feeds_of
 from ingest.cli.status.query import is_day
 from ingest.cli.status.view import status_and_error, time_text
-from ingest.contract import FINAL_STATUSES
+from ingest.contract import FINAL_STATUSES, NO_FEED
 from ingest.errors import SettingsFault
 from ingest.file import FileVersion
 from ingest.ledger.progress import DayCount, by_day, total
 from ingest.ledger.queries import EndedFiles
 from ingest.ledger.row_counts import RowCounts
 from ingest.ledger.work_item import Entry, WorkItem
-from ingest.worker.report import NO_FEED
 
 NOTHING = "No files ended on these days."
 _FIGURES = ("rows read", "written", "rejected", "superseded", "bytes")

@@ -14,12 +14,12 @@ from ingest.cli.options import DEFAULT_FEEDS, AsJson, FeedsPath, OneFeed, StackN
 from ingest.cli.output import Cell, FittingTable, TableColumn, line_console, printable
 from ingest.cli.stack import DeployedStack
 from ingest.cli.status.view import age_text, time_text
+from ingest.contract import NO_FEED
 from ingest.errors import NoFeed, SettingsFault
 from ingest.feeds.feed import Feeds
 from ingest.feeds.parse import read_feeds
 from ingest.recovery.diagnosis import UNKNOWN
 from ingest.recovery.redrive import Choice, Found, Redrive
-from ingest.worker.report import NO_FEED
 
 SENTENCES = 3  # of one reason
 _COLUMNS = (

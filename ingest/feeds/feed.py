@@ -63,26 +63,12 @@ class Index(Struct, frozen=True, forbid_unknown_fields=True):
     ] = None
 
 
-class Rejects(Struct, frozen=True, forbid_unknown_fields=True):
-    """How many rejects end the file early, as a file fault. Rows written so far stay and are counted."""
+class RowLimit(Struct, frozen=True, forbid_unknown_fields=True):
+    """How many rows of a kind end the file early, as a file fault. Rows written so far stay and are counted."""
 
     count: Annotated[
         Annotated[int, Meta(ge=0)] | None,
-        Meta(description="More rejects than this end the file. No limit where left out."),
-    ] = None
-    share: Annotated[
-        Annotated[float, Meta(ge=0, le=1)] | None,
-        Meta(description="A larger share of the rows read ends the file. No limit where left out."),
-    ] = None
-    min_rows: Annotated[int, Meta(ge=1, description="Rows read before the share is looked at.")] = 1000
-
-
-class Duplicates(Struct, frozen=True, forbid_unknown_fields=True):
-    """How many duplicates end the file early, as a file fault: rows that a later row with the same key replaced."""
-
-    count: Annotated[
-        Annotated[int, Meta(ge=0)] | None,
-        Meta(description="More duplicates than this end the file. No limit where left out."),
+        Meta(description="More of them than this end the file. No limit where left out."),
     ] = None
     share: Annotated[
         Annotated[float, Meta(ge=0, le=1)] | None,
@@ -153,10 +139,10 @@ class Feed(Struct, frozen=True, forbid_unknown_fields=True):
     ttl: Annotated[Ttl | None, Meta(description="When items expire.")] = None
     lineage: Annotated[Lineage, Meta(description="Attributes that say where an item came from.")] = Lineage()
     indexes: Annotated[dict[str, Index], Meta(description="The table's global secondary indexes, by name.")] = {}
-    max_rejects: Annotated[Rejects, Meta(description="How many rejects end the file early.")] = Rejects()
+    max_rejects: Annotated[RowLimit, Meta(description="How many rejects end the file early.")] = RowLimit()
     max_duplicates: Annotated[
-        Duplicates, Meta(description="How many rows with the key of a later row end the file early.")
-    ] = Duplicates()
+        RowLimit, Meta(description="How many rows with the key of a later row end the file early.")
+    ] = RowLimit()
     exclude: Annotated[
         tuple[Glob, ...],
         Meta(

@@ -9,7 +9,7 @@ import msgspec
 from ingest.errors import SettingsFault
 from ingest.feeds.column import Column, ColumnType, Extra, check_column
 from ingest.feeds.dialect import Csv
-from ingest.feeds.feed import Duplicates, Feed, Feeds, Index, Lineage, Rejects, Ttl
+from ingest.feeds.feed import Feed, Feeds, Index, Lineage, RowLimit, Ttl
 from ingest.feeds.rules import (
     check_csv,
     check_feed,
@@ -121,8 +121,8 @@ def _checked_feeds(raw: dict[str, Any]) -> Feeds:
 
 
 _SECTIONS: dict[str, type[msgspec.Struct]] = {
-    "max_rejects": Rejects,
-    "max_duplicates": Duplicates,
+    "max_rejects": RowLimit,
+    "max_duplicates": RowLimit,
     "ttl": Ttl,
     "lineage": Lineage,
 }

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from encodings.aliases import aliases
 from typing import Any
 
-from ingest.contract import table_output
+from ingest.contract import NO_FEED, table_output
 from ingest.errors import SettingsFault
 from ingest.feeds.dialect import Csv
 from ingest.feeds.feed import Feed, is_template, template_parts
@@ -293,7 +293,6 @@ def check_tables(feeds: dict[str, Feed]) -> None:
 
 # Characters: with the stack's name they are an id of S3's notification, which has 255 at most.
 MAX_FEED_NAME = 120
-NO_FEED = "-"  # as reports have it
 
 
 def check_feed_names(feeds: Iterable[str]) -> None:

@@ -3,7 +3,7 @@
 from dataclasses import asdict, dataclass
 
 from ingest.errors import AllRowsRejected
-from ingest.feeds.feed import Duplicates, Rejects
+from ingest.feeds.feed import RowLimit
 
 WARNED_SHARE = 0.001  # of the rows; where more have the key of a later row, the feed's key is seldom the whole key
 DUPLICATE_KEYS = "duplicate_keys"  # the code of that warning
@@ -54,23 +54,23 @@ class RowCounts:
             self.bytes_read - before.bytes_read,
         )
 
-    def exceeds(self, limit: Rejects) -> bool:
+    def exceeds(self, limit: RowLimit) -> bool:
         """Return whether more rows were rejected than a feed allows.
 
-        >>> RowCounts(rows_read=2000, rows_rejected=300).exceeds(Rejects(share=0.1))
+        >>> RowCounts(rows_read=2000, rows_rejected=300).exceeds(RowLimit(share=0.1))
         True
         """
         return self._is_over(self.rows_rejected, limit)
 
-    def exceeds_duplicates(self, limit: Duplicates) -> bool:
+    def exceeds_duplicates(self, limit: RowLimit) -> bool:
         """Return whether more rows were superseded than a feed allows.
 
-        >>> RowCounts(rows_read=2000, rows_superseded=300).exceeds_duplicates(Duplicates(share=0.1))
+        >>> RowCounts(rows_read=2000, rows_superseded=300).exceeds_duplicates(RowLimit(share=0.1))
         True
         """
         return self._is_over(self.rows_superseded, limit)
 
-    def _is_over(self, found: int, limit: Rejects | Duplicates) -> bool:
+    def _is_over(self, found: int, limit: RowLimit) -> bool:
         if limit.count is not None and found > limit.count:
             return True
         enough = limit.share is not None and self.rows_read >= limit.min_rows

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 
-from ingest.contract import Metric, Status
+from ingest.contract import NO_FEED, Metric, Status
 from ingest.errors import (
     IngestError,
     InternalFault,
@@ -25,7 +25,7 @@ from ingest.worker.lease import Lease, Timing
 from ingest.worker.load import Sizes
 from ingest.worker.ports import WorkerServices
 from ingest.worker.reconcile import Reconciler
-from ingest.worker.report import NO_FEED, Reporter, finish_split_file
+from ingest.worker.report import Reporter, finish_split_file
 from ingest.worker.run import TaskRunner
 
 MOST_STALLS = 1  # hand-overs in a row without progress; the next is a failed delivery

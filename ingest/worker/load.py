@@ -90,8 +90,8 @@ class Load:
     does not send again what was written by then, also in the middle of a block that takes a slow table long.
     `has_moved`: it is further than where this one began. `check_table` is called before the first row, with what the
     columns become. `ends_early`: a file of too many rejects, or of nothing but rejects, is not read to its end.
-    `bytes_seen` is how far the object was read, where that is not
-    what the row counts say: of a file that is compressed, transcoded or has a footer, which is read from its beginning.
+    `bytes_seen` is how far the object was read, where that is not what the row counts say: of a file that is
+    compressed, transcoded or has a footer, which is read from its beginning.
 
     Peak memory, whatever the rows: about four blocks, two portions, 120 MB while 100,000 rows, or 4 MiB of them, are
     columns, items and rejects, and 80 MB for a window's keys (`DuplicateKeyWindow`), with its text where records have

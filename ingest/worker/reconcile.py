@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from itertools import islice
 
-from ingest.contract import Status
+from ingest.contract import NO_FEED, Status
 from ingest.errors import GivenUp, ServiceFault
 from ingest.feeds.feed import Feeds
 from ingest.ledger.claims import LeaseToken, Looked, Outcome
@@ -12,7 +12,7 @@ from ingest.ledger.work_item import Entry, WorkItem, is_open
 from ingest.queue.messages import Reconcile, body_of
 from ingest.worker.lease import TimeIsUpError, Turn
 from ingest.worker.ports import Services
-from ingest.worker.report import NO_FEED, Reporter, finish_split_file
+from ingest.worker.report import Reporter, finish_split_file
 
 MOST_RESENT = 3
 DAY_S = 86_400.0

@@ -3,7 +3,7 @@
 from dataclasses import asdict
 
 from ingest.aws.clock import epoch_s
-from ingest.contract import Metric, Status
+from ingest.contract import NO_FEED, Metric, Status
 from ingest.dynamodb.item_writer import ItemWriter
 from ingest.dynamodb.write_stats import NOTHING_WRITTEN, WriteStats
 from ingest.errors import IngestError, UnknownMessage
@@ -14,8 +14,6 @@ from ingest.ledger.work_item import WorkItem
 from ingest.metrics.emf import Value
 from ingest.worker.lease import Lease
 from ingest.worker.ports import Services
-
-NO_FEED = "-"  # in place of a feed's name, for what belongs to none
 
 _METRICS = {
     Status.COMPLETE: Metric.FILES_COMPLETED,

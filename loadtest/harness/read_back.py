@@ -10,12 +10,12 @@ from urllib.parse import urlsplit
 
 from ingest.contract import LedgerKeys
 from loadtest.checker.found import TableFound
+from loadtest.checker.judge import COUNTS
 from loadtest.checker.ledger import is_file
 from loadtest.workload.checksum import Checksum
 
 Entry = dict[str, Any]
 Item = Mapping[str, Mapping[str, Any]]
-COUNTED = ("rows_read", "rows_written", "rows_rejected", "rows_superseded", "bytes_read", "segments_done")
 
 
 def read_rejects(s3: Any, url: str) -> list[dict[str, Any]]:
@@ -37,7 +37,7 @@ def entries_of(items: Iterable[Entry], bucket: str, keys: Collection[str]) -> li
 
 def with_segments(entry: Entry) -> Entry:
     """Return a file's entry with what its segments counted, which it has in `counted` when it is closed."""
-    counted = zip(COUNTED, entry.get("counted", ()), strict=False)
+    counted = zip((*COUNTS, "bytes_read", "segments_done"), entry.get("counted", ()), strict=False)
     return entry | {name: int(entry.get(name, 0)) + int(count) for name, count in counted}
 
 

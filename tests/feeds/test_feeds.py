@@ -16,13 +16,12 @@ from ingest.errors import NoFeed, SettingsFault
 from ingest.feeds.column import Column
 from ingest.feeds.dialect import Csv
 from ingest.feeds.feed import (
-    Duplicates,
     Feed,
     Feeds,
     Index,
     KeyAttribute,
     Lineage,
-    Rejects,
+    RowLimit,
     Ttl,
     is_template,
     template_columns,
@@ -83,7 +82,7 @@ sort_key = "ttl"
 def test_three_fields_make_a_feed_and_everything_else_has_a_default() -> None:
     assert parse_feeds(MINIMAL) == Feeds({"a": Feed("a/", "Table", "id")})
     feed = parse_feeds(MINIMAL).named("a")
-    assert (feed.csv, feed.max_rejects, feed.columns) == (Csv(), Rejects(), {})
+    assert (feed.csv, feed.max_rejects, feed.columns) == (Csv(), RowLimit(), {})
     assert (feed.csv.null_values, feed.csv.ragged, feed.column("any")) == (("",), "reject", Column())
 
 
@@ -119,8 +118,8 @@ def test_every_field_may_be_set() -> None:
             ttl=Ttl(after="2h"),
             lineage=Lineage(line="source_line"),
             indexes={"by_gift": Index("source_line", "ttl")},
-            max_rejects=Rejects(count=100, share=0.01, min_rows=500),
-            max_duplicates=Duplicates(share=0.05),
+            max_rejects=RowLimit(count=100, share=0.01, min_rows=500),
+            max_duplicates=RowLimit(share=0.05),
         )
     }
     index_keys = [(key.name, key.type, at) for key, at in parse_feeds(FULL).named("orders").index_keys()]
@@ -501,7 +500,7 @@ def test_a_wrong_attribute_is_refused(attributes: str, sentence: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "struct", [Feed, Csv, Column, Ttl, Rejects, Lineage, Index, Settings, Alarms, Existing, Prices]
+    "struct", [Feed, Csv, Column, Ttl, RowLimit, Lineage, Index, Settings, Alarms, Existing, Prices]
 )
 def test_what_each_setting_accepts_is_said_in_words(struct: type[msgspec.Struct]) -> None:
     for field in msgspec.structs.fields(struct):

@@ -2,7 +2,7 @@
 
 import pytest
 
-from ingest.feeds.feed import Rejects
+from ingest.feeds.feed import RowLimit
 from ingest.ledger.row_counts import RowCounts
 
 
@@ -20,23 +20,23 @@ def test_row_counts_add_field_by_field() -> None:
 @pytest.mark.parametrize(
     ("rejected", "read", "limit", "exceeded"),
     [
-        (10**9, 10**9, Rejects(), False),
-        (0, 10, Rejects(count=0), False),
-        (1, 10, Rejects(count=0), True),
-        (5, 10, Rejects(count=5), False),
-        (6, 10, Rejects(count=5), True),
-        (999, 999, Rejects(share=0.1), False),  # too few rows to judge by
-        (100, 1000, Rejects(share=0.1), False),
-        (101, 1000, Rejects(share=0.1), True),
-        (1, 1000, Rejects(share=0), True),
-        (0, 1000, Rejects(share=0), False),
-        (5, 5, Rejects(share=1, min_rows=1), False),
-        (2, 3, Rejects(share=0.5, min_rows=3), True),
-        (6, 10_000, Rejects(count=5, share=0.5), True),  # either is enough
-        (600, 1000, Rejects(count=5000, share=0.5), True),
+        (10**9, 10**9, RowLimit(), False),
+        (0, 10, RowLimit(count=0), False),
+        (1, 10, RowLimit(count=0), True),
+        (5, 10, RowLimit(count=5), False),
+        (6, 10, RowLimit(count=5), True),
+        (999, 999, RowLimit(share=0.1), False),  # too few rows to judge by
+        (100, 1000, RowLimit(share=0.1), False),
+        (101, 1000, RowLimit(share=0.1), True),
+        (1, 1000, RowLimit(share=0), True),
+        (0, 1000, RowLimit(share=0), False),
+        (5, 5, RowLimit(share=1, min_rows=1), False),
+        (2, 3, RowLimit(share=0.5, min_rows=3), True),
+        (6, 10_000, RowLimit(count=5, share=0.5), True),  # either is enough
+        (600, 1000, RowLimit(count=5000, share=0.5), True),
     ],
 )
 def test_a_feed_may_limit_rejects_by_count_and_by_share(
-    rejected: int, read: int, limit: Rejects, exceeded: bool
+    rejected: int, read: int, limit: RowLimit, exceeded: bool
 ) -> None:
     assert RowCounts(rows_read=read, rows_rejected=rejected).exceeds(limit) is exceeded

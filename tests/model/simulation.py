@@ -10,7 +10,7 @@ from msgspec.structs import replace as replace_feed
 from ingest.aws.clock import iso
 from ingest.contract import RECONCILE_MESSAGE, Status
 from ingest.errors import GivenUp, IngestError, InternalFault
-from ingest.feeds.feed import Feed, Feeds, Rejects
+from ingest.feeds.feed import Feed, Feeds, RowLimit
 from ingest.file import FileVersion
 from ingest.ledger.claims import Outcome
 from ingest.ledger.row_counts import NOTHING, RowCounts
@@ -79,7 +79,7 @@ DEPLOYMENTS = (  # each changes one setting, and an act goes from any to any
     Deployment(segment_bytes=110),
     Deployment(sizes=replace(SIZES, rules=SIZES.rules + 1)),
     Deployment(Feeds({"renamed": AS_TEXT})),
-    Deployment(Feeds({"orders": replace_feed(FEED, max_rejects=Rejects(count=1000))})),
+    Deployment(Feeds({"orders": replace_feed(FEED, max_rejects=RowLimit(count=1000))})),
     Deployment(sizes=replace(SIZES, block=60)),
     WITHOUT_FEEDS,
 )

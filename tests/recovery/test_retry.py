@@ -19,7 +19,7 @@ from ingest.errors import (
     TooManyRejects,
     Unavailable,
 )
-from ingest.feeds.feed import Feed, Feeds, Rejects
+from ingest.feeds.feed import Feed, Feeds, RowLimit
 from ingest.file import FileVersion
 from ingest.ledger.claims import LeaseToken, Outcome
 from ingest.ledger.row_counts import RowCounts
@@ -115,7 +115,7 @@ def failed(world: World) -> Operator:
 
 
 def test_a_file_that_failed_is_loaded_again_by_another_name_and_the_failure_stays_on_record() -> None:
-    world = World(limit=Rejects(count=0))
+    world = World(limit=RowLimit(count=0))
     operator = failed(world)
     fixed = Feed("orders/", "Orders", "id", columns={"n": "N"})
     world.dispatcher = world.build(Feeds({"orders": fixed}))
@@ -351,7 +351,7 @@ def test_contents_that_came_back_are_loaded_by_a_retry_of_the_version_that_had_t
 
 
 def test_a_file_that_is_known_is_loaded_again_unless_it_is_open() -> None:
-    world = World(limit=Rejects(count=0))
+    world = World(limit=RowLimit(count=0))
     operator = failed(world)
     assert operator.again(operator.attempts()[0])
     assert not operator.again(operator.attempts()[0])  # it waits for its message

@@ -6,7 +6,7 @@ from typing import Any
 
 from ingest.dynamodb.item_writer import ItemWriter
 from ingest.errors import IngestError
-from ingest.feeds.feed import Feed, Feeds, Rejects
+from ingest.feeds.feed import Feed, Feeds, RowLimit
 from ingest.file import FileVersion
 from ingest.items.mapping import Mapping
 from ingest.worker.dispatch import Dispatcher, Message, build_dispatcher
@@ -39,7 +39,7 @@ class World:
         self,
         *,
         writer: ItemWriter | None = None,
-        limit: Rejects | None = None,
+        limit: RowLimit | None = None,
         deadline_s: float = 900,
         timing: Timing | None = None,
         segment_bytes: int = 64 * 1024 * 1024,
@@ -59,7 +59,7 @@ class World:
         self.table_fault: IngestError | None = None
         self.deadline_s = self.clock.time_s + deadline_s
         self.writer = writer or self.table
-        feed = Feed("orders/", "Orders", "id", columns={"n": "N"}, max_rejects=limit or Rejects())
+        feed = Feed("orders/", "Orders", "id", columns={"n": "N"}, max_rejects=limit or RowLimit())
         self.feeds = Feeds({"orders": feed})
         self.dispatcher = self.build(self.feeds, timing=timing, segment_bytes=segment_bytes, sizes=sizes)
 

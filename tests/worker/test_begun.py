@@ -11,7 +11,7 @@ from ingest.contract import Status
 from ingest.errors import SettingsFault
 from ingest.feeds.column import Column
 from ingest.feeds.dialect import Csv
-from ingest.feeds.feed import Duplicates, Feed, Feeds, Index, Lineage, Rejects, Ttl
+from ingest.feeds.feed import Feed, Feeds, Index, Lineage, RowLimit, Ttl
 from ingest.feeds.parse import NOT_MEANING, NOT_MEANING_CSV, meaning_of, read_section, section_of
 from ingest.ledger.work_item import WorkItem
 from ingest.worker.attempt import DeployedSettings, LoadSettings
@@ -48,8 +48,8 @@ CHANGES: dict[str, Any] = {
     "ttl": Ttl(after="1d"),
     "lineage": Lineage(file="f"),
     "indexes": {"i": Index("n")},
-    "max_rejects": Rejects(count=3),
-    "max_duplicates": Duplicates(count=3),
+    "max_rejects": RowLimit(count=3),
+    "max_duplicates": RowLimit(count=3),
     "exclude": ("*.bak",),
     "include": ("*.csv",),
 }
@@ -224,14 +224,14 @@ def loaded_until_too_many_rejects(sizes: Sizes, feed: Feed) -> Operator:
 
 
 SMALL = Sizes(block=100, cell=100, window=400)
-LIMITED = Feed("orders/", "Orders", "id", columns={"n": "N"}, max_rejects=Rejects(count=2))
+LIMITED = Feed("orders/", "Orders", "id", columns={"n": "N"}, max_rejects=RowLimit(count=2))
 
 
 def test_a_retry_from_the_checkpoint_after_blocks_have_grown_loses_nothing() -> None:
     """Of 220,000 rows 59,998 were neither written nor rejected, and the file was COMPLETE."""
     operator = loaded_until_too_many_rejects(SMALL, LIMITED)
     world = operator.world
-    feeds = Feeds({"orders": msgspec.structs.replace(LIMITED, max_rejects=Rejects())})
+    feeds = Feeds({"orders": msgspec.structs.replace(LIMITED, max_rejects=RowLimit())})
     world.dispatcher = world.build(feeds, sizes=replace(SMALL, block=700))
     operator.retry("checkpoint")
     operator.deliver()
@@ -248,7 +248,7 @@ def test_a_retry_from_the_checkpoint_after_blocks_have_grown_loses_nothing() -> 
 def test_a_limit_that_was_raised_holds_for_a_retry_from_the_checkpoint() -> None:
     operator = loaded_until_too_many_rejects(SMALL, LIMITED)
     world = operator.world
-    feeds = Feeds({"orders": msgspec.structs.replace(LIMITED, max_rejects=Rejects())})
+    feeds = Feeds({"orders": msgspec.structs.replace(LIMITED, max_rejects=RowLimit())})
     world.dispatcher = world.build(feeds, sizes=SMALL)
     operator.retry("checkpoint")
     operator.deliver()

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from ingest.contract import Metric, Status
+from ingest.contract import NO_FEED, Metric, Status
 from ingest.dynamodb.item_writer import Heartbeat, Taken, not_noted
 from ingest.errors import (
     AllRowsRejected,
@@ -23,7 +23,7 @@ from ingest.errors import (
     TooManyRejects,
     Unavailable,
 )
-from ingest.feeds.feed import Feed, Feeds, Rejects
+from ingest.feeds.feed import Feed, Feeds, RowLimit
 from ingest.file import FileVersion
 from ingest.items.items import Items, Refusal
 from ingest.ledger.claims import Claimed, LeaseToken
@@ -32,7 +32,6 @@ from ingest.ledger.work_item import NOTHING_CARRIED_OVER, WorkItem
 from ingest.queue.messages import body_of
 from ingest.worker.lease import Timing
 from ingest.worker.load import Sizes
-from ingest.worker.report import NO_FEED
 from tests.support.fakes import FakeTable, SentMessage
 from tests.support.world import CSV, EVENT_S, EVENTS, KEY, World, event
 
@@ -323,7 +322,7 @@ def test_a_file_fault_is_recorded_and_acked(data: bytes, code: str) -> None:
 
 
 def test_too_many_rejects_keep_the_row_counts_of_what_was_written() -> None:
-    world = World(limit=Rejects(count=0))
+    world = World(limit=RowLimit(count=0))
     world.take(event(KEY))
     outcome = world.entry().outcome
     assert outcome is not None
@@ -489,7 +488,7 @@ def test_no_row_data_is_in_logs_or_metrics() -> None:
         def write(self, items: Items, heartbeat: Heartbeat, taken: Taken = not_noted) -> list[Refusal]:
             return [Refusal(row, f"no such thing as {SECRET}") for row in range(len(items))]
 
-    world = World(writer=Refusing(), limit=Rejects(count=0))
+    world = World(writer=Refusing(), limit=RowLimit(count=0))
     for take in secretive(world):
         try:
             take()

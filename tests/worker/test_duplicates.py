@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from ingest.errors import TooManyDuplicates
 from ingest.feeds.dialect import Csv
-from ingest.feeds.feed import Duplicates, Feed
+from ingest.feeds.feed import Feed, RowLimit
 from ingest.ledger.row_counts import RowCounts
 from ingest.ledger.work_item import Checkpoint
 from ingest.reading.blocks import Position
@@ -195,15 +195,15 @@ def test_a_file_with_one_duplicate_in_a_thousand_rows_is_not_warned_of() -> None
 @pytest.mark.parametrize(
     ("limit", "is_over"),
     [
-        (Duplicates(), False),
-        (Duplicates(count=10), True),
-        (Duplicates(count=30), False),
-        (Duplicates(share=0.2, min_rows=1), True),
-        (Duplicates(share=0.2), False),  # there are fewer than 1,000 rows
-        (Duplicates(share=0.8, min_rows=20), False),
+        (RowLimit(), False),
+        (RowLimit(count=10), True),
+        (RowLimit(count=30), False),
+        (RowLimit(share=0.2, min_rows=1), True),
+        (RowLimit(share=0.2), False),  # there are fewer than 1,000 rows
+        (RowLimit(share=0.8, min_rows=20), False),
     ],
 )
-def test_more_duplicates_than_the_feed_allows_end_the_file(limit: Duplicates, is_over: bool) -> None:
+def test_more_duplicates_than_the_feed_allows_end_the_file(limit: RowLimit, is_over: bool) -> None:
     rows = [Row(f"k{n % 30}") for n in range(60)]
     feed = Feed("f/", "Table", "id", max_duplicates=limit)
     made = loaded(text_of(rows).encode(), feed, sizes=Sizes(block=64))
@@ -216,6 +216,6 @@ def test_more_duplicates_than_the_feed_allows_end_the_file(limit: Duplicates, is
 
 def test_a_sentence_about_them_quotes_no_key() -> None:
     rows = [Row("secret")] * 60
-    made = loaded(text_of(rows).encode(), Feed("f/", "Table", "id", max_duplicates=Duplicates(count=10)))
+    made = loaded(text_of(rows).encode(), Feed("f/", "Table", "id", max_duplicates=RowLimit(count=10)))
     assert made.error is not None
     assert "secret" not in str(made.error) + str(made.load.row_counts.warning())

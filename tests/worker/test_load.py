@@ -26,7 +26,7 @@ from ingest.errors import (
 )
 from ingest.feeds.column import Column
 from ingest.feeds.dialect import Csv
-from ingest.feeds.feed import Feed, Rejects
+from ingest.feeds.feed import Feed, RowLimit
 from ingest.items.duplicates import SeenKeys
 from ingest.items.mapping import Mapping
 from ingest.ledger.row_counts import RowCounts
@@ -322,7 +322,7 @@ def many(good_rows: int, bad_rows: int) -> bytes:
 
 
 def test_more_rejects_than_the_feed_allows_end_the_file_early_with_true_row_counts() -> None:
-    feed = Feed("f/", "Table", "id", columns={"n": "N"}, max_rejects=Rejects(count=10))
+    feed = Feed("f/", "Table", "id", columns={"n": "N"}, max_rejects=RowLimit(count=10))
     loaded = Loaded(many(10, 500), feed, block_bytes=80)
     assert isinstance(loaded.error, TooManyRejects)
     assert counted(loaded.row_counts) == counts(30, 10, 20, 0)
@@ -332,12 +332,12 @@ def test_more_rejects_than_the_feed_allows_end_the_file_early_with_true_row_coun
 
 
 def test_as_many_rejects_as_the_feed_allows_are_not_a_fault() -> None:
-    feed = Feed("f/", "Table", "id", columns={"n": "N"}, max_rejects=Rejects(count=10))
+    feed = Feed("f/", "Table", "id", columns={"n": "N"}, max_rejects=RowLimit(count=10))
     assert Loaded(many(10, 10), feed, block_bytes=80).error is None
 
 
 def test_the_share_of_rejects_counts_after_enough_rows() -> None:
-    limit = Rejects(share=0.5, min_rows=40)
+    limit = RowLimit(share=0.5, min_rows=40)
     feed = Feed("f/", "Table", "id", columns={"n": "N"}, max_rejects=limit)
     assert Loaded(many(10, 29), feed, block_bytes=80).error is None
     loaded = Loaded(many(10, 500), feed, block_bytes=80)
@@ -444,7 +444,7 @@ def test_rows_that_the_table_refuses_and_broken_records_are_rejects_too() -> Non
 
 
 def test_more_rejects_than_the_feed_allows_is_said_first() -> None:
-    feed = Feed("f/", "Table", "id", columns={"n": "N"}, max_rejects=Rejects(count=15))
+    feed = Feed("f/", "Table", "id", columns={"n": "N"}, max_rejects=RowLimit(count=15))
     assert isinstance(Loaded(rows(0, 20), feed, portion=1 << 16).error, TooManyRejects)
 
 

@@ -8,7 +8,7 @@ from ingest.contract import Metric, Status
 from ingest.dynamodb.item_writer import Heartbeat, Taken, not_noted
 from ingest.dynamodb.write_stats import NOTHING_WRITTEN, WriteStats
 from ingest.errors import IngestError, LeaseLost, ObjectSuperseded, Throttled, TooManyRejects
-from ingest.feeds.feed import Rejects
+from ingest.feeds.feed import RowLimit
 from ingest.file import FileVersion
 from ingest.items.items import Items, Refusal
 from ingest.ledger.row_counts import NOTHING, RowCounts
@@ -46,7 +46,7 @@ def fails(error: BaseException) -> Callable[[], None]:
     return fail
 
 
-def small_steps(writer: FakeTable | None = None, *, segment_bytes: int = 10**6, limit: Rejects | None = None) -> World:
+def small_steps(writer: FakeTable | None = None, *, segment_bytes: int = 10**6, limit: RowLimit | None = None) -> World:
     """A world in which a checkpoint is saved every few rows, with one file of 60."""
     timing = Timing(lease_s=60, checkpoint_s=0, stop_before_end_s=45)
     world = World(writer=writer, timing=timing, sizes=SIZES, segment_bytes=segment_bytes, limit=limit)
@@ -117,7 +117,7 @@ def test_a_duplicate_adds_nothing() -> None:
 
 
 def test_a_file_that_fails_midway_has_reported_the_rows_it_has_written() -> None:
-    world = small_steps(limit=Rejects(count=7))
+    world = small_steps(limit=RowLimit(count=7))
     world.take(event(KEY))
     assert world.entry().status == Status.FAILED
     assert reported(world) == in_ledger(world)
@@ -125,7 +125,7 @@ def test_a_file_that_fails_midway_has_reported_the_rows_it_has_written() -> None
 
 
 def test_a_split_file_that_fails_has_reported_the_rows_of_all_its_segments() -> None:
-    world = small_steps(segment_bytes=100, limit=Rejects(count=3))
+    world = small_steps(segment_bytes=100, limit=RowLimit(count=3))
     world.take(event(KEY))
     take_segments(world)
     (_, _, outcome), *others = world.events.reported

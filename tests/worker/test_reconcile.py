@@ -7,7 +7,7 @@ from itertools import pairwise
 
 import pytest
 
-from ingest.contract import Metric, Status
+from ingest.contract import NO_FEED, Metric, Status
 from ingest.errors import Throttled
 from ingest.feeds.feed import Feed, Feeds
 from ingest.file import FileVersion
@@ -15,7 +15,6 @@ from ingest.ledger.claims import LeaseToken
 from ingest.ledger.work_item import WorkItem
 from ingest.queue.messages import Reconcile, read_message
 from ingest.worker.reconcile import DAY_S, LONG_QUEUE, Findings, Reconciler
-from ingest.worker.report import NO_FEED
 from tests.support.fakes import SentMessage
 from tests.support.world import BUCKET, EVENT_S, KEY, World, event
 

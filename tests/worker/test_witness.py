@@ -11,7 +11,7 @@ import pytest
 from ingest.contract import Status
 from ingest.errors import ObjectSuperseded
 from ingest.feeds.dialect import Csv
-from ingest.feeds.feed import Feed, Feeds, Rejects
+from ingest.feeds.feed import Feed, Feeds, RowLimit
 from ingest.file import FileVersion
 from ingest.worker.lease import Timing
 from ingest.worker.load import Sizes
@@ -87,7 +87,7 @@ def test_a_compressed_file_that_is_cut_short_fails(form: str) -> None:
 # --- a file that is ended early ---
 
 
-def split(*, limit: Rejects | None = None) -> World:
+def split(*, limit: RowLimit | None = None) -> World:
     """Split a file of 51 bytes a segment; its header was seen 500 s before its segments are taken."""
     world = World(segment_bytes=51, limit=limit, sizes=replace(SMALL, block=30))
     world.objects.contents[KEY] = TEXT.encode()

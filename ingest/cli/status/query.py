@@ -8,13 +8,12 @@ from itertools import chain, islice
 from typing import Protocol
 
 from ingest.aws.clock import iso
-from ingest.contract import FINAL_STATUSES, Status
+from ingest.contract import FINAL_STATUSES, NO_FEED, Status
 from ingest.errors import SettingsFault
 from ingest.feeds.feed import Feeds
 from ingest.file import FileVersion
 from ingest.ledger.progress import Progress, file_progress, may_be_compressed
 from ingest.ledger.work_item import Entry, is_open
-from ingest.worker.report import NO_FEED
 
 OPEN_STATUSES = (Status.LOADING, Status.WAITING, Status.SPLIT)
 

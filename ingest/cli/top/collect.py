@@ -5,13 +5,12 @@ from dataclasses import dataclass
 from ingest.aws.clock import iso
 from ingest.cli.stack import DeployedStack, client
 from ingest.cli.status.query import FileView, Overview, StatusLedger, StatusQuery, look
-from ingest.contract import Output, Status
+from ingest.contract import NO_FEED, Output, Status
 from ingest.feeds.feed import Feeds
 from ingest.ledger.work_item import is_open
 from ingest.metrics.cloudwatch import CloudWatchMetrics
 from ingest.metrics.summary import Measured
 from ingest.queue.sqs import Depth, queue_depth
-from ingest.worker.report import NO_FEED
 
 OPEN_FILES = 20
 ENDED_FILES = 5

@@ -16,8 +16,8 @@ SECTIONS = {
     "ttl": "Ttl",
     "lineage": "Lineage",
     "index": "Index",
-    "max_rejects": "Rejects",
-    "max_duplicates": "Duplicates",
+    "max_rejects": "RowLimit",
+    "max_duplicates": "RowLimit",
 }
 
 
