@@ -13,6 +13,7 @@ from pyarrow import csv as arrow_csv
 
 from ingest.errors import BadHeader, EmptyFile, NotCsv
 from ingest.feeds.dialect import Csv
+from ingest.feeds.rules import MAX_NAME_BYTES
 from ingest.reading.blocks import BLOCK_BYTES
 from ingest.reading.compression import LOOKED_AT_BYTES, is_undecided, refuse_other_text
 from ingest.reading.grammar import BOM, Grammar, count_lines, end_of_line, likely_line_end, name_of
@@ -20,7 +21,6 @@ from ingest.reading.quotes import swallowed_rows
 
 MAX_COLUMNS = 30_000  # Arrow takes some 9 KB for each
 MAX_NAME = 200  # characters of a column's name that are repeated in an error
-MAX_NAME_BYTES = 65_535  # of an attribute's name
 _LEAST_LINE = 1024 * 1024  # so long may any line be
 _MAX_SETTING = 300  # characters of a setting to copy
 _FOREIGN_BOM = "ï»¿".encode()  # what the mark becomes when it is read as Latin-1, cp1252 and their like
