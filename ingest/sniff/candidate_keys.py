@@ -8,11 +8,11 @@ from itertools import combinations, pairwise
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from ingest.feeds.rules import MAX_KEY_NAME_BYTES
 from ingest.items.columns import AnyArray, byte_lengths, count_true
 from ingest.sniff.columns import ODD_SHARE, Finding, NumberFormat, is_date, is_few, is_time
 
 MAX_SORT_KEY_BYTES = 1024
-MAX_NAME_BYTES = 255
 _MOST_COLUMNS = {2: 12, 3: 8}  # of how many columns pairs and triples are tried
 _FIRST_ROWS = 100_000  # what is not unique there need not be tried on all rows
 _LISTED = 3
@@ -112,7 +112,7 @@ def find_keys(table: pa.Table, findings: list[Finding], form: NumberFormat) -> K
 def _candidate(cells: AnyArray, finding: Finding, form: NumberFormat, at: int) -> _Candidate | None:
     """Return a column if it can be a key: S, or whole numbers, no value too long."""
     name = finding.name
-    if finding.type not in ("S", "N") or len(name.encode()) > MAX_NAME_BYTES or "{" in name or "}" in name:
+    if finding.type not in ("S", "N") or len(name.encode()) > MAX_KEY_NAME_BYTES or "{" in name or "}" in name:
         return None
     if finding.type == "N" and form.thousands:
         cells = pc.replace_substring(cells, form.thousands, "")  # 1,000 and 1000 are one key
