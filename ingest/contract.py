@@ -142,6 +142,9 @@ class Metric(StrEnum):
     ROWS_WRITTEN = _count("RowsWritten", Emitted.LOADING, "rows written to the feeds' tables")
     ROWS_REJECTED = _count("RowsRejected", Emitted.LOADING, "rows written to the rejects bucket")
     ROWS_SUPERSEDED = _count("RowsSuperseded", Emitted.LOADING, "rows replaced by a later row with the same key")
+    ROWS_SKIPPED = _count(
+        "RowsSkipped", Emitted.LOADING, "rows not written because of what the table holds: `write`, `newest`"
+    )
     BYTES_READ = _count("BytesRead", Emitted.LOADING, "uncompressed bytes read, header included", unit="Bytes")
     ROWS_PER_SECOND = _gauge(
         "RowsPerSecond", "Count/Second", Statistic.AVERAGE, Emitted.LOADING, "written by one function, per second"
@@ -281,7 +284,33 @@ class Reason:
     BAD_JSON = "bad_json"
     BAD_SET = "bad_set"
     ITEM_TOO_LARGE = "item_too_large"
+    NO_VERSION = "no_version"
+    VERSION_TYPE = "version_type"
+    BAD_OPERATION = "bad_operation"
     REFUSED_BY_DYNAMODB = "refused_by_dynamodb"
+
+
+class Skipped:
+    """Why a row was skipped: what the table held already."""
+
+    OLDER = "older"  # `newest`: a newer row
+    EXISTS = "exists"  # `write = "insert"`: an item with its key
+    UNCHANGED = "unchanged"  # `skip_unchanged`: the same item
+    REPLACED = "replaced"  # `ingest undo`: an item of another file or version
+    ABSENT = "absent"  # `ingest undo`: no such item
+
+
+SKIPPED = (Skipped.OLDER, Skipped.EXISTS, Skipped.UNCHANGED, Skipped.REPLACED, Skipped.ABSENT)
+# A row that lost against another one of its file in the table: superseded, as those seen before writing.
+DUPLICATE = "duplicate"
+
+
+class WriteOperation:
+    """What a row does to the item of its key."""
+
+    PUT = "put"
+    UPDATE = "update"
+    DELETE = "delete"
 
 
 class Price:

@@ -13,12 +13,12 @@ from ingest.cli.output import About, print_check
 from ingest.cli.source import open_source
 from ingest.dynamodb.batches import slices
 from ingest.dynamodb.encode import item_json, text_rows
-from ingest.dynamodb.item_writer import Heartbeat, Taken, not_noted
+from ingest.dynamodb.item_writer import Heartbeat, Taken, WriteResult, not_noted
 from ingest.dynamodb.write_stats import NOTHING_WRITTEN
 from ingest.errors import SettingsFault
 from ingest.feeds.feed import Feed
 from ingest.feeds.parse import read_feeds
-from ingest.items.items import Items, Refusal
+from ingest.items.items import Items
 from ingest.rejects.local_file import RejectTally
 
 SHOWN = 5  # rejects
@@ -116,7 +116,7 @@ class PreviewWriter:
         """Whether the limit is reached."""
         return self._left == 0
 
-    def write(self, items: Items, heartbeat: Heartbeat, taken: Taken = not_noted) -> list[Refusal]:
+    def write(self, items: Items, heartbeat: Heartbeat, taken: Taken = not_noted) -> WriteResult:
         """Print the items, as far as the limit allows."""
         if self._left is not None:
             items = items.slice(0, min(self._left, len(items)))
@@ -126,7 +126,7 @@ class PreviewWriter:
         for _, some in slices(items, 0, len(items)):
             self._print(some)
         self._begun = True
-        return []
+        return WriteResult()
 
     def _print(self, items: Items) -> None:
         if self._form == "jsonl":

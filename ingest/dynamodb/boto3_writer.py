@@ -7,7 +7,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from ingest.aws.errors import error_code, translate
 from ingest.dynamodb.encode import python_items
-from ingest.dynamodb.item_writer import Heartbeat, Taken, check_refusal, not_noted
+from ingest.dynamodb.item_writer import Heartbeat, Taken, WriteResult, check_refusal, not_noted
 from ingest.dynamodb.write_stats import WriteStats, write_units
 from ingest.items.items import Items, Refusal
 
@@ -28,7 +28,7 @@ class Boto3Writer:
         self._table = table
         self.stats = WriteStats()  # of items only: boto3 does not report what its requests met
 
-    def write(self, items: Items, heartbeat: Heartbeat, taken: Taken = not_noted) -> list[Refusal]:
+    def write(self, items: Items, heartbeat: Heartbeat, taken: Taken = not_noted) -> WriteResult:
         """Put all items; return those DynamoDB refuses. All others are durable then. `taken` gets each whole slice.
 
         Raises:
@@ -43,7 +43,7 @@ class Boto3Writer:
             if not refused:
                 taken(range(start, end))
             refusals += refused
-        return refusals
+        return WriteResult(refusals)
 
     def _write_range(self, items: Items, start: int, end: int, heartbeat: Heartbeat) -> list[Refusal]:
         """Put items[start:end]; where DynamoDB refuses a batch, halve until the refused items stand alone."""

@@ -12,12 +12,12 @@ from ingest.dynamodb.batches import Batch, batches, unprocessed
 from ingest.dynamodb.http.client import Exchange
 from ingest.dynamodb.http.connection import ConnectionLostError
 from ingest.dynamodb.http.response import Answer
-from ingest.dynamodb.item_writer import Heartbeat, Taken, check_refusal, not_noted
+from ingest.dynamodb.item_writer import Heartbeat, Taken, WriteResult, check_refusal, not_noted
 from ingest.dynamodb.pending import PendingBatches, SentBatch
 from ingest.dynamodb.rate_limit import ConcurrencyLimiter, RateLimiter
 from ingest.dynamodb.write_stats import BUCKETS, Latencies, WriteStats, bucket_of, throttled_request
 from ingest.errors import IngestError, Throttled, Unavailable
-from ingest.items.items import Items, Refusal
+from ingest.items.items import Items
 
 PATIENCE_S = 20.0  # without any item taken; the queue brings the message back
 FORGET_S = 10.0  # without a write: what a table took then says little about what it takes now
@@ -78,7 +78,7 @@ class BatchWriter:
             latencies=Latencies(tuple(self._latencies)),
         )
 
-    def write(self, items: Items, heartbeat: Heartbeat, taken: Taken = not_noted) -> list[Refusal]:
+    def write(self, items: Items, heartbeat: Heartbeat, taken: Taken = not_noted) -> WriteResult:
         """Put all items; return those DynamoDB refuses. All others are durable then. Keys must be distinct.
 
         `taken` is called with the rows of each batch that is in the table.
@@ -101,7 +101,7 @@ class BatchWriter:
             raise
         finally:
             self._ended_s = self._now_s()
-        return sorted(work.refusals, key=lambda refusal: refusal.row)
+        return WriteResult(sorted(work.refusals, key=lambda refusal: refusal.row))
 
     def close(self) -> None:
         """Give up whatever is under way and close the connections; the next `write` opens new ones."""

@@ -9,12 +9,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ingest.contract import Price
-from ingest.dynamodb.item_writer import Heartbeat, Taken, not_noted
+from ingest.dynamodb.item_writer import Heartbeat, Taken, WriteResult, not_noted
 from ingest.dynamodb.write_stats import NOTHING_WRITTEN, units_of
 from ingest.estimate.duration import Fleet
 from ingest.feeds.feed import Feed
 from ingest.items.columns import AnyArray
-from ingest.items.items import Items, Refusal
+from ingest.items.items import Items
 from ingest.items.validate import item_sizes
 
 MIN_SHARE = 1000  # a key with fewer than 1 in 1,000 of a block's writes is not tracked
@@ -117,7 +117,7 @@ class WriteCostEstimator:
         """The write units of the table and all indexes together."""
         return sum(target.units for target in self.targets)
 
-    def write(self, items: Items, heartbeat: Heartbeat, taken: Taken = not_noted) -> list[Refusal]:
+    def write(self, items: Items, heartbeat: Heartbeat, taken: Taken = not_noted) -> WriteResult:
         """Measure the items."""
         if len(items):
             sizes = item_sizes(items.attributes)
@@ -129,7 +129,7 @@ class WriteCostEstimator:
             units = units_of(sizes)
             for target in self.targets:
                 target.add(items, units)
-        return []
+        return WriteResult()
 
 
 def _names(*names: str | None) -> tuple[str, ...]:

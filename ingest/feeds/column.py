@@ -9,7 +9,7 @@ from msgspec import Meta, Struct
 from ingest.errors import SettingsFault
 
 ColumnType = Literal["S", "N", "BOOL", "B", "SS", "NS", "L", "M"]
-NullPolicy = Literal["omit", "null", "empty", "reject"]
+NullPolicy = Literal["omit", "null", "empty", "reject", "remove"]
 
 TRUE_WORDS = ("true", "t", "yes", "y", "1")
 FALSE_WORDS = ("false", "f", "no", "n", "0")
@@ -22,7 +22,10 @@ class Column(Struct, frozen=True, forbid_unknown_fields=True):
     name: Annotated[str | None, Meta(description="Attribute name, if not the column's.")] = None
     null: Annotated[
         NullPolicy,
-        Meta(description="No value: omit the attribute, write NULL, write an empty string, or reject the row."),
+        Meta(
+            description="No value: omit the attribute, write NULL, write an empty string, or reject the row. Where "
+            "rows update items, omit leaves the attribute as it is, and remove removes it."
+        ),
     ] = "omit"
     default: Annotated[str | None, Meta(description="Text used where the cell has no value.")] = None
     true: Annotated[tuple[str, ...], Meta(description="BOOL: words for true, in any case.")] = TRUE_WORDS

@@ -17,6 +17,9 @@ BY_PRODUCTS: tuple[str, ...] = (
     *(".*", ".*/"),
 )
 Glob = Annotated[str, Meta(min_length=1)]
+NEWEST_FILE = "file"  # `newest`: rows are ordered by the file they came from, and its lines
+ORDER_ATTRIBUTE = "_order"  # of the items of such feeds
+ROW_ATTRIBUTE = "_row"
 
 
 class Ttl(Struct, frozen=True, forbid_unknown_fields=True):
@@ -52,6 +55,13 @@ class Lineage(Struct, frozen=True, forbid_unknown_fields=True):
 
     file: Annotated[str, Meta(description='Attribute for the S3 URL of the file it came from. "" = none.')] = ""
     line: Annotated[str, Meta(description='Attribute (N) for the line its record begins on, from 1. "" = none.')] = ""
+    row: Annotated[
+        str,
+        Meta(
+            description="Attribute for the file's version and the line together, about 35 bytes: `ingest undo` finds "
+            'by it what a file has written. "" = none, but with write = "insert" `_row`.'
+        ),
+    ] = ""
 
 
 class Index(Struct, frozen=True, forbid_unknown_fields=True):
@@ -61,6 +71,15 @@ class Index(Struct, frozen=True, forbid_unknown_fields=True):
     sort_key: Annotated[
         Annotated[str, Meta(min_length=1)] | None, Meta(description="An attribute of type S, N or B.")
     ] = None
+
+
+class Operation(Struct, frozen=True, forbid_unknown_fields=True):
+    """Which column says what a row does, in files of changes, and its words for it, as they are spelled."""
+
+    column: Annotated[str, Meta(min_length=1, description="A column of the file; it becomes no attribute.")]
+    put: Annotated[tuple[str, ...], Meta(description="The row is the whole item.")] = ()
+    update: Annotated[tuple[str, ...], Meta(description="The row changes the attributes that it has.")] = ()
+    delete: Annotated[tuple[str, ...], Meta(description="The item is deleted; the key columns are enough.")] = ()
 
 
 class RowLimit(Struct, frozen=True, forbid_unknown_fields=True):
@@ -96,6 +115,37 @@ class Feed(Struct, frozen=True, forbid_unknown_fields=True):
         Annotated[str, Meta(min_length=1)] | None, Meta(description="A column or a template, as partition_key.")
     ] = None
     format: Annotated[Literal["csv"], Meta(description="What its files are. csv: read as `csv` says.")] = "csv"
+    write: Annotated[
+        Literal["put", "insert", "update", "delete", "undo"],
+        Meta(
+            description="put: a row replaces the item of its key; insert: only where there is none; update: it changes "
+            "the attributes it has; delete: it deletes the item. (undo: only by `ingest undo`.)"
+        ),
+    ] = "put"
+    newest: Annotated[
+        Annotated[str, Meta(min_length=1)] | None,
+        Meta(
+            description='A column with a version (N, or a timestamp), or "file": an older row never replaces a newer '
+            "one, whatever the order in which they come."
+        ),
+    ] = None
+    skip_unchanged: Annotated[
+        bool, Meta(description="true: items are read first, and only those that differ are written.")
+    ] = False
+    operation: Annotated[Operation | None, Meta(description="Files of changes: a column says what each row does.")] = (
+        None
+    )
+    tombstone: Annotated[
+        Annotated[
+            str,
+            Meta(pattern=r"^[0-9]{1,6}[smhd]$", extra={"accepted": "a number with s, m, h or d, as 30d"}),
+        ]
+        | None,
+        Meta(
+            description="With newest: a deleted item leaves its key and version behind for that long, so that no older "
+            "row brings it back."
+        ),
+    ] = None
     writer: Annotated[
         Literal["fast", "boto3"],
         Meta(description="fast: many requests in flight; boto3: its batch_writer, the reference, a fortieth as fast."),
@@ -154,6 +204,24 @@ class Feed(Struct, frozen=True, forbid_unknown_fields=True):
         tuple[Glob, ...],
         Meta(description="If there are any of these globs, an object that none of them matches is IGNORED, too."),
     ] = ()
+
+    @property
+    def version_attribute(self) -> str | None:
+        """The attribute that `newest` compares; None if nothing is compared."""
+        if self.newest is None or self.newest == NEWEST_FILE:
+            return ORDER_ATTRIBUTE if self.newest else None
+        return self.column(self.newest).name or self.newest
+
+    @property
+    def row_attribute(self) -> str | None:
+        """The attribute that names the file's version and the line an item came from; None if there is none."""
+        return self.lineage.row or (ROW_ATTRIBUTE if self.write == "insert" else None)
+
+    @property
+    def is_conditional(self) -> bool:
+        """Whether each row is a request of its own: with a condition, or an update."""
+        updates = self.write in ("insert", "update", "undo") or bool(self.operation and self.operation.update)
+        return updates or self.newest is not None
 
     def column(self, name: str) -> Column:
         """Return what the feed says about a CSV column; a string kept under its name, if nothing.

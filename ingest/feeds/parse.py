@@ -9,7 +9,7 @@ import msgspec
 from ingest.errors import SettingsFault
 from ingest.feeds.column import Column, ColumnType, Extra, check_column
 from ingest.feeds.dialect import Csv
-from ingest.feeds.feed import Feed, Feeds, Index, Lineage, RowLimit, Ttl
+from ingest.feeds.feed import Feed, Feeds, Index, Lineage, Operation, RowLimit, Ttl
 from ingest.feeds.rules import (
     check_csv,
     check_feed,
@@ -125,6 +125,7 @@ _SECTIONS: dict[str, type[msgspec.Struct]] = {
     "max_duplicates": RowLimit,
     "ttl": Ttl,
     "lineage": Lineage,
+    "operation": Operation,
 }
 
 

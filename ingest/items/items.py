@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from ingest.contract import Reason
 from ingest.feeds.feed import KeyAttribute, is_template, template_parts
 from ingest.items.columns import AnyArray, Attribute, ConvertedColumn, joined
 from ingest.items.convert import convert
@@ -21,15 +22,20 @@ class Refusal:
 
     row: int
     message: str
+    reason: str = Reason.REFUSED_BY_DYNAMODB
 
 
 @dataclass(frozen=True, slots=True)
 class Items:
-    """Items as columns of equal length; `records[i]` is the record of the block that item i came from."""
+    """Items as columns of equal length; `records[i]` is the record of the block that item i came from.
+
+    `operations[i]` is what becomes of the item with that key (`WriteOperation`), where rows of one file say that.
+    """
 
     attributes: tuple[Attribute, ...]
     keys: tuple[KeyAttribute, ...]
     records: Sequence[int]
+    operations: AnyArray | None = None
 
     def __len__(self) -> int:
         return len(self.records)
@@ -41,6 +47,7 @@ class Items:
             tuple(attribute.take(wanted) for attribute in self.attributes),
             self.keys,
             [self.records[row] for row in rows],
+            None if self.operations is None else self.operations.take(wanted),
         )
 
     def without(self, records: set[int]) -> "Items":
@@ -51,7 +58,8 @@ class Items:
     def slice(self, start: int, end: int) -> "Items":
         """Return the items from `start` to before `end`, without copying their values."""
         columns = tuple(attribute.slice(start, end - start) for attribute in self.attributes)
-        return Items(columns, self.keys, self.records[start:end])
+        operations = None if self.operations is None else self.operations.slice(start, end - start)
+        return Items(columns, self.keys, self.records[start:end], operations)
 
     def attribute(self, name: str) -> Attribute:
         """Return the attribute of that name."""

@@ -1,6 +1,7 @@
-"""The row counts of a file: every row read ends exactly once in written, rejected or superseded."""
+"""The row counts of a file: every row read ends exactly once in written, rejected, superseded or skipped."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
+from operator import add, attrgetter, sub
 
 from ingest.errors import AllRowsRejected
 from ingest.feeds.feed import RowLimit
@@ -23,12 +24,22 @@ class RowCounts:
     rows_written: int = 0
     rows_rejected: int = 0
     rows_superseded: int = 0
+    rows_older: int = 0
+    rows_exists: int = 0
+    rows_unchanged: int = 0
+    rows_replaced: int = 0
+    rows_absent: int = 0
     bytes_read: int = 0
+
+    @property
+    def rows_skipped(self) -> int:
+        """Rows that the table's own items kept from being written, for whatever reason (`SKIPPED`)."""
+        return self.rows_older + self.rows_exists + self.rows_unchanged + self.rows_replaced + self.rows_absent
 
     @property
     def is_balanced(self) -> bool:
         """Whether every row is accounted for."""
-        return self.rows_read == self.rows_written + self.rows_rejected + self.rows_superseded
+        return self.rows_read == self.rows_written + self.rows_rejected + self.rows_superseded + self.rows_skipped
 
     def counts(self) -> dict[str, int]:
         """Return all counts by name."""
@@ -36,23 +47,11 @@ class RowCounts:
 
     def plus(self, more: "RowCounts") -> "RowCounts":
         """Return the sum."""
-        return RowCounts(
-            self.rows_read + more.rows_read,
-            self.rows_written + more.rows_written,
-            self.rows_rejected + more.rows_rejected,
-            self.rows_superseded + more.rows_superseded,
-            self.bytes_read + more.bytes_read,
-        )
+        return RowCounts(*map(add, _values(self), _values(more)))
 
     def since(self, before: "RowCounts") -> "RowCounts":
         """Return what was counted after an earlier moment."""
-        return RowCounts(
-            self.rows_read - before.rows_read,
-            self.rows_written - before.rows_written,
-            self.rows_rejected - before.rows_rejected,
-            self.rows_superseded - before.rows_superseded,
-            self.bytes_read - before.bytes_read,
-        )
+        return RowCounts(*map(sub, _values(self), _values(before)))
 
     def exceeds(self, limit: RowLimit) -> bool:
         """Return whether more rows were rejected than a feed allows.
@@ -101,6 +100,7 @@ class RowCounts:
         return self.rows_read >= least and self.rows_rejected == self.rows_read
 
 
+_values = attrgetter(*(field.name for field in fields(RowCounts)))
 NOTHING = RowCounts()
 
 

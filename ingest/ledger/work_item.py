@@ -9,7 +9,7 @@ import zlib
 from dataclasses import dataclass
 from typing import Literal
 
-from ingest.contract import FINAL_STATUSES, LedgerKeys, Status
+from ingest.contract import DUPLICATE, FINAL_STATUSES, SKIPPED, LedgerKeys, Status
 from ingest.errors import Cancelled, GivenUp
 from ingest.file import FileVersion
 from ingest.ledger.row_counts import NOTHING, RowCounts
@@ -102,13 +102,14 @@ class WorkItem:
 class WrittenItems:
     """Which items behind a checkpoint are done, by their numbers in the order a load gives them to its writer, from 0.
 
-    They are in the table, or `refused` by it: number and message. Those before `complete` are all done; of the next
-    ones each has a byte in `done`, 1 or 0. The same bytes of a file give the same numbers, whoever loads them.
+    They are in the table, or `refused` by it: number, message and reason; or they were skipped. Those before `complete`
+    are all done, and none was skipped; of the next ones each has a byte in `done`: 0 not done, 1 done, or 2 and more by
+    why it was skipped (`SKIPPED_WHYS`). The same bytes of a file give the same numbers, whoever loads them.
     """
 
     complete: int = 0
     done: bytes = b""
-    refused: tuple[tuple[int, str], ...] = ()
+    refused: tuple[tuple[int, str, str], ...] = ()
 
     def packed(self) -> bytes:
         """Return it as the ledger has it: a few hundred bytes, at most some 5 KB where the items were interleaved.
@@ -126,9 +127,10 @@ class WrittenItems:
             return NO_ITEMS
         known, _, done = zlib.decompress(packed).partition(b"\n")
         fields = json.loads(known)
-        return WrittenItems(fields["complete"], done, tuple((number, message) for number, message in fields["refused"]))
+        return WrittenItems(fields["complete"], done, tuple(tuple(refusal) for refusal in fields["refused"]))
 
 
+SKIPPED_WHYS = (*SKIPPED, DUPLICATE)  # in the order of their numbers in `WrittenItems.done`
 NO_ITEMS = WrittenItems()
 
 

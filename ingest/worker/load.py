@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from functools import lru_cache, partial
 from itertools import islice
 
-from ingest.contract import Reason
+from ingest.contract import DUPLICATE
 from ingest.dynamodb.item_writer import Heartbeat, ItemWriter, ResumableWriter
 from ingest.errors import FileFault, InternalFault, ObjectArchived, ObjectSuperseded, TooManyDuplicates, TooManyRejects
 from ingest.feeds.feed import Feed
@@ -271,9 +271,9 @@ class Load:
         """Write the rows of a part and count them; return whether the table has refused none."""
         rows, mapping = self._rows(block, reader)
         items, faults = build_items(rows, mapping)
-        items, last, keys, refused = self._write(items)
+        items, counts, keys, refused = self._write(items)
         seen_before = self._window.count(keys, self._lines_of(block, line_count, rows, reader))
-        superseded = len(items) - len(last) + seen_before
+        superseded = counts.rows_superseded + seen_before
         faults += refused + rows.faults
         rejects = locate(block, faults, reader)
         while some := list(islice(rejects, LOCATED)):
@@ -281,9 +281,10 @@ class Load:
         if superseded:
             self._keep_duplicates(block, items, keys, reader)
         self.row_counts = self.row_counts.plus(
-            RowCounts(
+            replace(
+                counts,
                 rows_read=rows.record_count,
-                rows_written=len(items) - superseded,
+                rows_written=len(items) - superseded - counts.rows_skipped,
                 rows_rejected=len(faults),
                 rows_superseded=superseded,
                 bytes_read=block.byte_count,
@@ -320,22 +321,32 @@ class Load:
         mapping = self._mapping(rows.columns)
         return with_lineage(rows, self._feed.lineage, self._file, partial(reader.first_lines, block, rows)), mapping
 
-    def _write(self, items: Items) -> tuple[Items, Items, KeyHashes, list[Fault]]:
-        """Put the last item of each key, and where the table refuses it, the one before it.
+    def _write(self, items: Items) -> tuple[Items, RowCounts, KeyHashes, list[Fault]]:
+        """Write one item of each key, and where the table refuses it, what the others of its key make.
 
-        Return the items without the refused, those of them the table now holds, the keys of these, and the refused.
+        Return the items without the refused, how many of them were superseded and skipped, the keys that the table now
+        has from here, and the refused.
         """
         refused: list[Fault] = []
         tried: set[int] = set()
+        skipped: dict[str, set[int]] = {}
         while True:
             last, keys, _ = last_of_each_key(items)
             fresh = last.without(tried)
-            refusals = self._writer.write(fresh, self._heartbeat)
-            if not refusals:
-                return items, last, keys, refused
+            result = self._writer.write(fresh, self._heartbeat)
+            for why, rows in result.skipped.items():
+                skipped.setdefault(why, set()).update(fresh.records[row] for row in rows)
+            if not result.refusals:
+                break
             tried |= set(fresh.records)
-            refused += [Fault(fresh.records[r.row], Reason.REFUSED_BY_DYNAMODB, r.message) for r in refusals]
+            refused += [Fault(fresh.records[r.row], r.reason, r.message) for r in result.refusals]
             items = items.without({fault.record for fault in refused})
+        counts = RowCounts(
+            rows_superseded=len(items) - len(last) + len(skipped.pop(DUPLICATE, ())),
+            **{f"rows_{why}": len(records) for why, records in skipped.items()},
+        )
+        others = set().union(*skipped.values())
+        return items, counts, KeyHashes(last.without(others)) if others else keys, refused
 
     def _check_limit(self, *, at_end: bool = False) -> None:
         """Look at the counts so far. Whether all rows are rejects is decided by the first ones of the file alone."""

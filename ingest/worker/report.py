@@ -102,6 +102,7 @@ def _rows(more: RowCounts, seconds: float) -> dict[str, Value]:
         Metric.ROWS_SUPERSEDED: more.rows_superseded,
         Metric.BYTES_READ: more.bytes_read,
     }
+    values |= {Metric.ROWS_SKIPPED: more.rows_skipped} if more.rows_skipped else {}
     return values | ({Metric.ROWS_PER_SECOND: more.rows_written / seconds} if seconds > 0 else {})
 
 

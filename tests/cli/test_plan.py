@@ -16,13 +16,13 @@ from msgspec import structs
 
 from ingest.aws.local_files import Source
 from ingest.cli.load import run_load
-from ingest.dynamodb.item_writer import Heartbeat, Taken, not_noted
+from ingest.dynamodb.item_writer import Heartbeat, Taken, WriteResult, not_noted
 from ingest.dynamodb.write_stats import write_units
 from ingest.errors import FileFault
 from ingest.estimate.duration import EXPANDED_BYTES_S
 from ingest.estimate.sample import SampleReader
 from ingest.feeds.feed import Index
-from ingest.items.items import Items, Refusal
+from ingest.items.items import Items
 from tests.properties.files import File, files
 from tests.support.clients import client, mock_aws, session
 from tests.support.command import Ran
@@ -68,7 +68,7 @@ class CountingTable(FakeTable):
         self.units = {None: 0, "by": 0}
         self._keys = [key for key in (index.partition_key, index.sort_key) if key]
 
-    def write(self, items: Items, heartbeat: Heartbeat, taken: Taken = not_noted) -> list[Refusal]:
+    def write(self, items: Items, heartbeat: Heartbeat, taken: Taken = not_noted) -> WriteResult:
         inside = [row for row, item in enumerate(python_items(items)) if all(key in item for key in self._keys)]
         self.units[None] += write_units(items)
         self.units["by"] += write_units(items.take(inside))

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ingest.dynamodb.boto3_writer import SLICE_ITEMS, Boto3Writer
-from ingest.dynamodb.item_writer import NullWriter
+from ingest.dynamodb.item_writer import NullWriter, WriteResult
 from ingest.errors import AccessDenied, IngestError, ServiceFault, TableMissing, Throttled, Unavailable
 from ingest.feeds.feed import Feed
 from ingest.items.items import Items, Refusal, build_items
@@ -78,7 +78,7 @@ def items(count: int, numbers: dict[int, str] | None = None) -> Items:
 @pytest.mark.parametrize("count", [0, 1, 25, 26, SLICE_ITEMS, SLICE_ITEMS + 1, 2 * SLICE_ITEMS + 30])
 def test_all_items_are_put_in_batches(count: int) -> None:
     dynamodb = ScriptedDynamoDB()
-    assert Boto3Writer(dynamodb.table).write(items(count), no_heartbeat) == []
+    assert Boto3Writer(dynamodb.table).write(items(count), no_heartbeat) == WriteResult()
     assert set(dynamodb.items) == {str(n) for n in range(count)}
     assert sum(dynamodb.batches) == count
 
@@ -91,14 +91,14 @@ def test_items_are_sent_in_dynamodbs_types() -> None:
 
 def test_what_dynamodb_leaves_over_is_put_again() -> None:
     dynamodb = ScriptedDynamoDB(script=[5, 25, 1, 0, 3])
-    assert Boto3Writer(dynamodb.table).write(items(60), no_heartbeat) == []
+    assert Boto3Writer(dynamodb.table).write(items(60), no_heartbeat) == WriteResult()
     assert len(dynamodb.items) == 60
 
 
 @pytest.mark.parametrize("bad", [{0}, {59}, {24, 25}, {3, 4, 5}, set(range(60)), {0, 30, 59}])
 def test_refused_items_stand_alone_and_the_others_are_durable(bad: set[int]) -> None:
     dynamodb = ScriptedDynamoDB(refuse=lambda item: int(item["id"]["S"]) in bad)
-    refusals = Boto3Writer(dynamodb.table).write(items(60), no_heartbeat)
+    refusals = Boto3Writer(dynamodb.table).write(items(60), no_heartbeat).refusals
     assert refusals == [Refusal(row, "one of them is wrong") for row in sorted(bad)]
     assert set(dynamodb.items) == {str(n) for n in range(60) if n not in bad}
 
@@ -107,29 +107,32 @@ def test_refused_items_stand_alone_and_the_others_are_durable(bad: set[int]) -> 
 @given(st.integers(1, 80), st.sets(st.integers(0, 79), max_size=6))
 def test_every_item_is_written_or_refused(count: int, bad: set[int]) -> None:
     dynamodb = ScriptedDynamoDB(refuse=lambda item: int(item["id"]["S"]) in bad)
-    refused = {refusal.row for refusal in Boto3Writer(dynamodb.table).write(items(count), no_heartbeat)}
+    refused = {refusal.row for refusal in Boto3Writer(dynamodb.table).write(items(count), no_heartbeat).refusals}
     assert refused == {row for row in bad if row < count}
     assert set(dynamodb.items) == {str(n) for n in range(count) if n not in bad}
 
 
 def test_one_refused_item_among_a_thousand_costs_few_requests() -> None:
     dynamodb = ScriptedDynamoDB(refuse=lambda item: item["id"]["S"] == "700")
-    assert [refusal.row for refusal in Boto3Writer(dynamodb.table).write(items(SLICE_ITEMS), no_heartbeat)] == [700]
+    assert [
+        refusal.row for refusal in Boto3Writer(dynamodb.table).write(items(SLICE_ITEMS), no_heartbeat).refusals
+    ] == [700]
     assert len(dynamodb.batches) < 3 * SLICE_ITEMS / 25
 
 
 def test_a_refused_item_of_a_later_slice_keeps_its_place() -> None:
     dynamodb = ScriptedDynamoDB(refuse=lambda item: item["id"]["S"] == "1010")
-    assert [refusal.row for refusal in Boto3Writer(dynamodb.table).write(items(SLICE_ITEMS + 20), no_heartbeat)] == [
-        1010
-    ]
+    result = Boto3Writer(dynamodb.table).write(items(SLICE_ITEMS + 20), no_heartbeat)
+    assert [refusal.row for refusal in result.refusals] == [1010]
 
 
 def test_a_number_boto3_cannot_send_is_a_refusal_of_its_item_alone() -> None:
     """38 digits at the lowest exponent: within what DynamoDB documents, beyond boto3's decimal context."""
     dynamodb = ScriptedDynamoDB()
-    refusals = Boto3Writer(dynamodb.table).write(
-        items(60, {7: "1.2222222222222222222222222222222222222E-130", 8: "1"}), no_heartbeat
+    refusals = (
+        Boto3Writer(dynamodb.table)
+        .write(items(60, {7: "1.2222222222222222222222222222222222222E-130", 8: "1"}), no_heartbeat)
+        .refusals
     )
     assert [refusal.row for refusal in refusals] == [7]
     assert "boto3" in refusals[0].message
@@ -164,4 +167,4 @@ def test_a_failure_while_halving_is_a_service_fault() -> None:
 
 
 def test_the_null_writer_takes_everything() -> None:
-    assert NullWriter().write(items(5), no_heartbeat) == []
+    assert NullWriter().write(items(5), no_heartbeat) == WriteResult()

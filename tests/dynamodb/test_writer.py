@@ -14,6 +14,7 @@ import pytest
 
 from ingest.dynamodb.boto3_writer import Boto3Writer
 from ingest.dynamodb.http.client import batch_write_exchange
+from ingest.dynamodb.item_writer import WriteResult
 from ingest.dynamodb.rate_limit import ConcurrencyLimiter
 from ingest.dynamodb.write_stats import write_units
 from ingest.dynamodb.writer import BatchWriter
@@ -87,7 +88,7 @@ def expected(count: int) -> set[tuple[str, int, str]]:
 @pytest.mark.parametrize("count", [0, 1, 25, 26, 1003])
 def test_all_items_are_in_the_table_when_it_returns(count: int) -> None:
     with simulator() as running:
-        assert writer(running).write(items(count), no_heartbeat) == []
+        assert writer(running).write(items(count), no_heartbeat) == WriteResult()
         assert kept(running) == expected(count)
         assert running.statistics.document()["requests"] == -(-count // 25)
 
@@ -116,13 +117,13 @@ def test_connections_are_kept_from_one_call_to_the_next() -> None:
 )
 def test_whatever_fails_the_table_ends_with_exactly_the_items(faults: Faults) -> None:
     with simulator(faults=faults) as running:
-        assert writer(running, chance=lambda: 0.05).write(items(400), no_heartbeat) == []
+        assert writer(running, chance=lambda: 0.05).write(items(400), no_heartbeat) == WriteResult()
         assert kept(running) == expected(400)
 
 
 def test_a_slow_answer_holds_up_no_one_else_and_late_ones_are_asked_again() -> None:
     with simulator(faults=Faults(slow=0.1, slow_s=0.3)) as running:
-        assert writer(running).write(items(1500), no_heartbeat) == []
+        assert writer(running).write(items(1500), no_heartbeat) == WriteResult()
         assert kept(running) == expected(1500)
 
 
@@ -130,7 +131,7 @@ def test_a_slow_answer_holds_up_no_one_else_and_late_ones_are_asked_again() -> N
 def test_what_a_full_table_leaves_is_sent_again_until_it_is_taken(units_per_s: int) -> None:
     simulation = Simulation(mode="provisioned", provisioned_units_per_s=units_per_s, burst_s=0.2)
     with simulator(simulation=simulation) as running:
-        assert writer(running).write(items(400), no_heartbeat) == []
+        assert writer(running).write(items(400), no_heartbeat) == WriteResult()
         assert kept(running) == expected(400)
         reported = running.statistics.document()
         assert reported["unprocessed"] + reported["throttled_requests"] > 0
@@ -148,7 +149,7 @@ def test_rows_are_noted_as_taken_once_each_and_never_before_the_table_has_them(i
 
     with simulator(simulation=simulation, faults=Faults(internal_error=0.1, reset_after=0.1)) as running:
         made = writer(running, chance=lambda: 0.05, interleave=interleave)
-        assert made.write(items(600), no_heartbeat, note) == []
+        assert made.write(items(600), no_heartbeat, note) == WriteResult()
         assert running.statistics.document()["unprocessed"] > 0
     assert sorted(noted) == list(range(600))
 
@@ -158,7 +159,7 @@ def test_both_writers_leave_the_same_table() -> None:
     for fast in (True, False):
         with simulator(simulation=Simulation(mode="provisioned", provisioned_units_per_s=1000, burst_s=0.1)) as running:
             made = writer(running) if fast else reference_writer(running)
-            assert made.write(items(400), no_heartbeat) == []
+            assert made.write(items(400), no_heartbeat) == WriteResult()
             tables.append(kept(running))
     assert tables[0] == tables[1] == expected(400)
 
@@ -171,7 +172,7 @@ def test_an_item_dynamodb_refuses_is_reported_and_the_others_are_written() -> No
         attributes = tuple(
             type(a)(a.name, a.type, pa.array(columns[a.name], a.values.type), a.write_null) for a in mixed.attributes
         )
-        refusals = writer(running).write(Items(attributes, mixed.keys, range(60)), no_heartbeat)
+        refusals = writer(running).write(Items(attributes, mixed.keys, range(60)), no_heartbeat).refusals
         assert [refusal.row for refusal in refusals] == [17, 42]
         assert all(isinstance(refusal, Refusal) and refusal.message for refusal in refusals)
         assert kept(running) == {row for row in expected(60) if row[1] not in (17, 42)}
@@ -217,13 +218,13 @@ def test_after_a_failure_it_may_be_used_again() -> None:
     with simulator() as running:
         failing._connect = writer(running)._connect
         MADE.append(failing)
-        assert failing.write(items(10), no_heartbeat) == []
+        assert failing.write(items(10), no_heartbeat) == WriteResult()
 
 
 def test_it_speaks_tls_to_those_it_trusts_and_to_no_others(monkeypatch: pytest.MonkeyPatch) -> None:
     with simulator(tls=True) as running:
         monkeypatch.setenv("AWS_CA_BUNDLE", str(running.ca_file))
-        assert writer(running).write(items(100), no_heartbeat) == []
+        assert writer(running).write(items(100), no_heartbeat) == WriteResult()
         assert kept(running) == expected(100)
         monkeypatch.delenv("AWS_CA_BUNDLE")
         with pytest.raises(Unavailable, match="certificate"):
@@ -233,7 +234,8 @@ def test_it_speaks_tls_to_those_it_trusts_and_to_no_others(monkeypatch: pytest.M
 @pytest.mark.parametrize("requests", [1, 3])
 def test_no_more_requests_are_under_way_than_the_flow_it_is_given_allows(requests: int) -> None:
     with simulator(latency=Latency(fixed_s=0.005)) as running:
-        assert writer(running, limiter=ConcurrencyLimiter.fixed(requests)).write(items(500), no_heartbeat) == []
+        limited = writer(running, limiter=ConcurrencyLimiter.fixed(requests))
+        assert limited.write(items(500), no_heartbeat) == WriteResult()
         assert running.statistics.document()["max_in_flight"] == requests
 
 
@@ -335,7 +337,7 @@ class WatchedExchange:
 def test_the_heartbeat_comes_before_each_request() -> None:
     heartbeat = Heartbeats()
     with simulator() as running:
-        assert writer(running).write(items(500), heartbeat) == []
+        assert writer(running).write(items(500), heartbeat) == WriteResult()
         assert heartbeat.count >= running.requests == 20
 
 
@@ -346,7 +348,7 @@ def test_the_heartbeat_comes_at_least_once_a_second_while_it_waits() -> None:
         watched = WatchedExchange(batch_write_exchange(session(), client, "Orders"), heartbeat)
         waiting = BatchWriter("Orders", lambda: cast(Any, watched))
         MADE.extend([waiting, client])
-        assert waiting.write(items(5), heartbeat) == []
+        assert waiting.write(items(5), heartbeat) == WriteResult()
     assert max(timeout_s for timeout_s, _ in watched.waits) == 1
     assert len(watched.waits) >= 3
     assert all(later > earlier for (_, earlier), (_, later) in pairwise([(0.0, 0), *watched.waits]))
@@ -376,7 +378,7 @@ def test_after_a_heartbeat_that_raised_it_may_be_used_again() -> None:
         ended = writer(running)
         with pytest.raises(OutOfTime):
             ended.write(items(300), Heartbeats(raises_at=3))
-        assert ended.write(items(300), no_heartbeat) == []
+        assert ended.write(items(300), no_heartbeat) == WriteResult()
         assert kept(running) == expected(300)
 
 
@@ -386,7 +388,7 @@ def test_rows_of_one_partition_key_are_sent_apart_if_asked(interleave: bool, key
     with simulator() as running:
         assert (
             writer(running, interleave=interleave, limiter=ConcurrencyLimiter.fixed(1)).write(by_key, no_heartbeat)
-            == []
+            == WriteResult()
         )
         first = [item["id"]["S"] for item in running.written_items.items("Orders")[:25]]
         assert len(set(first)) == keys

@@ -6,12 +6,12 @@ from functools import partial
 from typing import Any
 
 from ingest.aws.clock import digits, iso
-from ingest.dynamodb.item_writer import Heartbeat, Taken, not_noted
+from ingest.dynamodb.item_writer import Heartbeat, Taken, WriteResult, not_noted
 from ingest.dynamodb.write_stats import NOTHING_WRITTEN, WriteStats
 from ingest.errors import ObjectSuperseded
 from ingest.feeds.dialect import Csv
 from ingest.file import FileVersion
-from ingest.items.items import Items, Refusal
+from ingest.items.items import Items
 from ingest.ledger.claims import Outcome
 from ingest.rejects.reject import DUPLICATES, DuplicateRow, Reject
 from tests.model.scheduler import KilledError, Scheduler
@@ -152,7 +152,7 @@ class OwnWriter:
     worker: str
     stats: WriteStats = NOTHING_WRITTEN
 
-    def write(self, items: Items, heartbeat: Heartbeat, taken: Taken = not_noted) -> list[Refusal]:
+    def write(self, items: Items, heartbeat: Heartbeat, taken: Taken = not_noted) -> WriteResult:
         middle = len(items) // 2
         refusals = []
         for start, end in ((0, middle), (middle, len(items))):
@@ -160,12 +160,13 @@ class OwnWriter:
             self.scheduler.point("write", may_fail=True)
             part = items.take(list(range(start, end)))
             before = dict(self.table.items)
-            refusals += [replace(refusal, row=refusal.row + start) for refusal in self.table.write(part, heartbeat)]
+            refused = self.table.write(part, heartbeat).refusals
+            refusals += [replace(refusal, row=refusal.row + start) for refusal in refused]
             self.watch.wrote(self.worker, before, self.table.items)
             if not any(refusal.row >= start for refusal in refusals):
                 taken(range(start, end))
             self.scheduler.point("write", is_after=True, may_fail=True)
-        return refusals
+        return WriteResult(refusals)
 
 
 @dataclass

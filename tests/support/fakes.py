@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import Any
 
 from ingest.aws.clock import digits, iso
-from ingest.dynamodb.item_writer import Heartbeat, Taken, not_noted
+from ingest.dynamodb.item_writer import Heartbeat, Taken, WriteResult, not_noted
 from ingest.dynamodb.write_stats import WriteStats
 from ingest.errors import IngestError, ServiceFault
 from ingest.feeds.dialect import Csv
@@ -45,7 +45,7 @@ class FakeTable:
         self._fail_after = fail_after
         self._error = error or ServiceFault("The table fails, as scripted.")
 
-    def write(self, items: Items, heartbeat: Heartbeat, taken: Taken = not_noted) -> list[Refusal]:
+    def write(self, items: Items, heartbeat: Heartbeat, taken: Taken = not_noted) -> WriteResult:
         if self._fail_after is not None and len(self.calls) >= self._fail_after:
             raise self._error
         self.calls.append(len(items))
@@ -60,7 +60,7 @@ class FakeTable:
                 refusals.append(Refusal(row, "refused, as scripted"))
             else:
                 self.items[key] = item
-        return refusals
+        return WriteResult(refusals)
 
 
 class RecordingRejects:

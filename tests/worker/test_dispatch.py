@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from ingest.contract import NO_FEED, Metric, Status
-from ingest.dynamodb.item_writer import Heartbeat, Taken, not_noted
+from ingest.dynamodb.item_writer import Heartbeat, Taken, WriteResult, not_noted
 from ingest.errors import (
     AllRowsRejected,
     IngestError,
@@ -402,11 +402,11 @@ def test_a_lost_lease_comes_back_and_leaves_the_other_workers_word() -> None:
     world = World()
 
     class Slow(FakeTable):
-        def write(self, items: Items, heartbeat: Heartbeat, taken: Taken = not_noted) -> list[Refusal]:
+        def write(self, items: Items, heartbeat: Heartbeat, taken: Taken = not_noted) -> WriteResult:
             world.clock.time_s += 1000  # the lease has run out: somebody else takes over
             world.deadline_s += 1000
             claim(world, "m1", 2)
-            return []
+            return WriteResult()
 
     world.writer = Slow()
     with pytest.raises(ServiceFault, match="lost"):
@@ -485,8 +485,8 @@ def secretive(world: World) -> Iterator[Callable[[], None]]:
 
 def test_no_row_data_is_in_logs_or_metrics() -> None:
     class Refusing(FakeTable):
-        def write(self, items: Items, heartbeat: Heartbeat, taken: Taken = not_noted) -> list[Refusal]:
-            return [Refusal(row, f"no such thing as {SECRET}") for row in range(len(items))]
+        def write(self, items: Items, heartbeat: Heartbeat, taken: Taken = not_noted) -> WriteResult:
+            return WriteResult([Refusal(row, f"no such thing as {SECRET}") for row in range(len(items))])
 
     world = World(writer=Refusing(), limit=RowLimit(count=0))
     for take in secretive(world):

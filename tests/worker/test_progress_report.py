@@ -5,12 +5,12 @@ from collections.abc import Callable
 import pytest
 
 from ingest.contract import Metric, Status
-from ingest.dynamodb.item_writer import Heartbeat, Taken, not_noted
+from ingest.dynamodb.item_writer import Heartbeat, Taken, WriteResult, not_noted
 from ingest.dynamodb.write_stats import NOTHING_WRITTEN, WriteStats
 from ingest.errors import IngestError, LeaseLost, ObjectSuperseded, Throttled, TooManyRejects
 from ingest.feeds.feed import RowLimit
 from ingest.file import FileVersion
-from ingest.items.items import Items, Refusal
+from ingest.items.items import Items
 from ingest.ledger.row_counts import NOTHING, RowCounts
 from ingest.worker.lease import Timing
 from ingest.worker.load import Sizes
@@ -20,7 +20,13 @@ from tests.support.world import KEY, World, event
 SIZES = Sizes(block=20, cell=36, window=48)
 ROWS = "".join(f"k{n % 17},{'x' if n % 5 == 3 else n}\n" for n in range(60))
 DATA = b"id,n\n" + ROWS.encode()
-COUNTED = (Metric.ROWS_READ, Metric.ROWS_WRITTEN, Metric.ROWS_REJECTED, Metric.ROWS_SUPERSEDED, Metric.BYTES_READ)
+COUNTED = {
+    "rows_read": Metric.ROWS_READ,
+    "rows_written": Metric.ROWS_WRITTEN,
+    "rows_rejected": Metric.ROWS_REJECTED,
+    "rows_superseded": Metric.ROWS_SUPERSEDED,
+    "bytes_read": Metric.BYTES_READ,
+}
 
 
 class KilledError(BaseException):
@@ -34,7 +40,7 @@ class ThenWriter(FakeTable):
         super().__init__()
         self.then = {call: then}
 
-    def write(self, items: Items, heartbeat: Heartbeat, taken: Taken = not_noted) -> list[Refusal]:
+    def write(self, items: Items, heartbeat: Heartbeat, taken: Taken = not_noted) -> WriteResult:
         self.then.pop(len(self.calls), lambda: None)()
         return super().write(items, heartbeat)
 
@@ -56,7 +62,7 @@ def small_steps(writer: FakeTable | None = None, *, segment_bytes: int = 10**6, 
 
 def reported(world: World) -> RowCounts:
     sums = world.metrics.sums("orders")
-    return RowCounts(*(int(sums.get(metric, 0)) for metric in COUNTED))
+    return RowCounts(**{name: int(sums.get(metric, 0)) for name, metric in COUNTED.items()})
 
 
 def in_ledger(world: World) -> RowCounts:
@@ -235,7 +241,7 @@ class SlowTable(FakeTable):
         super().__init__()
         self._world = world
 
-    def write(self, items: Items, heartbeat: Heartbeat, taken: Taken = not_noted) -> list[Refusal]:
+    def write(self, items: Items, heartbeat: Heartbeat, taken: Taken = not_noted) -> WriteResult:
         for _ in range(10):
             self.stats = self.stats.plus(WriteStats(requests=1, items=1, units=2))
             self._world().clock.time_s += 2
@@ -265,7 +271,7 @@ def test_what_writing_met_is_reported_though_the_work_is_given_back() -> None:
     world = World(writer=table)
     table.stats = NOTHING_WRITTEN
 
-    def met(items: Items, heartbeat: Heartbeat, taken: Taken = not_noted) -> list[Refusal]:
+    def met(items: Items, heartbeat: Heartbeat, taken: Taken = not_noted) -> WriteResult:
         table.stats = WriteStats(requests=4, items=100, throttled=4, by_key_range=4)
         raise Throttled("full")
 

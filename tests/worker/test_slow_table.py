@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ingest.contract import Status
-from ingest.dynamodb.item_writer import Heartbeat, Taken, not_noted
+from ingest.dynamodb.item_writer import Heartbeat, Taken, WriteResult, not_noted
 from ingest.dynamodb.write_stats import NOTHING_WRITTEN, WriteStats
 from ingest.errors import Throttled
 from ingest.feeds.dialect import Csv
@@ -40,7 +40,7 @@ class BreakingTable:
     sent: Counter[tuple[Any, ...]] = field(default_factory=Counter)
     stats: WriteStats = NOTHING_WRITTEN
 
-    def write(self, items: Items, heartbeat: Heartbeat, taken: Taken = not_noted) -> list[Refusal]:
+    def write(self, items: Items, heartbeat: Heartbeat, taken: Taken = not_noted) -> WriteResult:
         refusals, rows = [], python_items(items)
         order = sorted(range(len(rows)), key=lambda row: (row * self.shuffle) % 101)
         for row in order:
@@ -55,7 +55,7 @@ class BreakingTable:
             self.sent[item["id"], item["note"]] += 1
             taken(range(row, row + 1) if self.shuffle == 1 else [row])
             heartbeat()
-        return sorted(refusals, key=lambda refusal: refusal.row)
+        return WriteResult(sorted(refusals, key=lambda refusal: refusal.row))
 
 
 @dataclass
@@ -144,7 +144,7 @@ def test_more_refusals_than_the_ledger_keeps_are_all_sent_again() -> None:
 
 def test_a_writer_that_says_nothing_is_known_to_have_written_only_whole_calls() -> None:
     class Silent(BreakingTable):
-        def write(self, items: Items, heartbeat: Heartbeat, taken: Taken = not_noted) -> list[Refusal]:
+        def write(self, items: Items, heartbeat: Heartbeat, taken: Taken = not_noted) -> WriteResult:
             return super().write(items, heartbeat)
 
     data = b"id,n,note\n" + b"".join(b"k%d,1,x\n" % number for number in range(4))
@@ -157,7 +157,7 @@ def test_a_writer_that_says_nothing_is_known_to_have_written_only_whole_calls() 
 
 @pytest.mark.parametrize("count", [1, 840_000])
 def test_what_is_kept_of_a_block_is_small_where_rows_are_written_in_order(count: int) -> None:
-    written = WrittenItems(3, b"\1" * (count // 2) + b"\0" * (count // 2), ((2, "no such key"),))
+    written = WrittenItems(3, b"\1" * (count // 2) + b"\0" * (count // 2), ((2, "no such key", "refused_by_dynamodb"),))
     assert len(written.packed()) < 1500
     assert WrittenItems.unpacked(written.packed()) == written
 
@@ -174,14 +174,14 @@ class SlowTable:
     sent: int = 0
     stats: WriteStats = NOTHING_WRITTEN
 
-    def write(self, items: Items, heartbeat: Heartbeat, taken: Taken = not_noted) -> list[Refusal]:
+    def write(self, items: Items, heartbeat: Heartbeat, taken: Taken = not_noted) -> WriteResult:
         for start in range(0, len(items), 25):
             heartbeat()
             rows = range(start, min(start + 25, len(items)))
             self.world.clock.time_s += len(rows) / self.rows_per_s
             self.sent += len(rows)
             taken(rows)
-        return []
+        return WriteResult()
 
 
 def test_a_table_of_25_write_units_gets_a_file_of_6_mb_in_the_time_its_rows_take_and_each_row_once() -> None:
@@ -213,7 +213,7 @@ def test_a_worker_that_is_killed_within_a_block_loses_half_a_minute_of_writing()
         pass
 
     class Dying(SlowTable):
-        def write(self, items: Items, heartbeat: Heartbeat, taken: Taken = not_noted) -> list[Refusal]:
+        def write(self, items: Items, heartbeat: Heartbeat, taken: Taken = not_noted) -> WriteResult:
             def beat() -> None:
                 heartbeat()
                 if self.sent >= 5_000:
