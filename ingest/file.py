@@ -1,5 +1,6 @@
 """Which version of which S3 object is meant; which objects a glob means."""
 
+import hashlib
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
@@ -46,6 +47,15 @@ class FileVersion:
             return self.sequencer.upper().ljust(SEQUENCER_WIDTH, "0")
         name = f"~{self.version_id or self.etag or 'unversioned'}"
         return f"{name}@{self.changed}" if self.changed else name
+
+    @property
+    def file_id(self) -> str:
+        """What items name the version by: 20 hex digits, the same for all attempts at it.
+
+        >>> FileVersion("b", "k", etag="e").file_id == FileVersion("b", "k", etag="e", retry=1).file_id
+        True
+        """
+        return hashlib.sha256("\0".join((self.bucket, self.key, self.first_version)).encode()).hexdigest()[:20]
 
     @property
     def url(self) -> str:

@@ -20,6 +20,7 @@ Glob = Annotated[str, Meta(min_length=1)]
 NEWEST_FILE = "file"  # `newest`: rows are ordered by the file they came from, and its lines
 ORDER_ATTRIBUTE = "_order"  # of the items of such feeds
 ROW_ATTRIBUTE = "_row"
+DELETED_ATTRIBUTE = "_deleted"  # of tombstones
 
 
 class Ttl(Struct, frozen=True, forbid_unknown_fields=True):
@@ -47,7 +48,7 @@ class Ttl(Struct, frozen=True, forbid_unknown_fields=True):
     @property
     def after_s(self) -> int:
         """`after` in seconds."""
-        return int(self.after[:-1]) * {"s": 1, "m": 60, "h": 3600, "d": 86400}[self.after[-1]]
+        return _seconds(self.after)
 
 
 class Lineage(Struct, frozen=True, forbid_unknown_fields=True):
@@ -220,8 +221,27 @@ class Feed(Struct, frozen=True, forbid_unknown_fields=True):
     @property
     def is_conditional(self) -> bool:
         """Whether each row is a request of its own: with a condition, or an update."""
-        updates = self.write in ("insert", "update", "undo") or bool(self.operation and self.operation.update)
-        return updates or self.newest is not None
+        return self.write in ("insert", "undo") or self.updates or self.newest is not None
+
+    @property
+    def updates(self) -> bool:
+        """Whether rows, or some of them, change the attributes that they have and leave others as they are."""
+        return self.write == "update" or bool(self.write == "put" and self.operation and self.operation.update)
+
+    @property
+    def is_ordered(self) -> bool:
+        """Whether rows are written in the order of the file: changes that no version orders. It is never split then."""
+        return self.operation is not None and self.newest is None
+
+    @property
+    def tombstone_s(self) -> int | None:
+        """How long a deleted item leaves its key and version behind, in seconds; None if it does not."""
+        return _seconds(self.tombstone) if self.tombstone else None
+
+    @property
+    def expiry_attribute(self) -> str | None:
+        """The attribute with the time (N, epoch seconds) at which DynamoDB deletes an item; None if none does."""
+        return self.ttl.attribute if self.ttl else Ttl().attribute if self.tombstone else None
 
     def column(self, name: str) -> Column:
         """Return what the feed says about a CSV column; a string kept under its name, if nothing.
@@ -242,10 +262,16 @@ class Feed(Struct, frozen=True, forbid_unknown_fields=True):
         return list(dict.fromkeys(self.always_needed() + (listed if self.csv.missing_columns == "refuse" else [])))
 
     def always_needed(self) -> list[str]:
-        """Return the columns every item is made of: of keys, templates and expiry, and with null = reject."""
+        """Return the columns every item is made of: of keys, templates and expiry, and with null = reject; and those
+        that say what a row does, and its version.
+        """
         names: list[str] = []
         for key in self.key_attributes():
             names += template_columns(key.source) if is_template(key.source) else [key.source]
+        names += [self.newest] if self.newest and self.newest != NEWEST_FILE else []
+        if self.write in ("delete", "undo"):
+            return names
+        names += [self.operation.column] if self.operation else []
         for extra in self.extras().values():
             names += template_columns(extra.value)
         names += [self.ttl.column] if self.ttl and self.ttl.column else []
@@ -262,7 +288,8 @@ class Feed(Struct, frozen=True, forbid_unknown_fields=True):
     def made_attributes(self) -> list[str]:
         """Return the names of the attributes that are not a column's: keys from templates, extras, the TTL's."""
         keys = [key.name for key in self.key_attributes() if is_template(key.source)]
-        return keys + list(self.attributes) + ([self.ttl.attribute] if self.ttl else [])
+        expiry = [self.expiry_attribute] if self.expiry_attribute else []
+        return keys + list(self.attributes) + expiry + ([DELETED_ATTRIBUTE] if self.tombstone else [])
 
     def key_attributes(self) -> tuple["KeyAttribute", ...]:
         """Return the table's key attributes, partition key first."""
@@ -358,6 +385,10 @@ class Feeds(Struct, frozen=True, forbid_unknown_fields=True):
             return self.for_key(key)[1].ignores(key)
         except NoFeed:
             return any(glob_matches(glob, key) for glob in BY_PRODUCTS)
+
+
+def _seconds(text: str) -> int:
+    return int(text[:-1]) * {"s": 1, "m": 60, "h": 3600, "d": 86400}[text[-1]]
 
 
 def is_template(text: str) -> bool:

@@ -90,13 +90,17 @@ def joined(*parts: Any, null_handling: Literal["emit_null", "skip"] = "emit_null
 
 @dataclass(frozen=True, slots=True)
 class Attribute:
-    """One attribute of all items. A null is left out of its item, or written as NULL if `write_null`."""
+    """One attribute of all items. A null is left out of its item, or written as NULL if `write_null`.
+
+    Where an item is updated, what is left out stays as it is; with `remove_null` the update removes it.
+    """
 
     name: str
     type: str
     values: AnyArray
     write_null: bool = False
     sizes: AnyArray | None = None  # as in `ConvertedColumn`
+    remove_null: bool = False
 
     def take(self, rows: pa.Int64Array) -> "Attribute":
         """Return the attribute of some of the items, in the order of `rows`."""

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ingest.contract import Reason
-from ingest.feeds.feed import KeyAttribute, is_template, template_parts
-from ingest.items.columns import AnyArray, Attribute, ConvertedColumn, joined
+from ingest.contract import Reason, WriteOperation
+from ingest.feeds.feed import KeyAttribute, Operation, is_template, template_parts
+from ingest.items.columns import AnyArray, Attribute, ConvertedColumn, fill_null, joined, rows_where
 from ingest.items.convert import convert
 from ingest.items.mapping import Expiry, Mapping, Target
 from ingest.items.timestamps import epoch_seconds
@@ -69,15 +69,18 @@ class Items:
 def build_items(rows: Rows, mapping: Mapping) -> tuple[Items, list[Fault]]:
     """Return the rows as items, without those that cannot be written, and why each of them cannot.
 
-    Of a row with several faults the first is reported: columns from left to right, extras, keys, size.
+    Of a row with several faults the first is reported: its operation, columns from left to right, extras, version,
+    keys, size. Those of a row that deletes an item are of its key and version.
     """
     faults: dict[int, Fault] = {}
     table = rows.table
-    attributes = [
-        _attribute(rows, target, table.column(target.column).combine_chunks(), faults) for target in mapping.targets
-    ]
-    attributes += [_attribute(rows, extra, _filled(table, extra.column), faults) for extra in mapping.extras]
-    attributes += [_expiry(rows, mapping.expiry, faults)] if mapping.expiry else []
+    operations = _operations(rows, mapping.operation, faults) if mapping.operation else None
+    made = _Conversion(rows, faults, _Deleted.of(operations, mapping.of_deleted))
+    attributes = [made.attribute(target, table.column(target.column).combine_chunks()) for target in mapping.targets]
+    attributes += [made.attribute(extra, _filled(table, extra.column)) for extra in mapping.extras]
+    attributes += [made.expiry(mapping.expiry)] if mapping.expiry else []
+    if mapping.version:
+        _check_version(rows, mapping.version, attributes, faults)
     for key, limit in zip(mapping.keys, MAX_KEY_BYTES, strict=False):
         if is_template(key.source):
             attributes.append(Attribute(key.name, "S", _filled(table, key.source)))
@@ -85,31 +88,85 @@ def build_items(rows: Rows, mapping: Mapping) -> tuple[Items, list[Fault]]:
         check_key(rows, key, values, limit, faults)
     check_index_keys(rows, mapping, attributes, faults)
     check_sizes(rows, attributes, faults)
-    items = Items(tuple(attributes), mapping.keys, range(table.num_rows) if rows.records is None else rows.records)
+    records = range(table.num_rows) if rows.records is None else rows.records
+    items = Items(tuple(attributes), mapping.keys, records, operations)
     if faults:
         items = items.take([row for row in range(table.num_rows) if row not in faults])
     return items, list(faults.values())
 
 
-def _attribute(rows: Rows, target: Target, cells: AnyArray, faults: dict[int, Fault]) -> Attribute:
-    typed = convert(cells, target)
-    _note(rows, typed, target.column, cells, faults)
-    return Attribute(target.name, target.type, typed.values, target.declared.null == "null", typed.sizes)
+def _operations(rows: Rows, operation: Operation, faults: dict[int, Fault]) -> AnyArray:
+    """Return what each row does (`WriteOperation`); null, and a fault, where its word is unknown."""
+    cells: AnyArray = fill_null(rows.table.column(operation.column).combine_chunks(), "")
+    words = dict.fromkeys(operation.put, WriteOperation.PUT)
+    words |= dict.fromkeys(operation.update, WriteOperation.UPDATE)
+    words |= dict.fromkeys(operation.delete, WriteOperation.DELETE)
+    places = pc.index_in(cells, value_set=pa.array(list(words), pa.string()))
+    message = f"not a known operation; accepted words: {', '.join(words)}"
+    for row in rows_where(pc.is_null(places)) if places.null_count else ():
+        fault = Fault(rows.record_of(row), Reason.BAD_OPERATION, message, operation.column, cells[row].as_py())
+        faults.setdefault(row, fault)
+    return pa.array(list(words.values()), pa.string()).take(places)
 
 
-def _note(rows: Rows, typed: ConvertedColumn, column: str, cells: AnyArray, faults: dict[int, Fault]) -> None:
-    for bad in typed.bad:
-        fault = Fault(rows.record_of(bad.row), bad.reason, bad.message, column, cells[bad.row].as_py())
-        faults.setdefault(bad.row, fault)
+def _check_version(rows: Rows, version: Target, attributes: Sequence[Attribute], faults: dict[int, Fault]) -> None:
+    values = next(attribute.values for attribute in attributes if attribute.name == version.name)
+    for row in rows_where(pc.is_null(values)) if values.null_count else ():
+        message = "the version is missing; without it the row cannot be compared with the table's"
+        faults.setdefault(row, Fault(rows.record_of(row), Reason.NO_VERSION, message, version.column))
 
 
-def _expiry(rows: Rows, expiry: Expiry, faults: dict[int, Fault]) -> Attribute:
-    if expiry.source is None:
-        return Attribute(expiry.attribute, "N", pa.repeat(pa.scalar(str(expiry.after_s)), rows.table.num_rows))
-    cells = rows.table.column(expiry.source.column).combine_chunks()
-    typed = epoch_seconds(cells, expiry.source.declared)
-    _note(rows, typed, expiry.source.column, cells, faults)
-    return Attribute(expiry.attribute, "N", pc.cast(pc.add(typed.values, expiry.after_s), pa.string()))
+@dataclass(frozen=True, slots=True)
+class _Deleted:
+    """The rows that delete an item; of these only the attributes `kept` matter. `places` are null at these rows."""
+
+    rows: frozenset[int]
+    kept: frozenset[str]
+    places: AnyArray
+
+    @staticmethod
+    def of(operations: AnyArray | None, kept: frozenset[str]) -> "_Deleted | None":
+        """Return them; None if there are none."""
+        if operations is None:
+            return None
+        is_deleted = fill_null(pc.equal(operations, pa.scalar(WriteOperation.DELETE)), False)
+        rows = frozenset(rows_where(is_deleted))
+        places = pc.if_else(is_deleted, None, pa.array(range(len(operations)), pa.int64()))
+        return _Deleted(rows, kept, places) if rows else None
+
+
+@dataclass(frozen=True, slots=True)
+class _Conversion:
+    """Makes attributes of rows, and notes their faults."""
+
+    rows: Rows
+    faults: dict[int, Fault]
+    deleted: _Deleted | None
+
+    def attribute(self, target: Target, cells: AnyArray) -> Attribute:
+        """Return what a column of text becomes."""
+        typed, null = convert(cells, target), target.declared.null
+        made = Attribute(target.name, target.type, typed.values, null == "null", typed.sizes, null == "remove")
+        return self._noted(made, typed, target.column, cells)
+
+    def expiry(self, expiry: Expiry) -> Attribute:
+        """Return when the items expire."""
+        if expiry.source is None:
+            values = pa.repeat(pa.scalar(str(expiry.after_s)), self.rows.table.num_rows)
+            return self._noted(Attribute(expiry.attribute, "N", values), ConvertedColumn(values, []), "", values)
+        cells = self.rows.table.column(expiry.source.column).combine_chunks()
+        typed = epoch_seconds(cells, expiry.source.declared)
+        made = Attribute(expiry.attribute, "N", pc.cast(pc.add(typed.values, expiry.after_s), pa.string()))
+        return self._noted(made, typed, expiry.source.column, cells)
+
+    def _noted(self, made: Attribute, typed: ConvertedColumn, column: str, cells: AnyArray) -> Attribute:
+        """Note the faults of an attribute, and return it, both without rows of which it does not matter."""
+        deleted = None if self.deleted is None or made.name in self.deleted.kept else self.deleted
+        for bad in typed.bad:
+            if deleted is None or bad.row not in deleted.rows:
+                fault = Fault(self.rows.record_of(bad.row), bad.reason, bad.message, column, cells[bad.row].as_py())
+                self.faults.setdefault(bad.row, fault)
+        return made if deleted is None else made.take(deleted.places)
 
 
 def _filled(table: pa.Table, template: str) -> AnyArray:

@@ -10,12 +10,13 @@ from typing import Any
 
 from ingest.errors import BadHeader
 from ingest.feeds.column import Column
-from ingest.feeds.feed import Feed, KeyAttribute
+from ingest.feeds.feed import NEWEST_FILE, ORDER_ATTRIBUTE, Feed, KeyAttribute, Operation
 from ingest.feeds.rules import MAX_NAME_BYTES
 from ingest.feeds.schema_errors import did_you_mean
-from ingest.reading.rows import FILE_COLUMN, LINE_COLUMN
+from ingest.reading.rows import FILE_COLUMN, LINE_COLUMN, ORDER_COLUMN, ROW_COLUMN
 
 MAX_LISTED = 500  # characters
+MAX_UPDATED = 450  # attributes whose placeholders fit in an update expression, of 4,096 bytes
 A_STRING = Column()
 _LOOK_ALIKES = str.maketrans("асеорхуіјѕАВЕІЈКМНОРЅТХ", "aceopxyijsABEIJKMHOPSTX")  # noqa: RUF001  # Cyrillic, Latin
 
@@ -48,13 +49,20 @@ class Expiry:
 
 @dataclass(frozen=True, slots=True)
 class Mapping:
-    """What one file's rows become: attributes in the file's order, and the table's key attributes."""
+    """What one file's rows become: attributes in the file's order, and the table's key attributes.
+
+    `operation` says what each row does; `version` is the column that `newest` compares. Of a row that deletes an item
+    the attributes in `of_deleted` are all that matters.
+    """
 
     targets: tuple[Target, ...]
     keys: tuple[KeyAttribute, ...]
     extras: tuple[Target, ...] = ()  # their `column` is a constant or a template
     expiry: Expiry | None = None
     index_keys: tuple[tuple[KeyAttribute, int], ...] = ()  # as `Feed.index_keys`
+    operation: Operation | None = None
+    version: Target | None = None
+    of_deleted: frozenset[str] = frozenset()
 
     @property
     def types(self) -> dict[str, str]:
@@ -74,11 +82,41 @@ def map_columns(feed: Feed, columns: tuple[str, ...], *, now_s: float = 0) -> Ma
     targets = tuple(_target(feed, column) for column in columns if not _is_dropped(feed, column)) + _lineage(feed)
     extras = tuple(Target(extra.value, name, Column(extra.type)) for name, extra in feed.extras().items())
     _check_names([target.name for target in targets] + feed.made_attributes())
-    return Mapping(targets, feed.key_attributes(), extras, _expiry(feed, now_s), tuple(feed.index_keys()))
+    version = _target(feed, feed.newest) if feed.newest and feed.newest != NEWEST_FILE else None
+    of_deleted = _attributes_of_deleted(feed)
+    if feed.write in ("delete", "undo"):
+        needed = tuple(target for target in targets if target.name in of_deleted)
+        version = version if feed.write == "delete" else None
+        return Mapping(needed, feed.key_attributes(), version=version, of_deleted=of_deleted)
+    if feed.updates:
+        _check_count(len(targets) + len(feed.made_attributes()))
+    expiry, index_keys = _expiry(feed, now_s), tuple(feed.index_keys())
+    return Mapping(
+        targets, feed.key_attributes(), extras, expiry, index_keys, feed.operation, version, of_deleted=of_deleted
+    )
+
+
+def _attributes_of_deleted(feed: Feed) -> frozenset[str]:
+    """Return the attributes that rows which delete items must have: the key, and what conditions are about."""
+    asked = {feed.row_attribute, ORDER_ATTRIBUTE} if feed.write == "undo" else {feed.version_attribute}
+    return frozenset(key.name for key in feed.key_attributes()) | {name for name in asked if name}
+
+
+def _check_count(count: int) -> None:
+    if count > MAX_UPDATED:
+        raise BadHeader(
+            f"The rows have {count} attributes, and an update can change {MAX_UPDATED} at most. Drop some in "
+            'the feed, or write whole items with `write = "put"`.'
+        )
 
 
 def _lineage(feed: Feed) -> tuple[Target, ...]:
-    kept = (Target(FILE_COLUMN, feed.lineage.file), Target(LINE_COLUMN, feed.lineage.line, Column("N")))
+    kept = (
+        Target(FILE_COLUMN, feed.lineage.file),
+        Target(LINE_COLUMN, feed.lineage.line, Column("N")),
+        Target(ROW_COLUMN, feed.row_attribute or ""),
+        Target(ORDER_COLUMN, ORDER_ATTRIBUTE if feed.newest == NEWEST_FILE else ""),
+    )
     return tuple(target for target in kept if target.name)
 
 
@@ -138,6 +176,8 @@ def _is_known(feed: Feed, column: str) -> bool:
 def _is_dropped(feed: Feed, column: str) -> bool:
     if any(key.source == column for key in feed.key_attributes()):
         return False
+    if feed.operation and column == feed.operation.column:
+        return True
     return feed.column(column).drop or (feed.csv.unknown_columns == "drop" and column not in feed.columns)
 
 

@@ -7,17 +7,20 @@ matter, each escape becomes a mark that the text does not hold, and the cells ar
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, cast
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from ingest.feeds.dialect import Csv
-from ingest.feeds.feed import Lineage
+from ingest.feeds.feed import NEWEST_FILE, Feed
 
 # Columns the pipeline adds to those of the file. No file has these: a header with NUL bytes is refused.
 FILE_COLUMN = "\0file"
 LINE_COLUMN = "\0line"
+ROW_COLUMN = "\0row"
+ORDER_COLUMN = "\0order"
+LINE_DIGITS = 12  # so that lines compare as text
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,14 +60,37 @@ class Rows:
         return row if self.records is None else self.records[row]
 
 
-def with_lineage(rows: Rows, lineage: Lineage, file: str, first_lines: Callable[[], list[int]]) -> Rows:
-    """Return rows with the columns a feed's `lineage` asks for: the file's URL, the line each row begins on."""
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """The file that rows come from: its URL, its id, and its place among all files where `newest` is "file"."""
+
+    file: str = ""
+    file_id: str = ""
+    order: str = ""
+
+
+def with_lineage(rows: Rows, feed: Feed, origin: Origin, first_lines: Callable[[], list[int]]) -> Rows:
+    """Return rows with the columns a feed asks for that say where they come from; `first_lines`: where each begins."""
     table = rows.table
-    if lineage.file:
-        table = table.append_column(FILE_COLUMN, pa.repeat(pa.scalar(file), table.num_rows))
-    if lineage.line:
-        table = table.append_column(LINE_COLUMN, pa.array(first_lines(), pa.int64()).cast(pa.string()))
+    if feed.lineage.file:
+        table = table.append_column(FILE_COLUMN, pa.repeat(pa.scalar(origin.file), table.num_rows))
+    is_ordered_by_file = feed.newest == NEWEST_FILE
+    if not (feed.lineage.line or feed.row_attribute or is_ordered_by_file):
+        return replace(rows, table=table)
+    lines = pa.array(first_lines(), pa.int64()).cast(pa.string())
+    digits = pc.utf8_lpad(lines, LINE_DIGITS, "0")
+    if feed.lineage.line:
+        table = table.append_column(LINE_COLUMN, lines)
+    if feed.row_attribute:
+        table = table.append_column(ROW_COLUMN, _prefixed((origin.file_id,), digits))
+    if is_ordered_by_file:
+        table = table.append_column(ORDER_COLUMN, _prefixed((origin.order, origin.file_id), digits))
     return replace(rows, table=table)
+
+
+def _prefixed(before: tuple[str, ...], digits: pa.StringArray) -> pa.StringArray:
+    found: Any = pc.binary_join_element_wise("".join(f"{part}#" for part in before), digits, "")
+    return cast(pa.StringArray, found)
 
 
 # Behind an escape; any other character means itself.

@@ -25,7 +25,7 @@ from ingest.reading.blocks import RULES, START, BadRecord, Block, Chunk, Positio
 from ingest.reading.compression import RangeReader
 from ingest.reading.grammar import count_lines
 from ingest.reading.reader import Reader, open_file
-from ingest.reading.rows import Fault, Rows, with_lineage
+from ingest.reading.rows import Fault, Origin, Rows, with_lineage
 from ingest.reading.segments import Segment
 from ingest.rejects.reject import (
     CELL_BYTES,
@@ -85,6 +85,8 @@ class SeenRanges:
 class Load:
     """Loads one file, `file` by its URL, or a segment of it; items begin to age at `now_s` (epoch).
 
+    `file_id` and `order` are what items say of the file (`Origin`); empty where none is written.
+
     `row_counts` is true at any moment, also after an error: what it counts is durable or superseded. `checkpoint` is
     where another load may go on: it gives the same pieces, counts and rejects as if there had been one load only, and
     does not send again what was written by then, also in the middle of a block that takes a slow table long.
@@ -105,6 +107,8 @@ class Load:
         writer: ItemWriter,
         rejects: RejectSink,
         file: str = "",
+        file_id: str = "",
+        order: str = "",
         now_s: float = 0.0,
         check_table: Callable[[Mapping], None] = lambda mapping: None,
         ends_early: bool = True,
@@ -124,7 +128,7 @@ class Load:
         self._feed = feed
         self._writer = ResumableWriter(writer)
         self._rejects = rejects
-        self._file = file
+        self._origin = Origin(file, file_id, order)
         self._check_table = check_table
         self._ends_early = ends_early
         self._heartbeat = heartbeat
@@ -319,7 +323,7 @@ class Load:
         """Return the rows of a block, and what they become: a block of some formats has columns of its own."""
         rows = reader.parse(block, is_first=not self.row_counts.rows_read)
         mapping = self._mapping(rows.columns)
-        return with_lineage(rows, self._feed.lineage, self._file, partial(reader.first_lines, block, rows)), mapping
+        return with_lineage(rows, self._feed, self._origin, partial(reader.first_lines, block, rows)), mapping
 
     def _write(self, items: Items) -> tuple[Items, RowCounts, KeyHashes, list[Fault]]:
         """Write one item of each key, and where the table refuses it, what the others of its key make.

@@ -153,6 +153,7 @@ class TaskRunner:
             rejects=attempt.rejects,
             check_table=partial(self._services.check_table, feed),
             file=task.work.file.url,
+            file_id=task.work.file.file_id,
             now_s=epoch_s(task.work.file.event_time)
             or task.claimed.first_seen_s,  # whoever goes on makes the same items
             heartbeat=lambda: self._heartbeat(attempt, feed),
