@@ -11,6 +11,7 @@ FEEDS_FILE = "feeds.toml"  # beside the `ingest` package in the function's zip
 # The DynamoDB operation that writes a feed's items, and which operations each kind of writer (`writer` of a feed) calls
 # on the feed's table, the look at its keys included: `ingest.dynamodb` sends them, `infra` grants them.
 BATCH_WRITE_ITEM = "BatchWriteItem"
+BATCH_GET_ITEM = "BatchGetItem"
 DESCRIBE_TABLE = "DescribeTable"
 WRITE_OPERATIONS = {"fast": (BATCH_WRITE_ITEM, DESCRIBE_TABLE), "boto3": (BATCH_WRITE_ITEM, DESCRIBE_TABLE)}
 

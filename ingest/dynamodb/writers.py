@@ -23,7 +23,7 @@ from botocore.exceptions import ClientError, NoCredentialsError
 
 from ingest.aws.errors import aws_call, error_code
 from ingest.dynamodb.boto3_writer import Boto3Writer
-from ingest.dynamodb.http.client import batch_write_exchange
+from ingest.dynamodb.http.client import table_exchange
 from ingest.dynamodb.item_writer import ItemWriter
 from ingest.dynamodb.writer import BatchWriter
 from ingest.errors import AccessDenied, ServiceFault, TableKeysDiffer, TableMissing, Throttled, Unavailable
@@ -68,7 +68,7 @@ class WriterFactory:
             return Boto3Writer(dynamodb.Table(name))
         key = (name, feed.interleave, feed.role, feed.region)
         if key not in self._fast:
-            connect = partial(batch_write_exchange, opened, dynamodb.meta.client, name)
+            connect = partial(table_exchange, opened, dynamodb.meta.client, name)
             self._fast[key] = BatchWriter(name, connect, interleave=feed.interleave)
         return self._fast[key]
 

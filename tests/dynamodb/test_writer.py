@@ -13,7 +13,7 @@ import pyarrow as pa
 import pytest
 
 from ingest.dynamodb.boto3_writer import Boto3Writer
-from ingest.dynamodb.http.client import batch_write_exchange
+from ingest.dynamodb.http.client import table_exchange
 from ingest.dynamodb.item_writer import WriteResult
 from ingest.dynamodb.rate_limit import ConcurrencyLimiter
 from ingest.dynamodb.write_stats import write_units
@@ -54,7 +54,7 @@ MADE: list[Any] = []  # closed before the sink is
 
 def writer(simulator: Simulator, table: str = "Orders", **settings: Any) -> BatchWriter:
     client = session().client("dynamodb", endpoint_url=simulator.url)
-    made = BatchWriter(table, lambda: batch_write_exchange(session(), client, table), **settings)
+    made = BatchWriter(table, lambda: table_exchange(session(), client, table), **settings)
     MADE.extend([made, client])
     return made
 
@@ -345,7 +345,7 @@ def test_the_heartbeat_comes_at_least_once_a_second_while_it_waits() -> None:
     heartbeat = Heartbeats()
     with simulator(latency=Latency(fixed_s=2.3)) as running:
         client = session().client("dynamodb", endpoint_url=running.url)
-        watched = WatchedExchange(batch_write_exchange(session(), client, "Orders"), heartbeat)
+        watched = WatchedExchange(table_exchange(session(), client, "Orders"), heartbeat)
         waiting = BatchWriter("Orders", lambda: cast(Any, watched))
         MADE.extend([waiting, client])
         assert waiting.write(items(5), heartbeat) == WriteResult()

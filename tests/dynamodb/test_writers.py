@@ -10,9 +10,9 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 from msgspec import structs
 
-from ingest.contract import WRITE_OPERATIONS
+from ingest.contract import BATCH_WRITE_ITEM, WRITE_OPERATIONS
 from ingest.dynamodb.boto3_writer import Boto3Writer
-from ingest.dynamodb.http.client import batch_write_exchange
+from ingest.dynamodb.http.client import table_exchange
 from ingest.dynamodb.writer import BatchWriter
 from ingest.dynamodb.writers import DIFFERS_S, KEPT_S, SESSION_NAME, WriterFactory, table_session
 from ingest.errors import (
@@ -116,8 +116,8 @@ def test_credentials_that_hold_are_asked_for_once_and_those_about_to_expire_anew
 
 def test_the_fast_writers_requests_are_signed_with_what_holds_by_then() -> None:
     opened = table_session(Own(Sts(holds_s=60)), role=ROLE, region=REGION)
-    exchange = batch_write_exchange(opened, opened.client("dynamodb"), "Orders")
-    request = exchange._sign(b"{}").decode()
+    exchange = table_exchange(opened, opened.client("dynamodb"), "Orders")
+    request = exchange._sign(b"{}", BATCH_WRITE_ITEM).decode()
     exchange.close()
     assert f"/{REGION}/dynamodb/aws4_request" in request
     number = request.partition("Credential=KEY")[2][0]
@@ -128,17 +128,17 @@ def test_the_fast_writers_requests_are_signed_with_what_holds_by_then() -> None:
 def test_a_role_that_may_not_be_assumed_is_reported_of_with_the_table() -> None:
     opened = table_session(Own(Sts(refuses=True)), role=ROLE, region=REGION)
     with pytest.raises(AccessDenied, match=r"preparing to write to table Orders: not authorized .* sts:AssumeRole"):
-        batch_write_exchange(opened, opened.client("dynamodb"), "Orders")
+        table_exchange(opened, opened.client("dynamodb"), "Orders")
 
 
 def test_a_role_that_may_be_assumed_no_longer_is_reported_of_when_its_credentials_end() -> None:
     sts = Sts(holds_s=60)
     opened = table_session(Own(sts), role=ROLE, region=REGION)
-    exchange = batch_write_exchange(opened, opened.client("dynamodb"), "Orders")
+    exchange = table_exchange(opened, opened.client("dynamodb"), "Orders")
     sts.refuses, sts.holds_s = True, 0
     opened.get_credentials()._expiry_time = datetime.now(UTC)  # type: ignore[union-attr]
     with pytest.raises(AccessDenied, match="renewing the credentials to write to table Orders"):
-        exchange._sign(b"{}")
+        exchange._sign(b"{}", BATCH_WRITE_ITEM)
     exchange.close()
 
 

@@ -19,7 +19,7 @@ from ingest.aws.clock import Clock
 from ingest.aws.s3 import S3Listing, S3Objects
 from ingest.contract import LedgerKeys
 from ingest.dynamodb.http.client import Exchange
-from ingest.dynamodb.http.endpoint import TARGET, find_endpoint
+from ingest.dynamodb.http.endpoint import find_endpoint
 from ingest.dynamodb.http.sigv4 import Signer
 from ingest.dynamodb.writer import BatchWriter
 from ingest.errors import ServiceFault
@@ -212,7 +212,7 @@ class Place:
 
         def connect() -> Exchange[Any]:
             endpoint = find_endpoint(dynamodb, FEED.table)
-            signer = Signer(endpoint, target=TARGET, credentials=credentials.get_frozen_credentials)
+            signer = Signer(endpoint, credentials=credentials.get_frozen_credentials)
             return Exchange(endpoint, signer.request, answer_timeout_s=self.answer_timeout_s)
 
         return BatchWriter(FEED.table, connect, patience_s=self.patience_s, chance=self.chance)

@@ -12,20 +12,23 @@ from botocore.credentials import ReadOnlyCredentials
 from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError
 
 from ingest.aws.errors import aws_call, translate
+from ingest.contract import BATCH_GET_ITEM, BATCH_WRITE_ITEM
 from ingest.dynamodb.http.connection import Connection, ConnectionLostError
-from ingest.dynamodb.http.endpoint import TARGET, Endpoint, find_endpoint
+from ingest.dynamodb.http.endpoint import Endpoint, find_endpoint
 from ingest.dynamodb.http.response import Answer
 from ingest.dynamodb.http.sigv4 import Signer
 
 T = TypeVar("T")
 LOOK_EVERY_S = 0.1  # for requests that take too long
 MAX_IDLE_S = 15.0  # a function may be frozen between files, and what is between it and the service forgets connections
+REPEATABLE = (BATCH_WRITE_ITEM, BATCH_GET_ITEM)  # sent twice, they do what they do once
 
 
 @dataclass(slots=True)
 class _UnderWay(Generic[T]):
     ticket: T
     body: bytes
+    operation: str
     until_s: float
     is_second_try: bool = False
 
@@ -34,14 +37,15 @@ class Exchange(Generic[T]):
     """Sends bodies and hands back answers by the ticket each was given.
 
     Holds one connection for each request under way at once, and per connection a request and an answer. `sign` makes a
-    request of a body. A kept-alive connection that turns out to be closed is replaced without a word, once a request.
+    request of a body and an operation. A kept-alive connection that turns out to be closed is replaced without a word,
+    once a request, if the operation is `REPEATABLE`: another, which may have a condition, may have been carried out.
     Connections stay registered while they are idle: two system calls less a request, and their end is seen.
     """
 
     def __init__(
         self,
         endpoint: Endpoint,
-        sign: Callable[[bytes], bytes],
+        sign: Callable[[bytes, str], bytes],
         *,
         connect_timeout_s: float = 5.0,
         answer_timeout_s: float = 10.0,
@@ -64,9 +68,9 @@ class Exchange(Generic[T]):
         """How many requests have no outcome yet that `poll` has returned."""
         return len(self._busy) + len(self._failed)
 
-    def start(self, ticket: T, body: bytes) -> None:
+    def start(self, ticket: T, body: bytes, operation: str = BATCH_WRITE_ITEM) -> None:
         """Begin a request. A failure, too, comes from `poll`."""
-        self._begin(_UnderWay(ticket, body, self._now_s() + self._answer_timeout_s))
+        self._begin(_UnderWay(ticket, body, operation, self._now_s() + self._answer_timeout_s))
 
     def poll(self, timeout_s: float) -> list[tuple[T, Answer | ConnectionLostError]]:
         """Return the answers and failures that have come, waiting at most `timeout_s` for the first."""
@@ -100,7 +104,7 @@ class Exchange(Generic[T]):
             return
         self._busy[connection] = work
         try:
-            connection.send(self._sign(work.body))
+            connection.send(self._sign(work.body, work.operation))
         except ConnectionLostError as error:
             self._lose(connection, error)
         else:
@@ -151,7 +155,7 @@ class Exchange(Generic[T]):
         work = self._busy[connection]
         is_stale = connection.answers > 0 and not connection.has_received
         self._release(connection, keep=False)
-        if is_stale and not work.is_second_try:
+        if is_stale and work.operation in REPEATABLE and not work.is_second_try:
             work.is_second_try = True
             self._begin(work)
         else:
@@ -163,8 +167,8 @@ class Exchange(Generic[T]):
         return [(self._release(connection, keep=False), error) for connection in late]
 
 
-def batch_write_exchange(session: boto3.Session, client: Any, table: str) -> Exchange[Any]:
-    """Return an exchange that sends BatchWriteItem bodies for a table where `client` would send them.
+def table_exchange(session: boto3.Session, client: Any, table: str) -> Exchange[Any]:
+    """Return an exchange that sends what is for a table where `client` would send it.
 
     Raises:
         IngestError: there are no credentials or no region, or a setting is wrong.
@@ -183,4 +187,4 @@ def batch_write_exchange(session: boto3.Session, client: Any, table: str) -> Exc
         with aws_call(f"renewing the credentials to write to table {table}"):
             return credentials.get_frozen_credentials()
 
-    return Exchange(endpoint, Signer(endpoint, target=TARGET, credentials=current).request)
+    return Exchange(endpoint, Signer(endpoint, credentials=current).request)

@@ -6,9 +6,10 @@ from base64 import b64encode
 from urllib.parse import unquote, urlsplit
 
 from ingest.dynamodb.http.endpoint import Endpoint
-from ingest.dynamodb.http.response import Answer, BadAnswerError, read_answer
+from ingest.dynamodb.http.response import Answer, AnswerReader, BadAnswerError
 
 READ_BYTES = 16 * 1024  # most answers are shorter by far; a large buffer is made anew each time
+MOST_READ_BYTES = 256 * 1024  # of an answer that is known to be long
 MAX_TUNNEL_BYTES = 256 * 1024
 
 
@@ -31,7 +32,7 @@ class Connection:
             raise ConnectionLostError(f"{endpoint.host} cannot be reached: {error}") from error
         self._socket.setblocking(False)
         self._unsent = memoryview(b"")
-        self._received = b""
+        self._reader = AnswerReader()
         self.answers = 0
 
     def fileno(self) -> int:
@@ -46,7 +47,7 @@ class Connection:
     @property
     def has_received(self) -> bool:
         """Whether a part of an answer has come."""
-        return len(self._received) > 0
+        return self._reader.has_begun
 
     def send(self, request: bytes) -> None:
         """Begin a request; nothing may be under way.
@@ -54,7 +55,7 @@ class Connection:
         Raises:
             ConnectionLostError: the other side has closed it.
         """
-        self._unsent, self._received = memoryview(request), b""
+        self._unsent, self._reader = memoryview(request), AnswerReader()
         self.push()
 
     def push(self) -> None:
@@ -75,7 +76,7 @@ class Connection:
         """
         try:
             while True:
-                part = self._socket.recv(READ_BYTES)
+                part = self._socket.recv(min(max(READ_BYTES, self._reader.missing), MOST_READ_BYTES))
                 if not part:
                     raise ConnectionLostError("the connection was closed before the answer came")
                 answer = self._take(part)
@@ -87,9 +88,8 @@ class Connection:
             raise ConnectionLostError(f"receiving failed: {error}") from error
 
     def _take(self, part: bytes) -> Answer | None:
-        self._received += part
         try:
-            answer = read_answer(self._received)
+            answer = self._reader.take(part)
         except BadAnswerError as error:
             raise ConnectionLostError(f"what came back is not an HTTP response: {error}") from error
         if answer:

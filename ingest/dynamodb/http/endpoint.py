@@ -11,6 +11,8 @@ from botocore.compat import HTTPHeaders
 from botocore.httpsession import get_cert_path
 from botocore.utils import get_environ_proxies
 
+from ingest.contract import BATCH_WRITE_ITEM
+
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
@@ -40,13 +42,12 @@ class Endpoint:
         return context
 
 
-OPERATION = "BatchWriteItem"
-TARGET = f"DynamoDB_20120810.{OPERATION}"
+API = "DynamoDB_20120810"
 _PORTS = {"http": 80, "https": 443}
 
 
 def find_endpoint(client: Any, table: str, *, ca_bundle: str | None = None) -> Endpoint:
-    """Return where botocore's client would send a BatchWriteItem to a table.
+    """Return where botocore's client would send what it writes to a table.
 
     Asked of botocore itself, by a request that is prepared and signed and then not sent: whatever its settings are
     (AWS_ENDPOINT_URL, FIPS, dual stack, endpoints by account), they count. `ca_bundle` is its setting of that name.
@@ -79,7 +80,7 @@ def _prepared(client: Any, table: str) -> AWSPreparedRequest:
         seen.append(request)
         return AWSResponse(request.url, 200, HTTPHeaders(), _Nothing())
 
-    event = f"before-send.dynamodb.{OPERATION}"
+    event = f"before-send.dynamodb.{BATCH_WRITE_ITEM}"
     client.meta.events.register_first(event, instead_of_sending)
     try:
         client.batch_write_item(RequestItems={table: [{}]})  # not sent: what it would write does not matter

@@ -1,4 +1,4 @@
-"""Signature Version 4 for one kind of request, sent many times a second: all but the body is prepared once a second.
+"""Signature Version 4 for requests sent many times a second: all but the body is prepared once a second.
 
 https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html
 """
@@ -11,14 +11,15 @@ from dataclasses import dataclass
 
 from botocore.credentials import ReadOnlyCredentials
 
-from ingest.dynamodb.http.endpoint import Endpoint
+from ingest.dynamodb.http.endpoint import API, Endpoint
 
 CONTENT_TYPE = "application/x-amz-json-1.0"
 
 
 @dataclass(frozen=True, slots=True)
 class _Prepared:
-    """What the requests of one second share: hashes of what stands before the body's, and the head up to the signature.
+    """What the requests of one operation and second share: hashes of what stands before the body's, and the head up to
+    the signature.
 
     Copies of a hash are half the price of new ones.
     """
@@ -35,38 +36,36 @@ class Signer:
         self,
         endpoint: Endpoint,
         *,
-        target: str,
         credentials: Callable[[], ReadOnlyCredentials],
         now_s: Callable[[], float] = time.time,
     ) -> None:
         self._endpoint = endpoint
-        self._target = target
         self._credentials = credentials
         self._now_s = now_s
         self._second = -1
-        self._prepared: _Prepared | None = None
+        self._prepared: dict[str, _Prepared] = {}  # by operation
 
-    def request(self, body: bytes) -> bytes:
-        """Return the whole HTTP request for a body, head and body in one piece."""
+    def request(self, body: bytes, operation: str) -> bytes:
+        """Return the whole HTTP request for an operation's body, head and body in one piece."""
         second = int(self._now_s())
-        if self._prepared is None or second != self._second:
-            self._prepared, self._second = self._prepare(second), second
-        ready = self._prepared
+        if second != self._second:
+            self._prepared, self._second = {}, second
+        ready = self._prepared.get(operation) or self._prepare(operation)
         canonical, signature = ready.canonical.copy(), ready.to_sign.copy()
         canonical.update(hashlib.sha256(body).hexdigest().encode())
         signature.update(canonical.hexdigest().encode())
         return b"%s%s\r\nContent-Length: %d\r\n\r\n%s" % (ready.head, signature.hexdigest().encode(), len(body), body)
 
-    def _prepare(self, second: int) -> _Prepared:
+    def _prepare(self, operation: str) -> _Prepared:
         credentials = self._credentials()
-        date = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(second))
+        date = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(self._second))
         scope = f"{date[:8]}/{self._endpoint.region}/{self._endpoint.signing_name}/aws4_request"
         headers = {
             "content-type": CONTENT_TYPE,
             "host": self._endpoint.host_header,
             "x-amz-date": date,
             **({"x-amz-security-token": credentials.token} if credentials.token else {}),
-            "x-amz-target": self._target,
+            "x-amz-target": f"{API}.{operation}",
         }
         signed = ";".join(headers)
         lines = "".join(f"{name}:{value}\n" for name, value in headers.items())
@@ -75,7 +74,7 @@ class Signer:
         )
         head = [f"POST {self._endpoint.path} HTTP/1.1", *(f"{name}: {value}" for name, value in headers.items())]
         head += [f"user-agent: {self._endpoint.user_agent}", f"authorization: {authorization}"]
-        return _Prepared(
+        prepared = self._prepared[operation] = _Prepared(
             canonical=hashlib.sha256(f"POST\n{self._endpoint.path}\n\n{lines}\n{signed}\n".encode()),
             to_sign=hmac.new(
                 _signing_key(credentials.secret_key or "", scope),
@@ -84,6 +83,7 @@ class Signer:
             ),
             head="\r\n".join(head).encode(),
         )
+        return prepared
 
 
 def _signing_key(secret: str, scope: str) -> bytes:

@@ -70,7 +70,7 @@ def serving(*talks: Talk) -> Iterator[int]:
 def exchange(*talks: Talk, **settings: Any) -> Iterator[Exchange[int]]:
     with serving(*talks) as port:
         endpoint = Endpoint("http", "127.0.0.1", port, "/", "r", "s", "tests", **settings.pop("endpoint", {}))
-        made: Exchange[int] = Exchange(endpoint, lambda body: b"%04d%s" % (len(body), body), **settings)
+        made: Exchange[int] = Exchange(endpoint, lambda body, _: b"%04d%s" % (len(body), body), **settings)
         try:
             yield made
         finally:
@@ -109,7 +109,7 @@ def test_a_large_request_is_sent_in_parts_while_answers_come() -> None:
 
     with serving(slow_reader) as port:
         endpoint = Endpoint("http", "127.0.0.1", port, "/", "r", "s", "tests")
-        exchanged: Exchange[int] = Exchange(endpoint, lambda body: body)
+        exchanged: Exchange[int] = Exchange(endpoint, lambda body, _: body)
         exchanged.start(1, b"x" * 5_000_000)
         assert exchanged.poll(0.1) == []  # what fits into the buffers between them is sent
         is_stuck.set()
@@ -128,6 +128,25 @@ def test_a_kept_connection_that_was_closed_meanwhile_is_replaced_without_a_word(
         assert select.select([exchanged._idle[0][0]], [], [], PATIENCE_S)[0]  # the other side has closed it
         exchanged.start(2, b"b")
         assert outcomes(exchanged, 1)[2] == Answer(200, b"echo b", True)
+
+
+@pytest.mark.parametrize(("operation", "bodies"), [("PutItem", [b"a", b"b"]), ("BatchWriteItem", [b"a", b"b", b"b"])])
+def test_a_request_that_may_have_been_carried_out_is_not_sent_again_without_a_word(
+    operation: str, bodies: list[bytes]
+) -> None:
+    seen: list[bytes] = []
+
+    def carries_out_and_dies(connection: socket.socket, number: int) -> None:
+        seen.append(body_of(connection))
+        connection.sendall(answer(b"first"))
+        seen.append(body_of(connection))
+
+    with exchange(carries_out_and_dies) as exchanged:
+        for ticket, body in enumerate((b"a", b"b")):
+            exchanged.start(ticket, body, operation)
+            found = outcomes(exchanged, 1)[ticket]
+    assert [body for body in seen if body] == bodies
+    assert isinstance(found, ConnectionLostError) == (operation == "PutItem")
 
 
 def test_a_connection_that_was_idle_for_long_is_not_trusted() -> None:
@@ -184,7 +203,7 @@ def test_an_answer_that_does_not_come_in_time_is_a_failure() -> None:
 def test_an_endpoint_that_cannot_be_reached_is_a_failure() -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
-    exchanged: Exchange[int] = Exchange(Endpoint("http", "127.0.0.1", port, "/", "r", "s", "t"), lambda body: body)
+    exchanged: Exchange[int] = Exchange(Endpoint("http", "127.0.0.1", port, "/", "r", "s", "t"), lambda body, _: body)
     exchanged.start(1, b"a")
     assert "cannot be reached" in str(outcomes(exchanged, 1)[1])
     exchanged.close()
@@ -203,7 +222,7 @@ def test_a_proxy_is_asked_for_the_way_with_its_login() -> None:
 
     with serving(proxy) as port:
         endpoint = Endpoint("http", "far.away", 80, "/", "r", "s", "t", proxy=f"http://me:p%40ss@127.0.0.1:{port}")
-        exchanged: Exchange[int] = Exchange(endpoint, lambda body: b"%04d%s" % (len(body), body))
+        exchanged: Exchange[int] = Exchange(endpoint, lambda body, _: b"%04d%s" % (len(body), body))
         exchanged.start(1, b"a")
         assert outcomes(exchanged, 1)[1] == Answer(200, b"echo a", True)
         exchanged.close()
@@ -218,7 +237,7 @@ def test_a_proxy_that_refuses_is_reported() -> None:
 
     with serving(proxy) as port:
         endpoint = Endpoint("http", "far.away", 80, "/", "r", "s", "t", proxy=f"http://127.0.0.1:{port}")
-        exchanged: Exchange[int] = Exchange(endpoint, lambda body: body)
+        exchanged: Exchange[int] = Exchange(endpoint, lambda body, _: body)
         exchanged.start(1, b"a")
         assert "the proxy refused: HTTP/1.1 403" in str(outcomes(exchanged, 1)[1])
         exchanged.close()

@@ -1,13 +1,22 @@
 """An answer is read from whatever portions it comes in; anything else is reported."""
 
 import contextlib
+import time
 import zlib
+from collections.abc import Callable
+from functools import partial
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ingest.dynamodb.http.response import Answer, BadAnswerError, read_answer
+from ingest.dynamodb.http.response import Answer, AnswerReader, BadAnswerError
+
+
+def read_answer(data: bytes) -> Answer | None:
+    """Return the answer that some bytes make, in one part."""
+    return AnswerReader().take(data)
 
 
 def plain(body: bytes, *, status: str = "200 OK", more: str = "") -> bytes:
@@ -25,6 +34,31 @@ def test_an_answer_is_whole_at_its_last_byte_and_not_before(body: bytes, size: i
     for data in (plain(body), b"HTTP/1.1 100 Continue\r\n\r\n" + plain(body), chunked(body, size, trailer)):
         assert read_answer(data) == Answer(200, body, True)
         assert all(read_answer(data[:end]) is None for end in range(len(data)))
+
+
+@given(body=st.binary(max_size=80), size=st.integers(1, 20), cuts=st.lists(st.integers(1, 200), max_size=5))
+def test_an_answer_is_the_same_whatever_the_parts_it_comes_in(body: bytes, size: int, cuts: list[int]) -> None:
+    for data in (plain(body), b"HTTP/1.1 100 Continue\r\n\r\n" + plain(body), chunked(body, size)):
+        reader, ends = AnswerReader(), sorted({*(cut for cut in cuts if cut < len(data)), len(data)})
+        *before, last = [reader.take(data[start:end]) for start, end in pairwise([0, *ends])]
+        assert (before, last) == ([None] * len(before), Answer(200, body, True))
+
+
+@pytest.mark.parametrize("frame", [plain, partial(chunked, size=1 << 20)])
+def test_what_a_large_answer_costs_grows_with_its_size_alone(frame: Callable[[bytes], bytes]) -> None:
+    def cost_s(megabytes: int) -> float:
+        data, reader, begun_s = frame(bytes(megabytes << 20)), AnswerReader(), time.process_time()
+        answers = [reader.take(data[at : at + 16_384]) for at in range(0, len(data), 16_384)]
+        assert answers[-1] and len(answers[-1].body) == megabytes << 20
+        return time.process_time() - begun_s
+
+    assert cost_s(32) < 30 * max(cost_s(4), 0.002)  # eight times as much; 64 times, if each part cost all before it
+
+
+def test_how_much_is_missing_is_known_behind_the_head() -> None:
+    reader, data = AnswerReader(), plain(bytes(100))
+    seen = [reader.missing for part in (data[:10], data[10:-60], data[-60:-1]) if not reader.take(part)]
+    assert seen == [0, 60, 1]
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from ingest.dynamodb.http.endpoint import Endpoint
 from ingest.dynamodb.http.sigv4 import CONTENT_TYPE, Signer
 
-TARGET = "DynamoDB_20120810.BatchWriteItem"
+OPERATIONS = ("BatchWriteItem", "PutItem")
 NOW_S = 1_795_366_862
 
 
@@ -31,8 +31,9 @@ def headers_of(request: bytes) -> dict[str, str]:
     return {name.lower(): value for name, _, value in (line.partition(": ") for line in lines)}
 
 
-def by_botocore(body: bytes, of: Endpoint, frozen: Any, date: str) -> str:
-    headers = {"Content-Type": CONTENT_TYPE, "X-Amz-Target": TARGET, "Host": of.host_header}
+def by_botocore(body: bytes, operation: str, of: Endpoint, frozen: Any, date: str) -> str:
+    target = f"DynamoDB_20120810.{operation}"
+    headers = {"Content-Type": CONTENT_TYPE, "X-Amz-Target": target, "Host": of.host_header}
     request = AWSRequest("POST", f"{of.scheme}://{of.host_header}{of.path}", headers, body)
     request.context["timestamp"] = date
     if frozen.token:
@@ -56,16 +57,20 @@ def by_botocore(body: bytes, of: Endpoint, frozen: Any, date: str) -> str:
 @given(body=st.binary(max_size=60))
 def test_a_request_carries_the_signature_botocore_would_make(of: Endpoint, token: str | None, body: bytes) -> None:
     frozen = credentials(token)
-    request = Signer(of, target=TARGET, credentials=lambda: frozen, now_s=lambda: NOW_S).request(body)
-    headers = headers_of(request)
-    signature = headers["authorization"].partition("Signature=")[2]
-    assert signature == by_botocore(body, of, frozen, headers["x-amz-date"])
-    assert request.endswith(b"\r\n\r\n" + body)
-    assert (headers["content-length"], headers.get("x-amz-security-token")) == (str(len(body)), token)
+    signer = Signer(of, credentials=lambda: frozen, now_s=lambda: NOW_S)
+    for operation in OPERATIONS * 2:
+        request = signer.request(body, operation)
+        headers = headers_of(request)
+        signature = headers["authorization"].partition("Signature=")[2]
+        assert signature == by_botocore(body, operation, of, frozen, headers["x-amz-date"])
+        assert request.endswith(b"\r\n\r\n" + body)
+        assert (headers["content-length"], headers.get("x-amz-security-token")) == (str(len(body)), token)
 
 
 def test_refreshed_credentials_are_used_from_the_next_second_on() -> None:
     given, times = [credentials(key="OLD"), credentials(key="NEW")], [1.0, 1.9, 2.0]
-    signer = Signer(endpoint(), target=TARGET, credentials=lambda: given.pop(0), now_s=lambda: times.pop(0))
-    keys = [headers_of(signer.request(b"{}"))["authorization"].partition("Credential=")[2][:3] for _ in range(3)]
+    signer = Signer(endpoint(), credentials=lambda: given.pop(0), now_s=lambda: times.pop(0))
+    keys = [
+        headers_of(signer.request(b"{}", "PutItem"))["authorization"].partition("Credential=")[2][:3] for _ in range(3)
+    ]
     assert keys == ["OLD", "OLD", "NEW"]
