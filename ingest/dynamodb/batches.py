@@ -5,12 +5,13 @@ import json
 from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any, cast
+from typing import Any, ClassVar, cast
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ingest.dynamodb.encode import PUT, most_bytes, put_requests, quoted
+from ingest.contract import BATCH_WRITE_ITEM, WriteOperation
+from ingest.dynamodb.encode import DELETE, PUT, most_bytes, quoted, write_requests
 from ingest.dynamodb.write_stats import units_of_each
 from ingest.items.columns import AnyArray
 from ingest.items.items import Items
@@ -69,6 +70,8 @@ class Batch:
     first: int = 0
     units: Sequence[int] | None = None
 
+    operation: ClassVar[str] = BATCH_WRITE_ITEM
+
     @property
     def write_units(self) -> int:
         """What DynamoDB takes for all of it, without the table's indexes."""
@@ -88,17 +91,21 @@ class Batch:
         return Batch(body_of(requests, self.table), rows, requests, self.table, units=units)
 
 
-def batches(items: Items, table: str, *, interleave: bool = False) -> Iterator[Batch]:
+def batches(
+    items: Items, table: str, *, interleave: bool = False, operation: str = WriteOperation.PUT
+) -> Iterator[Batch]:
     """Yield the items, as many in a batch as DynamoDB takes: in order, or `interleave`d. No two may have one key.
 
+    They are put or deleted, as they say themselves, or else as `operation` does.
     Items are encoded slice by slice, and no batch spans two: where they are large, the last of a slice may be smaller.
     """
     before, after = _around(table)
     room = MAX_BODY_BYTES - len(before) - len(after) + 1  # the last comma is not sent
     for start, some in slices(items, 0, len(items)):
         order = spread(some) if interleave else None
-        encoded = put_requests(some)
-        units = units_of_each(some, encoded, order)
+        encoded = write_requests(some, operation)
+        are_deletes = some.operations is None and operation == WriteOperation.DELETE
+        units = None if are_deletes else units_of_each(some, encoded, order)
         requests, rows = _ordered(encoded, order, start)
         offsets = _offsets(requests)
         data = memoryview(_buffer(requests, 2))
@@ -171,7 +178,8 @@ def unprocessed(answer: bytes | Mapping[str, Any], batch: Batch, items: Items) -
     requests, it is the whole batch: a put may be repeated, and none may be lost.
     """
     reported = json.loads(answer) if isinstance(answer, bytes) else answer
-    left = [PUT.item_of(request) for some in reported.get("UnprocessedItems", {}).values() for request in some]
+    requests = [request for some in reported.get("UnprocessedItems", {}).values() for request in some]
+    left = [(PUT if PUT.name in request else DELETE).item_of(request) for request in requests]
     if not left:
         return []
     wanted = {tuple(_comparable_key(key.type, item[key.name][key.type]) for key in items.keys) for item in left}

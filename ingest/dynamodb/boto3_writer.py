@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 from botocore.exceptions import BotoCoreError, ClientError
 
 from ingest.aws.errors import error_code, translate
+from ingest.contract import WriteOperation
 from ingest.dynamodb.encode import python_items
 from ingest.dynamodb.item_writer import Heartbeat, Taken, WriteResult, check_refusal, not_noted
 from ingest.dynamodb.write_stats import WriteStats, write_units
@@ -24,12 +25,15 @@ class Boto3Writer:
     as the function's time.
     """
 
-    def __init__(self, table: "Table") -> None:
+    def __init__(self, table: "Table", *, operation: str = WriteOperation.PUT) -> None:
         self._table = table
+        self._operation = operation  # what becomes of items that do not say it themselves
         self.stats = WriteStats()  # of items only: boto3 does not report what its requests met
 
     def write(self, items: Items, heartbeat: Heartbeat, taken: Taken = not_noted) -> WriteResult:
-        """Put all items; return those DynamoDB refuses. All others are durable then. `taken` gets each whole slice.
+        """Put or delete all items; return those DynamoDB refuses. All others are durable then.
+
+        `taken` gets each whole slice.
 
         Raises:
             TableKeysDiffer: the table has other keys than the items.
@@ -46,9 +50,9 @@ class Boto3Writer:
         return WriteResult(refusals)
 
     def _write_range(self, items: Items, start: int, end: int, heartbeat: Heartbeat) -> list[Refusal]:
-        """Put items[start:end]; where DynamoDB refuses a batch, halve until the refused items stand alone."""
+        """Write items[start:end]; where DynamoDB refuses a batch, halve until the refused items stand alone."""
         try:
-            self._put(items.slice(start, end))
+            self._send(items.slice(start, end))
             heartbeat()
         except DecimalException:  # boto3's context is narrower than DynamoDB below 1E-128
             message = "the item holds a number boto3 cannot send without rounding it"
@@ -64,8 +68,15 @@ class Boto3Writer:
         middle = (start + end) // 2
         return self._write_range(items, start, middle, heartbeat) + self._write_range(items, middle, end, heartbeat)
 
-    def _put(self, items: Items) -> None:
+    def _send(self, items: Items) -> None:
         with self._table.batch_writer() as batch:
-            for item in python_items(items):
-                batch.put_item(Item=item)
+            for item, operation in zip(python_items(items), _operations(items, self._operation), strict=True):
+                if operation == WriteOperation.DELETE:
+                    batch.delete_item(Key={key.name: item[key.name] for key in items.keys})
+                else:
+                    batch.put_item(Item=item)
         self.stats = self.stats.plus(WriteStats(items=len(items), units=write_units(items)))
+
+
+def _operations(items: Items, operation: str) -> list[str]:
+    return [operation] * len(items) if items.operations is None else list(map(str, items.operations.to_pylist()))

@@ -5,7 +5,7 @@ This is the only encoder: what is sent, what `ingest preview` prints and what bo
 
 import base64
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from itertools import groupby
@@ -14,6 +14,7 @@ from typing import Any, cast
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from ingest.contract import WriteOperation
 from ingest.items.columns import AnyArray, Attribute, fill_null, joined, utf8_of
 from ingest.items.documents import dynamodb_value, read_json
 from ingest.items.items import Items
@@ -48,19 +49,42 @@ class RequestKind:
 
 
 PUT = RequestKind("PutRequest", "Item")
+DELETE = RequestKind("DeleteRequest", "Key")
 
 
-def put_requests(items: Items) -> pa.StringArray:
-    """Return each item as `{"PutRequest":{"Item":{...}}},` in a string column.
+def write_requests(items: Items, operation: str = WriteOperation.PUT) -> pa.StringArray:
+    """Return each item as `{"PutRequest":{"Item":{...}}},` or `{"DeleteRequest":{"Key":{...}}},` in a string column.
 
-    The items must be few enough for 32-bit offsets; see `most_bytes`.
+    `operation` is what becomes of items that do not say it themselves. The items must be few enough for 32-bit offsets;
+    see `most_bytes`.
     """
-    return _encoded(items, PUT.opening, PUT.closing)
+    if items.operations is None:
+        return _puts(items) if operation == WriteOperation.PUT else _deletes(items)
+    is_delete = pc.equal(items.operations, pa.scalar(WriteOperation.DELETE))
+    return cast(pa.StringArray, pc.if_else(is_delete, _deletes(items), _puts(items)))
+
+
+def _puts(items: Items) -> pa.StringArray:
+    return _encoded(items.attributes, PUT.opening, PUT.closing)
+
+
+def _deletes(items: Items) -> pa.StringArray:
+    return _encoded(key_attributes(items), DELETE.opening, DELETE.closing)
+
+
+def key_attributes(items: Items) -> list[Attribute]:
+    """Return the attributes of the items' keys, in their order."""
+    return [items.attribute(key.name) for key in items.keys]
 
 
 def item_json(items: Items) -> pa.StringArray:
-    """Return each item as DynamoDB JSON in a string column, exactly as `put_requests` sends it."""
-    return _encoded(items, "", "")
+    """Return each item as DynamoDB JSON in a string column, exactly as it is sent."""
+    return _encoded(items.attributes, "", "")
+
+
+def key_json(items: Items) -> pa.StringArray:
+    """Return each item's key as DynamoDB JSON in a string column."""
+    return _encoded(key_attributes(items), "", "")
 
 
 def text_rows(items: Items) -> Iterator[tuple[str, ...]]:
@@ -79,11 +103,11 @@ def python_items(items: Items) -> list[dict[str, Any]]:
     ]
 
 
-def _encoded(items: Items, opening: str, closing: str) -> pa.StringArray:
-    columns = [_values(attribute) for attribute in items.attributes]
+def _encoded(attributes: Sequence[Attribute], opening: str, closing: str) -> pa.StringArray:
+    columns = [_values(attribute) for attribute in attributes]
     anchor = next((i for i, (_, values, _) in enumerate(columns) if not values.null_count), len(columns))
     parts: list[Any] = [opening + "{"]
-    for i, (attribute, column) in enumerate(zip(items.attributes, columns, strict=True)):
+    for i, (attribute, column) in enumerate(zip(attributes, columns, strict=True)):
         # commas stand towards the first attribute that every item has, so that any other is left out with its own
         parts += _parts(attribute.name, column, "," * (i > anchor), "," * (i < anchor))
     if anchor == len(columns):
@@ -114,7 +138,7 @@ def _joined(parts: list[Any]) -> pa.StringArray:
 
 
 def most_bytes(items: Items) -> int:
-    """Return an upper bound of the bytes of `put_requests` without looking at any value.
+    """Return an upper bound of the bytes of `write_requests` without looking at any value.
 
     A character becomes at most 6 (a control character). What stands around an attribute is at most 24 characters where
     its name and value count 2, as do the marks around what is in a list or map, of which JSON text spells 2.
@@ -122,7 +146,7 @@ def most_bytes(items: Items) -> int:
     counted = sum(
         _extent(attribute.values) + len(items) * (len(attribute.name.encode()) + 1) for attribute in items.attributes
     )
-    return 12 * counted + len(items) * len(f"{PUT.opening}{{}}{PUT.closing}")
+    return 12 * counted + len(items) * len(f"{DELETE.opening}{{}}{DELETE.closing}")
 
 
 def _extent(values: AnyArray) -> int:

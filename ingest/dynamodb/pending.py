@@ -1,73 +1,111 @@
-"""What is still to be sent of some items. Pure: the time is an argument."""
+"""What is still to be sent of some items, and what became of the rest. Pure: the time is an argument."""
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from heapq import heappop, heappush
+from typing import Generic, Protocol, TypeVar
 
-from ingest.dynamodb.batches import Batch
 from ingest.errors import IngestError
-from ingest.items.items import Items, Refusal
+from ingest.items.items import Refusal
+
+
+class Request(Protocol):
+    """A request to DynamoDB for some rows of items."""
+
+    @property
+    def operation(self) -> str:
+        """Its name in DynamoDB's API."""
+
+    @property
+    def body(self) -> bytes:
+        """What is sent."""
+
+    @property
+    def rows(self) -> Sequence[int]:
+        """The rows it is about."""
+
+
+R = TypeVar("R", bound=Request)
 
 
 @dataclass(slots=True)
-class SentBatch:
-    """A batch to be sent or under way: how often it was sent before, and when it was sent now."""
+class Outcome(Generic[R]):
+    """What an answer says of a request's rows.
 
-    batch: Batch
+    Those `done` are in the table, or `skipped` by why, and took so many write `units`; one may be refused. The rest is
+    `left`, as the table had no capacity for it, or is to be asked for `instead` in other requests, at once.
+    """
+
+    done: Sequence[int] = ()
+    skipped: str = ""
+    units: int = 0
+    refusal: Refusal | None = None
+    left: R | None = None
+    instead: Sequence[R] = ()
+
+
+@dataclass(slots=True)
+class SentRequest(Generic[R]):
+    """A request to be sent or under way: how often it was sent before, and when it was sent now."""
+
+    request: R
     tries: int = 0
     at_s: float = 0.0
 
 
-class PendingBatches:
-    """Batches not begun, halves of refused ones, and those that wait; and what became of the others.
+class PendingRequests(Generic[R]):
+    """Requests not begun, those that take the place of others, and those that wait; and what became of the others.
 
     `progress_s` is when something was taken last, `last_error` what went wrong last.
     """
 
-    def __init__(self, items: Items, fresh: Iterator[Batch], *, now_s: float) -> None:
-        self.items = items
+    def __init__(self, fresh: Iterator[R], *, now_s: float) -> None:
         self.refusals: list[Refusal] = []
+        self.skipped: dict[str, list[int]] = {}
         self.last_error: IngestError | None = None
         self.progress_s = now_s
         self.expired_since_s: float | None = None
         self._fresh = fresh
-        self._halves: deque[Batch] = deque()
-        self._waiting: list[tuple[float, int, SentBatch]] = []
+        self._at_once: deque[R] = deque()
+        self._waiting: list[tuple[float, int, SentRequest[R]]] = []
         self._number = 0
         self._has_more = True
 
     @property
     def is_done(self) -> bool:
         """Whether nothing is left to be sent."""
-        return not (self._has_more or self._halves or self._waiting)
+        return not (self._has_more or self._at_once or self._waiting)
 
-    def next(self, now_s: float) -> SentBatch | None:
-        """Return what to send now, if anything: halves first, then what has waited long enough, then what is new."""
-        if self._halves:
-            return SentBatch(self._halves.popleft())
+    def next(self, now_s: float) -> SentRequest[R] | None:
+        """Return what to send now, if anything: in another's place first, then what has waited, then what is new."""
+        if self._at_once:
+            return SentRequest(self._at_once.popleft())
         if self._waiting and self._waiting[0][0] <= now_s:
             return heappop(self._waiting)[2]
-        batch = next(self._fresh, None) if self._has_more else None
-        self._has_more = batch is not None
-        return SentBatch(batch) if batch else None
+        request = next(self._fresh, None) if self._has_more else None
+        self._has_more = request is not None
+        return SentRequest(request) if request else None
 
-    def again(self, batch: Batch, tries: int, until_s: float) -> None:
-        """Keep a batch for later, with how often it was sent."""
+    def again(self, request: R, tries: int, until_s: float) -> None:
+        """Keep a request for later, with how often it was sent."""
         self._number += 1
-        heappush(self._waiting, (until_s, self._number, SentBatch(batch, tries)))
+        heappush(self._waiting, (until_s, self._number, SentRequest(request, tries)))
 
     def due_in_s(self, now_s: float) -> float:
         """Return how long there is nothing to send."""
-        if self._halves or self._has_more:
+        if self._at_once or self._has_more:
             return 0.0
         return max(0.0, self._waiting[0][0] - now_s) if self._waiting else float("inf")
 
-    def halve(self, batch: Batch, message: str) -> None:
-        """Send the halves of a refused batch apart; an item alone is the bad one."""
-        rows = batch.rows
-        if len(rows) == 1:
-            self.refusals.append(Refusal(rows[0], message))
-            return
-        middle = len(rows) // 2
-        self._halves.extend((batch.only(rows[:middle]), batch.only(rows[middle:])))
+    def note(self, outcome: Outcome[R], now_s: float) -> None:
+        """Take note of what became of a request: that is progress, unless all of it is left."""
+        if outcome.skipped:
+            self.skipped.setdefault(outcome.skipped, []).extend(outcome.done)
+        if outcome.refusal:
+            self.refusals.append(outcome.refusal)
+        self._at_once.extend(outcome.instead)
+        if outcome.done or outcome.refusal or outcome.instead:
+            self.progress_s = now_s
+        if outcome.done:
+            self.expired_since_s = None

@@ -99,8 +99,10 @@ class RateLimiter:
         """Return the limiter when writing begins: without a limit, what is measured is measured from here."""
         return self if self.is_limited else RateLimiter(cut_at=now, taken=taken, left=left)
 
-    def after_throttle(self, *, begun_at: float, now: float, taken: int, left: int, share: float) -> "RateLimiter":
-        """Return the limiter after a request of which this share was left.
+    def after_throttle(
+        self, *, begun_at: float, now: float, taken: int, left: int, share: float | None
+    ) -> "RateLimiter":
+        """Return the limiter after a request of which this share was left; None: the share of all since the last cut.
 
         `taken` and `left` are how many items were taken, and left, by now. What a request shows that was begun before
         the last cut, or just after it, is known already; without a limit, `MEASURED_S` is measured before there is one.
@@ -115,7 +117,7 @@ class RateLimiter:
         useless_cuts = self.useless_cuts + 1 if is_useless else 0
         if useless_cuts == _USELESS_CUTS:
             return RateLimiter(cut_at=now, taken=taken, left=left, free_until=now + _FREE_S)
-        kept = 1 - _LEAST_CUT - _MORE_CUT * share
+        kept = 1 - _LEAST_CUT - _MORE_CUT * (share_now if share is None else share)
         took_per_s = took / age_s
         least_per_s = max(FEWEST_PER_S, _MOST_CUT * self.per_s(now) if self.is_limited else 0.0)
         base_per_s = max(least_per_s, kept * min(self.per_s(now), took_per_s))

@@ -10,7 +10,7 @@ from typing import Any, cast
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ingest.contract import Metric
+from ingest.contract import Metric, WriteOperation
 from ingest.items.columns import AnyArray, byte_lengths, rows_where
 from ingest.items.items import Items
 from ingest.items.validate import item_sizes, size_bounds
@@ -20,7 +20,7 @@ WRITE_UNIT_BYTES = 1024  # of an item, for each write unit
 
 
 def write_units(items: Items) -> int:
-    """Return the write units DynamoDB takes for putting all items."""
+    """Return the write units DynamoDB takes for all items."""
     return int(pc.sum(item_units(items)).as_py()) if len(items) else 0
 
 
@@ -37,14 +37,16 @@ def units_of_each(items: Items, requests: AnyArray, order: AnyArray | None = Non
 
 
 def item_units(items: Items) -> AnyArray:
-    """Return the write units of each item. Digits are counted only of items near the next KiB."""
+    """Return the write units of each item, one where it is deleted. Digits are counted only near the next KiB."""
     least, most = map(units_of, size_bounds(items.attributes))
     near = pc.not_equal(least, most)
     rows = rows_where(near)
-    if not rows:
-        return most
-    exact = item_sizes([attribute.take(pa.array(rows, pa.int64())) for attribute in items.attributes])
-    units: AnyArray = pc.replace_with_mask(most, near, units_of(exact))
+    units: AnyArray = most
+    if rows:
+        exact = item_sizes([attribute.take(pa.array(rows, pa.int64())) for attribute in items.attributes])
+        units = pc.replace_with_mask(most, near, units_of(exact))
+    if items.operations is not None:
+        units = pc.if_else(pc.equal(items.operations, pa.scalar(WriteOperation.DELETE)), 1, units)
     return units
 
 

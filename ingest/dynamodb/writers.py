@@ -22,9 +22,11 @@ from botocore.credentials import (
 from botocore.exceptions import ClientError, NoCredentialsError
 
 from ingest.aws.errors import aws_call, error_code
+from ingest.contract import WriteOperation
 from ingest.dynamodb.boto3_writer import Boto3Writer
 from ingest.dynamodb.http.client import table_exchange
 from ingest.dynamodb.item_writer import ItemWriter
+from ingest.dynamodb.request_loop import RequestLoop
 from ingest.dynamodb.writer import BatchWriter
 from ingest.errors import AccessDenied, ServiceFault, TableKeysDiffer, TableMissing, Throttled, Unavailable
 from ingest.feeds.feed import Feed
@@ -64,12 +66,13 @@ class WriterFactory:
         """Return a feed's writer, to its own table or to another. Nothing is asked of AWS before the first item."""
         name = table or feed.table
         opened, dynamodb = self._open(feed.role, feed.region)
+        operation = WriteOperation.DELETE if feed.write == "delete" else WriteOperation.PUT
         if feed.writer == "boto3":
-            return Boto3Writer(dynamodb.Table(name))
-        key = (name, feed.interleave, feed.role, feed.region)
+            return Boto3Writer(dynamodb.Table(name), operation=operation)
+        key = (name, feed.interleave, feed.role, feed.region, operation)
         if key not in self._fast:
             connect = partial(table_exchange, opened, dynamodb.meta.client, name)
-            self._fast[key] = BatchWriter(name, connect, interleave=feed.interleave)
+            self._fast[key] = BatchWriter(RequestLoop(name, connect), interleave=feed.interleave, operation=operation)
         return self._fast[key]
 
     def check_table(self, feed: Feed, mapping: Mapping, *, table: str | None = None) -> None:

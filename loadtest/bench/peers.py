@@ -123,7 +123,7 @@ def fixed(url: str, feed: str, in_flight: int) -> int:
     declared = read_feeds(FEEDS).named(feed)
     writer, _ = open_table(declared.table, declared)
     assert isinstance(writer, BatchWriter)
-    writer._limiter = ConcurrencyLimiter.fixed(in_flight)
+    writer.loop.limiter = ConcurrencyLimiter.fixed(in_flight)
     rejects = RejectFile(Path(f"{Path(url).name}.rejects.jsonl"), source=url)
     load = Load(feed=declared, writer=writer, rejects=rejects, file=url, now_s=time.time())
     return load.run(open_source(url).read).rows_written

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from ingest.dynamodb import batches as module
 from ingest.dynamodb.batches import MAX_BODY_BYTES, Batch, batches, body_of, unprocessed
-from ingest.dynamodb.encode import put_requests
+from ingest.dynamodb.encode import write_requests
 from ingest.dynamodb.write_stats import write_units
 from ingest.feeds.column import ColumnType
 from ingest.feeds.feed import KeyAttribute
@@ -71,7 +71,7 @@ def test_a_batch_takes_as_many_items_as_fit(lengths: list[int], limit: int) -> N
     assert [row for batch in made for row in batch.rows] == list(range(len(lengths)))
     assert all(len(batch.body) <= limit or len(batch.rows) == 1 for batch in made)
     for batch, after in pairwise(made):
-        more = body_of(put_requests(items.slice(batch.rows[0], after.rows[0] + 1)), "Table")
+        more = body_of(write_requests(items.slice(batch.rows[0], after.rows[0] + 1)), "Table")
         assert len(more) > limit or len(batch.rows) == 25
 
 
@@ -114,6 +114,29 @@ def keyed_items(draw: st.DrawFn) -> Items:
     return last_of_each_key(keyed(kinds, keys))[0]
 
 
+@given(keyed_items(), st.data())
+def test_items_are_put_or_deleted_as_each_says_or_else_as_all_do(items: Items, data: st.DataObject) -> None:
+    each = data.draw(st.lists(st.sampled_from(["put", "delete"]), min_size=len(items), max_size=len(items)))
+    for operations, operation in ((None, "put"), (None, "delete"), (pa.array(each, pa.string()), "put")):
+        wanted = each if operations is not None else [operation] * len(items)
+        made = replace(items, operations=operations)
+        whole, requests = [item for batch in batches(items, "Table") for item in sent(batch.body)], list[Any]()
+        for batch in batches(made, "Table", operation=operation):
+            requests += read_strictly(batch.body)["RequestItems"]["Table"]
+            assert batch.write_units == len(batch.rows)
+        keys = [{key.name: item[key.name] for key in items.keys} for item in whole]
+        assert requests == [
+            {"PutRequest": {"Item": item}} if what == "put" else {"DeleteRequest": {"Key": key}}
+            for what, item, key in zip(wanted, whole, keys, strict=True)
+        ]
+
+
+def test_a_delete_takes_one_unit_however_large_the_rest_of_its_row() -> None:
+    items = replace(texts(["x" * 5000] * 3), operations=pa.array(["put", "delete", "put"]))
+    items = replace(items, keys=(KeyAttribute("id", "S", "id"),))
+    assert [batch.write_units for batch in batches(items, "Table")] == [5 + 1 + 5]
+
+
 @given(keyed_items())
 def test_a_batch_of_distinct_items_holds_each_key_once(items: Items) -> None:
     names = [key.name for key in items.keys]
@@ -136,7 +159,7 @@ def test_unprocessed_items_are_found_again_in_any_order_and_spelling(items: Item
     batch = data.draw(st.sampled_from(list(batches(items, "Table"))))
     left = data.draw(st.lists(st.sampled_from(list(batch.rows)), unique=True))
     in_batch = as_dynamodb_spells(sent(batch.body))
-    answer = answered([in_batch[batch.rows.index(row)] for row in left])
+    answer = answered([in_batch[batch.rows.index(row)] for row in left], [key.name for key in items.keys])
     assert unprocessed(json.dumps(answer).encode(), batch, items) == sorted(left)
     assert unprocessed(with_bytes(answer), batch, items) == sorted(left)
     if left:
@@ -144,23 +167,29 @@ def test_unprocessed_items_are_found_again_in_any_order_and_spelling(items: Item
         assert unprocessed(answer, again, items) == sorted(left)
 
 
-def answered(items: list[dict[str, Any]]) -> dict[str, Any]:
-    requests = [{"PutRequest": {"Item": item}} for item in items]
+def answered(items: list[dict[str, Any]], keys: Sequence[str] = ()) -> dict[str, Any]:
+    """Return what an answer says of items it leaves; every second is one to be deleted, if their `keys` are given."""
+    requests = [
+        {"DeleteRequest": {"Key": {name: item[name] for name in keys}}}
+        if keys and n % 2
+        else {"PutRequest": {"Item": item}}
+        for n, item in enumerate(items)
+    ]
     return {"UnprocessedItems": {"Table": requests} if requests else {}}
 
 
 def with_bytes(answer: dict[str, Any]) -> dict[str, Any]:
     """Return an answer as botocore hands it on: what JSON has in base64 is bytes."""
-    return answered(
-        [
-            {
-                name: {"B": base64.b64decode(value["B"])} if "B" in value else value
-                for name, value in request["PutRequest"]["Item"].items()
-            }
-            for requests in answer["UnprocessedItems"].values()
-            for request in requests
-        ]
-    )
+    if answer.keys() == {"B"}:
+        return {"B": base64.b64decode(answer["B"])}
+    return {
+        name: with_bytes(value)
+        if isinstance(value, dict)
+        else [with_bytes(v) for v in value]
+        if name == "Table"
+        else value
+        for name, value in answer.items()
+    }
 
 
 def only_batch(items: Items) -> Batch:

@@ -8,7 +8,7 @@ import pyarrow as pa
 import pytest
 from hypothesis import given
 
-from ingest.dynamodb.encode import escaped, item_json, most_bytes, put_requests, python_items, text_rows
+from ingest.dynamodb.encode import escaped, item_json, most_bytes, python_items, text_rows, write_requests
 from ingest.items.items import Items
 from tests.support.items import python_items as column_items
 from tests.support.tables import any_items, attribute, items_of, meaning, read_strictly, sent_by_boto3
@@ -18,7 +18,7 @@ SPECIAL = ['"', "\\", *map(chr, range(0x20))]
 
 def written(items: Items) -> list[dict[str, Any]]:
     """Return the items as DynamoDB JSON."""
-    requests = put_requests(items).to_pylist()
+    requests = write_requests(items).to_pylist()
     assert all(request.endswith("},") for request in requests)
     return [read_strictly(request[:-1])["PutRequest"]["Item"] for request in requests]
 
@@ -34,7 +34,7 @@ def test_requests_mean_what_boto3_would_send(items: Items) -> None:
 @given(any_items())
 def test_an_item_is_shown_exactly_as_it_is_sent(items: Items) -> None:
     requests = [f'{{"PutRequest":{{"Item":{text}}}}},' for text in item_json(items).to_pylist()]
-    assert requests == put_requests(items).to_pylist()
+    assert requests == write_requests(items).to_pylist()
 
 
 @given(any_items())
@@ -60,7 +60,7 @@ def test_text_rows_show_values_as_they_are_sent() -> None:
 
 @given(any_items())
 def test_requests_are_never_longer_than_predicted(items: Items) -> None:
-    assert sum(len(text.encode()) for text in put_requests(items).to_pylist()) <= most_bytes(items)
+    assert sum(len(text.encode()) for text in write_requests(items).to_pylist()) <= most_bytes(items)
 
 
 @pytest.mark.parametrize(
@@ -71,7 +71,7 @@ def test_requests_are_never_longer_than_predicted(items: Items) -> None:
 )
 def test_the_bytes_of_what_grows_most_in_json_are_predicted(kind: str, value: Any) -> None:
     items = items_of(*(attribute(chr(i), kind, [value] * 3, write_null=True) for i in range(0x1F)))
-    assert sum(len(text.encode()) for text in put_requests(items).to_pylist()) <= most_bytes(items)
+    assert sum(len(text.encode()) for text in write_requests(items).to_pylist()) <= most_bytes(items)
 
 
 @pytest.mark.parametrize("char", SPECIAL)
@@ -96,7 +96,7 @@ def test_all_special_characters_at_once_are_escaped_once() -> None:
 def test_no_other_character_is_escaped(char: str) -> None:
     texts = pa.array(["", None, f"a{char}"])
     assert escaped(texts) is texts
-    assert put_requests(items_of(attribute(char, "S", [char]))).to_pylist() == [
+    assert write_requests(items_of(attribute(char, "S", [char]))).to_pylist() == [
         f'{{"PutRequest":{{"Item":{{"{char}":{{"S":"{char}"}}}}}}}},'
     ]
 
@@ -121,7 +121,7 @@ def test_plain_numbers_go_as_they_are_and_odd_ones_in_the_canonical_spelling(num
 @pytest.mark.parametrize("text", ['"', "x", "1,5", '1"}}', "1 ", "\\", "\0"])
 def test_a_text_that_is_not_a_number_is_never_sent_as_one(text: str) -> None:
     with pytest.raises(ValueError, match="not a number"):
-        put_requests(items_of(attribute("n", "N", ["1", text])))
+        write_requests(items_of(attribute("n", "N", ["1", text])))
 
 
 @pytest.mark.parametrize("always", list(itertools.product([True, False], repeat=3)))
@@ -163,5 +163,5 @@ def test_text_under_a_null_is_not_sent() -> None:
 
 @pytest.mark.parametrize("kind", ["S", "N", "BOOL", "B", "SS", "NS", "L", "M"])
 def test_no_rows_make_no_requests(kind: str) -> None:
-    assert len(put_requests(items_of(attribute("a", kind, [])))) == 0
-    assert len(put_requests(items_of(attribute("a", kind, [None])).slice(1, 1))) == 0
+    assert len(write_requests(items_of(attribute("a", kind, [])))) == 0
+    assert len(write_requests(items_of(attribute("a", kind, [None])).slice(1, 1))) == 0

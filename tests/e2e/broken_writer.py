@@ -2,14 +2,16 @@
 
 import json
 import os
+from dataclasses import replace
 from typing import Any
 
 import boto3
 
+from ingest.contract import WriteOperation
 from ingest.dynamodb import writers
 from ingest.dynamodb.batches import batches
 from ingest.dynamodb.item_writer import Heartbeat, Taken, not_noted
-from ingest.dynamodb.writer import BatchWriter
+from ingest.dynamodb.writer import BatchWriter, BatchWrites
 from ingest.items.items import Items
 from loadtest.harness import worker
 
@@ -44,7 +46,7 @@ class WritesTwice(BatchWriter):
         if type(self).is_done or not len(items):
             return
         type(self).is_done = True
-        body = json.loads(next(iter(batches(items.take([0]), self._table))).body)
+        body = json.loads(next(iter(batches(items.take([0]), self.loop.table))).body)
         [[put]] = body["RequestItems"].values()
         put["PutRequest"]["Item"]["product"]["S"] += "x"
         boto3.client("dynamodb").batch_write_item(**body)
@@ -59,8 +61,16 @@ class WritesTwiceTheOtherWayRound(WritesTwice):
 class IgnoresAThrottle(BatchWriter):
     """Takes what DynamoDB left unprocessed for written."""
 
-    def _take_answer(self, work: Any, sent: Any, body: bytes) -> Any:
-        return super()._take_answer(work, sent, b'{"UnprocessedItems":{}}')
+    def _work(self, items: Items) -> Any:
+        return TakesAll(items, self.loop.table, interleave=True, operation=WriteOperation.PUT)
+
+
+class TakesAll(BatchWrites):
+    """Takes each answer for one that leaves nothing."""
+
+    def outcome(self, batch: Any, answer: Any) -> Any:
+        is_done = answer.status == 200
+        return super().outcome(batch, replace(answer, body=b'{"UnprocessedItems":{}}') if is_done else answer)
 
 
 BUGS = {kind.__name__: kind for kind in (DropsARow, WritesTwice, WritesTwiceTheOtherWayRound, IgnoresAThrottle)}

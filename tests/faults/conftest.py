@@ -21,6 +21,7 @@ from ingest.contract import LedgerKeys
 from ingest.dynamodb.http.client import Exchange
 from ingest.dynamodb.http.endpoint import find_endpoint
 from ingest.dynamodb.http.sigv4 import Signer
+from ingest.dynamodb.request_loop import RequestLoop
 from ingest.dynamodb.writer import BatchWriter
 from ingest.errors import ServiceFault
 from ingest.feeds.feed import Feeds
@@ -215,7 +216,7 @@ class Place:
             signer = Signer(endpoint, credentials=credentials.get_frozen_credentials)
             return Exchange(endpoint, signer.request, answer_timeout_s=self.answer_timeout_s)
 
-        return BatchWriter(FEED.table, connect, patience_s=self.patience_s, chance=self.chance)
+        return BatchWriter(RequestLoop(FEED.table, connect, patience_s=self.patience_s, chance=self.chance))
 
     def _record(self, key: str) -> Entry:
         resource = session().resource("dynamodb", endpoint_url=self._emulator)
