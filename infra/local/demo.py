@@ -17,7 +17,7 @@ from rich.table import Table
 from infra import bundle
 from infra.local.stack import FEEDS, LocalStack, local_stack
 from ingest import contract
-from ingest.contract import LedgerKeys, Output, Status
+from ingest.contract import SKIPPED, LedgerKeys, Output, Status
 from ingest.feeds.parse import read_feeds
 
 SAMPLE = bundle.ROOT / "sample_data.csv"
@@ -40,7 +40,8 @@ class Landed:
     @property
     def reconciles(self) -> bool:
         """Whether the row counts reconcile."""
-        return bool(self.count("read") == self.count("written") + self.count("rejected") + self.count("superseded"))
+        ends = ("written", "rejected", "superseded", *SKIPPED)
+        return bool(self.count("read") == sum(self.count(end) for end in ends))
 
     @property
     def is_proved(self) -> bool:

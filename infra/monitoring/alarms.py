@@ -95,7 +95,7 @@ def watches(sources: Sources) -> list[Watch]:
 def _unbalanced(sources: Sources) -> Watch:
     return Watch(
         "UnbalancedFile",
-        "The row counts of a file do not reconcile: rows were read that were not written, rejected or superseded.",
+        "The row counts of a file do not reconcile: rows were read that have none of the ends a row may have.",
         sources.own(Metric.FILES_UNBALANCED, period=FIVE_MINUTES),
         threshold=1,
         missing=MissingData.OK,  # emitted only when it happens

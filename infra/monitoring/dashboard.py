@@ -49,8 +49,9 @@ def _rows(sources: Sources, alarms: Sequence[cloudwatch.IAlarm]) -> list[tuple[s
         ),
         (
             "Errors",
-            "Rejected rows are for the sender of the files to fix; failed files and dead letters are for you. A few "
-            "throttled requests are expected: the writer finds a table's limit that way.",
+            "Rejected rows are for the sender of the files to fix; skipped rows the feed's `write`, `newest` or "
+            "`skip_unchanged` has kept from the table; failed files and dead letters are for you. A few throttled "
+            "requests are expected: the writer finds a table's limit that way.",
             errors(sources),
         ),
         (

@@ -94,7 +94,13 @@ def errors(sources: Sources) -> Widgets:
     ]
     reasons = [sources.line(metric) for metric in Metric if metric.emitted == Emitted.THROTTLED]
     return [
-        graph("Rejected rows", [rows["rejected"]], unit="rows", right=[share], right_unit="percent"),
+        graph(
+            "Rejected and skipped rows",
+            [rows["rejected"], sources.line(Metric.ROWS_SKIPPED)],
+            unit="rows",
+            right=[share],
+            right_unit="percent",
+        ),
         graph("Failed files and dead letters", files, unit="count"),
         graph(
             "Throttled requests, by reason",

@@ -15,7 +15,7 @@ from ingest.cli.options import AsJson, OneFeed, StackFeedsPath, StackName
 from ingest.cli.output import Cell, FittingTable, TableColumn, line_console
 from ingest.cli.stack import DeployedStack, feeds_of
 from ingest.cli.status.query import is_day
-from ingest.cli.status.view import status_and_error, time_text
+from ingest.cli.status.view import skipped_text, status_and_error, time_text
 from ingest.contract import FINAL_STATUSES, NO_FEED
 from ingest.errors import SettingsFault
 from ingest.file import FileVersion
@@ -25,12 +25,12 @@ from ingest.ledger.row_counts import RowCounts
 from ingest.ledger.work_item import Entry, WorkItem
 
 NOTHING = "No files ended on these days."
-_FIGURES = ("rows read", "written", "rejected", "superseded", "bytes")
 _ROW_COUNTS = (
     TableColumn("rows read"),
     TableColumn("written", may_go=1),
     TableColumn("rejected"),
     TableColumn("superseded", may_go=2),
+    TableColumn("skipped", may_go=2),
 )
 _COUNT_COLUMNS = (
     TableColumn("day", "word"),
@@ -83,7 +83,7 @@ def _count_document(count: DayCount) -> dict[str, Any]:
         "files_ended": count.files,
         "files_failed": count.failed,
         "files_ignored": count.ignored,
-        **count.row_counts.counts(),
+        **count.row_counts.document(),
     }
 
 
@@ -98,7 +98,7 @@ def _file_document(day: str, entry: Entry) -> dict[str, Any]:
         "file": entry.work.file.url,
         "version": entry.work.file.version,
         "status": entry.status,
-        **entry.row_counts.counts(),
+        **entry.row_counts.document(),
         "seconds": entry.seconds,
         "ended": time_text(entry.ended_s),
         "error": {"code": entry.error_code, "message": entry.error} if entry.error else None,
@@ -106,8 +106,8 @@ def _file_document(day: str, entry: Entry) -> dict[str, Any]:
 
 
 def _print_csv(documents: Iterable[dict[str, Any]], like: dict[str, Any]) -> None:
-    """Print documents as CSV, with the field names of one that has the same fields."""
-    rows = csv.DictWriter(sys.stdout, list(_flat(like)), lineterminator="\n")
+    """Print documents as CSV, with the field names of one like them; why rows were skipped is not among those."""
+    rows = csv.DictWriter(sys.stdout, list(_flat(like)), extrasaction="ignore", lineterminator="\n")
     rows.writeheader()
     rows.writerows(map(_flat, documents))
 
@@ -153,7 +153,15 @@ def _file_cells(entry: Entry) -> dict[str, Cell]:
 
 
 def _row_counts_cells(row_counts: RowCounts) -> dict[str, str]:
-    return dict(zip(_FIGURES, (f"{figure:,}" for figure in row_counts.counts().values()), strict=True))
+    figures = {
+        "rows read": row_counts.rows_read,
+        "written": row_counts.rows_written,
+        "rejected": row_counts.rows_rejected,
+        "superseded": row_counts.rows_superseded,
+        "bytes": row_counts.bytes_read,
+    }
+    cells = {name: f"{figure:,}" for name, figure in figures.items()}
+    return cells | {"skipped": skipped_text(row_counts)}
 
 
 DAYS = 7

@@ -55,7 +55,7 @@ def print_check(
     if as_json:
         document = {
             **about.document,
-            **row_counts.counts(),
+            **row_counts.document(),
             "reasons": dict(tally.reasons),
             "rejects": _documents(tally.first),
             "truncated": hidden > 0,
@@ -123,8 +123,8 @@ def print_load(
             "reasons": dict(rejects.reasons),
             "error": _error(fault),
         }
-        document = {**about.document, **row_counts.counts(), "seconds": round(seconds, 3), "rejects_at": where, **more}
-        print(json.dumps(document, ensure_ascii=False))
+        counts = {**row_counts.document(), "seconds": round(seconds, 3)}
+        print(json.dumps({**about.document, **counts, "rejects_at": where, **more}, ensure_ascii=False))
         return
     console = console_on(sys.stdout)
     console.print(about.title + row_counts_sentence(row_counts), soft_wrap=True)
@@ -190,8 +190,15 @@ def row_counts_sentence(row_counts: RowCounts, written: str = "written") -> str:
     result = "row counts reconcile" if row_counts.is_balanced else "ROW COUNTS DO NOT RECONCILE"
     return (
         f"{row_counts.rows_read:,} rows read = {row_counts.rows_written:,} {written} + "
-        f"{row_counts.rows_rejected:,} rejected + {row_counts.rows_superseded:,} superseded; {result}."
+        f"{row_counts.rows_rejected:,} rejected + {row_counts.rows_superseded:,} superseded"
+        f"{_skipped(row_counts)}; {result}."
     )
+
+
+def _skipped(row_counts: RowCounts) -> str:
+    """Return how many rows were skipped, and why; nothing if none was."""
+    whys = ", ".join(f"{count:,} {why}" for why, count in row_counts.skipped.items())
+    return f" + {row_counts.rows_skipped:,} skipped ({whys})" if whys else ""
 
 
 def _error(fault: IngestError | None) -> dict[str, str] | None:

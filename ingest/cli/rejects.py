@@ -138,7 +138,7 @@ def print_duplicates_of(entry: Entry, documents: list[Document], *, as_json: boo
             "version": file.version,
             "status": entry.status,
             "duplicates": [without_file(document) for document in documents],
-            **row_counts.counts(),
+            **row_counts.document(),
             "truncated": len(documents) < row_counts.rows_superseded,
             "warning": row_counts.warning(),
         }

@@ -74,7 +74,7 @@ def document(retried: Retried, start: str) -> dict[str, Any]:
         "new_attempt": retried.is_new,
         "superseded": retried.ended.version if retried.ended else None,
         "messages_sent": retried.messages,
-        "kept": retried.kept.counts(),
+        "kept": retried.kept.document(),
     }
 
 

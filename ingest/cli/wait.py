@@ -128,7 +128,7 @@ def cancel(
     outcome = cancel_file(services_of(deployed, Clock()), entry)
     name = entry.work.file
     if as_json:
-        counts = outcome.row_counts.counts()
+        counts = outcome.row_counts.document()
         error = outcome.error and {"code": outcome.error.code, "message": str(outcome.error)}
         begin = {"file": name.url, "version": name.version, "feed": entry.feed, "status": outcome.status}
         print(json.dumps({**begin, **counts, "rejects_at": outcome.rejects, "error": error}, ensure_ascii=False))

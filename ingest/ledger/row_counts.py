@@ -3,12 +3,14 @@
 from dataclasses import asdict, dataclass, fields
 from operator import add, attrgetter, sub
 
+from ingest.contract import SKIPPED
 from ingest.errors import AllRowsRejected
 from ingest.feeds.feed import RowLimit
 
 WARNED_SHARE = 0.001  # of the rows; where more have the key of a later row, the feed's key is seldom the whole key
 DUPLICATE_KEYS = "duplicate_keys"  # the code of that warning
 
+COUNTED = ("rows_read", "rows_written", "rows_rejected", "rows_superseded", "bytes_read")  # of every file
 MANY_ROWS, FEW_ROWS = 1000, 10  # see `RowCounts.has_only_rejects`
 
 
@@ -24,17 +26,23 @@ class RowCounts:
     rows_written: int = 0
     rows_rejected: int = 0
     rows_superseded: int = 0
+    bytes_read: int = 0
     rows_older: int = 0
     rows_exists: int = 0
     rows_unchanged: int = 0
     rows_replaced: int = 0
     rows_absent: int = 0
-    bytes_read: int = 0
+
+    @property
+    def skipped(self) -> dict[str, int]:
+        """The rows that the table's own items kept from being written, by why (`SKIPPED`), where there are any."""
+        counts = {why: int(getattr(self, f"rows_{why}")) for why in SKIPPED}
+        return {why: count for why, count in counts.items() if count}
 
     @property
     def rows_skipped(self) -> int:
-        """Rows that the table's own items kept from being written, for whatever reason (`SKIPPED`)."""
-        return self.rows_older + self.rows_exists + self.rows_unchanged + self.rows_replaced + self.rows_absent
+        """All of these together."""
+        return sum(self.skipped.values())
 
     @property
     def is_balanced(self) -> bool:
@@ -44,6 +52,27 @@ class RowCounts:
     def counts(self) -> dict[str, int]:
         """Return all counts by name."""
         return asdict(self)
+
+    def listed(self) -> list[int]:
+        """Return the counts in their order, without zeros at the end: entries of the ledger have them so.
+
+        >>> RowCounts(rows_read=3, rows_written=2, bytes_read=9, rows_exists=1).listed()
+        [3, 2, 0, 0, 9, 0, 1]
+        """
+        values = list(_values(self))
+        while len(values) > len(COUNTED) and not values[-1]:
+            values.pop()
+        return values
+
+    def document(self) -> dict[str, int]:
+        """Return the counts as documents, events and logs have them: why rows were skipped only where some were.
+
+        >>> RowCounts(rows_read=3, rows_written=2, rows_exists=1).document()["rows_skipped"]
+        1
+        """
+        counts, whys = self.counts(), {f"rows_{why}": count for why, count in self.skipped.items()}
+        rows = {name: counts[name] for name in COUNTED if name != "bytes_read"}
+        return rows | {"rows_skipped": self.rows_skipped} | whys | {"bytes_read": self.bytes_read}
 
     def plus(self, more: "RowCounts") -> "RowCounts":
         """Return the sum."""

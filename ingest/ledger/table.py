@@ -16,7 +16,7 @@ from ingest.aws.errors import aws_call, error_code
 from ingest.contract import LedgerKeys
 from ingest.errors import IngestError, Throttled, error_of
 from ingest.file import FileVersion
-from ingest.ledger.row_counts import RowCounts
+from ingest.ledger.row_counts import COUNTED, NOTHING, RowCounts
 from ingest.ledger.work_item import (
     FILE_STEPS,
     NEW,
@@ -46,7 +46,6 @@ _RESERVED = {"#status": "status", "#file": "file", "#error": "error", "#plan": "
 _RESERVED |= {"#pk": LedgerKeys.PARTITION_KEY, "#start": "start", "#end": "end", "#window": "window"}
 _TEMPORARY = {"TransactionConflictException", "TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"}
 Item = dict[str, Any]
-_COUNTED = (*RowCounts().counts(), "segments_done")
 
 
 class LedgerClock(Protocol):
@@ -143,7 +142,10 @@ class LedgerTable:
         condition = Key(LedgerKeys.PARTITION_KEY).eq(f"{file.bucket}/{file.key}") & sort_key
         query = {"KeyConditionExpression": condition, "ConsistentRead": True}
         shares = list(self.query("summing up a file", query))
-        sums = [sum(int(share.get(name, 0)) for share in shares) for name in _COUNTED]
+        row_counts, segments = NOTHING, 0
+        for share in shares:
+            row_counts, segments = row_counts.plus(_own_counts(share)), segments + int(share.get("segments_done", 0))
+        sums = [*row_counts.listed(), segments]
         return {"counted": sums, "moved": max(share["moved"] for share in shares)} if shares else {}
 
     def items(self, what: str, keys: Iterable[Item], *, is_consistent: bool = True) -> Iterator[Item]:
@@ -288,14 +290,20 @@ def read_position(fields: Any) -> Position:
 
 def set_row_counts(row_counts: RowCounts) -> tuple[str, Item]:
     """Return the change that sets all row counts, to follow another change, and its values."""
-    values: Item = {f":{name}": count for name, count in row_counts.counts().items()}
+    values = _count_values(row_counts)
     return "".join(f", {name[1:]} = {name}" for name in values), values
 
 
 def add_row_counts(row_counts: RowCounts) -> tuple[str, Item]:
     """Return the change that adds to all row counts, to follow an ADD, and its values."""
-    values: Item = {f":{name}": count for name, count in row_counts.counts().items()}
+    values = _count_values(row_counts)
     return ", ".join(f"{name[1:]} {name}" for name in values), values
+
+
+def _count_values(row_counts: RowCounts) -> Item:
+    """Return the counts as values; those of skipped rows, which never become less, only where there are any."""
+    counts = row_counts.counts()
+    return {f":{name}": count for name, count in counts.items() if count or name in COUNTED}
 
 
 def set_checkpoint(checkpoint: Checkpoint) -> tuple[str, Item]:
@@ -307,8 +315,12 @@ def set_checkpoint(checkpoint: Checkpoint) -> tuple[str, Item]:
 
 def row_counts_of(item: Item) -> RowCounts:
     """Return the row counts of an entry: its own, and of a file that is split what its segments came to."""
-    own = RowCounts(**{name: int(item.get(name, 0)) for name in RowCounts().counts()})
+    own = _own_counts(item)
     return own.plus(RowCounts(*map(int, item["counted"][:-1]))) if "counted" in item else own
+
+
+def _own_counts(item: Item) -> RowCounts:
+    return RowCounts(**{name: int(item.get(name, 0)) for name in RowCounts.__slots__})
 
 
 def segments_done_of(item: Item) -> int:

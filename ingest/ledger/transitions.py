@@ -147,9 +147,9 @@ class TableTransitions:
         Raises:
             LeaseLost: another worker has taken the segment; nothing is written.
         """
-        sums = self._table.counted(work.file).get("counted", [0] * (1 + len(row_counts.counts())))
-        own = [*row_counts.counts().values(), 1]
-        change, values = self._ended(outcome, {"counted": [a + b for a, b in zip(sums, own, strict=True)]})
+        ended = self._table.counted(work.file)
+        sums = [*row_counts_of(ended).plus(row_counts).listed(), segments_done_of(ended) + 1]
+        change, values = self._ended(outcome, {"counted": sums})
         condition, states = allowed(FILE_STEPS[_by_segment(outcome)])
         values |= states | {":to": outcome.status}
         end = self._segment_end(work, token, row_counts, "stop")
@@ -300,7 +300,7 @@ class TableTransitions:
         if outcome.checkpoint:
             places, place_values = set_checkpoint(outcome.checkpoint)
             change += f"{places}, at_row_counts = :at_row_counts"
-            values |= place_values | {":at_row_counts": list(outcome.checkpoint.row_counts.counts().values())}
+            values |= place_values | {":at_row_counts": outcome.checkpoint.row_counts.listed()}
         return change, values
 
 

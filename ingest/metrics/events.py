@@ -51,7 +51,7 @@ def _detail(file: FileVersion, feed: str, outcome: Outcome, stack: str) -> dict[
         "version_id": file.version_id,
         "etag": file.etag,
         "status": outcome.status,
-        **outcome.row_counts.counts(),
+        **outcome.row_counts.document(),
         "seconds": round(outcome.seconds, 3),
         "rejects": outcome.rejects,
     }

@@ -1,7 +1,5 @@
 """Reports how work goes on, and how files ended: metrics, log lines, one event for each file."""
 
-from dataclasses import asdict
-
 from ingest.aws.clock import epoch_s
 from ingest.contract import NO_FEED, Metric, Status
 from ingest.dynamodb.item_writer import ItemWriter
@@ -44,7 +42,7 @@ class Reporter:
         self._metrics.put(feed, values)
         fields = {"file": file.url, "version": file.version, "feed": feed, "status": outcome.status}
         code = outcome.error.code if outcome.error else None
-        self._log("file closed", fields | asdict(outcome.row_counts) | {"seconds": outcome.seconds, "error": code})
+        self._log("file closed", fields | outcome.row_counts.document() | {"seconds": outcome.seconds, "error": code})
         self._services.ledger.transitions.note_reported(file, feed, outcome.status)
 
     def progressed(self, feed: str, more: RowCounts, written: WriteStats, seconds: float) -> None:
@@ -58,7 +56,7 @@ class Reporter:
         """Report that a segment ended."""
         self._metrics.put(feed, {Metric.SEGMENTS_DONE: int(outcome.status == Status.DONE)})
         fields = {"work": work.name, "version": work.file.version, "feed": feed, "status": outcome.status}
-        self._log("segment closed", fields | asdict(outcome.row_counts) | {"seconds": outcome.seconds})
+        self._log("segment closed", fields | outcome.row_counts.document() | {"seconds": outcome.seconds})
 
     def passed_over(self, file: FileVersion, feed: str, metric: str) -> None:
         """Report a notification that asks for nothing new."""

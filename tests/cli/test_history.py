@@ -125,6 +125,19 @@ def test_csv_is_for_spreadsheets(
     assert (rows[0]["day"], rows[0]["feed"], rows[0]["rows_written"]) == ("2026-11-21", "visits", "7")
 
 
+def test_rows_that_were_skipped_are_counted(capsys: pytest.CaptureFixture[str], empty: LedgerScenario) -> None:
+    row_counts = RowCounts(rows_read=1500, rows_unchanged=1200, rows_older=300)
+    for name in ("orders/a.csv", "orders/b.csv"):
+        work = WorkItem(FileVersion("landing", name, etag="e", sequencer="0A"))
+        empty.load(work, -10.0, Outcome(Status.COMPLETE, row_counts, 2.0), feed="orders")
+    (today,) = Ran(capsys, "history", "--json").json["days"]
+    assert (today["rows_skipped"], today["rows_unchanged"], today["rows_older"]) == (3000, 2400, 600)
+    lines = Ran(capsys, "history").out.splitlines()
+    assert ("skipped" in lines[0].split(), "3,000" in lines[-1].split()) == (True, True)
+    (file, _) = csv.DictReader(io.StringIO(Ran(capsys, "history", "--files", "--csv").out))
+    assert (file["rows_skipped"], file["rows_written"]) == ("1500", "0")
+
+
 def test_of_more_files_than_are_read_at_once_none_is_left_out(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, scenario: LedgerScenario
 ) -> None:
@@ -161,7 +174,7 @@ def test_when_nothing_ended_it_says_so(capsys: pytest.CaptureFixture[str], empty
     ran = Ran(capsys, "history", "--day", "2020-01-01", "--csv")
     assert (
         ran.out == "day,feed,files_ended,files_failed,files_ignored,"
-        "rows_read,rows_written,rows_rejected,rows_superseded,bytes_read\n"
+        "rows_read,rows_written,rows_rejected,rows_superseded,rows_skipped,bytes_read\n"
     )
 
 

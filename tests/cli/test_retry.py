@@ -83,7 +83,7 @@ def test_a_failed_file_goes_on_at_its_checkpoint_with_the_rejects_before_it(
     dropped.failed()
     reported = Ran(capsys, "retry", f"s3://landing/{KEY}", "--from", "checkpoint", "--json").json
     assert (reported["new_attempt"], reported["messages_sent"], reported["from"]) == (True, 1, "checkpoint")
-    assert reported["kept"] == CHECKPOINT.row_counts.counts()
+    assert reported["kept"] == CHECKPOINT.row_counts.document()
     file = FileVersion(**dropped.stack.messages()[0]["file"])
     claimed = dropped.stack.ledger.leases.claim(WorkItem(file), feed="orders", token=LeaseToken("m2", 1, 1e12))
     assert isinstance(claimed, Claimed)

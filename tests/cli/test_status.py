@@ -87,6 +87,7 @@ def test_a_file_that_loads_is_shown_with_how_far_it_has_come(
         "rows_written": 4990,
         "rows_rejected": 7,
         "rows_superseded": 3,
+        "rows_skipped": 0,
         "bytes_read": 250,
         "age_s": 100.0,
         "first_seen": "2026-11-22T11:58:20Z",
@@ -403,6 +404,7 @@ def test_the_segments_of_a_file_are_shown_with_state_lease_and_checkpoint(
         "rows_written": 14,
         "rows_rejected": 1,
         "rows_superseded": 0,
+        "rows_skipped": 0,
         "bytes_read": 150,
         "attempts": 1,
         "resent": 0,
@@ -410,6 +412,20 @@ def test_the_segments_of_a_file_are_shown_with_state_lease_and_checkpoint(
         "lease": {"held_s": 90.0, "left_s": 60.0},
         "error": None,
     }
+
+
+def test_rows_that_were_skipped_are_shown_with_why(
+    capsys: pytest.CaptureFixture[str], scenario: LedgerScenario
+) -> None:
+    row_counts = RowCounts(12_000, 9_000, 0, 0, 100, rows_older=2_000, rows_exists=1_000)
+    scenario.load(WorkItem(file("orders/a.csv")), -50, Outcome(Status.COMPLETE, row_counts, 2.0), feed="orders")
+    sentence = "0 superseded + 3,000 skipped (2,000 older, 1,000 exists); row counts reconcile."
+    assert sentence in Ran(capsys, "status", "orders/a.csv").out
+    head, line = Ran(capsys, "status").out.splitlines()[::2]
+    assert ("skipped" in head, "3,000" in line) == (True, True)
+    (found,) = Ran(capsys, "status", "--json").json["files"]
+    assert [found[f"rows_{what}"] for what in ("skipped", "older", "exists")] == [3_000, 2_000, 1_000]
+    assert "rows_unchanged" not in found
 
 
 def test_an_expired_lease_says_since_when(capsys: pytest.CaptureFixture[str], scenario: LedgerScenario) -> None:

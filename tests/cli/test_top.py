@@ -102,6 +102,7 @@ def busy(stack: LiveStack) -> None:
         client("sqs").send_message(QueueUrl=stack.queue_url, MessageBody="m")
     client("sqs").send_message(QueueUrl=stack.dead_letter_url, MessageBody="d")
     stack.report("orders", {Metric.ROWS_READ: 6400, Metric.ROWS_WRITTEN: 6000, Metric.ROWS_REJECTED: 64})
+    stack.report("orders", {Metric.ROWS_SKIPPED: 40})
     stack.report("orders", {Metric.BYTES_READ: 6e7, Metric.WRITE_UNITS: 12_000, Metric.FILES_COMPLETED: 2})
     stack.report("orders", {Metric.FILES_FAILED: 1, Metric.REQUESTS_SENT: 500, Metric.REQUESTS_THROTTLED: 40})
     stack.report("orders", {Metric.THROTTLED_BY_KEY_RANGE: 40, Metric.REQUESTS_REPEATED: 45})
@@ -132,6 +133,7 @@ def test_one_document_holds_everything(capsys: pytest.CaptureFixture[str], stack
         },
         "throughput": {
             "rows_written": 6000,
+            "rows_skipped": 40,
             "rows_per_s": 100.0,
             "bytes_per_s": 1_000_000.0,
             "write_units_per_s": 200.0,
@@ -183,6 +185,7 @@ def test_without_a_terminal_it_shows_one_picture_of_80_columns(
     assert lines[1] == "lag         3 waiting, 0 in flight, 0 delayed   done in 5 min 0 s"
     assert lines[2] == "            oldest file 1 min 40 s   event to visible: p50 3.5 s, p99 3.5 s"
     assert lines[3] == "throughput  100 rows/s   1.0 MB/s   200 write units/s"
+    assert "            in 5 min: 40 skipped; orders 6,000" in lines
     assert "errors      64 rejects (1.00 %)   1 failed   1 dead letters   0 retried" in lines
     assert "throttled   40 of 500 requests (key_range 40)   45 repeated" in lines
     (opened,) = [line for line in lines if "now.csv" in line]

@@ -129,6 +129,16 @@ def test_the_items_of_a_file_that_is_split(table: TableLedger, rows: Any) -> Non
     assert item(rows)["counted"] == [12, 6, 4, 2, 80, 2]
 
 
+def test_entries_have_counts_of_skipped_rows_only_where_some_were(table: TableLedger, rows: Any) -> None:
+    split(table)
+    end(table, ONE, RowCounts(rows_read=3, rows_written=2, rows_exists=1, bytes_read=40))
+    for found in (item(rows, ONE), rows.get_item(Key=count_key(ONE))["Item"]):
+        assert {name for name in found if name.startswith("rows_")} == {*COUNTS, "rows_exists"} - {"bytes_read"}
+    end(table, TWO, RowCounts(rows_read=4, rows_written=4, bytes_read=40))
+    at(table, 130.0).transitions.end_split(FILE, rejects="s3://r/")
+    assert item(rows)["counted"] == [7, 6, 0, 0, 80, 0, 1, 2]
+
+
 def test_segments_that_end_at_once_are_counted_in_different_entries() -> None:
     """Of two transactions on one entry DynamoDB cancels one (docs/decisions/0020)."""
     starts = [Position(n * 67_108_864 + 90, n) for n in range(3200)]

@@ -105,6 +105,32 @@ def test_the_last_segment_closes_the_file_and_only_once(ledger: AnyLedger) -> No
     )
 
 
+def test_rows_that_were_skipped_are_added_up_by_why_and_balance_the_file(ledger: AnyLedger) -> None:
+    split(ledger)
+    older, exists = replace(HALF, rows_older=5, rows_read=7), replace(HALF, rows_exists=1, rows_read=3)
+    at(ledger, 101.0).leases.claim(ONE, feed="orders", token=LEASE)
+    at(ledger, 105.0).leases.save(ONE, LEASE, replace(CHECKPOINT, row_counts=older))
+    assert {entry.row_counts for entry in ledger.queries.segments(FILE)} == {older, NOTHING}
+    older, exists = replace(older, bytes_read=40), replace(exists, bytes_read=40)
+    at(ledger, 110.0).transitions.end_segment(ONE, LEASE, older, is_whole=True)
+    end(ledger, TWO, exists)
+    row_counts = older.plus(exists).plus(RowCounts(bytes_read=10))
+    assert file_entry(ledger).row_counts == row_counts
+    outcome = at(ledger, 130.0).transitions.end_split(FILE, rejects="")
+    assert outcome == Outcome(Status.COMPLETE, row_counts, 29.5)
+    assert file_entry(ledger).row_counts == row_counts == replace(row_counts, rows_older=5, rows_exists=1)
+
+
+def test_a_segment_ends_its_file_with_the_rows_that_all_have_skipped(ledger: AnyLedger) -> None:
+    split(ledger)
+    end(ledger, ONE, replace(HALF, rows_older=2))
+    claim(ledger, TWO)
+    outcome = closed(Status.FAILED, BadHeader("No column."))
+    ended = at(ledger, 125.0).transitions.end_by_segment(TWO, LEASE, replace(HALF, rows_unchanged=1), outcome)
+    assert ended is not None
+    assert ended.row_counts.skipped == {"older": 2, "unchanged": 1} == file_entry(ledger).row_counts.skipped
+
+
 def test_a_file_without_rejects_does_not_say_where_they_are(ledger: AnyLedger) -> None:
     split(ledger)
     for work in (ONE, TWO):

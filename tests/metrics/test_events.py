@@ -45,5 +45,15 @@ def test_it_warns_of_a_file_in_which_more_than_a_thousandth_of_the_rows_share_a_
         )
 
 
+def test_it_has_the_rows_that_were_skipped_by_why_where_there_are_any() -> None:
+    _, found = detail(RowCounts(10, 4, 0, 0, 99, rows_older=5, rows_exists=1))
+    assert (found["rows_skipped"], found["rows_older"], found["rows_exists"]) == (6, 5, 1)
+    _, found = detail(RowCounts(10, 10, 0, 0, 99))
+    assert {name: value for name, value in found.items() if name.startswith("rows_")} == {
+        **{"rows_read": 10, "rows_written": 10, "rows_rejected": 0},
+        **{"rows_superseded": 0, "rows_skipped": 0},
+    }
+
+
 def test_a_file_without_rows_is_not_warned_of() -> None:
     assert "warning" not in detail(RowCounts(bytes_read=9))[1]

@@ -25,6 +25,7 @@ from ingest.cli.status.view import (
     lease_text,
     segments_text,
     share_text,
+    skipped_text,
     status_text,
     time_text,
 )
@@ -37,13 +38,14 @@ from ingest.rejects.reject import Document
 ENDED_EARLY = "it was ended early: the table may hold more rows than are counted here"
 _COLUMNS = (
     TableColumn("first byte"),
-    TableColumn("end", may_go=4),
-    TableColumn("line", may_go=3),
+    TableColumn("end", may_go=5),
+    TableColumn("line", may_go=4),
     TableColumn("status", "word"),
     TableColumn("done"),
     TableColumn("rows", may_go=1),
     TableColumn("rejects", may_go=2),
-    TableColumn("attempts", may_go=5),
+    TableColumn("skipped", may_go=3),
+    TableColumn("attempts", may_go=6),
     TableColumn("lease", "word"),
     TableColumn("error", "words"),
 )
@@ -170,7 +172,7 @@ def _segment_document(entry: Entry, now_s: float) -> dict[str, Any]:
         "status": entry.status,
         "progress": round(segment_share(entry), 4),
         "checkpoint_byte": segment.start.byte + entry.row_counts.bytes_read,
-        **entry.row_counts.counts(),
+        **entry.row_counts.document(),
         **attempts_document(entry, now_s=now_s),
     }
 
@@ -220,6 +222,7 @@ def _segment_cells(entry: Entry, now_s: float) -> dict[str, str | Text]:
         "done": share_text(segment_share(entry)),
         "rows": f"{entry.row_counts.rows_read:,}",
         "rejects": f"{entry.row_counts.rows_rejected:,}",
+        "skipped": skipped_text(entry.row_counts),
         "attempts": str(entry.attempts),
         "lease": lease_text(entry, now_s=now_s),
         "error": entry.error or "",

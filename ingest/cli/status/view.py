@@ -9,6 +9,7 @@ from ingest.aws.clock import iso
 from ingest.cli.output import FittingTable, TableColumn
 from ingest.cli.status.query import FileView, Overview
 from ingest.contract import Status
+from ingest.ledger.row_counts import RowCounts
 from ingest.ledger.work_item import Entry, is_open
 
 NOTHING = "No files are open and none finished today (UTC). `ingest history --files` shows more days."
@@ -21,6 +22,7 @@ _COLUMNS = (
     TableColumn("rows/s", may_go=2),
     TableColumn("rows"),
     TableColumn("rejects"),
+    TableColumn("skipped", may_go=3),
     TableColumn("age"),
 )
 _COLOURS = {Status.COMPLETE: "green", Status.FAILED: "red", Status.UNBALANCED: "red", Status.WAITING: "yellow"}
@@ -49,7 +51,7 @@ def file_document(view: FileView, *, now_s: float) -> dict[str, Any]:
         "progress": None if progress.share is None else round(progress.share, 4),
         "segments": segments if entry.segments else None,
         "rows_per_s": None if progress.rows_per_s is None else round(progress.rows_per_s, 1),
-        **progress.row_counts.counts(),
+        **progress.row_counts.document(),
         "age_s": None if progress.age_s is None else round(progress.age_s, 3),
         "first_seen": time_text(entry.first_seen_s),
         "ended": time_text(entry.ended_s),
@@ -94,6 +96,7 @@ def _cells(view: FileView) -> dict[str, str | Text]:
         "rows/s": "" if progress.rows_per_s is None else f"{progress.rows_per_s:,.0f}",
         "rows": f"{progress.row_counts.rows_read:,}",
         "rejects": f"{progress.row_counts.rows_rejected:,}",
+        "skipped": skipped_text(progress.row_counts),
         "age": age_text(progress.age_s),
     }
 
@@ -118,6 +121,11 @@ def share_text(share: float | None) -> str:
     if share is None:
         return ""
     return "100 %" if share >= 1 else f"{int(share * 1000) / 10:.1f} %"
+
+
+def skipped_text(row_counts: RowCounts) -> str:
+    """Return how many rows were skipped; nothing if none was."""
+    return f"{row_counts.rows_skipped:,}" if row_counts.rows_skipped else ""
 
 
 def segments_text(entry: Entry) -> str:

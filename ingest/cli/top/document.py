@@ -57,6 +57,7 @@ def _throughput(health: StackHealth) -> dict[str, Any]:
     measured = health.measured
     return {
         "rows_written": round(measured.sum(Metric.ROWS_WRITTEN)),
+        "rows_skipped": round(measured.sum(Metric.ROWS_SKIPPED)),
         "rows_per_s": _rounded(measured.rate(Metric.ROWS_WRITTEN)),
         "bytes_per_s": _rounded(measured.rate(Metric.BYTES_READ)),
         "write_units_per_s": _rounded(measured.rate(Metric.WRITE_UNITS)),

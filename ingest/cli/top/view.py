@@ -56,8 +56,9 @@ def listed(title: str, views: Iterable[FileView], now_s: float, *, is_wide: bool
 def _ended_cells(view: FileView, now_s: float) -> list[str | Text]:
     entry = view.entry
     ago = "" if entry.ended_s is None else f"{short(max(0.0, now_s - entry.ended_s))} ago"
-    rejected = f"{amount(entry.row_counts.rows_rejected)} rejects" if entry.row_counts.rows_rejected else ""
-    return [entry.work.file.key, _state(entry), f"{amount(entry.row_counts.rows_read)} rows", rejected, ago]
+    counts = {"rejects": entry.row_counts.rows_rejected, "skipped": entry.row_counts.rows_skipped}
+    others = ", ".join(f"{amount(count)} {what}" for what, count in counts.items() if count)
+    return [entry.work.file.key, _state(entry), f"{amount(entry.row_counts.rows_read)} rows", others, ago]
 
 
 def _state(entry: Entry) -> Text:
@@ -211,10 +212,12 @@ def _throughput(health: StackHealth) -> Iterator[Text]:
     yield _line("throughput", rate, volume, units)
     minutes = len(measured.rows) * measured.period_s / 60
     yield _line("", Text(sparkline(measured.rows), style="cyan"), f"rows in {minutes:,.0f} min")
+    skipped = measured.sum(Metric.ROWS_SKIPPED)
+    counts = [f"{amount(skipped)} skipped"] if skipped else []
     feeds = sorted(measured.by_feed.items(), key=lambda entry: -entry[1])
-    if feeds:
-        window = f"in {measured.window_s / 60:,.0f} min: "
-        yield _line("", window + ", ".join(f"{feed} {amount(rows)}" for feed, rows in feeds))
+    counts += [", ".join(f"{feed} {amount(rows)}" for feed, rows in feeds)] if feeds else []
+    if counts:
+        yield _line("", f"in {measured.window_s / 60:,.0f} min: {'; '.join(counts)}")
 
 
 def _errors(health: StackHealth) -> Iterator[Text]:
