@@ -1,4 +1,4 @@
-"""How many write units a simulated table takes, and why not more. Pure: the time is an argument.
+"""How many units a simulated table takes, and why not more. Pure: the time is an argument.
 
 On demand, a new table has few partitions, and DynamoDB says it is they who refuse. So too much for a new table and too
 much for one key have the same reason here. No table grows: DynamoDB takes half an hour for that.
@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from hashlib import blake2b
 from typing import Literal
+
+READS_A_WRITE = 3  # of a partition: 3,000 read units and 1,000 write units
 
 
 class TokenBucket:
@@ -43,6 +45,8 @@ class Reason(StrEnum):
     MAX_ON_DEMAND = "TableWriteMaxOnDemandThroughputExceeded"
     ACCOUNT = "TableWriteAccountLimitExceeded"
     KEY_RANGE = "TableWriteKeyRangeThroughputExceeded"
+    READ = "TableReadProvisionedThroughputExceeded"
+    READ_KEY_RANGE = "TableReadKeyRangeThroughputExceeded"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,11 +61,12 @@ class Simulation:
     account_units_per_s: float = 40_000  # the quota of a table, unless raised
     partition_units_per_s: float = 1000
     partitions: int | None = None  # None: as many as the capacity needs
+    read_units_per_s: float | None = None  # None: anything
 
     def __post_init__(self) -> None:
         rates = (self.provisioned_units_per_s, self.warm_units_per_s, self.account_units_per_s)
         others = (self.burst_s, self.partition_units_per_s, self.partitions or 1)
-        if min(*rates, *others, self.max_on_demand_units_per_s or 1) <= 0:
+        if min(*rates, *others, self.max_on_demand_units_per_s or 1, self.read_units_per_s or 1) <= 0:
             raise ValueError("rates, seconds and partitions must be more than 0")
 
 
@@ -74,23 +79,33 @@ def write_units(item_bytes: int) -> int:
     return max(1, math.ceil(item_bytes / 1024))
 
 
-class Capacity:
-    """Decides write by write whether a table takes it."""
+def read_units(item_bytes: int, *, is_consistent: bool) -> float:
+    """Return the read units an item of that size costs; 0 bytes: one that is not there.
 
-    def __init__(self, simulation: Simulation, now: float) -> None:
-        limits = _limits(simulation)
-        each, sustained = simulation.partition_units_per_s, limits[0][1]
+    >>> read_units(0, is_consistent=True), read_units(4097, is_consistent=True), read_units(4096, is_consistent=False)
+    (1, 2, 0.5)
+    """
+    return max(1, math.ceil(item_bytes / 4096)) / (1 if is_consistent else 2)
+
+
+class Capacity:
+    """Decides write by write, or read by read, whether a table takes it."""
+
+    def __init__(self, simulation: Simulation, now: float, *, reads: bool = False) -> None:
+        limits = [(Reason.READ, simulation.read_units_per_s or math.inf)] if reads else _limits(simulation)
+        each, sustained = simulation.partition_units_per_s * (READS_A_WRITE if reads else 1), limits[0][1]
 
         def bucket(per_s: float) -> TokenBucket:
             return TokenBucket(per_s=per_s, size=per_s * simulation.burst_s, now=now)
 
         self._limits = [(reason, bucket(per_s)) for reason, per_s in limits]
         self._partitions = [bucket(each) for _ in range(simulation.partitions or math.ceil(sustained / each))]
+        self._of_partition = Reason.READ_KEY_RANGE if reads else Reason.KEY_RANGE
 
-    def take(self, partition_key: bytes, units: int, now: float) -> Reason | None:
+    def take(self, partition_key: bytes, units: float, now: float) -> Reason | None:
         """Take the units if all limits allow it, else return the first that does not."""
         partition = self._partitions[partition_of(partition_key, len(self._partitions))]
-        limits = [*self._limits, (Reason.KEY_RANGE, partition)]
+        limits = [*self._limits, (self._of_partition, partition)]
         refused = next((reason for reason, bucket in limits if not bucket.has(units, now)), None)
         if refused is None:
             for _, bucket in limits:

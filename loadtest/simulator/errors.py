@@ -1,7 +1,8 @@
 """How DynamoDB says no: types, words and members of its error answers."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 from loadtest.simulator.capacity import Reason
 
@@ -47,6 +48,13 @@ def no_table(name: str | None = None) -> RequestRefused:
     """Return a ResourceNotFoundException; DescribeTable names the table, writes do not."""
     which = f": Table: {name} not found" if name else ""
     return RequestRefused(f"{_DYNAMODB}ResourceNotFoundException", f"Requested resource not found{which}")
+
+
+def condition_failed(item: Mapping[str, Any] | None) -> RequestRefused:
+    """Return a ConditionalCheckFailedException, with the item if it was asked for and there is one."""
+    members: dict[str, object] = {"Item": item} if item else {}
+    kind = f"{_DYNAMODB}ConditionalCheckFailedException"
+    return RequestRefused(kind, "The conditional request failed", members=members)
 
 
 def internal_error() -> RequestRefused:

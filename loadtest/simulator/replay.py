@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -23,29 +24,35 @@ from loadtest.workload.expected import MODULUS
 from loadtest.workload.hashing import U64
 
 LARGE_BYTES = 64_000_000  # what a process reads in a second or two
+DELETED = np.uint64(0)
 _AT_ONCE = 4096  # items are hashed together: that costs a tenth of hashing each
 
 
 @dataclass(slots=True)
 class Puts:
-    """Puts to a table in their order; `names` are its key attributes. `refused` counts requests by why."""
+    """Writes to a table in their order; `names` are its key attributes. `refused` counts requests by why.
+
+    `items`: the hash of what each has put, `DELETED` if it was a delete.
+    """
 
     names: tuple[str, ...]
     refused: Counter[str] = field(default_factory=Counter)
-    waiting: list[Item] = field(default_factory=list)
+    waiting: list[tuple[Item, bool]] = field(default_factory=list)
     keys: list[U64] = field(default_factory=list)
     items: list[U64] = field(default_factory=list)
 
-    def put(self, item: Item) -> None:
-        """Take an item."""
-        self.waiting.append(item)
+    def take(self, request: Mapping[str, Any]) -> None:
+        """Take a put or a delete, as a batch has it."""
+        is_put = "PutRequest" in request
+        self.waiting.append((request["PutRequest"]["Item"] if is_put else request["DeleteRequest"]["Key"], is_put))
         if len(self.waiting) >= _AT_ONCE:
             self.hash()
 
     def hash(self) -> None:
         """Make hashes of what waits: it needs less room then."""
-        self.keys.append(item_hashes([{name: item[name] for name in self.names} for item in self.waiting]))
-        self.items.append(item_hashes(self.waiting))
+        self.keys.append(item_hashes([{name: item[name] for name in self.names} for item, _ in self.waiting]))
+        hashes = item_hashes([item for item, _ in self.waiting])
+        self.items.append(np.where([is_put for _, is_put in self.waiting], hashes, DELETED))
         self.waiting = []
 
 
@@ -92,7 +99,7 @@ def read(spool: Path, tables: Mapping[str, Table], parts: int, number: int) -> P
             _named(body, part.puts).refused[str(refused)] += 1
             continue
         for write in writes:
-            part.puts[write.table].put(write.item)
+            part.puts[write.table].take(write.request)
             part.write_units += write_units(write.bytes)
     for puts in part.puts.values():
         puts.hash()
@@ -107,7 +114,8 @@ def found(parts: Sequence[Puts]) -> TableFound:
     is_again = keys[1:] == keys[:-1]
     is_last = np.ones(len(keys), np.bool_)
     is_last[:-1] = ~is_again
-    held = items[is_last]
+    held = items[is_last & (items != DELETED)]
+    is_again &= (items[1:] != DELETED) & (items[:-1] != DELETED)
     refused: Counter[str] = sum((part.refused for part in parts), Counter())
     return TableFound(
         items=len(held),

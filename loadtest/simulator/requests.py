@@ -1,39 +1,62 @@
-"""What a write request asks for, checked as DynamoDB checks it. Pure.
+"""What a request asks for, checked as DynamoDB checks it. Pure.
 
 The words are DynamoDB's where they are known. They are not for a request over 16 MB, and for the shapes that no SDK
 lets pass.
 """
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from loadtest.simulator.errors import invalid, no_table, not_json
+from loadtest.simulator.expressions import NO_CHANGE, Change, Condition, Placeholders, change_of, condition_of
 from loadtest.simulator.settings import Table
-from loadtest.simulator.values import Item, check_values, item_bytes, key_values
+from loadtest.simulator.values import WRONG_VALUES, Item, check_values, item_bytes, key_values
 
-MAX_REQUESTS = 25
+MAX_REQUESTS, MAX_KEYS = 25, 100
 MAX_REQUEST_BYTES = 16 * 1024 * 1024
 MAX_ITEM_BYTES = 400 * 1024
 Tables = Mapping[str, Table] | None
 
 
 @dataclass(frozen=True, slots=True)
-class Write:
-    """One item to put."""
+class Asked:
+    """An item that is asked for by its key."""
 
     table: str
     named: str  # the table, as the request names it: by its name or its ARN
     request: Mapping[str, Any]  # as the request has it
     key: tuple[str, ...]  # empty where the table's keys are not known
-    item: Item
+
+
+@dataclass(frozen=True, slots=True)
+class Write(Asked):
+    """One item to put, to change or to delete.
+
+    Attributes:
+        item: what is put, or, with a `change`, its key; None: deleted.
+        bytes: of what the request says of it.
+        condition: what the item must be before; None: anything.
+        returns_old: whether it is asked for where it is otherwise.
+    """
+
+    item: Item | None
     bytes: int
+    change: Change | None = None
+    condition: Condition | None = None
+    returns_old: bool = False
+
+    def after(self, before: Item | None) -> Item | None:
+        """Return the item that is there afterwards, given the one before."""
+        if self.change is None or self.item is None:
+            return self.item
+        return self.change.of(before or self.item)
 
 
 def batch(body: bytes, tables: Tables) -> list[Write]:
-    """Return the writes of a BatchWriteItem."""
+    """Return the puts and deletes of a BatchWriteItem."""
     requests = _document(body).get("RequestItems")
     if not requests:
         raise invalid(
@@ -43,17 +66,102 @@ def batch(body: bytes, tables: Tables) -> list[Write]:
     _check_counts(requests)
     with _shape():
         writes = [_write(named, request, tables) for named, asked in requests.items() for request in asked]
-    keyed = [(write.table, write.key) for write in writes if write.key]
-    if len(set(keyed)) < len(keyed):
-        raise invalid("Provided list of item keys contains duplicates")
+    _check_distinct(writes)
     return writes
 
 
-def request_items(writes: Iterable[Write]) -> dict[str, list[Mapping[str, Any]]]:
-    """Return writes as a request has them, and as an answer has those that were not taken."""
+_HOLDS = {
+    "putitem": ("Item", "Item to put in PutItem cannot be null"),
+    "updateitem": ("Key", "Cannot have null key for GetItem, DeleteItem, or UpdateItem"),
+    "deleteitem": ("Key", "Cannot have null key for GetItem, DeleteItem, or UpdateItem"),
+}
+_MEMBERS = {"TableName", "ConditionExpression", "ReturnValuesOnConditionCheckFailure"}
+_MEMBERS |= {"ExpressionAttributeNames", "ExpressionAttributeValues"}
+
+
+def single(operation: str, body: bytes, tables: Tables) -> Write:
+    """Return the write of a PutItem, UpdateItem or DeleteItem; the name of the operation is in lower case."""
+    document, (holds, if_none) = _document(body), _HOLDS[operation]
+    _check_members(document, {*_MEMBERS, holds, *(["UpdateExpression"] if operation == "updateitem" else ())})
+    if not document.get(holds):
+        raise invalid(if_none)
+    with _shape():
+        named, attributes = str(document["TableName"]), document[holds]
+        table = _table(named, tables)
+        _check_keys_of_put(attributes, table) if holds == "Item" else _check_key_alone(attributes, table)
+        kind = "PutRequest" if operation == "putitem" else "DeleteRequest"
+        write = _write(named, {kind: {holds: attributes}}, tables)
+        expressions = _expressions(document, {key.name for key in table.keys} if table else set())
+        returns_old = document.get("ReturnValuesOnConditionCheckFailure") == "ALL_OLD"
+    if operation == "updateitem":
+        expressions = {"item": attributes, "change": NO_CHANGE, **expressions}
+    return replace(write, returns_old=returns_old, **expressions)
+
+
+def _expressions(document: Mapping[str, Any], keys: set[str]) -> dict[str, Any]:
+    """Return condition and change of a request, if it has them."""
+    placeholders, found = Placeholders(document), dict[str, Any]()
+    if (condition := document.get("ConditionExpression")) is not None:
+        found["condition"] = condition_of(condition, placeholders)
+    if (update := document.get("UpdateExpression")) is not None:
+        found["change"] = change_of(update, placeholders, keys)
+    placeholders.check_used()
+    return found
+
+
+def keys(body: bytes, tables: Tables) -> tuple[list[Asked], frozenset[str]]:
+    """Return what a BatchGetItem asks for, and the tables that are to be read consistently, as they are named."""
+    requests = _document(body).get("RequestItems")
+    if not requests:
+        raise invalid("BatchGetItem must have some requests set")
+    asked: list[Asked] = []
+    with _shape():
+        for named, request in requests.items():
+            _check_members(request, {"Keys", "ConsistentRead"})
+            if not request["Keys"]:
+                raise invalid(f"The list of keys in RequestItems for BatchGetItem is required: {named} has empty list")
+            table = _table(named, tables)
+            for key in request["Keys"]:
+                _check_key_alone(key, table)
+                asked.append(Asked(named.rpartition("/")[2], named, key, tuple(key_values(key, table))))
+    if len(asked) > MAX_KEYS:
+        raise invalid("Too many items requested for the BatchGetItem call")
+    _check_distinct(asked)
+    return asked, frozenset(named for named, request in requests.items() if request.get("ConsistentRead"))
+
+
+def _check_members(request: Mapping[str, Any], known: set[str]) -> None:
+    if unknown := request.keys() - known:
+        raise invalid(f"the simulator does not know {', '.join(sorted(unknown))}")
+
+
+def _check_distinct(asked: Sequence[Asked]) -> None:
+    keyed = [(one.table, one.key) for one in asked if one.key]
+    if len(set(keyed)) < len(keyed):
+        raise invalid("Provided list of item keys contains duplicates")
+
+
+def _check_key_alone(key: Item, table: Table | None) -> None:
+    check_values(key)
+    if table and len(key) != len(table.keys):
+        raise invalid("The provided key element does not match the schema")
+
+
+def _check_keys_of_put(item: Item, table: Table | None) -> None:
+    """Check what PutItem says in more words than BatchWriteItem."""
+    for key in table.keys if table else ():
+        if key.name not in item:
+            raise invalid(f"{WRONG_VALUES}Missing the key {key.name} in the item")
+        if key.type not in item[key.name]:
+            actual = next(iter(item[key.name]))
+            raise invalid(f"{WRONG_VALUES}Type mismatch for key {key.name} expected: {key.type} actual: {actual}")
+
+
+def request_items(asked: Iterable[Asked]) -> dict[str, list[Mapping[str, Any]]]:
+    """Return what is asked as a request has it, and as an answer has what was not done."""
     tables: dict[str, list[Mapping[str, Any]]] = {}
-    for write in writes:
-        tables.setdefault(write.named, []).append(write.request)
+    for one in asked:
+        tables.setdefault(one.named, []).append(one.request)
     return tables
 
 
@@ -96,14 +204,22 @@ def _check_counts(requests: Mapping[str, list[object]]) -> None:
         raise invalid("Too many items requested for the BatchWriteItem call")
 
 
-def _write(named: str, request: Mapping[str, Any], tables: Tables) -> Write:
-    item = request["PutRequest"]["Item"]  # the product deletes nothing
-    check_values(item)
+def _table(named: str, tables: Tables) -> Table | None:
     name = named.rpartition("/")[2]
     if tables is not None and name not in tables:
         raise no_table()
-    key = tuple(key_values(item, tables[name] if tables else None))
-    size = item_bytes(item)
+    return tables[name] if tables else None
+
+
+def _write(named: str, request: Mapping[str, Any], tables: Tables) -> Write:
+    [(kind, content)] = request.items()
+    is_put, table = kind == "PutRequest", _table(named, tables)
+    attributes = content["Item" if is_put else "Key"]
+    if is_put:
+        check_values(attributes)
+    else:
+        _check_key_alone(attributes, table)
+    key, size = tuple(key_values(attributes, table)), item_bytes(attributes)
     if size > MAX_ITEM_BYTES:
         raise invalid("Item size has exceeded the maximum allowed size")
-    return Write(name, named, request, key, item, size)
+    return Write(named.rpartition("/")[2], named, request, key, attributes if is_put else None, size)

@@ -31,7 +31,7 @@ _NO_LINGER = struct.pack("ii", 1, 0)  # makes closing a socket a reset
 
 @dataclass(frozen=True, slots=True)
 class Elsewhere:
-    """Who answers all operations but BatchWriteItem: `answer(target, body)`, called in a thread of `threads`."""
+    """Who answers what is not about rows: `answer(target, body)`, called in a thread of `threads`."""
 
     answer: Callable[[str, bytes], Answer]
     threads: Executor
@@ -88,7 +88,7 @@ class Connection(asyncio.Protocol):
             self._needed = 0
             self._statistics.received(len(body))
             operation = _header(head, _TARGET).rpartition(b".")[2]
-            if self._elsewhere and operation != b"batchwriteitem":
+            if self._elsewhere and not self._service.is_of_rows(operation, body):
                 at = head.find(_TARGET) + len(_TARGET)
                 self._forward(self._elsewhere, own[at:].partition(b"\r\n")[0].strip().decode(), body)
             else:
@@ -154,7 +154,7 @@ class Simulator:
         service: Service | None = None,
         elsewhere: Elsewhere | None = None,
     ) -> None:
-        """`elsewhere` answers all operations but BatchWriteItem, `service` that in place of the simulator's own."""
+        """`service` answers in place of the simulator's own, `elsewhere` what is not about rows."""
         self.settings = settings or Settings()
         self._service = service or Service(self.settings, clock)
         self._elsewhere = elsewhere
@@ -209,7 +209,7 @@ class Simulator:
 
     @property
     def items(self) -> int:
-        """How many items were put."""
+        """How many writes were made."""
         return self.statistics.items
 
     def _make_certificate(self) -> ssl.SSLContext:

@@ -2,22 +2,30 @@
 
 import json
 import random
+import re
 from collections import Counter
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from enum import Enum
 from functools import partial
 
 from loadtest.simulator import errors, requests
-from loadtest.simulator.capacity import Capacity, Reason, write_units
+from loadtest.simulator.capacity import Capacity, Reason, read_units, write_units
 from loadtest.simulator.errors import RequestRefused
-from loadtest.simulator.requests import Write
+from loadtest.simulator.requests import Asked, Write
 from loadtest.simulator.settings import Fault, Schedule, Settings
 from loadtest.simulator.spool import Spool
+from loadtest.simulator.values import Item, item_bytes
 from loadtest.simulator.written_items import Statistics, WrittenItems
 
 TOOK_ALL = b'{"UnprocessedItems":{}}'
-_PUT = b'"PutRequest":'  # in no JSON string, where quotes are escaped; an attribute of that name would count
+# In no JSON string, where quotes are escaped; attributes of such names would count.
+_PUT, _DELETE = b'"PutRequest":', b'"DeleteRequest":'
+_TABLE = re.compile(rb'"(?:TableName|RequestItems)"\s*:\s*\{?\s*"(?:[^"]*/)?([^"/]*)"')
+_BATCH, _GET = b"batchwriteitem", b"batchgetitem"
+_SINGLE = {name.encode(): name for name in ("putitem", "updateitem", "deleteitem")}
+_OF_ITEMS = frozenset((_BATCH, _GET, *_SINGLE))
+MAX_READ_BYTES = 16 * 1024 * 1024  # of a BatchGetItem's answer
 _TOKEN = "The security token included in the request is"
 INSTEAD: dict[Fault, Callable[[], RequestRefused]] = {
     Fault.INTERNAL_ERROR: errors.internal_error,
@@ -25,7 +33,8 @@ INSTEAD: dict[Fault, Callable[[], RequestRefused]] = {
     Fault.UNRECOGNIZED_CLIENT: partial(errors.of_service, "UnrecognizedClientException", f"{_TOKEN} invalid."),
     Fault.THROTTLED: partial(errors.throttled, [("table", Reason.KEY_RANGE)], is_provisioned=False),
 }
-_UNKNOWN = "the simulator takes BatchWriteItem only, and DescribeTable where it knows the tables"
+_UNKNOWN = "the simulator takes writes and BatchGetItem only, and DescribeTable where it knows the tables"
+_NEEDS_ITEMS = "the simulator needs `keeps_items` for conditions, updates and reads"
 
 
 class Ending(Enum):
@@ -63,23 +72,30 @@ class Service:
         self._spool = Spool(settings.spool) if settings.spool else None
         self._schedule = Schedule(settings.faults) if settings.faults else None
         self._chance = random.Random(settings.latency.seed)
-        self._capacities: dict[str, Capacity] = {}
+        self._capacities: dict[tuple[str, bool], Capacity] = {}
         throttles = settings.faults is not None and settings.faults.throttled_items > 0
-        self._write = self._count if settings.counts_only and not throttles else self._batch
+        self._counts_only = settings.counts_only and not throttles
         latency = settings.latency.fixed_s or settings.latency.jitter_s
         self._is_fast = settings.counts_only and not (settings.faults or latency)
 
     def answer(self, operation: bytes, body: bytes) -> Answer:
         """Return the answer to a request; `operation` is in lower case."""
-        if self._is_fast and operation == b"batchwriteitem":
+        if self._is_fast and operation == _BATCH:
             self._count(body)
             return _ALL_TAKEN
-        fault = self._schedule.next() if self._schedule and operation == b"batchwriteitem" else None
+        fault = self._schedule.next() if self._schedule and operation in _OF_ITEMS else None
         if fault is not None:
             self.statistics.faults[str(fault)] += 1
         status, content = self._answered(operation, body, fault)
         ending = ENDINGS.get(fault, Ending.KEPT) if fault else Ending.KEPT
         return Answer(content, status, self._delay_s(fault), ending, is_crc32_right=fault is not Fault.WRONG_CRC32)
+
+    def is_of_rows(self, operation: bytes, body: bytes) -> bool:
+        """Return whether a request is for the tables of this service: a batch of writes is, others name one of them."""
+        if operation == _BATCH or operation not in _OF_ITEMS:
+            return operation == _BATCH
+        named = _TABLE.search(body)
+        return named is not None and named[1].decode() in (self._settings.tables or ())
 
     def close(self) -> None:
         """End the spool, if there is one: it can be read then."""
@@ -103,14 +119,18 @@ class Service:
         return delay_s + (faults.slow_s if faults and fault is Fault.SLOW else 0)
 
     def _done(self, operation: bytes, body: bytes) -> bytes:
-        if operation == b"batchwriteitem":
-            return self._write(body)
+        if operation == _BATCH:
+            return self._count(body) if self._counts_only else self._batch(body)
+        if operation in _SINGLE:
+            return self._single(_SINGLE[operation], body)
+        if operation == _GET and self._settings.keeps_items:
+            return self._get(body)
         if operation == b"describetable" and self._settings.tables is not None:
             return self._describe(requests.described(body))
         raise errors.of_service("UnknownOperationException", _UNKNOWN)
 
     def _count(self, body: bytes) -> bytes:
-        self.statistics.took(body.count(_PUT))
+        self.statistics.took(body.count(_PUT) + body.count(_DELETE))
         if self._spool:
             self._spool.took(body)
         return TOOK_ALL
@@ -121,35 +141,92 @@ class Service:
             return TOOK_ALL
         return _json({"UnprocessedItems": requests.request_items(left)})
 
+    def _single(self, operation: str, body: bytes) -> bytes:
+        if self._counts_only:
+            self.statistics.took(1)
+            return b"{}"
+        write = requests.single(operation, body, self._settings.tables)
+        if not self._settings.keeps_items and (write.condition or write.change):
+            raise errors.invalid(_NEEDS_ITEMS)
+        self._take([write])
+        return b"{}"
+
+    def _get(self, body: bytes) -> bytes:
+        asked, consistent = requests.keys(body, self._settings.tables)
+        found: dict[str, list[Item]] = {one.named: [] for one in asked}
+        room, left = MAX_READ_BYTES, list[tuple[Asked, Reason | None]]()
+        for one in reversed(asked):  # any order may come
+            item = self.written_items.item(one)
+            size = item_bytes(item) if item else 0
+            is_consistent = one.named in consistent
+            reason = self._reason(one, read_units(size, is_consistent=is_consistent), reads=True)
+            if reason or size > room:
+                left.append((one, reason))
+                continue
+            room -= size
+            found[one.named] += [item] if item else []
+        self._note(left, of=len(asked))
+        self.statistics.read += len(asked) - len(left)
+        unprocessed = requests.request_items(one for one, _ in left)
+        keys = {named: {"Keys": keys, "ConsistentRead": named in consistent} for named, keys in unprocessed.items()}
+        return _json({"Responses": found, "UnprocessedKeys": keys})
+
     def _take(self, writes: list[Write]) -> list[Write]:
         """Take the writes that find capacity and return the others."""
-        reasons = [(write, self._reason(write)) for write in writes]
+        reasons = [(write, self._reason(write, self._units(write))) for write in writes]
         refused = [(write, reason) for write, reason in reasons if reason]
         taken = [write for write, reason in reasons if not reason]
-        self.statistics.throttles.update(Counter(str(reason) for _, reason in refused))
-        self.statistics.unprocessed += len(refused)
-        self.statistics.asked(was_limited=bool(refused))
-        if not taken:
-            self.statistics.throttled_requests += 1
-            simulation = self._settings.simulation
-            is_provisioned = simulation is not None and simulation.mode == "provisioned"
-            raise errors.throttled([(w.table, reason) for w, reason in refused], is_provisioned=is_provisioned)
-        for write in taken if self._settings.keeps_items else ():
-            self.written_items.apply(write)
+        self._note(refused, of=len(writes))
+        done = [self._applied(write) for write in taken]
         if self._spool:
-            self._spool.took(_json({"RequestItems": requests.request_items(taken)}))
+            self._spool.took(_json({"RequestItems": requests.request_items(done)}))
         self.statistics.took(len(taken))
         return [write for write, _ in refused]
 
-    def _reason(self, write: Write) -> Reason | None:
+    def _note(self, refused: Sequence[tuple[Asked, Reason | None]], of: int) -> None:
+        """Count what found no capacity, or room in the answer; refuse the request if nothing of it was done."""
+        self.statistics.throttles.update(Counter(str(reason) for _, reason in refused if reason))
+        self.statistics.unprocessed += len(refused)
+        self.statistics.asked(was_limited=bool(refused))
+        if len(refused) == of:
+            self.statistics.throttled_requests += 1
+            simulation = self._settings.simulation
+            is_provisioned = simulation is not None and simulation.mode == "provisioned"
+            reasons = [(one.table, reason) for one, reason in refused if reason]
+            raise errors.throttled(reasons, is_provisioned=is_provisioned)
+
+    def _applied(self, write: Write) -> Write:
+        """Make a write; return it as a put or delete, which it comes to."""
+        if not self._settings.keeps_items:
+            return write
+        before = self.written_items.item(write)
+        if write.condition and not write.condition(before or {}):
+            self.statistics.unmet += 1
+            raise errors.condition_failed(before if write.returns_old else None)
+        after = write.after(before)
+        if after and write.change and item_bytes(after) > requests.MAX_ITEM_BYTES:
+            raise errors.invalid("Item size to update has exceeded the maximum allowed size")
+        self.written_items.set(write, after)
+        return replace(write, request={"PutRequest": {"Item": after}}) if write.change else write
+
+    def _units(self, write: Write) -> int:
+        """Return the write units of the larger of the item before and after, whether its condition is met or not."""
+        before = self.written_items.item(write)
+        if not before:
+            return write_units(write.bytes)
+        after = write.after(before) if write.change else None
+        return write_units(max(item_bytes(before), item_bytes(after) if after else write.bytes))
+
+    def _reason(self, asked: Asked, units: float, *, reads: bool = False) -> Reason | None:
         if self._schedule and self._schedule.throttles_next_item():
-            return Reason.KEY_RANGE
-        if self._settings.simulation is None:
+            return Reason.READ_KEY_RANGE if reads else Reason.KEY_RANGE
+        simulation = self._settings.simulation
+        if simulation is None or (reads and simulation.read_units_per_s is None):
             return None
-        now = self._clock()
-        if write.table not in self._capacities:
-            self._capacities[write.table] = Capacity(self._settings.simulation, now)
-        return self._capacities[write.table].take(write.key[0].encode(), write_units(write.bytes), now)
+        now, known = self._clock(), (asked.table, reads)
+        if known not in self._capacities:
+            self._capacities[known] = Capacity(simulation, now, reads=reads)
+        return self._capacities[known].take(asked.key[0].encode(), units, now)
 
     def _describe(self, name: str) -> bytes:
         table = (self._settings.tables or {}).get(name)

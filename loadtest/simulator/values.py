@@ -8,14 +8,15 @@ from typing import Any
 from loadtest.simulator.errors import invalid
 from loadtest.simulator.settings import Key, Table
 
-Item = Mapping[str, Mapping[str, Any]]
+Value = Mapping[str, Any]
+Item = Mapping[str, Value]
 NESTED_BYTES, ELEMENT_BYTES = 3, 1  # of a list or map, and of each of its elements
 LARGEST, SMALLEST = Decimal("9.9999999999999999999999999999999999999E+125"), Decimal("1E-130")
 MAX_DIGITS = 38
 MAX_NUMBER_BYTES = 21
 _DIGITS = Context(prec=MAX_DIGITS)
 MAX_PARTITION_KEY_BYTES, MAX_SORT_KEY_BYTES = 2048, 1024
-_WRONG = "One or more parameter values were invalid: "
+WRONG_VALUES = "One or more parameter values were invalid: "
 
 
 def item_bytes(item: Item) -> int:
@@ -93,7 +94,7 @@ def _check(kind: str, content: Any) -> None:
 def _check_set(kind: str, content: list[str]) -> None:
     if not content:
         which = {"SS": "string", "NS": "number", "BS": "binary"}[kind]
-        raise invalid(f"{_WRONG}An {which} set  may not be empty")
+        raise invalid(f"{WRONG_VALUES}An {which} set  may not be empty")
     if kind == "NS":
         for number in content:
             _check_number(number)
@@ -134,6 +135,6 @@ def _check_key(key: Key, value: str, *, is_partition: bool) -> None:
         )
     size = scalar_bytes(key.type, value)
     if is_partition and size > MAX_PARTITION_KEY_BYTES:
-        raise invalid(f"{_WRONG}Size of hashkey has exceeded the maximum size limit of2048 bytes")
+        raise invalid(f"{WRONG_VALUES}Size of hashkey has exceeded the maximum size limit of2048 bytes")
     if not is_partition and size > MAX_SORT_KEY_BYTES:
-        raise invalid(f"{_WRONG}Aggregated size of all range keys has exceeded the size limit of 1024 bytes")
+        raise invalid(f"{WRONG_VALUES}Aggregated size of all range keys has exceeded the size limit of 1024 bytes")

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable
 from decimal import Decimal
 from typing import Any
 
-from loadtest.simulator.requests import Write
+from loadtest.simulator.requests import Asked
 from loadtest.simulator.values import Item
 from loadtest.workload.checksum import Checksum
 
@@ -14,7 +14,8 @@ class Statistics:
     """Counts. Read them from any thread; only the simulator's own writes them.
 
     Attributes:
-        unprocessed: puts that found no capacity, those of a batch that was refused whole too; `throttles`: by reason.
+        items: writes that were made; `read`: keys that were looked at; `unmet`: conditions that were not met.
+        unprocessed: what found no capacity, in requests that were refused whole too; `throttles`: by reason.
         errors: error answers by name; throttling is among them, and `throttled_requests` counts that alone.
         per_second: items taken in each second since the first request.
         asked_per_second, limited_per_second: of requests that are read in full, how many came in each second, and how
@@ -25,6 +26,7 @@ class Statistics:
         self._clock = clock
         self._begun: float | None = None
         self.requests = self.items = self.unprocessed = self.throttled_requests = self.bytes = 0
+        self.read = self.unmet = 0
         self.throttles: Counter[str] = Counter()
         self.errors: Counter[str] = Counter()
         self.faults: Counter[str] = Counter()
@@ -85,16 +87,23 @@ class WrittenItems:
         self._tables: defaultdict[str, dict[tuple[str, ...], Item]] = defaultdict(dict)
         self.doubled = self.overwritten = self.out_of_order = 0
 
-    def apply(self, write: Write) -> None:
-        """Take one write."""
-        table = self._tables[write.table]
-        before, table[write.key] = table.get(write.key), write.item
+    def item(self, asked: Asked) -> Item | None:
+        """Return the item that a table holds under a key."""
+        return self._tables[asked.table].get(asked.key)
+
+    def set(self, asked: Asked, item: Item | None) -> None:
+        """Take what a write makes of an item; None: it is deleted."""
+        table = self._tables[asked.table]
+        before = table.pop(asked.key, None)
+        if item is None:
+            return
+        table[asked.key] = item
         if before is None:
             return
-        self.doubled += before == write.item
-        self.overwritten += before != write.item
+        self.doubled += before == item
+        self.overwritten += before != item
         if self._sequence:
-            later, earlier = (Decimal(item[self._sequence]["N"]) for item in (before, write.item))
+            later, earlier = (Decimal(one[self._sequence]["N"]) for one in (before, item))
             self.out_of_order += earlier < later
 
     def items(self, table: str) -> list[Item]:

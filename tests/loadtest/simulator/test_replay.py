@@ -96,3 +96,18 @@ def test_a_large_spool_read_by_several_processes_comes_to_the_same(tmp_path: Pat
     last = {one["pk"]["S"]: one for request in requests for one in request}
     assert whole.tables["T"].checksum == checksum(*last.values())
     assert replay(spool, TABLES, large_bytes=50_000) == whole
+
+
+def test_a_deleted_item_is_not_there_until_it_is_put_again(tmp_path: Path) -> None:
+    def delete(one: Item) -> dict[str, Any]:
+        return {"DeleteRequest": {"Key": {name: one[name] for name in ("pk", "sk")}}}
+
+    spool = Spool(tmp_path / "spool")
+    puts = [{"PutRequest": {"Item": item("a", number)}} for number in range(3)]
+    deletes = [delete(item("a", number)) for number in (0, 1)]
+    for requests in (puts, deletes, [{"PutRequest": {"Item": item("a", 0, "again")}}]):
+        spool.took(json.dumps({"RequestItems": {"T": requests}}).encode())
+    spool.close()
+    found = replay(tmp_path / "spool", TABLES).tables["T"]
+    assert (found.items, found.overwritten) == (2, 0)
+    assert found.checksum == checksum(item("a", 0, "again"), item("a", 2))

@@ -28,7 +28,7 @@ def test_the_sink_takes_every_item_of_boto3s_batch_writer_and_counts_it() -> Non
 
 
 def test_the_sink_refuses_what_it_does_not_know() -> None:
-    with Simulator() as simulator, pytest.raises(ClientError, match="takes BatchWriteItem only") as error:
+    with Simulator() as simulator, pytest.raises(ClientError, match="takes writes and BatchGetItem only") as error:
         client(simulator).list_tables()
     assert error.value.response["Error"]["Code"] == "UnknownOperationException"
 

@@ -17,7 +17,7 @@ def put(key: str, number: int = 0, text: str = "") -> Write:
 def written_items_of(*writes: Write) -> WrittenItems:
     written_items = WrittenItems("seq")
     for write in writes:
-        written_items.apply(write)
+        written_items.set(write, write.item)
     return written_items
 
 
@@ -43,10 +43,10 @@ def test_the_checksum_does_not_depend_on_the_order(items: dict[str, int], chance
     before = checksum(written_items_of(*writes).items("T"))
     chance.shuffle(writes)
     assert checksum(written_items_of(*writes).items("T")) == before
-    assert checksum([write.item for write in writes]) == before
+    assert checksum([write.item for write in writes if write.item]) == before
 
 
 def test_the_checksum_reports_a_doubled_a_lost_and_a_changed_item() -> None:
-    items = [put("a").item, put("b").item]
+    items: list[Any] = [put("a").item, put("b").item]
     others = [[*items, items[0]], items[:1], [items[0], put("b", text="x").item], []]
     assert len({checksum(found) for found in [items, *others]}) == 5
