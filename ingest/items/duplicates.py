@@ -1,4 +1,4 @@
-"""Last row wins: which items of a block, and of a segment, share a key, and on which lines they are.
+"""Which items of a block, and of a segment, share a key, and on which lines they are.
 
 Two numbers are one key when DynamoDB says so: 1, 1.0 and 1e0. Across blocks only a 64-bit hash of each key is kept,
 about 80 bytes of memory a row; two keys of a million share a hash about once in 4 * 10^7 segments, which would count
@@ -27,6 +27,7 @@ from ingest.reading.blocks import Position
 WINDOW_BYTES = 64 * 1024 * 1024
 MAX_KEYS = 1_000_000  # of a window are remembered: some 80 MB
 Range = tuple[Any, Any] | None  # the least and the greatest; None: not known
+Key = Hashable
 LinesOf = Callable[[Collection[int]], Mapping[int, int]]  # the lines on which records of a block begin, by record
 
 
@@ -40,7 +41,7 @@ class KeyHashes:
     @cached_property
     def hashes(self) -> "array[int]":
         """The hashes themselves, in the order of the items."""
-        return array("q", map(hash, _keys(self._items)) if self.count else ())
+        return array("q", map(hash, keys_of(self._items)) if self.count else ())
 
     @cached_property
     def range(self) -> Range:
@@ -174,8 +175,8 @@ def replacements(items: Items, before: Mapping[int, int], limit: int) -> list[Re
     Each replaces the row before it with its key. `before`: the lines of earlier blocks' rows, by the keys' hashes.
     """
     found: list[Replacement] = []
-    last: dict[Hashable, int] = {}
-    for row, key in enumerate(_keys(items)):
+    last: dict[Key, int] = {}
+    for row, key in enumerate(keys_of(items)):
         replaced = last.get(key)
         line = before.get(hash(key)) if replaced is None else None
         last[key] = record = items.records[row]
@@ -200,18 +201,7 @@ def _are_apart(some: Range, others: Range) -> bool:
     return bool(some and others and (others[0] > some[1] or others[1] < some[0]))
 
 
-def last_of_each_key(items: Items) -> tuple[Items, KeyHashes, int]:
-    """Return the items that no later item replaces, the hashes of their keys, and how many were replaced."""
-    if not items.keys or _are_distinct(items):  # without keys: a preview without a feed
-        return items, KeyHashes(items), 0
-    last = {key: row for row, key in enumerate(_keys(items))}
-    if len(last) == len(items):
-        return items, KeyHashes(items), 0
-    kept = items.take(sorted(last.values()))
-    return kept, KeyHashes(kept), len(items) - len(kept)
-
-
-def _are_distinct(items: Items) -> bool:
+def are_distinct(items: Items) -> bool:
     """Return whether no two items share a key; False where that cannot be decided without looking at each."""
     columns = [column for place in range(len(items.keys)) if (column := _comparable(items, place)) is not None]
     if len(columns) < len(items.keys):
@@ -241,8 +231,9 @@ def _comparable(items: Items, place: int) -> AnyArray | None:
         return None
 
 
-def _keys(items: Items) -> list[Hashable]:
-    columns: list[list[Hashable]] = []
+def keys_of(items: Items) -> list[Key]:
+    """Return the key of each item; two are equal where DynamoDB says so."""
+    columns: list[list[Key]] = []
     for key in items.keys:
         values: list[Any] = items.attribute(key.name).values.to_pylist()
         columns.append(list(map(canonical_number, values)) if key.type == "N" else values)

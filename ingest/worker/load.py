@@ -5,7 +5,6 @@ from dataclasses import dataclass, replace
 from functools import lru_cache, partial
 from itertools import islice
 
-from ingest.contract import DUPLICATE
 from ingest.dynamodb.item_writer import Heartbeat, ItemWriter, ResumableWriter
 from ingest.errors import FileFault, InternalFault, ObjectArchived, ObjectSuperseded, TooManyDuplicates, TooManyRejects
 from ingest.feeds.feed import Feed
@@ -14,9 +13,9 @@ from ingest.items.duplicates import (
     DuplicateKeyWindow,
     KeyHashes,
     LinesOf,
-    last_of_each_key,
     replacements,
 )
+from ingest.items.fold import fold
 from ingest.items.items import Items, build_items
 from ingest.items.mapping import Mapping, map_columns
 from ingest.ledger.row_counts import RowCounts, all_rows_rejected
@@ -25,7 +24,7 @@ from ingest.reading.blocks import RULES, START, BadRecord, Block, Chunk, Positio
 from ingest.reading.compression import RangeReader
 from ingest.reading.grammar import count_lines
 from ingest.reading.reader import Reader, open_file
-from ingest.reading.rows import Fault, Origin, Rows, with_lineage
+from ingest.reading.rows import Origin, Rows, with_lineage
 from ingest.reading.segments import Segment
 from ingest.rejects.reject import (
     CELL_BYTES,
@@ -38,6 +37,7 @@ from ingest.rejects.reject import (
     locate_duplicates,
 )
 from ingest.worker.ports import RejectSink
+from ingest.worker.written import write_items
 
 PART_LINES = 100_000  # of a block are columns and objects at a time
 PART_BYTES = 4 * 1024 * 1024
@@ -272,29 +272,29 @@ class Load:
             yield part, count_lines(part.data) + (not part.data.endswith((b"\n", b"\r")))
 
     def _take_part(self, block: Block, line_count: int, reader: Reader) -> bool:
-        """Write the rows of a part and count them; return whether the table has refused none."""
+        """Write the rows of a part and count them; return whether the table has refused and skipped none."""
         rows, mapping = self._rows(block, reader)
         items, faults = build_items(rows, mapping)
-        items, counts, keys, refused = self._write(items)
-        seen_before = self._window.count(keys, self._lines_of(block, line_count, rows, reader))
-        superseded = counts.rows_superseded + seen_before
-        faults += refused + rows.faults
+        written = write_items(items, self._feed, lambda some: self._writer.write(some, self._heartbeat))
+        seen_before = self._window.count(written.keys, self._lines_of(block, line_count, rows, reader))
+        superseded = written.counts.rows_superseded + seen_before
+        faults += written.refused + rows.faults
         rejects = locate(block, faults, reader)
         while some := list(islice(rejects, LOCATED)):
             self._rejects.add(some)
         if superseded:
-            self._keep_duplicates(block, items, keys, reader)
+            self._keep_duplicates(block, written.items, written.keys, reader)
         self.row_counts = self.row_counts.plus(
             replace(
-                counts,
+                written.counts,
                 rows_read=rows.record_count,
-                rows_written=len(items) - superseded - counts.rows_skipped,
+                rows_written=len(written.items) - superseded - written.counts.rows_skipped,
                 rows_rejected=len(faults),
                 rows_superseded=superseded,
                 bytes_read=block.byte_count,
             )
         )
-        return not refused
+        return written.is_whole
 
     @property
     def _wanted_duplicates(self) -> int:
@@ -316,7 +316,7 @@ class Load:
         if isinstance(chunk, Block):
             for part, line_count in self._parts(chunk, ends, reader):
                 rows, mapping = self._rows(part, reader)
-                keys = last_of_each_key(build_items(rows, mapping)[0])[1]
+                keys = fold(build_items(rows, mapping)[0], self._feed).keys
                 self._window.count(keys, self._lines_of(part, line_count, rows, reader))
 
     def _rows(self, block: Block, reader: Reader) -> tuple[Rows, Mapping]:
@@ -324,33 +324,6 @@ class Load:
         rows = reader.parse(block, is_first=not self.row_counts.rows_read)
         mapping = self._mapping(rows.columns)
         return with_lineage(rows, self._feed, self._origin, partial(reader.first_lines, block, rows)), mapping
-
-    def _write(self, items: Items) -> tuple[Items, RowCounts, KeyHashes, list[Fault]]:
-        """Write one item of each key, and where the table refuses it, what the others of its key make.
-
-        Return the items without the refused, how many of them were superseded and skipped, the keys that the table now
-        has from here, and the refused.
-        """
-        refused: list[Fault] = []
-        tried: set[int] = set()
-        skipped: dict[str, set[int]] = {}
-        while True:
-            last, keys, _ = last_of_each_key(items)
-            fresh = last.without(tried)
-            result = self._writer.write(fresh, self._heartbeat)
-            for why, rows in result.skipped.items():
-                skipped.setdefault(why, set()).update(fresh.records[row] for row in rows)
-            if not result.refusals:
-                break
-            tried |= set(fresh.records)
-            refused += [Fault(fresh.records[r.row], r.reason, r.message) for r in result.refusals]
-            items = items.without({fault.record for fault in refused})
-        counts = RowCounts(
-            rows_superseded=len(items) - len(last) + len(skipped.pop(DUPLICATE, ())),
-            **{f"rows_{why}": len(records) for why, records in skipped.items()},
-        )
-        others = set().union(*skipped.values())
-        return items, counts, KeyHashes(last.without(others)) if others else keys, refused
 
     def _check_limit(self, *, at_end: bool = False) -> None:
         """Look at the counts so far. Whether all rows are rejects is decided by the first ones of the file alone."""

@@ -19,9 +19,9 @@ from ingest.dynamodb.batches import MAX_BODY_BYTES, Batch, batches, body_of, unp
 from ingest.dynamodb.encode import write_requests
 from ingest.dynamodb.write_stats import write_units
 from ingest.feeds.column import ColumnType
-from ingest.feeds.feed import KeyAttribute
+from ingest.feeds.feed import Feed, KeyAttribute
 from ingest.items.documents import document_bytes
-from ingest.items.duplicates import last_of_each_key
+from ingest.items.fold import fold
 from ingest.items.items import Items
 from ingest.items.numbers import canonical_number
 from ingest.items.validate import item_sizes
@@ -111,7 +111,7 @@ def keyed(kinds: Sequence[ColumnType], keys: Sequence[Sequence[Any]]) -> Items:
 def keyed_items(draw: st.DrawFn) -> Items:
     kinds = draw(st.lists(st.sampled_from(["S", "N", "B"]), min_size=1, max_size=2))
     keys = draw(st.lists(st.tuples(*(KEYS[kind] for kind in kinds)), min_size=1, max_size=40))
-    return last_of_each_key(keyed(kinds, keys))[0]
+    return fold(keyed(kinds, keys), Feed("f/", "T", "p")).items
 
 
 @given(keyed_items(), st.data())

@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ingest.feeds.feed import Feed
-from ingest.items.duplicates import KeyHashes, LinesOf, SeenKeys, last_of_each_key, replacements
+from ingest.items.duplicates import KeyHashes, LinesOf, SeenKeys, replacements
+from ingest.items.fold import fold
 from ingest.items.items import Items, build_items
 from ingest.items.mapping import map_columns
 from ingest.reading.rows import Rows
@@ -28,6 +29,12 @@ def items_with(keys: Sequence[tuple[str, ...]], *, types: tuple[str, ...] = ("S"
     items, faults = build_items(Rows(pa.table(columns), None, []), map_columns(feed, tuple(columns)))
     assert faults == []
     return items
+
+
+def last_of_each_key(items: Items) -> tuple[Items, KeyHashes, int]:
+    """Return what a feed that puts writes, the hashes of its keys, and how many rows were replaced."""
+    folded = fold(items, Feed("f/", "T", "p"))
+    return folded.items, folded.keys, len(items) - len(folded.items)
 
 
 def kept(items: Items) -> list[int]:

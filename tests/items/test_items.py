@@ -16,7 +16,7 @@ from ingest.dynamodb.encode import item_json, text_rows
 from ingest.feeds.column import Column
 from ingest.feeds.dialect import Csv
 from ingest.feeds.feed import Feed, Index, Ttl
-from ingest.items.duplicates import last_of_each_key
+from ingest.items.fold import fold
 from ingest.items.items import Items, build_items
 from ingest.items.mapping import map_columns
 from ingest.items.validate import MAX_ITEM_BYTES
@@ -285,5 +285,5 @@ def test_keys_may_be_binary() -> None:
         (4, Reason.KEY_TOO_LONG),
         (5, Reason.BAD_BINARY),
     ]
-    last, _, superseded = last_of_each_key(items)
-    assert (list(last.records), superseded) == ([1, 3], 1)
+    last = fold(items, BINARY_KEYS).items
+    assert (list(last.records), len(items)) == ([1, 3], 3)

@@ -1,0 +1,148 @@
+"""One item for each key of a block: what remains of rows with the same key, by what their feed does with them.
+
+Whole items: the last row stays; where rows only insert, the first; with versions, the greatest of them. Updates become
+one update, as do a put and the updates behind it. The result is that of one row after the other.
+"""
+
+from collections.abc import Container, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from ingest.contract import WriteOperation
+from ingest.feeds.feed import NEWEST_FILE, Feed
+from ingest.items.columns import Attribute
+from ingest.items.duplicates import Key, KeyHashes, are_distinct, keys_of
+from ingest.items.items import Items
+
+
+@dataclass(frozen=True, slots=True)
+class Folded:
+    """Items with distinct keys, and the hashes of these.
+
+    `groups[i]` are the rows that have the key of item i, in their order; None where each has a key of its own, or where
+    one row of each key is all that counts.
+    """
+
+    items: Items
+    keys: KeyHashes
+    groups: Sequence[Sequence[int]] | None = None
+
+
+def fold(items: Items, feed: Feed) -> Folded:
+    """Return one item for each key, in the order of the last row of each; its record is that of the row that decides.
+
+    Where rows update items and have versions, it is the row of each key that is written last: `in_turns` has all.
+    """
+    if not items.keys or are_distinct(items):  # without keys: a preview without a feed
+        return Folded(items, KeyHashes(items))
+    keys = keys_of(items)
+    last = {key: row for row, key in enumerate(keys)}
+    if len(last) == len(items):
+        return Folded(items, KeyHashes(items))
+    versions = versions_of(items, feed)
+    if feed.updates:
+        return _folded_changes(items, _groups(keys), versions)
+    kept = items.take(sorted(_winners(keys, versions, feed, last)))
+    return Folded(kept, KeyHashes(kept))
+
+
+def versions_of(items: Items, feed: Feed) -> list[Any] | None:
+    """Return the versions that rows of one file have, to be compared; None where the later row is the newer one."""
+    name = None if feed.write == "undo" or feed.newest == NEWEST_FILE else feed.version_attribute
+    if name is None:
+        return None
+    attribute = items.attribute(name)
+    values: list[Any] = attribute.values.to_pylist()
+    return list(map(Decimal, values)) if attribute.type == "N" else values
+
+
+def in_turns(
+    groups: Iterable[Sequence[int]], versions: Sequence[Any] | None, refused: Container[int]
+) -> Iterator[list[int]]:
+    """Yield the rows of groups, one of each at a time, so that none is written before those before it.
+
+    Rows older than one before them are left out, but for those in `refused`, which grows with each turn.
+    """
+    waiting = [_in_order(rows, versions, refused) for rows in groups]
+    while turn := [(each, row) for each in waiting if (row := next(each, None)) is not None]:
+        yield [row for _, row in turn]
+        waiting = [each for each, _ in turn]
+
+
+def _in_order(rows: Sequence[int], versions: Sequence[Any] | None, refused: Container[int]) -> Iterator[int]:
+    newest: Any = None
+    for row in rows:
+        if versions is None or newest is None or versions[row] >= newest:
+            yield row
+            if versions and row not in refused:
+                newest = versions[row]
+
+
+def _winners(keys: Sequence[Key], versions: Sequence[Any] | None, feed: Feed, last: dict[Key, int]) -> Iterable[int]:
+    """Return the rows that decide: the last of each key, the first, or one with the greatest version."""
+    if feed.write == "insert":
+        return {key: row for row, key in reversed(list(enumerate(keys)))}.values()
+    if versions is None:
+        return last.values()
+    found: dict[Key, int] = {}
+    for row, key in enumerate(keys):
+        before = found.setdefault(key, row)
+        if versions[row] >= versions[before]:
+            found[key] = row
+    return found.values()
+
+
+def _groups(keys: Sequence[Key]) -> list[list[int]]:
+    """Return the rows of each key, in the order of the last ones."""
+    found: dict[Key, list[int]] = {}
+    for row, key in enumerate(keys):
+        found.setdefault(key, []).append(row)
+    return sorted(found.values(), key=lambda rows: rows[-1])
+
+
+def _folded_changes(items: Items, groups: list[list[int]], versions: Sequence[Any] | None) -> Folded:
+    if versions is not None:  # an item between two of them in age must be met by each for itself
+        kept = items.take([max(rows, key=lambda row: (versions[row], row)) for rows in groups])
+        return Folded(kept, KeyHashes(kept), groups)
+    operations: list[Any] | None = items.operations.to_pylist() if items.operations is not None else None
+    merged = [_merged(rows, operations) for rows in groups]
+    parts = [part for part, _ in merged]
+    last = pa.array([part[-1] for part in parts], pa.int64())
+    kept = Items(
+        tuple(_last_values(attribute, parts, last) for attribute in items.attributes),
+        items.keys,
+        [items.records[part[-1]] for part in parts],
+        None if operations is None else pa.array([operation for _, operation in merged], pa.string()),
+    )
+    return Folded(kept, KeyHashes(kept), groups)
+
+
+def _merged(rows: Sequence[int], operations: Sequence[str] | None) -> tuple[Sequence[int], str]:
+    """Return which rows of a key make its item, and what becomes of that."""
+    if operations is None:
+        return rows, WriteOperation.UPDATE
+    whole = next((n for n in reversed(range(len(rows))) if operations[rows[n]] != WriteOperation.UPDATE), None)
+    if whole is None:
+        return rows, WriteOperation.UPDATE
+    if operations[rows[whole]] == WriteOperation.PUT:
+        return rows[whole:], WriteOperation.PUT
+    # behind a delete, an update finds nothing: it is the whole item
+    return (rows[whole + 1 :], WriteOperation.PUT) if rows[whole + 1 :] else (rows[-1:], WriteOperation.DELETE)
+
+
+def _last_values(attribute: Attribute, parts: Sequence[Sequence[int]], last: pa.Int64Array) -> Attribute:
+    """Return the last value of an attribute in each part; a null counts as one where it is written or removes."""
+    if attribute.write_null or attribute.remove_null or not attribute.values.null_count:
+        return attribute.take(last)
+    places: list[Any] = last.to_pylist()
+    several = [n for n, part in enumerate(parts) if len(part) > 1]
+    flat = pa.array([row for n in several for row in parts[n]], pa.int64())
+    has_value = iter(pc.is_valid(attribute.values.take(flat)).to_pylist())
+    for n in several:
+        with_value = [row for row in parts[n] if next(has_value)]
+        places[n] = with_value[-1] if with_value else places[n]
+    return attribute.take(pa.array(places, pa.int64()))
