@@ -35,7 +35,7 @@ class Store(Construct):
                 f"feeds.toml names {len(by_table)} tables; a stack has room for {MOST_TABLES}, an output for each. "
                 "Use two stacks."
             )
-        self.tables = {name: self._named_table(feed) for name, feed in by_table.items()}
+        self.tables = {name: self._named_table(feed, feeds) for name, feed in by_table.items()}
         self.ledger = self._table("Ledger", LEDGER_KEYS, expiry=contract.LedgerKeys.EXPIRES)
         self.ledger.add_global_secondary_index(
             index_name=contract.LedgerKeys.INDEX,
@@ -45,7 +45,7 @@ class Store(Construct):
         )
         self.rejects = self._rejects()
 
-    def _named_table(self, feed: Feed) -> dynamodb.ITable:
+    def _named_table(self, feed: Feed, feeds: Feeds) -> dynamodb.ITable:
         id = contract.table_output(feed.table)
         if feed.existing:
             arn = Stack.of(self).format_arn(
@@ -56,7 +56,7 @@ class Store(Construct):
                 account=_account(feed.role),
             )
             return dynamodb.Table.from_table_arn(self, id, arn)
-        expiry = feed.ttl.attribute if feed.ttl else None
+        expiry = feeds.expiry_attribute(feed.table)
         table = self._table(id, feed.key_attributes(), name=feed.table, expiry=expiry)
         for index, keys in feed.indexes.items():
             sort_key = _attribute(feed, keys.sort_key) if keys.sort_key else None

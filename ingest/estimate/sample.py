@@ -115,6 +115,7 @@ class SampleReader:
             self._head(reading, budget, watch)
         if reading.is_whole:
             reading.text_bytes = reading.read_bytes
+        reading.is_splittable = reader.can_jump and not self._feed.is_ordered
         return reading
 
     def _spread(self, reading: Reading, reader: Reader, budget: int, watch: Watch) -> bool:

@@ -146,8 +146,9 @@ def _shape(found: LoadEstimate) -> Iterator[LoadWarning]:
     if any(not reading.is_splittable and reading.text_bytes > found.fleet.segment_bytes for reading in found.readings):
         yield LoadWarning(
             "not_splittable",
-            "The file cannot be split, because it is compressed, or because of its encoding or footer: it is loaded by "
-            "one function at a time. Send it uncompressed, or as several files.",
+            "The file cannot be split, because it is compressed, because of its encoding or footer, or because its "
+            "changes are written in their order: it is loaded by one function at a time. Send it uncompressed, or as "
+            "several files; changes with a version (`newest`) have an order of their own.",
         )
     yield from _expanded_again(found)
     if seconds > LONG_S:

@@ -362,6 +362,11 @@ class Feeds(Struct, frozen=True, forbid_unknown_fields=True):
             )
         return self.feeds[name]
 
+    def expiry_attribute(self, table: str) -> str | None:
+        """Return the attribute by which the items of a table expire; None if no feed of it has one."""
+        found = (feed.expiry_attribute for feed in self.feeds.values() if feed.table == table)
+        return next(filter(None, found), None)
+
     def for_key(self, key: str) -> tuple[str, Feed]:
         """Return the name and feed whose prefix the object key begins with.
 

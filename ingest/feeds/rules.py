@@ -2,15 +2,16 @@
 
 import codecs
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from encodings.aliases import aliases
 from typing import Any
 
 from ingest.contract import NO_FEED, table_output
 from ingest.errors import SettingsFault
 from ingest.feeds.dialect import Csv
-from ingest.feeds.feed import Feed, is_template, template_parts
+from ingest.feeds.feed import NEWEST_FILE, ORDER_ATTRIBUTE, Feed, is_template, template_parts
 from ingest.feeds.schema_errors import did_you_mean
+from ingest.feeds.write_rules import check_writing
 from ingest.file import glob_matches
 
 MAX_NAME_BYTES = 65_535  # of an attribute
@@ -27,6 +28,7 @@ def check_feed(feed: Feed, path: str) -> None:
     _check_names(feed, path)
     _check_ttl(feed, path)
     _check_indexes(feed, path)
+    check_writing(feed, path)
 
 
 def check_template(text: str, path: str) -> None:
@@ -170,7 +172,7 @@ def _check_name_lengths(feed: Feed, path: str) -> None:
     named = {place: name for place, name in names.items() if name is not None}
     named |= {f"{path}.columns.{c}": c for c in feed.columns if feed.column(c).name is None}
     named |= {f"{path}.attributes.{name}": name for name in feed.attributes}
-    named |= {f"{path}.lineage.{field}": getattr(feed.lineage, field) or "-" for field in ("file", "line")}
+    named |= {f"{path}.lineage.{field}": getattr(feed.lineage, field) or "-" for field in ("file", "line", "row")}
     for place, name in named.items():
         if not name:
             raise SettingsFault(f"`{place}` is wrong: DynamoDB takes no attribute whose name is empty.")
@@ -191,7 +193,13 @@ def _check_length(name: str, place: str, most: int, what: str) -> None:
 
 
 def _check_names(feed: Feed, path: str) -> None:
-    names = feed.made_attributes() + [name for name in (feed.lineage.file, feed.lineage.line) if name]
+    own = (
+        feed.lineage.file,
+        feed.lineage.line,
+        feed.row_attribute,
+        ORDER_ATTRIBUTE if feed.newest == NEWEST_FILE else "",
+    )
+    names = feed.made_attributes() + [name for name in own if name]
     names += [key.name for key in feed.key_attributes() if not is_template(key.source)]
     names += [feed.column(c).name or c for c in feed.columns if not feed.column(c).drop and c not in _key_columns(feed)]
     doubled = sorted({name for name in names if names.count(name) > 1})
@@ -256,18 +264,34 @@ def check_prefixes(feeds: dict[str, Feed]) -> None:
 
 
 def check_shared_tables(feeds: dict[str, Feed]) -> None:
-    """Check that feeds of one table agree about it."""
+    """Check that feeds of one table agree about it. Those without an attribute for expiry, or a version, need none."""
     shapes: dict[str, tuple[str, Any]] = {}
+    said: dict[tuple[str, str], tuple[str, Any]] = {}
     for name, feed in feeds.items():
+        for what, value in (("attribute for expiry", feed.expiry_attribute), *_versions(feed)):
+            first, other = said.setdefault((feed.table, what), (name, value)) if value else (name, value)
+            if value != other:
+                raise SettingsFault(
+                    f"feeds {first} and {name} share the table {feed.table!r} and have another {what}: {other!r} and "
+                    f"{value!r}."
+                )
         keys = [(key.name, key.type) for key in feed.key_attributes()]
         where = (feed.existing, feed.role, feed.region)
-        shape = (keys, where, feed.ttl and feed.ttl.attribute, feed.indexes, feed.index_keys())
+        shape = (keys, where, feed.indexes, feed.index_keys())
         first, expected = shapes.setdefault(feed.table, (name, shape))
         if expected != shape:
             raise SettingsFault(
-                f"feeds {first} and {name} share the table {feed.table!r} but declare other keys, indexes, `ttl` "
+                f"feeds {first} and {name} share the table {feed.table!r} but declare other keys or indexes, "
                 "or another `existing`, `role` or `region`."
             )
+
+
+def _versions(feed: Feed) -> Iterator[tuple[str, str]]:
+    """Yield what the version is called of the items of a feed, and its form: two forms cannot be compared."""
+    if feed.newest and feed.newest != NEWEST_FILE:
+        column = feed.column(feed.newest)
+        form = "N" if column.type == "N" else f"S in units of {column.unit}"
+        yield f"form of the version {feed.version_attribute!r}", form
 
 
 MAX_OUTPUT = 255  # characters of the name of a stack's output

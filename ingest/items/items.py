@@ -122,7 +122,7 @@ class _Deleted:
 
     rows: frozenset[int]
     kept: frozenset[str]
-    places: AnyArray
+    places: pa.Int64Array
 
     @staticmethod
     def of(operations: AnyArray | None, kept: frozenset[str]) -> "_Deleted | None":

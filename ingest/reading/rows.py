@@ -78,7 +78,7 @@ def with_lineage(rows: Rows, feed: Feed, origin: Origin, first_lines: Callable[[
     if not (feed.lineage.line or feed.row_attribute or is_ordered_by_file):
         return replace(rows, table=table)
     lines = pa.array(first_lines(), pa.int64()).cast(pa.string())
-    digits = pc.utf8_lpad(lines, LINE_DIGITS, "0")
+    digits: Any = pc.utf8_lpad(lines, LINE_DIGITS, "0")
     if feed.lineage.line:
         table = table.append_column(LINE_COLUMN, lines)
     if feed.row_attribute:
@@ -88,9 +88,9 @@ def with_lineage(rows: Rows, feed: Feed, origin: Origin, first_lines: Callable[[
     return replace(rows, table=table)
 
 
-def _prefixed(before: tuple[str, ...], digits: pa.StringArray) -> pa.StringArray:
-    found: Any = pc.binary_join_element_wise("".join(f"{part}#" for part in before), digits, "")
-    return cast(pa.StringArray, found)
+def _prefixed(before: tuple[str, ...], digits: Any) -> pa.StringArray:
+    prefix: Any = "".join(f"{part}#" for part in before)
+    return cast(pa.StringArray, pc.binary_join_element_wise(prefix, digits, ""))
 
 
 # Behind an escape; any other character means itself.

@@ -128,10 +128,14 @@ class TaskRunner:
         )
 
     def _may_split(self, task: Task, file: FileVersion, settings: LoadSettings) -> bool:
-        """Return whether a file is large, is not loaded as a whole already, and has a name that segments can share."""
+        """Return whether a file is large, is not loaded as a whole already, and has a name that segments can share.
+
+        Rows that must be written in their order are not loaded side by side.
+        """
         is_known = file.version == task.work.file.version
         is_begun = task.work.segment is not None or task.claimed.checkpoint is not None
-        return is_known and not is_begun and (file.size_bytes or 0) > settings.segment_bytes
+        is_large = (file.size_bytes or 0) > settings.segment_bytes
+        return is_known and not is_begun and is_large and not settings.feed.is_ordered
 
     def _splitter(self, task: Task, settings: LoadSettings, file: FileVersion) -> Splitter:
         return Splitter(

@@ -1,7 +1,7 @@
 """What becomes of a block's items in their table: one of each key is written, and each of them is counted once."""
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from ingest.contract import DUPLICATE
 from ingest.dynamodb.item_writer import WriteResult
@@ -29,11 +29,22 @@ class Written:
 
 
 def write_items(items: Items, feed: Feed, write: Write) -> Written:
-    """Write items so that the table is as if it had got one after the other; keys are distinct in each `write`."""
+    """Write items so that the table is as if it had got one after the other; keys are distinct in each `write`.
+
+    A row that is older than what the table has from its own file counts as written: the other supersedes it, or was
+    there before this one only because the file is loaded again.
+    """
+
+    def write_counted(some: Items) -> WriteResult:
+        result = write(some)
+        if feed.write == "insert" or DUPLICATE not in result.skipped:
+            return result
+        return replace(result, skipped={why: rows for why, rows in result.skipped.items() if why != DUPLICATE})
+
     folded = fold(items, feed)
     if folded.groups is None:
-        return _write_winners(items, folded, feed, write)
-    return _Turns(items, write).run(folded, feed)
+        return _write_winners(items, folded, feed, write_counted)
+    return _Turns(items, write_counted).run(folded, feed)
 
 
 def _write_winners(items: Items, folded: Folded, feed: Feed, write: Write) -> Written:

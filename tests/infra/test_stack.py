@@ -225,6 +225,17 @@ def test_a_feeds_table_forgets_expired_items_and_has_its_indexes(synthesised: Ca
     assert [(key["AttributeName"], key["KeyType"]) for key in index["KeySchema"]] == [("place", "HASH"), ("n", "RANGE")]
 
 
+@pytest.mark.parametrize("deletes_first", [True, False])
+def test_a_table_whose_deleted_items_leave_tombstones_forgets_them(
+    synthesised: Callable[..., Template], deletes_first: bool
+) -> None:
+    of = {name: f'[feeds.{name}]\nprefix = "{name}/"\ntable = "Alpha"\npartition_key = "id"\n' for name in "ab"}
+    puts, deletes = f'{of["a"]}newest = "file"\n', f'{of["b"]}newest = "file"\nwrite = "delete"\ntombstone = "9d"\n'
+    feeds = deletes + puts if deletes_first else puts + deletes
+    table = tables(synthesised(feeds=feeds))["Alpha"]
+    assert table["TimeToLiveSpecification"] == {"AttributeName": "ttl", "Enabled": True}
+
+
 def keys(table: Any) -> list[tuple[str, str, str]]:
     types = {attribute["AttributeName"]: attribute["AttributeType"] for attribute in table["AttributeDefinitions"]}
     return [(key["AttributeName"], key["KeyType"], types[key["AttributeName"]]) for key in table["KeySchema"]]

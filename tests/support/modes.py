@@ -71,7 +71,7 @@ class ModelTable:
         stored, feed = self.items.get(change.key), self.feed
         version = feed.version_attribute
         if version and stored is not None and stored.get(version, change.values[version]) > change.values[version]:
-            return "" if self._is_of_this_file(stored, change) else Skipped.OLDER
+            return DUPLICATE if self._is_of_this_file(stored, change) else Skipped.OLDER
         if change.operation == "insert" and stored is not None:
             return self._of_insert(stored, change)
         made = self._made(None if stored is None or DELETED_ATTRIBUTE in stored else stored, change)

@@ -9,14 +9,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from ingest.contract import Status
 from ingest.feeds.column import Column
 from ingest.feeds.dialect import Csv
-from ingest.feeds.feed import Feed, Lineage, Operation
+from ingest.feeds.feed import Feed, Feeds, Lineage, Operation
 from ingest.ledger.row_counts import RowCounts
 from ingest.ledger.work_item import Checkpoint
 from ingest.worker.load import Load, Sizes
 from tests.support.fakes import RecordingRejects, reading
 from tests.support.modes import Change, Killed, ModelTable
+from tests.support.world import KEY, World, event
 
 OPERATION = Operation("op", put=("I",), update=("U",), delete=("D",))
 COLUMNS: dict[str, Any] = {"n": "N", "v": "N", "gone": Column(null="remove")}
@@ -226,3 +228,24 @@ def test_a_second_load_of_the_same_file_inserts_nothing_and_says_it_is_its_own()
     second = load(feed, data, first.table)
     assert second.row_counts == first.row_counts
     assert counted(first.row_counts) == {"written": 2, "superseded": 1}
+
+
+# --- by the function ---
+
+
+@pytest.mark.parametrize(("name", "is_split"), [("changes", False), ("changes newest", True), ("update", True)])
+def test_changes_without_version_are_written_in_the_order_of_the_file_however_large_it_is(
+    name: str, is_split: bool
+) -> None:
+    """Its segments would be loaded side by side: a row deleted in the last one could be put again by the first."""
+    feed = msgspec.structs.replace(FEEDS[name], prefix="orders/")
+    table = ModelTable(feed)
+    world = World(writer=table)
+    world.objects.contents[KEY] = rows_of("I,a,1,1, I,b,1,1, U,a,2,2, D,b,,3, D,a,,4, I,a,5,5,")
+    world.dispatcher = world.build(Feeds({"orders": feed}), segment_bytes=24, sizes=Sizes(block=20))
+    world.take(event(KEY))
+    assert bool(world.queue.sent) == is_split
+    if not is_split:
+        assert world.entry().status == Status.COMPLETE
+        assert [(item["id"], item["n"]) for item in table.items.values()] == [("a", 5)]
+        assert {item["from"][:20] for item in table.items.values()} == {world.entry().work.file.file_id}
