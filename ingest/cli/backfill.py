@@ -16,6 +16,8 @@ from ingest.cli.stack import DeployedStack, services_of
 from ingest.errors import SettingsFault
 from ingest.feeds.parse import read_feeds
 from ingest.file import FileVersion
+from ingest.ledger.order import oldest_ms
+from ingest.ledger.work_item import CarriedOver
 from ingest.recovery.backfill import Backfill, Tally
 from ingest.recovery.retry import Retry
 from ingest.worker.ports import ObjectListing
@@ -28,6 +30,9 @@ def backfill(
     ] = 10.0,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only count what would be sent.")] = False,
     force: Annotated[bool, typer.Option("--force", help="Load those that are known again, as new attempts.")] = False,
+    as_oldest: Annotated[
+        bool, typer.Option("--as-oldest", help='With newest = "file": older than all files that were notified.')
+    ] = False,
     stack: StackName = None,
     feeds: FeedsPath = DEFAULT_FEEDS,
     as_json: AsJson = False,
@@ -36,12 +41,15 @@ def backfill(
 
     They are known by key, eTag and age. Failed files are known, too: use `ingest retry` for them, or --force for all
     that have ended. Those that the feeds' `exclude` and `include` leave out are not queued; those that were IGNORED,
-    and are left out no more, are. Safe to repeat, but for --force.
+    and are left out no more, are. Safe to repeat, but for --force. With newest = "file" an object is as old as its last
+    change; of one that was copied here --as-oldest says that it is older than all that was dropped.
 
     Examples:
         ingest backfill s3://BUCKET/orders/ --dry-run
         ingest backfill s3://BUCKET/orders/2026/ --per-second 50
     """
+    if force and as_oldest:
+        raise SettingsFault("--force and --as-oldest cannot be combined: what is known keeps its place.")
     deployed = DeployedStack(stack)
     bucket, prefix = _bucket_and_prefix(url, deployed)
     run = Backfill(
@@ -53,6 +61,7 @@ def backfill(
         per_second=per_second,
         is_dry=dry_run,
         again=_loading_again(deployed) if force else None,
+        begin=_beginning_as_oldest(deployed) if as_oldest else lambda file, feed: True,
     )
     _show(run.run(bucket, prefix), deployed.objects, bucket, prefix)
     if as_json:
@@ -91,6 +100,16 @@ def _loading_again(stack: DeployedStack) -> Callable[[FileVersion], bool]:
     """Return what loads a known object again."""
     retry = Retry(services_of(stack, Clock()), stack.rejects)
     return lambda file: retry.again(file, stack.ledger.queries.versions(file.bucket, file.key))
+
+
+def _beginning_as_oldest(stack: DeployedStack) -> Callable[[FileVersion, str], bool]:
+    """Return what writes the entry of an object that is loaded as one of the oldest; its message then claims that."""
+
+    def begin(file: FileVersion, feed: str) -> bool:
+        begun = CarriedOver(order_ms=oldest_ms(file, Clock().now_s()))
+        return stack.ledger.transitions.retry(file, feed=feed, begun=begun)
+
+    return begin
 
 
 def _bucket_and_prefix(url: str, stack: DeployedStack) -> tuple[str, str]:

@@ -25,6 +25,9 @@ def retry(
             "--from", metavar="start|checkpoint", help="Load everything again, or continue from the checkpoint."
         ),
     ] = START,
+    as_newest: Annotated[
+        bool, typer.Option("--as-newest", help='With newest = "file": as if it were dropped now.')
+    ] = False,
     version: VersionName = None,
     stack: StackName = None,
     as_json: AsJson = False,
@@ -33,7 +36,8 @@ def retry(
 
     The file has FAILED, is stuck, or is COMPLETE; the attempt has counts and rejects of its own. --from start reads
     the whole file again. --from checkpoint continues where it stopped; use it only if the feed still reads the file
-    in the same way: same delimiter, quotes, encoding, header. Safe to repeat.
+    in the same way: same delimiter, quotes, encoding, header. Safe to repeat. With newest = "file" it keeps its place
+    among the files, so that rows of newer ones stay; --as-newest makes it the newest.
 
     Examples:
         ingest retry orders/2026-11-22.csv
@@ -41,11 +45,13 @@ def retry(
     """
     if start not in (START, CHECKPOINT):
         raise SettingsFault(f"--from {start!r} is not valid; accepted are {START}, {CHECKPOINT}.")
+    if as_newest and start == CHECKPOINT:
+        raise SettingsFault("--as-newest loads all rows again; it cannot be combined with --from checkpoint.")
     deployed = DeployedStack(stack)
     entries = find_versions(deployed, file)
     chosen = choose(entries, version).work.file.first_version
     attempts = [entry for entry in entries if entry.work.file.first_version == chosen]
-    retried = _retry(deployed).run(attempts, START if start == START else CHECKPOINT)
+    retried = _retry(deployed).run(attempts, START if start == START else CHECKPOINT, as_newest=as_newest)
     if as_json:
         print(json.dumps(document(retried, start), ensure_ascii=False))
         return

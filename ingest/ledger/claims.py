@@ -34,7 +34,8 @@ class LeaseToken:
 class Claimed:
     """Work that is now ours, and how far others have come. `first_seen_s` is when it was claimed first.
 
-    Of a file also its feed's name, and the fingerprint of the settings it was begun with; a segment has its file's.
+    Of a file also its feed's name, the fingerprint of the settings it was begun with, and its order value
+    (`ingest.ledger.order`); a segment has its file's.
     `deaths` is how many workers in a row have claimed it before without a sign of life: they were killed.
     """
 
@@ -44,6 +45,7 @@ class Claimed:
     feed: str = ""
     settings: str = ""
     deaths: int = 0
+    order_ms: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +106,7 @@ class FileStatus:
     feed: str = ""
     settings: str = ""
     first_seen_s: float | None = None
+    order_ms: int = 0
 
     @property
     def should_continue(self) -> bool:

@@ -45,7 +45,8 @@ class TableQueries:
         item = self._summed(file, found.get(name, {}))
         feed, settings = str(item.get("feed", "")), str(item.get("settings", ""))
         is_newest, first_seen_s = is_newest_in(found, file), _time(item, "first_seen")
-        return FileStatus(str(item.get("status", "")), is_newest, row_counts_of(item), feed, settings, first_seen_s)
+        status, order_ms = str(item.get("status", "")), int(item.get("order_ms", 0))
+        return FileStatus(status, is_newest, row_counts_of(item), feed, settings, first_seen_s, order_ms)
 
     def unreported(self, file: FileVersion) -> Outcome | None:
         """Return how a file ended whose outcome was not reported yet; None if it was, or the file has not ended."""
@@ -239,6 +240,7 @@ def _entry(work: WorkItem, item: Item) -> Entry:
         rejects=item.get("rejects"),
         error=item.get("error", {}).get("message"),
         error_code=item.get("error", {}).get("code"),
+        order_ms=int(item["order_ms"]) if "order_ms" in item else None,
     )
 
 

@@ -5,14 +5,14 @@ In here are the leases: which version of a key is the newest, who works on what,
 
 from typing import TYPE_CHECKING
 
-from ingest.aws.clock import iso
+from ingest.aws.clock import epoch_s, iso
 from ingest.contract import LedgerKeys, Status
-from ingest.errors import IngestError, LeaseLost
+from ingest.errors import IngestError, LeaseLost, Throttled
 from ingest.file import FileVersion
 from ingest.ledger.claims import Claimed, ClaimStatus, LeaseToken, Looked
+from ingest.ledger.order import KnownOrder, next_order_ms
 from ingest.ledger.queries import TableQueries
 from ingest.ledger.table import (
-    ALWAYS,
     KEEP_DAYS,
     RECONCILER_KEY,
     Item,
@@ -33,6 +33,8 @@ from ingest.ledger.table import (
 )
 from ingest.ledger.transitions import TableTransitions
 from ingest.ledger.work_item import FILE_STEPS, Checkpoint, SegmentPlan, WorkItem
+
+NOTE_ATTEMPTS = 10  # while others note versions of the same key
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.service_resource import Table
@@ -55,45 +57,58 @@ class TableLeases:
         self._table = table
         self._queries = queries
 
-    def note_newest(self, file: FileVersion) -> bool:
-        """Remember a version as the newest of its key; return False if a newer one is known already.
+    def note_newest(self, file: FileVersion, *, least_ms: int = 0) -> int | None:
+        """Remember a version as the newest of its key; return its order value, None if a newer one is known already.
+
+        `least_ms` gives it a new order value (`next_order_ms`).
 
         One without a sequencer was found in the bucket (`worker.reconcile`) and cannot be compared. It is remembered by
         its eTag, so that its own notification, should it come late, is known as old; and it is old itself if its own
         notification was taken first, as its entry says. A notification that was only noted, by a worker that died
         there, does not count: no one else may come for the object.
         """
-        if file.sequencer:
-            change = "SET sequencer = :this, expires = :expires"
-            condition = "(attribute_not_exists(sequencer) OR sequencer <= :this)"
-            values = {":this": file.version, ":etag": file.etag or "-", ":time": file.event_time or "~"}
-            condition += " AND NOT (attribute_exists(found_etag) AND found_etag = :etag AND found_at >= :time)"
-        elif self._queries.is_reported(file):
-            return False
-        else:
-            change = "SET found_etag = :etag, found_at = :time, expires = :expires"
-            condition = ALWAYS
-            values = {":etag": file.etag or "~", ":time": iso(self._table.clock.now_s())}
-        values |= self._table.expires()
-        return self._table.update("noting a version", key_of(file, LedgerKeys.HEAD), change, condition, values)[0]
+        if not file.sequencer and self._queries.is_reported(file):
+            return None
+        head = self._table.read("looking up an object", file, LedgerKeys.HEAD).get(LedgerKeys.HEAD, {})
+        for _ in range(NOTE_ATTEMPTS):
+            if file.sequencer and _is_late(file, head):
+                return None
+            now_s = self._table.clock.now_s()
+            order_ms = next_order_ms(file, _known_order(head), now_s, least_ms=least_ms)
+            noted: Item = {"sequencer": file.version, "order_ms": order_ms}
+            if not file.sequencer:
+                noted = {"found_etag": file.etag or "~", "found_at": iso(now_s), "found_ms": order_ms}
+            change = "SET expires = :expires" + "".join(f", {name} = :{name}" for name in noted)
+            condition, known = _as_it_was(head)
+            values = {f":{name}": value for name, value in noted.items()} | known | self._table.expires()
+            key = key_of(file, LedgerKeys.HEAD)
+            is_noted, head = self._table.update("noting a version", key, change, condition, values)
+            if is_noted:
+                return order_ms
+        raise Throttled(f"{file.url} was not noted: others write of it all the time.")
 
-    def claim(self, work: WorkItem, *, feed: str, token: LeaseToken, settings: str = "") -> Claimed | ClaimStatus:
+    def claim(
+        self, work: WorkItem, *, feed: str, token: LeaseToken, settings: str = "", order_ms: int = 0
+    ) -> Claimed | ClaimStatus:
         """Take the lease; return how far the work has come, or the status that does not allow it.
 
-        A file that was begun with other settings keeps them, and the name of its feed.
+        A file that was begun with other settings keeps them, and the name of its feed; one that was claimed before, or
+        is another attempt, keeps its order value.
         """
-        is_ours, item = self._take(work, token, _new(work, feed, settings, self._table.clock.now_s()))
+        is_ours, item = self._take(work, token, _new(work, feed, settings, self._table.clock.now_s()), order_ms)
         if not is_ours and str(item.get("settings", settings)) != settings:
-            is_ours, item = self._take(work, token, ("", {}))
+            is_ours, item = self._take(work, token, ("", {}), order_ms)
         is_ours = is_ours or (item.get("status"), item.get("lease")) == (Status.LOADING, token.value)
         if not is_ours:  # by the second look: it was ours already, and only the answer was lost
             status, lease = str(item.get("status", "")), str(item.get("lease", ""))
             return ClaimStatus(status, lease, float(item.get("lease_until", 0.0)), str(item.get("feed", "")))
         name, begun_with = str(item.get("feed", "")), str(item.get("settings", ""))
-        deaths = int(item.get("claims_in_a_row", 1)) - 1
-        return Claimed(float(item["first_seen"]), checkpoint_of(item), plan_of(item), name, begun_with, deaths)
+        deaths, order_ms = int(item.get("claims_in_a_row", 1)) - 1, int(item.get("order_ms", 0))
+        return Claimed(
+            float(item["first_seen"]), checkpoint_of(item), plan_of(item), name, begun_with, deaths, order_ms
+        )
 
-    def _take(self, work: WorkItem, token: LeaseToken, new: tuple[str, Item]) -> tuple[bool, Item]:
+    def _take(self, work: WorkItem, token: LeaseToken, new: tuple[str, Item], order_ms: int) -> tuple[bool, Item]:
         """Claim some work, with what a new entry gets; settings among it must be those it has, if it has any."""
         more, values = new
         now = number(self._table.clock.now_s())
@@ -102,6 +117,8 @@ class TableLeases:
             condition = f"({condition}) AND (attribute_not_exists(settings) OR settings = :settings)"
         change = f"SET #status = :to, lease = :lease, lease_until = :until, moved = :now{more}"
         change += ", first_seen = if_not_exists(first_seen, :now), started = :now"
+        if work.segment is None:
+            change, values = f"{change}, order_ms = if_not_exists(order_ms, :order)", values | {":order": order_ms}
         change += " ADD attempts :one, claims_in_a_row :one"
         change += " REMOVE #error, ended, reported, seconds"  # the last three are of one that was ignored
         change += "" if work.segment else ", expires"  # what is open does not
@@ -186,6 +203,27 @@ def _new(work: WorkItem, feed: str, settings: str, now_s: float) -> tuple[str, I
     if settings:
         change, values = f"{change}, settings = :settings", values | {":settings": settings}
     return change + ", listed_at = if_not_exists(listed_at, :iso)", values | {":iso": iso(now_s)}
+
+
+def _is_late(file: FileVersion, head: Item) -> bool:
+    """Return whether a notification is of a version that is not the newest, or that was found in the bucket before."""
+    is_older = str(head.get("sequencer", "")) > file.version
+    is_found = bool(file.etag) and head.get("found_etag") == file.etag
+    return is_older or (is_found and str(head["found_at"]) >= (file.event_time or "~"))
+
+
+def _known_order(head: Item) -> KnownOrder:
+    """Return what the HEAD of an object says of the order of its versions."""
+    order_ms, found_ms = (int(head[name]) if name in head else None for name in ("order_ms", "found_ms"))
+    return KnownOrder(str(head.get("sequencer", "")), order_ms, found_ms, epoch_s(head.get("found_at")) or 0.0)
+
+
+def _as_it_was(head: Item) -> tuple[str, Item]:
+    """Return the condition that no one has noted anything since a HEAD was read, and its values."""
+    names = ("sequencer", "found_at", "order_ms", "found_ms")
+    values = {f":known_{name}": head[name] for name in names if name in head}
+    tests = [f"{n} = :known_{n}" if n in head else f"attribute_not_exists({n})" for n in names]
+    return " AND ".join(tests), values
 
 
 def _progress(checkpoint: Checkpoint) -> tuple[str, Item]:

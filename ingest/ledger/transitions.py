@@ -315,8 +315,9 @@ def _as_counted(outcome: Outcome, item: Item) -> Outcome:
 
 def _begun(begun: CarriedOver) -> tuple[str, Item]:
     """Return the change that writes what an attempt begins with, and its values."""
-    values: Item = {":settings": begun.settings} if begun.settings else {}
-    change = ", settings = :settings" if begun.settings else ""
+    kept = {"settings": begun.settings or None, "order_ms": begun.order_ms}
+    values: Item = {f":{name}": value for name, value in kept.items() if value is not None}
+    change = "".join(f", {name[1:]} = {name}" for name in values)
     if begun.checkpoint:
         counts, count_values = set_row_counts(begun.checkpoint.row_counts)
         places, place_values = set_checkpoint(begun.checkpoint)

@@ -160,7 +160,8 @@ class SegmentPlan:
 class CarriedOver:
     """What an attempt at a file has of the one before: a checkpoint, or segments that were planned, some of them done.
 
-    `row_counts` are those of the segments that are done; `settings` is the fingerprint of those it goes on with.
+    `row_counts` are those of the segments that are done; `settings` is the fingerprint of those it goes on with,
+    `order_ms` the file's order value.
     """
 
     checkpoint: Checkpoint | None = None
@@ -168,6 +169,7 @@ class CarriedOver:
     segments_done: int = 0
     row_counts: RowCounts = NOTHING
     settings: str = ""
+    order_ms: int | None = None
 
 
 NOTHING_CARRIED_OVER = CarriedOver()
@@ -190,7 +192,8 @@ class Entry:
     is how long a file took from `first_seen_s` to its end. `segments` counts those planned, `segments_done` those that
     have ended. `resent` is how often the reconciler has sent its message since it made progress last, and
     `attempts_when_resent` how often it had been tried by then.
-    `claims_in_a_row` is how often it was claimed since its last checkpoint, or since it was put back.
+    `claims_in_a_row` is how often it was claimed since its last checkpoint, or since it was put back. `order_ms` is a
+    file's order value (`ingest.ledger.order`).
     """
 
     work: WorkItem
@@ -213,6 +216,7 @@ class Entry:
     rejects: str | None = None
     error: str | None = None
     error_code: str | None = None
+    order_ms: int | None = None
 
     @property
     def may_hold_more(self) -> bool:

@@ -58,8 +58,12 @@ class Backfill:
         per_second: float,
         is_dry: bool = False,
         again: Callable[[FileVersion], bool] | None = None,
+        begin: Callable[[FileVersion, str], bool] = lambda file, feed: True,
     ) -> None:
-        """`again` loads an object again that is known, and says whether it did; without it, those are only counted."""
+        """`again` loads an object again that is known, and says whether it did; without it, those are only counted.
+
+        `begin` is called before the message of one of a feed is sent; where it returns False, the object is known.
+        """
         self.tally = Tally()
         self._feeds = feeds
         self._ledger = ledger
@@ -70,6 +74,7 @@ class Backfill:
         self._due_s = 0.0
         self._is_dry = is_dry
         self._again = again
+        self._begin = begin
 
     def run(self, bucket: str, prefix: str) -> Iterator[Tally]:
         """Look at each object under a prefix, and send; yield the tally after each.
@@ -89,14 +94,20 @@ class Backfill:
         elif feed is None:
             self._refuse(file.key)
         elif not self._ledger.knows(file):
-            if not self._is_dry:
-                self._wait()
-                self._queue.send([body_of(WorkItem(file))], feed=feed)
-            self.tally.sent += 1
+            self._load(file, feed)
         elif self._again is None:
             self.tally.known += 1
         else:
             self._load_again(file, self._again)
+
+    def _load(self, file: FileVersion, feed: str) -> None:
+        if not self._is_dry:
+            self._wait()
+            if not self._begin(file, feed):
+                self.tally.known += 1
+                return
+            self._queue.send([body_of(WorkItem(file))], feed=feed)
+        self.tally.sent += 1
 
     def _load_again(self, file: FileVersion, again: Callable[[FileVersion], bool]) -> None:
         if not self._is_dry:

@@ -14,6 +14,7 @@ from ingest.contract import Status
 from ingest.errors import Cancelled, FileMissing, ObjectSuperseded, SettingsFault, StillLoading
 from ingest.file import MOST_RETRIES, FileVersion
 from ingest.ledger.claims import Outcome
+from ingest.ledger.order import time_of
 from ingest.ledger.row_counts import NOTHING, RowCounts
 from ingest.ledger.work_item import NO_ITEMS, NOTHING_CARRIED_OVER, CarriedOver, Entry, SegmentPlan, WorkItem, is_open
 from ingest.queue.messages import body_of
@@ -65,8 +66,10 @@ class Retry:
         self._rejects = rejects
         self._clock = services.clock
 
-    def run(self, attempts: list[Entry], start: From) -> Retried:
+    def run(self, attempts: list[Entry], start: From, *, as_newest: bool = False) -> Retried:
         """Load a file again; `attempts` are the entries of one version of it.
+
+        It keeps its place in the order of files, unless it is loaded `as_newest`: from its start then.
 
         Raises:
             StillLoading: a worker holds it, or a part of it.
@@ -76,17 +79,17 @@ class Retry:
         last = max(attempts, key=lambda entry: entry.work.file.retry or 0)
         now = self._object_now(last.work.file)
         if not self._queries.file_status(last.work.file).is_newest:
-            return self._load_found(now, last.feed, start)
+            return self._load_found(now, last.feed, start, as_newest=as_newest)
         parts = [last, *self._queries.segments(last.work.file)]
         self._refuse_held(parts)
-        if is_open(last.status) and (start == CHECKPOINT or is_untouched(last)):
+        if is_open(last.status) and (start == CHECKPOINT or is_untouched(last)) and not as_newest:
             return Retried(last.work.file, self._send(parts), is_new=False)
         if start == CHECKPOINT and last.status != Status.FAILED:
             raise SettingsFault(
                 f"{last.work.file.url} is {last.status} and has no checkpoint to go on from; --from start loads all "
                 "of it again."
             )
-        return self._begin(last, parts[1:], start)
+        return self._begin(last, parts[1:], start, self._order_ms(attempts, as_newest=as_newest))
 
     def again(self, file: FileVersion, versions: Iterable[Entry]) -> bool:
         """Load an object again that is known; `versions` are all entries of its key. Return False if it is open."""
@@ -99,7 +102,16 @@ class Retry:
         except (StillLoading, ObjectSuperseded, FileMissing):  # meanwhile
             return False
 
-    def _load_found(self, now: FileVersion, feed: str, start: From) -> Retried:
+    def _order_ms(self, attempts: list[Entry], *, as_newest: bool) -> int | None:
+        """Return the order value of the next attempt: that of the file, or a new one."""
+        in_turn = sorted(attempts, key=lambda entry: entry.work.file.retry or 0)
+        if as_newest:
+            least_ms = round(self._clock.now_s() * 1000)
+            return self._services.ledger.leases.note_newest(in_turn[-1].work.file, least_ms=least_ms)
+        known = [entry.order_ms for entry in in_turn if entry.order_ms is not None]
+        return known[-1] if known else time_of(in_turn[0].work.file, in_turn[0].first_seen_s or self._clock.now_s())
+
+    def _load_found(self, now: FileVersion, feed: str, start: From, *, as_newest: bool) -> Retried:
         """Load an object whose contents are those of an older version again: as it was found in the bucket."""
         found: list[Entry] = []
         for number in range(MOST_RETRIES + 1):
@@ -108,7 +120,7 @@ class Retry:
                 break
             found.append(entry)
         if found:
-            return self.run(found, start)
+            return self.run(found, start, as_newest=as_newest)
         self._services.queue.send([body_of(WorkItem(now))], feed=feed)
         return Retried(now, 1, is_new=True)
 
@@ -149,10 +161,11 @@ class Retry:
         Reporter(self._services).file_ended(file, entry.feed, ended)
         return file
 
-    def _begin(self, last: Entry, segments: list[Entry], start: From) -> Retried:
+    def _begin(self, last: Entry, segments: list[Entry], start: From, order_ms: int | None) -> Retried:
         file = self._next(last.work.file, start)
         begun = NOTHING_CARRIED_OVER if start == START else self._carry_over(last.work.file, file, segments)
-        begun = begun if begun == NOTHING_CARRIED_OVER else replace(begun, settings=last.settings)
+        settings = "" if begun == NOTHING_CARRIED_OVER else last.settings
+        begun = replace(begun, settings=settings, order_ms=order_ms)
         is_new = self._transitions.retry(file, feed=last.feed, begun=begun)
         ended = self._give_way(last) if is_open(last.status) else None  # not before: else no one might load it
         entry = self._queries.entry(WorkItem(file))

@@ -124,7 +124,7 @@ class Task:
     """Work that is ours for now: its feed's name, how far it has come, the lease, and how often its message came.
 
     `begun_with` is the fingerprint of the settings its file was begun with, if there is one, and `begun_s` when its
-    file was first seen. `function_s` is how long a function has.
+    file was first seen; `order_ms` is its order value. `function_s` is how long a function has.
     """
 
     work: WorkItem
@@ -134,6 +134,7 @@ class Task:
     delivery: int = 1
     begun_with: str = ""
     begun_s: float = 0.0
+    order_ms: int = 0
     function_s: float = 900.0
 
     @property

@@ -18,7 +18,7 @@ from ingest.errors import (
 from ingest.feeds.feed import Feeds
 from ingest.file import MOST_RETRIES, FileVersion
 from ingest.ledger.claims import Busy, Claimed, ClaimStatus, LeaseToken, Outcome, judge_claim
-from ingest.ledger.work_item import NOTHING_CARRIED_OVER, WorkItem, is_open
+from ingest.ledger.work_item import CarriedOver, WorkItem, is_open
 from ingest.queue.messages import NewFiles, Reconcile, Restored, Several, read_message, reconcile_body
 from ingest.worker.attempt import DeployedSettings, Task, UnfinishedError
 from ingest.worker.lease import Lease, Timing
@@ -151,10 +151,11 @@ class Dispatcher:
         if self._is_ignored(work) and self._ledger.transitions.ignore(work.file, feed):
             self._reporter.passed_over(work.file, feed, Metric.FILES_IGNORED)
             return True
-        if work.segment is None and not self._ledger.leases.note_newest(work.file):
+        order_ms = 0 if work.segment else self._ledger.leases.note_newest(work.file)
+        if order_ms is None:
             self._pass_over_stale(work, feed)
             return True
-        claimed = self._ledger.leases.claim(work, feed=feed, token=token, settings=settings)
+        claimed = self._ledger.leases.claim(work, feed=feed, token=token, settings=settings, order_ms=order_ms)
         if isinstance(claimed, ClaimStatus):
             self._pass_over_claimed(work, feed, claimed, token)
             return True
@@ -164,7 +165,7 @@ class Dispatcher:
         if task.work.segment is not None:
             file = self._ledger.queries.file_status(task.work.file)
             begun_s = task.begun_s if file.first_seen_s is None else file.first_seen_s
-            task = replace(task, feed=file.feed, begun_with=file.settings, begun_s=begun_s)
+            task = replace(task, feed=file.feed, begun_with=file.settings, begun_s=begun_s, order_ms=file.order_ms)
             if not file.should_continue:
                 self._runner.stop_segment(task)
                 # Where a newer version is known, no one else may come for it.
@@ -196,7 +197,7 @@ class Dispatcher:
             deadline_s=message.deadline_s,
             keep_messages=keep_messages,
         )
-        begun = (claimed.settings, claimed.first_seen_s)
+        begun = (claimed.settings, claimed.first_seen_s, claimed.order_ms)
         return Task(work, claimed.feed, claimed, lease, message.delivery, *begun, function_s=message.function_s)
 
     def _pass_over_claimed(self, work: WorkItem, feed: str, status: ClaimStatus, token: LeaseToken) -> None:
@@ -283,7 +284,7 @@ class Dispatcher:
         if last.error_code != ObjectArchived.code or is_open(last.status) or last.work.file.retry == MOST_RETRIES:
             return [last.work]
         again = replace(last.work.file, retry=(last.work.file.retry or 0) + 1, event_time=None)
-        self._ledger.transitions.retry(again, feed=last.feed, begun=NOTHING_CARRIED_OVER)
+        self._ledger.transitions.retry(again, feed=last.feed, begun=CarriedOver(order_ms=last.order_ms))
         return [WorkItem(again)]
 
     def _is_ignored(self, work: WorkItem) -> bool:

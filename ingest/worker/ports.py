@@ -26,13 +26,16 @@ Log = Callable[[str, dict[str, object]], None]
 class Leases(Protocol):
     """Who works on what. All that needs a lease raises `LeaseLost` where another has it."""
 
-    def note_newest(self, file: FileVersion) -> bool:
-        """Return False if a newer version of the key is known."""
+    def note_newest(self, file: FileVersion, *, least_ms: int = 0) -> int | None:
+        """Return the order value of a version (a new one, of at least `least_ms`); None if a newer one is known."""
 
-    def claim(self, work: WorkItem, *, feed: str, token: LeaseToken, settings: str = "") -> Claimed | ClaimStatus:
+    def claim(
+        self, work: WorkItem, *, feed: str, token: LeaseToken, settings: str = "", order_ms: int = 0
+    ) -> Claimed | ClaimStatus:
         """Take the lease; return how far the work has come, or the status that does not allow it.
 
-        `settings` is the fingerprint of those a new file is begun with; one that was begun keeps its own.
+        `settings` is the fingerprint of those a new file is begun with, `order_ms` its order value; one that was begun
+        keeps its own.
         """
 
     def renew(self, work: WorkItem, token: LeaseToken) -> None:

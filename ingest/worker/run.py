@@ -19,8 +19,9 @@ from ingest.errors import (
 from ingest.feeds.feed import Feed
 from ingest.file import MOST_RETRIES, FileVersion
 from ingest.ledger.claims import Outcome, final_status
+from ingest.ledger.order import order_text
 from ingest.ledger.row_counts import RowCounts
-from ingest.ledger.work_item import NOTHING_CARRIED_OVER, Checkpoint, WorkItem
+from ingest.ledger.work_item import CarriedOver, Checkpoint, WorkItem
 from ingest.queue.messages import body_of
 from ingest.worker.attempt import (
     Attempt,
@@ -101,7 +102,7 @@ class TaskRunner:
         task = attempt.task
         settings = self._settings.to_go_on(task.work.file.key, task.begun_with, is_begun=task.is_begun)
         if settings is None:
-            raise self._begin_anew(task.work.file, task.feed)
+            raise self._begin_anew(task)
         file = self._services.objects.find(task.work.file)
         if self._may_split(task, file, settings):
             attempt.splitter = self._splitter(task, settings, file)
@@ -112,15 +113,16 @@ class TaskRunner:
         attempt.load = self._load(attempt, settings)
         return self._load_all(attempt.load, task, file)
 
-    def _begin_anew(self, file: FileVersion, feed: str) -> ObjectSuperseded:
+    def _begin_anew(self, task: Task) -> ObjectSuperseded:
         """Begin another attempt at a file, with the settings of today; return the error that ends this one.
 
         Whatever is done twice after a crash is the same again: one entry, and messages too many.
         """
+        file, feed = task.work.file, task.feed
         again = replace(file, retry=(file.retry or 0) + 1)
         if again.retry == MOST_RETRIES:
             raise GivenUp(f"{file.url} was begun {MOST_RETRIES} times, each time with other settings.")
-        self._ledger.transitions.retry(again, feed=feed, begun=NOTHING_CARRIED_OVER)
+        self._ledger.transitions.retry(again, feed=feed, begun=CarriedOver(order_ms=task.order_ms))
         self._services.queue.send([body_of(WorkItem(again))], feed=feed)
         return ObjectSuperseded(
             f"{file.url} was begun with other settings than those deployed now; it is loaded again from its start, as "
@@ -158,6 +160,7 @@ class TaskRunner:
             check_table=partial(self._services.check_table, feed),
             file=task.work.file.url,
             file_id=task.work.file.file_id,
+            order=order_text(task.order_ms),
             now_s=epoch_s(task.work.file.event_time)
             or task.claimed.first_seen_s,  # whoever goes on makes the same items
             heartbeat=lambda: self._heartbeat(attempt, feed),

@@ -1,7 +1,8 @@
 """`ingest retry`: what it says, and that the ledger, the queue and the rejects bucket are as the next worker needs."""
 
+import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
@@ -91,6 +92,21 @@ def test_a_failed_file_goes_on_at_its_checkpoint_with_the_rejects_before_it(
     assert [reject["byte_offset"] for reject in Ran(capsys, "rejects", KEY, "--json").json["rejects"]] == [100]
 
 
+def test_a_retry_keeps_the_place_of_the_file_or_makes_it_the_newest(
+    capsys: pytest.CaptureFixture[str], dropped: Dropped
+) -> None:
+    dropped.failed()
+    queries = dropped.stack.ledger.queries
+    first = queries.file_status(dropped.file).order_ms
+    Ran(capsys, "retry", KEY)
+    assert queries.file_status(replace(dropped.file, retry=1)).order_ms == first
+    before_ms = int(time.time() * 1000)
+    Ran(capsys, "retry", KEY, "--as-newest")
+    entries = list(queries.versions("landing", KEY))
+    assert [entry.status for entry in entries] == ["FAILED", "SUPERSEDED", "WAITING"]
+    assert (entries[-1].order_ms or 0) >= before_ms
+
+
 def test_a_stuck_file_gives_way(capsys: pytest.CaptureFixture[str], dropped: Dropped) -> None:
     dropped.begun()
     out = Ran(capsys, "retry", KEY).out.splitlines()
@@ -123,6 +139,7 @@ def test_an_object_that_was_overwritten_is_refused(capsys: pytest.CaptureFixture
     [
         (["orders/b.csv"], 3, "The ledger has no entry for s3://landing/orders/b.csv"),
         ([KEY, "--from", "middle"], 2, "--from 'middle' is not valid; accepted are start, checkpoint."),
+        ([KEY, "--as-newest", "--from", "checkpoint"], 2, "--as-newest loads all rows again; it cannot be"),
         ([KEY, "--version", "nine"], 2, "--version 'nine' is not in the ledger; it has: 0A"),
     ],
 )

@@ -35,6 +35,7 @@ def test_a_record_reports_what_is_known(ledger: AnyLedger) -> None:
             started_s=100.5,
             moved_s=100.5,
             lease_until_s=160.5,
+            order_ms=0,
         )
     ]
 

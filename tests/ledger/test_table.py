@@ -60,6 +60,7 @@ CLAIMED = {
     "file": {"bucket": "landing", "key": FILE.key, "etag": "e", "sequencer": "0A", "size_bytes": 90},
     "listing": "orders#OPEN",
     "listed_at": f"{DAY}T00:01:40Z",
+    "order_ms": 0,
 }
 
 
@@ -170,8 +171,9 @@ def test_the_item_that_remembers_the_newest_version(table: TableLedger, rows: An
     at(table, 100.0).leases.note_newest(FILE)
     at(table, 100.0).leases.note_newest(replace(FILE, sequencer=None, etag="found"))
     head = rows.get_item(Key={"pk": CLAIMED["pk"], "sk": "HEAD"})["Item"]
-    found = {"found_etag": "found", "found_at": f"{DAY}T00:01:40Z"}
+    found = {"found_etag": "found", "found_at": f"{DAY}T00:01:40Z", "found_ms": 100_001}
     known = {"pk": CLAIMED["pk"], "sk": "HEAD", "sequencer": FILE.version, "expires": 100 + KEPT_S}
+    known |= {"order_ms": 100_000}
     assert head == known | found
 
 

@@ -34,6 +34,7 @@ def check(simulation: ModelRun) -> None:
     _check_reported_rows(simulation)
     for entry in simulation.ledger.files():
         _check_outcome(simulation, entry)
+    _check_order(simulation)
     for key, found in simulation.bucket.objects.items():
         versions = [r for r in simulation.ledger.files() if r.work.file.key == key and found.is_of(r)]
         if FEEDS.ignores(key, len(found.data)):
@@ -77,6 +78,19 @@ def _check_reported_rows(simulation: ModelRun) -> None:
     if not simulation.scheduler.disturbances and not simulation.cut_retries:
         loaded = counted.since(simulation.kept)
         assert reported == loaded, f"{reported} of {loaded}"
+
+
+def _check_order(simulation: ModelRun) -> None:
+    """All attempts at a version have one order value, and a later version of a key has a greater one."""
+    orders: dict[str, dict[str, set[int | None]]] = {}
+    for entry in simulation.ledger.files():
+        if entry.attempts:
+            found = orders.setdefault(entry.work.file.url, {})
+            found.setdefault(entry.work.file.first_version, set()).add(entry.order_ms)
+    for url, versions in orders.items():
+        assert all(len(values) == 1 for values in versions.values()), f"attempts at {url}: {versions}"
+        known = [order_ms for name, (order_ms,) in sorted(versions.items()) if not name.startswith("~")]
+        assert known == sorted(set(known)), f"versions of {url}: {versions}"
 
 
 def _check_outcome(simulation: ModelRun, entry: MemoryEntry) -> None:

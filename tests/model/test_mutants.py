@@ -11,7 +11,7 @@ from ingest.errors import IngestError, InternalFault
 from ingest.file import FileVersion
 from ingest.ledger.claims import Claimed, ClaimStatus, FileStatus, LeaseToken, Outcome
 from ingest.ledger.row_counts import RowCounts
-from ingest.ledger.work_item import Checkpoint, KeptFeed, WorkItem, is_open
+from ingest.ledger.work_item import CarriedOver, Checkpoint, KeptFeed, WorkItem, is_open
 from ingest.worker.batch import BatchHandler, Record
 from ingest.worker.dispatch import Past
 from tests.model.services import OwnRejects
@@ -83,8 +83,8 @@ class ForgetsToClose(MemoryLedger):
 class ForgetsSettings(MemoryLedger):
     """Does not know what a file was begun with: whoever goes on takes what is deployed."""
 
-    def claim(self, work: WorkItem, *, feed: str, token: LeaseToken, settings: str = "") -> Claimed | ClaimStatus:
-        claimed = super().claim(work, feed=feed, token=token, settings=settings)
+    def claim(self, work: WorkItem, **named: Any) -> Claimed | ClaimStatus:
+        claimed = super().claim(work, **named)
         return replace(claimed, settings="") if isinstance(claimed, Claimed) else claimed
 
     def file_status(self, file: FileVersion) -> FileStatus:
@@ -108,8 +108,8 @@ class ForgetsFeeds(MemoryLedger):
 class ForgetsDeaths(MemoryLedger):
     """Does not know that workers have died at some work."""
 
-    def claim(self, work: WorkItem, *, feed: str, token: LeaseToken, settings: str = "") -> Claimed | ClaimStatus:
-        claimed = super().claim(work, feed=feed, token=token, settings=settings)
+    def claim(self, work: WorkItem, **named: Any) -> Claimed | ClaimStatus:
+        claimed = super().claim(work, **named)
         return replace(claimed, deaths=0) if isinstance(claimed, Claimed) else claimed
 
 
@@ -148,7 +148,19 @@ class MixesRowsUp(MemoryLedger):
         super().save(work, token, replace(checkpoint, written=replace(checkpoint.written, done=done)))
 
 
+class OrdersByTheClaim(MemoryLedger):
+    """Gives each attempt at a file the time of its claim for an order value."""
+
+    def note_newest(self, file: FileVersion, *, least_ms: int = 0) -> int | None:
+        order_ms = super().note_newest(file, least_ms=least_ms)
+        return None if order_ms is None else round(self.clock.now_s() * 1000)
+
+    def retry(self, file: FileVersion, *, feed: str, begun: CarriedOver) -> bool:
+        return super().retry(file, feed=feed, begun=replace(begun, order_ms=None))
+
+
 MUTANTS = {
+    "gives a retry another place in the order": Kinds(ledger=OrdersByTheClaim),
     "counts a row as written that is not": Kinds(ledger=MixesRowsUp),
     "adds a segment twice": Kinds(ledger=AddsTwice),
     "counts what comes too late": Kinds(ledger=CountsWhatComesTooLate),

@@ -95,6 +95,7 @@ class Watch:
         if before is None:
             return
         assert before.settings in ("", now.settings), f"{name} gives {now.work.name} other settings"
+        assert before.order_ms in (None, now.order_ms), f"{name} gives {now.work.name} another order value"
         for count, value in before.row_counts.counts().items():
             assert getattr(now.row_counts, count) >= value, f"{name} counts {count} back"
         if now.work.segment is None and before.status in FINAL_STATUSES:

@@ -11,11 +11,13 @@ from ingest.cli.backfill import sentences
 from ingest.errors import Unavailable
 from ingest.feeds.feed import Feed, Feeds
 from ingest.file import FileVersion
+from ingest.ledger.claims import LeaseToken
 from ingest.ledger.work_item import WorkItem
 from ingest.queue.messages import read_message
 from ingest.recovery.backfill import REFUSED_SHOWN, Backfill, Tally
 from tests.support.command import Ran
 from tests.support.fakes import FakeObjects, RecordingQueue, ScriptedClock
+from tests.support.memory_ledger import MemoryLedger
 
 FEEDS = Feeds({"orders": Feed("orders/", "Orders", "id")})
 
@@ -210,3 +212,32 @@ def test_another_place_is_refused(
     ran = Ran(capsys, "backfill", place)
     assert ran.sentence.startswith(sentence)
     assert (ran.code, stack.queue.sent) == (2, [])
+
+
+def test_the_oldest_are_begun_before_their_message_is_sent_and_what_was_begun_before_is_known(
+    capsys: pytest.CaptureFixture[str], stack: FakeStack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ledger: Any = MemoryLedger()
+    stack.ledger = ledger
+    stack.objects.changed_s = {"orders/a.csv": 1_000_000_000.0, "orders/b.csv": 999_999_999.0}
+    monkeypatch.setattr(stack.queue, "error", Unavailable("The queue is away."))
+    assert Ran(capsys, "backfill", "s3://landing/", "--as-oldest").code == 4
+    stack.queue.error = None
+    ran = Ran(capsys, "backfill", "s3://landing/", "--as-oldest")
+    assert ran.out.startswith(
+        "3 objects = 1 sent + 1 already in the ledger"
+    )  # the reconciler sends the other's message
+    orders = {entry.work.file.key: entry.order_ms for entry in ledger.files()}
+    assert orders == {"orders/a.csv": 1_000_000_000, "orders/b.csv": 999_999_999}
+    assert {entry.status for entry in ledger.files()} == {"WAITING"}
+    (sent,) = stack.queue.sent
+    work = read_message(sent.body)
+    assert isinstance(work, WorkItem)
+    claimed = ledger.claim(work, feed="orders", token=LeaseToken("m1", 1, 9.0), order_ms=5)
+    assert claimed.order_ms == 999_999_999
+
+
+def test_what_is_known_cannot_be_made_the_oldest(capsys: pytest.CaptureFixture[str], stack: FakeStack) -> None:
+    ran = Ran(capsys, "backfill", "s3://landing/", "--as-oldest", "--force")
+    assert (ran.code, stack.queue.sent) == (2, [])
+    assert "--force and --as-oldest cannot be combined" in ran.sentence

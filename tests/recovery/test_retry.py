@@ -56,8 +56,8 @@ class Operator:
         self.copies = FakeCopies()
         self.events = RecordingEvents()
 
-    def retry(self, start: Any = "start", key: str = KEY) -> Retried:
-        return self._retry().run(self.attempts(key), start)
+    def retry(self, start: Any = "start", key: str = KEY, *, as_newest: bool = False) -> Retried:
+        return self._retry().run(self.attempts(key), start, as_newest=as_newest)
 
     def again(self, entry: Entry) -> bool:
         """Load what lies in the bucket now again, with the contents of an entry."""

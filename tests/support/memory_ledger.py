@@ -10,6 +10,7 @@ from ingest.contract import Status
 from ingest.errors import IngestError, InternalFault, LeaseLost
 from ingest.file import FileVersion
 from ingest.ledger.claims import Claimed, ClaimStatus, FileStatus, LeaseToken, Looked, Newest, Outcome, split_outcome
+from ingest.ledger.order import KnownOrder, next_order_ms
 from ingest.ledger.row_counts import NOTHING, RowCounts
 from ingest.ledger.store import TableLedger
 from ingest.ledger.table import steps_of
@@ -39,6 +40,7 @@ class MemoryEntry:
     status: str = NEW
     feed: str = ""
     settings: str = ""
+    order_ms: int | None = None
     lease: str = ""
     until_s: float = 0.0
     attempts: int = 0
@@ -84,6 +86,7 @@ class MemoryLedger:
         self.clock = clock or ScriptedClock()
         self.newest: dict[str, str] = {}
         self.found: dict[str, tuple[str | None, str]] = {}
+        self.orders: dict[str, KnownOrder] = {}
         self.entries: dict[tuple[str, str], MemoryEntry] = {}
         self.turn: dict[str, tuple[str, float]] = {"now": ("", 0.0)}
         self.looked = [Looked()]
@@ -103,20 +106,25 @@ class MemoryLedger:
     def queries(self) -> "MemoryLedger":
         return self
 
-    def note_newest(self, file: FileVersion) -> bool:
+    def note_newest(self, file: FileVersion, *, least_ms: int = 0) -> int | None:
         now_s = self.clock.now_s()
+        known = self.orders.get(file.url, KnownOrder())
+        order_ms = next_order_ms(file, known, now_s, least_ms=least_ms)
         if not file.sequencer:
             if self.is_reported(file):
-                return False
-            self.found[file.url] = (file.etag, iso(now_s))
-            return True
+                return None
+            found_at = iso(now_s)
+            self.found[file.url] = (file.etag, found_at)
+            self.orders[file.url] = replace(known, found_ms=order_ms, found_s=epoch_s(found_at) or 0.0)
+            return order_ms
         etag, found_at = self.found.get(file.url, ("", ""))
         if etag is not None and etag == file.etag and found_at >= (file.event_time or "~"):
-            return False
-        is_newest = self.newest.get(file.url, "") <= file.version
-        if is_newest:
-            self.newest[file.url] = file.version
-        return is_newest
+            return None
+        if self.newest.get(file.url, "") > file.version:
+            return None
+        self.newest[file.url] = file.version
+        self.orders[file.url] = replace(known, version=file.version, order_ms=order_ms)
+        return order_ms
 
     def keep_feeds(self, deployed: Mapping[str, KeptFeed]) -> None:
         for name, kept in self.kept_feeds.items():
@@ -131,7 +139,9 @@ class MemoryLedger:
     def feeds(self) -> dict[str, KeptFeed]:
         return dict(self.kept_feeds)
 
-    def claim(self, work: WorkItem, *, feed: str, token: LeaseToken, settings: str = "") -> Claimed | ClaimStatus:
+    def claim(
+        self, work: WorkItem, *, feed: str, token: LeaseToken, settings: str = "", order_ms: int = 0
+    ) -> Claimed | ClaimStatus:
         now_s = self.clock.now_s()
         entry = self._of(work)
         if not _allows(steps_of(work)["claim"], entry, token, now_s):
@@ -145,6 +155,8 @@ class MemoryLedger:
         entry.claims_in_a_row += 1
         if work.segment is None and entry.settings in ("", settings):
             entry.feed, entry.settings = feed, settings
+        if work.segment is None and entry.order_ms is None:
+            entry.order_ms = order_ms
         entry.first_seen_s = now_s if entry.first_seen_s is None else entry.first_seen_s
         self._keep(entry)
         return _claimed(entry)
@@ -167,7 +179,8 @@ class MemoryLedger:
     def file_status(self, file: FileVersion) -> FileStatus:
         entry = self._of(WorkItem(file))
         status, is_newest = entry.status, self._is_newest(file)
-        return FileStatus(status, is_newest, _live(entry).row_counts, entry.feed, entry.settings, entry.first_seen_s)
+        row_counts, order_ms = _live(entry).row_counts, entry.order_ms or 0
+        return FileStatus(status, is_newest, row_counts, entry.feed, entry.settings, entry.first_seen_s, order_ms)
 
     def add_segment(self, file: FileVersion, segment: Segment) -> None:
         now_s = self.clock.now_s()
@@ -328,7 +341,7 @@ class MemoryLedger:
         entry.status, entry.feed, entry.first_seen_s, entry.moved_s = Status.WAITING, feed, now_s, now_s
         entry.checkpoint, entry.plan, entry.segments_done = begun.checkpoint, begun.plan, begun.segments_done
         entry.row_counts = begun.checkpoint.row_counts if begun.checkpoint else begun.row_counts
-        entry.settings = begun.settings
+        entry.settings, entry.order_ms = begun.settings, begun.order_ms
         self._keep(entry)
         return True
 
@@ -402,8 +415,9 @@ def _live(entry: MemoryEntry) -> MemoryEntry:
 
 
 def _claimed(entry: MemoryEntry) -> Claimed:
-    deaths = max(0, entry.claims_in_a_row - 1)
-    return Claimed(entry.first_seen_s or 0.0, entry.checkpoint, entry.plan, entry.feed, entry.settings, deaths)
+    deaths, order_ms = max(0, entry.claims_in_a_row - 1), entry.order_ms or 0
+    seen_s = entry.first_seen_s or 0.0
+    return Claimed(seen_s, entry.checkpoint, entry.plan, entry.feed, entry.settings, deaths, order_ms)
 
 
 def _allows(step: Step, entry: MemoryEntry, token: LeaseToken | None, now_s: float) -> bool:
@@ -436,4 +450,5 @@ def _seen(entry: MemoryEntry) -> Entry:
         rejects=entry.outcome.rejects if entry.outcome else None,
         error=str(entry.error) if entry.error else None,
         error_code=entry.error.code if entry.error else None,
+        order_ms=entry.order_ms,
     )
