@@ -13,14 +13,15 @@ from aws_cdk import aws_iam as iam
 
 from infra.landing import Landing
 from infra.store import Store
-from ingest import contract
 from ingest.errors import SettingsFault
 from ingest.feeds.feed import Feed
+from ingest.feeds.operations import write_operations
 
 MANAGED_CHARACTERS = 6_144
 INLINE_ROOM = 3_000  # for the feeds, beside what the function needs whatever they are
 MOST_MANAGED, MOST_MANAGED_ON_REQUEST = 10, 20  # of a role; the quota may be raised
-_OVERHEAD = 700  # of a policy, and its statements without what is listed for each feed
+_OVERHEAD = 450  # of a policy, and its statements without what is listed for each feed
+_STATEMENT = 250  # that one more has, for tables that are written to in another way
 _S3_ARN = len("arn:aws-us-gov:s3:::") + 63 + len("/*")
 _TABLE_ARN = len("arn:aws-us-gov:dynamodb:ap-southeast-12:111122223333:table/")
 
@@ -34,7 +35,7 @@ class Portion:
     @property
     def characters(self) -> int:
         """The most that a policy for these feeds has."""
-        return _OVERHEAD + sum(map(_characters, self.feeds))
+        return _OVERHEAD + _STATEMENT * len(_tables_by_actions(self)) + sum(map(_characters, self.feeds))
 
 
 def portions(feeds: Iterable[Feed]) -> list[Portion]:
@@ -68,13 +69,14 @@ def grants(portion: Portion, landing: Landing, store: Store) -> list[iam.PolicyS
     """Return what the function may do with the feeds' objects and tables: those of each feed, and no others."""
     prefixes = [f"{literal(feed.prefix)}*" for feed in portion.feeds]
     objects = [landing.bucket.arn_for_objects(prefix) for prefix in prefixes]
-    own = dict.fromkeys(feed.table for feed in portion.feeds if not feed.role)
-    tables = [table.table_arn for name, table in store.tables.items() if name in own]
     roles = sorted({feed.role for feed in portion.feeds if feed.role})
     return [
         iam.PolicyStatement(actions=["s3:GetObject", "s3:GetObjectVersion"], resources=objects),
         _list_bucket(landing, prefixes),
-        *([iam.PolicyStatement(actions=_write_actions(portion.feeds), resources=tables)] if tables else []),
+        *(
+            iam.PolicyStatement(actions=list(actions), resources=[store.tables[name].table_arn for name in tables])
+            for actions, tables in _tables_by_actions(portion).items()
+        ),
         # These roles write to tables in other accounts.
         *([iam.PolicyStatement(actions=["sts:AssumeRole"], resources=roles)] if roles else []),
     ]
@@ -99,10 +101,16 @@ def _list_bucket(landing: Landing, prefixes: list[str]) -> iam.PolicyStatement:
     return statement
 
 
-def _write_actions(feeds: Iterable[Feed]) -> list[str]:
-    """Return what the writers of the feeds call on their tables."""
-    writers = {feed.writer for feed in feeds}
-    return sorted({f"dynamodb:{operation}" for kind in writers for operation in contract.WRITE_OPERATIONS[kind]})
+def _tables_by_actions(portion: Portion) -> dict[tuple[str, ...], list[str]]:
+    """Return the tables of feeds that need no role, by what their writers call on them."""
+    actions: dict[str, set[str]] = {}
+    for feed in portion.feeds:
+        if not feed.role:
+            actions.setdefault(feed.table, set()).update(f"dynamodb:{name}" for name in write_operations(feed))
+    tables: dict[tuple[str, ...], list[str]] = {}
+    for table, called in actions.items():
+        tables.setdefault(tuple(sorted(called)), []).append(table)
+    return tables
 
 
 def _characters(feed: Feed) -> int:

@@ -8,13 +8,14 @@ NO_FEED = "-"  # in place of a feed's name, for what belongs to none
 SERVICE = "ingest"  # in every log line. Not by environment: powertools would make it a dimension of every metric
 FEEDS_FILE = "feeds.toml"  # beside the `ingest` package in the function's zip
 
-# The DynamoDB operation that writes a feed's items, and which operations each kind of writer (`writer` of a feed) calls
-# on the feed's table, the look at its keys included: `ingest.dynamodb` sends them, `infra` grants them.
+# The operations of DynamoDB's API that are called on feeds' tables (`ingest.feeds.operations`): `ingest.dynamodb` sends
+# them, `infra` grants them.
 BATCH_WRITE_ITEM = "BatchWriteItem"
 BATCH_GET_ITEM = "BatchGetItem"
+PUT_ITEM = "PutItem"
+UPDATE_ITEM = "UpdateItem"
+DELETE_ITEM = "DeleteItem"
 DESCRIBE_TABLE = "DescribeTable"
-WRITE_OPERATIONS = {"fast": (BATCH_WRITE_ITEM, DESCRIBE_TABLE), "boto3": (BATCH_WRITE_ITEM, DESCRIBE_TABLE)}
-
 
 # What the function does with the ledger.
 LEDGER_OPERATIONS = ("BatchGetItem", "GetItem", "Query", "UpdateItem")

@@ -106,7 +106,7 @@ def batches(
         encoded = write_requests(some, operation)
         are_deletes = some.operations is None and operation == WriteOperation.DELETE
         units = None if are_deletes else units_of_each(some, encoded, order)
-        requests, rows = _ordered(encoded, order, start)
+        requests, rows = ordered(encoded, order, start)
         offsets = _offsets(requests)
         data = memoryview(_buffer(requests, 2))
         for first, last in pairwise(_cuts(offsets, room)):
@@ -114,7 +114,7 @@ def batches(
             yield Batch(body, rows[first:last], requests, table, first, units)
 
 
-def _ordered(requests: AnyArray, order: AnyArray | None, start: int) -> tuple[AnyArray, Sequence[int]]:
+def ordered(requests: AnyArray, order: AnyArray | None, start: int) -> tuple[AnyArray, Sequence[int]]:
     """Return the requests of rows from `start` in the order wanted, and the row of each."""
     if order is None:
         return requests, range(start, start + len(requests))
@@ -128,20 +128,21 @@ def body_of(requests: AnyArray, table: str) -> bytes:
     return b"".join((before, memoryview(_buffer(requests, 2))[offsets[0] : offsets[-1] - 1], after))
 
 
-def slices(items: Items, start: int, end: int) -> Iterator[tuple[int, Items]]:
-    """Yield items from `start` to before `end`, and where they begin, few enough at a time for one column of text.
+def slices(items: Items, start: int, end: int, most: int = SLICE_ITEMS) -> Iterator[tuple[int, Items]]:
+    """Yield items from `start` to before `end`, and where they begin: at most `most` at a time, few enough for one
+    column of text.
 
     One item always is: DynamoDB takes 400 KiB, which become 5 MiB at most.
     """
-    for first in range(start, end, SLICE_ITEMS):
-        last = min(first + SLICE_ITEMS, end)
+    for first in range(start, end, most):
+        last = min(first + most, end)
         some = items.slice(first, last)
         if last - first == 1 or most_bytes(some) <= MAX_SLICE_BYTES:
             yield first, some
         else:
             middle = (first + last) // 2
-            yield from slices(items, first, middle)
-            yield from slices(items, middle, last)
+            yield from slices(items, first, middle, most)
+            yield from slices(items, middle, last, most)
 
 
 def _cuts(offsets: "memoryview[int]", room: int) -> list[int]:
@@ -155,6 +156,13 @@ def _cuts(offsets: "memoryview[int]", room: int) -> list[int]:
         if row - cuts[-1] == MAX_BATCH_ITEMS or offsets[row + 1] - offsets[cuts[-1]] > room:
             cuts.append(row)
     return [*cuts, count]
+
+
+def each_text(texts: AnyArray) -> Iterator[bytes]:
+    """Yield each text of a column."""
+    data = memoryview(_buffer(texts, 2))
+    for first, last in pairwise(_offsets(texts)):
+        yield bytes(data[first:last])
 
 
 def _offsets(requests: AnyArray) -> "memoryview[int]":

@@ -111,8 +111,13 @@ def _encoded(attributes: Sequence[Attribute], opening: str, closing: str) -> pa.
         # commas stand towards the first attribute that every item has, so that any other is left out with its own
         parts += _parts(attribute.name, column, "," * (i > anchor), "," * (i < anchor))
     if anchor == len(columns):
-        parts = [pc.ascii_rtrim(_joined(parts), characters=",")]
-    return _joined([*parts, "}" + closing])
+        parts = [pc.ascii_rtrim(joined_parts(parts), characters=",")]
+    return joined_parts([*parts, "}" + closing])
+
+
+def attribute_parts(attribute: Attribute) -> list[Any]:
+    """Return `"name":{...},` of each item, as constants and columns; null where it is left out."""
+    return _parts(attribute.name, _values(attribute), "", ",")
 
 
 def _parts(name: str, column: tuple[str, AnyArray, str], comma_before: str, comma_after: str) -> list[Any]:
@@ -125,8 +130,8 @@ def _parts(name: str, column: tuple[str, AnyArray, str], comma_before: str, comm
     return [joined(*parts)] if values.null_count else parts
 
 
-def _joined(parts: list[Any]) -> pa.StringArray:
-    """Join columns and constant texts row by row, without the nulls; neighbouring constants become one first.
+def joined_parts(parts: list[Any]) -> pa.StringArray:
+    """Return columns and constant texts joined row by row, without the nulls; neighbouring constants become one first.
 
     At least one of them must be a text: Arrow 26 drops a row whose parts are all null.
     """

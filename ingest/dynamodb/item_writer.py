@@ -1,6 +1,6 @@
 """The seam of the write modes: what loads rows calls `write(items, heartbeat)`, and looks at nothing else of a writer.
 
-`ingest.dynamodb.writers` chooses the writer of a feed; `ingest.contract.WRITE_OPERATIONS` says what each may call.
+`ingest.dynamodb.writers` chooses the writer of a feed; `ingest.feeds.operations` says what it may call.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -43,7 +43,7 @@ def not_noted(rows: Sequence[int], skipped: str = "") -> None:
 
 @dataclass(frozen=True, slots=True)
 class WriteResult:
-    """What became of items: those refused, in order, and the rows of those skipped, by why. All others are durable."""
+    """What became of items: those refused, and the rows of those skipped, by why, in order. All others are durable."""
 
     refusals: list[Refusal] = field(default_factory=list)
     skipped: Mapping[str, Sequence[int]] = field(default_factory=dict)
@@ -51,7 +51,7 @@ class WriteResult:
     def __add__(self, more: "WriteResult") -> "WriteResult":
         """Return the results of two writes together."""
         whys = [*self.skipped, *(why for why in more.skipped if why not in self.skipped)]
-        skipped = {why: [*self.skipped.get(why, ()), *more.skipped.get(why, ())] for why in whys}
+        skipped = {why: sorted([*self.skipped.get(why, ()), *more.skipped.get(why, ())]) for why in whys}
         return WriteResult(sorted([*self.refusals, *more.refusals], key=lambda refusal: refusal.row), skipped)
 
     def placed(self, rows: Sequence[int]) -> "WriteResult":

@@ -30,10 +30,10 @@ R = TypeVar("R", bound=Request)
 
 
 @dataclass(slots=True)
-class Outcome(Generic[R]):
+class Answered(Generic[R]):
     """What an answer says of a request's rows.
 
-    Those `done` are in the table, or `skipped` by why, and took so many write `units`; one may be refused. The rest is
+    Those `done` are in the table, or `skipped` by why, and took these write `units`; one may be refused. The rest is
     `left`, as the table had no capacity for it, or is to be asked for `instead` in other requests, at once.
     """
 
@@ -98,14 +98,14 @@ class PendingRequests(Generic[R]):
             return 0.0
         return max(0.0, self._waiting[0][0] - now_s) if self._waiting else float("inf")
 
-    def note(self, outcome: Outcome[R], now_s: float) -> None:
+    def note(self, answered: Answered[R], now_s: float) -> None:
         """Take note of what became of a request: that is progress, unless all of it is left."""
-        if outcome.skipped:
-            self.skipped.setdefault(outcome.skipped, []).extend(outcome.done)
-        if outcome.refusal:
-            self.refusals.append(outcome.refusal)
-        self._at_once.extend(outcome.instead)
-        if outcome.done or outcome.refusal or outcome.instead:
+        if answered.skipped:
+            self.skipped.setdefault(answered.skipped, []).extend(answered.done)
+        if answered.refusal:
+            self.refusals.append(answered.refusal)
+        self._at_once.extend(answered.instead)
+        if answered.done or answered.refusal or answered.instead:
             self.progress_s = now_s
-        if outcome.done:
+        if answered.done:
             self.expired_since_s = None

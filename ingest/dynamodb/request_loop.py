@@ -1,4 +1,4 @@
-"""Many requests under way in one thread, each sent until it has an outcome: pauses, limits, patience and counts."""
+"""Many requests under way in one thread, each sent until it is answered: pauses, limits, patience and counts."""
 
 import json
 import time
@@ -13,7 +13,7 @@ from ingest.dynamodb.http.client import Exchange
 from ingest.dynamodb.http.connection import ConnectionLostError
 from ingest.dynamodb.http.response import Answer
 from ingest.dynamodb.item_writer import Heartbeat, Taken, WriteResult
-from ingest.dynamodb.pending import Outcome, PendingRequests, R, SentRequest
+from ingest.dynamodb.pending import Answered, PendingRequests, R, SentRequest
 from ingest.dynamodb.rate_limit import ConcurrencyLimiter, RateLimiter
 from ingest.dynamodb.write_stats import BUCKETS, Latencies, WriteStats, bucket_of, throttled_request
 from ingest.errors import IngestError, Throttled, Unavailable
@@ -26,13 +26,13 @@ _START = ConcurrencyLimiter()
 _MAY_PASS = ("ExpiredTokenException", "ExpiredToken")  # credentials are asked for again each second
 
 
-class Work(Protocol[R]):
+class Requests(Protocol[R]):
     """Some items as requests of one kind, and what the answers to these mean."""
 
-    def requests(self) -> Iterator[R]:
+    def fresh(self) -> Iterator[R]:
         """Yield the requests, no sooner than each can be sent."""
 
-    def outcome(self, request: R, answer: Answer) -> Outcome[R] | None:
+    def answered(self, request: R, answer: Answer) -> Answered[R] | None:
         """Return what an answer says of a request; None where it may be an error that any request can meet.
 
         Raises:
@@ -41,7 +41,7 @@ class Work(Protocol[R]):
 
 
 class RequestLoop(Generic[R]):
-    """Sends requests for a table until each has an outcome.
+    """Sends requests for a table until each is answered.
 
     What DynamoDB throttles or leaves over is sent again after a pause that grows (full jitter), as is what failed on
     its way; nothing is sent after an error that will not pass. `limiter` says how many requests may be under way at
@@ -86,29 +86,30 @@ class RequestLoop(Generic[R]):
             latencies=Latencies(tuple(self._latencies)),
         )
 
-    def run(self, work: Work[R], heartbeat: Heartbeat, taken: Taken) -> WriteResult:
-        """Send all requests of some work until each has its outcome; return what became of rows not in the table.
+    def run(self, requests: Requests[R], heartbeat: Heartbeat, taken: Taken) -> WriteResult:
+        """Send all of some requests until each is answered; return what became of rows not in the table.
 
         `taken` is called with the rows of each request that are done.
 
         Raises:
-            ServiceFault: not all have an outcome.
+            ServiceFault: not all are answered.
             IngestError: whatever `heartbeat` raised, which is called before each request and at least once a second;
-                not all have an outcome.
+                not all are answered.
         """
         self._exchange = self._exchange or self.connect()
         self._pass_over_idle()
         now_s = self._busy_s()
-        pending = PendingRequests(work.requests(), now_s=now_s)
+        pending = PendingRequests(requests.fresh(), now_s=now_s)
         self._rate_limiter = self._rate_limiter.begun(now=now_s, taken=self._taken, left=self._left)
         try:
-            self._run(work, pending, self._exchange, heartbeat, taken)
+            self._run(requests, pending, self._exchange, heartbeat, taken)
         except BaseException:
             self.close()
             raise
         finally:
             self._ended_s = self._now_s()
-        return WriteResult(sorted(pending.refusals, key=lambda refusal: refusal.row), pending.skipped)
+        skipped = {why: sorted(rows) for why, rows in pending.skipped.items()}
+        return WriteResult(sorted(pending.refusals, key=lambda refusal: refusal.row), skipped)
 
     def close(self) -> None:
         """Give up whatever is under way and close the connections; the next run opens new ones."""
@@ -129,7 +130,7 @@ class RequestLoop(Generic[R]):
 
     def _run(
         self,
-        work: Work[R],
+        requests: Requests[R],
         pending: PendingRequests[R],
         exchange: Exchange[SentRequest[R]],
         heartbeat: Heartbeat,
@@ -141,9 +142,9 @@ class RequestLoop(Generic[R]):
                 return
             heartbeat()
             for sent, came in exchange.poll(self._wait_s(pending, exchange)):
-                outcome = self._take(work, pending, sent, came)
-                if outcome and outcome.done:
-                    taken(outcome.done, outcome.skipped)
+                answered = self._take(requests, pending, sent, came)
+                if answered and answered.done:
+                    taken(answered.done, answered.skipped)
             if self._busy_s() - pending.progress_s > self._patience_s:
                 raise pending.last_error or Unavailable(
                     f"Table {self.table} gave no answer for {self._patience_s:.0f} s."
@@ -173,29 +174,33 @@ class RequestLoop(Generic[R]):
         return min(1.0, max(pending.due_in_s(now_s), self._next_s - now_s))
 
     def _take(
-        self, work: Work[R], pending: PendingRequests[R], sent: SentRequest[R], came: Answer | ConnectionLostError
-    ) -> Outcome[R] | None:
+        self,
+        requests: Requests[R],
+        pending: PendingRequests[R],
+        sent: SentRequest[R],
+        came: Answer | ConnectionLostError,
+    ) -> Answered[R] | None:
         """Take what came of a request; return what that says of its rows, if anything."""
         if isinstance(came, ConnectionLostError):
             self._again(pending, sent, Unavailable(f"Writing to table {self.table} failed: {came}."))
             return None
-        outcome = work.outcome(sent.request, came)
-        if outcome is None:
+        answered = requests.answered(sent.request, came)
+        if answered is None:
             self._take_error(pending, sent, came)
             return None
-        pending.note(outcome, self._busy_s())
-        if outcome.done:
-            self._taken += len(outcome.done)
-            self._units += outcome.units
+        pending.note(answered, self._busy_s())
+        if answered.done:
+            self._taken += len(answered.done)
+            self._units += answered.units
             self._latencies[bucket_of(pending.progress_s - sent.at_s)] += 1
-        if outcome.left:
-            left = len(outcome.left.rows)
+        if answered.left:
+            left = len(answered.left.rows)
             self._throttled(sent, left, WriteStats(unprocessed=left))
             last_error = Throttled(f"Table {self.table} leaves items unprocessed: its write capacity is used up.")
-            self._refill(pending, outcome.left, sent.tries, last_error)
-        elif outcome.done:
+            self._refill(pending, answered.left, sent.tries, last_error)
+        elif answered.done:
             self.limiter = self.limiter.after_success()
-        return outcome
+        return answered
 
     def _take_error(self, pending: PendingRequests[R], sent: SentRequest[R], answer: Answer) -> None:
         if answer.status == 200:  # DynamoDB always says what it did; something between us and it did not

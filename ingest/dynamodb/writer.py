@@ -6,7 +6,7 @@ from ingest.contract import WriteOperation
 from ingest.dynamodb.batches import Batch, batches, unprocessed
 from ingest.dynamodb.http.response import Answer
 from ingest.dynamodb.item_writer import Heartbeat, Taken, WriteResult, check_refusal, not_noted
-from ingest.dynamodb.pending import Outcome
+from ingest.dynamodb.pending import Answered
 from ingest.dynamodb.request_loop import RequestLoop, error_of
 from ingest.dynamodb.write_stats import WriteStats
 from ingest.items.items import Items, Refusal
@@ -65,18 +65,18 @@ class BatchWrites:
         self._interleave = interleave
         self._operation = operation
 
-    def requests(self) -> Iterator[Batch]:
+    def fresh(self) -> Iterator[Batch]:
         """Yield the batches."""
         return batches(self._items, self._table, interleave=self._interleave, operation=self._operation)
 
-    def outcome(self, batch: Batch, answer: Answer) -> Outcome[Batch] | None:
+    def answered(self, batch: Batch, answer: Answer) -> Answered[Batch] | None:
         """Return what an answer says of a batch.
 
         Raises:
             TableKeysDiffer: the table has other keys than the items.
         """
         if answer.body == _TOOK_ALL and answer.status == 200:
-            return Outcome(batch.rows, units=batch.write_units)
+            return Answered(batch.rows, units=batch.write_units)
         if answer.status == 200:
             return self._left(batch, answer.body) if b'"UnprocessedItems"' in answer.body else None
         code, message = error_of(answer)
@@ -84,13 +84,13 @@ class BatchWrites:
             return None
         check_refusal(self._table, message)
         if len(batch.rows) == 1:
-            return Outcome(refusal=Refusal(batch.rows[0], message))
+            return Answered(refusal=Refusal(batch.rows[0], message))
         middle = len(batch.rows) // 2
-        return Outcome(instead=(batch.only(batch.rows[:middle]), batch.only(batch.rows[middle:])))
+        return Answered(instead=(batch.only(batch.rows[:middle]), batch.only(batch.rows[middle:])))
 
-    def _left(self, batch: Batch, body: bytes) -> Outcome[Batch]:
+    def _left(self, batch: Batch, body: bytes) -> Answered[Batch]:
         left = unprocessed(body, batch, self._items)
         if not left:
-            return Outcome(batch.rows, units=batch.write_units)
+            return Answered(batch.rows, units=batch.write_units)
         rest, done = batch.only(left), sorted(set(batch.rows) - set(left))
-        return Outcome(done, units=batch.write_units - rest.write_units, left=rest)
+        return Answered(done, units=batch.write_units - rest.write_units, left=rest)

@@ -22,14 +22,16 @@ from botocore.credentials import (
 from botocore.exceptions import ClientError, NoCredentialsError
 
 from ingest.aws.errors import aws_call, error_code
-from ingest.contract import WriteOperation
 from ingest.dynamodb.boto3_writer import Boto3Writer
-from ingest.dynamodb.http.client import table_exchange
+from ingest.dynamodb.http.client import Exchange, table_exchange
 from ingest.dynamodb.item_writer import ItemWriter
 from ingest.dynamodb.request_loop import RequestLoop
+from ingest.dynamodb.single_requests import SingleRequest, WriteRules
+from ingest.dynamodb.single_writer import SINGLE_LIMITER, ChangeWriter, SingleWriter
 from ingest.dynamodb.writer import BatchWriter
 from ingest.errors import AccessDenied, ServiceFault, TableKeysDiffer, TableMissing, Throttled, Unavailable
 from ingest.feeds.feed import Feed
+from ingest.feeds.operations import writes_batches
 from ingest.items.mapping import Described, Mapping, table_faults
 
 SESSION_NAME = "csv-ingest"  # what the owner of the table sees in CloudTrail
@@ -60,19 +62,19 @@ class WriterFactory:
         self._now_s = now_s
         self._described: dict[tuple[str, str | None, str | None], tuple[float, Described | None]] = {}
         self._opened: dict[tuple[str | None, str | None], tuple[boto3.Session, Any]] = {}
-        self._fast: dict[tuple[object, ...], BatchWriter] = {}
+        self._fast: dict[tuple[object, ...], ItemWriter] = {}
 
     def writer_for(self, feed: Feed, *, table: str | None = None) -> ItemWriter:
         """Return a feed's writer, to its own table or to another. Nothing is asked of AWS before the first item."""
         name = table or feed.table
         opened, dynamodb = self._open(feed.role, feed.region)
-        operation = WriteOperation.DELETE if feed.write == "delete" else WriteOperation.PUT
+        rules = WriteRules.of(feed)
         if feed.writer == "boto3":
-            return Boto3Writer(dynamodb.Table(name), operation=operation)
-        key = (name, feed.interleave, feed.role, feed.region, operation)
+            return Boto3Writer(dynamodb.Table(name), operation=rules.operation)
+        key = (name, feed.interleave, feed.role, feed.region, rules, feed.is_conditional, writes_batches(feed))
         if key not in self._fast:
             connect = partial(table_exchange, opened, dynamodb.meta.client, name)
-            self._fast[key] = BatchWriter(RequestLoop(name, connect), interleave=feed.interleave, operation=operation)
+            self._fast[key] = _writer(feed, name, rules, connect)
         return self._fast[key]
 
     def check_table(self, feed: Feed, mapping: Mapping, *, table: str | None = None) -> None:
@@ -138,6 +140,16 @@ class WriterFactory:
             dynamodb = self._dynamodb if is_own else opened.resource("dynamodb", config=self._config)
             self._opened[role, region] = opened, dynamodb
         return self._opened[role, region]
+
+
+def _writer(feed: Feed, table: str, rules: WriteRules, connect: Callable[[], Exchange[Any]]) -> ItemWriter:
+    """Return a feed's writer."""
+    batches = BatchWriter(RequestLoop(table, connect), interleave=feed.interleave, operation=rules.operation)
+    if not feed.is_conditional:
+        return batches
+    loop = RequestLoop[SingleRequest](table, connect, limiter=SINGLE_LIMITER)
+    singles = SingleWriter(loop, rules, interleave=feed.interleave, clock_s=time.time)
+    return ChangeWriter(batches, singles) if writes_batches(feed) else singles
 
 
 def table_session(

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from math import inf
 
 from ingest.dynamodb.batches import Batch, batches
-from ingest.dynamodb.pending import Outcome, PendingRequests
+from ingest.dynamodb.pending import Answered, PendingRequests
 from ingest.items.items import Refusal
 from tests.support.tables import attribute, items_of
 
@@ -51,7 +51,7 @@ def test_what_takes_the_place_of_another_is_sent_at_once() -> None:
     first = some.next(0.0)
     assert first is not None
     halves = (first.request.only(range(12)), first.request.only(range(12, 25)))
-    some.note(Outcome(instead=halves), 3.0)
+    some.note(Answered(instead=halves), 3.0)
     assert [len(batch.rows) for batch in sent(some, 3.0)] == [12, 13, 25, 10]
     assert some.progress_s == 3.0
 
@@ -59,6 +59,6 @@ def test_what_takes_the_place_of_another_is_sent_at_once() -> None:
 def test_what_became_of_rows_is_noted_by_why() -> None:
     some = work()
     for rows, skipped in (([1, 2], "older"), ([3], ""), ([4], "older")):
-        some.note(Outcome(rows, skipped), 1.0)
-    some.note(Outcome(refusal=Refusal(7, "no")), 2.0)
+        some.note(Answered(rows, skipped), 1.0)
+    some.note(Answered(refusal=Refusal(7, "no")), 2.0)
     assert (some.skipped, some.refusals, some.progress_s) == ({"older": [1, 2, 4]}, [Refusal(7, "no")], 2.0)

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from typing import Any, get_args, get_type_hints
+from typing import Any
 
 import boto3
 import pytest
@@ -10,9 +10,10 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 from msgspec import structs
 
-from ingest.contract import BATCH_WRITE_ITEM, WRITE_OPERATIONS
+from ingest.contract import BATCH_WRITE_ITEM
 from ingest.dynamodb.boto3_writer import Boto3Writer
 from ingest.dynamodb.http.client import table_exchange
+from ingest.dynamodb.single_writer import ChangeWriter, SingleWriter
 from ingest.dynamodb.writer import BatchWriter
 from ingest.dynamodb.writers import DIFFERS_S, KEPT_S, SESSION_NAME, WriterFactory, table_session
 from ingest.errors import (
@@ -24,7 +25,8 @@ from ingest.errors import (
     Throttled,
     Unavailable,
 )
-from ingest.feeds.feed import Feed
+from ingest.feeds.feed import Feed, Lineage, Operation
+from ingest.feeds.operations import write_operations
 from ingest.items.mapping import map_columns
 from tests.support.clients import client, mock_aws, resource, session
 
@@ -186,9 +188,35 @@ def test_the_reference_writer_is_made_for_each_file_with_the_resource_there_is()
     assert writer._table.meta.client is dynamodb.meta.client
 
 
-def test_each_kind_of_writer_has_its_operations_which_the_function_is_allowed() -> None:
-    kinds = get_args(get_args(get_type_hints(Feed, include_extras=True)["writer"])[0])
-    assert set(kinds) == set(WRITE_OPERATIONS)
+CHANGES = Operation("op", put=("I",), update=("U",), delete=("D",))
+BATCHES, GET, PUT, UPDATE, DELETE = "BatchWriteItem", "BatchGetItem", "PutItem", "UpdateItem", "DeleteItem"
+MODES: list[tuple[dict[str, Any], type, list[str]]] = [
+    ({}, BatchWriter, [BATCHES]),
+    ({"write": "delete"}, BatchWriter, [BATCHES]),
+    ({"operation": Operation("op", put=("I",), delete=("D",))}, BatchWriter, [BATCHES]),
+    ({"operation": CHANGES}, ChangeWriter, [BATCHES, UPDATE]),
+    ({"operation": CHANGES, "newest": "v"}, SingleWriter, [DELETE, PUT, UPDATE]),
+    ({"operation": CHANGES, "newest": "v", "tombstone": "1d"}, SingleWriter, [PUT, UPDATE]),
+    ({"write": "insert"}, SingleWriter, [DELETE, PUT]),  # what is deleted is what `ingest undo` takes back
+    ({"write": "update"}, SingleWriter, [UPDATE]),
+    ({"write": "update", "newest": "file"}, SingleWriter, [UPDATE]),
+    ({"newest": "v"}, SingleWriter, [PUT]),
+    ({"newest": "file"}, SingleWriter, [DELETE, PUT]),
+    ({"lineage": Lineage(row="from")}, BatchWriter, [BATCHES, DELETE]),
+    ({"write": "delete", "newest": "v"}, SingleWriter, [DELETE]),
+    ({"write": "delete", "newest": "v", "tombstone": "1d"}, SingleWriter, [PUT]),
+]
+
+
+@pytest.mark.parametrize(
+    ("fields", "kind", "operations"), MODES, ids=lambda value: str(value) if isinstance(value, dict) else ""
+)
+def test_each_mode_has_its_writer_and_the_operations_it_calls(
+    fields: dict[str, Any], kind: type, operations: list[str]
+) -> None:
+    feed = structs.replace(FEED, **fields)
+    assert type(WriterFactory(session(), Config()).writer_for(feed)) is kind
+    assert [name for name in write_operations(feed) if name != "DescribeTable"] == operations
 
 
 # --- whether the table has the feed's keys ---

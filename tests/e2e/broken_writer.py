@@ -68,9 +68,9 @@ class IgnoresAThrottle(BatchWriter):
 class TakesAll(BatchWrites):
     """Takes each answer for one that leaves nothing."""
 
-    def outcome(self, batch: Any, answer: Any) -> Any:
+    def answered(self, batch: Any, answer: Any) -> Any:
         is_done = answer.status == 200
-        return super().outcome(batch, replace(answer, body=b'{"UnprocessedItems":{}}') if is_done else answer)
+        return super().answered(batch, replace(answer, body=b'{"UnprocessedItems":{}}') if is_done else answer)
 
 
 BUGS = {kind.__name__: kind for kind in (DropsARow, WritesTwice, WritesTwiceTheOtherWayRound, IgnoresAThrottle)}

@@ -53,10 +53,14 @@ class Judge:
         self._session = boto3.Session(region_name="eu-central-1")
         self._config = Config(parameter_validation=False, retries={"total_max_attempts": 1})
         self._resource = self._session.resource("dynamodb", endpoint_url=endpoint_url, config=self._config)
+        self._factory = WriterFactory(self._session, self._config, dynamodb=self._resource)
+        self._writers: list[Any] = []
         self._client: Any = self._session.client("dynamodb", endpoint_url=endpoint_url, config=self._config)
 
     def close(self) -> None:
         """Close the connections."""
+        for writer in self._writers:
+            writer.close()
         self._client.close()
         self._resource.meta.client.close()
 
@@ -64,7 +68,7 @@ class Judge:
         """Return what becomes of rows with distinct keys, sent unchecked to one table and loaded into another."""
         unchecked, loaded = self.table(feed), self.table(feed)
         units = [self.units(unchecked, row.item) for row in rows]
-        writer = WriterFactory(self._session, self._config, dynamodb=self._resource).writer_for(feed, table=loaded)
+        writer = self.writer_for(feed, table=loaded)
         rejects = RecordingRejects()
         assert isinstance(writer, BatchWriter)
         try:
@@ -82,6 +86,21 @@ class Judge:
         taken = [some for some in units if some is not None]
         accepted = [some is not None for some in units]
         return Judged(accepted, written, reasons, taken, writer.stats.items, writer.stats.units)
+
+    def writer_for(self, feed: Feed, *, table: str) -> Any:
+        """Return a feed's writer to a table."""
+        made = self._factory.writer_for(feed, table=table)
+        self._writers.append(made)
+        return made
+
+    def put(self, table: str, item: dict[str, Value]) -> None:
+        """Put an item in a table, as others do."""
+        self._client.put_item(TableName=table, Item=item)
+
+    def raw_items(self, table: str) -> list[dict[str, Value]]:
+        """Return the items of a table."""
+        pages = self._client.get_paginator("scan").paginate(TableName=table, ConsistentRead=True)
+        return [item for page in pages for item in page["Items"]]
 
     def table(self, feed: Feed) -> str:
         """Return a new table with the keys and indexes of a feed."""
@@ -120,8 +139,7 @@ class Judge:
 
     def items(self, table: str) -> list[str]:
         """Return the items of a table, spelled alike and in order."""
-        pages = self._client.get_paginator("scan").paginate(TableName=table)
-        return sorted(json.dumps(_comparable(item), sort_keys=True) for page in pages for item in page["Items"])
+        return sorted(json.dumps(_comparable(item), sort_keys=True) for item in self.raw_items(table))
 
 
 def assert_agreed(judged: Judged) -> None:

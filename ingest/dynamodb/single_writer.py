@@ -1,0 +1,170 @@
+"""Writers for what no batch can do: conditions and updates, a request each; and files of changes, which need both."""
+
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from ingest.contract import DUPLICATE, Reason, Skipped, WriteOperation
+from ingest.dynamodb.http.response import Answer
+from ingest.dynamodb.item_writer import Heartbeat, ItemWriter, Taken, WriteResult, check_refusal, not_noted
+from ingest.dynamodb.pending import Answered
+from ingest.dynamodb.rate_limit import FEWEST, ConcurrencyLimiter
+from ingest.dynamodb.request_loop import RequestLoop, answer_document, code_and_message
+from ingest.dynamodb.single_requests import SingleRequest, WriteRules, file_prefix, single_requests
+from ingest.dynamodb.write_stats import WriteStats
+from ingest.dynamodb.writer import BatchWriter
+from ingest.items.columns import fill_null, rows_where
+from ingest.items.items import Items, Refusal
+
+MOST_SINGLE = 256  # requests under way: one carries one item, where a batch carries 25
+SINGLE_LIMITER = ConcurrencyLimiter(FEWEST, most=MOST_SINGLE)
+_DONE = b"{}"
+_MORE = {"Attributes", "ConsumedCapacity", "ItemCollectionMetrics"}  # that DynamoDB Local answers without being asked
+
+
+class SingleWriter:
+    """Writes each item by a request of its own, as `rules` say. What `loop` says of requests holds.
+
+    A row whose condition is refused is skipped, unless the item that is there is its own: of a request whose answer was
+    lost, or of a load before this one. `clock_s` is the time (epoch).
+    """
+
+    def __init__(
+        self,
+        loop: RequestLoop[SingleRequest],
+        rules: WriteRules,
+        *,
+        interleave: bool = True,
+        clock_s: Callable[[], float],
+    ) -> None:
+        self.loop = loop
+        self._rules = rules
+        self._interleave = interleave
+        self._clock_s = clock_s
+
+    @property
+    def stats(self) -> WriteStats:
+        """What was counted since the writer was made. A refused condition takes write units, too."""
+        return self.loop.stats
+
+    def write(self, items: Items, heartbeat: Heartbeat, taken: Taken = not_noted) -> WriteResult:
+        """Write all items; return what became of those that are not in the table now. Raises as `ItemWriter.write`."""
+        requests = partial(single_requests, interleave=self._interleave, now_s=self._clock_s())
+        return self.loop.run(SingleWrites(items, self.loop.table, self._rules, requests), heartbeat, taken)
+
+    def close(self) -> None:
+        """Close the connections."""
+        self.loop.close()
+
+
+class SingleWrites:
+    """The requests that write some items one by one, and what their answers mean."""
+
+    def __init__(
+        self, items: Items, table: str, rules: WriteRules, requests: Callable[..., Iterator[SingleRequest]]
+    ) -> None:
+        self._items = items
+        self._table = table
+        self._rules = rules
+        self._requests = requests
+
+    def fresh(self) -> Iterator[SingleRequest]:
+        """Yield the requests."""
+        return self._requests(self._items, self._table, self._rules)
+
+    def answered(self, request: SingleRequest, answer: Answer) -> Answered[SingleRequest] | None:
+        """Return what an answer says of an item.
+
+        Raises:
+            TableKeysDiffer: the table has other keys than the items.
+        """
+        if answer.status == 200:
+            return Answered(request.rows, units=request.units) if _is_done(answer) else None
+        document = answer_document(answer)
+        code, message = code_and_message(document)
+        if code == "ConditionalCheckFailedException":
+            return self._refused(request, document.get("Item"))
+        if code != "ValidationException":
+            return None
+        check_refusal(self._table, message)
+        return Answered(refusal=Refusal(request.rows[0], message))
+
+    def _refused(self, request: SingleRequest, stored: dict[str, Any] | None) -> Answered[SingleRequest]:
+        """Return what it means that a condition does not hold, given the item that is there."""
+        row = request.rows[0]
+        if self._rules.is_undo:
+            return Answered(request.rows, Skipped.REPLACED if stored else Skipped.ABSENT, request.units)
+        ours, theirs = self._value(self._rules.row, row), _text(stored, self._rules.row)
+        if ours and theirs and theirs.startswith(file_prefix(ours)):
+            return Answered(request.rows, "" if theirs == ours else DUPLICATE, request.units)
+        if self._rules.is_insert:
+            return Answered(request.rows, Skipped.EXISTS, request.units)
+        if mismatch := self._version_mismatch(stored):
+            return Answered(refusal=Refusal(row, mismatch, Reason.VERSION_TYPE))
+        return Answered(request.rows, Skipped.OLDER, request.units)
+
+    def _value(self, attribute: str | None, row: int) -> str | None:
+        return self._items.attribute(attribute).values[row].as_py() if attribute else None
+
+    def _version_mismatch(self, stored: dict[str, Any] | None) -> str | None:
+        """Return why the version of a stored item cannot be compared, if it cannot."""
+        version = self._rules.version
+        kind = next(iter(stored[version]), None) if stored and version in stored else None
+        if version is None or kind is None or kind == self._items.attribute(version).type:
+            return None
+        wanted = self._items.attribute(version).type
+        return f"the item in the table has its version {version} as type {kind}, not {wanted}: it cannot be compared"
+
+
+def _is_done(answer: Answer) -> bool:
+    """Return whether an answer with status 200 is DynamoDB's, and not of something between us and it."""
+    return answer.body == _DONE or answer_document(answer).keys() & _MORE != set()
+
+
+def _text(stored: dict[str, Any] | None, attribute: str | None) -> str | None:
+    """Return an attribute of a stored item, if it has that as text."""
+    return stored[attribute].get("S") if stored and attribute in stored else None
+
+
+class ChangeWriter:
+    """Writes files of changes without versions: puts and deletes in batches, updates one by one."""
+
+    def __init__(self, batches: BatchWriter, updates: SingleWriter) -> None:
+        self._batches = batches
+        self._updates = updates
+
+    @property
+    def stats(self) -> WriteStats:
+        """What was counted since the writer was made."""
+        return self._batches.stats.plus(self._updates.stats)
+
+    def write(self, items: Items, heartbeat: Heartbeat, taken: Taken = not_noted) -> WriteResult:
+        """Write all items; return what became of those that are not in the table now. Raises as `ItemWriter.write`."""
+        operations = pa.nulls(len(items), pa.string()) if items.operations is None else items.operations
+        is_update = fill_null(pc.equal(operations, pa.scalar(WriteOperation.UPDATE)), False)
+        result = WriteResult()
+        for writer, rows in ((self._batches, rows_where(pc.invert(is_update))), (self._updates, rows_where(is_update))):
+            if rows:
+                result += write_some(writer, items, rows, heartbeat, taken)
+        return result
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._batches.close()
+        self._updates.close()
+
+
+def write_some(
+    writer: ItemWriter, items: Items, some: Sequence[int], heartbeat: Heartbeat, taken: Taken
+) -> WriteResult:
+    """Write some of the items, by their rows; return what became of them by their rows among all."""
+
+    def note(rows: Sequence[int], skipped: str = "") -> None:
+        taken([some[row] for row in rows], skipped)
+
+    if len(some) == len(items):
+        return writer.write(items, heartbeat, taken)
+    return writer.write(items.take(list(some)), heartbeat, note).placed(some)

@@ -1,0 +1,63 @@
+"""What each write mode does to a table of the simulator, also where requests fail, are throttled and lost."""
+
+import gc
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from typing import Any
+
+import pytest
+from botocore.config import Config
+
+from ingest.dynamodb.writers import WriterFactory
+from loadtest.simulator import Faults, Key, Settings, Simulator, Table
+from loadtest.simulator.requests import Asked
+from tests.support import write_modes
+from tests.support.clients import session
+from tests.support.write_modes import CASES, undoes, undoes_by_order
+
+pytestmark = [
+    pytest.mark.allow_hosts(["127.0.0.1"]),
+    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
+]
+
+
+@contextmanager
+def table(**settings: Any) -> Iterator[write_modes.Table]:
+    """Give a table of a simulator."""
+    tables = {"Orders": Table(Key("id"))}
+    config = Config(retries={"total_max_attempts": 1})
+    with Simulator(Settings(tables=tables, keeps_items=True, **settings)) as running:
+        dynamodb = session().resource("dynamodb", endpoint_url=running.url, config=config)
+        factory = WriterFactory(session(), config, dynamodb=dynamodb)
+        yield write_modes.Table(
+            factory.writer_for, partial(seed, running), partial(running.written_items.items, "Orders")
+        )
+        for writer in factory._fast.values():
+            writer.close()
+        dynamodb.meta.client.close()
+    gc.collect()
+
+
+def seed(running: Simulator, item: write_modes.Item) -> None:
+    """Put an item in the table, as others do."""
+    running.written_items.set(Asked("Orders", "Orders", {}, (item["id"]["S"],)), item)
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.__name__)
+def test_a_write_mode_does_what_it_says(case: Callable[[write_modes.Table], None]) -> None:
+    with table() as orders:
+        case(orders)
+
+
+FAULTS = Faults(
+    **{"reset_after": 0.15, "truncated": 0.05, "wrong_crc32": 0.05, "internal_error": 0.1, "reset_before": 0.1},
+    **{"expired_token": 0.03, "throttled": 0.15, "throttled_items": 0.2},
+)
+NOT_EXACT = (undoes, undoes_by_order)  # deleted by a request whose answer is lost is absent
+
+
+@pytest.mark.parametrize("case", [case for case in CASES if case not in NOT_EXACT], ids=lambda case: case.__name__)
+def test_whatever_fails_a_write_mode_does_what_it_says(case: Callable[[write_modes.Table], None]) -> None:
+    with table(faults=FAULTS) as orders:
+        case(orders)
