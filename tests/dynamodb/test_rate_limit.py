@@ -136,3 +136,11 @@ def test_cuts_that_help_are_kept() -> None:
         taken, left = taken + 4500, left + 10
         rate_limiter, now = throttled(rate_limiter, now=now, taken=taken, left=left, share=0.04), now + 1.0
         assert rate_limiter.is_limited
+
+
+def test_the_few_items_that_a_table_near_its_limit_leaves_do_not_lift_the_limit() -> None:
+    rate_limiter, now, taken, left = limited(), 11.0, 5000, 1
+    for few in (3, 3, 4, 3, 5, 4):
+        taken, left, now = taken + 2500, left + few, now + 0.6
+        rate_limiter = rate_limiter.after_throttle(begun_at=now, now=now, taken=taken, left=left, share=None)
+        assert rate_limiter.is_limited
