@@ -88,7 +88,7 @@ def test_a_segment_sees_behind_its_end_whether_a_quote_is_never_closed_or_closes
 
 def test_a_segment_is_known_before_the_text_has_ended() -> None:
     rows = b"1,2\n" * 12
-    text = iter([rows, rows, rows])
+    text = iter([rows, rows, rows, rows])
     found = plan(text, splitter(Csv()), segment_bytes=48)
     assert next(found) == Segment(Position(0, 1), Position(48, 13, text_byte=48))
     assert next(text) == rows
