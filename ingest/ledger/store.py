@@ -71,9 +71,10 @@ class TableLeases:
         elif self._queries.is_reported(file):
             return False
         else:
-            change = "SET found_etag = :etag, found_at = :time, expires = :expires"
+            change = "SET found_etag = :etag, found_at = :time, found_changed = :changed, expires = :expires"
             condition = ALWAYS
             values = {":etag": file.etag or "~", ":time": iso(self._table.clock.now_s())}
+            values[":changed"] = file.changed or ""
         values |= self._table.expires()
         return self._table.update("noting a version", key_of(file, LedgerKeys.HEAD), change, condition, values)[0]
 

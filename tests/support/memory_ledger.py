@@ -83,7 +83,7 @@ class MemoryLedger:
     def __init__(self, clock: WorkerClock | None = None) -> None:
         self.clock = clock or ScriptedClock()
         self.newest: dict[str, str] = {}
-        self.found: dict[str, tuple[str | None, str]] = {}
+        self.found: dict[str, tuple[str | None, str, str]] = {}  # eTag, when it was found, when it was changed
         self.entries: dict[tuple[str, str], MemoryEntry] = {}
         self.turn: dict[str, tuple[str, float]] = {"now": ("", 0.0)}
         self.looked = [Looked()]
@@ -108,9 +108,9 @@ class MemoryLedger:
         if not file.sequencer:
             if self.is_reported(file):
                 return False
-            self.found[file.url] = (file.etag, iso(now_s))
+            self.found[file.url] = (file.etag, iso(now_s), file.changed or "")
             return True
-        etag, found_at = self.found.get(file.url, ("", ""))
+        etag, found_at, _ = self.found.get(file.url, ("", "", ""))
         if etag is not None and etag == file.etag and found_at >= (file.event_time or "~"):
             return False
         is_newest = self.newest.get(file.url, "") <= file.version
@@ -277,8 +277,8 @@ class MemoryLedger:
         return self._of(WorkItem(file)).status not in (NEW, Status.IGNORED) or self.is_reported(file)
 
     def is_reported(self, file: FileVersion) -> bool:
-        etag, at = self.found.get(file.url, ("", ""))
-        newest = Newest(found_etag=etag or "", found_s=epoch_s(at) or 0.0)
+        etag, _, changed = self.found.get(file.url, ("", "", ""))
+        newest = Newest(found_etag=etag or "", found_changed=changed)
         found = self.entries.get((file.url, f"FILE#{self.newest.get(file.url)}"))
         if found and found.status != Status.IGNORED:
             reported_s = epoch_s(found.work.file.event_time) or found.first_seen_s or 0.0
