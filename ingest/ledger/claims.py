@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from ingest.aws.clock import epoch_s
+from ingest.aws.clock import digits, epoch_s
 from ingest.contract import Status
 from ingest.errors import IngestError
 from ingest.file import FileVersion
@@ -116,12 +116,16 @@ class FileStatus:
 
 @dataclass(frozen=True, slots=True)
 class Newest:
-    """The newest version of a key that was reported and begun, and when; and what was found in the bucket, and when."""
+    """The newest version of a key that was reported and begun, and when; and what was found in the bucket last.
+
+    `found_changed` is when that was changed (digits only), by S3's clock as the time of a report is: what is found may
+    be taken up long after it was listed, by a worker whose clock is wrong.
+    """
 
     reported: FileVersion | None = None
     reported_s: float = 0.0
     found_etag: str = ""
-    found_s: float = 0.0
+    found_changed: str = ""
 
     def is_of(self, file: FileVersion) -> bool:
         """Return whether an object found in the bucket is the newest version reported, by its eTag and its age.
@@ -131,7 +135,7 @@ class Newest:
         """
         if self.reported is None or not file.etag or self.reported.etag != file.etag:
             return False
-        if self.found_etag != file.etag and self.found_s > self.reported_s:
+        if self.found_etag != file.etag and self.found_changed > digits(self.reported_s + CHANGED_MARGIN_S):
             return False
         changed_s = epoch_s(file.event_time)
         return changed_s is None or self.reported_s >= changed_s - CHANGED_MARGIN_S

@@ -186,12 +186,12 @@ class EndedFiles:
 
 def _newest(head: Item, item: Item | None) -> Newest:
     """Return what is known of the newest version of an object, by its `HEAD` and the entry of what that names."""
-    found_etag, found_s = str(head.get("found_etag", "")), epoch_s(head.get("found_at")) or 0.0
+    found_etag, found_changed = str(head.get("found_etag", "")), str(head.get("found_changed", ""))
     if not item or "sequencer" not in head or item["status"] == Status.IGNORED:  # or it was only noted: not loaded
-        return Newest(found_etag=found_etag, found_s=found_s)
+        return Newest(found_etag=found_etag, found_changed=found_changed)
     entry = _file_entry(item)
     reported_s = epoch_s(entry.work.file.event_time) or entry.first_seen_s or 0.0
-    return Newest(entry.work.file, reported_s, found_etag, found_s)
+    return Newest(entry.work.file, reported_s, found_etag, found_changed)
 
 
 def _object(file: FileVersion) -> str:

@@ -78,6 +78,7 @@ class TableLeases:
             noted: Item = {"sequencer": file.version, "order_ms": order_ms}
             if not file.sequencer:
                 noted = {"found_etag": file.etag or "~", "found_at": iso(now_s), "found_ms": order_ms}
+                noted["found_changed"] = file.changed or ""
             change = "SET expires = :expires" + "".join(f", {name} = :{name}" for name in noted)
             condition, known = _as_it_was(head)
             values = {f":{name}": value for name, value in noted.items()} | known | self._table.expires()

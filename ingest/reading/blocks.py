@@ -13,7 +13,7 @@ from ingest.reading.grammar import Grammar, count_lines, end_of_line
 
 # Raise it with every change by which a file is cut elsewhere, its rows mean something else, or their counts change
 # (tests/reading/test_rules.py): files that are being loaded are begun anew then, and never half one way, half another.
-RULES = 1
+RULES = 2
 BLOCK_BYTES = 4 * 1024 * 1024
 RECORD_BYTES = 1024 * 1024
 
@@ -106,7 +106,7 @@ class BlockSplitter:
         self._record_bytes = min(record_bytes, block_bytes)
         self._measure = measure
         self._parts: list[bytes] = []
-        self._held = 0
+        self._held = self._ctrl_z = 0
         self._endless: BadRecord | None = None
 
     @property
@@ -116,13 +116,29 @@ class BlockSplitter:
 
     def feed(self, portion: bytes) -> Iterator[Chunk]:
         """Yield the chunks that are complete now."""
+        end = self._grammar.end_of_text(portion)
+        if end:
+            for held_back in self._take_ctrl_z():
+                yield from self._feed(held_back)
+            yield from self._feed(portion[:end])
+        self._ctrl_z += len(portion) - end
+
+    def _take_ctrl_z(self) -> Iterator[bytes]:
+        """Yield the Ctrl-Z that the bytes so far end with: they are text only if text follows."""
+        while self._ctrl_z:
+            count = min(self._ctrl_z, self._block_bytes)
+            self._ctrl_z -= count
+            yield b"\x1a" * count
+
+    def _feed(self, portion: bytes) -> Iterator[Chunk]:
+        """Cut while more is held than a block: what is left may be the file's last record, which has no line end."""
         self._parts.append(portion)
         self._held += len(portion)
-        if self._held < self._block_bytes:
+        if self._held <= self._block_bytes:
             return
         data = b"".join(self._parts)
         at = 0
-        while len(data) - at >= self._block_bytes:
+        while len(data) - at > self._block_bytes:
             chunk, at = self._cut(data, at, at + self._block_bytes)
             if chunk:
                 yield self._done(chunk)
@@ -134,19 +150,18 @@ class BlockSplitter:
         Without `at_end` these bytes end where a chunk of the whole file does: the chunks are the whole file's, if
         `behind` returns the text that follows in the file, as many bytes as a record may have. It may not be asked.
         """
-        data, behind_text, at = b"".join(self._parts), b"", 0
-        if at_end:
-            end = self._grammar.end_of_text(data)
-            data, behind_text = data[:end], data[end:]
-        else:
+        data, at = b"".join(self._parts), 0
+        if not at_end:
+            data += b"".join(self._take_ctrl_z())
             at = yield from self._finish_part(data, behind)
         while at < len(data):
             chunk, at = self._cut_last(data, at)
             yield self._done(chunk)
         if self._endless:
             yield self._done(self._take_endless())
-        if behind_text:  # read, but no record
-            yield self._done(Block(b"", self._at.byte, self._at.line, self._advance(behind_text)))
+        if self._ctrl_z:  # read, but no record
+            first = self._at
+            yield self._done(Block(b"", first.byte, first.line, sum(map(self._advance, self._take_ctrl_z()))))
         self._hold(b"")
 
     def _finish_part(self, data: bytes, behind: Callable[[], bytes]) -> Generator[Chunk, None, int]:
@@ -198,8 +213,11 @@ class BlockSplitter:
         """Return where the last of the whole records at `at` ends, each of them within the record limit."""
         if self._at.open_left:
             end = self._grammar.end_of_lines(data, at, min(limit, at + self._at.open_left))
+            if end > at:
+                return end
+            limit = min(limit, at + self._record_bytes)
             line_end = end_of_line(data, at, limit, at_end=False)  # of a line that goes on beyond what is known
-            return end if end > at else self._grammar.end_of_lines(data, at, min(limit, line_end + 1))
+            return self._grammar.end_of_lines(data, at, min(limit, line_end + 1))
         while (end := self._grammar.end_of_last_record(data, at, min(limit, at + self._record_bytes))) > at:
             at = end
         return at
@@ -221,37 +239,28 @@ class BlockSplitter:
 
     def _may_be_last(self, data: bytes, at: int) -> bool:
         """Return whether the rest may be the file's last record; while a quote is known to be open, one line."""
-        if self._at.open_left:
-            return end_of_line(data, at, len(data), at_end=True) in (0, len(data))
-        return len(data) - at <= self._record_bytes
+        if len(data) - at > self._record_bytes:
+            return False
+        return not self._at.open_left or end_of_line(data, at, len(data), at_end=True) in (0, len(data))
 
     def _skip_last(self, data: bytes, at: int) -> tuple[Chunk, int]:
-        chunk, end = self._skip(data, at, len(data))
-        return chunk or self._take_endless(), end
+        end = end_of_line(data, at, len(data), at_end=True) or len(data)
+        self._add_to_endless(data, at, end)
+        return self._take_endless(), end
 
     def _skip(self, data: bytes, at: int, limit: int) -> tuple[Chunk | None, int]:
         """Pass over a line without end; its bad record comes when the line does end."""
         line_end = end_of_line(data, at, limit, at_end=False)
-        end = line_end or self._end_of_part(data, at, limit)
-        kept = data[at : self._end_of_part(data, at, min(end, at + self._record_bytes))]
-        so_far = self._endless or BadRecord(kept, self._at.byte, self._at.line, 0, Reason.RECORD_TOO_LONG)
-        self._endless = replace(so_far, byte_count=so_far.byte_count + self._advance(data[at:end]))
+        end = line_end or _end_of_part(data, at, limit)
+        self._add_to_endless(data, at, end)
         return (self._take_endless() if line_end else None), end
 
-    def _end_of_part(self, data: bytes, at: int, limit: int) -> int:
-        """Return where to pause inside a line: not between CR and LF, and not inside a character of UTF-8.
-
-        Nor behind Ctrl-Z, which does not belong to the line if the file ends there.
-        """
-        if data.endswith(b"\x1a", at, limit):
-            limit = at + (self._grammar.end_of_text(data[at:limit]) or limit - at)
-        if data.endswith(b"\r", at, limit):
-            return limit - 1
-        for lead in range(limit - 1, max(at, limit - 4), -1):
-            if data[lead] & 0xC0 != 0x80:
-                length = 1 + (data[lead] >= 0xC0) + (data[lead] >= 0xE0) + (data[lead] >= 0xF0)
-                return lead if lead + length > limit else limit
-        return limit
+    def _add_to_endless(self, data: bytes, at: int, end: int) -> None:
+        so_far = self._endless
+        if so_far is None:
+            kept = data[at : _end_of_part(data, at, at + self._record_bytes)]
+            so_far = BadRecord(kept, self._at.byte, self._at.line, 0, Reason.RECORD_TOO_LONG)
+        self._endless = replace(so_far, byte_count=so_far.byte_count + self._advance(data[at:end]))
 
     def _take_endless(self) -> Chunk:
         chunk, self._endless = self._endless, None
@@ -281,3 +290,14 @@ class BlockSplitter:
         open_left = max(0, at.open_left - len(data))
         self._at = Position(at.byte + byte_count, at.line + count_lines(data), open_left, at.text_byte + len(data))
         return byte_count
+
+
+def _end_of_part(data: bytes, at: int, limit: int) -> int:
+    """Return where to pause inside a line: not between CR and LF, and not inside a character of UTF-8."""
+    if data.endswith(b"\r", at, limit):
+        return limit - 1
+    for lead in range(limit - 1, max(at, limit - 4), -1):
+        if data[lead] & 0xC0 != 0x80:
+            length = 1 + (data[lead] >= 0xC0) + (data[lead] >= 0xE0) + (data[lead] >= 0xF0)
+            return lead if lead + length > limit else limit
+    return limit

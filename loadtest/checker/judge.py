@@ -94,8 +94,7 @@ def _name(known: set[str], file: Mapping[str, Any]) -> str:
 
 
 def _judge_file(file: Expected, entries: Sequence[Entry], rejects: Counter[str], result: CheckResult) -> None:
-    reported = [entry for entry in entries if entry["file"].get("sequencer")] or entries  # others were found
-    statuses = [str(entry["status"]) for entry in reported] or [""]
+    statuses = [str(entry["status"]) for entry in entries] or [""]
     if len(statuses) > 1 or not file.statuses.issuperset(statuses):
         ended = ", ".join(statuses) or "nothing: no one knows it"
         allowed = " or ".join(sorted(status or "nothing" for status in file.statuses))

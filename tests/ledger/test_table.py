@@ -169,9 +169,10 @@ def test_ending_a_segment_costs_no_request_to_its_files_entry(table: TableLedger
 
 def test_the_item_that_remembers_the_newest_version(table: TableLedger, rows: Any) -> None:
     at(table, 100.0).leases.note_newest(FILE)
-    at(table, 100.0).leases.note_newest(replace(FILE, sequencer=None, etag="found"))
+    at(table, 100.0).leases.note_newest(replace(FILE, sequencer=None, etag="found", changed="19700101000130"))
     head = rows.get_item(Key={"pk": CLAIMED["pk"], "sk": "HEAD"})["Item"]
     found = {"found_etag": "found", "found_at": f"{DAY}T00:01:40Z", "found_ms": 100_001}
+    found |= {"found_changed": "19700101000130"}
     known = {"pk": CLAIMED["pk"], "sk": "HEAD", "sequencer": FILE.version, "expires": 100 + KEPT_S}
     known |= {"order_ms": 100_000}
     assert head == known | found

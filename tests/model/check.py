@@ -141,7 +141,10 @@ def _check_ignored(simulation: ModelRun, versions: list[MemoryEntry]) -> None:
 
 
 def _check_newest(simulation: ModelRun, versions: list[MemoryEntry]) -> None:
-    """At least one load of the newest version is complete, unless it cannot be, or no one was left to do it."""
+    """One load of the newest version is complete, and more only where an operator asked for them.
+
+    None is, if it cannot be, or no one was left to do it.
+    """
     data = simulation.data(versions[0].work.file)
     statuses = {entry.status for entry in versions}
     if versions[0].work.file.key == simulation.deadly:
@@ -158,6 +161,8 @@ def _check_newest(simulation: ModelRun, versions: list[MemoryEntry]) -> None:
     if is_dead and failed and _faults(simulation):  # given up
         return
     assert Status.COMPLETE in statuses, f"{versions[0].work.file.url} is {statuses}"
+    loads = [e.work.file.version for e in versions if e.status == Status.COMPLETE and not e.work.file.retry]
+    assert len(loads) <= 1, f"loaded as {loads}"
     for entry in versions:
         if entry.status == Status.COMPLETE:
             _check_table(simulation, entry)

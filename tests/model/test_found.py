@@ -4,14 +4,14 @@ from collections.abc import Iterator
 
 import pytest
 
-from ingest.contract import Status
+from ingest.contract import RECONCILE_MESSAGE, Status
 from ingest.errors import ObjectSuperseded
 from ingest.ledger.row_counts import RowCounts
 from ingest.ledger.work_item import Checkpoint
 from ingest.worker.load import Load
 from tests.model.check import check
 from tests.model.scheduler import Act, Kind
-from tests.model.simulation import FEED, HEAD, REFUSED, SIZES, Kinds, ModelRun
+from tests.model.simulation import FEED, HEAD, REFUSED, SIZES, STUCK_S, Kinds, ModelRun
 from tests.support.fakes import FakeTable, RecordingRejects
 
 KEY = "orders/b.csv"
@@ -128,6 +128,39 @@ def test_an_object_whose_notification_died_with_two_workers_is_found_in_the_buck
     simulation.run()
     check(simulation)
     assert [entry.status for entry in simulation.ledger.files()] == [Status.COMPLETE]
+
+
+def with_a_found_one_that_waited(kinds: Kinds | None = None) -> ModelRun:
+    """Return a simulation in which an object was found, overwritten, and the newer version loaded, before anyone took
+    the message for the first; and the reconciler is asked once more."""
+    simulation = ModelRun([], kinds or Kinds())
+    simulation.drop((KEY, HEAD + b"a,20\n"), is_reported=False)
+    ask(simulation)
+    found, simulation.queue.messages = simulation.queue.messages, []
+    simulation.drop((KEY, HEAD + b"a,21\n"))
+    simulation.run()
+    simulation.clock.time_s += 60
+    simulation.queue.messages = found
+    simulation.run()
+    ask(simulation)
+    return simulation
+
+
+def ask(simulation: ModelRun) -> None:
+    """Let the reconciler look for what was dropped so far."""
+    simulation.clock.time_s += STUCK_S
+    simulation.queue.send([RECONCILE_MESSAGE])
+    reconciler = simulation.next_runner()
+    assert reconciler is not None
+    simulation.scheduler.run(reconciler)
+
+
+def test_a_reported_version_is_loaded_once_although_an_older_one_was_found_after_it() -> None:
+    """It was taken for contents that had come back, and loaded as a version of its own."""
+    simulation = with_a_found_one_that_waited()
+    simulation.run()
+    check(simulation)
+    assert sorted(entry.status for entry in simulation.ledger.files()) == [Status.COMPLETE, Status.SUPERSEDED]
 
 
 def with_a_deadly_file(kinds: Kinds | None = None, *, most_received: int) -> ModelRun:

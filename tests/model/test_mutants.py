@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from hypothesis import Phase, find, settings
 
+from ingest.aws.clock import digits, iso
 from ingest.contract import Status
 from ingest.errors import IngestError, InternalFault
 from ingest.file import FileVersion
@@ -16,7 +17,7 @@ from ingest.worker.batch import BatchHandler, Record
 from ingest.worker.dispatch import Past
 from tests.model.services import OwnRejects
 from tests.model.simulation import Kinds, ModelRun
-from tests.model.test_found import with_a_deadly_file
+from tests.model.test_found import with_a_deadly_file, with_a_found_one_that_waited
 from tests.model.test_model import model_runs, run
 from tests.support.memory_ledger import MemoryEntry, MemoryLedger, share_of
 
@@ -96,6 +97,16 @@ class KnowsContentsOnly(MemoryLedger):
 
     def is_reported(self, file: FileVersion) -> bool:
         return any(entry.work.file.url == file.url and entry.work.file.etag == file.etag for entry in self.files())
+
+
+class TrustsWorkersClocks(MemoryLedger):
+    """Takes what was found for as new as the moment in which a worker took it up."""
+
+    def note_newest(self, file: FileVersion) -> bool:
+        is_newest = super().note_newest(file)
+        if is_newest and not file.sequencer:
+            self.found[file.url] = (file.etag, iso(self.clock.now_s()), digits(self.clock.now_s()))
+        return is_newest
 
 
 class ForgetsFeeds(MemoryLedger):
@@ -201,6 +212,10 @@ def test_a_wrong_ingester_is_caught(name: str) -> None:
 )
 def test_an_ingester_that_lets_messages_die_with_another_is_caught(kinds: Kinds, most_received: int) -> None:
     assert is_wrong(with_a_deadly_file(kinds, most_received=most_received))
+
+
+def test_an_ingester_that_loads_a_reported_version_again_is_caught() -> None:
+    assert is_wrong(with_a_found_one_that_waited(Kinds(ledger=TrustsWorkersClocks)))
 
 
 def is_wrong(simulation: ModelRun) -> bool:

@@ -95,6 +95,7 @@ def test_records_end_and_are_rejected_as_read_byte_by_byte(data: bytes, portion:
     assert [found for found, _ in read(data, own, portion)] == records(data)
 
 
+@example(data=b'"\n""a""a""a""a""a"', block_bytes=16, more=1, portion=1)
 @given(data=SOUPS, block_bytes=st.integers(16, 60), more=st.integers(0, 60), portion=st.integers(1, 50))
 def test_blocks_of_any_size_give_the_same_records_for_the_same_reasons(
     data: bytes, block_bytes: int, more: int, portion: int

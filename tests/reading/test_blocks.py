@@ -5,12 +5,13 @@ import io
 
 import pyarrow.csv
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from ingest.feeds.dialect import Csv
 from ingest.reading.blocks import BadRecord, Block, BlockSplitter, Chunk
 from ingest.reading.grammar import Grammar, count_lines
+from tests.reading.test_position import DIALECTS, SOUP
 
 CASES = {
     "plain": b"a,b\n1,2\n3,4\n",
@@ -191,6 +192,44 @@ def test_behind_an_open_quote_every_sound_line_is_read(record_bytes: int, line_e
     bad, *others = [*splitter.feed(data), *splitter.finish()]
     assert (bad.data, [type(chunk) for chunk in others]) == (b'"' + line_end, [Block] * len(others))
     assert_places_are_exact([bad, *others], data)
+
+
+Found = tuple[int, int, int, bytes, str]  # bytes [start, end), the line, what is kept of it, and what it is
+
+
+def found(chunks: list[Chunk], dialect: Csv) -> list[Found]:
+    """Return the records of chunks, each with the reason why it is none, or "open quote" where that is a letter."""
+    records: list[Found] = []
+    for chunk in chunks:
+        first, line = chunk.first_byte, chunk.first_line
+        if isinstance(chunk, BadRecord) or chunk.has_open_quote:
+            kind = chunk.reason if isinstance(chunk, BadRecord) else "open quote"
+            records.append((first, first + chunk.byte_count, line, chunk.data, kind))
+            continue
+        spans = Grammar(dialect).spans(chunk.data)
+        records += [(first + s.start, first + s.end, line + s.line, chunk.data[s.start : s.end], "") for s in spans]
+    return records
+
+
+@given(
+    data=SOUP,
+    dialect=DIALECTS,
+    record_bytes=st.integers(8, 40),
+    ways=st.lists(st.tuples(st.integers(0, 80), st.integers(1, 90)), min_size=2, max_size=2),
+)
+@example(data=b'"\n""a""a""a""a""a"', dialect=Csv(), record_bytes=16, ways=[(0, 1), (1, 7)])
+def test_blocks_of_any_size_give_the_same_records_and_bad_records(
+    data: bytes, dialect: Csv, record_bytes: int, ways: list[tuple[int, int]]
+) -> None:
+    """Also at the file's end, where no line end may stand, and whatever Ctrl-Z stand behind it."""
+    seen = []
+    for more, portion in ways:
+        own = BlockSplitter(Grammar(dialect), block_bytes=record_bytes + more, record_bytes=record_bytes)
+        chunks = [chunk for at in range(0, len(data), portion) for chunk in own.feed(data[at : at + portion])]
+        chunks += own.finish()
+        assert_places_are_exact(chunks, data)
+        seen.append(found(chunks, dialect))
+    assert seen[0] == seen[1]
 
 
 @given(

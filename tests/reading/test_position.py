@@ -21,8 +21,9 @@ DIALECTS = st.builds(
     blanks_around_quotes=st.booleans(),
 )
 MARKS = [b'"', b'"', b"\n", b" ", b"\r", b"\r\n", b",", b";", b"\\", b"#", b"a", "ü".encode(), b"\xff"]
+CTRL_Z = [b"\x1a", b"\x1a" * 50]
 WORDS = [b'1,"2"\n', b"1,2\n" * 9, b'"x\n', b'1,"2,x']  # the last two: a stray quote, and what shows that it is one
-PARTS = st.sampled_from([*MARKS, *WORDS, *WORDS])
+PARTS = st.sampled_from([*MARKS, *CTRL_Z, *WORDS, *WORDS])
 SOUP = st.lists(PARTS, max_size=90).map(b"".join)
 Step = tuple[Chunk, Position]
 

@@ -85,7 +85,7 @@ class MemoryLedger:
     def __init__(self, clock: WorkerClock | None = None) -> None:
         self.clock = clock or ScriptedClock()
         self.newest: dict[str, str] = {}
-        self.found: dict[str, tuple[str | None, str]] = {}
+        self.found: dict[str, tuple[str | None, str, str]] = {}  # eTag, when it was found, when it was changed
         self.orders: dict[str, KnownOrder] = {}
         self.entries: dict[tuple[str, str], MemoryEntry] = {}
         self.turn: dict[str, tuple[str, float]] = {"now": ("", 0.0)}
@@ -114,10 +114,10 @@ class MemoryLedger:
             if self.is_reported(file):
                 return None
             found_at = iso(now_s)
-            self.found[file.url] = (file.etag, found_at)
+            self.found[file.url] = (file.etag, found_at, file.changed or "")
             self.orders[file.url] = replace(known, found_ms=order_ms, found_s=epoch_s(found_at) or 0.0)
             return order_ms
-        etag, found_at = self.found.get(file.url, ("", ""))
+        etag, found_at, _ = self.found.get(file.url, ("", "", ""))
         if etag is not None and etag == file.etag and found_at >= (file.event_time or "~"):
             return None
         if self.newest.get(file.url, "") > file.version:
@@ -290,8 +290,8 @@ class MemoryLedger:
         return self._of(WorkItem(file)).status not in (NEW, Status.IGNORED) or self.is_reported(file)
 
     def is_reported(self, file: FileVersion) -> bool:
-        etag, at = self.found.get(file.url, ("", ""))
-        newest = Newest(found_etag=etag or "", found_s=epoch_s(at) or 0.0)
+        etag, _, changed = self.found.get(file.url, ("", "", ""))
+        newest = Newest(found_etag=etag or "", found_changed=changed)
         found = self.entries.get((file.url, f"FILE#{self.newest.get(file.url)}"))
         if found and found.status != Status.IGNORED:
             reported_s = epoch_s(found.work.file.event_time) or found.first_seen_s or 0.0

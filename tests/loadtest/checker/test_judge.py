@@ -36,6 +36,7 @@ ENTRY: dict[str, Any] = {
     "rows_rejected": 4,
     "rows_superseded": 5,
 }
+REPORTED = ENTRY | {"file": {"key": "a.csv", "sequencer": "0A"}}  # the other was found in the bucket
 OTHERS = ENTRY | {"file": {"key": "b.csv"}, "rows_read": 10, "rows_written": 10, "rows_rejected": 0}
 OTHERS |= {"rows_superseded": 0}
 GOOD = Found(
@@ -124,6 +125,7 @@ def test_a_missing_table_loses_all_its_rows() -> None:
         (first_entry(status=Status.FAILED), "a.csv ended as FAILED, expected COMPLETE"),
         (replace(GOOD, entries=[OTHERS]), "a.csv ended as nothing"),
         (replace(GOOD, entries=[ENTRY, ENTRY, OTHERS]), "a.csv ended as COMPLETE, COMPLETE"),
+        (replace(GOOD, entries=[ENTRY, REPORTED, OTHERS]), "a.csv ended as COMPLETE, COMPLETE"),
         (first_entry(rows_written=92), "the row counts do not reconcile"),
         (first_entry(rows_read=101, rows_written=92), "the ledger has 101 rows read"),
         (first_entry(rows_rejected=5, rows_written=90), "5 rejected"),
