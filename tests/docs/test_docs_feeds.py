@@ -13,7 +13,7 @@ from ingest.dynamodb.encode import item_json
 from ingest.dynamodb.item_writer import Heartbeat, Taken, not_noted
 from ingest.feeds.column import Column, Extra
 from ingest.feeds.dialect import Csv
-from ingest.feeds.feed import Feed, Index, Lineage, RowLimit, Ttl
+from ingest.feeds.feed import Feed, Index, Lineage, Operation, RowLimit, Ttl
 from ingest.feeds.parse import parse_feeds
 from ingest.items.items import Items
 from ingest.worker.load import Load
@@ -60,7 +60,7 @@ def test_the_globs_shown_match_what_the_table_says() -> None:
                 assert feed.ignores(key) == is_matched, (glob, key)
 
 
-STRUCTS = [Feed, Csv, Column, Extra, RowLimit, Ttl, Lineage, Index]
+STRUCTS = [Feed, Operation, Csv, Column, Extra, RowLimit, Ttl, Lineage, Index]
 
 
 def unused(struct: type[msgspec.Struct], toml: str) -> list[str]:

@@ -9,21 +9,28 @@ import pytest
 
 from infra.local import dynamodb_local
 from infra.local.stack import local_stack
+from ingest.feeds.parse import read_feeds
 from tests.e2e.stack_under_test import StackUnderTest
 
 FEEDS = Path(__file__).parent / "feeds.toml"
-FEED_TABLE = re.compile(r"^\[feeds\.\w+\]$", re.MULTILINE)
+FEED_TABLE = re.compile(r"^\[feeds\.(\w+)\]$", re.MULTILINE)
 
 
 @pytest.fixture(scope="session")
 def feeds(pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The feeds file of this run: feeds.toml, or the same with the writer that --writer names in every feed."""
+    """The feeds file of this run: feeds.toml, or the same with the writer of --writer where it can."""
     writer = pytestconfig.getoption("writer")
     if not writer:
         return FEEDS
+    declared = read_feeds(FEEDS).feeds
     text = re.sub(r"^writer = .*\n", "", FEEDS.read_text(encoding="utf-8"), flags=re.MULTILINE)
+
+    def with_writer(section: re.Match[str]) -> str:
+        feed = declared[section[1]]
+        return section[0] if feed.is_conditional or feed.skip_unchanged else f'{section[0]}\nwriter = "{writer}"'
+
     changed = tmp_path_factory.mktemp("feeds") / "feeds.toml"
-    changed.write_text(FEED_TABLE.sub(rf'\g<0>\nwriter = "{writer}"', text), encoding="utf-8")
+    changed.write_text(FEED_TABLE.sub(with_writer, text), encoding="utf-8")
     return changed
 
 
