@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ingest.errors import FileMissing
+from ingest.file import FileVersion
 from ingest.reading.compression import RangeReader
 
 PORTION_BYTES = 1024 * 1024
@@ -34,10 +35,17 @@ def file_portions(path: Path, start: int = 0, end: int | None = None) -> Iterato
         raise FileMissing(f"{path} may not be read by this user; change its permissions.") from None
 
 
+def local_file_id(path: Path) -> str:
+    """Return what items name a file on this machine by: the same until it is changed."""
+    found = path.stat()
+    return FileVersion("", str(path.resolve()), etag=f"{found.st_size}-{found.st_mtime_ns}").file_id
+
+
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A file that can be read, and how many bytes it has before any decompression."""
+    """A file that can be read, and how many bytes it has before any decompression; `file_id` is its version's."""
 
     name: str
     read: RangeReader
     size_bytes: int
+    file_id: str = ""

@@ -14,6 +14,7 @@ from typing import Annotated
 import typer
 
 from ingest.aws.local_files import Source
+from ingest.cli.changes import OperationTally
 from ingest.cli.commands import exit_code, fail
 from ingest.cli.options import (
     DEFAULT_FEEDS,
@@ -28,7 +29,7 @@ from ingest.cli.options import (
 )
 from ingest.cli.output import About, console_on, print_check, print_duplicates, print_load, progress
 from ingest.cli.source import CheckTable, asked_check, open_source, open_table
-from ingest.dynamodb.item_writer import ItemWriter, NullWriter
+from ingest.dynamodb.item_writer import ItemWriter
 from ingest.errors import (
     AllRowsRejected,
     FileFault,
@@ -40,6 +41,7 @@ from ingest.errors import (
 )
 from ingest.feeds.feed import Feed
 from ingest.feeds.parse import read_feeds
+from ingest.ledger.order import order_text
 from ingest.ledger.row_counts import RowCounts
 from ingest.rejects.local_file import RejectFile, RejectTally, check_places
 from ingest.rejects.reject import DuplicateRow
@@ -58,7 +60,7 @@ def check(
     feeds: FeedsPath = DEFAULT_FEEDS,
     as_json: AsJsonLines = False,
 ) -> None:
-    """Read whole files without writing: row counts, rejects, duplicates.
+    """Read whole files without writing: row counts, operations, rejects, duplicates.
 
     A file of which nothing but rejects comes is read no further than the function reads it. With --aws or --table
     the keys of the table are compared first.
@@ -77,15 +79,16 @@ def check(
     check_table = asked_check(chosen, table, aws=aws)
 
     def check_one(file: str) -> int:
-        tally = RejectTally(keep=limit)
+        tally, writer = RejectTally(keep=limit), OperationTally(chosen)
         opened = open_source(file)
         try:
-            done = run_load(opened, chosen, NullWriter(), tally, check_table=check_table, show="checking")
+            done = run_load(opened, chosen, writer, tally, check_table=check_table, show="checking")
         except TooManyDuplicates:
             show_duplicates(tally.duplicates, as_json=as_json)
             raise
         about = About(file, {"file": file, "feed": name, "table": table or chosen.table}, len(files) > 1)
-        print_check(about, done.row_counts, tally, as_json=as_json, stream=sys.stdout, fault=done.fault)
+        counts, operations = done.row_counts, writer.counts
+        print_check(about, counts, operations, tally, as_json=as_json, stream=sys.stdout, fault=done.fault)
         if done.fault:
             return _all_rejected(about, done.fault, as_json=as_json)
         return 1 if done.row_counts.rows_rejected or done.row_counts.warning() else 0
@@ -109,10 +112,11 @@ def load(
     """Load files into their feed's table, without queue or stack.
 
     It says first which table that is, in which region and account, and at the end the row counts. Before the
-    first row the keys of the table are compared with the feed's. Safe to repeat: a row
-    that is loaded twice replaces itself. Rejects are written beside it, as JSON Lines and as CSV, and a file that is
-    there already under either name is not replaced without --force, edited or not. A load that is interrupted, or
-    fails, leaves them under these names with .partial behind it; the next load of the file replaces those.
+    first row the keys of the table are compared with the feed's. Safe to repeat: a row that is loaded twice
+    replaces itself. Where `newest` is "file", the file is the newest. Rejects are written beside it, as JSON Lines
+    and as CSV, and a file that is there already under either name is not replaced without --force, edited or not.
+    A load that is interrupted, or fails, leaves them under these names with .partial behind it; the next load of
+    the file replaces those.
 
     Examples:
         ingest load orders.csv --feed orders
@@ -141,7 +145,7 @@ def load(
         show = None if as_json else "loading"
         try:
             with _saying_where(sink, as_json=as_json):
-                done = run_load(opened, chosen, writer, sink, check_table=check_table, show=show)
+                done = run_load(opened, chosen, writer, sink, check_table=check_table, show=show, is_written=True)
         except TableMissing as fault:
             sentence = (
                 f"The table {target} does not exist{_in(place)}; name another with --table, or set region and profile."
@@ -199,12 +203,16 @@ def run_load(
     check_table: CheckTable = lambda mapping: None,
     show: str | None = None,
     stop: Callable[[], bool] = lambda: False,
+    is_written: bool = False,
 ) -> LoadResult:
     """Load a source to its end, until `stop`, or until it is known that all rows are rejects.
+
+    `is_written`: items say which version of the file they are from, and where `newest` is "file" it is the newest.
 
     Raises:
         FileFault: it cannot be loaded for another reason.
     """
+    now_s = time.time()
     with progress(show, source.size_bytes) as advance:
 
         def after_block(row_counts: RowCounts) -> None:
@@ -217,7 +225,9 @@ def run_load(
             writer=writer,
             rejects=rejects,
             file=source.name,
-            now_s=time.time(),
+            file_id=source.file_id if is_written else "",
+            order=order_text(round(now_s * 1000)) if is_written else "",
+            now_s=now_s,
             check_table=check_table,
             after_block=after_block,
         )

@@ -14,6 +14,7 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeR
 from rich.table import Table
 from rich.text import Text
 
+from ingest.contract import WriteOperation
 from ingest.errors import IngestError
 from ingest.ledger.row_counts import RowCounts
 from ingest.rejects.local_file import RejectFile, RejectTally
@@ -41,13 +42,14 @@ class About:
 def print_check(
     about: About,
     row_counts: RowCounts,
+    operations: Mapping[str, int],
     tally: RejectTally,
     *,
     as_json: bool,
     stream: TextIO,
     fault: IngestError | None = None,
 ) -> None:
-    """Print the result of reading a file: row counts, a warning, reasons, the first rejects and duplicates.
+    """Print the result of reading a file: row counts, a warning, operations, the first rejects and duplicates.
 
     `fault`, if there is one, is a part of the document only.
     """
@@ -56,6 +58,7 @@ def print_check(
         document = {
             **about.document,
             **row_counts.document(),
+            "operations": dict(operations),
             "reasons": dict(tally.reasons),
             "rejects": _documents(tally.first),
             "truncated": hidden > 0,
@@ -67,6 +70,8 @@ def print_check(
         return
     console = console_on(stream)
     console.print(about.title + row_counts_sentence(row_counts, "would be written"), soft_wrap=True)
+    if operations.keys() - {WriteOperation.PUT}:
+        console.print(f"Operations: {', '.join(f'{count:,} {name}' for name, count in sorted(operations.items()))}.")
     if tally.first:
         console.print(_reject_table(tally))
     if hidden:

@@ -7,12 +7,13 @@ from typing import Annotated, Any, TextIO
 
 import typer
 
+from ingest.cli.changes import OperationTally, change_lines, operations_of, shows_operations
 from ingest.cli.load import each_file, run_load
 from ingest.cli.options import DEFAULT_FEEDS, FeedsPath, Files, read_dialect
 from ingest.cli.output import About, print_check
 from ingest.cli.source import open_source
 from ingest.dynamodb.batches import slices
-from ingest.dynamodb.encode import item_json, text_rows
+from ingest.dynamodb.encode import text_rows
 from ingest.dynamodb.item_writer import Heartbeat, Taken, WriteResult, not_noted
 from ingest.dynamodb.write_stats import NOTHING_WRITTEN
 from ingest.errors import SettingsFault
@@ -63,6 +64,7 @@ def preview(
     """Print the first rows of files as they would be written.
 
     What would be rejected is said on stderr. With --feed the dialect is the feed's; without it, that of the flags.
+    Where a feed does not just put items, each comes with what would be done: put, insert, update or delete.
 
     Examples:
         ingest preview orders.csv --feed orders
@@ -87,12 +89,13 @@ def preview(
     chosen = read_feeds(feeds).named(feed) if feed else Feed("", "", "", csv=read_dialect(flags))  # without keys
 
     def preview_one(file: str) -> int:
-        writer = PreviewWriter(sys.stdout, form="jsonl" if as_json else form, limit=None if every else rows)
+        writer = PreviewWriter(sys.stdout, chosen, form="jsonl" if as_json else form, limit=None if every else rows)
         tally = RejectTally(keep=SHOWN)
         done = run_load(open_source(file), chosen, writer, tally, stop=lambda: writer.is_full)
         writer.finish()
         about = About(file, {"file": file, "feed": feed, "table": chosen.table or None}, len(files) > 1)
-        print_check(about, done.row_counts, tally, as_json=as_json, stream=sys.stderr, fault=done.fault)
+        counts, operations = done.row_counts, writer.tally.counts
+        print_check(about, counts, operations, tally, as_json=as_json, stream=sys.stderr, fault=done.fault)
         if done.fault and not as_json:
             print(f"ingest: {about.title}{done.fault}", file=sys.stderr)
         return 0
@@ -105,7 +108,9 @@ class PreviewWriter:
 
     stats = NOTHING_WRITTEN
 
-    def __init__(self, stream: TextIO, *, form: str, limit: int | None) -> None:
+    def __init__(self, stream: TextIO, feed: Feed, *, form: str, limit: int | None) -> None:
+        self.tally = OperationTally(feed)
+        self._feed = feed
         self._stream = stream
         self._form = form
         self._left = limit
@@ -118,11 +123,13 @@ class PreviewWriter:
 
     def write(self, items: Items, heartbeat: Heartbeat, taken: Taken = not_noted) -> WriteResult:
         """Print the items, as far as the limit allows."""
+        self.tally.write(items, heartbeat)
         if self._left is not None:
             items = items.slice(0, min(self._left, len(items)))
             self._left -= len(items)
         if self._form == "csv" and not self._begun:
-            self._csv_writer().writerow([attribute.name for attribute in items.attributes])
+            names = [attribute.name for attribute in items.attributes]
+            self._csv_writer().writerow(["operation", *names] if shows_operations(self._feed) else names)
         for _, some in slices(items, 0, len(items)):
             self._print(some)
         self._begun = True
@@ -130,7 +137,10 @@ class PreviewWriter:
 
     def _print(self, items: Items) -> None:
         if self._form == "jsonl":
-            self._stream.writelines(f"{line}\n" for line in item_json(items).to_pylist())
+            self._stream.writelines(f"{line}\n" for line in change_lines(items, self._feed))
+        elif shows_operations(self._feed):
+            rows = zip(operations_of(items, self._feed), text_rows(items), strict=True)
+            self._csv_writer().writerows((operation, *row) for operation, row in rows)
         else:
             self._csv_writer().writerows(text_rows(items))
 

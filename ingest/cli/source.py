@@ -1,5 +1,6 @@
 """What the command line reads from and writes to: local paths, S3 objects, tables by name."""
 
+import secrets
 import sys
 import tempfile
 import weakref
@@ -10,7 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import BinaryIO
 
-from ingest.aws.local_files import PORTION_BYTES, Source, file_portions, file_size
+from ingest.aws.local_files import PORTION_BYTES, Source, file_portions, file_size, local_file_id
 from ingest.cli.options import STDIN, file_name
 from ingest.dynamodb.item_writer import ItemWriter
 from ingest.errors import FileMissing, ObjectSuperseded, SettingsFault
@@ -28,12 +29,12 @@ def open_source(text: str) -> Source:
     """
     name = file_name(text)
     if name == STDIN:
-        return Source(STDIN, read=StandardInput(_piped()).portions, size_bytes=0)
+        return Source(STDIN, StandardInput(_piped()).portions, 0, file_id=secrets.token_hex(10))
     if not name.startswith("s3://"):
         path = Path(name)
         if path.is_dir():
             raise FileMissing(f"{name} is a directory; name the files in it, as {path / '*.csv'}.")
-        return Source(name, read=partial(file_portions, path), size_bytes=file_size(path))
+        return Source(name, partial(file_portions, path), file_size(path), local_file_id(path))
     bucket, _, key = name.removeprefix("s3://").partition("/")
     if not bucket or not key:
         raise SettingsFault(f"{name} is not the URL of an S3 object; write s3://bucket/key.")
@@ -114,7 +115,7 @@ def _open_object(file: FileVersion) -> Source:
         found = objects.find(file)
     except ObjectSuperseded:
         raise FileMissing(f"{file.url} does not exist; check bucket and key.") from None
-    return Source(file.url, read=partial(objects.portions, found), size_bytes=found.size_bytes or 0)
+    return Source(file.url, partial(objects.portions, found), found.size_bytes or 0, found.file_id)
 
 
 @dataclass(frozen=True, slots=True)

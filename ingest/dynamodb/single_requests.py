@@ -15,7 +15,7 @@ from ingest.contract import WriteOperation
 from ingest.dynamodb.batches import each_text, ordered, slices, spread
 from ingest.dynamodb.encode import attribute_parts, item_json, joined_parts, key_json, quoted
 from ingest.dynamodb.write_stats import units_of_each
-from ingest.feeds.feed import DELETED_ATTRIBUTE, Feed
+from ingest.feeds.feed import DELETED_ATTRIBUTE, NEWEST_FILE, ORDER_ATTRIBUTE, Feed
 from ingest.feeds.operations import undo_attribute
 from ingest.items.columns import AnyArray, Attribute, joined, rows_where
 from ingest.items.items import Items
@@ -51,7 +51,7 @@ class WriteRules:
             operations.get(feed.write, WriteOperation.PUT),
             is_insert=feed.write == "insert",
             version=None if feed.write == "insert" else feed.version_attribute,
-            row=feed.row_attribute,
+            row=feed.row_attribute or (ORDER_ATTRIBUTE if feed.newest == NEWEST_FILE else None),
             tombstone_s=feed.tombstone_s,
             expiry=feed.expiry_attribute,
         )

@@ -69,7 +69,7 @@ def in_turns(
     """
     waiting = [_in_order(rows, versions, refused) for rows in groups]
     while turn := [(each, row) for each in waiting if (row := next(each, None)) is not None]:
-        yield [row for _, row in turn]
+        yield sorted(row for _, row in turn)
         waiting = [each for each, _ in turn]
 
 

@@ -1,7 +1,7 @@
 """Rows -> items: typed attributes and keys, column by column, each item checked as DynamoDB would check it."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -60,6 +60,10 @@ class Items:
         columns = tuple(attribute.slice(start, end - start) for attribute in self.attributes)
         operations = None if self.operations is None else self.operations.slice(start, end - start)
         return Items(columns, self.keys, self.records[start:end], operations)
+
+    def only(self, names: Collection[str | None]) -> "Items":
+        """Return the items with some of their attributes."""
+        return replace(self, attributes=tuple(a for a in self.attributes if a.name in names))
 
     def attribute(self, name: str) -> Attribute:
         """Return the attribute of that name."""

@@ -16,7 +16,7 @@ Write = Callable[[Items], WriteResult]
 
 
 @dataclass(frozen=True, slots=True)
-class Written:
+class WrittenBlock:
     """What became of items: those the table did not refuse, how many of these were superseded and skipped, the keys of
     the others, and the refused. `is_whole`: none was refused, and the table has all keys from here.
     """
@@ -28,7 +28,7 @@ class Written:
     is_whole: bool
 
 
-def write_items(items: Items, feed: Feed, write: Write) -> Written:
+def write_items(items: Items, feed: Feed, write: Write) -> WrittenBlock:
     """Write items so that the table is as if it had got one after the other; keys are distinct in each `write`.
 
     A row that is older than what the table has from its own file counts as written: the other supersedes it, or was
@@ -47,7 +47,7 @@ def write_items(items: Items, feed: Feed, write: Write) -> Written:
     return _Turns(items, write_counted).run(folded, feed)
 
 
-def _write_winners(items: Items, folded: Folded, feed: Feed, write: Write) -> Written:
+def _write_winners(items: Items, folded: Folded, feed: Feed, write: Write) -> WrittenBlock:
     """Write the item that decides of each key, and where the table refuses it, the next that does."""
     refused: list[Fault] = []
     tried: set[int] = set()
@@ -64,7 +64,7 @@ def _write_winners(items: Items, folded: Folded, feed: Feed, write: Write) -> Wr
         folded = fold(items, feed)
     counts = _counts(len(items) - len(folded.items), skipped.values())
     keys = KeyHashes(folded.items.without(set(skipped))) if skipped else folded.keys
-    return Written(items, counts, keys, refused, not (refused or skipped))
+    return WrittenBlock(items, counts, keys, refused, not (refused or skipped))
 
 
 @dataclass(slots=True)
@@ -77,7 +77,7 @@ class _Turns:
     refused: dict[int, Refusal] = field(default_factory=dict)
     skipped: dict[int, str] = field(default_factory=dict)
 
-    def run(self, folded: Folded, feed: Feed) -> Written:
+    def run(self, folded: Folded, feed: Feed) -> WrittenBlock:
         """Write all; return what became of them."""
         groups, versions = folded.groups or (), versions_of(self.items, feed)
         for rows in in_turns(groups if versions else self._write_folded(folded), versions, self.refused):
@@ -87,7 +87,7 @@ class _Turns:
         skipped = [self.skipped[row] for row in deciding if row in self.skipped]
         keys = KeyHashes(self.items.take([row for row in deciding if row not in self.skipped]))
         faults = [_fault(self.items.records[row], refusal) for row, refusal in sorted(self.refused.items())]
-        return Written(kept, _counts(len(kept) - len(deciding), skipped), keys, faults, not (faults or skipped))
+        return WrittenBlock(kept, _counts(len(kept) - len(deciding), skipped), keys, faults, not (faults or skipped))
 
     def _write_folded(self, folded: Folded) -> list[list[int]]:
         """Write one item for each key; return the rows of those that were refused as a whole, and are not one row."""

@@ -9,8 +9,9 @@ from typing import Any
 import msgspec
 import pytest
 
-from ingest.dynamodb.encode import item_json
-from ingest.dynamodb.item_writer import Heartbeat, Taken, not_noted
+from ingest.cli.changes import change_lines
+from ingest.dynamodb.item_writer import Heartbeat, Taken, WriteResult, not_noted
+from ingest.dynamodb.write_stats import NOTHING_WRITTEN
 from ingest.feeds.column import Column, Extra
 from ingest.feeds.dialect import Csv
 from ingest.feeds.feed import Feed, Index, Lineage, Operation, RowLimit, Ttl
@@ -20,28 +21,33 @@ from ingest.worker.load import Load
 from tests.support.fakes import RecordingRejects, reading
 
 PAGE = (Path(__file__).parents[2] / "docs/feeds.md").read_text(encoding="utf-8")
+FILE_ID, ORDER = "3f1c5a90e27bd6480a1b", "00001795342272345"
 EXAMPLES = re.findall(r"```toml\n(.*?)```\n```csv\n(.*?)```\n```jsonl\n(.*?)```", PAGE, re.DOTALL)
 
 
 class Printed:
     """An `ItemWriter` that keeps what `preview --format jsonl` would print."""
 
-    def __init__(self) -> None:
-        self.items: list[Any] = []
+    stats = NOTHING_WRITTEN
 
-    def write(self, items: Items, heartbeat: Heartbeat, taken: Taken = not_noted) -> list[Any]:
-        self.items += map(json.loads, item_json(items).to_pylist())
-        return []
+    def __init__(self, feed: Feed) -> None:
+        self.items: list[Any] = []
+        self._feed = feed
+
+    def write(self, items: Items, heartbeat: Heartbeat, taken: Taken = not_noted) -> WriteResult:
+        self.items += map(json.loads, change_lines(items, self._feed))
+        return WriteResult()
 
 
 @pytest.mark.parametrize(("settings", "file", "items"), EXAMPLES, ids=[e[0].split("]")[0][1:] for e in EXAMPLES])
 def test_an_example_gives_the_items_shown(settings: str, file: str, items: str) -> None:
     (feed,) = parse_feeds(settings).feeds.values()
-    printed, rejects = Printed(), RecordingRejects()
+    printed, rejects = Printed(feed), RecordingRejects()
     data = file.encode(feed.csv.encoding)
     packed = gzip.compress(data) if feed.csv.compression == "gzip" else data
     url = f"s3://landing/{feed.prefix}a.csv"
-    Load(feed=feed, writer=printed, rejects=rejects, file=url).run(reading(packed, 1 << 20))
+    load = Load(feed=feed, writer=printed, rejects=rejects, file=url, file_id=FILE_ID, order=ORDER)
+    load.run(reading(packed, 1 << 20))
     assert printed.items == [json.loads(line) for line in items.splitlines()]
     assert rejects.taken == []
 

@@ -14,7 +14,7 @@ from ingest.items.fold import fold, in_turns
 from ingest.items.items import Items, build_items
 from ingest.items.mapping import map_columns
 from ingest.reading.rows import Origin, Rows, with_lineage
-from ingest.worker.written import Written, write_items
+from ingest.worker.written import WrittenBlock, write_items
 from tests.support.fakes import no_heartbeat
 from tests.support.items import python_items
 from tests.support.modes import Change, ModelTable, changes
@@ -111,7 +111,7 @@ def without_place(items: dict[Any, Any]) -> dict[Any, Any]:
     return {key: {name: str(value) for name, value in item.items()} for key, item in items.items()}
 
 
-def accepted(written: Written) -> list[Any]:
+def accepted(written: WrittenBlock) -> list[Any]:
     """Return the keys that are neither skipped nor refused."""
     return [python_items(written.items)[list(written.items.records).index(r)]["id"] for r in written.keys.records]
 
@@ -154,7 +154,7 @@ def test_each_row_is_refused_superseded_skipped_or_written_once(name: str, rows:
 # --- by example ---
 
 
-def after(feed: Feed, rows: list[Row], **table: Any) -> tuple[list[dict[str, Any]], Written, ModelTable]:
+def after(feed: Feed, rows: list[Row], **table: Any) -> tuple[list[dict[str, Any]], WrittenBlock, ModelTable]:
     model = ModelTable(feed, **table)
     written = write_items(items_of(rows, feed), feed, lambda some: model.write(some, no_heartbeat))
     names = ("b", "c", "d")

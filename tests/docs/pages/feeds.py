@@ -16,6 +16,7 @@ SECTIONS = {
     "ttl": "Ttl",
     "lineage": "Lineage",
     "index": "Index",
+    "operation": "Operation",
     "max_rejects": "RowLimit",
     "max_duplicates": "RowLimit",
 }
