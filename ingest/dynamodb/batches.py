@@ -188,11 +188,16 @@ def unprocessed(answer: bytes | Mapping[str, Any], batch: Batch, items: Items) -
     reported = json.loads(answer) if isinstance(answer, bytes) else answer
     requests = [request for some in reported.get("UnprocessedItems", {}).values() for request in some]
     left = [(PUT if PUT.name in request else DELETE).item_of(request) for request in requests]
+    return rows_of_keys(left, batch.rows, items)
+
+
+def rows_of_keys(left: Sequence[Mapping[str, Any]], rows: Sequence[int], items: Items) -> list[int]:
+    """Return which of these rows of the items have the keys of what is left of a request; all, if one is not found."""
     if not left:
         return []
     wanted = {tuple(_comparable_key(key.type, item[key.name][key.type]) for key in items.keys) for item in left}
-    rows = [row for row, key in zip(batch.rows, _row_keys(items, batch.rows), strict=True) if key in wanted]
-    return rows if len(rows) == len(left) else list(batch.rows)
+    found = [row for row, key in zip(rows, _row_keys(items, rows), strict=True) if key in wanted]
+    return found if len(found) == len(left) else list(rows)
 
 
 def _row_keys(items: Items, rows: Sequence[int]) -> Iterable[tuple[Hashable, ...]]:

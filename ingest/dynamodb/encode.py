@@ -175,9 +175,14 @@ def _values(attribute: Attribute) -> tuple[str, AnyArray, str]:
     return "", fill_null(joined(before, values, after), '{"NULL":true}'), ""
 
 
-def _texts(attribute: Attribute) -> list[str]:
+def value_texts(attribute: Attribute) -> AnyArray:
+    """Return values as JSON has them, but texts as they are; sets and documents as what stands within."""
     _, encode, _ = _ENCODINGS[attribute.type]
-    values = attribute.values if attribute.type == "S" else encode(attribute.values)
+    return attribute.values if attribute.type == "S" else encode(attribute.values)
+
+
+def _texts(attribute: Attribute) -> list[str]:
+    values = value_texts(attribute)
     if attribute.type in ("SS", "NS"):
         values = joined('["', values, '"]')
     texts: list[str] = fill_null(values, "").to_pylist()

@@ -80,6 +80,19 @@ class ItemWriter(Protocol):
         """
 
 
+def write_some(
+    writer: ItemWriter, items: Items, some: Sequence[int], heartbeat: Heartbeat, taken: Taken
+) -> WriteResult:
+    """Write some of the items, by their rows; return what became of them by their rows among all."""
+
+    def note(rows: Sequence[int], skipped: str = "") -> None:
+        taken([some[row] for row in rows], skipped)
+
+    if len(some) == len(items):
+        return writer.write(items, heartbeat, taken)
+    return writer.write(items.take(list(some)), heartbeat, note).placed(some)
+
+
 def check_refusal(table: str, message: str) -> None:
     """Check that what DynamoDB refuses a request for may be the fault of an item, and not of the table's key.
 

@@ -54,6 +54,7 @@ class RequestLoop(Generic[R]):
         connect: Callable[[], Exchange[SentRequest[R]]],
         *,
         limiter: ConcurrencyLimiter = _START,
+        doing: str = "writing to",
         patience_s: float = PATIENCE_S,
         now_s: Callable[[], float] = time.monotonic,
         chance: Callable[[], float] = random,
@@ -62,6 +63,7 @@ class RequestLoop(Generic[R]):
         self.connect = connect
         self._exchange: Exchange[SentRequest[R]] | None = None
         self.limiter = limiter
+        self._doing = f"{doing} table {table}"  # for messages
         self._rate_limiter = RateLimiter()
         self._next_s = 0.0  # when the rate allows the next request
         self._taken = self._left = 0
@@ -182,7 +184,7 @@ class RequestLoop(Generic[R]):
     ) -> Answered[R] | None:
         """Take what came of a request; return what that says of its rows, if anything."""
         if isinstance(came, ConnectionLostError):
-            self._again(pending, sent, Unavailable(f"Writing to table {self.table} failed: {came}."))
+            self._again(pending, sent, Unavailable(f"{self._doing[0].upper()}{self._doing[1:]} failed: {came}."))
             return None
         answered = requests.answered(sent.request, came)
         if answered is None:
@@ -208,7 +210,7 @@ class RequestLoop(Generic[R]):
             self._again(pending, sent, fault)
             return
         code, message = error_of(answer)
-        fault = service_fault(code, answer.status, message, f"writing to table {self.table}")
+        fault = service_fault(code, answer.status, message, self._doing)
         if isinstance(fault, Throttled):
             self._throttled(sent, len(sent.request.rows), throttled_request(answer.body))
             self._refill(pending, sent.request, sent.tries, fault)

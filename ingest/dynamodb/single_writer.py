@@ -1,6 +1,6 @@
 """Writers for what no batch can do: conditions and updates, a request each; and files of changes, which need both."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
 
@@ -9,7 +9,7 @@ import pyarrow.compute as pc
 
 from ingest.contract import DUPLICATE, Reason, Skipped, WriteOperation
 from ingest.dynamodb.http.response import Answer
-from ingest.dynamodb.item_writer import Heartbeat, ItemWriter, Taken, WriteResult, check_refusal, not_noted
+from ingest.dynamodb.item_writer import Heartbeat, Taken, WriteResult, check_refusal, not_noted, write_some
 from ingest.dynamodb.pending import Answered
 from ingest.dynamodb.rate_limit import FEWEST, ConcurrencyLimiter
 from ingest.dynamodb.request_loop import RequestLoop, answer_document, code_and_message
@@ -107,7 +107,8 @@ class SingleWrites:
         return Answered(request.rows, Skipped.OLDER, request.units)
 
     def _value(self, attribute: str | None, row: int) -> str | None:
-        return self._items.attribute(attribute).values[row].as_py() if attribute else None
+        """Return what an item has under an attribute, if the items have that: deleted ones have few."""
+        return next((a.values[row].as_py() for a in self._items.attributes if a.name == attribute), None)
 
     def _version_mismatch(self, stored: dict[str, Any] | None) -> str | None:
         """Return why the version of a stored item cannot be compared, if it cannot."""
@@ -157,14 +158,4 @@ class ChangeWriter:
         self._updates.close()
 
 
-def write_some(
-    writer: ItemWriter, items: Items, some: Sequence[int], heartbeat: Heartbeat, taken: Taken
-) -> WriteResult:
-    """Write some of the items, by their rows; return what became of them by their rows among all."""
-
-    def note(rows: Sequence[int], skipped: str = "") -> None:
-        taken([some[row] for row in rows], skipped)
-
-    if len(some) == len(items):
-        return writer.write(items, heartbeat, taken)
-    return writer.write(items.take(list(some)), heartbeat, note).placed(some)
+FastWriter = BatchWriter | SingleWriter | ChangeWriter

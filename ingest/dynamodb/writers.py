@@ -27,7 +27,10 @@ from ingest.dynamodb.http.client import Exchange, table_exchange
 from ingest.dynamodb.item_writer import ItemWriter
 from ingest.dynamodb.request_loop import RequestLoop
 from ingest.dynamodb.single_requests import SingleRequest, WriteRules
-from ingest.dynamodb.single_writer import SINGLE_LIMITER, ChangeWriter, SingleWriter
+from ingest.dynamodb.single_writer import SINGLE_LIMITER, ChangeWriter, FastWriter, SingleWriter
+from ingest.dynamodb.unchanged.comparison import ComparisonRules
+from ingest.dynamodb.unchanged.reads import READ_LIMITER, KeysRequest
+from ingest.dynamodb.unchanged.writer import SkipUnchangedWriter
 from ingest.dynamodb.writer import BatchWriter
 from ingest.errors import AccessDenied, ServiceFault, TableKeysDiffer, TableMissing, Throttled, Unavailable
 from ingest.feeds.feed import Feed
@@ -62,7 +65,7 @@ class WriterFactory:
         self._now_s = now_s
         self._described: dict[tuple[str, str | None, str | None], tuple[float, Described | None]] = {}
         self._opened: dict[tuple[str | None, str | None], tuple[boto3.Session, Any]] = {}
-        self._fast: dict[tuple[object, ...], ItemWriter] = {}
+        self._fast: dict[tuple[object, ...], FastWriter | SkipUnchangedWriter] = {}
 
     def writer_for(self, feed: Feed, *, table: str | None = None) -> ItemWriter:
         """Return a feed's writer, to its own table or to another. Nothing is asked of AWS before the first item."""
@@ -71,10 +74,13 @@ class WriterFactory:
         rules = WriteRules.of(feed)
         if feed.writer == "boto3":
             return Boto3Writer(dynamodb.Table(name), operation=rules.operation)
-        key = (name, feed.interleave, feed.role, feed.region, rules, feed.is_conditional, writes_batches(feed))
+        compared = ComparisonRules.of(feed) if feed.skip_unchanged and not rules.is_undo else None
+        ways = (feed.is_conditional, writes_batches(feed))
+        key = (name, feed.interleave, feed.role, feed.region, ways, rules, compared)
         if key not in self._fast:
             connect = partial(table_exchange, opened, dynamodb.meta.client, name)
-            self._fast[key] = _writer(feed, name, rules, connect)
+            writer = _writer(feed, name, rules, connect)
+            self._fast[key] = _skipping(writer, name, compared, connect) if compared else writer
         return self._fast[key]
 
     def check_table(self, feed: Feed, mapping: Mapping, *, table: str | None = None) -> None:
@@ -142,14 +148,22 @@ class WriterFactory:
         return self._opened[role, region]
 
 
-def _writer(feed: Feed, table: str, rules: WriteRules, connect: Callable[[], Exchange[Any]]) -> ItemWriter:
-    """Return a feed's writer."""
+def _writer(feed: Feed, table: str, rules: WriteRules, connect: Callable[[], Exchange[Any]]) -> FastWriter:
+    """Return what writes the items of a feed."""
     batches = BatchWriter(RequestLoop(table, connect), interleave=feed.interleave, operation=rules.operation)
     if not feed.is_conditional:
         return batches
     loop = RequestLoop[SingleRequest](table, connect, limiter=SINGLE_LIMITER)
     singles = SingleWriter(loop, rules, interleave=feed.interleave, clock_s=time.time)
     return ChangeWriter(batches, singles) if writes_batches(feed) else singles
+
+
+def _skipping(
+    writer: FastWriter, table: str, rules: ComparisonRules, connect: Callable[[], Exchange[Any]]
+) -> SkipUnchangedWriter:
+    """Return a writer that leaves out what the table holds already."""
+    loop = RequestLoop[KeysRequest](table, connect, limiter=READ_LIMITER, doing="reading from")
+    return SkipUnchangedWriter(loop, writer, rules)
 
 
 def table_session(

@@ -109,15 +109,15 @@ def _expressions(document: Mapping[str, Any], keys: set[str]) -> dict[str, Any]:
     return found
 
 
-def keys(body: bytes, tables: Tables) -> tuple[list[Asked], frozenset[str]]:
-    """Return what a BatchGetItem asks for, and the tables that are to be read consistently, as they are named."""
+def keys(body: bytes, tables: Tables) -> tuple[list[Asked], Mapping[str, Mapping[str, Any]]]:
+    """Return what a BatchGetItem asks for, and its parts by table, as it names them."""
     requests = _document(body).get("RequestItems")
     if not requests:
         raise invalid("BatchGetItem must have some requests set")
     asked: list[Asked] = []
     with _shape():
         for named, request in requests.items():
-            _check_members(request, {"Keys", "ConsistentRead"})
+            _check_members(request, {"Keys", "ConsistentRead", "ProjectionExpression", "ExpressionAttributeNames"})
             if not request["Keys"]:
                 raise invalid(f"The list of keys in RequestItems for BatchGetItem is required: {named} has empty list")
             table = _table(named, tables)
@@ -127,7 +127,17 @@ def keys(body: bytes, tables: Tables) -> tuple[list[Asked], frozenset[str]]:
     if len(asked) > MAX_KEYS:
         raise invalid("Too many items requested for the BatchGetItem call")
     _check_distinct(asked)
-    return asked, frozenset(named for named, request in requests.items() if request.get("ConsistentRead"))
+    return asked, requests
+
+
+def projected(request: Mapping[str, Any], item: Item) -> Item:
+    """Return what a part of a BatchGetItem asks for of an item: all of it, or `#a,#b`, ... by its names."""
+    if (text := request.get("ProjectionExpression")) is None:
+        return item
+    placeholders = Placeholders(request)
+    names = {placeholders.name("ProjectionExpression", part.strip()) for part in text.split(",")}
+    placeholders.check_used()
+    return {name: value for name, value in item.items() if name in names}
 
 
 def _check_members(request: Mapping[str, Any], known: set[str]) -> None:

@@ -152,23 +152,23 @@ class Service:
         return b"{}"
 
     def _get(self, body: bytes) -> bytes:
-        asked, consistent = requests.keys(body, self._settings.tables)
+        asked, parts = requests.keys(body, self._settings.tables)
         found: dict[str, list[Item]] = {one.named: [] for one in asked}
         room, left = MAX_READ_BYTES, list[tuple[Asked, Reason | None]]()
         for one in reversed(asked):  # any order may come
             item = self.written_items.item(one)
             size = item_bytes(item) if item else 0
-            is_consistent = one.named in consistent
+            is_consistent = bool(parts[one.named].get("ConsistentRead"))
             reason = self._reason(one, read_units(size, is_consistent=is_consistent), reads=True)
             if reason or size > room:
                 left.append((one, reason))
                 continue
             room -= size
-            found[one.named] += [item] if item else []
+            found[one.named] += [requests.projected(parts[one.named], item)] if item else []
         self._note(left, of=len(asked))
         self.statistics.read += len(asked) - len(left)
         unprocessed = requests.request_items(one for one, _ in left)
-        keys = {named: {"Keys": keys, "ConsistentRead": named in consistent} for named, keys in unprocessed.items()}
+        keys = {named: {**parts[named], "Keys": keys} for named, keys in unprocessed.items()}
         return _json({"Responses": found, "UnprocessedKeys": keys})
 
     def _take(self, writes: list[Write]) -> list[Write]:

@@ -30,12 +30,14 @@ def table(**settings: Any) -> Iterator[write_modes.Table]:
     with Simulator(Settings(tables=tables, keeps_items=True, **settings)) as running:
         dynamodb = session().resource("dynamodb", endpoint_url=running.url, config=config)
         factory = WriterFactory(session(), config, dynamodb=dynamodb)
-        yield write_modes.Table(
-            factory.writer_for, partial(seed, running), partial(running.written_items.items, "Orders")
-        )
-        for writer in factory._fast.values():
-            writer.close()
-        dynamodb.meta.client.close()
+        try:
+            yield write_modes.Table(
+                factory.writer_for, partial(seed, running), partial(running.written_items.items, "Orders")
+            )
+        finally:
+            for writer in factory._fast.values():
+                writer.close()
+            dynamodb.meta.client.close()
     gc.collect()
 
 

@@ -48,9 +48,11 @@ def simulator(**settings: Any) -> Iterator[tuple[Simulator, Callable[..., Single
         return writer
 
     with Simulator(Settings(**{"tables": {"Orders": Table(Key("id"))}, "keeps_items": True, **settings})) as running:
-        yield running, writer_for
-        for one in made:
-            one.close()
+        try:
+            yield running, writer_for
+        finally:
+            for one in made:
+                one.close()
     gc.collect()
 
 

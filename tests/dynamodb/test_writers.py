@@ -14,6 +14,7 @@ from ingest.contract import BATCH_WRITE_ITEM
 from ingest.dynamodb.boto3_writer import Boto3Writer
 from ingest.dynamodb.http.client import table_exchange
 from ingest.dynamodb.single_writer import ChangeWriter, SingleWriter
+from ingest.dynamodb.unchanged.writer import SkipUnchangedWriter
 from ingest.dynamodb.writer import BatchWriter
 from ingest.dynamodb.writers import DIFFERS_S, KEPT_S, SESSION_NAME, WriterFactory, table_session
 from ingest.errors import (
@@ -204,6 +205,8 @@ MODES: list[tuple[dict[str, Any], type, list[str]]] = [
     ({"newest": "file"}, SingleWriter, [DELETE, PUT]),
     ({"lineage": Lineage(row="from")}, BatchWriter, [BATCHES, DELETE]),
     ({"write": "delete", "newest": "v"}, SingleWriter, [DELETE]),
+    ({"skip_unchanged": True}, SkipUnchangedWriter, [GET, BATCHES]),
+    ({"skip_unchanged": True, "write": "update"}, SkipUnchangedWriter, [GET, UPDATE]),
     ({"write": "delete", "newest": "v", "tombstone": "1d"}, SingleWriter, [PUT]),
 ]
 

@@ -259,6 +259,107 @@ def large_items_that_are_there(table: Table) -> None:
     assert table.write(feed_of(write="insert"), {"id": "a"}) == WriteResult(skipped={"exists": [0]})
 
 
+def unchanged(table: Table) -> None:
+    feed = feed_of(skip_unchanged=True, lineage=Lineage("file", "line", "_row"), columns={"price": "N"})
+    rows: list[Row] = [{"id": key, "v": "1", "price": "1.50", "x": "ü"} for key in "abcd"]
+    assert table.write(feed, *rows) == WriteResult()
+    table.seed({**table.items["d"], "more": {"S": "m"}})
+    others: list[Row] = [
+        {"id": "a", "v": "1.0", "price": "15e-1", "x": "ü"},
+        {"id": "b", "v": "2", "price": "1.50", "x": "ü"},
+        {"id": "c", "v": "1", "price": "1.50", "x": None},
+        {"id": "d", "v": "1", "price": "1.50", "x": "ü"},
+        {"id": "new", "v": "1", "price": "1.50", "x": "ü"},
+    ]
+    assert table.write(feed, *others, file_id=OTHER) == WriteResult(skipped={"unchanged": [0]})
+    assert table.cells("_row") == {"a": row_of(2)} | {
+        key: row_of(3 + n, OTHER) for n, key in enumerate(["b", "c", "d", "new"])
+    }
+    assert table.write(feed, *others, file_id=OTHER).skipped == {"unchanged": [0]}  # the others are its own
+    assert table.cells("v") == {"a": "1", "b": "2", "c": "1", "d": "1", "new": "1"}
+
+
+TYPES: dict[str, Any] = {
+    "s": Column(),
+    "n": Column("N"),
+    "bool": Column("BOOL"),
+    "b": Column("B"),
+    "ss": Column("SS"),
+    "ns": Column("NS"),
+    "nil": Column(null="null"),
+}
+DOCUMENTS: dict[str, Any] = {"l": Column("L"), "m": Column("M")}
+CELLS: Row = {
+    **{
+        "s": '\0😀"2026-11-29T10:00:00Z',
+        "n": "-0.0",
+        "bool": "true",
+        "b": "AAE=",
+        "ss": "b;a;",
+        "ns": "1.0;20;3e1",
+    },
+    **{"l": '[1.0, "a", [], null, true]', "m": '{"b": {"c": 1e2}, "a": ""}'},
+}
+OTHERS: Row = {
+    **{"s": "\0😀", "n": "0.1", "bool": "false", "b": "AAI=", "ss": "b;a", "ns": "1.0;20", "nil": "x"},
+    **{"l": '[1.0, "a", [], null, false]', "m": '{"b": {"c": 1e2}}'},
+}
+
+
+def unchanged_types(table: Table) -> None:
+    for columns in (TYPES, TYPES | DOCUMENTS):
+        feed = feed_of(skip_unchanged=True, columns=columns)
+        cells = {name: cell for name, cell in CELLS.items() if name in columns} | {"nil": None}
+        assert table.write(feed, {"id": "a", **cells}) == WriteResult()
+        respelled = {"n": "0", "ss": "a;b;;a", "ns": "30;1;2e1"}
+        assert table.write(feed, {"id": "a", **cells, **respelled}) == WriteResult(skipped={"unchanged": [0]})
+        for name in columns:
+            for cell in (OTHERS.get(name, "x"), None):
+                changed = {"id": "a", **cells, name: cell}
+                result = WriteResult() if changed != {"id": "a", **cells} else WriteResult(skipped={"unchanged": [0]})
+                assert table.write(feed, changed) == result
+                assert table.write(feed, changed) == WriteResult(skipped={"unchanged": [0]})
+                table.write(feed, {"id": "a", **cells})
+
+
+def unchanged_of_updates(table: Table) -> None:
+    feed = feed_of(
+        write="update", skip_unchanged=True, columns={"gone": Column(null="remove"), "nil": Column(null="null")}
+    )
+    table.seed(
+        {"id": {"S": "a"}, "v": {"N": "1"}, "x": {"S": "x"}, "others": {"M": {"k": {"L": []}}}, "nil": {"NULL": True}}
+    )
+    row: Row = {"id": "a", "v": "1.0", "x": None, "gone": None, "nil": None}
+    same = WriteResult(skipped={"unchanged": [0]})
+    assert table.write(feed, row) == same
+    for changed in ({**row, "v": "2"}, {**row, "x": "y"}, {**row, "gone": "g"}, row, {**row, "nil": "n"}):
+        assert table.write(feed, changed) == WriteResult()
+        assert table.write(feed, changed) == same
+    assert table.items["a"]["others"] == {"M": {"k": {"L": []}}}
+    assert table.write(feed, {**row, "id": "absent"}) == WriteResult()
+
+
+def unchanged_deletions(table: Table) -> None:
+    table.seed({"id": {"S": "a"}, "v": {"N": "1"}})
+    feed = feed_of(write="delete", skip_unchanged=True)
+    assert table.write(feed, {"id": "a"}, {"id": "b"}) == WriteResult(skipped={"unchanged": [1]})
+    changes = feed_of(operation=CHANGES, skip_unchanged=True)
+    table.seed({"id": {"S": "a"}, "v": {"N": "1"}})
+    table.seed({"id": {"S": "b"}, "v": {"N": "1"}})
+    rows: list[Row] = [
+        {"id": "a", "v": "1", "op": "U"},
+        {"id": "b", "v": None, "op": "D"},
+        {"id": "c", "v": None, "op": "D"},
+        {"id": "d", "v": "1", "op": "I"},
+    ]
+    assert table.write(changes, *rows) == WriteResult(skipped={"unchanged": [0, 2]})
+    assert table.cells("v") == {"a": "1", "d": "1"}
+    kept = feed_of(operation=CHANGES, skip_unchanged=True, newest="v", tombstone="1d")
+    for version in ("3", "4"):
+        assert table.write(kept, {"id": "a", "v": version, "op": "D"}) == WriteResult()
+    assert table.write(kept, {"id": "a", "v": "3", "op": "I"}) == WriteResult(skipped={"older": [0]})
+
+
 def replaced(feed: Feed, **fields: Any) -> Feed:
     return Feed(**{name: getattr(feed, name) for name in feed.__struct_fields__} | fields)
 
@@ -283,4 +384,8 @@ CASES = (
     many_columns,
     items_that_grow_too_large,
     large_items_that_are_there,
+    unchanged,
+    unchanged_types,
+    unchanged_of_updates,
+    unchanged_deletions,
 )

@@ -1,0 +1,245 @@
+"""Which items a table holds already just so: the answers of BatchGetItem beside the items, value by value.
+
+Numbers are equal as DynamoDB's are, sets whatever their order. The answers are decoded by Arrow, many at a time, as
+long as they hold what the items have and nothing else; otherwise, and where items have lists or maps, one by one.
+"""
+
+import io
+import json
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+from pyarrow import json as arrow_json
+
+from ingest.contract import WriteOperation
+from ingest.dynamodb.encode import item_json, value_texts
+from ingest.feeds.feed import ORDER_ATTRIBUTE, Feed
+from ingest.items.columns import AnyArray, Attribute, byte_lengths, fill_null, joined, rows_where
+from ingest.items.items import Items
+from ingest.items.numbers import canonical_number
+
+_LISTS = ("SS", "NS")
+_PYTHON_ONLY = ("L", "M")
+
+
+@dataclass(frozen=True, slots=True)
+class ComparisonRules:
+    """How a feed's items are compared: a put with the whole item, an update with what it changes, and what is to be
+    deleted with nothing, unless it leaves something behind (`keeps_deleted`).
+
+    `operation` is that of items that do not say it themselves. `ignored` attributes may differ: where an item came from
+    is not what it is. `row` is the one that names the file and line.
+    """
+
+    operation: str = WriteOperation.PUT
+    ignored: frozenset[str] = frozenset()
+    row: str | None = None
+    keeps_deleted: bool = False
+
+    @staticmethod
+    def of(feed: Feed) -> "ComparisonRules":
+        """Return those of a feed."""
+        operations = {"update": WriteOperation.UPDATE, "delete": WriteOperation.DELETE}
+        names = (feed.lineage.file, feed.lineage.line, feed.row_attribute, ORDER_ATTRIBUTE)
+        return ComparisonRules(
+            operations.get(feed.write, WriteOperation.PUT),
+            frozenset(name for name in names if name),
+            feed.row_attribute,
+            feed.tombstone is not None,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Unchanged:
+    """The rows that the table holds just so: its `own`, which it has from this very row of the file, and `others`."""
+
+    others: Sequence[int] = ()
+    own: Sequence[int] = ()
+
+
+class Comparison:
+    """Compares items with what a table holds, by some rules."""
+
+    def __init__(self, items: Items, table: str, rules: ComparisonRules) -> None:
+        self._items = items
+        self._table = table
+        self._operation = rules.operation
+        self._ignored = rules.ignored
+        self._row = rules.row if any(attribute.name == rules.row for attribute in items.attributes) else None
+        self._keeps_deleted = rules.keeps_deleted
+        self._by_arrow = all(attribute.type not in _PYTHON_ONLY for attribute in items.attributes)
+
+    def unchanged(self, rows: Sequence[int], answers: Sequence[bytes]) -> Unchanged:
+        """Return which of the rows are unchanged, given the answers that hold what the table has for them."""
+        items = self._items.take(list(rows))
+        stored = _decoded(answers, items, self._table) if self._by_arrow else None
+        same = self._each_same(items, answers) if stored is None else self._same(items, stored)
+        return Unchanged(*([rows[place] for place in places] for places in same))
+
+    def _operations(self, items: Items) -> AnyArray:
+        if items.operations is not None:
+            return items.operations
+        return pa.repeat(pa.scalar(self._operation), len(items))
+
+    def _same(self, items: Items, stored: AnyArray) -> tuple[list[int], list[int]]:
+        """Return the places of the items that are unchanged, others and own, given stored items as structs."""
+        theirs = _key_texts([_stored(stored, items.attribute(key.name)) for key in items.keys], items)
+        ours = _key_texts([value_texts(items.attribute(key.name)) for key in items.keys], items)
+        places = pc.index_in(ours, value_set=theirs)
+        is_there, found = places.is_valid(), stored.take(places)
+        operations = self._operations(items)
+        is_update = pc.equal(operations, pa.scalar(WriteOperation.UPDATE))
+        same: AnyArray = is_there
+        for attribute in items.attributes:
+            if attribute.name not in self._ignored:
+                same = pc.and_(same, _are_same(attribute, found, is_update))
+        is_delete = pc.equal(operations, pa.scalar(WriteOperation.DELETE))
+        same = pc.if_else(is_delete, pa.scalar(False) if self._keeps_deleted else pc.invert(is_there), same)
+        if self._row is None:
+            return _places(same), []
+        row = items.attribute(self._row)
+        is_own = fill_null(pc.equal(row.values, _stored(found, row)), False)
+        return _places(pc.and_(same, pc.invert(is_own))), _places(pc.and_(same, is_own))
+
+    def _each_same(self, items: Items, answers: Sequence[bytes]) -> tuple[list[int], list[int]]:
+        """Return the places of the items that are unchanged, others and own, looking at each item."""
+        there = [item for answer in answers for item in json.loads(answer)["Responses"].get(self._table, ())]
+        stored = {self._key(item): item for item in there}
+        others, own = list[int](), list[int]()
+        texts, operations = item_json(items).to_pylist(), self._operations(items).to_pylist()
+        for place, (text, operation) in enumerate(zip(texts, operations, strict=True)):
+            item = json.loads(str(text))
+            if self._is_same(items, place, operation, item, stored.get(self._key(item))):
+                row = item.get(self._row) if self._row else None
+                is_own = row is not None and stored[self._key(item)].get(self._row) == row
+                (own if is_own else others).append(place)
+        return others, own
+
+    def _is_same(self, items: Items, place: int, operation: Any, ours: Any, theirs: Any) -> bool:
+        if operation == WriteOperation.DELETE:
+            return theirs is None and not self._keeps_deleted
+        if theirs is None:
+            return False
+        names = {*ours, *theirs} - self._ignored
+        if operation == WriteOperation.UPDATE:
+            removed = {a.name for a in items.attributes if a.remove_null and not a.values[place].is_valid}
+            names = ({*ours} | removed) - self._ignored
+        return all(_comparable(ours.get(name)) == _comparable(theirs.get(name)) for name in names)
+
+    def _key(self, item: dict[str, Any]) -> Hashable:
+        return tuple(_comparable(item[key.name]) for key in self._items.keys)
+
+
+def _decoded(answers: Sequence[bytes], items: Items, table: str) -> AnyArray | None:
+    """Return the items of answers as a column of structs; None if they hold what the items do not."""
+    fields = [(a.name, pa.struct([(a.type, _arrow_type(a)), ("NULL", pa.bool_())])) for a in items.attributes]
+    responses = pa.struct([(table, pa.list_(pa.struct(fields)))])
+    schema = pa.schema([("Responses", responses), ("UnprocessedKeys", pa.struct([]))])
+    data = b"\n".join(answers)
+    reading = arrow_json.ReadOptions(use_threads=False, block_size=len(data) + 1)
+    parsing = arrow_json.ParseOptions(explicit_schema=schema, unexpected_field_behavior="error")
+    try:
+        decoded = arrow_json.read_json(io.BytesIO(data), reading, parsing)
+    except pa.ArrowInvalid:
+        return None
+    items_of_each: Any = pc.struct_field(decoded["Responses"].combine_chunks(), table)
+    found: AnyArray = items_of_each.flatten()
+    return found
+
+
+def _places(mask: Any) -> list[int]:
+    return rows_where(mask)
+
+
+def _arrow_type(attribute: Attribute) -> pa.DataType:
+    if attribute.type == "BOOL":
+        return pa.bool_()
+    return pa.list_(pa.string()) if attribute.type in _LISTS else pa.string()
+
+
+def _stored(stored: AnyArray, attribute: Attribute, kind: str = "") -> AnyArray:
+    """Return what stored items have under an attribute, in its type or another."""
+    values: AnyArray = pc.struct_field(stored, [attribute.name, kind or attribute.type])
+    return values
+
+
+def _key_texts(columns: Sequence[AnyArray], items: Items) -> AnyArray:
+    """Return a text for each key, the same for equal keys alone."""
+    spelled = [
+        _plain_numbers(column) if key.type == "N" else column for key, column in zip(items.keys, columns, strict=True)
+    ]
+    if len(spelled) == 1:
+        return spelled[0]
+    return joined(byte_lengths(spelled[0]).cast(pa.string()), ":", *spelled)
+
+
+def _plain_numbers(numbers: AnyArray) -> AnyArray:
+    """Return numbers in one spelling, without exponent: equal ones are equal texts."""
+    try:
+        return pc.cast(numbers, pa.int64()).cast(pa.string())
+    except pa.ArrowInvalid:
+        texts = [None if text is None else format(Decimal(canonical_number(text)), "f") for text in numbers.to_pylist()]
+        return pa.array(texts, pa.string())
+
+
+def _are_same(attribute: Attribute, stored: AnyArray, is_update: AnyArray) -> AnyArray:
+    """Return which items have an attribute as the stored ones have it."""
+    theirs, is_null = _stored(stored, attribute), _stored(stored, attribute, "NULL").is_valid()
+    equal = _are_equal(attribute, theirs)
+    if not attribute.values.null_count:
+        return equal
+    if attribute.write_null:
+        fits = is_null
+    else:
+        fits = pc.and_(theirs.is_null(), pc.invert(is_null))
+        fits = fits if attribute.remove_null else pc.or_(fits, is_update)
+    same: AnyArray = pc.if_else(attribute.values.is_null(), fits, equal)
+    return same
+
+
+def _are_equal(attribute: Attribute, theirs: AnyArray) -> AnyArray:
+    """Return which values are equal; not those that are missing."""
+    if attribute.type == "BOOL":
+        same: AnyArray = fill_null(pc.equal(attribute.values, theirs), False)
+        return same
+    if attribute.type in _LISTS:
+        pairs = zip(_sets(attribute.values, attribute.type), _sets(theirs, attribute.type), strict=True)
+        return pa.array([a is not None and a == b for a, b in pairs], pa.bool_())
+    ours = value_texts(attribute)
+    equal: AnyArray = fill_null(pc.equal(ours, theirs), False)
+    if attribute.type != "N":
+        return equal
+    odd = pc.and_(pc.invert(equal), pc.and_(ours.is_valid(), theirs.is_valid()))
+    if not pc.any(odd, min_count=0).as_py():
+        return equal
+    numbers = zip(ours.filter(odd).to_pylist(), theirs.filter(odd).to_pylist(), strict=True)
+    are = [canonical_number(str(a)) == canonical_number(str(b)) for a, b in numbers]
+    replaced: AnyArray = pc.replace_with_mask(equal, odd, pa.array(are, pa.bool_()))
+    return replaced
+
+
+def _sets(values: AnyArray, kind: str) -> list[frozenset[str] | None]:
+    lists: list[Any] = values.to_pylist()
+    return [None if members is None else _members(members, kind) for members in lists]
+
+
+def _members(members: Sequence[str], kind: str) -> frozenset[str]:
+    return frozenset(map(canonical_number, members) if kind == "NS" else members)
+
+
+def _comparable(value: Any) -> Hashable:
+    """Return a value of DynamoDB JSON such that equal ones are equal."""
+    if value is None:
+        return None
+    ((kind, inner),) = value.items()
+    if kind in ("NS", "SS", "BS"):
+        return kind, _members(inner, kind)
+    if kind == "L":
+        return kind, tuple(map(_comparable, inner))
+    if kind == "M":
+        return kind, frozenset((name, _comparable(member)) for name, member in inner.items())
+    return kind, canonical_number(inner) if kind == "N" else inner
