@@ -171,6 +171,7 @@ class Metric(StrEnum):
     FILES_COMPLETED = _count("FilesCompleted", Emitted.ENDED, "files whose rows are all accounted for")
     FILES_FAILED = _count("FilesFailed", Emitted.ENDED, "files that cannot be loaded as they are")
     FILES_SUPERSEDED = _count("FilesSuperseded", Emitted.ENDED, "files deleted or overwritten before they were loaded")
+    FILES_UNDONE = _count("FilesUndone", Emitted.ENDED, "files whose items were deleted again: `ingest undo`")
     FILES_UNBALANCED = _count("FilesUnbalanced", Emitted.ENDED, "files whose row counts do not reconcile: a bug")
     EVENT_TO_VISIBLE = _gauge(
         "EventToVisible", "Seconds", Statistic.PERCENTILES, Emitted.ENDED, "from the S3 event to the completed file"
@@ -204,10 +205,11 @@ class Status:
     FAILED = "FAILED"  # a file fault: it will never load as it is
     SUPERSEDED = "SUPERSEDED"  # deleted or overwritten before all of it was loaded
     UNBALANCED = "UNBALANCED"  # read != written + rejected + superseded: a bug of ours
+    UNDONE = "UNDONE"  # it was loaded, and an operator has had its items deleted: by an attempt of its own
     IGNORED = "IGNORED"  # not to be loaded, as the feeds say; claimed after all if they say so no more
 
 
-FINAL_STATUSES = (Status.COMPLETE, Status.FAILED, Status.SUPERSEDED, Status.UNBALANCED, Status.IGNORED)
+FINAL_STATUSES = (Status.COMPLETE, Status.FAILED, Status.SUPERSEDED, Status.UNBALANCED, Status.UNDONE, Status.IGNORED)
 
 
 class LedgerKeys:
@@ -262,7 +264,7 @@ class Event:
     """What goes to the account's default event bus, once for each outcome of a file."""
 
     SOURCE = "csv-ingest"
-    FILE_ENDED = "file {}"  # detail types: file completed, file failed, file superseded, file unbalanced
+    FILE_ENDED = "file {}"  # detail types: file completed, file failed, file superseded, file unbalanced, file undone
 
 
 class Reason:

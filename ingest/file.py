@@ -13,8 +13,9 @@ class FileVersion:
     """One version of one S3 object. What the notification left out is None.
 
     `retry` is how many times over it is loaded because an operator asked for it: each such attempt has a name, and so
-    entries, segments and rejects, of its own. `changed` is when the object was changed (digits only, UTC), of one that
-    was found in the bucket: contents that come back, A, B, A, have the same eTag.
+    entries, segments and rejects, of its own. `undo`: the attempt deletes what the others have written. `changed` is
+    when the object was changed (digits only, UTC), of one that was found in the bucket: contents that come back, A, B,
+    A, have the same eTag.
     """
 
     bucket: str
@@ -26,6 +27,7 @@ class FileVersion:
     event_time: str | None = None
     retry: int | None = None
     changed: str | None = None
+    undo: bool | None = None
 
     @property
     def version(self) -> str:

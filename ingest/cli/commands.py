@@ -54,6 +54,7 @@ COMMANDS = {
     "history": Listed("Stack", "Show how many files ended, by day and feed.", "history:history"),
     "rejects": Listed("Repair", "Show the rejected rows of a file, or print them as CSV.", "rejects:rejects"),
     "retry": Listed("Repair", "Load a file again, as a new attempt or from its checkpoint.", "retry:retry"),
+    "undo": Listed("Repair", "Delete the items that a file has written and that still name it.", "undo:undo"),
     "redrive": Listed("Repair", "Show dead letters and why, and send them back to the queue.", "redrive:redrive"),
     "reconcile": Listed("Repair", "Requeue stuck files, and objects never notified.", "reconcile:reconcile"),
     "backfill": Listed(

@@ -98,6 +98,7 @@ def _file_document(day: str, entry: Entry) -> dict[str, Any]:
         "file": entry.work.file.url,
         "version": entry.work.file.version,
         "status": entry.status,
+        "undo": bool(entry.work.file.undo),
         **entry.row_counts.document(),
         "seconds": entry.seconds,
         "ended": time_text(entry.ended_s),
@@ -189,7 +190,8 @@ def history(
     """Show how many files ended, by day and feed.
 
     Their rows and bytes are counted, and how many failed. A file counts on the day (UTC) its outcome was reported, just
-    after its end. Each attempt counts. Objects that were IGNORED are counted apart.
+    after its end. Each attempt counts. Objects that were IGNORED are counted apart, and undos are only listed: the file
+    that one has undone is UNDONE.
 
     Examples:
         ingest history --days 30 --csv > november.csv

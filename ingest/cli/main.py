@@ -25,6 +25,7 @@ _INTERRUPTED = {
     "backfill": " Messages sent so far are in the queue; run it again for the rest.",
     "redrive": " Messages sent so far are in the queue, the others are still dead letters; run it again for the rest.",
     "retry": " Run it again to finish.",
+    "undo": " Run it again to finish.",
 }
 WATCH = "2s"
 _DURATION = re.compile(r"\d+(\.\d+)?[a-z]*")

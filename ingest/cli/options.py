@@ -1,6 +1,7 @@
 """Options that several commands share, and how their values are read: files, feeds, durations, dialects."""
 
 import re
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
@@ -152,3 +153,9 @@ def _with_header(given: dict[str, Any]) -> dict[str, Any]:
     if header is not None or names is not None:
         given["header"] = "none" if header in (None, "none", "0") else int(header)
     return given if names is None else given | {"names": names.split(",")}
+
+
+def refuse_without_consent(is_given: bool, *, as_json: bool, nothing: str) -> None:
+    """Refuse to go on where no one can be asked; `nothing` says what was not done."""
+    if not is_given and (as_json or not sys.stdin.isatty()):
+        raise SettingsFault(f"Confirmation needs a terminal: add --yes, or look first with --dry-run. {nothing}")

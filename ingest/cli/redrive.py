@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from ingest.aws.clock import Clock
-from ingest.cli.options import DEFAULT_FEEDS, AsJson, FeedsPath, OneFeed, StackName, seconds_of
+from ingest.cli.options import DEFAULT_FEEDS, AsJson, FeedsPath, OneFeed, StackName, refuse_without_consent, seconds_of
 from ingest.cli.output import Cell, FittingTable, TableColumn, line_console, printable
 from ingest.cli.stack import DeployedStack
 from ingest.cli.status.view import age_text, time_text
@@ -153,7 +153,7 @@ def redrive(
         raise SettingsFault(
             "--discard deletes permanently: select messages with --reason, --feed, --file or --older-than."
         )
-    _refuse_without_consent(yes or dry_run, as_json=as_json)
+    refuse_without_consent(yes or dry_run, as_json=as_json, nothing="Nothing was sent.")
     deployed, clock = DeployedStack(stack), Clock()
     now_s = clock.now_s()
     before_s = now_s - seconds_of(older_than, "--older-than") if older_than else None
@@ -186,11 +186,6 @@ def _feed_of(feeds: Feeds, asked: str) -> Callable[[str], str]:
             return NO_FEED
 
     return feed_of
-
-
-def _refuse_without_consent(is_given: bool, *, as_json: bool) -> None:
-    if not is_given and (as_json or not sys.stdin.isatty()):
-        raise SettingsFault("Confirmation needs a terminal: add --yes, or look first with --dry-run. Nothing was sent.")
 
 
 def _agrees(count: int, *, discard: bool) -> bool:

@@ -55,7 +55,7 @@ def wait(
         ingest wait orders/2026-11-22.csv
         ingest wait s3://BUCKET/orders/2026-11-22.csv --timeout 2h --json
 
-    Exit codes: 0 COMPLETE; 3 FAILED, UNBALANCED, SUPERSEDED or IGNORED; 5 it has not ended within the timeout.
+    Exit codes: 0 COMPLETE; 3 FAILED, UNBALANCED, SUPERSEDED, UNDONE or IGNORED; 5 it has not ended within the timeout.
     """
     deployed, timeout_s = DeployedStack(stack), seconds_of(timeout, "--timeout")
     bucket, key = place_of(deployed, file)
@@ -85,7 +85,7 @@ def drop(
         ingest drop orders.csv --feed orders
         ingest drop orders.csv.gz --timeout 1h && echo loaded
 
-    Exit codes: 0 COMPLETE; 3 FAILED, UNBALANCED, SUPERSEDED or IGNORED; 5 it has not ended within the timeout.
+    Exit codes: 0 COMPLETE; 3 FAILED, UNBALANCED, SUPERSEDED, UNDONE or IGNORED; 5 it has not ended within the timeout.
     """
     timeout_s = seconds_of(timeout, "--timeout")
     _, chosen = feed_of(read_feeds(feeds), feed, [file])
@@ -198,11 +198,12 @@ def sentences(view: FileView) -> Iterator[str]:
     """Yield the sentences about how a file ended."""
     entry = view.entry
     seconds = "" if entry.seconds is None else f" in {entry.seconds:,.1f} s"
-    yield f"{entry.work.file.url}, version {entry.work.file.version}, is {entry.status}{seconds}."
+    what = "The undo of " if entry.work.file.undo else ""
+    yield f"{what}{entry.work.file.url}, version {entry.work.file.version}, is {entry.status}{seconds}."
     if entry.status == Status.IGNORED:
         yield "It was not loaded: it stands for a folder, or the feed's `exclude` or `include` leaves it out."
         return
-    yield row_counts_sentence(entry.row_counts)
+    yield row_counts_sentence(entry.row_counts, "deleted" if entry.work.file.undo else "written")
     if entry.rejects:
         yield f"The rejected rows are in {entry.rejects}; `ingest rejects {entry.work.file.key}` shows them."
     if entry.error:

@@ -1,7 +1,9 @@
 """By which requests a feed's rows are written, and which operations of DynamoDB's API that takes."""
 
+from msgspec import structs
+
 from ingest import contract
-from ingest.feeds.feed import NEWEST_FILE, ORDER_ATTRIBUTE, Feed
+from ingest.feeds.feed import NEWEST_FILE, ORDER_ATTRIBUTE, Feed, RowLimit
 
 
 def writes_batches(feed: Feed) -> bool:
@@ -14,6 +16,21 @@ def undo_attribute(feed: Feed) -> str | None:
     if feed.updates:
         return None
     return feed.row_attribute or (ORDER_ATTRIBUTE if feed.newest == NEWEST_FILE else None)
+
+
+def feed_of_undo(feed: Feed) -> Feed:
+    """Return the feed that undoes what another has written: by its keys, and the attribute that names the file."""
+    return structs.replace(
+        feed,
+        write="undo",
+        newest=feed.newest if feed.newest == NEWEST_FILE else None,
+        lineage=structs.replace(feed.lineage, row=feed.row_attribute or ""),
+        skip_unchanged=False,
+        operation=None,
+        tombstone=None,
+        max_rejects=RowLimit(),
+        max_duplicates=RowLimit(),
+    )
 
 
 def write_operations(feed: Feed) -> tuple[str, ...]:

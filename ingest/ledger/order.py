@@ -6,7 +6,7 @@ each attempt, segment and retry.
 
 from dataclasses import dataclass
 
-from ingest.aws.clock import epoch_s
+from ingest.aws.clock import digits, epoch_s
 from ingest.file import FileVersion
 
 ORDER_DIGITS = 17  # so that order values compare as text
@@ -17,13 +17,13 @@ class KnownOrder:
     """What is known of the order of an object's versions, each value None if there is none.
 
     `order_ms` is that of `version`, the newest that was notified; `found_ms` that of the last one that was found in the
-    bucket, at `found_s` (epoch seconds).
+    bucket, which was changed at `found_changed` (digits, by S3's clock as the times of events are).
     """
 
     version: str = ""
     order_ms: int | None = None
     found_ms: int | None = None
-    found_s: float = 0.0
+    found_changed: str = ""
 
 
 def next_order_ms(file: FileVersion, known: KnownOrder, now_s: float, *, least_ms: int = 0) -> int:
@@ -70,4 +70,4 @@ def order_text(order_ms: int) -> str:
 
 def _is_after_found(file: FileVersion, time_ms: int, known: KnownOrder) -> bool:
     """Return whether a version is newer than the one that was found last: it lies in the bucket now, or came later."""
-    return not file.sequencer or time_ms >= known.found_s * 1000
+    return not file.sequencer or digits(time_ms / 1000) >= known.found_changed

@@ -109,9 +109,14 @@ class DayCount:
 
 
 def by_day(ended: Iterable[tuple[str, Entry]]) -> Iterator[DayCount]:
-    """Yield the counts of files that come day by day, and feed by feed in each; nothing for what had none."""
+    """Yield the counts of files that come day by day, and feed by feed in each; nothing for what had none.
+
+    Undos are not counted: the file that one has undone is UNDONE, with what it had written.
+    """
     count: DayCount | None = None
     for day, entry in ended:
+        if entry.work.file.undo:
+            continue
         if count is None or (count.day, count.feed) != (day, entry.feed):
             if count:
                 yield count

@@ -5,7 +5,7 @@ In here are the leases: which version of a key is the newest, who works on what,
 
 from typing import TYPE_CHECKING
 
-from ingest.aws.clock import epoch_s, iso
+from ingest.aws.clock import iso
 from ingest.contract import LedgerKeys, Status
 from ingest.errors import IngestError, LeaseLost, Throttled
 from ingest.file import FileVersion
@@ -216,7 +216,7 @@ def _is_late(file: FileVersion, head: Item) -> bool:
 def _known_order(head: Item) -> KnownOrder:
     """Return what the HEAD of an object says of the order of its versions."""
     order_ms, found_ms = (int(head[name]) if name in head else None for name in ("order_ms", "found_ms"))
-    return KnownOrder(str(head.get("sequencer", "")), order_ms, found_ms, epoch_s(head.get("found_at")) or 0.0)
+    return KnownOrder(str(head.get("sequencer", "")), order_ms, found_ms, str(head.get("found_changed", "")))
 
 
 def _as_it_was(head: Item) -> tuple[str, Item]:

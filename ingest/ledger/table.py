@@ -340,9 +340,14 @@ def checkpoint_of(item: Item) -> Checkpoint | None:
 def is_newest_in(found: Mapping[str, Item], file: FileVersion) -> bool:
     """Return whether no newer version is known, by the entries of a file that were read.
 
-    One that was found in the bucket cannot be compared; reading it fails when it is not the newest any more.
+    One that was found in the bucket cannot be compared; reading it fails when it is not the newest any more. What is
+    undone need not be the newest.
     """
-    return not file.sequencer or str(found.get(LedgerKeys.HEAD, {}).get("sequencer", "")) <= file.version
+    return (
+        not file.sequencer
+        or bool(file.undo)
+        or str(found.get(LedgerKeys.HEAD, {}).get("sequencer", "")) <= file.version
+    )
 
 
 def plan_of(item: Item) -> SegmentPlan | None:

@@ -68,15 +68,20 @@ class TableTransitions:
         for name, feed in deployed.items():
             if known.get(name) == feed:
                 continue
-            packed: Item = {":packed": zlib.compress(feed.text.encode())}
-            key = settings_key(feed.settings)
-            self._table.update("keeping settings", key, "SET packed = :packed", "attribute_not_exists(#pk)", packed)
+            packed = self.keep_settings(feed)
             change = "SET settings = :settings, packed = :packed, moved = :now REMOVE removed"
             values = packed | {":settings": feed.settings, ":now": now}
             self._table.update("keeping a feed", feed_key(name), change, ALWAYS, values)
         for name in known.keys() - deployed.keys():
             if known[name].is_deployed:
                 self._table.update("removing a feed", feed_key(name), "SET removed = :now", ALWAYS, {":now": now})
+
+    def keep_settings(self, kept: KeptFeed) -> Item:
+        """Keep settings that files are begun with, by their fingerprint; return them as an item has them."""
+        packed: Item = {":packed": zlib.compress(kept.text.encode())}
+        key = settings_key(kept.settings)
+        self._table.update("keeping settings", key, "SET packed = :packed", "attribute_not_exists(#pk)", packed)
+        return packed
 
     def add_segment(self, file: FileVersion, segment: Segment) -> None:
         """Write a segment's entry, unless it is there already."""
@@ -212,6 +217,23 @@ class TableTransitions:
         )
         is_new, item = self._table.update("ignoring an object", entry_key(WorkItem(file)), change, condition, values)
         return is_new or item.get("status") == step.target
+
+    def undo(self, file: FileVersion) -> bool:
+        """Write that a file which has ended is undone, before its items are deleted; False if it has not ended.
+
+        It stays listed on the day on which it was reported.
+        """
+        name, now_s = WorkItem(file).sort_key, self._table.clock.now_s()
+        item = self._table.read("looking up a file", file, name).get(name, {})
+        listed_at = str(item[LedgerKeys.LISTED_AT]) if "reported" in item else iso(now_s)
+        step = FILE_STEPS["undo"]
+        condition, values = allowed(step)
+        values |= {":to": step.target, ":iso": listed_at, ":now": number(now_s)} | self._table.expires()
+        values |= {":listing": f"{item.get('feed', '')}#{step.target}#{listed_at[:10]}"}
+        change = "SET #status = :to, listing = :listing, listed_at = :iso, expires = :expires"
+        change += ", reported = if_not_exists(reported, :now)"
+        is_ours, item = self._table.update("undoing a file", entry_key(WorkItem(file)), change, condition, values)
+        return is_ours or item.get("status") == step.target
 
     def note_reported(self, file: FileVersion, feed: str, status: str) -> None:
         """Remember that the outcome of a file was reported; from now on it is listed under it."""

@@ -32,6 +32,7 @@ class Step:
 
 
 _OPEN = (Status.LOADING, Status.WAITING, Status.SPLIT)
+LOADED = (Status.COMPLETE, Status.FAILED, Status.SUPERSEDED, Status.UNBALANCED)  # perhaps not to the end
 
 FILE_STEPS = {
     "retry": Step((NEW,), Status.WAITING, "any"),
@@ -49,6 +50,7 @@ FILE_STEPS = {
     "give up": Step((Status.LOADING, Status.WAITING, Status.SPLIT), Status.FAILED, "any"),
     "supersede": Step((Status.LOADING,), Status.SUPERSEDED),
     "supersede, by a segment": Step(_OPEN, Status.SUPERSEDED, "any"),
+    "undo": Step(LOADED, Status.UNDONE, "any"),
 }
 
 
@@ -224,7 +226,7 @@ class Entry:
 
         Not where its first bytes showed that it cannot be loaded.
         """
-        if self.status not in (Status.FAILED, Status.SUPERSEDED) or not self.attempts:
+        if self.status not in (Status.FAILED, Status.SUPERSEDED) or not self.attempts or self.work.file.undo:
             return False
         is_cut_off = self.status == Status.SUPERSEDED or self.error_code in (GivenUp.code, Cancelled.code)
         return is_cut_off or bool(self.row_counts.rows_read or self.segments) or self.attempts > 1

@@ -30,9 +30,10 @@ class EventBus:
         Raises:
             ServiceFault: the event bus did not accept it.
         """
+        completed = "undone" if file.undo else "completed"
         entry: Any = {
             "Source": Event.SOURCE,
-            "DetailType": Event.FILE_ENDED.format(outcome.status.lower().replace("complete", "completed")),
+            "DetailType": Event.FILE_ENDED.format(outcome.status.lower().replace("complete", completed)),
             "Detail": json.dumps(_detail(file, feed, outcome, self._stack), ensure_ascii=False),
         }
         with aws_call(f"putting the event that {file.url} ended"):
@@ -55,6 +56,8 @@ def _detail(file: FileVersion, feed: str, outcome: Outcome, stack: str) -> dict[
         "seconds": round(outcome.seconds, 3),
         "rejects": outcome.rejects,
     }
+    if file.undo:
+        detail["undo"] = True
     if outcome.error:
         detail["error"] = {"code": outcome.error.code, "message": str(outcome.error)[:MAX_MESSAGE]}
     if warning := outcome.row_counts.warning():

@@ -26,6 +26,10 @@ START: From = "start"
 CHECKPOINT: From = "checkpoint"
 
 
+_CANCELLED = "An operator cancelled {}; rows written so far stay in the table. `ingest retry` loads it again."
+_CANCELLED_UNDO = "An operator cancelled the undo of {}; what is deleted stays so. `ingest undo` begins it again."
+
+
 class RejectCopies(Protocol):
     """The rejects of attempts."""
 
@@ -77,11 +81,12 @@ class Retry:
             SettingsFault: there is nothing to go on from.
         """
         last = max(attempts, key=lambda entry: entry.work.file.retry or 0)
+        _refuse_undo(last, start)
         now = self._object_now(last.work.file)
-        if not self._queries.file_status(last.work.file).is_newest:
+        if not self._queries.file_status(replace(last.work.file, undo=None)).is_newest:
             return self._load_found(now, last.feed, start, as_newest=as_newest)
         parts = [last, *self._queries.segments(last.work.file)]
-        self._refuse_held(parts)
+        refuse_held(parts, self._clock.now_s())
         if is_open(last.status) and (start == CHECKPOINT or is_untouched(last)) and not as_newest:
             return Retried(last.work.file, self._send(parts), is_new=False)
         if start == CHECKPOINT and last.status != Status.FAILED:
@@ -92,9 +97,12 @@ class Retry:
         return self._begin(last, parts[1:], start, self._order_ms(attempts, as_newest=as_newest))
 
     def again(self, file: FileVersion, versions: Iterable[Entry]) -> bool:
-        """Load an object again that is known; `versions` are all entries of its key. Return False if it is open."""
+        """Load an object again that is known; `versions` are all entries of its key.
+
+        Return False if it is open, or was undone.
+        """
         same = sorted((e for e in versions if e.work.file.etag == file.etag), key=lambda e: e.first_seen_s or 0.0)
-        if not same or is_open(same[-1].status):
+        if not same or is_open(same[-1].status) or same[-1].work.file.undo:
             return False
         name = same[-1].work.file.first_version
         try:
@@ -140,15 +148,6 @@ class Retry:
             )
         return now
 
-    def _refuse_held(self, parts: list[Entry]) -> None:
-        now_s = self._clock.now_s()
-        for part in parts:
-            if part.status == Status.LOADING and part.lease_until_s > now_s:
-                raise StillLoading(
-                    f"{part.work.name} is being loaded: its worker holds the lease for another "
-                    f"{part.lease_until_s - now_s:.0f} s; wait until it has ended, or the lease has run out."
-                )
-
     def _give_way(self, entry: Entry) -> FileVersion | None:
         """End an open attempt that no one works on, and report it."""
         file, now_s = entry.work.file, self._clock.now_s()
@@ -176,7 +175,9 @@ class Retry:
     def _next(self, file: FileVersion, start: From) -> FileVersion:
         """Return the next attempt. One from the start has nothing of one that broke off before it began."""
         for number in range((file.retry or 0) + 1, MOST_RETRIES + 1):
-            new = replace(file, retry=number, event_time=None)  # it is not late: no one waits since that event
+            new = replace(
+                file, retry=number, event_time=None, undo=None
+            )  # it is not late: no one waits since that event
             if start == CHECKPOINT or not (any(self._queries.segments(new)) or self._rejects.any_of(new)):
                 return new
         raise SettingsFault(f"{file.url} was retried {MOST_RETRIES} times; drop it again instead.")
@@ -210,6 +211,29 @@ class Retry:
         return len(bodies)
 
 
+def refuse_held(parts: Iterable[Entry], now_s: float) -> None:
+    """Check that no worker holds any of these entries.
+
+    Raises:
+        StillLoading: one does.
+    """
+    for part in parts:
+        if part.status == Status.LOADING and part.lease_until_s > now_s:
+            raise StillLoading(
+                f"{part.work.name} is being loaded: its worker holds the lease for another "
+                f"{part.lease_until_s - now_s:.0f} s; wait until it has ended, or the lease has run out."
+            )
+
+
+def _refuse_undo(last: Entry, start: From) -> None:
+    """Check that the last attempt at a file does not undo it, or has ended: then it may be loaded again."""
+    file = last.work.file
+    if file.undo and is_open(last.status):
+        raise StillLoading(f"{file.url} is being undone; wait until that has ended, or end it with `ingest cancel`.")
+    if file.undo and start == CHECKPOINT:
+        raise SettingsFault(f"{file.url} was undone; --from start loads all of it again.")
+
+
 def is_untouched(entry: Entry) -> bool:
     """Return whether an attempt was neither claimed nor begun with anything: its message is on its way, or was lost."""
     return entry.attempts == 0 and entry.row_counts == NOTHING and not entry.segments
@@ -240,9 +264,7 @@ def cancel_file(services: Services, entry: Entry) -> Outcome:
     """
     file = entry.work.file
     if is_open(entry.status):
-        error = Cancelled(
-            f"An operator cancelled {file.url}; rows written so far stay in the table. `ingest retry` loads it again."
-        )
+        error = Cancelled(_CANCELLED_UNDO.format(file.url) if file.undo else _CANCELLED.format(file.url))
         now_s = services.clock.now_s()
         seconds = max(0.0, now_s - (entry.first_seen_s or now_s))
         rejects = services.rejects_url(file) if entry.row_counts.rows_rejected else None

@@ -151,7 +151,8 @@ class Dispatcher:
         if self._is_ignored(work) and self._ledger.transitions.ignore(work.file, feed):
             self._reporter.passed_over(work.file, feed, Metric.FILES_IGNORED)
             return True
-        order_ms = 0 if work.segment else self._ledger.leases.note_newest(work.file)
+        is_noted = work.segment is None and not work.file.undo  # what is undone need not be the newest
+        order_ms = self._ledger.leases.note_newest(work.file) if is_noted else 0
         if order_ms is None:
             self._pass_over_stale(work, feed)
             return True
@@ -284,7 +285,8 @@ class Dispatcher:
         if last.error_code != ObjectArchived.code or is_open(last.status) or last.work.file.retry == MOST_RETRIES:
             return [last.work]
         again = replace(last.work.file, retry=(last.work.file.retry or 0) + 1, event_time=None)
-        self._ledger.transitions.retry(again, feed=last.feed, begun=CarriedOver(order_ms=last.order_ms))
+        begun = CarriedOver(order_ms=last.order_ms, settings=last.settings if again.undo else "")
+        self._ledger.transitions.retry(again, feed=last.feed, begun=begun)
         return [WorkItem(again)]
 
     def _is_ignored(self, work: WorkItem) -> bool:

@@ -96,6 +96,12 @@ class Transitions(Protocol):
     def ignore(self, file: FileVersion, feed: str) -> bool:
         """Write that an object is not to be loaded; False if it was claimed before."""
 
+    def keep_settings(self, kept: KeptFeed) -> object:
+        """Keep settings that files are begun with, by their fingerprint."""
+
+    def undo(self, file: FileVersion) -> bool:
+        """Write that a file which has ended is undone; False if it has not ended."""
+
     def note_reported(self, file: FileVersion, feed: str, status: str) -> None:
         """Remember that the outcome of a file was reported."""
 

@@ -34,13 +34,15 @@ class Reporter:
 
         Its rows were reported as they were counted.
         """
-        values: dict[str, Value] = {_METRICS[outcome.status]: 1}
+        is_undone = bool(file.undo) and outcome.status == Status.COMPLETE
+        values: dict[str, Value] = {Metric.FILES_UNDONE if is_undone else _METRICS[outcome.status]: 1}
         event_s = epoch_s(file.event_time)
         if outcome.status == Status.COMPLETE and event_s is not None:
             values[Metric.EVENT_TO_VISIBLE] = max(0.0, self._services.clock.now_s() - event_s)
         self._services.events.file_ended(file, feed, outcome)  # first, because it may fail
         self._metrics.put(feed, values)
-        fields = {"file": file.url, "version": file.version, "feed": feed, "status": outcome.status}
+        fields: dict[str, object] = {"file": file.url, "version": file.version, "feed": feed, "status": outcome.status}
+        fields |= {"undo": True} if file.undo else {}
         code = outcome.error.code if outcome.error else None
         self._log("file closed", fields | outcome.row_counts.document() | {"seconds": outcome.seconds, "error": code})
         self._services.ledger.transitions.note_reported(file, feed, outcome.status)

@@ -100,7 +100,13 @@ class TaskRunner:
 
     def _run(self, attempt: Attempt) -> Ending:
         task = attempt.task
-        settings = self._settings.to_go_on(task.work.file.key, task.begun_with, is_begun=task.is_begun)
+        is_begun = task.is_begun or bool(task.work.file.undo)
+        settings = self._settings.to_go_on(task.work.file.key, task.begun_with, is_begun=is_begun)
+        if (settings is not None and settings.feed.write == "undo") != bool(task.work.file.undo):
+            raise GivenUp(
+                f"{task.work.file.url} cannot be undone with the settings that are kept of it, or by this version of "
+                "the ingester; run `ingest undo` again."
+            )
         if settings is None:
             raise self._begin_anew(task)
         file = self._services.objects.find(task.work.file)
@@ -163,6 +169,7 @@ class TaskRunner:
             order=order_text(task.order_ms),
             now_s=epoch_s(task.work.file.event_time)
             or task.claimed.first_seen_s,  # whoever goes on makes the same items
+            ends_early=not task.work.file.undo,
             heartbeat=lambda: self._heartbeat(attempt, feed),
             before_block=task.lease.before_block,
             at_checkpoint=lambda checkpoint: self._checkpoint(attempt, feed, checkpoint),

@@ -16,6 +16,7 @@ from ingest.cli.top.document import health_document
 from ingest.contract import Status
 from ingest.errors import TableMissing
 from ingest.feeds.dialect import Csv
+from ingest.feeds.feed import Feed, Lineage
 from ingest.file import FileVersion
 from ingest.ledger.claims import Outcome
 from ingest.ledger.row_counts import RowCounts
@@ -34,6 +35,9 @@ from tests.support.scenario import LedgerScenario, deployed
 
 PAGE = (Path(__file__).parents[2] / "docs/json.md").read_text(encoding="utf-8")
 TOKEN = re.compile(r"`(?P<field>\w+)`(?: \(\*(?P<entry>[a-z ]+)\*\))?|\*(?P<part>[a-z ]+)\*")
+
+
+UNDOABLE = Feed("orders/", "Orders", "id", lineage=Lineage(row="_row"))
 
 
 def table_rows(heading: str) -> Iterator[tuple[str, str]]:
@@ -99,7 +103,9 @@ def ended_with_rejects(stack: LedgerScenario) -> None:
     parts.add([Reject(2, 5, "bad_number", "not a valid number", "n", "x", b"a,x\n")])
     parts.add_duplicates([DuplicateRow({"id": "a"}, 2, 3, 10)])
     parts.close()
-    stack.load(WorkItem(file), -5, Outcome(Status.COMPLETE, RowCounts(3, 1, 1, 1, 9), 1.0, parts.url))
+    stack.load(
+        WorkItem(file), -5, Outcome(Status.COMPLETE, RowCounts(3, 1, 1, 1, 9), 1.0, parts.url), settings=UNDOABLE
+    )
 
 
 def split(stack: LedgerScenario) -> None:
@@ -127,6 +133,7 @@ CASES = {
     "rejects": "rejects orders/a.csv",
     "rejects --duplicates": "rejects orders/a.csv --duplicates",
     "retry": "retry orders/a.csv",
+    "undo": "undo orders/a.csv --dry-run",
     "redrive": "redrive --dry-run",
     "reconcile": "reconcile",
     "backfill": "backfill s3://landing/orders/ --dry-run",

@@ -80,6 +80,7 @@ def test_a_file_that_loads_is_shown_with_how_far_it_has_come(
         "size_bytes": 1000,
         "feed": "orders",
         "status": "LOADING",
+        "undo": False,
         "progress": 0.25,
         "segments": None,
         "rows_per_s": 50.0,

@@ -19,7 +19,7 @@ from ingest.ledger.claims import Looked
 from ingest.ledger.row_counts import RowCounts
 from ingest.ledger.store import TableLedger
 from ingest.ledger.table import COUNT_ENTRIES, TRANSACTION_ATTEMPTS, count_key, entry_key
-from ingest.ledger.work_item import SegmentPlan, WorkItem
+from ingest.ledger.work_item import KeptFeed, SegmentPlan, WorkItem
 from ingest.reading.blocks import Position
 from ingest.reading.segments import Segment
 from tests.support.clients import ledger_table, mock_aws, resource, session
@@ -196,6 +196,16 @@ def test_ended_files_are_listed_by_feed_status_and_day_in_the_order_of_time(tabl
     assert not list(table.queries.ended_files("other", "COMPLETE", DAY))
 
 
+def test_an_undone_file_stays_listed_on_the_day_it_was_reported(table: TableLedger) -> None:
+    claim(table)
+    at(table, 120.0).transitions.end_file(FILE, LEASE, closed(Status.COMPLETE))
+    at(table, 130.0).transitions.note_reported(FILE, "orders", Status.COMPLETE)
+    at(table, 200_000.0).transitions.undo(FILE)
+    assert list(table.queries.ended_files("orders", Status.COMPLETE, DAY)) == []
+    (entry,) = table.queries.ended_files("orders", Status.UNDONE, DAY)
+    assert (entry.status, entry.ended_s) == (Status.UNDONE, 120.0)
+
+
 def test_the_index_holds_keys_only_and_files_only(table: TableLedger, rows: Any) -> None:
     split(table)
     at(table, 1.0).leases.note_newest(FILE)
@@ -270,6 +280,8 @@ CALLS: dict[str, Callable[[TableLedger], object]] = {
     "put_back": lambda own: own.leases.put_back(WORK, LEASE, CHECKPOINT, Throttled("")),
     "take_turn": lambda own: at(own, 1).leases.take_turn(LEASE),
     "end_turn": lambda own: own.leases.end_turn(LEASE, Looked(1.0, 1.0)),
+    "keep_settings": lambda own: own.transitions.keep_settings(KeptFeed("f", "text")),
+    "undo": lambda own: at(own, 1).transitions.undo(FILE),
     "note_newest": lambda own: at(own, 1).leases.note_newest(FILE),
     "note a found one": lambda own: at(own, 1).leases.note_newest(replace(FILE, sequencer=None)),
     "add_segment": lambda own: at(own, 1).transitions.add_segment(FILE, FIRST),

@@ -184,6 +184,33 @@ def test_an_object_is_ignored_in_one_write_and_listed_as_ended_at_once(ledger: A
         assert ledger.table.dynamodb.scan()["Count"] == 1
 
 
+@pytest.mark.parametrize("status", [Status.COMPLETE, Status.FAILED, Status.SUPERSEDED, Status.UNBALANCED])
+def test_a_file_that_has_ended_is_undone_and_keeps_what_it_has_counted(ledger: AnyLedger, status: str) -> None:
+    claim(ledger)
+    at(ledger, 120.0).transitions.end_file(FILE, LEASE, closed(status))
+    before = ledger.queries.entry(WORK)
+    assert before is not None
+    assert at(ledger, 90_000.0).transitions.undo(FILE)
+    assert at(ledger, 90_001.0).transitions.undo(FILE)
+    assert ledger.queries.entry(WORK) == replace(before, status=Status.UNDONE)
+    assert ledger.queries.unreported(FILE) is None
+    assert isinstance(claim(ledger, now_s=90_002.0), ClaimStatus)
+    assert not list(ledger.queries.open_files("orders"))
+
+
+def test_a_file_that_is_open_is_not_undone(ledger: AnyLedger) -> None:
+    assert not at(ledger, 100.0).transitions.undo(FILE)
+    claim(ledger)
+    assert not at(ledger, 101.0).transitions.undo(FILE)
+    assert file_entry(ledger).status == Status.LOADING
+
+
+def test_an_undo_needs_no_newest_version(ledger: AnyLedger) -> None:
+    at(ledger, 100.0).leases.note_newest(replace(FILE, sequencer="0B"))
+    assert ledger.queries.file_status(replace(FILE, retry=1, undo=True)).is_newest
+    assert not ledger.queries.file_status(replace(FILE, retry=1)).is_newest
+
+
 def test_what_was_claimed_is_not_ignored_any_more(ledger: AnyLedger) -> None:
     claim(ledger)
     assert not at(ledger, 110.0).transitions.ignore(FILE, "orders")

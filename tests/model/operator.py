@@ -100,6 +100,9 @@ class Operator:
         self.reported.append(ReportedOutcome(file, feed, outcome))
 
 
+UNDOES = ("keep_settings", "undo")
+
+
 class Cut:
     """Something outside, to which the connection may be gone before a call. Looking up costs nothing."""
 
@@ -110,6 +113,6 @@ class Cut:
     def __getattr__(self, name: str) -> Any:
         if name in ("leases", "transitions", "queries"):
             return self
-        if name in ("retry", "carry_over", "add_segment", "end_early", "give_up", "note_reported", "send"):
+        if name in ("retry", "carry_over", "add_segment", "end_early", "give_up", "note_reported", "send", *UNDOES):
             self._call()
         return getattr(self._thing, name)

@@ -113,9 +113,8 @@ class MemoryLedger:
         if not file.sequencer:
             if self.is_reported(file):
                 return None
-            found_at = iso(now_s)
-            self.found[file.url] = (file.etag, found_at, file.changed or "")
-            self.orders[file.url] = replace(known, found_ms=order_ms, found_s=epoch_s(found_at) or 0.0)
+            self.found[file.url] = (file.etag, iso(now_s), file.changed or "")
+            self.orders[file.url] = replace(known, found_ms=order_ms, found_changed=file.changed or "")
             return order_ms
         etag, found_at, _ = self.found.get(file.url, ("", "", ""))
         if etag is not None and etag == file.etag and found_at >= (file.event_time or "~"):
@@ -132,6 +131,15 @@ class MemoryLedger:
         for name, kept in deployed.items():
             self.kept_feeds[name] = kept
             self.kept_settings.setdefault(kept.settings, kept.text)
+
+    def keep_settings(self, kept: KeptFeed) -> None:
+        self.kept_settings.setdefault(kept.settings, kept.text)
+
+    def undo(self, file: FileVersion) -> bool:
+        entry = self._of(WorkItem(file))
+        if _allows(FILE_STEPS["undo"], entry, None, 0.0):
+            entry.status, entry.reported = Status.UNDONE, True
+        return entry.status == Status.UNDONE
 
     def settings(self, fingerprint: str) -> str | None:
         return self.kept_settings.get(fingerprint)
@@ -366,7 +374,7 @@ class MemoryLedger:
         return self.entries.get((work.file.url, work.sort_key)) or MemoryEntry(work)
 
     def _is_newest(self, file: FileVersion) -> bool:
-        return not file.sequencer or self.newest.get(file.url, "") <= file.version
+        return not file.sequencer or bool(file.undo) or self.newest.get(file.url, "") <= file.version
 
     def _keep(self, entry: MemoryEntry) -> None:
         self.entries[entry.work.file.url, entry.work.sort_key] = entry

@@ -10,11 +10,14 @@ from typing import Any
 import boto3
 import pytest
 
+from ingest.feeds.feed import Feed
 from ingest.ledger.claims import LeaseToken, Outcome
 from ingest.ledger.row_counts import RowCounts
 from ingest.ledger.store import TableLedger
 from ingest.ledger.work_item import Checkpoint, WorkItem
 from ingest.reading.blocks import Position
+from ingest.worker.attempt import LoadSettings
+from ingest.worker.load import Sizes
 from tests.support.clients import client, ledger_table, mock_aws, session
 from tests.support.command import FEEDS
 from tests.support.fakes import ScriptedClock
@@ -41,10 +44,12 @@ class LedgerScenario:
         """The ledger at another time."""
         return at(self.ledger, self.now_s + second)
 
-    def begin(self, work: WorkItem, second: float, *, feed: str = "orders", lease_s: float = 60.0) -> LeaseToken:
+    def begin(
+        self, work: WorkItem, second: float, *, feed: str = "orders", lease_s: float = 60.0, settings: str = ""
+    ) -> LeaseToken:
         """Let a worker claim some work."""
         token = LeaseToken(f"m{second}", 1, self.now_s + second + lease_s, "w")
-        self.at(second).leases.claim(work, feed=feed, token=token)
+        self.at(second).leases.claim(work, feed=feed, token=token, settings=settings)
         return token
 
     def save(self, work: WorkItem, token: LeaseToken, second: float, row_counts: RowCounts) -> None:
@@ -62,9 +67,14 @@ class LedgerScenario:
         if feed is not None:
             ledger.transitions.note_reported(work.file, feed, outcome.status)
 
-    def load(self, work: WorkItem, second: float, outcome: Outcome, *, feed: str = "orders") -> None:
+    def load(
+        self, work: WorkItem, second: float, outcome: Outcome, *, feed: str = "orders", settings: Feed | None = None
+    ) -> None:
         """Let a worker claim a file, as long before as the outcome says, and end it."""
-        token = self.begin(work, second - outcome.seconds, feed=feed)
+        kept = LoadSettings(settings, Sizes(), 10**6).kept() if settings else None
+        if kept:
+            self.ledger.transitions.keep_settings(kept)
+        token = self.begin(work, second - outcome.seconds, feed=feed, settings=kept.settings if kept else "")
         self.end(work, token, second, outcome, feed=feed)
 
     def bodies(self, url: str) -> list[str]:

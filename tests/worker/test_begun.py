@@ -11,7 +11,7 @@ from ingest.contract import Status
 from ingest.errors import SettingsFault
 from ingest.feeds.column import Column
 from ingest.feeds.dialect import Csv
-from ingest.feeds.feed import Feed, Feeds, Index, Lineage, RowLimit, Ttl
+from ingest.feeds.feed import Feed, Feeds, Index, Lineage, Operation, RowLimit, Ttl
 from ingest.feeds.parse import NOT_MEANING, NOT_MEANING_CSV, meaning_of, read_section, section_of
 from ingest.ledger.work_item import WorkItem
 from ingest.worker.attempt import DeployedSettings, LoadSettings
@@ -48,6 +48,11 @@ CHANGES: dict[str, Any] = {
     "ttl": Ttl(after="1d"),
     "lineage": Lineage(file="f"),
     "indexes": {"i": Index("n")},
+    "write": "insert",
+    "newest": "file",
+    "skip_unchanged": True,
+    "operation": Operation("n"),
+    "tombstone": "30d",
     "max_rejects": RowLimit(count=3),
     "max_duplicates": RowLimit(count=3),
     "exclude": ("*.bak",),
@@ -309,7 +314,7 @@ def test_a_file_with_a_checkpoint_goes_on_as_it_was_begun(change: str) -> None:
 def test_a_file_that_was_begun_by_other_rules_is_begun_anew() -> None:
     world = World()
     half_done(world)
-    world.dispatcher = world.build(world.feeds, sizes=replace(SMALL, rules=2))
+    world.dispatcher = world.build(world.feeds, sizes=replace(SMALL, rules=SMALL.rules + 1))
     world.take(event(KEY), delivery=2)
     world.take(world.queue.sent[-1].body, message_id="m2")
     old, new = world.ledger.files()

@@ -187,13 +187,13 @@ def _lines(view: FileView, now_s: float) -> list[str]:
         "done": ", ".join(filter(None, (share_text(view.progress.share), _in_segments(entry)))),
         "seen": f"first {time_text(entry.first_seen_s)}{ended}{seconds}, {_attempts(entry)}",
         "lease": lease_text(entry, now_s=now_s),
-        "rows": row_counts_sentence(view.progress.row_counts),
+        "rows": row_counts_sentence(view.progress.row_counts, "deleted" if file.undo else "written"),
         "warning": (view.progress.row_counts.warning() or {}).get("message"),
         "rejects": entry.rejects,
         "error": entry.error,
         "note": ENDED_EARLY if entry.may_hold_more else None,
     }
-    title = f"\nversion {file.version}{size}, feed {entry.feed}: {entry.status}"
+    title = f"\nversion {file.version}{size}, feed {entry.feed}: {status_text(entry)}"
     return [title, *(f"  {name:<9}{text}".rstrip() for name, text in details.items() if text)]
 
 

@@ -26,7 +26,7 @@ _COLUMNS = (
     TableColumn("age"),
 )
 _COLOURS = {Status.COMPLETE: "green", Status.FAILED: "red", Status.UNBALANCED: "red", Status.WAITING: "yellow"}
-_COLOURS |= {Status.IGNORED: "dim"}
+_COLOURS |= {Status.IGNORED: "dim", Status.UNDONE: "dim"}
 
 
 def overview_document(overview: Overview, stack: str) -> dict[str, Any]:
@@ -48,6 +48,7 @@ def file_document(view: FileView, *, now_s: float) -> dict[str, Any]:
         "size_bytes": file.size_bytes,
         "feed": entry.feed,
         "status": entry.status,
+        "undo": bool(file.undo),
         "progress": None if progress.share is None else round(progress.share, 4),
         "segments": segments if entry.segments else None,
         "rows_per_s": None if progress.rows_per_s is None else round(progress.rows_per_s, 1),
@@ -102,8 +103,9 @@ def _cells(view: FileView) -> dict[str, str | Text]:
 
 
 def status_text(entry: Entry) -> Text:
-    """Return a status in its colour."""
-    return Text(entry.status, style=_COLOURS.get(entry.status, ""))
+    """Return a status in its colour; that of an undo is marked as such."""
+    name = f"undo {entry.status}" if entry.work.file.undo else entry.status
+    return Text(name, style=_COLOURS.get(entry.status, ""))
 
 
 def status_and_error(entry: Entry) -> Text:

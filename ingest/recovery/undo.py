@@ -1,0 +1,179 @@
+"""Undoes a file because an operator asks for it: deletes the items that still name it, by an attempt of its own.
+
+The attempt reads the object again for its keys, with the settings that the file was loaded with, but with `write` as
+"undo". Before its message is sent, the entries of all attempts that have loaded the file become UNDONE: no message of
+theirs writes it again. What an item was before the file replaced it does not come back.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+from ingest.contract import Status
+from ingest.errors import FileMissing, ObjectSuperseded, SettingsFault, StillLoading
+from ingest.feeds.feed import Feed
+from ingest.feeds.operations import feed_of_undo, undo_attribute
+from ingest.file import MOST_RETRIES, FileVersion
+from ingest.ledger.work_item import LOADED, CarriedOver, Entry, WorkItem, is_open
+from ingest.queue.messages import body_of
+from ingest.reading.blocks import RULES
+from ingest.recovery.retry import refuse_held
+from ingest.worker.attempt import LoadSettings
+from ingest.worker.ports import Services
+
+
+@dataclass(frozen=True, slots=True)
+class Undoing:
+    """What an undo would do: the attempts at the file that have loaded it, the last one last, and the settings it would
+    follow. `going_on` is an undo that was begun before and is not at its end; `not_found` are versions whose items are
+    somewhere else, as they were loaded with other keys, or to another table."""
+
+    loaded: tuple[Entry, ...]
+    settings: LoadSettings
+    next_retry: int
+    going_on: Entry | None = None
+    not_found: tuple[str, ...] = ()
+
+    @property
+    def last(self) -> Entry:
+        """The attempt that has loaded the file last."""
+        return self.loaded[-1]
+
+    @property
+    def most_items(self) -> int:
+        """How many items the attempts have written together, those written twice counted twice."""
+        return sum(entry.row_counts.rows_written for entry in self.loaded)
+
+
+class Undo:
+    """Begins undos. Safe to run again at any time, also after it broke off.
+
+    `find` asks S3 for exactly this version of an object.
+    """
+
+    def __init__(self, services: Services, find: Callable[[FileVersion], FileVersion]) -> None:
+        self._services = services
+        self._queries = services.ledger.queries
+        self._transitions = services.ledger.transitions
+        self._find = find
+
+    def look(self, attempts: Sequence[Entry]) -> Undoing:
+        """Return what undoing a file would do; `attempts` are the entries of one version of it. Nothing is changed.
+
+        Raises:
+            StillLoading: a worker holds it, or its message may still come.
+            FileMissing: the object is not there any more as it was loaded.
+            SettingsFault: it cannot be undone, or nothing of it was loaded.
+        """
+        in_turn = sorted(attempts, key=lambda entry: entry.work.file.retry or 0)
+        last = in_turn[-1]
+        loads = [entry for entry in in_turn if not entry.work.file.undo]
+        loaded = tuple(entry for entry in loads if entry.status in (*LOADED, Status.UNDONE))
+        self._refuse_open(loads)
+        self._refuse_ended(last, loaded)
+        settings = self._settings_of(loaded[-1])
+        self._refuse_feed(loaded, settings.feed)
+        self._look_for_object(loaded[-1].work.file)
+        going_on = last if last.work.file.undo and is_open(last.status) else None
+        others = tuple(e.work.file.version for e in loaded if self._is_elsewhere(e, loaded[-1], settings.feed))
+        return Undoing(loaded, undo_settings(settings), (last.work.file.retry or 0) + 1, going_on, others)
+
+    def run(self, undoing: Undoing) -> FileVersion:
+        """Begin an undo, or let one that was begun go on; return its attempt.
+
+        Raises:
+            StillLoading: a worker has it, or the file is loaded again meanwhile.
+        """
+        file, feed = undoing.last.work.file, undoing.last.feed
+        if undoing.going_on:
+            return self._go_on(undoing.going_on)
+        new = replace(file, retry=undoing.next_retry, event_time=None, undo=True)
+        kept = undoing.settings.kept()
+        self._transitions.keep_settings(kept)
+        for entry in undoing.loaded:
+            if not self._transitions.undo(entry.work.file):
+                raise StillLoading(f"{entry.work.name} is being loaded; run the command again when it has ended.")
+        begun = CarriedOver(order_ms=undoing.last.order_ms, settings=kept.settings)
+        self._transitions.retry(new, feed=feed, begun=begun)
+        self._services.queue.send([body_of(WorkItem(new))], feed=feed)
+        return new
+
+    def _go_on(self, entry: Entry) -> FileVersion:
+        """Send the messages of an undo that is open again."""
+        file = entry.work.file
+        segments = [s for s in self._queries.segments(file) if s.status not in (Status.DONE, Status.STOPPED)]
+        refuse_held([entry, *segments], self._services.clock.now_s())
+        bodies = [body_of(part.work) for part in (entry, *segments)]
+        self._services.queue.send(bodies, feed=entry.feed)
+        return file
+
+    def _refuse_open(self, loads: Sequence[Entry]) -> None:
+        for entry in loads:
+            if is_open(entry.status):
+                raise StillLoading(
+                    f"{entry.work.name} is {entry.status}: it is still to be loaded. Wait until it has ended, or end "
+                    "it with `ingest cancel`; then undo it."
+                )
+            refuse_held(list(self._queries.segments(entry.work.file)), self._services.clock.now_s())
+
+    def _refuse_ended(self, last: Entry, loaded: Sequence[Entry]) -> None:
+        file = last.work.file
+        if not loaded:
+            raise SettingsFault(f"{file.url} is {last.status}: nothing of it was loaded.")
+        if file.undo and last.status == Status.COMPLETE:
+            raise SettingsFault(f"{file.url} was undone already, as version {file.version}.")
+        if last.work.file.retry == MOST_RETRIES:
+            raise SettingsFault(f"{file.url} was retried {MOST_RETRIES} times; it cannot be undone.")
+
+    def _settings_of(self, entry: Entry) -> LoadSettings:
+        text = self._queries.settings(entry.settings) if entry.settings else None
+        if text is None:
+            raise SettingsFault(
+                f"{entry.work.file.url} cannot be undone: the ledger does not have the settings it was loaded with."
+            )
+        return LoadSettings.read(text)
+
+    def _refuse_feed(self, loaded: Sequence[Entry], feed: Feed) -> None:
+        last = loaded[-1]
+        why = _refusal(feed)
+        if not why and undo_attribute(feed) != feed.row_attribute:  # by the order value, which attempts may not share
+            is_partial = last.status not in (Status.COMPLETE, Status.UNDONE)
+            if is_partial and any(entry.order_ms != last.order_ms for entry in loaded):
+                why = "it was loaded as the newest and not to its end: retry it first"
+        if why:
+            raise SettingsFault(f"{last.work.file.url} cannot be undone: {why}.")
+
+    def _look_for_object(self, file: FileVersion) -> None:
+        try:
+            self._find(replace(file, size_bytes=None))
+        except ObjectSuperseded:
+            raise FileMissing(
+                f"{file.url} is not in its bucket any more as it was loaded, and only the object says which keys it "
+                "had; nothing was changed."
+            ) from None
+
+    def _is_elsewhere(self, entry: Entry, last: Entry, feed: Feed) -> bool:
+        if entry.settings == last.settings or not entry.row_counts.rows_written:
+            return False
+        text = self._queries.settings(entry.settings)
+        return text is None or _place(LoadSettings.read(text).feed) != _place(feed)
+
+
+def undo_settings(settings: LoadSettings) -> LoadSettings:
+    """Return the settings that undo what a file was loaded with."""
+    return replace(settings, feed=feed_of_undo(settings.feed), sizes=replace(settings.sizes, rules=RULES))
+
+
+def _refusal(feed: Feed) -> str:
+    """Return why what a feed writes cannot be undone; nothing if it can."""
+    if feed.updates:
+        return "its feed updates items, which have attributes of other files, too"
+    if feed.write == "delete":
+        return "its feed deletes items, and what was deleted does not come back"
+    if undo_attribute(feed) is None:
+        return "its items do not name the file; that takes `lineage.row` in the feed when it is loaded"
+    return ""
+
+
+def _place(feed: Feed) -> tuple[object, ...]:
+    """Return what says where a feed's items are."""
+    return feed.table, feed.role, feed.region, feed.key_attributes(), undo_attribute(feed)
