@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 from ingest.aws.clock import iso
 from ingest.contract import LedgerKeys, Status
-from ingest.errors import IngestError, LeaseLost
+from ingest.errors import IngestError, LeaseLost, Throttled
 from ingest.file import FileVersion
+from ingest.ledger.begun import as_it_was, begun_fields, change_entry, is_late, keep, read_entry, write_out
 from ingest.ledger.claims import Claimed, ClaimStatus, LeaseToken, Looked
 from ingest.ledger.queries import TableQueries
 from ingest.ledger.table import (
@@ -37,6 +38,8 @@ from ingest.ledger.work_item import FILE_STEPS, Checkpoint, SegmentPlan, WorkIte
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.service_resource import Table
 
+BEGIN_ATTEMPTS = 10  # while others note and begin versions of the same key
+
 
 class TableLedger:
     """All of the ledger. Each part asks for the time itself."""
@@ -63,26 +66,72 @@ class TableLeases:
         notification was taken first, as its entry says. A notification that was only noted, by a worker that died
         there, does not count: no one else may come for the object.
         """
+        condition, more = ALWAYS, Item()
         if file.sequencer:
-            change = "SET sequencer = :this, expires = :expires"
             condition = "(attribute_not_exists(sequencer) OR sequencer <= :this)"
-            values = {":this": file.version, ":etag": file.etag or "-", ":time": file.event_time or "~"}
             condition += " AND NOT (attribute_exists(found_etag) AND found_etag = :etag AND found_at >= :time)"
+            more = {":etag": file.etag or "-", ":time": file.event_time or "~"}
         elif self._queries.is_reported(file):
             return False
+        change, values = self._noted(file)
+        return self._table.update("noting a version", key_of(file, LedgerKeys.HEAD), change, condition, values | more)[
+            0
+        ]
+
+    def begin(
+        self, file: FileVersion, *, feed: str, token: LeaseToken, settings: str = ""
+    ) -> Claimed | ClaimStatus | None:
+        """Note a version as the newest of its key, and take its lease: as `note_newest` and `claim`, mostly by one
+        write.
+
+        Return None if a newer version is known. A version that is claimed for the first time is begun in the HEAD of
+        its object, and has no entry yet (`ingest.ledger.begun`).
+        """
+        head = self._table.read("looking up an object", file, LedgerKeys.HEAD).get(LedgerKeys.HEAD, {})
+        for _ in range(BEGIN_ATTEMPTS):
+            if self._is_late(file, head):
+                return None
+            if self._may_have_entry(file, head):
+                is_newest = self.note_newest(file)
+                return self.claim(WorkItem(file), feed=feed, token=token, settings=settings) if is_newest else None
+            keep(self._table, head)
+            now_s = self._table.clock.now_s()
+            begun = begun_fields(file, feed=feed, settings=settings, token=token, now_s=now_s)
+            change, values = self._noted(file)
+            condition, known = as_it_was(head)
+            values |= known | {":begun": begun}
+            key = key_of(file, LedgerKeys.HEAD)
+            is_ours, head = self._table.update("beginning", key, f"{change}, begun = :begun", condition, values)
+            if is_ours:
+                return Claimed(float(begun["first_seen"]), feed=feed, settings=settings)
+        raise Throttled(f"{file.url} was not begun: others write of it all the time.")
+
+    def _is_late(self, file: FileVersion, head: Item) -> bool:
+        return is_late(file, head) if file.sequencer else self._queries.is_reported(file)
+
+    def _may_have_entry(self, file: FileVersion, head: Item) -> bool:
+        """Return whether a version was begun before, or is another attempt. A found one may be any of those known."""
+        if file.retry or file.sequencer:
+            return bool(file.retry) or head.get("sequencer") == file.version
+        return read_entry(self._table, "looking up a file", file).get("status", Status.IGNORED) != Status.IGNORED
+
+    def _noted(self, file: FileVersion) -> tuple[str, Item]:
+        """Return the change that notes a version as the newest of its key, and its values."""
+        if file.sequencer:
+            change, values = "SET sequencer = :this", {":this": file.version}
         else:
-            change = "SET found_etag = :etag, found_at = :time, found_changed = :changed, expires = :expires"
-            condition = ALWAYS
+            change = "SET found_etag = :etag, found_at = :time, found_changed = :changed"
             values = {":etag": file.etag or "~", ":time": iso(self._table.clock.now_s())}
             values[":changed"] = file.changed or ""
-        values |= self._table.expires()
-        return self._table.update("noting a version", key_of(file, LedgerKeys.HEAD), change, condition, values)[0]
+        return f"{change}, expires = :expires", values | self._table.expires()
 
     def claim(self, work: WorkItem, *, feed: str, token: LeaseToken, settings: str = "") -> Claimed | ClaimStatus:
         """Take the lease; return how far the work has come, or the status that does not allow it.
 
         A file that was begun with other settings keeps them, and the name of its feed.
         """
+        if work.segment is None:
+            write_out(self._table, work.file)
         is_ours, item = self._take(work, token, _new(work, feed, settings, self._table.clock.now_s()))
         if not is_ours and str(item.get("settings", settings)) != settings:
             is_ours, item = self._take(work, token, ("", {}))
@@ -173,7 +222,7 @@ class TableLeases:
         until_s = token.until_s if steps[step].target == steps[step].sources[0] else 0.0
         values = values | states | {":lease": token.value, ":to": steps[step].target, ":until": number(until_s)}
         change = f"SET #status = :to, lease_until = :until{change}"
-        is_ours, _ = self._table.update(what, entry_key(work), change, condition, values)
+        is_ours, _ = change_entry(self._table, what, work, change, condition, values)
         if not is_ours:
             raise LeaseLost(f"The lease on {work.name} was lost to another worker; its result counts.")
 

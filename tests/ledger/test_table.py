@@ -392,7 +392,7 @@ def test_a_fault_of_the_table_is_ours_and_says_what_was_done(code: str, kind: ty
     busy = Busy()
     busy.stub.add_client_error("update_item", code, http_status_code=400)
     with busy.stub, pytest.raises(kind, match="claiming in the ledger Ledger"):
-        claim(busy.ledger, token=OTHER)
+        claim(busy.ledger, ONE, OTHER)
     busy = Busy()
     busy.stub.add_client_error("transact_write_items", code, http_status_code=400)
     with pytest.raises(kind, match="ending a segment in the ledger Ledger"):
