@@ -3,6 +3,7 @@
 In here are the leases: which version of a key is the newest, who works on what, and how far it is.
 """
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from ingest.aws.clock import iso
@@ -44,7 +45,10 @@ BEGIN_ATTEMPTS = 10  # while others note and begin versions of the same key
 class TableLedger:
     """All of the ledger. Each part asks for the time itself."""
 
-    def __init__(self, *, table: "Table", clock: LedgerClock, keep_days: float = KEEP_DAYS) -> None:
+    def __init__(
+        self, *, table: "Table", clock: LedgerClock, keep_days: Callable[[], float] = lambda: KEEP_DAYS
+    ) -> None:
+        """`keep_days` is asked for when an entry is written that expires."""
         self.table = LedgerTable(dynamodb=table, clock=clock, keep_days=keep_days)
         self.queries = TableQueries(self.table)
         self.leases = TableLeases(self.table, self.queries)

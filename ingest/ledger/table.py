@@ -66,7 +66,9 @@ class LedgerClock(Protocol):
 class LedgerTable:
     """Reads and changes items of the ledger table. `dynamodb` is the table as boto3 has it."""
 
-    def __init__(self, *, dynamodb: "Table", clock: LedgerClock, keep_days: float = KEEP_DAYS) -> None:
+    def __init__(
+        self, *, dynamodb: "Table", clock: LedgerClock, keep_days: Callable[[], float] = lambda: KEEP_DAYS
+    ) -> None:
         self.dynamodb = dynamodb
         self.clock = clock
         self._keep_days = keep_days
@@ -76,7 +78,7 @@ class LedgerTable:
 
         DynamoDB takes whole seconds, and deletes within days of them.
         """
-        return {":expires": math.ceil(self.clock.now_s() + self._keep_days * DAY_S)}
+        return {":expires": math.ceil(self.clock.now_s() + self._keep_days() * DAY_S)}
 
     def update(self, what: str, key: Mapping[str, str], change: str, condition: str, values: Item) -> tuple[bool, Item]:
         """Change an item on a condition; return whether it held, and the item as it is now."""

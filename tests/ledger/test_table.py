@@ -423,7 +423,7 @@ def test_a_thousand_objects_are_looked_for_with_twenty_requests(rows: Any, table
 
 
 def test_entries_expire_some_time_after_a_file_has_ended_and_not_while_it_is_open(rows: Any) -> None:
-    own = TableLedger(table=rows, clock=ScriptedClock(100.5), keep_days=30)
+    own = TableLedger(table=rows, clock=ScriptedClock(100.5), keep_days=lambda: 30)
     due_s = 30 * 86_400 + 101
     own.leases.note_newest(FILE)
     claim(own)
