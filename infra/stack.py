@@ -59,7 +59,7 @@ class IngestStack(Stack):
             worker=self.worker,
             key=encryption.key,
         )
-        for name, value in self._outputs().items():
+        for name, value in (self._outputs() | {contract.Output.LEDGER_DAYS: str(settings.ledger_days)}).items():
             CfnOutput(self, name, value=value)
 
     def _outputs(self) -> dict[str, str]:

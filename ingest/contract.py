@@ -49,6 +49,7 @@ class Output:
     QUEUE_URL = "QueueUrl"
     DEAD_LETTER_URL = "DeadLetterUrl"
     LEDGER_TABLE = "LedgerTable"
+    LEDGER_DAYS = "LedgerDays"
     FUNCTION = "FunctionName"
     LOG_GROUP = "LogGroup"
     ALARM_TOPIC = "AlarmTopic"

@@ -18,8 +18,7 @@ from ingest.contract import NO_FEED
 from ingest.errors import NoFeed, SettingsFault
 from ingest.feeds.feed import Feeds
 from ingest.feeds.parse import read_feeds
-from ingest.recovery.diagnosis import UNKNOWN
-from ingest.recovery.redrive import Choice, Found, Redrive
+from ingest.recovery.redrive import UNKNOWN, Choice, Found, Redrive
 
 SENTENCES = 3  # of one reason
 _COLUMNS = (

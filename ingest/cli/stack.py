@@ -26,6 +26,7 @@ from ingest.feeds.feed import Feed, Feeds
 from ingest.feeds.parse import read_feeds
 from ingest.ledger.queries import EndedFiles
 from ingest.ledger.store import TableLedger
+from ingest.ledger.table import KEEP_DAYS
 from ingest.ledger.work_item import KeptFeed
 from ingest.metrics.emf import Value
 from ingest.metrics.events import EventBus
@@ -120,7 +121,7 @@ class DeployedStack:
         name = self._find(Output.LEDGER_TABLE)
         with preparing(f"preparing to look at the ledger {name}"):
             table = session().resource("dynamodb", config=config()).Table(name)
-        return TableLedger(table=table, clock=Clock())
+        return TableLedger(table=table, clock=Clock(), keep_days=self._ledger_days)
 
     @cached_property
     def ended_files(self) -> EndedFiles:
@@ -154,6 +155,13 @@ class DeployedStack:
         """The event source mapping: whether the function processes messages."""
         name = self._find(Output.FUNCTION)
         return EventSource(client=client("lambda", "preparing to look at the function"), function=name, clock=Clock())
+
+    def _ledger_days(self) -> float:
+        """Return how long entries are kept, by the stack's setting; a stack deployed before it had one keeps them as
+        long as new ones do."""
+        if not self._is_named and os.environ.get(Env.LEDGER_TABLE):
+            return float(os.environ.get(Env.LEDGER_DAYS, KEEP_DAYS))
+        return float(self._outputs.get(Output.LEDGER_DAYS, KEEP_DAYS))
 
     def _find(self, output: str) -> str:
         """Return the value of an output.

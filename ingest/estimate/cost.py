@@ -21,7 +21,7 @@ MIN_SHARE = 1000  # a key with fewer than 1 in 1,000 of a block's writes is not 
 MAX_KEYS = 100_000  # are tracked; beyond that, the least frequent nine in ten are dropped
 
 GET_BYTES = 8 * 1024 * 1024  # of a ranged read, as in `ingest.aws.s3`
-LEDGER_UNITS_PER_FILE = 7  # measured by `python -m loadtest huge` (README)
+LEDGER_UNITS_PER_FILE = 4  # docs/evidence.md
 LEDGER_UNITS_PER_SEGMENT = 6
 CHECKPOINT_S = 5.0  # as in infra.settings
 LOG_BYTES_PER_CHECKPOINT = 2_000

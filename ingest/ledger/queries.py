@@ -1,6 +1,6 @@
 """What is in the ledger: by feed, status and day; by file. Every question is a query or a read by key."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import islice
 from typing import Any
 
@@ -10,6 +10,7 @@ from ingest.aws.clock import epoch_s
 from ingest.aws.errors import aws_call
 from ingest.contract import LedgerKeys, Status
 from ingest.file import FileVersion
+from ingest.ledger.begun import begun_in, entry_in, is_abandoned, read_entry
 from ingest.ledger.claims import FileStatus, Newest, Outcome
 from ingest.ledger.table import (
     MOST_KEYS,
@@ -20,6 +21,7 @@ from ingest.ledger.table import (
     kept_feeds,
     key_of,
     read_error,
+    read_file,
     read_position,
     row_counts_of,
     segments_done_of,
@@ -28,8 +30,6 @@ from ingest.ledger.table import (
 )
 from ingest.ledger.work_item import Checkpoint, Entry, KeptFeed, WorkItem, is_open
 from ingest.reading.segments import Segment
-
-_NUMBERS = ("size_bytes", "retry")
 
 
 class TableQueries:
@@ -42,7 +42,7 @@ class TableQueries:
         """Return the status of a file, and whether it is the newest version of its key, as they are now."""
         name = WorkItem(file).sort_key
         found = self._table.read("looking up a file", file, LedgerKeys.HEAD, name)
-        item = self._summed(file, found.get(name, {}))
+        item = self._summed(file, entry_in(found, name))
         feed, settings = str(item.get("feed", "")), str(item.get("settings", ""))
         is_newest, first_seen_s = is_newest_in(found, file), _time(item, "first_seen")
         status, order_ms = str(item.get("status", "")), int(item.get("order_ms", 0))
@@ -62,8 +62,11 @@ class TableQueries:
 
     def entry(self, work: WorkItem) -> Entry | None:
         """Return the entry of a file or segment, if there is one."""
-        item = self._table.read("looking up work", work.file, work.sort_key).get(work.sort_key)
-        return _entry(work, item if work.segment else self._summed(work.file, item)) if item else None
+        if work.segment is None:
+            item = self._file_item(work.file)
+            return _entry(work, self._summed(work.file, item)) if item else None
+        item = self._table.read("looking up work", work.file, work.sort_key).get(work.sort_key, {})
+        return _entry(work, item) if item else None
 
     def settings(self, fingerprint: str) -> str | None:
         """Return the text of settings that files were begun with, as `TableTransitions.keep_feeds` was given it."""
@@ -86,7 +89,12 @@ class TableQueries:
 
     def versions(self, bucket: str, key: str) -> Iterator[Entry]:
         """Yield the entries of all versions of an object, oldest first."""
-        return map(self._file_entry, self._under(bucket, key, LedgerKeys.FILE_PREFIX))
+        prefixes = (LedgerKeys.HEAD, LedgerKeys.FILE_PREFIX)  # in this order, as `entry_in` wants it
+        items = (item for prefix in prefixes for item in self._under(bucket, key, prefix))
+        found = {str(item[LedgerKeys.SORT_KEY]): item for item in items}
+        begun = begun_in(found.get(LedgerKeys.HEAD, {}))
+        names = sorted({*found, *([str(begun[LedgerKeys.SORT_KEY])] if begun else [])} - {LedgerKeys.HEAD})
+        return (self._file_entry(entry_in(found, name)) for name in names)
 
     def segments(self, file: FileVersion) -> Iterator[Entry]:
         """Yield the entries of a file's segments in their order."""
@@ -98,24 +106,28 @@ class TableQueries:
 
         One that was ignored is not known: who asks wants it loaded.
         """
-        item = self._file_item(file)
-        return item.get("status", Status.IGNORED) != Status.IGNORED or self.is_reported(file)
+        return bool(self._known(file))
 
     def is_reported(self, file: FileVersion) -> bool:
         """Return whether an object found in the bucket is the newest version that was reported, and was begun."""
-        return self._newest(file).is_of(file)
+        return bool(_reported(file, self._objects_items(file)))
 
-    def _newest(self, file: FileVersion) -> Newest:
-        head = self._table.read("looking up an object", file, LedgerKeys.HEAD).get(LedgerKeys.HEAD, {})
-        name = f"{LedgerKeys.FILE_PREFIX}{head.get('sequencer', '')}"
-        return _newest(
-            head, self._table.read("looking up an object", file, name).get(name) if "sequencer" in head else None
-        )
+    def _known(self, file: FileVersion) -> Item:
+        """Return the entry by which an object is known, as it is now; empty if there is none."""
+        return _known_in(file, self._objects_items(file))
+
+    def _objects_items(self, file: FileVersion) -> dict[str, Item]:
+        """Return the HEAD of an object, the entry of its newest version, and that of the one that was found."""
+        found = self._table.read("looking up an object", file, LedgerKeys.HEAD)
+        names = {WorkItem(file).sort_key, _newest_name(file, found.get(LedgerKeys.HEAD, {}))}
+        return found | self._table.read("looking up an object", file, *names)
 
     def unknown(self, files: Iterable[FileVersion]) -> Iterator[FileVersion]:
         """Yield the objects that `knows` does not: with two requests for each hundred, and more for those alone.
 
-        The newest version of a key is looked at first, which is nearly always the one.
+        Where an object is known by a version whose worker has died, and which is not listed as open, that version is
+        yielded: no one else may come for it. The newest version of a key is looked at first, which is nearly always the
+        one.
         """
         files = iter(files)
         while portion := list(islice(files, MOST_KEYS)):
@@ -123,18 +135,21 @@ class TableQueries:
             keys = [key_of(file, _newest_name(file, heads.get(_object(file), {}))) for file in portion]
             newest = self._by_object("looking up files", keys)
             for file in portion:
-                item, head = newest.get(_object(file), {}), heads.get(_object(file), {})
-                is_found = item.get(LedgerKeys.SORT_KEY) == WorkItem(file).sort_key and item["status"] != Status.IGNORED
-                if not is_found and not _newest(head, item).is_of(file) and not self.knows(file):
+                items = [item for items in (heads, newest) if (item := items.get(_object(file)))]
+                seen = {str(item[LedgerKeys.SORT_KEY]): item for item in items}
+                is_own = _newest_name(file, seen.get(LedgerKeys.HEAD, {})) == WorkItem(file).sort_key
+                entry = (_known_in if is_own else _reported)(file, seen) or self._known(file)
+                if not entry:
                     yield file
+                elif is_abandoned(entry, self._table.clock.now_s()):
+                    yield read_file(entry["file"])
 
     def _by_object(self, what: str, keys: list[dict[str, str]]) -> dict[str, Item]:
         items = self._table.items(what, keys, is_consistent=False)  # what is not there yet is asked for again
         return {str(item[LedgerKeys.PARTITION_KEY]): item for item in items}
 
     def _file_item(self, file: FileVersion) -> Item:
-        name = WorkItem(file).sort_key
-        return self._table.read("looking up a file", file, name).get(name, {})
+        return read_entry(self._table, "looking up a file", file)
 
     def _file_entry(self, item: Item) -> Entry:
         entry = _file_entry(item)
@@ -184,7 +199,7 @@ class EndedFiles:
                     yield _file_entry(item)
 
 
-def _newest(head: Item, item: Item | None) -> Newest:
+def _newest(head: Item, item: Item) -> Newest:
     """Return what is known of the newest version of an object, by its `HEAD` and the entry of what that names."""
     found_etag, found_changed = str(head.get("found_etag", "")), str(head.get("found_changed", ""))
     if not item or "sequencer" not in head or item["status"] == Status.IGNORED:  # or it was only noted: not loaded
@@ -192,6 +207,19 @@ def _newest(head: Item, item: Item | None) -> Newest:
     entry = _file_entry(item)
     reported_s = epoch_s(entry.work.file.event_time) or entry.first_seen_s or 0.0
     return Newest(entry.work.file, reported_s, found_etag, found_changed)
+
+
+def _known_in(file: FileVersion, found: Mapping[str, Item]) -> Item:
+    """Return the entry by which an object is known, of those found; empty if it is not, or was ignored."""
+    own = entry_in(found, WorkItem(file).sort_key)
+    return own if own.get("status", Status.IGNORED) != Status.IGNORED else _reported(file, found)
+
+
+def _reported(file: FileVersion, found: Mapping[str, Item]) -> Item:
+    """Return the entry of the newest version of an object that was reported, if that is the object as it was found."""
+    head = found.get(LedgerKeys.HEAD, {})
+    item = entry_in(found, _newest_name(file, head)) if "sequencer" in head else {}
+    return item if _newest(head, item).is_of(file) else {}
 
 
 def _object(file: FileVersion) -> str:
@@ -209,9 +237,7 @@ def _key(item: Item) -> Item:
 
 
 def _file_entry(item: Item) -> Entry:
-    known = {name: value for name, value in item["file"].items() if name in FileVersion.__slots__}
-    fields: Item = {name: int(value) if name in _NUMBERS else value for name, value in known.items()}
-    return _entry(WorkItem(FileVersion(**fields)), item)
+    return _entry(WorkItem(read_file(item["file"])), item)
 
 
 def _segment_entry(file: FileVersion, item: Item) -> Entry:

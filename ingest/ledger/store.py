@@ -3,12 +3,15 @@
 In here are the leases: which version of a key is the newest, who works on what, and how far it is.
 """
 
+from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING
 
 from ingest.aws.clock import iso
 from ingest.contract import LedgerKeys, Status
 from ingest.errors import IngestError, LeaseLost, Throttled
 from ingest.file import FileVersion
+from ingest.ledger.begun import as_it_was, begun_fields, change_entry, is_late, keep, read_entry, write_out
 from ingest.ledger.claims import Claimed, ClaimStatus, LeaseToken, Looked
 from ingest.ledger.order import KnownOrder, next_order_ms
 from ingest.ledger.queries import TableQueries
@@ -34,16 +37,19 @@ from ingest.ledger.table import (
 from ingest.ledger.transitions import TableTransitions
 from ingest.ledger.work_item import FILE_STEPS, Checkpoint, SegmentPlan, WorkItem
 
-NOTE_ATTEMPTS = 10  # while others note versions of the same key
-
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.service_resource import Table
+
+BEGIN_ATTEMPTS = 10  # while others note and begin versions of the same key
 
 
 class TableLedger:
     """All of the ledger. Each part asks for the time itself."""
 
-    def __init__(self, *, table: "Table", clock: LedgerClock, keep_days: float = KEEP_DAYS) -> None:
+    def __init__(
+        self, *, table: "Table", clock: LedgerClock, keep_days: Callable[[], float] = lambda: KEEP_DAYS
+    ) -> None:
+        """`keep_days` is asked for when an entry is written that expires."""
         self.table = LedgerTable(dynamodb=table, clock=clock, keep_days=keep_days)
         self.queries = TableQueries(self.table)
         self.leases = TableLeases(self.table, self.queries)
@@ -67,26 +73,64 @@ class TableLeases:
         notification was taken first, as its entry says. A notification that was only noted, by a worker that died
         there, does not count: no one else may come for the object.
         """
-        if not file.sequencer and self._queries.is_reported(file):
-            return None
         head = self._table.read("looking up an object", file, LedgerKeys.HEAD).get(LedgerKeys.HEAD, {})
-        for _ in range(NOTE_ATTEMPTS):
-            if file.sequencer and _is_late(file, head):
+        for _ in range(BEGIN_ATTEMPTS):
+            if self._is_late(file, head):
                 return None
-            now_s = self._table.clock.now_s()
-            order_ms = next_order_ms(file, _known_order(head), now_s, least_ms=least_ms)
-            noted: Item = {"sequencer": file.version, "order_ms": order_ms}
-            if not file.sequencer:
-                noted = {"found_etag": file.etag or "~", "found_at": iso(now_s), "found_ms": order_ms}
-                noted["found_changed"] = file.changed or ""
-            change = "SET expires = :expires" + "".join(f", {name} = :{name}" for name in noted)
-            condition, known = _as_it_was(head)
-            values = {f":{name}": value for name, value in noted.items()} | known | self._table.expires()
-            key = key_of(file, LedgerKeys.HEAD)
-            is_noted, head = self._table.update("noting a version", key, change, condition, values)
+            order_ms = next_order_ms(file, known_order(head), self._table.clock.now_s(), least_ms=least_ms)
+            is_noted, head = self._note("noting a version", file, head, order_ms)
             if is_noted:
                 return order_ms
         raise Throttled(f"{file.url} was not noted: others write of it all the time.")
+
+    def begin(
+        self, file: FileVersion, *, feed: str, token: LeaseToken, settings: str = ""
+    ) -> Claimed | ClaimStatus | None:
+        """Note a version as the newest of its key, and take its lease: as `note_newest` and `claim`, mostly by one
+        write.
+
+        Return None if a newer version is known. A version that is claimed for the first time is begun in the HEAD of
+        its object, and has no entry yet (`ingest.ledger.begun`).
+        """
+        head = self._table.read("looking up an object", file, LedgerKeys.HEAD).get(LedgerKeys.HEAD, {})
+        for _ in range(BEGIN_ATTEMPTS):
+            if self._is_late(file, head):
+                return None
+            if self._may_have_entry(file, head):
+                known_ms = self.note_newest(file)
+                claim = partial(self.claim, WorkItem(file), feed=feed, token=token, settings=settings)
+                return None if known_ms is None else claim(order_ms=known_ms)
+            keep(self._table, head)
+            now_s = self._table.clock.now_s()
+            order_ms = next_order_ms(file, known_order(head), now_s)
+            begun = begun_fields(file, feed=feed, settings=settings, token=token, now_s=now_s, order_ms=order_ms)
+            is_ours, head = self._note("beginning", file, head, order_ms, begun)
+            if is_ours:
+                return Claimed(float(begun["first_seen"]), feed=feed, settings=settings, order_ms=order_ms)
+        raise Throttled(f"{file.url} was not begun: others write of it all the time.")
+
+    def _is_late(self, file: FileVersion, head: Item) -> bool:
+        return is_late(file, head) if file.sequencer else self._queries.is_reported(file)
+
+    def _may_have_entry(self, file: FileVersion, head: Item) -> bool:
+        """Return whether a version was begun before, or is another attempt. A found one may be any of those known."""
+        if file.retry or file.sequencer:
+            return bool(file.retry) or head.get("sequencer") == file.version
+        return read_entry(self._table, "looking up a file", file).get("status", Status.IGNORED) != Status.IGNORED
+
+    def _note(
+        self, what: str, file: FileVersion, head: Item, order_ms: int, begun: Item | None = None
+    ) -> tuple[bool, Item]:
+        """Note a version as the newest of its key, and what is `begun` of it, unless HEAD has changed; return it."""
+        noted: Item = {"sequencer": file.version, "order_ms": order_ms}
+        if not file.sequencer:
+            noted = {"found_etag": file.etag or "~", "found_at": iso(self._table.clock.now_s())}
+            noted |= {"found_changed": file.changed or "", "found_ms": order_ms}
+        noted |= {"begun": begun} if begun else {}
+        change = "SET expires = :expires" + "".join(f", {name} = :{name}" for name in noted)
+        condition, known = as_it_was(head)
+        values = {f":{name}": value for name, value in noted.items()} | known | self._table.expires()
+        return self._table.update(what, key_of(file, LedgerKeys.HEAD), change, condition, values)
 
     def claim(
         self, work: WorkItem, *, feed: str, token: LeaseToken, settings: str = "", order_ms: int = 0
@@ -96,6 +140,8 @@ class TableLeases:
         A file that was begun with other settings keeps them, and the name of its feed; one that was claimed before, or
         is another attempt, keeps its order value.
         """
+        if work.segment is None:
+            write_out(self._table, work.file)
         is_ours, item = self._take(work, token, _new(work, feed, settings, self._table.clock.now_s()), order_ms)
         if not is_ours and str(item.get("settings", settings)) != settings:
             is_ours, item = self._take(work, token, ("", {}), order_ms)
@@ -190,7 +236,7 @@ class TableLeases:
         until_s = token.until_s if steps[step].target == steps[step].sources[0] else 0.0
         values = values | states | {":lease": token.value, ":to": steps[step].target, ":until": number(until_s)}
         change = f"SET #status = :to, lease_until = :until{change}"
-        is_ours, _ = self._table.update(what, entry_key(work), change, condition, values)
+        is_ours, _ = change_entry(self._table, what, work, change, condition, values)
         if not is_ours:
             raise LeaseLost(f"The lease on {work.name} was lost to another worker; its result counts.")
 
@@ -206,25 +252,10 @@ def _new(work: WorkItem, feed: str, settings: str, now_s: float) -> tuple[str, I
     return change + ", listed_at = if_not_exists(listed_at, :iso)", values | {":iso": iso(now_s)}
 
 
-def _is_late(file: FileVersion, head: Item) -> bool:
-    """Return whether a notification is of a version that is not the newest, or that was found in the bucket before."""
-    is_older = str(head.get("sequencer", "")) > file.version
-    is_found = bool(file.etag) and head.get("found_etag") == file.etag
-    return is_older or (is_found and str(head["found_at"]) >= (file.event_time or "~"))
-
-
-def _known_order(head: Item) -> KnownOrder:
+def known_order(head: Item) -> KnownOrder:
     """Return what the HEAD of an object says of the order of its versions."""
     order_ms, found_ms = (int(head[name]) if name in head else None for name in ("order_ms", "found_ms"))
     return KnownOrder(str(head.get("sequencer", "")), order_ms, found_ms, str(head.get("found_changed", "")))
-
-
-def _as_it_was(head: Item) -> tuple[str, Item]:
-    """Return the condition that no one has noted anything since a HEAD was read, and its values."""
-    names = ("sequencer", "found_at", "order_ms", "found_ms")
-    values = {f":known_{name}": head[name] for name in names if name in head}
-    tests = [f"{n} = :known_{n}" if n in head else f"attribute_not_exists({n})" for n in names]
-    return " AND ".join(tests), values
 
 
 def _progress(checkpoint: Checkpoint) -> tuple[str, Item]:

@@ -45,6 +45,7 @@ ALWAYS = "attribute_exists(#pk) OR attribute_not_exists(#pk)"  # a condition tha
 _RESERVED = {"#status": "status", "#file": "file", "#error": "error", "#plan": "plan", "#at": "at"}
 _RESERVED |= {"#pk": LedgerKeys.PARTITION_KEY, "#start": "start", "#end": "end", "#window": "window"}
 _TEMPORARY = {"TransactionConflictException", "TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"}
+_NUMBERS = ("size_bytes", "retry")  # of a file
 Item = dict[str, Any]
 
 
@@ -64,7 +65,9 @@ class LedgerClock(Protocol):
 class LedgerTable:
     """Reads and changes items of the ledger table. `dynamodb` is the table as boto3 has it."""
 
-    def __init__(self, *, dynamodb: "Table", clock: LedgerClock, keep_days: float = KEEP_DAYS) -> None:
+    def __init__(
+        self, *, dynamodb: "Table", clock: LedgerClock, keep_days: Callable[[], float] = lambda: KEEP_DAYS
+    ) -> None:
         self.dynamodb = dynamodb
         self.clock = clock
         self._keep_days = keep_days
@@ -74,7 +77,7 @@ class LedgerTable:
 
         DynamoDB takes whole seconds, and deletes within days of them.
         """
-        return {":expires": math.ceil(self.clock.now_s() + self._keep_days * DAY_S)}
+        return {":expires": math.ceil(self.clock.now_s() + self._keep_days() * DAY_S)}
 
     def update(self, what: str, key: Mapping[str, str], change: str, condition: str, values: Item) -> tuple[bool, Item]:
         """Change an item on a condition; return whether it held, and the item as it is now."""
@@ -129,7 +132,7 @@ class LedgerTable:
         return send()
 
     def read(self, what: str, file: FileVersion, *sort_keys: str) -> dict[str, Item]:
-        """Return items of a file by sort key, as they are now; those that are not there are left out."""
+        """Return items of a file by sort key, one after another, as they are; those that are not there are left out."""
         keys = [key_of(file, sort_key) for sort_key in sort_keys]
         with aws_call(f"{what} in the ledger {self.dynamodb.name}"):
             found = [self.dynamodb.get_item(Key=key, ConsistentRead=True).get("Item") for key in keys]
@@ -266,6 +269,22 @@ def number(seconds: float) -> Decimal:
 def file_fields(file: FileVersion) -> Item:
     """Return what is known of a file, as the ledger has it."""
     return {name: value for name, value in asdict(file).items() if value is not None}
+
+
+def read_file(fields: Item) -> FileVersion:
+    """Return a file from what an entry has of it."""
+    known = {name: value for name, value in fields.items() if name in FileVersion.__slots__}
+    return FileVersion(**{name: int(value) if name in _NUMBERS else value for name, value in known.items()})
+
+
+def set_fields(fields: Item, *, if_new: bool = False) -> tuple[str, Item]:
+    """Return the change that sets attributes, to follow another change, and its values; `if_new`: only where they are
+    not there."""
+    names = {name: mark for mark, name in _RESERVED.items()}
+    marked = {name: names.get(name, name) for name in fields}
+    new = {name: f"if_not_exists({mark}, :{name})" if if_new else f":{name}" for name, mark in marked.items()}
+    change = "".join(f", {mark} = {new[name]}" for name, mark in marked.items())
+    return change, {f":{name}": value for name, value in fields.items()}
 
 
 def error_fields(error: IngestError) -> Item:

@@ -9,6 +9,7 @@ from ingest.aws.clock import iso, iso_day
 from ingest.contract import LedgerKeys, Status
 from ingest.errors import InternalFault, LeaseLost
 from ingest.file import FileVersion
+from ingest.ledger.begun import change_entry, entry_in, held_in_head, list_as_open
 from ingest.ledger.claims import LeaseToken, Outcome, split_outcome
 from ingest.ledger.row_counts import RowCounts
 from ingest.ledger.table import (
@@ -114,7 +115,7 @@ class TableTransitions:
         """
         change, values = self._ended(outcome)
         counts, count_values = set_row_counts(outcome.row_counts)
-        self._held("closing a file", file, _FILE_STEP[outcome.status], token, change + counts, values | count_values)
+        self._end_held("closing a file", file, token, outcome, change + counts, values | count_values)
 
     def end_begun(self, file: FileVersion, token: LeaseToken, outcome: Outcome) -> Outcome:
         """Write how a file ended of which nothing was read but its header; return that, with what its segments counted.
@@ -123,8 +124,7 @@ class TableTransitions:
             LeaseLost: another worker has taken the lease; nothing is written.
         """
         change, values = self._ended(outcome, self._table.counted(file))
-        item = self._held("ending a file", file, _FILE_STEP[outcome.status], token, change, values)
-        return _as_counted(outcome, item)
+        return _as_counted(outcome, self._end_held("ending a file", file, token, outcome, change, values))
 
     def end_segment(self, work: WorkItem, token: LeaseToken, row_counts: RowCounts, *, is_whole: bool) -> None:
         """Write that a segment ended, read to its end or given up, and count its row counts: both or none.
@@ -205,7 +205,9 @@ class TableTransitions:
         There is nothing to report of it: it is listed as ended at once.
         """
         now_s = self._table.clock.now_s()
-        step = FILE_STEPS["ignore"]
+        step, work = FILE_STEPS["ignore"], WorkItem(file)
+        if entry_in(self._table.read("looking up an object", file, LedgerKeys.HEAD), work.sort_key):
+            return False
         condition, _ = allowed(step)
         values: Item = {":to": step.target, ":zero": 0, ":now": number(now_s), ":iso": iso(now_s), ":feed": feed}
         values |= {":file": file_fields(file), ":listing": f"{feed}#{step.target}#{iso_day(now_s)}"}
@@ -215,7 +217,7 @@ class TableTransitions:
         change += (
             ", lease_until = :zero, seconds = :zero, first_seen = :now, moved = :now, ended = :now, reported = :now"
         )
-        is_new, item = self._table.update("ignoring an object", entry_key(WorkItem(file)), change, condition, values)
+        is_new, item = self._table.update("ignoring an object", entry_key(work), change, condition, values)
         return is_new or item.get("status") == step.target
 
     def undo(self, file: FileVersion) -> bool:
@@ -243,6 +245,10 @@ class TableTransitions:
         change = "SET reported = :reported, listing = :listing, listed_at = :iso, expires = :expires"
         self._table.update("noting a report", entry_key(WorkItem(file)), change, "#status = :status", values)
 
+    def list_unreported(self, file: FileVersion, feed: str) -> None:
+        """Let the reconciler find a file that has ended and could not be reported; what is listed stays so."""
+        list_as_open(self._table, file, feed, self._table.clock.now_s())
+
     def note_resent(self, work: WorkItem, times: int) -> bool:
         """Remember that the message of stuck work is sent for the `times`th time again.
 
@@ -254,7 +260,7 @@ class TableTransitions:
         known = "resent = :before" + (" OR attribute_not_exists(resent)" if times == 1 else "")
         condition = f"attribute_exists(#pk) AND ({condition}) AND ({known})"
         change = "SET moved = :now, attempts_when_resent = if_not_exists(attempts, :zero), resent = :times"
-        is_ours, item = self._table.update("noting a resent message", entry_key(work), change, condition, values)
+        is_ours, item = change_entry(self._table, "noting a resent message", work, change, condition, values)
         return is_ours or (item.get("resent"), item.get("moved")) == (times, now)
 
     def retry(self, file: FileVersion, *, feed: str, begun: CarriedOver) -> bool:
@@ -297,14 +303,29 @@ class TableTransitions:
         change, values = self._ended(outcome, self._table.counted(file) if counted is None else counted)
         condition, states = allowed(FILE_STEPS[step])
         values |= states | {":to": outcome.status}
-        is_ours, item = self._table.update(what, entry_key(WorkItem(file)), change, condition, values)
+        is_ours, item = change_entry(self._table, what, WorkItem(file), change, condition, values)
         return _as_counted(outcome, item) if is_ours else None
+
+    def _end_held(
+        self, what: str, file: FileVersion, token: LeaseToken, outcome: Outcome, change: str, values: Item
+    ) -> Item:
+        """End a file whose lease we hold, and return its entry; one begun in its HEAD gets its entry by this write."""
+        step = _FILE_STEP[outcome.status]
+        begun, begun_values = held_in_head(self._table, file, token)
+        if begun:
+            condition, states = allowed(FILE_STEPS[step])
+            condition = f"attribute_not_exists(#pk) OR ({condition})"
+            all_values = values | begun_values | states | {":lease": token.value, ":to": FILE_STEPS[step].target}
+            is_ours, item = self._table.update(what, entry_key(WorkItem(file)), change + begun, condition, all_values)
+            if is_ours:
+                return item
+        return self._held(what, file, step, token, change, values)
 
     def _held(self, what: str, file: FileVersion, step: str, token: LeaseToken, change: str, values: Item) -> Item:
         """Change the entry of a file whose lease we hold, and return it."""
         condition, states = allowed(FILE_STEPS[step])
         values = values | states | {":lease": token.value, ":to": FILE_STEPS[step].target}
-        is_ours, item = self._table.update(what, entry_key(WorkItem(file)), change, condition, values)
+        is_ours, item = change_entry(self._table, what, WorkItem(file), change, condition, values)
         if not is_ours:
             raise LeaseLost(f"The lease on {file.url} was lost to another worker; its result counts.")
         return item

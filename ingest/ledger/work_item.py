@@ -38,6 +38,7 @@ FILE_STEPS = {
     "retry": Step((NEW,), Status.WAITING, "any"),
     "ignore": Step((NEW,), Status.IGNORED, "any"),
     "claim": Step((NEW, Status.LOADING, Status.WAITING, Status.IGNORED), Status.LOADING, "free"),
+    "write out": Step((NEW, Status.IGNORED), Status.LOADING, "any"),
     "save": Step((Status.LOADING,), Status.LOADING),
     "put back": Step((Status.LOADING,), Status.WAITING),
     "split": Step((Status.LOADING,), Status.SPLIT),

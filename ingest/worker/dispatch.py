@@ -151,16 +151,21 @@ class Dispatcher:
         if self._is_ignored(work) and self._ledger.transitions.ignore(work.file, feed):
             self._reporter.passed_over(work.file, feed, Metric.FILES_IGNORED)
             return True
-        is_noted = work.segment is None and not work.file.undo  # what is undone need not be the newest
-        order_ms = self._ledger.leases.note_newest(work.file) if is_noted else 0
-        if order_ms is None:
+        claimed = self._claim(work, feed, settings, token)
+        if claimed is None:
             self._pass_over_stale(work, feed)
             return True
-        claimed = self._ledger.leases.claim(work, feed=feed, token=token, settings=settings, order_ms=order_ms)
         if isinstance(claimed, ClaimStatus):
             self._pass_over_claimed(work, feed, claimed, token)
             return True
         return self._do(self._task(work, claimed, token, message, keep_messages), message)
+
+    def _claim(self, work: WorkItem, feed: str, settings: str, token: LeaseToken) -> Claimed | ClaimStatus | None:
+        """Return what became of a claim; None if a newer version of the file is known."""
+        leases = self._ledger.leases
+        if work.segment is None and not work.file.undo:  # what is undone need not be the newest
+            return leases.begin(work.file, feed=feed, token=token, settings=settings)
+        return leases.claim(work, feed=feed, token=token, settings=settings)
 
     def _do(self, task: Task, message: Message) -> bool:
         if task.work.segment is not None:

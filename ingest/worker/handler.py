@@ -76,12 +76,13 @@ def _services(session: boto3.Session, environment: Mapping[str, str], queue: Sqs
     dynamodb = session.resource("dynamodb", config=CLIENT_CONFIG)
     s3 = session.client("s3", config=CLIENT_CONFIG)
     tables = WriterFactory(session, CLIENT_CONFIG, dynamodb=dynamodb, warn=logger.warning)
+    keep_days = _number(environment, Env.LEDGER_DAYS)
     rejects_bucket, stack = _text(environment, Env.REJECTS_BUCKET), _text(environment, Env.STACK)
     return WorkerServices(
         ledger=TableLedger(
             table=dynamodb.Table(_text(environment, Env.LEDGER_TABLE)),
             clock=clock,
-            keep_days=_number(environment, Env.LEDGER_DAYS),
+            keep_days=lambda: keep_days,
         ),
         objects=S3Objects(client=s3, clock=clock),
         listing=S3Listing(client=s3),

@@ -29,6 +29,11 @@ class Leases(Protocol):
     def note_newest(self, file: FileVersion, *, least_ms: int = 0) -> int | None:
         """Return the order value of a version (a new one, of at least `least_ms`); None if a newer one is known."""
 
+    def begin(
+        self, file: FileVersion, *, feed: str, token: LeaseToken, settings: str = ""
+    ) -> Claimed | ClaimStatus | None:
+        """Note a version as the newest of its key, and `claim` it; None if a newer one is known."""
+
     def claim(
         self, work: WorkItem, *, feed: str, token: LeaseToken, settings: str = "", order_ms: int = 0
     ) -> Claimed | ClaimStatus:
@@ -105,6 +110,9 @@ class Transitions(Protocol):
     def note_reported(self, file: FileVersion, feed: str, status: str) -> None:
         """Remember that the outcome of a file was reported."""
 
+    def list_unreported(self, file: FileVersion, feed: str) -> None:
+        """Let the reconciler find a file that has ended and could not be reported."""
+
     def note_resent(self, work: WorkItem, times: int) -> bool:
         """Remember that the message of stuck work is sent for the `times`th time again; False if a worker has it now,
         or another has noted that."""
@@ -150,7 +158,8 @@ class Queries(Protocol):
         """Return whether there is an entry of an object as it lies in the bucket now."""
 
     def unknown(self, files: Iterable[FileVersion]) -> Iterator[FileVersion]:
-        """Yield those objects that are not known, asked for in batches."""
+        """Yield those objects that are not known, asked for in batches; and of those whose worker has died, and which
+        are not listed as open, the version that is known."""
 
 
 class Ledger(Protocol):

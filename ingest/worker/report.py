@@ -4,7 +4,7 @@ from ingest.aws.clock import epoch_s
 from ingest.contract import NO_FEED, Metric, Status
 from ingest.dynamodb.item_writer import ItemWriter
 from ingest.dynamodb.write_stats import NOTHING_WRITTEN, WriteStats
-from ingest.errors import IngestError, UnknownMessage
+from ingest.errors import IngestError, ServiceFault, UnknownMessage
 from ingest.file import FileVersion
 from ingest.ledger.claims import Outcome
 from ingest.ledger.row_counts import NOTHING, RowCounts
@@ -39,7 +39,11 @@ class Reporter:
         event_s = epoch_s(file.event_time)
         if outcome.status == Status.COMPLETE and event_s is not None:
             values[Metric.EVENT_TO_VISIBLE] = max(0.0, self._services.clock.now_s() - event_s)
-        self._services.events.file_ended(file, feed, outcome)  # first, because it may fail
+        try:
+            self._services.events.file_ended(file, feed, outcome)  # first, because it may fail
+        except ServiceFault:
+            self._services.ledger.transitions.list_unreported(file, feed)
+            raise
         self._metrics.put(feed, values)
         fields: dict[str, object] = {"file": file.url, "version": file.version, "feed": feed, "status": outcome.status}
         fields |= {"undo": True} if file.undo else {}

@@ -5,9 +5,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import boto3
 import pytest
 
-from ingest.contract import Status
+from ingest.contract import Output, Status
 from ingest.errors import TooManyRejects
 from ingest.feeds.dialect import Csv
 from ingest.file import FileVersion
@@ -20,8 +21,16 @@ from ingest.rejects.reject_writer import RejectParts
 from tests.support.clients import client
 from tests.support.command import Ran
 from tests.support.scenario import LedgerScenario, deployed
+from tests.support.stacks import FakeSession
 
 KEY = "orders/a.csv"
+STACK_OUTPUTS = (
+    Output.LEDGER_TABLE,
+    Output.QUEUE_URL,
+    Output.DEAD_LETTER_URL,
+    Output.LANDING_BUCKET,
+    Output.REJECTS_BUCKET,
+)
 CHECKPOINT = Checkpoint(Position(500, 21), Position(0, 1), RowCounts(20, 18, 2, 0, 500))
 
 
@@ -150,3 +159,25 @@ def test_what_is_not_clear_is_refused(
     ran = Ran(capsys, "retry", *arguments)
     assert ran.code == code
     assert ran.sentence.startswith(begin)
+
+
+DAY_S = 86_400
+
+
+@pytest.mark.parametrize("named", [False, True], ids=["by variables", "by name"])
+def test_what_an_operator_ends_is_kept_as_long_as_the_stack_says(
+    capsys: pytest.CaptureFixture[str], dropped: Dropped, monkeypatch: pytest.MonkeyPatch, *, named: bool
+) -> None:
+    """The entries of a stack with `ledger_days = 30` expired 400 days after `ingest cancel`."""
+    dropped.begun()
+    if named:
+        outputs = dict(zip(STACK_OUTPUTS, dropped.stack.variables.values(), strict=True))
+        fake = FakeSession()
+        fake.stacks["mine"] = outputs | {"LedgerDays": "30"}
+        monkeypatch.setattr(boto3, "Session", lambda region_name=None: fake)
+    else:
+        monkeypatch.setenv("INGEST_LEDGER_DAYS", "30")
+    assert Ran(capsys, "cancel", KEY, *(["--stack", "mine"] if named else [])).code == 0
+    entries = dropped.stack.ledger.table.dynamodb.scan()["Items"]
+    (expires,) = [float(entry["expires"]) for entry in entries if entry["sk"] == dropped.work.sort_key]
+    assert 29 * DAY_S < expires - dropped.stack.now_s < 31 * DAY_S

@@ -61,6 +61,7 @@ def rows() -> Iterator[Any]:
         at(ledger, NOW_S).leases.claim(WorkItem(other), feed="orders", token=token)
         checkpoint = Checkpoint(segment.start, segment.start, RowCounts())
         at(ledger, NOW_S).transitions.end_file(other, token, replace(outcome, checkpoint=checkpoint))
+        at(ledger, NOW_S).leases.begin(replace(BEFORE, etag="begun"), feed="orders", token=token, settings="f1")
         yield rows
 
 

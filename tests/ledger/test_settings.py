@@ -11,7 +11,7 @@ from ingest.ledger.work_item import CarriedOver, KeptFeed
 from loadtest.harness.dynamodb_proxy import LedgerCosts
 from tests.support.clients import ledger_table, mock_aws
 from tests.support.fakes import ScriptedClock
-from tests.support.ledgers import CHECKPOINT, FILE, LEASE, OTHER, WORK, AnyLedger, closed
+from tests.support.ledgers import CHECKPOINT, FILE, LEASE, OTHER, WORK, AnyLedger
 from tests.support.memory_ledger import at
 
 ONE, TWO = KeptFeed("f1", '{"n":1}'), KeptFeed("f2", '{"n":2}')
@@ -100,12 +100,3 @@ def test_keeping_what_is_kept_writes_nothing(table_ledger: TableLedger, costs: L
     assert costs.total == 4
     table_ledger.transitions.keep_feeds({"orders": ONE, "others": TWO})
     assert costs.total == 4
-
-
-def test_a_small_file_takes_7_write_units(table_ledger: TableLedger, costs: LedgerCosts) -> None:
-    """One for the newest version; three for the file; three for its entries of the index."""
-    table_ledger.leases.note_newest(FILE)
-    claim(table_ledger, "0123456789abcdef")
-    at(table_ledger, 120.0).transitions.end_file(FILE, LEASE, closed("COMPLETE", rejects="s3://rejects/" + "x" * 200))
-    at(table_ledger, 121.0).transitions.note_reported(FILE, "orders", "COMPLETE")
-    assert (costs.units, costs.total) == ({"head": 1, "file": 3, "index": 3}, 7)

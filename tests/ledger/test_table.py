@@ -417,7 +417,7 @@ def test_a_fault_of_the_table_is_ours_and_says_what_was_done(code: str, kind: ty
     busy = Busy()
     busy.stub.add_client_error("update_item", code, http_status_code=400)
     with busy.stub, pytest.raises(kind, match="claiming in the ledger Ledger"):
-        claim(busy.ledger, token=OTHER)
+        claim(busy.ledger, ONE, OTHER)
     busy = Busy()
     busy.stub.add_client_error("transact_write_items", code, http_status_code=400)
     with pytest.raises(kind, match="ending a segment in the ledger Ledger"):
@@ -448,7 +448,7 @@ def test_two_hundred_objects_are_looked_for_with_four_requests(rows: Any, table:
 
 
 def test_entries_expire_some_time_after_a_file_has_ended_and_not_while_it_is_open(rows: Any) -> None:
-    own = TableLedger(table=rows, clock=ScriptedClock(100.5), keep_days=30)
+    own = TableLedger(table=rows, clock=ScriptedClock(100.5), keep_days=lambda: 30)
     due_s = 30 * 86_400 + 101
     own.leases.note_newest(FILE)
     claim(own)

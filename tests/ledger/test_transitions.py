@@ -229,12 +229,12 @@ def test_what_was_ignored_may_be_claimed_and_is_then_a_file_as_any(ledger: AnyLe
     assert not at(ledger, 130.0).transitions.ignore(FILE, "orders")
 
 
-def test_no_step_but_a_claim_leads_on_from_ignored(ledger: AnyLedger) -> None:
+def test_only_a_claim_leads_on_from_ignored(ledger: AnyLedger) -> None:
     assert at(ledger, 100.0).transitions.ignore(FILE, "orders")
     assert not at(ledger, 110.0).transitions.end_early(FILE, closed(Status.FAILED))
     assert not at(ledger, 110.0).transitions.give_up(FILE, closed(Status.FAILED))
     assert at(ledger, 110.0).transitions.end_split(FILE, rejects="") is None
-    assert {name for name, step in FILE_STEPS.items() if Status.IGNORED in step.sources} == {"claim"}
+    assert {name for name, step in FILE_STEPS.items() if Status.IGNORED in step.sources} == {"claim", "write out"}
 
 
 @pytest.mark.parametrize("status", [Status.COMPLETE, Status.FAILED, Status.SUPERSEDED, Status.UNBALANCED])

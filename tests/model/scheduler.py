@@ -21,6 +21,7 @@ class Kind(StrEnum):
     AGAIN = "a message is delivered although somebody has it"
     NOTIFY = "a notification is delivered again, late"
     OVERWRITE = "a newer version is written"
+    LOSE = "a message is lost"
     RECONCILE = "the schedule wakes the reconciler"
     GIVE_UP = "a file is given up, as one that no one could finish"
     DEPLOY = "other settings are deployed: workers that begin from now on have them"

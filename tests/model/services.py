@@ -62,8 +62,8 @@ class OwnClock:
 
 
 # What of the ledger depends on the time: each asks for it before it sends its request.
-IS_TIMED = {"note_newest", "claim", "save", "save_plan", "add_segment", "split", "end_file", "end_begun", "end_segment"}
-IS_TIMED |= {"end_by_segment", "end_early", "end_split", "give_up", "note_reported", "note_resent", "retry"}
+IS_TIMED = {"begin", "claim", "save", "save_plan", "add_segment", "split", "end_file", "end_begun", "end_segment"}
+IS_TIMED |= {"end_by_segment", "end_early", "end_split", "give_up", "note_reported", "note_resent", "retry", "unknown"}
 IS_TIMED |= {"take_turn", "end_turn"}
 
 

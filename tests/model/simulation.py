@@ -313,6 +313,8 @@ class ModelRun:
             self.clock.time_s += PASSES_S[act.arg % len(PASSES_S)]
         elif act.kind == Kind.AGAIN and self.queue.messages:
             self.queue.messages[act.arg % len(self.queue.messages)].visible_s = self.clock.time_s
+        elif act.kind == Kind.LOSE and self.queue.messages:
+            del self.queue.messages[act.arg % len(self.queue.messages)]
         elif act.kind == Kind.NOTIFY:
             self.queue.send([self.notifications[act.arg % len(self.notifications)]])
         elif act.kind == Kind.DEPLOY:

@@ -182,3 +182,21 @@ def test_a_file_that_kills_each_worker_stops_no_other_and_is_dead_lettered_with_
     assert set(statuses.values()) - {statuses.pop("orders/0.csv")} == {Status.COMPLETE}
     assert {code for _, code, _ in simulation.dead_letters.dead_lettered} == {"worker_killed"}
     assert simulation.scheduler.deaths == max(2, most_received - 2)
+
+
+def with_two_versions_at_once(first: int, second: int, kinds: Kinds | None = None) -> ModelRun:
+    """Return a simulation in which a worker of a file stands still while a newer version of it is begun by another."""
+    acts = [Act(first, Kind.SWITCH, 0), Act(second, Kind.SWITCH, 1)]
+    simulation = ModelRun(acts, kinds or Kinds())
+    simulation.drop((KEY, HEAD + b"a,20\n"))
+    simulation.drop((KEY, HEAD + b"a,21\n"))
+    return simulation
+
+
+@pytest.mark.parametrize("first", range(12))
+def test_two_versions_of_a_file_that_are_begun_at_the_same_moment_are_both_found(first: int) -> None:
+    """Begun in the same HEAD, the one that another has just begun was forgotten: no one came for it."""
+    for second in range(12):
+        simulation = with_two_versions_at_once(first, second)
+        simulation.run()
+        check(simulation)

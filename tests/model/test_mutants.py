@@ -18,7 +18,7 @@ from ingest.worker.dispatch import Past
 from tests.model.scheduler import Kind
 from tests.model.services import OwnRejects
 from tests.model.simulation import Kinds, ModelRun
-from tests.model.test_found import with_a_deadly_file, with_a_found_one_that_waited
+from tests.model.test_found import with_a_deadly_file, with_a_found_one_that_waited, with_two_versions_at_once
 from tests.model.test_model import ALL_KINDS, model_runs, run
 from tests.support.memory_ledger import MemoryEntry, MemoryLedger, share_of
 
@@ -103,11 +103,10 @@ class KnowsContentsOnly(MemoryLedger):
 class TrustsWorkersClocks(MemoryLedger):
     """Takes what was found for as new as the moment in which a worker took it up."""
 
-    def note_newest(self, file: FileVersion) -> bool:
-        is_newest = super().note_newest(file)
-        if is_newest and not file.sequencer:
-            self.found[file.url] = (file.etag, iso(self.clock.now_s()), digits(self.clock.now_s()))
-        return is_newest
+    def _note(self, file: FileVersion, now_s: float) -> None:
+        super()._note(file, now_s)
+        if not file.sequencer:
+            self.found[file.url] = (file.etag, iso(now_s), digits(now_s))
 
 
 class ForgetsFeeds(MemoryLedger):
@@ -115,6 +114,34 @@ class ForgetsFeeds(MemoryLedger):
 
     def feeds(self) -> dict[str, KeptFeed]:
         return {}
+
+
+class ForgetsWhatWasBegun(MemoryLedger):
+    """Begins a file in a HEAD where another was begun, which has no entry of its own yet."""
+
+    def _keep_begun(self, file: FileVersion) -> None:
+        pass
+
+
+class BeginsWithoutLooking(MemoryLedger):
+    """Begins a file in its HEAD without the condition that no one else has begun anything there meanwhile."""
+
+    def _is_as_it_was(self, file: FileVersion, head: tuple[object, ...]) -> bool:
+        return True
+
+
+class BeginsAgain(MemoryLedger):
+    """Begins a file in its HEAD as if no one had begun it before."""
+
+    def _may_have_entry(self, file: FileVersion) -> bool:
+        return False
+
+
+class TrustsTheDead(MemoryLedger):
+    """Takes an object for known whose worker has died, and which is not listed as open."""
+
+    def _is_abandoned(self, entry: MemoryEntry) -> bool:
+        return False
 
 
 class ForgetsDeaths(MemoryLedger):
@@ -178,6 +205,9 @@ MUTANTS = {
     "counts what comes too late": Kinds(ledger=CountsWhatComesTooLate),
     "closes a file that is closed": Kinds(ledger=ClosesTwice),
     "takes a sum for all": Kinds(ledger=ReadsOneCountEntry),
+    "forgets what was begun in a HEAD": Kinds(ledger=ForgetsWhatWasBegun),
+    "begins again in a HEAD": Kinds(ledger=BeginsAgain),
+    "trusts those who have died": Kinds(ledger=TrustsTheDead),
     "puts back what others hold": Kinds(ledger=PutsBackWhatOthersHold),
     "never closes": Kinds(ledger=ForgetsToClose),
     "goes on with what is deployed": Kinds(ledger=ForgetsSettings),
@@ -226,6 +256,11 @@ def test_an_ingester_that_lets_messages_die_with_another_is_caught(kinds: Kinds,
 
 def test_an_ingester_that_loads_a_reported_version_again_is_caught() -> None:
     assert is_wrong(with_a_found_one_that_waited(Kinds(ledger=TrustsWorkersClocks)))
+
+
+def test_an_ingester_that_begins_without_looking_is_caught() -> None:
+    kinds = Kinds(ledger=BeginsWithoutLooking)
+    assert any(is_wrong(with_two_versions_at_once(first, second, kinds)) for first in range(12) for second in range(12))
 
 
 def is_wrong(simulation: ModelRun) -> bool:

@@ -56,11 +56,14 @@ class Watch:
         try:
             answer = getattr(ledger, name)(*args, **named)
         except LeaseLost:
-            assert self.ledger.entries == before, f"{name} has changed something without the lease"
+            assert _without_places(self._entries()) == _without_places(before), (
+                f"{name} has changed something without the lease"
+            )
             raise
-        if name == "claim" and isinstance(answer, Claimed):
-            self._claimed(worker, args[0], named["token"])
-        if name in ("file_status", "note_newest"):
+        if name in ("begin", "claim") and isinstance(answer, Claimed):
+            work = args[0] if isinstance(args[0], WorkItem) else WorkItem(args[0])
+            self._claimed(worker, work, named["token"])
+        if name in ("file_status", "begin"):
             self._looked(worker, args[0])
         if name in NEEDS_LEASE:
             work = args[0] if isinstance(args[0], WorkItem) else WorkItem(args[0])
@@ -69,6 +72,7 @@ class Watch:
             assert not self.ledger.queries.file_status(args[0].file).should_continue, (
                 "a segment was given up of a file that is wanted"
             )
+        assert before.keys() <= self.ledger.entries.keys(), f"{name} forgets an entry"
         for key, entry in self.ledger.entries.items():
             self._compare(worker, name, before.get(key), entry)
         return answer
@@ -111,7 +115,12 @@ class Watch:
 
 def _compared(entry: MemoryEntry) -> tuple[Any, ...]:
     """Return what of an entry may change in some ways only."""
-    return entry.settings, entry.row_counts, entry.status
+    return entry.settings, entry.order_ms, entry.row_counts, entry.status
+
+
+def _without_places(entries: Records) -> Records:
+    """Return entries without where they are written, which may change at any time."""
+    return {key: replace(entry, is_written=True, is_listed=True) for key, entry in entries.items()}
 
 
 def _key(work: WorkItem) -> Key:

@@ -11,7 +11,7 @@ from ingest.ledger.work_item import Entry, WorkItem
 from ingest.queue.messages import body_of
 from ingest.reading.blocks import Position
 from ingest.reading.segments import Segment
-from ingest.recovery.diagnosis import diagnose
+from ingest.recovery.redrive import diagnose
 from tests.support.world import event
 
 FILE = FileVersion("landing-example", "orders/a.csv", etag="e", sequencer="0A")

@@ -3,16 +3,18 @@
 import copy
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import TypeVar
 
 from ingest.aws.clock import epoch_s, iso
 from ingest.contract import Status
-from ingest.errors import IngestError, InternalFault, LeaseLost
+from ingest.errors import IngestError, InternalFault, LeaseLost, Throttled
 from ingest.file import FileVersion
+from ingest.ledger.begun import ABANDONED_S
 from ingest.ledger.claims import Claimed, ClaimStatus, FileStatus, LeaseToken, Looked, Newest, Outcome, split_outcome
 from ingest.ledger.order import KnownOrder, next_order_ms
 from ingest.ledger.row_counts import NOTHING, RowCounts
-from ingest.ledger.store import TableLedger
+from ingest.ledger.store import BEGIN_ATTEMPTS, TableLedger
 from ingest.ledger.table import steps_of
 from ingest.ledger.work_item import (
     FILE_STEPS,
@@ -58,6 +60,8 @@ class MemoryEntry:
     error: IngestError | None = None
     reported: bool = False
     is_counted: bool = False  # of a segment: by its file
+    is_written: bool = True  # False: it is a file's that was begun in its HEAD, and has no entry of its own
+    is_listed: bool = False  # in the index, of a file
     ended: dict[int, list["MemoryEntry"]] = field(default_factory=dict)  # of a file: its segments, by count entry
 
     @property
@@ -87,6 +91,7 @@ class MemoryLedger:
         self.newest: dict[str, str] = {}
         self.found: dict[str, tuple[str | None, str, str]] = {}  # eTag, when it was found, when it was changed
         self.orders: dict[str, KnownOrder] = {}
+        self.begun: dict[str, tuple[str, str]] = {}  # URL -> the key of the entry that was begun in its HEAD
         self.entries: dict[tuple[str, str], MemoryEntry] = {}
         self.turn: dict[str, tuple[str, float]] = {"now": ("", 0.0)}
         self.looked = [Looked()]
@@ -108,22 +113,82 @@ class MemoryLedger:
 
     def note_newest(self, file: FileVersion, *, least_ms: int = 0) -> int | None:
         now_s = self.clock.now_s()
+        if self._is_late(file):
+            return None
+        return self._note(file, now_s, least_ms)
+
+    def begin(
+        self, file: FileVersion, *, feed: str, token: LeaseToken, settings: str = ""
+    ) -> Claimed | ClaimStatus | None:
+        now_s, work = self.clock.now_s(), WorkItem(file)
+        for _ in range(BEGIN_ATTEMPTS):
+            head = self._head(file)
+            if self._is_late(file):
+                return None
+            if self._may_have_entry(file):
+                self.meanwhile()
+                known_ms = self.note_newest(file)
+                self.meanwhile()
+                claim = partial(self.claim, work, feed=feed, token=token, settings=settings)
+                return None if known_ms is None else claim(order_ms=known_ms)
+            self.meanwhile()
+            self._keep_begun(file)
+            self.meanwhile()
+            if not self._is_as_it_was(file, head):
+                continue
+            entry = self._begin(work, feed, token, settings, now_s)
+            entry.order_ms = self._note(file, now_s)
+            return _claimed(entry)
+        raise Throttled("Others write of the object all the time.")
+
+    def _begin(self, work: WorkItem, feed: str, token: LeaseToken, settings: str, now_s: float) -> MemoryEntry:
+        """Begin a file in its HEAD. What was begun there before is gone, if it has no entry of its own."""
+        before = self.begun.get(work.file.url)
+        if before and not self.entries[before].is_written:
+            del self.entries[before]
+        entry = MemoryEntry(work, Status.LOADING, feed, settings, lease=token.value, until_s=token.until_s, attempts=1)
+        entry.claims_in_a_row, entry.is_written = 1, False
+        entry.first_seen_s = entry.started_s = entry.moved_s = now_s
+        self._keep(entry)
+        self.begun[work.file.url] = work.file.url, work.sort_key
+        return entry
+
+    def _head(self, file: FileVersion) -> tuple[object, ...]:
+        begun = self.entries.get(self.begun.get(file.url, ("", "")))
+        noted = self.newest.get(file.url), self.found.get(file.url), self.orders.get(file.url)
+        return *noted, begun and (begun.work, begun.first_seen_s)
+
+    def _is_as_it_was(self, file: FileVersion, head: tuple[object, ...]) -> bool:
+        return self._head(file) == head
+
+    def _is_late(self, file: FileVersion) -> bool:
+        if not file.sequencer:
+            return self.is_reported(file)
+        etag, found_at, _ = self.found.get(file.url, ("", "", ""))
+        is_found = etag is not None and etag == file.etag and found_at >= (file.event_time or "~")
+        return is_found or self.newest.get(file.url, "") > file.version
+
+    def _may_have_entry(self, file: FileVersion) -> bool:
+        if file.retry or file.sequencer:
+            return bool(file.retry) or self.newest.get(file.url) == file.version
+        return self._of(WorkItem(file)).status not in (NEW, Status.IGNORED)
+
+    def _note(self, file: FileVersion, now_s: float, least_ms: int = 0) -> int:
+        """Note a version as the newest; return its order value."""
         known = self.orders.get(file.url, KnownOrder())
         order_ms = next_order_ms(file, known, now_s, least_ms=least_ms)
-        if not file.sequencer:
-            if self.is_reported(file):
-                return None
+        if file.sequencer:
+            self.newest[file.url] = file.version
+            self.orders[file.url] = replace(known, version=file.version, order_ms=order_ms)
+        else:
             self.found[file.url] = (file.etag, iso(now_s), file.changed or "")
             self.orders[file.url] = replace(known, found_ms=order_ms, found_changed=file.changed or "")
-            return order_ms
-        etag, found_at, _ = self.found.get(file.url, ("", "", ""))
-        if etag is not None and etag == file.etag and found_at >= (file.event_time or "~"):
-            return None
-        if self.newest.get(file.url, "") > file.version:
-            return None
-        self.newest[file.url] = file.version
-        self.orders[file.url] = replace(known, version=file.version, order_ms=order_ms)
         return order_ms
+
+    def _keep_begun(self, file: FileVersion) -> None:
+        """Write what was begun in a HEAD as an entry, and list what was not reported."""
+        if entry := self.entries.get(self.begun.get(file.url, ("", ""))):
+            entry.is_written, entry.is_listed = True, True
 
     def keep_feeds(self, deployed: Mapping[str, KeptFeed]) -> None:
         for name, kept in self.kept_feeds.items():
@@ -151,7 +216,7 @@ class MemoryLedger:
         self, work: WorkItem, *, feed: str, token: LeaseToken, settings: str = "", order_ms: int = 0
     ) -> Claimed | ClaimStatus:
         now_s = self.clock.now_s()
-        entry = self._of(work)
+        entry = self._written(work)
         if not _allows(steps_of(work)["claim"], entry, token, now_s):
             if (entry.status, entry.lease) == (Status.LOADING, token.value):  # ours, and only the answer was lost
                 return _claimed(entry)
@@ -166,6 +231,7 @@ class MemoryLedger:
         if work.segment is None and entry.order_ms is None:
             entry.order_ms = order_ms
         entry.first_seen_s = now_s if entry.first_seen_s is None else entry.first_seen_s
+        entry.is_listed = True
         self._keep(entry)
         return _claimed(entry)
 
@@ -213,7 +279,7 @@ class MemoryLedger:
 
     def end_file(self, file: FileVersion, token: LeaseToken, outcome: Outcome) -> None:
         now_s = self.clock.now_s()
-        entry = self._held(WorkItem(file), "complete", token)
+        entry = self._held(WorkItem(file), "complete", token, is_listed=False)
         entry.row_counts = outcome.row_counts
         self._close(entry, outcome, now_s)
 
@@ -232,11 +298,11 @@ class MemoryLedger:
 
     def end_begun(self, file: FileVersion, token: LeaseToken, outcome: Outcome) -> Outcome:
         now_s = self.clock.now_s()
-        return self._close(self._held(WorkItem(file), "fail", token), outcome, now_s)
+        return self._close(self._held(WorkItem(file), "fail", token, is_listed=False), outcome, now_s)
 
     def end_early(self, file: FileVersion, outcome: Outcome) -> Outcome | None:
         now_s = self.clock.now_s()
-        entry = self._of(WorkItem(file))
+        entry = self._written(WorkItem(file))
         if not _allows(FILE_STEPS["fail, by a segment"], entry, None, now_s):
             return None
         return self._close(entry, outcome, now_s)
@@ -274,7 +340,7 @@ class MemoryLedger:
         now_s = self.clock.now_s()
         entry = self._of(WorkItem(file))
         if not _allows(FILE_STEPS["ignore"], entry, None, now_s):
-            return entry.status == Status.IGNORED
+            return entry.status == Status.IGNORED  # also where it was begun in its HEAD
         entry.status, entry.feed, entry.first_seen_s, entry.moved_s = Status.IGNORED, feed, now_s, now_s
         entry.outcome, entry.reported = Outcome(Status.IGNORED, NOTHING, 0.0), True
         self._keep(entry)
@@ -283,9 +349,13 @@ class MemoryLedger:
     def note_reported(self, file: FileVersion, feed: str, status: str) -> None:
         entry = self._of(WorkItem(file))
         entry.reported = entry.reported or entry.status == status
+        entry.is_listed = entry.is_listed or entry.status == status
+
+    def list_unreported(self, file: FileVersion, feed: str) -> None:
+        self._of(WorkItem(file)).is_listed = True
 
     def open_files(self, feed: str) -> Iterator[Entry]:
-        return iter([_seen(r) for r in list(self.files()) if r.feed == feed and not r.reported])
+        return iter([_seen(r) for r in self.files() if r.feed == feed and r.is_listed and not r.reported])
 
     def segments(self, file: FileVersion) -> Iterator[Entry]:
         return iter([_seen(entry) for entry in self.segment_entries(file)])
@@ -295,19 +365,31 @@ class MemoryLedger:
         return iter([_seen(entry) for entry in sorted(found, key=lambda entry: entry.work.sort_key)])
 
     def knows(self, file: FileVersion) -> bool:
-        return self._of(WorkItem(file)).status not in (NEW, Status.IGNORED) or self.is_reported(file)
+        return self._known(file) is not None
 
     def is_reported(self, file: FileVersion) -> bool:
+        return self._reported(file) is not None
+
+    def _known(self, file: FileVersion) -> MemoryEntry | None:
+        own = self._of(WorkItem(file))
+        return own if own.status not in (NEW, Status.IGNORED) else self._reported(file)
+
+    def _reported(self, file: FileVersion) -> MemoryEntry | None:
         etag, _, changed = self.found.get(file.url, ("", "", ""))
         newest = Newest(found_etag=etag or "", found_changed=changed)
         found = self.entries.get((file.url, f"FILE#{self.newest.get(file.url)}"))
         if found and found.status != Status.IGNORED:
             reported_s = epoch_s(found.work.file.event_time) or found.first_seen_s or 0.0
             newest = replace(newest, reported=found.work.file, reported_s=reported_s)
-        return newest.is_of(file)
+        return found if newest.is_of(file) else None
 
     def unknown(self, files: Iterable[FileVersion]) -> Iterator[FileVersion]:
-        return iter([file for file in files if not self.knows(file)])
+        known = [(file, self._known(file)) for file in files]
+        return iter([e.work.file if e else file for file, e in known if not e or self._is_abandoned(e)])
+
+    def _is_abandoned(self, entry: MemoryEntry) -> bool:
+        now_s = self.clock.now_s()
+        return not entry.is_listed and entry.until_s <= now_s and now_s - entry.moved_s >= ABANDONED_S
 
     def take_turn(self, token: LeaseToken) -> Looked | None:
         holder, until_s = self.turn["now"]
@@ -323,7 +405,7 @@ class MemoryLedger:
 
     def note_resent(self, work: WorkItem, times: int) -> bool:
         now_s = self.clock.now_s()
-        entry = self._of(work)
+        entry = self._written(work)
         if (entry.resent, entry.moved_s) == (times, now_s):  # by us, and only the answer was lost
             return True
         if entry.resent != times - 1 or entry.status == NEW or not _allows(steps_of(work)["claim"], entry, None, now_s):
@@ -350,6 +432,7 @@ class MemoryLedger:
         entry.checkpoint, entry.plan, entry.segments_done = begun.checkpoint, begun.plan, begun.segments_done
         entry.row_counts = begun.checkpoint.row_counts if begun.checkpoint else begun.row_counts
         entry.settings, entry.order_ms = begun.settings, begun.order_ms
+        entry.is_listed = True
         self._keep(entry)
         return True
 
@@ -379,8 +462,15 @@ class MemoryLedger:
     def _keep(self, entry: MemoryEntry) -> None:
         self.entries[entry.work.file.url, entry.work.sort_key] = entry
 
-    def _held(self, work: WorkItem, step: str, token: LeaseToken) -> MemoryEntry:
+    def _written(self, work: WorkItem, *, is_listed: bool = True) -> MemoryEntry:
+        """Return an entry; one of a file that was begun in its HEAD is written now."""
         entry = self._of(work)
+        if not entry.is_written:
+            entry.is_written, entry.is_listed = True, is_listed
+        return entry
+
+    def _held(self, work: WorkItem, step: str, token: LeaseToken, *, is_listed: bool = True) -> MemoryEntry:
+        entry = self._written(work, is_listed=is_listed)
         if not _allows(steps_of(work)[step], entry, token, 0.0):
             raise LeaseLost(f"The lease on {work.name} was lost.")
         return entry

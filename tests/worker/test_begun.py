@@ -326,16 +326,16 @@ def test_a_file_that_was_begun_by_other_rules_is_begun_anew() -> None:
 def test_settings_are_kept_before_the_first_file_is_begun_and_once() -> None:
     world = World()
     calls: list[str] = []
-    keep, claim = world.ledger.keep_feeds, world.ledger.claim
+    keep, begin = world.ledger.keep_feeds, world.ledger.begin
 
     def noting(name: str, call: Callable[..., Any]) -> Callable[..., Any]:
         return lambda *args, **named: (calls.append(name), call(*args, **named))[1]
 
     world.ledger.keep_feeds = noting("keep", keep)  # type: ignore[method-assign]
-    world.ledger.claim = noting("claim", claim)  # type: ignore[method-assign]
+    world.ledger.begin = noting("begin", begin)  # type: ignore[method-assign]
     world.take(event(KEY))
     world.take(event("orders/b.csv"), message_id="m2")
-    assert calls == ["keep", "claim", "claim"]
+    assert calls == ["keep", "begin", "begin"]
     assert world.ledger.settings(world.entry().settings) == world.ledger.feeds()["orders"].text
 
 

@@ -179,7 +179,7 @@ def claim(world: World, message_id: str, delivery: int) -> None:
     """Let somebody else hold the lease on the file."""
     file = FileVersion("landing-example", KEY, sequencer="0066F2")
     token = LeaseToken(message_id, delivery, world.deadline_s)
-    claimed = world.ledger.leases.claim(WorkItem(file), feed="orders", token=token)
+    claimed = world.ledger.leases.begin(file, feed="orders", token=token)
     assert isinstance(claimed, Claimed)
 
 
@@ -421,7 +421,7 @@ def test_a_ledger_that_fails_touches_no_table_and_comes_back() -> None:
     def failing(*args: object, **more: object) -> None:
         raise Unavailable("the ledger is down")
 
-    world.ledger.claim = failing  # type: ignore[method-assign]
+    world.ledger.begin = failing  # type: ignore[method-assign]
     with pytest.raises(Unavailable):
         world.take(event(KEY))
     assert world.table.calls == []

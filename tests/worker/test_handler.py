@@ -14,7 +14,6 @@ from ingest.contract import FINAL_STATUSES, Env, LedgerKeys, Metric, Status
 from ingest.errors import IngestError, SettingsFault, Throttled, Unavailable
 from ingest.file import FileVersion
 from ingest.ledger.claims import LeaseToken
-from ingest.ledger.work_item import WorkItem
 from ingest.worker import handler
 from ingest.worker.batch import BatchHandler, Reply, logger
 from ingest.worker.lease import Timing
@@ -149,7 +148,7 @@ def test_a_message_whose_own_lease_still_holds_comes_back_when_it_has_run_out() 
     world, queue = World(), ReceivedFrom()
     file = FileVersion("landing-example", KEY, sequencer="0066F2")
     token = LeaseToken("m", 1, world.clock.time_s + 40, "dead")
-    world.ledger.leases.claim(WorkItem(file), feed="orders", token=token)
+    world.ledger.leases.begin(file, feed="orders", token=token)
     batch = [sqs_record("m", event(KEY), delivery=2)]
     assert returned(function(world, queue).answer({"Records": batch}, 900)) == ["m"]
     assert queue.hidden == [("handle of m", 41)]
@@ -330,10 +329,13 @@ def test_the_sample_file_goes_from_the_bucket_to_the_table(
     rows = [text[document[name] - 1].split(",") for name in ("replaced_line", "line")]
     assert all(set(document["key"].values()) <= set(row) for row in rows)
     assert not any(value in log.getvalue() for value in document["key"].values())
-    progress, ending = [read_emf(line) for line in capsys.readouterr().out.splitlines()]
+    *early, progress, ending = [read_emf(line) for line in capsys.readouterr().out.splitlines()]
     assert progress and ending
     assert (progress.stack, progress.feed) == (ending.stack, ending.feed) == ("test", "orders")
-    assert (progress.values[Metric.ROWS_WRITTEN], progress.values[Metric.WRITE_UNITS]) == (495, 495)
+    units = sum(
+        line.values.get(Metric.WRITE_UNITS, 0) for line in (*early, progress) if line
+    )  # a slow machine has more
+    assert (progress.values[Metric.ROWS_WRITTEN], units) == (495, 495)
     assert ending.values[Metric.FILES_COMPLETED] == 1
     assert [line["message"] for line in lines(log)] == ["file closed"]
 

@@ -1,0 +1,160 @@
+"""Files that were begun in the HEAD of their object, and have no entry of their own yet (docs/decisions/0021).
+
+The first claim of a version is part of the write that notes it as the newest of its key. Its entry is written when it
+ends, or before anything else is written of it: then it is listed as open, too. Until then all that ask for the entry
+are given what it would be.
+"""
+
+from collections.abc import Mapping
+
+from ingest.aws.clock import iso
+from ingest.contract import LedgerKeys, Status
+from ingest.file import FileVersion
+from ingest.ledger.claims import LeaseToken
+from ingest.ledger.table import (
+    Item,
+    LedgerTable,
+    allowed,
+    entry_key,
+    file_fields,
+    key_of,
+    number,
+    read_file,
+    set_fields,
+)
+from ingest.ledger.work_item import FILE_STEPS, WorkItem
+
+ABANDONED_S = 60.0  # whoever ended a file has had the time to report it
+_HEAD_FIELDS = ("sequencer", "order_ms", "found_etag", "found_at", "found_changed", "found_ms", "begun")
+
+
+def begun_fields(
+    file: FileVersion, *, feed: str, settings: str, token: LeaseToken, now_s: float, order_ms: int
+) -> Item:
+    """Return what a HEAD has of a file that is begun there."""
+    fields: Item = {"lease": token.value, "lease_until": number(token.until_s), "first_seen": number(now_s)}
+    fields |= {"feed": feed, "file": file_fields(file), "order_ms": order_ms}
+    return fields | ({"settings": settings} if settings else {})
+
+
+def begun_in(head: Item) -> Item:
+    """Return the entry of the file that was begun in a HEAD, as it would be; empty if none was."""
+    if "begun" not in head:
+        return {}
+    begun = head["begun"]
+    times = dict.fromkeys(("started", "moved"), begun["first_seen"])
+    counts = {"attempts": 1, "claims_in_a_row": 1}
+    return {"status": Status.LOADING, **entry_key(WorkItem(read_file(begun["file"]))), **times, **counts, **begun}
+
+
+def entry_in(found: Mapping[str, Item], name: str) -> Item:
+    """Return the entry of a file by its sort key, from items of its object, which were read with its HEAD first.
+
+    Whoever was begun in the HEAD is not ignored, whatever an entry says that another deployment wrote at that moment.
+    """
+    item = found.get(name, {})
+    if item.get("status", Status.IGNORED) != Status.IGNORED:
+        return item
+    begun = begun_in(found.get(LedgerKeys.HEAD, {}))
+    return begun if begun.get(LedgerKeys.SORT_KEY) == name else item
+
+
+def read_entry(table: LedgerTable, what: str, file: FileVersion) -> Item:
+    """Return the entry of a file as it is now, also of one that was begun in its HEAD; empty if there is none."""
+    name = WorkItem(file).sort_key
+    return entry_in(table.read(what, file, LedgerKeys.HEAD, name), name)
+
+
+def is_abandoned(entry: Item, now_s: float) -> bool:
+    """Return whether a file may have been left, by its message too: it is not listed, and whoever had it has died.
+
+    What is listed is found there.
+    """
+    is_listed = LedgerKeys.LISTING in entry
+    return not is_listed and entry["lease_until"] <= now_s and now_s - float(entry["moved"]) >= ABANDONED_S
+
+
+def is_late(file: FileVersion, head: Item) -> bool:
+    """Return whether a notification is of a version that is not the newest, or that was found in the bucket before."""
+    is_older = str(head.get("sequencer", "")) > file.version
+    is_found = bool(file.etag) and head.get("found_etag") == file.etag
+    return is_older or (is_found and str(head["found_at"]) >= (file.event_time or "~"))
+
+
+def as_it_was(head: Item) -> tuple[str, Item]:
+    """Return the condition that no one has noted or begun anything since a HEAD was read, and its values."""
+    values = {f":known_{name}": head[name] for name in _HEAD_FIELDS if name in head}
+    tests = [f"{name} = :known_{name}" if name in head else f"attribute_not_exists({name})" for name in _HEAD_FIELDS]
+    return " AND ".join(tests), values
+
+
+def change_entry(
+    table: LedgerTable, what: str, work: WorkItem, change: str, condition: str, values: Item
+) -> tuple[bool, Item]:
+    """Change the entry of a file or segment on a condition, as `LedgerTable.update`; it is written first if need be."""
+    is_ours, item = table.update(what, entry_key(work), change, condition, values)
+    if is_ours or work.segment or item.get("status", Status.IGNORED) != Status.IGNORED:
+        return is_ours, item
+    write_out(table, work.file)
+    return table.update(what, entry_key(work), change, condition, values)
+
+
+def write_out(table: LedgerTable, file: FileVersion) -> None:
+    """Write the entry of a file that was begun in its HEAD, unless it has one."""
+    begun = _begun(table, file)
+    if begun:
+        _write_out(table, begun)
+
+
+def held_in_head(table: LedgerTable, file: FileVersion, token: LeaseToken) -> tuple[str, Item]:
+    """Return the change that writes an entry with another change, and its values, where the lease was taken in HEAD."""
+    begun = _begun(table, file)
+    if begun.get("lease") != token.value:
+        return "", {}
+    change, values = set_fields(_without(begun, "status", "lease_until", "moved", "lease"), if_new=True)
+    return f"{change}, lease = :lease", values
+
+
+def keep(table: LedgerTable, head: Item) -> None:
+    """Make sure that the file begun in a HEAD is found without it, before another is begun there."""
+    begun = begun_in(head)
+    if not begun:
+        return
+    work = WorkItem(read_file(begun["file"]))
+    item = table.read("looking up a file", work.file, work.sort_key).get(work.sort_key, {})
+    if item.get("status", Status.IGNORED) == Status.IGNORED:
+        _write_out(table, begun)
+    elif LedgerKeys.LISTING not in item:  # it has ended: should its worker have died there, it is still reported
+        list_as_open(table, work.file, begun["feed"], float(begun["first_seen"]))
+
+
+def list_as_open(table: LedgerTable, file: FileVersion, feed: str, since_s: float) -> None:
+    """List a file as one whose outcome is still to be reported, unless it is listed."""
+    change, values = set_fields(_listed(feed, since_s))
+    key = entry_key(WorkItem(file))
+    table.update("listing a file", key, f"SET {change[2:]}", "attribute_not_exists(listing)", values)
+
+
+def _begun(table: LedgerTable, file: FileVersion) -> Item:
+    head = table.read("looking up an object", file, LedgerKeys.HEAD).get(LedgerKeys.HEAD, {})
+    begun = begun_in(head)
+    return begun if begun.get(LedgerKeys.SORT_KEY) == WorkItem(file).sort_key else {}
+
+
+def _write_out(table: LedgerTable, begun: Item) -> None:
+    step = FILE_STEPS["write out"]
+    condition, states = allowed(step)
+    listed = _listed(begun["feed"], float(begun["first_seen"]))
+    change, values = set_fields(_without(begun) | listed | {"status": step.target})
+    change = f"SET {change[2:]} REMOVE ended, reported, seconds, expires"  # of one that was ignored
+    key = key_of(read_file(begun["file"]), begun[LedgerKeys.SORT_KEY])
+    table.update("writing a begun file out", key, change, condition, values | states)
+
+
+def _listed(feed: str, since_s: float) -> Item:
+    return {LedgerKeys.LISTING: f"{feed}#{LedgerKeys.OPEN}", LedgerKeys.LISTED_AT: iso(since_s)}
+
+
+def _without(begun: Item, *names: str) -> Item:
+    left_out = {*names, LedgerKeys.PARTITION_KEY, LedgerKeys.SORT_KEY}
+    return {name: value for name, value in begun.items() if name not in left_out}
