@@ -332,9 +332,7 @@ def test_the_sample_file_goes_from_the_bucket_to_the_table(
     *early, progress, ending = [read_emf(line) for line in capsys.readouterr().out.splitlines()]
     assert progress and ending
     assert (progress.stack, progress.feed) == (ending.stack, ending.feed) == ("test", "orders")
-    units = sum(
-        line.values.get(Metric.WRITE_UNITS, 0) for line in (*early, progress) if line
-    )  # a slow machine has more
+    units = sum(line.values.get(Metric.WRITE_UNITS, 0) for line in (*early, progress) if line)  # more where it is slow
     assert (progress.values[Metric.ROWS_WRITTEN], units) == (495, 495)
     assert ending.values[Metric.FILES_COMPLETED] == 1
     assert [line["message"] for line in lines(log)] == ["file closed"]
