@@ -58,7 +58,7 @@ _USELESS_CUTS = 3  # cuts in a row after which the same part is left as before: 
 _SOON_S = 1.0  # after a cut the rate has hardly grown
 _FREE_S = 5.0
 _LESS = 0.8  # of what was left before is less; above it is the same
-_ENOUGH = 10  # items left: of fewer, the share is chance, and a table near its limit always leaves some
+_ENOUGH, _LARGE = 10, 0.05  # items left, or their share; less is chance: a table near its limit always leaves some
 _STEP = 2.5  # growth in a second, by the root of the rate: 80 a second at 1,000 a second, 250 at 10,000
 
 
@@ -114,7 +114,8 @@ class RateLimiter:
             return replace(self, cut_at=now, taken=taken, left=left)
         took, stayed, age_s = taken - self.taken, left - self.left, now - self.cut_at
         share_now = stayed / max(1, took + stayed)
-        is_same = stayed >= _ENOUGH and share_now > _LESS * self.share
+        is_much = stayed >= _ENOUGH or share_now >= _LARGE
+        is_same = is_much and share_now > _LESS * self.share
         is_useless = self.is_limited and age_s < _SOON_S and is_same
         useless_cuts = self.useless_cuts + 1 if is_useless else 0
         if useless_cuts == _USELESS_CUTS:

@@ -66,7 +66,7 @@ class RequestLoop(Generic[R]):
         self._doing = f"{doing} table {table}"  # for messages
         self._rate_limiter = RateLimiter()
         self._next_s = 0.0  # when the rate allows the next request
-        self._taken = self._left = 0
+        self._taken = self._left = 0  # rows: of requests that were not throttled, and of those that were
         self._requests = self._retries = self._rows = self._units = 0
         self._latencies = [0] * BUCKETS
         self._errors = WriteStats()
@@ -238,7 +238,8 @@ class RequestLoop(Generic[R]):
         )
 
     def _again(self, pending: PendingRequests[R], sent: SentRequest[R], last_error: IngestError) -> None:
-        """Send a request again of which nothing is known."""
+        """Send a request again of which nothing is known; but it was not throttled, which the rate learns from."""
+        self._taken += len(sent.request.rows)
         pending.last_error = last_error
         pause_s = send_again_pause_s(sent.tries, chance=self._chance())
         pending.again(sent.request, sent.tries + 1, self._busy_s() + pause_s)

@@ -22,6 +22,8 @@ from ingest.dynamodb.http.client import Exchange
 from ingest.dynamodb.http.endpoint import find_endpoint
 from ingest.dynamodb.http.sigv4 import Signer
 from ingest.dynamodb.request_loop import RequestLoop
+from ingest.dynamodb.single_requests import SingleRequest, WriteRules
+from ingest.dynamodb.single_writer import SINGLE_LIMITER, SingleWriter
 from ingest.dynamodb.writer import BatchWriter
 from ingest.errors import ServiceFault
 from ingest.feeds.feed import Feeds
@@ -145,6 +147,7 @@ class Place:
         self.storage_url = emulator
         self.session = session()
         self.queue = RecordingQueue()
+        self.feed = FEED
         self.answer_timeout_s = 5.0
         self.patience_s = 20.0
         self.chance: Callable[[], float] = lambda: 0.02  # short pauses, for the tests' sake
@@ -201,13 +204,13 @@ class Place:
                 log=lambda message, fields: None,
             )
             segment_bytes = 64 * 1024 * 1024
-            feeds, timing = Feeds({"orders": FEED}), Timing()
+            feeds, timing = Feeds({"orders": self.feed}), Timing()
             dispatcher = build_dispatcher(
                 feeds, services, timing=timing, segment_bytes=segment_bytes, bucket=LANDING, stuck_s=3600
             )
             yield dispatcher, plain
 
-    def _writer(self, dynamodb: Any) -> BatchWriter:
+    def _writer(self, dynamodb: Any) -> BatchWriter | SingleWriter:
         credentials = self.session.get_credentials()
         assert credentials
 
@@ -216,7 +219,11 @@ class Place:
             signer = Signer(endpoint, credentials=credentials.get_frozen_credentials)
             return Exchange(endpoint, signer.request, answer_timeout_s=self.answer_timeout_s)
 
-        return BatchWriter(RequestLoop(FEED.table, connect, patience_s=self.patience_s, chance=self.chance))
+        patience: dict[str, Any] = {"patience_s": self.patience_s, "chance": self.chance}
+        if not self.feed.is_conditional:
+            return BatchWriter(RequestLoop(FEED.table, connect, **patience))
+        loop = RequestLoop[SingleRequest](FEED.table, connect, limiter=SINGLE_LIMITER, **patience)
+        return SingleWriter(loop, WriteRules.of(self.feed), clock_s=time.time)
 
     def _record(self, key: str) -> Entry:
         resource = session().resource("dynamodb", endpoint_url=self._emulator)
