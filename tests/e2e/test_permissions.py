@@ -1,5 +1,6 @@
 """What the function may do, held by the emulator's IAM: all that loading needs, and nothing it does not need."""
 
+import contextlib
 import itertools
 import json
 from collections.abc import Iterator
@@ -14,10 +15,16 @@ from botocore.exceptions import ClientError
 
 from infra.local.ministack import REGION
 from infra.local.stack import local_stack
+from ingest.aws.clock import Clock
 from ingest.contract import RECONCILE_MESSAGE, Env, Output
+from ingest.errors import SettingsFault, StillLoading
+from ingest.ledger.store import TableLedger
+from ingest.recovery.undo import Undo
+from ingest.worker.ports import Services
 from tests.e2e import partner
 from tests.e2e.conftest import FEEDS
 from tests.e2e.stack_under_test import StackUnderTest
+from tests.support.fakes import FakeObjects, RecordingEvents, RecordingMetrics, RecordingQueue
 
 pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("permissions")]
 
@@ -27,6 +34,15 @@ REJECTED = (
     HEADER + b"O-2,permitted,x,1,no\n"
 )  # nothing is written: without a place for the reject it comes back at once
 THEIRS = b"id,total\na,1\n"  # for a table of another account
+# A file for each set of operations by which feeds write: what each feed of tests/e2e/feeds.toml is for is said there.
+MODES = {
+    "members": b"id,name\nm1,Ada\n",
+    "prices": b"sku,changed,price,note\np1,2026-11-22T10:00:00Z,5,\n",
+    "assortment": b"sku,price\ns1,1\n",
+    "changes": b"op,id,lsn,total\nI,c1,1,1\nU,c1,2,2\nD,c2,3,\n",
+    "journal": b"op,id,a\nI,j1,1\nU,j2,1\n",
+}
+UNDONE = "members"  # whose file is undone, too
 SEGMENT_BYTES = 4_096
 LARGE = HEADER + b"".join(b"O-%d,permitted,1,2,no\n" % n for n in range(400))
 
@@ -120,6 +136,8 @@ class Desk:
         self._drop(f"{name}/large.csv", LARGE)
         self._drop(f"{name}/lost.csv", MIXED)
         self._drop(f"partner/{name}.csv", THEIRS)
+        for feed, data in MODES.items():
+            self._drop(f"{feed}/{name}.csv", data)
         event = self._stack_client.notification
         bodies = {
             "versioned": _of_version(event(f"{name}/versioned.csv", sequencer="01", size=len(MIXED)), version_id),
@@ -127,18 +145,42 @@ class Desk:
             "rejected": self._of(f"{name}/rejected.csv", REJECTED),
             "large": self._of(f"{name}/large.csv", LARGE),
             "partner": self._of(f"partner/{name}.csv", THEIRS),
+            **{feed: self._of(f"{feed}/{name}.csv", data) for feed, data in MODES.items()},
             "unknown": '{"hello": "world"}',
             "reconcile": RECONCILE_MESSAGE,
         }
         before = len(self._stack_client.log_lines())
-        answer = self._lambda.invoke(FunctionName=self._function, Payload=json.dumps(_batch(bodies)))
-        failures = json.loads(answer["Payload"].read())["batchItemFailures"]
-        names = [failure["itemIdentifier"] for failure in failures]
+        names = self._answer(bodies) + self._answer(self._undo(f"{UNDONE}/{name}.csv"))
         logged = self._stack_client.log_lines()[before:]
         return Tried(
             _codes(logged, names),
             [line for line in logged if "not authorized to perform" in line],
         )
+
+    def _answer(self, bodies: dict[str, str]) -> list[str]:
+        """Let the function take some messages; return the names of those that come back."""
+        answer = self._lambda.invoke(FunctionName=self._function, Payload=json.dumps(_batch(bodies)))
+        reply = json.loads(answer["Payload"].read())
+        assert "batchItemFailures" in reply, reply
+        return [failure["itemIdentifier"] for failure in reply["batchItemFailures"]]
+
+    def _undo(self, key: str) -> dict[str, str]:
+        """Begin the undo of a file, and return its message; none where the file was not loaded."""
+        queue, ledger = RecordingQueue(), TableLedger(table=self._ledger_table(), clock=Clock())
+        run = Undo(_operator(ledger, queue), find=lambda file: file)
+        attempts = list(ledger.queries.versions(self._stack_client.bucket, key))
+        with contextlib.suppress(StillLoading, SettingsFault):
+            if attempts:
+                run.run(run.look(attempts))
+        return {f"undo {number}": message.body for number, message in enumerate(queue.sent)}
+
+    def _ledger_table(self) -> Any:
+        stack = self._stack_client.stack
+        known = stack.environment()
+        session = boto3.Session(known["AWS_ACCESS_KEY_ID"], known["AWS_SECRET_ACCESS_KEY"], region_name=REGION)
+        endpoint_url, verify = stack.endpoint_url, str(stack.emulator.ca_bundle)
+        tables = session.resource("dynamodb", endpoint_url=endpoint_url, verify=verify, config=Config(proxies={}))
+        return tables.Table(stack.outputs[Output.LEDGER_TABLE])
 
     def _drop(self, key: str, data: bytes) -> str:
         return str(self._s3.put_object(Bucket=self._stack_client.bucket, Key=key, Body=data)["VersionId"])
@@ -149,6 +191,20 @@ class Desk:
 
     def _put(self, document: Any) -> None:
         self._iam.put_role_policy(RoleName=self._role, PolicyName=self._policy, PolicyDocument=json.dumps(document))
+
+
+def _operator(ledger: Any, queue: Any) -> Services:
+    """Return the services of an operator, as far as an undo needs them."""
+    return Services(
+        ledger=ledger,
+        listing=FakeObjects({}),
+        queue=queue,
+        rejects_url=lambda file: "",
+        metrics=RecordingMetrics(),
+        events=RecordingEvents(),
+        clock=Clock(),
+        log=lambda message, fields: None,
+    )
 
 
 def _codes(logged: list[str], message_ids: list[str]) -> dict[str, str]:
@@ -309,6 +365,11 @@ ALLOWED: list[Case] = [
     ("s3", "list_object_versions", {"Bucket": "{landing}", "Prefix": "orders/"}),
     ("s3", "put_object", {"Bucket": "{rejects}", "Key": "orders/a.jsonl"}),
     ("dynamodb", "batch_write_item", {"RequestItems": {"Orders": [{"PutRequest": {"Item": ORDER}}]}}),
+    ("dynamodb", "put_item", {"TableName": "Members", "Item": KEY}),
+    ("dynamodb", "delete_item", {"TableName": "Members", "Key": KEY}),
+    ("dynamodb", "update_item", {"TableName": "Prices", "Key": {"sku": {"S": "1"}}}),
+    ("dynamodb", "batch_get_item", {"RequestItems": {"Assortment": {"Keys": [{"sku": {"S": "1"}}]}}}),
+    ("dynamodb", "update_item", {"TableName": "Journal", "Key": KEY}),
     ("dynamodb", "describe_table", {"TableName": "Orders"}),
     ("dynamodb", "get_item", {"TableName": "{ledger}", "Key": FILE}),
     ("sqs", "send_message", {"QueueUrl": "{dead_letters}", "MessageBody": "allowed"}),
@@ -331,7 +392,15 @@ DENIED: list[Case] = [
     ("s3", "put_object", {"Bucket": "{access_logs}", "Key": "landing/a"}),
     ("s3", "get_object", {"Bucket": "{access_logs}", "Key": "landing/a"}),
     ("s3", "list_buckets", {}),
-    # rows: put in batches, never read, changed or deleted one by one
+    # rows: written as their feed says, and in no other way
+    ("dynamodb", "batch_write_item", {"RequestItems": {"Members": [{"PutRequest": {"Item": KEY}}]}}),
+    ("dynamodb", "update_item", {"TableName": "Members", "Key": KEY}),
+    ("dynamodb", "get_item", {"TableName": "Members", "Key": KEY}),
+    ("dynamodb", "delete_item", {"TableName": "Prices", "Key": {"sku": {"S": "1"}}}),
+    ("dynamodb", "put_item", {"TableName": "Prices", "Item": {"sku": {"S": "1"}}}),
+    ("dynamodb", "put_item", {"TableName": "Assortment", "Item": {"sku": {"S": "1"}}}),
+    ("dynamodb", "delete_item", {"TableName": "Changes", "Key": KEY}),
+    ("dynamodb", "batch_get_item", {"RequestItems": {"Orders": {"Keys": [ORDER]}}}),
     ("dynamodb", "batch_write_item", {"RequestItems": {"Elsewhere": [{"PutRequest": {"Item": KEY}}]}}),
     ("dynamodb", "put_item", {"TableName": "Elsewhere", "Item": KEY}),
     ("dynamodb", "put_item", {"TableName": "Orders", "Item": ORDER}),

@@ -1,11 +1,15 @@
 """What a simulation must have come to, worked out from the rows alone and from an undisturbed load."""
 
+from dataclasses import replace
 from functools import cache
 from itertools import pairwise
 from typing import Any
 
 from ingest.contract import Metric, Status
 from ingest.errors import WorkerKilled
+from ingest.feeds.feed import ORDER_ATTRIBUTE
+from ingest.file import FileVersion
+from ingest.ledger.order import ORDER_DIGITS, order_text
 from ingest.ledger.row_counts import FEW_ROWS, NOTHING, RowCounts
 from ingest.rejects.reject import DUPLICATES
 from ingest.worker.attempt import DeployedSettings
@@ -16,14 +20,15 @@ from tests.model.simulation import (
     FEEDS,
     FIRST,
     HEAD,
+    ORDERED,
     REFUSED,
-    WITHOUT_FEEDS,
     Deployment,
     ModelRun,
 )
 from tests.support.memory_ledger import MemoryEntry, MemoryLedger
 
 COUNTED = (Metric.ROWS_READ, Metric.ROWS_WRITTEN, Metric.ROWS_REJECTED, Metric.ROWS_SUPERSEDED, Metric.BYTES_READ)
+COUNTED += (Metric.ROWS_SKIPPED,)  # each of which is older: no other row is skipped here
 Row = tuple[int, str, str]  # byte offset, key, number
 
 
@@ -115,20 +120,31 @@ def _check_complete(simulation: ModelRun, entry: MemoryEntry, reported: set[RowC
     data = simulation.data(entry.work.file)
     segments = simulation.ledger.segment_entries(entry.work.file)
     assert all(segment.status == Status.DONE for segment in segments)
-    expected, bad, repeated = undisturbed(data, entry.settings)
-    assert entry.row_counts == expected, f"{entry.row_counts}, not {expected}"
+    expected, bad, repeated = undisturbed(data, entry.settings, is_ordered=simulation.is_ordered)
+    counted = _without_older(entry.row_counts, expected) if simulation.is_ordered else entry.row_counts
+    assert counted == expected, f"{entry.row_counts}, not {expected}"
     assert not is_all_bad(data, entry), "nothing but rejects, and COMPLETE"
-    assert reported == {expected}
+    assert reported == {entry.row_counts}
     rows = rows_of(data)
     assert entry.row_counts.rows_read == len(rows)
     assert entry.row_counts.is_balanced
     rejects = kept(simulation, entry, "")
     assert rejects == bad, f"rejects {rejects}, not {bad}"
     duplicates = kept(simulation, entry, DUPLICATES)
-    assert duplicates == repeated, f"duplicates {duplicates}, not {repeated}"
-    assert len(duplicates) == expected.rows_superseded  # all of them: no file of the model has more than are kept
+    if simulation.is_ordered:  # a row that is older than the table's supersedes none of its file
+        assert set(duplicates) <= set(repeated), f"duplicates {duplicates}, not of {repeated}"
+    else:
+        assert duplicates == repeated, f"duplicates {duplicates}, not {repeated}"
+        assert len(duplicates) == expected.rows_superseded  # all of them: no file of the model has more than are kept
     assert {o for o, _, number in rows if is_bad(number, entry) and number != REFUSED} <= set(bad)
     assert set(bad) <= {offset for offset, _, number in rows if is_bad(number, entry)}
+
+
+def _without_older(row_counts: RowCounts, expected: RowCounts) -> RowCounts:
+    """Return row counts as if no other file had been there: rows that are older than its are written or superseded."""
+    assert row_counts.rows_superseded <= expected.rows_superseded
+    written = row_counts.rows_written + row_counts.rows_older - (expected.rows_superseded - row_counts.rows_superseded)
+    return replace(row_counts, rows_written=written, rows_superseded=expected.rows_superseded, rows_older=0)
 
 
 def _check_ignored(simulation: ModelRun, versions: list[MemoryEntry]) -> None:
@@ -168,7 +184,38 @@ def _check_newest(simulation: ModelRun, versions: list[MemoryEntry]) -> None:
             _check_table(simulation, entry)
 
 
+def _check_ordered_table(simulation: ModelRun, entry: MemoryEntry) -> None:
+    """The last good row of each key is there, whatever segments, files and late workers did, or one of a later file; or
+    one behind it, which only another attempt, with other settings, has taken for a good one."""
+    file = entry.work.file
+    others = [e for e in simulation.ledger.files() if e.work.file.url == file.url and e.settings]
+    rows = dict(enumerate(rows_of(simulation.data(file)), 2))
+    lines = {key: line for line, (_, key, number) in rows.items() if not is_bad(number, entry)}
+    for key, last in lines.items():
+        item = simulation.table.items.get((key,))
+        assert item is not None, f"{key} is lost"
+        order = str(item[ORDER_ATTRIBUTE])
+        if (found := _of_another(simulation, file, order)) is not None:
+            assert order[:ORDER_DIGITS] >= order_text(entry.order_ms or 0), f"{key} is of an older file: {found}"
+            continue
+        line = int(order.rpartition("#")[2])
+        assert rows[line][1:] == (key, str(item["n"])), f"{key} has {item}, of an older version"
+        behind = {n: number for n, (_, other, number) in rows.items() if other == key and n > last}
+        good = {n for n, number in behind.items() if any(not is_bad(number, e) for e in others)}
+        assert line in {last, *good}, f"{key} is of line {line}, not {last}"
+
+
+def _of_another(simulation: ModelRun, file: FileVersion, order: str) -> str | None:
+    """Return the URL of the file that an item is of, if that is another."""
+    files = {entry.work.file.file_id: entry.work.file.url for entry in simulation.ledger.files()}
+    url = files[order.split("#")[1]]
+    return None if url == file.url else url
+
+
 def _check_table(simulation: ModelRun, entry: MemoryEntry) -> None:
+    if simulation.is_ordered:
+        _check_ordered_table(simulation, entry)
+        return
     file = entry.work.file
     ends = [0, *(r.work.segment.end.byte for r in simulation.ledger.segment_entries(file) if r.work.segment), 10**9]
     allowed: dict[str, dict[int, str]] = {}
@@ -202,7 +249,8 @@ def rows_of(data: bytes) -> list[Row]:
 
 def is_bad(number: str, entry: MemoryEntry) -> bool:
     """Return whether a row is rejected: by the feed as it was when the file was begun, or by the table."""
-    return number == REFUSED or not (number.isdigit() or AS_TEXT in settings_of(entry).feeds.feeds.values())
+    feeds = settings_of(entry).feeds.feeds.values()
+    return number == REFUSED or not (number.isdigit() or any(feed.columns == AS_TEXT.columns for feed in feeds))
 
 
 def settings_of(entry: MemoryEntry) -> Deployment:
@@ -222,16 +270,18 @@ def _by_fingerprint() -> dict[str, Deployment]:
         DeployedSettings(d.feeds, MemoryLedger(), sizes=d.sizes, segment_bytes=d.segment_bytes)
         .of_key("orders/")[1]
         .fingerprint: d
-        for d in DEPLOYMENTS
-        if d is not WITHOUT_FEEDS
+        for d in (*DEPLOYMENTS, *ORDERED)
+        if "others" not in d.feeds.feeds
     }
 
 
 @cache
-def undisturbed(data: bytes, settings: str = "") -> tuple[RowCounts, list[int], list[int]]:
+def undisturbed(data: bytes, settings: str = "", *, is_ordered: bool = False) -> tuple[RowCounts, list[int], list[int]]:
     """Return the row counts of an undisturbed load with some settings, and where its rejects and duplicates stand."""
     deployed = _by_fingerprint()[settings] if settings else FIRST
-    simulation: Any = ModelRun([], deployed=deployed)
+    known = ORDERED if is_ordered else DEPLOYMENTS
+    number = known.index(deployed) if deployed in known else DEPLOYMENTS.index(deployed)
+    simulation: Any = ModelRun([], deployed=DEPLOYMENTS[number], is_ordered=is_ordered)
     simulation.drop(("orders/x.csv", data))
     simulation.run()
     (entry,) = simulation.ledger.files()

@@ -154,19 +154,21 @@ class OwnWriter:
 
     def write(self, items: Items, heartbeat: Heartbeat, taken: Taken = not_noted) -> WriteResult:
         middle = len(items) // 2
-        refusals = []
+        result = WriteResult()
         for start, end in ((0, middle), (middle, len(items))):
             heartbeat()
             self.scheduler.point("write", may_fail=True)
             part = items.take(list(range(start, end)))
             before = dict(self.table.items)
-            refused = self.table.write(part, heartbeat).refusals
-            refusals += [replace(refusal, row=refusal.row + start) for refusal in refused]
+            one = self.table.write(part, heartbeat).placed(range(start, end))
+            result += one
             self.watch.wrote(self.worker, before, self.table.items)
-            if not any(refusal.row >= start for refusal in refusals):
+            if not one.refusals:
                 taken(range(start, end))
+                for why, rows in one.skipped.items():
+                    taken(rows, why)
             self.scheduler.point("write", is_after=True, may_fail=True)
-        return WriteResult(refusals)
+        return result
 
 
 @dataclass

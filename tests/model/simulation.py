@@ -10,7 +10,7 @@ from msgspec.structs import replace as replace_feed
 from ingest.aws.clock import iso
 from ingest.contract import RECONCILE_MESSAGE, Status
 from ingest.errors import GivenUp, IngestError, InternalFault
-from ingest.feeds.feed import Feed, Feeds, RowLimit
+from ingest.feeds.feed import ORDER_ATTRIBUTE, Feed, Feeds, RowLimit
 from ingest.file import FileVersion
 from ingest.ledger.claims import Outcome
 from ingest.ledger.row_counts import NOTHING, RowCounts
@@ -83,6 +83,15 @@ DEPLOYMENTS = (  # each changes one setting, and an act goes from any to any
     Deployment(sizes=replace(SIZES, block=60)),
     WITHOUT_FEEDS,
 )
+
+
+def ordered(deployment: Deployment) -> Deployment:
+    """Return a deployment whose feeds are ordered by file."""
+    feeds = {name: replace_feed(feed, newest="file") for name, feed in deployment.feeds.feeds.items()}
+    return replace(deployment, feeds=Feeds(feeds))
+
+
+ORDERED = tuple(map(ordered, DEPLOYMENTS))
 TIMING = Timing(lease_s=60, checkpoint_s=5, within_block_s=5, stop_before_end_s=45)
 FUNCTION_S = 900
 STUCK_S = 3600.0
@@ -148,6 +157,7 @@ class ModelRun:
     reported: list[ReportedOutcome] = field(default_factory=list)
     parts: Parts = field(default_factory=dict)
     bugs: list[Exception] = field(default_factory=list)
+    is_ordered: bool = False  # feeds have newest = "file"
     deployed: Deployment = FIRST
     puts: int = 0
     retried: set[str] = field(default_factory=set)  # URLs
@@ -162,7 +172,10 @@ class ModelRun:
         self.dead_letters = RecordingDeadLetters()
         self.queue = MemoryQueue(self.clock.now_s, self.most_received)
         self.bucket = Bucket()
-        self.table = FakeTable(refuse=lambda item: str(item["n"]) == REFUSED)
+        version = ORDER_ATTRIBUTE if self.is_ordered else None
+        self.table = FakeTable(refuse=lambda item: str(item["n"]) == REFUSED, version=version)
+        self.deployments = ORDERED if self.is_ordered else DEPLOYMENTS
+        self.deployed = self.deployments[DEPLOYMENTS.index(self.deployed)]
         self.ledger = self.kinds.ledger(self.clock)
         self.watch = Watch(self.ledger, self.row_count)
         self.scheduler = Scheduler(self.acts, now_s=self.clock.now_s, interfere=self._interfere)
@@ -196,7 +209,7 @@ class ModelRun:
             self._ask_for_those_no_feed_took()
             if self.is_settled and not self.given_up:
                 return
-            self.deployed = FIRST if self.deployed is WITHOUT_FEEDS else self.deployed
+            self.deployed = self.deployments[0] if "others" in self.deployed.feeds.feeds else self.deployed
             for url in self.given_up:
                 self._retry_file(url, "checkpoint", 99)
             self.given_up.clear()
@@ -318,7 +331,7 @@ class ModelRun:
         elif act.kind == Kind.NOTIFY:
             self.queue.send([self.notifications[act.arg % len(self.notifications)]])
         elif act.kind == Kind.DEPLOY:
-            self.deployed = DEPLOYMENTS[act.arg % len(DEPLOYMENTS)]
+            self.deployed = self.deployments[act.arg % len(self.deployments)]
         elif act.kind == Kind.RECONCILE:
             self.queue.send([RECONCILE_MESSAGE])
         elif act.kind in (Kind.RETRY, Kind.GIVE_UP):

@@ -27,8 +27,13 @@ def file(rows: bytes, letter: str) -> bytes:
 
 
 @st.composite
-def model_runs(draw: st.DrawFn, kinds: Kinds | None = None, of: Sequence[Kind] = ALL_KINDS) -> ModelRun:
-    """Return a simulation in which some files were dropped, with one notification, with two or without any."""
+def model_runs(
+    draw: st.DrawFn, kinds: Kinds | None = None, of: Sequence[Kind] = ALL_KINDS, *, is_ordered: bool = False
+) -> ModelRun:
+    """Return a simulation in which some files were dropped, with one notification, with two or without any.
+
+    Where files are ordered, two of them have keys in common.
+    """
     simulation = ModelRun(
         draw(acts(of)),
         kinds or Kinds(),
@@ -36,6 +41,7 @@ def model_runs(draw: st.DrawFn, kinds: Kinds | None = None, of: Sequence[Kind] =
         skews_s=draw(st.sampled_from([(0,), (0,), (0, 90), (0, -90, 30)])),
         batch_size=draw(st.sampled_from([1, 1, 3])),
         deadly=draw(st.sampled_from([None, None, DEADLY])),
+        is_ordered=is_ordered,
     )
     if simulation.deadly:
         simulation.drop((DEADLY, file(draw(st.binary(min_size=1, max_size=11)), "d")))
@@ -45,6 +51,8 @@ def model_runs(draw: st.DrawFn, kinds: Kinds | None = None, of: Sequence[Kind] =
     together, are_reported = draw(st.booleans()), draw(st.sampled_from([True, True, True, False]))
     for files in [(small, large)] if together else [(small,), (large,)]:
         simulation.drop(*files, is_reported=are_reported)
+    if is_ordered:
+        simulation.drop(("orders/c.csv", file(draw(st.binary(max_size=30)), "a")), is_reported=are_reported)
     if draw(st.booleans()):
         simulation.drop(wrong)
     if draw(st.booleans()):
@@ -54,6 +62,11 @@ def model_runs(draw: st.DrawFn, kinds: Kinds | None = None, of: Sequence[Kind] =
 
 @given(model_runs())
 def test_nothing_is_lost_doubled_or_stuck(simulation: ModelRun) -> None:
+    run(simulation)
+
+
+@given(model_runs(is_ordered=True))
+def test_with_newest_file_the_last_row_of_the_last_file_stays_whatever_happens(simulation: ModelRun) -> None:
     run(simulation)
 
 

@@ -6,6 +6,7 @@ from decimal import Decimal
 from typing import Any
 
 from ingest.aws.clock import digits, iso
+from ingest.contract import DUPLICATE, Skipped
 from ingest.dynamodb.item_writer import Heartbeat, Taken, WriteResult, not_noted
 from ingest.dynamodb.write_stats import WriteStats
 from ingest.errors import IngestError, ServiceFault
@@ -26,7 +27,8 @@ Item = dict[str, Any]
 class FakeTable:
     """A table as an `ItemWriter`: the last item put under a key stays.
 
-    `refuse` says which items it never takes; `fail_after` is how many calls succeed before an `error`.
+    `refuse` says which items it never takes; `fail_after` is how many calls succeed before an `error`. With a `version`
+    an item is only put where that attribute is not greater: it is text, up to its last "#" the file's.
     """
 
     def __init__(
@@ -36,7 +38,9 @@ class FakeTable:
         fail_after: int | None = None,
         error: IngestError | None = None,
         requests_a_call: int = 0,
+        version: str | None = None,
     ) -> None:
+        self._version = version
         self.requests_a_call = requests_a_call
         self.items: dict[tuple[Any, ...], Item] = {}
         self.stats = WriteStats()
@@ -52,15 +56,25 @@ class FakeTable:
         self.stats = self.stats.plus(WriteStats(requests=self.requests_a_call))
         refusals = []
         seen = set()
+        skipped: dict[str, list[int]] = {}
         for row, item in enumerate(python_items(items)):
             key = tuple(item[attribute.name] for attribute in items.keys)
             assert key not in seen, f"the same key twice in one call: {key}"
             seen.add(key)
             if self._refuse(item):
                 refusals.append(Refusal(row, "refused, as scripted"))
+            elif why := self._newer(key, item):
+                skipped.setdefault(why, []).append(row)
             else:
                 self.items[key] = item
-        return WriteResult(refusals)
+        return WriteResult(refusals, skipped)
+
+    def _newer(self, key: tuple[Any, ...], item: Item) -> str:
+        """Return why an item is not put, as the table has a newer one; nothing if it has not."""
+        theirs, ours = (str(one.get(self._version or "", "")) for one in (self.items.get(key, {}), item))
+        if self._version is None or theirs <= ours:
+            return ""
+        return DUPLICATE if theirs.rpartition("#")[0] == ours.rpartition("#")[0] else Skipped.OLDER
 
 
 class RecordingRejects:
