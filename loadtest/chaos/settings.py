@@ -1,5 +1,6 @@
 """What a chaos run is to do."""
 
+import random
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,6 +12,8 @@ from loadtest.simulator import Faults, Key, Table
 FEEDS = Path(__file__).parent / "feeds.toml"
 FEED, TABLE, PREFIX, NO_FEED_PREFIX = "drops", "ChaosRows", "drops/", "no-feed/"
 KB, MB = 1_000, 1_000_000
+RECORD_BYTES = (1 << 20, 6 << 20, 12 << 20)  # blocks are 4 MiB, and no smaller than a record may be
+SEGMENT_FACTORS = (1, 2, 3)
 SIZES = (KB, KB, 5 * KB, 20 * KB, 100 * KB, 300 * KB, MB, 2 * MB, 5 * MB, 9 * MB, 20 * MB)
 
 
@@ -22,6 +25,7 @@ class ChaosSettings(TestbedSettings):
         seconds: how long files are dropped and troubles made; then all is left to settle.
         kill_every_s: the mean time between two kills; `freeze_every_s` the same for workers stopped for longer than a
             lease.
+        deploy_every_s: the mean time between two deployments of other settings to half of the workers; 0: none.
         open_bytes: no more is dropped while this many bytes of files have not ended.
         sizes: file sizes to choose from; each as likely as the others.
         throttled: the share of BatchWriteItem requests that are throttled, half of them in part; it does not depend on
@@ -41,6 +45,7 @@ class ChaosSettings(TestbedSettings):
     cut_share: float = 0.1
     kill_every_s: float = 5.0
     freeze_every_s: float = 40.0
+    deploy_every_s: float = 30.0
     open_bytes: int = 60 * MB
     sizes: tuple[int, ...] = SIZES
     throttled: float = 0.3
@@ -50,6 +55,21 @@ class ChaosSettings(TestbedSettings):
     def environment(self) -> dict[str, str]:
         """Return what the workers' variables say beside those of the deployed function, or otherwise."""
         return {**super().environment(), Env.STUCK_S: str(self.stuck_s)}
+
+    def deployment(self, number: int, folder: Path) -> dict[str, str]:
+        """Write the feeds file of a deployment to a folder; return what its workers' variables say otherwise.
+
+        Files are cut elsewhere by each: segments have other sizes, and so have blocks, as larger records are allowed.
+        One deployment in two has the feed under another name.
+        """
+        chance = random.Random(f"{self.seed} {number}")
+        name = chance.choice([FEED, f"{FEED}_renamed"])
+        section = f"[feeds.{name}.csv]\nmax_record_bytes = {chance.choice(RECORD_BYTES)}\n"
+        text = self.feeds.read_text(encoding="utf-8").replace(f"[feeds.{FEED}", f"[feeds.{name}") + section
+        (folder := folder / f"deployment-{number}").mkdir()
+        (folder / self.feeds.name).write_text(text, encoding="utf-8")
+        segment_bytes = self.segment_bytes * chance.choice(SEGMENT_FACTORS)
+        return {"CHAOS_ROOT": str(folder), Env.SEGMENT_BYTES: str(segment_bytes)}
 
     @property
     def table_faults(self) -> Faults:
