@@ -67,7 +67,7 @@ class TestbedSettings:
 
     @property
     def table_faults(self) -> Faults | None:
-        """Return what goes wrong with BatchWriteItem."""
+        """Return what goes wrong with requests about rows."""
         return None
 
     @property

@@ -1,8 +1,8 @@
 """Files of changes: rows that put, update and delete items, out of order and doubled, and what the table holds then.
 
 The files of a history share their keys. The greatest version of a key stays, in whatever order the files are loaded:
-so all of its changes but the last may stand in any file at any place, once or twice. A row that updates only some
-attributes is right only after those before it: such rows stand in their order, in one file.
+so changes may stand in any file at any place, once or twice. A row that updates only some attributes is right only
+after those before it: such rows stand in their order, in one file, and none are in files that may be split.
 """
 
 import csv
@@ -59,8 +59,9 @@ class History:
         items: what the table holds after all of them.
     """
 
-    def __init__(self, seed: int, files: int, rows: int) -> None:
-        self._chance = random.Random(seed)
+    def __init__(self, seed: int, files: int, rows: int, wide_bytes: int) -> None:
+        self._chance, self._wide = random.Random(seed), "x" * wide_bytes
+        self._in_order_share = 0 if wide_bytes else IN_ORDER
         self.files: list[list[Change]] = [[] for _ in range(files)]
         self.rejected = [Counter[str]() for _ in range(files)]
         self.items: list[Item] = []
@@ -76,7 +77,7 @@ class History:
     def _add_key(self, account: str, entry: str) -> int:
         """Deal the changes of one more key; return how many rows that took."""
         chance, item, version = self._chance, dict[str, Any](), self._chance.randrange(90)
-        is_in_order, op, rows = chance.random() < IN_ORDER, chance.choice([PUT, PUT, UPDATE]), 0
+        is_in_order, op, rows = chance.random() < self._in_order_share, chance.choice([PUT, PUT, UPDATE]), 0
         file = chance.randrange(len(self.files))
         for number in range(chance.randint(1, MOST_VERSIONS)):
             version += chance.randint(1, 9)
@@ -96,7 +97,7 @@ class History:
         chance = self._chance
         if op == DELETE:  # its other cells do not matter
             return Change(op, account, entry, version, amount=chance.choice(["", "gone"]))
-        amount, note = f"{chance.randrange(10**6) / 100:.2f}", f"{version} of {entry}, {chance.random()}"
+        amount, note = f"{chance.randrange(10**6) / 100:.2f}", f"{version} of {entry}, {chance.random()}{self._wide}"
         if op == UPDATE and not is_whole:
             amount, note = chance.choice([(amount, ""), ("", note), ("", "")])
         return Change(op, account, entry, version, amount, chance.choice(["", "open", "shut"]), note)
@@ -109,14 +110,17 @@ class History:
             changes.insert(self._chance.randrange(len(changes)), change._replace(**_BAD_ROWS[reason]))
 
 
-_history = lru_cache(maxsize=2)(History)
+_history = lru_cache(maxsize=8)(History)
 
 
 class ChangesFile:
-    """One file of a history: iterate for its bytes. What the table holds then is all in the outcome of the first."""
+    """One file of a history: iterate for its bytes. What the table holds then is all in the outcome of the first.
 
-    def __init__(self, *, seed: int, files: int, rows: int, file: int) -> None:
-        history = _history(seed, files, rows)
+    There are `files` of about so many `rows`, which are longer by `wide_bytes`: only such files may be split.
+    """
+
+    def __init__(self, *, seed: int, files: int, rows: int, file: int, wide_bytes: int = 0) -> None:
+        history = _history(seed, files, rows, wide_bytes)
         self._changes, rejected = history.files[file], history.rejected[file]
         summed = Checksum()
         summed.add([] if file else history.items)

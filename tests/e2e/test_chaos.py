@@ -21,6 +21,7 @@ SMALL = ChaosSettings(
     lease_s=6,
     stuck_s=15,
     reconcile_every_s=5,
+    histories=((40, 0), (1_000, 0), (1_200, 2_000)),
     throttled=0.05,
     max_receive_count=12,
     patience_s=120,
