@@ -32,7 +32,7 @@ SCALES = {
     "throttled": 0.02,
     "duplicate_storm": 0.03,
     "mixed_feeds": 0.04,
-    "changes": 0.02,
+    "changes": 0.04,
 }
 
 
