@@ -23,6 +23,7 @@ def fared(testbed: Testbed) -> dict[str, Any]:
     return {
         "kills": fleet.ended["killed"],
         "freezes": fleet.freezes,
+        "deployments": fleet.deployments,
         "ended": dict(fleet.ended),
         "deliveries": sum(line.get("received", 0) for line in log),
         "redelivered_to_live_workers": sum(line.get("redelivered", 0) for line in log),
@@ -39,16 +40,18 @@ def fared(testbed: Testbed) -> dict[str, Any]:
 def figures(files: Sequence[Expected], found: Found, check_result: CheckResult) -> dict[str, Any]:
     """Return what was found of the files; `statuses` has those no one looked at under ""."""
     statuses = Counter(str(entry["status"]) for entry in found.entries)
+    known = {(entry["file"]["key"], entry["file"].get("etag")) for entry in found.entries}
     complete = [entry for entry in found.entries if entry["status"] == Status.COMPLETE]
     return {
         "files": len(files),
+        "begun_anew": sum(bool(entry["file"].get("retry")) for entry in found.entries),
         "segments": sum(map(is_segment, found.ledger)),
         "rows": sum(int(entry["rows_read"]) for entry in complete),
         "lost": check_result.lost,
         "doubled": check_result.doubled,
         "wrong": check_result.wrong,
         "stuck": check_result.stuck,
-        "statuses": {**statuses, "": len(files) - statuses.total()},
+        "statuses": {**statuses, "": len({(file.key, file.etag) for file in files} - known)},
         "problems": check_result.shown,
     }
 

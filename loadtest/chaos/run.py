@@ -22,7 +22,8 @@ from loadtest.harness.testbed import Every, Testbed
 
 FREEZE_LEASES = 1.6  # so long a worker is stopped: its lease has run out when it goes on
 REPORT_EVERY_S = 10.0
-_SHOWN = ("kills", "deliveries", "hand_overs", "files", "segments", "rows", "lost", "doubled", "wrong", "stuck")
+_FARED = ("kills", "deployments", "begun_anew", "deliveries", "hand_overs")
+_FOUND = ("files", "segments", "rows", "lost", "doubled", "wrong", "stuck")
 Report = Callable[[str], None]
 
 
@@ -40,7 +41,15 @@ class ChaosRun:
         settings, fleet, chance = self.settings, self.testbed.fleet, random.Random(self.settings.seed + 2)
         kill = Every(settings.kill_every_s, chance, fleet.kill_one)
         freeze = Every(settings.freeze_every_s, chance, lambda: fleet.freeze_one(FREEZE_LEASES * settings.lease_s))
-        self._watch(lambda: False, report, kill, freeze, Every(0.0, None, self._drop), patience_s=settings.seconds)
+        things = [kill, freeze, Every(0.0, None, self._drop)]
+        if settings.deploy_every_s:
+            things.append(Every(settings.deploy_every_s, chance, self.deploy))
+        self._watch(lambda: False, report, *things, patience_s=settings.seconds)
+
+    def deploy(self) -> None:
+        """Give some of the workers other settings, while others work on with those they have."""
+        fleet = self.testbed.fleet
+        fleet.deploy(self.settings.deployment(fleet.deployments, self.testbed.folder))
 
     def settle(self, report: Report) -> None:
         """Let the workers finish what there is, without further trouble; faults of the services go on."""
@@ -116,6 +125,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Give the parser the settings of a run that are worth changing."""
     parser.add_argument("--minutes", type=float, default=3.0, help="how long files are dropped and workers killed")
     parser.add_argument("--kill-every-s", type=float, default=5.0, help="mean time between two kills (default 5)")
+    parser.add_argument("--deploy-every-s", type=float, default=30.0, help="between deployments; 0: none (default 30)")
     parser.add_argument("--throttled", type=float, default=0.3, help="share of writes that is throttled (default 0.3)")
     parser.add_argument("--max-receive-count", type=int, default=15, help="deliveries before the dead-letter queue")
     parser.add_argument("--patience-s", type=float, default=600.0, help="how long all may take to settle then")
@@ -127,12 +137,13 @@ def run(arguments: argparse.Namespace) -> int:
         seconds=60 * arguments.minutes,
         seed=arguments.seed,
         kill_every_s=arguments.kill_every_s,
+        deploy_every_s=arguments.deploy_every_s,
         throttled=arguments.throttled,
         max_receive_count=arguments.max_receive_count,
         patience_s=arguments.patience_s,
     )
     found = perform(settings, lambda line: print(line, flush=True))
-    for name in _SHOWN:
+    for name in (*_FARED, *_FOUND):
         print(f"{name:>12}: {found[name]:,}")
     for problem in found["problems"]:
         print(f"WRONG: {problem}")

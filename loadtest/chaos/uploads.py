@@ -4,16 +4,30 @@ import heapq
 import itertools
 import random
 from collections.abc import Callable
+from functools import partial
 
 from ingest.contract import Status
-from loadtest.chaos.settings import FEED, FEEDS, MB, NO_FEED_PREFIX, PREFIX, TABLE, ChaosSettings
+from loadtest.chaos.settings import (
+    CHANGES_PREFIX,
+    CHANGES_TABLE,
+    FEED,
+    FEEDS,
+    MB,
+    NO_FEED_PREFIX,
+    PREFIX,
+    TABLE,
+    ChaosSettings,
+)
 from loadtest.checker.found import ONLY_COMPLETE, Expected
 from loadtest.harness.stack_client import StackClient
+from loadtest.workload.changes import ChangesFile
 from loadtest.workload.recipe import recipe_of
 from loadtest.workload.stream import Generation
 
 MOST_GZIP_BYTES = 12 * MB
-FILE_KINDS = {"plain": 60, "gzip": 15, "overwritten": 10, "deleted": 3, "poison file": 8, "poison message": 4}
+FILE_KINDS = {"plain": 55, "gzip": 15, "overwritten": 10, "deleted": 3, "changes": 5}
+FILE_KINDS |= {"poison file": 8, "poison message": 4}
+MOST_SHARING = 4
 NEWS = {"once": 50, "twice": 20, "late": 20, "never": 5, "found first": 5}
 PERHAPS = frozenset({Status.COMPLETE, Status.SUPERSEDED, ""})  # replaced or deleted, before or after it is loaded
 COLUMNS = {"city": "text:1:2", "note": "text:1:150?0.1"}
@@ -51,6 +65,8 @@ class Dropper:
             self._send_poison(next(self._numbers))
         elif kind == "poison file":
             self._drop_poison(next(self._numbers))
+        elif kind == "changes":
+            self.drop_changes(next(self._numbers))
         else:
             self.drop_rows(kind)
 
@@ -63,6 +79,22 @@ class Dropper:
             self._do_later(self._chance.uniform(0.5, 15), lambda: self._stack_client.delete(key))
         elif kind == "overwritten":
             self._do_later(self._chance.uniform(0.5, 15), lambda: self._put_rows(key, ONLY_COMPLETE))
+
+    def drop_changes(self, number: int) -> None:
+        """Drop files that share their keys, in any order: the newest row of each key must stay."""
+        rows, wide_bytes = self._chance.choice(self._settings.histories)
+        history = {"seed": (self._settings.seed << 32) + number, "rows": rows, "wide_bytes": wide_bytes}
+        count = self._chance.randint(2, MOST_SHARING)
+        for file in range(count):
+            put = partial(
+                self._put_changes, f"{CHANGES_PREFIX}{number:04d} {file}.csv", file=file, files=count, **history
+            )
+            self._do_later(self._chance.uniform(0, 15), put)
+
+    def _put_changes(self, key: str, **about: int) -> None:
+        made = ChangesFile(**about)
+        etag = self._stack_client.drop(key, b"".join(made))
+        self._remember(Expected.of(key, CHANGES_TABLE, made.known_outcome, etag=etag), None)
 
     def _put_rows(self, key: str, statuses: frozenset[str], *, news: str | None = None, is_gzip: bool = False) -> None:
         size = self._chance.choice(self._settings.sizes)

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ingest.contract import FINAL_STATUSES, Status
+from ingest.contract import FINAL_STATUSES, SKIPPED, LedgerKeys, Status
 from loadtest.checker.found import ONLY_COMPLETE, Entry, Expected, Found, TableFound
 from loadtest.checker.ledger import unfinished
 from loadtest.workload.duplicates import GROUP
@@ -18,6 +18,7 @@ from loadtest.workload.stream import hashes_of
 SHOWN = 20
 BLOCK_BYTES = 4 * 1024 * 1024  # the text that is written at a time: docs/decisions/0005
 COUNTS = ("rows_read", "rows_written", "rows_rejected", "rows_superseded")
+SKIPPED_COUNTS = tuple(f"rows_{why}" for why in SKIPPED)
 
 
 @dataclass(slots=True)
@@ -94,7 +95,7 @@ def _name(known: set[str], file: Mapping[str, Any]) -> str:
 
 
 def _judge_file(file: Expected, entries: Sequence[Entry], rejects: Counter[str], result: CheckResult) -> None:
-    statuses = [str(entry["status"]) for entry in entries] or [""]
+    statuses = [str(entry["status"]) for entry in _last_attempts(entries)] or [""]
     if len(statuses) > 1 or not file.statuses.issuperset(statuses):
         ended = ", ".join(statuses) or "nothing: no one knows it"
         allowed = " or ".join(sorted(status or "nothing" for status in file.statuses))
@@ -107,6 +108,19 @@ def _judge_file(file: Expected, entries: Sequence[Entry], rejects: Counter[str],
             result.problems += _count_problems(file, counts)
     if _is_needed(file, entries):
         _judge_rejects(file, rejects, result)
+
+
+def _last_attempts(entries: Sequence[Entry]) -> list[Entry]:
+    """Return the entries that say how a file ended: not those of attempts that another one took the place of."""
+    last = max((int(entry["file"].get("retry") or 0) for entry in entries), default=0)
+    return [e for e in entries if int(e["file"].get("retry") or 0) == last or e["status"] != Status.SUPERSEDED]
+
+
+def _replaced(entries: Sequence[Entry]) -> list[str]:
+    """Return the versions of attempts that another one took the place of, as events' ids have them."""
+    last = _last_attempts(entries)
+    others = [str(entry.get(LedgerKeys.SORT_KEY, "")) for entry in entries if entry not in last]
+    return [f"#{name.removeprefix(LedgerKeys.FILE_PREFIX)}#" for name in others if name]
 
 
 def _is_complete(entry: Entry) -> bool:
@@ -124,10 +138,11 @@ def _entry_problems(file: Expected, entry: Entry, counts: Sequence[int]) -> Iter
     if "reported" not in entry:
         yield f"{file.name} has ended and that was never reported"
     read, written, rejected, superseded = counts
-    if read != written + rejected + superseded:
+    skipped = sum(int(entry.get(name, 0)) for name in SKIPPED_COUNTS)
+    if read != written + rejected + superseded + skipped:
         yield (
             f"{file.name}: the row counts do not reconcile: "
-            f"{read} read, {written} written, {rejected} rejected, {superseded} superseded"
+            f"{read} read, {written} written, {rejected} rejected, {superseded} superseded, {skipped} skipped"
         )
 
 
@@ -208,9 +223,10 @@ def _judge_puts(
     earlier one stands in the block before: that one is in the table by then, and counts as superseded afterwards."""
     if table.overwritten is None:
         return
-    replacing = sum(int(e.get("rows_written", 0)) - file.items for file in files for e in entries.get(file.name, ()))
+    written = [(file, int(e.get("rows_written", 0))) for file in files for e in entries.get(file.name, ())]
+    replacing = sum(max(0, count - file.items) for file, count in written)
     across_blocks = sum(min(file.superseded[1], GROUP * (file.size // BLOCK_BYTES)) for file in files)
-    doubled = table.overwritten - max(0, replacing) - across_blocks
+    doubled = table.overwritten - replacing - across_blocks
     if doubled > 0:
         result.doubled += doubled
         result.problems.append(f"table {name}: {doubled:,} rows were written again with different content")
@@ -238,6 +254,7 @@ def _event_problems(
     if silent:
         yield f"no event says how {len(silent):,} files ended, such as {silent[0]}"
     for name, ids in sorted(ids_by_name.items()):
+        ids -= {id for id in ids if any(version in id for version in _replaced(entries.get(name, ())))}
         if len(ids) > 1:
             yield f"{name} has {len(ids)} outcomes by its events: {', '.join(sorted(ids))}"
 

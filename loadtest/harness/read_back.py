@@ -8,9 +8,9 @@ from functools import partial
 from typing import Any
 from urllib.parse import urlsplit
 
-from ingest.contract import LedgerKeys
+from ingest.contract import LedgerKeys, Status
 from loadtest.checker.found import TableFound
-from loadtest.checker.judge import COUNTS
+from loadtest.checker.judge import COUNTS, SKIPPED_COUNTS
 from loadtest.checker.ledger import is_file
 from loadtest.workload.checksum import Checksum
 
@@ -37,8 +37,9 @@ def entries_of(items: Iterable[Entry], bucket: str, keys: Collection[str]) -> li
 
 def with_segments(entry: Entry) -> Entry:
     """Return a file's entry with what its segments counted, which it has in `counted` when it is closed."""
-    counted = zip((*COUNTS, "bytes_read", "segments_done"), entry.get("counted", ()), strict=False)
-    return entry | {name: int(entry.get(name, 0)) + int(count) for name, count in counted}
+    *counts, segments = entry.get("counted", [0])  # those at the end are left out where they are 0
+    counted = dict(zip((*COUNTS, "bytes_read", *SKIPPED_COUNTS), counts, strict=False), segments_done=segments)
+    return entry | {name: int(entry.get(name, 0)) + int(count) for name, count in counted.items()}
 
 
 def rejects_of(
@@ -50,7 +51,7 @@ def rejects_of(
     """
     found: dict[str, Counter[str]] = {}
     for entry in entries:
-        if "rejects" in entry:
+        if "rejects" in entry and entry.get("status") != Status.SUPERSEDED:
             file = entry["file"]
             name = f"{file['key']} {file['etag']}" if by_version else str(file["key"])
             found[name] = _reasons(read(entry["rejects"]))
@@ -63,11 +64,11 @@ def _reasons(rejects: Sequence[Entry]) -> Counter[str]:
     return Counter(str(reason) for _, reason in rows) + Counter({"rejected again": again})
 
 
-def read_table(dynamodb: Any, name: str, *, segments: int = 1) -> TableFound:
+def read_table(dynamodb: Any, name: str, *, segments: int = 1, not_summed: frozenset[str] = frozenset()) -> TableFound:
     """Return what a table holds: every item is read, by this number of readers at once."""
     whole = Checksum()
     with ThreadPoolExecutor(segments) as pool:
-        for part in pool.map(partial(_sum, dynamodb, name, segments), range(segments)):
+        for part in pool.map(partial(_sum, dynamodb, name, segments, not_summed), range(segments)):
             whole.merge(part)
     return TableFound(items=whole.items, checksum=whole.value)
 
@@ -79,8 +80,8 @@ def pages(dynamodb: Any, name: str, *, segment: int = 0, segments: int = 1, **mo
         yield page["Items"]
 
 
-def _sum(dynamodb: Any, name: str, segments: int, segment: int) -> Checksum:
-    checksum = Checksum()
+def _sum(dynamodb: Any, name: str, segments: int, not_summed: frozenset[str], segment: int) -> Checksum:
+    checksum = Checksum(not_summed)
     for items in pages(dynamodb, name, segment=segment, segments=segments):
         checksum.add(items)
     return checksum

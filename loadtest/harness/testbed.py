@@ -8,7 +8,7 @@ import shutil
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,7 @@ from loadtest.harness.workers import Fleet
 from loadtest.s3_server import ObjectServer
 from loadtest.simulator import Faults, Settings, Simulation, Simulator, Table
 from loadtest.simulator.replay import Replayed, replay
+from loadtest.workload.changes import VERSION
 
 TICK_S = 0.1
 LAST_MESSAGE_S, LAST_EVENT_S = 30.0, 1.0
@@ -35,6 +36,8 @@ class TestbedSettings:
     Attributes:
         feeds: the feeds file that is deployed; `tables`: the keys of its tables.
         simulation: what each table can take. None: anything.
+        kept: tables whose items decide what becomes of a row; a later version of one never gives way to an earlier one.
+        not_summed: attributes that are about the load, and in no checksum.
         skews_s: by how much the clock of each worker is off, and so how many workers there are.
         redeliver: the share of messages that come back while their worker lives.
         max_receive_count: deliveries before the dead-letter queue.
@@ -47,6 +50,8 @@ class TestbedSettings:
     feeds: Path
     tables: Mapping[str, Table]
     simulation: Simulation | None = None
+    kept: frozenset[str] = frozenset()
+    not_summed: frozenset[str] = frozenset()
     seed: int = 1
     skews_s: tuple[float, ...] = (0.0,)
     function_s: float = 300.0
@@ -62,7 +67,7 @@ class TestbedSettings:
 
     @property
     def table_faults(self) -> Faults | None:
-        """Return what goes wrong with BatchWriteItem."""
+        """Return what goes wrong with requests about rows."""
         return None
 
     @property
@@ -134,21 +139,30 @@ class Testbed:
         """
         client, depth = self.stack_client, self.stack_client.depth()
         self.running.close()
-        replayed, ledger = replay(self.folder / "spool", self.settings.tables), client.ledger()
+        settings = self.settings
+        replayed = replay(self.folder / "spool", settings.tables, not_summed=settings.not_summed)
+        ledger = client.ledger()
         entries = (
             [*map(with_segments, filter(is_file, ledger))] if keys is None else entries_of(ledger, client.bucket, keys)
         )
         found = Found(
-            tables=replayed.tables,
+            tables={
+                name: replace(table, overwritten=None) if name in settings.kept else table
+                for name, table in replayed.tables.items()
+            },
             entries=entries,
             rejects=rejects_of(client.rejects, entries, by_version=keys is None),
             ledger=ledger if keys is None else (),
             queue_depth=depth,
             dead_letters=client.take_dead_letters(),
             events=self.events,
-            troubles=self.fleet.troubles(),
+            troubles=[*self.fleet.troubles(), *self._out_of_order()],
         )
         return found, replayed
+
+    def _out_of_order(self) -> Iterator[str]:
+        if count := self.simulator.written_items.out_of_order:
+            yield f"{count:,} items gave way to older ones"
 
     def keep_logs(self, folder: Path) -> None:
         """Copy the workers' logs to a folder, which is made."""
@@ -167,9 +181,14 @@ def begun(settings: TestbedSettings, folder: Path, stack_client: StackClient) ->
     """Give a testbed whose workers start, for the length of the block; its files are in `folder`."""
     with ExitStack() as running:
         ledger = running.enter_context(LedgerProxy(stack_client.url, settings.ledger_faults))
-        known = settings.tables if settings.table_faults or settings.simulation else None  # else requests are not read
+        is_read = settings.table_faults or settings.simulation or settings.kept
         simulated = Settings(
-            tables=known, simulation=settings.simulation, faults=settings.table_faults, spool=folder / "spool"
+            tables=settings.tables if is_read else None,
+            simulation=settings.simulation,
+            faults=settings.table_faults,
+            spool=folder / "spool",
+            keeps_items=settings.kept,
+            sequence=VERSION if settings.kept else None,
         )
         simulator = running.enter_context(Simulator(simulated, elsewhere=ledger.elsewhere()))
         served = ObjectServer(

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -24,7 +24,7 @@ class Fleet:
 
     def __init__(self, module: str, environments: list[dict[str, str]], folder: Path, chance: random.Random) -> None:
         self.ended: Counter[str] = Counter()
-        self.freezes = 0
+        self.freezes = self.deployments = 0
         self._module, self._environments, self._folder, self._chance = module, environments, folder, chance
         self._workers: list[subprocess.Popen[bytes]] = []
         self._killed: set[int] = set()
@@ -73,10 +73,14 @@ class Fleet:
 
     def kill_one(self) -> None:
         """Kill a worker, whatever it does."""
-        worker = self._chance.choice(self._workers)
-        if worker.poll() is None and worker.pid not in self._killed:
-            self._killed.add(worker.pid)
-            worker.kill()
+        self._kill(self._chance.choice(self._workers))
+
+    def deploy(self, variables: Mapping[str, str]) -> None:
+        """Start half of the workers anew, with other variables; the others go on with what they have."""
+        self.deployments += 1
+        for number in self._chance.sample(range(len(self._workers)), (len(self._workers) + 1) // 2):
+            self._environments[number] = {**self._environments[number], **variables}
+            self._kill(self._workers[number])
 
     def freeze_one(self, seconds: float) -> None:
         """Stop a worker for so long; its connections stay."""
@@ -105,6 +109,11 @@ class Fleet:
         """Return a sentence for each kind of crash, and for each bug that a worker has met and logged."""
         crashes = [f"{count} workers {how}" for how, count in self.ended.items() if "crash" in how]
         return crashes + sorted({f"a bug: {line}" for line in self.log() if line.get("code") == _BUG})
+
+    def _kill(self, worker: "subprocess.Popen[bytes]") -> None:
+        if worker.poll() is None and worker.pid not in self._killed:
+            self._killed.add(worker.pid)
+            worker.kill()
 
     def _last_words(self) -> str:
         ends = [path.read_text(errors="replace")[-300:] for path in sorted(self._folder.glob("worker-*.log"))]

@@ -14,7 +14,9 @@ from ingest.feeds.parse import read_feeds
 from loadtest.bench.goals import Goal, figure
 from loadtest.simulator.capacity import Simulation
 from loadtest.simulator.settings import Key, Table
+from loadtest.workload.changes import ChangesFile
 from loadtest.workload.recipe import Recipe, recipe_of
+from loadtest.workload.stream import Generation
 
 FEEDS, DECLARED = Path(__file__).parent / "feeds.toml", Path(__file__).parent / "scenarios.toml"
 MIB = 1024 * 1024
@@ -37,7 +39,7 @@ def tables() -> dict[str, Table]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Files:
-    """Files of one kind: how many, with `rows` each, and further settings of the generator."""
+    """Files of one kind: how many, with `rows` each (of changes: about), and further settings of the generator."""
 
     feed: str
     count: int
@@ -106,6 +108,18 @@ class Scenario:
         """Return the generator's recipe for the file of this number."""
         more: dict[str, Any] = {"segment_bytes": self.segment_bytes, **kind.recipe}
         return recipe_of(FEEDS, kind.feed, rows=kind.rows, seed=seed, file=number, **more)
+
+    def made(self, kind: Files, number: int, *, seed: int) -> Generation | ChangesFile:
+        """Return the file of this number: its bytes, and what must become of it."""
+        if feed(kind.feed).operation:
+            return ChangesFile(seed=seed, files=kind.count, rows=kind.rows, file=number % kind.count)
+        return Generation(self.recipe(kind, number, seed=seed))
+
+    @property
+    def kept(self) -> frozenset[str]:
+        """The tables whose items decide what becomes of a row."""
+        feeds = [feed(kind.feed) for kind in self.files]
+        return frozenset(one.table for one in feeds if one.is_conditional or one.skip_unchanged)
 
     def in_turn(self) -> Iterator[Files]:
         """Yield the kind of each file: they take turns."""

@@ -24,6 +24,7 @@ from loadtest.scenarios.estimate import usd_of
 from loadtest.scenarios.log import FunctionLog, LogReader
 from loadtest.scenarios.measure import Observation
 from loadtest.scenarios.target import Results
+from loadtest.workload.changes import NOT_SUMMED
 
 LEDGER_EVERY_S, LEDGER_SHARE, LOG_EVERY_S = 1.0, 0.1, 5.0
 LOG_LATE_S, QUIET_WITHIN_S = 60.0, 30.0
@@ -104,7 +105,9 @@ class StackDeployment:
         entries = entries_of(ledger, self._bucket, keys)
         found = Found(
             tables={
-                name: read_table(self._dynamodb, self._outputs[table_output(name)], segments=READERS)
+                name: read_table(
+                    self._dynamodb, self._outputs[table_output(name)], segments=READERS, not_summed=NOT_SUMMED
+                )
                 for name in tables()
             },
             entries=entries,

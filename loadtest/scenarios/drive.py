@@ -22,7 +22,6 @@ from loadtest.checker.judge import CheckResult, judge
 from loadtest.scenarios.catalog import Scenario, feed
 from loadtest.scenarios.measure import MB, Samples, distribution
 from loadtest.scenarios.target import Deployment, Results, Target
-from loadtest.workload.stream import Generation
 
 TICK_S = 0.05
 SAMPLE_EVERY_S = 1.0
@@ -150,7 +149,7 @@ def _made(scenario: Scenario, name: str, deployment: Deployment, seed: int, prog
         ending = ENDINGS.get(kind.recipe.get("compression", ""), ".csv")
         meant = feed(kind.feed)
         key = f"{meant.prefix}{name}/{number:05d}{ending}"
-        generation = Generation(scenario.recipe(kind, number, seed=seed))
+        generation = scenario.made(kind, number, seed=seed)
         deployment.write(key, generation, most_bytes=generation.most_bytes)
         yield Expected.of(key, meant.table, generation.known_outcome)
         progress(advance=1)

@@ -17,7 +17,6 @@ from loadtest.harness.targets import part_bytes
 from loadtest.scenarios.catalog import Scenario, feed
 from loadtest.scenarios.log import FunctionLog
 from loadtest.scenarios.measure import MB, usd
-from loadtest.workload.stream import Generation
 
 FLEET = Fleet()  # as the stage `loadtest` of cdk.json deploys it
 FILE_S = 0.5  # of a function for a file, besides its rows: ledger, S3, a share of a cold start
@@ -41,8 +40,7 @@ def load_of(scenario: Scenario) -> Load:
     """Return what a scenario, as it is scaled, puts on a stack."""
     load = Load()
     for kind in scenario.files:
-        made, known = scenario.recipe(kind, 0, seed=1), feed(kind.feed)
-        generation = Generation(made)
+        generation, known = scenario.made(kind, 0, seed=1), feed(kind.feed)
         size, most, rows = generation.likely_bytes, generation.most_bytes, kind.count * kind.rows
         names = {known.column(name).name or name for name in known.columns} | {k.name for k in known.key_attributes()}
         item_bytes = size // max(1, kind.rows) + sum(map(len, names))
@@ -51,7 +49,7 @@ def load_of(scenario: Scenario) -> Load:
         load.item_bytes += rows * item_bytes
         load.segments += kind.count * FLEET.segments(size, is_splittable=True)
         load.puts += kind.count * (2 + math.ceil(most / part_bytes(most)))
-        load.files_with_rejects += kind.count * (made.defects.rejected > 0)
+        load.files_with_rejects += kind.count * generation.has_rejects
         load.units[known.table] += rows * math.ceil(item_bytes / KB)
     return load
 

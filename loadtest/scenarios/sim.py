@@ -21,6 +21,7 @@ from loadtest.scenarios.catalog import FEEDS, Scenario, tables
 from loadtest.scenarios.log import FunctionLog
 from loadtest.scenarios.measure import Observation, usd
 from loadtest.scenarios.target import Results
+from loadtest.workload.changes import NOT_SUMMED
 
 FUNCTION_S = 900.0
 FIRST = "0001"  # sequencer of the only version of an object
@@ -43,6 +44,8 @@ class SimTarget:
             feeds=FEEDS,
             tables=tables(),
             simulation=scenario.table,
+            kept=scenario.kept,
+            not_summed=NOT_SUMMED,
             skews_s=(0.0,) * (self.workers or scenario.workers),
             function_s=FUNCTION_S,
             lease_s=scenario.lease_s,

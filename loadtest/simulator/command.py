@@ -49,7 +49,7 @@ def _settings(text: str) -> Settings:
 
 def _reported(simulator: Simulator) -> dict[str, Any]:
     written = simulator.written_items
-    names = (simulator.settings.tables or {}) if simulator.settings.keeps_items else {}
+    names = [name for name in simulator.settings.tables or () if simulator.settings.keeps(name)]
     tables = {name: written.items(name) for name in names}
     held = {name: {"items": len(items), "checksum": checksum(items)} for name, items in tables.items()}
     wrong = {name: getattr(written, name) for name in ("doubled", "overwritten", "out_of_order")}

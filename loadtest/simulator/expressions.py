@@ -1,6 +1,5 @@
 """Conditions and updates as expressions have them, of the kinds that the product sends. Pure."""
 
-import operator
 import re
 from base64 import b64decode
 from collections.abc import Callable, Collection, Mapping
@@ -14,9 +13,9 @@ from loadtest.simulator.values import WRONG_VALUES, Item, Value, check_values
 MAX_EXPRESSION_BYTES = 4096
 Condition = Callable[[Item], bool]  # of the item as it is; where there is none, it has no attributes
 
-_FUNCTION = re.compile(r"(attribute_exists|attribute_not_exists|begins_with)\((#\w+)(?:, ?(:\w+))?\)")
-_COMPARISON = re.compile(r"(#\w+) (<=|<|=) (:\w+)")
-_COMPARED: Mapping[str, Callable[[Any, Any], bool]] = {"<=": operator.le, "<": operator.lt, "=": operator.eq}
+_ABSENT = re.compile(r"attribute_not_exists\((#\w+)\)")
+_BEGINS = re.compile(r"begins_with\((#\w+), ?(:\w+)\)")
+_AT_MOST = re.compile(r"(#\w+) <= (:\w+)")
 _READ: Mapping[str, Callable[[Any], Any]] = {"N": Decimal, "S": str.encode, "B": b64decode}  # as they are compared
 _CLAUSES = re.compile(r"(?:SET (?P<set>.+?))?(?:(?:^| )REMOVE (?P<remove>.+))?")
 _ASSIGNMENT = re.compile(r" *(#\w+) *= *(:\w+) *")
@@ -69,24 +68,22 @@ def condition_of(text: str, placeholders: Placeholders) -> Condition:
 
 def _term(text: str, placeholders: Placeholders) -> Condition:
     kind = "ConditionExpression"
-    if found := _COMPARISON.fullmatch(text):
-        return _comparison(placeholders.name(kind, found[1]), found[2], placeholders.value(kind, found[3]))
-    found = _FUNCTION.fullmatch(text)
-    if not found or (found[1] == "begins_with") != bool(found[3]):
-        raise _syntax_error(kind, text)
-    name = placeholders.name(kind, found[2])
-    if found[1] == "begins_with":
-        return _begins_with(name, placeholders.value(kind, found[3]))
-    return lambda item: (name in item) == (found[1] == "attribute_exists")
+    if found := _ABSENT.fullmatch(text):
+        name = placeholders.name(kind, found[1])
+        return lambda item: name not in item
+    for pattern, compared in ((_AT_MOST, _at_most), (_BEGINS, _begins_with)):
+        if found := pattern.fullmatch(text):
+            return compared(placeholders.name(kind, found[1]), placeholders.value(kind, found[2]))
+    raise _syntax_error(kind, text)
 
 
-def _comparison(name: str, sign: str, value: Value) -> Condition:
-    """Values of other types than the one given do not fit, whatever the sign."""
+def _at_most(name: str, value: Value) -> Condition:
+    """Values of other types than the one given do not fit."""
     [(kind, content)] = value.items()
     if kind not in _READ:
-        raise _wrong_type(sign, kind)
-    read, compared = _READ[kind], _COMPARED[sign]
-    return lambda item: kind in item.get(name, {}) and compared(read(item[name][kind]), read(content))
+        raise _wrong_type("<=", kind)
+    read = _READ[kind]
+    return lambda item: kind in item.get(name, {}) and bool(read(item[name][kind]) <= read(content))
 
 
 def _begins_with(name: str, value: Value) -> Condition:

@@ -36,6 +36,7 @@ class Puts:
     """
 
     names: tuple[str, ...]
+    not_summed: frozenset[str]
     refused: Counter[str] = field(default_factory=Counter)
     waiting: list[tuple[Item, bool]] = field(default_factory=list)
     keys: list[U64] = field(default_factory=list)
@@ -51,7 +52,7 @@ class Puts:
     def hash(self) -> None:
         """Make hashes of what waits: it needs less room then."""
         self.keys.append(item_hashes([{name: item[name] for name in self.names} for item, _ in self.waiting]))
-        hashes = item_hashes([item for item, _ in self.waiting])
+        hashes = item_hashes([item for item, _ in self.waiting], self.not_summed)
         self.items.append(np.where([is_put for _, is_put in self.waiting], hashes, DELETED))
         self.waiting = []
 
@@ -74,13 +75,22 @@ class Replayed:
     write_units: int
 
 
-def replay(spool: Path, tables: Mapping[str, Table], *, large_bytes: int = LARGE_BYTES) -> Replayed:
-    """Return what the tables hold after the writes of a spool, in their order. A large one is read by all cores."""
+def replay(
+    spool: Path,
+    tables: Mapping[str, Table],
+    *,
+    large_bytes: int = LARGE_BYTES,
+    not_summed: frozenset[str] = frozenset(),
+) -> Replayed:
+    """Return what the tables hold after the writes of a spool, in their order. A large one is read by all cores.
+
+    `not_summed`: attributes that are in no hash.
+    """
     count = (os.cpu_count() or 1) if spool.stat().st_size > large_bytes else 1
     # Not forked: the threads of the run that has just ended may hold locks. Ctrl-C reaches us too, and we end the pool.
     context, leave_it = get_context("spawn"), (signal.SIGINT, signal.SIG_IGN)
     with context.Pool(count, signal.signal, leave_it) if count > 1 else nullcontext() as pool:
-        parts = list((pool.imap if pool else map)(partial(read, spool, tables, count), range(count)))
+        parts = list((pool.imap if pool else map)(partial(read, spool, tables, not_summed, count), range(count)))
     return Replayed(
         {name: found([part.puts[name] for part in parts]) for name in tables},
         sum(part.requests for part in parts),
@@ -88,9 +98,9 @@ def replay(spool: Path, tables: Mapping[str, Table], *, large_bytes: int = LARGE
     )
 
 
-def read(spool: Path, tables: Mapping[str, Table], parts: int, number: int) -> Part:
+def read(spool: Path, tables: Mapping[str, Table], not_summed: frozenset[str], parts: int, number: int) -> Part:
     """Return what one of some parts of a spool holds."""
-    part = Part({name: Puts(tuple(key.name for key in table.keys)) for name, table in tables.items()})
+    part = Part({name: Puts(tuple(key.name for key in table.keys), not_summed) for name, table in tables.items()})
     for body in bodies(spool, number, parts):
         part.requests += 1
         try:

@@ -146,7 +146,7 @@ class Service:
             self.statistics.took(1)
             return b"{}"
         write = requests.single(operation, body, self._settings.tables)
-        if not self._settings.keeps_items and (write.condition or write.change):
+        if not self._settings.keeps(write.table) and (write.condition or write.change):
             raise errors.invalid(_NEEDS_ITEMS)
         self._take([write])
         return b"{}"
@@ -197,7 +197,7 @@ class Service:
 
     def _applied(self, write: Write) -> Write:
         """Make a write; return it as a put or delete, which it comes to."""
-        if not self._settings.keeps_items:
+        if not self._settings.keeps(write.table):
             return write
         before = self.written_items.item(write)
         if write.condition and not write.condition(before or {}):

@@ -115,7 +115,7 @@ class Settings:
     simulation: Simulation | None = None  # what each table can take; None: anything
     faults: Faults | None = None
     latency: Latency = field(default_factory=Latency)
-    keeps_items: bool = False  # the last item of each key, in memory; that finds doubled puts, too
+    keeps_items: bool | frozenset[str] = False  # of all tables, or those named, in memory: conditions need them
     spool: Path | None = None  # the file that all writes taken go to (`loadtest.simulator.spool`)
     sequence: str | None = None  # an attribute with a number that must not fall for the same key; needs `keeps_items`
     tls: bool = False  # with a certificate made at the start; `Simulator.ca_file` is what clients are to trust
@@ -126,6 +126,10 @@ class Settings:
             raise ValueError("a simulation and items need the keys of the tables: set `tables`")
         if self.sequence and not self.keeps_items:
             raise ValueError("a sequence needs `keeps_items`")
+
+    def keeps(self, table: str) -> bool:
+        """Return whether the items of a table are kept."""
+        return self.keeps_items if isinstance(self.keeps_items, bool) else table in self.keeps_items
 
     @property
     def counts_only(self) -> bool:

@@ -102,7 +102,7 @@ class WrittenItems:
             return
         self.doubled += before == item
         self.overwritten += before != item
-        if self._sequence:
+        if self._sequence and self._sequence in before and self._sequence in item:
             later, earlier = (Decimal(one[self._sequence]["N"]) for one in (before, item))
             self.out_of_order += earlier < later
 

@@ -44,6 +44,11 @@ class Generation:
         return most + most // 100 + 1024  # what cannot be compressed grows a little
 
     @property
+    def has_rejects(self) -> bool:
+        """Whether rows of it may be rejected."""
+        return self.recipe.defects.rejected > 0
+
+    @property
     def likely_bytes(self) -> int:
         """The approximate size of the text."""
         return self.recipe.text_bytes or int((self.recipe.rows or 0) * self.plan.likely_row_bytes)

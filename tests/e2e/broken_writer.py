@@ -11,6 +11,7 @@ from ingest.contract import WriteOperation
 from ingest.dynamodb import writers
 from ingest.dynamodb.batches import batches
 from ingest.dynamodb.item_writer import Heartbeat, Taken, not_noted
+from ingest.dynamodb.single_writer import SingleWriter
 from ingest.dynamodb.writer import BatchWriter, BatchWrites
 from ingest.items.items import Items
 from loadtest.harness import worker
@@ -73,11 +74,20 @@ class TakesAll(BatchWrites):
         return super().answered(batch, replace(answer, body=b'{"UnprocessedItems":{}}') if is_done else answer)
 
 
-BUGS = {kind.__name__: kind for kind in (DropsARow, WritesTwice, WritesTwiceTheOtherWayRound, IgnoresAThrottle)}
+class ForgetsTheVersion(SingleWriter):
+    """Writes each row, whatever the table holds."""
+
+    def __init__(self, loop: Any, rules: Any, **more: Any) -> None:
+        super().__init__(loop, replace(rules, version=None), **more)
+
+
+KINDS: tuple[type[BatchWriter | SingleWriter], ...] = (DropsARow, WritesTwice, WritesTwiceTheOtherWayRound)
+BUGS = {kind.__name__: kind for kind in (*KINDS, IgnoresAThrottle, ForgetsTheVersion)}
 
 
 def main() -> None:
-    writers.BatchWriter = BUGS[os.environ["LOADTEST_BUG"]]  # type: ignore[misc]
+    broken = BUGS[os.environ["LOADTEST_BUG"]]
+    setattr(writers, "BatchWriter" if issubclass(broken, BatchWriter) else "SingleWriter", broken)
     worker.main()
 
 

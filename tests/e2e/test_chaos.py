@@ -13,6 +13,7 @@ SMALL = ChaosSettings(
     seed=5,
     kill_every_s=2.5,
     freeze_every_s=12,
+    deploy_every_s=6,
     open_bytes=8 * MB,
     sizes=(KB, 20 * KB, 200 * KB, MB, 5 * MB),
     skews_s=(0.0, 0.0, 12.0),
@@ -20,6 +21,7 @@ SMALL = ChaosSettings(
     lease_s=6,
     stuck_s=15,
     reconcile_every_s=5,
+    histories=((40, 0), (1_000, 0), (1_200, 2_000)),
     throttled=0.05,
     max_receive_count=12,
     patience_s=120,
@@ -31,6 +33,7 @@ def test_a_world_with_kills_and_faults_loses_and_doubles_nothing() -> None:
     figures = perform(SMALL, said.append)
     assert figures["problems"] == [], said
     assert figures["kills"] >= 5
+    assert figures["deployments"] >= 1
     assert figures["rows"] > 0
     assert sum(figures["faults"]["table"].values()) > 0
 

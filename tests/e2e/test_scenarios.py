@@ -32,6 +32,7 @@ SCALES = {
     "throttled": 0.02,
     "duplicate_storm": 0.03,
     "mixed_feeds": 0.04,
+    "changes": 0.04,
 }
 
 
@@ -113,6 +114,13 @@ def test_a_writer_that_writes_a_row_twice_with_different_content_is_caught(sim: 
 def test_it_is_caught_too_if_the_right_content_is_what_stays(sim: SimTarget) -> None:
     check_result = broken(sim, "WritesTwiceTheOtherWayRound", one_worker(2_000))
     assert (check_result["rows"]["doubled"], check_result["rows"]["wrong"], check_result["rows"]["lost"]) == (1, 0, 0)
+
+
+def test_a_writer_that_forgets_the_version_is_caught(sim: SimTarget) -> None:
+    changes = replace(SCENARIOS["changes"], files=(Files(feed="changes", count=4, rows=300),))
+    check_result = broken(sim, "ForgetsTheVersion", changes)
+    assert any("items gave way to older ones" in problem for problem in check_result["problems"])
+    assert check_result["rows"]["wrong"] == 1
 
 
 def test_a_writer_that_ignores_a_throttle_is_caught(sim: SimTarget) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 from urllib.parse import unquote_plus
 
 from ingest.contract import Status
-from loadtest.chaos.settings import KB, ChaosSettings
+from loadtest.chaos.settings import CHANGES_TABLE, KB, TABLE, ChaosSettings
 from loadtest.chaos.uploads import Dropper
 from loadtest.harness.queue import s3_notification
 
@@ -80,7 +80,7 @@ def ids(text: str) -> set[str]:
 
 def test_no_two_files_share_a_key_and_each_knows_what_must_become_of_it() -> None:
     dropper, bucket = dropped()
-    loaded = [file for file in dropper.files if file.rows]
+    loaded = [file for file in dropper.files if file.rows and file.table == TABLE]
     texts = [gzip.decompress(data) if data[:2] == b"\x1f\x8b" else data for data in bucket.objects.values()]
     keys = [ids(text.decode()) for text in texts if text.startswith(b"customer,")]
     assert len(keys) > 100
@@ -88,6 +88,18 @@ def test_no_two_files_share_a_key_and_each_knows_what_must_become_of_it() -> Non
     assert all(file.rows == file.items + file.superseded[1] + sum(file.rejected.values()) for file in loaded)
     assert sum(sum(file.rejected.values()) for file in loaded) > 0
     assert sum(file.superseded[1] for file in loaded) > 0
+
+
+def test_files_of_changes_share_their_keys_and_come_in_any_order() -> None:
+    dropper, bucket = dropped(400)
+    keys = [file.key for file in dropper.files if file.table == CHANGES_TABLE]
+    histories = {number: [key for key in keys if number in key] for number in {key.partition(" ")[0] for key in keys}}
+    assert len(histories) == dropper.counts["changes"] > 3
+    assert any(files != sorted(files) for files in histories.values())
+    for files in histories.values():
+        accounts = [{line.split(b",")[1] for line in bucket.objects[key].splitlines()[1:]} for key in files]
+        assert len(files) >= 2
+        assert accounts[0] & accounts[1]
 
 
 def test_poison_is_sent_as_it_is_remembered_and_poison_files_must_fail() -> None:

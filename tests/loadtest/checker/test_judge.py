@@ -11,7 +11,7 @@ from ingest.contract import Status
 from loadtest.chaos.settings import FEED, FEEDS
 from loadtest.chaos.uploads import COLUMNS, DEFECTS
 from loadtest.checker.found import Expected, Found, TableFound
-from loadtest.checker.judge import BLOCK_BYTES, judge
+from loadtest.checker.judge import BLOCK_BYTES, COUNTS, judge
 from loadtest.workload.duplicates import GROUP
 from loadtest.workload.recipe import recipe_of
 from loadtest.workload.stream import hashes_of
@@ -228,3 +228,25 @@ def test_some_rows_of_a_file_that_was_replaced_may_be_left_and_no_others() -> No
     assert leaves(of_v2) == leaves([*of_v2, *left]) == []
     assert leaves([*of_v2, *left, left[0] + 1]) == ["table T has 1 rows that no file says"]
     assert leaves([*of_v2[1:], *left]) == ["table T lacks 1 of 90 rows"]
+
+
+def begun_anew(**changed: Any) -> Found:
+    """Return a run in which a file was begun anew after a deployment."""
+    first = ENTRY | {"sk": "FILE#0A", "status": Status.SUPERSEDED, **dict.fromkeys(COUNTS, 0)}
+    again = ENTRY | {"sk": "FILE#0A+001", "file": {"key": "a.csv", "retry": 1}}
+    events = [{"key": "a.csv", "id": "b/a.csv#0A#SUPERSEDED"}, {"key": "a.csv", "id": "b/a.csv#0A+001#COMPLETE"}]
+    return replace(GOOD, entries=[first | changed, again, OTHERS], events=[*events, {"key": "b.csv", "id": "2"}])
+
+
+def test_an_attempt_that_another_took_the_place_of_is_not_how_a_file_ended() -> None:
+    assert problems(begun_anew()) == []
+
+
+def test_an_attempt_that_ended_otherwise_before_it_was_begun_anew_is_wrong() -> None:
+    assert "a.csv ended as COMPLETE, COMPLETE, expected COMPLETE" in problems(begun_anew(status=Status.COMPLETE))
+
+
+def test_rows_that_were_skipped_are_part_of_the_account() -> None:
+    assert problems(first_entry(rows_superseded=4, rows_older=1)) == []
+    [problem] = problems(first_entry(rows_older=2))
+    assert problem.endswith("100 read, 91 written, 4 rejected, 5 superseded, 2 skipped")

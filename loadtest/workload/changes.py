@@ -1,0 +1,165 @@
+"""Files of changes: rows that put, update and delete items, out of order and doubled, and what the table holds then.
+
+The files of a history share their keys. The greatest version of a key stays, in whatever order the files are loaded:
+so changes may stand in any file at any place, once or twice. A row that updates only some attributes is right only
+after those before it: such rows stand in their order, in one file, and none are in files that may be split.
+"""
+
+import csv
+import io
+import random
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+from ingest.contract import Reason
+from loadtest.workload.checksum import Checksum
+from loadtest.workload.expected import KnownOutcome
+
+VERSION = "version"  # the attribute by which changes are ordered
+NOT_SUMMED = frozenset({"ttl"})  # when a deleted item is forgotten
+COLUMNS = ("op", "account", "entry", "version", "amount", "state", "note")
+PUT, UPDATE, DELETE = "I", "U", "D"
+MOST_VERSIONS = 6
+DOUBLED, IN_ORDER, BAD = 0.05, 0.2, 0.002  # shares: of rows, of keys, of rows
+BEFORE = {PUT: (PUT, UPDATE, UPDATE, DELETE), UPDATE: (PUT, UPDATE, UPDATE, DELETE), DELETE: (PUT, UPDATE)}
+PORTION_ROWS = 4096
+_BAD_ROWS = {Reason.BAD_OPERATION: {"op": "X"}, Reason.NO_VERSION: {"version": ""}}
+Item = Mapping[str, Mapping[str, Any]]
+
+
+class Change(NamedTuple):
+    """A row of a file; cells that are empty have no value."""
+
+    op: str
+    account: str
+    entry: str
+    version: str
+    amount: str = ""
+    state: str = ""
+    note: str = ""
+
+    def after(self, before: Item) -> Item:
+        """Return the item after the change, given the one before; a deleted one leaves key and version behind."""
+        is_update = self.op == UPDATE and "_deleted" not in before
+        key = {"account": {"S": self.account}, "entry": {"S": self.entry}, "version": {"N": self.version}}
+        if self.op == DELETE:
+            return {**key, "_deleted": {"BOOL": True}}
+        kept = {name: value for name, value in before.items() if name != "state"} if is_update else {}
+        cells = {"amount": {"N": self.amount}, "state": {"S": self.state}, "note": {"S": self.note}}
+        return {**kept, **key, **{name: value for name, value in cells.items() if any(value.values())}}
+
+
+class History:
+    """Changes dealt to files, as a seed says, and what they come to.
+
+    Attributes:
+        files: the rows of each file; `rejected`: how many of each are rejected, by reason.
+        items: what the table holds after all of them.
+    """
+
+    def __init__(self, seed: int, files: int, rows: int, wide_bytes: int) -> None:
+        self._chance, self._wide = random.Random(seed), "x" * wide_bytes
+        self._in_order_share = 0 if wide_bytes else IN_ORDER
+        self.files: list[list[Change]] = [[] for _ in range(files)]
+        self.rejected = [Counter[str]() for _ in range(files)]
+        self.items: list[Item] = []
+        self._in_order: list[list[Change]] = [[] for _ in range(files)]
+        left = files * rows
+        while left > 0:
+            left -= self._add_key(f"{seed}-{len(self.items) // 10}", str(len(self.items)))
+        for changes, in_order, rejected in zip(self.files, self._in_order, self.rejected, strict=True):
+            self._chance.shuffle(changes)
+            self._spoil(changes, rejected)
+            changes.extend(in_order)
+
+    def _add_key(self, account: str, entry: str) -> int:
+        """Deal the changes of one more key; return how many rows that took."""
+        chance, item, version = self._chance, dict[str, Any](), self._chance.randrange(90)
+        is_in_order, op, rows = chance.random() < self._in_order_share, chance.choice([PUT, PUT, UPDATE]), 0
+        file = chance.randrange(len(self.files))
+        for number in range(chance.randint(1, MOST_VERSIONS)):
+            version += chance.randint(1, 9)
+            change = self._change(op, account, entry, str(version), is_whole=number == 0 or not is_in_order)
+            item, op = dict(change.after(item)), chance.choice(BEFORE[op])
+            if is_in_order:
+                self._in_order[file].append(change)
+                rows += 1
+                continue
+            for _ in range(1 + (chance.random() < DOUBLED)):
+                chance.choice(self.files).append(change)
+                rows += 1
+        self.items.append(item)
+        return rows
+
+    def _change(self, op: str, account: str, entry: str, version: str, *, is_whole: bool) -> Change:
+        chance = self._chance
+        if op == DELETE:  # its other cells do not matter
+            return Change(op, account, entry, version, amount=chance.choice(["", "gone"]))
+        amount, note = f"{chance.randrange(10**6) / 100:.2f}", f"{version} of {entry}, {chance.random()}{self._wide}"
+        if op == UPDATE and not is_whole:
+            amount, note = chance.choice([(amount, ""), ("", note), ("", "")])
+        return Change(op, account, entry, version, amount, chance.choice(["", "open", "shut"]), note)
+
+    def _spoil(self, changes: list[Change], rejected: Counter[str]) -> None:
+        """Put bad rows between the others: copies that a reader must not take for good."""
+        for change in [change for change in changes if self._chance.random() < BAD]:
+            reason = self._chance.choice(list(_BAD_ROWS))
+            rejected[reason] += 1
+            changes.insert(self._chance.randrange(len(changes)), change._replace(**_BAD_ROWS[reason]))
+
+
+_history = lru_cache(maxsize=8)(History)
+
+
+class ChangesFile:
+    """One file of a history: iterate for its bytes. What the table holds then is all in the outcome of the first.
+
+    There are `files` of about so many `rows`, which are longer by `wide_bytes`: only such files may be split.
+    """
+
+    def __init__(self, *, seed: int, files: int, rows: int, file: int, wide_bytes: int = 0) -> None:
+        history = _history(seed, files, rows, wide_bytes)
+        self._changes, rejected = history.files[file], history.rejected[file]
+        summed = Checksum()
+        summed.add([] if file else history.items)
+        size = sum(map(len, self))
+        kept = len(self._changes) - rejected.total()
+        self.known_outcome = KnownOutcome(
+            rows=len(self._changes),
+            rejected=dict(sorted(rejected.items())),
+            superseded=(0, kept),
+            items=summed.items,
+            checksum=summed.value,
+            bytes=size,
+            text_bytes=size,
+            not_summed=tuple(sorted(NOT_SUMMED)),
+        )
+
+    @property
+    def most_bytes(self) -> int:
+        """No more bytes than these come out."""
+        return self.known_outcome.bytes
+
+    @property
+    def has_rejects(self) -> bool:
+        """Whether rows of it are rejected."""
+        return bool(self.known_outcome.rejected)
+
+    @property
+    def likely_bytes(self) -> int:
+        """The size of the text."""
+        return self.known_outcome.bytes
+
+    def __iter__(self) -> Iterator[bytes]:
+        """Yield the file's bytes, some 100 KB at a time."""
+        yield _lines([COLUMNS])
+        for first in range(0, len(self._changes), PORTION_ROWS):
+            yield _lines(self._changes[first : first + PORTION_ROWS])
+
+
+def _lines(rows: Sequence[tuple[str, ...]]) -> bytes:
+    out = io.StringIO(newline="")
+    csv.writer(out, lineterminator="\n").writerows(rows)
+    return out.getvalue().encode()
