@@ -9,6 +9,7 @@ from ingest.aws.clock import epoch_s, iso
 from ingest.contract import LedgerKeys, Status
 from ingest.errors import IngestError, LeaseLost, Throttled
 from ingest.file import FileVersion
+from ingest.ledger.budget import TableBudgets
 from ingest.ledger.claims import Claimed, ClaimStatus, LeaseToken, Looked
 from ingest.ledger.order import KnownOrder, next_order_ms
 from ingest.ledger.queries import TableQueries
@@ -48,6 +49,7 @@ class TableLedger:
         self.queries = TableQueries(self.table)
         self.leases = TableLeases(self.table, self.queries)
         self.transitions = TableTransitions(self.table)
+        self.budgets = TableBudgets(self.table)
 
 
 class TableLeases:
