@@ -3,6 +3,7 @@
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.model.budget import SharedBudget
 from tests.model.check import check
 from tests.model.scheduler import Act, Kind
 from tests.model.simulation import HEAD, Kinds, ModelRun
@@ -30,6 +31,7 @@ def model_runs(draw: st.DrawFn, kinds: Kinds | None = None) -> ModelRun:
         skews_s=draw(st.sampled_from([(0,), (0,), (0, 90), (0, -90, 30)])),
         batch_size=draw(st.sampled_from([1, 1, 3])),
         deadly=draw(st.sampled_from([None, None, DEADLY])),
+        budget=draw(st.sampled_from([None, None, 5.0, 12.0]).map(lambda per_s: SharedBudget(per_s) if per_s else None)),
     )
     if simulation.deadly:
         simulation.drop((DEADLY, file(draw(st.binary(min_size=1, max_size=11)), "d")))
