@@ -274,7 +274,7 @@ def file_fields(file: FileVersion) -> Item:
 def read_file(fields: Item) -> FileVersion:
     """Return a file from what an entry has of it."""
     known = {name: value for name, value in fields.items() if name in FileVersion.__slots__}
-    return FileVersion(**{name: int(value) if name in _NUMBERS else value for name, value in known.items()})
+    return FileVersion(**known | {name: int(known[name]) for name in _NUMBERS if name in known})
 
 
 def set_fields(fields: Item, *, if_new: bool = False) -> tuple[str, Item]:
