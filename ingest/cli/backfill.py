@@ -10,11 +10,10 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from ingest.aws.clock import Clock
-from ingest.cli.options import DEFAULT_FEEDS, AsJson, FeedsPath, StackName, file_name
+from ingest.cli.options import AsJson, StackFeedsPath, StackName, file_name
 from ingest.cli.output import console_on
-from ingest.cli.stack import DeployedStack, services_of
+from ingest.cli.stack import DeployedStack, feeds_of, services_of
 from ingest.errors import SettingsFault
-from ingest.feeds.parse import read_feeds
 from ingest.file import FileVersion
 from ingest.recovery.backfill import Backfill, Tally
 from ingest.recovery.retry import Retry
@@ -29,7 +28,7 @@ def backfill(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only count what would be sent.")] = False,
     force: Annotated[bool, typer.Option("--force", help="Load those that are known again, as new attempts.")] = False,
     stack: StackName = None,
-    feeds: FeedsPath = DEFAULT_FEEDS,
+    feeds: StackFeedsPath = None,
     as_json: AsJson = False,
 ) -> None:
     """Queue the objects under a prefix that the ledger does not know.
@@ -45,7 +44,7 @@ def backfill(
     deployed = DeployedStack(stack)
     bucket, prefix = _bucket_and_prefix(url, deployed)
     run = Backfill(
-        feeds=read_feeds(feeds),
+        feeds=feeds_of(deployed, feeds).deployed,
         ledger=deployed.ledger.queries,
         objects=deployed.objects,
         queue=deployed.queue,
