@@ -11,7 +11,15 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from ingest.aws.clock import digits, read_pause_s
 from ingest.aws.errors import aws_call
-from ingest.errors import AccessDenied, ObjectArchived, ObjectSuperseded, ServiceFault, Throttled, Unavailable
+from ingest.errors import (
+    AccessDenied,
+    FileMissing,
+    ObjectArchived,
+    ObjectSuperseded,
+    ServiceFault,
+    Throttled,
+    Unavailable,
+)
 from ingest.file import FileVersion
 
 if TYPE_CHECKING:
@@ -20,6 +28,7 @@ if TYPE_CHECKING:
 RANGE_BYTES = 8 * 1024 * 1024  # AWS recommends 8 to 16 MB for byte-range fetches
 PORTION_BYTES = 1024 * 1024
 ATTEMPTS = 6  # in a row without a byte
+ARCHIVES = ("GLACIER", "DEEP_ARCHIVE")  # storage classes whose objects are read only after they were restored
 THREAD_NAME = "read-ahead"
 LAST_CHARACTER = "\U0010ffff"  # of Unicode: no key under a prefix comes after the prefix with it
 
@@ -204,6 +213,16 @@ class S3Listing:
         """Yield the objects under a prefix whose keys come after one, each with when it was changed (epoch seconds)."""
         part = {"Prefix": prefix} | ({"StartAfter": after} if after else {})
         return self._objects(bucket, f"listing s3://{bucket}/{prefix}", **part)
+
+    def is_readable(self, file: FileVersion) -> bool:
+        """Return whether an object that was archived can be read by now; False also if it is gone, or another."""
+        try:
+            with aws_call(f"looking at {file.url}"):
+                head = self._client.head_object(Bucket=file.bucket, Key=file.key, **_pin(file))
+        except (AccessDenied, FileMissing, ObjectSuperseded):
+            return False
+        is_archived = head.get("StorageClass") in ARCHIVES or "ArchiveStatus" in head
+        return 'ongoing-request="false"' in head.get("Restore", "") or not is_archived
 
     def outside(self, bucket: str, prefixes: Iterable[str]) -> Iterator[FileVersion]:
         """Yield the objects under none of some prefixes, by key.

@@ -10,11 +10,10 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from ingest.aws.clock import Clock
-from ingest.cli.options import DEFAULT_FEEDS, AsJson, FeedsPath, StackName, file_name
+from ingest.cli.options import AsJson, StackFeedsPath, StackName, file_name
 from ingest.cli.output import console_on
-from ingest.cli.stack import DeployedStack, services_of
+from ingest.cli.stack import DeployedStack, feeds_of, services_of
 from ingest.errors import SettingsFault
-from ingest.feeds.parse import read_feeds
 from ingest.file import FileVersion
 from ingest.ledger.order import oldest_ms
 from ingest.ledger.work_item import CarriedOver
@@ -34,7 +33,7 @@ def backfill(
         bool, typer.Option("--as-oldest", help='With newest = "file": older than all files that were notified.')
     ] = False,
     stack: StackName = None,
-    feeds: FeedsPath = DEFAULT_FEEDS,
+    feeds: StackFeedsPath = None,
     as_json: AsJson = False,
 ) -> None:
     """Queue the objects under a prefix that the ledger does not know.
@@ -53,7 +52,7 @@ def backfill(
     deployed = DeployedStack(stack)
     bucket, prefix = _bucket_and_prefix(url, deployed)
     run = Backfill(
-        feeds=read_feeds(feeds),
+        feeds=feeds_of(deployed, feeds).deployed,
         ledger=deployed.ledger.queries,
         objects=deployed.objects,
         queue=deployed.queue,

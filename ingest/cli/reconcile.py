@@ -28,6 +28,7 @@ _FOUND = {
     "segments_sent_again": "{:,} segment(s) were stuck: requeued.",
     "files_given_up": "{:,} file(s) were requeued too often and have FAILED; `ingest status FILE` shows why.",
     "objects_not_known": "{:,} object(s) had no ledger entry: queued.",
+    "objects_restored": "{:,} archived object(s) can be read by now: queued.",
     "not_looked_after": "{:,} file(s) could not be looked after, because a service did not answer: run this again.",
 }
 _DID = {

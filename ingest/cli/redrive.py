@@ -5,19 +5,18 @@ import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from ingest.aws.clock import Clock
-from ingest.cli.options import DEFAULT_FEEDS, AsJson, FeedsPath, OneFeed, StackName, refuse_without_consent, seconds_of
+from ingest.cli.options import AsJson, OneFeed, StackFeedsPath, StackName, refuse_without_consent, seconds_of
 from ingest.cli.output import Cell, FittingTable, TableColumn, line_console, printable
-from ingest.cli.stack import DeployedStack
+from ingest.cli.stack import DeployedStack, feeds_of
 from ingest.cli.status.view import age_text, time_text
 from ingest.contract import NO_FEED
 from ingest.errors import NoFeed, SettingsFault
-from ingest.feeds.feed import Feeds
-from ingest.feeds.parse import read_feeds
 from ingest.recovery.redrive import UNKNOWN, Choice, Found, Redrive
 
 SENTENCES = 3  # of one reason
@@ -135,7 +134,7 @@ def redrive(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show them, and which are selected.")] = False,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask for confirmation.")] = False,
     stack: StackName = None,
-    feeds: FeedsPath = DEFAULT_FEEDS,
+    feeds: StackFeedsPath = None,
     as_json: AsJson = False,
 ) -> None:
     """Show dead letters and why, and send them back to the queue.
@@ -156,8 +155,10 @@ def redrive(
     deployed, clock = DeployedStack(stack), Clock()
     now_s = clock.now_s()
     before_s = now_s - seconds_of(older_than, "--older-than") if older_than else None
-    choice = Choice(reason, feed, file, before_s, limit, _feed_of(read_feeds(feeds), feed) if feed else str)
-    run = Redrive(letters=deployed.dead_letters, queue=deployed.queue, find=deployed.ledger.queries.entry)
+    feed_of = _feed_of(deployed, feeds, feed)
+    choice = Choice(reason, feed, file, before_s, limit, feed_of)
+    ledger = deployed.ledger.queries
+    run = Redrive(letters=deployed.dead_letters, queue=deployed.queue, find=ledger.entry, feed_of=feed_of)
     with closing(run):
         found = list(run.look(choice))
         if not as_json:
@@ -169,14 +170,20 @@ def redrive(
     print_done(found, done, verb="deleted" if discard else "sent", dry_run=dry_run, as_json=as_json)
 
 
-def _feed_of(feeds: Feeds, asked: str) -> Callable[[str], str]:
-    """Return a function that finds the feed of a key.
+def _feed_of(stack: DeployedStack, path: Path | None, asked: str | None) -> Callable[[str], str | None]:
+    """Return a function that finds the feed of a key; None where no feeds are known, and none was asked for.
 
     Raises:
         SettingsFault: the feed that was asked for does not exist.
     """
-    if asked != NO_FEED:
-        feeds.named(asked)
+    try:
+        feeds = feeds_of(stack, path).known
+    except SettingsFault:
+        if asked or path:
+            raise
+        return lambda key: None
+    if asked not in (None, NO_FEED):
+        feeds.named(str(asked))
 
     def feed_of(key: str) -> str:
         try:

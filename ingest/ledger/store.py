@@ -117,8 +117,8 @@ class TableLeases:
     def _may_have_entry(self, file: FileVersion, head: Item) -> bool:
         """Return whether a version was begun before, or is another attempt. A found one may be any of those known."""
         if file.retry or file.sequencer:
-            return bool(file.retry) or bool(head.get("sequencer") == file.version)
-        return read_entry(self._table, "looking up a file", file).get("status", Status.IGNORED) != Status.IGNORED
+            return bool(file.retry or head.get("sequencer") == file.version)
+        return bool(read_entry(self._table, "looking up a file", file).get("status", Status.IGNORED) != Status.IGNORED)
 
     def _note(
         self, what: str, file: FileVersion, head: Item, order_ms: int, begun: Item | None = None

@@ -73,6 +73,8 @@ def read_message(body: str) -> Notification | WorkItem | Reconcile:
     if kind == "reconcile":
         step, after, until_s = document.get("step", ""), document.get("after", ""), document.get("until_s", 0.0)
         return Reconcile(str(step), str(after), float(until_s) if isinstance(until_s, int | float) else 0.0)
+    if kind == "restored":
+        return Restored(_work_in(document).file)
     return _work_in(document) if kind in ("file", "segment") else read_notification(document)
 
 
@@ -104,10 +106,19 @@ def body_of(work: WorkItem) -> str:
     return json.dumps(document, ensure_ascii=False, separators=(",", ":"))
 
 
+def restored_body(file: FileVersion) -> str:
+    """Return the body of the message that says that an archived object can be read, in the place of S3's.
+
+    >>> read_message(restored_body(FileVersion("b", "k", etag="e")))
+    Restored(file=FileVersion(bucket='b', key='k', version_id=None, etag='e', ...))
+    """
+    return json.dumps({**json.loads(body_of(WorkItem(file))), KIND: "restored"}, ensure_ascii=False)
+
+
 def _work_in(document: dict[str, Any]) -> WorkItem:
     try:
         file = FileVersion(**document["file"])
-        if document[KIND] == "file":
+        if document[KIND] != "segment":
             return WorkItem(file)
         start, end = (Position(*map(int, document[name])) for name in ("start", "end"))
         return WorkItem(file, Segment(start, end))

@@ -4,7 +4,7 @@ They are sent there first, and taken out then. A crash doubles a message, and lo
 """
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from typing import Protocol
 
@@ -115,7 +115,7 @@ class Choice:
     file: str | None = None
     before_s: float | None = None
     limit: int | None = None
-    feed_of: Callable[[str], str] = field(default=lambda key: "")
+    feed_of: Callable[[str], str | None] = field(default=lambda key: None)
 
     def takes(self, letter: DeadLetter, diagnosis: Diagnosis) -> bool:
         """Return whether a message is meant. One of no known kind must be asked for by its reason."""
@@ -143,7 +143,16 @@ class Found:
 class Redrive:
     """Holds all dead letters it has looked at until `close`."""
 
-    def __init__(self, *, letters: DeadLetterSource, queue: Queue, find: Callable[[WorkItem], Entry | None]) -> None:
+    def __init__(
+        self,
+        *,
+        letters: DeadLetterSource,
+        queue: Queue,
+        find: Callable[[WorkItem], Entry | None],
+        feed_of: Callable[[str], str | None] = lambda key: None,
+    ) -> None:
+        """`feed_of` returns the feed of a key, for letters without a message group."""
+        self._feed_of = feed_of
         self._letters = letters
         self._queue = queue
         self._find = find
@@ -157,9 +166,15 @@ class Redrive:
             diagnosis = diagnose(letter.body, self._find, dead_lettered_for=letter.reason)
             is_chosen = choice.takes(letter, diagnosis)
             chosen += is_chosen
-            yield Found(letter, diagnosis, is_chosen)
+            yield Found(self._with_group(letter, diagnosis), diagnosis, is_chosen)
             if choice.limit is not None and chosen >= choice.limit:
                 return
+
+    def _with_group(self, letter: DeadLetter, diagnosis: Diagnosis) -> DeadLetter:
+        """Return a letter with the message group of its feed, if it has none, as S3's own have."""
+        if letter.group or not diagnosis.work:
+            return letter
+        return replace(letter, group=self._feed_of(diagnosis.work.file.key))
 
     def send(self, letters: Iterable[DeadLetter]) -> Iterator[int]:
         """Put letters back in the queue, and take them out here; yield how many, each time some were."""

@@ -127,7 +127,7 @@ class BatchHandler:
 
     def _is_sent_again(self, message: Message) -> bool:
         try:
-            self._dispatcher.hand_over(message, None, stalls=message.stalls)
+            self._dispatcher.hand_over(message, self._dispatcher.feed_of(message.body), stalls=message.stalls)
         except Exception as error:
             logger.warning("message stays with one that is a danger", extra=_error_fields(error))
             return False

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
+from itertools import groupby
 
 from ingest.contract import NO_FEED, Metric, Status
 from ingest.errors import (
@@ -122,7 +123,8 @@ class Dispatcher:
             self._reconcile(asked, message, keep_messages)
             return
         if isinstance(asked, Several):
-            self._services.queue.send(asked.bodies, feed=None, hops=message.hops, stalls=message.stalls)
+            for feed, bodies in groupby(asked.bodies, key=self.feed_of):
+                self._services.queue.send(bodies, feed=feed, hops=message.hops, stalls=message.stalls)
             return
         works: Iterable[WorkItem] = map(WorkItem, asked.files) if isinstance(asked, NewFiles) else ()
         if isinstance(asked, WorkItem):
@@ -132,6 +134,16 @@ class Dispatcher:
         for work in works:
             if not self._dispatch_work(work, message, keep_messages):
                 return
+
+    def feed_of(self, body: str) -> str | None:
+        """Return the feed of what a message asks for; None if it asks for no file."""
+        try:
+            asked = read_message(body)
+        except UnknownMessage:
+            return None
+        files = (asked.file,) if isinstance(asked, WorkItem | Restored) else ()
+        files = asked.files if isinstance(asked, NewFiles) else files
+        return self._settings_of(files[0])[0] if files else None
 
     def _reconcile(self, asked: Reconcile, message: Message, keep_messages: Callable[[], None]) -> None:
         """Look after what is stuck until the function's time is over, and hand over what is left."""
@@ -263,7 +275,7 @@ class Dispatcher:
         return round(PARKED_S * (1 + self._clock.chance() / 2))
 
     def hand_over(self, message: Message, feed: str | None, *, stalls: int, delay_s: int = 0) -> None:
-        """Send a message again, as a new one whose deliveries are counted anew; `feed` as for the queue."""
+        """Send a message again, as a new one whose deliveries are counted anew."""
         delay_s = STALL_PAUSE_S if stalls > message.stalls else delay_s
         hops = message.hops + 1
         self._services.queue.send([message.body], feed=feed, hops=hops, stalls=stalls, delay_s=delay_s)

@@ -148,6 +148,9 @@ class Queries(Protocol):
     def open_files(self, feed: str) -> Iterator[Entry]:
         """Yield the files of a feed whose outcome was not reported yet."""
 
+    def ended_files(self, feed: str, status: str, day: str, *, newest_first: bool = False) -> Iterator[Entry]:
+        """Yield the files of a feed that ended so on a day (YYYY-MM-DD, UTC)."""
+
     def versions(self, bucket: str, key: str) -> Iterator[Entry]:
         """Yield the entries of all versions of an object, oldest first."""
 
@@ -243,6 +246,9 @@ class ObjectListing(Protocol):
     def under(self, bucket: str, prefix: str, *, after: str = "") -> Iterator[tuple[FileVersion, float]]:
         """Yield the objects under a prefix by key, from the first behind `after`, and when each was changed (epoch
         seconds)."""
+
+    def is_readable(self, file: FileVersion) -> bool:
+        """Return whether an object that was archived can be read by now."""
 
 
 class Queue(Protocol):

@@ -4,12 +4,14 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from itertools import islice
 
+from ingest.aws.clock import iso_day
 from ingest.contract import NO_FEED, Status
-from ingest.errors import GivenUp, ServiceFault
+from ingest.errors import GivenUp, ObjectArchived, ServiceFault
 from ingest.feeds.feed import Feeds
+from ingest.file import MOST_RETRIES
 from ingest.ledger.claims import LeaseToken, Looked, Outcome
 from ingest.ledger.work_item import Entry, WorkItem, is_open
-from ingest.queue.messages import Reconcile, body_of
+from ingest.queue.messages import Reconcile, body_of, restored_body
 from ingest.worker.lease import TimeIsUpError, Turn
 from ingest.worker.ports import Services
 from ingest.worker.report import Reporter, finish_split_file
@@ -21,7 +23,9 @@ OVERLAP_S = 3600.0  # S3 says when an upload of many parts was begun, which may 
 PORTION = 100  # objects that the ledger is asked for at once
 FROM_THE_START = Reconcile()
 BY_HAND = LeaseToken("by hand", 0, 0.0)
-OPEN, LIST = "open ", "list "  # what a step does, before the feed that it does it for
+OPEN, ARCHIVED, LIST = "open ", "archived ", "list "  # what a step does, before the feed that it does it for
+ARCHIVED_DAYS = 30  # for as long after a file failed because its object was archived it is looked for its restoration
+MOST_FAILED = 1000  # files of a feed that are looked at for that, the newest first
 LONG_QUEUE = 1000  # with this many messages waiting, work that no one has begun is only late
 
 
@@ -35,6 +39,7 @@ class Findings:
     segments_sent_again: int = 0
     files_given_up: int = 0
     objects_not_known: int = 0
+    objects_restored: int = 0
     not_looked_after: int = 0  # files, because of a service that was down: the next run does
     is_late: bool = False  # the queue is long: nothing was sent again, and no lost notification looked for
     is_busy: bool = False  # another run is under way: nothing was done
@@ -53,6 +58,7 @@ class Window:
     since_s: float
     until_s: float
     looked: Looked
+    is_whole: bool = False
 
 
 class Reconciler:
@@ -106,7 +112,7 @@ class Reconciler:
         is_whole = is_whole or until_s - looked.all_s >= LOOKS_AT_ALL_S
         changed_since = looked.until_s - OVERLAP_S if looked.until_s else float("inf")
         since_s = min(until_s - DAY_S, changed_since) if is_whole else changed_since
-        return Window(since_s, until_s, Looked(until_s, until_s if is_whole else looked.all_s))
+        return Window(since_s, until_s, Looked(until_s, until_s if is_whole else looked.all_s), is_whole)
 
     def _run(self, asked: Reconcile, turn: Turn, window: Window) -> Findings:
         """Take one step after another, from the one that is asked for."""
@@ -114,6 +120,7 @@ class Reconciler:
         findings = Findings(is_late=is_late)
         feeds = {**self._feeds.feeds, **self._ledger.queries.feeds(), NO_FEED: None}  # files know those of old
         steps = [OPEN + feed for feed in feeds]
+        steps += [ARCHIVED + feed for feed in feeds] if window.is_whole and not is_late else []
         steps += [] if is_late else [LIST + feed for feed in self._feeds.feeds]
         first = steps.index(asked.step) if asked.step in steps else 0
         for number, step in enumerate(steps[first:], start=first):
@@ -131,6 +138,8 @@ class Reconciler:
     def _take(self, step: str, at: Reconcile, turn: Turn, window: Window, findings: Findings) -> None:
         if step.startswith(OPEN):
             self._look_after_feed(step.removeprefix(OPEN), turn, findings)
+        elif step.startswith(ARCHIVED):
+            self._look_for_restored(step.removeprefix(ARCHIVED), turn, findings)
         else:
             self._look_for_lost(at, turn, window, findings)
 
@@ -205,6 +214,29 @@ class Reconciler:
         if ended:
             self._reporter.file_ended(entry.work.file, entry.feed, ended)
         return ended is not None
+
+    def _look_for_restored(self, feed: str, turn: Turn, findings: Findings) -> None:
+        """Send messages for archived objects that can be read by now, although S3's event should have come."""
+        queries, now_s = self._ledger.queries, self._clock.now_s()
+        days = [iso_day(now_s - number * DAY_S) for number in range(ARCHIVED_DAYS)]
+        failed = (e for day in days for e in queries.ended_files(feed, Status.FAILED, day, newest_first=True))
+        for entry in islice(failed, MOST_FAILED):
+            turn.go_on()
+            try:
+                if self._is_restored(entry):
+                    self._services.queue.send([restored_body(entry.work.file)], feed=feed)
+                    findings.objects_restored += 1
+            except ServiceFault as fault:
+                findings.not_looked_after += 1
+                self._services.log("file not looked after", {"file": entry.work.file.url, "error": fault.code})
+
+    def _is_restored(self, entry: Entry) -> bool:
+        """Return whether a file failed because its object was archived, was not tried since, and can be read now."""
+        file = entry.work.file
+        if entry.error_code != ObjectArchived.code or file.retry == MOST_RETRIES:
+            return False
+        again = replace(file, retry=(file.retry or 0) + 1)
+        return self._ledger.queries.entry(WorkItem(again)) is None and self._services.listing.is_readable(file)
 
     def _look_for_lost(self, at: Reconcile, turn: Turn, window: Window, findings: Findings) -> None:
         """Send messages for objects that are not known, although their notification should have come by now.

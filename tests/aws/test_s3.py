@@ -423,3 +423,41 @@ def test_what_is_under_a_prefix_is_not_listed_to_find_what_is_not() -> None:
     bucket = ListedBucket([*keys, "stray.csv"])
     assert outside(bucket, ["out/", "in/"]) == ["stray.csv"]
     assert bucket.requests == 3
+
+
+# --- archived objects ---
+
+
+class Heads:
+    """A client that knows the head of one object."""
+
+    def __init__(self, answer: dict[str, Any] | Exception) -> None:
+        self.answer = answer
+        self.asked: list[dict[str, Any]] = []
+
+    def head_object(self, **asked: Any) -> dict[str, Any]:
+        self.asked.append(asked)
+        if isinstance(self.answer, Exception):
+            raise self.answer
+        return self.answer
+
+
+@pytest.mark.parametrize(
+    ("answer", "readable"),
+    [
+        ({}, True),
+        ({"StorageClass": "GLACIER"}, False),
+        ({"StorageClass": "DEEP_ARCHIVE", "Restore": 'ongoing-request="true"'}, False),
+        ({"StorageClass": "GLACIER", "Restore": 'ongoing-request="false", expiry-date="Fri, 21 Dec 2029"'}, True),
+        ({"StorageClass": "GLACIER_IR"}, True),
+        ({"StorageClass": "INTELLIGENT_TIERING", "ArchiveStatus": "ARCHIVE_ACCESS"}, False),
+        ({"StorageClass": "INTELLIGENT_TIERING"}, True),
+        (client_error("404", 404), False),
+        (client_error("412", 412), False),
+        (client_error("403", 403), False),
+    ],
+)
+def test_whether_an_archived_object_can_be_read(answer: dict[str, Any] | Exception, *, readable: bool) -> None:
+    heads = Heads(answer)
+    assert S3Listing(client=heads).is_readable(FILE) is readable  # type: ignore[arg-type]
+    assert heads.asked == [{"Bucket": "landing", "Key": FILE.key, "IfMatch": '"e1"'}]

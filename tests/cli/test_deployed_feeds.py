@@ -12,8 +12,11 @@ from ingest.file import FileVersion
 from ingest.ledger.claims import Outcome
 from ingest.ledger.row_counts import RowCounts
 from ingest.ledger.work_item import KeptFeed, WorkItem
+from ingest.queue import dead_letters
+from ingest.queue.messages import body_of
 from ingest.worker.attempt import DeployedSettings
 from ingest.worker.load import Sizes
+from tests.support.clients import client
 from tests.support.command import FEEDS, Ran
 from tests.support.scenario import LedgerScenario, deployed
 
@@ -111,3 +114,42 @@ def test_reconcile_finds_the_open_files_of_a_feed_that_was_renamed(
     ran = Ran(capsys, "reconcile", "--json")
     assert (ran.code, ran.json["found"]["files_sent_again"]) == (0, 1)
     assert [message["file"]["key"] for message in scenario.messages()] == ["old/a.csv"]
+
+
+def test_dead_letters_and_objects_are_those_of_the_deployed_feeds(
+    capsys: pytest.CaptureFixture[str], scenario: LedgerScenario, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`redrive --feed` and `backfill` took the feeds.toml that happened to be there."""
+    monkeypatch.setattr(dead_letters, "WAIT_S", 0)
+    deploy(scenario, {"new": OLD})
+    client("s3").put_object(Bucket="landing", Key="old/a.csv", Body=b"id\n1\n")
+    body = body_of(WorkItem(FileVersion("landing", "old/b.csv", etag="e", sequencer="0A")))
+    client("sqs").send_message(QueueUrl=scenario.dead_letter_url, MessageBody=body)
+    for name, counted in {"backfill": "messages_sent", "redrive": "messages_sent"}.items():
+        arguments = ["s3://landing/old/"] if name == "backfill" else ["--feed", "new", "--yes"]
+        ran = Ran(capsys, name, *arguments, "--json")
+        assert (ran.code, ran.json[counted]) == (0, 1)
+        assert "differs from what is deployed" in ran.err
+    assert [message["file"]["key"] for message in scenario.messages()] == ["old/a.csv", "old/b.csv"]
+    assert set(groups(scenario.queue_url)) == {"new"}
+    refused = Ran(capsys, "redrive", "--feed", "new", "--feeds", "feeds.toml", "--dry-run")
+    assert refused.code == 2
+
+
+def test_dead_letters_are_sent_back_though_no_feeds_are_known(
+    capsys: pytest.CaptureFixture[str], scenario: LedgerScenario, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(dead_letters, "WAIT_S", 0)
+    (tmp_path / "feeds.toml").unlink()
+    body = body_of(WorkItem(FileVersion("landing", "old/b.csv", etag="e", sequencer="0A")))
+    client("sqs").send_message(QueueUrl=scenario.dead_letter_url, MessageBody=body)
+    assert Ran(capsys, "redrive", "--yes", "--json").json["messages_sent"] == 1
+    assert Ran(capsys, "redrive", "--feed", "orders", "--dry-run").code == 2
+
+
+def groups(url: str) -> list[str | None]:
+    """Return the message groups of what is in a queue."""
+    found = client("sqs").receive_message(
+        QueueUrl=url, MaxNumberOfMessages=10, VisibilityTimeout=0, MessageSystemAttributeNames=["MessageGroupId"]
+    )
+    return [message.get("Attributes", {}).get("MessageGroupId") for message in found["Messages"]]

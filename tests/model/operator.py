@@ -81,6 +81,9 @@ class Operator:
         if self.calls_left < 0:
             raise Unavailable("The operator's connection is gone.")
 
+    def is_readable(self, file: FileVersion) -> bool:
+        return True
+
     def under(self, bucket: str, prefix: str, *, after: str = "") -> Any:
         return listed(self.bucket, bucket, prefix)
 

@@ -22,7 +22,7 @@ from tests.support.fakes import FakeTable, RecordingDeadLetters, cut
 from tests.support.memory_ledger import MemoryEntry
 
 PORTION = 17  # bytes: neither a row nor a block
-ITERATES = ("open_files", "segments", "versions", "unknown")
+ITERATES = ("open_files", "ended_files", "segments", "versions", "unknown")
 
 
 @dataclass(slots=True)
@@ -236,6 +236,9 @@ class OwnObjects:
     def under(self, bucket: str, prefix: str, *, after: str = "") -> Iterator[tuple[FileVersion, float]]:
         self.scheduler.point("list", may_fail=True)
         return listed(self.bucket, bucket, prefix, after)
+
+    def is_readable(self, file: FileVersion) -> bool:
+        return True
 
     def _data(self, file: FileVersion) -> bytes:
         found = self.bucket.objects[file.key]

@@ -167,6 +167,7 @@ class ModelRun:
     refused: set[str] = field(default_factory=set)  # versions that no feed took
     kept: RowCounts = NOTHING  # what attempts count that others before them have loaded
     cut_retries: int = 0
+    lost: list[str] = field(default_factory=list)  # messages
 
     def __post_init__(self) -> None:
         self.clock = Clock(1_795_342_272.0)
@@ -331,7 +332,7 @@ class ModelRun:
         elif act.kind == Kind.AGAIN and self.queue.messages:
             self.queue.messages[act.arg % len(self.queue.messages)].visible_s = self.clock.time_s
         elif act.kind == Kind.LOSE and self.queue.messages:
-            del self.queue.messages[act.arg % len(self.queue.messages)]
+            self.lost.append(self.queue.messages.pop(act.arg % len(self.queue.messages)).body)
         elif act.kind == Kind.NOTIFY:
             self.queue.send([self.notifications[act.arg % len(self.notifications)]])
         elif act.kind == Kind.DEPLOY:

@@ -15,6 +15,7 @@ class Queued:
     visible_s: float
     received: int = 0
     receipt: int = 0
+    feed: str | None = None  # its message group
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +41,7 @@ class MemoryQueue:
     ) -> None:
         for body in bodies:
             self._sent += 1
-            self.messages.append(Queued(f"m{self._sent}", body, hops, stalls, self.now_s() + delay_s))
+            self.messages.append(Queued(f"m{self._sent}", body, hops, stalls, self.now_s() + delay_s, feed=feed))
 
     def waiting(self) -> int:
         return sum(message.visible_s <= self.now_s() for message in self.messages)

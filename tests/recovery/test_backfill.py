@@ -12,7 +12,7 @@ from ingest.errors import Unavailable
 from ingest.feeds.feed import Feed, Feeds
 from ingest.file import FileVersion
 from ingest.ledger.claims import LeaseToken
-from ingest.ledger.work_item import WorkItem
+from ingest.ledger.work_item import KeptFeed, WorkItem
 from ingest.queue.messages import read_message
 from ingest.recovery.backfill import REFUSED_SHOWN, Backfill, Tally
 from tests.support.command import Ran
@@ -28,6 +28,9 @@ class Known:
     def __init__(self, *keys: str) -> None:
         self._keys = keys
         self.queries = self
+
+    def feeds(self) -> dict[str, KeptFeed]:
+        return {}
 
     def knows(self, file: FileVersion) -> bool:
         assert file.etag == "e"

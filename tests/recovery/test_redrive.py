@@ -124,3 +124,10 @@ def test_a_portion_is_at_most_what_the_queue_takes_at_once() -> None:
     large = [letter(str(n), body="x" * (MOST_BYTES // 2 + 1)) for n in range(3)]
     assert [len(portion) for portion in portions(large)] == [1, 1, 1]
     assert list(portions([])) == []
+
+
+def test_a_letter_without_a_message_group_goes_back_with_that_of_its_feed() -> None:
+    setup = RedriveSetup([LETTERS[0], replace(LETTERS[1], group="kept"), LETTERS[3]])
+    setup.run = Redrive(letters=setup.letters, queue=setup.queue, find=setup.find, feed_of=lambda key: "of " + key)
+    list(setup.run.send(found.letter for found in setup.run.look(Choice())))
+    assert [message.feed for message in setup.queue.sent] == ["of orders/a.csv", "kept", None]

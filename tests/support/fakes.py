@@ -156,6 +156,9 @@ class FakeObjects:
                 raise error
             yield portion
 
+    def is_readable(self, file: FileVersion) -> bool:
+        return file.key in self.contents and file.key not in self.breaks
+
     def under(self, bucket: str, prefix: str, *, after: str = "") -> Iterator[tuple[FileVersion, float]]:
         for key, data in sorted(self.contents.items()):
             if key.startswith(prefix) and key > after:

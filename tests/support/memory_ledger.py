@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TypeVar
 
-from ingest.aws.clock import epoch_s, iso
+from ingest.aws.clock import epoch_s, iso, iso_day
 from ingest.contract import Status
 from ingest.errors import IngestError, InternalFault, LeaseLost, Throttled
 from ingest.file import FileVersion
@@ -358,6 +358,12 @@ class MemoryLedger:
 
     def open_files(self, feed: str) -> Iterator[Entry]:
         return iter([_seen(r) for r in self.files() if r.feed == feed and r.is_listed and not r.reported])
+
+    def ended_files(self, feed: str, status: str, day: str, *, newest_first: bool = False) -> Iterator[Entry]:
+        found = [
+            r for r in self.files() if r.reported and (r.feed, r.status, iso_day(r.moved_s)) == (feed, status, day)
+        ]
+        return iter([_seen(r) for r in sorted(found, key=lambda r: r.moved_s, reverse=newest_first)])
 
     def segments(self, file: FileVersion) -> Iterator[Entry]:
         return iter([_seen(entry) for entry in self.segment_entries(file)])

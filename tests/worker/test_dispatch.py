@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from ingest.contract import NO_FEED, Metric, Status
+from ingest.contract import NO_FEED, RECONCILE_MESSAGE, Metric, Status
 from ingest.dynamodb.item_writer import Heartbeat, Taken, WriteResult, not_noted
 from ingest.errors import (
     AllRowsRejected,
@@ -29,7 +29,9 @@ from ingest.items.items import Items, Refusal
 from ingest.ledger.claims import Claimed, LeaseToken
 from ingest.ledger.row_counts import RowCounts
 from ingest.ledger.work_item import NOTHING_CARRIED_OVER, WorkItem
-from ingest.queue.messages import body_of
+from ingest.queue.messages import body_of, read_message
+from ingest.reading.blocks import Position
+from ingest.reading.segments import Segment
 from ingest.worker.lease import Timing
 from ingest.worker.load import Sizes
 from tests.support.fakes import FakeTable, SentMessage
@@ -593,3 +595,33 @@ def test_a_split_file_whose_first_1000_rows_are_all_rejects_fails_whatever_its_o
     outcome = world.entry().outcome
     assert outcome is not None and isinstance(outcome.error, AllRowsRejected)
     assert (outcome.status, len(world.events.reported)) == (Status.FAILED, 1)
+
+
+# --- message groups ---
+
+
+def test_the_parts_of_a_message_have_the_group_of_their_feed() -> None:
+    world = World()
+    removed = event("orders/c.csv", eventName="ObjectRemoved:Delete")
+    parts = [event(KEY), event("orders/b.csv"), event("nowhere.csv"), removed]
+    records = [record for part in parts for record in json.loads(part)["Records"]]
+    world.take(json.dumps({"Records": records}))
+    assert [message.feed for message in world.queue.sent] == ["orders", "orders", "-", None]
+    assert [read_message(message.body) for message in world.queue.sent[:3]] == [
+        read_message(part) for part in parts[:3]
+    ]
+
+
+@pytest.mark.parametrize(
+    ("body", "feed"),
+    [
+        (event(KEY), "orders"),
+        (body_of(WorkItem(FileVersion("b", KEY), Segment(Position(5, 2), Position(9, 3)))), "orders"),
+        (event(KEY, eventName="ObjectRestore:Completed"), "orders"),
+        (RECONCILE_MESSAGE, None),
+        ("{}", None),
+    ],
+    ids=["notification", "segment", "restored", "reconcile", "unknown"],
+)
+def test_every_message_of_a_file_has_the_group_of_its_feed(body: str, feed: str | None) -> None:
+    assert World().dispatcher.feed_of(body) == feed

@@ -7,14 +7,23 @@ from itertools import pairwise
 
 import pytest
 
+from ingest.aws.clock import iso_day
 from ingest.contract import NO_FEED, Metric, Status
-from ingest.errors import Throttled
+from ingest.errors import ObjectArchived, Throttled
 from ingest.feeds.feed import Feed, Feeds
 from ingest.file import FileVersion
 from ingest.ledger.claims import LeaseToken
 from ingest.ledger.work_item import WorkItem
-from ingest.queue.messages import Reconcile, read_message
-from ingest.worker.reconcile import DAY_S, LONG_QUEUE, Findings, Reconciler
+from ingest.queue.messages import Reconcile, Restored, body_of, read_message
+from ingest.worker.reconcile import (
+    ARCHIVED_DAYS,
+    DAY_S,
+    LONG_QUEUE,
+    LOOKS_AT_ALL_S,
+    MOST_FAILED,
+    Findings,
+    Reconciler,
+)
 from tests.support.fakes import SentMessage
 from tests.support.world import BUCKET, EVENT_S, KEY, World, event
 
@@ -357,3 +366,69 @@ def test_a_feed_with_more_open_files_than_one_run_can_see_does_not_go_round_for_
     second = run.run(first, token=LeaseToken("n", 1, 0.0), end_s=made.clock.time_s).rest
     assert second is not None
     assert second.step != first.step
+
+
+# --- archived objects ---
+
+
+def archived(retry: int | None = None) -> World:
+    """A world in which a file has failed because its object was archived, and half an hour has passed."""
+    made = world()
+    made.objects.breaks[KEY] = (0, ObjectArchived("It is archived."))
+    made.take(body_of(WorkItem(replace(FILE, retry=retry))))
+    made.clock.time_s += STUCK_S / 2
+    assert made.entry().error_code == "archived"
+    return made
+
+
+def test_an_archived_object_whose_restore_event_was_lost_is_loaded() -> None:
+    made = archived()
+    assert look(made).objects_restored == 0  # it cannot be read yet
+    del made.objects.breaks[KEY]
+    assert look(made).objects_restored == 1
+    (message,) = made.queue.sent
+    assert (read_message(message.body), message.feed) == (Restored(FILE), "orders")
+    made.deadline_s += DAY_S
+    made.take(message.body, message_id="m2")
+    assert [entry.status for entry in made.ledger.files()] == [Status.FAILED, Status.COMPLETE]
+    assert look(made).objects_restored == 0
+
+
+@pytest.mark.parametrize("days", [29, 31])
+def test_it_is_looked_for_30_days(days: int) -> None:
+    made = archived()
+    del made.objects.breaks[KEY]
+    made.clock.time_s += days * DAY_S
+    assert look(made).objects_restored == (days < ARCHIVED_DAYS)
+
+
+def test_a_service_that_does_not_answer_stops_nothing_else() -> None:
+    made = archived()
+
+    def failing(file: FileVersion) -> bool:
+        raise Throttled("slow")
+
+    made.objects.is_readable = failing  # type: ignore[method-assign]
+    found = look(made)
+    assert (found.not_looked_after, found.objects_restored) == (1, 0)
+
+
+def test_not_more_than_a_thousand_failed_files_of_a_feed_are_looked_at() -> None:
+    made, looked = archived(), list[FileVersion]()
+    (failed,) = made.ledger.ended_files("orders", Status.FAILED, iso_day(made.clock.time_s))
+    files = (replace(failed, work=WorkItem(replace(FILE, key=f"orders/{n}.csv"))) for n in range(2000))
+    made.ledger.ended_files = lambda feed, *_, **__: files if feed == "orders" else iter(())  # type: ignore[method-assign, assignment]
+    made.objects.is_readable = lambda file: looked.append(file) is not None  # type: ignore[method-assign]
+    look(made)
+    assert len(looked) == MOST_FAILED
+
+
+def test_only_now_and_then_is_it_looked_for_archived_objects() -> None:
+    made = archived()
+    del made.objects.breaks[KEY]
+    scheduled = LeaseToken("m", 1, 0.0, "w")
+    counts = []
+    for _ in range(3):
+        counts.append(reconciler(made).run(token=scheduled).objects_restored)
+        made.clock.time_s += LOOKS_AT_ALL_S / 2
+    assert counts == [1, 0, 1]  # its message was not taken
