@@ -5,6 +5,7 @@ HYPOTHESIS_PROFILE says how many examples each property is tried with: `ci` (the
 
 import gc
 import os
+import sys
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -13,6 +14,10 @@ COMMON = settings(deadline=None, print_blob=True, suppress_health_check=[HealthC
 settings.register_profile("ci", COMMON, max_examples=100)
 settings.register_profile("nightly", COMMON, max_examples=20_000)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
+
+# Tests start hundreds of processes: each would compile all that it imports, where a shell says to keep no bytecode.
+sys.dont_write_bytecode = False
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 ALLOWED = ("e2e", "enable_socket", "allow_hosts")
 SETTINGS = {

@@ -237,7 +237,8 @@ def _hints(cells: AnyArray, target: Target) -> list[str]:
     """Return which settings would make each of the cells a number: the fewest that do; "" if none would."""
     hints: list[list[str]] = [[] for _ in range(len(cells))]
     is_short = pc.less_equal(byte_lengths(cells), pa.scalar(_HINTED_LENGTH))
-    may_be = pc.and_(pc.match_substring_regex(cells, "[0-9]"), is_short)
+    has_letters = pc.match_substring_regex(cells, rf"[^\P{{L}}eE{re.escape(target.thousands)}]")
+    may_be = pc.and_(pc.match_substring_regex(cells, "[0-9]"), pc.and_not(is_short, has_letters))
     left = rows_where(may_be)
     for count in (1, 2):
         some = cells.take(pa.array(left, pa.int64()))

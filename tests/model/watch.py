@@ -92,7 +92,7 @@ class Watch:
 
     def _compare(self, worker: str, name: str, before: MemoryEntry | None, now: MemoryEntry) -> None:
         assert now.row_counts.rows_read <= self.rows(now.work.file), f"{name} counts rows of {now.work.name} twice"
-        if before is None:
+        if before is None or _compared(before) == _compared(now):
             return
         assert before.settings in ("", now.settings), f"{name} gives {now.work.name} other settings"
         for count, value in before.row_counts.counts().items():
@@ -106,6 +106,11 @@ class Watch:
         if is_closed and now.status == Status.COMPLETE and now.work.file.sequencer:
             seen = self.looks.get(worker, {}).get(now.work.file.url)
             assert seen is not None and seen <= now.work.file.version, f"{name}: COMPLETE, and a newer one was known"
+
+
+def _compared(entry: MemoryEntry) -> tuple[Any, ...]:
+    """Return what of an entry may change in some ways only."""
+    return entry.settings, entry.row_counts, entry.status
 
 
 def _key(work: WorkItem) -> Key:
