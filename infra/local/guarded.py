@@ -5,16 +5,22 @@ parent that is killed leaves no emulator, no function and no folder behind.
 
 And CloudWatch has the function's metrics, which ministack leaves out: those in its log (embedded metric format), and
 those of its invocations.
+
+And the function's processes share one unpacked zip. Each would unpack it and compile all modules: seconds of each start.
 """
 
+import hashlib
 import json
 import os
 import signal
 import stat
 import subprocess
 import sys
+import tempfile
 import threading
+import zipfile
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 
@@ -67,10 +73,39 @@ def _put_metrics_of_invocations() -> None:
     lambda_svc._emit_lambda_metrics = count_throttles
 
 
+class SharedZip(zipfile.ZipFile):
+    """A zip that is unpacked once, in the emulator's folder, however often it is asked for; a link leads there."""
+
+    def extractall(self, path: Any = None, members: Any = None, pwd: Any = None) -> None:
+        entries = repr([(entry.filename, entry.CRC) for entry in self.infolist()])
+        shared = Path(tempfile.gettempdir(), f"code-{hashlib.sha256(entries.encode()).hexdigest()[:16]}")
+        with _unpacking:
+            if not shared.exists():
+                draft = tempfile.mkdtemp(dir=shared.parent)
+                super().extractall(draft, members, pwd)
+                Path(draft).rename(shared)
+        Path(path).rmdir()
+        Path(path).symlink_to(shared)
+
+
+_unpacking = threading.Lock()
+
+
+def _share_code() -> None:
+    from ministack.core import lambda_runtime  # type: ignore[import-not-found, unused-ignore]
+
+    class Zips:
+        ZipFile = SharedZip
+        BadZipFile, LargeFileError = zipfile.BadZipFile, zipfile.LargeZipFile
+
+    lambda_runtime.zipfile = Zips
+
+
 if __name__ == "__main__":
     from ministack import app  # type: ignore[import-not-found, unused-ignore]
 
     _put_metrics_of_invocations()
+    _share_code()
 
     app._port_is_bindable = lambda *_: False  # with TLS it would also bind port 443 if it can
     if stat.S_ISFIFO(os.fstat(sys.stdin.fileno()).st_mode):

@@ -122,7 +122,7 @@ def test_one_reconciler_runs_at_a_time_until_its_lease_has_run_out(ledger: AnyLe
 
 
 def test_objects_that_are_not_known_are_found_in_batches(ledger: AnyLedger) -> None:
-    files = [replace(FILE, key=f"orders/{n}.csv", etag=f"e{n}", sequencer=None) for n in range(250)]
+    files = [replace(FILE, key=f"orders/{n}.csv", etag=f"e{n}", sequencer=None) for n in range(110)]
     known = [replace(file, sequencer="0A") if n % 2 else file for n, file in enumerate(files) if n % 5]
     for file in known:
         at(ledger, 100.0).leases.note_newest(file)
