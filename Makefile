@@ -32,8 +32,8 @@ demo: setup-demo ## Load sample_data.csv in the local stack and show the result 
 test: setup ## Run all tests, the fast ones first; then the end-to-end tests in the local stack, with either writer and with IAM
 	$(BIN)/python -m pytest -q -n 3 --dist worksteal -m "not e2e and not judge" --ignore tests/infra --ignore tests/loadtest
 	$(BIN)/python -m pytest -q -n 2 --dist loadfile -m "not e2e" tests/infra tests/loadtest
-	$(BIN)/python -m pytest -q -n 4 --dist worksteal -m e2e tests
-	$(BIN)/python -m pytest -q -n 2 --dist worksteal -m e2e --writer boto3 --iam tests/e2e/test_local_stack.py tests/e2e/test_operating.py
+	$(BIN)/python -m pytest -q -n 4 --dist loadgroup -m e2e tests
+	$(BIN)/python -m pytest -q -m e2e --writer boto3 --iam tests/e2e/test_local_stack.py tests/e2e/test_operating.py
 
 nightly: setup ## Run the property tests and the model with 20,000 examples or more each, and the fuzz target
 	HYPOTHESIS_PROFILE=nightly $(BIN)/python -m pytest -q tests/properties tests/model tests/reading/test_blocks.py tests/reading/test_position.py tests/reading/test_grammar.py tests/reading/test_segments.py

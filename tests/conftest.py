@@ -6,7 +6,10 @@ HYPOTHESIS_PROFILE says how many examples each property is tried with: `ci` (the
 import gc
 import os
 import sys
+from functools import cache
 
+import botocore.loaders
+import botocore.session
 import pytest
 from hypothesis import HealthCheck, settings
 
@@ -18,6 +21,9 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
 # Tests start hundreds of processes: each would compile all that it imports, where a shell says to keep no bytecode.
 sys.dont_write_bytecode = False
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+
+# Each session would read the descriptions of AWS's services anew, which takes longer than most tests.
+botocore.session.create_loader = cache(botocore.loaders.create_loader)
 
 ALLOWED = ("e2e", "enable_socket", "allow_hosts")
 SETTINGS = {

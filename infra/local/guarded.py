@@ -6,7 +6,7 @@ parent that is killed leaves no emulator, no function and no folder behind.
 And CloudWatch has the function's metrics, which ministack leaves out: those in its log (embedded metric format), and
 those of its invocations.
 
-And the function's processes share one unpacked zip. Each would unpack it and compile all modules: seconds of each start.
+And the function's processes share one unpacked zip. Each would unpack it and compile all modules, which takes seconds.
 """
 
 import hashlib

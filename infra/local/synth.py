@@ -1,11 +1,13 @@
 """The template of a stage, as app.py writes it; reused until one of its inputs changes."""
 
 import contextlib
+import fcntl
 import hashlib
 import json
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 from infra import bundle, node
@@ -13,20 +15,34 @@ from infra.local.ministack import EmulatorFault
 
 ROOT = bundle.ROOT
 STAGE = "local"
+KEPT = 16  # more than a test run has of feeds files
 
 
 def synthesise(feeds: Path, *, code: Path | None = None, stage: str = STAGE, root: Path = ROOT) -> Path:
     """Return a cdk.out folder with the stack for a stage and feeds file, with `code` as its zip, or Lambda's.
+
+    The zip itself is left out. Processes that ask for the same at once wait for the first: app.py takes seconds.
 
     Raises:
         EmulatorFault: app.py failed; with its output.
     """
     code = code or bundle.build(bundle.ARM64, feeds)
     folder = root / "build" / "local" / "assembly" / _fingerprint(root, stage, feeds, code)
-    if not (folder / "manifest.json").exists():
-        _run_app(root, stage, feeds, code, folder)
-        bundle.forget_old(folder.parent, "*")
+    with _alone(folder):
+        if not folder.exists():
+            _run_app(root, stage, feeds, code, folder)
+            bundle.forget_old(folder.parent, "*", keep=KEPT)
     return folder
+
+
+@contextlib.contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """Let no other process be in this block for the same folder; the lock of one that was killed is free."""
+    locks = folder.parent.parent / "locks"
+    locks.mkdir(parents=True, exist_ok=True)
+    with (locks / folder.name).open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 def _fingerprint(root: Path, stage: str, feeds: Path, code: Path) -> str:
@@ -42,7 +58,7 @@ def _fingerprint(root: Path, stage: str, feeds: Path, code: Path) -> str:
 def _run_app(root: Path, stage: str, feeds: Path, code: Path, folder: Path) -> None:
     context = json.loads((root / "cdk.json").read_text())["context"]
     context |= {"stage": stage, "feeds": str(feeds.resolve()), "code": str(code)}
-    folder.parent.mkdir(parents=True, exist_ok=True)
+    folder.parent.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder.parent.parent) as scratch:
         draft = Path(scratch) / "cdk.out"
         variables = {"CDK_OUTDIR": str(draft), "CDK_CONTEXT_JSON": json.dumps(context)}
@@ -52,5 +68,6 @@ def _run_app(root: Path, stage: str, feeds: Path, code: Path, folder: Path) -> N
         )
         if done.returncode:
             raise EmulatorFault(f"app.py failed: {done.stderr.strip() or done.stdout.strip()}")
-        with contextlib.suppress(OSError):  # another process was faster, with the same result
-            draft.rename(folder)
+        for copy in draft.glob("asset.*.zip"):
+            copy.unlink()
+        draft.rename(folder)

@@ -5,6 +5,7 @@ import json
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import cache
 from itertools import pairwise
 from typing import Any, cast
 
@@ -44,6 +45,7 @@ def items(count: int, *, note: str = 'ü\n"x"', table: str = "Orders") -> Items:
     return made
 
 
+@cache
 def session() -> boto3.Session:
     return boto3.Session(aws_access_key_id="k", aws_secret_access_key="s", region_name="eu-central-1")
 

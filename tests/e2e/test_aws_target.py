@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from infra.local.ministack import Emulator
 from infra.local.stack import environment
 from loadtest.scenarios.catalog import tables
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("aws_target")]
 ACCOUNT = "000000000000"
 APPROVED = ("--yes", "--account", ACCOUNT)
 
@@ -52,6 +53,7 @@ def left(emulator: Emulator) -> list[str]:
     return found + list(made["dynamodb"].list_tables()["TableNames"])
 
 
+@cache
 def _clients(emulator: Emulator) -> dict[str, Any]:
     settings = {"aws_access_key_id": "test", "aws_secret_access_key": "test", "region_name": ministack.REGION}
     session = boto3.Session(**settings)

@@ -9,7 +9,7 @@ from ingest.contract import RECONCILE_MESSAGE, Metric
 from ingest.metrics.emf import Value
 from loadtest.scenarios.log import MetricLine, read_emf
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("stack")]
 
 FEED = "measured"
 ROWS = {

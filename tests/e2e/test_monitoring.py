@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from infra import bundle
 from infra.local.synth import synthesise
 from infra.monitoring.run import fields_of
 from infra.monitoring.template import MetricName, watched, widgets_of
@@ -13,7 +14,7 @@ from loadtest.scenarios.observe.command import observe
 from loadtest.scenarios.observe.mixed_load import FEEDS
 from tests.support.rare_metrics import reported_rarely
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("monitoring")]
 
 SECONDS = 15.0
 
@@ -26,7 +27,7 @@ def observed() -> dict[str, Any]:
 
 @pytest.fixture(scope="module")
 def template() -> dict[str, Any]:
-    (path,) = synthesise(FEEDS).glob("*.template.json")
+    (path,) = synthesise(FEEDS, code=bundle.build(bundle.HOST, FEEDS)).glob("*.template.json")
     found: dict[str, Any] = json.loads(path.read_text())
     return found
 

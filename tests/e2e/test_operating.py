@@ -8,7 +8,7 @@ import pytest
 
 from ingest.contract import Output
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("stack")]
 
 FEEDS = ("--feeds", str(Path(__file__).parent / "feeds.toml"))
 HEADER = "order_id,customer_id,quantity,unit_price,gift,note\n"

@@ -7,7 +7,7 @@ import pytest
 from ingest.contract import table_output
 from tests.e2e.partner import ACCOUNT, REGION, TABLE, client, make_table
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("stack")]
 
 
 @pytest.fixture(scope="module")

@@ -19,7 +19,7 @@ from tests.e2e import partner
 from tests.e2e.conftest import FEEDS
 from tests.e2e.stack_under_test import StackUnderTest
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("permissions")]
 
 HEADER = b"order_id,customer_id,quantity,unit_price,gift\n"
 MIXED = HEADER + b"O-1,permitted,1,2.50,yes\nO-2,permitted,x,1,no\n"  # one row for the table, one for the rejects
@@ -252,11 +252,13 @@ class Role:
             region_name=REGION,
         )
         self._emulator = held.stack.emulator
+        self._clients: dict[str, Any] = {}
 
     def may(self, service: Any, call: str, arguments: dict[str, Any]) -> bool:
         """Make a call, and return whether it was allowed. It must not fail for another reason."""
+        client = self._clients.get(service) or self._clients.setdefault(service, self._client(service))
         try:
-            getattr(self._client(service), call)(**arguments)
+            getattr(client, call)(**arguments)
         except ClientError as error:
             assert error.response["Error"]["Code"] in ("AccessDenied", "AccessDeniedException", "403"), (call, error)
             return False

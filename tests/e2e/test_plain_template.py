@@ -22,7 +22,7 @@ from ingest.feeds.parse import read_feeds
 from tests.e2e.by_hand import CODES, NAME, aws, concurrency, deploy, first_deployment, upload
 from tests.infra.plain_yaml import long_form
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("plain_template")]
 SAMPLE = Path(__file__).parents[2] / "sample_data.csv"
 PARAMETERS = {"MemoryMb": "2048", "MaxConcurrency": "3", "LogRetentionDays": "7", "DeletionProtection": "false"}
 

@@ -20,7 +20,7 @@ from loadtest.scenarios.sim import SimTarget, sim_target
 from loadtest.scenarios.target import Target
 from loadtest.simulator.capacity import Simulation
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("scenarios")]
 SCALES = {
     "smoke": 0.1,
     "steady": 0.025,

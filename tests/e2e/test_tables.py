@@ -11,7 +11,7 @@ import pytest
 from ingest.contract import Metric, Output
 from tests.e2e.test_metrics import values_of
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("stack")]
 
 FEED = "stocktake"
 TABLE = "Stocktake"

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("stack")]
 
 FEEDS = ("--feeds", str(Path(__file__).parent / "feeds.toml"))
 HEADER = "order_id,customer_id,quantity,unit_price,gift,note\n"

@@ -16,6 +16,7 @@ from tests.faults.files import File
 
 pytestmark = [
     pytest.mark.e2e,
+    pytest.mark.xdist_group("faults"),
     pytest.mark.timeout(240),
     pytest.mark.filterwarnings(
         "ignore::pytest.PytestUnraisableExceptionWarning"
