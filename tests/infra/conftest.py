@@ -14,11 +14,8 @@ from infra.settings import Settings
 from ingest.feeds.feed import Feeds
 from ingest.feeds.parse import parse_feeds
 
-# The CDK starts Node.js on its first use, with the environment of that moment. Its own check of each template takes
-# longer than all else; `make check` has it done for each stage, and cfn-lint knows the same rules.
-os.environ.update(
-    {name: node.environment()[name] for name in ("PATH", "JSII_NODE", *node.QUIET)} | {"CDK_VALIDATION": "false"}
-)
+# The CDK starts Node.js on its first use, with the environment of that moment.
+os.environ.update({name: node.environment()[name] for name in ("PATH", "JSII_NODE", *node.QUIET)})
 
 FEEDS = """
 [feeds.orders]
