@@ -23,6 +23,9 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
 sys.dont_write_bytecode = False
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
+# The CDK's own check of a template takes longer than making it. `make check` has it done for each stage.
+os.environ["CDK_VALIDATION"] = "false"
+
 # Each session would read the descriptions of AWS's services anew, which takes longer than most tests.
 botocore.session.create_loader = cache(botocore.loaders.create_loader)
 

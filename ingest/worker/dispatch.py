@@ -141,7 +141,7 @@ class Dispatcher:
             asked = read_message(body)
         except UnknownMessage:
             return None
-        files = (asked.file,) if isinstance(asked, WorkItem | Restored) else ()
+        files: tuple[FileVersion, ...] = (asked.file,) if isinstance(asked, WorkItem | Restored) else ()
         files = asked.files if isinstance(asked, NewFiles) else files
         return self._settings_of(files[0])[0] if files else None
 
