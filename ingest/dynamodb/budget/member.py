@@ -1,0 +1,282 @@
+"""One of the workers that share a table's write budget: its entry in the ledger, and what it knows of the others.
+
+"Lower at once, raise late" (docs/decisions/0021): each worker writes what it wants and reads what the others want. What
+it wants less counts at once, what it wants more `WAIT_S` later, when each other has read it. So all shares together are
+at most the budget, whoever has read which entries, without a common clock and without a condition. No worker is declared
+dead while one's own writes fail. Pure: the time, always of one monotonic clock, is an argument.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from math import inf
+from typing import Literal
+
+from ingest.dynamodb.budget.shares import shares
+
+# Seconds, from the simulation in docs/evidence.md; docs/decisions/0021 says what each is weighed against.
+PUT_S = 5.0  # an entry is written so often: one write unit
+EARLY, EARLY_S, AGAIN_EARLY_S = 0.7, 2.5, 30.0  # or sooner, where a worker wants less than that share of what it wrote
+READ_S = 1.0  # and all entries are read so often
+JITTER = 0.1  # of both
+WAIT_S = 1.5  # a larger want counts after this long: READ_S with its jitter, and a slow answer
+LEASE_S = 7.5  # an entry that has not changed for so long is a dead worker's: PUT_S, and half of it for tries
+DUE_S = 5.5  # if written on time, an entry has changed after so long: PUT_S with its jitter, and an answer
+MUTE_S = 5.6  # my own last write is that old: so may be those of all others
+ALONE_S, OTHERS_S = 6.3, 2.0  # my last own write is that old, while others have written for so long: I am dead to them
+OVERDUE_S = 6.0  # an entry that has not changed for so long may be a dead worker's
+BLIND_S = 2.5  # without an answer for so long, nothing is known
+FROZEN_S = 2.5  # a process that has not run for so long begins anew: the others may have shared out what it had
+PARK_S = 9.0  # so late it is certain that those before me live: LEASE_S, and a write and a read of my own
+STALE_S = 60.0  # an entry that has not changed for so long is deleted
+AGAIN_S = 0.3  # a write that failed is sent again after that, up to `AGAIN_S` + `AGAIN_MORE_S`
+AGAIN_MORE_S = 0.7
+SOLD = 0.985  # of the budget: requests come in lumps
+HELD_S = 75.0  # without an answer a share is kept for so long: no one can join or ask for more then; later it fades
+FADED, FADE_S = 0.5, 5.0  # this part of it stays after so long
+Call = Literal["put", "read"]
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A worker's entry: how often it was written, what it wants in units a second, and its place among the others.
+
+    `place` is higher than those it found when it joined: where few can write, they are those that came first.
+    """
+
+    n: int
+    want_per_s: float
+    place: int = 0
+
+
+@dataclass(slots=True)
+class _Seen:
+    n: int
+    at_s: float  # when it was found changed
+    is_new: bool = True  # it was not found changed since it was found first
+    is_dead: bool = False
+
+
+class Member:
+    """A worker under one name after another: one for each start, and for each time it was frozen.
+
+    `due` says which call to the ledger is next; the caller makes it, and says what came of it. Times come in order.
+    """
+
+    def __init__(
+        self, *, name: Callable[[], str], chance: Callable[[], float], budget_per_s: float, now_s: float
+    ) -> None:
+        self.budget_per_s = budget_per_s
+        self.gone: list[str] = []  # names it had: their entries may be deleted
+        self._new_name = name
+        self._chance = chance
+        self._ticked_s = now_s
+        self._join(now_s)
+
+    def _join(self, now_s: float) -> None:
+        self.name = self._new_name()
+        self._n = self._place = 0
+        self._wants: list[tuple[float, float]] = []  # (since when it counts, what); the last is as written
+        self._entries: Mapping[str, Entry] = {}
+        self._seen: dict[str, _Seen] = {}
+        self._put_s = self._read_s = -inf  # when the last that worked was sent
+        self._tried_s = self._others_s = inf  # when the first of those that failed was; when others were found to write
+        self._early_s = -inf
+        self._is_alone = False
+        self._entered_s = inf  # when my entry was found first
+        self._watched_s = inf  # when the entries were read first
+        self._next_put_s, self._next_read_s = inf, now_s
+        self._share = 0.0
+
+    def set_budget(self, per_s: float) -> None:
+        """Go on with another budget, at once."""
+        self._share *= min(1.0, per_s / self.budget_per_s)
+        self.budget_per_s = per_s
+        self._share = self._share_now(self._ticked_s)
+
+    def due(self, now_s: float) -> Call | None:
+        """Return the call to the ledger that is due. A process that was frozen has another name from here on."""
+        self._tick(now_s)
+        if now_s >= self._next_put_s:
+            return "put"
+        return "read" if now_s >= self._next_read_s else None
+
+    @property
+    def due_at_s(self) -> float:
+        """When the next call is due."""
+        return min(self._next_put_s, self._next_read_s)
+
+    def entry(self, want_per_s: float, now_s: float) -> Entry:
+        """Return my entry as it is written next. If that is less than before, it counts from now on."""
+        self._n += 1
+        self._wants = [(since_s, min(want, want_per_s)) for since_s, want in self._wants]
+        self._share = self._share_now(now_s)
+        return Entry(self._n, want_per_s, self._place)
+
+    def put_worked(self, entry: Entry, *, sent_s: float, now_s: float) -> None:
+        """Take that my entry was written; `sent_s` is when the call began."""
+        if now_s - self._put_s > MUTE_S:
+            self._renew_all(now_s)
+        if self._is_alone:  # the others have shared out what I had
+            self._is_alone, self._wants = False, []
+        self._put_s, self._tried_s = sent_s, inf
+        self._wants.append((now_s + WAIT_S, entry.want_per_s))
+        self._next_put_s = now_s + PUT_S * self._jitter()
+        self._next_read_s = now_s
+
+    def wants_less(self, want_per_s: float, now_s: float) -> None:
+        """Let my entry be written soon, if others could use much of what I wrote that I want; not each time."""
+        if self._wants and want_per_s < EARLY * self._wants[-1][1] and now_s - self._early_s > AGAIN_EARLY_S:
+            self._early_s = now_s
+            self._next_put_s = min(self._next_put_s, max(now_s, self._put_s + EARLY_S))
+
+    def put_failed(self, now_s: float) -> None:
+        """Take that my entry was not written, as far as is known."""
+        self._tried_s = min(self._tried_s, now_s)
+        self._next_put_s = now_s + AGAIN_S + AGAIN_MORE_S * self._chance()
+
+    def read_failed(self, now_s: float) -> None:
+        """Take that the entries were not read."""
+        self._next_read_s = now_s + READ_S * (0.5 + 0.5 * self._chance())
+
+    def read_worked(self, entries: Mapping[str, Entry], *, sent_s: float, now_s: float) -> None:
+        """Take the entries of all workers, by name, as they were some time after `sent_s`."""
+        gap_s = sent_s - self._read_s
+        if BLIND_S < gap_s < inf:
+            self._was_blind(gap_s, now_s)
+        has_changed = self._note(entries, now_s)
+        self._look_whether_alone(now_s, has_changed=has_changed)
+        if now_s - self._put_s > MUTE_S:
+            self._renew_all(now_s)
+        self._entries, self._read_s = entries, sent_s
+        if self._n == 0:
+            self._enter(now_s)
+        elif self._entered_s == inf and self.name in entries:
+            self._entered_s = now_s
+            self._wants = [(now_s + WAIT_S, min(want for _, want in self._wants))] if self._wants else []
+        self._share = self._share_now(now_s)
+        self._plan_calls(now_s)
+
+    def _note(self, entries: Mapping[str, Entry], now_s: float) -> bool:
+        """Note which entries have changed; return whether any but mine has."""
+        has_changed = False
+        for name, entry in entries.items():
+            known = self._seen.get(name)
+            if known is None or known.n != entry.n:
+                self._seen[name] = _Seen(entry.n, now_s, is_new=known is None)
+                has_changed |= name != self.name
+            elif now_s - known.at_s > LEASE_S and not self._may_live(name):
+                known.is_dead = True
+        self._seen = {name: seen for name, seen in self._seen.items() if name in entries}
+        return has_changed
+
+    def _look_whether_alone(self, now_s: float, *, has_changed: bool) -> None:
+        """See whether others can write for a while and I cannot: then they have taken me for dead."""
+        if self._read_s < self._tried_s:  # what was written before writes failed says nothing
+            self._others_s = inf
+        elif has_changed:
+            self._others_s = min(self._others_s, now_s)
+        self._is_alone = now_s - self._put_s > ALONE_S and now_s - self._others_s > OTHERS_S
+
+    def _enter(self, now_s: float) -> None:
+        """Let my entry be written, as the last: at once, or where it would have no share when I know who is dead."""
+        self._watched_s = min(self._watched_s, now_s)
+        live = self._live()
+        self._place = 1 + max((entry.place for entry in live.values()), default=0)
+        wants = {name: entry.want_per_s for name, entry in live.items()} | {self.name: inf}
+        if shares(self.budget_per_s, wants)[self.name] > 0 or now_s - self._watched_s > PARK_S:
+            self._next_put_s = now_s
+
+    def _plan_calls(self, now_s: float) -> None:
+        """Read again soon: when a larger want may count, and when another may be found dead, after a write of mine."""
+        at_s = [now_s + READ_S * self._jitter(), *(since_s for since_s, _ in self._wants if since_s > self._read_s)]
+        for name, seen in self._seen.items():
+            if name != self.name and not seen.is_dead and now_s - seen.at_s > OVERDUE_S:
+                at_s.append(seen.at_s + LEASE_S)
+                if self._may_live(name):
+                    self._next_put_s = min(self._next_put_s, seen.at_s + LEASE_S)
+        self._next_read_s = max(now_s, min(at_s))
+
+    def per_s(self, now_s: float) -> float:
+        """Return how many units I may use in a second now."""
+        if now_s - self._ticked_s > FROZEN_S:
+            return 0.0
+        over_s = now_s - self._read_s - HELD_S
+        return SOLD * self._share * (FADED ** (over_s / FADE_S) if over_s > 0 else 1.0)
+
+    def is_parked(self, now_s: float) -> bool:
+        """Return whether there are too many workers for the budget, and those that came first live and have it."""
+        if self._is_blind(now_s) or self._share > 0 or now_s - min(self._watched_s, self._entered_s) <= WAIT_S:
+            return False
+        live = self._live()
+        wants = {name: entry.want_per_s for name, entry in live.items()}
+        have_it = shares(self.budget_per_s, wants | {self.name: wants.get(self.name, inf)})
+        is_sure = all(not self._seen[name].is_new for name in live if have_it[name] > 0 and name != self.name)
+        return have_it[self.name] == 0.0 and (is_sure or now_s - self._entered_s > PARK_S)
+
+    def stale(self, now_s: float) -> dict[str, int]:
+        """Return the entries of dead workers that I am to delete, by name, each if its `n` is still this one."""
+        if self._is_blind(now_s) or self.name != next(iter(self._live()), None):
+            return {}
+        return {name: seen.n for name, seen in self._seen.items() if now_s - seen.at_s > STALE_S}
+
+    @property
+    def live_count(self) -> int:
+        """How many workers there are, as far as is known."""
+        return len(self._live())
+
+    def _tick(self, now_s: float) -> None:
+        if now_s - self._ticked_s > FROZEN_S:
+            self.gone.append(self.name)
+            self._join(now_s)
+        self._ticked_s = now_s
+
+    def _jitter(self) -> float:
+        return 1 + JITTER * (self._chance() - 0.5)
+
+    def _is_blind(self, now_s: float) -> bool:
+        return now_s - self._read_s > BLIND_S
+
+    def _renew_all(self, now_s: float) -> None:
+        """Give everyone a whole lease again: what did not change may have been kept from changing, as mine was."""
+        for seen in self._seen.values():
+            seen.at_s = seen.at_s if seen.is_dead else now_s
+
+    def _was_blind(self, gap_s: float, now_s: float) -> None:
+        """Count no time against the others in which nothing was read; they, too, may have read nothing new of me."""
+        for seen in self._seen.values():
+            seen.at_s += 0.0 if seen.is_dead else gap_s
+        self._wants = [(now_s + WAIT_S if since_s > self._read_s else since_s, want) for since_s, want in self._wants]
+
+    def _may_live(self, name: str) -> bool:
+        """Return whether an entry could not have been written since it changed: my own was not either."""
+        return self._seen[name].at_s + DUE_S >= self._put_s
+
+    def _live(self) -> dict[str, Entry]:
+        """Return the entries of workers that are not known to be dead, and mine, in order of their places."""
+        live = (
+            (name, entry) for name, entry in self._entries.items() if name == self.name or not self._seen[name].is_dead
+        )
+        return dict(sorted(live, key=lambda item: (item[1].place, item[0])))
+
+    def _want_now(self) -> float:
+        """Return what I want, as far as all others have read it: as a read of mine worked then, theirs did, too."""
+        counted = [number for number, (since_s, _) in enumerate(self._wants) if since_s <= self._read_s]
+        if not counted:
+            return 0.0
+        self._wants = self._wants[counted[-1] :]
+        return min(want for _, want in self._wants)
+
+    def _share_now(self, now_s: float) -> float:
+        """Return my share; it is the same until the next call to the ledger."""
+        mine = self._want_now()
+        if self._is_blind(now_s):
+            return min(self._share, mine)
+        wants = {name: entry.want_per_s for name, entry in self._live().items()}
+        if (
+            self._is_alone
+            or mine == 0.0
+            or self.name not in wants
+            or shares(self.budget_per_s, wants)[self.name] == 0.0
+        ):
+            return 0.0
+        return shares(self.budget_per_s, wants | {self.name: mine})[self.name]
