@@ -9,6 +9,7 @@ from ingest.errors import NoFeed, SettingsFault
 from ingest.feeds.column import Column, ColumnType, Extra
 from ingest.feeds.dialect import Csv
 from ingest.feeds.schema_errors import did_you_mean
+from ingest.feeds.tables import TableLimits
 from ingest.file import glob_matches
 
 # What other tools leave beside their files: Spark, Hadoop and EMR, Databricks, Athena; and hidden files and folders.
@@ -345,9 +346,12 @@ class KeyAttribute(Struct, frozen=True):
 
 
 class Feeds(Struct, frozen=True, forbid_unknown_fields=True):
-    """All feeds by name."""
+    """All feeds by name, and what may be written to their tables, by the tables' names."""
 
     feeds: dict[str, Feed]
+    tables: Annotated[
+        dict[str, TableLimits], Meta(description="What all feeds together may write to a table, by its name.")
+    ] = {}
 
     def named(self, name: str) -> Feed:
         """Return the feed of that name.

@@ -20,6 +20,7 @@ from ingest.feeds.rules import (
     check_template,
 )
 from ingest.feeds.schema_errors import accepted, choices_of, did_you_mean, expect_section, read_struct
+from ingest.feeds.tables import check_table_limits, read_table_limits
 
 
 def read_feeds(path: Path) -> Feeds:
@@ -106,9 +107,11 @@ def json_schema() -> dict[str, Any]:
 
 def _checked_feeds(raw: dict[str, Any]) -> Feeds:
     for name in raw:
-        if name != "feeds":
-            hint = did_you_mean(name, ["feeds"])
-            raise SettingsFault(f"unknown field `{name}`{hint}; the only one at the top is `feeds` ([feeds.NAME]).")
+        if name not in ("feeds", "tables"):
+            hint = did_you_mean(name, ["feeds", "tables"])
+            raise SettingsFault(
+                f"unknown field `{name}`{hint}; at the top are `feeds` ([feeds.NAME]) and `tables` ([tables.NAME])."
+            )
     declared = expect_section(raw.get("feeds", {}), "feeds")
     if not declared:
         raise SettingsFault("no feed is declared; add a [feeds.NAME] section with prefix, table and partition_key.")
@@ -117,7 +120,10 @@ def _checked_feeds(raw: dict[str, Any]) -> Feeds:
     check_prefixes(feeds)
     check_shared_tables(feeds)
     check_tables(feeds)
-    return Feeds(feeds=feeds)
+    sections = expect_section(raw.get("tables", {}), "tables")
+    tables = {name: read_table_limits(value, f"tables.{name}") for name, value in sections.items()}
+    check_table_limits(tables, {feed.table: feed.existing for feed in feeds.values()})
+    return Feeds(feeds=feeds, tables=tables)
 
 
 _SECTIONS: dict[str, type[msgspec.Struct]] = {

@@ -16,6 +16,7 @@ from ingest.feeds.column import Column, Extra
 from ingest.feeds.dialect import Csv
 from ingest.feeds.feed import Feed, Index, Lineage, Operation, RowLimit, Ttl
 from ingest.feeds.parse import parse_feeds
+from ingest.feeds.tables import TableLimits
 from ingest.items.items import Items
 from ingest.worker.load import Load
 from tests.support.fakes import RecordingRejects, reading
@@ -66,7 +67,7 @@ def test_the_globs_shown_match_what_the_table_says() -> None:
                 assert feed.ignores(key) == is_matched, (glob, key)
 
 
-STRUCTS = [Feed, Operation, Csv, Column, Extra, RowLimit, Ttl, Lineage, Index]
+STRUCTS = [Feed, Operation, Csv, Column, Extra, RowLimit, Ttl, Lineage, Index, TableLimits]
 
 
 def unused(struct: type[msgspec.Struct], toml: str) -> list[str]:

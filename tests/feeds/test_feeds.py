@@ -207,7 +207,7 @@ def with_key(key: str) -> str:
 REFUSED = [
     ("", "no feed is declared", "add a [feeds.NAME] section with prefix, table and partition_key"),
     ("[feeds]", "no feed is declared", "[feeds.NAME]"),
-    ("feed = 1", "unknown field `feed` (did you mean 'feeds'?)", "the only one at the top is `feeds`"),
+    ("feed = 1", "unknown field `feed` (did you mean 'feeds'?)", "at the top are `feeds` ([feeds.NAME]) and `tables`"),
     ("feeds = 1", "`feeds` = 1", "must be a section"),
     ("feeds.a = 1", "`feeds.a` = 1", "must be a section"),
     ("[feeds.a]", "`feeds.a.prefix` is missing", "Object keys that begin so"),

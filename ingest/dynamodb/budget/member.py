@@ -2,8 +2,8 @@
 
 "Lower at once, raise late" (docs/decisions/0021): each worker writes what it wants and reads what the others want. What
 it wants less counts at once, what it wants more `WAIT_S` later, when each other has read it. So all shares together are
-at most the budget, whoever has read which entries, without a common clock and without a condition. No worker is declared
-dead while one's own writes fail. Pure: the time, always of one monotonic clock, is an argument.
+at most the budget, whoever has read which entries, without a common clock and without a condition. No worker is taken
+for dead while one's own writes fail. Pure: the time, always of one monotonic clock, is an argument.
 """
 
 from collections.abc import Callable, Mapping

@@ -17,6 +17,7 @@ SECTIONS = {
     "lineage": "Lineage",
     "index": "Index",
     "operation": "Operation",
+    "table": "TableLimits",
     "max_rejects": "RowLimit",
     "max_duplicates": "RowLimit",
 }
