@@ -143,6 +143,7 @@ def _grants(log_group: logs.LogGroup, buffer: Buffer, store: Store) -> list[iam.
         _allow(["s3:PutObject"], [store.rejects.arn_for_objects("*")]),
         _allow([f"dynamodb:{operation}" for operation in contract.LEDGER_OPERATIONS], [store.ledger.table_arn]),
         _allow(["dynamodb:Query"], [f"{store.ledger.table_arn}/index/{contract.LedgerKeys.INDEX}"]),
+        _delete_budget_entries(store),
         _report_events(store),
         _allow(CONSUME, [buffer.queue.queue_arn]),
         # Segment and continuation messages.
@@ -153,6 +154,14 @@ def _grants(log_group: logs.LogGroup, buffer: Buffer, store: Store) -> list[iam.
 
 
 CONSUME = ["sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ChangeMessageVisibility"]
+
+
+def _delete_budget_entries(store: Store) -> iam.PolicyStatement:
+    """Nothing else in the ledger is ever deleted."""
+    statement = _allow([f"dynamodb:{operation}" for operation in contract.BUDGET_OPERATIONS], [store.ledger.table_arn])
+    keys = [f"{contract.LedgerKeys.BUDGET_PREFIX}*"]
+    statement.add_condition("ForAllValues:StringLike", {"dynamodb:LeadingKeys": keys})
+    return statement
 
 
 def _report_events(store: Store) -> iam.PolicyStatement:

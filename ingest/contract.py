@@ -19,6 +19,7 @@ DESCRIBE_TABLE = "DescribeTable"
 
 # What the function does with the ledger.
 LEDGER_OPERATIONS = ("BatchGetItem", "GetItem", "Query", "UpdateItem")
+BUDGET_OPERATIONS = ("DeleteItem",)  # with entries of `LedgerKeys.BUDGET_PREFIX` only
 
 
 class Env:
@@ -225,6 +226,8 @@ class LedgerKeys:
     RECONCILER = "RECONCILER"  # both keys of the one item that says who runs the reconciler
     FEEDS = "FEEDS"  # partition of the feeds ever deployed, by name: no object's, which has a "/"
     SETTINGS = "SETTINGS"  # partition of the settings that files were begun with, by fingerprint
+    BUDGET_PREFIX = "BUDGET#"  # + a table: partition of its write budget; HEAD, and WORKER_PREFIX + a worker's name
+    WORKER_PREFIX = "WORKER#"
     INDEX = "listing"  # file records by what `LISTING` says, in the order of time
     LISTING = "listing"  # "<feed>#OPEN" until the outcome is reported, then "<feed>#<status>#<day>"
     LISTED_AT = "listed_at"  # ISO 8601, UTC

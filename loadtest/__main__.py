@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Protocol
 
 from loadtest import generate
-from loadtest.bench import capacity, cold_start, hostile, plan, read, write
+from loadtest.bench import budget, capacity, cold_start, hostile, plan, read, write
 from loadtest.bench import generate as bench_generate
 from loadtest.chaos import huge
 from loadtest.chaos import run as chaos
@@ -32,6 +32,7 @@ BENCHES: dict[str, tuple[Command, str]] = {
     "read": (read, "rows per CPU-second and peak memory of CSV readers"),
     "plan": (plan, "MB per CPU-second of cutting a large file into segments"),
     "capacity": (capacity, "how well loads use a table's capacity, and share it"),
+    "budget": (budget, "whether a table's write budget holds over many workers: a simulation"),
     "write": (write, "rows per CPU-second from file to table, beside the usual boto3 loop"),
     "cold-start": (cold_start, "how long the function's first answer takes, step by step"),
     "generate": (bench_generate, "MB per CPU-second of `generate`"),

@@ -1,5 +1,6 @@
 """Whose work is it, and how did it end? Values and decisions; knows no clock and no table."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from ingest.aws.clock import digits, epoch_s
@@ -28,6 +29,26 @@ class LeaseToken:
     def value(self) -> str:
         """The lease's name in the ledger: it holds for one worker, and for no later delivery of the message."""
         return f"{self.message_id}/{self.delivery}/{self.worker}"
+
+
+@dataclass(frozen=True, slots=True)
+class BudgetEntry:
+    """What a worker claims of a table's write budget: how often it was written, the units a second it wants, its place.
+
+    `place` is higher than those it found when it joined: where few can write, they are those that came first.
+    """
+
+    n: int
+    want_per_s: float
+    place: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class TableBudget:
+    """The limits of a table as they were deployed last (JSON; None if there are none), and all workers' entries."""
+
+    limits: str | None
+    entries: Mapping[str, BudgetEntry]
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ from ingest.contract import LedgerKeys, Status
 from ingest.errors import IngestError, LeaseLost, Throttled
 from ingest.file import FileVersion
 from ingest.ledger.begun import as_it_was, begun_fields, change_entry, is_late, keep, read_entry, write_out
+from ingest.ledger.budget import TableBudgets
 from ingest.ledger.claims import Claimed, ClaimStatus, LeaseToken, Looked
 from ingest.ledger.order import KnownOrder, next_order_ms
 from ingest.ledger.queries import TableQueries
@@ -54,6 +55,7 @@ class TableLedger:
         self.queries = TableQueries(self.table)
         self.leases = TableLeases(self.table, self.queries)
         self.transitions = TableTransitions(self.table)
+        self.budgets = TableBudgets(self.table)
 
 
 class TableLeases:

@@ -13,7 +13,7 @@ from ingest.feeds.dialect import Csv
 from ingest.feeds.feed import Feed
 from ingest.file import FileVersion
 from ingest.items.mapping import Mapping as ItemMapping
-from ingest.ledger.claims import Claimed, ClaimStatus, FileStatus, LeaseToken, Looked, Outcome
+from ingest.ledger.claims import BudgetEntry, Claimed, ClaimStatus, FileStatus, LeaseToken, Looked, Outcome, TableBudget
 from ingest.ledger.row_counts import RowCounts
 from ingest.ledger.work_item import CarriedOver, Checkpoint, Entry, KeptFeed, SegmentPlan, WorkItem
 from ingest.metrics.emf import Value
@@ -162,6 +162,22 @@ class Queries(Protocol):
         are not listed as open, the version that is known."""
 
 
+class Budgets(Protocol):
+    """What may be written to tables, and who writes."""
+
+    def put_worker(self, table: str, name: str, entry: BudgetEntry) -> None:
+        """Write a worker's entry."""
+
+    def read_budget(self, table: str) -> TableBudget:
+        """Return the limits of a table, and all entries."""
+
+    def delete_worker(self, table: str, name: str, *, n: int | None = None) -> None:
+        """Delete an entry, or nothing if it has changed since it had this `n`."""
+
+    def keep_limits(self, deployed: Mapping[str, str | None]) -> None:
+        """Keep the limits of tables as they are deployed."""
+
+
 class Ledger(Protocol):
     """What is known of files and segments."""
 
@@ -176,6 +192,10 @@ class Ledger(Protocol):
     @property
     def queries(self) -> Queries:
         """What it holds."""
+
+    @property
+    def budgets(self) -> Budgets:
+        """What may be written to tables."""
 
 
 class RejectSink(Protocol):

@@ -315,6 +315,7 @@ def test_the_function_may_do_exactly_what_loading_needs(template: Template) -> N
         "dynamodb:GetItem",
         "dynamodb:Query",
         "dynamodb:UpdateItem",
+        "dynamodb:DeleteItem",
         "events:PutEvents",
         "sqs:ReceiveMessage",
         "sqs:DeleteMessage",
@@ -345,7 +346,8 @@ def test_the_function_reads_objects_under_the_feeds_prefixes_only(template: Temp
 def test_the_function_writes_objects_to_the_rejects_only_and_deletes_none(template: Template) -> None:
     (writing,) = [on for actions, on, _ in grants(template) if "s3:PutObject" in actions]
     assert writing == [under(arn_of(template, "StoreRejects8"), "/*")]
-    assert not [a for actions, _, _ in grants(template) for a in actions if "Delete" in a and a != "sqs:DeleteMessage"]
+    others = ("sqs:DeleteMessage", "dynamodb:DeleteItem")
+    assert not [a for actions, _, _ in grants(template) for a in actions if "Delete" in a and a not in others]
 
 
 def test_the_function_writes_rows_to_the_feeds_tables_those_that_exist_too(template: Template) -> None:
@@ -375,6 +377,12 @@ def test_the_function_reaches_the_ledger_and_the_queues_by_name(template: Templa
     assert consuming == [arn_of(template, "BufferQueue")]
     sending = [on for actions, on, _ in grants(template) if actions == {"sqs:SendMessage"}]
     assert sending == [[arn_of(template, "BufferQueue")], [arn_of(template, "BufferDeadLetters5")]]
+
+
+def test_the_function_deletes_nothing_of_the_ledger_but_entries_of_write_budgets(template: Template) -> None:
+    ((actions, on, condition),) = [grant for grant in grants(template) if "dynamodb:DeleteItem" in grant[0]]
+    assert (actions, on) == ({"dynamodb:DeleteItem"}, [arn_of(template, "StoreLedger")])
+    assert condition == {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["BUDGET#*"]}}
 
 
 def test_the_function_reports_events_only_as_itself(template: Template) -> None:

@@ -32,6 +32,7 @@ from ingest.ledger.work_item import (
 from ingest.reading.segments import Segment
 from ingest.worker.ports import WorkerClock
 from tests.support.fakes import ScriptedClock
+from tests.support.memory_budgets import MemoryBudgets
 
 
 @dataclass
@@ -98,6 +99,7 @@ class MemoryLedger:
         self.meanwhile: Callable[[], None] = lambda: None  # between two requests of one call
         self.kept_feeds: dict[str, KeptFeed] = {}
         self.kept_settings: dict[str, str] = {}
+        self.budgets = MemoryBudgets()
 
     @property
     def leases(self) -> "MemoryLedger":

@@ -12,6 +12,7 @@ from math import inf
 from typing import Literal
 
 from ingest.dynamodb.budget.shares import shares
+from ingest.ledger.claims import BudgetEntry
 
 # Seconds, from the simulation in docs/evidence.md; docs/decisions/0021 says what each is weighed against.
 PUT_S = 5.0  # an entry is written so often: one write unit
@@ -34,18 +35,6 @@ SOLD = 0.985  # of the budget: requests come in lumps
 HELD_S = 75.0  # without an answer a share is kept for so long: no one can join or ask for more then; later it fades
 FADED, FADE_S = 0.5, 5.0  # this part of it stays after so long
 Call = Literal["put", "read"]
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """A worker's entry: how often it was written, what it wants in units a second, and its place among the others.
-
-    `place` is higher than those it found when it joined: where few can write, they are those that came first.
-    """
-
-    n: int
-    want_per_s: float
-    place: int = 0
 
 
 @dataclass(slots=True)
@@ -76,7 +65,7 @@ class Member:
         self.name = self._new_name()
         self._n = self._place = 0
         self._wants: list[tuple[float, float]] = []  # (since when it counts, what); the last is as written
-        self._entries: Mapping[str, Entry] = {}
+        self._entries: Mapping[str, BudgetEntry] = {}
         self._seen: dict[str, _Seen] = {}
         self._put_s = self._read_s = -inf  # when the last that worked was sent
         self._tried_s = self._others_s = inf  # when the first of those that failed was; when others were found to write
@@ -105,14 +94,14 @@ class Member:
         """When the next call is due."""
         return min(self._next_put_s, self._next_read_s)
 
-    def entry(self, want_per_s: float, now_s: float) -> Entry:
+    def entry(self, want_per_s: float, now_s: float) -> BudgetEntry:
         """Return my entry as it is written next. If that is less than before, it counts from now on."""
         self._n += 1
         self._wants = [(since_s, min(want, want_per_s)) for since_s, want in self._wants]
         self._share = self._share_now(now_s)
-        return Entry(self._n, want_per_s, self._place)
+        return BudgetEntry(self._n, want_per_s, self._place)
 
-    def put_worked(self, entry: Entry, *, sent_s: float, now_s: float) -> None:
+    def put_worked(self, entry: BudgetEntry, *, sent_s: float, now_s: float) -> None:
         """Take that my entry was written; `sent_s` is when the call began."""
         if now_s - self._put_s > MUTE_S:
             self._renew_all(now_s)
@@ -138,7 +127,7 @@ class Member:
         """Take that the entries were not read."""
         self._next_read_s = now_s + READ_S * (0.5 + 0.5 * self._chance())
 
-    def read_worked(self, entries: Mapping[str, Entry], *, sent_s: float, now_s: float) -> None:
+    def read_worked(self, entries: Mapping[str, BudgetEntry], *, sent_s: float, now_s: float) -> None:
         """Take the entries of all workers, by name, as they were some time after `sent_s`."""
         gap_s = sent_s - self._read_s
         if BLIND_S < gap_s < inf:
@@ -156,7 +145,7 @@ class Member:
         self._share = self._share_now(now_s)
         self._plan_calls(now_s)
 
-    def _note(self, entries: Mapping[str, Entry], now_s: float) -> bool:
+    def _note(self, entries: Mapping[str, BudgetEntry], now_s: float) -> bool:
         """Note which entries have changed; return whether any but mine has."""
         has_changed = False
         for name, entry in entries.items():
@@ -251,7 +240,7 @@ class Member:
         """Return whether an entry could not have been written since it changed: my own was not either."""
         return self._seen[name].at_s + DUE_S >= self._put_s
 
-    def _live(self) -> dict[str, Entry]:
+    def _live(self) -> dict[str, BudgetEntry]:
         """Return the entries of workers that are not known to be dead, and mine, in order of their places."""
         live = (
             (name, entry) for name, entry in self._entries.items() if name == self.name or not self._seen[name].is_dead
@@ -272,11 +261,6 @@ class Member:
         if self._is_blind(now_s):
             return min(self._share, mine)
         wants = {name: entry.want_per_s for name, entry in self._live().items()}
-        if (
-            self._is_alone
-            or mine == 0.0
-            or self.name not in wants
-            or shares(self.budget_per_s, wants)[self.name] == 0.0
-        ):
+        if self._is_alone or mine == 0.0 or self.name not in wants:
             return 0.0
         return shares(self.budget_per_s, wants | {self.name: mine})[self.name]

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from math import inf
 
 LEAST_PER_S = 5.0  # units a second of a worker: a request of 25 rows in five seconds (docs/decisions/0021)
+TRICKLE_PER_S = 1.0  # less than that is no share
 
 
 def level(budget_per_s: float, wants: Iterable[float]) -> float:
@@ -25,9 +26,10 @@ def level(budget_per_s: float, wants: Iterable[float]) -> float:
 def shares(budget_per_s: float, wants: Mapping[str, float]) -> dict[str, float]:
     """Return what each worker may use in a second; `wants` are those of all, by name, the longest there first.
 
-    Together they are the budget: what is left when all have what they want is divided equally, so that whoever needs
-    more has it at once. Where there is less than `LEAST_PER_S` for each of those who cannot have what they want, the
-    first of them share it and the others get nothing: they park.
+    Together they are at most the budget, also where each worker reckons with other wants of the others, as long as
+    these are not less than what the others go by: a share only falls when another wants more. What is left when all
+    have what they want is divided equally, so that whoever needs more has it at once. Where there is less than
+    `LEAST_PER_S` for each, the first of them have it and the others get nothing: they park.
 
     >>> shares(200, {"a": 20, "b": float("inf"), "c": float("inf")})
     {'a': 20.0, 'b': 90.0, 'c': 90.0}
@@ -40,12 +42,16 @@ def shares(budget_per_s: float, wants: Mapping[str, float]) -> dict[str, float]:
     if highest == inf:
         more = (budget_per_s - sum(wants.values())) / max(1, len(wants))
         return {name: float(want + more) for name, want in wants.items()}
-    parked = _parked(budget_per_s, wants, highest) if highest < LEAST_PER_S else frozenset[str]()
-    highest = level(budget_per_s, (want for name, want in wants.items() if name not in parked))
-    return {name: 0.0 if name in parked else float(min(want, highest)) for name, want in wants.items()}
+    enough = budget_per_s / max(1, int(budget_per_s / LEAST_PER_S))
+    if highest >= enough:
+        return {name: float(min(want, highest)) for name, want in wants.items()}
+    return _first_come(budget_per_s, enough, wants)
 
 
-def _parked(budget_per_s: float, wants: Mapping[str, float], highest: float) -> frozenset[str]:
-    rest = budget_per_s - sum(want for want in wants.values() if want <= highest)
-    waiting = [name for name, want in wants.items() if want > highest]
-    return frozenset(waiting[max(1, int(rest / LEAST_PER_S)) :])
+def _first_come(rest: float, enough: float, wants: Mapping[str, float]) -> dict[str, float]:
+    found: dict[str, float] = {}
+    for name, want in wants.items():
+        share = min(want, enough, rest)
+        rest -= share
+        found[name] = 0.0 if share < min(want, TRICKLE_PER_S) else float(share)
+    return found

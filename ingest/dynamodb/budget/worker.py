@@ -4,7 +4,8 @@ from collections.abc import Callable, Mapping
 from math import inf
 
 from ingest.dynamodb.budget.demand import LOOK_S, SOON_S, Bucket, Demand, most_rows
-from ingest.dynamodb.budget.member import Call, Entry, Member
+from ingest.dynamodb.budget.member import Call, Member
+from ingest.ledger.claims import BudgetEntry
 
 NEW_COST = 0.5  # of what the last request cost, in the average
 
@@ -78,7 +79,7 @@ class BudgetedWorker:
             self._begin(now_s)
         return call
 
-    def entry(self, now_s: float) -> Entry:
+    def entry(self, now_s: float) -> BudgetEntry:
         """Return what is to be written."""
         self._fill(now_s)
         self._look(now_s, SOON_S)
@@ -86,12 +87,14 @@ class BudgetedWorker:
         self._per_s = self.member.per_s(now_s)
         return entry
 
-    def put_worked(self, entry: Entry, *, sent_s: float, now_s: float) -> None:
+    def put_worked(self, entry: BudgetEntry, *, sent_s: float, now_s: float) -> None:
         """Take that the entry was written."""
         self._fill(now_s)
         self.member.put_worked(entry, sent_s=sent_s, now_s=now_s)
 
-    def read_worked(self, entries: Mapping[str, Entry], *, budget_per_s: float, sent_s: float, now_s: float) -> None:
+    def read_worked(
+        self, entries: Mapping[str, BudgetEntry], *, budget_per_s: float, sent_s: float, now_s: float
+    ) -> None:
         """Take all entries, and the budget that holds now."""
         self._fill(now_s)
         if budget_per_s != self.member.budget_per_s:

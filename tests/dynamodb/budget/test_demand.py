@@ -6,8 +6,8 @@ from math import inf
 import pytest
 
 from ingest.dynamodb.budget.demand import AT_HAND_S, LOOK_S, MORE, Bucket, Demand, most_rows
-from ingest.dynamodb.budget.member import Entry
 from ingest.dynamodb.budget.worker import BudgetedWorker
+from ingest.ledger.claims import BudgetEntry
 
 
 def test_units_come_by_the_rate_and_those_that_are_not_used_are_lost() -> None:
@@ -74,7 +74,7 @@ def worker() -> BudgetedWorker:
     """A worker that has had a budget of 1,000 for itself for ten seconds."""
     names = count()
     found = BudgetedWorker(name=lambda: f"w{next(names)}", chance=lambda: 0.5, budget_per_s=1000, now_s=0.0)
-    entries: dict[str, Entry] = {}
+    entries: dict[str, BudgetEntry] = {}
     for tick in range(200):
         now_s = tick / 20
         call = found.due(now_s)

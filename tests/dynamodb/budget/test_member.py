@@ -5,7 +5,8 @@ from math import inf
 
 import pytest
 
-from ingest.dynamodb.budget.member import HELD_S, LEASE_S, PARK_S, PUT_S, SOLD, STALE_S, WAIT_S, Entry, Member
+from ingest.dynamodb.budget.member import HELD_S, LEASE_S, PARK_S, PUT_S, SOLD, STALE_S, WAIT_S, Member
+from ingest.ledger.claims import BudgetEntry
 
 ANSWER_S = 0.01
 
@@ -15,7 +16,7 @@ class Ledger:
 
     def __init__(self, budget_per_s: float = 100.0) -> None:
         self.now_s = 1000.0
-        self.entries: dict[str, Entry] = {}
+        self.entries: dict[str, BudgetEntry] = {}
         self.fails: set[tuple[str, int]] = set()  # call, and which member
         self.members: list[Member] = []
         self.wants: list[float] = []

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ingest.dynamodb.budget.shares import LEAST_PER_S, level, shares
+from ingest.dynamodb.budget.shares import LEAST_PER_S, TRICKLE_PER_S, level, shares
 
 WANTS = st.one_of(st.just(inf), st.just(0.0), st.floats(0, 1e6))
 BUDGETS = st.floats(1, 1e6)
@@ -24,7 +24,7 @@ def test_all_shares_together_are_at_most_the_budget(budget: float, wants: dict[s
 def test_nothing_is_left_while_anyone_wants_more(budget: float, wants: dict[str, float]) -> None:
     found = shares(budget, wants)
     is_short = any(found[name] < want for name, want in wants.items())
-    assert not is_short or sum(found.values()) == pytest.approx(budget)
+    assert not is_short or sum(found.values()) > min(budget - TRICKLE_PER_S, 0.999999 * budget)
 
 
 @st.composite
@@ -34,7 +34,7 @@ def views(draw: st.DrawFn) -> tuple[float, list[float], list[list[float]], list[
     read = [[max(use, draw(WANTS)) for use in uses] for _ in uses]
     gone = [draw(st.lists(WANTS, max_size=3)) for _ in uses]
     most = max(len(wants) + len(others) for wants, others in zip(read, gone, strict=True))
-    return draw(st.floats(LEAST_PER_S * most, 1e6)), uses, read, gone
+    return draw(st.one_of(st.floats(1, LEAST_PER_S * most), BUDGETS)), uses, read, gone
 
 
 @given(views())
@@ -45,9 +45,9 @@ def test_together_they_are_at_most_the_budget_whatever_each_has_read_that_is_not
     budget, uses, read, gone = view
     total = 0.0
     for mine, use in enumerate(uses):
-        wants = {f"{number}": want for number, want in enumerate(read[mine])}
-        others = {f"gone {number}": want for number, want in enumerate(gone[mine])}
-        total += shares(budget, wants | others | {f"{mine}": use})[f"{mine}"]
+        wants = {f"gone {number}": want for number, want in enumerate(gone[mine])}
+        wants |= {f"{number}": want for number, want in enumerate(read[mine])} | {f"{mine}": use}
+        total += shares(budget, wants)[f"{mine}"]
     assert total <= budget * (1 + 1e-9)
 
 
@@ -62,7 +62,8 @@ def test_together_they_are_at_most_the_budget_whatever_each_has_read_that_is_not
         (5, [inf, inf, inf], [5, 0, 0]),
         (4, [inf, inf], [4, 0]),
         (14, [inf, inf, inf], [7, 7, 0]),
-        (12, [1, inf, inf, inf], [1, 5.5, 5.5, 0]),  # who wants little does not wait
+        (12, [1, inf, inf, inf], [1, 6, 5, 0]),
+        (12, [5.5, inf, inf], [5.5, 6, 0]),  # half a unit is no share
         (200, [inf] * 100, [5] * 40 + [0] * 60),
     ],
 )

@@ -1,0 +1,185 @@
+"""What happens to workers that share a budget: each case lets some start, and then something happen at `EVENT_S`."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from math import inf
+
+from loadtest.bench.budget_fleet import Fleet, Load, Worker
+
+EVENT_S, END_S, CROWD_END_S = 45.0, 105.0, 60.0
+OUTAGE_S = 60.0
+WITHIN_S = 3.0  # after the last start the budget is to be used
+JOIN_S, CRASH_S, CUT_S, TOLD_S = 2.0, 10.0, 1.5, 15.0  # and after such an event; TOLD_S: demands must show first
+BOTH = ("put", "read")
+Setup = Callable[[Fleet, int], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """A case: which budgets and numbers of workers, and when it is looked at.
+
+    `settled_s`: how soon all shares together are to be the budget; `used`: between which times it is to be used, and
+    which part of it; `costs`: whether the ledger's units count: each life has two more, its first entry and the last
+    word; `holds`: whether the budget is expected to hold; `capacity`: what the table takes, of the budget.
+    """
+
+    says: str
+    setup: Setup
+    runs: tuple[tuple[float, int], ...] = ((200, 12), (5_000, 12))
+    settled_s: float | None = None
+    used: tuple[float, float, float] | None = None
+    end_s: float = END_S
+    costs: bool = True
+    holds: bool = True
+    capacity: float = inf
+
+
+def crowd(fleet: Fleet, count: int, load: Callable[[int], Load] = lambda number: Load()) -> list[Worker]:
+    """Let workers start within a second."""
+    return [fleet.add(load(number), fleet.chance.random()) for number in range(count)]
+
+
+def _each(fleet: Fleet, workers: Iterable[Worker], act: Callable[[Worker], None]) -> None:
+    for worker in workers:
+        fleet.at(EVENT_S, lambda worker=worker: act(worker))  # type: ignore[misc]
+
+
+def _start(fleet: Fleet, count: int) -> None:
+    crowd(fleet, count)
+
+
+def _kill(fleet: Fleet, count: int) -> None:
+    _each(fleet, crowd(fleet, count)[: count // 2], fleet.kill)
+
+
+def _kill_one(fleet: Fleet, count: int) -> None:
+    _each(fleet, crowd(fleet, count)[:1], fleet.kill)
+
+
+def _leave(fleet: Fleet, count: int) -> None:
+    _each(fleet, crowd(fleet, count)[: count // 2], fleet.leave)
+
+
+def _join(fleet: Fleet, count: int) -> None:
+    crowd(fleet, count)
+    for _ in range(count):
+        fleet.add(Load(), EVENT_S)
+
+
+def _change(factor: float) -> Setup:
+    def setup(fleet: Fleet, count: int) -> None:
+        crowd(fleet, count)
+        fleet.at(EVENT_S, lambda: fleet.set_budget(fleet.budget_per_s * factor))
+
+    return setup
+
+
+def _mixed(fleet: Fleet, count: int) -> None:
+    """Two in three have a fifth of an equal share to write, one in six half more than one, the others any amount."""
+    equal = fleet.budget_per_s / count
+
+    def load(number: int) -> Load:
+        if number < count * 2 // 3:
+            return Load(rows_per_s=0.2 * equal)
+        return Load(rows_per_s=1.5 * equal) if number < count * 5 // 6 else Load()
+
+    crowd(fleet, count, load)
+
+
+def _large_items(fleet: Fleet, count: int) -> None:
+    crowd(fleet, count, lambda number: Load(row_units=4.0 if number % 2 else 1.0))
+
+
+def _outage(*calls: str, changes: bool = False, of_one: bool = False) -> Setup:
+    """Return a case in which calls of all, or of one, fail for a minute; perhaps two die in it, and two come."""
+
+    def setup(fleet: Fleet, count: int) -> None:
+        workers = crowd(fleet, count)
+
+        def fails(call: str, worker: Worker, now_s: float) -> bool:
+            is_now = EVENT_S <= now_s < EVENT_S + OUTAGE_S
+            return is_now and call in calls and (worker is workers[0] or not of_one)
+
+        fleet.fault = fails
+        if changes:
+            for worker in workers[:2]:
+                fleet.at(EVENT_S + 10, lambda worker=worker: fleet.kill(worker))  # type: ignore[misc]
+            for _ in range(2):
+                fleet.add(Load(), EVENT_S + 20)
+
+    return setup
+
+
+def _churn(mean_s: float, killed: float, least_s: float, most_s: float) -> Setup:
+    def setup(fleet: Fleet, count: int) -> None:
+        def again() -> None:
+            lives_s = min(most_s, max(least_s, fleet.chance.expovariate(1 / mean_s)))
+            fleet.add(Load(lives_s=lives_s, is_killed=fleet.chance.random() < killed), fleet.now_s)
+            fleet.at(fleet.now_s + lives_s, again)
+
+        for _ in range(count):
+            fleet.at(fleet.chance.random(), again)
+
+    return setup
+
+
+def _frozen(seconds: float, part: float) -> Setup:
+    def setup(fleet: Fleet, count: int) -> None:
+        workers = crowd(fleet, count)
+        _each(fleet, workers[: max(1, int(part * count))], lambda worker: fleet.freeze(worker, seconds))
+
+    return setup
+
+
+def _park(fleet: Fleet, count: int) -> None:
+    """Each has work for a minute of what a worker needs at least."""
+    crowd(fleet, count, lambda number: Load(rows=60 * 5))
+
+
+def _small_files(fleet: Fleet, count: int) -> None:
+    """Two workers a second come with 200 rows each, and end."""
+    for number in range(int(2 * END_S)):
+        fleet.add(Load(rows=200), number / 2)
+
+
+def _after(seconds: float, least: float = 0.95) -> tuple[float, float, float]:
+    return EVENT_S + seconds, END_S, least
+
+
+LARGE = ((200, 12), (5_000, 12), (40_000, 100))
+MANY = ((5, 4), (5, 12), (200, 100))
+LONG = ((5_000, 4), (5_000, 12))
+CASES = {
+    "start": Case(
+        "all start within a second",
+        _start,
+        tuple((budget, count) for budget in (5, 200, 5_000, 40_000) for count in (1, 4, 12, 100)),
+        used=(1 + WITHIN_S, CROWD_END_S, 0.95),
+        end_s=CROWD_END_S,
+    ),
+    "join": Case("as many more start at once", _join, LARGE, JOIN_S, _after(JOIN_S)),
+    "leave": Case("half of them end", _leave, settled_s=JOIN_S, used=_after(JOIN_S)),
+    "kill one": Case("one is killed", _kill_one, LONG, CRASH_S, _after(CRASH_S)),
+    "kill": Case("half of them are killed", _kill, LARGE, CRASH_S, _after(CRASH_S)),
+    "raise": Case("four times the budget", _change(4), settled_s=CUT_S, used=_after(CUT_S)),
+    "cut": Case("a quarter of the budget", _change(0.25), settled_s=CUT_S, used=_after(CUT_S)),
+    "mixed": Case("most have little to write, some are slow", _mixed, LARGE, used=(TOLD_S, END_S, 0.95)),
+    "large items": Case("half of them write items of 4 units", _large_items, used=(1 + WITHIN_S, END_S, 0.95)),
+    "outage": Case("the ledger fails for a minute", _outage(*BOTH), LARGE, used=_after(0)),
+    "writes fail": Case("only writes to it fail for a minute", _outage("put"), used=_after(0)),
+    "reads fail": Case("only reads of it fail for a minute", _outage("read"), used=_after(0)),
+    "changes in an outage": Case("two are killed in it, and two come", _outage(*BOTH, changes=True)),
+    "changes, writes fail": Case("the same where only writes fail", _outage("put", changes=True)),
+    "park": Case("each has work for a minute at 5 units/s", _park, MANY, used=(1 + WITHIN_S, CROWD_END_S, 0.95)),
+    "throttled": Case("the table takes half of the budget", _start, used=(10.0, END_S, 0.49), capacity=0.5),
+    "frozen": Case("one stands still for 20 s", _frozen(20, 0), LONG, 20 + JOIN_S, _after(20 + JOIN_S)),
+    "half frozen": Case("half of them stand still for 20 s", _frozen(20, 0.5), LONG, 20 + JOIN_S, _after(20 + JOIN_S)),
+    "frozen shortly": Case("one stands still for 3 s", _frozen(3, 0), LONG, 3 + JOIN_S, _after(3 + JOIN_S)),
+    "one cannot write": Case("one cannot write its entry for a minute", _outage("put", of_one=True), LONG),
+    "one is blind": Case("one cannot reach the ledger", _outage(*BOTH, of_one=True), LONG, holds=False),
+    "small files": Case("two a second come with 200 rows, and end", _small_files, ((200, 1), (5_000, 1)), costs=False),
+    "long lives": Case(
+        "they live 20 to 300 s, a tenth is killed", _churn(100, 0.1, 20, 300), used=(4, END_S, 0.95), costs=False
+    ),
+    "short lives": Case("they live 3 to 60 s, a third is killed", _churn(20, 0.3, 3, 60), costs=False),
+}

@@ -1,0 +1,328 @@
+"""Many workers that share a table's write budget, as discrete events: the product's own rules, a ledger and a table.
+
+Each worker is a `BudgetedWorker` of the product with its learnt rate and its limit of requests under way; only time,
+the ledger's table and the table written to are simulated.
+"""
+
+import heapq
+import random
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from math import inf
+
+from ingest.dynamodb.budget.worker import BudgetedWorker
+from ingest.dynamodb.rate_limit import ConcurrencyLimiter, RateLimiter
+from ingest.ledger.claims import BudgetEntry
+
+TICK_S = 0.02  # what was used is added up by so much time
+SAMPLE_S = 0.1  # shares are added up so often
+SLOW_SHARE = 0.01  # of all answers take up to `SLOW_S`
+SLOW_S = 0.6
+TIMEOUT_S = 1.0  # after which a call to a ledger that does not answer has failed
+PARKED_S = 60.0  # and up to half of it more, after which a parked worker comes back
+
+Fault = Callable[[str, "Worker", float], bool]
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """What a worker has to write: units of a row, rows a second it can make, rows in all, seconds it lives."""
+
+    row_units: float = 1.0
+    rows_per_s: float = inf
+    rows: float = inf
+    lives_s: float = inf
+    is_killed: bool = False  # at the end of its life, with no word to the others
+
+
+@dataclass
+class Worker:
+    """A process; `state` is None while it is not there."""
+
+    number: int
+    load: Load
+    state: BudgetedWorker | None = None
+    limiter: ConcurrencyLimiter = field(default_factory=ConcurrencyLimiter)
+    pace: RateLimiter = field(default_factory=RateLimiter)
+    pace_next_s: float = 0.0
+    ready_s: float = 0.0
+    under_way: int = 0
+    rows_left: float = inf
+    taken: int = 0
+    left: int = 0
+    frozen_until_s: float = 0.0
+    lived_s: float = 0.0
+    parked_s: float = 0.0
+    begun_s: float = 0.0
+    largest_request: float = 0.0
+    wakes_s: float = inf
+
+
+class Fleet:
+    """Workers, a ledger and a table of `capacity_per_s` units. All that happened is in the attributes."""
+
+    def __init__(self, *, budget_per_s: float, seed: int, capacity_per_s: float = inf) -> None:
+        self.chance = random.Random(seed)
+        self.now_s = 0.0
+        self.budgets = [(0.0, budget_per_s)]
+        self.entries: dict[str, BudgetEntry] = {}
+        self.workers: list[Worker] = []
+        self.fault: Fault = lambda call, worker, now_s: False
+        self.used: dict[int, float] = {}  # units by tick
+        self.share_sums: list[float] = []  # all shares together, by sample
+        self.parked = 0
+        self.throttled_rows = self.taken_rows = 0
+        self.ledger_units = self.ledger_reads = 0
+        self._capacity_per_s = capacity_per_s
+        self._tokens, self._tokens_s = min(capacity_per_s, 1e9), 0.0
+        self._events: list[tuple[float, int, Callable[[], None]]] = []
+        self._count = 0
+
+    # --- time
+
+    def at(self, time_s: float, event: Callable[[], None]) -> None:
+        """Let something happen at a time."""
+        self._count += 1
+        heapq.heappush(self._events, (time_s, self._count, event))
+
+    def run(self, until_s: float) -> None:
+        """Let everything happen until a time."""
+        self.at(0.0, self._sample)
+        while self._events and self._events[0][0] <= until_s:
+            self.now_s, _, event = heapq.heappop(self._events)
+            event()
+        self.now_s = until_s
+        for worker in self.workers:
+            self._count_life(worker)
+
+    def set_budget(self, per_s: float) -> None:
+        """Change the budget: it is in the ledger from now on."""
+        self.budgets.append((self.now_s, per_s))
+
+    @property
+    def budget_per_s(self) -> float:
+        """The budget now."""
+        return self.budgets[-1][1]
+
+    def _sample(self) -> None:
+        live = [worker.state for worker in self.workers if worker.state and worker.frozen_until_s <= self.now_s]
+        self.share_sums.append(sum(state.member.per_s(self.now_s) for state in live))
+        self.at(self.now_s + SAMPLE_S, self._sample)
+
+    def _latency_s(self) -> float:
+        if self.chance.random() < SLOW_SHARE:
+            return self.chance.uniform(0.05, SLOW_S)
+        return self.chance.uniform(0.005, 0.015)
+
+    # --- workers
+
+    def add(self, load: Load, start_s: float) -> Worker:
+        """Let a worker start at a time."""
+        worker = Worker(len(self.workers), load, rows_left=load.rows)
+        self.workers.append(worker)
+        self.at(start_s, lambda: self._start(worker))
+        return worker
+
+    def kill(self, worker: Worker) -> None:
+        """End a worker with no word to the others; what it has sent is taken."""
+        self._count_life(worker)
+        worker.state = None
+
+    def leave(self, worker: Worker) -> None:
+        """Let a worker end as it should: its entry is deleted."""
+        state = worker.state
+        if state:
+            self.kill(worker)
+            self._delete([state.member.name], worker)
+
+    def freeze(self, worker: Worker, seconds: float) -> None:
+        """Stop a worker's time."""
+        worker.frozen_until_s = self.now_s + seconds
+
+    def _start(self, worker: Worker) -> None:
+        worker.begun_s, worker.under_way = self.now_s, 0
+        worker.state = state = BudgetedWorker(
+            name=lambda: f"{self.chance.getrandbits(48):012x}",
+            chance=self.chance.random,
+            budget_per_s=self.budget_per_s,
+            now_s=self.now_s,
+        )
+        if worker.load.lives_s < inf:
+            end = self.kill if worker.load.is_killed else self.leave
+            self.at(self.now_s + worker.load.lives_s, lambda: end(worker) if worker.state is state else None)
+        self._call(worker, state)
+
+    def _count_life(self, worker: Worker) -> None:
+        if worker.state:
+            worker.lived_s += self.now_s - worker.begun_s
+            worker.begun_s = self.now_s
+
+    def _later(self, time_s: float, worker: Worker, state: BudgetedWorker, act: Callable[[], None]) -> None:
+        """Let a worker act at a time, or as soon as it is not frozen; nothing if it has ended by then."""
+
+        def happen() -> None:
+            if worker.state is not state:
+                return
+            if worker.frozen_until_s > self.now_s:
+                self.at(worker.frozen_until_s, happen)
+            else:
+                act()
+
+        self.at(time_s, happen)
+
+    # --- the ledger
+
+    def _call(self, worker: Worker, state: BudgetedWorker) -> None:
+        """Make the call that is due, one after the other, as the product's thread does."""
+        call = state.due(self.now_s)
+        if state.member.gone:
+            self._delete(state.member.gone, worker)
+            state.member.gone = []
+        if state.member.is_parked(self.now_s):
+            self._park(worker)
+            return
+        if call is None:
+            self._later(state.member.due_at_s, worker, state, lambda: self._call(worker, state))
+            return
+        sent_s = self.now_s
+        latency_s = self._latency_s()
+        if self.fault(call, worker, self.now_s):
+            failed = state.member.put_failed if call == "put" else state.member.read_failed
+            if call == "put":
+                state.entry(self.now_s)
+
+            def fail() -> None:
+                failed(self.now_s)
+                self._call(worker, state)
+
+            self._later(self.now_s + self.chance.uniform(0.01, TIMEOUT_S), worker, state, fail)
+        elif call == "put":
+            self._put(worker, state, sent_s, latency_s)
+        else:
+            self._read(worker, state, sent_s, latency_s)
+
+    def _put(self, worker: Worker, state: BudgetedWorker, sent_s: float, latency_s: float) -> None:
+        entry, name = state.entry(self.now_s), state.member.name
+
+        def arrive() -> None:
+            self.entries[name] = entry
+            self.ledger_units += 1
+
+        def answer() -> None:
+            if state.member.name == name:
+                state.put_worked(entry, sent_s=sent_s, now_s=self.now_s)
+            self._call(worker, state)
+
+        self.at(sent_s + latency_s / 2, arrive)
+        self._later(sent_s + latency_s, worker, state, answer)
+
+    def _read(self, worker: Worker, state: BudgetedWorker, sent_s: float, latency_s: float) -> None:
+        found: list[tuple[dict[str, BudgetEntry], float]] = []
+        name = state.member.name
+
+        def arrive() -> None:
+            found.append((dict(self.entries), self.budget_per_s))
+            self.ledger_reads += 1
+
+        def answer() -> None:
+            [(entries, budget_per_s)] = found
+            if state.due(self.now_s) and state.member.name != name:  # frozen meanwhile
+                self._call(worker, state)
+                return
+            state.read_worked(entries, budget_per_s=budget_per_s, sent_s=sent_s, now_s=self.now_s)
+            stale = state.member.stale(self.now_s)
+            self._delete([name for name, n in stale.items() if entries[name].n == n], worker)
+            self._call(worker, state)
+            self._write(worker, state)
+
+        self.at(sent_s + latency_s / 2, arrive)
+        self._later(sent_s + latency_s, worker, state, answer)
+
+    def _delete(self, names: list[str], worker: Worker) -> None:
+        for name in names:
+            if not self.fault("put", worker, self.now_s):
+                self.ledger_units += 1
+                self.at(self.now_s + self._latency_s(), lambda name=name: self.entries.pop(name, None))
+
+    def _park(self, worker: Worker) -> None:
+        self.parked += 1
+        self.leave(worker)
+        pause_s = PARKED_S * self.chance.uniform(1, 1.5)
+        worker.parked_s += pause_s
+        self.at(self.now_s + pause_s, lambda: self._start(worker))
+
+    # --- the table
+
+    def _write(self, worker: Worker, state: BudgetedWorker) -> None:
+        """Send what may be sent, as the writer's loop does."""
+        while worker.under_way < worker.limiter.most_in_flight and worker.rows_left >= 1:
+            start_s = max(worker.ready_s, worker.pace_next_s)
+            rows = min(state.most_rows(1.0), int(min(25, worker.rows_left)))
+            wait_s = start_s - self.now_s if start_s > self.now_s else state.wait_s(rows, self.now_s)
+            if wait_s > 0:
+                self._wake(worker, state, self.now_s + min(wait_s, 1.0))
+                return
+            self._send(worker, state, rows)
+
+    def _wake(self, worker: Worker, state: BudgetedWorker, time_s: float) -> None:
+        if worker.wakes_s <= time_s and worker.wakes_s > self.now_s:
+            return
+        worker.wakes_s = time_s
+
+        def wake() -> None:
+            if worker.wakes_s == time_s:
+                worker.wakes_s = inf
+            self._write(worker, state)
+
+        self._later(time_s + 1e-6, worker, state, wake)
+
+    def _send(self, worker: Worker, state: BudgetedWorker, rows: int) -> None:
+        sent_s, latency_s = self.now_s, self._latency_s()
+        thought = state.send(rows)
+        worker.under_way += 1
+        worker.rows_left -= rows
+        worker.ready_s = self.now_s + rows / worker.load.rows_per_s
+        if worker.pace.is_limited:
+            since_s = max(worker.pace_next_s, self.now_s - 0.05)
+            worker.pace_next_s = since_s + rows / worker.pace.per_s(self.now_s)
+        worker.largest_request = max(worker.largest_request, rows * worker.load.row_units)
+        took: list[int] = []
+        self.at(sent_s + latency_s / 2, lambda: took.append(self._take(rows, worker.load.row_units)))
+        self._later(
+            sent_s + latency_s, worker, state, lambda: self._answered(worker, state, thought, sent_s, rows, took[0])
+        )
+
+    def _answered(
+        self, worker: Worker, state: BudgetedWorker, thought: float, sent_s: float, rows: int, took: int
+    ) -> None:
+        worker.under_way -= 1
+        worker.taken += took
+        state.answered(thought, written=took / rows, taken=took * worker.load.row_units)
+        if took < rows:
+            worker.rows_left += rows - took
+            worker.left += rows - took
+            worker.limiter = worker.limiter.after_throttle(begun_at=sent_s, now=self.now_s)
+            worker.pace = worker.pace.after_throttle(
+                begun_at=sent_s, now=self.now_s, taken=worker.taken, left=worker.left, share=1 - took / rows
+            )
+        else:
+            worker.limiter = worker.limiter.after_success()
+        if worker.rows_left < 1 and not worker.under_way:
+            self.leave(worker)
+        else:
+            self._write(worker, state)
+
+    def _take(self, rows: int, row_units: float) -> int:
+        """Return how many rows the table takes."""
+        took = rows
+        if self._capacity_per_s < inf:
+            self._tokens += self._capacity_per_s * (self.now_s - self._tokens_s)
+            self._tokens = min(self._tokens, self._capacity_per_s)
+            self._tokens_s = self.now_s
+            took = min(rows, int(max(0.0, self._tokens) / row_units))
+            self._tokens -= took * row_units
+        self.taken_rows += took
+        self.throttled_rows += rows - took
+        tick = int(self.now_s / TICK_S)
+        self.used[tick] = self.used.get(tick, 0.0) + took * row_units
+        return took
