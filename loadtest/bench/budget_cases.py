@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import partial
 from math import inf
 
 from loadtest.bench.budget_fleet import Fleet, Load, Worker
@@ -41,7 +42,7 @@ def crowd(fleet: Fleet, count: int, load: Callable[[int], Load] = lambda number:
 
 def _each(fleet: Fleet, workers: Iterable[Worker], act: Callable[[Worker], None]) -> None:
     for worker in workers:
-        fleet.at(EVENT_S, lambda worker=worker: act(worker))  # type: ignore[misc]
+        fleet.at(EVENT_S, partial(act, worker))
 
 
 def _start(fleet: Fleet, count: int) -> None:
@@ -103,7 +104,7 @@ def _outage(*calls: str, changes: bool = False, of_one: bool = False) -> Setup:
         fleet.fault = fails
         if changes:
             for worker in workers[:2]:
-                fleet.at(EVENT_S + 10, lambda worker=worker: fleet.kill(worker))  # type: ignore[misc]
+                fleet.at(EVENT_S + 10, partial(fleet.kill, worker))
             for _ in range(2):
                 fleet.add(Load(), EVENT_S + 20)
 

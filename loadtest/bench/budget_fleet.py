@@ -8,6 +8,7 @@ import heapq
 import random
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from math import inf
 
 from ingest.dynamodb.budget.worker import BudgetedWorker
@@ -242,7 +243,10 @@ class Fleet:
         for name in names:
             if not self.fault("put", worker, self.now_s):
                 self.ledger_units += 1
-                self.at(self.now_s + self._latency_s(), lambda name=name: self.entries.pop(name, None))
+                self.at(self.now_s + self._latency_s(), partial(self._forget, name))
+
+    def _forget(self, name: str) -> None:
+        self.entries.pop(name, None)
 
     def _park(self, worker: Worker) -> None:
         self.parked += 1

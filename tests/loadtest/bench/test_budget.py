@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from functools import partial
 from math import inf
 from pathlib import Path
 from typing import Any
@@ -48,10 +49,10 @@ def test_all_shares_together_are_at_most_the_budget_whatever_comes(
     ]
     blind = any(calls != "put" for _, _, calls in outages)  # then no one can see another budget
     for time_s, per_s in [] if blind else sorted(budgets):
-        fleet.at(time_s, lambda per_s=per_s: fleet.set_budget(per_s))  # type: ignore[misc]
+        fleet.at(time_s, partial(fleet.set_budget, per_s))
     for time_s, number, seconds in freezes:
         frozen = workers[number % len(workers)]
-        fleet.at(time_s, lambda frozen=frozen, seconds=seconds: fleet.freeze(frozen, seconds))  # type: ignore[misc]
+        fleet.at(time_s, partial(fleet.freeze, frozen, seconds))
     fleet.fault = lambda call, worker, now_s: any(
         begin_s <= now_s < begin_s + seconds and calls in (call, "both") for begin_s, seconds, calls in outages
     )
