@@ -244,8 +244,8 @@ def test_a_package_says_what_is_in_it_and_what_is_not_and_has_3_to_13_modules(pa
     assert 3 <= len(modules) <= (13 if package != ROOT / "ingest/cli" else 30)
 
 
-def test_ingest_has_at_most_160_modules() -> None:
-    assert len([path for _, path in sources("ingest") if path.stat().st_size]) <= 160
+def test_ingest_has_at_most_170_modules() -> None:
+    assert len([path for _, path in sources("ingest") if path.stat().st_size]) <= 170
 
 
 def test_loadtest_has_at_most_10_250_lines_in_120_modules() -> None:

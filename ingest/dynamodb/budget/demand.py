@@ -1,6 +1,6 @@
 """What a worker can use of a write budget: what it wants, the units it has at hand, how large requests are.
 
-Pure. The constants are of the simulation in docs/evidence.md; docs/decisions/0021 says what each is weighed against.
+Pure. The constants are of the simulation in docs/evidence.md; docs/decisions/0022 says what each is weighed against.
 """
 
 from dataclasses import dataclass

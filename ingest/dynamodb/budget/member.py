@@ -1,6 +1,6 @@
 """One of the workers that share a table's write budget: its entry in the ledger, and what it knows of the others.
 
-"Lower at once, raise late" (docs/decisions/0021): each worker writes what it wants and reads what the others want. What
+"Lower at once, raise late" (docs/decisions/0022): each worker writes what it wants and reads what the others want. What
 it wants less counts at once, what it wants more `WAIT_S` later, when each other has read it. So all shares together are
 at most the budget, whoever has read which entries, without a common clock and without a condition. No worker is taken
 for dead while one's own writes fail. Pure: the time, always of one monotonic clock, is an argument.
@@ -14,7 +14,7 @@ from typing import Literal
 from ingest.dynamodb.budget.shares import shares
 from ingest.ledger.claims import BudgetEntry
 
-# Seconds, from the simulation in docs/evidence.md; docs/decisions/0021 says what each is weighed against.
+# Seconds, from the simulation in docs/evidence.md; docs/decisions/0022 says what each is weighed against.
 PUT_S = 5.0  # an entry is written so often: one write unit
 EARLY, EARLY_S, AGAIN_EARLY_S = 0.7, 2.5, 30.0  # or sooner, where a worker wants less than that share of what it wrote
 READ_S = 1.0  # and all entries are read so often

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from math import inf
 
-LEAST_PER_S = 5.0  # units a second of a worker: a request of 25 rows in five seconds (docs/decisions/0021)
+LEAST_PER_S = 5.0  # units a second of a worker: a request of 25 rows in five seconds (docs/decisions/0022)
 TRICKLE_PER_S = 1.0  # less than that is no share
 
 

@@ -30,6 +30,8 @@ def parts() -> dict[str, str]:
         "planning": _planning,
         "cold start": _cold_start,
         "generating": _generating,
+        "budget start": _budget_start,
+        "budget": _budget,
     }
     return {f"evidence {name}": make() for name, make in made.items()} | {"one core": one_core(), "scale": scale()}
 
@@ -177,6 +179,42 @@ def _generating() -> str:
     run = read("generate")
     rows = ([one["kind"], f"{one['text_bytes'] / 1e6:,.0f}", *_rate_and_peak(one)] for one in run["makings"])
     return _with_source(("kind", "MB of text", "MB per CPU-second", "peak MB"), rows, run)
+
+
+BUDGET_START = "start"  # the case with all budgets and numbers of workers
+
+
+def _budget_start() -> str:
+    run = read("budget")
+    found = {(one["budget"], one["workers"]): one for one in run["runs"] if one["case"] == BUDGET_START}
+    workers = sorted({count for _, count in found})
+    rows = (
+        [f"{budget:,}", *(_crowd(found[budget, count]) for count in workers)]
+        for budget in sorted({b for b, _ in found})
+    )
+    titles = ("units a second", *(f"{count} worker{'s' * (count > 1)}" for count in workers))
+    return _with_source(titles, rows, run)
+
+
+def _crowd(one: Document) -> str:
+    parked = f", {one['parked']} parked" if one["parked"] else ""
+    return f"{100 * one['worst_window']:.1f} %, {100 * one['used']:.1f} %, {one['ledger_units']:.2f}{parked}"
+
+
+def _budget() -> str:
+    run = read("budget")
+    titles = ("what happens", "budget, workers", "worst 10 s", "allowed", "used", "settled after", "ledger units")
+    rows = (_budget_case(one) for one in run["runs"] if one["case"] != BUDGET_START)
+    missed = [goal for goal in run["goals"] if not goal["is_met"]]
+    lines = "".join(f"- {goal['what']}: {goal['found']}\n" for goal in missed)
+    return _with_source(titles, rows, run) + f"\n{len(run['goals'])} goals, {len(missed)} missed:\n{lines}"
+
+
+def _budget_case(one: Document) -> list[str]:
+    shares = (f"{100 * one[name]:.1f} %" for name in ("worst_window", "allowed", "used"))
+    settled = f"{one['settled_s']:.1f} s" if one["settled_s"] else ""
+    where = f"{one['budget']:,}, {one['workers']}"
+    return [one["says"], where, *shares, settled, f"{one['ledger_units']:.2f}"]
 
 
 def _mb(found: float) -> str:
