@@ -4,10 +4,10 @@
       SettingsFault      feeds.toml, an option or a variable is wrong: nothing was started
       FileFault          the file will never load as it is: say why, put it aside, do not retry
         NoFeed NotCsv EmptyFile BadHeader BadCompression Bomb TooManyRejects TooManyDuplicates AllRowsRejected
-        TableKeysDiffer FileMissing GivenUp Cancelled WorkerKilled ObjectArchived
+        TableKeysDiffer NoWriteCapacity FileMissing GivenUp Cancelled WorkerKilled ObjectArchived
       ObjectSuperseded   the object was deleted or overwritten before it was read: nothing to load
       ServiceFault       try again later: the message comes back
-        Throttled Unavailable AccessDenied TableMissing OutOfTime LeaseLost StillLoading InternalFault
+        Throttled WaitingForBudget Unavailable AccessDenied TableMissing OutOfTime LeaseLost StillLoading InternalFault
       UnknownMessage     a message of no known kind: kept for the operator
 
 A bad row is none of these: it is a value (`ingest.reading.rows.Fault`), and one bad row never stops a file.
@@ -93,6 +93,12 @@ class TableKeysDiffer(FileFault):
     code = "table_keys_differ"
 
 
+class NoWriteCapacity(FileFault):
+    """The table's write budget is a share of what the table can take, and the table has no maximum."""
+
+    code = "no_write_capacity"
+
+
 class FileMissing(FileFault):
     """The source does not exist."""
 
@@ -145,6 +151,12 @@ class Throttled(ServiceFault):
     """The service asked us to slow down until we gave up."""
 
     code = "throttled"
+
+
+class WaitingForBudget(ServiceFault):
+    """So many workers write to a table that its write budget is too small for one more."""
+
+    code = "write_budget"
 
 
 class Unavailable(ServiceFault):

@@ -4,7 +4,7 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from heapq import heappop, heappush
-from typing import Generic, Protocol, TypeVar
+from typing import Generic, Protocol, Self, TypeVar
 
 from ingest.errors import IngestError
 from ingest.items.items import Refusal
@@ -24,6 +24,13 @@ class Request(Protocol):
     @property
     def rows(self) -> Sequence[int]:
         """The rows it is about."""
+
+    @property
+    def write_units(self) -> int:
+        """What DynamoDB takes for all of it, without the table's indexes."""
+
+    def only(self, rows: Sequence[int]) -> Self:
+        """Return a request for some of these rows, at least one."""
 
 
 R = TypeVar("R", bound=Request)
@@ -67,6 +74,7 @@ class PendingRequests(Generic[R]):
         self.progress_s = now_s
         self.expired_since_s: float | None = None
         self._fresh = fresh
+        self._held: deque[SentRequest[R]] = deque()
         self._at_once: deque[R] = deque()
         self._waiting: list[tuple[float, int, SentRequest[R]]] = []
         self._number = 0
@@ -75,10 +83,12 @@ class PendingRequests(Generic[R]):
     @property
     def is_done(self) -> bool:
         """Whether nothing is left to be sent."""
-        return not (self._has_more or self._at_once or self._waiting)
+        return not (self._has_more or self._held or self._at_once or self._waiting)
 
     def next(self, now_s: float) -> SentRequest[R] | None:
-        """Return what to send now, if anything: in another's place first, then what has waited, then what is new."""
+        """Return what to send now, if anything: what was held, in another's place, what has waited, what is new."""
+        if self._held:
+            return self._held.popleft()
         if self._at_once:
             return SentRequest(self._at_once.popleft())
         if self._waiting and self._waiting[0][0] <= now_s:
@@ -92,9 +102,13 @@ class PendingRequests(Generic[R]):
         self._number += 1
         heappush(self._waiting, (until_s, self._number, SentRequest(request, tries)))
 
+    def hold(self, sent: SentRequest[R]) -> None:
+        """Keep a request that was to be sent now as the next one."""
+        self._held.appendleft(sent)
+
     def due_in_s(self, now_s: float) -> float:
         """Return how long there is nothing to send."""
-        if self._at_once or self._has_more:
+        if self._held or self._at_once or self._has_more:
             return 0.0
         return max(0.0, self._waiting[0][0] - now_s) if self._waiting else float("inf")
 

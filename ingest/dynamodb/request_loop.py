@@ -9,6 +9,7 @@ from typing import Any, Generic, Protocol
 
 from ingest.aws.clock import refill_pause_s, send_again_pause_s
 from ingest.aws.errors import service_fault
+from ingest.dynamodb.budget.gate import Budget, BudgetGate
 from ingest.dynamodb.http.client import Exchange
 from ingest.dynamodb.http.connection import ConnectionLostError
 from ingest.dynamodb.http.response import Answer
@@ -45,7 +46,8 @@ class RequestLoop(Generic[R]):
 
     What DynamoDB throttles or leaves over is sent again after a pause that grows (full jitter), as is what failed on
     its way; nothing is sent after an error that will not pass. `limiter` says how many requests may be under way at
-    first. What is learnt of the table and the connections are kept from one run to the next.
+    first, `budget` which of them may be sent. What is learnt of the table and the connections are kept from one run to
+    the next.
     """
 
     def __init__(
@@ -55,6 +57,7 @@ class RequestLoop(Generic[R]):
         *,
         limiter: ConcurrencyLimiter = _START,
         doing: str = "writing to",
+        budget: Budget | None = None,
         patience_s: float = PATIENCE_S,
         now_s: Callable[[], float] = time.monotonic,
         chance: Callable[[], float] = random,
@@ -64,6 +67,7 @@ class RequestLoop(Generic[R]):
         self._exchange: Exchange[SentRequest[R]] | None = None
         self.limiter = limiter
         self._doing = f"{doing} table {table}"  # for messages
+        self._gate = BudgetGate[R](budget)
         self._rate_limiter = RateLimiter()
         self._next_s = 0.0  # when the rate allows the next request
         self._taken = self._left = 0  # rows: of requests that were not throttled, and of those that were
@@ -118,6 +122,7 @@ class RequestLoop(Generic[R]):
         if self._exchange:
             self._exchange.close()
             self._exchange = None
+        self._gate.give_up()
 
     def _pass_over_idle(self) -> None:
         """Stop the loop's clock between two runs: the rate limiter learns from what was taken in a second of it."""
@@ -125,6 +130,7 @@ class RequestLoop(Generic[R]):
         if idle_s > FORGET_S:
             self._rate_limiter, self._next_s = RateLimiter(), 0.0
         self._idle_s += idle_s
+        self._gate.opens_s = 0.0
 
     def _busy_s(self) -> float:
         """Return the loop's clock."""
@@ -154,13 +160,16 @@ class RequestLoop(Generic[R]):
 
     def _start(self, pending: PendingRequests[R], exchange: Exchange[SentRequest[R]], heartbeat: Heartbeat) -> None:
         now_s = self._busy_s()
-        while exchange.in_flight < self.limiter.most_in_flight and self._next_s <= now_s:
+        while exchange.in_flight < self.limiter.most_in_flight and max(self._next_s, self._gate.opens_s) <= now_s:
             sent = pending.next(now_s)
             if sent is None:
                 return
             heartbeat()
+            if not self._gate.admit(pending, sent, now_s):
+                pending.progress_s = pending.progress_s if exchange.in_flight else now_s  # it is not the table's fault
+                return
             sent.at_s, request = now_s, sent.request
-            exchange.start(sent, request.body, request.operation)
+            exchange.start(sent, self._gate.body(request), request.operation)
             self._requests += 1
             self._retries += sent.tries > 0
             self._rows += len(request.rows)
@@ -173,7 +182,7 @@ class RequestLoop(Generic[R]):
         if exchange.in_flight >= self.limiter.most_in_flight:
             return 1.0
         now_s = self._busy_s()
-        return min(1.0, max(pending.due_in_s(now_s), self._next_s - now_s))
+        return min(1.0, max(pending.due_in_s(now_s), self._next_s - now_s, self._gate.opens_s - now_s))
 
     def _take(
         self,
@@ -184,9 +193,11 @@ class RequestLoop(Generic[R]):
     ) -> Answered[R] | None:
         """Take what came of a request; return what that says of its rows, if anything."""
         if isinstance(came, ConnectionLostError):
+            self._gate.answered(sent, None, None)
             self._again(pending, sent, Unavailable(f"{self._doing[0].upper()}{self._doing[1:]} failed: {came}."))
             return None
         answered = requests.answered(sent.request, came)
+        self._gate.answered(sent, came, answered)
         if answered is None:
             self._take_error(pending, sent, came)
             return None

@@ -64,7 +64,11 @@ class SingleRequest:
     operation: str
     body: bytes
     rows: tuple[int]
-    units: int
+    write_units: int
+
+    def only(self, rows: Sequence[int]) -> "SingleRequest":
+        """Return itself: it has one row."""
+        return self
 
 
 def single_requests(

@@ -82,7 +82,7 @@ class SingleWrites:
             TableKeysDiffer: the table has other keys than the items.
         """
         if answer.status == 200:
-            return Answered(request.rows, units=request.units) if _is_done(answer) else None
+            return Answered(request.rows, units=request.write_units) if _is_done(answer) else None
         document = answer_document(answer)
         code, message = code_and_message(document)
         if code == "ConditionalCheckFailedException":
@@ -96,15 +96,15 @@ class SingleWrites:
         """Return what it means that a condition does not hold, given the item that is there."""
         row = request.rows[0]
         if self._rules.is_undo:
-            return Answered(request.rows, Skipped.REPLACED if stored else Skipped.ABSENT, request.units)
+            return Answered(request.rows, Skipped.REPLACED if stored else Skipped.ABSENT, request.write_units)
         ours, theirs = self._value(self._rules.row, row), _text(stored, self._rules.row)
         if ours and theirs and theirs.startswith(file_prefix(ours)):
-            return Answered(request.rows, "" if theirs == ours else DUPLICATE, request.units)
+            return Answered(request.rows, "" if theirs == ours else DUPLICATE, request.write_units)
         if self._rules.is_insert:
-            return Answered(request.rows, Skipped.EXISTS, request.units)
+            return Answered(request.rows, Skipped.EXISTS, request.write_units)
         if mismatch := self._version_mismatch(stored):
             return Answered(refusal=Refusal(row, mismatch, Reason.VERSION_TYPE))
-        return Answered(request.rows, Skipped.OLDER, request.units)
+        return Answered(request.rows, Skipped.OLDER, request.write_units)
 
     def _value(self, attribute: str | None, row: int) -> str | None:
         """Return what an item has under an attribute, if the items have that: deleted ones have few."""

@@ -23,10 +23,11 @@ from botocore.exceptions import ClientError, NoCredentialsError
 
 from ingest.aws.errors import aws_call, error_code
 from ingest.dynamodb.boto3_writer import Boto3Writer
+from ingest.dynamodb.budget.holder import NO_BUDGETS, WriteBudgets, write_capacity
 from ingest.dynamodb.http.client import Exchange, table_exchange
 from ingest.dynamodb.item_writer import ItemWriter
 from ingest.dynamodb.request_loop import RequestLoop
-from ingest.dynamodb.single_requests import SingleRequest, WriteRules
+from ingest.dynamodb.single_requests import WriteRules
 from ingest.dynamodb.single_writer import SINGLE_LIMITER, ChangeWriter, FastWriter, SingleWriter
 from ingest.dynamodb.unchanged.comparison import ComparisonRules
 from ingest.dynamodb.unchanged.reads import READ_LIMITER, KeysRequest
@@ -46,7 +47,8 @@ class WriterFactory:
     """Makes the writers of feeds. Assumed roles and connections are kept from file to file.
 
     `dynamodb` is the session's own resource, if there is one already: making another takes time. `warn` takes a
-    sentence on each table whose keys may not be looked at.
+    sentence on each table whose keys may not be looked at. `budgets` are those of tables that may not be written to as
+    fast as they take it.
     """
 
     def __init__(
@@ -56,12 +58,14 @@ class WriterFactory:
         *,
         dynamodb: Any = None,
         warn: Callable[[str], None] = lambda sentence: None,
+        budgets: WriteBudgets = NO_BUDGETS,
         now_s: Callable[[], float] = time.monotonic,
     ) -> None:
         self._session = session
         self._config = config
         self._dynamodb = dynamodb
         self._warn = warn
+        self._budgets = budgets
         self._now_s = now_s
         self._described: dict[tuple[str, str | None, str | None], tuple[float, Described | None]] = {}
         self._opened: dict[tuple[str | None, str | None], tuple[boto3.Session, Any]] = {}
@@ -79,7 +83,8 @@ class WriterFactory:
         key = (name, feed.interleave, feed.role, feed.region, ways, rules, compared)
         if key not in self._fast:
             connect = partial(table_exchange, opened, dynamodb.meta.client, name)
-            writer = _writer(feed, name, rules, connect)
+            budget = self._budgets.of(name, lambda: write_capacity(self.describe(feed, table=name)))
+            writer = _writer(feed, rules, partial(RequestLoop, name, connect, budget=budget))
             self._fast[key] = _skipping(writer, name, compared, connect) if compared else writer
         return self._fast[key]
 
@@ -148,13 +153,12 @@ class WriterFactory:
         return self._opened[role, region]
 
 
-def _writer(feed: Feed, table: str, rules: WriteRules, connect: Callable[[], Exchange[Any]]) -> FastWriter:
+def _writer(feed: Feed, rules: WriteRules, loop: Callable[..., RequestLoop[Any]]) -> FastWriter:
     """Return what writes the items of a feed."""
-    batches = BatchWriter(RequestLoop(table, connect), interleave=feed.interleave, operation=rules.operation)
+    batches = BatchWriter(loop(), interleave=feed.interleave, operation=rules.operation)
     if not feed.is_conditional:
         return batches
-    loop = RequestLoop[SingleRequest](table, connect, limiter=SINGLE_LIMITER)
-    singles = SingleWriter(loop, rules, interleave=feed.interleave, clock_s=time.time)
+    singles = SingleWriter(loop(limiter=SINGLE_LIMITER), rules, interleave=feed.interleave, clock_s=time.time)
     return ChangeWriter(batches, singles) if writes_batches(feed) else singles
 
 

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import msgspec
 from msgspec import Meta, Struct
 
-from ingest.errors import SettingsFault
+from ingest.errors import NoWriteCapacity, SettingsFault
 from ingest.feeds.schema_errors import accepted, did_you_mean, expect_section, read_struct
 
 Percent = Annotated[str, Meta(pattern=r"^([1-9][0-9]?|100)%$", extra={"accepted": 'a share as "60%"'})]
@@ -62,16 +62,33 @@ def units_of(units: float | str, capacity: float | None) -> float:
     (2000.0, 300.0)
 
     Raises:
-        SettingsFault: a share of nothing that is known.
+        NoWriteCapacity: a share of nothing that is known.
     """
     if not isinstance(units, str):
         return float(units)
     if capacity is None:
-        raise SettingsFault(
+        raise NoWriteCapacity(
             f"`write_units` = {units!r} is a share of what the table can take, and it is on demand without a maximum: "
             "give write units a second, or the table a maximum."
         )
     return max(1.0, int(units[:-1]) / 100 * capacity)
+
+
+def limits_text(limits: TableLimits) -> str:
+    """Return limits as compact JSON."""
+    return msgspec.json.encode(limits).decode()
+
+
+def limits_from(text: str) -> TableLimits:
+    """Return the limits that `limits_text` gave, perhaps in another version of this program.
+
+    Raises:
+        SettingsFault: this version does not know such limits.
+    """
+    try:
+        return msgspec.json.decode(text, type=TableLimits)
+    except (msgspec.DecodeError, msgspec.ValidationError) as error:
+        raise SettingsFault(f"The limits kept in the ledger cannot be read: {error}.") from error
 
 
 def read_table_limits(raw: Any, path: str) -> TableLimits:

@@ -134,7 +134,7 @@ class Fleet:
         state = worker.state
         if state:
             self.kill(worker)
-            self._delete([state.member.name], worker)
+            self._delete(state.member.leave(), worker)
 
     def freeze(self, worker: Worker, seconds: float) -> None:
         """Stop a worker's time."""
@@ -176,9 +176,7 @@ class Fleet:
     def _call(self, worker: Worker, state: BudgetedWorker) -> None:
         """Make the call that is due, one after the other, as the product's thread does."""
         call = state.due(self.now_s)
-        if state.member.gone:
-            self._delete(state.member.gone, worker)
-            state.member.gone = []
+        self._delete(state.member.take_gone(), worker)
         if state.member.is_parked(self.now_s):
             self._park(worker)
             return

@@ -5,9 +5,9 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from ingest.errors import SettingsFault
+from ingest.errors import NoWriteCapacity, SettingsFault
 from ingest.feeds.parse import json_schema, parse_feeds
-from ingest.feeds.tables import TableLimits, units_of
+from ingest.feeds.tables import TableLimits, limits_from, limits_text, units_of
 
 FEEDS = """
 [feeds.orders]
@@ -61,7 +61,7 @@ def test_a_share_is_of_what_the_table_can_take() -> None:
 
 
 def test_a_share_of_a_table_without_a_maximum_is_refused() -> None:
-    with pytest.raises(SettingsFault, match="on demand without a maximum: give write units a second"):
+    with pytest.raises(NoWriteCapacity, match="on demand without a maximum: give write units a second"):
         units_of("60%", None)
     assert units_of(40, None) == 40
 
@@ -101,6 +101,13 @@ def test_a_wrong_limit_is_refused_with_its_place_and_what_is_accepted(table: str
     with pytest.raises(SettingsFault) as refused:
         limits(section, table)
     assert says in str(refused.value)
+
+
+def test_limits_that_were_kept_are_read_as_they_were() -> None:
+    found = limits('write_units = "60%"\nhours = { "07-19" = 5 }\nzone = "Europe/Berlin"', "Visits")
+    assert limits_from(limits_text(found)) == found
+    with pytest.raises(SettingsFault, match="kept in the ledger cannot be read"):
+        limits_from('{"write_units": 5, "later": 1}')
 
 
 def test_the_schema_knows_the_section() -> None:

@@ -55,7 +55,7 @@ class Member:
         self, *, name: Callable[[], str], chance: Callable[[], float], budget_per_s: float, now_s: float
     ) -> None:
         self.budget_per_s = budget_per_s
-        self.gone: list[str] = []  # names it had: their entries may be deleted
+        self._gone: list[str] = []
         self._new_name = name
         self._chance = chance
         self._ticked_s = now_s
@@ -75,6 +75,20 @@ class Member:
         self._watched_s = inf  # when the entries were read first
         self._next_put_s, self._next_read_s = inf, now_s
         self._share = 0.0
+
+    def begin(self, now_s: float) -> None:
+        """Join the others anew, as at first."""
+        self._ticked_s = now_s
+        self._join(now_s)
+
+    def leave(self) -> list[str]:
+        """Return the names under which entries may be left, mine included; they are to be deleted."""
+        return self.take_gone() + [self.name] * (self._n > 0)
+
+    def take_gone(self) -> list[str]:
+        """Return the names that I had before I stood still; their entries are to be deleted."""
+        gone, self._gone = self._gone, []
+        return gone
 
     def set_budget(self, per_s: float) -> None:
         """Go on with another budget, at once."""
@@ -215,7 +229,7 @@ class Member:
 
     def _tick(self, now_s: float) -> None:
         if now_s - self._ticked_s > FROZEN_S:
-            self.gone.append(self.name)
+            self._gone += [self.name] * (self._n > 0)
             self._join(now_s)
         self._ticked_s = now_s
 

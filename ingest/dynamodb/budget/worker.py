@@ -26,6 +26,12 @@ class BudgetedWorker:
         self._under_way = 0
         self._begin(now_s)
 
+    def begin(self, now_s: float) -> None:
+        """Begin anew among the others; what a row costs stays known."""
+        self.member.begin(now_s)
+        self._under_way = 0
+        self._begin(now_s)
+
     def _begin(self, now_s: float) -> None:
         self._name = self.member.name
         self._demand = Demand(now_s)

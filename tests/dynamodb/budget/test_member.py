@@ -204,7 +204,8 @@ def test_a_frozen_worker_begins_anew_under_another_name() -> None:
     assert ledger.shares() == [0, 100]  # it asks before its own calls are made
     ledger.run(0.1)
     assert frozen.name != before
-    assert frozen.gone == [before]
+    assert frozen.take_gone() == [before]
+    assert frozen.take_gone() == []
     del ledger.entries[before]
     ledger.run(1)
     assert ledger.shares()[0] == 0
