@@ -28,7 +28,7 @@ from ingest.cli.options import (
     feed_of,
 )
 from ingest.cli.output import About, console_on, print_check, print_duplicates, print_load, progress
-from ingest.cli.source import CheckTable, asked_check, open_source, open_table
+from ingest.cli.source import CheckTable, asked_check, open_budgets, open_source, open_table
 from ingest.dynamodb.item_writer import ItemWriter
 from ingest.errors import (
     AllRowsRejected,
@@ -49,6 +49,7 @@ from ingest.worker.load import EnoughRowsError, Load
 from ingest.worker.ports import RejectSink
 
 SHOWN = 20
+NOT_SHARED = "Its write budget holds for this load alone; with --stack it is shared with what the stack writes."
 
 
 def check(
@@ -106,6 +107,10 @@ def load(
         Path | None, typer.Option("--rejects", metavar="PATH", help="For the rejects (default: FILE.rejects.jsonl).")
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Replace rejects that an earlier load has written.")] = False,
+    stack: Annotated[
+        str | None,
+        typer.Option("--stack", metavar="NAME", help="Share the table's write budget with what this stack writes."),
+    ] = None,
     feeds: FeedsPath = DEFAULT_FEEDS,
     as_json: AsJsonLines = False,
 ) -> None:
@@ -116,26 +121,32 @@ def load(
     replaces itself. Where `newest` is "file", the file is the newest. Rejects are written beside it, as JSON Lines
     and as CSV, and a file that is there already under either name is not replaced without --force, edited or not.
     A load that is interrupted, or fails, leaves them under these names with .partial behind it; the next load of
-    the file replaces those.
+    the file replaces those. A write budget of the table (`tables` in feeds.toml) is kept to; with --stack by all that
+    write to it together.
 
     Examples:
         ingest load orders.csv --feed orders
+        ingest load orders.csv --stack ingest
         ingest load s3://bucket/orders/2026-11-22.csv.gz --table Orders-test
         AWS_PROFILE=staging ingest load orders-*.csv
 
     Exit codes: 0 all rows were read, even if some were rejected; 2 a wrong option or setting, or the table has other
     keys than the feed; 5 all rows were rejected, and nothing was written.
     """
-    name, chosen = feed_of(read_feeds(feeds), feed, files)
+    declared = read_feeds(feeds)
+    name, chosen = feed_of(declared, feed, files)
     paths = _reject_paths(files, rejects, force=force)
     target = table or chosen.table
+    budgets = open_budgets(declared.tables, stack)
 
     @cache
     def begin() -> tuple[dict[str, str | None], ItemWriter, CheckTable]:
         """Say where the rows go, once there is a file."""
-        (writer, check_table), place = open_table(target, chosen), table_place(chosen)
+        (writer, check_table), place = open_table(target, chosen, budgets), table_place(chosen)
         if not as_json:
             console_on(sys.stdout).print(f"Table {target}{_in(place)}.", soft_wrap=True)
+            if target in declared.tables and not stack:
+                console_on(sys.stdout).print(NOT_SHARED, soft_wrap=True)
         return place, writer, check_table
 
     def load_one(file: str) -> int:
@@ -158,7 +169,11 @@ def load(
         print_load(about, done.row_counts, time.monotonic() - begun_s, sink, as_json=as_json, fault=done.fault)
         return _all_rejected(about, done.fault, as_json=as_json) if done.fault else 0
 
-    raise typer.Exit(each_file(files, load_one, as_json=as_json))
+    try:
+        code = each_file(files, load_one, as_json=as_json)
+    finally:
+        budgets.end()
+    raise typer.Exit(code)
 
 
 def each_file(files: list[str], run: Callable[[str], int], *, as_json: bool) -> int:

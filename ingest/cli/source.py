@@ -9,13 +9,14 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from functools import partial
 from pathlib import Path
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 from ingest.aws.local_files import PORTION_BYTES, Source, file_portions, file_size, local_file_id
 from ingest.cli.options import STDIN, file_name
 from ingest.dynamodb.item_writer import ItemWriter
 from ingest.errors import FileMissing, ObjectSuperseded, SettingsFault
 from ingest.feeds.feed import Feed
+from ingest.feeds.tables import TableLimits
 from ingest.file import FileVersion
 from ingest.items.mapping import Mapping
 
@@ -41,16 +42,34 @@ def open_source(text: str) -> Source:
     return _open_object(FileVersion(bucket=bucket, key=key))
 
 
+if TYPE_CHECKING:
+    from ingest.dynamodb.budget.holder import WriteBudgets
+    from ingest.ledger.budget import TableBudgets
+
 CheckTable = Callable[[Mapping], None]
 
 
-def open_table(name: str, feed: Feed) -> tuple[ItemWriter, CheckTable]:
+def open_budgets(limits: dict[str, TableLimits], stack: str | None) -> "WriteBudgets":
+    """Return the write budgets of tables, shared with all that write to them for a stack; without one, with no one."""
+    from ingest.dynamodb.budget.holder import OwnStore, WriteBudgets
+
+    return WriteBudgets(limits, partial(_ledger_budgets, stack) if stack else OwnStore, parks=False)
+
+
+def _ledger_budgets(stack: str) -> "TableBudgets":
+    from ingest.cli.stack import DeployedStack
+
+    return DeployedStack(stack).budgets
+
+
+def open_table(name: str, feed: Feed, budgets: "WriteBudgets | None" = None) -> tuple[ItemWriter, CheckTable]:
     """Return a writer to a table, of the kind the feed names, and what compares its keys with a mapping's.
 
-    No AWS call is made before the first item, or the first comparison.
+    No AWS call is made before the first item, or the first comparison. `budgets` are the tables' write budgets.
     """
     # AWS's library is imported where it is used: files on this machine need none of it.
     from ingest.cli.stack import config, preparing, session
+    from ingest.dynamodb.budget.holder import NO_BUDGETS
     from ingest.dynamodb.writers import WriterFactory
 
     def check(mapping: Mapping) -> None:
@@ -58,7 +77,7 @@ def open_table(name: str, feed: Feed) -> tuple[ItemWriter, CheckTable]:
             tables.check_table(feed, mapping, table=name)
 
     with preparing(f"preparing to write to {name}"):
-        tables = WriterFactory(session(), config(), warn=_warn)
+        tables = WriterFactory(session(), config(), warn=_warn, budgets=budgets or NO_BUDGETS)
         return tables.writer_for(feed, table=name), check
 
 

@@ -24,6 +24,7 @@ from ingest.contract import Env, Output
 from ingest.errors import SettingsFault
 from ingest.feeds.feed import Feed, Feeds
 from ingest.feeds.parse import read_feeds
+from ingest.ledger.budget import TableBudgets
 from ingest.ledger.queries import EndedFiles
 from ingest.ledger.store import TableLedger
 from ingest.ledger.table import KEEP_DAYS
@@ -122,6 +123,16 @@ class DeployedStack:
         with preparing(f"preparing to look at the ledger {name}"):
             table = session().resource("dynamodb", config=config()).Table(name)
         return TableLedger(table=table, clock=Clock(), keep_days=self._ledger_days)
+
+    @cached_property
+    def budgets(self) -> TableBudgets:
+        """The ledger's write budgets, for who writes to tables: by a client that gives up soon."""
+        from ingest.dynamodb.budget.holder import BUDGET_CONFIG
+
+        name = self._find(Output.LEDGER_TABLE)
+        with preparing(f"preparing to share write budgets by the ledger {name}"):
+            table = session().resource("dynamodb", config=BUDGET_CONFIG).Table(name)
+        return TableLedger(table=table, clock=Clock()).budgets
 
     @cached_property
     def ended_files(self) -> EndedFiles:

@@ -122,7 +122,8 @@ def _checked_feeds(raw: dict[str, Any]) -> Feeds:
     check_tables(feeds)
     sections = expect_section(raw.get("tables", {}), "tables")
     tables = {name: read_table_limits(value, f"tables.{name}") for name, value in sections.items()}
-    check_table_limits(tables, {feed.table: feed.existing for feed in feeds.values()})
+    unable = {feed.table for feed in feeds.values() if feed.writer == "boto3"}
+    check_table_limits(tables, {feed.table: feed.existing for feed in feeds.values()}, unable)
     return Feeds(feeds=feeds, tables=tables)
 
 

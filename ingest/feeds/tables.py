@@ -107,18 +107,21 @@ def read_table_limits(raw: Any, path: str) -> TableLimits:
     return read_struct(raw, TableLimits, path)
 
 
-def check_table_limits(tables: Mapping[str, TableLimits], existing: Mapping[str, bool]) -> None:
+def check_table_limits(tables: Mapping[str, TableLimits], existing: Mapping[str, bool], unable: set[str]) -> None:
     """Check the limits of all tables against themselves, and against the tables that feeds have.
 
-    `existing` says of each of those whether it is there already, and not the stack's.
+    `existing` says of each of those whether it is there already, and not the stack's; `unable` are those of feeds with
+    a writer that keeps to no limit.
 
     Raises:
-        SettingsFault: no feed has the table, hours are wrong, or a share is of nothing.
+        SettingsFault: no feed has the table, hours are wrong, a share is of nothing, or a limit would not be kept to.
     """
     for name, limits in tables.items():
         path = f"tables.{name}"
         if name not in existing:
             raise SettingsFault(f"`{path}`: no feed has the table {name!r}{did_you_mean(name, existing)}.")
+        if name in unable:
+            raise SettingsFault(f"`{path}`: a feed of the table has writer = 'boto3', which keeps to no limit.")
         _check_zone(limits, path)
         _check_hours(limits, path)
         if limits.is_relative and not existing[name]:

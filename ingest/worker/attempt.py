@@ -11,6 +11,7 @@ from functools import cached_property
 from ingest.errors import IngestError, NoFeed, ServiceFault, SettingsFault
 from ingest.feeds.feed import Feed, Feeds
 from ingest.feeds.parse import meaning_of, read_section, section_of
+from ingest.feeds.tables import limits_text
 from ingest.ledger.claims import Claimed
 from ingest.ledger.row_counts import NOTHING, RowCounts
 from ingest.ledger.work_item import Checkpoint, KeptFeed, WorkItem
@@ -76,6 +77,9 @@ class DeployedSettings:
         """Keep them in the ledger, before the first file is begun with them."""
         if not self._is_kept:
             self._ledger.transitions.keep_feeds({name: settings.kept() for name, settings in self._today.items()})
+            tables, limits = {feed.table for feed in self.feeds.feeds.values()}, self.feeds.tables
+            kept = {table: limits_text(limits[table]) if table in limits else None for table in sorted(tables)}
+            self._ledger.budgets.keep_limits(kept)
             self._is_kept = True
 
     def of_key(self, key: str) -> tuple[str, LoadSettings]:

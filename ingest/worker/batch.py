@@ -2,7 +2,7 @@
 
 import re
 import traceback
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any, TypedDict
 
@@ -41,7 +41,7 @@ Record = dict[str, Any]
 
 
 class BatchHandler:
-    """Answers batches of queue messages."""
+    """Answers batches of queue messages. `at_end` is called after each."""
 
     def __init__(
         self,
@@ -52,6 +52,7 @@ class BatchHandler:
         timing: Timing,
         retry_base_s: float,
         retry_cap_s: float,
+        at_end: Callable[[], None] = lambda: None,
     ) -> None:
         self._dispatcher = dispatcher
         self._queue = queue
@@ -59,6 +60,7 @@ class BatchHandler:
         self._timing = timing
         self._retry_base_s = retry_base_s
         self._retry_cap_s = retry_cap_s
+        self._at_end = at_end
         self._kept_s = float("-inf")
         self._function_s = 0.0
 
@@ -76,6 +78,12 @@ class BatchHandler:
         except SettingsFault as fault:
             logger.error("not invoked by the queue", extra=_error_fields(fault))
             raise
+        try:
+            return self._answer(records, left_s)
+        finally:
+            self._at_end()
+
+    def _answer(self, records: list[Record], left_s: float) -> Reply:
         deadline_s = self._clock.now_s() + left_s
         kept = {record["receiptHandle"] for record in records}
         self._kept_s = float("-inf")

@@ -13,6 +13,7 @@ from ingest.errors import (
     StillLoading,
     Throttled,
     UnknownMessage,
+    WaitingForBudget,
     WorkerKilled,
 )
 from ingest.feeds.feed import Feeds
@@ -30,6 +31,7 @@ from ingest.worker.run import TaskRunner
 
 MOST_STALLS = 1  # hand-overs in a row without progress; the next is a failed delivery
 STALL_PAUSE_S = 20  # for a table that takes nothing
+PARKED_S = 60  # and up to half of it more, so that those that parked together do not come back together
 LEAST_DEATHS = 2  # of workers in a row, before work is given up
 LAST_DELIVERIES = 2  # of a message, kept for giving its work up: SQS would dead-letter it without a reason
 
@@ -245,18 +247,24 @@ class Dispatcher:
             ServiceFault: it does not; the message comes back by itself, and its deliveries are counted.
         """
         fault = unfinished.fault
-        if isinstance(fault, InternalFault):  # a bug would go on for ever, however little it did each time
+        if isinstance(fault, WaitingForBudget):
+            self.hand_over(message, feed, stalls=message.stalls, delay_s=self._parked_s())
+        elif isinstance(fault, InternalFault):  # a bug would go on for ever, however little it did each time
             raise fault
-        if unfinished.made_progress:
+        elif unfinished.made_progress:
             self.hand_over(message, feed, stalls=0)
         elif isinstance(fault, (OutOfTime, Throttled)) and message.stalls < MOST_STALLS:
             self.hand_over(message, feed, stalls=message.stalls + 1)
         else:
             raise fault
 
-    def hand_over(self, message: Message, feed: str | None, *, stalls: int) -> None:
+    def _parked_s(self) -> int:
+        """Return how long a message waits when too many workers share a table's write budget."""
+        return round(PARKED_S * (1 + self._clock.chance() / 2))
+
+    def hand_over(self, message: Message, feed: str | None, *, stalls: int, delay_s: int = 0) -> None:
         """Send a message again, as a new one whose deliveries are counted anew; `feed` as for the queue."""
-        delay_s = STALL_PAUSE_S if stalls > message.stalls else 0
+        delay_s = STALL_PAUSE_S if stalls > message.stalls else delay_s
         hops = message.hops + 1
         self._services.queue.send([message.body], feed=feed, hops=hops, stalls=stalls, delay_s=delay_s)
         self._reporter.handed_over(message.message_id, hops)

@@ -3,7 +3,7 @@
 import os
 import re
 from collections.abc import Mapping
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -13,9 +13,11 @@ from botocore.config import Config
 from ingest.aws.clock import Clock
 from ingest.aws.s3 import S3Listing, S3Objects
 from ingest.contract import FEEDS_FILE, Env
+from ingest.dynamodb.budget.holder import BUDGET_CONFIG, WriteBudgets
 from ingest.dynamodb.writers import WriterFactory
 from ingest.errors import SettingsFault
 from ingest.feeds.parse import read_feeds
+from ingest.ledger.budget import TableBudgets
 from ingest.ledger.store import TableLedger
 from ingest.metrics.emf import Metrics
 from ingest.metrics.events import EventBus
@@ -48,6 +50,7 @@ def build(environment: Mapping[str, str], root: Path) -> BatchHandler:
     """
     feeds = read_feeds(root / FEEDS_FILE)
     session, clock, timing = boto3.Session(), Clock(), _timing(environment)
+    budgets = WriteBudgets(feeds.tables, partial(_budget_store, session, environment, clock))
     queue = SqsQueue(
         client=session.client("sqs", config=CLIENT_CONFIG),
         url=_text(environment, Env.QUEUE_URL),
@@ -55,7 +58,7 @@ def build(environment: Mapping[str, str], root: Path) -> BatchHandler:
     )
     dispatcher = build_dispatcher(
         feeds,
-        _services(session, environment, queue, clock),
+        _services(session, environment, queue, clock, budgets),
         timing=timing,
         segment_bytes=round(_number(environment, Env.SEGMENT_BYTES)),
         bucket=_text(environment, Env.LANDING_BUCKET),
@@ -69,13 +72,22 @@ def build(environment: Mapping[str, str], root: Path) -> BatchHandler:
         timing=timing,
         retry_base_s=_number(environment, Env.RETRY_BASE_S),
         retry_cap_s=_number(environment, Env.RETRY_CAP_S),
+        at_end=budgets.end,
     )
 
 
-def _services(session: boto3.Session, environment: Mapping[str, str], queue: SqsQueue, clock: Clock) -> WorkerServices:
+def _budget_store(session: boto3.Session, environment: Mapping[str, str], clock: Clock) -> TableBudgets:
+    """Return the ledger's budgets by a client of their own, which gives up soon."""
+    table = session.resource("dynamodb", config=BUDGET_CONFIG).Table(_text(environment, Env.LEDGER_TABLE))
+    return TableLedger(table=table, clock=clock).budgets
+
+
+def _services(
+    session: boto3.Session, environment: Mapping[str, str], queue: SqsQueue, clock: Clock, budgets: WriteBudgets
+) -> WorkerServices:
     dynamodb = session.resource("dynamodb", config=CLIENT_CONFIG)
     s3 = session.client("s3", config=CLIENT_CONFIG)
-    tables = WriterFactory(session, CLIENT_CONFIG, dynamodb=dynamodb, warn=logger.warning)
+    tables = WriterFactory(session, CLIENT_CONFIG, dynamodb=dynamodb, warn=logger.warning, budgets=budgets)
     keep_days = _number(environment, Env.LEDGER_DAYS)
     rejects_bucket, stack = _text(environment, Env.REJECTS_BUCKET), _text(environment, Env.STACK)
     return WorkerServices(

@@ -287,6 +287,9 @@ class WorkerClock(Protocol):
     def monotonic_s(self) -> float:
         """Return seconds that never jump."""
 
+    def chance(self) -> float:
+        """Return a random number in [0, 1)."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Services:

@@ -14,6 +14,7 @@ from ingest.file import FileVersion
 from ingest.items.items import Items
 from ingest.ledger.claims import Outcome
 from ingest.rejects.reject import DUPLICATES, DuplicateRow, Reject
+from tests.model.budget import OwnBudget
 from tests.model.scheduler import KilledError, Scheduler
 from tests.model.sqs import Delivery
 from tests.model.watch import Watch
@@ -72,6 +73,7 @@ class OwnLedger:
 
     def __init__(self, watch: Watch, scheduler: Scheduler, clock: OwnClock, worker: str) -> None:
         self.leases = self.transitions = self.queries = self
+        self.budgets = watch.ledger.budgets
         self._watch = watch
         self._scheduler = scheduler
         self._clock = clock
@@ -150,6 +152,7 @@ class OwnWriter:
     scheduler: Scheduler
     watch: Watch
     worker: str
+    budget: OwnBudget | None = None
     stats: WriteStats = NOTHING_WRITTEN
 
     def write(self, items: Items, heartbeat: Heartbeat, taken: Taken = not_noted) -> WriteResult:
@@ -157,6 +160,8 @@ class OwnWriter:
         result = WriteResult()
         for start, end in ((0, middle), (middle, len(items))):
             heartbeat()
+            if self.budget and end > start:
+                self.budget.admit(end - start, heartbeat)
             self.scheduler.point("write", may_fail=True)
             part = items.take(list(range(start, end)))
             before = dict(self.table.items)

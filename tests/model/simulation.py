@@ -21,6 +21,7 @@ from ingest.worker.dispatch import Dispatcher, Message, build_dispatcher
 from ingest.worker.lease import Timing
 from ingest.worker.load import Sizes
 from ingest.worker.ports import WorkerServices
+from tests.model.budget import OwnBudget, SharedBudget
 from tests.model.operator import Operator
 from tests.model.scheduler import LAST, Act, Kind, Runner, Scheduler
 from tests.model.services import (
@@ -151,6 +152,7 @@ class ModelRun:
     most_received: int = 5
     batch_size: int = 1
     deadly: str | None = None  # the key of an object that kills whoever reads it
+    budget: SharedBudget | None = None  # of the table
     skews_s: tuple[int, ...] = (0,)  # by how much the workers' clocks are wrong, one after another
     versions: dict[tuple[str, str], bytes] = field(default_factory=dict)  # (URL, eTag) -> data
     notifications: list[str] = field(default_factory=list)
@@ -276,7 +278,9 @@ class ModelRun:
         """What Lambda does with a batch of messages."""
         held = {f"{delivery.message.message_id}#{delivery.receipt}": delivery for delivery in batch}
         parts: Any = {"queue": OwnBatch(self.queue, self.scheduler, held)}
-        parts["dispatcher"] = self._dispatcher(name, skew_s)
+        budget = OwnBudget(self.budget, self.scheduler, self.clock, name) if self.budget else None
+        parts |= {"at_end": budget.end} if budget else {}
+        parts["dispatcher"] = self._dispatcher(name, skew_s, budget)
         parts["clock"] = OwnClock(self.clock, self.scheduler, name, skew_s)
         function = self.kinds.batches(**parts, timing=TIMING, retry_base_s=30, retry_cap_s=60)
         reply = function.answer({"Records": [record_of(*item) for item in held.items()]}, FUNCTION_S)
@@ -286,7 +290,7 @@ class ModelRun:
                 self.scheduler.point("acknowledge")
                 self.queue.delete(delivery)
 
-    def _dispatcher(self, name: str, skew_s: int) -> Dispatcher:
+    def _dispatcher(self, name: str, skew_s: int, budget: OwnBudget | None) -> Dispatcher:
         deployed = self.deployed
         scheduler = self.scheduler
         clock = OwnClock(self.clock, scheduler, name, skew_s)
@@ -296,7 +300,7 @@ class ModelRun:
             objects=objects,
             listing=objects,
             queue=OwnQueue(self.queue, scheduler),
-            writer_for=lambda feed: OwnWriter(self.table, scheduler, self.watch, name),
+            writer_for=lambda feed: OwnWriter(self.table, scheduler, self.watch, name, budget),
             check_table=lambda feed, mapping: scheduler.point("look at the table", may_fail=True),
             rejects_for=lambda file: self.kinds.rejects(self.parts, file, scheduler),
             rejects_url=lambda file: OwnRejects.url,

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.model.budget import SharedBudget
 from tests.model.check import check
 from tests.model.scheduler import Act, Kind
 from tests.model.simulation import HEAD, Kinds, ModelRun
@@ -42,6 +43,7 @@ def model_runs(
         batch_size=draw(st.sampled_from([1, 1, 3])),
         deadly=draw(st.sampled_from([None, None, DEADLY])),
         is_ordered=is_ordered,
+        budget=draw(st.sampled_from([None, None, 5.0, 12.0]).map(lambda per_s: SharedBudget(per_s) if per_s else None)),
     )
     if simulation.deadly:
         simulation.drop((DEADLY, file(draw(st.binary(min_size=1, max_size=11)), "d")))

@@ -8,6 +8,8 @@ from collections.abc import Callable, Mapping
 from math import inf
 from typing import Any, Protocol
 
+from botocore.config import Config
+
 from ingest.dynamodb.budget.member import READ_S
 from ingest.dynamodb.budget.worker import BudgetedWorker
 from ingest.errors import IngestError, WaitingForBudget
@@ -17,6 +19,8 @@ from ingest.ledger.claims import BudgetEntry, TableBudget
 POLL_S = 0.1  # a request that waits for a share asks again so often
 CAPACITY_S = 60.0  # what a table can take is looked at so often, where the limit is a share of it
 ENDS_S = 3.0  # a call to the ledger is waited for at the end
+# A call that takes longer than a second comes too late: the next one is due (docs/decisions/0022).
+BUDGET_CONFIG = Config(retries={"total_max_attempts": 1}, connect_timeout=1, read_timeout=1)
 
 
 class BudgetStore(Protocol):

@@ -167,7 +167,7 @@ class Member:
             if known is None or known.n != entry.n:
                 self._seen[name] = _Seen(entry.n, now_s, is_new=known is None)
                 has_changed |= name != self.name
-            elif now_s - known.at_s > LEASE_S and not self._may_live(name):
+            elif now_s >= known.at_s + LEASE_S and not self._may_live(name):
                 known.is_dead = True
         self._seen = {name: seen for name, seen in self._seen.items() if name in entries}
         return has_changed
@@ -194,7 +194,7 @@ class Member:
         at_s = [now_s + READ_S * self._jitter(), *(since_s for since_s, _ in self._wants if since_s > self._read_s)]
         for name, seen in self._seen.items():
             if name != self.name and not seen.is_dead and now_s - seen.at_s > OVERDUE_S:
-                at_s.append(seen.at_s + LEASE_S)
+                at_s += [seen.at_s + LEASE_S] * (now_s < seen.at_s + LEASE_S)
                 if self._may_live(name):
                     self._next_put_s = min(self._next_put_s, seen.at_s + LEASE_S)
         self._next_read_s = max(now_s, min(at_s))

@@ -39,6 +39,7 @@ class KeysRequest:
     projection: str
 
     operation: ClassVar[str] = BATCH_GET_ITEM
+    write_units: ClassVar[int] = 0
 
     @property
     def body(self) -> bytes:
