@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
 from itertools import pairwise
+from threading import Thread
 from typing import Any, cast
 
 import boto3
@@ -15,6 +16,8 @@ import pytest
 
 from ingest.dynamodb.batches import Batch
 from ingest.dynamodb.boto3_writer import Boto3Writer
+from ingest.dynamodb.budget import member
+from ingest.dynamodb.budget.holder import Limit, WriteBudget
 from ingest.dynamodb.http.client import table_exchange
 from ingest.dynamodb.item_writer import WriteResult
 from ingest.dynamodb.rate_limit import ConcurrencyLimiter
@@ -24,11 +27,13 @@ from ingest.dynamodb.writer import BatchWriter
 from ingest.errors import AccessDenied, IngestError, OutOfTime, TableKeysDiffer, TableMissing, Throttled, Unavailable
 from ingest.feeds.column import Column
 from ingest.feeds.feed import Feed
+from ingest.feeds.tables import TableLimits
 from ingest.items.items import Items, Refusal, build_items
 from ingest.items.mapping import map_columns
 from ingest.reading.rows import Rows
 from loadtest.simulator import Faults, Key, Latency, Settings, Simulation, Simulator, Table
 from tests.support.fakes import no_heartbeat
+from tests.support.memory_budgets import MemoryBudgets
 
 pytestmark = [
     pytest.mark.allow_hosts(["127.0.0.1"]),
@@ -432,3 +437,27 @@ def test_a_table_of_other_keys_ends_the_load_and_no_batch_is_halved(table: Table
         requests = running.statistics.document()["requests"]
         assert requests <= ConcurrencyLimiter().most_in_flight  # those under way when the first answer came
         assert running.written_items.items("Orders") == []
+
+
+# --- a write budget
+
+
+def test_a_load_keeps_to_the_write_budget_of_its_table_whoever_else_writes(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("PUT_S", "READ_S", "WAIT_S"):
+        monkeypatch.setattr(member, name, getattr(member, name) / 5)
+    store, limit = MemoryBudgets(), TableLimits(400)
+    budgets = [WriteBudget("Orders", store, Limit(limit, lambda: None)) for _ in range(2)]
+    with simulator(latency=Latency(fixed_s=0.005)) as sink:
+        writers = [writer(sink, budget=budget) for budget in budgets]
+        begun_s = time.monotonic()
+        loads = [Thread(target=made.write, args=(items(300, table="Orders"), no_heartbeat)) for made in writers]
+        for load in loads:
+            load.start()
+        for load in loads:
+            load.join(60)
+        seconds = time.monotonic() - begun_s
+        for budget in budgets:
+            budget.end()
+        assert [made.stats.items for made in writers] == [300, 300]
+    assert seconds > 600 / 400
+    assert store.read_budget("Orders").entries == {}

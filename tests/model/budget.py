@@ -12,7 +12,7 @@ from tests.support.memory_budgets import MemoryBudgets
 
 TABLE = "Orders"
 WINDOW_S = 10.0
-STEP_S = 0.5  # time passes by so much while a worker waits
+STEP_S = 0.25  # time passes by so much while a worker waits, and others run
 
 
 class Time(Protocol):
@@ -72,6 +72,7 @@ class OwnBudget:
             if self._state.wait_s(units, now_s) == 0:
                 break
             self._clock.time_s += STEP_S
+            self._scheduler.let_others_run()
             heartbeat()
         self._shared.note(now_s, self._worker, units)
         self._state.answered(self._state.send(units), written=1.0, taken=units)

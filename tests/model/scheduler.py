@@ -112,6 +112,12 @@ class Scheduler:
         self._note(runner, f"{'after' if is_after else 'before'} {where}", f"{act.kind.value} ({act.arg})")
         self._act(act, runner, is_after=is_after, may_fail=may_fail)
 
+    def let_others_run(self) -> None:
+        """Called by the running worker while it waits."""
+        assert self.current is not None
+        self.current.asleep = 0
+        self.current.stand_still()
+
     def _act(self, act: Act, runner: Runner, *, is_after: bool, may_fail: bool) -> None:
         if act.kind in (Kind.KILL, Kind.FAIL, Kind.PASS, Kind.AGAIN, Kind.SWITCH):
             self.disturbances += 1
